@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file tote/sdk.h
+ * Start the SDK, stop it, and see what became of every span.
+ * Spec: trace/sdk.md#tracer-provider, configuration/sdk-environment-variables.md
+ *
+ * tote_sdk_start(NULL) does what the OTEL_* variables say. Options go over the variables, field by
+ * field; `ignore_environment` leaves the variables out. A NULL SDK is taken by every call and does nothing.
+ *
+ * Threads:  any, except start (setup).
+ * Lifetime: counted. Everything in the options is copied; what says "taken" is taken also on failure.
+ * Units:    _ms. 0 in an option is its default.
+ * Fork:     the child has an empty queue and its own worker; nothing needs to be called.
+ */
+#ifndef TOTE_SDK_H
+#define TOTE_SDK_H
+
+#include "tote/diagnostics.h"
+#include "tote/propagator.h"
+#include "tote/tracer.h"
+
+TOTE_BEGIN_DECLS
+
+typedef struct tote_sdk tote_sdk;
+typedef struct tote_sampler tote_sampler;               /**< tote/sdk/sampler.h */
+typedef struct tote_id_generator tote_id_generator;     /**< tote/sdk/id_generator.h */
+typedef struct tote_span_exporter tote_span_exporter;   /**< tote/sdk/span_exporter.h, tote/exporters */
+typedef struct tote_span_processor tote_span_processor; /**< tote/sdk/span_processor.h */
+
+/** For a count or a length: no limit, and nothing at all, where 0 is the default. */
+#define TOTE_UNLIMITED UINT32_MAX
+#define TOTE_NOTHING (UINT32_MAX - 1)
+
+/** Spec: trace/sdk.md#span-limits */
+typedef struct tote_span_limits {
+    size_t struct_size;
+    uint32_t attribute_count;           /**< 128 */
+    uint32_t attribute_value_length;    /**< TOTE_UNLIMITED; code points, or bytes of TOTE_TYPE_BYTES */
+    uint32_t attribute_value_depth;     /**< 64 */
+    uint32_t event_count;               /**< 128 */
+    uint32_t link_count;                /**< 128 */
+    uint32_t attribute_count_per_event; /**< 128 */
+    uint32_t attribute_count_per_link;  /**< 128 */
+} tote_span_limits;
+
+/** Who moves ended spans to the exporter. */
+typedef enum tote_export_mode {
+    TOTE_EXPORT_BY_WORKER, /**< batches, one thread made at start */
+    TOTE_EXPORT_BY_HOST,   /**< batches, no thread: your loop calls tote_sdk_poll() */
+    TOTE_EXPORT_AT_END     /**< each span as it ends, on the thread that ends it: for tests, not for services */
+} tote_export_mode;
+
+/** Spec: trace/sdk.md#batching-processor */
+typedef struct tote_batch_options {
+    size_t struct_size;
+    tote_export_mode mode;
+    uint32_t max_queue_size;        /**< spans; 2048 */
+    size_t max_queue_bytes;         /**< 32 MiB */
+    uint32_t max_export_batch_size; /**< spans; 512 */
+    uint32_t schedule_delay_ms;     /**< 5000 */
+    uint32_t export_timeout_ms;     /**< 30000 */
+} tote_batch_options;
+
+#define TOTE_BATCH_OPTIONS_INIT \
+    { sizeof(tote_batch_options), TOTE_EXPORT_BY_WORKER, 0, 0, 0, 0, 0 }
+
+/** Makes and joins the one worker thread in the host's way. */
+typedef struct tote_thread_factory {
+    size_t struct_size;
+    /** Run `work(arg)` on a thread of yours, once. Returns: a handle for join, NULL on failure. */
+    void *(*start)(void *self, const char *name, void (*work)(void *arg), void *arg);
+    void (*join)(void *self, void *thread);
+    void *self;
+} tote_thread_factory;
+
+/** Which entries of the store become attributes of spans. */
+typedef enum tote_store_export {
+    TOTE_STORE_EXPORT_ALL,
+    TOTE_STORE_EXPORT_LOCAL,   /**< not what came in with baggage */
+    TOTE_STORE_EXPORT_ALLOWED, /**< those named in `store_export_keys` */
+    TOTE_STORE_EXPORT_NONE
+} tote_store_export;
+
+typedef struct tote_sdk_options {
+    size_t struct_size;
+    bool ignore_environment;
+    const char *config_file; /**< YAML, as OTEL_CONFIG_FILE; everything else here but the hooks is then ignored */
+
+    const char *service_name;
+    const tote_attribute *resource_attributes; /**< win over detected ones */
+    size_t resource_attribute_count;
+    const char *resource_schema_url;
+    const char *resource_detectors; /**< "host,process"; NULL: all there are; "none" */
+
+    tote_sampler *sampler;           /**< taken; NULL: parent based, always on */
+    tote_id_generator *id_generator; /**< taken */
+    tote_propagator *propagator;     /**< taken; NULL: tracecontext,baggage */
+    const tote_span_limits *limits;
+    tote_store_export store_export;
+    const char *const *store_export_keys;
+    size_t store_export_key_count;
+
+    tote_span_processor *const *processors; /**< each taken; run before the exporter's own */
+    size_t processor_count;
+    tote_span_exporter *const *exporters;   /**< each taken; none: OTLP; a NULL is left out */
+    size_t exporter_count;
+    const tote_batch_options *batch;        /**< for each exporter */
+
+    const tote_thread_factory *thread_factory;
+    uint64_t (*now_unix_nano)(void *clock); /**< NULL: the system's clocks */
+    void *clock;
+    bool not_global; /**< leave the global provider and propagator alone */
+} tote_sdk_options;
+
+#define TOTE_SDK_OPTIONS_INIT                                                              \
+    { sizeof(tote_sdk_options), false, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL,  \
+      NULL, TOTE_STORE_EXPORT_ALL, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, false }
+
+/**
+ * Start. While an SDK is running globally this is one more reference to it, and the options are released
+ * with a diagnostic. NULL on failure: the reason went to diagnostics and spans are not recorded.
+ */
+TOTE_API tote_sdk *tote_sdk_start(const tote_sdk_options *options);
+
+/** Resolve, connect, load certificates and open files now: before chroot, seccomp, or setuid. */
+TOTE_API tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms);
+
+/** One more reference: for the spans of this SDK and no other. Unref it. */
+TOTE_API tote_tracer_provider *tote_sdk_ref_tracer_provider(tote_sdk *sdk);
+
+/** Send all that has ended. Blocks: at most timeout_ms. */
+TOTE_API tote_result tote_sdk_force_flush(tote_sdk *sdk, uint32_t timeout_ms);
+
+/** Flush and stop for good. Later spans record nothing. A second call is TOTE_SUCCESS. Blocks: at most timeout_ms. */
+TOTE_API tote_result tote_sdk_shutdown(tote_sdk *sdk, uint32_t timeout_ms);
+
+/** Shut down, unref, and set `*sdk` to NULL: the last line of main. Blocks: at most timeout_ms. */
+TOTE_API tote_result tote_sdk_close(tote_sdk **sdk, uint32_t timeout_ms);
+
+TOTE_API tote_sdk *tote_sdk_ref(tote_sdk *sdk);
+TOTE_API void tote_sdk_unref(tote_sdk *sdk);
+
+/** TOTE_EXPORT_BY_HOST: a descriptor that gets readable when there is work. Ask again after fork; -1 when there is none. */
+TOTE_API int tote_sdk_get_poll_fd(const tote_sdk *sdk);
+
+/** TOTE_EXPORT_BY_HOST: call tote_sdk_poll() after this many milliseconds at the latest; -1: only when readable. */
+TOTE_API int tote_sdk_get_poll_timeout_ms(const tote_sdk *sdk);
+
+/** TOTE_EXPORT_BY_HOST: do what can be done without waiting. Threads: one at a time. */
+TOTE_API void tote_sdk_poll(tote_sdk *sdk);
+
+/**
+ * Where the spans are. ended = exported + rejected + all dropped + waiting + in_flight + spooled,
+ * at every moment in which no thread is inside a call, else off by at most those threads.
+ * A forked child counts from zero.
+ */
+typedef struct tote_stats {
+    size_t struct_size;
+    uint64_t started; /**< recording ones */
+    uint64_t ended;   /**< sampled ones, once for each exporter they go to */
+    uint64_t exported;
+    uint64_t rejected;                  /**< the receiver said no: to a span, or to a whole request for good */
+    uint64_t dropped_queue_full;        /**< the exporter did not keep up */
+    uint64_t dropped_too_large;         /**< over max_queue_bytes or the exporter's own limit, alone */
+    uint64_t dropped_retries_exhausted; /**< not delivered within the export timeout */
+    uint64_t dropped_shutdown;          /**< ended after shutdown, or still there at its deadline */
+    uint64_t dropped_memory;
+    uint64_t dropped_spool_full;
+    uint64_t waiting;   /**< in the queue */
+    uint64_t in_flight; /**< with the exporter */
+    uint64_t spooled;
+} tote_stats;
+
+/** Fill `stats`, as far as its `struct_size` goes. Returns: false, and nothing written, without an SDK. */
+TOTE_API bool tote_sdk_get_stats(const tote_sdk *sdk, tote_stats *stats);
+
+TOTE_END_DECLS
+#endif

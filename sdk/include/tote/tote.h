@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/** @file tote/tote.h The API and what starts the SDK: all that a program needs. */
+#ifndef TOTE_TOTE_H
+#define TOTE_TOTE_H
+
+#include "tote/api.h"
+#include "tote/propagators.h"
+#include "tote/sdk.h"
+
+#endif
