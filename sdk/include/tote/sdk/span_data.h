@@ -15,7 +15,7 @@
 #ifndef TOTE_SDK_SPAN_DATA_H
 #define TOTE_SDK_SPAN_DATA_H
 
-#include "tote/span.h"
+#include "tote/tracer.h"
 
 TOTE_BEGIN_DECLS
 
@@ -29,15 +29,6 @@ typedef struct tote_event {
     size_t attribute_count;
     size_t dropped_attribute_count;
 } tote_event;
-
-/** Tote makes these, always by pointer; fields are only ever added at the end. */
-typedef struct tote_instrumentation_scope {
-    const char *name;
-    const char *version;    /**< "" when none */
-    const char *schema_url; /**< "" when none */
-    const tote_attribute *attributes;
-    size_t attribute_count;
-} tote_instrumentation_scope;
 
 /** Tote makes these, always by pointer; fields are only ever added at the end. */
 typedef struct tote_resource {

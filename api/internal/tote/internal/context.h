@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * context.h - what a context is made of, and the thread's slot
+ */
+#ifndef TOTE_INTERNAL_CONTEXT_H
+#define TOTE_INTERNAL_CONTEXT_H
+
+#include <stdatomic.h>
+
+#include "tote/context.h"
+#include "tote/internal/shared.h"
+
+struct tote__context_value; /* a list, newest first, counted */
+
+struct tote_context {
+    _Atomic(uint32_t) references; /* 0: static or part of a scope; see tote_context_ref() */
+    bool is_suppressed;
+    tote_store *store; /* one reference; never NULL */
+    tote_span *span;   /* one reference, or NULL */
+    struct tote__context_value *values;
+};
+
+/* NULL is the current context, everywhere. */
+static inline const tote_context *tote__context_or_current(const tote_context *context) {
+    return context ? context : tote_context_current();
+}
+
+/*
+ * What a thread has of its own, all of it: the address of the running stack of contexts, and what
+ * the SDK keeps for the thread. Initial-exec TLS, at most 64 bytes.
+ */
+struct tote__thread {
+    const tote_context *current; /* NULL: the root */
+    struct tote__stack *stack;   /* NULL until something is attached */
+    void *sdk;                   /* the SDK's own; released by `release_sdk` when the thread ends */
+    void (*release_sdk)(void *sdk);
+    bool ends_with_release; /* the thread's end has been asked for */
+};
+
+extern TOTE_SHARED _Thread_local struct tote__thread tote__thread
+    __attribute__((tls_model("initial-exec")));
+
+/* Have `release_sdk` and the stack's release called when this thread ends. */
+TOTE_SHARED void tote__thread_watch_end(void);
+
+#endif

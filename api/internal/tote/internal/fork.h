@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fork.h - which process this is, in a line of forks
+ *
+ * The generation is 1 in the first process and one more in each forked child. It
+ * is kept in a page that the kernel wipes in a child, so that fork, vfork, _Fork
+ * and a raw clone are all seen, and nobody has to be called. Whoever keeps what a
+ * child must not share (locks, queues, random states) keeps the generation
+ * with it and compares.
+ */
+#ifndef TOTE_INTERNAL_FORK_H
+#define TOTE_INTERNAL_FORK_H
+
+#include <stdatomic.h>
+
+#include "tote/internal/shared.h"
+
+extern TOTE_SHARED _Atomic(_Atomic(uint32_t) *) tote__generation_word;
+
+/* The slow way: set the page up, or count this process. */
+TOTE_SHARED uint32_t tote__generation_renew(void);
+
+/* Never 0. */
+static inline uint32_t tote__generation(void) {
+    _Atomic(uint32_t) *word = atomic_load_explicit(&tote__generation_word, memory_order_acquire);
+    uint32_t generation = atomic_load_explicit(word, memory_order_relaxed);
+
+    return tote__unlikely(generation == 0) ? tote__generation_renew() : generation;
+}
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * span.h - what a span is to the API, and what the SDK puts behind it
+ *
+ * The API checks for NULL and jumps through `ops`. A span without ops is one that
+ * only carries a context.
+ */
+#ifndef TOTE_INTERNAL_SPAN_H
+#define TOTE_INTERNAL_SPAN_H
+
+#include <stdatomic.h>
+
+#include "tote/internal/shared.h"
+#include "tote/span.h"
+
+struct tote_span_context {
+    tote_trace_id trace_id;
+    tote_span_id span_id;
+    _Atomic(uint32_t) references; /* 0: part of a span, or static; never counted */
+    uint8_t trace_flags;
+    bool is_remote;
+    tote_trace_state *trace_state; /* NULL: empty; one reference */
+};
+
+/* All zero. */
+extern TOTE_SHARED const tote_span_context tote__invalid_span_context;
+
+struct tote__span_ops {
+    bool (*is_recording)(const tote_span *span);
+    void (*set_attributes)(tote_span *span, const tote_attribute *attributes,
+                           size_t attribute_count);
+    void (*add_event)(tote_span *span, const char *name, const tote_attribute *attributes,
+                      size_t attribute_count, uint64_t time_unix_nano);
+    void (*add_link)(tote_span *span, const tote_span_context *context,
+                     const tote_attribute *attributes, size_t attribute_count);
+    void (*set_status)(tote_span *span, tote_status_code code, const char *description);
+    void (*update_name)(tote_span *span, const char *name);
+    void (*end)(tote_span *span, uint64_t end_time_unix_nano);
+    void (*destroy)(tote_span *span); /* the last reference is gone */
+};
+
+struct tote_span {
+    const struct tote__span_ops *ops;
+    _Atomic(uint32_t) references; /* 0: static, never counted */
+    struct tote_span_context context;
+};
+
+/* Records nothing, not valid, static. */
+extern TOTE_SHARED tote_span tote__invalid_span;
+
+#endif

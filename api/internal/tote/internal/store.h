@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store.h - how the rest of Tote reads a store
+ */
+#ifndef TOTE_INTERNAL_STORE_H
+#define TOTE_INTERNAL_STORE_H
+
+#include "tote/internal/wire.h"
+#include "tote/context.h"
+
+/* Beside the public visibilities: the entry came in with a message. */
+enum { TOTE__REMOTE = 1 << 2 };
+
+/* A visible entry. */
+struct tote__entry {
+    const char *key; /* ends with NUL */
+    size_t key_length;
+    uint32_t flags;               /* visibility, TOTE__REMOTE */
+    struct tote__slice attribute; /* as a span attribute: tag, length, KeyValue */
+    struct tote__slice value;     /* its AnyValue */
+    const char *metadata;         /* ends with NUL; "" when none */
+    size_t metadata_length;
+};
+
+/* Returns: false when no more are wanted. What the entry points to lives until the visit returns. */
+typedef bool (*tote__entry_visitor)(void *arg, const struct tote__entry *entry);
+
+/*
+ * Visit what is visible and has any of `visibility` (all when that is UINT32_MAX), nearest store
+ * first: for each key the nearest entry or tombstone decides alone. No lock is held during a visit.
+ * Returns: false when memory ran out and entries are missing.
+ */
+TOTE_SHARED bool tote__store_visit(const tote_store *store, uint32_t visibility,
+                                   tote__entry_visitor visit, void *arg);
+
+/*
+ * A sealed layer over `parent`: hides all entries above that propagate, and holds `entries` instead.
+ * NULL when memory is out. Of two entries of one key the last counts.
+ */
+struct tote__layer_entry {
+    const char *key;
+    size_t key_length;
+    tote_value value;
+    uint32_t flags;
+    const char *metadata; /* or NULL */
+    size_t metadata_length;
+};
+TOTE_SHARED tote_store *tote__store_new_layer(tote_store *parent,
+                                              const struct tote__layer_entry *entries,
+                                              size_t count);
+
+/* The context `context` over such a layer: what extract and with_baggage return. Never NULL. */
+TOTE_SHARED tote_context *tote__context_with_layer(const tote_context *context,
+                                                   const struct tote__layer_entry *entries,
+                                                   size_t count);
+
+/* Spans are being made from here on: a plain add to the root store now is worth a diagnostic. */
+TOTE_SHARED void tote__store_note_span(void);
+
+/* A store that keeps nothing, for a scope that memory was out for. Static. */
+TOTE_SHARED tote_store *tote__store_void(void);
+
+#endif

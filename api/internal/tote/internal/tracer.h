@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tracer.h - how a tracer finds the SDK
+ *
+ * A tracer of the global provider asks for that at each start, so it may be fetched before
+ * an SDK runs. Tracers are interned and live for ever, and so does the memory of a provider:
+ * a start that races with shutdown finds a provider that says no, and nothing that was freed.
+ */
+#ifndef TOTE_INTERNAL_TRACER_H
+#define TOTE_INTERNAL_TRACER_H
+
+#include <stdatomic.h>
+
+#include "tote/internal/span.h"
+#include "tote/tracer.h"
+
+struct tote__provider_ops {
+    /*
+     * Start a span under `parent`, never NULL, whose store entries are those of `store`, borrowed.
+     * `options` is of this version and complete, `name` not NULL. Returns: never NULL; the invalid
+     * span, or one that carries the parent's context, when nothing can be had.
+     */
+    tote_span *(*start_span)(tote_tracer_provider *provider, tote_tracer *tracer, const char *name,
+                             const tote_span_options *options, const tote_context *parent,
+                             tote_store *store);
+    bool (*is_enabled)(tote_tracer_provider *provider, const tote_tracer *tracer,
+                       const tote_span_options *options);
+    void (*ref)(tote_tracer_provider *provider);
+    void (*unref)(tote_tracer_provider *provider);
+};
+
+struct tote_tracer_provider {
+    const struct tote__provider_ops *ops;
+    _Atomic(uint32_t) run; /* counts the starts that used this memory: tracers of an older one are idle */
+};
+
+struct tote_tracer {
+    tote_instrumentation_scope scope;
+    tote_tracer_provider *provider; /* NULL: the global one */
+    uint32_t run;                   /* of that provider */
+    uint32_t index;                 /* among all tracers */
+    tote_tracer *next;
+};
+
+/* The tracer of this index; never NULL, the one without a name for an unknown one. */
+TOTE_SHARED const tote_tracer *tote__tracer_at(uint32_t index);
+
+/* tote_tracer_start_span() with a store of the caller's choice; NULL: that of the parent. */
+TOTE_SHARED tote_span *tote__tracer_start_span(tote_tracer *tracer, const char *name,
+                                               const tote_span_options *options,
+                                               tote_store *store);
+
+/*
+ * Copy `given`, options of any version or NULL, over `options` of this one, `size` bytes, as far as both
+ * know them. Both begin with struct_size.
+ */
+TOTE_SHARED void tote__copy_options(void *options, size_t size, const void *given);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wire.h - attributes in the form in which OTLP sends them
+ *
+ * A store entry and an attribute of a span, an event, a link or a resource are kept as an OTLP
+ * KeyValue from the moment they are set: the copy has to be made anyway, and export
+ * then only joins them. Text is repaired to UTF-8 and cut to the limits as it is
+ * written. Spec: opentelemetry-proto common/v1/common.proto
+ */
+#ifndef TOTE_INTERNAL_WIRE_H
+#define TOTE_INTERNAL_WIRE_H
+
+#include "tote/internal/memory.h"
+#include "tote/value.h"
+
+/* A run of bytes. */
+struct tote__slice {
+    const uint8_t *at;
+    size_t size;
+};
+
+/* What an attribute is a field of. */
+enum {
+    TOTE__TAG_RESOURCE_ATTRIBUTE = 0x0A, /* Resource.attributes = 1 */
+    TOTE__TAG_SCOPE_ATTRIBUTE = 0x1A,    /* InstrumentationScope.attributes = 3 */
+    TOTE__TAG_SPAN_ATTRIBUTE = 0x4A,     /* Span.attributes = 9 */
+    TOTE__TAG_EVENT_ATTRIBUTE = 0x1A,    /* Span.Event.attributes = 3 */
+    TOTE__TAG_LINK_ATTRIBUTE = 0x22      /* Span.Link.attributes = 4 */
+};
+
+/* Spec: common/README.md#attribute-limits. UINT32_MAX is no limit; depth is at most 64. */
+struct tote__wire_limits {
+    uint32_t value_length; /* code points of text, bytes of bytes */
+    uint32_t value_depth;
+};
+
+extern TOTE_SHARED const struct tote__wire_limits tote__wire_no_limits;
+
+static inline size_t tote__varint_size(uint64_t number) {
+    return ((size_t)(63 - __builtin_clzll(number | 1)) * 9 + 73) / 64;
+}
+
+static inline uint8_t *tote__put_varint(uint8_t *out, uint64_t number) {
+    while (number >= 0x80) {
+        *out++ = (uint8_t)(number | 0x80);
+        number >>= 7;
+    }
+    *out++ = (uint8_t)number;
+    return out;
+}
+
+/* How many bytes tote__put_attribute() writes: tag, length and KeyValue; a one-byte tag. */
+TOTE_SHARED size_t tote__attribute_size(const char *key, size_t key_length, tote_value value,
+                                        const struct tote__wire_limits *limits);
+
+/* Write an attribute under this tag, of just that size. Returns: the end of it. */
+TOTE_SHARED uint8_t *tote__put_attribute(uint8_t *out, uint8_t tag, const char *key,
+                                         size_t key_length, tote_value value,
+                                         const struct tote__wire_limits *limits);
+
+/* A field of a message, as tote__next_field() finds it. */
+struct tote__field {
+    uint32_t number;
+    uint32_t type;              /* 0 varint, 1 eight bytes, 2 a run of bytes, 5 four bytes */
+    uint64_t value;             /* types 0, 1 and 5 */
+    struct tote__slice content; /* type 2 */
+    struct tote__slice whole;   /* with tag and length */
+};
+
+/* Take the next field off `message`. Returns: false at the end, and when the rest is not readable. */
+TOTE_SHARED bool tote__next_field(struct tote__slice *message, struct tote__field *field);
+
+/* The parts of a KeyValue: the key's text, and its AnyValue. */
+struct tote__key_value {
+    struct tote__slice key;
+    struct tote__slice value;
+};
+
+/* Take a KeyValue (no tag, no length) apart. */
+TOTE_SHARED struct tote__key_value tote__read_key_value(struct tote__slice content);
+
+/* The text of an AnyValue that is a string. Returns: false when it is something else. */
+TOTE_SHARED bool tote__any_value_string(struct tote__slice any_value, struct tote__slice *text);
+
+/* Unpack an AnyValue; text, bytes, items and fields go to the arena. EMPTY when memory is out. */
+TOTE_SHARED tote_value tote__unpack_any_value(struct tote__slice any_value,
+                                              struct tote__arena *arena);
+
+/*
+ * Unpack all fields of `number` in `fields`, attributes one after the other, into an array in the
+ * arena. Returns: false when memory is out.
+ */
+TOTE_SHARED bool tote__unpack_attributes(struct tote__slice fields, uint32_t number,
+                                         struct tote__arena *arena, tote_attribute **attributes,
+                                         size_t *count);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * text.c - UTF-8, header tokens, percent encoding
+ */
+#include "tote/internal/text.h"
+
+#include <string.h>
+
+static bool is_continuation(unsigned char byte) {
+    return (byte & 0xC0) == 0x80;
+}
+
+/* How long the code point at `text` is, 0 when there is none. Spec: RFC 3629 section 4 */
+static size_t code_point_size(const unsigned char *text, size_t length) {
+    unsigned char first = text[0];
+    unsigned char low = 0x80;
+    unsigned char high = 0xBF;
+    size_t size;
+
+    if (first < 0x80) {
+        return 1;
+    }
+    if (first < 0xC2 || first > 0xF4) {
+        return 0;
+    }
+    size = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    if (first == 0xE0) {
+        low = 0xA0; /* no overlong forms */
+    } else if (first == 0xED) {
+        high = 0x9F; /* no surrogates */
+    } else if (first == 0xF0) {
+        low = 0x90;
+    } else if (first == 0xF4) {
+        high = 0x8F;
+    }
+    if (length < size || text[1] < low || text[1] > high) {
+        return 0;
+    }
+    for (size_t i = 2; i < size; i++) {
+        if (!is_continuation(text[i])) {
+            return 0;
+        }
+    }
+    return size;
+}
+
+/* How many bytes from the start are ASCII, counted in eights. */
+static size_t ascii_prefix(const char *text, size_t length) {
+    size_t at = 0;
+    uint64_t eight;
+
+    while (length - at >= sizeof eight) {
+        memcpy(&eight, text + at, sizeof eight);
+        if (eight & 0x8080808080808080U) {
+            break;
+        }
+        at += sizeof eight;
+    }
+    return at;
+}
+
+size_t tote__utf8_valid_prefix(const char *text, size_t length) {
+    size_t at = ascii_prefix(text, length);
+
+    while (at < length) {
+        size_t size = code_point_size((const unsigned char *)text + at, length - at);
+        if (!size) {
+            break;
+        }
+        at += size;
+        if (size > 1) {
+            at += ascii_prefix(text + at, length - at);
+        }
+    }
+    return at;
+}
+
+/* How many bytes belong to the broken sequence at `text`: what one U+FFFD stands for. */
+static size_t broken_size(const unsigned char *text, size_t length) {
+    size_t size = 1;
+
+    if (text[0] < 0xC2 || text[0] > 0xF4) {
+        return 1;
+    }
+    size_t most = text[0] < 0xE0 ? 1 : text[0] < 0xF0 ? 2 : 3;
+    bool is_first_good = length > 1 && is_continuation(text[1]) &&
+                         !(text[0] == 0xE0 && text[1] < 0xA0) &&
+                         !(text[0] == 0xED && text[1] > 0x9F) &&
+                         !(text[0] == 0xF0 && text[1] < 0x90) &&
+                         !(text[0] == 0xF4 && text[1] > 0x8F);
+    while (is_first_good && size < length && size < most && is_continuation(text[size])) {
+        size++;
+    }
+    return size;
+}
+
+static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
+
+/* Repair, or only measure when `out` is NULL. */
+static size_t repair(char *out, const char *text, size_t length) {
+    size_t written = 0;
+
+    while (length) {
+        size_t valid = tote__utf8_valid_prefix(text, length);
+        if (out && valid) {
+            memcpy(out + written, text, valid);
+        }
+        written += valid;
+        text += valid;
+        length -= valid;
+        if (length) {
+            size_t broken = broken_size((const unsigned char *)text, length);
+            if (out) {
+                memcpy(out + written, replacement, sizeof replacement - 1);
+            }
+            written += sizeof replacement - 1;
+            text += broken;
+            length -= broken;
+        }
+    }
+    return written;
+}
+
+size_t tote__utf8_repaired_length(const char *text, size_t length) {
+    return repair(NULL, text, length);
+}
+
+char *tote__utf8_repair(char *out, const char *text, size_t length) {
+    return out + repair(out, text, length);
+}
+
+size_t tote__utf8_prefix(const char *text, size_t length, size_t code_points) {
+    const unsigned char *bytes = (const unsigned char *)text;
+    size_t at = 0;
+
+    if (length <= code_points) {
+        return length;
+    }
+    while (at < length && code_points--) {
+        size_t size = code_point_size(bytes + at, length - at);
+        at += size ? size : broken_size(bytes + at, length - at);
+    }
+    return at;
+}
+
+size_t tote__utf8_cut(const char *text, size_t length, size_t size) {
+    if (length <= size) {
+        return length;
+    }
+    for (size_t back = 0; back < 4 && back <= size; back++) {
+        if (!is_continuation((unsigned char)text[size - back])) {
+            return size - back;
+        }
+    }
+    return size; /* no UTF-8 at all */
+}
+
+static bool is_token_character(unsigned char c) {
+    if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')) {
+        return true;
+    }
+    return c && strchr("!#$%&'*+-.^_`|~", c);
+}
+
+bool tote__is_token(const char *text, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        if (!is_token_character((unsigned char)text[i])) {
+            return false;
+        }
+    }
+    return length > 0;
+}
+
+static char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+bool tote__equals_ignoring_case(const char *a, size_t a_length, const char *b, size_t b_length) {
+    if (a_length != b_length) {
+        return false;
+    }
+    for (size_t i = 0; i < a_length; i++) {
+        if (lower(a[i]) != lower(b[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t';
+}
+
+void tote__trim(const char **text, size_t *length) {
+    while (*length && is_blank((*text)[0])) {
+        (*text)++;
+        (*length)--;
+    }
+    while (*length && is_blank((*text)[*length - 1])) {
+        (*length)--;
+    }
+}
+
+static int hex_digit(char c) {
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c = lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+size_t tote__percent_decode(char *out, const char *text, size_t length, bool *malformed) {
+    size_t written = 0;
+    bool is_malformed = false;
+
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] != '%') {
+            out[written++] = text[i];
+            continue;
+        }
+        int high = length - i > 2 ? hex_digit(text[i + 1]) : -1;
+        int low = length - i > 2 ? hex_digit(text[i + 2]) : -1;
+        if (high < 0 || low < 0) {
+            is_malformed = true;
+            out[written++] = '%';
+            continue;
+        }
+        out[written++] = (char)(high * 16 + low);
+        i += 2;
+    }
+    if (malformed) {
+        *malformed = is_malformed;
+    }
+    return written;
+}
+
+uint64_t tote__hash(const void *bytes, size_t length) {
+    const unsigned char *at = bytes;
+    uint64_t hash = 0x9E3779B97F4A7C15U ^ (length * 0xFF51AFD7ED558CCDU);
+    uint64_t eight;
+
+    for (; length >= sizeof eight; length -= sizeof eight, at += sizeof eight) {
+        memcpy(&eight, at, sizeof eight);
+        hash = (hash ^ eight) * 0xC4CEB9FE1A85EC53U;
+        hash ^= hash >> 32;
+    }
+    eight = 0;
+    for (size_t i = 0; i < length; i++) {
+        eight |= (uint64_t)at[i] << (8 * i);
+    }
+    hash = (hash ^ eight) * 0xC4CEB9FE1A85EC53U;
+    return hash ^ (hash >> 29);
+}

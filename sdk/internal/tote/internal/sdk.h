@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sdk.h - how the configuration makes a running SDK, and what exporters see of it
+ */
+#ifndef TOTE_INTERNAL_SDK_H
+#define TOTE_INTERNAL_SDK_H
+
+#include "tote/internal/wire.h"
+#include "tote/sdk.h"
+#include "tote/sdk/id_generator.h"
+#include "tote/sdk/sampler.h"
+#include "tote/sdk/span_data.h"
+#include "tote/sdk/span_exporter.h"
+#include "tote/sdk/span_processor.h"
+
+/*
+ * A resource, interned: equal ones have one index, none is ever freed, the table is bounded. Index 0
+ * is the empty one, also given when memory is out. `encoded` holds the fields of an OTLP Resource.
+ */
+struct tote__resource {
+    tote_resource resource;
+    struct tote__slice encoded;
+};
+uint32_t tote__resource_intern(const tote_attribute *attributes, size_t count,
+                               const char *schema_url);
+const struct tote__resource *tote__resource_at(uint32_t index);
+
+/* Everything decided: no field has a default any more but those that say so. */
+struct tote__sdk_settings {
+    bool is_disabled;                /* OTEL_SDK_DISABLED: spans carry contexts and record nothing */
+    bool is_global;                  /* to be the global provider */
+    tote_sampler *sampler;           /* taken; NULL: parent based, always on */
+    tote_id_generator *id_generator; /* taken; NULL: random */
+    uint32_t resource;               /* an index */
+    tote_span_limits limits;         /* literal: UINT32_MAX is no limit, 0 is nothing */
+    tote_store_export store_export;
+    const char *const *store_export_keys; /* copied */
+    size_t store_export_key_count;
+    tote_span_processor *const *processors; /* each taken; the exporters' ones last */
+    size_t processor_count;
+    uint64_t (*now_unix_nano)(void *clock); /* NULL: the system's clocks */
+    void *clock;
+};
+
+/* The SDK that is the global one, with one more reference; NULL when there is none. */
+tote_sdk *tote__sdk_ref_global(void);
+
+/* Start. What the settings say is taken is taken also on failure. NULL when memory is out. */
+tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings);
+
+struct tote__batch_settings {
+    uint32_t max_queue_size;
+    size_t max_queue_bytes;
+    uint32_t max_export_batch_size; /* at most max_queue_size */
+    uint32_t schedule_delay_ms;
+    uint32_t export_timeout_ms; /* UINT32_MAX: no limit */
+    tote_thread_factory thread_factory; /* functions NULL: pthreads */
+};
+
+/* Both take the exporter, always; NULL on failure, with a diagnostic. */
+tote_span_processor *tote__batch_processor_new(tote_span_exporter *exporter,
+                                               const struct tote__batch_settings *settings);
+tote_span_processor *tote__simple_processor_new(tote_span_exporter *exporter,
+                                                uint32_t export_timeout_ms);
+
+/* An extension point as it is kept: a copy of the functions, zero where the caller's struct ended. */
+struct tote_span_exporter {
+    tote_span_exporter_ops ops;
+    void *self;
+};
+struct tote_span_processor {
+    tote_span_processor_ops ops;
+    void *self;
+    void (*add_stats)(void *self, tote_stats *stats); /* NULL for one of the program's own */
+};
+struct tote_sampler {
+    tote_sampler_ops ops;
+    void *self;
+};
+struct tote_id_generator {
+    tote_id_generator_ops ops;
+    void *self;
+};
+
+#endif

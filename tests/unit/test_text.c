@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <string.h>
+
+#include "tote/internal/text.h"
+
+static void assert_repaired(const char *text, const char *expected) {
+    char out[64];
+    size_t length = tote__utf8_repaired_length(text, strlen(text));
+
+    assert_ptr_equal(tote__utf8_repair(out, text, strlen(text)), out + length);
+    assert_int_equal(length, strlen(expected));
+    assert_memory_equal(out, expected, length);
+}
+
+/* Requirement G21 */
+static void what_is_not_utf8_becomes_one_replacement_character_each(void **state) {
+    (void)state;
+    assert_repaired("plain text, longer than eight", "plain text, longer than eight");
+    assert_repaired("h\xC3\xA9llo", "h\xC3\xA9llo");
+    assert_repaired("\xFF", "\xEF\xBF\xBD");
+    assert_repaired("a\xC3", "a\xEF\xBF\xBD");
+    assert_repaired("\xC0\xAF", "\xEF\xBF\xBD\xEF\xBF\xBD");     /* overlong */
+    assert_repaired("\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"); /* surrogate */
+    assert_repaired("\xF0\x9F\x92x", "\xEF\xBF\xBDx");
+    assert_repaired("\xF0\x9F\x92\xBC", "\xF0\x9F\x92\xBC");
+}
+
+/* Requirement D21 */
+static void a_prefix_counts_code_points_and_cuts_none(void **state) {
+    (void)state;
+    assert_int_equal(tote__utf8_prefix("h\xC3\xA9llo", 6, 2), 3);
+    assert_int_equal(tote__utf8_prefix("h\xC3\xA9llo", 6, 0), 0);
+    assert_int_equal(tote__utf8_prefix("h\xC3\xA9llo", 6, 99), 6);
+    assert_int_equal(tote__utf8_prefix("\xFF\xFF\xFFx", 4, 2), 2);
+    assert_int_equal(tote__utf8_cut("h\xC3\xA9llo", 6, 2), 1);
+    assert_int_equal(tote__utf8_cut("h\xC3\xA9llo", 6, 3), 3);
+}
+
+/* Requirement B7 */
+static void percent_escapes_are_decoded_once_and_broken_ones_stay(void **state) {
+    char out[16];
+    bool malformed;
+
+    (void)state;
+    size_t length = tote__percent_decode(out, "a%2541%zz%2", 11, &malformed);
+    assert_int_equal(length, 9);
+    assert_memory_equal(out, "a%41%zz%2", length);
+    assert_true(malformed);
+    length = tote__percent_decode(out, "%c3%A9", 6, &malformed);
+    assert_memory_equal(out, "\xC3\xA9", length);
+    assert_false(malformed);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_not_utf8_becomes_one_replacement_character_each),
+        TEST(a_prefix_counts_code_points_and_cuts_none),
+        TEST(percent_escapes_are_decoded_once_and_broken_ones_stay),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}
