@@ -7,12 +7,16 @@
  *            call returned is yours to unref. Where a borrowed object can be
  *            changed (store, span) the doc comment says "borrowed".
  * NULL:      accepted everywhere. A NULL `const tote_context *` is the current
- *            context; any other NULL makes the call do nothing.
+ *            context. Where another NULL means something the function says so; elsewhere
+ *            the call does nothing and returns 0, false, NULL or TOTE_SUCCESS.
  * Text:      UTF-8. `const char *` ends with NUL; text with a length is given as
  *            tote_string_of(). What Tote hands out always ends with NUL.
  * Options:   set `struct_size`, leave the rest zero: zero is the default of every
- *            field. TOTE_X_INIT does just that. NULL options are all defaults.
+ *            field. TOTE_X_INIT does just that. NULL options are all defaults; so are,
+ *            with a diagnostic, those with a `struct_size` of 0.
+ * Callbacks: return normally: no exception and no longjmp() out of one.
  * Memory:    arguments are copied before a call returns, unless it says "takes".
+ * Threads:   "any": every thread, calls may overlap. "setup": before a second thread uses Tote.
  */
 #ifndef TOTE_COMMON_H
 #define TOTE_COMMON_H
@@ -41,6 +45,13 @@
 #define TOTE_PRINTF(text, rest)
 #endif
 
+/** The result is yours to release: losing it leaks. */
+#if defined(__GNUC__)
+#define TOTE_MUST_USE __attribute__((warn_unused_result))
+#else
+#define TOTE_MUST_USE
+#endif
+
 /** An inline function that is an exported symbol as well, for callers that read no headers. */
 #if defined(__GNUC_GNU_INLINE__) && !defined(__cplusplus)
 #define TOTE_INLINE TOTE_API extern inline
@@ -52,6 +63,15 @@
 #define TOTE_COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
 TOTE_BEGIN_DECLS
+
+/** The version of these headers, and of OpenTelemetry's specification that they follow. */
+#define TOTE_VERSION_MAJOR 0
+#define TOTE_VERSION_MINOR 1
+#define TOTE_VERSION_PATCH 0
+#define TOTE_SPEC_VERSION "1.60.0"
+
+/** The version of the library that runs, as "0.1.0". */
+TOTE_API const char *tote_version(void);
 
 /** How an operation with a deadline ended. Spec: trace/sdk.md#forceflush */
 typedef enum tote_result {

@@ -39,7 +39,7 @@ TOTE_API const tote_context *tote_context_root(void);
 /** Borrowed while it stays current; the root when nothing is attached. */
 TOTE_API const tote_context *tote_context_current(void);
 
-TOTE_API tote_context *tote_context_ref(const tote_context *context);
+TOTE_API TOTE_MUST_USE tote_context *tote_context_ref(const tote_context *context);
 TOTE_API void tote_context_unref(tote_context *context);
 
 /** The store. Borrowed from the context, never NULL. */
@@ -61,17 +61,17 @@ TOTE_API void *tote_context_get_value(const tote_context *context, const tote_co
 TOTE_API bool tote_current_span_context(tote_trace_id *trace_id, tote_span_id *span_id,
                                         uint8_t *trace_flags);
 
-TOTE_API tote_context *tote_context_with_store(const tote_context *context, tote_store *store);
+TOTE_API TOTE_MUST_USE tote_context *tote_context_with_store(const tote_context *context, tote_store *store);
 
 /** A context with this span; NULL takes the span out, so that the next one starts a trace. */
-TOTE_API tote_context *tote_context_with_span(const tote_context *context, tote_span *span);
+TOTE_API TOTE_MUST_USE tote_context *tote_context_with_span(const tote_context *context, tote_span *span);
 
 /** Takes `value`, also on failure. */
-TOTE_API tote_context *tote_context_with_value(const tote_context *context,
+TOTE_API TOTE_MUST_USE tote_context *tote_context_with_value(const tote_context *context,
                                                const tote_context_key *key, void *value);
 
 /** A context in which Tote starts no spans and injects nothing: for an exporter's own calls. */
-TOTE_API tote_context *tote_context_with_suppression(const tote_context *context);
+TOTE_API TOTE_MUST_USE tote_context *tote_context_with_suppression(const tote_context *context);
 
 /** Make `context` current until its token is detached. Keeps a reference. */
 TOTE_API tote_context_token tote_context_attach(const tote_context *context);
@@ -87,7 +87,7 @@ TOTE_API bool tote_context_detach(tote_context_token token);
 TOTE_API int tote_context_run(const tote_context *context, int (*run)(void *arg), void *arg);
 
 /**
- * Note what is current here: before code that may be left by longjmp, for tote_context_unwind(); or before
+ * Note what is current here; needs no release. Before code that may be left by longjmp, for tote_context_unwind(); or before
  * a callback, for tote_context_detach() after it, which is false when the callback left something behind.
  */
 TOTE_API tote_context_token tote_context_mark(void);

@@ -58,14 +58,14 @@ TOTE_API void tote_inject(const tote_context *context, void *carrier,
  * A context with what the carrier says over `context` (NULL: the current one; a server starts
  * from tote_context_root()). What cannot be read leaves that part as it was. Never NULL: unref it.
  */
-TOTE_API tote_context *tote_extract(const tote_context *context, const void *carrier,
+TOTE_API TOTE_MUST_USE tote_context *tote_extract(const tote_context *context, const void *carrier,
                                     const tote_text_map_getter *getter);
 
-/** The same two with a propagator of your choice; the global one when NULL. */
+/** The same two with a propagator of your choice. NULL does nothing. */
 TOTE_API void tote_propagator_inject(const tote_propagator *propagator,
                                      const tote_context *context, void *carrier,
                                      const tote_text_map_setter *setter);
-TOTE_API tote_context *tote_propagator_extract(const tote_propagator *propagator,
+TOTE_API TOTE_MUST_USE tote_context *tote_propagator_extract(const tote_propagator *propagator,
                                                const tote_context *context, const void *carrier,
                                                const tote_text_map_getter *getter);
 
@@ -81,7 +81,7 @@ typedef struct tote_header {
 } tote_header;
 
 /** Extract from an array of headers. */
-TOTE_API tote_context *tote_extract_headers(const tote_context *context,
+TOTE_API TOTE_MUST_USE tote_context *tote_extract_headers(const tote_context *context,
                                             const tote_header *headers, size_t count);
 
 /**
@@ -98,7 +98,7 @@ TOTE_API size_t tote_inject_headers(const tote_context *context, tote_header *he
 TOTE_API void tote_propagator_set_global(tote_propagator *propagator);
 
 /** One more reference to the global propagator: unref it. */
-TOTE_API tote_propagator *tote_propagator_ref_global(void);
+TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_ref_global(void);
 
 TOTE_API tote_propagator *tote_propagator_ref(const tote_propagator *propagator);
 TOTE_API void tote_propagator_unref(tote_propagator *propagator);

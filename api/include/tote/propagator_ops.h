@@ -34,7 +34,7 @@ typedef struct tote_propagator_ops {
     void (*destroy)(void *self);                        /**< may be NULL */
 } tote_propagator_ops;
 
-/** Takes `self`, always. NULL when memory is out. */
+/** Takes `self`, always. When memory is out one that does nothing; never NULL. */
 TOTE_API tote_propagator *tote_propagator_new(const tote_propagator_ops *ops, void *self);
 
 /** Call `visit` for the headers called `key`, ignoring case, and only those: what a propagator reads with. */

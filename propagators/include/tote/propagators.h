@@ -8,7 +8,8 @@
  * want it otherwise.
  *
  * Threads:  any.
- * Lifetime: as tote_propagator: counted. NULL, which does nothing, when memory is out.
+ * Lifetime: as tote_propagator: counted.
+ * On failure: a constructor gives a propagator that does nothing, never NULL.
  */
 #ifndef TOTE_PROPAGATORS_H
 #define TOTE_PROPAGATORS_H
@@ -43,7 +44,7 @@ TOTE_API tote_propagator *tote_propagator_new_composite(tote_propagator *const *
 
 /**
  * By the names of OTEL_PROPAGATORS, as "tracecontext,baggage"; "none" is one that does nothing.
- * A name given twice counts once. NULL, with a diagnostic, when one is unknown.
+ * A name given twice counts once; one that is not known is left out, with a diagnostic.
  */
 TOTE_API tote_propagator *tote_propagator_from_names(const char *names);
 

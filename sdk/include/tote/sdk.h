@@ -27,7 +27,7 @@ typedef struct tote_id_generator tote_id_generator;     /**< tote/sdk/id_generat
 typedef struct tote_span_exporter tote_span_exporter;   /**< tote/sdk/span_exporter.h, tote/exporters */
 typedef struct tote_span_processor tote_span_processor; /**< tote/sdk/span_processor.h */
 
-/** For a count or a length: no limit, and nothing at all, where 0 is the default. */
+/** For a uint32_t that counts, measures or waits: no limit, and nothing at all, where 0 is the default. */
 #define TOTE_UNLIMITED UINT32_MAX
 #define TOTE_NOTHING (UINT32_MAX - 1)
 
@@ -41,7 +41,10 @@ typedef struct tote_span_limits {
     uint32_t link_count;                /**< 128 */
     uint32_t attribute_count_per_event; /**< 128 */
     uint32_t attribute_count_per_link;  /**< 128 */
+    uint32_t reserved;                  /**< 0 */
 } tote_span_limits;
+
+#define TOTE_SPAN_LIMITS_INIT { sizeof(tote_span_limits), 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** Who moves ended spans to the exporter. */
 typedef enum tote_export_mode {
@@ -59,10 +62,11 @@ typedef struct tote_batch_options {
     uint32_t max_export_batch_size; /**< spans; 512 */
     uint32_t schedule_delay_ms;     /**< 5000 */
     uint32_t export_timeout_ms;     /**< 30000 */
+    uint32_t reserved;              /**< 0 */
 } tote_batch_options;
 
 #define TOTE_BATCH_OPTIONS_INIT \
-    { sizeof(tote_batch_options), TOTE_EXPORT_BY_WORKER, 0, 0, 0, 0, 0 }
+    { sizeof(tote_batch_options), TOTE_EXPORT_BY_WORKER, 0, 0, 0, 0, 0, 0 }
 
 /** Makes and joins the one worker thread in the host's way. */
 typedef struct tote_thread_factory {
@@ -73,7 +77,12 @@ typedef struct tote_thread_factory {
     void *self;
 } tote_thread_factory;
 
-/** Which entries of the store become attributes of spans. */
+/**
+ * Which entries of the store become attributes of a span as it ends: at most 32 of them and 4,096 bytes,
+ * of those that came in with baggage at most 16 and 1,024 bytes and none under the names that
+ * belong to the program (service. telemetry. http. url. error. otel.). What a span was told itself
+ * always wins. What is left out counts as a dropped attribute.
+ */
 typedef enum tote_store_export {
     TOTE_STORE_EXPORT_ALL,
     TOTE_STORE_EXPORT_LOCAL,   /**< not what came in with baggage */
@@ -84,6 +93,7 @@ typedef enum tote_store_export {
 typedef struct tote_sdk_options {
     size_t struct_size;
     bool ignore_environment;
+    bool not_global;         /**< an SDK of its own; leaves the global provider and propagator alone */
     const char *config_file; /**< YAML, as OTEL_CONFIG_FILE; everything else here but the hooks is then ignored */
 
     const char *service_name;
@@ -102,42 +112,47 @@ typedef struct tote_sdk_options {
 
     tote_span_processor *const *processors; /**< each taken; run before the exporter's own */
     size_t processor_count;
-    tote_span_exporter *const *exporters;   /**< each taken; none: OTLP; a NULL is left out */
-    size_t exporter_count;
+    tote_span_exporter *const *exporters;   /**< each taken; a NULL is left out */
+    size_t exporter_count;                  /**< 0: what the environment says, else OTLP */
     const tote_batch_options *batch;        /**< for each exporter */
 
     const tote_thread_factory *thread_factory;
     uint64_t (*now_unix_nano)(void *clock); /**< NULL: the system's clocks */
     void *clock;
-    bool not_global; /**< leave the global provider and propagator alone */
 } tote_sdk_options;
 
 #define TOTE_SDK_OPTIONS_INIT                                                              \
-    { sizeof(tote_sdk_options), false, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL,  \
-      NULL, TOTE_STORE_EXPORT_ALL, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, false }
+    { sizeof(tote_sdk_options), false, false, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL,  \
+      NULL, NULL, TOTE_STORE_EXPORT_ALL, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL }
 
 /**
  * Start. While an SDK is running globally this is one more reference to it, and the options are released
- * with a diagnostic. NULL on failure: the reason went to diagnostics and spans are not recorded.
+ * with a diagnostic. After a shutdown a new one may be started, and serves the tracers there are.
+ * NULL on failure: the reason went to diagnostics and spans are not recorded.
  */
 TOTE_API tote_sdk *tote_sdk_start(const tote_sdk_options *options);
 
 /** Resolve, connect, load certificates and open files now: before chroot, seccomp, or setuid. */
 TOTE_API tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms);
 
-/** One more reference: for the spans of this SDK and no other. Unref it. */
+/** One more reference: for the spans of this SDK and no other. Unref it. NULL, the global one, for a NULL SDK. */
 TOTE_API tote_tracer_provider *tote_sdk_ref_tracer_provider(tote_sdk *sdk);
 
-/** Send all that has ended. Blocks: at most timeout_ms. */
+/** Send all that has ended. A timeout of 0 does not wait, here and below. Blocks: at most timeout_ms. */
 TOTE_API tote_result tote_sdk_force_flush(tote_sdk *sdk, uint32_t timeout_ms);
 
 /** Flush and stop for good. Later spans record nothing. A second call is TOTE_SUCCESS. Blocks: at most timeout_ms. */
 TOTE_API tote_result tote_sdk_shutdown(tote_sdk *sdk, uint32_t timeout_ms);
 
-/** Shut down, unref, and set `*sdk` to NULL: the last line of main. Blocks: at most timeout_ms. */
+/**
+ * Unref, and set `*sdk` to NULL: the last line of main. The last of all references that
+ * tote_sdk_start() gave shuts down, another one only flushes. Blocks: at most timeout_ms.
+ */
 TOTE_API tote_result tote_sdk_close(tote_sdk **sdk, uint32_t timeout_ms);
 
 TOTE_API tote_sdk *tote_sdk_ref(tote_sdk *sdk);
+
+/** The last one without a shutdown drops what waits, and does not block. */
 TOTE_API void tote_sdk_unref(tote_sdk *sdk);
 
 /** TOTE_EXPORT_BY_HOST: a descriptor that gets readable when there is work. Ask again after fork; -1 when there is none. */
@@ -170,6 +185,8 @@ typedef struct tote_stats {
     uint64_t in_flight; /**< with the exporter */
     uint64_t spooled;
 } tote_stats;
+
+#define TOTE_STATS_INIT { sizeof(tote_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** Fill `stats`, as far as its `struct_size` goes. Returns: false, and nothing written, without an SDK. */
 TOTE_API bool tote_sdk_get_stats(const tote_sdk *sdk, tote_stats *stats);

@@ -5,6 +5,7 @@
  *
  * Threads:  should_sample comes on any thread, at once; no lock is held.
  * Lifetime: sole owner; whoever is given a sampler takes it, always.
+ * On failure: a constructor gives a sampler that drops everything, never NULL.
  */
 #ifndef TOTE_SDK_SAMPLER_H
 #define TOTE_SDK_SAMPLER_H
@@ -21,8 +22,9 @@ typedef enum tote_sampling_decision {
     TOTE_SAMPLING_RECORD_AND_SAMPLE
 } tote_sampling_decision;
 
-/** Tote makes these; fields are only ever added at the end. */
+/** Tote makes these, and a sampler that asks another may pass a changed copy; fields are only ever added at the end. */
 typedef struct tote_sampling_parameters {
+    size_t struct_size;
     const tote_context *parent;
     const tote_trace_id *trace_id;
     const char *name;
@@ -51,7 +53,7 @@ typedef struct tote_sampler_ops {
     void (*destroy)(void *self); /**< may be NULL */
 } tote_sampler_ops;
 
-/** A sampler of your own. Takes `self`, always. NULL on failure. */
+/** A sampler of your own. Takes `self`, always. */
 TOTE_API tote_sampler *tote_sampler_new(const tote_sampler_ops *ops, void *self);
 
 TOTE_API tote_sampler *tote_sampler_new_always_on(void);
