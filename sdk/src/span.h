@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * span.h - the recording span, which is also the span that exporters read
+ *
+ * Until it ends, `lock` guards what it was told; afterwards nothing changes and nobody locks.
+ * Attributes, events and links are kept as the fields of an OTLP Span that they will be:
+ * writing one is the copy that has to be made anyway, and export joins them.
+ */
+#ifndef TOTE_SDK_SPAN_H
+#define TOTE_SDK_SPAN_H
+
+#include <stdatomic.h>
+
+#include "block.h"
+#include "tote/internal/lock.h"
+#include "tote/internal/sdk.h"
+#include "tote/internal/span.h"
+#include "tote/internal/wire.h"
+
+/* Each set by one release store. */
+enum span_state {
+    SPAN_FREE,
+    SPAN_OPEN,
+    SPAN_ENDING, /* the end time is fixed; only the thread in end() may write */
+    SPAN_ENDED,  /* frozen */
+    SPAN_SENT    /* on its way home */
+};
+
+/*
+ * A growing run of bytes of a span. Its place is an offset: below `room_size` into the block's room,
+ * from there on into the overflow.
+ */
+struct region {
+    uint32_t offset;
+    uint32_t size;
+    uint32_t capacity;
+};
+
+/* The limits of the span's SDK, literal: UINT32_MAX is none. */
+struct span_limits {
+    struct tote__wire_limits value;
+    uint32_t attributes;
+    uint32_t events;
+    uint32_t links;
+    uint32_t attributes_per_event;
+    uint32_t attributes_per_link;
+};
+
+struct span {
+    struct tote_span base; /* what the API sees; first */
+    _Atomic(uint32_t) state;
+    struct tote__lock lock;
+
+    uint32_t generation; /* of the process that started it: only that one records and exports it */
+    uint32_t slot;       /* of its SDK, */
+    uint32_t run;        /* and which run of that */
+    uint32_t scope;      /* a tracer's index */
+    uint32_t resource;   /* a resource's index */
+    uint8_t kind;
+    uint8_t status_code;
+    bool has_parent;
+    bool drop_reported;
+    struct tote_span_context parent; /* of a root: not valid */
+    uint64_t start_time_unix_nano;
+    uint64_t end_time_unix_nano;
+    uint64_t anchor_realtime; /* of the local root, with ... */
+    uint64_t anchor_monotonic; /* ... what the other clock said then; 0: the clock is the program's */
+    struct span_limits limits;
+
+    struct region name;        /* ends with NUL, which is not in its size; so does ... */
+    struct region description; /* ... this one, when there is one */
+    struct region attributes;
+    struct region events;
+    struct region links;
+    uint32_t attribute_count;
+    uint32_t event_count;
+    uint32_t link_count;
+    uint32_t dropped_attribute_count;
+    uint32_t dropped_event_count;
+    uint32_t dropped_link_count;
+    uint32_t store_attributes_start; /* offset in `attributes` from which on the store's stand, ... */
+    uint32_t store_attribute_count;  /* ... and how many */
+
+    /* Of this process alone; means nothing in a mapped block. */
+    const void *ender; /* the thread in end() */
+    tote_store *store; /* one reference, until the end */
+    struct span_view *view; /* unpacked for readers; see span_data.c */
+
+    /* Stays from use to use. */
+    struct block_pool *home;
+    struct span *next; /* while FREE or on the way home */
+    uint8_t *overflow;
+    uint32_t overflow_size;
+    uint32_t overflow_used;
+    uint32_t room_size;
+    uint32_t room_used;
+    uint8_t room[];
+};
+
+/* The first byte of a region. */
+static inline uint8_t *tote__span_at(const struct span *span, const struct region *region) {
+    struct span *self = (struct span *)span;
+
+    return region->offset < span->room_size ? self->room + region->offset
+                                            : self->overflow + (region->offset - span->room_size);
+}
+
+static inline struct tote__slice tote__span_slice(const struct span *span,
+                                                  const struct region *region) {
+    return (struct tote__slice){region->size ? tote__span_at(span, region) : NULL, region->size};
+}
+
+/* Tag and length of the fields of an OTLP Span that a span keeps ready. */
+enum { TAG_EVENT = 0x5A, TAG_LINK = 0x6A };
+
+static inline const struct span *tote__span_of_data(const tote_span_data *data) {
+    return (const struct span *)data;
+}
+
+/* How much memory the span takes, for bounds in bytes. */
+static inline size_t tote__span_bytes(const struct span *span) {
+    return sizeof *span + span->room_size + span->overflow_size;
+}
+
+static inline bool tote__span_is_sampled(const struct span *span) {
+    return span->base.context.trace_flags & TOTE_TRACE_FLAG_SAMPLED;
+}
+
+/* Give one reference back, and the block home when it was the last; gather, then flush. */
+void tote__span_unref_gathering(struct span *span, struct block_return *gathered);
+
+/* Release what readers unpacked. */
+void tote__span_drop_view(struct span *span);
+
+extern const struct tote__span_ops tote__recording_ops;
+
+#endif

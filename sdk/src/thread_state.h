@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread_state.h - what the SDK keeps for each thread
+ *
+ * So that no cache line is written by two threads for a span. When a thread ends another one
+ * adopts its state with all that is in it; none is ever freed. A forked child starts a list of
+ * its own and leaves the inherited one alone.
+ */
+#ifndef TOTE_SDK_THREAD_STATE_H
+#define TOTE_SDK_THREAD_STATE_H
+
+#include <stdatomic.h>
+
+#include "block.h"
+#include "tote/internal/random.h"
+#include "tote/internal/shared.h"
+
+enum {
+    TOTE__SDK_SLOTS = 8,       /* SDKs that run at once */
+    TOTE__PROCESSOR_SLOTS = 16 /* batch processors that run at once */
+};
+
+/* Counts of one SDK's run; written by the owner of the state, read by any thread. */
+struct span_counters {
+    _Atomic(uint32_t) run; /* which run of the SDK in this slot they belong to */
+    _Atomic(uint64_t) started;
+    _Atomic(uint64_t) lost_to_memory;   /* sampled, and never made */
+    _Atomic(uint64_t) lost_to_shutdown; /* ended when no processor was there any more */
+};
+
+struct thread_state {
+    struct thread_state *next; /* of this process, and in no order */
+    uint32_t generation;
+    _Atomic(bool) is_owned;
+    _Atomic(uint32_t) inside; /* how many calls of the SDK the owner is in; see sdk.c */
+    struct tote__random random;
+    struct block_pool pool;
+    struct span_counters counters[TOTE__SDK_SLOTS];
+    _Atomic(void *) rings[TOTE__PROCESSOR_SLOTS]; /* the batch processors' own, by their slots */
+};
+
+/* The calling thread's. NULL when memory is out. */
+struct thread_state *tote__thread_state(void);
+
+/* The first of all in this process, also of those whose threads have ended; NULL when there is none. */
+struct thread_state *tote__thread_states(void);
+
+#endif
