@@ -286,13 +286,13 @@ static bool has_thread_key;
 /* What is attached from here on, by other destructors, has itself watched anew. */
 static void end_thread(void *unused) {
     struct tote__stack *stack = tote__thread.stack;
-    void *sdk = tote__thread.sdk;
 
     (void)unused;
     tote__thread.ends_with_release = false;
     tote__thread.stack = NULL;
     tote__thread.current = NULL;
-    stack_free(stack);
+    stack_free(stack); /* may end spans, which needs what the SDK has for the thread */
+    void *sdk = tote__thread.sdk;
     tote__thread.sdk = NULL;
     if (sdk && tote__thread.release_sdk) {
         tote__thread.release_sdk(sdk);
