@@ -9,6 +9,7 @@
 #include "tote/diagnostics.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/sdk.h"
+#include "tote/internal/span.h"
 #include "tote/internal/tracer.h"
 
 enum parent_kind {
@@ -34,10 +35,11 @@ static enum parent_kind kind_of(const tote_context *context) {
     if (!tote_span_context_is_valid(parent)) {
         return NO_PARENT;
     }
-    if (tote_span_context_is_remote(parent)) {
-        return tote_span_context_is_sampled(parent) ? REMOTE_SAMPLED : REMOTE_NOT_SAMPLED;
+    bool is_sampled = parent->trace_flags & TOTE_TRACE_FLAG_SAMPLED;
+    if (parent->is_remote) {
+        return is_sampled ? REMOTE_SAMPLED : REMOTE_NOT_SAMPLED;
     }
-    return tote_span_context_is_sampled(parent) ? LOCAL_SAMPLED : LOCAL_NOT_SAMPLED;
+    return is_sampled ? LOCAL_SAMPLED : LOCAL_NOT_SAMPLED;
 }
 
 static tote_sampling_decision parent_based_should_sample(void *self,
