@@ -13,9 +13,10 @@
 struct tote__context_value; /* a list, newest first, counted */
 
 struct tote_context {
-    _Atomic(uint32_t) references; /* 0: static or part of a scope; see tote_context_ref() */
+    _Atomic(uint32_t) references; /* 0: static, never counted */
     bool is_suppressed;
-    tote_store *store; /* one reference; never NULL */
+    bool is_scope;     /* the first member of a scope, that lives as long as its context */
+    tote_store *store; /* one reference; NULL in static ones alone: use tote_context_get_store() */
     tote_span *span;   /* one reference, or NULL */
     struct tote__context_value *values;
 };
@@ -30,8 +31,8 @@ static inline const tote_context *tote__context_or_current(const tote_context *c
  * the SDK keeps for the thread. Initial-exec TLS, at most 64 bytes.
  */
 struct tote__thread {
-    const tote_context *current; /* NULL: the root */
-    struct tote__stack *stack;   /* NULL until something is attached */
+    const tote_context *current; /* NULL: the root; not used with a foreign slot */
+    struct tote__stack *stack;   /* NULL until something is attached, and with a foreign slot */
     void *sdk;                   /* the SDK's own; released by `release_sdk` when the thread ends */
     void (*release_sdk)(void *sdk);
     bool ends_with_release; /* the thread's end has been asked for */

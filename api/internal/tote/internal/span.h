@@ -37,6 +37,8 @@ struct tote__span_ops {
     void (*update_name)(tote_span *span, const char *name);
     void (*end)(tote_span *span, uint64_t end_time_unix_nano);
     void (*destroy)(tote_span *span); /* the last reference is gone */
+    /* tote_run_scoped() returned `code`, not 0: ERROR and `error.type`, unless a status was set. */
+    void (*fail)(tote_span *span, int code);
 };
 
 struct tote_span {

@@ -25,10 +25,14 @@ struct tote__provider_ops {
                              tote_store *store);
     bool (*is_enabled)(tote_tracer_provider *provider, const tote_tracer *tracer,
                        const tote_span_options *options);
-    void (*ref)(tote_tracer_provider *provider);
+    void (*ref)(tote_tracer_provider *provider); /* only counts: a lock is held */
     void (*unref)(tote_tracer_provider *provider);
 };
 
+/*
+ * Its memory stays readable for ever, and so do its ops: a tracer calls start_span and is_enabled
+ * without a reference, also when the provider was shut down and unreferenced long ago.
+ */
 struct tote_tracer_provider {
     const struct tote__provider_ops *ops;
     _Atomic(uint32_t) run; /* counts the starts that used this memory: tracers of an older one are idle */
@@ -49,6 +53,10 @@ TOTE_SHARED const tote_tracer *tote__tracer_at(uint32_t index);
 TOTE_SHARED tote_span *tote__tracer_start_span(tote_tracer *tracer, const char *name,
                                                const tote_span_options *options,
                                                tote_store *store);
+
+/* Options of this version and complete: `given` itself where it is, else `room`, filled in from it. */
+const tote_span_options *tote__complete_span_options(const tote_span_options *given,
+                                                     tote_span_options *room);
 
 /*
  * Copy `given`, options of any version or NULL, over `options` of this one, `size` bytes, as far as both

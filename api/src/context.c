@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * context.c - contexts and the values in them
+ *
+ * A context never changes once made: a new one takes references to what the old one has, and no
+ * reference to the old one, so contexts form no chains.
+ */
+#include "tote/internal/context.h"
+
+#include <errno.h>
+
+#include "context_stack.h"
+#include "tote/diagnostics.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/span.h"
+#include "tote/internal/store.h"
+
+struct tote__context_value {
+    struct tote__context_value *next; /* one reference */
+    const tote_context_key *key;
+    void *value;
+    _Atomic(uint32_t) references;
+};
+
+tote_context tote__root_context;
+
+const tote_context *tote_context_root(void) {
+    return &tote__root_context;
+}
+
+/* One reference less. Returns: whether it was the last. */
+static bool was_last(_Atomic(uint32_t) *references) {
+    return atomic_load_explicit(references, memory_order_acquire) == 1 ||
+           atomic_fetch_sub_explicit(references, 1, memory_order_acq_rel) == 1;
+}
+
+static struct tote__context_value *values_ref(struct tote__context_value *values) {
+    if (values) {
+        atomic_fetch_add_explicit(&values->references, 1, memory_order_relaxed);
+    }
+    return values;
+}
+
+static void values_unref(struct tote__context_value *values) {
+    while (values && was_last(&values->references)) {
+        struct tote__context_value *next = values->next;
+        if (values->key->destroy) {
+            values->key->destroy(values->value);
+        }
+        tote__release(values, sizeof *values);
+        values = next;
+    }
+}
+
+tote_context *tote_context_ref(const tote_context *context) {
+    tote_context *shared = (tote_context *)tote__context_or_current(context);
+
+    if (atomic_load_explicit(&shared->references, memory_order_relaxed)) {
+        atomic_fetch_add_explicit(&shared->references, 1, memory_order_relaxed);
+    }
+    return shared;
+}
+
+void tote_context_unref(tote_context *context) {
+    if (!context || !atomic_load_explicit(&context->references, memory_order_relaxed) ||
+        !was_last(&context->references)) {
+        return;
+    }
+    tote_span_unref(context->span);
+    tote_store_unref(context->store);
+    values_unref(context->values);
+    tote__release(context, context->is_scope ? sizeof(tote_scope) : sizeof *context);
+}
+
+tote_store *tote_context_get_store(const tote_context *context) {
+    context = tote__context_or_current(context);
+    if (context->store) {
+        return context->store;
+    }
+    return context == &tote__root_context ? tote_store_root() : tote__store_void();
+}
+
+tote_span *tote_context_get_span(const tote_context *context) {
+    return tote__context_or_current(context)->span;
+}
+
+const tote_span_context *tote_context_get_span_context(const tote_context *context) {
+    return tote_span_get_context(tote_context_get_span(context));
+}
+
+void *tote_context_get_value(const tote_context *context, const tote_context_key *key) {
+    const struct tote__context_value *at = tote__context_or_current(context)->values;
+
+    while (at && at->key != key) {
+        at = at->next;
+    }
+    return at ? at->value : NULL;
+}
+
+bool tote_current_span_context(tote_trace_id *trace_id, tote_span_id *span_id,
+                               uint8_t *trace_flags) {
+    const tote_span *span = tote_context_current()->span;
+    const tote_span_context *context = span ? &span->context : &tote__invalid_span_context;
+
+    if (trace_id) {
+        *trace_id = context->trace_id;
+    }
+    if (span_id) {
+        *span_id = context->span_id;
+    }
+    if (trace_flags) {
+        *trace_flags = context->trace_flags;
+    }
+    return tote_span_context_is_valid(context);
+}
+
+void tote__context_init(tote_context *made, const tote_context *from, tote_store *store,
+                        tote_span *span) {
+    *made = (tote_context){
+        .references = 1,
+        .is_suppressed = from->is_suppressed,
+        .store = store,
+        .span = span,
+        .values = values_ref(from->values),
+    };
+}
+
+/* A copy that is not shared yet. NULL when memory is out; reports that. */
+static tote_context *copy(const tote_context *context) {
+    int error = errno;
+    tote_context *made = tote__allocate(sizeof *made);
+
+    if (!made) {
+        errno = error;
+        tote_diagnose(TOTE_LEVEL_ERROR, "context",
+                      "memory is out: a context stays as it was, without what was to be put in");
+        return NULL;
+    }
+    tote__context_init(made, context, tote_store_ref(tote_context_get_store(context)),
+                       tote_span_ref(context->span));
+    return made;
+}
+
+tote_context *tote_context_with_store(const tote_context *context, tote_store *store) {
+    context = tote__context_or_current(context);
+    tote_context *made = store ? copy(context) : NULL;
+
+    if (!made) {
+        return tote_context_ref(context);
+    }
+    tote_store_unref(made->store);
+    made->store = tote_store_ref(store);
+    return made;
+}
+
+tote_context *tote_context_with_span(const tote_context *context, tote_span *span) {
+    context = tote__context_or_current(context);
+    tote_context *made = span == context->span ? NULL : copy(context);
+
+    if (!made) {
+        return tote_context_ref(context);
+    }
+    tote_span_unref(made->span);
+    made->span = tote_span_ref(span);
+    return made;
+}
+
+tote_context *tote_context_with_value(const tote_context *context, const tote_context_key *key,
+                                      void *value) {
+    context = tote__context_or_current(context);
+    if (!key) {
+        tote_diagnose(TOTE_LEVEL_WARN, "context", "value without a key, not kept");
+        return tote_context_ref(context);
+    }
+    int error = errno;
+    struct tote__context_value *first = tote__allocate(sizeof *first);
+    tote_context *made = copy(context);
+    if (!first || !made) {
+        tote__release(first, sizeof *first);
+        tote_context_unref(made);
+        errno = error;
+        if (key->destroy) {
+            key->destroy(value);
+        }
+        return tote_context_ref(context);
+    }
+    *first = (struct tote__context_value){
+        .next = made->values, .key = key, .value = value, .references = 1};
+    made->values = first;
+    return made;
+}
+
+tote_context *tote_context_with_suppression(const tote_context *context) {
+    context = tote__context_or_current(context);
+    tote_context *made = context->is_suppressed ? NULL : copy(context);
+
+    if (!made) {
+        return tote_context_ref(context);
+    }
+    made->is_suppressed = true;
+    return made;
+}

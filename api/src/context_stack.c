@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * context_stack.c - what is current on a thread or a fibre
+ *
+ * Each thread, or fibre with a slot of the host's, has one stack of frames; the top frame's context
+ * is current. `current` in the thread's slot always names a context that lives, also between two
+ * instructions, where a signal handler may read it: it is set before a reference is dropped.
+ */
+#include "context_stack.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "tote/diagnostics.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/tracer.h"
+
+static const tote_context_token mark_flag = (tote_context_token)1 << 63;
+
+_Thread_local struct tote__thread tote__thread __attribute__((tls_model("initial-exec")));
+
+_Static_assert(sizeof(struct tote__thread) <= 64, "what a thread has is one cache line");
+
+static tote_context_slot foreign_slot;
+static _Atomic(const tote_context_slot *) slot_in_use; /* NULL: the thread's own */
+
+/*
+ * In place of a stack when not even the first one could be had: `no_memory[n]` stands for n + 1
+ * void frames, and is never written.
+ */
+static struct tote__stack no_memory[32];
+
+static bool is_without_memory(const struct tote__stack *stack) {
+    uintptr_t offset = (uintptr_t)stack - (uintptr_t)no_memory;
+
+    return offset < sizeof no_memory;
+}
+
+static const tote_context_slot *slot(void) {
+    return atomic_load_explicit(&slot_in_use, memory_order_acquire);
+}
+
+struct tote__stack *tote__stack_here(void) {
+    const tote_context_slot *foreign = slot();
+
+    return tote__unlikely(foreign) ? foreign->get(foreign->self) : tote__thread.stack;
+}
+
+static const tote_context *top(const struct tote__stack *stack) {
+    if (!stack) {
+        return &tote__root_context;
+    }
+    if (is_without_memory(stack)) {
+        return &tote__void_scope.context;
+    }
+    return stack->depth ? stack->frames[stack->depth - 1].context : &tote__root_context;
+}
+
+/* The top of `stack` has changed. */
+static void update_current(const struct tote__stack *stack) {
+    if (stack == tote__thread.stack) {
+        tote__thread.current = top(stack);
+    }
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+static void set_stack_here(struct tote__stack *stack) {
+    const tote_context_slot *foreign = slot();
+
+    if (foreign) {
+        foreign->set(foreign->self, stack);
+        return;
+    }
+    tote__thread.stack = stack;
+    update_current(stack);
+    tote__thread_watch_end();
+}
+
+/* Unique in the process; those of one stack grow. */
+static tote_context_token take_token(struct tote__stack *stack) {
+    enum { BLOCK = 4096 };
+    static _Atomic(tote_context_token) next_block = BLOCK;
+
+    if (tote__unlikely(stack->next == stack->limit)) {
+        stack->next = atomic_fetch_add_explicit(&next_block, BLOCK, memory_order_relaxed);
+        stack->limit = stack->next + BLOCK;
+    }
+    return stack->next++;
+}
+
+static void push(struct tote__stack *stack, const tote_context *context, enum tote__frame_kind kind,
+                 uint32_t count) {
+    stack->frames[stack->depth] = (struct tote__frame){context, take_token(stack), kind, count};
+    atomic_signal_fence(memory_order_seq_cst);
+    stack->depth++;
+    update_current(stack);
+}
+
+/* A first stack for this thread or fibre, that goes on from what stood for it. */
+static struct tote__stack *stack_new(const struct tote__stack *before) {
+    struct tote__stack *stack = tote__allocate(sizeof *stack);
+
+    if (!stack) {
+        return NULL;
+    }
+    memset(stack, 0, sizeof *stack);
+    stack->frames = stack->first;
+    stack->capacity = TOTE__FIRST_FRAMES;
+    stack->base = take_token(stack);
+    if (before) {
+        push(stack, &tote__void_scope.context, TOTE__FRAME_VOID,
+             (uint32_t)(before - no_memory) + 1);
+    }
+    set_stack_here(stack);
+    return stack;
+}
+
+static void release_frames(struct tote__stack *stack, struct tote__frame *frames) {
+    if (frames != stack->first) {
+        tote__release(frames, stack->capacity * sizeof *frames);
+    }
+}
+
+static bool grow(struct tote__stack *stack) {
+    uint32_t capacity = stack->capacity * 2;
+    struct tote__frame *frames = tote__allocate(capacity * sizeof *frames);
+
+    if (!frames) {
+        return false;
+    }
+    struct tote__frame *old = stack->frames;
+    memcpy(frames, old, stack->depth * sizeof *frames);
+    atomic_signal_fence(memory_order_seq_cst);
+    stack->frames = frames;
+    atomic_signal_fence(memory_order_seq_cst);
+    release_frames(stack, old);
+    stack->capacity = capacity;
+    return true;
+}
+
+static struct tote__stack *make_room(struct tote__stack *stack) {
+    int error = errno;
+
+    if (!stack || is_without_memory(stack)) {
+        stack = stack_new(stack);
+    } else if (!grow(stack)) {
+        stack = NULL;
+    }
+    errno = error;
+    if (!stack) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "context",
+                      "memory is out: a context could not be made current; what runs under it is "
+                      "not traced, and what it adds is not kept");
+    }
+    return stack;
+}
+
+struct tote__stack *tote__stack_with_room(void) {
+    struct tote__stack *stack = tote__stack_here();
+
+    if (tote__unlikely(!stack || stack->depth + 1 >= stack->capacity)) {
+        return make_room(stack);
+    }
+    return stack;
+}
+
+tote_context_token tote__stack_push(struct tote__stack *stack, const tote_context *context,
+                                    enum tote__frame_kind kind) {
+    push(stack, context, kind, 1);
+    return stack->frames[stack->depth - 1].token;
+}
+
+void tote__stack_push_void(void) {
+    struct tote__stack *stack = tote__stack_here();
+
+    if (!stack) {
+        set_stack_here(&no_memory[0]);
+    } else if (is_without_memory(stack)) {
+        bool is_last = stack == &no_memory[TOTE_COUNT_OF(no_memory) - 1];
+        set_stack_here(is_last ? stack : stack + 1);
+    } else if (stack->depth < stack->capacity) {
+        push(stack, &tote__void_scope.context, TOTE__FRAME_VOID, 1);
+    } else {
+        stack->frames[stack->depth - 1].count++; /* the frame kept free was taken by a void one */
+    }
+}
+
+bool tote__stack_pop_void(enum tote__leaving way) {
+    struct tote__stack *stack = tote__stack_here();
+    struct tote__leave leave = {.way = way};
+
+    if (!stack) {
+        return false;
+    }
+    if (is_without_memory(stack)) {
+        set_stack_here(stack == no_memory ? NULL : stack - 1);
+        return true;
+    }
+    size_t depth = stack->depth;
+    while (depth && stack->frames[depth - 1].kind != TOTE__FRAME_VOID) {
+        depth--;
+    }
+    if (!depth) {
+        return false;
+    }
+    tote__stack_pop_to(stack, depth, &leave);
+    if (--stack->frames[depth - 1].count == 0) {
+        tote__stack_pop_to(stack, depth - 1, &leave);
+    }
+    return true;
+}
+
+size_t tote__stack_find(const struct tote__stack *stack, tote_context_token token) {
+    size_t depth = stack ? stack->depth : 0;
+
+    while (depth && stack->frames[depth - 1].token > token) {
+        depth--;
+    }
+    return depth && stack->frames[depth - 1].token == token ? depth - 1 : SIZE_MAX;
+}
+
+size_t tote__stack_find_scope(const struct tote__stack *stack, const tote_scope *scope) {
+    size_t depth = stack ? stack->depth : 0;
+
+    for (; depth; depth--) {
+        const struct tote__frame *frame = &stack->frames[depth - 1];
+        if (frame->context == &scope->context && frame->kind >= TOTE__FRAME_SCOPED) {
+            return depth - 1;
+        }
+    }
+    return SIZE_MAX;
+}
+
+/* Take the top frame off; its context still lives. */
+static struct tote__frame pop(struct tote__stack *stack) {
+    struct tote__frame frame = stack->frames[stack->depth - 1];
+
+    stack->depth--;
+    update_current(stack);
+    return frame;
+}
+
+/* Returns: whether the frame was still of use. */
+static bool leave_frame(struct tote__stack *stack, struct tote__frame frame,
+                        struct tote__leave *leave) {
+    switch (frame.kind) {
+    case TOTE__FRAME_ATTACHED:
+        tote_context_unref((tote_context *)frame.context);
+        return true;
+    case TOTE__FRAME_SCOPED:
+    case TOTE__FRAME_OPENED:
+    case TOTE__FRAME_RESUMED:
+        return tote__scope_leave((tote_scope *)frame.context, frame.kind, stack, leave);
+    case TOTE__FRAME_VOID:
+        leave->closed += frame.count;
+        return true;
+    default:
+        return true;
+    }
+}
+
+size_t tote__stack_pop_to(struct tote__stack *stack, size_t depth, struct tote__leave *leave) {
+    size_t count = 0;
+
+    while (stack->depth > depth) { /* what ends may run the host's code, that pushes and pops */
+        count += leave_frame(stack, pop(stack), leave);
+    }
+    return count;
+}
+
+static void stack_free(struct tote__stack *stack) {
+    struct tote__leave leave = {.way = TOTE__TAKE_OFF};
+
+    if (!stack || is_without_memory(stack)) {
+        return;
+    }
+    tote__stack_pop_to(stack, 0, &leave);
+    release_frames(stack, stack->frames);
+    tote__release(stack, sizeof *stack);
+}
+
+static pthread_key_t thread_key;
+static bool has_thread_key;
+
+/* What is attached from here on, by other destructors, has itself watched anew. */
+static void end_thread(void *unused) {
+    struct tote__stack *stack = tote__thread.stack;
+    void *sdk = tote__thread.sdk;
+
+    (void)unused;
+    tote__thread.ends_with_release = false;
+    tote__thread.stack = NULL;
+    tote__thread.current = NULL;
+    stack_free(stack);
+    tote__thread.sdk = NULL;
+    if (sdk && tote__thread.release_sdk) {
+        tote__thread.release_sdk(sdk);
+    }
+}
+
+static void make_thread_key(void) {
+    has_thread_key = pthread_key_create(&thread_key, end_thread) == 0;
+}
+
+void tote__thread_watch_end(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    if (tote__thread.ends_with_release) {
+        return;
+    }
+    pthread_once(&once, make_thread_key);
+    tote__thread.ends_with_release =
+        has_thread_key && pthread_setspecific(thread_key, &tote__thread) == 0;
+}
+
+const tote_context *tote_context_current(void) {
+    if (tote__unlikely(slot() != NULL)) {
+        return top(tote__stack_here());
+    }
+    const tote_context *current = tote__thread.current;
+    return current ? current : &tote__root_context;
+}
+
+tote_context_token tote_context_attach(const tote_context *context) {
+    struct tote__stack *stack = tote__stack_with_room();
+
+    return stack ? tote__stack_push(stack, tote_context_ref(context), TOTE__FRAME_ATTACHED) : 0;
+}
+
+static bool report_unknown(void) {
+    tote_diagnose(TOTE_LEVEL_WARN, "context",
+                  "a token was detached that is another thread's, was detached before, or is "
+                  "none; nothing was changed");
+    return false;
+}
+
+/* How deep the stack was when the token was made, without what it stands for. */
+static size_t depth_before(const struct tote__stack *stack, tote_context_token token) {
+    tote_context_token number = token & ~mark_flag;
+    size_t at = tote__stack_find(stack, number);
+
+    if (!stack || is_without_memory(stack)) {
+        return SIZE_MAX;
+    }
+    if (token & mark_flag) {
+        return number == stack->base ? 0 : at == SIZE_MAX ? SIZE_MAX : at + 1;
+    }
+    return at != SIZE_MAX && stack->frames[at].kind == TOTE__FRAME_ATTACHED ? at : SIZE_MAX;
+}
+
+bool tote_context_detach(tote_context_token token) {
+    struct tote__stack *stack = tote__stack_here();
+    struct tote__leave leave = {.way = TOTE__TAKE_OFF};
+
+    if (!token) {
+        return false;
+    }
+    size_t depth = depth_before(stack, token);
+    if (depth == SIZE_MAX) {
+        return report_unknown();
+    }
+    size_t expected = token & mark_flag ? 0 : 1;
+    if (tote__stack_pop_to(stack, depth, &leave) > expected) {
+        tote_diagnose(TOTE_LEVEL_WARN, "context",
+                      "a context was detached before what was made current after it; that was "
+                      "taken off too. Detach and close in the opposite order");
+        return false;
+    }
+    return true;
+}
+
+static int run_void(int (*run)(void *arg), void *arg) {
+    tote__stack_push_void();
+    int result = run(arg);
+    tote__stack_pop_void(TOTE__TAKE_OFF);
+    return result;
+}
+
+/* The frame of a run is not on top of the stack as it should be. */
+static void leave_run(struct tote__stack *stack, tote_context_token token) {
+    struct tote__leave leave = {.way = TOTE__TAKE_OFF};
+    size_t at = tote__stack_find(stack, token);
+
+    /* When it is gone, a token from before the run was detached in it; that was reported. */
+    if (at != SIZE_MAX && tote__stack_pop_to(stack, at, &leave) > 1) {
+        tote_diagnose(TOTE_LEVEL_WARN, "context",
+                      "a function given to tote_context_run() left contexts attached or scopes "
+                      "open; they were taken off");
+    }
+}
+
+int tote_context_run(const tote_context *context, int (*run)(void *arg), void *arg) {
+    if (!run) {
+        return 0;
+    }
+    context = tote__context_or_current(context);
+    struct tote__stack *stack = tote__stack_with_room();
+    if (!stack) {
+        return run_void(run, arg);
+    }
+    tote_context_token token = tote__stack_push(stack, context, TOTE__FRAME_BORROWED);
+    int result = run(arg);
+
+    stack = tote__stack_here();
+    if (stack && stack->depth && stack->frames[stack->depth - 1].token == token) {
+        pop(stack);
+    } else {
+        leave_run(stack, token);
+    }
+    return result;
+}
+
+tote_context_token tote_context_mark(void) {
+    struct tote__stack *stack = tote__stack_here();
+
+    if (!stack || is_without_memory(stack)) {
+        stack = make_room(stack);
+    }
+    if (!stack) {
+        return 0;
+    }
+    return mark_flag | (stack->depth ? stack->frames[stack->depth - 1].token : stack->base);
+}
+
+size_t tote_context_unwind(tote_context_token mark, tote_status_code status,
+                           const char *description) {
+    struct tote__stack *stack = tote__stack_here();
+    struct tote__leave leave = {TOTE__UNWIND, status, description, 0};
+
+    if (!mark) {
+        return 0;
+    }
+    size_t depth = mark & mark_flag ? depth_before(stack, mark) : SIZE_MAX;
+    if (depth == SIZE_MAX) {
+        report_unknown();
+        return 0;
+    }
+    tote__stack_pop_to(stack, depth, &leave);
+    return leave.closed;
+}
+
+bool tote_context_set_slot(const tote_context_slot *given) {
+    tote_context_slot copy = {.struct_size = sizeof copy};
+
+    if (given) {
+        tote__copy_options(&copy, sizeof copy, given);
+        if (!copy.get || !copy.set) {
+            tote_diagnose(TOTE_LEVEL_ERROR, "context", "slot without get or set, not used");
+            return false;
+        }
+    }
+    if (tote_context_current() != &tote__root_context) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "context",
+                      "slot set too late: a context is attached here already; set it first");
+        return false;
+    }
+    atomic_store_explicit(&slot_in_use, NULL, memory_order_release);
+    if (given) {
+        foreign_slot = copy;
+        atomic_store_explicit(&slot_in_use, &foreign_slot, memory_order_release);
+    }
+    return true;
+}
+
+void tote_context_stack_free(void *stack) {
+    if (stack != tote__thread.stack) {
+        stack_free(stack);
+    }
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log.c - the fields that tie a log line to its trace
+ *
+ * A field is written as far as it fits, counted in full, and taken back when it did not fit.
+ */
+#include "tote/log.h"
+
+#include <errno.h>
+
+#include "tote/internal/context.h"
+#include "tote/internal/span.h"
+#include "tote/internal/store.h"
+
+struct line {
+    char *buffer;
+    size_t size; /* with the NUL */
+    size_t used; /* of whole fields */
+    size_t at;   /* of the field being written; may be beyond `size` */
+    size_t all;  /* the length of all fields, those that did not fit too */
+    bool is_json;
+    bool has_trace; /* its fields are written; entries of the same name are not */
+};
+
+static void put(struct line *line, char c) {
+    if (line->at + 1 < line->size) {
+        line->buffer[line->at] = c;
+    }
+    line->at++;
+}
+
+static void put_all(struct line *line, const char *text, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        put(line, text[i]);
+    }
+}
+
+static bool is_control(char c) {
+    return (unsigned char)c < 0x20 || c == 0x7F;
+}
+
+/* In quotes, escaped as JSON is; logfmt has taken that over. Spec: RFC 8259 section 7 */
+static void put_quoted(struct line *line, const char *text, size_t length) {
+    static const char digits[] = "0123456789abcdef";
+
+    put(line, '"');
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+        if (c == '"' || c == '\\') {
+            put(line, '\\');
+            put(line, c);
+        } else if (c == '\n' || c == '\r' || c == '\t') {
+            put(line, '\\');
+            put(line, c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
+        } else if (is_control(c)) {
+            put_all(line, "\\u00", 4);
+            put(line, digits[(unsigned char)c >> 4]);
+            put(line, digits[c & 0x0F]);
+        } else {
+            put(line, c);
+        }
+    }
+    put(line, '"');
+}
+
+static bool is_special(char c) {
+    return is_control(c) || c == ' ' || c == '=' || c == '"';
+}
+
+/* A name in logfmt cannot be quoted. */
+static void put_name(struct line *line, const char *name, size_t length) {
+    if (line->is_json) {
+        put_quoted(line, name, length);
+        put(line, ':');
+        return;
+    }
+    for (size_t i = 0; i < length; i++) {
+        put(line, is_special(name[i]) ? '_' : name[i]);
+    }
+    put(line, '=');
+}
+
+static bool needs_quotes(const char *text, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        if (is_special(text[i])) {
+            return true;
+        }
+    }
+    return length == 0;
+}
+
+static void begin_field(struct line *line, const char *name, size_t length) {
+    line->at = line->used;
+    if (line->all) {
+        put(line, line->is_json ? ',' : ' ');
+    }
+    put_name(line, name, length);
+}
+
+static void end_field(struct line *line) {
+    line->all += line->at - line->used;
+    if (line->at < line->size) {
+        line->used = line->at;
+    }
+}
+
+static void put_text_field(struct line *line, const char *name, size_t name_length,
+                           const char *text, size_t length) {
+    begin_field(line, name, name_length);
+    if (line->is_json || needs_quotes(text, length)) {
+        put_quoted(line, text, length);
+    } else {
+        put_all(line, text, length);
+    }
+    end_field(line);
+}
+
+/* The text of a value that is no string, when it is JSON as it stands. */
+static bool is_bare_json(tote_value value, const char *text) {
+    switch (value.type) {
+    case TOTE_TYPE_BOOL:
+    case TOTE_TYPE_INT:
+    case TOTE_TYPE_ARRAY:
+    case TOTE_TYPE_MAP:
+        return true;
+    case TOTE_TYPE_DOUBLE: /* not NaN, not Infinity */
+        return (text[0] >= '0' && text[0] <= '9') ||
+               (text[0] == '-' && text[1] >= '0' && text[1] <= '9');
+    default:
+        return false;
+    }
+}
+
+static void put_value_field(struct line *line, const struct tote__entry *entry) {
+    char small[512];
+    struct tote__arena arena = tote__arena_over(small, sizeof small);
+    tote_value value = tote__unpack_any_value(entry->value, &arena);
+    size_t length = tote_value_to_text(value, NULL, 0);
+    char *text = tote__arena_allocate(&arena, length + 1);
+
+    if (!text) {
+        return; /* and the line goes out without it */
+    }
+    tote_value_to_text(value, text, length + 1);
+    if (line->is_json && is_bare_json(value, text)) {
+        begin_field(line, entry->key, entry->key_length);
+        put_all(line, text, length);
+        end_field(line);
+    } else {
+        put_text_field(line, entry->key, entry->key_length, text, length);
+    }
+    tote__arena_clear(&arena);
+}
+
+static bool is_trace_field(const char *key) {
+    return strcmp(key, "trace_id") == 0 || strcmp(key, "span_id") == 0 ||
+           strcmp(key, "trace_flags") == 0;
+}
+
+static bool put_entry(void *arg, const struct tote__entry *entry) {
+    struct line *line = arg;
+    struct tote__slice text;
+
+    if (line->has_trace && is_trace_field(entry->key)) {
+        return true;
+    }
+    if (tote__any_value_string(entry->value, &text)) {
+        put_text_field(line, entry->key, entry->key_length, (const char *)text.at, text.size);
+    } else {
+        put_value_field(line, entry);
+    }
+    return true;
+}
+
+/* Spec: compatibility/logging_trace_context.md */
+static void put_trace(struct line *line, const tote_span_context *context) {
+    static const char digits[] = "0123456789abcdef";
+    char trace_id[TOTE_TRACE_ID_HEX_SIZE];
+    char span_id[TOTE_SPAN_ID_HEX_SIZE];
+    char flags[2] = {digits[context->trace_flags >> 4], digits[context->trace_flags & 0x0F]};
+
+    tote_trace_id_to_hex(&context->trace_id, trace_id);
+    tote_span_id_to_hex(&context->span_id, span_id);
+    put_text_field(line, "trace_id", 8, trace_id, sizeof trace_id - 1);
+    put_text_field(line, "span_id", 7, span_id, sizeof span_id - 1);
+    put_text_field(line, "trace_flags", 11, flags, sizeof flags);
+}
+
+size_t tote_log_fields(const tote_context *context, tote_log_format format, char *buffer,
+                       size_t size) {
+    struct line line = {
+        .buffer = buffer, .size = buffer ? size : 0, .is_json = format == TOTE_LOG_JSON};
+    int error = errno;
+
+    context = tote__context_or_current(context);
+    const tote_span_context *span = tote_context_get_span_context(context);
+    line.has_trace = tote_span_context_is_valid(span);
+    if (line.has_trace) {
+        put_trace(&line, span);
+    }
+    tote__store_visit(tote_context_get_store(context), TOTE_EXPORT, put_entry, &line);
+    if (line.size) {
+        buffer[line.used] = '\0';
+    }
+    errno = error;
+    return line.all;
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scope.c - one piece of work: a store and a span, current together
+ *
+ * `on` tells where a scope is current and whether it has ended; whoever sets it to tote__closed
+ * ends the span. A frame on a stack keeps the scope alive, so a thread may close a scope that is
+ * current on another one: that one's frame is popped with the next ones that are.
+ */
+#include "tote/scope.h"
+
+#include <errno.h>
+
+#include "context_stack.h"
+#include "tote/diagnostics.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/span.h"
+#include "tote/internal/tracer.h"
+
+struct tote__stack tote__closed;
+
+/* For all that memory was out for, on all threads. It starts no spans: they would be orphans. */
+tote_scope tote__void_scope = {.context = {.is_suppressed = true, .is_scope = true}};
+
+static void scope_unref(tote_scope *scope) {
+    tote_context_unref(&scope->context);
+}
+
+static tote_span *own_span(const tote_scope *scope) {
+    return scope->has_span ? scope->context.span : NULL;
+}
+
+bool tote__scope_leave(tote_scope *scope, enum tote__frame_kind kind, struct tote__stack *stack,
+                       struct tote__leave *leave) {
+    bool ends = kind == TOTE__FRAME_SCOPED || leave->way == TOTE__CLOSE ||
+                (leave->way == TOTE__UNWIND && kind == TOTE__FRAME_OPENED);
+    struct tote__stack *expected = stack;
+    bool was_open =
+        atomic_compare_exchange_strong(&scope->on, &expected, ends ? &tote__closed : NULL);
+
+    if (was_open && ends) {
+        if (leave->way == TOTE__UNWIND) {
+            tote_span_set_status(own_span(scope), leave->status, leave->description);
+        }
+        tote_span_end(own_span(scope), 0);
+        leave->closed++;
+    }
+    if (was_open && leave->way == TOTE__UNWIND && kind == TOTE__FRAME_OPENED) {
+        scope_unref(scope); /* the handle was lost with its frame */
+    }
+    scope_unref(scope);
+    return was_open;
+}
+
+static tote_span *start_span(tote_tracer *tracer, const char *name,
+                             const tote_span_options *options, const tote_context *parent,
+                             tote_store *store) {
+    if (tracer) {
+        return tote__tracer_start_span(tracer, name, options, store);
+    }
+    return options->root ? NULL : tote_span_ref(parent->span);
+}
+
+/* NULL when memory is out; reports that. */
+static tote_scope *scope_new(tote_tracer *tracer, const char *name,
+                             const tote_span_options *options) {
+    const tote_context *parent = tote__context_or_current(options->parent);
+    int error = errno;
+    tote_scope *scope = tote__allocate(sizeof *scope);
+    tote_store *store = scope ? tote_store_new(tote_context_get_store(parent)) : NULL;
+
+    errno = error;
+    if (!store) {
+        tote__release(scope, sizeof *scope);
+        tote_diagnose(TOTE_LEVEL_ERROR, "scope",
+                      "memory is out: a scope was not made; its work is not traced, and what it "
+                      "adds is not kept");
+        return NULL;
+    }
+    tote__context_init(&scope->context, parent, store,
+                       start_span(tracer, name, options, parent, store));
+    scope->context.is_scope = true;
+    scope->has_span = tracer != NULL;
+    atomic_init(&scope->on, NULL);
+    return scope;
+}
+
+/* Scopes that other threads closed while they were current here. */
+static void drop_closed(struct tote__stack *stack) {
+    struct tote__leave leave = {.way = TOTE__TAKE_OFF};
+
+    while (stack->depth) {
+        const struct tote__frame *frame = &stack->frames[stack->depth - 1];
+        bool is_scope = frame->kind == TOTE__FRAME_OPENED || frame->kind == TOTE__FRAME_RESUMED;
+        if (!is_scope || atomic_load(&((tote_scope *)frame->context)->on) != &tote__closed) {
+            return;
+        }
+        tote__stack_pop_to(stack, stack->depth - 1, &leave);
+    }
+}
+
+/* Make a scope, and current here; its one reference is the frame's. NULL when memory is out. */
+static tote_scope *scope_begin(tote_tracer *tracer, const char *name,
+                               const tote_span_options *options, enum tote__frame_kind kind,
+                               tote_context_token *token) {
+    tote_span_options room;
+    struct tote__stack *stack = tote__stack_with_room();
+
+    if (!stack) {
+        return NULL;
+    }
+    drop_closed(stack);
+    tote_scope *scope = scope_new(tracer, name, tote__complete_span_options(options, &room));
+    if (!scope) {
+        return NULL;
+    }
+    stack = tote__stack_with_room(); /* the span's start may have run the host's code */
+    if (!stack) {
+        tote_span_end(own_span(scope), 0);
+        scope_unref(scope);
+        return NULL;
+    }
+    atomic_store(&scope->on, stack);
+    *token = tote__stack_push(stack, &scope->context, kind);
+    return scope;
+}
+
+static void report_still_open(void) {
+    tote_diagnose(TOTE_LEVEL_WARN, "scope",
+                  "a scope ended before what was made current in it; that was ended too. Close "
+                  "the inner scopes first, or suspend what goes on elsewhere");
+}
+
+static void scope_finish_run(tote_context_token token, int result) {
+    struct tote__stack *stack = tote__stack_here();
+    struct tote__leave leave = {.way = TOTE__CLOSE};
+    size_t at = tote__stack_find(stack, token);
+
+    if (at == SIZE_MAX) {
+        return; /* closed with something around it, and reported there */
+    }
+    tote_span *span = own_span((const tote_scope *)stack->frames[at].context);
+    if (tote__stack_pop_to(stack, at + 1, &leave)) {
+        report_still_open();
+    }
+    if (result && span && span->ops && span->ops->fail) {
+        span->ops->fail(span, result);
+    }
+    tote__stack_pop_to(stack, at, &leave);
+}
+
+int tote_run_scoped(tote_tracer *tracer, const char *name, const tote_span_options *options,
+                    int (*run)(void *arg), void *arg) {
+    tote_context_token token = 0;
+
+    if (!run) {
+        return 0;
+    }
+    tote_scope *scope = scope_begin(tracer, name, options, TOTE__FRAME_SCOPED, &token);
+    if (!scope) {
+        tote__stack_push_void();
+    }
+    int result = run(arg);
+    if (!scope) {
+        tote__stack_pop_void(TOTE__CLOSE);
+        return result;
+    }
+    scope_finish_run(token, result);
+    return result;
+}
+
+tote_scope *tote_scope_open(tote_tracer *tracer, const char *name,
+                            const tote_span_options *options) {
+    tote_context_token token;
+    tote_scope *scope = scope_begin(tracer, name, options, TOTE__FRAME_OPENED, &token);
+
+    if (!scope) {
+        tote__stack_push_void();
+        return &tote__void_scope;
+    }
+    return (tote_scope *)tote_context_ref(&scope->context); /* the handle's */
+}
+
+static bool report_not_here(void) {
+    tote_diagnose(TOTE_LEVEL_WARN, "scope",
+                  "a scope was suspended where it was not current; nothing was changed");
+    return false;
+}
+
+bool tote_scope_suspend(tote_scope *scope) {
+    struct tote__stack *stack = tote__stack_here();
+    struct tote__leave leave = {.way = TOTE__TAKE_OFF};
+
+    if (!scope) {
+        return false;
+    }
+    if (scope == &tote__void_scope) {
+        return tote__stack_pop_void(TOTE__TAKE_OFF) || report_not_here();
+    }
+    size_t at = atomic_load(&scope->on) == stack ? tote__stack_find_scope(stack, scope) : SIZE_MAX;
+    if (at == SIZE_MAX) {
+        return report_not_here();
+    }
+    if (tote__stack_pop_to(stack, at, &leave) > 1) {
+        tote_diagnose(TOTE_LEVEL_WARN, "scope",
+                      "a scope was suspended before what was made current in it; that was taken "
+                      "off too. Detach and suspend the inner ones first");
+    }
+    return true;
+}
+
+bool tote_scope_resume(tote_scope *scope) {
+    struct tote__stack *expected = NULL;
+
+    if (!scope) {
+        return false;
+    }
+    if (scope == &tote__void_scope) {
+        tote__stack_push_void();
+        return true;
+    }
+    struct tote__stack *stack = tote__stack_with_room();
+    if (!stack) {
+        return false;
+    }
+    drop_closed(stack);
+    if (!atomic_compare_exchange_strong(&scope->on, &expected, stack)) {
+        tote_diagnose(TOTE_LEVEL_WARN, "scope",
+                      "a scope was resumed that is current somewhere, or has ended; nothing was "
+                      "changed. Suspend it first");
+        return false;
+    }
+    tote__stack_push(stack, tote_context_ref(&scope->context), TOTE__FRAME_RESUMED);
+    return true;
+}
+
+const tote_context *tote_scope_get_context(const tote_scope *scope) {
+    return scope ? &scope->context : tote_context_root();
+}
+
+tote_store *tote_scope_get_store(const tote_scope *scope) {
+    return scope ? tote_context_get_store(&scope->context) : NULL;
+}
+
+tote_span *tote_scope_get_span(const tote_scope *scope) {
+    return scope ? own_span(scope) : NULL;
+}
+
+/* End a scope that is not current here, if it has not ended. */
+static void close_elsewhere(tote_scope *scope) {
+    if (atomic_exchange(&scope->on, &tote__closed) == &tote__closed) {
+        tote_diagnose(TOTE_LEVEL_WARN, "scope",
+                      "a scope was closed that had ended with the one around it");
+        return;
+    }
+    tote_span_end(own_span(scope), 0);
+}
+
+void tote_scope_close(tote_scope **handle) {
+    tote_scope *scope = handle ? *handle : NULL;
+    struct tote__stack *stack = tote__stack_here();
+    struct tote__leave leave = {.way = TOTE__CLOSE};
+
+    if (!scope) {
+        return;
+    }
+    *handle = NULL;
+    if (scope == &tote__void_scope) {
+        tote__stack_pop_void(TOTE__CLOSE);
+        return;
+    }
+    size_t at = atomic_load(&scope->on) == stack ? tote__stack_find_scope(stack, scope) : SIZE_MAX;
+    if (at == SIZE_MAX) {
+        close_elsewhere(scope);
+    } else if (tote__stack_pop_to(stack, at, &leave) > 1) {
+        report_still_open();
+    }
+    scope_unref(scope);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * span.c - the API's side of a span
+ *
+ * A span with ops is the SDK's, and every call is a jump through them. One without only carries a
+ * context, and nothing in it ever changes.
+ */
+#include "tote/internal/span.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "tote/diagnostics.h"
+#include "tote/internal/context.h"
+#include "tote/internal/memory.h"
+
+tote_span tote__invalid_span;
+
+tote_span *tote_span_current(void) {
+    return tote_context_current()->span;
+}
+
+tote_span *tote_span_new_non_recording(const tote_span_context *context) {
+    int error = errno;
+
+    if (!context) {
+        return &tote__invalid_span;
+    }
+    tote_span *span = tote__allocate(sizeof *span);
+    if (!span) {
+        errno = error;
+        tote_diagnose(TOTE_LEVEL_ERROR, "span",
+                      "memory is out: a trace that came in or goes on here was lost");
+        return &tote__invalid_span;
+    }
+    *span = (tote_span){
+        .references = 1,
+        .context = {.trace_id = context->trace_id,
+                    .span_id = context->span_id,
+                    .trace_flags = context->trace_flags,
+                    .is_remote = context->is_remote,
+                    .trace_state = tote_trace_state_ref(context->trace_state)},
+    };
+    return span;
+}
+
+const tote_span_context *tote_span_get_context(const tote_span *span) {
+    return span ? &span->context : &tote__invalid_span_context;
+}
+
+bool tote_span_is_recording(const tote_span *span) {
+    return span && span->ops && span->ops->is_recording(span);
+}
+
+void tote_span_set_attribute(tote_span *span, const char *key, tote_value value) {
+    if (span && span->ops) {
+        tote_attribute attribute = {key, value};
+        span->ops->set_attributes(span, &attribute, 1);
+    }
+}
+
+void tote_span_set_attributes(tote_span *span, const tote_attribute *attributes,
+                              size_t attribute_count) {
+    if (span && span->ops && attributes && attribute_count) {
+        span->ops->set_attributes(span, attributes, attribute_count);
+    }
+}
+
+void tote_span_add_event(tote_span *span, const char *name, const tote_attribute *attributes,
+                         size_t attribute_count, uint64_t time_unix_nano) {
+    if (span && span->ops) {
+        span->ops->add_event(span, name ? name : "", attributes, attributes ? attribute_count : 0,
+                             time_unix_nano);
+    }
+}
+
+void tote_span_add_link(tote_span *span, const tote_span_context *context,
+                        const tote_attribute *attributes, size_t attribute_count) {
+    if (span && span->ops) {
+        span->ops->add_link(span, context ? context : &tote__invalid_span_context, attributes,
+                            attributes ? attribute_count : 0);
+    }
+}
+
+void tote_span_set_status(tote_span *span, tote_status_code code, const char *description) {
+    if (span && span->ops) {
+        span->ops->set_status(span, code, description);
+    }
+}
+
+static bool has_key(const tote_attribute *attributes, size_t count, const char *key) {
+    for (size_t i = 0; i < count; i++) {
+        if (attributes[i].key && strcmp(attributes[i].key, key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Spec: trace/exceptions.md */
+void tote_span_record_exception(tote_span *span, const char *type, const char *message,
+                                const tote_attribute *attributes, size_t attribute_count) {
+    const tote_attribute generated[] = {{"exception.type", tote_string(type)},
+                                        {"exception.message", tote_string(message)}};
+    tote_attribute few[16];
+    struct tote__arena arena = tote__arena_over(few, sizeof few);
+
+    if (!tote_span_is_recording(span)) {
+        return;
+    }
+    int error = errno;
+    size_t given = attributes ? attribute_count : 0;
+    size_t count = 0;
+    bool fits = given <= SIZE_MAX / sizeof few[0] - TOTE_COUNT_OF(generated);
+    tote_attribute *all =
+        fits ? tote__arena_allocate(&arena, (given + TOTE_COUNT_OF(generated)) * sizeof *all)
+             : NULL;
+    for (size_t i = 0; all && i < TOTE_COUNT_OF(generated); i++) {
+        bool is_said = generated[i].value.type != TOTE_TYPE_EMPTY;
+        if (is_said && !has_key(attributes, given, generated[i].key)) {
+            all[count++] = generated[i];
+        }
+    }
+    if (all && given) {
+        memcpy(all + count, attributes, given * sizeof *all);
+        count += given;
+    }
+    errno = error;
+    /* Without memory for both, what is known for sure. */
+    tote_span_add_event(span, "exception", all ? all : generated,
+                        all ? count : TOTE_COUNT_OF(generated), 0);
+    tote__arena_clear(&arena);
+}
+
+void tote_span_update_name(tote_span *span, const char *name) {
+    if (span && span->ops && name) {
+        span->ops->update_name(span, name);
+    }
+}
+
+void tote_span_end(tote_span *span, uint64_t end_time_unix_nano) {
+    if (span && span->ops) {
+        span->ops->end(span, end_time_unix_nano);
+    }
+}
+
+tote_span *tote_span_ref(tote_span *span) {
+    if (span && atomic_load_explicit(&span->references, memory_order_relaxed)) {
+        atomic_fetch_add_explicit(&span->references, 1, memory_order_relaxed);
+    }
+    return span;
+}
+
+static void destroy(tote_span *span) {
+    if (span->ops) {
+        span->ops->destroy(span);
+        return;
+    }
+    tote_trace_state_unref(span->context.trace_state);
+    tote__release(span, sizeof *span);
+}
+
+void tote_span_unref(tote_span *span) {
+    if (!span) {
+        return;
+    }
+    uint32_t references = atomic_load_explicit(&span->references, memory_order_acquire);
+    if (!references) {
+        return;
+    }
+    if (references == 1 ||
+        atomic_fetch_sub_explicit(&span->references, 1, memory_order_acq_rel) == 1) {
+        destroy(span);
+    }
+}
+
+void tote_span_close(tote_span **span) {
+    if (!span) {
+        return;
+    }
+    tote_span *closed = *span;
+    *span = NULL;
+    tote_span_end(closed, 0);
+    tote_span_unref(closed);
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tracer.c - tracers, and the global provider they ask
+ *
+ * Tracers are interned in a table of lists that only grow at their heads: looked up without a lock,
+ * added under one, never freed. A tracer is in `by_index` before it is in a list.
+ */
+#include "tote/internal/tracer.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "tote/diagnostics.h"
+#include "tote/internal/context.h"
+#include "tote/internal/lock.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/store.h"
+#include "tote/internal/text.h"
+#include "tote/internal/wire.h"
+
+enum { MOST_TRACERS = 1024, LISTS = 256 };
+
+/* The one without a name: for all that are over the limit, or found memory out. */
+static tote_tracer nameless = {.scope = {.name = "", .version = "", .schema_url = ""}};
+
+static struct {
+    struct tote__lock lock; /* guards adding, and the provider's change */
+    uint32_t count;
+    _Atomic(tote_tracer *) by_index[MOST_TRACERS + 1]; /* 0 is the nameless one's */
+    _Atomic(tote_tracer *) lists[LISTS];
+} tracers;
+
+static _Atomic(tote_tracer_provider *) global_provider;
+
+static void report_no_memory(void) {
+    tote_diagnose(TOTE_LEVEL_ERROR, "tracer",
+                  "memory is out: a tracer was replaced by the one without a name");
+}
+
+/* What a tracer is looked up by: texts and attributes are valid, and in `arena` or the caller's. */
+struct identity {
+    tote_tracer_provider *provider;
+    uint32_t run;
+    tote_instrumentation_scope scope;
+    struct tote__arena arena;
+};
+
+/* The text itself where it is UTF-8, else repaired. NULL when memory is out. */
+static const char *valid_text(struct tote__arena *arena, const char *text) {
+    size_t length = text ? strlen(text) : 0;
+
+    if (!length) {
+        return "";
+    }
+    if (tote__utf8_valid_prefix(text, length) == length) {
+        return text;
+    }
+    char *repaired = tote__arena_allocate(arena, tote__utf8_repaired_length(text, length) + 1);
+    if (repaired) {
+        *tote__utf8_repair(repaired, text, length) = '\0';
+    }
+    return repaired;
+}
+
+static bool is_kept(const tote_attribute *attribute) {
+    return attribute->key && *attribute->key;
+}
+
+/* A copy of the attributes by way of the wire's format: that repairs, and leaves out what is not
+ * kept. */
+static bool copy_attributes(struct identity *identity, const tote_attribute *given, size_t count) {
+    const struct tote__wire_limits *limits = &tote__wire_no_limits;
+    struct tote__arena *arena = &identity->arena;
+    tote_attribute *copies;
+    size_t size = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (is_kept(&given[i])) {
+            size +=
+                tote__attribute_size(given[i].key, strlen(given[i].key), given[i].value, limits);
+        }
+    }
+    if (!size) {
+        return true;
+    }
+    uint8_t *wire = tote__arena_allocate(arena, size);
+    uint8_t *end = wire;
+    if (!wire) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (is_kept(&given[i])) {
+            end = tote__put_attribute(end, TOTE__TAG_SCOPE_ATTRIBUTE, given[i].key,
+                                      strlen(given[i].key), given[i].value, limits);
+        }
+    }
+    bool is_copied =
+        tote__unpack_attributes((struct tote__slice){wire, size}, TOTE__TAG_SCOPE_ATTRIBUTE >> 3,
+                                arena, &copies, &identity->scope.attribute_count);
+    identity->scope.attributes = copies;
+    return is_copied;
+}
+
+static bool has_attribute(const tote_instrumentation_scope *scope, const tote_attribute *wanted) {
+    for (size_t i = 0; i < scope->attribute_count; i++) {
+        if (strcmp(scope->attributes[i].key, wanted->key) == 0 &&
+            tote_value_equals(scope->attributes[i].value, wanted->value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_same_attributes(const tote_instrumentation_scope *a,
+                                const tote_instrumentation_scope *b) {
+    if (a->attribute_count != b->attribute_count) {
+        return false;
+    }
+    for (size_t i = 0; i < a->attribute_count; i++) {
+        if (!has_attribute(a, &b->attributes[i]) || !has_attribute(b, &a->attributes[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static _Atomic(tote_tracer *) *list_of(const struct identity *identity) {
+    const tote_instrumentation_scope *scope = &identity->scope;
+    uint64_t hash = tote__hash(scope->name, strlen(scope->name)) +
+                    tote__hash(scope->version, strlen(scope->version)) + identity->run;
+
+    return &tracers.lists[hash % LISTS];
+}
+
+static tote_tracer *find(const struct identity *identity, tote_tracer *at) {
+    const tote_instrumentation_scope *wanted = &identity->scope;
+
+    for (; at; at = at->next) {
+        if (at->provider == identity->provider && at->run == identity->run &&
+            strcmp(at->scope.name, wanted->name) == 0 &&
+            strcmp(at->scope.version, wanted->version) == 0 &&
+            strcmp(at->scope.schema_url, wanted->schema_url) == 0 &&
+            has_same_attributes(&at->scope, wanted)) {
+            return at;
+        }
+    }
+    return NULL;
+}
+
+/* A text that lives as long as the arena. */
+static bool keep_text(struct tote__arena *arena, const char **text) {
+    *text = **text ? tote__arena_text(arena, *text, strlen(*text)) : "";
+    return *text != NULL;
+}
+
+/* Not in the table yet, all in the identity's arena. NULL when memory is out. */
+static tote_tracer *tracer_new(struct identity *identity) {
+    tote_instrumentation_scope scope = identity->scope;
+    tote_tracer *tracer = tote__arena_allocate(&identity->arena, sizeof *tracer);
+
+    if (!tracer || !keep_text(&identity->arena, &scope.name) ||
+        !keep_text(&identity->arena, &scope.version) ||
+        !keep_text(&identity->arena, &scope.schema_url)) {
+        return NULL;
+    }
+    *tracer = (tote_tracer){.scope = scope, .provider = identity->provider, .run = identity->run};
+    return tracer;
+}
+
+/*
+ * Put `tracer` in, unless another thread was first. Returns: the tracer that is in; NULL when
+ * the table is full. A fork in between leaves an index unused.
+ */
+static tote_tracer *add(const struct identity *identity, tote_tracer *tracer) {
+    _Atomic(tote_tracer *) *list = list_of(identity);
+
+    tote__lock_take(&tracers.lock);
+    tote_tracer *head = atomic_load_explicit(list, memory_order_relaxed);
+    tote_tracer *result = find(identity, head);
+    if (!result && tracers.count < MOST_TRACERS) {
+        tracer->index = ++tracers.count;
+        tracer->next = head;
+        atomic_store_explicit(&tracers.by_index[tracer->index], tracer, memory_order_release);
+        atomic_store_explicit(list, tracer, memory_order_release);
+        result = tracer;
+    }
+    tote__lock_drop(&tracers.lock);
+    return result;
+}
+
+static tote_tracer *intern(struct identity *identity) {
+    tote_tracer *found =
+        find(identity, atomic_load_explicit(list_of(identity), memory_order_acquire));
+
+    if (found) {
+        tote__arena_clear(&identity->arena);
+        return found;
+    }
+    tote_tracer *tracer = tracer_new(identity);
+    tote_tracer *result = tracer ? add(identity, tracer) : NULL;
+    if (!tracer) {
+        report_no_memory();
+    } else if (!result) {
+        tote_diagnose(TOTE_LEVEL_WARN, "tracer",
+                      "more than %d different tracers: the others share one without a name. Do "
+                      "not put what varies into a tracer's name, version or attributes",
+                      MOST_TRACERS);
+    }
+    if (!result || result != tracer) {
+        tote__arena_clear(&identity->arena);
+    }
+    return result ? result : &nameless;
+}
+
+tote_tracer *tote_get_tracer(const char *name, const char *version) {
+    tote_tracer_options options = TOTE_TRACER_OPTIONS_INIT;
+
+    options.version = version;
+    return tote_tracer_provider_get_tracer(NULL, name, &options);
+}
+
+tote_tracer *tote_tracer_provider_get_tracer(tote_tracer_provider *provider, const char *name,
+                                             const tote_tracer_options *given) {
+    tote_tracer_options options = TOTE_TRACER_OPTIONS_INIT;
+    int error = errno;
+
+    tote__copy_options(&options, sizeof options, given);
+    if (!name || !*name) {
+        tote_diagnose(TOTE_LEVEL_WARN, "tracer",
+                      "tracer without a name: give it the name of the library that traces");
+    }
+    struct identity identity = {
+        .provider = provider,
+        .run = provider ? atomic_load_explicit(&provider->run, memory_order_acquire) : 0,
+    };
+    tote_instrumentation_scope *scope = &identity.scope;
+    scope->name = valid_text(&identity.arena, name);
+    scope->version = valid_text(&identity.arena, options.version);
+    scope->schema_url = valid_text(&identity.arena, options.schema_url);
+    bool is_complete = scope->name && scope->version && scope->schema_url &&
+                       (!options.attributes ||
+                        copy_attributes(&identity, options.attributes, options.attribute_count));
+    tote_tracer *tracer = is_complete ? intern(&identity) : &nameless;
+    if (!is_complete) {
+        tote__arena_clear(&identity.arena);
+        report_no_memory();
+    }
+    errno = error;
+    return tracer;
+}
+
+const tote_tracer *tote__tracer_at(uint32_t index) {
+    const tote_tracer *tracer =
+        index <= MOST_TRACERS ? atomic_load_explicit(&tracers.by_index[index], memory_order_acquire)
+                              : NULL;
+
+    return tracer ? tracer : &nameless;
+}
+
+void tote__copy_options(void *options, size_t size, const void *given) {
+    size_t given_size;
+
+    if (!given) {
+        return;
+    }
+    memcpy(&given_size, given, sizeof given_size);
+    if (given_size < sizeof given_size) {
+        tote_diagnose(TOTE_LEVEL_WARN, "options",
+                      "options without struct_size were not read; begin with their _INIT");
+        return;
+    }
+    memcpy((char *)options + sizeof given_size, (const char *)given + sizeof given_size,
+           tote__min(size, given_size) - sizeof given_size);
+}
+
+const tote_span_options *tote__complete_span_options(const tote_span_options *given,
+                                                     tote_span_options *room) {
+    static const tote_span_options none = TOTE_SPAN_OPTIONS_INIT;
+
+    if (!given) {
+        return &none;
+    }
+    if (given->struct_size >= sizeof *given) {
+        return given;
+    }
+    *room = none;
+    tote__copy_options(room, sizeof *room, given);
+    return room;
+}
+
+/* Who makes this tracer's spans now; NULL when nobody does. */
+static tote_tracer_provider *provider_of(const tote_tracer *tracer) {
+    if (!tracer) {
+        return NULL;
+    }
+    if (!tracer->provider) {
+        return atomic_load_explicit(&global_provider, memory_order_acquire);
+    }
+    uint32_t run = atomic_load_explicit(&tracer->provider->run, memory_order_acquire);
+    return run == tracer->run ? tracer->provider : NULL;
+}
+
+bool tote_tracer_is_enabled(const tote_tracer *tracer, const tote_span_options *given) {
+    tote_tracer_provider *provider = provider_of(tracer);
+    tote_span_options room;
+
+    if (!provider) {
+        return false;
+    }
+    const tote_span_options *options = tote__complete_span_options(given, &room);
+    return !tote__context_or_current(options->parent)->is_suppressed &&
+           provider->ops->is_enabled(provider, tracer, options);
+}
+
+/* A span that only carries on what `parent` has. Spec:
+ * trace/api.md#behavior-of-the-api-in-the-absence-of-an-installed-sdk */
+static tote_span *carry_on(const tote_context *parent, bool root) {
+    tote_span *span = parent->span;
+
+    if (root || !span) {
+        return &tote__invalid_span;
+    }
+    return tote_span_is_recording(span) ? tote_span_new_non_recording(&span->context)
+                                        : tote_span_ref(span);
+}
+
+static void note_span(void) {
+    static atomic_bool is_noted;
+
+    if (!atomic_load_explicit(&is_noted, memory_order_relaxed)) {
+        atomic_store_explicit(&is_noted, true, memory_order_relaxed);
+        tote__store_note_span();
+    }
+}
+
+tote_span *tote__tracer_start_span(tote_tracer *tracer, const char *name,
+                                   const tote_span_options *given, tote_store *store) {
+    tote_tracer_provider *provider = provider_of(tracer);
+    tote_span_options room;
+    const tote_span_options *options = tote__complete_span_options(given, &room);
+    const tote_context *parent = tote__context_or_current(options->parent);
+
+    if (!provider || parent->is_suppressed) {
+        return carry_on(parent, options->root);
+    }
+    if (!store) {
+        store = tote_context_get_store(parent);
+    }
+    tote_span *span =
+        provider->ops->start_span(provider, tracer, name ? name : "", options, parent, store);
+    note_span();
+    return span;
+}
+
+tote_span *tote_tracer_start_span(tote_tracer *tracer, const char *name,
+                                  const tote_span_options *options) {
+    return tote__tracer_start_span(tracer, name, options, NULL);
+}
+
+void tote_tracer_provider_set_global(tote_tracer_provider *provider) {
+    tote_tracer_provider_ref(provider);
+    tote__lock_take(&tracers.lock);
+    tote_tracer_provider *before =
+        atomic_exchange_explicit(&global_provider, provider, memory_order_acq_rel);
+    tote__lock_drop(&tracers.lock);
+    tote_tracer_provider_unref(before);
+}
+
+/* Under the lock: while the provider is the global one, that reference keeps it. */
+tote_tracer_provider *tote_tracer_provider_ref_global(void) {
+    tote__lock_take(&tracers.lock);
+    tote_tracer_provider *provider =
+        tote_tracer_provider_ref(atomic_load_explicit(&global_provider, memory_order_relaxed));
+    tote__lock_drop(&tracers.lock);
+    return provider;
+}
+
+tote_tracer_provider *tote_tracer_provider_ref(tote_tracer_provider *provider) {
+    if (provider) {
+        provider->ops->ref(provider);
+    }
+    return provider;
+}
+
+void tote_tracer_provider_unref(tote_tracer_provider *provider) {
+    if (provider) {
+        provider->ops->unref(provider);
+    }
+}

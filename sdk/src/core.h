@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core.h - a running SDK as its tracers and spans find it
+ *
+ * Cores are static and used again and again: a tracer or a span may keep the number of
+ * one for ever. What a core runs with, its `config`, comes and goes; whoever uses it
+ * enters first and leaves afterwards, which costs two stores to the thread's own state.
+ */
+#ifndef TOTE_SDK_CORE_H
+#define TOTE_SDK_CORE_H
+
+#include <stdatomic.h>
+
+#include "span.h"
+#include "thread_state.h"
+#include "tote/internal/sdk.h"
+#include "tote/internal/tracer.h"
+
+/* What one run of an SDK was set to. Does not change but for `is_shut_down`. */
+struct core_config {
+    uint32_t run;
+    bool is_disabled;
+    bool has_on_start;
+    bool has_on_ending;
+    _Atomic(bool) is_shut_down;
+    tote_sampler *sampler;
+    tote_id_generator *id_generator; /* NULL: the thread's own random numbers */
+    uint32_t resource;
+    struct span_limits limits;
+    tote_store_export store_export;
+    char **store_export_keys;
+    size_t store_export_key_count;
+    tote_span_processor **processors;
+    size_t processor_count;
+    uint64_t (*now_unix_nano)(void *clock);
+    void *clock;
+};
+
+struct tote_sdk {
+    tote_tracer_provider provider; /* first; ops NULL: never used */
+    uint32_t slot;
+    _Atomic(bool) is_in_use;
+    _Atomic(uint32_t) references;
+    _Atomic(uint32_t)
+        starts; /* those that tote_sdk_start() gave and tote_sdk_close() did not take */
+    _Atomic(uint32_t) provider_references; /* keep the slot from being used again, no more */
+    _Atomic(struct core_config *) config;
+};
+
+extern struct tote_sdk tote__cores[TOTE__SDK_SLOTS];
+
+/* What runs in the core, until tote__core_leave(); NULL, also to be left, when nothing does. */
+struct core_config *tote__core_enter(struct tote_sdk *core, struct thread_state *state);
+void tote__core_leave(struct thread_state *state);
+
+/* The thread's counters for this run. */
+struct span_counters *tote__core_counters(struct thread_state *state, uint32_t slot, uint32_t run);
+
+/* Add one; only the owner of the state writes. */
+static inline void tote__count(_Atomic(uint64_t) *counter) {
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
+/* The provider's start. */
+tote_span *tote__core_start_span(tote_tracer_provider *provider, tote_tracer *tracer,
+                                 const char *name, const tote_span_options *options,
+                                 const tote_context *parent, tote_store *store);
+
+#endif

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sdk.c - an SDK from start to end
+ *
+ * What a core runs with is freed when its last reference is gone and no thread is inside any more.
+ * A thread says so in its own state by a plain store; the one that frees makes all threads' stores
+ * seen by membarrier(2), so that spans pay nothing for it. Spec: trace/sdk.md#tracer-provider
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "barrier.h"
+#include "core.h"
+#include "tote/internal/clock.h"
+#include "tote/internal/diagnostics.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/tracer.h"
+
+struct tote_sdk tote__cores[TOTE__SDK_SLOTS];
+
+static struct tote__lock cores_lock; /* guards which cores are in use */
+static _Atomic(bool) needs_fence;    /* no membarrier here: threads fence for themselves */
+
+struct core_config *tote__core_enter(struct tote_sdk *core, struct thread_state *state) {
+    uint32_t depth = atomic_load_explicit(&state->inside, memory_order_relaxed);
+
+    atomic_store_explicit(&state->inside, depth + 1, memory_order_relaxed);
+    if (tote__unlikely(atomic_load_explicit(&needs_fence, memory_order_relaxed))) {
+        atomic_store(&state->inside, depth + 1); /* sequentially consistent */
+    } else {
+        atomic_signal_fence(memory_order_seq_cst);
+    }
+    return atomic_load_explicit(&core->config, memory_order_acquire);
+}
+
+void tote__core_leave(struct thread_state *state) {
+    uint32_t depth = atomic_load_explicit(&state->inside, memory_order_relaxed);
+
+    atomic_store_explicit(&state->inside, depth - 1, memory_order_release);
+}
+
+struct span_counters *tote__core_counters(struct thread_state *state, uint32_t slot, uint32_t run) {
+    struct span_counters *counters = &state->counters[slot];
+
+    if (tote__unlikely(atomic_load_explicit(&counters->run, memory_order_relaxed) != run)) {
+        atomic_store_explicit(&counters->started, 0, memory_order_relaxed);
+        atomic_store_explicit(&counters->lost_to_memory, 0, memory_order_relaxed);
+        atomic_store_explicit(&counters->lost_to_shutdown, 0, memory_order_relaxed);
+        atomic_store_explicit(&counters->run, run, memory_order_release);
+    }
+    return counters;
+}
+
+enum { LONGEST_WAIT_MS = 1000 };
+
+/* Wait until no other thread is inside a call. Returns: false when one stays for too long. */
+static bool wait_for_others(void) {
+    uint64_t deadline = tote__clock_monotonic() + LONGEST_WAIT_MS * 1000000ULL;
+    const struct thread_state *own = tote__thread_state();
+
+    if (!atomic_load(&needs_fence) && !tote__barrier_all_threads()) {
+        return false;
+    }
+    for (const struct thread_state *state = tote__thread_states(); state; state = state->next) {
+        while (atomic_load(&state->inside) != 0) {
+            if (state == own || tote__clock_monotonic() > deadline) {
+                return false; /* a callback of ours is what we are in, or a very slow one */
+            }
+            tote__barrier_pause();
+        }
+    }
+    return true;
+}
+
+static void free_config(struct core_config *config) {
+    if (!config) {
+        return;
+    }
+    for (size_t i = 0; config->processors && i < config->processor_count; i++) {
+        tote_span_processor_free(config->processors[i]);
+    }
+    tote__release(config->processors, config->processor_count * sizeof(tote_span_processor *));
+    for (size_t i = 0; config->store_export_keys && i < config->store_export_key_count; i++) {
+        char *key = config->store_export_keys[i];
+        tote__release(key, key ? strlen(key) + 1 : 0);
+    }
+    tote__release(config->store_export_keys, config->store_export_key_count * sizeof(char *));
+    tote_sampler_free(config->sampler);
+    tote_id_generator_free(config->id_generator);
+    tote__release(config, sizeof *config);
+}
+
+/* Take the SDK out of the global slot, if it is there. */
+static void leave_global(tote_sdk *sdk) {
+    tote_tracer_provider *global = tote_tracer_provider_ref_global();
+
+    if (global == &sdk->provider) {
+        tote_tracer_provider_set_global(NULL);
+    }
+    tote_tracer_provider_unref(global);
+}
+
+/* The last reference is gone. */
+static void stop(tote_sdk *sdk) {
+    struct core_config *config = atomic_load(&sdk->config);
+
+    atomic_store(&config->is_shut_down, true);
+    leave_global(sdk);
+    atomic_store(&sdk->config, NULL);
+    if (wait_for_others()) {
+        free_config(config);
+    } else {
+        tote_diagnose(TOTE_LEVEL_WARN, "sdk",
+                      "released while a callback of it runs: what it was made of stays in memory");
+    }
+    atomic_store_explicit(&sdk->is_in_use, false, memory_order_release);
+}
+
+static void provider_ref(tote_tracer_provider *provider) {
+    atomic_fetch_add_explicit(&((tote_sdk *)provider)->provider_references, 1,
+                              memory_order_relaxed);
+}
+
+static void provider_unref(tote_tracer_provider *provider) {
+    atomic_fetch_sub_explicit(&((tote_sdk *)provider)->provider_references, 1,
+                              memory_order_release);
+}
+
+static bool provider_is_enabled(tote_tracer_provider *provider, const tote_tracer *tracer,
+                                const tote_span_options *options) {
+    struct thread_state *state = tote__thread_state();
+
+    (void)options;
+    if (!state) {
+        return false;
+    }
+    struct core_config *config = tote__core_enter((tote_sdk *)provider, state);
+    bool is_enabled = config && !config->is_disabled && config->processor_count > 0 &&
+                      !atomic_load_explicit(&config->is_shut_down, memory_order_relaxed) &&
+                      (!tracer->provider || tracer->run == config->run);
+    tote__core_leave(state);
+    return is_enabled;
+}
+
+static const struct tote__provider_ops provider_ops = {
+    .start_span = tote__core_start_span,
+    .is_enabled = provider_is_enabled,
+    .ref = provider_ref,
+    .unref = provider_unref,
+};
+
+/* A core that nothing refers to any more. NULL when all are in use. */
+static tote_sdk *claim_core(void) {
+    tote_sdk *claimed = NULL;
+
+    tote__lock_take(&cores_lock);
+    for (uint32_t slot = 0; slot < TOTE__SDK_SLOTS && !claimed; slot++) {
+        tote_sdk *sdk = &tote__cores[slot];
+        if (!atomic_load_explicit(&sdk->is_in_use, memory_order_acquire) &&
+            !atomic_load_explicit(&sdk->provider_references, memory_order_acquire)) {
+            atomic_store(&sdk->is_in_use, true);
+            sdk->slot = slot;
+            sdk->provider.ops = &provider_ops;
+            claimed = sdk;
+        }
+    }
+    tote__lock_drop(&cores_lock);
+    return claimed;
+}
+
+static bool copy_keys(struct core_config *config, const struct tote__sdk_settings *settings) {
+    size_t count = settings->store_export_keys ? settings->store_export_key_count : 0;
+
+    if (!count) {
+        return true;
+    }
+    config->store_export_keys = tote__allocate_zeroed(count * sizeof(char *));
+    if (!config->store_export_keys) {
+        return false;
+    }
+    config->store_export_key_count = count;
+    for (size_t i = 0; i < count; i++) {
+        const char *key = settings->store_export_keys[i] ? settings->store_export_keys[i] : "";
+        config->store_export_keys[i] = tote__copy_text(key, strlen(key));
+        if (!config->store_export_keys[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct span_limits copy_limits(const tote_span_limits *limits) {
+    return (struct span_limits){
+        .value = {limits->attribute_value_length, limits->attribute_value_depth},
+        .attributes = limits->attribute_count,
+        .events = limits->event_count,
+        .links = limits->link_count,
+        .attributes_per_event = limits->attribute_count_per_event,
+        .attributes_per_link = limits->attribute_count_per_link,
+    };
+}
+
+/* Everything taken goes into the config at once, so that free_config() releases it on any failure.
+ */
+static struct core_config *make_config(const struct tote__sdk_settings *settings, uint32_t run) {
+    struct core_config *config = tote__allocate_zeroed(sizeof *config);
+    size_t count = settings->processor_count;
+    tote_span_processor **processors = tote__allocate_zeroed(count * sizeof(*processors));
+
+    if (!config || !processors) {
+        tote__release(config, sizeof *config);
+        tote__release(processors, count * sizeof(*processors));
+        return NULL;
+    }
+    config->run = run;
+    config->is_disabled = settings->is_disabled;
+    config->sampler = settings->sampler ? settings->sampler : tote_sampler_new_parent_based(NULL);
+    config->id_generator = settings->id_generator;
+    config->resource = settings->resource;
+    config->limits = copy_limits(&settings->limits);
+    config->store_export = settings->store_export;
+    config->now_unix_nano = settings->now_unix_nano;
+    config->clock = settings->clock;
+    config->processors = processors;
+    config->processor_count = count;
+    for (size_t i = 0; i < count; i++) {
+        processors[i] = settings->processors[i];
+        config->has_on_start |= processors[i]->ops.on_start != NULL;
+        config->has_on_ending |= processors[i]->ops.on_ending != NULL;
+    }
+    if (!copy_keys(config, settings)) {
+        free_config(config);
+        return NULL;
+    }
+    return config;
+}
+
+/* What make_config() would have taken. */
+static void release_settings(const struct tote__sdk_settings *settings) {
+    for (size_t i = 0; i < settings->processor_count; i++) {
+        tote_span_processor_free(settings->processors[i]);
+    }
+    tote_sampler_free(settings->sampler);
+    tote_id_generator_free(settings->id_generator);
+}
+
+tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
+    tote_sdk *sdk = claim_core();
+
+    if (!sdk) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "sdk", "not started: %d others run already",
+                      TOTE__SDK_SLOTS);
+        release_settings(settings);
+        return NULL;
+    }
+    uint32_t run = atomic_load(&sdk->provider.run) + 1;
+    struct core_config *config = make_config(settings, run);
+    if (!config) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "sdk", "not started: no memory");
+        atomic_store(&sdk->is_in_use, false);
+        return NULL;
+    }
+    atomic_store(&needs_fence, !tote__barrier_is_available());
+    atomic_store(&sdk->references, 1);
+    atomic_store(&sdk->starts, 1);
+    atomic_store(&sdk->provider.run, run);
+    atomic_store_explicit(&sdk->config, config, memory_order_release);
+    if (settings->is_global) {
+        tote_tracer_provider_set_global(&sdk->provider);
+    }
+    return sdk;
+}
+
+tote_sdk *tote__sdk_ref_global(void) {
+    tote_tracer_provider *global = tote_tracer_provider_ref_global();
+    tote_sdk *sdk =
+        global && global->ops == &provider_ops ? tote_sdk_ref((tote_sdk *)global) : NULL;
+
+    if (sdk) {
+        atomic_fetch_add(&sdk->starts, 1);
+    }
+    tote_tracer_provider_unref(global);
+    return sdk;
+}
+
+tote_tracer_provider *tote_sdk_ref_tracer_provider(tote_sdk *sdk) {
+    return sdk ? tote_tracer_provider_ref(&sdk->provider) : NULL;
+}
+
+tote_sdk *tote_sdk_ref(tote_sdk *sdk) {
+    if (sdk) {
+        atomic_fetch_add_explicit(&sdk->references, 1, memory_order_relaxed);
+    }
+    return sdk;
+}
+
+void tote_sdk_unref(tote_sdk *sdk) {
+    if (sdk && atomic_fetch_sub_explicit(&sdk->references, 1, memory_order_acq_rel) == 1) {
+        stop(sdk);
+    }
+}
+
+/* What is left of a timeout that began at `start`, in ms. */
+static uint32_t time_left(uint64_t start, uint32_t timeout_ms) {
+    uint64_t gone = (tote__clock_monotonic() - start) / 1000000U;
+
+    if (timeout_ms == TOTE_UNLIMITED) {
+        return timeout_ms;
+    }
+    return gone < timeout_ms ? (uint32_t)(timeout_ms - gone) : 0;
+}
+
+/* Of two outcomes the one that matters more: a timeout may still turn out well, a failure will not.
+ */
+static tote_result worse(tote_result a, tote_result b) {
+    if (a == TOTE_FAILURE || b == TOTE_FAILURE) {
+        return TOTE_FAILURE;
+    }
+    return a == TOTE_TIMED_OUT ? a : b;
+}
+
+/* Flush or shut down every processor, within one deadline for all. */
+static tote_result for_all_processors(struct core_config *config, bool is_shutdown,
+                                      uint32_t timeout_ms) {
+    uint64_t start = tote__clock_monotonic();
+    tote_result result = TOTE_SUCCESS;
+
+    for (size_t i = 0; i < config->processor_count; i++) {
+        tote_span_processor *processor = config->processors[i];
+        tote_result (*call)(void *self, uint32_t timeout_ms) =
+            is_shutdown ? processor->ops.shutdown : processor->ops.force_flush;
+        if (call) {
+            result = worse(result, call(processor->self, time_left(start, timeout_ms)));
+        }
+    }
+    return result;
+}
+
+tote_result tote_sdk_force_flush(tote_sdk *sdk, uint32_t timeout_ms) {
+    struct core_config *config = sdk ? atomic_load(&sdk->config) : NULL;
+
+    if (!config || atomic_load(&config->is_shut_down)) {
+        return TOTE_SUCCESS;
+    }
+    return for_all_processors(config, false, timeout_ms);
+}
+
+tote_result tote_sdk_shutdown(tote_sdk *sdk, uint32_t timeout_ms) {
+    struct core_config *config = sdk ? atomic_load(&sdk->config) : NULL;
+
+    if (!config || atomic_exchange(&config->is_shut_down, true)) {
+        return TOTE_SUCCESS;
+    }
+    leave_global(sdk);
+    return for_all_processors(config, true, timeout_ms);
+}
+
+tote_result tote_sdk_close(tote_sdk **sdk, uint32_t timeout_ms) {
+    if (!sdk || !*sdk) {
+        return TOTE_SUCCESS;
+    }
+    tote_sdk *closed = *sdk;
+    *sdk = NULL;
+    bool is_last = atomic_fetch_sub(&closed->starts, 1) == 1;
+    tote_result result =
+        is_last ? tote_sdk_shutdown(closed, timeout_ms) : tote_sdk_force_flush(closed, timeout_ms);
+    tote_sdk_unref(closed);
+    return result;
+}
+
+/* Nothing of this SDK is opened later than at its start but the connection itself. */
+tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms) {
+    (void)sdk, (void)timeout_ms;
+    return TOTE_SUCCESS;
+}
+
+int tote_sdk_get_poll_fd(const tote_sdk *sdk) {
+    (void)sdk;
+    return -1;
+}
+
+int tote_sdk_get_poll_timeout_ms(const tote_sdk *sdk) {
+    (void)sdk;
+    return -1;
+}
+
+void tote_sdk_poll(tote_sdk *sdk) {
+    (void)sdk;
+}
+
+/* What the threads counted for this run. */
+static void add_thread_counts(const tote_sdk *sdk, uint32_t run, tote_stats *stats) {
+    for (struct thread_state *state = tote__thread_states(); state; state = state->next) {
+        const struct span_counters *counters = &state->counters[sdk->slot];
+        if (atomic_load_explicit(&counters->run, memory_order_acquire) != run) {
+            continue;
+        }
+        uint64_t memory = atomic_load_explicit(&counters->lost_to_memory, memory_order_relaxed);
+        uint64_t shutdown = atomic_load_explicit(&counters->lost_to_shutdown, memory_order_relaxed);
+        stats->started += atomic_load_explicit(&counters->started, memory_order_relaxed);
+        stats->ended += memory + shutdown;
+        stats->dropped_memory += memory;
+        stats->dropped_shutdown += shutdown;
+    }
+}
+
+bool tote_sdk_get_stats(const tote_sdk *sdk, tote_stats *stats) {
+    struct core_config *config = sdk ? atomic_load(&sdk->config) : NULL;
+    tote_stats all = TOTE_STATS_INIT;
+
+    if (!config || !stats || stats->struct_size < sizeof stats->struct_size) {
+        return false;
+    }
+    add_thread_counts(sdk, config->run, &all);
+    for (size_t i = 0; i < config->processor_count; i++) {
+        const tote_span_processor *processor = config->processors[i];
+        if (processor->add_stats) {
+            processor->add_stats(processor->self, &all);
+        }
+    }
+    all.struct_size = stats->struct_size;
+    memcpy(stats, &all, tote__min(stats->struct_size, sizeof all));
+    return true;
+}

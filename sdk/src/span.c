@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * span.c - what a recording span does
+ *
+ * A span records in the process that started it, until it ends; in a forked child it is a valid
+ * parent and nothing more. Ending fixes the time first, then shuts other threads out, then adds
+ * what the store says, and hands the frozen span on.
+ */
+#include "span.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core.h"
+#include "span_attributes.h"
+#include "span_room.h"
+#include "tote/internal/clock.h"
+#include "tote/internal/context.h"
+#include "tote/internal/store.h"
+
+static struct span *self(const tote_span *base) {
+    return (struct span *)base;
+}
+
+/* Whether this thread may write to the span now. */
+static bool is_writable(const struct span *span) {
+    uint32_t state = atomic_load_explicit(&span->state, memory_order_relaxed);
+
+    if (span->generation != tote__generation()) {
+        return false;
+    }
+    return state == SPAN_OPEN || (state == SPAN_ENDING && span->ender == &tote__thread);
+}
+
+static bool span_is_recording(const tote_span *base) {
+    return is_writable(self(base));
+}
+
+/* Take the lock if the span can be written to. */
+static bool open_for_writing(struct span *span) {
+    if (span->generation != tote__generation()) {
+        return false;
+    }
+    tote__lock_take(&span->lock);
+    if (is_writable(span)) {
+        return true;
+    }
+    tote__lock_drop(&span->lock);
+    return false;
+}
+
+/* Say once for each span that something of it was left out. Spec: trace/sdk.md#span-limits */
+static bool has_news_of_drops(struct span *span) {
+    bool has_dropped =
+        span->dropped_attribute_count || span->dropped_event_count || span->dropped_link_count;
+    bool is_news = has_dropped && !span->drop_reported;
+
+    span->drop_reported |= has_dropped;
+    return is_news;
+}
+
+static void close_for_writing(struct span *span) {
+    bool is_news = has_news_of_drops(span);
+
+    tote__lock_drop(&span->lock);
+    if (is_news) {
+        tote_diagnose(TOTE_LEVEL_WARN, "span",
+                      "an attribute, event or link was left out: over the span's limits, without a "
+                      "key, or no memory; the span counts them");
+    }
+}
+
+static void span_set_attributes(tote_span *base, const tote_attribute *attributes,
+                                size_t attribute_count) {
+    struct span *span = self(base);
+
+    if (!attributes || !open_for_writing(span)) {
+        return;
+    }
+    for (size_t i = 0; i < attribute_count; i++) {
+        tote__span_put_attribute(span, attributes[i].key, attributes[i].value);
+    }
+    close_for_writing(span);
+}
+
+/* The clock of the span's trace: the anchor's real time and what has gone by since. */
+static uint64_t span_now(const struct span *span) {
+    if (span->anchor_monotonic) {
+        return span->anchor_realtime + (tote__clock_monotonic() - span->anchor_monotonic);
+    }
+    struct thread_state *state = tote__thread_state();
+    uint64_t now = 0;
+    if (state) {
+        struct core_config *config = tote__core_enter(&tote__cores[span->slot], state);
+        if (config && config->run == span->run && config->now_unix_nano) {
+            now = config->now_unix_nano(config->clock);
+        }
+        tote__core_leave(state);
+    }
+    return now ? now : tote__clock_realtime();
+}
+
+static void span_add_event(tote_span *base, const char *name, const tote_attribute *attributes,
+                           size_t attribute_count, uint64_t time_unix_nano) {
+    struct span *span = self(base);
+
+    if (!is_writable(span)) {
+        return;
+    }
+    if (!time_unix_nano) {
+        time_unix_nano = span_now(span);
+    }
+    if (open_for_writing(span)) {
+        tote__span_put_event(span, name, attributes, attribute_count, time_unix_nano);
+        close_for_writing(span);
+    }
+}
+
+static void span_add_link(tote_span *base, const tote_span_context *context,
+                          const tote_attribute *attributes, size_t attribute_count) {
+    struct span *span = self(base);
+
+    if (open_for_writing(span)) {
+        tote__span_put_link(span, context, attributes, attribute_count);
+        close_for_writing(span);
+    }
+}
+
+/* Spec: trace/api.md#set-status */
+static void put_status(struct span *span, tote_status_code code, const char *description) {
+    if (code != TOTE_STATUS_OK && code != TOTE_STATUS_ERROR) {
+        return; /* UNSET says nothing */
+    }
+    if (span->status_code == TOTE_STATUS_OK) {
+        return; /* final */
+    }
+    span->status_code = (uint8_t)code;
+    span->description.size = 0;
+    if (code == TOTE_STATUS_ERROR && description && *description) {
+        tote__span_set_text(span, &span->description, description);
+    }
+}
+
+static void span_set_status(tote_span *base, tote_status_code code, const char *description) {
+    struct span *span = self(base);
+
+    if (open_for_writing(span)) {
+        put_status(span, code, description);
+        close_for_writing(span);
+    }
+}
+
+static void span_fail(tote_span *base, int code) {
+    struct span *span = self(base);
+    char number[16];
+
+    if (!open_for_writing(span)) {
+        return;
+    }
+    if (span->status_code == TOTE_STATUS_UNSET) {
+        snprintf(number, sizeof number, "%d", code);
+        span->status_code = TOTE_STATUS_ERROR;
+        tote__span_put_attribute(span, "error.type", tote_string(number));
+    }
+    close_for_writing(span);
+}
+
+static void span_update_name(tote_span *base, const char *name) {
+    struct span *span = self(base);
+
+    if (open_for_writing(span)) {
+        tote__span_set_text(span, &span->name, name ? name : "");
+        close_for_writing(span);
+    }
+}
+
+/* What of the store goes on a span. See tote/sdk.h at tote_store_export. */
+enum {
+    MOST_ENTRIES = 32,
+    MOST_ENTRY_BYTES = 4096,
+    MOST_REMOTE_ENTRIES = 16,
+    MOST_REMOTE_BYTES = 1024
+};
+
+struct store_export {
+    struct span *span;
+    const struct core_config *config;
+    uint32_t count;
+    uint32_t remote_count;
+    size_t bytes;
+    size_t remote_bytes;
+};
+
+/* Names that belong to the program: a stranger's baggage does not speak for it. */
+static bool is_reserved(const struct tote__entry *entry) {
+    static const char *const prefixes[] = {"service.", "telemetry.", "http.",
+                                           "url.",     "error.",     "otel."};
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(prefixes); i++) {
+        size_t length = strlen(prefixes[i]);
+        if (entry->key_length >= length && memcmp(entry->key, prefixes[i], length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the provider's options let this entry out at all. */
+static bool is_exported(const struct core_config *config, const struct tote__entry *entry) {
+    bool is_remote = entry->flags & TOTE__REMOTE;
+
+    if (is_remote && (config->store_export == TOTE_STORE_EXPORT_LOCAL || is_reserved(entry))) {
+        return false;
+    }
+    if (config->store_export != TOTE_STORE_EXPORT_ALLOWED) {
+        return true;
+    }
+    for (size_t i = 0; i < config->store_export_key_count; i++) {
+        if (strcmp(config->store_export_keys[i], entry->key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool export_entry(void *arg, const struct tote__entry *entry) {
+    struct store_export *export = arg;
+    bool is_remote = entry->flags & TOTE__REMOTE;
+    size_t size = entry->attribute.size;
+
+    if (!is_exported(export->config, entry)) {
+        return true;
+    }
+    bool is_over = export->count >= MOST_ENTRIES || export->bytes + size > MOST_ENTRY_BYTES ||
+                   (is_remote && (export->remote_count >= MOST_REMOTE_ENTRIES ||
+                                  export->remote_bytes + size > MOST_REMOTE_BYTES));
+    if (is_over) {
+        export->span->dropped_attribute_count++;
+        return true;
+    }
+    tote__span_put_store_entry(export->span, entry);
+    export->count++;
+    export->bytes += size;
+    if (is_remote) {
+        export->remote_count++;
+        export->remote_bytes += size;
+    }
+    return true;
+}
+
+/* Add what the store says as the span ends. Nobody else writes to the span any more. */
+static void add_store_attributes(struct span *span, const struct core_config *config) {
+    struct store_export export = {.span = span, .config = config};
+
+    span->store_attributes_start = span->attributes.size;
+    if (config->store_export == TOTE_STORE_EXPORT_NONE || !span->store) {
+        return;
+    }
+    if (!tote__store_visit(span->store, TOTE_EXPORT, export_entry, &export)) {
+        span->dropped_attribute_count++; /* how many is not known: memory was out */
+    }
+}
+
+static void run_processors(struct span *span, const struct core_config *config) {
+    if (config->has_on_ending) {
+        for (size_t i = 0; i < config->processor_count; i++) {
+            tote_span_processor *processor = config->processors[i];
+            if (processor->ops.on_ending) {
+                processor->ops.on_ending(processor->self, &span->base);
+            }
+        }
+    }
+    tote__lock_take(&span->lock); /* a callback that broke its word and writes elsewhere is out */
+    atomic_store_explicit(&span->state, SPAN_ENDED, memory_order_release);
+    tote__lock_drop(&span->lock);
+    tote__span_drop_view(span);
+    for (size_t i = 0; i < config->processor_count; i++) {
+        tote_span_processor *processor = config->processors[i];
+        if (processor->ops.on_end) {
+            processor->ops.on_end(processor->self, (const tote_span_data *)span);
+        }
+    }
+}
+
+/* Hand the span on, or count that nobody was there to take it. */
+static void finish(struct span *span) {
+    struct thread_state *state = tote__thread_state();
+
+    if (state) {
+        struct core_config *config = tote__core_enter(&tote__cores[span->slot], state);
+        bool is_running = config && config->run == span->run;
+        if (is_running) {
+            add_store_attributes(span, config);
+            run_processors(span, config);
+        } else if (tote__span_is_sampled(span)) {
+            tote__count(&tote__core_counters(state, span->slot, span->run)->lost_to_shutdown);
+        }
+        tote__core_leave(state);
+    }
+    atomic_store_explicit(&span->state, SPAN_ENDED, memory_order_release);
+    tote_store_unref(span->store);
+    span->store = NULL;
+}
+
+static void span_end(tote_span *base, uint64_t end_time_unix_nano) {
+    struct span *span = self(base);
+
+    if (!is_writable(span)) {
+        return;
+    }
+    if (!end_time_unix_nano) {
+        end_time_unix_nano = span_now(span); /* before the lock: waiting for it is not work */
+    }
+    tote__lock_take(&span->lock);
+    bool is_first = atomic_load_explicit(&span->state, memory_order_relaxed) == SPAN_OPEN;
+    if (is_first) {
+        span->end_time_unix_nano = end_time_unix_nano;
+        span->ender = &tote__thread;
+        atomic_store_explicit(&span->state, SPAN_ENDING, memory_order_release);
+    }
+    tote__lock_drop(&span->lock);
+    if (is_first) {
+        tote_span_ref(base); /* a callback may drop the caller's */
+        finish(span);
+        tote_span_unref(base);
+    }
+}
+
+/* What goes with a span in any case, before its block can be used again. */
+static void release_parts(struct span *span) {
+    tote__span_drop_view(span);
+    tote_store_unref(span->store);
+    span->store = NULL;
+    tote_trace_state_unref(span->base.context.trace_state);
+    tote_trace_state_unref(span->parent.trace_state);
+    span->base.context.trace_state = NULL;
+    span->parent.trace_state = NULL;
+}
+
+static void recycle(struct span *span, struct block_return *gathered) {
+    if (span->generation != tote__generation()) {
+        return; /* inherited: the pool is the parent's, and so are the references */
+    }
+    release_parts(span);
+    atomic_store_explicit(&span->state, SPAN_FREE, memory_order_release);
+    tote__block_give_back(gathered, span);
+}
+
+static void span_destroy(tote_span *base) {
+    struct block_return gathered = {NULL, NULL, NULL};
+
+    recycle(self(base), &gathered);
+    tote__block_flush(&gathered);
+}
+
+void tote__span_unref_gathering(struct span *span, struct block_return *gathered) {
+    _Atomic(uint32_t) *references = &span->base.references;
+
+    /* The only one left needs no read-modify-write. */
+    if (atomic_load_explicit(references, memory_order_acquire) == 1 ||
+        atomic_fetch_sub_explicit(references, 1, memory_order_acq_rel) == 1) {
+        recycle(span, gathered);
+    }
+}
+
+const struct tote__span_ops tote__recording_ops = {
+    .is_recording = span_is_recording,
+    .set_attributes = span_set_attributes,
+    .add_event = span_add_event,
+    .add_link = span_add_link,
+    .set_status = span_set_status,
+    .update_name = span_update_name,
+    .fail = span_fail,
+    .end = span_end,
+    .destroy = span_destroy,
+};

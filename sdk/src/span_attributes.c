@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * span_attributes.c - writing attributes, events and links in wire format
+ *
+ * Spec: opentelemetry-proto trace/v1/trace.proto, trace/sdk.md#span-limits
+ */
+#include "span_attributes.h"
+
+#include <string.h>
+
+#include "span_room.h"
+#include "tote/internal/text.h"
+
+/* Tags of Span.Event and Span.Link. */
+enum {
+    EVENT_TIME = 0x09,
+    EVENT_NAME = 0x12,
+    EVENT_DROPPED = 0x20,
+    LINK_TRACE_ID = 0x0A,
+    LINK_SPAN_ID = 0x12,
+    LINK_TRACE_STATE = 0x1A,
+    LINK_DROPPED = 0x28,
+    LINK_FLAGS = 0x35
+};
+
+enum { REPAIRED_KEY_BYTES = 256 };
+
+/* A key that is UTF-8: itself, or repaired in `buffer`. NULL when it cannot be used. */
+static const char *usable_key(const char *key, char *buffer, size_t *length) {
+    if (!key || !*key) {
+        return NULL;
+    }
+    *length = strlen(key);
+    if (tote__utf8_valid_prefix(key, *length) == *length) {
+        return key;
+    }
+    size_t repaired = tote__utf8_repaired_length(key, *length);
+    if (repaired >= REPAIRED_KEY_BYTES) {
+        return NULL;
+    }
+    *tote__utf8_repair(buffer, key, *length) = '\0';
+    *length = repaired;
+    return buffer;
+}
+
+/* Where an attribute stands in its region. */
+struct place {
+    uint32_t offset;
+    uint32_t size;
+};
+
+/* Find the attribute of this key. Returns: false when there is none. */
+static bool find_attribute(const struct span *span, const char *key, size_t key_length,
+                           struct place *place) {
+    struct tote__slice rest = tote__span_slice(span, &span->attributes);
+    const uint8_t *start = rest.at;
+    struct tote__field field;
+
+    while (tote__next_field(&rest, &field)) {
+        struct tote__field own_key;
+        struct tote__slice content = field.content;
+        if (tote__next_field(&content, &own_key) && own_key.content.size == key_length &&
+            memcmp(own_key.content.at, key, key_length) == 0) {
+            *place = (struct place){(uint32_t)(field.whole.at - start), (uint32_t)field.whole.size};
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Make the place `size` bytes large; what is behind it moves. */
+static bool resize_place(struct span *span, struct place *place, size_t size) {
+    struct region *region = &span->attributes;
+
+    if (size > place->size && !tote__span_reserve(span, region, size - place->size)) {
+        return false;
+    }
+    uint8_t *at = tote__span_at(span, region) + place->offset;
+    memmove(at + size, at + place->size, region->size - place->offset - place->size);
+    region->size = (uint32_t)(region->size - place->size + size);
+    if (place->offset < span->store_attributes_start) {
+        span->store_attributes_start =
+            (uint32_t)(span->store_attributes_start - place->size + size);
+    }
+    place->size = (uint32_t)size;
+    return true;
+}
+
+/* The span's own attributes win: take the last of those away that the store gave. */
+static void evict_store_attribute(struct span *span) {
+    struct tote__slice rest = tote__span_slice(span, &span->attributes);
+    const uint8_t *start = rest.at;
+    struct place last = {0, 0};
+    struct tote__field field;
+
+    rest.at += span->store_attributes_start;
+    rest.size -= span->store_attributes_start;
+    for (uint32_t i = 0; i < span->store_attribute_count && tote__next_field(&rest, &field); i++) {
+        last = (struct place){(uint32_t)(field.whole.at - start), (uint32_t)field.whole.size};
+    }
+    resize_place(span, &last, 0);
+    span->store_attribute_count--;
+    span->attribute_count--;
+    span->dropped_attribute_count++;
+}
+
+void tote__span_put_attribute(struct span *span, const char *key, tote_value value) {
+    char buffer[REPAIRED_KEY_BYTES];
+    size_t key_length;
+    struct place place;
+
+    key = usable_key(key, buffer, &key_length);
+    if (!key) {
+        span->dropped_attribute_count++;
+        return;
+    }
+    size_t size = tote__attribute_size(key, key_length, value, &span->limits.value);
+    bool is_new = !find_attribute(span, key, key_length, &place);
+    if (is_new) {
+        bool is_full = span->attribute_count >= span->limits.attributes;
+        if (is_full && span->store_attribute_count) {
+            evict_store_attribute(span);
+            is_full = false;
+        }
+        place = (struct place){span->attributes.size, 0};
+        if (is_full) {
+            span->dropped_attribute_count++;
+            return;
+        }
+    }
+    if (!resize_place(span, &place, size)) {
+        span->dropped_attribute_count++;
+        return;
+    }
+    span->attribute_count += is_new;
+    tote__put_attribute(tote__span_at(span, &span->attributes) + place.offset,
+                        TOTE__TAG_SPAN_ATTRIBUTE, key, key_length, value, &span->limits.value);
+}
+
+static bool is_limited(const struct span_limits *limits) {
+    return limits->value.value_length != UINT32_MAX ||
+           limits->value.value_depth < tote__wire_no_limits.value_depth;
+}
+
+void tote__span_put_store_entry(struct span *span, const struct tote__entry *entry) {
+    struct place place;
+
+    if (find_attribute(span, entry->key, entry->key_length, &place)) {
+        return;
+    }
+    if (span->attribute_count >= span->limits.attributes) {
+        span->dropped_attribute_count++;
+        return;
+    }
+    if (is_limited(&span->limits)) {
+        unsigned char buffer[1024];
+        struct tote__arena arena = tote__arena_over(buffer, sizeof buffer);
+        uint32_t before = span->attribute_count;
+        tote__span_put_attribute(span, entry->key, tote__unpack_any_value(entry->value, &arena));
+        tote__arena_clear(&arena);
+        span->store_attribute_count += span->attribute_count - before;
+        return;
+    }
+    if (!tote__span_reserve(span, &span->attributes, entry->attribute.size)) {
+        span->dropped_attribute_count++;
+        return;
+    }
+    memcpy(tote__span_at(span, &span->attributes) + span->attributes.size, entry->attribute.at,
+           entry->attribute.size);
+    span->attributes.size += (uint32_t)entry->attribute.size;
+    span->attribute_count++;
+    span->store_attribute_count++;
+}
+
+/* Which attributes of an event or a link are kept, and how large they are together. */
+struct selection {
+    const tote_attribute *attributes;
+    size_t count;
+    size_t kept_before; /* those from this index on are over the limit */
+    size_t size;
+    uint32_t dropped;
+};
+
+/* It has a key, and is the last of that key: collections have unique keys (D23). */
+static bool is_kept(const tote_attribute *attributes, size_t count, size_t index) {
+    const char *key = attributes[index].key;
+
+    for (size_t i = index + 1; i < count; i++) {
+        if (attributes[i].key && strcmp(attributes[i].key, key) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct selection select_attributes(const struct span *span, const tote_attribute *attributes,
+                                          size_t count, uint32_t limit) {
+    struct selection selection = {attributes, attributes ? count : 0, attributes ? count : 0, 0, 0};
+    uint32_t kept = 0;
+
+    for (size_t i = 0; i < selection.count; i++) {
+        const char *key = attributes[i].key;
+        if (!key || !*key) {
+            selection.dropped++;
+        } else if (is_kept(attributes, selection.count, i)) {
+            if (kept == limit) {
+                selection.kept_before = tote__min(selection.kept_before, i);
+                selection.dropped++;
+                continue;
+            }
+            kept++;
+            selection.size +=
+                tote__attribute_size(key, strlen(key), attributes[i].value, &span->limits.value);
+        }
+    }
+    return selection;
+}
+
+static uint8_t *put_selection(const struct span *span, uint8_t *out, uint8_t tag,
+                              const struct selection *selection) {
+    for (size_t i = 0; i < selection->kept_before; i++) {
+        const tote_attribute *attribute = &selection->attributes[i];
+        if (attribute->key && *attribute->key &&
+            is_kept(selection->attributes, selection->count, i)) {
+            out = tote__put_attribute(out, tag, attribute->key, strlen(attribute->key),
+                                      attribute->value, &span->limits.value);
+        }
+    }
+    return out;
+}
+
+static size_t number_size(uint64_t number) {
+    return number ? 1 + tote__varint_size(number) : 0;
+}
+
+static uint8_t *put_number(uint8_t *out, uint8_t tag, uint64_t number) {
+    if (!number) {
+        return out;
+    }
+    *out++ = tag;
+    return tote__put_varint(out, number);
+}
+
+static uint8_t *put_fixed(uint8_t *out, uint8_t tag, uint64_t number, unsigned size) {
+    *out++ = tag;
+    for (unsigned i = 0; i < size; i++) {
+        *out++ = (uint8_t)(number >> (8 * i));
+    }
+    return out;
+}
+
+static uint8_t *put_bytes(uint8_t *out, uint8_t tag, const void *bytes, size_t size) {
+    *out++ = tag;
+    out = tote__put_varint(out, size);
+    memcpy(out, bytes, size);
+    return out + size;
+}
+
+/* Make room for a field of this content and write its head. NULL when it cannot be had. */
+static uint8_t *open_field(struct span *span, struct region *region, uint8_t tag, size_t content) {
+    size_t whole = 1 + tote__varint_size(content) + content;
+
+    if (content > UINT32_MAX / 2 || !tote__span_reserve(span, region, whole)) {
+        return NULL;
+    }
+    uint8_t *out = tote__span_at(span, region) + region->size;
+    region->size += (uint32_t)whole;
+    *out++ = tag;
+    return tote__put_varint(out, content);
+}
+
+void tote__span_put_event(struct span *span, const char *name, const tote_attribute *attributes,
+                          size_t attribute_count, uint64_t time_unix_nano) {
+    size_t length = name ? strlen(name) : 0;
+    size_t written = length ? tote__utf8_repaired_length(name, length) : 0;
+    struct selection selection =
+        select_attributes(span, attributes, attribute_count, span->limits.attributes_per_event);
+    size_t content = (time_unix_nano ? 1 + sizeof time_unix_nano : 0) + selection.size +
+                     number_size(selection.dropped);
+
+    if (written) {
+        content += 1 + tote__varint_size(written) + written;
+    }
+    uint8_t *out = span->event_count < span->limits.events
+                       ? open_field(span, &span->events, TAG_EVENT, content)
+                       : NULL;
+    if (!out) {
+        span->dropped_event_count++;
+        return;
+    }
+    if (time_unix_nano) {
+        out = put_fixed(out, EVENT_TIME, time_unix_nano, sizeof time_unix_nano);
+    }
+    if (written) {
+        *out++ = EVENT_NAME;
+        out = tote__put_varint(out, written);
+        out = (uint8_t *)tote__utf8_repair((char *)out, name, length);
+    }
+    out = put_selection(span, out, TOTE__TAG_EVENT_ATTRIBUTE, &selection);
+    put_number(out, EVENT_DROPPED, selection.dropped);
+    span->event_count++;
+}
+
+/* Spec: opentelemetry-proto trace/v1/trace.proto, SpanFlags */
+static uint32_t link_flags(const tote_span_context *context) {
+    uint32_t flags = 0x100 | tote_span_context_get_trace_flags(context);
+
+    return tote_span_context_is_remote(context) ? flags | 0x200 : flags;
+}
+
+void tote__span_put_link(struct span *span, const tote_span_context *context,
+                         const tote_attribute *attributes, size_t attribute_count) {
+    if (!context) {
+        return;
+    }
+    const tote_trace_state *trace_state = tote_span_context_get_trace_state(context);
+    size_t state_length = tote_trace_state_to_header(trace_state, NULL, 0);
+    struct selection selection =
+        select_attributes(span, attributes, attribute_count, span->limits.attributes_per_link);
+
+    if (!tote_span_context_is_valid(context) && !state_length && !selection.size) {
+        return; /* Spec: trace/api.md#add-link: says nothing at all */
+    }
+    size_t content = 2 + sizeof context->trace_id + 2 + sizeof context->span_id + selection.size +
+                     number_size(selection.dropped) + 1 + sizeof(uint32_t);
+    if (state_length) {
+        content += 1 + tote__varint_size(state_length) + state_length;
+    }
+    /* One byte more: a header ends with NUL, which the next field or nothing overwrites. */
+    bool has_room = span->link_count < span->limits.links &&
+                    tote__span_reserve(span, &span->links, content + 16);
+    uint8_t *out = has_room ? open_field(span, &span->links, TAG_LINK, content) : NULL;
+    if (!out) {
+        span->dropped_link_count++;
+        return;
+    }
+    out = put_bytes(out, LINK_TRACE_ID, &context->trace_id, sizeof context->trace_id);
+    out = put_bytes(out, LINK_SPAN_ID, &context->span_id, sizeof context->span_id);
+    if (state_length) {
+        *out++ = LINK_TRACE_STATE;
+        out = tote__put_varint(out, state_length);
+        tote_trace_state_to_header(trace_state, (char *)out, state_length + 1);
+        out += state_length;
+    }
+    out = put_selection(span, out, TOTE__TAG_LINK_ATTRIBUTE, &selection);
+    out = put_number(out, LINK_DROPPED, selection.dropped);
+    put_fixed(out, LINK_FLAGS, link_flags(context), sizeof(uint32_t));
+    span->link_count++;
+}

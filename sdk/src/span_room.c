@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * span_room.c - regions in the block and its overflow
+ *
+ * A region that moves leaves its old place unused: regions double, so that no more is lost
+ * than is kept. An overflow that grows moves as a whole; offsets stay.
+ */
+#include "span_room.h"
+
+#include <string.h>
+
+#include "tote/internal/memory.h"
+#include "tote/internal/text.h"
+
+enum {
+    SMALLEST_REGION = 64,
+    SMALLEST_OVERFLOW = 4096,
+    LARGEST_OVERFLOW = 64 << 20 /* of one span */
+};
+
+static const uint32_t nowhere = UINT32_MAX;
+
+void tote__span_room_reset(struct span *span) {
+    const struct region none = {0, 0, 0};
+
+    span->name = none;
+    span->description = none;
+    span->attributes = (struct region){0, 0, span->room_size};
+    span->events = none;
+    span->links = none;
+    span->overflow_used = 0;
+    span->room_used = 0;
+}
+
+static bool is_in_room(const struct span *span, const struct region *region) {
+    return region->capacity && region->offset < span->room_size;
+}
+
+static bool grow_overflow(struct span *span, size_t more) {
+    size_t size = span->overflow_size ? span->overflow_size : SMALLEST_OVERFLOW;
+
+    while (size < LARGEST_OVERFLOW && size - span->overflow_used < more) {
+        size *= 2;
+    }
+    if (size - span->overflow_used < more) {
+        return false;
+    }
+    uint8_t *overflow = tote__allocate(size);
+    if (!overflow) {
+        return false;
+    }
+    if (span->overflow_used) {
+        memcpy(overflow, span->overflow, span->overflow_used);
+    }
+    tote__release(span->overflow, span->overflow_size);
+    span->overflow = overflow;
+    span->overflow_size = (uint32_t)size;
+    return true;
+}
+
+/* A place of this size: at the end of the room, else in the overflow; or nowhere. */
+static uint32_t take_place(struct span *span, size_t size) {
+    bool attributes_in_room = is_in_room(span, &span->attributes);
+    uint32_t lowest = attributes_in_room ? span->attributes.offset + span->attributes.size
+                      : is_in_room(span, &span->name) ? span->name.capacity
+                                                      : 0;
+    uint32_t end = span->room_size - span->room_used;
+
+    if (end - lowest >= size) {
+        span->room_used += (uint32_t)size;
+        end -= (uint32_t)size;
+        if (attributes_in_room) {
+            span->attributes.capacity = end - span->attributes.offset;
+        }
+        return end;
+    }
+    if (span->overflow_size - span->overflow_used < size && !grow_overflow(span, size)) {
+        return nowhere;
+    }
+    uint32_t offset = span->room_size + span->overflow_used;
+    span->overflow_used += (uint32_t)size;
+    return offset;
+}
+
+bool tote__span_reserve(struct span *span, struct region *region, size_t more) {
+    if (region->capacity - region->size >= more) {
+        return true;
+    }
+    if (more > LARGEST_OVERFLOW) {
+        return false;
+    }
+    size_t capacity = region->size + more;
+    if (capacity < 2 * (size_t)region->size) {
+        capacity = 2 * (size_t)region->size;
+    }
+    if (capacity < SMALLEST_REGION) {
+        capacity = SMALLEST_REGION;
+    }
+    uint32_t offset = take_place(span, capacity);
+    if (offset == nowhere) {
+        return false;
+    }
+    struct region moved = {offset, region->size, (uint32_t)capacity};
+    if (region->size) {
+        memcpy(tote__span_at(span, &moved), tote__span_at(span, region), region->size);
+    }
+    *region = moved;
+    return true;
+}
+
+/* The first name stands at the very start of the room. */
+static bool place_first_name(struct span *span, size_t size) {
+    size_t rounded = (size + 7) & ~(size_t)7;
+
+    if (span->attributes.size || span->attributes.offset || rounded > span->room_size / 2) {
+        return false;
+    }
+    span->name = (struct region){0, 0, (uint32_t)rounded};
+    span->attributes.offset = (uint32_t)rounded;
+    span->attributes.capacity -= (uint32_t)rounded;
+    return true;
+}
+
+bool tote__span_set_text(struct span *span, struct region *region, const char *text) {
+    size_t length = strlen(text);
+    bool is_valid = tote__utf8_valid_prefix(text, length) == length;
+    size_t written = is_valid ? length : tote__utf8_repaired_length(text, length);
+
+    if (written >= LARGEST_OVERFLOW) {
+        return false;
+    }
+    if (region->capacity <= written) {
+        struct region larger = {0, 0, 0};
+        if (region == &span->name && !region->capacity && place_first_name(span, written + 1)) {
+            larger = *region;
+        } else if (!tote__span_reserve(span, &larger, written + 1)) {
+            return false;
+        }
+        *region = larger;
+    }
+    char *at = (char *)tote__span_at(span, region);
+    if (is_valid) {
+        memcpy(at, text, length);
+    } else {
+        tote__utf8_repair(at, text, length);
+    }
+    at[written] = '\0';
+    region->size = (uint32_t)written;
+    return true;
+}

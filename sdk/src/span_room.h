@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * span_room.h - where the bytes of a span go
+ *
+ * The name stands first in the block's room, the attributes behind it up to the end. Whatever else
+ * comes takes its place from that end, so that a usual span needs no overflow.
+ */
+#ifndef TOTE_SDK_SPAN_ROOM_H
+#define TOTE_SDK_SPAN_ROOM_H
+
+#include "span.h"
+
+/* Forget all regions: a block that was just taken. */
+void tote__span_room_reset(struct span *span);
+
+/* Make sure that `more` bytes can follow those of the region. Returns: false when they cannot be
+ * had. */
+bool tote__span_reserve(struct span *span, struct region *region, size_t more);
+
+/* Keep `text` as the region's, repaired and ended with NUL. Returns: false, and the old one stays,
+ * on failure. */
+bool tote__span_set_text(struct span *span, struct region *region, const char *text);
+
+#endif

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * start_span.c - from a tracer's call to a span
+ *
+ * In the specification's order: trace id, sampler, span id, span. Whatever fails on the way gives a
+ * span that carries the parent's trace on. Spec: trace/sdk.md#sdk-span-creation
+ */
+#include <string.h>
+
+#include "core.h"
+#include "span_attributes.h"
+#include "span_room.h"
+#include "tote/internal/clock.h"
+#include "tote/internal/context.h"
+#include "tote/internal/fork.h"
+#include "tote/internal/sampling.h"
+
+/* A span that was sampled out: new ids, and nothing to tell. */
+static bool dropped_is_recording(const tote_span *span) {
+    (void)span;
+    return false;
+}
+
+static void dropped_set_attributes(tote_span *span, const tote_attribute *attributes,
+                                   size_t attribute_count) {
+    (void)span, (void)attributes, (void)attribute_count;
+}
+
+static void dropped_add_event(tote_span *span, const char *name, const tote_attribute *attributes,
+                              size_t attribute_count, uint64_t time_unix_nano) {
+    (void)span, (void)name, (void)attributes, (void)attribute_count, (void)time_unix_nano;
+}
+
+static void dropped_add_link(tote_span *span, const tote_span_context *context,
+                             const tote_attribute *attributes, size_t attribute_count) {
+    (void)span, (void)context, (void)attributes, (void)attribute_count;
+}
+
+static void dropped_set_status(tote_span *span, tote_status_code code, const char *description) {
+    (void)span, (void)code, (void)description;
+}
+
+static void dropped_update_name(tote_span *span, const char *name) {
+    (void)span, (void)name;
+}
+
+static void dropped_fail(tote_span *span, int code) {
+    (void)span, (void)code;
+}
+
+static void dropped_end(tote_span *span, uint64_t end_time_unix_nano) {
+    (void)span, (void)end_time_unix_nano;
+}
+
+static void dropped_destroy(tote_span *span) {
+    tote__recording_ops.destroy(span);
+}
+
+static const struct tote__span_ops dropped_ops = {
+    .is_recording = dropped_is_recording,
+    .set_attributes = dropped_set_attributes,
+    .add_event = dropped_add_event,
+    .add_link = dropped_add_link,
+    .set_status = dropped_set_status,
+    .update_name = dropped_update_name,
+    .fail = dropped_fail,
+    .end = dropped_end,
+    .destroy = dropped_destroy,
+};
+
+/* One start, on its way. */
+struct start {
+    const struct core_config *config;
+    struct thread_state *thread;
+    const tote_tracer *tracer;
+    const char *name;
+    const tote_span_options *options;
+    tote_span *parent_span;                  /* NULL: none, or not wanted */
+    const tote_span_context *parent_context; /* NULL: a root */
+    tote_trace_id trace_id;
+};
+
+static tote_span *carry_on(const tote_context *parent, const tote_span_options *options) {
+    tote_span *span = options->root ? NULL : tote_context_get_span(parent);
+
+    return tote_span_new_non_recording(span ? tote_span_get_context(span)
+                                            : &tote__invalid_span_context);
+}
+
+static bool is_zero(const void *id, size_t size) {
+    static const unsigned char zero[sizeof(tote_trace_id)];
+
+    return memcmp(id, zero, size) == 0;
+}
+
+enum { ID_ATTEMPTS = 8 };
+
+static void new_trace_id(const struct start *start, tote_trace_id *id) {
+    const tote_id_generator *generator = start->config->id_generator;
+
+    memset(id, 0, sizeof *id);
+    for (int i = 0; generator && i < ID_ATTEMPTS && is_zero(id, sizeof *id); i++) {
+        generator->ops.new_trace_id(generator->self, id);
+    }
+    if (!generator || is_zero(id, sizeof *id)) {
+        tote__random_trace_id(&start->thread->random, id);
+    }
+}
+
+static void new_span_id(const struct start *start, tote_span_id *id) {
+    const tote_id_generator *generator = start->config->id_generator;
+
+    memset(id, 0, sizeof *id);
+    for (int i = 0; generator && i < ID_ATTEMPTS && is_zero(id, sizeof *id); i++) {
+        generator->ops.new_span_id(generator->self, id);
+    }
+    if (!generator || is_zero(id, sizeof *id)) {
+        tote__random_span_id(&start->thread->random, id);
+    }
+}
+
+/* The random flag: a root's is its generator's promise, a child's its parent's. Requirement D9 */
+static uint8_t random_flag(const struct start *start) {
+    if (start->parent_context) {
+        return start->parent_context->trace_flags & TOTE_TRACE_FLAG_RANDOM;
+    }
+    const tote_id_generator *generator = start->config->id_generator;
+    return !generator || generator->ops.is_random ? TOTE_TRACE_FLAG_RANDOM : 0;
+}
+
+static tote_sampling_decision ask_sampler(const struct start *start, const tote_context *parent,
+                                          tote_sampling_result *result) {
+    const tote_sampling_parameters parameters = {
+        .struct_size = sizeof parameters,
+        .parent = parent,
+        .trace_id = &start->trace_id,
+        .name = start->name,
+        .kind = start->options->kind,
+        .attributes = start->options->attributes,
+        .attribute_count = start->options->attribute_count,
+        .links = start->options->links,
+        .link_count = start->options->link_count,
+    };
+
+    tote__sampling_result_init(result,
+                               start->parent_context ? start->parent_context->trace_state : NULL);
+    return tote_sampler_should_sample(start->config->sampler, &parameters, result);
+}
+
+static void set_up_context(const struct start *start, struct span *span,
+                           tote_sampling_decision decision, tote_sampling_result *result) {
+    struct tote_span_context *context = &span->base.context;
+
+    context->trace_id = start->trace_id;
+    new_span_id(start, &context->span_id);
+    atomic_init(&context->references, 0);
+    context->trace_flags = random_flag(start);
+    if (decision == TOTE_SAMPLING_RECORD_AND_SAMPLE) {
+        context->trace_flags |= TOTE_TRACE_FLAG_SAMPLED;
+    }
+    context->is_remote = false;
+    context->trace_state = tote_trace_state_ref(result->trace_state);
+    span->has_parent = start->parent_context != NULL;
+    atomic_init(&span->parent.references, 0);
+    span->parent = (struct tote_span_context){.trace_flags = 0};
+    if (start->parent_context) {
+        span->parent.trace_id = start->parent_context->trace_id;
+        span->parent.span_id = start->parent_context->span_id;
+        span->parent.trace_flags = start->parent_context->trace_flags;
+        span->parent.is_remote = start->parent_context->is_remote;
+        span->parent.trace_state = tote_trace_state_ref(start->parent_context->trace_state);
+    }
+}
+
+/* R13: a local root reads both clocks, its local children what has gone by since. */
+static void set_up_time(const struct start *start, struct span *span) {
+    const struct core_config *config = start->config;
+    const struct span *parent = NULL;
+    uint64_t given = start->options->start_time_unix_nano;
+
+    if (start->parent_context && start->parent_span->ops == &tote__recording_ops) {
+        parent = (const struct span *)start->parent_span;
+    }
+    span->end_time_unix_nano = 0;
+    if (config->now_unix_nano) {
+        span->anchor_realtime = span->anchor_monotonic = 0;
+        span->start_time_unix_nano = given ? given : config->now_unix_nano(config->clock);
+        return;
+    }
+    uint64_t monotonic = tote__clock_monotonic();
+    if (parent && parent->anchor_monotonic && parent->generation == tote__generation()) {
+        span->anchor_realtime = parent->anchor_realtime;
+        span->anchor_monotonic = parent->anchor_monotonic;
+    } else {
+        span->anchor_realtime = tote__clock_realtime();
+        span->anchor_monotonic = monotonic;
+    }
+    span->start_time_unix_nano =
+        given ? given : span->anchor_realtime + (monotonic - span->anchor_monotonic);
+}
+
+static void set_up_rest(const struct start *start, struct span *span, uint32_t slot) {
+    atomic_init(&span->lock.holder, 0);
+    span->generation = start->thread->generation;
+    span->slot = slot;
+    span->run = start->config->run;
+    span->scope = start->tracer->index;
+    span->resource = start->config->resource;
+    span->kind =
+        (uint8_t)(start->options->kind <= TOTE_SPAN_KIND_CONSUMER ? start->options->kind
+                                                                  : TOTE_SPAN_KIND_INTERNAL);
+    span->status_code = TOTE_STATUS_UNSET;
+    span->drop_reported = false;
+    span->limits = start->config->limits;
+    span->attribute_count = span->event_count = span->link_count = 0;
+    span->dropped_attribute_count = span->dropped_event_count = span->dropped_link_count = 0;
+    span->store_attributes_start = span->store_attribute_count = 0;
+    span->ender = NULL;
+}
+
+/* What the caller and the sampler say. No lock: nobody knows the span yet. */
+static void set_up_content(const struct start *start, struct span *span,
+                           const tote_sampling_result *result) {
+    const tote_span_options *options = start->options;
+
+    tote__span_room_reset(span);
+    if (!tote__span_set_text(span, &span->name, start->name)) {
+        tote__span_set_text(span, &span->name, "");
+    }
+    for (size_t i = 0; options->attributes && i < options->attribute_count; i++) {
+        tote__span_put_attribute(span, options->attributes[i].key, options->attributes[i].value);
+    }
+    for (size_t i = 0; i < result->attribute_count; i++) {
+        tote__span_put_attribute(span, result->attributes[i].key, result->attributes[i].value);
+    }
+    for (size_t i = 0; options->links && i < options->link_count; i++) {
+        tote__span_put_link(span, options->links[i].context, options->links[i].attributes,
+                            options->links[i].attribute_count);
+    }
+}
+
+static void call_on_start(const struct core_config *config, tote_span *span,
+                          const tote_context *parent) {
+    for (size_t i = 0; config->has_on_start && i < config->processor_count; i++) {
+        tote_span_processor *processor = config->processors[i];
+        if (processor->ops.on_start) {
+            processor->ops.on_start(processor->self, span, parent);
+        }
+    }
+}
+
+/* The span of a decision; NULL when memory is out. */
+static tote_span *make_span(const struct start *start, uint32_t slot,
+                            tote_sampling_decision decision, tote_sampling_result *result,
+                            const tote_context *parent, tote_store *store) {
+    struct span *span = tote__block_take(&start->thread->pool);
+    bool is_recording = decision != TOTE_SAMPLING_DROP;
+
+    if (!span) {
+        return NULL;
+    }
+    atomic_init(&span->base.references, 1);
+    span->base.ops = is_recording ? &tote__recording_ops : &dropped_ops;
+    span->view = NULL;
+    span->store = NULL;
+    span->generation = start->thread->generation;
+    set_up_context(start, span, decision, result);
+    if (!is_recording) {
+        return &span->base;
+    }
+    set_up_rest(start, span, slot);
+    set_up_time(start, span);
+    set_up_content(start, span, result);
+    if (start->config->store_export != TOTE_STORE_EXPORT_NONE) {
+        span->store = tote_store_ref(store);
+    }
+    atomic_store_explicit(&span->state, SPAN_OPEN, memory_order_release);
+    tote__count(&tote__core_counters(start->thread, slot, start->config->run)->started);
+    call_on_start(start->config, &span->base, parent);
+    return &span->base;
+}
+
+/* The parent of the span to be: only a valid one counts. Requirement L22 */
+static void find_parent(struct start *start, const tote_context *parent) {
+    start->parent_span = start->options->root ? NULL : tote_context_get_span(parent);
+    if (start->parent_span && tote_span_context_is_valid(&start->parent_span->context)) {
+        start->parent_context = &start->parent_span->context;
+        start->trace_id = start->parent_context->trace_id;
+    } else {
+        new_trace_id(start, &start->trace_id);
+    }
+}
+
+static tote_span *start_running(struct start *start, uint32_t slot, const tote_context *parent,
+                                tote_store *store) {
+    tote_context *without_span = NULL;
+    tote_sampling_result result;
+
+    find_parent(start, parent);
+    if (start->options->root && tote_context_get_span(parent)) {
+        without_span = tote_context_with_span(parent, NULL); /* the sampler sees no parent */
+        parent = without_span;
+    }
+    tote_sampling_decision decision = ask_sampler(start, parent, &result);
+    tote_span *span = make_span(start, slot, decision, &result, parent, store);
+    tote__sampling_result_clear(&result);
+    tote_context_unref(without_span);
+    if (!span && decision == TOTE_SAMPLING_RECORD_AND_SAMPLE) {
+        tote__count(&tote__core_counters(start->thread, slot, start->config->run)->lost_to_memory);
+    }
+    return span;
+}
+
+tote_span *tote__core_start_span(tote_tracer_provider *provider, tote_tracer *tracer,
+                                 const char *name, const tote_span_options *options,
+                                 const tote_context *parent, tote_store *store) {
+    struct tote_sdk *core = (struct tote_sdk *)provider;
+    struct thread_state *thread = tote__thread_state();
+    tote_span *span = NULL;
+
+    if (!thread) {
+        return carry_on(parent, options);
+    }
+    struct core_config *config = tote__core_enter(core, thread);
+    bool is_running = config && !config->is_disabled &&
+                      !atomic_load_explicit(&config->is_shut_down, memory_order_relaxed) &&
+                      (!tracer->provider || tracer->run == config->run);
+    if (is_running) {
+        struct start start = {
+            .config = config, .thread = thread, .tracer = tracer, .name = name, .options = options};
+        span = start_running(&start, core->slot, parent, store);
+    }
+    tote__core_leave(thread);
+    return span ? span : carry_on(parent, options);
+}

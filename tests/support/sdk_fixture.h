@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sdk_fixture.h - an SDK of a test's own: fixed clock, what ended kept
+ */
+#ifndef TOTE_TESTS_SDK_FIXTURE_H
+#define TOTE_TESTS_SDK_FIXTURE_H
+
+#include "support.h"
+
+#include "tote/internal/sdk.h"
+#include "tote/tote.h"
+
+enum { FIXTURE_MOST_SPANS = 256 };
+
+struct sdk_fixture {
+    struct tote__sdk_settings settings; /* change them, then sdk_fixture_start() */
+    tote_sdk *sdk;
+    tote_tracer *tracer;
+    uint64_t now; /* what the clock says; 0: the system's */
+    size_t started;
+    size_t ended;
+    tote_span_data *spans[FIXTURE_MOST_SPANS]; /* one reference each */
+    size_t diagnostics;
+    char last_diagnostic[512];
+};
+
+/* Use with cmocka_unit_test_setup_teardown: *state is a struct sdk_fixture, not started. */
+int sdk_fixture_set_up(void **state);
+int sdk_fixture_tear_down(void **state);
+
+/* Start with the settings as they are; a processor that keeps what ends is added. Returns: *state.
+ */
+struct sdk_fixture *sdk_fixture_start(void **state);
+
+/* The only span that ended; fails the test when there is not just one. */
+const tote_span_data *sdk_fixture_only_span(struct sdk_fixture *fixture);
+
+/* In the table of tests. */
+#define SDK_TEST(test)                                                                             \
+    cmocka_unit_test_setup_teardown(test, sdk_fixture_set_up, sdk_fixture_tear_down)
+
+#endif

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+#include "sdk_fixture.h"
+
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static tote_span *start(struct sdk_fixture *f) {
+    return tote_tracer_start_span(f->tracer, "work", NULL);
+}
+
+static const tote_value *attribute_of(const tote_span_data *span, const char *key) {
+    const tote_value *value = tote_span_data_get_attribute(span, key);
+
+    assert_non_null(value);
+    return value;
+}
+
+/* Requirement C12 */
+static void attribute_of_the_same_key_is_replaced(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_span *span = start(f);
+
+    tote_span_set_attribute(span, "retries", tote_int(1));
+    tote_span_set_attribute(span, "name", tote_string("a longer text than before"));
+    tote_span_set_attribute(span, "retries", tote_string("many"));
+    tote_span_set_attribute(span, "name", tote_string("x"));
+    tote_span_close(&span);
+
+    const tote_span_data *data = sdk_fixture_only_span(f);
+    size_t count;
+    tote_span_data_get_attributes(data, &count);
+    assert_int_equal(count, 2);
+    assert_string_equal(attribute_of(data, "retries")->as.string, "many");
+    assert_string_equal(attribute_of(data, "name")->as.string, "x");
+}
+
+/* Requirements C12, L31: values that are zero or empty are values */
+static void every_type_of_value_comes_back_as_it_was_set(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_span *span = start(f);
+    const tote_value items[] = {tote_int(-1), tote_string(""), tote_double(0.0), tote_bool(false)};
+    const tote_attribute fields[] = {{"a", tote_array(items, 4)}, {"a", tote_int(7)}};
+
+    tote_span_set_attribute(span, "array", tote_array(items, 4));
+    tote_span_set_attribute(span, "map", tote_map(fields, 2));
+    tote_span_set_attribute(span, "bytes", tote_bytes("\0\1", 2));
+    tote_span_set_attribute(span, "empty", tote_string(NULL));
+    tote_span_set_attribute(span, "least", tote_int(INT64_MIN));
+    tote_span_close(&span);
+
+    const tote_span_data *data = sdk_fixture_only_span(f);
+    assert_true(tote_value_equals(*attribute_of(data, "array"), tote_array(items, 4)));
+    assert_true(tote_value_equals(*attribute_of(data, "map"), tote_map(fields + 1, 1)));
+    assert_true(tote_value_equals(*attribute_of(data, "bytes"), tote_bytes("\0\1", 2)));
+    assert_int_equal(attribute_of(data, "empty")->type, TOTE_TYPE_EMPTY);
+    assert_true(attribute_of(data, "least")->as.integer == INT64_MIN);
+}
+
+/* Requirements D21, D22, L27 */
+static void at_the_count_limit_known_keys_change_and_new_ones_are_counted(void **state) {
+    struct sdk_fixture *f = *state;
+    f->settings.limits.attribute_count = 1;
+    sdk_fixture_start(state);
+    tote_span *span = start(f);
+
+    tote_span_set_attribute(span, "a", tote_int(1));
+    tote_span_set_attribute(span, "b", tote_int(2));
+    tote_span_set_attribute(span, "a", tote_int(3));
+    tote_span_close(&span);
+
+    const tote_span_data *data = sdk_fixture_only_span(f);
+    assert_int_equal(attribute_of(data, "a")->as.integer, 3);
+    assert_int_equal(tote_span_data_get_dropped_attribute_count(data), 1);
+    assert_int_equal(f->diagnostics, 1);
+}
+
+/* Requirements D21, L27, L28 */
+static void values_are_cut_to_length_and_depth_without_cutting_a_code_point(void **state) {
+    struct sdk_fixture *f = *state;
+    f->settings.limits.attribute_value_length = 2;
+    f->settings.limits.attribute_value_depth = 1;
+    sdk_fixture_start(state);
+    tote_span *span = start(f);
+    const tote_value inner[] = {tote_int(2)};
+    const tote_value items[] = {tote_string("h\xC3\xA9llo"), tote_array(inner, 1)};
+
+    tote_span_set_attribute(span, "text", tote_string("h\xC3\xA9llo"));
+    tote_span_set_attribute(span, "bytes", tote_bytes("abc", 3));
+    tote_span_set_attribute(span, "array", tote_array(items, 2));
+    tote_span_close(&span);
+
+    const tote_span_data *data = sdk_fixture_only_span(f);
+    assert_string_equal(attribute_of(data, "text")->as.string, "h\xC3\xA9");
+    assert_int_equal(attribute_of(data, "bytes")->size, 2);
+    const tote_value *array = attribute_of(data, "array");
+    assert_int_equal(array->size, 2);
+    assert_string_equal(array->as.items[0].as.string, "h\xC3\xA9");
+    assert_int_equal(array->as.items[1].type, TOTE_TYPE_EMPTY);
+}
+
+/* Requirement D21: 0 is legal */
+static void a_limit_of_zero_keeps_nothing_and_counts_all(void **state) {
+    struct sdk_fixture *f = *state;
+    f->settings.limits.attribute_count = 0;
+    f->settings.limits.event_count = 0;
+    f->settings.limits.link_count = 0;
+    sdk_fixture_start(state);
+    tote_span *span = start(f);
+
+    tote_span_set_attribute(span, "a", tote_int(1));
+    tote_span_add_event(span, "e", NULL, 0, 0);
+    tote_span_add_link(span, tote_span_get_context(span), NULL, 0);
+    tote_span_close(&span);
+
+    const tote_span_data *data = sdk_fixture_only_span(f);
+    assert_int_equal(tote_span_data_get_dropped_attribute_count(data), 1);
+    assert_int_equal(tote_span_data_get_dropped_event_count(data), 1);
+    assert_int_equal(tote_span_data_get_dropped_link_count(data), 1);
+}
+
+/* Requirements C13, D21, D23 */
+static void events_keep_their_order_their_times_and_unique_keys(void **state) {
+    struct sdk_fixture *f = *state;
+    f->settings.limits.attribute_count_per_event = 2;
+    sdk_fixture_start(state);
+    tote_span *span = start(f);
+    const tote_attribute attributes[] = {{"a", tote_int(1)},
+                                         {"b", tote_int(2)},
+                                         {"a", tote_int(3)},
+                                         {"c", tote_int(4)},
+                                         {"", tote_int(5)}};
+
+    f->now = 2000;
+    tote_span_add_event(span, "first", attributes, 5, 0);
+    tote_span_add_event(span, "second", NULL, 0, 7);
+    tote_span_close(&span);
+
+    size_t count;
+    const tote_event *events = tote_span_data_get_events(sdk_fixture_only_span(f), &count);
+    assert_int_equal(count, 2);
+    assert_string_equal(events[0].name, "first");
+    assert_int_equal(events[0].time_unix_nano, 2000);
+    assert_int_equal(events[0].attribute_count, 2);
+    assert_int_equal(events[0].attributes[1].value.as.integer, 3);
+    assert_int_equal(events[0].dropped_attribute_count, 2);
+    assert_int_equal(events[1].time_unix_nano, 7);
+}
+
+/* Requirements C14, L29 */
+static void links_without_ids_count_only_when_they_say_something(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    const tote_trace_id trace_id = {{1}};
+    const tote_span_id span_id = {{2}};
+    tote_trace_state *trace_state = tote_trace_state_from_header("foo=1", 5);
+    tote_span_context *remote = tote_span_context_new(&trace_id, &span_id, 1, trace_state, true);
+    tote_span_context *nobody = tote_span_context_new(NULL, NULL, 0, NULL, false);
+    const tote_attribute why = {"why", tote_string("batch")};
+    tote_span *span = start(f);
+
+    tote_span_add_link(span, nobody, NULL, 0);
+    tote_span_add_link(span, nobody, &why, 1);
+    tote_span_add_link(span, remote, NULL, 0);
+    tote_span_close(&span);
+
+    size_t count;
+    const tote_link *links = tote_span_data_get_links(sdk_fixture_only_span(f), &count);
+    char header[16];
+    assert_int_equal(count, 2);
+    assert_string_equal(links[0].attributes[0].value.as.string, "batch");
+    assert_true(tote_span_context_is_remote(links[1].context));
+    assert_memory_equal(tote_span_context_get_trace_id(links[1].context), &trace_id, 16);
+    tote_trace_state_to_header(tote_span_context_get_trace_state(links[1].context), header,
+                               sizeof header);
+    assert_string_equal(header, "foo=1");
+    tote_trace_state_unref(trace_state);
+    tote_span_context_unref(remote);
+    tote_span_context_unref(nobody);
+}
+
+/* Requirements C15, L26 */
+static void status_follows_the_order_unset_error_ok(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_span *span = start(f);
+    const tote_span_data *data = tote_span_get_data(span);
+
+    tote_span_set_status(span, TOTE_STATUS_ERROR, "a");
+    tote_span_set_status(span, TOTE_STATUS_UNSET, "b");
+    assert_string_equal(tote_span_data_get_status_description(data), "a");
+    tote_span_set_status(span, TOTE_STATUS_ERROR, "");
+    assert_string_equal(tote_span_data_get_status_description(data), "");
+    assert_int_equal(tote_span_data_get_status_code(data), TOTE_STATUS_ERROR);
+    tote_span_set_status(span, TOTE_STATUS_OK, "ignored");
+    assert_string_equal(tote_span_data_get_status_description(data), "");
+    tote_span_set_status(span, TOTE_STATUS_ERROR, "too late");
+    assert_int_equal(tote_span_data_get_status_code(data), TOTE_STATUS_OK);
+    tote_span_close(&span);
+}
+
+/* Requirements C11, C16, L30 */
+static void an_ended_span_changes_no_more_and_stays_a_parent(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_span *span = start(f);
+
+    assert_true(tote_span_is_recording(span));
+    tote_span_end(span, 5000);
+    tote_span_end(span, 6000);
+    tote_span_set_attribute(span, "late", tote_int(1));
+    tote_span_update_name(span, "late");
+    assert_false(tote_span_is_recording(span));
+
+    const tote_span_data *data = sdk_fixture_only_span(f);
+    assert_int_equal(tote_span_data_get_end_time_unix_nano(data), 5000);
+    assert_string_equal(tote_span_data_get_name(data), "work");
+    assert_null(tote_span_data_get_attribute(data, "late"));
+    tote_context *context = tote_context_with_span(tote_context_root(), span);
+    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
+    options.parent = context;
+    tote_span *child = tote_tracer_start_span(f->tracer, "child", &options);
+    assert_memory_equal(tote_span_context_get_trace_id(tote_span_get_context(child)),
+                        tote_span_context_get_trace_id(tote_span_get_context(span)), 16);
+    tote_context_unref(context);
+    tote_span_close(&child);
+    tote_span_unref(span);
+}
+
+/* Requirement L50: text that is no UTF-8, names that are missing or long */
+static void names_of_any_kind_are_kept_as_utf8(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    static char longest[100001];
+    memset(longest, 'n', sizeof longest - 1);
+    tote_span *span = tote_tracer_start_span(f->tracer, NULL, NULL);
+
+    assert_string_equal(tote_span_data_get_name(tote_span_get_data(span)), "");
+    tote_span_update_name(span, "a\xFFz");
+    assert_string_equal(tote_span_data_get_name(tote_span_get_data(span)), "a\xEF\xBF\xBDz");
+    tote_span_update_name(span, longest);
+    assert_string_equal(tote_span_data_get_name(tote_span_get_data(span)), longest);
+    tote_span_set_attribute(span, "k\xFF", tote_string("v\xFF"));
+    tote_span_set_attribute(span, "k\xFF", tote_string("w"));
+    tote_span_set_attribute(span, NULL, tote_int(1));
+    tote_span_set_attribute(span, "", tote_int(1));
+    tote_span_close(&span);
+
+    const tote_span_data *data = sdk_fixture_only_span(f);
+    assert_string_equal(attribute_of(data, "k\xEF\xBF\xBD")->as.string, "w");
+    assert_int_equal(tote_span_data_get_dropped_attribute_count(data), 2);
+}
+
+/* A span that outgrows its block keeps everything: 128 attributes, 128 events, 64 links, text of 10
+ * KB. */
+static void a_span_that_grows_loses_nothing(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    static char text[10241];
+    char key[32];
+    tote_span *span = start(f);
+
+    memset(text, 't', sizeof text - 1);
+    for (int i = 0; i < 128; i++) {
+        snprintf(key, sizeof key, "key.%d", i);
+        tote_span_set_attribute(span, key, i % 16 ? tote_int(i) : tote_string(text));
+        const tote_attribute attribute = {key, tote_int(i)};
+        tote_span_add_event(span, key, &attribute, 1, 0);
+        if (i < 64) {
+            tote_span_add_link(span, tote_span_get_context(span), &attribute, 1);
+        }
+    }
+    tote_span_close(&span);
+
+    const tote_span_data *data = sdk_fixture_only_span(f);
+    size_t events;
+    size_t links;
+    assert_int_equal(tote_span_data_get_dropped_attribute_count(data), 0);
+    assert_string_equal(attribute_of(data, "key.112")->as.string, text);
+    assert_int_equal(attribute_of(data, "key.127")->as.integer, 127);
+    const tote_event *event = tote_span_data_get_events(data, &events);
+    assert_int_equal(events, 128);
+    assert_string_equal(event[127].attributes[0].key, "key.127");
+    tote_span_data_get_links(data, &links);
+    assert_int_equal(links, 64);
+}
+
+static int nothing(void *arg) {
+    (void)arg;
+    tote_store_add(tote_store_current(), "user.id", tote_string("u_1"));
+    tote_store_add_as(tote_store_current(), "token", tote_string("secret"), TOTE_PRIVATE, NULL);
+    tote_store_add_as(tote_store_current(), "wire.only", tote_int(1), TOTE_PROPAGATE, NULL);
+    tote_store_add(tote_store_current(), "both", tote_string("store"));
+    tote_span_set_attribute(tote_span_current(), "both", tote_string("span"));
+    return 7;
+}
+
+/* Design R1: what get_all says at the end stands on the span, private entries and those of the wire
+ * do not */
+static void a_scoped_run_exports_its_store_and_the_spans_own_attributes_win(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+
+    assert_int_equal(tote_run_scoped(f->tracer, "run", NULL, nothing, NULL), 7);
+
+    const tote_span_data *data = sdk_fixture_only_span(f);
+    assert_string_equal(attribute_of(data, "user.id")->as.string, "u_1");
+    assert_null(tote_span_data_get_attribute(data, "token"));
+    assert_null(tote_span_data_get_attribute(data, "wire.only"));
+    assert_string_equal(attribute_of(data, "both")->as.string, "span");
+    assert_int_equal(tote_span_data_get_status_code(data), TOTE_STATUS_ERROR);
+    assert_string_equal(attribute_of(data, "error.type")->as.string, "7");
+}
+
+static void add_on_ending(void *self, tote_span *span) {
+    (void)self;
+    assert_true(tote_span_is_recording(span));
+    tote_span_set_attribute(span, "user.id", tote_string("mine"));
+    tote_span_set_attribute(span, "late", tote_int(1));
+}
+
+static int fill_store(void *arg) {
+    (void)arg;
+    tote_store_add(tote_store_current(), "user.id", tote_string("u_1"));
+    tote_store_add(tote_store_current(), "second", tote_string("s"));
+    return 0;
+}
+
+/* Requirement D25, design section 1: in on_ending the span's attributes evict the store's at the
+ * limit */
+static void on_ending_may_write_and_wins_over_the_store(void **state) {
+    static const tote_span_processor_ops ops = {.struct_size = sizeof ops,
+                                                .on_ending = add_on_ending};
+    struct sdk_fixture *f = *state;
+    tote_span_processor *processor = tote_span_processor_new(&ops, NULL);
+    f->settings.processors = &processor;
+    f->settings.processor_count = 1;
+    f->settings.limits.attribute_count = 2;
+    sdk_fixture_start(state);
+
+    tote_run_scoped(f->tracer, "run", NULL, fill_store, NULL);
+
+    const tote_span_data *data = sdk_fixture_only_span(f);
+    assert_string_equal(attribute_of(data, "user.id")->as.string, "mine");
+    assert_int_equal(attribute_of(data, "late")->as.integer, 1);
+    assert_null(tote_span_data_get_attribute(data, "second"));
+    assert_int_equal(tote_span_data_get_dropped_attribute_count(data), 1);
+}
+
+/* Design R14: a span records and ends in the process that started it; in a child it is a valid
+ * parent */
+static void in_a_forked_child_a_span_is_a_parent_and_nothing_more(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_span *span = start(f);
+
+    pid_t child = fork();
+    if (child == 0) {
+        bool is_good = !tote_span_is_recording(span) &&
+                       tote_span_context_is_valid(tote_span_get_context(span));
+        tote_span_set_attribute(span, "a", tote_int(1));
+        tote_span_end(span, 0);
+        is_good = is_good && f->ended == 0;
+        tote_span *own = start(f);
+        is_good = is_good && tote_span_is_recording(own);
+        tote_span_close(&own);
+        tote_span_unref(span);
+        _exit(is_good && f->ended == 1 ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    tote_span_close(&span);
+
+    assert_null(tote_span_data_get_attribute(sdk_fixture_only_span(f), "a"));
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        SDK_TEST(attribute_of_the_same_key_is_replaced),
+        SDK_TEST(every_type_of_value_comes_back_as_it_was_set),
+        SDK_TEST(at_the_count_limit_known_keys_change_and_new_ones_are_counted),
+        SDK_TEST(values_are_cut_to_length_and_depth_without_cutting_a_code_point),
+        SDK_TEST(a_limit_of_zero_keeps_nothing_and_counts_all),
+        SDK_TEST(events_keep_their_order_their_times_and_unique_keys),
+        SDK_TEST(links_without_ids_count_only_when_they_say_something),
+        SDK_TEST(status_follows_the_order_unset_error_ok),
+        SDK_TEST(an_ended_span_changes_no_more_and_stays_a_parent),
+        SDK_TEST(names_of_any_kind_are_kept_as_utf8),
+        SDK_TEST(a_span_that_grows_loses_nothing),
+        SDK_TEST(a_scoped_run_exports_its_store_and_the_spans_own_attributes_win),
+        SDK_TEST(on_ending_may_write_and_wins_over_the_store),
+        SDK_TEST(in_a_forked_child_a_span_is_a_parent_and_nothing_more),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}
