@@ -38,7 +38,8 @@ static _Atomic(int) current_level = TOTE_LEVEL_INFO;
 static void write_to_stderr(tote_level level, const char *component, const char *message) {
     static const char *const names[] = {"", "error", "warning", "info", "debug"};
     char line[MESSAGE_BYTES + 128];
-    int length = snprintf(line, sizeof line, "tote: %s: %s: %s\n", names[level], component, message);
+    int length =
+        snprintf(line, sizeof line, "tote: %s: %s: %s\n", names[level], component, message);
     size_t size = length < 0 ? 0 : tote__min((size_t)length, sizeof line - 1);
 
     if (size) {

@@ -83,11 +83,10 @@ static size_t broken_size(const unsigned char *text, size_t length) {
         return 1;
     }
     size_t most = text[0] < 0xE0 ? 1 : text[0] < 0xF0 ? 2 : 3;
-    bool is_first_good = length > 1 && is_continuation(text[1]) &&
-                         !(text[0] == 0xE0 && text[1] < 0xA0) &&
-                         !(text[0] == 0xED && text[1] > 0x9F) &&
-                         !(text[0] == 0xF0 && text[1] < 0x90) &&
-                         !(text[0] == 0xF4 && text[1] > 0x8F);
+    bool is_first_good =
+        length > 1 && is_continuation(text[1]) && !(text[0] == 0xE0 && text[1] < 0xA0) &&
+        !(text[0] == 0xED && text[1] > 0x9F) && !(text[0] == 0xF0 && text[1] < 0x90) &&
+        !(text[0] == 0xF4 && text[1] > 0x8F);
     while (is_first_good && size < length && size < most && is_continuation(text[size])) {
         size++;
     }

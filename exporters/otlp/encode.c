@@ -2,10 +2,10 @@
 /*
  * encode.c - spans to an ExportTraceServiceRequest in protobuf
  *
- * Spans keep attributes, events and links in wire format, so encoding adds up lengths in one pass and
- * joins bytes in a second. The result is byte for byte what protobuf's own packing makes: fields
- * in the order of their numbers, none that has its default. Spec:
- * opentelemetry-proto collector/trace/v1/trace_service.proto
+ * Spans keep attributes, events and links in wire format, so encoding adds up lengths in one pass
+ * and joins bytes in a second. The result is byte for byte what protobuf's own packing makes:
+ * fields in the order of their numbers, none that has its default. Spec: opentelemetry-proto
+ * collector/trace/v1/trace_service.proto
  */
 #include "encode.h"
 
@@ -138,7 +138,8 @@ static uint32_t span_flags(const struct tote__span_wire *span) {
     return span->parent && span->parent->is_remote ? flags | 0x200U : flags;
 }
 
-/* Needs one byte behind the message: a trace state is written with a NUL that the next field covers. */
+/* Needs one byte behind the message: a trace state is written with a NUL that the next field
+ * covers. */
 static uint8_t *put_span(uint8_t *out, const struct tote__span_wire *span) {
     size_t state = tote_trace_state_to_header(span->context->trace_state, NULL, 0);
     size_t status = status_size(span);
@@ -151,8 +152,8 @@ static uint8_t *put_span(uint8_t *out, const struct tote__span_wire *span) {
         out += state;
     }
     if (span->parent) {
-        out = put_run(out, SPAN_PARENT_SPAN_ID, &span->parent->span_id,
-                      sizeof span->parent->span_id);
+        out =
+            put_run(out, SPAN_PARENT_SPAN_ID, &span->parent->span_id, sizeof span->parent->span_id);
     }
     out = put_run(out, SPAN_NAME, span->name.at, span->name.size);
     out = put_number(out, SPAN_KIND, (uint64_t)span->kind + 1); /* OTLP's 0 is UNSPECIFIED */
@@ -196,8 +197,7 @@ static bool make_scope_message(const tote_instrumentation_scope *scope, struct t
     for (size_t i = 0; i < scope->attribute_count; i++) {
         const tote_attribute *attribute = &scope->attributes[i];
         out = tote__put_attribute(out, TOTE__TAG_SCOPE_ATTRIBUTE, attribute->key,
-                                  strlen(attribute->key), attribute->value,
-                                  &tote__wire_no_limits);
+                                  strlen(attribute->key), attribute->value, &tote__wire_no_limits);
     }
     return true;
 }
@@ -245,7 +245,8 @@ static size_t scope_spans_size(const struct group *group) {
            text_size(strlen(scope_of(group)->schema_url));
 }
 
-/* Whether the group is the first of its resource: the one that the resource's message is made for. */
+/* Whether the group is the first of its resource: the one that the resource's message is made for.
+ */
 static bool is_first_of_resource(const struct encoding *encoding, size_t index) {
     for (size_t i = 0; i < index; i++) {
         if (encoding->groups[i].resource == encoding->groups[index].resource) {
@@ -257,8 +258,8 @@ static bool is_first_of_resource(const struct encoding *encoding, size_t index) 
 
 static size_t resource_spans_size(const struct encoding *encoding, uint32_t resource_index) {
     const struct tote__resource *resource = tote__resource_at(resource_index);
-    size_t size = run_size(resource->encoded.size) +
-                  text_size(strlen(resource->resource.schema_url));
+    size_t size =
+        run_size(resource->encoded.size) + text_size(strlen(resource->resource.schema_url));
 
     for (size_t i = 0; i < encoding->group_count; i++) {
         if (encoding->groups[i].resource == resource_index) {

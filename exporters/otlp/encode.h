@@ -16,7 +16,8 @@ struct tote__otlp_buffer {
     size_t capacity;
 };
 
-/* Append an ExportTraceServiceRequest of these spans. Returns: false, and an unchanged size, when memory is out. */
+/* Append an ExportTraceServiceRequest of these spans. Returns: false, and an unchanged size, when
+ * memory is out. */
 bool tote__otlp_encode(struct tote__otlp_buffer *buffer, const tote_span_data *const *spans,
                        size_t count);
 

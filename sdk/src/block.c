@@ -94,9 +94,8 @@ void tote__block_flush(struct block_return *gathered) {
         struct span *head = atomic_load_explicit(&pool->returned, memory_order_relaxed);
         do {
             gathered->last->next = head;
-        } while (!atomic_compare_exchange_weak_explicit(&pool->returned, &head, gathered->first,
-                                                        memory_order_release,
-                                                        memory_order_relaxed));
+        } while (!atomic_compare_exchange_weak_explicit(
+            &pool->returned, &head, gathered->first, memory_order_release, memory_order_relaxed));
     }
     *gathered = (struct block_return){NULL, NULL, NULL};
 }

@@ -4,8 +4,8 @@
  *
  * A span with all that it was told lives in one block and, when that is not enough, in one
  * overflow that stays with the block. Places inside are offsets, so that a block means the
- * same wherever it is mapped. The owner takes blocks without an atomic operation; other threads send
- * them home through `returned`, many in one go.
+ * same wherever it is mapped. The owner takes blocks without an atomic operation; other threads
+ * send them home through `returned`, many in one go.
  */
 #ifndef TOTE_SDK_BLOCK_H
 #define TOTE_SDK_BLOCK_H
@@ -18,12 +18,13 @@ struct span;
 
 /* One thread's. All zero at first. */
 struct block_pool {
-    struct span *free;                 /* the owner's own */
-    _Atomic(struct span *) returned;   /* sent home by others */
-    struct block_slab *slabs;          /* what all blocks were cut from */
+    struct span *free;               /* the owner's own */
+    _Atomic(struct span *) returned; /* sent home by others */
+    struct block_slab *slabs;        /* what all blocks were cut from */
 };
 
-/* A block with nothing in it, but what stays from its last use: see span.h. NULL when memory is out. */
+/* A block with nothing in it, but what stays from its last use: see span.h. NULL when memory is
+ * out. */
 struct span *tote__block_take(struct block_pool *pool);
 
 /*

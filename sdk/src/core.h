@@ -41,7 +41,8 @@ struct tote_sdk {
     uint32_t slot;
     _Atomic(bool) is_in_use;
     _Atomic(uint32_t) references;
-    _Atomic(uint32_t) starts; /* those that tote_sdk_start() gave and tote_sdk_close() did not take */
+    _Atomic(uint32_t)
+        starts; /* those that tote_sdk_start() gave and tote_sdk_close() did not take */
     _Atomic(uint32_t) provider_references; /* keep the slot from being used again, no more */
     _Atomic(struct core_config *) config;
 };

@@ -2,9 +2,9 @@
 /*
  * sdk.c - an SDK from start to end
  *
- * What a core runs with is freed when its last reference is gone and no thread is inside any more. A thread
- * says so in its own state by a plain store; the one that frees makes all threads' stores seen by
- * membarrier(2), so that spans pay nothing for it. Spec: trace/sdk.md#tracer-provider
+ * What a core runs with is freed when its last reference is gone and no thread is inside any more.
+ * A thread says so in its own state by a plain store; the one that frees makes all threads' stores
+ * seen by membarrier(2), so that spans pay nothing for it. Spec: trace/sdk.md#tracer-provider
  */
 #include <errno.h>
 #include <string.h>
@@ -39,8 +39,7 @@ void tote__core_leave(struct thread_state *state) {
     atomic_store_explicit(&state->inside, depth - 1, memory_order_release);
 }
 
-struct span_counters *tote__core_counters(struct thread_state *state, uint32_t slot,
-                                          uint32_t run) {
+struct span_counters *tote__core_counters(struct thread_state *state, uint32_t slot, uint32_t run) {
     struct span_counters *counters = &state->counters[slot];
 
     if (tote__unlikely(atomic_load_explicit(&counters->run, memory_order_relaxed) != run)) {
@@ -201,7 +200,8 @@ static struct span_limits copy_limits(const tote_span_limits *limits) {
     };
 }
 
-/* Everything taken goes into the config at once, so that free_config() releases it on any failure. */
+/* Everything taken goes into the config at once, so that free_config() releases it on any failure.
+ */
 static struct core_config *make_config(const struct tote__sdk_settings *settings, uint32_t run) {
     struct core_config *config = tote__allocate_zeroed(sizeof *config);
     size_t count = settings->processor_count;
@@ -214,8 +214,7 @@ static struct core_config *make_config(const struct tote__sdk_settings *settings
     }
     config->run = run;
     config->is_disabled = settings->is_disabled;
-    config->sampler =
-        settings->sampler ? settings->sampler : tote_sampler_new_parent_based(NULL);
+    config->sampler = settings->sampler ? settings->sampler : tote_sampler_new_parent_based(NULL);
     config->id_generator = settings->id_generator;
     config->resource = settings->resource;
     config->limits = copy_limits(&settings->limits);
@@ -274,7 +273,8 @@ tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
 
 tote_sdk *tote__sdk_ref_global(void) {
     tote_tracer_provider *global = tote_tracer_provider_ref_global();
-    tote_sdk *sdk = global && global->ops == &provider_ops ? tote_sdk_ref((tote_sdk *)global) : NULL;
+    tote_sdk *sdk =
+        global && global->ops == &provider_ops ? tote_sdk_ref((tote_sdk *)global) : NULL;
 
     if (sdk) {
         atomic_fetch_add(&sdk->starts, 1);
@@ -310,7 +310,8 @@ static uint32_t time_left(uint64_t start, uint32_t timeout_ms) {
     return gone < timeout_ms ? (uint32_t)(timeout_ms - gone) : 0;
 }
 
-/* Of two outcomes the one that matters more: a timeout may still turn out well, a failure will not. */
+/* Of two outcomes the one that matters more: a timeout may still turn out well, a failure will not.
+ */
 static tote_result worse(tote_result a, tote_result b) {
     if (a == TOTE_FAILURE || b == TOTE_FAILURE) {
         return TOTE_FAILURE;
@@ -361,8 +362,8 @@ tote_result tote_sdk_close(tote_sdk **sdk, uint32_t timeout_ms) {
     tote_sdk *closed = *sdk;
     *sdk = NULL;
     bool is_last = atomic_fetch_sub(&closed->starts, 1) == 1;
-    tote_result result = is_last ? tote_sdk_shutdown(closed, timeout_ms)
-                                 : tote_sdk_force_flush(closed, timeout_ms);
+    tote_result result =
+        is_last ? tote_sdk_shutdown(closed, timeout_ms) : tote_sdk_force_flush(closed, timeout_ms);
     tote_sdk_unref(closed);
     return result;
 }

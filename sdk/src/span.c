@@ -2,9 +2,9 @@
 /*
  * span.c - what a recording span does
  *
- * A span records in the process that started it, until it ends; in a forked child it is a valid parent
- * and nothing more. Ending fixes the time first, then shuts other threads out, then adds what the
- * store says, and hands the frozen span on.
+ * A span records in the process that started it, until it ends; in a forked child it is a valid
+ * parent and nothing more. Ending fixes the time first, then shuts other threads out, then adds
+ * what the store says, and hands the frozen span on.
  */
 #include "span.h"
 
@@ -51,8 +51,8 @@ static bool open_for_writing(struct span *span) {
 
 /* Say once for each span that something of it was left out. Spec: trace/sdk.md#span-limits */
 static bool has_news_of_drops(struct span *span) {
-    bool has_dropped = span->dropped_attribute_count || span->dropped_event_count ||
-                       span->dropped_link_count;
+    bool has_dropped =
+        span->dropped_attribute_count || span->dropped_event_count || span->dropped_link_count;
     bool is_news = has_dropped && !span->drop_reported;
 
     span->drop_reported |= has_dropped;

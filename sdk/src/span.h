@@ -27,8 +27,8 @@ enum span_state {
 };
 
 /*
- * A growing run of bytes of a span. Its place is an offset: below `room_size` into the block's room,
- * from there on into the overflow.
+ * A growing run of bytes of a span. Its place is an offset: below `room_size` into the block's
+ * room, from there on into the overflow.
  */
 struct region {
     uint32_t offset;
@@ -64,7 +64,8 @@ struct span {
     uint64_t start_time_unix_nano;
     uint64_t end_time_unix_nano;
     uint64_t anchor_realtime; /* of the local root, with ... */
-    uint64_t anchor_monotonic; /* ... what the other clock said then; 0: the clock is the program's */
+    uint64_t
+        anchor_monotonic; /* ... what the other clock said then; 0: the clock is the program's */
     struct span_limits limits;
 
     struct region name;        /* ends with NUL, which is not in its size; so does ... */
@@ -78,12 +79,13 @@ struct span {
     uint32_t dropped_attribute_count;
     uint32_t dropped_event_count;
     uint32_t dropped_link_count;
-    uint32_t store_attributes_start; /* offset in `attributes` from which on the store's stand, ... */
-    uint32_t store_attribute_count;  /* ... and how many */
+    uint32_t
+        store_attributes_start; /* offset in `attributes` from which on the store's stand, ... */
+    uint32_t store_attribute_count; /* ... and how many */
 
     /* Of this process alone; means nothing in a mapped block. */
-    const void *ender; /* the thread in end() */
-    tote_store *store; /* one reference, until the end */
+    const void *ender;      /* the thread in end() */
+    tote_store *store;      /* one reference, until the end */
     struct span_view *view; /* unpacked for readers; see span_data.c */
 
     /* Stays from use to use. */

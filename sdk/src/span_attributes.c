@@ -193,9 +193,8 @@ static bool is_kept(const tote_attribute *attributes, size_t count, size_t index
     return true;
 }
 
-static struct selection select_attributes(const struct span *span,
-                                          const tote_attribute *attributes, size_t count,
-                                          uint32_t limit) {
+static struct selection select_attributes(const struct span *span, const tote_attribute *attributes,
+                                          size_t count, uint32_t limit) {
     struct selection selection = {attributes, attributes ? count : 0, attributes ? count : 0, 0, 0};
     uint32_t kept = 0;
 
@@ -210,8 +209,8 @@ static struct selection select_attributes(const struct span *span,
                 continue;
             }
             kept++;
-            selection.size += tote__attribute_size(key, strlen(key), attributes[i].value,
-                                                   &span->limits.value);
+            selection.size +=
+                tote__attribute_size(key, strlen(key), attributes[i].value, &span->limits.value);
         }
     }
     return selection;
@@ -274,8 +273,8 @@ void tote__span_put_event(struct span *span, const char *name, const tote_attrib
                           size_t attribute_count, uint64_t time_unix_nano) {
     size_t length = name ? strlen(name) : 0;
     size_t written = length ? tote__utf8_repaired_length(name, length) : 0;
-    struct selection selection = select_attributes(span, attributes, attribute_count,
-                                                   span->limits.attributes_per_event);
+    struct selection selection =
+        select_attributes(span, attributes, attribute_count, span->limits.attributes_per_event);
     size_t content = (time_unix_nano ? 1 + sizeof time_unix_nano : 0) + selection.size +
                      number_size(selection.dropped);
 

@@ -13,7 +13,8 @@
 /* Set one; what cannot be kept is counted. */
 void tote__span_put_attribute(struct span *span, const char *key, tote_value value);
 
-/* Add an entry of the store as an attribute, unless the span has one of that key. Counted as above. */
+/* Add an entry of the store as an attribute, unless the span has one of that key. Counted as above.
+ */
 void tote__span_put_store_entry(struct span *span, const struct tote__entry *entry);
 
 void tote__span_put_event(struct span *span, const char *name, const tote_attribute *attributes,

@@ -2,8 +2,8 @@
 /*
  * span_data.c - a span, to be read
  *
- * Scalars are read in place. Attributes, events and links are unpacked into a view when they are first
- * asked for; the view belongs to the span. Of a span that has not ended it is made anew each
+ * Scalars are read in place. Attributes, events and links are unpacked into a view when they are
+ * first asked for; the view belongs to the span. Of a span that has not ended it is made anew each
  * time, because the span may have changed.
  */
 #include <string.h>
@@ -71,8 +71,7 @@ uint64_t tote_span_data_get_end_time_unix_nano(const tote_span_data *data) {
     return data ? self(data)->end_time_unix_nano : 0;
 }
 
-static bool unpack_event(struct tote__slice content, struct tote__arena *arena,
-                         tote_event *event) {
+static bool unpack_event(struct tote__slice content, struct tote__arena *arena, tote_event *event) {
     struct tote__slice rest = content;
     struct tote__field field;
     tote_attribute *attributes;
@@ -114,8 +113,8 @@ static bool unpack_link(struct tote__slice content, struct tote__arena *arena, t
         } else if (field.number == 2 && field.content.size == sizeof context->span_id) {
             memcpy(&context->span_id, field.content.at, sizeof context->span_id);
         } else if (field.number == 3) {
-            context->trace_state = tote_trace_state_from_header((const char *)field.content.at,
-                                                                field.content.size);
+            context->trace_state =
+                tote_trace_state_from_header((const char *)field.content.at, field.content.size);
         } else if (field.number == 5) {
             link->dropped_attribute_count = (size_t)field.value;
         } else if (field.number == 6) {

@@ -61,7 +61,7 @@ static bool grow_overflow(struct span *span, size_t more) {
 /* A place of this size: at the end of the room, else in the overflow; or nowhere. */
 static uint32_t take_place(struct span *span, size_t size) {
     bool attributes_in_room = is_in_room(span, &span->attributes);
-    uint32_t lowest = attributes_in_room           ? span->attributes.offset + span->attributes.size
+    uint32_t lowest = attributes_in_room ? span->attributes.offset + span->attributes.size
                       : is_in_room(span, &span->name) ? span->name.capacity
                                                       : 0;
     uint32_t end = span->room_size - span->room_used;

@@ -13,10 +13,12 @@
 /* Forget all regions: a block that was just taken. */
 void tote__span_room_reset(struct span *span);
 
-/* Make sure that `more` bytes can follow those of the region. Returns: false when they cannot be had. */
+/* Make sure that `more` bytes can follow those of the region. Returns: false when they cannot be
+ * had. */
 bool tote__span_reserve(struct span *span, struct region *region, size_t more);
 
-/* Keep `text` as the region's, repaired and ended with NUL. Returns: false, and the old one stays, on failure. */
+/* Keep `text` as the region's, repaired and ended with NUL. Returns: false, and the old one stays,
+ * on failure. */
 bool tote__span_set_text(struct span *span, struct region *region, const char *text);
 
 #endif

@@ -142,8 +142,8 @@ static tote_sampling_decision ask_sampler(const struct start *start, const tote_
         .link_count = start->options->link_count,
     };
 
-    tote__sampling_result_init(
-        result, start->parent_context ? start->parent_context->trace_state : NULL);
+    tote__sampling_result_init(result,
+                               start->parent_context ? start->parent_context->trace_state : NULL);
     return tote_sampler_should_sample(start->config->sampler, &parameters, result);
 }
 
@@ -206,9 +206,9 @@ static void set_up_rest(const struct start *start, struct span *span, uint32_t s
     span->run = start->config->run;
     span->scope = start->tracer->index;
     span->resource = start->config->resource;
-    span->kind = (uint8_t)(start->options->kind <= TOTE_SPAN_KIND_CONSUMER
-                               ? start->options->kind
-                               : TOTE_SPAN_KIND_INTERNAL);
+    span->kind =
+        (uint8_t)(start->options->kind <= TOTE_SPAN_KIND_CONSUMER ? start->options->kind
+                                                                  : TOTE_SPAN_KIND_INTERNAL);
     span->status_code = TOTE_STATUS_UNSET;
     span->drop_reported = false;
     span->limits = start->config->limits;
@@ -322,13 +322,12 @@ tote_span *tote__core_start_span(tote_tracer_provider *provider, tote_tracer *tr
         return carry_on(parent, options);
     }
     struct core_config *config = tote__core_enter(core, thread);
-    bool is_running =
-        config && !config->is_disabled &&
-        !atomic_load_explicit(&config->is_shut_down, memory_order_relaxed) &&
-        (!tracer->provider || tracer->run == config->run);
+    bool is_running = config && !config->is_disabled &&
+                      !atomic_load_explicit(&config->is_shut_down, memory_order_relaxed) &&
+                      (!tracer->provider || tracer->run == config->run);
     if (is_running) {
-        struct start start = {.config = config, .thread = thread, .tracer = tracer, .name = name,
-                              .options = options};
+        struct start start = {
+            .config = config, .thread = thread, .tracer = tracer, .name = name, .options = options};
         span = start_running(&start, core->slot, parent, store);
     }
     tote__core_leave(thread);

@@ -42,7 +42,8 @@ struct thread_state {
 /* The calling thread's. NULL when memory is out. */
 struct thread_state *tote__thread_state(void);
 
-/* The first of all in this process, also of those whose threads have ended; NULL when there is none. */
+/* The first of all in this process, also of those whose threads have ended; NULL when there is
+ * none. */
 struct thread_state *tote__thread_states(void);
 
 #endif

@@ -28,7 +28,8 @@ struct sdk_fixture {
 int sdk_fixture_set_up(void **state);
 int sdk_fixture_tear_down(void **state);
 
-/* Start with the settings as they are; a processor that keeps what ends is added. Returns: *state. */
+/* Start with the settings as they are; a processor that keeps what ends is added. Returns: *state.
+ */
 struct sdk_fixture *sdk_fixture_start(void **state);
 
 /* The only span that ended; fails the test when there is not just one. */

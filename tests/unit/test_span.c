@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sdk_fixture.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -125,8 +126,11 @@ static void events_keep_their_order_their_times_and_unique_keys(void **state) {
     f->settings.limits.attribute_count_per_event = 2;
     sdk_fixture_start(state);
     tote_span *span = start(f);
-    const tote_attribute attributes[] = {
-        {"a", tote_int(1)}, {"b", tote_int(2)}, {"a", tote_int(3)}, {"c", tote_int(4)}, {"", tote_int(5)}};
+    const tote_attribute attributes[] = {{"a", tote_int(1)},
+                                         {"b", tote_int(2)},
+                                         {"a", tote_int(3)},
+                                         {"c", tote_int(4)},
+                                         {"", tote_int(5)}};
 
     f->now = 2000;
     tote_span_add_event(span, "first", attributes, 5, 0);
@@ -244,7 +248,8 @@ static void names_of_any_kind_are_kept_as_utf8(void **state) {
     assert_int_equal(tote_span_data_get_dropped_attribute_count(data), 2);
 }
 
-/* A span that outgrows its block keeps everything: 128 attributes, 128 events, 64 links, text of 10 KB. */
+/* A span that outgrows its block keeps everything: 128 attributes, 128 events, 64 links, text of 10
+ * KB. */
 static void a_span_that_grows_loses_nothing(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     static char text[10241];
@@ -286,7 +291,8 @@ static int nothing(void *arg) {
     return 7;
 }
 
-/* Design R1: what get_all says at the end stands on the span, private entries and those of the wire do not */
+/* Design R1: what get_all says at the end stands on the span, private entries and those of the wire
+ * do not */
 static void a_scoped_run_exports_its_store_and_the_spans_own_attributes_win(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
 
@@ -315,7 +321,8 @@ static int fill_store(void *arg) {
     return 0;
 }
 
-/* Requirement D25, design section 1: in on_ending the span's attributes evict the store's at the limit */
+/* Requirement D25, design section 1: in on_ending the span's attributes evict the store's at the
+ * limit */
 static void on_ending_may_write_and_wins_over_the_store(void **state) {
     static const tote_span_processor_ops ops = {.struct_size = sizeof ops,
                                                 .on_ending = add_on_ending};
@@ -335,7 +342,8 @@ static void on_ending_may_write_and_wins_over_the_store(void **state) {
     assert_int_equal(tote_span_data_get_dropped_attribute_count(data), 1);
 }
 
-/* Design R14: a span records and ends in the process that started it; in a child it is a valid parent */
+/* Design R14: a span records and ends in the process that started it; in a child it is a valid
+ * parent */
 static void in_a_forked_child_a_span_is_a_parent_and_nothing_more(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = start(f);

@@ -21,7 +21,7 @@ static void what_is_not_utf8_becomes_one_replacement_character_each(void **state
     assert_repaired("h\xC3\xA9llo", "h\xC3\xA9llo");
     assert_repaired("\xFF", "\xEF\xBF\xBD");
     assert_repaired("a\xC3", "a\xEF\xBF\xBD");
-    assert_repaired("\xC0\xAF", "\xEF\xBF\xBD\xEF\xBF\xBD");     /* overlong */
+    assert_repaired("\xC0\xAF", "\xEF\xBF\xBD\xEF\xBF\xBD");                 /* overlong */
     assert_repaired("\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"); /* surrogate */
     assert_repaired("\xF0\x9F\x92x", "\xEF\xBF\xBDx");
     assert_repaired("\xF0\x9F\x92\xBC", "\xF0\x9F\x92\xBC");

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * os.h - what the SDK asks of the operating system
+ *
+ * Each keeps errno, waits for nothing, and says by its result when there is no answer: that is
+ * no error, containers and chroots lack most of it. Text ends with NUL and is never cut: what
+ * does not fit is no answer.
+ *
+ * Threads: any.
+ */
+#ifndef TOTE_INTERNAL_OS_H
+#define TOTE_INTERNAL_OS_H
+
+#include "tote/common.h"
+
+/* Fill `buffer` with what nobody can guess. Returns: false when the system has none yet, or no
+ * more. */
+bool tote__os_random(void *buffer, size_t size);
+
+uint32_t tote__os_process_id(void);
+
+/* When this process was started, in nanoseconds since the epoch, to a hundredth of a second. */
+bool tote__os_process_start(uint64_t *time_unix_nano);
+
+/* The path of the program that runs, without what the kernel adds when its file was deleted. */
+bool tote__os_executable_path(char *buffer, size_t size);
+
+/* What the program was started as: argv[0]. NULL when not known. */
+const char *tote__os_command(void);
+
+bool tote__os_host_name(char *buffer, size_t size);
+
+/* The kernel's word for the machine, as "x86_64". */
+bool tote__os_machine(char *buffer, size_t size);
+
+/*
+ * The first `size` - 1 bytes of a file, with a NUL behind them: for those in which the system
+ * describes itself. Returns: their number; 0 when there is nothing.
+ */
+size_t tote__os_read_file(const char *path, char *buffer, size_t size);
+
+#endif

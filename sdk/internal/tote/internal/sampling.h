@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sampling.h - what a sampler says beside its decision, as the SDK reads it
+ *
+ * Costs nothing until a sampler sets something: no memory is asked for before that.
+ */
+#ifndef TOTE_INTERNAL_SAMPLING_H
+#define TOTE_INTERNAL_SAMPLING_H
+
+#include "tote/internal/memory.h"
+#include "tote/sdk/sampler.h"
+
+struct tote_sampling_result {
+    tote_trace_state *trace_state; /* one reference */
+    tote_attribute *attributes;    /* of different keys; in `memory`, as what they point to */
+    size_t attribute_count;
+    size_t attribute_capacity;
+    size_t dropped_attribute_count; /* without a key, or for want of memory */
+    struct tote__arena memory;
+};
+
+/* `trace_state` is the parent's, borrowed. Clear the result when the span has been made. */
+static inline void tote__sampling_result_init(struct tote_sampling_result *result,
+                                              const tote_trace_state *trace_state) {
+    *result = (struct tote_sampling_result){
+        .trace_state = trace_state ? tote_trace_state_ref(trace_state) : NULL};
+}
+
+/* Who keeps the trace state sets the pointer to NULL before. */
+static inline void tote__sampling_result_clear(struct tote_sampling_result *result) {
+    if (result->trace_state) {
+        tote_trace_state_unref(result->trace_state);
+    }
+    if (result->memory.chunks) {
+        tote__arena_clear(&result->memory);
+    }
+}
+
+/*
+ * The rejection threshold of a ratio: a trace is sampled when its 56 bits of randomness are this or
+ * more; 2^56 is never. Rounded as all SDKs do, to 4 hexadecimal digits behind leading f's. A ratio
+ * out of range counts as the nearest in it. Spec: trace/tracestate-probability-sampling.md
+ */
+uint64_t tote__sampling_threshold(double ratio);
+
+#endif

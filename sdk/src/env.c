@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * env.c - environment variables, read by the rules of the specification
+ *
+ * Reports carry the variable's name as their component: they are rate limited by component and
+ * format, and of two wrong variables both are to be told.
+ */
+#include "tote/internal/env.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tote/diagnostics.h"
+#include "tote/internal/text.h"
+
+const char *tote__env(const char *name) {
+    const char *text = name ? getenv(name) : NULL;
+
+    return text && *text ? text : NULL;
+}
+
+/* strtoull() also takes signs, which wrap around, and other blanks. */
+static bool parse_number(const char *text, uint64_t *number) {
+    size_t length = strlen(text);
+    uint64_t result = 0;
+
+    tote__trim(&text, &length);
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9') {
+            return false;
+        }
+        uint64_t digit = (uint64_t)(text[i] - '0');
+        if (result > (UINT64_MAX - digit) / 10) {
+            return false;
+        }
+        result = result * 10 + digit;
+    }
+    *number = result;
+    return length > 0;
+}
+
+bool tote__env_number(const char *name, uint64_t least, uint64_t most, uint64_t *number) {
+    const char *text = tote__env(name);
+    uint64_t parsed = 0;
+
+    if (!text || !number) {
+        return false;
+    }
+    if (!parse_number(text, &parsed) || parsed < least || parsed > most) {
+        tote_diagnose(TOTE_LEVEL_WARN, name,
+                      "'%s' is not a whole number from %" PRIu64 " to %" PRIu64
+                      ": the variable is ignored, as if it were unset",
+                      text, least, most);
+        return false;
+    }
+    *number = parsed;
+    return true;
+}
+
+bool tote__env_boolean(const char *name) {
+    const char *text = tote__env(name);
+    size_t length = text ? strlen(text) : 0;
+
+    tote__trim(&text, &length);
+    if (!length) {
+        return false;
+    }
+    if (tote__equals_ignoring_case(text, length, "true", 4)) {
+        return true;
+    }
+    if (!tote__equals_ignoring_case(text, length, "false", 5)) {
+        tote_diagnose(TOTE_LEVEL_WARN, name, "'%s' counts as false: only 'true' is true", text);
+    }
+    return false;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * id_generator.c - the program's own generators of ids, and the built-in one
+ *
+ * The built-in one is xoshiro256**, seeded by the system. Its state belongs to one thread and to
+ * one generation of forks: a child seeds anew, so no two processes make the same ids.
+ */
+#include "tote/sdk/id_generator.h"
+
+#include <string.h>
+
+#include "tote/diagnostics.h"
+#include "tote/internal/clock.h"
+#include "tote/internal/fork.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/os.h"
+#include "tote/internal/random.h"
+#include "tote/internal/sdk.h"
+#include "tote/internal/tracer.h"
+
+tote_id_generator *tote_id_generator_new(const tote_id_generator_ops *ops, void *self) {
+    tote_id_generator_ops own = {.struct_size = sizeof own};
+    struct tote_id_generator *generator = tote__allocate(sizeof *generator);
+
+    tote__copy_options(&own, sizeof own, ops);
+    if (generator && own.new_trace_id && own.new_span_id) {
+        *generator = (struct tote_id_generator){.ops = own, .self = self};
+        return generator;
+    }
+    tote_diagnose(TOTE_LEVEL_ERROR, "id_generator", "id generator not made: %s; ids will be random",
+                  generator ? "new_trace_id or new_span_id is missing" : "memory is out");
+    tote__release(generator, sizeof *generator);
+    if (own.destroy) {
+        own.destroy(self);
+    }
+    return NULL;
+}
+
+void tote_id_generator_free(tote_id_generator *generator) {
+    if (!generator) {
+        return;
+    }
+    if (generator->ops.destroy) {
+        generator->ops.destroy(generator->self);
+    }
+    tote__release(generator, sizeof *generator);
+}
+
+static uint64_t rotate(uint64_t bits, unsigned count) {
+    return bits << count | bits >> (64 - count);
+}
+
+/* splitmix64: spreads what little differs over all bits. */
+static uint64_t mix(uint64_t *state) {
+    uint64_t bits = *state += 0x9E3779B97F4A7C15;
+
+    bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9;
+    bits = (bits ^ bits >> 27) * 0x94D049BB133111EB;
+    return bits ^ bits >> 31;
+}
+
+/* Without randomness from the system: what tells two threads and two processes apart. */
+static void seed_from_circumstances(struct tote__random *random) {
+    uint64_t seed = tote__clock_realtime();
+
+    seed = mix(&seed) ^ tote__clock_monotonic();
+    seed = mix(&seed) ^ tote__os_process_id();
+    seed = mix(&seed) ^ (uint64_t)(uintptr_t)random;
+    seed = mix(&seed) ^ (uint64_t)(uintptr_t)&seed;
+    for (size_t i = 0; i < TOTE_COUNT_OF(random->state); i++) {
+        random->state[i] ^= mix(&seed); /* in a child, on top of what the parent had */
+    }
+}
+
+static void seed(struct tote__random *random, uint32_t generation) {
+    uint64_t state[TOTE_COUNT_OF(random->state)];
+
+    if (tote__os_random(state, sizeof state)) {
+        memcpy(random->state, state, sizeof state);
+    } else {
+        seed_from_circumstances(random);
+    }
+    random->state[0] |= !(random->state[0] | random->state[1] | random->state[2] |
+                          random->state[3]); /* all zero would stay all zero */
+    random->generation = generation;
+}
+
+static uint64_t next(struct tote__random *random) {
+    uint64_t *state = random->state;
+    uint64_t result = rotate(state[1] * 5, 7) * 9;
+    uint64_t shifted = state[1] << 17;
+
+    state[2] ^= state[0];
+    state[3] ^= state[1];
+    state[1] ^= state[2];
+    state[0] ^= state[3];
+    state[2] ^= shifted;
+    state[3] = rotate(state[3], 45);
+    return result;
+}
+
+static void keep_seeded(struct tote__random *random) {
+    uint32_t generation = tote__generation();
+
+    if (tote__unlikely(random->generation != generation)) {
+        seed(random, generation);
+    }
+}
+
+void tote__random_trace_id(struct tote__random *random, tote_trace_id *id) {
+    uint64_t halves[2];
+
+    keep_seeded(random);
+    do {
+        halves[0] = next(random);
+        halves[1] = next(random);
+    } while (tote__unlikely(!(halves[0] | halves[1])));
+    memcpy(id->bytes, halves, sizeof id->bytes);
+}
+
+void tote__random_span_id(struct tote__random *random, tote_span_id *id) {
+    uint64_t bits;
+
+    keep_seeded(random);
+    do {
+        bits = next(random);
+    } while (tote__unlikely(!bits));
+    memcpy(id->bytes, &bits, sizeof id->bytes);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * os.c - the system calls of the SDK, in one place
+ */
+#include "tote/internal/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tote/internal/clock.h"
+
+/* All of it, or false. */
+static bool read_exactly(int descriptor, unsigned char *buffer, size_t size) {
+    while (size) {
+        ssize_t got = read(descriptor, buffer, size);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return false;
+        }
+        buffer += got;
+        size -= (size_t)got;
+    }
+    return true;
+}
+
+/* Never waits for entropy: early in a boot getrandom() says no, and /dev/urandom does not wait. */
+bool tote__os_random(void *buffer, size_t size) {
+    int error = errno;
+    bool is_filled = getrandom(buffer, size, GRND_NONBLOCK) == (ssize_t)size;
+
+    if (!is_filled) {
+        int descriptor = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+        if (descriptor >= 0) {
+            is_filled = read_exactly(descriptor, buffer, size);
+            close(descriptor);
+        }
+    }
+    errno = error;
+    return is_filled;
+}
+
+uint32_t tote__os_process_id(void) {
+    return (uint32_t)getpid();
+}
+
+/* Field 22 of /proc/self/stat: clock ticks since the boot. The name before it may hold anything. */
+static bool parse_start_ticks(const char *stat, uint64_t *ticks) {
+    const char *at = strrchr(stat, ')');
+
+    for (unsigned field = 3; at && field <= 22; field++) {
+        at = strchr(at + 1, ' ');
+    }
+    return at && sscanf(at, "%" SCNu64, ticks) == 1;
+}
+
+bool tote__os_process_start(uint64_t *time_unix_nano) {
+    const uint64_t second = 1000000000;
+    char stat[1024];
+    uint64_t ticks = 0;
+    struct timespec since_boot;
+    int error = errno;
+    long ticks_per_second = sysconf(_SC_CLK_TCK);
+    bool is_known = tote__os_read_file("/proc/self/stat", stat, sizeof stat) &&
+                    parse_start_ticks(stat, &ticks) && ticks_per_second > 0 &&
+                    clock_gettime(CLOCK_BOOTTIME, &since_boot) == 0;
+
+    errno = error;
+    if (!is_known) {
+        return false;
+    }
+    uint64_t now = (uint64_t)since_boot.tv_sec * second + (uint64_t)since_boot.tv_nsec;
+    uint64_t start = ticks * (second / (uint64_t)ticks_per_second);
+    *time_unix_nano = tote__clock_realtime() - (now > start ? now - start : 0);
+    return true;
+}
+
+bool tote__os_executable_path(char *buffer, size_t size) {
+    static const char deleted[] = " (deleted)";
+    int error = errno;
+    ssize_t length = size ? readlink("/proc/self/exe", buffer, size) : -1;
+
+    errno = error;
+    if (length <= 0 || (size_t)length >= size) {
+        return false;
+    }
+    size_t end = (size_t)length;
+    if (end > sizeof deleted - 1 &&
+        memcmp(buffer + end - (sizeof deleted - 1), deleted, sizeof deleted - 1) == 0) {
+        end -= sizeof deleted - 1;
+    }
+    buffer[end] = '\0';
+    return true;
+}
+
+const char *tote__os_command(void) {
+    return program_invocation_name;
+}
+
+static bool copy(char *buffer, size_t size, const char *text) {
+    size_t length = strlen(text);
+
+    if (!length || length >= size) {
+        return false;
+    }
+    memcpy(buffer, text, length + 1);
+    return true;
+}
+
+bool tote__os_host_name(char *buffer, size_t size) {
+    struct utsname name;
+    int error = errno;
+    bool is_known = uname(&name) == 0 && copy(buffer, size, name.nodename);
+
+    errno = error;
+    return is_known;
+}
+
+bool tote__os_machine(char *buffer, size_t size) {
+    struct utsname name;
+    int error = errno;
+    bool is_known = uname(&name) == 0 && copy(buffer, size, name.machine);
+
+    errno = error;
+    return is_known;
+}
+
+size_t tote__os_read_file(const char *path, char *buffer, size_t size) {
+    size_t length = 0;
+    int error = errno;
+    int descriptor = size ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+
+    while (descriptor >= 0 && length < size - 1) {
+        ssize_t got = read(descriptor, buffer + length, size - 1 - length);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            break;
+        }
+        length += (size_t)got;
+    }
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
+    if (size) {
+        buffer[length] = '\0';
+    }
+    errno = error;
+    return length;
+}

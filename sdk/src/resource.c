@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * resource.c - the table of resources
+ *
+ * A span names its resource by an index, so a resource is never freed or changed once it has
+ * one, and the table is bounded. An entry becomes visible by one release store; readers take no
+ * lock. Spec: resource/sdk.md
+ */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "tote/diagnostics.h"
+#include "tote/internal/lock.h"
+#include "tote/internal/sdk.h"
+#include "tote/internal/wire.h"
+
+enum { MOST_RESOURCES = 256 };
+
+/* In its own arena. */
+struct entry {
+    struct tote__resource resource;
+    struct tote__arena memory;
+};
+
+static const struct tote__resource empty = {.resource = {.schema_url = ""}};
+static _Atomic(struct entry *) table[MOST_RESOURCES]; /* [0] stays NULL: the empty one */
+static struct tote__lock lock;                        /* for adding */
+
+/* Of a key given twice the last counts, of one that is NULL or empty none. */
+static bool is_kept(const tote_attribute *attributes, size_t count, size_t index) {
+    const char *key = attributes[index].key;
+
+    if (!key || !*key) {
+        return false;
+    }
+    for (size_t i = index + 1; i < count; i++) {
+        if (attributes[i].key && strcmp(attributes[i].key, key) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The fields of an OTLP Resource. Requirement F1: limits of attributes do not apply. */
+static bool encode(struct tote__arena *memory, const tote_attribute *attributes, size_t count,
+                   struct tote__slice *encoded) {
+    size_t size = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (is_kept(attributes, count, i)) {
+            size += tote__attribute_size(attributes[i].key, strlen(attributes[i].key),
+                                         attributes[i].value, &tote__wire_no_limits);
+        }
+    }
+    uint8_t *at = tote__arena_allocate(memory, size ? size : 1);
+    *encoded = (struct tote__slice){at, size};
+    for (size_t i = 0; at && i < count; i++) {
+        if (is_kept(attributes, count, i)) {
+            at = tote__put_attribute(at, TOTE__TAG_RESOURCE_ATTRIBUTE, attributes[i].key,
+                                     strlen(attributes[i].key), attributes[i].value,
+                                     &tote__wire_no_limits);
+        }
+    }
+    return at != NULL;
+}
+
+/* NULL when memory is out. */
+static struct entry *make_entry(const tote_attribute *attributes, size_t count,
+                                const char *schema_url) {
+    struct tote__arena memory = {NULL, NULL, 0};
+    struct entry *entry = tote__arena_allocate(&memory, sizeof *entry);
+    struct tote__resource made = empty;
+    tote_attribute *unpacked = NULL;
+
+    bool is_complete = entry && encode(&memory, attributes, count, &made.encoded) &&
+                       tote__unpack_attributes(made.encoded, TOTE__TAG_RESOURCE_ATTRIBUTE >> 3,
+                                               &memory, &unpacked, &made.resource.attribute_count);
+    made.resource.attributes = unpacked;
+    made.resource.schema_url =
+        is_complete ? tote__arena_text(&memory, schema_url, strlen(schema_url)) : NULL;
+    if (!made.resource.schema_url) {
+        tote__arena_clear(&memory);
+        return NULL;
+    }
+    *entry = (struct entry){.resource = made, .memory = memory};
+    return entry;
+}
+
+static void free_entry(struct entry *entry) {
+    struct tote__arena memory = entry->memory; /* the entry lives in it */
+
+    tote__arena_clear(&memory);
+}
+
+static bool is_equal(const struct tote__resource *a, const struct tote__resource *b) {
+    return a->encoded.size == b->encoded.size &&
+           (a->encoded.size == 0 || memcmp(a->encoded.at, b->encoded.at, a->encoded.size) == 0) &&
+           strcmp(a->resource.schema_url, b->resource.schema_url) == 0;
+}
+
+/* The index of an equal one, or of `entry`, which has been added then; 0 when the table is full. */
+static uint32_t find_or_add(struct entry *entry) {
+    uint32_t index = 1;
+
+    tote__lock_take(&lock);
+    for (; index < MOST_RESOURCES; index++) {
+        struct entry *other = atomic_load_explicit(&table[index], memory_order_relaxed);
+        if (!other) {
+            atomic_store_explicit(&table[index], entry, memory_order_release);
+            break;
+        }
+        if (is_equal(&other->resource, &entry->resource)) {
+            break;
+        }
+    }
+    tote__lock_drop(&lock);
+    return index < MOST_RESOURCES ? index : 0;
+}
+
+uint32_t tote__resource_intern(const tote_attribute *attributes, size_t count,
+                               const char *schema_url) {
+    size_t given = attributes ? count : 0;
+    const char *url = schema_url ? schema_url : "";
+
+    if (!given && !*url) {
+        return 0;
+    }
+    struct entry *entry = make_entry(attributes, given, url);
+    if (!entry) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "resource",
+                      "memory is out: spans go out with an empty resource, without a service.name");
+        return 0;
+    }
+    uint32_t index = find_or_add(entry);
+    if (&entry->resource != tote__resource_at(index)) {
+        free_entry(entry);
+    }
+    if (!index) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "resource",
+                      "%d different resources are in use, which is the most: spans go out with an "
+                      "empty one; start SDKs with resources that they share",
+                      MOST_RESOURCES - 1);
+    }
+    return index;
+}
+
+const struct tote__resource *tote__resource_at(uint32_t index) {
+    struct entry *entry =
+        index < MOST_RESOURCES ? atomic_load_explicit(&table[index], memory_order_acquire) : NULL;
+
+    return entry ? &entry->resource : &empty;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * resource_build.c - putting a resource together
+ *
+ * From the weakest source to the strongest, each replacing what it also has, also by an empty
+ * value. Nobody but the program brings a schema URL, so there is none to conflict.
+ */
+#include "tote/internal/resource.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "resource_detect.h"
+#include "tote/diagnostics.h"
+#include "tote/internal/sdk.h"
+
+enum { NAME_BYTES = 512, FEWEST_ATTRIBUTES = 32 };
+
+static tote_attribute *find_place(struct tote__resource_builder *builder, const char *key) {
+    for (size_t i = 0; i < builder->count; i++) {
+        if (strcmp(builder->attributes[i].key, key) == 0) {
+            return &builder->attributes[i];
+        }
+    }
+    if (builder->count == builder->capacity) {
+        size_t capacity = builder->capacity ? 2 * builder->capacity : FEWEST_ATTRIBUTES;
+        tote_attribute *grown =
+            tote__arena_allocate(&builder->memory, capacity * sizeof *builder->attributes);
+        if (!grown) {
+            return NULL;
+        }
+        if (builder->count) {
+            memcpy(grown, builder->attributes, builder->count * sizeof *grown);
+        }
+        builder->attributes = grown;
+        builder->capacity = capacity;
+    }
+    return &builder->attributes[builder->count++];
+}
+
+void tote__resource_set(struct tote__resource_builder *builder, const char *key, tote_value value) {
+    if (!key || !*key) {
+        return;
+    }
+    tote_attribute *place = find_place(builder, key);
+    if (!place) {
+        builder->is_out_of_memory = true;
+        return;
+    }
+    *place = (tote_attribute){key, value};
+}
+
+void tote__resource_set_text(struct tote__resource_builder *builder, const char *key,
+                             const char *text, size_t length) {
+    const char *copy = tote__arena_text(&builder->memory, text, length);
+
+    if (!copy) {
+        builder->is_out_of_memory = true;
+        return;
+    }
+    tote__resource_set(builder, key, tote_string_of(copy, length));
+}
+
+/* Requirement F2: the name "opentelemetry" is not ours to take. */
+static void set_own(struct tote__resource_builder *builder) {
+    tote__resource_set(builder, "telemetry.sdk.name", tote_string("tote"));
+    tote__resource_set(builder, "telemetry.sdk.language", tote_string("c"));
+    tote__resource_set(builder, "telemetry.sdk.version", tote_string(TOTE_VERSION));
+}
+
+/* Requirement F3 */
+static void set_default_service_name(struct tote__resource_builder *builder) {
+    char executable[NAME_BYTES];
+    char name[sizeof executable + 32];
+
+    tote__resource_executable_name(executable, sizeof executable);
+    snprintf(name, sizeof name, "unknown_service%s%s", *executable ? ":" : "", executable);
+    tote__resource_set_text(builder, "service.name", name, strlen(name));
+}
+
+static void set_all(struct tote__resource_builder *builder, const tote_attribute *attributes,
+                    size_t count) {
+    for (size_t i = 0; attributes && i < count; i++) {
+        tote__resource_set(builder, attributes[i].key, attributes[i].value);
+    }
+}
+
+static void set_service_name(struct tote__resource_builder *builder, const char *name) {
+    if (name && *name) {
+        tote__resource_set(builder, "service.name", tote_string(name));
+    }
+}
+
+uint32_t tote__resource_build(const struct tote__resource_sources *sources) {
+    struct tote__resource_builder builder = {.count = 0};
+
+    set_own(&builder);
+    set_default_service_name(&builder);
+    tote__resource_detect(&builder, sources->detectors);
+    set_all(&builder, sources->environment_attributes, sources->environment_attribute_count);
+    set_service_name(&builder, sources->environment_service_name);
+    set_all(&builder, sources->attributes, sources->attribute_count);
+    set_service_name(&builder, sources->service_name);
+    if (builder.is_out_of_memory) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "resource",
+                      "memory is out: attributes are missing in the resource of all spans");
+    }
+    uint32_t index = tote__resource_intern(builder.attributes, builder.count, sources->schema_url);
+    tote__arena_clear(&builder.memory);
+    return index;
+}

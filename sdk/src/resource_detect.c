@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * resource_detect.c - what the system says about the program
+ *
+ * A detector that finds nothing adds nothing, and says nothing: that is no error. None of them
+ * waits, asks a network, or reads what only a privileged process may read. The arguments of the
+ * program are not taken: they may hold secrets. Spec: semantic conventions, resource/host.md,
+ * os.md, process.md
+ */
+#include "resource_detect.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "tote/diagnostics.h"
+#include "tote/internal/fork.h"
+#include "tote/internal/lock.h"
+#include "tote/internal/os.h"
+#include "tote/internal/random.h"
+#include "tote/internal/text.h"
+
+enum { TEXT_BYTES = 4096, UUID_BYTES = 37 };
+
+/* Text that ends with NUL, when there is any. */
+static void set(struct tote__resource_builder *builder, const char *key, const char *text) {
+    if (text && *text) {
+        tote__resource_set_text(builder, key, text, strlen(text));
+    }
+}
+
+/* The first line of a file, without blanks around it. Returns: false when there is none. */
+static bool read_line(const char *path, char *line, size_t size) {
+    const char *text = line;
+    size_t length = tote__os_read_file(path, line, size) ? strcspn(line, "\r\n") : 0;
+
+    tote__trim(&text, &length);
+    memmove(line, text, length);
+    line[length] = '\0';
+    return length > 0;
+}
+
+static const struct {
+    const char *machine;
+    const char *arch;
+} arches[] = {
+    {"x86_64", "amd64"}, {"aarch64", "arm64"}, {"armv6l", "arm32"}, {"armv7l", "arm32"},
+    {"armv8l", "arm32"}, {"i386", "x86"},      {"i486", "x86"},     {"i586", "x86"},
+    {"i686", "x86"},     {"ppc64le", "ppc64"}, {"ppc", "ppc32"},    {"ia64", "ia64"},
+};
+
+static void detect_arch(struct tote__resource_builder *builder) {
+    char machine[128];
+
+    if (!tote__os_machine(machine, sizeof machine)) {
+        return;
+    }
+    for (size_t i = 0; i < TOTE_COUNT_OF(arches); i++) {
+        if (strcmp(machine, arches[i].machine) == 0) {
+            set(builder, "host.arch", arches[i].arch);
+            return;
+        }
+    }
+    set(builder, "host.arch", machine);
+}
+
+/* Early in a first boot the file says "uninitialized". */
+static bool is_machine_id(const char *text) {
+    return strlen(text) == 32 && strspn(text, "0123456789abcdef") == 32;
+}
+
+static void detect_host(struct tote__resource_builder *builder) {
+    char text[256];
+
+    if (tote__os_host_name(text, sizeof text)) {
+        set(builder, "host.name", text);
+    }
+    detect_arch(builder);
+    if ((read_line("/etc/machine-id", text, sizeof text) && is_machine_id(text)) ||
+        (read_line("/var/lib/dbus/machine-id", text, sizeof text) && is_machine_id(text))) {
+        set(builder, "host.id", text);
+    }
+}
+
+/* Take a value of os-release, as NAME="A \"B\"", out of its quotes. Spec: os-release(5) */
+static void unquote(char *value) {
+    char quote = *value == '"' || *value == '\'' ? *value : '\0';
+    const char *from = quote ? value + 1 : value;
+    char *to = value;
+
+    while (*from && *from != quote) {
+        from += *from == '\\' && quote != '\'' && from[1];
+        *to++ = *from++;
+    }
+    *to = '\0';
+}
+
+static void detect_os(struct tote__resource_builder *builder) {
+    static const struct {
+        const char *name;
+        const char *key;
+    } fields[] = {{"NAME=", "os.name"},
+                  {"VERSION_ID=", "os.version"},
+                  {"PRETTY_NAME=", "os.description"},
+                  {"BUILD_ID=", "os.build_id"}};
+    char text[TEXT_BYTES];
+    char *rest = text;
+
+    set(builder, "os.type", "linux");
+    if (read_line("/proc/sys/kernel/osrelease", text, sizeof text)) {
+        set(builder, "os.build_id", text);
+    }
+    if (!tote__os_read_file("/etc/os-release", text, sizeof text) &&
+        !tote__os_read_file("/usr/lib/os-release", text, sizeof text)) {
+        return;
+    }
+    for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
+        for (size_t i = 0; i < TOTE_COUNT_OF(fields); i++) {
+            size_t length = strlen(fields[i].name);
+            if (strncmp(line, fields[i].name, length) == 0) {
+                unquote(line + length);
+                set(builder, fields[i].key, line + length);
+            }
+        }
+    }
+}
+
+static void detect_host_and_os(struct tote__resource_builder *builder) {
+    detect_host(builder);
+    detect_os(builder);
+}
+
+void tote__resource_executable_name(char *name, size_t size) {
+    char path[TEXT_BYTES];
+    const char *slash = tote__os_executable_path(path, sizeof path) ? strrchr(path, '/') : NULL;
+
+    snprintf(name, size, "%s", slash ? slash + 1 : "");
+}
+
+/* ISO 8601, with milliseconds. */
+static void detect_creation_time(struct tote__resource_builder *builder) {
+    char text[64];
+    uint64_t start;
+    struct tm utc;
+    int error = errno;
+
+    if (tote__os_process_start(&start)) {
+        time_t seconds = (time_t)(start / 1000000000);
+        if (gmtime_r(&seconds, &utc)) {
+            snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900,
+                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                     (int)(start / 1000000 % 1000));
+            set(builder, "process.creation.time", text);
+        }
+    }
+    errno = error;
+}
+
+static void detect_process(struct tote__resource_builder *builder) {
+    char path[TEXT_BYTES];
+
+    tote__resource_set(builder, "process.pid", tote_int(tote__os_process_id()));
+    detect_creation_time(builder);
+    if (tote__os_executable_path(path, sizeof path)) {
+        const char *slash = strrchr(path, '/');
+        set(builder, "process.executable.path", path);
+        set(builder, "process.executable.name", slash ? slash + 1 : path);
+    }
+    set(builder, "process.command", tote__os_command());
+}
+
+/* A random UUID, version 4, as text. */
+static void make_uuid(char *text) {
+    struct tote__random random = {.generation = 0};
+    tote_trace_id id;
+    char *at = text;
+
+    tote__random_trace_id(&random, &id);
+    id.bytes[6] = (uint8_t)((id.bytes[6] & 0x0F) | 0x40);
+    id.bytes[8] = (uint8_t)((id.bytes[8] & 0x3F) | 0x80);
+    for (size_t i = 0; i < sizeof id.bytes; i++) {
+        const char *dash = i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "";
+        at += snprintf(at, 4, "%s%02x", dash, id.bytes[i]);
+    }
+}
+
+/*
+ * One for each process, whatever it starts and stops: a program that starts many SDKs is still one
+ * instance, and does not fill the table of resources. A child is another one.
+ */
+static void detect_service(struct tote__resource_builder *builder) {
+    static struct tote__lock lock;
+    static char uuid[UUID_BYTES];
+    static uint32_t generation;
+    char copy[UUID_BYTES];
+    char fresh[UUID_BYTES];
+
+    make_uuid(fresh);
+    tote__lock_take(&lock);
+    if (generation != tote__generation()) {
+        memcpy(uuid, fresh, sizeof uuid);
+        generation = tote__generation();
+    }
+    memcpy(copy, uuid, sizeof copy);
+    tote__lock_drop(&lock);
+    set(builder, "service.instance.id", copy);
+}
+
+static const struct {
+    const char *name;
+    void (*detect)(struct tote__resource_builder *builder);
+} detectors[] = {
+    {"host", detect_host_and_os}, {"process", detect_process}, {"service", detect_service}};
+
+/* The detector of this name: a bit of its own; 0 when there is none. */
+static unsigned find_detector(const char *name, size_t length) {
+    for (size_t i = 0; i < TOTE_COUNT_OF(detectors); i++) {
+        if (tote__equals_ignoring_case(name, length, detectors[i].name,
+                                       strlen(detectors[i].name))) {
+            return 1U << i;
+        }
+    }
+    return 0;
+}
+
+static unsigned choose_detectors(const char *names) {
+    unsigned chosen = 0;
+
+    if (!names) {
+        return (1U << TOTE_COUNT_OF(detectors)) - 1;
+    }
+    while (names) {
+        const char *comma = strchr(names, ',');
+        const char *name = names;
+        size_t length = comma ? (size_t)(comma - name) : strlen(name);
+
+        tote__trim(&name, &length);
+        unsigned detector = find_detector(name, length);
+        if (chosen & detector) {
+            tote_diagnose(TOTE_LEVEL_WARN, "resource",
+                          "resource detector '%.*s' is named twice, and runs once", (int)length,
+                          name);
+        } else if (!detector && length && !tote__equals_ignoring_case(name, length, "none", 4)) {
+            tote_diagnose(TOTE_LEVEL_WARN, "resource",
+                          "resource detector '%.*s' does not exist and is left out; there are "
+                          "host, process and service",
+                          (int)length, name);
+        }
+        chosen |= detector;
+        names = comma ? comma + 1 : NULL;
+    }
+    return chosen;
+}
+
+void tote__resource_detect(struct tote__resource_builder *builder, const char *names) {
+    unsigned chosen = choose_detectors(names);
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(detectors); i++) {
+        if (chosen & 1U << i) {
+            detectors[i].detect(builder);
+        }
+    }
+}

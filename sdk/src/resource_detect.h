@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * resource_detect.h - a resource while it is put together, and who adds to it
+ */
+#ifndef TOTE_SDK_RESOURCE_DETECT_H
+#define TOTE_SDK_RESOURCE_DETECT_H
+
+#include "tote/internal/memory.h"
+#include "tote/value.h"
+
+/* Later ones replace earlier ones of the same key. */
+struct tote__resource_builder {
+    struct tote__arena memory;
+    tote_attribute *attributes;
+    size_t count;
+    size_t capacity;
+    bool is_out_of_memory; /* something is missing */
+};
+
+/* Set an attribute. The key and what the value points to are borrowed until the resource is
+ * interned. */
+void tote__resource_set(struct tote__resource_builder *builder, const char *key, tote_value value);
+
+/* The same with text that does not live on, up to `length` bytes. */
+void tote__resource_set_text(struct tote__resource_builder *builder, const char *key,
+                             const char *text, size_t length);
+
+/* The file name in the path of the program, "" when that is not known. */
+void tote__resource_executable_name(char *name, size_t size);
+
+/* Run the detectors of this list. Spec:
+ * resource/sdk.md#detecting-resource-information-from-the-environment */
+void tote__resource_detect(struct tote__resource_builder *builder, const char *names);
+
+#endif

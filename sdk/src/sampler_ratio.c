@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sampler_ratio.c - a share of all traces, by the randomness that a trace has
+ *
+ * A trace is sampled when its randomness, 56 bits, reaches the threshold. Everyone who
+ * decides like that agrees, and a higher ratio takes all that a lower one takes.
+ * Spec: trace/sdk.md#traceidratiobased, trace/tracestate-probability-sampling.md
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tote/diagnostics.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/sampling.h"
+#include "tote/sdk/sampler.h"
+
+enum { HEX_DIGITS = 14, PRECISION = 4, FEWEST_DECIMALS = 6, MOST_DECIMALS = 64 };
+
+#define NEVER ((uint64_t)1 << 56)
+
+enum { WARNED_CHILD = 1 << 0, WARNED_TRACE_STATE = 1 << 1 };
+
+struct ratio {
+    uint64_t threshold;
+    _Atomic(uint32_t) warned; /* once each for a sampler: this is on the way of every span */
+    char description[32 + MOST_DECIMALS];
+};
+
+uint64_t tote__sampling_threshold(double ratio) {
+    if (!(ratio > 0)) {
+        return NEVER;
+    }
+    if (ratio >= 1) {
+        return 0;
+    }
+    double scaled = ratio * (double)NEVER;
+    uint64_t share = (uint64_t)scaled;
+    share += scaled - (double)share >= 0.5;
+    uint64_t threshold = NEVER - share;
+
+    unsigned digits = PRECISION;
+    for (unsigned shift = 52; digits < HEX_DIGITS && (threshold >> shift & 0xF) == 0xF;
+         shift -= 4) {
+        digits++;
+    }
+    if (threshold == NEVER || digits >= HEX_DIGITS) {
+        return threshold;
+    }
+    unsigned shift = 4 * (HEX_DIGITS - digits);
+    return (threshold + ((uint64_t)1 << (shift - 1))) >> shift << shift;
+}
+
+/* The value of a sub-key in an `ot` member, as `rv` in "th:c;rv:123". NULL when it has none. */
+static const char *find_sub_key(const char *member, const char *name, size_t *length) {
+    size_t name_length = strlen(name);
+
+    while (member) {
+        const char *end = strchr(member, ';');
+        size_t size = end ? (size_t)(end - member) : strlen(member);
+        if (size > name_length && memcmp(member, name, name_length) == 0 &&
+            member[name_length] == ':') {
+            *length = size - name_length - 1;
+            return member + name_length + 1;
+        }
+        member = end ? end + 1 : NULL;
+    }
+    return NULL;
+}
+
+/* Exactly 14 lower-case digits. */
+static bool parse_randomness(const char *text, size_t length, uint64_t *randomness) {
+    uint64_t result = 0;
+
+    if (length != HEX_DIGITS) {
+        return false;
+    }
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+        if (c >= '0' && c <= '9') {
+            result = result << 4 | (uint64_t)(c - '0');
+        } else if (c >= 'a' && c <= 'f') {
+            result = result << 4 | (uint64_t)(c - 'a' + 10);
+        } else {
+            return false;
+        }
+    }
+    *randomness = result;
+    return true;
+}
+
+static uint64_t trace_id_randomness(const tote_trace_id *trace_id) {
+    uint64_t randomness = 0;
+
+    for (size_t i = 9; i < sizeof trace_id->bytes; i++) {
+        randomness = randomness << 8 | trace_id->bytes[i];
+    }
+    return randomness;
+}
+
+static bool is_first_warning(struct ratio *ratio, uint32_t warning) {
+    return !(atomic_load_explicit(&ratio->warned, memory_order_relaxed) & warning) &&
+           !(atomic_fetch_or_explicit(&ratio->warned, warning, memory_order_relaxed) & warning);
+}
+
+static void warn_of_parent(struct ratio *ratio, const char *member) {
+    size_t length;
+    bool has_threshold = find_sub_key(member, "th", &length) || find_sub_key(member, "rv", &length);
+
+    if (has_threshold && is_first_warning(ratio, WARNED_TRACE_STATE)) {
+        tote_diagnose(TOTE_LEVEL_WARN, "sampler",
+                      "%s decides for a span whose parent was sampled by probability (tracestate "
+                      "'ot=%s') and leaves that as it is: traces may lack spans, and counts that "
+                      "are scaled up from it are wrong; make it the root of a parent based sampler",
+                      ratio->description, member);
+    } else if (!has_threshold && is_first_warning(ratio, WARNED_CHILD)) {
+        tote_diagnose(TOTE_LEVEL_WARN, "sampler",
+                      "%s decides for a span that has a parent, whatever was decided for that: "
+                      "traces may lack spans; make it the root of a parent based sampler",
+                      ratio->description);
+    }
+}
+
+static tote_sampling_decision ratio_should_sample(void *self,
+                                                  const tote_sampling_parameters *parameters,
+                                                  tote_sampling_result *result) {
+    struct ratio *ratio = self;
+    const tote_span_context *parent = tote_context_get_span_context(parameters->parent);
+    uint64_t randomness;
+
+    (void)result;
+    if (!parameters->trace_id) {
+        return TOTE_SAMPLING_DROP;
+    }
+    randomness = trace_id_randomness(parameters->trace_id);
+    if (tote_span_context_is_valid(parent)) {
+        const char *member = tote_trace_state_get(tote_span_context_get_trace_state(parent), "ot");
+        size_t length = 0;
+        const char *given = find_sub_key(member, "rv", &length);
+        if (given) {
+            parse_randomness(given, length, &randomness);
+        }
+        warn_of_parent(ratio, member);
+    }
+    return randomness >= ratio->threshold ? TOTE_SAMPLING_RECORD_AND_SAMPLE : TOTE_SAMPLING_DROP;
+}
+
+static size_t ratio_get_description(void *self, char *buffer, size_t size) {
+    const struct ratio *ratio = self;
+    int length = snprintf(buffer, buffer ? size : 0, "%s", ratio->description);
+
+    return length < 0 ? 0 : (size_t)length;
+}
+
+static void ratio_destroy(void *self) {
+    tote__release(self, sizeof(struct ratio));
+}
+
+/*
+ * Six decimals, or as many more as tell this ratio from all others. The host's locale may have
+ * another decimal point, so the digits behind it are taken from the end.
+ */
+static void describe(struct ratio *ratio, double value) {
+    char text[MOST_DECIMALS + 32];
+    int decimals = FEWEST_DECIMALS;
+    int error = errno;
+
+    int length = snprintf(text, sizeof text, "%.*f", decimals, value);
+    while (decimals < MOST_DECIMALS && strtod(text, NULL) != value) {
+        length = snprintf(text, sizeof text, "%.*f", ++decimals, value);
+    }
+    errno = error;
+    snprintf(ratio->description, sizeof ratio->description, "TraceIdRatioBased{%c.%s}", text[0],
+             length > decimals ? text + length - decimals : "0");
+}
+
+static const tote_sampler_ops ratio_ops = {sizeof ratio_ops, ratio_should_sample,
+                                           ratio_get_description, ratio_destroy};
+
+tote_sampler *tote_sampler_new_ratio(double ratio) {
+    struct ratio *self = tote__allocate(sizeof *self);
+
+    if (!self || !(ratio >= 0 && ratio <= 1)) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "sampler",
+                      "sampler with the ratio %g not made: %s; it drops every span", ratio,
+                      self ? "a ratio is from 0 to 1" : "memory is out");
+        tote__release(self, sizeof *self);
+        return tote_sampler_new_always_off();
+    }
+    *self = (struct ratio){.threshold = tote__sampling_threshold(ratio)};
+    describe(self, ratio == 0 ? 0 : ratio);
+    return tote_sampler_new(&ratio_ops, self);
+}

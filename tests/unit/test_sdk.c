@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+#include "sdk_fixture.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+/* A context whose span came from elsewhere, or was made here. */
+static tote_context *context_with_parent(uint8_t flags, const char *trace_state, bool is_remote) {
+    const tote_trace_id trace_id = {{0x0a, 0xf7}};
+    const tote_span_id span_id = {{0xb7}};
+    tote_trace_state *state = tote_trace_state_from_header(trace_state, strlen(trace_state));
+    tote_span_context *parent = tote_span_context_new(&trace_id, &span_id, flags, state, is_remote);
+    tote_span *span = tote_span_new_non_recording(parent);
+    tote_context *context = tote_context_with_span(tote_context_root(), span);
+
+    tote_trace_state_unref(state);
+    tote_span_context_unref(parent);
+    tote_span_unref(span);
+    return context;
+}
+
+static tote_span *start_under(struct sdk_fixture *f, const tote_context *context) {
+    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
+
+    options.parent = context;
+    return tote_tracer_start_span(f->tracer, "work", &options);
+}
+
+/* What the sampler of a test decides. */
+struct decision {
+    tote_sampling_decision decision;
+    bool clears_trace_state;
+    size_t asked;
+};
+
+static tote_sampling_decision decide(void *self, const tote_sampling_parameters *parameters,
+                                     tote_sampling_result *result) {
+    struct decision *decision = self;
+
+    (void)parameters;
+    decision->asked++;
+    tote_sampling_result_set_attribute(result, "sampler", tote_string("test"));
+    if (decision->clears_trace_state) {
+        tote_sampling_result_set_trace_state(result, NULL);
+    }
+    return decision->decision;
+}
+
+static tote_sampler *sampler_of(struct decision *decision) {
+    static const tote_sampler_ops ops = {.struct_size = sizeof ops, .should_sample = decide};
+
+    return tote_sampler_new(&ops, decision);
+}
+
+/* Requirements D7, D9, L3, L32 */
+static void a_root_has_new_random_ids_and_the_flags_of_its_decision(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_span *first = start_under(f, tote_context_root());
+    tote_span *second = start_under(f, tote_context_root());
+    const tote_span_context *context = tote_span_get_context(first);
+
+    assert_true(tote_span_context_is_valid(context));
+    assert_int_equal(tote_span_context_get_trace_flags(context), 0x03);
+    assert_memory_not_equal(tote_span_context_get_trace_id(context),
+                            tote_span_context_get_trace_id(tote_span_get_context(second)), 16);
+    tote_span_close(&first);
+    tote_span_close(&second);
+    assert_false(tote_span_context_is_valid(tote_span_data_get_parent(f->spans[0])));
+}
+
+/* Requirements C2, C9, D9, E11: a child copies the random flag, and is not remote itself */
+static void a_child_of_a_remote_parent_continues_its_trace(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_context *remote = context_with_parent(TOTE_TRACE_FLAG_SAMPLED, "foo=1", true);
+    tote_span *span = start_under(f, remote);
+    const tote_span_context *context = tote_span_get_context(span);
+    const tote_span_context *parent = tote_context_get_span_context(remote);
+    char header[16];
+
+    assert_memory_equal(tote_span_context_get_trace_id(context),
+                        tote_span_context_get_trace_id(parent), 16);
+    assert_memory_not_equal(tote_span_context_get_span_id(context),
+                            tote_span_context_get_span_id(parent), 8);
+    assert_int_equal(tote_span_context_get_trace_flags(context), 0x01);
+    assert_false(tote_span_context_is_remote(context));
+    tote_trace_state_to_header(tote_span_context_get_trace_state(context), header, sizeof header);
+    assert_string_equal(header, "foo=1");
+    tote_span_close(&span);
+    assert_true(tote_span_context_is_remote(tote_span_data_get_parent(sdk_fixture_only_span(f))));
+    tote_context_unref(remote);
+}
+
+/* Requirements D7, D8, L2, L23 */
+static void a_dropped_span_has_a_new_id_and_keeps_trace_and_random_flag(void **state) {
+    struct sdk_fixture *f = *state;
+    f->settings.sampler = tote_sampler_new_always_off();
+    sdk_fixture_start(state);
+    tote_context *remote =
+        context_with_parent(TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM, "foo=1", true);
+    tote_span *span = start_under(f, remote);
+    const tote_span_context *context = tote_span_get_context(span);
+    const tote_span_context *parent = tote_context_get_span_context(remote);
+
+    assert_false(tote_span_is_recording(span));
+    assert_int_equal(tote_span_context_get_trace_flags(context), TOTE_TRACE_FLAG_RANDOM);
+    assert_memory_equal(tote_span_context_get_trace_id(context),
+                        tote_span_context_get_trace_id(parent), 16);
+    assert_memory_not_equal(tote_span_context_get_span_id(context),
+                            tote_span_context_get_span_id(parent), 8);
+    assert_non_null(tote_span_context_get_trace_state(context));
+    tote_span_close(&span);
+    assert_int_equal(f->started + f->ended, 0);
+    tote_context_unref(remote);
+}
+
+/* Requirements D8, L24 */
+static void a_span_that_is_recorded_only_is_not_sampled(void **state) {
+    struct decision decision = {.decision = TOTE_SAMPLING_RECORD_ONLY};
+    struct sdk_fixture *f = *state;
+    f->settings.sampler = sampler_of(&decision);
+    sdk_fixture_start(state);
+    tote_span *span = start_under(f, tote_context_root());
+
+    assert_true(tote_span_is_recording(span));
+    assert_false(tote_span_context_is_sampled(tote_span_get_context(span)));
+    tote_span_close(&span);
+    assert_non_null(tote_span_data_get_attribute(sdk_fixture_only_span(f), "sampler"));
+}
+
+/* Requirements D10, L25 */
+static void a_sampler_may_clear_the_trace_state(void **state) {
+    struct decision decision = {.decision = TOTE_SAMPLING_RECORD_AND_SAMPLE,
+                                .clears_trace_state = true};
+    struct sdk_fixture *f = *state;
+    f->settings.sampler = sampler_of(&decision);
+    sdk_fixture_start(state);
+    tote_context *remote = context_with_parent(TOTE_TRACE_FLAG_SAMPLED, "foo=1", true);
+    tote_span *span = start_under(f, remote);
+
+    assert_null(tote_span_context_get_trace_state(tote_span_get_context(span)));
+    tote_span_close(&span);
+    tote_context_unref(remote);
+}
+
+/* Requirements C9, L22: `root`, and a parent without a span id, start a new trace */
+static void a_root_span_ignores_the_parent(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_context *parent = context_with_parent(0, "foo=1", true);
+    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
+    options.parent = parent;
+    options.root = true;
+    tote_span *span = tote_tracer_start_span(f->tracer, "work", &options);
+
+    assert_true(tote_span_context_is_sampled(tote_span_get_context(span)));
+    assert_memory_not_equal(tote_span_context_get_trace_id(tote_span_get_context(span)),
+                            tote_span_context_get_trace_id(tote_context_get_span_context(parent)),
+                            16);
+    tote_span_close(&span);
+    assert_false(tote_span_context_is_valid(tote_span_data_get_parent(sdk_fixture_only_span(f))));
+    tote_context_unref(parent);
+}
+
+/* Design R13: local children share their root's anchor; given times are taken as they are */
+static void times_of_a_trace_come_from_one_anchor(void **state) {
+    struct sdk_fixture *f = *state;
+    f->settings.now_unix_nano = NULL;
+    sdk_fixture_start(state);
+    tote_span *root = start_under(f, tote_context_root());
+    tote_context *context = tote_context_with_span(tote_context_root(), root);
+    tote_span *child = start_under(f, context);
+    tote_span_close(&child);
+    tote_span_end(root, 42);
+    tote_span_unref(root);
+    tote_context_unref(context);
+
+    uint64_t root_start = tote_span_data_get_start_time_unix_nano(f->spans[1]);
+    uint64_t child_start = tote_span_data_get_start_time_unix_nano(f->spans[0]);
+    assert_true(root_start > 1600000000ULL * 1000000000ULL);
+    assert_true(child_start >= root_start);
+    assert_true(tote_span_data_get_end_time_unix_nano(f->spans[0]) >= child_start);
+    assert_int_equal(tote_span_data_get_end_time_unix_nano(f->spans[1]), 42);
+}
+
+/* Requirement D3 */
+static void after_shutdown_spans_carry_the_trace_on_and_record_nothing(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_span *open = start_under(f, tote_context_root());
+
+    assert_int_equal(tote_sdk_shutdown(f->sdk, 1000), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, 1000), TOTE_SUCCESS);
+    tote_context *context = tote_context_with_span(tote_context_root(), open);
+    tote_span *late = start_under(f, context);
+    assert_false(tote_span_is_recording(late));
+    assert_memory_equal(tote_span_context_get_trace_id(tote_span_get_context(late)),
+                        tote_span_context_get_trace_id(tote_span_get_context(open)), 16);
+    tote_context_unref(context);
+    tote_span_close(&late);
+    tote_span_close(&open);
+}
+
+/* A tracer fetched before an SDK runs serves it, and the next one. Requirement C6, design R9 */
+static void a_tracer_outlives_the_sdks_it_serves(void **state) {
+    tote_tracer *early = tote_get_tracer("early", NULL);
+    tote_span *span = tote_tracer_start_span(early, "before", NULL);
+    assert_false(tote_span_is_recording(span));
+    tote_span_close(&span);
+
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    span = tote_tracer_start_span(early, "during", NULL);
+    assert_true(tote_span_is_recording(span));
+    tote_span_close(&span);
+    assert_string_equal(tote_span_data_get_instrumentation_scope(sdk_fixture_only_span(f))->name,
+                        "early");
+}
+
+/* Requirement C5: a provider's own tracers stay with it */
+static void an_sdk_that_is_not_global_has_tracers_of_its_own(void **state) {
+    struct sdk_fixture *f = *state;
+    f->settings.is_global = false;
+    sdk_fixture_start(state);
+    tote_tracer_provider *provider = tote_sdk_ref_tracer_provider(f->sdk);
+    tote_tracer *own = tote_tracer_provider_get_tracer(provider, "own", NULL);
+    tote_tracer *global = tote_get_tracer("own", NULL);
+
+    tote_span *span = tote_tracer_start_span(global, "nobody", NULL);
+    assert_false(tote_span_is_recording(span));
+    tote_span_close(&span);
+    span = tote_tracer_start_span(own, "mine", NULL);
+    tote_span_close(&span);
+    assert_string_equal(tote_span_data_get_name(sdk_fixture_only_span(f)), "mine");
+    tote_tracer_provider_unref(provider);
+}
+
+struct racers {
+    tote_tracer *tracer;
+    atomic_bool is_over;
+    atomic_size_t starts;
+};
+
+static void *start_spans(void *arg) {
+    struct racers *racers = arg;
+
+    while (!atomic_load(&racers->is_over)) {
+        tote_span *span = tote_tracer_start_span(racers->tracer, "race", NULL);
+        tote_span_set_attribute(span, "key", tote_int(1));
+        tote_span_close(&span);
+        atomic_fetch_add(&racers->starts, 1);
+    }
+    return NULL;
+}
+
+static void ignore_span(void *self, const tote_span_data *span) {
+    (void)span;
+    atomic_fetch_add((atomic_size_t *)self, 1);
+}
+
+static void mark_destroyed(void *self) {
+    atomic_store((atomic_size_t *)self, SIZE_MAX / 2);
+}
+
+/* Requirement D3, design R9: an SDK ends while other threads start and end spans */
+static void an_sdk_may_end_while_threads_start_spans(void **state) {
+    static const tote_span_processor_ops ops = {
+        .struct_size = sizeof ops, .on_end = ignore_span, .destroy = mark_destroyed};
+    struct sdk_fixture *f = *state;
+    struct racers racers = {.tracer = tote_get_tracer("race", NULL)};
+    pthread_t threads[3];
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, start_spans, &racers), 0);
+    }
+    for (int round = 0; round < 50; round++) {
+        atomic_size_t seen = 0;
+        tote_span_processor *processor = tote_span_processor_new(&ops, &seen);
+        f->settings.processors = &processor;
+        f->settings.processor_count = 1;
+        f->settings.now_unix_nano = NULL;
+        tote_sdk *sdk = tote__sdk_new(&f->settings);
+        size_t before = atomic_load(&racers.starts);
+        while (atomic_load(&racers.starts) < before + 100) {
+        }
+        tote_sdk_close(&sdk, 1000);
+        assert_int_equal(atomic_load(&seen), SIZE_MAX / 2); /* nothing after destroy */
+    }
+    atomic_store(&racers.is_over, true);
+    for (size_t i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+    }
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        SDK_TEST(a_root_has_new_random_ids_and_the_flags_of_its_decision),
+        SDK_TEST(a_child_of_a_remote_parent_continues_its_trace),
+        SDK_TEST(a_dropped_span_has_a_new_id_and_keeps_trace_and_random_flag),
+        SDK_TEST(a_span_that_is_recorded_only_is_not_sampled),
+        SDK_TEST(a_sampler_may_clear_the_trace_state),
+        SDK_TEST(a_root_span_ignores_the_parent),
+        SDK_TEST(times_of_a_trace_come_from_one_anchor),
+        SDK_TEST(after_shutdown_spans_carry_the_trace_on_and_record_nothing),
+        SDK_TEST(a_tracer_outlives_the_sdks_it_serves),
+        SDK_TEST(an_sdk_that_is_not_global_has_tracers_of_its_own),
+        SDK_TEST(an_sdk_may_end_while_threads_start_spans),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}
