@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include "fake_provider.h"
@@ -261,6 +262,39 @@ static void null_and_no_memory_are_harmless(void **state) {
     assert_int_equal(errno, EXDEV);
 }
 
+enum { THREADS = 4, NAMES = 50 };
+
+static void *fetch_tracers(void *arg) {
+    tote_tracer **fetched = arg;
+    char name[32];
+
+    for (int i = 0; i < NAMES; i++) {
+        snprintf(name, sizeof name, "fetched %d", i);
+        fetched[i] = tote_get_tracer(name, "1.0");
+        tote_tracer_provider_unref(tote_tracer_provider_ref_global());
+    }
+    return NULL;
+}
+
+/* Requirement C21 */
+static void threads_that_ask_for_the_same_tracers_get_the_same(void **state) {
+    (void)state;
+    pthread_t threads[THREADS];
+    tote_tracer *fetched[THREADS][NAMES];
+
+    for (size_t i = 0; i < THREADS; i++) {
+        pthread_create(&threads[i], NULL, fetch_tracers, fetched[i]);
+    }
+    for (int i = 0; i < NAMES; i++) {
+        tote_tracer_provider_set_global(i % 2 ? NULL : &fake.base);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_memory_equal(fetched[i], fetched[0], sizeof fetched[0]);
+    }
+    assert_int_equal(fake.references, 0);
+}
+
 /* Design R9; last, because the table is full then. */
 static void beyond_1024_tracers_one_without_a_name_is_shared(void **state) {
     (void)state;
@@ -295,6 +329,7 @@ int main(int argc, char **argv) {
         TRACER_TEST(options_of_another_version_are_read_as_far_as_both_know_them),
         TRACER_TEST(the_global_provider_is_referenced_while_it_is_global),
         TRACER_TEST(null_and_no_memory_are_harmless),
+        TRACER_TEST(threads_that_ask_for_the_same_tracers_get_the_same),
         TRACER_TEST(beyond_1024_tracers_one_without_a_name_is_shared),
     };
     use_fake_allocator();
