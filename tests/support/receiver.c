@@ -213,23 +213,20 @@ static void note_connection(void *arg, struct MHD_Connection *connection, void *
     }
 }
 
-static struct receiver *start(int fd, const struct sockaddr_in *address) {
+/* `options` end with MHD_OPTION_END. */
+static struct receiver *start(unsigned flags, struct MHD_OptionItem *options) {
     struct receiver *receiver = calloc(1, sizeof *receiver);
-    struct MHD_OptionItem where[] = {
-        {fd >= 0 ? MHD_OPTION_LISTEN_SOCKET : MHD_OPTION_SOCK_ADDR, fd, (void *)(uintptr_t)address},
-        {MHD_OPTION_END, 0, NULL},
-    };
 
     if (!receiver) {
         return NULL;
     }
     pthread_mutex_init(&receiver->lock, NULL);
     pthread_cond_init(&receiver->has_more, NULL);
-    receiver->daemon =
-        MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-                         take, receiver, MHD_OPTION_ARRAY, where, MHD_OPTION_URI_LOG_CALLBACK,
-                         begin, NULL, MHD_OPTION_NOTIFY_COMPLETED, end, NULL,
-                         MHD_OPTION_NOTIFY_CONNECTION, note_connection, receiver, MHD_OPTION_END);
+    receiver->daemon = MHD_start_daemon(
+        MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | flags, 0, NULL, NULL, take,
+        receiver, MHD_OPTION_ARRAY, options, MHD_OPTION_URI_LOG_CALLBACK, begin, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, end, NULL, MHD_OPTION_NOTIFY_CONNECTION, note_connection,
+        receiver, MHD_OPTION_END);
     if (!receiver->daemon) {
         receiver_stop(receiver);
         return NULL;
@@ -237,16 +234,32 @@ static struct receiver *start(int fd, const struct sockaddr_in *address) {
     return receiver;
 }
 
-struct receiver *receiver_start(void) {
+static struct receiver *start_on_loopback(const char *certificate, const char *key) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct receiver *receiver = start(-1, &address);
+    struct MHD_OptionItem options[] = {
+        {MHD_OPTION_SOCK_ADDR, 0, &address},
+        {certificate ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0,
+         (void *)(uintptr_t)certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)key},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct receiver *receiver = start(certificate ? MHD_USE_TLS : 0, options);
 
     if (receiver) {
         const union MHD_DaemonInfo *info =
             MHD_get_daemon_info(receiver->daemon, MHD_DAEMON_INFO_BIND_PORT);
-        snprintf(receiver->url, sizeof receiver->url, "http://127.0.0.1:%u", (unsigned)info->port);
+        snprintf(receiver->url, sizeof receiver->url, "http%s://127.0.0.1:%u",
+                 certificate ? "s" : "", (unsigned)info->port);
     }
     return receiver;
+}
+
+struct receiver *receiver_start(void) {
+    return start_on_loopback(NULL, NULL);
+}
+
+struct receiver *receiver_start_tls(const char *certificate, const char *key) {
+    return start_on_loopback(certificate, key);
 }
 
 struct receiver *receiver_start_unix(const char *path) {
@@ -258,7 +271,11 @@ struct receiver *receiver_start_unix(const char *path) {
         close(fd);
         return NULL;
     }
-    return start(fd, NULL);
+    struct MHD_OptionItem options[] = {
+        {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    return start(0, options);
 }
 
 const char *receiver_url(const struct receiver *receiver) {
@@ -328,15 +345,20 @@ void receiver_stop(struct receiver *receiver) {
     if (!receiver) {
         return;
     }
+    pthread_mutex_lock(&receiver->lock);
+    receiver->answer.manner = RECEIVER_CLOSES; /* nobody hangs from here on */
     for (size_t i = 0; i < receiver->hanging_count; i++) {
         MHD_resume_connection(receiver->hanging[i]);
     }
+    pthread_mutex_unlock(&receiver->lock);
     if (receiver->daemon) {
         MHD_stop_daemon(receiver->daemon);
     }
+    pthread_mutex_lock(&receiver->lock);
     for (size_t i = 0; i < receiver->request_count; i++) {
         request_free(receiver->requests[i]);
     }
+    pthread_mutex_unlock(&receiver->lock);
     pthread_cond_destroy(&receiver->has_more);
     pthread_mutex_destroy(&receiver->lock);
     free(receiver);

@@ -41,7 +41,10 @@ struct received {
 struct receiver *receiver_start(void);
 struct receiver *receiver_start_unix(const char *path);
 
-/* "http://127.0.0.1:port", without a path. */
+/* With TLS; PEM texts, that live as long as the receiver. */
+struct receiver *receiver_start_tls(const char *certificate, const char *key);
+
+/* "http://127.0.0.1:port", without a path; "https:" with TLS. */
 const char *receiver_url(const struct receiver *receiver);
 
 /* From the next request on. What the answer points to must live until then. */

@@ -329,6 +329,98 @@ static void a_forked_child_and_its_parent_both_send_afterwards(void **state) {
     assert_int_equal(receiver_connection_count(f->receiver), 2);
 }
 
+/* A certificate for 127.0.0.1, signed by itself, and its key. */
+struct identity {
+    char folder[32];
+    char certificate_path[64];
+    char key_path[64];
+    char certificate[4096];
+    char key[4096];
+};
+
+static void read_whole(const char *path, char *text, size_t size) {
+    FILE *file = fopen(path, "r");
+
+    assert_non_null(file);
+    text[fread(text, 1, size - 1, file)] = '\0';
+    fclose(file);
+    unlink(path);
+}
+
+/* Keeps the file of the certificate. Returns: false without the program openssl. */
+static bool make_identity(struct identity *identity) {
+    char command[512];
+
+    strcpy(identity->folder, "/tmp/tote-test-XXXXXX");
+    assert_non_null(mkdtemp(identity->folder));
+    snprintf(identity->certificate_path, sizeof identity->certificate_path, "%s/cert.pem",
+             identity->folder);
+    snprintf(identity->key_path, sizeof identity->key_path, "%s/key.pem", identity->folder);
+    snprintf(command, sizeof command,
+             "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test "
+             "-addext subjectAltName=IP:127.0.0.1 -keyout %s -out %s 2>/dev/null",
+             identity->key_path, identity->certificate_path);
+    if (system(command) != 0) {
+        rmdir(identity->folder);
+        return false;
+    }
+    read_whole(identity->key_path, identity->key, sizeof identity->key);
+    read_whole(identity->certificate_path, identity->certificate, sizeof identity->certificate);
+    FILE *file = fopen(identity->certificate_path, "w");
+    fputs(identity->certificate, file);
+    fclose(file);
+    return true;
+}
+
+static void remove_identity(const struct identity *identity) {
+    unlink(identity->certificate_path);
+    rmdir(identity->folder);
+}
+
+/* Requirement G1: the certificate file */
+static void tls_needs_a_certificate_that_is_trusted(void **state) {
+    struct fixture *f = *state;
+    struct identity identity;
+
+    if (!make_identity(&identity)) {
+        skip();
+    }
+    receiver_stop(f->receiver);
+    f->receiver = receiver_start_tls(identity.certificate, identity.key);
+    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__TLS_FAILED);
+    assert_int_equal(receiver_wait(f->receiver, 0), 0);
+
+    tote__transport_free(f->transport);
+    tote__otlp_settings_clear(&f->settings);
+    open_transport(f, (tote_otlp_options){.ca_file = identity.certificate_path});
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    remove_identity(&identity);
+}
+
+/* Design R14: the child says no goodbye in the name of its parent */
+static void a_forked_child_leaves_the_tls_session_of_its_parent_alone(void **state) {
+    struct fixture *f = *state;
+    struct identity identity;
+
+    if (!make_identity(&identity)) {
+        skip();
+    }
+    receiver_stop(f->receiver);
+    f->receiver = receiver_start_tls(identity.certificate, identity.key);
+    open_transport(f, (tote_otlp_options){.ca_file = identity.certificate_path});
+    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__ANSWERED);
+
+    assert_int_equal(send_in_child(f, 2), 0);
+    assert_int_equal(receiver_connection_count(f->receiver), 2);
+    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(send_in_child(f, 0), 0);
+    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__ANSWERED);
+
+    assert_int_equal(receiver_connection_count(f->receiver), 2);
+    remove_identity(&identity);
+}
+
 #define TEST_WITH_RECEIVER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(int argc, char **argv) {
@@ -348,6 +440,8 @@ int main(int argc, char **argv) {
         TEST_WITH_RECEIVER(an_interrupt_ends_a_send_and_all_later_ones),
         TEST_WITH_RECEIVER(a_unix_socket_is_an_endpoint),
         TEST_WITH_RECEIVER(a_forked_child_and_its_parent_both_send_afterwards),
+        TEST_WITH_RECEIVER(tls_needs_a_certificate_that_is_trusted),
+        TEST_WITH_RECEIVER(a_forked_child_leaves_the_tls_session_of_its_parent_alone),
     };
 
     unsetenv("http_proxy");
