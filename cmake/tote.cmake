@@ -8,6 +8,9 @@ target_compile_options(tote_flags INTERFACE
     $<$<COMPILE_LANGUAGE:C>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wstrict-prototypes;-Wmissing-prototypes;-Wvla>
     -fvisibility=hidden -fno-semantic-interposition
     $<$<BOOL:${TOTE_WERROR}>:-Werror>)
+if(TOTE_FUZZ)
+    target_compile_options(tote_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(TOTE_SANITIZE)
     target_compile_options(tote_flags INTERFACE -fsanitize=${TOTE_SANITIZE}
         -fno-omit-frame-pointer -fno-sanitize-recover=all)
@@ -41,49 +44,99 @@ function(tote_component name)
     endif()
 endfunction()
 
-# tote_library(NAME COMPONENTS ... [ON library] [LINK private dependencies])
+# tote_library(NAME COMPONENTS ... [ON library] [LINK private dependencies] [LINK_NAMES the same for the linker])
 #
-# libtote-NAME (libtote for tote), shared as tote::NAME and static as tote::NAME_static.
+# libtote-NAME (libtote for tote), shared as tote::NAME and static as tote::NAME_static, and its
+# pkg-config file. LINK_NAMES, as "curl z", is what those add who link the static library: by
+# name and not as targets or packages, because who links the shared one needs none of their
+# development files, and Debian's own libcurl cannot be linked with its private requirements.
 function(tote_library name)
-    cmake_parse_arguments(arg "" "ON" "COMPONENTS;LINK" ${ARGN})
+    cmake_parse_arguments(arg "" "ON" "COMPONENTS;LINK;LINK_NAMES" ${ARGN})
+    if(arg_LINK AND NOT arg_LINK_NAMES)
+        message(FATAL_ERROR "tote_library(${name}): LINK needs LINK_NAMES too")
+    endif()
     set(output tote-${name})
     if(name STREQUAL tote)
         set(output tote)
     endif()
+
+    tote_library_target(tote_lib_${name} SHARED ${name} ${output})
+    # Stays mapped: threads may be on their way out of it. Safe to dlclose means just that.
+    target_link_options(tote_lib_${name} PRIVATE -Wl,-z,nodelete -Wl,--as-needed)
+    if(NOT TOTE_SANITIZE) # whose functions come with the program
+        target_link_options(tote_lib_${name} PRIVATE -Wl,-z,defs)
+    endif()
+    target_link_libraries(tote_lib_${name} PRIVATE Threads::Threads ${arg_LINK})
+    set_target_properties(tote_lib_${name} PROPERTIES VERSION ${PROJECT_VERSION}
+        SOVERSION ${PROJECT_VERSION_MAJOR} INSTALL_RPATH "$ORIGIN")
+
+    tote_library_target(tote_lib_${name}_static STATIC ${name}_static ${output})
+    target_link_libraries(tote_lib_${name}_static PRIVATE Threads::Threads
+        INTERFACE "$<BUILD_INTERFACE:${arg_LINK}>" "$<INSTALL_INTERFACE:${arg_LINK_NAMES}>")
+
+    tote_pkgconfig(${output} "${arg_ON}" "${arg_LINK_NAMES}")
+endfunction()
+
+# Of tote_library(): what its shared and its static target have in common.
+macro(tote_library_target target kind export_name output)
     set(objects ${arg_COMPONENTS})
     list(TRANSFORM objects REPLACE "(.+)" "$<TARGET_OBJECTS:tote_\\1_objects>")
-
-    foreach(kind "" _static)
-        set(target tote_lib_${name}${kind})
-        if(kind STREQUAL "")
-            add_library(${target} SHARED ${objects})
-            # Stays mapped: threads may be on their way out of it. Safe to dlclose means just that.
-            target_link_options(${target} PRIVATE -Wl,-z,nodelete -Wl,-z,defs -Wl,--as-needed)
-            set_target_properties(${target} PROPERTIES VERSION ${PROJECT_VERSION}
-                SOVERSION ${PROJECT_VERSION_MAJOR})
-        else()
-            add_library(${target} STATIC ${objects})
+    add_library(${target} ${kind} ${objects})
+    add_library(tote::${export_name} ALIAS ${target})
+    set_target_properties(${target} PROPERTIES OUTPUT_NAME ${output}
+        EXPORT_NAME ${export_name} LINKER_LANGUAGE C)
+    target_include_directories(${target} INTERFACE
+        $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+    foreach(component ${arg_COMPONENTS})
+        get_target_property(folder tote_${component}_objects SOURCE_DIR)
+        if(EXISTS ${folder}/include)
+            target_include_directories(${target} INTERFACE $<BUILD_INTERFACE:${folder}/include>)
         endif()
-        set_target_properties(${target} PROPERTIES OUTPUT_NAME ${output}
-            EXPORT_NAME ${name}${kind} LINKER_LANGUAGE C)
-        add_library(tote::${name}${kind} ALIAS ${target})
-        target_include_directories(${target} INTERFACE
-            $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-        foreach(component ${arg_COMPONENTS})
-            get_target_property(folder tote_${component}_objects SOURCE_DIR)
-            if(EXISTS ${folder}/include)
-                target_include_directories(${target} INTERFACE $<BUILD_INTERFACE:${folder}/include>)
-            endif()
-        endforeach()
-        if(arg_ON)
-            target_link_libraries(${target} PUBLIC tote_lib_${arg_ON}${kind})
-        endif()
-        target_link_libraries(${target} PRIVATE Threads::Threads ${arg_LINK})
-        if(TOTE_SANITIZE)
-            target_link_options(${target} PUBLIC $<BUILD_INTERFACE:-fsanitize=${TOTE_SANITIZE}>)
-        endif()
-        install(TARGETS ${target} EXPORT tote-targets
-            LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_COMPONENT development
-            ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
     endforeach()
+    if(arg_ON AND "${kind}" STREQUAL SHARED)
+        target_link_libraries(${target} PUBLIC tote_lib_${arg_ON})
+    elseif(arg_ON)
+        target_link_libraries(${target} PUBLIC tote_lib_${arg_ON}_static)
+    endif()
+    if(TOTE_SANITIZE)
+        target_link_options(${target} PUBLIC $<BUILD_INTERFACE:-fsanitize=${TOTE_SANITIZE}>)
+    endif()
+    install(TARGETS ${target} EXPORT tote-targets
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT development
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
+endmacro()
+
+# tote_pkgconfig(OUTPUT BASE LINK_NAMES): OUTPUT.pc, which finds its prefix from where it lies.
+function(tote_pkgconfig output base link_names)
+    set(pc_name ${output})
+    set(pc_requires "")
+    set(pc_libs_private "-pthread")
+    if(base)
+        set(pc_requires "tote-${base} = ${PROJECT_VERSION}")
+    endif()
+    foreach(library ${link_names})
+        string(APPEND pc_libs_private " -l${library}")
+    endforeach()
+    file(RELATIVE_PATH pc_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
+    string(REGEX REPLACE "/$" "" pc_prefix "${pc_prefix}")
+    file(RELATIVE_PATH pc_libdir "${CMAKE_INSTALL_PREFIX}" "${CMAKE_INSTALL_FULL_LIBDIR}")
+    file(RELATIVE_PATH pc_includedir "${CMAKE_INSTALL_PREFIX}" "${CMAKE_INSTALL_FULL_INCLUDEDIR}")
+    configure_file(${PROJECT_SOURCE_DIR}/cmake/tote.pc.in
+        ${PROJECT_BINARY_DIR}/pkgconfig/${output}.pc @ONLY)
+    install(FILES ${PROJECT_BINARY_DIR}/pkgconfig/${output}.pc
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+endfunction()
+
+# The package that find_package(tote) finds. Call it after the last library.
+function(tote_install_package)
+    include(CMakePackageConfigHelpers)
+    set(folder ${CMAKE_INSTALL_LIBDIR}/cmake/tote)
+    install(EXPORT tote-targets NAMESPACE tote:: DESTINATION ${folder} COMPONENT development)
+    configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/tote-config.cmake.in
+        ${PROJECT_BINARY_DIR}/cmake/tote-config.cmake INSTALL_DESTINATION ${folder})
+    write_basic_package_version_file(${PROJECT_BINARY_DIR}/cmake/tote-config-version.cmake
+        COMPATIBILITY SameMinorVersion)
+    install(FILES ${PROJECT_BINARY_DIR}/cmake/tote-config.cmake
+        ${PROJECT_BINARY_DIR}/cmake/tote-config-version.cmake
+        DESTINATION ${folder} COMPONENT development)
 endfunction()
