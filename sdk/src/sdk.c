@@ -160,7 +160,9 @@ static tote_sdk *claim_core(void) {
             !atomic_load_explicit(&sdk->provider_references, memory_order_acquire)) {
             atomic_store(&sdk->is_in_use, true);
             sdk->slot = slot;
-            sdk->provider.ops = &provider_ops;
+            if (!sdk->provider.ops) {
+                sdk->provider.ops = &provider_ops; /* once: tracers read it whenever they like */
+            }
             claimed = sdk;
         }
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sdk_fixture.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
