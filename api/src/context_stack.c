@@ -57,10 +57,12 @@ static const tote_context *top(const struct tote__stack *stack) {
     return stack->depth ? stack->frames[stack->depth - 1].context : &tote__root_context;
 }
 
-/* The top of `stack` has changed. */
-static void update_current(const struct tote__stack *stack) {
-    if (stack == tote__thread.stack) {
-        tote__thread.current = top(stack);
+/* `context` is on top of `stack` now, that may be a fibre's or one that nobody runs on. */
+static void set_current(const struct tote__stack *stack, const tote_context *context) {
+    struct tote__thread *thread = &tote__thread;
+
+    if (stack == thread->stack) {
+        thread->current = context;
     }
     atomic_signal_fence(memory_order_seq_cst);
 }
@@ -73,28 +75,35 @@ static void set_stack_here(struct tote__stack *stack) {
         return;
     }
     tote__thread.stack = stack;
-    update_current(stack);
+    set_current(stack, top(stack));
     tote__thread_watch_end();
 }
 
-/* Unique in the process; those of one stack grow. */
-static tote_context_token take_token(struct tote__stack *stack) {
+static void take_block(struct tote__stack *stack) {
     enum { BLOCK = 4096 };
     static _Atomic(tote_context_token) next_block = BLOCK;
 
+    stack->next = atomic_fetch_add_explicit(&next_block, BLOCK, memory_order_relaxed);
+    stack->limit = stack->next + BLOCK;
+}
+
+/* Unique in the process; those of one stack grow. */
+static inline tote_context_token take_token(struct tote__stack *stack) {
     if (tote__unlikely(stack->next == stack->limit)) {
-        stack->next = atomic_fetch_add_explicit(&next_block, BLOCK, memory_order_relaxed);
-        stack->limit = stack->next + BLOCK;
+        take_block(stack);
     }
     return stack->next++;
 }
 
-static void push(struct tote__stack *stack, const tote_context *context, enum tote__frame_kind kind,
-                 uint32_t count) {
-    stack->frames[stack->depth] = (struct tote__frame){context, take_token(stack), kind, count};
+static inline tote_context_token push(struct tote__stack *stack, const tote_context *context,
+                                      enum tote__frame_kind kind, uint32_t count) {
+    tote_context_token token = take_token(stack);
+
+    stack->frames[stack->depth] = (struct tote__frame){context, token, kind, count};
     atomic_signal_fence(memory_order_seq_cst);
     stack->depth++;
-    update_current(stack);
+    set_current(stack, context);
+    return token;
 }
 
 /* A first stack for this thread or fibre, that goes on from what stood for it. */
@@ -167,8 +176,7 @@ struct tote__stack *tote__stack_with_room(void) {
 
 tote_context_token tote__stack_push(struct tote__stack *stack, const tote_context *context,
                                     enum tote__frame_kind kind) {
-    push(stack, context, kind, 1);
-    return stack->frames[stack->depth - 1].token;
+    return push(stack, context, kind, 1);
 }
 
 void tote__stack_push_void(void) {
@@ -233,12 +241,13 @@ size_t tote__stack_find_scope(const struct tote__stack *stack, const tote_scope 
 }
 
 /* Take the top frame off; its context still lives. */
-static struct tote__frame pop(struct tote__stack *stack) {
-    struct tote__frame frame = stack->frames[stack->depth - 1];
+static inline struct tote__frame pop(struct tote__stack *stack) {
+    uint32_t depth = stack->depth - 1;
+    const struct tote__frame *frame = &stack->frames[depth];
 
-    stack->depth--;
-    update_current(stack);
-    return frame;
+    stack->depth = depth;
+    set_current(stack, depth ? frame[-1].context : NULL);
+    return *frame;
 }
 
 /* Returns: whether the frame was still of use. */
@@ -286,13 +295,13 @@ static bool has_thread_key;
 /* What is attached from here on, by other destructors, has itself watched anew. */
 static void end_thread(void *unused) {
     struct tote__stack *stack = tote__thread.stack;
-    void *sdk = tote__thread.sdk;
 
     (void)unused;
     tote__thread.ends_with_release = false;
     tote__thread.stack = NULL;
     tote__thread.current = NULL;
-    stack_free(stack);
+    stack_free(stack); /* may end spans, which needs what the SDK has for the thread */
+    void *sdk = tote__thread.sdk;
     tote__thread.sdk = NULL;
     if (sdk && tote__thread.release_sdk) {
         tote__thread.release_sdk(sdk);
@@ -325,7 +334,7 @@ const tote_context *tote_context_current(void) {
 tote_context_token tote_context_attach(const tote_context *context) {
     struct tote__stack *stack = tote__stack_with_room();
 
-    return stack ? tote__stack_push(stack, tote_context_ref(context), TOTE__FRAME_ATTACHED) : 0;
+    return stack ? push(stack, tote_context_ref(context), TOTE__FRAME_ATTACHED, 1) : 0;
 }
 
 static bool report_unknown(void) {
@@ -355,6 +364,11 @@ bool tote_context_detach(tote_context_token token) {
 
     if (!token) {
         return false;
+    }
+    if (stack && stack->depth && stack->frames[stack->depth - 1].token == token &&
+        stack->frames[stack->depth - 1].kind == TOTE__FRAME_ATTACHED) {
+        tote_context_unref((tote_context *)pop(stack).context);
+        return true;
     }
     size_t depth = depth_before(stack, token);
     if (depth == SIZE_MAX) {
@@ -399,12 +413,12 @@ int tote_context_run(const tote_context *context, int (*run)(void *arg), void *a
     if (!stack) {
         return run_void(run, arg);
     }
-    tote_context_token token = tote__stack_push(stack, context, TOTE__FRAME_BORROWED);
+    tote_context_token token = push(stack, context, TOTE__FRAME_BORROWED, 1);
     int result = run(arg);
 
     stack = tote__stack_here();
     if (stack && stack->depth && stack->frames[stack->depth - 1].token == token) {
-        pop(stack);
+        (void)pop(stack);
     } else {
         leave_run(stack, token);
     }

@@ -91,14 +91,16 @@ static bool needs_quotes(const char *text, size_t length) {
 
 static void begin_field(struct line *line, const char *name, size_t length) {
     line->at = line->used;
-    if (line->all) {
+    if (line->used) {
         put(line, line->is_json ? ',' : ' ');
     }
     put_name(line, name, length);
 }
 
 static void end_field(struct line *line) {
-    line->all += line->at - line->used;
+    bool has_separator = line->used != 0;
+
+    line->all += line->at - line->used - has_separator + (line->all != 0);
     if (line->at < line->size) {
         line->used = line->at;
     }
