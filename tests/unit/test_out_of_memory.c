@@ -8,6 +8,7 @@
  */
 #include "support.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ static void *test_allocate(void *self, size_t size) {
 
     (void)self;
     if (!block) {
+        errno = ENOMEM; /* as malloc() does */
         return NULL;
     }
     memcpy(block, &size, sizeof size);
@@ -110,7 +112,9 @@ static long exhaust(void (*visit)(struct tour *), bool has_sdk, bool fails_on) {
     for (long n = 0; n < MOST_ALLOCATIONS; n++) {
         struct tour tour = {.has_sdk = has_sdk};
 
-        if (run_with_failure_at(n, fails_on, visit, &tour) == 0) {
+        long failures = run_with_failure_at(n, fails_on, visit, &tour);
+        assert_string_equal(tour.errno_call ? tour.errno_call : "none", "none");
+        if (failures == 0) {
             assert_string_equal(tour.surprise ? tour.surprise : "none", "none");
             return n + 1;
         }
