@@ -75,6 +75,8 @@ function(tote_library name)
         INTERFACE "$<BUILD_INTERFACE:${arg_LINK}>" "$<INSTALL_INTERFACE:${arg_LINK_NAMES}>")
 
     tote_pkgconfig(${output} "${arg_ON}" "${arg_LINK_NAMES}")
+    set_property(GLOBAL APPEND PROPERTY TOTE_LIBRARIES ${name})
+    set_property(GLOBAL PROPERTY TOTE_COMPONENTS_${name} ${arg_COMPONENTS})
 endfunction()
 
 # Of tote_library(): what its shared and its static target have in common.

@@ -6,6 +6,7 @@
  */
 #include "tote/internal/memory.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,11 +47,20 @@ bool tote_set_allocator(const tote_allocator *replacement) {
     return true;
 }
 
+/* Nothing is asked for as one byte, and given back as that. */
+static size_t at_least_one(size_t size) {
+    return size ? size : 1;
+}
+
 void *tote__allocate(size_t size) {
     if (!atomic_load_explicit(&is_in_use, memory_order_relaxed)) {
         atomic_store_explicit(&is_in_use, true, memory_order_relaxed);
     }
-    return allocator.allocate(allocator.self, size ? size : 1);
+    int error = errno; /* malloc() sets it, and the host's callers are not to see that */
+    void *memory = allocator.allocate(allocator.self, at_least_one(size));
+
+    errno = error;
+    return memory;
 }
 
 void *tote__allocate_zeroed(size_t size) {
@@ -63,12 +73,17 @@ void *tote__reallocate(void *memory, size_t old_size, size_t size) {
     if (!memory) {
         return tote__allocate(size);
     }
-    return allocator.reallocate(allocator.self, memory, old_size, size ? size : 1);
+    int error = errno;
+    void *moved =
+        allocator.reallocate(allocator.self, memory, at_least_one(old_size), at_least_one(size));
+
+    errno = error;
+    return moved;
 }
 
 void tote__release(void *memory, size_t size) {
     if (memory) {
-        allocator.release(allocator.self, memory, size);
+        allocator.release(allocator.self, memory, at_least_one(size));
     }
 }
 

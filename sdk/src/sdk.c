@@ -202,6 +202,15 @@ static struct span_limits copy_limits(const tote_span_limits *limits) {
     };
 }
 
+/* What the settings say is taken, where nothing takes it. */
+static void release_settings(const struct tote__sdk_settings *settings) {
+    for (size_t i = 0; i < settings->processor_count; i++) {
+        tote_span_processor_free(settings->processors[i]);
+    }
+    tote_sampler_free(settings->sampler);
+    tote_id_generator_free(settings->id_generator);
+}
+
 /* Everything taken goes into the config at once, so that free_config() releases it on any failure.
  */
 static struct core_config *make_config(const struct tote__sdk_settings *settings, uint32_t run) {
@@ -212,6 +221,7 @@ static struct core_config *make_config(const struct tote__sdk_settings *settings
     if (!config || !processors) {
         tote__release(config, sizeof *config);
         tote__release(processors, count * sizeof(*processors));
+        release_settings(settings);
         return NULL;
     }
     config->run = run;
@@ -235,15 +245,6 @@ static struct core_config *make_config(const struct tote__sdk_settings *settings
         return NULL;
     }
     return config;
-}
-
-/* What make_config() would have taken. */
-static void release_settings(const struct tote__sdk_settings *settings) {
-    for (size_t i = 0; i < settings->processor_count; i++) {
-        tote_span_processor_free(settings->processors[i]);
-    }
-    tote_sampler_free(settings->sampler);
-    tote_id_generator_free(settings->id_generator);
 }
 
 tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {

@@ -86,8 +86,8 @@ static bool resize_place(struct span *span, struct place *place, size_t size) {
     return true;
 }
 
-/* The span's own attributes win: take the last of those away that the store gave. */
-static void evict_store_attribute(struct span *span) {
+/* The last of the attributes that the store gave; they stand in a row. There is one. */
+static struct place last_store_attribute(const struct span *span) {
     struct tote__slice rest = tote__span_slice(span, &span->attributes);
     const uint8_t *start = rest.at;
     struct place last = {0, 0};
@@ -98,10 +98,18 @@ static void evict_store_attribute(struct span *span) {
     for (uint32_t i = 0; i < span->store_attribute_count && tote__next_field(&rest, &field); i++) {
         last = (struct place){(uint32_t)(field.whole.at - start), (uint32_t)field.whole.size};
     }
-    resize_place(span, &last, 0);
+    return last;
+}
+
+static bool is_of_store(const struct span *span, const struct place *place) {
+    return span->store_attribute_count && place->offset >= span->store_attributes_start &&
+           place->offset <= last_store_attribute(span).offset;
+}
+
+static void remove_store_attribute(struct span *span, struct place place) {
+    resize_place(span, &place, 0);
     span->store_attribute_count--;
     span->attribute_count--;
-    span->dropped_attribute_count++;
 }
 
 void tote__span_put_attribute(struct span *span, const char *key, tote_value value) {
@@ -116,10 +124,15 @@ void tote__span_put_attribute(struct span *span, const char *key, tote_value val
     }
     size_t size = tote__attribute_size(key, key_length, value, &span->limits.value);
     bool is_new = !find_attribute(span, key, key_length, &place);
+    if (!is_new && is_of_store(span, &place)) {
+        remove_store_attribute(span, place); /* from now on it is the span's own */
+        is_new = true;
+    }
     if (is_new) {
         bool is_full = span->attribute_count >= span->limits.attributes;
         if (is_full && span->store_attribute_count) {
-            evict_store_attribute(span);
+            remove_store_attribute(span, last_store_attribute(span));
+            span->dropped_attribute_count++; /* the span's own win */
             is_full = false;
         }
         place = (struct place){span->attributes.size, 0};

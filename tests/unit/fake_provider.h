@@ -167,7 +167,7 @@ static const struct tote__provider_ops fake_noting_ops = {fake_start_span_and_no
                                                           fake_ref, fake_unref};
 
 /* The fake provider, as good as new. */
-static tote_tracer_provider *fake_provider(void) {
+static inline tote_tracer_provider *fake_provider(void) {
     fake.base.ops = &fake_provider_ops;
     fake.started = fake.ended = fake.destroyed = 0;
     fake.is_enabled = true;

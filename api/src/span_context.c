@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * span_context.c - SpanContext and ids. Spec: trace/api.md#spancontext
+ *
+ * A context that is part of a span is not counted: a reference to it is a copy.
+ */
+#include <string.h>
+
+#include "tote/internal/memory.h"
+#include "tote/internal/span.h"
+
+const tote_span_context tote__invalid_span_context;
+
+static const tote_span_context *or_invalid(const tote_span_context *context) {
+    return context ? context : &tote__invalid_span_context;
+}
+
+tote_span_context *tote_span_context_new(const tote_trace_id *trace_id, const tote_span_id *span_id,
+                                         uint8_t trace_flags, const tote_trace_state *trace_state,
+                                         bool is_remote) {
+    static const tote_trace_id no_trace_id;
+    static const tote_span_id no_span_id;
+    tote_span_context *context = tote__allocate(sizeof *context);
+
+    if (!context) {
+        return NULL;
+    }
+    *context = (tote_span_context){
+        .trace_id = trace_id ? *trace_id : no_trace_id,
+        .span_id = span_id ? *span_id : no_span_id,
+        .references = 1,
+        .trace_flags = trace_flags,
+        .is_remote = is_remote,
+        .trace_state = tote_trace_state_ref((tote_trace_state *)trace_state),
+    };
+    return context;
+}
+
+tote_span_context *tote_span_context_ref(const tote_span_context *context) {
+    tote_span_context *counted = (tote_span_context *)context;
+
+    if (!context) {
+        return NULL;
+    }
+    if (atomic_load_explicit(&counted->references, memory_order_relaxed) == 0) {
+        return tote_span_context_new(&context->trace_id, &context->span_id, context->trace_flags,
+                                     context->trace_state, context->is_remote);
+    }
+    atomic_fetch_add_explicit(&counted->references, 1, memory_order_relaxed);
+    return counted;
+}
+
+void tote_span_context_unref(tote_span_context *context) {
+    if (!context || atomic_load_explicit(&context->references, memory_order_relaxed) == 0) {
+        return;
+    }
+    if (atomic_fetch_sub_explicit(&context->references, 1, memory_order_acq_rel) == 1) {
+        tote_trace_state_unref(context->trace_state);
+        tote__release(context, sizeof *context);
+    }
+}
+
+const tote_trace_id *tote_span_context_get_trace_id(const tote_span_context *context) {
+    return &or_invalid(context)->trace_id;
+}
+
+const tote_span_id *tote_span_context_get_span_id(const tote_span_context *context) {
+    return &or_invalid(context)->span_id;
+}
+
+uint8_t tote_span_context_get_trace_flags(const tote_span_context *context) {
+    return or_invalid(context)->trace_flags;
+}
+
+const tote_trace_state *tote_span_context_get_trace_state(const tote_span_context *context) {
+    return or_invalid(context)->trace_state;
+}
+
+static bool is_any_set(const uint8_t *bytes, size_t size) {
+    uint8_t all = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        all |= bytes[i];
+    }
+    return all != 0;
+}
+
+bool tote_span_context_is_valid(const tote_span_context *context) {
+    return context && is_any_set(context->trace_id.bytes, sizeof context->trace_id.bytes) &&
+           is_any_set(context->span_id.bytes, sizeof context->span_id.bytes);
+}
+
+bool tote_span_context_is_remote(const tote_span_context *context) {
+    return or_invalid(context)->is_remote;
+}
+
+bool tote_span_context_is_sampled(const tote_span_context *context) {
+    return or_invalid(context)->trace_flags & TOTE_TRACE_FLAG_SAMPLED;
+}
+
+static void to_hex(const uint8_t *bytes, size_t size, char *hex) {
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < size; i++) {
+        hex[2 * i] = digits[bytes[i] >> 4];
+        hex[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    hex[2 * size] = '\0';
+}
+
+void tote_trace_id_to_hex(const tote_trace_id *id, char *hex) {
+    static const tote_trace_id none;
+
+    if (hex) {
+        to_hex(id ? id->bytes : none.bytes, sizeof none.bytes, hex);
+    }
+}
+
+void tote_span_id_to_hex(const tote_span_id *id, char *hex) {
+    static const tote_span_id none;
+
+    if (hex) {
+        to_hex(id ? id->bytes : none.bytes, sizeof none.bytes, hex);
+    }
+}
+
+/* The value of a lower-case digit, 16 for what is none. */
+static unsigned digit_of(char c) {
+    if (c >= '0' && c <= '9') {
+        return (unsigned)(c - '0');
+    }
+    return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10) : 16;
+}
+
+static bool from_hex(uint8_t *bytes, size_t size, const char *hex) {
+    if (!hex || strnlen(hex, 2 * size + 1) != 2 * size) {
+        return false;
+    }
+    for (size_t i = 0; i < size; i++) {
+        unsigned high = digit_of(hex[2 * i]);
+        unsigned low = digit_of(hex[2 * i + 1]);
+        if (high > 15 || low > 15) {
+            return false;
+        }
+        bytes[i] = (uint8_t)(high << 4 | low);
+    }
+    return is_any_set(bytes, size);
+}
+
+bool tote_trace_id_from_hex(tote_trace_id *id, const char *hex) {
+    tote_trace_id read;
+
+    if (!id || !from_hex(read.bytes, sizeof read.bytes, hex)) {
+        return false;
+    }
+    *id = read;
+    return true;
+}
+
+bool tote_span_id_from_hex(tote_span_id *id, const char *hex) {
+    tote_span_id read;
+
+    if (!id || !from_hex(read.bytes, sizeof read.bytes, hex)) {
+        return false;
+    }
+    *id = read;
+    return true;
+}

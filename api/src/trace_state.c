@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * trace_state.c - TraceState. Spec: trace/api.md#tracestate, w3c/trace-context #tracestate-header
+ *
+ * One allocation: the members with their places, then the header's text, in which a NUL stands for each `=`
+ * and each `,`, so that keys and values can be handed out.
+ */
+#include "tote/trace_state.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "tote/diagnostics.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/text.h"
+
+enum { MOST_MEMBERS = 32, MOST_KEY = 256, MOST_VALUE = 256 };
+
+/* Text of a member, borrowed while a list is made. */
+struct member {
+    const char *key;
+    size_t key_length;
+    const char *value;
+    size_t value_length;
+};
+
+struct tote_trace_state {
+    _Atomic(uint32_t) references;
+    uint32_t count;
+    uint32_t header_length;
+    uint32_t size; /* of the allocation */
+    struct member members[];
+};
+
+/* Level 2: a-z or 0-9, then these and _ - * / @ */
+static bool is_key(const char *key, size_t length) {
+    if (!length || length > MOST_KEY) {
+        return false;
+    }
+    for (size_t i = 0; i < length; i++) {
+        char c = key[i];
+        bool is_alphanumeric = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        bool is_sign = c == '_' || c == '-' || c == '*' || c == '/' || c == '@';
+        if (!is_alphanumeric && !(is_sign && i > 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Printable ASCII without comma and equals sign; no space at the end. */
+static bool is_value(const char *value, size_t length) {
+    if (!length || length > MOST_VALUE || value[length - 1] == ' ') {
+        return false;
+    }
+    for (size_t i = 0; i < length; i++) {
+        if (value[i] < 0x20 || value[i] > 0x7E || value[i] == ',' || value[i] == '=') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A list of these; NULL when it is empty or memory is out. */
+static tote_trace_state *make(const struct member *members, size_t count) {
+    size_t text = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        text += members[i].key_length + members[i].value_length + 2;
+    }
+    size_t size = sizeof(tote_trace_state) + count * sizeof *members + text;
+    tote_trace_state *state = count ? tote__allocate(size) : NULL;
+    if (!state) {
+        return NULL;
+    }
+    atomic_init(&state->references, 1);
+    state->count = (uint32_t)count;
+    state->header_length = (uint32_t)(text - 1);
+    state->size = (uint32_t)size;
+    char *out = (char *)&state->members[count];
+    for (size_t i = 0; i < count; i++) {
+        state->members[i] = members[i];
+        state->members[i].key = memcpy(out, members[i].key, members[i].key_length);
+        out += members[i].key_length;
+        *out++ = '\0';
+        state->members[i].value = memcpy(out, members[i].value, members[i].value_length);
+        out += members[i].value_length;
+        *out++ = '\0';
+    }
+    return state;
+}
+
+static bool has_key(const struct member *members, size_t count, const struct member *member) {
+    for (size_t i = 0; i < count; i++) {
+        if (members[i].key_length == member->key_length &&
+            memcmp(members[i].key, member->key, member->key_length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Split `key=value`. Returns: false when it is not a member. */
+static bool read_member(const char *text, size_t length, struct member *member) {
+    const char *equals = memchr(text, '=', length);
+
+    if (!equals) {
+        return false;
+    }
+    size_t key_length = (size_t)(equals - text);
+    *member = (struct member){text, key_length, equals + 1, length - key_length - 1};
+    return is_key(member->key, member->key_length) && is_value(member->value, member->value_length);
+}
+
+tote_trace_state *tote_trace_state_from_header(const char *header, size_t length) {
+    struct member members[MOST_MEMBERS];
+    size_t count = 0;
+    size_t seen = 0;
+
+    for (size_t at = 0; header && at < length;) {
+        const char *comma = memchr(header + at, ',', length - at);
+        const char *text = header + at;
+        size_t size = comma ? (size_t)(comma - text) : length - at;
+        struct member member;
+
+        at += size + 1;
+        tote__trim(&text, &size);
+        if (!size) {
+            continue;
+        }
+        if (++seen > MOST_MEMBERS || !read_member(text, size, &member)) {
+            return NULL;
+        }
+        if (!has_key(members, count, &member)) {
+            members[count++] = member; /* the first of a key is the newest */
+        }
+    }
+    return make(members, count);
+}
+
+size_t tote_trace_state_to_header(const tote_trace_state *state, char *buffer, size_t size) {
+    size_t length = state ? state->header_length : 0;
+
+    if (!buffer || !size) {
+        return length;
+    }
+    size_t written = tote__min(length, size - 1);
+    if (written) {
+        memcpy(buffer, &state->members[state->count], written);
+    }
+    buffer[written] = '\0';
+    for (size_t i = 0, at = 0; state && i < state->count; i++) {
+        at += state->members[i].key_length;
+        if (at < written) {
+            buffer[at] = '=';
+        }
+        at += 1 + state->members[i].value_length;
+        if (at < written) {
+            buffer[at] = ',';
+        }
+        at++;
+    }
+    return length;
+}
+
+const char *tote_trace_state_get(const tote_trace_state *state, const char *key) {
+    for (size_t i = 0; state && key && i < state->count; i++) {
+        if (strcmp(state->members[i].key, key) == 0) {
+            return state->members[i].value;
+        }
+    }
+    return NULL;
+}
+
+/* All members but that of `member`'s key. */
+static size_t copy_others(const tote_trace_state *state, const struct member *member,
+                          struct member *members, size_t most) {
+    size_t count = 0;
+
+    for (size_t i = 0; state && i < state->count && count < most; i++) {
+        if (!has_key(&state->members[i], 1, member)) {
+            members[count++] = state->members[i];
+        }
+    }
+    return count;
+}
+
+tote_trace_state *tote_trace_state_with(const tote_trace_state *state, const char *key,
+                                        const char *value) {
+    struct member members[MOST_MEMBERS];
+    size_t key_length = key ? strnlen(key, MOST_KEY + 1) : 0;
+    size_t value_length = value ? strnlen(value, MOST_VALUE + 1) : 0;
+
+    if (!is_key(key, key_length) || !is_value(value, value_length)) {
+        tote_diagnose(TOTE_LEVEL_WARN, "trace_state",
+                      "member not set: the key or the value is not allowed in a tracestate");
+        return tote_trace_state_ref((tote_trace_state *)state);
+    }
+    members[0] = (struct member){key, key_length, value, value_length};
+    size_t count = 1 + copy_others(state, &members[0], members + 1, MOST_MEMBERS - 1);
+    tote_trace_state *made = make(members, count);
+    return made ? made : tote_trace_state_ref((tote_trace_state *)state);
+}
+
+tote_trace_state *tote_trace_state_without(const tote_trace_state *state, const char *key) {
+    struct member members[MOST_MEMBERS];
+    struct member member = {key, key ? strlen(key) : 0, NULL, 0};
+
+    if (!key || !tote_trace_state_get(state, key)) {
+        return tote_trace_state_ref((tote_trace_state *)state);
+    }
+    size_t count = copy_others(state, &member, members, MOST_MEMBERS);
+    tote_trace_state *made = make(members, count);
+    return made || !count ? made : tote_trace_state_ref((tote_trace_state *)state);
+}
+
+tote_trace_state *tote_trace_state_ref(const tote_trace_state *state) {
+    tote_trace_state *counted = (tote_trace_state *)state;
+
+    if (counted) {
+        atomic_fetch_add_explicit(&counted->references, 1, memory_order_relaxed);
+    }
+    return counted;
+}
+
+void tote_trace_state_unref(tote_trace_state *state) {
+    if (state && atomic_fetch_sub_explicit(&state->references, 1, memory_order_acq_rel) == 1) {
+        tote__release(state, state->size);
+    }
+}

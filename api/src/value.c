@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * value.c - values compared, and written as text, whatever the locale
+ */
+#include "tote/value.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tote/internal/text.h"
+
+/* The inline functions of the header, as symbols. */
+extern tote_value tote_value_make(tote_value_type type, const void *data, size_t size);
+extern tote_value tote_string(const char *text);
+extern tote_value tote_string_of(const char *text, size_t length);
+extern tote_value tote_bool(bool boolean);
+extern tote_value tote_int(int64_t integer);
+extern tote_value tote_uint(uint64_t integer);
+extern tote_value tote_double(double real);
+extern tote_value tote_bytes(const void *bytes, size_t size);
+extern tote_value tote_array(const tote_value *items, size_t count);
+extern tote_value tote_map(const tote_attribute *fields, size_t count);
+
+enum { DEEPEST = 64 };
+
+/* The last field of this key: that one counts. */
+static const tote_attribute *find_field(tote_value map, const char *key) {
+    for (size_t i = map.size; key && map.as.fields && i-- > 0;) {
+        if (map.as.fields[i].key && strcmp(map.as.fields[i].key, key) == 0) {
+            return &map.as.fields[i];
+        }
+    }
+    return NULL;
+}
+
+static bool equals(tote_value a, tote_value b, unsigned depth);
+
+/* Every field of `a` that counts is in `b`, and the same. */
+static bool has_fields_of(tote_value b, tote_value a, unsigned depth) {
+    for (size_t i = 0; a.as.fields && i < a.size; i++) {
+        const char *key = a.as.fields[i].key;
+        if (find_field(a, key) != &a.as.fields[i]) {
+            continue;
+        }
+        const tote_attribute *other = find_field(b, key);
+        if (!other || !equals(a.as.fields[i].value, other->value, depth + 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool have_equal_items(tote_value a, tote_value b, unsigned depth) {
+    if (a.size != b.size || (a.size && (!a.as.items || !b.as.items))) {
+        return false;
+    }
+    for (size_t i = 0; i < a.size; i++) {
+        if (!equals(a.as.items[i], b.as.items[i], depth + 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool have_equal_bytes(tote_value a, tote_value b) {
+    return a.size == b.size &&
+           (!a.size || (a.as.bytes && b.as.bytes && memcmp(a.as.bytes, b.as.bytes, a.size) == 0));
+}
+
+static bool equals(tote_value a, tote_value b, unsigned depth) {
+    if (a.type != b.type || depth > DEEPEST) {
+        return a.type != b.type ? false : depth <= DEEPEST;
+    }
+    switch (a.type) {
+    case TOTE_TYPE_STRING:
+    case TOTE_TYPE_BYTES:
+        return have_equal_bytes(a, b);
+    case TOTE_TYPE_BOOL:
+        return a.as.boolean == b.as.boolean;
+    case TOTE_TYPE_INT:
+        return a.as.integer == b.as.integer;
+    case TOTE_TYPE_DOUBLE: /* by content: a NaN is the same as itself */
+        return memcmp(&a.as.real, &b.as.real, sizeof a.as.real) == 0;
+    case TOTE_TYPE_ARRAY:
+        return have_equal_items(a, b, depth);
+    case TOTE_TYPE_MAP:
+        return has_fields_of(b, a, depth) && has_fields_of(a, b, depth);
+    default:
+        return true;
+    }
+}
+
+bool tote_value_equals(tote_value a, tote_value b) {
+    return equals(a, b, 1);
+}
+
+/* Text on its way into a buffer that may be too small. */
+struct writer {
+    char *buffer;
+    size_t size;
+    size_t length; /* of the whole */
+};
+
+static void put(struct writer *writer, const char *text, size_t length) {
+    if (writer->length < writer->size) {
+        memcpy(writer->buffer + writer->length, text,
+               tote__min(length, writer->size - writer->length));
+    }
+    writer->length += length;
+}
+
+static void put_text(struct writer *writer, const char *text) {
+    put(writer, text, strlen(text));
+}
+
+/* As JSON has it, but NaN and the infinities, which it has not. Requirement G22 */
+static void put_double(struct writer *writer, double real) {
+    char text[40];
+
+    if (isnan(real)) {
+        put_text(writer, "NaN");
+        return;
+    }
+    if (isinf(real)) {
+        put_text(writer, real < 0 ? "-Infinity" : "Infinity");
+        return;
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        double read;
+        snprintf(text, sizeof text, "%.*g", digits, real);
+        if (sscanf(text, "%lf", &read) == 1 && memcmp(&read, &real, sizeof read) == 0) {
+            break;
+        }
+    }
+    for (char *c = text; *c; c++) {
+        bool is_number = (*c >= '0' && *c <= '9') || *c == '-' || *c == '+' || *c == 'e';
+        if (!is_number) {
+            *c = '.'; /* a locale's own decimal point, of one byte or more */
+            while (c[1] && !(c[1] >= '0' && c[1] <= '9')) {
+                memmove(c + 1, c + 2, strlen(c + 1));
+            }
+        }
+    }
+    put_text(writer, text);
+}
+
+static void put_base64(struct writer *writer, const unsigned char *bytes, size_t size) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (size_t i = 0; i < size; i += 3) {
+        uint32_t three = (uint32_t)bytes[i] << 16;
+        three |= i + 1 < size ? (uint32_t)bytes[i + 1] << 8 : 0;
+        three |= i + 2 < size ? bytes[i + 2] : 0;
+        const char four[] = {digits[three >> 18], digits[three >> 12 & 63],
+                             i + 1 < size ? digits[three >> 6 & 63] : '=',
+                             i + 2 < size ? digits[three & 63] : '='};
+        put(writer, four, sizeof four);
+    }
+}
+
+/* A JSON string; what is not UTF-8 becomes U+FFFD. */
+static void put_quoted(struct writer *writer, const char *text, size_t length) {
+    char escaped[8];
+
+    put_text(writer, "\"");
+    while (text && length) {
+        unsigned char c = (unsigned char)*text;
+        size_t plain = 0;
+        while (plain < length && (unsigned char)text[plain] >= 0x20 && text[plain] != '"' &&
+               text[plain] != '\\' && !(text[plain] & 0x80)) {
+            plain++;
+        }
+        if (plain) {
+            put(writer, text, plain);
+        } else if (c & 0x80) {
+            while (plain < length && text[plain] & 0x80) {
+                plain++;
+            }
+            size_t valid = tote__utf8_valid_prefix(text, plain);
+            put(writer, text, valid);
+            if (valid < plain) {
+                put_text(writer, "\xEF\xBF\xBD");
+                plain = valid + 1;
+            }
+        } else {
+            if (c == '"' || c == '\\') {
+                snprintf(escaped, sizeof escaped, "\\%c", c);
+            } else {
+                snprintf(escaped, sizeof escaped, "\\u%04x", c);
+            }
+            put_text(writer, escaped);
+            plain = 1;
+        }
+        text += plain;
+        length -= plain;
+    }
+    put_text(writer, "\"");
+}
+
+static void put_value(struct writer *writer, tote_value value, bool is_nested, unsigned depth);
+
+static void put_list(struct writer *writer, tote_value list, unsigned depth) {
+    bool is_array = list.type == TOTE_TYPE_ARRAY;
+    const char *separator = "";
+
+    put_text(writer, is_array ? "[" : "{");
+    for (size_t i = 0; list.as.items && depth <= DEEPEST && i < list.size; i++) {
+        const tote_attribute *field = is_array ? NULL : &list.as.fields[i];
+        if (field && (!field->key || find_field(list, field->key) != field)) {
+            continue;
+        }
+        put_text(writer, separator);
+        separator = ",";
+        if (field) {
+            put_quoted(writer, field->key, strlen(field->key));
+            put_text(writer, ":");
+        }
+        put_value(writer, field ? field->value : list.as.items[i], true, depth + 1);
+    }
+    put_text(writer, is_array ? "]" : "}");
+}
+
+static void put_value(struct writer *writer, tote_value value, bool is_nested, unsigned depth) {
+    const char *quote = is_nested ? "\"" : "";
+    char text[32];
+
+    switch (value.type) {
+    case TOTE_TYPE_STRING:
+        if (is_nested) {
+            put_quoted(writer, value.as.string, value.size);
+        } else if (value.as.string) {
+            put(writer, value.as.string, value.size);
+        }
+        break;
+    case TOTE_TYPE_BOOL:
+        put_text(writer, value.as.boolean ? "true" : "false");
+        break;
+    case TOTE_TYPE_INT:
+        snprintf(text, sizeof text, "%" PRId64, value.as.integer);
+        put_text(writer, text);
+        break;
+    case TOTE_TYPE_DOUBLE:
+        quote = isfinite(value.as.real) ? "" : quote;
+        put_text(writer, quote);
+        put_double(writer, value.as.real);
+        put_text(writer, quote);
+        break;
+    case TOTE_TYPE_BYTES:
+        put_text(writer, quote);
+        put_base64(writer, value.as.bytes, value.as.bytes ? value.size : 0);
+        put_text(writer, quote);
+        break;
+    case TOTE_TYPE_ARRAY:
+    case TOTE_TYPE_MAP:
+        put_list(writer, value, depth);
+        break;
+    default:
+        put_text(writer, is_nested ? "null" : "");
+        break;
+    }
+}
+
+size_t tote_value_to_text(tote_value value, char *buffer, size_t size) {
+    struct writer writer = {buffer, buffer && size ? size - 1 : 0, 0};
+    int error = errno;
+
+    put_value(&writer, value, false, 1);
+    if (buffer && size) {
+        size_t written = tote__min(writer.length, writer.size);
+        if (writer.length > writer.size) {
+            size_t start = written > 4 ? written - 4 : 0;
+            while (start && ((unsigned char)buffer[start] & 0xC0) == 0x80) {
+                start--;
+            }
+            written = start + tote__utf8_valid_prefix(buffer + start, written - start);
+        }
+        buffer[written] = '\0';
+    }
+    errno = error;
+    return writer.length;
+}

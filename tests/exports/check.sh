@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# check.sh - a library exports what its headers declare, and nothing else
+#
+# check.sh shared LIBRARY COMPILER FOLDER... [-- FOLDER...]: the dynamic symbols
+#   are the functions declared with default visibility in the headers under the
+#   folders. Those after -- are only looked for, not looked into.
+# check.sh static LIBRARY: no global symbol but tote_* is defined.
+# check.sh needs LIBRARY NAME...: it is linked to no other libraries.
+set -euo pipefail
+export LC_ALL=C
+
+kind=$1 library=$2
+shift 2
+[ -r "$library" ] || { echo "there is no $library"; exit 1; }
+
+symbols() { nm --defined-only --extern-only "$@" "$library" | awk 'NF == 3 {print $3}' | sort -u; }
+
+# From preprocessed text: a declaration ends with ; or its body. Once attributes and array bounds are
+# gone, the name stands before the first parenthesis, or last when that is a variable.
+declared() {
+    local compiler=$1 folders=() includes=() folder into=1
+    shift
+    for folder in "$@"; do
+        if [ "$folder" = -- ]; then
+            into=0
+            continue
+        fi
+        includes+=("-I$folder")
+        [ "$into" = 0 ] || folders+=("$folder")
+    done
+    find "${folders[@]}" -name '*.h' | sed 's/.*/#include "&"/' |
+        "$compiler" -E -D_GNU_SOURCE -std=c11 "${includes[@]}" -x c - |
+        awk -v folders="${folders[*]}" '
+            BEGIN { count = split(folders, folder, " ") }
+            /^# [0-9]+ "/ {
+                file = $3
+                gsub(/"/, "", file)
+                ours = 0
+                for (i = 1; i <= count; i++) {
+                    if (index(file, folder[i] "/") == 1) ours = 1
+                }
+                next
+            }
+            ours { print }' |
+        tr '\n' ' ' | tr ';{}' '\n\n\n' | grep -F 'visibility("default")' |
+        sed -E ':again; s/__attribute__ *\(\(([^()]|\([^()]*\))*\)\)//; t again
+            s/_Atomic *\(([^()]|\([^()]*\))*\)//g; s/\[[^]]*\]//g; s/ *\(.*//; s/ +$//; s/.*[^A-Za-z0-9_]//' | sort -u
+}
+
+case $kind in
+shared)
+    difference=$(diff <(declared "$@") <(symbols --dynamic)) || true
+    foreign=$(symbols --dynamic | grep -v '^tote_') || true
+    if [ -n "$difference$foreign" ]; then
+        printf '%s\n' "$difference" |
+            sed -n 's/^< /declared and not exported: /p; s/^> /exported and not declared: /p'
+        printf '%s\n' "$foreign" | sed -n 's/^..*/not ours by name: &/p'
+        exit 1
+    fi
+    echo "$(symbols --dynamic | wc -l) symbols, each declared"
+    ;;
+static)
+    if symbols | grep -v '^tote_'; then
+        echo "defined by $library without tote_ before their names"
+        exit 1
+    fi
+    ;;
+needs)
+    allowed=$(printf '%s\n' "$@")
+    if readelf --dynamic "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
+        grep -vxF "$allowed"; then
+        echo "needed by $library"
+        exit 1
+    fi
+    ;;
+esac

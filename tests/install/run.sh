@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# run.sh - a stranger's project against an installed Tote
+#
+# run.sh cmake|make BUILD WORK COMPILER: installs BUILD under WORK, builds the
+# project in stranger/ with that and nothing else of ours, and runs it.
+set -euo pipefail
+
+way=$1 build=$2 work=$3 compiler=$4
+here=$(cd "$(dirname "$0")" && pwd)
+prefix=$work/prefix
+
+rm -rf "$work"
+mkdir -p "$work/stranger"
+cmake --install "$build" --prefix "$prefix" >"$work/install.log" || { cat "$work/install.log"; exit 1; }
+cp "$here"/stranger/* "$work/stranger/"
+
+# What is moved after the installation is found too.
+mv "$prefix" "$prefix-moved"
+prefix=$prefix-moved
+libraries=$(dirname "$(find "$prefix" -name libtote.so)")
+unset CFLAGS LDFLAGS LD_LIBRARY_PATH
+cd "$work/stranger"
+
+case $way in
+cmake)
+    cmake -S . -B . -G Ninja -DCMAKE_C_COMPILER="$compiler" -DCMAKE_PREFIX_PATH="$prefix" \
+        -DCMAKE_C_FLAGS="-Wall -Werror" >cmake.log || { cat cmake.log; exit 1; }
+    ninja --quiet
+    plugin=./libplugin.so
+    ;;
+make)
+    export PKG_CONFIG_PATH=$libraries/pkgconfig
+    make --silent CC="$compiler"
+    export LD_LIBRARY_PATH=$libraries
+    plugin=./plugin.so
+    ;;
+esac
+
+uses() { readelf --dynamic "$1" | sed -n 's/.*(NEEDED).*\[\(libtote[^]]*\)\]/\1/p' | sort | xargs; }
+expect() { [ "$1" = "$2" ] || { echo "$3: \"$1\", not \"$2\""; exit 1; }; }
+
+expect "$(uses program)" "libtote-api.so.0 libtote.so.0" "libraries of the program"
+expect "$(uses program_static)" "" "libraries of the static program"
+expect "$(uses "$plugin")" "libtote-api.so.0" "libraries of the plugin"
+./program
+./program "$plugin"
+./program_static
+echo "built with $way: the program alone, with its plugin, and linked statically"

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tour.h - a tour of the public API, as a program uses it, for tests of what must hold throughout
+ *
+ * Every stop works on its own and leaves nothing behind. It never fails a test: it notes in the
+ * tour what came out otherwise than it does when all goes well.
+ */
+#ifndef TOTE_TESTS_TOUR_H
+#define TOTE_TESTS_TOUR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct tour {
+    bool has_sdk;           /* spans are to record */
+    const char *surprise;   /* the first expectation that was not met; NULL: none */
+    const char *errno_call; /* the first call that changed errno; NULL: none */
+};
+
+struct tour_stop {
+    const char *name;
+    void (*visit)(struct tour *tour);
+};
+
+extern const struct tour_stop tour_stops[];
+extern const size_t tour_stop_count;
+
+/* All stops, one after the other. */
+void tour_all(struct tour *tour);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_out_of_memory.c - every allocation of every stop of the tour fails once
+ *
+ * A run in which the n-th allocation fails, for n = 0, 1, 2 ... until one needs no n-th: nothing
+ * crashes, nothing leaks, sizes are given back as they were asked for, and the run in which
+ * nothing fails is as if nothing ever had. Then the same with all allocations from the n-th on.
+ */
+#include "support.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tote/diagnostics.h"
+#include "tote/exporters/memory.h"
+#include "tour.h"
+
+enum { MOST_ALLOCATIONS = 20000, HEADER_SIZE = 16 };
+
+/* The allocator of this process. */
+static struct {
+    atomic_long countdown; /* allocations until the one that fails; negative: none does */
+    atomic_bool fails_on;  /* and so do all after it */
+    atomic_long failures;
+    atomic_long live_bytes;
+    atomic_long wrong_sizes; /* given back with another size than asked for */
+} memory;
+
+static bool is_to_fail(void) {
+    long left = atomic_fetch_sub(&memory.countdown, 1);
+
+    if (left == 0 || (left < 0 && atomic_load(&memory.fails_on))) {
+        atomic_fetch_add(&memory.failures, 1);
+        return true;
+    }
+    return false;
+}
+
+static void *test_allocate(void *self, size_t size) {
+    unsigned char *block = is_to_fail() ? NULL : malloc(HEADER_SIZE + size);
+
+    (void)self;
+    if (!block) {
+        errno = ENOMEM; /* as malloc() does */
+        return NULL;
+    }
+    memcpy(block, &size, sizeof size);
+    atomic_fetch_add(&memory.live_bytes, (long)size);
+    return memset(block + HEADER_SIZE, 0xA5, size); /* nobody may count on zeros */
+}
+
+static void test_release(void *self, void *released, size_t size) {
+    unsigned char *block = (unsigned char *)released - HEADER_SIZE;
+    size_t allocated;
+
+    (void)self;
+    memcpy(&allocated, block, sizeof allocated);
+    atomic_fetch_add(&memory.wrong_sizes, allocated != size);
+    atomic_fetch_sub(&memory.live_bytes, (long)allocated);
+    free(block);
+}
+
+static void *test_reallocate(void *self, void *old, size_t old_size, size_t size) {
+    void *copy = test_allocate(self, size);
+
+    if (copy) {
+        memcpy(copy, old, old_size < size ? old_size : size);
+        test_release(self, old, old_size);
+    }
+    return copy;
+}
+
+/* Diagnostics are to be expected, and belong to nobody here. */
+static void ignore_diagnostic(tote_level level, const char *component, const char *message,
+                              void *user_data) {
+    (void)level, (void)component, (void)message, (void)user_data;
+}
+
+static tote_memory *ended_spans; /* NULL: no SDK */
+
+static void visit_sdk(struct tour *tour) {
+    tote_memory *spans = tote_memory_new();
+    tote_sdk *sdk = tote_memory_sdk_start(spans);
+
+    tour->has_sdk = true;
+    tour_all(tour);
+    if (tote_memory_get_count(spans) < 4) {
+        tour->surprise = "spans were exported";
+    }
+    tote_sdk_close(&sdk, 1000);
+    tote_memory_unref(spans);
+}
+
+/* Returns: how many allocations failed; for none of them, `tour` tells what went wrong. */
+static long run_with_failure_at(long n, bool fails_on, void (*visit)(struct tour *),
+                                struct tour *tour) {
+    atomic_store(&memory.failures, 0);
+    atomic_store(&memory.fails_on, fails_on);
+    atomic_store(&memory.countdown, n);
+    visit(tour);
+    atomic_store(&memory.fails_on, false);
+    atomic_store(&memory.countdown, -1);
+    tote_memory_clear(ended_spans);
+    return atomic_load(&memory.failures);
+}
+
+/* Lets each allocation of `visit` fail. Returns: how many runs that took. */
+static long exhaust(void (*visit)(struct tour *), bool has_sdk, bool fails_on) {
+    for (long n = 0; n < MOST_ALLOCATIONS; n++) {
+        struct tour tour = {.has_sdk = has_sdk};
+
+        long failures = run_with_failure_at(n, fails_on, visit, &tour);
+        assert_string_equal(tour.errno_call ? tour.errno_call : "none", "none");
+        if (failures == 0) {
+            assert_string_equal(tour.surprise ? tour.surprise : "none", "none");
+            return n + 1;
+        }
+    }
+    fail_msg("no end of allocations");
+    return 0;
+}
+
+/* What is kept for later use is there after a first round; a second one adds nothing. */
+static void assert_survives(void (*visit)(struct tour *), bool has_sdk) {
+    exhaust(visit, has_sdk, false);
+    exhaust(visit, has_sdk, true);
+    long live_bytes = atomic_load(&memory.live_bytes);
+
+    exhaust(visit, has_sdk, false);
+    exhaust(visit, has_sdk, true);
+
+    assert_int_equal(atomic_load(&memory.live_bytes), live_bytes);
+    assert_int_equal(atomic_load(&memory.wrong_sizes), 0);
+}
+
+/* Design: guest rules, out of memory */
+static void every_allocation_may_fail_without_an_sdk(void **state) {
+    (void)state;
+    for (size_t i = 0; i < tour_stop_count; i++) {
+        print_message("  %s\n", tour_stops[i].name);
+        assert_survives(tour_stops[i].visit, false);
+    }
+}
+
+/* Design: guest rules, out of memory */
+static void every_allocation_may_fail_with_an_sdk(void **state) {
+    (void)state;
+    ended_spans = tote_memory_new();
+    tote_sdk *sdk = tote_memory_sdk_start(ended_spans);
+
+    for (size_t i = 0; i < tour_stop_count; i++) {
+        print_message("  %s\n", tour_stops[i].name);
+        assert_survives(tour_stops[i].visit, true);
+    }
+    tote_sdk_close(&sdk, 1000);
+    tote_memory_unref(ended_spans);
+    ended_spans = NULL;
+}
+
+/* Design: guest rules, out of memory */
+static void every_allocation_may_fail_as_an_sdk_starts_and_stops(void **state) {
+    (void)state;
+    assert_survives(visit_sdk, true);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST(every_allocation_may_fail_without_an_sdk),
+        TEST(every_allocation_may_fail_with_an_sdk),
+        TEST(every_allocation_may_fail_as_an_sdk_starts_and_stops),
+    };
+    const tote_allocator allocator = {sizeof allocator, test_allocate, test_reallocate,
+                                      test_release, NULL};
+
+    atomic_store(&memory.countdown, -1);
+    if (!tote_set_allocator(&allocator)) {
+        return 1;
+    }
+    tote_set_diagnostics(ignore_diagnostic, TOTE_LEVEL_DEBUG, NULL);
+    return RUN_TESTS(tests, argc, argv);
+}
