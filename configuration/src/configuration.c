@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * configuration.c - deciding: the program's options, else the environment, else the default
+ *
+ * Field by field. A variable whose option is given is not looked at, so it is not reported
+ * either.
+ */
+#include "configuration.h"
+
+#include "tote/diagnostics.h"
+#include "tote/internal/env.h"
+#include "tote/internal/tracer.h"
+
+enum {
+    DEFAULT_COUNT = 128,
+    DEFAULT_DEPTH = 64,
+    DEFAULT_QUEUE_SIZE = 2048,
+    DEFAULT_QUEUE_BYTES = 32 << 20,
+    DEFAULT_BATCH_SIZE = 512,
+    DEFAULT_DELAY_MS = 5000,
+    DEFAULT_EXPORT_TIMEOUT_MS = 30000,
+    MOST_QUEUE_SIZE = 1 << 20 /* memory is asked for by it */
+};
+
+/* An option as in tote/sdk.h, else its variables, else the default. Returns: a literal number. */
+static uint32_t choose(const struct tote__configuration *result, uint32_t option,
+                       const char *variable, const char *general, uint32_t fallback) {
+    if (option == TOTE_NOTHING) {
+        return 0;
+    }
+    if (option) {
+        return option;
+    }
+    return result->reads_environment ? tote__environment_number(variable, general, 0, fallback)
+                                     : fallback;
+}
+
+static void resolve_limits(const tote_span_limits *options, struct tote__configuration *result) {
+    tote_span_limits given = TOTE_SPAN_LIMITS_INIT;
+    tote_span_limits *limits = &result->limits;
+
+    tote__copy_options(&given, sizeof given, options);
+    *limits = (tote_span_limits)TOTE_SPAN_LIMITS_INIT;
+    limits->attribute_count =
+        choose(result, given.attribute_count, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+               "OTEL_ATTRIBUTE_COUNT_LIMIT", DEFAULT_COUNT);
+    limits->attribute_value_length =
+        choose(result, given.attribute_value_length, "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+               "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", TOTE_UNLIMITED);
+    limits->attribute_value_depth =
+        choose(result, given.attribute_value_depth, NULL, NULL, DEFAULT_DEPTH);
+    limits->event_count =
+        choose(result, given.event_count, "OTEL_SPAN_EVENT_COUNT_LIMIT", NULL, DEFAULT_COUNT);
+    limits->link_count =
+        choose(result, given.link_count, "OTEL_SPAN_LINK_COUNT_LIMIT", NULL, DEFAULT_COUNT);
+    limits->attribute_count_per_event =
+        choose(result, given.attribute_count_per_event, "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", NULL,
+               DEFAULT_COUNT);
+    limits->attribute_count_per_link =
+        choose(result, given.attribute_count_per_link, "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", NULL,
+               DEFAULT_COUNT);
+}
+
+/* A number of spans: nothing at all is no answer. */
+static uint32_t choose_size(const struct tote__configuration *result, uint32_t option,
+                            const char *variable, uint32_t fallback) {
+    if (option == TOTE_NOTHING) {
+        tote_diagnose(TOTE_LEVEL_WARN, "configuration",
+                      "a queue and a batch hold one span at least: TOTE_NOTHING counts as 1");
+        return 1;
+    }
+    if (option) {
+        return option;
+    }
+    return result->reads_environment ? tote__environment_number(variable, NULL, 1, fallback)
+                                     : fallback;
+}
+
+/* 0 in the variable is no limit. Spec: configuration/common.md#timeout */
+static uint32_t choose_timeout(const struct tote__configuration *result, uint32_t option) {
+    if (option || !result->reads_environment) {
+        return choose(result, option, NULL, NULL, DEFAULT_EXPORT_TIMEOUT_MS);
+    }
+    uint32_t timeout =
+        tote__environment_number("OTEL_BSP_EXPORT_TIMEOUT", NULL, 0, DEFAULT_EXPORT_TIMEOUT_MS);
+    return timeout ? timeout : TOTE_UNLIMITED;
+}
+
+/* Requirement L40. A batch size that was not chosen follows the queue's without a word. */
+static void fit_batch(const tote_batch_options *given, struct tote__configuration *result) {
+    struct tote__batch_settings *batch = &result->batch;
+
+    if (batch->max_queue_size > MOST_QUEUE_SIZE) {
+        tote_diagnose(
+            TOTE_LEVEL_WARN, "configuration",
+            "a queue of %u spans is too large, it holds %d; max_queue_bytes bounds it too",
+            batch->max_queue_size, MOST_QUEUE_SIZE);
+        batch->max_queue_size = MOST_QUEUE_SIZE;
+    }
+    if (batch->max_export_batch_size <= batch->max_queue_size) {
+        return;
+    }
+    if (given->max_export_batch_size || batch->max_export_batch_size != DEFAULT_BATCH_SIZE) {
+        tote_diagnose(TOTE_LEVEL_WARN, "configuration",
+                      "a batch of %u spans is larger than the queue, it has %u as the queue does",
+                      batch->max_export_batch_size, batch->max_queue_size);
+    }
+    batch->max_export_batch_size = batch->max_queue_size;
+}
+
+static void resolve_batch(const tote_batch_options *options, struct tote__configuration *result) {
+    tote_batch_options given = TOTE_BATCH_OPTIONS_INIT;
+    struct tote__batch_settings *batch = &result->batch;
+
+    tote__copy_options(&given, sizeof given, options);
+    result->mode = given.mode;
+    batch->max_queue_size =
+        choose_size(result, given.max_queue_size, "OTEL_BSP_MAX_QUEUE_SIZE", DEFAULT_QUEUE_SIZE);
+    batch->max_queue_bytes = given.max_queue_bytes ? given.max_queue_bytes : DEFAULT_QUEUE_BYTES;
+    batch->max_export_batch_size = choose_size(
+        result, given.max_export_batch_size, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", DEFAULT_BATCH_SIZE);
+    batch->schedule_delay_ms =
+        choose(result, given.schedule_delay_ms, "OTEL_BSP_SCHEDULE_DELAY", NULL, DEFAULT_DELAY_MS);
+    batch->export_timeout_ms = choose_timeout(result, given.export_timeout_ms);
+    fit_batch(&given, result);
+}
+
+static void resolve_thread_factory(const tote_thread_factory *options,
+                                   struct tote__configuration *result) {
+    tote_thread_factory given = {.struct_size = sizeof given};
+
+    tote__copy_options(&given, sizeof given, options);
+    if (options && !(given.start && given.join)) {
+        tote_diagnose(TOTE_LEVEL_WARN, "configuration",
+                      "the thread factory lacks start or join and is not used: the worker is a "
+                      "thread of the system");
+        given = (tote_thread_factory){.struct_size = sizeof given};
+    }
+    result->batch.thread_factory = given;
+}
+
+static void resolve_sampler(const tote_sdk_options *options, struct tote__configuration *result) {
+    result->sampler_ratio = 1;
+    if (options->sampler) {
+        result->sampler = NULL;
+        return;
+    }
+    result->sampler = "parentbased_always_on";
+    if (result->reads_environment) {
+        tote__environment_sampler(result);
+    }
+}
+
+static void resolve_exporters(const tote_sdk_options *options, struct tote__configuration *result) {
+    if (options->exporters && options->exporter_count) {
+        return;
+    }
+    if (result->reads_environment) {
+        tote__environment_exporters(result);
+        return;
+    }
+    result->exporters[result->exporter_count++] = "otlp";
+}
+
+static void resolve_resource(const tote_sdk_options *options, struct tote__configuration *result) {
+    result->service_name = options->service_name;
+    result->resource_detectors = options->resource_detectors;
+    if (result->reads_environment) {
+        result->environment_service_name = tote__env("OTEL_SERVICE_NAME");
+        result->environment_resource_attributes = tote__env("OTEL_RESOURCE_ATTRIBUTES");
+    }
+}
+
+static void resolve_propagators(const tote_sdk_options *options,
+                                struct tote__configuration *result) {
+    const char *names = result->reads_environment ? tote__env("OTEL_PROPAGATORS") : NULL;
+
+    if (!options->propagator) {
+        result->propagators = names ? names : "tracecontext,baggage";
+    }
+}
+
+static void report_config_file(const tote_sdk_options *options,
+                               const struct tote__configuration *result) {
+    const char *file = options->config_file;
+
+    if (!file && result->reads_environment) {
+        file = tote__env("OTEL_CONFIG_FILE");
+    }
+    if (file) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "configuration",
+                      "the configuration file '%s' is not read: this version of Tote cannot; "
+                      "options and the other OTEL_* variables apply",
+                      file);
+    }
+}
+
+void tote__configuration_resolve(const tote_sdk_options *options,
+                                 struct tote__configuration *result) {
+    *result = (struct tote__configuration){
+        .reads_environment = !options->ignore_environment,
+        .is_global = !options->not_global,
+    };
+    report_config_file(options, result);
+    result->is_disabled = result->reads_environment && tote__env_boolean("OTEL_SDK_DISABLED");
+    resolve_resource(options, result);
+    resolve_sampler(options, result);
+    resolve_propagators(options, result);
+    resolve_limits(options->limits, result);
+    resolve_batch(options->batch, result);
+    resolve_thread_factory(options->thread_factory, result);
+    resolve_exporters(options, result);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * configuration.h - what a start will do, before it does it
+ *
+ * Deciding has no effect but diagnostics: tote_sdk_start() resolves first, and makes afterwards.
+ */
+#ifndef TOTE_CONFIGURATION_CONFIGURATION_H
+#define TOTE_CONFIGURATION_CONFIGURATION_H
+
+#include "tote/internal/sdk.h"
+
+enum { TOTE__MOST_EXPORTERS = 2 };
+
+/* Everything decided. What it points to is borrowed from the options and the environment. */
+struct tote__configuration {
+    bool reads_environment;
+    bool is_disabled;
+    bool is_global;
+
+    const char *service_name;                    /* the program's; NULL when not given */
+    const char *environment_service_name;        /* OTEL_SERVICE_NAME, or NULL */
+    const char *environment_resource_attributes; /* OTEL_RESOURCE_ATTRIBUTES as it is, or NULL */
+    const char *resource_detectors;              /* NULL: all */
+
+    const char *sampler;     /* as in OTEL_TRACES_SAMPLER, lower case; NULL: the program's */
+    double sampler_ratio;    /* 1 where the sampler has none */
+    const char *propagators; /* names in a list; NULL: the program's */
+    tote_span_limits limits; /* literal: UINT32_MAX is no limit, 0 is nothing */
+
+    tote_export_mode mode;
+    struct tote__batch_settings batch;
+    const char
+        *exporters[TOTE__MOST_EXPORTERS]; /* "otlp", "console"; none when the program's are used */
+    size_t exporter_count;
+};
+
+/* `options` is of this version and complete. */
+void tote__configuration_resolve(const tote_sdk_options *options,
+                                 struct tote__configuration *result);
+
+/*
+ * The variables, one function for what each group of them decides: options have been looked at
+ * before. What cannot be used is reported and counts as unset.
+ */
+bool tote__environment_log_level(tote_level *level);
+void tote__environment_sampler(struct tote__configuration *result);
+void tote__environment_exporters(struct tote__configuration *result);
+
+/* A number of a variable, else of the next, else `fallback`; names may be NULL. */
+uint32_t tote__environment_number(const char *name, const char *general, uint32_t least,
+                                  uint32_t fallback);
+
+/*
+ * Read OTEL_RESOURCE_ATTRIBUTES. What the attributes point to is in the arena. Returns: false and
+ * no attributes when anything in it is wrong, which is reported.
+ */
+bool tote__parse_resource_attributes(const char *text, struct tote__arena *arena,
+                                     tote_attribute **attributes, size_t *count);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * environment.c - what the OTEL_* variables say
+ *
+ * Reports carry the name of the variable as their component, so that each is told once.
+ * Spec: configuration/sdk-environment-variables.md
+ */
+#include <errno.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "configuration.h"
+#include "tote/diagnostics.h"
+#include "tote/internal/env.h"
+#include "tote/internal/shared.h"
+#include "tote/internal/text.h"
+
+/* Trimmed, in any case. */
+static bool is_word(const char *text, size_t length, const char *word) {
+    tote__trim(&text, &length);
+    return tote__equals_ignoring_case(text, length, word, strlen(word));
+}
+
+bool tote__environment_log_level(tote_level *level) {
+    static const struct {
+        const char *name;
+        tote_level level;
+    } levels[] = {{"none", TOTE_LEVEL_NONE},    {"off", TOTE_LEVEL_NONE},
+                  {"error", TOTE_LEVEL_ERROR},  {"warn", TOTE_LEVEL_WARN},
+                  {"warning", TOTE_LEVEL_WARN}, {"info", TOTE_LEVEL_INFO},
+                  {"debug", TOTE_LEVEL_DEBUG},  {"trace", TOTE_LEVEL_DEBUG}};
+    const char *text = tote__env("OTEL_LOG_LEVEL");
+
+    for (size_t i = 0; text && i < TOTE_COUNT_OF(levels); i++) {
+        if (is_word(text, strlen(text), levels[i].name)) {
+            *level = levels[i].level;
+            return true;
+        }
+    }
+    if (text) {
+        tote_diagnose(TOTE_LEVEL_WARN, "OTEL_LOG_LEVEL",
+                      "'%s' is ignored: it is none of none, error, warn, info, debug and trace",
+                      text);
+    }
+    return false;
+}
+
+/* A decimal number, whatever the host's locale says about decimal points. */
+static bool parse_ratio(const char *text, double *ratio) {
+    size_t length = strlen(text);
+    char copy[64];
+    char *end = copy;
+    int error = errno;
+
+    tote__trim(&text, &length);
+    if (!length || length >= sizeof copy || strspn(text, "0123456789.eE+-") < length) {
+        return false; /* strtod() takes more than that */
+    }
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    double parsed = plain ? strtod_l(copy, &end, plain) : 0;
+    if (plain) {
+        freelocale(plain);
+    }
+    errno = error;
+    if (end == copy || *end || !(parsed >= 0 && parsed <= 1)) {
+        return false;
+    }
+    *ratio = parsed;
+    return true;
+}
+
+/* Requirement L40: a wrong argument is reported, and the ratio is 1. */
+static void read_ratio(struct tote__configuration *result) {
+    const char *text = tote__env("OTEL_TRACES_SAMPLER_ARG");
+
+    if (text && !parse_ratio(text, &result->sampler_ratio)) {
+        tote_diagnose(TOTE_LEVEL_WARN, "OTEL_TRACES_SAMPLER_ARG",
+                      "'%s' is ignored, all traces are sampled: a ratio is a number from 0 to 1",
+                      text);
+    }
+}
+
+void tote__environment_sampler(struct tote__configuration *result) {
+    static const struct {
+        const char *name;
+        bool has_ratio;
+    } samplers[] = {{"parentbased_always_on", false},
+                    {"parentbased_always_off", false},
+                    {"always_on", false},
+                    {"always_off", false},
+                    {"traceidratio", true},
+                    {"parentbased_traceidratio", true}};
+    const char *text = tote__env("OTEL_TRACES_SAMPLER");
+
+    result->sampler = samplers[0].name;
+    result->sampler_ratio = 1;
+    for (size_t i = 0; text && i < TOTE_COUNT_OF(samplers); i++) {
+        if (is_word(text, strlen(text), samplers[i].name)) {
+            result->sampler = samplers[i].name;
+            if (samplers[i].has_ratio) {
+                read_ratio(result);
+            }
+            return;
+        }
+    }
+    if (text) {
+        tote_diagnose(TOTE_LEVEL_WARN, "OTEL_TRACES_SAMPLER",
+                      "'%s' is ignored, %s is used: there are always_on, always_off, traceidratio, "
+                      "and each with parentbased_ before it",
+                      text, result->sampler);
+    }
+}
+
+static void add_exporter(struct tote__configuration *result, const char *name) {
+    for (size_t i = 0; i < result->exporter_count; i++) {
+        if (strcmp(result->exporters[i], name) == 0) {
+            return;
+        }
+    }
+    result->exporters[result->exporter_count++] = name;
+}
+
+/* Returns: false when there is no such exporter. */
+static bool take_exporter(struct tote__configuration *result, const char *name, size_t length) {
+    static const char *const names[TOTE__MOST_EXPORTERS] = {"otlp", "console"};
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
+        if (is_word(name, length, names[i])) {
+            add_exporter(result, names[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Spec: configuration/common.md: a setting of which nothing is known is ignored, so the default
+ * applies. */
+void tote__environment_exporters(struct tote__configuration *result) {
+    const char *text = tote__env("OTEL_TRACES_EXPORTER");
+    bool is_none = false;
+
+    for (const char *next = text; next;) {
+        const char *comma = strchr(next, ',');
+        const char *name = next;
+        size_t length = comma ? (size_t)(comma - next) : strlen(next);
+        next = comma ? comma + 1 : NULL;
+        tote__trim(&name, &length);
+        is_none |= is_word(name, length, "none");
+        if (length && !is_word(name, length, "none") && !take_exporter(result, name, length)) {
+            tote_diagnose(TOTE_LEVEL_WARN, "OTEL_TRACES_EXPORTER",
+                          "'%.*s' is not supported and is left out: there are otlp, console and "
+                          "none",
+                          (int)tote__min(length, 256), name);
+        }
+    }
+    if (is_none && result->exporter_count) {
+        tote_diagnose(TOTE_LEVEL_WARN, "OTEL_TRACES_EXPORTER",
+                      "'none' has no effect in a list with others: '%s'", text);
+    }
+    if (!is_none && !result->exporter_count) {
+        add_exporter(result, "otlp");
+    }
+}
+
+uint32_t tote__environment_number(const char *name, const char *general, uint32_t least,
+                                  uint32_t fallback) {
+    uint64_t number = fallback;
+
+    if ((!name || !tote__env_number(name, least, INT32_MAX, &number)) && general) {
+        tote__env_number(general, least, INT32_MAX, &number);
+    }
+    return (uint32_t)number;
+}

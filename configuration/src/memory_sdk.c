@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memory_sdk.c - the SDK that tests of instrumentation use
+ *
+ * It depends on nothing outside the test: not on variables, not on the machine.
+ */
+#include "tote/exporters/memory.h"
+#include "tote/sdk.h"
+
+tote_sdk *tote_memory_sdk_start(tote_memory *memory) {
+    tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    tote_span_exporter *exporter = memory ? tote_memory_exporter_new(memory) : NULL;
+
+    if (!exporter) {
+        return NULL;
+    }
+    batch.mode = TOTE_EXPORT_AT_END;
+    options.ignore_environment = true;
+    options.resource_detectors = "none";
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    options.batch = &batch;
+    return tote_sdk_start(&options);
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * start.c - making what was decided
+ *
+ * All that the options call taken is either handed on to who takes it in turn, or
+ * released: on no way is it forgotten. Spec: trace/sdk.md#tracer-provider-creation
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "configuration.h"
+#include "tote/diagnostics.h"
+#include "tote/exporters/console.h"
+#include "tote/exporters/otlp.h"
+#include "tote/internal/diagnostics.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/resource.h"
+#include "tote/internal/tracer.h"
+#include "tote/propagators.h"
+#include "tote/sdk.h"
+
+static void release_exporters(const tote_sdk_options *options) {
+    for (size_t i = 0; i < options->exporter_count; i++) {
+        tote_span_exporter_free(options->exporters[i]);
+    }
+}
+
+/* All that is taken. */
+static void release_options(const tote_sdk_options *options) {
+    tote_sampler_free(options->sampler);
+    tote_id_generator_free(options->id_generator);
+    tote_propagator_unref(options->propagator);
+    for (size_t i = 0; i < options->processor_count; i++) {
+        tote_span_processor_free(options->processors[i]);
+    }
+    release_exporters(options);
+}
+
+static tote_sampler *make_sampler(const char *name, double ratio) {
+    static const char prefix[] = "parentbased_";
+    bool is_parent_based = strncmp(name, prefix, sizeof prefix - 1) == 0;
+    const char *root_name = is_parent_based ? name + sizeof prefix - 1 : name;
+    tote_parent_based_options options = TOTE_PARENT_BASED_OPTIONS_INIT;
+
+    if (strcmp(root_name, "always_off") == 0) {
+        options.root = tote_sampler_new_always_off();
+    } else if (strcmp(root_name, "traceidratio") == 0) {
+        options.root = tote_sampler_new_ratio(ratio);
+    } else {
+        options.root = tote_sampler_new_always_on();
+    }
+    return is_parent_based ? tote_sampler_new_parent_based(&options) : options.root;
+}
+
+static uint32_t make_resource(const tote_sdk_options *options,
+                              const struct tote__configuration *configuration) {
+    const char *variable = configuration->environment_resource_attributes;
+    struct tote__arena arena = {NULL, NULL, 0};
+    tote_attribute *attributes = NULL;
+    size_t count = 0;
+
+    if (variable) {
+        tote__parse_resource_attributes(variable, &arena, &attributes, &count);
+    }
+    uint32_t resource = tote__resource_build(&(struct tote__resource_sources){
+        .service_name = configuration->service_name,
+        .attributes = options->resource_attributes,
+        .attribute_count = options->resource_attribute_count,
+        .schema_url = options->resource_schema_url,
+        .environment_service_name = configuration->environment_service_name,
+        .environment_attributes = attributes,
+        .environment_attribute_count = count,
+        .detectors = configuration->resource_detectors,
+    });
+    tote__arena_clear(&arena);
+    return resource;
+}
+
+/* The exporter of this name; NULL when it cannot be made, which it reported. */
+static tote_span_exporter *make_exporter(const char *name,
+                                         const struct tote__configuration *configuration) {
+    tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
+
+    if (strcmp(name, "console") == 0) {
+        return tote_console_exporter_new(NULL);
+    }
+    options.ignore_environment = !configuration->reads_environment;
+    return tote_otlp_exporter_new(&options);
+}
+
+/* The processors of an SDK while they are put together. */
+struct processors {
+    tote_span_processor **items;
+    size_t count;
+};
+
+/* Takes the exporter; NULL adds nothing. */
+static void add_exporter(struct processors *processors, tote_span_exporter *exporter,
+                         const struct tote__configuration *configuration, bool is_simple) {
+    if (!exporter) {
+        return;
+    }
+    tote_span_processor *processor =
+        is_simple ? tote__simple_processor_new(exporter, configuration->batch.export_timeout_ms)
+                  : tote__batch_processor_new(exporter, &configuration->batch);
+    if (processor) {
+        processors->items[processors->count++] = processor;
+    }
+}
+
+static void add_all(struct processors *processors, const tote_sdk_options *options,
+                    const struct tote__configuration *configuration) {
+    bool is_simple = configuration->mode == TOTE_EXPORT_AT_END;
+
+    for (size_t i = 0; i < options->processor_count; i++) {
+        if (options->processors[i]) {
+            processors->items[processors->count++] = options->processors[i];
+        }
+    }
+    if (configuration->is_disabled) { /* no worker for spans that will never be */
+        release_exporters(options);
+        return;
+    }
+    for (size_t i = 0; i < options->exporter_count; i++) {
+        add_exporter(processors, options->exporters[i], configuration, is_simple);
+    }
+    for (size_t i = 0; i < configuration->exporter_count; i++) {
+        const char *name = configuration->exporters[i];
+        /* Spec: trace/sdk_exporters/stdout.md: the console is paired with the simple processor */
+        add_exporter(processors, make_exporter(name, configuration), configuration,
+                     is_simple || strcmp(name, "console") == 0);
+    }
+}
+
+/* Takes what the options call taken, but the propagator. */
+static tote_sdk *make_sdk(const tote_sdk_options *options,
+                          const struct tote__configuration *configuration,
+                          struct processors *processors) {
+    add_all(processors, options, configuration);
+    return tote__sdk_new(&(struct tote__sdk_settings){
+        .is_disabled = configuration->is_disabled,
+        .is_global = configuration->is_global,
+        .sampler = configuration->sampler
+                       ? make_sampler(configuration->sampler, configuration->sampler_ratio)
+                       : options->sampler,
+        .id_generator = options->id_generator,
+        .resource = make_resource(options, configuration),
+        .limits = configuration->limits,
+        .store_export = options->store_export,
+        .store_export_keys = options->store_export_keys,
+        .store_export_key_count = options->store_export_key_count,
+        .processors = processors->items,
+        .processor_count = processors->count,
+        .now_unix_nano = options->now_unix_nano,
+        .clock = options->clock,
+    });
+}
+
+static void set_propagator(const tote_sdk_options *options,
+                           const struct tote__configuration *configuration) {
+    tote_propagator *propagator = configuration->propagators
+                                      ? tote_propagator_from_names(configuration->propagators)
+                                      : tote_propagator_ref(options->propagator);
+
+    tote_propagator_set_global(propagator);
+    tote_propagator_unref(propagator);
+}
+
+static tote_sdk *start(const tote_sdk_options *options) {
+    struct tote__configuration configuration;
+    struct processors processors = {NULL, 0};
+    tote_level level;
+
+    if (!options->ignore_environment && tote__environment_log_level(&level)) {
+        tote__set_diagnostics_level(level); /* first: it is also for what follows */
+    }
+    tote__configuration_resolve(options, &configuration);
+    if (configuration.mode == TOTE_EXPORT_BY_HOST) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "sdk",
+                      "not started: this version of Tote cannot export from the host's loop; use "
+                      "TOTE_EXPORT_BY_WORKER");
+        release_options(options);
+        return NULL;
+    }
+    size_t most = options->processor_count + options->exporter_count + TOTE__MOST_EXPORTERS;
+    processors.items = tote__allocate_zeroed(most * sizeof(*processors.items));
+    if (!processors.items) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "sdk", "not started: memory is out");
+        release_options(options);
+        return NULL;
+    }
+    tote_sdk *sdk = make_sdk(options, &configuration, &processors);
+    tote__release(processors.items, most * sizeof(*processors.items));
+    if (sdk && configuration.is_global) {
+        set_propagator(options, &configuration);
+    }
+    tote_propagator_unref(options->propagator);
+    return sdk;
+}
+
+/* The options in this version; an array that is not there has no elements. */
+static tote_sdk_options complete(const tote_sdk_options *given) {
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+
+    tote__copy_options(&options, sizeof options, given);
+    options.resource_attribute_count *= options.resource_attributes != NULL;
+    options.store_export_key_count *= options.store_export_keys != NULL;
+    options.processor_count *= options.processors != NULL;
+    options.exporter_count *= options.exporters != NULL;
+    return options;
+}
+
+tote_sdk *tote_sdk_start(const tote_sdk_options *given) {
+    tote_sdk_options options = complete(given);
+    int error = errno;
+
+    tote_sdk *sdk = options.not_global ? NULL : tote__sdk_ref_global();
+    if (sdk) {
+        tote_diagnose(given ? TOTE_LEVEL_WARN : TOTE_LEVEL_INFO, "sdk",
+                      "an SDK is running already: this start is one more reference to it, and its "
+                      "options have no effect; close it as often as it was started");
+        release_options(&options);
+    } else {
+        sdk = start(&options);
+    }
+    errno = error;
+    return sdk;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * headers.c - the headers that go out with each request
+ *
+ * Nothing gets into the list that could end a header line, change what the request
+ * is, or stand there twice. Values are secrets: no diagnostic shows one.
+ * Spec: protocol/exporter.md#specifying-headers-via-environment-variables
+ */
+#include <string.h>
+
+#include "options.h"
+#include "tote/diagnostics.h"
+#include "tote/internal/text.h"
+
+/* They say what the body is; the exporter knows better. */
+static bool is_reserved(const char *name, size_t length) {
+    static const char *const reserved[] = {"content-type", "content-encoding", "content-length",
+                                           "transfer-encoding", "te"};
+    static const char grpc[] = "grpc-";
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(reserved); i++) {
+        if (tote__equals_ignoring_case(name, length, reserved[i], strlen(reserved[i]))) {
+            return true;
+        }
+    }
+    return length >= sizeof grpc - 1 &&
+           tote__equals_ignoring_case(name, sizeof grpc - 1, grpc, sizeof grpc - 1);
+}
+
+static bool is_sendable(const char *value, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)value[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7F) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The place of this name: a new one at the end, or that of an equal name. */
+static struct tote__otlp_header *place_of(struct tote__otlp_headers *headers, const char *name) {
+    for (size_t i = 0; i < headers->count; i++) {
+        const char *other = headers->items[i].name;
+        if (tote__equals_ignoring_case(name, strlen(name), other, strlen(other))) {
+            return &headers->items[i];
+        }
+    }
+    return &headers->items[headers->count++];
+}
+
+/* Returns: false when this may not be sent. */
+static bool add(struct tote__otlp_settings *settings, const char *name, size_t name_length,
+                const char *value, size_t value_length) {
+    if (!tote__is_token(name, name_length) || is_reserved(name, name_length) ||
+        !is_sendable(value, value_length)) {
+        return false;
+    }
+    struct tote__otlp_header header = {
+        .name = tote__arena_text(&settings->memory, name, name_length),
+        .value = tote__arena_text(&settings->memory, value, value_length),
+    };
+    if (!header.name || !header.value) {
+        settings->is_incomplete = true;
+        return true;
+    }
+    *place_of(&settings->headers, header.name) = header;
+    return true;
+}
+
+static bool make_room(struct tote__otlp_settings *settings, size_t count) {
+    struct tote__otlp_header *items =
+        count <= SIZE_MAX / sizeof *items
+            ? tote__arena_allocate(&settings->memory, count * sizeof *items)
+            : NULL;
+
+    settings->is_incomplete |= !items;
+    settings->headers = (struct tote__otlp_headers){.items = items};
+    return items;
+}
+
+/* Add a member of the list, name=value. Returns: false when it is none. */
+static bool add_member(struct tote__otlp_settings *settings, const char *text, size_t length) {
+    const char *equals = memchr(text, '=', length);
+    bool malformed = false;
+
+    if (!equals) {
+        return false;
+    }
+    const char *name = text;
+    size_t name_length = (size_t)(equals - text);
+    const char *value = equals + 1;
+    size_t value_length = length - name_length - 1;
+    tote__trim(&name, &name_length);
+    tote__trim(&value, &value_length);
+
+    char *decoded = tote__arena_allocate(&settings->memory, value_length + 1);
+    if (!decoded) {
+        settings->is_incomplete = true;
+        return true;
+    }
+    value_length = tote__percent_decode(decoded, value, value_length, &malformed);
+    return !malformed && add(settings, name, name_length, decoded, value_length);
+}
+
+static size_t count_members(const char *text) {
+    size_t count = 1;
+
+    for (; *text; text++) {
+        count += *text == ',';
+    }
+    return count;
+}
+
+void tote__otlp_take_header_text(struct tote__otlp_settings *settings, const char *source,
+                                 const char *text) {
+    size_t number = 0;
+
+    if (!make_room(settings, count_members(text))) {
+        return;
+    }
+    for (const char *next = text; next; number++) {
+        const char *member = next;
+        const char *comma = strchr(member, ',');
+        size_t length = comma ? (size_t)(comma - member) : strlen(member);
+
+        next = comma ? comma + 1 : NULL;
+        tote__trim(&member, &length);
+        if (length && !add_member(settings, member, length)) {
+            tote_diagnose(TOTE_LEVEL_WARN, "otlp",
+                          "%s: member %zu cannot be sent as a header, left out; write "
+                          "name=value,name=value with %%HH for what is special",
+                          source, number + 1);
+        }
+    }
+}
+
+void tote__otlp_take_header_attributes(struct tote__otlp_settings *settings, const char *source,
+                                       const tote_attribute *headers, size_t count) {
+    if (!make_room(settings, count)) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *name = headers[i].key ? headers[i].key : "";
+        tote_value value = headers[i].value;
+
+        if (value.type != TOTE_TYPE_STRING ||
+            !add(settings, name, strlen(name), value.as.string, value.size)) {
+            tote_diagnose(TOTE_LEVEL_WARN, "otlp",
+                          "%s: number %zu cannot be sent as a header, left out; it has to be a "
+                          "string without control characters",
+                          source, i + 1);
+        }
+    }
+}

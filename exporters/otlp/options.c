@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * options.c - options and environment become the settings of an exporter
+ *
+ * A variable is looked at only when its option is not set, and one that cannot be
+ * used counts as not set, with a warning. Spec: protocol/exporter.md#configuration-options
+ */
+#include "options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tote/diagnostics.h"
+#include "tote/internal/env.h"
+#include "tote/internal/text.h"
+#include "tote/internal/tracer.h"
+#include "tote/sdk.h"
+
+static const char default_endpoint[] = "http://localhost:4318";
+
+enum {
+    DEFAULT_TIMEOUT_MS = 10000,
+    DEFAULT_MAX_REQUEST_BYTES = 64 << 20,
+    DEFAULT_MAX_RESPONSE_BYTES = 4 << 20
+};
+
+static const char *keep(struct tote__otlp_settings *settings, const char *text) {
+    const char *kept = tote__arena_text(&settings->memory, text, strlen(text));
+
+    settings->is_incomplete |= !kept;
+    return kept;
+}
+
+static bool equals(const char *a, const char *b) {
+    return tote__equals_ignoring_case(a, strlen(a), b, strlen(b));
+}
+
+/*
+ * Take a variable's value. Returns: false, after a warning, when it is of no use.
+ */
+typedef bool take_function(struct tote__otlp_settings *settings, const char *name,
+                           const char *value, bool is_general);
+
+static bool take_protocol(struct tote__otlp_settings *settings, const char *name, const char *value,
+                          bool is_general) {
+    (void)settings, (void)is_general;
+    if (equals(value, "http/protobuf")) {
+        return true;
+    }
+    tote_diagnose(TOTE_LEVEL_WARN, "otlp",
+                  "%s=%s is not available in this version, http/protobuf is used; "
+                  "the endpoint has to accept that",
+                  name, value);
+    return equals(value, "grpc") || equals(value, "http/json");
+}
+
+static bool take_endpoint(struct tote__otlp_settings *settings, const char *name, const char *value,
+                          bool is_general) {
+    if (tote__otlp_take_endpoint(settings, value, is_general)) {
+        return true;
+    }
+    tote_diagnose(TOTE_LEVEL_WARN, "otlp",
+                  "%s is not a URL that can be used, ignored; write http://host:port, "
+                  "https://host:port or unix:/path",
+                  name);
+    return false;
+}
+
+static bool take_headers(struct tote__otlp_settings *settings, const char *name, const char *value,
+                         bool is_general) {
+    (void)is_general;
+    tote__otlp_take_header_text(settings, name, value);
+    return true;
+}
+
+static bool take_compression(struct tote__otlp_settings *settings, const char *name,
+                             const char *value, bool is_general) {
+    (void)is_general;
+    settings->is_gzip = equals(value, "gzip");
+    if (settings->is_gzip || equals(value, "none")) {
+        return true;
+    }
+    tote_diagnose(TOTE_LEVEL_WARN, "otlp", "%s=%s is neither gzip nor none, ignored", name, value);
+    return false;
+}
+
+static bool take_timeout(struct tote__otlp_settings *settings, const char *name, const char *value,
+                         bool is_general) {
+    uint64_t number;
+
+    (void)value, (void)is_general;
+    if (!tote__env_number(name, 0, INT32_MAX, &number)) {
+        return false;
+    }
+    settings->timeout_ms = number ? (uint32_t)number : UINT32_MAX;
+    return true;
+}
+
+static bool take_ca_file(struct tote__otlp_settings *settings, const char *name, const char *value,
+                         bool is_general) {
+    (void)name, (void)is_general;
+    settings->ca_file = keep(settings, value);
+    return true;
+}
+
+static bool take_client_certificate_file(struct tote__otlp_settings *settings, const char *name,
+                                         const char *value, bool is_general) {
+    (void)name, (void)is_general;
+    settings->client_certificate_file = keep(settings, value);
+    return true;
+}
+
+static bool take_client_key_file(struct tote__otlp_settings *settings, const char *name,
+                                 const char *value, bool is_general) {
+    (void)name, (void)is_general;
+    settings->client_key_file = keep(settings, value);
+    return true;
+}
+
+static void take_variable(struct tote__otlp_settings *settings, const char *word,
+                          take_function *take) {
+    static const char *const prefixes[] = {"OTEL_EXPORTER_OTLP_TRACES_", "OTEL_EXPORTER_OTLP_"};
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(prefixes); i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s%s", prefixes[i], word);
+        const char *value = tote__env(name);
+
+        if (value && take(settings, name, value, i == 1)) {
+            return;
+        }
+    }
+}
+
+static void take_environment(struct tote__otlp_settings *settings,
+                             const tote_otlp_options *options) {
+    const struct {
+        const char *word;
+        take_function *take;
+        bool is_given;
+    } variables[] = {
+        {"PROTOCOL", take_protocol, options->protocol != TOTE_OTLP_PROTOCOL_DEFAULT},
+        {"ENDPOINT", take_endpoint, options->endpoint},
+        {"HEADERS", take_headers, options->headers && options->header_count},
+        {"COMPRESSION", take_compression, options->compression != TOTE_OTLP_COMPRESSION_DEFAULT},
+        {"TIMEOUT", take_timeout, options->timeout_ms},
+        {"CERTIFICATE", take_ca_file, options->ca_file},
+        {"CLIENT_CERTIFICATE", take_client_certificate_file, options->client_certificate_file},
+        {"CLIENT_KEY", take_client_key_file, options->client_key_file},
+    };
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(variables); i++) {
+        if (!variables[i].is_given) {
+            take_variable(settings, variables[i].word, variables[i].take);
+        }
+    }
+}
+
+static bool take_options(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
+    if (options->endpoint && !tote__otlp_take_endpoint(settings, options->endpoint, true)) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
+                      "the endpoint of the options is not a URL that can be used, no exporter is "
+                      "made; write http://host:port, https://host:port or unix:/path");
+        return false;
+    }
+    if (options->headers && options->header_count) {
+        tote__otlp_take_header_attributes(settings, "headers of the options", options->headers,
+                                          options->header_count);
+    }
+    if (options->compression != TOTE_OTLP_COMPRESSION_DEFAULT) {
+        settings->is_gzip = options->compression == TOTE_OTLP_GZIP;
+    }
+    if (options->timeout_ms) {
+        settings->timeout_ms = options->timeout_ms == TOTE_NOTHING ? 0 : options->timeout_ms;
+    }
+    if (options->ca_file) {
+        settings->ca_file = keep(settings, options->ca_file);
+    }
+    if (options->client_certificate_file) {
+        settings->client_certificate_file = keep(settings, options->client_certificate_file);
+    }
+    if (options->client_key_file) {
+        settings->client_key_file = keep(settings, options->client_key_file);
+    }
+    if (options->max_request_bytes) {
+        settings->max_request_bytes = options->max_request_bytes;
+    }
+    if (options->max_response_bytes) {
+        settings->max_response_bytes = options->max_response_bytes;
+    }
+    return true;
+}
+
+/* What a later version may have. Returns: true when the options ask for none of it. */
+static bool is_available(const tote_otlp_options *options) {
+    if (options->protocol != TOTE_OTLP_PROTOCOL_DEFAULT &&
+        options->protocol != TOTE_OTLP_HTTP_PROTOBUF) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
+                      "this version speaks HTTP with protobuf only, no exporter is made; leave "
+                      "`protocol` at its default");
+        return false;
+    }
+    if (options->spool_directory || options->spool_max_bytes || options->spool_max_files ||
+        options->spool_max_age_s || options->spool_before_end) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
+                      "this version has no spool, no exporter is made; leave the options that "
+                      "begin with `spool_` at zero");
+        return false;
+    }
+    return true;
+}
+
+static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
+    if (!is_available(options)) {
+        return false;
+    }
+    if (!options->ignore_environment) {
+        take_environment(settings, options);
+    }
+    if (!take_options(settings, options)) {
+        return false;
+    }
+    if (!settings->url) {
+        tote__otlp_take_endpoint(settings, default_endpoint, true);
+    }
+    if (settings->is_incomplete || !settings->url) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "memory is out, no exporter is made");
+        return false;
+    }
+    return true;
+}
+
+bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
+                                 const tote_otlp_options *options) {
+    tote_otlp_options own = TOTE_OTLP_OPTIONS_INIT;
+    int error = errno;
+
+    tote__copy_options(&own, sizeof own, options);
+    *settings = (struct tote__otlp_settings){
+        .timeout_ms = DEFAULT_TIMEOUT_MS,
+        .max_request_bytes = DEFAULT_MAX_REQUEST_BYTES,
+        .max_response_bytes = DEFAULT_MAX_RESPONSE_BYTES,
+    };
+    bool resolved = resolve(settings, &own);
+    if (!resolved) {
+        tote__otlp_settings_clear(settings);
+    }
+    errno = error;
+    return resolved;
+}
+
+void tote__otlp_settings_clear(struct tote__otlp_settings *settings) {
+    tote__arena_clear(&settings->memory);
+    *settings = (struct tote__otlp_settings){.is_incomplete = true};
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * response.h - what a receiver has to say about a request
+ */
+#ifndef TOTE_OTLP_RESPONSE_H
+#define TOTE_OTLP_RESPONSE_H
+
+#include "tote/internal/wire.h"
+
+enum { TOTE__REMARK_SIZE = 256 };
+
+/* The receiver's own words: UTF-8, one line, cut, "" when there are none. */
+struct tote__response {
+    uint64_t rejected; /* spans; of a partial success */
+    char remark[TOTE__REMARK_SIZE];
+};
+
+/* Read the body of a success. Returns: false, and nothing said, when that is not readable. */
+bool tote__otlp_read_response(struct tote__slice body, const char *content_type,
+                              struct tote__response *response);
+
+/* Read the body of an error, as far as it can be read. Spec: protocol/otlp.md#failures */
+void tote__otlp_read_error(struct tote__slice body, const char *content_type,
+                           struct tote__response *response);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * transport.h - bytes to one HTTP receiver, and what it answers
+ *
+ * Sends and free come from one thread at a time, interrupt from any. The
+ * settings are borrowed for the transport's life.
+ */
+#ifndef TOTE_OTLP_TRANSPORT_H
+#define TOTE_OTLP_TRANSPORT_H
+
+#include "options.h"
+#include "tote/internal/wire.h"
+
+struct tote__transport;
+
+enum tote__outcome {
+    TOTE__ANSWERED,      /* with a status, whichever */
+    TOTE__NOT_CONNECTED, /* the receiver got nothing */
+    TOTE__NO_ANSWER,     /* the connection ended without one */
+    TOTE__TIMED_OUT,     /* the deadline came first */
+    TOTE__INTERRUPTED,
+    TOTE__TLS_FAILED,
+    TOTE__ANSWER_TOO_LARGE, /* it was not read to its end */
+    TOTE__NOT_SENT          /* memory, or a setting that curl refuses */
+};
+
+/* What is pointed to lives until the next send. */
+struct tote__answer {
+    enum tote__outcome outcome;
+    long status;              /* 0: none came */
+    struct tote__slice body;  /* as far as it came */
+    const char *content_type; /* "" when none; so are the next two */
+    const char *retry_after;
+    const char *error; /* what curl has to say */
+};
+
+/* Opens no connection. NULL when memory is out. */
+struct tote__transport *tote__transport_new(const struct tote__otlp_settings *settings);
+
+/* Post `size` bytes. The deadline is of the monotonic clock; UINT64_MAX is none. Keeps errno. */
+void tote__transport_send(struct tote__transport *transport, const uint8_t *bytes, size_t size,
+                          uint64_t deadline, struct tote__answer *answer);
+
+/* Make a running send, and each later one, return at once. */
+void tote__transport_interrupt(struct tote__transport *transport);
+
+void tote__transport_free(struct tote__transport *transport);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * allowance.c - a bound that many threads share and rarely touch
+ */
+#include "allowance.h"
+
+enum { IDLE_PART = 4 }; /* one in so many may lie idle */
+
+void tote__allowance_init(struct allowance *allowance, size_t total, size_t portion) {
+    allowance->total = total;
+    allowance->portion = portion;
+    atomic_init(&allowance->left, total);
+    atomic_init(&allowance->shares, total / IDLE_PART);
+}
+
+void tote__allowance_return(struct allowance *allowance, size_t amount) {
+    atomic_fetch_add_explicit(&allowance->left, amount, memory_order_release);
+}
+
+size_t tote__allowance_paid(const struct allowance *allowance, const struct purse *purse) {
+    size_t left = atomic_load_explicit(&allowance->left, memory_order_relaxed);
+    size_t shares = atomic_load_explicit(&allowance->shares, memory_order_relaxed);
+    size_t idle_elsewhere = allowance->total / IDLE_PART - shares - purse->share;
+    size_t given = allowance->total - left;
+
+    return given > idle_elsewhere ? given - idle_elsewhere : 0;
+}
+
+/* Take `most`, or what there is of it if that is `least` at least. Returns: how much, else 0. */
+static size_t take(_Atomic(size_t) *from, size_t least, size_t most) {
+    size_t there = atomic_load_explicit(from, memory_order_relaxed);
+    size_t taken;
+
+    do {
+        if (there < least || there == 0) {
+            return 0;
+        }
+        taken = tote__min(there, most);
+    } while (!atomic_compare_exchange_weak_explicit(from, &there, there - taken,
+                                                    memory_order_acquire, memory_order_relaxed));
+    return taken;
+}
+
+/* A fair share, as far as the shares go. */
+static void adjust_share(struct purse *purse, struct allowance *allowance, size_t purses) {
+    size_t fair = allowance->total / (IDLE_PART * (purses ? purses : 1));
+
+    fair = tote__min(fair, allowance->portion);
+    if (fair < purse->share) {
+        atomic_fetch_add_explicit(&allowance->shares, purse->share - fair, memory_order_relaxed);
+        purse->share = fair;
+    } else if (fair > purse->share) {
+        purse->share += take(&allowance->shares, 1, fair - purse->share);
+    }
+}
+
+bool tote__purse_refill_and_pay(struct purse *purse, struct allowance *allowance, size_t amount,
+                                size_t purses) {
+    size_t missing = amount - purse->left;
+
+    adjust_share(purse, allowance, purses);
+    size_t taken = take(&allowance->left, missing, missing + purse->share);
+    if (!taken) {
+        return false;
+    }
+    purse->left += taken - amount;
+    return true;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * batch_processor.c - ended spans, queued for the worker
+ *
+ * on_end is the last thing that the host's thread does for a span: a push into the thread's own
+ * ring. It writes no cache line that another thread writes, but once for a portion of the bound.
+ * Spec: trace/sdk.md#batching-processor
+ */
+#include "batch.h"
+
+#include "tote/internal/clock.h"
+#include "tote/internal/context.h"
+#include "tote/internal/memory.h"
+#include "wait.h"
+
+static const char *const component = "batch_processor";
+
+/* Which places in the threads' states are taken. */
+static _Atomic(bool) slots[TOTE__PROCESSOR_SLOTS];
+
+static bool claim_slot(uint32_t *slot) {
+    for (uint32_t i = 0; i < TOTE__PROCESSOR_SLOTS; i++) {
+        if (!atomic_exchange_explicit(&slots[i], true, memory_order_acquire)) {
+            *slot = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A full queue is looked at for a report once in so many drops, and reported once in a minute. */
+enum { DROPS_PER_LOOK = 1024 };
+static const uint64_t report_every_ns = 61 * 1000000000ULL;
+
+static void report_full(struct batch_lane *lane, uint64_t dropped) {
+    struct batch_queue *queue = lane->queue;
+    uint64_t due = atomic_load_explicit(&queue->next_report, memory_order_relaxed);
+    uint64_t now = dropped % DROPS_PER_LOOK == 1 ? tote__clock_monotonic() : 0;
+
+    if (now < due || now == 0 ||
+        !atomic_compare_exchange_strong(&queue->next_report, &due, now + report_every_ns)) {
+        return;
+    }
+    tote_stats stats = TOTE_STATS_INIT;
+    tote__batch_add_stats(queue->processor, &stats);
+    tote_diagnose(TOTE_LEVEL_WARN, component,
+                  "queue full (%u spans, %zu bytes), %llu spans dropped; raise "
+                  "OTEL_BSP_MAX_QUEUE_SIZE",
+                  queue->processor->settings.max_queue_size,
+                  queue->processor->settings.max_queue_bytes,
+                  (unsigned long long)stats.dropped_queue_full);
+}
+
+static void drop(struct batch_lane *lane, enum batch_drop cause) {
+    struct batch_queue *queue = lane->queue;
+    uint64_t count = atomic_load_explicit(&lane->dropped[cause], memory_order_relaxed) + 1;
+
+    atomic_store_explicit(&lane->dropped[cause], count, memory_order_relaxed);
+    if (cause == DROP_TOO_LARGE) {
+        tote_diagnose(TOTE_LEVEL_WARN, component,
+                      "a span is larger than the whole queue may be, and was dropped; raise "
+                      "max_queue_bytes or set limits");
+    }
+    if (cause != DROP_QUEUE_FULL) {
+        return;
+    }
+    if (!atomic_load_explicit(&queue->has_overflow, memory_order_relaxed)) {
+        atomic_store(&queue->has_overflow, 1);
+        tote__batch_wake(queue);
+    }
+    report_full(lane, count);
+}
+
+/* Whether the bounds have room for the span; if so it is paid for. */
+static enum batch_drop admit(struct batch_lane *lane, size_t bytes) {
+    struct batch_queue *queue = lane->queue;
+    uint32_t refusal = atomic_load_explicit(&queue->refuses, memory_order_relaxed);
+    uint32_t lanes = atomic_load_explicit(&queue->lane_count, memory_order_relaxed);
+
+    if (refusal) {
+        return (enum batch_drop)refusal;
+    }
+    if (bytes > queue->bytes.total) {
+        return DROP_TOO_LARGE;
+    }
+    if (!tote__purse_pay(&lane->spans, &queue->spans, 1, lanes)) {
+        return DROP_QUEUE_FULL;
+    }
+    if (!tote__purse_pay(&lane->bytes, &queue->bytes, bytes, lanes)) {
+        tote__allowance_return(&queue->spans, 1);
+        return DROP_QUEUE_FULL;
+    }
+    return DROP_NONE;
+}
+
+/* Wake the worker if there is a batch for it. */
+static void consider_waking(struct batch_lane *lane) {
+    struct batch_queue *queue = lane->queue;
+    uint64_t batch = queue->processor->settings.max_export_batch_size;
+    uint64_t head = atomic_load_explicit(&lane->ring.head, memory_order_relaxed);
+    uint64_t tail = atomic_load_explicit(&lane->ring.tail, memory_order_relaxed);
+    uint64_t waiting = tail - head;
+
+    lane->check_at = head + (waiting / batch + 1) * batch;
+    if (waiting < batch) {
+        waiting = lane->spans.left ? 0 : tote__allowance_paid(&queue->spans, &lane->spans);
+    }
+    if (waiting >= batch) {
+        tote__span_ring_announce(&lane->ring);
+        tote__batch_wake(queue);
+    }
+}
+
+static void batch_on_end(void *self, const tote_span_data *data) {
+    struct batch_processor *processor = self;
+    struct span *span = (struct span *)tote__span_of_data(data);
+
+    if (!tote__span_is_sampled(span)) {
+        return;
+    }
+    struct thread_state *state = tote__thread_state();
+    struct batch_lane *lane =
+        state ? atomic_load_explicit(&state->rings[processor->slot], memory_order_relaxed) : NULL;
+    if (tote__unlikely(!lane)) {
+        lane = tote__batch_open_lane(processor, state);
+    }
+    if (!lane || span->generation != lane->queue->generation) {
+        return;
+    }
+    enum batch_drop cause = admit(lane, tote__span_bytes(span));
+    if (tote__unlikely(cause != DROP_NONE)) {
+        drop(lane, cause);
+        return;
+    }
+    atomic_fetch_add_explicit(&span->base.references, 1, memory_order_relaxed);
+    tote__span_ring_push(&lane->ring, span); /* has room: it is as large as the bound */
+    if (lane->spans.left == 0 ||
+        atomic_load_explicit(&lane->ring.tail, memory_order_relaxed) >= lane->check_at) {
+        consider_waking(lane);
+    }
+}
+
+static tote_result batch_force_flush(void *self, uint32_t timeout_ms) {
+    struct batch_processor *processor = self;
+
+    if (atomic_load(&processor->is_shut_down)) {
+        return TOTE_SUCCESS;
+    }
+    struct batch_queue *queue = tote__batch_queue(processor);
+    return queue ? tote__batch_flush(queue, timeout_ms) : TOTE_FAILURE;
+}
+
+static tote_result batch_shutdown(void *self, uint32_t timeout_ms) {
+    struct batch_processor *processor = self;
+
+    if (atomic_exchange(&processor->is_shut_down, true)) {
+        return TOTE_SUCCESS;
+    }
+    struct batch_queue *queue = tote__batch_queue(processor);
+    return queue ? tote__batch_stop(queue, timeout_ms) : TOTE_FAILURE;
+}
+
+/* No call is in progress and none follows. */
+static void batch_destroy(void *self) {
+    struct batch_processor *processor = self;
+    struct batch_queue *queue = atomic_load_explicit(&processor->queue, memory_order_acquire);
+    uint32_t slot = processor->slot;
+
+    if (!queue || queue->generation != tote__generation()) {
+        tote__batch_processor_release(processor);
+    } else {
+        batch_shutdown(processor, 0);
+        tote__batch_part(queue, 0);
+        tote__batch_close_lanes(queue);
+        tote__batch_queue_unref(queue);
+    }
+    atomic_store_explicit(&slots[slot], false, memory_order_release);
+}
+
+static const tote_span_processor_ops batch_ops = {
+    .struct_size = sizeof batch_ops,
+    .on_end = batch_on_end,
+    .force_flush = batch_force_flush,
+    .shutdown = batch_shutdown,
+    .destroy = batch_destroy,
+};
+
+static struct batch_processor *make_processor(tote_span_exporter *exporter,
+                                              const struct tote__batch_settings *settings) {
+    struct batch_processor *processor = tote__allocate_zeroed(sizeof *processor);
+
+    if (!processor) {
+        tote_span_exporter_free(exporter);
+        return NULL;
+    }
+    processor->exporter = exporter;
+    processor->settings = *settings;
+    struct tote__batch_settings *own = &processor->settings;
+    own->max_queue_size = own->max_queue_size ? own->max_queue_size : 1;
+    own->schedule_delay_ms = own->schedule_delay_ms ? own->schedule_delay_ms : 1;
+    if (own->max_export_batch_size == 0 || own->max_export_batch_size > own->max_queue_size) {
+        own->max_export_batch_size = own->max_queue_size;
+    }
+    return processor;
+}
+
+tote_span_processor *tote__batch_processor_new(tote_span_exporter *exporter,
+                                               const struct tote__batch_settings *settings) {
+    if (!exporter || !settings) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "not made: there is no exporter");
+        tote_span_exporter_free(exporter);
+        return NULL;
+    }
+    struct batch_processor *processor = make_processor(exporter, settings);
+    if (!processor) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "not made: no memory");
+        return NULL;
+    }
+    if (!claim_slot(&processor->slot)) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "not made: %d others run already",
+                      TOTE__PROCESSOR_SLOTS);
+        tote__batch_processor_release(processor);
+        return NULL;
+    }
+    tote_span_processor *made = tote__allocate(sizeof *made);
+    struct batch_queue *queue = tote__batch_queue(processor);
+    if (!made || !queue || !tote__batch_start_worker(queue)) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "not made: no memory or no thread");
+        tote__release(made, sizeof *made);
+        batch_destroy(processor);
+        return NULL;
+    }
+    *made = (tote_span_processor){batch_ops, processor, tote__batch_add_stats};
+    return made;
+}

@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * batch_worker.c - from the queue to the exporter
+ *
+ * One thread takes spans out, so that there are never two exports at once. It sleeps until a batch
+ * waits, the delay is over, or somebody flushes or stops; it looks at each ring once before it
+ * decides. Whoever flushes or stops waits here too, and never for longer than asked.
+ * Spec: trace/sdk.md#batching-processor
+ */
+#include "batch.h"
+
+#include "tote/internal/clock.h"
+#include "tote/internal/context.h"
+#include "wait.h"
+
+static const char *const component = "batch_processor";
+
+/* One that waits for a flush; in its caller's frame, and off the list before that is left. */
+struct flush_call {
+    struct flush_call *next;
+    uint32_t ticket; /* of the round that answers it, or an earlier one */
+    uint64_t deadline;
+    uint64_t failures; /* there had been before */
+    tote_result result;
+    _Atomic(bool) is_done;
+};
+
+/* Whether ticket `a` comes after ticket `b`; they wrap. */
+static bool is_later(uint32_t a, uint32_t b) {
+    return (int32_t)(a - b) > 0;
+}
+
+void tote__batch_wake(struct batch_queue *queue) {
+    if (atomic_load(&queue->is_asleep) && atomic_exchange(&queue->is_asleep, 0)) {
+        tote__wake(&queue->is_asleep);
+    }
+}
+
+static bool is_worker(struct batch_queue *queue) {
+    return atomic_load_explicit(&queue->worker, memory_order_relaxed) == &tote__thread;
+}
+
+/* Look at every ring. Returns: how many spans wait. */
+static uint64_t sweep(struct batch_queue *queue) {
+    struct batch_lane *lane = atomic_load(&queue->lanes);
+    uint64_t waiting = 0;
+
+    for (; lane; lane = lane->next) {
+        lane->tail_seen = atomic_load(&lane->ring.tail);
+        waiting += lane->tail_seen - atomic_load_explicit(&lane->ring.head, memory_order_relaxed);
+    }
+    return waiting;
+}
+
+/* Take from one lane, as of the last sweep. Returns: how many. */
+static size_t take_from(struct batch_lane *lane, const tote_span_data **batch, size_t most) {
+    uint64_t head = atomic_load_explicit(&lane->ring.head, memory_order_relaxed);
+    size_t count = (size_t)(lane->tail_seen - head);
+
+    count = tote__min(count, most);
+    for (size_t i = 0; i < count; i++) {
+        batch[i] = (const tote_span_data *)tote__span_ring_peek(&lane->ring, i);
+    }
+    if (count) {
+        tote__span_ring_drop(&lane->ring, count);
+    }
+    return count;
+}
+
+/* What the batch had paid comes back: others may wait in its place. */
+static void return_allowances(struct batch_queue *queue, size_t count) {
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        bytes += tote__span_bytes(tote__span_of_data(queue->batch[i]));
+    }
+    tote__allowance_return(&queue->bytes, bytes);
+    tote__allowance_return(&queue->spans, count);
+}
+
+/* Take a batch, from one lane after the other. Returns: how many. */
+static size_t take_batch(struct batch_queue *queue) {
+    size_t most = queue->processor->settings.max_export_batch_size;
+    struct batch_lane *first = atomic_load_explicit(&queue->lanes, memory_order_acquire);
+    struct batch_lane *start = queue->cursor ? queue->cursor : first;
+    struct batch_lane *lane = start;
+    size_t count = 0;
+
+    if (!first) {
+        return 0;
+    }
+    tote__lock_take(&queue->lock);
+    do {
+        count += take_from(lane, queue->batch + count, most - count);
+        lane = lane->next ? lane->next : first;
+    } while (count < most && lane != start);
+    queue->counts.in_flight = count;
+    tote__lock_drop(&queue->lock);
+    queue->cursor = lane;
+    return_allowances(queue, count);
+    return count;
+}
+
+/* Move up to `amount` of what is `left`. */
+static uint64_t part_of(uint64_t *left, size_t amount) {
+    uint64_t part = amount < *left ? amount : *left;
+
+    *left -= part;
+    return part;
+}
+
+/* Count what became of a batch. What a stop cut short was lost to that, not to the receiver. */
+static void settle(struct batch_queue *queue, size_t count, tote_result result,
+                   const tote_export_report *report) {
+    struct batch_counts *counts = &queue->counts;
+    bool is_cut_short = atomic_load(&queue->stop) == STOP_NOW;
+    uint64_t left = count;
+
+    tote__lock_take(&queue->lock);
+    counts->rejected += part_of(&left, report->rejected);
+    counts->too_large += part_of(&left, report->too_large);
+    counts->shut_down += part_of(&left, report->shut_down);
+    if (result == TOTE_SUCCESS) {
+        counts->exported += left;
+    } else if (is_cut_short) {
+        counts->shut_down += left;
+    } else {
+        counts->retries_exhausted += left;
+    }
+    counts->failures += result != TOTE_SUCCESS;
+    counts->in_flight = 0;
+    tote__lock_drop(&queue->lock);
+}
+
+static void send_home(struct batch_queue *queue, size_t count) {
+    struct block_return gathered = {NULL, NULL, NULL};
+
+    for (size_t i = 0; i < count; i++) {
+        tote__span_unref_gathering((struct span *)tote__span_of_data(queue->batch[i]), &gathered);
+    }
+    tote__block_flush(&gathered);
+}
+
+/* How long the exporter may take: not past the end of a shutdown. */
+static uint32_t export_timeout(struct batch_queue *queue) {
+    uint32_t timeout = queue->processor->settings.export_timeout_ms;
+
+    if (atomic_load(&queue->stop) == STOP_NOT) {
+        return timeout;
+    }
+    uint32_t left = tote__deadline_left_ms(atomic_load(&queue->stop_deadline));
+    return left < timeout ? left : timeout;
+}
+
+static void export_batch(struct batch_queue *queue) {
+    const struct batch_processor *processor = queue->processor;
+    const tote_span_exporter *exporter = processor->exporter;
+    tote_export_report report = {0};
+    size_t count = take_batch(queue);
+
+    if (count) {
+        tote_result result = exporter->ops.export_spans(exporter->self, queue->batch, count,
+                                                        export_timeout(queue), &report);
+        settle(queue, count, result, &report);
+        send_home(queue, count);
+    }
+    queue->next_export = tote__deadline_in(processor->settings.schedule_delay_ms);
+}
+
+/* Whether all that had ended when the flush began is out. */
+static bool is_flushed(struct batch_queue *queue) {
+    struct batch_lane *lane = atomic_load_explicit(&queue->lanes, memory_order_acquire);
+
+    for (; lane; lane = lane->next) {
+        uint64_t head = atomic_load_explicit(&lane->ring.head, memory_order_relaxed);
+        if ((int64_t)(lane->flush_to - head) > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The last deadline of those that wait for this round; the export timeout when nobody waits. */
+static uint32_t flush_timeout(struct batch_queue *queue, uint32_t round) {
+    uint64_t deadline = 0;
+
+    tote__lock_take(&queue->lock);
+    for (struct flush_call *call = queue->flush_calls; call; call = call->next) {
+        if (!is_later(call->ticket, round) && call->deadline > deadline) {
+            deadline = call->deadline;
+        }
+    }
+    tote__lock_drop(&queue->lock);
+    uint32_t timeout = export_timeout(queue);
+    uint32_t left = deadline ? tote__deadline_left_ms(deadline) : timeout;
+    return left < timeout ? left : timeout;
+}
+
+/* Answer the calls up to this round. */
+static void answer(struct batch_queue *queue, uint32_t round, tote_result result) {
+    tote__lock_take(&queue->lock);
+    struct flush_call **link = &queue->flush_calls;
+    while (*link) {
+        struct flush_call *call = *link;
+        if (is_later(call->ticket, round)) {
+            link = &call->next;
+            continue;
+        }
+        *link = call->next;
+        call->result = queue->counts.failures != call->failures ? TOTE_FAILURE : result;
+        atomic_store_explicit(&call->is_done, true, memory_order_release); /* it may be gone now */
+    }
+    tote__lock_drop(&queue->lock);
+    queue->flush_answered = round;
+    atomic_fetch_add(&queue->flushes_done, 1);
+    tote__wake(&queue->flushes_done);
+}
+
+/* Export what has ended by now, have the exporter flush, and answer those who asked. */
+static void flush(struct batch_queue *queue) {
+    const tote_span_exporter *exporter = queue->processor->exporter;
+    uint32_t round = atomic_load(&queue->flushes_asked);
+    tote_result result = TOTE_SUCCESS;
+
+    sweep(queue);
+    struct batch_lane *lane = atomic_load_explicit(&queue->lanes, memory_order_acquire);
+    for (; lane; lane = lane->next) {
+        lane->flush_to = lane->tail_seen;
+    }
+    while (!is_flushed(queue)) {
+        if (atomic_load(&queue->stop) == STOP_NOW) {
+            return; /* leave() answers */
+        }
+        export_batch(queue);
+        sweep(queue);
+    }
+    if (exporter->ops.force_flush) {
+        result = exporter->ops.force_flush(exporter->self, flush_timeout(queue, round));
+    }
+    answer(queue, round, result);
+}
+
+static bool is_flush_asked(struct batch_queue *queue) {
+    return atomic_load(&queue->flushes_asked) != queue->flush_answered;
+}
+
+/* Whether to export now, on its own account. */
+static bool is_export_due(struct batch_queue *queue) {
+    uint64_t waiting = sweep(queue);
+    bool has_overflow =
+        atomic_load(&queue->has_overflow) && atomic_exchange(&queue->has_overflow, 0);
+
+    bool is_time = tote__clock_monotonic() >= queue->next_export;
+    if (is_time && waiting == 0) {
+        queue->next_export = tote__deadline_in(queue->processor->settings.schedule_delay_ms);
+    }
+    return waiting >= queue->processor->settings.max_export_batch_size ||
+           (waiting > 0 && (has_overflow || is_time));
+}
+
+/* Sleep until the next export, unless something comes up. */
+static void rest(struct batch_queue *queue) {
+    atomic_store(&queue->is_asleep, 1);
+    bool has_work = atomic_load(&queue->stop) != STOP_NOT || is_flush_asked(queue) ||
+                    atomic_load(&queue->has_overflow) ||
+                    sweep(queue) >= queue->processor->settings.max_export_batch_size;
+    if (!has_work) {
+        tote__wait(&queue->is_asleep, 1, queue->next_export);
+    }
+    atomic_store(&queue->is_asleep, 0);
+}
+
+/* Drop what is left, answer everybody, and say so: nothing is taken out any more. */
+static void leave(struct batch_queue *queue) {
+    while (sweep(queue)) {
+        size_t count = take_batch(queue);
+        const tote_export_report report = {.shut_down = count};
+        settle(queue, count, TOTE_FAILURE, &report);
+        send_home(queue, count);
+    }
+    tote__lock_take(&queue->lock);
+    queue->is_over = true;
+    tote__lock_drop(&queue->lock);
+    answer(queue, atomic_load(&queue->flushes_asked), TOTE_SUCCESS);
+    atomic_store(&queue->worker, NULL);
+    atomic_store(&queue->has_left, 1);
+    tote__wake(&queue->has_left);
+    tote__batch_queue_unref(queue);
+}
+
+static void work(void *arg) {
+    struct batch_queue *queue = arg;
+    uint32_t stop;
+
+    atomic_store(&queue->worker, &tote__thread);
+    queue->next_export = tote__deadline_in(queue->processor->settings.schedule_delay_ms);
+    while ((stop = atomic_load(&queue->stop)) != STOP_NOW) {
+        if (is_flush_asked(queue)) {
+            flush(queue);
+        } else if (stop == STOP_WHEN_FLUSHED) {
+            break;
+        } else if (is_export_due(queue)) {
+            export_batch(queue);
+        } else {
+            rest(queue);
+        }
+    }
+    leave(queue);
+}
+
+bool tote__batch_start_worker(struct batch_queue *queue) {
+    uint32_t state = WORKER_NONE;
+
+    if (!atomic_compare_exchange_strong(&queue->worker_state, &state, WORKER_STARTING)) {
+        return state != WORKER_REFUSED;
+    }
+    atomic_fetch_add_explicit(&queue->references, 1, memory_order_relaxed);
+    bool is_started = tote__worker_thread_start(
+        &queue->thread, &queue->processor->settings.thread_factory, work, queue);
+    if (!is_started) {
+        atomic_fetch_sub_explicit(&queue->references, 1, memory_order_relaxed);
+        atomic_store(&queue->refuses, DROP_MEMORY);
+        tote_diagnose(TOTE_LEVEL_ERROR, component,
+                      "no thread can be made to export with: all spans are dropped; raise the "
+                      "limit of threads");
+    }
+    atomic_store(&queue->worker_state, is_started ? WORKER_RUNNING : WORKER_REFUSED);
+    tote__wake(&queue->worker_state);
+    return is_started;
+}
+
+/* Put the call on the list. Returns: false when nobody will answer. */
+static bool ask(struct batch_queue *queue, struct flush_call *call, bool is_waiting) {
+    tote__lock_take(&queue->lock);
+    bool is_open = !queue->is_over;
+    if (is_open) {
+        call->ticket = atomic_load(&queue->flushes_asked) + 1;
+        call->failures = queue->counts.failures;
+        atomic_store(&queue->flushes_asked, call->ticket);
+    }
+    if (is_open && is_waiting) {
+        call->next = queue->flush_calls;
+        queue->flush_calls = call;
+    }
+    tote__lock_drop(&queue->lock);
+    if (is_open) {
+        tote__batch_wake(queue);
+    }
+    return is_open;
+}
+
+/* Take the call off the list, if nobody has answered it yet. */
+static void withdraw(struct batch_queue *queue, struct flush_call *call) {
+    tote__lock_take(&queue->lock);
+    struct flush_call **link = &queue->flush_calls;
+    while (*link && *link != call) {
+        link = &(*link)->next;
+    }
+    if (*link) {
+        *link = call->next;
+        call->result = TOTE_TIMED_OUT;
+    }
+    tote__lock_drop(&queue->lock);
+}
+
+static bool is_idle(struct batch_queue *queue) {
+    tote_stats stats = TOTE_STATS_INIT;
+
+    tote__batch_add_stats(queue->processor, &stats);
+    return stats.waiting + stats.in_flight == 0;
+}
+
+tote_result tote__batch_flush(struct batch_queue *queue, uint32_t timeout_ms) {
+    struct flush_call call = {.deadline = tote__deadline_in(timeout_ms)};
+
+    if (is_worker(queue)) {
+        tote_diagnose(TOTE_LEVEL_WARN, component,
+                      "flushed from the thread that exports: it cannot wait for itself, nothing is "
+                      "done");
+        return TOTE_FAILURE;
+    }
+    if (!tote__batch_start_worker(queue)) {
+        return TOTE_FAILURE;
+    }
+    if (!ask(queue, &call, timeout_ms != 0)) {
+        return TOTE_SUCCESS;
+    }
+    if (timeout_ms == 0) {
+        return is_idle(queue) ? TOTE_SUCCESS : TOTE_TIMED_OUT;
+    }
+    for (;;) {
+        uint32_t done = atomic_load(&queue->flushes_done);
+        if (atomic_load_explicit(&call.is_done, memory_order_acquire)) {
+            return call.result;
+        }
+        if (tote__clock_monotonic() >= call.deadline) {
+            break;
+        }
+        tote__wait(&queue->flushes_done, done, call.deadline);
+    }
+    withdraw(queue, &call);
+    return call.result;
+}
+
+/* Wait until the word changes from `value`. Returns: whether it did before the deadline. */
+static bool wait_for_change(_Atomic(uint32_t) *word, uint32_t value, uint64_t deadline) {
+    while (atomic_load(word) == value) {
+        if (tote__clock_monotonic() >= deadline) {
+            return false;
+        }
+        tote__wait(word, value, deadline);
+    }
+    return true;
+}
+
+bool tote__batch_part(struct batch_queue *queue, uint64_t deadline) {
+    wait_for_change(&queue->worker_state, WORKER_STARTING, deadline);
+    if (atomic_load(&queue->worker_state) != WORKER_RUNNING || atomic_load(&queue->is_parted)) {
+        return true;
+    }
+    if (!is_worker(queue) && wait_for_change(&queue->has_left, 0, deadline)) {
+        tote__worker_thread_join(&queue->thread);
+        atomic_store(&queue->is_parted, true);
+        return true;
+    }
+    atomic_store(&queue->is_parted, tote__worker_thread_detach(&queue->thread));
+    return false;
+}
+
+static tote_result shut_down_exporter(struct batch_processor *processor, uint32_t timeout_ms) {
+    const tote_span_exporter *exporter = processor->exporter;
+
+    if (atomic_exchange(&processor->is_exporter_shut_down, true) || !exporter->ops.shutdown) {
+        return TOTE_SUCCESS;
+    }
+    return exporter->ops.shutdown(exporter->self, timeout_ms);
+}
+
+/* Have the worker flush and leave. Returns: whether it did so until the deadline. */
+static bool stop_worker(struct batch_queue *queue, uint64_t deadline) {
+    struct flush_call call = {0};
+
+    ask(queue, &call, false);
+    atomic_store(&queue->stop_deadline, deadline);
+    atomic_store(&queue->stop, STOP_WHEN_FLUSHED);
+    tote__batch_wake(queue);
+    if (!is_worker(queue) && wait_for_change(&queue->has_left, 0, deadline)) {
+        return true;
+    }
+    atomic_store(&queue->stop, STOP_NOW);
+    tote__batch_wake(queue);
+    tote__lock_take(&queue->lock);
+    queue->is_over = true;
+    tote__lock_drop(&queue->lock);
+    return false;
+}
+
+/* What is said about a shutdown that lost something. */
+static void report_losses(struct batch_queue *queue, bool has_ended) {
+    tote_stats stats = TOTE_STATS_INIT;
+
+    tote__batch_add_stats(queue->processor, &stats);
+    if (!has_ended) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component,
+                      "the exporter did not come back when it was shut down: its thread is left "
+                      "behind");
+    }
+    if (stats.dropped_queue_full + stats.dropped_shutdown > 0) {
+        tote_diagnose(TOTE_LEVEL_WARN, component,
+                      "shut down: %llu spans were dropped because the queue was full, %llu because "
+                      "they were not exported in time",
+                      (unsigned long long)stats.dropped_queue_full,
+                      (unsigned long long)stats.dropped_shutdown);
+    }
+}
+
+/* The spans that a stop lost, and the exports that failed. */
+static struct batch_counts read_counts(struct batch_queue *queue) {
+    tote__lock_take(&queue->lock);
+    struct batch_counts counts = queue->counts;
+    tote__lock_drop(&queue->lock);
+    return counts;
+}
+
+tote_result tote__batch_stop(struct batch_queue *queue, uint32_t timeout_ms) {
+    uint64_t deadline = tote__deadline_in(timeout_ms);
+    struct batch_counts before = read_counts(queue);
+    uint32_t state = WORKER_NONE;
+    bool is_in_time = true;
+
+    atomic_store(&queue->refuses, DROP_SHUTDOWN);
+    atomic_compare_exchange_strong(&queue->worker_state, &state, WORKER_REFUSED);
+    if (state == WORKER_STARTING || state == WORKER_RUNNING) {
+        is_in_time = stop_worker(queue, deadline);
+    }
+    tote_result result =
+        shut_down_exporter(queue->processor, is_in_time ? tote__deadline_left_ms(deadline) : 0);
+    uint64_t grace_end = tote__deadline_in(TOTE__SHUTDOWN_GRACE_MS);
+    bool has_ended = tote__batch_part(queue, grace_end);
+    struct batch_counts after = read_counts(queue);
+
+    report_losses(queue, has_ended);
+    if (!has_ended || after.shut_down != before.shut_down) {
+        return is_worker(queue) ? TOTE_FAILURE : TOTE_TIMED_OUT;
+    }
+    return after.failures != before.failures ? TOTE_FAILURE : result;
+}

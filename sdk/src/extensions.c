@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * extensions.c - exporters and processors of the program's own
+ *
+ * What is kept is a copy of the functions, with zero where the caller's struct ended.
+ */
+#include "tote/internal/memory.h"
+#include "tote/internal/sdk.h"
+#include "tote/internal/tracer.h"
+
+static const char *const component = "sdk";
+
+tote_span_exporter *tote_span_exporter_new(const tote_span_exporter_ops *ops, void *self) {
+    tote_span_exporter *exporter = tote__allocate(sizeof *exporter);
+    tote_span_exporter_ops copy = {.struct_size = sizeof copy};
+
+    tote__copy_options(&copy, sizeof copy, ops);
+    if (!exporter || !copy.export_spans) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "span exporter not made: %s",
+                      exporter ? "it has no export_spans" : "no memory");
+        if (copy.destroy) {
+            copy.destroy(self);
+        }
+        tote__release(exporter, sizeof *exporter);
+        return NULL;
+    }
+    *exporter = (tote_span_exporter){copy, self};
+    return exporter;
+}
+
+void tote_span_exporter_free(tote_span_exporter *exporter) {
+    if (!exporter) {
+        return;
+    }
+    if (exporter->ops.destroy) {
+        exporter->ops.destroy(exporter->self);
+    }
+    tote__release(exporter, sizeof *exporter);
+}
+
+tote_span_processor *tote_span_processor_new(const tote_span_processor_ops *ops, void *self) {
+    tote_span_processor *processor = tote__allocate(sizeof *processor);
+    tote_span_processor_ops copy = {.struct_size = sizeof copy};
+
+    tote__copy_options(&copy, sizeof copy, ops);
+    if (!processor || !ops) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "span processor not made: %s",
+                      processor ? "it has no functions" : "no memory");
+        if (copy.destroy) {
+            copy.destroy(self);
+        }
+        tote__release(processor, sizeof *processor);
+        return NULL;
+    }
+    *processor = (tote_span_processor){copy, self, NULL};
+    return processor;
+}
+
+void tote_span_processor_free(tote_span_processor *processor) {
+    if (!processor) {
+        return;
+    }
+    if (processor->ops.destroy) {
+        processor->ops.destroy(processor->self);
+    }
+    tote__release(processor, sizeof *processor);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * simple_processor.c - each span exported as it ends, on the thread that ends it
+ *
+ * For tests and for programs that people look at, not for services: on_end waits for the exporter, and
+ * for its turn while another thread exports. What ends inside an export on the same thread is dropped.
+ * Spec: trace/sdk.md#simple-processor
+ */
+#include <stdatomic.h>
+
+#include "span.h"
+#include "tote/context.h"
+#include "tote/internal/lock.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/sdk.h"
+
+static const char *const component = "simple_processor";
+
+enum outcome { EXPORTED, REJECTED, TOO_LARGE, NOT_DELIVERED, SHUT_DOWN, INSIDE_EXPORT, OUTCOMES };
+
+struct simple_processor {
+    tote_span_exporter *exporter;
+    uint32_t export_timeout_ms;
+    _Atomic(bool) is_shut_down;
+    tote_context *suppressed;     /* current while the exporter runs */
+    struct tote__lock lock;       /* held for an export, and to forget an inherited count */
+    _Atomic(uint32_t) generation; /* of the process that counts */
+    _Atomic(uint64_t) counts[OUTCOMES];
+};
+
+/* Whether this thread is inside an export of any simple processor: two could wait for each other. */
+static _Thread_local bool is_exporting;
+
+struct export {
+    struct simple_processor *processor;
+    const tote_span_data *span;
+    tote_result result;
+    tote_export_report report;
+};
+
+static void count(struct simple_processor *processor, enum outcome outcome) {
+    atomic_fetch_add_explicit(&processor->counts[outcome], 1, memory_order_relaxed);
+}
+
+static bool is_inherited(struct simple_processor *processor) {
+    return atomic_load_explicit(&processor->generation, memory_order_acquire) != tote__generation();
+}
+
+/* A forked child counts from zero. */
+static void forget_inherited_counts(struct simple_processor *processor) {
+    tote__lock_take(&processor->lock);
+    for (size_t i = 0; i < OUTCOMES && is_inherited(processor); i++) {
+        atomic_store_explicit(&processor->counts[i], 0, memory_order_relaxed);
+    }
+    atomic_store_explicit(&processor->generation, tote__generation(), memory_order_release);
+    tote__lock_drop(&processor->lock);
+}
+
+static int run_export(void *arg) {
+    struct export *export = arg;
+    const tote_span_exporter *exporter = export->processor->exporter;
+
+    export->result = exporter->ops.export_spans(
+        exporter->self, &export->span, 1, export->processor->export_timeout_ms, &export->report);
+    return 0;
+}
+
+static enum outcome outcome_of(const struct export *export) {
+    if (export->report.rejected) {
+        return REJECTED;
+    }
+    if (export->report.too_large) {
+        return TOO_LARGE;
+    }
+    if (export->report.shut_down) {
+        return SHUT_DOWN;
+    }
+    return export->result == TOTE_SUCCESS ? EXPORTED : NOT_DELIVERED;
+}
+
+/* Leave out what cannot be exported from here. */
+static bool is_refused(struct simple_processor *processor) {
+    if (is_exporting) {
+        tote_diagnose(TOTE_LEVEL_WARN, component,
+                      "a span ended inside an export and was dropped; an exporter's own calls are "
+                      "not to be traced");
+        count(processor, INSIDE_EXPORT);
+        return true;
+    }
+    if (atomic_load(&processor->is_shut_down)) {
+        count(processor, SHUT_DOWN);
+        return true;
+    }
+    return false;
+}
+
+static void simple_on_end(void *self, const tote_span_data *span) {
+    struct simple_processor *processor = self;
+    struct export export = {.processor = processor, .span = span};
+
+    if (!tote__span_is_sampled(tote__span_of_data(span))) {
+        return;
+    }
+    if (!is_exporting && is_inherited(processor)) {
+        forget_inherited_counts(processor);
+    }
+    if (is_refused(processor)) {
+        return;
+    }
+    tote__lock_take(&processor->lock);
+    is_exporting = true;
+    tote_context_run(processor->suppressed, run_export, &export);
+    is_exporting = false;
+    tote__lock_drop(&processor->lock);
+    count(processor, outcome_of(&export));
+}
+
+static tote_result simple_force_flush(void *self, uint32_t timeout_ms) {
+    struct simple_processor *processor = self;
+    const tote_span_exporter *exporter = processor->exporter;
+
+    if (atomic_load(&processor->is_shut_down) || !exporter->ops.force_flush) {
+        return TOTE_SUCCESS;
+    }
+    return exporter->ops.force_flush(exporter->self, timeout_ms);
+}
+
+static tote_result simple_shutdown(void *self, uint32_t timeout_ms) {
+    struct simple_processor *processor = self;
+    const tote_span_exporter *exporter = processor->exporter;
+
+    if (atomic_exchange(&processor->is_shut_down, true) || !exporter->ops.shutdown) {
+        return TOTE_SUCCESS;
+    }
+    return exporter->ops.shutdown(exporter->self, timeout_ms);
+}
+
+static void simple_destroy(void *self) {
+    struct simple_processor *processor = self;
+
+    simple_shutdown(processor, 0);
+    tote_span_exporter_free(processor->exporter);
+    tote_context_unref(processor->suppressed);
+    tote__release(processor, sizeof *processor);
+}
+
+static void simple_add_stats(void *self, tote_stats *stats) {
+    struct simple_processor *processor = self;
+    uint64_t counts[OUTCOMES];
+
+    if (is_inherited(processor)) {
+        return;
+    }
+    for (size_t i = 0; i < OUTCOMES; i++) {
+        counts[i] = atomic_load_explicit(&processor->counts[i], memory_order_relaxed);
+        stats->ended += counts[i];
+    }
+    stats->exported += counts[EXPORTED];
+    stats->rejected += counts[REJECTED];
+    stats->dropped_too_large += counts[TOO_LARGE];
+    stats->dropped_retries_exhausted += counts[NOT_DELIVERED];
+    stats->dropped_shutdown += counts[SHUT_DOWN];
+    stats->dropped_queue_full += counts[INSIDE_EXPORT];
+}
+
+static const tote_span_processor_ops simple_ops = {
+    .struct_size = sizeof simple_ops,
+    .on_end = simple_on_end,
+    .force_flush = simple_force_flush,
+    .shutdown = simple_shutdown,
+    .destroy = simple_destroy,
+};
+
+tote_span_processor *tote__simple_processor_new(tote_span_exporter *exporter,
+                                                uint32_t export_timeout_ms) {
+    struct simple_processor *processor = tote__allocate_zeroed(sizeof *processor);
+    tote_span_processor *made = tote__allocate(sizeof *made);
+
+    if (!exporter || !processor || !made) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "not made: %s",
+                      exporter ? "no memory" : "there is no exporter");
+        tote__release(processor, sizeof *processor);
+        tote__release(made, sizeof *made);
+        tote_span_exporter_free(exporter);
+        return NULL;
+    }
+    processor->exporter = exporter;
+    processor->export_timeout_ms = export_timeout_ms;
+    processor->suppressed = tote_context_with_suppression(tote_context_root());
+    atomic_init(&processor->generation, tote__generation());
+    *made = (tote_span_processor){simple_ops, processor, simple_add_stats};
+    return made;
+}

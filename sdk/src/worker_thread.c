@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker_thread.c - a thread of Tote's own in the host's process
+ */
+#include "worker_thread.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#include "tote/context.h"
+#include "tote/internal/tracer.h"
+
+static const char *const name = "tote-worker";
+
+static int run(void *arg) {
+    const struct worker_thread *thread = arg;
+
+    thread->work(thread->arg);
+    return 0;
+}
+
+static void run_suppressed(void *arg) {
+    tote_context *context = tote_context_with_suppression(tote_context_root());
+
+    tote_context_run(context, run, arg);
+    tote_context_unref(context);
+}
+
+/* On a thread of the factory's. */
+static void run_for_factory(void *arg) {
+    sigset_t all;
+    sigset_t before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    run_suppressed(arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* On a thread of our own, which was made with all signals blocked. */
+static void *run_thread(void *arg) {
+    pthread_setname_np(pthread_self(), name);
+    run_suppressed(arg);
+    return NULL;
+}
+
+static bool start_thread(struct worker_thread *thread) {
+    sigset_t all;
+    sigset_t before;
+    int error = errno;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool is_started = pthread_create(&thread->thread, NULL, run_thread, thread) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return is_started;
+}
+
+bool tote__worker_thread_start(struct worker_thread *thread, const tote_thread_factory *factory,
+                               void (*work)(void *arg), void *arg) {
+    *thread = (struct worker_thread){.work = work, .arg = arg};
+    tote__copy_options(&thread->factory, sizeof thread->factory, factory);
+    if (!thread->factory.start) {
+        return start_thread(thread);
+    }
+    thread->handle = thread->factory.start(thread->factory.self, name, run_for_factory, thread);
+    return thread->handle != NULL;
+}
+
+void tote__worker_thread_join(struct worker_thread *thread) {
+    int error = errno;
+
+    if (!thread->factory.start) {
+        pthread_join(thread->thread, NULL);
+    } else if (thread->factory.join) {
+        thread->factory.join(thread->factory.self, thread->handle);
+    }
+    errno = error;
+}
+
+bool tote__worker_thread_detach(struct worker_thread *thread) {
+    return !thread->factory.start && pthread_detach(thread->thread) == 0;
+}

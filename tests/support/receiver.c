@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * receiver.c - an HTTP receiver on libmicrohttpd
+ *
+ * `lock` guards all but what the daemon is given at start. Requests are never forgotten.
+ */
+#include "receiver.h"
+
+#include <arpa/inet.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_REQUESTS = 256, MAX_HEADERS = 32, MAX_HANGING = 16, DRIP_MS = 50 };
+
+struct request {
+    char *method;
+    char *path;
+    char *body;
+    size_t body_size;
+    size_t header_count;
+    char *names[MAX_HEADERS];
+    char *values[MAX_HEADERS];
+};
+
+struct receiver {
+    struct MHD_Daemon *daemon;
+    char url[64];
+    pthread_mutex_t lock;
+    pthread_cond_t has_more;
+    struct receiver_answer answer;
+    struct request *requests[MAX_REQUESTS];
+    size_t request_count;
+    size_t connection_count;
+    struct MHD_Connection *hanging[MAX_HANGING];
+    size_t hanging_count;
+};
+
+/* The body of one answer on its way. */
+struct body {
+    struct receiver_answer answer;
+};
+
+static void pause_ms(unsigned ms) {
+    struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+
+    nanosleep(&time, NULL);
+}
+
+static void request_free(struct request *request) {
+    for (size_t i = 0; i < request->header_count; i++) {
+        free(request->names[i]);
+        free(request->values[i]);
+    }
+    free(request->method);
+    free(request->path);
+    free(request->body);
+    free(request);
+}
+
+static enum MHD_Result note_header(void *arg, enum MHD_ValueKind kind, const char *name,
+                                   const char *value) {
+    struct request *request = arg;
+
+    (void)kind;
+    if (request->header_count < MAX_HEADERS) {
+        request->names[request->header_count] = strdup(name);
+        request->values[request->header_count++] = strdup(value ? value : "");
+    }
+    return MHD_YES;
+}
+
+static ssize_t give_body(void *arg, uint64_t position, char *buffer, size_t room) {
+    const struct body *body = arg;
+    const struct receiver_answer *answer = &body->answer;
+    size_t left = answer->body_size - (size_t)position;
+
+    if (answer->manner == RECEIVER_CLOSES_MIDWAY && position >= answer->body_size / 2) {
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    if (answer->manner == RECEIVER_DRIPS) {
+        pause_ms(DRIP_MS);
+        room = 1;
+    }
+    size_t size = left < room ? left : room;
+    if (answer->manner == RECEIVER_CLOSES_MIDWAY && size > answer->body_size / 2) {
+        size = answer->body_size / 2;
+    }
+    if (answer->body) {
+        memcpy(buffer, (const char *)answer->body + position, size);
+    } else {
+        memset(buffer, 'x', size);
+    }
+    return (ssize_t)size;
+}
+
+static void add_headers(struct MHD_Response *response, const char *const *headers) {
+    for (; *headers; headers++) {
+        const char *colon = strchr(*headers, ':');
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)(colon - *headers), *headers);
+        MHD_add_response_header(response, name, colon + 2);
+    }
+}
+
+static enum MHD_Result respond(struct MHD_Connection *connection,
+                               const struct receiver_answer *answer) {
+    struct body *body = malloc(sizeof *body);
+
+    if (!body) {
+        return MHD_NO;
+    }
+    body->answer = *answer;
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(answer->body_size, 16384, give_body, body, free);
+    add_headers(response, answer->headers);
+    enum MHD_Result result =
+        MHD_queue_response(connection, answer->status ? answer->status : 200, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result finish(struct receiver *receiver, struct MHD_Connection *connection,
+                              struct request *request, void **state) {
+    pthread_mutex_lock(&receiver->lock);
+    struct receiver_answer answer = receiver->answer;
+    bool has_room = receiver->request_count < MAX_REQUESTS;
+    if (has_room) {
+        receiver->requests[receiver->request_count++] = request;
+        *state = NULL;
+    }
+    bool hangs = answer.manner == RECEIVER_HANGS && receiver->hanging_count < MAX_HANGING;
+    if (hangs) {
+        receiver->hanging[receiver->hanging_count++] = connection;
+        MHD_suspend_connection(connection);
+    }
+    pthread_cond_broadcast(&receiver->has_more);
+    pthread_mutex_unlock(&receiver->lock);
+
+    if (hangs) {
+        return MHD_YES;
+    }
+    pause_ms(answer.delay_ms);
+    return answer.manner == RECEIVER_CLOSES || !has_room ? MHD_NO : respond(connection, &answer);
+}
+
+static enum MHD_Result take(void *arg, struct MHD_Connection *connection, const char *url,
+                            const char *method, const char *version, const char *bytes,
+                            size_t *size, void **state) {
+    struct receiver *receiver = arg;
+    struct request *request = *state;
+
+    (void)url, (void)version;
+    if (!request) { /* the path is there already; a request that hung comes here again and ends */
+        return MHD_NO;
+    }
+    if (!request->method) {
+        request->method = strdup(method);
+        MHD_get_connection_values(connection, MHD_HEADER_KIND, note_header, request);
+        return MHD_YES;
+    }
+    if (*size) {
+        char *body = realloc(request->body, request->body_size + *size);
+        if (!body) {
+            return MHD_NO;
+        }
+        memcpy(body + request->body_size, bytes, *size);
+        request->body = body;
+        request->body_size += *size;
+        *size = 0;
+        return MHD_YES;
+    }
+    return finish(receiver, connection, request, state);
+}
+
+/* The one place where the URI is seen whole; what it returns is the request's state. */
+static void *begin(void *arg, const char *uri, struct MHD_Connection *connection) {
+    struct request *request = calloc(1, sizeof *request);
+
+    (void)arg, (void)connection;
+    if (request) {
+        request->path = strdup(uri);
+    }
+    return request;
+}
+
+static void end(void *arg, struct MHD_Connection *connection, void **state,
+                enum MHD_RequestTerminationCode code) {
+    (void)arg, (void)connection, (void)code;
+    if (*state) {
+        request_free(*state);
+        *state = NULL;
+    }
+}
+
+static void note_connection(void *arg, struct MHD_Connection *connection, void **state,
+                            enum MHD_ConnectionNotificationCode code) {
+    struct receiver *receiver = arg;
+
+    (void)connection, (void)state;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        pthread_mutex_lock(&receiver->lock);
+        receiver->connection_count++;
+        pthread_mutex_unlock(&receiver->lock);
+    }
+}
+
+/* `options` end with MHD_OPTION_END. */
+static struct receiver *start(unsigned flags, struct MHD_OptionItem *options) {
+    struct receiver *receiver = calloc(1, sizeof *receiver);
+
+    if (!receiver) {
+        return NULL;
+    }
+    pthread_mutex_init(&receiver->lock, NULL);
+    pthread_cond_init(&receiver->has_more, NULL);
+    receiver->daemon = MHD_start_daemon(
+        MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | flags, 0, NULL, NULL, take,
+        receiver, MHD_OPTION_ARRAY, options, MHD_OPTION_URI_LOG_CALLBACK, begin, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, end, NULL, MHD_OPTION_NOTIFY_CONNECTION, note_connection,
+        receiver, MHD_OPTION_END);
+    if (!receiver->daemon) {
+        receiver_stop(receiver);
+        return NULL;
+    }
+    return receiver;
+}
+
+static struct receiver *start_on_loopback(const char *certificate, const char *key) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct MHD_OptionItem options[] = {
+        {MHD_OPTION_SOCK_ADDR, 0, &address},
+        {certificate ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0,
+         (void *)(uintptr_t)certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)key},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct receiver *receiver = start(certificate ? MHD_USE_TLS : 0, options);
+
+    if (receiver) {
+        const union MHD_DaemonInfo *info =
+            MHD_get_daemon_info(receiver->daemon, MHD_DAEMON_INFO_BIND_PORT);
+        snprintf(receiver->url, sizeof receiver->url, "http%s://127.0.0.1:%u",
+                 certificate ? "s" : "", (unsigned)info->port);
+    }
+    return receiver;
+}
+
+struct receiver *receiver_start(void) {
+    return start_on_loopback(NULL, NULL);
+}
+
+struct receiver *receiver_start_tls(const char *certificate, const char *key) {
+    return start_on_loopback(certificate, key);
+}
+
+struct receiver *receiver_start_unix(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, 8)) {
+        close(fd);
+        return NULL;
+    }
+    struct MHD_OptionItem options[] = {
+        {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    return start(0, options);
+}
+
+const char *receiver_url(const struct receiver *receiver) {
+    return receiver->url;
+}
+
+void receiver_set_answer(struct receiver *receiver, struct receiver_answer answer) {
+    pthread_mutex_lock(&receiver->lock);
+    receiver->answer = answer;
+    pthread_mutex_unlock(&receiver->lock);
+}
+
+size_t receiver_wait(struct receiver *receiver, size_t count) {
+    struct timespec until;
+    int error = 0;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 10;
+    pthread_mutex_lock(&receiver->lock);
+    while (receiver->request_count < count && !error) {
+        error = pthread_cond_timedwait(&receiver->has_more, &receiver->lock, &until);
+    }
+    size_t have = receiver->request_count;
+    pthread_mutex_unlock(&receiver->lock);
+    return have;
+}
+
+static const struct request *request_at(struct receiver *receiver, size_t index) {
+    pthread_mutex_lock(&receiver->lock);
+    const struct request *request =
+        index < receiver->request_count ? receiver->requests[index] : NULL;
+    pthread_mutex_unlock(&receiver->lock);
+    return request;
+}
+
+struct received receiver_request(struct receiver *receiver, size_t index) {
+    const struct request *request = request_at(receiver, index);
+
+    if (!request) {
+        return (struct received){.method = NULL};
+    }
+    return (struct received){.method = request->method,
+                             .path = request->path,
+                             .body = request->body,
+                             .body_size = request->body_size};
+}
+
+const char *receiver_header(struct receiver *receiver, size_t index, const char *name) {
+    const struct request *request = request_at(receiver, index);
+
+    for (size_t i = 0; request && i < request->header_count; i++) {
+        if (strcasecmp(request->names[i], name) == 0) {
+            return request->values[i];
+        }
+    }
+    return NULL;
+}
+
+size_t receiver_connection_count(struct receiver *receiver) {
+    pthread_mutex_lock(&receiver->lock);
+    size_t count = receiver->connection_count;
+    pthread_mutex_unlock(&receiver->lock);
+    return count;
+}
+
+void receiver_stop(struct receiver *receiver) {
+    if (!receiver) {
+        return;
+    }
+    pthread_mutex_lock(&receiver->lock);
+    receiver->answer.manner = RECEIVER_CLOSES; /* nobody hangs from here on */
+    for (size_t i = 0; i < receiver->hanging_count; i++) {
+        MHD_resume_connection(receiver->hanging[i]);
+    }
+    pthread_mutex_unlock(&receiver->lock);
+    if (receiver->daemon) {
+        MHD_stop_daemon(receiver->daemon);
+    }
+    pthread_mutex_lock(&receiver->lock);
+    for (size_t i = 0; i < receiver->request_count; i++) {
+        request_free(receiver->requests[i]);
+    }
+    pthread_mutex_unlock(&receiver->lock);
+    pthread_cond_destroy(&receiver->has_more);
+    pthread_mutex_destroy(&receiver->lock);
+    free(receiver);
+}

@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "configuration.h"
+#include "rows.h"
+#include "tote/diagnostics.h"
+#include "tote/internal/env.h"
+#include "tote/sdk.h"
+
+extern char **environ;
+
+static struct {
+    int count;
+    char component[64];
+    char message[1024];
+} reports;
+
+static void keep_report(tote_level level, const char *component, const char *message,
+                        void *user_data) {
+    (void)level, (void)user_data;
+    reports.count++;
+    strcpy(reports.component, component);
+    strcpy(reports.message, message);
+}
+
+static void unset_all(void) {
+    char *names[64];
+    size_t count = 0;
+
+    for (char **entry = environ; *entry && count < TOTE_COUNT_OF(names); entry++) {
+        if (strncmp(*entry, "OTEL_", 5) == 0) {
+            names[count++] = strndup(*entry, strcspn(*entry, "="));
+        }
+    }
+    while (count) {
+        unsetenv(names[--count]);
+        free(names[count]);
+    }
+}
+
+static int reset(void **state) {
+    (void)state;
+    unset_all();
+    memset(&reports, 0, sizeof reports);
+    tote_set_diagnostics(keep_report, TOTE_LEVEL_DEBUG, NULL);
+    return 0;
+}
+
+#define CONFIGURATION_TEST(test) cmocka_unit_test_setup(test, reset)
+
+static const tote_sdk_options defaults = TOTE_SDK_OPTIONS_INIT;
+
+static struct tote__configuration resolve(const tote_sdk_options *options) {
+    struct tote__configuration result;
+
+    tote__configuration_resolve(options, &result);
+    return result;
+}
+
+/* What stands behind a variable in the file, as text like its second column. */
+static void describe_number(char *text, size_t size, uint32_t number) {
+    snprintf(text, size, number == TOTE_UNLIMITED ? "no limit" : "%u", number);
+}
+
+static void describe_effect(const char *variable, char *text, size_t size) {
+    struct tote__configuration result = resolve(&defaults);
+
+    if (strcmp(variable, "OTEL_BSP_MAX_QUEUE_SIZE") == 0) {
+        describe_number(text, size, result.batch.max_queue_size);
+    } else if (strcmp(variable, "OTEL_BSP_SCHEDULE_DELAY") == 0) {
+        describe_number(text, size, result.batch.schedule_delay_ms);
+    } else if (strcmp(variable, "OTEL_BSP_EXPORT_TIMEOUT") == 0) {
+        describe_number(text, size, result.batch.export_timeout_ms);
+    } else if (strcmp(variable, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT") == 0) {
+        describe_number(text, size, result.limits.attribute_count);
+    } else if (strcmp(variable, "OTEL_TRACES_SAMPLER") == 0 && getenv("OTEL_TRACES_SAMPLER_ARG")) {
+        snprintf(text, size, "ratio %.1f", result.sampler_ratio);
+    } else if (strcmp(variable, "OTEL_TRACES_SAMPLER") == 0) {
+        snprintf(text, size, "%s", result.sampler);
+    } else {
+        text[0] = '\0'; /* what makes a propagator or an exporter is tested there */
+    }
+}
+
+/* Set "A=1 B=2", or "A unset, B=2". Returns: the first name, in `settings`. */
+static const char *apply(char *settings) {
+    const char *first = NULL;
+    char *rest = settings;
+
+    for (char *part = strsep(&rest, " "); part; part = strsep(&rest, " ")) {
+        char *value = strchr(part, '=');
+        if (value) {
+            *value = '\0';
+            setenv(part, value + 1, 1);
+        }
+        first = first ? first : part;
+    }
+    return first;
+}
+
+/* Requirement H: env_values.tsv */
+static void numbers_and_names_have_the_effect_of_every_row(void **state) {
+    struct rows rows = rows_open("env_values.tsv");
+    int checked = 0;
+
+    (void)state;
+    while (rows_next(&rows)) {
+        char effect[64];
+        char *expected = rows.columns[1];
+        reset(NULL);
+        describe_effect(apply(rows.columns[0]), effect, sizeof effect);
+        if (!effect[0]) {
+            continue;
+        }
+        char *report = strstr(expected, " + ");
+        assert_int_equal(reports.count, report ? 1 : 0);
+        if (report) {
+            *report = '\0';
+        }
+        assert_string_equal(effect, strncmp(expected, "default ", 8) ? expected : expected + 8);
+        checked++;
+    }
+    assert_int_equal(checked, 13);
+}
+
+/* Requirement H: env_boolean.tsv */
+static void only_the_word_true_disables(void **state) {
+    struct rows rows = rows_open("env_boolean.tsv");
+
+    (void)state;
+    while (rows_next(&rows)) {
+        reset(NULL);
+        setenv("OTEL_SDK_DISABLED", rows.columns[0], 1);
+        assert_int_equal(resolve(&defaults).is_disabled, strcmp(rows.columns[1], "true") == 0);
+        assert_int_equal(reports.count, strstr(rows.columns[1], "+warn") ? 1 : 0);
+    }
+}
+
+/* Requirement L40 */
+static void one_does_not_disable(void **state) {
+    (void)state;
+    setenv("OTEL_SDK_DISABLED", "1", 1);
+    assert_false(resolve(&defaults).is_disabled);
+    assert_int_equal(reports.count, 1);
+    assert_string_equal(reports.component, "OTEL_SDK_DISABLED");
+}
+
+static void assert_defaults(const struct tote__configuration *result) {
+    assert_false(result->is_disabled);
+    assert_true(result->is_global);
+    assert_string_equal(result->sampler, "parentbased_always_on");
+    assert_string_equal(result->propagators, "tracecontext,baggage");
+    assert_int_equal(result->exporter_count, 1);
+    assert_string_equal(result->exporters[0], "otlp");
+    assert_int_equal(result->mode, TOTE_EXPORT_BY_WORKER);
+    assert_int_equal(result->batch.max_queue_size, 2048);
+    assert_int_equal(result->batch.max_queue_bytes, 32 << 20);
+    assert_int_equal(result->batch.max_export_batch_size, 512);
+    assert_int_equal(result->batch.schedule_delay_ms, 5000);
+    assert_int_equal(result->batch.export_timeout_ms, 30000);
+    assert_int_equal(result->limits.attribute_count, 128);
+    assert_int_equal(result->limits.attribute_value_length, TOTE_UNLIMITED);
+    assert_int_equal(result->limits.attribute_value_depth, 64);
+    assert_int_equal(result->limits.event_count, 128);
+    assert_int_equal(result->limits.link_count, 128);
+    assert_int_equal(result->limits.attribute_count_per_event, 128);
+    assert_int_equal(result->limits.attribute_count_per_link, 128);
+    assert_null(result->service_name);
+    assert_null(result->environment_service_name);
+    assert_null(result->environment_resource_attributes);
+}
+
+/* Requirement D21, D30, H: the defaults; empty is unset */
+static void without_options_and_variables_the_defaults_apply(void **state) {
+    struct tote__configuration result = resolve(&defaults);
+
+    (void)state;
+    assert_defaults(&result);
+    setenv("OTEL_TRACES_SAMPLER", "", 1);
+    setenv("OTEL_TRACES_EXPORTER", "", 1);
+    setenv("OTEL_PROPAGATORS", "", 1);
+    setenv("OTEL_SERVICE_NAME", "", 1);
+    result = resolve(&defaults);
+    assert_defaults(&result);
+    assert_int_equal(reports.count, 0);
+}
+
+static void set_every_variable(void) {
+    static const char *const variables[][2] = {
+        {"OTEL_SDK_DISABLED", "true"},
+        {"OTEL_SERVICE_NAME", "shop"},
+        {"OTEL_RESOURCE_ATTRIBUTES", "a=b"},
+        {"OTEL_PROPAGATORS", "baggage"},
+        {"OTEL_TRACES_SAMPLER", "traceidratio"},
+        {"OTEL_TRACES_SAMPLER_ARG", "0.25"},
+        {"OTEL_BSP_SCHEDULE_DELAY", "11"},
+        {"OTEL_BSP_EXPORT_TIMEOUT", "12"},
+        {"OTEL_BSP_MAX_QUEUE_SIZE", "14"},
+        {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "13"},
+        {"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "15"},
+        {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "16"},
+        {"OTEL_SPAN_EVENT_COUNT_LIMIT", "17"},
+        {"OTEL_SPAN_LINK_COUNT_LIMIT", "0"},
+        {"OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "19"},
+        {"OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "20"},
+        {"OTEL_TRACES_EXPORTER", "console"},
+    };
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(variables); i++) {
+        setenv(variables[i][0], variables[i][1], 1);
+    }
+}
+
+/* Requirement H */
+static void every_variable_has_its_effect(void **state) {
+    (void)state;
+    set_every_variable();
+    struct tote__configuration result = resolve(&defaults);
+    assert_true(result.is_disabled);
+    assert_string_equal(result.environment_service_name, "shop");
+    assert_string_equal(result.environment_resource_attributes, "a=b");
+    assert_string_equal(result.propagators, "baggage");
+    assert_string_equal(result.sampler, "traceidratio");
+    assert_true(result.sampler_ratio == 0.25);
+    assert_int_equal(result.batch.schedule_delay_ms, 11);
+    assert_int_equal(result.batch.export_timeout_ms, 12);
+    assert_int_equal(result.batch.max_export_batch_size, 13);
+    assert_int_equal(result.batch.max_queue_size, 14);
+    assert_int_equal(result.limits.attribute_value_length, 15);
+    assert_int_equal(result.limits.attribute_count, 16);
+    assert_int_equal(result.limits.event_count, 17);
+    assert_int_equal(result.limits.link_count, 0);
+    assert_int_equal(result.limits.attribute_count_per_event, 19);
+    assert_int_equal(result.limits.attribute_count_per_link, 20);
+    assert_int_equal(result.exporter_count, 1);
+    assert_string_equal(result.exporters[0], "console");
+    assert_int_equal(reports.count, 0);
+}
+
+/* Requirement H; tote/sdk.h: ignore_environment leaves the variables out */
+static void a_program_that_ignores_the_environment_gets_the_defaults(void **state) {
+    tote_sdk_options options = defaults;
+
+    (void)state;
+    set_every_variable();
+    setenv("OTEL_CONFIG_FILE", "/etc/otel.yaml", 1);
+    setenv("OTEL_BSP_MAX_QUEUE_SIZE", "abc", 1);
+    options.ignore_environment = true;
+    struct tote__configuration result = resolve(&options);
+    assert_defaults(&result);
+    assert_int_equal(reports.count, 0);
+}
+
+/* tote/sdk.h: options go over the variables, field by field */
+static void options_go_over_the_variables_field_by_field(void **state) {
+    tote_span_limits limits = TOTE_SPAN_LIMITS_INIT;
+    tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
+    tote_span_exporter *no_exporter = NULL;
+    tote_sdk_options options = defaults;
+
+    (void)state;
+    set_every_variable();
+    setenv("OTEL_BSP_SCHEDULE_DELAY", "wrong, but nobody asks", 1);
+    limits.event_count = 5;
+    batch.schedule_delay_ms = 6;
+    options.limits = &limits;
+    options.batch = &batch;
+    options.service_name = "given";
+    options.sampler = tote_sampler_new_always_off();
+    options.exporters = &no_exporter;
+    options.exporter_count = 1;
+    struct tote__configuration result = resolve(&options);
+    assert_int_equal(result.limits.event_count, 5);
+    assert_int_equal(result.limits.attribute_count, 16);
+    assert_int_equal(result.batch.schedule_delay_ms, 6);
+    assert_int_equal(result.batch.export_timeout_ms, 12);
+    assert_string_equal(result.service_name, "given");
+    assert_null(result.sampler);
+    assert_int_equal(result.exporter_count, 0);
+    assert_int_equal(reports.count, 0);
+}
+
+/* tote/sdk.h: TOTE_UNLIMITED and TOTE_NOTHING */
+static void unlimited_and_nothing_become_literal_numbers(void **state) {
+    tote_span_limits limits = TOTE_SPAN_LIMITS_INIT;
+    tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
+    tote_sdk_options options = defaults;
+
+    (void)state;
+    setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "3", 1);
+    limits.attribute_count = TOTE_UNLIMITED;
+    limits.link_count = TOTE_NOTHING;
+    batch.schedule_delay_ms = TOTE_NOTHING;
+    batch.export_timeout_ms = TOTE_UNLIMITED;
+    options.limits = &limits;
+    options.batch = &batch;
+    struct tote__configuration result = resolve(&options);
+    assert_int_equal(result.limits.attribute_count, UINT32_MAX);
+    assert_int_equal(result.limits.link_count, 0);
+    assert_int_equal(result.batch.schedule_delay_ms, 0);
+    assert_int_equal(result.batch.export_timeout_ms, UINT32_MAX);
+}
+
+/* Requirement D21 */
+static void a_limit_of_spans_falls_back_to_the_general_one(void **state) {
+    (void)state;
+    setenv("OTEL_ATTRIBUTE_COUNT_LIMIT", "10", 1);
+    setenv("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "20", 1);
+    struct tote__configuration result = resolve(&defaults);
+    assert_int_equal(result.limits.attribute_count, 10);
+    assert_int_equal(result.limits.attribute_value_length, 20);
+    assert_int_equal(result.limits.attribute_count_per_event, 128);
+    setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "-1", 1);
+    assert_int_equal(resolve(&defaults).limits.attribute_count, 10);
+    assert_int_equal(reports.count, 1);
+}
+
+/* Requirement L40 */
+static void a_batch_is_not_larger_than_the_queue(void **state) {
+    (void)state;
+    setenv("OTEL_BSP_MAX_QUEUE_SIZE", "100", 1);
+    assert_int_equal(resolve(&defaults).batch.max_export_batch_size, 100);
+    assert_int_equal(reports.count, 0);
+    setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "101", 1);
+    assert_int_equal(resolve(&defaults).batch.max_export_batch_size, 100);
+    assert_int_equal(reports.count, 1);
+    setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "99", 1);
+    assert_int_equal(resolve(&defaults).batch.max_export_batch_size, 99);
+    assert_int_equal(reports.count, 1);
+}
+
+/* Design section 6: every queue is bounded */
+static void a_queue_holds_something_and_not_everything(void **state) {
+    tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
+    tote_sdk_options options = defaults;
+
+    (void)state;
+    options.batch = &batch;
+    batch.max_queue_size = TOTE_UNLIMITED;
+    assert_int_equal(resolve(&options).batch.max_queue_size, 1 << 20);
+    assert_int_equal(reports.count, 1);
+    batch.max_queue_size = TOTE_NOTHING;
+    assert_int_equal(resolve(&options).batch.max_queue_size, 1);
+    assert_int_equal(resolve(&options).batch.max_export_batch_size, 1);
+    assert_int_equal(reports.count, 2);
+}
+
+/* Requirement H: OTEL_TRACES_SAMPLER_ARG, independent of the locale */
+static void a_ratio_is_a_plain_number_from_0_to_1(void **state) {
+    static const char *const right[] = {"0", "1", "0.5", ".5", "5e-1", " 0.5 ", "1.0"};
+    static const char *const wrong[] = {"-0.1", "1.01", "nan", "inf", "0x1p-1", "0,5",
+                                        "0.5x", "1e",   "--1", " ",   "0.5 0.5"};
+
+    (void)state;
+    setlocale(LC_ALL, "de_DE.UTF-8");
+    setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio", 1);
+    for (size_t i = 0; i < TOTE_COUNT_OF(right); i++) {
+        setenv("OTEL_TRACES_SAMPLER_ARG", right[i], 1);
+        double ratio = resolve(&defaults).sampler_ratio;
+        assert_true(ratio == 0 || ratio == 0.5 || ratio == 1);
+        assert_int_equal(reports.count, 0);
+    }
+    for (size_t i = 0; i < TOTE_COUNT_OF(wrong); i++) {
+        tote_set_diagnostics(keep_report, TOTE_LEVEL_DEBUG, NULL);
+        setenv("OTEL_TRACES_SAMPLER_ARG", wrong[i], 1);
+        assert_true(resolve(&defaults).sampler_ratio == 1);
+        assert_int_equal(reports.count, i + 1);
+    }
+    setlocale(LC_ALL, "C");
+}
+
+/* Requirement H: the argument counts only with a sampler that has one */
+static void the_samplers_argument_is_not_looked_at_without_its_sampler(void **state) {
+    (void)state;
+    setenv("OTEL_TRACES_SAMPLER_ARG", "abc", 1);
+    assert_string_equal(resolve(&defaults).sampler, "parentbased_always_on");
+    setenv("OTEL_TRACES_SAMPLER", "always_off", 1);
+    assert_string_equal(resolve(&defaults).sampler, "always_off");
+    assert_int_equal(reports.count, 0);
+}
+
+/* Requirement H: OTEL_TRACES_EXPORTER */
+static void exporters_are_a_list_without_repetition(void **state) {
+    (void)state;
+    setenv("OTEL_TRACES_EXPORTER", " Console ,otlp,,otlp", 1);
+    struct tote__configuration result = resolve(&defaults);
+    assert_int_equal(result.exporter_count, 2);
+    assert_string_equal(result.exporters[0], "console");
+    assert_string_equal(result.exporters[1], "otlp");
+    setenv("OTEL_TRACES_EXPORTER", "none", 1);
+    assert_int_equal(resolve(&defaults).exporter_count, 0);
+    assert_int_equal(reports.count, 0);
+    setenv("OTEL_TRACES_EXPORTER", "none,otlp", 1);
+    assert_int_equal(resolve(&defaults).exporter_count, 1);
+    assert_int_equal(reports.count, 1);
+}
+
+/* Requirement D32, H: "logging" must not be supported, zipkin and otlp/stdout are not */
+static void an_exporter_that_is_not_supported_is_reported_and_left_out(void **state) {
+    static const char *const names[] = {"zipkin", "logging", "otlp/stdout", "foo"};
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
+        char list[64];
+        reset(NULL);
+        snprintf(list, sizeof list, "%s,console", names[i]);
+        setenv("OTEL_TRACES_EXPORTER", list, 1);
+        struct tote__configuration result = resolve(&defaults);
+        assert_int_equal(result.exporter_count, 1);
+        assert_string_equal(result.exporters[0], "console");
+        assert_int_equal(reports.count, 1);
+        assert_non_null(strstr(reports.message, names[i]));
+    }
+    setenv("OTEL_TRACES_EXPORTER", "foo", 1); /* nothing usable: the setting is ignored */
+    assert_string_equal(resolve(&defaults).exporters[0], "otlp");
+}
+
+/* Requirement H: OTEL_LOG_LEVEL */
+static void the_log_level_is_a_word(void **state) {
+    static const struct {
+        const char *word;
+        tote_level level;
+    } words[] = {{"none", TOTE_LEVEL_NONE},   {"ERROR", TOTE_LEVEL_ERROR},
+                 {"Warn", TOTE_LEVEL_WARN},   {"info", TOTE_LEVEL_INFO},
+                 {"debug", TOTE_LEVEL_DEBUG}, {"trace", TOTE_LEVEL_DEBUG}};
+    tote_level level = TOTE_LEVEL_ERROR;
+
+    (void)state;
+    assert_false(tote__environment_log_level(&level));
+    for (size_t i = 0; i < TOTE_COUNT_OF(words); i++) {
+        setenv("OTEL_LOG_LEVEL", words[i].word, 1);
+        assert_true(tote__environment_log_level(&level));
+        assert_int_equal(level, words[i].level);
+    }
+    assert_int_equal(reports.count, 0);
+    setenv("OTEL_LOG_LEVEL", "loud", 1);
+    assert_false(tote__environment_log_level(&level));
+    assert_int_equal(reports.count, 1);
+}
+
+/* Requirement H: OTEL_CONFIG_FILE; this version does not read it and says so */
+static void a_configuration_file_is_reported_and_the_rest_applies(void **state) {
+    tote_sdk_options options = defaults;
+
+    (void)state;
+    setenv("OTEL_CONFIG_FILE", "/etc/otel.yaml", 1);
+    setenv("OTEL_BSP_SCHEDULE_DELAY", "7", 1);
+    assert_int_equal(resolve(&defaults).batch.schedule_delay_ms, 7);
+    assert_int_equal(reports.count, 1);
+    assert_non_null(strstr(reports.message, "/etc/otel.yaml"));
+    reset(NULL);
+    options.config_file = "own.yaml";
+    options.ignore_environment = true;
+    resolve(&options);
+    assert_int_equal(reports.count, 1);
+    assert_non_null(strstr(reports.message, "own.yaml"));
+}
+
+static void *start_thread(void *self, const char *name, void (*work)(void *arg), void *arg) {
+    (void)self, (void)name, (void)work, (void)arg;
+    return NULL;
+}
+
+static void join_thread(void *self, void *thread) {
+    (void)self, (void)thread;
+}
+
+/* tote/sdk.h: a thread factory is used whole or not at all */
+static void a_thread_factory_needs_both_its_functions(void **state) {
+    tote_thread_factory factory = {sizeof factory, start_thread, NULL, &factory};
+    tote_sdk_options options = defaults;
+
+    (void)state;
+    options.thread_factory = &factory;
+    struct tote__configuration result = resolve(&options);
+    assert_null(result.batch.thread_factory.start);
+    assert_int_equal(reports.count, 1);
+    factory.join = join_thread;
+    result = resolve(&options);
+    assert_ptr_equal(result.batch.thread_factory.start, start_thread);
+    assert_ptr_equal(result.batch.thread_factory.self, &factory);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        CONFIGURATION_TEST(numbers_and_names_have_the_effect_of_every_row),
+        CONFIGURATION_TEST(only_the_word_true_disables),
+        CONFIGURATION_TEST(one_does_not_disable),
+        CONFIGURATION_TEST(without_options_and_variables_the_defaults_apply),
+        CONFIGURATION_TEST(every_variable_has_its_effect),
+        CONFIGURATION_TEST(a_program_that_ignores_the_environment_gets_the_defaults),
+        CONFIGURATION_TEST(options_go_over_the_variables_field_by_field),
+        CONFIGURATION_TEST(unlimited_and_nothing_become_literal_numbers),
+        CONFIGURATION_TEST(a_limit_of_spans_falls_back_to_the_general_one),
+        CONFIGURATION_TEST(a_batch_is_not_larger_than_the_queue),
+        CONFIGURATION_TEST(a_queue_holds_something_and_not_everything),
+        CONFIGURATION_TEST(a_ratio_is_a_plain_number_from_0_to_1),
+        CONFIGURATION_TEST(the_samplers_argument_is_not_looked_at_without_its_sampler),
+        CONFIGURATION_TEST(exporters_are_a_list_without_repetition),
+        CONFIGURATION_TEST(an_exporter_that_is_not_supported_is_reported_and_left_out),
+        CONFIGURATION_TEST(the_log_level_is_a_word),
+        CONFIGURATION_TEST(a_configuration_file_is_reported_and_the_rest_applies),
+        CONFIGURATION_TEST(a_thread_factory_needs_both_its_functions),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}

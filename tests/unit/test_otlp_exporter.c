@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The exporter with an encoder that the tests command: a span is a number, and so many bytes.
+ */
+#include "support.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "otlp/encode.h"
+#include "otlp/response.pb-c.h"
+#include "receiver.h"
+#include "tote/diagnostics.h"
+#include "tote/exporters/otlp.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/sdk.h"
+
+enum { MAX_SPANS = 16 };
+
+struct fixture {
+    struct receiver *receiver;
+    tote_span_exporter *exporter;
+    size_t sizes[MAX_SPANS]; /* the spans: their addresses are all that is passed around */
+    const tote_span_data *spans[MAX_SPANS];
+    tote_export_report report;
+    tote_result result;
+    char message[1024]; /* of the last diagnostic */
+    tote_level level;
+    size_t diagnostic_count;
+};
+
+/* Takes the place of the library's: the span's first letter, as often as its size says. */
+bool tote__otlp_encode(struct tote__otlp_buffer *buffer, const tote_span_data *const *spans,
+                       size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        size_t size = *(const size_t *)(const void *)spans[i];
+        uint8_t *bytes = size == SIZE_MAX ? NULL
+                                          : tote__reallocate(buffer->bytes, buffer->capacity,
+                                                             buffer->size + size);
+        if (!bytes) {
+            return false;
+        }
+        memset(bytes + buffer->size, 's', size);
+        buffer->bytes = bytes;
+        buffer->size += size;
+        buffer->capacity = buffer->size;
+    }
+    return true;
+}
+
+void tote__otlp_buffer_clear(struct tote__otlp_buffer *buffer) {
+    tote__release(buffer->bytes, buffer->capacity);
+    *buffer = (struct tote__otlp_buffer){.bytes = NULL};
+}
+
+static void note(tote_level level, const char *component, const char *message, void *user_data) {
+    struct fixture *f = user_data;
+
+    (void)component;
+    f->level = level;
+    f->diagnostic_count++;
+    snprintf(f->message, sizeof f->message, "%s", message);
+}
+
+static int set_up(void **state) {
+    static struct fixture f;
+
+    memset(&f, 0, sizeof f);
+    f.receiver = receiver_start();
+    for (size_t i = 0; i < MAX_SPANS; i++) {
+        f.sizes[i] = 10;
+        f.spans[i] = (const tote_span_data *)(const void *)&f.sizes[i];
+    }
+    tote_set_diagnostics(note, TOTE_LEVEL_DEBUG, &f);
+    *state = &f;
+    return f.receiver ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+
+    tote_span_exporter_free(f->exporter);
+    receiver_stop(f->receiver);
+    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    return 0;
+}
+
+/* An exporter of these options, to the receiver when they name nobody. */
+static void open_exporter(struct fixture *f, tote_otlp_options options) {
+    options.struct_size = sizeof options;
+    options.ignore_environment = true;
+    options.endpoint = options.endpoint ? options.endpoint : receiver_url(f->receiver);
+    f->exporter = tote_otlp_exporter_new(&options);
+    assert_non_null(f->exporter);
+}
+
+/* The way processors call it. */
+static tote_result export_for(struct fixture *f, size_t count, uint32_t timeout_ms) {
+    f->report = (tote_export_report){.rejected = 0};
+    f->result =
+        f->exporter->ops.export_spans(f->exporter->self, f->spans, count, timeout_ms, &f->report);
+    return f->result;
+}
+
+static tote_result export_spans(struct fixture *f, size_t count) {
+    return export_for(f, count, 10000);
+}
+
+static void assert_report(const struct fixture *f, size_t rejected, size_t too_large,
+                          size_t shut_down) {
+    assert_int_equal(f->report.rejected, rejected);
+    assert_int_equal(f->report.too_large, too_large);
+    assert_int_equal(f->report.shut_down, shut_down);
+}
+
+/* Requirement G7: any 2xx, with or without a body */
+static void a_success_is_any_status_from_200_to_299(void **state) {
+    struct fixture *f = *state;
+    static const unsigned statuses[] = {200, 201, 202, 204};
+
+    open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
+    for (size_t i = 0; i < TOTE_COUNT_OF(statuses); i++) {
+        receiver_set_answer(f->receiver, (struct receiver_answer){.status = statuses[i]});
+        assert_int_equal(export_spans(f, 3), TOTE_SUCCESS);
+        assert_report(f, 0, 0, 0);
+        assert_int_equal(receiver_request(f->receiver, i).body_size, 30);
+    }
+    assert_int_equal(f->diagnostic_count, 0);
+}
+
+/* Requirement G7: do not send empty requests */
+static void no_spans_make_no_request(void **state) {
+    struct fixture *f = *state;
+
+    open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
+    assert_int_equal(export_spans(f, 0), TOTE_SUCCESS);
+    assert_int_equal(receiver_connection_count(f->receiver), 0);
+}
+
+/* Requirement G7 */
+static void garbage_in_a_200_is_a_success_with_one_diagnostic(void **state) {
+    struct fixture *f = *state;
+
+    open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
+    receiver_set_answer(f->receiver,
+                        (struct receiver_answer){.body = "{\"ok\":1}",
+                                                 .body_size = 8,
+                                                 .headers = {"Content-Type: application/json"}});
+
+    assert_int_equal(export_spans(f, 3), TOTE_SUCCESS);
+    assert_report(f, 0, 0, 0);
+    assert_int_equal(f->diagnostic_count, 1);
+    assert_int_equal(f->level, TOTE_LEVEL_WARN);
+}
+
+static void answer_partial_success(struct fixture *f, int64_t rejected, const char *message) {
+    static uint8_t body[128];
+    Tote__Otlp__ExportTracePartialSuccess partial = TOTE__OTLP__EXPORT_TRACE_PARTIAL_SUCCESS__INIT;
+    Tote__Otlp__ExportTraceServiceResponse response =
+        TOTE__OTLP__EXPORT_TRACE_SERVICE_RESPONSE__INIT;
+
+    partial.rejected_spans = rejected;
+    partial.error_message = (char *)(uintptr_t)message;
+    response.partial_success = &partial;
+    receiver_set_answer(f->receiver, (struct receiver_answer){
+                                         .body = body,
+                                         .body_size = protobuf_c_message_pack(&response.base, body),
+                                         .headers = {"Content-Type: application/x-protobuf"}});
+}
+
+/* Requirement G7 */
+static void spans_of_a_partial_success_are_counted_as_rejected(void **state) {
+    struct fixture *f = *state;
+
+    open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
+    answer_partial_success(f, 2, "too old");
+    assert_int_equal(export_spans(f, 3), TOTE_SUCCESS);
+    assert_report(f, 2, 0, 0);
+    assert_non_null(strstr(f->message, "too old"));
+
+    answer_partial_success(f, 99, "");
+    export_spans(f, 3);
+    assert_report(f, 3, 0, 0);
+}
+
+/* Requirement G7: no rejected span and a message is a warning */
+static void a_hint_of_the_receiver_is_passed_on(void **state) {
+    struct fixture *f = *state;
+
+    open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
+    answer_partial_success(f, 0, "use gzip");
+
+    assert_int_equal(export_spans(f, 3), TOTE_SUCCESS);
+    assert_report(f, 0, 0, 0);
+    assert_int_equal(f->level, TOTE_LEVEL_WARN);
+    assert_non_null(strstr(f->message, "use gzip"));
+}
+
+/* Requirements G8, G11, trap L36 */
+static void a_refusal_is_counted_and_told_with_url_status_and_reason(void **state) {
+    struct fixture *f = *state;
+
+    open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
+    receiver_set_answer(
+        f->receiver, (struct receiver_answer){.status = 400,
+                                              .body = "\x08\x03\x12\x0Ano such id",
+                                              .body_size = 14,
+                                              .headers = {"Content-Type: application/x-protobuf"}});
+
+    assert_int_equal(export_spans(f, 3), TOTE_FAILURE);
+    assert_report(f, 3, 0, 0);
+    assert_int_equal(f->level, TOTE_LEVEL_ERROR);
+    assert_non_null(strstr(f->message, receiver_url(f->receiver)));
+    assert_non_null(strstr(f->message, "400"));
+    assert_non_null(strstr(f->message, "no such id"));
+    assert_int_equal(receiver_wait(f->receiver, 1), 1);
+}
+
+/* Requirement G6, trap L38 */
+static void an_answer_that_is_too_large_is_a_failure(void **state) {
+    struct fixture *f = *state;
+
+    open_exporter(f, (tote_otlp_options){.max_response_bytes = 1000});
+    receiver_set_answer(f->receiver, (struct receiver_answer){.body_size = 1001});
+
+    assert_int_equal(export_spans(f, 3), TOTE_FAILURE);
+    assert_report(f, 0, 0, 0);
+    assert_non_null(strstr(f->message, "max_response_bytes"));
+}
+
+/* Requirement G1 */
+static void the_shorter_of_both_timeouts_ends_an_export(void **state) {
+    struct fixture *f = *state;
+
+    open_exporter(f, (tote_otlp_options){.timeout_ms = 100});
+    receiver_set_answer(f->receiver, (struct receiver_answer){.manner = RECEIVER_HANGS});
+    assert_int_equal(export_for(f, 3, UINT32_MAX), TOTE_TIMED_OUT);
+    assert_int_equal(export_for(f, 3, 50), TOTE_TIMED_OUT);
+    assert_int_equal(export_for(f, 3, 0), TOTE_TIMED_OUT);
+    assert_report(f, 0, 0, 0);
+}
+
+/* Requirement G6 */
+static void a_batch_over_the_limit_goes_out_in_parts(void **state) {
+    struct fixture *f = *state;
+    size_t total = 0;
+
+    open_exporter(f, (tote_otlp_options){.max_request_bytes = 25});
+    assert_int_equal(export_spans(f, 5), TOTE_SUCCESS);
+    assert_report(f, 0, 0, 0);
+
+    size_t requests = receiver_wait(f->receiver, 3);
+    for (size_t i = 0; i < requests; i++) {
+        assert_true(receiver_request(f->receiver, i).body_size <= 25);
+        total += receiver_request(f->receiver, i).body_size;
+    }
+    assert_int_equal(total, 50);
+}
+
+/* Requirement G6 */
+static void a_span_over_the_limit_is_never_sent_and_counted(void **state) {
+    struct fixture *f = *state;
+
+    open_exporter(f, (tote_otlp_options){.max_request_bytes = 25});
+    f->sizes[1] = 26;
+    assert_int_equal(export_spans(f, 4), TOTE_SUCCESS);
+    assert_report(f, 0, 1, 0);
+
+    size_t requests = receiver_wait(f->receiver, 2);
+    for (size_t i = 0; i < requests; i++) {
+        assert_true(receiver_request(f->receiver, i).body_size <= 20);
+    }
+}
+
+/* Design 6: out of memory */
+static void without_memory_for_a_request_nothing_is_sent(void **state) {
+    struct fixture *f = *state;
+
+    open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
+    f->sizes[1] = SIZE_MAX;
+
+    assert_int_equal(export_spans(f, 3), TOTE_FAILURE);
+    assert_report(f, 0, 0, 0);
+    assert_int_equal(receiver_connection_count(f->receiver), 0);
+}
+
+static void *export_without_deadline(void *arg) {
+    export_for(arg, 3, UINT32_MAX);
+    return NULL;
+}
+
+/* Requirement G10, trap L41 */
+static void shutdown_ends_an_export_that_has_no_timeout(void **state) {
+    struct fixture *f = *state;
+    pthread_t thread;
+
+    open_exporter(f, (tote_otlp_options){.timeout_ms = TOTE_UNLIMITED});
+    receiver_set_answer(f->receiver, (struct receiver_answer){.manner = RECEIVER_HANGS});
+    assert_int_equal(pthread_create(&thread, NULL, export_without_deadline, f), 0);
+    assert_int_equal(receiver_wait(f->receiver, 1), 1);
+
+    assert_int_equal(f->exporter->ops.shutdown(f->exporter->self, 20), TOTE_TIMED_OUT);
+
+    pthread_join(thread, NULL);
+    assert_int_equal(f->result, TOTE_FAILURE);
+    assert_report(f, 0, 0, 3);
+}
+
+/* Requirement D31 */
+static void after_shutdown_export_fails_and_counts(void **state) {
+    struct fixture *f = *state;
+
+    open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
+    assert_int_equal(f->exporter->ops.shutdown(f->exporter->self, 1000), TOTE_SUCCESS);
+    assert_int_equal(f->exporter->ops.shutdown(f->exporter->self, 0), TOTE_SUCCESS);
+
+    assert_int_equal(export_spans(f, 3), TOTE_FAILURE);
+    assert_report(f, 0, 0, 3);
+    assert_int_equal(receiver_connection_count(f->receiver), 0);
+}
+
+/* Design R14 */
+static void a_child_of_a_process_that_exports_can_export_and_shut_down(void **state) {
+    struct fixture *f = *state;
+    pthread_t thread;
+    int status = -1;
+
+    open_exporter(f, (tote_otlp_options){.timeout_ms = TOTE_UNLIMITED});
+    receiver_set_answer(f->receiver, (struct receiver_answer){.manner = RECEIVER_HANGS});
+    assert_int_equal(pthread_create(&thread, NULL, export_without_deadline, f), 0);
+    assert_int_equal(receiver_wait(f->receiver, 1), 1);
+    receiver_set_answer(f->receiver, (struct receiver_answer){.manner = RECEIVER_ANSWERS});
+    pid_t child = fork();
+    if (child == 0) {
+        bool is_well = export_spans(f, 2) == TOTE_SUCCESS;
+        is_well &= f->exporter->ops.shutdown(f->exporter->self, UINT32_MAX) == TOTE_SUCCESS;
+        tote_span_exporter_free(f->exporter);
+        _exit(is_well ? 0 : 1);
+    }
+    waitpid(child, &status, 0);
+
+    assert_int_equal(f->exporter->ops.shutdown(f->exporter->self, 0), TOTE_TIMED_OUT);
+    pthread_join(thread, NULL);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_report(f, 0, 0, 3);
+}
+
+#define TEST_WITH_RECEIVER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST_WITH_RECEIVER(a_success_is_any_status_from_200_to_299),
+        TEST_WITH_RECEIVER(no_spans_make_no_request),
+        TEST_WITH_RECEIVER(garbage_in_a_200_is_a_success_with_one_diagnostic),
+        TEST_WITH_RECEIVER(spans_of_a_partial_success_are_counted_as_rejected),
+        TEST_WITH_RECEIVER(a_hint_of_the_receiver_is_passed_on),
+        TEST_WITH_RECEIVER(a_refusal_is_counted_and_told_with_url_status_and_reason),
+        TEST_WITH_RECEIVER(an_answer_that_is_too_large_is_a_failure),
+        TEST_WITH_RECEIVER(the_shorter_of_both_timeouts_ends_an_export),
+        TEST_WITH_RECEIVER(a_batch_over_the_limit_goes_out_in_parts),
+        TEST_WITH_RECEIVER(a_span_over_the_limit_is_never_sent_and_counted),
+        TEST_WITH_RECEIVER(without_memory_for_a_request_nothing_is_sent),
+        TEST_WITH_RECEIVER(shutdown_ends_an_export_that_has_no_timeout),
+        TEST_WITH_RECEIVER(after_shutdown_export_fails_and_counts),
+        TEST_WITH_RECEIVER(a_child_of_a_process_that_exports_can_export_and_shut_down),
+    };
+
+    unsetenv("http_proxy");
+    return RUN_TESTS(tests, argc, argv);
+}

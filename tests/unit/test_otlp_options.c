@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "otlp/options.h"
+#include "tote/diagnostics.h"
+#include "tote/sdk.h"
+
+static const char *const words[] = {"ENDPOINT", "HEADERS",     "COMPRESSION",        "TIMEOUT",
+                                    "PROTOCOL", "CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY",
+                                    "INSECURE"};
+
+static unsigned diagnostics[TOTE_LEVEL_DEBUG + 1];
+
+static void count(tote_level level, const char *component, const char *message, void *user_data) {
+    (void)component, (void)message, (void)user_data;
+    diagnostics[level]++;
+}
+
+static void set_variable(const char *infix, const char *word, const char *value) {
+    char name[64];
+
+    snprintf(name, sizeof name, "OTEL_EXPORTER_OTLP_%s%s", infix, word);
+    if (value) {
+        setenv(name, value, 1);
+    } else {
+        unsetenv(name);
+    }
+}
+
+/* An empty environment, and nothing reported so far. */
+static int start_over(void **state) {
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(words); i++) {
+        set_variable("", words[i], NULL);
+        set_variable("TRACES_", words[i], NULL);
+    }
+    memset(diagnostics, 0, sizeof diagnostics);
+    tote_set_diagnostics(count, TOTE_LEVEL_DEBUG, NULL);
+    return 0;
+}
+
+static struct tote__otlp_settings resolved(const tote_otlp_options *options) {
+    struct tote__otlp_settings settings;
+
+    assert_true(tote__otlp_settings_resolve(&settings, options));
+    return settings;
+}
+
+static void assert_refused(tote_otlp_options options) {
+    struct tote__otlp_settings settings;
+
+    start_over(NULL);
+    options.struct_size = sizeof options;
+    assert_false(tote__otlp_settings_resolve(&settings, &options));
+    assert_int_equal(diagnostics[TOTE_LEVEL_ERROR], 1);
+}
+
+/* The next row of a vector file, its two first columns. Returns: false at the end. */
+static bool next_row(FILE *file, char *first, char *second, size_t size) {
+    char line[1024];
+
+    while (fgets(line, sizeof line, file)) {
+        char *tab = strchr(line, '\t');
+        char *end = tab ? strchr(tab + 1, '\t') : NULL;
+        if (line[0] != '#' && end) {
+            snprintf(first, size, "%.*s", (int)(tab - line), line);
+            snprintf(second, size, "%.*s", (int)(end - tab - 1), tab + 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Decode \xHH in place. */
+static void decode(char *text) {
+    char *out = text;
+
+    while (*text) {
+        if (strncmp(text, "\\x", 2) == 0) {
+            char digits[3] = {text[2], text[3], '\0'};
+            *out++ = (char)strtol(digits, NULL, 16);
+            text += 4;
+        } else {
+            *out++ = *text++;
+        }
+    }
+    *out = '\0';
+}
+
+static FILE *open_vectors(const char *name) {
+    char path[512];
+
+    snprintf(path, sizeof path, "%s/vectors/%s", TOTE_TEST_SOURCE_DIR, name);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    return file;
+}
+
+/* "WARN SET name\=value\|name\=value", and whether there was a warning. */
+static void assert_headers(char *expected, const struct tote__otlp_headers *headers) {
+    bool warns = strncmp(expected, "WARN ", 5) == 0;
+    char *next = expected + (warns ? 5 : 0) + strlen("SET ");
+    size_t number = 0;
+
+    for (; next; number++) {
+        char *name = next;
+        char *value = strstr(name, "\\=") + 2;
+        next = strstr(value, "\\|");
+        value[-2] = '\0';
+        if (next) {
+            *next = '\0';
+            next += 2;
+        }
+        assert_true(number < headers->count);
+        assert_string_equal(headers->items[number].name, name);
+        assert_string_equal(headers->items[number].value, value);
+    }
+    assert_int_equal(headers->count, number);
+    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], warns);
+}
+
+/* Requirement G5, trap L35: vectors/otlp_headers.tsv */
+static void the_headers_variable_is_read_as_the_vectors_say(void **state) {
+    FILE *file = open_vectors("otlp_headers.tsv");
+    char value[512];
+    char expected[512];
+    size_t rows = 0;
+
+    for (; next_row(file, value, expected, sizeof value); rows++) {
+        start_over(state);
+        decode(value);
+        set_variable("", "HEADERS", value);
+        struct tote__otlp_settings settings = resolved(NULL);
+        assert_headers(expected, &settings.headers);
+        tote__otlp_settings_clear(&settings);
+    }
+    fclose(file);
+    assert_int_equal(rows, 16);
+}
+
+/* The URL with its port, even one that is the scheme's own. */
+static void normalise(const char *text, char *out, size_t size) {
+    CURLU *url = curl_url();
+    char *whole = NULL;
+
+    assert_int_equal(curl_url_set(url, CURLUPART_URL, text, 0), CURLUE_OK);
+    assert_int_equal(curl_url_get(url, CURLUPART_URL, &whole, CURLU_DEFAULT_PORT), CURLUE_OK);
+    snprintf(out, size, "%s", whole);
+    curl_free(whole);
+    curl_url_cleanup(url);
+}
+
+/* Requirement G2, trap L34: vectors/otlp_http_endpoint.tsv */
+static void the_endpoint_variables_make_the_url_the_vectors_name(void **state) {
+    FILE *file = open_vectors("otlp_http_endpoint.tsv");
+    char variables[512];
+    char expected[512];
+    char actual[512];
+    size_t rows = 0;
+
+    for (; next_row(file, variables, expected, sizeof variables); rows++) {
+        char *bar = strstr(variables, "\\|");
+        start_over(state);
+        *bar = '\0';
+        set_variable("", "ENDPOINT", variables);
+        set_variable("TRACES_", "ENDPOINT", bar + 2);
+        struct tote__otlp_settings settings = resolved(NULL);
+        normalise(settings.url, actual, sizeof actual);
+        normalise(expected, expected, sizeof expected);
+        assert_string_equal(actual, expected);
+        bool is_url = !*variables || strncmp(variables, "http:", 5) == 0;
+        assert_int_equal(diagnostics[TOTE_LEVEL_WARN], !is_url);
+        tote__otlp_settings_clear(&settings);
+    }
+    fclose(file);
+    assert_int_equal(rows, 10);
+}
+
+/* Requirement G1 */
+static void without_options_and_variables_the_defaults_hold(void **state) {
+    struct tote__otlp_settings settings = resolved(NULL);
+
+    (void)state;
+    assert_string_equal(settings.url, "http://localhost:4318/v1/traces");
+    assert_null(settings.unix_path);
+    assert_int_equal(settings.headers.count, 0);
+    assert_false(settings.is_gzip);
+    assert_int_equal(settings.timeout_ms, 10000);
+    assert_null(settings.ca_file);
+    assert_null(settings.client_certificate_file);
+    assert_null(settings.client_key_file);
+    assert_int_equal(settings.max_request_bytes, 67108864);
+    assert_int_equal(settings.max_response_bytes, 4194304);
+    tote__otlp_settings_clear(&settings);
+}
+
+static void set_all_variables(const char *infix, const char *mark) {
+    char text[64];
+
+    snprintf(text, sizeof text, "http://%s", *mark ? mark : "general");
+    set_variable(infix, "ENDPOINT", text);
+    snprintf(text, sizeof text, "from=%s", mark);
+    set_variable(infix, "HEADERS", text);
+    set_variable(infix, "COMPRESSION", *mark == 's' ? "GZIP" : "none");
+    set_variable(infix, "TIMEOUT", *mark == 's' ? "1" : "2");
+    set_variable(infix, "CERTIFICATE", mark);
+    set_variable(infix, "CLIENT_CERTIFICATE", mark);
+    set_variable(infix, "CLIENT_KEY", mark);
+}
+
+/* Requirement G1, trap L35: the signal's value replaces the general one as a whole */
+static void variables_for_traces_win_over_general_ones(void **state) {
+    (void)state;
+    set_all_variables("", "general");
+    set_variable("", "HEADERS", "from=general,more=1");
+    set_all_variables("TRACES_", "signal");
+
+    struct tote__otlp_settings settings = resolved(NULL);
+
+    assert_string_equal(settings.url, "http://signal/");
+    assert_int_equal(settings.headers.count, 1);
+    assert_string_equal(settings.headers.items[0].value, "signal");
+    assert_true(settings.is_gzip);
+    assert_int_equal(settings.timeout_ms, 1);
+    assert_string_equal(settings.ca_file, "signal");
+    assert_string_equal(settings.client_certificate_file, "signal");
+    assert_string_equal(settings.client_key_file, "signal");
+    tote__otlp_settings_clear(&settings);
+}
+
+/* Requirement H: env config has a code equivalent; options win, field by field */
+static void an_option_wins_over_its_variable_and_leaves_the_others(void **state) {
+    const tote_attribute header = {"from", tote_string("options")};
+    const tote_otlp_options options = {.struct_size = sizeof options,
+                                       .endpoint = "http://options:1/base",
+                                       .headers = &header,
+                                       .header_count = 1,
+                                       .compression = TOTE_OTLP_COMPRESSION_NONE,
+                                       .ca_file = "options"};
+    (void)state;
+    set_all_variables("TRACES_", "signal");
+
+    struct tote__otlp_settings settings = resolved(&options);
+
+    assert_string_equal(settings.url, "http://options:1/base/v1/traces");
+    assert_string_equal(settings.headers.items[0].value, "options");
+    assert_false(settings.is_gzip);
+    assert_int_equal(settings.timeout_ms, 1);
+    assert_string_equal(settings.ca_file, "options");
+    assert_string_equal(settings.client_key_file, "signal");
+    tote__otlp_settings_clear(&settings);
+}
+
+/* Requirement H */
+static void the_environment_can_be_left_out(void **state) {
+    const tote_otlp_options options = {.struct_size = sizeof options, .ignore_environment = true};
+
+    (void)state;
+    set_all_variables("", "general");
+    set_variable("", "PROTOCOL", "grpc");
+
+    struct tote__otlp_settings settings = resolved(&options);
+
+    assert_string_equal(settings.url, "http://localhost:4318/v1/traces");
+    assert_int_equal(settings.headers.count, 0);
+    assert_int_equal(settings.timeout_ms, 10000);
+    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 0);
+    tote__otlp_settings_clear(&settings);
+}
+
+/* Requirement H: what is unknown or out of range counts as not set, with a warning */
+static void a_variable_that_cannot_be_used_counts_as_not_set(void **state) {
+    (void)state;
+    set_variable("TRACES_", "ENDPOINT", "collector");
+    set_variable("", "ENDPOINT", "http://general");
+    set_variable("TRACES_", "COMPRESSION", "brotli");
+    set_variable("", "COMPRESSION", "gzip");
+    set_variable("", "TIMEOUT", "-5");
+
+    struct tote__otlp_settings settings = resolved(NULL);
+
+    assert_string_equal(settings.url, "http://general/v1/traces");
+    assert_true(settings.is_gzip);
+    assert_int_equal(settings.timeout_ms, 10000);
+    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 3);
+    tote__otlp_settings_clear(&settings);
+}
+
+/* Requirement G1, trap L41 */
+static void a_timeout_of_zero_in_the_environment_is_no_limit(void **state) {
+    const tote_otlp_options unlimited = {.struct_size = sizeof unlimited,
+                                         .timeout_ms = TOTE_UNLIMITED};
+
+    (void)state;
+    set_variable("", "TIMEOUT", "0");
+    struct tote__otlp_settings settings = resolved(NULL);
+    assert_int_equal(settings.timeout_ms, UINT32_MAX);
+    tote__otlp_settings_clear(&settings);
+
+    settings = resolved(&unlimited);
+    assert_int_equal(settings.timeout_ms, UINT32_MAX);
+    tote__otlp_settings_clear(&settings);
+}
+
+/* Requirements G1, G13 */
+static void a_protocol_of_the_environment_that_is_missing_gives_a_warning(void **state) {
+    struct tote__otlp_settings settings;
+
+    set_variable("", "PROTOCOL", "HTTP/Protobuf");
+    settings = resolved(NULL);
+    tote__otlp_settings_clear(&settings);
+    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 0);
+
+    set_variable("TRACES_", "PROTOCOL", "grpc");
+    settings = resolved(NULL);
+    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 1);
+    assert_string_equal(settings.url, "http://localhost:4318/v1/traces");
+    tote__otlp_settings_clear(&settings);
+    (void)state;
+}
+
+/* Design 8: what cannot be had is refused, and nobody is left to think otherwise */
+static void options_for_what_is_missing_make_no_exporter(void **state) {
+    (void)state;
+    assert_refused((tote_otlp_options){.protocol = TOTE_OTLP_GRPC});
+    assert_refused((tote_otlp_options){.protocol = TOTE_OTLP_HTTP_JSON});
+    assert_refused((tote_otlp_options){.spool_directory = "/var/spool"});
+    assert_refused((tote_otlp_options){.spool_before_end = true});
+    assert_refused((tote_otlp_options){.endpoint = "collector:4318"});
+    assert_refused((tote_otlp_options){.endpoint = "unix:relative"});
+}
+
+/* Requirement G5 */
+static void options_headers_that_cannot_be_sent_are_left_out(void **state) {
+    const tote_attribute headers[] = {{"ok", tote_string("1")},
+                                      {"content-type", tote_string("text/plain")},
+                                      {"Grpc-Timeout", tote_string("1S")},
+                                      {"number", tote_int(1)},
+                                      {NULL, tote_string("1")},
+                                      {"split", tote_string("a\r\nb: c")},
+                                      {"nul", tote_string_of("a\0b", 3)}};
+    const tote_otlp_options options = {
+        .struct_size = sizeof options, .headers = headers, .header_count = 7};
+
+    (void)state;
+    struct tote__otlp_settings settings = resolved(&options);
+
+    assert_int_equal(settings.headers.count, 1);
+    assert_string_equal(settings.headers.items[0].name, "ok");
+    tote__otlp_settings_clear(&settings);
+}
+
+/* Pain 37 */
+static void a_unix_endpoint_is_a_path_of_a_socket(void **state) {
+    (void)state;
+    set_variable("", "ENDPOINT", "unix:/run/collector");
+    struct tote__otlp_settings settings = resolved(NULL);
+    assert_string_equal(settings.unix_path, "/run/collector");
+    assert_string_equal(settings.url, "http://localhost/v1/traces");
+    assert_string_equal(settings.shown_url, "unix:/run/collector");
+    tote__otlp_settings_clear(&settings);
+
+    set_variable("TRACES_", "ENDPOINT", "unix:///run/other");
+    settings = resolved(NULL);
+    assert_string_equal(settings.unix_path, "/run/other");
+    tote__otlp_settings_clear(&settings);
+}
+
+/* Requirement G7: what goes to diagnostics names the receiver, and no secret */
+static void the_url_to_be_shown_has_no_credentials_and_no_query(void **state) {
+    (void)state;
+    set_variable("TRACES_", "ENDPOINT", "https://me:secret@host:1/p/../q?key=secret#part");
+
+    struct tote__otlp_settings settings = resolved(NULL);
+
+    assert_string_equal(settings.url, "https://me:secret@host:1/p/../q?key=secret");
+    assert_string_equal(settings.shown_url, "https://host:1/p/../q");
+    tote__otlp_settings_clear(&settings);
+}
+
+#define FRESH_TEST(test) cmocka_unit_test_setup(test, start_over)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        FRESH_TEST(the_headers_variable_is_read_as_the_vectors_say),
+        FRESH_TEST(the_endpoint_variables_make_the_url_the_vectors_name),
+        FRESH_TEST(without_options_and_variables_the_defaults_hold),
+        FRESH_TEST(variables_for_traces_win_over_general_ones),
+        FRESH_TEST(an_option_wins_over_its_variable_and_leaves_the_others),
+        FRESH_TEST(the_environment_can_be_left_out),
+        FRESH_TEST(a_variable_that_cannot_be_used_counts_as_not_set),
+        FRESH_TEST(a_timeout_of_zero_in_the_environment_is_no_limit),
+        FRESH_TEST(a_protocol_of_the_environment_that_is_missing_gives_a_warning),
+        FRESH_TEST(options_for_what_is_missing_make_no_exporter),
+        FRESH_TEST(options_headers_that_cannot_be_sent_are_left_out),
+        FRESH_TEST(a_unix_endpoint_is_a_path_of_a_socket),
+        FRESH_TEST(the_url_to_be_shown_has_no_credentials_and_no_query),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <string.h>
+
+#include "otlp/response.h"
+#include "otlp/response.pb-c.h"
+
+static const char protobuf[] = "application/x-protobuf";
+
+static struct tote__slice pack(const ProtobufCMessage *message, uint8_t *buffer) {
+    return (struct tote__slice){buffer, protobuf_c_message_pack(message, buffer)};
+}
+
+static struct tote__slice partial_success(int64_t rejected, const char *message, uint8_t *buffer) {
+    Tote__Otlp__ExportTracePartialSuccess partial = TOTE__OTLP__EXPORT_TRACE_PARTIAL_SUCCESS__INIT;
+    Tote__Otlp__ExportTraceServiceResponse response =
+        TOTE__OTLP__EXPORT_TRACE_SERVICE_RESPONSE__INIT;
+
+    partial.rejected_spans = rejected;
+    partial.error_message = (char *)(uintptr_t)message;
+    response.partial_success = &partial;
+    return pack(&response.base, buffer);
+}
+
+static struct tote__slice error_status(const char *message, uint8_t *buffer) {
+    Tote__Otlp__RpcStatus status = TOTE__OTLP__RPC_STATUS__INIT;
+
+    status.code = 3;
+    status.message = (char *)(uintptr_t)message;
+    return pack(&status.base, buffer);
+}
+
+static struct tote__slice text(const char *body) {
+    return (struct tote__slice){(const uint8_t *)body, strlen(body)};
+}
+
+/* Requirement G7 */
+static void a_partial_success_tells_how_many_were_rejected_and_why(void **state) {
+    struct tote__response response;
+    uint8_t buffer[64];
+
+    (void)state;
+    assert_true(
+        tote__otlp_read_response(partial_success(3, "too old", buffer), protobuf, &response));
+    assert_int_equal(response.rejected, 3);
+    assert_string_equal(response.remark, "too old");
+
+    assert_true(tote__otlp_read_response(partial_success(0, "hint", buffer), "", &response));
+    assert_int_equal(response.rejected, 0);
+    assert_string_equal(response.remark, "hint");
+    assert_true(tote__otlp_read_response(partial_success(-1, "", buffer), protobuf, &response));
+    assert_int_equal(response.rejected, 0);
+}
+
+/* Requirement G7 */
+static void an_empty_body_says_nothing(void **state) {
+    struct tote__response response;
+
+    (void)state;
+    assert_true(tote__otlp_read_response(text(""), "application/json", &response));
+    assert_int_equal(response.rejected, 0);
+    assert_string_equal(response.remark, "");
+}
+
+/* Requirement G7: a body that cannot be read changes nothing */
+static void garbage_is_not_readable_and_says_nothing(void **state) {
+    struct tote__response response;
+
+    (void)state;
+    assert_false(tote__otlp_read_response(text("\x0A\x7Fgarbage"), protobuf, &response));
+    assert_int_equal(response.rejected, 0);
+    assert_false(tote__otlp_read_response(text("{\"ok\":1}"), "application/json", &response));
+    assert_string_equal(response.remark, "");
+}
+
+/* Trap L38: unpacking takes no more than the body's size and some */
+static void a_body_of_many_unknown_fields_is_not_unpacked(void **state) {
+    static uint8_t fields[2 << 20];
+    struct tote__response response;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof fields; i += 2) {
+        fields[i] = 0x78; /* field 15, a varint */
+        fields[i + 1] = 1;
+    }
+    assert_false(
+        tote__otlp_read_response((struct tote__slice){fields, sizeof fields}, protobuf, &response));
+    assert_int_equal(response.rejected, 0);
+}
+
+/* Requirement G11 */
+static void an_error_is_told_by_status_or_plain_text(void **state) {
+    struct tote__response response;
+    uint8_t buffer[64];
+
+    (void)state;
+    tote__otlp_read_error(error_status("no such tenant", buffer), protobuf, &response);
+    assert_string_equal(response.remark, "no such tenant");
+    tote__otlp_read_error(text("404 page not found\n"), "text/plain; charset=utf-8", &response);
+    assert_string_equal(response.remark, "404 page not found");
+    tote__otlp_read_error(text("<html>"), "text/html", &response);
+    assert_string_equal(response.remark, "");
+    tote__otlp_read_error(text("\x12\x7F"), protobuf, &response);
+    assert_string_equal(response.remark, "");
+}
+
+/* Requirement G11: a log may be a terminal */
+static void a_remark_is_one_printable_line(void **state) {
+    struct tote__response response;
+    uint8_t buffer[64];
+
+    (void)state;
+    tote__otlp_read_error(error_status("\x1B[2Jline\nline\xC2\x9Bm\xFFh\xC3\xA9\x7F", buffer),
+                          protobuf, &response);
+    assert_string_equal(response.remark, " [2Jline line m\xEF\xBF\xBDh\xC3\xA9");
+}
+
+/* Requirement G11 */
+static void a_long_remark_is_cut_between_code_points(void **state) {
+    struct tote__response response;
+    char body[2001] = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof body - 1; i += 2) {
+        memcpy(body + i, "\xC3\xA9", 2);
+    }
+    tote__otlp_read_error(text(body), "text/plain", &response);
+    assert_int_equal(strlen(response.remark), 254);
+    memset(body, 0xFF, sizeof body - 1);
+    tote__otlp_read_error(text(body), "text/plain", &response);
+    assert_int_equal(strlen(response.remark), 255);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST(a_partial_success_tells_how_many_were_rejected_and_why),
+        TEST(an_empty_body_says_nothing),
+        TEST(garbage_is_not_readable_and_says_nothing),
+        TEST(a_body_of_many_unknown_fields_is_not_unpacked),
+        TEST(an_error_is_told_by_status_or_plain_text),
+        TEST(a_remark_is_one_printable_line),
+        TEST(a_long_remark_is_cut_between_code_points),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "otlp/transport.h"
+#include "receiver.h"
+#include "tote/internal/clock.h"
+
+static const uint64_t ns_per_s = 1000000000;
+
+struct fixture {
+    struct receiver *receiver;
+    struct tote__otlp_settings settings;
+    struct tote__transport *transport;
+    struct tote__answer answer;
+};
+
+static int set_up(void **state) {
+    static struct fixture f;
+
+    memset(&f, 0, sizeof f);
+    f.receiver = receiver_start();
+    *state = &f;
+    return f.receiver ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+
+    tote__transport_free(f->transport);
+    tote__otlp_settings_clear(&f->settings);
+    receiver_stop(f->receiver);
+    return 0;
+}
+
+/* A transport of these options, to the receiver when they name nobody. */
+static void open_transport(struct fixture *f, tote_otlp_options options) {
+    options.struct_size = sizeof options;
+    options.ignore_environment = true;
+    options.endpoint = options.endpoint ? options.endpoint : receiver_url(f->receiver);
+    assert_true(tote__otlp_settings_resolve(&f->settings, &options));
+    f->transport = tote__transport_new(&f->settings);
+    assert_non_null(f->transport);
+}
+
+static enum tote__outcome send_text(struct fixture *f, const char *text, uint64_t deadline) {
+    tote__transport_send(f->transport, (const uint8_t *)text, strlen(text), deadline, &f->answer);
+    return f->answer.outcome;
+}
+
+static uint64_t in_seconds(unsigned seconds) {
+    return tote__clock_monotonic() + seconds * ns_per_s;
+}
+
+/* Requirements G3, G4 */
+static void a_request_says_what_it_is_and_who_sent_it(void **state) {
+    struct fixture *f = *state;
+
+    open_transport(f, (tote_otlp_options){.protocol = TOTE_OTLP_HTTP_PROTOBUF});
+
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(f->answer.status, 200);
+    struct received request = receiver_request(f->receiver, 0);
+    assert_string_equal(request.method, "POST");
+    assert_string_equal(request.path, "/v1/traces");
+    assert_int_equal(request.body_size, 5);
+    assert_memory_equal(request.body, "spans", 5);
+    assert_string_equal(receiver_header(f->receiver, 0, "content-type"), "application/x-protobuf");
+    assert_string_equal(receiver_header(f->receiver, 0, "user-agent"),
+                        "OTel-OTLP-Exporter-C/" TOTE_VERSION);
+    assert_null(receiver_header(f->receiver, 0, "expect"));
+    assert_null(receiver_header(f->receiver, 0, "content-encoding"));
+}
+
+/* Requirements G1, G4, G5 */
+static void headers_of_the_program_go_out_and_may_replace_the_user_agent(void **state) {
+    struct fixture *f = *state;
+    const tote_attribute headers[] = {{"User-Agent", tote_string("MyDistro/1")},
+                                      {"authorization", tote_string("Basic eA==")},
+                                      {"x-empty", tote_string("")}};
+
+    open_transport(f, (tote_otlp_options){.headers = headers, .header_count = 3});
+
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    assert_string_equal(receiver_header(f->receiver, 0, "user-agent"), "MyDistro/1");
+    assert_string_equal(receiver_header(f->receiver, 0, "authorization"), "Basic eA==");
+    assert_string_equal(receiver_header(f->receiver, 0, "x-empty"), "");
+}
+
+/* Requirement G3 */
+static void twenty_requests_use_one_connection(void **state) {
+    struct fixture *f = *state;
+
+    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    }
+    assert_int_equal(receiver_wait(f->receiver, 20), 20);
+    assert_int_equal(receiver_connection_count(f->receiver), 1);
+}
+
+/* Requirement G3 */
+static void a_compressed_body_is_the_same_after_inflating(void **state) {
+    struct fixture *f = *state;
+    uint8_t text[64];
+    z_stream stream = {.next_out = text, .avail_out = sizeof text};
+
+    open_transport(f, (tote_otlp_options){.compression = TOTE_OTLP_GZIP});
+    send_text(f, "the first request", in_seconds(10));
+    assert_int_equal(send_text(f, "spans and spans and spans", in_seconds(10)), TOTE__ANSWERED);
+
+    struct received request = receiver_request(f->receiver, 1);
+    assert_string_equal(receiver_header(f->receiver, 1, "content-encoding"), "gzip");
+    stream.next_in = (Bytef *)(uintptr_t)request.body;
+    stream.avail_in = (uInt)request.body_size;
+    assert_int_equal(inflateInit2(&stream, 15 + 16), Z_OK);
+    assert_int_equal(inflate(&stream, Z_FINISH), Z_STREAM_END);
+    assert_int_equal(stream.total_out, strlen("spans and spans and spans"));
+    assert_memory_equal(text, "spans and spans and spans", stream.total_out);
+    inflateEnd(&stream);
+}
+
+/* Requirements G8, G9 */
+static void an_answer_comes_with_status_body_and_headers(void **state) {
+    struct fixture *f = *state;
+
+    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    receiver_set_answer(f->receiver, (struct receiver_answer){
+                                         .status = 503,
+                                         .headers = {"Content-Type: text/plain", "Retry-After: 7"},
+                                         .body = "busy",
+                                         .body_size = 4});
+
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(f->answer.status, 503);
+    assert_int_equal(f->answer.body.size, 4);
+    assert_memory_equal(f->answer.body.at, "busy", 4);
+    assert_string_equal(f->answer.content_type, "text/plain");
+    assert_string_equal(f->answer.retry_after, "7");
+}
+
+/* Requirement G3: the specification knows no redirects, and a body may not go elsewhere */
+static void a_redirect_is_an_answer_and_not_followed(void **state) {
+    struct fixture *f = *state;
+
+    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    receiver_set_answer(f->receiver,
+                        (struct receiver_answer){.status = 307, .headers = {"Location: /other"}});
+
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(f->answer.status, 307);
+    assert_int_equal(receiver_wait(f->receiver, 1), 1);
+}
+
+/* A port of the loopback interface on which nobody listens. */
+static void name_closed_port(char *url, size_t size) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+    close(fd);
+    snprintf(url, size, "http://127.0.0.1:%u", ntohs(address.sin_port));
+}
+
+/* Requirement G8 */
+static void a_refused_connection_is_told_from_a_lost_one(void **state) {
+    struct fixture *f = *state;
+    char url[64];
+
+    name_closed_port(url, sizeof url);
+    open_transport(f, (tote_otlp_options){.endpoint = url});
+
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NOT_CONNECTED);
+    assert_int_equal(f->answer.status, 0);
+    assert_true(strlen(f->answer.error) > 0);
+}
+
+/* Requirement G8 */
+static void a_connection_closed_without_an_answer_is_reported_as_that(void **state) {
+    struct fixture *f = *state;
+
+    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    receiver_set_answer(f->receiver, (struct receiver_answer){.manner = RECEIVER_CLOSES});
+
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NO_ANSWER);
+}
+
+/* Requirement G7: the receiver has the spans once it says 200 */
+static void a_status_counts_although_its_body_is_cut_off(void **state) {
+    struct fixture *f = *state;
+
+    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    receiver_set_answer(
+        f->receiver, (struct receiver_answer){.manner = RECEIVER_CLOSES_MIDWAY, .body_size = 1000});
+
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(f->answer.status, 200);
+    assert_int_equal(f->answer.body.size, 500);
+}
+
+/* Requirement G1: the timeout of an export */
+static void a_receiver_that_hangs_costs_no_more_than_the_deadline(void **state) {
+    struct fixture *f = *state;
+
+    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    receiver_set_answer(f->receiver, (struct receiver_answer){.manner = RECEIVER_HANGS});
+
+    uint64_t begin = tote__clock_monotonic();
+    assert_int_equal(send_text(f, "spans", begin + ns_per_s / 5), TOTE__TIMED_OUT);
+    assert_true(tote__clock_monotonic() - begin < 30 * ns_per_s);
+    assert_int_equal(send_text(f, "spans", 0), TOTE__TIMED_OUT);
+}
+
+/* Requirement G1: a byte now and then does not move the deadline */
+static void a_receiver_that_drips_costs_no_more_than_the_deadline(void **state) {
+    struct fixture *f = *state;
+
+    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    receiver_set_answer(f->receiver,
+                        (struct receiver_answer){.manner = RECEIVER_DRIPS, .body_size = 1000000});
+
+    uint64_t begin = tote__clock_monotonic();
+    assert_int_equal(send_text(f, "spans", begin + ns_per_s / 5), TOTE__TIMED_OUT);
+    assert_true(tote__clock_monotonic() - begin < 30 * ns_per_s);
+}
+
+/* Requirement G6, trap L38 */
+static void an_answer_over_the_limit_is_not_read_to_its_end(void **state) {
+    struct fixture *f = *state;
+
+    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    receiver_set_answer(f->receiver, (struct receiver_answer){.body_size = 5 << 20});
+    assert_int_equal(send_text(f, "spans", in_seconds(30)), TOTE__ANSWER_TOO_LARGE);
+    assert_true(f->answer.body.size <= 4 << 20);
+
+    receiver_set_answer(f->receiver, (struct receiver_answer){.body_size = 4 << 20});
+    assert_int_equal(send_text(f, "spans", in_seconds(30)), TOTE__ANSWERED);
+    assert_int_equal(f->answer.body.size, 4 << 20);
+}
+
+static void *send_without_deadline(void *arg) {
+    struct fixture *f = arg;
+
+    send_text(f, "spans", UINT64_MAX);
+    return NULL;
+}
+
+/* Requirement G10 */
+static void an_interrupt_ends_a_send_and_all_later_ones(void **state) {
+    struct fixture *f = *state;
+    pthread_t thread;
+
+    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    receiver_set_answer(f->receiver, (struct receiver_answer){.manner = RECEIVER_HANGS});
+    assert_int_equal(pthread_create(&thread, NULL, send_without_deadline, f), 0);
+    assert_int_equal(receiver_wait(f->receiver, 1), 1);
+
+    tote__transport_interrupt(f->transport);
+
+    pthread_join(thread, NULL);
+    assert_int_equal(f->answer.outcome, TOTE__INTERRUPTED);
+    assert_int_equal(send_text(f, "spans", UINT64_MAX), TOTE__INTERRUPTED);
+}
+
+/* Requirement G1 and pain 37: a collector that listens on a socket file */
+static void a_unix_socket_is_an_endpoint(void **state) {
+    struct fixture *f = *state;
+    char folder[] = "/tmp/tote-test-XXXXXX";
+    char path[64];
+    char endpoint[80];
+
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/socket", folder);
+    snprintf(endpoint, sizeof endpoint, "unix:%s", path);
+    struct receiver *receiver = receiver_start_unix(path);
+    assert_non_null(receiver);
+    open_transport(f, (tote_otlp_options){.endpoint = endpoint});
+
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    assert_string_equal(receiver_request(receiver, 0).path, "/v1/traces");
+
+    receiver_stop(receiver);
+    unlink(path);
+    rmdir(folder);
+}
+
+/* Returns: what the child's sends came to. */
+static int send_in_child(struct fixture *f, int times) {
+    int status = -1;
+    pid_t child = fork();
+
+    if (child == 0) {
+        bool is_well = true;
+        for (int i = 0; i < times; i++) {
+            is_well &= send_text(f, "child", in_seconds(10)) == TOTE__ANSWERED;
+        }
+        tote__transport_free(f->transport);
+        _exit(is_well ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Design R14 */
+static void a_forked_child_and_its_parent_both_send_afterwards(void **state) {
+    struct fixture *f = *state;
+
+    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__ANSWERED);
+
+    assert_int_equal(send_in_child(f, 2), 0);
+    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(send_in_child(f, 0), 0);
+    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__ANSWERED);
+
+    assert_int_equal(receiver_wait(f->receiver, 5), 5);
+    assert_int_equal(receiver_connection_count(f->receiver), 2);
+}
+
+/* A certificate for 127.0.0.1, signed by itself, and its key. */
+struct identity {
+    char folder[32];
+    char certificate_path[64];
+    char key_path[64];
+    char certificate[4096];
+    char key[4096];
+};
+
+static void read_whole(const char *path, char *text, size_t size) {
+    FILE *file = fopen(path, "r");
+
+    assert_non_null(file);
+    text[fread(text, 1, size - 1, file)] = '\0';
+    fclose(file);
+    unlink(path);
+}
+
+/* Keeps the file of the certificate. Returns: false without the program openssl. */
+static bool make_identity(struct identity *identity) {
+    char command[512];
+
+    strcpy(identity->folder, "/tmp/tote-test-XXXXXX");
+    assert_non_null(mkdtemp(identity->folder));
+    snprintf(identity->certificate_path, sizeof identity->certificate_path, "%s/cert.pem",
+             identity->folder);
+    snprintf(identity->key_path, sizeof identity->key_path, "%s/key.pem", identity->folder);
+    snprintf(command, sizeof command,
+             "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test "
+             "-addext subjectAltName=IP:127.0.0.1 -keyout %s -out %s 2>/dev/null",
+             identity->key_path, identity->certificate_path);
+    if (system(command) != 0) {
+        rmdir(identity->folder);
+        return false;
+    }
+    read_whole(identity->key_path, identity->key, sizeof identity->key);
+    read_whole(identity->certificate_path, identity->certificate, sizeof identity->certificate);
+    FILE *file = fopen(identity->certificate_path, "w");
+    fputs(identity->certificate, file);
+    fclose(file);
+    return true;
+}
+
+static void remove_identity(const struct identity *identity) {
+    unlink(identity->certificate_path);
+    rmdir(identity->folder);
+}
+
+/* Requirement G1: the certificate file */
+static void tls_needs_a_certificate_that_is_trusted(void **state) {
+    struct fixture *f = *state;
+    struct identity identity;
+
+    if (!make_identity(&identity)) {
+        skip();
+    }
+    receiver_stop(f->receiver);
+    f->receiver = receiver_start_tls(identity.certificate, identity.key);
+    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__TLS_FAILED);
+    assert_int_equal(receiver_wait(f->receiver, 0), 0);
+
+    tote__transport_free(f->transport);
+    tote__otlp_settings_clear(&f->settings);
+    open_transport(f, (tote_otlp_options){.ca_file = identity.certificate_path});
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    remove_identity(&identity);
+}
+
+/* Design R14: the child says no goodbye in the name of its parent */
+static void a_forked_child_leaves_the_tls_session_of_its_parent_alone(void **state) {
+    struct fixture *f = *state;
+    struct identity identity;
+
+    if (!make_identity(&identity)) {
+        skip();
+    }
+    receiver_stop(f->receiver);
+    f->receiver = receiver_start_tls(identity.certificate, identity.key);
+    open_transport(f, (tote_otlp_options){.ca_file = identity.certificate_path});
+    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__ANSWERED);
+
+    assert_int_equal(send_in_child(f, 2), 0);
+    assert_int_equal(receiver_connection_count(f->receiver), 2);
+    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(send_in_child(f, 0), 0);
+    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__ANSWERED);
+
+    assert_int_equal(receiver_connection_count(f->receiver), 2);
+    remove_identity(&identity);
+}
+
+#define TEST_WITH_RECEIVER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST_WITH_RECEIVER(a_request_says_what_it_is_and_who_sent_it),
+        TEST_WITH_RECEIVER(headers_of_the_program_go_out_and_may_replace_the_user_agent),
+        TEST_WITH_RECEIVER(twenty_requests_use_one_connection),
+        TEST_WITH_RECEIVER(a_compressed_body_is_the_same_after_inflating),
+        TEST_WITH_RECEIVER(an_answer_comes_with_status_body_and_headers),
+        TEST_WITH_RECEIVER(a_redirect_is_an_answer_and_not_followed),
+        TEST_WITH_RECEIVER(a_refused_connection_is_told_from_a_lost_one),
+        TEST_WITH_RECEIVER(a_connection_closed_without_an_answer_is_reported_as_that),
+        TEST_WITH_RECEIVER(a_status_counts_although_its_body_is_cut_off),
+        TEST_WITH_RECEIVER(a_receiver_that_hangs_costs_no_more_than_the_deadline),
+        TEST_WITH_RECEIVER(a_receiver_that_drips_costs_no_more_than_the_deadline),
+        TEST_WITH_RECEIVER(an_answer_over_the_limit_is_not_read_to_its_end),
+        TEST_WITH_RECEIVER(an_interrupt_ends_a_send_and_all_later_ones),
+        TEST_WITH_RECEIVER(a_unix_socket_is_an_endpoint),
+        TEST_WITH_RECEIVER(a_forked_child_and_its_parent_both_send_afterwards),
+        TEST_WITH_RECEIVER(tls_needs_a_certificate_that_is_trusted),
+        TEST_WITH_RECEIVER(a_forked_child_leaves_the_tls_session_of_its_parent_alone),
+    };
+
+    unsetenv("http_proxy");
+    return RUN_TESTS(tests, argc, argv);
+}

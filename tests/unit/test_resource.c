@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "configuration.h"
+#include "rows.h"
+#include "tote/diagnostics.h"
+#include "tote/internal/os.h"
+#include "tote/internal/resource.h"
+#include "tote/internal/sdk.h"
+
+static struct {
+    int count;
+    char component[64];
+    char message[1024];
+} reports;
+
+static void keep_report(tote_level level, const char *component, const char *message,
+                        void *user_data) {
+    (void)level, (void)user_data;
+    reports.count++;
+    strcpy(reports.component, component);
+    strcpy(reports.message, message);
+}
+
+static int reset(void **state) {
+    (void)state;
+    memset(&reports, 0, sizeof reports);
+    tote_set_diagnostics(keep_report, TOTE_LEVEL_DEBUG, NULL);
+    return 0;
+}
+
+#define RESOURCE_TEST(test) cmocka_unit_test_setup(test, reset)
+
+static const tote_value *find(uint32_t index, const char *key) {
+    const tote_resource *resource = &tote__resource_at(index)->resource;
+
+    for (size_t i = 0; i < resource->attribute_count; i++) {
+        if (strcmp(resource->attributes[i].key, key) == 0) {
+            return &resource->attributes[i].value;
+        }
+    }
+    return NULL;
+}
+
+static const char *find_text(uint32_t index, const char *key) {
+    const tote_value *value = find(index, key);
+
+    return value && value->type == TOTE_TYPE_STRING ? value->as.string : NULL;
+}
+
+/* What a row of the file says is there, must be there, and nothing else. */
+static void assert_members(char *expected, const tote_attribute *attributes, size_t count) {
+    size_t at = 0;
+
+    while (expected) {
+        char *value = rows_part(&expected, "\\|");
+        char *key = rows_part(&value, "\\=");
+        const tote_attribute *last = NULL;
+        for (size_t i = 0; i < count; i++) {
+            last = strcmp(attributes[i].key, rows_unescape(key)) == 0 ? &attributes[i] : last;
+        }
+        assert_non_null(last);
+        assert_int_equal(last->value.type, TOTE_TYPE_STRING);
+        assert_string_equal(last->value.as.string, rows_unescape(value));
+        assert_int_equal(last->value.size, strlen(value));
+        at++;
+    }
+    for (size_t i = 0; i < count; i++) { /* a key given twice stands there twice */
+        for (size_t other = 0; other < i; other++) {
+            if (strcmp(attributes[i].key, attributes[other].key) == 0) {
+                at++;
+                break;
+            }
+        }
+    }
+    assert_int_equal(at, count);
+}
+
+/* Requirement F4: otel_resource_attributes.tsv */
+static void the_variable_is_parsed_as_every_row_says(void **state) {
+    struct rows rows = rows_open("otel_resource_attributes.tsv");
+
+    (void)state;
+    while (rows_next(&rows)) {
+        struct tote__arena arena = {NULL, NULL, 0};
+        tote_attribute *attributes;
+        size_t count;
+        reset(NULL);
+        bool is_taken = tote__parse_resource_attributes(rows_unescape(rows.columns[0]), &arena,
+                                                        &attributes, &count);
+        if (strncmp(rows.columns[1], "ERROR", 5) == 0) {
+            assert_false(is_taken);
+            assert_int_equal(count, 0);
+            assert_int_equal(reports.count, 1);
+            assert_string_equal(reports.component, "OTEL_RESOURCE_ATTRIBUTES");
+        } else {
+            assert_true(is_taken);
+            assert_members(rows.columns[1] + strlen("SET "), attributes, count);
+            assert_int_equal(reports.count, 0);
+        }
+        tote__arena_clear(&arena);
+    }
+}
+
+/* Requirement F4: what a shell joins may begin or end with a comma */
+static void empty_members_are_skipped_and_blanks_around_them_too(void **state) {
+    struct tote__arena arena = {NULL, NULL, 0};
+    tote_attribute *attributes;
+    size_t count;
+
+    (void)state;
+    assert_true(tote__parse_resource_attributes(", a = 1 ,, b=2 ,", &arena, &attributes, &count));
+    assert_int_equal(count, 2);
+    assert_string_equal(attributes[0].key, "a");
+    assert_string_equal(attributes[0].value.as.string, "1");
+    assert_string_equal(attributes[1].key, "b");
+    tote__arena_clear(&arena);
+}
+
+/* Requirement F4: a key is text that ends with NUL */
+static void a_key_with_a_nul_in_it_discards_everything(void **state) {
+    struct tote__arena arena = {NULL, NULL, 0};
+    tote_attribute *attributes;
+    size_t count;
+
+    (void)state;
+    assert_false(tote__parse_resource_attributes("a=1,b%00c=2", &arena, &attributes, &count));
+    assert_int_equal(count, 0);
+    assert_int_equal(reports.count, 1);
+    tote__arena_clear(&arena);
+}
+
+/* Requirement F2, F3 */
+static void without_anything_there_is_what_the_sdk_says_and_a_name_for_the_service(void **state) {
+    uint32_t index = tote__resource_build(&(struct tote__resource_sources){.detectors = "none"});
+
+    (void)state;
+    assert_string_equal(find_text(index, "telemetry.sdk.name"), "tote");
+    assert_string_equal(find_text(index, "telemetry.sdk.language"), "c");
+    assert_string_equal(find_text(index, "telemetry.sdk.version"), tote_version());
+    assert_string_equal(find_text(index, "service.name"), "unknown_service:test_resource");
+    assert_int_equal(tote__resource_at(index)->resource.attribute_count, 4);
+    assert_string_equal(tote__resource_at(index)->resource.schema_url, "");
+    assert_int_equal(reports.count, 0);
+}
+
+/* Requirement F3, L39 */
+static void the_name_of_the_service_is_of_the_strongest_source(void **state) {
+    const tote_attribute by_variable[] = {{"service.name", tote_string("listed")}};
+    const tote_attribute by_program[] = {{"service.name", tote_string("given")}};
+    struct tote__resource_sources sources = {.environment_attributes = by_variable,
+                                             .environment_attribute_count = 1,
+                                             .detectors = "none"};
+
+    (void)state;
+    assert_string_equal(find_text(tote__resource_build(&sources), "service.name"), "listed");
+    sources.environment_service_name = "variable";
+    assert_string_equal(find_text(tote__resource_build(&sources), "service.name"), "variable");
+    sources.attributes = by_program;
+    sources.attribute_count = 1;
+    assert_string_equal(find_text(tote__resource_build(&sources), "service.name"), "given");
+    sources.service_name = "option";
+    assert_string_equal(find_text(tote__resource_build(&sources), "service.name"), "option");
+}
+
+/* Requirement F1, L44 */
+static void a_stronger_source_wins_also_with_an_empty_value(void **state) {
+    const tote_attribute by_variable[] = {{"host.name", tote_string("listed")},
+                                          {"team", tote_string("a")}};
+    const tote_attribute by_program[] = {{"team", tote_string("")}, {"n", tote_int(3)}};
+    uint32_t index = tote__resource_build(
+        &(struct tote__resource_sources){.environment_attributes = by_variable,
+                                         .environment_attribute_count = 2,
+                                         .attributes = by_program,
+                                         .attribute_count = 2,
+                                         .schema_url = "https://opentelemetry.io/schemas/1.38.0",
+                                         .detectors = "host"});
+
+    (void)state;
+    assert_string_equal(find_text(index, "team"), "");
+    assert_string_equal(find_text(index, "host.name"), "listed");
+    assert_int_equal(find(index, "n")->as.integer, 3);
+    assert_string_equal(tote__resource_at(index)->resource.schema_url,
+                        "https://opentelemetry.io/schemas/1.38.0");
+}
+
+/* Requirement F5, F6 */
+static void detectors_say_what_the_system_is_and_which_process(void **state) {
+    uint32_t index = tote__resource_build(&(struct tote__resource_sources){.detectors = NULL});
+    char host[256];
+
+    (void)state;
+    assert_int_equal(gethostname(host, sizeof host), 0);
+    assert_string_equal(find_text(index, "host.name"), host);
+    assert_non_null(find_text(index, "host.arch"));
+    assert_string_equal(find_text(index, "os.type"), "linux");
+    assert_int_equal(find(index, "process.pid")->as.integer, getpid());
+    assert_string_equal(find_text(index, "process.executable.name"), "test_resource");
+    assert_int_equal(find_text(index, "process.executable.path")[0], '/');
+    assert_int_equal(strlen(find_text(index, "process.creation.time")),
+                     strlen("2024-01-31T23:59:59.999Z"));
+    assert_null(find(index, "process.command_args"));
+    assert_null(find(index, "process.command_line"));
+}
+
+/* Requirement F5 */
+static void only_the_detectors_that_are_named_run(void **state) {
+    uint32_t index =
+        tote__resource_build(&(struct tote__resource_sources){.detectors = " Process "});
+
+    (void)state;
+    assert_non_null(find(index, "process.pid"));
+    assert_null(find(index, "host.name"));
+    assert_null(find(index, "service.instance.id"));
+    assert_int_equal(reports.count, 0);
+    tote__resource_build(&(struct tote__resource_sources){.detectors = "host,cloud,host"});
+    assert_int_equal(reports.count, 2);
+}
+
+/* Requirement F6: a UUID, version 4 */
+static void an_instance_has_one_random_id_and_a_child_another(void **state) {
+    const struct tote__resource_sources sources = {.detectors = "service"};
+    uint32_t index = tote__resource_build(&sources);
+    const char *id = find_text(index, "service.instance.id");
+    int status = 0;
+
+    (void)state;
+    assert_int_equal(strlen(id), 36);
+    assert_int_equal(strspn(id, "0123456789abcdef-"), 36);
+    assert_int_equal(id[14], '4');
+    assert_non_null(strchr("89ab", id[19]));
+    assert_int_equal(tote__resource_build(&sources), index);
+    pid_t child = fork();
+    if (child == 0) {
+        const char *own = find_text(tote__resource_build(&sources), "service.instance.id");
+        _exit(!own || strcmp(own, id) == 0);
+    }
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+}
+
+/* Design R10: spans name their resource by an index */
+static void equal_resources_are_one_and_different_ones_are_not(void **state) {
+    const tote_attribute a[] = {{"k", tote_string("a")}, {NULL, tote_int(1)}};
+    const tote_attribute twice[] = {{"k", tote_string("x")}, {"k", tote_string("a")}};
+    const tote_attribute b[] = {{"k", tote_string("b")}};
+    uint32_t index = tote__resource_intern(a, 2, NULL);
+
+    (void)state;
+    assert_int_not_equal(index, 0);
+    assert_int_equal(tote__resource_intern(a, 1, ""), index);
+    assert_int_equal(tote__resource_intern(twice, 2, ""), index);
+    assert_int_not_equal(tote__resource_intern(b, 1, ""), index);
+    assert_int_not_equal(tote__resource_intern(a, 1, "https://example.org/1"), index);
+    assert_int_equal(tote__resource_at(index)->resource.attribute_count, 1);
+    assert_int_equal(tote__resource_at(index)->encoded.at[0], TOTE__TAG_RESOURCE_ATTRIBUTE);
+}
+
+/* Design R10 */
+static void an_unknown_index_is_the_empty_resource(void **state) {
+    (void)state;
+    assert_int_equal(tote__resource_intern(NULL, 0, NULL), 0);
+    assert_int_equal(tote__resource_at(0)->resource.attribute_count, 0);
+    assert_string_equal(tote__resource_at(0)->resource.schema_url, "");
+    assert_ptr_equal(tote__resource_at(UINT32_MAX), tote__resource_at(0));
+    assert_ptr_equal(tote__resource_at(255), tote__resource_at(0));
+}
+
+/* Design section 6: every table is bounded; last here, because it stays full */
+static void a_full_table_gives_the_empty_resource_and_says_so(void **state) {
+    uint32_t index = 1;
+    int64_t number = 0;
+
+    (void)state;
+    for (; index && number < 1000; number++) {
+        const tote_attribute attribute = {"number", tote_int(number)};
+        index = tote__resource_intern(&attribute, 1, NULL);
+    }
+    assert_int_equal(index, 0);
+    assert_int_equal(reports.count, 1);
+    const tote_attribute first = {"number", tote_int(0)};
+    assert_int_not_equal(tote__resource_intern(&first, 1, NULL), 0);
+}
+
+/* Design section 6: errno stays */
+static void asking_the_system_keeps_errno_and_never_cuts(void **state) {
+    char small[2];
+    char text[64];
+
+    (void)state;
+    errno = 77;
+    assert_false(tote__os_host_name(small, 1));
+    assert_false(tote__os_executable_path(small, sizeof small));
+    assert_int_equal(tote__os_read_file("/nowhere", text, sizeof text), 0);
+    assert_int_equal(tote__os_read_file("/proc/self/stat", small, sizeof small), 1);
+    assert_int_equal(tote__os_process_id(), getpid());
+    assert_int_equal(errno, 77);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        RESOURCE_TEST(the_variable_is_parsed_as_every_row_says),
+        RESOURCE_TEST(empty_members_are_skipped_and_blanks_around_them_too),
+        RESOURCE_TEST(a_key_with_a_nul_in_it_discards_everything),
+        RESOURCE_TEST(without_anything_there_is_what_the_sdk_says_and_a_name_for_the_service),
+        RESOURCE_TEST(the_name_of_the_service_is_of_the_strongest_source),
+        RESOURCE_TEST(a_stronger_source_wins_also_with_an_empty_value),
+        RESOURCE_TEST(detectors_say_what_the_system_is_and_which_process),
+        RESOURCE_TEST(only_the_detectors_that_are_named_run),
+        RESOURCE_TEST(an_instance_has_one_random_id_and_a_child_another),
+        RESOURCE_TEST(equal_resources_are_one_and_different_ones_are_not),
+        RESOURCE_TEST(an_unknown_index_is_the_empty_resource),
+        RESOURCE_TEST(asking_the_system_keeps_errno_and_never_cuts),
+        RESOURCE_TEST(a_full_table_gives_the_empty_resource_and_says_so),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}

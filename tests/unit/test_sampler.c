@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rows.h"
+#include "tote/context.h"
+#include "tote/diagnostics.h"
+#include "tote/internal/random.h"
+#include "tote/internal/sampling.h"
+#include "tote/sdk/sampler.h"
+
+static struct {
+    int count;
+    char message[1024];
+} reports;
+
+static void keep_report(tote_level level, const char *component, const char *message,
+                        void *user_data) {
+    (void)level, (void)component, (void)user_data;
+    reports.count++;
+    strcpy(reports.message, message);
+}
+
+static int reset(void **state) {
+    (void)state;
+    memset(&reports, 0, sizeof reports);
+    tote_set_diagnostics(keep_report, TOTE_LEVEL_DEBUG, NULL);
+    return 0;
+}
+
+#define SAMPLER_TEST(test) cmocka_unit_test_setup(test, reset)
+
+static const tote_trace_id some_trace = {{0x0A, 0xF7, 0x65, 0x19, 0x16, 0xCD, 0x43, 0xDD, 0x84,
+                                          0x48, 0xEB, 0x21, 0x1C, 0x80, 0x31, 0x9C}};
+static const tote_span_id some_span = {{0xB7, 0xAD, 0x6B, 0x71, 0x69, 0x20, 0x33, 0x31}};
+
+/* A context with a span that carries this; the span id may be zero. */
+static tote_context *with_parent(const tote_trace_id *trace_id, const tote_span_id *span_id,
+                                 uint8_t flags, const char *trace_state, bool is_remote) {
+    tote_trace_state *list = tote_trace_state_from_header(trace_state, strlen(trace_state));
+    tote_span_context *identity = tote_span_context_new(trace_id, span_id, flags, list, is_remote);
+    tote_span *span = tote_span_new_non_recording(identity);
+    tote_context *context = tote_context_with_span(tote_context_root(), span);
+
+    tote_span_unref(span);
+    tote_span_context_unref(identity);
+    tote_trace_state_unref(list);
+    return context;
+}
+
+/* What the sampler decides; the result is thrown away. */
+static tote_sampling_decision ask(tote_sampler *sampler, const tote_context *parent,
+                                  const tote_trace_id *trace_id) {
+    const tote_sampling_parameters parameters = {
+        .struct_size = sizeof parameters, .parent = parent, .trace_id = trace_id, .name = "test"};
+    struct tote_sampling_result result;
+
+    tote__sampling_result_init(&result, NULL);
+    tote_sampling_decision decision = tote_sampler_should_sample(sampler, &parameters, &result);
+    tote__sampling_result_clear(&result);
+    return decision;
+}
+
+static void assert_description(tote_sampler *sampler, const char *expected) {
+    char text[512];
+
+    assert_int_equal(tote_sampler_get_description(sampler, text, sizeof text), strlen(expected));
+    assert_string_equal(text, expected);
+    assert_int_equal(tote_sampler_get_description(sampler, NULL, 0), strlen(expected));
+    assert_int_equal(tote_sampler_get_description(sampler, text, 8), strlen(expected));
+    assert_int_equal(strlen(text), 7);
+    tote_sampler_free(sampler);
+}
+
+/* A sampler of the program's own: `self` counts what is asked of it. */
+struct counter {
+    int asked;
+    int destroyed;
+    int decision;
+};
+
+static tote_sampling_decision count_asked(void *self, const tote_sampling_parameters *parameters,
+                                          tote_sampling_result *result) {
+    struct counter *counter = self;
+
+    (void)parameters, (void)result;
+    counter->asked++;
+    return (tote_sampling_decision)counter->decision;
+}
+
+static void count_destroyed(void *self) {
+    ((struct counter *)self)->destroyed++;
+}
+
+static const tote_sampler_ops counting = {sizeof counting, count_asked, NULL, count_destroyed};
+
+/* Requirement D11 */
+static void always_on_samples_and_always_off_drops(void **state) {
+    (void)state;
+    assert_int_equal(ask(tote_sampler_new_always_on(), tote_context_root(), &some_trace),
+                     TOTE_SAMPLING_RECORD_AND_SAMPLE);
+    assert_int_equal(ask(tote_sampler_new_always_off(), tote_context_root(), &some_trace),
+                     TOTE_SAMPLING_DROP);
+    assert_int_equal(ask(NULL, tote_context_root(), &some_trace), TOTE_SAMPLING_DROP);
+    assert_description(tote_sampler_new_always_on(), "AlwaysOnSampler");
+    assert_description(tote_sampler_new_always_off(), "AlwaysOffSampler");
+}
+
+/* Requirement D13 */
+static void a_ratio_is_described_so_that_it_can_be_told_from_others(void **state) {
+    (void)state;
+    assert_description(tote_sampler_new_ratio(0.0001), "TraceIdRatioBased{0.000100}");
+    assert_description(tote_sampler_new_ratio(1), "TraceIdRatioBased{1.000000}");
+    assert_description(tote_sampler_new_ratio(0), "TraceIdRatioBased{0.000000}");
+    assert_description(tote_sampler_new_ratio(0.00000025), "TraceIdRatioBased{0.00000025}");
+    assert_description(tote_sampler_new_ratio(0.1234567), "TraceIdRatioBased{0.1234567}");
+    assert_int_equal(reports.count, 0);
+}
+
+/* Requirement D12 */
+static void a_parent_based_sampler_is_described_with_all_that_it_asks(void **state) {
+    tote_parent_based_options options = TOTE_PARENT_BASED_OPTIONS_INIT;
+
+    (void)state;
+    options.root = tote_sampler_new_ratio(0.5);
+    assert_description(tote_sampler_new_parent_based(&options),
+                       "ParentBased{root:TraceIdRatioBased{0.500000},"
+                       "remoteParentSampled:AlwaysOnSampler,"
+                       "remoteParentNotSampled:AlwaysOffSampler,"
+                       "localParentSampled:AlwaysOnSampler,"
+                       "localParentNotSampled:AlwaysOffSampler}");
+}
+
+/* Ask a sampler that counts for each kind of parent. Returns: which one was asked, -1 unless one.
+ */
+static int asked_for(uint8_t flags, bool is_remote, const tote_span_id *span_id) {
+    struct counter counters[5] = {{0, 0, 0}};
+    tote_sampler *samplers[5];
+    int asked = -1;
+
+    for (size_t i = 0; i < 5; i++) {
+        samplers[i] = tote_sampler_new(&counting, &counters[i]);
+    }
+    const tote_parent_based_options options = {sizeof options, samplers[0], samplers[1],
+                                               samplers[2],    samplers[3], samplers[4]};
+    tote_sampler *sampler = tote_sampler_new_parent_based(&options);
+    tote_context *parent = with_parent(&some_trace, span_id, flags, "", is_remote);
+    ask(sampler, parent, &some_trace);
+    tote_context_unref(parent);
+    tote_sampler_free(sampler);
+    for (int i = 0; i < 5; i++) {
+        asked = counters[i].asked ? (asked < 0 ? i : -2) : asked;
+        assert_int_equal(counters[i].destroyed, 1);
+    }
+    return asked;
+}
+
+/* Requirement D12, L22 */
+static void a_parent_based_sampler_asks_the_one_for_the_kind_of_parent(void **state) {
+    static const tote_span_id no_span;
+
+    (void)state;
+    assert_int_equal(asked_for(1, true, &some_span), 1);
+    assert_int_equal(asked_for(0, true, &some_span), 2);
+    assert_int_equal(asked_for(2, true, &some_span), 2);
+    assert_int_equal(asked_for(3, false, &some_span), 3);
+    assert_int_equal(asked_for(0, false, &some_span), 4);
+    assert_int_equal(asked_for(1, true, &no_span), 0);
+    assert_int_equal(asked_for(1, false, &no_span), 0);
+}
+
+/* Requirement D11, D12 */
+static void without_options_the_parent_decides_and_roots_are_sampled(void **state) {
+    tote_sampler *sampler = tote_sampler_new_parent_based(NULL);
+    tote_context *sampled = with_parent(&some_trace, &some_span, 1, "", true);
+    tote_context *dropped = with_parent(&some_trace, &some_span, 0, "", false);
+
+    (void)state;
+    assert_int_equal(ask(sampler, tote_context_root(), &some_trace),
+                     TOTE_SAMPLING_RECORD_AND_SAMPLE);
+    assert_int_equal(ask(sampler, sampled, &some_trace), TOTE_SAMPLING_RECORD_AND_SAMPLE);
+    assert_int_equal(ask(sampler, dropped, &some_trace), TOTE_SAMPLING_DROP);
+    tote_context_unref(sampled);
+    tote_context_unref(dropped);
+    tote_sampler_free(sampler);
+}
+
+/* The threshold that a th value stands for: "c" is c0000000000000. */
+static uint64_t threshold_of(const char *digits) {
+    char padded[15] = "00000000000000";
+
+    memcpy(padded, digits, strlen(digits));
+    return strtoull(padded, NULL, 16);
+}
+
+/* Requirement D14: sampling_threshold.tsv */
+static void a_ratio_gives_the_threshold_that_all_sdks_give(void **state) {
+    struct rows rows = rows_open("sampling_threshold.tsv");
+
+    (void)state;
+    while (rows_next(&rows)) {
+        double ratio = strtod(rows.columns[0], NULL);
+        if (strcmp(rows.columns[1], "INVALID") == 0) {
+            reset(NULL);
+            tote_sampler *sampler = tote_sampler_new_ratio(ratio);
+            assert_int_equal(reports.count, 1);
+            assert_description(sampler, "AlwaysOffSampler");
+            continue;
+        }
+        assert_int_equal(tote__sampling_threshold(ratio),
+                         threshold_of(rows.columns[1] + strlen("th:")));
+    }
+}
+
+/* Requirement D13, D14: sampling_decision.tsv, as far as it is about the decision */
+static void randomness_that_reaches_the_threshold_is_sampled(void **state) {
+    struct rows rows = rows_open("sampling_decision.tsv");
+
+    (void)state;
+    while (rows_next(&rows)) {
+        char *rest = rows.columns[0];
+        const char *hex = rows_part(&rest, "\\|");
+        const char *header = rows_part(&rest, "\\|");
+        tote_trace_id trace_id;
+        assert_true(tote_trace_id_from_hex(&trace_id, hex));
+        double rejected = (double)threshold_of(rest) / (double)((uint64_t)1 << 56);
+        tote_sampler *sampler = tote_sampler_new_ratio(1 - rejected);
+        tote_context *parent = with_parent(&trace_id, &some_span, 3, header, true);
+        bool is_sampled = strncmp(rows.columns[1], "SAMPLE", 6) == 0;
+        assert_int_equal(ask(sampler, parent, &trace_id),
+                         is_sampled ? TOTE_SAMPLING_RECORD_AND_SAMPLE : TOTE_SAMPLING_DROP);
+        tote_context_unref(parent);
+        tote_sampler_free(sampler);
+    }
+}
+
+/* Requirement D13 */
+static void a_higher_ratio_samples_all_that_a_lower_one_does(void **state) {
+    static const double ratios[] = {0, 1e-17, 1e-9, 0.0001, 0.01, 0.01001, 0.1, 0.5, 0.9999999, 1};
+    struct tote__random random = {.generation = 0};
+    tote_sampler *samplers[TOTE_COUNT_OF(ratios)];
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(ratios); i++) {
+        samplers[i] = tote_sampler_new_ratio(ratios[i]);
+        assert_true(i == 0 ||
+                    tote__sampling_threshold(ratios[i]) <= tote__sampling_threshold(ratios[i - 1]));
+    }
+    for (int round = 0; round < 500; round++) {
+        tote_trace_id id;
+        tote__random_trace_id(&random, &id);
+        tote_sampling_decision last = TOTE_SAMPLING_DROP;
+        for (size_t i = 0; i < TOTE_COUNT_OF(ratios); i++) {
+            tote_sampling_decision decision = ask(samplers[i], tote_context_root(), &id);
+            assert_true(decision >= last);
+            last = decision;
+        }
+        assert_int_equal(last, TOTE_SAMPLING_RECORD_AND_SAMPLE);
+    }
+    for (size_t i = 0; i < TOTE_COUNT_OF(ratios); i++) {
+        tote_sampler_free(samplers[i]);
+    }
+}
+
+/* Requirement D13: the warnings, once each for a sampler */
+static void a_ratio_that_decides_for_a_child_warns_once_and_more_strongly_with_th(void **state) {
+    tote_sampler *sampler = tote_sampler_new_ratio(0.5);
+    tote_context *plain = with_parent(&some_trace, &some_span, 1, "", true);
+    tote_context *marked = with_parent(&some_trace, &some_span, 1, "ot=th:8", true);
+
+    (void)state;
+    ask(sampler, tote_context_root(), &some_trace);
+    assert_int_equal(reports.count, 0);
+    ask(sampler, plain, &some_trace);
+    ask(sampler, plain, &some_trace);
+    assert_int_equal(reports.count, 1);
+    ask(sampler, marked, &some_trace);
+    ask(sampler, marked, &some_trace);
+    assert_int_equal(reports.count, 2);
+    assert_non_null(strstr(reports.message, "ot=th:8"));
+    tote_context_unref(plain);
+    tote_context_unref(marked);
+    tote_sampler_free(sampler);
+}
+
+/* Requirement D8, design R14: what a sampler of the program's returns may be anything */
+static void a_decision_that_does_not_exist_is_a_drop(void **state) {
+    struct counter counter = {0, 0, 17};
+    tote_sampler *sampler = tote_sampler_new(&counting, &counter);
+
+    (void)state;
+    assert_int_equal(ask(sampler, NULL, &some_trace), TOTE_SAMPLING_DROP);
+    counter.decision = TOTE_SAMPLING_RECORD_ONLY;
+    assert_int_equal(ask(sampler, NULL, &some_trace), TOTE_SAMPLING_RECORD_ONLY);
+    tote_sampler_free(sampler);
+}
+
+/* Requirement D10; design section 5: a constructor takes `self`, always */
+static void a_sampler_that_cannot_be_made_drops_and_releases_its_self(void **state) {
+    struct counter counter = {0, 0, 0};
+    const tote_sampler_ops lacking = {sizeof lacking, NULL, NULL, count_destroyed};
+
+    (void)state;
+    tote_sampler *sampler = tote_sampler_new(&lacking, &counter);
+    assert_int_equal(counter.destroyed, 1);
+    assert_int_equal(reports.count, 1);
+    assert_int_equal(ask(sampler, NULL, &some_trace), TOTE_SAMPLING_DROP);
+    tote_sampler_free(sampler);
+    assert_int_equal(counter.destroyed, 1);
+}
+
+/* Requirement D10 */
+static void attributes_of_a_result_are_copies_of_which_the_last_of_a_key_counts(void **state) {
+    char text[] = "first";
+    tote_value items[] = {tote_int(1), tote_string(text)};
+    struct tote_sampling_result result;
+
+    (void)state;
+    tote__sampling_result_init(&result, NULL);
+    tote_sampling_result_set_attribute(&result, "list", tote_array(items, 2));
+    for (int i = 0; i < 9; i++) {
+        char key[] = {'k', (char)('0' + i), '\0'};
+        tote_sampling_result_set_attribute(&result, key, tote_int(i));
+    }
+    tote_sampling_result_set_attribute(&result, "k3", tote_bool(true));
+    tote_sampling_result_set_attribute(&result, "", tote_int(1));
+    tote_sampling_result_set_attribute(NULL, "k", tote_int(1));
+    text[0] = 'X';
+    assert_int_equal(result.attribute_count, 10);
+    assert_int_equal(result.dropped_attribute_count, 1);
+    assert_string_equal(result.attributes[0].value.as.items[1].as.string, "first");
+    assert_string_equal(result.attributes[4].key, "k3");
+    assert_int_equal(result.attributes[4].value.type, TOTE_TYPE_BOOL);
+    tote__sampling_result_clear(&result);
+}
+
+/* Requirement L25 */
+static void a_result_starts_with_the_parents_trace_state_and_may_clear_it(void **state) {
+    tote_trace_state *list = tote_trace_state_from_header("foo=1", 5);
+    struct tote_sampling_result result;
+
+    (void)state;
+    tote__sampling_result_init(&result, list);
+    assert_string_equal(tote_trace_state_get(result.trace_state, "foo"), "1");
+    tote_sampling_result_set_trace_state(&result, NULL);
+    assert_null(result.trace_state);
+    tote_sampling_result_set_trace_state(&result, list);
+    tote_trace_state_unref(list);
+    assert_string_equal(tote_trace_state_get(result.trace_state, "foo"), "1");
+    tote__sampling_result_clear(&result);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        SAMPLER_TEST(always_on_samples_and_always_off_drops),
+        SAMPLER_TEST(a_ratio_is_described_so_that_it_can_be_told_from_others),
+        SAMPLER_TEST(a_parent_based_sampler_is_described_with_all_that_it_asks),
+        SAMPLER_TEST(a_parent_based_sampler_asks_the_one_for_the_kind_of_parent),
+        SAMPLER_TEST(without_options_the_parent_decides_and_roots_are_sampled),
+        SAMPLER_TEST(a_ratio_gives_the_threshold_that_all_sdks_give),
+        SAMPLER_TEST(randomness_that_reaches_the_threshold_is_sampled),
+        SAMPLER_TEST(a_higher_ratio_samples_all_that_a_lower_one_does),
+        SAMPLER_TEST(a_ratio_that_decides_for_a_child_warns_once_and_more_strongly_with_th),
+        SAMPLER_TEST(a_decision_that_does_not_exist_is_a_drop),
+        SAMPLER_TEST(a_sampler_that_cannot_be_made_drops_and_releases_its_self),
+        SAMPLER_TEST(attributes_of_a_result_are_copies_of_which_the_last_of_a_key_counts),
+        SAMPLER_TEST(a_result_starts_with_the_parents_trace_state_and_may_clear_it),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tote/exporters/memory.h"
+#include "tote/propagators.h"
+#include "tote/sdk/id_generator.h"
+#include "tote/sdk/sampler.h"
+#include "tote/sdk/span_exporter.h"
+#include "tote/sdk/span_processor.h"
+#include "tote/tote.h"
+
+/* What was told to diagnostics, and what became of all that a start takes. */
+static struct {
+    int reports;
+    tote_level level;
+    char message[1024];
+    int destroyed;
+    int exported;
+    char service_name[64];
+} seen;
+
+static void keep_report(tote_level level, const char *component, const char *message,
+                        void *user_data) {
+    (void)component, (void)user_data;
+    seen.reports++;
+    seen.level = level;
+    strcpy(seen.message, message);
+}
+
+static int reset(void **state) {
+    (void)state;
+    unsetenv("OTEL_TRACES_EXPORTER");
+    unsetenv("OTEL_PROPAGATORS");
+    unsetenv("OTEL_SDK_DISABLED");
+    unsetenv("OTEL_LOG_LEVEL");
+    unsetenv("OTEL_SERVICE_NAME");
+    unsetenv("OTEL_RESOURCE_ATTRIBUTES");
+    memset(&seen, 0, sizeof seen);
+    tote_set_diagnostics(keep_report, TOTE_LEVEL_INFO, NULL);
+    tote_propagator_set_global(NULL);
+    return 0;
+}
+
+#define START_TEST(test) cmocka_unit_test_setup(test, reset)
+
+/* Memory, of which one portion is refused; -1: none. */
+static int portions_left = -1;
+
+static void *allocate(void *self, size_t size) {
+    (void)self;
+    return portions_left >= 0 && portions_left-- == 0 ? NULL : malloc(size);
+}
+
+static void *reallocate(void *self, void *memory, size_t old_size, size_t size) {
+    (void)self, (void)old_size;
+    return portions_left >= 0 && portions_left-- == 0 ? NULL : realloc(memory, size);
+}
+
+static void release(void *self, void *memory, size_t size) {
+    (void)self, (void)size;
+    free(memory);
+}
+
+static tote_result export_spans(void *self, const tote_span_data *const *spans, size_t count,
+                                uint32_t timeout_ms, tote_export_report *report) {
+    (void)self, (void)timeout_ms, (void)report;
+    seen.exported += (int)count;
+    const tote_resource *resource = tote_span_data_get_resource(spans[0]);
+    for (size_t i = 0; i < resource->attribute_count; i++) {
+        if (strcmp(resource->attributes[i].key, "service.name") == 0) {
+            tote_value_to_text(resource->attributes[i].value, seen.service_name,
+                               sizeof seen.service_name);
+        }
+    }
+    return TOTE_SUCCESS;
+}
+
+static void count_destroyed(void *self) {
+    (void)self;
+    seen.destroyed++;
+}
+
+static tote_sampling_decision sample(void *self, const tote_sampling_parameters *parameters,
+                                     tote_sampling_result *result) {
+    (void)self, (void)parameters, (void)result;
+    return TOTE_SAMPLING_RECORD_AND_SAMPLE;
+}
+
+static void new_trace_id(void *self, tote_trace_id *id) {
+    (void)self;
+    memset(id, 0x17, sizeof *id);
+}
+
+static void new_span_id(void *self, tote_span_id *id) {
+    (void)self;
+    memset(id, 0x17, sizeof *id);
+}
+
+/* Options with one of everything that is taken but a propagator; each exported as it ends. */
+struct everything {
+    tote_batch_options batch;
+    tote_span_exporter *exporters[2];
+    tote_span_processor *processors[2];
+    tote_sdk_options options;
+};
+
+static void fill(struct everything *all) {
+    static const tote_span_exporter_ops exporter = {sizeof exporter, export_spans, NULL, NULL,
+                                                    count_destroyed};
+    static const tote_span_processor_ops processor = {
+        sizeof processor, NULL, NULL, NULL, NULL, NULL, count_destroyed};
+    static const tote_sampler_ops sampler = {sizeof sampler, sample, NULL, count_destroyed};
+    static const tote_id_generator_ops generator = {sizeof generator, false, new_trace_id,
+                                                    new_span_id, count_destroyed};
+
+    *all = (struct everything){.batch = TOTE_BATCH_OPTIONS_INIT, .options = TOTE_SDK_OPTIONS_INIT};
+    all->batch.mode = TOTE_EXPORT_AT_END;
+    all->exporters[1] =
+        tote_span_exporter_new(&exporter, NULL); /* [0]: one that could not be made */
+    all->processors[1] = tote_span_processor_new(&processor, NULL);
+    all->options.resource_detectors = "none";
+    all->options.batch = &all->batch;
+    all->options.exporters = all->exporters;
+    all->options.exporter_count = 2;
+    all->options.processors = all->processors;
+    all->options.processor_count = 2;
+    all->options.sampler = tote_sampler_new(&sampler, NULL);
+    all->options.id_generator = tote_id_generator_new(&generator, NULL);
+}
+
+enum { TAKEN = 4 };
+
+static const tote_trace_id *end_a_span(void) {
+    static tote_trace_id trace_id;
+    tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "span", NULL);
+
+    trace_id = *tote_span_context_get_trace_id(tote_span_get_context(span));
+    tote_span_close(&span);
+    return &trace_id;
+}
+
+static const char *first_field(void) {
+    tote_propagator *global = tote_propagator_ref_global();
+    const char *field = tote_propagator_get_field(global, 0);
+
+    tote_propagator_unref(global);
+    return field;
+}
+
+/* tote/sdk.h: what is taken is used, and released with the SDK */
+static void what_a_start_takes_is_used_and_released_at_the_end(void **state) {
+    struct everything all;
+
+    (void)state;
+    fill(&all);
+    all.options.service_name = "shop";
+    all.options.propagator = tote_propagator_new_baggage(NULL);
+    tote_sdk *sdk = tote_sdk_start(&all.options);
+    assert_non_null(sdk);
+    assert_int_equal(end_a_span()->bytes[0], 0x17);
+    assert_string_equal(first_field(), "baggage");
+    assert_int_equal(seen.exported, 1);
+    assert_string_equal(seen.service_name, "shop");
+    assert_int_equal(seen.destroyed, 0);
+    assert_int_equal(tote_sdk_close(&sdk, 1000), TOTE_SUCCESS);
+    assert_int_equal(seen.destroyed, TAKEN);
+    assert_int_equal(seen.reports, 0);
+}
+
+/* tote/sdk.h: a second start is one more reference */
+static void a_second_start_gives_a_reference_and_releases_its_options(void **state) {
+    struct everything all;
+
+    (void)state;
+    fill(&all);
+    tote_sdk *first = tote_sdk_start(&all.options);
+    fill(&all);
+    all.options.propagator = tote_propagator_new_baggage(NULL);
+    tote_sdk *second = tote_sdk_start(&all.options);
+    assert_ptr_equal(first, second);
+    assert_int_equal(seen.destroyed, TAKEN);
+    assert_int_equal(seen.reports, 1);
+    assert_string_equal(first_field(), "traceparent");
+    assert_int_equal(tote_sdk_close(&second, 1000), TOTE_SUCCESS);
+    end_a_span();
+    assert_int_equal(seen.exported, 1);
+    tote_sdk_close(&first, 1000);
+    assert_int_equal(seen.destroyed, 2 * TAKEN);
+}
+
+/* tote/sdk.h: not_global leaves the global provider and propagator alone */
+static void an_sdk_of_its_own_changes_nothing_that_is_global(void **state) {
+    struct everything all;
+
+    (void)state;
+    fill(&all);
+    all.options.not_global = true;
+    tote_sdk *sdk = tote_sdk_start(&all.options);
+    assert_non_null(sdk);
+    end_a_span();
+    assert_int_equal(seen.exported, 0);
+    assert_null(first_field());
+    tote_sdk_close(&sdk, 1000);
+    assert_int_equal(seen.destroyed, TAKEN);
+}
+
+/* tote/sdk.h: NULL on failure, and the reason goes to diagnostics */
+static void a_mode_that_is_not_there_fails_and_releases_everything(void **state) {
+    struct everything all;
+
+    (void)state;
+    fill(&all);
+    all.batch.mode = TOTE_EXPORT_BY_HOST;
+    assert_null(tote_sdk_start(&all.options));
+    assert_int_equal(seen.destroyed, TAKEN);
+    assert_int_equal(seen.reports, 1);
+    assert_int_equal(seen.level, TOTE_LEVEL_ERROR);
+}
+
+/* Requirement H: OTEL_SDK_DISABLED; propagators stay active */
+static void a_disabled_sdk_records_nothing_and_still_propagates(void **state) {
+    struct everything all;
+
+    (void)state;
+    fill(&all);
+    setenv("OTEL_SDK_DISABLED", "true", 1);
+    setenv("OTEL_PROPAGATORS", "baggage", 1);
+    tote_sdk *sdk = tote_sdk_start(&all.options);
+    assert_non_null(sdk);
+    tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "span", NULL);
+    assert_false(tote_span_is_recording(span));
+    tote_span_close(&span);
+    assert_string_equal(first_field(), "baggage");
+    tote_sdk_close(&sdk, 1000);
+    assert_int_equal(seen.exported, 0);
+    assert_int_equal(seen.destroyed, TAKEN);
+}
+
+/* Requirement H: env_values.tsv, OTEL_PROPAGATORS */
+static void an_unknown_propagator_is_skipped_and_none_does_nothing(void **state) {
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+
+    (void)state;
+    setenv("OTEL_TRACES_EXPORTER", "none", 1);
+    setenv("OTEL_PROPAGATORS", "bogus,baggage", 1);
+    tote_sdk *sdk = tote_sdk_start(&options);
+    assert_string_equal(first_field(), "baggage");
+    assert_int_equal(seen.reports, 1);
+    tote_sdk_close(&sdk, 1000);
+    setenv("OTEL_PROPAGATORS", "none", 1);
+    sdk = tote_sdk_start(NULL);
+    assert_null(first_field());
+    assert_int_equal(seen.reports, 1);
+    tote_sdk_close(&sdk, 1000);
+}
+
+/* Requirement F4, H: what the variables say of the resource arrives on spans */
+static void the_resource_of_the_environment_is_on_every_span(void **state) {
+    struct everything all;
+
+    (void)state;
+    fill(&all);
+    setenv("OTEL_RESOURCE_ATTRIBUTES", "service.name=sh%6Fp", 1);
+    tote_sdk *sdk = tote_sdk_start(&all.options);
+    end_a_span();
+    assert_string_equal(seen.service_name, "shop");
+    tote_sdk_close(&sdk, 1000);
+}
+
+/* Requirement H: OTEL_LOG_LEVEL goes before all other variables */
+static void the_log_level_is_also_for_the_reports_of_the_start(void **state) {
+    (void)state;
+    setenv("OTEL_LOG_LEVEL", "none", 1);
+    setenv("OTEL_TRACES_EXPORTER", "foo,none", 1);
+    setenv("OTEL_SDK_DISABLED", "maybe", 1);
+    tote_sdk *sdk = tote_sdk_start(NULL);
+    assert_non_null(sdk);
+    assert_int_equal(seen.reports, 0);
+    tote_sdk_close(&sdk, 1000);
+}
+
+/* Design section 6: any allocation may fail */
+static void whichever_allocation_fails_nothing_that_is_taken_is_lost(void **state) {
+    int refused = 0;
+
+    (void)state;
+    for (int portion = 0; portion < 100; portion++) {
+        struct everything all;
+        fill(&all);
+        seen.destroyed = 0;
+        portions_left = portion;
+        tote_sdk *sdk = tote_sdk_start(&all.options);
+        refused += portions_left < 0;
+        portions_left = -1;
+        end_a_span();
+        tote_sdk_close(&sdk, 1000);
+        assert_int_equal(seen.destroyed, TAKEN);
+    }
+    assert_in_range(refused, 1, 99); /* the last ones had all they asked for */
+}
+
+/* Design section 6 */
+static void a_start_keeps_errno(void **state) {
+    struct everything all;
+
+    (void)state;
+    fill(&all);
+    all.options.resource_detectors = NULL;
+    errno = 77;
+    tote_sdk *sdk = tote_sdk_start(&all.options);
+    assert_int_equal(errno, 77);
+    tote_sdk_close(&sdk, 1000);
+}
+
+/* tote/exporters/memory.h */
+static void the_sdk_for_tests_keeps_spans_and_ignores_the_environment(void **state) {
+    tote_memory *memory = tote_memory_new();
+
+    (void)state;
+    setenv("OTEL_SDK_DISABLED", "true", 1);
+    tote_sdk *sdk = tote_memory_sdk_start(memory);
+    end_a_span();
+    assert_int_equal(tote_memory_get_count(memory), 1);
+    assert_non_null(tote_memory_find(memory, "span"));
+    tote_sdk_close(&sdk, 1000);
+    tote_memory_unref(memory);
+    assert_null(tote_memory_sdk_start(NULL));
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        START_TEST(what_a_start_takes_is_used_and_released_at_the_end),
+        START_TEST(a_second_start_gives_a_reference_and_releases_its_options),
+        START_TEST(an_sdk_of_its_own_changes_nothing_that_is_global),
+        START_TEST(a_mode_that_is_not_there_fails_and_releases_everything),
+        START_TEST(a_disabled_sdk_records_nothing_and_still_propagates),
+        START_TEST(an_unknown_propagator_is_skipped_and_none_does_nothing),
+        START_TEST(the_resource_of_the_environment_is_on_every_span),
+        START_TEST(the_log_level_is_also_for_the_reports_of_the_start),
+        START_TEST(whichever_allocation_fails_nothing_that_is_taken_is_lost),
+        START_TEST(a_start_keeps_errno),
+        START_TEST(the_sdk_for_tests_keeps_spans_and_ignores_the_environment),
+    };
+    const tote_allocator allocator = {sizeof allocator, allocate, reallocate, release, NULL};
+
+    tote_set_allocator(&allocator);
+    return RUN_TESTS(tests, argc, argv);
+}
