@@ -201,7 +201,7 @@ size_t tote_log_fields(const tote_context *context, tote_log_format format, char
         put_trace(&line, span);
     }
     tote__store_visit(tote_context_get_store(context), TOTE_EXPORT, put_entry, &line);
-    if (line.size) {
+    if (buffer && size) {
         buffer[line.used] = '\0';
     }
     errno = error;
