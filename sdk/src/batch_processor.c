@@ -45,7 +45,7 @@ static void report_full(struct batch_lane *lane, uint64_t dropped) {
     tote__batch_add_stats(queue->processor, &stats);
     tote_diagnose(TOTE_LEVEL_WARN, component,
                   "queue full (%u spans, %zu bytes), %llu spans dropped; raise "
-                  "OTEL_BSP_MAX_QUEUE_SIZE",
+                  "OTEL_BSP_MAX_QUEUE_SIZE or max_queue_bytes",
                   queue->processor->settings.max_queue_size,
                   queue->processor->settings.max_queue_bytes,
                   (unsigned long long)stats.dropped_queue_full);

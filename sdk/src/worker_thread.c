@@ -8,7 +8,6 @@
 #include <signal.h>
 
 #include "tote/context.h"
-#include "tote/internal/tracer.h"
 
 static const char *const name = "tote-worker";
 
@@ -59,8 +58,7 @@ static bool start_thread(struct worker_thread *thread) {
 
 bool tote__worker_thread_start(struct worker_thread *thread, const tote_thread_factory *factory,
                                void (*work)(void *arg), void *arg) {
-    *thread = (struct worker_thread){.work = work, .arg = arg};
-    tote__copy_options(&thread->factory, sizeof thread->factory, factory);
+    *thread = (struct worker_thread){.factory = *factory, .work = work, .arg = arg};
     if (!thread->factory.start) {
         return start_thread(thread);
     }

@@ -86,13 +86,14 @@ TOTE_API TOTE_MUST_USE tote_context *tote_extract_headers(const tote_context *co
 
 /**
  * Inject into an array of headers, whose text goes to `buffer`, ended with NUL. What does not fit is left
- * out whole, with a diagnostic; 8 headers and TOTE_INJECT_BYTES are always enough.
+ * out whole, with a diagnostic; 8 headers and TOTE_INJECT_BYTES are always enough for the propagators
+ * that come with Tote.
  * Returns: how many headers were written. Remove yours of the same names before you add them.
  */
 TOTE_API size_t tote_inject_headers(const tote_context *context, tote_header *headers,
                                     size_t capacity, char *buffer, size_t size);
 
-#define TOTE_INJECT_BYTES 16384
+#define TOTE_INJECT_BYTES 32768
 
 /** What inject and extract use; NULL: nothing again. Keeps a reference. */
 TOTE_API void tote_propagator_set_global(tote_propagator *propagator);

@@ -28,7 +28,7 @@ typedef struct tote_baggage_propagator_options {
     size_t allowed_name_count;
     bool ignore_incoming;
     size_t max_members; /**< 0: 180 */
-    size_t max_bytes;   /**< 0: 8192; at most TOTE_INJECT_BYTES less 4096 */
+    size_t max_bytes;   /**< 0: 8192; at most 15360 */
 } tote_baggage_propagator_options;
 
 #define TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT \

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * propagator.c - propagators, carriers, and the global one. Spec: context/api-propagators.md
+ */
+#include "tote/propagator.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "tote/diagnostics.h"
+#include "tote/internal/context.h"
+#include "tote/internal/lock.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/text.h"
+#include "tote/internal/tracer.h"
+#include "tote/propagator_ops.h"
+
+struct tote_propagator {
+    _Atomic(uint32_t) references; /* 0: static */
+    tote_propagator_ops ops;      /* zero where the caller's ended */
+    void *self;
+};
+
+/* What stands for one that could not be made. */
+static tote_propagator does_nothing;
+
+/* `lock` guards `global` between being read and being referenced. */
+static struct {
+    struct tote__lock lock;
+    _Atomic(tote_propagator *) global;
+} state;
+
+tote_propagator *tote_propagator_new(const tote_propagator_ops *ops, void *self) {
+    tote_propagator *propagator = tote__allocate_zeroed(sizeof *propagator);
+
+    if (!propagator || !ops) {
+        void (*destroy)(void *self) = NULL;
+        if (ops && ops->struct_size >= sizeof *ops) {
+            destroy = ops->destroy;
+        }
+        tote_diagnose(TOTE_LEVEL_ERROR, "propagator", "not made: %s; nothing is propagated",
+                      ops ? "no memory" : "no functions given");
+        tote__release(propagator, sizeof *propagator);
+        if (destroy) {
+            destroy(self);
+        }
+        return &does_nothing;
+    }
+    atomic_init(&propagator->references, 1);
+    tote__copy_options(&propagator->ops, sizeof propagator->ops, ops);
+    propagator->self = self;
+    return propagator;
+}
+
+tote_propagator *tote_propagator_ref(const tote_propagator *propagator) {
+    tote_propagator *counted = (tote_propagator *)propagator;
+
+    if (counted && atomic_load_explicit(&counted->references, memory_order_relaxed) != 0) {
+        atomic_fetch_add_explicit(&counted->references, 1, memory_order_relaxed);
+    }
+    return counted;
+}
+
+void tote_propagator_unref(tote_propagator *propagator) {
+    if (!propagator || atomic_load_explicit(&propagator->references, memory_order_relaxed) == 0) {
+        return;
+    }
+    if (atomic_fetch_sub_explicit(&propagator->references, 1, memory_order_acq_rel) == 1) {
+        if (propagator->ops.destroy) {
+            propagator->ops.destroy(propagator->self);
+        }
+        tote__release(propagator, sizeof *propagator);
+    }
+}
+
+void tote_propagator_set_global(tote_propagator *propagator) {
+    tote_propagator_ref(propagator);
+    tote__lock_take(&state.lock);
+    tote_propagator *old = atomic_exchange(&state.global, propagator);
+    tote__lock_drop(&state.lock);
+    tote_propagator_unref(old);
+}
+
+tote_propagator *tote_propagator_ref_global(void) {
+    if (!atomic_load_explicit(&state.global, memory_order_relaxed)) {
+        return NULL;
+    }
+    tote__lock_take(&state.lock);
+    tote_propagator *propagator = tote_propagator_ref(atomic_load(&state.global));
+    tote__lock_drop(&state.lock);
+    return propagator;
+}
+
+void tote_propagator_inject(const tote_propagator *propagator, const tote_context *context,
+                            void *carrier, const tote_text_map_setter *setter) {
+    context = tote__context_or_current(context);
+    if (!propagator || !propagator->ops.inject || !setter || !setter->set ||
+        context->is_suppressed) {
+        return;
+    }
+    propagator->ops.inject(propagator->self, context, carrier, setter);
+}
+
+tote_context *tote_propagator_extract(const tote_propagator *propagator,
+                                      const tote_context *context, const void *carrier,
+                                      const tote_text_map_getter *getter) {
+    context = tote__context_or_current(context);
+    if (!propagator || !propagator->ops.extract || !getter || !getter->get_all) {
+        return tote_context_ref(context);
+    }
+    tote_context *extracted = propagator->ops.extract(propagator->self, context, carrier, getter);
+    return extracted ? extracted : tote_context_ref(context);
+}
+
+const char *tote_propagator_get_field(const tote_propagator *propagator, size_t index) {
+    if (!propagator || !propagator->ops.get_field) {
+        return NULL;
+    }
+    return propagator->ops.get_field(propagator->self, index);
+}
+
+void tote_inject(const tote_context *context, void *carrier, const tote_text_map_setter *setter) {
+    tote_propagator *propagator = tote_propagator_ref_global();
+
+    tote_propagator_inject(propagator, context, carrier, setter);
+    tote_propagator_unref(propagator);
+}
+
+tote_context *tote_extract(const tote_context *context, const void *carrier,
+                           const tote_text_map_getter *getter) {
+    tote_propagator *propagator = tote_propagator_ref_global();
+    tote_context *extracted = tote_propagator_extract(propagator, context, carrier, getter);
+
+    tote_propagator_unref(propagator);
+    return extracted;
+}
+
+/* Headers of one name, of those a getter passes. */
+struct filter {
+    const char *key;
+    size_t key_length;
+    tote_header_visitor visit;
+    void *arg;
+};
+
+static bool pass_on(void *arg, const char *name, size_t name_length, const char *value,
+                    size_t value_length) {
+    const struct filter *filter = arg;
+
+    if (!name || !value ||
+        !tote__equals_ignoring_case(name, name_length, filter->key, filter->key_length)) {
+        return true;
+    }
+    return filter->visit(filter->arg, name, name_length, value, value_length);
+}
+
+void tote_getter_get_all(const tote_text_map_getter *getter, const void *carrier, const char *key,
+                         tote_header_visitor visit, void *arg) {
+    if (!getter || !getter->get_all || !key || !visit) {
+        return;
+    }
+    struct filter filter = {key, strlen(key), visit, arg};
+    getter->get_all(carrier, key, pass_on, &filter);
+}
+
+struct header_list {
+    const tote_header *headers;
+    size_t count;
+};
+
+static void get_headers(const void *carrier, const char *key, tote_header_visitor visit,
+                        void *arg) {
+    const struct header_list *list = carrier;
+
+    (void)key; /* the filter picks */
+    for (size_t i = 0; i < list->count; i++) {
+        const tote_header *header = &list->headers[i];
+        if (!visit(arg, header->name, header->name_length, header->value, header->value_length)) {
+            return;
+        }
+    }
+}
+
+tote_context *tote_extract_headers(const tote_context *context, const tote_header *headers,
+                                   size_t count) {
+    static const tote_text_map_getter getter = {sizeof getter, get_headers};
+    const struct header_list list = {headers, headers ? count : 0};
+
+    return tote_extract(context, &list, &getter);
+}
+
+/* An array of headers that is being written, and the buffer their text goes to. */
+struct header_writer {
+    tote_header *headers;
+    size_t capacity;
+    size_t count;
+    char *buffer;
+    size_t left;
+};
+
+static char *copy_into(struct header_writer *writer, const char *text, size_t length) {
+    char *copy = writer->buffer;
+
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    writer->buffer += length + 1;
+    writer->left -= length + 1;
+    return copy;
+}
+
+static void set_header(void *carrier, const char *key, const char *value, size_t value_length) {
+    struct header_writer *writer = carrier;
+    size_t key_length = strlen(key);
+
+    if (!value) {
+        return; /* the array is written from its start: there is nothing to remove */
+    }
+    if (writer->count == writer->capacity || writer->left < key_length + 1 ||
+        writer->left - key_length - 1 < value_length + 1) {
+        tote_diagnose(TOTE_LEVEL_WARN, "propagator",
+                      "header '%s' left out: the caller's array or buffer is too small", key);
+        return;
+    }
+    tote_header *header = &writer->headers[writer->count++];
+    header->name = copy_into(writer, key, key_length);
+    header->name_length = key_length;
+    header->value = copy_into(writer, value, value_length);
+    header->value_length = value_length;
+}
+
+size_t tote_inject_headers(const tote_context *context, tote_header *headers, size_t capacity,
+                           char *buffer, size_t size) {
+    static const tote_text_map_setter setter = {sizeof setter, set_header};
+    struct header_writer writer = {headers, headers ? capacity : 0, 0, buffer, buffer ? size : 0};
+
+    tote_inject(context, &writer, &setter);
+    return writer.count;
+}

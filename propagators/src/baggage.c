@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * baggage.c - the baggage header. Spec: w3c/baggage, baggage/api.md#propagation
+ *
+ * Members that cannot be read, or do not fit, are left out whole; the others stand. Both ways are linear
+ * in what they read, and bounded in what they keep.
+ */
+#include <string.h>
+
+#include "tote/diagnostics.h"
+#include "tote/internal/store.h"
+#include "tote/internal/text.h"
+#include "tote/internal/tracer.h"
+#include "tote/propagator_ops.h"
+#include "tote/propagators.h"
+
+enum { MOST_MEMBERS = 180, MOST_BYTES = 8192, MOST_BYTES_EVER = 15360, USUAL_BYTES = 1024 };
+
+struct baggage {
+    char **allowed_names; /* NULL: all */
+    size_t allowed_name_count;
+    bool ignore_incoming;
+    size_t max_members;
+    size_t max_bytes;
+};
+
+/* baggage-octet: printable, without space, quote, comma, semicolon and backslash. */
+static bool is_octet(unsigned char c) {
+    return c > 0x20 && c < 0x7F && c != '"' && c != ',' && c != ';' && c != '\\';
+}
+
+/* The header's value on its way. */
+struct writer {
+    const struct baggage *baggage;
+    char usual[USUAL_BYTES + 1];
+    char *text;
+    size_t length;
+    size_t capacity;
+    size_t members;
+    struct tote__arena arena;
+};
+
+static bool put(struct writer *writer, char c) {
+    if (writer->length == writer->baggage->max_bytes) {
+        return false;
+    }
+    if (writer->length == writer->capacity) {
+        char *larger = tote__arena_allocate(&writer->arena, writer->baggage->max_bytes + 1);
+        if (!larger) {
+            return false;
+        }
+        memcpy(larger, writer->text, writer->length);
+        writer->text = larger;
+        writer->capacity = writer->baggage->max_bytes;
+    }
+    writer->text[writer->length++] = c;
+    return true;
+}
+
+/* In metadata a byte stays when it breaks nothing: properties have their own delimiters. */
+static bool is_plain(unsigned char c, bool is_metadata) {
+    if (is_metadata) {
+        return is_octet(c) || c == ';' || c == ' ' || c == '\t';
+    }
+    return is_octet(c) && c != '%';
+}
+
+static bool put_encoded(struct writer *writer, const char *text, size_t length, bool is_metadata) {
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        bool is_put = is_plain(c, is_metadata) ? put(writer, (char)c)
+                                               : put(writer, '%') && put(writer, digits[c >> 4]) &&
+                                                     put(writer, digits[c & 15]);
+        if (!is_put) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_allowed(const struct baggage *baggage, const char *name) {
+    for (size_t i = 0; baggage->allowed_names && i < baggage->allowed_name_count; i++) {
+        if (strcmp(baggage->allowed_names[i], name) == 0) {
+            return true;
+        }
+    }
+    return !baggage->allowed_names;
+}
+
+/* The value as it travels: text as it is, other scalars written out. Returns: false for the rest. */
+static bool put_value(struct writer *writer, struct tote__slice any_value) {
+    char text[64];
+    struct tote__slice string;
+    struct tote__arena none = {NULL, NULL, 0};
+    struct tote__slice rest = any_value;
+    struct tote__field field;
+
+    if (tote__any_value_string(any_value, &string)) {
+        return put_encoded(writer, (const char *)string.at, string.size, false);
+    }
+    if (!tote__next_field(&rest, &field)) {
+        return true; /* empty */
+    }
+    if (field.type == 2) {
+        return false; /* bytes, an array or a map */
+    }
+    size_t length = tote_value_to_text(tote__unpack_any_value(any_value, &none), text, sizeof text);
+    return put_encoded(writer, text, length, false);
+}
+
+static bool put_member(struct writer *writer, const struct tote__entry *entry) {
+    if (writer->members && !put(writer, ',')) {
+        return false;
+    }
+    if (!put_encoded(writer, entry->key, entry->key_length, true) || !put(writer, '=') ||
+        !put_value(writer, entry->value)) {
+        return false;
+    }
+    return !entry->metadata_length ||
+           (put(writer, ';') && put_encoded(writer, entry->metadata, entry->metadata_length, true));
+}
+
+static bool inject_entry(void *arg, const struct tote__entry *entry) {
+    struct writer *writer = arg;
+    size_t length = writer->length;
+
+    if (!is_allowed(writer->baggage, entry->key)) {
+        return true;
+    }
+    bool is_sent = tote__is_token(entry->key, entry->key_length) &&
+                   writer->members < writer->baggage->max_members && put_member(writer, entry);
+    if (is_sent) {
+        writer->members++;
+        return true;
+    }
+    writer->length = length;
+    tote_diagnose(
+        TOTE_LEVEL_WARN, "baggage",
+        "'%.64s' not sent: its name is no token, its value no scalar, or the header is full",
+        entry->key);
+    return true;
+}
+
+static void inject(void *self, const tote_context *context, void *carrier,
+                   const tote_text_map_setter *setter) {
+    struct writer writer;
+
+    writer.baggage = self;
+    writer.text = writer.usual;
+    writer.capacity = tote__min(USUAL_BYTES, writer.baggage->max_bytes);
+    writer.length = writer.members = 0;
+    writer.arena = (struct tote__arena){NULL, NULL, 0};
+    tote__store_visit(tote_context_get_store(context), TOTE_PROPAGATE, inject_entry, &writer);
+
+    if (writer.length) {
+        writer.text[writer.length] = '\0'; /* both buffers have a byte more than their capacity */
+        setter->set(carrier, "baggage", writer.text, writer.length);
+    } else {
+        setter->set(carrier, "baggage", NULL, 0);
+    }
+    tote__arena_clear(&writer.arena);
+}
+
+/* Members of all headers on their way into a layer. */
+struct reader {
+    const struct baggage *baggage;
+    struct tote__arena arena;
+    struct tote__layer_entry *entries;
+    size_t count;
+    size_t bytes; /* of the members kept, with the commas between them */
+};
+
+/* A member's text, decoded once; octets that are no UTF-8 are repaired where it is kept. */
+static bool keep_member(struct reader *reader, struct tote__layer_entry *entry, const char *value,
+                        size_t length) {
+    char *decoded = tote__arena_allocate(&reader->arena, length + 1);
+
+    if (!decoded) {
+        return false;
+    }
+    if (!reader->entries) {
+        reader->entries = tote__arena_allocate(&reader->arena, reader->baggage->max_members *
+                                                                   sizeof *reader->entries);
+    }
+    if (!reader->entries) {
+        return false;
+    }
+    entry->value = tote_string_of(decoded, tote__percent_decode(decoded, value, length, NULL));
+    entry->metadata = tote__arena_text(&reader->arena, entry->metadata, entry->metadata_length);
+    entry->key = tote__arena_text(&reader->arena, entry->key, entry->key_length);
+    if (!entry->key || !entry->metadata) {
+        return false;
+    }
+    reader->entries[reader->count++] = *entry;
+    return true;
+}
+
+/* name OWS "=" OWS value *( OWS ";" OWS property ) */
+static void read_member(struct reader *reader, const char *member, size_t size) {
+    const char *semicolon = memchr(member, ';', size);
+    size_t pair_length = semicolon ? (size_t)(semicolon - member) : size;
+    const char *equals = memchr(member, '=', pair_length);
+    struct tote__layer_entry entry = {.key = member,
+                                      .flags = TOTE_EVERYWHERE | TOTE__REMOTE,
+                                      .metadata = semicolon ? semicolon + 1 : "",
+                                      .metadata_length = semicolon ? size - pair_length - 1 : 0};
+
+    if (!equals) {
+        return;
+    }
+    const char *value = equals + 1;
+    size_t value_length = pair_length - (size_t)(value - member);
+    entry.key_length = (size_t)(equals - member);
+    tote__trim(&entry.key, &entry.key_length);
+    tote__trim(&value, &value_length);
+    tote__trim(&entry.metadata, &entry.metadata_length);
+    if (!tote__is_token(entry.key, entry.key_length)) {
+        return;
+    }
+    for (size_t i = 0; i < value_length; i++) {
+        if (!is_octet((unsigned char)value[i])) {
+            return;
+        }
+    }
+    size_t bytes = size + (reader->count ? 1 : 0);
+    if (reader->count == reader->baggage->max_members ||
+        bytes > reader->baggage->max_bytes - reader->bytes) {
+        tote_diagnose(TOTE_LEVEL_WARN, "baggage",
+                      "received members left out: over %zu of them or %zu bytes",
+                      reader->baggage->max_members, reader->baggage->max_bytes);
+        return;
+    }
+    if (keep_member(reader, &entry, value, value_length)) {
+        reader->bytes += bytes;
+    }
+}
+
+static bool visit_header(void *arg, const char *name, size_t name_length, const char *value,
+                         size_t value_length) {
+    struct reader *reader = arg;
+
+    (void)name, (void)name_length;
+    while (value_length) {
+        const char *comma = memchr(value, ',', value_length);
+        const char *member = value;
+        size_t size = comma ? (size_t)(comma - value) : value_length;
+        size_t step = comma ? size + 1 : size;
+
+        tote__trim(&member, &size);
+        if (size) {
+            read_member(reader, member, size);
+        }
+        value += step;
+        value_length -= step;
+    }
+    return true;
+}
+
+static tote_context *extract(void *self, const tote_context *context, const void *carrier,
+                             const tote_text_map_getter *getter) {
+    max_align_t memory[64];
+    struct reader reader = {.baggage = self, .arena = tote__arena_over(memory, sizeof memory)};
+    tote_context *extracted = NULL;
+
+    if (!reader.baggage->ignore_incoming) {
+        tote_getter_get_all(getter, carrier, "baggage", visit_header, &reader);
+    }
+    if (reader.count) {
+        extracted = tote__context_with_layer(context, reader.entries, reader.count);
+    }
+    tote__arena_clear(&reader.arena);
+    return extracted ? extracted : tote_context_ref(context);
+}
+
+static const char *get_field(void *self, size_t index) {
+    (void)self;
+    return index == 0 ? "baggage" : NULL;
+}
+
+static void destroy(void *self) {
+    struct baggage *baggage = self;
+
+    if (!baggage) {
+        return;
+    }
+    for (size_t i = 0; baggage->allowed_names && i < baggage->allowed_name_count; i++) {
+        char *name = baggage->allowed_names[i];
+        tote__release(name, name ? strlen(name) + 1 : 0);
+    }
+    tote__release(baggage->allowed_names, baggage->allowed_name_count * sizeof(char *));
+    tote__release(baggage, sizeof *baggage);
+}
+
+static bool copy_names(struct baggage *baggage, const tote_baggage_propagator_options *options) {
+    if (!options->allowed_names) {
+        return true;
+    }
+    baggage->allowed_names = tote__allocate_zeroed(options->allowed_name_count * sizeof(char *));
+    if (!baggage->allowed_names) {
+        return false;
+    }
+    baggage->allowed_name_count = options->allowed_name_count;
+    for (size_t i = 0; i < options->allowed_name_count; i++) {
+        const char *name = options->allowed_names[i] ? options->allowed_names[i] : "";
+        baggage->allowed_names[i] = tote__copy_text(name, strlen(name));
+        if (!baggage->allowed_names[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const tote_propagator_ops baggage_ops = {
+    .struct_size = sizeof baggage_ops,
+    .inject = inject,
+    .extract = extract,
+    .get_field = get_field,
+    .destroy = destroy,
+};
+static const tote_propagator_ops nothing_ops = {.struct_size = sizeof nothing_ops};
+
+tote_propagator *tote_propagator_new_baggage(const tote_baggage_propagator_options *given) {
+    tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
+    struct baggage *baggage = tote__allocate_zeroed(sizeof *baggage);
+
+    tote__copy_options(&options, sizeof options, given);
+    if (!baggage || !copy_names(baggage, &options)) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "baggage",
+                      "propagator not made: no memory; no baggage goes "
+                      "out or comes in");
+        destroy(baggage);
+        return tote_propagator_new(&nothing_ops, NULL);
+    }
+    baggage->ignore_incoming = options.ignore_incoming;
+    baggage->max_members = options.max_members ? options.max_members : MOST_MEMBERS;
+    baggage->max_bytes = options.max_bytes ? options.max_bytes : MOST_BYTES;
+    baggage->max_bytes = tote__min(baggage->max_bytes, MOST_BYTES_EVER);
+    baggage->max_members = tote__min(baggage->max_members, MOST_BYTES_EVER / 2);
+    return tote_propagator_new(&baggage_ops, baggage);
+}

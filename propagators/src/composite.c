@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * composite.c - several propagators as one. Spec: context/api-propagators.md#composite-propagator
+ */
+#include <string.h>
+
+#include "tote/diagnostics.h"
+#include "tote/internal/memory.h"
+#include "tote/propagator_ops.h"
+#include "tote/propagators.h"
+
+struct composite {
+    size_t count;
+    tote_propagator *propagators[]; /* one reference each */
+};
+
+static void inject(void *self, const tote_context *context, void *carrier,
+                   const tote_text_map_setter *setter) {
+    const struct composite *composite = self;
+
+    for (size_t i = 0; i < composite->count; i++) {
+        tote_propagator_inject(composite->propagators[i], context, carrier, setter);
+    }
+}
+
+static tote_context *extract(void *self, const tote_context *context, const void *carrier,
+                             const tote_text_map_getter *getter) {
+    const struct composite *composite = self;
+    tote_context *extracted = tote_context_ref(context);
+
+    for (size_t i = 0; i < composite->count; i++) {
+        tote_context *before = extracted;
+        extracted = tote_propagator_extract(composite->propagators[i], before, carrier, getter);
+        tote_context_unref(before);
+    }
+    return extracted;
+}
+
+/* Whether one of those before the `end`-th, or an earlier field of that one, has this name. */
+static bool is_named_before(const struct composite *composite, size_t end, size_t end_field,
+                            const char *name) {
+    for (size_t i = 0; i <= end; i++) {
+        const char *field;
+        for (size_t f = 0; (i < end || f < end_field) &&
+                           (field = tote_propagator_get_field(composite->propagators[i], f));
+             f++) {
+            if (strcmp(field, name) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* The union of all fields. */
+static const char *get_field(void *self, size_t index) {
+    const struct composite *composite = self;
+
+    for (size_t i = 0; i < composite->count; i++) {
+        const char *field;
+        for (size_t f = 0; (field = tote_propagator_get_field(composite->propagators[i], f)); f++) {
+            if (!is_named_before(composite, i, f, field) && index-- == 0) {
+                return field;
+            }
+        }
+    }
+    return NULL;
+}
+
+static void destroy(void *self) {
+    struct composite *composite = self;
+
+    if (!composite) {
+        return;
+    }
+    for (size_t i = 0; i < composite->count; i++) {
+        tote_propagator_unref(composite->propagators[i]);
+    }
+    tote__release(composite, sizeof *composite + composite->count * sizeof(tote_propagator *));
+}
+
+static const tote_propagator_ops composite_ops = {
+    .struct_size = sizeof composite_ops,
+    .inject = inject,
+    .extract = extract,
+    .get_field = get_field,
+    .destroy = destroy,
+};
+static const tote_propagator_ops nothing_ops = {.struct_size = sizeof nothing_ops};
+
+tote_propagator *tote_propagator_new_composite(tote_propagator *const *propagators, size_t count) {
+    count = propagators ? count : 0;
+    struct composite *composite =
+        tote__allocate(sizeof *composite + count * sizeof(tote_propagator *));
+
+    if (!composite) {
+        for (size_t i = 0; i < count; i++) {
+            tote_propagator_unref(propagators[i]);
+        }
+        tote_diagnose(TOTE_LEVEL_ERROR, "propagator",
+                      "composite not made: no memory; nothing is propagated");
+        return tote_propagator_new(&nothing_ops, NULL);
+    }
+    composite->count = count;
+    for (size_t i = 0; i < count; i++) {
+        composite->propagators[i] = propagators[i];
+    }
+    return tote_propagator_new(&composite_ops, composite);
+}

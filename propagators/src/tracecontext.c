@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tracecontext.c - traceparent and tracestate. Spec: w3c/trace-context, Level 2
+ *
+ * A traceparent that cannot be read leaves the context as it was, and its tracestate unread; a
+ * tracestate that cannot be read leaves the traceparent good.
+ */
+#include <string.h>
+
+#include "tote/diagnostics.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/text.h"
+#include "tote/propagator_ops.h"
+#include "tote/propagators.h"
+
+/* version "-" trace-id "-" parent-id "-" trace-flags, and where each begins */
+enum {
+    TRACE_ID_AT = 3,
+    SPAN_ID_AT = 36,
+    FLAGS_AT = 53,
+    TRACEPARENT_LENGTH = 55,
+    LONGEST_TRACESTATE = 32 * (256 + 1 + 256) + 31,
+    USUAL_TRACESTATE = 512
+};
+
+static void inject(void *self, const tote_context *context, void *carrier,
+                   const tote_text_map_setter *setter) {
+    const tote_span_context *span = tote_context_get_span_context(context);
+    const tote_trace_state *trace_state = tote_span_context_get_trace_state(span);
+    static const char digits[] = "0123456789abcdef";
+    char traceparent[TRACEPARENT_LENGTH + 1] = "00-";
+    char usual[USUAL_TRACESTATE];
+
+    (void)self;
+    if (!tote_span_context_is_valid(span)) {
+        setter->set(carrier, "traceparent", NULL, 0);
+        setter->set(carrier, "tracestate", NULL, 0);
+        return;
+    }
+    uint8_t flags = tote_span_context_get_trace_flags(span) &
+                    (TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM);
+    tote_trace_id_to_hex(tote_span_context_get_trace_id(span), traceparent + TRACE_ID_AT);
+    traceparent[SPAN_ID_AT - 1] = '-';
+    tote_span_id_to_hex(tote_span_context_get_span_id(span), traceparent + SPAN_ID_AT);
+    traceparent[FLAGS_AT - 1] = '-';
+    traceparent[FLAGS_AT] = '0';
+    traceparent[FLAGS_AT + 1] = digits[flags];
+    traceparent[TRACEPARENT_LENGTH] = '\0';
+    setter->set(carrier, "traceparent", traceparent, TRACEPARENT_LENGTH);
+
+    size_t length = tote_trace_state_to_header(trace_state, usual, sizeof usual);
+    if (!length || length < sizeof usual) {
+        setter->set(carrier, "tracestate", length ? usual : NULL, length);
+        return;
+    }
+    char *header = tote__allocate(length + 1);
+    if (header) {
+        tote_trace_state_to_header(trace_state, header, length + 1);
+    } else {
+        tote_diagnose(TOTE_LEVEL_ERROR, "tracecontext", "tracestate not sent: no memory");
+    }
+    setter->set(carrier, "tracestate", header, header ? length : 0);
+    tote__release(header, length + 1);
+}
+
+/* `size` bytes of lower-case hex. */
+static bool read_hex(const char *text, uint8_t *bytes, size_t size) {
+    for (size_t i = 0; i < 2 * size; i++) {
+        char c = text[i];
+        bool is_digit = c >= '0' && c <= '9';
+        if (!is_digit && !(c >= 'a' && c <= 'f')) {
+            return false;
+        }
+        unsigned value = (unsigned)(is_digit ? c - '0' : c - 'a' + 10);
+        bytes[i / 2] = (uint8_t)(i % 2 ? bytes[i / 2] | value : value << 4);
+    }
+    return true;
+}
+
+/* What the traceparent headers of a message say. */
+struct parent {
+    size_t count;
+    bool is_good;
+    tote_trace_id trace_id;
+    tote_span_id span_id;
+    uint8_t flags;
+};
+
+static bool read_traceparent(struct parent *parent, const char *value, size_t length) {
+    uint8_t version;
+
+    tote__trim(&value, &length);
+    if (length < TRACEPARENT_LENGTH || !read_hex(value, &version, 1) || version == 0xFF ||
+        (version == 0 && length != TRACEPARENT_LENGTH) ||
+        (length > TRACEPARENT_LENGTH && value[TRACEPARENT_LENGTH] != '-')) {
+        return false;
+    }
+    bool has_dashes =
+        value[TRACE_ID_AT - 1] == '-' && value[SPAN_ID_AT - 1] == '-' && value[FLAGS_AT - 1] == '-';
+    return has_dashes &&
+           read_hex(value + TRACE_ID_AT, parent->trace_id.bytes, sizeof parent->trace_id) &&
+           read_hex(value + SPAN_ID_AT, parent->span_id.bytes, sizeof parent->span_id) &&
+           read_hex(value + FLAGS_AT, &parent->flags, 1);
+}
+
+static bool visit_traceparent(void *arg, const char *name, size_t name_length, const char *value,
+                              size_t value_length) {
+    struct parent *parent = arg;
+
+    (void)name, (void)name_length;
+    parent->count++;
+    parent->is_good = parent->count == 1 && read_traceparent(parent, value, value_length);
+    return parent->count == 1; /* a second one spoils both */
+}
+
+/* The tracestate headers of a message, joined by commas; `length` past the longest is too much. */
+struct joined {
+    struct tote__arena arena;
+    char *text;
+    size_t length;
+    size_t capacity;
+};
+
+static bool visit_tracestate(void *arg, const char *name, size_t name_length, const char *value,
+                             size_t value_length) {
+    struct joined *joined = arg;
+
+    (void)name, (void)name_length;
+    if (value_length > LONGEST_TRACESTATE ||
+        joined->length + 1 + value_length > LONGEST_TRACESTATE) {
+        joined->length = LONGEST_TRACESTATE + 1;
+        return false;
+    }
+    if (joined->length + 1 + value_length > joined->capacity) {
+        char *larger = tote__arena_allocate(&joined->arena, LONGEST_TRACESTATE);
+        if (!larger) {
+            joined->length = LONGEST_TRACESTATE + 1;
+            return false;
+        }
+        memcpy(larger, joined->text, joined->length);
+        joined->text = larger;
+        joined->capacity = LONGEST_TRACESTATE;
+    }
+    if (joined->length) {
+        joined->text[joined->length++] = ',';
+    }
+    memcpy(joined->text + joined->length, value, value_length);
+    joined->length += value_length;
+    return true;
+}
+
+static tote_trace_state *extract_trace_state(const void *carrier,
+                                             const tote_text_map_getter *getter) {
+    char usual[USUAL_TRACESTATE];
+    struct joined joined = {.text = usual, .capacity = sizeof usual};
+    tote_trace_state *trace_state = NULL;
+
+    tote_getter_get_all(getter, carrier, "tracestate", visit_tracestate, &joined);
+    if (joined.length <= LONGEST_TRACESTATE) {
+        trace_state = tote_trace_state_from_header(joined.text, joined.length);
+    }
+    tote__arena_clear(&joined.arena);
+    return trace_state;
+}
+
+static tote_context *extract(void *self, const tote_context *context, const void *carrier,
+                             const tote_text_map_getter *getter) {
+    struct parent parent = {0};
+
+    (void)self;
+    tote_getter_get_all(getter, carrier, "traceparent", visit_traceparent, &parent);
+    if (!parent.is_good) {
+        return tote_context_ref(context);
+    }
+    tote_trace_state *trace_state = extract_trace_state(carrier, getter);
+    tote_span_context *remote = tote_span_context_new(
+        &parent.trace_id, &parent.span_id,
+        parent.flags & (TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM), trace_state, true);
+    tote_context *extracted = NULL;
+    if (tote_span_context_is_valid(remote)) {
+        tote_span *span = tote_span_new_non_recording(remote);
+        extracted = tote_context_with_span(context, span);
+        tote_span_unref(span);
+    }
+    tote_span_context_unref(remote);
+    tote_trace_state_unref(trace_state);
+    return extracted ? extracted : tote_context_ref(context);
+}
+
+static const char *get_field(void *self, size_t index) {
+    static const char *const fields[] = {"traceparent", "tracestate"};
+
+    (void)self;
+    return index < TOTE_COUNT_OF(fields) ? fields[index] : NULL;
+}
+
+static const tote_propagator_ops tracecontext_ops = {
+    .struct_size = sizeof tracecontext_ops,
+    .inject = inject,
+    .extract = extract,
+    .get_field = get_field,
+};
+
+tote_propagator *tote_propagator_new_tracecontext(void) {
+    return tote_propagator_new(&tracecontext_ops, NULL);
+}

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MIT */
+#include "batch_fixture.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Requirement D30 */
+static void a_queue_of_one_batch_is_exported_without_waiting_for_the_delay(void **state) {
+    struct batch_fixture *f = batch_fixture_start(state);
+
+    for (size_t round = 1; round <= 5; round++) {
+        end_spans(f, 512);
+        assert_true(wait_for_post(&f->exporter.has_ended));
+        assert_int_equal(f->exporter.spans, 512 * round);
+    }
+    assert_int_equal(f->exporter.largest, 512);
+    assert_int_equal(f->exporter.exports, 5);
+}
+
+/* Requirement D30 */
+static void less_than_a_batch_is_exported_when_the_delay_is_over(void **state) {
+    struct batch_fixture *f = *state;
+    f->batch.schedule_delay_ms = 2;
+    batch_fixture_start(state);
+
+    for (size_t round = 1; round <= 5; round++) {
+        end_spans(f, 1);
+        assert_true(wait_for_post(&f->exporter.has_ended));
+        assert_int_equal(f->exporter.exports, round);
+    }
+}
+
+/* Requirements D30, L47 */
+static void a_blocked_exporter_bounds_the_queue_and_never_the_caller(void **state) {
+    struct batch_fixture *f = *state;
+    f->exporter.is_gated = true;
+    batch_fixture_start(state);
+
+    end_spans(f, 512);
+    assert_true(wait_for_post(&f->exporter.has_begun));
+    end_spans(f, 2048 + 10);
+    tote_stats stats = get_stats(f);
+    assert_int_equal(stats.in_flight, 512);
+    assert_int_equal(stats.waiting, 2048);
+    assert_int_equal(stats.dropped_queue_full, 10);
+    assert_true(accounting_closes(&stats));
+    assert_int_equal(f->diagnostics, 1);
+    assert_non_null(strstr(f->first_diagnostic, "OTEL_BSP_MAX_QUEUE_SIZE"));
+
+    test_exporter_open_gate(&f->exporter);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(f->exporter.largest, 512);
+    assert_int_equal(get_stats(f).exported, 2560);
+    assert_int_equal(f->exporter.overlaps, 0);
+}
+
+/* Requirement D30: what others lost after a flush, as performance.md says, we do not */
+static void the_limit_of_a_batch_holds_after_many_flushes(void **state) {
+    struct batch_fixture *f = *state;
+    f->batch.max_export_batch_size = 16;
+    f->batch.max_queue_size = 64;
+    batch_fixture_start(state);
+
+    for (size_t i = 0; i < 50; i++) {
+        end_spans(f, 1);
+        assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    }
+    assert_int_equal(f->exporter.spans, 50);
+    end_spans(f, 64);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(f->exporter.spans, 114);
+    assert_int_equal(f->exporter.largest, 16);
+}
+
+/* Requirement D27 */
+static void a_flush_exports_everything_and_then_flushes_the_exporter(void **state) {
+    struct batch_fixture *f = batch_fixture_start(state);
+
+    end_spans(f, 700);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(f->exporter.spans, 700);
+    assert_int_equal(f->exporter.flushes, 1);
+}
+
+/* Requirement D27: timeout beats completeness */
+static void a_flush_returns_at_its_deadline_and_the_work_goes_on(void **state) {
+    struct batch_fixture *f = *state;
+    f->exporter.is_gated = true;
+    batch_fixture_start(state);
+
+    end_spans(f, 3);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, 20), TOTE_TIMED_OUT);
+    assert_int_equal(get_stats(f).in_flight, 3);
+    test_exporter_open_gate(&f->exporter);
+    assert_true(wait_for_post(&f->exporter.has_ended));
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(get_stats(f).exported, 3);
+}
+
+/* Contract of sdk.h: a timeout of 0 does not wait */
+static void a_flush_without_time_only_starts_the_work(void **state) {
+    struct batch_fixture *f = *state;
+    f->exporter.is_gated = true;
+    batch_fixture_start(state);
+
+    end_spans(f, 3);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, 0), TOTE_TIMED_OUT);
+    assert_true(wait_for_post(&f->exporter.has_begun));
+    test_exporter_open_gate(&f->exporter);
+    assert_true(wait_for_post(&f->exporter.has_ended));
+    assert_int_equal(f->exporter.spans, 3);
+}
+
+/* Requirement D27 */
+static void a_flush_says_when_an_export_failed(void **state) {
+    struct batch_fixture *f = batch_fixture_start(state);
+
+    f->exporter.result = TOTE_FAILURE;
+    end_spans(f, 3);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
+    f->exporter.result = TOTE_SUCCESS;
+    end_spans(f, 1);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    tote_stats stats = get_stats(f);
+    assert_int_equal(stats.dropped_retries_exhausted, 3);
+    assert_int_equal(stats.exported, 1);
+}
+
+/* Design section 6, accounting */
+static void rejected_spans_are_not_exported_ones(void **state) {
+    struct batch_fixture *f = batch_fixture_start(state);
+
+    f->exporter.reports_rejected = 2;
+    end_spans(f, 5);
+    tote_sdk_force_flush(f->sdk, SAFETY_NET_MS);
+    tote_stats stats = get_stats(f);
+    assert_int_equal(stats.rejected, 2);
+    assert_int_equal(stats.exported, 3);
+    assert_true(accounting_closes(&stats));
+}
+
+static void flush_from_inside(struct test_exporter *exporter) {
+    struct batch_fixture *f = exporter->user_data;
+
+    exporter->on_export = NULL;
+    exporter->result = (int)tote_sdk_force_flush(f->sdk, TOTE_UNLIMITED);
+}
+
+/* Requirement D27 */
+static void a_flush_from_inside_an_export_fails_and_does_not_hang(void **state) {
+    struct batch_fixture *f = *state;
+    f->exporter.user_data = f;
+    f->exporter.on_export = flush_from_inside;
+    batch_fixture_start(state);
+
+    end_spans(f, 1);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
+    assert_int_equal(f->exporter.result, TOTE_FAILURE);
+}
+
+/* Requirements D27, L47 */
+static void shutdown_exports_what_waits_and_happens_once(void **state) {
+    struct batch_fixture *f = batch_fixture_start(state);
+    tote_span *late = tote_tracer_start_span(f->tracer, "late", NULL);
+
+    end_spans(f, 700);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    tote_span_close(&late);
+    tote_stats stats = get_stats(f);
+    assert_int_equal(stats.exported, 700);
+    assert_int_equal(stats.dropped_shutdown, 1);
+    assert_true(accounting_closes(&stats));
+    assert_int_equal(f->exporter.flushes, 1);
+    assert_int_equal(f->exporter.shutdowns, 1);
+    tote_sdk_close(&f->sdk, 0);
+    assert_int_equal(f->exporter.destroys, 1);
+}
+
+/* Requirement D3: bounded time; the exporter's shutdown interrupts */
+static void shutdown_interrupts_an_export_past_the_deadline(void **state) {
+    struct batch_fixture *f = *state;
+    f->exporter.is_gated = true;
+    f->exporter.heeds_shutdown = true;
+    batch_fixture_start(state);
+
+    end_spans(f, 512);
+    assert_true(wait_for_post(&f->exporter.has_begun));
+    end_spans(f, 100);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, 20), TOTE_TIMED_OUT);
+    tote_stats stats = get_stats(f);
+    assert_int_equal(stats.dropped_shutdown, 612);
+    assert_true(accounting_closes(&stats));
+}
+
+/* Requirement D3: bounded time, whatever the exporter does; nothing is freed under it */
+static void an_exporter_that_never_heeds_is_left_behind(void **state) {
+    struct batch_fixture *f = *state;
+    f->exporter.is_gated = true;
+    batch_fixture_start(state);
+
+    end_spans(f, 512);
+    assert_true(wait_for_post(&f->exporter.has_begun));
+    end_spans(f, 100);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, 20), TOTE_TIMED_OUT);
+    tote_stats stats = get_stats(f);
+    assert_int_equal(stats.dropped_shutdown, 100);
+    assert_int_equal(stats.in_flight, 512);
+    tote_sdk_close(&f->sdk, 0);
+    assert_int_equal(f->exporter.destroys, 0);
+    test_exporter_open_gate(&f->exporter);
+    assert_true(wait_for_post(&f->exporter.is_destroyed));
+}
+
+/* Contract of sdk.h: an unref without a shutdown drops what waits */
+static void a_release_without_shutdown_drops_what_waits(void **state) {
+    struct batch_fixture *f = batch_fixture_start(state);
+
+    end_spans(f, 3);
+    tote_sdk_unref(f->sdk);
+    f->sdk = NULL;
+    assert_int_equal(f->exporter.exports, 0);
+    assert_int_equal(f->exporter.shutdowns, 1);
+    assert_int_equal(f->exporter.destroys, 1);
+}
+
+static void set_payload(struct batch_fixture *f, size_t size) {
+    char *payload = calloc(1, size);
+    tote_span *span = tote_tracer_start_span(f->tracer, "work", NULL);
+
+    tote_span_set_attribute(span, "payload", tote_bytes(payload, size));
+    tote_span_close(&span);
+    free(payload);
+}
+
+/* Design section 6: every queue is bounded in spans and bytes */
+static void the_queue_is_bounded_in_bytes(void **state) {
+    struct batch_fixture *f = *state;
+    f->batch.max_queue_bytes = 1024 * 1024;
+    batch_fixture_start(state);
+
+    for (size_t i = 0; i < 50; i++) {
+        set_payload(f, 100 * 1024);
+        if (get_stats(f).waiting == 0) {
+            tote_sdk_force_flush(f->sdk, SAFETY_NET_MS);
+        }
+    }
+    tote_sdk_force_flush(f->sdk, SAFETY_NET_MS);
+    set_payload(f, 2 * 1024 * 1024);
+    tote_stats stats = get_stats(f);
+    assert_int_equal(stats.dropped_too_large, 1);
+    assert_true(stats.dropped_queue_full > 0);
+    assert_true(accounting_closes(&stats));
+}
+
+static tote_sampling_decision record_only(void *self, const tote_sampling_parameters *parameters,
+                                          tote_sampling_result *result) {
+    (void)self, (void)parameters, (void)result;
+    return TOTE_SAMPLING_RECORD_ONLY;
+}
+
+/* Requirements D30, L24, L47 */
+static void recorded_spans_that_are_not_sampled_are_never_queued(void **state) {
+    static const tote_sampler_ops ops = {.struct_size = sizeof ops, .should_sample = record_only};
+    struct batch_fixture *f = *state;
+    f->sampler = tote_sampler_new(&ops, NULL);
+    batch_fixture_start(state);
+
+    end_spans(f, 600);
+    tote_sdk_force_flush(f->sdk, SAFETY_NET_MS);
+    assert_int_equal(f->exporter.exports, 0);
+    assert_int_equal(get_stats(f).ended, 0);
+}
+
+/* What an export saw of its thread. */
+struct surroundings {
+    struct batch_fixture *fixture;
+    char name[32];
+    bool is_sigterm_blocked;
+    bool is_recording;
+};
+
+static void look_around(struct test_exporter *exporter) {
+    struct surroundings *seen = exporter->user_data;
+    sigset_t mask;
+
+    pthread_getname_np(pthread_self(), seen->name, sizeof seen->name);
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    seen->is_sigterm_blocked = sigismember(&mask, SIGTERM);
+    tote_span *span = tote_tracer_start_span(seen->fixture->tracer, "inside", NULL);
+    seen->is_recording = tote_span_is_recording(span);
+    tote_span_close(&span);
+}
+
+/* Design section 6 */
+static void the_worker_is_named_takes_no_signals_and_is_not_traced(void **state) {
+    struct batch_fixture *f = *state;
+    struct surroundings seen = {.fixture = f, .is_recording = true};
+    f->exporter.user_data = &seen;
+    f->exporter.on_export = look_around;
+    batch_fixture_start(state);
+
+    end_spans(f, 1);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_string_equal(seen.name, "tote-worker");
+    assert_true(seen.is_sigterm_blocked);
+    assert_false(seen.is_recording);
+}
+
+/* A thread factory of the host's. */
+struct host_threads {
+    char name[32];
+    void (*work)(void *arg);
+    void *arg;
+    pthread_t thread;
+    int started;
+    int joined;
+    bool is_failing;
+};
+
+static void *host_thread(void *arg) {
+    struct host_threads *host = arg;
+
+    host->work(host->arg);
+    return NULL;
+}
+
+static void *host_start(void *self, const char *name, void (*work)(void *arg), void *arg) {
+    struct host_threads *host = self;
+
+    strncpy(host->name, name, sizeof host->name - 1);
+    host->work = work;
+    host->arg = arg;
+    if (host->is_failing || pthread_create(&host->thread, NULL, host_thread, host) != 0) {
+        return NULL;
+    }
+    host->started++;
+    return host;
+}
+
+static void host_join(void *self, void *thread) {
+    struct host_threads *host = self;
+
+    assert_ptr_equal(thread, host);
+    pthread_join(host->thread, NULL);
+    host->joined++;
+}
+
+static tote_thread_factory factory_of(struct host_threads *host) {
+    return (tote_thread_factory){sizeof(tote_thread_factory), host_start, host_join, host};
+}
+
+/* Design section 6 */
+static void the_hosts_thread_factory_is_used_and_joined(void **state) {
+    struct host_threads host = {.name = ""};
+    struct batch_fixture *f = *state;
+    f->batch.thread_factory = factory_of(&host);
+    batch_fixture_start(state);
+
+    end_spans(f, 1);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_string_equal(host.name, "tote-worker");
+    assert_int_equal(host.started, 1);
+    assert_int_equal(host.joined, 1);
+    assert_int_equal(f->exporter.spans, 1);
+}
+
+/* Contract of sdk.h: the exporter is taken, always */
+static void without_a_thread_there_is_no_processor(void **state) {
+    struct host_threads host = {.is_failing = true};
+    struct batch_fixture *f = *state;
+    f->batch.thread_factory = factory_of(&host);
+
+    assert_null(tote__batch_processor_new(test_exporter_new(&f->exporter), &f->batch));
+    assert_null(tote__batch_processor_new(NULL, &f->batch));
+    assert_int_equal(f->exporter.destroys, 1);
+    assert_true(f->diagnostics > 0);
+}
+
+/* Design R11: places in the threads' states are used again */
+static void processors_can_be_made_again_and_again(void **state) {
+    struct batch_fixture *f = *state;
+
+    for (size_t i = 0; i < 40; i++) {
+        batch_fixture_start(state);
+        end_spans(f, 3);
+        tote_sdk_close(&f->sdk, SAFETY_NET_MS);
+    }
+    assert_int_equal(f->exporter.spans, 120);
+    assert_int_equal(f->exporter.destroys, 40);
+}
+
+/* The allocator of this program fails on a thread that says so. */
+static _Thread_local bool is_memory_out;
+
+static void *test_allocate(void *self, size_t size) {
+    (void)self;
+    return is_memory_out ? NULL : malloc(size);
+}
+
+static void *test_reallocate(void *self, void *memory, size_t old_size, size_t size) {
+    (void)self, (void)old_size;
+    return is_memory_out ? NULL : realloc(memory, size);
+}
+
+static void test_release(void *self, void *memory, size_t size) {
+    (void)self, (void)size;
+    free(memory);
+}
+
+static void *end_span_without_memory(void *arg) {
+    struct batch_fixture *f = arg;
+    tote_span *span = tote_tracer_start_span(f->tracer, "work", NULL);
+
+    is_memory_out = true;
+    tote_span_end(span, 0);
+    is_memory_out = false;
+    tote_span_unref(span);
+    return NULL;
+}
+
+/* Design section 6: any allocation may fail, the count says so */
+static void a_span_that_finds_no_memory_for_its_ring_is_counted(void **state) {
+    struct batch_fixture *f = batch_fixture_start(state);
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, end_span_without_memory, f), 0);
+    pthread_join(thread, NULL);
+    end_spans(f, 1);
+    tote_sdk_force_flush(f->sdk, SAFETY_NET_MS);
+    tote_stats stats = get_stats(f);
+    assert_int_equal(stats.dropped_memory, 1);
+    assert_int_equal(stats.exported, 1);
+    assert_true(accounting_closes(&stats));
+}
+
+int main(int argc, char **argv) {
+    const tote_allocator allocator = {sizeof allocator, test_allocate, test_reallocate,
+                                      test_release, NULL};
+    const struct CMUnitTest tests[] = {
+        BATCH_TEST(a_queue_of_one_batch_is_exported_without_waiting_for_the_delay),
+        BATCH_TEST(less_than_a_batch_is_exported_when_the_delay_is_over),
+        BATCH_TEST(a_blocked_exporter_bounds_the_queue_and_never_the_caller),
+        BATCH_TEST(the_limit_of_a_batch_holds_after_many_flushes),
+        BATCH_TEST(a_flush_exports_everything_and_then_flushes_the_exporter),
+        BATCH_TEST(a_flush_returns_at_its_deadline_and_the_work_goes_on),
+        BATCH_TEST(a_flush_without_time_only_starts_the_work),
+        BATCH_TEST(a_flush_says_when_an_export_failed),
+        BATCH_TEST(rejected_spans_are_not_exported_ones),
+        BATCH_TEST(a_flush_from_inside_an_export_fails_and_does_not_hang),
+        BATCH_TEST(shutdown_exports_what_waits_and_happens_once),
+        BATCH_TEST(shutdown_interrupts_an_export_past_the_deadline),
+        BATCH_TEST(an_exporter_that_never_heeds_is_left_behind),
+        BATCH_TEST(a_release_without_shutdown_drops_what_waits),
+        BATCH_TEST(the_queue_is_bounded_in_bytes),
+        BATCH_TEST(recorded_spans_that_are_not_sampled_are_never_queued),
+        BATCH_TEST(the_worker_is_named_takes_no_signals_and_is_not_traced),
+        BATCH_TEST(the_hosts_thread_factory_is_used_and_joined),
+        BATCH_TEST(without_a_thread_there_is_no_processor),
+        BATCH_TEST(processors_can_be_made_again_and_again),
+        BATCH_TEST(a_span_that_finds_no_memory_for_its_ring_is_counted),
+    };
+
+    tote_set_allocator(&allocator);
+    return RUN_TESTS(tests, argc, argv);
+}

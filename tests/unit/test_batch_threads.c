@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "batch_fixture.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "thread_state.h"
+
+enum { MOST_THREADS = 64 };
+
+/* Threads that each end some spans. */
+struct crowd {
+    struct batch_fixture *fixture;
+    size_t spans_each;
+    pthread_t threads[MOST_THREADS];
+    size_t count;
+    pthread_barrier_t *ends_after; /* NULL: as soon as it is done */
+};
+
+static void *end_own_share(void *arg) {
+    struct crowd *crowd = arg;
+
+    end_spans(crowd->fixture, crowd->spans_each);
+    if (crowd->ends_after) {
+        pthread_barrier_wait(crowd->ends_after); /* all are done */
+        pthread_barrier_wait(crowd->ends_after); /* all may go */
+    }
+    return NULL;
+}
+
+static void crowd_start(struct crowd *crowd, size_t count) {
+    crowd->count = count;
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(pthread_create(&crowd->threads[i], NULL, end_own_share, crowd), 0);
+    }
+}
+
+static void crowd_join(struct crowd *crowd) {
+    for (size_t i = 0; i < crowd->count; i++) {
+        pthread_join(crowd->threads[i], NULL);
+    }
+}
+
+/* Now a success, now a failure, now some that are rejected. */
+static void change_mood(struct test_exporter *exporter) {
+    size_t n = exporter->exports;
+
+    exporter->result = n % 3 == 0 ? TOTE_FAILURE : TOTE_SUCCESS;
+    exporter->reports_rejected = n % 5 == 0 ? 7 : 0;
+}
+
+/* Design section 6, accounting */
+static void the_accounting_closes_with_many_threads_and_a_moody_exporter(void **state) {
+    struct batch_fixture *f = *state;
+    struct crowd crowd = {.fixture = f, .spans_each = 2000};
+    f->exporter.on_export = change_mood;
+    f->batch.max_export_batch_size = 64;
+    f->batch.max_queue_size = 256;
+    batch_fixture_start(state);
+
+    crowd_start(&crowd, 8);
+    for (int i = 0; i < 20; i++) {
+        tote_sdk_force_flush(f->sdk, SAFETY_NET_MS);
+    }
+    crowd_join(&crowd);
+    tote_sdk_force_flush(f->sdk, SAFETY_NET_MS);
+    tote_stats stats = get_stats(f);
+    assert_int_equal(stats.ended, 16000);
+    assert_int_equal(stats.waiting + stats.in_flight, 0);
+    assert_int_equal(stats.ended - stats.dropped_queue_full, f->exporter.spans);
+    assert_true(accounting_closes(&stats));
+    assert_true(f->exporter.largest <= 64);
+    assert_int_equal(f->exporter.overlaps, 0);
+}
+
+/* Requirement D30: a batch is collected from all threads */
+static void threads_that_have_ended_leave_their_spans_to_be_exported(void **state) {
+    struct batch_fixture *f = batch_fixture_start(state);
+    struct crowd crowd = {.fixture = f, .spans_each = 5};
+
+    crowd_start(&crowd, 8);
+    crowd_join(&crowd);
+    assert_int_equal(get_stats(f).waiting, 40);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(f->exporter.spans, 40);
+    assert_int_equal(f->exporter.exports, 1);
+}
+
+static size_t count_thread_states(void) {
+    size_t count = 0;
+
+    for (struct thread_state *own = tote__thread_states(); own; own = own->next) {
+        count++;
+    }
+    return count;
+}
+
+/* Design R11: a dead thread's ring is adopted by the next */
+static void a_thread_takes_over_the_ring_of_one_that_has_ended(void **state) {
+    struct batch_fixture *f = batch_fixture_start(state);
+    struct crowd crowd = {.fixture = f, .spans_each = 3};
+
+    crowd_start(&crowd, 1);
+    crowd_join(&crowd);
+    size_t states = count_thread_states();
+    for (size_t i = 0; i < 20; i++) {
+        crowd_start(&crowd, 1);
+        crowd_join(&crowd);
+    }
+    assert_int_equal(count_thread_states(), states);
+    tote_sdk_force_flush(f->sdk, SAFETY_NET_MS);
+    assert_int_equal(f->exporter.spans, 63);
+}
+
+/* Design R11: the bound is handed out in portions, and a quarter of it at most lies idle */
+static void one_thread_can_use_most_of_the_queue_beside_many_idle_ones(void **state) {
+    struct batch_fixture *f = *state;
+    struct crowd crowd = {.fixture = f, .spans_each = 1};
+    pthread_barrier_t barrier;
+    pthread_barrier_init(&barrier, NULL, MOST_THREADS + 1);
+    crowd.ends_after = &barrier;
+    f->exporter.is_gated = true;
+    batch_fixture_start(state);
+
+    crowd_start(&crowd, MOST_THREADS);
+    pthread_barrier_wait(&barrier);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, 0), TOTE_TIMED_OUT);
+    assert_true(wait_for_post(&f->exporter.has_begun));
+    end_spans(f, 3000);
+    tote_stats stats = get_stats(f);
+    assert_true(stats.waiting >= 2048 - 2048 / 4);
+    assert_true(stats.waiting <= 2048);
+    assert_true(accounting_closes(&stats));
+    test_exporter_open_gate(&f->exporter);
+    pthread_barrier_wait(&barrier);
+    crowd_join(&crowd);
+    pthread_barrier_destroy(&barrier);
+}
+
+struct flusher {
+    struct batch_fixture *fixture;
+    pthread_t thread;
+    tote_result result;
+};
+
+static void *end_and_flush(void *arg) {
+    struct flusher *flusher = arg;
+    struct batch_fixture *f = flusher->fixture;
+
+    flusher->result = TOTE_SUCCESS;
+    for (int i = 0; i < 20 && flusher->result == TOTE_SUCCESS; i++) {
+        end_spans(f, 3);
+        flusher->result = tote_sdk_force_flush(f->sdk, SAFETY_NET_MS);
+    }
+    return NULL;
+}
+
+/* Requirement D27: all methods can be called from many threads */
+static void many_threads_can_flush_at_once(void **state) {
+    struct batch_fixture *f = batch_fixture_start(state);
+    struct flusher flushers[8];
+
+    for (size_t i = 0; i < 8; i++) {
+        flushers[i] = (struct flusher){.fixture = f};
+        assert_int_equal(pthread_create(&flushers[i].thread, NULL, end_and_flush, &flushers[i]), 0);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        pthread_join(flushers[i].thread, NULL);
+        assert_int_equal(flushers[i].result, TOTE_SUCCESS);
+    }
+    assert_int_equal(f->exporter.spans, 480);
+    assert_int_equal(f->exporter.overlaps, 0);
+}
+
+static void *shut_down(void *arg) {
+    struct flusher *flusher = arg;
+
+    flusher->result = tote_sdk_shutdown(flusher->fixture->sdk, SAFETY_NET_MS);
+    return NULL;
+}
+
+/* Requirement D27: what ends while it shuts down is exported or counted, never lost */
+static void a_shutdown_beside_ending_spans_loses_none_uncounted(void **state) {
+    struct batch_fixture *f = batch_fixture_start(state);
+    struct crowd crowd = {.fixture = f, .spans_each = 1000};
+    struct flusher stopper = {.fixture = f};
+
+    crowd_start(&crowd, 4);
+    assert_int_equal(pthread_create(&stopper.thread, NULL, shut_down, &stopper), 0);
+    pthread_join(stopper.thread, NULL);
+    crowd_join(&crowd);
+    tote_stats stats = get_stats(f);
+    assert_int_equal(stats.waiting + stats.in_flight, 0);
+    assert_int_equal(stats.exported, f->exporter.spans);
+    assert_true(accounting_closes(&stats));
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        BATCH_TEST(the_accounting_closes_with_many_threads_and_a_moody_exporter),
+        BATCH_TEST(threads_that_have_ended_leave_their_spans_to_be_exported),
+        BATCH_TEST(a_thread_takes_over_the_ring_of_one_that_has_ended),
+        BATCH_TEST(one_thread_can_use_most_of_the_queue_beside_many_idle_ones),
+        BATCH_TEST(many_threads_can_flush_at_once),
+        BATCH_TEST(a_shutdown_beside_ending_spans_loses_none_uncounted),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#include "batch_fixture.h"
+
+#include <pthread.h>
+
+/* Requirement D29 */
+static void each_span_is_exported_as_it_ends(void **state) {
+    struct batch_fixture *f = batch_fixture_start_simple(state);
+
+    end_spans(f, 3);
+    assert_int_equal(f->exporter.exports, 3);
+    assert_int_equal(f->exporter.largest, 1);
+    tote_stats stats = get_stats(f);
+    assert_int_equal(stats.ended, 3);
+    assert_int_equal(stats.exported, 3);
+}
+
+static void *end_some(void *arg) {
+    end_spans(arg, 200);
+    return NULL;
+}
+
+/* Requirement D29 */
+static void exports_of_many_threads_never_overlap(void **state) {
+    struct batch_fixture *f = batch_fixture_start_simple(state);
+    pthread_t threads[4];
+
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, end_some, f), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    assert_int_equal(f->exporter.overlaps, 0);
+    assert_int_equal(f->exporter.spans, 800);
+}
+
+static void count_failure_and_rejection(struct batch_fixture *f) {
+    f->exporter.result = TOTE_FAILURE;
+    end_spans(f, 2);
+    f->exporter.reports_rejected = 1;
+    end_spans(f, 1);
+}
+
+/* Design section 6, accounting */
+static void what_is_not_delivered_is_counted_by_cause(void **state) {
+    struct batch_fixture *f = batch_fixture_start_simple(state);
+
+    count_failure_and_rejection(f);
+    tote_stats stats = get_stats(f);
+    assert_int_equal(stats.dropped_retries_exhausted, 2);
+    assert_int_equal(stats.rejected, 1);
+    assert_true(accounting_closes(&stats));
+}
+
+static void start_and_end_spans(struct test_exporter *exporter) {
+    struct batch_fixture *f = exporter->user_data;
+    tote_context *root = tote_context_ref(tote_context_root());
+    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
+
+    end_spans(f, 1); /* suppressed */
+    options.parent = root;
+    tote_span *span = tote_tracer_start_span(f->tracer, "inside", &options);
+    tote_span_close(&span);
+    tote_context_unref(root);
+}
+
+/* Requirement D29: what an exporter does is not traced, and never waits for itself */
+static void an_exporter_that_ends_spans_does_not_hang(void **state) {
+    struct batch_fixture *f = batch_fixture_start_simple(state);
+
+    f->exporter.user_data = f;
+    f->exporter.on_export = start_and_end_spans;
+    end_spans(f, 1);
+    tote_stats stats = get_stats(f);
+    assert_int_equal(stats.exported, 1);
+    assert_int_equal(stats.dropped_queue_full, 1);
+    assert_true(accounting_closes(&stats));
+}
+
+/* Requirement D27 */
+static void a_span_that_ends_after_shutdown_is_counted(void **state) {
+    struct batch_fixture *f = batch_fixture_start_simple(state);
+    tote_span *span = tote_tracer_start_span(f->tracer, "late", NULL);
+
+    assert_int_equal(tote_sdk_shutdown(f->sdk, 1000), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, 1000), TOTE_SUCCESS);
+    tote_span_close(&span);
+    assert_int_equal(f->exporter.shutdowns, 1);
+    assert_int_equal(f->exporter.exports, 0);
+    assert_int_equal(get_stats(f).dropped_shutdown, 1);
+}
+
+/* Requirement D27 */
+static void a_flush_reaches_the_exporter(void **state) {
+    struct batch_fixture *f = batch_fixture_start_simple(state);
+
+    assert_int_equal(tote_sdk_force_flush(f->sdk, 1000), TOTE_SUCCESS);
+    assert_int_equal(f->exporter.flushes, 1);
+}
+
+/* Contract of span_exporter.h: whoever is given an exporter takes it, always */
+static void an_exporter_that_cannot_be_used_is_destroyed(void **state) {
+    struct batch_fixture *f = *state;
+    tote_span_exporter_ops ops = {.struct_size = sizeof ops};
+
+    assert_null(tote_span_exporter_new(&ops, NULL));
+    assert_null(tote__simple_processor_new(NULL, 1000));
+    tote_span_exporter_free(NULL);
+    tote_span_exporter_free(test_exporter_new(&f->exporter));
+    assert_int_equal(f->exporter.destroys, 1);
+    assert_int_equal(f->diagnostics, 2);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        BATCH_TEST(each_span_is_exported_as_it_ends),
+        BATCH_TEST(exports_of_many_threads_never_overlap),
+        BATCH_TEST(what_is_not_delivered_is_counted_by_cause),
+        BATCH_TEST(an_exporter_that_ends_spans_does_not_hang),
+        BATCH_TEST(a_span_that_ends_after_shutdown_is_counted),
+        BATCH_TEST(a_flush_reaches_the_exporter),
+        BATCH_TEST(an_exporter_that_cannot_be_used_is_destroyed),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}
