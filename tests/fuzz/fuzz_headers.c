@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     size_t count = split((const char *)data, size, in);
 
     tote_set_diagnostics(ignore, TOTE_LEVEL_WARN, NULL);
-    set_propagators("b3,b3multi,jaeger,ottrace,xray,baggage,tracecontext");
+    set_propagators("b3,b3multi,jaeger,ottrace,baggage,tracecontext");
     tote_context *context = tote_extract_headers(tote_context_root(), in, count);
     set_propagators("tracecontext,baggage");
     size_t written = tote_inject_headers(context, out, TOTE_COUNT_OF(out), buffer, sizeof buffer);
