@@ -125,13 +125,19 @@ static bool visit_tracestate(void *arg, const char *name, size_t name_length, co
                              size_t value_length) {
     struct joined *joined = arg;
 
+    size_t comma = joined->length ? 1 : 0;
+
     (void)name, (void)name_length;
+    tote__trim(&value, &value_length);
+    if (!value_length) {
+        return true;
+    }
     if (value_length > LONGEST_TRACESTATE ||
-        joined->length + 1 + value_length > LONGEST_TRACESTATE) {
+        joined->length + comma + value_length > LONGEST_TRACESTATE) {
         joined->length = LONGEST_TRACESTATE + 1;
         return false;
     }
-    if (joined->length + 1 + value_length > joined->capacity) {
+    if (joined->length + comma + value_length > joined->capacity) {
         char *larger = tote__arena_allocate(&joined->arena, LONGEST_TRACESTATE);
         if (!larger) {
             joined->length = LONGEST_TRACESTATE + 1;
@@ -141,7 +147,7 @@ static bool visit_tracestate(void *arg, const char *name, size_t name_length, co
         joined->text = larger;
         joined->capacity = LONGEST_TRACESTATE;
     }
-    if (joined->length) {
+    if (comma) {
         joined->text[joined->length++] = ',';
     }
     memcpy(joined->text + joined->length, value, value_length);
@@ -179,7 +185,10 @@ static tote_context *extract(void *self, const tote_context *context, const void
     tote_context *extracted = NULL;
     if (tote_span_context_is_valid(remote)) {
         tote_span *span = tote_span_new_non_recording(remote);
-        extracted = tote_context_with_span(context, span);
+        /* Without memory the span carries nothing: then what the context had stays. */
+        if (tote_span_context_is_valid(tote_span_get_context(span))) {
+            extracted = tote_context_with_span(context, span);
+        }
         tote_span_unref(span);
     }
     tote_span_context_unref(remote);
