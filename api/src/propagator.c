@@ -142,17 +142,22 @@ struct filter {
     size_t key_length;
     tote_header_visitor visit;
     void *arg;
+    bool is_over; /* the visitor wants no more, whatever the getter does */
 };
 
 static bool pass_on(void *arg, const char *name, size_t name_length, const char *value,
                     size_t value_length) {
-    const struct filter *filter = arg;
+    struct filter *filter = arg;
 
+    if (filter->is_over) {
+        return false;
+    }
     if (!name || !value ||
         !tote__equals_ignoring_case(name, name_length, filter->key, filter->key_length)) {
         return true;
     }
-    return filter->visit(filter->arg, name, name_length, value, value_length);
+    filter->is_over = !filter->visit(filter->arg, name, name_length, value, value_length);
+    return !filter->is_over;
 }
 
 void tote_getter_get_all(const tote_text_map_getter *getter, const void *carrier, const char *key,
@@ -160,7 +165,7 @@ void tote_getter_get_all(const tote_text_map_getter *getter, const void *carrier
     if (!getter || !getter->get_all || !key || !visit) {
         return;
     }
-    struct filter filter = {key, strlen(key), visit, arg};
+    struct filter filter = {.key = key, .key_length = strlen(key), .visit = visit, .arg = arg};
     getter->get_all(carrier, key, pass_on, &filter);
 }
 
@@ -209,12 +214,29 @@ static char *copy_into(struct header_writer *writer, const char *text, size_t le
     return copy;
 }
 
+/* Take back what an earlier propagator wrote under this name; its text stays where it is. */
+static void remove_header(struct header_writer *writer, const char *key, size_t key_length) {
+    size_t kept = 0;
+
+    for (size_t i = 0; i < writer->count; i++) {
+        tote_header header = writer->headers[i];
+        if (!tote__equals_ignoring_case(header.name, header.name_length, key, key_length)) {
+            writer->headers[kept++] = header;
+        }
+    }
+    writer->count = kept;
+}
+
 static void set_header(void *carrier, const char *key, const char *value, size_t value_length) {
     struct header_writer *writer = carrier;
-    size_t key_length = strlen(key);
+    size_t key_length = key ? strlen(key) : 0;
 
+    if (!key_length) {
+        return;
+    }
+    remove_header(writer, key, key_length);
     if (!value) {
-        return; /* the array is written from its start: there is nothing to remove */
+        return;
     }
     if (writer->count == writer->capacity || writer->left < key_length + 1 ||
         writer->left - key_length - 1 < value_length + 1) {
