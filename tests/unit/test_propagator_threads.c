@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +101,54 @@ static void a_propagator_that_is_replaced_is_not_freed_under_its_users(void **st
     assert_int_equal(destroyed, 2 * ROUNDS + 2);
 }
 
+static atomic_bool is_inside;
+static atomic_bool may_leave;
+
+static void inject_until_told(void *self, const tote_context *context, void *carrier,
+                              const tote_text_map_setter *given) {
+    struct state *state = self;
+
+    (void)context, (void)carrier, (void)given;
+    atomic_store(&is_inside, true);
+    while (!atomic_load(&may_leave)) {
+        sched_yield();
+    }
+    atomic_fetch_add(&used_after, atomic_load(&state->life) != ALIVE);
+}
+
+static void *inject_once(void *arg) {
+    tote_inject(NULL, arg, &setter);
+    return NULL;
+}
+
+/* Requirement E5: who is in the middle of it keeps it; the next one that is set lets it go. */
+static void a_user_in_the_middle_keeps_what_is_replaced(void **state) {
+    static const tote_propagator_ops lasting = {
+        .struct_size = sizeof lasting, .inject = inject_until_told, .destroy = destroy};
+    struct state *self = malloc(sizeof *self);
+    pthread_t injector;
+
+    (void)state;
+    atomic_init(&self->life, ALIVE);
+    atomic_store(&destroyed, 0);
+    tote_propagator *propagator = tote_propagator_new(&lasting, self);
+    tote_propagator_set_global(propagator);
+    tote_propagator_unref(propagator);
+    assert_int_equal(pthread_create(&injector, NULL, inject_once, NULL), 0);
+    while (!atomic_load(&is_inside)) {
+        sched_yield();
+    }
+    tote_propagator_set_global(NULL);
+    int destroyed_under_user = atomic_load(&destroyed);
+    atomic_store(&may_leave, true);
+    pthread_join(injector, NULL);
+    tote_propagator_set_global(NULL);
+
+    assert_int_equal(destroyed_under_user, 0);
+    assert_int_equal(used_after, 0);
+    assert_int_equal(destroyed, 1);
+}
+
 static void set_another(void *self, const tote_context *context, void *carrier,
                         const tote_text_map_setter *given) {
     (void)self, (void)context, (void)carrier, (void)given;
@@ -123,6 +172,7 @@ static void a_propagator_may_replace_itself(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(a_propagator_that_is_replaced_is_not_freed_under_its_users),
+        TEST(a_user_in_the_middle_keeps_what_is_replaced),
         TEST(a_propagator_may_replace_itself),
     };
     return RUN_TESTS(tests, argc, argv);
