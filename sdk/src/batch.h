@@ -150,6 +150,14 @@ bool tote__batch_start_worker(struct batch_queue *queue);
 /* Wake the worker; what it is to see was stored in sequentially consistent order. */
 void tote__batch_wake(struct batch_queue *queue);
 
+/* batch_flush.c */
+
+/* The last deadline of those that this round answers; 0 when nobody waits. */
+uint64_t tote__batch_flush_deadline(struct batch_queue *queue, uint32_t round);
+
+/* The worker's answer to all tickets up to `round`. */
+void tote__batch_answer(struct batch_queue *queue, uint32_t round, tote_result result);
+
 tote_result tote__batch_flush(struct batch_queue *queue, uint32_t timeout_ms);
 
 /* For the call that set is_shut_down. */

@@ -61,12 +61,13 @@ static bool grow_overflow(struct span *span, size_t more) {
 /* A place of this size: at the end of the room, else in the overflow; or nowhere. */
 static uint32_t take_place(struct span *span, size_t size) {
     bool attributes_in_room = is_in_room(span, &span->attributes);
-    uint32_t lowest = attributes_in_room ? span->attributes.offset + span->attributes.size
-                      : is_in_room(span, &span->name) ? span->name.capacity
-                                                      : 0;
+    uint32_t lowest = span->name.offset == 0 ? span->name.capacity : 0; /* the first one's place */
     uint32_t end = span->room_size - span->room_used;
 
-    if (end - lowest >= size) {
+    if (attributes_in_room) {
+        lowest = span->attributes.offset + span->attributes.size;
+    }
+    if (end >= lowest && end - lowest >= size) {
         span->room_used += (uint32_t)size;
         end -= (uint32_t)size;
         if (attributes_in_room) {

@@ -160,6 +160,28 @@ static void a_flush_from_inside_an_export_fails_and_does_not_hang(void **state) 
     assert_int_equal(f->exporter.result, TOTE_FAILURE);
 }
 
+static void shut_down_from_inside(struct test_exporter *exporter) {
+    struct batch_fixture *f = exporter->user_data;
+
+    exporter->on_export = NULL;
+    exporter->result = (int)tote_sdk_shutdown(f->sdk, TOTE_UNLIMITED);
+}
+
+/* Requirement D3 */
+static void a_shutdown_from_inside_an_export_fails_and_does_not_hang(void **state) {
+    struct batch_fixture *f = *state;
+    f->exporter.user_data = f;
+    f->exporter.on_export = shut_down_from_inside;
+    batch_fixture_start(state);
+
+    end_spans(f, 512);
+    assert_true(wait_for_post(&f->exporter.has_ended));
+    assert_int_equal(f->exporter.result, TOTE_FAILURE);
+    assert_int_equal(f->exporter.shutdowns, 1);
+    tote_sdk_close(&f->sdk, SAFETY_NET_MS);
+    assert_true(wait_for_post(&f->exporter.is_destroyed));
+}
+
 /* Requirements D27, L47 */
 static void shutdown_exports_what_waits_and_happens_once(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
@@ -451,6 +473,7 @@ int main(int argc, char **argv) {
         BATCH_TEST(a_flush_says_when_an_export_failed),
         BATCH_TEST(rejected_spans_are_not_exported_ones),
         BATCH_TEST(a_flush_from_inside_an_export_fails_and_does_not_hang),
+        BATCH_TEST(a_shutdown_from_inside_an_export_fails_and_does_not_hang),
         BATCH_TEST(shutdown_exports_what_waits_and_happens_once),
         BATCH_TEST(shutdown_interrupts_an_export_past_the_deadline),
         BATCH_TEST(an_exporter_that_never_heeds_is_left_behind),

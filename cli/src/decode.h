@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * decode.h - an OTLP request to spans
+ */
+#ifndef TOTE_CLI_DECODE_H
+#define TOTE_CLI_DECODE_H
+
+#include "trace.h"
+
+/* Give the arena that the span with this trace id is to lie in, and an empty span there; NULL: leave it out. */
+typedef struct trace_span *(*decode_place)(void *arg, const uint8_t trace_id[16],
+                                           struct tote__arena **arena);
+
+/* Decode a request; `place` is asked for each span. Returns: false when the bytes are no request. */
+bool decode_request(const uint8_t *bytes, size_t size, decode_place place, void *arg);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c - the program tote
+ */
+#include <errno.h>
+#include <locale.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tote/common.h"
+#include "view.h"
+
+enum { EXIT_USAGE = 2, OTLP_PORT = 4318, QUIET_MS = 2000 };
+
+static void print_usage(FILE *out) {
+    fputs(
+        "usage: tote view [--port N] [--once | --count N] [--quiet-ms N]\n"
+        "       tote --version | --help\n"
+        "\n"
+        "view receives traces (OTLP over HTTP with protobuf) on loopback and draws each one when\n"
+        "all of it has come, or when nothing has for a while.\n"
+        "\n"
+        "  --port N      listen on this port (4318); 0: a free one\n"
+        "  --once        end after the first trace\n"
+        "  --count N     end after so many\n"
+        "  --quiet-ms N  how long to wait for the rest of a trace (2000)\n",
+        out);
+}
+
+/* A whole number up to `most`. */
+static bool read_number(const char *text, unsigned long most, unsigned long *number) {
+    char *end;
+
+    if (!text || *text < '0' || *text > '9') {
+        return false;
+    }
+    errno = 0;
+    *number = strtoul(text, &end, 10);
+    return !*end && errno == 0 && *number <= most;
+}
+
+static int usage_error(const char *what) {
+    fprintf(stderr, "tote: %s\n", what);
+    print_usage(stderr);
+    return EXIT_USAGE;
+}
+
+static int view(int argc, char **argv) {
+    struct view_options options = {.port = OTLP_PORT, .quiet_ms = QUIET_MS};
+    unsigned long number;
+
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--once") == 0) {
+            options.count = 1;
+        } else if (strcmp(argv[i], "--port") == 0 && read_number(argv[++i], 65535, &number)) {
+            options.port = (uint16_t)number;
+        } else if (strcmp(argv[i], "--count") == 0 && read_number(argv[++i], 1000000, &number)) {
+            options.count = (unsigned)number;
+        } else if (strcmp(argv[i], "--quiet-ms") == 0 && read_number(argv[++i], 3600000, &number)) {
+            options.quiet_ms = (unsigned)number;
+        } else if (strcmp(argv[i], "--help") == 0) {
+            print_usage(stdout);
+            return 0;
+        } else {
+            return usage_error("view: an option is unknown, or its number is missing or wrong");
+        }
+    }
+    return view_run(&options);
+}
+
+int main(int argc, char **argv) {
+    setlocale(LC_CTYPE, "");
+    if (argc > 1 && strcmp(argv[1], "view") == 0) {
+        return view(argc - 2, argv + 2);
+    }
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+        printf("tote %s\n", tote_version());
+        return 0;
+    }
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        print_usage(stdout);
+        return 0;
+    }
+    return usage_error(argc > 1 ? "unknown command" : "which command?");
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * trace.h - a trace as the viewer keeps it
+ *
+ * All of a trace lies in its arena. Text is UTF-8 without control characters: it may be shown as it is.
+ */
+#ifndef TOTE_CLI_TRACE_H
+#define TOTE_CLI_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tote/internal/memory.h"
+
+struct trace_attribute {
+    const char *key;
+    const char *value;
+};
+
+struct trace_event {
+    const char *name;
+    uint64_t time_unix_nano;
+};
+
+struct trace_span {
+    struct trace_span *next;
+    uint8_t id[8];
+    uint8_t parent_id[8];
+    bool has_parent;
+    bool is_error;
+    const char *name;
+    const char *service;
+    const char *status_message; /* "" when none */
+    uint64_t start_unix_nano;
+    uint64_t end_unix_nano;
+    struct trace_attribute *attributes;
+    size_t attribute_count;
+    struct trace_event *events;
+    size_t event_count;
+};
+
+struct trace {
+    struct trace *next;
+    uint8_t id[16];
+    struct tote__arena arena;
+    struct trace_span *spans; /* in no order */
+    size_t span_count;
+    uint64_t last_news_ms; /* of a clock of the viewer's */
+};
+
+#endif

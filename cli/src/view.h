@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * view.h - a local receiver that draws the traces it gets
+ */
+#ifndef TOTE_CLI_VIEW_H
+#define TOTE_CLI_VIEW_H
+
+#include <stdint.h>
+
+struct view_options {
+    uint16_t port;  /* 0: a free one */
+    unsigned count; /* end after so many traces; 0: never */
+    unsigned quiet_ms;
+};
+
+/* Receive and draw until a signal or the count ends it. Returns: the program's exit code. */
+int view_run(const struct view_options *options);
+
+#endif

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Three services on loopback, requests through them, and one trace drawn by `tote view`.
+#
+#   demo.sh [BUILD_DIR]
+set -euo pipefail
+
+bin=$(cd "${1:-build}/bin" && pwd)
+work=$(mktemp -d)
+pids=()
+
+finish() {
+    for pid in "${pids[@]}"; do
+        kill "$pid" 2>/dev/null || true
+    done
+    wait 2>/dev/null || true
+    rm -rf "$work"
+}
+trap finish EXIT
+
+fail() {
+    echo "demo: $*" >&2
+    cat "$work"/*.err >&2 2>/dev/null || true
+    exit 1
+}
+
+for program in tote shop; do
+    [ -x "$bin/$program" ] || fail "$bin/$program is not there: run ./dev build first"
+done
+command -v curl >/dev/null || fail "the program curl is not installed"
+
+# start NAME COMMAND...: run it in the background and set `port` to the one it says it listens on.
+start() {
+    local name=$1
+    shift
+    "$@" >"$work/$name.out" 2>"$work/$name.err" &
+    pids+=($!)
+    for _ in $(seq 200); do
+        port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' "$work/$name.out")
+        [ -z "$port" ] || return 0
+        kill -0 "${pids[-1]}" 2>/dev/null || fail "$name ended at once"
+        sleep 0.05
+    done
+    fail "$name did not start listening"
+}
+
+# The viewer takes the first traces and ends; another one then takes its port, and the terminal.
+items=(book lamp chair)
+start viewer "$bin/tote" view --port 0 --count ${#items[@]}
+viewer=${pids[-1]}
+view_port=$port
+
+export OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:$view_port"
+export OTEL_BSP_SCHEDULE_DELAY=100
+unset OTEL_TRACES_EXPORTER OTEL_SDK_DISABLED OTEL_TRACES_SAMPLER OTEL_SERVICE_NAME
+
+start inventory "$bin/shop" inventory --port 0
+start checkout "$bin/shop" checkout --port 0 --next "http://127.0.0.1:$port"
+start frontend "$bin/shop" frontend --port 0 --next "http://127.0.0.1:$port"
+
+echo "frontend -> checkout -> inventory are running, and export to tote view on port $view_port"
+for item in "${items[@]}"; do
+    code=$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/buy?item=$item")
+    echo "GET /buy?item=$item  $code"
+    [ "$code" = 200 ] || fail "buying a $item should have worked"
+done
+timeout 20 tail --pid="$viewer" -f /dev/null || fail "the first ${#items[@]} traces did not arrive"
+
+echo "GET /buy?item=unicorn, which there are none of:"
+echo
+(
+    sleep 0.5
+    curl -s -o /dev/null "http://127.0.0.1:$port/buy?item=unicorn"
+) &
+timeout 20 "$bin/tote" view --port "$view_port" --once ||
+    fail "the trace did not arrive"
+
+echo
+echo "user.id was added to the frontend's store and is on every span; its session is private, and on none."
+echo "Next: README.md, examples/shop.c; with OTEL_EXPORTER_OTLP_ENDPOINT the services export to any collector."

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test.c - a test of one's own instrumentation
+ *
+ * The memory exporter keeps what ends; the test looks at it. Any test framework will do.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <tote/exporters/memory.h>
+#include <tote/tote.h>
+
+/* The code under test: charges are refused over 100. */
+static int charge(void *arg) {
+    const int *amount = arg;
+
+    tote_span_set_attribute(tote_span_current(), "amount", tote_int(*amount));
+    return *amount > 100 ? -1 : 0;
+}
+
+static int failures;
+
+static void expect(int condition, const char *what) {
+    printf("%s - %s\n", condition ? "ok" : "not ok", what);
+    failures += !condition;
+}
+
+int main(void) {
+    tote_memory *memory = tote_memory_new();
+    tote_sdk *sdk = tote_memory_sdk_start(memory);
+    int amount = 101;
+
+    tote_run_scoped(tote_get_tracer("shop", NULL), "charge", NULL, charge, &amount);
+
+    const tote_span_data *span = tote_memory_find(memory, "charge");
+    const tote_value *value = tote_span_data_get_attribute(span, "amount");
+    expect(span != NULL, "a charge makes a span");
+    expect(value && value->as.integer == 101, "the span tells the amount");
+    expect(tote_span_data_get_status_code(span) == TOTE_STATUS_ERROR,
+           "a refused charge is an error");
+
+    tote_sdk_close(&sdk, 1000);
+    tote_memory_unref(memory);
+    return failures != 0;
+}

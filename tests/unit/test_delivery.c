@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "otlp/request.pb-c.h"
+#include "receiver.h"
+#include "tote/exporters/otlp.h"
+#include "tote/tote.h"
+
+/* An SDK that exports to this URL, and nothing from the environment. */
+static tote_sdk *start_sdk(const char *url) {
+    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+
+    otlp.ignore_environment = true;
+    otlp.endpoint = url;
+    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    options.ignore_environment = true;
+    options.service_name = "delivery";
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    tote_sdk *sdk = tote_sdk_start(&options);
+    assert_non_null(sdk);
+    return sdk;
+}
+
+static int add_user(void *arg) {
+    (void)arg;
+    tote_store_add(tote_store_current(), "user.id", tote_string("u_1"));
+    return 0;
+}
+
+static void make_spans(size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        tote_run_scoped(tote_get_tracer("test", NULL), "work", NULL, add_user, NULL);
+    }
+}
+
+/* ended = exported + rejected + all dropped + waiting + in flight + spooled. Design section 6 */
+static tote_stats closed_stats(tote_sdk *sdk) {
+    tote_stats s = TOTE_STATS_INIT;
+
+    assert_true(tote_sdk_get_stats(sdk, &s));
+    assert_int_equal(s.ended, s.exported + s.rejected + s.dropped_queue_full + s.dropped_too_large +
+                                  s.dropped_retries_exhausted + s.dropped_shutdown +
+                                  s.dropped_memory + s.dropped_spool_full + s.waiting +
+                                  s.in_flight + s.spooled);
+    return s;
+}
+
+static uint64_t now_ms(void) {
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Requirements G3, G7, D30 */
+static void spans_arrive_as_a_request_that_protobuf_c_reads(void **state) {
+    struct receiver *receiver = receiver_start();
+    tote_sdk *sdk = start_sdk(receiver_url(receiver));
+
+    (void)state;
+    make_spans(1200);
+    assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_SUCCESS);
+    tote_stats stats = closed_stats(sdk);
+    assert_int_equal(stats.exported, 1200);
+
+    size_t spans = 0;
+    size_t requests = receiver_wait(receiver, 3);
+    for (size_t i = 0; i < requests; i++) {
+        struct received received = receiver_request(receiver, i);
+        Tote__Otlp__ExportTraceServiceRequest *request =
+            tote__otlp__export_trace_service_request__unpack(NULL, received.body_size,
+                                                             (const uint8_t *)received.body);
+        assert_non_null(request);
+        assert_string_equal(received.path, "/v1/traces");
+        const Tote__Otlp__ScopeSpans *of_scope = request->resource_spans[0]->scope_spans[0];
+        assert_true(of_scope->n_spans <= 512);
+        assert_string_equal(of_scope->spans[0]->attributes[0]->key, "user.id");
+        spans += of_scope->n_spans;
+        tote__otlp__export_trace_service_request__free_unpacked(request, NULL);
+    }
+    assert_int_equal(spans, 1200);
+    assert_int_equal(tote_sdk_close(&sdk, 5000), TOTE_SUCCESS);
+    receiver_stop(receiver);
+}
+
+/* A collector that says no: its spans are rejected, and counted. Requirement G8 */
+static void a_collector_that_refuses_is_told_apart_from_one_that_is_down(void **state) {
+    struct receiver *receiver = receiver_start();
+    tote_sdk *sdk = start_sdk(receiver_url(receiver));
+
+    (void)state;
+    receiver_set_answer(receiver, (struct receiver_answer){.status = 400});
+    make_spans(3);
+    assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_FAILURE);
+    assert_int_equal(closed_stats(sdk).rejected, 3);
+    receiver_stop(receiver);
+
+    make_spans(2);
+    assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_FAILURE);
+    tote_stats stats = closed_stats(sdk);
+    assert_int_equal(stats.rejected, 3);
+    assert_int_equal(stats.dropped_retries_exhausted, 2);
+    tote_sdk_close(&sdk, 5000);
+}
+
+/* The host does not wait for a collector that does not answer, and the counters tell what was lost. */
+static void shutdown_keeps_its_deadline_whatever_the_collector_does(void **state) {
+    static const enum receiver_manner manners[] = {RECEIVER_HANGS, RECEIVER_DRIPS};
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(manners); i++) {
+        struct receiver *receiver = receiver_start();
+        tote_sdk *sdk = start_sdk(receiver_url(receiver));
+        tote_sdk *kept = tote_sdk_ref(sdk);
+        receiver_set_answer(receiver,
+                            (struct receiver_answer){.manner = manners[i], .body_size = 100000});
+        make_spans(5);
+
+        uint64_t start = now_ms();
+        assert_int_equal(tote_sdk_force_flush(sdk, 100), TOTE_TIMED_OUT);
+        assert_int_not_equal(tote_sdk_close(&sdk, 300), TOTE_SUCCESS);
+        assert_true(now_ms() - start < 5000); /* far below the 10 s that an export may take */
+        tote_stats stats = closed_stats(kept);
+        assert_int_equal(stats.ended, 5);
+        assert_int_equal(stats.exported, 0);
+        tote_sdk_unref(kept);
+        receiver_stop(receiver);
+    }
+}
+
+/* Requirement D3: what ends after shutdown is counted too */
+static void spans_that_end_after_shutdown_are_counted(void **state) {
+    struct receiver *receiver = receiver_start();
+    tote_sdk *sdk = start_sdk(receiver_url(receiver));
+    tote_span *open = tote_tracer_start_span(tote_get_tracer("test", NULL), "open", NULL);
+
+    (void)state;
+    tote_sdk_shutdown(sdk, 5000);
+    tote_span_close(&open);
+    assert_int_equal(closed_stats(sdk).dropped_shutdown, 1);
+    tote_sdk_close(&sdk, 0);
+    receiver_stop(receiver);
+}
+
+static void ignore(tote_level level, const char *component, const char *message, void *user_data) {
+    (void)level, (void)component, (void)message, (void)user_data;
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST(spans_arrive_as_a_request_that_protobuf_c_reads),
+        TEST(a_collector_that_refuses_is_told_apart_from_one_that_is_down),
+        TEST(shutdown_keeps_its_deadline_whatever_the_collector_does),
+        TEST(spans_that_end_after_shutdown_are_counted),
+    };
+    tote_set_diagnostics(ignore, TOTE_LEVEL_INFO, NULL);
+    return RUN_TESTS(tests, argc, argv);
+}
