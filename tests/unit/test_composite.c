@@ -5,8 +5,8 @@
 
 #include "carrier.h"
 #include "tote/diagnostics.h"
+#include "tote/internal/propagators.h"
 #include "tote/propagator_ops.h"
-#include "tote/propagators.h"
 
 static const char *calls[8];
 static unsigned call_count;
@@ -142,6 +142,34 @@ static void a_name_that_is_not_known_is_left_out_with_a_report(void **state) {
     assert_int_equal(reports, 1);
 }
 
+static tote_propagator *new_noting(void) {
+    static char name[] = "noting";
+
+    return tote_propagator_new(&noting, name);
+}
+
+/* Design section 8, 5: a library of its own is found by its name. */
+static void a_registered_propagator_is_found_by_its_name(void **state) {
+    (void)state;
+    assert_true(tote_propagator_register("noting", new_noting));
+    assert_true(tote_propagator_register("noting", new_noting));
+    assert_true(tote_propagator_register("baggage", new_noting));
+    assert_int_equal(count_fields(tote_propagator_from_names("NOTING")), 2);
+    assert_int_equal(count_fields(tote_propagator_from_names("baggage")), 1);
+    assert_int_equal(reports, 0);
+    assert_false(tote_propagator_register("a,b", new_noting));
+    assert_false(tote_propagator_register("", new_noting));
+    assert_false(tote_propagator_register(NULL, new_noting));
+    assert_false(tote_propagator_register("noting", NULL));
+}
+
+/* The contract of tote__propagator_from_names() */
+static void a_strict_reader_of_names_refuses_an_unknown_one(void **state) {
+    (void)state;
+    assert_null(tote__propagator_from_names("baggage,tracecontex", false));
+    assert_int_equal(count_fields(tote__propagator_from_names("baggage", false)), 1);
+}
+
 #define COMPOSITE_TEST(test) cmocka_unit_test_setup(test, set_up)
 
 int main(int argc, char **argv) {
@@ -152,6 +180,8 @@ int main(int argc, char **argv) {
         COMPOSITE_TEST(of_nothing_does_nothing),
         COMPOSITE_TEST(names_are_trimmed_and_count_once_whatever_their_case),
         COMPOSITE_TEST(a_name_that_is_not_known_is_left_out_with_a_report),
+        COMPOSITE_TEST(a_registered_propagator_is_found_by_its_name),
+        COMPOSITE_TEST(a_strict_reader_of_names_refuses_an_unknown_one),
     };
     return RUN_TESTS(tests, argc, argv);
 }
