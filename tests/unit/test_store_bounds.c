@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <errno.h>
+
+#include "store_fixture.h"
+#include "tote/internal/store.h"
+
+/* Design R5 */
+static void overwriting_one_key_a_million_times_takes_no_memory(void **state) {
+    (void)state;
+    tote_store *store = tote_store_new(NULL);
+    tote_store_add(store, "other", tote_string("stays"));
+    for (int i = 0; i < 100; i++) {
+        tote_store_add(store, "count", tote_int(i));
+    }
+    long before = atomic_load(&memory.live_bytes);
+
+    for (int i = 0; i < 1000000; i++) {
+        tote_store_add(store, "count", tote_int(i));
+    }
+
+    assert_int_equal(atomic_load(&memory.live_bytes), before);
+    assert_true(says(store, "count", "999999"));
+    assert_true(says(store, "other", "stays"));
+    tote_store_unref(store);
+}
+
+/* Design R4 */
+static void deleting_what_is_added_takes_no_memory_either(void **state) {
+    (void)state;
+    tote_store *store = tote_store_new(NULL);
+    char key[16];
+
+    for (int i = 0; i < 10000; i++) {
+        snprintf(key, sizeof key, "key%d", i);
+        assert_true(tote_store_add(store, key, tote_int(i)));
+        assert_true(tote_store_delete(store, key));
+    }
+    assert_true(atomic_load(&memory.live_bytes) < 4096);
+    tote_store_unref(store);
+}
+
+/* Design R4 */
+static void what_would_exceed_the_cap_changes_nothing(void **state) {
+    (void)state;
+    tote_store *store = tote_store_new(tote_store_root());
+    char *large = calloc(1, TOTE_STORE_MAX_BYTES);
+    char *larger = calloc(1, 1 << 20);
+    memset(large, 'x', TOTE_STORE_MAX_BYTES - 4096);
+    memset(larger, 'x', (1 << 20) - 1);
+    count_diagnostics();
+
+    assert_true(tote_store_add(store, "large", tote_string(large)));
+    assert_true(tote_store_add(store, "small", tote_string("stays")));
+    assert_false(tote_store_add(store, "small", tote_string(large)));
+    assert_false(tote_store_add(store, "larger", tote_string(larger)));
+    assert_false(tote_store_add(store, larger, tote_int(1)));
+    assert_false(tote_store_add_as(store, "small", tote_int(1), TOTE_EVERYWHERE, larger));
+
+    assert_int_equal(diagnostics, 1);
+    assert_true(says(store, "small", "stays"));
+    assert_int_equal(tote_store_get(store, "large", NULL, 0), TOTE_STORE_MAX_BYTES - 4096);
+    assert_true(tote_store_add(store, "large", tote_string(large)));
+    assert_true(tote_store_delete(store, "large"));
+    assert_true(tote_store_add(store, "small", tote_string(large)));
+    free(larger);
+    free(large);
+    tote_store_unref(store);
+}
+
+/* Design R4: always leaves a tombstone */
+static void a_full_store_can_still_hide_what_it_inherits(void **state) {
+    (void)state;
+    tote_store *parent = tote_store_new(NULL);
+    tote_store *child = tote_store_new(parent);
+    char *text = calloc(1, TOTE_STORE_MAX_BYTES);
+    tote_store_add(parent, "token", tote_string("secret"));
+    for (int size = TOTE_STORE_MAX_BYTES - 1, i = 0; size > 0; size /= 2, i++) {
+        char key[] = {'k', (char)('a' + i), '\0'};
+        text[size] = '\0';
+        memset(text, 'x', (size_t)size);
+        tote_store_add(child, key, tote_string(text));
+    }
+
+    assert_false(tote_store_add(child, "token", tote_string("of mine")));
+    assert_true(tote_store_delete(child, "token"));
+    assert_true(says(child, "token", NULL));
+    free(text);
+    tote_store_unref(child);
+    tote_store_unref(parent);
+}
+
+/* Design R5 */
+static void a_value_in_the_middle_of_many_empty_stores_is_found(void **state) {
+    (void)state;
+    tote_store *store = tote_store_new(NULL);
+    tote_store_add(store, "user", tote_string("ann"));
+
+    for (int i = 0; i < 1000; i++) {
+        tote_store *child = tote_store_new(store);
+        tote_store_unref(store);
+        store = child;
+    }
+    tote_entries *entries = tote_store_get_all(store);
+    assert_true(says(store, "user", "ann"));
+    assert_int_equal(tote_entries_get_count(entries), 1);
+    tote_entries_free(entries);
+    tote_store_unref(store);
+}
+
+/* A chain under `top`, deeper than chains are kept. Each level has a key of its own, and a few share one. */
+static tote_store *deep_chain(tote_store *top, int depth) {
+    tote_store *store = tote_store_ref(top);
+    char key[16];
+
+    for (int i = 0; i < depth; i++) {
+        tote_store *child = tote_store_new(store);
+        tote_store_unref(store);
+        store = child;
+        snprintf(key, sizeof key, "level%d", i);
+        tote_store_add_as(store, key, tote_int(i), (uint32_t)i % 4, "m");
+        tote_store_add(store, "newest", tote_int(i));
+        if (i == 10) {
+            tote_store_delete(store, "deleted");
+            tote_store_delete(store, "level5");
+        }
+    }
+    return store;
+}
+
+/* Design R5: depth over 1,024 flattens */
+static void a_chain_of_two_thousand_stores_says_what_all_its_levels_say(void **state) {
+    (void)state;
+    long before = atomic_load(&memory.live_bytes);
+    tote_store *top = tote_store_new(NULL);
+    tote_store_add(top, "deleted", tote_string("1"));
+    tote_store_add(top, "top", tote_string("2"));
+    tote_store *store = deep_chain(top, 2000);
+
+    tote_entries *entries = tote_store_get_all(store);
+
+    assert_int_equal(tote_entries_get_count(entries), 2000 - 1 + 2);
+    for (int i = 0; i < 2000; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "level%d", i);
+        const tote_entry *entry = tote_entries_find(entries, key);
+        assert_int_equal(entry == NULL, i == 5);
+        assert_true(!entry || entry->visibility == (uint32_t)i % 4);
+        assert_true(!entry || (entry->value.as.integer == i && !strcmp(entry->metadata, "m")));
+    }
+    assert_true(says(store, "newest", "1999"));
+    assert_true(says(store, "deleted", NULL));
+    assert_true(says(store, "top", "2"));
+    tote_entries_free(entries);
+    tote_store_unref(store);
+    tote_store_unref(top);
+    assert_int_equal(atomic_load(&memory.live_bytes), before);
+}
+
+/* Design R2: facts about the process are seen from everywhere */
+static void what_the_topmost_store_says_stays_live_under_a_flattened_chain(void **state) {
+    (void)state;
+    tote_store *top = tote_store_new(NULL);
+    tote_store *store = deep_chain(top, 1500);
+
+    tote_store_add(top, "later", tote_string("1"));
+    tote_store_add(top, "deleted", tote_string("2"));
+
+    assert_true(says(store, "later", "1"));
+    assert_true(says(store, "deleted", NULL));
+    tote_store_unref(store);
+    tote_store_unref(top);
+}
+
+/* Design R5: released in a loop, never by recursion */
+static void a_chain_that_was_flattened_many_times_is_released(void **state) {
+    (void)state;
+    long before = atomic_load(&memory.live_bytes);
+
+    tote_store_unref(deep_chain(tote_store_root(), 5000));
+    assert_int_equal(atomic_load(&memory.live_bytes), before);
+}
+
+/* Design R2: out of memory never writes through to the parent */
+static void without_memory_nothing_changes_and_it_is_said(void **state) {
+    (void)state;
+    tote_store *parent = tote_store_new(NULL);
+    tote_store *store = tote_store_new(parent);
+    char large[2000] = "";
+    memset(large, 'x', sizeof large - 1);
+    tote_store_add(store, "user", tote_string("ann"));
+    count_diagnostics();
+    atomic_store(&memory.is_out, true);
+    errno = EXDEV;
+
+    bool is_added = tote_store_add(store, "large", tote_string(large));
+    tote_store *child = tote_store_new(store);
+    tote_entries *entries = tote_store_get_all(store);
+    atomic_store(&memory.is_out, false);
+
+    assert_false(is_added);
+    assert_null(child);
+    assert_null(entries);
+    assert_int_equal(errno, EXDEV);
+    assert_int_equal(diagnostics, 1);
+    assert_true(says(store, "large", NULL));
+    assert_true(says(parent, "large", NULL));
+    assert_true(says(store, "user", "ann"));
+    tote_store_unref(store);
+    tote_store_unref(parent);
+}
+
+/* Design R4: what is to be hidden is hidden, also without memory */
+static void without_memory_an_own_entry_is_still_deleted(void **state) {
+    (void)state;
+    tote_store *parent = tote_store_new(NULL);
+    tote_store *store = tote_store_new(parent);
+    tote_store_add(parent, "token", tote_string("inherited"));
+    tote_store_add(store, "token", tote_string("secret"));
+    atomic_store(&memory.is_out, true);
+    while (tote_store_add(store, "filling", tote_int(1))) {
+        continue; /* until there is no room left in the log */
+    }
+
+    bool was_visible = tote_store_delete(store, "token");
+    atomic_store(&memory.is_out, false);
+
+    assert_true(was_visible);
+    assert_true(says(store, "token", NULL));
+    assert_false(tote_store_delete(store, "token"));
+    tote_store_add(store, "filling", tote_int(2));
+    assert_true(says(store, "token", NULL));
+    assert_true(says(parent, "token", "inherited"));
+    tote_store_unref(store);
+    tote_store_unref(parent);
+}
+
+/* Design R2: the store of a scope that memory was out for */
+static void the_void_keeps_nothing_and_does_not_complain(void **state) {
+    (void)state;
+    tote_store *nothing = tote__store_void();
+    count_diagnostics();
+
+    assert_false(tote_store_add(nothing, "user", tote_string("ann")));
+    assert_false(tote_store_delete(nothing, "user"));
+    tote_store_seal(nothing);
+    assert_false(tote_store_add(nothing, "user", tote_string("ann")));
+    assert_true(says(nothing, "user", NULL));
+    tote_store_unref(tote_store_ref(nothing));
+    assert_int_equal(diagnostics, 0);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST(overwriting_one_key_a_million_times_takes_no_memory),
+        TEST(deleting_what_is_added_takes_no_memory_either),
+        TEST(what_would_exceed_the_cap_changes_nothing),
+        TEST(a_full_store_can_still_hide_what_it_inherits),
+        TEST(a_value_in_the_middle_of_many_empty_stores_is_found),
+        TEST(a_chain_of_two_thousand_stores_says_what_all_its_levels_say),
+        TEST(what_the_topmost_store_says_stays_live_under_a_flattened_chain),
+        TEST(a_chain_that_was_flattened_many_times_is_released),
+        TEST(without_memory_nothing_changes_and_it_is_said),
+        TEST(without_memory_an_own_entry_is_still_deleted),
+        TEST(the_void_keeps_nothing_and_does_not_complain),
+    };
+    use_counting_allocator();
+    return RUN_TESTS(tests, argc, argv);
+}

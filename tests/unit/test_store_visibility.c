@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include "store_fixture.h"
+#include "tote/baggage.h"
+#include "tote/internal/store.h"
+
+enum { ABSENT = 100, DELETED };
+
+/* What a key is in a parent and its child, and whose value each way to ask gives: - is none. */
+static const struct row {
+    uint32_t parent;
+    uint32_t child;
+    char get;
+    char get_all;
+    char visit_propagate;
+    char visit_export;
+    char get_baggage;
+    char get_all_baggage;
+} rows[] = {
+    {ABSENT, ABSENT, '-', '-', '-', '-', '-', '-'},
+    {ABSENT, DELETED, '-', '-', '-', '-', '-', '-'},
+    {ABSENT, TOTE_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
+    {ABSENT, TOTE_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
+    {ABSENT, TOTE_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
+    {ABSENT, TOTE_EVERYWHERE, 'c', 'c', 'c', 'c', 'c', 'c'},
+    {TOTE_PRIVATE, ABSENT, 'p', 'p', '-', '-', '-', '-'},
+    {TOTE_PRIVATE, DELETED, '-', '-', '-', '-', '-', '-'},
+    {TOTE_PRIVATE, TOTE_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
+    {TOTE_PRIVATE, TOTE_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
+    {TOTE_PRIVATE, TOTE_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
+    {TOTE_PRIVATE, TOTE_EVERYWHERE, 'c', 'c', 'c', 'c', 'c', 'c'},
+    {TOTE_PROPAGATE, ABSENT, 'p', 'p', 'p', '-', 'p', 'p'},
+    {TOTE_PROPAGATE, DELETED, '-', '-', '-', '-', '-', '-'},
+    {TOTE_PROPAGATE, TOTE_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
+    {TOTE_PROPAGATE, TOTE_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
+    {TOTE_PROPAGATE, TOTE_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
+    {TOTE_PROPAGATE, TOTE_EVERYWHERE, 'c', 'c', 'c', 'c', 'c', 'c'},
+    {TOTE_EXPORT, ABSENT, 'p', 'p', '-', 'p', '-', '-'},
+    {TOTE_EXPORT, DELETED, '-', '-', '-', '-', '-', '-'},
+    {TOTE_EXPORT, TOTE_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
+    {TOTE_EXPORT, TOTE_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
+    {TOTE_EXPORT, TOTE_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
+    {TOTE_EXPORT, TOTE_EVERYWHERE, 'c', 'c', 'c', 'c', 'c', 'c'},
+    {TOTE_EVERYWHERE, ABSENT, 'p', 'p', 'p', 'p', 'p', 'p'},
+    {TOTE_EVERYWHERE, DELETED, '-', '-', '-', '-', '-', '-'},
+    {TOTE_EVERYWHERE, TOTE_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
+    {TOTE_EVERYWHERE, TOTE_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
+    {TOTE_EVERYWHERE, TOTE_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
+    {TOTE_EVERYWHERE, TOTE_EVERYWHERE, 'c', 'c', 'c', 'c', 'c', 'c'},
+};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+static void fill(tote_store *store, uint32_t visibility, const char *value) {
+    if (visibility == DELETED) {
+        tote_store_delete(store, "token");
+    } else if (visibility != ABSENT) {
+        tote_store_add_as(store, "token", tote_string(value), visibility, value);
+    }
+}
+
+static tote_store *store_of(const struct row *row) {
+    tote_store *parent = tote_store_new(NULL);
+    tote_store *child = tote_store_new(parent);
+
+    fill(parent, row->parent, "p");
+    fill(child, row->child, "c");
+    tote_store_unref(parent);
+    return child;
+}
+
+/* The same, as a context. */
+static tote_context *context_of(const struct row *row) {
+    tote_store *store = store_of(row);
+    tote_context *context = tote_context_with_store(tote_context_root(), store);
+
+    tote_store_unref(store);
+    return context;
+}
+
+static char letter(ptrdiff_t length, const char *text) {
+    return length < 0 ? '-' : text[0];
+}
+
+static char letter_of_entries(tote_entries *entries) {
+    const tote_entry *entry = tote_entries_find(entries, "token");
+    char found = '-';
+
+    if (entry && strcmp(entry->metadata, entry->value.as.string) == 0) {
+        found = entry->value.as.string[0];
+    }
+    assert_int_equal(tote_entries_get_count(entries), found != '-');
+    tote_entries_free(entries);
+    return found;
+}
+
+/* Design R1 */
+static void get_asks_the_nearest_entry_alone(void **state) {
+    (void)state;
+    char text[8];
+
+    for (size_t i = 0; i < ROWS; i++) {
+        tote_store *store = store_of(&rows[i]);
+        ptrdiff_t length = tote_store_get(store, "token", text, sizeof text);
+        assert_int_equal(letter(length, text), rows[i].get);
+        tote_store_unref(store);
+    }
+}
+
+/* Design R1 */
+static void get_all_asks_the_nearest_entry_alone(void **state) {
+    (void)state;
+
+    for (size_t i = 0; i < ROWS; i++) {
+        tote_store *store = store_of(&rows[i]);
+        assert_int_equal(letter_of_entries(tote_store_get_all(store)), rows[i].get_all);
+        tote_store_unref(store);
+    }
+}
+
+/* Design R1: flags are never inherited */
+static void an_entry_of_a_snapshot_has_its_own_visibility(void **state) {
+    (void)state;
+
+    for (size_t i = 0; i < ROWS; i++) {
+        tote_store *store = store_of(&rows[i]);
+        tote_entries *entries = tote_store_get_all(store);
+        const tote_entry *entry = tote_entries_get_at(entries, 0);
+        uint32_t decides = rows[i].child == ABSENT ? rows[i].parent : rows[i].child;
+        assert_true(!entry || entry->visibility == decides);
+        tote_entries_free(entries);
+        tote_store_unref(store);
+    }
+}
+
+/* A visitor: the value of the last entry. */
+static bool note_letter(void *arg, const struct tote__entry *entry) {
+    struct tote__slice text;
+
+    *(char *)arg = tote__any_value_string(entry->value, &text) ? (char)text.at[0] : '?';
+    return true;
+}
+
+static char visited(const tote_store *store, uint32_t visibility) {
+    char found = '-';
+
+    assert_true(tote__store_visit(store, visibility, note_letter, &found));
+    return found;
+}
+
+/* Design R1: inject */
+static void a_visit_of_what_propagates_asks_the_nearest_entry_alone(void **state) {
+    (void)state;
+
+    for (size_t i = 0; i < ROWS; i++) {
+        tote_store *store = store_of(&rows[i]);
+        assert_int_equal(visited(store, TOTE_PROPAGATE), rows[i].visit_propagate);
+        assert_int_equal(visited(store, UINT32_MAX), rows[i].get_all);
+        tote_store_unref(store);
+    }
+}
+
+/* Design R1: export */
+static void a_visit_of_what_is_exported_asks_the_nearest_entry_alone(void **state) {
+    (void)state;
+
+    for (size_t i = 0; i < ROWS; i++) {
+        tote_store *store = store_of(&rows[i]);
+        assert_int_equal(visited(store, TOTE_EXPORT), rows[i].visit_export);
+        tote_store_unref(store);
+    }
+}
+
+/* Design R1, requirement B3 */
+static void baggage_asks_the_nearest_entry_alone(void **state) {
+    (void)state;
+    char text[8];
+
+    for (size_t i = 0; i < ROWS; i++) {
+        tote_context *context = context_of(&rows[i]);
+        ptrdiff_t length = tote_context_get_baggage(context, "token", text, sizeof text);
+        assert_int_equal(letter(length, text), rows[i].get_baggage);
+        assert_int_equal(letter_of_entries(tote_context_get_all_baggage(context)),
+                         rows[i].get_all_baggage);
+        tote_context_unref(context);
+    }
+}
+
+/* Design R1: what a baggage layer over the two shows is what they showed */
+static void a_layer_over_them_travels_as_they_did(void **state) {
+    (void)state;
+    char text[8];
+
+    for (size_t i = 0; i < ROWS; i++) {
+        tote_context *context = context_of(&rows[i]);
+        tote_context *changed = tote_context_with_baggage(context, "x", tote_int(1), NULL);
+        ptrdiff_t length = tote_context_get_baggage(changed, "token", text, sizeof text);
+        assert_int_equal(letter(length, text), rows[i].get_baggage);
+        length = tote_store_get(tote_context_get_store(changed), "token", text, sizeof text);
+        assert_int_equal(letter(length, text), rows[i].get);
+        tote_context_unref(changed);
+        tote_context_unref(context);
+    }
+}
+
+/* Design R3: what propagates above an empty layer is hidden, what does not stays */
+static void an_empty_layer_hides_what_propagates_and_that_alone(void **state) {
+    (void)state;
+
+    for (size_t i = 0; i < ROWS; i++) {
+        tote_context *context = context_of(&rows[i]);
+        tote_context *changed = tote_context_with_empty_baggage(context);
+        const tote_store *store = tote_context_get_store(changed);
+        bool is_hidden = rows[i].visit_propagate != '-';
+        assert_int_equal(visited(store, UINT32_MAX), is_hidden ? '-' : rows[i].get_all);
+        assert_int_equal(visited(store, TOTE_PROPAGATE), '-');
+        assert_int_equal(visited(store, TOTE_EXPORT), is_hidden ? '-' : rows[i].visit_export);
+        tote_context_unref(changed);
+        tote_context_unref(context);
+    }
+}
+
+/* Design R1 */
+static void add_shows_everywhere_and_add_as_what_it_is_told(void **state) {
+    (void)state;
+    tote_store *store = tote_store_new(NULL);
+    tote_store_add(store, "everywhere", tote_int(1));
+    tote_store_add_as(store, "more", tote_int(1), UINT32_MAX, NULL);
+
+    tote_entries *entries = tote_store_get_all(store);
+
+    assert_int_equal(tote_entries_find(entries, "everywhere")->visibility, TOTE_EVERYWHERE);
+    assert_int_equal(tote_entries_find(entries, "more")->visibility, TOTE_EVERYWHERE);
+    tote_entries_free(entries);
+    tote_store_unref(store);
+}
+
+static bool count_and_stop(void *arg, const struct tote__entry *entry) {
+    (void)entry;
+    return ++*(unsigned *)arg < 2;
+}
+
+/* store.h */
+static void a_visit_ends_when_no_more_are_wanted(void **state) {
+    (void)state;
+    unsigned count = 0;
+    tote_store *store = tote_store_new(NULL);
+    tote_store_add(store, "a", tote_int(1));
+    tote_store_add(store, "b", tote_int(1));
+    tote_store_add(store, "c", tote_int(1));
+
+    assert_true(tote__store_visit(store, UINT32_MAX, count_and_stop, &count));
+    assert_int_equal(count, 2);
+    tote_store_unref(store);
+}
+
+static bool check_entry(void *arg, const struct tote__entry *entry) {
+    static const char whole[] = "\x4A\x0B\x0A\x04user\x12\x03\x0A\x01z";
+
+    assert_string_equal(entry->key, "user");
+    assert_int_equal(entry->key_length, 4);
+    assert_int_equal(entry->flags, TOTE_PROPAGATE);
+    assert_int_equal(entry->attribute.size, sizeof whole - 1);
+    assert_memory_equal(entry->attribute.at, whole, sizeof whole - 1);
+    assert_ptr_equal(entry->value.at, entry->attribute.at + 10);
+    assert_int_equal(entry->value.size, 3);
+    assert_string_equal(entry->metadata, "m");
+    assert_int_equal(entry->metadata_length, 1);
+    ++*(unsigned *)arg;
+    return true;
+}
+
+/* Design 4: an entry is an attribute of a span from the moment it is added */
+static void a_visit_shows_entries_as_they_are_sent(void **state) {
+    (void)state;
+    unsigned count = 0;
+    tote_store *store = tote_store_new(NULL);
+    tote_store_add_as(store, "user", tote_string("z"), TOTE_PROPAGATE, "m");
+
+    assert_true(tote__store_visit(store, UINT32_MAX, check_entry, &count));
+    assert_int_equal(count, 1);
+    tote_store_unref(store);
+}
+
+/* Design R2; a step of its own process, because the root is everybody's. Returns: the step that failed. */
+static int add_to_the_root_before_and_after_the_first_span(void) {
+    tote_store *root = tote_store_root();
+
+    count_diagnostics();
+    if (!tote_store_add(root, "early", tote_string("1")) || diagnostics != 0) {
+        return 1;
+    }
+    if (visited(root, TOTE_EXPORT) != '1' || visited(root, TOTE_PROPAGATE) != '-') {
+        return 2;
+    }
+    tote__store_note_span();
+    if (!tote_store_add(root, "early", tote_string("2")) || diagnostics != 1) {
+        return 3;
+    }
+    if (visited(root, TOTE_EXPORT) != '2' || visited(root, TOTE_PROPAGATE) != '-') {
+        return 4;
+    }
+    if (!tote_store_add_as(root, "early", tote_string("3"), TOTE_PROPAGATE, NULL) ||
+        visited(root, TOTE_PROPAGATE) != '3' || diagnostics != 1) {
+        return 5;
+    }
+    tote_set_diagnostics(count_diagnostic, TOTE_LEVEL_DEBUG, NULL);
+    tote_store *child = tote_store_new(root);
+    tote_store_add(child, "late", tote_int(1));
+    tote_store_unref(child);
+    return diagnostics == 1 ? 0 : 6;
+}
+
+/* Design R2 */
+static void
+a_plain_add_to_the_root_is_exported_alone_and_reported_once_there_are_spans(void **state) {
+    (void)state;
+
+    assert_int_equal(in_child(add_to_the_root_before_and_after_the_first_span), 0);
+}
+
+/* Returns: the step that failed. */
+static int seal_the_root(void) {
+    tote_store *root = tote_store_root();
+
+    tote_store_add(root, "zone", tote_string("b"));
+    tote_store *child = tote_store_new(root);
+    tote_store_seal(root);
+    tote__store_note_span();
+    count_diagnostics();
+    if (tote_store_add(root, "zone", tote_string("c")) || tote_store_delete(root, "zone") ||
+        tote_store_add_as(root, "user", tote_int(1), TOTE_EXPORT, NULL) || diagnostics != 1) {
+        return 1;
+    }
+    if (!says(root, "zone", "b") || !says(root, "user", NULL)) {
+        return 2;
+    }
+    if (!tote_store_add(child, "zone", tote_string("d")) || !says(child, "zone", "d")) {
+        return 3;
+    }
+    tote_store_unref(child);
+    return 0;
+}
+
+/* Design R2 */
+static void a_sealed_root_refuses_writes_and_its_children_do_not(void **state) {
+    (void)state;
+
+    assert_int_equal(in_child(seal_the_root), 0);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST(get_asks_the_nearest_entry_alone),
+        TEST(get_all_asks_the_nearest_entry_alone),
+        TEST(an_entry_of_a_snapshot_has_its_own_visibility),
+        TEST(a_visit_of_what_propagates_asks_the_nearest_entry_alone),
+        TEST(a_visit_of_what_is_exported_asks_the_nearest_entry_alone),
+        TEST(baggage_asks_the_nearest_entry_alone),
+        TEST(a_layer_over_them_travels_as_they_did),
+        TEST(an_empty_layer_hides_what_propagates_and_that_alone),
+        TEST(add_shows_everywhere_and_add_as_what_it_is_told),
+        TEST(a_visit_ends_when_no_more_are_wanted),
+        TEST(a_visit_shows_entries_as_they_are_sent),
+        TEST(a_plain_add_to_the_root_is_exported_alone_and_reported_once_there_are_spans),
+        TEST(a_sealed_root_refuses_writes_and_its_children_do_not),
+    };
+    use_counting_allocator();
+    return RUN_TESTS(tests, argc, argv);
+}
