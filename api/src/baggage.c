@@ -9,23 +9,25 @@
 #include <string.h>
 
 #include "store_node.h"
-#include "tote/internal/context.h"
+#include "tote/diagnostics.h"
 
-tote_context *tote__context_with_layer(const tote_context *context,
-                                       const struct tote__layer_entry *entries, size_t count) {
-    tote_store *layer = tote__store_new_layer(tote_context_get_store(context), entries, count);
-
-    if (!layer) {
-        return tote_context_ref(context);
-    }
+/* Takes `layer`, NULL when there is none. */
+static tote_context *with_layer(const tote_context *context, tote_store *layer) {
     tote_context *changed = tote_context_with_store(context, layer);
+
     tote_store_unref(layer);
     return changed;
 }
 
+tote_context *tote__context_with_layer(const tote_context *context,
+                                       const struct tote__layer_entry *entries, size_t count) {
+    return with_layer(context,
+                      tote__store_new_layer(tote_context_get_store(context), entries, count));
+}
+
 /* The baggage of a context, but for one name, on its way into a layer. */
 struct copy {
-    const char *without;
+    struct store_key without;
     struct tote__arena arena;
     struct tote__layer_entry *entries;
     size_t count;
@@ -54,19 +56,22 @@ static bool make_room(struct copy *copy) {
 static bool copy_entry(void *arg, const struct tote__entry *entry) {
     struct copy *copy = arg;
 
-    if (copy->without && strcmp(copy->without, entry->key) == 0) {
+    if (copy->without.length == entry->key_length &&
+        memcmp(copy->without.text, entry->key, entry->key_length) == 0) {
         return true;
     }
     const char *key = tote__arena_text(&copy->arena, entry->key, entry->key_length);
     const char *metadata = tote__arena_text(&copy->arena, entry->metadata, entry->metadata_length);
-    if (!key || !metadata || !make_room(copy)) {
+    tote_value value = tote__unpack_any_value(entry->value, &copy->arena);
+    bool is_lost = value.type == TOTE_TYPE_EMPTY && entry->value.size;
+    if (!key || !metadata || is_lost || !make_room(copy)) {
         copy->has_failed = true;
         return false;
     }
     copy->entries[copy->count++] = (struct tote__layer_entry){
         .key = key,
         .key_length = entry->key_length,
-        .value = tote__unpack_any_value(entry->value, &copy->arena),
+        .value = value,
         .flags = entry->flags,
         .metadata = metadata,
         .metadata_length = entry->metadata_length,
@@ -74,24 +79,29 @@ static bool copy_entry(void *arg, const struct tote__entry *entry) {
     return true;
 }
 
-/* The context with its baggage but `name`, and `added` if not NULL. */
+/*
+ * The context with its baggage but `name`, and `added` if not NULL. What is taken away has to go, also
+ * when the rest, from several stores, is too large for one; what is added is not worth that.
+ */
 static tote_context *change(const tote_context *context, const char *name,
                             const struct tote__layer_entry *added) {
     max_align_t memory[64];
-    struct copy copy = {.without = name, .arena = tote__arena_over(memory, sizeof memory)};
-    tote_context *changed = NULL;
+    struct copy copy = {.arena = tote__arena_over(memory, sizeof memory)};
+    tote_store *store = tote_context_get_store(context);
+    tote_store *layer = NULL;
 
-    bool is_copied =
-        tote__store_visit(tote_context_get_store(context), TOTE_PROPAGATE, copy_entry, &copy) &&
-        !copy.has_failed && make_room(&copy);
-    if (is_copied) {
+    if (tote__store_key(&copy.without, name, strlen(name), &copy.arena) &&
+        tote__store_visit(store, TOTE_PROPAGATE, copy_entry, &copy) && !copy.has_failed &&
+        make_room(&copy)) {
         if (added) {
             copy.entries[copy.count++] = *added;
         }
-        changed = tote__context_with_layer(context, copy.entries, copy.count);
+        layer = tote__store_new_layer_of(store, copy.entries, copy.count, added != NULL);
+    } else {
+        tote_diagnose(TOTE_LEVEL_ERROR, "baggage", "baggage stays as it was: memory is out");
     }
     tote__arena_clear(&copy.arena);
-    return changed ? changed : tote_context_ref(context);
+    return with_layer(context, layer);
 }
 
 tote_context *tote_context_with_baggage(const tote_context *context, const char *name,

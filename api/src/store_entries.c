@@ -32,14 +32,16 @@ static bool collect(void *arg, const struct tote__entry *entry) {
     struct link *link = tote__arena_allocate(arena, sizeof *link);
     const char *key = tote__arena_text(arena, entry->key, entry->key_length);
     const char *metadata = tote__arena_text(arena, entry->metadata, entry->metadata_length);
+    tote_value value = tote__unpack_any_value(entry->value, arena);
+    bool is_lost = value.type == TOTE_TYPE_EMPTY && entry->value.size;
 
-    if (!link || !key || !metadata) {
+    if (!link || !key || !metadata || is_lost) {
         collection->has_failed = true;
         return false;
     }
     link->entry = (tote_entry){
         .key = key,
-        .value = tote__unpack_any_value(entry->value, arena),
+        .value = value,
         .visibility = entry->flags & TOTE_EVERYWHERE,
         .metadata = metadata,
     };

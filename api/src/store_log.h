@@ -2,8 +2,8 @@
 /*
  * store_log.h - the entries of one store: a log that readers scan without a lock
  *
- * Records are appended under the store's lock and show when `length` grows, by one release store. A
- * log that is full is written anew, without what was replaced, into another one, which shows when it becomes
+ * Records are appended under the store's lock and show when `length` grows, by one release store. When a
+ * log is full, what is not replaced is written into another one, which shows when it becomes
  * the current one, by one release store again. So a reader, and a child that was forked at any
  * moment, sees every change whole or not at all. A log that is used again has a new `epoch`: a
  * reader that was still in it starts over. Logs are freed with their store.
@@ -20,7 +20,7 @@
 enum { RECORD_TOMBSTONE = 1 << 3, RECORD_REPLACED = 1 << 4 };
 
 struct store_log {
-    struct store_log *next; /* among the spare ones */
+    struct store_log *next; /* in the store's list */
     uint32_t capacity;      /* words */
     _Atomic(uint32_t) epoch;
     _Atomic(uint32_t) length; /* words */
@@ -34,39 +34,55 @@ struct store_key {
     uint32_t hash;
 };
 
-struct store_key tote__store_key(const char *text, size_t length);
+/*
+ * The key of a store for this text: itself, or with what is not UTF-8 repaired, in the arena.
+ * Returns: false when memory is out.
+ */
+bool tote__store_key(struct store_key *key, const char *text, size_t length,
+                     struct tote__arena *arena);
 
-/* A record, to be written, or copied out. */
+/* What a record is made of. */
 struct store_record {
     struct store_key key;
     uint32_t flags;
-    const char *metadata; /* NUL behind it when copied out */
+    const char *metadata;
     size_t metadata_length;
+    const uint8_t *attribute;
     size_t attribute_size;
-    const uint8_t *attribute; /* copied out; else NULL: made of `value` as it is written */
-    tote_value value;
 };
+
+/* The most that a record has room for. */
+enum { RECORD_LONGEST_TEXT = UINT16_MAX };
 
 /* How many words a record takes. */
 size_t tote__record_words(const struct store_record *record);
 
-/* Append where there is room; `at` is where the record begins. The caller publishes the length. */
-void tote__log_write(struct store_log *log, uint32_t at, const struct store_record *record);
+/* Make a record of so many words. Returns: where its attribute goes, that the caller puts there. */
+uint8_t *tote__record_pack(uint64_t *words, const struct store_record *record);
 
-/* Append a record of another log. */
-void tote__log_copy(struct store_log *log, uint32_t at, const struct store_log *from,
-                    uint32_t from_at);
+/* Take a record apart; key and metadata end with NUL, and are in `words` like the attribute. */
+struct store_record tote__record_parse(const uint64_t *words);
 
-/*
- * Walk over the records: `*at` starts as 0 and ends as `length`. Returns: false at the end, and when what
- * is there is no record, because the log is being used again.
- */
+/* The beginning of a record, in a log or copied out. */
 struct record_head {
     uint32_t at;
     uint32_t words;
     uint32_t hash;
     uint32_t flags;
 };
+struct record_head tote__record_head(uint64_t first_word, uint32_t at);
+
+/* Write a record at `at`, where there is room. The caller publishes the length. */
+void tote__log_write(struct store_log *log, uint32_t at, const uint64_t *words, uint32_t count);
+
+/* Write a record of another log at `at`. */
+void tote__log_copy(struct store_log *log, uint32_t at, const struct store_log *from,
+                    const struct record_head *head);
+
+/*
+ * Walk over the records: `*at` starts as 0 and ends as `length`. Returns: false at the end, and when what
+ * is there is no record, because the log is being used again.
+ */
 bool tote__log_next(const struct store_log *log, uint32_t length, uint32_t *at,
                     struct record_head *head);
 
@@ -78,13 +94,10 @@ bool tote__log_has_key(const struct store_log *log, const struct record_head *he
 bool tote__log_find(const struct store_log *log, uint32_t length, const struct store_key *key,
                     struct record_head *found);
 
-/* Note that a newer record has taken this one's place. */
-void tote__log_mark_replaced(struct store_log *log, const struct record_head *head);
+/* Add a flag to a record that readers may be reading. */
+void tote__log_add_flag(struct store_log *log, const struct record_head *head, uint32_t flag);
 
 /* Copy words out. */
 void tote__log_read(const struct store_log *log, uint32_t at, uint32_t words, uint64_t *out);
-
-/* Take a copied record apart; what it points to is in `words`. */
-struct store_record tote__record_parse(const uint64_t *words);
 
 #endif

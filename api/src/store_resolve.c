@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "store_node.h"
+#include "tote/diagnostics.h"
+#include "tote/internal/text.h"
 
 /* A level's log as it was at one moment. */
 struct view {
@@ -20,19 +22,19 @@ struct view {
 
 /* Returns: false when the level is empty. */
 static bool open_view(const tote_store *store, struct view *view) {
-    for (;;) {
-        struct store_log *log = atomic_load_explicit(&store->current, memory_order_acquire);
-        if (!log) {
-            return false;
-        }
+    const struct store_log *log = atomic_load_explicit(&store->current, memory_order_acquire);
+
+    while (log) {
         view->log = log;
         view->epoch = atomic_load_explicit(&log->epoch, memory_order_acquire);
-        view->length = atomic_load_explicit(&log->length, memory_order_acquire);
-        /* Still the current one: then the epoch is of what is in it now. */
-        if (atomic_load_explicit(&store->current, memory_order_acquire) == log) {
-            return view->length != 0;
+        log = atomic_load_explicit(&store->current, memory_order_acquire);
+        if (log == view->log) {
+            /* It is the current one, or was after that epoch began: its length is of that epoch too, or newer. */
+            view->length = atomic_load_explicit(&log->length, memory_order_acquire);
+            return true;
         }
     }
+    return false;
 }
 
 /* Whether what was read through the view was what it should have been. */
@@ -44,66 +46,104 @@ enum { STACK_WORDS = 128 };
 
 /* A record that was copied out. `words` points to `room`, or to memory. */
 struct copied {
-    uint64_t room[STACK_WORDS];
     uint64_t *words;
     size_t bytes; /* of the memory; 0: in `room` */
+    uint64_t room[STACK_WORDS];
 };
 
 static void drop_copied(struct copied *copied) {
     if (copied->bytes) {
         tote__release(copied->words, copied->bytes);
-        copied->bytes = 0;
     }
 }
 
 enum found { FOUND, ABSENT, OUT_OF_MEMORY };
 
-/* Copy the level's record of the key out. */
-static enum found copy_record(const tote_store *store, const struct store_key *key,
+static enum found copy_record(const struct view *view, const struct record_head *head,
                               struct copied *copied) {
+    copied->words = copied->room;
+    copied->bytes = 0;
+    if (head->words > STACK_WORDS) {
+        size_t bytes = head->words * sizeof(uint64_t);
+        copied->words = tote__allocate(bytes);
+        if (!copied->words) {
+            return OUT_OF_MEMORY;
+        }
+        copied->bytes = bytes;
+    }
+    tote__log_read(view->log, head->at, head->words, copied->words);
+    return FOUND;
+}
+
+/* Copy the level's record of the key out, to be dropped when it is found. */
+static enum found find_in_level(const tote_store *store, const struct store_key *key,
+                                struct copied *copied) {
     struct record_head head;
     struct view view;
 
-    for (;;) {
-        if (!open_view(store, &view)) {
+    while (open_view(store, &view)) {
+        enum found found = ABSENT;
+        if (tote__log_find(view.log, view.length, key, &head)) {
+            found = copy_record(&view, &head, copied);
+        }
+        if (is_view_good(&view)) {
+            return found;
+        }
+        if (found == FOUND) {
+            drop_copied(copied);
+        }
+    }
+    return ABSENT;
+}
+
+/* The rule. `hides_propagating`: a layer is below. */
+static bool is_visible(uint32_t flags, bool hides_propagating) {
+    return !(flags & RECORD_TOMBSTONE) && !(hides_propagating && (flags & TOTE_PROPAGATE));
+}
+
+/* Copy the record that decides out, if it is visible; to be dropped when it is found. */
+static enum found resolve(const tote_store *store, const struct store_key *key,
+                          bool hides_propagating, struct copied *copied) {
+    for (; store; store = store->parent) {
+        enum found found = find_in_level(store, key, copied);
+        if (found == FOUND) {
+            uint32_t flags = tote__record_head(copied->words[0], 0).flags;
+            if (is_visible(flags, hides_propagating)) {
+                return FOUND;
+            }
+            drop_copied(copied);
             return ABSENT;
         }
-        bool is_found = tote__log_find(view.log, view.length, key, &head);
-        if (!is_found) {
-            if (is_view_good(&view)) {
-                return ABSENT;
-            }
-            continue;
+        if (found == OUT_OF_MEMORY) {
+            return found;
         }
-        copied->words = copied->room;
-        copied->bytes = 0;
-        if (head.words > STACK_WORDS) {
-            copied->bytes = head.words * sizeof(uint64_t);
-            copied->words = tote__allocate(copied->bytes);
-            if (!copied->words) {
-                return OUT_OF_MEMORY;
-            }
-        }
-        tote__log_read(view.log, head.at, head.words, copied->words);
-        if (is_view_good(&view)) {
-            return FOUND;
-        }
-        drop_copied(copied);
+        hides_propagating |= store->hides_propagating;
     }
+    return ABSENT;
+}
+
+bool tote__store_has(const tote_store *store, const struct store_key *key, bool hides_propagating) {
+    struct copied copied;
+    enum found found = resolve(store, key, hides_propagating, &copied);
+
+    if (found == FOUND) {
+        drop_copied(&copied);
+    }
+    return found != ABSENT;
 }
 
 static ptrdiff_t write_value(const struct store_record *record, char *buffer, size_t size) {
     struct tote__slice whole = {record->attribute, record->attribute_size};
-    unsigned char room[1024];
-    struct tote__arena arena = tote__arena_over(room, sizeof room);
     struct tote__field field;
+    struct tote__slice text;
+    max_align_t room[32];
+    struct tote__arena arena = tote__arena_over(room, sizeof room);
+    tote_value value;
 
     if (!tote__next_field(&whole, &field)) {
         return -1;
     }
     struct tote__slice any_value = tote__read_key_value(field.content).value;
-    struct tote__slice text;
-    tote_value value;
     if (tote__any_value_string(any_value, &text)) {
         value = tote_string_of((const char *)text.at, text.size);
     } else {
@@ -114,50 +154,60 @@ static ptrdiff_t write_value(const struct store_record *record, char *buffer, si
     return (ptrdiff_t)length;
 }
 
+static ptrdiff_t get(const tote_store *store, const struct store_key *key, uint32_t visibility,
+                     char *buffer, size_t size) {
+    struct copied copied;
+    ptrdiff_t result = -1;
+
+    switch (resolve(store, key, false, &copied)) {
+    case FOUND: {
+        struct store_record record = tote__record_parse(copied.words);
+        if (visibility == UINT32_MAX || (record.flags & visibility)) {
+            result = write_value(&record, buffer, size);
+        }
+        drop_copied(&copied);
+        break;
+    }
+    case OUT_OF_MEMORY:
+        tote_diagnose(TOTE_LEVEL_ERROR, "store",
+                      "the value of '%.*s' is not read: memory is out; it looks absent",
+                      (int)tote__utf8_valid_prefix(key->text, tote__min(key->length, 64)),
+                      key->text);
+        break;
+    case ABSENT:
+        break;
+    }
+    return result;
+}
+
 ptrdiff_t tote__store_get(const tote_store *store, const char *key, uint32_t visibility,
                           char *buffer, size_t size) {
-    bool hides_propagating = false;
-    struct copied copied;
+    struct tote__arena arena = {NULL, NULL, 0};
+    struct store_key own_key;
     ptrdiff_t result = -1;
 
     if (buffer && size) {
         buffer[0] = '\0';
     }
-    if (!key || !*key) {
-        return -1;
+    if (store && key && *key && tote__store_key(&own_key, key, strlen(key), &arena)) {
+        result = get(store, &own_key, visibility, buffer, size);
+        tote__arena_clear(&arena);
     }
-    struct store_key wanted = tote__store_key(key, strlen(key));
-    for (; store; store = store->parent) {
-        enum found found = copy_record(store, &wanted, &copied);
-        if (found == OUT_OF_MEMORY) {
-            return -1;
-        }
-        if (found == FOUND) {
-            struct store_record record = tote__record_parse(copied.words);
-            bool is_hidden = (record.flags & RECORD_TOMBSTONE) ||
-                             (hides_propagating && (record.flags & TOTE_PROPAGATE));
-            bool is_wanted = visibility == UINT32_MAX || (record.flags & visibility);
-            if (!is_hidden && is_wanted) {
-                result = write_value(&record, buffer, size);
-            }
-            drop_copied(&copied);
-            return result;
-        }
-        hides_propagating |= store->hides_propagating;
-    }
-    return -1;
+    return result;
 }
 
 ptrdiff_t tote_store_get(const tote_store *store, const char *key, char *buffer, size_t size) {
     return tote__store_get(store, key, UINT32_MAX, buffer, size);
 }
 
+enum { SEEN_AT_FIRST = 16 };
+
 /* The keys that were decided already: a table that grows, in the visit's arena. */
 struct seen {
     struct store_key *slots;
     uint32_t capacity; /* a power of two */
     uint32_t count;
-    struct store_key first[16];
+    struct store_key first[SEEN_AT_FIRST];
 };
 
 /* Where the key is, or would go. */
@@ -206,9 +256,10 @@ static bool see(struct seen *seen, struct tote__arena *arena, const struct store
     return true;
 }
 
-/* A walk through all levels, on its way. */
+/* A walk through the levels, on its way. */
 struct visit {
     uint32_t visibility;
+    bool wants_hidden;
     tote__entry_visitor visitor;
     void *arg;
     struct tote__arena arena;
@@ -218,101 +269,126 @@ struct visit {
     bool has_failed;
 };
 
-/* Copy the level's log out. NULL when it is empty or memory is out. */
-static uint64_t *copy_level(struct visit *visit, const tote_store *store, uint32_t *length) {
+/* A level, copied out. */
+struct level {
+    uint64_t *words;
+    uint32_t length;
+    uint32_t capacity;
+};
+
+/* Returns: false when it is empty or memory is out. */
+static bool copy_level(struct visit *visit, const tote_store *store, struct level *level) {
     struct view view;
 
     while (open_view(store, &view)) {
-        uint64_t *words = tote__arena_allocate(&visit->arena, view.length * sizeof *words);
-        if (!words) {
-            visit->has_failed = true;
-            return NULL;
+        if (view.length > level->capacity) {
+            level->capacity = view.length;
+            level->words = tote__arena_allocate(&visit->arena, view.length * sizeof *level->words);
+            if (!level->words) {
+                visit->has_failed = true;
+                return false;
+            }
         }
-        tote__log_read(view.log, 0, view.length, words);
+        tote__log_read(view.log, 0, view.length, level->words);
         if (is_view_good(&view)) {
-            *length = view.length;
-            return words;
+            level->length = view.length;
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 static void visit_record(struct visit *visit, const uint64_t *words) {
     struct store_record record = tote__record_parse(words);
-    bool is_hidden = (record.flags & RECORD_TOMBSTONE) ||
-                     (visit->hides_propagating && (record.flags & TOTE_PROPAGATE));
-    bool is_wanted = visit->visibility == UINT32_MAX || (record.flags & visit->visibility);
+    uint32_t flags = record.flags & (TOTE_EVERYWHERE | TOTE__REMOTE);
 
-    if (!see(&visit->seen, &visit->arena, &record.key, &visit->has_failed) || is_hidden ||
-        !is_wanted) {
+    if (!see(&visit->seen, &visit->arena, &record.key, &visit->has_failed)) {
         return;
     }
-    struct tote__slice rest = {record.attribute, record.attribute_size};
-    struct tote__field field;
-    if (!tote__next_field(&rest, &field)) {
-        return;
-    }
-    const struct tote__entry entry = {
+    struct tote__entry entry = {
         .key = record.key.text,
         .key_length = record.key.length,
-        .flags = record.flags & (TOTE_EVERYWHERE | TOTE__REMOTE),
+        .flags = flags,
         .attribute = {record.attribute, record.attribute_size},
-        .value = tote__read_key_value(field.content).value,
         .metadata = record.metadata,
         .metadata_length = record.metadata_length,
     };
+    if (!is_visible(record.flags, visit->hides_propagating)) {
+        if (!visit->wants_hidden) {
+            return;
+        }
+        entry.flags = RECORD_TOMBSTONE;
+        entry.attribute = (struct tote__slice){NULL, 0};
+    } else if (visit->visibility != UINT32_MAX && !(flags & visit->visibility)) {
+        return;
+    }
+    struct tote__slice rest = entry.attribute;
+    struct tote__field field;
+    if (tote__next_field(&rest, &field)) {
+        entry.value = tote__read_key_value(field.content).value;
+    }
     visit->is_over = !visit->visitor(visit->arg, &entry);
 }
 
 static uint32_t words_of(const uint64_t *record) {
-    return (uint32_t)(record[0] >> 8) & 0xFFFFFF;
+    return tote__record_head(record[0], 0).words;
 }
 
 /* Newest first, because of a key twice the newer counts. */
 static void visit_level(struct visit *visit, const tote_store *store) {
-    uint32_t length = 0;
-    uint64_t *words = copy_level(visit, store, &length);
+    struct level level = {NULL, 0, 0};
     uint32_t count = 0;
 
-    for (uint32_t at = 0; words && at < length; at += words_of(words + at)) {
+    if (!copy_level(visit, store, &level)) {
+        return;
+    }
+    for (uint32_t at = 0; at < level.length; at += words_of(level.words + at)) {
         count++;
     }
-    const uint64_t **records =
-        count ? tote__arena_allocate(&visit->arena, count * sizeof *records) : NULL;
-    if (count && !records) {
+    const uint64_t **records = tote__arena_allocate(&visit->arena, (count + 1) * sizeof *records);
+    if (!records) {
         visit->has_failed = true;
         return;
     }
     uint32_t i = 0;
-    for (uint32_t at = 0; i < count; at += words_of(words + at)) {
-        records[i++] = words + at;
+    for (uint32_t at = 0; at < level.length; at += words_of(level.words + at)) {
+        records[i++] = level.words + at;
     }
     while (i-- > 0 && !visit->is_over && !visit->has_failed) {
         visit_record(visit, records[i]);
     }
 }
 
-bool tote__store_visit(const tote_store *store, uint32_t visibility, tote__entry_visitor visitor,
-                       void *arg) {
+static void visit_levels(struct visit *visit, const tote_store *store, const tote_store *end) {
     max_align_t memory[128];
-    struct visit visit = {
-        .visibility = visibility,
-        .visitor = visitor,
-        .arg = arg,
-        .arena = tote__arena_over(memory, sizeof memory),
-        .seen = {.capacity = 16},
-    };
     int error = errno;
 
-    visit.seen.slots = visit.seen.first;
-    for (; store && !visit.is_over && !visit.has_failed; store = store->parent) {
-        const struct store_log *log = atomic_load_explicit(&store->current, memory_order_acquire);
-        if (log && atomic_load_explicit(&log->length, memory_order_relaxed)) {
-            visit_level(&visit, store);
+    visit->arena = tote__arena_over(memory, sizeof memory);
+    visit->seen.slots = visit->seen.first;
+    visit->seen.capacity = SEEN_AT_FIRST;
+    for (; store != end && !visit->is_over && !visit->has_failed; store = store->parent) {
+        if (atomic_load_explicit(&store->current, memory_order_relaxed)) {
+            visit_level(visit, store);
         }
-        visit.hides_propagating |= store->hides_propagating;
+        visit->hides_propagating |= store->hides_propagating;
     }
-    tote__arena_clear(&visit.arena);
+    tote__arena_clear(&visit->arena);
     errno = error;
+}
+
+bool tote__store_visit(const tote_store *store, uint32_t visibility, tote__entry_visitor visitor,
+                       void *arg) {
+    struct visit visit = {.visibility = visibility, .visitor = visitor, .arg = arg};
+
+    visit_levels(&visit, store, NULL);
     return !visit.has_failed;
+}
+
+bool tote__store_visit_until(const tote_store *store, const tote_store *end,
+                             tote__entry_visitor visitor, void *arg) {
+    struct visit visit = {
+        .visibility = UINT32_MAX, .wants_hidden = true, .visitor = visitor, .arg = arg};
+
+    visit_levels(&visit, store, end);
+    return !visit.has_failed && !visit.is_over;
 }

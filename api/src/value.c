@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tote/internal/text.h"
@@ -26,9 +27,9 @@ extern tote_value tote_map(const tote_attribute *fields, size_t count);
 
 enum { DEEPEST = 64 };
 
-/* The last field of this key: that one counts. */
+/* The last field of this key: that one counts. NULL when there is none, or no key. */
 static const tote_attribute *find_field(tote_value map, const char *key) {
-    for (size_t i = map.size; key && map.as.fields && i-- > 0;) {
+    for (size_t i = map.size; key && *key && map.as.fields && i-- > 0;) {
         if (map.as.fields[i].key && strcmp(map.as.fields[i].key, key) == 0) {
             return &map.as.fields[i];
         }
@@ -36,17 +37,32 @@ static const tote_attribute *find_field(tote_value map, const char *key) {
     return NULL;
 }
 
+static bool does_count(tote_value map, const tote_attribute *field) {
+    return find_field(map, field->key) == field;
+}
+
+static size_t count_fields(tote_value map) {
+    size_t count = 0;
+
+    for (size_t i = 0; map.as.fields && i < map.size; i++) {
+        count += does_count(map, &map.as.fields[i]);
+    }
+    return count;
+}
+
 static bool equals(tote_value a, tote_value b, unsigned depth);
 
-/* Every field of `a` that counts is in `b`, and the same. */
-static bool has_fields_of(tote_value b, tote_value a, unsigned depth) {
+static bool have_equal_fields(tote_value a, tote_value b, unsigned depth) {
+    if (count_fields(a) != count_fields(b)) {
+        return false;
+    }
     for (size_t i = 0; a.as.fields && i < a.size; i++) {
-        const char *key = a.as.fields[i].key;
-        if (find_field(a, key) != &a.as.fields[i]) {
+        const tote_attribute *field = &a.as.fields[i];
+        if (!does_count(a, field)) {
             continue;
         }
-        const tote_attribute *other = find_field(b, key);
-        if (!other || !equals(a.as.fields[i].value, other->value, depth + 1)) {
+        const tote_attribute *other = find_field(b, field->key);
+        if (!other || !equals(field->value, other->value, depth + 1)) {
             return false;
         }
     }
@@ -70,9 +86,14 @@ static bool have_equal_bytes(tote_value a, tote_value b) {
            (!a.size || (a.as.bytes && b.as.bytes && memcmp(a.as.bytes, b.as.bytes, a.size) == 0));
 }
 
+static uint32_t known_type(tote_value value) {
+    return value.type > TOTE_TYPE_MAP ? (uint32_t)TOTE_TYPE_EMPTY : value.type;
+}
+
+/* What is deeper than can be kept is not looked at. */
 static bool equals(tote_value a, tote_value b, unsigned depth) {
-    if (a.type != b.type || depth > DEEPEST) {
-        return a.type != b.type ? false : depth <= DEEPEST;
+    if (known_type(a) != known_type(b)) {
+        return false;
     }
     switch (a.type) {
     case TOTE_TYPE_STRING:
@@ -85,9 +106,9 @@ static bool equals(tote_value a, tote_value b, unsigned depth) {
     case TOTE_TYPE_DOUBLE: /* by content: a NaN is the same as itself */
         return memcmp(&a.as.real, &b.as.real, sizeof a.as.real) == 0;
     case TOTE_TYPE_ARRAY:
-        return have_equal_items(a, b, depth);
+        return depth > DEEPEST || have_equal_items(a, b, depth);
     case TOTE_TYPE_MAP:
-        return has_fields_of(b, a, depth) && has_fields_of(a, b, depth);
+        return depth > DEEPEST || have_equal_fields(a, b, depth);
     default:
         return true;
     }
@@ -129,9 +150,9 @@ static void put_double(struct writer *writer, double real) {
         return;
     }
     for (int digits = 15; digits <= 17; digits++) {
-        double read;
         snprintf(text, sizeof text, "%.*g", digits, real);
-        if (sscanf(text, "%lf", &read) == 1 && memcmp(&read, &real, sizeof read) == 0) {
+        double read = strtod(text, NULL);
+        if (memcmp(&read, &real, sizeof read) == 0) {
             break;
         }
     }
@@ -183,7 +204,7 @@ static void put_quoted(struct writer *writer, const char *text, size_t length) {
             put(writer, text, valid);
             if (valid < plain) {
                 put_text(writer, "\xEF\xBF\xBD");
-                plain = valid + 1;
+                plain = valid + tote__utf8_prefix(text + valid, length - valid, 1);
             }
         } else {
             if (c == '"' || c == '\\') {
@@ -209,7 +230,7 @@ static void put_list(struct writer *writer, tote_value list, unsigned depth) {
     put_text(writer, is_array ? "[" : "{");
     for (size_t i = 0; list.as.items && depth <= DEEPEST && i < list.size; i++) {
         const tote_attribute *field = is_array ? NULL : &list.as.fields[i];
-        if (field && (!field->key || find_field(list, field->key) != field)) {
+        if (field && !does_count(list, field)) {
             continue;
         }
         put_text(writer, separator);
@@ -264,20 +285,14 @@ static void put_value(struct writer *writer, tote_value value, bool is_nested, u
 }
 
 size_t tote_value_to_text(tote_value value, char *buffer, size_t size) {
-    struct writer writer = {buffer, buffer && size ? size - 1 : 0, 0};
+    struct writer writer = {buffer, buffer ? size : 0, 0};
     int error = errno;
 
     put_value(&writer, value, false, 1);
-    if (buffer && size) {
-        size_t written = tote__min(writer.length, writer.size);
-        if (writer.length > writer.size) {
-            size_t start = written > 4 ? written - 4 : 0;
-            while (start && ((unsigned char)buffer[start] & 0xC0) == 0x80) {
-                start--;
-            }
-            written = start + tote__utf8_valid_prefix(buffer + start, written - start);
-        }
-        buffer[written] = '\0';
+    if (writer.length < writer.size) {
+        buffer[writer.length] = '\0';
+    } else if (writer.size) {
+        buffer[tote__utf8_cut(buffer, size, size - 1)] = '\0';
     }
     errno = error;
     return writer.length;

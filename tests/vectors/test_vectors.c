@@ -121,7 +121,6 @@ static void every_row_of_tracestate(void **state) {
     vectors_check("tracestate.tsv", check_tracestate);
 }
 
-/* Requirements that change the sub-keys of `ot` are the samplers'. */
 static tote_trace_state *change(const tote_trace_state *list, char *operation) {
     char *verb = vectors_word(&operation);
     char *key = vectors_word(&operation);
@@ -133,6 +132,9 @@ static tote_trace_state *change(const tote_trace_state *list, char *operation) {
     return tote_trace_state_without(list, key);
 }
 
+/* Rows that change the sub-keys of `ot` are passed over: nothing in the API does that. */
+static unsigned passed_over;
+
 static bool check_operation(const struct vector_row *row) {
     char *parts[VECTORS_MOST_PARTS];
     char header[2048];
@@ -142,7 +144,8 @@ static bool check_operation(const struct vector_row *row) {
     if (vectors_split(row->columns[0], '|', parts) != 2) {
         return false;
     }
-    if (strncmp(parts[1], "ot-", 3) == 0) {
+    if (strncmp(parts[1], "ot-set ", 7) == 0 || strncmp(parts[1], "ot-unset ", 9) == 0) {
+        passed_over++;
         return true;
     }
     reports = 0;
@@ -163,7 +166,10 @@ static bool check_operation(const struct vector_row *row) {
 /* Requirement C3, L10, L11 */
 static void every_row_of_tracestate_ops(void **state) {
     (void)state;
+    passed_over = 0;
     vectors_check("tracestate_ops.tsv", check_operation);
+    print_message("%u rows about ot-set and ot-unset passed over\n", passed_over);
+    assert_int_equal(passed_over, 4);
 }
 
 /* name\=value\;metadata */

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store_write.c - what is added to a store and deleted from it
+ *
+ * Writers take turns. What they have to know about the current log they read from it each time and
+ * keep nowhere else, so it is right also in a child that was forked in the middle of a change.
+ */
+#include <string.h>
+
+#include "store_node.h"
+#include "tote/diagnostics.h"
+#include "tote/internal/text.h"
+
+/* Deleting has to be possible in a store that is full. */
+enum {
+    MOST_WORDS = TOTE_STORE_MAX_BYTES / sizeof(uint64_t),
+    MOST_WORDS_WITH_TOMBSTONES = 2 * MOST_WORDS
+};
+
+/* What the current log has, for one who is about to write a key. */
+struct survey {
+    struct store_log *log; /* NULL: none yet */
+    uint32_t length;
+    uint32_t live;   /* words that are not replaced, but for those of the key */
+    bool has_record; /* of the key; then this is the newest */
+    struct record_head newest;
+};
+
+/* A store without a parent need not remember what was deleted. */
+static bool is_live(const tote_store *store, uint32_t flags) {
+    return !(flags & RECORD_REPLACED) && (store->parent || !(flags & RECORD_TOMBSTONE));
+}
+
+static struct survey survey_of(const tote_store *store) {
+    struct store_log *log = atomic_load_explicit(&store->current, memory_order_relaxed);
+    uint32_t length = log ? atomic_load_explicit(&log->length, memory_order_relaxed) : 0;
+
+    return (struct survey){.log = log, .length = length};
+}
+
+static struct survey survey_key(const tote_store *store, const struct store_key *key) {
+    struct survey survey = survey_of(store);
+    struct record_head head;
+    uint32_t at = 0;
+
+    while (survey.log && tote__log_next(survey.log, survey.length, &at, &head)) {
+        if (head.hash == key->hash && tote__log_has_key(survey.log, &head, key)) {
+            survey.has_record = true;
+            survey.newest = head;
+        } else if (is_live(store, head.flags)) {
+            survey.live += head.words;
+        }
+    }
+    return survey;
+}
+
+/* A log of `words` or more that is not the current one. NULL when memory is out. */
+static struct store_log *take_log(tote_store *store, uint32_t words) {
+    struct store_log *current = atomic_load_explicit(&store->current, memory_order_relaxed);
+    struct store_log *first = atomic_load_explicit(&store->logs, memory_order_relaxed);
+
+    for (struct store_log *log = first; log; log = log->next) {
+        if (log != current && log->capacity >= words) {
+            /* A reader that is still in it sees by the epoch that it is no longer what it was. */
+            atomic_fetch_add_explicit(&log->epoch, 1, memory_order_release);
+            return log;
+        }
+    }
+    struct store_log *log = tote__allocate(tote__store_log_bytes(words));
+    if (log) {
+        log->next = first;
+        log->capacity = words;
+        atomic_init(&log->epoch, 0);
+        atomic_init(&log->length, 0);
+        atomic_store_explicit(&store->logs, log, memory_order_release);
+    }
+    return log;
+}
+
+/* Twice what is needed, so that it is long before the next time; but at first what there is. */
+static uint32_t fresh_capacity(const struct survey *survey, uint32_t needed) {
+    uint32_t wanted = survey->log ? 2 * needed : needed;
+    uint32_t capacity = STORE_FIRST_WORDS;
+
+    while (capacity < wanted) {
+        capacity *= 2;
+    }
+    return capacity;
+}
+
+/* Write what is live into another log, then the record, and make that log the current one. */
+static bool write_into_fresh(tote_store *store, const struct survey *survey,
+                             const struct store_key *key, const uint64_t *words, uint32_t count) {
+    struct store_log *fresh = take_log(store, fresh_capacity(survey, survey->live + count));
+    struct record_head head;
+    uint32_t end = 0;
+    uint32_t at = 0;
+
+    if (!fresh) {
+        return false;
+    }
+    while (survey->log && tote__log_next(survey->log, survey->length, &at, &head)) {
+        bool is_of_key = survey->has_record && tote__log_has_key(survey->log, &head, key);
+        if (!is_of_key && is_live(store, head.flags)) {
+            tote__log_copy(fresh, end, survey->log, &head);
+            end += head.words;
+        }
+    }
+    tote__log_write(fresh, end, words, count);
+    atomic_store_explicit(&fresh->length, end + count, memory_order_release);
+    atomic_store_explicit(&store->current, fresh, memory_order_release);
+    return true;
+}
+
+/* Write the record where there is room. The lock is held. Returns: false when memory is out. */
+static bool write_record(tote_store *store, const struct survey *survey,
+                         const struct store_key *key, const uint64_t *words, uint32_t count) {
+    if (!survey->log || survey->log->capacity - survey->length < count) {
+        return write_into_fresh(store, survey, key, words, count);
+    }
+    tote__log_write(survey->log, survey->length, words, count);
+    atomic_store_explicit(&survey->log->length, survey->length + count, memory_order_release);
+    if (survey->has_record) {
+        tote__log_add_flag(survey->log, &survey->newest, RECORD_REPLACED);
+    }
+    return true;
+}
+
+bool tote__store_append(tote_store *store, const struct store_record *record) {
+    uint64_t buffer[64];
+    struct tote__arena arena = tote__arena_over(buffer, sizeof buffer);
+    uint32_t count = (uint32_t)tote__record_words(record);
+    uint64_t *words = tote__arena_allocate(&arena, count * sizeof *words);
+    struct survey survey = survey_of(store);
+    bool is_written = false;
+
+    survey.live = survey.length;
+    if (words) {
+        uint8_t *attribute = tote__record_pack(words, record);
+        if (record->attribute_size) {
+            memcpy(attribute, record->attribute, record->attribute_size);
+        }
+        is_written = write_record(store, &survey, &record->key, words, count);
+    }
+    tote__arena_clear(&arena);
+    return is_written;
+}
+
+static void report(enum store_outcome outcome, const char *key, size_t length) {
+    int shown = (int)tote__utf8_valid_prefix(key, tote__min(length, 64));
+
+    if (outcome == STORE_FULL) {
+        tote_diagnose(TOTE_LEVEL_WARN, "store",
+                      "'%.*s' not kept: with it the store would be larger than %d bytes; "
+                      "keep what is large elsewhere",
+                      shown, key, TOTE_STORE_MAX_BYTES);
+    } else if (outcome == STORE_NO_MEMORY) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "store", "'%.*s' not changed: memory is out", shown, key);
+    } else if (outcome == STORE_SEALED) {
+        tote_diagnose(TOTE_LEVEL_WARN, "store",
+                      "'%.*s' not changed: the store is sealed; open a scope, and change it there",
+                      shown, key);
+    }
+}
+
+/* The lock is held. `words` may be NULL when memory is out. */
+static enum store_outcome change(tote_store *store, const struct survey *survey,
+                                 const struct store_record *record, const uint64_t *words,
+                                 uint32_t count) {
+    bool is_tombstone = record->flags & RECORD_TOMBSTONE;
+    uint32_t most = is_tombstone ? MOST_WORDS_WITH_TOMBSTONES : MOST_WORDS;
+
+    if (store->is_sealed) {
+        return STORE_SEALED;
+    }
+    if (survey->live + count > most) {
+        return STORE_FULL;
+    }
+    if (words && write_record(store, survey, &record->key, words, count)) {
+        return STORE_WRITTEN;
+    }
+    if (is_tombstone && survey->has_record) { /* that needs no room */
+        tote__log_add_flag(survey->log, &survey->newest, RECORD_TOMBSTONE);
+        return STORE_WRITTEN;
+    }
+    return STORE_NO_MEMORY;
+}
+
+enum store_outcome tote__store_put(tote_store *store, const struct tote__layer_entry *entry) {
+    uint64_t buffer[64];
+    struct tote__arena arena = tote__arena_over(buffer, sizeof buffer);
+    struct store_record record = {.flags = entry->flags};
+    struct store_key metadata;
+    enum store_outcome outcome = STORE_NO_MEMORY;
+    uint64_t *words = NULL;
+
+    if (!tote__store_key(&record.key, entry->key, entry->key_length, &arena) ||
+        !tote__store_key(&metadata, entry->metadata ? entry->metadata : "",
+                         entry->metadata ? entry->metadata_length : 0, &arena)) {
+        goto done;
+    }
+    record.metadata = metadata.text;
+    record.metadata_length = metadata.length;
+    record.attribute_size = tote__attribute_size(record.key.text, record.key.length, entry->value,
+                                                 &tote__wire_no_limits);
+    outcome = STORE_FULL;
+    if (record.attribute_size > TOTE_STORE_MAX_BYTES || record.key.length > RECORD_LONGEST_TEXT ||
+        record.metadata_length > RECORD_LONGEST_TEXT) {
+        goto done;
+    }
+    uint32_t count = (uint32_t)tote__record_words(&record);
+    words = tote__arena_allocate(&arena, count * sizeof *words);
+    outcome = STORE_NO_MEMORY;
+    if (words) {
+        uint8_t *attribute = tote__record_pack(words, &record);
+        tote__put_attribute(attribute, TOTE__TAG_SPAN_ATTRIBUTE, record.key.text, record.key.length,
+                            entry->value, &tote__wire_no_limits);
+        tote__lock_take(&store->lock);
+        struct survey survey = survey_key(store, &record.key);
+        outcome = change(store, &survey, &record, words, count);
+        tote__lock_drop(&store->lock);
+    }
+done:
+    report(outcome, entry->key, entry->key_length);
+    tote__arena_clear(&arena);
+    return outcome;
+}
+
+/* Leave a tombstone. Returns: whether the key was visible, and is no more. */
+static bool bury(tote_store *store, const struct store_key *key, struct tote__arena *arena) {
+    const struct store_record record = {.key = *key, .flags = RECORD_TOMBSTONE};
+    uint32_t count = (uint32_t)tote__record_words(&record);
+    uint64_t *words = tote__arena_allocate(arena, count * sizeof *words);
+    bool is_inherited = tote__store_has(store->parent, key, store->hides_propagating);
+    enum store_outcome outcome = STORE_WRITTEN;
+
+    if (words) {
+        tote__record_pack(words, &record);
+    }
+    tote__lock_take(&store->lock);
+    struct survey survey = survey_key(store, key);
+    bool is_own = survey.has_record && !(survey.newest.flags & RECORD_TOMBSTONE);
+    if (is_own || store->parent) {
+        outcome = change(store, &survey, &record, words, count);
+    }
+    tote__lock_drop(&store->lock);
+
+    report(outcome, key->text, key->length);
+    return outcome == STORE_WRITTEN && (survey.has_record ? is_own : is_inherited);
+}
+
+bool tote_store_delete(tote_store *store, const char *key) {
+    uint64_t buffer[64];
+    struct tote__arena arena = tote__arena_over(buffer, sizeof buffer);
+    struct store_key own_key;
+    bool was_visible = false;
+
+    if (!store || store->keeps_nothing || !key || !*key) {
+        return false;
+    }
+    if (!tote__store_key(&own_key, key, strlen(key), &arena)) {
+        report(STORE_NO_MEMORY, key, strlen(key));
+    } else if (own_key.length <= RECORD_LONGEST_TEXT) {
+        was_visible = bury(store, &own_key, &arena);
+    }
+    tote__arena_clear(&arena);
+    return was_visible;
+}
