@@ -14,6 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     write_headers(context, &written);
     MUST(tote_span_context_is_valid(span) == is_read && written.count == is_read);
     MUST(!is_read || (tote_span_context_is_remote(span) && written.headers[0].value_length == 55));
+    MUST(!is_read || memcmp(written.headers[0].value, "00-", 3) == 0);
+    MUST(tote_span_context_get_trace_flags(span) < 4);
 
     tote_context *again = extract_written(&written);
     const tote_span_context *same = tote_context_get_span_context(again);
