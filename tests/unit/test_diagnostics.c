@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tote/diagnostics.h"
+
+static struct {
+    size_t count;
+    tote_level level;
+    char message[2048];
+} seen;
+
+static void keep(tote_level level, const char *component, const char *message, void *user_data) {
+    (void)user_data;
+    seen.count++;
+    seen.level = level;
+    snprintf(seen.message, sizeof seen.message, "%s: %s", component, message);
+}
+
+static int set_up(void **state) {
+    (void)state;
+    memset(&seen, 0, sizeof seen);
+    tote_set_diagnostics(keep, TOTE_LEVEL_WARN, NULL);
+    return 0;
+}
+
+/* Requirement A14 */
+static void reports_go_to_the_handler_up_to_the_level(void **state) {
+    (void)state;
+    tote_diagnose(TOTE_LEVEL_WARN, "test", "%d spans", 7);
+    assert_string_equal(seen.message, "test: 7 spans");
+    tote_diagnose(TOTE_LEVEL_INFO, "test", "not wanted");
+    tote_diagnose(TOTE_LEVEL_NONE, "test", "no level");
+    tote_diagnose((tote_level)99, "test", "no such level");
+    tote_diagnose(TOTE_LEVEL_WARN, NULL, "nobody");
+    tote_diagnose(TOTE_LEVEL_WARN, "test", NULL);
+    assert_int_equal(seen.count, 1);
+}
+
+/* Design section 6: the same report at most once a minute; a kind is its component and format */
+static void the_same_report_is_given_once_and_others_still_get_through(void **state) {
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        tote_diagnose(TOTE_LEVEL_WARN, "test", "%d lost", i);
+    }
+    assert_int_equal(seen.count, 1);
+    tote_diagnose(TOTE_LEVEL_ERROR, "test", "something else");
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(seen.level, TOTE_LEVEL_ERROR);
+}
+
+/* A handler that is set anew starts with a clean slate. */
+static void a_new_handler_gets_every_kind_again(void **state) {
+    (void)state;
+    tote_diagnose(TOTE_LEVEL_WARN, "test", "again");
+    tote_set_diagnostics(keep, TOTE_LEVEL_WARN, NULL);
+    tote_diagnose(TOTE_LEVEL_WARN, "test", "again");
+    assert_int_equal(seen.count, 2);
+}
+
+static void long_messages_are_cut_at_a_code_point(void **state) {
+    static char text[3000];
+    for (size_t i = 0; i + 2 < sizeof text; i += 2) {
+        memcpy(text + i, "\xC3\xA9", 2);
+    }
+
+    (void)state;
+    tote_diagnose(TOTE_LEVEL_WARN, "t", "%s", text);
+    size_t length = strlen(seen.message) - strlen("t: ");
+    assert_int_equal(length, 1022);
+}
+
+static void call_tote(tote_level level, const char *component, const char *message,
+                      void *user_data) {
+    size_t *calls = user_data;
+
+    (void)level, (void)component, (void)message;
+    if (++*calls < 3) {
+        tote_diagnose(TOTE_LEVEL_WARN, "handler", *calls == 1 ? "one" : "two");
+    }
+}
+
+/* No lock is held while a handler runs. */
+static void a_handler_may_call_tote(void **state) {
+    size_t calls = 0;
+
+    (void)state;
+    tote_set_diagnostics(call_tote, TOTE_LEVEL_WARN, &calls);
+    tote_diagnose(TOTE_LEVEL_WARN, "test", "first");
+    assert_int_equal(calls, 3);
+}
+
+/* Design section 6: never stdout, errno untouched, and one line on stderr */
+static void without_a_handler_reports_go_to_stderr(void **state) {
+    char text[256] = "";
+    int ends[2];
+    int own = dup(STDERR_FILENO);
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    tote_set_diagnostics(NULL, TOTE_LEVEL_WARN, NULL);
+    dup2(ends[1], STDERR_FILENO);
+    errno = 42;
+    tote_diagnose(TOTE_LEVEL_WARN, "queue", "full (%d)", 2048);
+    int error = errno;
+    dup2(own, STDERR_FILENO);
+    ssize_t length = read(ends[0], text, sizeof text - 1);
+    close(ends[0]);
+    close(ends[1]);
+    close(own);
+    assert_int_equal(error, 42);
+    assert_int_equal(length, strlen("tote: warning: queue: full (2048)\n"));
+    assert_string_equal(text, "tote: warning: queue: full (2048)\n");
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(reports_go_to_the_handler_up_to_the_level, set_up),
+        cmocka_unit_test_setup(the_same_report_is_given_once_and_others_still_get_through, set_up),
+        cmocka_unit_test_setup(a_new_handler_gets_every_kind_again, set_up),
+        cmocka_unit_test_setup(long_messages_are_cut_at_a_code_point, set_up),
+        cmocka_unit_test_setup(a_handler_may_call_tote, set_up),
+        cmocka_unit_test_setup(without_a_handler_reports_go_to_stderr, set_up),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}

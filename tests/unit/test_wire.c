@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tote/internal/wire.h"
+
+/* Write an attribute, see that it is as long as it was said to be, and read it back. */
+static tote_value write_and_read(tote_value value, const struct tote__wire_limits *limits,
+                                 struct tote__arena *arena) {
+    size_t size = tote__attribute_size("key", 3, value, limits);
+    uint8_t *bytes = malloc(size);
+    struct tote__field field;
+
+    assert_non_null(bytes);
+    uint8_t *end = tote__put_attribute(bytes, TOTE__TAG_SPAN_ATTRIBUTE, "key", 3, value, limits);
+    assert_ptr_equal(end, bytes + size);
+    struct tote__slice rest = {bytes, size};
+    assert_true(tote__next_field(&rest, &field));
+    assert_int_equal(field.number, 9);
+    assert_int_equal(rest.size, 0);
+    struct tote__key_value parts = tote__read_key_value(field.content);
+    assert_int_equal(parts.key.size, 3);
+    assert_memory_equal(parts.key.at, "key", 3);
+    tote_value read = tote__unpack_any_value(parts.value, arena);
+    free(bytes);
+    return read;
+}
+
+static void assert_survives(tote_value value) {
+    struct tote__arena arena = {NULL, NULL, 0};
+
+    assert_true(tote_value_equals(write_and_read(value, &tote__wire_no_limits, &arena), value));
+    tote__arena_clear(&arena);
+}
+
+/* Requirements C12, G17 */
+static void values_of_every_type_survive_the_wire(void **state) {
+    const tote_value items[] = {tote_int(1), tote_string("two"), tote_double(-0.5)};
+    const tote_attribute fields[] = {{"a", tote_array(items, 3)}, {"b", tote_bool(true)}};
+    static char longest[70000];
+
+    (void)state;
+    memset(longest, 'x', sizeof longest);
+    assert_survives(tote_string(""));
+    assert_survives(tote_string_of(longest, 127));
+    assert_survives(tote_string_of(longest, 128));
+    assert_survives(tote_string_of(longest, sizeof longest));
+    assert_survives(tote_bool(false));
+    assert_survives(tote_int(INT64_MIN));
+    assert_survives(tote_int(INT64_MAX));
+    assert_survives(tote_double(1e300));
+    assert_survives(tote_bytes("\0\xFF", 2));
+    assert_survives(tote_array(items, 3));
+    assert_survives(tote_array(NULL, 0));
+    assert_survives(tote_map(fields, 2));
+    assert_survives(tote_string(NULL));
+}
+
+/* Requirement D21: a value that is deeper than the limit is empty, and so is one below the 64th level */
+static void nesting_ends_at_the_limit(void **state) {
+    enum { LEVELS = 100 };
+    tote_value levels[LEVELS];
+    struct tote__arena arena = {NULL, NULL, 0};
+    unsigned depth = 0;
+
+    (void)state;
+    levels[0] = tote_int(7);
+    for (size_t i = 1; i < LEVELS; i++) {
+        levels[i] = tote_array(&levels[i - 1], 1);
+    }
+    tote_value value = write_and_read(levels[LEVELS - 1], &tote__wire_no_limits, &arena);
+    while (value.type == TOTE_TYPE_ARRAY && value.size) {
+        value = value.as.items[0];
+        depth++;
+    }
+    assert_int_equal(depth, 64);
+    assert_int_equal(value.type, TOTE_TYPE_EMPTY);
+    tote__arena_clear(&arena);
+}
+
+/* A caller's mistakes: sizes without a pointer, types that do not exist, a map with keys twice or none */
+static void values_that_are_not_sound_do_no_harm(void **state) {
+    struct tote__arena arena = {NULL, NULL, 0};
+    const tote_attribute fields[] = {
+        {"a", tote_int(1)}, {NULL, tote_int(2)}, {"", tote_int(3)}, {"a", tote_int(4)}};
+    tote_value unknown = tote_int(1);
+
+    (void)state;
+    unknown.type = 99;
+    assert_int_equal(write_and_read(unknown, &tote__wire_no_limits, &arena).type, TOTE_TYPE_EMPTY);
+    assert_int_equal(write_and_read(tote_array(NULL, 5), &tote__wire_no_limits, &arena).type,
+                     TOTE_TYPE_EMPTY);
+    assert_int_equal(write_and_read(tote_string_of(NULL, 5), &tote__wire_no_limits, &arena).size,
+                     0);
+    tote_value map = write_and_read(tote_map(fields, 4), &tote__wire_no_limits, &arena);
+    assert_int_equal(map.size, 1);
+    assert_int_equal(map.as.fields[0].value.as.integer, 4);
+    tote__arena_clear(&arena);
+}
+
+/* Bytes of another process, or none of ours at all: reading stops where they make no sense */
+static void bytes_that_make_no_sense_end_the_reading(void **state) {
+    static const uint8_t too_long[] = {0x4A, 0x7F, 0x00};
+    static const uint8_t endless[] = {0x48, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+                                      0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
+    static const uint8_t group[] = {0x4B, 0x00};
+    struct tote__field field;
+
+    (void)state;
+    struct tote__slice rest = {too_long, sizeof too_long};
+    assert_false(tote__next_field(&rest, &field));
+    rest = (struct tote__slice){endless, sizeof endless};
+    assert_false(tote__next_field(&rest, &field));
+    rest = (struct tote__slice){group, sizeof group};
+    assert_false(tote__next_field(&rest, &field));
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST(values_of_every_type_survive_the_wire),
+        TEST(nesting_ends_at_the_limit),
+        TEST(values_that_are_not_sound_do_no_harm),
+        TEST(bytes_that_make_no_sense_end_the_reading),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}
