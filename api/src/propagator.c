@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * propagator.c - propagators, carriers, and the global one. Spec: context/api-propagators.md
+ *
+ * Who uses the global propagator counts itself in and out, in one of several counters, so that
+ * threads share no cache line. What was replaced is released when each counter has been seen at 0
+ * since; else it waits for the next that is set. Nobody waits for anybody.
  */
 #include "tote/propagator.h"
 
@@ -20,15 +24,23 @@ struct tote_propagator {
     _Atomic(uint32_t) references; /* 0: static */
     tote_propagator_ops ops;      /* zero where the caller's ended */
     void *self;
+    tote_propagator *next_replaced;
+    uint32_t replaced; /* how many references of the global one wait here */
 };
 
 /* What stands for one that could not be made. */
 static tote_propagator does_nothing;
 
-/* `lock` guards `global` between being read and being referenced. */
+enum { COUNTERS = 16, LOOKS = 64, CACHE_LINE = 64, RELEASED_AT_ONCE = 8 };
+
+/* Users of the global propagator; a thread keeps to one of these. */
+static struct counter { _Alignas(CACHE_LINE) _Atomic(uint32_t) users; } counters[COUNTERS];
+
+/* `lock` guards the list of those that were replaced. */
 static struct {
     struct tote__lock lock;
     _Atomic(tote_propagator *) global;
+    _Atomic(tote_propagator *) replaced; /* stored last: a forked child may find the lock taken */
 } state;
 
 tote_propagator *tote_propagator_new(const tote_propagator_ops *ops, void *self) {
@@ -74,21 +86,88 @@ void tote_propagator_unref(tote_propagator *propagator) {
     }
 }
 
+static struct counter *own_counter(void) {
+    uint64_t mixed = (uint64_t)(uintptr_t)&tote__thread * UINT64_C(0x9E3779B97F4A7C15);
+
+    return &counters[mixed >> 60];
+}
+
+/* The global propagator, that stays until leave(). Both are in one order with its replacement. */
+static tote_propagator *enter(struct counter **counter) {
+    *counter = own_counter();
+    atomic_fetch_add(&(*counter)->users, 1);
+    return atomic_load(&state.global);
+}
+
+static void leave(struct counter *counter) {
+    atomic_fetch_sub_explicit(&counter->users, 1, memory_order_release);
+}
+
+/* Whether all have left that came before; a little patience, because they mostly leave at once. */
+static bool have_all_left(void) {
+    for (size_t i = 0; i < COUNTERS; i++) {
+        unsigned looks = 0;
+        while (atomic_load(&counters[i].users)) {
+            if (++looks == LOOKS) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Put the global one's reference to `propagator` on the list. */
+static void add_replaced(tote_propagator *propagator) {
+    if (propagator->replaced++ == 0) {
+        propagator->next_replaced = atomic_load_explicit(&state.replaced, memory_order_relaxed);
+        atomic_store_explicit(&state.replaced, propagator, memory_order_release);
+    }
+}
+
+/* References that nobody uses any more, off the list. */
+struct unused {
+    tote_propagator *propagators[RELEASED_AT_ONCE];
+    uint32_t references[RELEASED_AT_ONCE];
+    size_t count;
+};
+
+static void take_replaced(struct unused *unused) {
+    tote_propagator *first;
+
+    while (unused->count < RELEASED_AT_ONCE &&
+           (first = atomic_load_explicit(&state.replaced, memory_order_relaxed))) {
+        atomic_store_explicit(&state.replaced, first->next_replaced, memory_order_release);
+        unused->propagators[unused->count] = first;
+        unused->references[unused->count++] = first->replaced;
+        first->replaced = 0;
+    }
+}
+
 void tote_propagator_set_global(tote_propagator *propagator) {
+    struct unused unused = {.count = 0};
+
     tote_propagator_ref(propagator);
     tote__lock_take(&state.lock);
     tote_propagator *old = atomic_exchange(&state.global, propagator);
+    if (old) {
+        add_replaced(old);
+    }
+    if (have_all_left()) {
+        take_replaced(&unused);
+    }
     tote__lock_drop(&state.lock);
-    tote_propagator_unref(old);
+    for (size_t i = 0; i < unused.count; i++) {
+        while (unused.references[i]--) {
+            tote_propagator_unref(unused.propagators[i]);
+        }
+    }
 }
 
 tote_propagator *tote_propagator_ref_global(void) {
-    if (!atomic_load_explicit(&state.global, memory_order_relaxed)) {
-        return NULL;
-    }
-    tote__lock_take(&state.lock);
-    tote_propagator *propagator = tote_propagator_ref(atomic_load(&state.global));
-    tote__lock_drop(&state.lock);
+    struct counter *counter;
+    tote_propagator *propagator = tote_propagator_ref(enter(&counter));
+
+    leave(counter);
     return propagator;
 }
 
@@ -121,18 +200,18 @@ const char *tote_propagator_get_field(const tote_propagator *propagator, size_t 
 }
 
 void tote_inject(const tote_context *context, void *carrier, const tote_text_map_setter *setter) {
-    tote_propagator *propagator = tote_propagator_ref_global();
+    struct counter *counter;
 
-    tote_propagator_inject(propagator, context, carrier, setter);
-    tote_propagator_unref(propagator);
+    tote_propagator_inject(enter(&counter), context, carrier, setter);
+    leave(counter);
 }
 
 tote_context *tote_extract(const tote_context *context, const void *carrier,
                            const tote_text_map_getter *getter) {
-    tote_propagator *propagator = tote_propagator_ref_global();
-    tote_context *extracted = tote_propagator_extract(propagator, context, carrier, getter);
+    struct counter *counter;
+    tote_context *extracted = tote_propagator_extract(enter(&counter), context, carrier, getter);
 
-    tote_propagator_unref(propagator);
+    leave(counter);
     return extracted;
 }
 
@@ -142,17 +221,22 @@ struct filter {
     size_t key_length;
     tote_header_visitor visit;
     void *arg;
+    bool is_over; /* the visitor wants no more, whatever the getter does */
 };
 
 static bool pass_on(void *arg, const char *name, size_t name_length, const char *value,
                     size_t value_length) {
-    const struct filter *filter = arg;
+    struct filter *filter = arg;
 
+    if (filter->is_over) {
+        return false;
+    }
     if (!name || !value ||
         !tote__equals_ignoring_case(name, name_length, filter->key, filter->key_length)) {
         return true;
     }
-    return filter->visit(filter->arg, name, name_length, value, value_length);
+    filter->is_over = !filter->visit(filter->arg, name, name_length, value, value_length);
+    return !filter->is_over;
 }
 
 void tote_getter_get_all(const tote_text_map_getter *getter, const void *carrier, const char *key,
@@ -160,7 +244,7 @@ void tote_getter_get_all(const tote_text_map_getter *getter, const void *carrier
     if (!getter || !getter->get_all || !key || !visit) {
         return;
     }
-    struct filter filter = {key, strlen(key), visit, arg};
+    struct filter filter = {.key = key, .key_length = strlen(key), .visit = visit, .arg = arg};
     getter->get_all(carrier, key, pass_on, &filter);
 }
 
@@ -209,12 +293,29 @@ static char *copy_into(struct header_writer *writer, const char *text, size_t le
     return copy;
 }
 
+/* Take back what an earlier propagator wrote under this name; its text stays where it is. */
+static void remove_header(struct header_writer *writer, const char *key, size_t key_length) {
+    size_t kept = 0;
+
+    for (size_t i = 0; i < writer->count; i++) {
+        tote_header header = writer->headers[i];
+        if (!tote__equals_ignoring_case(header.name, header.name_length, key, key_length)) {
+            writer->headers[kept++] = header;
+        }
+    }
+    writer->count = kept;
+}
+
 static void set_header(void *carrier, const char *key, const char *value, size_t value_length) {
     struct header_writer *writer = carrier;
-    size_t key_length = strlen(key);
+    size_t key_length = key ? strlen(key) : 0;
 
+    if (!key_length) {
+        return;
+    }
+    remove_header(writer, key, key_length);
     if (!value) {
-        return; /* the array is written from its start: there is nothing to remove */
+        return;
     }
     if (writer->count == writer->capacity || writer->left < key_length + 1 ||
         writer->left - key_length - 1 < value_length + 1) {

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "tote/internal/hex.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/span.h"
 
@@ -99,12 +100,7 @@ bool tote_span_context_is_sampled(const tote_span_context *context) {
 }
 
 static void to_hex(const uint8_t *bytes, size_t size, char *hex) {
-    static const char digits[] = "0123456789abcdef";
-
-    for (size_t i = 0; i < size; i++) {
-        hex[2 * i] = digits[bytes[i] >> 4];
-        hex[2 * i + 1] = digits[bytes[i] & 15];
-    }
+    tote__hex_encode(hex, bytes, size);
     hex[2 * size] = '\0';
 }
 
@@ -124,27 +120,9 @@ void tote_span_id_to_hex(const tote_span_id *id, char *hex) {
     }
 }
 
-/* The value of a lower-case digit, 16 for what is none. */
-static unsigned digit_of(char c) {
-    if (c >= '0' && c <= '9') {
-        return (unsigned)(c - '0');
-    }
-    return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10) : 16;
-}
-
 static bool from_hex(uint8_t *bytes, size_t size, const char *hex) {
-    if (!hex || strnlen(hex, 2 * size + 1) != 2 * size) {
-        return false;
-    }
-    for (size_t i = 0; i < size; i++) {
-        unsigned high = digit_of(hex[2 * i]);
-        unsigned low = digit_of(hex[2 * i + 1]);
-        if (high > 15 || low > 15) {
-            return false;
-        }
-        bytes[i] = (uint8_t)(high << 4 | low);
-    }
-    return is_any_set(bytes, size);
+    return hex && strnlen(hex, 2 * size + 1) == 2 * size && tote__hex_decode(bytes, hex, size) &&
+           is_any_set(bytes, size);
 }
 
 bool tote_trace_id_from_hex(tote_trace_id *id, const char *hex) {

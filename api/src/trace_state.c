@@ -14,7 +14,12 @@
 #include "tote/internal/memory.h"
 #include "tote/internal/text.h"
 
-enum { MOST_MEMBERS = 32, MOST_KEY = 256, MOST_VALUE = 256 };
+enum {
+    MOST_MEMBERS = 32,
+    MOST_KEY = 256,
+    MOST_VALUE = 256,
+    MOST_BYTES = MOST_MEMBERS * (MOST_KEY + 1 + MOST_VALUE + 1) - 1
+};
 
 /* Text of a member, borrowed while a list is made. */
 struct member {
@@ -117,6 +122,9 @@ tote_trace_state *tote_trace_state_from_header(const char *header, size_t length
     size_t count = 0;
     size_t seen = 0;
 
+    if (length > MOST_BYTES) {
+        return NULL; /* before any of it is read */
+    }
     for (size_t at = 0; header && at < length;) {
         const char *comma = memchr(header + at, ',', length - at);
         const char *text = header + at;

@@ -118,8 +118,11 @@ static bool put_member(struct writer *writer, const struct tote__entry *entry) {
         !put_value(writer, entry->value)) {
         return false;
     }
-    return !entry->metadata_length ||
-           (put(writer, ';') && put_encoded(writer, entry->metadata, entry->metadata_length, true));
+    const char *metadata = entry->metadata;
+    size_t metadata_length = entry->metadata_length;
+    tote__trim(&metadata, &metadata_length);
+    return !metadata_length ||
+           (put(writer, ';') && put_encoded(writer, metadata, metadata_length, true));
 }
 
 static bool inject_entry(void *arg, const struct tote__entry *entry) {
@@ -170,6 +173,8 @@ struct reader {
     struct tote__layer_entry *entries;
     size_t count;
     size_t bytes; /* of the members kept, with the commas between them */
+    size_t over_limit;
+    bool is_out_of_memory;
 };
 
 /* A member's text, decoded once; octets that are no UTF-8 are repaired where it is kept. */
@@ -224,17 +229,25 @@ static void read_member(struct reader *reader, const char *member, size_t size) 
             return;
         }
     }
+    for (size_t i = 0; i < entry.metadata_length; i++) {
+        if (!is_plain((unsigned char)entry.metadata[i], true)) {
+            return; /* what is let in can go out as it is */
+        }
+    }
     size_t bytes = size + (reader->count ? 1 : 0);
     if (reader->count == reader->baggage->max_members ||
         bytes > reader->baggage->max_bytes - reader->bytes) {
-        tote_diagnose(TOTE_LEVEL_WARN, "baggage",
-                      "received members left out: over %zu of them or %zu bytes",
-                      reader->baggage->max_members, reader->baggage->max_bytes);
+        reader->over_limit++;
         return;
     }
-    if (keep_member(reader, &entry, value, value_length)) {
-        reader->bytes += bytes;
-    }
+    reader->is_out_of_memory = !keep_member(reader, &entry, value, value_length);
+    reader->bytes += reader->is_out_of_memory ? 0 : bytes;
+}
+
+/* Whether even the shortest member, `,k=`, could not be taken any more. */
+static bool is_full(const struct reader *reader) {
+    return reader->count == reader->baggage->max_members ||
+           reader->baggage->max_bytes - reader->bytes < 3;
 }
 
 static bool visit_header(void *arg, const char *name, size_t name_length, const char *value,
@@ -243,6 +256,10 @@ static bool visit_header(void *arg, const char *name, size_t name_length, const 
 
     (void)name, (void)name_length;
     while (value_length) {
+        if (is_full(reader)) {
+            reader->over_limit++;
+            return false;
+        }
         const char *comma = memchr(value, ',', value_length);
         const char *member = value;
         size_t size = comma ? (size_t)(comma - value) : value_length;
@@ -251,6 +268,9 @@ static bool visit_header(void *arg, const char *name, size_t name_length, const 
         tote__trim(&member, &size);
         if (size) {
             read_member(reader, member, size);
+        }
+        if (reader->is_out_of_memory) {
+            return false;
         }
         value += step;
         value_length -= step;
@@ -271,6 +291,14 @@ static tote_context *extract(void *self, const tote_context *context, const void
         extracted = tote__context_with_layer(context, reader.entries, reader.count);
     }
     tote__arena_clear(&reader.arena);
+    /* Once a message, not once a member: a stranger decides how many there are. */
+    if (reader.is_out_of_memory) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "baggage", "memory is out: received members were lost");
+    } else if (reader.over_limit) {
+        tote_diagnose(TOTE_LEVEL_WARN, "baggage",
+                      "received members left out: over %zu of them or %zu bytes",
+                      reader.baggage->max_members, reader.baggage->max_bytes);
+    }
     return extracted ? extracted : tote_context_ref(context);
 }
 

@@ -1,56 +1,106 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * names.c - propagators by the names of OTEL_PROPAGATORS
+ *
+ * The table has those that come with Tote; others register themselves with the API.
  */
+#include "tote/internal/propagators.h"
+
 #include <string.h>
 
 #include "tote/diagnostics.h"
+#include "tote/internal/propagator.h"
 #include "tote/internal/text.h"
-#include "tote/propagators.h"
+
+enum { MOST_NAMES = 16 };
 
 static tote_propagator *new_baggage(void) {
     return tote_propagator_new_baggage(NULL);
 }
 
-static const struct {
-    const char *name;
-    tote_propagator *(*make)(void);
-} known[] = {
-    {"tracecontext", tote_propagator_new_tracecontext},
-    {"baggage", new_baggage},
-};
-
-static bool is_name(const char *text, size_t length, const char *name) {
-    return tote__equals_ignoring_case(text, length, name, strlen(name));
+static tote_propagator *new_none(void) {
+    return tote_propagator_new_composite(NULL, 0);
 }
 
-tote_propagator *tote_propagator_from_names(const char *names) {
-    tote_propagator *made[TOTE_COUNT_OF(known)];
-    bool is_made[TOTE_COUNT_OF(known)] = {false};
-    size_t count = 0;
+static const struct {
+    const char *name;
+    tote_propagator_constructor make;
+} built_in[] = {
+    {"tracecontext", tote_propagator_new_tracecontext},
+    {"baggage", new_baggage},
+    {"none", new_none},
+};
+
+static tote_propagator_constructor find(const char *name, size_t length) {
+    for (size_t i = 0; i < TOTE_COUNT_OF(built_in); i++) {
+        if (tote__equals_ignoring_case(name, length, built_in[i].name, strlen(built_in[i].name))) {
+            return built_in[i].make;
+        }
+    }
+    return tote__propagator_find(name, length);
+}
+
+/* The constructors of a list of names, each once. */
+struct selection {
+    tote_propagator_constructor make[MOST_NAMES];
+    size_t count;
+};
+
+/* Returns: false when the name is not known, or one too many. */
+static bool select_name(struct selection *selection, const char *name, size_t length) {
+    tote_propagator_constructor make = find(name, length);
+
+    if (!make) {
+        tote_diagnose(TOTE_LEVEL_WARN, "propagator",
+                      "'%.*s' is not known and left out; tracecontext, baggage and none are, and "
+                      "what a library that is linked has registered",
+                      (int)tote__min(length, 64), name);
+        return false;
+    }
+    for (size_t i = 0; i < selection->count; i++) {
+        if (make == selection->make[i]) {
+            return true;
+        }
+    }
+    if (selection->count == MOST_NAMES) {
+        tote_diagnose(TOTE_LEVEL_WARN, "propagator", "'%.*s' left out: %d propagators are the most",
+                      (int)tote__min(length, 64), name, MOST_NAMES);
+        return false;
+    }
+    if (make != new_none) {
+        selection->make[selection->count++] = make;
+    }
+    return true;
+}
+
+static tote_propagator *make_all(const struct selection *selection) {
+    tote_propagator *made[MOST_NAMES];
+
+    for (size_t i = 0; i < selection->count; i++) {
+        made[i] = selection->make[i]();
+    }
+    return selection->count == 1 && made[0] ? made[0]
+                                            : tote_propagator_new_composite(made, selection->count);
+}
+
+tote_propagator *tote__propagator_from_names(const char *names, bool skip_unknown) {
+    struct selection selection = {.count = 0};
+    bool are_known = true;
 
     while (names && *names) {
         size_t size = strcspn(names, ",");
         const char *name = names;
         size_t length = size;
-        bool is_known = false;
 
         tote__trim(&name, &length);
-        for (size_t i = 0; i < TOTE_COUNT_OF(known); i++) {
-            if (is_name(name, length, known[i].name)) {
-                is_known = true;
-                if (!is_made[i]) {
-                    made[count++] = known[i].make();
-                    is_made[i] = true;
-                }
-            }
-        }
-        if (length && !is_known && !is_name(name, length, "none")) {
-            tote_diagnose(TOTE_LEVEL_WARN, "propagator",
-                          "'%.*s' is not known and left out; known are tracecontext, baggage, none",
-                          (int)tote__min(length, 64), name);
+        if (length && !select_name(&selection, name, length)) {
+            are_known = false;
         }
         names += size + (names[size] == ',');
     }
-    return count == 1 ? made[0] : tote_propagator_new_composite(made, count);
+    return are_known || skip_unknown ? make_all(&selection) : NULL;
+}
+
+tote_propagator *tote_propagator_from_names(const char *names) {
+    return tote__propagator_from_names(names, true);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tote/diagnostics.h"
+#include "tote/internal/hex.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/text.h"
 #include "tote/propagator_ops.h"
@@ -63,18 +64,16 @@ static void inject(void *self, const tote_context *context, void *carrier,
     tote__release(header, length + 1);
 }
 
-/* `size` bytes of lower-case hex. */
-static bool read_hex(const char *text, uint8_t *bytes, size_t size) {
-    for (size_t i = 0; i < 2 * size; i++) {
-        char c = text[i];
-        bool is_digit = c >= '0' && c <= '9';
-        if (!is_digit && !(c >= 'a' && c <= 'f')) {
-            return false;
-        }
-        unsigned value = (unsigned)(is_digit ? c - '0' : c - 'a' + 10);
-        bytes[i / 2] = (uint8_t)(i % 2 ? bytes[i / 2] | value : value << 4);
-    }
-    return true;
+/* Version and flags at once. */
+static bool read_ends(const char *header, uint8_t *version, uint8_t *flags) {
+    const char digits[] = {header[0], header[1], header[FLAGS_AT], header[FLAGS_AT + 1], '0', '0',
+                           '0',       '0'};
+    uint8_t bytes[4];
+    bool is_good = tote__hex_decode(bytes, digits, sizeof bytes);
+
+    *version = bytes[0];
+    *flags = bytes[1];
+    return is_good;
 }
 
 /* What the traceparent headers of a message say. */
@@ -90,17 +89,16 @@ static bool read_traceparent(struct parent *parent, const char *value, size_t le
     uint8_t version;
 
     tote__trim(&value, &length);
-    if (length < TRACEPARENT_LENGTH || !read_hex(value, &version, 1) || version == 0xFF ||
-        (version == 0 && length != TRACEPARENT_LENGTH) ||
+    if (length < TRACEPARENT_LENGTH || !read_ends(value, &version, &parent->flags) ||
+        version == 0xFF || (version == 0 && length != TRACEPARENT_LENGTH) ||
         (length > TRACEPARENT_LENGTH && value[TRACEPARENT_LENGTH] != '-')) {
         return false;
     }
     bool has_dashes =
         value[TRACE_ID_AT - 1] == '-' && value[SPAN_ID_AT - 1] == '-' && value[FLAGS_AT - 1] == '-';
     return has_dashes &&
-           read_hex(value + TRACE_ID_AT, parent->trace_id.bytes, sizeof parent->trace_id) &&
-           read_hex(value + SPAN_ID_AT, parent->span_id.bytes, sizeof parent->span_id) &&
-           read_hex(value + FLAGS_AT, &parent->flags, 1);
+           tote__hex_decode(parent->trace_id.bytes, value + TRACE_ID_AT, sizeof parent->trace_id) &&
+           tote__hex_decode(parent->span_id.bytes, value + SPAN_ID_AT, sizeof parent->span_id);
 }
 
 static bool visit_traceparent(void *arg, const char *name, size_t name_length, const char *value,
@@ -125,13 +123,19 @@ static bool visit_tracestate(void *arg, const char *name, size_t name_length, co
                              size_t value_length) {
     struct joined *joined = arg;
 
+    size_t comma = joined->length ? 1 : 0;
+
     (void)name, (void)name_length;
+    tote__trim(&value, &value_length);
+    if (!value_length) {
+        return true;
+    }
     if (value_length > LONGEST_TRACESTATE ||
-        joined->length + 1 + value_length > LONGEST_TRACESTATE) {
+        joined->length + comma + value_length > LONGEST_TRACESTATE) {
         joined->length = LONGEST_TRACESTATE + 1;
         return false;
     }
-    if (joined->length + 1 + value_length > joined->capacity) {
+    if (joined->length + comma + value_length > joined->capacity) {
         char *larger = tote__arena_allocate(&joined->arena, LONGEST_TRACESTATE);
         if (!larger) {
             joined->length = LONGEST_TRACESTATE + 1;
@@ -141,7 +145,7 @@ static bool visit_tracestate(void *arg, const char *name, size_t name_length, co
         joined->text = larger;
         joined->capacity = LONGEST_TRACESTATE;
     }
-    if (joined->length) {
+    if (comma) {
         joined->text[joined->length++] = ',';
     }
     memcpy(joined->text + joined->length, value, value_length);
@@ -179,7 +183,10 @@ static tote_context *extract(void *self, const tote_context *context, const void
     tote_context *extracted = NULL;
     if (tote_span_context_is_valid(remote)) {
         tote_span *span = tote_span_new_non_recording(remote);
-        extracted = tote_context_with_span(context, span);
+        /* Without memory the span carries nothing: then what the context had stays. */
+        if (tote_span_context_is_valid(tote_span_get_context(span))) {
+            extracted = tote_context_with_span(context, span);
+        }
         tote_span_unref(span);
     }
     tote_span_context_unref(remote);

@@ -86,12 +86,13 @@ static struct figures measure(const struct bench_row *row) {
     if (row->set_up) {
         row->set_up();
     }
-    row->work(row->count / 10); /* warm */
+    size_t portion = row->count / 10;
+    row->work(portion); /* warm */
     atomic_store(&allocations, 0);
     atomic_store(&is_counting, true);
-    row->work(row->count / 10);
+    row->work(portion);
     atomic_store(&is_counting, false);
-    figures.allocations = (double)atomic_load(&allocations) / (double)(row->count / 10);
+    figures.allocations = (double)atomic_load(&allocations) / (double)portion;
     for (int i = 0; i < REPETITIONS; i++) {
         floors[i] = row->floor ? time_of(row->floor, row->count) : 0;
         times[i] = time_of(row->work, row->count);

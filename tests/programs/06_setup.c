@@ -11,12 +11,18 @@ static void report(tote_level level, const char *component, const char *message,
     fprintf(user_data, "tote %d %s: %s\n", (int)level, component, message);
 }
 
-static void *allocate(void *self, size_t size) { (void)self; return malloc(size); }
+static void *allocate(void *self, size_t size) {
+    (void)self;
+    return malloc(size);
+}
 static void *reallocate(void *self, void *memory, size_t old_size, size_t size) {
     (void)self, (void)old_size;
     return realloc(memory, size);
 }
-static void release(void *self, void *memory, size_t size) { (void)self, (void)size; free(memory); }
+static void release(void *self, void *memory, size_t size) {
+    (void)self, (void)size;
+    free(memory);
+}
 
 struct worker {
     pthread_t thread;
@@ -95,7 +101,8 @@ int main(void) {
     options.exporter_count = 1;
     options.batch = &batch;
     options.thread_factory = &threads;
-    tote_sdk *sdk = tote_sdk_start(&options); /* takes sampler, propagator, exporter, also on failure */
+    tote_sdk *sdk =
+        tote_sdk_start(&options); /* takes sampler, propagator, exporter, also on failure */
 
     tote_stats stats = {.struct_size = sizeof stats};
     if (tote_sdk_get_stats(sdk, &stats)) {

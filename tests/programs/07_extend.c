@@ -37,7 +37,9 @@ static tote_sampling_decision no_health(void *self, const tote_sampling_paramete
     tote_sampling_result_set_attribute(result, "sampled.by", tote_string("no_health"));
     return tote_sampler_should_sample(self, parameters, result);
 }
-static void free_inner(void *self) { tote_sampler_free(self); }
+static void free_inner(void *self) {
+    tote_sampler_free(self);
+}
 
 int main(void) {
     static const tote_span_exporter_ops printer = {sizeof printer, print_spans, NULL, NULL, NULL};

@@ -1,13 +1,17 @@
 /* (10) a test of the user's own instrumentation. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 #include <string.h>
 #include <tote/exporters/memory.h>
 #include <tote/tote.h>
 
-#define assert_true(x) do { if (!(x)) return 1; } while (0)
+#define assert_true(x)                                                                             \
+    do {                                                                                           \
+        if (!(x))                                                                                  \
+            return 1;                                                                              \
+    } while (0)
 
 static int charge(void *arg) {
     tote_span_set_attribute(tote_span_current(), "amount", tote_int(*(int *)arg));

@@ -220,7 +220,7 @@ static void visit_injection(struct tour *tour) {
         EXPECT(strlen(headers[i].name) == headers[i].name_length);
         EXPECT(strlen(headers[i].value) == headers[i].value_length);
     }
-    KEEP(propagator = tote_propagator_from_names("tracecontext,baggage,none"));
+    KEEP(propagator = tote_propagator_from_names("baggage,tracecontext"));
     EXPECT(tote_propagator_get_field(propagator, 0) != NULL);
     KEEP(tote_propagator_unref(propagator));
     tote_scope_close(&scope);

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "configuration.h"
-#include "rows.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/env.h"
 #include "tote/sdk.h"
+#include "vectors.h"
 
 extern char **environ;
 
@@ -104,42 +104,45 @@ static const char *apply(char *settings) {
     return first;
 }
 
+static int effects_checked;
+
+static bool check_effect(const struct vector_row *row) {
+    char effect[64];
+    char *expected = row->columns[1];
+
+    reset(NULL);
+    describe_effect(apply(row->columns[0]), effect, sizeof effect);
+    if (!effect[0]) {
+        return true;
+    }
+    effects_checked++;
+    char *report = strstr(expected, " + ");
+    if (report) {
+        *report = '\0';
+    }
+    expected += strncmp(expected, "default ", 8) == 0 ? 8 : 0;
+    return reports.count == (report ? 1 : 0) && strcmp(effect, expected) == 0;
+}
+
 /* Requirement H: env_values.tsv */
 static void numbers_and_names_have_the_effect_of_every_row(void **state) {
-    struct rows rows = rows_open("env_values.tsv");
-    int checked = 0;
-
     (void)state;
-    while (rows_next(&rows)) {
-        char effect[64];
-        char *expected = rows.columns[1];
-        reset(NULL);
-        describe_effect(apply(rows.columns[0]), effect, sizeof effect);
-        if (!effect[0]) {
-            continue;
-        }
-        char *report = strstr(expected, " + ");
-        assert_int_equal(reports.count, report ? 1 : 0);
-        if (report) {
-            *report = '\0';
-        }
-        assert_string_equal(effect, strncmp(expected, "default ", 8) ? expected : expected + 8);
-        checked++;
-    }
-    assert_int_equal(checked, 13);
+    effects_checked = 0;
+    vectors_check("env_values.tsv", check_effect);
+    assert_int_equal(effects_checked, 13);
+}
+
+static bool check_boolean(const struct vector_row *row) {
+    reset(NULL);
+    setenv("OTEL_SDK_DISABLED", row->columns[0], 1);
+    return resolve(&defaults).is_disabled == (strcmp(row->columns[1], "true") == 0) &&
+           reports.count == (strstr(row->columns[1], "+warn") ? 1 : 0);
 }
 
 /* Requirement H: env_boolean.tsv */
 static void only_the_word_true_disables(void **state) {
-    struct rows rows = rows_open("env_boolean.tsv");
-
     (void)state;
-    while (rows_next(&rows)) {
-        reset(NULL);
-        setenv("OTEL_SDK_DISABLED", rows.columns[0], 1);
-        assert_int_equal(resolve(&defaults).is_disabled, strcmp(rows.columns[1], "true") == 0);
-        assert_int_equal(reports.count, strstr(rows.columns[1], "+warn") ? 1 : 0);
-    }
+    vectors_check("env_boolean.tsv", check_boolean);
 }
 
 /* Requirement L40 */

@@ -9,6 +9,7 @@
 #include "otlp/options.h"
 #include "tote/diagnostics.h"
 #include "tote/sdk.h"
+#include "vectors.h"
 
 static const char *const words[] = {"ENDPOINT", "HEADERS",     "COMPRESSION",        "TIMEOUT",
                                     "PROTOCOL", "CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY",
@@ -60,87 +61,39 @@ static void assert_refused(tote_otlp_options options) {
     assert_int_equal(diagnostics[TOTE_LEVEL_ERROR], 1);
 }
 
-/* The next row of a vector file, its two first columns. Returns: false at the end. */
-static bool next_row(FILE *file, char *first, char *second, size_t size) {
-    char line[1024];
-
-    while (fgets(line, sizeof line, file)) {
-        char *tab = strchr(line, '\t');
-        char *end = tab ? strchr(tab + 1, '\t') : NULL;
-        if (line[0] != '#' && end) {
-            snprintf(first, size, "%.*s", (int)(tab - line), line);
-            snprintf(second, size, "%.*s", (int)(end - tab - 1), tab + 1);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Decode \xHH in place. */
-static void decode(char *text) {
-    char *out = text;
-
-    while (*text) {
-        if (strncmp(text, "\\x", 2) == 0) {
-            char digits[3] = {text[2], text[3], '\0'};
-            *out++ = (char)strtol(digits, NULL, 16);
-            text += 4;
-        } else {
-            *out++ = *text++;
-        }
-    }
-    *out = '\0';
-}
-
-static FILE *open_vectors(const char *name) {
-    char path[512];
-
-    snprintf(path, sizeof path, "%s/vectors/%s", TOTE_TEST_SOURCE_DIR, name);
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    return file;
-}
-
 /* "WARN SET name\=value\|name\=value", and whether there was a warning. */
-static void assert_headers(char *expected, const struct tote__otlp_headers *headers) {
+static bool has_headers(char *expected, const struct tote__otlp_headers *headers) {
+    char *parts[VECTORS_MOST_PARTS];
     bool warns = strncmp(expected, "WARN ", 5) == 0;
-    char *next = expected + (warns ? 5 : 0) + strlen("SET ");
-    size_t number = 0;
+    size_t count = vectors_split(expected + (warns ? 5 : 0) + strlen("SET "), '|', parts);
 
-    for (; next; number++) {
-        char *name = next;
-        char *value = strstr(name, "\\=") + 2;
-        next = strstr(value, "\\|");
-        value[-2] = '\0';
-        if (next) {
-            *next = '\0';
-            next += 2;
-        }
-        assert_true(number < headers->count);
-        assert_string_equal(headers->items[number].name, name);
-        assert_string_equal(headers->items[number].value, value);
+    if (headers->count != count || diagnostics[TOTE_LEVEL_WARN] != warns) {
+        return false;
     }
-    assert_int_equal(headers->count, number);
-    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], warns);
+    for (size_t i = 0; i < count; i++) {
+        char *sides[VECTORS_MOST_PARTS];
+        if (vectors_split(parts[i], '=', sides) != 2 ||
+            strcmp(headers->items[i].name, vectors_unescape(sides[0]).at) != 0 ||
+            strcmp(headers->items[i].value, vectors_unescape(sides[1]).at) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_headers(const struct vector_row *row) {
+    start_over(NULL);
+    set_variable("", "HEADERS", vectors_unescape(row->columns[0]).at);
+    struct tote__otlp_settings settings = resolved(NULL);
+    bool is_good = has_headers(row->columns[1], &settings.headers);
+    tote__otlp_settings_clear(&settings);
+    return is_good;
 }
 
 /* Requirement G5, trap L35: vectors/otlp_headers.tsv */
 static void the_headers_variable_is_read_as_the_vectors_say(void **state) {
-    FILE *file = open_vectors("otlp_headers.tsv");
-    char value[512];
-    char expected[512];
-    size_t rows = 0;
-
-    for (; next_row(file, value, expected, sizeof value); rows++) {
-        start_over(state);
-        decode(value);
-        set_variable("", "HEADERS", value);
-        struct tote__otlp_settings settings = resolved(NULL);
-        assert_headers(expected, &settings.headers);
-        tote__otlp_settings_clear(&settings);
-    }
-    fclose(file);
-    assert_int_equal(rows, 16);
+    (void)state;
+    vectors_check("otlp_headers.tsv", check_headers);
 }
 
 /* The URL with its port, even one that is the scheme's own. */
@@ -155,30 +108,29 @@ static void normalise(const char *text, char *out, size_t size) {
     curl_url_cleanup(url);
 }
 
-/* Requirement G2, trap L34: vectors/otlp_http_endpoint.tsv */
-static void the_endpoint_variables_make_the_url_the_vectors_name(void **state) {
-    FILE *file = open_vectors("otlp_http_endpoint.tsv");
-    char variables[512];
+static bool check_endpoint(const struct vector_row *row) {
+    char *variables[VECTORS_MOST_PARTS]; /* the general one, that of traces */
     char expected[512];
     char actual[512];
-    size_t rows = 0;
 
-    for (; next_row(file, variables, expected, sizeof variables); rows++) {
-        char *bar = strstr(variables, "\\|");
-        start_over(state);
-        *bar = '\0';
-        set_variable("", "ENDPOINT", variables);
-        set_variable("TRACES_", "ENDPOINT", bar + 2);
-        struct tote__otlp_settings settings = resolved(NULL);
-        normalise(settings.url, actual, sizeof actual);
-        normalise(expected, expected, sizeof expected);
-        assert_string_equal(actual, expected);
-        bool is_url = !*variables || strncmp(variables, "http:", 5) == 0;
-        assert_int_equal(diagnostics[TOTE_LEVEL_WARN], !is_url);
-        tote__otlp_settings_clear(&settings);
+    if (vectors_split(row->columns[0], '|', variables) != 2) {
+        return false;
     }
-    fclose(file);
-    assert_int_equal(rows, 10);
+    start_over(NULL);
+    set_variable("", "ENDPOINT", variables[0]);
+    set_variable("TRACES_", "ENDPOINT", variables[1]);
+    struct tote__otlp_settings settings = resolved(NULL);
+    normalise(settings.url, actual, sizeof actual);
+    normalise(row->columns[1], expected, sizeof expected);
+    tote__otlp_settings_clear(&settings);
+    bool is_url = !*variables[0] || strncmp(variables[0], "http:", 5) == 0;
+    return strcmp(actual, expected) == 0 && diagnostics[TOTE_LEVEL_WARN] == !is_url;
+}
+
+/* Requirement G2, trap L34: vectors/otlp_http_endpoint.tsv */
+static void the_endpoint_variables_make_the_url_the_vectors_name(void **state) {
+    (void)state;
+    vectors_check("otlp_http_endpoint.tsv", check_endpoint);
 }
 
 /* Requirement G1 */

@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "configuration.h"
-#include "rows.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/os.h"
 #include "tote/internal/resource.h"
 #include "tote/internal/sdk.h"
+#include "vectors.h"
 
 static struct {
     int count;
@@ -56,21 +56,24 @@ static const char *find_text(uint32_t index, const char *key) {
 }
 
 /* What a row of the file says is there, must be there, and nothing else. */
-static void assert_members(char *expected, const tote_attribute *attributes, size_t count) {
-    size_t at = 0;
+static bool has_members(char *expected, const tote_attribute *attributes, size_t count) {
+    char *parts[VECTORS_MOST_PARTS];
+    size_t at = vectors_split(expected, '|', parts);
 
-    while (expected) {
-        char *value = rows_part(&expected, "\\|");
-        char *key = rows_part(&value, "\\=");
+    for (size_t part = 0; part < at; part++) {
+        char *sides[VECTORS_MOST_PARTS];
         const tote_attribute *last = NULL;
-        for (size_t i = 0; i < count; i++) {
-            last = strcmp(attributes[i].key, rows_unescape(key)) == 0 ? &attributes[i] : last;
+        if (vectors_split(parts[part], '=', sides) != 2) {
+            return false;
         }
-        assert_non_null(last);
-        assert_int_equal(last->value.type, TOTE_TYPE_STRING);
-        assert_string_equal(last->value.as.string, rows_unescape(value));
-        assert_int_equal(last->value.size, strlen(value));
-        at++;
+        struct text key = vectors_unescape(sides[0]);
+        struct text value = vectors_unescape(sides[1]);
+        for (size_t i = 0; i < count; i++) {
+            last = strcmp(attributes[i].key, key.at) == 0 ? &attributes[i] : last;
+        }
+        if (!last || !tote_value_equals(last->value, tote_string_of(value.at, value.length))) {
+            return false;
+        }
     }
     for (size_t i = 0; i < count; i++) { /* a key given twice stands there twice */
         for (size_t other = 0; other < i; other++) {
@@ -80,33 +83,33 @@ static void assert_members(char *expected, const tote_attribute *attributes, siz
             }
         }
     }
-    assert_int_equal(at, count);
+    return at == count;
+}
+
+static bool check_variable(const struct vector_row *row) {
+    struct tote__arena arena = {NULL, NULL, 0};
+    tote_attribute *attributes;
+    size_t count;
+
+    reset(NULL);
+    char *variable = vectors_unescape(row->columns[0]).at;
+    bool is_taken = tote__parse_resource_attributes(variable, &arena, &attributes, &count);
+    bool is_good;
+    if (strncmp(row->columns[1], "ERROR", 5) == 0) {
+        is_good = !is_taken && count == 0 && reports.count == 1 &&
+                  strcmp(reports.component, "OTEL_RESOURCE_ATTRIBUTES") == 0;
+    } else {
+        is_good = is_taken && reports.count == 0 &&
+                  has_members(row->columns[1] + strlen("SET "), attributes, count);
+    }
+    tote__arena_clear(&arena);
+    return is_good;
 }
 
 /* Requirement F4: otel_resource_attributes.tsv */
 static void the_variable_is_parsed_as_every_row_says(void **state) {
-    struct rows rows = rows_open("otel_resource_attributes.tsv");
-
     (void)state;
-    while (rows_next(&rows)) {
-        struct tote__arena arena = {NULL, NULL, 0};
-        tote_attribute *attributes;
-        size_t count;
-        reset(NULL);
-        bool is_taken = tote__parse_resource_attributes(rows_unescape(rows.columns[0]), &arena,
-                                                        &attributes, &count);
-        if (strncmp(rows.columns[1], "ERROR", 5) == 0) {
-            assert_false(is_taken);
-            assert_int_equal(count, 0);
-            assert_int_equal(reports.count, 1);
-            assert_string_equal(reports.component, "OTEL_RESOURCE_ATTRIBUTES");
-        } else {
-            assert_true(is_taken);
-            assert_members(rows.columns[1] + strlen("SET "), attributes, count);
-            assert_int_equal(reports.count, 0);
-        }
-        tote__arena_clear(&arena);
-    }
+    vectors_check("otel_resource_attributes.tsv", check_variable);
 }
 
 /* Requirement F4: what a shell joins may begin or end with a comma */

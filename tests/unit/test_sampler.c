@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rows.h"
 #include "tote/context.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/random.h"
 #include "tote/internal/sampling.h"
 #include "tote/sdk/sampler.h"
+#include "vectors.h"
 
 static struct {
     int count;
@@ -196,45 +196,47 @@ static uint64_t threshold_of(const char *digits) {
     return strtoull(padded, NULL, 16);
 }
 
+static bool check_threshold(const struct vector_row *row) {
+    double ratio = strtod(row->columns[0], NULL);
+
+    if (strcmp(row->columns[1], "INVALID") == 0) {
+        reset(NULL);
+        tote_sampler *sampler = tote_sampler_new_ratio(ratio);
+        assert_description(sampler, "AlwaysOffSampler");
+        return reports.count == 1;
+    }
+    return tote__sampling_threshold(ratio) == threshold_of(row->columns[1] + strlen("th:"));
+}
+
 /* Requirement D14: sampling_threshold.tsv */
 static void a_ratio_gives_the_threshold_that_all_sdks_give(void **state) {
-    struct rows rows = rows_open("sampling_threshold.tsv");
-
     (void)state;
-    while (rows_next(&rows)) {
-        double ratio = strtod(rows.columns[0], NULL);
-        if (strcmp(rows.columns[1], "INVALID") == 0) {
-            reset(NULL);
-            tote_sampler *sampler = tote_sampler_new_ratio(ratio);
-            assert_int_equal(reports.count, 1);
-            assert_description(sampler, "AlwaysOffSampler");
-            continue;
-        }
-        assert_int_equal(tote__sampling_threshold(ratio),
-                         threshold_of(rows.columns[1] + strlen("th:")));
+    vectors_check("sampling_threshold.tsv", check_threshold);
+}
+
+static bool check_decision(const struct vector_row *row) {
+    char *parts[VECTORS_MOST_PARTS]; /* trace id, tracestate, threshold */
+    bool is_sampled = strncmp(row->columns[1], "SAMPLE", 6) == 0;
+    tote_trace_id trace_id;
+
+    if (vectors_split(row->columns[0], '|', parts) != 3 ||
+        !tote_trace_id_from_hex(&trace_id, parts[0])) {
+        return false;
     }
+    double rejected = (double)threshold_of(parts[2]) / (double)((uint64_t)1 << 56);
+    tote_sampler *sampler = tote_sampler_new_ratio(1 - rejected);
+    tote_context *parent = with_parent(&trace_id, &some_span, 3, parts[1], true);
+    bool is_good = ask(sampler, parent, &trace_id) ==
+                   (is_sampled ? TOTE_SAMPLING_RECORD_AND_SAMPLE : TOTE_SAMPLING_DROP);
+    tote_context_unref(parent);
+    tote_sampler_free(sampler);
+    return is_good;
 }
 
 /* Requirement D13, D14: sampling_decision.tsv, as far as it is about the decision */
 static void randomness_that_reaches_the_threshold_is_sampled(void **state) {
-    struct rows rows = rows_open("sampling_decision.tsv");
-
     (void)state;
-    while (rows_next(&rows)) {
-        char *rest = rows.columns[0];
-        const char *hex = rows_part(&rest, "\\|");
-        const char *header = rows_part(&rest, "\\|");
-        tote_trace_id trace_id;
-        assert_true(tote_trace_id_from_hex(&trace_id, hex));
-        double rejected = (double)threshold_of(rest) / (double)((uint64_t)1 << 56);
-        tote_sampler *sampler = tote_sampler_new_ratio(1 - rejected);
-        tote_context *parent = with_parent(&trace_id, &some_span, 3, header, true);
-        bool is_sampled = strncmp(rows.columns[1], "SAMPLE", 6) == 0;
-        assert_int_equal(ask(sampler, parent, &trace_id),
-                         is_sampled ? TOTE_SAMPLING_RECORD_AND_SAMPLE : TOTE_SAMPLING_DROP);
-        tote_context_unref(parent);
-        tote_sampler_free(sampler);
-    }
+    vectors_check("sampling_decision.tsv", check_decision);
 }
 
 /* Requirement D13 */

@@ -49,7 +49,8 @@ static int use_own_key(void *arg) {
     bool is_good = true;
 
     tote_store_add(tote_store_current(), worker->own, tote_int(1));
-    for (char other = 'a'; other < 'a' + THREADS; other++) {
+    for (int i = 0; i < THREADS; i++) {
+        const char other = (char)('a' + i);
         const char key[2] = {other, '\0'};
         is_good = is_good && sees(tote_store_current(), key) == (other == worker->own[0]);
     }

@@ -41,5 +41,15 @@ TOTE_API tote_propagator *tote_propagator_new(const tote_propagator_ops *ops, vo
 TOTE_API void tote_getter_get_all(const tote_text_map_getter *getter, const void *carrier,
                                   const char *key, tote_header_visitor visit, void *arg);
 
+/** Makes a propagator with its defaults. Returns: a reference; NULL does nothing. */
+typedef tote_propagator *(*tote_propagator_constructor)(void);
+
+/**
+ * Have OTEL_PROPAGATORS and tote_propagator_from_names() find a propagator of yours by this name, whatever
+ * the case; built-in names win, then the last registered. `make` must stay for ever. Returns: false when
+ * it was not registered.
+ */
+TOTE_API bool tote_propagator_register(const char *name, tote_propagator_constructor make);
+
 TOTE_END_DECLS
 #endif

@@ -43,7 +43,7 @@ TOTE_API tote_propagator *tote_propagator_new_composite(tote_propagator *const *
                                                         size_t count);
 
 /**
- * By the names of OTEL_PROPAGATORS, as "tracecontext,baggage"; "none" is one that does nothing.
+ * By the names of OTEL_PROPAGATORS, as "tracecontext,baggage", whatever the case; "none" adds nothing.
  * A name given twice counts once; one that is not known is left out, with a diagnostic.
  */
 TOTE_API tote_propagator *tote_propagator_from_names(const char *names);

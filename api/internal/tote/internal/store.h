@@ -5,8 +5,8 @@
 #ifndef TOTE_INTERNAL_STORE_H
 #define TOTE_INTERNAL_STORE_H
 
-#include "tote/internal/wire.h"
 #include "tote/context.h"
+#include "tote/internal/wire.h"
 
 /* Beside the public visibilities: the entry came in with a message. */
 enum { TOTE__REMOTE = 1 << 2 };
@@ -45,9 +45,8 @@ struct tote__layer_entry {
     const char *metadata; /* or NULL */
     size_t metadata_length;
 };
-TOTE_SHARED tote_store *tote__store_new_layer(tote_store *parent,
-                                              const struct tote__layer_entry *entries,
-                                              size_t count);
+TOTE_SHARED tote_store *
+tote__store_new_layer(tote_store *parent, const struct tote__layer_entry *entries, size_t count);
 
 /* The context `context` over such a layer: what extract and with_baggage return. Never NULL. */
 TOTE_SHARED tote_context *tote__context_with_layer(const tote_context *context,

@@ -35,7 +35,8 @@ struct tote__provider_ops {
  */
 struct tote_tracer_provider {
     const struct tote__provider_ops *ops;
-    _Atomic(uint32_t) run; /* counts the starts that used this memory: tracers of an older one are idle */
+    _Atomic(uint32_t)
+        run; /* counts the starts that used this memory: tracers of an older one are idle */
 };
 
 struct tote_tracer {
@@ -51,8 +52,7 @@ TOTE_SHARED const tote_tracer *tote__tracer_at(uint32_t index);
 
 /* tote_tracer_start_span() with a store of the caller's choice; NULL: that of the parent. */
 TOTE_SHARED tote_span *tote__tracer_start_span(tote_tracer *tracer, const char *name,
-                                               const tote_span_options *options,
-                                               tote_store *store);
+                                               const tote_span_options *options, tote_store *store);
 
 /* Options of this version and complete: `given` itself where it is, else `room`, filled in from it. */
 const tote_span_options *tote__complete_span_options(const tote_span_options *given,

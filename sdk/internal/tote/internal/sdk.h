@@ -27,9 +27,9 @@ const struct tote__resource *tote__resource_at(uint32_t index);
 
 /* Everything decided: no field has a default any more but those that say so. */
 struct tote__sdk_settings {
-    bool is_disabled;                /* OTEL_SDK_DISABLED: spans carry contexts and record nothing */
-    bool is_global;                  /* to be the global provider */
-    tote_sampler *sampler;           /* taken; NULL: parent based, always on */
+    bool is_disabled;      /* OTEL_SDK_DISABLED: spans carry contexts and record nothing */
+    bool is_global;        /* to be the global provider */
+    tote_sampler *sampler; /* taken; NULL: parent based, always on */
     tote_id_generator *id_generator; /* taken; NULL: random */
     uint32_t resource;               /* an index */
     tote_span_limits limits;         /* literal: UINT32_MAX is no limit, 0 is nothing */
@@ -53,7 +53,7 @@ struct tote__batch_settings {
     size_t max_queue_bytes;
     uint32_t max_export_batch_size; /* at most max_queue_size */
     uint32_t schedule_delay_ms;
-    uint32_t export_timeout_ms; /* UINT32_MAX: no limit */
+    uint32_t export_timeout_ms;         /* UINT32_MAX: no limit */
     tote_thread_factory thread_factory; /* functions NULL: pthreads */
 };
 

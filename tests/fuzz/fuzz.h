@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz.h - what every fuzz target includes
+ *
+ * A target is one function. libFuzzer calls it with input that it makes up; without libFuzzer
+ * replay.c calls it with the files of the corpus.
+ */
+#ifndef TOTE_TESTS_FUZZ_H
+#define TOTE_TESTS_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What holds for every input. */
+#define MUST(condition) ((condition) ? (void)0 : abort())
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz_baggage.c - entries that came in go out, and come in again as they were
+ */
+#include "lines.h"
+
+/* Encoding makes an octet three at most: so much goes out whole, of the 8192 bytes by default. */
+enum { ALWAYS_FITS = 8192 / 3 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static struct written written;
+
+    use_propagator("baggage");
+    tote_context *context = extract_lines((tote_header){0}, "baggage", data, size);
+    write_headers(context, &written);
+    tote_context *again = extract_written(&written);
+    tote_entries *sent = tote_context_get_all_baggage(context);
+    tote_entries *received = tote_context_get_all_baggage(again);
+
+    MUST(tote_entries_get_count(received) <= tote_entries_get_count(sent));
+    MUST(tote_entries_get_count(received) == tote_entries_get_count(sent) || size > ALWAYS_FITS);
+    for (size_t i = 0; i < tote_entries_get_count(received); i++) {
+        const tote_entry *entry = tote_entries_get_at(received, i);
+        const tote_entry *before = tote_entries_find(sent, entry->key);
+        MUST(before && tote_value_equals(before->value, entry->value));
+        MUST(strcmp(before->metadata, entry->metadata) == 0);
+    }
+    tote_entries_free(received);
+    tote_entries_free(sent);
+    tote_context_unref(again);
+    tote_context_unref(context);
+    return 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vectors.h - the rows of a file in tests/vectors, each a case
+ *
+ * Columns come as they are written, because an escaped `|`, `=` or `;` parts what is in one: split
+ * first, then unescape.
+ */
+#ifndef TOTE_TESTS_VECTORS_H
+#define TOTE_TESTS_VECTORS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { VECTORS_MOST_COLUMNS = 4, VECTORS_MOST_PARTS = 256 };
+
+/* Some bytes, of which any may be NUL; one more follows that is. */
+struct text {
+    char *at;
+    size_t length;
+};
+
+struct vector_row {
+    unsigned line;
+    size_t column_count;
+    char *columns[VECTORS_MOST_COLUMNS];
+};
+
+/* Returns: whether the row holds. It may change the columns' text. */
+typedef bool (*vector_check)(const struct vector_row *row);
+
+/*
+ * Check every row of the file, print those that fail by file and line, and fail the test if there was
+ * one, or no row, or no file.
+ */
+void vectors_check(const char *file, vector_check check);
+
+/* Part `text` at each escaped `separator`. Returns: how many parts there are, at least one. */
+size_t vectors_split(char *text, char separator, char *parts[VECTORS_MOST_PARTS]);
+
+/* Replace \\, \t, \n, \r and \xHH by what they stand for, in place. */
+struct text vectors_unescape(char *text);
+
+/* Take the text up to the first space off `*rest`; all of it when there is none. */
+char *vectors_word(char **rest);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "carrier.h"
+#include "tote/baggage.h"
+#include "tote/diagnostics.h"
+#include "tote/internal/store.h"
+#include "tote/propagators.h"
+
+static unsigned reports;
+
+static void count_report(tote_level level, const char *component, const char *message,
+                         void *user_data) {
+    (void)level, (void)component, (void)message, (void)user_data;
+    reports++;
+}
+
+static int set_up(void **state) {
+    (void)state;
+    reports = 0;
+    tote_set_diagnostics(count_report, TOTE_LEVEL_WARN, NULL);
+    return 0;
+}
+
+/* Takes the propagator. */
+static tote_context *extract(tote_propagator *propagator, const char *header, size_t length) {
+    struct carrier in = {.count = 0};
+
+    carrier_add_bytes(&in, "baggage", header, length);
+    tote_context *context =
+        tote_propagator_extract(propagator, tote_context_root(), &in, &carrier_getter);
+    carrier_clear(&in);
+    tote_propagator_unref(propagator);
+    return context;
+}
+
+static tote_context *extract_text(const char *header) {
+    return extract(tote_propagator_new_baggage(NULL), header, strlen(header));
+}
+
+/* Takes the propagator and the context. */
+static void assert_sent(tote_propagator *propagator, tote_context *context, const char *expected) {
+    struct carrier out = {.count = 0};
+
+    tote_propagator_inject(propagator, context, &out, &carrier_setter);
+    const char *sent = carrier_get(&out, "baggage");
+    if (expected) {
+        assert_non_null(sent);
+        assert_string_equal(sent, expected);
+    } else {
+        assert_null(sent);
+    }
+    carrier_clear(&out);
+    tote_context_unref(context);
+    tote_propagator_unref(propagator);
+}
+
+/* A context over a store that has one entry. */
+static tote_context *with_entry(const char *key, tote_value value, uint32_t visibility,
+                                const char *metadata) {
+    tote_store *store = tote_store_new(NULL);
+
+    assert_true(tote_store_add_as(store, key, value, visibility, metadata));
+    tote_context *context = tote_context_with_store(tote_context_root(), store);
+    tote_store_unref(store);
+    return context;
+}
+
+static size_t count_baggage(const tote_context *context) {
+    tote_entries *entries = tote_context_get_all_baggage(context);
+    size_t count = tote_entries_get_count(entries);
+
+    tote_entries_free(entries);
+    return count;
+}
+
+static bool note_flags(void *arg, const struct tote__entry *entry) {
+    *(uint32_t *)arg = entry->flags;
+    return true;
+}
+
+/* Design R8 */
+static void entries_that_came_in_remember_it(void **state) {
+    tote_context *context = extract_text("k=v");
+    uint32_t flags = 0;
+
+    (void)state;
+    tote__store_visit(tote_context_get_store(context), UINT32_MAX, note_flags, &flags);
+    assert_int_equal(flags, TOTE_EVERYWHERE | TOTE__REMOTE);
+    tote_context_unref(context);
+}
+
+/* Design R1 */
+static void only_entries_that_propagate_leave(void **state) {
+    (void)state;
+    assert_sent(tote_propagator_new_baggage(NULL),
+                with_entry("k", tote_string("v"), TOTE_PROPAGATE, NULL), "k=v");
+    assert_sent(tote_propagator_new_baggage(NULL),
+                with_entry("k", tote_string("v"), TOTE_EXPORT, NULL), NULL);
+    assert_sent(tote_propagator_new_baggage(NULL),
+                with_entry("k", tote_string("v"), TOTE_PRIVATE, NULL), NULL);
+}
+
+/* Design section 1: numbers go out as text, the same in every locale. */
+static void scalars_go_out_as_text(void **state) {
+    (void)state;
+    assert_sent(tote_propagator_new_baggage(NULL),
+                with_entry("k", tote_int(-42), TOTE_PROPAGATE, NULL), "k=-42");
+    assert_sent(tote_propagator_new_baggage(NULL),
+                with_entry("k", tote_double(1.5), TOTE_PROPAGATE, NULL), "k=1.5");
+    assert_sent(tote_propagator_new_baggage(NULL),
+                with_entry("k", tote_bool(true), TOTE_PROPAGATE, NULL), "k=true");
+    assert_sent(tote_propagator_new_baggage(NULL),
+                with_entry("k", tote_string(""), TOTE_PROPAGATE, NULL), "k=");
+}
+
+/* Requirement B13 */
+static void what_is_no_scalar_or_has_no_token_as_name_stays_and_is_reported(void **state) {
+    tote_value items[] = {tote_int(1)};
+
+    (void)state;
+    assert_sent(tote_propagator_new_baggage(NULL),
+                with_entry("k", tote_array(items, 1), TOTE_PROPAGATE, NULL), NULL);
+    assert_int_equal(reports, 1);
+    set_up(NULL);
+    assert_sent(tote_propagator_new_baggage(NULL),
+                with_entry("a b", tote_string("v"), TOTE_PROPAGATE, NULL), NULL);
+    assert_int_equal(reports, 1);
+}
+
+/* Requirement B12: what breaks the list is encoded, the rest is as it was, ends trimmed. */
+static void metadata_cannot_break_the_list(void **state) {
+    (void)state;
+    assert_sent(tote_propagator_new_baggage(NULL),
+                with_entry("k", tote_string("v"), TOTE_PROPAGATE, " a = 1;b,c\r\n\"\\%20 "),
+                "k=v;a = 1;b%2Cc%0D%0A%22%5C%20");
+    assert_sent(tote_propagator_new_baggage(NULL),
+                with_entry("k", tote_string("v"), TOTE_PROPAGATE, " \t "), "k=v");
+}
+
+/* Requirement B10, B12: a property that the grammar forbids spoils its member only. */
+static void a_member_with_forbidden_bytes_in_its_metadata_is_dropped(void **state) {
+    (void)state;
+    for (const char *const *header =
+             (const char *const[]){"k=v;a\x01,ok=1", "k=v;\xFF,ok=1", "k=v;\"a\",ok=1",
+                                   "k=v;a\\b,ok=1", "k=v;a\r\nb,ok=1", NULL};
+         *header; header++) {
+        tote_context *context = extract_text(*header);
+        char text[4];
+        assert_int_equal(count_baggage(context), 1);
+        assert_int_equal(tote_context_get_baggage(context, "ok", text, sizeof text), 1);
+        tote_context_unref(context);
+    }
+}
+
+/* Requirement B9 */
+static void members_over_a_limit_of_ones_own_are_left_out_whole(void **state) {
+    tote_baggage_propagator_options few = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
+    tote_baggage_propagator_options short_one = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
+
+    (void)state;
+    few.max_members = 2;
+    short_one.max_bytes = 9;
+    tote_context *context = extract(tote_propagator_new_baggage(&few), "a=1,b=2,c=3", 11);
+    assert_int_equal(count_baggage(context), 2);
+    tote_context_unref(context);
+    context = extract(tote_propagator_new_baggage(&short_one), "a=1,bb=22,c=3,d=4", 17);
+    assert_int_equal(count_baggage(context), 2); /* a=1,bb=22 are nine bytes */
+    tote_context_unref(context);
+}
+
+/* Requirement B9 */
+static void what_leaves_obeys_the_same_limits(void **state) {
+    tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
+
+    (void)state;
+    options.max_bytes = 5;
+    assert_sent(tote_propagator_new_baggage(&options),
+                with_entry("k", tote_string("abc"), TOTE_PROPAGATE, NULL), "k=abc");
+    assert_int_equal(reports, 0);
+    assert_sent(tote_propagator_new_baggage(&options),
+                with_entry("k", tote_string("abcd"), TOTE_PROPAGATE, NULL), NULL);
+    assert_int_equal(reports, 1);
+    assert_sent(tote_propagator_new_baggage(&options),
+                with_entry("k", tote_string("a b"), TOTE_PROPAGATE, NULL), NULL);
+}
+
+/* The contract of tote_baggage_propagator_options: options are copied. */
+static void allowed_names_alone_leave(void **state) {
+    char name[] = "yes";
+    const char *const names[] = {name, NULL};
+    tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
+
+    (void)state;
+    options.allowed_names = names;
+    options.allowed_name_count = 2;
+    tote_propagator *propagator = tote_propagator_new_baggage(&options);
+    name[0] = 'x';
+    tote_context *both = extract_text("yes=1,no=2");
+    assert_sent(tote_propagator_ref(propagator), both, "yes=1");
+    options.allowed_name_count = 0;
+    assert_sent(tote_propagator_new_baggage(&options), extract_text("yes=1"), NULL);
+    tote_propagator_unref(propagator);
+}
+
+/* The contract of tote_baggage_propagator_options */
+static void incoming_baggage_can_be_ignored(void **state) {
+    tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
+
+    (void)state;
+    options.ignore_incoming = true;
+    tote_context *context = extract(tote_propagator_new_baggage(&options), "k=v", 3);
+    assert_ptr_equal(context, tote_context_root());
+    tote_context_unref(context);
+}
+
+/* Requirement B11, L15 */
+static void what_comes_in_replaces_what_was_there_and_private_entries_stay(void **state) {
+    tote_context *before = with_entry("a", tote_string("1"), TOTE_PROPAGATE, NULL);
+    tote_propagator *propagator = tote_propagator_new_baggage(NULL);
+    struct carrier in = {.count = 0};
+    char text[8];
+
+    (void)state;
+    tote_store_add_as(tote_context_get_store(before), "secret", tote_string("s"), TOTE_PRIVATE,
+                      NULL);
+    carrier_add(&in, "baggage", "b=2");
+    tote_context *context = tote_propagator_extract(propagator, before, &in, &carrier_getter);
+    tote_store *store = tote_context_get_store(context);
+    assert_int_equal(tote_store_get(store, "a", text, sizeof text), -1);
+    assert_int_equal(tote_store_get(store, "b", text, sizeof text), 1);
+    assert_int_equal(tote_store_get(store, "secret", text, sizeof text), 1);
+    tote_context_unref(context);
+    tote_context_unref(before);
+    tote_propagator_unref(propagator);
+    carrier_clear(&in);
+}
+
+/* Requirement B9: a hostile header costs its length in time and the limits in memory. */
+static void ten_megabytes_of_members_keep_the_first_180(void **state) {
+    size_t size = 10000000;
+    char *header = malloc(size + 1);
+
+    (void)state;
+    for (size_t at = 0; at < size; at += 10) {
+        snprintf(header + at, 11, "k%07zu=,", at / 10);
+    }
+    tote_context *context = extract(tote_propagator_new_baggage(NULL), header, size);
+    assert_int_equal(count_baggage(context), 180);
+    tote_context_unref(context);
+    memset(header, 'x', size);
+    context = extract(tote_propagator_new_baggage(NULL), header, size);
+    assert_ptr_equal(context, tote_context_root());
+    tote_context_unref(context);
+    free(header);
+}
+
+#define BAGGAGE_TEST(test) cmocka_unit_test_setup(test, set_up)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        BAGGAGE_TEST(entries_that_came_in_remember_it),
+        BAGGAGE_TEST(only_entries_that_propagate_leave),
+        BAGGAGE_TEST(scalars_go_out_as_text),
+        BAGGAGE_TEST(what_is_no_scalar_or_has_no_token_as_name_stays_and_is_reported),
+        BAGGAGE_TEST(metadata_cannot_break_the_list),
+        BAGGAGE_TEST(a_member_with_forbidden_bytes_in_its_metadata_is_dropped),
+        BAGGAGE_TEST(members_over_a_limit_of_ones_own_are_left_out_whole),
+        BAGGAGE_TEST(what_leaves_obeys_the_same_limits),
+        BAGGAGE_TEST(allowed_names_alone_leave),
+        BAGGAGE_TEST(incoming_baggage_can_be_ignored),
+        BAGGAGE_TEST(what_comes_in_replaces_what_was_there_and_private_entries_stay),
+        BAGGAGE_TEST(ten_megabytes_of_members_keep_the_first_180),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_hostile_headers.c - headers that somebody made to do harm, and memory that runs out meanwhile
+ *
+ * Whatever comes in, extracting takes the same bounded memory, gives all of it back, and asks the
+ * carrier the same number of times.
+ */
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tote/baggage.h"
+#include "tote/diagnostics.h"
+#include "tote/propagators.h"
+
+#define TRACEPARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+enum { MEGABYTE = 1000000, MOST_MEMORY = 128 * 1024, MOST_LINES = 1000 };
+
+/* The allocator of this process. */
+static struct {
+    size_t live, peak;
+    long countdown; /* allocations until the one that fails; negative: none does */
+    bool fails_on;  /* and so do all after it */
+    bool has_failed;
+} memory = {.countdown = -1};
+
+static void *test_allocate(void *self, size_t size) {
+    (void)self;
+    if (memory.countdown == 0 || (memory.has_failed && memory.fails_on)) {
+        memory.countdown = -1;
+        memory.has_failed = true;
+        return NULL;
+    }
+    memory.countdown -= memory.countdown > 0;
+    memory.live += size;
+    memory.peak = memory.live > memory.peak ? memory.live : memory.peak;
+    return malloc(size);
+}
+
+static void test_release(void *self, void *released, size_t size) {
+    (void)self;
+    memory.live -= released ? size : 0;
+    free(released);
+}
+
+static void *test_reallocate(void *self, void *old, size_t old_size, size_t size) {
+    void *copy = test_allocate(self, size);
+
+    if (copy && old) {
+        memcpy(copy, old, old_size < size ? old_size : size);
+        test_release(self, old, old_size);
+    }
+    return copy;
+}
+
+static unsigned reports;
+
+static void count_report(tote_level level, const char *component, const char *message,
+                         void *user_data) {
+    (void)level, (void)component, (void)message, (void)user_data;
+    reports++;
+}
+
+static void use(tote_propagator *propagator) {
+    tote_propagator_set_global(propagator);
+    tote_propagator_unref(propagator);
+}
+
+static tote_header header(const char *name, const char *value, size_t length) {
+    return (tote_header){name, strlen(name), value, length};
+}
+
+/* Everything once, so that what Tote keeps for good is not taken for a leak. */
+static int set_up(void **state) {
+    const tote_header headers[] = {header("traceparent", TRACEPARENT, 55),
+                                   header("baggage", "k=v,bad", 7)};
+
+    (void)state;
+    tote_set_diagnostics(count_report, TOTE_LEVEL_WARN, NULL);
+    use(tote_propagator_from_names("tracecontext,baggage"));
+    tote_context_unref(tote_extract_headers(tote_context_root(), headers, 2));
+    reports = 0;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    tote_propagator_set_global(NULL);
+    return 0;
+}
+
+static void fail_allocation(long number, bool and_all_after) {
+    memory.countdown = number;
+    memory.fails_on = and_all_after;
+    memory.has_failed = false;
+}
+
+static size_t count_baggage(const tote_context *context) {
+    tote_entries *entries = tote_context_get_all_baggage(context);
+    size_t count = tote_entries_get_count(entries);
+
+    tote_entries_free(entries);
+    return count;
+}
+
+/* What one extraction came to. */
+struct outcome {
+    size_t memory; /* the most it had at a time */
+    size_t members;
+    bool is_root; /* nothing was stored */
+};
+
+static struct outcome extract(const tote_header *headers, size_t count) {
+    size_t before = memory.live;
+
+    memory.peak = memory.live;
+    tote_context *context = tote_extract_headers(tote_context_root(), headers, count);
+    struct outcome outcome = {memory.peak - before, 0, context == tote_context_root()};
+    outcome.members = outcome.is_root ? 0 : count_baggage(context);
+    tote_context_unref(context);
+    assert_int_equal(memory.live, before);
+    return outcome;
+}
+
+/* Extract from one header of `size` bytes, made of `part` again and again. */
+static struct outcome extract_many(const char *name, const char *part, size_t size) {
+    size_t length = strlen(part);
+    char *value = malloc(size);
+
+    for (size_t at = 0; at < size; at++) {
+        value[at] = part[at % length];
+    }
+    const tote_header headers[] = {header(name, value, size)};
+    struct outcome outcome = extract(headers, 1);
+    free(value);
+    return outcome;
+}
+
+/* Requirement B9, B10: what is kept is bounded, and so is what is reported. */
+static void ten_megabytes_of_baggage_take_no_more_memory_than_one(void **state) {
+    static const char *const parts[] = {"a=1,",   "a=1;p,", "a=%FF,", "a=%zz,", "bad,",      ",",
+                                        " , \t,", "=",      ";",      "%",      "k=v;a;b;c", "\""};
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(parts); i++) {
+        struct outcome one = extract_many("baggage", parts[i], MEGABYTE);
+        struct outcome ten = extract_many("baggage", parts[i], 10 * MEGABYTE);
+        assert_int_equal(ten.memory, one.memory);
+        assert_true(ten.memory < MOST_MEMORY);
+        assert_int_equal(ten.members, one.members);
+    }
+    assert_in_range(reports, 1, 4);
+}
+
+/* Requirement B9: a member that is too long is left out whole, those after it are not. */
+static void a_member_of_ten_megabytes_does_not_hide_the_next(void **state) {
+    size_t size = 10 * MEGABYTE;
+    char *value = malloc(size);
+
+    (void)state;
+    memset(value, 'v', size);
+    memcpy(value, "long=", 5);
+    memcpy(value + size - 7, ",ok=yes", 7);
+    const tote_header headers[] = {header("baggage", value, size)};
+    struct outcome outcome = extract(headers, 1);
+    free(value);
+    assert_int_equal(outcome.members, 1);
+    assert_true(outcome.memory < MOST_MEMORY);
+}
+
+/* Requirement E12, L10 */
+static void ten_thousand_members_of_tracestate_are_not_kept_and_the_trace_goes_on(void **state) {
+    enum { MEMBERS = 10000, MEMBER = 6 };
+    char *list = malloc(MEMBERS * MEMBER);
+    tote_header headers[] = {header("traceparent", TRACEPARENT, 55),
+                             header("tracestate", list, MEMBERS * MEMBER)};
+
+    (void)state;
+    for (int i = 0; i < MEMBERS; i++) {
+        const char member[MEMBER] = {
+            'k', (char)('a' + i / 1000), (char)('a' + i / 10 % 26), '=', 'v', ','};
+        memcpy(list + (size_t)i * MEMBER, member, MEMBER);
+    }
+    struct outcome outcome = extract(headers, 2);
+    assert_true(outcome.memory < MOST_MEMORY);
+    tote_context *context = tote_extract_headers(tote_context_root(), headers, 2);
+    const tote_span_context *span = tote_context_get_span_context(context);
+    assert_true(tote_span_context_is_valid(span));
+    assert_null(tote_span_context_get_trace_state(span));
+    tote_context_unref(context);
+    free(list);
+}
+
+/* Requirement E8, E9: a traceparent with one wrong byte is no traceparent. */
+static void any_control_character_anywhere_spoils_a_traceparent(void **state) {
+    char value[55];
+
+    (void)state;
+    for (size_t at = 0; at < sizeof value; at++) {
+        for (int c = 0; c < 0x20; c++) {
+            memcpy(value, TRACEPARENT, sizeof value);
+            value[at] = (char)c;
+            const tote_header headers[] = {header("traceparent", value, sizeof value)};
+            assert_true(extract(headers, 1).is_root);
+        }
+    }
+}
+
+/* Requirement E12, B10: they spoil the list of one, a member of the other. */
+static void control_characters_and_nul_spoil_what_they_are_in(void **state) {
+    (void)state;
+    for (int c = 0; c < 0x20; c++) {
+        const char list[] = {'a', '=', '1', (char)c, '2', ',', 'b', '=', '2'};
+        const tote_header headers[] = {header("traceparent", TRACEPARENT, 55),
+                                       header("tracestate", list, sizeof list),
+                                       header("baggage", list, sizeof list)};
+        tote_context *context = tote_extract_headers(tote_context_root(), headers, 3);
+        const tote_span_context *span = tote_context_get_span_context(context);
+        assert_true(tote_span_context_is_valid(span));
+        assert_null(tote_span_context_get_trace_state(span));
+        assert_int_equal(count_baggage(context), 1);
+        assert_int_equal(tote_context_get_baggage(context, "b", NULL, 0), 1);
+        tote_context_unref(context);
+    }
+}
+
+/* The contract of tote_header: names and values have lengths, and may be missing. */
+static void headers_that_are_empty_or_null_or_go_on_behind_a_nul_are_no_headers(void **state) {
+    const tote_header headers[] = {
+        {NULL, 0, NULL, 0},
+        {NULL, 11, TRACEPARENT, 55},
+        {"", 0, "", 0},
+        {"traceparent", 11, NULL, 55},
+        {"traceparent\0x", 13, TRACEPARENT, 55},
+        {"traceparen", 10, TRACEPARENT, 55},
+        {"tracestate", 10, "", 0},
+        {"baggage", 7, "", 0},
+        {"baggage", 7, NULL, 3},
+        {"baggage\0", 8, "k=v", 3},
+    };
+
+    (void)state;
+    assert_true(extract(headers, TOTE_COUNT_OF(headers)).is_root);
+}
+
+/* Requirement B8, B9, E9, E12 */
+static void a_thousand_lines_are_as_bounded_as_one(void **state) {
+    static tote_header lines[MOST_LINES];
+    static char values[MOST_LINES][8];
+
+    (void)state;
+    for (int i = 0; i < MOST_LINES; i++) {
+        const char value[] = {
+            'k', (char)('0' + i / 100), (char)('0' + i / 10 % 10), (char)('0' + i % 10), '=', 'v'};
+        memcpy(values[i], value, sizeof value);
+        lines[i] = header("Baggage", values[i], sizeof value);
+    }
+    struct outcome baggage = extract(lines, MOST_LINES);
+    assert_int_equal(baggage.members, 180);
+    assert_true(baggage.memory < MOST_MEMORY);
+    for (int i = 0; i < MOST_LINES; i++) {
+        lines[i] = header("traceparent", TRACEPARENT, 55);
+    }
+    assert_true(extract(lines, MOST_LINES).is_root);
+    for (int i = 1; i < MOST_LINES; i++) {
+        lines[i] = header("tracestate", "a=1", 3);
+    }
+    struct outcome trace = extract(lines, MOST_LINES);
+    assert_false(trace.is_root);
+    assert_true(trace.memory < MOST_MEMORY);
+}
+
+static struct {
+    size_t questions;
+    size_t passed;
+} getter_calls;
+
+/* So many lines of baggage, whatever is asked for. */
+static void pass_lines(const void *carrier, const char *key, tote_header_visitor visit, void *arg) {
+    (void)key;
+    getter_calls.questions++;
+    for (size_t i = 0; i < *(const size_t *)carrier; i++) {
+        getter_calls.passed++;
+        if (!visit(arg, "baggage", 7, "k=v", 3)) {
+            return;
+        }
+    }
+}
+
+/* Requirement E2: each line is looked at once for each field at most, however many there are. */
+static void the_carrier_is_asked_once_for_each_field(void **state) {
+    static const tote_text_map_getter getter = {sizeof getter, pass_lines};
+    const size_t counts[] = {1, 10, 1000, 100000};
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(counts); i++) {
+        getter_calls.questions = getter_calls.passed = 0;
+        tote_context_unref(tote_extract(tote_context_root(), &counts[i], &getter));
+        assert_in_range(getter_calls.questions, 2, 3);
+        assert_true(getter_calls.passed <= getter_calls.questions * counts[i]);
+    }
+}
+
+/* The contract of tote_context: never NULL, and a header is read whole or not at all. */
+static void when_memory_runs_out_a_header_is_read_whole_or_not_at_all(void **state) {
+    static const char members[] = "a=1;m,b=%C3%A9,c=3";
+    const tote_header headers[] = {header("traceparent", TRACEPARENT, 55),
+                                   header("tracestate", "x=1,y=2", 7),
+                                   header("baggage", members, sizeof members - 1)};
+    bool has_failed = true;
+
+    (void)state;
+    for (long number = 0; has_failed; number++) {
+        size_t before = memory.live;
+        fail_allocation(number, number % 2 == 0);
+        tote_context *context = tote_extract_headers(tote_context_root(), headers, 3);
+        has_failed = memory.has_failed;
+        fail_allocation(-1, false);
+        assert_non_null(context);
+        const tote_span_context *span = tote_context_get_span_context(context);
+        const char *y = tote_trace_state_get(tote_span_context_get_trace_state(span), "y");
+        assert_true(tote_span_context_is_valid(span) || !y);
+        assert_true(has_failed || (y && count_baggage(context) == 3));
+        tote_context_unref(context);
+        assert_int_equal(memory.live, before);
+    }
+}
+
+/* The contract of tote_inject_headers(): whole or not at all. */
+static void when_memory_runs_out_no_header_is_sent_in_part(void **state) {
+    static char list[513] = "k=", value[3000], buffer[TOTE_INJECT_BYTES];
+    tote_header sent[8];
+    bool has_failed = true;
+
+    (void)state;
+    memset(list + 2, 'v', 255);
+    memcpy(list + 257, ",l=", 3);
+    memset(list + 260, 'w', 253);
+    memset(value, 'v', sizeof value);
+    const tote_header headers[] = {header("traceparent", TRACEPARENT, 55),
+                                   header("tracestate", list, sizeof list)};
+    tote_context *context = tote_extract_headers(tote_context_root(), headers, 2);
+    tote_context *full =
+        tote_context_with_baggage(context, "k", tote_string_of(value, sizeof value), NULL);
+    for (long number = 0; has_failed; number++) {
+        fail_allocation(number, true);
+        size_t count = tote_inject_headers(full, sent, 8, buffer, sizeof buffer);
+        has_failed = memory.has_failed;
+        fail_allocation(-1, false);
+        assert_true(count == 3 || has_failed);
+        for (size_t i = 0; i < count; i++) {
+            size_t whole = sent[i].name[0] == 'b'                    ? sizeof value + 2
+                           : strcmp(sent[i].name, "tracestate") == 0 ? sizeof list
+                                                                     : 55;
+            assert_int_equal(sent[i].value_length, whole);
+        }
+    }
+    tote_context_unref(full);
+    tote_context_unref(context);
+}
+
+static tote_propagator *make_composite(void) {
+    tote_propagator *both[] = {tote_propagator_new_tracecontext(),
+                               tote_propagator_new_baggage(NULL)};
+
+    return tote_propagator_new_composite(both, 2);
+}
+
+static tote_propagator *make_by_names(void) {
+    return tote_propagator_from_names("tracecontext,baggage");
+}
+
+static tote_propagator *make_baggage(void) {
+    static const char *const names[] = {"a", "b"};
+    tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
+
+    options.allowed_names = names;
+    options.allowed_name_count = 2;
+    return tote_propagator_new_baggage(&options);
+}
+
+/* The contract of tote/propagators.h: a constructor gives one that does nothing, never NULL. */
+static void without_memory_constructors_give_what_does_nothing(void **state) {
+    static tote_propagator *(*const make[])(void) = {tote_propagator_new_tracecontext, make_baggage,
+                                                     make_composite, make_by_names};
+
+    (void)state;
+    for (size_t i = 0; i < 2 * TOTE_COUNT_OF(make); i++) {
+        bool has_failed = true;
+        for (long number = 0; has_failed; number++) {
+            size_t before = memory.live;
+            fail_allocation(number, i % 2 == 0);
+            tote_propagator *propagator = make[i / 2]();
+            has_failed = memory.has_failed;
+            fail_allocation(-1, false);
+            assert_non_null(propagator);
+            assert_true(number > 0 || i % 2 || !tote_propagator_get_field(propagator, 0));
+            tote_propagator_unref(propagator);
+            assert_int_equal(memory.live, before);
+        }
+    }
+}
+
+#define HOSTILE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(int argc, char **argv) {
+    const tote_allocator allocator = {sizeof allocator, test_allocate, test_reallocate,
+                                      test_release, NULL};
+    const struct CMUnitTest tests[] = {
+        HOSTILE_TEST(ten_megabytes_of_baggage_take_no_more_memory_than_one),
+        HOSTILE_TEST(a_member_of_ten_megabytes_does_not_hide_the_next),
+        HOSTILE_TEST(ten_thousand_members_of_tracestate_are_not_kept_and_the_trace_goes_on),
+        HOSTILE_TEST(any_control_character_anywhere_spoils_a_traceparent),
+        HOSTILE_TEST(control_characters_and_nul_spoil_what_they_are_in),
+        HOSTILE_TEST(headers_that_are_empty_or_null_or_go_on_behind_a_nul_are_no_headers),
+        HOSTILE_TEST(a_thousand_lines_are_as_bounded_as_one),
+        HOSTILE_TEST(the_carrier_is_asked_once_for_each_field),
+        HOSTILE_TEST(when_memory_runs_out_a_header_is_read_whole_or_not_at_all),
+        HOSTILE_TEST(when_memory_runs_out_no_header_is_sent_in_part),
+        HOSTILE_TEST(without_memory_constructors_give_what_does_nothing),
+    };
+
+    if (!tote_set_allocator(&allocator)) {
+        return 1;
+    }
+    return RUN_TESTS(tests, argc, argv);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tote/diagnostics.h"
+#include "tote/trace_state.h"
+
+static unsigned reports;
+
+static void count_reports(tote_level level, const char *component, const char *message,
+                          void *user_data) {
+    (void)level, (void)component, (void)message, (void)user_data;
+    reports++;
+}
+
+static int set_up(void **state) {
+    (void)state;
+    reports = 0;
+    tote_set_diagnostics(count_reports, TOTE_LEVEL_WARN, NULL);
+    return 0;
+}
+
+static tote_trace_state *read_header(const char *header) {
+    return tote_trace_state_from_header(header, strlen(header));
+}
+
+/* Takes the list. */
+static void assert_header(tote_trace_state *list, const char *expected) {
+    char header[2048];
+
+    assert_int_equal(tote_trace_state_to_header(list, header, sizeof header), strlen(expected));
+    assert_string_equal(header, expected);
+    tote_trace_state_unref(list);
+}
+
+/* `count` members k00=v,k01=v,... */
+static const char *members(char *text, int count) {
+    char *at = text;
+
+    for (int i = 0; i < count; i++) {
+        at += sprintf(at, "%sk%02d=v", i ? "," : "", i);
+    }
+    return text;
+}
+
+/* Requirement C3 */
+static void values_are_found_by_their_whole_key(void **state) {
+    tote_trace_state *list = read_header("foo=1,fo=2,f=a b");
+
+    (void)state;
+    assert_string_equal(tote_trace_state_get(list, "foo"), "1");
+    assert_string_equal(tote_trace_state_get(list, "fo"), "2");
+    assert_string_equal(tote_trace_state_get(list, "f"), "a b");
+    assert_null(tote_trace_state_get(list, "fooo"));
+    assert_null(tote_trace_state_get(list, ""));
+    assert_null(tote_trace_state_get(list, NULL));
+    assert_null(tote_trace_state_get(NULL, "foo"));
+    tote_trace_state_unref(list);
+}
+
+/* Requirement C3 */
+static void a_changed_member_moves_to_the_front_and_the_rest_keep_their_order(void **state) {
+    tote_trace_state *list = read_header("a=1,b=2,c=3");
+
+    (void)state;
+    assert_header(tote_trace_state_with(list, "c", "4"), "c=4,a=1,b=2");
+    assert_header(tote_trace_state_with(list, "d", " 4"), "d= 4,a=1,b=2,c=3");
+    assert_header(tote_trace_state_without(list, "b"), "a=1,c=3");
+    assert_header(list, "a=1,b=2,c=3");
+}
+
+/* Requirement C3, L10 */
+static void a_33rd_member_drops_the_right_most_and_an_update_drops_none(void **state) {
+    char text[256];
+    char expected[256] = "new=1,";
+    tote_trace_state *list = read_header(members(text, 32));
+
+    (void)state;
+    strcat(expected, members(text, 31));
+    assert_header(tote_trace_state_with(list, "new", "1"), expected);
+    tote_trace_state *updated = tote_trace_state_with(list, "k05", "w");
+    assert_string_equal(tote_trace_state_get(updated, "k31"), "v");
+    assert_string_equal(tote_trace_state_get(updated, "k05"), "w");
+    tote_trace_state_unref(updated);
+    tote_trace_state_unref(list);
+}
+
+/* Requirement C3, L11 */
+static void bad_members_leave_the_list_as_it_was_and_are_reported(void **state) {
+    char long_text[258];
+    tote_trace_state *list = read_header("a=1");
+
+    (void)state;
+    memset(long_text, 'x', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = '\0';
+    assert_header(tote_trace_state_with(list, "a", "x "), "a=1");
+    assert_header(tote_trace_state_with(list, "a", ""), "a=1");
+    assert_header(tote_trace_state_with(list, "a", "\x7f"), "a=1");
+    assert_header(tote_trace_state_with(list, "a", long_text), "a=1");
+    assert_header(tote_trace_state_with(list, "A", "1"), "a=1");
+    assert_header(tote_trace_state_with(list, long_text, "1"), "a=1");
+    assert_header(tote_trace_state_with(list, NULL, "1"), "a=1");
+    assert_header(tote_trace_state_with(list, "b", NULL), "a=1");
+    assert_null(tote_trace_state_with(NULL, "", "1"));
+    assert_int_equal(reports, 1); /* one a minute of each kind */
+    assert_header(list, "a=1");
+}
+
+/* Requirement C3 */
+static void null_is_the_empty_list(void **state) {
+    (void)state;
+    assert_header(NULL, "");
+    assert_header(tote_trace_state_with(NULL, "a", "1"), "a=1");
+    assert_null(tote_trace_state_without(NULL, "a"));
+    assert_null(tote_trace_state_ref(NULL));
+    assert_null(tote_trace_state_from_header(NULL, 0));
+    assert_null(tote_trace_state_from_header(NULL, 7));
+    tote_trace_state *list = read_header("a=1");
+    assert_null(tote_trace_state_without(list, "a"));
+    tote_trace_state_unref(list);
+}
+
+/* The contract of tote_trace_state_to_header(). */
+static void a_header_is_cut_to_the_buffer_and_its_length_told(void **state) {
+    char header[] = "????????";
+    tote_trace_state *list = read_header("a=1,b=2");
+
+    (void)state;
+    assert_int_equal(tote_trace_state_to_header(list, header, 4), 7);
+    assert_string_equal(header, "a=1");
+    assert_int_equal(tote_trace_state_to_header(list, NULL, 4), 7);
+    assert_int_equal(tote_trace_state_to_header(list, header, 0), 7);
+    assert_int_equal(header[4], '?');
+    tote_trace_state_unref(list);
+}
+
+/* Requirement E12 */
+static void the_longest_legal_list_is_kept_and_one_byte_more_is_not(void **state) {
+    enum { LONGEST = 16447 };
+    char *header = malloc(LONGEST + 1);
+    char *copy = malloc(LONGEST + 1);
+
+    (void)state;
+    memset(header, 'x', LONGEST + 1);
+    for (int i = 0; i < 32; i++) {
+        header[i * 514] = (char)('0' + i / 10);
+        header[i * 514 + 1] = (char)('0' + i % 10);
+        header[i * 514 + 256] = '=';
+        header[i * 514 + 513] = ',';
+    }
+    tote_trace_state *list = tote_trace_state_from_header(header, LONGEST);
+    assert_int_equal(tote_trace_state_to_header(list, copy, LONGEST + 1), LONGEST);
+    assert_memory_equal(copy, header, LONGEST);
+    assert_null(tote_trace_state_from_header(header, LONGEST + 1));
+    tote_trace_state_unref(list);
+    free(copy);
+    free(header);
+}
+
+/* Requirement E12: what is received is bounded before it is read. */
+static void ten_megabytes_are_refused_and_ten_thousand_commas_are_not(void **state) {
+    size_t size = 10000000;
+    char *header = malloc(size);
+
+    (void)state;
+    memset(header, ',', size);
+    memcpy(header + 9990, "a=1", 3);
+    assert_null(tote_trace_state_from_header(header, size));
+    assert_header(tote_trace_state_from_header(header, 10000), "a=1");
+    free(header);
+}
+
+#define TRACE_STATE_TEST(test) cmocka_unit_test_setup(test, set_up)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TRACE_STATE_TEST(values_are_found_by_their_whole_key),
+        TRACE_STATE_TEST(a_changed_member_moves_to_the_front_and_the_rest_keep_their_order),
+        TRACE_STATE_TEST(a_33rd_member_drops_the_right_most_and_an_update_drops_none),
+        TRACE_STATE_TEST(bad_members_leave_the_list_as_it_was_and_are_reported),
+        TRACE_STATE_TEST(null_is_the_empty_list),
+        TRACE_STATE_TEST(a_header_is_cut_to_the_buffer_and_its_length_told),
+        TRACE_STATE_TEST(the_longest_legal_list_is_kept_and_one_byte_more_is_not),
+        TRACE_STATE_TEST(ten_megabytes_are_refused_and_ten_thousand_commas_are_not),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}

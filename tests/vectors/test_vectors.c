@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "carrier.h"
+#include "tote/baggage.h"
+#include "tote/diagnostics.h"
+#include "tote/propagators.h"
+#include "vectors.h"
+
+static const char good_traceparent[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+static unsigned reports;
+
+static void count_report(tote_level level, const char *component, const char *message,
+                         void *user_data) {
+    (void)level, (void)component, (void)message, (void)user_data;
+    reports++;
+}
+
+/* The lines of a column, each a header of that name. */
+static void add_lines(struct carrier *carrier, const char *name, char *column) {
+    char *parts[VECTORS_MOST_PARTS];
+    size_t count = vectors_split(column, '|', parts);
+
+    for (size_t i = 0; i < count; i++) {
+        struct text line = vectors_unescape(parts[i]);
+        carrier_add_bytes(carrier, name, line.at, line.length);
+    }
+}
+
+static bool equals(const char *text, const char *expected) {
+    return text && expected ? strcmp(text, expected) == 0 : text == expected;
+}
+
+/* What is injected from `context`, into a carrier that has old headers. Takes nothing. */
+static struct carrier injected(const tote_propagator *propagator, const tote_context *context) {
+    struct carrier out = {.count = 0};
+
+    carrier_add(&out, "Traceparent", "old");
+    carrier_add(&out, "TraceState", "old=1");
+    carrier_add(&out, "Baggage", "old=1");
+    tote_propagator_inject(propagator, context, &out, &carrier_setter);
+    return out;
+}
+
+/* ACCEPT trace-id span-id flags: these, remote, and written again as version 00. */
+static bool is_accepted(const tote_propagator *propagator, const tote_context *context,
+                        char *expected) {
+    const tote_span_context *span_context = tote_context_get_span_context(context);
+    char header[64];
+    char ids[64];
+    char *trace_id = vectors_word(&expected);
+    char *span_id = vectors_word(&expected);
+
+    snprintf(header, sizeof header, "00-%s-%s-%s", trace_id, span_id, expected);
+    tote_trace_id_to_hex(tote_span_context_get_trace_id(span_context), ids);
+    bool is_good = equals(ids, trace_id);
+    tote_span_id_to_hex(tote_span_context_get_span_id(span_context), ids);
+    is_good = is_good && equals(ids, span_id) && tote_span_context_is_remote(span_context) &&
+              tote_span_context_get_trace_flags(span_context) == strtoul(expected, NULL, 16);
+    struct carrier out = injected(propagator, context);
+    is_good = is_good && equals(carrier_get(&out, "traceparent"), header) && out.count == 3;
+    carrier_clear(&out);
+    return is_good;
+}
+
+static bool check_traceparent(const struct vector_row *row) {
+    tote_propagator *propagator = tote_propagator_new_tracecontext();
+    struct carrier in = {.count = 0};
+    char *rest = row->columns[1];
+    char *verdict = vectors_word(&rest);
+
+    add_lines(&in, "TraceParent", row->columns[0]);
+    carrier_add(&in, "tracestate", "foo=1");
+    tote_context *context =
+        tote_propagator_extract(propagator, tote_context_root(), &in, &carrier_getter);
+    bool is_good = strcmp(verdict, "ACCEPT") == 0
+                       ? is_accepted(propagator, context, rest)
+                       : strcmp(verdict, "REJECT") == 0 && context == tote_context_root();
+    tote_context_unref(context);
+    carrier_clear(&in);
+    tote_propagator_unref(propagator);
+    return is_good;
+}
+
+/* Requirement E8, E9, E10, E11, L1, L4, L5, L6 */
+static void every_row_of_traceparent(void **state) {
+    (void)state;
+    vectors_check("traceparent.tsv", check_traceparent);
+}
+
+static bool check_tracestate(const struct vector_row *row) {
+    tote_propagator *propagator = tote_propagator_new_tracecontext();
+    struct carrier in = {.count = 0};
+    char *rest = row->columns[1];
+    char *verdict = vectors_word(&rest);
+    const char *expected = strcmp(verdict, "KEEP") == 0 ? vectors_unescape(rest).at : NULL;
+
+    carrier_add(&in, "traceparent", good_traceparent);
+    add_lines(&in, "tracestate", row->columns[0]);
+    tote_context *context =
+        tote_propagator_extract(propagator, tote_context_root(), &in, &carrier_getter);
+    struct carrier out = injected(propagator, context);
+    bool is_known = expected || strcmp(verdict, "EMPTY") == 0 || strcmp(verdict, "DISCARD") == 0;
+    bool is_good = is_known && equals(carrier_get(&out, "traceparent"), good_traceparent) &&
+                   equals(carrier_get(&out, "tracestate"), expected);
+    carrier_clear(&out);
+    tote_context_unref(context);
+    carrier_clear(&in);
+    tote_propagator_unref(propagator);
+    return is_good;
+}
+
+/* Requirement C3, E12, L7, L8, L9, L10 */
+static void every_row_of_tracestate(void **state) {
+    (void)state;
+    vectors_check("tracestate.tsv", check_tracestate);
+}
+
+static tote_trace_state *change(const tote_trace_state *list, char *operation) {
+    char *verb = vectors_word(&operation);
+    char *key = vectors_word(&operation);
+
+    if (strcmp(verb, "set") == 0) {
+        return tote_trace_state_with(list, key, vectors_unescape(operation).at);
+    }
+    assert_string_equal(verb, "delete");
+    return tote_trace_state_without(list, key);
+}
+
+/* Rows that change the sub-keys of `ot` are passed over: nothing in the API does that. */
+static unsigned passed_over;
+
+static bool check_operation(const struct vector_row *row) {
+    char *parts[VECTORS_MOST_PARTS];
+    char header[2048];
+    char *expected = row->columns[1];
+    bool is_error = strncmp(expected, "ERROR ", 6) == 0;
+
+    if (vectors_split(row->columns[0], '|', parts) != 2) {
+        return false;
+    }
+    if (strncmp(parts[1], "ot-set ", 7) == 0 || strncmp(parts[1], "ot-unset ", 9) == 0) {
+        passed_over++;
+        return true;
+    }
+    reports = 0;
+    tote_set_diagnostics(count_report, TOTE_LEVEL_WARN, NULL);
+    struct text initial = vectors_unescape(parts[0]);
+    tote_trace_state *before = tote_trace_state_from_header(initial.at, initial.length);
+    tote_trace_state *after = change(before, parts[1]);
+    tote_trace_state_to_header(after, header, sizeof header);
+    expected += is_error ? 6 : 0;
+    bool is_good = strcmp(vectors_word(&expected), "KEEP") == 0 && equals(header, expected) &&
+                   is_error == (reports > 0);
+    tote_trace_state_unref(after);
+    tote_trace_state_unref(before);
+    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    return is_good;
+}
+
+/* Requirement C3, L10, L11 */
+static void every_row_of_tracestate_ops(void **state) {
+    (void)state;
+    passed_over = 0;
+    vectors_check("tracestate_ops.tsv", check_operation);
+    print_message("%u rows about ot-set and ot-unset passed over\n", passed_over);
+    assert_int_equal(passed_over, 4);
+}
+
+/* name\=value\;metadata */
+struct pair {
+    struct text name;
+    struct text value;
+    struct text metadata;
+};
+
+static struct pair read_pair(char *text) {
+    char *sides[VECTORS_MOST_PARTS];
+    char *parts[VECTORS_MOST_PARTS] = {NULL};
+    struct pair pair = {.metadata = {"", 0}};
+
+    vectors_split(text, '=', sides);
+    size_t count = vectors_split(sides[1], ';', parts);
+    pair.name = vectors_unescape(sides[0]);
+    pair.value = vectors_unescape(parts[0]);
+    if (count > 1) {
+        pair.metadata = vectors_unescape(parts[1]);
+    }
+    return pair;
+}
+
+static bool has_pair(const tote_entries *entries, const struct pair *pair) {
+    const tote_entry *entry = tote_entries_find(entries, pair->name.at);
+
+    return entry && entry->visibility == TOTE_EVERYWHERE &&
+           tote_value_equals(entry->value, tote_string_of(pair->value.at, pair->value.length)) &&
+           equals(entry->metadata, pair->metadata.at);
+}
+
+/* SET n pairs: these and no others. */
+static bool has_pairs(const tote_context *context, char *expected) {
+    char *parts[VECTORS_MOST_PARTS];
+    size_t count = strtoul(vectors_word(&expected), NULL, 10);
+    tote_entries *entries = tote_store_get_all(tote_context_get_store(context));
+    bool is_good =
+        vectors_split(expected, '|', parts) == count && tote_entries_get_count(entries) == count;
+
+    for (size_t i = 0; is_good && i < count; i++) {
+        struct pair pair = read_pair(parts[i]);
+        is_good = has_pair(entries, &pair);
+    }
+    tote_entries_free(entries);
+    return is_good;
+}
+
+static bool check_baggage(const struct vector_row *row) {
+    tote_propagator *propagator = tote_propagator_new_baggage(NULL);
+    struct carrier in = {.count = 0};
+    char *rest = row->columns[1];
+    char *verdict = vectors_word(&rest);
+    tote_context *before =
+        tote_context_with_baggage(tote_context_root(), "before", tote_string("1"), NULL);
+
+    add_lines(&in, "Baggage", row->columns[0]);
+    tote_context *context = tote_propagator_extract(propagator, before, &in, &carrier_getter);
+    bool is_good = strcmp(verdict, "SET") == 0 ? has_pairs(context, rest)
+                                               : strcmp(verdict, "NONE") == 0 && context == before;
+    tote_context_unref(context);
+    tote_context_unref(before);
+    carrier_clear(&in);
+    tote_propagator_unref(propagator);
+    return is_good;
+}
+
+/* Requirement B6, B7, B8, B9, B10, B11, B12, B14, L12, L13, L14, L15, L17 */
+static void every_row_of_baggage(void **state) {
+    (void)state;
+    vectors_check("baggage.tsv", check_baggage);
+}
+
+static tote_context *with_pairs(char *column) {
+    char *parts[VECTORS_MOST_PARTS];
+    tote_context *context = tote_context_ref(tote_context_root());
+    size_t count = *column ? vectors_split(column, '|', parts) : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct pair pair = read_pair(parts[i]);
+        tote_context *before = context;
+        context = tote_context_with_baggage(before, pair.name.at,
+                                            tote_string_of(pair.value.at, pair.value.length),
+                                            pair.metadata.at);
+        tote_context_unref(before);
+    }
+    return context;
+}
+
+static bool check_baggage_inject(const struct vector_row *row) {
+    tote_propagator *propagator = tote_propagator_new_baggage(NULL);
+    char *rest = row->columns[1];
+    char *verdict = vectors_word(&rest);
+    bool is_sent = strcmp(verdict, "HEADER") == 0;
+
+    tote_context *context = with_pairs(row->columns[0]);
+    struct carrier out = injected(propagator, context);
+    bool is_good = (is_sent || strcmp(verdict, "OMIT") == 0) &&
+                   equals(carrier_get(&out, "baggage"), is_sent ? rest : NULL);
+    carrier_clear(&out);
+    tote_context_unref(context);
+    tote_propagator_unref(propagator);
+    return is_good;
+}
+
+/* Requirement B7, B12, B13, L12, L13, L16 */
+static void every_row_of_baggage_inject(void **state) {
+    (void)state;
+    vectors_check("baggage_inject.tsv", check_baggage_inject);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST(every_row_of_traceparent),    TEST(every_row_of_tracestate),
+        TEST(every_row_of_tracestate_ops), TEST(every_row_of_baggage),
+        TEST(every_row_of_baggage_inject),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}
