@@ -63,14 +63,16 @@ size_t tote__utf8_valid_prefix(const char *text, size_t length) {
     size_t at = ascii_prefix(text, length);
 
     while (at < length) {
+        if (!(text[at] & 0x80)) {
+            at++;
+            continue;
+        }
         size_t size = code_point_size((const unsigned char *)text + at, length - at);
         if (!size) {
             break;
         }
         at += size;
-        if (size > 1) {
-            at += ascii_prefix(text + at, length - at);
-        }
+        at += ascii_prefix(text + at, length - at);
     }
     return at;
 }

@@ -47,15 +47,8 @@ static uint8_t *put_run(uint8_t *out, uint8_t tag, const void *content, size_t s
     return out + size;
 }
 
-/* Text as it will be written. */
-struct text {
-    const char *at;
-    size_t length;  /* of what is taken of it */
-    size_t written; /* of what that becomes; the same when it is valid */
-};
-
-static struct text take_text(const char *at, size_t length, uint32_t limit) {
-    struct text text = {at, at ? length : 0, 0};
+static struct tote__text take_text(const char *at, size_t length, uint32_t limit) {
+    struct tote__text text = {at, at ? length : 0, 0};
 
     if (text.length > limit) {
         text.length = tote__utf8_prefix(at, length, limit);
@@ -65,7 +58,7 @@ static struct text take_text(const char *at, size_t length, uint32_t limit) {
     return text;
 }
 
-static uint8_t *put_text(uint8_t *out, uint8_t tag, struct text text) {
+static uint8_t *put_text(uint8_t *out, uint8_t tag, struct tote__text text) {
     if (text.written == text.length) {
         return put_run(out, tag, text.at, text.length);
     }
@@ -219,15 +212,43 @@ static uint8_t *put_key_value(uint8_t *out, const char *key, size_t key_length, 
     return put_any_value(out, value, depth, limits);
 }
 
+struct tote__attribute_plan tote__plan_attribute(const char *key, size_t key_length,
+                                                 tote_value value,
+                                                 const struct tote__wire_limits *limits) {
+    struct tote__attribute_plan plan = {
+        .key = take_text(key, key_length, UINT32_MAX), .value = value, .limits = limits};
+
+    if (value.type == TOTE_TYPE_STRING) {
+        plan.text = take_text(value.as.string, value.size, limits->value_length);
+        plan.any_value_size = run_size(plan.text.written);
+    } else {
+        plan.any_value_size = any_value_size(value, 1, limits);
+    }
+    plan.key_value_size = run_size(plan.key.written) + run_size(plan.any_value_size);
+    plan.size = run_size(plan.key_value_size);
+    return plan;
+}
+
+uint8_t *tote__put_planned(uint8_t *out, uint8_t tag, const struct tote__attribute_plan *plan) {
+    out = put_head(out, tag, plan->key_value_size);
+    out = put_text(out, KEY, plan->key);
+    out = put_head(out, VALUE, plan->any_value_size);
+    if (plan->value.type == TOTE_TYPE_STRING) {
+        return put_text(out, ANY_STRING, plan->text);
+    }
+    return put_any_value(out, plan->value, 1, plan->limits);
+}
+
 size_t tote__attribute_size(const char *key, size_t key_length, tote_value value,
                             const struct tote__wire_limits *limits) {
-    return run_size(key_value_size(key, key_length, value, 1, limits));
+    return tote__plan_attribute(key, key_length, value, limits).size;
 }
 
 uint8_t *tote__put_attribute(uint8_t *out, uint8_t tag, const char *key, size_t key_length,
                              tote_value value, const struct tote__wire_limits *limits) {
-    out = put_head(out, tag, key_value_size(key, key_length, value, 1, limits));
-    return put_key_value(out, key, key_length, value, 1, limits);
+    const struct tote__attribute_plan plan = tote__plan_attribute(key, key_length, value, limits);
+
+    return tote__put_planned(out, tag, &plan);
 }
 
 static bool take_varint(struct tote__slice *message, uint64_t *number) {

@@ -49,21 +49,32 @@ struct place {
     uint32_t size;
 };
 
-/* Find the attribute of this key. Returns: false when there is none. */
+/* A length, and past it. We wrote it ourselves: it is sound. */
+static size_t take_length(const uint8_t **at) {
+    size_t length = **at & 0x7F;
+
+    for (unsigned shift = 7; *(*at)++ & 0x80; shift += 7) {
+        length |= (size_t)(**at & 0x7F) << shift;
+    }
+    return length;
+}
+
+/* Find the attribute of this key: tag, length, tag, length, key. Returns: false when there is none. */
 static bool find_attribute(const struct span *span, const char *key, size_t key_length,
                            struct place *place) {
-    struct tote__slice rest = tote__span_slice(span, &span->attributes);
-    const uint8_t *start = rest.at;
-    struct tote__field field;
+    const uint8_t *start = tote__span_at(span, &span->attributes);
+    const uint8_t *end = start + span->attributes.size;
 
-    while (tote__next_field(&rest, &field)) {
-        struct tote__field own_key;
-        struct tote__slice content = field.content;
-        if (tote__next_field(&content, &own_key) && own_key.content.size == key_length &&
-            memcmp(own_key.content.at, key, key_length) == 0) {
-            *place = (struct place){(uint32_t)(field.whole.at - start), (uint32_t)field.whole.size};
+    for (const uint8_t *at = start; at < end;) {
+        const uint8_t *attribute = at++;
+        size_t size = take_length(&at);
+        const uint8_t *next = at + size;
+        at++;
+        if (take_length(&at) == key_length && memcmp(at, key, key_length) == 0) {
+            *place = (struct place){(uint32_t)(attribute - start), (uint32_t)(next - attribute)};
             return true;
         }
+        at = next;
     }
     return false;
 }
@@ -76,7 +87,10 @@ static bool resize_place(struct span *span, struct place *place, size_t size) {
         return false;
     }
     uint8_t *at = tote__span_at(span, region) + place->offset;
-    memmove(at + size, at + place->size, region->size - place->offset - place->size);
+    size_t behind = region->size - place->offset - place->size;
+    if (behind) {
+        memmove(at + size, at + place->size, behind);
+    }
     region->size = (uint32_t)(region->size - place->size + size);
     if (place->offset < span->store_attributes_start) {
         span->store_attributes_start =
@@ -122,7 +136,8 @@ void tote__span_put_attribute(struct span *span, const char *key, tote_value val
         span->dropped_attribute_count++;
         return;
     }
-    size_t size = tote__attribute_size(key, key_length, value, &span->limits.value);
+    const struct tote__attribute_plan plan =
+        tote__plan_attribute(key, key_length, value, &span->limits.value);
     bool is_new = !find_attribute(span, key, key_length, &place);
     if (!is_new && is_of_store(span, &place)) {
         remove_store_attribute(span, place); /* from now on it is the span's own */
@@ -141,13 +156,13 @@ void tote__span_put_attribute(struct span *span, const char *key, tote_value val
             return;
         }
     }
-    if (!resize_place(span, &place, size)) {
+    if (!resize_place(span, &place, plan.size)) {
         span->dropped_attribute_count++;
         return;
     }
     span->attribute_count += is_new;
-    tote__put_attribute(tote__span_at(span, &span->attributes) + place.offset,
-                        TOTE__TAG_SPAN_ATTRIBUTE, key, key_length, value, &span->limits.value);
+    tote__put_planned(tote__span_at(span, &span->attributes) + place.offset,
+                      TOTE__TAG_SPAN_ATTRIBUTE, &plan);
 }
 
 static bool is_limited(const struct span_limits *limits) {

@@ -243,21 +243,76 @@ static double paced(size_t count) {
     return (double)spent / (double)count;
 }
 
-static double batch_cost(void) {
-    double times[9];
+enum { REPETITIONS = 9, PACED_SPANS = 500 * 1024 };
+
+static int compare(const void *a, const void *b) {
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The median of what a repetition costs, with batches. */
+static double median_with_batches(double (*repetition)(size_t count)) {
+    double times[REPETITIONS];
 
     start_with_batches();
-    paced(100 * 1024);
-    for (int i = 0; i < 9; i++) {
-        times[i] = paced(500 * 1024);
-        for (int j = i; j > 0 && times[j] < times[j - 1]; j--) {
-            double swap = times[j];
-            times[j] = times[j - 1];
-            times[j - 1] = swap;
-        }
+    repetition(PACED_SPANS / 10);
+    for (int i = 0; i < REPETITIONS; i++) {
+        times[i] = repetition(PACED_SPANS);
     }
     stop();
-    return times[4];
+    qsort(times, REPETITIONS, sizeof *times, compare);
+    return times[REPETITIONS / 2];
+}
+
+static double batch_cost(void) {
+    return median_with_batches(paced);
+}
+
+/* One of two threads: bursts that begin together, and the time this one spent in them. */
+struct producer {
+    pthread_barrier_t *barrier;
+    size_t count;
+    uint64_t spent;
+    bool flushes;
+};
+
+static void *produce(void *arg) {
+    enum { BURST = 512 };
+    struct producer *producer = arg;
+
+    for (size_t done = 0; done < producer->count; done += BURST) {
+        pthread_barrier_wait(producer->barrier);
+        uint64_t before = floor_clock();
+        recorded_child(BURST);
+        producer->spent += floor_clock() - before;
+        pthread_barrier_wait(producer->barrier);
+        if (producer->flushes) {
+            tote_sdk_force_flush(sdk, 10000);
+        }
+    }
+    return NULL;
+}
+
+static double paced_by_two(size_t count) {
+    pthread_barrier_t barrier;
+    pthread_t thread;
+
+    pthread_barrier_init(&barrier, NULL, 2);
+    struct producer first = {&barrier, count / 2, 0, true};
+    struct producer second = {&barrier, count / 2, 0, false};
+    if (pthread_create(&thread, NULL, produce, &second) != 0) {
+        return 0;
+    }
+    produce(&first);
+    pthread_join(thread, NULL);
+    pthread_barrier_destroy(&barrier);
+    return (double)(first.spent + second.spent) / (double)count;
+}
+
+static double batch_cost_of_two(void) {
+    return median_with_batches(paced_by_two);
 }
 
 enum { UNPACED_SPANS = 1000000 };
@@ -327,6 +382,10 @@ const struct bench_row bench_spans[] = {
     {.id = "W4",
      .name = "W3 with batches, paced: cost on the producing thread",
      .value = batch_cost,
+     .unit = "ns"},
+    {.id = "W4t",
+     .name = "W4 on 2 threads: cost on each",
+     .value = batch_cost_of_two,
      .unit = "ns"},
     {.id = "W4b",
      .name = "W4 unpaced, default queue: dropped",

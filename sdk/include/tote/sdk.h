@@ -49,7 +49,7 @@ typedef struct tote_span_limits {
 /** Who moves ended spans to the exporter. */
 typedef enum tote_export_mode {
     TOTE_EXPORT_BY_WORKER, /**< batches, one thread made at start */
-    TOTE_EXPORT_BY_HOST,   /**< batches, no thread: your loop calls tote_sdk_poll() */
+    TOTE_EXPORT_BY_HOST,   /**< batches, no thread: your loop calls tote_sdk_poll(). Not in this version: start says so */
     TOTE_EXPORT_AT_END     /**< each span as it ends, on the thread that ends it: for tests, not for services */
 } tote_export_mode;
 
@@ -132,7 +132,10 @@ typedef struct tote_sdk_options {
  */
 TOTE_API tote_sdk *tote_sdk_start(const tote_sdk_options *options);
 
-/** Resolve, connect, load certificates and open files now: before chroot, seccomp, or setuid. */
+/**
+ * Resolve, connect, load certificates and open files now: before chroot, seccomp, or setuid. In this version the
+ * worker exists since the start, and the rest is still done with the first request.
+ */
 TOTE_API tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms);
 
 /** One more reference: for the spans of this SDK and no other. Unref it. NULL, the global one, for a NULL SDK. */
@@ -155,7 +158,7 @@ TOTE_API tote_sdk *tote_sdk_ref(tote_sdk *sdk);
 /** The last one without a shutdown drops what waits, and does not block. */
 TOTE_API void tote_sdk_unref(tote_sdk *sdk);
 
-/** TOTE_EXPORT_BY_HOST: a descriptor that gets readable when there is work. Ask again after fork; -1 when there is none. */
+/** TOTE_EXPORT_BY_HOST: a descriptor that gets readable when there is work. Ask again after fork; -1 in other modes. */
 TOTE_API int tote_sdk_get_poll_fd(const tote_sdk *sdk);
 
 /** TOTE_EXPORT_BY_HOST: call tote_sdk_poll() after this many milliseconds at the latest; -1: only when readable. */

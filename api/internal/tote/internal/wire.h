@@ -53,6 +53,30 @@ static inline uint8_t *tote__put_varint(uint8_t *out, uint64_t number) {
 TOTE_SHARED size_t tote__attribute_size(const char *key, size_t key_length, tote_value value,
                                         const struct tote__wire_limits *limits);
 
+/*
+ * The same in two steps that look at key and value once: what an attribute will be, and writing it. The
+ * plan borrows key and value.
+ */
+struct tote__text {
+    const char *at;
+    size_t length;  /* of what is taken of it */
+    size_t written; /* of what that becomes; the same when it is valid */
+};
+struct tote__attribute_plan {
+    struct tote__text key;
+    struct tote__text text; /* of a string */
+    tote_value value;
+    const struct tote__wire_limits *limits;
+    size_t any_value_size;
+    size_t key_value_size;
+    size_t size; /* of the whole */
+};
+TOTE_SHARED struct tote__attribute_plan
+tote__plan_attribute(const char *key, size_t key_length, tote_value value,
+                     const struct tote__wire_limits *limits);
+TOTE_SHARED uint8_t *tote__put_planned(uint8_t *out, uint8_t tag,
+                                       const struct tote__attribute_plan *plan);
+
 /* Write an attribute under this tag, of just that size. Returns: the end of it. */
 TOTE_SHARED uint8_t *tote__put_attribute(uint8_t *out, uint8_t tag, const char *key,
                                          size_t key_length, tote_value value,
