@@ -3,8 +3,7 @@
  * store_log.c - records in a log
  *
  * A record: one word of hash, size and flags; one of lengths; then key, NUL, metadata, NUL and the
- * attribute in wire format, filled up to a word. All words are read and written whole and
- * atomically, acquire and release: who reads a word of a log that is used again sees its new epoch after that.
+ * attribute in wire format, filled up to a word.
  */
 #include "store_log.h"
 
@@ -12,7 +11,7 @@
 
 #include "tote/internal/text.h"
 
-enum { HEAD_WORDS = 2, WORD = sizeof(uint64_t) };
+enum { HEAD_WORDS = RECORD_HEAD_WORDS, WORD = sizeof(uint64_t) };
 
 bool tote__store_key(struct store_key *key, const char *text, size_t length,
                      struct tote__arena *arena) {
@@ -74,13 +73,28 @@ struct store_record tote__record_parse(const uint64_t *words) {
     };
 }
 
-struct record_head tote__record_head(uint64_t first_word, uint32_t at) {
-    return (struct record_head){at, (uint32_t)(first_word >> 8) & 0xFFFFFF,
-                                (uint32_t)(first_word >> 32), (uint32_t)first_word & UINT8_MAX};
+static const uint8_t *after_varint(const uint8_t *at) {
+    while (*at & 0x80) {
+        at++;
+    }
+    return at + 1;
 }
 
-static uint64_t load(const struct store_log *log, uint32_t at) {
-    return atomic_load_explicit(&log->words[at], memory_order_acquire);
+/*
+ * A shorter way than to read it like a message of a stranger, for it was made here: tag, length, tag, length of the
+ * key, key, tag, length of the value, value.
+ */
+struct tote__slice tote__record_value(const struct store_record *record) {
+    const uint8_t *at = record->attribute;
+    const uint8_t *end = at + record->attribute_size;
+
+    if (!record->attribute_size) {
+        return (struct tote__slice){NULL, 0};
+    }
+    at = after_varint(at + 1);
+    at = after_varint(at + 1) + record->key.length;
+    at = after_varint(at + 1);
+    return (struct tote__slice){at, (size_t)(end - at)};
 }
 
 static void store(struct store_log *log, uint32_t at, uint64_t word) {
@@ -96,36 +110,38 @@ void tote__log_write(struct store_log *log, uint32_t at, const uint64_t *words, 
 void tote__log_copy(struct store_log *log, uint32_t at, const struct store_log *from,
                     const struct record_head *head) {
     for (uint32_t i = 0; i < head->words; i++) {
-        store(log, at + i, load(from, head->at + i));
+        store(log, at + i, tote__log_load(from, head->at + i));
     }
 }
 
-bool tote__log_next(const struct store_log *log, uint32_t length, uint32_t *at,
-                    struct record_head *head) {
-    if (*at >= length) {
-        return false;
+/* Whether `length` bytes are the first of the word's; fewer than a word, and not worth a call. */
+static bool begins_with(uint64_t word, const char *text, size_t length) {
+    const char *bytes = (const char *)&word;
+
+    while (length && bytes[length - 1] == text[length - 1]) {
+        length--;
     }
-    *head = tote__record_head(load(log, *at), *at);
-    if (head->words <= HEAD_WORDS || head->words > length - *at) {
-        return false;
-    }
-    *at += head->words;
-    return true;
+    return length == 0;
 }
 
 bool tote__log_has_key(const struct store_log *log, const struct record_head *head,
                        const struct store_key *key) {
-    if (head->hash != key->hash || load(log, head->at + 1) >> 48 != key->length ||
-        words_for(key->length) > head->words - HEAD_WORDS) {
+    uint32_t at = head->at + HEAD_WORDS;
+    const char *text = key->text;
+    size_t left = key->length;
+    uint64_t eight;
+
+    if (head->hash != key->hash || tote__log_load(log, head->at + 1) >> 48 != left ||
+        words_for(left) > head->words - HEAD_WORDS) {
         return false;
     }
-    for (size_t done = 0; done < key->length; done += WORD) {
-        uint64_t word = load(log, head->at + HEAD_WORDS + (uint32_t)(done / WORD));
-        if (memcmp(&word, key->text + done, tote__min(WORD, key->length - done)) != 0) {
+    for (; left >= WORD; left -= WORD, text += WORD) {
+        memcpy(&eight, text, WORD);
+        if (tote__log_load(log, at++) != eight) {
             return false;
         }
     }
-    return true;
+    return !left || begins_with(tote__log_load(log, at), text, left);
 }
 
 bool tote__log_find(const struct store_log *log, uint32_t length, const struct store_key *key,
@@ -135,20 +151,23 @@ bool tote__log_find(const struct store_log *log, uint32_t length, const struct s
     uint32_t at = 0;
 
     while (tote__log_next(log, length, &at, &head)) {
-        if (head.hash == key->hash && tote__log_has_key(log, &head, key)) {
-            *found = head;
-            is_found = true;
+        if (tote__unlikely(head.hash == key->hash)) {
+            const struct record_head candidate = head; /* so that `head` needs no memory */
+            if (tote__log_has_key(log, &candidate, key)) {
+                *found = candidate;
+                is_found = true;
+            }
         }
     }
     return is_found;
 }
 
 void tote__log_add_flag(struct store_log *log, const struct record_head *head, uint32_t flag) {
-    store(log, head->at, load(log, head->at) | flag);
+    store(log, head->at, tote__log_load(log, head->at) | flag);
 }
 
 void tote__log_read(const struct store_log *log, uint32_t at, uint32_t words, uint64_t *out) {
     for (uint32_t i = 0; i < words; i++) {
-        out[i] = load(log, at + i);
+        out[i] = tote__log_load(log, at + i);
     }
 }

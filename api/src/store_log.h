@@ -63,6 +63,9 @@ uint8_t *tote__record_pack(uint64_t *words, const struct store_record *record);
 /* Take a record apart; key and metadata end with NUL, and are in `words` like the attribute. */
 struct store_record tote__record_parse(const uint64_t *words);
 
+/* The value in its attribute, an AnyValue; empty when it has none. */
+struct tote__slice tote__record_value(const struct store_record *record);
+
 /* The beginning of a record, in a log or copied out. */
 struct record_head {
     uint32_t at;
@@ -70,7 +73,19 @@ struct record_head {
     uint32_t hash;
     uint32_t flags;
 };
-struct record_head tote__record_head(uint64_t first_word, uint32_t at);
+
+static inline struct record_head tote__record_head(uint64_t first_word, uint32_t at) {
+    return (struct record_head){at, (uint32_t)(first_word >> 8) & 0xFFFFFF,
+                                (uint32_t)(first_word >> 32), (uint32_t)first_word & UINT8_MAX};
+}
+
+/*
+ * All words are read and written whole and atomically, acquire and release: who reads a word of a log that
+ * is used again sees its new epoch after that.
+ */
+static inline uint64_t tote__log_load(const struct store_log *log, uint32_t at) {
+    return atomic_load_explicit(&log->words[at], memory_order_acquire);
+}
 
 /* Write a record at `at`, where there is room. The caller publishes the length. */
 void tote__log_write(struct store_log *log, uint32_t at, const uint64_t *words, uint32_t count);
@@ -79,12 +94,24 @@ void tote__log_write(struct store_log *log, uint32_t at, const uint64_t *words, 
 void tote__log_copy(struct store_log *log, uint32_t at, const struct store_log *from,
                     const struct record_head *head);
 
+enum { RECORD_HEAD_WORDS = 2 };
+
 /*
  * Walk over the records: `*at` starts as 0 and ends as `length`. Returns: false at the end, and when what
  * is there is no record, because the log is being used again.
  */
-bool tote__log_next(const struct store_log *log, uint32_t length, uint32_t *at,
-                    struct record_head *head);
+static inline bool tote__log_next(const struct store_log *log, uint32_t length, uint32_t *at,
+                                  struct record_head *head) {
+    if (*at >= length) {
+        return false;
+    }
+    *head = tote__record_head(tote__log_load(log, *at), *at);
+    if (head->words <= RECORD_HEAD_WORDS || head->words > length - *at) {
+        return false;
+    }
+    *at += head->words;
+    return true;
+}
 
 /* Whether the record is of this key. */
 bool tote__log_has_key(const struct store_log *log, const struct record_head *head,

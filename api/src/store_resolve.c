@@ -132,26 +132,18 @@ bool tote__store_has(const tote_store *store, const struct store_key *key, bool 
     return found != ABSENT;
 }
 
-static ptrdiff_t write_value(const struct store_record *record, char *buffer, size_t size) {
-    struct tote__slice whole = {record->attribute, record->attribute_size};
-    struct tote__field field;
+static size_t write_value(const struct store_record *record, char *buffer, size_t size) {
+    struct tote__slice any_value = tote__record_value(record);
     struct tote__slice text;
+
+    if (tote__any_value_string(any_value, &text)) {
+        return tote_value_to_text(tote_string_of((const char *)text.at, text.size), buffer, size);
+    }
     max_align_t room[32];
     struct tote__arena arena = tote__arena_over(room, sizeof room);
-    tote_value value;
-
-    if (!tote__next_field(&whole, &field)) {
-        return -1;
-    }
-    struct tote__slice any_value = tote__read_key_value(field.content).value;
-    if (tote__any_value_string(any_value, &text)) {
-        value = tote_string_of((const char *)text.at, text.size);
-    } else {
-        value = tote__unpack_any_value(any_value, &arena);
-    }
-    size_t length = tote_value_to_text(value, buffer, size);
+    size_t length = tote_value_to_text(tote__unpack_any_value(any_value, &arena), buffer, size);
     tote__arena_clear(&arena);
-    return (ptrdiff_t)length;
+    return length;
 }
 
 static ptrdiff_t get(const tote_store *store, const struct store_key *key, uint32_t visibility,
@@ -163,7 +155,7 @@ static ptrdiff_t get(const tote_store *store, const struct store_key *key, uint3
     case FOUND: {
         struct store_record record = tote__record_parse(copied.words);
         if (visibility == UINT32_MAX || (record.flags & visibility)) {
-            result = write_value(&record, buffer, size);
+            result = (ptrdiff_t)write_value(&record, buffer, size);
         }
         drop_copied(&copied);
         break;
@@ -200,7 +192,7 @@ ptrdiff_t tote_store_get(const tote_store *store, const char *key, char *buffer,
     return tote__store_get(store, key, UINT32_MAX, buffer, size);
 }
 
-enum { SEEN_AT_FIRST = 16 };
+enum { SEEN_AT_FIRST = 32 };
 
 /* The keys that were decided already: a table that grows, in the visit's arena. */
 struct seen {
@@ -310,6 +302,7 @@ static void visit_record(struct visit *visit, const uint64_t *words) {
         .key_length = record.key.length,
         .flags = flags,
         .attribute = {record.attribute, record.attribute_size},
+        .value = tote__record_value(&record),
         .metadata = record.metadata,
         .metadata_length = record.metadata_length,
     };
@@ -318,14 +311,9 @@ static void visit_record(struct visit *visit, const uint64_t *words) {
             return;
         }
         entry.flags = RECORD_TOMBSTONE;
-        entry.attribute = (struct tote__slice){NULL, 0};
+        entry.attribute = entry.value = (struct tote__slice){NULL, 0};
     } else if (visit->visibility != UINT32_MAX && !(flags & visit->visibility)) {
         return;
-    }
-    struct tote__slice rest = entry.attribute;
-    struct tote__field field;
-    if (tote__next_field(&rest, &field)) {
-        entry.value = tote__read_key_value(field.content).value;
     }
     visit->is_over = !visit->visitor(visit->arg, &entry);
 }

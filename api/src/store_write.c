@@ -44,11 +44,15 @@ static struct survey survey_key(const tote_store *store, const struct store_key 
     uint32_t at = 0;
 
     while (survey.log && tote__log_next(survey.log, survey.length, &at, &head)) {
-        if (head.hash == key->hash && tote__log_has_key(survey.log, &head, key)) {
+        const struct record_head here = head; /* so that `head` needs no memory */
+        if (here.flags & RECORD_REPLACED) {
+            continue; /* a newer one of its key follows */
+        }
+        if (here.hash == key->hash && tote__log_has_key(survey.log, &here, key)) {
             survey.has_record = true;
-            survey.newest = head;
-        } else if (is_live(store, head.flags)) {
-            survey.live += head.words;
+            survey.newest = here;
+        } else if (is_live(store, here.flags)) {
+            survey.live += here.words;
         }
     }
     return survey;
@@ -101,7 +105,7 @@ static bool write_into_fresh(tote_store *store, const struct survey *survey,
     }
     while (survey->log && tote__log_next(survey->log, survey->length, &at, &head)) {
         bool is_of_key = survey->has_record && tote__log_has_key(survey->log, &head, key);
-        if (!is_of_key && is_live(store, head.flags)) {
+        if (is_live(store, head.flags) && !is_of_key) {
             tote__log_copy(fresh, end, survey->log, &head);
             end += head.words;
         }

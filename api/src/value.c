@@ -289,10 +289,9 @@ size_t tote_value_to_text(tote_value value, char *buffer, size_t size) {
     int error = errno;
 
     put_value(&writer, value, false, 1);
-    if (writer.length < writer.size) {
-        buffer[writer.length] = '\0';
-    } else if (writer.size) {
-        buffer[tote__utf8_cut(buffer, size, size - 1)] = '\0';
+    if (buffer && size) {
+        bool is_cut = writer.length >= size;
+        buffer[is_cut ? tote__utf8_cut(buffer, size, size - 1) : writer.length] = '\0';
     }
     errno = error;
     return writer.length;

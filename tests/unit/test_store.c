@@ -337,7 +337,7 @@ static void keys_of_all_lengths_are_told_apart(void **state) {
         assert_true(tote_store_add(store, key, tote_int(length)));
     }
     for (int length = 1; length < 40; length++) {
-        char expected[8];
+        char expected[16];
         snprintf(key, sizeof key, "%0*d", length, 7);
         snprintf(expected, sizeof expected, "%d", length);
         assert_true(says(store, key, expected));
@@ -350,7 +350,7 @@ static void a_thousand_entries_are_all_there_once(void **state) {
     (void)state;
     tote_store *parent = tote_store_new(NULL);
     tote_store *child = tote_store_new(parent);
-    char key[16];
+    char key[24];
 
     for (int i = 0; i < 1000; i++) {
         snprintf(key, sizeof key, "key%d", i);

@@ -30,7 +30,7 @@ static void overwriting_one_key_a_million_times_takes_no_memory(void **state) {
 static void deleting_what_is_added_takes_no_memory_either(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
-    char key[16];
+    char key[24];
 
     for (int i = 0; i < 10000; i++) {
         snprintf(key, sizeof key, "key%d", i);
@@ -112,7 +112,7 @@ static void a_value_in_the_middle_of_many_empty_stores_is_found(void **state) {
 /* A chain under `top`, deeper than chains are kept. Each level has a key of its own, and a few share one. */
 static tote_store *deep_chain(tote_store *top, int depth) {
     tote_store *store = tote_store_ref(top);
-    char key[16];
+    char key[24];
 
     for (int i = 0; i < depth; i++) {
         tote_store *child = tote_store_new(store);
@@ -142,7 +142,7 @@ static void a_chain_of_two_thousand_stores_says_what_all_its_levels_say(void **s
 
     assert_int_equal(tote_entries_get_count(entries), 2000 - 1 + 2);
     for (int i = 0; i < 2000; i++) {
-        char key[16];
+        char key[24];
         snprintf(key, sizeof key, "level%d", i);
         const tote_entry *entry = tote_entries_find(entries, key);
         assert_int_equal(entry == NULL, i == 5);

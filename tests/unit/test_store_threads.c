@@ -161,7 +161,7 @@ struct deleter {
 
 static void *run_deleter(void *arg) {
     struct deleter *deleter = arg;
-    char key[16];
+    char key[24];
 
     for (int i = 0; i < 1000; i++) {
         snprintf(key, sizeof key, "key%d", i);
@@ -175,7 +175,7 @@ static void of_two_threads_that_delete_a_key_one_is_told_that_it_was_visible(voi
     (void)state;
     tote_store *store = tote_store_new(NULL);
     struct deleter deleters[2];
-    char key[16];
+    char key[24];
     for (int i = 0; i < 1000; i++) {
         snprintf(key, sizeof key, "key%d", i);
         tote_store_add(store, key, tote_int(i));
