@@ -36,7 +36,7 @@ tote_propagator_constructor tote__propagator_find(const char *name, size_t lengt
 bool tote_propagator_register(const char *name, tote_propagator_constructor make) {
     size_t length = name ? strlen(name) : 0;
 
-    if (!make || !tote__is_token(name, length)) {
+    if (!name || !make || !tote__is_token(name, length)) {
         tote_diagnose(TOTE_LEVEL_WARN, "propagator",
                       "\"%.64s\" was not registered: it needs a name of header characters and a "
                       "constructor",
