@@ -47,24 +47,44 @@ static int usage_error(const char *what) {
     return EXIT_USAGE;
 }
 
+/* The number for this option, up to `most`; NULL: it is none of those that take one. */
+static unsigned *find_number(struct view_options *options, const char *option,
+                             unsigned long *most) {
+    if (strcmp(option, "--port") == 0) {
+        *most = 65535;
+        return &options->port;
+    }
+    if (strcmp(option, "--count") == 0) {
+        *most = 1000000;
+        return &options->count;
+    }
+    if (strcmp(option, "--quiet-ms") == 0) {
+        *most = 3600000;
+        return &options->quiet_ms;
+    }
+    return NULL;
+}
+
 static int view(int argc, char **argv) {
     struct view_options options = {.port = OTLP_PORT, .quiet_ms = QUIET_MS};
     unsigned long number;
+    unsigned long most;
 
     for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "--once") == 0) {
-            options.count = 1;
-        } else if (strcmp(argv[i], "--port") == 0 && read_number(argv[++i], 65535, &number)) {
-            options.port = (uint16_t)number;
-        } else if (strcmp(argv[i], "--count") == 0 && read_number(argv[++i], 1000000, &number)) {
-            options.count = (unsigned)number;
-        } else if (strcmp(argv[i], "--quiet-ms") == 0 && read_number(argv[++i], 3600000, &number)) {
-            options.quiet_ms = (unsigned)number;
-        } else if (strcmp(argv[i], "--help") == 0) {
+        unsigned *wanted = find_number(&options, argv[i], &most);
+        if (strcmp(argv[i], "--help") == 0) {
             print_usage(stdout);
             return 0;
+        }
+        if (wanted) {
+            if (!read_number(argv[++i], most, &number)) { /* argv ends with NULL */
+                return usage_error("view: an option's number is missing or wrong");
+            }
+            *wanted = (unsigned)number;
+        } else if (strcmp(argv[i], "--once") == 0) {
+            options.count = 1;
         } else {
-            return usage_error("view: an option is unknown, or its number is missing or wrong");
+            return usage_error("view: unknown option");
         }
     }
     return view_run(&options);

@@ -205,8 +205,7 @@ static struct MHD_Daemon *listen_on(uint16_t port) {
 
     return MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, port, NULL, NULL, on_request, NULL,
                             MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_NOTIFY_COMPLETED,
-                            on_completed, NULL, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
-                            MHD_OPTION_END);
+                            on_completed, NULL, MHD_OPTION_END);
 }
 
 int view_run(const struct view_options *options) {
@@ -222,7 +221,7 @@ int view_run(const struct view_options *options) {
 
     collector.quiet_ms = options->quiet_ms;
     errno = 0;
-    struct MHD_Daemon *daemon = listen_on(options->port);
+    struct MHD_Daemon *daemon = listen_on((uint16_t)options->port);
     if (!daemon) {
         fprintf(stderr, "tote: cannot listen on 127.0.0.1:%u: %s\n", options->port,
                 errno ? strerror(errno) : "no reason given");

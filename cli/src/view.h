@@ -5,10 +5,8 @@
 #ifndef TOTE_CLI_VIEW_H
 #define TOTE_CLI_VIEW_H
 
-#include <stdint.h>
-
 struct view_options {
-    uint16_t port;  /* 0: a free one */
+    unsigned port;  /* 0: a free one; 65535 at most */
     unsigned count; /* end after so many traces; 0: never */
     unsigned quiet_ms;
 };

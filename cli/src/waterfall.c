@@ -35,7 +35,7 @@ struct drawing {
     size_t service_count;
 };
 
-enum { DURATION_COLUMNS = 9, DEEPEST = 64, GUIDE_COLUMNS = 3, MOST_LEVELS = 1000 };
+enum { DURATION_COLUMNS = 9, DEEPEST = 64, GUIDE_COLUMNS = 3, LEAST_NAME = 8, MOST_LEVELS = 1000 };
 
 static const char *const service_colours[] = {"36", "33", "35", "32", "34", "96", "93", "95"};
 
@@ -50,10 +50,26 @@ static void put_spaces(FILE *out, size_t count) {
     fprintf(out, "%*s", (int)count, "");
 }
 
+/* Bytes of clean text. Where UTF-8 is not understood they could be commands: '?' for each character. */
+static void put_text(const struct drawing *drawing, const char *text, size_t bytes) {
+    if (drawing->terminal->is_utf8) {
+        fwrite(text, 1, bytes, drawing->out);
+        return;
+    }
+    for (size_t i = 0; i < bytes; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c < 0x80) {
+            fputc(c, drawing->out);
+        } else if (c >= 0xC0) {
+            fputc('?', drawing->out);
+        }
+    }
+}
+
 /* The text in just so many columns: filled up, or cut with an ellipsis. */
 static void put_cell(const struct drawing *drawing, const char *text, size_t columns) {
     size_t has = terminal_columns(text);
-    size_t kept = has <= columns ? has : columns - 1;
+    size_t kept = has <= columns ? has : columns - (columns > 0);
     size_t bytes = 0;
 
     for (size_t seen = 0; text[bytes]; bytes++) {
@@ -61,11 +77,11 @@ static void put_cell(const struct drawing *drawing, const char *text, size_t col
             break;
         }
     }
-    fwrite(text, 1, bytes, drawing->out);
-    if (has > columns) {
-        fputs(drawing->terminal->is_utf8 ? "\u2026" : "~", drawing->out);
-    } else {
+    put_text(drawing, text, bytes);
+    if (has <= columns) {
         put_spaces(drawing->out, columns - has);
+    } else if (columns > 0) {
+        fputs(drawing->terminal->is_utf8 ? "\u2026" : "~", drawing->out);
     }
 }
 
@@ -191,14 +207,17 @@ static void lay_out(struct drawing *drawing) {
     drawing->start = UINT64_MAX;
     for (size_t i = 0; i < drawing->count; i++) {
         const struct trace_span *span = drawing->nodes[i].span;
-        size_t columns =
-            terminal_columns(span->name) + GUIDE_COLUMNS * depth_of(&drawing->nodes[i]);
+        size_t columns = terminal_columns(span->name);
+        columns = (columns > LEAST_NAME ? columns : LEAST_NAME) +
+                  GUIDE_COLUMNS * depth_of(&drawing->nodes[i]);
         name = columns > name ? columns : name;
         columns = terminal_columns(span->service);
         service = columns > service ? columns : service;
         drawing->start =
             span->start_unix_nano < drawing->start ? span->start_unix_nano : drawing->start;
-        drawing->end = span->end_unix_nano > drawing->end ? span->end_unix_nano : drawing->end;
+        /* A clock may have been set back: a span may start after all have ended. */
+        uint64_t end = span->start_unix_nano + duration_of(span);
+        drawing->end = end > drawing->end ? end : drawing->end;
         service_index(drawing, span->service);
     }
     size_t width = drawing->terminal->width;
@@ -206,9 +225,6 @@ static void lay_out(struct drawing *drawing) {
     drawing->service_columns = tote__min(service, width / 6);
     drawing->bar_columns =
         width - drawing->name_columns - drawing->service_columns - DURATION_COLUMNS - 4;
-    if (drawing->end < drawing->start) {
-        drawing->end = drawing->start;
-    }
 }
 
 static void put_id(FILE *out, const uint8_t *id, size_t size) {
@@ -247,7 +263,7 @@ static size_t draw_guides(const struct drawing *drawing, const struct node *node
     for (const struct node *at = node; at->parent && depth < DEEPEST; at = at->parent) {
         path[depth++] = at;
     }
-    size_t shown = tote__min(depth, (drawing->name_columns - 8) / GUIDE_COLUMNS);
+    size_t shown = tote__min(depth, (drawing->name_columns - LEAST_NAME) / GUIDE_COLUMNS);
     for (size_t i = depth; i-- > depth - shown;) {
         bool is_last = !path[i]->next;
         if (i == 0 && is_row) {
@@ -315,13 +331,22 @@ static void close_line(struct notes *notes) {
     }
 }
 
+/* A piece of a note, cut so that `kept` columns stay for the rest of it. */
+static void put_piece(struct notes *notes, const char *text, size_t kept) {
+    size_t width = notes->drawing->terminal->width;
+    size_t room = width > notes->column + kept ? width - notes->column - kept : 0;
+    size_t columns = tote__min(terminal_columns(text), room);
+
+    put_cell(notes->drawing, text, columns);
+    notes->column += columns;
+}
+
 static void put_note(struct notes *notes, const char *first, const char *second,
                      const char *third) {
     size_t columns = terminal_columns(first) + terminal_columns(second) + terminal_columns(third);
-    size_t width = notes->drawing->terminal->width;
     bool is_first = !notes->column;
 
-    if (!is_first && notes->column + 2 + columns > width) {
+    if (!is_first && notes->column + 2 + columns > notes->drawing->terminal->width) {
         close_line(notes);
         is_first = true;
     }
@@ -331,12 +356,9 @@ static void put_note(struct notes *notes, const char *first, const char *second,
         fputs("  ", notes->drawing->out);
         notes->column += 2;
     }
-    fputs(first, notes->drawing->out);
-    fputs(second, notes->drawing->out);
-    size_t used = notes->column + terminal_columns(first) + terminal_columns(second);
-    size_t room = width > used + 1 ? width - used : 1;
-    put_cell(notes->drawing, third, tote__min(terminal_columns(third), room));
-    notes->column += columns;
+    put_piece(notes, first, terminal_columns(second) + 1);
+    put_piece(notes, second, 1);
+    put_piece(notes, third, 0);
 }
 
 static void draw_notes(const struct drawing *drawing, const struct node *node) {

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "terminal.h"
+#include "trace.h"
+#include "waterfall.h"
+
+/* A trace that is put together by hand, and the text that it was drawn as last. */
+struct fixture {
+    struct trace trace;
+    char *text;
+};
+
+static const uint64_t base = 1700000000000000000; /* 2023-11-14 22:13:20 */
+static const uint64_t ms = 1000000;
+
+static int set_up(void **state) {
+    *state = calloc(1, sizeof(struct fixture));
+    setenv("TZ", "UTC0", 1);
+    tzset();
+    return *state ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+    struct fixture *fixture = *state;
+
+    tote__arena_clear(&fixture->trace.arena);
+    free(fixture->text);
+    free(fixture);
+    return 0;
+}
+
+#define DRAWING(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+static void set_id(uint8_t id[8], unsigned number) {
+    for (size_t i = 0; i < 8; i++, number >>= 8) {
+        id[7 - i] = (uint8_t)number;
+    }
+}
+
+/* A span of the service "shop" from `start` on for `length`; no parent: 0. */
+static struct trace_span *add(struct fixture *fixture, unsigned id, unsigned parent,
+                              const char *name, uint64_t start, uint64_t length) {
+    struct trace_span *span = tote__arena_allocate(&fixture->trace.arena, sizeof *span);
+
+    assert_non_null(span);
+    *span = (struct trace_span){
+        .next = fixture->trace.spans,
+        .has_parent = parent != 0,
+        .name = name,
+        .service = "shop",
+        .status_message = "",
+        .start_unix_nano = base + start,
+        .end_unix_nano = base + start + length,
+    };
+    set_id(span->id, id);
+    set_id(span->parent_id, parent);
+    fixture->trace.spans = span;
+    fixture->trace.span_count++;
+    return span;
+}
+
+static const char *draw_on(struct fixture *fixture, struct terminal terminal) {
+    size_t size;
+
+    free(fixture->text);
+    fixture->text = NULL;
+    terminal.out = open_memstream(&fixture->text, &size);
+    assert_non_null(terminal.out);
+    waterfall_draw(&terminal, &fixture->trace);
+    fclose(terminal.out);
+    return fixture->text;
+}
+
+static const char *draw(struct fixture *fixture, size_t width) {
+    return draw_on(fixture, (struct terminal){.width = width, .is_utf8 = true});
+}
+
+static const char *draw_ascii(struct fixture *fixture, size_t width) {
+    return draw_on(fixture, (struct terminal){.width = width});
+}
+
+static size_t count_of(const char *text, const char *what) {
+    size_t count = 0;
+
+    for (const char *at = strstr(text, what); at; at = strstr(at + 1, what)) {
+        count++;
+    }
+    return count;
+}
+
+/* The columns of the longest line. */
+static size_t widest(const char *text) {
+    size_t most = 0;
+
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        char *line = strndup(text, length);
+        size_t columns = terminal_columns(line);
+        most = columns > most ? columns : most;
+        free(line);
+        text += length + (text[length] == '\n');
+    }
+    return most;
+}
+
+/* Pain 42 */
+static void spans_are_nested_and_in_the_order_of_their_starts(void **state) {
+    struct fixture *f = *state;
+
+    add(f, 4, 2, "deep", 30 * ms, 10 * ms);
+    add(f, 3, 1, "second", 50 * ms, 50 * ms);
+    add(f, 1, 0, "root", 0, 100 * ms);
+    add(f, 2, 1, "first", 20 * ms, 30 * ms);
+
+    assert_string_equal(draw(f, 60),
+                        "trace 00000000000000000000000000000000 · 4 spans · 1 service · 100.0 ms · "
+                        "2023-11-14 22:13:20.000\n"
+                        "root            shop █████████████████████████████  100.0 ms\n"
+                        "├─ first        shop      ████████▊                  30.0 ms\n"
+                        "│  └─ deep      shop         ██▉                     10.0 ms\n"
+                        "└─ second       shop               ██████████████▌   50.0 ms\n");
+}
+
+/* Pain 42 */
+static void ascii_will_do_for_a_terminal_without_utf8(void **state) {
+    struct fixture *f = *state;
+
+    add(f, 1, 0, "root", 0, 100 * ms);
+    add(f, 2, 1, "na\xC3\xAFve", 20 * ms, 30 * ms)->is_error = true;
+    add(f, 3, 2, "a name that is too long for its cell", 20 * ms, 30 * ms);
+    add(f, 4, 1, "last", 50 * ms, 50 * ms);
+
+    assert_string_equal(draw_ascii(f, 60),
+                        "trace 00000000000000000000000000000000, 4 spans, 1 service, 100.0 ms, "
+                        "2023-11-14 22:13:20.000\n"
+                        "root                      shop ###################  100.0 ms\n"
+                        "|- na?ve                  shop    ######             30.0 ms\n"
+                        "|  |  ! error\n"
+                        "|  `- a name that is to~  shop    ######             30.0 ms\n"
+                        "`- last                   shop          ##########   50.0 ms\n");
+}
+
+/* Pain 42 */
+static void short_names_keep_their_place_in_the_tree(void **state) {
+    struct fixture *f = *state;
+
+    add(f, 1, 0, "a", 0, 10);
+    add(f, 2, 1, "b", 1, 5);
+    add(f, 3, 2, "c", 2, 2);
+    const char *text = draw(f, 80);
+
+    assert_non_null(strstr(text, "\na "));
+    assert_non_null(strstr(text, "\n└─ b "));
+    assert_non_null(strstr(text, "\n   └─ c "));
+}
+
+/* Pain 42 */
+static void an_error_is_told_with_its_message_or_as_such(void **state) {
+    struct fixture *f = *state;
+    struct trace_span *told = add(f, 1, 0, "told", 0, 100);
+    struct trace_span *untold = add(f, 2, 1, "untold", 10, 100);
+
+    told->is_error = true;
+    told->status_message = "no unicorns left";
+    untold->is_error = true;
+    const char *text = draw(f, 80);
+
+    assert_non_null(strstr(text, "\n│  ✗ no unicorns left\n"));
+    assert_non_null(strstr(text, "\n      ✗ error\n"));
+}
+
+/* Pain 42 */
+static void attributes_and_events_stand_below_their_span(void **state) {
+    struct fixture *f = *state;
+    struct trace_attribute attributes[] = {
+        {"user.id", "u_1"}, {"url.full", "http://127.0.0.1/a/long/path"}, {"empty", ""}};
+    struct trace_event events[] = {{"early", base - 5}, {"retry", base + 1500000}};
+    struct trace_span *span = add(f, 1, 0, "root", 0, 10 * ms);
+
+    span->attributes = attributes;
+    span->attribute_count = 3;
+    span->events = events;
+    span->event_count = 2;
+    const char *text = draw(f, 60);
+
+    assert_non_null(strstr(text, "\n   user.id=u_1  url.full=http://127.0.0.1/a/long/path\n"
+                                 "   empty=\n"
+                                 "   +0 ns  early\n"
+                                 "   +1.5 ms  retry\n"));
+}
+
+/* Pain 42 */
+static void orphans_stand_under_a_note_after_the_rest(void **state) {
+    struct fixture *f = *state;
+
+    add(f, 5, 99, "orphan", 0, 10);
+    add(f, 6, 5, "its child", 1, 1);
+    add(f, 7, 98, "another", 4, 1);
+    add(f, 1, 0, "root", 5, 10);
+    const char *text = draw(f, 80);
+    const char *note = strstr(text, "\nunder a parent that was not seen:\n");
+
+    assert_non_null(note);
+    assert_true(strstr(text, "\nroot") < note);
+    assert_true(strstr(text, "\norphan") > note);
+    assert_non_null(strstr(note, "\n└─ its child"));
+    assert_non_null(strstr(note, "\nanother"));
+    assert_int_equal(count_of(text, "under a parent"), 1);
+}
+
+/* Pain 42 */
+static void a_child_outside_its_parents_time_stays_in_the_picture(void **state) {
+    struct fixture *f = *state;
+
+    add(f, 1, 0, "root", 50 * ms, 10 * ms);
+    add(f, 2, 1, "before", 0, 10 * ms);
+    add(f, 3, 1, "after", 90 * ms, 10 * ms);
+
+    assert_string_equal(strchr(draw_ascii(f, 50), '\n'),
+                        "\n"
+                        "root          shop           ###           10.0 ms\n"
+                        "|- before     shop ###                     10.0 ms\n"
+                        "`- after      shop                   ###   10.0 ms\n");
+}
+
+/* Pain 42 */
+static void a_span_that_ended_before_it_started_has_no_duration(void **state) {
+    struct fixture *f = *state;
+    struct trace_span *back = add(f, 2, 1, "back", 3600 * 1000 * ms, 0);
+
+    back->end_unix_nano = base;
+    add(f, 1, 0, "root", 0, 1);
+    const char *text = draw_ascii(f, 80);
+
+    assert_non_null(strstr(text, "#      0 ns\n"));
+    assert_in_range(widest(strchr(text, '\n') + 1), 80, 80);
+}
+
+/* Pain 42 */
+static void times_at_the_ends_of_the_range_are_drawn(void **state) {
+    struct fixture *f = *state;
+    struct trace_span *whole = add(f, 1, 0, "whole", 0, 0);
+    struct trace_span *last = add(f, 2, 1, "last", 0, 0);
+
+    whole->start_unix_nano = 0;
+    whole->end_unix_nano = 1;
+    last->start_unix_nano = UINT64_MAX;
+    last->end_unix_nano = 0;
+
+    assert_int_equal(count_of(draw_ascii(f, 80), "#"), 2);
+}
+
+/* Pain 42 */
+static void spans_without_duration_have_a_bar_all_the_same(void **state) {
+    struct fixture *f = *state;
+
+    add(f, 1, 0, "root", 0, 0);
+    add(f, 2, 1, "child", 0, 0);
+
+    assert_non_null(strstr(draw(f, 60), "2 spans · 1 service · 0 ns · "));
+    assert_int_equal(count_of(f->text, "▏"), 2);
+}
+
+/* Pain 42 */
+static void what_a_span_says_cannot_speak_to_the_terminal(void **state) {
+    static const char *const harmful[] = {
+        "\033[2J",
+        "\033]0;title\a",
+        "a\r\nb\tc",
+        "\x7F",
+        "\xC2\x9B"
+        "31m",
+        "\xE2\x80\xAE",
+        "\xE2\x81\xA6",
+        "\x9B\x84 bytes",
+        "\xE2\x80\xAA.",
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(harmful); i++) {
+        const char *clean = terminal_clean(&f->trace.arena, harmful[i], strlen(harmful[i]));
+        assert_non_null(strstr(clean, "\xEF\xBF\xBD"));
+        for (const char *at = clean; *at; at++) {
+            assert_true((unsigned char)*at >= 0x20 && *at != 0x7F);
+        }
+        assert_null(strstr(clean, "\xC2\x9B"));
+        assert_null(strstr(clean, "\xE2\x80"));
+        assert_null(strstr(clean, "\xE2\x81"));
+    }
+}
+
+/* Pain 42 */
+static void text_that_does_no_harm_is_left_as_it_is(void **state) {
+    static const char text[] = "GET /\xC3\xA4 \xE2\x9C\x97 \xF0\x9F\x90\x8E \xC2\xA0 \xE2\x80\xA6";
+    struct fixture *f = *state;
+
+    assert_string_equal(terminal_clean(&f->trace.arena, text, strlen(text)), text);
+    assert_string_equal(terminal_clean(&f->trace.arena, "", 0), "");
+}
+
+/* Pain 42 */
+static void bytes_that_may_be_commands_elsewhere_are_not_written_without_utf8(void **state) {
+    struct fixture *f = *state;
+    struct trace_attribute attribute = {"k\xC4\x9B", "\xE2\x9C\x97\xC4\x9B"};
+    struct trace_span *span = add(f, 1, 0, "\xC4\x9B[31m", 0, 10);
+
+    span->service = "\xC4\x9B";
+    span->is_error = true;
+    span->status_message = "\xC4\x9B";
+    span->attributes = &attribute;
+    span->attribute_count = 1;
+    draw_ascii(f, 80);
+
+    for (const char *at = f->text; *at; at++) {
+        assert_true((unsigned char)*at < 0x80);
+    }
+    assert_non_null(strstr(f->text, "k?=??"));
+}
+
+/* Pain 42 */
+static void two_hundred_spans_are_a_row_each(void **state) {
+    struct fixture *f = *state;
+    char names[200][16];
+
+    for (unsigned i = 0; i < 200; i++) {
+        snprintf(names[i], sizeof names[i], "span %03u.", i);
+        add(f, i + 1, i ? i / 3 + 1 : 0, names[i], i * ms, ms);
+    }
+    draw(f, 100);
+
+    for (size_t i = 0; i < 200; i++) {
+        assert_int_equal(count_of(f->text, names[i]), 1);
+    }
+    assert_int_equal(count_of(f->text, "\n"), 201);
+    assert_in_range(widest(strchr(f->text, '\n') + 1), 100, 100);
+}
+
+/* Pain 42 */
+static void long_texts_are_cut_to_a_narrow_terminal(void **state) {
+    struct fixture *f = *state;
+    char longest[1001];
+    memset(longest, 'x', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    struct trace_attribute attributes[] = {{longest, longest}, {"key", longest}, {longest, ""}};
+    struct trace_event event = {longest, base};
+    struct trace_span *span = NULL;
+
+    for (unsigned i = 0; i < 10; i++) {
+        span = add(f, i + 1, i, longest, i, 100);
+        span->service = longest;
+    }
+    span->is_error = true;
+    span->status_message = longest;
+    span->attributes = attributes;
+    span->attribute_count = 3;
+    span->events = &event;
+    span->event_count = 1;
+    draw(f, 40);
+
+    assert_in_range(widest(strchr(f->text, '\n') + 1), 40, 40);
+    assert_in_range(count_of(f->text, "…"), 10 * 2 + 4, 10 * 2 + 6);
+}
+
+/* Pain 42 */
+static void spans_that_are_their_own_ancestors_are_drawn_once(void **state) {
+    struct fixture *f = *state;
+
+    add(f, 1, 0, "root", 0, 10);
+    add(f, 2, 4, "one", 1, 1);
+    add(f, 3, 2, "two", 2, 1);
+    add(f, 4, 3, "three", 3, 1);
+    add(f, 5, 5, "itself", 4, 1);
+    draw(f, 80);
+
+    assert_int_equal(count_of(f->text, "root"), 1);
+    assert_int_equal(count_of(f->text, "one"), 1);
+    assert_int_equal(count_of(f->text, "two"), 1);
+    assert_int_equal(count_of(f->text, "three"), 1);
+    assert_int_equal(count_of(f->text, "itself"), 1);
+}
+
+/* Pain 42 */
+static void spans_that_share_an_id_are_all_drawn(void **state) {
+    struct fixture *f = *state;
+
+    add(f, 1, 0, "root", 0, 10);
+    add(f, 1, 0, "root", 0, 10);
+    add(f, 2, 1, "child", 1, 1);
+    draw(f, 80);
+
+    assert_int_equal(count_of(f->text, "root"), 2);
+    assert_int_equal(count_of(f->text, "child"), 1);
+}
+
+/* Pain 42 */
+static void a_chain_of_two_thousand_is_drawn_whole(void **state) {
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < 2000; i++) {
+        add(f, i + 1, i, "link.", i, 1);
+    }
+    draw(f, 80);
+    assert_int_equal(count_of(f->text, "link."), 2000);
+    assert_int_equal(count_of(f->text, "under a parent"), 0);
+    assert_in_range(widest(strchr(f->text, '\n') + 1), 80, 80);
+}
+
+/* Pain 42 */
+static void so_is_one_that_runs_backwards_in_time(void **state) {
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < 2000; i++) {
+        add(f, i + 1, i, "link.", 2000 - i, 1);
+    }
+    assert_int_equal(count_of(draw(f, 80), "link."), 2000);
+}
+
+/* Pain 42 */
+static void colour_marks_services_and_errors(void **state) {
+    struct fixture *f = *state;
+    struct trace_span *span = add(f, 1, 0, "root", 0, 10);
+    struct terminal coloured = {.width = 80, .is_utf8 = true, .has_colour = true};
+
+    span->is_error = true;
+    draw_on(f, coloured);
+    assert_non_null(strstr(f->text, "\033[1;31mroot"));
+    assert_non_null(strstr(f->text, "\033[31m✗ error\033[0m"));
+
+    span->is_error = false;
+    draw_on(f, coloured);
+    assert_null(strstr(f->text, "31m"));
+    assert_non_null(strstr(f->text, "\033[36mshop"));
+    assert_null(strchr(draw(f, 80), '\033'));
+}
+
+/* Pain 42 */
+static void a_trace_without_spans_is_nothing(void **state) {
+    assert_string_equal(draw(*state, 80), "");
+}
+
+/* Pain 42 */
+static void no_more_than_the_environment_says_of_a_terminal(void **state) {
+    FILE *file = tmpfile();
+
+    (void)state;
+    assert_non_null(file);
+    setenv("COLUMNS", "72", 1);
+    assert_int_equal(terminal_of(file).width, 72);
+    setenv("COLUMNS", "3", 1);
+    assert_int_equal(terminal_of(file).width, 40);
+    setenv("COLUMNS", "100000", 1);
+    assert_int_equal(terminal_of(file).width, 400);
+    unsetenv("COLUMNS");
+    assert_int_equal(terminal_of(file).width, 100);
+    assert_false(terminal_of(file).has_colour);
+    fclose(file);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        DRAWING(spans_are_nested_and_in_the_order_of_their_starts),
+        DRAWING(ascii_will_do_for_a_terminal_without_utf8),
+        DRAWING(short_names_keep_their_place_in_the_tree),
+        DRAWING(an_error_is_told_with_its_message_or_as_such),
+        DRAWING(attributes_and_events_stand_below_their_span),
+        DRAWING(orphans_stand_under_a_note_after_the_rest),
+        DRAWING(a_child_outside_its_parents_time_stays_in_the_picture),
+        DRAWING(a_span_that_ended_before_it_started_has_no_duration),
+        DRAWING(times_at_the_ends_of_the_range_are_drawn),
+        DRAWING(spans_without_duration_have_a_bar_all_the_same),
+        DRAWING(what_a_span_says_cannot_speak_to_the_terminal),
+        DRAWING(text_that_does_no_harm_is_left_as_it_is),
+        DRAWING(bytes_that_may_be_commands_elsewhere_are_not_written_without_utf8),
+        DRAWING(two_hundred_spans_are_a_row_each),
+        DRAWING(long_texts_are_cut_to_a_narrow_terminal),
+        DRAWING(spans_that_are_their_own_ancestors_are_drawn_once),
+        DRAWING(spans_that_share_an_id_are_all_drawn),
+        DRAWING(a_chain_of_two_thousand_is_drawn_whole),
+        DRAWING(so_is_one_that_runs_backwards_in_time),
+        DRAWING(colour_marks_services_and_errors),
+        DRAWING(a_trace_without_spans_is_nothing),
+        TEST(no_more_than_the_environment_says_of_a_terminal),
+    };
+
+    return RUN_TESTS(tests, argc, argv);
+}
