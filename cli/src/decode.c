@@ -109,19 +109,27 @@ static const char *service_of(const Tote__Otlp__Resource *resource) {
     return "?";
 }
 
+/* An id has its length, and is not all zero: some write that for none. */
+static bool is_id(const ProtobufCBinaryData *id, size_t size) {
+    static const uint8_t none[16];
+
+    return id->len == size && memcmp(id->data, none, size) != 0;
+}
+
 static void decode_span(const Tote__Otlp__Span *message, const char *service, decode_place place,
                         void *arg) {
     struct tote__arena *arena;
+    struct trace_span *span;
 
-    if (message->trace_id.len != 16 || message->span_id.len != 8) {
+    if (!is_id(&message->trace_id, 16) || !is_id(&message->span_id, sizeof span->id)) {
         return;
     }
-    struct trace_span *span = place(arg, message->trace_id.data, &arena);
+    span = place(arg, message->trace_id.data, &arena);
     if (!span) {
         return;
     }
     memcpy(span->id, message->span_id.data, sizeof span->id);
-    span->has_parent = message->parent_span_id.len == sizeof span->parent_id;
+    span->has_parent = is_id(&message->parent_span_id, sizeof span->parent_id);
     if (span->has_parent) {
         memcpy(span->parent_id, message->parent_span_id.data, sizeof span->parent_id);
     }
