@@ -274,8 +274,7 @@ static void what_a_span_says_cannot_speak_to_the_terminal(void **state) {
         "\033]0;title\a",
         "a\r\nb\tc",
         "\x7F",
-        "\xC2\x9B"
-        "31m",
+        "\xC2\x9B;31m",
         "\xE2\x80\xAE",
         "\xE2\x81\xA6",
         "\x9B\x84 bytes",

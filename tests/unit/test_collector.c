@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector.h"
+#include "otlp/request.pb-c.h"
+
+enum { SETTLED_MS = 300, QUIET_MS = 2000 };
+
+static int set_up(void **state) {
+    struct collector *collector = calloc(1, sizeof *collector);
+
+    if (collector) {
+        collector->quiet_ms = QUIET_MS;
+    }
+    *state = collector;
+    return collector ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+    struct collector *collector = *state;
+    struct trace *trace;
+
+    while ((trace = collector_next(collector, 0, true))) {
+        trace_free(trace);
+    }
+    free(collector);
+    return 0;
+}
+
+#define COLLECTOR_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+/* A span as it goes over the wire; its ids are the bytes `trace`, `id` and `parent`, 0: none. */
+struct wire_span {
+    Tote__Otlp__Span message;
+    uint8_t trace_id[17];
+    uint8_t id[9];
+    uint8_t parent_id[9];
+};
+
+static void make_span(struct wire_span *span, uint8_t trace, uint8_t id, uint8_t parent) {
+    tote__otlp__span__init(&span->message);
+    memset(span->trace_id, trace, sizeof span->trace_id);
+    memset(span->id, id, sizeof span->id);
+    memset(span->parent_id, parent, sizeof span->parent_id);
+    span->message.name = (char *)"name";
+    span->message.trace_id = (ProtobufCBinaryData){16, span->trace_id};
+    span->message.span_id = (ProtobufCBinaryData){8, span->id};
+    span->message.parent_span_id = (ProtobufCBinaryData){parent ? 8 : 0, span->parent_id};
+}
+
+/* Send a span to the collector at this time, as a request of its own. */
+static bool send_span(struct collector *collector, Tote__Otlp__Span *span, uint64_t now_ms) {
+    Tote__Otlp__ScopeSpans scope = TOTE__OTLP__SCOPE_SPANS__INIT;
+    Tote__Otlp__ScopeSpans *scopes = &scope;
+    Tote__Otlp__AnyValue service = TOTE__OTLP__ANY_VALUE__INIT;
+    Tote__Otlp__KeyValue name = TOTE__OTLP__KEY_VALUE__INIT;
+    Tote__Otlp__KeyValue *names = &name;
+    Tote__Otlp__Resource resource = TOTE__OTLP__RESOURCE__INIT;
+    Tote__Otlp__ResourceSpans resource_spans = TOTE__OTLP__RESOURCE_SPANS__INIT;
+    Tote__Otlp__ResourceSpans *all = &resource_spans;
+    Tote__Otlp__ExportTraceServiceRequest request = TOTE__OTLP__EXPORT_TRACE_SERVICE_REQUEST__INIT;
+
+    service.value_case = TOTE__OTLP__ANY_VALUE__VALUE_STRING_VALUE;
+    service.string_value = (char *)"shop\033";
+    name.key = (char *)"service.name";
+    name.value = &service;
+    resource.n_attributes = 1;
+    resource.attributes = &names;
+    scope.n_spans = 1;
+    scope.spans = &span;
+    resource_spans.resource = &resource;
+    resource_spans.n_scope_spans = 1;
+    resource_spans.scope_spans = &scopes;
+    request.n_resource_spans = 1;
+    request.resource_spans = &all;
+
+    size_t size = tote__otlp__export_trace_service_request__get_packed_size(&request);
+    uint8_t *bytes = malloc(size);
+    assert_non_null(bytes);
+    tote__otlp__export_trace_service_request__pack(&request, bytes);
+    bool is_taken = collector_take(collector, bytes, size, now_ms);
+    free(bytes);
+    return is_taken;
+}
+
+static void send(struct collector *collector, uint8_t trace, uint8_t id, uint8_t parent,
+                 uint64_t now_ms) {
+    struct wire_span span;
+
+    make_span(&span, trace, id, parent);
+    assert_true(send_span(collector, &span.message, now_ms));
+}
+
+/* The trace that is due. */
+static void expect_trace(struct collector *collector, uint64_t now_ms, uint8_t id, size_t spans) {
+    struct trace *trace = collector_next(collector, now_ms, false);
+
+    assert_non_null(trace);
+    assert_int_equal(trace->id[0], id);
+    assert_int_equal(trace->span_count, spans);
+    trace_free(trace);
+}
+
+/* Pain 42 */
+static void a_complete_trace_is_shown_once_it_has_settled(void **state) {
+    struct collector *collector = *state;
+
+    send(collector, 1, 2, 1, 1000);
+    send(collector, 1, 1, 0, 1100);
+
+    assert_null(collector_next(collector, 1100 + SETTLED_MS - 1, false));
+    expect_trace(collector, 1100 + SETTLED_MS, 1, 2);
+    assert_null(collector_next(collector, 100000, true));
+    assert_int_equal(collector->span_count, 0);
+}
+
+/* Pain 42 */
+static void news_make_a_complete_trace_wait_again(void **state) {
+    struct collector *collector = *state;
+
+    send(collector, 1, 1, 0, 1000);
+    send(collector, 1, 2, 1, 1200);
+
+    assert_null(collector_next(collector, 1000 + SETTLED_MS, false));
+    expect_trace(collector, 1200 + SETTLED_MS, 1, 2);
+}
+
+/* Pain 42 */
+static void one_that_misses_a_span_is_shown_when_it_is_quiet(void **state) {
+    struct collector *collector = *state;
+
+    send(collector, 1, 1, 0, 1000);
+    send(collector, 1, 3, 2, 1000); /* its parent is still to come */
+    send(collector, 2, 5, 4, 1001); /* and this one's root */
+
+    assert_null(collector_next(collector, 1000 + QUIET_MS - 1, false));
+    expect_trace(collector, 1000 + QUIET_MS, 1, 2);
+    assert_null(collector_next(collector, 1000 + QUIET_MS, false));
+    expect_trace(collector, 1001 + QUIET_MS, 2, 1);
+}
+
+/* Pain 42 */
+static void the_quietest_trace_comes_first(void **state) {
+    struct collector *collector = *state;
+
+    send(collector, 3, 1, 0, 1002);
+    send(collector, 1, 1, 0, 1000);
+    send(collector, 2, 1, 0, 1001);
+
+    expect_trace(collector, 5000, 1, 1);
+    expect_trace(collector, 5000, 2, 1);
+    expect_trace(collector, 5000, 3, 1);
+}
+
+/* Pain 42 */
+static void too_many_traces_are_given_before_their_time(void **state) {
+    struct collector *collector = *state;
+    struct wire_span span;
+
+    for (unsigned i = 0; i <= 1000; i++) {
+        assert_null(collector_next(collector, 1000, false));
+        make_span(&span, 1, 1, 0);
+        span.trace_id[0] = (uint8_t)(i >> 8);
+        span.trace_id[15] = (uint8_t)i;
+        assert_true(send_span(collector, &span.message, 1000));
+    }
+    struct trace *trace = collector_next(collector, 1000, false);
+
+    assert_non_null(trace);
+    trace_free(trace);
+    assert_null(collector_next(collector, 1000, false));
+    assert_int_equal(collector->trace_count, 1000);
+}
+
+/* Pain 42 */
+static void what_is_pending_comes_out_when_all_is_wanted(void **state) {
+    struct collector *collector = *state;
+
+    send(collector, 1, 3, 2, 1000);
+    assert_null(collector_next(collector, 1000, false));
+    struct trace *trace = collector_next(collector, 1000, true);
+
+    assert_non_null(trace);
+    trace_free(trace);
+}
+
+/* Requirement G18 */
+static void ids_of_a_wrong_length_or_of_zeros_are_left_out(void **state) {
+    struct collector *collector = *state;
+    struct wire_span span;
+
+    for (size_t i = 0; i < 8; i++) {
+        make_span(&span, i == 6 ? 0 : 1, i == 7 ? 0 : 1, 0);
+        span.message.trace_id.len = (size_t[]){0, 15, 17, 16, 16, 16, 16, 16}[i];
+        span.message.span_id.len = (size_t[]){8, 8, 8, 0, 7, 9, 8, 8}[i];
+        assert_true(send_span(collector, &span.message, 1000));
+        assert_int_equal(collector->trace_count, 0);
+    }
+}
+
+/* Requirement G18 */
+static void a_parent_of_zeros_or_of_a_wrong_length_is_none(void **state) {
+    struct collector *collector = *state;
+    struct wire_span span;
+
+    make_span(&span, 1, 1, 0);
+    span.message.parent_span_id.len = 8;
+    assert_true(send_span(collector, &span.message, 1000));
+    make_span(&span, 2, 1, 7);
+    span.message.parent_span_id.len = 5;
+    assert_true(send_span(collector, &span.message, 1001));
+
+    expect_trace(collector, 1001 + SETTLED_MS, 1, 1);
+    expect_trace(collector, 1001 + SETTLED_MS, 2, 1);
+}
+
+/* Pain 42 */
+static void a_span_is_told_as_it_was_sent(void **state) {
+    struct collector *collector = *state;
+    Tote__Otlp__Span__Status status = TOTE__OTLP__SPAN__STATUS__INIT;
+    Tote__Otlp__Span__Event event = TOTE__OTLP__SPAN__EVENT__INIT;
+    Tote__Otlp__Span__Event *events = &event;
+    struct wire_span span;
+
+    make_span(&span, 1, 2, 3);
+    status.code = TOTE__OTLP__SPAN__STATUS__STATUS_CODE__STATUS_CODE_ERROR;
+    status.message = (char *)"no\nway";
+    event.name = (char *)"retry\xE2\x80\xAE";
+    event.time_unix_nano = 7;
+    span.message.name = (char *)"GET\033[2J";
+    span.message.start_time_unix_nano = 5;
+    span.message.end_time_unix_nano = 9;
+    span.message.status = &status;
+    span.message.n_events = 1;
+    span.message.events = &events;
+    assert_true(send_span(collector, &span.message, 1000));
+    const struct trace_span *told = collector->traces->spans;
+
+    assert_true(told->has_parent && told->parent_id[7] == 3 && told->id[7] == 2);
+    assert_string_equal(told->name, "GET\xEF\xBF\xBD[2J");
+    assert_string_equal(told->service, "shop\xEF\xBF\xBD");
+    assert_true(told->is_error);
+    assert_string_equal(told->status_message, "no\xEF\xBF\xBDway");
+    assert_true(told->start_unix_nano == 5 && told->end_unix_nano == 9);
+    assert_string_equal(told->events[0].name, "retry\xEF\xBF\xBD");
+    assert_int_equal(told->events[0].time_unix_nano, 7);
+}
+
+static Tote__Otlp__AnyValue text_value(const char *text) {
+    Tote__Otlp__AnyValue value = TOTE__OTLP__ANY_VALUE__INIT;
+
+    value.value_case = TOTE__OTLP__ANY_VALUE__VALUE_STRING_VALUE;
+    value.string_value = (char *)text;
+    return value;
+}
+
+/* Send a span with this attribute only. Returns: the text of its value. */
+static const char *sent_value(struct collector *collector, Tote__Otlp__AnyValue *value) {
+    Tote__Otlp__KeyValue attribute = TOTE__OTLP__KEY_VALUE__INIT;
+    Tote__Otlp__KeyValue *attributes = &attribute;
+    struct wire_span span;
+
+    make_span(&span, 1, 1, 0);
+    attribute.key = (char *)"key\a";
+    attribute.value = value;
+    span.message.n_attributes = 1;
+    span.message.attributes = &attributes;
+    assert_true(send_span(collector, &span.message, 1000));
+    assert_string_equal(collector->traces->spans->attributes[0].key, "key\xEF\xBF\xBD");
+    return collector->traces->spans->attributes[0].value;
+}
+
+/* Pain 42 */
+static void every_type_of_a_value_has_a_text(void **state) {
+    struct collector *collector = *state;
+    Tote__Otlp__AnyValue value = text_value("\033]0;x\a");
+
+    assert_string_equal(sent_value(collector, &value), "\xEF\xBF\xBD]0;x\xEF\xBF\xBD");
+    value.value_case = TOTE__OTLP__ANY_VALUE__VALUE_BOOL_VALUE;
+    value.bool_value = true;
+    assert_string_equal(sent_value(collector, &value), "true");
+    value.value_case = TOTE__OTLP__ANY_VALUE__VALUE_INT_VALUE;
+    value.int_value = INT64_MIN;
+    assert_string_equal(sent_value(collector, &value), "-9223372036854775808");
+    value.value_case = TOTE__OTLP__ANY_VALUE__VALUE_DOUBLE_VALUE;
+    value.double_value = 0.5;
+    assert_string_equal(sent_value(collector, &value), "0.5");
+    value.value_case = TOTE__OTLP__ANY_VALUE__VALUE_BYTES_VALUE;
+    value.bytes_value = (ProtobufCBinaryData){3, (uint8_t *)"\033[2"};
+    assert_string_equal(sent_value(collector, &value), "<3 bytes>");
+    value.value_case = TOTE__OTLP__ANY_VALUE__VALUE__NOT_SET;
+    assert_string_equal(sent_value(collector, &value), "");
+    assert_string_equal(sent_value(collector, NULL), "");
+}
+
+/* Pain 42 */
+static void lists_are_shown_with_their_items(void **state) {
+    struct collector *collector = *state;
+    Tote__Otlp__AnyValue items[] = {text_value("a\n"), text_value("b")};
+    Tote__Otlp__AnyValue *item_list[] = {&items[0], &items[1]};
+    Tote__Otlp__ArrayValue array = TOTE__OTLP__ARRAY_VALUE__INIT;
+    Tote__Otlp__KeyValue field = TOTE__OTLP__KEY_VALUE__INIT;
+    Tote__Otlp__KeyValue *fields[] = {&field, &field};
+    Tote__Otlp__KeyValueList list = TOTE__OTLP__KEY_VALUE_LIST__INIT;
+    Tote__Otlp__AnyValue value = TOTE__OTLP__ANY_VALUE__INIT;
+
+    array.n_values = 2;
+    array.values = item_list;
+    value.value_case = TOTE__OTLP__ANY_VALUE__VALUE_ARRAY_VALUE;
+    value.array_value = &array;
+    assert_string_equal(sent_value(collector, &value), "[a\xEF\xBF\xBD,b]");
+
+    Tote__Otlp__AnyValue inner = value;
+    field.key = (char *)"k";
+    field.value = &inner;
+    list.n_values = 2;
+    list.values = fields;
+    value.value_case = TOTE__OTLP__ANY_VALUE__VALUE_KVLIST_VALUE;
+    value.kvlist_value = &list;
+    assert_string_equal(sent_value(collector, &value), "{k:[a\xEF\xBF\xBD,b],k:[a\xEF\xBF\xBD,b]}");
+}
+
+/* Pain 42 */
+static void a_list_that_is_too_long_is_cut(void **state) {
+    struct collector *collector = *state;
+    char longest[3001];
+    memset(longest, 'x', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    Tote__Otlp__AnyValue item = text_value(longest);
+    Tote__Otlp__AnyValue *items[] = {&item, &item, &item};
+    Tote__Otlp__ArrayValue array = TOTE__OTLP__ARRAY_VALUE__INIT;
+    Tote__Otlp__AnyValue value = TOTE__OTLP__ANY_VALUE__INIT;
+
+    array.n_values = 3;
+    array.values = items;
+    value.value_case = TOTE__OTLP__ANY_VALUE__VALUE_ARRAY_VALUE;
+    value.array_value = &array;
+    const char *text = sent_value(collector, &value);
+
+    assert_int_equal(strlen(text), 4097); /* 4095 and the brackets */
+    assert_int_equal(text[4096], ']');
+}
+
+/* Pain 42 */
+static void garbage_is_refused(void **state) {
+    static const char *const bodies[] = {"\xFF", "\x0A\x7F", "{\"resourceSpans\":[]}",
+                                         "\x0A\x04\x12\x02\x12\x7F"};
+    struct collector *collector = *state;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(bodies); i++) {
+        assert_false(
+            collector_take(collector, (const uint8_t *)bodies[i], strlen(bodies[i]), 1000));
+    }
+    assert_int_equal(collector->trace_count, 0);
+}
+
+/* Send a list in a list in a list, and so on. */
+static bool send_nested(struct collector *collector, size_t depth) {
+    Tote__Otlp__AnyValue *values = calloc(depth, sizeof *values);
+    Tote__Otlp__AnyValue **links = calloc(depth, sizeof(void *));
+    Tote__Otlp__ArrayValue *arrays = calloc(depth, sizeof *arrays);
+    Tote__Otlp__KeyValue attribute = TOTE__OTLP__KEY_VALUE__INIT;
+    Tote__Otlp__KeyValue *attributes = &attribute;
+    struct wire_span span;
+
+    for (size_t i = 0; i < depth; i++) {
+        tote__otlp__any_value__init(&values[i]);
+        tote__otlp__array_value__init(&arrays[i]);
+        values[i].value_case = TOTE__OTLP__ANY_VALUE__VALUE_ARRAY_VALUE;
+        values[i].array_value = &arrays[i];
+        links[i] = &values[i];
+        if (i > 0) {
+            arrays[i - 1].n_values = 1;
+            arrays[i - 1].values = &links[i];
+        }
+    }
+    make_span(&span, 1, 1, 0);
+    attribute.key = (char *)"nested";
+    attribute.value = values;
+    span.message.n_attributes = 1;
+    span.message.attributes = &attributes;
+    bool is_taken = send_span(collector, &span.message, 1000);
+    free(values);
+    free(links);
+    free(arrays);
+    return is_taken;
+}
+
+/* Pain 42 */
+static void what_is_nested_too_deep_is_refused(void **state) {
+    struct collector *collector = *state;
+
+    assert_true(send_nested(collector, 3));
+    assert_string_equal(collector->traces->spans->attributes[0].value, "[[[]]]");
+    assert_true(send_nested(collector, 47));
+    assert_false(send_nested(collector, 48));
+    assert_false(send_nested(collector, 500));
+}
+
+/* Requirement G18 */
+static void an_empty_request_is_a_good_one(void **state) {
+    struct collector *collector = *state;
+
+    assert_true(collector_take(collector, (const uint8_t *)"", 0, 1000));
+    assert_int_equal(collector->trace_count, 0);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        COLLECTOR_TEST(a_complete_trace_is_shown_once_it_has_settled),
+        COLLECTOR_TEST(news_make_a_complete_trace_wait_again),
+        COLLECTOR_TEST(one_that_misses_a_span_is_shown_when_it_is_quiet),
+        COLLECTOR_TEST(the_quietest_trace_comes_first),
+        COLLECTOR_TEST(too_many_traces_are_given_before_their_time),
+        COLLECTOR_TEST(what_is_pending_comes_out_when_all_is_wanted),
+        COLLECTOR_TEST(ids_of_a_wrong_length_or_of_zeros_are_left_out),
+        COLLECTOR_TEST(a_parent_of_zeros_or_of_a_wrong_length_is_none),
+        COLLECTOR_TEST(a_span_is_told_as_it_was_sent),
+        COLLECTOR_TEST(every_type_of_a_value_has_a_text),
+        COLLECTOR_TEST(lists_are_shown_with_their_items),
+        COLLECTOR_TEST(a_list_that_is_too_long_is_cut),
+        COLLECTOR_TEST(garbage_is_refused),
+        COLLECTOR_TEST(what_is_nested_too_deep_is_refused),
+        COLLECTOR_TEST(an_empty_request_is_a_good_one),
+    };
+
+    return RUN_TESTS(tests, argc, argv);
+}
