@@ -11,7 +11,7 @@
 #include "terminal.h"
 #include "tote/value.h"
 
-enum { LONGEST_VALUE = 4096 };
+enum { LONGEST_VALUE = 4096, DEEPEST_MESSAGE = 100 };
 
 static const char *clean(struct tote__arena *arena, const char *text) {
     return terminal_clean(arena, text, strlen(text));
@@ -29,6 +29,7 @@ static const char *list_text(struct tote__arena *arena, const Tote__Otlp__AnyVal
     if (!text) {
         return "";
     }
+    *text = '\0';
     for (size_t i = 0; i < count && length < LONGEST_VALUE - 1; i++) {
         const Tote__Otlp__KeyValue *field = is_array ? NULL : value->kvlist_value->values[i];
         const char *item =
@@ -145,10 +146,76 @@ static void decode_span(const Tote__Otlp__Span *message, const char *service, de
     decode_events(arena, span, message);
 }
 
-bool decode_request(const uint8_t *bytes, size_t size, decode_place place, void *arg) {
-    Tote__Otlp__ExportTraceServiceRequest *request =
-        tote__otlp__export_trace_service_request__unpack(NULL, size, bytes);
+/* Bytes of a message that are still to be looked at. */
+struct wire {
+    const uint8_t *at;
+    size_t left;
+};
 
+static bool read_varint(struct wire *wire, uint64_t *value, unsigned most_bytes) {
+    *value = 0;
+    for (unsigned i = 0; i < most_bytes && wire->left > 0; i++) {
+        uint8_t byte = *wire->at++;
+        wire->left--;
+        *value |= (uint64_t)(byte & 0x7F) << (7 * i);
+        if (byte < 0x80) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The size of a field's value, which is next; of what precedes it with its length, that is read. */
+static bool read_size(struct wire *wire, unsigned type, uint64_t *size) {
+    uint64_t number;
+
+    *size = 0;
+    switch (type) {
+    case PROTOBUF_C_WIRE_TYPE_VARINT:
+        return read_varint(wire, &number, 10);
+    case PROTOBUF_C_WIRE_TYPE_64BIT:
+        *size = 8;
+        return true;
+    case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED:
+        return read_varint(wire, size, 5);
+    case PROTOBUF_C_WIRE_TYPE_32BIT:
+        *size = 4;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Whether messages lie in each other no deeper than the stack allows: protobuf-c has no bound. */
+static bool is_shallow(const ProtobufCMessageDescriptor *type, struct wire wire, unsigned depth) {
+    while (wire.left > 0) {
+        uint64_t key;
+        uint64_t size;
+        if (!read_varint(&wire, &key, 5) || !read_size(&wire, key & 7, &size) || size > wire.left) {
+            return false;
+        }
+        const ProtobufCFieldDescriptor *field =
+            protobuf_c_message_descriptor_get_field(type, (unsigned)(key >> 3));
+        bool is_message = field && field->type == PROTOBUF_C_TYPE_MESSAGE &&
+                          (key & 7) == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED;
+        if (is_message &&
+            (depth == DEEPEST_MESSAGE ||
+             !is_shallow(field->descriptor, (struct wire){wire.at, size}, depth + 1))) {
+            return false;
+        }
+        wire.at += size;
+        wire.left -= size;
+    }
+    return true;
+}
+
+bool decode_request(const uint8_t *bytes, size_t size, decode_place place, void *arg) {
+    Tote__Otlp__ExportTraceServiceRequest *request = NULL;
+
+    if (is_shallow(&tote__otlp__export_trace_service_request__descriptor,
+                   (struct wire){bytes, size}, 0)) {
+        request = tote__otlp__export_trace_service_request__unpack(NULL, size, bytes);
+    }
     if (!request) {
         return false;
     }

@@ -357,6 +357,49 @@ static void garbage_is_refused(void **state) {
     assert_int_equal(collector->trace_count, 0);
 }
 
+/* Send a list in a list in a list, and so on. */
+static bool send_nested(struct collector *collector, size_t depth) {
+    Tote__Otlp__AnyValue *values = calloc(depth, sizeof *values);
+    Tote__Otlp__AnyValue **links = calloc(depth, sizeof(void *));
+    Tote__Otlp__ArrayValue *arrays = calloc(depth, sizeof *arrays);
+    Tote__Otlp__KeyValue attribute = TOTE__OTLP__KEY_VALUE__INIT;
+    Tote__Otlp__KeyValue *attributes = &attribute;
+    struct wire_span span;
+
+    for (size_t i = 0; i < depth; i++) {
+        tote__otlp__any_value__init(&values[i]);
+        tote__otlp__array_value__init(&arrays[i]);
+        values[i].value_case = TOTE__OTLP__ANY_VALUE__VALUE_ARRAY_VALUE;
+        values[i].array_value = &arrays[i];
+        links[i] = &values[i];
+        if (i > 0) {
+            arrays[i - 1].n_values = 1;
+            arrays[i - 1].values = &links[i];
+        }
+    }
+    make_span(&span, 1, 1, 0);
+    attribute.key = (char *)"nested";
+    attribute.value = values;
+    span.message.n_attributes = 1;
+    span.message.attributes = &attributes;
+    bool is_taken = send_span(collector, &span.message, 1000);
+    free(values);
+    free(links);
+    free(arrays);
+    return is_taken;
+}
+
+/* Pain 42 */
+static void what_is_nested_too_deep_is_refused(void **state) {
+    struct collector *collector = *state;
+
+    assert_true(send_nested(collector, 3));
+    assert_string_equal(collector->traces->spans->attributes[0].value, "[[[]]]");
+    assert_true(send_nested(collector, 48));
+    assert_false(send_nested(collector, 49));
+    assert_false(send_nested(collector, 500));
+}
+
 /* Requirement G18 */
 static void an_empty_request_is_a_good_one(void **state) {
     struct collector *collector = *state;
@@ -380,6 +423,7 @@ int main(int argc, char **argv) {
         COLLECTOR_TEST(lists_are_shown_with_their_items),
         COLLECTOR_TEST(a_list_that_is_too_long_is_cut),
         COLLECTOR_TEST(garbage_is_refused),
+        COLLECTOR_TEST(what_is_nested_too_deep_is_refused),
         COLLECTOR_TEST(an_empty_request_is_a_good_one),
     };
 

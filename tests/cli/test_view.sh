@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# test_view.sh - tote view, from the request to the picture
+#
+# test_view.sh TOTE CURL PROTOC PROTO_FOLDER
+set -uo pipefail
+
+tote=$1 curl=$2 protoc=$3 protos=$4
+work=$(mktemp -d)
+viewer=
+failed=0
+export LC_ALL=C.UTF-8 TZ=UTC0
+unset COLUMNS NO_COLOR http_proxy
+
+finish() {
+    [ -z "$viewer" ] || kill -KILL "$viewer" 2>/dev/null
+    rm -rf "$work"
+}
+trap finish EXIT
+
+# expect WHAT IS WANTED
+expect() {
+    [ "$2" = "$3" ] && { echo "ok - $1"; return; }
+    printf 'not ok - %s\n--- is\n%s\n--- wanted\n%s\n' "$1" "$2" "$3"
+    failed=1
+}
+
+# start ARGUMENTS...: a viewer in the background; sets viewer and port.
+start() {
+    "$tote" view --port 0 "$@" >"$work/out" 2>"$work/err" &
+    viewer=$!
+    for _ in $(seq 500); do
+        port=$(sed -n 's/^listening on http:.*:\([0-9]*\)$/\1/p' "$work/out")
+        [ -z "$port" ] || return 0
+        kill -0 "$viewer" 2>/dev/null || break
+        sleep 0.02
+    done
+    echo "not ok - the viewer starts"
+    cat "$work/err"
+    exit 1
+}
+
+# Wait for the viewer to end; sets code.
+await() {
+    timeout 30 tail --pid="$viewer" -f /dev/null || kill -KILL "$viewer"
+    wait "$viewer"
+    code=$?
+    viewer=
+}
+
+# post BODY CURL_ARGUMENTS...: prints the status.
+post() {
+    local body=$1
+    shift
+    post_as application/x-protobuf "$body" "$@"
+}
+
+# post_as TYPE BODY CURL_ARGUMENTS...: the same with this type
+post_as() {
+    local type=$1 body=$2
+    shift 2
+    "$curl" -s --noproxy '*' -o /dev/null -w '%{http_code}' --data-binary @"$body" \
+        -H "Content-Type: $type" "$@" "http://127.0.0.1:$port/v1/traces"
+}
+
+# span ID PARENT NAME START_MS LENGTH_MS: a span in protobuf's text format; ids of one digit.
+span() {
+    local start=$((1700000000000 + $4))
+    printf 'spans { trace_id: "0123456789abcdef" span_id: "0000000%s" ' "$1"
+    [ -z "$2" ] || printf 'parent_span_id: "0000000%s" ' "$2"
+    printf 'name: "%s" start_time_unix_nano: %s000000 end_time_unix_nano: %s000000 ' \
+        "$3" "$start" $((start + $5))
+    [ "$3" != fails ] || printf 'status { code: STATUS_CODE_ERROR message: "no way" } '
+    printf '}\n'
+}
+
+# request SERVICE: spans on standard input to a body on standard output
+request() {
+    {
+        printf 'resource_spans { resource { attributes { key: "service.name" '
+        printf 'value { string_value: "%s" } } } scope_spans {\n' "$1"
+        cat
+        printf '} }\n'
+    } | "$protoc" --proto_path="$protos" --encode=tote.otlp.ExportTraceServiceRequest request.proto
+}
+
+{
+    span 1 '' 'root' 0 100
+    span 2 1 'fails' 10 50
+} | request shop >"$work/shop"
+span 3 2 'remote \033[2J' 20 30 | request store >"$work/store"
+gzip -k "$work/store"
+printf '\xff\xff\xff' >"$work/garbage"
+
+picture='
+trace 30313233343536373839616263646566 · 3 spans · 2 services · 100.0 ms · 2023-11-14 22:13:20.000
+root               shop  █████████████████████████████████████████████████████████████████  100.0 ms
+└─ fails           shop        ████████████████████████████████▌                             50.0 ms
+   │  ✗ no way
+   └─ remote �[2J  store              ███████████████████▌                                   30.0 ms'
+
+start --once
+expect "a body is taken" "$(post "$work/shop")" 200
+expect "and so is a compressed one" \
+    "$(post "$work/store.gz" -H 'Content-Encoding: gzip')" 200
+await
+expect "the viewer ends by itself after one trace" "$code" 0
+expect "the trace is drawn" "$(tail -n +2 "$work/out")" "$picture"
+expect "nothing is on standard error" "$(cat "$work/err")" ""
+
+start --quiet-ms 3600000
+expect "another path is not found" "$("$curl" -s --noproxy '*' -o /dev/null \
+    -w '%{http_code}' "http://127.0.0.1:$port/")" 404
+expect "another method is not allowed" "$("$curl" -s --noproxy '*' -o /dev/null \
+    -w '%{http_code} %header{allow}' "http://127.0.0.1:$port/v1/traces")" "405 POST"
+expect "JSON is not understood" "$(post_as application/json "$work/shop")" 415
+expect "a body needs a type" "$(post_as '' "$work/shop")" 415
+expect "a type may have parameters" \
+    "$(post_as 'application/x-protobuf; charset=x' /dev/null)" 200
+expect "garbage is refused" "$(post "$work/garbage")" 400
+expect "so is what is not gzip" "$(post "$work/shop" -H 'Content-Encoding: gzip')" 400
+head -c 40 "$work/store.gz" >"$work/half.gz"
+expect "and half of what is" "$(post "$work/half.gz" -H 'Content-Encoding: gzip')" 400
+expect "an empty body is a request without spans" "$(post /dev/null)" 200
+
+message=$("$tote" view --port "$port" 2>&1)
+expect "a port that is in use is an error" "$?" 1
+expect "that says so" "$message" "tote: cannot listen on 127.0.0.1:$port: Address already in use"
+
+expect "a part of a trace is taken" "$(post "$work/store")" 200
+kill -TERM "$viewer"
+await
+expect "a signal ends it well" "$code" 0
+expect "after it has drawn what is pending" \
+    "$(grep -c 'under a parent that was not seen\|^remote' "$work/out")" 2
+
+for arguments in '' 'look' 'view --port' 'view --port x' 'view --port 65536' 'view --port -1' \
+    'view --port --count 3' 'view --count' 'view --quiet-ms 1x' 'view --colour' 'view 4318'; do
+    # shellcheck disable=SC2086
+    timeout 10 "$tote" $arguments >"$work/out" 2>"$work/err"
+    expect "bad usage: tote $arguments" "$? $(wc -c <"$work/out") $(grep -c '^usage: ' "$work/err")" \
+        "2 0 1"
+done
+expect "help is for asking" "$("$tote" view --help | head -n 1)" \
+    "$("$tote" --help | head -n 1)"
+expect "there is a version" "$("$tote" --version | grep -c '^tote [0-9]*\.[0-9]*\.[0-9]*')" 1
+
+exit $failed
