@@ -395,8 +395,8 @@ static void what_is_nested_too_deep_is_refused(void **state) {
 
     assert_true(send_nested(collector, 3));
     assert_string_equal(collector->traces->spans->attributes[0].value, "[[[]]]");
-    assert_true(send_nested(collector, 47));
-    assert_false(send_nested(collector, 48));
+    assert_true(send_nested(collector, 48));
+    assert_false(send_nested(collector, 49));
     assert_false(send_nested(collector, 500));
 }
 

@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "receiver.h"
+#include "tote/exporters/memory.h"
+#include "tote/instrumentation/curl.h"
+#include "tote/tote.h"
+
+/* A receiver, a handle that asks it, and an SDK that keeps what ends. */
+struct fixture {
+    struct receiver *receiver;
+    CURL *easy;
+    char url[128];
+    tote_memory *memory;
+    tote_sdk *sdk;
+};
+
+static size_t ignore_body(char *bytes, size_t size, size_t count, void *arg) {
+    (void)bytes, (void)arg;
+    return size * count;
+}
+
+static void set_url(struct fixture *fixture, const char *rest) {
+    snprintf(fixture->url, sizeof fixture->url, "%s%s", receiver_url(fixture->receiver), rest);
+    curl_easy_setopt(fixture->easy, CURLOPT_URL, fixture->url);
+}
+
+static int set_up_without_sdk(void **state) {
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+
+    *state = fixture;
+    if (!fixture) {
+        return -1;
+    }
+    fixture->receiver = receiver_start();
+    fixture->easy = curl_easy_init();
+    curl_easy_setopt(fixture->easy, CURLOPT_WRITEFUNCTION, ignore_body);
+    curl_easy_setopt(fixture->easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(fixture->easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(fixture->easy, CURLOPT_TIMEOUT_MS, 10000L);
+    set_url(fixture, "/");
+    return fixture->receiver && fixture->easy ? 0 : -1;
+}
+
+static int set_up(void **state) {
+    int result = set_up_without_sdk(state);
+    struct fixture *fixture = *state;
+
+    fixture->memory = tote_memory_new();
+    fixture->sdk = tote_memory_sdk_start(fixture->memory);
+    return fixture->sdk ? result : -1;
+}
+
+static int tear_down(void **state) {
+    struct fixture *fixture = *state;
+
+    tote_curl_set_allowed_hosts(NULL, 0);
+    curl_easy_cleanup(fixture->easy);
+    receiver_stop(fixture->receiver);
+    tote_sdk_close(&fixture->sdk, 1000);
+    tote_memory_unref(fixture->memory);
+    free(fixture);
+    return 0;
+}
+
+#define CURL_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+static struct curl_slist *make_list(const char *const *lines, size_t count) {
+    struct curl_slist *list = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        list = curl_slist_append(list, lines[i]);
+    }
+    return list;
+}
+
+/* How many lines are headers of this name, in any case. */
+static size_t count_headers(const struct curl_slist *list, const char *name) {
+    size_t count = 0;
+
+    for (; list; list = list->next) {
+        count += strncasecmp(list->data, name, strlen(name)) == 0;
+    }
+    return count;
+}
+
+static const tote_span_data *only_span(struct fixture *f) {
+    assert_int_equal(tote_memory_get_count(f->memory), 1);
+    return tote_memory_get_at(f->memory, 0);
+}
+
+static void assert_text(const tote_span_data *span, const char *key, const char *text) {
+    const tote_value *value = tote_span_data_get_attribute(span, key);
+    char actual[512];
+
+    assert_non_null(value);
+    assert_true(tote_value_to_text(*value, actual, sizeof actual) < sizeof actual);
+    assert_string_equal(actual, text);
+}
+
+static void assert_absent(const tote_span_data *span, const char *key) {
+    assert_null(tote_span_data_get_attribute(span, key));
+}
+
+/* "00-", its trace id, "-", its span id, "-03" or other flags: all but those. */
+static void make_traceparent(const tote_span_context *context, char text[54]) {
+    strcpy(text, "00-");
+    tote_trace_id_to_hex(tote_span_context_get_trace_id(context), text + 3);
+    text[35] = '-';
+    tote_span_id_to_hex(tote_span_context_get_span_id(context), text + 36);
+    strcpy(text + 52, "-");
+}
+
+/* Requirement E10 */
+static void inject_replaces_older_headers_in_any_case(void **state) {
+    static const char *const lines[] = {
+        "Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "X-Own: 1",
+        "TRACEPARENT;",
+        "tracestate: old=1",
+        "Baggage: old=1",
+        "traceparent-like: kept",
+    };
+    tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "op", NULL);
+    tote_context *context = tote_context_with_span(tote_context_root(), span);
+
+    (void)state;
+    struct curl_slist *list = tote_curl_inject(context, make_list(lines, TOTE_COUNT_OF(lines)));
+
+    assert_int_equal(count_headers(list, "traceparent:"), 1);
+    assert_int_equal(count_headers(list, "traceparent;"), 0);
+    assert_int_equal(count_headers(list, "tracestate"), 0);
+    assert_int_equal(count_headers(list, "baggage"), 0);
+    assert_int_equal(count_headers(list, "X-Own: 1"), 1);
+    assert_int_equal(count_headers(list, "traceparent-like: kept"), 1);
+    curl_slist_free_all(list);
+    tote_context_unref(context);
+    tote_span_close(&span);
+}
+
+/* Requirement J4 */
+static void the_receiver_gets_the_client_spans_id(void **state) {
+    struct fixture *f = *state;
+    char traceparent[54];
+
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+    const tote_span_data *span = only_span(f);
+
+    make_traceparent(tote_span_data_get_context(span), traceparent);
+    const char *sent = receiver_header(f->receiver, 0, "traceparent");
+    assert_non_null(sent);
+    assert_memory_equal(sent, traceparent, strlen(traceparent));
+    assert_int_equal(tote_span_data_get_kind(span), TOTE_SPAN_KIND_CLIENT);
+    assert_null(receiver_header(f->receiver, 0, "tracestate"));
+}
+
+static int perform(void *arg) {
+    struct fixture *f = arg;
+
+    tote_store_add(tote_store_current(), "user.id", tote_string("u_1"));
+    tote_store_add_as(tote_store_current(), "session", tote_string("s3cr3t"), TOTE_PRIVATE, NULL);
+    return (int)tote_curl_perform(f->easy, NULL);
+}
+
+/* Requirement J4 */
+static void the_store_travels_and_the_span_is_a_child_of_the_current_one(void **state) {
+    struct fixture *f = *state;
+
+    assert_int_equal(tote_run_scoped(tote_get_tracer("test", NULL), "op", NULL, perform, f), 0);
+    const tote_span_data *client = tote_memory_find(f->memory, "GET");
+    const tote_span_data *parent = tote_memory_find(f->memory, "op");
+
+    assert_string_equal(receiver_header(f->receiver, 0, "baggage"), "user.id=u_1");
+    assert_true(client && parent);
+    assert_memory_equal(tote_span_context_get_span_id(tote_span_data_get_parent(client)),
+                        tote_span_context_get_span_id(tote_span_data_get_context(parent)),
+                        sizeof(tote_span_id));
+    assert_text(client, "user.id", "u_1");
+    assert_absent(client, "session");
+}
+
+/* Design 8: a list that was given is lent */
+static void the_users_list_is_not_touched_and_is_set_again(void **state) {
+    static const char *const lines[] = {"X-Own: 1", "traceparent: mine"};
+    struct fixture *f = *state;
+    struct curl_slist *list = make_list(lines, 2);
+
+    assert_int_equal(tote_curl_perform(f->easy, list), CURLE_OK);
+    assert_string_equal(receiver_header(f->receiver, 0, "X-Own"), "1");
+    assert_string_not_equal(receiver_header(f->receiver, 0, "traceparent"), "mine");
+    assert_string_equal(list->data, "X-Own: 1");
+    assert_string_equal(list->next->data, "traceparent: mine");
+    assert_null(list->next->next);
+
+    assert_int_equal(curl_easy_perform(f->easy), CURLE_OK);
+    assert_string_equal(receiver_header(f->receiver, 1, "X-Own"), "1");
+    assert_string_equal(receiver_header(f->receiver, 1, "traceparent"), "mine");
+    curl_slist_free_all(list);
+}
+
+/* Requirements J1, J2, J4 */
+static void a_span_tells_the_request_by_the_conventions(void **state) {
+    struct fixture *f = *state;
+    char port[8];
+
+    set_url(f, "/a/path?q=1#part");
+    curl_easy_setopt(f->easy, CURLOPT_POSTFIELDS, "body");
+    snprintf(port, sizeof port, "%s", strrchr(receiver_url(f->receiver), ':') + 1);
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+    const tote_span_data *span = only_span(f);
+
+    assert_string_equal(tote_span_data_get_name(span), "POST");
+    assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_UNSET);
+    assert_text(span, "http.request.method", "POST");
+    assert_absent(span, "http.request.method_original");
+    assert_text(span, "url.full", f->url);
+    assert_text(span, "server.address", "127.0.0.1");
+    assert_text(span, "server.port", port);
+    assert_text(span, "http.response.status_code", "200");
+    assert_text(span, "network.protocol.version", "1.1");
+    assert_text(span, "network.peer.address", "127.0.0.1");
+    assert_text(span, "network.peer.port", port);
+    assert_absent(span, "error.type");
+}
+
+/* Requirements J1, J2 */
+static void unknown_methods_are_other_and_case_counts(void **state) {
+    struct fixture *f = *state;
+
+    curl_easy_setopt(f->easy, CURLOPT_CUSTOMREQUEST, "get");
+    tote_curl_perform(f->easy, NULL);
+    const tote_span_data *span = only_span(f);
+
+    assert_string_equal(tote_span_data_get_name(span), "HTTP");
+    assert_text(span, "http.request.method", "_OTHER");
+    assert_text(span, "http.request.method_original", "get");
+}
+
+/* Requirement J4 */
+static void credentials_and_secrets_are_redacted(void **state) {
+    static const char *const urls[][2] = {
+        {"http://user:pass@h.test/x", "http://REDACTED:REDACTED@h.test/x"},
+        {"http://user@h.test/x", "http://REDACTED@h.test/x"},
+        {"http://h.test/?sig=abc&a=b", "http://h.test/?sig=REDACTED&a=b"},
+        {"http://h.test/?a=b&Signature=&x", "http://h.test/?a=b&Signature=REDACTED&x"},
+        {"http://h.test/?sig&Sig=1&sig2=2", "http://h.test/?sig&Sig=1&sig2=2"},
+        {"http://h.test/?sig=a=b&sig=c", "http://h.test/?sig=REDACTED&sig=REDACTED"},
+        {"http://h.test/?X-Amz-Signature=1&X-Amz-Credential=2&X-Amz-Security-Token=3",
+         "http://h.test/"
+         "?X-Amz-Signature=REDACTED&X-Amz-Credential=REDACTED&X-Amz-Security-Token=REDACTED"},
+        {"http://h.test/?AWSAccessKeyId=1&X-Goog-Signature=2#f",
+         "http://h.test/?AWSAccessKeyId=REDACTED&X-Goog-Signature=REDACTED#f"},
+        {"https://[::1]:8443/", "https://[::1]:8443/"},
+        {"h.test/x", "http://h.test/x"},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(urls); i++) {
+        curl_easy_setopt(f->easy, CURLOPT_URL, urls[i][0]);
+        tote_curl_request *request = tote_curl_begin(f->easy, NULL);
+        tote_curl_end(&request, CURLE_OK);
+        assert_text(only_span(f), "url.full", urls[i][1]);
+        tote_memory_clear(f->memory);
+    }
+}
+
+/* Requirement J4 */
+static void a_default_port_is_told_too(void **state) {
+    struct fixture *f = *state;
+
+    curl_easy_setopt(f->easy, CURLOPT_URL, "https://example.test/");
+    tote_curl_request *request = tote_curl_begin(f->easy, NULL);
+    tote_curl_end(&request, CURLE_COULDNT_RESOLVE_HOST);
+
+    assert_text(only_span(f), "server.address", "example.test");
+    assert_text(only_span(f), "server.port", "443");
+    assert_text(only_span(f), "error.type", "name_not_resolved");
+    assert_absent(only_span(f), "network.peer.address");
+    assert_absent(only_span(f), "http.response.status_code");
+}
+
+/* Requirement J3 */
+static void an_error_status_makes_the_span_an_error(void **state) {
+    static const struct {
+        unsigned status;
+        const char *error_type; /* NULL: no error */
+    } rows[] = {{204, NULL}, {302, NULL}, {400, "400"}, {404, "404"}, {500, "500"}};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        receiver_set_answer(f->receiver, (struct receiver_answer){.status = rows[i].status});
+        assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+        const tote_span_data *span = only_span(f);
+        if (rows[i].error_type) {
+            assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_ERROR);
+            assert_text(span, "error.type", rows[i].error_type);
+            assert_text(span, "http.response.status_code", rows[i].error_type);
+        } else {
+            assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_UNSET);
+            assert_absent(span, "error.type");
+        }
+        tote_memory_clear(f->memory);
+    }
+}
+
+/* Requirement J3 */
+static void a_refused_connection_is_an_error(void **state) {
+    struct fixture *f = *state;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    char url[64];
+
+    int bound =
+        socket(AF_INET, SOCK_STREAM, 0); /* it does not listen, and nobody else does there */
+    assert_int_equal(bind(bound, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(getsockname(bound, (struct sockaddr *)&address, &size), 0);
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/", ntohs(address.sin_port));
+    curl_easy_setopt(f->easy, CURLOPT_URL, url);
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_COULDNT_CONNECT);
+    close(bound);
+
+    assert_text(only_span(f), "error.type", "connection_failed");
+    assert_int_equal(tote_span_data_get_status_code(only_span(f)), TOTE_STATUS_ERROR);
+    assert_absent(only_span(f), "http.response.status_code");
+}
+
+/* Requirement J3 */
+static void a_lost_connection_is_an_error_with_the_status_that_came(void **state) {
+    struct fixture *f = *state;
+
+    receiver_set_answer(
+        f->receiver, (struct receiver_answer){.manner = RECEIVER_CLOSES_MIDWAY, .body_size = 1000});
+    assert_int_not_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+
+    assert_text(only_span(f), "error.type", "connection_lost");
+    assert_text(only_span(f), "http.response.status_code", "200");
+}
+
+static size_t refuse_body(char *bytes, size_t size, size_t count, void *arg) {
+    (void)bytes, (void)size, (void)count, (void)arg;
+    return 0;
+}
+
+/* Requirement J3 */
+static void every_failure_has_a_type(void **state) {
+    struct fixture *f = *state;
+
+    receiver_set_answer(f->receiver, (struct receiver_answer){.body_size = 10});
+    curl_easy_setopt(f->easy, CURLOPT_WRITEFUNCTION, refuse_body);
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_WRITE_ERROR);
+    assert_text(only_span(f), "error.type", "aborted");
+    tote_memory_clear(f->memory);
+
+    curl_easy_setopt(f->easy, CURLOPT_URL, "gopherish://127.0.0.1/");
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_UNSUPPORTED_PROTOCOL);
+    assert_text(only_span(f), "error.type", "_OTHER");
+}
+
+/* Whether a request to 127.0.0.1 gets a traceparent; it always gets the user's header, and a span. */
+static bool is_injected(struct fixture *f, size_t request) {
+    struct curl_slist *list = curl_slist_append(NULL, "X-Own: 1");
+
+    assert_int_equal(tote_curl_perform(f->easy, list), CURLE_OK);
+    assert_string_equal(receiver_header(f->receiver, request, "X-Own"), "1");
+    assert_int_equal(tote_memory_get_count(f->memory), request + 1);
+    curl_slist_free_all(list);
+    return receiver_header(f->receiver, request, "traceparent") != NULL;
+}
+
+/* Design 8: headers go only where they are allowed to */
+static void hosts_that_are_not_allowed_get_no_headers(void **state) {
+    static const char *const others[] = {"example.com", NULL, "", ".0.1x", "127.0.0.11"};
+    static const char *const same[] = {"example.com", "127.0.0.1"};
+    static const char *const below[] = {".0.0.1"};
+    static const char *const itself[] = {".127.0.0.1"};
+    struct fixture *f = *state;
+
+    assert_true(tote_curl_set_allowed_hosts(others, TOTE_COUNT_OF(others)));
+    assert_false(is_injected(f, 0));
+    assert_true(tote_curl_set_allowed_hosts(same, TOTE_COUNT_OF(same)));
+    assert_true(is_injected(f, 1));
+    assert_true(tote_curl_set_allowed_hosts(below, 1));
+    assert_true(is_injected(f, 2));
+    assert_true(tote_curl_set_allowed_hosts(itself, 1));
+    assert_false(is_injected(f, 3));
+    assert_true(tote_curl_set_allowed_hosts(same, 0)); /* nobody */
+    assert_false(is_injected(f, 4));
+    assert_true(tote_curl_set_allowed_hosts(NULL, 0));
+    assert_true(is_injected(f, 5));
+}
+
+/* Drive a multi handle until its one transfer is done. */
+static CURLcode run_multi(CURLM *multi) {
+    CURLMsg *message = NULL;
+    int running = 1;
+    int left;
+
+    while (running) {
+        assert_int_equal(curl_multi_perform(multi, &running), CURLM_OK);
+        if (running) {
+            curl_multi_poll(multi, NULL, 0, 1000, NULL);
+        }
+    }
+    message = curl_multi_info_read(multi, &left);
+    assert_non_null(message);
+    return message->data.result;
+}
+
+/* Design 8 */
+static void the_two_halves_serve_the_multi_interface(void **state) {
+    struct fixture *f = *state;
+    struct curl_slist *list = curl_slist_append(NULL, "X-Own: 1");
+    CURLM *multi = curl_multi_init();
+
+    tote_curl_request *request = tote_curl_begin(f->easy, list);
+    assert_non_null(request);
+    curl_multi_add_handle(multi, f->easy);
+    CURLcode result = run_multi(multi);
+    curl_multi_remove_handle(multi, f->easy);
+    assert_int_equal(tote_memory_get_count(f->memory), 0);
+    tote_curl_end(&request, result);
+
+    assert_null(request);
+    assert_text(only_span(f), "http.response.status_code", "200");
+    assert_non_null(receiver_header(f->receiver, 0, "traceparent"));
+    assert_string_equal(receiver_header(f->receiver, 0, "X-Own"), "1");
+    curl_multi_cleanup(multi);
+    curl_slist_free_all(list);
+}
+
+/* Design R2: NULL in, nothing out */
+static void null_is_a_no_op_everywhere(void **state) {
+    tote_curl_request *none = NULL;
+
+    (void)state;
+    assert_null(tote_curl_begin(NULL, NULL));
+    tote_curl_end(NULL, CURLE_OK);
+    tote_curl_end(&none, CURLE_OK);
+    assert_int_not_equal(tote_curl_perform(NULL, NULL), CURLE_OK);
+    assert_null(tote_curl_inject(tote_context_root(), NULL));
+    assert_true(tote_curl_set_allowed_hosts(NULL, 7));
+}
+
+/* Design R1: without an SDK nothing is recorded, and nothing breaks */
+static void without_an_sdk_requests_go_out_as_they_are(void **state) {
+    struct fixture *f = *state;
+    struct curl_slist *list = curl_slist_append(NULL, "X-Own: 1");
+
+    assert_int_equal(tote_curl_perform(f->easy, list), CURLE_OK);
+    tote_curl_request *request = tote_curl_begin(f->easy, list);
+    tote_curl_end(&request, CURLE_OK);
+
+    assert_string_equal(receiver_header(f->receiver, 0, "X-Own"), "1");
+    assert_null(receiver_header(f->receiver, 0, "traceparent"));
+    curl_slist_free_all(list);
+}
+
+/* Design R1 */
+static void a_handle_without_a_url_fails_as_it_would(void **state) {
+    struct fixture *f = *state;
+    CURL *easy = curl_easy_init();
+
+    assert_int_equal(tote_curl_perform(easy, NULL), CURLE_URL_MALFORMAT);
+    assert_absent(only_span(f), "url.full");
+    assert_text(only_span(f), "error.type", "_OTHER");
+    curl_easy_cleanup(easy);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(without_an_sdk_requests_go_out_as_they_are,
+                                        set_up_without_sdk, tear_down),
+        CURL_TEST(inject_replaces_older_headers_in_any_case),
+        CURL_TEST(the_receiver_gets_the_client_spans_id),
+        CURL_TEST(the_store_travels_and_the_span_is_a_child_of_the_current_one),
+        CURL_TEST(the_users_list_is_not_touched_and_is_set_again),
+        CURL_TEST(a_span_tells_the_request_by_the_conventions),
+        CURL_TEST(unknown_methods_are_other_and_case_counts),
+        CURL_TEST(credentials_and_secrets_are_redacted),
+        CURL_TEST(a_default_port_is_told_too),
+        CURL_TEST(an_error_status_makes_the_span_an_error),
+        CURL_TEST(a_refused_connection_is_an_error),
+        CURL_TEST(a_lost_connection_is_an_error_with_the_status_that_came),
+        CURL_TEST(every_failure_has_a_type),
+        CURL_TEST(hosts_that_are_not_allowed_get_no_headers),
+        CURL_TEST(the_two_halves_serve_the_multi_interface),
+        CURL_TEST(null_is_a_no_op_everywhere),
+        CURL_TEST(a_handle_without_a_url_fails_as_it_would),
+    };
+
+    return RUN_TESTS(tests, argc, argv);
+}
