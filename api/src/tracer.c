@@ -153,18 +153,31 @@ static bool keep_text(struct tote__arena *arena, const char **text) {
     return *text != NULL;
 }
 
-/* Not in the table yet, all in the identity's arena. NULL when memory is out. */
+/* Not in the table yet; takes the identity's arena. NULL, and nothing taken, when memory is out. */
 static tote_tracer *tracer_new(struct identity *identity) {
     tote_instrumentation_scope scope = identity->scope;
-    tote_tracer *tracer = tote__arena_allocate(&identity->arena, sizeof *tracer);
+    tote_tracer *tracer = tote__allocate(sizeof *tracer);
 
     if (!tracer || !keep_text(&identity->arena, &scope.name) ||
         !keep_text(&identity->arena, &scope.version) ||
         !keep_text(&identity->arena, &scope.schema_url)) {
+        tote__release(tracer, sizeof *tracer);
         return NULL;
     }
-    *tracer = (tote_tracer){.scope = scope, .provider = identity->provider, .run = identity->run};
+    *tracer = (tote_tracer){.scope = scope,
+                            .provider = identity->provider,
+                            .run = identity->run,
+                            .memory = identity->arena};
+    identity->arena = (struct tote__arena){NULL, NULL, 0};
     return tracer;
+}
+
+/* Only for one that is not in the table. */
+static void tracer_free(tote_tracer *tracer) {
+    if (tracer) {
+        tote__arena_clear(&tracer->memory);
+        tote__release(tracer, sizeof *tracer);
+    }
 }
 
 /*
@@ -206,9 +219,10 @@ static tote_tracer *intern(struct identity *identity) {
                       "not put what varies into a tracer's name, version or attributes",
                       MOST_TRACERS);
     }
-    if (!result || result != tracer) {
-        tote__arena_clear(&identity->arena);
+    if (result != tracer) {
+        tracer_free(tracer);
     }
+    tote__arena_clear(&identity->arena);
     return result ? result : &nameless;
 }
 

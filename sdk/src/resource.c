@@ -16,7 +16,6 @@
 
 enum { MOST_RESOURCES = 256 };
 
-/* In its own arena. */
 struct entry {
     struct tote__resource resource;
     struct tote__arena memory;
@@ -68,7 +67,7 @@ static bool encode(struct tote__arena *memory, const tote_attribute *attributes,
 static struct entry *make_entry(const tote_attribute *attributes, size_t count,
                                 const char *schema_url) {
     struct tote__arena memory = {NULL, NULL, 0};
-    struct entry *entry = tote__arena_allocate(&memory, sizeof *entry);
+    struct entry *entry = tote__allocate(sizeof *entry);
     struct tote__resource made = empty;
     tote_attribute *unpacked = NULL;
 
@@ -80,6 +79,7 @@ static struct entry *make_entry(const tote_attribute *attributes, size_t count,
         is_complete ? tote__arena_text(&memory, schema_url, strlen(schema_url)) : NULL;
     if (!made.resource.schema_url) {
         tote__arena_clear(&memory);
+        tote__release(entry, sizeof *entry);
         return NULL;
     }
     *entry = (struct entry){.resource = made, .memory = memory};
@@ -87,9 +87,8 @@ static struct entry *make_entry(const tote_attribute *attributes, size_t count,
 }
 
 static void free_entry(struct entry *entry) {
-    struct tote__arena memory = entry->memory; /* the entry lives in it */
-
-    tote__arena_clear(&memory);
+    tote__arena_clear(&entry->memory);
+    tote__release(entry, sizeof *entry);
 }
 
 static bool is_equal(const struct tote__resource *a, const struct tote__resource *b) {

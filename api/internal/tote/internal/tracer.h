@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 
+#include "tote/internal/memory.h"
 #include "tote/internal/span.h"
 #include "tote/tracer.h"
 
@@ -45,6 +46,7 @@ struct tote_tracer {
     uint32_t run;                   /* of that provider */
     uint32_t index;                 /* among all tracers */
     tote_tracer *next;
+    struct tote__arena memory; /* its texts and attributes */
 };
 
 /* The tracer of this index; never NULL, the one without a name for an unknown one. */
