@@ -12,6 +12,7 @@
 #include "receiver.h"
 #include "tote/exporters/memory.h"
 #include "tote/instrumentation/curl.h"
+#include "tote/sdk/sampler.h"
 #include "tote/tote.h"
 
 /* A receiver, a handle that asks it, and an SDK that keeps what ends. */
@@ -364,6 +365,81 @@ static void every_failure_has_a_type(void **state) {
     assert_text(only_span(f), "error.type", "_OTHER");
 }
 
+/* Requirement J3 */
+static void a_status_that_curl_makes_a_failure_is_the_error(void **state) {
+    struct fixture *f = *state;
+
+    receiver_set_answer(f->receiver, (struct receiver_answer){.status = 404});
+    curl_easy_setopt(f->easy, CURLOPT_FAILONERROR, 1L);
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_HTTP_RETURNED_ERROR);
+
+    assert_text(only_span(f), "error.type", "404");
+    assert_int_equal(tote_span_data_get_status_code(only_span(f)), TOTE_STATUS_ERROR);
+    assert_string_equal(tote_span_data_get_status_description(only_span(f)), "");
+}
+
+static int give_up(void *arg, curl_off_t all_down, curl_off_t down, curl_off_t all_up,
+                   curl_off_t up) {
+    (void)arg, (void)all_down, (void)down, (void)all_up, (void)up;
+    return 1;
+}
+
+/* Requirement J3 */
+static void a_transfer_that_the_program_gives_up_is_no_error(void **state) {
+    struct fixture *f = *state;
+
+    curl_easy_setopt(f->easy, CURLOPT_XFERINFOFUNCTION, give_up);
+    curl_easy_setopt(f->easy, CURLOPT_NOPROGRESS, 0L);
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_ABORTED_BY_CALLBACK);
+
+    assert_absent(only_span(f), "error.type");
+    assert_int_equal(tote_span_data_get_status_code(only_span(f)), TOTE_STATUS_UNSET);
+}
+
+/* Requirement J4 */
+static void an_address_stands_without_brackets(void **state) {
+    struct fixture *f = *state;
+
+    curl_easy_setopt(f->easy, CURLOPT_URL, "http://[::1]:8080/");
+    tote_curl_request *request = tote_curl_begin(f->easy, NULL);
+    tote_curl_end(&request, CURLE_OK);
+
+    assert_text(only_span(f), "server.address", "::1");
+    assert_text(only_span(f), "server.port", "8080");
+}
+
+/* What a sampler is shown: keys and text values, one after the other. */
+static tote_sampling_decision note_attributes(void *self, const tote_sampling_parameters *span,
+                                              tote_sampling_result *result) {
+    char *text = self;
+
+    (void)result;
+    strcpy(text, span->name);
+    for (size_t i = 0; i < span->attribute_count; i++) {
+        strcat(strcat(text, " "), span->attributes[i].key);
+    }
+    return TOTE_SAMPLING_DROP;
+}
+
+/* Requirement J6 */
+static void a_sampler_sees_what_is_known_before_the_transfer(void **state) {
+    struct fixture *f = *state;
+    static const tote_sampler_ops ops = {.struct_size = sizeof ops,
+                                         .should_sample = note_attributes};
+    char seen[256] = "";
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    options.ignore_environment = true;
+    options.sampler = tote_sampler_new(&ops, seen);
+    f->sdk = tote_sdk_start(&options);
+
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+    assert_string_equal(seen, "HTTP url.full server.address server.port");
+    curl_easy_setopt(f->easy, CURLOPT_CUSTOMREQUEST, "DELETE");
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+    assert_string_equal(seen, "DELETE http.request.method url.full server.address server.port");
+    assert_non_null(receiver_header(f->receiver, 1, "traceparent")); /* sampled out, and told */
+}
+
 /* Whether a request to 127.0.0.1 gets a traceparent; it always gets the user's header, and a span. */
 static bool is_injected(struct fixture *f, size_t request) {
     struct curl_slist *list = curl_slist_append(NULL, "X-Own: 1");
@@ -395,6 +471,29 @@ static void hosts_that_are_not_allowed_get_no_headers(void **state) {
     assert_false(is_injected(f, 4));
     assert_true(tote_curl_set_allowed_hosts(NULL, 0));
     assert_true(is_injected(f, 5));
+}
+
+/* Design 8: headers go only where they are allowed to, also by a handle that has been led elsewhere */
+static void a_redirect_does_not_lead_headers_past_the_list(void **state) {
+    static const char *const allowed[] = {"localhost"};
+    struct fixture *f = *state;
+    char location[160];
+
+    snprintf(location, sizeof location, "Location: http://localhost%s/",
+             strrchr(receiver_url(f->receiver), ':'));
+    tote_curl_set_allowed_hosts(allowed, 1);
+    curl_easy_setopt(f->easy, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(f->easy, CURLOPT_MAXREDIRS, 1L);
+    receiver_set_answer(f->receiver,
+                        (struct receiver_answer){.status = 302, .headers = {location}});
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_TOO_MANY_REDIRECTS);
+    receiver_set_answer(f->receiver, (struct receiver_answer){.status = 200});
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+
+    assert_int_equal(receiver_wait(f->receiver, 3), 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_null(receiver_header(f->receiver, i, "traceparent"));
+    }
 }
 
 /* Drive a multi handle until its one transfer is done. */
@@ -490,7 +589,13 @@ int main(int argc, char **argv) {
         CURL_TEST(a_refused_connection_is_an_error),
         CURL_TEST(a_lost_connection_is_an_error_with_the_status_that_came),
         CURL_TEST(every_failure_has_a_type),
+        CURL_TEST(a_status_that_curl_makes_a_failure_is_the_error),
+        CURL_TEST(a_transfer_that_the_program_gives_up_is_no_error),
+        CURL_TEST(an_address_stands_without_brackets),
+        cmocka_unit_test_setup_teardown(a_sampler_sees_what_is_known_before_the_transfer,
+                                        set_up_without_sdk, tear_down),
         CURL_TEST(hosts_that_are_not_allowed_get_no_headers),
+        CURL_TEST(a_redirect_does_not_lead_headers_past_the_list),
         CURL_TEST(the_two_halves_serve_the_multi_interface),
         CURL_TEST(null_is_a_no_op_everywhere),
         CURL_TEST(a_handle_without_a_url_fails_as_it_would),

@@ -18,6 +18,9 @@ struct tote__url {
 bool tote__url_read(struct tote__url *url, const char *text);
 void tote__url_clear(struct tote__url *url);
 
+/* The host without the brackets of an IPv6 address. */
+tote_value tote__url_address(const struct tote__url *url);
+
 /* Whether headers may go to this host; NULL: an unknown one. */
 bool tote__curl_is_allowed(const char *host);
 

@@ -29,20 +29,56 @@ static tote_tracer *get_tracer(void) {
     return tote_tracer_provider_get_tracer(NULL, "tote-curl", &options);
 }
 
-static tote_span *start_span(const struct tote__url *url) {
-    tote_attribute attributes[] = {
-        {"url.full", tote_string(url->full)},
-        {"server.address", tote_string(url->host)},
-        {"server.port", tote_int(url->port)},
-    };
-    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
+/* Spec: semantic-conventions http-spans.md#http-client, http.request.method */
+static bool is_known_method(const char *method) {
+    static const char *const known[] = {"CONNECT", "DELETE", "GET", "HEAD",  "OPTIONS",
+                                        "PATCH",   "POST",   "PUT", "TRACE", "QUERY"};
 
-    options.kind = TOTE_SPAN_KIND_CLIENT;
-    if (url->full && url->host) {
-        options.attributes = attributes;
-        options.attribute_count = url->port ? 3 : 2;
+    for (size_t i = 0; i < TOTE_COUNT_OF(known); i++) {
+        if (strcmp(method, known[i]) == 0) {
+            return true;
+        }
     }
-    return tote_tracer_start_span(get_tracer(), "HTTP", &options);
+    return false;
+}
+
+/*
+ * The method, where libcurl tells it before the transfer: one that the program named. The others are of
+ * the handle's last transfer then, or GET, whatever will be sent. NULL when it is not known.
+ */
+static const char *method_before(CURL *easy) {
+    static const char *const uncertain[] = {"GET", "HEAD", "POST", "PUT"};
+    char *method = NULL;
+
+    curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_METHOD, &method);
+    for (size_t i = 0; method && i < TOTE_COUNT_OF(uncertain); i++) {
+        if (strcmp(method, uncertain[i]) == 0) {
+            return NULL;
+        }
+    }
+    return method && is_known_method(method) ? method : NULL;
+}
+
+static tote_span *start_span(CURL *easy, const struct tote__url *url) {
+    const char *method = method_before(easy);
+    tote_attribute attributes[4];
+    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
+    size_t count = 0;
+
+    if (method) {
+        attributes[count++] = (tote_attribute){"http.request.method", tote_string(method)};
+    }
+    if (url->full && url->host) {
+        attributes[count++] = (tote_attribute){"url.full", tote_string(url->full)};
+        attributes[count++] = (tote_attribute){"server.address", tote__url_address(url)};
+    }
+    if (url->port) {
+        attributes[count++] = (tote_attribute){"server.port", tote_int(url->port)};
+    }
+    options.kind = TOTE_SPAN_KIND_CLIENT;
+    options.attributes = attributes;
+    options.attribute_count = count;
+    return tote_tracer_start_span(get_tracer(), method ? method : "HTTP", &options);
 }
 
 /* Give curl the user's headers and the span's. */
@@ -62,33 +98,23 @@ tote_curl_request *tote_curl_begin(CURL *easy, struct curl_slist *headers) {
     tote_curl_request *request = easy ? tote__allocate_zeroed(sizeof *request) : NULL;
     struct tote__url url;
     char *text = NULL;
+    long redirects = 0;
 
     if (!request) {
         return NULL;
     }
     curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &text);
+    curl_easy_getinfo(easy, CURLINFO_REDIRECT_COUNT, &redirects);
     bool is_url = tote__url_read(&url, text);
     request->easy = easy;
     request->own = headers;
-    request->span = start_span(&url);
-    if (tote__curl_is_allowed(is_url ? url.host : NULL)) {
+    request->span = start_span(easy, &url);
+    /* After redirects the URL may be where they led, and the next transfer goes to where they came from. */
+    if (tote__curl_is_allowed(is_url && !redirects ? url.host : NULL)) {
         inject(request);
     }
     tote__url_clear(&url);
     return request;
-}
-
-/* Requirement J2 */
-static bool is_known_method(const char *method) {
-    static const char *const known[] = {"CONNECT", "DELETE", "GET", "HEAD",  "OPTIONS",
-                                        "PATCH",   "POST",   "PUT", "TRACE", "QUERY"};
-
-    for (size_t i = 0; i < TOTE_COUNT_OF(known); i++) {
-        if (strcmp(method, known[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static void tell_method(tote_span *span, CURL *easy) {
@@ -154,7 +180,6 @@ static const char *error_type(CURLcode result) {
         return "connection_lost";
     case CURLE_TOO_MANY_REDIRECTS:
         return "too_many_redirects";
-    case CURLE_ABORTED_BY_CALLBACK:
     case CURLE_WRITE_ERROR:
     case CURLE_READ_ERROR:
         return "aborted";
@@ -163,7 +188,7 @@ static const char *error_type(CURLcode result) {
     }
 }
 
-/* Requirement J3 */
+/* Spec: semantic-conventions http-spans.md#status */
 static void tell_status(tote_span *span, CURL *easy, CURLcode result) {
     char text[24];
     long status = 0;
@@ -172,7 +197,10 @@ static void tell_status(tote_span *span, CURL *easy, CURLcode result) {
     if (status) {
         tote_span_set_attribute(span, "http.response.status_code", tote_int(status));
     }
-    if (result != CURLE_OK) {
+    if (result == CURLE_ABORTED_BY_CALLBACK) {
+        return; /* the program's own decision */
+    }
+    if (result != CURLE_OK && result != CURLE_HTTP_RETURNED_ERROR) {
         tote_span_set_attribute(span, "error.type", tote_string(error_type(result)));
         tote_span_set_status(span, TOTE_STATUS_ERROR, curl_easy_strerror(result));
     } else if (status >= 400) {

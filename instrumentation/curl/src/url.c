@@ -106,3 +106,12 @@ void tote__url_clear(struct tote__url *url) {
     curl_free(url->host);
     *url = (struct tote__url){NULL, NULL, 0};
 }
+
+tote_value tote__url_address(const struct tote__url *url) {
+    size_t length = url->host ? strlen(url->host) : 0;
+
+    if (length > 2 && url->host[0] == '[' && url->host[length - 1] == ']') {
+        return tote_string_of(url->host + 1, length - 2);
+    }
+    return tote_string_of(url->host, length);
+}
