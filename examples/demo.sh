@@ -4,7 +4,7 @@
 #   demo.sh [BUILD_DIR]
 set -euo pipefail
 
-bin=$(cd "${1:-build}/bin" && pwd)
+bin=${1:-$(dirname "${BASH_SOURCE[0]}")/../build}/bin
 work=$(mktemp -d)
 pids=()
 
@@ -32,6 +32,7 @@ command -v curl >/dev/null || fail "the program curl is not installed"
 start() {
     local name=$1
     shift
+    : >"$work/$name.out"
     "$@" >"$work/$name.out" 2>"$work/$name.err" &
     pids+=($!)
     for _ in $(seq 200); do
@@ -51,7 +52,9 @@ view_port=$port
 
 export OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:$view_port"
 export OTEL_BSP_SCHEDULE_DELAY=100
+export no_proxy='*' NO_PROXY='*'
 unset OTEL_TRACES_EXPORTER OTEL_SDK_DISABLED OTEL_TRACES_SAMPLER OTEL_SERVICE_NAME
+unset OTEL_EXPORTER_OTLP_TRACES_ENDPOINT OTEL_PROPAGATORS OTEL_CONFIG_FILE
 
 start inventory "$bin/shop" inventory --port 0
 start checkout "$bin/shop" checkout --port 0 --next "http://127.0.0.1:$port"
@@ -63,15 +66,18 @@ for item in "${items[@]}"; do
     echo "GET /buy?item=$item  $code"
     [ "$code" = 200 ] || fail "buying a $item should have worked"
 done
-timeout 20 tail --pid="$viewer" -f /dev/null || fail "the first ${#items[@]} traces did not arrive"
+timeout 20 tail -s 0.1 --pid="$viewer" -f /dev/null || fail "the first ${#items[@]} traces did not arrive"
 
 echo "GET /buy?item=unicorn, which there are none of:"
 echo
 (
-    sleep 0.5
+    for _ in $(seq 200); do # until the viewer answers
+        ! curl -s -o /dev/null "http://127.0.0.1:$view_port/" || break
+        sleep 0.05
+    done
     curl -s -o /dev/null "http://127.0.0.1:$port/buy?item=unicorn"
 ) &
-timeout 20 "$bin/tote" view --port "$view_port" --once ||
+timeout --foreground 20 "$bin/tote" view --port "$view_port" --once ||
     fail "the trace did not arrive"
 
 echo

@@ -70,11 +70,14 @@ static unsigned call_next(const char *path, const char *item) {
     char url[512];
     long status = 0;
     CURL *easy = curl_easy_init();
+    char *escaped = easy ? curl_easy_escape(easy, item, 0) : NULL;
 
-    if (!easy) {
+    if (!escaped) {
+        curl_easy_cleanup(easy);
         return 0;
     }
-    snprintf(url, sizeof url, "%s%s?item=%s", next_service, path, item);
+    snprintf(url, sizeof url, "%s%s?item=%s", next_service, path, escaped);
+    curl_free(escaped);
     curl_easy_setopt(easy, CURLOPT_URL, url);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore_body);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -194,6 +197,9 @@ static void serve(const struct service *service, struct request *request, const 
 
     tote_scope *scope = tote_scope_open(tracer, name, &options);
     service->serve(request);
+    if (!request->status) { /* nobody answered behind us */
+        request->status = 502;
+    }
     tote_span *span = tote_scope_get_span(scope);
     tote_span_set_attribute(span, "http.response.status_code", tote_int(request->status));
     if (request->status >= 500) {
@@ -215,7 +221,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         return reply(connection, 404);
     }
     serve(service, &request, url);
-    return reply(connection, request.status ? request.status : 502);
+    return reply(connection, request.status);
 }
 
 static int run(const struct service *service, uint16_t port) {
