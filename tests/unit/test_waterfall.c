@@ -261,7 +261,7 @@ static void the_head_tells_as_much_of_the_start_as_fits(void **state) {
     add(f, 1, 0, "root", 0, 100 * ms);
 
     assert_non_null(strstr(draw(f, 120), "100.0 ms · 2023-11-14 22:13:20.000\n"));
-    assert_non_null(strstr(draw(f, 84), "100.0 ms · 22:13:20.000\n"));
+    assert_non_null(strstr(draw(f, 88), "100.0 ms · 22:13:20.000\n"));
     assert_non_null(strstr(draw(f, 80), "100.0 ms\n"));
 }
 
