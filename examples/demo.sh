@@ -60,7 +60,7 @@ start inventory "$bin/shop" inventory --port 0
 start checkout "$bin/shop" checkout --port 0 --next "http://127.0.0.1:$port"
 start frontend "$bin/shop" frontend --port 0 --next "http://127.0.0.1:$port"
 
-echo "frontend -> checkout -> inventory are running, and export to tote view on port $view_port"
+echo "frontend -> checkout -> inventory are running; tote view is on port $view_port"
 for item in "${items[@]}"; do
     code=$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/buy?item=$item")
     echo "GET /buy?item=$item  $code"
@@ -81,5 +81,7 @@ timeout --foreground 20 "$bin/tote" view --port "$view_port" --once ||
     fail "the trace did not arrive"
 
 echo
-echo "user.id was added to the frontend's store and is on every span; its session is private, and on none."
-echo "Next: README.md, examples/shop.c; with OTEL_EXPORTER_OTLP_ENDPOINT the services export to any collector."
+echo "user.id was added to the frontend's store, and is on every span; the session"
+echo "was added as private, and is on none. How that is done: examples/shop.c"
+echo "Next: README.md. With OTEL_EXPORTER_OTLP_ENDPOINT set, any program that uses Tote"
+echo "exports to your collector, the shop as well."

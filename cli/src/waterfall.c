@@ -233,25 +233,42 @@ static void put_id(FILE *out, const uint8_t *id, size_t size) {
     }
 }
 
+/* When the trace began, as much of that as fits: date and time, the time, or nothing. */
+static void format_start(char *text, size_t size, uint64_t start_unix_nano, size_t columns) {
+    static const char *const formats[] = {"%Y-%m-%d %H:%M:%S", "%H:%M:%S"};
+    time_t seconds = (time_t)(start_unix_nano / 1000000000);
+    struct tm parts;
+    char when[32];
+
+    *text = '\0';
+    for (size_t i = 0; i < TOTE_COUNT_OF(formats) && localtime_r(&seconds, &parts); i++) {
+        size_t length = strftime(when, sizeof when, formats[i], &parts);
+        if (length && length + strlen(".000") <= columns) {
+            snprintf(text, size, "%s.%03u", when, (unsigned)(start_unix_nano / 1000000 % 1000));
+            return;
+        }
+    }
+}
+
 static void draw_head(const struct drawing *drawing, const struct trace *trace) {
     const char *dot = drawing->terminal->is_utf8 ? " \u00b7 " : ", ";
-    time_t seconds = (time_t)(drawing->start / 1000000000);
     char duration[24];
-    char when[32] = "";
-    struct tm parts;
+    char figures[128];
+    char when[40];
 
     format_duration(duration, sizeof duration, drawing->end - drawing->start);
-    if (localtime_r(&seconds, &parts)) {
-        strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &parts);
-    }
+    snprintf(figures, sizeof figures, "%s%zu span%s%s%zu service%s%s%s", dot, drawing->count,
+             drawing->count == 1 ? "" : "s", dot, drawing->service_count,
+             drawing->service_count == 1 ? "" : "s", dot, duration);
+    size_t used =
+        strlen("trace ") + 2 * sizeof trace->id + terminal_columns(figures) + terminal_columns(dot);
+    size_t width = drawing->terminal->width;
+    format_start(when, sizeof when, drawing->start, width > used ? width - used : 0);
     paint(drawing, "1");
     fputs("trace ", drawing->out);
     put_id(drawing->out, trace->id, sizeof trace->id);
     paint(drawing, "0");
-    fprintf(drawing->out, "%s%zu span%s%s%zu service%s%s%s%s%s.%03u\n", dot, drawing->count,
-            drawing->count == 1 ? "" : "s", dot, drawing->service_count,
-            drawing->service_count == 1 ? "" : "s", dot, duration, dot, when,
-            (unsigned)(drawing->start / 1000000 % 1000));
+    fprintf(drawing->out, "%s%s%s\n", figures, *when ? dot : "", when);
 }
 
 /* Guides from the left edge to the node; `is_row` for the row with its name. Returns: their columns. */

@@ -188,7 +188,7 @@ static void the_store_travels_and_the_span_is_a_child_of_the_current_one(void **
     assert_absent(client, "session");
 }
 
-/* Design 8: a list that was given is lent */
+/* Design 6: a list that was given is lent */
 static void the_users_list_is_not_touched_and_is_set_again(void **state) {
     static const char *const lines[] = {"X-Own: 1", "traceparent: mine"};
     struct fixture *f = *state;
@@ -451,7 +451,7 @@ static bool is_injected(struct fixture *f, size_t request) {
     return receiver_header(f->receiver, request, "traceparent") != NULL;
 }
 
-/* Design 8: headers go only where they are allowed to */
+/* Design R1: headers go only where they are allowed to */
 static void hosts_that_are_not_allowed_get_no_headers(void **state) {
     static const char *const others[] = {"example.com", NULL, "", ".0.1x", "127.0.0.11"};
     static const char *const same[] = {"example.com", "127.0.0.1"};
@@ -513,7 +513,7 @@ static CURLcode run_multi(CURLM *multi) {
     return message->data.result;
 }
 
-/* Design 8 */
+/* Requirement J4 */
 static void the_two_halves_serve_the_multi_interface(void **state) {
     struct fixture *f = *state;
     struct curl_slist *list = curl_slist_append(NULL, "X-Own: 1");
@@ -535,7 +535,7 @@ static void the_two_halves_serve_the_multi_interface(void **state) {
     curl_slist_free_all(list);
 }
 
-/* Design R2: NULL in, nothing out */
+/* Design 6: NULL in, nothing out */
 static void null_is_a_no_op_everywhere(void **state) {
     tote_curl_request *none = NULL;
 
@@ -548,7 +548,7 @@ static void null_is_a_no_op_everywhere(void **state) {
     assert_true(tote_curl_set_allowed_hosts(NULL, 7));
 }
 
-/* Design R1: without an SDK nothing is recorded, and nothing breaks */
+/* Design 6: without an SDK nothing is recorded, and nothing breaks */
 static void without_an_sdk_requests_go_out_as_they_are(void **state) {
     struct fixture *f = *state;
     struct curl_slist *list = curl_slist_append(NULL, "X-Own: 1");
@@ -562,7 +562,7 @@ static void without_an_sdk_requests_go_out_as_they_are(void **state) {
     curl_slist_free_all(list);
 }
 
-/* Design R1 */
+/* Design 6 */
 static void a_handle_without_a_url_fails_as_it_would(void **state) {
     struct fixture *f = *state;
     CURL *easy = curl_easy_init();

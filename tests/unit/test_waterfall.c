@@ -119,8 +119,7 @@ static void spans_are_nested_and_in_the_order_of_their_starts(void **state) {
     add(f, 2, 1, "first", 20 * ms, 30 * ms);
 
     assert_string_equal(draw(f, 60),
-                        "trace 00000000000000000000000000000000 · 4 spans · 1 service · 100.0 ms · "
-                        "2023-11-14 22:13:20.000\n"
+                        "trace 00000000000000000000000000000000 · 4 spans · 1 service · 100.0 ms\n"
                         "root            shop █████████████████████████████  100.0 ms\n"
                         "├─ first        shop      ████████▊                  30.0 ms\n"
                         "│  └─ deep      shop         ██▉                     10.0 ms\n"
@@ -137,8 +136,7 @@ static void ascii_will_do_for_a_terminal_without_utf8(void **state) {
     add(f, 4, 1, "last", 50 * ms, 50 * ms);
 
     assert_string_equal(draw_ascii(f, 60),
-                        "trace 00000000000000000000000000000000, 4 spans, 1 service, 100.0 ms, "
-                        "2023-11-14 22:13:20.000\n"
+                        "trace 00000000000000000000000000000000, 4 spans, 1 service, 100.0 ms\n"
                         "root                      shop ###################  100.0 ms\n"
                         "|- na?ve                  shop    ######             30.0 ms\n"
                         "|  |  ! error\n"
@@ -257,28 +255,33 @@ static void times_at_the_ends_of_the_range_are_drawn(void **state) {
 }
 
 /* Pain 42 */
+static void the_head_tells_as_much_of_the_start_as_fits(void **state) {
+    struct fixture *f = *state;
+
+    add(f, 1, 0, "root", 0, 100 * ms);
+
+    assert_non_null(strstr(draw(f, 120), "100.0 ms · 2023-11-14 22:13:20.000\n"));
+    assert_non_null(strstr(draw(f, 88), "100.0 ms · 22:13:20.000\n"));
+    assert_non_null(strstr(draw(f, 80), "100.0 ms\n"));
+}
+
+/* Pain 42 */
 static void spans_without_duration_have_a_bar_all_the_same(void **state) {
     struct fixture *f = *state;
 
     add(f, 1, 0, "root", 0, 0);
     add(f, 2, 1, "child", 0, 0);
 
-    assert_non_null(strstr(draw(f, 60), "2 spans · 1 service · 0 ns · "));
+    assert_non_null(strstr(draw(f, 60), "2 spans · 1 service · 0 ns\n"));
     assert_int_equal(count_of(f->text, "▏"), 2);
 }
 
 /* Pain 42 */
 static void what_a_span_says_cannot_speak_to_the_terminal(void **state) {
+    /* One on a line; \x9B of the second set is what \033[ is of the first. */
     static const char *const harmful[] = {
-        "\033[2J",
-        "\033]0;title\a",
-        "a\r\nb\tc",
-        "\x7F",
-        "\xC2\x9B;31m",
-        "\xE2\x80\xAE",
-        "\xE2\x81\xA6",
-        "\x9B\x84 bytes",
-        "\xE2\x80\xAA.",
+        "\033[2J",      "\033]0;title\a", "a\r\nb\tc",      "\x7F",          "\xC2\x9B[1m",
+        "\xE2\x80\xAE", "\xE2\x81\xA6",   "\x9B\x84 bytes", "\xE2\x80\xAA.",
     };
     struct fixture *f = *state;
 
@@ -472,6 +475,7 @@ int main(int argc, char **argv) {
         DRAWING(a_child_outside_its_parents_time_stays_in_the_picture),
         DRAWING(a_span_that_ended_before_it_started_has_no_duration),
         DRAWING(times_at_the_ends_of_the_range_are_drawn),
+        DRAWING(the_head_tells_as_much_of_the_start_as_fits),
         DRAWING(spans_without_duration_have_a_bar_all_the_same),
         DRAWING(what_a_span_says_cannot_speak_to_the_terminal),
         DRAWING(text_that_does_no_harm_is_left_as_it_is),
