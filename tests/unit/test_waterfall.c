@@ -178,7 +178,8 @@ static void attributes_and_events_stand_below_their_span(void **state) {
     struct fixture *f = *state;
     struct trace_attribute attributes[] = {
         {"user.id", "u_1"}, {"url.full", "http://127.0.0.1/a/long/path"}, {"empty", ""}};
-    struct trace_event events[] = {{"early", base - 5}, {"retry", base + 1500000}};
+    struct trace_event events[] = {{.name = "early", .time_unix_nano = base - 5},
+                                   {.name = "retry", .time_unix_nano = base + 1500000}};
     struct trace_span *span = add(f, 1, 0, "root", 0, 10 * ms);
 
     span->attributes = attributes;
@@ -350,7 +351,7 @@ static void long_texts_are_cut_to_a_narrow_terminal(void **state) {
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
     struct trace_attribute attributes[] = {{longest, longest}, {"key", longest}, {longest, ""}};
-    struct trace_event event = {longest, base};
+    struct trace_event event = {.name = longest, .time_unix_nano = base};
     struct trace_span *span = NULL;
 
     for (unsigned i = 0; i < 10; i++) {
