@@ -178,9 +178,13 @@ static void attributes_and_events_stand_below_their_span(void **state) {
     struct fixture *f = *state;
     struct trace_attribute attributes[] = {
         {"user.id", "u_1"}, {"url.full", "http://127.0.0.1/a/long/path"}, {"empty", ""}};
-    struct trace_event events[] = {{"early", base - 5}, {"retry", base + 1500000}};
+    struct trace_event events[] = {{.name = "early", .time_unix_nano = base - 5},
+                                   {.name = "retry", .time_unix_nano = base + 1500000}};
+    struct trace_attribute attempt = {"attempt", "2"};
     struct trace_span *span = add(f, 1, 0, "root", 0, 10 * ms);
 
+    events[1].attributes = &attempt;
+    events[1].attribute_count = 1;
     span->attributes = attributes;
     span->attribute_count = 3;
     span->events = events;
@@ -189,8 +193,41 @@ static void attributes_and_events_stand_below_their_span(void **state) {
 
     assert_non_null(strstr(text, "\n   user.id=u_1  url.full=http://127.0.0.1/a/long/path\n"
                                  "   empty=\n"
-                                 "   +0 ns  early\n"
-                                 "   +1.5 ms  retry\n"));
+                                 "   -5 ns  early\n"
+                                 "   +1.5 ms  retry  attempt=2\n"));
+}
+
+/* Pain 42 */
+static void a_long_note_goes_on_in_the_next_lines(void **state) {
+    struct fixture *f = *state;
+    struct trace_span *span = add(f, 1, 0, "root", 0, 10);
+
+    span->is_error = true;
+    span->status_message = "0123456789 0123456789 0123456789 0123456789";
+
+    assert_non_null(strstr(draw(f, 40), "\n   \u2717 0123456789 0123456789 0123456789 01"
+                                        "\n   23456789\n"));
+}
+
+/* Pain 42 */
+static void durations_are_in_the_unit_that_suits_them(void **state) {
+    static const struct {
+        uint64_t nanoseconds;
+        const char *text;
+    } rows[] = {
+        {999, "  999 ns\n"},          {1000, "  1.0 \u00b5s\n"},
+        {999960, "  1.0 ms\n"},       {999940000, "  999.9 ms\n"},
+        {999960000, "  1.00 s\n"},    {59996000000, "  1.0 min\n"},
+        {7200000000000, "  2.0 h\n"}, {UINT64_MAX - 1700000000000000000, "  5e+06 h\n"},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        f->trace.spans = NULL;
+        f->trace.span_count = 0;
+        add(f, 1, 0, "root", 0, rows[i].nanoseconds);
+        assert_non_null(strstr(draw(f, 80), rows[i].text));
+    }
 }
 
 /* Pain 42 */
@@ -350,7 +387,7 @@ static void long_texts_are_cut_to_a_narrow_terminal(void **state) {
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
     struct trace_attribute attributes[] = {{longest, longest}, {"key", longest}, {longest, ""}};
-    struct trace_event event = {longest, base};
+    struct trace_event event = {.name = longest, .time_unix_nano = base};
     struct trace_span *span = NULL;
 
     for (unsigned i = 0; i < 10; i++) {
@@ -471,6 +508,8 @@ int main(int argc, char **argv) {
         DRAWING(short_names_keep_their_place_in_the_tree),
         DRAWING(an_error_is_told_with_its_message_or_as_such),
         DRAWING(attributes_and_events_stand_below_their_span),
+        DRAWING(a_long_note_goes_on_in_the_next_lines),
+        DRAWING(durations_are_in_the_unit_that_suits_them),
         DRAWING(orphans_stand_under_a_note_after_the_rest),
         DRAWING(a_child_outside_its_parents_time_stays_in_the_picture),
         DRAWING(a_span_that_ended_before_it_started_has_no_duration),
