@@ -143,6 +143,21 @@ static bool is_id(const ProtobufCBinaryData *id, size_t size) {
     return id->len == size && memcmp(id->data, none, size) != 0;
 }
 
+static tote_span_kind kind_of(const Tote__Otlp__Span *message) {
+    switch (message->kind) {
+    case TOTE__OTLP__SPAN__SPAN_KIND__SPAN_KIND_SERVER:
+        return TOTE_SPAN_KIND_SERVER;
+    case TOTE__OTLP__SPAN__SPAN_KIND__SPAN_KIND_CLIENT:
+        return TOTE_SPAN_KIND_CLIENT;
+    case TOTE__OTLP__SPAN__SPAN_KIND__SPAN_KIND_PRODUCER:
+        return TOTE_SPAN_KIND_PRODUCER;
+    case TOTE__OTLP__SPAN__SPAN_KIND__SPAN_KIND_CONSUMER:
+        return TOTE_SPAN_KIND_CONSUMER;
+    default:
+        return TOTE_SPAN_KIND_INTERNAL;
+    }
+}
+
 static void decode_span(const Tote__Otlp__Span *message, const char *service, decode_place place,
                         void *arg) {
     struct tote__arena *arena;
@@ -160,6 +175,7 @@ static void decode_span(const Tote__Otlp__Span *message, const char *service, de
     if (span->has_parent) {
         memcpy(span->parent_id, message->parent_span_id.data, sizeof span->parent_id);
     }
+    span->kind = kind_of(message);
     span->name = clean(arena, message->name);
     span->service = clean(arena, service);
     span->start_unix_nano = message->start_time_unix_nano;

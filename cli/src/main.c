@@ -25,7 +25,9 @@ static void print_usage(FILE *out) {
         "  --port N      listen on this port (4318); 0: a free one\n"
         "  --once        end after the first trace\n"
         "  --count N     end after so many\n"
-        "  --quiet-ms N  how long to wait for the rest of a trace (2000)\n",
+        "  --quiet-ms N  how long to wait for the rest of a trace (2000)\n"
+        "\n"
+        "An arrow before a service: in for a server, out for a client, dashed for messages.\n",
         out);
 }
 

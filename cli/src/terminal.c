@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "tote/internal/text.h"
 
@@ -39,11 +40,33 @@ struct terminal terminal_of(FILE *out) {
     };
 }
 
+/* The bytes of the code point that the text begins with. */
+static size_t code_point_size(const char *text) {
+    size_t size = 1;
+
+    while (((unsigned char)text[size] & 0xC0) == 0x80) {
+        size++;
+    }
+    return size;
+}
+
+size_t terminal_next_columns(const char *text) {
+    unsigned char first = (unsigned char)*text;
+    size_t size = code_point_size(text);
+    wchar_t code_point = size == 1 ? first : first & (0xFF >> (size + 1));
+
+    for (size_t i = 1; i < size; i++) {
+        code_point = code_point << 6 | (text[i] & 0x3F);
+    }
+    int columns = size == 1 ? 1 : wcwidth(code_point);
+    return columns < 0 ? 1 : (size_t)columns; /* one that the locale does not know */
+}
+
 size_t terminal_columns(const char *text) {
     size_t columns = 0;
 
-    for (; *text; text++) {
-        columns += ((unsigned char)*text & 0xC0) != 0x80;
+    for (; *text; text += code_point_size(text)) {
+        columns += terminal_next_columns(text);
     }
     return columns;
 }
@@ -115,16 +138,6 @@ void terminal_put_spaces(const struct terminal *terminal, size_t count) {
     fprintf(terminal->out, "%*s", (int)count, "");
 }
 
-/* The bytes of the code point that the text begins with. */
-static size_t code_point_size(const char *text) {
-    size_t size = 1;
-
-    while (((unsigned char)text[size] & 0xC0) == 0x80) {
-        size++;
-    }
-    return size;
-}
-
 const char *terminal_put_code_point(const struct terminal *terminal, const char *text) {
     size_t size = code_point_size(text);
 
@@ -141,14 +154,17 @@ void terminal_put_ellipsis(const struct terminal *terminal) {
 }
 
 void terminal_put_cell(const struct terminal *terminal, const char *text, size_t columns) {
-    size_t has = terminal_columns(text);
+    bool is_cut = terminal_columns(text) > columns;
+    size_t room = is_cut ? columns - 1 : columns;
+    size_t used = 0;
 
-    for (size_t left = has <= columns ? has : columns - 1; left > 0; left--) {
+    while (*text && used + terminal_next_columns(text) <= room) {
+        used += terminal_next_columns(text);
         text = terminal_put_code_point(terminal, text);
     }
-    if (has > columns) {
+    if (is_cut) {
         terminal_put_ellipsis(terminal);
-    } else {
-        terminal_put_spaces(terminal, columns - has);
+        used++;
     }
+    terminal_put_spaces(terminal, columns - used);
 }

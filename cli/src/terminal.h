@@ -24,8 +24,9 @@ struct terminal {
  */
 struct terminal terminal_of(FILE *out);
 
-/* How many columns the text takes: one for each code point. */
+/* How many columns a clean text takes, or its first code point: two, if that is Chinese; none, if it is an accent. */
 size_t terminal_columns(const char *text);
+size_t terminal_next_columns(const char *text);
 
 enum { TERMINAL_LONGEST = 4096 };
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "tote/internal/memory.h"
+#include "tote/span.h"
 
 struct trace_attribute {
     const char *key;
@@ -32,6 +33,7 @@ struct trace_span {
     uint8_t parent_id[8];
     bool has_parent;
     bool is_error;
+    tote_span_kind kind;
     const char *name;
     const char *service;
     const char *status_message; /* "" when none */

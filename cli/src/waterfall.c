@@ -2,9 +2,9 @@
 /*
  * waterfall.c - drawing a trace
  *
- * A row for each span: its place in the tree, its service, a bar to the scale of the trace's
- * time, how long it took; below it, dimmed, what it was told. Parents first, children as they
- * started.
+ * A row for each span: its place in the tree, its kind, its service, a bar to the scale of the
+ * trace's time, how long it took; below it, dimmed, what it was told. Parents first, children as
+ * they started.
  */
 #include "waterfall.h"
 
@@ -22,15 +22,21 @@ struct drawing {
     uint64_t start;
     uint64_t end;
     size_t name_columns;
+    size_t kind_columns; /* 0: all spans are internal */
     size_t service_columns;
     size_t bar_columns;
-    const char **services; /* each once; its index picks the colour */
+    const char **services; /* each once, sorted; its index picks the colour */
     size_t service_count;
 };
 
-enum { DURATION_COLUMNS = 9, DEEPEST = 64, GUIDE_COLUMNS = 3, LEAST_NAME = 8, NOTE_LINES = 6 };
-
-static const char *const service_colours[] = {"36", "33", "35", "32", "34", "96", "93", "95"};
+enum {
+    DURATION_COLUMNS = 9,
+    DEEPEST = 64,
+    GUIDE_COLUMNS = 3,
+    KIND_COLUMNS = 2,
+    LEAST_NAME = 8,
+    NOTE_LINES = 6
+};
 
 /* In the unit in which it has one to three digits before the point. */
 static void format_duration(const struct drawing *drawing, char *text, size_t size,
@@ -57,14 +63,37 @@ static uint64_t duration_of(const struct trace_span *span) {
                                                        : 0;
 }
 
-static size_t service_index(struct drawing *drawing, const char *service) {
-    for (size_t i = 0; i < drawing->service_count; i++) {
-        if (strcmp(drawing->services[i], service) == 0) {
-            return i;
+static int compare_texts(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Note each service once. Returns: false when memory is out. */
+static bool list_services(struct drawing *drawing, struct trace *trace) {
+    size_t count = drawing->tree.count;
+    const char **services = tote__arena_allocate(&trace->arena, count * sizeof *services);
+
+    if (!services) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        services[i] = drawing->tree.nodes[i].span->service;
+    }
+    qsort(services, count, sizeof *services, compare_texts);
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || strcmp(services[i], services[drawing->service_count - 1]) != 0) {
+            services[drawing->service_count++] = services[i];
         }
     }
-    drawing->services[drawing->service_count] = service;
-    return drawing->service_count++;
+    drawing->services = services;
+    return true;
+}
+
+static const char *colour_of(const struct drawing *drawing, const char *service) {
+    static const char *const colours[] = {"36", "33", "35", "32", "34", "96", "93", "95"};
+    const char **found =
+        bsearch(&service, drawing->services, drawing->service_count, sizeof service, compare_texts);
+
+    return colours[found ? (size_t)(found - drawing->services) % TOTE_COUNT_OF(colours) : 0];
 }
 
 /* The columns of the table, by what is to go into them. */
@@ -86,13 +115,15 @@ static void lay_out(struct drawing *drawing) {
         /* A clock may have been set back: a span may start after all have ended. */
         uint64_t end = span->start_unix_nano + duration_of(span);
         drawing->end = end > drawing->end ? end : drawing->end;
-        service_index(drawing, span->service);
+        if (span->kind != TOTE_SPAN_KIND_INTERNAL) {
+            drawing->kind_columns = KIND_COLUMNS;
+        }
     }
     size_t width = drawing->terminal->width;
     drawing->name_columns = tote__min(name, width * 2 / 5);
     drawing->service_columns = tote__min(service, width / 6);
-    drawing->bar_columns =
-        width - drawing->name_columns - drawing->service_columns - DURATION_COLUMNS - 4;
+    drawing->bar_columns = width - drawing->name_columns - drawing->kind_columns -
+                           drawing->service_columns - DURATION_COLUMNS - 4;
 }
 
 static void put_id(FILE *out, const uint8_t *id, size_t size) {
@@ -227,17 +258,20 @@ static void close_line(struct notes *notes) {
 /* A part of a note, to be continued on the next line, until there were too many lines. */
 static void put_part(struct notes *notes, const char *text) {
     while (*text && notes->left > 0) {
-        if (notes->column == notes->drawing->terminal->width) {
+        size_t columns = terminal_next_columns(text);
+        if (notes->column + columns > notes->drawing->terminal->width) {
             close_line(notes);
             open_line(notes);
         }
-        if (notes->left == 1 && terminal_columns(text) > 1) {
+        if (notes->left <= columns && terminal_columns(text) > notes->left) {
             terminal_put_ellipsis(notes->drawing->terminal);
+            notes->column++;
+            notes->left = 0;
         } else {
             text = terminal_put_code_point(notes->drawing->terminal, text);
+            notes->column += columns;
+            notes->left -= columns;
         }
-        notes->column++;
-        notes->left--;
     }
 }
 
@@ -281,14 +315,27 @@ static void put_event(struct notes *notes, const struct trace_event *event, uint
     put_attributes(notes, event->attributes, event->attribute_count);
 }
 
+/* An error without a message is told by its type, if it has one. */
+static void put_error(struct notes *notes, const struct trace_span *span) {
+    const char *mark = notes->drawing->terminal->is_utf8 ? "\u2717 " : "! ";
+
+    for (size_t i = 0; i < span->attribute_count && !*span->status_message; i++) {
+        if (strcmp(span->attributes[i].key, "error.type") == 0) {
+            put_note(notes, mark, "error ", span->attributes[i].value);
+            close_line(notes);
+            return;
+        }
+    }
+    put_note(notes, mark, "", *span->status_message ? span->status_message : "error");
+    close_line(notes);
+}
+
 static void draw_notes(const struct drawing *drawing, const struct tree_node *node) {
     const struct trace_span *span = node->span;
     struct notes notes = {.drawing = drawing, .node = node, .colour = "31"};
 
     if (span->is_error) {
-        put_note(&notes, drawing->terminal->is_utf8 ? "\u2717 " : "! ", "",
-                 *span->status_message ? span->status_message : "error");
-        close_line(&notes);
+        put_error(&notes, span);
     }
     notes.colour = "2";
     put_attributes(&notes, span->attributes, span->attribute_count);
@@ -297,9 +344,21 @@ static void draw_notes(const struct drawing *drawing, const struct tree_node *no
     }
 }
 
-static void draw_row(struct drawing *drawing, const struct tree_node *node) {
+/* Requests come in at a server and go out from a client, messages likewise. */
+static void put_kind(const struct drawing *drawing, tote_span_kind kind) {
+    static const char *const marks[2][5] = {
+        {" ", "<", ">", "}", "{"},
+        {" ", "\u2190", "\u2192", "\u21e2", "\u21e0"},
+    };
+
+    if (drawing->kind_columns) {
+        fprintf(drawing->out, "%s ", marks[drawing->terminal->is_utf8][kind]);
+    }
+}
+
+static void draw_row(const struct drawing *drawing, const struct tree_node *node) {
     const struct trace_span *span = node->span;
-    size_t colour = service_index(drawing, span->service) % TOTE_COUNT_OF(service_colours);
+    const char *colour = colour_of(drawing, span->service);
     size_t used = draw_guides(drawing, node, true);
     char duration[24];
 
@@ -307,10 +366,11 @@ static void draw_row(struct drawing *drawing, const struct tree_node *node) {
     terminal_put_cell(drawing->terminal, span->name, drawing->name_columns - used);
     terminal_paint(drawing->terminal, "0");
     fputs("  ", drawing->out);
-    terminal_paint(drawing->terminal, service_colours[colour]);
+    terminal_paint(drawing->terminal, colour);
+    put_kind(drawing, span->kind);
     terminal_put_cell(drawing->terminal, span->service, drawing->service_columns);
     fputc(' ', drawing->out);
-    terminal_paint(drawing->terminal, span->is_error ? "31" : service_colours[colour]);
+    terminal_paint(drawing->terminal, span->is_error ? "31" : colour);
     draw_bar(drawing, span);
     terminal_paint(drawing->terminal, "0");
     format_duration(drawing, duration, sizeof duration, duration_of(span));
@@ -318,7 +378,7 @@ static void draw_row(struct drawing *drawing, const struct tree_node *node) {
     fprintf(drawing->out, "%s\n", duration);
 }
 
-static void draw_subtree(struct drawing *drawing, struct tree_node *top) {
+static void draw_subtree(const struct drawing *drawing, struct tree_node *top) {
     for (struct tree_node *node = top; node; node = tree_next(node)) {
         draw_row(drawing, node);
         draw_notes(drawing, node);
@@ -326,7 +386,7 @@ static void draw_subtree(struct drawing *drawing, struct tree_node *top) {
 }
 
 /* The trees whose top is a root, or those whose top is not. */
-static void draw_trees(struct drawing *drawing, bool are_roots) {
+static void draw_trees(const struct drawing *drawing, bool are_roots) {
     size_t count = 0;
 
     for (size_t i = 0; i < drawing->tree.count; i++) {
@@ -346,10 +406,8 @@ static void draw_trees(struct drawing *drawing, bool are_roots) {
 void waterfall_draw(const struct terminal *terminal, struct trace *trace) {
     struct drawing drawing = {.terminal = terminal, .out = terminal->out};
 
-    drawing.services =
-        tote__arena_allocate(&trace->arena, (trace->span_count + 1) * sizeof(char *));
     drawing.tree = tree_make(trace);
-    if (!drawing.services || !drawing.tree.count) {
+    if (!drawing.tree.count || !list_services(&drawing, trace)) {
         return;
     }
     lay_out(&drawing);
