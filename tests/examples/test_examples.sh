@@ -65,7 +65,7 @@ demo)
     expect "the good requests are answered" "$(count '^GET /buy?item=.*  200$')" 3
     expect "one trace of three services is drawn" "$(count '^trace .* 7 spans · 3 services')" 1
     for service in frontend checkout inventory; do
-        expect "$service is in it" "$(count "  $service  *[^ =]*[█▏▎▍▌▋▊▉]" | sed 's/^[1-9]/some/')" some
+        expect "$service is in it" "$(count "  [ ←→] $service  *[^ =]*[█▏▎▍▌▋▊▉]" | sed 's/^[1-9]/some/')" some
     done
     expect "the innermost span tells the error" "$(count '✗ no unicorns left$')" 1
     expect "and the event" "$(count '+[0-9.]* ms  out of stock  stock=0$')" 1

@@ -252,6 +252,7 @@ static void a_span_is_told_as_it_was_sent(void **state) {
     event.n_attributes = 1;
     event.attributes = &attributes;
     span.message.name = (char *)"GET\033[2J";
+    span.message.kind = TOTE__OTLP__SPAN__SPAN_KIND__SPAN_KIND_CONSUMER;
     span.message.start_time_unix_nano = 5;
     span.message.end_time_unix_nano = 9;
     span.message.status = &status;
@@ -263,6 +264,7 @@ static void a_span_is_told_as_it_was_sent(void **state) {
     assert_true(told->has_parent && told->parent_id[7] == 3 && told->id[7] == 2);
     assert_string_equal(told->name, "GET\xEF\xBF\xBD[2J");
     assert_string_equal(told->service, "shop\xEF\xBF\xBD");
+    assert_int_equal(told->kind, TOTE_SPAN_KIND_CONSUMER);
     assert_true(told->is_error);
     assert_string_equal(told->status_message, "no\xEF\xBF\xBDway");
     assert_true(told->start_unix_nano == 5 && told->end_unix_nano == 9);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -479,6 +480,64 @@ static void colour_marks_services_and_errors(void **state) {
 }
 
 /* Pain 42 */
+static void kinds_have_marks_in_a_column_of_their_own(void **state) {
+    struct fixture *f = *state;
+
+    add(f, 1, 0, "root", 0, 100 * ms)->kind = TOTE_SPAN_KIND_SERVER;
+    add(f, 2, 1, "inside", 0, 100 * ms);
+    add(f, 3, 2, "call", 0, 100 * ms)->kind = TOTE_SPAN_KIND_CLIENT;
+    add(f, 4, 2, "send", 0, 100 * ms)->kind = TOTE_SPAN_KIND_PRODUCER;
+    add(f, 5, 4, "receive", 0, 100 * ms)->kind = TOTE_SPAN_KIND_CONSUMER;
+
+    assert_string_equal(strchr(draw(f, 50), '\n'),
+                        "\n"
+                        "root               ← shop ██████████████  100.0 ms\n"
+                        "└─ inside            shop ██████████████  100.0 ms\n"
+                        "   ├─ call         → shop ██████████████  100.0 ms\n"
+                        "   └─ send         ⇢ shop ██████████████  100.0 ms\n"
+                        "      └─ receive   ⇠ shop ██████████████  100.0 ms\n");
+    assert_int_equal(count_of(draw_ascii(f, 50), "  > shop #"), 1);
+    assert_int_equal(count_of(f->text, "  < shop #"), 1);
+    assert_int_equal(count_of(f->text, "  } shop #"), 1);
+    assert_int_equal(count_of(f->text, "  { shop #"), 1);
+}
+
+/* Pain 42 */
+static void wide_characters_take_two_columns_and_accents_none(void **state) {
+    struct fixture *f = *state;
+    struct trace_attribute note = {"\u6ce8", "\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587"
+                                             "\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587"
+                                             "\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587"};
+    struct trace_span *span = add(f, 1, 0, "\u4e2d\u6587", 0, 100 * ms);
+
+    span->attributes = &note;
+    span->attribute_count = 1;
+    add(f, 2, 1, "\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587", 0, 100 * ms);
+    add(f, 3, 1, "e\u0301", 0, 100 * ms);
+
+    const char *rows = strchr(draw(f, 40), '\n');
+    assert_int_equal(count_of(rows, "\n中文              shop ███████  100.0 ms\n"), 1);
+    assert_int_equal(count_of(rows, "\n├─ 中文中文中文…  shop ███████  100.0 ms\n"), 1);
+    assert_int_equal(count_of(rows, "\n└─ e\u0301              shop ███████  100.0 ms\n"), 1);
+    assert_int_equal(widest(rows), 40);
+}
+
+/* Pain 42 */
+static void an_error_without_a_message_is_told_by_its_type(void **state) {
+    struct fixture *f = *state;
+    struct trace_attribute type = {"error.type", "409"};
+    struct trace_span *span = add(f, 1, 0, "root", 0, 100);
+
+    span->is_error = true;
+    span->attributes = &type;
+    span->attribute_count = 1;
+    assert_int_equal(count_of(draw(f, 80), "✗ error 409\n"), 1);
+
+    span->status_message = "out of stock";
+    assert_int_equal(count_of(draw(f, 80), "✗ out of stock\n"), 1);
+}
+
+/* Pain 42 */
 static void a_trace_without_spans_is_nothing(void **state) {
     assert_string_equal(draw(*state, 80), "");
 }
@@ -526,9 +585,13 @@ int main(int argc, char **argv) {
         DRAWING(a_chain_of_two_thousand_is_drawn_whole),
         DRAWING(so_is_one_that_runs_backwards_in_time),
         DRAWING(colour_marks_services_and_errors),
+        DRAWING(kinds_have_marks_in_a_column_of_their_own),
+        DRAWING(wide_characters_take_two_columns_and_accents_none),
+        DRAWING(an_error_without_a_message_is_told_by_its_type),
         DRAWING(a_trace_without_spans_is_nothing),
         TEST(no_more_than_the_environment_says_of_a_terminal),
     };
 
+    setlocale(LC_CTYPE, "C.UTF-8");
     return RUN_TESTS(tests, argc, argv);
 }
