@@ -170,31 +170,34 @@ static void draw_head(const struct drawing *drawing, const struct trace *trace) 
     fprintf(drawing->out, "%s%s%s\n", figures, *when ? dot : "", when);
 }
 
+/* One guide of a row: the node's own, which leads to its name, or one that leads further down. */
+static void put_guide(const struct drawing *drawing, const struct tree_node *of, bool is_own) {
+    static const char *const guides[2][2][2] = {
+        {{"|  ", "   "}, {"|- ", "`- "}},
+        {{"\u2502  ", "   "}, {"\u251c\u2500 ", "\u2514\u2500 "}},
+    };
+
+    fputs(guides[drawing->terminal->is_utf8][is_own][!of->next], drawing->out);
+}
+
 /*
- * Guides from the left edge to the node; `is_row` for the row with its name. Returns: their
- * columns.
+ * Guides from the left edge to the node; `is_row` for the row with its name. Where that is too
+ * deep, the outermost and its own. Returns: their columns.
  */
 static size_t draw_guides(const struct drawing *drawing, const struct tree_node *node,
                           bool is_row) {
-    const struct tree_node *path[DEEPEST];
-    bool is_utf8 = drawing->terminal->is_utf8;
+    const struct tree_node *path[DEEPEST] = {node};
     size_t depth = 0;
 
     for (const struct tree_node *at = node; at->parent && depth < DEEPEST; at = at->parent) {
         path[depth++] = at;
     }
     size_t shown = tote__min(depth, (drawing->name_columns - LEAST_NAME) / GUIDE_COLUMNS);
-    for (size_t level = 1; level <= shown;
-         level++) { /* where it is too deep, its own is the last */
-        size_t i = level < shown ? depth - level : 0;
-        bool is_last = !path[i]->next;
-        if (level == shown && is_row) {
-            fputs(is_last ? (is_utf8 ? "\u2514\u2500 " : "`- ")
-                          : (is_utf8 ? "\u251c\u2500 " : "|- "),
-                  drawing->out);
-        } else {
-            fputs(is_last ? "   " : (is_utf8 ? "\u2502  " : "|  "), drawing->out);
-        }
+    for (size_t level = 1; level < shown; level++) {
+        put_guide(drawing, path[depth - level], false);
+    }
+    if (shown) {
+        put_guide(drawing, node, is_row);
     }
     return shown * GUIDE_COLUMNS;
 }
