@@ -11,6 +11,7 @@
 
 /* Beyond the most, the oldest are shown early; beyond SLACK times that, what comes is left out. */
 enum { MOST_TRACES = 1000, MOST_SPANS = 100000, SLACK = 4, SETTLED_MS = 300, ID_BYTES = 8 };
+static const size_t most_bytes = (size_t)128 << 20;
 
 /* A request on its way in. */
 struct taking {
@@ -38,11 +39,12 @@ static struct trace *find_trace(struct collector *collector, const uint8_t id[16
     return trace;
 }
 
-static struct trace_span *place_span(void *arg, const uint8_t trace_id[16],
+static struct trace_span *place_span(void *arg, const uint8_t trace_id[16], size_t bytes,
                                      struct tote__arena **arena) {
     struct taking *taking = arg;
     struct collector *collector = taking->collector;
-    bool has_room = collector->span_count < (size_t)SLACK * MOST_SPANS;
+    bool has_room =
+        collector->span_count < (size_t)SLACK * MOST_SPANS && collector->bytes < SLACK * most_bytes;
     struct trace *trace = has_room ? find_trace(collector, trace_id) : NULL;
     struct trace_span *span = trace ? tote__arena_allocate(&trace->arena, sizeof *span) : NULL;
 
@@ -54,9 +56,11 @@ static struct trace_span *place_span(void *arg, const uint8_t trace_id[16],
     span->next = trace->spans;
     trace->spans = span;
     trace->span_count++;
+    trace->bytes += bytes;
     trace->last_news_ms = taking->now_ms;
     trace->is_checked = false;
     collector->span_count++;
+    collector->bytes += bytes;
     *arena = &trace->arena;
     return span;
 }
@@ -112,7 +116,8 @@ static bool is_due(const struct collector *collector, struct trace *trace, uint6
 }
 
 struct trace *collector_next(struct collector *collector, uint64_t now_ms, bool all) {
-    bool is_full = collector->trace_count > MOST_TRACES || collector->span_count > MOST_SPANS;
+    bool is_full = collector->trace_count > MOST_TRACES || collector->span_count > MOST_SPANS ||
+                   collector->bytes > most_bytes;
     struct trace **chosen = NULL;
 
     for (struct trace **link = &collector->traces; *link; link = &(*link)->next) {
@@ -128,6 +133,7 @@ struct trace *collector_next(struct collector *collector, uint64_t now_ms, bool 
     *chosen = trace->next;
     collector->trace_count--;
     collector->span_count -= trace->span_count;
+    collector->bytes -= trace->bytes;
     return trace;
 }
 

@@ -13,6 +13,7 @@ struct collector {
     struct trace *traces; /* in no order */
     size_t trace_count;
     size_t span_count;
+    size_t bytes;      /* of the spans on the wire */
     size_t left_out;   /* spans that came when far too many were there, or memory was out */
     unsigned quiet_ms; /* without news for so long a trace is shown, complete or not */
 };

@@ -13,10 +13,15 @@
 #include "tote/value.h"
 
 /* What protobuf-c takes for a member of a message while it unpacks, about; and for all, at most. */
-enum { MEMBER_BYTES = 64, MOST_BYTES = 512 << 20, DEEPEST_MESSAGE = 100 };
+enum { LONGEST_NAME = 512, MEMBER_BYTES = 64, MOST_BYTES = 512 << 20, DEEPEST_MESSAGE = 100 };
 
 static const char *clean(struct tote__arena *arena, const char *text) {
     return terminal_clean(arena, text, strlen(text));
+}
+
+/* Of a name no more than anybody reads: a service's is kept with each of its spans. */
+static const char *clean_name(struct tote__arena *arena, const char *name) {
+    return terminal_clean(arena, name, tote__utf8_cut(name, strlen(name), LONGEST_NAME));
 }
 
 /* The text of a value on its way; what is too much for it is left out. */
@@ -100,7 +105,7 @@ static struct trace_attribute *decode_attributes(struct tote__arena *arena,
     for (size_t i = 0; attributes && i < count; i++) {
         struct text text = {.length = 0};
         append_value(&text, messages[i]->value);
-        attributes[i].key = clean(arena, messages[i]->key);
+        attributes[i].key = clean_name(arena, messages[i]->key);
         attributes[i].value = terminal_clean(arena, text.bytes, text.length);
     }
     return attributes;
@@ -116,7 +121,7 @@ static void decode_events(struct tote__arena *arena, struct trace_span *span,
         struct trace_attribute *attributes =
             decode_attributes(arena, event->attributes, event->n_attributes);
         span->events[span->event_count++] = (struct trace_event){
-            .name = clean(arena, event->name),
+            .name = clean_name(arena, event->name),
             .time_unix_nano = event->time_unix_nano,
             .attributes = attributes,
             .attribute_count = attributes ? event->n_attributes : 0,
@@ -166,7 +171,7 @@ static void decode_span(const Tote__Otlp__Span *message, const char *service, de
     if (!is_id(&message->trace_id, 16) || !is_id(&message->span_id, sizeof span->id)) {
         return;
     }
-    span = place(arg, message->trace_id.data, &arena);
+    span = place(arg, message->trace_id.data, tote__otlp__span__get_packed_size(message), &arena);
     if (!span) {
         return;
     }
@@ -176,8 +181,8 @@ static void decode_span(const Tote__Otlp__Span *message, const char *service, de
         memcpy(span->parent_id, message->parent_span_id.data, sizeof span->parent_id);
     }
     span->kind = kind_of(message);
-    span->name = clean(arena, message->name);
-    span->service = clean(arena, service);
+    span->name = clean_name(arena, message->name);
+    span->service = clean_name(arena, service);
     span->start_unix_nano = message->start_time_unix_nano;
     span->end_unix_nano = message->end_time_unix_nano;
     span->is_error =

@@ -51,6 +51,7 @@ struct trace {
     struct tote__arena arena;
     struct trace_span *spans; /* in no order */
     size_t span_count;
+    size_t bytes;          /* of its spans on the wire */
     uint64_t last_news_ms; /* of a clock of the viewer's */
     bool is_checked;       /* since the last news, whether it is complete */
     bool is_complete;

@@ -177,6 +177,31 @@ static void too_many_traces_are_given_before_their_time(void **state) {
 }
 
 /* Pain 42 */
+static void traces_of_too_many_bytes_are_given_before_their_time(void **state) {
+    struct collector *collector = *state;
+    const size_t size = 4 << 20;
+    char *text = malloc(size + 1);
+    struct wire_span span;
+
+    assert_non_null(text);
+    memset(text, 'x', size);
+    text[size] = '\0';
+    for (uint8_t i = 1; i <= 32; i++) { /* 128 MiB, and some */
+        assert_null(collector_next(collector, 1000, false));
+        make_span(&span, i, 1, 0);
+        span.message.name = text;
+        assert_true(send_span(collector, &span.message, 1000));
+    }
+    struct trace *trace = collector_next(collector, 1000, false);
+
+    assert_non_null(trace);
+    assert_true(strlen(trace->spans->name) < 1000); /* no more is kept of it */
+    trace_free(trace);
+    assert_null(collector_next(collector, 1000, false));
+    free(text);
+}
+
+/* Pain 42 */
 static void what_is_left_out_is_counted(void **state) {
     struct collector *collector = *state;
     struct wire_span span;
@@ -455,6 +480,7 @@ int main(int argc, char **argv) {
         COLLECTOR_TEST(one_that_misses_a_span_is_shown_when_it_is_quiet),
         COLLECTOR_TEST(the_quietest_trace_comes_first),
         COLLECTOR_TEST(too_many_traces_are_given_before_their_time),
+        COLLECTOR_TEST(traces_of_too_many_bytes_are_given_before_their_time),
         COLLECTOR_TEST(what_is_left_out_is_counted),
         COLLECTOR_TEST(what_is_pending_comes_out_when_all_is_wanted),
         COLLECTOR_TEST(ids_of_a_wrong_length_or_of_zeros_are_left_out),
