@@ -152,9 +152,10 @@ static size_t draw_guides(const struct drawing *drawing, const struct tree_node 
     for (const struct tree_node *at = node; at->parent && depth < DEEPEST; at = at->parent) {
         path[depth++] = at;
     }
-    size_t shown = tote__min(depth, (drawing->name_columns - LEAST_NAME) / GUIDE_COLUMNS);
-    for (size_t level = 1; level <= shown;
-         level++) { /* where it is too deep, its own is the last */
+    size_t room = (drawing->name_columns - LEAST_NAME) / GUIDE_COLUMNS;
+    size_t shown = depth < room ? depth : room;
+    /* Where it is too deep, its own guide is the last. */
+    for (size_t level = 1; level <= shown; level++) {
         size_t i = level < shown ? depth - level : 0;
         bool is_last = !path[i]->next;
         if (level == shown && is_row) {
