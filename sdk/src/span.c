@@ -24,7 +24,7 @@ static struct span *self(const tote_span *base) {
 
 /* Whether this thread may write to the span now. */
 static bool is_writable(const struct span *span) {
-    uint32_t state = atomic_load_explicit(&span->state, memory_order_relaxed);
+    uint32_t state = atomic_load_explicit(&span->state, memory_order_acquire); /* for `ender` */
 
     if (span->generation != tote__generation()) {
         return false;

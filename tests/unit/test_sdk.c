@@ -288,6 +288,28 @@ static void an_sdk_may_end_while_threads_start_spans(void **state) {
     }
 }
 
+static void *ask_until_ended(void *arg) {
+    while (tote_span_is_recording(arg)) {
+        tote_span_add_event(arg, "still there", NULL, 0, 0);
+    }
+    return NULL;
+}
+
+/* For the thread sanitizer: who asks takes no lock */
+static void a_span_may_end_while_another_thread_asks_whether_it_records(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    pthread_t thread;
+
+    for (int round = 0; round < 200; round++) {
+        tote_span *span = tote_tracer_start_span(f->tracer, "shared", NULL);
+        assert_int_equal(pthread_create(&thread, NULL, ask_until_ended, span), 0);
+        tote_span_end(span, 0);
+        pthread_join(thread, NULL);
+        assert_false(tote_span_is_recording(span));
+        tote_span_unref(span);
+    }
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(a_root_has_new_random_ids_and_the_flags_of_its_decision),
@@ -301,6 +323,7 @@ int main(int argc, char **argv) {
         SDK_TEST(a_tracer_outlives_the_sdks_it_serves),
         SDK_TEST(an_sdk_that_is_not_global_has_tracers_of_its_own),
         SDK_TEST(an_sdk_may_end_while_threads_start_spans),
+        SDK_TEST(a_span_may_end_while_another_thread_asks_whether_it_records),
     };
     return RUN_TESTS(tests, argc, argv);
 }
