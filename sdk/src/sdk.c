@@ -45,7 +45,6 @@ struct span_counters *tote__core_counters(struct thread_state *state, uint32_t s
     if (tote__unlikely(atomic_load_explicit(&counters->run, memory_order_relaxed) != run)) {
         atomic_store_explicit(&counters->started, 0, memory_order_relaxed);
         atomic_store_explicit(&counters->lost_to_memory, 0, memory_order_relaxed);
-        atomic_store_explicit(&counters->lost_to_shutdown, 0, memory_order_relaxed);
         atomic_store_explicit(&counters->run, run, memory_order_release);
     }
     return counters;
@@ -399,11 +398,9 @@ static void add_thread_counts(const tote_sdk *sdk, uint32_t run, tote_stats *sta
             continue;
         }
         uint64_t memory = atomic_load_explicit(&counters->lost_to_memory, memory_order_relaxed);
-        uint64_t shutdown = atomic_load_explicit(&counters->lost_to_shutdown, memory_order_relaxed);
         stats->started += atomic_load_explicit(&counters->started, memory_order_relaxed);
-        stats->ended += memory + shutdown;
+        stats->ended += memory;
         stats->dropped_memory += memory;
-        stats->dropped_shutdown += shutdown;
     }
 }
 

@@ -310,6 +310,23 @@ static void a_span_may_end_while_another_thread_asks_whether_it_records(void **s
     }
 }
 
+/* Design section 6, accounting */
+static void a_span_that_ends_after_its_sdk_leaves_the_counts_of_the_next_alone(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_span *late = tote_tracer_start_span(f->tracer, "late", NULL);
+    tote_stats stats = TOTE_STATS_INIT;
+
+    tote_sdk_close(&f->sdk, 1000);
+    f->settings.processor_count = 0;
+    sdk_fixture_start(state); /* in the same place */
+    tote_span *span = tote_tracer_start_span(f->tracer, "work", NULL);
+    tote_span_close(&late);
+    tote_span_close(&span);
+    assert_true(tote_sdk_get_stats(f->sdk, &stats));
+    assert_int_equal(stats.started, 1);
+    assert_int_equal(f->ended, 1);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(a_root_has_new_random_ids_and_the_flags_of_its_decision),
@@ -324,6 +341,7 @@ int main(int argc, char **argv) {
         SDK_TEST(an_sdk_that_is_not_global_has_tracers_of_its_own),
         SDK_TEST(an_sdk_may_end_while_threads_start_spans),
         SDK_TEST(a_span_may_end_while_another_thread_asks_whether_it_records),
+        SDK_TEST(a_span_that_ends_after_its_sdk_leaves_the_counts_of_the_next_alone),
     };
     return RUN_TESTS(tests, argc, argv);
 }
