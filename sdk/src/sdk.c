@@ -89,22 +89,12 @@ static void free_config(struct core_config *config) {
     tote__release(config, sizeof *config);
 }
 
-/* Take the SDK out of the global slot, if it is there. */
-static void leave_global(tote_sdk *sdk) {
-    tote_tracer_provider *global = tote_tracer_provider_ref_global();
-
-    if (global == &sdk->provider) {
-        tote_tracer_provider_set_global(NULL);
-    }
-    tote_tracer_provider_unref(global);
-}
-
 /* The last reference is gone. */
 static void stop(tote_sdk *sdk) {
     struct core_config *config = atomic_load(&sdk->config);
 
     atomic_store(&config->is_shut_down, true);
-    leave_global(sdk);
+    tote__tracer_provider_leave_global(&sdk->provider);
     atomic_store(&sdk->config, NULL);
     if (wait_for_others()) {
         free_config(config);
@@ -273,13 +263,26 @@ tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
     return sdk;
 }
 
+/* One more, unless it was the end already. */
+static bool count_up(_Atomic(uint32_t) *count) {
+    uint32_t seen = atomic_load_explicit(count, memory_order_relaxed);
+
+    while (seen && !atomic_compare_exchange_weak(count, &seen, seen + 1)) {
+    }
+    return seen != 0;
+}
+
+/* The provider's reference keeps another SDK out of the slot; this one may be closed meanwhile. */
 tote_sdk *tote__sdk_ref_global(void) {
     tote_tracer_provider *global = tote_tracer_provider_ref_global();
-    tote_sdk *sdk =
-        global && global->ops == &provider_ops ? tote_sdk_ref((tote_sdk *)global) : NULL;
+    tote_sdk *sdk = global && global->ops == &provider_ops ? (tote_sdk *)global : NULL;
 
-    if (sdk) {
-        atomic_fetch_add(&sdk->starts, 1);
+    if (sdk && !count_up(&sdk->references)) {
+        sdk = NULL;
+    }
+    if (sdk && !count_up(&sdk->starts)) {
+        tote_sdk_unref(sdk);
+        sdk = NULL;
     }
     tote_tracer_provider_unref(global);
     return sdk;
@@ -353,7 +356,7 @@ tote_result tote_sdk_shutdown(tote_sdk *sdk, uint32_t timeout_ms) {
     if (!config || atomic_exchange(&config->is_shut_down, true)) {
         return TOTE_SUCCESS;
     }
-    leave_global(sdk);
+    tote__tracer_provider_leave_global(&sdk->provider);
     return for_all_processors(config, true, timeout_ms);
 }
 

@@ -351,6 +351,34 @@ static void a_span_that_ends_after_its_sdk_leaves_the_counts_of_the_next_alone(v
     assert_int_equal(f->ended, 1);
 }
 
+/* A start that meets a close begins anew. Here as a program can do it that keeps the provider. */
+static void an_sdk_that_was_closed_is_not_brought_back_by_the_next_start(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_tracer_provider *provider = tote_sdk_ref_tracer_provider(f->sdk);
+
+    tote_sdk_close(&f->sdk, 1000);
+    tote_tracer_provider_set_global(provider);
+    f->sdk = tote__sdk_ref_global();
+    tote_tracer_provider_set_global(NULL);
+    tote_tracer_provider_unref(provider);
+    assert_null(f->sdk);
+}
+
+/* The same when it is only about to go: its last start was closed, and another reference is left. */
+static void an_sdk_that_was_shut_down_is_not_started_once_more(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_tracer_provider *provider = tote_sdk_ref_tracer_provider(f->sdk);
+    tote_sdk *kept = tote_sdk_ref(f->sdk);
+
+    tote_sdk_close(&f->sdk, 1000);
+    tote_tracer_provider_set_global(provider);
+    f->sdk = tote__sdk_ref_global();
+    tote_sdk_unref(kept);
+    tote_tracer_provider_unref(provider);
+    assert_null(f->sdk);
+    assert_null(tote_tracer_provider_ref_global());
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(a_root_has_new_random_ids_and_the_flags_of_its_decision),
@@ -366,6 +394,8 @@ int main(int argc, char **argv) {
         SDK_TEST(an_sdk_may_end_while_threads_start_spans),
         SDK_TEST(a_span_may_end_while_another_thread_asks_whether_it_records),
         SDK_TEST(a_span_that_ends_after_its_sdk_leaves_the_counts_of_the_next_alone),
+        SDK_TEST(an_sdk_that_was_closed_is_not_brought_back_by_the_next_start),
+        SDK_TEST(an_sdk_that_was_shut_down_is_not_started_once_more),
     };
     return RUN_TESTS(tests, argc, argv);
 }
