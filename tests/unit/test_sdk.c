@@ -379,6 +379,37 @@ static void an_sdk_that_was_shut_down_is_not_started_once_more(void **state) {
     assert_null(tote_tracer_provider_ref_global());
 }
 
+static void exit_thread(void *self, const tote_span_data *span) {
+    (void)self, (void)span;
+    pthread_exit(NULL);
+}
+
+static void *end_one_span(void *arg) {
+    tote_span *span = tote_tracer_start_span(arg, "last", NULL);
+
+    tote_span_end(span, 0);
+    return NULL;
+}
+
+/* Or is cancelled there, in the write() of an exporter */
+static void a_thread_that_ends_in_a_callback_does_not_keep_the_sdk(void **state) {
+    static const tote_span_processor_ops ops = {
+        .struct_size = sizeof ops, .on_end = exit_thread, .destroy = mark_destroyed};
+    struct sdk_fixture *f = *state;
+    atomic_size_t seen = 0;
+    tote_span_processor *processor = tote_span_processor_new(&ops, &seen);
+    pthread_t thread;
+    f->settings.processors = &processor;
+    f->settings.processor_count = 1;
+    sdk_fixture_start(state);
+
+    assert_int_equal(pthread_create(&thread, NULL, end_one_span, f->tracer), 0);
+    pthread_join(thread, NULL);
+    tote_sdk_close(&f->sdk, 1000);
+    assert_int_equal(atomic_load(&seen), SIZE_MAX / 2);
+    assert_int_equal(f->diagnostics, 0);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(a_root_has_new_random_ids_and_the_flags_of_its_decision),
@@ -396,6 +427,7 @@ int main(int argc, char **argv) {
         SDK_TEST(a_span_that_ends_after_its_sdk_leaves_the_counts_of_the_next_alone),
         SDK_TEST(an_sdk_that_was_closed_is_not_brought_back_by_the_next_start),
         SDK_TEST(an_sdk_that_was_shut_down_is_not_started_once_more),
+        SDK_TEST(a_thread_that_ends_in_a_callback_does_not_keep_the_sdk),
     };
     return RUN_TESTS(tests, argc, argv);
 }
