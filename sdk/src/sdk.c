@@ -50,11 +50,11 @@ struct span_counters *tote__core_counters(struct thread_state *state, uint32_t s
     return counters;
 }
 
-enum { LONGEST_WAIT_MS = 1000 };
+enum { SHORTEST_WAIT_MS = 50, LONGEST_WAIT_MS = 1000 };
 
 /* Wait until no other thread is inside a call. Returns: false when one stays for too long. */
-static bool wait_for_others(void) {
-    uint64_t deadline = tote__clock_monotonic() + LONGEST_WAIT_MS * 1000000ULL;
+static bool wait_for_others(uint32_t wait_ms) {
+    uint64_t deadline = tote__clock_monotonic() + wait_ms * 1000000ULL;
     const struct thread_state *own = tote__thread_state();
 
     if (!atomic_load(&needs_fence) && !tote__barrier_all_threads()) {
@@ -90,13 +90,13 @@ static void free_config(struct core_config *config) {
 }
 
 /* The last reference is gone. */
-static void stop(tote_sdk *sdk) {
+static void stop(tote_sdk *sdk, uint32_t wait_ms) {
     struct core_config *config = atomic_load(&sdk->config);
 
     atomic_store(&config->is_shut_down, true);
     tote__tracer_provider_leave_global(&sdk->provider);
     atomic_store(&sdk->config, NULL);
-    if (wait_for_others()) {
+    if (wait_for_others(wait_ms)) {
         free_config(config);
     } else {
         tote_diagnose(TOTE_LEVEL_WARN, "sdk",
@@ -299,9 +299,15 @@ tote_sdk *tote_sdk_ref(tote_sdk *sdk) {
     return sdk;
 }
 
+static void drop_reference(tote_sdk *sdk, uint32_t wait_ms) {
+    if (atomic_fetch_sub_explicit(&sdk->references, 1, memory_order_acq_rel) == 1) {
+        stop(sdk, wait_ms);
+    }
+}
+
 void tote_sdk_unref(tote_sdk *sdk) {
-    if (sdk && atomic_fetch_sub_explicit(&sdk->references, 1, memory_order_acq_rel) == 1) {
-        stop(sdk);
+    if (sdk) {
+        drop_reference(sdk, LONGEST_WAIT_MS);
     }
 }
 
@@ -364,12 +370,14 @@ tote_result tote_sdk_close(tote_sdk **sdk, uint32_t timeout_ms) {
     if (!sdk || !*sdk) {
         return TOTE_SUCCESS;
     }
+    uint64_t start = tote__clock_monotonic();
     tote_sdk *closed = *sdk;
     *sdk = NULL;
     bool is_last = atomic_fetch_sub(&closed->starts, 1) == 1;
     tote_result result =
         is_last ? tote_sdk_shutdown(closed, timeout_ms) : tote_sdk_force_flush(closed, timeout_ms);
-    tote_sdk_unref(closed);
+    uint32_t left = tote__min(time_left(start, timeout_ms), LONGEST_WAIT_MS);
+    drop_reference(closed, left > SHORTEST_WAIT_MS ? left : SHORTEST_WAIT_MS);
     return result;
 }
 
