@@ -18,6 +18,7 @@
 
 /* What one run of an SDK was set to. Does not change but for `is_shut_down`. */
 struct core_config {
+    struct core_config *next; /* of those that were left behind */
     uint32_t run;
     bool is_disabled;
     bool has_on_start;

@@ -89,6 +89,21 @@ static void free_config(struct core_config *config) {
     tote__release(config, sizeof *config);
 }
 
+/* What was left behind because somebody was inside for too long; the next that stops looks again. */
+static _Atomic(struct core_config *) left_behind;
+
+static void leave_behind(struct core_config *configs) {
+    struct core_config *last = configs;
+
+    while (last->next) {
+        last = last->next;
+    }
+    last->next = atomic_load_explicit(&left_behind, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&left_behind, &last->next, configs,
+                                                  memory_order_release, memory_order_relaxed)) {
+    }
+}
+
 /* The last reference is gone. */
 static void stop(tote_sdk *sdk, uint32_t wait_ms) {
     struct core_config *config = atomic_load(&sdk->config);
@@ -96,11 +111,18 @@ static void stop(tote_sdk *sdk, uint32_t wait_ms) {
     atomic_store(&config->is_shut_down, true);
     tote__tracer_provider_leave_global(&sdk->provider);
     atomic_store(&sdk->config, NULL);
+    config->next = atomic_exchange(&left_behind, NULL);
     if (wait_for_others(wait_ms)) {
-        free_config(config);
+        while (config) {
+            struct core_config *next = config->next;
+            free_config(config);
+            config = next;
+        }
     } else {
+        leave_behind(config);
         tote_diagnose(TOTE_LEVEL_WARN, "sdk",
-                      "released while a callback of it runs: what it was made of stays in memory");
+                      "released while a callback of it runs: what it was made of stays in memory "
+                      "until the next one is");
     }
     atomic_store_explicit(&sdk->is_in_use, false, memory_order_release);
 }
@@ -376,7 +398,8 @@ tote_result tote_sdk_close(tote_sdk **sdk, uint32_t timeout_ms) {
     bool is_last = atomic_fetch_sub(&closed->starts, 1) == 1;
     tote_result result =
         is_last ? tote_sdk_shutdown(closed, timeout_ms) : tote_sdk_force_flush(closed, timeout_ms);
-    uint32_t left = tote__min(time_left(start, timeout_ms), LONGEST_WAIT_MS);
+    uint32_t left = time_left(start, timeout_ms);
+    left = left < LONGEST_WAIT_MS ? left : LONGEST_WAIT_MS;
     drop_reference(closed, left > SHORTEST_WAIT_MS ? left : SHORTEST_WAIT_MS);
     return result;
 }

@@ -134,6 +134,10 @@ static void a_close_does_not_wait_for_an_exporter_that_hangs_on_another_thread(v
     assert_int_equal(f->exporter.destroys, 0);
     test_exporter_open_gate(&f->exporter);
     pthread_join(thread, NULL);
+
+    batch_fixture_start_simple(state);
+    tote_sdk_close(&f->sdk, 1000);
+    assert_int_equal(f->exporter.destroys, 2); /* the one left behind went with it */
 }
 
 int main(int argc, char **argv) {
