@@ -380,6 +380,17 @@ void tote_tracer_provider_set_global(tote_tracer_provider *provider) {
     tote_tracer_provider_unref(before);
 }
 
+void tote__tracer_provider_leave_global(tote_tracer_provider *provider) {
+    tote_tracer_provider *expected = provider;
+
+    tote__lock_take(&tracers.lock);
+    bool was_global = atomic_compare_exchange_strong(&global_provider, &expected, NULL);
+    tote__lock_drop(&tracers.lock);
+    if (was_global) {
+        tote_tracer_provider_unref(provider);
+    }
+}
+
 /* Under the lock: while the provider is the global one, that reference keeps it. */
 tote_tracer_provider *tote_tracer_provider_ref_global(void) {
     tote__lock_take(&tracers.lock);

@@ -18,6 +18,7 @@
 
 /* What one run of an SDK was set to. Does not change but for `is_shut_down`. */
 struct core_config {
+    struct core_config *next; /* of those that were left behind */
     uint32_t run;
     bool is_disabled;
     bool has_on_start;
@@ -53,7 +54,7 @@ extern struct tote_sdk tote__cores[TOTE__SDK_SLOTS];
 struct core_config *tote__core_enter(struct tote_sdk *core, struct thread_state *state);
 void tote__core_leave(struct thread_state *state);
 
-/* The thread's counters for this run. */
+/* The thread's counters for this run, which is the one that goes on: those of the last are forgotten. */
 struct span_counters *tote__core_counters(struct thread_state *state, uint32_t slot, uint32_t run);
 
 /* Add one; only the owner of the state writes. */

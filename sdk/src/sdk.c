@@ -45,17 +45,16 @@ struct span_counters *tote__core_counters(struct thread_state *state, uint32_t s
     if (tote__unlikely(atomic_load_explicit(&counters->run, memory_order_relaxed) != run)) {
         atomic_store_explicit(&counters->started, 0, memory_order_relaxed);
         atomic_store_explicit(&counters->lost_to_memory, 0, memory_order_relaxed);
-        atomic_store_explicit(&counters->lost_to_shutdown, 0, memory_order_relaxed);
         atomic_store_explicit(&counters->run, run, memory_order_release);
     }
     return counters;
 }
 
-enum { LONGEST_WAIT_MS = 1000 };
+enum { SHORTEST_WAIT_MS = 50, LONGEST_WAIT_MS = 1000 };
 
 /* Wait until no other thread is inside a call. Returns: false when one stays for too long. */
-static bool wait_for_others(void) {
-    uint64_t deadline = tote__clock_monotonic() + LONGEST_WAIT_MS * 1000000ULL;
+static bool wait_for_others(uint32_t wait_ms) {
+    uint64_t deadline = tote__clock_monotonic() + wait_ms * 1000000ULL;
     const struct thread_state *own = tote__thread_state();
 
     if (!atomic_load(&needs_fence) && !tote__barrier_all_threads()) {
@@ -90,28 +89,40 @@ static void free_config(struct core_config *config) {
     tote__release(config, sizeof *config);
 }
 
-/* Take the SDK out of the global slot, if it is there. */
-static void leave_global(tote_sdk *sdk) {
-    tote_tracer_provider *global = tote_tracer_provider_ref_global();
+/* What was left behind because somebody was inside for too long; the next that stops looks again. */
+static _Atomic(struct core_config *) left_behind;
 
-    if (global == &sdk->provider) {
-        tote_tracer_provider_set_global(NULL);
+static void leave_behind(struct core_config *configs) {
+    struct core_config *last = configs;
+
+    while (last->next) {
+        last = last->next;
     }
-    tote_tracer_provider_unref(global);
+    last->next = atomic_load_explicit(&left_behind, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&left_behind, &last->next, configs,
+                                                  memory_order_release, memory_order_relaxed)) {
+    }
 }
 
 /* The last reference is gone. */
-static void stop(tote_sdk *sdk) {
+static void stop(tote_sdk *sdk, uint32_t wait_ms) {
     struct core_config *config = atomic_load(&sdk->config);
 
     atomic_store(&config->is_shut_down, true);
-    leave_global(sdk);
+    tote__tracer_provider_leave_global(&sdk->provider);
     atomic_store(&sdk->config, NULL);
-    if (wait_for_others()) {
-        free_config(config);
+    config->next = atomic_exchange(&left_behind, NULL);
+    if (wait_for_others(wait_ms)) {
+        while (config) {
+            struct core_config *next = config->next;
+            free_config(config);
+            config = next;
+        }
     } else {
+        leave_behind(config);
         tote_diagnose(TOTE_LEVEL_WARN, "sdk",
-                      "released while a callback of it runs: what it was made of stays in memory");
+                      "released while a callback of it runs: what it was made of stays in memory "
+                      "until the next one is");
     }
     atomic_store_explicit(&sdk->is_in_use, false, memory_order_release);
 }
@@ -274,13 +285,26 @@ tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
     return sdk;
 }
 
+/* One more, unless it was the end already. */
+static bool count_up(_Atomic(uint32_t) *count) {
+    uint32_t seen = atomic_load_explicit(count, memory_order_relaxed);
+
+    while (seen && !atomic_compare_exchange_weak(count, &seen, seen + 1)) {
+    }
+    return seen != 0;
+}
+
+/* The provider's reference keeps another SDK out of the slot; this one may be closed meanwhile. */
 tote_sdk *tote__sdk_ref_global(void) {
     tote_tracer_provider *global = tote_tracer_provider_ref_global();
-    tote_sdk *sdk =
-        global && global->ops == &provider_ops ? tote_sdk_ref((tote_sdk *)global) : NULL;
+    tote_sdk *sdk = global && global->ops == &provider_ops ? (tote_sdk *)global : NULL;
 
-    if (sdk) {
-        atomic_fetch_add(&sdk->starts, 1);
+    if (sdk && !count_up(&sdk->references)) {
+        sdk = NULL;
+    }
+    if (sdk && !count_up(&sdk->starts)) {
+        tote_sdk_unref(sdk);
+        sdk = NULL;
     }
     tote_tracer_provider_unref(global);
     return sdk;
@@ -297,9 +321,15 @@ tote_sdk *tote_sdk_ref(tote_sdk *sdk) {
     return sdk;
 }
 
+static void drop_reference(tote_sdk *sdk, uint32_t wait_ms) {
+    if (atomic_fetch_sub_explicit(&sdk->references, 1, memory_order_acq_rel) == 1) {
+        stop(sdk, wait_ms);
+    }
+}
+
 void tote_sdk_unref(tote_sdk *sdk) {
-    if (sdk && atomic_fetch_sub_explicit(&sdk->references, 1, memory_order_acq_rel) == 1) {
-        stop(sdk);
+    if (sdk) {
+        drop_reference(sdk, LONGEST_WAIT_MS);
     }
 }
 
@@ -354,7 +384,7 @@ tote_result tote_sdk_shutdown(tote_sdk *sdk, uint32_t timeout_ms) {
     if (!config || atomic_exchange(&config->is_shut_down, true)) {
         return TOTE_SUCCESS;
     }
-    leave_global(sdk);
+    tote__tracer_provider_leave_global(&sdk->provider);
     return for_all_processors(config, true, timeout_ms);
 }
 
@@ -362,12 +392,15 @@ tote_result tote_sdk_close(tote_sdk **sdk, uint32_t timeout_ms) {
     if (!sdk || !*sdk) {
         return TOTE_SUCCESS;
     }
+    uint64_t start = tote__clock_monotonic();
     tote_sdk *closed = *sdk;
     *sdk = NULL;
     bool is_last = atomic_fetch_sub(&closed->starts, 1) == 1;
     tote_result result =
         is_last ? tote_sdk_shutdown(closed, timeout_ms) : tote_sdk_force_flush(closed, timeout_ms);
-    tote_sdk_unref(closed);
+    uint32_t left = time_left(start, timeout_ms);
+    left = left < LONGEST_WAIT_MS ? left : LONGEST_WAIT_MS;
+    drop_reference(closed, left > SHORTEST_WAIT_MS ? left : SHORTEST_WAIT_MS);
     return result;
 }
 
@@ -399,11 +432,9 @@ static void add_thread_counts(const tote_sdk *sdk, uint32_t run, tote_stats *sta
             continue;
         }
         uint64_t memory = atomic_load_explicit(&counters->lost_to_memory, memory_order_relaxed);
-        uint64_t shutdown = atomic_load_explicit(&counters->lost_to_shutdown, memory_order_relaxed);
         stats->started += atomic_load_explicit(&counters->started, memory_order_relaxed);
-        stats->ended += memory + shutdown;
+        stats->ended += memory;
         stats->dropped_memory += memory;
-        stats->dropped_shutdown += shutdown;
     }
 }
 

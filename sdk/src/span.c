@@ -24,7 +24,7 @@ static struct span *self(const tote_span *base) {
 
 /* Whether this thread may write to the span now. */
 static bool is_writable(const struct span *span) {
-    uint32_t state = atomic_load_explicit(&span->state, memory_order_relaxed);
+    uint32_t state = atomic_load_explicit(&span->state, memory_order_acquire); /* for `ender` */
 
     if (span->generation != tote__generation()) {
         return false;
@@ -282,7 +282,7 @@ static void run_processors(struct span *span, const struct core_config *config) 
     }
 }
 
-/* Hand the span on, or count that nobody was there to take it. */
+/* Hand the span on, if its SDK is still there: the counts of one that has gone cannot be read. */
 static void finish(struct span *span) {
     struct thread_state *state = tote__thread_state();
 
@@ -292,8 +292,6 @@ static void finish(struct span *span) {
         if (is_running) {
             add_store_attributes(span, config);
             run_processors(span, config);
-        } else if (tote__span_is_sampled(span)) {
-            tote__count(&tote__core_counters(state, span->slot, span->run)->lost_to_shutdown);
         }
         tote__core_leave(state);
     }

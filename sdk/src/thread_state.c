@@ -58,6 +58,7 @@ static struct thread_state *adopt(struct process_states *states) {
 static void release_state(void *sdk) {
     struct thread_state *state = sdk;
 
+    atomic_store_explicit(&state->inside, 0, memory_order_release); /* it may end in a callback */
     atomic_store_explicit(&state->is_owned, false, memory_order_release);
 }
 

@@ -24,8 +24,7 @@ enum {
 struct span_counters {
     _Atomic(uint32_t) run; /* which run of the SDK in this slot they belong to */
     _Atomic(uint64_t) started;
-    _Atomic(uint64_t) lost_to_memory;   /* sampled, and never made */
-    _Atomic(uint64_t) lost_to_shutdown; /* ended when no processor was there any more */
+    _Atomic(uint64_t) lost_to_memory; /* sampled, and never made */
 };
 
 struct thread_state {

@@ -288,6 +288,128 @@ static void an_sdk_may_end_while_threads_start_spans(void **state) {
     }
 }
 
+struct asker {
+    tote_span *span;
+    atomic_size_t asked;
+    atomic_bool is_over;
+};
+
+static void *ask(void *arg) {
+    struct asker *asker = arg;
+
+    while (!atomic_load_explicit(&asker->is_over, memory_order_relaxed)) {
+        (void)tote_span_is_recording(asker->span);
+        atomic_fetch_add_explicit(&asker->asked, 1, memory_order_release);
+    }
+    return NULL;
+}
+
+static void wait_until_asked(void *self, tote_span *span) {
+    struct asker *asker = self;
+    size_t asked = atomic_load(&asker->asked);
+
+    (void)span;
+    while (atomic_load(&asker->asked) < asked + 2) {
+    }
+}
+
+/* For the thread sanitizer: who asks takes no lock */
+static void a_span_may_end_while_another_thread_asks_whether_it_records(void **state) {
+    static const tote_span_processor_ops ops = {.struct_size = sizeof ops,
+                                                .on_ending = wait_until_asked};
+    struct sdk_fixture *f = *state;
+    struct asker asker = {.span = NULL};
+    tote_span_processor *processor = tote_span_processor_new(&ops, &asker);
+    pthread_t thread;
+    f->settings.processors = &processor;
+    f->settings.processor_count = 1;
+    sdk_fixture_start(state);
+
+    asker.span = tote_tracer_start_span(f->tracer, "shared", NULL);
+    assert_int_equal(pthread_create(&thread, NULL, ask, &asker), 0);
+    tote_span_end(asker.span, 0);
+    atomic_store_explicit(&asker.is_over, true, memory_order_relaxed);
+    pthread_join(thread, NULL);
+    assert_false(tote_span_is_recording(asker.span));
+    tote_span_unref(asker.span);
+}
+
+/* Design section 6, accounting */
+static void a_span_that_ends_after_its_sdk_leaves_the_counts_of_the_next_alone(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_span *late = tote_tracer_start_span(f->tracer, "late", NULL);
+    tote_stats stats = TOTE_STATS_INIT;
+
+    tote_sdk_close(&f->sdk, 1000);
+    f->settings.processor_count = 0;
+    sdk_fixture_start(state); /* in the same place */
+    tote_span *span = tote_tracer_start_span(f->tracer, "work", NULL);
+    tote_span_close(&late);
+    tote_span_close(&span);
+    assert_true(tote_sdk_get_stats(f->sdk, &stats));
+    assert_int_equal(stats.started, 1);
+    assert_int_equal(f->ended, 1);
+}
+
+/* A start that meets a close begins anew. Here as a program can do it that keeps the provider. */
+static void an_sdk_that_was_closed_is_not_brought_back_by_the_next_start(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_tracer_provider *provider = tote_sdk_ref_tracer_provider(f->sdk);
+
+    tote_sdk_close(&f->sdk, 1000);
+    tote_tracer_provider_set_global(provider);
+    f->sdk = tote__sdk_ref_global();
+    tote_tracer_provider_set_global(NULL);
+    tote_tracer_provider_unref(provider);
+    assert_null(f->sdk);
+}
+
+/* The same when it is only about to go: its last start was closed, and another reference is left. */
+static void an_sdk_that_was_shut_down_is_not_started_once_more(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_tracer_provider *provider = tote_sdk_ref_tracer_provider(f->sdk);
+    tote_sdk *kept = tote_sdk_ref(f->sdk);
+
+    tote_sdk_close(&f->sdk, 1000);
+    tote_tracer_provider_set_global(provider);
+    f->sdk = tote__sdk_ref_global();
+    tote_sdk_unref(kept);
+    tote_tracer_provider_unref(provider);
+    assert_null(f->sdk);
+    assert_null(tote_tracer_provider_ref_global());
+}
+
+static void exit_thread(void *self, const tote_span_data *span) {
+    (void)self, (void)span;
+    pthread_exit(NULL);
+}
+
+static void *end_one_span(void *arg) {
+    tote_span *span = tote_tracer_start_span(arg, "last", NULL);
+
+    tote_span_end(span, 0);
+    return NULL;
+}
+
+/* Or is cancelled there, in the write() of an exporter */
+static void a_thread_that_ends_in_a_callback_does_not_keep_the_sdk(void **state) {
+    static const tote_span_processor_ops ops = {
+        .struct_size = sizeof ops, .on_end = exit_thread, .destroy = mark_destroyed};
+    struct sdk_fixture *f = *state;
+    atomic_size_t seen = 0;
+    tote_span_processor *processor = tote_span_processor_new(&ops, &seen);
+    pthread_t thread;
+    f->settings.processors = &processor;
+    f->settings.processor_count = 1;
+    sdk_fixture_start(state);
+
+    assert_int_equal(pthread_create(&thread, NULL, end_one_span, f->tracer), 0);
+    pthread_join(thread, NULL);
+    tote_sdk_close(&f->sdk, 1000);
+    assert_int_equal(atomic_load(&seen), SIZE_MAX / 2);
+    assert_int_equal(f->diagnostics, 0);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(a_root_has_new_random_ids_and_the_flags_of_its_decision),
@@ -301,6 +423,11 @@ int main(int argc, char **argv) {
         SDK_TEST(a_tracer_outlives_the_sdks_it_serves),
         SDK_TEST(an_sdk_that_is_not_global_has_tracers_of_its_own),
         SDK_TEST(an_sdk_may_end_while_threads_start_spans),
+        SDK_TEST(a_span_may_end_while_another_thread_asks_whether_it_records),
+        SDK_TEST(a_span_that_ends_after_its_sdk_leaves_the_counts_of_the_next_alone),
+        SDK_TEST(an_sdk_that_was_closed_is_not_brought_back_by_the_next_start),
+        SDK_TEST(an_sdk_that_was_shut_down_is_not_started_once_more),
+        SDK_TEST(a_thread_that_ends_in_a_callback_does_not_keep_the_sdk),
     };
     return RUN_TESTS(tests, argc, argv);
 }

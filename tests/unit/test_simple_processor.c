@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include "tote/internal/clock.h"
+
 /* Requirement D29 */
 static void each_span_is_exported_as_it_ends(void **state) {
     struct batch_fixture *f = batch_fixture_start_simple(state);
@@ -112,6 +114,32 @@ static void an_exporter_that_cannot_be_used_is_destroyed(void **state) {
     assert_int_equal(f->diagnostics, 2);
 }
 
+static void *end_one(void *arg) {
+    end_spans(arg, 1);
+    return NULL;
+}
+
+/* Design section 6: the calls that take a deadline keep it */
+static void a_close_does_not_wait_for_an_exporter_that_hangs_on_another_thread(void **state) {
+    struct batch_fixture *f = *state;
+    pthread_t thread;
+    f->exporter.is_gated = true;
+    batch_fixture_start_simple(state);
+
+    assert_int_equal(pthread_create(&thread, NULL, end_one, f), 0);
+    assert_true(wait_for_post(&f->exporter.has_begun));
+    uint64_t start = tote__clock_monotonic();
+    tote_sdk_close(&f->sdk, 10);
+    assert_true(tote__clock_monotonic() - start < 500000000U);
+    assert_int_equal(f->exporter.destroys, 0);
+    test_exporter_open_gate(&f->exporter);
+    pthread_join(thread, NULL);
+
+    batch_fixture_start_simple(state);
+    tote_sdk_close(&f->sdk, 1000);
+    assert_int_equal(f->exporter.destroys, 2); /* the one left behind went with it */
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         BATCH_TEST(each_span_is_exported_as_it_ends),
@@ -121,6 +149,7 @@ int main(int argc, char **argv) {
         BATCH_TEST(a_span_that_ends_after_shutdown_is_counted),
         BATCH_TEST(a_flush_reaches_the_exporter),
         BATCH_TEST(an_exporter_that_cannot_be_used_is_destroyed),
+        BATCH_TEST(a_close_does_not_wait_for_an_exporter_that_hangs_on_another_thread),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -56,6 +56,9 @@ TOTE_SHARED const tote_tracer *tote__tracer_at(uint32_t index);
 TOTE_SHARED tote_span *tote__tracer_start_span(tote_tracer *tracer, const char *name,
                                                const tote_span_options *options, tote_store *store);
 
+/* Have no global provider any more, if it is this one. */
+TOTE_SHARED void tote__tracer_provider_leave_global(tote_tracer_provider *provider);
+
 /* Options of this version and complete: `given` itself where it is, else `room`, filled in from it. */
 const tote_span_options *tote__complete_span_options(const tote_span_options *given,
                                                      tote_span_options *room);
