@@ -128,7 +128,7 @@ static void log_fields_say_what_the_nearest_entry_alone_exports(void **state) {
 /* A layer of so many entries that came in, k0, k1 and so on. */
 static tote_context *remote_context(size_t count, const char *value) {
     struct tote__layer_entry entries[64];
-    char keys[64][8];
+    char keys[64][24];
 
     for (size_t i = 0; i < count; i++) {
         snprintf(keys[i], sizeof keys[i], "k%zu", i);
@@ -184,7 +184,7 @@ static void at_most_32_entries_and_4096_bytes_of_a_store_stand_on_a_span(void **
         tote_store *store = tote_store_new(NULL);
         memset(text, 'v', sizeof text);
         for (size_t k = 0; k < rows[i].count; k++) {
-            char key[8];
+            char key[24];
             snprintf(key, sizeof key, "k%zu", k);
             tote_store_add(store, key, tote_string_of(text, rows[i].length));
         }
