@@ -5,11 +5,15 @@
 #include "store_node.h"
 #include "tote/internal/text.h"
 
-/* Keys of one length whose hashes are the same in the 32 bits that a record keeps. */
+/*
+ * Keys of one length whose hashes are the same in the 32 bits that a record keeps; the last ones differ
+ * only after a whole word.
+ */
 static const char *const twins[][2] = {
     {"key115330", "key154451"},
     {"key056585", "key173390"},
     {"key119819", "key226544"},
+    {"tenant.k112147", "tenant.k127989"},
 };
 
 /* A text of so many letters; free it. */
@@ -31,7 +35,8 @@ static void keys_of_the_same_hash_are_told_apart(void **state) {
         const char *other = twins[i][1];
         tote_store *parent = tote_store_new(NULL);
         tote_store *child = tote_store_new(parent);
-        assert_int_equal((uint32_t)tote__hash(one, 9), (uint32_t)tote__hash(other, 9));
+        assert_int_equal((uint32_t)tote__hash(one, strlen(one)),
+                         (uint32_t)tote__hash(other, strlen(other)));
 
         tote_store_add(parent, one, tote_string("1"));
         assert_true(says(child, other, NULL));
@@ -158,6 +163,22 @@ static void the_longest_key_can_be_deleted_in_a_child_that_has_it_not(void **sta
     free(key);
     tote_store_unref(child);
     tote_store_unref(parent);
+}
+
+/* Design R4: the cap counts what a store keeps, to the word */
+static void a_store_may_be_full_to_the_last_byte_of_its_cap(void **state) {
+    (void)state;
+    tote_store *store = tote_store_new(NULL);
+    size_t fits = largest_value(store, "key");
+    char *text = letters(fits, 'x');
+    tote_store_unref(store);
+    store = tote_store_new(NULL);
+
+    assert_true(tote_store_add(store, "key", tote_string(text)));
+    const struct store_log *log = atomic_load(&store->current);
+    assert_int_equal(atomic_load(&log->length) * sizeof(uint64_t), TOTE_STORE_MAX_BYTES);
+    free(text);
+    tote_store_unref(store);
 }
 
 /* Requirement B12: metadata as long as it may be, and longer */
@@ -311,6 +332,7 @@ int main(int argc, char **argv) {
         TEST(keys_of_the_same_hash_survive_that_the_log_is_rewritten),
         TEST(a_record_fits_into_what_is_left_of_a_log_to_the_word),
         TEST(the_cap_is_the_same_for_every_filling_of_a_store),
+        TEST(a_store_may_be_full_to_the_last_byte_of_its_cap),
         TEST(long_keys_are_kept_or_refused_whole),
         TEST(the_longest_key_can_be_deleted_in_a_child_that_has_it_not),
         TEST(long_metadata_is_kept_or_refused_whole),
