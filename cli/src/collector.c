@@ -4,11 +4,13 @@
  */
 #include "collector.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "decode.h"
 
-enum { MOST_TRACES = 1000, MOST_SPANS = 100000, SETTLED_MS = 300 };
+/* Beyond the most, the oldest are shown early; beyond SLACK times that, what comes is left out. */
+enum { MOST_TRACES = 1000, MOST_SPANS = 100000, SLACK = 4, SETTLED_MS = 300, ID_BYTES = 8 };
 
 /* A request on its way in. */
 struct taking {
@@ -16,20 +18,22 @@ struct taking {
     uint64_t now_ms;
 };
 
+/* Only a request in which everything is a trace of its own gets as far as the limit. */
 static struct trace *find_trace(struct collector *collector, const uint8_t id[16]) {
     struct trace *trace = collector->traces;
 
     while (trace && memcmp(trace->id, id, sizeof trace->id) != 0) {
         trace = trace->next;
     }
-    if (!trace) {
-        trace = tote__allocate_zeroed(sizeof *trace);
-        if (trace) {
-            memcpy(trace->id, id, sizeof trace->id);
-            trace->next = collector->traces;
-            collector->traces = trace;
-            collector->trace_count++;
-        }
+    if (trace || collector->trace_count >= (size_t)SLACK * MOST_TRACES) {
+        return trace;
+    }
+    trace = tote__allocate_zeroed(sizeof *trace);
+    if (trace) {
+        memcpy(trace->id, id, sizeof trace->id);
+        trace->next = collector->traces;
+        collector->traces = trace;
+        collector->trace_count++;
     }
     return trace;
 }
@@ -37,10 +41,13 @@ static struct trace *find_trace(struct collector *collector, const uint8_t id[16
 static struct trace_span *place_span(void *arg, const uint8_t trace_id[16],
                                      struct tote__arena **arena) {
     struct taking *taking = arg;
-    struct trace *trace = find_trace(taking->collector, trace_id);
+    struct collector *collector = taking->collector;
+    bool has_room = collector->span_count < (size_t)SLACK * MOST_SPANS;
+    struct trace *trace = has_room ? find_trace(collector, trace_id) : NULL;
     struct trace_span *span = trace ? tote__arena_allocate(&trace->arena, sizeof *span) : NULL;
 
     if (!span) {
+        collector->left_out++;
         return NULL;
     }
     memset(span, 0, sizeof *span);
@@ -48,7 +55,8 @@ static struct trace_span *place_span(void *arg, const uint8_t trace_id[16],
     trace->spans = span;
     trace->span_count++;
     trace->last_news_ms = taking->now_ms;
-    taking->collector->span_count++;
+    trace->is_checked = false;
+    collector->span_count++;
     *arena = &trace->arena;
     return span;
 }
@@ -60,29 +68,44 @@ bool collector_take(struct collector *collector, const uint8_t *bytes, size_t si
     return decode_request(bytes, size, place_span, &taking);
 }
 
-static bool has_span(const struct trace *trace, const uint8_t id[8]) {
-    for (const struct trace_span *span = trace->spans; span; span = span->next) {
-        if (memcmp(span->id, id, sizeof span->id) == 0) {
-            return true;
-        }
-    }
-    return false;
+static int compare_ids(const void *a, const void *b) {
+    return memcmp(a, b, ID_BYTES);
 }
 
-/* A root is there, and every parent. */
-static bool is_complete(const struct trace *trace) {
+/* A root is there, and every parent. Out of memory: the trace waits until it is quiet. */
+static bool find_complete(const struct trace *trace) {
+    size_t size = trace->span_count * ID_BYTES;
+    uint8_t *ids = tote__allocate(size);
+    uint8_t *at = ids;
     bool has_root = false;
+    bool has_parents = true;
 
-    for (const struct trace_span *span = trace->spans; span; span = span->next) {
-        if (span->has_parent && !has_span(trace, span->parent_id)) {
-            return false;
-        }
+    if (!ids) {
+        return false;
+    }
+    for (const struct trace_span *span = trace->spans; span; span = span->next, at += ID_BYTES) {
+        memcpy(at, span->id, ID_BYTES);
         has_root |= !span->has_parent;
     }
-    return has_root;
+    qsort(ids, trace->span_count, ID_BYTES, compare_ids);
+    for (const struct trace_span *span = trace->spans; span && has_parents; span = span->next) {
+        has_parents = !span->has_parent ||
+                      bsearch(span->parent_id, ids, trace->span_count, ID_BYTES, compare_ids);
+    }
+    tote__release(ids, size);
+    return has_root && has_parents;
 }
 
-static bool is_due(const struct collector *collector, const struct trace *trace, uint64_t now_ms) {
+/* Looks once after each piece of news, however often it is asked. */
+static bool is_complete(struct trace *trace) {
+    if (!trace->is_checked) {
+        trace->is_checked = true;
+        trace->is_complete = find_complete(trace);
+    }
+    return trace->is_complete;
+}
+
+static bool is_due(const struct collector *collector, struct trace *trace, uint64_t now_ms) {
     uint64_t quiet_for = now_ms - trace->last_news_ms;
 
     return quiet_for >= collector->quiet_ms || (quiet_for >= SETTLED_MS && is_complete(trace));

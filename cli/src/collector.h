@@ -13,16 +13,17 @@ struct collector {
     struct trace *traces; /* in no order */
     size_t trace_count;
     size_t span_count;
+    size_t left_out;   /* spans that came when far too many were there, or memory was out */
     unsigned quiet_ms; /* without news for so long a trace is shown, complete or not */
 };
 
-/* Take a request's spans in at this time. Returns: false when the bytes are no request. */
+/* Take a request's spans in at this time. Returns: as decode_request() does. */
 bool collector_take(struct collector *collector, const uint8_t *bytes, size_t size,
                     uint64_t now_ms);
 
 /*
- * A trace to be shown now: complete and without news for a moment, quiet, or the oldest of too many;
- * any, when `all` is wanted. It is the caller's; free it. NULL when there is none.
+ * A trace to be shown now: complete and without news for a moment, quiet, or the oldest of too
+ * many; any, when `all` is wanted. It is the caller's; free it. NULL when there is none.
  */
 struct trace *collector_next(struct collector *collector, uint64_t now_ms, bool all);
 

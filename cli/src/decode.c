@@ -9,91 +9,117 @@
 
 #include "otlp/request.pb-c.h"
 #include "terminal.h"
+#include "tote/internal/text.h"
 #include "tote/value.h"
 
-enum { LONGEST_VALUE = 4096, DEEPEST_MESSAGE = 100 };
+/* What protobuf-c takes for a member of a message while it unpacks, about; and for all, at most. */
+enum { MEMBER_BYTES = 64, MOST_BYTES = 512 << 20, DEEPEST_MESSAGE = 100 };
 
 static const char *clean(struct tote__arena *arena, const char *text) {
     return terminal_clean(arena, text, strlen(text));
 }
 
-static const char *value_text(struct tote__arena *arena, const Tote__Otlp__AnyValue *value);
+/* The text of a value on its way; what is too much for it is left out. */
+struct text {
+    char bytes[TERMINAL_LONGEST];
+    size_t length;
+};
 
-/* Items or fields, as JSON has them but for the quotes. */
-static const char *list_text(struct tote__arena *arena, const Tote__Otlp__AnyValue *value) {
-    char *text = tote__arena_allocate(arena, LONGEST_VALUE);
-    bool is_array = value->value_case == TOTE__OTLP__ANY_VALUE__VALUE_ARRAY_VALUE;
-    size_t count = is_array ? value->array_value->n_values : value->kvlist_value->n_values;
-    size_t length = 0;
-
-    if (!text) {
-        return "";
-    }
-    *text = '\0';
-    for (size_t i = 0; i < count && length < LONGEST_VALUE - 1; i++) {
-        const Tote__Otlp__KeyValue *field = is_array ? NULL : value->kvlist_value->values[i];
-        const char *item =
-            value_text(arena, is_array ? value->array_value->values[i] : field->value);
-        int written = snprintf(text + length, LONGEST_VALUE - length, "%s%s%s%s", i ? "," : "",
-                               field ? clean(arena, field->key) : "", field ? ":" : "", item);
-        length += written < 0 ? 0 : (size_t)written;
-    }
-    char *whole = tote__arena_allocate(arena, LONGEST_VALUE + 3);
-    if (!whole) {
-        return "";
-    }
-    snprintf(whole, LONGEST_VALUE + 3, is_array ? "[%s]" : "{%s}", text);
-    return terminal_clean(arena, whole, strlen(whole)); /* it may have been cut in a code point */
+static bool is_full(const struct text *text) {
+    return text->length == sizeof text->bytes;
 }
 
-static const char *value_text(struct tote__arena *arena, const Tote__Otlp__AnyValue *value) {
-    char text[64];
-    tote_value scalar = tote_string(NULL);
+static void append(struct text *text, const char *more) {
+    size_t length = strlen(more);
+    size_t fitting = tote__utf8_cut(more, length, sizeof text->bytes - text->length);
+
+    memcpy(text->bytes + text->length, more, fitting);
+    text->length += fitting;
+    if (fitting < length) { /* full for good, so that nothing comes after a gap */
+        memset(text->bytes + text->length, '.', sizeof text->bytes - text->length);
+        text->length = sizeof text->bytes;
+    }
+}
+
+static void append_scalar(struct text *text, tote_value value) {
+    char scalar[64];
+
+    tote_value_to_text(value, scalar, sizeof scalar);
+    append(text, scalar);
+}
+
+/* Lists as JSON has them but for the quotes. It goes no deeper than is_bounded() lets a request. */
+static void append_value(struct text *text, const Tote__Otlp__AnyValue *value) {
+    char size[32];
 
     switch (value ? value->value_case : TOTE__OTLP__ANY_VALUE__VALUE__NOT_SET) {
     case TOTE__OTLP__ANY_VALUE__VALUE_STRING_VALUE:
-        return clean(arena, value->string_value);
+        append(text, value->string_value);
+        break;
     case TOTE__OTLP__ANY_VALUE__VALUE_BOOL_VALUE:
-        scalar = tote_bool(value->bool_value);
+        append_scalar(text, tote_bool(value->bool_value));
         break;
     case TOTE__OTLP__ANY_VALUE__VALUE_INT_VALUE:
-        scalar = tote_int(value->int_value);
+        append_scalar(text, tote_int(value->int_value));
         break;
     case TOTE__OTLP__ANY_VALUE__VALUE_DOUBLE_VALUE:
-        scalar = tote_double(value->double_value);
+        append_scalar(text, tote_double(value->double_value));
         break;
     case TOTE__OTLP__ANY_VALUE__VALUE_BYTES_VALUE:
-        snprintf(text, sizeof text, "<%zu bytes>", value->bytes_value.len);
-        return clean(arena, text);
+        snprintf(size, sizeof size, "<%zu bytes>", value->bytes_value.len);
+        append(text, size);
+        break;
     case TOTE__OTLP__ANY_VALUE__VALUE_ARRAY_VALUE:
+        append(text, "[");
+        for (size_t i = 0; i < value->array_value->n_values && !is_full(text); i++) {
+            append(text, i ? "," : "");
+            append_value(text, value->array_value->values[i]);
+        }
+        append(text, "]");
+        break;
     case TOTE__OTLP__ANY_VALUE__VALUE_KVLIST_VALUE:
-        return list_text(arena, value);
+        append(text, "{");
+        for (size_t i = 0; i < value->kvlist_value->n_values && !is_full(text); i++) {
+            append(text, i ? "," : "");
+            append(text, value->kvlist_value->values[i]->key);
+            append(text, ":");
+            append_value(text, value->kvlist_value->values[i]->value);
+        }
+        append(text, "}");
+        break;
     default:
         break;
     }
-    tote_value_to_text(scalar, text, sizeof text);
-    return clean(arena, text);
 }
 
-static void decode_attributes(struct tote__arena *arena, struct trace_span *span,
-                              const Tote__Otlp__Span *message) {
-    span->attributes =
-        tote__arena_allocate(arena, (message->n_attributes + 1) * sizeof *span->attributes);
-    for (size_t i = 0; span->attributes && i < message->n_attributes; i++) {
-        span->attributes[span->attribute_count++] = (struct trace_attribute){
-            clean(arena, message->attributes[i]->key),
-            value_text(arena, message->attributes[i]->value),
-        };
+static struct trace_attribute *decode_attributes(struct tote__arena *arena,
+                                                 Tote__Otlp__KeyValue **messages, size_t count) {
+    struct trace_attribute *attributes =
+        count ? tote__arena_allocate(arena, count * sizeof *attributes) : NULL;
+
+    for (size_t i = 0; attributes && i < count; i++) {
+        struct text text = {.length = 0};
+        append_value(&text, messages[i]->value);
+        attributes[i].key = clean(arena, messages[i]->key);
+        attributes[i].value = terminal_clean(arena, text.bytes, text.length);
     }
+    return attributes;
 }
 
 static void decode_events(struct tote__arena *arena, struct trace_span *span,
                           const Tote__Otlp__Span *message) {
-    span->events = tote__arena_allocate(arena, (message->n_events + 1) * sizeof *span->events);
-    for (size_t i = 0; span->events && i < message->n_events; i++) {
+    size_t count = message->n_events;
+
+    span->events = count ? tote__arena_allocate(arena, count * sizeof *span->events) : NULL;
+    for (size_t i = 0; span->events && i < count; i++) {
+        const Tote__Otlp__Span__Event *event = message->events[i];
+        struct trace_attribute *attributes =
+            decode_attributes(arena, event->attributes, event->n_attributes);
         span->events[span->event_count++] = (struct trace_event){
-            clean(arena, message->events[i]->name),
-            message->events[i]->time_unix_nano,
+            .name = clean(arena, event->name),
+            .time_unix_nano = event->time_unix_nano,
+            .attributes = attributes,
+            .attribute_count = attributes ? event->n_attributes : 0,
         };
     }
 }
@@ -142,7 +168,8 @@ static void decode_span(const Tote__Otlp__Span *message, const char *service, de
         message->status &&
         message->status->code == TOTE__OTLP__SPAN__STATUS__STATUS_CODE__STATUS_CODE_ERROR;
     span->status_message = message->status ? clean(arena, message->status->message) : "";
-    decode_attributes(arena, span, message);
+    span->attributes = decode_attributes(arena, message->attributes, message->n_attributes);
+    span->attribute_count = span->attributes ? message->n_attributes : 0;
     decode_events(arena, span, message);
 }
 
@@ -186,8 +213,13 @@ static bool read_size(struct wire *wire, unsigned type, uint64_t *size) {
     }
 }
 
-/* Whether messages lie in each other no deeper than the stack allows: protobuf-c has no bound. */
-static bool is_shallow(const ProtobufCMessageDescriptor *type, struct wire wire, unsigned depth) {
+/*
+ * Whether messages lie in each other no deeper than the stack allows, and what is made of them is
+ * not too much: protobuf-c has no bounds. `spent` adds up.
+ */
+static bool is_bounded(const ProtobufCMessageDescriptor *type, struct wire wire, unsigned depth,
+                       size_t *spent) {
+    *spent += type->sizeof_message;
     while (wire.left > 0) {
         uint64_t key;
         uint64_t size;
@@ -198,9 +230,13 @@ static bool is_shallow(const ProtobufCMessageDescriptor *type, struct wire wire,
             protobuf_c_message_descriptor_get_field(type, (unsigned)(key >> 3));
         bool is_message = field && field->type == PROTOBUF_C_TYPE_MESSAGE &&
                           (key & 7) == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED;
+        *spent += MEMBER_BYTES + (is_message ? 0 : size);
+        if (*spent > MOST_BYTES) {
+            return false;
+        }
         if (is_message &&
             (depth == DEEPEST_MESSAGE ||
-             !is_shallow(field->descriptor, (struct wire){wire.at, size}, depth + 1))) {
+             !is_bounded(field->descriptor, (struct wire){wire.at, size}, depth + 1, spent))) {
             return false;
         }
         wire.at += size;
@@ -211,9 +247,10 @@ static bool is_shallow(const ProtobufCMessageDescriptor *type, struct wire wire,
 
 bool decode_request(const uint8_t *bytes, size_t size, decode_place place, void *arg) {
     Tote__Otlp__ExportTraceServiceRequest *request = NULL;
+    size_t spent = 0;
 
-    if (is_shallow(&tote__otlp__export_trace_service_request__descriptor,
-                   (struct wire){bytes, size}, 0)) {
+    if (is_bounded(&tote__otlp__export_trace_service_request__descriptor,
+                   (struct wire){bytes, size}, 0, &spent)) {
         request = tote__otlp__export_trace_service_request__unpack(NULL, size, bytes);
     }
     if (!request) {

@@ -7,11 +7,17 @@
 
 #include "trace.h"
 
-/* Give the arena that the span with this trace id is to lie in, and an empty span there; NULL: leave it out. */
+/*
+ * Give the arena that the span with this trace id is to lie in, and an empty span there; NULL:
+ * leave it out.
+ */
 typedef struct trace_span *(*decode_place)(void *arg, const uint8_t trace_id[16],
                                            struct tote__arena **arena);
 
-/* Decode a request; `place` is asked for each span. Returns: false when the bytes are no request. */
+/*
+ * Decode a request; `place` is asked for each span. Returns: false when the bytes are no request,
+ * or one that is too deep or too much to be unpacked.
+ */
 bool decode_request(const uint8_t *bytes, size_t size, decode_place place, void *arg);
 
 #endif

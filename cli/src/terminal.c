@@ -14,29 +14,26 @@
 
 enum { PIPE_WIDTH = 100, LEAST_WIDTH = 40, MOST_WIDTH = 400 };
 
-static size_t width_of(FILE *out, bool is_terminal) {
+static size_t width_of(FILE *out) {
     const char *columns = getenv("COLUMNS");
     struct winsize size = {0};
-    size_t width = columns ? strtoul(columns, NULL, 10) : 0;
 
-    if (!width && is_terminal && ioctl(fileno(out), TIOCGWINSZ, &size) == 0) {
-        width = size.ws_col;
+    if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col) {
+        return size.ws_col;
     }
-    if (!width) {
-        width = PIPE_WIDTH;
-    }
-    return width < LEAST_WIDTH ? LEAST_WIDTH : tote__min(width, MOST_WIDTH);
+    return columns && *columns ? strtoul(columns, NULL, 10) : PIPE_WIDTH;
 }
 
 struct terminal terminal_of(FILE *out) {
     const char *no_color = getenv("NO_COLOR");
     const char *term = getenv("TERM");
     bool is_terminal = isatty(fileno(out));
+    size_t width = width_of(out);
     bool is_dumb = !term || strcmp(term, "dumb") == 0;
 
     return (struct terminal){
         .out = out,
-        .width = width_of(out, is_terminal),
+        .width = width < LEAST_WIDTH ? LEAST_WIDTH : tote__min(width, MOST_WIDTH),
         .has_colour = is_terminal && !is_dumb && !(no_color && *no_color),
         .is_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
     };
@@ -51,7 +48,7 @@ size_t terminal_columns(const char *text) {
     return columns;
 }
 
-/* A control character, of ASCII or of the second set (U+0080 to U+009F), or one that turns text around. */
+/* A control character, of ASCII or from U+0080 to U+009F, or one that turns text around. */
 static size_t control_size(const char *text, size_t length) {
     unsigned char c = (unsigned char)text[0];
 
@@ -71,26 +68,87 @@ static size_t control_size(const char *text, size_t length) {
     return 0;
 }
 
-const char *terminal_clean(struct tote__arena *arena, const char *text, size_t length) {
-    size_t repaired = tote__utf8_repaired_length(text, length);
-    char *valid = tote__arena_allocate(arena, repaired + 1);
-    char *clean = tote__arena_allocate(arena, 3 * repaired + 1);
-    char *out = clean;
+/* How long the text is with three bytes for each control character. */
+static size_t clean_length(const char *text, size_t length) {
+    size_t clean = 0;
 
-    if (!valid || !clean) {
+    for (size_t i = 0; i < length;) {
+        size_t control = control_size(text + i, length - i);
+        clean += control ? 3 : 1;
+        i += control ? control : 1;
+    }
+    return clean;
+}
+
+const char *terminal_clean(struct tote__arena *arena, const char *text, size_t length) {
+    char valid[3 * TERMINAL_LONGEST]; /* a byte that is no code point becomes three */
+    char *clean;
+    char *out;
+
+    length = tote__utf8_cut(text, length, TERMINAL_LONGEST);
+    size_t size = (size_t)(tote__utf8_repair(valid, text, length) - valid);
+    clean = out = tote__arena_allocate(arena, clean_length(valid, size) + 1);
+    if (!clean) {
         return "";
     }
-    tote__utf8_repair(valid, text, length);
-    for (size_t i = 0; i < repaired;) {
-        size_t size = control_size(valid + i, repaired - i);
-        if (size) {
+    for (size_t i = 0; i < size;) {
+        size_t control = control_size(valid + i, size - i);
+        if (control) {
             memcpy(out, "\xEF\xBF\xBD", 3);
             out += 3;
-            i += size;
+            i += control;
         } else {
             *out++ = valid[i++];
         }
     }
     *out = '\0';
     return clean;
+}
+
+void terminal_paint(const struct terminal *terminal, const char *code) {
+    if (terminal->has_colour) {
+        fprintf(terminal->out, "\033[%sm", code);
+    }
+}
+
+void terminal_put_spaces(const struct terminal *terminal, size_t count) {
+    fprintf(terminal->out, "%*s", (int)count, "");
+}
+
+/* The bytes of the code point that the text begins with. */
+static size_t code_point_size(const char *text) {
+    size_t size = 1;
+
+    while (((unsigned char)text[size] & 0xC0) == 0x80) {
+        size++;
+    }
+    return size;
+}
+
+const char *terminal_put_code_point(const struct terminal *terminal, const char *text) {
+    size_t size = code_point_size(text);
+
+    if (size > 1 && !terminal->is_utf8) {
+        fputc('?', terminal->out);
+    } else {
+        fwrite(text, 1, size, terminal->out);
+    }
+    return text + size;
+}
+
+void terminal_put_ellipsis(const struct terminal *terminal) {
+    fputs(terminal->is_utf8 ? "\u2026" : "~", terminal->out);
+}
+
+void terminal_put_cell(const struct terminal *terminal, const char *text, size_t columns) {
+    size_t has = terminal_columns(text);
+
+    for (size_t left = has <= columns ? has : columns - 1; left > 0; left--) {
+        text = terminal_put_code_point(terminal, text);
+    }
+    if (has > columns) {
+        terminal_put_ellipsis(terminal);
+    } else {
+        terminal_put_spaces(terminal, columns - has);
+    }
 }

@@ -2,7 +2,8 @@
 /*
  * trace.h - a trace as the viewer keeps it
  *
- * All of a trace lies in its arena. Text is UTF-8 without control characters: it may be shown as it is.
+ * All of a trace lies in its arena. Text is UTF-8 without control characters: it may be shown
+ * as it is.
  */
 #ifndef TOTE_CLI_TRACE_H
 #define TOTE_CLI_TRACE_H
@@ -21,6 +22,8 @@ struct trace_attribute {
 struct trace_event {
     const char *name;
     uint64_t time_unix_nano;
+    struct trace_attribute *attributes;
+    size_t attribute_count;
 };
 
 struct trace_span {
@@ -47,6 +50,8 @@ struct trace {
     struct trace_span *spans; /* in no order */
     size_t span_count;
     uint64_t last_news_ms; /* of a clock of the viewer's */
+    bool is_checked;       /* since the last news, whether it is complete */
+    bool is_complete;
 };
 
 #endif

@@ -24,6 +24,8 @@
 #include "waterfall.h"
 
 enum { MOST_BODY_BYTES = 64 << 20, FIRST_BODY_BYTES = 16384, TICK_MS = 50 };
+static const unsigned most_connections = 256;
+static const unsigned idle_seconds = 60;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct collector collector;
@@ -64,22 +66,26 @@ static bool reserve(struct body *body, size_t more) {
     return true;
 }
 
-/* Returns: false when it is not gzip, or too much. */
-static bool inflate_body(const struct body *body, struct body *inflated) {
+/* Returns: what is wrong with it; 0: nothing. */
+static unsigned inflate_body(const struct body *body, struct body *inflated) {
     z_stream stream = {.next_in = body->bytes, .avail_in = (uInt)body->size};
+    bool has_room = true;
     int result = Z_OK;
 
-    if (inflateInit2(&stream, 15 + 16) != Z_OK) {
-        return false;
+    if (inflateInit2(&stream, 15 + 16) != Z_OK) { /* the largest window, and gzip's head */
+        return MHD_HTTP_SERVICE_UNAVAILABLE;
     }
-    while (result == Z_OK && reserve(inflated, FIRST_BODY_BYTES)) {
+    while (result == Z_OK && (has_room = reserve(inflated, FIRST_BODY_BYTES))) {
         stream.next_out = inflated->bytes + inflated->size;
         stream.avail_out = (uInt)(inflated->capacity - inflated->size);
         result = inflate(&stream, Z_NO_FLUSH);
         inflated->size = inflated->capacity - stream.avail_out;
     }
     inflateEnd(&stream);
-    return result == Z_STREAM_END;
+    if (!has_room) {
+        return MHD_HTTP_CONTENT_TOO_LARGE;
+    }
+    return result == Z_STREAM_END ? 0 : MHD_HTTP_BAD_REQUEST;
 }
 
 static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status) {
@@ -111,16 +117,25 @@ static bool is_header(struct MHD_Connection *connection, const char *name, const
 static unsigned take(struct MHD_Connection *connection, const struct body *body) {
     bool is_gzip = is_header(connection, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
     struct body inflated = {NULL, 0, 0, 0};
-    bool is_good = !is_gzip || inflate_body(body, &inflated);
+    unsigned status = is_gzip ? inflate_body(body, &inflated) : 0;
 
-    if (is_good) {
+    if (!status) {
         const struct body *plain = is_gzip ? &inflated : body;
         pthread_mutex_lock(&lock);
-        is_good = collector_take(&collector, plain->bytes, plain->size, now_ms());
+        bool is_taken = collector_take(&collector, plain->bytes, plain->size, now_ms());
         pthread_mutex_unlock(&lock);
+        status = is_taken ? MHD_HTTP_OK : MHD_HTTP_BAD_REQUEST;
     }
     free(inflated.bytes);
-    return is_good ? MHD_HTTP_OK : MHD_HTTP_BAD_REQUEST;
+    return status;
+}
+
+/* Whether the body comes as it is, or in the one encoding that we know. */
+static bool has_known_encoding(struct MHD_Connection *connection) {
+    const char *name = MHD_HTTP_HEADER_CONTENT_ENCODING;
+
+    return !MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name) ||
+           is_header(connection, name, "gzip") || is_header(connection, name, "identity");
 }
 
 /* What is wrong with a request whose headers are here; 0: nothing. */
@@ -131,7 +146,8 @@ static unsigned check(struct MHD_Connection *connection, const char *url, const 
     if (strcmp(method, MHD_HTTP_METHOD_POST) != 0) {
         return MHD_HTTP_METHOD_NOT_ALLOWED;
     }
-    if (!is_header(connection, MHD_HTTP_HEADER_CONTENT_TYPE, "application/x-protobuf")) {
+    if (!is_header(connection, MHD_HTTP_HEADER_CONTENT_TYPE, "application/x-protobuf") ||
+        !has_known_encoding(connection)) {
         return MHD_HTTP_UNSUPPORTED_MEDIA_TYPE;
     }
     return 0;
@@ -189,7 +205,7 @@ static unsigned draw_due(bool all, unsigned most) {
     struct trace *trace;
     unsigned drawn = 0;
 
-    while (drawn < most && (trace = next_trace(all))) {
+    while (drawn < most && !ferror(stdout) && (trace = next_trace(all))) {
         struct terminal terminal = terminal_of(stdout); /* it may have been resized */
         fputc('\n', stdout);
         waterfall_draw(&terminal, trace);
@@ -199,50 +215,88 @@ static unsigned draw_due(bool all, unsigned most) {
     return drawn;
 }
 
+/* Say it when spans were left out since it was last said. */
+static void report_left_out(void) {
+    static size_t reported;
+
+    pthread_mutex_lock(&lock);
+    size_t left_out = collector.left_out;
+    pthread_mutex_unlock(&lock);
+    if (left_out != reported) {
+        fprintf(stderr, "tote: %zu spans were left out: more came than can be held and drawn\n",
+                left_out - reported);
+        reported = left_out;
+    }
+}
+
+/* No MHD_OPTION_LISTENING_ADDRESS_REUSE: with it, two viewers would share a port and its traces. */
 static struct MHD_Daemon *listen_on(uint16_t port) {
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
-    return MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, port, NULL, NULL, on_request, NULL,
+    return MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD, port, NULL, NULL, on_request, NULL,
                             MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_NOTIFY_COMPLETED,
-                            on_completed, NULL, MHD_OPTION_END);
+                            on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT, most_connections,
+                            MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds, MHD_OPTION_END);
+}
+
+/*
+ * Draw what comes until a signal, the count, or an output that takes no more. Returns: whether it
+ * was a signal.
+ */
+static bool draw_until_end(const sigset_t *signals, unsigned count) {
+    const struct timespec tick = {0, TICK_MS * 1000000L};
+    unsigned left = count ? count : UINT_MAX;
+    bool is_signalled = false;
+
+    while (!is_signalled && left && !ferror(stdout)) {
+        is_signalled = sigtimedwait(signals, NULL, &tick) > 0;
+        unsigned drawn = draw_due(false, left);
+        left -= count ? drawn : 0;
+        report_left_out();
+    }
+    return is_signalled;
+}
+
+static struct MHD_Daemon *start(const struct view_options *options) {
+    errno = 0;
+    struct MHD_Daemon *daemon = listen_on((uint16_t)options->port);
+
+    if (!daemon) {
+        fprintf(stderr, "tote: cannot listen on 127.0.0.1:%u: %s%s\n", options->port,
+                errno ? strerror(errno) : "no reason given",
+                errno == EADDRINUSE ? "; --port 0 takes a free port" : "");
+        return NULL;
+    }
+    printf("listening on http://127.0.0.1:%u\n",
+           MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
+    fflush(stdout);
+    return daemon;
 }
 
 int view_run(const struct view_options *options) {
-    const struct timespec tick = {0, TICK_MS * 1000000L};
-    unsigned left = options->count;
+    struct MHD_Daemon *daemon;
+    struct trace *rest;
     sigset_t signals;
 
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* taken by sigtimedwait() below */
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* taken by sigtimedwait() */
     signal(SIGPIPE, SIG_IGN);
 
     collector.quiet_ms = options->quiet_ms;
-    errno = 0;
-    struct MHD_Daemon *daemon = listen_on((uint16_t)options->port);
+    daemon = start(options);
     if (!daemon) {
-        fprintf(stderr, "tote: cannot listen on 127.0.0.1:%u: %s\n", options->port,
-                errno ? strerror(errno) : "no reason given");
         return 1;
     }
-    printf("listening on http://127.0.0.1:%u\n",
-           MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
-    fflush(stdout);
-    bool is_signalled = false;
-    while (!is_signalled && (!options->count || left)) {
-        is_signalled = sigtimedwait(&signals, NULL, &tick) > 0;
-        unsigned drawn = draw_due(false, options->count ? left : UINT_MAX);
-        left -= options->count ? drawn : 0;
-    }
+    bool is_signalled = draw_until_end(&signals, options->count);
     MHD_stop_daemon(daemon);
     if (is_signalled) {
         draw_due(true, UINT_MAX);
     }
-    struct trace *rest;
     while ((rest = next_trace(true))) {
         trace_free(rest);
     }
-    return 0;
+    return ferror(stdout) ? 1 : 0;
 }

@@ -122,11 +122,15 @@ expect "garbage is refused" "$(post "$work/garbage")" 400
 expect "so is what is not gzip" "$(post "$work/shop" -H 'Content-Encoding: gzip')" 400
 head -c 40 "$work/store.gz" >"$work/half.gz"
 expect "and half of what is" "$(post "$work/half.gz" -H 'Content-Encoding: gzip')" 400
+head -c 70000000 /dev/zero | gzip >"$work/bomb.gz"
+expect "and what swells beyond all bounds" "$(post "$work/bomb.gz" -H 'Content-Encoding: gzip')" 413
+expect "an encoding that nobody knows is refused" \
+    "$(post "$work/shop" -H 'Content-Encoding: br')" 415
 expect "an empty body is a request without spans" "$(post /dev/null)" 200
 
 message=$("$tote" view --port "$port" 2>&1)
 expect "a port that is in use is an error" "$?" 1
-expect "that says so" "$message" "tote: cannot listen on 127.0.0.1:$port: Address already in use"
+expect "that says so" "$message" "tote: cannot listen on 127.0.0.1:$port: Address already in use; --port 0 takes a free port"
 
 expect "a part of a trace is taken" "$(post "$work/store")" 200
 kill -TERM "$viewer"

@@ -68,7 +68,7 @@ demo)
         expect "$service is in it" "$(count "  $service  *[^ =]*[█▏▎▍▌▋▊▉]" | sed 's/^[1-9]/some/')" some
     done
     expect "the innermost span tells the error" "$(count '✗ no unicorns left$')" 1
-    expect "and the event" "$(count '+[0-9.]* ms  out of stock$')" 1
+    expect "and the event" "$(count '+[0-9.]* ms  out of stock  stock=0$')" 1
     expect "the user is on every span" "$(count 'user\.id=u_123')" 7
     expect "the private session is on none" "$(count 's3cr3t\|session=')" 0
     ;;

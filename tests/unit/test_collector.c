@@ -6,6 +6,7 @@
 
 #include "collector.h"
 #include "otlp/request.pb-c.h"
+#include "terminal.h"
 
 enum { SETTLED_MS = 300, QUIET_MS = 2000 };
 
@@ -176,6 +177,21 @@ static void too_many_traces_are_given_before_their_time(void **state) {
 }
 
 /* Pain 42 */
+static void what_is_left_out_is_counted(void **state) {
+    struct collector *collector = *state;
+    struct wire_span span;
+
+    for (unsigned i = 0; i < 4002; i++) {
+        make_span(&span, 1, 1, 0);
+        span.trace_id[0] = (uint8_t)(i >> 8);
+        span.trace_id[15] = (uint8_t)i;
+        assert_true(send_span(collector, &span.message, 1000));
+    }
+    assert_int_equal(collector->trace_count, 4000);
+    assert_int_equal(collector->left_out, 2);
+}
+
+/* Pain 42 */
 static void what_is_pending_comes_out_when_all_is_wanted(void **state) {
     struct collector *collector = *state;
 
@@ -223,6 +239,8 @@ static void a_span_is_told_as_it_was_sent(void **state) {
     Tote__Otlp__Span__Status status = TOTE__OTLP__SPAN__STATUS__INIT;
     Tote__Otlp__Span__Event event = TOTE__OTLP__SPAN__EVENT__INIT;
     Tote__Otlp__Span__Event *events = &event;
+    Tote__Otlp__KeyValue attribute = TOTE__OTLP__KEY_VALUE__INIT;
+    Tote__Otlp__KeyValue *attributes = &attribute;
     struct wire_span span;
 
     make_span(&span, 1, 2, 3);
@@ -230,6 +248,9 @@ static void a_span_is_told_as_it_was_sent(void **state) {
     status.message = (char *)"no\nway";
     event.name = (char *)"retry\xE2\x80\xAE";
     event.time_unix_nano = 7;
+    attribute.key = (char *)"attempt\033";
+    event.n_attributes = 1;
+    event.attributes = &attributes;
     span.message.name = (char *)"GET\033[2J";
     span.message.start_time_unix_nano = 5;
     span.message.end_time_unix_nano = 9;
@@ -247,6 +268,8 @@ static void a_span_is_told_as_it_was_sent(void **state) {
     assert_true(told->start_unix_nano == 5 && told->end_unix_nano == 9);
     assert_string_equal(told->events[0].name, "retry\xEF\xBF\xBD");
     assert_int_equal(told->events[0].time_unix_nano, 7);
+    assert_int_equal(told->events[0].attribute_count, 1);
+    assert_string_equal(told->events[0].attributes[0].key, "attempt\xEF\xBF\xBD");
 }
 
 static Tote__Otlp__AnyValue text_value(const char *text) {
@@ -340,8 +363,8 @@ static void a_list_that_is_too_long_is_cut(void **state) {
     value.array_value = &array;
     const char *text = sent_value(collector, &value);
 
-    assert_int_equal(strlen(text), 4097); /* 4095 and the brackets */
-    assert_int_equal(text[4096], ']');
+    assert_int_equal(strlen(text), TERMINAL_LONGEST);
+    assert_int_equal(text[0], '[');
 }
 
 /* Pain 42 */
@@ -400,6 +423,21 @@ static void what_is_nested_too_deep_is_refused(void **state) {
     assert_false(send_nested(collector, 500));
 }
 
+/* Pain 42 */
+static void what_would_take_too_much_memory_is_refused(void **state) {
+    enum { MEMBERS = 5000000 };
+    struct collector *collector = *state;
+    uint8_t *bytes = calloc(MEMBERS, 2);
+
+    assert_non_null(bytes);
+    for (size_t i = 0; i < MEMBERS; i++) {
+        bytes[2 * i] = 0x0A; /* an empty ResourceSpans */
+    }
+    assert_false(collector_take(collector, bytes, 2 * (size_t)MEMBERS, 1000));
+    assert_true(collector_take(collector, bytes, 2000, 1000));
+    free(bytes);
+}
+
 /* Requirement G18 */
 static void an_empty_request_is_a_good_one(void **state) {
     struct collector *collector = *state;
@@ -415,6 +453,7 @@ int main(int argc, char **argv) {
         COLLECTOR_TEST(one_that_misses_a_span_is_shown_when_it_is_quiet),
         COLLECTOR_TEST(the_quietest_trace_comes_first),
         COLLECTOR_TEST(too_many_traces_are_given_before_their_time),
+        COLLECTOR_TEST(what_is_left_out_is_counted),
         COLLECTOR_TEST(what_is_pending_comes_out_when_all_is_wanted),
         COLLECTOR_TEST(ids_of_a_wrong_length_or_of_zeros_are_left_out),
         COLLECTOR_TEST(a_parent_of_zeros_or_of_a_wrong_length_is_none),
@@ -424,6 +463,7 @@ int main(int argc, char **argv) {
         COLLECTOR_TEST(a_list_that_is_too_long_is_cut),
         COLLECTOR_TEST(garbage_is_refused),
         COLLECTOR_TEST(what_is_nested_too_deep_is_refused),
+        COLLECTOR_TEST(what_would_take_too_much_memory_is_refused),
         COLLECTOR_TEST(an_empty_request_is_a_good_one),
     };
 

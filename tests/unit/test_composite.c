@@ -4,25 +4,17 @@
 #include <string.h>
 
 #include "carrier.h"
-#include "tote/diagnostics.h"
+#include "reports.h"
 #include "tote/internal/propagators.h"
 #include "tote/propagator_ops.h"
 
 static const char *calls[8];
 static unsigned call_count;
 static unsigned destroyed;
-static unsigned reports;
-
-static void count_report(tote_level level, const char *component, const char *message,
-                         void *user_data) {
-    (void)level, (void)component, (void)message, (void)user_data;
-    reports++;
-}
-
 static int set_up(void **state) {
     (void)state;
-    call_count = destroyed = reports = 0;
-    tote_set_diagnostics(count_report, TOTE_LEVEL_WARN, NULL);
+    call_count = destroyed = 0;
+    reports_reset(TOTE_LEVEL_WARN);
     return 0;
 }
 
@@ -132,14 +124,14 @@ static void names_are_trimmed_and_count_once_whatever_their_case(void **state) {
     assert_int_equal(count_fields(tote_propagator_from_names("none,tracecontext")), 2);
     assert_int_equal(count_fields(tote_propagator_from_names("")), 0);
     assert_int_equal(count_fields(tote_propagator_from_names(NULL)), 0);
-    assert_int_equal(reports, 0);
+    assert_int_equal(reports.count, 0);
 }
 
 /* The contract of tote_propagator_from_names() */
 static void a_name_that_is_not_known_is_left_out_with_a_report(void **state) {
     (void)state;
     assert_int_equal(count_fields(tote_propagator_from_names("baggage,tracecontex")), 1);
-    assert_int_equal(reports, 1);
+    assert_int_equal(reports.count, 1);
 }
 
 static tote_propagator *new_noting(void) {
@@ -156,7 +148,7 @@ static void a_registered_propagator_is_found_by_its_name(void **state) {
     assert_true(tote_propagator_register("baggage", new_noting));
     assert_int_equal(count_fields(tote_propagator_from_names("NOTING")), 2);
     assert_int_equal(count_fields(tote_propagator_from_names("baggage")), 1);
-    assert_int_equal(reports, 0);
+    assert_int_equal(reports.count, 0);
     assert_false(tote_propagator_register("a,b", new_noting));
     assert_false(tote_propagator_register("", new_noting));
     assert_false(tote_propagator_register(NULL, new_noting));

@@ -4,29 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tote/diagnostics.h"
+#include "reports.h"
 #include "tote/internal/env.h"
-
-static struct {
-    int count;
-    char component[64];
-    char message[1024];
-} reports;
-
-static void keep_report(tote_level level, const char *component, const char *message,
-                        void *user_data) {
-    (void)level, (void)user_data;
-    reports.count++;
-    strcpy(reports.component, component);
-    strcpy(reports.message, message);
-}
 
 static int reset(void **state) {
     (void)state;
-    memset(&reports, 0, sizeof reports);
     unsetenv("OTEL_A");
     unsetenv("OTEL_B");
-    tote_set_diagnostics(keep_report, TOTE_LEVEL_DEBUG, NULL);
+    reports_reset(TOTE_LEVEL_DEBUG);
     return 0;
 }
 

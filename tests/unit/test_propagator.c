@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "carrier.h"
+#include "reports.h"
 #include "tote/baggage.h"
-#include "tote/diagnostics.h"
 #include "tote/internal/store.h"
 #include "tote/propagator_ops.h"
 #include "tote/propagators.h"
@@ -15,18 +15,9 @@
 #define TRACE "0af7651916cd43dd8448eb211c80319c"
 #define PARENT "00-" TRACE "-b7ad6b7169203331-"
 
-static unsigned reports;
-
-static void count_report(tote_level level, const char *component, const char *message,
-                         void *user_data) {
-    (void)level, (void)component, (void)message, (void)user_data;
-    reports++;
-}
-
 static int set_up(void **state) {
     (void)state;
-    reports = 0;
-    tote_set_diagnostics(count_report, TOTE_LEVEL_WARN, NULL);
+    reports_reset(TOTE_LEVEL_WARN);
     return 0;
 }
 
@@ -308,7 +299,7 @@ static void a_header_that_does_not_fit_is_left_out_whole_and_reported(void **sta
     tote_context *both = tote_context_with_baggage(context, "k", tote_string("v"), NULL);
     assert_int_equal(tote_inject_headers(both, headers, 2, buffer, 67), 1);
     assert_string_equal(headers[0].name, "baggage");
-    assert_int_equal(reports, 1);
+    assert_int_equal(reports.count, 1);
     assert_int_equal(tote_inject_headers(both, headers, 2, buffer, 68), 1);
     assert_string_equal(headers[0].name, "traceparent");
     assert_int_equal(tote_inject_headers(both, headers, 1, buffer, sizeof buffer), 1);

@@ -5,21 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tote/diagnostics.h"
+#include "reports.h"
 #include "tote/trace_state.h"
-
-static unsigned reports;
-
-static void count_reports(tote_level level, const char *component, const char *message,
-                          void *user_data) {
-    (void)level, (void)component, (void)message, (void)user_data;
-    reports++;
-}
 
 static int set_up(void **state) {
     (void)state;
-    reports = 0;
-    tote_set_diagnostics(count_reports, TOTE_LEVEL_WARN, NULL);
+    reports_reset(TOTE_LEVEL_WARN);
     return 0;
 }
 
@@ -105,7 +96,7 @@ static void bad_members_leave_the_list_as_it_was_and_are_reported(void **state) 
     assert_header(tote_trace_state_with(list, NULL, "1"), "a=1");
     assert_header(tote_trace_state_with(list, "b", NULL), "a=1");
     assert_null(tote_trace_state_with(NULL, "", "1"));
-    assert_int_equal(reports, 1); /* one a minute of each kind */
+    assert_int_equal(reports.count, 1); /* one a minute of each kind */
     assert_header(list, "a=1");
 }
 

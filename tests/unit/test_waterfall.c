@@ -119,8 +119,7 @@ static void spans_are_nested_and_in_the_order_of_their_starts(void **state) {
     add(f, 2, 1, "first", 20 * ms, 30 * ms);
 
     assert_string_equal(draw(f, 60),
-                        "trace 00000000000000000000000000000000 · 4 spans · 1 service · 100.0 ms · "
-                        "2023-11-14 22:13:20.000\n"
+                        "trace 00000000000000000000000000000000 · 4 spans · 1 service · 100.0 ms\n"
                         "root            shop █████████████████████████████  100.0 ms\n"
                         "├─ first        shop      ████████▊                  30.0 ms\n"
                         "│  └─ deep      shop         ██▉                     10.0 ms\n"
@@ -137,8 +136,7 @@ static void ascii_will_do_for_a_terminal_without_utf8(void **state) {
     add(f, 4, 1, "last", 50 * ms, 50 * ms);
 
     assert_string_equal(draw_ascii(f, 60),
-                        "trace 00000000000000000000000000000000, 4 spans, 1 service, 100.0 ms, "
-                        "2023-11-14 22:13:20.000\n"
+                        "trace 00000000000000000000000000000000, 4 spans, 1 service, 100.0 ms\n"
                         "root                      shop ###################  100.0 ms\n"
                         "|- na?ve                  shop    ######             30.0 ms\n"
                         "|  |  ! error\n"
@@ -180,9 +178,13 @@ static void attributes_and_events_stand_below_their_span(void **state) {
     struct fixture *f = *state;
     struct trace_attribute attributes[] = {
         {"user.id", "u_1"}, {"url.full", "http://127.0.0.1/a/long/path"}, {"empty", ""}};
-    struct trace_event events[] = {{"early", base - 5}, {"retry", base + 1500000}};
+    struct trace_event events[] = {{.name = "early", .time_unix_nano = base - 5},
+                                   {.name = "retry", .time_unix_nano = base + 1500000}};
+    struct trace_attribute attempt = {"attempt", "2"};
     struct trace_span *span = add(f, 1, 0, "root", 0, 10 * ms);
 
+    events[1].attributes = &attempt;
+    events[1].attribute_count = 1;
     span->attributes = attributes;
     span->attribute_count = 3;
     span->events = events;
@@ -191,8 +193,41 @@ static void attributes_and_events_stand_below_their_span(void **state) {
 
     assert_non_null(strstr(text, "\n   user.id=u_1  url.full=http://127.0.0.1/a/long/path\n"
                                  "   empty=\n"
-                                 "   +0 ns  early\n"
-                                 "   +1.5 ms  retry\n"));
+                                 "   -5 ns  early\n"
+                                 "   +1.5 ms  retry  attempt=2\n"));
+}
+
+/* Pain 42 */
+static void a_long_note_goes_on_in_the_next_lines(void **state) {
+    struct fixture *f = *state;
+    struct trace_span *span = add(f, 1, 0, "root", 0, 10);
+
+    span->is_error = true;
+    span->status_message = "0123456789 0123456789 0123456789 0123456789";
+
+    assert_non_null(strstr(draw(f, 40), "\n   \u2717 0123456789 0123456789 0123456789 01"
+                                        "\n   23456789\n"));
+}
+
+/* Pain 42 */
+static void durations_are_in_the_unit_that_suits_them(void **state) {
+    static const struct {
+        uint64_t nanoseconds;
+        const char *text;
+    } rows[] = {
+        {999, "  999 ns\n"},          {1000, "  1.0 \u00b5s\n"},
+        {999960, "  1.0 ms\n"},       {999940000, "  999.9 ms\n"},
+        {999960000, "  1.00 s\n"},    {59996000000, "  1.0 min\n"},
+        {7200000000000, "  2.0 h\n"}, {UINT64_MAX - 1700000000000000000, "  5e+06 h\n"},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        f->trace.spans = NULL;
+        f->trace.span_count = 0;
+        add(f, 1, 0, "root", 0, rows[i].nanoseconds);
+        assert_non_null(strstr(draw(f, 80), rows[i].text));
+    }
 }
 
 /* Pain 42 */
@@ -257,28 +292,33 @@ static void times_at_the_ends_of_the_range_are_drawn(void **state) {
 }
 
 /* Pain 42 */
+static void the_head_tells_as_much_of_the_start_as_fits(void **state) {
+    struct fixture *f = *state;
+
+    add(f, 1, 0, "root", 0, 100 * ms);
+
+    assert_non_null(strstr(draw(f, 120), "100.0 ms · 2023-11-14 22:13:20.000\n"));
+    assert_non_null(strstr(draw(f, 88), "100.0 ms · 22:13:20.000\n"));
+    assert_non_null(strstr(draw(f, 80), "100.0 ms\n"));
+}
+
+/* Pain 42 */
 static void spans_without_duration_have_a_bar_all_the_same(void **state) {
     struct fixture *f = *state;
 
     add(f, 1, 0, "root", 0, 0);
     add(f, 2, 1, "child", 0, 0);
 
-    assert_non_null(strstr(draw(f, 60), "2 spans · 1 service · 0 ns · "));
+    assert_non_null(strstr(draw(f, 60), "2 spans · 1 service · 0 ns\n"));
     assert_int_equal(count_of(f->text, "▏"), 2);
 }
 
 /* Pain 42 */
 static void what_a_span_says_cannot_speak_to_the_terminal(void **state) {
+    /* One on a line; \x9B of the second set is what \033[ is of the first. */
     static const char *const harmful[] = {
-        "\033[2J",
-        "\033]0;title\a",
-        "a\r\nb\tc",
-        "\x7F",
-        "\xC2\x9B;31m",
-        "\xE2\x80\xAE",
-        "\xE2\x81\xA6",
-        "\x9B\x84 bytes",
-        "\xE2\x80\xAA.",
+        "\033[2J",      "\033]0;title\a", "a\r\nb\tc",      "\x7F",          "\xC2\x9B[1m",
+        "\xE2\x80\xAE", "\xE2\x81\xA6",   "\x9B\x84 bytes", "\xE2\x80\xAA.",
     };
     struct fixture *f = *state;
 
@@ -347,7 +387,7 @@ static void long_texts_are_cut_to_a_narrow_terminal(void **state) {
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
     struct trace_attribute attributes[] = {{longest, longest}, {"key", longest}, {longest, ""}};
-    struct trace_event event = {longest, base};
+    struct trace_event event = {.name = longest, .time_unix_nano = base};
     struct trace_span *span = NULL;
 
     for (unsigned i = 0; i < 10; i++) {
@@ -468,10 +508,13 @@ int main(int argc, char **argv) {
         DRAWING(short_names_keep_their_place_in_the_tree),
         DRAWING(an_error_is_told_with_its_message_or_as_such),
         DRAWING(attributes_and_events_stand_below_their_span),
+        DRAWING(a_long_note_goes_on_in_the_next_lines),
+        DRAWING(durations_are_in_the_unit_that_suits_them),
         DRAWING(orphans_stand_under_a_note_after_the_rest),
         DRAWING(a_child_outside_its_parents_time_stays_in_the_picture),
         DRAWING(a_span_that_ended_before_it_started_has_no_duration),
         DRAWING(times_at_the_ends_of_the_range_are_drawn),
+        DRAWING(the_head_tells_as_much_of_the_start_as_fits),
         DRAWING(spans_without_duration_have_a_bar_all_the_same),
         DRAWING(what_a_span_says_cannot_speak_to_the_terminal),
         DRAWING(text_that_does_no_harm_is_left_as_it_is),
