@@ -132,16 +132,30 @@ bool tote__store_has(const tote_store *store, const struct store_key *key, bool 
     return found != ABSENT;
 }
 
-static size_t write_value(const struct store_record *record, char *buffer, size_t size) {
+static void report_unread(const struct store_key *key) {
+    tote_diagnose(TOTE_LEVEL_ERROR, "store",
+                  "the value of '%.*s' is not read: memory is out; it looks absent",
+                  (int)tote__utf8_valid_prefix(key->text, tote__min(key->length, 64)), key->text);
+}
+
+/* Returns: the length of the text, -1 when memory is out. */
+static ptrdiff_t write_value(const struct store_record *record, char *buffer, size_t size) {
     struct tote__slice any_value = tote__record_value(record);
     struct tote__slice text;
+    ptrdiff_t length = -1;
 
     if (tote__any_value_string(any_value, &text)) {
-        return tote_value_to_text(tote_string_of((const char *)text.at, text.size), buffer, size);
+        return (ptrdiff_t)tote_value_to_text(tote_string_of((const char *)text.at, text.size),
+                                             buffer, size);
     }
     max_align_t room[32];
     struct tote__arena arena = tote__arena_over(room, sizeof room);
-    size_t length = tote_value_to_text(tote__unpack_any_value(any_value, &arena), buffer, size);
+    tote_value value = tote__unpack_any_value(any_value, &arena);
+    if (value.type == TOTE_TYPE_EMPTY && any_value.size) {
+        report_unread(&record->key);
+    } else {
+        length = (ptrdiff_t)tote_value_to_text(value, buffer, size);
+    }
     tote__arena_clear(&arena);
     return length;
 }
@@ -155,16 +169,13 @@ static ptrdiff_t get(const tote_store *store, const struct store_key *key, uint3
     case FOUND: {
         struct store_record record = tote__record_parse(copied.words);
         if (visibility == UINT32_MAX || (record.flags & visibility)) {
-            result = (ptrdiff_t)write_value(&record, buffer, size);
+            result = write_value(&record, buffer, size);
         }
         drop_copied(&copied);
         break;
     }
     case OUT_OF_MEMORY:
-        tote_diagnose(TOTE_LEVEL_ERROR, "store",
-                      "the value of '%.*s' is not read: memory is out; it looks absent",
-                      (int)tote__utf8_valid_prefix(key->text, tote__min(key->length, 64)),
-                      key->text);
+        report_unread(key);
         break;
     case ABSENT:
         break;

@@ -49,6 +49,9 @@ static struct survey survey_key(const tote_store *store, const struct store_key 
             continue; /* a newer one of its key follows */
         }
         if (here.hash == key->hash && tote__log_has_key(survey.log, &here, key)) {
+            if (survey.has_record) { /* the process forked before this was done */
+                tote__log_add_flag(survey.log, &survey.newest, RECORD_REPLACED);
+            }
             survey.has_record = true;
             survey.newest = here;
         } else if (is_live(store, here.flags)) {

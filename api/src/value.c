@@ -197,14 +197,11 @@ static void put_quoted(struct writer *writer, const char *text, size_t length) {
         if (plain) {
             put(writer, text, plain);
         } else if (c & 0x80) {
-            while (plain < length && text[plain] & 0x80) {
-                plain++;
-            }
-            size_t valid = tote__utf8_valid_prefix(text, plain);
-            put(writer, text, valid);
-            if (valid < plain) {
+            plain = tote__utf8_prefix(text, length, 1);
+            if (tote__utf8_valid_prefix(text, plain) == plain) {
+                put(writer, text, plain);
+            } else {
                 put_text(writer, "\xEF\xBF\xBD");
-                plain = valid + tote__utf8_prefix(text + valid, length - valid, 1);
             }
         } else {
             if (c == '"' || c == '\\') {

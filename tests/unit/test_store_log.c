@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include "store_fixture.h"
+#include "store_node.h"
+#include "tote/internal/text.h"
+
+/*
+ * Keys of one length whose hashes are the same in the 32 bits that a record keeps; the last ones differ
+ * only after a whole word.
+ */
+static const char *const twins[][2] = {
+    {"key115330", "key154451"},
+    {"key056585", "key173390"},
+    {"key119819", "key226544"},
+    {"tenant.k112147", "tenant.k127989"},
+};
+
+/* A text of so many letters; free it. */
+static char *letters(size_t length, char letter) {
+    char *text = malloc(length + 1);
+
+    assert_non_null(text);
+    memset(text, letter, length);
+    text[length] = '\0';
+    return text;
+}
+
+/* Design R5: hashes are compared first, and are not enough */
+static void keys_of_the_same_hash_are_told_apart(void **state) {
+    (void)state;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(twins); i++) {
+        const char *one = twins[i][0];
+        const char *other = twins[i][1];
+        tote_store *parent = tote_store_new(NULL);
+        tote_store *child = tote_store_new(parent);
+        assert_int_equal((uint32_t)tote__hash(one, strlen(one)),
+                         (uint32_t)tote__hash(other, strlen(other)));
+
+        tote_store_add(parent, one, tote_string("1"));
+        assert_true(says(child, other, NULL));
+        tote_store_add(child, other, tote_string("2"));
+        assert_true(says(child, one, "1"));
+        tote_entries *entries = tote_store_get_all(child);
+        assert_int_equal(tote_entries_get_count(entries), 2);
+        assert_true(lists(entries, one, "1"));
+        assert_true(lists(entries, other, "2"));
+        tote_entries_free(entries);
+        assert_true(tote_store_delete(child, one));
+        assert_true(says(child, one, NULL));
+        assert_true(says(child, other, "2"));
+        tote_store_unref(child);
+        tote_store_unref(parent);
+    }
+}
+
+/* Design R5: the same while the log is written anew */
+static void keys_of_the_same_hash_survive_that_the_log_is_rewritten(void **state) {
+    (void)state;
+    tote_store *store = tote_store_new(NULL);
+    char text[16];
+
+    for (int i = 0; i < 1000; i++) {
+        snprintf(text, sizeof text, "%d", i);
+        assert_true(tote_store_add(store, twins[0][i % 2], tote_string(text)));
+        assert_true(says(store, twins[0][i % 2], text));
+        snprintf(text, sizeof text, "%d", i - 1);
+        assert_true(i == 0 || says(store, twins[0][!(i % 2)], text));
+    }
+    tote_store_unref(store);
+}
+
+/* Design R5: every filling of the first log, to the last word and one beyond */
+static void a_record_fits_into_what_is_left_of_a_log_to_the_word(void **state) {
+    (void)state;
+
+    for (size_t length = 0; length <= 2 * STORE_FIRST_WORDS * sizeof(uint64_t); length++) {
+        tote_store *store = tote_store_new(NULL);
+        char *text = letters(length, 'x');
+        assert_true(tote_store_add(store, "first", tote_string("1")));
+        assert_true(tote_store_add(store, "filling", tote_string(text)));
+        assert_true(tote_store_add(store, "last", tote_string("3")));
+        assert_true(says(store, "first", "1"));
+        assert_int_equal(tote_store_get(store, "filling", NULL, 0), length);
+        assert_true(says(store, "last", "3"));
+        free(text);
+        tote_store_unref(store);
+    }
+}
+
+/* How large the value of `key` may be at most. Adds and deletes. */
+static size_t largest_value(tote_store *store, const char *key) {
+    char *text = letters(TOTE_STORE_MAX_BYTES, 'x');
+    size_t fits = 0;
+
+    for (size_t step = TOTE_STORE_MAX_BYTES; step > 0; step /= 2) {
+        size_t length = fits + step;
+        if (length <= TOTE_STORE_MAX_BYTES &&
+            tote_store_add(store, key, tote_string_of(text, length))) {
+            fits = length;
+        }
+    }
+    tote_store_delete(store, key);
+    free(text);
+    return fits;
+}
+
+/* Design R4: just what fits is kept, again and again */
+static void the_cap_is_the_same_for_every_filling_of_a_store(void **state) {
+    (void)state;
+    tote_store *store = tote_store_new(NULL);
+    size_t fits = largest_value(store, "key");
+    char *text = letters(fits + 8, 'x');
+
+    assert_in_range(fits, TOTE_STORE_MAX_BYTES - 64, TOTE_STORE_MAX_BYTES);
+    for (int i = 0; i < 20; i++) {
+        assert_true(tote_store_add(store, "key", tote_string_of(text, fits)));
+        assert_false(tote_store_add(store, "key", tote_string_of(text, fits + 8)));
+        assert_false(tote_store_add(store, "k", tote_int(1)));
+        assert_int_equal(tote_store_get(store, "key", NULL, 0), fits);
+        assert_true(i % 2 || tote_store_delete(store, "key"));
+    }
+    free(text);
+    tote_store_unref(store);
+}
+
+/* Design R4: keys that a record has room for, and those it has not */
+static void long_keys_are_kept_or_refused_whole(void **state) {
+    (void)state;
+    static const struct {
+        size_t length;
+        bool is_kept;
+    } rows[] = {{255, true},    {32000, true},  {32768, false},
+                {65535, false}, {65536, false}, {1 << 20, false}};
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        tote_store *store = tote_store_new(NULL);
+        char *key = letters(rows[i].length, 'k');
+        assert_int_equal(tote_store_add(store, key, tote_string("1")), rows[i].is_kept);
+        assert_true(says(store, key, rows[i].is_kept ? "1" : NULL));
+        key[rows[i].length - 1] = 'l'; /* of the same length, and another one */
+        assert_true(says(store, key, NULL));
+        assert_false(tote_store_delete(store, key));
+        key[rows[i].length - 1] = 'k';
+        assert_int_equal(tote_store_delete(store, key), rows[i].is_kept);
+        assert_true(says(store, key, NULL));
+        free(key);
+        tote_store_unref(store);
+    }
+}
+
+/* Design R4: a tombstone needs a key only */
+static void the_longest_key_can_be_deleted_in_a_child_that_has_it_not(void **state) {
+    (void)state;
+    tote_store *parent = tote_store_new(NULL);
+    tote_store *child = tote_store_new(parent);
+    char *key = letters(RECORD_LONGEST_TEXT, 'k');
+
+    assert_false(tote_store_delete(child, key));
+    assert_true(says(child, key, NULL));
+    assert_false(tote_store_add(parent, key, tote_int(1)));
+    free(key);
+    tote_store_unref(child);
+    tote_store_unref(parent);
+}
+
+/* Design R4: the cap counts what a store keeps, to the word */
+static void a_store_may_be_full_to_the_last_byte_of_its_cap(void **state) {
+    (void)state;
+    tote_store *store = tote_store_new(NULL);
+    size_t fits = largest_value(store, "key");
+    char *text = letters(fits, 'x');
+    tote_store_unref(store);
+    store = tote_store_new(NULL);
+
+    assert_true(tote_store_add(store, "key", tote_string(text)));
+    const struct store_log *log = atomic_load(&store->current);
+    assert_int_equal(atomic_load(&log->length) * sizeof(uint64_t), TOTE_STORE_MAX_BYTES);
+    free(text);
+    tote_store_unref(store);
+}
+
+/* Requirement B12: metadata as long as it may be, and longer */
+static void long_metadata_is_kept_or_refused_whole(void **state) {
+    (void)state;
+    static const struct {
+        size_t length;
+        bool is_kept;
+    } rows[] = {{0, true},      {1, true},      {65000, true},
+                {65535, false}, {65536, false}, {1 << 20, false}};
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        tote_store *store = tote_store_new(NULL);
+        char *metadata = letters(rows[i].length, 'm');
+        assert_int_equal(tote_store_add_as(store, "k", tote_string("1"), TOTE_PROPAGATE, metadata),
+                         rows[i].is_kept);
+        tote_entries *entries = tote_store_get_all(store);
+        const tote_entry *entry = tote_entries_find(entries, "k");
+        assert_int_equal(entry != NULL, rows[i].is_kept);
+        assert_true(!entry || strcmp(entry->metadata, metadata) == 0);
+        tote_entries_free(entries);
+        free(metadata);
+        tote_store_unref(store);
+    }
+}
+
+/* What a child finds that was forked between the two steps in which an entry is replaced. */
+static tote_store *half_replaced(tote_store *parent) {
+    tote_store *store = tote_store_new(parent);
+    tote_store *other = tote_store_new(NULL);
+    const char key[] = "token";
+    uint64_t words[64];
+
+    tote_store_add(store, key, tote_string("old"));
+    tote_store_add(other, key, tote_string("new"));
+    struct store_log *log = atomic_load(&other->current);
+    tote__log_read(log, 0, atomic_load(&log->length), words);
+    struct store_record record = tote__record_parse(words);
+    assert_true(tote__store_append(store, &record)); /* and the old one is not marked */
+    assert_true(says(store, key, "new"));
+    tote_store_unref(other);
+    return store;
+}
+
+/* Until the log has been written anew. */
+static void rewrite(tote_store *store) {
+    for (int i = 0; i < 100; i++) {
+        tote_store_add(store, "filling", tote_int(i));
+    }
+}
+
+/* Design R14: what was replaced does not come back, whenever the process forked */
+static void an_entry_half_replaced_is_deleted_for_good(void **state) {
+    (void)state;
+    tote_store *parents[] = {NULL, tote_store_new(NULL)};
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(parents); i++) {
+        tote_store *store = half_replaced(parents[i]);
+        assert_true(tote_store_delete(store, "token"));
+        assert_true(says(store, "token", NULL));
+        rewrite(store);
+        assert_true(says(store, "token", NULL));
+        assert_false(tote_store_delete(store, "token"));
+        tote_store_unref(store);
+    }
+    tote_store_unref(parents[1]);
+}
+
+/* Design R14 */
+static void an_entry_half_replaced_says_the_new_value(void **state) {
+    (void)state;
+    tote_store *store = half_replaced(NULL);
+
+    rewrite(store);
+    assert_true(says(store, "token", "new"));
+    tote_entries *entries = tote_store_get_all(store);
+    assert_int_equal(tote_entries_get_count(entries), 2);
+    tote_entries_free(entries);
+    tote_store_unref(store);
+}
+
+/* Designs R4, R14 */
+static void an_entry_half_replaced_is_deleted_without_memory(void **state) {
+    (void)state;
+    tote_store *store = half_replaced(NULL);
+    atomic_store(&memory.is_out, true);
+    while (tote_store_add(store, "filling", tote_int(1))) {
+        continue;
+    }
+
+    assert_true(tote_store_delete(store, "token"));
+    atomic_store(&memory.is_out, false);
+
+    rewrite(store);
+    assert_true(says(store, "token", NULL));
+    tote_store_unref(store);
+}
+
+/* Design R5, requirement A14: a value that memory was out for is absent, not empty */
+static void a_value_that_memory_is_out_for_is_not_read_as_empty(void **state) {
+    (void)state;
+    tote_store *store = tote_store_new(NULL);
+    tote_value items[200];
+    for (size_t i = 0; i < TOTE_COUNT_OF(items); i++) {
+        items[i] = tote_int((int64_t)i);
+    }
+    tote_store_add(store, "list", tote_array(items, TOTE_COUNT_OF(items)));
+    ptrdiff_t length = tote_store_get(store, "list", NULL, 0);
+    count_diagnostics();
+
+    atomic_store(&memory.is_out, true);
+    ptrdiff_t without_memory = tote_store_get(store, "list", NULL, 0);
+    atomic_store(&memory.is_out, false);
+
+    assert_int_equal(without_memory, -1);
+    assert_int_equal(diagnostics, 1);
+    assert_int_equal(tote_store_get(store, "list", NULL, 0), length);
+    tote_store_unref(store);
+}
+
+/* Design R5 */
+static void a_thousand_keys_are_replaced_and_deleted_one_by_one(void **state) {
+    (void)state;
+    tote_store *parent = tote_store_new(NULL);
+    tote_store *store = tote_store_new(parent);
+    char key[24];
+    char text[24];
+
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 1000; i++) {
+            snprintf(key, sizeof key, "k%d", i);
+            assert_true(tote_store_add_as(store, key, tote_int(round * 1000 + i), 0, NULL));
+        }
+    }
+    for (int i = 0; i < 1000; i += 2) {
+        snprintf(key, sizeof key, "k%d", i);
+        assert_true(tote_store_delete(store, key));
+    }
+    for (int i = 0; i < 1000; i++) {
+        snprintf(key, sizeof key, "k%d", i);
+        snprintf(text, sizeof text, "%d", 1000 + i);
+        assert_true(says(store, key, i % 2 ? text : NULL));
+    }
+    tote_store_unref(store);
+    tote_store_unref(parent);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST(keys_of_the_same_hash_are_told_apart),
+        TEST(keys_of_the_same_hash_survive_that_the_log_is_rewritten),
+        TEST(a_record_fits_into_what_is_left_of_a_log_to_the_word),
+        TEST(the_cap_is_the_same_for_every_filling_of_a_store),
+        TEST(a_store_may_be_full_to_the_last_byte_of_its_cap),
+        TEST(long_keys_are_kept_or_refused_whole),
+        TEST(the_longest_key_can_be_deleted_in_a_child_that_has_it_not),
+        TEST(long_metadata_is_kept_or_refused_whole),
+        TEST(an_entry_half_replaced_is_deleted_for_good),
+        TEST(an_entry_half_replaced_says_the_new_value),
+        TEST(an_entry_half_replaced_is_deleted_without_memory),
+        TEST(a_value_that_memory_is_out_for_is_not_read_as_empty),
+        TEST(a_thousand_keys_are_replaced_and_deleted_one_by_one),
+    };
+    use_counting_allocator();
+    return RUN_TESTS(tests, argc, argv);
+}
