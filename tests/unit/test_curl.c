@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -83,16 +82,6 @@ static struct curl_slist *make_list(const char *const *lines, size_t count) {
     return list;
 }
 
-/* How many lines are headers of this name, in any case. */
-static size_t count_headers(const struct curl_slist *list, const char *name) {
-    size_t count = 0;
-
-    for (; list; list = list->next) {
-        count += strncasecmp(list->data, name, strlen(name)) == 0;
-    }
-    return count;
-}
-
 static const tote_span_data *only_span(struct fixture *f) {
     assert_int_equal(tote_memory_get_count(f->memory), 1);
     return tote_memory_get_at(f->memory, 0);
@@ -118,33 +107,6 @@ static void make_traceparent(const tote_span_context *context, char text[54]) {
     text[35] = '-';
     tote_span_id_to_hex(tote_span_context_get_span_id(context), text + 36);
     strcpy(text + 52, "-");
-}
-
-/* Requirement E10 */
-static void inject_replaces_older_headers_in_any_case(void **state) {
-    static const char *const lines[] = {
-        "Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        "X-Own: 1",
-        "TRACEPARENT;",
-        "tracestate: old=1",
-        "Baggage: old=1",
-        "traceparent-like: kept",
-    };
-    tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "op", NULL);
-    tote_context *context = tote_context_with_span(tote_context_root(), span);
-
-    (void)state;
-    struct curl_slist *list = tote_curl_inject(context, make_list(lines, TOTE_COUNT_OF(lines)));
-
-    assert_int_equal(count_headers(list, "traceparent:"), 1);
-    assert_int_equal(count_headers(list, "traceparent;"), 0);
-    assert_int_equal(count_headers(list, "tracestate"), 0);
-    assert_int_equal(count_headers(list, "baggage"), 0);
-    assert_int_equal(count_headers(list, "X-Own: 1"), 1);
-    assert_int_equal(count_headers(list, "traceparent-like: kept"), 1);
-    curl_slist_free_all(list);
-    tote_context_unref(context);
-    tote_span_close(&span);
 }
 
 /* Requirement J4 */
@@ -577,7 +539,6 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(without_an_sdk_requests_go_out_as_they_are,
                                         set_up_without_sdk, tear_down),
-        CURL_TEST(inject_replaces_older_headers_in_any_case),
         CURL_TEST(the_receiver_gets_the_client_spans_id),
         CURL_TEST(the_store_travels_and_the_span_is_a_child_of_the_current_one),
         CURL_TEST(the_users_list_is_not_touched_and_is_set_again),

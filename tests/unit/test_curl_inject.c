@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "tote/exporters/memory.h"
+#include "tote/instrumentation/curl.h"
+#include "tote/tote.h"
+
+static struct curl_slist *make_list(const char *const *lines, size_t count) {
+    struct curl_slist *list = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        list = curl_slist_append(list, lines[i]);
+    }
+    return list;
+}
+
+/* How many lines are headers of this name, in any case. */
+static size_t count_headers(const struct curl_slist *list, const char *name) {
+    size_t count = 0;
+
+    for (; list; list = list->next) {
+        count += strncasecmp(list->data, name, strlen(name)) == 0;
+    }
+    return count;
+}
+
+/* Requirement E10 */
+static void inject_replaces_older_headers_in_any_case(void **state) {
+    (void)state;
+    static const char *const lines[] = {
+        "Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "X-Own: 1",
+        "TRACEPARENT;",
+        "tracestate: old=1",
+        "Baggage: old=1",
+        "traceparent-like: kept",
+    };
+    tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "op", NULL);
+    tote_context *context = tote_context_with_span(tote_context_root(), span);
+
+    struct curl_slist *list = tote_curl_inject(context, make_list(lines, TOTE_COUNT_OF(lines)));
+
+    assert_int_equal(count_headers(list, "traceparent:"), 1);
+    assert_int_equal(count_headers(list, "traceparent;"), 0);
+    assert_int_equal(count_headers(list, "tracestate"), 0);
+    assert_int_equal(count_headers(list, "baggage"), 0);
+    assert_int_equal(count_headers(list, "X-Own: 1"), 1);
+    assert_int_equal(count_headers(list, "traceparent-like: kept"), 1);
+    curl_slist_free_all(list);
+    tote_context_unref(context);
+    tote_span_close(&span);
+}
+
+/* Design 6: without an SDK there is nothing to inject, and the list is the user's as it was */
+static void without_an_sdk_a_list_keeps_its_headers(void **state) {
+    (void)state;
+    struct curl_slist *list = tote_curl_inject(NULL, curl_slist_append(NULL, "X-Own: 1"));
+
+    assert_int_equal(count_headers(list, "X-Own: 1"), 1);
+    assert_null(list->next);
+    curl_slist_free_all(list);
+}
+
+static int start_sdk(void **state) {
+    tote_memory *memory = tote_memory_new();
+
+    *state = tote_memory_sdk_start(memory);
+    tote_memory_unref(memory);
+    return *state ? 0 : -1;
+}
+
+static int stop_sdk(void **state) {
+    tote_sdk *sdk = *state;
+
+    tote_sdk_close(&sdk, 1000);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST(without_an_sdk_a_list_keeps_its_headers),
+        cmocka_unit_test_setup_teardown(inject_replaces_older_headers_in_any_case, start_sdk,
+                                        stop_sdk),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}
