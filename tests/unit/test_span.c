@@ -369,6 +369,24 @@ static void in_a_forked_child_a_span_is_a_parent_and_nothing_more(void **state) 
     assert_null(tote_span_data_get_attribute(sdk_fixture_only_span(f), "a"));
 }
 
+/* The old places of a text are no more, together, than the new one. */
+static void a_name_that_grows_many_times_leaves_room_for_the_rest(void **state) {
+    enum { LONGEST = 12000 };
+    static char text[LONGEST + 1];
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_span *span = start(f);
+
+    for (size_t length = 1; length <= LONGEST; length++) {
+        memset(text, 'a', length);
+        tote_span_update_name(span, text);
+    }
+    tote_span_set_status(span, TOTE_STATUS_ERROR, "still kept");
+    tote_span_close(&span);
+    const tote_span_data *data = sdk_fixture_only_span(f);
+    assert_int_equal(strlen(tote_span_data_get_name(data)), LONGEST);
+    assert_string_equal(tote_span_data_get_status_description(data), "still kept");
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(attribute_of_the_same_key_is_replaced),
@@ -385,6 +403,7 @@ int main(int argc, char **argv) {
         SDK_TEST(a_scoped_run_exports_its_store_and_the_spans_own_attributes_win),
         SDK_TEST(on_ending_may_write_and_wins_over_the_store),
         SDK_TEST(in_a_forked_child_a_span_is_a_parent_and_nothing_more),
+        SDK_TEST(a_name_that_grows_many_times_leaves_room_for_the_rest),
     };
     return RUN_TESTS(tests, argc, argv);
 }
