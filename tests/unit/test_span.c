@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static tote_span *start(struct sdk_fixture *f) {
@@ -387,6 +388,29 @@ static void a_name_that_grows_many_times_leaves_room_for_the_rest(void **state) 
     assert_string_equal(tote_span_data_get_status_description(data), "still kept");
 }
 
+/* Design section 6: a caller that gives far too much does not wait for a search through all of it */
+static void an_event_with_very_many_attributes_is_cut_at_once(void **state) {
+    enum { COUNT = 100000 };
+    static tote_attribute attributes[COUNT];
+    static char keys[COUNT][8];
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_span *span = start(f);
+
+    for (size_t i = 0; i < COUNT; i++) {
+        snprintf(keys[i], sizeof keys[i], "%zu", i);
+        attributes[i] = (tote_attribute){keys[i], tote_int((int64_t)i)};
+    }
+    clock_t before = clock();
+    tote_span_add_event(span, "all of it", attributes, COUNT, 0);
+    assert_true(clock() - before < 10 * CLOCKS_PER_SEC); /* it was minutes */
+    tote_span_close(&span);
+    size_t count;
+    const tote_event *events = tote_span_data_get_events(sdk_fixture_only_span(f), &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(events[0].attribute_count, 128);
+    assert_int_equal(events[0].dropped_attribute_count, COUNT - 128);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(attribute_of_the_same_key_is_replaced),
@@ -404,6 +428,7 @@ int main(int argc, char **argv) {
         SDK_TEST(on_ending_may_write_and_wins_over_the_store),
         SDK_TEST(in_a_forked_child_a_span_is_a_parent_and_nothing_more),
         SDK_TEST(a_name_that_grows_many_times_leaves_room_for_the_rest),
+        SDK_TEST(an_event_with_very_many_attributes_is_cut_at_once),
     };
     return RUN_TESTS(tests, argc, argv);
 }
