@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sdk_fixture.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -411,6 +412,33 @@ static void an_event_with_very_many_attributes_is_cut_at_once(void **state) {
     assert_int_equal(events[0].dropped_attribute_count, COUNT - 128);
 }
 
+static size_t bytes_in_use(void) {
+    struct mallinfo2 info = mallinfo2();
+
+    return info.uordblks + info.hblkhd;
+}
+
+/* A pool keeps blocks, and what is usual in them, for ever. */
+static void large_spans_leave_no_memory_in_the_pool(void **state) {
+    enum { COUNT = 32, BYTES = 1 << 20 };
+    static char text[BYTES];
+    static tote_span *spans[COUNT];
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    f->ended = FIXTURE_MOST_SPANS; /* keeps none */
+    memset(text, 'a', BYTES - 1);
+    size_t before = bytes_in_use();
+
+    for (size_t i = 0; i < COUNT; i++) {
+        spans[i] = start(f);
+        tote_span_set_attribute(spans[i], "text", tote_string(text));
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        tote_span_close(&spans[i]);
+    }
+    assert_true(bytes_in_use() < before + 4 * BYTES);
+    f->ended = 0;
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(attribute_of_the_same_key_is_replaced),
@@ -429,6 +457,7 @@ int main(int argc, char **argv) {
         SDK_TEST(in_a_forked_child_a_span_is_a_parent_and_nothing_more),
         SDK_TEST(a_name_that_grows_many_times_leaves_room_for_the_rest),
         SDK_TEST(an_event_with_very_many_attributes_is_cut_at_once),
+        SDK_TEST(large_spans_leave_no_memory_in_the_pool),
     };
     return RUN_TESTS(tests, argc, argv);
 }
