@@ -18,7 +18,7 @@
 #include "tote/internal/lock.h"
 #include "tote/internal/text.h"
 
-enum { MESSAGE_BYTES = 1024, REPORT_SLOTS = 64 };
+enum { MESSAGE_BYTES = 1024, REPORT_SLOTS = 64, MOST_NESTED = 8 };
 
 static const uint64_t once_per_ns = 60 * 1000000000ULL;
 
@@ -32,6 +32,9 @@ static struct {
         unsigned suppressed;
     } reports[REPORT_SLOTS];
 } state;
+
+/* How many handlers this thread is in: one whose calls are reported could go on without an end. */
+static _Thread_local unsigned nested;
 
 static _Atomic(int) current_level = TOTE_LEVEL_INFO;
 
@@ -93,7 +96,8 @@ void tote_diagnose(tote_level level, const char *component, const char *format, 
     va_list arguments;
 
     if (!component || !format || level <= TOTE_LEVEL_NONE || level > TOTE_LEVEL_DEBUG ||
-        (int)level > atomic_load_explicit(&current_level, memory_order_relaxed)) {
+        (int)level > atomic_load_explicit(&current_level, memory_order_relaxed) ||
+        nested == MOST_NESTED) {
         return;
     }
     int error = errno;
@@ -109,7 +113,9 @@ void tote_diagnose(tote_level level, const char *component, const char *format, 
         format_message(message, suppressed, format, arguments);
         va_end(arguments);
         if (handler) {
+            nested++;
             handler(level, component, message, user_data);
+            nested--;
         } else {
             write_to_stderr(level, component, message);
         }

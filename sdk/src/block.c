@@ -62,15 +62,16 @@ struct span *tote__block_take(struct block_pool *pool) {
     }
     struct span *span = pool->free;
     pool->free = span->next;
+    return span;
+}
+
+void tote__block_give_back(struct block_return *gathered, struct span *span) {
+    /* Here, not when it is taken again: many large ones would lie in the pool, perhaps for ever. */
     if (tote__unlikely(span->overflow_size > KEPT_OVERFLOW_BYTES)) {
         tote__release(span->overflow, span->overflow_size);
         span->overflow = NULL;
         span->overflow_size = 0;
     }
-    return span;
-}
-
-void tote__block_give_back(struct block_return *gathered, struct span *span) {
     if (gathered->pool != span->home) {
         tote__block_flush(gathered);
         gathered->pool = span->home;

@@ -228,14 +228,15 @@ static struct selection select_attributes(const struct span *span, const tote_at
 
     for (size_t i = 0; i < selection.count; i++) {
         const char *key = attributes[i].key;
+        if (kept == limit) {
+            selection.kept_before = i;
+            selection.dropped +=
+                (uint32_t)(selection.count - i); /* whatever their keys: no search */
+            break;
+        }
         if (!key || !*key) {
             selection.dropped++;
         } else if (is_kept(attributes, selection.count, i)) {
-            if (kept == limit) {
-                selection.kept_before = tote__min(selection.kept_before, i);
-                selection.dropped++;
-                continue;
-            }
             kept++;
             selection.size +=
                 tote__attribute_size(key, strlen(key), attributes[i].value, &span->limits.value);

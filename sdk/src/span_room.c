@@ -132,9 +132,11 @@ bool tote__span_set_text(struct span *span, struct region *region, const char *t
     }
     if (region->capacity <= written) {
         struct region larger = {0, 0, 0};
+        size_t doubled = 2 * (size_t)region->capacity; /* what is left behind is less than this */
         if (region == &span->name && !region->capacity && place_first_name(span, written + 1)) {
             larger = *region;
-        } else if (!tote__span_reserve(span, &larger, written + 1)) {
+        } else if (!tote__span_reserve(span, &larger, doubled > written ? doubled : written + 1) &&
+                   !tote__span_reserve(span, &larger, written + 1)) {
             return false;
         }
         *region = larger;

@@ -117,6 +117,31 @@ static void without_a_handler_reports_go_to_stderr(void **state) {
     assert_string_equal(text, "tote: warning: queue: full (2048)\n");
 }
 
+static void report_ever_new_things(tote_level level, const char *component, const char *message,
+                                   void *user_data) {
+    size_t *calls = user_data;
+    char name[32];
+
+    (void)level, (void)component, (void)message;
+    if (++*calls < 1000) {
+        snprintf(name, sizeof name, "handler %zu", *calls);
+        tote_diagnose(TOTE_LEVEL_WARN, name, "again");
+    }
+}
+
+/* Two kinds that share a place in the table would call the handler for each other for ever. */
+static void a_handler_whose_calls_are_reported_comes_to_an_end(void **state) {
+    size_t calls = 0;
+
+    (void)state;
+    tote_set_diagnostics(report_ever_new_things, TOTE_LEVEL_WARN, &calls);
+    tote_diagnose(TOTE_LEVEL_WARN, "test", "first");
+    assert_in_range(calls, 2, 10);
+    calls = 1000;
+    tote_diagnose(TOTE_LEVEL_WARN, "test", "second");
+    assert_int_equal(calls, 1001);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(reports_go_to_the_handler_up_to_the_level, set_up),
@@ -125,6 +150,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup(long_messages_are_cut_at_a_code_point, set_up),
         cmocka_unit_test_setup(a_handler_may_call_tote, set_up),
         cmocka_unit_test_setup(without_a_handler_reports_go_to_stderr, set_up),
+        cmocka_unit_test_setup(a_handler_whose_calls_are_reported_comes_to_an_end, set_up),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "sdk_fixture.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static tote_span *start(struct sdk_fixture *f) {
@@ -369,6 +371,74 @@ static void in_a_forked_child_a_span_is_a_parent_and_nothing_more(void **state) 
     assert_null(tote_span_data_get_attribute(sdk_fixture_only_span(f), "a"));
 }
 
+/* The old places of a text are no more, together, than the new one. */
+static void a_name_that_grows_many_times_leaves_room_for_the_rest(void **state) {
+    enum { LONGEST = 12000 };
+    static char text[LONGEST + 1];
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_span *span = start(f);
+
+    for (size_t length = 1; length <= LONGEST; length++) {
+        memset(text, 'a', length);
+        tote_span_update_name(span, text);
+    }
+    tote_span_set_status(span, TOTE_STATUS_ERROR, "still kept");
+    tote_span_close(&span);
+    const tote_span_data *data = sdk_fixture_only_span(f);
+    assert_int_equal(strlen(tote_span_data_get_name(data)), LONGEST);
+    assert_string_equal(tote_span_data_get_status_description(data), "still kept");
+}
+
+/* Design section 6: a caller that gives far too much does not wait for a search through all of it */
+static void an_event_with_very_many_attributes_is_cut_at_once(void **state) {
+    enum { COUNT = 100000 };
+    static tote_attribute attributes[COUNT];
+    static char keys[COUNT][8];
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_span *span = start(f);
+
+    for (size_t i = 0; i < COUNT; i++) {
+        snprintf(keys[i], sizeof keys[i], "%zu", i);
+        attributes[i] = (tote_attribute){keys[i], tote_int((int64_t)i)};
+    }
+    clock_t before = clock();
+    tote_span_add_event(span, "all of it", attributes, COUNT, 0);
+    assert_true(clock() - before < 10 * CLOCKS_PER_SEC); /* it was minutes */
+    tote_span_close(&span);
+    size_t count;
+    const tote_event *events = tote_span_data_get_events(sdk_fixture_only_span(f), &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(events[0].attribute_count, 128);
+    assert_int_equal(events[0].dropped_attribute_count, COUNT - 128);
+}
+
+static size_t bytes_in_use(void) {
+    struct mallinfo2 info = mallinfo2();
+
+    return info.uordblks + info.hblkhd;
+}
+
+/* A pool keeps blocks, and what is usual in them, for ever. */
+static void large_spans_leave_no_memory_in_the_pool(void **state) {
+    enum { COUNT = 32, BYTES = 1 << 20 };
+    static char text[BYTES];
+    static tote_span *spans[COUNT];
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    f->ended = FIXTURE_MOST_SPANS; /* keeps none */
+    memset(text, 'a', BYTES - 1);
+    size_t before = bytes_in_use();
+
+    for (size_t i = 0; i < COUNT; i++) {
+        spans[i] = start(f);
+        tote_span_set_attribute(spans[i], "text", tote_string(text));
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        tote_span_close(&spans[i]);
+    }
+    assert_true(bytes_in_use() < before + 4 * BYTES);
+    f->ended = 0;
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(attribute_of_the_same_key_is_replaced),
@@ -385,6 +455,9 @@ int main(int argc, char **argv) {
         SDK_TEST(a_scoped_run_exports_its_store_and_the_spans_own_attributes_win),
         SDK_TEST(on_ending_may_write_and_wins_over_the_store),
         SDK_TEST(in_a_forked_child_a_span_is_a_parent_and_nothing_more),
+        SDK_TEST(a_name_that_grows_many_times_leaves_room_for_the_rest),
+        SDK_TEST(an_event_with_very_many_attributes_is_cut_at_once),
+        SDK_TEST(large_spans_leave_no_memory_in_the_pool),
     };
     return RUN_TESTS(tests, argc, argv);
 }
