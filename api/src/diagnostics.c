@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tote/internal/clock.h"
+#include "tote/internal/context.h"
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/text.h"
@@ -32,9 +33,6 @@ static struct {
         unsigned suppressed;
     } reports[REPORT_SLOTS];
 } state;
-
-/* How many handlers this thread is in: one whose calls are reported could go on without an end. */
-static _Thread_local unsigned nested;
 
 static _Atomic(int) current_level = TOTE_LEVEL_INFO;
 
@@ -97,8 +95,8 @@ void tote_diagnose(tote_level level, const char *component, const char *format, 
 
     if (!component || !format || level <= TOTE_LEVEL_NONE || level > TOTE_LEVEL_DEBUG ||
         (int)level > atomic_load_explicit(&current_level, memory_order_relaxed) ||
-        nested == MOST_NESTED) {
-        return;
+        tote__thread.handlers == MOST_NESTED) {
+        return; /* a handler whose own calls are reported would go on without an end */
     }
     int error = errno;
     uint64_t id = tote__hash(component, strlen(component)) + tote__hash(format, strlen(format));
@@ -113,9 +111,9 @@ void tote_diagnose(tote_level level, const char *component, const char *format, 
         format_message(message, suppressed, format, arguments);
         va_end(arguments);
         if (handler) {
-            nested++;
+            tote__thread.handlers++;
             handler(level, component, message, user_data);
-            nested--;
+            tote__thread.handlers--;
         } else {
             write_to_stderr(level, component, message);
         }

@@ -10,6 +10,7 @@
 
 #include "span.h"
 #include "tote/context.h"
+#include "tote/internal/context.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/sdk.h"
@@ -27,9 +28,6 @@ struct simple_processor {
     _Atomic(uint32_t) generation; /* of the process that counts */
     _Atomic(uint64_t) counts[OUTCOMES];
 };
-
-/* Whether this thread is inside an export of any simple processor: two could wait for each other. */
-static _Thread_local bool is_exporting;
 
 struct export {
     struct simple_processor *processor;
@@ -80,7 +78,7 @@ static enum outcome outcome_of(const struct export *export) {
 
 /* Leave out what cannot be exported from here. */
 static bool is_refused(struct simple_processor *processor) {
-    if (is_exporting) {
+    if (tote__thread.is_exporting) {
         tote_diagnose(TOTE_LEVEL_WARN, component,
                       "a span ended inside an export and was dropped; an exporter's own calls are "
                       "not to be traced");
@@ -101,16 +99,16 @@ static void simple_on_end(void *self, const tote_span_data *span) {
     if (!tote__span_is_sampled(tote__span_of_data(span))) {
         return;
     }
-    if (!is_exporting && is_inherited(processor)) {
+    if (!tote__thread.is_exporting && is_inherited(processor)) {
         forget_inherited_counts(processor);
     }
     if (is_refused(processor)) {
         return;
     }
     tote__lock_take(&processor->lock);
-    is_exporting = true;
+    tote__thread.is_exporting = true;
     tote_context_run(processor->suppressed, run_export, &export);
-    is_exporting = false;
+    tote__thread.is_exporting = false;
     tote__lock_drop(&processor->lock);
     count(processor, outcome_of(&export));
 }

@@ -36,6 +36,8 @@ struct tote__thread {
     void *sdk;                   /* the SDK's own; released by `release_sdk` when the thread ends */
     void (*release_sdk)(void *sdk);
     bool ends_with_release; /* the thread's end has been asked for */
+    bool is_exporting;      /* in an exporter that was called on this thread as a span ended */
+    uint8_t handlers;       /* how many diagnostics handlers it is in, one in the other */
 };
 
 extern TOTE_SHARED _Thread_local struct tote__thread tote__thread
