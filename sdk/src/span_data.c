@@ -123,6 +123,7 @@ static bool unpack_link(struct tote__slice content, struct tote__arena *arena, t
         }
     }
     if (!tote__unpack_attributes(content, 4, arena, &attributes, &link->attribute_count)) {
+        tote_trace_state_unref(context->trace_state);
         return false;
     }
     link->attributes = attributes;

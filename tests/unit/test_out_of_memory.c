@@ -11,11 +11,13 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tote/diagnostics.h"
 #include "tote/exporters/memory.h"
+#include "tote/sdk/span_processor.h"
 #include "tour.h"
 
 enum { MOST_ALLOCATIONS = 20000, HEADER_SIZE = 16 };
@@ -166,11 +168,54 @@ static void every_allocation_may_fail_as_an_sdk_starts_and_stops(void **state) {
     assert_survives(visit_sdk, true);
 }
 
+/* A link whose attributes need more memory than there is when it is unpacked. */
+static void visit_links(struct tour *tour) {
+    enum { COUNT = 100 };
+    static char text[128];
+    static tote_attribute attributes[COUNT];
+    static char keys[COUNT][8];
+    const tote_trace_id trace_id = {{1}};
+    const tote_span_id span_id = {{1}};
+    tote_trace_state *trace_state = tote_trace_state_from_header("vendor=1", 8);
+    tote_span_context *context = tote_span_context_new(&trace_id, &span_id, 1, trace_state, true);
+    tote_span *span = tote_tracer_start_span(tote_get_tracer("links", NULL), "work", NULL);
+    size_t count = 1;
+
+    memset(text, 'a', sizeof text - 1);
+    for (size_t i = 0; i < COUNT; i++) {
+        snprintf(keys[i], sizeof keys[i], "%zu", i);
+        attributes[i] = (tote_attribute){keys[i], tote_string(text)};
+    }
+    tote_span_add_link(span, context, attributes, COUNT);
+    if (tour->has_sdk) {
+        tote_span_data_get_links(tote_span_get_data(span), &count);
+    }
+    if (count != 1) {
+        tour->surprise = "the link";
+    }
+    tote_span_close(&span);
+    tote_span_context_unref(context);
+    tote_trace_state_unref(trace_state);
+}
+
+/* Design: guest rules, out of memory */
+static void every_allocation_may_fail_as_a_link_is_read(void **state) {
+    (void)state;
+    ended_spans = tote_memory_new();
+    tote_sdk *sdk = tote_memory_sdk_start(ended_spans);
+
+    assert_survives(visit_links, true);
+    tote_sdk_close(&sdk, 1000);
+    tote_memory_unref(ended_spans);
+    ended_spans = NULL;
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(every_allocation_may_fail_without_an_sdk),
         TEST(every_allocation_may_fail_with_an_sdk),
         TEST(every_allocation_may_fail_as_an_sdk_starts_and_stops),
+        TEST(every_allocation_may_fail_as_a_link_is_read),
     };
     const tote_allocator allocator = {sizeof allocator, test_allocate, test_reallocate,
                                       test_release, NULL};
