@@ -62,14 +62,11 @@ uint32_t tote__generation_renew(void) {
 
     pthread_once(&once, set_up);
     _Atomic(uint32_t) *word = atomic_load(&tote__generation_word);
-    uint32_t next = atomic_load(&last) + 1;
+    /* First, so that a child forked in between does not take its parent's number; some are left out. */
+    uint32_t next = atomic_fetch_add(&last, 1) + 1;
     uint32_t seen = 0;
 
-    if (!atomic_compare_exchange_strong(word, &seen, next)) {
-        return seen; /* another thread was first */
-    }
-    atomic_store(&last, next);
-    return next;
+    return atomic_compare_exchange_strong(word, &seen, next) ? next : seen;
 }
 
 /* Nothing to do ahead of fork: no lock is ever waited for that an older generation holds. */

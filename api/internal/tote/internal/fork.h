@@ -2,7 +2,7 @@
 /*
  * fork.h - which process this is, in a line of forks
  *
- * The generation is 1 in the first process and one more in each forked child. It
+ * The generation is 1 in the first process and a greater one in each forked child. It
  * is kept in a page that the kernel wipes in a child, so that fork, vfork, _Fork
  * and a raw clone are all seen, and nobody has to be called. Whoever keeps what a
  * child must not share (locks, queues, random states) keeps the generation
