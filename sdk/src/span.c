@@ -271,9 +271,9 @@ static void run_processors(struct span *span, const struct core_config *config) 
         }
     }
     tote__lock_take(&span->lock); /* a callback that broke its word and writes elsewhere is out */
+    tote__span_drop_view(span); /* before it has ended: from then on a reader keeps the next one */
     atomic_store_explicit(&span->state, SPAN_ENDED, memory_order_release);
     tote__lock_drop(&span->lock);
-    tote__span_drop_view(span);
     for (size_t i = 0; i < config->processor_count; i++) {
         tote_span_processor *processor = config->processors[i];
         if (processor->ops.on_end) {
