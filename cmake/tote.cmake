@@ -64,7 +64,8 @@ function(tote_library name)
 
     tote_library_target(tote_lib_${name} SHARED ${name} ${output})
     # Stays mapped: threads may be on their way out of it. Safe to dlclose means just that.
-    target_link_options(tote_lib_${name} PRIVATE -Wl,-z,nodelete -Wl,--as-needed)
+    target_link_options(tote_lib_${name} PRIVATE -Wl,-z,nodelete -Wl,--as-needed
+        -Wl,-Bsymbolic-functions) # a call inside the library needs no detour
     if(NOT TOTE_SANITIZE) # whose functions come with the program
         target_link_options(tote_lib_${name} PRIVATE -Wl,-z,defs)
     endif()

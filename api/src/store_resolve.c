@@ -42,6 +42,13 @@ static bool is_view_good(const struct view *view) {
     return atomic_load_explicit(&view->log->epoch, memory_order_relaxed) == view->epoch;
 }
 
+bool tote__store_is_bare(const tote_store *store) {
+    while (store && !atomic_load_explicit(&store->current, memory_order_relaxed)) {
+        store = store->parent;
+    }
+    return !store;
+}
+
 enum { STACK_WORDS = 128 };
 
 /* A record that was copied out. `words` points to `room`, or to memory. */
@@ -311,6 +318,7 @@ static void visit_record(struct visit *visit, const uint64_t *words) {
     struct tote__entry entry = {
         .key = record.key.text,
         .key_length = record.key.length,
+        .hash = record.key.hash,
         .flags = flags,
         .attribute = {record.attribute, record.attribute_size},
         .value = tote__record_value(&record),

@@ -234,21 +234,3 @@ size_t tote__percent_decode(char *out, const char *text, size_t length, bool *ma
     }
     return written;
 }
-
-uint64_t tote__hash(const void *bytes, size_t length) {
-    const unsigned char *at = bytes;
-    uint64_t hash = 0x9E3779B97F4A7C15U ^ (length * 0xFF51AFD7ED558CCDU);
-    uint64_t eight;
-
-    for (; length >= sizeof eight; length -= sizeof eight, at += sizeof eight) {
-        memcpy(&eight, at, sizeof eight);
-        hash = (hash ^ eight) * 0xC4CEB9FE1A85EC53U;
-        hash ^= hash >> 32;
-    }
-    eight = 0;
-    for (size_t i = 0; i < length; i++) {
-        eight |= (uint64_t)at[i] << (8 * i);
-    }
-    hash = (hash ^ eight) * 0xC4CEB9FE1A85EC53U;
-    return hash ^ (hash >> 29);
-}

@@ -11,20 +11,6 @@
 
 #include "tote/internal/text.h"
 
-/* Tags of AnyValue, ArrayValue, KeyValueList and KeyValue. */
-enum {
-    ANY_STRING = 0x0A,
-    ANY_BOOL = 0x10,
-    ANY_INT = 0x18,
-    ANY_DOUBLE = 0x21,
-    ANY_ARRAY = 0x2A,
-    ANY_MAP = 0x32,
-    ANY_BYTES = 0x3A,
-    LIST_ITEM = 0x0A,
-    KEY = 0x0A,
-    VALUE = 0x12
-};
-
 enum { DEEPEST = 64 };
 
 const struct tote__wire_limits tote__wire_no_limits = {UINT32_MAX, DEEPEST};
@@ -144,12 +130,12 @@ static uint8_t *put_list(uint8_t *out, tote_value list, uint32_t depth,
     for (size_t i = 0; i < list.size; i++) {
         if (list.type == TOTE_TYPE_ARRAY) {
             tote_value item = list.as.items[i];
-            out = put_head(out, LIST_ITEM, any_value_size(item, depth + 1, limits));
+            out = put_head(out, TOTE__LIST_ITEM, any_value_size(item, depth + 1, limits));
             out = put_any_value(out, item, depth + 1, limits);
         } else if (is_field_kept(list, i)) {
             const tote_attribute *field = &list.as.fields[i];
             size_t length = strlen(field->key);
-            out = put_head(out, LIST_ITEM,
+            out = put_head(out, TOTE__LIST_ITEM,
                            key_value_size(field->key, length, field->value, depth + 1, limits));
             out = put_key_value(out, field->key, length, field->value, depth + 1, limits);
         }
@@ -161,7 +147,7 @@ static uint8_t *put_double(uint8_t *out, double real) {
     uint64_t bits;
 
     memcpy(&bits, &real, sizeof bits);
-    *out++ = ANY_DOUBLE;
+    *out++ = TOTE__ANY_DOUBLE;
     for (unsigned i = 0; i < sizeof bits; i++) {
         *out++ = (uint8_t)(bits >> (8 * i));
     }
@@ -175,23 +161,23 @@ static uint8_t *put_any_value(uint8_t *out, tote_value value, uint32_t depth,
     }
     switch (value.type) {
     case TOTE_TYPE_STRING:
-        return put_text(out, ANY_STRING,
+        return put_text(out, TOTE__ANY_STRING,
                         take_text(value.as.string, value.size, limits->value_length));
     case TOTE_TYPE_BOOL:
-        *out++ = ANY_BOOL;
+        *out++ = TOTE__ANY_BOOL;
         *out++ = value.as.boolean;
         return out;
     case TOTE_TYPE_INT:
-        *out++ = ANY_INT;
+        *out++ = TOTE__ANY_INT;
         return tote__put_varint(out, (uint64_t)value.as.integer);
     case TOTE_TYPE_DOUBLE:
         return put_double(out, value.as.real);
     case TOTE_TYPE_BYTES:
-        return put_run(out, ANY_BYTES, value.as.bytes,
+        return put_run(out, TOTE__ANY_BYTES, value.as.bytes,
                        value.as.bytes ? tote__min(value.size, limits->value_length) : 0);
     case TOTE_TYPE_ARRAY:
     case TOTE_TYPE_MAP:
-        out = put_head(out, value.type == TOTE_TYPE_ARRAY ? ANY_ARRAY : ANY_MAP,
+        out = put_head(out, value.type == TOTE_TYPE_ARRAY ? TOTE__ANY_ARRAY : TOTE__ANY_MAP,
                        list_size(value, depth, limits));
         return put_list(out, value, depth, limits);
     default:
@@ -207,8 +193,8 @@ static size_t key_value_size(const char *key, size_t key_length, tote_value valu
 
 static uint8_t *put_key_value(uint8_t *out, const char *key, size_t key_length, tote_value value,
                               uint32_t depth, const struct tote__wire_limits *limits) {
-    out = put_text(out, KEY, take_text(key, key_length, UINT32_MAX));
-    out = put_head(out, VALUE, any_value_size(value, depth, limits));
+    out = put_text(out, TOTE__KEY_VALUE_KEY, take_text(key, key_length, UINT32_MAX));
+    out = put_head(out, TOTE__KEY_VALUE_VALUE, any_value_size(value, depth, limits));
     return put_any_value(out, value, depth, limits);
 }
 
@@ -231,10 +217,10 @@ struct tote__attribute_plan tote__plan_attribute(const char *key, size_t key_len
 
 uint8_t *tote__put_planned(uint8_t *out, uint8_t tag, const struct tote__attribute_plan *plan) {
     out = put_head(out, tag, plan->key_value_size);
-    out = put_text(out, KEY, plan->key);
-    out = put_head(out, VALUE, plan->any_value_size);
+    out = put_text(out, TOTE__KEY_VALUE_KEY, plan->key);
+    out = put_head(out, TOTE__KEY_VALUE_VALUE, plan->any_value_size);
     if (plan->value.type == TOTE_TYPE_STRING) {
-        return put_text(out, ANY_STRING, plan->text);
+        return put_text(out, TOTE__ANY_STRING, plan->text);
     }
     return put_any_value(out, plan->value, 1, plan->limits);
 }
@@ -422,24 +408,24 @@ static tote_value unpack_any_value(struct tote__slice any_value, unsigned depth,
         return empty;
     }
     switch (field.number << 3 | field.type) {
-    case ANY_STRING: {
+    case TOTE__ANY_STRING: {
         char *text = tote__arena_text(arena, (const char *)field.content.at, field.content.size);
         return text ? tote_string_of(text, field.content.size) : empty;
     }
-    case ANY_BYTES: {
+    case TOTE__ANY_BYTES: {
         char *bytes = tote__arena_text(arena, (const char *)field.content.at, field.content.size);
         return bytes ? tote_bytes(bytes, field.content.size) : empty;
     }
-    case ANY_BOOL:
+    case TOTE__ANY_BOOL:
         return tote_bool(field.value != 0);
-    case ANY_INT:
+    case TOTE__ANY_INT:
         return tote_int((int64_t)field.value);
-    case ANY_DOUBLE:
+    case TOTE__ANY_DOUBLE:
         memcpy(&real, &field.value, sizeof real);
         return tote_double(real);
-    case ANY_ARRAY:
+    case TOTE__ANY_ARRAY:
         return unpack_array(field.content, depth, arena);
-    case ANY_MAP:
+    case TOTE__ANY_MAP:
         return unpack_map(field.content, depth, arena);
     default:
         return empty;

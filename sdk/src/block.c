@@ -44,6 +44,9 @@ static bool grow(struct block_pool *pool) {
         struct span *span = block_at(slab, i);
         atomic_init(&span->state, SPAN_FREE);
         span->home = pool;
+        span->store = NULL;
+        span->view = NULL;
+        span->base.context.trace_state = span->parent.trace_state = NULL;
         span->overflow = NULL;
         span->overflow_size = 0;
         span->room_size = BLOCK_BYTES - sizeof *span;
@@ -65,13 +68,38 @@ struct span *tote__block_take(struct block_pool *pool) {
     return span;
 }
 
-void tote__block_give_back(struct block_return *gathered, struct span *span) {
-    /* Here, not when it is taken again: many large ones would lie in the pool, perhaps for ever. */
+/* Here, not when it is taken again: many large ones would lie in the pool, perhaps for ever. */
+static void trim_overflow(struct span *span) {
     if (tote__unlikely(span->overflow_size > KEPT_OVERFLOW_BYTES)) {
         tote__release(span->overflow, span->overflow_size);
         span->overflow = NULL;
         span->overflow_size = 0;
     }
+}
+
+/* Spans from `first` to `last` of one pool. */
+static void give_back(struct block_pool *pool, struct span *first, struct span *last) {
+    struct thread_state *state = tote__thread.sdk;
+
+    if (state && pool == &state->pool) {
+        last->next = pool->free;
+        pool->free = first;
+        return;
+    }
+    struct span *head = atomic_load_explicit(&pool->returned, memory_order_relaxed);
+    do {
+        last->next = head;
+    } while (!atomic_compare_exchange_weak_explicit(&pool->returned, &head, first,
+                                                    memory_order_release, memory_order_relaxed));
+}
+
+void tote__block_put(struct span *span) {
+    trim_overflow(span);
+    give_back(span->home, span, span);
+}
+
+void tote__block_give_back(struct block_return *gathered, struct span *span) {
+    trim_overflow(span);
     if (gathered->pool != span->home) {
         tote__block_flush(gathered);
         gathered->pool = span->home;
@@ -82,21 +110,8 @@ void tote__block_give_back(struct block_return *gathered, struct span *span) {
 }
 
 void tote__block_flush(struct block_return *gathered) {
-    struct block_pool *pool = gathered->pool;
-    struct thread_state *state = tote__thread.sdk;
-
-    if (!pool) {
-        return;
+    if (gathered->pool) {
+        give_back(gathered->pool, gathered->first, gathered->last);
+        *gathered = (struct block_return){NULL, NULL, NULL};
     }
-    if (state && pool == &state->pool) {
-        gathered->last->next = pool->free;
-        pool->free = gathered->first;
-    } else {
-        struct span *head = atomic_load_explicit(&pool->returned, memory_order_relaxed);
-        do {
-            gathered->last->next = head;
-        } while (!atomic_compare_exchange_weak_explicit(
-            &pool->returned, &head, gathered->first, memory_order_release, memory_order_relaxed));
-    }
-    *gathered = (struct block_return){NULL, NULL, NULL};
 }

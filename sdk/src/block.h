@@ -27,6 +27,9 @@ struct block_pool {
  * out. */
 struct span *tote__block_take(struct block_pool *pool);
 
+/* Send one home. */
+void tote__block_put(struct span *span);
+
 /*
  * Spans on their way home, gathered so that those of one owner in a row go in one step. All zero at
  * first; flush it at the end.

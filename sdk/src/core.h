@@ -19,15 +19,13 @@
 /* What one run of an SDK was set to. Does not change but for `is_shut_down`. */
 struct core_config {
     struct core_config *next; /* of those that were left behind */
-    uint32_t run;
+    struct span_origin origin;
     bool is_disabled;
     bool has_on_start;
     bool has_on_ending;
     _Atomic(bool) is_shut_down;
     tote_sampler *sampler;
     tote_id_generator *id_generator; /* NULL: the thread's own random numbers */
-    uint32_t resource;
-    struct span_limits limits;
     tote_store_export store_export;
     char **store_export_keys;
     size_t store_export_key_count;
@@ -50,12 +48,42 @@ struct tote_sdk {
 
 extern struct tote_sdk tote__cores[TOTE__SDK_SLOTS];
 
+/* No membarrier(2) here: threads fence for themselves. */
+extern _Atomic(bool) tote__core_needs_fence;
+
 /* What runs in the core, until tote__core_leave(); NULL, also to be left, when nothing does. */
-struct core_config *tote__core_enter(struct tote_sdk *core, struct thread_state *state);
-void tote__core_leave(struct thread_state *state);
+static inline struct core_config *tote__core_enter(struct tote_sdk *core,
+                                                   struct thread_state *state) {
+    uint32_t depth = atomic_load_explicit(&state->inside, memory_order_relaxed);
+
+    atomic_store_explicit(&state->inside, depth + 1, memory_order_relaxed);
+    if (tote__unlikely(atomic_load_explicit(&tote__core_needs_fence, memory_order_relaxed))) {
+        atomic_store(&state->inside, depth + 1); /* sequentially consistent */
+    } else {
+        atomic_signal_fence(memory_order_seq_cst);
+    }
+    return atomic_load_explicit(&core->config, memory_order_acquire);
+}
+
+static inline void tote__core_leave(struct thread_state *state) {
+    uint32_t depth = atomic_load_explicit(&state->inside, memory_order_relaxed);
+
+    atomic_store_explicit(&state->inside, depth - 1, memory_order_release);
+}
+
+/* Have the counters start anew for this run. */
+void tote__core_reset_counters(struct span_counters *counters, uint32_t run);
 
 /* The thread's counters for this run, which is the one that goes on: those of the last are forgotten. */
-struct span_counters *tote__core_counters(struct thread_state *state, uint32_t slot, uint32_t run);
+static inline struct span_counters *tote__core_counters(struct thread_state *state, uint32_t slot,
+                                                        uint32_t run) {
+    struct span_counters *counters = &state->counters[slot];
+
+    if (tote__unlikely(atomic_load_explicit(&counters->run, memory_order_relaxed) != run)) {
+        tote__core_reset_counters(counters, run);
+    }
+    return counters;
+}
 
 /* Add one; only the owner of the state writes. */
 static inline void tote__count(_Atomic(uint64_t) *counter) {

@@ -53,9 +53,14 @@ static size_t describe_always_off(void *self, char *buffer, size_t size) {
 }
 
 static struct tote_sampler always_on = {
-    .ops = {sizeof(tote_sampler_ops), sample, describe_always_on, NULL}};
+    .ops = {sizeof(tote_sampler_ops), sample, describe_always_on, NULL},
+    .known = {TOTE_SAMPLING_RECORD_AND_SAMPLE, TOTE_SAMPLING_RECORD_AND_SAMPLE,
+              TOTE_SAMPLING_RECORD_AND_SAMPLE, TOTE_SAMPLING_RECORD_AND_SAMPLE,
+              TOTE_SAMPLING_RECORD_AND_SAMPLE}};
 static struct tote_sampler always_off = {
-    .ops = {sizeof(tote_sampler_ops), drop, describe_always_off, NULL}};
+    .ops = {sizeof(tote_sampler_ops), drop, describe_always_off, NULL},
+    .known = {TOTE_SAMPLING_DROP, TOTE_SAMPLING_DROP, TOTE_SAMPLING_DROP, TOTE_SAMPLING_DROP,
+              TOTE_SAMPLING_DROP}};
 
 tote_sampler *tote_sampler_new_always_on(void) {
     return &always_on;
@@ -72,6 +77,7 @@ tote_sampler *tote_sampler_new(const tote_sampler_ops *ops, void *self) {
     tote__copy_options(&own, sizeof own, ops);
     if (sampler && own.should_sample) {
         *sampler = (struct tote_sampler){.ops = own, .self = self};
+        memset(sampler->known, TOTE__ASK_SAMPLER, sizeof sampler->known);
         return sampler;
     }
     tote_diagnose(TOTE_LEVEL_ERROR, "sampler", "sampler not made: %s; it drops every span",

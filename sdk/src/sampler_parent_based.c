@@ -8,47 +8,27 @@
 
 #include "tote/diagnostics.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/sampling.h"
 #include "tote/internal/sdk.h"
 #include "tote/internal/span.h"
 #include "tote/internal/tracer.h"
 
-enum parent_kind {
-    NO_PARENT,
-    REMOTE_SAMPLED,
-    REMOTE_NOT_SAMPLED,
-    LOCAL_SAMPLED,
-    LOCAL_NOT_SAMPLED,
-    PARENT_KINDS
-};
-
 struct parent_based {
-    tote_sampler *samplers[PARENT_KINDS];
+    tote_sampler *samplers[TOTE__PARENT_KINDS];
 };
 
-static const char *const names[PARENT_KINDS] = {"root", "remoteParentSampled",
-                                                "remoteParentNotSampled", "localParentSampled",
-                                                "localParentNotSampled"};
-
-static enum parent_kind kind_of(const tote_context *context) {
-    const tote_span_context *parent = tote_context_get_span_context(context);
-
-    if (!tote_span_context_is_valid(parent)) {
-        return NO_PARENT;
-    }
-    bool is_sampled = parent->trace_flags & TOTE_TRACE_FLAG_SAMPLED;
-    if (parent->is_remote) {
-        return is_sampled ? REMOTE_SAMPLED : REMOTE_NOT_SAMPLED;
-    }
-    return is_sampled ? LOCAL_SAMPLED : LOCAL_NOT_SAMPLED;
-}
+static const char *const names[TOTE__PARENT_KINDS] = {
+    "root", "remoteParentSampled", "remoteParentNotSampled", "localParentSampled",
+    "localParentNotSampled"};
 
 static tote_sampling_decision parent_based_should_sample(void *self,
                                                          const tote_sampling_parameters *parameters,
                                                          tote_sampling_result *result) {
     struct parent_based *parent_based = self;
+    enum tote__parent_kind kind =
+        tote__parent_kind_of(tote_context_get_span_context(parameters->parent));
 
-    return tote_sampler_should_sample(parent_based->samplers[kind_of(parameters->parent)],
-                                      parameters, result);
+    return tote_sampler_should_sample(parent_based->samplers[kind], parameters, result);
 }
 
 /* As snprintf(), behind the `length` bytes that there are already. Returns: the length with it. */
@@ -64,7 +44,7 @@ static size_t parent_based_get_description(void *self, char *buffer, size_t size
     const struct parent_based *parent_based = self;
     size_t length = append(buffer, size, 0, "ParentBased{");
 
-    for (size_t i = 0; i < PARENT_KINDS; i++) {
+    for (size_t i = 0; i < TOTE__PARENT_KINDS; i++) {
         length = append(buffer, size, length, i ? "," : "");
         length = append(buffer, size, length, names[i]);
         length = append(buffer, size, length, ":");
@@ -77,7 +57,7 @@ static size_t parent_based_get_description(void *self, char *buffer, size_t size
 }
 
 static void free_samplers(struct parent_based *parent_based) {
-    for (size_t i = 0; i < PARENT_KINDS; i++) {
+    for (size_t i = 0; i < TOTE__PARENT_KINDS; i++) {
         tote_sampler_free(parent_based->samplers[i]);
     }
 }
@@ -105,11 +85,11 @@ tote_sampler *tote_sampler_new_parent_based(const tote_parent_based_options *opt
 
     tote__copy_options(&given, sizeof given, options);
     struct parent_based chosen = {{
-        [NO_PARENT] = on_unless(given.root),
-        [REMOTE_SAMPLED] = on_unless(given.remote_parent_sampled),
-        [REMOTE_NOT_SAMPLED] = off_unless(given.remote_parent_not_sampled),
-        [LOCAL_SAMPLED] = on_unless(given.local_parent_sampled),
-        [LOCAL_NOT_SAMPLED] = off_unless(given.local_parent_not_sampled),
+        [TOTE__NO_PARENT] = on_unless(given.root),
+        [TOTE__REMOTE_SAMPLED] = on_unless(given.remote_parent_sampled),
+        [TOTE__REMOTE_NOT_SAMPLED] = off_unless(given.remote_parent_not_sampled),
+        [TOTE__LOCAL_SAMPLED] = on_unless(given.local_parent_sampled),
+        [TOTE__LOCAL_NOT_SAMPLED] = off_unless(given.local_parent_not_sampled),
     }};
     if (!self) {
         tote_diagnose(TOTE_LEVEL_ERROR, "sampler",
@@ -118,5 +98,9 @@ tote_sampler *tote_sampler_new_parent_based(const tote_parent_based_options *opt
         return tote_sampler_new_always_off();
     }
     *self = chosen;
-    return tote_sampler_new(&parent_based_ops, self);
+    tote_sampler *sampler = tote_sampler_new(&parent_based_ops, self);
+    for (size_t i = 0; sampler->self == self && i < TOTE__PARENT_KINDS; i++) {
+        sampler->known[i] = chosen.samplers[i]->known[i];
+    }
+    return sampler;
 }

@@ -19,35 +19,12 @@
 struct tote_sdk tote__cores[TOTE__SDK_SLOTS];
 
 static struct tote__lock cores_lock; /* guards which cores are in use */
-static _Atomic(bool) needs_fence;    /* no membarrier here: threads fence for themselves */
+_Atomic(bool) tote__core_needs_fence;
 
-struct core_config *tote__core_enter(struct tote_sdk *core, struct thread_state *state) {
-    uint32_t depth = atomic_load_explicit(&state->inside, memory_order_relaxed);
-
-    atomic_store_explicit(&state->inside, depth + 1, memory_order_relaxed);
-    if (tote__unlikely(atomic_load_explicit(&needs_fence, memory_order_relaxed))) {
-        atomic_store(&state->inside, depth + 1); /* sequentially consistent */
-    } else {
-        atomic_signal_fence(memory_order_seq_cst);
-    }
-    return atomic_load_explicit(&core->config, memory_order_acquire);
-}
-
-void tote__core_leave(struct thread_state *state) {
-    uint32_t depth = atomic_load_explicit(&state->inside, memory_order_relaxed);
-
-    atomic_store_explicit(&state->inside, depth - 1, memory_order_release);
-}
-
-struct span_counters *tote__core_counters(struct thread_state *state, uint32_t slot, uint32_t run) {
-    struct span_counters *counters = &state->counters[slot];
-
-    if (tote__unlikely(atomic_load_explicit(&counters->run, memory_order_relaxed) != run)) {
-        atomic_store_explicit(&counters->started, 0, memory_order_relaxed);
-        atomic_store_explicit(&counters->lost_to_memory, 0, memory_order_relaxed);
-        atomic_store_explicit(&counters->run, run, memory_order_release);
-    }
-    return counters;
+void tote__core_reset_counters(struct span_counters *counters, uint32_t run) {
+    atomic_store_explicit(&counters->started, 0, memory_order_relaxed);
+    atomic_store_explicit(&counters->lost_to_memory, 0, memory_order_relaxed);
+    atomic_store_explicit(&counters->run, run, memory_order_release);
 }
 
 enum { SHORTEST_WAIT_MS = 50, LONGEST_WAIT_MS = 1000 };
@@ -57,7 +34,7 @@ static bool wait_for_others(uint32_t wait_ms) {
     uint64_t deadline = tote__clock_monotonic() + wait_ms * 1000000ULL;
     const struct thread_state *own = tote__thread_state();
 
-    if (!atomic_load(&needs_fence) && !tote__barrier_all_threads()) {
+    if (!atomic_load(&tote__core_needs_fence) && !tote__barrier_all_threads()) {
         return false;
     }
     for (const struct thread_state *state = tote__thread_states(); state; state = state->next) {
@@ -148,7 +125,7 @@ static bool provider_is_enabled(tote_tracer_provider *provider, const tote_trace
     struct core_config *config = tote__core_enter((tote_sdk *)provider, state);
     bool is_enabled = config && !config->is_disabled && config->processor_count > 0 &&
                       !atomic_load_explicit(&config->is_shut_down, memory_order_relaxed) &&
-                      (!tracer->provider || tracer->run == config->run);
+                      (!tracer->provider || tracer->run == config->origin.run);
     tote__core_leave(state);
     return is_enabled;
 }
@@ -224,7 +201,8 @@ static void release_settings(const struct tote__sdk_settings *settings) {
 
 /* Everything taken goes into the config at once, so that free_config() releases it on any failure.
  */
-static struct core_config *make_config(const struct tote__sdk_settings *settings, uint32_t run) {
+static struct core_config *make_config(const struct tote__sdk_settings *settings, uint32_t slot,
+                                       uint32_t run) {
     struct core_config *config = tote__allocate_zeroed(sizeof *config);
     size_t count = settings->processor_count;
     tote_span_processor **processors = tote__allocate_zeroed(count * sizeof(*processors));
@@ -235,12 +213,13 @@ static struct core_config *make_config(const struct tote__sdk_settings *settings
         release_settings(settings);
         return NULL;
     }
-    config->run = run;
+    config->origin.slot = slot;
+    config->origin.run = run;
     config->is_disabled = settings->is_disabled;
     config->sampler = settings->sampler ? settings->sampler : tote_sampler_new_parent_based(NULL);
     config->id_generator = settings->id_generator;
-    config->resource = settings->resource;
-    config->limits = copy_limits(&settings->limits);
+    config->origin.resource = settings->resource;
+    config->origin.limits = copy_limits(&settings->limits);
     config->store_export = settings->store_export;
     config->now_unix_nano = settings->now_unix_nano;
     config->clock = settings->clock;
@@ -268,13 +247,13 @@ tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
         return NULL;
     }
     uint32_t run = atomic_load(&sdk->provider.run) + 1;
-    struct core_config *config = make_config(settings, run);
+    struct core_config *config = make_config(settings, sdk->slot, run);
     if (!config) {
         tote_diagnose(TOTE_LEVEL_ERROR, "sdk", "not started: no memory");
         atomic_store(&sdk->is_in_use, false);
         return NULL;
     }
-    atomic_store(&needs_fence, !tote__barrier_is_available());
+    atomic_store(&tote__core_needs_fence, !tote__barrier_is_available());
     atomic_store(&sdk->references, 1);
     atomic_store(&sdk->starts, 1);
     atomic_store(&sdk->provider.run, run);
@@ -445,7 +424,7 @@ bool tote_sdk_get_stats(const tote_sdk *sdk, tote_stats *stats) {
     if (!config || !stats || stats->struct_size < sizeof stats->struct_size) {
         return false;
     }
-    add_thread_counts(sdk, config->run, &all);
+    add_thread_counts(sdk, config->origin.run, &all);
     for (size_t i = 0; i < config->processor_count; i++) {
         const tote_span_processor *processor = config->processors[i];
         if (processor->add_stats) {

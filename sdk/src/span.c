@@ -77,9 +77,7 @@ static void span_set_attributes(tote_span *base, const tote_attribute *attribute
     if (!attributes || !open_for_writing(span)) {
         return;
     }
-    for (size_t i = 0; i < attribute_count; i++) {
-        tote__span_put_attribute(span, attributes[i].key, attributes[i].value);
-    }
+    tote__span_put_attributes(span, attributes, attribute_count);
     close_for_writing(span);
 }
 
@@ -91,8 +89,8 @@ static uint64_t span_now(const struct span *span) {
     struct thread_state *state = tote__thread_state();
     uint64_t now = 0;
     if (state) {
-        struct core_config *config = tote__core_enter(&tote__cores[span->slot], state);
-        if (config && config->run == span->run && config->now_unix_nano) {
+        struct core_config *config = tote__core_enter(&tote__cores[span->origin.slot], state);
+        if (config && config->origin.run == span->origin.run && config->now_unix_nano) {
             now = config->now_unix_nano(config->clock);
         }
         tote__core_leave(state);
@@ -159,8 +157,9 @@ static void span_fail(tote_span *base, int code) {
     }
     if (span->status_code == TOTE_STATUS_UNSET) {
         snprintf(number, sizeof number, "%d", code);
+        const tote_attribute type = {"error.type", tote_string(number)};
         span->status_code = TOTE_STATUS_ERROR;
-        tote__span_put_attribute(span, "error.type", tote_string(number));
+        tote__span_put_attributes(span, &type, 1);
     }
     close_for_writing(span);
 }
@@ -253,7 +252,7 @@ static void add_store_attributes(struct span *span, const struct core_config *co
     struct store_export export = {.span = span, .config = config};
 
     span->store_attributes_start = span->attributes.size;
-    if (config->store_export == TOTE_STORE_EXPORT_NONE || !span->store) {
+    if (!span->store || tote__store_is_bare(span->store)) {
         return;
     }
     if (!tote__store_visit(span->store, TOTE_EXPORT, export_entry, &export)) {
@@ -261,19 +260,22 @@ static void add_store_attributes(struct span *span, const struct core_config *co
     }
 }
 
+/* Nothing changes from here on; the view is dropped before, for from then on a reader keeps the next one. */
+static void freeze(struct span *span) {
+    if (span->view) {
+        tote__span_drop_view(span);
+    }
+    atomic_store_explicit(&span->state, SPAN_ENDED, memory_order_release);
+}
+
 static void run_processors(struct span *span, const struct core_config *config) {
-    if (config->has_on_ending) {
-        for (size_t i = 0; i < config->processor_count; i++) {
-            tote_span_processor *processor = config->processors[i];
-            if (processor->ops.on_ending) {
-                processor->ops.on_ending(processor->self, &span->base);
-            }
+    for (size_t i = 0; config->has_on_ending && i < config->processor_count; i++) {
+        tote_span_processor *processor = config->processors[i];
+        if (processor->ops.on_ending) {
+            processor->ops.on_ending(processor->self, &span->base);
         }
     }
-    tote__lock_take(&span->lock); /* a callback that broke its word and writes elsewhere is out */
-    tote__span_drop_view(span); /* before it has ended: from then on a reader keeps the next one */
-    atomic_store_explicit(&span->state, SPAN_ENDED, memory_order_release);
-    tote__lock_drop(&span->lock);
+    freeze(span);
     for (size_t i = 0; i < config->processor_count; i++) {
         tote_span_processor *processor = config->processors[i];
         if (processor->ops.on_end) {
@@ -283,19 +285,19 @@ static void run_processors(struct span *span, const struct core_config *config) 
 }
 
 /* Hand the span on, if its SDK is still there: the counts of one that has gone cannot be read. */
-static void finish(struct span *span) {
-    struct thread_state *state = tote__thread_state();
+static void finish(struct span *span, struct thread_state *thread) {
+    struct core_config *config =
+        thread ? tote__core_enter(&tote__cores[span->origin.slot], thread) : NULL;
 
-    if (state) {
-        struct core_config *config = tote__core_enter(&tote__cores[span->slot], state);
-        bool is_running = config && config->run == span->run;
-        if (is_running) {
-            add_store_attributes(span, config);
-            run_processors(span, config);
-        }
-        tote__core_leave(state);
+    if (config && config->origin.run == span->origin.run) {
+        add_store_attributes(span, config);
+        run_processors(span, config);
+    } else {
+        freeze(span);
     }
-    atomic_store_explicit(&span->state, SPAN_ENDED, memory_order_release);
+    if (thread) {
+        tote__core_leave(thread);
+    }
     tote_store_unref(span->store);
     span->store = NULL;
 }
@@ -303,7 +305,8 @@ static void finish(struct span *span) {
 static void span_end(tote_span *base, uint64_t end_time_unix_nano) {
     struct span *span = self(base);
 
-    if (!is_writable(span)) {
+    if (atomic_load_explicit(&span->state, memory_order_relaxed) != SPAN_OPEN ||
+        span->generation != tote__generation()) {
         return;
     }
     if (!end_time_unix_nano) {
@@ -318,37 +321,47 @@ static void span_end(tote_span *base, uint64_t end_time_unix_nano) {
     }
     tote__lock_drop(&span->lock);
     if (is_first) {
-        tote_span_ref(base); /* a callback may drop the caller's */
-        finish(span);
-        tote_span_unref(base);
+        finish(span, tote__thread_state());
     }
 }
 
 /* What goes with a span in any case, before its block can be used again. */
 static void release_parts(struct span *span) {
-    tote__span_drop_view(span);
-    tote_store_unref(span->store);
-    span->store = NULL;
-    tote_trace_state_unref(span->base.context.trace_state);
-    tote_trace_state_unref(span->parent.trace_state);
-    span->base.context.trace_state = NULL;
-    span->parent.trace_state = NULL;
+    if (span->view) {
+        tote__span_drop_view(span);
+    }
+    if (span->store) {
+        tote_store_unref(span->store);
+        span->store = NULL;
+    }
+    if (span->base.context.trace_state) {
+        tote_trace_state_unref(span->base.context.trace_state);
+        span->base.context.trace_state = NULL;
+    }
+    if (span->parent.trace_state) {
+        tote_trace_state_unref(span->parent.trace_state);
+        span->parent.trace_state = NULL;
+    }
 }
 
-static void recycle(struct span *span, struct block_return *gathered) {
+/* Returns: whether the block may go home. */
+static bool retire(struct span *span) {
     if (span->generation != tote__generation()) {
-        return; /* inherited: the pool is the parent's, and so are the references */
+        return false; /* inherited: the pool is the parent's, and so are the references */
     }
     release_parts(span);
     atomic_store_explicit(&span->state, SPAN_FREE, memory_order_release);
-    tote__block_give_back(gathered, span);
+    return true;
+}
+
+void tote__span_recycle(struct span *span) {
+    if (retire(span)) {
+        tote__block_put(span);
+    }
 }
 
 static void span_destroy(tote_span *base) {
-    struct block_return gathered = {NULL, NULL, NULL};
-
-    recycle(self(base), &gathered);
-    tote__block_flush(&gathered);
+    tote__span_recycle(self(base));
 }
 
 void tote__span_unref_gathering(struct span *span, struct block_return *gathered) {
@@ -357,7 +370,9 @@ void tote__span_unref_gathering(struct span *span, struct block_return *gathered
     /* The only one left needs no read-modify-write. */
     if (atomic_load_explicit(references, memory_order_acquire) == 1 ||
         atomic_fetch_sub_explicit(references, 1, memory_order_acq_rel) == 1) {
-        recycle(span, gathered);
+        if (retire(span)) {
+            tote__block_give_back(gathered, span);
+        }
     }
 }
 

@@ -36,6 +36,8 @@ struct region {
     uint32_t capacity;
 };
 
+enum { SPAN_KEY_FILTER_WORDS = 8 };
+
 /* The limits of the span's SDK, literal: UINT32_MAX is none. */
 struct span_limits {
     struct tote__wire_limits value;
@@ -46,31 +48,34 @@ struct span_limits {
     uint32_t attributes_per_link;
 };
 
+/* What all spans of one run of an SDK have. */
+struct span_origin {
+    uint32_t slot;     /* of the SDK, */
+    uint32_t run;      /* and which run of it */
+    uint32_t resource; /* a resource's index */
+    struct span_limits limits;
+};
+
 struct span {
     struct tote_span base; /* what the API sees; first */
     _Atomic(uint32_t) state;
     struct tote__lock lock;
 
     uint32_t generation; /* of the process that started it: only that one records and exports it */
-    uint32_t slot;       /* of its SDK, */
-    uint32_t run;        /* and which run of that */
     uint32_t scope;      /* a tracer's index */
-    uint32_t resource;   /* a resource's index */
+    struct span_origin origin;
     uint8_t kind;
-    uint8_t status_code;
     bool has_parent;
-    bool drop_reported;
     struct tote_span_context parent; /* of a root: not valid */
     uint64_t start_time_unix_nano;
-    uint64_t end_time_unix_nano;
     uint64_t anchor_realtime; /* of the local root, with ... */
     uint64_t
         anchor_monotonic; /* ... what the other clock said then; 0: the clock is the program's */
-    struct span_limits limits;
 
-    struct region name;        /* ends with NUL, which is not in its size; so does ... */
-    struct region description; /* ... this one, when there is one */
+    struct region name; /* ends with NUL, which is not in its size; so does ... */
     struct region attributes;
+    struct region
+        description; /* ... this one, when there is one; from here to `ender` a new span is zero */
     struct region events;
     struct region links;
     uint32_t attribute_count;
@@ -82,10 +87,18 @@ struct span {
     uint32_t
         store_attributes_start; /* offset in `attributes` from which on the store's stand, ... */
     uint32_t store_attribute_count; /* ... and how many */
+    uint32_t room_used;             /* from the end of the room */
+    uint32_t overflow_used;
+    uint8_t status_code;
+    bool drop_reported;
+    uint64_t end_time_unix_nano;
+    uint64_t key_filter[SPAN_KEY_FILTER_WORDS]; /* a bit for the hash of each attribute's key: most
+                                                   keys are seen to be new without a search */
 
     /* Of this process alone; means nothing in a mapped block. */
     const void *ender;      /* the thread in end() */
-    tote_store *store;      /* one reference, until the end */
+    tote_store *store;      /* one reference, until the end; NULL, like the view and the trace
+                               states, while the block is free */
     struct span_view *view; /* unpacked for readers; see span_data.c */
 
     /* Stays from use to use. */
@@ -93,9 +106,7 @@ struct span {
     struct span *next; /* while FREE or on the way home */
     uint8_t *overflow;
     uint32_t overflow_size;
-    uint32_t overflow_used;
     uint32_t room_size;
-    uint32_t room_used;
     uint8_t room[];
 };
 
@@ -130,6 +141,9 @@ static inline bool tote__span_is_sampled(const struct span *span) {
 
 /* Give one reference back, and the block home when it was the last; gather, then flush. */
 void tote__span_unref_gathering(struct span *span, struct block_return *gathered);
+
+/* The last reference is gone: the block goes home. */
+void tote__span_recycle(struct span *span);
 
 /* Release what readers unpacked. */
 void tote__span_drop_view(struct span *span);

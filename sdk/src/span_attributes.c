@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "span_room.h"
+#include "tote/internal/short_attribute.h"
 #include "tote/internal/text.h"
 
 /* Tags of Span.Event and Span.Link. */
@@ -126,25 +127,57 @@ static void remove_store_attribute(struct span *span, struct place place) {
     span->attribute_count--;
 }
 
-void tote__span_put_attribute(struct span *span, const char *key, tote_value value) {
-    char buffer[REPAIRED_KEY_BYTES];
-    size_t key_length;
-    struct place place;
+/* Whether an attribute of a key of this hash may be there; and from now on one is. */
+static bool may_have(const struct span *span, uint64_t hash) {
+    return span->key_filter[hash >> 6 & (SPAN_KEY_FILTER_WORDS - 1)] >> (hash & 63) & 1;
+}
 
-    key = usable_key(key, buffer, &key_length);
-    if (!key) {
-        span->dropped_attribute_count++;
-        return;
+static void note_key(struct span *span, uint64_t hash) {
+    span->key_filter[hash >> 6 & (SPAN_KEY_FILTER_WORDS - 1)] |= 1ULL << (hash & 63);
+}
+
+/*
+ * The way of most: a short attribute, of a new key, for which there is room. Returns: false, and
+ * nothing has changed, when it is another.
+ */
+static inline bool put_short_attribute(struct span *span, const char *key, size_t key_length,
+                                       tote_value value) {
+    struct region *region = &span->attributes;
+    size_t bound = tote__short_attribute_bound(key_length, value);
+    bool is_usual =
+        key_length && bound <= TOTE__SHORT_CONTENT && bound <= region->capacity - region->size &&
+        span->attribute_count < span->origin.limits.attributes &&
+        (value.type != TOTE_TYPE_STRING || value.size <= span->origin.limits.value.value_length);
+    if (!is_usual) {
+        return false;
     }
+    uint64_t hash;
+    uint8_t *out = tote__span_at(span, region) + region->size;
+    const uint8_t *end =
+        tote__put_short_attribute(out, TOTE__TAG_SPAN_ATTRIBUTE, key, key_length, value, &hash);
+    if (!end || may_have(span, hash)) {
+        return false;
+    }
+    region->size += (uint32_t)(end - out);
+    span->attribute_count++;
+    note_key(span, hash);
+    return true;
+}
+
+/* Any attribute. The key is usable. */
+static void put_attribute(struct span *span, const char *key, size_t key_length, tote_value value) {
+    uint64_t hash = tote__hash(key, key_length);
+    struct place place;
     const struct tote__attribute_plan plan =
-        tote__plan_attribute(key, key_length, value, &span->limits.value);
-    bool is_new = !find_attribute(span, key, key_length, &place);
+        tote__plan_attribute(key, key_length, value, &span->origin.limits.value);
+    bool is_new = !may_have(span, hash) || !find_attribute(span, key, key_length, &place);
+
     if (!is_new && is_of_store(span, &place)) {
         remove_store_attribute(span, place); /* from now on it is the span's own */
         is_new = true;
     }
     if (is_new) {
-        bool is_full = span->attribute_count >= span->limits.attributes;
+        bool is_full = span->attribute_count >= span->origin.limits.attributes;
         if (is_full && span->store_attribute_count) {
             remove_store_attribute(span, last_store_attribute(span));
             span->dropped_attribute_count++; /* the span's own win */
@@ -161,8 +194,27 @@ void tote__span_put_attribute(struct span *span, const char *key, tote_value val
         return;
     }
     span->attribute_count += is_new;
+    note_key(span, hash);
     tote__put_planned(tote__span_at(span, &span->attributes) + place.offset,
                       TOTE__TAG_SPAN_ATTRIBUTE, &plan);
+}
+
+void tote__span_put_attributes(struct span *span, const tote_attribute *attributes, size_t count) {
+    char buffer[REPAIRED_KEY_BYTES];
+
+    for (size_t i = 0; i < count; i++) {
+        const char *key = attributes[i].key;
+        size_t length = key ? strlen(key) : 0;
+        if (put_short_attribute(span, key, length, attributes[i].value)) {
+            continue;
+        }
+        key = usable_key(key, buffer, &length);
+        if (key) {
+            put_attribute(span, key, length, attributes[i].value);
+        } else {
+            span->dropped_attribute_count++;
+        }
+    }
 }
 
 static bool is_limited(const struct span_limits *limits) {
@@ -173,18 +225,20 @@ static bool is_limited(const struct span_limits *limits) {
 void tote__span_put_store_entry(struct span *span, const struct tote__entry *entry) {
     struct place place;
 
-    if (find_attribute(span, entry->key, entry->key_length, &place)) {
+    if (may_have(span, entry->hash) &&
+        find_attribute(span, entry->key, entry->key_length, &place)) {
         return;
     }
-    if (span->attribute_count >= span->limits.attributes) {
+    if (span->attribute_count >= span->origin.limits.attributes) {
         span->dropped_attribute_count++;
         return;
     }
-    if (is_limited(&span->limits)) {
+    if (is_limited(&span->origin.limits)) {
         unsigned char buffer[1024];
         struct tote__arena arena = tote__arena_over(buffer, sizeof buffer);
         uint32_t before = span->attribute_count;
-        tote__span_put_attribute(span, entry->key, tote__unpack_any_value(entry->value, &arena));
+        put_attribute(span, entry->key, entry->key_length,
+                      tote__unpack_any_value(entry->value, &arena));
         tote__arena_clear(&arena);
         span->store_attribute_count += span->attribute_count - before;
         return;
@@ -198,6 +252,7 @@ void tote__span_put_store_entry(struct span *span, const struct tote__entry *ent
     span->attributes.size += (uint32_t)entry->attribute.size;
     span->attribute_count++;
     span->store_attribute_count++;
+    note_key(span, entry->hash);
 }
 
 /* Which attributes of an event or a link are kept, and how large they are together. */
@@ -238,8 +293,8 @@ static struct selection select_attributes(const struct span *span, const tote_at
             selection.dropped++;
         } else if (is_kept(attributes, selection.count, i)) {
             kept++;
-            selection.size +=
-                tote__attribute_size(key, strlen(key), attributes[i].value, &span->limits.value);
+            selection.size += tote__attribute_size(key, strlen(key), attributes[i].value,
+                                                   &span->origin.limits.value);
         }
     }
     return selection;
@@ -252,7 +307,7 @@ static uint8_t *put_selection(const struct span *span, uint8_t *out, uint8_t tag
         if (attribute->key && *attribute->key &&
             is_kept(selection->attributes, selection->count, i)) {
             out = tote__put_attribute(out, tag, attribute->key, strlen(attribute->key),
-                                      attribute->value, &span->limits.value);
+                                      attribute->value, &span->origin.limits.value);
         }
     }
     return out;
@@ -302,15 +357,15 @@ void tote__span_put_event(struct span *span, const char *name, const tote_attrib
                           size_t attribute_count, uint64_t time_unix_nano) {
     size_t length = name ? strlen(name) : 0;
     size_t written = length ? tote__utf8_repaired_length(name, length) : 0;
-    struct selection selection =
-        select_attributes(span, attributes, attribute_count, span->limits.attributes_per_event);
+    struct selection selection = select_attributes(span, attributes, attribute_count,
+                                                   span->origin.limits.attributes_per_event);
     size_t content = (time_unix_nano ? 1 + sizeof time_unix_nano : 0) + selection.size +
                      number_size(selection.dropped);
 
     if (written) {
         content += 1 + tote__varint_size(written) + written;
     }
-    uint8_t *out = span->event_count < span->limits.events
+    uint8_t *out = span->event_count < span->origin.limits.events
                        ? open_field(span, &span->events, TAG_EVENT, content)
                        : NULL;
     if (!out) {
@@ -344,8 +399,8 @@ void tote__span_put_link(struct span *span, const tote_span_context *context,
     }
     const tote_trace_state *trace_state = tote_span_context_get_trace_state(context);
     size_t state_length = tote_trace_state_to_header(trace_state, NULL, 0);
-    struct selection selection =
-        select_attributes(span, attributes, attribute_count, span->limits.attributes_per_link);
+    struct selection selection = select_attributes(span, attributes, attribute_count,
+                                                   span->origin.limits.attributes_per_link);
 
     if (!tote_span_context_is_valid(context) && !state_length && !selection.size) {
         return; /* Spec: trace/api.md#add-link: says nothing at all */
@@ -356,7 +411,7 @@ void tote__span_put_link(struct span *span, const tote_span_context *context,
         content += 1 + tote__varint_size(state_length) + state_length;
     }
     /* One byte more: a header ends with NUL, which the next field or nothing overwrites. */
-    bool has_room = span->link_count < span->limits.links &&
+    bool has_room = span->link_count < span->origin.limits.links &&
                     tote__span_reserve(span, &span->links, content + 16);
     uint8_t *out = has_room ? open_field(span, &span->links, TAG_LINK, content) : NULL;
     if (!out) {

@@ -10,8 +10,8 @@
 #include "span.h"
 #include "tote/internal/store.h"
 
-/* Set one; what cannot be kept is counted. */
-void tote__span_put_attribute(struct span *span, const char *key, tote_value value);
+/* Set them, one after the other; what cannot be kept is counted. */
+void tote__span_put_attributes(struct span *span, const tote_attribute *attributes, size_t count);
 
 /* Add an entry of the store as an attribute, unless the span has one of that key. Counted as above.
  */

@@ -257,7 +257,7 @@ tote_span_data_get_instrumentation_scope(const tote_span_data *data) {
 }
 
 const tote_resource *tote_span_data_get_resource(const tote_span_data *data) {
-    return &tote__resource_at(data ? self(data)->resource : 0)->resource;
+    return &tote__resource_at(data ? self(data)->origin.resource : 0)->resource;
 }
 
 tote_span_data *tote_span_data_ref(const tote_span_data *data) {
@@ -293,6 +293,6 @@ struct tote__span_wire tote__span_get_wire(const tote_span_data *data) {
         .start_time_unix_nano = span->start_time_unix_nano,
         .end_time_unix_nano = span->end_time_unix_nano,
         .scope = span->scope,
-        .resource = span->resource,
+        .resource = span->origin.resource,
     };
 }

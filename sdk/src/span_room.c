@@ -20,18 +20,6 @@ enum {
 
 static const uint32_t nowhere = UINT32_MAX;
 
-void tote__span_room_reset(struct span *span) {
-    const struct region none = {0, 0, 0};
-
-    span->name = none;
-    span->description = none;
-    span->attributes = (struct region){0, 0, span->room_size};
-    span->events = none;
-    span->links = none;
-    span->overflow_used = 0;
-    span->room_used = 0;
-}
-
 static bool is_in_room(const struct span *span, const struct region *region) {
     return region->capacity && region->offset < span->room_size;
 }
@@ -150,4 +138,21 @@ bool tote__span_set_text(struct span *span, struct region *region, const char *t
     at[written] = '\0';
     region->size = (uint32_t)written;
     return true;
+}
+
+void tote__span_begin_room(struct span *span, const char *name) {
+    size_t length = strlen(name);
+    uint32_t capacity = (uint32_t)(length | 7) + 1; /* with the NUL, in eights */
+
+    if (length < span->room_size / 2 && tote__copy_scanned(span->room, name, length).is_ascii) {
+        span->room[length] = '\0';
+        span->name = (struct region){0, (uint32_t)length, capacity};
+        span->attributes = (struct region){capacity, 0, span->room_size - capacity};
+        return;
+    }
+    span->name = (struct region){0, 0, 0};
+    span->attributes = (struct region){0, 0, span->room_size};
+    if (!tote__span_set_text(span, &span->name, name)) {
+        tote__span_set_text(span, &span->name, "");
+    }
 }

@@ -10,8 +10,9 @@
 
 #include "span.h"
 
-/* Forget all regions: a block that was just taken. */
-void tote__span_room_reset(struct span *span);
+/* Begin anew in a block that was just taken, of which nothing else is in use: keep the name, or if
+ * that cannot be, an empty one. */
+void tote__span_begin_room(struct span *span, const char *name);
 
 /* Make sure that `more` bytes can follow those of the region. Returns: false when they cannot be
  * had. */

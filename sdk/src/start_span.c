@@ -52,8 +52,8 @@ static void dropped_end(tote_span *span, uint64_t end_time_unix_nano) {
     (void)span, (void)end_time_unix_nano;
 }
 
-static void dropped_destroy(tote_span *span) {
-    tote__recording_ops.destroy(span);
+static void dropped_destroy(tote_span *base) {
+    tote__span_recycle((struct span *)base);
 }
 
 static const struct tote__span_ops dropped_ops = {
@@ -75,16 +75,18 @@ struct start {
     const tote_tracer *tracer;
     const char *name;
     const tote_span_options *options;
-    tote_span *parent_span;                  /* NULL: none, or not wanted */
+    tote_store *store;
+    const tote_span *parent_span;            /* NULL: none, or not wanted */
     const tote_span_context *parent_context; /* NULL: a root */
     tote_trace_id trace_id;
+    tote_sampling_decision decision;
+    const tote_sampling_result *result; /* NULL: the sampler was not asked */
 };
 
 static tote_span *carry_on(const tote_context *parent, const tote_span_options *options) {
-    tote_span *span = options->root ? NULL : tote_context_get_span(parent);
+    const tote_span *span = options->root ? NULL : parent->span;
 
-    return tote_span_new_non_recording(span ? tote_span_get_context(span)
-                                            : &tote__invalid_span_context);
+    return tote_span_new_non_recording(span ? &span->context : &tote__invalid_span_context);
 }
 
 static bool is_zero(const void *id, size_t size) {
@@ -97,24 +99,28 @@ enum { ID_ATTEMPTS = 8 };
 
 static void new_trace_id(const struct start *start, tote_trace_id *id) {
     const tote_id_generator *generator = start->config->id_generator;
+    bool is_made = false;
 
-    memset(id, 0, sizeof *id);
-    for (int i = 0; generator && i < ID_ATTEMPTS && is_zero(id, sizeof *id); i++) {
+    for (int i = 0; generator && !is_made && i < ID_ATTEMPTS; i++) {
+        memset(id, 0, sizeof *id);
         generator->ops.new_trace_id(generator->self, id);
+        is_made = !is_zero(id, sizeof *id);
     }
-    if (!generator || is_zero(id, sizeof *id)) {
+    if (!is_made) {
         tote__random_trace_id(&start->thread->random, id);
     }
 }
 
 static void new_span_id(const struct start *start, tote_span_id *id) {
     const tote_id_generator *generator = start->config->id_generator;
+    bool is_made = false;
 
-    memset(id, 0, sizeof *id);
-    for (int i = 0; generator && i < ID_ATTEMPTS && is_zero(id, sizeof *id); i++) {
+    for (int i = 0; generator && !is_made && i < ID_ATTEMPTS; i++) {
+        memset(id, 0, sizeof *id);
         generator->ops.new_span_id(generator->self, id);
+        is_made = !is_zero(id, sizeof *id);
     }
-    if (!generator || is_zero(id, sizeof *id)) {
+    if (!is_made) {
         tote__random_span_id(&start->thread->random, id);
     }
 }
@@ -128,48 +134,46 @@ static uint8_t random_flag(const struct start *start) {
     return !generator || generator->ops.is_random ? TOTE_TRACE_FLAG_RANDOM : 0;
 }
 
-static tote_sampling_decision ask_sampler(const struct start *start, const tote_context *parent,
-                                          tote_sampling_result *result) {
-    const tote_sampling_parameters parameters = {
-        .struct_size = sizeof parameters,
-        .parent = parent,
-        .trace_id = &start->trace_id,
-        .name = start->name,
-        .kind = start->options->kind,
-        .attributes = start->options->attributes,
-        .attribute_count = start->options->attribute_count,
-        .links = start->options->links,
-        .link_count = start->options->link_count,
-    };
+static tote_trace_state *trace_state_of(const struct start *start) {
+    const tote_trace_state *state = NULL;
 
-    tote__sampling_result_init(result,
-                               start->parent_context ? start->parent_context->trace_state : NULL);
-    return tote_sampler_should_sample(start->config->sampler, &parameters, result);
+    if (start->result) {
+        state = start->result->trace_state;
+    } else if (start->parent_context) {
+        state = start->parent_context->trace_state;
+    }
+    return state ? tote_trace_state_ref(state) : NULL;
 }
 
-static void set_up_context(const struct start *start, struct span *span,
-                           tote_sampling_decision decision, tote_sampling_result *result) {
+static void set_up_context(const struct start *start, struct span *span) {
     struct tote_span_context *context = &span->base.context;
 
     context->trace_id = start->trace_id;
     new_span_id(start, &context->span_id);
     atomic_init(&context->references, 0);
     context->trace_flags = random_flag(start);
-    if (decision == TOTE_SAMPLING_RECORD_AND_SAMPLE) {
+    if (start->decision == TOTE_SAMPLING_RECORD_AND_SAMPLE) {
         context->trace_flags |= TOTE_TRACE_FLAG_SAMPLED;
     }
     context->is_remote = false;
-    context->trace_state = tote_trace_state_ref(result->trace_state);
-    span->has_parent = start->parent_context != NULL;
-    atomic_init(&span->parent.references, 0);
-    span->parent = (struct tote_span_context){.trace_flags = 0};
-    if (start->parent_context) {
-        span->parent.trace_id = start->parent_context->trace_id;
-        span->parent.span_id = start->parent_context->span_id;
-        span->parent.trace_flags = start->parent_context->trace_flags;
-        span->parent.is_remote = start->parent_context->is_remote;
-        span->parent.trace_state = tote_trace_state_ref(start->parent_context->trace_state);
+    context->trace_state = trace_state_of(start);
+}
+
+static void set_up_parent(const struct start *start, struct span *span) {
+    const struct tote_span_context *parent = start->parent_context;
+
+    span->has_parent = parent != NULL;
+    if (!parent) {
+        span->parent = tote__invalid_span_context;
+        return;
     }
+    span->parent.trace_id = parent->trace_id;
+    span->parent.span_id = parent->span_id;
+    atomic_init(&span->parent.references, 0);
+    span->parent.trace_flags = parent->trace_flags;
+    span->parent.is_remote = parent->is_remote;
+    span->parent.trace_state =
+        parent->trace_state ? tote_trace_state_ref(parent->trace_state) : NULL;
 }
 
 /* R13: a local root reads both clocks, its local children what has gone by since. */
@@ -181,14 +185,13 @@ static void set_up_time(const struct start *start, struct span *span) {
     if (start->parent_context && start->parent_span->ops == &tote__recording_ops) {
         parent = (const struct span *)start->parent_span;
     }
-    span->end_time_unix_nano = 0;
-    if (config->now_unix_nano) {
+    if (tote__unlikely(config->now_unix_nano)) {
         span->anchor_realtime = span->anchor_monotonic = 0;
         span->start_time_unix_nano = given ? given : config->now_unix_nano(config->clock);
         return;
     }
     uint64_t monotonic = tote__clock_monotonic();
-    if (parent && parent->anchor_monotonic && parent->generation == tote__generation()) {
+    if (parent && parent->anchor_monotonic && parent->generation == start->thread->generation) {
         span->anchor_realtime = parent->anchor_realtime;
         span->anchor_monotonic = parent->anchor_monotonic;
     } else {
@@ -199,39 +202,28 @@ static void set_up_time(const struct start *start, struct span *span) {
         given ? given : span->anchor_realtime + (monotonic - span->anchor_monotonic);
 }
 
-static void set_up_rest(const struct start *start, struct span *span, uint32_t slot) {
+static void set_up_rest(const struct start *start, struct span *span) {
     atomic_init(&span->lock.holder, 0);
-    span->generation = start->thread->generation;
-    span->slot = slot;
-    span->run = start->config->run;
+    span->origin = start->config->origin;
     span->scope = start->tracer->index;
-    span->resource = start->config->resource;
     span->kind =
         (uint8_t)(start->options->kind <= TOTE_SPAN_KIND_CONSUMER ? start->options->kind
                                                                   : TOTE_SPAN_KIND_INTERNAL);
-    span->status_code = TOTE_STATUS_UNSET;
-    span->drop_reported = false;
-    span->limits = start->config->limits;
-    span->attribute_count = span->event_count = span->link_count = 0;
-    span->dropped_attribute_count = span->dropped_event_count = span->dropped_link_count = 0;
-    span->store_attributes_start = span->store_attribute_count = 0;
+    memset((char *)span + offsetof(struct span, description), 0,
+           offsetof(struct span, ender) - offsetof(struct span, description));
     span->ender = NULL;
 }
 
 /* What the caller and the sampler say. No lock: nobody knows the span yet. */
-static void set_up_content(const struct start *start, struct span *span,
-                           const tote_sampling_result *result) {
+static void set_up_content(const struct start *start, struct span *span) {
     const tote_span_options *options = start->options;
 
-    tote__span_room_reset(span);
-    if (!tote__span_set_text(span, &span->name, start->name)) {
-        tote__span_set_text(span, &span->name, "");
+    tote__span_begin_room(span, start->name);
+    if (options->attributes) {
+        tote__span_put_attributes(span, options->attributes, options->attribute_count);
     }
-    for (size_t i = 0; options->attributes && i < options->attribute_count; i++) {
-        tote__span_put_attribute(span, options->attributes[i].key, options->attributes[i].value);
-    }
-    for (size_t i = 0; i < result->attribute_count; i++) {
-        tote__span_put_attribute(span, result->attributes[i].key, result->attributes[i].value);
+    if (start->result) {
+        tote__span_put_attributes(span, start->result->attributes, start->result->attribute_count);
     }
     for (size_t i = 0; options->links && i < options->link_count; i++) {
         tote__span_put_link(span, options->links[i].context, options->links[i].attributes,
@@ -250,40 +242,72 @@ static void call_on_start(const struct core_config *config, tote_span *span,
 }
 
 /* The span of a decision; NULL when memory is out. */
-static tote_span *make_span(const struct start *start, uint32_t slot,
-                            tote_sampling_decision decision, tote_sampling_result *result,
-                            const tote_context *parent, tote_store *store) {
+static tote_span *make_span(const struct start *start, const tote_context *parent) {
     struct span *span = tote__block_take(&start->thread->pool);
-    bool is_recording = decision != TOTE_SAMPLING_DROP;
+    struct span_counters *counters =
+        tote__core_counters(start->thread, start->config->origin.slot, start->config->origin.run);
 
     if (!span) {
+        if (start->decision == TOTE_SAMPLING_RECORD_AND_SAMPLE) {
+            tote__count(&counters->lost_to_memory);
+        }
         return NULL;
     }
     atomic_init(&span->base.references, 1);
-    span->base.ops = is_recording ? &tote__recording_ops : &dropped_ops;
-    span->view = NULL;
-    span->store = NULL;
     span->generation = start->thread->generation;
-    set_up_context(start, span, decision, result);
-    if (!is_recording) {
+    set_up_context(start, span);
+    if (start->decision == TOTE_SAMPLING_DROP) {
+        span->base.ops = &dropped_ops;
         return &span->base;
     }
-    set_up_rest(start, span, slot);
+    span->base.ops = &tote__recording_ops;
+    set_up_parent(start, span);
+    set_up_rest(start, span);
     set_up_time(start, span);
-    set_up_content(start, span, result);
+    set_up_content(start, span);
     if (start->config->store_export != TOTE_STORE_EXPORT_NONE) {
-        span->store = tote_store_ref(store);
+        span->store = tote_store_ref(start->store);
     }
     atomic_store_explicit(&span->state, SPAN_OPEN, memory_order_release);
-    tote__count(&tote__core_counters(start->thread, slot, start->config->run)->started);
+    tote__count(&counters->started);
     call_on_start(start->config, &span->base, parent);
     return &span->base;
 }
 
+/* Ask a sampler that does not always say the same, and make the span of what it says. */
+static tote_span *make_asked_span(struct start *start, const tote_context *parent) {
+    tote_context *without_span = NULL;
+    tote_sampling_result result;
+
+    if (start->options->root && parent->span) {
+        without_span = tote_context_with_span(parent, NULL); /* the sampler sees no parent */
+        parent = without_span;
+    }
+    const tote_sampling_parameters parameters = {
+        .struct_size = sizeof parameters,
+        .parent = parent,
+        .trace_id = &start->trace_id,
+        .name = start->name,
+        .kind = start->options->kind,
+        .attributes = start->options->attributes,
+        .attribute_count = start->options->attribute_count,
+        .links = start->options->links,
+        .link_count = start->options->link_count,
+    };
+    tote__sampling_result_init(&result,
+                               start->parent_context ? start->parent_context->trace_state : NULL);
+    start->decision = tote_sampler_should_sample(start->config->sampler, &parameters, &result);
+    start->result = &result;
+    tote_span *span = make_span(start, parent);
+    tote__sampling_result_clear(&result);
+    tote_context_unref(without_span);
+    return span;
+}
+
 /* The parent of the span to be: only a valid one counts. Requirement L22 */
 static void find_parent(struct start *start, const tote_context *parent) {
-    start->parent_span = start->options->root ? NULL : tote_context_get_span(parent);
-    if (start->parent_span && tote_span_context_is_valid(&start->parent_span->context)) {
+    start->parent_span = start->options->root ? NULL : parent->span;
+    if (start->parent_span && tote__span_context_is_valid(&start->parent_span->context)) {
         start->parent_context = &start->parent_span->context;
         start->trace_id = start->parent_context->trace_id;
     } else {
@@ -291,24 +315,17 @@ static void find_parent(struct start *start, const tote_context *parent) {
     }
 }
 
-static tote_span *start_running(struct start *start, uint32_t slot, const tote_context *parent,
-                                tote_store *store) {
-    tote_context *without_span = NULL;
-    tote_sampling_result result;
-
+static tote_span *start_running(struct start *start, const tote_context *parent) {
     find_parent(start, parent);
-    if (start->options->root && tote_context_get_span(parent)) {
-        without_span = tote_context_with_span(parent, NULL); /* the sampler sees no parent */
-        parent = without_span;
+    enum tote__parent_kind kind =
+        start->parent_context ? tote__parent_kind_of(start->parent_context) : TOTE__NO_PARENT;
+    int known = start->config->sampler->known[kind];
+    bool sees_no_parent = start->options->root && parent->span; /* nor do processors */
+    if (known == TOTE__ASK_SAMPLER || (sees_no_parent && start->config->has_on_start)) {
+        return make_asked_span(start, parent);
     }
-    tote_sampling_decision decision = ask_sampler(start, parent, &result);
-    tote_span *span = make_span(start, slot, decision, &result, parent, store);
-    tote__sampling_result_clear(&result);
-    tote_context_unref(without_span);
-    if (!span && decision == TOTE_SAMPLING_RECORD_AND_SAMPLE) {
-        tote__count(&tote__core_counters(start->thread, slot, start->config->run)->lost_to_memory);
-    }
-    return span;
+    start->decision = (tote_sampling_decision)known;
+    return make_span(start, parent);
 }
 
 tote_span *tote__core_start_span(tote_tracer_provider *provider, tote_tracer *tracer,
@@ -324,11 +341,15 @@ tote_span *tote__core_start_span(tote_tracer_provider *provider, tote_tracer *tr
     struct core_config *config = tote__core_enter(core, thread);
     bool is_running = config && !config->is_disabled &&
                       !atomic_load_explicit(&config->is_shut_down, memory_order_relaxed) &&
-                      (!tracer->provider || tracer->run == config->run);
+                      (!tracer->provider || tracer->run == config->origin.run);
     if (is_running) {
-        struct start start = {
-            .config = config, .thread = thread, .tracer = tracer, .name = name, .options = options};
-        span = start_running(&start, core->slot, parent, store);
+        struct start start = {.config = config,
+                              .thread = thread,
+                              .tracer = tracer,
+                              .name = name,
+                              .options = options,
+                              .store = store};
+        span = start_running(&start, parent);
     }
     tote__core_leave(thread);
     return span ? span : carry_on(parent, options);

@@ -4,8 +4,6 @@
  */
 #include "thread_state.h"
 
-#include "tote/internal/context.h"
-#include "tote/internal/fork.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/memory.h"
 
@@ -77,8 +75,7 @@ static struct thread_state *make(struct process_states *states) {
     return state;
 }
 
-/* The first call on this thread, or in this child. */
-static struct thread_state *find_state(void) {
+struct thread_state *tote__thread_state_find(void) {
     struct process_states *states = own_states(true);
     struct thread_state *state = states ? adopt(states) : NULL;
 
@@ -89,15 +86,6 @@ static struct thread_state *find_state(void) {
     tote__thread.release_sdk = release_state;
     if (state) {
         tote__thread_watch_end();
-    }
-    return state;
-}
-
-struct thread_state *tote__thread_state(void) {
-    struct thread_state *state = tote__thread.sdk;
-
-    if (tote__unlikely(!state || state->generation != tote__generation())) {
-        return find_state();
     }
     return state;
 }

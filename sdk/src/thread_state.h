@@ -12,8 +12,9 @@
 #include <stdatomic.h>
 
 #include "block.h"
+#include "tote/internal/context.h"
+#include "tote/internal/fork.h"
 #include "tote/internal/random.h"
-#include "tote/internal/shared.h"
 
 enum {
     TOTE__SDK_SLOTS = 8,       /* SDKs that run at once */
@@ -38,8 +39,18 @@ struct thread_state {
     _Atomic(void *) rings[TOTE__PROCESSOR_SLOTS]; /* the batch processors' own, by their slots */
 };
 
+/* The slow way: the first call on this thread, or in this child. */
+struct thread_state *tote__thread_state_find(void);
+
 /* The calling thread's. NULL when memory is out. */
-struct thread_state *tote__thread_state(void);
+static inline struct thread_state *tote__thread_state(void) {
+    struct thread_state *state = (struct thread_state *)tote__thread.sdk;
+
+    if (tote__unlikely(!state || state->generation != tote__generation())) {
+        return tote__thread_state_find();
+    }
+    return state;
+}
 
 /* The first of all in this process, also of those whose threads have ended; NULL when there is
  * none. */

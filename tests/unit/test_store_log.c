@@ -6,14 +6,14 @@
 #include "tote/internal/text.h"
 
 /*
- * Keys of one length whose hashes are the same in the 32 bits that a record keeps; the last ones differ
- * only after a whole word.
+ * Keys of one length whose hashes are the same in the 32 bits that a record keeps; the first ones
+ * differ only after a whole word.
  */
 static const char *const twins[][2] = {
-    {"key115330", "key154451"},
-    {"key056585", "key173390"},
-    {"key119819", "key226544"},
-    {"tenant.k112147", "tenant.k127989"},
+    {"request.header-650954", "request.header-466796"},
+    {"request.header-891515", "request.header-446070"},
+    {"638816.user-name", "541205.user-name"},
+    {"995024.user-name", "759901.user-name"},
 };
 
 /* A text of so many letters; free it. */

@@ -5,9 +5,23 @@
 #ifndef TOTE_INTERNAL_CLOCK_H
 #define TOTE_INTERNAL_CLOCK_H
 
+#include <time.h>
+
 #include "tote/internal/shared.h"
 
-TOTE_SHARED uint64_t tote__clock_realtime(void);
-TOTE_SHARED uint64_t tote__clock_monotonic(void);
+static inline uint64_t tote__clock_read(clockid_t id) {
+    struct timespec now;
+
+    clock_gettime(id, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+static inline uint64_t tote__clock_realtime(void) {
+    return tote__clock_read(CLOCK_REALTIME);
+}
+
+static inline uint64_t tote__clock_monotonic(void) {
+    return tote__clock_read(CLOCK_MONOTONIC);
+}
 
 #endif

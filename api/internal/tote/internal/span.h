@@ -9,6 +9,7 @@
 #define TOTE_INTERNAL_SPAN_H
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "tote/internal/shared.h"
 #include "tote/span.h"
@@ -21,6 +22,16 @@ struct tote_span_context {
     bool is_remote;
     tote_trace_state *trace_state; /* NULL: empty; one reference */
 };
+
+/* Neither of the ids is zero. */
+static inline bool tote__span_context_is_valid(const tote_span_context *context) {
+    uint64_t trace_id[2];
+    uint64_t span_id;
+
+    memcpy(trace_id, context->trace_id.bytes, sizeof trace_id);
+    memcpy(&span_id, context->span_id.bytes, sizeof span_id);
+    return (trace_id[0] | trace_id[1]) && span_id;
+}
 
 /* All zero. */
 extern TOTE_SHARED const tote_span_context tote__invalid_span_context;

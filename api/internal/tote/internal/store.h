@@ -15,6 +15,7 @@ enum { TOTE__REMOTE = 1 << 2 };
 struct tote__entry {
     const char *key; /* ends with NUL */
     size_t key_length;
+    uint32_t hash;                /* the low half of the key's tote__hash() */
     uint32_t flags;               /* visibility, TOTE__REMOTE */
     struct tote__slice attribute; /* as a span attribute: tag, length, KeyValue */
     struct tote__slice value;     /* its AnyValue */
@@ -24,6 +25,9 @@ struct tote__entry {
 
 /* Returns: false when no more are wanted. What the entry points to lives until the visit returns. */
 typedef bool (*tote__entry_visitor)(void *arg, const struct tote__entry *entry);
+
+/* Whether neither the store nor one above it has ever been written to. */
+TOTE_SHARED bool tote__store_is_bare(const tote_store *store);
 
 /*
  * Visit what is visible and has any of `visibility` (all when that is UINT32_MAX), nearest store

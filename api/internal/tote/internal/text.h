@@ -5,7 +5,74 @@
 #ifndef TOTE_INTERNAL_TEXT_H
 #define TOTE_INTERNAL_TEXT_H
 
+#include <string.h>
+
 #include "tote/internal/shared.h"
+
+/* What one pass over a text tells. */
+struct tote__scan {
+    uint64_t hash; /* not for a hostile world, bounded tables only */
+    bool is_ascii; /* and so UTF-8 */
+};
+
+static inline uint64_t tote__mix(uint64_t hash, uint64_t word) {
+    hash = (hash ^ word) * 0xC4CEB9FE1A85EC53U;
+    return hash ^ hash >> 32;
+}
+
+/*
+ * Copy a text to `to`, if that is not NULL, and tell about it. For those that are mostly short: by
+ * words, of which the last may overlap the one before, and without a call.
+ */
+static inline struct tote__scan tote__copy_scanned(void *to, const char *text, size_t length) {
+    enum { WORD = sizeof(uint64_t), HALF = sizeof(uint32_t) };
+    char *out = (char *)to;
+    uint64_t hash = 0x9E3779B97F4A7C15U ^ length;
+    uint64_t seen = 0;
+    uint64_t word = 0;
+    uint32_t half;
+
+    if (length >= WORD) {
+        for (size_t at = 0; at < length - WORD; at += WORD) {
+            memcpy(&word, text + at, WORD);
+            if (out) {
+                memcpy(out + at, &word, WORD);
+            }
+            hash = tote__mix(hash, word);
+            seen |= word;
+        }
+        memcpy(&word, text + length - WORD, WORD);
+        if (out) {
+            memcpy(out + length - WORD, &word, WORD);
+        }
+    } else if (length >= HALF) {
+        memcpy(&half, text, HALF);
+        word = half;
+        memcpy(&half, text + length - HALF, HALF);
+        word |= (uint64_t)half << 32;
+        if (out) {
+            memcpy(out + length - HALF, &half, HALF);
+            half = (uint32_t)word;
+            memcpy(out, &half, HALF);
+        }
+    } else {
+        for (size_t at = 0; at < length; at++) {
+            word = word << 8 | (unsigned char)text[at];
+            if (out) {
+                out[at] = text[at];
+            }
+        }
+    }
+    return (struct tote__scan){tote__mix(hash, word), !((seen | word) & 0x8080808080808080U)};
+}
+
+static inline struct tote__scan tote__scan(const char *text, size_t length) {
+    return tote__copy_scanned(NULL, text, length);
+}
+
+static inline uint64_t tote__hash(const void *bytes, size_t length) {
+    return tote__scan((const char *)bytes, length).hash;
+}
 
 /* How many bytes from the start on are valid UTF-8: `length` when all are. */
 TOTE_SHARED size_t tote__utf8_valid_prefix(const char *text, size_t length);
@@ -37,8 +104,5 @@ TOTE_SHARED void tote__trim(const char **text, size_t *length);
  */
 TOTE_SHARED size_t tote__percent_decode(char *out, const char *text, size_t length,
                                         bool *malformed);
-
-/* 64 bits of hash; not for a hostile world, bounded tables only. */
-TOTE_SHARED uint64_t tote__hash(const void *bytes, size_t length);
 
 #endif

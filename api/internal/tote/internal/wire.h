@@ -28,6 +28,20 @@ enum {
     TOTE__TAG_LINK_ATTRIBUTE = 0x22      /* Span.Link.attributes = 4 */
 };
 
+/* Tags of KeyValue, AnyValue, ArrayValue and KeyValueList. */
+enum {
+    TOTE__KEY_VALUE_KEY = 0x0A,
+    TOTE__KEY_VALUE_VALUE = 0x12,
+    TOTE__ANY_STRING = 0x0A,
+    TOTE__ANY_BOOL = 0x10,
+    TOTE__ANY_INT = 0x18,
+    TOTE__ANY_DOUBLE = 0x21,
+    TOTE__ANY_ARRAY = 0x2A,
+    TOTE__ANY_MAP = 0x32,
+    TOTE__ANY_BYTES = 0x3A,
+    TOTE__LIST_ITEM = 0x0A
+};
+
 /* Spec: common/README.md#attribute-limits. UINT32_MAX is no limit; depth is at most 64. */
 struct tote__wire_limits {
     uint32_t value_length; /* code points of text, bytes of bytes */

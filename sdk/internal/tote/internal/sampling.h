@@ -8,6 +8,8 @@
 #define TOTE_INTERNAL_SAMPLING_H
 
 #include "tote/internal/memory.h"
+#include "tote/internal/sdk.h"
+#include "tote/internal/span.h"
 #include "tote/sdk/sampler.h"
 
 struct tote_sampling_result {
@@ -34,6 +36,18 @@ static inline void tote__sampling_result_clear(struct tote_sampling_result *resu
     if (result->memory.chunks) {
         tote__arena_clear(&result->memory);
     }
+}
+
+/* Of an invalid context: none. */
+static inline enum tote__parent_kind tote__parent_kind_of(const tote_span_context *parent) {
+    if (!tote__span_context_is_valid(parent)) {
+        return TOTE__NO_PARENT;
+    }
+    bool is_sampled = parent->trace_flags & TOTE_TRACE_FLAG_SAMPLED;
+    if (parent->is_remote) {
+        return is_sampled ? TOTE__REMOTE_SAMPLED : TOTE__REMOTE_NOT_SAMPLED;
+    }
+    return is_sampled ? TOTE__LOCAL_SAMPLED : TOTE__LOCAL_NOT_SAMPLED;
 }
 
 /*

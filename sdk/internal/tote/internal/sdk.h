@@ -73,9 +73,21 @@ struct tote_span_processor {
     void *self;
     void (*add_stats)(void *self, tote_stats *stats); /* NULL for one of the program's own */
 };
+/* What a sampler may tell apart without being asked. Spec: trace/sdk.md#parentbased */
+enum tote__parent_kind {
+    TOTE__NO_PARENT,
+    TOTE__REMOTE_SAMPLED,
+    TOTE__REMOTE_NOT_SAMPLED,
+    TOTE__LOCAL_SAMPLED,
+    TOTE__LOCAL_NOT_SAMPLED,
+    TOTE__PARENT_KINDS
+};
+enum { TOTE__ASK_SAMPLER = -1 };
 struct tote_sampler {
     tote_sampler_ops ops;
     void *self;
+    int8_t known[TOTE__PARENT_KINDS]; /* what it always decides for such a parent, and then leaves
+                                         everything else as it is; or TOTE__ASK_SAMPLER */
 };
 struct tote_id_generator {
     tote_id_generator_ops ops;

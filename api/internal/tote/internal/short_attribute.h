@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * short_attribute.h - the attributes that most are, written in one pass
+ *
+ * Where every length fits one byte, sizes need not be known before the bytes are written: text of
+ * ASCII, numbers and truth values, with which wire.c's two passes are several times slower. What it
+ * writes is the same byte for byte.
+ */
+#ifndef TOTE_INTERNAL_SHORT_ATTRIBUTE_H
+#define TOTE_INTERNAL_SHORT_ATTRIBUTE_H
+
+#include "tote/internal/text.h"
+#include "tote/internal/wire.h"
+
+enum {
+    TOTE__SHORT_CONTENT = 0x7F,         /* the longest KeyValue */
+    TOTE__SHORT_AROUND = 4 + 4,         /* tag, length, tag, length, ahead of key and of text */
+    TOTE__SHORT_NUMBER = 2 + 1 + 10     /* tag and length, and the longest of numbers */
+};
+
+/* As large as it can become, with `key_length`; more than TOTE__SHORT_CONTENT: it is not short. */
+static inline size_t tote__short_attribute_bound(size_t key_length, tote_value value) {
+    return key_length +
+           (value.type == TOTE_TYPE_STRING ? TOTE__SHORT_AROUND + (size_t)value.size
+                                           : 4 + TOTE__SHORT_NUMBER);
+}
+
+static inline uint8_t *tote__put_fixed64(uint8_t *out, uint64_t number) {
+    for (unsigned i = 0; i < sizeof number; i++) {
+        *out++ = (uint8_t)(number >> (8 * i));
+    }
+    return out;
+}
+
+/* The AnyValue with its tag and length. NULL when it is of another type, or not ASCII. */
+static inline uint8_t *tote__put_short_value(uint8_t *out, tote_value value) {
+    uint8_t *at = out + 2;
+    uint64_t bits;
+
+    switch (value.type) {
+    case TOTE_TYPE_STRING:
+        *at++ = TOTE__ANY_STRING;
+        *at++ = (uint8_t)value.size;
+        if (!value.as.string ||
+            !tote__copy_scanned(at, value.as.string, value.size).is_ascii) {
+            return NULL;
+        }
+        at += value.size;
+        break;
+    case TOTE_TYPE_BOOL:
+        *at++ = TOTE__ANY_BOOL;
+        *at++ = value.as.boolean;
+        break;
+    case TOTE_TYPE_INT:
+        *at++ = TOTE__ANY_INT;
+        at = tote__put_varint(at, (uint64_t)value.as.integer);
+        break;
+    case TOTE_TYPE_DOUBLE:
+        memcpy(&bits, &value.as.real, sizeof bits);
+        *at++ = TOTE__ANY_DOUBLE;
+        at = tote__put_fixed64(at, bits);
+        break;
+    default:
+        return NULL;
+    }
+    out[0] = TOTE__KEY_VALUE_VALUE;
+    out[1] = (uint8_t)(at - out - 2);
+    return at;
+}
+
+/*
+ * Write the attribute, which is within TOTE__SHORT_CONTENT by its bound. Returns: its end, and the
+ * key's hash; NULL, and what is at `out` means nothing, when it is not of the usual kind.
+ */
+static inline uint8_t *tote__put_short_attribute(uint8_t *out, uint8_t tag, const char *key,
+                                                 size_t key_length, tote_value value,
+                                                 uint64_t *hash) {
+    struct tote__scan scan = tote__copy_scanned(out + 4, key, key_length);
+    uint8_t *end =
+        scan.is_ascii ? tote__put_short_value(out + 4 + key_length, value) : NULL;
+
+    *hash = scan.hash;
+    if (end) {
+        out[0] = tag;
+        out[1] = (uint8_t)(end - out - 2);
+        out[2] = TOTE__KEY_VALUE_KEY;
+        out[3] = (uint8_t)key_length;
+    }
+    return end;
+}
+
+#endif
