@@ -14,6 +14,7 @@
 
 #include "tote/diagnostics.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/pool.h"
 #include "tote/internal/tracer.h"
 
 static const tote_context_token mark_flag = (tote_context_token)1 << 63;
@@ -306,6 +307,9 @@ static void end_thread(void *unused) {
     if (sdk && tote__thread.release_sdk) {
         tote__thread.release_sdk(sdk);
     }
+    struct tote__pools *pools = tote__thread.pools;
+    tote__thread.pools = NULL;
+    tote__pools_leave(pools);
 }
 
 static void make_thread_key(void) {

@@ -52,7 +52,7 @@ struct batch_queue *tote__batch_queue(struct batch_processor *processor) {
 }
 
 /* Spans that came in when nobody took them out any more. */
-static void release_spans(struct batch_lane *lane, struct block_return *gathered) {
+static void release_spans(struct batch_lane *lane, struct tote__pool_gathering *gathered) {
     uint64_t tail = atomic_load_explicit(&lane->ring.tail, memory_order_acquire);
     uint64_t count = tail - atomic_load_explicit(&lane->ring.head, memory_order_relaxed);
 
@@ -65,7 +65,7 @@ static void release_spans(struct batch_lane *lane, struct block_return *gathered
 /* Of an inherited queue only the memory is ours: its spans are the parent's. */
 static void release_queue(struct batch_queue *queue) {
     struct batch_lane *lane = atomic_load_explicit(&queue->lanes, memory_order_acquire);
-    struct block_return gathered = {NULL, NULL, NULL};
+    struct tote__pool_gathering gathered = {NULL, NULL};
 
     while (lane) {
         struct batch_lane *next = lane->next;
@@ -76,7 +76,7 @@ static void release_queue(struct batch_queue *queue) {
         tote__release(lane, sizeof *lane);
         lane = next;
     }
-    tote__block_flush(&gathered);
+    tote__pool_flush(&tote__span_pool, &gathered);
     tote__release((void *)queue->batch,
                   queue->processor->settings.max_export_batch_size * sizeof *queue->batch);
     tote__release(queue, sizeof *queue);

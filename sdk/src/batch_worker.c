@@ -114,12 +114,12 @@ static void settle(struct batch_queue *queue, size_t count, tote_result result,
 }
 
 static void send_home(struct batch_queue *queue, size_t count) {
-    struct block_return gathered = {NULL, NULL, NULL};
+    struct tote__pool_gathering gathered = {NULL, NULL};
 
     for (size_t i = 0; i < count; i++) {
         tote__span_unref_gathering((struct span *)tote__span_of_data(queue->batch[i]), &gathered);
     }
-    tote__block_flush(&gathered);
+    tote__pool_flush(&tote__span_pool, &gathered);
 }
 
 /* How long the exporter may take: not past the end of a shutdown. */
@@ -207,6 +207,7 @@ static bool is_export_due(struct batch_queue *queue) {
 
     bool is_time = tote__clock_monotonic() >= queue->next_export;
     if (is_time && waiting == 0) {
+        tote__pools_trim(&tote__span_pool);
         queue->next_export = tote__deadline_in(queue->processor->settings.schedule_delay_ms);
     }
     return waiting >= queue->processor->settings.max_export_batch_size ||

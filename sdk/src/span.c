@@ -350,13 +350,14 @@ static bool retire(struct span *span) {
         return false; /* inherited: the pool is the parent's, and so are the references */
     }
     release_parts(span);
+    tote__span_trim_room(span);
     atomic_store_explicit(&span->state, SPAN_FREE, memory_order_release);
     return true;
 }
 
 void tote__span_recycle(struct span *span) {
     if (retire(span)) {
-        tote__block_put(span);
+        tote__pool_put(&tote__span_pool, span);
     }
 }
 
@@ -364,14 +365,14 @@ static void span_destroy(tote_span *base) {
     tote__span_recycle(self(base));
 }
 
-void tote__span_unref_gathering(struct span *span, struct block_return *gathered) {
+void tote__span_unref_gathering(struct span *span, struct tote__pool_gathering *gathered) {
     _Atomic(uint32_t) *references = &span->base.references;
 
     /* The only one left needs no read-modify-write. */
     if (atomic_load_explicit(references, memory_order_acquire) == 1 ||
         atomic_fetch_sub_explicit(references, 1, memory_order_acq_rel) == 1) {
         if (retire(span)) {
-            tote__block_give_back(gathered, span);
+            tote__pool_gather(&tote__span_pool, gathered, span);
         }
     }
 }

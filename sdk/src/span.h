@@ -11,8 +11,8 @@
 
 #include <stdatomic.h>
 
-#include "block.h"
 #include "tote/internal/lock.h"
+#include "tote/internal/pool.h"
 #include "tote/internal/sdk.h"
 #include "tote/internal/span.h"
 #include "tote/internal/wire.h"
@@ -27,7 +27,7 @@ enum span_state {
 };
 
 /*
- * A growing run of bytes of a span. Its place is an offset: below `room_size` into the block's
+ * A growing run of bytes of a span. Its place is an offset: below SPAN_ROOM_BYTES into the block's
  * room, from there on into the overflow.
  */
 struct region {
@@ -102,20 +102,36 @@ struct span {
     struct span_view *view; /* unpacked for readers; see span_data.c */
 
     /* Stays from use to use. */
-    struct block_pool *home;
-    struct span *next; /* while FREE or on the way home */
     uint8_t *overflow;
     uint32_t overflow_size;
-    uint32_t room_size;
     uint8_t room[];
 };
+
+/*
+ * A span with all that it was told lives in one block and, when that is not enough, in one overflow
+ * that stays with the block. Places inside are offsets, so that a block means the same wherever it is
+ * mapped.
+ */
+enum { SPAN_BLOCK_BYTES = 1024, SPAN_ROOM_BYTES = SPAN_BLOCK_BYTES - sizeof(struct span) };
+
+_Static_assert(SPAN_ROOM_BYTES >= 512, "a block has room for a usual span");
+
+/* Release the overflow, of a block that is not in use. */
+void tote__span_clear_room(void *block);
+
+static const struct tote__pool_kind tote__span_pool = {.index = TOTE__POOL_SPANS,
+                                                       .kept = 256,
+                                                       .kept_most = 4096,
+                                                       .size = SPAN_BLOCK_BYTES,
+                                                       .clear = tote__span_clear_room};
 
 /* The first byte of a region. */
 static inline uint8_t *tote__span_at(const struct span *span, const struct region *region) {
     struct span *self = (struct span *)span;
 
-    return region->offset < span->room_size ? self->room + region->offset
-                                            : self->overflow + (region->offset - span->room_size);
+    return region->offset < SPAN_ROOM_BYTES
+               ? self->room + region->offset
+               : self->overflow + (region->offset - SPAN_ROOM_BYTES);
 }
 
 static inline struct tote__slice tote__span_slice(const struct span *span,
@@ -132,7 +148,7 @@ static inline const struct span *tote__span_of_data(const tote_span_data *data) 
 
 /* How much memory the span takes, for bounds in bytes. */
 static inline size_t tote__span_bytes(const struct span *span) {
-    return sizeof *span + span->room_size + span->overflow_size;
+    return SPAN_BLOCK_BYTES + span->overflow_size;
 }
 
 static inline bool tote__span_is_sampled(const struct span *span) {
@@ -140,7 +156,7 @@ static inline bool tote__span_is_sampled(const struct span *span) {
 }
 
 /* Give one reference back, and the block home when it was the last; gather, then flush. */
-void tote__span_unref_gathering(struct span *span, struct block_return *gathered);
+void tote__span_unref_gathering(struct span *span, struct tote__pool_gathering *gathered);
 
 /* The last reference is gone: the block goes home. */
 void tote__span_recycle(struct span *span);

@@ -15,13 +15,28 @@
 enum {
     SMALLEST_REGION = 64,
     SMALLEST_OVERFLOW = 4096,
+    KEPT_OVERFLOW = 16384, /* what a block may keep for its next use */
     LARGEST_OVERFLOW = 64 << 20 /* of one span */
 };
 
 static const uint32_t nowhere = UINT32_MAX;
 
-static bool is_in_room(const struct span *span, const struct region *region) {
-    return region->capacity && region->offset < span->room_size;
+static bool is_in_room(const struct region *region) {
+    return region->capacity && region->offset < SPAN_ROOM_BYTES;
+}
+
+void tote__span_clear_room(void *block) {
+    struct span *span = block;
+
+    tote__release(span->overflow, span->overflow_size);
+    span->overflow = NULL;
+    span->overflow_size = 0;
+}
+
+void tote__span_trim_room(struct span *span) {
+    if (tote__unlikely(span->overflow_size > KEPT_OVERFLOW)) {
+        tote__span_clear_room(span);
+    }
 }
 
 static bool grow_overflow(struct span *span, size_t more) {
@@ -48,9 +63,9 @@ static bool grow_overflow(struct span *span, size_t more) {
 
 /* A place of this size: at the end of the room, else in the overflow; or nowhere. */
 static uint32_t take_place(struct span *span, size_t size) {
-    bool attributes_in_room = is_in_room(span, &span->attributes);
+    bool attributes_in_room = is_in_room(&span->attributes);
     uint32_t lowest = span->name.offset == 0 ? span->name.capacity : 0; /* the first one's place */
-    uint32_t end = span->room_size - span->room_used;
+    uint32_t end = SPAN_ROOM_BYTES - span->room_used;
 
     if (attributes_in_room) {
         lowest = span->attributes.offset + span->attributes.size;
@@ -66,7 +81,7 @@ static uint32_t take_place(struct span *span, size_t size) {
     if (span->overflow_size - span->overflow_used < size && !grow_overflow(span, size)) {
         return nowhere;
     }
-    uint32_t offset = span->room_size + span->overflow_used;
+    uint32_t offset = SPAN_ROOM_BYTES + span->overflow_used;
     span->overflow_used += (uint32_t)size;
     return offset;
 }
@@ -101,7 +116,7 @@ bool tote__span_reserve(struct span *span, struct region *region, size_t more) {
 static bool place_first_name(struct span *span, size_t size) {
     size_t rounded = (size + 7) & ~(size_t)7;
 
-    if (span->attributes.size || span->attributes.offset || rounded > span->room_size / 2) {
+    if (span->attributes.size || span->attributes.offset || rounded > SPAN_ROOM_BYTES / 2) {
         return false;
     }
     span->name = (struct region){0, 0, (uint32_t)rounded};
@@ -144,14 +159,14 @@ void tote__span_begin_room(struct span *span, const char *name) {
     size_t length = strlen(name);
     uint32_t capacity = (uint32_t)(length | 7) + 1; /* with the NUL, in eights */
 
-    if (length < span->room_size / 2 && tote__copy_scanned(span->room, name, length).is_ascii) {
+    if (length < SPAN_ROOM_BYTES / 2 && tote__copy_scanned(span->room, name, length).is_ascii) {
         span->room[length] = '\0';
         span->name = (struct region){0, (uint32_t)length, capacity};
-        span->attributes = (struct region){capacity, 0, span->room_size - capacity};
+        span->attributes = (struct region){capacity, 0, SPAN_ROOM_BYTES - capacity};
         return;
     }
     span->name = (struct region){0, 0, 0};
-    span->attributes = (struct region){0, 0, span->room_size};
+    span->attributes = (struct region){0, 0, SPAN_ROOM_BYTES};
     if (!tote__span_set_text(span, &span->name, name)) {
         tote__span_set_text(span, &span->name, "");
     }

@@ -14,6 +14,10 @@
  * that cannot be, an empty one. */
 void tote__span_begin_room(struct span *span, const char *name);
 
+/* A block that is not used for now: release what is too large to lie about. Here, not when it is
+ * taken again: many large ones would lie in the pool, perhaps for ever. */
+void tote__span_trim_room(struct span *span);
+
 /* Make sure that `more` bytes can follow those of the region. Returns: false when they cannot be
  * had. */
 bool tote__span_reserve(struct span *span, struct region *region, size_t more);

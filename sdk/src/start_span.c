@@ -191,7 +191,7 @@ static void set_up_time(const struct start *start, struct span *span) {
         return;
     }
     uint64_t monotonic = tote__clock_monotonic();
-    if (parent && parent->anchor_monotonic && parent->generation == start->thread->generation) {
+    if (parent && parent->anchor_monotonic && parent->generation == start->thread->owned.generation) {
         span->anchor_realtime = parent->anchor_realtime;
         span->anchor_monotonic = parent->anchor_monotonic;
     } else {
@@ -243,7 +243,7 @@ static void call_on_start(const struct core_config *config, tote_span *span,
 
 /* The span of a decision; NULL when memory is out. */
 static tote_span *make_span(const struct start *start, const tote_context *parent) {
-    struct span *span = tote__block_take(&start->thread->pool);
+    struct span *span = tote__pool_take(&tote__span_pool);
     struct span_counters *counters =
         tote__core_counters(start->thread, start->config->origin.slot, start->config->origin.run);
 
@@ -254,7 +254,7 @@ static tote_span *make_span(const struct start *start, const tote_context *paren
         return NULL;
     }
     atomic_init(&span->base.references, 1);
-    span->generation = start->thread->generation;
+    span->generation = start->thread->owned.generation;
     set_up_context(start, span);
     if (start->decision == TOTE_SAMPLING_DROP) {
         span->base.ops = &dropped_ops;

@@ -3,17 +3,15 @@
  * thread_state.h - what the SDK keeps for each thread
  *
  * So that no cache line is written by two threads for a span. When a thread ends another one
- * adopts its state with all that is in it; none is ever freed. A forked child starts a list of
- * its own and leaves the inherited one alone.
+ * adopts its state with all that is in it.
  */
 #ifndef TOTE_SDK_THREAD_STATE_H
 #define TOTE_SDK_THREAD_STATE_H
 
 #include <stdatomic.h>
 
-#include "block.h"
 #include "tote/internal/context.h"
-#include "tote/internal/fork.h"
+#include "tote/internal/owned.h"
 #include "tote/internal/random.h"
 
 enum {
@@ -29,12 +27,9 @@ struct span_counters {
 };
 
 struct thread_state {
-    struct thread_state *next; /* of this process, and in no order */
-    uint32_t generation;
-    _Atomic(bool) is_owned;
+    struct tote__owned owned;
     _Atomic(uint32_t) inside; /* how many calls of the SDK the owner is in; see sdk.c */
     struct tote__random random;
-    struct block_pool pool;
     struct span_counters counters[TOTE__SDK_SLOTS];
     _Atomic(void *) rings[TOTE__PROCESSOR_SLOTS]; /* the batch processors' own, by their slots */
 };
@@ -46,10 +41,15 @@ struct thread_state *tote__thread_state_find(void);
 static inline struct thread_state *tote__thread_state(void) {
     struct thread_state *state = (struct thread_state *)tote__thread.sdk;
 
-    if (tote__unlikely(!state || state->generation != tote__generation())) {
+    if (tote__unlikely(!state || state->owned.generation != tote__generation())) {
         return tote__thread_state_find();
     }
     return state;
+}
+
+/* The one that follows in the list; NULL: none. */
+static inline struct thread_state *tote__thread_state_next(const struct thread_state *state) {
+    return (struct thread_state *)state->owned.next;
 }
 
 /* The first of all in this process, also of those whose threads have ended; NULL when there is

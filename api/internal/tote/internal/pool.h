@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pool.h - memory that is used again: contexts, stores, spans
+ *
+ * Each thread has a pool of each kind. It takes from its own and gives back to its own without an
+ * atomic operation; what another thread gives back goes home through `returned`, many in one step.
+ * So in a steady state nothing is asked of the allocator, and never does one thread free what
+ * another allocated. A pool keeps no more than its kind says, and tote__pools_trim() gives back what
+ * was of no use for a while.
+ */
+#ifndef TOTE_INTERNAL_POOL_H
+#define TOTE_INTERNAL_POOL_H
+
+#include <stdatomic.h>
+
+#include "tote/internal/context.h"
+#include "tote/internal/fork.h"
+#include "tote/internal/owned.h"
+
+/* Under AddressSanitizer nothing is used again, so that it sees what is used after its end. */
+#if defined(__SANITIZE_ADDRESS__)
+#define TOTE__POOLS_KEEP 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TOTE__POOLS_KEEP 0
+#endif
+#endif
+#ifndef TOTE__POOLS_KEEP
+#define TOTE__POOLS_KEEP 1
+#endif
+
+enum tote__pool_index { TOTE__POOL_CONTEXTS, TOTE__POOL_STORES, TOTE__POOL_SPANS, TOTE__POOLS };
+
+struct tote__pool_kind {
+    enum tote__pool_index index;
+    uint32_t kept;      /* the most that a thread keeps of what it gives back itself ... */
+    uint32_t kept_most; /* ... and of what others gave back */
+    size_t size;
+    void (*clear)(void *object); /* before the memory is released; NULL: nothing to do */
+};
+
+/* Ahead of each object. */
+struct tote__pooled {
+    struct tote__pool *home; /* NULL: none, memory was out for it */
+    struct tote__pooled *next;
+};
+
+struct tote__pool {
+    struct tote__pooled *free; /* the owner's */
+    uint32_t count;            /* of those */
+    uint32_t refills_seen;     /* by the last who trimmed */
+    _Atomic(uint32_t) refills; /* how often the owner came for what was returned */
+    _Atomic(struct tote__pooled *) returned;
+};
+
+struct tote__pools {
+    struct tote__owned owned;
+    struct tote__pool pools[TOTE__POOLS];
+};
+
+/* The slow ways. */
+TOTE_SHARED struct tote__pools *tote__pools_find(void);
+void tote__pools_leave(struct tote__pools *pools); /* when its thread ends */
+TOTE_SHARED void *tote__pool_refill(struct tote__pools *pools, const struct tote__pool_kind *kind);
+TOTE_SHARED void tote__pool_return(const struct tote__pool_kind *kind, struct tote__pooled *first,
+                                   struct tote__pooled *last);
+
+/* Release what lay in the pools of this kind since the last call. */
+TOTE_SHARED void tote__pools_trim(const struct tote__pool_kind *kind);
+
+/* An object as its last user left it, or a new one that is all zero. NULL when memory is out. */
+static inline void *tote__pool_take(const struct tote__pool_kind *kind) {
+    struct tote__pools *pools = tote__thread.pools;
+
+    if (tote__unlikely(!pools || pools->owned.generation != tote__generation())) {
+        pools = tote__pools_find();
+    }
+    struct tote__pool *pool = pools ? &pools->pools[kind->index] : NULL;
+    if (tote__unlikely(!pool || !pool->free)) {
+        return tote__pool_refill(pools, kind);
+    }
+    struct tote__pooled *pooled = pool->free;
+    pool->free = pooled->next;
+    pool->count--;
+    return pooled + 1;
+}
+
+static inline void tote__pool_put(const struct tote__pool_kind *kind, void *object) {
+    struct tote__pooled *pooled = (struct tote__pooled *)object - 1;
+    struct tote__pools *own = tote__thread.pools;
+    struct tote__pool *pool = own ? &own->pools[kind->index] : NULL;
+
+    if (tote__unlikely(!pool || pooled->home != pool || pool->count >= kind->kept ||
+                       !TOTE__POOLS_KEEP)) {
+        tote__pool_return(kind, pooled, pooled);
+        return;
+    }
+    pooled->next = pool->free;
+    pool->free = pooled;
+    pool->count++;
+}
+
+/*
+ * Objects on their way home, gathered so that those of one owner in a row go in one step. All zero at
+ * first; flush it at the end.
+ */
+struct tote__pool_gathering {
+    struct tote__pooled *first;
+    struct tote__pooled *last;
+};
+
+static inline void tote__pool_flush(const struct tote__pool_kind *kind,
+                                    struct tote__pool_gathering *gathered) {
+    if (gathered->first) {
+        tote__pool_return(kind, gathered->first, gathered->last);
+        *gathered = (struct tote__pool_gathering){NULL, NULL};
+    }
+}
+
+static inline void tote__pool_gather(const struct tote__pool_kind *kind,
+                                     struct tote__pool_gathering *gathered, void *object) {
+    struct tote__pooled *pooled = (struct tote__pooled *)object - 1;
+
+    if (gathered->first && gathered->first->home != pooled->home) {
+        tote__pool_flush(kind, gathered);
+    }
+    if (!gathered->first) {
+        gathered->last = pooled;
+    }
+    pooled->next = gathered->first;
+    gathered->first = pooled;
+}
+
+#endif
