@@ -69,7 +69,7 @@ void tote_context_unref(tote_context *context) {
     tote_span_unref(context->span);
     tote_store_unref(context->store);
     values_unref(context->values);
-    tote__release(context, context->is_scope ? sizeof(tote_scope) : sizeof *context);
+    tote__pool_put(&tote__context_pool, context);
 }
 
 tote_store *tote_context_get_store(const tote_context *context) {
@@ -127,11 +127,9 @@ void tote__context_init(tote_context *made, const tote_context *from, tote_store
 
 /* A copy that is not shared yet. NULL when memory is out; reports that. */
 static tote_context *copy(const tote_context *context) {
-    int error = errno;
-    tote_context *made = tote__allocate(sizeof *made);
+    tote_context *made = tote__pool_take(&tote__context_pool);
 
     if (!made) {
-        errno = error;
         tote_diagnose(TOTE_LEVEL_ERROR, "context",
                       "memory is out: a context stays as it was, without what was to be put in");
         return NULL;

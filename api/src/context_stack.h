@@ -5,7 +5,7 @@
 #ifndef TOTE_CONTEXT_STACK_H
 #define TOTE_CONTEXT_STACK_H
 
-#include "tote/internal/context.h"
+#include "tote/internal/pool.h"
 #include "tote/scope.h"
 
 enum tote__frame_kind {
@@ -80,6 +80,12 @@ struct tote_scope {
     _Atomic(struct tote__stack *) on; /* NULL: suspended; tote__closed */
     bool has_span;                    /* of its own; else the context has its parent's */
 };
+
+/* A scope, or any other context. */
+static const struct tote__pool_kind tote__context_pool = {.index = TOTE__POOL_CONTEXTS,
+                                                          .kept = 256,
+                                                          .kept_most = 1024,
+                                                          .size = sizeof(struct tote_scope)};
 
 extern tote_context tote__root_context;
 extern tote_scope tote__void_scope;

@@ -15,7 +15,8 @@ struct tote__owned_process {
 
 /* This process's; NULL when it has none yet. */
 static struct tote__owned_process *current(struct tote__owned_list *list) {
-    struct tote__owned_process *process = atomic_load_explicit(&list->current, memory_order_acquire);
+    struct tote__owned_process *process =
+        atomic_load_explicit(&list->current, memory_order_acquire);
 
     return process && process->generation == tote__generation() ? process : NULL;
 }

@@ -6,6 +6,20 @@
 
 #include "tote/internal/memory.h"
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAS_ADDRESS_SANITIZER
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define HAS_ADDRESS_SANITIZER
+#endif
+
+#ifdef HAS_ADDRESS_SANITIZER
+bool tote__pools_keep = false;
+#else
+bool tote__pools_keep = true;
+#endif
+
 static struct tote__owned_list all_pools;
 
 void tote__pools_leave(struct tote__pools *pools) {
@@ -15,8 +29,10 @@ void tote__pools_leave(struct tote__pools *pools) {
 }
 
 struct tote__pools *tote__pools_find(void) {
+    if (!tote__pools_keep) {
+        return NULL;
+    }
     struct tote__pools *pools = tote__owned_claim(&all_pools, sizeof *pools);
-
     tote__thread.pools = pools;
     if (pools) {
         tote__thread_watch_end();
@@ -96,7 +112,7 @@ void tote__pool_return(const struct tote__pool_kind *kind, struct tote__pooled *
     const struct tote__pools *own = tote__thread.pools;
     struct tote__pool *home = first->home;
 
-    if (!TOTE__POOLS_KEEP || !home || (own && home == &own->pools[kind->index])) {
+    if (!home || (own && home == &own->pools[kind->index])) {
         last->next = NULL;
         release_all(kind, first);
     } else {

@@ -8,8 +8,6 @@
  */
 #include "tote/scope.h"
 
-#include <errno.h>
-
 #include "context_stack.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/memory.h"
@@ -19,7 +17,7 @@
 struct tote__stack tote__closed;
 
 /* For all that memory was out for, on all threads. It starts no spans: they would be orphans. */
-tote_scope tote__void_scope = {.context = {.is_suppressed = true, .is_scope = true}};
+tote_scope tote__void_scope = {.context = {.is_suppressed = true}};
 
 static void scope_unref(tote_scope *scope) {
     tote_context_unref(&scope->context);
@@ -64,13 +62,13 @@ static tote_span *start_span(tote_tracer *tracer, const char *name,
 static tote_scope *scope_new(tote_tracer *tracer, const char *name,
                              const tote_span_options *options) {
     const tote_context *parent = tote__context_or_current(options->parent);
-    int error = errno;
-    tote_scope *scope = tote__allocate(sizeof *scope);
+    tote_scope *scope = tote__pool_take(&tote__context_pool);
     tote_store *store = scope ? tote_store_new(tote_context_get_store(parent)) : NULL;
 
-    errno = error;
     if (!store) {
-        tote__release(scope, sizeof *scope);
+        if (scope) {
+            tote__pool_put(&tote__context_pool, scope);
+        }
         tote_diagnose(TOTE_LEVEL_ERROR, "scope",
                       "memory is out: a scope was not made; its work is not traced, and what it "
                       "adds is not kept");
@@ -78,7 +76,6 @@ static tote_scope *scope_new(tote_tracer *tracer, const char *name,
     }
     tote__context_init(&scope->context, parent, store,
                        start_span(tracer, name, options, parent, store));
-    scope->context.is_scope = true;
     scope->has_span = tracer != NULL;
     atomic_init(&scope->on, NULL);
     return scope;
@@ -119,7 +116,7 @@ static tote_scope *scope_begin(tote_tracer *tracer, const char *name,
         scope_unref(scope);
         return NULL;
     }
-    atomic_store(&scope->on, stack);
+    atomic_store_explicit(&scope->on, stack, memory_order_release);
     *token = tote__stack_push(stack, &scope->context, kind);
     return scope;
 }

@@ -35,13 +35,8 @@ void tote__store_note_span(void) {
     }
 }
 
-/* The store with room for its first entries in one piece. */
-static size_t store_bytes(void) {
-    return sizeof(tote_store) + tote__store_log_bytes(STORE_FIRST_WORDS);
-}
-
 static tote_store *new_node(tote_store *parent) {
-    tote_store *store = tote__allocate(store_bytes());
+    tote_store *store = tote__pool_take(&tote__store_pool);
 
     if (!store) {
         return NULL;
@@ -124,7 +119,7 @@ static void free_node(tote_store *store) {
         }
         log = next;
     }
-    tote__release(store, store_bytes());
+    tote__pool_put(&tote__store_pool, store);
 }
 
 /* One reference less. Returns: whether it was the last. */

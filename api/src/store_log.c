@@ -46,55 +46,22 @@ static char *put_text(char *out, const char *text, size_t length) {
     return out + length + 1;
 }
 
-uint8_t *tote__record_pack(uint64_t *words, const struct store_record *record) {
-    size_t count = tote__record_words(record);
-    char *out = (char *)(words + HEAD_WORDS);
+uint32_t tote__record_pack_head(uint64_t *words, const struct store_record *record) {
+    uint32_t count = (uint32_t)tote__record_words(record);
 
-    words[count - 1] = 0; /* what fills it up */
     words[0] = (uint64_t)record->key.hash << 32 | (uint64_t)count << 8 | record->flags;
     words[1] = (uint64_t)record->key.length << 48 | (uint64_t)record->metadata_length << 32 |
                record->attribute_size;
+    return count;
+}
+
+uint8_t *tote__record_pack(uint64_t *words, const struct store_record *record) {
+    char *out = (char *)(words + HEAD_WORDS);
+
+    words[tote__record_words(record) - 1] = 0; /* what fills it up */
+    tote__record_pack_head(words, record);
     out = put_text(out, record->key.text, record->key.length);
     return (uint8_t *)put_text(out, record->metadata, record->metadata_length);
-}
-
-struct store_record tote__record_parse(const uint64_t *words) {
-    const char *text = (const char *)(words + HEAD_WORDS);
-    size_t key_length = (size_t)(words[1] >> 48);
-    size_t metadata_length = (size_t)(words[1] >> 32) & UINT16_MAX;
-
-    return (struct store_record){
-        .key = {text, key_length, (uint32_t)(words[0] >> 32)},
-        .flags = (uint32_t)words[0] & UINT8_MAX,
-        .metadata = text + key_length + 1,
-        .metadata_length = metadata_length,
-        .attribute = (const uint8_t *)text + key_length + 1 + metadata_length + 1,
-        .attribute_size = (size_t)(words[1] & UINT32_MAX),
-    };
-}
-
-static const uint8_t *after_varint(const uint8_t *at) {
-    while (*at & 0x80) {
-        at++;
-    }
-    return at + 1;
-}
-
-/*
- * A shorter way than to read it like a message of a stranger, for it was made here: tag, length, tag, length of the
- * key, key, tag, length of the value, value.
- */
-struct tote__slice tote__record_value(const struct store_record *record) {
-    const uint8_t *at = record->attribute;
-    const uint8_t *end = at + record->attribute_size;
-
-    if (!record->attribute_size) {
-        return (struct tote__slice){NULL, 0};
-    }
-    at = after_varint(at + 1);
-    at = after_varint(at + 1) + record->key.length;
-    at = after_varint(at + 1);
-    return (struct tote__slice){at, (size_t)(end - at)};
 }
 
 static void store(struct store_log *log, uint32_t at, uint64_t word) {

@@ -57,14 +57,47 @@ enum { RECORD_LONGEST_TEXT = UINT16_MAX };
 /* How many words a record takes. */
 size_t tote__record_words(const struct store_record *record);
 
+/* Its first words. Returns: how many there are in all. */
+uint32_t tote__record_pack_head(uint64_t *words, const struct store_record *record);
+
 /* Make a record of so many words. Returns: where its attribute goes, that the caller puts there. */
 uint8_t *tote__record_pack(uint64_t *words, const struct store_record *record);
 
-/* Take a record apart; key and metadata end with NUL, and are in `words` like the attribute. */
-struct store_record tote__record_parse(const uint64_t *words);
+enum { RECORD_HEAD_WORDS = 2 };
 
-/* The value in its attribute, an AnyValue; empty when it has none. */
-struct tote__slice tote__record_value(const struct store_record *record);
+/* Take a record apart; key and metadata end with NUL, and are in `words` like the attribute. */
+static inline struct store_record tote__record_parse(const uint64_t *words) {
+    const char *text = (const char *)(words + RECORD_HEAD_WORDS);
+    size_t key_length = (size_t)(words[1] >> 48);
+    size_t metadata_length = (size_t)(words[1] >> 32) & UINT16_MAX;
+
+    return (struct store_record){
+        .key = {text, key_length, (uint32_t)(words[0] >> 32)},
+        .flags = (uint32_t)words[0] & UINT8_MAX,
+        .metadata = text + key_length + 1,
+        .metadata_length = metadata_length,
+        .attribute = (const uint8_t *)text + key_length + 1 + metadata_length + 1,
+        .attribute_size = (size_t)(words[1] & UINT32_MAX),
+    };
+}
+
+/*
+ * The value in its attribute, an AnyValue; empty when it has none. A shorter way than to read it like a
+ * message of a stranger, for it was made here: tag, length, tag, length of the key, key, tag, length of
+ * the value, value.
+ */
+static inline struct tote__slice tote__record_value(const struct store_record *record) {
+    const uint8_t *at = record->attribute;
+    const uint8_t *end = at + record->attribute_size;
+
+    if (!record->attribute_size) {
+        return (struct tote__slice){NULL, 0};
+    }
+    at = tote__after_varint(at + 1);
+    at = tote__after_varint(at + 1) + record->key.length;
+    at = tote__after_varint(at + 1);
+    return (struct tote__slice){at, (size_t)(end - at)};
+}
 
 /* The beginning of a record, in a log or copied out. */
 struct record_head {
@@ -93,8 +126,6 @@ void tote__log_write(struct store_log *log, uint32_t at, const uint64_t *words, 
 /* Write a record of another log at `at`. */
 void tote__log_copy(struct store_log *log, uint32_t at, const struct store_log *from,
                     const struct record_head *head);
-
-enum { RECORD_HEAD_WORDS = 2 };
 
 /*
  * Walk over the records: `*at` starts as 0 and ends as `length`. Returns: false at the end, and when what

@@ -11,6 +11,7 @@
 
 #include "store_log.h"
 #include "tote/internal/lock.h"
+#include "tote/internal/pool.h"
 
 enum { STORE_FIRST_WORDS = 32, STORE_DEEPEST = 1024 };
 
@@ -25,6 +26,13 @@ struct tote_store {
     struct tote__lock lock;           /* held by who writes */
     _Atomic(struct store_log *) logs; /* all of them */
 };
+
+/* A store, and behind it its first log. */
+static const struct tote__pool_kind tote__store_pool = {
+    .index = TOTE__POOL_STORES,
+    .kept = 256,
+    .kept_most = 1024,
+    .size = sizeof(tote_store) + sizeof(struct store_log) + STORE_FIRST_WORDS * sizeof(uint64_t)};
 
 /* The log of STORE_FIRST_WORDS that lies behind a store that is not static. */
 static inline struct store_log *tote__store_own_log(tote_store *store) {

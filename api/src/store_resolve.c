@@ -6,7 +6,6 @@
  * flags; a layer hides what propagates above it. Levels are read one after the other, each as it is at
  * that moment; nothing is lent out.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "store_node.h"
@@ -152,6 +151,11 @@ static ptrdiff_t write_value(const struct store_record *record, char *buffer, si
     ptrdiff_t length = -1;
 
     if (tote__any_value_string(any_value, &text)) {
+        if (buffer && text.size < size) {
+            memcpy(buffer, text.at, text.size);
+            buffer[text.size] = '\0';
+            return (ptrdiff_t)text.size;
+        }
         return (ptrdiff_t)tote_value_to_text(tote_string_of((const char *)text.at, text.size),
                                              buffer, size);
     }
@@ -210,39 +214,44 @@ ptrdiff_t tote_store_get(const tote_store *store, const char *key, char *buffer,
     return tote__store_get(store, key, UINT32_MAX, buffer, size);
 }
 
-enum { SEEN_AT_FIRST = 32 };
+enum { SEEN_IN_LIST = 32 };
 
-/* The keys that were decided already: a table that grows, in the visit's arena. */
+/* The keys that were decided already: a list, and when there are many a table, in the visit's arena. */
 struct seen {
-    struct store_key *slots;
-    uint32_t capacity; /* a power of two */
+    uint64_t filter; /* a bit for each hash: most keys are seen to be new without a search */
     uint32_t count;
-    struct store_key first[SEEN_AT_FIRST];
+    uint32_t capacity; /* of the table, a power of two; 0: it is a list */
+    struct store_key *slots;
 };
 
-/* Where the key is, or would go. */
-static struct store_key *seen_slot(struct store_key *slots, uint32_t capacity,
-                                   const struct store_key *key) {
+static bool is_same_key(const struct store_key *a, const struct store_key *b) {
+    return a->hash == b->hash && a->length == b->length && memcmp(a->text, b->text, a->length) == 0;
+}
+
+/* Where the key is in the table, or would go. */
+static struct store_key *table_slot(struct store_key *slots, uint32_t capacity,
+                                    const struct store_key *key) {
     uint32_t at = key->hash & (capacity - 1);
 
-    while (slots[at].text && !(slots[at].hash == key->hash && slots[at].length == key->length &&
-                               memcmp(slots[at].text, key->text, key->length) == 0)) {
+    while (slots[at].text && !is_same_key(&slots[at], key)) {
         at = (at + 1) & (capacity - 1);
     }
     return &slots[at];
 }
 
+/* The list as a table, or a larger table. Returns: false when memory is out. */
 static bool grow_seen(struct seen *seen, struct tote__arena *arena) {
-    uint32_t capacity = seen->capacity * 4;
+    uint32_t old = seen->capacity ? seen->capacity : seen->count;
+    uint32_t capacity = 4 * old;
     struct store_key *slots = tote__arena_allocate(arena, capacity * sizeof *slots);
 
     if (!slots) {
         return false;
     }
     memset(slots, 0, capacity * sizeof *slots);
-    for (uint32_t i = 0; i < seen->capacity; i++) {
+    for (uint32_t i = 0; i < old; i++) {
         if (seen->slots[i].text) {
-            *seen_slot(slots, capacity, &seen->slots[i]) = seen->slots[i];
+            *table_slot(slots, capacity, &seen->slots[i]) = seen->slots[i];
         }
     }
     seen->slots = slots;
@@ -250,18 +259,34 @@ static bool grow_seen(struct seen *seen, struct tote__arena *arena) {
     return true;
 }
 
+static bool is_in_list(const struct seen *seen, const struct store_key *key) {
+    for (uint32_t i = 0; i < seen->count; i++) {
+        if (is_same_key(&seen->slots[i], key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Returns: false when the key was there already. `failed` when memory is out. */
 static bool see(struct seen *seen, struct tote__arena *arena, const struct store_key *key,
                 bool *failed) {
-    if (seen->count * 2 >= seen->capacity && !grow_seen(seen, arena)) {
+    uint64_t bit = 1ULL << (key->hash & 63);
+    bool is_full = seen->capacity ? 2 * seen->count >= seen->capacity : seen->count == SEEN_IN_LIST;
+
+    if (is_full && !grow_seen(seen, arena)) {
         *failed = true;
         return false;
     }
-    struct store_key *slot = seen_slot(seen->slots, seen->capacity, key);
-    if (slot->text) {
+    struct store_key *slot =
+        seen->capacity ? table_slot(seen->slots, seen->capacity, key) : &seen->slots[seen->count];
+    bool is_known =
+        seen->capacity ? slot->text != NULL : (seen->filter & bit) && is_in_list(seen, key);
+    if (is_known) {
         return false;
     }
     *slot = *key;
+    seen->filter |= bit;
     seen->count++;
     return true;
 }
@@ -349,30 +374,27 @@ static void visit_level(struct visit *visit, const tote_store *store) {
     if (!copy_level(visit, store, &level)) {
         return;
     }
-    for (uint32_t at = 0; at < level.length; at += words_of(level.words + at)) {
-        count++;
-    }
-    const uint64_t **records = tote__arena_allocate(&visit->arena, (count + 1) * sizeof *records);
-    if (!records) {
+    /* The shortest record is of RECORD_HEAD_WORDS and one more. */
+    uint32_t most = level.length / (RECORD_HEAD_WORDS + 1);
+    uint32_t *places = tote__arena_allocate(&visit->arena, (most + 1) * sizeof *places);
+    if (!places) {
         visit->has_failed = true;
         return;
     }
-    uint32_t i = 0;
     for (uint32_t at = 0; at < level.length; at += words_of(level.words + at)) {
-        records[i++] = level.words + at;
+        places[count++] = at;
     }
-    while (i-- > 0 && !visit->is_over && !visit->has_failed) {
-        visit_record(visit, records[i]);
+    while (count-- > 0 && !visit->is_over && !visit->has_failed) {
+        visit_record(visit, level.words + places[count]);
     }
 }
 
 static void visit_levels(struct visit *visit, const tote_store *store, const tote_store *end) {
     max_align_t memory[128];
-    int error = errno;
+    struct store_key list[SEEN_IN_LIST];
 
     visit->arena = tote__arena_over(memory, sizeof memory);
-    visit->seen.slots = visit->seen.first;
-    visit->seen.capacity = SEEN_AT_FIRST;
+    visit->seen.slots = list;
     for (; store != end && !visit->is_over && !visit->has_failed; store = store->parent) {
         if (atomic_load_explicit(&store->current, memory_order_relaxed)) {
             visit_level(visit, store);
@@ -380,7 +402,6 @@ static void visit_levels(struct visit *visit, const tote_store *store, const tot
         visit->hides_propagating |= store->hides_propagating;
     }
     tote__arena_clear(&visit->arena);
-    errno = error;
 }
 
 bool tote__store_visit(const tote_store *store, uint32_t visibility, tote__entry_visitor visitor,

@@ -9,7 +9,7 @@
 
 #include "store_node.h"
 #include "tote/diagnostics.h"
-#include "tote/internal/text.h"
+#include "tote/internal/short_attribute.h"
 
 /* Deleting has to be possible in a store that is full. */
 enum {
@@ -154,8 +154,10 @@ bool tote__store_append(tote_store *store, const struct store_record *record) {
 }
 
 static void report(enum store_outcome outcome, const char *key, size_t length) {
+    if (outcome == STORE_WRITTEN) {
+        return;
+    }
     int shown = (int)tote__utf8_valid_prefix(key, tote__min(length, 64));
-
     if (outcome == STORE_FULL) {
         tote_diagnose(TOTE_LEVEL_WARN, "store",
                       "'%.*s' not kept: with it the store would be larger than %d bytes; "
@@ -193,7 +195,51 @@ static enum store_outcome change(tote_store *store, const struct survey *survey,
     return STORE_NO_MEMORY;
 }
 
-enum store_outcome tote__store_put(tote_store *store, const struct tote__layer_entry *entry) {
+static enum store_outcome put_record(tote_store *store, const struct store_record *record,
+                                     const uint64_t *words, uint32_t count) {
+    tote__lock_take(&store->lock);
+    struct survey survey = survey_key(store, &record->key);
+    enum store_outcome outcome = change(store, &survey, record, words, count);
+    tote__lock_drop(&store->lock);
+    return outcome;
+}
+
+enum {
+    SHORT_RECORD_WORDS =
+        RECORD_HEAD_WORDS + (2 * (TOTE__SHORT_CONTENT + 2) + sizeof(uint64_t)) / sizeof(uint64_t)
+};
+
+/*
+ * The way of most: a short attribute without metadata, packed in one pass. Returns: how many words; 0
+ * when it is another.
+ */
+static uint32_t pack_short(uint64_t *words, const struct tote__layer_entry *entry,
+                           struct store_record *record) {
+    size_t length = entry->key_length;
+    char *text = (char *)(words + RECORD_HEAD_WORDS);
+    uint8_t *attribute = (uint8_t *)text + length + 2;
+    uint64_t hash;
+
+    if (entry->metadata_length ||
+        tote__short_attribute_bound(length, entry->value) > TOTE__SHORT_CONTENT) {
+        return 0;
+    }
+    uint8_t *end = tote__put_short_attribute(attribute, TOTE__TAG_SPAN_ATTRIBUTE, entry->key,
+                                             length, entry->value, &hash);
+    if (!end) {
+        return 0;
+    }
+    memcpy(end, &(uint64_t){0}, sizeof(uint64_t)); /* what fills the last word up */
+    tote__copy_scanned(text, entry->key, length);
+    text[length] = text[length + 1] = '\0';
+    record->key = (struct store_key){entry->key, length, (uint32_t)hash};
+    record->metadata = "";
+    record->attribute_size = (size_t)(end - attribute);
+    return tote__record_pack_head(words, record);
+}
+
+/* Any entry. */
+static enum store_outcome put_entry(tote_store *store, const struct tote__layer_entry *entry) {
     uint64_t buffer[64];
     struct tote__arena arena = tote__arena_over(buffer, sizeof buffer);
     struct store_record record = {.flags = entry->flags};
@@ -222,14 +268,21 @@ enum store_outcome tote__store_put(tote_store *store, const struct tote__layer_e
         uint8_t *attribute = tote__record_pack(words, &record);
         tote__put_attribute(attribute, TOTE__TAG_SPAN_ATTRIBUTE, record.key.text, record.key.length,
                             entry->value, &tote__wire_no_limits);
-        tote__lock_take(&store->lock);
-        struct survey survey = survey_key(store, &record.key);
-        outcome = change(store, &survey, &record, words, count);
-        tote__lock_drop(&store->lock);
+        outcome = put_record(store, &record, words, count);
     }
 done:
-    report(outcome, entry->key, entry->key_length);
     tote__arena_clear(&arena);
+    return outcome;
+}
+
+enum store_outcome tote__store_put(tote_store *store, const struct tote__layer_entry *entry) {
+    struct store_record record = {.flags = entry->flags};
+    uint64_t words[SHORT_RECORD_WORDS];
+    uint32_t count = pack_short(words, entry, &record);
+    enum store_outcome outcome =
+        count ? put_record(store, &record, words, count) : put_entry(store, entry);
+
+    report(outcome, entry->key, entry->key_length);
     return outcome;
 }
 

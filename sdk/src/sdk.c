@@ -37,7 +37,8 @@ static bool wait_for_others(uint32_t wait_ms) {
     if (!atomic_load(&tote__core_needs_fence) && !tote__barrier_all_threads()) {
         return false;
     }
-    for (const struct thread_state *state = tote__thread_states(); state; state = tote__thread_state_next(state)) {
+    for (const struct thread_state *state = tote__thread_states(); state;
+         state = tote__thread_state_next(state)) {
         while (atomic_load(&state->inside) != 0) {
             if (state == own || tote__clock_monotonic() > deadline) {
                 return false; /* a callback of ours is what we are in, or a very slow one */
@@ -405,7 +406,8 @@ void tote_sdk_poll(tote_sdk *sdk) {
 
 /* What the threads counted for this run. */
 static void add_thread_counts(const tote_sdk *sdk, uint32_t run, tote_stats *stats) {
-    for (struct thread_state *state = tote__thread_states(); state; state = tote__thread_state_next(state)) {
+    for (struct thread_state *state = tote__thread_states(); state;
+         state = tote__thread_state_next(state)) {
         const struct span_counters *counters = &state->counters[sdk->slot];
         if (atomic_load_explicit(&counters->run, memory_order_acquire) != run) {
             continue;

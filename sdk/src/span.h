@@ -129,9 +129,8 @@ static const struct tote__pool_kind tote__span_pool = {.index = TOTE__POOL_SPANS
 static inline uint8_t *tote__span_at(const struct span *span, const struct region *region) {
     struct span *self = (struct span *)span;
 
-    return region->offset < SPAN_ROOM_BYTES
-               ? self->room + region->offset
-               : self->overflow + (region->offset - SPAN_ROOM_BYTES);
+    return region->offset < SPAN_ROOM_BYTES ? self->room + region->offset
+                                            : self->overflow + (region->offset - SPAN_ROOM_BYTES);
 }
 
 static inline struct tote__slice tote__span_slice(const struct span *span,

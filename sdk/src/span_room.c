@@ -15,7 +15,7 @@
 enum {
     SMALLEST_REGION = 64,
     SMALLEST_OVERFLOW = 4096,
-    KEPT_OVERFLOW = 16384, /* what a block may keep for its next use */
+    KEPT_OVERFLOW = 16384,      /* what a block may keep for its next use */
     LARGEST_OVERFLOW = 64 << 20 /* of one span */
 };
 

@@ -191,7 +191,8 @@ static void set_up_time(const struct start *start, struct span *span) {
         return;
     }
     uint64_t monotonic = tote__clock_monotonic();
-    if (parent && parent->anchor_monotonic && parent->generation == start->thread->owned.generation) {
+    if (parent && parent->anchor_monotonic &&
+        parent->generation == start->thread->owned.generation) {
         span->anchor_realtime = parent->anchor_realtime;
         span->anchor_monotonic = parent->anchor_monotonic;
     } else {

@@ -12,6 +12,7 @@
 
 #include "tote/diagnostics.h"
 #include "tote/internal/context.h"
+#include "tote/internal/pool.h"
 #include "tote/internal/span.h"
 #include "tote/internal/tracer.h"
 
@@ -211,6 +212,7 @@ static inline void use_fake_allocator(void) {
     static const tote_allocator allocator = {sizeof allocator, fake_allocate, fake_reallocate,
                                              fake_release, NULL};
     tote_set_allocator(&allocator);
+    tote__pools_keep = false;
 }
 
 #endif

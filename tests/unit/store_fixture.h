@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tote/diagnostics.h"
+#include "tote/internal/pool.h"
 #include "tote/store.h"
 
 static struct {
@@ -56,6 +57,7 @@ static inline void use_counting_allocator(void) {
                                       counting_release, NULL};
 
     tote_set_allocator(&allocator);
+    tote__pools_keep = false;
 }
 
 static void count_diagnostic(tote_level level, const char *component, const char *message,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch_fixture.h"
+#include "tote/internal/pool.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -488,5 +489,6 @@ int main(int argc, char **argv) {
     };
 
     tote_set_allocator(&allocator);
+    tote__pools_keep = false;
     return RUN_TESTS(tests, argc, argv);
 }

@@ -89,7 +89,8 @@ static void threads_that_have_ended_leave_their_spans_to_be_exported(void **stat
 static size_t count_thread_states(void) {
     size_t count = 0;
 
-    for (struct thread_state *own = tote__thread_states(); own; own = tote__thread_state_next(own)) {
+    for (struct thread_state *own = tote__thread_states(); own;
+         own = tote__thread_state_next(own)) {
         count++;
     }
     return count;

@@ -17,6 +17,7 @@
 
 #include "tote/diagnostics.h"
 #include "tote/exporters/memory.h"
+#include "tote/internal/pool.h"
 #include "tote/sdk/span_processor.h"
 #include "tour.h"
 
@@ -221,6 +222,7 @@ int main(int argc, char **argv) {
                                       test_release, NULL};
 
     atomic_store(&memory.countdown, -1);
+    tote__pools_keep = false;
     if (!tote_set_allocator(&allocator)) {
         return 1;
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tote/exporters/memory.h"
+#include "tote/internal/pool.h"
 #include "tote/propagators.h"
 #include "tote/sdk/id_generator.h"
 #include "tote/sdk/sampler.h"
@@ -348,5 +349,6 @@ int main(int argc, char **argv) {
     const tote_allocator allocator = {sizeof allocator, allocate, reallocate, release, NULL};
 
     tote_set_allocator(&allocator);
+    tote__pools_keep = false;
     return RUN_TESTS(tests, argc, argv);
 }

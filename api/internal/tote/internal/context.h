@@ -15,7 +15,6 @@ struct tote__context_value; /* a list, newest first, counted */
 struct tote_context {
     _Atomic(uint32_t) references; /* 0: static, never counted */
     bool is_suppressed;
-    bool is_scope;     /* the first member of a scope, that lives as long as its context */
     tote_store *store; /* one reference; NULL in static ones alone: use tote_context_get_store() */
     tote_span *span;   /* one reference, or NULL */
     struct tote__context_value *values;

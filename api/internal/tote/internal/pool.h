@@ -17,17 +17,11 @@
 #include "tote/internal/fork.h"
 #include "tote/internal/owned.h"
 
-/* Under AddressSanitizer nothing is used again, so that it sees what is used after its end. */
-#if defined(__SANITIZE_ADDRESS__)
-#define TOTE__POOLS_KEEP 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define TOTE__POOLS_KEEP 0
-#endif
-#endif
-#ifndef TOTE__POOLS_KEEP
-#define TOTE__POOLS_KEEP 1
-#endif
+/*
+ * Whether anything is used again: not under AddressSanitizer, which then sees what is used after its
+ * end, and not in tests that look at memory. Set before the first use.
+ */
+extern TOTE_SHARED bool tote__pools_keep;
 
 enum tote__pool_index { TOTE__POOL_CONTEXTS, TOTE__POOL_STORES, TOTE__POOL_SPANS, TOTE__POOLS };
 
@@ -41,7 +35,7 @@ struct tote__pool_kind {
 
 /* Ahead of each object. */
 struct tote__pooled {
-    struct tote__pool *home; /* NULL: none, memory was out for it */
+    struct tote__pool *home; /* NULL: none */
     struct tote__pooled *next;
 };
 
@@ -90,8 +84,7 @@ static inline void tote__pool_put(const struct tote__pool_kind *kind, void *obje
     struct tote__pools *own = tote__thread.pools;
     struct tote__pool *pool = own ? &own->pools[kind->index] : NULL;
 
-    if (tote__unlikely(!pool || pooled->home != pool || pool->count >= kind->kept ||
-                       !TOTE__POOLS_KEEP)) {
+    if (tote__unlikely(!pool || pooled->home != pool || pool->count >= kind->kept)) {
         tote__pool_return(kind, pooled, pooled);
         return;
     }

@@ -13,16 +13,15 @@
 #include "tote/internal/wire.h"
 
 enum {
-    TOTE__SHORT_CONTENT = 0x7F,         /* the longest KeyValue */
-    TOTE__SHORT_AROUND = 4 + 4,         /* tag, length, tag, length, ahead of key and of text */
-    TOTE__SHORT_NUMBER = 2 + 1 + 10     /* tag and length, and the longest of numbers */
+    TOTE__SHORT_CONTENT = 0x7F,     /* the longest KeyValue */
+    TOTE__SHORT_AROUND = 4 + 4,     /* tag, length, tag, length, ahead of key and of text */
+    TOTE__SHORT_NUMBER = 2 + 1 + 10 /* tag and length, and the longest of numbers */
 };
 
 /* As large as it can become, with `key_length`; more than TOTE__SHORT_CONTENT: it is not short. */
 static inline size_t tote__short_attribute_bound(size_t key_length, tote_value value) {
-    return key_length +
-           (value.type == TOTE_TYPE_STRING ? TOTE__SHORT_AROUND + (size_t)value.size
-                                           : 4 + TOTE__SHORT_NUMBER);
+    return key_length + (value.type == TOTE_TYPE_STRING ? TOTE__SHORT_AROUND + (size_t)value.size
+                                                        : 4 + TOTE__SHORT_NUMBER);
 }
 
 static inline uint8_t *tote__put_fixed64(uint8_t *out, uint64_t number) {
@@ -41,8 +40,7 @@ static inline uint8_t *tote__put_short_value(uint8_t *out, tote_value value) {
     case TOTE_TYPE_STRING:
         *at++ = TOTE__ANY_STRING;
         *at++ = (uint8_t)value.size;
-        if (!value.as.string ||
-            !tote__copy_scanned(at, value.as.string, value.size).is_ascii) {
+        if (!value.as.string || !tote__copy_scanned(at, value.as.string, value.size).is_ascii) {
             return NULL;
         }
         at += value.size;
@@ -76,8 +74,7 @@ static inline uint8_t *tote__put_short_attribute(uint8_t *out, uint8_t tag, cons
                                                  size_t key_length, tote_value value,
                                                  uint64_t *hash) {
     struct tote__scan scan = tote__copy_scanned(out + 4, key, key_length);
-    uint8_t *end =
-        scan.is_ascii ? tote__put_short_value(out + 4 + key_length, value) : NULL;
+    uint8_t *end = scan.is_ascii ? tote__put_short_value(out + 4 + key_length, value) : NULL;
 
     *hash = scan.hash;
     if (end) {

@@ -63,6 +63,14 @@ static inline uint8_t *tote__put_varint(uint8_t *out, uint64_t number) {
     return out;
 }
 
+/* Past a varint that we wrote ourselves. */
+static inline const uint8_t *tote__after_varint(const uint8_t *at) {
+    while (*at & 0x80) {
+        at++;
+    }
+    return at + 1;
+}
+
 /* How many bytes tote__put_attribute() writes: tag, length and KeyValue; a one-byte tag. */
 TOTE_SHARED size_t tote__attribute_size(const char *key, size_t key_length, tote_value value,
                                         const struct tote__wire_limits *limits);
