@@ -29,30 +29,12 @@ bool tote__store_key(struct store_key *key, const char *text, size_t length,
     return true;
 }
 
-static size_t words_for(size_t bytes) {
-    return (bytes + WORD - 1) / WORD;
-}
-
-size_t tote__record_words(const struct store_record *record) {
-    return HEAD_WORDS +
-           words_for(record->key.length + 1 + record->metadata_length + 1 + record->attribute_size);
-}
-
 static char *put_text(char *out, const char *text, size_t length) {
     if (length) {
         memcpy(out, text, length);
     }
     out[length] = '\0';
     return out + length + 1;
-}
-
-uint32_t tote__record_pack_head(uint64_t *words, const struct store_record *record) {
-    uint32_t count = (uint32_t)tote__record_words(record);
-
-    words[0] = (uint64_t)record->key.hash << 32 | (uint64_t)count << 8 | record->flags;
-    words[1] = (uint64_t)record->key.length << 48 | (uint64_t)record->metadata_length << 32 |
-               record->attribute_size;
-    return count;
 }
 
 uint8_t *tote__record_pack(uint64_t *words, const struct store_record *record) {
@@ -64,20 +46,10 @@ uint8_t *tote__record_pack(uint64_t *words, const struct store_record *record) {
     return (uint8_t *)put_text(out, record->metadata, record->metadata_length);
 }
 
-static void store(struct store_log *log, uint32_t at, uint64_t word) {
-    atomic_store_explicit(&log->words[at], word, memory_order_release);
-}
-
-void tote__log_write(struct store_log *log, uint32_t at, const uint64_t *words, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++) {
-        store(log, at + i, words[i]);
-    }
-}
-
 void tote__log_copy(struct store_log *log, uint32_t at, const struct store_log *from,
                     const struct record_head *head) {
     for (uint32_t i = 0; i < head->words; i++) {
-        store(log, at + i, tote__log_load(from, head->at + i));
+        tote__log_store(log, at + i, tote__log_load(from, head->at + i));
     }
 }
 
@@ -99,7 +71,7 @@ bool tote__log_has_key(const struct store_log *log, const struct record_head *he
     uint64_t eight;
 
     if (head->hash != key->hash || tote__log_load(log, head->at + 1) >> 48 != left ||
-        words_for(left) > head->words - HEAD_WORDS) {
+        tote__words_for(left) > head->words - HEAD_WORDS) {
         return false;
     }
     for (; left >= WORD; left -= WORD, text += WORD) {
@@ -130,11 +102,5 @@ bool tote__log_find(const struct store_log *log, uint32_t length, const struct s
 }
 
 void tote__log_add_flag(struct store_log *log, const struct record_head *head, uint32_t flag) {
-    store(log, head->at, tote__log_load(log, head->at) | flag);
-}
-
-void tote__log_read(const struct store_log *log, uint32_t at, uint32_t words, uint64_t *out) {
-    for (uint32_t i = 0; i < words; i++) {
-        out[i] = tote__log_load(log, at + i);
-    }
+    tote__log_store(log, head->at, tote__log_load(log, head->at) | flag);
 }

@@ -54,16 +54,30 @@ struct store_record {
 /* The most that a record has room for. */
 enum { RECORD_LONGEST_TEXT = UINT16_MAX };
 
+enum { RECORD_HEAD_WORDS = 2 };
+
+static inline size_t tote__words_for(size_t bytes) {
+    return (bytes + sizeof(uint64_t) - 1) / sizeof(uint64_t);
+}
+
 /* How many words a record takes. */
-size_t tote__record_words(const struct store_record *record);
+static inline size_t tote__record_words(const struct store_record *record) {
+    return RECORD_HEAD_WORDS + tote__words_for(record->key.length + 1 + record->metadata_length +
+                                               1 + record->attribute_size);
+}
 
 /* Its first words. Returns: how many there are in all. */
-uint32_t tote__record_pack_head(uint64_t *words, const struct store_record *record);
+static inline uint32_t tote__record_pack_head(uint64_t *words, const struct store_record *record) {
+    uint32_t count = (uint32_t)tote__record_words(record);
+
+    words[0] = (uint64_t)record->key.hash << 32 | (uint64_t)count << 8 | record->flags;
+    words[1] = (uint64_t)record->key.length << 48 | (uint64_t)record->metadata_length << 32 |
+               record->attribute_size;
+    return count;
+}
 
 /* Make a record of so many words. Returns: where its attribute goes, that the caller puts there. */
 uint8_t *tote__record_pack(uint64_t *words, const struct store_record *record);
-
-enum { RECORD_HEAD_WORDS = 2 };
 
 /* Take a record apart; key and metadata end with NUL, and are in `words` like the attribute. */
 static inline struct store_record tote__record_parse(const uint64_t *words) {
@@ -120,8 +134,17 @@ static inline uint64_t tote__log_load(const struct store_log *log, uint32_t at) 
     return atomic_load_explicit(&log->words[at], memory_order_acquire);
 }
 
+static inline void tote__log_store(struct store_log *log, uint32_t at, uint64_t word) {
+    atomic_store_explicit(&log->words[at], word, memory_order_release);
+}
+
 /* Write a record at `at`, where there is room. The caller publishes the length. */
-void tote__log_write(struct store_log *log, uint32_t at, const uint64_t *words, uint32_t count);
+static inline void tote__log_write(struct store_log *log, uint32_t at, const uint64_t *words,
+                                   uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        tote__log_store(log, at + i, words[i]);
+    }
+}
 
 /* Write a record of another log at `at`. */
 void tote__log_copy(struct store_log *log, uint32_t at, const struct store_log *from,
@@ -156,6 +179,11 @@ bool tote__log_find(const struct store_log *log, uint32_t length, const struct s
 void tote__log_add_flag(struct store_log *log, const struct record_head *head, uint32_t flag);
 
 /* Copy words out. */
-void tote__log_read(const struct store_log *log, uint32_t at, uint32_t words, uint64_t *out);
+static inline void tote__log_read(const struct store_log *log, uint32_t at, uint32_t words,
+                                  uint64_t *out) {
+    for (uint32_t i = 0; i < words; i++) {
+        out[i] = tote__log_load(log, at + i);
+    }
+}
 
 #endif

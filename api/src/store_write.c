@@ -195,19 +195,53 @@ static enum store_outcome change(tote_store *store, const struct survey *survey,
     return STORE_NO_MEMORY;
 }
 
-static enum store_outcome put_record(tote_store *store, const struct store_record *record,
-                                     const uint64_t *words, uint32_t count) {
-    tote__lock_take(&store->lock);
-    struct survey survey = survey_key(store, &record->key);
-    enum store_outcome outcome = change(store, &survey, record, words, count);
-    tote__lock_drop(&store->lock);
-    return outcome;
+/*
+ * Append the record of a key that no record has the hash of, where there is room and it cannot be too
+ * much. The lock is held. Returns: false, and nothing has changed, when it is not as simple as that.
+ */
+static bool append_new(tote_store *store, const struct store_record *record, const uint64_t *words,
+                       uint32_t count) {
+    struct survey survey = survey_of(store);
+    struct store_log *log =
+        survey.log ? survey.log : atomic_load_explicit(&store->logs, memory_order_relaxed);
+    uint32_t length = survey.length;
+    struct record_head head;
+    uint32_t at = 0;
+
+    if (store->is_sealed || !log) {
+        return false;
+    }
+    if (log->capacity - length < count || length + count > MOST_WORDS) {
+        return false;
+    }
+    while (tote__log_next(log, length, &at, &head)) {
+        if (head.hash == record->key.hash) {
+            return false;
+        }
+    }
+    tote__log_write(log, length, words, count);
+    atomic_store_explicit(&log->length, length + count, memory_order_release);
+    atomic_store_explicit(&store->current, log, memory_order_release);
+    return true;
 }
 
 enum {
     SHORT_RECORD_WORDS =
         RECORD_HEAD_WORDS + (2 * (TOTE__SHORT_CONTENT + 2) + sizeof(uint64_t)) / sizeof(uint64_t)
 };
+
+static enum store_outcome put_record(tote_store *store, const struct store_record *record,
+                                     const uint64_t *words, uint32_t count) {
+    enum store_outcome outcome = STORE_WRITTEN;
+
+    tote__lock_take(&store->lock);
+    if (!append_new(store, record, words, count)) {
+        struct survey survey = survey_key(store, &record->key);
+        outcome = change(store, &survey, record, words, count);
+    }
+    tote__lock_drop(&store->lock);
+    return outcome;
+}
 
 /*
  * The way of most: a short attribute without metadata, packed in one pass. Returns: how many words; 0
