@@ -11,18 +11,11 @@
 #include "store_node.h"
 #include "tote/diagnostics.h"
 
-/* Takes `layer`, NULL when there is none. */
-static tote_context *with_layer(const tote_context *context, tote_store *layer) {
+tote_context *tote__context_with_layer(const tote_context *context, tote_store *layer) {
     tote_context *changed = tote_context_with_store(context, layer);
 
     tote_store_unref(layer);
     return changed;
-}
-
-tote_context *tote__context_with_layer(const tote_context *context,
-                                       const struct tote__layer_entry *entries, size_t count) {
-    return with_layer(context,
-                      tote__store_new_layer(tote_context_get_store(context), entries, count));
 }
 
 /* The baggage of a context, but for one name, on its way into a layer. */
@@ -101,7 +94,7 @@ static tote_context *change(const tote_context *context, const char *name,
         tote_diagnose(TOTE_LEVEL_ERROR, "baggage", "baggage stays as it was: memory is out");
     }
     tote__arena_clear(&copy.arena);
-    return with_layer(context, layer);
+    return tote__context_with_layer(context, layer);
 }
 
 tote_context *tote_context_with_baggage(const tote_context *context, const char *name,
@@ -125,7 +118,9 @@ tote_context *tote_context_without_baggage(const tote_context *context, const ch
 }
 
 tote_context *tote_context_with_empty_baggage(const tote_context *context) {
-    return tote__context_with_layer(context, NULL, 0);
+    tote_store *layer = tote__store_new_layer(tote_context_get_store(context), NULL, 0);
+
+    return tote__context_with_layer(context, layer);
 }
 
 ptrdiff_t tote_context_get_baggage(const tote_context *context, const char *name, char *buffer,

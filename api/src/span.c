@@ -13,22 +13,23 @@
 #include "tote/diagnostics.h"
 #include "tote/internal/context.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/pool.h"
 
 tote_span tote__invalid_span;
+
+static const struct tote__pool_kind plain_spans = {
+    .index = TOTE__POOL_PLAIN_SPANS, .kept = 256, .kept_most = 1024, .size = sizeof(tote_span)};
 
 tote_span *tote_span_current(void) {
     return tote_context_current()->span;
 }
 
 tote_span *tote_span_new_non_recording(const tote_span_context *context) {
-    int error = errno;
-
     if (!context) {
         return &tote__invalid_span;
     }
-    tote_span *span = tote__allocate(sizeof *span);
+    tote_span *span = tote__pool_take(&plain_spans);
     if (!span) {
-        errno = error;
         tote_diagnose(TOTE_LEVEL_ERROR, "span",
                       "memory is out: a trace that came in or goes on here was lost");
         return &tote__invalid_span;
@@ -157,7 +158,7 @@ static void destroy(tote_span *span) {
         return;
     }
     tote_trace_state_unref(span->context.trace_state);
-    tote__release(span, sizeof *span);
+    tote__pool_put(&plain_spans, span);
 }
 
 void tote_span_unref(tote_span *span) {

@@ -187,24 +187,39 @@ size_t tote_store_add_all(tote_store *store, const tote_attribute *entries, size
     return kept;
 }
 
+tote_store *tote__layer_begin(tote_store *parent) {
+    tote_store *layer = tote_store_new(parent);
+
+    if (!layer) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "store", "baggage stays as it was: memory is out");
+    }
+    return layer;
+}
+
+bool tote__layer_put(tote_store *layer, const struct tote__layer_entry *entry) {
+    return tote__store_put(layer, entry) != STORE_NO_MEMORY;
+}
+
+void tote__layer_finish(tote_store *layer) {
+    layer->hides_propagating = true;
+    layer->is_sealed = true;
+}
+
 tote_store *tote__store_new_layer_of(tote_store *parent, const struct tote__layer_entry *entries,
                                      size_t count, bool is_all_or_nothing) {
-    tote_store *store = tote_store_new(parent);
+    tote_store *layer = tote__layer_begin(parent);
 
-    if (!store) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "store", "baggage stays as it was: memory is out");
-        return NULL;
-    }
-    for (size_t i = 0; i < count; i++) {
-        enum store_outcome outcome = tote__store_put(store, &entries[i]);
+    for (size_t i = 0; layer && i < count; i++) {
+        enum store_outcome outcome = tote__store_put(layer, &entries[i]);
         if (outcome == STORE_NO_MEMORY || (outcome != STORE_WRITTEN && is_all_or_nothing)) {
-            tote_store_unref(store);
+            tote_store_unref(layer);
             return NULL;
         }
     }
-    store->hides_propagating = true;
-    store->is_sealed = true;
-    return store;
+    if (layer) {
+        tote__layer_finish(layer);
+    }
+    return layer;
 }
 
 tote_store *tote__store_new_layer(tote_store *parent, const struct tote__layer_entry *entries,

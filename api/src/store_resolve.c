@@ -111,7 +111,9 @@ static bool is_visible(uint32_t flags, bool hides_propagating) {
 static enum found resolve(const tote_store *store, const struct store_key *key,
                           bool hides_propagating, struct copied *copied) {
     for (; store; store = store->parent) {
-        enum found found = find_in_level(store, key, copied);
+        enum found found = atomic_load_explicit(&store->current, memory_order_relaxed)
+                               ? find_in_level(store, key, copied)
+                               : ABSENT; /* most levels are empty */
         if (found == FOUND) {
             uint32_t flags = tote__record_head(copied->words[0], 0).flags;
             if (is_visible(flags, hides_propagating)) {

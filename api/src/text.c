@@ -156,22 +156,6 @@ size_t tote__utf8_cut(const char *text, size_t length, size_t size) {
     return size; /* no UTF-8 at all */
 }
 
-static bool is_token_character(unsigned char c) {
-    if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')) {
-        return true;
-    }
-    return c && strchr("!#$%&'*+-.^_`|~", c);
-}
-
-bool tote__is_token(const char *text, size_t length) {
-    for (size_t i = 0; i < length; i++) {
-        if (!is_token_character((unsigned char)text[i])) {
-            return false;
-        }
-    }
-    return length > 0;
-}
-
 static char lower(char c) {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }

@@ -314,16 +314,6 @@ struct tote__key_value tote__read_key_value(struct tote__slice content) {
     return result;
 }
 
-bool tote__any_value_string(struct tote__slice any_value, struct tote__slice *text) {
-    struct tote__field field;
-
-    if (!tote__next_field(&any_value, &field) || field.type != 2 || field.number != 1) {
-        return false;
-    }
-    *text = field.content;
-    return true;
-}
-
 /* How many fields of this number there are. */
 static size_t count_fields(struct tote__slice message, uint32_t number) {
     struct tote__field field;

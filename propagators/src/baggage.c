@@ -25,9 +25,16 @@ struct baggage {
 };
 
 /* baggage-octet: printable, without space, quote, comma, semicolon and backslash. */
-static bool is_octet(unsigned char c) {
-    return c > 0x20 && c < 0x7F && c != '"' && c != ',' && c != ';' && c != '\\';
-}
+static const struct tote__characters octets = {{0xF7FFEFFA00000000U, 0x7FFFFFFFEFFFFFFFU}};
+
+/* What a value has as it is: those but the percent sign. */
+static const struct tote__characters plain_in_values = {
+    {0xF7FFEFDA00000000U, 0x7FFFFFFFEFFFFFFFU}};
+
+/* What metadata has as it is: octets, semicolon, space and tab, for properties have their own
+ * delimiters. */
+static const struct tote__characters plain_in_metadata = {
+    {0xFFFFEFFB00000200U, 0x7FFFFFFFEFFFFFFFU}};
 
 /* The header's value on its way. */
 struct writer {
@@ -40,11 +47,12 @@ struct writer {
     struct tote__arena arena;
 };
 
-static bool put(struct writer *writer, char c) {
-    if (writer->length == writer->baggage->max_bytes) {
+/* Append bytes, all or none of them. */
+static bool put(struct writer *writer, const char *text, size_t length) {
+    if (length > writer->baggage->max_bytes - writer->length) {
         return false;
     }
-    if (writer->length == writer->capacity) {
+    if (length > writer->capacity - writer->length) {
         char *larger = tote__arena_allocate(&writer->arena, writer->baggage->max_bytes + 1);
         if (!larger) {
             return false;
@@ -53,29 +61,29 @@ static bool put(struct writer *writer, char c) {
         writer->text = larger;
         writer->capacity = writer->baggage->max_bytes;
     }
-    writer->text[writer->length++] = c;
+    memcpy(writer->text + writer->length, text, length);
+    writer->length += length;
     return true;
 }
 
-/* In metadata a byte stays when it breaks nothing: properties have their own delimiters. */
-static bool is_plain(unsigned char c, bool is_metadata) {
-    if (is_metadata) {
-        return is_octet(c) || c == ';' || c == ' ' || c == '\t';
-    }
-    return is_octet(c) && c != '%';
-}
-
-static bool put_encoded(struct writer *writer, const char *text, size_t length, bool is_metadata) {
+static bool put_encoded(struct writer *writer, const char *text, size_t length,
+                        const struct tote__characters *plain) {
     static const char digits[] = "0123456789ABCDEF";
 
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        bool is_put = is_plain(c, is_metadata) ? put(writer, (char)c)
-                                               : put(writer, '%') && put(writer, digits[c >> 4]) &&
-                                                     put(writer, digits[c & 15]);
-        if (!is_put) {
+    while (length) {
+        size_t run = tote__span_of(plain, text, length);
+        if (!put(writer, text, run)) {
             return false;
         }
+        if (run < length) {
+            unsigned char c = (unsigned char)text[run++];
+            const char escape[] = {'%', digits[c >> 4], digits[c & 15]};
+            if (!put(writer, escape, sizeof escape)) {
+                return false;
+            }
+        }
+        text += run;
+        length -= run;
     }
     return true;
 }
@@ -98,7 +106,7 @@ static bool put_value(struct writer *writer, struct tote__slice any_value) {
     struct tote__field field;
 
     if (tote__any_value_string(any_value, &string)) {
-        return put_encoded(writer, (const char *)string.at, string.size, false);
+        return put_encoded(writer, (const char *)string.at, string.size, &plain_in_values);
     }
     if (!tote__next_field(&rest, &field)) {
         return true; /* empty */
@@ -107,14 +115,14 @@ static bool put_value(struct writer *writer, struct tote__slice any_value) {
         return false; /* bytes, an array or a map */
     }
     size_t length = tote_value_to_text(tote__unpack_any_value(any_value, &none), text, sizeof text);
-    return put_encoded(writer, text, length, false);
+    return put_encoded(writer, text, length, &plain_in_values);
 }
 
 static bool put_member(struct writer *writer, const struct tote__entry *entry) {
-    if (writer->members && !put(writer, ',')) {
+    if (writer->members && !put(writer, ",", 1)) {
         return false;
     }
-    if (!put_encoded(writer, entry->key, entry->key_length, true) || !put(writer, '=') ||
+    if (!put(writer, entry->key, entry->key_length) || !put(writer, "=", 1) ||
         !put_value(writer, entry->value)) {
         return false;
     }
@@ -122,7 +130,8 @@ static bool put_member(struct writer *writer, const struct tote__entry *entry) {
     size_t metadata_length = entry->metadata_length;
     tote__trim(&metadata, &metadata_length);
     return !metadata_length ||
-           (put(writer, ';') && put_encoded(writer, metadata, metadata_length, true));
+           (put(writer, ";", 1) &&
+            put_encoded(writer, metadata, metadata_length, &plain_in_metadata));
 }
 
 static bool inject_entry(void *arg, const struct tote__entry *entry) {
@@ -169,37 +178,34 @@ static void inject(void *self, const tote_context *context, void *carrier,
 /* Members of all headers on their way into a layer. */
 struct reader {
     const struct baggage *baggage;
-    struct tote__arena arena;
-    struct tote__layer_entry *entries;
+    tote_store *parent;
+    tote_store *layer; /* made for the first member */
     size_t count;
     size_t bytes; /* of the members kept, with the commas between them */
     size_t over_limit;
     bool is_out_of_memory;
 };
 
-/* A member's text, decoded once; octets that are no UTF-8 are repaired where it is kept. */
+/* The member's value is decoded once; octets that are no UTF-8 are repaired where it is kept. */
 static bool keep_member(struct reader *reader, struct tote__layer_entry *entry, const char *value,
                         size_t length) {
-    char *decoded = tote__arena_allocate(&reader->arena, length + 1);
+    char usual[256];
+    struct tote__arena arena = tote__arena_over(usual, sizeof usual);
+    const char *decoded = value;
 
-    if (!decoded) {
-        return false;
+    if (memchr(value, '%', length)) {
+        char *room = tote__arena_allocate(&arena, length);
+        length = room ? tote__percent_decode(room, value, length, NULL) : 0;
+        decoded = room;
     }
-    if (!reader->entries) {
-        reader->entries = tote__arena_allocate(&reader->arena, reader->baggage->max_members *
-                                                                   sizeof *reader->entries);
+    if (!reader->layer) {
+        reader->layer = tote__layer_begin(reader->parent);
     }
-    if (!reader->entries) {
-        return false;
-    }
-    entry->value = tote_string_of(decoded, tote__percent_decode(decoded, value, length, NULL));
-    entry->metadata = tote__arena_text(&reader->arena, entry->metadata, entry->metadata_length);
-    entry->key = tote__arena_text(&reader->arena, entry->key, entry->key_length);
-    if (!entry->key || !entry->metadata) {
-        return false;
-    }
-    reader->entries[reader->count++] = *entry;
-    return true;
+    entry->value = tote_string_of(decoded, length);
+    bool is_kept = decoded && reader->layer && tote__layer_put(reader->layer, entry);
+    reader->count += is_kept;
+    tote__arena_clear(&arena);
+    return is_kept;
 }
 
 /* name OWS "=" OWS value *( OWS ";" OWS property ) */
@@ -221,18 +227,11 @@ static void read_member(struct reader *reader, const char *member, size_t size) 
     tote__trim(&entry.key, &entry.key_length);
     tote__trim(&value, &value_length);
     tote__trim(&entry.metadata, &entry.metadata_length);
-    if (!tote__is_token(entry.key, entry.key_length)) {
+    if (!tote__is_token(entry.key, entry.key_length) ||
+        tote__span_of(&octets, value, value_length) < value_length ||
+        tote__span_of(&plain_in_metadata, entry.metadata, entry.metadata_length) <
+            entry.metadata_length) { /* what is let in can go out as it is */
         return;
-    }
-    for (size_t i = 0; i < value_length; i++) {
-        if (!is_octet((unsigned char)value[i])) {
-            return;
-        }
-    }
-    for (size_t i = 0; i < entry.metadata_length; i++) {
-        if (!is_plain((unsigned char)entry.metadata[i], true)) {
-            return; /* what is let in can go out as it is */
-        }
     }
     size_t bytes = size + (reader->count ? 1 : 0);
     if (reader->count == reader->baggage->max_members ||
@@ -280,17 +279,11 @@ static bool visit_header(void *arg, const char *name, size_t name_length, const 
 
 static tote_context *extract(void *self, const tote_context *context, const void *carrier,
                              const tote_text_map_getter *getter) {
-    max_align_t memory[64];
-    struct reader reader = {.baggage = self, .arena = tote__arena_over(memory, sizeof memory)};
-    tote_context *extracted = NULL;
+    struct reader reader = {.baggage = self, .parent = tote_context_get_store(context)};
 
     if (!reader.baggage->ignore_incoming) {
         tote_getter_get_all(getter, carrier, "baggage", visit_header, &reader);
     }
-    if (reader.count) {
-        extracted = tote__context_with_layer(context, reader.entries, reader.count);
-    }
-    tote__arena_clear(&reader.arena);
     /* Once a message, not once a member: a stranger decides how many there are. */
     if (reader.is_out_of_memory) {
         tote_diagnose(TOTE_LEVEL_ERROR, "baggage", "memory is out: received members were lost");
@@ -299,7 +292,12 @@ static tote_context *extract(void *self, const tote_context *context, const void
                       "received members left out: over %zu of them or %zu bytes",
                       reader.baggage->max_members, reader.baggage->max_bytes);
     }
-    return extracted ? extracted : tote_context_ref(context);
+    if (!reader.count) {
+        tote_store_unref(reader.layer);
+        return tote_context_ref(context);
+    }
+    tote__layer_finish(reader.layer);
+    return tote__context_with_layer(context, reader.layer);
 }
 
 static const char *get_field(void *self, size_t index) {

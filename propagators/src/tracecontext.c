@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "tote/diagnostics.h"
+#include "tote/internal/context.h"
 #include "tote/internal/hex.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/span.h"
 #include "tote/internal/text.h"
 #include "tote/propagator_ops.h"
 #include "tote/propagators.h"
@@ -26,30 +28,31 @@ enum {
 
 static void inject(void *self, const tote_context *context, void *carrier,
                    const tote_text_map_setter *setter) {
-    const tote_span_context *span = tote_context_get_span_context(context);
-    const tote_trace_state *trace_state = tote_span_context_get_trace_state(span);
+    const tote_span_context *span =
+        context->span ? &context->span->context : &tote__invalid_span_context;
     static const char digits[] = "0123456789abcdef";
     char traceparent[TRACEPARENT_LENGTH + 1] = "00-";
     char usual[USUAL_TRACESTATE];
 
     (void)self;
-    if (!tote_span_context_is_valid(span)) {
+    if (!tote__span_context_is_valid(span)) {
         setter->set(carrier, "traceparent", NULL, 0);
         setter->set(carrier, "tracestate", NULL, 0);
         return;
     }
-    uint8_t flags = tote_span_context_get_trace_flags(span) &
-                    (TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM);
-    tote_trace_id_to_hex(tote_span_context_get_trace_id(span), traceparent + TRACE_ID_AT);
+    uint8_t flags = span->trace_flags & (TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM);
+    tote__hex_encode(traceparent + TRACE_ID_AT, span->trace_id.bytes, sizeof span->trace_id);
     traceparent[SPAN_ID_AT - 1] = '-';
-    tote_span_id_to_hex(tote_span_context_get_span_id(span), traceparent + SPAN_ID_AT);
+    tote__hex_encode(traceparent + SPAN_ID_AT, span->span_id.bytes, sizeof span->span_id);
     traceparent[FLAGS_AT - 1] = '-';
     traceparent[FLAGS_AT] = '0';
     traceparent[FLAGS_AT + 1] = digits[flags];
     traceparent[TRACEPARENT_LENGTH] = '\0';
     setter->set(carrier, "traceparent", traceparent, TRACEPARENT_LENGTH);
 
-    size_t length = tote_trace_state_to_header(trace_state, usual, sizeof usual);
+    const tote_trace_state *trace_state = span->trace_state;
+    size_t length =
+        trace_state ? tote_trace_state_to_header(trace_state, usual, sizeof usual) : 0;
     if (!length || length < sizeof usual) {
         setter->set(carrier, "tracestate", length ? usual : NULL, length);
         return;
@@ -176,22 +179,24 @@ static tote_context *extract(void *self, const tote_context *context, const void
     if (!parent.is_good) {
         return tote_context_ref(context);
     }
-    tote_trace_state *trace_state = extract_trace_state(carrier, getter);
-    tote_span_context *remote = tote_span_context_new(
-        &parent.trace_id, &parent.span_id,
-        parent.flags & (TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM), trace_state, true);
-    tote_context *extracted = NULL;
-    if (tote_span_context_is_valid(remote)) {
-        tote_span *span = tote_span_new_non_recording(remote);
-        /* Without memory the span carries nothing: then what the context had stays. */
-        if (tote_span_context_is_valid(tote_span_get_context(span))) {
-            extracted = tote_context_with_span(context, span);
-        }
-        tote_span_unref(span);
+    struct tote_span_context remote = {
+        .trace_id = parent.trace_id,
+        .span_id = parent.span_id,
+        .trace_flags = parent.flags & (TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM),
+        .is_remote = true,
+    };
+    if (!tote__span_context_is_valid(&remote)) {
+        return tote_context_ref(context);
     }
-    tote_span_context_unref(remote);
-    tote_trace_state_unref(trace_state);
-    return extracted ? extracted : tote_context_ref(context);
+    remote.trace_state = extract_trace_state(carrier, getter);
+    tote_span *span = tote_span_new_non_recording(&remote);
+    tote_trace_state_unref(remote.trace_state);
+    if (span == &tote__invalid_span) { /* without memory what the context had stays */
+        return tote_context_ref(context);
+    }
+    tote_context *extracted = tote_context_with_span(context, span);
+    tote_span_unref(span);
+    return extracted;
 }
 
 static const char *get_field(void *self, size_t index) {

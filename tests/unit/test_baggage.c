@@ -240,7 +240,8 @@ static void entries_that_came_from_outside_stay_marked_until_they_are_replaced(v
                                             .value = tote_string("1"),
                                             .flags = TOTE_EVERYWHERE | TOTE__REMOTE};
     uint32_t flags[2] = {0, 0};
-    tote_context *extracted = tote__context_with_layer(tote_context_root(), &entry, 1);
+    tote_context *extracted = tote__context_with_layer(
+        tote_context_root(), tote__store_new_layer(tote_store_root(), &entry, 1));
     tote_context *more = tote_context_with_baggage(extracted, "own", tote_int(1), NULL);
     tote_context *replaced = tote_context_with_baggage(more, "remote", tote_int(1), NULL);
 
@@ -260,7 +261,8 @@ static void of_two_entries_of_a_name_in_a_layer_the_last_counts(void **state) {
     const struct tote__layer_entry entries[] = {
         {"a", 1, tote_string("1"), TOTE_EVERYWHERE, "m", 1},
         {"a", 1, tote_string("2"), TOTE_EVERYWHERE, NULL, 0}};
-    tote_context *context = tote__context_with_layer(tote_context_root(), entries, 2);
+    tote_context *context = tote__context_with_layer(
+        tote_context_root(), tote__store_new_layer(tote_store_root(), entries, 2));
 
     assert_true(carries(context, "a", "2"));
     assert_int_equal(count_baggage(context), 1);

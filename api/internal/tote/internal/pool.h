@@ -23,7 +23,13 @@
  */
 extern TOTE_SHARED bool tote__pools_keep;
 
-enum tote__pool_index { TOTE__POOL_CONTEXTS, TOTE__POOL_STORES, TOTE__POOL_SPANS, TOTE__POOLS };
+enum tote__pool_index {
+    TOTE__POOL_CONTEXTS,
+    TOTE__POOL_STORES,
+    TOTE__POOL_PLAIN_SPANS, /* that only carry a context */
+    TOTE__POOL_SPANS,
+    TOTE__POOLS
+};
 
 struct tote__pool_kind {
     enum tote__pool_index index;

@@ -52,10 +52,15 @@ struct tote__layer_entry {
 TOTE_SHARED tote_store *
 tote__store_new_layer(tote_store *parent, const struct tote__layer_entry *entries, size_t count);
 
-/* The context `context` over such a layer: what extract and with_baggage return. Never NULL. */
-TOTE_SHARED tote_context *tote__context_with_layer(const tote_context *context,
-                                                   const struct tote__layer_entry *entries,
-                                                   size_t count);
+/* The same in steps: begin (NULL when memory is out; reports that), put (false when memory is out; what
+ * is too large is left out; reports both), finish. */
+TOTE_SHARED tote_store *tote__layer_begin(tote_store *parent);
+TOTE_SHARED bool tote__layer_put(tote_store *layer, const struct tote__layer_entry *entry);
+TOTE_SHARED void tote__layer_finish(tote_store *layer);
+
+/* The context `context` over such a layer, NULL: over its store. What extract and with_baggage return.
+ * Takes the layer. Never NULL. */
+TOTE_SHARED tote_context *tote__context_with_layer(const tote_context *context, tote_store *layer);
 
 /* Spans are being made from here on: a plain add to the root store now is worth a diagnostic. */
 TOTE_SHARED void tote__store_note_span(void);

@@ -9,6 +9,28 @@
 
 #include "tote/internal/shared.h"
 
+/* A set of ASCII characters: a bit for each. */
+struct tote__characters {
+    uint64_t bits[2];
+};
+
+static inline bool tote__is_in(const struct tote__characters *set, char c) {
+    unsigned char byte = (unsigned char)c;
+
+    return byte < 0x80 && (set->bits[byte >> 6] >> (byte & 63) & 1);
+}
+
+/* How many from the start on are in the set. */
+static inline size_t tote__span_of(const struct tote__characters *set, const char *text,
+                                   size_t length) {
+    size_t at = 0;
+
+    while (at < length && tote__is_in(set, text[at])) {
+        at++;
+    }
+    return at;
+}
+
 /* What one pass over a text tells. */
 struct tote__scan {
     uint64_t hash; /* not for a hostile world, bounded tables only */
@@ -89,8 +111,12 @@ TOTE_SHARED size_t tote__utf8_prefix(const char *text, size_t length, size_t cod
 /* The most bytes, `size` or fewer, that cut no code point. */
 TOTE_SHARED size_t tote__utf8_cut(const char *text, size_t length, size_t size);
 
-/* A character of a token. Spec: RFC 7230 section 3.2.6 */
-TOTE_SHARED bool tote__is_token(const char *text, size_t length);
+/* Letters, digits and !#$%&'*+-.^_`|~, one or more. Spec: RFC 7230 section 3.2.6 */
+static inline bool tote__is_token(const char *text, size_t length) {
+    static const struct tote__characters token = {{0x03FF6CFA00000000U, 0x57FFFFFFC7FFFFFEU}};
+
+    return length && tote__span_of(&token, text, length) == length;
+}
 
 TOTE_SHARED bool tote__equals_ignoring_case(const char *a, size_t a_length, const char *b,
                                             size_t b_length);

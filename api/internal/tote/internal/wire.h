@@ -125,8 +125,15 @@ struct tote__key_value {
 /* Take a KeyValue (no tag, no length) apart. */
 TOTE_SHARED struct tote__key_value tote__read_key_value(struct tote__slice content);
 
-/* The text of an AnyValue that is a string. Returns: false when it is something else. */
-TOTE_SHARED bool tote__any_value_string(struct tote__slice any_value, struct tote__slice *text);
+/* The text of an AnyValue of our own that is a string. Returns: false when it is something else. */
+static inline bool tote__any_value_string(struct tote__slice any_value, struct tote__slice *text) {
+    if (!any_value.size || any_value.at[0] != TOTE__ANY_STRING) {
+        return false;
+    }
+    const uint8_t *at = tote__after_varint(any_value.at + 1);
+    *text = (struct tote__slice){at, (size_t)(any_value.at + any_value.size - at)};
+    return true;
+}
 
 /* Unpack an AnyValue; text, bytes, items and fields go to the arena. EMPTY when memory is out. */
 TOTE_SHARED tote_value tote__unpack_any_value(struct tote__slice any_value,
