@@ -125,42 +125,48 @@ void tote__context_init(tote_context *made, const tote_context *from, tote_store
     };
 }
 
-/* A copy that is not shared yet. NULL when memory is out; reports that. */
-static tote_context *copy(const tote_context *context) {
+/* A copy with these, whose references it takes, that is not shared yet. NULL when memory is out;
+ * reports that. */
+static tote_context *make(const tote_context *context, tote_store *store, tote_span *span) {
     tote_context *made = tote__pool_take(&tote__context_pool);
 
     if (!made) {
         tote_diagnose(TOTE_LEVEL_ERROR, "context",
                       "memory is out: a context stays as it was, without what was to be put in");
+        tote_store_unref(store);
+        tote_span_unref(span);
         return NULL;
     }
-    tote__context_init(made, context, tote_store_ref(tote_context_get_store(context)),
-                       tote_span_ref(context->span));
+    tote__context_init(made, context, store, span);
     return made;
+}
+
+static tote_store *own_store(const tote_context *context) {
+    return tote_store_ref(tote_context_get_store(context));
+}
+
+static tote_context *copy(const tote_context *context) {
+    return make(context, own_store(context), tote_span_ref(context->span));
 }
 
 tote_context *tote_context_with_store(const tote_context *context, tote_store *store) {
     context = tote__context_or_current(context);
-    tote_context *made = store ? copy(context) : NULL;
+    tote_context *made =
+        store ? make(context, tote_store_ref(store), tote_span_ref(context->span)) : NULL;
 
-    if (!made) {
-        return tote_context_ref(context);
-    }
-    tote_store_unref(made->store);
-    made->store = tote_store_ref(store);
-    return made;
+    return made ? made : tote_context_ref(context);
+}
+
+tote_context *tote__context_with_own_span(const tote_context *context, tote_span *span) {
+    tote_context *made = make(context, own_store(context), span);
+
+    return made ? made : tote_context_ref(context);
 }
 
 tote_context *tote_context_with_span(const tote_context *context, tote_span *span) {
     context = tote__context_or_current(context);
-    tote_context *made = span == context->span ? NULL : copy(context);
-
-    if (!made) {
-        return tote_context_ref(context);
-    }
-    tote_span_unref(made->span);
-    made->span = tote_span_ref(span);
-    return made;
+    return span == context->span ? tote_context_ref(context)
+                                 : tote__context_with_own_span(context, tote_span_ref(span));
 }
 
 tote_context *tote_context_with_value(const tote_context *context, const tote_context_key *key,

@@ -15,6 +15,12 @@ enum { HEAD_WORDS = RECORD_HEAD_WORDS, WORD = sizeof(uint64_t) };
 
 bool tote__store_key(struct store_key *key, const char *text, size_t length,
                      struct tote__arena *arena) {
+    struct tote__scan scan = tote__scan(text, length);
+
+    if (scan.is_ascii) {
+        *key = (struct store_key){text, length, (uint32_t)scan.hash};
+        return true;
+    }
     if (tote__utf8_valid_prefix(text, length) != length) {
         size_t repaired = tote__utf8_repaired_length(text, length);
         char *copy = tote__arena_allocate(arena, repaired);
@@ -85,15 +91,19 @@ bool tote__log_has_key(const struct store_log *log, const struct record_head *he
 
 bool tote__log_find(const struct store_log *log, uint32_t length, const struct store_key *key,
                     struct record_head *found) {
-    struct record_head head;
     bool is_found = false;
-    uint32_t at = 0;
+    uint32_t words;
 
-    while (tote__log_next(log, length, &at, &head)) {
-        if (tote__unlikely(head.hash == key->hash)) {
-            const struct record_head candidate = head; /* so that `head` needs no memory */
-            if (tote__log_has_key(log, &candidate, key)) {
-                *found = candidate;
+    for (uint32_t at = 0; at < length; at += words) {
+        uint64_t first = tote__log_load(log, at);
+        words = (uint32_t)(first >> 8) & 0xFFFFFF;
+        if (tote__unlikely(words <= RECORD_HEAD_WORDS || words > length - at)) {
+            break; /* no record: the log is being used again */
+        }
+        if (tote__unlikely(first >> 32 == key->hash)) {
+            const struct record_head head = tote__record_head(first, at);
+            if (tote__log_has_key(log, &head, key)) {
+                *found = head;
                 is_found = true;
             }
         }

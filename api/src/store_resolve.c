@@ -147,20 +147,9 @@ static void report_unread(const struct store_key *key) {
 }
 
 /* Returns: the length of the text, -1 when memory is out. */
-static ptrdiff_t write_value(const struct store_record *record, char *buffer, size_t size) {
-    struct tote__slice any_value = tote__record_value(record);
-    struct tote__slice text;
+static ptrdiff_t write_any_value(const struct store_record *record, struct tote__slice any_value,
+                                 char *buffer, size_t size) {
     ptrdiff_t length = -1;
-
-    if (tote__any_value_string(any_value, &text)) {
-        if (buffer && text.size < size) {
-            memcpy(buffer, text.at, text.size);
-            buffer[text.size] = '\0';
-            return (ptrdiff_t)text.size;
-        }
-        return (ptrdiff_t)tote_value_to_text(tote_string_of((const char *)text.at, text.size),
-                                             buffer, size);
-    }
     max_align_t room[32];
     struct tote__arena arena = tote__arena_over(room, sizeof room);
     tote_value value = tote__unpack_any_value(any_value, &arena);
@@ -171,6 +160,18 @@ static ptrdiff_t write_value(const struct store_record *record, char *buffer, si
     }
     tote__arena_clear(&arena);
     return length;
+}
+
+static ptrdiff_t write_value(const struct store_record *record, char *buffer, size_t size) {
+    struct tote__slice any_value = tote__record_value(record);
+    struct tote__slice text;
+
+    if (!tote__any_value_string(any_value, &text) || !buffer || text.size >= size) {
+        return write_any_value(record, any_value, buffer, size);
+    }
+    memcpy(buffer, text.at, text.size);
+    buffer[text.size] = '\0';
+    return (ptrdiff_t)text.size;
 }
 
 static ptrdiff_t get(const tote_store *store, const struct store_key *key, uint32_t visibility,
@@ -207,7 +208,9 @@ ptrdiff_t tote__store_get(const tote_store *store, const char *key, uint32_t vis
     }
     if (store && key && *key && tote__store_key(&own_key, key, strlen(key), &arena)) {
         result = get(store, &own_key, visibility, buffer, size);
-        tote__arena_clear(&arena);
+        if (tote__unlikely(arena.chunks)) {
+            tote__arena_clear(&arena);
+        }
     }
     return result;
 }

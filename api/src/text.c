@@ -160,30 +160,13 @@ static char lower(char c) {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
-bool tote__equals_ignoring_case(const char *a, size_t a_length, const char *b, size_t b_length) {
-    if (a_length != b_length) {
-        return false;
-    }
-    for (size_t i = 0; i < a_length; i++) {
+bool tote__differs_in_case_alone(const char *a, const char *b, size_t length) {
+    for (size_t i = 0; i < length; i++) {
         if (lower(a[i]) != lower(b[i])) {
             return false;
         }
     }
     return true;
-}
-
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t';
-}
-
-void tote__trim(const char **text, size_t *length) {
-    while (*length && is_blank((*text)[0])) {
-        (*text)++;
-        (*length)--;
-    }
-    while (*length && is_blank((*text)[*length - 1])) {
-        (*length)--;
-    }
 }
 
 static int hex_digit(char c) {

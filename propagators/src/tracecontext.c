@@ -194,9 +194,7 @@ static tote_context *extract(void *self, const tote_context *context, const void
     if (span == &tote__invalid_span) { /* without memory what the context had stays */
         return tote_context_ref(context);
     }
-    tote_context *extracted = tote_context_with_span(context, span);
-    tote_span_unref(span);
-    return extracted;
+    return tote__context_with_own_span(context, span);
 }
 
 static const char *get_field(void *self, size_t index) {

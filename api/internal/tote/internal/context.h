@@ -25,6 +25,9 @@ static inline const tote_context *tote__context_or_current(const tote_context *c
     return context ? context : tote_context_current();
 }
 
+/* tote_context_with_span(), and the reference to the span goes with it. */
+TOTE_SHARED tote_context *tote__context_with_own_span(const tote_context *context, tote_span *span);
+
 /*
  * What a thread has of its own, all of it: the address of the running stack of contexts, and what
  * the SDK keeps for the thread. Initial-exec TLS, at most 64 bytes.

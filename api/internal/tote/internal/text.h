@@ -118,11 +118,26 @@ static inline bool tote__is_token(const char *text, size_t length) {
     return length && tote__span_of(&token, text, length) == length;
 }
 
-TOTE_SHARED bool tote__equals_ignoring_case(const char *a, size_t a_length, const char *b,
-                                            size_t b_length);
+TOTE_SHARED bool tote__differs_in_case_alone(const char *a, const char *b, size_t length);
+
+static inline bool tote__equals_ignoring_case(const char *a, size_t a_length, const char *b,
+                                              size_t b_length) {
+    return a_length == b_length &&
+           (memcmp(a, b, a_length) == 0 || tote__differs_in_case_alone(a, b, a_length));
+}
 
 /* Drop spaces and tabs at both ends. */
-TOTE_SHARED void tote__trim(const char **text, size_t *length);
+static inline void tote__trim(const char **text, size_t *length) {
+    static const struct tote__characters blanks = {{1ULL << ' ' | 1ULL << '\t', 0}};
+
+    while (*length && tote__is_in(&blanks, (*text)[0])) {
+        (*text)++;
+        (*length)--;
+    }
+    while (*length && tote__is_in(&blanks, (*text)[*length - 1])) {
+        (*length)--;
+    }
+}
 
 /*
  * Decode %HH once, into `out`, which has `length` bytes. What is no escape stays as
