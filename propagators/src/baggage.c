@@ -28,8 +28,7 @@ struct baggage {
 static const struct tote__characters octets = {{0xF7FFEFFA00000000U, 0x7FFFFFFFEFFFFFFFU}};
 
 /* What a value has as it is: those but the percent sign. */
-static const struct tote__characters plain_in_values = {
-    {0xF7FFEFDA00000000U, 0x7FFFFFFFEFFFFFFFU}};
+static const struct tote__characters plain_in_values = {{0xF7FFEFDA00000000U, 0x7FFFFFFFEFFFFFFFU}};
 
 /* What metadata has as it is: octets, semicolon, space and tab, for properties have their own
  * delimiters. */
@@ -129,9 +128,8 @@ static bool put_member(struct writer *writer, const struct tote__entry *entry) {
     const char *metadata = entry->metadata;
     size_t metadata_length = entry->metadata_length;
     tote__trim(&metadata, &metadata_length);
-    return !metadata_length ||
-           (put(writer, ";", 1) &&
-            put_encoded(writer, metadata, metadata_length, &plain_in_metadata));
+    return !metadata_length || (put(writer, ";", 1) &&
+                                put_encoded(writer, metadata, metadata_length, &plain_in_metadata));
 }
 
 static bool inject_entry(void *arg, const struct tote__entry *entry) {

@@ -51,8 +51,7 @@ static void inject(void *self, const tote_context *context, void *carrier,
     setter->set(carrier, "traceparent", traceparent, TRACEPARENT_LENGTH);
 
     const tote_trace_state *trace_state = span->trace_state;
-    size_t length =
-        trace_state ? tote_trace_state_to_header(trace_state, usual, sizeof usual) : 0;
+    size_t length = trace_state ? tote_trace_state_to_header(trace_state, usual, sizeof usual) : 0;
     if (!length || length < sizeof usual) {
         setter->set(carrier, "tracestate", length ? usual : NULL, length);
         return;

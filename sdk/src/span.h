@@ -61,12 +61,20 @@ struct span {
     _Atomic(uint32_t) state;
     struct tote__lock lock;
 
+    /* What is looked at as the span goes through the queue and home, from the start up to here, is together. */
     uint32_t generation; /* of the process that started it: only that one records and exports it */
-    uint32_t scope;      /* a tracer's index */
+    uint32_t overflow_size; /* stays from use to use, ... */
+    uint8_t *overflow;      /* ... and so does this */
+    tote_store *store;      /* one reference, until the end; NULL, like the view and the trace
+                               states, while the block is free */
+    struct span_view *view; /* unpacked for readers; see span_data.c */
+    struct tote_span_context parent; /* of a root: not valid */
+
+    const void *ender; /* the thread in end() */
+    uint32_t scope;    /* a tracer's index */
     struct span_origin origin;
     uint8_t kind;
     bool has_parent;
-    struct tote_span_context parent; /* of a root: not valid */
     uint64_t start_time_unix_nano;
     uint64_t anchor_realtime; /* of the local root, with ... */
     uint64_t
@@ -75,7 +83,7 @@ struct span {
     struct region name; /* ends with NUL, which is not in its size; so does ... */
     struct region attributes;
     struct region
-        description; /* ... this one, when there is one; from here to `ender` a new span is zero */
+        description; /* ... this one, when there is one; from here to the room a new span is zero */
     struct region events;
     struct region links;
     uint32_t attribute_count;
@@ -95,15 +103,6 @@ struct span {
     uint64_t key_filter[SPAN_KEY_FILTER_WORDS]; /* a bit for the hash of each attribute's key: most
                                                    keys are seen to be new without a search */
 
-    /* Of this process alone; means nothing in a mapped block. */
-    const void *ender;      /* the thread in end() */
-    tote_store *store;      /* one reference, until the end; NULL, like the view and the trace
-                               states, while the block is free */
-    struct span_view *view; /* unpacked for readers; see span_data.c */
-
-    /* Stays from use to use. */
-    uint8_t *overflow;
-    uint32_t overflow_size;
     uint8_t room[];
 };
 

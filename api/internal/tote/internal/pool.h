@@ -85,6 +85,13 @@ static inline void *tote__pool_take(const struct tote__pool_kind *kind) {
     return pooled + 1;
 }
 
+/* What the next take gives, if it is at hand; for who wants to prefetch it. */
+static inline const void *tote__pool_next(const struct tote__pool_kind *kind) {
+    const struct tote__pools *pools = tote__thread.pools;
+
+    return pools ? pools->pools[kind->index].free : NULL;
+}
+
 static inline void tote__pool_put(const struct tote__pool_kind *kind, void *object) {
     struct tote__pooled *pooled = (struct tote__pooled *)object - 1;
     struct tote__pools *own = tote__thread.pools;
