@@ -2,7 +2,7 @@
 /*
  * exporter.c - spans to a collector: encode, send, read the answer
  *
- * Each span of a call ends up delivered, in one count of the report, or in the result.
+ * Each span of a call ends up in one count of the report, or in the result.
  * One request is on its way at a time, and none is sent twice. Spec: protocol/exporter.md
  */
 #include <errno.h>
@@ -198,6 +198,7 @@ static tote_result otlp_export_spans(void *self, const tote_span_data *const *sp
     tote_context_run(exporter->context, run_export, &export);
     atomic_store(&exporter->exporting, 0);
     errno = error;
+    report->delivered += export.delivered;
     if (export.loss != TOTE_SUCCESS) {
         return export.loss;
     }

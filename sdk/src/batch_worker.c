@@ -103,10 +103,9 @@ static void settle(struct batch_queue *queue, size_t count, tote_result result,
     counts->shut_down += part_of(&left, report->shut_down);
     if (result == TOTE_SUCCESS) {
         counts->exported += left;
-    } else if (is_cut_short) {
-        counts->shut_down += left;
     } else {
-        counts->retries_exhausted += left;
+        counts->exported += part_of(&left, report->delivered);
+        *(is_cut_short ? &counts->shut_down : &counts->retries_exhausted) += left;
     }
     counts->failures += result != TOTE_SUCCESS;
     counts->in_flight = 0;

@@ -73,7 +73,7 @@ static enum outcome outcome_of(const struct export *export) {
     if (export->report.shut_down) {
         return SHUT_DOWN;
     }
-    return export->result == TOTE_SUCCESS ? EXPORTED : NOT_DELIVERED;
+    return export->result == TOTE_SUCCESS || export->report.delivered ? EXPORTED : NOT_DELIVERED;
 }
 
 /* Leave out what cannot be exported from here. */

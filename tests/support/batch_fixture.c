@@ -39,6 +39,7 @@ static tote_result test_export(void *self, const tote_span_data *const *spans, s
         wait_for_post(&exporter->gate);
     }
     report->rejected = exporter->reports_rejected;
+    report->delivered = exporter->reports_delivered;
     tote_result result = (tote_result)atomic_load(&exporter->result);
     exporter->running--;
     sem_post(&exporter->has_ended);

@@ -22,6 +22,7 @@ struct test_exporter {
     atomic_bool heeds_shutdown; /* which then posts the gate */
     atomic_int result;          /* of an export, a tote_result */
     atomic_size_t reports_rejected;
+    atomic_size_t reports_delivered;
     void (*on_export)(struct test_exporter *exporter); /* NULL, or called in each export */
     void *user_data;
 

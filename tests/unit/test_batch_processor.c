@@ -141,6 +141,29 @@ static void rejected_spans_are_not_exported_ones(void **state) {
     assert_true(accounting_closes(&stats));
 }
 
+/* Design section 6, accounting: of a batch that went out in parts some may have arrived */
+static void what_arrived_before_a_failure_counts_as_exported(void **state) {
+    struct batch_fixture *f = batch_fixture_start(state);
+
+    f->exporter.result = TOTE_FAILURE;
+    f->exporter.reports_rejected = 1;
+    f->exporter.reports_delivered = 2;
+    end_spans(f, 5);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
+    tote_stats stats = get_stats(f);
+    assert_int_equal(stats.exported, 2);
+    assert_int_equal(stats.rejected, 1);
+    assert_int_equal(stats.dropped_retries_exhausted, 2);
+    assert_true(accounting_closes(&stats));
+
+    f->exporter.reports_delivered = 99; /* an exporter that cannot count */
+    end_spans(f, 5);
+    tote_sdk_force_flush(f->sdk, SAFETY_NET_MS);
+    stats = get_stats(f);
+    assert_int_equal(stats.exported, 2 + 4);
+    assert_true(accounting_closes(&stats));
+}
+
 static void flush_from_inside(struct test_exporter *exporter) {
     struct batch_fixture *f = exporter->user_data;
 
@@ -472,6 +495,7 @@ int main(int argc, char **argv) {
         BATCH_TEST(a_flush_without_time_only_starts_the_work),
         BATCH_TEST(a_flush_says_when_an_export_failed),
         BATCH_TEST(rejected_spans_are_not_exported_ones),
+        BATCH_TEST(what_arrived_before_a_failure_counts_as_exported),
         BATCH_TEST(a_flush_from_inside_an_export_fails_and_does_not_hang),
         BATCH_TEST(a_shutdown_from_inside_an_export_fails_and_does_not_hang),
         BATCH_TEST(shutdown_exports_what_waits_and_happens_once),

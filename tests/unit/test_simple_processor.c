@@ -53,6 +53,11 @@ static void what_is_not_delivered_is_counted_by_cause(void **state) {
     assert_int_equal(stats.dropped_retries_exhausted, 2);
     assert_int_equal(stats.rejected, 1);
     assert_true(accounting_closes(&stats));
+
+    f->exporter.reports_rejected = 0;
+    f->exporter.reports_delivered = 1; /* only what followed it failed */
+    end_spans(f, 1);
+    assert_int_equal(get_stats(f).exported, 1);
 }
 
 static void start_and_end_spans(struct test_exporter *exporter) {
