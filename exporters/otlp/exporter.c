@@ -89,10 +89,26 @@ static const char *explain(enum tote__outcome outcome) {
     return index < TOTE_COUNT_OF(texts) && texts[index] ? texts[index] : "";
 }
 
+/* What to do about it; "" when the reason says that. */
+static const char *advise(enum tote__outcome outcome) {
+    static const char *const texts[] = {
+        [TOTE__NOT_CONNECTED] = "; start a collector there, or set OTEL_EXPORTER_OTLP_ENDPOINT to "
+                                "where one is, or OTEL_TRACES_EXPORTER=none",
+        [TOTE__NO_ANSWER] = "; see whether that endpoint speaks OTLP over HTTP",
+        [TOTE__TIMED_OUT] = "; see to the receiver and the network, or raise "
+                            "OTEL_EXPORTER_OTLP_TIMEOUT",
+        [TOTE__TLS_FAILED] = "; check the endpoint's scheme and OTEL_EXPORTER_OTLP_CERTIFICATE",
+    };
+    size_t index = (size_t)outcome;
+
+    return index < TOTE_COUNT_OF(texts) && texts[index] ? texts[index] : "";
+}
+
 static void count_loss(struct export *export, const struct tote__answer *answer, size_t count) {
-    tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "%zu spans did not get to %s: %s%s%s%s", count,
+    tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "%zu spans did not get to %s: %s%s%s%s%s", count,
                   export->exporter->settings.shown_url, explain(answer->outcome),
-                  *answer->error ? " (" : "", answer->error, *answer->error ? ")" : "");
+                  *answer->error ? " (" : "", answer->error, *answer->error ? ")" : "",
+                  advise(answer->outcome));
     if (answer->outcome == TOTE__INTERRUPTED) {
         export->report->shut_down += count;
         return;
