@@ -16,6 +16,7 @@
 #include "tote/internal/clock.h"
 #include "tote/internal/context.h"
 #include "tote/internal/diagnostics.h"
+#include "tote/internal/fork.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/text.h"
 
@@ -38,6 +39,7 @@ static struct {
     struct tote__lock lock;
     tote_diagnostics_handler handler; /* NULL: stderr */
     void *user_data;
+    uint32_t generation; /* of the process that counts */
     struct report reports[REPORT_SLOTS];
 } state;
 
@@ -56,6 +58,14 @@ static void write_to_stderr(tote_level level, const char *component, const char 
     if (write(STDERR_FILENO, line, size) < 0) {
         return; /* nobody is left to tell */
     }
+}
+
+/* What the parent process held back is its own to tell. The lock is held. */
+static void forget_inherited(void) {
+    for (size_t i = 0; state.generation != tote__generation() && i < REPORT_SLOTS; i++) {
+        state.reports[i].suppressed = 0;
+    }
+    state.generation = tote__generation();
 }
 
 /* The report of this kind; when it is new, the one that was given longest ago. */
@@ -84,6 +94,7 @@ static bool is_due(uint64_t id, unsigned *suppressed) {
     uint64_t now = tote__clock_monotonic();
 
     tote__lock_take(&state.lock);
+    forget_inherited();
     struct report *report = find_report(id);
     bool is_known = report->id == id;
     bool is_due = !is_known || now - report->time >= once_per_ns;
@@ -196,6 +207,7 @@ void tote__diagnose_each(tote_level level, const char *component, const char *fo
 /* Take what was held back of one kind. Returns: whether there is anything. */
 static bool take_suppressed(size_t index, struct report *taken) {
     tote__lock_take(&state.lock);
+    forget_inherited();
     *taken = state.reports[index];
     state.reports[index].suppressed = 0;
     tote__lock_drop(&state.lock);

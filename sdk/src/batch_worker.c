@@ -110,6 +110,7 @@ static void settle(struct batch_queue *queue, size_t count, tote_result result,
     counts->failures += result != TOTE_SUCCESS;
     counts->in_flight = 0;
     tote__lock_drop(&queue->lock);
+    atomic_store_explicit(&queue->is_failing, result != TOTE_SUCCESS, memory_order_relaxed);
 }
 
 static void send_home(struct batch_queue *queue, size_t count) {

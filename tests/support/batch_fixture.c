@@ -102,6 +102,8 @@ static void keep_diagnostic(tote_level level, const char *component, const char 
     struct batch_fixture *fixture = user_data;
 
     (void)level;
+    snprintf(fixture->last_diagnostic, sizeof fixture->last_diagnostic, "%s: %s", component,
+             message);
     if (atomic_fetch_add(&fixture->diagnostics, 1) == 0) {
         snprintf(fixture->first_diagnostic, sizeof fixture->first_diagnostic, "%s: %s", component,
                  message);

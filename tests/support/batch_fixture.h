@@ -58,6 +58,7 @@ struct batch_fixture {
     tote_tracer *tracer;
     atomic_size_t diagnostics;
     char first_diagnostic[256];
+    char last_diagnostic[512];
 };
 
 int batch_fixture_set_up(void **state);
