@@ -281,5 +281,9 @@ tote_span_exporter *tote_otlp_exporter_new(const tote_otlp_options *options) {
         otlp_destroy(exporter);
         return NULL;
     }
+    tote_diagnose(TOTE_LEVEL_DEBUG, "otlp", "exports to %s as http/protobuf, %s, within %u ms",
+                  exporter->settings.shown_url,
+                  exporter->settings.is_gzip ? "with gzip" : "not compressed",
+                  exporter->settings.timeout_ms);
     return tote_span_exporter_new(&otlp_ops, exporter);
 }

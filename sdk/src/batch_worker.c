@@ -133,6 +133,16 @@ static uint32_t export_timeout(struct batch_queue *queue) {
     return left < timeout ? left : timeout;
 }
 
+static void report_export(size_t count, tote_result result, uint64_t start) {
+    static const char *const results[] = {
+        [TOTE_SUCCESS] = "success", [TOTE_FAILURE] = "failure", [TOTE_TIMED_OUT] = "timed out"};
+    size_t index = (size_t)result;
+
+    tote_diagnose(TOTE_LEVEL_DEBUG, component, "export of %zu spans: %s, after %llu ms", count,
+                  index < TOTE_COUNT_OF(results) ? results[index] : "no known result",
+                  (unsigned long long)(tote__clock_monotonic() - start) / 1000000);
+}
+
 static void export_batch(struct batch_queue *queue) {
     const struct batch_processor *processor = queue->processor;
     const tote_span_exporter *exporter = processor->exporter;
@@ -140,10 +150,12 @@ static void export_batch(struct batch_queue *queue) {
     size_t count = take_batch(queue);
 
     if (count) {
+        uint64_t start = tote__clock_monotonic();
         tote_result result = exporter->ops.export_spans(exporter->self, queue->batch, count,
                                                         export_timeout(queue), &report);
         settle(queue, count, result, &report);
         send_home(queue, count);
+        report_export(count, result, start);
     }
     queue->next_export = tote__deadline_in(processor->settings.schedule_delay_ms);
 }

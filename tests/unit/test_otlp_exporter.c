@@ -80,7 +80,7 @@ static int set_up(void **state) {
         f.sizes[i] = 10;
         f.spans[i] = (const tote_span_data *)(const void *)&f.sizes[i];
     }
-    tote_set_diagnostics(note, TOTE_LEVEL_DEBUG, &f);
+    tote_set_diagnostics(note, TOTE_LEVEL_INFO, &f);
     *state = &f;
     return f.receiver ? 0 : -1;
 }
