@@ -137,7 +137,7 @@ typedef struct tote_sdk_options {
  * NULL on failure: the reason went to diagnostics and spans are not recorded.
  * Blocks: some milliseconds with OTLP (5 to 25 have been seen), to set up TLS; for no network.
  */
-TOTE_API tote_sdk *tote_sdk_start(const tote_sdk_options *options);
+TOTE_API TOTE_MUST_USE tote_sdk *tote_sdk_start(const tote_sdk_options *options);
 
 /**
  * Resolve, connect, load certificates and open files now: before chroot, seccomp, or setuid. In this version the
@@ -146,7 +146,7 @@ TOTE_API tote_sdk *tote_sdk_start(const tote_sdk_options *options);
 TOTE_API tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms);
 
 /** One more reference: for the spans of this SDK and no other. Unref it. NULL, the global one, for a NULL SDK. */
-TOTE_API tote_tracer_provider *tote_sdk_ref_tracer_provider(tote_sdk *sdk);
+TOTE_API TOTE_MUST_USE tote_tracer_provider *tote_sdk_ref_tracer_provider(tote_sdk *sdk);
 
 /** Send all that has ended. A timeout of 0 does not wait, here and below. Blocks: at most timeout_ms. */
 TOTE_API tote_result tote_sdk_force_flush(tote_sdk *sdk, uint32_t timeout_ms);

@@ -19,7 +19,7 @@
 TOTE_BEGIN_DECLS
 
 /** Writes to `out`, which must live as long; NULL is stdout. NULL on failure. */
-TOTE_API tote_span_exporter *tote_console_exporter_new(FILE *out);
+TOTE_API TOTE_MUST_USE tote_span_exporter *tote_console_exporter_new(FILE *out);
 
 TOTE_END_DECLS
 #endif

@@ -42,7 +42,7 @@ typedef struct tote_span_exporter_ops {
 } tote_span_exporter_ops;
 
 /** An exporter of your own. Takes `self`, always. NULL on failure. */
-TOTE_API tote_span_exporter *tote_span_exporter_new(const tote_span_exporter_ops *ops, void *self);
+TOTE_API TOTE_MUST_USE tote_span_exporter *tote_span_exporter_new(const tote_span_exporter_ops *ops, void *self);
 
 /** Only for one that nothing has taken. */
 TOTE_API void tote_span_exporter_free(tote_span_exporter *exporter);
