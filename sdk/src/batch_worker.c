@@ -249,6 +249,7 @@ static void leave(struct batch_queue *queue) {
     queue->is_over = true;
     tote__lock_drop(&queue->lock);
     tote__batch_answer(queue, atomic_load(&queue->flushes_asked), TOTE_SUCCESS);
+    tote__worker_thread_leave(&queue->thread);
     atomic_store(&queue->worker, NULL);
     atomic_store(&queue->has_left, 1);
     tote__wake(&queue->has_left);
