@@ -186,11 +186,13 @@ static void report_started(const tote_sdk_options *options,
                   configuration->exporter_count > 1 ? "," : "",
                   configuration->exporter_count > 1 ? configuration->exporters[1] : "",
                   options->exporter_count, options->processor_count);
+    if (configuration->mode == TOTE_EXPORT_AT_END) {
+        tote_diagnose(TOTE_LEVEL_DEBUG, "sdk", "each span is exported as it ends");
+        return;
+    }
     tote_diagnose(TOTE_LEVEL_DEBUG, "sdk",
-                  "%s: queue of %u spans and %zu bytes, batches of %u spans, every %u ms, "
-                  "export timeout %u ms",
-                  configuration->mode == TOTE_EXPORT_AT_END ? "each span exported as it ends"
-                                                            : "exported by a worker",
+                  "a worker exports (but not to the console of OTEL_TRACES_EXPORTER): queue of %u "
+                  "spans and %zu bytes, batches of %u spans, every %u ms, export timeout %u ms",
                   batch->max_queue_size, batch->max_queue_bytes, batch->max_export_batch_size,
                   batch->schedule_delay_ms, batch->export_timeout_ms);
 }
