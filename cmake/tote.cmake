@@ -111,7 +111,9 @@ macro(tote_library_target target kind export_name output)
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 endmacro()
 
-# tote_pkgconfig(OUTPUT BASE LINK_NAMES): OUTPUT.pc, which finds its prefix from where it lies.
+# tote_pkgconfig(OUTPUT BASE LINK_NAMES): OUTPUT.pc, which finds its prefix from where it lies. The names
+# are not in Requires.private: a static libtote is linked with a shared libcurl, and that would ask for
+# all that a static one needs.
 function(tote_pkgconfig output base link_names)
     set(pc_name ${output})
     set(pc_requires "")

@@ -83,5 +83,5 @@ timeout --foreground 20 "$bin/tote" view --port "$view_port" --once ||
 echo
 echo "user.id was added to the frontend's store, and is on every span; the session"
 echo "was added as private, and is on none. How that is done: examples/shop.c"
-echo "Next: README.md. With OTEL_EXPORTER_OTLP_ENDPOINT set, any program that uses Tote"
-echo "exports to your collector, the shop as well."
+echo "Next: README.md. With OTEL_EXPORTER_OTLP_ENDPOINT set, any program that uses"
+echo "Tote exports to your collector, the shop as well."

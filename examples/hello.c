@@ -13,5 +13,6 @@ int main(void) {
     tote_span_set_attribute(span, "answer", tote_int(42));
     tote_span_close(&span);
 
+    /* Sends what waits. Whoever returns or exits without it loses that, without a word. */
     return tote_sdk_close(&sdk, 5000) == TOTE_SUCCESS ? 0 : 1;
 }

@@ -113,10 +113,14 @@ static int reserve(void *arg) {
 }
 
 static int charge(void *arg) {
-    char user[64] = "nobody";
+    const tote_store *store = tote_store_current();
+    char user[64];
 
     (void)arg;
-    tote_store_get(tote_store_current(), "user.id", user, sizeof user); /* the frontend's */
+    if (tote_store_get(store, "user.id", user, sizeof user) < 0) { /* the frontend added it */
+        tote_span_set_status(tote_span_current(), TOTE_STATUS_ERROR, "nobody to charge");
+        return -1;
+    }
     tote_span_set_attribute(tote_span_current(), "payment.account", tote_string(user));
     work_for(12);
     return 0;
@@ -130,7 +134,9 @@ static int checkout(void *arg) {
     if (tote_run_scoped(tracer, "reserve", NULL, reserve, request) != 0) {
         return 0; /* the status tells */
     }
-    tote_run_scoped(tracer, "charge", NULL, charge, request);
+    if (tote_run_scoped(tracer, "charge", NULL, charge, request) != 0) {
+        request->status = 402;
+    }
     return 0;
 }
 

@@ -2,8 +2,8 @@
 /*
  * diagnostics.c - reports to the host, not too many of them
  *
- * A report is known by its component and format. `lock` guards the handler and the table of
- * when each was last given; it is never held while a handler runs.
+ * A report is known by its component and its format or, as a program is set up, its text. `lock` guards
+ * the handler and the table of when each was last given; it is never held while a handler runs.
  */
 #include "tote/diagnostics.h"
 
@@ -16,22 +16,31 @@
 #include "tote/internal/clock.h"
 #include "tote/internal/context.h"
 #include "tote/internal/diagnostics.h"
+#include "tote/internal/fork.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/text.h"
 
 enum { MESSAGE_BYTES = 1024, REPORT_SLOTS = 64, MOST_NESTED = 8 };
+enum { COMPONENT_BYTES = 48, BEGINNING_BYTES = 80 };
 
 static const uint64_t once_per_ns = 60 * 1000000000ULL;
+
+/* When one kind of report was last given, and how it began then. */
+struct report {
+    uint64_t id;
+    uint64_t time; /* monotonic */
+    unsigned suppressed;
+    tote_level level;
+    char component[COMPONENT_BYTES];
+    char beginning[BEGINNING_BYTES];
+};
 
 static struct {
     struct tote__lock lock;
     tote_diagnostics_handler handler; /* NULL: stderr */
     void *user_data;
-    struct {
-        uint64_t id;
-        uint64_t time; /* monotonic */
-        unsigned suppressed;
-    } reports[REPORT_SLOTS];
+    uint32_t generation; /* of the process that counts */
+    struct report reports[REPORT_SLOTS];
 } state;
 
 static _Atomic(int) current_level = TOTE_LEVEL_INFO;
@@ -51,41 +60,106 @@ static void write_to_stderr(tote_level level, const char *component, const char 
     }
 }
 
-/*
- * Whether this report is due, and how many of its kind were held back since the last. Two
- * kinds that share a slot take turns: then more gets out, never less.
- */
-static bool is_due(uint64_t id, unsigned *suppressed) {
-    uint64_t now = tote__clock_monotonic();
-    size_t slot = id % REPORT_SLOTS;
-
-    if (state.reports[slot].id == id && now - state.reports[slot].time < once_per_ns) {
-        state.reports[slot].suppressed++;
-        return false;
+/* What the parent process held back is its own to tell. The lock is held. */
+static void forget_inherited(void) {
+    for (size_t i = 0; state.generation != tote__generation() && i < REPORT_SLOTS; i++) {
+        state.reports[i].suppressed = 0;
     }
-    *suppressed = state.reports[slot].id == id ? state.reports[slot].suppressed : 0;
-    state.reports[slot].id = id;
-    state.reports[slot].time = now;
-    state.reports[slot].suppressed = 0;
-    return true;
+    state.generation = tote__generation();
 }
 
-static void format_message(char *message, unsigned suppressed, const char *format,
-                           va_list arguments) {
+/* The report of this kind; when it is new, the one that was given longest ago. */
+static struct report *find_report(uint64_t id) {
+    struct report *oldest = &state.reports[0];
+
+    for (size_t i = 0; i < REPORT_SLOTS; i++) {
+        struct report *report = &state.reports[i];
+        if (report->id == id) {
+            return report;
+        }
+        oldest = report->time < oldest->time ? report : oldest;
+    }
+    return oldest;
+}
+
+static bool is_wanted(tote_level level, const char *component, const char *format) {
+    return component && format && level > TOTE_LEVEL_NONE && level <= TOTE_LEVEL_DEBUG &&
+           (int)level <= atomic_load_explicit(&current_level, memory_order_relaxed) &&
+           tote__thread.handlers <
+               MOST_NESTED; /* else a handler that is reported goes on for ever */
+}
+
+/* Whether this report is due, and how many of its kind were held back since the last. */
+static bool is_due(uint64_t id, unsigned *suppressed) {
+    uint64_t now = tote__clock_monotonic();
+
+    tote__lock_take(&state.lock);
+    forget_inherited();
+    struct report *report = find_report(id);
+    bool is_known = report->id == id;
+    bool is_due = !is_known || now - report->time >= once_per_ns;
+    if (is_due) {
+        *suppressed = is_known ? report->suppressed : 0;
+        *report = (struct report){.id = id, .time = now};
+    } else {
+        report->suppressed++;
+    }
+    tote__lock_drop(&state.lock);
+    return is_due;
+}
+
+static void copy_beginning(char *to, size_t size, const char *text) {
+    size_t length = tote__utf8_cut(text, strlen(text), size - 1);
+
+    memcpy(to, text, length);
+    to[length] = '\0';
+}
+
+/* So that what is held back later can be told apart. */
+static void remember(uint64_t id, tote_level level, const char *component, const char *message) {
+    tote__lock_take(&state.lock);
+    struct report *report = find_report(id);
+    if (report->id == id) {
+        report->level = level;
+        copy_beginning(report->component, sizeof report->component, component);
+        copy_beginning(report->beginning, sizeof report->beginning, message);
+    }
+    tote__lock_drop(&state.lock);
+}
+
+static void give(tote_level level, const char *component, const char *message) {
+    tote__lock_take(&state.lock);
+    tote_diagnostics_handler handler = state.handler;
+    void *user_data = state.user_data;
+    tote__lock_drop(&state.lock);
+
+    if (!handler) {
+        write_to_stderr(level, component, message);
+        return;
+    }
+    tote__thread.handlers++;
+    handler(level, component, message, user_data);
+    tote__thread.handlers--;
+}
+
+static void format_message(char *message, const char *format, va_list arguments) {
     int length = vsnprintf(message, MESSAGE_BYTES, format, arguments);
     size_t size = length < 0 ? 0 : tote__min((size_t)length, MESSAGE_BYTES - 1);
 
     if ((size_t)length > size) {
         size = tote__utf8_valid_prefix(message, size); /* vsnprintf() may have cut a code point */
     }
-    if (suppressed) {
-        char note[64];
-        int note_length = snprintf(note, sizeof note, " (and %u more like it)", suppressed);
-        size = tote__utf8_cut(message, size, MESSAGE_BYTES - 1 - (size_t)note_length);
-        memcpy(message + size, note, (size_t)note_length);
-        size += (size_t)note_length;
-    }
     message[size] = '\0';
+}
+
+static void note_suppressed(char *message, unsigned suppressed) {
+    char note[64];
+
+    if (suppressed) {
+        int length = snprintf(note, sizeof note, " (and %u more like it)", suppressed);
+        size_t size = tote__utf8_cut(message, strlen(message), MESSAGE_BYTES - 1 - (size_t)length);
+        memcpy(message + size, note, (size_t)length + 1);
+    }
 }
 
 void tote_diagnose(tote_level level, const char *component, const char *format, ...) {
@@ -93,29 +167,63 @@ void tote_diagnose(tote_level level, const char *component, const char *format, 
     unsigned suppressed = 0;
     va_list arguments;
 
-    if (!component || !format || level <= TOTE_LEVEL_NONE || level > TOTE_LEVEL_DEBUG ||
-        (int)level > atomic_load_explicit(&current_level, memory_order_relaxed) ||
-        tote__thread.handlers == MOST_NESTED) {
-        return; /* a handler whose own calls are reported would go on without an end */
+    if (!is_wanted(level, component, format)) {
+        return;
     }
     int error = errno;
     uint64_t id = tote__hash(component, strlen(component)) + tote__hash(format, strlen(format));
-    tote__lock_take(&state.lock);
-    bool due = is_due(id, &suppressed);
-    tote_diagnostics_handler handler = state.handler;
-    void *user_data = state.user_data;
-    tote__lock_drop(&state.lock);
-
-    if (due) {
+    if (level == TOTE_LEVEL_DEBUG || is_due(id, &suppressed)) {
         va_start(arguments, format);
-        format_message(message, suppressed, format, arguments);
+        format_message(message, format, arguments);
         va_end(arguments);
-        if (handler) {
-            tote__thread.handlers++;
-            handler(level, component, message, user_data);
-            tote__thread.handlers--;
-        } else {
-            write_to_stderr(level, component, message);
+        note_suppressed(message, suppressed);
+        remember(id, level, component, message);
+        give(level, component, message);
+    }
+    errno = error;
+}
+
+void tote__diagnose_each(tote_level level, const char *component, const char *format, ...) {
+    char message[MESSAGE_BYTES];
+    unsigned suppressed = 0;
+    va_list arguments;
+
+    if (!is_wanted(level, component, format)) {
+        return;
+    }
+    int error = errno;
+    va_start(arguments, format);
+    format_message(message, format, arguments);
+    va_end(arguments);
+    uint64_t id = tote__hash(component, strlen(component)) + tote__hash(message, strlen(message));
+    if (is_due(id, &suppressed)) {
+        note_suppressed(message, suppressed);
+        remember(id, level, component, message);
+        give(level, component, message);
+    }
+    errno = error;
+}
+
+/* Take what was held back of one kind. Returns: whether there is anything. */
+static bool take_suppressed(size_t index, struct report *taken) {
+    tote__lock_take(&state.lock);
+    forget_inherited();
+    *taken = state.reports[index];
+    state.reports[index].suppressed = 0;
+    tote__lock_drop(&state.lock);
+    return taken->suppressed > 0 && is_wanted(taken->level, taken->component, "");
+}
+
+void tote__report_suppressed(void) {
+    int error = errno;
+
+    for (size_t i = 0; i < REPORT_SLOTS; i++) {
+        char message[MESSAGE_BYTES];
+        struct report report;
+        if (take_suppressed(i, &report)) {
+            snprintf(message, sizeof message, "held back %u more like this: %s ...",
+                     report.suppressed, report.beginning);
+            give(report.level, report.component, message);
         }
     }
     errno = error;

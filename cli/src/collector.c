@@ -39,7 +39,8 @@ static struct trace *find_trace(struct collector *collector, const uint8_t id[16
     return trace;
 }
 
-static struct trace_span *place_span(void *arg, const uint8_t trace_id[16], size_t bytes,
+static struct trace_span *place_span(void *arg, const uint8_t trace_id[16],
+                                     uint64_t start_unix_nano, size_t bytes,
                                      struct tote__arena **arena) {
     struct taking *taking = arg;
     struct collector *collector = taking->collector;
@@ -55,7 +56,9 @@ static struct trace_span *place_span(void *arg, const uint8_t trace_id[16], size
     memset(span, 0, sizeof *span);
     span->next = trace->spans;
     trace->spans = span;
-    trace->span_count++;
+    if (!trace->span_count++ || start_unix_nano < trace->start_unix_nano) {
+        trace->start_unix_nano = start_unix_nano;
+    }
     trace->bytes += bytes;
     trace->last_news_ms = taking->now_ms;
     trace->is_checked = false;
@@ -115,14 +118,20 @@ static bool is_due(const struct collector *collector, struct trace *trace, uint6
     return quiet_for >= collector->quiet_ms || (quiet_for >= SETTLED_MS && is_complete(trace));
 }
 
+/* By the last news, and where those came together by the beginning. */
+static bool is_older(const struct trace *a, const struct trace *b) {
+    return a->last_news_ms < b->last_news_ms ||
+           (a->last_news_ms == b->last_news_ms && a->start_unix_nano < b->start_unix_nano);
+}
+
 struct trace *collector_next(struct collector *collector, uint64_t now_ms, bool all) {
     bool is_full = collector->trace_count > MOST_TRACES || collector->span_count > MOST_SPANS ||
                    collector->bytes > most_bytes;
     struct trace **chosen = NULL;
 
     for (struct trace **link = &collector->traces; *link; link = &(*link)->next) {
-        bool is_older = !chosen || (*link)->last_news_ms < (*chosen)->last_news_ms;
-        if (is_older && (all || is_full || is_due(collector, *link, now_ms))) {
+        bool is_first = !chosen || is_older(*link, *chosen);
+        if (is_first && (all || is_full || is_due(collector, *link, now_ms))) {
             chosen = link;
         }
     }

@@ -24,7 +24,7 @@ bool collector_take(struct collector *collector, const uint8_t *bytes, size_t si
 
 /*
  * A trace to be shown now: complete and without news for a moment, quiet, or the oldest of too
- * many; any, when `all` is wanted. It is the caller's; free it. NULL when there is none.
+ * many; any, when `all` is wanted. The oldest of them, by the last news and the start. It is the caller's; free it. NULL when there is none.
  */
 struct trace *collector_next(struct collector *collector, uint64_t now_ms, bool all);
 

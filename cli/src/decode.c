@@ -125,6 +125,7 @@ static void decode_events(struct tote__arena *arena, struct trace_span *span,
             .time_unix_nano = event->time_unix_nano,
             .attributes = attributes,
             .attribute_count = attributes ? event->n_attributes : 0,
+            .dropped_attribute_count = event->dropped_attributes_count,
         };
     }
 }
@@ -171,7 +172,8 @@ static void decode_span(const Tote__Otlp__Span *message, const char *service, de
     if (!is_id(&message->trace_id, 16) || !is_id(&message->span_id, sizeof span->id)) {
         return;
     }
-    span = place(arg, message->trace_id.data, tote__otlp__span__get_packed_size(message), &arena);
+    span = place(arg, message->trace_id.data, message->start_time_unix_nano,
+                 tote__otlp__span__get_packed_size(message), &arena);
     if (!span) {
         return;
     }
@@ -191,6 +193,9 @@ static void decode_span(const Tote__Otlp__Span *message, const char *service, de
     span->status_message = message->status ? clean(arena, message->status->message) : "";
     span->attributes = decode_attributes(arena, message->attributes, message->n_attributes);
     span->attribute_count = span->attributes ? message->n_attributes : 0;
+    span->dropped_attribute_count = message->dropped_attributes_count;
+    span->dropped_event_count = message->dropped_events_count;
+    span->dropped_link_count = message->dropped_links_count;
     decode_events(arena, span, message);
 }
 

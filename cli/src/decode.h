@@ -11,7 +11,8 @@
  * Give the arena that the span with this trace id, of so many bytes on the wire, is to lie in, and
  * an empty span there; NULL: leave it out.
  */
-typedef struct trace_span *(*decode_place)(void *arg, const uint8_t trace_id[16], size_t bytes,
+typedef struct trace_span *(*decode_place)(void *arg, const uint8_t trace_id[16],
+                                           uint64_t start_unix_nano, size_t bytes,
                                            struct tote__arena **arena);
 
 /*

@@ -43,8 +43,9 @@ static bool read_number(const char *text, unsigned long most, unsigned long *num
     return !*end && errno == 0 && *number <= most;
 }
 
-static int usage_error(const char *what) {
-    fprintf(stderr, "tote: %s\n", what);
+static int usage_error(const char *what, const char *about) {
+    fprintf(stderr, "tote: %s%s%s%s\n", what, about ? " '" : "", about ? about : "",
+            about ? "'" : "");
     print_usage(stderr);
     return EXIT_USAGE;
 }
@@ -79,14 +80,18 @@ static int view(int argc, char **argv) {
             return 0;
         }
         if (wanted) {
-            if (!read_number(argv[++i], most, &number)) { /* argv ends with NULL */
-                return usage_error("view: an option's number is missing or wrong");
+            const char *value = argv[++i]; /* argv ends with NULL */
+            if (!read_number(value, most, &number)) {
+                char what[80];
+                snprintf(what, sizeof what, "view: %s needs a number up to %lu%s", argv[i - 1],
+                         most, value ? ", which is not" : "");
+                return usage_error(what, value);
             }
             *wanted = (unsigned)number;
         } else if (strcmp(argv[i], "--once") == 0) {
             options.count = 1;
         } else {
-            return usage_error("view: unknown option");
+            return usage_error("view: unknown option", argv[i]);
         }
     }
     return view_run(&options);
@@ -105,5 +110,5 @@ int main(int argc, char **argv) {
         print_usage(stdout);
         return 0;
     }
-    return usage_error(argc > 1 ? "unknown command" : "which command?");
+    return argc > 1 ? usage_error("unknown command", argv[1]) : usage_error("which command?", NULL);
 }

@@ -25,6 +25,7 @@ struct trace_event {
     uint64_t time_unix_nano;
     struct trace_attribute *attributes;
     size_t attribute_count;
+    uint32_t dropped_attribute_count;
 };
 
 struct trace_span {
@@ -43,6 +44,9 @@ struct trace_span {
     size_t attribute_count;
     struct trace_event *events;
     size_t event_count;
+    uint32_t dropped_attribute_count; /* by who made the span; so are the others */
+    uint32_t dropped_event_count;
+    uint32_t dropped_link_count;
 };
 
 struct trace {
@@ -51,9 +55,10 @@ struct trace {
     struct tote__arena arena;
     struct trace_span *spans; /* in no order */
     size_t span_count;
-    size_t bytes;          /* of its spans on the wire */
-    uint64_t last_news_ms; /* of a clock of the viewer's */
-    bool is_checked;       /* since the last news, whether it is complete */
+    uint64_t start_unix_nano; /* of its earliest span */
+    size_t bytes;             /* of its spans on the wire */
+    uint64_t last_news_ms;    /* of a clock of the viewer's */
+    bool is_checked;          /* since the last news, whether it is complete */
     bool is_complete;
 };
 

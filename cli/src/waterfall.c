@@ -306,6 +306,25 @@ static void put_attributes(struct notes *notes, const struct trace_attribute *at
     close_line(notes);
 }
 
+/* "dropped 3 attributes  1 event" */
+static void put_dropped(struct notes *notes, uint32_t attributes, uint32_t events, uint32_t links) {
+    const struct {
+        const char *noun;
+        uint32_t count;
+    } kinds[] = {{"attribute", attributes}, {"event", events}, {"link", links}};
+    const char *before = "dropped ";
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(kinds); i++) {
+        char text[32];
+        if (kinds[i].count) {
+            snprintf(text, sizeof text, "%u %s%s", kinds[i].count, kinds[i].noun,
+                     kinds[i].count == 1 ? "" : "s");
+            put_note(notes, before, text, "");
+            before = "";
+        }
+    }
+}
+
 static void put_event(struct notes *notes, const struct trace_event *event, uint64_t start) {
     bool is_before = event->time_unix_nano < start;
     char offset[32];
@@ -315,6 +334,7 @@ static void put_event(struct notes *notes, const struct trace_event *event, uint
                     is_before ? start - event->time_unix_nano : event->time_unix_nano - start);
     snprintf(mark, sizeof mark, "%s%s  ", is_before ? "-" : "+", offset);
     put_note(notes, mark, event->name, "");
+    put_dropped(notes, event->dropped_attribute_count, 0, 0);
     put_attributes(notes, event->attributes, event->attribute_count);
 }
 
@@ -345,6 +365,9 @@ static void draw_notes(const struct drawing *drawing, const struct tree_node *no
     for (size_t i = 0; i < span->event_count; i++) {
         put_event(&notes, &span->events[i], span->start_unix_nano);
     }
+    put_dropped(&notes, span->dropped_attribute_count, span->dropped_event_count,
+                span->dropped_link_count);
+    close_line(&notes);
 }
 
 /* Requests come in at a server and go out from a client, messages likewise. */

@@ -2,7 +2,7 @@
 /*
  * environment.c - what the OTEL_* variables say
  *
- * Reports carry the name of the variable as their component, so that each is told once.
+ * Reports carry the name of the variable as their component, and of each text one is given.
  * Spec: configuration/sdk-environment-variables.md
  */
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "configuration.h"
-#include "tote/diagnostics.h"
+#include "tote/internal/diagnostics.h"
 #include "tote/internal/env.h"
 #include "tote/internal/shared.h"
 #include "tote/internal/text.h"
@@ -39,9 +39,9 @@ bool tote__environment_log_level(tote_level *level) {
         }
     }
     if (text) {
-        tote_diagnose(TOTE_LEVEL_WARN, "OTEL_LOG_LEVEL",
-                      "'%s' is ignored: it is none of none, error, warn, info, debug and trace",
-                      text);
+        tote__diagnose_each(
+            TOTE_LEVEL_WARN, "OTEL_LOG_LEVEL",
+            "'%s' is ignored: it is none of none, error, warn, info, debug and trace", text);
     }
     return false;
 }
@@ -77,9 +77,9 @@ static void read_ratio(struct tote__configuration *result) {
     const char *text = tote__env("OTEL_TRACES_SAMPLER_ARG");
 
     if (text && !parse_ratio(text, &result->sampler_ratio)) {
-        tote_diagnose(TOTE_LEVEL_WARN, "OTEL_TRACES_SAMPLER_ARG",
-                      "'%s' is ignored, all traces are sampled: a ratio is a number from 0 to 1",
-                      text);
+        tote__diagnose_each(
+            TOTE_LEVEL_WARN, "OTEL_TRACES_SAMPLER_ARG",
+            "'%s' is ignored, all traces are sampled: a ratio is a number from 0 to 1", text);
     }
 }
 
@@ -107,10 +107,11 @@ void tote__environment_sampler(struct tote__configuration *result) {
         }
     }
     if (text) {
-        tote_diagnose(TOTE_LEVEL_WARN, "OTEL_TRACES_SAMPLER",
-                      "'%s' is ignored, %s is used: there are always_on, always_off, traceidratio, "
-                      "and each with parentbased_ before it",
-                      text, result->sampler);
+        tote__diagnose_each(
+            TOTE_LEVEL_WARN, "OTEL_TRACES_SAMPLER",
+            "'%s' is ignored, %s is used: there are always_on, always_off, traceidratio, "
+            "and each with parentbased_ before it",
+            text, result->sampler);
     }
 }
 
@@ -140,6 +141,7 @@ static bool take_exporter(struct tote__configuration *result, const char *name, 
  * applies. */
 void tote__environment_exporters(struct tote__configuration *result) {
     const char *text = tote__env("OTEL_TRACES_EXPORTER");
+    bool has_unknown = false;
     bool is_none = false;
 
     for (const char *next = text; next;) {
@@ -150,15 +152,22 @@ void tote__environment_exporters(struct tote__configuration *result) {
         tote__trim(&name, &length);
         is_none |= is_word(name, length, "none");
         if (length && !is_word(name, length, "none") && !take_exporter(result, name, length)) {
-            tote_diagnose(TOTE_LEVEL_WARN, "OTEL_TRACES_EXPORTER",
-                          "'%.*s' is not supported and is left out: there are otlp, console and "
-                          "none",
-                          (int)tote__min(length, 256), name);
+            has_unknown = true;
+            tote__diagnose_each(
+                TOTE_LEVEL_WARN, "OTEL_TRACES_EXPORTER",
+                "'%.*s' is not supported and is left out: there are otlp, console and "
+                "none",
+                (int)tote__min(length, 256), name);
         }
     }
+    if (has_unknown && !is_none && !result->exporter_count) {
+        tote__diagnose_each(TOTE_LEVEL_WARN, "OTEL_TRACES_EXPORTER",
+                            "nothing of '%.*s' can be used: the default is, which is otlp",
+                            (int)tote__min(strlen(text), 256), text);
+    }
     if (is_none && result->exporter_count) {
-        tote_diagnose(TOTE_LEVEL_WARN, "OTEL_TRACES_EXPORTER",
-                      "'none' has no effect in a list with others: '%s'", text);
+        tote__diagnose_each(TOTE_LEVEL_WARN, "OTEL_TRACES_EXPORTER",
+                            "'none' has no effect in a list with others: '%s'", text);
     }
     if (!is_none && !result->exporter_count) {
         add_exporter(result, "otlp");

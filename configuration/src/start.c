@@ -166,6 +166,37 @@ static void set_propagator(const tote_sdk_options *options,
     tote_propagator_unref(propagator);
 }
 
+/* For whoever wonders what applies. The exporters tell where they export to. */
+static void report_started(const tote_sdk_options *options,
+                           const struct tote__configuration *configuration) {
+    static const char own[] = "the program's own";
+    const struct tote__batch_settings *batch = &configuration->batch;
+
+    if (configuration->is_disabled) {
+        tote_diagnose(TOTE_LEVEL_DEBUG, "sdk", "OTEL_SDK_DISABLED is true: nothing is recorded");
+        return;
+    }
+    tote_diagnose(TOTE_LEVEL_DEBUG, "sdk",
+                  "version " TOTE_VERSION " started: sampler %s (ratio %g), propagators %s, "
+                  "exporters %s%s%s and %zu of the program's, %zu processors of the program's",
+                  configuration->sampler ? configuration->sampler : own,
+                  configuration->sampler_ratio,
+                  configuration->propagators ? configuration->propagators : own,
+                  configuration->exporter_count ? configuration->exporters[0] : "none",
+                  configuration->exporter_count > 1 ? "," : "",
+                  configuration->exporter_count > 1 ? configuration->exporters[1] : "",
+                  options->exporter_count, options->processor_count);
+    if (configuration->mode == TOTE_EXPORT_AT_END) {
+        tote_diagnose(TOTE_LEVEL_DEBUG, "sdk", "each span is exported as it ends");
+        return;
+    }
+    tote_diagnose(TOTE_LEVEL_DEBUG, "sdk",
+                  "a worker exports (but not to the console of OTEL_TRACES_EXPORTER): queue of %u "
+                  "spans and %zu bytes, batches of %u spans, every %u ms, export timeout %u ms",
+                  batch->max_queue_size, batch->max_queue_bytes, batch->max_export_batch_size,
+                  batch->schedule_delay_ms, batch->export_timeout_ms);
+}
+
 static tote_sdk *start(const tote_sdk_options *options) {
     struct tote__configuration configuration;
     struct processors processors = {NULL, 0};
@@ -193,6 +224,9 @@ static tote_sdk *start(const tote_sdk_options *options) {
     tote__release(processors.items, most * sizeof(*processors.items));
     if (sdk && configuration.is_global) {
         set_propagator(options, &configuration);
+    }
+    if (sdk) {
+        report_started(options, &configuration);
     }
     tote_propagator_unref(options->propagator);
     return sdk;

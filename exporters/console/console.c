@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <locale.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -190,6 +191,17 @@ static void put_span(FILE *out, const tote_span_data *span) {
     put_links(out, span);
 }
 
+/* strerror() is not for threads, and strerror_r() is not the same everywhere. */
+static void report_unwritten(size_t count, int reason) {
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+
+    tote_diagnose(TOTE_LEVEL_ERROR, "console", "%zu spans could not be written: %s (errno %d)",
+                  count, plain ? strerror_l(reason, plain) : "no text", reason);
+    if (plain) {
+        freelocale(plain);
+    }
+}
+
 static tote_result console_export_spans(void *self, const tote_span_data *const *spans,
                                         size_t count, uint32_t timeout_ms,
                                         tote_export_report *report) {
@@ -215,8 +227,7 @@ static tote_result console_export_spans(void *self, const tote_span_data *const 
     int reason = errno;
     funlockfile(exporter->out);
     if (has_failed) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "console", "%zu spans could not be written: errno %d",
-                      count, reason);
+        report_unwritten(count, reason);
     }
     errno = error;
     return has_failed ? TOTE_FAILURE : TOTE_SUCCESS;

@@ -2,7 +2,7 @@
 /*
  * exporter.c - spans to a collector: encode, send, read the answer
  *
- * Each span of a call ends up delivered, in one count of the report, or in the result.
+ * Each span of a call ends up in one count of the report, or in the result.
  * One request is on its way at a time, and none is sent twice. Spec: protocol/exporter.md
  */
 #include <errno.h>
@@ -89,10 +89,26 @@ static const char *explain(enum tote__outcome outcome) {
     return index < TOTE_COUNT_OF(texts) && texts[index] ? texts[index] : "";
 }
 
+/* What to do about it; "" when the reason says that. */
+static const char *advise(enum tote__outcome outcome) {
+    static const char *const texts[] = {
+        [TOTE__NOT_CONNECTED] = "; start a collector there, or set OTEL_EXPORTER_OTLP_ENDPOINT to "
+                                "where one is, or OTEL_TRACES_EXPORTER=none",
+        [TOTE__NO_ANSWER] = "; see whether that endpoint speaks OTLP over HTTP",
+        [TOTE__TIMED_OUT] = "; see to the receiver and the network, or raise "
+                            "OTEL_EXPORTER_OTLP_TIMEOUT",
+        [TOTE__TLS_FAILED] = "; check the endpoint's scheme and OTEL_EXPORTER_OTLP_CERTIFICATE",
+    };
+    size_t index = (size_t)outcome;
+
+    return index < TOTE_COUNT_OF(texts) && texts[index] ? texts[index] : "";
+}
+
 static void count_loss(struct export *export, const struct tote__answer *answer, size_t count) {
-    tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "%zu spans did not get to %s: %s%s%s%s", count,
+    tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "%zu spans did not get to %s: %s%s%s%s%s", count,
                   export->exporter->settings.shown_url, explain(answer->outcome),
-                  *answer->error ? " (" : "", answer->error, *answer->error ? ")" : "");
+                  *answer->error ? " (" : "", answer->error, *answer->error ? ")" : "",
+                  advise(answer->outcome));
     if (answer->outcome == TOTE__INTERRUPTED) {
         export->report->shut_down += count;
         return;
@@ -198,6 +214,7 @@ static tote_result otlp_export_spans(void *self, const tote_span_data *const *sp
     tote_context_run(exporter->context, run_export, &export);
     atomic_store(&exporter->exporting, 0);
     errno = error;
+    report->delivered += export.delivered;
     if (export.loss != TOTE_SUCCESS) {
         return export.loss;
     }
@@ -264,5 +281,9 @@ tote_span_exporter *tote_otlp_exporter_new(const tote_otlp_options *options) {
         otlp_destroy(exporter);
         return NULL;
     }
+    tote_diagnose(TOTE_LEVEL_DEBUG, "otlp", "exports to %s as http/protobuf, %s, within %u ms",
+                  exporter->settings.shown_url,
+                  exporter->settings.is_gzip ? "with gzip" : "not compressed",
+                  exporter->settings.timeout_ms);
     return tote_span_exporter_new(&otlp_ops, exporter);
 }

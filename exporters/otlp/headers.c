@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "options.h"
-#include "tote/diagnostics.h"
+#include "tote/internal/diagnostics.h"
 #include "tote/internal/text.h"
 
 /* They say what the body is; the exporter knows better. */
@@ -126,10 +126,10 @@ void tote__otlp_take_header_text(struct tote__otlp_settings *settings, const cha
         next = comma ? comma + 1 : NULL;
         tote__trim(&member, &length);
         if (length && !add_member(settings, member, length)) {
-            tote_diagnose(TOTE_LEVEL_WARN, "otlp",
-                          "%s: member %zu cannot be sent as a header, left out; write "
-                          "name=value,name=value with %%HH for what is special",
-                          source, number + 1);
+            tote__diagnose_each(TOTE_LEVEL_WARN, "otlp",
+                                "%s: member %zu cannot be sent as a header, left out; write "
+                                "name=value,name=value with %%HH for what is special",
+                                source, number + 1);
         }
     }
 }
@@ -145,10 +145,11 @@ void tote__otlp_take_header_attributes(struct tote__otlp_settings *settings, con
 
         if (value.type != TOTE_TYPE_STRING ||
             !add(settings, name, strlen(name), value.as.string, value.size)) {
-            tote_diagnose(TOTE_LEVEL_WARN, "otlp",
-                          "%s: number %zu cannot be sent as a header, left out; it has to be a "
-                          "string without control characters",
-                          source, i + 1);
+            tote__diagnose_each(
+                TOTE_LEVEL_WARN, "otlp",
+                "%s: number %zu cannot be sent as a header, left out; it has to be a "
+                "string without control characters",
+                source, i + 1);
         }
     }
 }

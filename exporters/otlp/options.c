@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tote/diagnostics.h"
+#include "tote/internal/diagnostics.h"
 #include "tote/internal/env.h"
 #include "tote/internal/text.h"
 #include "tote/internal/tracer.h"
@@ -48,11 +48,20 @@ static bool take_protocol(struct tote__otlp_settings *settings, const char *name
     if (equals(value, "http/protobuf")) {
         return true;
     }
-    tote_diagnose(TOTE_LEVEL_WARN, "otlp",
-                  "%s=%s is not available in this version, http/protobuf is used; "
-                  "the endpoint has to accept that",
-                  name, value);
+    tote__diagnose_each(TOTE_LEVEL_WARN, "otlp",
+                        "%s: '%s' is not available in this version, http/protobuf is used; "
+                        "the endpoint has to accept that",
+                        name, value);
     return equals(value, "grpc") || equals(value, "http/json");
+}
+
+/* The endpoint for a report, without what may be secret in it: a user with a password, a query. */
+static const char *without_secrets(const char *endpoint, int *length) {
+    const char *at = strrchr(endpoint, '@');
+    const char *rest = at ? at + 1 : endpoint;
+
+    *length = (int)tote__utf8_cut(rest, strcspn(rest, "?"), 256);
+    return rest;
 }
 
 static bool take_endpoint(struct tote__otlp_settings *settings, const char *name, const char *value,
@@ -60,10 +69,13 @@ static bool take_endpoint(struct tote__otlp_settings *settings, const char *name
     if (tote__otlp_take_endpoint(settings, value, is_general)) {
         return true;
     }
-    tote_diagnose(TOTE_LEVEL_WARN, "otlp",
-                  "%s is not a URL that can be used, ignored; write http://host:port, "
-                  "https://host:port or unix:/path",
-                  name);
+    int length = 0;
+    const char *shown = without_secrets(value, &length);
+    tote__diagnose_each(TOTE_LEVEL_WARN, "otlp",
+                        "%s: '%.*s' is not a URL that can be used, %s%s is; write "
+                        "http://host:port, https://host:port or unix:/path",
+                        name, length, shown,
+                        is_general ? "" : "OTEL_EXPORTER_OTLP_ENDPOINT or else ", default_endpoint);
     return false;
 }
 
@@ -81,7 +93,8 @@ static bool take_compression(struct tote__otlp_settings *settings, const char *n
     if (settings->is_gzip || equals(value, "none")) {
         return true;
     }
-    tote_diagnose(TOTE_LEVEL_WARN, "otlp", "%s=%s is neither gzip nor none, ignored", name, value);
+    tote__diagnose_each(TOTE_LEVEL_WARN, "otlp", "%s: '%s' is neither gzip nor none, ignored", name,
+                        value);
     return false;
 }
 
@@ -159,9 +172,13 @@ static void take_environment(struct tote__otlp_settings *settings,
 
 static bool take_options(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
     if (options->endpoint && !tote__otlp_take_endpoint(settings, options->endpoint, true)) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
-                      "the endpoint of the options is not a URL that can be used, no exporter is "
-                      "made; write http://host:port, https://host:port or unix:/path");
+        int length = 0;
+        const char *shown = without_secrets(options->endpoint, &length);
+        tote__diagnose_each(TOTE_LEVEL_ERROR, "otlp",
+                            "the endpoint '%.*s' of the options is not a URL that can be used, no "
+                            "exporter is made; write http://host:port, https://host:port or "
+                            "unix:/path",
+                            length, shown);
         return false;
     }
     if (options->headers && options->header_count) {

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "tote/diagnostics.h"
+#include "tote/internal/diagnostics.h"
 #include "tote/internal/propagator.h"
 #include "tote/internal/text.h"
 
@@ -51,10 +51,11 @@ static bool select_name(struct selection *selection, const char *name, size_t le
     tote_propagator_constructor make = find(name, length);
 
     if (!make) {
-        tote_diagnose(TOTE_LEVEL_WARN, "propagator",
-                      "'%.*s' is not known and left out; tracecontext, baggage and none are, and "
-                      "what a library that is linked has registered",
-                      (int)tote__min(length, 64), name);
+        tote__diagnose_each(
+            TOTE_LEVEL_WARN, "propagator",
+            "'%.*s' is not known and left out; tracecontext, baggage and none are, and "
+            "what a library that is linked has registered",
+            (int)tote__min(length, 64), name);
         return false;
     }
     for (size_t i = 0; i < selection->count; i++) {
@@ -63,8 +64,9 @@ static bool select_name(struct selection *selection, const char *name, size_t le
         }
     }
     if (selection->count == MOST_NAMES) {
-        tote_diagnose(TOTE_LEVEL_WARN, "propagator", "'%.*s' left out: %d propagators are the most",
-                      (int)tote__min(length, 64), name, MOST_NAMES);
+        tote__diagnose_each(TOTE_LEVEL_WARN, "propagator",
+                            "'%.*s' left out: %d propagators are the most",
+                            (int)tote__min(length, 64), name, MOST_NAMES);
         return false;
     }
     if (make != new_none) {

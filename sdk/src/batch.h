@@ -92,6 +92,7 @@ struct batch_queue {
     _Atomic(uint32_t) worker_state; /* waited on by those who stop it early */
     _Atomic(uint32_t) has_left;     /* the worker; waited on by those who stop it */
     _Atomic(const void *) worker;   /* &tote__thread of it */
+    _Atomic(bool) is_failing;       /* the last export was no success */
     _Atomic(bool) is_parted;        /* from the worker, by join or detach */
     struct worker_thread thread;
 

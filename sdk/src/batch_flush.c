@@ -8,6 +8,7 @@
  */
 #include "batch.h"
 
+#include "losses.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/context.h"
 #include "wait.h"
@@ -192,7 +193,7 @@ static bool stop_worker(struct batch_queue *queue, uint64_t deadline) {
     return false;
 }
 
-/* What is said about a shutdown that lost something. */
+/* What is said at a shutdown about what was lost by then. */
 static void report_losses(struct batch_queue *queue, bool has_ended) {
     tote_stats stats = TOTE_STATS_INIT;
 
@@ -202,13 +203,7 @@ static void report_losses(struct batch_queue *queue, bool has_ended) {
                       "the exporter did not come back when it was shut down: its thread is left "
                       "behind");
     }
-    if (stats.dropped_queue_full + stats.dropped_shutdown > 0) {
-        tote_diagnose(TOTE_LEVEL_WARN, component,
-                      "shut down: %llu spans were dropped because the queue was full, %llu because "
-                      "they were not exported in time",
-                      (unsigned long long)stats.dropped_queue_full,
-                      (unsigned long long)stats.dropped_shutdown);
-    }
+    tote__report_losses(component, &stats);
 }
 
 /* The spans that a stop lost, and the exports that failed. */

@@ -43,12 +43,14 @@ static void report_full(struct batch_lane *lane, uint64_t dropped) {
     }
     tote_stats stats = TOTE_STATS_INIT;
     tote__batch_add_stats(queue->processor, &stats);
-    tote_diagnose(TOTE_LEVEL_WARN, component,
-                  "queue full (%u spans, %zu bytes), %llu spans dropped; raise "
-                  "OTEL_BSP_MAX_QUEUE_SIZE or max_queue_bytes",
-                  queue->processor->settings.max_queue_size,
-                  queue->processor->settings.max_queue_bytes,
-                  (unsigned long long)stats.dropped_queue_full);
+    bool is_failing = atomic_load_explicit(&queue->is_failing, memory_order_relaxed);
+    tote_diagnose(
+        TOTE_LEVEL_WARN, component, "queue full (%u spans, %zu bytes), %llu spans dropped; %s",
+        queue->processor->settings.max_queue_size, queue->processor->settings.max_queue_bytes,
+        (unsigned long long)stats.dropped_queue_full,
+        is_failing ? "the last export failed: see to that, a larger queue fills as well"
+                   : "spans end faster than they are exported: raise "
+                     "OTEL_BSP_MAX_QUEUE_SIZE or max_queue_bytes, or sample less");
 }
 
 static void drop(struct batch_lane *lane, enum batch_drop cause) {

@@ -77,6 +77,9 @@ static void release_queue(struct batch_queue *queue) {
         lane = next;
     }
     tote__pool_flush(&tote__span_pool, &gathered);
+    if (queue->generation != tote__generation()) {
+        tote__worker_thread_release_inherited(&queue->thread);
+    }
     tote__release((void *)queue->batch,
                   queue->processor->settings.max_export_batch_size * sizeof *queue->batch);
     tote__release(queue, sizeof *queue);

@@ -112,14 +112,14 @@ static void settle(struct batch_queue *queue, size_t count, tote_result result,
     counts->shut_down += part_of(&left, report->shut_down);
     if (result == TOTE_SUCCESS) {
         counts->exported += left;
-    } else if (is_cut_short) {
-        counts->shut_down += left;
     } else {
-        counts->retries_exhausted += left;
+        counts->exported += part_of(&left, report->delivered);
+        *(is_cut_short ? &counts->shut_down : &counts->retries_exhausted) += left;
     }
     counts->failures += result != TOTE_SUCCESS;
     counts->in_flight = 0;
     tote__lock_drop(&queue->lock);
+    atomic_store_explicit(&queue->is_failing, result != TOTE_SUCCESS, memory_order_relaxed);
 }
 
 static void send_home(struct batch_queue *queue, size_t count) {
@@ -142,6 +142,16 @@ static uint32_t export_timeout(struct batch_queue *queue) {
     return left < timeout ? left : timeout;
 }
 
+static void report_export(size_t count, tote_result result, uint64_t start) {
+    static const char *const results[] = {
+        [TOTE_SUCCESS] = "success", [TOTE_FAILURE] = "failure", [TOTE_TIMED_OUT] = "timed out"};
+    size_t index = (size_t)result;
+
+    tote_diagnose(TOTE_LEVEL_DEBUG, component, "export of %zu spans: %s, after %llu ms", count,
+                  index < TOTE_COUNT_OF(results) ? results[index] : "no known result",
+                  (unsigned long long)(tote__clock_monotonic() - start) / 1000000);
+}
+
 static void export_batch(struct batch_queue *queue) {
     const struct batch_processor *processor = queue->processor;
     const tote_span_exporter *exporter = processor->exporter;
@@ -149,10 +159,12 @@ static void export_batch(struct batch_queue *queue) {
     size_t count = take_batch(queue);
 
     if (count) {
+        uint64_t start = tote__clock_monotonic();
         tote_result result = exporter->ops.export_spans(exporter->self, queue->batch, count,
                                                         export_timeout(queue), &report);
         settle(queue, count, result, &report);
         send_home(queue, count);
+        report_export(count, result, start);
     }
     queue->next_export = tote__deadline_in(processor->settings.schedule_delay_ms);
 }
@@ -247,6 +259,7 @@ static void leave(struct batch_queue *queue) {
     queue->is_over = true;
     tote__lock_drop(&queue->lock);
     tote__batch_answer(queue, atomic_load(&queue->flushes_asked), TOTE_SUCCESS);
+    tote__worker_thread_leave(&queue->thread);
     atomic_store(&queue->worker, NULL);
     atomic_store(&queue->has_left, 1);
     tote__wake(&queue->has_left);

@@ -2,8 +2,8 @@
 /*
  * env.c - environment variables, read by the rules of the specification
  *
- * Reports carry the variable's name as their component: they are rate limited by component and
- * format, and of two wrong variables both are to be told.
+ * Reports carry the variable's name as their component, and each text counts for itself: of two
+ * mistakes both are to be told.
  */
 #include "tote/internal/env.h"
 
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tote/diagnostics.h"
+#include "tote/internal/diagnostics.h"
 #include "tote/internal/text.h"
 
 const char *tote__env(const char *name) {
@@ -48,10 +48,10 @@ bool tote__env_number(const char *name, uint64_t least, uint64_t most, uint64_t 
         return false;
     }
     if (!parse_number(text, &parsed) || parsed < least || parsed > most) {
-        tote_diagnose(TOTE_LEVEL_WARN, name,
-                      "'%s' is not a whole number from %" PRIu64 " to %" PRIu64
-                      ": the variable is ignored, as if it were unset",
-                      text, least, most);
+        tote__diagnose_each(TOTE_LEVEL_WARN, name,
+                            "'%s' is not a whole number from %" PRIu64 " to %" PRIu64
+                            ": the variable is ignored, as if it were unset",
+                            text, least, most);
         return false;
     }
     *number = parsed;
@@ -70,7 +70,8 @@ bool tote__env_boolean(const char *name) {
         return true;
     }
     if (!tote__equals_ignoring_case(text, length, "false", 5)) {
-        tote_diagnose(TOTE_LEVEL_WARN, name, "'%s' counts as false: only 'true' is true", text);
+        tote__diagnose_each(TOTE_LEVEL_WARN, name, "'%s' counts as false: only 'true' is true",
+                            text);
     }
     return false;
 }

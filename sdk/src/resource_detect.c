@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "tote/diagnostics.h"
+#include "tote/internal/diagnostics.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/os.h"
@@ -238,14 +238,15 @@ static unsigned choose_detectors(const char *names) {
         tote__trim(&name, &length);
         unsigned detector = find_detector(name, length);
         if (chosen & detector) {
-            tote_diagnose(TOTE_LEVEL_WARN, "resource",
-                          "resource detector '%.*s' is named twice, and runs once", (int)length,
-                          name);
+            tote__diagnose_each(TOTE_LEVEL_WARN, "resource",
+                                "resource detector '%.*s' is named twice, and runs once",
+                                (int)length, name);
         } else if (!detector && length && !tote__equals_ignoring_case(name, length, "none", 4)) {
-            tote_diagnose(TOTE_LEVEL_WARN, "resource",
-                          "resource detector '%.*s' does not exist and is left out; there are "
-                          "host, process and service",
-                          (int)length, name);
+            tote__diagnose_each(
+                TOTE_LEVEL_WARN, "resource",
+                "resource detector '%.*s' does not exist and is left out; there are "
+                "host, process and service",
+                (int)length, name);
         }
         chosen |= detector;
         names = comma ? comma + 1 : NULL;

@@ -82,6 +82,34 @@ static void leave_behind(struct core_config *configs) {
     }
 }
 
+/* What the threads counted for this run. */
+static void add_thread_counts(const tote_sdk *sdk, uint32_t run, tote_stats *stats) {
+    for (struct thread_state *state = tote__thread_states(); state;
+         state = tote__thread_state_next(state)) {
+        const struct span_counters *counters = &state->counters[sdk->slot];
+        if (atomic_load_explicit(&counters->run, memory_order_acquire) != run) {
+            continue;
+        }
+        uint64_t memory = atomic_load_explicit(&counters->lost_to_memory, memory_order_relaxed);
+        stats->started += atomic_load_explicit(&counters->started, memory_order_relaxed);
+        stats->ended += memory;
+        stats->dropped_memory += memory;
+    }
+}
+
+/* What the processors do not tell themselves. */
+static void report_end(const tote_sdk *sdk, const struct core_config *config) {
+    tote_stats stats = TOTE_STATS_INIT;
+
+    add_thread_counts(sdk, config->origin.run, &stats);
+    if (stats.dropped_memory) {
+        tote__diagnose_each(TOTE_LEVEL_WARN, "sdk",
+                            "shut down: %llu spans were not recorded for want of memory",
+                            (unsigned long long)stats.dropped_memory);
+    }
+    tote__report_suppressed();
+}
+
 /* The last reference is gone. */
 static void stop(tote_sdk *sdk, uint32_t wait_ms) {
     struct core_config *config = atomic_load(&sdk->config);
@@ -365,7 +393,9 @@ tote_result tote_sdk_shutdown(tote_sdk *sdk, uint32_t timeout_ms) {
         return TOTE_SUCCESS;
     }
     tote__tracer_provider_leave_global(&sdk->provider);
-    return for_all_processors(config, true, timeout_ms);
+    tote_result result = for_all_processors(config, true, timeout_ms);
+    report_end(sdk, config);
+    return result;
 }
 
 tote_result tote_sdk_close(tote_sdk **sdk, uint32_t timeout_ms) {
@@ -402,21 +432,6 @@ int tote_sdk_get_poll_timeout_ms(const tote_sdk *sdk) {
 
 void tote_sdk_poll(tote_sdk *sdk) {
     (void)sdk;
-}
-
-/* What the threads counted for this run. */
-static void add_thread_counts(const tote_sdk *sdk, uint32_t run, tote_stats *stats) {
-    for (struct thread_state *state = tote__thread_states(); state;
-         state = tote__thread_state_next(state)) {
-        const struct span_counters *counters = &state->counters[sdk->slot];
-        if (atomic_load_explicit(&counters->run, memory_order_acquire) != run) {
-            continue;
-        }
-        uint64_t memory = atomic_load_explicit(&counters->lost_to_memory, memory_order_relaxed);
-        stats->started += atomic_load_explicit(&counters->started, memory_order_relaxed);
-        stats->ended += memory;
-        stats->dropped_memory += memory;
-    }
 }
 
 bool tote_sdk_get_stats(const tote_sdk *sdk, tote_stats *stats) {

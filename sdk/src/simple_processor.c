@@ -8,6 +8,7 @@
  */
 #include <stdatomic.h>
 
+#include "losses.h"
 #include "span.h"
 #include "tote/context.h"
 #include "tote/internal/context.h"
@@ -73,7 +74,7 @@ static enum outcome outcome_of(const struct export *export) {
     if (export->report.shut_down) {
         return SHUT_DOWN;
     }
-    return export->result == TOTE_SUCCESS ? EXPORTED : NOT_DELIVERED;
+    return export->result == TOTE_SUCCESS || export->report.delivered ? EXPORTED : NOT_DELIVERED;
 }
 
 /* Leave out what cannot be exported from here. */
@@ -123,25 +124,6 @@ static tote_result simple_force_flush(void *self, uint32_t timeout_ms) {
     return exporter->ops.force_flush(exporter->self, timeout_ms);
 }
 
-static tote_result simple_shutdown(void *self, uint32_t timeout_ms) {
-    struct simple_processor *processor = self;
-    const tote_span_exporter *exporter = processor->exporter;
-
-    if (atomic_exchange(&processor->is_shut_down, true) || !exporter->ops.shutdown) {
-        return TOTE_SUCCESS;
-    }
-    return exporter->ops.shutdown(exporter->self, timeout_ms);
-}
-
-static void simple_destroy(void *self) {
-    struct simple_processor *processor = self;
-
-    simple_shutdown(processor, 0);
-    tote_span_exporter_free(processor->exporter);
-    tote_context_unref(processor->suppressed);
-    tote__release(processor, sizeof *processor);
-}
-
 static void simple_add_stats(void *self, tote_stats *stats) {
     struct simple_processor *processor = self;
     uint64_t counts[OUTCOMES];
@@ -159,6 +141,30 @@ static void simple_add_stats(void *self, tote_stats *stats) {
     stats->dropped_retries_exhausted += counts[NOT_DELIVERED];
     stats->dropped_shutdown += counts[SHUT_DOWN];
     stats->dropped_queue_full += counts[INSIDE_EXPORT];
+}
+
+static tote_result simple_shutdown(void *self, uint32_t timeout_ms) {
+    struct simple_processor *processor = self;
+    const tote_span_exporter *exporter = processor->exporter;
+    tote_stats stats = TOTE_STATS_INIT;
+
+    if (atomic_exchange(&processor->is_shut_down, true)) {
+        return TOTE_SUCCESS;
+    }
+    tote_result result =
+        exporter->ops.shutdown ? exporter->ops.shutdown(exporter->self, timeout_ms) : TOTE_SUCCESS;
+    simple_add_stats(processor, &stats);
+    tote__report_losses(component, &stats);
+    return result;
+}
+
+static void simple_destroy(void *self) {
+    struct simple_processor *processor = self;
+
+    simple_shutdown(processor, 0);
+    tote_span_exporter_free(processor->exporter);
+    tote_context_unref(processor->suppressed);
+    tote__release(processor, sizeof *processor);
 }
 
 static const tote_span_processor_ops simple_ops = {

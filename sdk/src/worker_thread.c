@@ -7,20 +7,23 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "tote/context.h"
+#include "tote/internal/context.h"
 
 static const char *const name = "tote-worker";
 
 static int run(void *arg) {
-    const struct worker_thread *thread = arg;
+    struct worker_thread *thread = arg;
 
+    thread->stack = tote__thread.stack; /* NULL where the host keeps it */
     thread->work(thread->arg);
     return 0;
 }
 
 static void run_suppressed(void *arg) {
+    struct worker_thread *thread = arg;
     tote_context *context = tote_context_with_suppression(tote_context_root());
 
+    thread->context = context;
     tote_context_run(context, run, arg);
     tote_context_unref(context);
 }
@@ -75,6 +78,23 @@ void tote__worker_thread_join(struct worker_thread *thread) {
         thread->factory.join(thread->factory.self, thread->handle);
     }
     errno = error;
+}
+
+void tote__worker_thread_leave(struct worker_thread *thread) {
+    thread->context = NULL;
+    thread->stack = NULL;
+}
+
+/*
+ * Whatever the thread was doing with its stack: that can be read at any moment, as by a signal handler.
+ * Not if it was the one that forked: then it is this thread, and still runs on it.
+ */
+void tote__worker_thread_release_inherited(struct worker_thread *thread) {
+    if (thread->stack && thread->stack != tote__thread.stack) {
+        tote_context_stack_free(thread->stack);
+        tote_context_unref(thread->context);
+    }
+    tote__worker_thread_leave(thread);
 }
 
 bool tote__worker_thread_detach(struct worker_thread *thread) {

@@ -17,7 +17,9 @@ struct worker_thread {
     void (*work)(void *arg);
     void *arg;
     pthread_t thread;
-    void *handle; /* what the factory gave */
+    void *handle;          /* what the factory gave */
+    tote_context *context; /* what runs in it is not traced; NULL once the work is done, ... */
+    void *stack;           /* ... and so is what the thread has of its own for contexts */
 };
 
 /*
@@ -29,6 +31,12 @@ bool tote__worker_thread_start(struct worker_thread *thread, const tote_thread_f
 
 /* Wait for its end. */
 void tote__worker_thread_join(struct worker_thread *thread);
+
+/* As the last of the work, which may let go of `thread`: what the thread has it releases itself. */
+void tote__worker_thread_leave(struct worker_thread *thread);
+
+/* In a forked child, which has the memory of its parent's thread and not the thread: release that. */
+void tote__worker_thread_release_inherited(struct worker_thread *thread);
 
 /* Let it end on its own. Returns: false for a factory's, that can only be joined. */
 bool tote__worker_thread_detach(struct worker_thread *thread);

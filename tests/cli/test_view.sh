@@ -146,6 +146,12 @@ for arguments in '' 'look' 'view --port' 'view --port x' 'view --port 65536' 'vi
     expect "bad usage: tote $arguments" "$? $(wc -c <"$work/out") $(grep -c '^usage: ' "$work/err")" \
         "2 0 1"
 done
+expect "an option that is not known is named" \
+    "$("$tote" view --colour 2>&1 | head -n 1)" "tote: view: unknown option '--colour'"
+expect "so is a number that is wrong" "$("$tote" view --port 65536 2>&1 | head -n 1)" \
+    "tote: view: --port needs a number up to 65535, which is not '65536'"
+expect "or missing" "$("$tote" view --port 2>&1 | head -n 1)" \
+    "tote: view: --port needs a number up to 65535"
 expect "help is for asking" "$("$tote" view --help | head -n 1)" \
     "$("$tote" --help | head -n 1)"
 expect "there is a version" "$("$tote" --version | grep -c '^tote [0-9]*\.[0-9]*\.[0-9]*')" 1

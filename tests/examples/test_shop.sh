@@ -94,6 +94,11 @@ start lonely "$bin/shop" frontend --port 0 --next http://127.0.0.1:1
 expect "nobody behind the frontend" "$(curl -s --max-time 20 -o /dev/null -w '%{http_code}' \
     "http://127.0.0.1:$port/buy")" 502
 
+start inventory "$bin/shop" inventory --port 0
+start checkout "$bin/shop" checkout --port 0 --next "http://127.0.0.1:$port"
+expect "nobody to charge" "$(curl -s --max-time 20 -o /dev/null -w '%{http_code}' \
+    "http://127.0.0.1:$port/checkout")" 402
+
 "$bin/shop" >/dev/null 2>&1
 expect "bad usage" "$?" 2
 exit $failed

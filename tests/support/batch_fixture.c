@@ -39,6 +39,7 @@ static tote_result test_export(void *self, const tote_span_data *const *spans, s
         wait_for_post(&exporter->gate);
     }
     report->rejected = exporter->reports_rejected;
+    report->delivered = exporter->reports_delivered;
     tote_result result = (tote_result)atomic_load(&exporter->result);
     exporter->running--;
     sem_post(&exporter->has_ended);
@@ -101,6 +102,8 @@ static void keep_diagnostic(tote_level level, const char *component, const char 
     struct batch_fixture *fixture = user_data;
 
     (void)level;
+    snprintf(fixture->last_diagnostic, sizeof fixture->last_diagnostic, "%s: %s", component,
+             message);
     if (atomic_fetch_add(&fixture->diagnostics, 1) == 0) {
         snprintf(fixture->first_diagnostic, sizeof fixture->first_diagnostic, "%s: %s", component,
                  message);

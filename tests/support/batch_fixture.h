@@ -22,6 +22,7 @@ struct test_exporter {
     atomic_bool heeds_shutdown; /* which then posts the gate */
     atomic_int result;          /* of an export, a tote_result */
     atomic_size_t reports_rejected;
+    atomic_size_t reports_delivered;
     void (*on_export)(struct test_exporter *exporter); /* NULL, or called in each export */
     void *user_data;
 
@@ -57,6 +58,7 @@ struct batch_fixture {
     tote_tracer *tracer;
     atomic_size_t diagnostics;
     char first_diagnostic[256];
+    char last_diagnostic[512];
 };
 
 int batch_fixture_set_up(void **state);

@@ -2,9 +2,12 @@
 #include "batch_fixture.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "worker_thread.h"
 
 /* An exporter that writes a line into a pipe for each span: who exported, and what. */
 struct pipe_exporter {
@@ -180,11 +183,76 @@ static void children_that_end_nothing_release_what_they_inherited(void **state) 
     assert_once(text, getpid(), "parent");
 }
 
+/* The allocator of this program counts. */
+static atomic_size_t blocks;
+
+static void *test_allocate(void *self, size_t size) {
+    void *memory = malloc(size);
+
+    (void)self;
+    blocks += memory != NULL;
+    return memory;
+}
+
+static void *test_reallocate(void *self, void *memory, size_t old_size, size_t size) {
+    (void)self, (void)old_size;
+    blocks += memory == NULL;
+    return realloc(memory, size);
+}
+
+static void test_release(void *self, void *memory, size_t size) {
+    (void)self, (void)size;
+    blocks -= memory != NULL;
+    free(memory);
+}
+
+struct waiting_work {
+    sem_t has_begun;
+    sem_t gate;
+};
+
+static void wait_at_gate(void *arg) {
+    struct waiting_work *work = arg;
+
+    sem_post(&work->has_begun);
+    wait_for_post(&work->gate);
+}
+
+/* Design R14: there is nobody in the child to free what the parent's worker has of its own */
+static void a_child_releases_what_its_parents_worker_had(void **state) {
+    const tote_thread_factory factory = {.struct_size = sizeof factory};
+    struct waiting_work work;
+    struct worker_thread thread;
+
+    (void)state;
+    sem_init(&work.has_begun, 0, 0);
+    sem_init(&work.gate, 0, 0);
+    size_t before = blocks;
+    assert_true(tote__worker_thread_start(&thread, &factory, wait_at_gate, &work));
+    assert_true(wait_for_post(&work.has_begun));
+    pid_t child = fork();
+    if (child == 0) {
+        bool had_some = blocks > before;
+        tote__worker_thread_release_inherited(&thread);
+        tote__worker_thread_release_inherited(&thread);
+        _exit(had_some && blocks == before ? 0 : 1);
+    }
+    assert_int_equal(wait_for_child(child), 0);
+    sem_post(&work.gate);
+    tote__worker_thread_join(&thread);
+    assert_int_equal(blocks, before);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         BATCH_TEST(a_fork_in_the_middle_of_an_export_duplicates_nothing),
         BATCH_TEST(the_first_spans_of_a_child_start_its_worker),
         BATCH_TEST(children_that_end_nothing_release_what_they_inherited),
+        BATCH_TEST(a_child_releases_what_its_parents_worker_had),
     };
+    const tote_allocator allocator = {sizeof allocator, test_allocate, test_reallocate,
+                                      test_release, NULL};
+
+    tote_set_allocator(&allocator);
     return RUN_TESTS(tests, argc, argv);
 }

@@ -142,6 +142,29 @@ static void rejected_spans_are_not_exported_ones(void **state) {
     assert_true(accounting_closes(&stats));
 }
 
+/* Design section 6, accounting: of a batch that went out in parts some may have arrived */
+static void what_arrived_before_a_failure_counts_as_exported(void **state) {
+    struct batch_fixture *f = batch_fixture_start(state);
+
+    f->exporter.result = TOTE_FAILURE;
+    f->exporter.reports_rejected = 1;
+    f->exporter.reports_delivered = 2;
+    end_spans(f, 5);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
+    tote_stats stats = get_stats(f);
+    assert_int_equal(stats.exported, 2);
+    assert_int_equal(stats.rejected, 1);
+    assert_int_equal(stats.dropped_retries_exhausted, 2);
+    assert_true(accounting_closes(&stats));
+
+    f->exporter.reports_delivered = 99; /* an exporter that cannot count */
+    end_spans(f, 5);
+    tote_sdk_force_flush(f->sdk, SAFETY_NET_MS);
+    stats = get_stats(f);
+    assert_int_equal(stats.exported, 2 + 4);
+    assert_true(accounting_closes(&stats));
+}
+
 static void flush_from_inside(struct test_exporter *exporter) {
     struct batch_fixture *f = exporter->user_data;
 
@@ -248,6 +271,69 @@ static void a_release_without_shutdown_drops_what_waits(void **state) {
     assert_int_equal(f->exporter.exports, 0);
     assert_int_equal(f->exporter.shutdowns, 1);
     assert_int_equal(f->exporter.destroys, 1);
+}
+
+/* Design section 6: what a shutdown says of losses are the figures of the statistics */
+static void a_shutdown_tells_every_loss_by_its_cause(void **state) {
+    struct batch_fixture *f = *state;
+    f->batch.max_queue_size = 4;
+    f->batch.max_export_batch_size = 4;
+    batch_fixture_start(state);
+
+    f->exporter.is_gated = true;
+    f->exporter.result = TOTE_FAILURE;
+    f->exporter.reports_rejected = 1;
+    end_spans(f, 4);
+    assert_true(wait_for_post(&f->exporter.has_begun));
+    end_spans(f, 4 + 5); /* the queue, and more */
+    f->exporter.reports_delivered = 1;
+    test_exporter_open_gate(&f->exporter);
+    tote_sdk_shutdown(f->sdk, SAFETY_NET_MS);
+
+    tote_stats stats = get_stats(f);
+    assert_int_equal(stats.dropped_queue_full, 5);
+    assert_int_equal(stats.rejected, 2);
+    assert_int_equal(stats.dropped_retries_exhausted, 4);
+    assert_int_equal(stats.exported, 2);
+    assert_string_equal(f->last_diagnostic,
+                        "batch_processor: shut down: of 13 ended spans 2 were exported and 11 were "
+                        "not: 2 rejected by the receiver, 5 for want of room in the queue, "
+                        "4 not delivered to the receiver");
+}
+
+/* Nothing lost, nothing said. */
+static void a_shutdown_that_lost_nothing_is_silent(void **state) {
+    struct batch_fixture *f = batch_fixture_start(state);
+
+    end_spans(f, 3);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(f->diagnostics, 0);
+}
+
+/* The cure of a full queue depends on why it is full. */
+static void a_full_queue_behind_a_failing_exporter_is_no_reason_for_a_larger_one(void **state) {
+    struct batch_fixture *f = *state;
+    f->batch.max_queue_size = 4;
+    batch_fixture_start(state);
+
+    f->exporter.result = TOTE_FAILURE;
+    end_spans(f, 4);
+    tote_sdk_force_flush(f->sdk, SAFETY_NET_MS);
+    f->exporter.is_gated = true;
+    end_spans(f, 100);
+    assert_non_null(strstr(f->first_diagnostic, "the last export failed"));
+    assert_null(strstr(f->first_diagnostic, "OTEL_BSP_MAX_QUEUE_SIZE"));
+}
+
+/* What was rate limited is told at the end, as there may be no next one of its kind. */
+static void a_shutdown_tells_what_was_held_back(void **state) {
+    struct batch_fixture *f = batch_fixture_start(state);
+
+    for (int i = 0; i < 8; i++) {
+        tote_diagnose(TOTE_LEVEL_WARN, "test", "%d apples lost", i);
+    }
+    tote_sdk_shutdown(f->sdk, SAFETY_NET_MS);
+    assert_string_equal(f->last_diagnostic, "test: held back 7 more like this: 0 apples lost ...");
 }
 
 static void set_payload(struct batch_fixture *f, size_t size) {
@@ -473,12 +559,17 @@ int main(int argc, char **argv) {
         BATCH_TEST(a_flush_without_time_only_starts_the_work),
         BATCH_TEST(a_flush_says_when_an_export_failed),
         BATCH_TEST(rejected_spans_are_not_exported_ones),
+        BATCH_TEST(what_arrived_before_a_failure_counts_as_exported),
         BATCH_TEST(a_flush_from_inside_an_export_fails_and_does_not_hang),
         BATCH_TEST(a_shutdown_from_inside_an_export_fails_and_does_not_hang),
         BATCH_TEST(shutdown_exports_what_waits_and_happens_once),
         BATCH_TEST(shutdown_interrupts_an_export_past_the_deadline),
         BATCH_TEST(an_exporter_that_never_heeds_is_left_behind),
         BATCH_TEST(a_release_without_shutdown_drops_what_waits),
+        BATCH_TEST(a_shutdown_tells_every_loss_by_its_cause),
+        BATCH_TEST(a_shutdown_that_lost_nothing_is_silent),
+        BATCH_TEST(a_full_queue_behind_a_failing_exporter_is_no_reason_for_a_larger_one),
+        BATCH_TEST(a_shutdown_tells_what_was_held_back),
         BATCH_TEST(the_queue_is_bounded_in_bytes),
         BATCH_TEST(recorded_spans_that_are_not_sampled_are_never_queued),
         BATCH_TEST(the_worker_is_named_takes_no_signals_and_is_not_traced),

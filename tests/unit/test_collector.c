@@ -156,6 +156,25 @@ static void the_quietest_trace_comes_first(void **state) {
     expect_trace(collector, 5000, 3, 1);
 }
 
+/* Pain 42: of one request */
+static void traces_that_come_together_are_shown_in_the_order_of_their_starts(void **state) {
+    static const uint8_t order[] = {2, 3, 1};
+    struct collector *collector = *state;
+
+    for (size_t i = 0; i < sizeof order; i++) {
+        struct wire_span span;
+        make_span(&span, order[i], 1, 0);
+        span.message.start_time_unix_nano = 1000U + order[i];
+        assert_true(send_span(collector, &span.message, 1000));
+        make_span(&span, order[i], 2, 1); /* a child, that may be the first to come */
+        span.message.start_time_unix_nano = 2000U - order[i];
+        assert_true(send_span(collector, &span.message, 1000));
+    }
+    expect_trace(collector, 5000, 1, 2);
+    expect_trace(collector, 5000, 2, 2);
+    expect_trace(collector, 5000, 3, 2);
+}
+
 /* Pain 42 */
 static void too_many_traces_are_given_before_their_time(void **state) {
     struct collector *collector = *state;
@@ -276,6 +295,10 @@ static void a_span_is_told_as_it_was_sent(void **state) {
     attribute.key = (char *)"attempt\033";
     event.n_attributes = 1;
     event.attributes = &attributes;
+    event.dropped_attributes_count = 4;
+    span.message.dropped_attributes_count = 1;
+    span.message.dropped_events_count = 2;
+    span.message.dropped_links_count = 3;
     span.message.name = (char *)"GET\033[2J";
     span.message.kind = TOTE__OTLP__SPAN__SPAN_KIND__SPAN_KIND_CONSUMER;
     span.message.start_time_unix_nano = 5;
@@ -297,6 +320,10 @@ static void a_span_is_told_as_it_was_sent(void **state) {
     assert_int_equal(told->events[0].time_unix_nano, 7);
     assert_int_equal(told->events[0].attribute_count, 1);
     assert_string_equal(told->events[0].attributes[0].key, "attempt\xEF\xBF\xBD");
+    assert_int_equal(told->events[0].dropped_attribute_count, 4);
+    assert_int_equal(told->dropped_attribute_count, 1);
+    assert_int_equal(told->dropped_event_count, 2);
+    assert_int_equal(told->dropped_link_count, 3);
 }
 
 static Tote__Otlp__AnyValue text_value(const char *text) {
@@ -479,6 +506,7 @@ int main(int argc, char **argv) {
         COLLECTOR_TEST(news_make_a_complete_trace_wait_again),
         COLLECTOR_TEST(one_that_misses_a_span_is_shown_when_it_is_quiet),
         COLLECTOR_TEST(the_quietest_trace_comes_first),
+        COLLECTOR_TEST(traces_that_come_together_are_shown_in_the_order_of_their_starts),
         COLLECTOR_TEST(too_many_traces_are_given_before_their_time),
         COLLECTOR_TEST(traces_of_too_many_bytes_are_given_before_their_time),
         COLLECTOR_TEST(what_is_left_out_is_counted),

@@ -405,8 +405,12 @@ static void an_exporter_that_is_not_supported_is_reported_and_left_out(void **st
         assert_int_equal(reports.count, 1);
         assert_non_null(strstr(reports.message, names[i]));
     }
-    setenv("OTEL_TRACES_EXPORTER", "foo", 1); /* nothing usable: the setting is ignored */
+    setenv("OTEL_TRACES_EXPORTER", "foo,bar", 1); /* nothing usable: the setting is ignored */
+    reports_reset(TOTE_LEVEL_DEBUG);
     assert_string_equal(resolve(&defaults).exporters[0], "otlp");
+    assert_int_equal(reports.count, 3); /* each by itself */
+    assert_non_null(strstr(reports.message, "'foo,bar'"));
+    assert_non_null(strstr(reports.message, "otlp"));
 }
 
 /* Requirement H: OTEL_LOG_LEVEL */

@@ -148,6 +148,7 @@ static void a_file_that_takes_nothing_is_a_failure(void **state) {
                          exporter->self, (const tote_span_data *const *)f->spans, 1, 0, NULL),
                      TOTE_FAILURE);
     assert_int_equal(f->diagnostics, 1);
+    assert_contains(f->last_diagnostic, "No space left on device");
     tote_span_exporter_free(exporter);
     fclose(full);
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tote/diagnostics.h"
+#include "tote/internal/diagnostics.h"
 
 static struct {
     size_t count;
@@ -51,6 +51,62 @@ static void the_same_report_is_given_once_and_others_still_get_through(void **st
     tote_diagnose(TOTE_LEVEL_ERROR, "test", "something else");
     assert_int_equal(seen.count, 2);
     assert_int_equal(seen.level, TOTE_LEVEL_ERROR);
+}
+
+/* Design section 6: what was held back is told at shutdown, each kind once */
+static void what_was_held_back_is_told_when_asked_for(void **state) {
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        tote_diagnose(TOTE_LEVEL_WARN, "test", "%d lost", i);
+        tote_diagnose(TOTE_LEVEL_ERROR, "other", "once %s", i ? "more" : "");
+    }
+    tote_diagnose(TOTE_LEVEL_WARN, "test", "only once");
+    assert_int_equal(seen.count, 3);
+    tote__report_suppressed();
+    assert_int_equal(seen.count, 5);
+    assert_string_equal(seen.message, "other: held back 9 more like this: once  ...");
+    assert_int_equal(seen.level, TOTE_LEVEL_ERROR);
+    tote__report_suppressed();
+    assert_int_equal(seen.count, 5);
+}
+
+/* Nobody sees all kinds that there are; with more than the table has the count must not be another's. */
+static void more_kinds_than_are_kept_all_get_through(void **state) {
+    char name[32];
+
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 64; i++) {
+            snprintf(name, sizeof name, "kind %d", i);
+            tote_diagnose(TOTE_LEVEL_WARN, name, "lost");
+        }
+        assert_int_equal(seen.count, 64);
+    }
+    for (int i = 64; i < 200; i++) {
+        snprintf(name, sizeof name, "kind %d", i);
+        tote_diagnose(TOTE_LEVEL_WARN, name, "lost");
+    }
+    assert_int_equal(seen.count, 200);
+}
+
+/* Two mistakes in one variable are two reports, the same one twice is one. */
+static void each_text_is_given_where_that_is_asked_for(void **state) {
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        tote__diagnose_each(TOTE_LEVEL_WARN, "test", "'%s' is not known", i % 2 ? "foo" : "bar");
+    }
+    assert_int_equal(seen.count, 2);
+    assert_string_equal(seen.message, "test: 'foo' is not known");
+}
+
+/* Who wants to see everything does. */
+static void debug_reports_are_not_held_back(void **state) {
+    (void)state;
+    tote_set_diagnostics(keep, TOTE_LEVEL_DEBUG, NULL);
+    for (int i = 0; i < 5; i++) {
+        tote_diagnose(TOTE_LEVEL_DEBUG, "test", "%d exported", i);
+    }
+    assert_int_equal(seen.count, 5);
 }
 
 /* A handler that is set anew starts with a clean slate. */
@@ -146,6 +202,10 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(reports_go_to_the_handler_up_to_the_level, set_up),
         cmocka_unit_test_setup(the_same_report_is_given_once_and_others_still_get_through, set_up),
+        cmocka_unit_test_setup(what_was_held_back_is_told_when_asked_for, set_up),
+        cmocka_unit_test_setup(more_kinds_than_are_kept_all_get_through, set_up),
+        cmocka_unit_test_setup(each_text_is_given_where_that_is_asked_for, set_up),
+        cmocka_unit_test_setup(debug_reports_are_not_held_back, set_up),
         cmocka_unit_test_setup(a_new_handler_gets_every_kind_again, set_up),
         cmocka_unit_test_setup(long_messages_are_cut_at_a_code_point, set_up),
         cmocka_unit_test_setup(a_handler_may_call_tote, set_up),

@@ -33,9 +33,14 @@ struct fixture {
     size_t diagnostic_count;
 };
 
+static size_t encodings_left = SIZE_MAX; /* until memory is out */
+
 /* Takes the place of the library's: the span's first letter, as often as its size says. */
 bool tote__otlp_encode(struct tote__otlp_buffer *buffer, const tote_span_data *const *spans,
                        size_t count) {
+    if (encodings_left-- == 0) {
+        return false;
+    }
     for (size_t i = 0; i < count; i++) {
         size_t size = *(const size_t *)(const void *)spans[i];
         uint8_t *bytes = size == SIZE_MAX ? NULL
@@ -75,7 +80,7 @@ static int set_up(void **state) {
         f.sizes[i] = 10;
         f.spans[i] = (const tote_span_data *)(const void *)&f.sizes[i];
     }
-    tote_set_diagnostics(note, TOTE_LEVEL_DEBUG, &f);
+    tote_set_diagnostics(note, TOTE_LEVEL_INFO, &f);
     *state = &f;
     return f.receiver ? 0 : -1;
 }
@@ -261,6 +266,22 @@ static void a_batch_over_the_limit_goes_out_in_parts(void **state) {
     assert_int_equal(total, 50);
 }
 
+/* Design section 6, accounting: nothing is sent after a loss, and what had arrived is told */
+static void of_a_batch_in_parts_those_that_arrived_are_told(void **state) {
+    struct fixture *f = *state;
+
+    open_exporter(f, (tote_otlp_options){.max_request_bytes = 25});
+    encodings_left = 2; /* all four, which are too many; the first two; nothing more */
+    assert_int_equal(export_spans(f, 4), TOTE_FAILURE);
+    encodings_left = SIZE_MAX;
+    assert_report(f, 0, 0, 0);
+    assert_int_equal(f->report.delivered, 2);
+    assert_int_equal(receiver_wait(f->receiver, 1), 1);
+
+    assert_int_equal(export_spans(f, 4), TOTE_SUCCESS);
+    assert_int_equal(f->report.delivered, 4);
+}
+
 /* Requirement G6 */
 static void a_span_over_the_limit_is_never_sent_and_counted(void **state) {
     struct fixture *f = *state;
@@ -363,6 +384,7 @@ int main(int argc, char **argv) {
         TEST_WITH_RECEIVER(an_answer_that_is_too_large_is_a_failure),
         TEST_WITH_RECEIVER(the_shorter_of_both_timeouts_ends_an_export),
         TEST_WITH_RECEIVER(a_batch_over_the_limit_goes_out_in_parts),
+        TEST_WITH_RECEIVER(of_a_batch_in_parts_those_that_arrived_are_told),
         TEST_WITH_RECEIVER(a_span_over_the_limit_is_never_sent_and_counted),
         TEST_WITH_RECEIVER(without_memory_for_a_request_nothing_is_sent),
         TEST_WITH_RECEIVER(shutdown_ends_an_export_that_has_no_timeout),

@@ -16,10 +16,12 @@ static const char *const words[] = {"ENDPOINT", "HEADERS",     "COMPRESSION",   
                                     "INSECURE"};
 
 static unsigned diagnostics[TOTE_LEVEL_DEBUG + 1];
+static char last_message[1024];
 
 static void count(tote_level level, const char *component, const char *message, void *user_data) {
-    (void)component, (void)message, (void)user_data;
+    (void)component, (void)user_data;
     diagnostics[level]++;
+    snprintf(last_message, sizeof last_message, "%s", message);
 }
 
 static void set_variable(const char *infix, const char *word, const char *value) {
@@ -335,6 +337,27 @@ static void the_url_to_be_shown_has_no_credentials_and_no_query(void **state) {
     tote__otlp_settings_clear(&settings);
 }
 
+/* Design section 6: a report names the value, and what is used in its place; no secret */
+static void an_endpoint_that_cannot_be_used_is_named_with_what_replaces_it(void **state) {
+    (void)state;
+    set_variable("", "ENDPOINT", "ftp://me:secret@host:21?key=secret");
+    struct tote__otlp_settings settings = resolved(NULL);
+    assert_string_equal(settings.url, "http://localhost:4318/v1/traces");
+    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 1);
+    assert_string_equal(last_message,
+                        "OTEL_EXPORTER_OTLP_ENDPOINT: 'host:21' is not a URL that can be used, "
+                        "http://localhost:4318 is; write http://host:port, https://host:port or "
+                        "unix:/path");
+    tote__otlp_settings_clear(&settings);
+
+    set_variable("TRACES_", "ENDPOINT", "localhost:4318");
+    settings = resolved(NULL);
+    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 2); /* the other one was told already */
+    assert_non_null(strstr(last_message, "'localhost:4318'"));
+    assert_non_null(strstr(last_message, "OTEL_EXPORTER_OTLP_ENDPOINT or else http://localhost"));
+    tote__otlp_settings_clear(&settings);
+}
+
 #define FRESH_TEST(test) cmocka_unit_test_setup(test, start_over)
 
 int main(int argc, char **argv) {
@@ -351,6 +374,7 @@ int main(int argc, char **argv) {
         FRESH_TEST(options_for_what_is_missing_make_no_exporter),
         FRESH_TEST(options_headers_that_cannot_be_sent_are_left_out),
         FRESH_TEST(a_unix_endpoint_is_a_path_of_a_socket),
+        FRESH_TEST(an_endpoint_that_cannot_be_used_is_named_with_what_replaces_it),
         FRESH_TEST(the_url_to_be_shown_has_no_credentials_and_no_query),
     };
     return RUN_TESTS(tests, argc, argv);

@@ -53,6 +53,11 @@ static void what_is_not_delivered_is_counted_by_cause(void **state) {
     assert_int_equal(stats.dropped_retries_exhausted, 2);
     assert_int_equal(stats.rejected, 1);
     assert_true(accounting_closes(&stats));
+
+    f->exporter.reports_rejected = 0;
+    f->exporter.reports_delivered = 1; /* only what followed it failed */
+    end_spans(f, 1);
+    assert_int_equal(get_stats(f).exported, 1);
 }
 
 static void start_and_end_spans(struct test_exporter *exporter) {
@@ -78,6 +83,17 @@ static void an_exporter_that_ends_spans_does_not_hang(void **state) {
     assert_int_equal(stats.exported, 1);
     assert_int_equal(stats.dropped_queue_full, 1);
     assert_true(accounting_closes(&stats));
+}
+
+/* Design section 6 */
+static void a_shutdown_tells_what_was_lost(void **state) {
+    struct batch_fixture *f = batch_fixture_start_simple(state);
+
+    count_failure_and_rejection(f);
+    tote_sdk_shutdown(f->sdk, 1000);
+    assert_string_equal(f->last_diagnostic,
+                        "simple_processor: shut down: of 3 ended spans 0 were exported and 3 were "
+                        "not: 1 rejected by the receiver, 2 not delivered to the receiver");
 }
 
 /* Requirement D27 */
@@ -146,6 +162,7 @@ int main(int argc, char **argv) {
         BATCH_TEST(exports_of_many_threads_never_overlap),
         BATCH_TEST(what_is_not_delivered_is_counted_by_cause),
         BATCH_TEST(an_exporter_that_ends_spans_does_not_hang),
+        BATCH_TEST(a_shutdown_tells_what_was_lost),
         BATCH_TEST(a_span_that_ends_after_shutdown_is_counted),
         BATCH_TEST(a_flush_reaches_the_exporter),
         BATCH_TEST(an_exporter_that_cannot_be_used_is_destroyed),

@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -272,6 +273,41 @@ static void the_resource_of_the_environment_is_on_every_span(void **state) {
     tote_sdk_close(&sdk, 1000);
 }
 
+static char debug_reports[4096];
+
+static void gather_reports(tote_level level, const char *component, const char *message,
+                           void *user_data) {
+    size_t length = strlen(debug_reports);
+
+    (void)level, (void)user_data;
+    snprintf(debug_reports + length, sizeof debug_reports - length, "%s: %s\n", component, message);
+}
+
+/* Requirement H: OTEL_LOG_LEVEL; design section 6: no secret is told */
+static void at_debug_level_the_start_and_each_batch_are_told(void **state) {
+    (void)state;
+    debug_reports[0] = '\0';
+    setenv("OTEL_LOG_LEVEL", "debug", 1);
+    setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:secret@127.0.0.1:9", 1);
+    setenv("OTEL_TRACES_SAMPLER", "traceidratio", 1);
+    setenv("OTEL_PROPAGATORS", "baggage", 1);
+    tote_set_diagnostics(gather_reports, TOTE_LEVEL_INFO, NULL);
+    tote_sdk *sdk = tote_sdk_start(NULL);
+    tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "work", NULL);
+    tote_span_close(&span);
+    tote_sdk_close(&sdk, 5000);
+    unsetenv("OTEL_EXPORTER_OTLP_ENDPOINT");
+    unsetenv("OTEL_TRACES_SAMPLER");
+
+    static const char *const told[] = {
+        "sampler traceidratio", "propagators baggage",  "http://127.0.0.1:9/v1/traces",
+        "queue of 2048 spans",  "batches of 512 spans", "export of 1 spans: failure"};
+    for (size_t i = 0; i < TOTE_COUNT_OF(told); i++) {
+        assert_non_null(strstr(debug_reports, told[i]));
+    }
+    assert_null(strstr(debug_reports, "secret"));
+}
+
 /* Requirement H: OTEL_LOG_LEVEL goes before all other variables */
 static void the_log_level_is_also_for_the_reports_of_the_start(void **state) {
     (void)state;
@@ -341,6 +377,7 @@ int main(int argc, char **argv) {
         START_TEST(a_disabled_sdk_records_nothing_and_still_propagates),
         START_TEST(an_unknown_propagator_is_skipped_and_none_does_nothing),
         START_TEST(the_resource_of_the_environment_is_on_every_span),
+        START_TEST(at_debug_level_the_start_and_each_batch_are_told),
         START_TEST(the_log_level_is_also_for_the_reports_of_the_start),
         START_TEST(whichever_allocation_fails_nothing_that_is_taken_is_lost),
         START_TEST(a_start_keeps_errno),

@@ -190,12 +190,15 @@ static void attributes_and_events_stand_below_their_span(void **state) {
     span->attribute_count = 3;
     span->events = events;
     span->event_count = 2;
+    span->dropped_attribute_count = 3;
+    span->dropped_link_count = events[1].dropped_attribute_count = 1;
     const char *text = draw(f, 60);
 
     assert_non_null(strstr(text, "\n   user.id=u_1  url.full=http://127.0.0.1/a/long/path\n"
                                  "   empty=\n"
                                  "   -5 ns  early\n"
-                                 "   +1.5 ms  retry  attempt=2\n"));
+                                 "   +1.5 ms  retry  dropped 1 attribute  attempt=2\n"
+                                 "   dropped 3 attributes  1 link\n"));
 }
 
 /* Pain 42 */

@@ -31,7 +31,7 @@ enum { TOTE_TRACE_FLAG_SAMPLED = 1 << 0, TOTE_TRACE_FLAG_RANDOM = 1 << 1 };
 typedef struct tote_span_context tote_span_context;
 
 /** Invalid ids are kept as they are. NULL when memory is out. */
-TOTE_API tote_span_context *tote_span_context_new(const tote_trace_id *trace_id,
+TOTE_API TOTE_MUST_USE tote_span_context *tote_span_context_new(const tote_trace_id *trace_id,
                                                   const tote_span_id *span_id, uint8_t trace_flags,
                                                   const tote_trace_state *trace_state,
                                                   bool is_remote);

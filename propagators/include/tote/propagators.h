@@ -19,7 +19,7 @@
 TOTE_BEGIN_DECLS
 
 /** `traceparent` and `tracestate`. Spec: w3c/trace-context (Level 2) */
-TOTE_API tote_propagator *tote_propagator_new_tracecontext(void);
+TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_tracecontext(void);
 
 /** What baggage may leave, and whether it may come in. */
 typedef struct tote_baggage_propagator_options {
@@ -35,18 +35,18 @@ typedef struct tote_baggage_propagator_options {
     { sizeof(tote_baggage_propagator_options), NULL, 0, false, 0, 0 }
 
 /** `baggage`. Members over a limit are left out whole. Options are copied. Spec: w3c/baggage */
-TOTE_API tote_propagator *
+TOTE_API TOTE_MUST_USE tote_propagator *
 tote_propagator_new_baggage(const tote_baggage_propagator_options *options);
 
 /** One after the other; what a later one extracts wins. Takes the references in the array, always. */
-TOTE_API tote_propagator *tote_propagator_new_composite(tote_propagator *const *propagators,
+TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_composite(tote_propagator *const *propagators,
                                                         size_t count);
 
 /**
  * By the names of OTEL_PROPAGATORS, as "tracecontext,baggage", whatever the case; "none" adds nothing.
  * A name given twice counts once; one that is not known is left out, with a diagnostic.
  */
-TOTE_API tote_propagator *tote_propagator_from_names(const char *names);
+TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_from_names(const char *names);
 
 TOTE_END_DECLS
 #endif

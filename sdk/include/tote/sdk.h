@@ -11,6 +11,8 @@
  * Lifetime: counted. Everything in the options is copied; what says "taken" is taken also on failure.
  * Units:    _ms. 0 in an option is its default.
  * Fork:     the child has an empty queue and its own worker; nothing needs to be called.
+ * Exit:     nothing is hidden in atexit(): a program that returns from main or exits without
+ *           tote_sdk_close() or tote_sdk_shutdown() loses the spans that still wait, without a word.
  */
 #ifndef TOTE_SDK_H
 #define TOTE_SDK_H
@@ -49,7 +51,7 @@ typedef struct tote_span_limits {
 /** Who moves ended spans to the exporter. */
 typedef enum tote_export_mode {
     TOTE_EXPORT_BY_WORKER, /**< batches, one thread made at start */
-    TOTE_EXPORT_BY_HOST,   /**< batches, no thread: your loop calls tote_sdk_poll(). Not in this version: start says so */
+    TOTE_EXPORT_BY_HOST,   /**< batches, no thread: your loop calls tote_sdk_poll(). Not in this version: no start */
     TOTE_EXPORT_AT_END     /**< each span as it ends, on the thread that ends it: for tests, not for services */
 } tote_export_mode;
 
@@ -94,7 +96,11 @@ typedef struct tote_sdk_options {
     size_t struct_size;
     bool ignore_environment;
     bool not_global;         /**< an SDK of its own; leaves the global provider and propagator alone */
-    const char *config_file; /**< YAML, as OTEL_CONFIG_FILE; everything else here but the hooks is then ignored */
+    /**
+     * YAML, as OTEL_CONFIG_FILE. Not in this version: a file given here or there is not read, which is
+     * an error in diagnostics, and the other options and variables apply.
+     */
+    const char *config_file;
 
     const char *service_name;
     const tote_attribute *resource_attributes; /**< win over detected ones */
@@ -129,8 +135,9 @@ typedef struct tote_sdk_options {
  * Start. While an SDK is running globally this is one more reference to it, and the options are released
  * with a diagnostic. After a shutdown a new one may be started, and serves the tracers there are.
  * NULL on failure: the reason went to diagnostics and spans are not recorded.
+ * Blocks: some milliseconds with OTLP (5 to 25 have been seen), to set up TLS; for no network.
  */
-TOTE_API tote_sdk *tote_sdk_start(const tote_sdk_options *options);
+TOTE_API TOTE_MUST_USE tote_sdk *tote_sdk_start(const tote_sdk_options *options);
 
 /**
  * Resolve, connect, load certificates and open files now: before chroot, seccomp, or setuid. In this version the
@@ -139,17 +146,24 @@ TOTE_API tote_sdk *tote_sdk_start(const tote_sdk_options *options);
 TOTE_API tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms);
 
 /** One more reference: for the spans of this SDK and no other. Unref it. NULL, the global one, for a NULL SDK. */
-TOTE_API tote_tracer_provider *tote_sdk_ref_tracer_provider(tote_sdk *sdk);
+TOTE_API TOTE_MUST_USE tote_tracer_provider *tote_sdk_ref_tracer_provider(tote_sdk *sdk);
 
 /** Send all that has ended. A timeout of 0 does not wait, here and below. Blocks: at most timeout_ms. */
 TOTE_API tote_result tote_sdk_force_flush(tote_sdk *sdk, uint32_t timeout_ms);
 
-/** Flush and stop for good. Later spans record nothing. A second call is TOTE_SUCCESS. Blocks: at most timeout_ms. */
+/**
+ * Flush and stop for good. Later spans record nothing, and spans that are open by now are not exported. What was lost
+ * since the start, by cause, goes to diagnostics. A second call is TOTE_SUCCESS. Blocks: at most timeout_ms.
+ * Returns: TOTE_SUCCESS when what still waited as the call began was exported. It does not say that nothing was lost
+ * before: tote_sdk_get_stats() does. TOTE_TIMED_OUT when the time did not suffice and spans were dropped for
+ * that, TOTE_FAILURE when an export failed.
+ */
 TOTE_API tote_result tote_sdk_shutdown(tote_sdk *sdk, uint32_t timeout_ms);
 
 /**
  * Unref, and set `*sdk` to NULL: the last line of main. The last of all references that
  * tote_sdk_start() gave shuts down, another one only flushes. Blocks: at most timeout_ms.
+ * Returns: what the shutdown, or the flush, does.
  */
 TOTE_API tote_result tote_sdk_close(tote_sdk **sdk, uint32_t timeout_ms);
 
@@ -158,7 +172,10 @@ TOTE_API tote_sdk *tote_sdk_ref(tote_sdk *sdk);
 /** The last one without a shutdown drops what waits, and does not block. */
 TOTE_API void tote_sdk_unref(tote_sdk *sdk);
 
-/** TOTE_EXPORT_BY_HOST: a descriptor that gets readable when there is work. Ask again after fork; -1 in other modes. */
+/**
+ * TOTE_EXPORT_BY_HOST: a descriptor that gets readable when there is work. Ask again after fork; -1 in other modes.
+ * That mode is not in this version: these three return -1, -1, and nothing done.
+ */
 TOTE_API int tote_sdk_get_poll_fd(const tote_sdk *sdk);
 
 /** TOTE_EXPORT_BY_HOST: call tote_sdk_poll() after this many milliseconds at the latest; -1: only when readable. */
@@ -174,7 +191,7 @@ TOTE_API void tote_sdk_poll(tote_sdk *sdk);
  */
 typedef struct tote_stats {
     size_t struct_size;
-    uint64_t started; /**< recording ones */
+    uint64_t started; /**< recording ones, also those that never end */
     uint64_t ended;   /**< sampled ones, once for each exporter they go to */
     uint64_t exported;
     uint64_t rejected;                  /**< the receiver said no: to a span, or to a whole request for good */
@@ -183,10 +200,10 @@ typedef struct tote_stats {
     uint64_t dropped_retries_exhausted; /**< not delivered within the export timeout */
     uint64_t dropped_shutdown;          /**< ended after shutdown, or still there at its deadline */
     uint64_t dropped_memory;
-    uint64_t dropped_spool_full;
+    uint64_t dropped_spool_full; /**< not in this version: 0 */
     uint64_t waiting;   /**< in the queue */
     uint64_t in_flight; /**< with the exporter */
-    uint64_t spooled;
+    uint64_t spooled;   /**< not in this version: 0 */
 } tote_stats;
 
 #define TOTE_STATS_INIT { sizeof(tote_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }

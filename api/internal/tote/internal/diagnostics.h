@@ -11,4 +11,14 @@
 /* Set the level and keep the handler: OTEL_LOG_LEVEL. */
 TOTE_SHARED void tote__set_diagnostics_level(tote_level level);
 
+/*
+ * tote_diagnose() where each text counts for itself and not each format: for what is wrong with a
+ * configuration, of which there is a little of many kinds.
+ */
+TOTE_SHARED void tote__diagnose_each(tote_level level, const char *component, const char *format,
+                                     ...) TOTE_PRINTF(3, 4);
+
+/* Tell how many reports of which kinds were held back, and start to count anew: at shutdown. */
+TOTE_SHARED void tote__report_suppressed(void);
+
 #endif

@@ -17,10 +17,10 @@ TOTE_BEGIN_DECLS
 
 typedef struct tote_memory tote_memory;
 
-TOTE_API tote_memory *tote_memory_new(void);
+TOTE_API TOTE_MUST_USE tote_memory *tote_memory_new(void);
 
 /** An exporter that puts spans there; it keeps a reference. */
-TOTE_API tote_span_exporter *tote_memory_exporter_new(tote_memory *memory);
+TOTE_API TOTE_MUST_USE tote_span_exporter *tote_memory_exporter_new(tote_memory *memory);
 
 TOTE_API size_t tote_memory_get_count(const tote_memory *memory);
 TOTE_API const tote_span_data *tote_memory_get_at(const tote_memory *memory, size_t index);
@@ -31,7 +31,7 @@ TOTE_API void tote_memory_clear(tote_memory *memory);
 TOTE_API void tote_memory_unref(tote_memory *memory);
 
 /** A global SDK that ignores the environment and puts each span into `memory` as it ends. */
-TOTE_API tote_sdk *tote_memory_sdk_start(tote_memory *memory);
+TOTE_API TOTE_MUST_USE tote_sdk *tote_memory_sdk_start(tote_memory *memory);
 
 TOTE_END_DECLS
 #endif

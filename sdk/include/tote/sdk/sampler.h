@@ -54,17 +54,17 @@ typedef struct tote_sampler_ops {
 } tote_sampler_ops;
 
 /** A sampler of your own. Takes `self`, always. */
-TOTE_API tote_sampler *tote_sampler_new(const tote_sampler_ops *ops, void *self);
+TOTE_API TOTE_MUST_USE tote_sampler *tote_sampler_new(const tote_sampler_ops *ops, void *self);
 
-TOTE_API tote_sampler *tote_sampler_new_always_on(void);
-TOTE_API tote_sampler *tote_sampler_new_always_off(void);
+TOTE_API TOTE_MUST_USE tote_sampler *tote_sampler_new_always_on(void);
+TOTE_API TOTE_MUST_USE tote_sampler *tote_sampler_new_always_off(void);
 
 /**
  * This share of all traces, from 0 to 1, decided by the trace id so that all services agree;
  * the parent's decision is not asked. Spec: trace/sdk.md#traceidratiobased, decision as in
  * trace/tracestate-probability-sampling.md
  */
-TOTE_API tote_sampler *tote_sampler_new_ratio(double ratio);
+TOTE_API TOTE_MUST_USE tote_sampler *tote_sampler_new_ratio(double ratio);
 
 /** What to do for each kind of parent; NULL is the specification's default. All are taken. */
 typedef struct tote_parent_based_options {
@@ -79,7 +79,7 @@ typedef struct tote_parent_based_options {
 #define TOTE_PARENT_BASED_OPTIONS_INIT \
     { sizeof(tote_parent_based_options), NULL, NULL, NULL, NULL, NULL }
 
-TOTE_API tote_sampler *tote_sampler_new_parent_based(const tote_parent_based_options *options);
+TOTE_API TOTE_MUST_USE tote_sampler *tote_sampler_new_parent_based(const tote_parent_based_options *options);
 
 /** Ask a sampler, as one that wraps others does. */
 TOTE_API tote_sampling_decision

@@ -20,14 +20,15 @@ typedef struct tote_export_report {
     size_t rejected;  /**< the receiver said no to them */
     size_t too_large; /**< never sent: over a limit of the exporter, each alone */
     size_t shut_down; /**< not delivered because the exporter was told to stop */
+    size_t delivered; /**< arrived although the result is not TOTE_SUCCESS, and are in no other count; else ignored */
 } tote_export_report;
 
 typedef struct tote_span_exporter_ops {
     size_t struct_size;
 
     /**
-     * Send `count` spans within `timeout_ms` and say whether they arrived: those in no count of the
-     * report, which may be left alone. The spans are borrowed for the call. Retrying is the exporter's
+     * Send `count` spans within `timeout_ms` and say whether they arrived: the result is for those in no
+     * count of the report, which may be left alone. The spans are borrowed for the call. Retrying is the exporter's
      * own affair: what is not delivered is dropped and counted.
      */
     tote_result (*export_spans)(void *self, const tote_span_data *const *spans, size_t count,
@@ -41,7 +42,7 @@ typedef struct tote_span_exporter_ops {
 } tote_span_exporter_ops;
 
 /** An exporter of your own. Takes `self`, always. NULL on failure. */
-TOTE_API tote_span_exporter *tote_span_exporter_new(const tote_span_exporter_ops *ops, void *self);
+TOTE_API TOTE_MUST_USE tote_span_exporter *tote_span_exporter_new(const tote_span_exporter_ops *ops, void *self);
 
 /** Only for one that nothing has taken. */
 TOTE_API void tote_span_exporter_free(tote_span_exporter *exporter);

@@ -41,7 +41,7 @@ typedef struct tote_span_processor_ops {
 } tote_span_processor_ops;
 
 /** A processor of your own. Takes `self`, always. NULL on failure. */
-TOTE_API tote_span_processor *tote_span_processor_new(const tote_span_processor_ops *ops,
+TOTE_API TOTE_MUST_USE tote_span_processor *tote_span_processor_new(const tote_span_processor_ops *ops,
                                                       void *self);
 
 /** What can be read of a span in on_start and on_ending. NULL when it is not recording. */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * losses.c - what a shutdown says about spans that were not delivered
+ *
+ * The figures are those of tote_sdk_get_stats(), so that a log and a program never disagree.
+ */
+#include "losses.h"
+
+#include <stdio.h>
+
+#include "tote/internal/diagnostics.h"
+
+struct loss {
+    uint64_t count;
+    const char *cause;
+};
+
+enum { LIST_BYTES = 512 };
+
+/* "3 rejected by the receiver, 2 queue full". Returns: how many in all. */
+static uint64_t list_losses(char *list, const struct loss *losses, size_t count) {
+    uint64_t sum = 0;
+    size_t length = 0;
+
+    list[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        if (losses[i].count && length < LIST_BYTES) {
+            length +=
+                (size_t)snprintf(list + length, LIST_BYTES - length, "%s%llu %s", sum ? ", " : "",
+                                 (unsigned long long)losses[i].count, losses[i].cause);
+        }
+        sum += losses[i].count;
+    }
+    return sum;
+}
+
+void tote__report_losses(const char *component, const tote_stats *stats) {
+    const struct loss losses[] = {
+        {stats->rejected, "rejected by the receiver"},
+        {stats->dropped_queue_full, "for want of room in the queue"},
+        {stats->dropped_too_large, "too large"},
+        {stats->dropped_retries_exhausted, "not delivered to the receiver"},
+        {stats->dropped_shutdown, "not exported before the end of the shutdown"},
+        {stats->dropped_memory, "for want of memory"},
+        {stats->in_flight, "still with the exporter"},
+    };
+    char list[LIST_BYTES];
+    uint64_t sum = list_losses(list, losses, TOTE_COUNT_OF(losses));
+
+    if (sum) {
+        tote__diagnose_each(TOTE_LEVEL_WARN, component,
+                            "shut down: of %llu ended spans %llu were exported and %llu were not: "
+                            "%s",
+                            (unsigned long long)stats->ended, (unsigned long long)stats->exported,
+                            (unsigned long long)sum, list);
+    }
+}
