@@ -235,6 +235,11 @@ static bool export_entry(void *arg, const struct tote__entry *entry) {
                                   export->remote_bytes + size > MOST_REMOTE_BYTES));
     if (is_over) {
         export->span->dropped_attribute_count++;
+        tote_diagnose(TOTE_LEVEL_WARN, "span",
+                      "'%.64s' (%zu bytes) of the store is not on a span, which counts it: there are "
+                      "%d entries or %d bytes already, or %d and %d of those that came in",
+                      entry->key, size, MOST_ENTRIES, MOST_ENTRY_BYTES, MOST_REMOTE_ENTRIES,
+                      MOST_REMOTE_BYTES);
         return true;
     }
     tote__span_put_store_entry(export->span, entry);
