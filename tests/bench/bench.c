@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench.c - run the rows, print a table or JSON
+ * bench.c - run rows, print a table or JSON
  *
  *   bench [--json] [ID...]
+ *
+ * Rows that need what the shared libraries hide are in bench-static, which is run at the end with
+ * --rows: it prints no more than rows.
  *
  * A row is measured nine times, floor and product in turns, with a second thread in the process
  * that sleeps: glibc takes cheap ways when there is only one.
@@ -18,6 +21,8 @@
 
 enum { REPETITIONS = 9 };
 
+size_t bench_argument;
+
 static atomic_bool is_counting;
 static atomic_size_t allocations;
 
@@ -32,6 +37,7 @@ static void count_one(void) {
 }
 
 /* In place of libc's, to count what Tote and what it stands on ask for. */
+#pragma GCC visibility push(default)
 void *malloc(size_t size) {
     count_one();
     return __libc_malloc(size);
@@ -46,6 +52,7 @@ void *realloc(void *memory, size_t size) {
     count_one();
     return __libc_realloc(memory, size);
 }
+#pragma GCC visibility pop
 
 struct figures {
     double median;
@@ -69,9 +76,9 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static double median_of(double *times) {
-    qsort(times, REPETITIONS, sizeof *times, compare);
-    return times[REPETITIONS / 2];
+double bench_median(double *figures, size_t count) {
+    qsort(figures, count, sizeof *figures, compare);
+    return figures[count / 2];
 }
 
 static struct figures measure(const struct bench_row *row) {
@@ -79,6 +86,7 @@ static struct figures measure(const struct bench_row *row) {
     double floors[REPETITIONS];
     struct figures figures = {0};
 
+    bench_argument = row->argument;
     if (row->value) {
         figures.value = row->value();
         return figures;
@@ -100,31 +108,35 @@ static struct figures measure(const struct bench_row *row) {
     if (row->tear_down) {
         row->tear_down();
     }
-    figures.median = median_of(times);
+    figures.median = bench_median(times, REPETITIONS);
     figures.least = times[0];
-    figures.floor = median_of(floors);
+    figures.floor = bench_median(floors, REPETITIONS);
     return figures;
 }
 
 static void print_text(const struct bench_row *row, const struct figures *figures) {
     if (row->value) {
-        printf("%-4s %-58s %9.1f %s\n", row->id, row->name, figures->value, row->unit);
+        printf("%-5s %-58s %9.1f %s\n", row->id, row->name, figures->value, row->unit);
     } else {
-        printf("%-4s %-58s %9.1f %9.1f %9.1f %7.2f %8.3f\n", row->id, row->name, figures->median,
+        printf("%-5s %-58s %9.1f %9.1f %9.1f %7.2f %8.3f\n", row->id, row->name, figures->median,
                figures->least, figures->floor,
                figures->floor > 0 ? figures->median / figures->floor : 0, figures->allocations);
     }
     fflush(stdout);
 }
 
-static void print_json(const struct bench_row *row, const struct figures *figures, bool is_first) {
-    printf("%s\n  {\"id\": \"%s\", \"name\": \"%s\", ", is_first ? "" : ",", row->id, row->name);
+static void print_json(const struct bench_row *row, const struct figures *figures) {
+    static bool is_next;
+
+    printf("%s  {\"id\": \"%s\", \"name\": \"%s\", ", is_next ? ",\n" : "", row->id, row->name);
+    is_next = true;
     if (row->value) {
         printf("\"value\": %.3f, \"unit\": \"%s\"}", figures->value, row->unit);
     } else {
         printf("\"median_ns\": %.2f, \"min_ns\": %.2f, \"floor_ns\": %.2f, \"mallocs\": %.4f}",
                figures->median, figures->least, figures->floor, figures->allocations);
     }
+    fflush(stdout);
 }
 
 static bool is_wanted(const char *id, int argc, char **argv) {
@@ -150,34 +162,82 @@ static void *sleep_for_ever(void *arg) {
     return NULL;
 }
 
-int main(int argc, char **argv) {
-    bool is_json = argc > 1 && strcmp(argv[1], "--json") == 0;
-    bool is_first = true;
+/* Returns: how many rows were printed. */
+static size_t run_table(const struct bench_table *table, bool is_json, int argc, char **argv) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < table->count; i++) {
+        const struct bench_row *row = &table->rows[i];
+        if (!is_wanted(row->id, argc, argv)) {
+            continue;
+        }
+        struct figures figures = measure(row);
+        if (is_json) {
+            print_json(row, &figures);
+        } else {
+            print_text(row, &figures);
+        }
+        count++;
+    }
+    return count;
+}
+
+/* The rows of the program beside this one, with the same arguments, as it prints them. */
+static void run_sibling(const char *sibling, int argc, char **argv, bool needs_comma) {
+    char command[4096];
+    char text[4096];
+    const char *slash = strrchr(argv[0], '/');
+    int length = snprintf(command, sizeof command, "%.*s%s --rows",
+                          slash ? (int)(slash - argv[0]) + 1 : 0, argv[0], sibling);
+
+    for (int i = 1; i < argc; i++) {
+        length += snprintf(command + length, sizeof command - (size_t)length, " %s", argv[i]);
+    }
+    FILE *rows = popen(command, "r");
+    size_t size;
+    while (rows && (size = fread(text, 1, sizeof text, rows)) > 0) {
+        printf("%s", needs_comma ? ",\n" : "");
+        needs_comma = false;
+        fwrite(text, 1, size, stdout);
+    }
+    if (!rows || pclose(rows) != 0) {
+        fprintf(stderr, "bench: %s did not run\n", sibling);
+    }
+}
+
+static bool has_option(int argc, char **argv, const char *option) {
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], option) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int bench_main(int argc, char **argv, const struct bench_table *const *tables, size_t table_count,
+               const char *sibling) {
+    bool is_json = has_option(argc, argv, "--json");
+    bool has_frame = !has_option(argc, argv, "--rows");
+    size_t count = 0;
     pthread_t thread;
 
     if (pthread_create(&thread, NULL, sleep_for_ever, NULL) != 0) {
         fprintf(stderr, "bench: no second thread\n");
         return 1;
     }
-    if (is_json) {
-        printf("[");
-    } else {
-        printf("%-4s %-58s %9s %9s %9s %7s %8s\n", "id", "work (ns an operation)", "median", "min",
+    if (has_frame && is_json) {
+        printf("[\n");
+    } else if (has_frame) {
+        printf("%-5s %-58s %9s %9s %9s %7s %8s\n", "id", "work (ns an operation)", "median", "min",
                "floor", "ratio", "mallocs");
     }
-    for (size_t i = 0; i < bench_span_count; i++) {
-        const struct bench_row *row = &bench_spans[i];
-        if (!is_wanted(row->id, argc, argv)) {
-            continue;
-        }
-        struct figures figures = measure(row);
-        if (is_json) {
-            print_json(row, &figures, is_first);
-        } else {
-            print_text(row, &figures);
-        }
-        is_first = false;
+    fflush(stdout);
+    for (size_t i = 0; i < table_count; i++) {
+        count += run_table(tables[i], is_json, argc, argv);
     }
-    printf("%s", is_json ? "\n]\n" : "");
+    if (sibling) {
+        run_sibling(sibling, argc, argv, is_json && count);
+    }
+    printf("%s", has_frame && is_json ? "\n]\n" : "");
     return 0;
 }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tote/tote.h"
+
 /* Do the work `count` times. */
 typedef void (*bench_work)(size_t count);
 
@@ -16,6 +18,7 @@ struct bench_row {
     const char *id; /* as docs/performance.md has it */
     const char *name;
     size_t count;         /* operations of a repetition */
+    size_t argument;      /* what bench_argument is for it */
     void (*set_up)(void); /* may be NULL; before the first repetition, not measured */
     bench_work work;
     void (*tear_down)(void); /* may be NULL */
@@ -26,8 +29,49 @@ struct bench_row {
     const char *unit;
 };
 
-extern const struct bench_row bench_spans[];
-extern const size_t bench_span_count;
+/* The rows of a file. */
+struct bench_table {
+    const struct bench_row *rows;
+    size_t count;
+};
+#define BENCH_TABLE(rows) \
+    { (rows), sizeof(rows) / sizeof *(rows) }
+
+extern const struct bench_table bench_spans;
+extern const struct bench_table bench_growth;
+extern const struct bench_table bench_contexts;
+extern const struct bench_table bench_propagation;
+extern const struct bench_table bench_delivery;
+extern const struct bench_table bench_memory;
+extern const struct bench_table bench_encoding; /* of bench-static */
+
+/* How large the row's work is, where that varies. */
+extern size_t bench_argument;
+
+/* The runner's main, over these tables; `sibling`: the program with more rows, or NULL. */
+int bench_main(int argc, char **argv, const struct bench_table *const *tables, size_t table_count,
+               const char *sibling);
+
+/* An SDK for a row, its tracer, and a context with a recording span to be the parent. */
+struct bench_sdk {
+    tote_sdk *sdk;
+    tote_tracer *tracer;
+    tote_span *parent;
+    tote_context *context;
+};
+extern struct bench_sdk bench_sdk;
+
+/* Options with a name and nothing of the environment. */
+tote_sdk_options bench_options(void);
+void bench_start(const tote_sdk_options *options);
+void bench_start_with_processor(void); /* that is there and does nothing */
+void bench_stop(void);
+
+/* Two strings of 16 bytes, two integers, a truth value. */
+const tote_attribute *bench_five_attributes(void);
+
+/* Median of so many figures, that are put in order. */
+double bench_median(double *figures, size_t count);
 
 /* Primitives that make the floors up; see floor.c. */
 uint64_t floor_clock(void);

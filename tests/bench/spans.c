@@ -13,19 +13,8 @@
 #include "tote/sdk/sampler.h"
 #include "tote/sdk/span_exporter.h"
 #include "tote/sdk/span_processor.h"
-#include "tote/tote.h"
 
-static tote_sdk *sdk;
-static tote_tracer *tracer;
-static tote_span *parent;
-static tote_context *context; /* over `parent` */
 static _Atomic(uint64_t) exported;
-
-/* A processor that is there and does nothing. */
-static void ignore(void *self, const tote_span_data *span) {
-    (void)self;
-    bench_sink = (uint64_t)(uintptr_t)span;
-}
 
 static tote_result count_spans(void *self, const tote_span_data *const *spans, size_t count,
                                uint32_t timeout_ms, tote_export_report *report) {
@@ -34,79 +23,38 @@ static tote_result count_spans(void *self, const tote_span_data *const *spans, s
     return TOTE_SUCCESS;
 }
 
-static void start_sdk(tote_sdk_options *options) {
-    options->ignore_environment = true;
-    options->service_name = "bench";
-    sdk = tote_sdk_start(options);
-    tracer = tote_get_tracer("bench", "1.0");
-    tote_span_options root = TOTE_SPAN_OPTIONS_INIT;
-    root.root = true;
-    parent = tote_tracer_start_span(tracer, "parent", &root);
-    context = tote_context_with_span(tote_context_root(), parent);
-}
-
-static void start_with_processor(void) {
-    static const tote_span_processor_ops ops = {.struct_size = sizeof ops, .on_end = ignore};
-    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
-    tote_span_processor *processor = tote_span_processor_new(&ops, NULL);
-    tote_span_exporter *no_exporter = NULL;
-
-    options.processors = &processor;
-    options.processor_count = 1;
-    options.exporters = &no_exporter;
-    options.exporter_count = 1;
-    start_sdk(&options);
-}
-
 static void start_sampled_out(void) {
-    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    tote_sdk_options options = bench_options();
     tote_span_exporter *no_exporter = NULL;
 
     options.sampler = tote_sampler_new_always_off();
     options.exporters = &no_exporter;
     options.exporter_count = 1;
-    start_sdk(&options);
+    bench_start(&options);
 }
 
 static void start_with_batches(void) {
     static const tote_span_exporter_ops ops = {.struct_size = sizeof ops,
                                                .export_spans = count_spans};
-    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    tote_sdk_options options = bench_options();
     tote_span_exporter *exporter = tote_span_exporter_new(&ops, NULL);
 
     atomic_store(&exported, 0);
     options.exporters = &exporter;
     options.exporter_count = 1;
-    start_sdk(&options);
-}
-
-static void stop(void) {
-    tote_context_unref(context);
-    tote_span_close(&parent);
-    tote_sdk_close(&sdk, 10000);
-}
-
-static const tote_attribute *five_attributes(void) {
-    static tote_attribute attributes[5];
-
-    attributes[0] = (tote_attribute){"http.request.method", tote_string("GET-0123456789ab")};
-    attributes[1] = (tote_attribute){"url.path", tote_string("/checkout/012345")};
-    attributes[2] = (tote_attribute){"http.response.status_code", tote_int(200)};
-    attributes[3] = (tote_attribute){"request.size", tote_int(123456)};
-    attributes[4] = (tote_attribute){"cache.hit", tote_bool(true)};
-    return attributes;
+    bench_start(&options);
 }
 
 static void api_only(size_t count) {
     for (size_t i = 0; i < count; i++) {
-        tote_span *span = tote_tracer_start_span(tracer, "work", NULL);
+        tote_span *span = tote_tracer_start_span(bench_sdk.tracer, "work", NULL);
         tote_span_set_attribute(span, "key", tote_int((int64_t)i));
         tote_span_close(&span);
     }
 }
 
 static void get_tracer_only(void) {
-    tracer = tote_get_tracer("bench", "1.0");
+    bench_sdk.tracer = tote_get_tracer("bench", "1.0");
 }
 
 static void three_calls(size_t count) {
@@ -120,9 +68,9 @@ static void three_calls(size_t count) {
 static void child(size_t count) {
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
 
-    options.parent = context;
+    options.parent = bench_sdk.context;
     for (size_t i = 0; i < count; i++) {
-        tote_span *span = tote_tracer_start_span(tracer, "work", &options);
+        tote_span *span = tote_tracer_start_span(bench_sdk.tracer, "work", &options);
         tote_span_close(&span);
     }
 }
@@ -138,22 +86,22 @@ static void sampled_out_floor(size_t count) {
 static void recorded_child(size_t count) {
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
 
-    options.parent = context;
-    options.attributes = five_attributes();
+    options.parent = bench_sdk.context;
+    options.attributes = bench_five_attributes();
     options.attribute_count = 5;
     for (size_t i = 0; i < count; i++) {
-        tote_span *span = tote_tracer_start_span(tracer, "work", &options);
+        tote_span *span = tote_tracer_start_span(bench_sdk.tracer, "work", &options);
         tote_span_close(&span);
     }
 }
 
 static void recorded_child_by_calls(size_t count) {
-    const tote_attribute *attributes = five_attributes();
+    const tote_attribute *attributes = bench_five_attributes();
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
 
-    options.parent = context;
+    options.parent = bench_sdk.context;
     for (size_t i = 0; i < count; i++) {
-        tote_span *span = tote_tracer_start_span(tracer, "work", &options);
+        tote_span *span = tote_tracer_start_span(bench_sdk.tracer, "work", &options);
         for (size_t a = 0; a < 5; a++) {
             tote_span_set_attribute(span, attributes[a].key, attributes[a].value);
         }
@@ -165,10 +113,10 @@ static void local_root(size_t count) {
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
 
     options.root = true;
-    options.attributes = five_attributes();
+    options.attributes = bench_five_attributes();
     options.attribute_count = 5;
     for (size_t i = 0; i < count; i++) {
-        tote_span *span = tote_tracer_start_span(tracer, "work", &options);
+        tote_span *span = tote_tracer_start_span(bench_sdk.tracer, "work", &options);
         tote_span_close(&span);
     }
 }
@@ -186,11 +134,11 @@ static int add_three(void *arg) {
 static void scoped_run(size_t count) {
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
 
-    options.parent = context;
-    options.attributes = five_attributes();
+    options.parent = bench_sdk.context;
+    options.attributes = bench_five_attributes();
     options.attribute_count = 5;
     for (size_t i = 0; i < count; i++) {
-        tote_run_scoped(tracer, "work", &options, add_three, NULL);
+        tote_run_scoped(bench_sdk.tracer, "work", &options, add_three, NULL);
     }
 }
 
@@ -238,19 +186,12 @@ static double paced(size_t count) {
         uint64_t before = floor_clock();
         recorded_child(BURST);
         spent += floor_clock() - before;
-        tote_sdk_force_flush(sdk, 10000);
+        tote_sdk_force_flush(bench_sdk.sdk, 10000);
     }
     return (double)spent / (double)count;
 }
 
 enum { REPETITIONS = 9, PACED_SPANS = 500 * 1024 };
-
-static int compare(const void *a, const void *b) {
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
 
 /* The median of what a repetition costs, with batches. */
 static double median_with_batches(double (*repetition)(size_t count)) {
@@ -261,9 +202,8 @@ static double median_with_batches(double (*repetition)(size_t count)) {
     for (int i = 0; i < REPETITIONS; i++) {
         times[i] = repetition(PACED_SPANS);
     }
-    stop();
-    qsort(times, REPETITIONS, sizeof *times, compare);
-    return times[REPETITIONS / 2];
+    bench_stop();
+    return bench_median(times, REPETITIONS);
 }
 
 static double batch_cost(void) {
@@ -289,7 +229,7 @@ static void *produce(void *arg) {
         producer->spent += floor_clock() - before;
         pthread_barrier_wait(producer->barrier);
         if (producer->flushes) {
-            tote_sdk_force_flush(sdk, 10000);
+            tote_sdk_force_flush(bench_sdk.sdk, 10000);
         }
     }
     return NULL;
@@ -315,6 +255,11 @@ static double batch_cost_of_two(void) {
     return median_with_batches(paced_by_two);
 }
 
+/* How many times the spans of one thread two make, in the time that they take each. */
+static double paced_two_to_one(void) {
+    return 2 * batch_cost() / batch_cost_of_two();
+}
+
 enum { UNPACED_SPANS = 1000000 };
 
 static double dropped_percent(void) {
@@ -322,15 +267,15 @@ static double dropped_percent(void) {
 
     start_with_batches();
     recorded_child(UNPACED_SPANS);
-    tote_sdk_force_flush(sdk, 10000);
-    tote_sdk_get_stats(sdk, &stats);
-    stop();
+    tote_sdk_force_flush(bench_sdk.sdk, 10000);
+    tote_sdk_get_stats(bench_sdk.sdk, &stats);
+    bench_stop();
     return 100.0 * (double)stats.dropped_queue_full / (double)UNPACED_SPANS;
 }
 
 enum { MILLION = 1000000 };
 
-const struct bench_row bench_spans[] = {
+static const struct bench_row rows[] = {
     {.id = "W1",
      .name = "API only, no SDK: start, 1 attribute, end",
      .count = 10 * MILLION,
@@ -342,42 +287,42 @@ const struct bench_row bench_spans[] = {
      .count = 5 * MILLION,
      .set_up = start_sampled_out,
      .work = child,
-     .tear_down = stop,
+     .tear_down = bench_stop,
      .floor = sampled_out_floor},
     {.id = "W3",
      .name = "recorded child, 5 attributes at start, end",
      .count = MILLION,
-     .set_up = start_with_processor,
+     .set_up = bench_start_with_processor,
      .work = recorded_child,
-     .tear_down = stop,
+     .tear_down = bench_stop,
      .floor = child_floor},
     {.id = "W3b",
      .name = "the same, five set_attribute calls",
      .count = MILLION,
-     .set_up = start_with_processor,
+     .set_up = bench_start_with_processor,
      .work = recorded_child_by_calls,
-     .tear_down = stop,
+     .tear_down = bench_stop,
      .floor = child_floor},
     {.id = "W3r",
      .name = "W3 as a local root",
      .count = MILLION,
-     .set_up = start_with_processor,
+     .set_up = bench_start_with_processor,
      .work = local_root,
-     .tear_down = stop,
+     .tear_down = bench_stop,
      .floor = root_floor},
     {.id = "W3a",
      .name = "W3 without attributes",
      .count = MILLION,
-     .set_up = start_with_processor,
+     .set_up = bench_start_with_processor,
      .work = child,
-     .tear_down = stop,
+     .tear_down = bench_stop,
      .floor = bare_child_floor},
     {.id = "W3s",
      .name = "W3 as a scoped run, 3 store entries exported",
      .count = MILLION,
-     .set_up = start_with_processor,
+     .set_up = bench_start_with_processor,
      .work = scoped_run,
-     .tear_down = stop,
+     .tear_down = bench_stop,
      .floor = scoped_floor},
     {.id = "W4",
      .name = "W3 with batches, paced: cost on the producing thread",
@@ -387,9 +332,13 @@ const struct bench_row bench_spans[] = {
      .name = "W4 on 2 threads: cost on each",
      .value = batch_cost_of_two,
      .unit = "ns"},
+    {.id = "S2p",
+     .name = "W4 on 2 threads, spans against one",
+     .value = paced_two_to_one,
+     .unit = "times"},
     {.id = "W4b",
      .name = "W4 unpaced, default queue: dropped",
      .value = dropped_percent,
      .unit = "%"},
 };
-const size_t bench_span_count = sizeof bench_spans / sizeof *bench_spans;
+const struct bench_table bench_spans = BENCH_TABLE(rows);

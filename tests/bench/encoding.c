@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * encoding.c - the rows about spans to bytes: W7
+ */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "bench.h"
+#include "encode.h"
+#include "tote/sdk/span_exporter.h"
+#include "tote/sdk/span_processor.h"
+
+enum { WARM_SPANS = 512, COLD_SPANS = 4096, MOST_SPANS = 8192, MILLION = 1000000 };
+
+static tote_span *spans[MOST_SPANS];
+static const tote_span_data *ended[MOST_SPANS];
+static struct tote__otlp_buffer buffer;
+
+static void *record(void *arg) {
+    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
+    size_t count = *(const size_t *)arg;
+
+    options.parent = bench_sdk.context;
+    options.attributes = bench_five_attributes();
+    options.attribute_count = 5;
+    for (size_t i = 0; i < count; i++) {
+        spans[i] = tote_tracer_start_span(bench_sdk.tracer, "work", &options);
+        tote_span_add_event(spans[i], "retry", NULL, 0, 0);
+        ended[i] = tote_span_get_data(spans[i]);
+        tote_span_end(spans[i], 0);
+    }
+    return NULL;
+}
+
+static void make_spans(void) {
+    bench_start_with_processor();
+    record(&bench_argument);
+}
+
+static void drop_spans(size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        tote_span_close(&spans[i]);
+    }
+}
+
+static void stop(void) {
+    drop_spans(bench_argument);
+    tote__otlp_buffer_clear(&buffer);
+    bench_stop();
+}
+
+/* `count` spans, in batches as large as the row says. */
+static void encode(size_t count) {
+    for (size_t done = 0; done < count; done += bench_argument) {
+        buffer.size = 0;
+        tote__otlp_encode(&buffer, ended, bench_argument);
+        bench_sink = buffer.size;
+    }
+}
+
+/* The bytes, copied. */
+static void encode_floor(size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        floor_copy(252);
+    }
+}
+
+static double nanoseconds_of_one(void) {
+    uint64_t start = floor_clock();
+
+    encode(bench_argument);
+    return (double)(floor_clock() - start) / (double)bench_argument;
+}
+
+/* Spans that another thread has just written, each of them encoded once. */
+static double cold(void) {
+    enum { REPETITIONS = 9 };
+    double times[REPETITIONS];
+
+    bench_argument = COLD_SPANS;
+    bench_start_with_processor();
+    for (int i = 0; i < REPETITIONS; i++) {
+        pthread_t thread;
+        pthread_create(&thread, NULL, record, &bench_argument);
+        pthread_join(thread, NULL);
+        times[i] = nanoseconds_of_one();
+        drop_spans(COLD_SPANS);
+    }
+    bench_argument = 0;
+    stop();
+    return bench_median(times, REPETITIONS);
+}
+
+static double gigabytes_a_second(void) {
+    enum { REPETITIONS = 999 };
+    double rates[REPETITIONS];
+
+    bench_argument = WARM_SPANS;
+    make_spans();
+    encode(WARM_SPANS);
+    for (int i = 0; i < REPETITIONS; i++) {
+        double time = nanoseconds_of_one() * WARM_SPANS;
+        rates[i] = (double)buffer.size / time;
+    }
+    stop();
+    return bench_median(rates, REPETITIONS);
+}
+
+#define BATCH(n)                                                                                   \
+    {.id = "B" #n, .name = "a span, in batches of " #n, .count = MILLION / 10, .argument = n,      \
+     .set_up = make_spans, .work = encode, .tear_down = stop, .floor = encode_floor}
+
+static const struct bench_row rows[] = {
+    {.id = "W7",
+     .name = "a span of 5 attributes and 1 event to OTLP, 512 at once",
+     .count = MILLION,
+     .argument = WARM_SPANS,
+     .set_up = make_spans,
+     .work = encode,
+     .tear_down = stop,
+     .floor = encode_floor},
+    {.id = "W7c",
+     .name = "the same, 4,096 that another thread wrote",
+     .value = cold,
+     .unit = "ns"},
+    {.id = "W7g", .name = "W7 in bytes", .value = gigabytes_a_second, .unit = "GB/s"},
+    BATCH(1),
+    BATCH(8),
+    BATCH(64),
+    BATCH(512),
+    BATCH(4096),
+    BATCH(8192),
+};
+const struct bench_table bench_encoding = BENCH_TABLE(rows);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sink.h - a process that takes HTTP requests and says 200
+ */
+#ifndef TOTE_BENCH_SINK_H
+#define TOTE_BENCH_SINK_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct sink {
+    pid_t process;
+    char url[64]; /* "http://127.0.0.1:port" */
+};
+
+bool sink_start(struct sink *sink);
+void sink_stop(struct sink *sink);
+
+#endif
