@@ -42,8 +42,11 @@ static struct tote__owned_process *make_current(struct tote__owned_list *list) {
     return process;
 }
 
+enum { CACHE_LINE = 64 };
+
 static void *make(struct tote__owned_process *process, size_t size) {
-    struct tote__owned *owned = tote__allocate_zeroed(size);
+    /* Apart from what lies behind it, which may be another thread's. */
+    struct tote__owned *owned = tote__allocate_zeroed(size + CACHE_LINE);
 
     if (!owned) {
         return NULL;

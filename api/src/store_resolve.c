@@ -395,7 +395,7 @@ static void visit_level(struct visit *visit, const tote_store *store) {
 }
 
 static void visit_levels(struct visit *visit, const tote_store *store, const tote_store *end) {
-    max_align_t memory[128];
+    max_align_t memory[512];
     struct store_key list[SEEN_IN_LIST];
 
     visit->arena = tote__arena_over(memory, sizeof memory);

@@ -186,6 +186,7 @@ struct store_export {
     const struct core_config *config;
     uint32_t count;
     uint32_t remote_count;
+    uint32_t left_out;
     size_t bytes;
     size_t remote_bytes;
 };
@@ -234,12 +235,8 @@ static bool export_entry(void *arg, const struct tote__entry *entry) {
                    (is_remote && (export->remote_count >= MOST_REMOTE_ENTRIES ||
                                   export->remote_bytes + size > MOST_REMOTE_BYTES));
     if (is_over) {
+        export->left_out++;
         export->span->dropped_attribute_count++;
-        tote_diagnose(TOTE_LEVEL_WARN, "span",
-                      "'%.64s' (%zu bytes) of the store is not on a span, which counts it: there are "
-                      "%d entries or %d bytes already, or %d and %d of those that came in",
-                      entry->key, size, MOST_ENTRIES, MOST_ENTRY_BYTES, MOST_REMOTE_ENTRIES,
-                      MOST_REMOTE_BYTES);
         return true;
     }
     tote__span_put_store_entry(export->span, entry);
@@ -262,6 +259,13 @@ static void add_store_attributes(struct span *span, const struct core_config *co
     }
     if (!tote__store_visit(span->store, TOTE_EXPORT, export_entry, &export)) {
         span->dropped_attribute_count++; /* how many is not known: memory was out */
+    }
+    if (export.left_out) {
+        tote_diagnose(TOTE_LEVEL_WARN, "span",
+                      "%u entries of the store are not on a span, which counts them: it takes %d "
+                      "and %d bytes, of those that came in %d and %d",
+                      export.left_out, MOST_ENTRIES, MOST_ENTRY_BYTES, MOST_REMOTE_ENTRIES,
+                      MOST_REMOTE_BYTES);
     }
 }
 

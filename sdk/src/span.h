@@ -36,7 +36,7 @@ struct region {
     uint32_t capacity;
 };
 
-enum { SPAN_KEY_FILTER_WORDS = 8 };
+enum { SPAN_KEY_FILTER_WORDS = 16 };
 
 /* The limits of the span's SDK, literal: UINT32_MAX is none. */
 struct span_limits {
@@ -100,7 +100,7 @@ struct span {
     uint8_t status_code;
     bool drop_reported;
     uint64_t end_time_unix_nano;
-    uint64_t key_filter[SPAN_KEY_FILTER_WORDS]; /* a bit for the hash of each attribute's key: most
+    uint64_t key_filter[SPAN_KEY_FILTER_WORDS]; /* of the hash of each attribute's key: most
                                                    keys are seen to be new without a search */
 
     uint8_t room[];

@@ -71,7 +71,7 @@ static bool find_attribute(const struct span *span, const char *key, size_t key_
         size_t size = take_length(&at);
         const uint8_t *next = at + size;
         at++;
-        if (take_length(&at) == key_length && memcmp(at, key, key_length) == 0) {
+        if (take_length(&at) == key_length && tote__is_same((const char *)at, key, key_length)) {
             *place = (struct place){(uint32_t)(attribute - start), (uint32_t)(next - attribute)};
             return true;
         }
@@ -127,13 +127,24 @@ static void remove_store_attribute(struct span *span, struct place place) {
     span->attribute_count--;
 }
 
+/* Two bits of the filter for each hash, of the low half, which is what a store keeps of it. */
+static uint64_t *filter_word(struct span *span, uint64_t hash) {
+    return &span->key_filter[hash & (SPAN_KEY_FILTER_WORDS - 1)];
+}
+
+static uint64_t filter_bits(uint64_t hash) {
+    return 1ULL << (hash >> 8 & 63) | 1ULL << (hash >> 16 & 63);
+}
+
 /* Whether an attribute of a key of this hash may be there; and from now on one is. */
-static bool may_have(const struct span *span, uint64_t hash) {
-    return span->key_filter[hash >> 6 & (SPAN_KEY_FILTER_WORDS - 1)] >> (hash & 63) & 1;
+static bool may_have(struct span *span, uint64_t hash) {
+    uint64_t bits = filter_bits(hash);
+
+    return (*filter_word(span, hash) & bits) == bits;
 }
 
 static void note_key(struct span *span, uint64_t hash) {
-    span->key_filter[hash >> 6 & (SPAN_KEY_FILTER_WORDS - 1)] |= 1ULL << (hash & 63);
+    *filter_word(span, hash) |= filter_bits(hash);
 }
 
 /*
@@ -155,7 +166,8 @@ static inline bool put_short_attribute(struct span *span, const char *key, size_
     uint8_t *out = tote__span_at(span, region) + region->size;
     const uint8_t *end =
         tote__put_short_attribute(out, TOTE__TAG_SPAN_ATTRIBUTE, key, key_length, value, &hash);
-    if (!end || may_have(span, hash)) {
+    struct place place;
+    if (!end || (may_have(span, hash) && find_attribute(span, key, key_length, &place))) {
         return false;
     }
     region->size += (uint32_t)(end - out);

@@ -10,10 +10,10 @@
  * differ only after a whole word.
  */
 static const char *const twins[][2] = {
-    {"request.header-650954", "request.header-466796"},
-    {"request.header-891515", "request.header-446070"},
-    {"638816.user-name", "541205.user-name"},
-    {"995024.user-name", "759901.user-name"},
+    {"request.header-956233", "request.header-484805"},
+    {"request.header-422581", "request.header-281499"},
+    {"748630.user-name", "629296.user-name"},
+    {"674412.user-name", "378566.user-name"},
 };
 
 /* A text of so many letters; free it. */

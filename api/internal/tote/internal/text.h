@@ -42,6 +42,12 @@ static inline uint64_t tote__mix(uint64_t hash, uint64_t word) {
     return hash ^ hash >> 32;
 }
 
+/* The last step: every bit of the hash depends on every bit of the text. */
+static inline uint64_t tote__mix_last(uint64_t hash, uint64_t word) {
+    hash = tote__mix(hash, word) * 0xFF51AFD7ED558CCDU;
+    return hash ^ hash >> 32;
+}
+
 /*
  * Copy a text to `to`, if that is not NULL, and tell about it. For those that are mostly short: by
  * words, of which the last may overlap the one before, and without a call.
@@ -85,11 +91,34 @@ static inline struct tote__scan tote__copy_scanned(void *to, const char *text, s
             }
         }
     }
-    return (struct tote__scan){tote__mix(hash, word), !((seen | word) & 0x8080808080808080U)};
+    return (struct tote__scan){tote__mix_last(hash, word), !((seen | word) & 0x8080808080808080U)};
 }
 
 static inline struct tote__scan tote__scan(const char *text, size_t length) {
     return tote__copy_scanned(NULL, text, length);
+}
+
+/* memcmp() == 0 for texts that are mostly short, without a call. */
+static inline bool tote__is_same(const char *a, const char *b, size_t length) {
+    enum { WORD = sizeof(uint64_t) };
+    uint64_t words[2];
+
+    if (length < WORD) {
+        while (length && a[length - 1] == b[length - 1]) {
+            length--;
+        }
+        return length == 0;
+    }
+    for (size_t at = 0;; at = tote__min(at + WORD, length - WORD)) {
+        memcpy(&words[0], a + at, WORD);
+        memcpy(&words[1], b + at, WORD);
+        if (words[0] != words[1]) {
+            return false;
+        }
+        if (at == length - WORD) {
+            return true;
+        }
+    }
 }
 
 static inline uint64_t tote__hash(const void *bytes, size_t length) {
