@@ -287,16 +287,12 @@ void tote__copy_options(void *options, size_t size, const void *given) {
            tote__min(size, given_size) - sizeof given_size);
 }
 
-const tote_span_options *tote__complete_span_options(const tote_span_options *given,
-                                                     tote_span_options *room) {
-    static const tote_span_options none = TOTE_SPAN_OPTIONS_INIT;
+const tote_span_options tote__no_span_options = TOTE_SPAN_OPTIONS_INIT;
 
-    if (!given) {
-        return &none;
-    }
-    if (given->struct_size >= sizeof *given) {
-        return given;
-    }
+const tote_span_options *tote__fill_span_options(const tote_span_options *given,
+                                                     tote_span_options *room) {
+    const tote_span_options none = TOTE_SPAN_OPTIONS_INIT;
+
     *room = none;
     tote__copy_options(room, sizeof *room, given);
     return room;
@@ -328,10 +324,10 @@ bool tote_tracer_is_enabled(const tote_tracer *tracer, const tote_span_options *
 
 /* A span that only carries on what `parent` has. Spec:
  * trace/api.md#behavior-of-the-api-in-the-absence-of-an-installed-sdk */
-static tote_span *carry_on(const tote_context *parent, bool root) {
+static tote_span *carry_on(const tote_context *parent, const tote_span_options *options) {
     tote_span *span = parent->span;
 
-    if (root || !span) {
+    if (!span || options->root) {
         return &tote__invalid_span;
     }
     return tote_span_is_recording(span) ? tote_span_new_non_recording(&span->context)
@@ -355,7 +351,7 @@ tote_span *tote__tracer_start_span(tote_tracer *tracer, const char *name,
     const tote_context *parent = tote__context_or_current(options->parent);
 
     if (!provider || parent->is_suppressed) {
-        return carry_on(parent, options->root);
+        return carry_on(parent, options);
     }
     if (!store) {
         store = tote_context_get_store(parent);

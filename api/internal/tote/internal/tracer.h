@@ -60,8 +60,17 @@ TOTE_SHARED tote_span *tote__tracer_start_span(tote_tracer *tracer, const char *
 TOTE_SHARED void tote__tracer_provider_leave_global(tote_tracer_provider *provider);
 
 /* Options of this version and complete: `given` itself where it is, else `room`, filled in from it. */
-const tote_span_options *tote__complete_span_options(const tote_span_options *given,
-                                                     tote_span_options *room);
+extern const tote_span_options tote__no_span_options;
+const tote_span_options *tote__fill_span_options(const tote_span_options *given,
+                                                 tote_span_options *room);
+
+static inline const tote_span_options *
+tote__complete_span_options(const tote_span_options *given, tote_span_options *room) {
+    if (!given) {
+        return &tote__no_span_options;
+    }
+    return given->struct_size >= sizeof *given ? given : tote__fill_span_options(given, room);
+}
 
 /*
  * Copy `given`, options of any version or NULL, over `options` of this one, `size` bytes, as far as both
