@@ -290,7 +290,7 @@ void tote__copy_options(void *options, size_t size, const void *given) {
 const tote_span_options tote__no_span_options = TOTE_SPAN_OPTIONS_INIT;
 
 const tote_span_options *tote__fill_span_options(const tote_span_options *given,
-                                                     tote_span_options *room) {
+                                                 tote_span_options *room) {
     const tote_span_options none = TOTE_SPAN_OPTIONS_INIT;
 
     *room = none;

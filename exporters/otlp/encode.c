@@ -55,8 +55,9 @@ struct encoding {
     struct tote__arena arena;
     struct group *groups;
     size_t group_count;
+    size_t group_capacity;
     uint32_t *group_of; /* of each span */
-    size_t *sizes;      /* of each span's message */
+    uint32_t *sizes;    /* of each span's message */
 };
 
 static size_t run_size(size_t content) {
@@ -206,6 +207,22 @@ static const tote_instrumentation_scope *scope_of(const struct group *group) {
     return &tote__tracer_at(group->scope)->scope;
 }
 
+/* Most batches have one or two. */
+static bool grow_groups(struct encoding *encoding) {
+    size_t capacity = encoding->group_capacity ? 4 * encoding->group_capacity : 8;
+    struct group *groups = tote__arena_allocate(&encoding->arena, capacity * sizeof *groups);
+
+    if (!groups) {
+        return false;
+    }
+    if (encoding->group_count) {
+        memcpy(groups, encoding->groups, encoding->group_count * sizeof *groups);
+    }
+    encoding->groups = groups;
+    encoding->group_capacity = capacity;
+    return true;
+}
+
 /* The index of the span's group, made when it is the first. Returns: false when memory is out. */
 static bool find_group(struct encoding *encoding, const struct tote__span_wire *span,
                        uint32_t *index) {
@@ -216,6 +233,9 @@ static bool find_group(struct encoding *encoding, const struct tote__span_wire *
             return true;
         }
     }
+    if (encoding->group_count == encoding->group_capacity && !grow_groups(encoding)) {
+        return false;
+    }
     struct group *group = &encoding->groups[encoding->group_count];
     *group = (struct group){.resource = span->resource, .scope = span->scope};
     *index = (uint32_t)encoding->group_count++;
@@ -223,10 +243,9 @@ static bool find_group(struct encoding *encoding, const struct tote__span_wire *
 }
 
 static bool measure(struct encoding *encoding, const tote_span_data *const *spans, size_t count) {
-    encoding->groups = tote__arena_allocate(&encoding->arena, count * sizeof *encoding->groups);
     encoding->group_of = tote__arena_allocate(&encoding->arena, count * sizeof *encoding->group_of);
     encoding->sizes = tote__arena_allocate(&encoding->arena, count * sizeof *encoding->sizes);
-    if (!encoding->groups || !encoding->group_of || !encoding->sizes) {
+    if (!encoding->group_of || !encoding->sizes) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
@@ -234,7 +253,7 @@ static bool measure(struct encoding *encoding, const tote_span_data *const *span
         if (!find_group(encoding, &span, &encoding->group_of[i])) {
             return false;
         }
-        encoding->sizes[i] = span_size(&span);
+        encoding->sizes[i] = (uint32_t)span_size(&span); /* what a span takes is bounded */
         encoding->groups[encoding->group_of[i]].spans_size += run_size(encoding->sizes[i]);
     }
     return true;

@@ -17,15 +17,37 @@
 #include "tote/exporters/otlp.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
+#include "tote/internal/sdk.h"
 #include "transport.h"
 
 static const uint64_t ns_per_ms = 1000000;
+
+/* A request that is ready, of so many spans. */
+struct kept {
+    struct tote__otlp_buffer request;
+    size_t count;
+};
+
+/*
+ * What is kept while another request is on its way: as much as the spans of a burst, so that they need
+ * not wait in the queue. The first buffers stay for the next time.
+ */
+enum { MOST_KEPT = 64, MOST_KEPT_BYTES = 8 << 20, IDLE_BUFFERS = 2 };
+
+struct outbox {
+    struct kept kept[MOST_KEPT]; /* a ring */
+    size_t first;
+    size_t count;
+    size_t bytes;
+};
 
 struct exporter {
     struct tote__otlp_settings settings;
     struct tote__transport *transport;
     tote_context *context; /* in which curl's own calls are not traced */
     struct tote__otlp_buffer buffer;
+    struct outbox outbox;
+    uint32_t generation;         /* of the process that the outbox is of */
     _Atomic(uint32_t) exporting; /* the generation in which export runs; 0: in none */
     atomic_bool is_shut_down;
 };
@@ -34,6 +56,7 @@ struct exporter {
 struct export {
     struct exporter *exporter;
     const tote_span_data *const *spans;
+    const struct kept *kept; /* instead of the spans, or NULL */
     size_t count;
     uint64_t deadline;
     tote_export_report *report;
@@ -116,11 +139,11 @@ static void count_loss(struct export *export, const struct tote__answer *answer,
     export->loss = answer->outcome == TOTE__TIMED_OUT ? TOTE_TIMED_OUT : TOTE_FAILURE;
 }
 
-static void send_request(struct export *export, size_t count) {
-    struct exporter *exporter = export->exporter;
+static void send_request(struct export *export, const struct tote__otlp_buffer *request,
+                         size_t count) {
     struct tote__answer answer;
 
-    tote__transport_send(exporter->transport, exporter->buffer.bytes, exporter->buffer.size,
+    tote__transport_send(export->exporter->transport, request->bytes, request->size,
                          export->deadline, &answer);
     if (answer.outcome != TOTE__ANSWERED) {
         count_loss(export, &answer, count);
@@ -147,7 +170,7 @@ static void export_part(struct export *export, const tote_span_data *const *span
         return;
     }
     if (exporter->buffer.size <= exporter->settings.max_request_bytes) {
-        send_request(export, count);
+        send_request(export, &exporter->buffer, count);
         return;
     }
     if (count == 1) {
@@ -164,7 +187,11 @@ static void export_part(struct export *export, const tote_span_data *const *span
 static int run_export(void *arg) {
     struct export *export = arg;
 
-    export_part(export, export->spans, export->count);
+    if (export->kept) {
+        send_request(export, &export->kept->request, export->kept->count);
+    } else {
+        export_part(export, export->spans, export->count);
+    }
     return 0;
 }
 
@@ -183,18 +210,18 @@ static void begin_export(struct exporter *exporter) {
     if (before && before != generation) {
         exporter->buffer = (struct tote__otlp_buffer){.bytes = NULL};
     }
+    if (exporter->generation != generation) { /* and what its parent kept is its parent's */
+        exporter->outbox = (struct outbox){.first = 0};
+        exporter->generation = generation;
+    }
 }
 
-static tote_result otlp_export_spans(void *self, const tote_span_data *const *spans, size_t count,
-                                     uint32_t timeout_ms, tote_export_report *report) {
-    struct exporter *exporter = self;
-    tote_export_report unread = {.rejected = 0};
+/* Of the spans, or of what was kept of them. */
+static tote_result run(struct exporter *exporter, const tote_span_data *const *spans,
+                       const struct kept *kept, size_t count, uint32_t timeout_ms,
+                       tote_export_report *report) {
     int error = errno;
 
-    if (!spans || !count) {
-        return TOTE_SUCCESS;
-    }
-    report = report ? report : &unread;
     begin_export(exporter);
     if (atomic_load(&exporter->is_shut_down)) { /* asked after the line above: see shutdown */
         atomic_store(&exporter->exporting, 0);
@@ -206,6 +233,7 @@ static tote_result otlp_export_spans(void *self, const tote_span_data *const *sp
     struct export export = {
         .exporter = exporter,
         .spans = spans,
+        .kept = kept,
         .count = count,
         .deadline = deadline_after(timeout_ms < own_timeout_ms ? timeout_ms : own_timeout_ms),
         .report = report,
@@ -220,6 +248,76 @@ static tote_result otlp_export_spans(void *self, const tote_span_data *const *sp
     }
     return export.delivered ? TOTE_SUCCESS : TOTE_FAILURE;
 }
+
+static tote_result otlp_export_spans(void *self, const tote_span_data *const *spans, size_t count,
+                                     uint32_t timeout_ms, tote_export_report *report) {
+    tote_export_report unread = {.rejected = 0};
+
+    if (!spans || !count) {
+        return TOTE_SUCCESS;
+    }
+    return run(self, spans, NULL, count, timeout_ms, report ? report : &unread);
+}
+
+static bool otlp_has_room(void *self) {
+    const struct outbox *outbox = &((const struct exporter *)self)->outbox;
+
+    return outbox->count < MOST_KEPT && outbox->bytes < MOST_KEPT_BYTES;
+}
+
+static bool otlp_keep(void *self, const tote_span_data *const *spans, size_t count) {
+    struct exporter *exporter = self;
+    struct outbox *outbox = &exporter->outbox;
+
+    begin_export(exporter);
+    bool is_kept = outbox->count < MOST_KEPT;
+    if (is_kept) {
+        struct kept *kept = &outbox->kept[(outbox->first + outbox->count) % MOST_KEPT];
+        kept->request.size = 0;
+        kept->count = count;
+        is_kept = tote__otlp_encode(&kept->request, spans, count) &&
+                  kept->request.size <= exporter->settings.max_request_bytes;
+        outbox->bytes += is_kept ? kept->request.size : 0;
+        outbox->count += is_kept;
+    }
+    atomic_store(&exporter->exporting, 0);
+    return is_kept;
+}
+
+/* Nothing is kept any more. */
+static void empty_outbox(struct outbox *outbox) {
+    for (size_t i = IDLE_BUFFERS; i < MOST_KEPT; i++) {
+        tote__otlp_buffer_clear(&outbox->kept[i].request);
+    }
+    outbox->first = outbox->count = outbox->bytes = 0;
+}
+
+static size_t otlp_send(void *self, uint32_t timeout_ms, tote_result *result,
+                        tote_export_report *report) {
+    struct exporter *exporter = self;
+    struct outbox *outbox = &exporter->outbox;
+    const struct kept *kept = &outbox->kept[outbox->first];
+    size_t count = kept->count;
+
+    *result = run(exporter, NULL, kept, count, timeout_ms, report);
+    outbox->bytes -= kept->request.size;
+    outbox->first = (outbox->first + 1) % MOST_KEPT;
+    if (--outbox->count == 0) {
+        empty_outbox(outbox);
+    }
+    return count;
+}
+
+static void otlp_drop(void *self) {
+    empty_outbox(&((struct exporter *)self)->outbox);
+}
+
+static const struct tote__ahead_ops otlp_ahead = {
+    .has_room = otlp_has_room,
+    .keep = otlp_keep,
+    .send = otlp_send,
+    .drop = otlp_drop,
+};
 
 static bool is_exporting(struct exporter *exporter) {
     return atomic_load(&exporter->exporting) == tote__generation();
@@ -248,6 +346,9 @@ static void otlp_destroy(void *self) {
 
     if (!exporting) { /* else this is a child, and its parent was at it */
         tote__otlp_buffer_clear(&exporter->buffer);
+        for (size_t i = 0; i < MOST_KEPT; i++) {
+            tote__otlp_buffer_clear(&exporter->outbox.kept[i].request);
+        }
     }
     tote__transport_free(exporter->transport);
     tote_context_unref(exporter->context);
@@ -285,5 +386,5 @@ tote_span_exporter *tote_otlp_exporter_new(const tote_otlp_options *options) {
                   exporter->settings.shown_url,
                   exporter->settings.is_gzip ? "with gzip" : "not compressed",
                   exporter->settings.timeout_ms);
-    return tote_span_exporter_new(&otlp_ops, exporter);
+    return tote__span_exporter_set_ahead(tote_span_exporter_new(&otlp_ops, exporter), &otlp_ahead);
 }

@@ -99,6 +99,7 @@ struct batch_queue {
     /* The worker's own. */
     const tote_span_data **batch; /* max_export_batch_size of them */
     struct batch_lane *cursor;    /* whose turn it is */
+    size_t kept;                  /* batches that the exporter keeps encoded */
     uint64_t next_export;
     uint32_t flush_answered;
 

@@ -84,7 +84,7 @@ static size_t take_batch(struct batch_queue *queue) {
         count += take_from(lane, queue->batch + count, most - count);
         lane = lane->next ? lane->next : first;
     } while (count < most && lane != start);
-    queue->counts.in_flight = count;
+    queue->counts.in_flight += count;
     tote__lock_drop(&queue->lock);
     queue->cursor = lane;
     return_allowances(queue, count);
@@ -117,7 +117,7 @@ static void settle(struct batch_queue *queue, size_t count, tote_result result,
         *(is_cut_short ? &counts->shut_down : &counts->retries_exhausted) += left;
     }
     counts->failures += result != TOTE_SUCCESS;
-    counts->in_flight = 0;
+    counts->in_flight -= count;
     tote__lock_drop(&queue->lock);
     atomic_store_explicit(&queue->is_failing, result != TOTE_SUCCESS, memory_order_relaxed);
 }
@@ -152,21 +152,75 @@ static void report_export(size_t count, tote_result result, uint64_t start) {
                   (unsigned long long)(tote__clock_monotonic() - start) / 1000000);
 }
 
-static void export_batch(struct batch_queue *queue) {
-    const struct batch_processor *processor = queue->processor;
-    const tote_span_exporter *exporter = processor->exporter;
+/* The batch that was just taken, on its own. */
+static void export_directly(struct batch_queue *queue, size_t count) {
+    const tote_span_exporter *exporter = queue->processor->exporter;
     tote_export_report report = {0};
+    uint64_t start = tote__clock_monotonic();
+    tote_result result = exporter->ops.export_spans(exporter->self, queue->batch, count,
+                                                    export_timeout(queue), &report);
+
+    settle(queue, count, result, &report);
+    send_home(queue, count);
+    report_export(count, result, start);
+}
+
+/* What the exporter keeps longest. */
+static void send_kept(struct batch_queue *queue) {
+    const tote_span_exporter *exporter = queue->processor->exporter;
+    tote_export_report report = {0};
+    tote_result result = TOTE_SUCCESS;
+    uint64_t start = tote__clock_monotonic();
+    size_t count = exporter->ahead->send(exporter->self, export_timeout(queue), &result, &report);
+
+    queue->kept--;
+    settle(queue, count, result, &report);
+    report_export(count, result, start);
+}
+
+/* Have the exporter keep a batch, or send it after all that is kept if it cannot be. */
+static void keep_batch(struct batch_queue *queue) {
+    const tote_span_exporter *exporter = queue->processor->exporter;
     size_t count = take_batch(queue);
 
-    if (count) {
-        uint64_t start = tote__clock_monotonic();
-        tote_result result = exporter->ops.export_spans(exporter->self, queue->batch, count,
-                                                        export_timeout(queue), &report);
-        settle(queue, count, result, &report);
+    if (count && exporter->ahead->keep(exporter->self, queue->batch, count)) {
+        queue->kept++;
         send_home(queue, count);
-        report_export(count, result, start);
+    } else if (count) {
+        while (queue->kept) {
+            send_kept(queue);
+        }
+        export_directly(queue, count);
     }
-    queue->next_export = tote__deadline_in(processor->settings.schedule_delay_ms);
+}
+
+/* So that there is room in the queue while a request is on its way. */
+static void keep_ahead(struct batch_queue *queue) {
+    const tote_span_exporter *exporter = queue->processor->exporter;
+    size_t whole = queue->processor->settings.max_export_batch_size;
+
+    while (sweep(queue) >= whole && exporter->ahead->has_room(exporter->self)) {
+        keep_batch(queue);
+    }
+}
+
+/* One request; what goes with it was seen in the last sweep. */
+static void export_batch(struct batch_queue *queue) {
+    if (!queue->processor->exporter->ahead) {
+        size_t count = take_batch(queue);
+        if (count) {
+            export_directly(queue, count);
+        }
+    } else {
+        if (!queue->kept) {
+            keep_batch(queue);
+        }
+        keep_ahead(queue);
+        if (queue->kept) {
+            send_kept(queue);
+        }
+    }
+    queue->next_export = tote__deadline_in(queue->processor->settings.schedule_delay_ms);
 }
 
 /* Whether all that had ended when the flush began is out. */
@@ -209,6 +263,13 @@ static void flush(struct batch_queue *queue) {
         export_batch(queue);
         sweep(queue);
     }
+    for (size_t left = queue->kept; left; left--) { /* no more, or a flush would never end */
+        if (atomic_load(&queue->stop) == STOP_NOW) {
+            return;
+        }
+        keep_ahead(queue);
+        send_kept(queue);
+    }
     if (exporter->ops.force_flush) {
         result = exporter->ops.force_flush(exporter->self, flush_timeout(queue, round));
     }
@@ -249,6 +310,14 @@ static void rest(struct batch_queue *queue) {
 
 /* Drop what is left, answer everybody, and say so: nothing is taken out any more. */
 static void leave(struct batch_queue *queue) {
+    const tote_span_exporter *exporter = queue->processor->exporter;
+
+    if (queue->kept) {
+        const tote_export_report report = {.shut_down = (size_t)queue->counts.in_flight};
+        exporter->ahead->drop(exporter->self);
+        queue->kept = 0;
+        settle(queue, report.shut_down, TOTE_FAILURE, &report);
+    }
     while (sweep(queue)) {
         size_t count = take_batch(queue);
         const tote_export_report report = {.shut_down = count};
@@ -277,7 +346,7 @@ static void work(void *arg) {
             flush(queue);
         } else if (stop == STOP_WHEN_FLUSHED) {
             break;
-        } else if (is_export_due(queue)) {
+        } else if (is_export_due(queue) || queue->kept) {
             export_batch(queue);
         } else {
             rest(queue);

@@ -24,7 +24,15 @@ tote_span_exporter *tote_span_exporter_new(const tote_span_exporter_ops *ops, vo
         tote__release(exporter, sizeof *exporter);
         return NULL;
     }
-    *exporter = (tote_span_exporter){copy, self};
+    *exporter = (tote_span_exporter){copy, self, NULL};
+    return exporter;
+}
+
+tote_span_exporter *tote__span_exporter_set_ahead(tote_span_exporter *exporter,
+                                                  const struct tote__ahead_ops *ahead) {
+    if (exporter) {
+        exporter->ahead = ahead;
+    }
     return exporter;
 }
 

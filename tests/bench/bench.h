@@ -34,7 +34,7 @@ struct bench_table {
     const struct bench_row *rows;
     size_t count;
 };
-#define BENCH_TABLE(rows) \
+#define BENCH_TABLE(rows)                                                                          \
     { (rows), sizeof(rows) / sizeof *(rows) }
 
 extern const struct bench_table bench_spans;

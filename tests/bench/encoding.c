@@ -107,8 +107,10 @@ static double gigabytes_a_second(void) {
 }
 
 #define BATCH(n)                                                                                   \
-    {.id = "B" #n, .name = "a span, in batches of " #n, .count = MILLION / 10, .argument = n,      \
-     .set_up = make_spans, .work = encode, .tear_down = stop, .floor = encode_floor}
+    {                                                                                              \
+        .id = "B" #n, .name = "a span, in batches of " #n, .count = MILLION / 10, .argument = n,   \
+        .set_up = make_spans, .work = encode, .tear_down = stop, .floor = encode_floor             \
+    }
 
 static const struct bench_row rows[] = {
     {.id = "W7",
@@ -119,10 +121,7 @@ static const struct bench_row rows[] = {
      .work = encode,
      .tear_down = stop,
      .floor = encode_floor},
-    {.id = "W7c",
-     .name = "the same, 4,096 that another thread wrote",
-     .value = cold,
-     .unit = "ns"},
+    {.id = "W7c", .name = "the same, 4,096 that another thread wrote", .value = cold, .unit = "ns"},
     {.id = "W7g", .name = "W7 in bytes", .value = gigabytes_a_second, .unit = "GB/s"},
     BATCH(1),
     BATCH(8),

@@ -192,19 +192,28 @@ static double many_to_two(void) {
 }
 
 #define DEPTH(n)                                                                                   \
-    {.id = "N" #n, .name = "a scoped run in " #n " open scopes", .count = MILLION / 5,             \
-     .argument = n, .set_up = open_scopes, .work = run_scoped, .tear_down = close_scopes}
+    {                                                                                              \
+        .id = "N" #n, .name = "a scoped run in " #n " open scopes", .count = MILLION / 5,          \
+        .argument = n, .set_up = open_scopes, .work = run_scoped, .tear_down = close_scopes        \
+    }
 #define ENTRIES(n)                                                                                 \
-    {.id = "E" #n, .name = "recorded child over a store of " #n " entries",                        \
-     .count = MILLION / 5, .argument = n, .set_up = fill_store, .work = record_with_store,         \
-     .tear_down = drop_store}
+    {                                                                                              \
+        .id = "E" #n, .name = "recorded child over a store of " #n " entries",                     \
+        .count = MILLION / 5, .argument = n, .set_up = fill_store, .work = record_with_store,      \
+        .tear_down = drop_store                                                                    \
+    }
 #define ATTRIBUTES(n)                                                                              \
-    {.id = "A" #n, .name = "recorded child with " #n " attributes", .count = MILLION / 5,          \
-     .argument = n, .set_up = start_with_names, .work = record_attributes,                         \
-     .tear_down = bench_stop}
+    {                                                                                              \
+        .id = "A" #n, .name = "recorded child with " #n " attributes", .count = MILLION / 5,       \
+        .argument = n, .set_up = start_with_names, .work = record_attributes,                      \
+        .tear_down = bench_stop                                                                    \
+    }
 
 static const struct bench_row rows[] = {
-    {.id = "S2", .name = "W3 on 2 threads, spans against one", .value = two_to_one, .unit = "times"},
+    {.id = "S2",
+     .name = "W3 on 2 threads, spans against one",
+     .value = two_to_one,
+     .unit = "times"},
     {.id = "S64",
      .name = "W3 on 64 threads, spans against 2",
      .value = many_to_two,

@@ -64,8 +64,8 @@ extern const tote_span_options tote__no_span_options;
 const tote_span_options *tote__fill_span_options(const tote_span_options *given,
                                                  tote_span_options *room);
 
-static inline const tote_span_options *
-tote__complete_span_options(const tote_span_options *given, tote_span_options *room) {
+static inline const tote_span_options *tote__complete_span_options(const tote_span_options *given,
+                                                                   tote_span_options *room) {
     if (!given) {
         return &tote__no_span_options;
     }

@@ -67,7 +67,28 @@ tote_span_processor *tote__simple_processor_new(tote_span_exporter *exporter,
 struct tote_span_exporter {
     tote_span_exporter_ops ops;
     void *self;
+    const struct tote__ahead_ops *ahead; /* NULL for one of the program's own */
 };
+
+/*
+ * What an exporter can do that works ahead of its receiver: keep encoded what cannot be sent yet, so
+ * that the spans' places in the queue are free again. Called by the one who calls export_spans.
+ */
+struct tote__ahead_ops {
+    /* Whether more should be kept. */
+    bool (*has_room)(void *self);
+    /* Returns: whether the spans are kept, and not needed any more; else nothing has changed. */
+    bool (*keep)(void *self, const tote_span_data *const *spans, size_t count);
+    /* As export_spans, with what was kept first; there is something. Returns that number of spans. */
+    size_t (*send)(void *self, uint32_t timeout_ms, tote_result *result,
+                   tote_export_report *report);
+    /* Forget them. */
+    void (*drop)(void *self);
+};
+
+/* For an exporter of ours, that was just made; NULL is fine. */
+tote_span_exporter *tote__span_exporter_set_ahead(tote_span_exporter *exporter,
+                                                  const struct tote__ahead_ops *ahead);
 struct tote_span_processor {
     tote_span_processor_ops ops;
     void *self;
