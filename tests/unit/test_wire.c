@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tote/internal/wire.h"
+#include "tote/internal/short_attribute.h"
 
 /* Write an attribute, see that it is as long as it was said to be, and read it back. */
 static tote_value write_and_read(tote_value value, const struct tote__wire_limits *limits,
@@ -117,12 +117,77 @@ static void bytes_that_make_no_sense_end_the_reading(void **state) {
     assert_false(tote__next_field(&rest, &field));
 }
 
+/* The short way and the long one. */
+static void assert_written_alike(const char *key, tote_value value) {
+    uint8_t expected[256];
+    uint8_t written[256];
+    size_t length = strlen(key);
+    uint64_t hash;
+
+    if (tote__short_attribute_bound(length, value) > TOTE__SHORT_CONTENT) {
+        return;
+    }
+    const uint8_t *end =
+        tote__put_short_attribute(written, TOTE__TAG_SPAN_ATTRIBUTE, key, length, value, &hash);
+    const uint8_t *expected_end = tote__put_attribute(expected, TOTE__TAG_SPAN_ATTRIBUTE, key,
+                                                      length, value, &tote__wire_no_limits);
+    assert_non_null(end);
+    assert_int_equal(end - written, expected_end - expected);
+    assert_memory_equal(written, expected, (size_t)(end - written));
+    assert_true(end - written <= (ptrdiff_t)tote__short_attribute_bound(length, value));
+    assert_int_equal(hash, tote__hash(key, length));
+}
+
+/* Of every length that is short, and at the ends of what numbers can be */
+static void short_attributes_are_written_as_long_ones_are(void **state) {
+    static const int64_t numbers[] = {0, 1, -1, 127, 128, 16384, INT64_MAX, INT64_MIN};
+    char key[128] = "";
+    char text[128] = "";
+
+    (void)state;
+    for (size_t k = 1; k < 120; k++) {
+        memset(key, 'k', k);
+        for (size_t t = 0; t < 120; t++) {
+            memset(text, 'a' + (int)(t % 26), t);
+            text[t] = '\0';
+            assert_written_alike(key, tote_string(text));
+        }
+        for (size_t i = 0; i < TOTE_COUNT_OF(numbers); i++) {
+            assert_written_alike(key, tote_int(numbers[i]));
+        }
+        assert_written_alike(key, tote_bool(true));
+        assert_written_alike(key, tote_bool(false));
+        assert_written_alike(key, tote_double(-0.5));
+    }
+}
+
+/* Text that has to be looked at, and values with parts, take the long way */
+static void what_is_not_short_is_refused_by_the_short_way(void **state) {
+    const tote_value item = tote_int(1);
+    const tote_value values[] = {
+        tote_string("\xC3\xA9"), tote_string("12345678\xFF"),
+        tote_string_of(NULL, 3), tote_bytes("ab", 2),
+        tote_array(&item, 1),    tote_value_make(TOTE_TYPE_EMPTY, NULL, 0)};
+    uint8_t out[256];
+    uint64_t hash;
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(values); i++) {
+        assert_null(
+            tote__put_short_attribute(out, TOTE__TAG_SPAN_ATTRIBUTE, "key", 3, values[i], &hash));
+    }
+    assert_null(
+        tote__put_short_attribute(out, TOTE__TAG_SPAN_ATTRIBUTE, "k\xFFy", 3, tote_int(1), &hash));
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(values_of_every_type_survive_the_wire),
         TEST(nesting_ends_at_the_limit),
         TEST(values_that_are_not_sound_do_no_harm),
         TEST(bytes_that_make_no_sense_end_the_reading),
+        TEST(short_attributes_are_written_as_long_ones_are),
+        TEST(what_is_not_short_is_refused_by_the_short_way),
     };
     return RUN_TESTS(tests, argc, argv);
 }

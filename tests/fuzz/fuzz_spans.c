@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz_spans.c - spans told anything are encoded byte for byte as protobuf-c packs them
+ */
+#include "fuzz.h"
+#include "otlp/encode.h"
+#include "otlp/request.pb-c.h"
+#include "tote/sdk/span_exporter.h"
+#include "tote/tote.h"
+
+/* Input, taken piece by piece. */
+struct input {
+    const uint8_t *at;
+    size_t left;
+};
+
+static unsigned take(struct input *input) {
+    if (!input->left) {
+        return 0;
+    }
+    input->left--;
+    return *input->at++;
+}
+
+/* A text of up to 255 bytes, which may be anything but NUL. */
+static const char *take_text(struct input *input, char *text) {
+    size_t length = take(input);
+
+    length = length < input->left ? length : input->left;
+    memcpy(text, input->at, length);
+    text[length] = '\0';
+    input->at += length;
+    input->left -= length;
+    return text;
+}
+
+static tote_value take_value(struct input *input, tote_value *items, char *text) {
+    switch (take(input) % 7) {
+    case 0:
+        return tote_bool(take(input) & 1);
+    case 1:
+        return tote_int((int64_t)((uint64_t)take(input) << take(input) % 64) - 1);
+    case 2:
+        return tote_double(take(input) / 7.0);
+    case 3:
+        return tote_bytes(take_text(input, text), strlen(text));
+    case 4:
+        items[0] = tote_string(take_text(input, text));
+        items[1] = tote_array(items, 1);
+        return tote_array(items, 2);
+    default:
+        return tote_string(take_text(input, text));
+    }
+}
+
+static void tell(tote_span *span, struct input *input) {
+    char key[256];
+    char text[256];
+    tote_value items[2];
+
+    while (input->left) {
+        unsigned what = take(input);
+        tote_attribute attribute = {take_text(input, key), take_value(input, items, text)};
+        switch (what % 8) {
+        case 0:
+            tote_span_add_event(span, key, &attribute, 1, take(input));
+            break;
+        case 1:
+            tote_span_add_link(span, tote_span_get_context(span), &attribute, 1);
+            break;
+        case 2:
+            tote_span_set_status(span, TOTE_STATUS_ERROR, key);
+            break;
+        case 3:
+            tote_span_update_name(span, key);
+            break;
+        default:
+            tote_span_set_attribute(span, key, attribute.value);
+            break;
+        }
+    }
+}
+
+static void check(const tote_span_data *span) {
+    struct tote__otlp_buffer buffer = {NULL, 0, 0};
+
+    MUST(tote__otlp_encode(&buffer, &span, 1));
+    Tote__Otlp__ExportTraceServiceRequest *request =
+        tote__otlp__export_trace_service_request__unpack(NULL, buffer.size, buffer.bytes);
+    MUST(request);
+    MUST(tote__otlp__export_trace_service_request__get_packed_size(request) == buffer.size);
+    uint8_t *packed = malloc(buffer.size);
+    MUST(packed);
+    tote__otlp__export_trace_service_request__pack(request, packed);
+    MUST(memcmp(packed, buffer.bytes, buffer.size) == 0);
+    free(packed);
+    tote__otlp__export_trace_service_request__free_unpacked(request, NULL);
+    tote__otlp_buffer_clear(&buffer);
+}
+
+static tote_result check_spans(void *self, const tote_span_data *const *spans, size_t count,
+                               uint32_t timeout_ms, tote_export_report *report) {
+    (void)self, (void)timeout_ms, (void)report;
+    for (size_t i = 0; i < count; i++) {
+        check(spans[i]);
+    }
+    return TOTE_SUCCESS;
+}
+
+static void ignore(tote_level level, const char *component, const char *message, void *user_data) {
+    (void)level, (void)component, (void)message, (void)user_data;
+}
+
+static void start_sdk(void) {
+    static const tote_span_exporter_ops ops = {.struct_size = sizeof ops,
+                                               .export_spans = check_spans};
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
+    tote_span_exporter *exporter = tote_span_exporter_new(&ops, NULL);
+
+    tote_set_diagnostics(ignore, TOTE_LEVEL_ERROR, NULL);
+    options.ignore_environment = true;
+    batch.mode = TOTE_EXPORT_AT_END;
+    options.batch = &batch;
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    MUST(tote_sdk_start(&options));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static bool is_started;
+    struct input input = {data, size};
+
+    if (!is_started) {
+        start_sdk();
+        is_started = true;
+    }
+    tote_span *span = tote_tracer_start_span(tote_get_tracer("fuzz", NULL), "work", NULL);
+    tell(span, &input);
+    tote_span_close(&span);
+    return 0;
+}
