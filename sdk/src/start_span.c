@@ -315,6 +315,7 @@ static tote_span *make_asked_span(struct start *start, const tote_context *paren
     start->decision = tote_sampler_should_sample(start->config->sampler, &parameters, &result);
     start->result = &result;
     tote_span *span = make_span(start, parent);
+    start->result = NULL;
     tote__sampling_result_clear(&result);
     tote_context_unref(without_span);
     return span;

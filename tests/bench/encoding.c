@@ -108,7 +108,7 @@ static double gigabytes_a_second(void) {
 
 #define BATCH(n)                                                                                   \
     {                                                                                              \
-        .id = "B" #n, .name = "a span, in batches of " #n, .count = MILLION / 10, .argument = n,   \
+        .id = "B" #n, .name = "a span, in batches of " #n, .count = MILLION / 10, .argument = (n), \
         .set_up = make_spans, .work = encode, .tear_down = stop, .floor = encode_floor             \
     }
 

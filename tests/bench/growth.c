@@ -194,18 +194,18 @@ static double many_to_two(void) {
 #define DEPTH(n)                                                                                   \
     {                                                                                              \
         .id = "N" #n, .name = "a scoped run in " #n " open scopes", .count = MILLION / 5,          \
-        .argument = n, .set_up = open_scopes, .work = run_scoped, .tear_down = close_scopes        \
+        .argument = (n), .set_up = open_scopes, .work = run_scoped, .tear_down = close_scopes      \
     }
 #define ENTRIES(n)                                                                                 \
     {                                                                                              \
         .id = "E" #n, .name = "recorded child over a store of " #n " entries",                     \
-        .count = MILLION / 5, .argument = n, .set_up = fill_store, .work = record_with_store,      \
+        .count = MILLION / 5, .argument = (n), .set_up = fill_store, .work = record_with_store,    \
         .tear_down = drop_store                                                                    \
     }
 #define ATTRIBUTES(n)                                                                              \
     {                                                                                              \
         .id = "A" #n, .name = "recorded child with " #n " attributes", .count = MILLION / 5,       \
-        .argument = n, .set_up = start_with_names, .work = record_attributes,                      \
+        .argument = (n), .set_up = start_with_names, .work = record_attributes,                    \
         .tear_down = bench_stop                                                                    \
     }
 

@@ -39,7 +39,7 @@ static tote_value take_value(struct input *input, tote_value *items, char *text)
     case 0:
         return tote_bool(take(input) & 1);
     case 1:
-        return tote_int((int64_t)((uint64_t)take(input) << take(input) % 64) - 1);
+        return tote_int((int64_t)(((uint64_t)take(input) << take(input) % 64) - 1));
     case 2:
         return tote_double(take(input) / 7.0);
     case 3:

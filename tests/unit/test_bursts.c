@@ -158,7 +158,7 @@ static void a_forked_child_does_not_send_what_its_parent_keeps(void **state) {
     if (child == 0) {
         make_spans(1);
         _exit(tote_sdk_force_flush(sdk, 10000) == TOTE_SUCCESS && stats_of(sdk).exported == 1 ? 0
-                                                                                             : 1);
+                                                                                              : 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);

@@ -384,9 +384,7 @@ static void exit_thread(void *self, const tote_span_data *span) {
     pthread_exit(NULL);
 }
 
-static void *end_one_span(void *arg) {
-    tote_span *span = tote_tracer_start_span(arg, "last", NULL);
-
+static void *end_span(void *span) {
     tote_span_end(span, 0);
     return NULL;
 }
@@ -403,8 +401,10 @@ static void a_thread_that_ends_in_a_callback_does_not_keep_the_sdk(void **state)
     f->settings.processor_count = 1;
     sdk_fixture_start(state);
 
-    assert_int_equal(pthread_create(&thread, NULL, end_one_span, f->tracer), 0);
+    tote_span *span = tote_tracer_start_span(f->tracer, "last", NULL);
+    assert_int_equal(pthread_create(&thread, NULL, end_span, span), 0);
     pthread_join(thread, NULL);
+    tote_span_unref(span);
     tote_sdk_close(&f->sdk, 1000);
     assert_int_equal(atomic_load(&seen), SIZE_MAX / 2);
     assert_int_equal(f->diagnostics, 0);

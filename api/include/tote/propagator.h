@@ -105,4 +105,25 @@ TOTE_API tote_propagator *tote_propagator_ref(const tote_propagator *propagator)
 TOTE_API void tote_propagator_unref(tote_propagator *propagator);
 
 TOTE_END_DECLS
+
+#ifdef TOTE_DISABLED /* see tote/common.h */
+#define tote_inject(...) TOTE__OFF((tote_inject)(__VA_ARGS__))
+#define tote_extract(...)                                                                         \
+    (TOTE__OFF((tote_extract)(__VA_ARGS__)), (tote_context *)tote__off_pointer())
+#define tote_propagator_inject(...) TOTE__OFF((tote_propagator_inject)(__VA_ARGS__))
+#define tote_propagator_extract(...)                                                              \
+    (TOTE__OFF((tote_propagator_extract)(__VA_ARGS__)), (tote_context *)tote__off_pointer())
+#define tote_propagator_get_field(...)                                                            \
+    (TOTE__OFF((tote_propagator_get_field)(__VA_ARGS__)), tote__off_string())
+#define tote_extract_headers(...)                                                                 \
+    (TOTE__OFF((tote_extract_headers)(__VA_ARGS__)), (tote_context *)tote__off_pointer())
+#define tote_inject_headers(...) (TOTE__OFF((tote_inject_headers)(__VA_ARGS__)), tote__off_size(0))
+#define tote_propagator_set_global(...) TOTE__OFF((tote_propagator_set_global)(__VA_ARGS__))
+#define tote_propagator_ref_global(...)                                                           \
+    (TOTE__OFF((tote_propagator_ref_global)(__VA_ARGS__)), (tote_propagator *)tote__off_pointer())
+#define tote_propagator_ref(...)                                                                  \
+    (TOTE__OFF((tote_propagator_ref)(__VA_ARGS__)), (tote_propagator *)tote__off_pointer())
+#define tote_propagator_unref(...) TOTE__OFF((tote_propagator_unref)(__VA_ARGS__))
+#endif
+
 #endif

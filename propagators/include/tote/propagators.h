@@ -49,4 +49,18 @@ TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_composite(tote_propa
 TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_from_names(const char *names);
 
 TOTE_END_DECLS
+
+#ifdef TOTE_DISABLED /* see tote/common.h */
+#define tote_propagator_new_tracecontext(...)                                                     \
+    (TOTE__OFF((tote_propagator_new_tracecontext)(__VA_ARGS__)),                                  \
+     (tote_propagator *)tote__off_pointer())
+#define tote_propagator_new_baggage(...)                                                          \
+    (TOTE__OFF((tote_propagator_new_baggage)(__VA_ARGS__)), (tote_propagator *)tote__off_pointer())
+#define tote_propagator_new_composite(...)                                                        \
+    (TOTE__OFF((tote_propagator_new_composite)(__VA_ARGS__)),                                     \
+     (tote_propagator *)tote__off_pointer())
+#define tote_propagator_from_names(...)                                                           \
+    (TOTE__OFF((tote_propagator_from_names)(__VA_ARGS__)), (tote_propagator *)tote__off_pointer())
+#endif
+
 #endif

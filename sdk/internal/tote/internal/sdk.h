@@ -107,7 +107,7 @@ enum { TOTE__ASK_SAMPLER = -1 };
 struct tote_sampler {
     tote_sampler_ops ops;
     void *self;
-    int8_t known[TOTE__PARENT_KINDS]; /* what it always decides for such a parent, and then leaves
+    int known[TOTE__PARENT_KINDS]; /* what it always decides for such a parent, and then leaves
                                          everything else as it is; or TOTE__ASK_SAMPLER */
 };
 struct tote_id_generator {
