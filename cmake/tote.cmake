@@ -6,8 +6,15 @@ target_compile_features(tote_flags INTERFACE c_std_11)
 target_compile_definitions(tote_flags INTERFACE _GNU_SOURCE TOTE_VERSION="${PROJECT_VERSION}")
 target_compile_options(tote_flags INTERFACE
     $<$<COMPILE_LANGUAGE:C>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wstrict-prototypes;-Wmissing-prototypes;-Wvla>
-    -fvisibility=hidden -fno-semantic-interposition
+    -fvisibility=hidden -fno-semantic-interposition -ffunction-sections -fdata-sections
     $<$<BOOL:${TOTE_WERROR}>:-Werror>)
+# gcc clears structs with a string instruction that takes 10 ns to begin; stores are faster.
+include(CheckCCompilerFlag)
+set(clear_by_stores -mmemset-strategy=unrolled_loop:256:noalign,libcall:-1:noalign)
+check_c_compiler_flag(${clear_by_stores} TOTE_HAS_MEMSET_STRATEGY)
+if(TOTE_HAS_MEMSET_STRATEGY)
+    target_compile_options(tote_flags INTERFACE ${clear_by_stores})
+endif()
 if(TOTE_FUZZ)
     target_compile_options(tote_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
