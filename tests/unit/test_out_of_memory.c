@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "otlp/encode.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/memory.h"
 #include "tote/internal/pool.h"
@@ -211,12 +212,54 @@ static void every_allocation_may_fail_as_a_link_is_read(void **state) {
     ended_spans = NULL;
 }
 
+enum { ENCODED_SPANS = 1200, ENCODED_SCOPES = 20 };
+
+static tote_span_data *encoded[ENCODED_SPANS];
+
+/* More spans and instrumentation scopes than there is room for without memory. */
+static void visit_encoding(struct tour *tour) {
+    struct tote__otlp_buffer buffer = {NULL, 0, 0};
+    bool is_encoded =
+        tote__otlp_encode(&buffer, (const tote_span_data *const *)encoded, ENCODED_SPANS);
+
+    if (is_encoded != (buffer.size > 0)) {
+        tour->surprise = "a part of a request";
+    }
+    tote__otlp_buffer_clear(&buffer);
+}
+
+/* Design: guest rules, out of memory */
+static void every_allocation_may_fail_as_spans_are_encoded(void **state) {
+    (void)state;
+    ended_spans = tote_memory_new();
+    tote_sdk *sdk = tote_memory_sdk_start(ended_spans);
+    char name[16];
+
+    for (size_t i = 0; i < ENCODED_SPANS; i++) {
+        snprintf(name, sizeof name, "scope %zu", i % ENCODED_SCOPES);
+        tote_span *span = tote_tracer_start_span(tote_get_tracer(name, NULL), "work", NULL);
+        tote_span_close(&span);
+    }
+    assert_int_equal(tote_memory_get_count(ended_spans), ENCODED_SPANS);
+    for (size_t i = 0; i < ENCODED_SPANS; i++) {
+        encoded[i] = tote_span_data_ref(tote_memory_get_at(ended_spans, i));
+    }
+    assert_survives(visit_encoding, true);
+    for (size_t i = 0; i < ENCODED_SPANS; i++) {
+        tote_span_data_unref(encoded[i]);
+    }
+    tote_sdk_close(&sdk, 1000);
+    tote_memory_unref(ended_spans);
+    ended_spans = NULL;
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(every_allocation_may_fail_without_an_sdk),
         TEST(every_allocation_may_fail_with_an_sdk),
         TEST(every_allocation_may_fail_as_an_sdk_starts_and_stops),
         TEST(every_allocation_may_fail_as_a_link_is_read),
+        TEST(every_allocation_may_fail_as_spans_are_encoded),
     };
     const tote_allocator allocator = {sizeof allocator, test_allocate, test_reallocate,
                                       test_release, NULL};
