@@ -69,6 +69,10 @@ static double time_of(bench_work work, size_t count) {
     return (double)(floor_clock() - start) / (double)count;
 }
 
+static double time_of_row(const struct bench_row *row, size_t count) {
+    return row->timed ? row->timed(count) : time_of(row->work, count);
+}
+
 static int compare(const void *a, const void *b) {
     double x = *(const double *)a;
     double y = *(const double *)b;
@@ -95,15 +99,15 @@ static struct figures measure(const struct bench_row *row) {
         row->set_up();
     }
     size_t portion = row->count / 10;
-    row->work(portion); /* warm */
+    time_of_row(row, portion); /* warm */
     atomic_store(&allocations, 0);
     atomic_store(&is_counting, true);
-    row->work(portion);
+    time_of_row(row, portion);
     atomic_store(&is_counting, false);
     figures.allocations = (double)atomic_load(&allocations) / (double)portion;
     for (int i = 0; i < REPETITIONS; i++) {
         floors[i] = row->floor ? time_of(row->floor, row->count) : 0;
-        times[i] = time_of(row->work, row->count);
+        times[i] = time_of_row(row, row->count);
     }
     if (row->tear_down) {
         row->tear_down();

@@ -143,14 +143,24 @@ static void what_is_kept_when_the_sdk_shuts_down_is_counted(void **state) {
     receiver_stop(receiver);
 }
 
+/* ThreadSanitizer does not let a forked child of a process with threads make one. */
+#ifdef __SANITIZE_THREAD__
+enum { CHILD_MAY_HAVE_THREADS = false };
+#else
+enum { CHILD_MAY_HAVE_THREADS = true };
+#endif
+
 /* Design R14: each span at most once at the receiver */
 static void a_forked_child_does_not_send_what_its_parent_keeps(void **state) {
     enum { TIMES = 2, SPANS = TIMES * QUEUE };
+
+    (void)state;
+    if (!CHILD_MAY_HAVE_THREADS) {
+        skip();
+    }
     struct receiver *receiver = receiver_start();
     tote_sdk *sdk = start_sdk(receiver_url(receiver));
     int status = 1;
-
-    (void)state;
     receiver_set_answer(receiver, (struct receiver_answer){.delay_ms = 100});
     fill_queue(sdk, TIMES);
     assert_true(stats_of(sdk).in_flight > BATCH);
