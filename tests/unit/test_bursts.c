@@ -144,7 +144,14 @@ static void what_is_kept_when_the_sdk_shuts_down_is_counted(void **state) {
 }
 
 /* ThreadSanitizer does not let a forked child of a process with threads make one. */
-#ifdef __SANITIZE_THREAD__
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HAS_THREAD_SANITIZER
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define HAS_THREAD_SANITIZER
+#endif
+#ifdef HAS_THREAD_SANITIZER
 enum { CHILD_MAY_HAVE_THREADS = false };
 #else
 enum { CHILD_MAY_HAVE_THREADS = true };
