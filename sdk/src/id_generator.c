@@ -85,7 +85,7 @@ static void seed(struct tote__random *random, uint32_t generation) {
     random->generation = generation;
 }
 
-static uint64_t next(struct tote__random *random) {
+static inline uint64_t next(struct tote__random *random) {
     uint64_t *state = random->state;
     uint64_t result = rotate(state[1] * 5, 7) * 9;
     uint64_t shifted = state[1] << 17;
@@ -99,7 +99,7 @@ static uint64_t next(struct tote__random *random) {
     return result;
 }
 
-static void keep_seeded(struct tote__random *random) {
+static inline void keep_seeded(struct tote__random *random) {
     uint32_t generation = tote__generation();
 
     if (tote__unlikely(random->generation != generation)) {

@@ -364,14 +364,10 @@ static bool retire(struct span *span) {
     return true;
 }
 
-void tote__span_recycle(struct span *span) {
-    if (retire(span)) {
-        tote__pool_put(&tote__span_pool, span);
-    }
-}
-
 static void span_destroy(tote_span *base) {
-    tote__span_recycle(self(base));
+    if (retire(self(base))) {
+        tote__pool_put(&tote__span_pool, base);
+    }
 }
 
 void tote__span_unref_gathering(struct span *span, struct tote__pool_gathering *gathered) {

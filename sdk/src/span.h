@@ -156,9 +156,6 @@ static inline bool tote__span_is_sampled(const struct span *span) {
 /* Give one reference back, and the block home when it was the last; gather, then flush. */
 void tote__span_unref_gathering(struct span *span, struct tote__pool_gathering *gathered);
 
-/* The last reference is gone: the block goes home. */
-void tote__span_recycle(struct span *span);
-
 /* Release what readers unpacked. */
 void tote__span_drop_view(struct span *span);
 

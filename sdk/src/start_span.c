@@ -53,7 +53,13 @@ static void dropped_end(tote_span *span, uint64_t end_time_unix_nano) {
 }
 
 static void dropped_destroy(tote_span *base) {
-    tote__span_recycle((struct span *)base);
+    struct span *span = (struct span *)base;
+
+    if (span->generation == tote__generation()) { /* else it is the parent process's */
+        tote_trace_state_unref(base->context.trace_state);
+        base->context.trace_state = NULL;
+        tote__pool_put(&tote__span_pool, span);
+    }
 }
 
 static const struct tote__span_ops dropped_ops = {
@@ -257,26 +263,32 @@ static struct span *take_block(void) {
     return span;
 }
 
+/* The beginning of every span; NULL when memory is out. */
+static struct span *begin_span(const struct start *start, struct span *span,
+                               const struct tote__span_ops *ops) {
+    if (span) {
+        span->base.ops = ops;
+        atomic_init(&span->base.references, 1);
+        span->generation = start->thread->owned.generation;
+        set_up_context(start, span);
+    }
+    return span;
+}
+
 /* The span of a decision; NULL when memory is out. */
 static tote_span *make_span(const struct start *start, const tote_context *parent) {
-    struct span *span = take_block();
+    if (start->decision == TOTE_SAMPLING_DROP) {
+        return (tote_span *)begin_span(start, tote__pool_take(&tote__span_pool), &dropped_ops);
+    }
+    struct span *span = begin_span(start, take_block(), &tote__recording_ops);
     struct span_counters *counters =
         tote__core_counters(start->thread, start->config->origin.slot, start->config->origin.run);
-
     if (!span) {
         if (start->decision == TOTE_SAMPLING_RECORD_AND_SAMPLE) {
             tote__count(&counters->lost_to_memory);
         }
         return NULL;
     }
-    atomic_init(&span->base.references, 1);
-    span->generation = start->thread->owned.generation;
-    set_up_context(start, span);
-    if (start->decision == TOTE_SAMPLING_DROP) {
-        span->base.ops = &dropped_ops;
-        return &span->base;
-    }
-    span->base.ops = &tote__recording_ops;
     set_up_parent(start, span);
     set_up_rest(start, span);
     set_up_time(start, span);
