@@ -70,6 +70,9 @@ void bench_start(const tote_sdk_options *options);
 void bench_start_with_processor(void); /* that is there and does nothing */
 void bench_stop(void);
 
+/* So many children of the parent, with the five attributes. */
+void bench_record(size_t count);
+
 /* Two strings of 16 bytes, two integers, a truth value. */
 const tote_attribute *bench_five_attributes(void);
 

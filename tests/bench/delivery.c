@@ -15,18 +15,6 @@
 
 enum { SPANS = 200000, BURST = 32000, PACE = 1024 };
 
-static void record(size_t count) {
-    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
-
-    options.parent = bench_sdk.context;
-    options.attributes = bench_five_attributes();
-    options.attribute_count = 5;
-    for (size_t i = 0; i < count; i++) {
-        tote_span *span = tote_tracer_start_span(bench_sdk.tracer, "work", &options);
-        tote_span_close(&span);
-    }
-}
-
 static void start(const struct sink *sink) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
     tote_sdk_options options = bench_options();
@@ -70,14 +58,14 @@ static void deliver(void) {
         return;
     }
     start(&sink);
-    record(PACE);
+    bench_record(PACE);
     tote_sdk_force_flush(bench_sdk.sdk, 10000);
     uint64_t before = exported();
     double cpu = cpu_ms();
     uint64_t wall = floor_clock();
     for (size_t done = 0; done < SPANS; done += PACE) {
         size_t count = done + PACE <= SPANS ? PACE : SPANS - done;
-        record(count);
+        bench_record(count);
         tote_sdk_force_flush(bench_sdk.sdk, 10000);
     }
     delivery.wall_ms = (double)(floor_clock() - wall) / 1e6;
@@ -111,10 +99,10 @@ static double received_percent(size_t count) {
         return 0;
     }
     start(&sink);
-    record(1);
+    bench_record(1);
     tote_sdk_force_flush(bench_sdk.sdk, 10000);
     uint64_t before = exported();
-    record(count);
+    bench_record(count);
     tote_sdk_force_flush(bench_sdk.sdk, 10000);
     double percent = 100.0 * (double)(exported() - before) / (double)count;
     bench_stop();
@@ -138,13 +126,13 @@ static double possible_percent(void) {
         return 0;
     }
     start(&sink);
-    record(PACE);
+    bench_record(PACE);
     tote_sdk_force_flush(bench_sdk.sdk, 10000);
     uint64_t making = 0;
     uint64_t sending = 0;
     for (size_t i = 0; i < 100; i++) {
         uint64_t before = floor_clock();
-        record(PACE);
+        bench_record(PACE);
         uint64_t made = floor_clock();
         tote_sdk_force_flush(bench_sdk.sdk, 10000);
         making += made - before;

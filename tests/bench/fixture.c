@@ -61,3 +61,15 @@ const tote_attribute *bench_five_attributes(void) {
     attributes[4] = (tote_attribute){"cache.hit", tote_bool(true)};
     return attributes;
 }
+
+void bench_record(size_t count) {
+    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
+
+    options.parent = bench_sdk.context;
+    options.attributes = bench_five_attributes();
+    options.attribute_count = 5;
+    for (size_t i = 0; i < count; i++) {
+        tote_span *span = tote_tracer_start_span(bench_sdk.tracer, "work", &options);
+        tote_span_close(&span);
+    }
+}

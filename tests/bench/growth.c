@@ -140,17 +140,8 @@ static void overwrite(size_t count) {
 
 enum { MOST_THREADS = 64 };
 
-static void *record(void *arg) {
-    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
-    size_t count = *(const size_t *)arg;
-
-    options.parent = bench_sdk.context;
-    options.attributes = bench_five_attributes();
-    options.attribute_count = 5;
-    for (size_t i = 0; i < count; i++) {
-        tote_span *span = tote_tracer_start_span(bench_sdk.tracer, "work", &options);
-        tote_span_close(&span);
-    }
+static void *record(void *count) {
+    bench_record(*(const size_t *)count);
     return NULL;
 }
 

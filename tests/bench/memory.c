@@ -84,18 +84,6 @@ static double stripped_size(void) {
     return is_there ? (double)file.st_size / 1000 : 0;
 }
 
-static void record(size_t count) {
-    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
-
-    options.parent = bench_sdk.context;
-    options.attributes = bench_five_attributes();
-    options.attribute_count = 5;
-    for (size_t i = 0; i < count; i++) {
-        tote_span *span = tote_tracer_start_span(bench_sdk.tracer, "work", &options);
-        tote_span_close(&span);
-    }
-}
-
 enum { MILLION = 1000000 };
 
 static const struct bench_row rows[] = {
@@ -116,7 +104,7 @@ static const struct bench_row rows[] = {
      .name = "a recorded span with 5 attributes: see mallocs",
      .count = MILLION,
      .set_up = bench_start_with_processor,
-     .work = record,
+     .work = bench_record,
      .tear_down = bench_stop},
 };
 const struct bench_table bench_memory = BENCH_TABLE(rows);

@@ -83,18 +83,6 @@ static void sampled_out_floor(size_t count) {
     }
 }
 
-static void recorded_child(size_t count) {
-    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
-
-    options.parent = bench_sdk.context;
-    options.attributes = bench_five_attributes();
-    options.attribute_count = 5;
-    for (size_t i = 0; i < count; i++) {
-        tote_span *span = tote_tracer_start_span(bench_sdk.tracer, "work", &options);
-        tote_span_close(&span);
-    }
-}
-
 static void recorded_child_by_calls(size_t count) {
     const tote_attribute *attributes = bench_five_attributes();
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
@@ -184,7 +172,7 @@ static double paced(size_t count) {
 
     for (size_t done = 0; done < count; done += BURST) {
         uint64_t before = floor_clock();
-        recorded_child(BURST);
+        bench_record(BURST);
         spent += floor_clock() - before;
         tote_sdk_force_flush(bench_sdk.sdk, 10000);
     }
@@ -216,7 +204,7 @@ static void *produce(void *arg) {
     for (size_t done = 0; done < producer->count; done += BURST) {
         pthread_barrier_wait(producer->barrier);
         uint64_t before = floor_clock();
-        recorded_child(BURST);
+        bench_record(BURST);
         producer->spent += floor_clock() - before;
         pthread_barrier_wait(producer->barrier);
         if (producer->flushes) {
@@ -264,7 +252,7 @@ static double dropped_percent(void) {
     tote_stats stats = TOTE_STATS_INIT;
 
     start_with_batches();
-    recorded_child(UNPACED_SPANS);
+    bench_record(UNPACED_SPANS);
     tote_sdk_force_flush(bench_sdk.sdk, 10000);
     tote_sdk_get_stats(bench_sdk.sdk, &stats);
     bench_stop();
@@ -291,7 +279,7 @@ static const struct bench_row rows[] = {
      .name = "recorded child, 5 attributes at start, end",
      .count = MILLION,
      .set_up = bench_start_with_processor,
-     .work = recorded_child,
+     .work = bench_record,
      .tear_down = bench_stop,
      .floor = child_floor},
     {.id = "W3b",
