@@ -186,8 +186,9 @@ static size_t run_table(const struct bench_table *table, bool is_json, int argc,
     return count;
 }
 
-/* The rows of the program beside this one, with the same arguments, as it prints them. */
-static void run_sibling(const char *sibling, int argc, char **argv, bool needs_comma) {
+/* The rows of the program beside this one, with the same arguments, as it prints them. Returns: how
+ * much that was. */
+static size_t run_sibling(const char *sibling, int argc, char **argv, bool needs_comma) {
     char command[4096];
     char text[4096];
     const char *slash = strrchr(argv[0], '/');
@@ -198,15 +199,17 @@ static void run_sibling(const char *sibling, int argc, char **argv, bool needs_c
         length += snprintf(command + length, sizeof command - (size_t)length, " %s", argv[i]);
     }
     FILE *rows = popen(command, "r");
+    size_t printed = 0;
     size_t size;
     while (rows && (size = fread(text, 1, sizeof text, rows)) > 0) {
         printf("%s", needs_comma ? ",\n" : "");
         needs_comma = false;
-        fwrite(text, 1, size, stdout);
+        printed += fwrite(text, 1, size, stdout);
     }
     if (!rows || pclose(rows) != 0) {
         fprintf(stderr, "bench: %s did not run\n", sibling);
     }
+    return printed;
 }
 
 static bool has_option(int argc, char **argv, const char *option) {
@@ -240,8 +243,11 @@ int bench_main(int argc, char **argv, const struct bench_table *const *tables, s
         count += run_table(tables[i], is_json, argc, argv);
     }
     if (sibling) {
-        run_sibling(sibling, argc, argv, is_json && count);
+        count += run_sibling(sibling, argc, argv, is_json && count);
     }
     printf("%s", has_frame && is_json ? "\n]\n" : "");
-    return 0;
+    if (has_frame && !count) {
+        fprintf(stderr, "bench: there is no such row\n");
+    }
+    return has_frame && !count ? 2 : 0;
 }

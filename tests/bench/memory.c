@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory.c - the rows about memory: peaks and sizes of small programs, M1 and M2
+ * memory.c - the rows about memory: peaks and sizes of small programs, M1
  *
  * A program's peak is asked of the kernel when it has ended; programs lie beside this one.
  */
@@ -84,8 +84,6 @@ static double stripped_size(void) {
     return is_there ? (double)file.st_size / 1000 : 0;
 }
 
-enum { MILLION = 1000000 };
-
 static const struct bench_row rows[] = {
     {.id = "M1",
      .name = "smallest program that exports one span: peak",
@@ -100,11 +98,5 @@ static const struct bench_row rows[] = {
      .value = stripped_size,
      .unit = "KB"},
     {.id = "M1n", .name = "W9's 200,000 spans, paced: peak", .value = many_spans, .unit = "MiB"},
-    {.id = "M2",
-     .name = "a recorded span with 5 attributes: see mallocs",
-     .count = MILLION,
-     .set_up = bench_start_with_processor,
-     .work = bench_record,
-     .tear_down = bench_stop},
 };
 const struct bench_table bench_memory = BENCH_TABLE(rows);

@@ -189,6 +189,11 @@ static void batch_floor(size_t count) {
     }
 }
 
+static void start_warm(void) {
+    start_with_batches();
+    paced(PACED_SPANS);
+}
+
 /* One of two threads: bursts that begin together, and the time this one spent in them. */
 struct producer {
     pthread_barrier_t *barrier;
@@ -328,6 +333,13 @@ static const struct bench_row rows[] = {
      .name = "W4 on 2 threads, spans against one",
      .value = paced_two_to_one,
      .unit = "times"},
+    {.id = "M2",
+     .name = "W4 again, for its mallocs: on both threads, once all is warm",
+     .count = PACED_SPANS,
+     .set_up = start_warm,
+     .timed = paced,
+     .tear_down = bench_stop,
+     .floor = batch_floor},
     {.id = "W4b",
      .name = "W4 unpaced, default queue: dropped",
      .value = dropped_percent,
