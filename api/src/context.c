@@ -163,6 +163,15 @@ tote_context *tote__context_with_own_span(const tote_context *context, tote_span
     return made ? made : tote_context_ref(context);
 }
 
+tote_context *tote__context_with_remote_span(const tote_context *context,
+                                             const tote_span_context *remote) {
+    tote_span *span = tote__span_context_is_valid(remote) ? tote_span_new_non_recording(remote)
+                                                          : &tote__invalid_span;
+
+    return span == &tote__invalid_span ? tote_context_ref(context)
+                                       : tote__context_with_own_span(context, span);
+}
+
 tote_context *tote_context_with_span(const tote_context *context, tote_span *span) {
     context = tote__context_or_current(context);
     return span == context->span ? tote_context_ref(context)

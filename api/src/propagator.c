@@ -16,6 +16,7 @@
 #include "tote/internal/context.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/propagator.h"
 #include "tote/internal/text.h"
 #include "tote/internal/tracer.h"
 #include "tote/propagator_ops.h"
@@ -217,7 +218,7 @@ tote_context *tote_extract(const tote_context *context, const void *carrier,
 
 /* Headers of one name, of those a getter passes. */
 struct filter {
-    const char *key;
+    const char *key; /* NULL: of any */
     size_t key_length;
     tote_header_visitor visit;
     void *arg;
@@ -231,8 +232,10 @@ static bool pass_on(void *arg, const char *name, size_t name_length, const char 
     if (filter->is_over) {
         return false;
     }
-    if (!name || !value ||
-        !tote__equals_ignoring_case(name, name_length, filter->key, filter->key_length)) {
+    bool is_wanted =
+        !filter->key ||
+        (name && tote__equals_ignoring_case(name, name_length, filter->key, filter->key_length));
+    if (!name || !value || !is_wanted) {
         return true;
     }
     filter->is_over = !filter->visit(filter->arg, name, name_length, value, value_length);
@@ -241,100 +244,36 @@ static bool pass_on(void *arg, const char *name, size_t name_length, const char 
 
 void tote_getter_get_all(const tote_text_map_getter *getter, const void *carrier, const char *key,
                          tote_header_visitor visit, void *arg) {
-    if (!getter || !getter->get_all || !key || !visit) {
+    if (!getter || !getter->get_all || !visit) {
         return;
     }
-    struct filter filter = {.key = key, .key_length = strlen(key), .visit = visit, .arg = arg};
+    struct filter filter = {
+        .key = key, .key_length = key ? strlen(key) : 0, .visit = visit, .arg = arg};
     getter->get_all(carrier, key, pass_on, &filter);
 }
 
-struct header_list {
-    const tote_header *headers;
-    size_t count;
+/* The first of some headers. */
+struct first {
+    char *room;
+    size_t size;
+    size_t length;
 };
 
-static void get_headers(const void *carrier, const char *key, tote_header_visitor visit,
-                        void *arg) {
-    const struct header_list *list = carrier;
+static bool take_first(void *arg, const char *name, size_t name_length, const char *value,
+                       size_t value_length) {
+    struct first *first = arg;
 
-    (void)key; /* the filter picks */
-    for (size_t i = 0; i < list->count; i++) {
-        const tote_header *header = &list->headers[i];
-        if (!visit(arg, header->name, header->name_length, header->value, header->value_length)) {
-            return;
-        }
-    }
+    (void)name, (void)name_length;
+    tote__trim(&value, &value_length);
+    memcpy(first->room, value, tote__min(value_length, first->size));
+    first->length = value_length;
+    return false;
 }
 
-tote_context *tote_extract_headers(const tote_context *context, const tote_header *headers,
-                                   size_t count) {
-    static const tote_text_map_getter getter = {sizeof getter, get_headers};
-    const struct header_list list = {headers, headers ? count : 0};
+size_t tote__getter_get_first(const tote_text_map_getter *getter, const void *carrier,
+                              const char *key, char *room, size_t size) {
+    struct first first = {room, size, 0};
 
-    return tote_extract(context, &list, &getter);
-}
-
-/* An array of headers that is being written, and the buffer their text goes to. */
-struct header_writer {
-    tote_header *headers;
-    size_t capacity;
-    size_t count;
-    char *buffer;
-    size_t left;
-};
-
-static char *copy_into(struct header_writer *writer, const char *text, size_t length) {
-    char *copy = writer->buffer;
-
-    memcpy(copy, text, length);
-    copy[length] = '\0';
-    writer->buffer += length + 1;
-    writer->left -= length + 1;
-    return copy;
-}
-
-/* Take back what an earlier propagator wrote under this name; its text stays where it is. */
-static void remove_header(struct header_writer *writer, const char *key, size_t key_length) {
-    size_t kept = 0;
-
-    for (size_t i = 0; i < writer->count; i++) {
-        tote_header header = writer->headers[i];
-        if (!tote__equals_ignoring_case(header.name, header.name_length, key, key_length)) {
-            writer->headers[kept++] = header;
-        }
-    }
-    writer->count = kept;
-}
-
-static void set_header(void *carrier, const char *key, const char *value, size_t value_length) {
-    struct header_writer *writer = carrier;
-    size_t key_length = key ? strlen(key) : 0;
-
-    if (!key_length) {
-        return;
-    }
-    remove_header(writer, key, key_length);
-    if (!value) {
-        return;
-    }
-    if (writer->count == writer->capacity || writer->left < key_length + 1 ||
-        writer->left - key_length - 1 < value_length + 1) {
-        tote_diagnose(TOTE_LEVEL_WARN, "propagator",
-                      "header '%s' left out: the caller's array or buffer is too small", key);
-        return;
-    }
-    tote_header *header = &writer->headers[writer->count++];
-    header->name = copy_into(writer, key, key_length);
-    header->name_length = key_length;
-    header->value = copy_into(writer, value, value_length);
-    header->value_length = value_length;
-}
-
-size_t tote_inject_headers(const tote_context *context, tote_header *headers, size_t capacity,
-                           char *buffer, size_t size) {
-    static const tote_text_map_setter setter = {sizeof setter, set_header};
-    struct header_writer writer = {headers, headers ? capacity : 0, 0, buffer, buffer ? size : 0};
-
-    tote_inject(context, &writer, &setter);
-    return writer.count;
+    tote_getter_get_all(getter, carrier, key, take_first, &first);
+    return first.length;
 }

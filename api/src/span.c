@@ -39,6 +39,7 @@ tote_span *tote_span_new_non_recording(const tote_span_context *context) {
         .context = {.trace_id = context->trace_id,
                     .span_id = context->span_id,
                     .trace_flags = context->trace_flags,
+                    .hints = context->hints,
                     .is_remote = context->is_remote,
                     .trace_state = tote_trace_state_ref(context->trace_state)},
     };

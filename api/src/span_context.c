@@ -44,8 +44,13 @@ tote_span_context *tote_span_context_ref(const tote_span_context *context) {
         return NULL;
     }
     if (atomic_load_explicit(&counted->references, memory_order_relaxed) == 0) {
-        return tote_span_context_new(&context->trace_id, &context->span_id, context->trace_flags,
-                                     context->trace_state, context->is_remote);
+        tote_span_context *copy =
+            tote_span_context_new(&context->trace_id, &context->span_id, context->trace_flags,
+                                  context->trace_state, context->is_remote);
+        if (copy) {
+            copy->hints = context->hints;
+        }
+        return copy;
     }
     atomic_fetch_add_explicit(&counted->references, 1, memory_order_relaxed);
     return counted;

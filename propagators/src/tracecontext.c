@@ -188,12 +188,9 @@ static tote_context *extract(void *self, const tote_context *context, const void
         return tote_context_ref(context);
     }
     remote.trace_state = extract_trace_state(carrier, getter);
-    tote_span *span = tote_span_new_non_recording(&remote);
+    tote_context *extracted = tote__context_with_remote_span(context, &remote);
     tote_trace_state_unref(remote.trace_state);
-    if (span == &tote__invalid_span) { /* without memory what the context had stays */
-        return tote_context_ref(context);
-    }
-    return tote__context_with_own_span(context, span);
+    return extracted;
 }
 
 static const char *get_field(void *self, size_t index) {

@@ -161,6 +161,7 @@ static void set_up_context(const struct start *start, struct span *span) {
     if (start->decision == TOTE_SAMPLING_RECORD_AND_SAMPLE) {
         context->trace_flags |= TOTE_TRACE_FLAG_SAMPLED;
     }
+    context->hints = start->parent_context ? start->parent_context->hints & TOTE__DEBUG : 0;
     context->is_remote = false;
     context->trace_state = trace_state_of(start);
 }
@@ -177,6 +178,7 @@ static void set_up_parent(const struct start *start, struct span *span) {
     span->parent.span_id = parent->span_id;
     atomic_init(&span->parent.references, 0);
     span->parent.trace_flags = parent->trace_flags;
+    span->parent.hints = parent->hints;
     span->parent.is_remote = parent->is_remote;
     span->parent.trace_state =
         parent->trace_state ? tote_trace_state_ref(parent->trace_state) : NULL;

@@ -196,7 +196,7 @@ static void pass_thrice(const void *carrier, const char *key, tote_header_visito
                         void *arg) {
     (void)carrier;
     for (int i = 0; i < 3; i++) {
-        visit(arg, key, strlen(key), "value", 5); /* deaf to the answer */
+        visit(arg, key ? key : "any", key ? strlen(key) : 3, "value", 5); /* deaf to the answer */
     }
 }
 
@@ -209,8 +209,10 @@ static void a_visitor_that_wants_no_more_is_called_no_more(void **state) {
     tote_getter_get_all(&deaf, NULL, "key", stop_at_once, &visits);
     assert_int_equal(visits, 1);
     tote_getter_get_all(NULL, NULL, "key", stop_at_once, &visits);
-    tote_getter_get_all(&deaf, NULL, NULL, stop_at_once, &visits);
+    tote_getter_get_all(&deaf, NULL, "key", NULL, &visits);
     assert_int_equal(visits, 1);
+    tote_getter_get_all(&deaf, NULL, NULL, stop_at_once, &visits); /* of any name */
+    assert_int_equal(visits, 2);
 }
 
 static tote_context *extract_nothing(void *self, const tote_context *context, const void *carrier,

@@ -42,7 +42,8 @@ typedef struct tote_text_map_setter {
 
     /**
      * Make `value` the one header called `key`: remove those of the same name, in any case, first.
-     * `key` is lower case; both end with NUL. A NULL value only removes.
+     * `key` is lower case, but for the names of baggage in the headers of Jaeger and OT trace; both
+     * end with NUL. A NULL value only removes.
      */
     void (*set)(void *carrier, const char *key, const char *value, size_t value_length);
 } tote_text_map_setter;
@@ -72,6 +73,16 @@ TOTE_API TOTE_MUST_USE tote_context *tote_propagator_extract(const tote_propagat
 /** The names this propagator writes. Borrowed; NULL past the end. */
 TOTE_API const char *tote_propagator_get_field(const tote_propagator *propagator, size_t index);
 
+/**
+ * A context whose message goes to `host`, as it stands in the URL; NULL takes that back. For one injection:
+ * what limits propagation by destination asks for it, and takes a host that it is not told for one that is not allowed.
+ */
+TOTE_API TOTE_MUST_USE tote_context *tote_context_with_destination(const tote_context *context,
+                                                     const char *host);
+
+/** Borrowed from the context; NULL when it is not known. */
+TOTE_API const char *tote_context_get_destination(const tote_context *context);
+
 /** A header with its lengths; a carrier without callbacks, also for bindings. Its layout never changes. */
 typedef struct tote_header {
     const char *name;
@@ -86,14 +97,29 @@ TOTE_API TOTE_MUST_USE tote_context *tote_extract_headers(const tote_context *co
 
 /**
  * Inject into an array of headers, whose text goes to `buffer`, ended with NUL. What does not fit is left
- * out whole, with a diagnostic; 8 headers and TOTE_INJECT_BYTES are always enough for the propagators
- * that come with Tote.
+ * out whole, with a diagnostic; 16 headers and TOTE_INJECT_BYTES are always enough for the propagators
+ * that come with Tote, but for Jaeger and OT trace, which have a header for each entry of baggage.
  * Returns: how many headers were written. Remove yours of the same names before you add them.
  */
 TOTE_API size_t tote_inject_headers(const tote_context *context, tote_header *headers,
                                     size_t capacity, char *buffer, size_t size);
 
 #define TOTE_INJECT_BYTES 32768
+
+/**
+ * An array of headers as a carrier: what most servers hold. Setting a header replaces those of its name, in any
+ * case, and copies its text to `buffer`; nothing is allocated. What does not fit is left out whole, with a diagnostic.
+ */
+typedef struct tote_header_array {
+    tote_header *headers;
+    size_t count;    /**< how many there are */
+    size_t capacity; /**< how many there is room for */
+    char *buffer;    /**< moves on as it is used */
+    size_t size;     /**< how much of it is left */
+} tote_header_array;
+
+TOTE_API const tote_text_map_getter *tote_header_array_getter(void);
+TOTE_API const tote_text_map_setter *tote_header_array_setter(void);
 
 /** What inject and extract use; NULL: nothing again. Keeps a reference. */
 TOTE_API void tote_propagator_set_global(tote_propagator *propagator);
@@ -118,6 +144,16 @@ TOTE_END_DECLS
 #define tote_extract_headers(...)                                                                 \
     (TOTE__OFF((tote_extract_headers)(__VA_ARGS__)), (tote_context *)tote__off_pointer())
 #define tote_inject_headers(...) (TOTE__OFF((tote_inject_headers)(__VA_ARGS__)), tote__off_size(0))
+#define tote_context_with_destination(...)                                                        \
+    (TOTE__OFF((tote_context_with_destination)(__VA_ARGS__)), (tote_context *)tote__off_pointer())
+#define tote_context_get_destination(...)                                                         \
+    (TOTE__OFF((tote_context_get_destination)(__VA_ARGS__)), (const char *)tote__off_pointer())
+#define tote_header_array_getter(...)                                                             \
+    (TOTE__OFF((tote_header_array_getter)(__VA_ARGS__)),                                          \
+     (const tote_text_map_getter *)tote__off_pointer())
+#define tote_header_array_setter(...)                                                             \
+    (TOTE__OFF((tote_header_array_setter)(__VA_ARGS__)),                                          \
+     (const tote_text_map_setter *)tote__off_pointer())
 #define tote_propagator_set_global(...) TOTE__OFF((tote_propagator_set_global)(__VA_ARGS__))
 #define tote_propagator_ref_global(...)                                                           \
     (TOTE__OFF((tote_propagator_ref_global)(__VA_ARGS__)), (tote_propagator *)tote__off_pointer())

@@ -37,7 +37,10 @@ typedef struct tote_propagator_ops {
 /** Takes `self`, always. When memory is out one that does nothing; never NULL. */
 TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new(const tote_propagator_ops *ops, void *self);
 
-/** Call `visit` for the headers called `key`, ignoring case, and only those: what a propagator reads with. */
+/**
+ * Call `visit` for the headers called `key`, ignoring case, and only those; for all when it is NULL: what a
+ * propagator reads with.
+ */
 TOTE_API void tote_getter_get_all(const tote_text_map_getter *getter, const void *carrier,
                                   const char *key, tote_header_visitor visit, void *arg);
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* The same byte in all eight places. */
 #define TOTE__BYTES(byte) (UINT64_C(0x0101010101010101) * (byte))
@@ -70,6 +71,21 @@ static inline bool tote__hex_decode(uint8_t *bytes, const char *hex, size_t coun
         bytes[i + 3] = (uint8_t)digits;
     }
     return wrong == 0;
+}
+
+/*
+ * Read digits into `count` bytes, 8 or 16, with zeros before them where they are fewer. False when there are
+ * none, too many, or one is no lower-case digit.
+ */
+static inline bool tote__hex_decode_padded(uint8_t *bytes, size_t count, const char *hex,
+                                           size_t length) {
+    char padded[32] = "00000000000000000000000000000000";
+
+    if (!length || length > count * 2) {
+        return false;
+    }
+    memcpy(padded + count * 2 - length, hex, length);
+    return tote__hex_decode(bytes, padded, count);
 }
 
 #endif

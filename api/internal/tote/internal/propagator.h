@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * propagator.h - the propagators that other libraries have registered
+ * propagator.h - the propagators that other libraries have registered, and what propagators share
  */
 #ifndef TOTE_INTERNAL_PROPAGATOR_H
 #define TOTE_INTERNAL_PROPAGATOR_H
@@ -10,5 +10,12 @@
 
 /* What makes the propagator of this name, ignoring case; NULL when it was not registered. */
 TOTE_SHARED tote_propagator_constructor tote__propagator_find(const char *name, size_t length);
+
+/*
+ * The first header of this name, without blanks at its ends: its first `size` bytes to `room`, which
+ * may be fewer than there are. Returns: its length, 0 when there is none.
+ */
+TOTE_SHARED size_t tote__getter_get_first(const tote_text_map_getter *getter, const void *carrier,
+                                          const char *key, char *room, size_t size);
 
 #endif

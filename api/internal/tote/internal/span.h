@@ -14,11 +14,18 @@
 #include "tote/internal/shared.h"
 #include "tote/span.h"
 
+/*
+ * What formats other than W3C's say of the decision to sample, and want to hear again. Debug goes on to
+ * the spans of the trace; deferred is the remote span's own. Requirement E16
+ */
+enum { TOTE__DEBUG = 1 << 0, TOTE__DEFERRED = 1 << 1 };
+
 struct tote_span_context {
     tote_trace_id trace_id;
     tote_span_id span_id;
     _Atomic(uint32_t) references; /* 0: part of a span, or static; never counted */
     uint8_t trace_flags;
+    uint8_t hints; /* TOTE__DEBUG, TOTE__DEFERRED */
     bool is_remote;
     tote_trace_state *trace_state; /* NULL: empty; one reference */
 };

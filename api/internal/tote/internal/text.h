@@ -168,8 +168,38 @@ static inline void tote__trim(const char **text, size_t *length) {
     }
 }
 
+/* A part of a text. */
+struct tote__part {
+    const char *at;
+    size_t length;
+};
+
+/* Split a text at each `separator`. Returns: how many parts there are, of which the first `most` are in `parts`. */
+static inline size_t tote__split(const char *text, size_t length, char separator,
+                                 struct tote__part *parts, size_t most) {
+    size_t count = 0;
+
+    for (;;) {
+        const char *end = length ? (const char *)memchr(text, separator, length) : NULL;
+        size_t size = end ? (size_t)(end - text) : length;
+        if (count < most) {
+            parts[count] = (struct tote__part){text, size};
+        }
+        count++;
+        if (!end) {
+            return count;
+        }
+        text = end + 1;
+        length -= size + 1;
+    }
+}
+
+static inline bool tote__part_is(struct tote__part part, const char *text) {
+    return strlen(text) == part.length && memcmp(part.at, text, part.length) == 0;
+}
+
 /*
- * Decode %HH once, into `out`, which has `length` bytes. What is no escape stays as
+ * Decode %HH once, into `out`, which has `length` bytes and may be `text`. What is no escape stays as
  * it is. Returns: the decoded length; `malformed`, if not NULL, tells whether a % was no escape.
  */
 TOTE_SHARED size_t tote__percent_decode(char *out, const char *text, size_t length,

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * destination.c - where a message goes, for propagators that are not to tell everybody everything
+ */
+#include <string.h>
+
+#include "tote/internal/context.h"
+#include "tote/internal/memory.h"
+#include "tote/propagator.h"
+
+static void destroy(void *host) {
+    tote__release(host, host ? strlen(host) + 1 : 0);
+}
+
+static const tote_context_key destination = {"destination", destroy};
+
+tote_context *tote_context_with_destination(const tote_context *context, const char *host) {
+    context = tote__context_or_current(context);
+    if (!host && !tote_context_get_destination(context)) {
+        return tote_context_ref(context);
+    }
+    return tote_context_with_value(context, &destination,
+                                   host ? tote__copy_text(host, strlen(host)) : NULL);
+}
+
+const char *tote_context_get_destination(const tote_context *context) {
+    return tote_context_get_value(context, &destination);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * name_list.c - lists of names that something is allowed for
+ */
+#include "tote/internal/name_list.h"
+
+#include <string.h>
+
+#include "tote/internal/memory.h"
+#include "tote/internal/text.h"
+
+void tote__name_list_clear(struct tote__name_list *list) {
+    for (size_t i = 0; list->names && i < list->count; i++) {
+        char *name = list->names[i];
+        tote__release(name, name ? strlen(name) + 1 : 0);
+    }
+    tote__release(list->names, (list->count + 1) * sizeof(char *));
+    *list = (struct tote__name_list){NULL, 0};
+}
+
+bool tote__name_list_copy(struct tote__name_list *list, const char *const *names, size_t count) {
+    struct tote__name_list made = {NULL, count};
+
+    if (names) {
+        made.names = tote__allocate_zeroed((count + 1) * sizeof(char *)); /* a list may be empty */
+        bool is_copied = made.names != NULL;
+        for (size_t i = 0; is_copied && i < count; i++) {
+            const char *name = names[i] ? names[i] : "";
+            made.names[i] = tote__copy_text(name, strlen(name));
+            is_copied = made.names[i] != NULL;
+        }
+        if (!is_copied) {
+            tote__name_list_clear(&made);
+            return false;
+        }
+    }
+    tote__name_list_clear(list);
+    *list = made;
+    return true;
+}
+
+bool tote__name_list_allows(const struct tote__name_list *list, const char *name) {
+    for (size_t i = 0; list->names && i < list->count; i++) {
+        if (strcmp(list->names[i], name) == 0) {
+            return true;
+        }
+    }
+    return !list->names;
+}
+
+static bool is_host(const char *pattern, const char *host) {
+    size_t length = strlen(pattern);
+    size_t host_length = strlen(host);
+
+    if (pattern[0] == '.' && host_length > length) {
+        host += host_length - length;
+        host_length = length;
+    }
+    return length && tote__equals_ignoring_case(host, host_length, pattern, length);
+}
+
+bool tote__name_list_allows_host(const struct tote__name_list *list, const char *host) {
+    for (size_t i = 0; list->names && host && i < list->count; i++) {
+        if (is_host(list->names[i], host)) {
+            return true;
+        }
+    }
+    return !list->names;
+}
