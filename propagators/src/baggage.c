@@ -7,22 +7,11 @@
  */
 #include <string.h>
 
+#include "baggage_rules.h"
 #include "tote/diagnostics.h"
-#include "tote/internal/store.h"
 #include "tote/internal/text.h"
-#include "tote/internal/tracer.h"
-#include "tote/propagator_ops.h"
-#include "tote/propagators.h"
 
-enum { MOST_MEMBERS = 180, MOST_BYTES = 8192, MOST_BYTES_EVER = 15360, USUAL_BYTES = 1024 };
-
-struct baggage {
-    char **allowed_names; /* NULL: all */
-    size_t allowed_name_count;
-    bool ignore_incoming;
-    size_t max_members;
-    size_t max_bytes;
-};
+enum { USUAL_MEMBERS = 180, USUAL_BYTES = 8192, ON_STACK = 1024 };
 
 /* baggage-octet: printable, without space, quote, comma, semicolon and backslash. */
 static const struct tote__characters octets = {{0xF7FFEFFA00000000U, 0x7FFFFFFFEFFFFFFFU}};
@@ -37,8 +26,8 @@ static const struct tote__characters plain_in_metadata = {
 
 /* The header's value on its way. */
 struct writer {
-    const struct baggage *baggage;
-    char usual[USUAL_BYTES + 1];
+    const struct baggage_rules *rules;
+    char usual[ON_STACK + 1];
     char *text;
     size_t length;
     size_t capacity;
@@ -48,17 +37,17 @@ struct writer {
 
 /* Append bytes, all or none of them. */
 static bool put(struct writer *writer, const char *text, size_t length) {
-    if (length > writer->baggage->max_bytes - writer->length) {
+    if (length > writer->rules->max_bytes - writer->length) {
         return false;
     }
     if (length > writer->capacity - writer->length) {
-        char *larger = tote__arena_allocate(&writer->arena, writer->baggage->max_bytes + 1);
+        char *larger = tote__arena_allocate(&writer->arena, writer->rules->max_bytes + 1);
         if (!larger) {
             return false;
         }
         memcpy(larger, writer->text, writer->length);
         writer->text = larger;
-        writer->capacity = writer->baggage->max_bytes;
+        writer->capacity = writer->rules->max_bytes;
     }
     memcpy(writer->text + writer->length, text, length);
     writer->length += length;
@@ -87,42 +76,13 @@ static bool put_encoded(struct writer *writer, const char *text, size_t length,
     return true;
 }
 
-static bool is_allowed(const struct baggage *baggage, const char *name) {
-    for (size_t i = 0; baggage->allowed_names && i < baggage->allowed_name_count; i++) {
-        if (strcmp(baggage->allowed_names[i], name) == 0) {
-            return true;
-        }
-    }
-    return !baggage->allowed_names;
-}
-
-/* The value as it travels: text as it is, other scalars written out. Returns: false for the rest. */
-static bool put_value(struct writer *writer, struct tote__slice any_value) {
-    char text[64];
-    struct tote__slice string;
-    struct tote__arena none = {NULL, NULL, 0};
-    struct tote__slice rest = any_value;
-    struct tote__field field;
-
-    if (tote__any_value_string(any_value, &string)) {
-        return put_encoded(writer, (const char *)string.at, string.size, &plain_in_values);
-    }
-    if (!tote__next_field(&rest, &field)) {
-        return true; /* empty */
-    }
-    if (field.type == 2) {
-        return false; /* bytes, an array or a map */
-    }
-    size_t length = tote_value_to_text(tote__unpack_any_value(any_value, &none), text, sizeof text);
-    return put_encoded(writer, text, length, &plain_in_values);
-}
-
 static bool put_member(struct writer *writer, const struct tote__entry *entry) {
-    if (writer->members && !put(writer, ",", 1)) {
-        return false;
-    }
-    if (!put(writer, entry->key, entry->key_length) || !put(writer, "=", 1) ||
-        !put_value(writer, entry->value)) {
+    char scalar[BAGGAGE_SCALAR_SIZE];
+    struct tote__slice value;
+
+    if (!tote__baggage_value(entry, scalar, &value) || (writer->members && !put(writer, ",", 1)) ||
+        !put(writer, entry->key, entry->key_length) || !put(writer, "=", 1) ||
+        !put_encoded(writer, (const char *)value.at, value.size, &plain_in_values)) {
         return false;
     }
     const char *metadata = entry->metadata;
@@ -136,11 +96,11 @@ static bool inject_entry(void *arg, const struct tote__entry *entry) {
     struct writer *writer = arg;
     size_t length = writer->length;
 
-    if (!is_allowed(writer->baggage, entry->key)) {
+    if (!tote__name_list_allows(&writer->rules->names, entry->key)) {
         return true;
     }
     bool is_sent = tote__is_token(entry->key, entry->key_length) &&
-                   writer->members < writer->baggage->max_members && put_member(writer, entry);
+                   writer->members < writer->rules->max_members && put_member(writer, entry);
     if (is_sent) {
         writer->members++;
         return true;
@@ -157,12 +117,14 @@ static void inject(void *self, const tote_context *context, void *carrier,
                    const tote_text_map_setter *setter) {
     struct writer writer;
 
-    writer.baggage = self;
+    writer.rules = self;
     writer.text = writer.usual;
-    writer.capacity = tote__min(USUAL_BYTES, writer.baggage->max_bytes);
+    writer.capacity = tote__min(ON_STACK, writer.rules->max_bytes);
     writer.length = writer.members = 0;
     writer.arena = (struct tote__arena){NULL, NULL, 0};
-    tote__store_visit(tote_context_get_store(context), TOTE_PROPAGATE, inject_entry, &writer);
+    if (tote__baggage_may_leave(writer.rules, context)) {
+        tote__store_visit(tote_context_get_store(context), TOTE_PROPAGATE, inject_entry, &writer);
+    }
 
     if (writer.length) {
         writer.text[writer.length] = '\0'; /* both buffers have a byte more than their capacity */
@@ -173,46 +135,12 @@ static void inject(void *self, const tote_context *context, void *carrier,
     tote__arena_clear(&writer.arena);
 }
 
-/* Members of all headers on their way into a layer. */
-struct reader {
-    const struct baggage *baggage;
-    tote_store *parent;
-    tote_store *layer; /* made for the first member */
-    size_t count;
-    size_t bytes; /* of the members kept, with the commas between them */
-    size_t over_limit;
-    bool is_out_of_memory;
-};
-
-/* The member's value is decoded once; octets that are no UTF-8 are repaired where it is kept. */
-static bool keep_member(struct reader *reader, struct tote__layer_entry *entry, const char *value,
-                        size_t length) {
-    char usual[256];
-    struct tote__arena arena = tote__arena_over(usual, sizeof usual);
-    const char *decoded = value;
-
-    if (memchr(value, '%', length)) {
-        char *room = tote__arena_allocate(&arena, length);
-        length = room ? tote__percent_decode(room, value, length, NULL) : 0;
-        decoded = room;
-    }
-    if (!reader->layer) {
-        reader->layer = tote__layer_begin(reader->parent);
-    }
-    entry->value = tote_string_of(decoded, length);
-    bool is_kept = decoded && reader->layer && tote__layer_put(reader->layer, entry);
-    reader->count += is_kept;
-    tote__arena_clear(&arena);
-    return is_kept;
-}
-
 /* name OWS "=" OWS value *( OWS ";" OWS property ) */
-static void read_member(struct reader *reader, const char *member, size_t size) {
+static void read_member(struct baggage_reader *reader, const char *member, size_t size) {
     const char *semicolon = memchr(member, ';', size);
     size_t pair_length = semicolon ? (size_t)(semicolon - member) : size;
     const char *equals = memchr(member, '=', pair_length);
     struct tote__layer_entry entry = {.key = member,
-                                      .flags = TOTE_EVERYWHERE | TOTE__REMOTE,
                                       .metadata = semicolon ? semicolon + 1 : "",
                                       .metadata_length = semicolon ? size - pair_length - 1 : 0};
 
@@ -231,29 +159,20 @@ static void read_member(struct reader *reader, const char *member, size_t size) 
             entry.metadata_length) { /* what is let in can go out as it is */
         return;
     }
-    size_t bytes = size + (reader->count ? 1 : 0);
-    if (reader->count == reader->baggage->max_members ||
-        bytes > reader->baggage->max_bytes - reader->bytes) {
-        reader->over_limit++;
-        return;
-    }
-    reader->is_out_of_memory = !keep_member(reader, &entry, value, value_length);
-    reader->bytes += reader->is_out_of_memory ? 0 : bytes;
+    tote__baggage_keep(reader, &entry, value, value_length, BAGGAGE_PERCENT,
+                       size + (reader->count ? 1 : 0));
 }
 
-/* Whether even the shortest member, `,k=`, could not be taken any more. */
-static bool is_full(const struct reader *reader) {
-    return reader->count == reader->baggage->max_members ||
-           reader->baggage->max_bytes - reader->bytes < 3;
-}
+/* A further member, and the comma before it: `,k=` */
+enum { SHORTEST_MEMBER = 3 };
 
 static bool visit_header(void *arg, const char *name, size_t name_length, const char *value,
                          size_t value_length) {
-    struct reader *reader = arg;
+    struct baggage_reader *reader = arg;
 
     (void)name, (void)name_length;
     while (value_length) {
-        if (is_full(reader)) {
+        if (baggage_is_full(reader, SHORTEST_MEMBER)) {
             reader->over_limit++;
             return false;
         }
@@ -277,25 +196,12 @@ static bool visit_header(void *arg, const char *name, size_t name_length, const 
 
 static tote_context *extract(void *self, const tote_context *context, const void *carrier,
                              const tote_text_map_getter *getter) {
-    struct reader reader = {.baggage = self, .parent = tote_context_get_store(context)};
+    struct baggage_reader reader = tote__baggage_reader_begin(self, context);
 
-    if (!reader.baggage->ignore_incoming) {
+    if (!reader.rules->ignore_incoming) {
         tote_getter_get_all(getter, carrier, "baggage", visit_header, &reader);
     }
-    /* Once a message, not once a member: a stranger decides how many there are. */
-    if (reader.is_out_of_memory) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "baggage", "memory is out: received members were lost");
-    } else if (reader.over_limit) {
-        tote_diagnose(TOTE_LEVEL_WARN, "baggage",
-                      "received members left out: over %zu of them or %zu bytes",
-                      reader.baggage->max_members, reader.baggage->max_bytes);
-    }
-    if (!reader.count) {
-        tote_store_unref(reader.layer);
-        return tote_context_ref(context);
-    }
-    tote__layer_finish(reader.layer);
-    return tote__context_with_layer(context, reader.layer);
+    return tote__baggage_reader_end(&reader);
 }
 
 static const char *get_field(void *self, size_t index) {
@@ -303,64 +209,13 @@ static const char *get_field(void *self, size_t index) {
     return index == 0 ? "baggage" : NULL;
 }
 
-static void destroy(void *self) {
-    struct baggage *baggage = self;
+tote_propagator *tote_propagator_new_baggage(const tote_baggage_propagator_options *options) {
+    static const tote_propagator_ops ops = {
+        .struct_size = sizeof ops,
+        .inject = inject,
+        .extract = extract,
+        .get_field = get_field,
+    };
 
-    if (!baggage) {
-        return;
-    }
-    for (size_t i = 0; baggage->allowed_names && i < baggage->allowed_name_count; i++) {
-        char *name = baggage->allowed_names[i];
-        tote__release(name, name ? strlen(name) + 1 : 0);
-    }
-    tote__release(baggage->allowed_names, baggage->allowed_name_count * sizeof(char *));
-    tote__release(baggage, sizeof *baggage);
-}
-
-static bool copy_names(struct baggage *baggage, const tote_baggage_propagator_options *options) {
-    if (!options->allowed_names) {
-        return true;
-    }
-    baggage->allowed_names = tote__allocate_zeroed(options->allowed_name_count * sizeof(char *));
-    if (!baggage->allowed_names) {
-        return false;
-    }
-    baggage->allowed_name_count = options->allowed_name_count;
-    for (size_t i = 0; i < options->allowed_name_count; i++) {
-        const char *name = options->allowed_names[i] ? options->allowed_names[i] : "";
-        baggage->allowed_names[i] = tote__copy_text(name, strlen(name));
-        if (!baggage->allowed_names[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static const tote_propagator_ops baggage_ops = {
-    .struct_size = sizeof baggage_ops,
-    .inject = inject,
-    .extract = extract,
-    .get_field = get_field,
-    .destroy = destroy,
-};
-static const tote_propagator_ops nothing_ops = {.struct_size = sizeof nothing_ops};
-
-tote_propagator *tote_propagator_new_baggage(const tote_baggage_propagator_options *given) {
-    tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
-    struct baggage *baggage = tote__allocate_zeroed(sizeof *baggage);
-
-    tote__copy_options(&options, sizeof options, given);
-    if (!baggage || !copy_names(baggage, &options)) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "baggage",
-                      "propagator not made: no memory; no baggage goes "
-                      "out or comes in");
-        destroy(baggage);
-        return tote_propagator_new(&nothing_ops, NULL);
-    }
-    baggage->ignore_incoming = options.ignore_incoming;
-    baggage->max_members = options.max_members ? options.max_members : MOST_MEMBERS;
-    baggage->max_bytes = options.max_bytes ? options.max_bytes : MOST_BYTES;
-    baggage->max_bytes = tote__min(baggage->max_bytes, MOST_BYTES_EVER);
-    baggage->max_members = tote__min(baggage->max_members, MOST_BYTES_EVER / 2);
-    return tote_propagator_new(&baggage_ops, baggage);
+    return tote__baggage_propagator_new(&ops, options, USUAL_MEMBERS, USUAL_BYTES);
 }

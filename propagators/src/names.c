@@ -18,6 +18,18 @@ static tote_propagator *new_baggage(void) {
     return tote_propagator_new_baggage(NULL);
 }
 
+static tote_propagator *new_jaeger(void) {
+    return tote_propagator_new_jaeger(NULL);
+}
+
+static tote_propagator *new_ot_trace(void) {
+    return tote_propagator_new_ot_trace(NULL);
+}
+
+static tote_propagator *new_opencensus(void) {
+    return tote_propagator_new_opencensus(false);
+}
+
 static tote_propagator *new_none(void) {
     return tote_propagator_new_composite(NULL, 0);
 }
@@ -28,6 +40,11 @@ static const struct {
 } built_in[] = {
     {"tracecontext", tote_propagator_new_tracecontext},
     {"baggage", new_baggage},
+    {"b3", tote_propagator_new_b3},
+    {"b3multi", tote_propagator_new_b3_multi},
+    {"jaeger", new_jaeger},
+    {"ottrace", new_ot_trace},
+    {"opencensus", new_opencensus},
     {"none", new_none},
 };
 
@@ -53,8 +70,10 @@ static bool select_name(struct selection *selection, const char *name, size_t le
     if (!make) {
         tote__diagnose_each(
             TOTE_LEVEL_WARN, "propagator",
-            "'%.*s' is not known and left out; tracecontext, baggage and none are, and "
-            "what a library that is linked has registered",
+            "'%.*s' is not known and left out; tracecontext, baggage, b3, b3multi, jaeger, "
+            "ottrace, "
+            "opencensus and none are, and what tote_propagator_register() was told, as by "
+            "tote_xray_register() of libtote-xray",
             (int)tote__min(length, 64), name);
         return false;
     }

@@ -132,7 +132,7 @@ static void a_name_that_is_not_known_is_left_out_with_a_report(void **state) {
     (void)state;
     assert_int_equal(count_fields(tote_propagator_from_names("baggage,tracecontex")), 1);
     assert_int_equal(reports.count, 1);
-    assert_int_equal(count_fields(tote_propagator_from_names("b3,foo,baggage,bar")), 1);
+    assert_int_equal(count_fields(tote_propagator_from_names("b4,foo,baggage,bar")), 1);
     assert_int_equal(reports.count, 1 + 3);
     assert_non_null(strstr(reports.message, "'bar'"));
 }

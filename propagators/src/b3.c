@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * b3.c - Zipkin's headers, one or several. Spec: context/api-propagators.md#b3-requirements
+ *
+ * The id of the caller's own parent is checked in the one form that needs it, never kept, and never
+ * written.
+ */
+#include <string.h>
+
+#include "tote/internal/context.h"
+#include "tote/internal/hex.h"
+#include "tote/internal/propagator.h"
+#include "tote/internal/span.h"
+#include "tote/internal/text.h"
+#include "tote/propagators.h"
+
+enum { TRACE_DIGITS = 32, SPAN_DIGITS = 16, LONGEST_SINGLE = 32 + 1 + 16 + 1 + 1 + 1 + 16 };
+
+static const char single_name[] = "b3";
+static const char *const multi_names[] = {"x-b3-traceid", "x-b3-spanid", "x-b3-sampled",
+                                          "x-b3-flags"};
+enum { TRACE_ID, SPAN_ID, SAMPLED, FLAGS };
+
+/* 16 or 32 digits, and 16. */
+static bool read_ids(tote_span_context *remote, struct tote__part trace_id,
+                     struct tote__part span_id) {
+    return (trace_id.length == TRACE_DIGITS || trace_id.length == TRACE_DIGITS / 2) &&
+           span_id.length == SPAN_DIGITS &&
+           tote__hex_decode_padded(remote->trace_id.bytes, sizeof remote->trace_id, trace_id.at,
+                                   trace_id.length) &&
+           tote__hex_decode(remote->span_id.bytes, span_id.at, sizeof remote->span_id);
+}
+
+static void set_debug(tote_span_context *remote) {
+    remote->hints = TOTE__DEBUG;
+    remote->trace_flags = TOTE_TRACE_FLAG_SAMPLED;
+}
+
+/* trace-id "-" span-id [ "-" ( "0" / "1" / "d" ) [ "-" parent-id ] ] */
+static bool read_single(tote_span_context *remote, const char *value, size_t length) {
+    struct tote__part parts[4];
+    tote_span_id parent;
+    size_t count = tote__split(value, length, '-', parts, TOTE_COUNT_OF(parts));
+
+    if (count < 2 || count > 4 || !read_ids(remote, parts[0], parts[1]) ||
+        (count == 4 && (parts[3].length != SPAN_DIGITS ||
+                        !tote__hex_decode(parent.bytes, parts[3].at, sizeof parent)))) {
+        return false;
+    }
+    if (count == 2) {
+        remote->hints = TOTE__DEFERRED;
+    } else if (tote__part_is(parts[2], "d")) {
+        set_debug(remote);
+    } else if (tote__part_is(parts[2], "1")) {
+        remote->trace_flags = TOTE_TRACE_FLAG_SAMPLED;
+    } else if (!tote__part_is(parts[2], "0")) {
+        return false;
+    }
+    return tote__span_context_is_valid(remote);
+}
+
+/* "1" or "0"; "true" and "false" are of old tracers. */
+static bool read_sampled(tote_span_context *remote, struct tote__part sampled) {
+    if (!sampled.length) {
+        remote->hints = TOTE__DEFERRED;
+        return true;
+    }
+    if (tote__part_is(sampled, "1") || tote__part_is(sampled, "true")) {
+        remote->trace_flags = TOTE_TRACE_FLAG_SAMPLED;
+        return true;
+    }
+    return tote__part_is(sampled, "0") || tote__part_is(sampled, "false");
+}
+
+static bool read_multi(tote_span_context *remote, const void *carrier,
+                       const tote_text_map_getter *getter) {
+    char rooms[TOTE_COUNT_OF(multi_names)][TRACE_DIGITS];
+    struct tote__part values[TOTE_COUNT_OF(multi_names)];
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(multi_names); i++) {
+        values[i].at = rooms[i];
+        values[i].length =
+            tote__getter_get_first(getter, carrier, multi_names[i], rooms[i], sizeof rooms[i]);
+        if (values[i].length > sizeof rooms[i] || (i <= SPAN_ID && !values[i].length)) {
+            return false;
+        }
+    }
+    if (!read_ids(remote, values[TRACE_ID], values[SPAN_ID]) ||
+        !read_sampled(remote, values[SAMPLED])) {
+        return false;
+    }
+    if (tote__part_is(values[FLAGS], "1")) {
+        set_debug(remote);
+    }
+    return tote__span_context_is_valid(remote);
+}
+
+static tote_context *extract(void *self, const tote_context *context, const void *carrier,
+                             const tote_text_map_getter *getter) {
+    struct tote_span_context remote = {.is_remote = true};
+    char single[LONGEST_SINGLE];
+    size_t length =
+        tote__getter_get_first(getter, carrier, single_name, single, sizeof single);
+
+    (void)self;
+    if (length && length <= sizeof single && read_single(&remote, single, length)) {
+        return tote__context_with_remote_span(context, &remote);
+    }
+    remote = (struct tote_span_context){.is_remote = true};
+    if (read_multi(&remote, carrier, getter)) {
+        return tote__context_with_remote_span(context, &remote);
+    }
+    return tote_context_ref(context);
+}
+
+/* What to say of sampling: '0', '1', 'd', or nothing, which leaves it to the next one. */
+static char state_of(const tote_span_context *span) {
+    if (span->hints & TOTE__DEBUG) {
+        return 'd';
+    }
+    if (span->hints & TOTE__DEFERRED) {
+        return '\0';
+    }
+    return span->trace_flags & TOTE_TRACE_FLAG_SAMPLED ? '1' : '0';
+}
+
+static const tote_span_context *span_of(const tote_context *context) {
+    return context->span ? &context->span->context : &tote__invalid_span_context;
+}
+
+static void inject_single(void *self, const tote_context *context, void *carrier,
+                          const tote_text_map_setter *setter) {
+    const tote_span_context *span = span_of(context);
+    char value[LONGEST_SINGLE + 1];
+    size_t length = TRACE_DIGITS + 1 + SPAN_DIGITS;
+    char state = state_of(span);
+
+    (void)self;
+    if (!tote__span_context_is_valid(span)) {
+        setter->set(carrier, single_name, NULL, 0);
+        return;
+    }
+    tote__hex_encode(value, span->trace_id.bytes, sizeof span->trace_id);
+    value[TRACE_DIGITS] = '-';
+    tote__hex_encode(value + TRACE_DIGITS + 1, span->span_id.bytes, sizeof span->span_id);
+    if (state) {
+        value[length++] = '-';
+        value[length++] = state;
+    }
+    value[length] = '\0';
+    setter->set(carrier, single_name, value, length);
+}
+
+/* An old parent's id is taken off too: it would be that of another span. */
+static void inject_multi(void *self, const tote_context *context, void *carrier,
+                         const tote_text_map_setter *setter) {
+    const tote_span_context *span = span_of(context);
+    char trace_id[TRACE_DIGITS + 1];
+    char span_id[SPAN_DIGITS + 1];
+    char state[2] = {state_of(span), '\0'};
+    bool is_debug = state[0] == 'd';
+
+    (void)self;
+    setter->set(carrier, "x-b3-parentspanid", NULL, 0);
+    if (!tote__span_context_is_valid(span)) {
+        for (size_t i = 0; i < TOTE_COUNT_OF(multi_names); i++) {
+            setter->set(carrier, multi_names[i], NULL, 0);
+        }
+        return;
+    }
+    tote__hex_encode(trace_id, span->trace_id.bytes, sizeof span->trace_id);
+    tote__hex_encode(span_id, span->span_id.bytes, sizeof span->span_id);
+    trace_id[TRACE_DIGITS] = span_id[SPAN_DIGITS] = '\0';
+    setter->set(carrier, multi_names[TRACE_ID], trace_id, TRACE_DIGITS);
+    setter->set(carrier, multi_names[SPAN_ID], span_id, SPAN_DIGITS);
+    setter->set(carrier, multi_names[SAMPLED], state[0] && !is_debug ? state : NULL,
+                state[0] && !is_debug);
+    setter->set(carrier, multi_names[FLAGS], is_debug ? "1" : NULL, is_debug);
+}
+
+static const char *get_single_field(void *self, size_t index) {
+    (void)self;
+    return index == 0 ? single_name : NULL;
+}
+
+static const char *get_multi_field(void *self, size_t index) {
+    (void)self;
+    return index < TOTE_COUNT_OF(multi_names) ? multi_names[index] : NULL;
+}
+
+tote_propagator *tote_propagator_new_b3(void) {
+    static const tote_propagator_ops ops = {
+        .struct_size = sizeof ops,
+        .inject = inject_single,
+        .extract = extract,
+        .get_field = get_single_field,
+    };
+
+    return tote_propagator_new(&ops, NULL);
+}
+
+tote_propagator *tote_propagator_new_b3_multi(void) {
+    static const tote_propagator_ops ops = {
+        .struct_size = sizeof ops,
+        .inject = inject_multi,
+        .extract = extract,
+        .get_field = get_multi_field,
+    };
+
+    return tote_propagator_new(&ops, NULL);
+}

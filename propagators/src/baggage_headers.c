@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * baggage_headers.c - baggage as a header for each entry
+ */
+#include "baggage_headers.h"
+
+#include <string.h>
+
+#include "tote/diagnostics.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/text.h"
+
+/* Letters, digits and -._~ */
+static const struct tote__characters unreserved = {{0x03FF600000000000U, 0x47FFFFFE87FFFFFEU}};
+
+/* What can be seen in ASCII, space and tab. */
+static const struct tote__characters in_headers = {{0xFFFFFFFF00000200U, 0x7FFFFFFFFFFFFFFFU}};
+
+struct writer {
+    const struct baggage_rules *rules;
+    const char *prefix;
+    size_t prefix_length;
+    bool is_encoded;
+    void *carrier;
+    const tote_text_map_setter *setter;
+    size_t members;
+    size_t bytes;
+};
+
+static size_t encode(char *out, struct tote__slice value) {
+    static const char digits[] = "0123456789ABCDEF";
+    size_t length = 0;
+
+    for (size_t i = 0; i < value.size; i++) {
+        if (tote__is_in(&unreserved, (char)value.at[i])) {
+            out[length++] = (char)value.at[i];
+        } else {
+            out[length++] = '%';
+            out[length++] = digits[value.at[i] >> 4];
+            out[length++] = digits[value.at[i] & 15];
+        }
+    }
+    return length;
+}
+
+/* Whether a header can have this value: nobody trims it, and it is ASCII. */
+static bool is_plain(struct tote__slice value) {
+    const char *text = (const char *)value.at;
+    size_t length = value.size;
+
+    tote__trim(&text, &length);
+    return length == value.size && tote__span_of(&in_headers, text, length) == length;
+}
+
+/* The header, its parts together in memory. */
+static bool send(struct writer *writer, const struct tote__entry *entry, struct tote__slice value) {
+    char usual[512];
+    struct tote__arena arena = tote__arena_over(usual, sizeof usual);
+    size_t name_length = writer->prefix_length + entry->key_length;
+    size_t most = writer->is_encoded ? value.size * 3 : value.size;
+    bool is_sent = false;
+    char *name = tote__arena_allocate(&arena, name_length + 1);
+    char *text = name ? tote__arena_allocate(&arena, most + 1) : NULL;
+
+    if (text) {
+        memcpy(name, writer->prefix, writer->prefix_length);
+        memcpy(name + writer->prefix_length, entry->key, entry->key_length + 1);
+        size_t length = value.size;
+        if (writer->is_encoded) {
+            length = encode(text, value);
+        } else {
+            memcpy(text, value.at, length);
+        }
+        text[length] = '\0';
+        is_sent = name_length + length <= writer->rules->max_bytes - writer->bytes;
+        if (is_sent) {
+            writer->setter->set(writer->carrier, name, text, length);
+            writer->bytes += name_length + length;
+        }
+    }
+    tote__arena_clear(&arena);
+    return is_sent;
+}
+
+static bool inject_entry(void *arg, const struct tote__entry *entry) {
+    struct writer *writer = arg;
+    char scalar[BAGGAGE_SCALAR_SIZE];
+    struct tote__slice value;
+
+    if (!tote__name_list_allows(&writer->rules->names, entry->key)) {
+        return true;
+    }
+    bool is_sent = writer->members < writer->rules->max_members &&
+                   tote__is_token(entry->key, entry->key_length) &&
+                   tote__baggage_value(entry, scalar, &value) &&
+                   value.size <= writer->rules->max_bytes &&
+                   (writer->is_encoded || is_plain(value)) && send(writer, entry, value);
+    writer->members += is_sent;
+    if (!is_sent) {
+        tote_diagnose(TOTE_LEVEL_WARN, "baggage",
+                      "'%.64s' not sent as %s: its name is no token, its value nothing that a header can "
+                      "have, or there is too much",
+                      entry->key, writer->prefix);
+    }
+    return true;
+}
+
+void tote__baggage_headers_inject(const struct baggage_rules *rules, const char *prefix, bool is_encoded,
+                            const tote_context *context, void *carrier,
+                            const tote_text_map_setter *setter) {
+    struct writer writer = {.rules = rules,
+                            .prefix = prefix,
+                            .prefix_length = strlen(prefix),
+                            .is_encoded = is_encoded,
+                            .carrier = carrier,
+                            .setter = setter};
+
+    if (tote__baggage_may_leave(rules, context)) {
+        tote__store_visit(tote_context_get_store(context), TOTE_PROPAGATE, inject_entry, &writer);
+    }
+}
+
+struct headers {
+    struct baggage_reader *reader;
+    const char *prefix;
+    size_t prefix_length;
+    enum baggage_encoding encoding;
+};
+
+static bool visit_header(void *arg, const char *name, size_t name_length, const char *value,
+                         size_t value_length) {
+    struct headers *headers = arg;
+
+    if (name_length <= headers->prefix_length ||
+        !tote__equals_ignoring_case(name, headers->prefix_length, headers->prefix,
+                                    headers->prefix_length)) {
+        return true;
+    }
+    struct tote__layer_entry entry = {.key = name + headers->prefix_length,
+                                      .key_length = name_length - headers->prefix_length};
+    tote__trim(&value, &value_length);
+    if (tote__is_token(entry.key, entry.key_length)) {
+        tote__baggage_keep(headers->reader, &entry, value, value_length, headers->encoding,
+                     name_length + value_length);
+    }
+    return !headers->reader->is_out_of_memory;
+}
+
+void tote__baggage_headers_read(struct baggage_reader *reader, const char *prefix, bool is_encoded,
+                          const void *carrier, const tote_text_map_getter *getter) {
+    struct headers headers = {.reader = reader,
+                              .prefix = prefix,
+                              .prefix_length = strlen(prefix),
+                              .encoding = is_encoded ? BAGGAGE_FORM : BAGGAGE_PLAIN};
+
+    tote_getter_get_all(getter, carrier, NULL, visit_header, &headers);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * baggage_headers.h - baggage as a header for each entry, whose name begins with a prefix: Jaeger, OT trace
+ */
+#ifndef TOTE_PROPAGATORS_BAGGAGE_HEADERS_H
+#define TOTE_PROPAGATORS_BAGGAGE_HEADERS_H
+
+#include "baggage_rules.h"
+
+/* As most who know these formats take it. */
+enum { BAGGAGE_HEADERS_USUAL_MEMBERS = 64, BAGGAGE_HEADERS_USUAL_BYTES = 8192 };
+
+/* Write the context's entries; encoded, or those alone whose values a header can have as they are. */
+void tote__baggage_headers_inject(const struct baggage_rules *rules, const char *prefix, bool is_encoded,
+                            const tote_context *context, void *carrier,
+                            const tote_text_map_setter *setter);
+
+/* Read them. */
+void tote__baggage_headers_read(struct baggage_reader *reader, const char *prefix, bool is_encoded,
+                          const void *carrier, const tote_text_map_getter *getter);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * baggage_rules.c - what all formats that carry baggage share
+ */
+#include "baggage_rules.h"
+
+#include <string.h>
+
+#include "tote/diagnostics.h"
+#include "tote/internal/text.h"
+#include "tote/internal/tracer.h"
+
+static void destroy(void *self) {
+    struct baggage_rules *rules = self;
+
+    if (!rules) {
+        return;
+    }
+    tote__name_list_clear(&rules->names);
+    tote__name_list_clear(&rules->hosts);
+    tote__release(rules, sizeof *rules);
+}
+
+tote_propagator *tote__baggage_propagator_new(const tote_propagator_ops *ops,
+                                        const tote_baggage_propagator_options *given,
+                                        size_t usual_members, size_t usual_bytes) {
+    static const tote_propagator_ops nothing = {.struct_size = sizeof nothing};
+    tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
+    tote_propagator_ops all = *ops;
+    struct baggage_rules *rules = tote__allocate_zeroed(sizeof *rules);
+
+    tote__copy_options(&options, sizeof options, given);
+    if (!rules ||
+        !tote__name_list_copy(&rules->names, options.allowed_names, options.allowed_name_count) ||
+        !tote__name_list_copy(&rules->hosts, options.allowed_hosts, options.allowed_host_count)) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "baggage",
+                      "propagator not made: no memory; its headers do not go out or come in");
+        destroy(rules);
+        return tote_propagator_new(&nothing, NULL);
+    }
+    rules->ignore_incoming = options.ignore_incoming;
+    rules->max_members = options.max_members ? options.max_members : usual_members;
+    rules->max_members = tote__min(rules->max_members, BAGGAGE_MOST_BYTES_EVER / 2);
+    rules->max_bytes = options.max_bytes ? options.max_bytes : usual_bytes;
+    rules->max_bytes = tote__min(rules->max_bytes, BAGGAGE_MOST_BYTES_EVER);
+    all.destroy = destroy;
+    return tote_propagator_new(&all, rules);
+}
+
+bool tote__baggage_may_leave(const struct baggage_rules *rules, const tote_context *context) {
+    return !rules->hosts.names ||
+           tote__name_list_allows_host(&rules->hosts, tote_context_get_destination(context));
+}
+
+bool tote__baggage_value(const struct tote__entry *entry, char room[BAGGAGE_SCALAR_SIZE],
+                   struct tote__slice *value) {
+    struct tote__arena none = {NULL, NULL, 0};
+    struct tote__slice rest = entry->value;
+    struct tote__field field;
+
+    if (tote__any_value_string(entry->value, value)) {
+        return true;
+    }
+    *value = (struct tote__slice){(const uint8_t *)room, 0};
+    if (!tote__next_field(&rest, &field)) {
+        return true; /* empty */
+    }
+    if (field.type == 2) {
+        return false; /* bytes, an array or a map */
+    }
+    value->size = tote_value_to_text(tote__unpack_any_value(entry->value, &none), room,
+                                     BAGGAGE_SCALAR_SIZE);
+    return true;
+}
+
+struct baggage_reader tote__baggage_reader_begin(const struct baggage_rules *rules,
+                                           const tote_context *context) {
+    return (struct baggage_reader){
+        .rules = rules, .context = context, .parent = tote_context_get_store(context)};
+}
+
+static size_t decode(char *out, const char *text, size_t length, enum baggage_encoding encoding) {
+    if (encoding == BAGGAGE_FORM) {
+        for (size_t i = 0; i < length; i++) {
+            out[i] = text[i] == '+' ? ' ' : text[i];
+        }
+        text = out;
+    }
+    return tote__percent_decode(out, text, length, NULL);
+}
+
+static bool keep(struct baggage_reader *reader, struct tote__layer_entry *entry, const char *value,
+                 size_t length, enum baggage_encoding encoding) {
+    char usual[256];
+    struct tote__arena arena = tote__arena_over(usual, sizeof usual);
+
+    if (encoding == BAGGAGE_FORM || (encoding == BAGGAGE_PERCENT && memchr(value, '%', length))) {
+        char *room = tote__arena_allocate(&arena, length);
+        length = room ? decode(room, value, length, encoding) : 0;
+        value = room;
+    }
+    if (!reader->layer) {
+        reader->layer = tote__layer_begin(reader->parent);
+    }
+    entry->value = tote_string_of(value, length);
+    entry->flags = TOTE_EVERYWHERE | TOTE__REMOTE;
+    bool is_kept = value && reader->layer && tote__layer_put(reader->layer, entry);
+    tote__arena_clear(&arena);
+    return is_kept;
+}
+
+void tote__baggage_keep(struct baggage_reader *reader, struct tote__layer_entry *entry, const char *value,
+                  size_t length, enum baggage_encoding encoding, size_t bytes) {
+    if (baggage_is_full(reader, bytes)) {
+        reader->over_limit++;
+    } else if (keep(reader, entry, value, length, encoding)) {
+        reader->count++;
+        reader->bytes += bytes;
+    } else {
+        reader->is_out_of_memory = true;
+    }
+}
+
+tote_context *tote__baggage_reader_end(struct baggage_reader *reader) {
+    /* Once a message, not once an entry: a stranger decides how many there are. */
+    if (reader->is_out_of_memory) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "baggage", "memory is out: received members were lost");
+    } else if (reader->over_limit) {
+        tote_diagnose(TOTE_LEVEL_WARN, "baggage",
+                      "received members left out: over %zu of them or %zu bytes",
+                      reader->rules->max_members, reader->rules->max_bytes);
+    }
+    if (!reader->count) {
+        tote_store_unref(reader->layer);
+        return tote_context_ref(reader->context);
+    }
+    tote__layer_finish(reader->layer);
+    return tote__context_with_layer(reader->context, reader->layer);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * jaeger.c - uber-trace-id, and baggage as uberctx-NAME. Spec: jaegertracing.io client-libraries.md
+ */
+#include <string.h>
+
+#include "baggage_headers.h"
+#include "tote/internal/context.h"
+#include "tote/internal/hex.h"
+#include "tote/internal/propagator.h"
+#include "tote/internal/span.h"
+#include "tote/internal/text.h"
+
+enum { TRACE_DIGITS = 32, SPAN_DIGITS = 16, MOST_READ = 512, FLAG_SAMPLED = 1, FLAG_DEBUG = 2 };
+
+static const char trace_name[] = "uber-trace-id";
+static const char prefix[] = "uberctx-";
+
+static void to_lower(char *text, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] >= 'A' && text[i] <= 'F') {
+            text[i] = (char)(text[i] - 'A' + 'a');
+        }
+    }
+}
+
+/* trace-id ":" span-id ":" parent-id ":" flags, as few digits as there need be; %3A is a colon too. */
+static bool read_trace(tote_span_context *remote, char *value, size_t length) {
+    struct tote__part parts[4];
+    uint8_t flags[8];
+
+    length = tote__percent_decode(value, value, length, NULL);
+    to_lower(value, length);
+    if (tote__split(value, length, ':', parts, TOTE_COUNT_OF(parts)) != TOTE_COUNT_OF(parts) ||
+        !tote__hex_decode_padded(remote->trace_id.bytes, sizeof remote->trace_id, parts[0].at,
+                                 parts[0].length) ||
+        !tote__hex_decode_padded(remote->span_id.bytes, sizeof remote->span_id, parts[1].at,
+                                 parts[1].length) ||
+        !tote__hex_decode_padded(flags, sizeof flags, parts[3].at, parts[3].length)) {
+        return false;
+    }
+    uint8_t low = flags[sizeof flags - 1];
+    remote->trace_flags = low & FLAG_SAMPLED ? TOTE_TRACE_FLAG_SAMPLED : 0;
+    remote->hints = (low & FLAG_SAMPLED) && (low & FLAG_DEBUG) ? TOTE__DEBUG : 0;
+    return tote__span_context_is_valid(remote);
+}
+
+/* jaeger-baggage: k1=v1, k2=v2, which people write by hand. */
+static bool read_list(void *arg, const char *name, size_t name_length, const char *value,
+                      size_t value_length) {
+    struct baggage_reader *reader = arg;
+
+    (void)name, (void)name_length;
+    while (value_length && !reader->is_out_of_memory) {
+        const char *comma = memchr(value, ',', value_length);
+        size_t size = comma ? (size_t)(comma - value) : value_length;
+        const char *equals = memchr(value, '=', size);
+        if (equals) {
+            struct tote__layer_entry entry = {.key = value, .key_length = (size_t)(equals - value)};
+            const char *text = equals + 1;
+            size_t length = size - entry.key_length - 1;
+            tote__trim(&entry.key, &entry.key_length);
+            tote__trim(&text, &length);
+            if (tote__is_token(entry.key, entry.key_length)) {
+                tote__baggage_keep(reader, &entry, text, length, BAGGAGE_FORM, size);
+            }
+        }
+        value += comma ? size + 1 : size;
+        value_length -= comma ? size + 1 : size;
+    }
+    return !reader->is_out_of_memory;
+}
+
+static tote_context *with_baggage(const struct baggage_rules *rules, const tote_context *context,
+                                  const void *carrier, const tote_text_map_getter *getter) {
+    struct baggage_reader reader = tote__baggage_reader_begin(rules, context);
+
+    if (!rules->ignore_incoming) {
+        tote_getter_get_all(getter, carrier, "jaeger-baggage", read_list, &reader);
+        tote__baggage_headers_read(&reader, prefix, true, carrier, getter);
+    }
+    return tote__baggage_reader_end(&reader);
+}
+
+static tote_context *extract(void *self, const tote_context *context, const void *carrier,
+                             const tote_text_map_getter *getter) {
+    struct tote_span_context remote = {.is_remote = true};
+    char value[MOST_READ];
+    tote_context *changed = with_baggage(self, context, carrier, getter);
+    size_t length = tote__getter_get_first(getter, carrier, trace_name, value, sizeof value);
+
+    if (length && length <= sizeof value && read_trace(&remote, value, length)) {
+        tote_context *extracted = tote__context_with_remote_span(changed, &remote);
+        tote_context_unref(changed);
+        return extracted;
+    }
+    return changed;
+}
+
+/* Debug without sampled means nothing to others. */
+static char flags_of(const tote_span_context *span) {
+    if (span->hints & TOTE__DEBUG) {
+        return '0' + (FLAG_SAMPLED | FLAG_DEBUG);
+    }
+    return span->trace_flags & TOTE_TRACE_FLAG_SAMPLED ? '1' : '0';
+}
+
+static void inject(void *self, const tote_context *context, void *carrier,
+                   const tote_text_map_setter *setter) {
+    const tote_span_context *span =
+        context->span ? &context->span->context : &tote__invalid_span_context;
+    char value[TRACE_DIGITS + 1 + SPAN_DIGITS + sizeof ":0:0"];
+    char *end = value;
+
+    if (tote__span_context_is_valid(span)) {
+        tote__hex_encode(end, span->trace_id.bytes, sizeof span->trace_id);
+        end += TRACE_DIGITS;
+        *end++ = ':';
+        tote__hex_encode(end, span->span_id.bytes, sizeof span->span_id);
+        end += SPAN_DIGITS;
+        const char rest[] = {':', '0', ':', flags_of(span), '\0'};
+        memcpy(end, rest, sizeof rest);
+        setter->set(carrier, trace_name, value, sizeof value - 1);
+    } else {
+        setter->set(carrier, trace_name, NULL, 0);
+    }
+    tote__baggage_headers_inject(self, prefix, true, context, carrier, setter);
+}
+
+static const char *get_field(void *self, size_t index) {
+    (void)self;
+    return index == 0 ? trace_name : NULL;
+}
+
+tote_propagator *tote_propagator_new_jaeger(const tote_baggage_propagator_options *options) {
+    static const tote_propagator_ops ops = {
+        .struct_size = sizeof ops,
+        .inject = inject,
+        .extract = extract,
+        .get_field = get_field,
+    };
+
+    return tote__baggage_propagator_new(&ops, options, BAGGAGE_HEADERS_USUAL_MEMBERS,
+                                  BAGGAGE_HEADERS_USUAL_BYTES);
+}

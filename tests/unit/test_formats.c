@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_formats.c - B3, Jaeger, OT trace, OpenCensus and X-Ray: what goes out, and what goes on with a trace
+ */
+#include "support.h"
+
+#include <string.h>
+
+#include "carrier.h"
+#include "reports.h"
+#include "tote/baggage.h"
+#include "tote/exporters/memory.h"
+#include "tote/instrumentation/xray.h"
+#include "tote/propagators.h"
+#include "tote/tote.h"
+
+#define TRACE "80f198ee56343ba864fe8b2a57d3eff7"
+#define SPAN "e457b5a2e4d86bd1"
+
+/* Extract one header with a propagator by name. */
+static tote_context *extract(const char *names, const char *name, const char *value) {
+    tote_propagator *propagator = tote_propagator_from_names(names);
+    struct carrier in = {.count = 0};
+
+    carrier_add(&in, name, value);
+    tote_context *context =
+        tote_propagator_extract(propagator, tote_context_root(), &in, &carrier_getter);
+    carrier_clear(&in);
+    tote_propagator_unref(propagator);
+    return context;
+}
+
+static struct carrier inject(const char *names, const tote_context *context) {
+    tote_propagator *propagator = tote_propagator_from_names(names);
+    struct carrier out = {.count = 0};
+
+    tote_propagator_inject(propagator, context, &out, &carrier_setter);
+    tote_propagator_unref(propagator);
+    return out;
+}
+
+static void assert_header(const struct carrier *out, const char *name, const char *expected) {
+    const char *value = carrier_get(out, name);
+
+    if (expected) {
+        assert_non_null(value);
+        assert_string_equal(value, expected);
+    } else {
+        assert_null(value);
+    }
+}
+
+/* Takes the context. */
+static void assert_sent(const char *names, tote_context *context, const char *name,
+                        const char *expected) {
+    struct carrier out = inject(names, context);
+
+    assert_header(&out, name, expected);
+    carrier_clear(&out);
+    tote_context_unref(context);
+}
+
+static void assert_baggage(const tote_context *context, const char *name, const char *expected) {
+    char value[64] = "";
+
+    assert_int_equal(tote_context_get_baggage(context, name, value, sizeof value),
+                     expected ? (int)strlen(expected) : -1);
+    assert_string_equal(value, expected ? expected : "");
+}
+
+static int set_up(void **state) {
+    (void)state;
+    reports_reset(TOTE_LEVEL_WARN);
+    return tote_xray_register() ? 0 : -1;
+}
+
+/* Requirement E3 */
+static void the_fields_of_a_format_are_what_it_writes(void **state) {
+    static const struct {
+        const char *names;
+        const char *fields[5];
+    } rows[] = {
+        {"b3", {"b3"}},
+        {"b3multi", {"x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "x-b3-flags"}},
+        {"jaeger", {"uber-trace-id"}},
+        {"ottrace", {"ot-tracer-traceid", "ot-tracer-spanid", "ot-tracer-sampled"}},
+        {"opencensus", {"grpc-trace-bin"}},
+        {"xray", {"x-amzn-trace-id"}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        tote_propagator *propagator = tote_propagator_from_names(rows[i].names);
+        size_t count = 0;
+        for (; rows[i].fields[count]; count++) {
+            const char *field = tote_propagator_get_field(propagator, count);
+            assert_non_null(field);
+            assert_string_equal(field, rows[i].fields[count]);
+        }
+        assert_null(tote_propagator_get_field(propagator, count));
+        tote_propagator_unref(propagator);
+    }
+    assert_int_equal(reports.count, 0);
+}
+
+/* Requirement E6, E15 to E19: each format reads what it writes, sampled or not. */
+static void each_format_reads_what_it_writes(void **state) {
+    static const char *const names[] = {"tracecontext", "b3",         "b3multi", "jaeger",
+                                        "ottrace",      "opencensus", "xray"};
+
+    (void)state;
+    for (size_t i = 0; i < 2 * TOTE_COUNT_OF(names); i++) {
+        const char *format = names[i / 2];
+        tote_context *before =
+            extract("b3", "b3", i % 2 ? TRACE "-" SPAN "-1" : TRACE "-" SPAN "-0");
+        tote_propagator *propagator = tote_propagator_from_names(format);
+        struct carrier out = inject(format, before);
+        tote_context *after =
+            tote_propagator_extract(propagator, tote_context_root(), &out, &carrier_getter);
+        const tote_span_context *span = tote_context_get_span_context(after);
+        char hex[TOTE_TRACE_ID_HEX_SIZE];
+        tote_trace_id_to_hex(tote_span_context_get_trace_id(span), hex);
+        assert_string_equal(hex, strcmp(format, "ottrace") ? TRACE
+                                                           : "000000000000000064fe8b2a57d3eff7");
+        tote_span_id_to_hex(tote_span_context_get_span_id(span), hex);
+        assert_string_equal(hex, SPAN);
+        assert_int_equal(tote_span_context_get_trace_flags(span), i % 2);
+        assert_true(tote_span_context_is_remote(span));
+        carrier_clear(&out);
+        tote_propagator_unref(propagator);
+        tote_context_unref(after);
+        tote_context_unref(before);
+    }
+}
+
+/* Requirement E7 */
+static void without_a_span_old_headers_go_and_none_are_written(void **state) {
+    static const char *const names[] = {"b3", "b3multi", "jaeger", "ottrace", "opencensus", "xray"};
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
+        tote_propagator *propagator = tote_propagator_from_names(names[i]);
+        struct carrier out = {.count = 0};
+        const char *field;
+        for (size_t f = 0; (field = tote_propagator_get_field(propagator, f)); f++) {
+            carrier_add(&out, field, "old");
+        }
+        tote_propagator_inject(propagator, tote_context_root(), &out, &carrier_setter);
+        assert_int_equal(out.count, 0);
+        tote_propagator_unref(propagator);
+    }
+}
+
+/* A child span of the context under an SDK, and what `names` inject of it. Takes the context. */
+static struct carrier inject_child(const char *names, tote_context *context, char span_id[17]) {
+    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
+
+    options.parent = context;
+    tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "child", &options);
+    tote_context *child = tote_context_with_span(context, span);
+    struct carrier out = inject(names, child);
+    tote_span_id_to_hex(tote_span_context_get_span_id(tote_span_get_context(span)), span_id);
+    tote_span_close(&span);
+    tote_context_unref(child);
+    tote_context_unref(context);
+    return out;
+}
+
+/* Requirement E16, L18: debug goes on to our spans, and from B3 to Jaeger. */
+static void a_debug_flag_goes_on_to_children_in_every_format_that_has_one(void **state) {
+    tote_memory *memory = tote_memory_new();
+    tote_sdk *sdk = tote_memory_sdk_start(memory);
+    char span_id[17], expected[96];
+
+    (void)state;
+    struct carrier out =
+        inject_child("b3,b3multi,jaeger", extract("b3", "b3", TRACE "-" SPAN "-d"), span_id);
+    snprintf(expected, sizeof expected, TRACE "-%s-d", span_id);
+    assert_header(&out, "b3", expected);
+    assert_header(&out, "x-b3-flags", "1");
+    assert_header(&out, "x-b3-sampled", NULL);
+    assert_header(&out, "x-b3-parentspanid", NULL);
+    snprintf(expected, sizeof expected, TRACE ":%s:0:3", span_id);
+    assert_header(&out, "uber-trace-id", expected);
+    assert_string_not_equal(span_id, SPAN);
+    carrier_clear(&out);
+
+    out = inject_child("b3", extract("jaeger", "uber-trace-id", TRACE ":" SPAN ":0:3"), span_id);
+    snprintf(expected, sizeof expected, TRACE "-%s-d", span_id);
+    assert_header(&out, "b3", expected);
+    carrier_clear(&out);
+    tote_sdk_close(&sdk, 1000);
+    tote_memory_unref(memory);
+}
+
+/* Requirement E16: undecided goes out undecided where nobody decided, and decided where we have. */
+static void a_deferred_decision_is_passed_on_only_without_a_span_of_our_own(void **state) {
+    tote_memory *memory = tote_memory_new();
+    char span_id[17], expected[64];
+
+    (void)state;
+    assert_sent("b3", extract("b3", "b3", TRACE "-" SPAN), "b3", TRACE "-" SPAN);
+    assert_sent("b3multi", extract("b3", "b3", TRACE "-" SPAN), "x-b3-sampled", NULL);
+    assert_sent("tracecontext", extract("b3", "b3", TRACE "-" SPAN), "traceparent",
+                "00-" TRACE "-" SPAN "-00");
+    tote_sdk *sdk = tote_memory_sdk_start(memory);
+    struct carrier out = inject_child("b3", extract("b3", "b3", TRACE "-" SPAN), span_id);
+    snprintf(expected, sizeof expected, TRACE "-%s-0", span_id);
+    assert_header(&out, "b3", expected);
+    carrier_clear(&out);
+    tote_sdk_close(&sdk, 1000);
+    tote_memory_unref(memory);
+}
+
+/* Requirement E16: a span context that is referenced on its own keeps what it was told. */
+static void a_copy_of_a_span_context_keeps_the_debug_flag(void **state) {
+    tote_context *context = extract("b3", "b3", TRACE "-" SPAN "-d");
+    tote_span_context *copy = tote_span_context_ref(tote_context_get_span_context(context));
+    tote_span *span = tote_span_new_non_recording(copy);
+
+    (void)state;
+    assert_sent("b3", tote_context_with_span(tote_context_root(), span), "b3",
+                TRACE "-" SPAN "-d");
+    tote_span_close(&span);
+    tote_span_context_unref(copy);
+    tote_context_unref(context);
+}
+
+/* Requirement E17: encoded on the way out, decoded once on the way in. */
+static void jaeger_baggage_is_a_header_for_each_entry(void **state) {
+    tote_context *context = extract("jaeger", "UberCtx-Key", "a%20b+c%2B%C3%A9%2541");
+
+    (void)state;
+    assert_baggage(context, "Key", "a b c+\xC3\xA9%41");
+    assert_sent("jaeger", context, "uberctx-Key", "a%20b%20c%2B%C3%A9%2541");
+    context = extract("jaeger", "jaeger-baggage", " a = 1 ,bad,b=2%20,=x, c d=1");
+    assert_baggage(context, "a", "1");
+    assert_baggage(context, "b", "2 ");
+    tote_entries *entries = tote_context_get_all_baggage(context);
+    assert_int_equal(tote_entries_get_count(entries), 2);
+    tote_entries_free(entries);
+    tote_context_unref(context);
+}
+
+/* Requirement E17: 64 entries and 8,192 bytes, and each whole. */
+static void jaeger_baggage_has_limits(void **state) {
+    static char list[200 * 8];
+    char name[16];
+
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        snprintf(list + strlen(list), 9, "k%03d=v,", i);
+    }
+    tote_context *context = extract("jaeger", "jaeger-baggage", list);
+    tote_entries *entries = tote_context_get_all_baggage(context);
+    assert_int_equal(tote_entries_get_count(entries), 64);
+    tote_entries_free(entries);
+    assert_int_equal(reports.count, 1);
+    for (int i = 0; i < 10; i++) {
+        tote_context *before = context;
+        snprintf(name, sizeof name, "more%d", i);
+        context = tote_context_with_baggage(before, name, tote_string("v"), NULL);
+        tote_context_unref(before);
+    }
+    static tote_header headers[128];
+    static char buffer[TOTE_INJECT_BYTES];
+    tote_header_array out = {headers, 0, TOTE_COUNT_OF(headers), buffer, sizeof buffer};
+    tote_propagator *jaeger = tote_propagator_new_jaeger(NULL);
+    reports_reset(TOTE_LEVEL_WARN);
+    tote_propagator_inject(jaeger, context, &out, tote_header_array_setter());
+    assert_int_equal(out.count, 64);
+    assert_int_not_equal(reports.count, 0);
+    tote_propagator_unref(jaeger);
+    tote_context_unref(context);
+}
+
+/* Requirement E19: as it is, or not at all. */
+static void ot_trace_sends_only_what_a_header_can_have(void **state) {
+    static const struct {
+        const char *value;
+        const char *sent;
+    } rows[] = {{"a b%20+", "a b%20+"}, {"a\r\nx: y", NULL}, {"\xC3\xA9", NULL}, {" a", NULL}, {"", ""}};
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        tote_context *context = extract("b3", "b3", TRACE "-" SPAN "-1");
+        reports_reset(TOTE_LEVEL_WARN);
+        tote_context *with =
+            tote_context_with_baggage(context, "k", tote_string(rows[i].value), NULL);
+        assert_sent("ottrace", with, "ot-baggage-k", rows[i].sent);
+        assert_int_equal(reports.count, rows[i].sent == NULL);
+        tote_context_unref(context);
+    }
+}
+
+/* Requirement E19: 16 digits go out, 16 or 32 come in. */
+static void ot_trace_ids_lose_their_first_half(void **state) {
+    (void)state;
+    assert_sent("ottrace", extract("b3", "b3", TRACE "-" SPAN "-1"), "ot-tracer-traceid",
+                "64fe8b2a57d3eff7");
+    assert_sent("ottrace", extract("b3", "b3", TRACE "-" SPAN "-1"), "ot-tracer-sampled", "true");
+    assert_sent("ottrace", extract("b3", "b3", TRACE "-" SPAN "-0"), "ot-tracer-sampled", "false");
+}
+
+/* Requirement E6: the bytes, in base64 with padding or without, or as they are. */
+static void opencensus_is_29_bytes_of_base64_or_bare(void **state) {
+    static const char bytes[29] = "\0\0\x80\xf1\x98\xee\x56\x34\x3b\xa8\x64\xfe\x8b\x2a\x57\xd3\xef\xf7"
+                                  "\1\xe4\x57\xb5\xa2\xe4\xd8\x6b\xd1\2\1";
+    static const char text[] = "AACA8ZjuVjQ7qGT+iypX0+/3AeRXtaLk2GvRAgE";
+    tote_propagator *raw = tote_propagator_new_opencensus(true);
+    struct carrier out = {.count = 0}, in = {.count = 0};
+
+    (void)state;
+    assert_sent("opencensus", extract("b3", "b3", TRACE "-" SPAN "-1"), "grpc-trace-bin", text);
+    assert_sent("b3", extract("opencensus", "Grpc-Trace-Bin", text), "b3", TRACE "-" SPAN "-1");
+    assert_sent("b3", extract("opencensus", "grpc-trace-bin", "AACA8ZjuVjQ7qGT+iypX0+/3AeRXtaLk2GvRAgE="),
+                "b3", TRACE "-" SPAN "-1");
+    carrier_add_bytes(&in, "grpc-trace-bin", bytes, sizeof bytes);
+    tote_context *context =
+        tote_propagator_extract(raw, tote_context_root(), &in, &carrier_getter);
+    tote_propagator_inject(raw, context, &out, &carrier_setter);
+    assert_int_equal(out.headers[0].value_length, sizeof bytes);
+    assert_memory_equal(out.headers[0].value, bytes, sizeof bytes);
+    assert_sent("opencensus", context, "grpc-trace-bin", text);
+    carrier_clear(&out);
+    carrier_clear(&in);
+    tote_propagator_unref(raw);
+}
+
+/* Requirement E1, E6: nothing is stored of what cannot be read. */
+static void opencensus_that_is_broken_is_not_read(void **state) {
+    static const char *const broken[] = {
+        "AQCA8ZjuVjQ7qGT+iypX0+/3AeRXtaLk2GvRAgE", /* version 1 */
+        "AACA8ZjuVjQ7qGT+iypX0+/3AeRXtaLk2Gs",     /* a span id cut short */
+        "AACA8ZjuVjQ7qGT+iypX0+/3",                /* no span id */
+        "AACA8ZjuVjQ7qGT*iypX0+/3AeRXtaLk2GvRAgE",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAQAAAAAAAAAAAgE", /* zero */
+        "=",
+        "A",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(broken); i++) {
+        assert_ptr_equal(extract("opencensus", "grpc-trace-bin", broken[i]), tote_context_root());
+    }
+    /* A field of tomorrow ends what can be read; sampling is not told. */
+    assert_sent("b3", extract("opencensus", "grpc-trace-bin", "AACA8ZjuVjQ7qGT+iypX0+/3AeRXtaLk2GvRCQE"),
+                "b3", TRACE "-" SPAN "-0");
+}
+
+/* Requirement E18 */
+static void xray_is_written_in_its_one_order(void **state) {
+    (void)state;
+    assert_sent("xray", extract("b3", "b3", TRACE "-" SPAN "-1"), "x-amzn-trace-id",
+                "Root=1-80f198ee-56343ba864fe8b2a57d3eff7;Parent=" SPAN ";Sampled=1");
+    assert_sent("xray", extract("b3", "b3", TRACE "-" SPAN "-0"), "x-amzn-trace-id",
+                "Root=1-80f198ee-56343ba864fe8b2a57d3eff7;Parent=" SPAN ";Sampled=0");
+    /* A load balancer's own: nobody to be a child of. */
+    assert_ptr_equal(extract("xray", "x-amzn-trace-id", "Root=1-80f198ee-56343ba864fe8b2a57d3eff7"),
+                     tote_context_root());
+}
+
+/* Requirement E4, E5: a list of formats reads whichever comes, and writes all. */
+static void a_mesh_in_transition_reads_one_format_and_writes_both(void **state) {
+    static const char *const names = "b3multi,jaeger,tracecontext";
+    struct carrier out;
+    tote_context *context = extract(names, "uber-trace-id", TRACE ":" SPAN ":0:1");
+
+    (void)state;
+    out = inject(names, context);
+    assert_header(&out, "traceparent", "00-" TRACE "-" SPAN "-01");
+    assert_header(&out, "x-b3-traceid", TRACE);
+    assert_header(&out, "uber-trace-id", TRACE ":" SPAN ":0:1");
+    carrier_clear(&out);
+    tote_context_unref(context);
+}
+
+#define FORMAT_TEST(test) cmocka_unit_test_setup(test, set_up)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        FORMAT_TEST(the_fields_of_a_format_are_what_it_writes),
+        FORMAT_TEST(each_format_reads_what_it_writes),
+        FORMAT_TEST(without_a_span_old_headers_go_and_none_are_written),
+        FORMAT_TEST(a_debug_flag_goes_on_to_children_in_every_format_that_has_one),
+        FORMAT_TEST(a_deferred_decision_is_passed_on_only_without_a_span_of_our_own),
+        FORMAT_TEST(a_copy_of_a_span_context_keeps_the_debug_flag),
+        FORMAT_TEST(jaeger_baggage_is_a_header_for_each_entry),
+        FORMAT_TEST(jaeger_baggage_has_limits),
+        FORMAT_TEST(ot_trace_sends_only_what_a_header_can_have),
+        FORMAT_TEST(ot_trace_ids_lose_their_first_half),
+        FORMAT_TEST(opencensus_is_29_bytes_of_base64_or_bare),
+        FORMAT_TEST(opencensus_that_is_broken_is_not_read),
+        FORMAT_TEST(xray_is_written_in_its_one_order),
+        FORMAT_TEST(a_mesh_in_transition_reads_one_format_and_writes_both),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}

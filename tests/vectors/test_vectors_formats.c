@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_vectors_formats.c - the rows about formats that are not W3C's, and about environment variables
+ */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "carrier.h"
+#include "tote/baggage.h"
+#include "tote/environment.h"
+#include "tote/instrumentation/xray.h"
+#include "tote/internal/context.h"
+#include "tote/internal/span.h"
+#include "tote/propagator_ops.h"
+#include "tote/propagators.h"
+#include "vectors.h"
+
+/* The formats whose rows are being checked: each has to hold. */
+static tote_propagator *propagators[2];
+
+static void check_rows(const char *file, vector_check check, tote_propagator *first,
+                       tote_propagator *second) {
+    propagators[0] = first;
+    propagators[1] = second;
+    vectors_check(file, check);
+    tote_propagator_unref(first);
+    tote_propagator_unref(second);
+}
+
+/* The lines of a column, each "Name: value". */
+static void add_lines(struct carrier *carrier, char *column) {
+    char *parts[VECTORS_MOST_PARTS];
+    size_t count = vectors_split(column, '|', parts);
+
+    for (size_t i = 0; i < count; i++) {
+        char *colon = strchr(parts[i], ':');
+        assert_non_null(colon);
+        *colon = '\0';
+        colon += colon[1] == ' ' ? 2 : 1;
+        struct text value = vectors_unescape(colon);
+        carrier_add_bytes(carrier, parts[i], value.at, value.length);
+    }
+}
+
+/* A context that has both already. */
+static tote_context *make_base(void) {
+    const struct tote_span_context other = {
+        .trace_id.bytes = {1}, .span_id.bytes = {2}, .is_remote = true};
+    tote_context *with_span = tote__context_with_remote_span(tote_context_root(), &other);
+    tote_context *base =
+        tote_context_with_baggage(with_span, "before", tote_string("1"), NULL);
+
+    tote_context_unref(with_span);
+    return base;
+}
+
+static bool has_ids(const tote_span_context *span, const char *trace_id, const char *span_id,
+                    const char *flags) {
+    char trace_hex[TOTE_TRACE_ID_HEX_SIZE], span_hex[TOTE_SPAN_ID_HEX_SIZE];
+
+    tote_trace_id_to_hex(tote_span_context_get_trace_id(span), trace_hex);
+    tote_span_id_to_hex(tote_span_context_get_span_id(span), span_hex);
+    return strcmp(trace_hex, trace_id) == 0 && strcmp(span_hex, span_id) == 0 &&
+           tote_span_context_get_trace_flags(span) == strtoul(flags, NULL, 16) &&
+           tote_span_context_is_remote(span);
+}
+
+/* bag:k\=v\|k2\=v2: these and no others; without it what was there before. */
+static bool has_baggage(const tote_context *context, char *expected) {
+    char *pairs[VECTORS_MOST_PARTS];
+    size_t count = 1;
+    char before[] = "before\\=1";
+    tote_entries *entries = tote_context_get_all_baggage(context);
+
+    if (expected) {
+        count = vectors_split(expected, '|', pairs);
+    } else {
+        pairs[0] = before;
+    }
+    bool is_good = tote_entries_get_count(entries) == count;
+    for (size_t i = 0; i < count; i++) {
+        char *sides[VECTORS_MOST_PARTS];
+        vectors_split(pairs[i], '=', sides);
+        const tote_entry *entry = tote_entries_find(entries, sides[0]);
+        is_good = is_good && entry && tote_value_equals(entry->value, tote_string(sides[1]));
+    }
+    tote_entries_free(entries);
+    return is_good;
+}
+
+/* What the word says of a span that was extracted. */
+static uint8_t hints_of(const char *word) {
+    return strcmp(word, "debug") == 0 ? TOTE__DEBUG : strcmp(word, "deferred") == 0 ? TOTE__DEFERRED : 0;
+}
+
+static bool is_as_expected(const tote_context *context, const tote_context *base, char *expected) {
+    const tote_span_context *span = tote_context_get_span_context(context);
+    char *verdict = vectors_word(&expected);
+    char *baggage = strstr(expected, "bag:");
+
+    if (strcmp(verdict, "NONE") == 0) {
+        return context == base;
+    }
+    if (baggage) {
+        baggage += 4;
+    }
+    if (strcmp(verdict, "BAGGAGE") == 0) {
+        return baggage && has_baggage(context, baggage) &&
+               span == tote_context_get_span_context(base);
+    }
+    char *trace_id = vectors_word(&expected);
+    char *span_id = vectors_word(&expected);
+    char *flags = vectors_word(&expected);
+    return strcmp(verdict, "ACCEPT") == 0 && has_ids(span, trace_id, span_id, flags) &&
+           (baggage || span->hints == hints_of(expected)) && has_baggage(context, baggage);
+}
+
+static bool check_extract(const struct vector_row *row) {
+    struct carrier in = {.count = 0};
+    tote_context *base = make_base();
+    bool is_good = true;
+
+    add_lines(&in, row->columns[0]);
+    for (size_t i = 0; i < TOTE_COUNT_OF(propagators) && propagators[i]; i++) {
+        char expected[512];
+        snprintf(expected, sizeof expected, "%s", row->columns[1]);
+        tote_context *context =
+            tote_propagator_extract(propagators[i], base, &in, &carrier_getter);
+        is_good = is_as_expected(context, base, expected) && is_good;
+        tote_context_unref(context);
+    }
+    tote_context_unref(base);
+    carrier_clear(&in);
+    return is_good;
+}
+
+/* Requirement E15, E16, L18, L19: both configurations read either form */
+static void every_row_of_b3(void **state) {
+    (void)state;
+    check_rows("b3.tsv", check_extract, tote_propagator_new_b3(), tote_propagator_new_b3_multi());
+}
+
+/* Requirement E17, L20 */
+static void every_row_of_jaeger(void **state) {
+    (void)state;
+    check_rows("jaeger.tsv", check_extract, tote_propagator_new_jaeger(NULL), NULL);
+}
+
+/* Requirement E19 */
+static void every_row_of_ot_trace(void **state) {
+    (void)state;
+    check_rows("ottrace.tsv", check_extract, tote_propagator_new_ot_trace(NULL), NULL);
+}
+
+/* Requirement E18 */
+static void every_row_of_xray(void **state) {
+    (void)state;
+    check_rows("xray.tsv", check_extract, tote_propagator_new_xray(), NULL);
+}
+
+static bool check_inject(const struct vector_row *row) {
+    char *state = row->columns[0];
+    bool is_multi = strcmp(vectors_word(&state), "multi") == 0;
+    struct tote_span_context span = {.is_remote = true};
+    struct carrier expected = {.count = 0}, out = {.count = 0};
+
+    tote_trace_id_from_hex(&span.trace_id, vectors_word(&state));
+    tote_span_id_from_hex(&span.span_id, vectors_word(&state));
+    span.trace_flags = (uint8_t)strtoul(vectors_word(&state), NULL, 16);
+    span.hints = hints_of(state);
+    tote_context *context = tote__context_with_remote_span(tote_context_root(), &span);
+    if (strcmp(row->columns[1], "NOTHING") != 0) {
+        add_lines(&expected, row->columns[1]);
+    }
+    carrier_add(&out, "X-B3-ParentSpanId", "05e3ac9a4f6e3b90");
+    carrier_add(&out, "B3", "old");
+    tote_propagator_inject(propagators[is_multi], context, &out, &carrier_setter);
+    size_t kept = 1; /* the old header of the other form is not this one's */
+    bool is_good = out.count == expected.count + kept;
+    for (size_t i = 0; i < expected.count; i++) {
+        const char *sent = carrier_get(&out, expected.headers[i].name);
+        is_good = is_good && sent && strcmp(sent, expected.headers[i].value) == 0;
+    }
+    carrier_clear(&out);
+    carrier_clear(&expected);
+    tote_context_unref(context);
+    return is_good;
+}
+
+/* Requirement E7, E16 */
+static void every_row_of_b3_inject(void **state) {
+    (void)state;
+    check_rows("b3_inject.tsv", check_inject, tote_propagator_new_b3(),
+               tote_propagator_new_b3_multi());
+}
+
+static bool take_value(void *arg, const char *name, size_t name_length, const char *value,
+                       size_t value_length) {
+    (void)name, (void)name_length;
+    snprintf(arg, 16, "%.*s", (int)value_length, value);
+    return true;
+}
+
+static bool check_key(const struct vector_row *row) {
+    char *key = vectors_unescape(row->columns[0]).at;
+    char *variables[4], buffer[64], expected[64], value[16] = "";
+    tote_environment environment = {variables, 0, TOTE_COUNT_OF(variables), buffer, sizeof buffer};
+
+    snprintf(expected, sizeof expected, "%s=value", row->columns[1]);
+    tote_environment_setter()->set(&environment, key, "value", 5);
+    tote_getter_get_all(tote_environment_getter(), &environment, key, take_value, value);
+    return environment.count == 1 && strcmp(variables[0], expected) == 0 && !variables[1] &&
+           strcmp(value, "value") == 0;
+}
+
+/* Requirement E20 */
+static void every_row_of_env_carrier_keys(void **state) {
+    (void)state;
+    vectors_check("env_carrier_keys.tsv", check_key);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST(every_row_of_b3),        TEST(every_row_of_b3_inject),
+        TEST(every_row_of_jaeger),    TEST(every_row_of_ot_trace),
+        TEST(every_row_of_xray),      TEST(every_row_of_env_carrier_keys),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}
