@@ -24,8 +24,7 @@ tote_value tote__url_address(const struct tote__url *url);
 /* Whether headers may go to this host; NULL: an unknown one. */
 bool tote__curl_is_allowed(const char *host);
 
-/* A list with the headers of `own` and the context's in place of those of their names. False when memory is out. */
-bool tote__curl_copy_and_inject(const tote_context *context, const struct curl_slist *own,
-                                struct curl_slist **list);
+/* False when memory is out. */
+bool tote__curl_copy_list(const struct curl_slist *list, struct curl_slist **copy);
 
 #endif

@@ -9,156 +9,107 @@
 #include "curl_parts.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/name_list.h"
 #include "tote/propagator.h"
 
-/* A list that is being changed. */
-struct carrier {
-    struct curl_slist *list;
-    bool has_failed;
-};
-
 /* Whether a line of the list is a header of this name, in any of the forms that curl knows. */
-static bool is_called(const char *line, const char *name) {
-    size_t length = strlen(name);
-
+static bool is_called(const char *line, const char *name, size_t length) {
     return strncasecmp(line, name, length) == 0 && (line[length] == ':' || line[length] == ';');
 }
 
-static void remove_header(struct carrier *carrier, const char *name) {
-    struct curl_slist **link = &carrier->list;
+static void remove_header(struct curl_slist **list, const char *name) {
+    size_t length = strlen(name);
 
-    while (*link) {
-        struct curl_slist *node = *link;
-        if (is_called(node->data, name)) {
-            *link = node->next;
+    while (*list) {
+        struct curl_slist *node = *list;
+        if (is_called(node->data, name, length)) {
+            *list = node->next;
             node->next = NULL;
             curl_slist_free_all(node);
         } else {
-            link = &node->next;
+            list = &node->next;
         }
     }
 }
 
-static void set_header(void *arg, const char *key, const char *value, size_t value_length) {
-    struct carrier *carrier = arg;
+/*
+ * libcurl copies the line, which so is made on the stack where it is of a usual length. An empty header
+ * is "Name;" to it.
+ */
+static void set_header(void *carrier, const char *key, const char *value, size_t value_length) {
+    struct curl_slist **list = carrier;
+    char usual[1024];
+    struct tote__arena arena = tote__arena_over(usual, sizeof usual);
     size_t size = strlen(key) + 2 + value_length + 1;
 
-    remove_header(carrier, key);
+    remove_header(list, key);
     if (!value) {
         return;
     }
-    char *line = tote__allocate(size);
-    if (!line) {
-        carrier->has_failed = true;
-        return;
+    char *line = tote__arena_allocate(&arena, size);
+    if (line) {
+        snprintf(line, size, value_length ? "%s: %s" : "%s;", key, value);
     }
-    snprintf(line, size, "%s: %s", key, value);
-    struct curl_slist *longer = curl_slist_append(carrier->list, line);
-    tote__release(line, size);
-    if (!longer) {
-        carrier->has_failed = true;
-        return;
+    struct curl_slist *longer = line ? curl_slist_append(*list, line) : NULL;
+    if (longer) {
+        *list = longer;
+    } else {
+        tote_diagnose(TOTE_LEVEL_ERROR, "curl", "header '%.64s' not sent: no memory", key);
     }
-    carrier->list = longer;
+    tote__arena_clear(&arena);
 }
 
-static const tote_text_map_setter setter = {sizeof setter, set_header};
-
-static struct curl_slist *copy_list(const struct curl_slist *list, bool *has_failed) {
-    struct curl_slist *copy = NULL;
-
-    for (; list; list = list->next) {
-        struct curl_slist *longer = curl_slist_append(copy, list->data);
-        if (!longer) {
-            *has_failed = true;
-            break;
+/* "Name: value"; "Name:" and "Name;" are curl's for none and for an empty one. */
+static void get_headers(const void *carrier, const char *key, tote_header_visitor visit,
+                        void *arg) {
+    (void)key; /* who asks picks */
+    for (const struct curl_slist *node = *(struct curl_slist *const *)carrier; node;
+         node = node->next) {
+        const char *colon = strchr(node->data, ':');
+        if (colon &&
+            !visit(arg, node->data, (size_t)(colon - node->data), colon + 1, strlen(colon + 1))) {
+            return;
         }
-        copy = longer;
     }
-    return copy;
 }
 
-bool tote__curl_copy_and_inject(const tote_context *context, const struct curl_slist *own,
-                                struct curl_slist **list) {
-    struct carrier carrier = {NULL, false};
+const tote_text_map_getter *tote_curl_list_getter(void) {
+    static const tote_text_map_getter getter = {sizeof getter, get_headers};
 
-    carrier.list = copy_list(own, &carrier.has_failed);
-    if (!carrier.has_failed) {
-        tote_inject(context, &carrier, &setter);
-    }
-    if (carrier.has_failed) {
-        curl_slist_free_all(carrier.list);
-        return false;
-    }
-    *list = carrier.list;
-    return true;
+    return &getter;
+}
+
+const tote_text_map_setter *tote_curl_list_setter(void) {
+    static const tote_text_map_setter setter = {sizeof setter, set_header};
+
+    return &setter;
 }
 
 struct curl_slist *tote_curl_inject(const tote_context *context, struct curl_slist *headers) {
-    struct curl_slist *injected;
-
-    if (!tote__curl_copy_and_inject(context, headers, &injected)) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "curl", "headers not injected: no memory");
-        return headers;
-    }
-    curl_slist_free_all(headers);
-    return injected;
+    tote_inject(context, &headers, tote_curl_list_setter());
+    return headers;
 }
 
-/* Where headers may go. NULL: everywhere. */
-static struct {
-    char **hosts;
-    size_t count;
-} allowed;
-
-static void free_hosts(char **hosts, size_t count) {
-    for (size_t i = 0; hosts && i < count; i++) {
-        tote__release(hosts[i], hosts[i] ? strlen(hosts[i]) + 1 : 0);
-    }
-    tote__release(hosts, count * sizeof *hosts);
-}
-
-bool tote_curl_set_allowed_hosts(const char *const *hosts, size_t count) {
-    char **copies = NULL;
-
-    if (hosts) {
-        copies = tote__allocate_zeroed(count * sizeof *copies);
-        bool is_copied = copies != NULL;
-        for (size_t i = 0; is_copied && i < count; i++) {
-            const char *host = hosts[i] ? hosts[i] : "";
-            copies[i] = tote__copy_text(host, strlen(host));
-            is_copied = copies[i] != NULL;
-        }
-        if (!is_copied) {
-            free_hosts(copies, count);
+bool tote__curl_copy_list(const struct curl_slist *list, struct curl_slist **copy) {
+    *copy = NULL;
+    for (; list; list = list->next) {
+        struct curl_slist *longer = curl_slist_append(*copy, list->data);
+        if (!longer) {
+            curl_slist_free_all(*copy);
             return false;
         }
+        *copy = longer;
     }
-    free_hosts(allowed.hosts, allowed.count);
-    allowed.hosts = copies;
-    allowed.count = copies ? count : 0;
     return true;
 }
 
-static bool matches(const char *pattern, const char *host) {
-    size_t pattern_length = strlen(pattern);
-    size_t host_length = strlen(host);
+/* Where headers may go. */
+static struct tote__name_list allowed_hosts;
 
-    if (pattern[0] == '.') {
-        return host_length > pattern_length &&
-               strcasecmp(host + host_length - pattern_length, pattern) == 0;
-    }
-    return strcasecmp(host, pattern) == 0;
+bool tote_curl_set_allowed_hosts(const char *const *hosts, size_t count) {
+    return tote__name_list_copy(&allowed_hosts, hosts, count);
 }
 
 bool tote__curl_is_allowed(const char *host) {
-    if (!allowed.hosts) {
-        return true;
-    }
-    for (size_t i = 0; host && i < allowed.count; i++) {
-        if (*allowed.hosts[i] && matches(allowed.hosts[i], host)) {
-            return true;
-        }
-    }
-    return false;
+    return tote__name_list_allows_host(&allowed_hosts, host);
 }

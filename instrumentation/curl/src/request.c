@@ -82,16 +82,18 @@ static tote_span *start_span(CURL *easy, const struct tote__url *url) {
 }
 
 /* Give curl the user's headers and the span's. */
-static void inject(tote_curl_request *request) {
-    tote_context *context = tote_context_with_span(NULL, request->span);
-
-    if (tote__curl_copy_and_inject(context, request->own, &request->injected)) {
-        request->is_injected = true;
-        curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, request->injected);
-    } else {
+static void inject(tote_curl_request *request, const char *host) {
+    if (!tote__curl_copy_list(request->own, &request->injected)) {
         tote_diagnose(TOTE_LEVEL_ERROR, "curl", "headers not injected: no memory");
+        return;
     }
+    tote_context *with_span = tote_context_with_span(NULL, request->span);
+    tote_context *context = tote_context_with_destination(with_span, host);
+    request->injected = tote_curl_inject(context, request->injected);
+    request->is_injected = true;
+    curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, request->injected);
     tote_context_unref(context);
+    tote_context_unref(with_span);
 }
 
 tote_curl_request *tote_curl_begin(CURL *easy, struct curl_slist *headers) {
@@ -110,8 +112,9 @@ tote_curl_request *tote_curl_begin(CURL *easy, struct curl_slist *headers) {
     request->own = headers;
     request->span = start_span(easy, &url);
     /* After redirects the URL may be where they led, and the next transfer goes to where they came from. */
-    if (tote__curl_is_allowed(is_url && !redirects ? url.host : NULL)) {
-        inject(request);
+    const char *host = is_url && !redirects ? url.host : NULL;
+    if (tote__curl_is_allowed(host)) {
+        inject(request, host);
     }
     tote__url_clear(&url);
     return request;
