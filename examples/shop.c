@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <tote/instrumentation/curl.h>
+#include <tote/instrumentation/microhttpd.h>
 #include <tote/tote.h>
 #include <unistd.h>
 
@@ -31,34 +32,6 @@ struct request {
     const char *item;
     unsigned status;
 };
-
-/* libmicrohttpd's headers, for tote_extract(). */
-struct visit {
-    tote_header_visitor visitor;
-    void *arg;
-};
-
-static enum MHD_Result pass_header(void *cls, enum MHD_ValueKind kind, const char *name,
-                                   const char *value) {
-    const struct visit *visit = cls;
-
-    (void)kind;
-    if (!value) {
-        return MHD_YES;
-    }
-    return visit->visitor(visit->arg, name, strlen(name), value, strlen(value)) ? MHD_YES : MHD_NO;
-}
-
-static void get_headers(const void *carrier, const char *key, tote_header_visitor visitor,
-                        void *arg) {
-    struct visit visit = {visitor, arg};
-
-    (void)key; /* Tote picks */
-    MHD_get_connection_values((struct MHD_Connection *)carrier, MHD_HEADER_KIND, pass_header,
-                              &visit);
-}
-
-static const tote_text_map_getter connection_getter = {sizeof connection_getter, get_headers};
 
 static size_t ignore_body(char *bytes, size_t size, size_t count, void *arg) {
     (void)bytes, (void)arg;
@@ -185,7 +158,7 @@ static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status)
 /* A server span around a request, in the trace that its headers tell. */
 static void serve(const struct service *service, struct request *request, const char *path) {
     tote_context *remote =
-        tote_extract(tote_context_root(), request->connection, &connection_getter);
+        tote_extract(tote_context_root(), request->connection, tote_microhttpd_getter());
     char name[64];
     const tote_attribute attributes[] = {
         {"http.request.method", tote_string("GET")},

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * relay.c - an HTTP service that passes the trace of what it is asked on to what it calls
+ *
+ *   relay [--port N]              listens on 127.0.0.1; without N on a free port
+ *
+ *   GET  /ctx                     the context of the request as it was understood, as JSON
+ *   GET  /hop?url=URL             GET URL, and answer what it answers
+ *   POST /test                    [{"url": URL, "arguments": ANY}, ...]: POST each ANY to its URL, then answer 200
+ *
+ * Which headers are read and written is up to OTEL_PROPAGATORS, where spans go to OTEL_EXPORTER_OTLP_ENDPOINT.
+ */
+#include <curl/curl.h>
+#include <errno.h>
+#include <jansson.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tote/instrumentation/curl.h>
+#include <tote/instrumentation/microhttpd.h>
+#include <tote/tote.h>
+
+enum { MOST_BODY = 1 << 20, MOST_HEADERS = 256 << 10, CALL_TIMEOUT_MS = 10000 };
+
+static tote_tracer *tracer;
+
+/* Bytes that come in bit by bit. */
+struct text {
+    char *bytes;
+    size_t size;
+};
+
+/* Returns: false when there are too many, or memory is out. */
+static bool append(struct text *text, const char *bytes, size_t size) {
+    char *longer = size <= MOST_BODY - text->size ? realloc(text->bytes, text->size + size) : NULL;
+
+    if (!longer) {
+        return false;
+    }
+    memcpy(longer + text->size, bytes, size);
+    text->bytes = longer;
+    text->size += size;
+    return true;
+}
+
+/* A request, and what it will be answered. */
+struct request {
+    struct MHD_Connection *connection;
+    struct text body;
+    bool is_too_large;
+    tote_span_id parent_id; /* as the caller's headers tell; zero when they tell none */
+    unsigned status;
+    const char *type;
+    struct text answer;
+};
+
+static void answer_json(struct request *request, unsigned status, json_t *value) {
+    char *text = json_dumps(value, JSON_INDENT(2));
+
+    json_decref(value);
+    request->status = text ? status : 500;
+    request->type = "application/json";
+    if (text) {
+        append(&request->answer, text, strlen(text));
+        append(&request->answer, "\n", 1);
+    }
+    free(text);
+}
+
+static void answer_error(struct request *request, unsigned status, const char *why) {
+    answer_json(request, status, json_pack("{s:s}", "error", why));
+}
+
+static size_t take_body(char *bytes, size_t size, size_t count, void *arg) {
+    return append(arg, bytes, size * count) ? size * count : 0;
+}
+
+/*
+ * Call `url`, with `body` as JSON or, when that is NULL, with GET: a client span, whose headers go out.
+ * Returns: the status, 0 when there was no answer.
+ */
+static unsigned call(const char *url, const char *body, struct text *answer) {
+    CURL *easy = curl_easy_init();
+    struct curl_slist *headers =
+        body ? curl_slist_append(NULL, "Content-Type: application/json") : NULL;
+    long status = 0;
+
+    if (!easy) {
+        return 0;
+    }
+    curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)CALL_TIMEOUT_MS);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+    if (body) {
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
+    }
+    if (tote_curl_perform(easy, headers) == CURLE_OK) {
+        curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    }
+    curl_easy_cleanup(easy);
+    curl_slist_free_all(headers);
+    return (unsigned)status;
+}
+
+/* The entries that travel: name to value, and name to metadata where there is some. */
+static void add_baggage(json_t *answer) {
+    tote_entries *entries = tote_context_get_all_baggage(NULL);
+    json_t *values = json_object(), *metadata = json_object();
+
+    for (size_t i = 0; i < tote_entries_get_count(entries); i++) {
+        const tote_entry *entry = tote_entries_get_at(entries, i);
+        char text[8192];
+        tote_value_to_text(entry->value, text, sizeof text);
+        json_object_set_new(values, entry->key, json_string(text));
+        if (*entry->metadata) {
+            json_object_set_new(metadata, entry->key, json_string(entry->metadata));
+        }
+    }
+    tote_entries_free(entries);
+    json_object_set_new(answer, "baggage", values);
+    json_object_set_new(answer, "baggage_metadata", metadata);
+}
+
+static int serve_context(void *arg) {
+    struct request *request = arg;
+    const tote_span_context *span = tote_context_get_span_context(NULL);
+    char trace_id[TOTE_TRACE_ID_HEX_SIZE], span_id[TOTE_SPAN_ID_HEX_SIZE];
+    char parent_id[TOTE_SPAN_ID_HEX_SIZE], flags[3], trace_state[TOTE_INJECT_BYTES];
+
+    tote_trace_id_to_hex(tote_span_context_get_trace_id(span), trace_id);
+    tote_span_id_to_hex(tote_span_context_get_span_id(span), span_id);
+    tote_span_id_to_hex(&request->parent_id, parent_id);
+    snprintf(flags, sizeof flags, "%02x", tote_span_context_get_trace_flags(span));
+    tote_trace_state_to_header(tote_span_context_get_trace_state(span), trace_state,
+                               sizeof trace_state);
+    json_t *answer =
+        json_pack("{s:s,s:s,s:s,s:s,s:s}", "trace_id", trace_id, "span_id", span_id, "parent_id",
+                  parent_id, "flags", flags, "tracestate", trace_state);
+    add_baggage(answer);
+    answer_json(request, 200, answer);
+    return 0;
+}
+
+static int serve_hop(void *arg) {
+    struct request *request = arg;
+    const char *url = MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, "url");
+
+    if (!url) {
+        answer_error(request, 400, "there is no url=");
+        return 0;
+    }
+    request->status = call(url, NULL, &request->answer);
+    if (!request->status) {
+        free(request->answer.bytes);
+        request->answer = (struct text){NULL, 0};
+        answer_error(request, 502, "there was no answer");
+    }
+    return 0;
+}
+
+static int serve_test(void *arg) {
+    struct request *request = arg;
+    json_error_t error;
+    json_t *calls = json_loadb(request->body.bytes ? request->body.bytes : "", request->body.size,
+                               JSON_DECODE_ANY, &error);
+    json_t *one, *statuses;
+    size_t i;
+
+    if (!json_is_array(calls)) {
+        json_decref(calls);
+        answer_error(request, 400, "the body is no array in JSON");
+        return 0;
+    }
+    statuses = json_array();
+    json_array_foreach(calls, i, one) {
+        const char *url = json_string_value(json_object_get(one, "url"));
+        char *body = json_dumps(json_object_get(one, "arguments"), JSON_ENCODE_ANY | JSON_COMPACT);
+        struct text ignored = {NULL, 0};
+        unsigned status = url ? call(url, body ? body : "null", &ignored) : 0;
+        json_array_append_new(statuses, json_integer(status));
+        free(ignored.bytes);
+        free(body);
+    }
+    json_decref(calls);
+    answer_json(request, 200, statuses);
+    return 0;
+}
+
+static const struct route {
+    const char *method;
+    const char *path;
+    int (*serve)(void *arg);
+} routes[] = {
+    {"GET", "/ctx", serve_context},
+    {"GET", "/hop", serve_hop},
+    {"POST", "/test", serve_test},
+};
+
+/* A server span around a request, in the trace that its headers tell. */
+static void serve(const struct route *route, struct request *request) {
+    tote_context *remote =
+        tote_extract(tote_context_root(), request->connection, tote_microhttpd_getter());
+    char name[64];
+    const tote_attribute attributes[] = {
+        {"http.request.method", tote_string(route->method)},
+        {"url.path", tote_string(route->path)},
+        {"url.scheme", tote_string("http")},
+        {"http.route", tote_string(route->path)},
+    };
+    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
+
+    request->parent_id = *tote_span_context_get_span_id(tote_context_get_span_context(remote));
+    options.parent = remote;
+    options.kind = TOTE_SPAN_KIND_SERVER;
+    options.attributes = attributes;
+    options.attribute_count = TOTE_COUNT_OF(attributes);
+    snprintf(name, sizeof name, "%s %s", route->method, route->path);
+
+    tote_scope *scope = tote_scope_open(tracer, name, &options);
+    route->serve(request);
+    tote_span *span = tote_scope_get_span(scope);
+    tote_span_set_attribute(span, "http.response.status_code", tote_int(request->status));
+    if (request->status >= 500) {
+        tote_span_set_status(span, TOTE_STATUS_ERROR, NULL);
+    }
+    tote_scope_close(&scope);
+    tote_context_unref(remote);
+}
+
+static enum MHD_Result reply(struct request *request) {
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        request->answer.size, request->answer.bytes, MHD_RESPMEM_MUST_COPY);
+
+    if (!response) {
+        return MHD_NO;
+    }
+    if (request->type) {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, request->type);
+    }
+    enum MHD_Result result = MHD_queue_response(request->connection, request->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* Called as the headers are there, then for each piece of the body, and once more at its end. */
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *body,
+                                  size_t *body_size, void **state) {
+    struct request *request = *state;
+
+    (void)cls, (void)version;
+    if (!request) {
+        *state = request = calloc(1, sizeof *request);
+        return request ? MHD_YES : MHD_NO;
+    }
+    if (*body_size) {
+        request->is_too_large |= !append(&request->body, body, *body_size);
+        *body_size = 0;
+        return MHD_YES;
+    }
+    request->connection = connection;
+    for (size_t i = 0; !request->is_too_large && i < TOTE_COUNT_OF(routes); i++) {
+        if (strcmp(method, routes[i].method) == 0 && strcmp(url, routes[i].path) == 0) {
+            serve(&routes[i], request);
+        }
+    }
+    if (!request->status) {
+        answer_error(request, request->is_too_large ? 413 : 404,
+                     request->is_too_large ? "the body is too large" : "there is no such thing");
+    }
+    return reply(request);
+}
+
+static void on_done(void *cls, struct MHD_Connection *connection, void **state,
+                    enum MHD_RequestTerminationCode how) {
+    struct request *request = *state;
+
+    (void)cls, (void)connection, (void)how;
+    if (request) {
+        free(request->body.bytes);
+        free(request->answer.bytes);
+        free(request);
+    }
+}
+
+static int run(uint16_t port) {
+    sigset_t signals;
+    int caught;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, NULL); /* of all threads; sigwait() below takes them */
+
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    options.service_name = "relay";
+    tote_sdk *sdk = tote_sdk_start(&options);
+    tracer = tote_get_tracer("relay", tote_version());
+
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, port, NULL, NULL,
+        on_request, NULL, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_NOTIFY_COMPLETED, on_done, NULL,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MOST_HEADERS, MHD_OPTION_END);
+    if (!daemon) {
+        fprintf(stderr, "relay: cannot listen on port %u: %s\n", port, strerror(errno));
+        tote_sdk_close(&sdk, 0);
+        return 1;
+    }
+    printf("listening on 127.0.0.1:%u\n",
+           MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
+    fflush(stdout);
+    sigwait(&signals, &caught);
+    MHD_stop_daemon(daemon);
+    tote_sdk_close(&sdk, 5000); /* says itself what could not be sent */
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    unsigned long port = 0;
+    char *end = "";
+
+    if (argc == 3 && strcmp(argv[1], "--port") == 0) {
+        port = strtoul(argv[2], &end, 10);
+    }
+    if ((argc != 1 && argc != 3) || *end || port > UINT16_MAX ||
+        (argc == 3 && (strcmp(argv[1], "--port") != 0 || !*argv[2]))) {
+        fprintf(stderr, "usage: relay [--port N]\n");
+        return 2;
+    }
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    int result = run((uint16_t)port);
+    curl_global_cleanup();
+    return result;
+}
