@@ -141,8 +141,7 @@ const tote_text_map_setter *tote_environment_setter(void) {
 }
 
 tote_context *tote_extract_environment(const tote_context *context, char *const *environment) {
-    const tote_environment carrier = {.variables =
-                                          environment ? (char **)environment : environ};
+    const tote_environment carrier = {.variables = environment ? (char **)environment : environ};
 
     return tote_extract(context, &carrier, tote_environment_getter());
 }

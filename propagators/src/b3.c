@@ -99,8 +99,7 @@ static tote_context *extract(void *self, const tote_context *context, const void
                              const tote_text_map_getter *getter) {
     struct tote_span_context remote = {.is_remote = true};
     char single[LONGEST_SINGLE];
-    size_t length =
-        tote__getter_get_first(getter, carrier, single_name, single, sizeof single);
+    size_t length = tote__getter_get_first(getter, carrier, single_name, single, sizeof single);
 
     (void)self;
     if (length && length <= sizeof single && read_single(&remote, single, length)) {

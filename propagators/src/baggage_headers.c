@@ -97,17 +97,18 @@ static bool inject_entry(void *arg, const struct tote__entry *entry) {
                    (writer->is_encoded || is_plain(value)) && send(writer, entry, value);
     writer->members += is_sent;
     if (!is_sent) {
-        tote_diagnose(TOTE_LEVEL_WARN, "baggage",
-                      "'%.64s' not sent as %s: its name is no token, its value nothing that a header can "
-                      "have, or there is too much",
-                      entry->key, writer->prefix);
+        tote_diagnose(
+            TOTE_LEVEL_WARN, "baggage",
+            "'%.64s' not sent as %s: its name is no token, its value nothing that a header can "
+            "have, or there is too much",
+            entry->key, writer->prefix);
     }
     return true;
 }
 
-void tote__baggage_headers_inject(const struct baggage_rules *rules, const char *prefix, bool is_encoded,
-                            const tote_context *context, void *carrier,
-                            const tote_text_map_setter *setter) {
+void tote__baggage_headers_inject(const struct baggage_rules *rules, const char *prefix,
+                                  bool is_encoded, const tote_context *context, void *carrier,
+                                  const tote_text_map_setter *setter) {
     struct writer writer = {.rules = rules,
                             .prefix = prefix,
                             .prefix_length = strlen(prefix),
@@ -141,13 +142,13 @@ static bool visit_header(void *arg, const char *name, size_t name_length, const 
     tote__trim(&value, &value_length);
     if (tote__is_token(entry.key, entry.key_length)) {
         tote__baggage_keep(headers->reader, &entry, value, value_length, headers->encoding,
-                     name_length + value_length);
+                           name_length + value_length);
     }
     return !headers->reader->is_out_of_memory;
 }
 
 void tote__baggage_headers_read(struct baggage_reader *reader, const char *prefix, bool is_encoded,
-                          const void *carrier, const tote_text_map_getter *getter) {
+                                const void *carrier, const tote_text_map_getter *getter) {
     struct headers headers = {.reader = reader,
                               .prefix = prefix,
                               .prefix_length = strlen(prefix),

@@ -11,12 +11,12 @@
 enum { BAGGAGE_HEADERS_USUAL_MEMBERS = 64, BAGGAGE_HEADERS_USUAL_BYTES = 8192 };
 
 /* Write the context's entries; encoded, or those alone whose values a header can have as they are. */
-void tote__baggage_headers_inject(const struct baggage_rules *rules, const char *prefix, bool is_encoded,
-                            const tote_context *context, void *carrier,
-                            const tote_text_map_setter *setter);
+void tote__baggage_headers_inject(const struct baggage_rules *rules, const char *prefix,
+                                  bool is_encoded, const tote_context *context, void *carrier,
+                                  const tote_text_map_setter *setter);
 
 /* Read them. */
 void tote__baggage_headers_read(struct baggage_reader *reader, const char *prefix, bool is_encoded,
-                          const void *carrier, const tote_text_map_getter *getter);
+                                const void *carrier, const tote_text_map_getter *getter);
 
 #endif

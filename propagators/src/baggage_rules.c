@@ -22,8 +22,8 @@ static void destroy(void *self) {
 }
 
 tote_propagator *tote__baggage_propagator_new(const tote_propagator_ops *ops,
-                                        const tote_baggage_propagator_options *given,
-                                        size_t usual_members, size_t usual_bytes) {
+                                              const tote_baggage_propagator_options *given,
+                                              size_t usual_members, size_t usual_bytes) {
     static const tote_propagator_ops nothing = {.struct_size = sizeof nothing};
     tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
     tote_propagator_ops all = *ops;
@@ -53,7 +53,7 @@ bool tote__baggage_may_leave(const struct baggage_rules *rules, const tote_conte
 }
 
 bool tote__baggage_value(const struct tote__entry *entry, char room[BAGGAGE_SCALAR_SIZE],
-                   struct tote__slice *value) {
+                         struct tote__slice *value) {
     struct tote__arena none = {NULL, NULL, 0};
     struct tote__slice rest = entry->value;
     struct tote__field field;
@@ -68,13 +68,13 @@ bool tote__baggage_value(const struct tote__entry *entry, char room[BAGGAGE_SCAL
     if (field.type == 2) {
         return false; /* bytes, an array or a map */
     }
-    value->size = tote_value_to_text(tote__unpack_any_value(entry->value, &none), room,
-                                     BAGGAGE_SCALAR_SIZE);
+    value->size =
+        tote_value_to_text(tote__unpack_any_value(entry->value, &none), room, BAGGAGE_SCALAR_SIZE);
     return true;
 }
 
 struct baggage_reader tote__baggage_reader_begin(const struct baggage_rules *rules,
-                                           const tote_context *context) {
+                                                 const tote_context *context) {
     return (struct baggage_reader){
         .rules = rules, .context = context, .parent = tote_context_get_store(context)};
 }
@@ -109,8 +109,9 @@ static bool keep(struct baggage_reader *reader, struct tote__layer_entry *entry,
     return is_kept;
 }
 
-void tote__baggage_keep(struct baggage_reader *reader, struct tote__layer_entry *entry, const char *value,
-                  size_t length, enum baggage_encoding encoding, size_t bytes) {
+void tote__baggage_keep(struct baggage_reader *reader, struct tote__layer_entry *entry,
+                        const char *value, size_t length, enum baggage_encoding encoding,
+                        size_t bytes) {
     if (baggage_is_full(reader, bytes)) {
         reader->over_limit++;
     } else if (keep(reader, entry, value, length, encoding)) {

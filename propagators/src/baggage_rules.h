@@ -26,8 +26,8 @@ struct baggage_rules {
  * one that does nothing when memory is out. The rules are its `self`; the functions' `destroy` is not used.
  */
 tote_propagator *tote__baggage_propagator_new(const tote_propagator_ops *ops,
-                                        const tote_baggage_propagator_options *options,
-                                        size_t usual_members, size_t usual_bytes);
+                                              const tote_baggage_propagator_options *options,
+                                              size_t usual_members, size_t usual_bytes);
 
 /* Whether baggage may go to where the context's message goes. */
 bool tote__baggage_may_leave(const struct baggage_rules *rules, const tote_context *context);
@@ -35,7 +35,7 @@ bool tote__baggage_may_leave(const struct baggage_rules *rules, const tote_conte
 /* An entry's value as it travels: text as it is, other scalars written to `room`. False for the rest. */
 enum { BAGGAGE_SCALAR_SIZE = 64 };
 bool tote__baggage_value(const struct tote__entry *entry, char room[BAGGAGE_SCALAR_SIZE],
-                   struct tote__slice *value);
+                         struct tote__slice *value);
 
 /* Entries of a message on their way into a layer. */
 struct baggage_reader {
@@ -50,7 +50,7 @@ struct baggage_reader {
 };
 
 struct baggage_reader tote__baggage_reader_begin(const struct baggage_rules *rules,
-                                           const tote_context *context);
+                                                 const tote_context *context);
 
 /* Whether an entry of so many bytes would be too much. */
 static inline bool baggage_is_full(const struct baggage_reader *reader, size_t bytes) {
@@ -66,7 +66,8 @@ enum baggage_encoding { BAGGAGE_PLAIN, BAGGAGE_PERCENT, BAGGAGE_FORM /* and + fo
  * once. Octets that are no UTF-8 are repaired where it is kept.
  */
 void tote__baggage_keep(struct baggage_reader *reader, struct tote__layer_entry *entry,
-                  const char *value, size_t length, enum baggage_encoding encoding, size_t bytes);
+                        const char *value, size_t length, enum baggage_encoding encoding,
+                        size_t bytes);
 
 /* Report what was left out. Returns: the context with the entries; the same one when there were none. */
 tote_context *tote__baggage_reader_end(struct baggage_reader *reader);

@@ -141,5 +141,5 @@ tote_propagator *tote_propagator_new_jaeger(const tote_baggage_propagator_option
     };
 
     return tote__baggage_propagator_new(&ops, options, BAGGAGE_HEADERS_USUAL_MEMBERS,
-                                  BAGGAGE_HEADERS_USUAL_BYTES);
+                                        BAGGAGE_HEADERS_USUAL_BYTES);
 }

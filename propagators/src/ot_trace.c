@@ -103,5 +103,5 @@ tote_propagator *tote_propagator_new_ot_trace(const tote_baggage_propagator_opti
     };
 
     return tote__baggage_propagator_new(&ops, options, BAGGAGE_HEADERS_USUAL_MEMBERS,
-                                  BAGGAGE_HEADERS_USUAL_BYTES);
+                                        BAGGAGE_HEADERS_USUAL_BYTES);
 }

@@ -4,27 +4,7 @@
  *
  * What was extracted can be injected, and then extracted again alike.
  */
-#include "fuzz.h"
-#include "tote/tote.h"
-
-enum { MOST_HEADERS = 16 };
-
-static size_t split(const char *text, size_t size, tote_header *headers) {
-    const char *end = text + size;
-    size_t count = 0;
-
-    while (text < end && count < MOST_HEADERS) {
-        const char *line_end = memchr(text, '\n', (size_t)(end - text));
-        line_end = line_end ? line_end : end;
-        const char *colon = memchr(text, ':', (size_t)(line_end - text));
-        if (colon) {
-            headers[count++] = (tote_header){text, (size_t)(colon - text), colon + 1,
-                                             (size_t)(line_end - colon - 1)};
-        }
-        text = line_end < end ? line_end + 1 : end;
-    }
-    return count;
-}
+#include "lines.h"
 
 static void set_propagators(const char *names) {
     tote_propagator *propagator = tote_propagator_from_names(names);
@@ -33,17 +13,13 @@ static void set_propagators(const char *names) {
     tote_propagator_unref(propagator);
 }
 
-static void ignore(tote_level level, const char *component, const char *message, void *user_data) {
-    (void)level, (void)component, (void)message, (void)user_data;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    tote_header in[MOST_HEADERS], out[8];
+    tote_header in[MOST_LINES], out[8];
     static char buffer[TOTE_INJECT_BYTES];
-    size_t count = split((const char *)data, size, in);
+    size_t count = split_headers((const char *)data, size, in);
 
-    tote_set_diagnostics(ignore, TOTE_LEVEL_WARN, NULL);
-    set_propagators("b3,b3multi,jaeger,ottrace,baggage,tracecontext");
+    tote_set_diagnostics(ignore_report, TOTE_LEVEL_WARN, NULL);
+    set_propagators("b3,b3multi,jaeger,ottrace,opencensus,baggage,tracecontext");
     tote_context *context = tote_extract_headers(tote_context_root(), in, count);
     set_propagators("tracecontext,baggage");
     size_t written = tote_inject_headers(context, out, TOTE_COUNT_OF(out), buffer, sizeof buffer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lines.h - for fuzz targets of one header: its lines into a context, and a context into headers
+ * lines.h - for fuzz targets of headers: lines into a context, and a context into headers
  */
 #ifndef TOTE_TESTS_FUZZ_LINES_H
 #define TOTE_TESTS_FUZZ_LINES_H
@@ -8,22 +8,22 @@
 #include "fuzz.h"
 #include "tote/tote.h"
 
-enum { MOST_LINES = 64 };
+enum { MOST_LINES = 64, MOST_WRITTEN = MOST_LINES + 16 };
 
 /* What a context injects. */
 struct written {
-    tote_header headers[8];
+    tote_header headers[MOST_WRITTEN];
     size_t count;
     char buffer[TOTE_INJECT_BYTES];
 };
 
-static void ignore_report(tote_level level, const char *component, const char *message,
-                          void *user_data) {
+static inline void ignore_report(tote_level level, const char *component, const char *message,
+                                 void *user_data) {
     (void)level, (void)component, (void)message, (void)user_data;
 }
 
 /* Let this be the global propagator from the first input on. */
-static void use_propagator(const char *names) {
+static inline void use_propagator(const char *names) {
     static bool is_done;
 
     if (!is_done) {
@@ -36,8 +36,8 @@ static void use_propagator(const char *names) {
 }
 
 /* Extract from `first`, if it has a name, and from the input, each line of which is a header. */
-static tote_context *extract_lines(tote_header first, const char *name, const uint8_t *data,
-                                   size_t size) {
+static inline tote_context *extract_lines(tote_header first, const char *name, const uint8_t *data,
+                                          size_t size) {
     tote_header headers[1 + MOST_LINES] = {first};
     const char *text = (const char *)data;
     size_t count = first.name ? 1 : 0;
@@ -51,12 +51,30 @@ static tote_context *extract_lines(tote_header first, const char *name, const ui
     return tote_extract_headers(tote_context_root(), headers, count);
 }
 
-static void write_headers(const tote_context *context, struct written *written) {
+/* Each line "name: value" as a header. Returns: how many there are. */
+static inline size_t split_headers(const char *text, size_t size, tote_header headers[MOST_LINES]) {
+    const char *end = text + size;
+    size_t count = 0;
+
+    while (text < end && count < MOST_LINES) {
+        const char *line_end = memchr(text, '\n', (size_t)(end - text));
+        line_end = line_end ? line_end : end;
+        const char *colon = memchr(text, ':', (size_t)(line_end - text));
+        if (colon) {
+            headers[count++] = (tote_header){text, (size_t)(colon - text), colon + 1,
+                                             (size_t)(line_end - colon - 1)};
+        }
+        text = line_end < end ? line_end + 1 : end;
+    }
+    return count;
+}
+
+static inline void write_headers(const tote_context *context, struct written *written) {
     written->count = tote_inject_headers(context, written->headers, TOTE_COUNT_OF(written->headers),
                                          written->buffer, sizeof written->buffer);
 }
 
-static tote_context *extract_written(const struct written *written) {
+static inline tote_context *extract_written(const struct written *written) {
     return tote_extract_headers(tote_context_root(), written->headers, written->count);
 }
 

@@ -120,8 +120,8 @@ static void each_format_reads_what_it_writes(void **state) {
         const tote_span_context *span = tote_context_get_span_context(after);
         char hex[TOTE_TRACE_ID_HEX_SIZE];
         tote_trace_id_to_hex(tote_span_context_get_trace_id(span), hex);
-        assert_string_equal(hex, strcmp(format, "ottrace") ? TRACE
-                                                           : "000000000000000064fe8b2a57d3eff7");
+        assert_string_equal(hex,
+                            strcmp(format, "ottrace") ? TRACE : "000000000000000064fe8b2a57d3eff7");
         tote_span_id_to_hex(tote_span_context_get_span_id(span), hex);
         assert_string_equal(hex, SPAN);
         assert_int_equal(tote_span_context_get_trace_flags(span), i % 2);
@@ -219,8 +219,7 @@ static void a_copy_of_a_span_context_keeps_the_debug_flag(void **state) {
     tote_span *span = tote_span_new_non_recording(copy);
 
     (void)state;
-    assert_sent("b3", tote_context_with_span(tote_context_root(), span), "b3",
-                TRACE "-" SPAN "-d");
+    assert_sent("b3", tote_context_with_span(tote_context_root(), span), "b3", TRACE "-" SPAN "-d");
     tote_span_close(&span);
     tote_span_context_unref(copy);
     tote_context_unref(context);
@@ -279,7 +278,8 @@ static void ot_trace_sends_only_what_a_header_can_have(void **state) {
     static const struct {
         const char *value;
         const char *sent;
-    } rows[] = {{"a b%20+", "a b%20+"}, {"a\r\nx: y", NULL}, {"\xC3\xA9", NULL}, {" a", NULL}, {"", ""}};
+    } rows[] = {
+        {"a b%20+", "a b%20+"}, {"a\r\nx: y", NULL}, {"\xC3\xA9", NULL}, {" a", NULL}, {"", ""}};
 
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
@@ -304,8 +304,9 @@ static void ot_trace_ids_lose_their_first_half(void **state) {
 
 /* Requirement E6: the bytes, in base64 with padding or without, or as they are. */
 static void opencensus_is_29_bytes_of_base64_or_bare(void **state) {
-    static const char bytes[29] = "\0\0\x80\xf1\x98\xee\x56\x34\x3b\xa8\x64\xfe\x8b\x2a\x57\xd3\xef\xf7"
-                                  "\1\xe4\x57\xb5\xa2\xe4\xd8\x6b\xd1\2\1";
+    static const char bytes[29] =
+        "\0\0\x80\xf1\x98\xee\x56\x34\x3b\xa8\x64\xfe\x8b\x2a\x57\xd3\xef\xf7"
+        "\1\xe4\x57\xb5\xa2\xe4\xd8\x6b\xd1\2\1";
     static const char text[] = "AACA8ZjuVjQ7qGT+iypX0+/3AeRXtaLk2GvRAgE";
     tote_propagator *raw = tote_propagator_new_opencensus(true);
     struct carrier out = {.count = 0}, in = {.count = 0};
@@ -313,11 +314,11 @@ static void opencensus_is_29_bytes_of_base64_or_bare(void **state) {
     (void)state;
     assert_sent("opencensus", extract("b3", "b3", TRACE "-" SPAN "-1"), "grpc-trace-bin", text);
     assert_sent("b3", extract("opencensus", "Grpc-Trace-Bin", text), "b3", TRACE "-" SPAN "-1");
-    assert_sent("b3", extract("opencensus", "grpc-trace-bin", "AACA8ZjuVjQ7qGT+iypX0+/3AeRXtaLk2GvRAgE="),
+    assert_sent("b3",
+                extract("opencensus", "grpc-trace-bin", "AACA8ZjuVjQ7qGT+iypX0+/3AeRXtaLk2GvRAgE="),
                 "b3", TRACE "-" SPAN "-1");
     carrier_add_bytes(&in, "grpc-trace-bin", bytes, sizeof bytes);
-    tote_context *context =
-        tote_propagator_extract(raw, tote_context_root(), &in, &carrier_getter);
+    tote_context *context = tote_propagator_extract(raw, tote_context_root(), &in, &carrier_getter);
     tote_propagator_inject(raw, context, &out, &carrier_setter);
     assert_int_equal(out.headers[0].value_length, sizeof bytes);
     assert_memory_equal(out.headers[0].value, bytes, sizeof bytes);
@@ -344,7 +345,8 @@ static void opencensus_that_is_broken_is_not_read(void **state) {
         assert_ptr_equal(extract("opencensus", "grpc-trace-bin", broken[i]), tote_context_root());
     }
     /* A field of tomorrow ends what can be read; sampling is not told. */
-    assert_sent("b3", extract("opencensus", "grpc-trace-bin", "AACA8ZjuVjQ7qGT+iypX0+/3AeRXtaLk2GvRCQE"),
+    assert_sent("b3",
+                extract("opencensus", "grpc-trace-bin", "AACA8ZjuVjQ7qGT+iypX0+/3AeRXtaLk2GvRCQE"),
                 "b3", TRACE "-" SPAN "-0");
 }
 

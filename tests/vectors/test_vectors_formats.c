@@ -50,8 +50,7 @@ static tote_context *make_base(void) {
     const struct tote_span_context other = {
         .trace_id.bytes = {1}, .span_id.bytes = {2}, .is_remote = true};
     tote_context *with_span = tote__context_with_remote_span(tote_context_root(), &other);
-    tote_context *base =
-        tote_context_with_baggage(with_span, "before", tote_string("1"), NULL);
+    tote_context *base = tote_context_with_baggage(with_span, "before", tote_string("1"), NULL);
 
     tote_context_unref(with_span);
     return base;
@@ -93,7 +92,9 @@ static bool has_baggage(const tote_context *context, char *expected) {
 
 /* What the word says of a span that was extracted. */
 static uint8_t hints_of(const char *word) {
-    return strcmp(word, "debug") == 0 ? TOTE__DEBUG : strcmp(word, "deferred") == 0 ? TOTE__DEFERRED : 0;
+    return strcmp(word, "debug") == 0      ? TOTE__DEBUG
+           : strcmp(word, "deferred") == 0 ? TOTE__DEFERRED
+                                           : 0;
 }
 
 static bool is_as_expected(const tote_context *context, const tote_context *base, char *expected) {
@@ -127,8 +128,7 @@ static bool check_extract(const struct vector_row *row) {
     for (size_t i = 0; i < TOTE_COUNT_OF(propagators) && propagators[i]; i++) {
         char expected[512];
         snprintf(expected, sizeof expected, "%s", row->columns[1]);
-        tote_context *context =
-            tote_propagator_extract(propagators[i], base, &in, &carrier_getter);
+        tote_context *context = tote_propagator_extract(propagators[i], base, &in, &carrier_getter);
         is_good = is_as_expected(context, base, expected) && is_good;
         tote_context_unref(context);
     }
@@ -224,9 +224,9 @@ static void every_row_of_env_carrier_keys(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(every_row_of_b3),        TEST(every_row_of_b3_inject),
-        TEST(every_row_of_jaeger),    TEST(every_row_of_ot_trace),
-        TEST(every_row_of_xray),      TEST(every_row_of_env_carrier_keys),
+        TEST(every_row_of_b3),     TEST(every_row_of_b3_inject),
+        TEST(every_row_of_jaeger), TEST(every_row_of_ot_trace),
+        TEST(every_row_of_xray),   TEST(every_row_of_env_carrier_keys),
     };
     return RUN_TESTS(tests, argc, argv);
 }

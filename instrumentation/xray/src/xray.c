@@ -49,7 +49,8 @@ static bool read_part(tote_span_context *remote, struct tote__part part) {
     if (tote__part_is(key, "Parent")) {
         return read_parent(remote, value);
     }
-    if (tote__part_is(key, "Sampled")) { /* anything but 1, as the ? that asks for a decision, is no yes */
+    if (tote__part_is(
+            key, "Sampled")) { /* anything but 1, as the ? that asks for a decision, is no yes */
         remote->trace_flags = tote__part_is(value, "1") ? TOTE_TRACE_FLAG_SAMPLED : 0;
     }
     return true;
@@ -61,9 +62,8 @@ static tote_context *extract(void *self, const tote_context *context, const void
     struct tote__part parts[MOST_PARTS];
     char value[MOST_READ];
     size_t length = tote__getter_get_first(getter, carrier, name, value, sizeof value);
-    size_t count = length <= sizeof value
-                       ? tote__split(value, length, ';', parts, TOTE_COUNT_OF(parts))
-                       : 0;
+    size_t count =
+        length <= sizeof value ? tote__split(value, length, ';', parts, TOTE_COUNT_OF(parts)) : 0;
     bool is_good = count <= TOTE_COUNT_OF(parts);
 
     (void)self;
@@ -77,7 +77,8 @@ static void inject(void *self, const tote_context *context, void *carrier,
                    const tote_text_map_setter *setter) {
     const tote_span_context *span =
         context->span ? &context->span->context : &tote__invalid_span_context;
-    static const char form[] = "Root=1-tttttttt-uuuuuuuuuuuuuuuuuuuuuuuu;Parent=ssssssssssssssss;Sampled=0";
+    static const char form[] =
+        "Root=1-tttttttt-uuuuuuuuuuuuuuuuuuuuuuuu;Parent=ssssssssssssssss;Sampled=0";
     enum { TIME_AT = 7, UNIQUE_AT = 16, PARENT_AT = 48, SAMPLED_AT = 73 };
     char value[sizeof form];
 

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz_b3.c - Zipkin's headers, both forms read, each written
+ */
+#include "format.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static tote_propagator *single, *multi;
+
+    if (!single) {
+        single = tote_propagator_new_b3();
+        multi = tote_propagator_new_b3_multi();
+    }
+    check_format(single, multi, 0, data, size);
+    check_format(multi, single, 0, data, size);
+    return 0;
+}

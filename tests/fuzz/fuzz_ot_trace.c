@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz_ot_trace.c - OT trace, which loses half of an id, and values that no header can have
+ */
+#include "format.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static tote_propagator *ot_trace;
+
+    if (!ot_trace) {
+        ot_trace = tote_propagator_new_ot_trace(NULL);
+    }
+    check_format(ot_trace, ot_trace, FORMAT_HALF_TRACE_ID | FORMAT_PLAIN_VALUES, data, size);
+    return 0;
+}
