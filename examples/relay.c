@@ -140,9 +140,8 @@ static int serve_context(void *arg) {
     snprintf(flags, sizeof flags, "%02x", tote_span_context_get_trace_flags(span));
     tote_trace_state_to_header(tote_span_context_get_trace_state(span), trace_state,
                                sizeof trace_state);
-    json_t *answer =
-        json_pack("{s:s,s:s,s:s,s:s,s:s}", "trace_id", trace_id, "span_id", span_id, "parent_id",
-                  parent_id, "flags", flags, "tracestate", trace_state);
+    json_t *answer = json_pack("{s:s,s:s,s:s,s:s,s:s}", "trace_id", trace_id, "span_id", span_id,
+                               "parent_id", parent_id, "flags", flags, "tracestate", trace_state);
     add_baggage(answer);
     answer_json(request, 200, answer);
     return 0;
@@ -150,7 +149,8 @@ static int serve_context(void *arg) {
 
 static int serve_hop(void *arg) {
     struct request *request = arg;
-    const char *url = MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, "url");
+    const char *url =
+        MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, "url");
 
     if (!url) {
         answer_error(request, 400, "there is no url=");
@@ -308,8 +308,8 @@ static int run(uint16_t port) {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct MHD_Daemon *daemon = MHD_start_daemon(
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, port, NULL, NULL,
-        on_request, NULL, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_NOTIFY_COMPLETED, on_done, NULL,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MOST_HEADERS, MHD_OPTION_END);
+        on_request, NULL, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_NOTIFY_COMPLETED, on_done,
+        NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MOST_HEADERS, MHD_OPTION_END);
     if (!daemon) {
         fprintf(stderr, "relay: cannot listen on port %u: %s\n", port, strerror(errno));
         tote_sdk_close(&sdk, 0);

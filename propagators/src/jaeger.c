@@ -52,6 +52,10 @@ static bool read_list(void *arg, const char *name, size_t name_length, const cha
 
     (void)name, (void)name_length;
     while (value_length && !reader->is_out_of_memory) {
+        if (baggage_is_full(reader, sizeof "k=" - 1)) {
+            reader->over_limit++;
+            return false;
+        }
         const char *comma = memchr(value, ',', value_length);
         size_t size = comma ? (size_t)(comma - value) : value_length;
         const char *equals = memchr(value, '=', size);

@@ -46,6 +46,7 @@ extern const struct bench_table bench_contexts;
 extern const struct bench_table bench_propagation;
 extern const struct bench_table bench_delivery;
 extern const struct bench_table bench_memory;
+extern const struct bench_table bench_hostile;
 extern const struct bench_table bench_encoding; /* of bench-static */
 
 /* How large the row's work is, where that varies. */

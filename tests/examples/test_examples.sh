@@ -54,6 +54,36 @@ log)
     expect "what a scope added ends with it" "$(count 'attempt=')" 1
     expect "what is private is on none" "$(count 'session\|secret')" 0
     ;;
+relay)
+    OTEL_TRACES_EXPORTER=console "$build/bin/relay" --port 0 >"$out" 2>&1 &
+    relay=$!
+    trap 'kill $relay 2>/dev/null; rm -f "$out"' EXIT
+    for _ in $(seq 200); do
+        url=$(sed -n 's|^listening on \(127.0.0.1:[0-9]*\)$|http://\1|p' "$out")
+        [ -z "$url" ] || break
+        sleep 0.05
+    done
+    ids=0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331
+    headers=(-H "traceparent: 00-$ids-01" -H 'tracestate: a=1' -H 'baggage: user=%C3%A9;p=1')
+    context=$(curl -s "${headers[@]}" --get --data-urlencode "url=$url/ctx" "$url/hop")
+    expect "the trace is the caller's" "$(grep -c '"trace_id": "0af7651916cd43dd8448eb211c80319c"' <<<"$context")" 1
+    expect "the caller is not the parent of the second request" "$(grep -c 'b7ad6b7169203331' <<<"$context")" 0
+    expect "tracestate, flags and baggage came through" \
+        "$(grep -cE '"(tracestate": "a=1"|flags": "01"|user": "é"|user": "p=1")' <<<"$context")" 4
+    code() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
+    expect "calls are made" "$(code -d "[{\"url\": \"$url/test\", \"arguments\": []}]" "$url/test")" 200
+    expect "nobody there" "$(code "$url/hop?url=http://127.0.0.1:1")" 502
+    expect "no address" "$(code "$url/hop")" 400
+    expect "no array" "$(code -d '{}' "$url/test")" 400
+    expect "too much" "$(head -c 1100000 /dev/zero | code --data-binary @- "$url/test")" 413
+    expect "elsewhere" "$(code "$url/")" 404
+    kill -TERM $relay
+    wait $relay
+    expect "it ends well" $? 0
+    expect "its spans were written" "$(count '^GET /hop (server, ') $(count '^POST (client, ')" "3 1"
+    "$build/bin/relay" --port x 2>/dev/null
+    expect "bad usage" $? 2
+    ;;
 test)
     "$build/bin/test" >"$out"
     expect "it ends well" $? 0

@@ -47,8 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     MUST(seen <= count);
 
     tote_context *context = tote_extract_environment(tote_context_root(), base);
-    size_t written = tote_inject_environment(context, base, variables, MOST_VARIABLES, buffer,
-                                             sizeof buffer);
+    size_t written =
+        tote_inject_environment(context, base, variables, MOST_VARIABLES, buffer, sizeof buffer);
     for (size_t i = 0; i < count; i++) {
         if (!is_ours(base[i])) {
             MUST(variables[kept] == base[i]);

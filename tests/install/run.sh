@@ -44,6 +44,7 @@ expect() { [ "$1" = "$2" ] || { echo "$3: \"$1\", not \"$2\""; exit 1; }; }
 expect "$(uses program)" "libtote-api.so.0 libtote.so.0" "libraries of the program"
 expect "$(uses program_static)" "" "libraries of the static program"
 expect "$(uses "$plugin")" "libtote-api.so.0" "libraries of the plugin"
+./instrumented >/dev/null
 ./program
 ./program "$plugin"
 ./program_static

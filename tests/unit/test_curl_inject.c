@@ -4,8 +4,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "receiver.h"
 #include "tote/exporters/memory.h"
 #include "tote/instrumentation/curl.h"
+#include "tote/propagators.h"
 #include "tote/tote.h"
 
 static struct curl_slist *make_list(const char *const *lines, size_t count) {
@@ -27,7 +29,7 @@ static size_t count_headers(const struct curl_slist *list, const char *name) {
     return count;
 }
 
-/* Requirement E10 */
+/* Requirement E2 */
 static void inject_replaces_older_headers_in_any_case(void **state) {
     (void)state;
     static const char *const lines[] = {
@@ -64,6 +66,63 @@ static void without_an_sdk_a_list_keeps_its_headers(void **state) {
     curl_slist_free_all(list);
 }
 
+static size_t ignore_body(char *bytes, size_t size, size_t count, void *arg) {
+    (void)bytes, (void)arg;
+    return size * count;
+}
+
+/* Make baggage go to one host alone. */
+static void allow_host(const char *host) {
+    tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
+
+    options.allowed_hosts = &host;
+    options.allowed_host_count = 1;
+    tote_propagator *both[] = {tote_propagator_new_tracecontext(),
+                               tote_propagator_new_baggage(&options)};
+    tote_propagator *propagator = tote_propagator_new_composite(both, 2);
+    tote_propagator_set_global(propagator);
+    tote_propagator_unref(propagator);
+}
+
+/* GET from this process under a name. */
+static void get_from(const char *host, const char *port) {
+    CURL *easy = curl_easy_init();
+    char url[128], address[128];
+
+    snprintf(url, sizeof url, "http://%s:%s/", host, port);
+    snprintf(address, sizeof address, "%s:%s:127.0.0.1", host, port);
+    struct curl_slist *resolved = curl_slist_append(NULL, address);
+    curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(easy, CURLOPT_RESOLVE, resolved);
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore_body);
+    assert_int_equal(tote_curl_perform(easy, NULL), CURLE_OK);
+    curl_easy_cleanup(easy);
+    curl_slist_free_all(resolved);
+}
+
+/* Requirement B15: the URL's host is the destination; the trace goes everywhere. */
+static void baggage_goes_to_the_hosts_that_it_is_allowed_for(void **state) {
+    struct receiver *receiver = receiver_start();
+    const char *port = strrchr(receiver_url(receiver), ':') + 1;
+    tote_context *context =
+        tote_context_with_baggage(tote_context_root(), "user", tote_string("u"), NULL);
+    tote_context_token token = tote_context_attach(context);
+
+    (void)state;
+    allow_host(".inside.test");
+    get_from("db.inside.test", port);
+    get_from("outside.test", port);
+    assert_non_null(receiver_header(receiver, 0, "traceparent"));
+    assert_string_equal(receiver_header(receiver, 0, "baggage"), "user=u");
+    assert_non_null(receiver_header(receiver, 1, "traceparent"));
+    assert_null(receiver_header(receiver, 1, "baggage"));
+    tote_context_detach(token);
+    tote_context_unref(context);
+    receiver_stop(receiver);
+}
+
 static int start_sdk(void **state) {
     tote_memory *memory = tote_memory_new();
 
@@ -83,6 +142,8 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(without_an_sdk_a_list_keeps_its_headers),
         cmocka_unit_test_setup_teardown(inject_replaces_older_headers_in_any_case, start_sdk,
+                                        stop_sdk),
+        cmocka_unit_test_setup_teardown(baggage_goes_to_the_hosts_that_it_is_allowed_for, start_sdk,
                                         stop_sdk),
     };
     return RUN_TESTS(tests, argc, argv);

@@ -7,11 +7,13 @@
  */
 #include "support.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tote/baggage.h"
 #include "tote/diagnostics.h"
+#include "tote/instrumentation/xray.h"
 #include "tote/propagators.h"
 
 #define TRACEPARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -152,6 +154,51 @@ static void ten_megabytes_of_baggage_take_no_more_memory_than_one(void **state) 
         assert_int_equal(ten.members, one.members);
     }
     assert_in_range(reports, 1, 4);
+}
+
+/* Requirement E1, E15 to E19: what is read of any header is bounded, and so is what is kept. */
+static void ten_megabytes_of_any_header_take_no_more_memory_than_one(void **state) {
+    static const char *const headers[] = {
+        "traceparent",      "tracestate",        "b3",
+        "x-b3-traceid",     "x-b3-spanid",       "x-b3-sampled",
+        "x-b3-flags",       "uber-trace-id",     "uberctx-k",
+        "jaeger-baggage",   "ot-baggage-k",      "ot-tracer-traceid",
+        "ot-tracer-spanid", "ot-tracer-sampled", "grpc-trace-bin",
+        "x-amzn-trace-id"};
+    static const char *const parts[] = {"0", "1:", "a-", "k=v,", "%41", "=", ";", "Root=1;", "A"};
+
+    (void)state;
+    assert_true(tote_xray_register());
+    use(tote_propagator_from_names("tracecontext,baggage,b3,jaeger,ottrace,opencensus,xray"));
+    for (size_t i = 0; i < TOTE_COUNT_OF(headers) * TOTE_COUNT_OF(parts); i++) {
+        const char *name = headers[i / TOTE_COUNT_OF(parts)];
+        const char *part = parts[i % TOTE_COUNT_OF(parts)];
+        struct outcome one = extract_many(name, part, MEGABYTE);
+        struct outcome ten = extract_many(name, part, 10 * MEGABYTE);
+        assert_int_equal(ten.memory, one.memory);
+        assert_true(ten.memory < MOST_MEMORY);
+        assert_int_equal(ten.is_root, one.is_root);
+    }
+}
+
+/* Requirement E17: a header an entry is as bounded as a list. */
+static void a_hundred_thousand_headers_of_baggage_are_as_bounded_as_one(void **state) {
+    enum { HEADERS = 100000, NAME = 16 };
+    char *names = malloc((size_t)HEADERS * NAME);
+    tote_header *headers = malloc(HEADERS * sizeof *headers);
+
+    (void)state;
+    for (size_t i = 0; i < HEADERS; i++) {
+        int length = snprintf(names + i * NAME, NAME, "uberctx-k%zu", i);
+        headers[i] = (tote_header){names + i * NAME, (size_t)length, "v", 1};
+    }
+    use(tote_propagator_new_jaeger(NULL));
+    struct outcome outcome = extract(headers, HEADERS);
+    assert_int_equal(outcome.members, 64);
+    assert_true(outcome.memory < MOST_MEMORY);
+    assert_int_equal(reports, 1);
+    free(headers);
+    free(names);
 }
 
 /* Requirement B9: a member that is too long is left out whole, those after it are not. */
@@ -376,8 +423,8 @@ static tote_propagator *make_baggage(void) {
     static const char *const names[] = {"a", "b"};
     tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
 
-    options.allowed_names = names;
-    options.allowed_name_count = 2;
+    options.allowed_names = options.allowed_hosts = names;
+    options.allowed_name_count = options.allowed_host_count = 2;
     return tote_propagator_new_baggage(&options);
 }
 
@@ -410,6 +457,8 @@ int main(int argc, char **argv) {
                                       test_release, NULL};
     const struct CMUnitTest tests[] = {
         HOSTILE_TEST(ten_megabytes_of_baggage_take_no_more_memory_than_one),
+        HOSTILE_TEST(ten_megabytes_of_any_header_take_no_more_memory_than_one),
+        HOSTILE_TEST(a_hundred_thousand_headers_of_baggage_are_as_bounded_as_one),
         HOSTILE_TEST(a_member_of_ten_megabytes_does_not_hide_the_next),
         HOSTILE_TEST(ten_thousand_members_of_tracestate_are_not_kept_and_the_trace_goes_on),
         HOSTILE_TEST(any_control_character_anywhere_spoils_a_traceparent),
