@@ -10,9 +10,6 @@
 #include "tote/diagnostics.h"
 #include "tote/internal/text.h"
 
-/* What a name has as it is. */
-static const struct tote__characters plain = {{0x03FF000000000000U, 0x0000000087FFFFFEU}};
-
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
@@ -25,7 +22,7 @@ static char normalized(char c) {
     if (c >= 'a' && c <= 'z') {
         return (char)(c - 'a' + 'A');
     }
-    return tote__is_in(&plain, c) ? c : '_';
+    return tote__is_in(TOTE__VARIABLE, c) ? c : '_';
 }
 
 /* How long the name of a key's variable is; it never is empty. */
@@ -58,7 +55,7 @@ static const char *value_of(const char *variable, const char *key) {
 static size_t normalized_name_length(const char *variable) {
     size_t length = strcspn(variable, "=");
 
-    if (is_digit(variable[0]) || tote__span_of(&plain, variable, length) < length) {
+    if (is_digit(variable[0]) || tote__span_of(TOTE__VARIABLE, variable, length) < length) {
         return 0;
     }
     return variable[length] == '=' ? length : 0;

@@ -13,17 +13,6 @@
 
 enum { USUAL_MEMBERS = 180, USUAL_BYTES = 8192, ON_STACK = 1024 };
 
-/* baggage-octet: printable, without space, quote, comma, semicolon and backslash. */
-static const struct tote__characters octets = {{0xF7FFEFFA00000000U, 0x7FFFFFFFEFFFFFFFU}};
-
-/* What a value has as it is: those but the percent sign. */
-static const struct tote__characters plain_in_values = {{0xF7FFEFDA00000000U, 0x7FFFFFFFEFFFFFFFU}};
-
-/* What metadata has as it is: octets, semicolon, space and tab, for properties have their own
- * delimiters. */
-static const struct tote__characters plain_in_metadata = {
-    {0xFFFFEFFB00000200U, 0x7FFFFFFFEFFFFFFFU}};
-
 /* The header's value on its way. */
 struct writer {
     const struct baggage_rules *rules;
@@ -35,12 +24,12 @@ struct writer {
     struct tote__arena arena;
 };
 
-/* Append bytes, all or none of them. */
-static bool put(struct writer *writer, const char *text, size_t length) {
-    if (length > writer->rules->max_bytes - writer->length) {
+/* See that so many bytes more can be written. */
+static bool reserve(struct writer *writer, size_t size) {
+    if (size > writer->rules->max_bytes - writer->length) {
         return false;
     }
-    if (length > writer->capacity - writer->length) {
+    if (size > writer->capacity - writer->length) {
         char *larger = tote__arena_allocate(&writer->arena, writer->rules->max_bytes + 1);
         if (!larger) {
             return false;
@@ -49,52 +38,86 @@ static bool put(struct writer *writer, const char *text, size_t length) {
         writer->text = larger;
         writer->capacity = writer->rules->max_bytes;
     }
-    memcpy(writer->text + writer->length, text, length);
-    writer->length += length;
     return true;
 }
 
-static bool put_encoded(struct writer *writer, const char *text, size_t length,
-                        const struct tote__characters *plain) {
+/* A text of which all but what is in `plain` is to be written as %HH. */
+struct encoded {
+    const char *text;
+    size_t length;
+    enum tote__characters plain;
+    size_t escapes;
+};
+
+static struct encoded measure(const char *text, size_t length, enum tote__characters plain) {
+    struct encoded encoded = {text, length, plain, 0};
+
+    for (size_t i = 0; i < length; i++) {
+        encoded.escapes += !tote__is_in(plain, text[i]);
+    }
+    return encoded;
+}
+
+static char *write_plain(char *out, const char *text, size_t length) {
+    memcpy(out, text, length);
+    return out + length;
+}
+
+static char *write_encoded(char *out, const struct encoded *encoded) {
     static const char digits[] = "0123456789ABCDEF";
 
-    while (length) {
-        size_t run = tote__span_of(plain, text, length);
-        if (!put(writer, text, run)) {
-            return false;
-        }
-        if (run < length) {
-            unsigned char c = (unsigned char)text[run++];
-            const char escape[] = {'%', digits[c >> 4], digits[c & 15]};
-            if (!put(writer, escape, sizeof escape)) {
-                return false;
-            }
-        }
-        text += run;
-        length -= run;
+    if (!encoded->escapes) {
+        return write_plain(out, encoded->text, encoded->length);
     }
-    return true;
+    for (size_t i = 0; i < encoded->length; i++) {
+        unsigned char c = (unsigned char)encoded->text[i];
+        if (tote__is_in(encoded->plain, (char)c)) {
+            *out++ = (char)c;
+        } else {
+            *out++ = '%';
+            *out++ = digits[c >> 4];
+            *out++ = digits[c & 15];
+        }
+    }
+    return out;
 }
 
+/* Append a member, and the comma before it; all of it, or nothing. */
 static bool put_member(struct writer *writer, const struct tote__entry *entry) {
     char scalar[BAGGAGE_SCALAR_SIZE];
-    struct tote__slice value;
+    struct tote__slice slice;
+    const char *trimmed = entry->metadata;
+    size_t trimmed_length = entry->metadata_length;
 
-    if (!tote__baggage_value(entry, scalar, &value) || (writer->members && !put(writer, ",", 1)) ||
-        !put(writer, entry->key, entry->key_length) || !put(writer, "=", 1) ||
-        !put_encoded(writer, (const char *)value.at, value.size, &plain_in_values)) {
+    if (!tote__baggage_value(entry, scalar, &slice)) {
         return false;
     }
-    const char *metadata = entry->metadata;
-    size_t metadata_length = entry->metadata_length;
-    tote__trim(&metadata, &metadata_length);
-    return !metadata_length || (put(writer, ";", 1) &&
-                                put_encoded(writer, metadata, metadata_length, &plain_in_metadata));
+    tote__trim(&trimmed, &trimmed_length);
+    struct encoded value = measure((const char *)slice.at, slice.size, TOTE__BAGGAGE_PLAIN);
+    struct encoded metadata = measure(trimmed, trimmed_length, TOTE__BAGGAGE_META);
+    size_t size = (writer->members != 0) + entry->key_length + 1 + value.length +
+                  2 * value.escapes + (metadata.length != 0) + metadata.length +
+                  2 * metadata.escapes;
+    if (!reserve(writer, size)) {
+        return false;
+    }
+    char *out = writer->text + writer->length;
+    writer->length += size;
+    if (writer->members) {
+        *out++ = ',';
+    }
+    out = write_plain(out, entry->key, entry->key_length);
+    *out++ = '=';
+    out = write_encoded(out, &value);
+    if (metadata.length) {
+        *out++ = ';';
+        write_encoded(out, &metadata);
+    }
+    return true;
 }
 
 static bool inject_entry(void *arg, const struct tote__entry *entry) {
     struct writer *writer = arg;
-    size_t length = writer->length;
 
     if (!tote__name_list_allows(&writer->rules->names, entry->key)) {
         return true;
@@ -105,7 +128,6 @@ static bool inject_entry(void *arg, const struct tote__entry *entry) {
         writer->members++;
         return true;
     }
-    writer->length = length;
     tote_diagnose(
         TOTE_LEVEL_WARN, "baggage",
         "'%.64s' not sent: its name is no token, its value no scalar, or the header is full",
@@ -135,32 +157,49 @@ static void inject(void *self, const tote_context *context, void *carrier,
     tote__arena_clear(&writer.arena);
 }
 
-/* name OWS "=" OWS value *( OWS ";" OWS property ) */
-static void read_member(struct baggage_reader *reader, const char *member, size_t size) {
-    const char *semicolon = memchr(member, ';', size);
-    size_t pair_length = semicolon ? (size_t)(semicolon - member) : size;
-    const char *equals = memchr(member, '=', pair_length);
-    struct tote__layer_entry entry = {.key = member,
-                                      .metadata = semicolon ? semicolon + 1 : "",
-                                      .metadata_length = semicolon ? size - pair_length - 1 : 0};
+static const char *skip_blanks(const char *at, const char *end) {
+    return at + tote__span_of(TOTE__BLANK, at, (size_t)(end - at));
+}
 
-    if (!equals) {
-        return;
+/*
+ * OWS [ name OWS "=" OWS value *( OWS ";" OWS property ) OWS ], in one pass. Returns: where it ends, a comma or
+ * `end`. What is let in can go out as it is.
+ */
+static const char *read_member(struct baggage_reader *reader, const char *at, const char *end) {
+    struct tote__layer_entry entry = {.metadata = ""};
+    const char *member = skip_blanks(at, end);
+
+    entry.key = member;
+    entry.key_length = tote__span_of(TOTE__TOKEN, member, (size_t)(end - member));
+    at = skip_blanks(member + entry.key_length, end);
+    if (at == end || *at != '=' || !entry.key_length) {
+        at = memchr(at, ',', (size_t)(end - at));
+        return at ? at : end;
     }
-    const char *value = equals + 1;
-    size_t value_length = pair_length - (size_t)(value - member);
-    entry.key_length = (size_t)(equals - member);
-    tote__trim(&entry.key, &entry.key_length);
-    tote__trim(&value, &value_length);
-    tote__trim(&entry.metadata, &entry.metadata_length);
-    if (!tote__is_token(entry.key, entry.key_length) ||
-        tote__span_of(&octets, value, value_length) < value_length ||
-        tote__span_of(&plain_in_metadata, entry.metadata, entry.metadata_length) <
-            entry.metadata_length) { /* what is let in can go out as it is */
-        return;
+    const char *value = skip_blanks(at + 1, end);
+    size_t plain = tote__span_of(TOTE__BAGGAGE_PLAIN, value, (size_t)(end - value));
+    size_t length =
+        plain + tote__span_of(TOTE__BAGGAGE_OCTET, value + plain, (size_t)(end - value) - plain);
+    const char *member_end = value + length;
+    at = skip_blanks(member_end, end);
+    if (at < end && *at == ';') {
+        member_end = ++at;
+        entry.metadata = skip_blanks(at, end);
+        at += tote__span_of(TOTE__BAGGAGE_META, at, (size_t)(end - at));
+        entry.metadata_length = (size_t)(at - entry.metadata);
+        tote__trim(&entry.metadata, &entry.metadata_length);
+        if (entry.metadata_length) {
+            member_end = entry.metadata + entry.metadata_length;
+        }
     }
-    tote__baggage_keep(reader, &entry, value, value_length, BAGGAGE_PERCENT,
-                       size + (reader->count ? 1 : 0));
+    if (at < end && *at != ',') {
+        at = memchr(at, ',', (size_t)(end - at));
+        return at ? at : end;
+    }
+    tote__baggage_keep(reader, &entry, value, length,
+                       length > plain ? BAGGAGE_PERCENT : BAGGAGE_PLAIN,
+                       (size_t)(member_end - member) + (reader->count ? 1 : 0));
+    return at;
 }
 
 /* A further member, and the comma before it: `,k=` */
@@ -170,28 +209,19 @@ static bool visit_header(void *arg, const char *name, size_t name_length, const 
                          size_t value_length) {
     struct baggage_reader *reader = arg;
 
+    const char *at = value;
+    const char *end = value + value_length;
+
     (void)name, (void)name_length;
-    while (value_length) {
+    while (at < end && !reader->is_out_of_memory) {
         if (baggage_is_full(reader, SHORTEST_MEMBER)) {
             reader->over_limit++;
             return false;
         }
-        const char *comma = memchr(value, ',', value_length);
-        const char *member = value;
-        size_t size = comma ? (size_t)(comma - value) : value_length;
-        size_t step = comma ? size + 1 : size;
-
-        tote__trim(&member, &size);
-        if (size) {
-            read_member(reader, member, size);
-        }
-        if (reader->is_out_of_memory) {
-            return false;
-        }
-        value += step;
-        value_length -= step;
+        at = read_member(reader, at, end);
+        at += at < end;
     }
-    return true;
+    return !reader->is_out_of_memory;
 }
 
 static tote_context *extract(void *self, const tote_context *context, const void *carrier,

@@ -10,12 +10,6 @@
 #include "tote/internal/memory.h"
 #include "tote/internal/text.h"
 
-/* Letters, digits and -._~ */
-static const struct tote__characters unreserved = {{0x03FF600000000000U, 0x47FFFFFE87FFFFFEU}};
-
-/* What can be seen in ASCII, space and tab. */
-static const struct tote__characters in_headers = {{0xFFFFFFFF00000200U, 0x7FFFFFFFFFFFFFFFU}};
-
 struct writer {
     const struct baggage_rules *rules;
     const char *prefix;
@@ -32,7 +26,7 @@ static size_t encode(char *out, struct tote__slice value) {
     size_t length = 0;
 
     for (size_t i = 0; i < value.size; i++) {
-        if (tote__is_in(&unreserved, (char)value.at[i])) {
+        if (tote__is_in(TOTE__UNRESERVED, (char)value.at[i])) {
             out[length++] = (char)value.at[i];
         } else {
             out[length++] = '%';
@@ -49,7 +43,7 @@ static bool is_plain(struct tote__slice value) {
     size_t length = value.size;
 
     tote__trim(&text, &length);
-    return length == value.size && tote__span_of(&in_headers, text, length) == length;
+    return length == value.size && tote__span_of(TOTE__HEADER, text, length) == length;
 }
 
 /* The header, its parts together in memory. */

@@ -94,7 +94,7 @@ static bool keep(struct baggage_reader *reader, struct tote__layer_entry *entry,
     char usual[256];
     struct tote__arena arena = tote__arena_over(usual, sizeof usual);
 
-    if (encoding == BAGGAGE_FORM || (encoding == BAGGAGE_PERCENT && memchr(value, '%', length))) {
+    if (encoding != BAGGAGE_PLAIN) {
         char *room = tote__arena_allocate(&arena, length);
         length = room ? decode(room, value, length, encoding) : 0;
         value = room;

@@ -47,8 +47,8 @@ static double cost(size_t size) {
     double best = 1e18;
 
     tote_xray_register();
-    tote_propagator *propagator = tote_propagator_from_names(
-        "tracecontext,baggage,b3,jaeger,ottrace,opencensus,xray");
+    tote_propagator *propagator =
+        tote_propagator_from_names("tracecontext,baggage,b3,jaeger,ottrace,opencensus,xray");
     if (strcmp(kind->header, "tracestate") == 0) {
         headers[carrier.count++] = (tote_header){"traceparent", 11, parent, sizeof parent - 1};
     }
@@ -89,10 +89,16 @@ static double cost_of_kilobyte(void) {
 }
 
 #define HOSTILE(kind, letter, what)                                                                \
-    {.id = "H" letter "10", .name = "a kilobyte of 10 of " what, .argument = (kind)*10,            \
-     .value = cost_of_kilobyte, .unit = "ns"},                                                     \
-        {.id = "H" letter "100", .name = "a kilobyte of 100 of " what, .argument = (kind)*10 + 1,  \
-         .value = cost_of_kilobyte, .unit = "ns"},                                                 \
+    {.id = "H" letter "10",                                                                        \
+     .name = "a kilobyte of 10 of " what,                                                          \
+     .argument = (kind)*10,                                                                        \
+     .value = cost_of_kilobyte,                                                                    \
+     .unit = "ns"},                                                                                \
+        {.id = "H" letter "100",                                                                   \
+         .name = "a kilobyte of 100 of " what,                                                     \
+         .argument = (kind)*10 + 1,                                                                \
+         .value = cost_of_kilobyte,                                                                \
+         .unit = "ns"},                                                                            \
     {                                                                                              \
         .id = "H" letter "1000", .name = "a kilobyte of 1,000 of " what,                           \
         .argument = (kind)*10 + 2, .value = cost_of_kilobyte, .unit = "ns"                         \

@@ -123,16 +123,21 @@ static void a_header_that_does_not_fit_into_the_array_is_left_out_whole(void **s
     assert_int_equal(reports.count, 1);
 }
 
-static char *const base[] = {"PATH=/bin", "TRACEPARENT=old", "traceparent=kept", "TRACESTATE=old=1",
-                             "BAGGAGEX=kept", "BAGGAGE=old", NULL};
+static char *const base[] = {"PATH=/bin",
+                             "TRACEPARENT=old",
+                             "traceparent=kept",
+                             "TRACESTATE=old=1",
+                             "BAGGAGEX=kept",
+                             "BAGGAGE=old",
+                             NULL};
 
 /* Requirement E20: one copy for the child, older variables gone, ours untouched, nothing allocated. */
 static void an_environment_for_a_child_has_each_variable_once(void **state) {
     char *variables[16], buffer[256];
 
     allocations = 0;
-    size_t count = tote_inject_environment(*state, base, variables, TOTE_COUNT_OF(variables), buffer,
-                                           sizeof buffer);
+    size_t count = tote_inject_environment(*state, base, variables, TOTE_COUNT_OF(variables),
+                                           buffer, sizeof buffer);
     assert_int_equal(allocations, 0);
     assert_int_equal(count, 5);
     assert_ptr_equal(variables[0], base[0]);
@@ -164,7 +169,8 @@ static void an_environment_that_does_not_fit_is_told(void **state) {
 /* Requirement E20, L21: normalized names alone are read; of two variables of one name the first. */
 static void only_variables_with_normalized_names_are_read(void **state) {
     char *lower[] = {"traceparent=" PARENT, "Baggage=k=v", NULL};
-    char *upper[] = {"=x", "X", "TRACEPARENT=" PARENT, "TRACEPARENT=00", "1A=2", "A.B=1", "_=z", NULL};
+    char *upper[] = {"=x",  "X", "TRACEPARENT=" PARENT, "TRACEPARENT=00", "1A=2", "A.B=1",
+                     "_=z", NULL};
     const tote_environment carrier = {.variables = upper};
 
     (void)state;
@@ -205,8 +211,8 @@ static void a_child_process_reads_what_its_parent_wrote(void **state) {
 
 /* Requirement E2: in any case, and in both forms that curl has for a header. */
 static void a_list_of_libcurl_is_read_and_replaced(void **state) {
-    static const char *const lines[] = {"TRACEPARENT: old", "X-Own: 1", "baggage:x=1", "Baggage: y=2",
-                                        "Empty;", "TraceState;"};
+    static const char *const lines[] = {"TRACEPARENT: old", "X-Own: 1", "baggage:x=1",
+                                        "Baggage: y=2",     "Empty;",   "TraceState;"};
     struct curl_slist *list = NULL;
 
     for (size_t i = 0; i < TOTE_COUNT_OF(lines); i++) {
@@ -235,7 +241,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
                                   size_t *body_size, void **request_state) {
     static char empty[1];
     struct exchange *exchange = cls;
-    struct MHD_Response *response = MHD_create_response_from_buffer(0, empty, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(0, empty, MHD_RESPMEM_PERSISTENT);
 
     (void)url, (void)method, (void)version, (void)body, (void)body_size, (void)request_state;
     tote_context *remote = tote_extract(tote_context_root(), connection, tote_microhttpd_getter());
@@ -294,8 +301,8 @@ static void a_request_of_libmicrohttpd_is_read_and_its_response_written(void **s
 #define CARRIER_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(int argc, char **argv) {
-    const tote_allocator allocator = {sizeof allocator, count_allocation, count_reallocation, release,
-                                      NULL};
+    const tote_allocator allocator = {sizeof allocator, count_allocation, count_reallocation,
+                                      release, NULL};
     const struct CMUnitTest tests[] = {
         CARRIER_TEST(an_array_of_headers_is_read_and_replaced_whatever_the_case),
         CARRIER_TEST(a_header_that_does_not_fit_into_the_array_is_left_out_whole),

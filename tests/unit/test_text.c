@@ -53,11 +53,40 @@ static void percent_escapes_are_decoded_once_and_broken_ones_stay(void **state) 
     assert_false(malformed);
 }
 
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#define DIGITS "0123456789"
+
+/* Requirement B6, E20; RFC 7230, RFC 3986 */
+static void the_sets_of_characters_are_those_of_the_specifications(void **state) {
+    static const struct {
+        enum tote__characters set;
+        const char *members;
+    } rows[] = {
+        {TOTE__TOKEN, "!#$%&'*+-.^_`|~" LETTERS DIGITS},
+        {TOTE__BAGGAGE_OCTET, "!#$%&'()*+-./:<=>?@[]^_`{|}~" LETTERS DIGITS},
+        {TOTE__BAGGAGE_PLAIN, "!#$&'()*+-./:<=>?@[]^_`{|}~" LETTERS DIGITS},
+        {TOTE__BAGGAGE_META, " \t;!#$%&'()*+-./:<=>?@[]^_`{|}~" LETTERS DIGITS},
+        {TOTE__UNRESERVED, "-._~" LETTERS DIGITS},
+        {TOTE__HEADER, " \t!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~" LETTERS DIGITS},
+        {TOTE__BLANK, " \t"},
+        {TOTE__VARIABLE, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_" DIGITS},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        for (int c = 0; c < 256; c++) {
+            bool is_member = c && strchr(rows[i].members, c);
+            assert_int_equal(tote__is_in(rows[i].set, (char)c), is_member);
+        }
+    }
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(what_is_not_utf8_becomes_one_replacement_character_each),
         TEST(a_prefix_counts_code_points_and_cuts_none),
         TEST(percent_escapes_are_decoded_once_and_broken_ones_stay),
+        TEST(the_sets_of_characters_are_those_of_the_specifications),
     };
     return RUN_TESTS(tests, argc, argv);
 }

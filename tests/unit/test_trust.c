@@ -99,10 +99,18 @@ static void baggage_goes_to_hosts_on_the_list_alone(void **state) {
         const char *host;
         bool is_allowed;
     } rows[] = {
-        {"api.example.com", true},   {"API.Example.COM", true},       {"db.internal", true},
-        {"a.b.internal", true},      {"example.com", false},          {"x.api.example.com", false},
-        {"internal", false},         {".internal", true},             {"evilinternal", false},
-        {"db.internal.evil", false}, {"api.example.com.evil", false}, {"", false},
+        {"api.example.com", true},
+        {"API.Example.COM", true},
+        {"db.internal", true},
+        {"a.b.internal", true},
+        {"example.com", false},
+        {"x.api.example.com", false},
+        {"internal", false},
+        {".internal", true},
+        {"evilinternal", false},
+        {"db.internal.evil", false},
+        {"api.example.com.evil", false},
+        {"", false},
         {NULL, false},
     };
     tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;

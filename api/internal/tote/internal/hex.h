@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hex.h - ids to and from lower-case hex, eight digits at a time, without branches or a locale
+ * hex.h - ids to and from lower-case hex, sixteen digits at a time, without branches or a locale
  *
- * Eight digits lie in one word, the first in its highest byte, on any machine.
+ * By vectors where the compiler has them, which then fit any processor; a digit at a time for the rest.
  */
 #ifndef TOTE_INTERNAL_HEX_H
 #define TOTE_INTERNAL_HEX_H
@@ -12,65 +12,85 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The same byte in all eight places. */
-#define TOTE__BYTES(byte) (UINT64_C(0x0101010101010101) * (byte))
+#ifdef __has_builtin
+#if __has_builtin(__builtin_convertvector) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define TOTE__HEX_VECTORS 1
+#endif
+#endif
 
-/* Written out, so that compilers make one load or store of it. */
-static inline uint64_t tote__hex_load(const char *hex) {
-    const unsigned char *at = (const unsigned char *)hex;
+#ifdef TOTE__HEX_VECTORS
+typedef uint8_t tote__hex_bytes __attribute__((vector_size(8)));
+typedef uint16_t tote__hex_pairs
+    __attribute__((vector_size(16))); /* of digits, the first one low */
+typedef uint8_t tote__hex_digits __attribute__((vector_size(16)));
 
-    return (uint64_t)at[0] << 56 | (uint64_t)at[1] << 48 | (uint64_t)at[2] << 40 |
-           (uint64_t)at[3] << 32 | (uint64_t)at[4] << 24 | (uint64_t)at[5] << 16 |
-           (uint64_t)at[6] << 8 | at[7];
+/* Eight bytes as sixteen digits. */
+static inline void tote__hex_encode_eight(char *hex, const uint8_t *bytes) {
+    tote__hex_bytes eight;
+
+    memcpy(&eight, bytes, sizeof eight);
+    tote__hex_pairs pairs = __builtin_convertvector(eight, tote__hex_pairs);
+    pairs = pairs >> 4 | (pairs & 15) << 8;
+    tote__hex_digits digits = (tote__hex_digits)pairs;
+    digits += '0' + ((tote__hex_digits)(digits > 9) & ('a' - '0' - 10));
+    memcpy(hex, &digits, sizeof digits);
 }
 
-static inline void tote__hex_store(char *hex, uint64_t digits) {
-    hex[0] = (char)(digits >> 56);
-    hex[1] = (char)(digits >> 48);
-    hex[2] = (char)(digits >> 40);
-    hex[3] = (char)(digits >> 32);
-    hex[4] = (char)(digits >> 24);
-    hex[5] = (char)(digits >> 16);
-    hex[6] = (char)(digits >> 8);
-    hex[7] = (char)digits;
+/* Sixteen digits as eight bytes. Returns: whether they are all digits. */
+static inline bool tote__hex_decode_eight(uint8_t *bytes, const char *hex) {
+    tote__hex_digits digits;
+    uint64_t good[2];
+
+    memcpy(&digits, hex, sizeof digits);
+    /* Less than the first of a range wraps around to a large number. */
+    tote__hex_digits numbers = (tote__hex_digits)(digits - '0' < 10);
+    tote__hex_digits letters = (tote__hex_digits)(digits - 'a' < 6);
+    tote__hex_digits are_good = numbers | letters;
+    digits = (digits & 15) + (letters & 9);
+    tote__hex_pairs pairs = (tote__hex_pairs)digits;
+    pairs = (pairs << 4 | pairs >> 8) & 0xFF;
+    tote__hex_bytes eight = __builtin_convertvector(pairs, tote__hex_bytes);
+    memcpy(bytes, &eight, sizeof eight);
+    memcpy(good, &are_good, sizeof good);
+    return (good[0] & good[1]) == UINT64_MAX;
+}
+#endif
+
+static inline unsigned tote__hex_digit(char c) {
+    if (c >= '0' && c <= '9') {
+        return (unsigned)(c - '0');
+    }
+    return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10) : 16;
 }
 
-/* Write `count` bytes, a multiple of four, as twice as many digits. */
+/* Write `count` bytes as twice as many digits. */
 static inline void tote__hex_encode(char *hex, const uint8_t *bytes, size_t count) {
-    for (size_t i = 0; i < count; i += 4) {
-        uint64_t digits = (uint64_t)bytes[i] << 40 | (uint64_t)bytes[i + 1] << 32 |
-                          (uint64_t)bytes[i + 2] << 8 | bytes[i + 3];
-        digits = (digits | digits << 8) & UINT64_C(0x00FF00FF00FF00FF);
-        digits = (digits | digits << 4) & TOTE__BYTES(0x0F);
-        uint64_t letters = ((digits + TOTE__BYTES(6)) >> 4) & TOTE__BYTES(1);
-        digits += TOTE__BYTES('0') + letters * ('a' - '0' - 10);
-        tote__hex_store(hex + i * 2, digits);
+#ifdef TOTE__HEX_VECTORS
+    for (; count >= 8; count -= 8, bytes += 8, hex += 16) {
+        tote__hex_encode_eight(hex, bytes);
+    }
+#endif
+    for (; count; count--, bytes++, hex += 2) {
+        hex[0] = "0123456789abcdef"[*bytes >> 4];
+        hex[1] = "0123456789abcdef"[*bytes & 15];
     }
 }
 
-/* The places, as 0x80, that hold a character from `first` to `last`; all are below 0x80. */
-static inline uint64_t tote__hex_in_range(uint64_t digits, uint64_t first, uint64_t last) {
-    return (digits + TOTE__BYTES(0x80 - first)) & ~(digits + TOTE__BYTES(0x7F - last)) &
-           TOTE__BYTES(0x80);
-}
-
-/* Read `count` bytes, a multiple of four, from twice as many digits. False when one is no lower-case digit. */
+/* Read `count` bytes from twice as many digits. False when one is no lower-case digit. */
 static inline bool tote__hex_decode(uint8_t *bytes, const char *hex, size_t count) {
-    uint64_t wrong = 0;
+    bool is_good = true;
 
-    for (size_t i = 0; i < count; i += 4) {
-        uint64_t digits = tote__hex_load(hex + i * 2);
-        uint64_t letters = tote__hex_in_range(digits & TOTE__BYTES(0x7F), 'a', 'f');
-        uint64_t numbers = tote__hex_in_range(digits & TOTE__BYTES(0x7F), '0', '9');
-        wrong |= (digits & TOTE__BYTES(0x80)) | ((letters | numbers) ^ TOTE__BYTES(0x80));
-        digits = (digits & TOTE__BYTES(0x0F)) + (letters >> 7) * 9;
-        digits = (digits | digits >> 4) & UINT64_C(0x00FF00FF00FF00FF);
-        bytes[i] = (uint8_t)(digits >> 48);
-        bytes[i + 1] = (uint8_t)(digits >> 32);
-        bytes[i + 2] = (uint8_t)(digits >> 16);
-        bytes[i + 3] = (uint8_t)digits;
+#ifdef TOTE__HEX_VECTORS
+    for (; count >= 8; count -= 8, bytes += 8, hex += 16) {
+        is_good &= tote__hex_decode_eight(bytes, hex);
     }
-    return wrong == 0;
+#endif
+    for (; count; count--, bytes++, hex += 2) {
+        unsigned high = tote__hex_digit(hex[0]), low = tote__hex_digit(hex[1]);
+        is_good &= (high | low) < 16;
+        *bytes = (uint8_t)(high << 4 | low);
+    }
+    return is_good;
 }
 
 /*

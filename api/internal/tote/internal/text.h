@@ -9,20 +9,27 @@
 
 #include "tote/internal/shared.h"
 
-/* A set of ASCII characters: a bit for each. */
-struct tote__characters {
-    uint64_t bits[2];
+/* Sets of ASCII characters. */
+enum tote__characters {
+    TOTE__TOKEN = 1 << 0,         /* letters, digits and !#$%&'*+-.^_`|~; RFC 7230 section 3.2.6 */
+    TOTE__BAGGAGE_OCTET = 1 << 1, /* what is seen, without " , ; and backslash; w3c/baggage */
+    TOTE__BAGGAGE_PLAIN = 1 << 2, /* the same without %: what a value has as it is */
+    TOTE__BAGGAGE_META = 1 << 3,  /* octets, ; space and tab: what metadata has as it is */
+    TOTE__UNRESERVED = 1 << 4,    /* letters, digits and -._~; RFC 3986 section 2.3 */
+    TOTE__HEADER = 1 << 5,        /* what is seen, space and tab */
+    TOTE__BLANK = 1 << 6,         /* space and tab */
+    TOTE__VARIABLE = 1 << 7       /* A to Z, digits and _; context/env-carriers.md */
 };
 
-static inline bool tote__is_in(const struct tote__characters *set, char c) {
-    unsigned char byte = (unsigned char)c;
+/* Which sets each byte is in. */
+extern TOTE_SHARED const uint8_t tote__sets_of[256];
 
-    return byte < 0x80 && (set->bits[byte >> 6] >> (byte & 63) & 1);
+static inline bool tote__is_in(enum tote__characters set, char c) {
+    return tote__sets_of[(unsigned char)c] & set;
 }
 
 /* How many from the start on are in the set. */
-static inline size_t tote__span_of(const struct tote__characters *set, const char *text,
-                                   size_t length) {
+static inline size_t tote__span_of(enum tote__characters set, const char *text, size_t length) {
     size_t at = 0;
 
     while (at < length && tote__is_in(set, text[at])) {
@@ -140,11 +147,9 @@ TOTE_SHARED size_t tote__utf8_prefix(const char *text, size_t length, size_t cod
 /* The most bytes, `size` or fewer, that cut no code point. */
 TOTE_SHARED size_t tote__utf8_cut(const char *text, size_t length, size_t size);
 
-/* Letters, digits and !#$%&'*+-.^_`|~, one or more. Spec: RFC 7230 section 3.2.6 */
+/* Whether it is a token: one or more. */
 static inline bool tote__is_token(const char *text, size_t length) {
-    static const struct tote__characters token = {{0x03FF6CFA00000000U, 0x57FFFFFFC7FFFFFEU}};
-
-    return length && tote__span_of(&token, text, length) == length;
+    return length && tote__span_of(TOTE__TOKEN, text, length) == length;
 }
 
 TOTE_SHARED bool tote__differs_in_case_alone(const char *a, const char *b, size_t length);
@@ -157,13 +162,11 @@ static inline bool tote__equals_ignoring_case(const char *a, size_t a_length, co
 
 /* Drop spaces and tabs at both ends. */
 static inline void tote__trim(const char **text, size_t *length) {
-    static const struct tote__characters blanks = {{1ULL << ' ' | 1ULL << '\t', 0}};
-
-    while (*length && tote__is_in(&blanks, (*text)[0])) {
+    while (*length && tote__is_in(TOTE__BLANK, (*text)[0])) {
         (*text)++;
         (*length)--;
     }
-    while (*length && tote__is_in(&blanks, (*text)[*length - 1])) {
+    while (*length && tote__is_in(TOTE__BLANK, (*text)[*length - 1])) {
         (*length)--;
     }
 }
