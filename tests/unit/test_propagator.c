@@ -8,6 +8,7 @@
 #include "carrier.h"
 #include "reports.h"
 #include "tote/baggage.h"
+#include "tote/instrumentation/xray.h"
 #include "tote/internal/store.h"
 #include "tote/propagator_ops.h"
 #include "tote/propagators.h"
@@ -329,14 +330,20 @@ static void two_propagators_of_one_header_write_it_once(void **state) {
 static void the_longest_headers_fit_into_the_promised_buffer(void **state) {
     enum { MEMBERS = 32, MEMBER = 514 };
     tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
-    static char list[MEMBERS * MEMBER], value[15000], buffer[TOTE_INJECT_BYTES];
-    tote_header headers[8];
+    static char list[MEMBERS * MEMBER], value[15358], buffer[TOTE_INJECT_BYTES];
+    tote_header headers[16];
 
     (void)state;
     options.max_bytes = 1000000;
-    tote_propagator *both[] = {tote_propagator_new_tracecontext(),
-                               tote_propagator_new_baggage(&options)};
-    use(tote_propagator_new_composite(both, 2));
+    tote_baggage_propagator_options none = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
+    const char *no_name = NULL;
+    none.allowed_names = &no_name; /* a list of none: the trace alone */
+    assert_true(tote_xray_register());
+    tote_propagator *all[] = {
+        tote_propagator_new_tracecontext(), tote_propagator_new_baggage(&options),
+        tote_propagator_from_names("b3,b3multi,opencensus,xray"), tote_propagator_new_jaeger(&none),
+        tote_propagator_new_ot_trace(&none)};
+    use(tote_propagator_new_composite(all, TOTE_COUNT_OF(all)));
     memset(value, 'v', sizeof value);
     memset(list, 'x', sizeof list);
     for (int i = 0; i < MEMBERS; i++) {
@@ -350,7 +357,8 @@ static void the_longest_headers_fit_into_the_promised_buffer(void **state) {
     tote_context *context = tote_extract_headers(tote_context_root(), in, 2);
     tote_context *full =
         tote_context_with_baggage(context, "k", tote_string_of(value, sizeof value), NULL);
-    assert_int_equal(tote_inject_headers(full, headers, 8, buffer, sizeof buffer), 3);
+    assert_int_equal(tote_inject_headers(full, headers, 16, buffer, sizeof buffer), 3 + 10);
+    assert_int_equal(reports.count, 0);
     assert_int_equal(headers[1].value_length, sizeof list - 1);
     assert_int_equal(headers[2].value_length, sizeof value + 2);
     tote_context_unref(full);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tote/exporters/memory.h"
+#include "tote/instrumentation/xray.h"
 #include "tote/internal/pool.h"
 #include "tote/propagators.h"
 #include "tote/sdk/id_generator.h"
@@ -242,6 +243,65 @@ static void a_disabled_sdk_records_nothing_and_still_propagates(void **state) {
     assert_int_equal(seen.destroyed, TAKEN);
 }
 
+/* Start with a list of names. Returns: how many fields the global propagator has then, and its first one. */
+static size_t start_with_propagators(const char *names, const char **first) {
+    size_t count = 0;
+
+    if (names) {
+        setenv("OTEL_PROPAGATORS", names, 1);
+    } else {
+        unsetenv("OTEL_PROPAGATORS");
+    }
+    setenv("OTEL_TRACES_EXPORTER", "none", 1);
+    tote_sdk *sdk = tote_sdk_start(NULL);
+    tote_propagator *global = tote_propagator_ref_global();
+    *first = tote_propagator_get_field(global, 0);
+    while (tote_propagator_get_field(global, count)) {
+        count++;
+    }
+    tote_propagator_unref(global);
+    tote_sdk_close(&sdk, 1000);
+    return count;
+}
+
+/* Requirement E5, E6, H: every name, lists, names given twice, none; only W3C's without being asked */
+static void the_environment_chooses_the_formats(void **state) {
+    static const struct {
+        const char *names;
+        size_t count;
+        const char *first;
+        int reports;
+    } rows[] = {
+        {NULL, 3, "traceparent", 0},
+        {"", 3, "traceparent", 0},
+        {"tracecontext", 2, "traceparent", 0},
+        {"baggage", 1, "baggage", 0},
+        {"b3", 1, "b3", 0},
+        {"b3multi", 4, "x-b3-traceid", 0},
+        {"jaeger", 1, "uber-trace-id", 0},
+        {"ottrace", 3, "ot-tracer-traceid", 0},
+        {"opencensus", 1, "grpc-trace-bin", 0},
+        {"xray", 1, "x-amzn-trace-id", 0},
+        {"none", 0, NULL, 0},
+        {" B3 ,\tXRay,b3,b3", 2, "b3", 0},
+        {"b3multi,b3,jaeger,ottrace,opencensus,xray,tracecontext,baggage", 14, "x-b3-traceid", 0},
+        {"none,b3", 1, "b3", 0},
+        {"b3,none", 1, "b3", 0},
+        {"zipkin,b3", 1, "b3", 1},
+    };
+
+    (void)state;
+    assert_true(tote_xray_register());
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        const char *first;
+        reset(NULL);
+        tote_set_diagnostics(keep_report, TOTE_LEVEL_WARN, NULL);
+        assert_int_equal(start_with_propagators(rows[i].names, &first), rows[i].count);
+        assert_true(rows[i].first ? first && strcmp(first, rows[i].first) == 0 : !first);
+        assert_int_equal(seen.reports, rows[i].reports);
+    }
+}
+
 /* Requirement H: env_values.tsv, OTEL_PROPAGATORS */
 static void an_unknown_propagator_is_skipped_and_none_does_nothing(void **state) {
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
@@ -375,6 +435,7 @@ int main(int argc, char **argv) {
         START_TEST(an_sdk_of_its_own_changes_nothing_that_is_global),
         START_TEST(a_mode_that_is_not_there_fails_and_releases_everything),
         START_TEST(a_disabled_sdk_records_nothing_and_still_propagates),
+        START_TEST(the_environment_chooses_the_formats),
         START_TEST(an_unknown_propagator_is_skipped_and_none_does_nothing),
         START_TEST(the_resource_of_the_environment_is_on_every_span),
         START_TEST(at_debug_level_the_start_and_each_batch_are_told),
