@@ -46,15 +46,20 @@ static void *run_thread(void *arg) {
     return NULL;
 }
 
+/* From the root, so that nothing takes the context of who happens to start it along. */
 static bool start_thread(struct worker_thread *thread) {
     sigset_t all;
     sigset_t before;
     int error = errno;
+    tote_context_token token = tote_context_attach(tote_context_root());
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     bool is_started = pthread_create(&thread->thread, NULL, run_thread, thread) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (token) {
+        tote_context_detach(token);
+    }
     errno = error;
     return is_started;
 }
