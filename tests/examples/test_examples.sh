@@ -54,6 +54,35 @@ log)
     expect "what a scope added ends with it" "$(count 'attempt=')" 1
     expect "what is private is on none" "$(count 'session\|secret')" 0
     ;;
+pool)
+    OTEL_TRACES_EXPORTER=console "$build/bin/pool" >"$out"
+    expect "it ends well" $? 0
+    for user in u_1 u_2; do
+        for image in a b; do
+            expect "$image.png of $user" "$(count "^$image.png is resized for $user$")" 1
+        done
+        expect "its three spans have the user" "$(count "^  user.id: $user$")" 3
+    done
+    expect "an image is on its own span alone" "$(count '^  image: ')" 4
+    expect "four tasks are children" "$(count '^resize (internal, ')" 4
+    ;;
+coroutine)
+    OTEL_TRACES_EXPORTER=console "$build/bin/coroutine" >"$out"
+    expect "it ends well" $? 0
+    expect "they run in turns" "$(grep step "$out" | head -n 4 | tr '\n' ' ')" \
+        "u_1: step 0 u_2: step 0 u_3: step 0 u_1: step 1 "
+    server=$(sed -n '/^server /{n;s/.* span \([0-9a-f]*\).*/\1/p}' "$out")
+    expect "each is a child of the server" "$(count " parent $server")" 3
+    expect "and has its user" "$(grep -c '^  user.id: u_[123]$' "$out")" 3
+    ;;
+loop_epoll | loop_libuv)
+    OTEL_TRACES_EXPORTER=none "$build/bin/$example" >"$out"
+    expect "it ends well" $? 0
+    expect "nobody saw another's" "$(sed 's/^[0-9]* //' "$out")" "requests on one thread, 0 wrong answers"
+    OTEL_TRACES_EXPORTER=console "$build/bin/$example" 10 >"$out"
+    expect "each has a trace of its own" "$(sed -n 's/^  trace \([0-9a-f]*\) .*/\1/p' "$out" | sort -u | wc -l)" 10
+    expect "and its id" "$(sed -n 's/^  request.id: //p' "$out" | sort -u | wc -l)" 10
+    ;;
 relay)
     OTEL_TRACES_EXPORTER=console "$build/bin/relay" --port 0 >"$out" 2>&1 &
     relay=$!

@@ -35,8 +35,7 @@ static size_t count_children(const tote_memory *memory, const tote_span_context 
     size_t count = 0;
 
     for (size_t i = 0; i < tote_memory_get_count(memory); i++) {
-        const tote_span_context *own =
-            tote_span_data_get_parent(tote_memory_get_at(memory, i));
+        const tote_span_context *own = tote_span_data_get_parent(tote_memory_get_at(memory, i));
         count += memcmp(tote_span_context_get_span_id(own), tote_span_context_get_span_id(parent),
                         sizeof(tote_span_id)) == 0;
     }
@@ -63,8 +62,7 @@ int main(int argc, char **argv) {
         pthread_join(threads[i], &is_known);
         known += (uintptr_t)is_known;
     }
-    size_t children =
-        count_children(memory, tote_span_get_context(tote_scope_get_span(scope)));
+    size_t children = count_children(memory, tote_span_get_context(tote_scope_get_span(scope)));
     tote_scope_close(&scope);
     tote_sdk_close(&sdk, 1000);
     tote_memory_unref(memory);

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loop_epoll.c - a thousand requests at once on one thread, in callbacks of an epoll loop
+ *
+ *   loop_epoll [REQUESTS]
+ *
+ * A request opens a scope as it comes, suspends it at the end of each callback, resumes it at the start of the next
+ * one, and closes it when it has been answered. So each callback runs in its own request's store and span.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <tote/tote.h>
+#include <unistd.h>
+
+/* A connection that was accepted, and the client at its other end. */
+struct request {
+    int descriptor;
+    int client;
+    tote_scope *scope;
+    size_t lines;
+};
+
+static tote_tracer *tracer;
+
+static void on_accept(struct request *request, int number) {
+    request->scope = tote_scope_open(tracer, "request", NULL);
+    tote_store_add(tote_store_current(), "request.id", tote_int(number));
+    tote_scope_suspend(request->scope);
+}
+
+/* Each line is answered with the id that the store says. Returns: false when the client is done. */
+static bool on_readable(struct request *request) {
+    char line[64], id[16];
+    ssize_t size = read(request->descriptor, line, sizeof line);
+
+    tote_scope_resume(request->scope);
+    if (size <= 0) {
+        tote_span_set_attribute(tote_span_current(), "lines", tote_int((int64_t)request->lines));
+        tote_scope_close(&request->scope);
+        close(request->descriptor);
+        return false;
+    }
+    request->lines++;
+    ptrdiff_t length = tote_store_get(tote_store_current(), "request.id", id, sizeof id);
+    if (length >= 0 && write(request->descriptor, id, (size_t)length) != length) {
+        tote_span_set_status(tote_span_current(), TOTE_STATUS_ERROR, "answer not written");
+    }
+    tote_scope_suspend(request->scope);
+    return true;
+}
+
+/* The clients, all from here: three lines each, one after the other's. Returns: how many got wrong answers. */
+static size_t ask(struct request *requests, size_t count) {
+    size_t wrong = 0;
+    char answer[16], expected[16];
+
+    for (size_t i = 0; i < count; i++) {
+        ssize_t size = read(requests[i].client, answer, sizeof answer);
+        int length = snprintf(expected, sizeof expected, "%zu", i);
+        wrong += size != length || memcmp(answer, expected, (size_t)length) != 0;
+    }
+    return wrong;
+}
+
+static void tell(struct request *requests, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (write(requests[i].client, "line\n", 5) != 5) {
+            abort();
+        }
+    }
+}
+
+/* Until as many callbacks have run. */
+static void run_loop(int loop, size_t callbacks) {
+    struct epoll_event events[64];
+
+    while (callbacks) {
+        int count = epoll_wait(loop, events, TOTE_COUNT_OF(events), -1);
+        for (int i = 0; i < count; i++) {
+            on_readable(events[i].data.ptr);
+            callbacks--;
+        }
+    }
+}
+
+/* Two for each request, as far as this process may. */
+static void allow_descriptors(void) {
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+int main(int argc, char **argv) {
+    size_t count = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000;
+    struct request *requests = calloc(count, sizeof *requests);
+    int loop = epoll_create1(EPOLL_CLOEXEC);
+    size_t wrong = 0;
+
+    allow_descriptors();
+    tote_sdk *sdk = tote_sdk_start(NULL);
+    tracer = tote_get_tracer("loop", "1.0");
+    for (size_t i = 0; i < count; i++) {
+        int ends[2];
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &requests[i]};
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+            perror("loop_epoll: so many requests need more descriptors");
+            return 1;
+        }
+        requests[i].descriptor = ends[0];
+        requests[i].client = ends[1];
+        epoll_ctl(loop, EPOLL_CTL_ADD, ends[0], &event);
+        on_accept(&requests[i], (int)i);
+    }
+    for (int line = 0; line < 3; line++) {
+        tell(requests, count);
+        run_loop(loop, count);
+        wrong += ask(requests, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        close(requests[i].client);
+    }
+    run_loop(loop, count);
+    printf("%zu requests on one thread, %zu wrong answers\n", count, wrong);
+    close(loop);
+    free(requests);
+    return tote_sdk_close(&sdk, 5000) == TOTE_SUCCESS && !wrong ? 0 : 1;
+}

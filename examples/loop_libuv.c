@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loop_libuv.c - a thousand requests at once on one thread, in callbacks of libuv, with work for its pool
+ *
+ *   loop_libuv [REQUESTS]
+ *
+ * Callbacks of one request resume and suspend its scope. Work that goes to the pool takes a reference to the
+ * context along, and runs in it, while the loop goes on.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <tote/tote.h>
+#include <uv.h>
+
+struct request {
+    uv_timer_t timer; /* stands for what a request waits for */
+    uv_work_t work;
+    tote_scope *scope;
+    tote_context *context; /* the work's reference */
+    int number;
+    int seen_by_work;
+    unsigned ticks;
+};
+
+static tote_tracer *tracer;
+static size_t wrong;
+
+static int own_number(void) {
+    char text[16];
+
+    return tote_store_get(tote_store_current(), "request.id", text, sizeof text) < 0 ? -1
+                                                                                     : atoi(text);
+}
+
+static int look_up(void *arg) {
+    struct request *request = arg;
+
+    request->seen_by_work = own_number(); /* on a thread of the pool */
+    return 0;
+}
+
+static int look_up_in_scope(void *arg) {
+    return tote_run_scoped(tracer, "look up", NULL, look_up, arg);
+}
+
+static void on_work(uv_work_t *work) {
+    struct request *request = work->data;
+
+    tote_context_run(request->context, look_up_in_scope, request);
+}
+
+static void after_work(uv_work_t *work, int status) {
+    struct request *request = work->data;
+
+    (void)status;
+    tote_context_unref(request->context);
+    tote_scope_resume(request->scope);
+    wrong += request->seen_by_work != request->number || own_number() != request->number;
+    tote_scope_close(&request->scope);
+}
+
+static void on_timer(uv_timer_t *timer) {
+    struct request *request = timer->data;
+
+    tote_scope_resume(request->scope);
+    wrong += own_number() != request->number;
+    if (++request->ticks == 3) {
+        request->context = tote_context_ref(tote_context_current());
+        uv_queue_work(timer->loop, &request->work, on_work, after_work);
+        uv_close((uv_handle_t *)timer, NULL);
+    }
+    tote_scope_suspend(request->scope);
+}
+
+static void on_request(struct request *request, int number) {
+    request->number = number;
+    request->timer.data = request->work.data = request;
+    request->scope = tote_scope_open(tracer, "request", NULL);
+    tote_store_add(tote_store_current(), "request.id", tote_int(number));
+    uv_timer_init(uv_default_loop(), &request->timer);
+    uv_timer_start(&request->timer, on_timer, (uint64_t)(number % 7), 1);
+    tote_scope_suspend(request->scope);
+}
+
+int main(int argc, char **argv) {
+    int count = argc > 1 ? atoi(argv[1]) : 1000;
+    struct request *requests = calloc((size_t)count, sizeof *requests);
+
+    if (!requests) {
+        return 1;
+    }
+    tote_sdk *sdk = tote_sdk_start(NULL);
+    tracer = tote_get_tracer("loop", "1.0");
+    for (int i = 0; i < count; i++) {
+        on_request(&requests[i], i);
+    }
+    uv_run(uv_default_loop(), UV_RUN_DEFAULT);
+    uv_loop_close(uv_default_loop());
+    free(requests);
+    printf("%d requests on one thread, %zu wrong answers\n", count, wrong);
+    return tote_sdk_close(&sdk, 5000) == TOTE_SUCCESS && !wrong ? 0 : 1;
+}
