@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * preload.c - client spans and headers for programs that use libcurl and are not changed
+ *
+ *   LD_PRELOAD=tote-preload-curl.so curl http://127.0.0.1/
+ *
+ * The SDK is started by the OTEL_* variables at the first transfer, goes on in the trace that the environment tells, and
+ * is closed as the program exits. What an exporter sends is under suppression, and so is left alone.
+ */
+#define CURL_DISABLE_TYPECHECK
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "tote/instrumentation/curl.h"
+#include "tote/tote.h"
+
+enum { BUCKETS = 256, CLOSE_TIMEOUT_MS = 2000 };
+
+/* What libcurl does not tell of a handle: the list it was given, and the span of its transfer. */
+struct handle {
+    struct handle *next;
+    CURL *easy;
+    struct curl_slist *headers;
+    tote_curl_request *request;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    struct handle *buckets[BUCKETS];
+} handles = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static struct {
+    pthread_once_t once;
+    tote_sdk *sdk;
+    tote_context *remote; /* as the environment tells */
+} sdk = {.once = PTHREAD_ONCE_INIT};
+
+/* In our own calls of libcurl, which come back here. */
+static _Thread_local bool is_inside __attribute__((tls_model("initial-exec")));
+
+/* In curl_easy_perform(), which libcurl does with its own multi interface. */
+static _Thread_local const CURL *performing __attribute__((tls_model("initial-exec")));
+
+/* The function of libcurl that is behind ours; its type is known where it is called. */
+typedef void (*any_function)(void);
+
+static any_function behind(const char *name) {
+    union {
+        void *object;
+        any_function function;
+    } cast;
+
+    cast.object = dlsym(RTLD_NEXT, name);
+    if (!cast.object) {
+        abort(); /* nothing that called this can go on without */
+    }
+    return cast.function;
+}
+
+#define BEHIND(function) ((__typeof__(&(function)))behind(#function))
+
+static struct handle **find(const CURL *easy) {
+    struct handle **at = &handles.buckets[((uintptr_t)easy >> 6) % BUCKETS];
+
+    while (*at && (*at)->easy != easy) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+static struct curl_slist *headers_of(const CURL *easy) {
+    pthread_mutex_lock(&handles.lock);
+    struct handle *handle = *find(easy);
+    struct curl_slist *headers = handle ? handle->headers : NULL;
+    pthread_mutex_unlock(&handles.lock);
+    return headers;
+}
+
+/* The handle's, made if need be; NULL when memory is out. Under the lock. */
+static struct handle *get(CURL *easy) {
+    struct handle **at = find(easy);
+
+    if (!*at) {
+        *at = calloc(1, sizeof **at);
+        if (*at) {
+            (*at)->easy = easy;
+        }
+    }
+    return *at;
+}
+
+static void set_headers(CURL *easy, struct curl_slist *headers) {
+    pthread_mutex_lock(&handles.lock);
+    struct handle *handle = headers ? get(easy) : *find(easy);
+    if (handle) {
+        handle->headers = headers;
+    }
+    pthread_mutex_unlock(&handles.lock);
+}
+
+static void set_request(CURL *easy, tote_curl_request *request) {
+    pthread_mutex_lock(&handles.lock);
+    struct handle *handle = get(easy);
+    if (handle) {
+        handle->request = request;
+    }
+    pthread_mutex_unlock(&handles.lock);
+}
+
+static tote_curl_request *take_request(CURL *easy) {
+    pthread_mutex_lock(&handles.lock);
+    struct handle *handle = *find(easy);
+    tote_curl_request *request = handle ? handle->request : NULL;
+    if (handle) {
+        handle->request = NULL;
+    }
+    pthread_mutex_unlock(&handles.lock);
+    return request;
+}
+
+static void forget(const CURL *easy) {
+    pthread_mutex_lock(&handles.lock);
+    struct handle **at = find(easy);
+    struct handle *handle = *at;
+    if (handle) {
+        *at = handle->next;
+    }
+    pthread_mutex_unlock(&handles.lock);
+    free(handle);
+}
+
+static void start_sdk(void) {
+    sdk.sdk = tote_sdk_start(NULL);
+    sdk.remote = tote_extract_environment(tote_context_root(), NULL);
+}
+
+__attribute__((destructor)) static void close_sdk(void) {
+    is_inside = true;
+    tote_sdk_close(&sdk.sdk, CLOSE_TIMEOUT_MS);
+    tote_context_unref(sdk.remote);
+}
+
+/* A span and headers for the handle's transfer; under what the environment tells where nothing else is current. */
+static tote_curl_request *begin(CURL *easy) {
+    tote_context_token token = 0;
+    bool was_inside = is_inside;
+
+    is_inside = true;
+    pthread_once(&sdk.once, start_sdk);
+    if (tote_context_current() == tote_context_root()) {
+        token = tote_context_attach(sdk.remote);
+    }
+    tote_curl_request *request = tote_curl_begin(easy, headers_of(easy));
+    if (token) {
+        tote_context_detach(token);
+    }
+    is_inside = was_inside;
+    return request;
+}
+
+static void end(tote_curl_request *request, CURLcode result) {
+    bool was_inside = is_inside;
+
+    is_inside = true;
+    tote_curl_end(&request, result);
+    is_inside = was_inside;
+}
+
+TOTE_API CURLcode(curl_easy_setopt)(CURL *easy, CURLoption option, ...) {
+    __typeof__(&curl_easy_setopt) next = BEHIND(curl_easy_setopt);
+    va_list list;
+    CURLcode result;
+
+    va_start(list, option);
+    if (option < CURLOPTTYPE_OBJECTPOINT) {
+        result = next(easy, option, va_arg(list, long));
+    } else if (option >= CURLOPTTYPE_OFF_T && option < CURLOPTTYPE_BLOB) {
+        result = next(easy, option, va_arg(list, curl_off_t));
+    } else { /* functions are pointers of the same size wherever libcurl runs */
+        void *value = va_arg(list, void *);
+        result = next(easy, option, value);
+        if (option == CURLOPT_HTTPHEADER && !is_inside) {
+            set_headers(easy, value);
+        }
+    }
+    va_end(list);
+    return result;
+}
+
+TOTE_API CURLcode curl_easy_perform(CURL *easy) {
+    __typeof__(&curl_easy_perform) next = BEHIND(curl_easy_perform);
+
+    if (!easy || is_inside) {
+        return next(easy);
+    }
+    tote_curl_request *request = begin(easy);
+    const CURL *around = performing; /* of whose callbacks this is one */
+    performing = easy;
+    CURLcode result = next(easy);
+    performing = around;
+    end(request, result);
+    return result;
+}
+
+TOTE_API void curl_easy_reset(CURL *easy) {
+    set_headers(easy, NULL);
+    BEHIND(curl_easy_reset)(easy);
+}
+
+TOTE_API CURL *curl_easy_duphandle(CURL *easy) {
+    CURL *copy = BEHIND(curl_easy_duphandle)(easy);
+
+    if (copy) {
+        set_headers(copy, headers_of(easy));
+    }
+    return copy;
+}
+
+TOTE_API void curl_easy_cleanup(CURL *easy) {
+    end(take_request(easy), CURLE_ABORTED_BY_CALLBACK);
+    forget(easy);
+    BEHIND(curl_easy_cleanup)(easy);
+}
+
+TOTE_API CURLMcode curl_multi_add_handle(CURLM *multi, CURL *easy) {
+    __typeof__(&curl_multi_add_handle) next = BEHIND(curl_multi_add_handle);
+
+    if (!easy || is_inside || easy == performing) {
+        return next(multi, easy);
+    }
+    tote_curl_request *request = begin(easy);
+    CURLMcode result = next(multi, easy);
+    if (result == CURLM_OK) {
+        set_request(easy, request);
+    } else {
+        end(request, CURLE_ABORTED_BY_CALLBACK);
+    }
+    return result;
+}
+
+TOTE_API CURLMsg *curl_multi_info_read(CURLM *multi, int *count) {
+    CURLMsg *message = BEHIND(curl_multi_info_read)(multi, count);
+
+    if (message && message->msg == CURLMSG_DONE) {
+        CURLcode result = message->data.result;
+        end(take_request(message->easy_handle), result);
+    }
+    return message;
+}
+
+/* Given up, if its message was not read before. */
+TOTE_API CURLMcode curl_multi_remove_handle(CURLM *multi, CURL *easy) {
+    CURLMcode result = BEHIND(curl_multi_remove_handle)(multi, easy);
+
+    end(take_request(easy), CURLE_ABORTED_BY_CALLBACK);
+    return result;
+}

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# test_preload_curl.sh - the distribution's curl, not changed, with tote-preload-curl.so
+#
+# test_preload_curl.sh FOLDER_OF_PROGRAMS PRELOAD
+set -uo pipefail
+
+bin=$1 preload=$2
+work=$(mktemp -d)
+failed=0
+pids=()
+for name in $(compgen -e OTEL_); do
+    unset "$name"
+done
+unset COLUMNS TRACEPARENT TRACESTATE BAGGAGE
+export LC_ALL=C.UTF-8 no_proxy='*' NO_PROXY='*'
+
+finish() {
+    [ ${#pids[@]} = 0 ] || kill "${pids[@]}" 2>/dev/null
+    wait
+    rm -rf "$work"
+}
+trap finish EXIT
+
+# expect WHAT IS WANTED
+expect() {
+    [ "$2" = "$3" ] && { echo "ok - $1"; return; }
+    printf 'not ok - %s\n--- is\n%s\n--- wanted\n%s\n' "$1" "$2" "$3"
+    failed=1
+}
+
+# start NAME COMMAND...: in the background; sets port.
+start() {
+    local name=$1
+    shift
+    : >"$work/$name"
+    "$@" >"$work/$name" 2>&1 &
+    pids+=($!)
+    for _ in $(seq 500); do
+        port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' "$work/$name")
+        [ -z "$port" ] || return 0
+        sleep 0.02
+    done
+    echo "not ok - $name starts"
+    exit 1
+}
+
+field() { sed -n "s/^ *\"$1\": \"\(.*\)\",$/\1/p" "$2"; }
+
+OTEL_TRACES_EXPORTER=none start relay "$bin/relay"
+url=http://127.0.0.1:$port
+
+# One transfer, and the span on the console.
+OTEL_TRACES_EXPORTER=console LD_PRELOAD=$preload curl -s -H 'X-Own: 1' "$url/ctx" >"$work/one"
+expect "it ends well" $? 0
+expect "there is one span" "$(grep -c '^GET (client, ' "$work/one")" 1
+expect "the header carried it" "$(field trace_id "$work/one") $(field parent_id "$work/one")" \
+    "$(sed -n 's/^  trace \(.*\) span \(.*\)$/\1 \2/p' "$work/one")"
+expect "it tells the request" "$(grep -cE "^  (url.full: $url/ctx|http.response.status_code: 200)$" "$work/one")" 2
+
+# Two in parallel, by the multi interface, in the trace of the environment.
+TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 BAGGAGE=user=u_1 \
+    OTEL_TRACES_EXPORTER=console LD_PRELOAD=$preload \
+    curl -s -Z "$url/ctx" "$url/nowhere" >"$work/two" 2>/dev/null
+expect "both are in the trace that the environment tells" \
+    "$(grep -c 'trace 0af7651916cd43dd8448eb211c80319c span .* parent b7ad6b7169203331 (remote)$' "$work/two")" 2
+expect "which went on" "$(field trace_id "$work/two")" 0af7651916cd43dd8448eb211c80319c
+expect "with its baggage" "$(grep -c '"user": "u_1"' "$work/two")" 1
+expect "an error is one" "$(grep -c '^  error.type: 404$' "$work/two")" 1
+
+# To a receiver, whose requests are no spans themselves.
+start viewer "$bin/tote" view --port 0 --once
+OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port OTEL_SERVICE_NAME=shell LD_PRELOAD=$preload \
+    curl -s "$url/ctx" >/dev/null
+expect "curl ends well" $? 0
+wait "${pids[1]}"
+expect "the receiver has one span of one service" \
+    "$(grep -oE '[0-9]+ spans? · [0-9]+ services?' "$work/viewer")" "1 span · 1 service"
+
+# Nobody who receives: the program is not harmed.
+OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 LD_PRELOAD=$preload curl -s "$url/ctx" >"$work/none" 2>/dev/null
+expect "without a receiver curl works all the same" "$? $(grep -c trace_id "$work/none")" "0 1"
+exit $failed
