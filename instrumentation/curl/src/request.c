@@ -5,11 +5,11 @@
  * What libcurl tells only afterwards (the method, the status, the peer) is set as the span ends.
  * Spec: semantic-conventions http-spans.md#http-client
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "curl_parts.h"
 #include "tote/diagnostics.h"
+#include "tote/instrumentation/http.h"
 #include "tote/internal/memory.h"
 #include "tote/tracer.h"
 
@@ -29,17 +29,8 @@ static tote_tracer *get_tracer(void) {
     return tote_tracer_provider_get_tracer(NULL, "tote-curl", &options);
 }
 
-/* Spec: semantic-conventions http-spans.md#http-client, http.request.method */
 static bool is_known_method(const char *method) {
-    static const char *const known[] = {"CONNECT", "DELETE", "GET", "HEAD",  "OPTIONS",
-                                        "PATCH",   "POST",   "PUT", "TRACE", "QUERY"};
-
-    for (size_t i = 0; i < TOTE_COUNT_OF(known); i++) {
-        if (strcmp(method, known[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return strcmp(tote_http_known_method(method), method) == 0;
 }
 
 /*
@@ -191,25 +182,22 @@ static const char *error_type(CURLcode result) {
     }
 }
 
-/* Spec: semantic-conventions http-spans.md#status */
+/* CURLE_ABORTED_BY_CALLBACK is the program's own decision, and no error. */
 static void tell_status(tote_span *span, CURL *easy, CURLcode result) {
-    char text[24];
+    bool is_failed = result != CURLE_OK && result != CURLE_HTTP_RETURNED_ERROR &&
+                     result != CURLE_ABORTED_BY_CALLBACK;
     long status = 0;
 
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    if (status) {
-        tote_span_set_attribute(span, "http.response.status_code", tote_int(status));
-    }
     if (result == CURLE_ABORTED_BY_CALLBACK) {
-        return; /* the program's own decision */
+        if (status) {
+            tote_span_set_attribute(span, "http.response.status_code", tote_int(status));
+        }
+        return;
     }
-    if (result != CURLE_OK && result != CURLE_HTTP_RETURNED_ERROR) {
-        tote_span_set_attribute(span, "error.type", tote_string(error_type(result)));
+    tote_http_client_set_status(span, (unsigned)status, is_failed ? error_type(result) : NULL);
+    if (is_failed) {
         tote_span_set_status(span, TOTE_STATUS_ERROR, curl_easy_strerror(result));
-    } else if (status >= 400) {
-        snprintf(text, sizeof text, "%ld", status);
-        tote_span_set_attribute(span, "error.type", tote_string(text));
-        tote_span_set_status(span, TOTE_STATUS_ERROR, NULL);
     }
 }
 

@@ -8,52 +8,10 @@
 #include <string.h>
 
 #include "curl_parts.h"
+#include "tote/instrumentation/http.h"
 #include "tote/internal/memory.h"
 
 static const char redacted[] = "REDACTED";
-
-/* Whether the parameter at `text` has a name whose value is a secret. Case counts. */
-static bool is_secret(const char *text, size_t length) {
-    static const char *const names[] = {
-        "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token",
-        "AWSAccessKeyId",  "Signature",        "sig",
-        "X-Goog-Signature"};
-    const char *equals = memchr(text, '=', length);
-    size_t name_length = equals ? (size_t)(equals - text) : 0;
-
-    for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
-        if (name_length == strlen(names[i]) && memcmp(text, names[i], name_length) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The query with REDACTED for the values of secrets. NULL when memory is out. */
-static char *redact_query(const char *query, size_t size) {
-    char *out = tote__allocate(size);
-    char *end = out;
-
-    while (out && *query) {
-        size_t length = strcspn(query, "&");
-        bool has_secret = is_secret(query, length);
-        size_t kept = has_secret ? strcspn(query, "=") + 1 : length;
-        memcpy(end, query, kept);
-        end += kept;
-        if (has_secret) {
-            memcpy(end, redacted, sizeof redacted - 1);
-            end += sizeof redacted - 1;
-        }
-        query += length;
-        if (*query) {
-            *end++ = *query++;
-        }
-    }
-    if (out) {
-        *end = '\0';
-    }
-    return out;
-}
 
 static bool redact(CURLU *handle) {
     char *part = NULL;
@@ -70,9 +28,11 @@ static bool redact(CURLU *handle) {
         part = NULL;
     }
     if (is_done && curl_url_get(handle, CURLUPART_QUERY, &part, 0) == CURLUE_OK) {
-        /* A name of three letters, `sig`, is the least that makes room for REDACTED necessary. */
-        size_t size = strlen(part) * 4 + sizeof redacted;
-        char *query = redact_query(part, size);
+        size_t size = tote_http_redact_query(NULL, 0, part) + 1;
+        char *query = tote__allocate(size);
+        if (query) {
+            tote_http_redact_query(query, size, part);
+        }
         is_done = query && curl_url_set(handle, CURLUPART_QUERY, query, 0) == CURLUE_OK;
         tote__release(query, size);
         curl_free(part);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * method.c - which methods are known, and the names of spans. Spec: http-spans.md#name, http.request.method
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tote/instrumentation/http.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/text.h"
+
+enum { MOST_METHODS = 32 };
+
+/* Read once, and kept: text of the environment may go. */
+static struct {
+    pthread_once_t once;
+    struct tote__part methods[MOST_METHODS];
+    size_t count;
+} known = {.once = PTHREAD_ONCE_INIT};
+
+static void read_known(void) {
+    static const char usual[] = "CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,TRACE,QUERY";
+    const char *given = getenv("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS");
+    char *copy = given && *given ? tote__copy_text(given, strlen(given)) : NULL;
+    const char *list = copy ? copy : usual;
+    size_t count = tote__split(list, strlen(list), ',', known.methods, MOST_METHODS);
+
+    known.count = tote__min(count, MOST_METHODS);
+    for (size_t i = 0; i < known.count; i++) {
+        tote__trim(&known.methods[i].at, &known.methods[i].length);
+    }
+}
+
+const char *tote_http_known_method(const char *method) {
+    pthread_once(&known.once, read_known);
+    for (size_t i = 0; method && *method && i < known.count; i++) {
+        if (tote__part_is(known.methods[i], method)) {
+            return method;
+        }
+    }
+    return "_OTHER";
+}
+
+size_t tote_http_span_name(char *buffer, size_t size, const char *method, const char *target) {
+    const char *known_method = tote_http_known_method(method);
+    const char *name = strcmp(known_method, "_OTHER") == 0 ? "HTTP" : known_method;
+    int length = target && *target ? snprintf(buffer, size, "%s %s", name, target)
+                                   : snprintf(buffer, size, "%s", name);
+
+    return length > 0 ? (size_t)length : 0;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * query.c - a query without its secrets. Spec: http-spans.md, url.full and url.query
+ */
+#include <string.h>
+
+#include "tote/instrumentation/http.h"
+#include "tote/internal/text.h"
+
+/* Whether the parameter, "name=value", is one whose value is a secret. Case counts. */
+static bool is_secret(struct tote__part parameter) {
+    static const char *const names[] = {
+        "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token",
+        "AWSAccessKeyId",  "Signature",        "sig",
+        "X-Goog-Signature"};
+    const char *equals = memchr(parameter.at, '=', parameter.length);
+
+    if (!equals) {
+        return false;
+    }
+    parameter.length = (size_t)(equals - parameter.at);
+    for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
+        if (tote__part_is(parameter, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Text that is cut where there is no room, and counted as if there were. */
+struct cut {
+    char *buffer;
+    size_t size;
+    size_t length;
+};
+
+static void put(struct cut *cut, const char *text, size_t length) {
+    if (cut->length + 1 < cut->size) {
+        memcpy(cut->buffer + cut->length, text, tote__min(length, cut->size - 1 - cut->length));
+    }
+    cut->length += length;
+}
+
+size_t tote_http_redact_query(char *buffer, size_t size, const char *query) {
+    static const char redacted[] = "REDACTED";
+    struct cut cut = {buffer, size, 0};
+
+    while (query && *query) {
+        struct tote__part parameter = {query, strcspn(query, "&")};
+        if (is_secret(parameter)) {
+            put(&cut, parameter.at, strcspn(parameter.at, "=") + 1);
+            put(&cut, redacted, sizeof redacted - 1);
+        } else {
+            put(&cut, parameter.at, parameter.length);
+        }
+        query += parameter.length;
+        if (*query) {
+            put(&cut, query++, 1);
+        }
+    }
+    if (size) {
+        buffer[tote__min(cut.length, size - 1)] = '\0';
+    }
+    return cut.length;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * server.c - a server span around a request of libmicrohttpd. Spec: http-spans.md#http-server
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tote/instrumentation/microhttpd.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/text.h"
+#include "tote/internal/tracer.h"
+
+enum { MOST_QUERY = 2048 };
+
+/* In the place that libmicrohttpd has for the handler's state. */
+struct request {
+    tote_scope *scope;
+    void *state; /* the handler's own */
+    unsigned status;
+};
+
+/* A query that is put together again: libmicrohttpd has taken it apart. */
+struct query {
+    char text[MOST_QUERY];
+    size_t length;
+};
+
+static void put_encoded(struct query *query, const char *text) {
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (; *text && query->length + 4 < sizeof query->text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (tote__is_in(TOTE__UNRESERVED, *text)) {
+            query->text[query->length++] = *text;
+        } else {
+            query->text[query->length++] = '%';
+            query->text[query->length++] = digits[c >> 4];
+            query->text[query->length++] = digits[c & 15];
+        }
+    }
+}
+
+static enum MHD_Result put_argument(void *cls, enum MHD_ValueKind kind, const char *name,
+                                    const char *value) {
+    struct query *query = cls;
+
+    (void)kind;
+    if (query->length + 4 < sizeof query->text && query->length) {
+        query->text[query->length++] = '&';
+    }
+    put_encoded(query, name);
+    if (value && query->length + 4 < sizeof query->text) {
+        query->text[query->length++] = '=';
+        put_encoded(query, value);
+    }
+    return MHD_YES;
+}
+
+/* Text of the peer's address. Returns: its port, 0 when it has none. */
+static uint16_t read_peer(struct MHD_Connection *connection, char address[INET6_ADDRSTRLEN]) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *peer = info ? info->client_addr : NULL;
+
+    address[0] = '\0';
+    if (peer && peer->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)peer;
+        inet_ntop(AF_INET, &in->sin_addr, address, INET6_ADDRSTRLEN);
+        return ntohs(in->sin_port);
+    }
+    if (peer && peer->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)(const void *)peer;
+        inet_ntop(AF_INET6, &in->sin6_addr, address, INET6_ADDRSTRLEN);
+        return ntohs(in->sin6_port);
+    }
+    return 0;
+}
+
+static tote_scope *open_scope(const tote_microhttpd_server *server,
+                              struct MHD_Connection *connection, const char *url,
+                              const char *method, const char *version) {
+    tote_http_request request = TOTE_HTTP_REQUEST_INIT;
+    struct query query = {.length = 0};
+    char address[INET6_ADDRSTRLEN];
+
+    MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, put_argument, &query);
+    query.text[query.length] = '\0';
+    request.method = method;
+    request.target = url;
+    request.query = query.text;
+    request.scheme =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_PROTOCOL) ? "https" : "http";
+    request.protocol_version = strncmp(version, "HTTP/", 5) == 0 ? version + 5 : NULL;
+    request.route =
+        server->get_route ? server->get_route(server->get_route_cls, method, url) : NULL;
+    request.peer_port = read_peer(connection, address);
+    request.peer_address = address;
+    request.carrier = connection;
+    request.getter = tote_microhttpd_getter();
+    request.ignore_forwarded = server->ignore_forwarded;
+    return tote_http_server_open(server->tracer, &request);
+}
+
+/* The status of the response that was queued, as long as libmicrohttpd has it. */
+static void note_status(struct request *request, struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_HTTP_STATUS);
+
+    if (info && info->http_status) {
+        request->status = info->http_status;
+    }
+}
+
+enum MHD_Result tote_microhttpd_handle(void *cls, struct MHD_Connection *connection,
+                                       const char *url, const char *method, const char *version,
+                                       const char *upload_data, size_t *upload_data_size,
+                                       void **state) {
+    tote_microhttpd_server server = TOTE_MICROHTTPD_SERVER_INIT;
+    struct request *request = *state;
+    bool is_current = true;
+
+    tote__copy_options(&server, sizeof server, cls);
+    if (!server.handle) {
+        return MHD_NO;
+    }
+    if (!request) {
+        *state = request = tote__allocate_zeroed(sizeof *request);
+        if (!request) {
+            return MHD_NO;
+        }
+        request->scope = open_scope(&server, connection, url, method, version);
+    } else {
+        is_current = tote_scope_resume(request->scope);
+    }
+    enum MHD_Result result =
+        server.handle(server.handle_cls, connection, url, method, version, upload_data,
+                      upload_data_size, &request->state);
+    note_status(request, connection);
+    if (is_current) {
+        tote_scope_suspend(request->scope);
+    }
+    return result;
+}
+
+/* Why there was no whole answer; NULL when there was. */
+static const char *error_of(enum MHD_RequestTerminationCode how) {
+    switch (how) {
+    case MHD_REQUEST_TERMINATED_COMPLETED_OK:
+        return NULL;
+    case MHD_REQUEST_TERMINATED_TIMEOUT_REACHED:
+        return "timeout";
+    case MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN:
+        return "shutdown";
+    case MHD_REQUEST_TERMINATED_READ_ERROR:
+        return "request_not_read";
+    case MHD_REQUEST_TERMINATED_CLIENT_ABORT:
+        return "client_gone";
+    case MHD_REQUEST_TERMINATED_WITH_ERROR:
+    default:
+        return "connection_lost";
+    }
+}
+
+void tote_microhttpd_completed(void *cls, struct MHD_Connection *connection, void **state,
+                               enum MHD_RequestTerminationCode how) {
+    tote_microhttpd_server server = TOTE_MICROHTTPD_SERVER_INIT;
+    struct request *request = *state;
+
+    tote__copy_options(&server, sizeof server, cls);
+    if (!request) {
+        return;
+    }
+    note_status(request, connection);
+    bool is_current = tote_scope_resume(request->scope);
+    if (server.completed) {
+        server.completed(server.completed_cls, connection, &request->state, how);
+    }
+    if (is_current) {
+        tote_scope_suspend(request->scope);
+    }
+    tote_http_server_set_status(tote_scope_get_span(request->scope), request->status,
+                                error_of(how));
+    tote_scope_close(&request->scope);
+    tote__release(request, sizeof *request);
+    *state = NULL;
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_http.c - names, attributes and statuses of HTTP by the conventions
+ */
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "carrier.h"
+#include "tote/exporters/memory.h"
+#include "tote/instrumentation/http.h"
+#include "tote/tote.h"
+
+/* Requirement J2: case counts */
+static void methods_that_are_not_known_are_other(void **state) {
+    static const char *const known[] = {"CONNECT", "DELETE", "GET", "HEAD",  "OPTIONS",
+                                        "PATCH",   "POST",   "PUT", "TRACE", "QUERY"};
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(known); i++) {
+        assert_ptr_equal(tote_http_known_method(known[i]), known[i]);
+    }
+    assert_string_equal(tote_http_known_method("get"), "_OTHER");
+    assert_string_equal(tote_http_known_method("GETS"), "_OTHER");
+    assert_string_equal(tote_http_known_method(""), "_OTHER");
+    assert_string_equal(tote_http_known_method(NULL), "_OTHER");
+}
+
+/* Requirement J2: the variable replaces the list, and is read once */
+static void the_environment_can_say_which_methods_are_known(void **state) {
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        execle("/proc/self/exe", "test_http", "--methods", NULL,
+               (char *[]){"OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS=GET, PURGE", NULL});
+        _exit(127);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static int check_methods_of_environment(void) {
+    bool is_good = strcmp(tote_http_known_method("PURGE"), "PURGE") == 0 &&
+                   strcmp(tote_http_known_method("GET"), "GET") == 0 &&
+                   strcmp(tote_http_known_method("POST"), "_OTHER") == 0;
+
+    return is_good ? 0 : 1;
+}
+
+/* Requirement J1 */
+static void a_name_is_method_and_route_and_never_a_path(void **state) {
+    char name[16];
+
+    (void)state;
+    assert_int_equal(tote_http_span_name(name, sizeof name, "GET", "/a/{b}"), 10);
+    assert_string_equal(name, "GET /a/{b}");
+    tote_http_span_name(name, sizeof name, "GET", NULL);
+    assert_string_equal(name, "GET");
+    tote_http_span_name(name, sizeof name, "BREW", NULL);
+    assert_string_equal(name, "HTTP");
+    assert_int_equal(tote_http_span_name(name, sizeof name, "GET", "/a/very/long/one"), 20);
+    assert_string_equal(name, "GET /a/very/lon");
+}
+
+/* Requirement J4, J5 */
+static void secrets_in_a_query_are_redacted_however_little_room_there_is(void **state) {
+    static const char query[] = "a=1&sig=secret&Sig=2&X-Amz-Credential=secret&sig&Signature=secret";
+    static const char expected[] =
+        "a=1&sig=REDACTED&Sig=2&X-Amz-Credential=REDACTED&sig&Signature=REDACTED";
+    char out[128];
+
+    (void)state;
+    for (size_t size = 0; size <= sizeof out; size++) {
+        memset(out, '#', sizeof out);
+        assert_int_equal(tote_http_redact_query(out, size, query), sizeof expected - 1);
+        size_t kept = size ? (size < sizeof expected ? size : sizeof expected) - 1 : 0;
+        assert_memory_equal(out, expected, kept);
+        assert_true(!size || out[kept] == '\0');
+        assert_true(size == sizeof out || out[size] == '#');
+    }
+    assert_int_equal(tote_http_redact_query(NULL, 0, ""), 0);
+    assert_int_equal(tote_http_redact_query(out, sizeof out, NULL), 0);
+}
+
+static tote_http_request request;
+static struct carrier headers;
+static tote_attribute attributes[TOTE_HTTP_SERVER_ATTRIBUTES];
+static size_t count;
+static char buffer[TOTE_HTTP_SERVER_BYTES];
+
+static int reset(void **state) {
+    (void)state;
+    carrier_clear(&headers);
+    request = (tote_http_request)TOTE_HTTP_REQUEST_INIT;
+    request.method = "GET";
+    request.carrier = &headers;
+    request.getter = &carrier_getter;
+    return 0;
+}
+
+static void assert_attribute(const char *key, const char *expected) {
+    char text[256];
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(attributes[i].key, key) == 0) {
+            assert_non_null(expected);
+            tote_value_to_text(attributes[i].value, text, sizeof text);
+            assert_string_equal(text, expected);
+            return;
+        }
+    }
+    assert_null(expected);
+}
+
+static void make(void) {
+    count = tote_http_server_attributes(&request, attributes, TOTE_COUNT_OF(attributes), buffer,
+                                        sizeof buffer);
+}
+
+/* Requirement J5 */
+static void a_target_is_split_at_its_query(void **state) {
+    static const struct {
+        const char *target, *query, *path, *told;
+    } rows[] = {
+        {"/a?b=1", NULL, "/a", "b=1"},       {"/a", NULL, "/a", NULL},
+        {"/a?", NULL, "/a", NULL},           {"/a", "c=2", "/a", "c=2"},
+        {"/a?b=1?2", NULL, "/a", "b=1?2"},   {"*", NULL, "*", NULL},
+        {NULL, NULL, "", NULL},              {"/a?sig=x", NULL, "/a", "sig=REDACTED"},
+    };
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        reset(state);
+        request.target = rows[i].target;
+        request.query = rows[i].query;
+        make();
+        assert_attribute("url.path", rows[i].path);
+        assert_attribute("url.query", rows[i].told);
+        assert_attribute("url.scheme", "http");
+    }
+}
+
+/* Requirement J5: Forwarded before X-Forwarded-*, the first of several, quotes and ports off */
+static void who_asked_whom_is_what_the_first_proxy_says(void **state) {
+    static const struct {
+        const char *name, *value, *client, *server, *port, *scheme;
+    } rows[] = {
+        {"Host", "a.test", "10.0.0.1", "a.test", "80", "http"},
+        {"Host", "a.test:81", "10.0.0.1", "a.test", "81", "http"},
+        {"Host", "[::1]:82", "10.0.0.1", "::1", "82", "http"},
+        {"Host", "[::1]", "10.0.0.1", "::1", "80", "http"},
+        {"Host", "a.test:99999", "10.0.0.1", "a.test", "80", "http"},
+        {"Host", "a.test:", "10.0.0.1", "a.test", "80", "http"},
+        {"X-Forwarded-For", "1.2.3.4, 5.6.7.8", "1.2.3.4", "me.test", "80", "http"},
+        {"X-Forwarded-For", "2001:db8::1", "2001:db8::1", "me.test", "80", "http"},
+        {"X-Forwarded-Proto", "https", "10.0.0.1", "me.test", "443", "https"},
+        {"X-Forwarded-Host", "b.test:8443, c", "10.0.0.1", "b.test", "8443", "http"},
+        {"Forwarded", "for=1.2.3.4;host=c.test;proto=https, for=9.9.9.9", "1.2.3.4", "c.test", "443", "https"},
+        {"Forwarded", "For=\"[2001:db8::1]:4711\" ; Host=\"d.test:90\"", "2001:db8::1", "d.test", "90", "http"},
+        {"Forwarded", "nonsense", "10.0.0.1", "me.test", "80", "http"},
+        {"Forwarded", "=;;=\"", "10.0.0.1", "me.test", "80", "http"},
+    };
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        reset(state);
+        request.peer_address = "10.0.0.1";
+        carrier_add(&headers, rows[i].name, rows[i].value);
+        if (strcmp(rows[i].name, "Host") != 0) {
+            carrier_add(&headers, "host", "me.test");
+        }
+        make();
+        assert_attribute("client.address", rows[i].client);
+        assert_attribute("server.address", rows[i].server);
+        assert_attribute("server.port", rows[i].port);
+        assert_attribute("url.scheme", rows[i].scheme);
+        assert_attribute("network.peer.address", "10.0.0.1");
+    }
+}
+
+/* The contract of tote_http_request: anybody can send them */
+static void a_server_without_a_proxy_need_not_believe_who_says_so(void **state) {
+    (void)state;
+    carrier_add(&headers, "forwarded", "for=1.2.3.4;host=c.test;proto=https");
+    carrier_add(&headers, "x-forwarded-for", "1.2.3.4");
+    carrier_add(&headers, "host", "me.test");
+    request.peer_address = "10.0.0.1";
+    request.ignore_forwarded = true;
+    make();
+    assert_attribute("client.address", "10.0.0.1");
+    assert_attribute("server.address", "me.test");
+    assert_attribute("url.scheme", "http");
+}
+
+/* The contract of tote_http_server_attributes(): long text is cut, and little room is no trouble */
+static void whatever_room_there_is_is_enough(void **state) {
+    static char longest[10000];
+
+    (void)state;
+    memset(longest, 'x', sizeof longest - 1);
+    request.method = request.target = request.query = request.route = longest;
+    request.peer_address = longest;
+    carrier_add(&headers, "host", longest);
+    carrier_add(&headers, "user-agent", longest);
+    carrier_add(&headers, "x-forwarded-for", longest);
+    for (size_t size = 0; size < sizeof buffer; size = size * 2 + 1) {
+        for (size_t capacity = 0; capacity <= TOTE_COUNT_OF(attributes); capacity++) {
+            char *room = malloc(size + 1);
+            count = tote_http_server_attributes(&request, attributes, capacity, room, size);
+            assert_true(count <= capacity);
+            free(room);
+        }
+    }
+    make();
+    assert_attribute("http.request.method", "_OTHER");
+    assert_true(count < TOTE_COUNT_OF(attributes)); /* there is room for all that there can be */
+}
+
+/* Requirement J3 */
+static void a_status_means_something_else_to_who_asked(void **state) {
+    static const struct {
+        unsigned status;
+        const char *error;
+        const char *of_server, *of_client;
+    } rows[] = {{200, NULL, NULL, NULL},   {399, NULL, NULL, NULL},  {404, NULL, NULL, "404"},
+                {500, NULL, "500", "500"}, {999, NULL, "999", "999"}, {200, "timeout", "timeout", "timeout"},
+                {0, "timeout", "timeout", "timeout"}, {0, NULL, NULL, NULL}};
+    tote_memory *memory = tote_memory_new();
+    tote_sdk *sdk = tote_memory_sdk_start(memory);
+
+    (void)state;
+    for (size_t i = 0; i < 2 * TOTE_COUNT_OF(rows); i++) {
+        const char *expected = i % 2 ? rows[i / 2].of_client : rows[i / 2].of_server;
+        tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "x", NULL);
+        (i % 2 ? tote_http_client_set_status : tote_http_server_set_status)(
+            span, rows[i / 2].status, rows[i / 2].error);
+        tote_span_close(&span);
+        const tote_span_data *data = tote_memory_get_at(memory, 0);
+        const tote_value *error = tote_span_data_get_attribute(data, "error.type");
+        assert_int_equal(error != NULL, expected != NULL);
+        assert_true(!error || tote_value_equals(*error, tote_string(expected)));
+        assert_int_equal(tote_span_data_get_status_code(data),
+                         expected ? TOTE_STATUS_ERROR : TOTE_STATUS_UNSET);
+        assert_int_equal(tote_span_data_get_attribute(data, "http.response.status_code") != NULL,
+                         rows[i / 2].status != 0);
+        tote_memory_clear(memory);
+    }
+    tote_sdk_close(&sdk, 1000);
+    tote_memory_unref(memory);
+}
+
+#define HTTP_TEST(test) cmocka_unit_test_setup(test, reset)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        HTTP_TEST(methods_that_are_not_known_are_other),
+        HTTP_TEST(the_environment_can_say_which_methods_are_known),
+        HTTP_TEST(a_name_is_method_and_route_and_never_a_path),
+        HTTP_TEST(secrets_in_a_query_are_redacted_however_little_room_there_is),
+        HTTP_TEST(a_target_is_split_at_its_query),
+        HTTP_TEST(who_asked_whom_is_what_the_first_proxy_says),
+        HTTP_TEST(a_server_without_a_proxy_need_not_believe_who_says_so),
+        HTTP_TEST(whatever_room_there_is_is_enough),
+        HTTP_TEST(a_status_means_something_else_to_who_asked),
+    };
+
+    if (argc > 1 && strcmp(argv[1], "--methods") == 0) {
+        return check_methods_of_environment();
+    }
+    int failed = RUN_TESTS(tests, argc, argv);
+    carrier_clear(&headers);
+    return failed;
+}

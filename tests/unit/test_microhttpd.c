@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_microhttpd.c - server spans around requests of libmicrohttpd
+ */
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tote/exporters/memory.h"
+#include "tote/instrumentation/microhttpd.h"
+#include "tote/tote.h"
+
+#define PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+/* A daemon, and an SDK that keeps what ends. */
+struct fixture {
+    tote_microhttpd_server server;
+    struct MHD_Daemon *daemon;
+    uint16_t port;
+    tote_memory *memory;
+    tote_sdk *sdk;
+    unsigned completed; /* calls of our own callback, in the request's scope */
+    pthread_t helper;
+    bool has_helper;
+};
+
+static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status) {
+    static char body[] = "done\n";
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(sizeof body - 1, body, MHD_RESPMEM_PERSISTENT);
+    enum MHD_Result result = MHD_queue_response(connection, status, response);
+
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* Works for a connection that is suspended, then has it go on. */
+struct help {
+    struct fixture *fixture;
+    struct MHD_Connection *connection;
+    tote_context *context;
+};
+
+static int add_from_helper(void *arg) {
+    (void)arg;
+    tote_store_add(tote_store_current(), "helped", tote_bool(true));
+    tote_span_add_event(tote_span_current(), "helped", NULL, 0, 0);
+    return 0;
+}
+
+static void *help(void *arg) {
+    struct help *help = arg;
+
+    tote_context_run(help->context, add_from_helper, NULL);
+    tote_context_unref(help->context);
+    MHD_resume_connection(help->connection);
+    free(help);
+    return NULL;
+}
+
+static enum MHD_Result suspend(struct fixture *fixture, struct MHD_Connection *connection) {
+    struct help *made = malloc(sizeof *made);
+
+    *made = (struct help){fixture, connection, tote_context_ref(tote_context_current())};
+    MHD_suspend_connection(connection);
+    fixture->has_helper = pthread_create(&fixture->helper, NULL, help, made) == 0;
+    return MHD_YES;
+}
+
+/* Counts its calls in its state, and in the store. */
+static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, const char *url,
+                              const char *method, const char *version, const char *body,
+                              size_t *body_size, void **state) {
+    struct fixture *fixture = cls;
+    uintptr_t calls = (uintptr_t)*state;
+    char before[16] = "0";
+
+    (void)method, (void)version, (void)body;
+    tote_store_get(tote_store_current(), "calls", before, sizeof before);
+    assert_int_equal(strtoul(before, NULL, 10), calls);
+    *state = (void *)++calls;
+    tote_store_add(tote_store_current(), "calls", tote_int((int64_t)calls));
+    if (calls == 1) {
+        return MHD_YES;
+    }
+    if (*body_size) {
+        *body_size = 0;
+        return MHD_YES;
+    }
+    if (strcmp(url, "/suspended") == 0 && !fixture->has_helper) {
+        return suspend(fixture, connection);
+    }
+    if (strcmp(url, "/refused") == 0) {
+        return MHD_NO;
+    }
+    if (strcmp(url, "/late-route") == 0) {
+        tote_http_server_set_route(tote_span_current(), method, "/late/{x}");
+    }
+    return answer(connection, strcmp(url, "/error") == 0 ? 503 : strcmp(url, "/missing") == 0 ? 404 : 200);
+}
+
+static void completed(void *cls, struct MHD_Connection *connection, void **state,
+                      enum MHD_RequestTerminationCode how) {
+    struct fixture *fixture = cls;
+
+    (void)connection, (void)how;
+    fixture->completed += tote_store_get(tote_store_current(), "calls", NULL, 0) >= 0;
+    *state = NULL;
+}
+
+static const char *get_route(void *cls, const char *method, const char *path) {
+    (void)cls, (void)method;
+    return strncmp(path, "/orders/", 8) == 0 ? "/orders/{id}" : NULL;
+}
+
+static int set_up(void **state) {
+    struct fixture *f = calloc(1, sizeof *f);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+    *state = f;
+    f->memory = tote_memory_new();
+    f->sdk = tote_memory_sdk_start(f->memory);
+    f->server = (tote_microhttpd_server)TOTE_MICROHTTPD_SERVER_INIT;
+    f->server.tracer = tote_get_tracer("test", NULL);
+    f->server.handle = handle;
+    f->server.handle_cls = f->server.completed_cls = f;
+    f->server.completed = completed;
+    f->server.get_route = get_route;
+    f->daemon = MHD_start_daemon(
+        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+        tote_microhttpd_handle, &f->server, MHD_OPTION_SOCK_ADDR, &address,
+        MHD_OPTION_NOTIFY_COMPLETED, tote_microhttpd_completed, &f->server, MHD_OPTION_END);
+    f->port = f->daemon ? MHD_get_daemon_info(f->daemon, MHD_DAEMON_INFO_BIND_PORT)->port : 0;
+    return f->port ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+
+    MHD_stop_daemon(f->daemon);
+    if (f->has_helper) {
+        pthread_join(f->helper, NULL);
+    }
+    tote_sdk_close(&f->sdk, 1000);
+    tote_memory_unref(f->memory);
+    free(f);
+    return 0;
+}
+
+static int connect_to(const struct fixture *f) {
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                  .sin_port = htons(f->port)};
+    int descriptor = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(connect(descriptor, (struct sockaddr *)&address, sizeof address), 0);
+    return descriptor;
+}
+
+static void send_text(int descriptor, const char *text) {
+    assert_int_equal(send(descriptor, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+}
+
+/* Ask, and read until the server closes; then wait for its span. */
+static const tote_span_data *ask(struct fixture *f, const char *request) {
+    char answer_text[1024];
+    int descriptor = connect_to(f);
+
+    send_text(descriptor, request);
+    while (recv(descriptor, answer_text, sizeof answer_text, 0) > 0) {
+    }
+    close(descriptor);
+    for (int i = 0; i < 500 && !tote_memory_get_count(f->memory); i++) {
+        usleep(10000);
+    }
+    assert_int_equal(tote_memory_get_count(f->memory), 1);
+    return tote_memory_get_at(f->memory, 0);
+}
+
+static void assert_text(const tote_span_data *span, const char *key, const char *expected) {
+    const tote_value *value = tote_span_data_get_attribute(span, key);
+    char text[256];
+
+    if (!expected) {
+        assert_null(value);
+        return;
+    }
+    assert_non_null(value);
+    tote_value_to_text(*value, text, sizeof text);
+    assert_string_equal(text, expected);
+}
+
+#define GET(path, headers) "GET " path " HTTP/1.1\r\nConnection: close\r\n" headers "\r\n"
+
+/* Requirement J1, J5, J7 */
+static void a_request_is_a_server_span_in_the_trace_of_its_headers(void **state) {
+    const tote_span_data *span =
+        ask(*state, GET("/orders/7?a=b%20c&sig=s3cr3t&d",
+                        "Host: shop.test:8080\r\nUser-Agent: probe/1.0\r\ntraceparent: " PARENT
+                        "\r\nbaggage: user.id=u_1\r\n"));
+    char id[TOTE_SPAN_ID_HEX_SIZE];
+
+    assert_string_equal(tote_span_data_get_name(span), "GET /orders/{id}");
+    assert_int_equal(tote_span_data_get_kind(span), TOTE_SPAN_KIND_SERVER);
+    tote_span_id_to_hex(tote_span_context_get_span_id(tote_span_data_get_parent(span)), id);
+    assert_string_equal(id, "b7ad6b7169203331");
+    assert_text(span, "http.request.method", "GET");
+    assert_text(span, "http.route", "/orders/{id}");
+    assert_text(span, "url.path", "/orders/7");
+    assert_text(span, "url.query", "a=b%20c&sig=REDACTED&d");
+    assert_text(span, "url.scheme", "http");
+    assert_text(span, "server.address", "shop.test");
+    assert_text(span, "server.port", "8080");
+    assert_text(span, "client.address", "127.0.0.1");
+    assert_text(span, "network.peer.address", "127.0.0.1");
+    assert_text(span, "network.protocol.version", "1.1");
+    assert_text(span, "user_agent.original", "probe/1.0");
+    assert_text(span, "http.response.status_code", "200");
+    assert_text(span, "error.type", NULL);
+    assert_text(span, "user.id", "u_1");
+    assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_UNSET);
+}
+
+/* Requirement J3 */
+static void from_500_on_an_answer_is_an_error(void **state) {
+    const tote_span_data *span = ask(*state, GET("/error", "Host: a\r\n"));
+
+    assert_string_equal(tote_span_data_get_name(span), "GET");
+    assert_text(span, "http.response.status_code", "503");
+    assert_text(span, "error.type", "503");
+    assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_ERROR);
+}
+
+/* Requirement J3 */
+static void what_is_not_there_is_no_error_of_the_server(void **state) {
+    const tote_span_data *span = ask(*state, GET("/missing", "Host: a\r\n"));
+
+    assert_text(span, "http.response.status_code", "404");
+    assert_text(span, "error.type", NULL);
+    assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_UNSET);
+}
+
+/* Design 2: the calls of one request share a store and a span, and those alone */
+static void a_body_in_pieces_is_one_scope_over_many_calls(void **state) {
+    struct fixture *f = *state;
+    int descriptor = connect_to(f);
+    char text[256];
+
+    send_text(descriptor, "POST /upload HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 10\r\n\r\n");
+    usleep(50000);
+    send_text(descriptor, "12345");
+    usleep(50000);
+    send_text(descriptor, "67890");
+    while (recv(descriptor, text, sizeof text, 0) > 0) {
+    }
+    close(descriptor);
+    for (int i = 0; i < 500 && !tote_memory_get_count(f->memory); i++) {
+        usleep(10000);
+    }
+    const tote_span_data *span = tote_memory_get_at(f->memory, 0);
+    assert_string_equal(tote_span_data_get_name(span), "POST");
+    assert_text(span, "calls", "4"); /* headers, two pieces, the end */
+    assert_int_equal(f->completed, 1);
+}
+
+/* Design 2: suspended here, helped by another thread, resumed */
+static void a_suspended_request_goes_on_in_its_scope(void **state) {
+    const tote_span_data *span = ask(*state, GET("/suspended", "Host: a\r\n"));
+    size_t count;
+
+    tote_span_data_get_events(span, &count);
+    assert_int_equal(count, 1);
+    assert_text(span, "helped", "true");
+    assert_text(span, "http.response.status_code", "200");
+}
+
+/* Requirement J3: a connection that the handler gives up */
+static void a_request_without_an_answer_is_an_error(void **state) {
+    const tote_span_data *span = ask(*state, GET("/refused", "Host: a\r\n"));
+
+    assert_text(span, "error.type", "connection_lost");
+    assert_text(span, "http.response.status_code", NULL);
+    assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_ERROR);
+}
+
+/* Requirement J1 */
+static void a_route_can_be_told_by_the_handler(void **state) {
+    const tote_span_data *span = ask(*state, GET("/late-route", "Host: a\r\n"));
+
+    assert_string_equal(tote_span_data_get_name(span), "GET /late/{x}");
+    assert_text(span, "http.route", "/late/{x}");
+}
+
+/* Design 2: after a request nothing of it is current on libmicrohttpd's threads */
+static void requests_of_one_connection_do_not_see_each_other(void **state) {
+    struct fixture *f = *state;
+    char text[1024];
+    int descriptor = connect_to(f);
+
+    for (int i = 0; i < 3; i++) {
+        send_text(descriptor, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_true(recv(descriptor, text, sizeof text, 0) > 0);
+        usleep(20000);
+    }
+    close(descriptor);
+    for (int i = 0; i < 500 && tote_memory_get_count(f->memory) < 3; i++) {
+        usleep(10000);
+    }
+    assert_int_equal(tote_memory_get_count(f->memory), 3);
+    for (size_t i = 0; i < 3; i++) {
+        const tote_span_data *span = tote_memory_get_at(f->memory, i);
+        assert_text(span, "calls", "2");
+        assert_false(tote_span_context_is_valid(tote_span_data_get_parent(span)));
+    }
+}
+
+#define SERVER_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        SERVER_TEST(a_request_is_a_server_span_in_the_trace_of_its_headers),
+        SERVER_TEST(from_500_on_an_answer_is_an_error),
+        SERVER_TEST(what_is_not_there_is_no_error_of_the_server),
+        SERVER_TEST(a_body_in_pieces_is_one_scope_over_many_calls),
+        SERVER_TEST(a_suspended_request_goes_on_in_its_scope),
+        SERVER_TEST(a_request_without_an_answer_is_an_error),
+        SERVER_TEST(a_route_can_be_told_by_the_handler),
+        SERVER_TEST(requests_of_one_connection_do_not_see_each_other),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}
