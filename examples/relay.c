@@ -51,7 +51,6 @@ struct request {
     struct MHD_Connection *connection;
     struct text body;
     bool is_too_large;
-    tote_span_id parent_id; /* as the caller's headers tell; zero when they tell none */
     unsigned status;
     const char *type;
     struct text answer;
@@ -128,15 +127,24 @@ static void add_baggage(json_t *answer) {
     json_object_set_new(answer, "baggage_metadata", metadata);
 }
 
-static int serve_context(void *arg) {
-    struct request *request = arg;
+/* What the headers say, once more: the server span under that is current by now. */
+static void read_parent_id(const struct request *request, char parent_id[TOTE_SPAN_ID_HEX_SIZE]) {
+    tote_context *remote =
+        tote_extract(tote_context_root(), request->connection, tote_microhttpd_getter());
+
+    tote_span_id_to_hex(tote_span_context_get_span_id(tote_context_get_span_context(remote)),
+                        parent_id);
+    tote_context_unref(remote);
+}
+
+static void serve_context(struct request *request) {
     const tote_span_context *span = tote_context_get_span_context(NULL);
     char trace_id[TOTE_TRACE_ID_HEX_SIZE], span_id[TOTE_SPAN_ID_HEX_SIZE];
     char parent_id[TOTE_SPAN_ID_HEX_SIZE], flags[3], trace_state[TOTE_INJECT_BYTES];
 
     tote_trace_id_to_hex(tote_span_context_get_trace_id(span), trace_id);
     tote_span_id_to_hex(tote_span_context_get_span_id(span), span_id);
-    tote_span_id_to_hex(&request->parent_id, parent_id);
+    read_parent_id(request, parent_id);
     snprintf(flags, sizeof flags, "%02x", tote_span_context_get_trace_flags(span));
     tote_trace_state_to_header(tote_span_context_get_trace_state(span), trace_state,
                                sizeof trace_state);
@@ -144,17 +152,15 @@ static int serve_context(void *arg) {
                                "parent_id", parent_id, "flags", flags, "tracestate", trace_state);
     add_baggage(answer);
     answer_json(request, 200, answer);
-    return 0;
 }
 
-static int serve_hop(void *arg) {
-    struct request *request = arg;
+static void serve_hop(struct request *request) {
     const char *url =
         MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, "url");
 
     if (!url) {
         answer_error(request, 400, "there is no url=");
-        return 0;
+        return;
     }
     request->status = call(url, NULL, &request->answer);
     if (!request->status) {
@@ -162,11 +168,9 @@ static int serve_hop(void *arg) {
         request->answer = (struct text){NULL, 0};
         answer_error(request, 502, "there was no answer");
     }
-    return 0;
 }
 
-static int serve_test(void *arg) {
-    struct request *request = arg;
+static void serve_test(struct request *request) {
     json_error_t error;
     json_t *calls = json_loadb(request->body.bytes ? request->body.bytes : "", request->body.size,
                                JSON_DECODE_ANY, &error);
@@ -176,7 +180,7 @@ static int serve_test(void *arg) {
     if (!json_is_array(calls)) {
         json_decref(calls);
         answer_error(request, 400, "the body is no array in JSON");
-        return 0;
+        return;
     }
     statuses = json_array();
     json_array_foreach(calls, i, one) {
@@ -190,49 +194,17 @@ static int serve_test(void *arg) {
     }
     json_decref(calls);
     answer_json(request, 200, statuses);
-    return 0;
 }
 
 static const struct route {
     const char *method;
     const char *path;
-    int (*serve)(void *arg);
+    void (*serve)(struct request *request);
 } routes[] = {
     {"GET", "/ctx", serve_context},
     {"GET", "/hop", serve_hop},
     {"POST", "/test", serve_test},
 };
-
-/* A server span around a request, in the trace that its headers tell. */
-static void serve(const struct route *route, struct request *request) {
-    tote_context *remote =
-        tote_extract(tote_context_root(), request->connection, tote_microhttpd_getter());
-    char name[64];
-    const tote_attribute attributes[] = {
-        {"http.request.method", tote_string(route->method)},
-        {"url.path", tote_string(route->path)},
-        {"url.scheme", tote_string("http")},
-        {"http.route", tote_string(route->path)},
-    };
-    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
-
-    request->parent_id = *tote_span_context_get_span_id(tote_context_get_span_context(remote));
-    options.parent = remote;
-    options.kind = TOTE_SPAN_KIND_SERVER;
-    options.attributes = attributes;
-    options.attribute_count = TOTE_COUNT_OF(attributes);
-    snprintf(name, sizeof name, "%s %s", route->method, route->path);
-
-    tote_scope *scope = tote_scope_open(tracer, name, &options);
-    route->serve(request);
-    tote_span *span = tote_scope_get_span(scope);
-    tote_span_set_attribute(span, "http.response.status_code", tote_int(request->status));
-    if (request->status >= 500) {
-        tote_span_set_status(span, TOTE_STATUS_ERROR, NULL);
-    }
-    tote_scope_close(&scope);
-    tote_context_unref(remote);
-}
 
 static enum MHD_Result reply(struct request *request) {
     struct MHD_Response *response = MHD_create_response_from_buffer(
@@ -249,7 +221,20 @@ static enum MHD_Result reply(struct request *request) {
     return result;
 }
 
-/* Called as the headers are there, then for each piece of the body, and once more at its end. */
+static const char *get_route(void *cls, const char *method, const char *path) {
+    (void)cls;
+    for (size_t i = 0; i < TOTE_COUNT_OF(routes); i++) {
+        if (strcmp(method, routes[i].method) == 0 && strcmp(path, routes[i].path) == 0) {
+            return routes[i].path;
+        }
+    }
+    return NULL;
+}
+
+/*
+ * Called as the headers are there, then for each piece of the body, and once more at its end; in a scope of the
+ * request, in the trace that its headers tell: libtote-microhttpd sees to that.
+ */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *body,
                                   size_t *body_size, void **state) {
@@ -268,7 +253,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     request->connection = connection;
     for (size_t i = 0; !request->is_too_large && i < TOTE_COUNT_OF(routes); i++) {
         if (strcmp(method, routes[i].method) == 0 && strcmp(url, routes[i].path) == 0) {
-            serve(&routes[i], request);
+            routes[i].serve(request);
         }
     }
     if (!request->status) {
@@ -306,10 +291,16 @@ static int run(uint16_t port) {
 
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct MHD_Daemon *daemon = MHD_start_daemon(
-        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, port, NULL, NULL,
-        on_request, NULL, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_NOTIFY_COMPLETED, on_done,
-        NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MOST_HEADERS, MHD_OPTION_END);
+    tote_microhttpd_server server = TOTE_MICROHTTPD_SERVER_INIT;
+    server.tracer = tracer;
+    server.handle = on_request;
+    server.completed = on_done;
+    server.get_route = get_route;
+    struct MHD_Daemon *daemon =
+        MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, port,
+                         NULL, NULL, tote_microhttpd_handle, &server, MHD_OPTION_NOTIFY_COMPLETED,
+                         tote_microhttpd_completed, &server, MHD_OPTION_SOCK_ADDR, &address,
+                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MOST_HEADERS, MHD_OPTION_END);
     if (!daemon) {
         fprintf(stderr, "relay: cannot listen on port %u: %s\n", port, strerror(errno));
         tote_sdk_close(&sdk, 0);

@@ -28,7 +28,6 @@ static tote_tracer *tracer;
 
 /* One request on its way through a service. */
 struct request {
-    struct MHD_Connection *connection;
     const char *item;
     unsigned status;
 };
@@ -155,52 +154,27 @@ static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status)
     return result;
 }
 
-/* A server span around a request, in the trace that its headers tell. */
-static void serve(const struct service *service, struct request *request, const char *path) {
-    tote_context *remote =
-        tote_extract(tote_context_root(), request->connection, tote_microhttpd_getter());
-    char name[64];
-    const tote_attribute attributes[] = {
-        {"http.request.method", tote_string("GET")},
-        {"url.path", tote_string(path)},
-        {"url.scheme", tote_string("http")},
-        {"http.route", tote_string(service->route)},
-    };
-    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
-
-    options.parent = remote;
-    options.kind = TOTE_SPAN_KIND_SERVER;
-    options.attributes = attributes;
-    options.attribute_count = TOTE_COUNT_OF(attributes);
-    snprintf(name, sizeof name, "GET %s", service->route);
-
-    tote_scope *scope = tote_scope_open(tracer, name, &options);
-    service->serve(request);
-    if (!request->status) { /* nobody answered behind us */
-        request->status = 502;
-    }
-    tote_span *span = tote_scope_get_span(scope);
-    tote_span_set_attribute(span, "http.response.status_code", tote_int(request->status));
-    if (request->status >= 500) {
-        tote_span_set_status(span, TOTE_STATUS_ERROR, NULL);
-    }
-    tote_scope_close(&scope);
-    tote_context_unref(remote);
-}
-
+/* Called in a scope of the request, in the trace that its headers tell: libtote-microhttpd sees to that. */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *body,
                                   size_t *body_size, void **state) {
     const struct service *service = cls;
     const char *item = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "item");
-    struct request request = {connection, item ? item : "book", 200};
+    struct request request = {item ? item : "book", 200};
 
     (void)version, (void)body, (void)body_size, (void)state;
     if (strcmp(method, "GET") != 0 || strcmp(url, service->route) != 0) {
         return reply(connection, 404);
     }
-    serve(service, &request, url);
-    return reply(connection, request.status);
+    service->serve(&request);
+    return reply(connection, request.status ? request.status : 502); /* 0: nobody answered */
+}
+
+static const char *get_route(void *cls, const char *method, const char *path) {
+    const struct service *service = cls;
+
+    (void)method;
+    return strcmp(path, service->route) == 0 ? service->route : NULL;
 }
 
 static int run(const struct service *service, uint16_t port) {
@@ -219,9 +193,15 @@ static int run(const struct service *service, uint16_t port) {
 
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    tote_microhttpd_server server = TOTE_MICROHTTPD_SERVER_INIT;
+    server.tracer = tracer;
+    server.handle = on_request;
+    server.get_route = get_route;
+    server.handle_cls = server.get_route_cls = (void *)service;
     struct MHD_Daemon *daemon = MHD_start_daemon(
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, port, NULL, NULL,
-        on_request, (void *)service, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_END);
+        tote_microhttpd_handle, &server, MHD_OPTION_NOTIFY_COMPLETED, tote_microhttpd_completed,
+        &server, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_END);
     if (!daemon) {
         fprintf(stderr, "shop: cannot listen on port %u: %s\n", port, strerror(errno));
         tote_sdk_close(&sdk, 0);

@@ -126,10 +126,14 @@ static void a_target_is_split_at_its_query(void **state) {
     static const struct {
         const char *target, *query, *path, *told;
     } rows[] = {
-        {"/a?b=1", NULL, "/a", "b=1"},       {"/a", NULL, "/a", NULL},
-        {"/a?", NULL, "/a", NULL},           {"/a", "c=2", "/a", "c=2"},
-        {"/a?b=1?2", NULL, "/a", "b=1?2"},   {"*", NULL, "*", NULL},
-        {NULL, NULL, "", NULL},              {"/a?sig=x", NULL, "/a", "sig=REDACTED"},
+        {"/a?b=1", NULL, "/a", "b=1"},
+        {"/a", NULL, "/a", NULL},
+        {"/a?", NULL, "/a", NULL},
+        {"/a", "c=2", "/a", "c=2"},
+        {"/a?b=1?2", NULL, "/a", "b=1?2"},
+        {"*", NULL, "*", NULL},
+        {NULL, NULL, "", NULL},
+        {"/a?sig=x", NULL, "/a", "sig=REDACTED"},
     };
 
     for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
@@ -158,8 +162,10 @@ static void who_asked_whom_is_what_the_first_proxy_says(void **state) {
         {"X-Forwarded-For", "2001:db8::1", "2001:db8::1", "me.test", "80", "http"},
         {"X-Forwarded-Proto", "https", "10.0.0.1", "me.test", "443", "https"},
         {"X-Forwarded-Host", "b.test:8443, c", "10.0.0.1", "b.test", "8443", "http"},
-        {"Forwarded", "for=1.2.3.4;host=c.test;proto=https, for=9.9.9.9", "1.2.3.4", "c.test", "443", "https"},
-        {"Forwarded", "For=\"[2001:db8::1]:4711\" ; Host=\"d.test:90\"", "2001:db8::1", "d.test", "90", "http"},
+        {"Forwarded", "for=1.2.3.4;host=c.test;proto=https, for=9.9.9.9", "1.2.3.4", "c.test",
+         "443", "https"},
+        {"Forwarded", "For=\"[2001:db8::1]:4711\" ; Host=\"d.test:90\"", "2001:db8::1", "d.test",
+         "90", "http"},
         {"Forwarded", "nonsense", "10.0.0.1", "me.test", "80", "http"},
         {"Forwarded", "=;;=\"", "10.0.0.1", "me.test", "80", "http"},
     };
@@ -224,9 +230,14 @@ static void a_status_means_something_else_to_who_asked(void **state) {
         unsigned status;
         const char *error;
         const char *of_server, *of_client;
-    } rows[] = {{200, NULL, NULL, NULL},   {399, NULL, NULL, NULL},  {404, NULL, NULL, "404"},
-                {500, NULL, "500", "500"}, {999, NULL, "999", "999"}, {200, "timeout", "timeout", "timeout"},
-                {0, "timeout", "timeout", "timeout"}, {0, NULL, NULL, NULL}};
+    } rows[] = {{200, NULL, NULL, NULL},
+                {399, NULL, NULL, NULL},
+                {404, NULL, NULL, "404"},
+                {500, NULL, "500", "500"},
+                {999, NULL, "999", "999"},
+                {200, "timeout", "timeout", "timeout"},
+                {0, "timeout", "timeout", "timeout"},
+                {0, NULL, NULL, NULL}};
     tote_memory *memory = tote_memory_new();
     tote_sdk *sdk = tote_memory_sdk_start(memory);
 
@@ -234,8 +245,8 @@ static void a_status_means_something_else_to_who_asked(void **state) {
     for (size_t i = 0; i < 2 * TOTE_COUNT_OF(rows); i++) {
         const char *expected = i % 2 ? rows[i / 2].of_client : rows[i / 2].of_server;
         tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "x", NULL);
-        (i % 2 ? tote_http_client_set_status : tote_http_server_set_status)(
-            span, rows[i / 2].status, rows[i / 2].error);
+        (i % 2 ? tote_http_client_set_status
+               : tote_http_server_set_status)(span, rows[i / 2].status, rows[i / 2].error);
         tote_span_close(&span);
         const tote_span_data *data = tote_memory_get_at(memory, 0);
         const tote_value *error = tote_span_data_get_attribute(data, "error.type");

@@ -103,7 +103,9 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
     if (strcmp(url, "/late-route") == 0) {
         tote_http_server_set_route(tote_span_current(), method, "/late/{x}");
     }
-    return answer(connection, strcmp(url, "/error") == 0 ? 503 : strcmp(url, "/missing") == 0 ? 404 : 200);
+    return answer(connection, strcmp(url, "/error") == 0     ? 503
+                              : strcmp(url, "/missing") == 0 ? 404
+                                                             : 200);
 }
 
 static void completed(void *cls, struct MHD_Connection *connection, void **state,
@@ -253,7 +255,9 @@ static void a_body_in_pieces_is_one_scope_over_many_calls(void **state) {
     int descriptor = connect_to(f);
     char text[256];
 
-    send_text(descriptor, "POST /upload HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 10\r\n\r\n");
+    send_text(
+        descriptor,
+        "POST /upload HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 10\r\n\r\n");
     usleep(50000);
     send_text(descriptor, "12345");
     usleep(50000);

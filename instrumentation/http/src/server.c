@@ -213,8 +213,8 @@ static void add_client(struct writer *writer) {
 
 static size_t write_attributes(const tote_http_request *request, tote_attribute *attributes,
                                size_t capacity, char *buffer, size_t size) {
-    struct writer writer = {request, attributes, 0, attributes ? capacity : 0, buffer,
-                            buffer ? size : 0};
+    struct writer writer = {request, attributes,       0, attributes ? capacity : 0,
+                            buffer,  buffer ? size : 0};
 
     add_method(&writer);
     add_target(&writer);
@@ -246,8 +246,8 @@ tote_scope *tote_http_server_open(tote_tracer *tracer, const tote_http_request *
     options.parent = remote;
     options.kind = TOTE_SPAN_KIND_SERVER;
     options.attributes = attributes;
-    options.attribute_count = write_attributes(&request, attributes, TOTE_COUNT_OF(attributes),
-                                               buffer, sizeof buffer);
+    options.attribute_count =
+        write_attributes(&request, attributes, TOTE_COUNT_OF(attributes), buffer, sizeof buffer);
     tote_scope *scope = tote_scope_open(tracer, name, &options);
     tote_context_unref(remote);
     return scope;

@@ -133,9 +133,8 @@ enum MHD_Result tote_microhttpd_handle(void *cls, struct MHD_Connection *connect
     } else {
         is_current = tote_scope_resume(request->scope);
     }
-    enum MHD_Result result =
-        server.handle(server.handle_cls, connection, url, method, version, upload_data,
-                      upload_data_size, &request->state);
+    enum MHD_Result result = server.handle(server.handle_cls, connection, url, method, version,
+                                           upload_data, upload_data_size, &request->state);
     note_status(request, connection);
     if (is_current) {
         tote_scope_suspend(request->scope);
