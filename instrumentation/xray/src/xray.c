@@ -12,7 +12,7 @@
 #include "tote/internal/span.h"
 #include "tote/internal/text.h"
 
-enum { TIME_DIGITS = 8, UNIQUE_DIGITS = 24, SPAN_DIGITS = 16, MOST_READ = 1024, MOST_PARTS = 64 };
+enum { TIME_DIGITS = 8, UNIQUE_DIGITS = 24, SPAN_DIGITS = 16, MOST_READ = 1024 };
 
 static const char name[] = "x-amzn-trace-id";
 
@@ -56,21 +56,30 @@ static bool read_part(tote_span_context *remote, struct tote__part part) {
     return true;
 }
 
+static bool read_parts(tote_span_context *remote, const char *value, size_t length) {
+    const char *end = value + length;
+
+    for (const char *at = value; at < end;) {
+        const char *semicolon = memchr(at, ';', (size_t)(end - at));
+        const char *part_end = semicolon ? semicolon : end;
+        if (!read_part(remote, (struct tote__part){at, (size_t)(part_end - at)})) {
+            return false;
+        }
+        at = semicolon ? semicolon + 1 : end;
+    }
+    return true;
+}
+
 static tote_context *extract(void *self, const tote_context *context, const void *carrier,
                              const tote_text_map_getter *getter) {
     struct tote_span_context remote = {.is_remote = true};
-    struct tote__part parts[MOST_PARTS];
     char value[MOST_READ];
     size_t length = tote__getter_get_first(getter, carrier, name, value, sizeof value);
-    size_t count =
-        length <= sizeof value ? tote__split(value, length, ';', parts, TOTE_COUNT_OF(parts)) : 0;
-    bool is_good = count <= TOTE_COUNT_OF(parts);
 
     (void)self;
-    for (size_t i = 0; is_good && i < count; i++) {
-        is_good = read_part(&remote, parts[i]);
-    }
-    return is_good ? tote__context_with_remote_span(context, &remote) : tote_context_ref(context);
+    return length <= sizeof value && read_parts(&remote, value, length)
+               ? tote__context_with_remote_span(context, &remote)
+               : tote_context_ref(context);
 }
 
 static void inject(void *self, const tote_context *context, void *carrier,
