@@ -54,6 +54,34 @@ log)
     expect "what a scope added ends with it" "$(count 'attempt=')" 1
     expect "what is private is on none" "$(count 'session\|secret')" 0
     ;;
+fastcgi)
+    socket=$out.socket
+    OTEL_TRACES_EXPORTER=console "$build/bin/fastcgi" "$socket" 2 >"$out" 2>&1 &
+    program=$!
+    trap 'kill $program 2>/dev/null; rm -f "$out" "$socket"' EXIT
+    for _ in $(seq 200); do
+        ! grep -q listening "$out" || break
+        sleep 0.05
+    done
+    # ask URI VARIABLE...
+    ask() {
+        env -i PATH="$PATH" REQUEST_METHOD=GET REQUEST_URI="$1" SERVER_PROTOCOL=HTTP/1.1 REMOTE_ADDR=10.1.2.3 \
+            "${@:2}" cgi-fcgi -bind -connect "$socket"
+    }
+    answer=$(ask '/hello?sig=s3cr3t' HTTP_HOST=shop.test HTTP_X_FORWARDED_PROTO=https HTTP_BAGGAGE=user.id=u_1 \
+        HTTP_TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01)
+    expect "the caller's store came along" "$(tail -n 1 <<<"$answer" | tr -d '\r')" "hello, u_1"
+    expect "what is not there" "$(ask /nowhere | head -n 1 | tr -d '\r')" "Status: 404"
+    wait $program
+    expect "it ends well" $? 0
+    expect "the span is the caller's child" \
+        "$(count 'trace 0af7651916cd43dd8448eb211c80319c span .* parent b7ad6b7169203331 (remote)$')" 1
+    expect "with its route" "$(count '^GET /hello (server, ')" 1
+    expect "and what the conventions want" "$(grep -cE \
+        '^  (url.path: /hello|url.query: sig=REDACTED|url.scheme: https|server.address: shop.test|server.port: 443|client.address: 10.1.2.3|http.response.status_code: 200)$' \
+        <(sed '/^GET (server, /,$d' "$out"))" 7
+    expect "a path is no route" "$(count '^GET (server, ')" 1
+    ;;
 pool)
     OTEL_TRACES_EXPORTER=console "$build/bin/pool" >"$out"
     expect "it ends well" $? 0
