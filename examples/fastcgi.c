@@ -48,7 +48,8 @@ static unsigned answer(FCGX_Request *fcgi) {
         FCGX_FPrintF(fcgi->out, "Status: 404\r\nContent-Type: text/plain\r\n\r\nnothing here\n");
         return 404;
     }
-    tote_store_get(tote_store_current(), "user.id", user, sizeof user); /* who called us, added it */
+    tote_store_get(tote_store_current(), "user.id", user,
+                   sizeof user); /* who called us, added it */
     FCGX_FPrintF(fcgi->out, "Content-Type: text/plain\r\n\r\nhello, %s\n", user);
     return 200;
 }
@@ -60,8 +61,7 @@ static void serve(tote_tracer *tracer, FCGX_Request *fcgi) {
     request.method = FCGX_GetParam("REQUEST_METHOD", fcgi->envp);
     request.target = FCGX_GetParam("REQUEST_URI", fcgi->envp);
     request.scheme = FCGX_GetParam("HTTPS", fcgi->envp) ? "https" : "http";
-    request.protocol_version =
-        protocol && strncmp(protocol, "HTTP/", 5) == 0 ? protocol + 5 : NULL;
+    request.protocol_version = protocol && strncmp(protocol, "HTTP/", 5) == 0 ? protocol + 5 : NULL;
     request.peer_address = FCGX_GetParam("REMOTE_ADDR", fcgi->envp);
     request.carrier = fcgi->envp;
     request.getter = &getter;
