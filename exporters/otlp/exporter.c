@@ -312,11 +312,17 @@ static void otlp_drop(void *self) {
     empty_outbox(&((struct exporter *)self)->outbox);
 }
 
+static tote_result otlp_prepare(void *self, uint32_t timeout_ms) {
+    return tote__transport_prepare(((struct exporter *)self)->transport,
+                                   deadline_after(timeout_ms));
+}
+
 static const struct tote__ahead_ops otlp_ahead = {
     .has_room = otlp_has_room,
     .keep = otlp_keep,
     .send = otlp_send,
     .drop = otlp_drop,
+    .prepare = otlp_prepare,
 };
 
 static bool is_exporting(struct exporter *exporter) {

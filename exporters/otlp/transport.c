@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "gzip.h"
+#include "prepare.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/lock.h"
 
@@ -46,6 +47,7 @@ struct connection {
     size_t body_capacity;
     size_t max_body_size;
     bool is_body_too_large;
+    bool is_prepared; /* by the transport's preparations, which so must stay */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -54,6 +56,8 @@ struct tote__transport {
     struct connection *connection; /* NULL until the first send */
     struct tote__lock lock; /* of `connection`, against an interrupt while that is replaced */
     atomic_bool is_interrupted;
+    struct tote__prepared prepared;
+    atomic_bool is_prepared; /* once, and for good */
 };
 
 /* Connections of parent processes: unusable, but not forgotten, so that no leak is reported. */
@@ -253,7 +257,8 @@ static int set_guest_options(struct connection *connection) {
     return failed;
 }
 
-static struct connection *connection_new(const struct tote__otlp_settings *settings) {
+static struct connection *connection_new(const struct tote__transport *transport) {
+    const struct tote__otlp_settings *settings = transport->settings;
     struct connection *connection = tote__allocate(sizeof *connection);
 
     if (!connection) {
@@ -264,12 +269,14 @@ static struct connection *connection_new(const struct tote__otlp_settings *setti
         .multi = curl_multi_init(),
         .easy = curl_easy_init(),
         .max_body_size = settings->max_response_bytes,
+        .is_prepared = atomic_load(&transport->is_prepared),
     };
     for (size_t i = 0; i < MAX_SOCKETS; i++) {
         connection->sockets[i] = -1;
     }
     if (!connection->multi || !connection->easy || !add_headers(connection, settings) ||
         set_request_options(connection, settings) || set_guest_options(connection) ||
+        (connection->is_prepared && tote__prepared_apply(&transport->prepared, connection->easy)) ||
         curl_multi_setopt(connection->multi, CURLMOPT_MAXCONNECTS, 1L)) {
         connection_free(connection);
         return NULL;
@@ -280,15 +287,18 @@ static struct connection *connection_new(const struct tote__otlp_settings *setti
 /* The connection of this process. NULL when memory is out. */
 static struct connection *connection_of(struct tote__transport *transport) {
     struct connection *old = transport->connection;
+    bool is_own = old && old->generation == tote__generation();
 
-    if (old && old->generation == tote__generation()) {
+    if (is_own && old->is_prepared == atomic_load(&transport->is_prepared)) {
         return old;
     }
-    struct connection *fresh = connection_new(transport->settings);
+    struct connection *fresh = connection_new(transport);
     tote__lock_take(&transport->lock);
     transport->connection = fresh;
     tote__lock_drop(&transport->lock);
-    if (old) {
+    if (is_own) {
+        connection_free(old);
+    } else if (old) {
         connection_leave_behind(old);
     }
     return fresh;
@@ -450,6 +460,30 @@ void tote__transport_send(struct tote__transport *transport, const uint8_t *byte
     errno = error;
 }
 
+tote_result tote__transport_prepare(struct tote__transport *transport, uint64_t deadline) {
+    struct tote__prepared prepared;
+    int error = errno;
+
+    if (atomic_load(&transport->is_prepared)) {
+        return TOTE_SUCCESS;
+    }
+    tote_result result = tote__prepare(transport->settings, deadline, &prepared);
+    if (result == TOTE_SUCCESS) {
+        tote__lock_take(&transport->lock);
+        bool is_first = !atomic_load(&transport->is_prepared);
+        if (is_first) {
+            transport->prepared = prepared;
+            atomic_store(&transport->is_prepared, true);
+        }
+        tote__lock_drop(&transport->lock);
+        if (!is_first) {
+            tote__prepared_clear(&prepared);
+        }
+    }
+    errno = error;
+    return result;
+}
+
 void tote__transport_interrupt(struct tote__transport *transport) {
     int error = errno;
 
@@ -494,6 +528,7 @@ void tote__transport_free(struct tote__transport *transport) {
     hold_sigpipe(&sigpipe);
     connection_free(connection);
     release_sigpipe(&sigpipe);
+    tote__prepared_clear(&transport->prepared);
     tote__release(transport, sizeof *transport);
     errno = error;
 }

@@ -41,6 +41,12 @@ struct tote__transport *tote__transport_new(const struct tote__otlp_settings *se
 void tote__transport_send(struct tote__transport *transport, const uint8_t *bytes, size_t size,
                           uint64_t deadline, struct tote__answer *answer);
 
+/*
+ * Take what is needed from outside now: addresses and files; later ones are of no interest. From the next send on the
+ * connection needs neither. From any thread, also during a send.
+ */
+tote_result tote__transport_prepare(struct tote__transport *transport, uint64_t deadline);
+
 /* Make a running send, and each later one, return at once. */
 void tote__transport_interrupt(struct tote__transport *transport);
 

@@ -232,6 +232,6 @@ tote_span_processor *tote__batch_processor_new(tote_span_exporter *exporter,
         batch_destroy(processor);
         return NULL;
     }
-    *made = (tote_span_processor){batch_ops, processor, tote__batch_add_stats};
+    *made = (tote_span_processor){batch_ops, processor, tote__batch_add_stats, exporter};
     return made;
 }

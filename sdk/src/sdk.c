@@ -414,10 +414,19 @@ tote_result tote_sdk_close(tote_sdk **sdk, uint32_t timeout_ms) {
     return result;
 }
 
-/* Nothing of this SDK is opened later than at its start but the connection itself. */
 tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms) {
-    (void)sdk, (void)timeout_ms;
-    return TOTE_SUCCESS;
+    struct core_config *config = sdk ? atomic_load(&sdk->config) : NULL;
+    uint64_t start = tote__clock_monotonic();
+    tote_result result = TOTE_SUCCESS;
+
+    for (size_t i = 0; config && i < config->processor_count; i++) {
+        tote_span_exporter *exporter = config->processors[i]->exporter;
+        if (exporter && exporter->ahead && exporter->ahead->prepare) {
+            result = worse(result,
+                           exporter->ahead->prepare(exporter->self, time_left(start, timeout_ms)));
+        }
+    }
+    return result;
 }
 
 int tote_sdk_get_poll_fd(const tote_sdk *sdk) {

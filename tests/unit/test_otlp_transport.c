@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "identity.h"
 #include "otlp/transport.h"
 #include "receiver.h"
 #include "tote/internal/clock.h"
@@ -329,60 +330,12 @@ static void a_forked_child_and_its_parent_both_send_afterwards(void **state) {
     assert_int_equal(receiver_connection_count(f->receiver), 2);
 }
 
-/* A certificate for 127.0.0.1, signed by itself, and its key. */
-struct identity {
-    char folder[32];
-    char certificate_path[64];
-    char key_path[64];
-    char certificate[4096];
-    char key[4096];
-};
-
-static void read_whole(const char *path, char *text, size_t size) {
-    FILE *file = fopen(path, "r");
-
-    assert_non_null(file);
-    text[fread(text, 1, size - 1, file)] = '\0';
-    fclose(file);
-    unlink(path);
-}
-
-/* Keeps the file of the certificate. Returns: false without the program openssl. */
-static bool make_identity(struct identity *identity) {
-    char command[512];
-
-    strcpy(identity->folder, "/tmp/tote-test-XXXXXX");
-    assert_non_null(mkdtemp(identity->folder));
-    snprintf(identity->certificate_path, sizeof identity->certificate_path, "%s/cert.pem",
-             identity->folder);
-    snprintf(identity->key_path, sizeof identity->key_path, "%s/key.pem", identity->folder);
-    snprintf(command, sizeof command,
-             "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test "
-             "-addext subjectAltName=IP:127.0.0.1 -keyout %s -out %s 2>/dev/null",
-             identity->key_path, identity->certificate_path);
-    if (system(command) != 0) {
-        rmdir(identity->folder);
-        return false;
-    }
-    read_whole(identity->key_path, identity->key, sizeof identity->key);
-    read_whole(identity->certificate_path, identity->certificate, sizeof identity->certificate);
-    FILE *file = fopen(identity->certificate_path, "w");
-    fputs(identity->certificate, file);
-    fclose(file);
-    return true;
-}
-
-static void remove_identity(const struct identity *identity) {
-    unlink(identity->certificate_path);
-    rmdir(identity->folder);
-}
-
 /* Requirement G1: the certificate file */
 static void tls_needs_a_certificate_that_is_trusted(void **state) {
     struct fixture *f = *state;
     struct identity identity;
 
-    if (!make_identity(&identity)) {
+    if (!identity_make(&identity)) {
         skip();
     }
     receiver_stop(f->receiver);
@@ -395,7 +348,7 @@ static void tls_needs_a_certificate_that_is_trusted(void **state) {
     tote__otlp_settings_clear(&f->settings);
     open_transport(f, (tote_otlp_options){.ca_file = identity.certificate_path});
     assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
-    remove_identity(&identity);
+    identity_remove(&identity);
 }
 
 /* Design R14: the child says no goodbye in the name of its parent */
@@ -403,7 +356,7 @@ static void a_forked_child_leaves_the_tls_session_of_its_parent_alone(void **sta
     struct fixture *f = *state;
     struct identity identity;
 
-    if (!make_identity(&identity)) {
+    if (!identity_make(&identity)) {
         skip();
     }
     receiver_stop(f->receiver);
@@ -418,7 +371,7 @@ static void a_forked_child_leaves_the_tls_session_of_its_parent_alone(void **sta
     assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__ANSWERED);
 
     assert_int_equal(receiver_connection_count(f->receiver), 2);
-    remove_identity(&identity);
+    identity_remove(&identity);
 }
 
 #define TEST_WITH_RECEIVER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

@@ -84,6 +84,8 @@ struct tote__ahead_ops {
                    tote_export_report *report);
     /* Forget them. */
     void (*drop)(void *self);
+    /* See tote_sdk_prepare(). From any thread, also during the others. */
+    tote_result (*prepare)(void *self, uint32_t timeout_ms);
 };
 
 /* For an exporter of ours, that was just made; NULL is fine. */
@@ -93,6 +95,7 @@ struct tote_span_processor {
     tote_span_processor_ops ops;
     void *self;
     void (*add_stats)(void *self, tote_stats *stats); /* NULL for one of the program's own */
+    tote_span_exporter *exporter;                     /* to be prepared; NULL likewise */
 };
 /* What a sampler may tell apart without being asked. Spec: trace/sdk.md#parentbased */
 enum tote__parent_kind {

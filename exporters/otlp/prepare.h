@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * prepare.h - what a connection needs from outside, taken beforehand: the receiver's addresses and the files
+ * of TLS, so that later no file is opened and no thread made that looks up a name
+ */
+#ifndef TOTE_OTLP_PREPARE_H
+#define TOTE_OTLP_PREPARE_H
+
+#include <curl/curl.h>
+
+#include "options.h"
+
+struct tote__prepared {
+    struct curl_slist *addresses; /* as CURLOPT_RESOLVE takes them; NULL: the host is an address itself */
+    struct curl_blob ca;          /* contents; no data: none */
+    struct curl_blob certificate;
+    struct curl_blob key;
+};
+
+/*
+ * Look up and read. The deadline is of the monotonic clock. Returns: TOTE_TIMED_OUT when the look-up took longer; it goes
+ * on, and is forgotten as it ends. TOTE_FAILURE, with a diagnostic, when something cannot be had. Then there is nothing to clear.
+ */
+tote_result tote__prepare(const struct tote__otlp_settings *settings, uint64_t deadline,
+                          struct tote__prepared *prepared);
+
+void tote__prepared_clear(struct tote__prepared *prepared);
+
+/* Have curl use it. Returns: other than 0 when that fails. */
+int tote__prepared_apply(const struct tote__prepared *prepared, CURL *easy);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_sandbox.c - after tote_sdk_prepare() no file is opened and no thread made: shown where neither can be
+ */
+#include "support.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "identity.h"
+#include "otlp/prepare.h"
+#include "receiver.h"
+#include "tote/exporters/otlp.h"
+#include "tote/internal/clock.h"
+#include "tote/tote.h"
+
+enum { SPANS = 20, TIMEOUT_MS = 20000 };
+
+struct fixture {
+    struct identity identity;
+    bool has_identity;
+    struct receiver *receiver;
+};
+
+static int set_up(void **state) {
+    static struct fixture fixture;
+
+    *state = &fixture;
+    fixture.has_identity = identity_make(&fixture.identity);
+    fixture.receiver = fixture.has_identity ? receiver_start_tls(fixture.identity.certificate,
+                                                                 fixture.identity.key)
+                                            : receiver_start();
+    return fixture.receiver ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+    struct fixture *fixture = *state;
+
+    receiver_stop(fixture->receiver);
+    if (fixture->has_identity) {
+        identity_remove(&fixture->identity);
+    }
+    return 0;
+}
+
+/* From here on whoever makes a thread or a process, or opens a file, is killed; all threads there are. */
+static bool forbid(void) {
+    static const int forbidden[] = {
+#ifdef SYS_open
+        SYS_open,
+#endif
+#ifdef SYS_fork
+        SYS_fork,  SYS_vfork,
+#endif
+        SYS_clone, SYS_clone3, SYS_openat, SYS_openat2};
+    struct sock_filter code[2 * TOTE_COUNT_OF(forbidden) + 2];
+    unsigned short length = 0;
+
+    code[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                                                  offsetof(struct seccomp_data, nr));
+    for (size_t i = 0; i < TOTE_COUNT_OF(forbidden); i++) {
+        code[length++] =
+            (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)forbidden[i], 0, 1);
+        code[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+    }
+    code[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    const struct sock_fprog program = {length, code};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0;
+}
+
+/* Into a folder that is empty. */
+static bool leave_the_file_system(void) {
+    char folder[] = "/tmp/tote-test-XXXXXX";
+
+    return mkdtemp(folder) && chroot(folder) == 0 && chdir("/") == 0;
+}
+
+/* What a guest does: start, prepare if it is to, be locked in, work, and be gone. Returns: 0 when all was delivered. */
+static int work_behind(const struct fixture *fixture, bool (*lock_in)(void), bool is_prepared) {
+    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    char url[128];
+
+    snprintf(url, sizeof url, "%s/v1/traces", receiver_url(fixture->receiver));
+    otlp.endpoint = url;
+    otlp.ca_file = fixture->has_identity ? fixture->identity.certificate_path : NULL;
+    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    options.ignore_environment = true;
+    tote_sdk *sdk = tote_sdk_start(&options);
+    if (is_prepared && tote_sdk_prepare(sdk, TIMEOUT_MS) != TOTE_SUCCESS) {
+        return 2;
+    }
+    if (!lock_in()) {
+        return 3;
+    }
+    for (int i = 0; i < SPANS; i++) {
+        tote_span *span = tote_tracer_start_span(tote_get_tracer("guest", NULL), "work", NULL);
+        tote_span_close(&span);
+    }
+    return tote_sdk_close(&sdk, TIMEOUT_MS) == TOTE_SUCCESS ? 0 : 4;
+}
+
+/* The same in a child. Returns: its status as wait() has it. */
+static int run_child(const struct fixture *fixture, bool (*lock_in)(void), bool is_prepared) {
+    int status = -1;
+
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(work_behind(fixture, lock_in, is_prepared));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+/* Design 3, 6: no clone, no open */
+static void a_prepared_sdk_delivers_under_a_filter_that_kills_who_opens_or_clones(void **state) {
+    struct fixture *fixture = *state;
+
+    assert_int_equal(run_child(fixture, forbid, true), 0);
+    assert_int_equal(receiver_wait(fixture->receiver, 1), 1);
+}
+
+/* The filter is one: without preparations the certificate would have to be opened. */
+static void without_preparations_the_filter_kills(void **state) {
+    struct fixture *fixture = *state;
+
+    if (!fixture->has_identity) {
+        skip();
+    }
+    int status = run_child(fixture, forbid, false);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGSYS);
+}
+
+/* Design 3, 6: no /etc, nothing */
+static void a_prepared_sdk_delivers_from_an_empty_root(void **state) {
+    struct fixture *fixture = *state;
+
+    if (geteuid() != 0) {
+        skip();
+    }
+    assert_int_equal(run_child(fixture, leave_the_file_system, true), 0);
+    assert_int_equal(receiver_wait(fixture->receiver, 1), 1);
+}
+
+static struct tote__otlp_settings settings_of(const char *endpoint, const char *ca_file) {
+    tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
+    struct tote__otlp_settings settings;
+
+    options.endpoint = endpoint;
+    options.ca_file = ca_file;
+    assert_true(tote__otlp_settings_resolve(&settings, &options));
+    return settings;
+}
+
+static void ignore(tote_level level, const char *component, const char *message, void *user_data) {
+    (void)level, (void)component, (void)message, (void)user_data;
+}
+
+/* The contract of tote_sdk_prepare() */
+static void addresses_and_files_are_taken_once(void **state) {
+    struct fixture *fixture = *state;
+    struct tote__prepared prepared;
+    uint64_t soon = tote__clock_monotonic() + UINT64_C(20000000000);
+
+    struct tote__otlp_settings settings = settings_of("http://localhost:4318/v1/traces", NULL);
+    assert_int_equal(tote__prepare(&settings, soon, &prepared), TOTE_SUCCESS);
+    assert_non_null(strstr(prepared.addresses->data, "localhost:4318:"));
+    assert_non_null(strstr(prepared.addresses->data, "127.0.0.1"));
+    assert_null(prepared.ca.data);
+    tote__prepared_clear(&prepared);
+    tote__otlp_settings_clear(&settings);
+
+    settings = settings_of("http://[::1]:4318/v1/traces", NULL);
+    assert_int_equal(tote__prepare(&settings, soon, &prepared), TOTE_SUCCESS);
+    assert_null(prepared.addresses);
+    tote__prepared_clear(&prepared);
+    tote__otlp_settings_clear(&settings);
+
+    if (fixture->has_identity) {
+        settings = settings_of("https://127.0.0.1/", fixture->identity.certificate_path);
+        assert_int_equal(tote__prepare(&settings, soon, &prepared), TOTE_SUCCESS);
+        assert_int_equal(prepared.ca.len, strlen(fixture->identity.certificate));
+        tote__prepared_clear(&prepared);
+        tote__otlp_settings_clear(&settings);
+    }
+}
+
+/* The contract of tote_sdk_prepare() */
+static void what_cannot_be_had_is_told_and_leaves_nothing(void **state) {
+    struct tote__prepared prepared;
+    uint64_t soon = tote__clock_monotonic() + UINT64_C(20000000000);
+
+    (void)state;
+    tote_set_diagnostics(ignore, TOTE_LEVEL_ERROR, NULL);
+    struct tote__otlp_settings settings = settings_of("https://127.0.0.1/", "/nowhere/ca.pem");
+    assert_int_equal(tote__prepare(&settings, soon, &prepared), TOTE_FAILURE);
+    tote__otlp_settings_clear(&settings);
+    settings = settings_of("http://nobody.invalid/", NULL);
+    assert_int_not_equal(tote__prepare(&settings, soon, &prepared), TOTE_SUCCESS);
+    assert_int_equal(tote__prepare(&settings, 0, &prepared), TOTE_TIMED_OUT);
+    tote__otlp_settings_clear(&settings);
+    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    assert_int_equal(tote_sdk_prepare(NULL, 0), TOTE_SUCCESS);
+}
+
+#define SANDBOX_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        SANDBOX_TEST(a_prepared_sdk_delivers_under_a_filter_that_kills_who_opens_or_clones),
+        SANDBOX_TEST(without_preparations_the_filter_kills),
+        SANDBOX_TEST(a_prepared_sdk_delivers_from_an_empty_root),
+        SANDBOX_TEST(addresses_and_files_are_taken_once),
+        SANDBOX_TEST(what_cannot_be_had_is_told_and_leaves_nothing),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}
