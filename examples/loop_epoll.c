@@ -111,7 +111,7 @@ int main(int argc, char **argv) {
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = &requests[i]};
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
             perror("loop_epoll: so many requests need more descriptors");
-            return 1;
+            exit(1);
         }
         requests[i].descriptor = ends[0];
         requests[i].client = ends[1];

@@ -118,8 +118,8 @@ static bool read_url(const char *url, struct lookup *lookup, bool *is_https) {
 
     if (is_read) {
         *is_https = strcmp(scheme, "https") == 0;
-        strcpy(lookup->host, is_address(host) ? "" : host);
-        strcpy(lookup->port, port);
+        snprintf(lookup->host, sizeof lookup->host, "%s", is_address(host) ? "" : host);
+        snprintf(lookup->port, sizeof lookup->port, "%s", port);
     }
     curl_free(host);
     curl_free(port);

@@ -11,8 +11,9 @@
 #include "options.h"
 
 struct tote__prepared {
-    struct curl_slist *addresses; /* as CURLOPT_RESOLVE takes them; NULL: the host is an address itself */
-    struct curl_blob ca;          /* contents; no data: none */
+    struct curl_slist
+        *addresses;      /* as CURLOPT_RESOLVE takes them; NULL: the host is an address itself */
+    struct curl_blob ca; /* contents; no data: none */
     struct curl_blob certificate;
     struct curl_blob key;
 };

@@ -37,9 +37,9 @@ static int set_up(void **state) {
 
     *state = &fixture;
     fixture.has_identity = identity_make(&fixture.identity);
-    fixture.receiver = fixture.has_identity ? receiver_start_tls(fixture.identity.certificate,
-                                                                 fixture.identity.key)
-                                            : receiver_start();
+    fixture.receiver = fixture.has_identity
+                           ? receiver_start_tls(fixture.identity.certificate, fixture.identity.key)
+                           : receiver_start();
     return fixture.receiver ? 0 : -1;
 }
 
@@ -66,8 +66,8 @@ static bool forbid(void) {
     struct sock_filter code[2 * TOTE_COUNT_OF(forbidden) + 2];
     unsigned short length = 0;
 
-    code[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                                                  offsetof(struct seccomp_data, nr));
+    code[length++] =
+        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
     for (size_t i = 0; i < TOTE_COUNT_OF(forbidden); i++) {
         code[length++] =
             (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)forbidden[i], 0, 1);

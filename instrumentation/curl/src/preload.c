@@ -174,10 +174,11 @@ TOTE_API CURLcode(curl_easy_setopt)(CURL *easy, CURLoption option, ...) {
     CURLcode result;
 
     va_start(list, option);
-    if (option < CURLOPTTYPE_OBJECTPOINT) {
+    if (option >= CURLOPTTYPE_OFF_T && option < CURLOPTTYPE_BLOB) {
+        curl_off_t value = va_arg(list, curl_off_t);
+        result = next(easy, option, value);
+    } else if (option < CURLOPTTYPE_OBJECTPOINT) {
         result = next(easy, option, va_arg(list, long));
-    } else if (option >= CURLOPTTYPE_OFF_T && option < CURLOPTTYPE_BLOB) {
-        result = next(easy, option, va_arg(list, curl_off_t));
     } else { /* functions are pointers of the same size wherever libcurl runs */
         void *value = va_arg(list, void *);
         result = next(easy, option, value);

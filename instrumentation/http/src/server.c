@@ -32,7 +32,7 @@ static void add(struct writer *writer, const char *key, tote_value value) {
 static void add_copy(struct writer *writer, const char *key, struct tote__part text) {
     size_t length = tote__utf8_cut(text.at, text.length, tote__min(text.length, writer->size));
 
-    if (!length) {
+    if (!length || !writer->buffer) {
         return;
     }
     memcpy(writer->buffer, text.at, length);
