@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_prefork.c - a server that forks its workers in the middle of tracing: each span arrives once
+ *
+ * TOTE_FORK_ROUNDS says how often; a few times by default.
+ */
+#include "support.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "otlp/request.pb-c.h"
+#include "receiver.h"
+#include "tote/exporters/otlp.h"
+#include "tote/tote.h"
+
+enum {
+    WORKERS = 8,
+    OPEN = 10,
+    BEFORE = 50,
+    AFTER = 50,
+    EACH = 100,
+    THREADS = 2,
+    TIMEOUT_MS = 20000
+};
+
+static struct server {
+    struct receiver *receiver;
+    tote_sdk *sdk;
+    tote_tracer *tracer;
+    tote_span *open[OPEN];
+    pthread_t threads[THREADS];
+    atomic_bool is_over;
+    atomic_size_t by_threads;
+} server;
+
+static void make_span(const char *name) {
+    tote_span *span = tote_tracer_start_span(server.tracer, name, NULL);
+    tote_span_close(&span);
+}
+
+static void make_spans(const char *name, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        make_span(name);
+    }
+}
+
+static int set_up(void **state) {
+    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
+
+    (void)state;
+    memset(&server, 0, sizeof server);
+    server.receiver = receiver_start();
+    otlp.ignore_environment = options.ignore_environment = true;
+    otlp.endpoint = receiver_url(server.receiver);
+    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    batch.max_queue_size = 1 << 16;
+    options.batch = &batch;
+    server.sdk = tote_sdk_start(&options);
+    server.tracer = tote_get_tracer("server", NULL);
+    return server.sdk ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    tote_sdk_close(&server.sdk, TIMEOUT_MS);
+    receiver_stop(server.receiver);
+    return 0;
+}
+
+static void *trace_until_over(void *arg) {
+    while (!atomic_load(&server.is_over)) {
+        make_span("thread");
+        atomic_fetch_add(&server.by_threads, 1);
+        usleep(100);
+    }
+    return arg;
+}
+
+/* Ends what its parent has open, which is not its own to end, and works as its child. */
+static int work(void) {
+    tote_context *context = tote_context_with_span(tote_context_root(), server.open[0]);
+    tote_context_token token = tote_context_attach(context);
+
+    for (size_t i = 0; i < OPEN; i++) {
+        if (tote_span_is_recording(server.open[i])) {
+            return 2;
+        }
+        tote_span_close(&server.open[i]);
+    }
+    make_spans("worker", EACH);
+    tote_context_detach(token);
+    tote_context_unref(context);
+    return tote_sdk_close(&server.sdk, TIMEOUT_MS) == TOTE_SUCCESS ? 0 : 3;
+}
+
+static pid_t clone_bare(void) {
+    return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+}
+
+/* Make the workers in one way or another, and wait for them. */
+static void run_workers(pid_t (*make)(void)) {
+    pid_t workers[WORKERS];
+
+    for (size_t i = 0; i < WORKERS; i++) {
+        workers[i] = make();
+        if (workers[i] == 0) {
+            _exit(work());
+        }
+        assert_true(workers[i] > 0);
+    }
+    for (size_t i = 0; i < WORKERS; i++) {
+        int status;
+        assert_int_equal(waitpid(workers[i], &status, 0), workers[i]);
+        assert_int_equal(status, 0);
+    }
+}
+
+/* What has arrived. */
+static struct arrived {
+    size_t inherited, before, after, worker, thread;
+    size_t ids;
+    uint64_t *id; /* of each span */
+} arrived;
+
+static void count_span(const Tote__Otlp__Span *span) {
+    static const struct {
+        const char *name;
+        size_t *count;
+    } names[] = {{"inherited", &arrived.inherited},
+                 {"before", &arrived.before},
+                 {"after", &arrived.after},
+                 {"worker", &arrived.worker},
+                 {"thread", &arrived.thread}};
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
+        *names[i].count += strcmp(span->name, names[i].name) == 0;
+    }
+    arrived.id = realloc(arrived.id, (arrived.ids + 1) * sizeof *arrived.id);
+    assert_int_equal(span->span_id.len, sizeof *arrived.id);
+    memcpy(&arrived.id[arrived.ids++], span->span_id.data, sizeof *arrived.id);
+}
+
+static int compare(const void *a, const void *b) {
+    return memcmp(a, b, sizeof *arrived.id);
+}
+
+static void read_requests(void) {
+    size_t count = receiver_wait(server.receiver, 0);
+
+    arrived = (struct arrived){.id = NULL};
+    for (size_t i = 0; i < count; i++) {
+        struct received received = receiver_request(server.receiver, i);
+        Tote__Otlp__ExportTraceServiceRequest *request =
+            tote__otlp__export_trace_service_request__unpack(NULL, received.body_size,
+                                                             (const uint8_t *)received.body);
+        assert_non_null(request);
+        for (size_t r = 0; r < request->n_resource_spans; r++) {
+            for (size_t s = 0; s < request->resource_spans[r]->n_scope_spans; s++) {
+                const Tote__Otlp__ScopeSpans *spans = request->resource_spans[r]->scope_spans[s];
+                for (size_t n = 0; n < spans->n_spans; n++) {
+                    count_span(spans->spans[n]);
+                }
+            }
+        }
+        tote__otlp__export_trace_service_request__free_unpacked(request, NULL);
+    }
+    qsort(arrived.id, arrived.ids, sizeof *arrived.id, compare);
+    for (size_t i = 1; i < arrived.ids; i++) {
+        assert_int_not_equal(compare(&arrived.id[i - 1], &arrived.id[i]), 0);
+    }
+    free(arrived.id);
+}
+
+/* Open and end spans, have workers, end what is open, and look at what has arrived. */
+static void serve(pid_t (*make)(void), size_t thread_count) {
+    for (size_t i = 0; i < OPEN; i++) {
+        server.open[i] = tote_tracer_start_span(server.tracer, "inherited", NULL);
+    }
+    make_spans("before", BEFORE);
+    for (size_t i = 0; i < thread_count; i++) {
+        pthread_create(&server.threads[i], NULL, trace_until_over, NULL);
+    }
+    run_workers(make);
+    atomic_store(&server.is_over, true);
+    for (size_t i = 0; i < thread_count; i++) {
+        pthread_join(server.threads[i], NULL);
+    }
+    for (size_t i = 0; i < OPEN; i++) {
+        tote_span_close(&server.open[i]);
+    }
+    make_spans("after", AFTER);
+    assert_int_equal(tote_sdk_force_flush(server.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    read_requests();
+    assert_int_equal(arrived.inherited, OPEN);
+    assert_int_equal(arrived.before, BEFORE);
+    assert_int_equal(arrived.after, AFTER);
+    assert_int_equal(arrived.worker, WORKERS * EACH);
+    assert_int_equal(arrived.thread, server.by_threads);
+}
+
+static size_t rounds(void) {
+    const char *text = getenv("TOTE_FORK_ROUNDS");
+
+    return text ? strtoul(text, NULL, 10) : 3;
+}
+
+/* Design R14: while other threads start spans, hold locks, and an export may be under way */
+static void each_span_of_a_prefork_server_arrives_once(void **state) {
+    for (size_t round = 0; round < rounds(); round++) {
+        if (round) {
+            tear_down(state);
+            set_up(state);
+        }
+        serve(fork, THREADS);
+    }
+}
+
+/* Design R14: no handlers run, and it is noticed all the same */
+static void so_it_is_with_workers_of_a_bare_clone(void **state) {
+    (void)state;
+    serve(clone_bare, 0);
+}
+
+static void so_it_is_with_workers_of__Fork(void **state) {
+    (void)state;
+    serve(_Fork, 0);
+}
+
+static pid_t fork_twice(void) {
+    pid_t child = fork();
+
+    if (child == 0) {
+        pid_t grandchild = fork();
+        int status = 0;
+        if (grandchild == 0) {
+            return 0;
+        }
+        waitpid(grandchild, &status, 0);
+        _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 9);
+    }
+    return child;
+}
+
+/* Design R14: a process in the middle that has nothing of its own */
+static void so_it_is_with_grandchildren(void **state) {
+    (void)state;
+    serve(fork_twice, THREADS);
+}
+
+#define PREFORK_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        PREFORK_TEST(each_span_of_a_prefork_server_arrives_once),
+        PREFORK_TEST(so_it_is_with_workers_of_a_bare_clone),
+        PREFORK_TEST(so_it_is_with_workers_of__Fork),
+        PREFORK_TEST(so_it_is_with_grandchildren),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}
