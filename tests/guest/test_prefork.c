@@ -108,21 +108,35 @@ static pid_t clone_bare(void) {
     return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 }
 
-/* Make the workers in one way or another, and wait for them. */
-static void run_workers(pid_t (*make)(void)) {
+static void await(pid_t worker) {
+    int status;
+
+    assert_int_equal(waitpid(worker, &status, 0), worker);
+    assert_int_equal(status, 0);
+}
+
+/*
+ * Make the workers in one way or another, and wait for them. Bare: without the handlers of pthread_atfork(), glibc's own
+ * too, so that a lock of malloc() which another thread holds would stay taken in the child for ever. So it is one at a
+ * time, and while the receiver, whose threads are of this process, has nothing to do.
+ */
+static void run_workers(pid_t (*make)(void), bool is_bare) {
+    enum { QUIET_US = 50000 };
     pid_t workers[WORKERS];
 
     for (size_t i = 0; i < WORKERS; i++) {
+        usleep(is_bare ? QUIET_US : 0);
         workers[i] = make();
         if (workers[i] == 0) {
             _exit(work());
         }
         assert_true(workers[i] > 0);
+        if (is_bare) {
+            await(workers[i]);
+        }
     }
-    for (size_t i = 0; i < WORKERS; i++) {
-        int status;
-        assert_int_equal(waitpid(workers[i], &status, 0), workers[i]);
-        assert_int_equal(status, 0);
+    for (size_t i = 0; !is_bare && i < WORKERS; i++) {
+        await(workers[i]);
     }
 }
 
@@ -191,7 +205,7 @@ static void serve(pid_t (*make)(void), size_t thread_count) {
     for (size_t i = 0; i < thread_count; i++) {
         pthread_create(&server.threads[i], NULL, trace_until_over, NULL);
     }
-    run_workers(make);
+    run_workers(make, thread_count == 0);
     atomic_store(&server.is_over, true);
     for (size_t i = 0; i < thread_count; i++) {
         pthread_join(server.threads[i], NULL);

@@ -53,7 +53,25 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* From here on whoever makes a thread or a process, or opens a file, is killed; all threads there are. */
+/* From here on this is what becomes of whoever calls one of these; of all threads there are. */
+static bool filter(const int *calls, size_t count, uint32_t action) {
+    struct sock_filter code[64];
+    unsigned short length = 0;
+
+    code[length++] =
+        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    for (size_t i = 0; i < count; i++) {
+        code[length++] =
+            (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[i], 0, 1);
+        code[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action);
+    }
+    code[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    const struct sock_fprog program = {length, code};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0;
+}
+
+/* Whoever makes a thread or a process, or opens a file, is killed. */
 static bool forbid(void) {
     static const int forbidden[] = {
 #ifdef SYS_open
@@ -63,20 +81,15 @@ static bool forbid(void) {
         SYS_fork,  SYS_vfork,
 #endif
         SYS_clone, SYS_clone3, SYS_openat, SYS_openat2};
-    struct sock_filter code[2 * TOTE_COUNT_OF(forbidden) + 2];
-    unsigned short length = 0;
 
-    code[length++] =
-        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-    for (size_t i = 0; i < TOTE_COUNT_OF(forbidden); i++) {
-        code[length++] =
-            (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)forbidden[i], 0, 1);
-        code[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-    }
-    code[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    const struct sock_fprog program = {length, code};
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0;
+    return filter(forbidden, TOTE_COUNT_OF(forbidden), SECCOMP_RET_KILL_PROCESS);
+}
+
+/* There are no threads to be had. */
+static bool refuse_threads(void) {
+    static const int refused[] = {SYS_clone, SYS_clone3};
+
+    return filter(refused, TOTE_COUNT_OF(refused), SECCOMP_RET_ERRNO | EPERM);
 }
 
 /* Into a folder that is empty. */
@@ -157,6 +170,56 @@ static void a_prepared_sdk_delivers_from_an_empty_root(void **state) {
     assert_int_equal(receiver_wait(fixture->receiver, 1), 1);
 }
 
+static unsigned reports;
+
+static void count_report(tote_level level, const char *component, const char *message,
+                         void *user_data) {
+    (void)level, (void)component, (void)message, (void)user_data;
+    reports++;
+}
+
+/* In a child that was forked from a running SDK. Returns: 0 when each span was counted and one report made. */
+static int work_without_threads(tote_sdk *sdk) {
+    tote_stats stats = TOTE_STATS_INIT;
+
+    if (!refuse_threads()) {
+        return 3;
+    }
+    tote_set_diagnostics(count_report, TOTE_LEVEL_ERROR, NULL);
+    for (int i = 0; i < SPANS; i++) {
+        tote_span *span = tote_tracer_start_span(tote_get_tracer("guest", NULL), "work", NULL);
+        tote_span_close(&span);
+    }
+    tote_sdk_get_stats(sdk, &stats);
+    if (stats.ended != SPANS || stats.dropped_memory != SPANS) {
+        return 4;
+    }
+    return reports == 1 ? 0 : 5;
+}
+
+/* Design R14: a child that cannot make its worker counts, and says so once */
+static void a_child_that_gets_no_thread_counts_what_it_drops_and_says_so_once(void **state) {
+    struct fixture *fixture = *state;
+    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    int status = -1;
+
+    otlp.endpoint = receiver_url(fixture->receiver);
+    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    options.ignore_environment = true;
+    tote_sdk *sdk = tote_sdk_start(&options);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(work_without_threads(sdk));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    tote_sdk_close(&sdk, TIMEOUT_MS);
+}
+
 static struct tote__otlp_settings settings_of(const char *endpoint, const char *ca_file) {
     tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
     struct tote__otlp_settings settings;
@@ -225,6 +288,7 @@ int main(int argc, char **argv) {
         SANDBOX_TEST(a_prepared_sdk_delivers_under_a_filter_that_kills_who_opens_or_clones),
         SANDBOX_TEST(without_preparations_the_filter_kills),
         SANDBOX_TEST(a_prepared_sdk_delivers_from_an_empty_root),
+        SANDBOX_TEST(a_child_that_gets_no_thread_counts_what_it_drops_and_says_so_once),
         SANDBOX_TEST(addresses_and_files_are_taken_once),
         SANDBOX_TEST(what_cannot_be_had_is_told_and_leaves_nothing),
     };
