@@ -6,6 +6,8 @@
  */
 #include "support.h"
 
+#include <errno.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -15,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "filter.h"
 #include "otlp/request.pb-c.h"
 #include "receiver.h"
 #include "tote/exporters/otlp.h"
@@ -272,6 +275,41 @@ static void so_it_is_with_grandchildren(void **state) {
     serve(fork_twice, THREADS);
 }
 
+static unsigned reports;
+
+static void count_report(tote_level level, const char *component, const char *message,
+                         void *user_data) {
+    (void)level, (void)component, (void)message, (void)user_data;
+    reports++;
+}
+
+/* There are no threads to be had. Returns: 0 when each span was counted and one report made. */
+static int work_without_threads(void) {
+    static const int refused[] = {SYS_clone, SYS_clone3};
+    tote_stats stats = TOTE_STATS_INIT;
+
+    if (!filter_calls(refused, TOTE_COUNT_OF(refused), SECCOMP_RET_ERRNO | EPERM)) {
+        return 3;
+    }
+    tote_set_diagnostics(count_report, TOTE_LEVEL_ERROR, NULL);
+    make_spans("worker", EACH);
+    tote_sdk_get_stats(server.sdk, &stats);
+    if (stats.ended != EACH || stats.dropped_memory != EACH) {
+        return 4;
+    }
+    return reports == 1 ? 0 : 5;
+}
+
+/* Design R14: a child that cannot make its worker counts, and says so once */
+static void a_child_that_gets_no_thread_counts_what_it_drops_and_says_so_once(void **state) {
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(work_without_threads());
+    }
+    await(child);
+}
+
 #define PREFORK_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(int argc, char **argv) {
@@ -280,6 +318,7 @@ int main(int argc, char **argv) {
         PREFORK_TEST(so_it_is_with_workers_of_a_bare_clone),
         PREFORK_TEST(so_it_is_with_workers_of__Fork),
         PREFORK_TEST(so_it_is_with_grandchildren),
+        PREFORK_TEST(a_child_that_gets_no_thread_counts_what_it_drops_and_says_so_once),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * filter.h - a seccomp filter for the whole process
+ */
+#ifndef TOTE_TESTS_FILTER_H
+#define TOTE_TESTS_FILTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* From here on `action` (SECCOMP_RET_...) is what becomes of whoever makes one of these calls; of all threads there are. */
+bool filter_calls(const int *calls, size_t count, uint32_t action);
+
+#endif
