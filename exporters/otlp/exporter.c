@@ -20,8 +20,6 @@
 #include "tote/internal/sdk.h"
 #include "transport.h"
 
-static const uint64_t ns_per_ms = 1000000;
-
 /* A request that is ready, of so many spans. */
 struct kept {
     struct tote__otlp_buffer request;
@@ -195,10 +193,6 @@ static int run_export(void *arg) {
     return 0;
 }
 
-static uint64_t deadline_after(uint32_t timeout_ms) {
-    return timeout_ms == UINT32_MAX ? UINT64_MAX : tote__clock_monotonic() + timeout_ms * ns_per_ms;
-}
-
 /*
  * What a child inherits while its parent exports may be half written: it gets a
  * buffer of its own, and the old one is left where it is.
@@ -235,7 +229,7 @@ static tote_result run(struct exporter *exporter, const tote_span_data *const *s
         .spans = spans,
         .kept = kept,
         .count = count,
-        .deadline = deadline_after(timeout_ms < own_timeout_ms ? timeout_ms : own_timeout_ms),
+        .deadline = tote__deadline_in(timeout_ms < own_timeout_ms ? timeout_ms : own_timeout_ms),
         .report = report,
         .loss = TOTE_SUCCESS,
     };
@@ -314,7 +308,7 @@ static void otlp_drop(void *self) {
 
 static tote_result otlp_prepare(void *self, uint32_t timeout_ms) {
     return tote__transport_prepare(((struct exporter *)self)->transport,
-                                   deadline_after(timeout_ms));
+                                   tote__deadline_in(timeout_ms));
 }
 
 static const struct tote__ahead_ops otlp_ahead = {
@@ -332,7 +326,7 @@ static bool is_exporting(struct exporter *exporter) {
 /* A running export may go on until the deadline; there is nothing else to wait for. */
 static tote_result otlp_shutdown(void *self, uint32_t timeout_ms) {
     struct exporter *exporter = self;
-    uint64_t deadline = deadline_after(timeout_ms);
+    uint64_t deadline = tote__deadline_in(timeout_ms);
     int error = errno;
 
     atomic_store(&exporter->is_shut_down, true);

@@ -24,7 +24,7 @@ enum tote__outcome {
     TOTE__NOT_SENT          /* memory, or a setting that curl refuses */
 };
 
-/* What is pointed to lives until the next send. */
+/* What is pointed to lives until the next request begins. */
 struct tote__answer {
     enum tote__outcome outcome;
     long status;              /* 0: none came */
@@ -40,6 +40,24 @@ struct tote__transport *tote__transport_new(const struct tote__otlp_settings *se
 /* Post `size` bytes. The deadline is of the monotonic clock; UINT64_MAX is none. Keeps errno. */
 void tote__transport_send(struct tote__transport *transport, const uint8_t *bytes, size_t size,
                           uint64_t deadline, struct tote__answer *answer);
+
+/*
+ * The same without waiting, or for not longer than so many ms at a time: begin, and step until it is over. The bytes are
+ * borrowed until then. Begin returns false when it is over at once.
+ */
+bool tote__transport_begin(struct tote__transport *transport, const uint8_t *bytes, size_t size,
+                           uint64_t deadline, struct tote__answer *answer);
+bool tote__transport_step(struct tote__transport *transport, uint32_t wait_ms,
+                          struct tote__answer *answer);
+
+/* Forget about a request that is under way, if one is. */
+void tote__transport_cancel(struct tote__transport *transport);
+
+/* Readable when a step has something to do; of this process, and the same for its life. -1: none to be had. */
+int tote__transport_descriptor(struct tote__transport *transport);
+
+/* When the next step has something to do even so; TOTE__NEVER when nothing is under way. */
+uint64_t tote__transport_due(const struct tote__transport *transport);
 
 /*
  * Take what is needed from outside now: addresses and files; later ones are of no interest. From the next send on the

@@ -11,8 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tote/internal/clock.h"
-
 enum { NS_PER_MS = 1000000, NS_PER_S = 1000000000 };
 
 void tote__wait(_Atomic(uint32_t) *word, uint32_t value, uint64_t deadline) {
@@ -30,13 +28,6 @@ void tote__wake(_Atomic(uint32_t) *word) {
 
     syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, 0);
     errno = error;
-}
-
-uint64_t tote__deadline_in(uint32_t timeout_ms) {
-    if (timeout_ms == UINT32_MAX) {
-        return TOTE__NEVER;
-    }
-    return tote__clock_monotonic() + (uint64_t)timeout_ms * NS_PER_MS;
 }
 
 uint32_t tote__deadline_left_ms(uint64_t deadline) {

@@ -1,26 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wait.h - sleep until a word changes, and deadlines
+ * wait.h - sleep until a word changes, or a deadline
  *
- * A deadline is a time of tote__clock_monotonic(); NEVER is none. All of it keeps errno.
+ * All of it keeps errno.
  */
 #ifndef TOTE_SDK_WAIT_H
 #define TOTE_SDK_WAIT_H
 
 #include <stdatomic.h>
 
-#include "tote/internal/shared.h"
-
-#define TOTE__NEVER UINT64_MAX
+#include "tote/internal/clock.h"
 
 /* Sleep while `word` is `value`, until the deadline at most; may return early for no reason. */
 void tote__wait(_Atomic(uint32_t) *word, uint32_t value, uint64_t deadline);
 
 /* Wake all that sleep on the word. */
 void tote__wake(_Atomic(uint32_t) *word);
-
-/* The deadline that is `timeout_ms` away; UINT32_MAX is for ever. */
-uint64_t tote__deadline_in(uint32_t timeout_ms);
 
 /* What is left of it, in whole milliseconds; 0 when it has passed, UINT32_MAX when it never does. */
 uint32_t tote__deadline_left_ms(uint64_t deadline);

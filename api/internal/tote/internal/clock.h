@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clock.h - the system's clocks, in nanoseconds
+ * clock.h - the system's clocks, in nanoseconds, and deadlines
+ *
+ * A deadline is a time of tote__clock_monotonic(); NEVER is none.
  */
 #ifndef TOTE_INTERNAL_CLOCK_H
 #define TOTE_INTERNAL_CLOCK_H
@@ -22,6 +24,23 @@ static inline uint64_t tote__clock_realtime(void) {
 
 static inline uint64_t tote__clock_monotonic(void) {
     return tote__clock_read(CLOCK_MONOTONIC);
+}
+
+#define TOTE__NEVER UINT64_MAX
+
+/* The deadline that is `timeout_ms` away; UINT32_MAX is for ever. */
+static inline uint64_t tote__deadline_in(uint32_t timeout_ms) {
+    return timeout_ms == UINT32_MAX ? TOTE__NEVER
+                                    : tote__clock_monotonic() + (uint64_t)timeout_ms * 1000000U;
+}
+
+/* Until then in milliseconds, rounded up, so that who sleeps for them is not early; `most` at most. */
+static inline uint32_t tote__ms_until(uint64_t deadline, uint32_t most) {
+    uint64_t now = deadline == TOTE__NEVER ? 0 : tote__clock_monotonic();
+    uint64_t left = deadline > now ? deadline - now : 0;
+    uint64_t ms = left / 1000000U + (left % 1000000U != 0);
+
+    return ms < most ? (uint32_t)ms : most;
 }
 
 #endif

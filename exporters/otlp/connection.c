@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * connection.c - what curl holds of one kept connection
+ */
+#include "connection.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tote/internal/clock.h"
+#include "tote/internal/fork.h"
+#include "tote/internal/memory.h"
+
+enum {
+    CONNECT_TIMEOUT_MS = 30000,
+    KEPT_BODY_BYTES = 64 << 10, /* more is given back after the answer */
+    MOST_EVENTS = TOTE__MAX_SOCKETS
+};
+
+static const uint64_t ns_per_ms = 1000000;
+
+/* Connections of parent processes: unusable, but not forgotten, so that no leak is reported. */
+static _Atomic(struct tote__connection *) left_behind;
+
+/* What tells a socket from another one that gets its number later; 0 for all else. */
+static uint64_t inode_of(int fd) {
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) ? (uint64_t)status.st_ino : 0;
+}
+
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
+    struct tote__connection *connection = arg;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+
+    (void)purpose;
+    for (size_t i = 0; fd >= 0 && i < TOTE__MAX_SOCKETS; i++) {
+        if (connection->sockets[i].fd < 0) {
+            connection->sockets[i].inode = inode_of(fd);
+            connection->sockets[i].fd = fd;
+            break;
+        }
+    }
+    return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+/* Forgotten before it is closed: a child must not close what got the number afterwards. */
+static int close_socket(void *arg, curl_socket_t fd) {
+    struct tote__connection *connection = arg;
+
+    for (size_t i = 0; i < TOTE__MAX_SOCKETS; i++) {
+        if (connection->sockets[i].fd == fd) {
+            connection->sockets[i].fd = -1;
+        }
+    }
+    epoll_ctl(connection->epoll, EPOLL_CTL_DEL, fd, NULL); /* a child may have it open still */
+    return close(fd);
+}
+
+/* curl wants to know when something can be done with a socket; `known` is not NULL once it has said so. */
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known) {
+    struct tote__connection *connection = arg;
+    struct epoll_event event = {.data.fd = fd};
+
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        epoll_ctl(connection->epoll, EPOLL_CTL_DEL, fd, NULL);
+        return 0;
+    }
+    event.events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0U) |
+                   (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0U);
+    epoll_ctl(connection->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+    curl_multi_assign(connection->multi, fd, connection);
+    return 0;
+}
+
+static int set_timer(CURLM *multi, long timeout_ms, void *arg) {
+    struct tote__connection *connection = arg;
+
+    (void)multi;
+    connection->timer =
+        timeout_ms < 0 ? TOTE__NEVER : tote__clock_monotonic() + (uint64_t)timeout_ms * ns_per_ms;
+    return 0;
+}
+
+static bool make_body_room(struct tote__connection *connection, size_t size) {
+    size_t capacity = connection->body_capacity ? connection->body_capacity : 1024;
+
+    while (capacity < size) {
+        capacity *= 2;
+    }
+    if (capacity == connection->body_capacity) {
+        return true;
+    }
+    uint8_t *body = tote__reallocate(connection->body, connection->body_capacity, capacity);
+    if (!body) {
+        return false;
+    }
+    connection->body = body;
+    connection->body_capacity = capacity;
+    return true;
+}
+
+static size_t take_body(char *bytes, size_t one, size_t size, void *arg) {
+    struct tote__connection *connection = arg;
+
+    (void)one;
+    if (size > connection->max_body_size - connection->body_size) {
+        connection->is_body_too_large = true;
+        return 0;
+    }
+    if (!make_body_room(connection, connection->body_size + size)) {
+        return 0;
+    }
+    memcpy(connection->body + connection->body_size, bytes, size);
+    connection->body_size += size;
+    return size;
+}
+
+static void give_back_body(struct tote__connection *connection) {
+    tote__release(connection->body, connection->body_capacity);
+    connection->body = NULL;
+    connection->body_size = 0;
+    connection->body_capacity = 0;
+}
+
+void tote__connection_free(struct tote__connection *connection) {
+    if (!connection) {
+        return;
+    }
+    curl_easy_cleanup(connection->easy);
+    curl_multi_cleanup(connection->multi);
+    curl_slist_free_all(connection->headers);
+    tote__gzip_clear(&connection->gzip);
+    give_back_body(connection);
+    tote__release(connection, sizeof *connection);
+}
+
+/* The host may have closed what it inherited, and given the numbers to something else. */
+void tote__connection_leave_behind(struct tote__connection *connection) {
+    for (size_t i = 0; i < TOTE__MAX_SOCKETS; i++) {
+        int fd = connection->sockets[i].fd;
+        if (fd >= 0 && inode_of(fd) && inode_of(fd) == connection->sockets[i].inode) {
+            close(fd);
+        }
+    }
+    connection->next = atomic_load(&left_behind);
+    while (!atomic_compare_exchange_weak(&left_behind, &connection->next, connection)) {
+    }
+}
+
+static bool add_header(struct tote__connection *connection, const char *name, const char *value) {
+    char buffer[256];
+    struct tote__arena arena = tote__arena_over(buffer, sizeof buffer);
+    size_t size = strlen(name) + strlen(value) + 3;
+    char *line = tote__arena_allocate(&arena, size);
+    struct curl_slist *headers = NULL;
+
+    if (line) {
+        /* "name:" alone would tell curl to leave the header out. */
+        snprintf(line, size, *value ? "%s: %s" : "%s;%s", name, value);
+        headers = curl_slist_append(connection->headers, line);
+    }
+    tote__arena_clear(&arena);
+    connection->headers = headers ? headers : connection->headers;
+    return headers;
+}
+
+static bool add_headers(struct tote__connection *connection,
+                        const struct tote__otlp_settings *settings) {
+    connection->headers = curl_slist_append(NULL, "Expect:"); /* do not wait for a 100 */
+    if (!connection->headers || !add_header(connection, "Content-Type", "application/x-protobuf") ||
+        (settings->is_gzip && !add_header(connection, "Content-Encoding", "gzip"))) {
+        return false;
+    }
+    for (size_t i = 0; i < settings->headers.count; i++) {
+        const struct tote__otlp_header *header = &settings->headers.items[i];
+        if (!add_header(connection, header->name, header->value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A user agent among the headers replaces this one. */
+static int set_request_options(struct tote__connection *connection,
+                               const struct tote__otlp_settings *settings) {
+    CURL *easy = connection->easy;
+    int failed = 0;
+
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_URL, settings->url);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, connection->headers);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_USERAGENT, "OTel-OTLP-Exporter-C/" TOTE_VERSION);
+    if (settings->ca_file) { /* NULL would mean none, and not the system's */
+        failed |= (int)curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file);
+    }
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_SSLCERT, settings->client_certificate_file);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_SSLKEY, settings->client_key_file);
+    if (settings->unix_path) {
+        failed |= (int)curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, settings->unix_path);
+        failed |= (int)curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    }
+    return failed;
+}
+
+static int set_guest_options(struct tote__connection *connection) {
+    CURL *easy = connection->easy;
+    int failed = 0;
+
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* waits for no name look-up */
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, connection->error);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_WRITEDATA, connection);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, connection);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, connection);
+    return failed;
+}
+
+static int set_multi_options(struct tote__connection *connection) {
+    CURLM *multi = connection->multi;
+    int failed = 0;
+
+    failed |= (int)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, 1L);
+    failed |= (int)curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+    failed |= (int)curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, connection);
+    failed |= (int)curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
+    failed |= (int)curl_multi_setopt(multi, CURLMOPT_TIMERDATA, connection);
+    return failed;
+}
+
+struct tote__connection *tote__connection_new(const struct tote__otlp_settings *settings,
+                                              const struct tote__prepared *prepared, int epoll) {
+    struct tote__connection *connection = tote__allocate(sizeof *connection);
+
+    if (!connection) {
+        return NULL;
+    }
+    *connection = (struct tote__connection){
+        .generation = tote__generation(),
+        .multi = curl_multi_init(),
+        .easy = curl_easy_init(),
+        .epoll = epoll,
+        .timer = TOTE__NEVER,
+        .max_body_size = settings->max_response_bytes,
+        .is_prepared = prepared != NULL,
+    };
+    for (size_t i = 0; i < TOTE__MAX_SOCKETS; i++) {
+        connection->sockets[i].fd = -1;
+    }
+    if (!connection->multi || !connection->easy || set_multi_options(connection) ||
+        !add_headers(connection, settings) || set_request_options(connection, settings) ||
+        set_guest_options(connection) ||
+        (prepared && tote__prepared_apply(prepared, connection->easy))) {
+        tote__connection_free(connection);
+        return NULL;
+    }
+    return connection;
+}
+
+static CURLcode result_of(struct tote__connection *connection) {
+    CURLcode result = CURLE_OUT_OF_MEMORY;
+    CURLMsg *message;
+    int left;
+
+    while ((message = curl_multi_info_read(connection->multi, &left))) {
+        if (message->msg == CURLMSG_DONE) {
+            result = message->data.result;
+        }
+    }
+    return result;
+}
+
+/* What the end of a transfer means. A status that came counts, even when the body was cut off. */
+static enum tote__outcome outcome_of(const struct tote__connection *connection, CURLcode result,
+                                     long status) {
+    switch (result) {
+    case CURLE_OK:
+        return TOTE__ANSWERED;
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_OPERATION_TIMEDOUT: /* curl has a time limit for connecting only */
+        return TOTE__NOT_CONNECTED;
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_PARTIAL_FILE:
+        return status ? TOTE__ANSWERED : TOTE__NO_ANSWER;
+    case CURLE_WRITE_ERROR:
+        return connection->is_body_too_large ? TOTE__ANSWER_TOO_LARGE : TOTE__NOT_SENT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_ENGINE_INITFAILED:
+        return TOTE__TLS_FAILED;
+    default:
+        return TOTE__NOT_SENT;
+    }
+}
+
+static const char *answer_header(struct tote__connection *connection, const char *name) {
+    struct curl_header *header = NULL;
+
+    if (curl_easy_header(connection->easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK) {
+        return "";
+    }
+    return header->value;
+}
+
+static void read_answer(struct tote__connection *connection, struct tote__answer *answer) {
+    curl_easy_getinfo(connection->easy, CURLINFO_RESPONSE_CODE, &answer->status);
+    answer->body = (struct tote__slice){connection->body, connection->body_size};
+    answer->content_type = answer_header(connection, "Content-Type");
+    answer->retry_after = answer_header(connection, "Retry-After");
+    answer->error = connection->error;
+}
+
+bool tote__connection_begin(struct tote__connection *connection, struct tote__slice request,
+                            uint64_t deadline) {
+    uint32_t connect_ms = tote__ms_until(deadline, CONNECT_TIMEOUT_MS);
+    CURL *easy = connection->easy;
+
+    if (connection->body_capacity > KEPT_BODY_BYTES) {
+        give_back_body(connection);
+    }
+    connection->body_size = 0;
+    connection->is_body_too_large = false;
+    connection->error[0] = '\0';
+    return !curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)request.at) &&
+           !curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request.size) &&
+           !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms ? (long)connect_ms : 1L) &&
+           curl_multi_add_handle(connection->multi, easy) == CURLM_OK;
+}
+
+static int action_of(uint32_t events) {
+    return (events & EPOLLIN ? CURL_CSELECT_IN : 0) | (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+           (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+}
+
+/* What is not one of curl's sockets only wakes. */
+static bool handle_events(struct tote__connection *connection, const struct epoll_event *events,
+                          int count, int *running) {
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.fd >= 0 &&
+            curl_multi_socket_action(connection->multi, events[i].data.fd,
+                                     action_of(events[i].events), running) != CURLM_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool tote__connection_run(struct tote__connection *connection, uint32_t wait_ms, bool *is_done) {
+    struct epoll_event events[MOST_EVENTS];
+    int running = 1;
+
+    int count = epoll_wait(connection->epoll, events, MOST_EVENTS,
+                           (int)tote__ms_until(connection->timer, wait_ms));
+    if (!handle_events(connection, events, count, &running)) {
+        return false;
+    }
+    if (tote__clock_monotonic() >= connection->timer) {
+        connection->timer = TOTE__NEVER;
+        if (curl_multi_socket_action(connection->multi, CURL_SOCKET_TIMEOUT, 0, &running) !=
+            CURLM_OK) {
+            return false;
+        }
+    }
+    *is_done = running == 0;
+    return true;
+}
+
+void tote__connection_end(struct tote__connection *connection, bool is_done,
+                          struct tote__answer *answer) {
+    CURLcode result = is_done ? result_of(connection) : CURLE_OK;
+
+    read_answer(connection, answer);
+    if (is_done) {
+        answer->outcome = outcome_of(connection, result, answer->status);
+        if (!connection->error[0] && result != CURLE_OK) {
+            answer->error = curl_easy_strerror(result);
+        }
+    }
+    curl_multi_remove_handle(connection->multi, connection->easy);
+}

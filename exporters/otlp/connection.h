@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * connection.h - one kept HTTP connection of curl's, driven by whoever has its descriptors watched
+ *
+ * A connection belongs to one generation of the process. A forked child touches the inherited one no more: it closes the
+ * sockets it knows of, so that no goodbye spoils the parent's TLS session, leaves the rest where it is, and makes its own.
+ * The requests' bytes are borrowed until the end.
+ */
+#ifndef TOTE_OTLP_CONNECTION_H
+#define TOTE_OTLP_CONNECTION_H
+
+#include <curl/curl.h>
+#include <stdatomic.h>
+
+#include "gzip.h"
+#include "prepare.h"
+#include "transport.h"
+
+enum { TOTE__MAX_SOCKETS = 8 }; /* one kept, some more while connecting to several addresses */
+
+struct tote__connection {
+    struct tote__connection *next; /* among those left behind */
+    uint32_t generation;
+    CURLM *multi;
+    CURL *easy;
+    struct curl_slist *headers;
+    int epoll;      /* the transport's, in which curl's sockets are watched */
+    uint64_t timer; /* when curl wants to be called, whatever the sockets do */
+    struct {
+        _Atomic(int) fd; /* -1: none */
+        uint64_t inode;
+    } sockets[TOTE__MAX_SOCKETS];
+    struct tote__gzip gzip;
+    uint8_t *body;
+    size_t body_size;
+    size_t body_capacity;
+    size_t max_body_size;
+    bool is_body_too_large;
+    bool is_prepared; /* by the transport's preparations, which so must stay */
+    char error[CURL_ERROR_SIZE];
+};
+
+/* Opens nothing. `prepared` is NULL or stays as long. NULL when memory is out. */
+struct tote__connection *tote__connection_new(const struct tote__otlp_settings *settings,
+                                              const struct tote__prepared *prepared, int epoll);
+void tote__connection_free(struct tote__connection *connection);
+
+/* In a child. */
+void tote__connection_leave_behind(struct tote__connection *connection);
+
+/* Returns: false when curl refuses; then nothing has begun. */
+bool tote__connection_begin(struct tote__connection *connection, struct tote__slice request,
+                            uint64_t deadline);
+
+/* Do what can be done, after a wait of so many ms at most. Returns: false when curl gives up. */
+bool tote__connection_run(struct tote__connection *connection, uint32_t wait_ms, bool *is_done);
+
+/* What came, and if it is done how it ended: `outcome` is as it was before if not. */
+void tote__connection_end(struct tote__connection *connection, bool is_done,
+                          struct tote__answer *answer);
+
+#endif
