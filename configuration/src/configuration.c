@@ -19,6 +19,7 @@ enum {
     DEFAULT_BATCH_SIZE = 512,
     DEFAULT_DELAY_MS = 5000,
     DEFAULT_EXPORT_TIMEOUT_MS = 30000,
+    DEFAULT_POLL_BUDGET_US = 1000,
     MOST_QUEUE_SIZE = 1 << 20 /* memory is asked for by it */
 };
 
@@ -114,6 +115,8 @@ static void resolve_batch(const tote_batch_options *options, struct tote__config
 
     tote__copy_options(&given, sizeof given, options);
     result->mode = given.mode;
+    batch->is_by_host = given.mode == TOTE_EXPORT_BY_HOST;
+    batch->poll_budget_us = given.poll_budget_us ? given.poll_budget_us : DEFAULT_POLL_BUDGET_US;
     batch->max_queue_size =
         choose_size(result, given.max_queue_size, "OTEL_BSP_MAX_QUEUE_SIZE", DEFAULT_QUEUE_SIZE);
     batch->max_queue_bytes = given.max_queue_bytes ? given.max_queue_bytes : DEFAULT_QUEUE_BYTES;

@@ -191,8 +191,9 @@ static void report_started(const tote_sdk_options *options,
         return;
     }
     tote_diagnose(TOTE_LEVEL_DEBUG, "sdk",
-                  "a worker exports (but not to the console of OTEL_TRACES_EXPORTER): queue of %u "
+                  "%s (but not to the console of OTEL_TRACES_EXPORTER): queue of %u "
                   "spans and %zu bytes, batches of %u spans, every %u ms, export timeout %u ms",
+                  batch->is_by_host ? "the host's loop exports" : "a worker exports",
                   batch->max_queue_size, batch->max_queue_bytes, batch->max_export_batch_size,
                   batch->schedule_delay_ms, batch->export_timeout_ms);
 }
@@ -206,13 +207,6 @@ static tote_sdk *start(const tote_sdk_options *options) {
         tote__set_diagnostics_level(level); /* first: it is also for what follows */
     }
     tote__configuration_resolve(options, &configuration);
-    if (configuration.mode == TOTE_EXPORT_BY_HOST) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "sdk",
-                      "not started: this version of Tote cannot export from the host's loop; use "
-                      "TOTE_EXPORT_BY_WORKER");
-        release_options(options);
-        return NULL;
-    }
     size_t most = options->processor_count + options->exporter_count + TOTE__MOST_EXPORTERS;
     processors.items = tote__allocate_zeroed(most * sizeof(*processors.items));
     if (!processors.items) {

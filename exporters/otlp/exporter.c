@@ -30,7 +30,7 @@ struct kept {
  * What is kept while another request is on its way: as much as the spans of a burst, so that they need
  * not wait in the queue. The first buffers stay for the next time.
  */
-enum { MOST_KEPT = 64, MOST_KEPT_BYTES = 8 << 20, IDLE_BUFFERS = 2 };
+enum { MOST_KEPT = 64, MOST_KEPT_BYTES = 8 << 20, IDLE_BUFFERS = 2, LONGEST_WAIT_MS = 60000 };
 
 struct outbox {
     struct kept kept[MOST_KEPT]; /* a ring */
@@ -45,18 +45,16 @@ struct exporter {
     tote_context *context; /* in which curl's own calls are not traced */
     struct tote__otlp_buffer buffer;
     struct outbox outbox;
-    uint32_t generation;         /* of the process that the outbox is of */
+    bool is_sending;             /* the first of the outbox, by steps, ... */
+    uint64_t deadline;           /* ... until then at most */
+    uint32_t generation;         /* of the process that these three are of */
     _Atomic(uint32_t) exporting; /* the generation in which export runs; 0: in none */
     atomic_bool is_shut_down;
 };
 
-/* One call of export. */
+/* What becomes of the spans of one call. */
 struct export {
     struct exporter *exporter;
-    const tote_span_data *const *spans;
-    const struct kept *kept; /* instead of the spans, or NULL */
-    size_t count;
-    uint64_t deadline;
     tote_export_report *report;
     size_t delivered;
     tote_result loss; /* of the spans that are neither delivered nor in the report */
@@ -137,60 +135,45 @@ static void count_loss(struct export *export, const struct tote__answer *answer,
     export->loss = answer->outcome == TOTE__TIMED_OUT ? TOTE_TIMED_OUT : TOTE_FAILURE;
 }
 
-static void send_request(struct export *export, const struct tote__otlp_buffer *request,
-                         size_t count) {
-    struct tote__answer answer;
-
-    tote__transport_send(export->exporter->transport, request->bytes, request->size,
-                         export->deadline, &answer);
-    if (answer.outcome != TOTE__ANSWERED) {
-        count_loss(export, &answer, count);
-        return;
-    }
-    if (answer.status >= 200 && answer.status < 300) {
-        count_success(export, &answer, count);
-        return;
-    }
-    count_refusal(export, &answer, count);
-}
-
-/* Send these spans, in halves when they are too large. Nothing more is sent after a loss. */
-static void export_part(struct export *export, const tote_span_data *const *spans, size_t count) {
-    struct exporter *exporter = export->exporter;
-
-    if (!count || export->loss != TOTE_SUCCESS) {
-        return;
-    }
-    exporter->buffer.size = 0;
-    if (!tote__otlp_encode(&exporter->buffer, spans, count)) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "memory is out, %zu spans are lost", count);
-        export->loss = TOTE_FAILURE;
-        return;
-    }
-    if (exporter->buffer.size <= exporter->settings.max_request_bytes) {
-        send_request(export, &exporter->buffer, count);
-        return;
-    }
-    if (count == 1) {
-        tote_diagnose(TOTE_LEVEL_WARN, "otlp",
-                      "a span makes a request of %zu bytes and is lost; max_request_bytes is %zu",
-                      exporter->buffer.size, exporter->settings.max_request_bytes);
-        export->report->too_large++;
-        return;
-    }
-    export_part(export, spans, count / 2);
-    export_part(export, spans + count / 2, count - count / 2);
-}
-
-static int run_export(void *arg) {
-    struct export *export = arg;
-
-    if (export->kept) {
-        send_request(export, &export->kept->request, export->kept->count);
+static void count_answer(struct export *export, const struct tote__answer *answer, size_t count) {
+    if (answer->outcome != TOTE__ANSWERED) {
+        count_loss(export, answer, count);
+    } else if (answer->status >= 200 && answer->status < 300) {
+        count_success(export, answer, count);
     } else {
-        export_part(export, export->spans, export->count);
+        count_refusal(export, answer, count);
     }
-    return 0;
+}
+
+/*
+ * Encode as many of the first spans as one request may hold, at least one. Returns: how many; 0 when memory is out. The
+ * request is empty for one that no request can hold, which is in the report then.
+ */
+static size_t encode(const struct exporter *exporter, struct tote__otlp_buffer *request,
+                     const tote_span_data *const *spans, size_t count, tote_export_report *report) {
+    size_t most = exporter->settings.max_request_bytes;
+
+    for (;;) {
+        request->size = 0;
+        if (!tote__otlp_encode(request, spans, count)) {
+            return 0;
+        }
+        if (request->size <= most) {
+            return count;
+        }
+        if (count == 1) {
+            tote_diagnose(
+                TOTE_LEVEL_WARN, "otlp",
+                "a span makes a request of %zu bytes and is lost; max_request_bytes is %zu",
+                request->size, most);
+            report->too_large++;
+            request->size = 0;
+            return count;
+        }
+        size_t guess = (size_t)((double)count * (double)most / (double)request->size);
+        count = guess < count ? guess : count - 1;
+        count += count == 0;
+    }
 }
 
 /*
@@ -206,51 +189,90 @@ static void begin_export(struct exporter *exporter) {
     }
     if (exporter->generation != generation) { /* and what its parent kept is its parent's */
         exporter->outbox = (struct outbox){.first = 0};
+        exporter->is_sending = false;
         exporter->generation = generation;
     }
 }
 
-/* Of the spans, or of what was kept of them. */
-static tote_result run(struct exporter *exporter, const tote_span_data *const *spans,
-                       const struct kept *kept, size_t count, uint32_t timeout_ms,
-                       tote_export_report *report) {
-    int error = errno;
-
+/* Returns: false after a shutdown: the spans are counted, and the exporter is as it was before. */
+static bool may_export(struct exporter *exporter, size_t count, tote_export_report *report) {
     begin_export(exporter);
-    if (atomic_load(&exporter->is_shut_down)) { /* asked after the line above: see shutdown */
-        atomic_store(&exporter->exporting, 0);
-        tote_diagnose(TOTE_LEVEL_WARN, "otlp", "%zu spans after shutdown are lost", count);
-        report->shut_down += count;
-        return TOTE_FAILURE;
+    if (!atomic_load(&exporter->is_shut_down)) { /* asked after the line above: see shutdown */
+        return true;
     }
-    uint32_t own_timeout_ms = exporter->settings.timeout_ms;
-    struct export export = {
-        .exporter = exporter,
-        .spans = spans,
-        .kept = kept,
-        .count = count,
-        .deadline = tote__deadline_in(timeout_ms < own_timeout_ms ? timeout_ms : own_timeout_ms),
-        .report = report,
-        .loss = TOTE_SUCCESS,
-    };
-    tote_context_run(exporter->context, run_export, &export);
     atomic_store(&exporter->exporting, 0);
-    errno = error;
-    report->delivered += export.delivered;
-    if (export.loss != TOTE_SUCCESS) {
-        return export.loss;
+    tote_diagnose(TOTE_LEVEL_WARN, "otlp", "%zu spans after shutdown are lost", count);
+    report->shut_down += count;
+    return false;
+}
+
+static uint64_t deadline_of(const struct exporter *exporter, uint32_t timeout_ms) {
+    uint32_t own_ms = exporter->settings.timeout_ms;
+
+    return tote__deadline_in(timeout_ms < own_ms ? timeout_ms : own_ms);
+}
+
+static tote_result result_of(struct export *export) {
+    export->report->delivered += export->delivered;
+    if (export->loss != TOTE_SUCCESS) {
+        return export->loss;
     }
-    return export.delivered ? TOTE_SUCCESS : TOTE_FAILURE;
+    return export->delivered ? TOTE_SUCCESS : TOTE_FAILURE;
+}
+
+/* One call of export_spans. */
+struct spans {
+    struct export export;
+    const tote_span_data *const *spans;
+    size_t count;
+    uint64_t deadline;
+};
+
+/* Nothing more is sent after a loss. */
+static int send_spans(void *arg) {
+    struct spans *all = arg;
+    struct export *export = &all->export;
+    struct exporter *exporter = export->exporter;
+    const struct tote__otlp_buffer *request = &exporter->buffer;
+    size_t done = 0;
+
+    while (done < all->count && export->loss == TOTE_SUCCESS) {
+        size_t count = encode(exporter, &exporter->buffer, all->spans + done, all->count - done,
+                              export->report);
+        if (!count) {
+            tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "memory is out, %zu spans are lost",
+                          all->count - done);
+            export->loss = TOTE_FAILURE;
+        } else if (request->size) {
+            struct tote__answer answer;
+            tote__transport_send(exporter->transport, request->bytes, request->size, all->deadline,
+                                 &answer);
+            count_answer(export, &answer, count);
+        }
+        done += count;
+    }
+    return 0;
 }
 
 static tote_result otlp_export_spans(void *self, const tote_span_data *const *spans, size_t count,
                                      uint32_t timeout_ms, tote_export_report *report) {
+    struct exporter *exporter = self;
     tote_export_report unread = {.rejected = 0};
+    int error = errno;
 
+    report = report ? report : &unread;
     if (!spans || !count) {
         return TOTE_SUCCESS;
     }
-    return run(self, spans, NULL, count, timeout_ms, report ? report : &unread);
+    if (!may_export(exporter, count, report)) {
+        return TOTE_FAILURE;
+    }
+    struct spans all = {
+        {exporter, report, 0, TOTE_SUCCESS}, spans, count, deadline_of(exporter, timeout_ms)};
+    tote_context_run(exporter->context, send_spans, &all);
+    atomic_store(&exporter->exporting, 0);
+    errno = error;
+    return result_of(&all.export);
 }
 
 static bool otlp_has_room(void *self) {
@@ -259,23 +281,22 @@ static bool otlp_has_room(void *self) {
     return outbox->count < MOST_KEPT && outbox->bytes < MOST_KEPT_BYTES;
 }
 
-static bool otlp_keep(void *self, const tote_span_data *const *spans, size_t count) {
+static size_t otlp_keep(void *self, const tote_span_data *const *spans, size_t count,
+                        tote_export_report *report) {
     struct exporter *exporter = self;
     struct outbox *outbox = &exporter->outbox;
+    size_t taken = 0;
 
     begin_export(exporter);
-    bool is_kept = outbox->count < MOST_KEPT;
-    if (is_kept) {
+    if (outbox->count < MOST_KEPT) {
         struct kept *kept = &outbox->kept[(outbox->first + outbox->count) % MOST_KEPT];
-        kept->request.size = 0;
-        kept->count = count;
-        is_kept = tote__otlp_encode(&kept->request, spans, count) &&
-                  kept->request.size <= exporter->settings.max_request_bytes;
-        outbox->bytes += is_kept ? kept->request.size : 0;
-        outbox->count += is_kept;
+        taken = encode(exporter, &kept->request, spans, count, report);
+        kept->count = taken;
+        outbox->bytes += taken ? kept->request.size : 0;
+        outbox->count += taken && kept->request.size;
     }
     atomic_store(&exporter->exporting, 0);
-    return is_kept;
+    return taken;
 }
 
 /* Nothing is kept any more. */
@@ -286,29 +307,92 @@ static void empty_outbox(struct outbox *outbox) {
     outbox->first = outbox->count = outbox->bytes = 0;
 }
 
-static size_t otlp_send(void *self, uint32_t timeout_ms, tote_result *result,
-                        tote_export_report *report) {
-    struct exporter *exporter = self;
-    struct outbox *outbox = &exporter->outbox;
-    const struct kept *kept = &outbox->kept[outbox->first];
-    size_t count = kept->count;
+/* One call of send. */
+struct step {
+    struct exporter *exporter;
+    uint32_t timeout_ms;
+    bool may_wait;
+    bool is_over;
+    struct tote__answer answer;
+};
 
-    *result = run(exporter, NULL, kept, count, timeout_ms, report);
-    outbox->bytes -= kept->request.size;
+static int run_step(void *arg) {
+    struct step *step = arg;
+    struct exporter *exporter = step->exporter;
+    const struct kept *kept = &exporter->outbox.kept[exporter->outbox.first];
+
+    if (!exporter->is_sending) {
+        exporter->deadline = deadline_of(exporter, step->timeout_ms);
+        exporter->is_sending =
+            tote__transport_begin(exporter->transport, kept->request.bytes, kept->request.size,
+                                  exporter->deadline, &step->answer);
+        step->is_over = !exporter->is_sending;
+    }
+    while (!step->is_over) {
+        uint32_t wait_ms = step->may_wait ? tote__ms_until(exporter->deadline, LONGEST_WAIT_MS) : 0;
+        step->is_over = tote__transport_step(exporter->transport, wait_ms, &step->answer);
+        if (!step->may_wait) {
+            break;
+        }
+    }
+    exporter->is_sending = !step->is_over;
+    return 0;
+}
+
+static void drop_first(struct outbox *outbox) {
+    outbox->bytes -= outbox->kept[outbox->first].request.size;
     outbox->first = (outbox->first + 1) % MOST_KEPT;
     if (--outbox->count == 0) {
         empty_outbox(outbox);
     }
+}
+
+static size_t otlp_send(void *self, uint32_t timeout_ms, bool may_wait, tote_result *result,
+                        tote_export_report *report) {
+    struct exporter *exporter = self;
+    size_t count = exporter->outbox.kept[exporter->outbox.first].count;
+    int error = errno;
+
+    *result = TOTE_FAILURE;
+    if (may_export(exporter, count, report)) {
+        struct step step = {.exporter = exporter, .timeout_ms = timeout_ms, .may_wait = may_wait};
+        tote_context_run(exporter->context, run_step, &step);
+        atomic_store(&exporter->exporting, 0);
+        if (!step.is_over) {
+            errno = error;
+            return 0;
+        }
+        struct export export = {exporter, report, 0, TOTE_SUCCESS};
+        count_answer(&export, &step.answer, count);
+        *result = result_of(&export);
+    } else {
+        tote__transport_cancel(exporter->transport);
+        exporter->is_sending = false;
+    }
+    drop_first(&exporter->outbox);
+    errno = error;
     return count;
 }
 
 static void otlp_drop(void *self) {
-    empty_outbox(&((struct exporter *)self)->outbox);
+    struct exporter *exporter = self;
+
+    tote__transport_cancel(exporter->transport);
+    exporter->is_sending = false;
+    empty_outbox(&exporter->outbox);
 }
 
-static tote_result otlp_prepare(void *self, uint32_t timeout_ms) {
+static int otlp_get_descriptor(void *self) {
+    return tote__transport_descriptor(((struct exporter *)self)->transport);
+}
+
+static uint64_t otlp_get_due(void *self) {
+    return tote__transport_due(((struct exporter *)self)->transport);
+}
+
+static tote_result otlp_prepare(void *self, uint32_t timeout_ms, bool may_make_thread) {
     return tote__transport_prepare(((struct exporter *)self)->transport,
-                                   tote__deadline_in(timeout_ms));
+                                   tote__deadline_in(timeout_ms), may_make_thread);
 }
 
 static const struct tote__ahead_ops otlp_ahead = {
@@ -317,6 +401,8 @@ static const struct tote__ahead_ops otlp_ahead = {
     .send = otlp_send,
     .drop = otlp_drop,
     .prepare = otlp_prepare,
+    .get_descriptor = otlp_get_descriptor,
+    .get_due = otlp_get_due,
 };
 
 static bool is_exporting(struct exporter *exporter) {

@@ -19,7 +19,7 @@ enum { MOST_FILE = 4 << 20, MOST_ADDRESSES = 16, LOOK_MS = 1 };
 
 static const char *const component = "otlp";
 
-/* A look-up on a thread of its own, for getaddrinfo() knows no deadline. Who comes last frees it. */
+/* A look-up, on a thread of its own where one may be made: getaddrinfo() knows no deadline. Who comes last frees it. */
 struct lookup {
     char host[256];
     char port[8];
@@ -61,6 +61,12 @@ static bool start_lookup(struct lookup *lookup) {
         pthread_detach(thread);
     }
     return is_started;
+}
+
+/* Takes as long as it takes. */
+static bool look_up_here(struct lookup *lookup) {
+    look_up(lookup);
+    return true;
 }
 
 /* "host:port:address,address" */
@@ -180,7 +186,7 @@ static bool read_files(const struct tote__otlp_settings *settings,
 }
 
 tote_result tote__prepare(const struct tote__otlp_settings *settings, uint64_t deadline,
-                          struct tote__prepared *prepared) {
+                          bool may_make_thread, struct tote__prepared *prepared) {
     struct lookup *lookup = tote__allocate_zeroed(sizeof *lookup);
     tote_result result = TOTE_FAILURE;
     bool is_https = false;
@@ -197,7 +203,7 @@ tote_result tote__prepare(const struct tote__otlp_settings *settings, uint64_t d
     }
     if (result == TOTE_SUCCESS && !settings->unix_path && lookup->host[0]) {
         atomic_fetch_add(&lookup->references, 1);
-        if (start_lookup(lookup)) {
+        if (may_make_thread ? start_lookup(lookup) : look_up_here(lookup)) {
             result = await_lookup(lookup, deadline, prepared);
         } else {
             atomic_fetch_sub(&lookup->references, 1);

@@ -242,14 +242,15 @@ void tote__transport_cancel(struct tote__transport *transport) {
     }
 }
 
-tote_result tote__transport_prepare(struct tote__transport *transport, uint64_t deadline) {
+tote_result tote__transport_prepare(struct tote__transport *transport, uint64_t deadline,
+                                    bool may_make_thread) {
     struct tote__prepared prepared;
     int error = errno;
 
     if (atomic_load(&transport->is_prepared)) {
         return TOTE_SUCCESS;
     }
-    tote_result result = tote__prepare(transport->settings, deadline, &prepared);
+    tote_result result = tote__prepare(transport->settings, deadline, may_make_thread, &prepared);
     if (result == TOTE_SUCCESS) {
         tote__lock_take(&transport->lock);
         bool is_first = !atomic_load(&transport->is_prepared);

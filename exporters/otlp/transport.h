@@ -63,7 +63,8 @@ uint64_t tote__transport_due(const struct tote__transport *transport);
  * Take what is needed from outside now: addresses and files; later ones are of no interest. From the next send on the
  * connection needs neither. From any thread, also during a send.
  */
-tote_result tote__transport_prepare(struct tote__transport *transport, uint64_t deadline);
+tote_result tote__transport_prepare(struct tote__transport *transport, uint64_t deadline,
+                                    bool may_make_thread);
 
 /* Make a running send, and each later one, return at once. */
 void tote__transport_interrupt(struct tote__transport *transport);

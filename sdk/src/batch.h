@@ -37,6 +37,12 @@ enum batch_drop {
 
 enum worker_state { WORKER_NONE, WORKER_STARTING, WORKER_RUNNING, WORKER_REFUSED };
 
+enum flush_state {
+    FLUSH_NONE,
+    FLUSH_TAKES, /* what had ended goes to the exporter */
+    FLUSH_SENDS  /* the exporter sends it */
+};
+
 enum stop_order { STOP_NOT, STOP_WHEN_FLUSHED, STOP_NOW };
 
 /* A thread's way in. Written by the owner of `home`, but for what is the worker's. */
@@ -96,12 +102,22 @@ struct batch_queue {
     _Atomic(bool) is_parted;        /* from the worker, by join or detach */
     struct worker_thread thread;
 
-    /* The worker's own. */
-    const tote_span_data **batch; /* max_export_batch_size of them */
-    struct batch_lane *cursor;    /* whose turn it is */
-    size_t kept;                  /* batches that the exporter keeps encoded */
+    /* The worker's own, or of who drives in its place. */
+    const tote_span_data **batch; /* max_export_batch_size of them, ... */
+    size_t batch_from,
+        batch_to; /* ... of which these were taken, and are not with the exporter yet */
+    struct batch_lane *cursor; /* whose turn it is */
+    size_t kept;               /* requests that the exporter keeps */
+    uint64_t send_began;       /* of the first of them; 0: it has not */
     uint64_t next_export;
-    uint32_t flush_answered;
+    enum flush_state flush;
+    uint32_t flush_round; /* that is being answered, or was the last */
+    size_t flush_left;    /* requests that are part of it */
+
+    /* Where the host is the worker. */
+    _Atomic(uint32_t) is_driven; /* by somebody; waited on by others who want to */
+    _Atomic(uint64_t) due;       /* when there is something to do, whatever the descriptors say */
+    int event;                   /* an eventfd; -1: none */
 
     _Atomic(uint64_t) lost[DROP_CAUSES]; /* of threads that have no lane */
     _Atomic(uint64_t) next_report;       /* when a full queue may be reported again */
@@ -151,6 +167,31 @@ bool tote__batch_start_worker(struct batch_queue *queue);
 
 /* Wake the worker; what it is to see was stored in sequentially consistent order. */
 void tote__batch_wake(struct batch_queue *queue);
+
+/* Do what is due. Returns: whether there may be more of that. */
+bool tote__batch_step(struct batch_queue *queue, bool may_wait);
+
+/* Whether a step has something to do, other than for the time or for a request that is under way. */
+bool tote__batch_has_work(struct batch_queue *queue);
+
+/* Drop what is left, answer everybody, and say so: nothing is taken out any more. */
+void tote__batch_leave(struct batch_queue *queue);
+
+/* batch_host.c */
+
+void tote__batch_wake_host(struct batch_queue *queue);
+
+/* From here on the host drives. */
+void tote__batch_start_host(struct batch_queue *queue);
+
+/* Work in the host's place until `is_done`, or the deadline. */
+void tote__batch_drive_until(struct batch_queue *queue, const _Atomic(bool) *is_done,
+                             uint64_t deadline);
+
+/* Leave in the host's place. Returns: false when somebody works there and does not come back until the deadline. */
+bool tote__batch_part_host(struct batch_queue *queue, uint64_t deadline);
+
+extern const struct tote__loop_ops tote__batch_loop;
 
 /* batch_flush.c */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * batch_flush.c - those who wait for the worker
+ * batch_flush.c - those who wait for the worker, or work in its place where it is the host
  *
  * A flush takes a ticket; the worker answers all tickets up to the one that was the last when it looked
  * at the rings. Nobody waits past the deadline, and a shutdown only a little for a worker that
@@ -106,6 +106,26 @@ static bool is_idle(struct batch_queue *queue) {
     return stats.waiting + stats.in_flight == 0;
 }
 
+/* Wait for the answer to a call that was asked. */
+static tote_result await(struct batch_queue *queue, struct flush_call *call) {
+    for (;;) {
+        uint32_t done = atomic_load(&queue->flushes_done);
+        if (atomic_load_explicit(&call->is_done, memory_order_acquire)) {
+            return call->result;
+        }
+        if (tote__clock_monotonic() >= call->deadline) {
+            break;
+        }
+        if (queue->processor->settings.is_by_host) {
+            tote__batch_drive_until(queue, &call->is_done, call->deadline);
+        } else {
+            tote__wait(&queue->flushes_done, done, call->deadline);
+        }
+    }
+    withdraw(queue, call);
+    return call->result;
+}
+
 tote_result tote__batch_flush(struct batch_queue *queue, uint32_t timeout_ms) {
     struct flush_call call = {.deadline = tote__deadline_in(timeout_ms)};
 
@@ -124,18 +144,7 @@ tote_result tote__batch_flush(struct batch_queue *queue, uint32_t timeout_ms) {
     if (timeout_ms == 0) {
         return is_idle(queue) ? TOTE_SUCCESS : TOTE_TIMED_OUT;
     }
-    for (;;) {
-        uint32_t done = atomic_load(&queue->flushes_done);
-        if (atomic_load_explicit(&call.is_done, memory_order_acquire)) {
-            return call.result;
-        }
-        if (tote__clock_monotonic() >= call.deadline) {
-            break;
-        }
-        tote__wait(&queue->flushes_done, done, call.deadline);
-    }
-    withdraw(queue, &call);
-    return call.result;
+    return await(queue, &call);
 }
 
 /* Wait until the word changes from `value`. Returns: whether it did before the deadline. */
@@ -153,6 +162,10 @@ bool tote__batch_part(struct batch_queue *queue, uint64_t deadline) {
     wait_for_change(&queue->worker_state, WORKER_STARTING, deadline);
     if (atomic_load(&queue->worker_state) != WORKER_RUNNING || atomic_load(&queue->is_parted)) {
         return true;
+    }
+    if (queue->processor->settings.is_by_host) {
+        atomic_store(&queue->is_parted, tote__batch_part_host(queue, deadline));
+        return atomic_load(&queue->is_parted);
     }
     if (!is_worker(queue) && wait_for_change(&queue->has_left, 0, deadline)) {
         tote__worker_thread_join(&queue->thread);
@@ -172,25 +185,34 @@ static tote_result shut_down_exporter(struct batch_processor *processor, uint32_
     return exporter->ops.shutdown(exporter->self, timeout_ms);
 }
 
-/* Have the worker flush and leave. Returns: whether it did so until the deadline. */
-static bool stop_worker(struct batch_queue *queue, uint64_t deadline) {
-    struct flush_call call = {0};
+/* Have the worker flush, and leave if it is a thread. Returns: whether it did so until the deadline. */
+static bool flush_and_leave(struct batch_queue *queue, uint64_t deadline) {
+    struct flush_call call = {.deadline = deadline};
 
+    if (queue->processor->settings.is_by_host) {
+        return !ask(queue, &call, true) || await(queue, &call) != TOTE_TIMED_OUT;
+    }
+    ask(queue, &call, false);
+    atomic_store(&queue->stop, STOP_WHEN_FLUSHED);
+    tote__batch_wake(queue);
+    return wait_for_change(&queue->has_left, 0, deadline);
+}
+
+/* Returns: whether the worker had the time to flush. */
+static bool stop_worker(struct batch_queue *queue, uint64_t deadline) {
     atomic_store(&queue->stop_deadline, deadline);
-    if (!is_worker(queue) && tote__clock_monotonic() < deadline) {
-        ask(queue, &call, false);
-        atomic_store(&queue->stop, STOP_WHEN_FLUSHED);
-        tote__batch_wake(queue);
-        if (wait_for_change(&queue->has_left, 0, deadline)) {
-            return true;
-        }
+    bool is_flushed =
+        !is_worker(queue) && tote__clock_monotonic() < deadline && flush_and_leave(queue, deadline);
+
+    if (is_flushed && atomic_load(&queue->has_left)) {
+        return true;
     }
     atomic_store(&queue->stop, STOP_NOW);
     tote__batch_wake(queue);
     tote__lock_take(&queue->lock);
     queue->is_over = true;
     tote__lock_drop(&queue->lock);
-    return false;
+    return is_flushed;
 }
 
 /* What is said at a shutdown about what was lost by then. */

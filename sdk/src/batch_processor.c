@@ -232,6 +232,7 @@ tote_span_processor *tote__batch_processor_new(tote_span_exporter *exporter,
         batch_destroy(processor);
         return NULL;
     }
-    *made = (tote_span_processor){batch_ops, processor, tote__batch_add_stats, exporter};
+    *made = (tote_span_processor){batch_ops, processor, tote__batch_add_stats, exporter,
+                                  settings->is_by_host ? &tote__batch_loop : NULL};
     return made;
 }

@@ -4,6 +4,9 @@
  */
 #include "batch.h"
 
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include "tote/internal/memory.h"
 
 enum { SPAN_PORTION = 32, BYTE_PORTION = 64 * 1024 };
@@ -17,7 +20,9 @@ static struct batch_queue *make_queue(struct batch_processor *processor,
         return NULL;
     }
     queue->batch = tote__allocate(settings->max_export_batch_size * sizeof *queue->batch);
-    if (!queue->batch) {
+    queue->event = settings->is_by_host ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
+    if (!queue->batch || (settings->is_by_host && queue->event < 0)) {
+        tote__release((void *)queue->batch, settings->max_export_batch_size * sizeof *queue->batch);
         tote__release(queue, sizeof *queue);
         return NULL;
     }
@@ -79,6 +84,9 @@ static void release_queue(struct batch_queue *queue) {
     tote__pool_flush(&tote__span_pool, &gathered);
     if (queue->generation != tote__generation()) {
         tote__worker_thread_release_inherited(&queue->thread);
+    } else if (queue->event >=
+               0) { /* an inherited one may be something else of the host's by now */
+        close(queue->event);
     }
     tote__release((void *)queue->batch,
                   queue->processor->settings.max_export_batch_size * sizeof *queue->batch);

@@ -2,9 +2,9 @@
 /*
  * batch_worker.c - from the queue to the exporter
  *
- * One thread takes spans out, so that there are never two exports at once. It sleeps until a batch
- * waits, the delay is over, or somebody flushes or stops; it looks at each ring once before it
- * decides.
+ * One at a time takes spans out, the worker or who drives it in its place, so that there are never two exports at once.
+ * The worker sleeps until a batch waits, the delay is over, or somebody flushes or stops; it looks at each ring once
+ * before it decides.
  * Spec: trace/sdk.md#batching-processor
  */
 #include "batch.h"
@@ -16,7 +16,12 @@
 static const char *const component = "batch_processor";
 
 void tote__batch_wake(struct batch_queue *queue) {
-    if (atomic_load(&queue->is_asleep) && atomic_exchange(&queue->is_asleep, 0)) {
+    if (!atomic_load(&queue->is_asleep) || !atomic_exchange(&queue->is_asleep, 0)) {
+        return;
+    }
+    if (queue->processor->settings.is_by_host) {
+        tote__batch_wake_host(queue);
+    } else {
         tote__wake(&queue->is_asleep);
     }
 }
@@ -68,8 +73,8 @@ static void return_allowances(struct batch_queue *queue, size_t count) {
     tote__allowance_return(&queue->spans, count);
 }
 
-/* Take a batch, from one lane after the other. Returns: how many. */
-static size_t take_batch(struct batch_queue *queue) {
+/* Take a batch, from one lane after the other; the last one is dealt with. Returns: whether there is one. */
+static bool take_batch(struct batch_queue *queue) {
     size_t most = queue->processor->settings.max_export_batch_size;
     struct batch_lane *first = atomic_load_explicit(&queue->lanes, memory_order_acquire);
     struct batch_lane *start = queue->cursor ? queue->cursor : first;
@@ -77,7 +82,7 @@ static size_t take_batch(struct batch_queue *queue) {
     size_t count = 0;
 
     if (!first) {
-        return 0;
+        return false;
     }
     tote__lock_take(&queue->lock);
     do {
@@ -87,8 +92,14 @@ static size_t take_batch(struct batch_queue *queue) {
     queue->counts.in_flight += count;
     tote__lock_drop(&queue->lock);
     queue->cursor = lane;
+    queue->batch_from = 0;
+    queue->batch_to = count;
     return_allowances(queue, count);
-    return count;
+    return count != 0;
+}
+
+static size_t batch_left(const struct batch_queue *queue) {
+    return queue->batch_to - queue->batch_from;
 }
 
 /* Move up to `amount` of what is `left`. */
@@ -122,11 +133,13 @@ static void settle(struct batch_queue *queue, size_t count, tote_result result,
     atomic_store_explicit(&queue->is_failing, result != TOTE_SUCCESS, memory_order_relaxed);
 }
 
+/* The next of the batch are not needed any more. */
 static void send_home(struct batch_queue *queue, size_t count) {
     struct tote__pool_gathering gathered = {NULL, NULL};
 
     for (size_t i = 0; i < count; i++) {
-        tote__span_unref_gathering((struct span *)tote__span_of_data(queue->batch[i]), &gathered);
+        const tote_span_data *data = queue->batch[queue->batch_from++];
+        tote__span_unref_gathering((struct span *)tote__span_of_data(data), &gathered);
     }
     tote__pool_flush(&tote__span_pool, &gathered);
 }
@@ -152,79 +165,82 @@ static void report_export(size_t count, tote_result result, uint64_t start) {
                   (unsigned long long)(tote__clock_monotonic() - start) / 1000000);
 }
 
-/* The batch that was just taken, on its own. */
-static void export_directly(struct batch_queue *queue, size_t count) {
+static void note_export(struct batch_queue *queue, size_t count, tote_result result,
+                        const tote_export_report *report) {
+    settle(queue, count, result, report);
+    queue->next_export = tote__deadline_in(queue->processor->settings.schedule_delay_ms);
+}
+
+/* What is left of the batch, by an exporter that keeps nothing. */
+static void export_directly(struct batch_queue *queue) {
     const tote_span_exporter *exporter = queue->processor->exporter;
     tote_export_report report = {0};
     uint64_t start = tote__clock_monotonic();
-    tote_result result = exporter->ops.export_spans(exporter->self, queue->batch, count,
-                                                    export_timeout(queue), &report);
+    size_t count = batch_left(queue);
+    tote_result result = exporter->ops.export_spans(
+        exporter->self, queue->batch + queue->batch_from, count, export_timeout(queue), &report);
 
-    settle(queue, count, result, &report);
+    note_export(queue, count, result, &report);
     send_home(queue, count);
     report_export(count, result, start);
 }
 
-/* What the exporter keeps longest. */
-static void send_kept(struct batch_queue *queue) {
+/* Have the exporter keep some of the batch. Returns: false when something else must be sent before. */
+static bool keep_some(struct batch_queue *queue) {
+    const tote_span_exporter *exporter = queue->processor->exporter;
+    tote_export_report report = {0};
+    size_t count = exporter->ahead->keep(exporter->self, queue->batch + queue->batch_from,
+                                         batch_left(queue), &report);
+
+    if (count == 0 && queue->kept) {
+        return false;
+    }
+    if (count == 0) {
+        count = batch_left(queue);
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "memory is out, %zu spans are lost", count);
+        settle(queue, count, TOTE_FAILURE, &report);
+    } else if (report.too_large) {
+        settle(queue, count, TOTE_FAILURE, &report);
+    } else {
+        queue->kept++;
+    }
+    send_home(queue, count);
+    return true;
+}
+
+/* Give the exporter a batch, or more of the last one. Returns: whether it took something. */
+static bool hand_over(struct batch_queue *queue) {
+    if (!batch_left(queue) && !take_batch(queue)) {
+        return false;
+    }
+    if (queue->processor->exporter->ahead) {
+        return keep_some(queue);
+    }
+    export_directly(queue);
+    return true;
+}
+
+/* What the exporter keeps longest. Returns: whether it is done with that. */
+static bool send_kept(struct batch_queue *queue, bool may_wait) {
     const tote_span_exporter *exporter = queue->processor->exporter;
     tote_export_report report = {0};
     tote_result result = TOTE_SUCCESS;
-    uint64_t start = tote__clock_monotonic();
-    size_t count = exporter->ahead->send(exporter->self, export_timeout(queue), &result, &report);
+    uint64_t start = queue->send_began ? queue->send_began : tote__clock_monotonic();
+    size_t count =
+        exporter->ahead->send(exporter->self, export_timeout(queue), may_wait, &result, &report);
 
+    queue->send_began = count ? 0 : start;
+    if (count == 0) {
+        return false;
+    }
     queue->kept--;
-    settle(queue, count, result, &report);
+    note_export(queue, count, result, &report);
     report_export(count, result, start);
+    return true;
 }
 
-/* Have the exporter keep a batch, or send it after all that is kept if it cannot be. */
-static void keep_batch(struct batch_queue *queue) {
-    const tote_span_exporter *exporter = queue->processor->exporter;
-    size_t count = take_batch(queue);
-
-    if (count && exporter->ahead->keep(exporter->self, queue->batch, count)) {
-        queue->kept++;
-        send_home(queue, count);
-    } else if (count) {
-        while (queue->kept) {
-            send_kept(queue);
-        }
-        export_directly(queue, count);
-    }
-}
-
-/* So that there is room in the queue while a request is on its way. */
-static void keep_ahead(struct batch_queue *queue) {
-    const tote_span_exporter *exporter = queue->processor->exporter;
-    size_t whole = queue->processor->settings.max_export_batch_size;
-
-    while (sweep(queue) >= whole && exporter->ahead->has_room(exporter->self)) {
-        keep_batch(queue);
-    }
-}
-
-/* One request; what goes with it was seen in the last sweep. */
-static void export_batch(struct batch_queue *queue) {
-    if (!queue->processor->exporter->ahead) {
-        size_t count = take_batch(queue);
-        if (count) {
-            export_directly(queue, count);
-        }
-    } else {
-        if (!queue->kept) {
-            keep_batch(queue);
-        }
-        keep_ahead(queue);
-        if (queue->kept) {
-            send_kept(queue);
-        }
-    }
-    queue->next_export = tote__deadline_in(queue->processor->settings.schedule_delay_ms);
-}
-
-/* Whether all that had ended when the flush began is out. */
-static bool is_flushed(struct batch_queue *queue) {
+/* Whether all that had ended when the flush began is with the exporter. */
+static bool is_handed_over(struct batch_queue *queue) {
     struct batch_lane *lane = atomic_load_explicit(&queue->lanes, memory_order_acquire);
 
     for (; lane; lane = lane->next) {
@@ -233,61 +249,58 @@ static bool is_flushed(struct batch_queue *queue) {
             return false;
         }
     }
-    return true;
+    return batch_left(queue) == 0;
 }
 
 /* The last deadline of those that wait for this round; the export timeout when nobody waits. */
-static uint32_t flush_timeout(struct batch_queue *queue, uint32_t round) {
-    uint64_t deadline = tote__batch_flush_deadline(queue, round);
+static uint32_t flush_timeout(struct batch_queue *queue) {
+    uint64_t deadline = tote__batch_flush_deadline(queue, queue->flush_round);
     uint32_t timeout = export_timeout(queue);
     uint32_t left = deadline ? tote__deadline_left_ms(deadline) : timeout;
 
     return left < timeout ? left : timeout;
 }
 
-/* Export what has ended by now, have the exporter flush, and answer those who asked. */
-static void flush(struct batch_queue *queue) {
-    const tote_span_exporter *exporter = queue->processor->exporter;
-    uint32_t round = atomic_load(&queue->flushes_asked);
-    tote_result result = TOTE_SUCCESS;
+static bool is_flush_asked(struct batch_queue *queue) {
+    return queue->flush == FLUSH_NONE && atomic_load(&queue->flushes_asked) != queue->flush_round;
+}
 
+/* Export what has ended by now, ... */
+static void begin_flush(struct batch_queue *queue) {
+    queue->flush_round = atomic_load(&queue->flushes_asked);
+    queue->flush = FLUSH_TAKES;
     sweep(queue);
     struct batch_lane *lane = atomic_load_explicit(&queue->lanes, memory_order_acquire);
     for (; lane; lane = lane->next) {
         lane->flush_to = lane->tail_seen;
     }
-    while (!is_flushed(queue)) {
-        if (atomic_load(&queue->stop) == STOP_NOW) {
-            return; /* whoever waits is answered by leave() */
-        }
-        export_batch(queue);
-        sweep(queue);
-    }
-    for (size_t left = queue->kept; left; left--) { /* no more, or a flush would never end */
-        if (atomic_load(&queue->stop) == STOP_NOW) {
-            return;
-        }
-        keep_ahead(queue);
-        send_kept(queue);
-    }
+}
+
+/* ... have the exporter flush, and answer those who asked. */
+static void end_flush(struct batch_queue *queue) {
+    const tote_span_exporter *exporter = queue->processor->exporter;
+    tote_result result = TOTE_SUCCESS;
+
     if (exporter->ops.force_flush) {
-        result = exporter->ops.force_flush(exporter->self, flush_timeout(queue, round));
+        result = exporter->ops.force_flush(exporter->self, flush_timeout(queue));
     }
-    tote__batch_answer(queue, round, result);
-    queue->flush_answered = round;
+    queue->flush = FLUSH_NONE;
+    tote__batch_answer(queue, queue->flush_round, result);
 }
 
-static bool is_flush_asked(struct batch_queue *queue) {
-    return atomic_load(&queue->flushes_asked) != queue->flush_answered;
+static bool has_room(struct batch_queue *queue) {
+    const tote_span_exporter *exporter = queue->processor->exporter;
+
+    return !queue->kept || exporter->ahead->has_room(exporter->self);
 }
 
-/* Whether to export now, on its own account. */
+/* Whether to export now, on its own account; what is not a whole batch can wait while others are on their way. */
 static bool is_export_due(struct batch_queue *queue) {
     uint64_t waiting = sweep(queue);
     bool has_overflow =
         atomic_load(&queue->has_overflow) && atomic_exchange(&queue->has_overflow, 0);
 
-    bool is_time = tote__clock_monotonic() >= queue->next_export;
+    bool is_time = !queue->kept && tote__clock_monotonic() >= queue->next_export;
     if (is_time && waiting == 0) {
         tote__pools_trim(&tote__span_pool);
         queue->next_export = tote__deadline_in(queue->processor->settings.schedule_delay_ms);
@@ -296,33 +309,70 @@ static bool is_export_due(struct batch_queue *queue) {
            (waiting > 0 && (has_overflow || is_time));
 }
 
+static bool wants_batch(struct batch_queue *queue) {
+    return atomic_load(&queue->stop) != STOP_NOW && has_room(queue) &&
+           (batch_left(queue) || (queue->flush == FLUSH_TAKES && !is_handed_over(queue)) ||
+            is_export_due(queue));
+}
+
+/* Give the exporter what is due: all that it has room for, or one batch if others are to have their turn. */
+static bool hand_over_due(struct batch_queue *queue, bool may_wait) {
+    bool may_go_on = may_wait && queue->processor->exporter->ahead;
+    bool has_some = wants_batch(queue) && hand_over(queue);
+
+    while (has_some && may_go_on && wants_batch(queue) && hand_over(queue)) {
+    }
+    return has_some;
+}
+
+bool tote__batch_step(struct batch_queue *queue, bool may_wait) {
+    if (is_flush_asked(queue)) {
+        begin_flush(queue);
+    }
+    bool has_done = hand_over_due(queue, may_wait);
+    if (queue->flush == FLUSH_TAKES && is_handed_over(queue)) {
+        queue->flush = FLUSH_SENDS;
+        queue->flush_left = queue->kept; /* no more, or a flush would never end */
+    }
+    if (queue->kept && send_kept(queue, may_wait)) {
+        queue->flush_left -= queue->flush_left != 0;
+        has_done = true;
+    }
+    if (queue->flush == FLUSH_SENDS && queue->flush_left == 0) {
+        end_flush(queue);
+        has_done = true;
+    }
+    return has_done && atomic_load(&queue->stop) != STOP_NOW;
+}
+
+bool tote__batch_has_work(struct batch_queue *queue) {
+    return is_flush_asked(queue) ||
+           (has_room(queue) && (atomic_load(&queue->has_overflow) ||
+                                sweep(queue) >= queue->processor->settings.max_export_batch_size));
+}
+
 /* Sleep until the next export, unless something comes up. */
 static void rest(struct batch_queue *queue) {
     atomic_store(&queue->is_asleep, 1);
-    bool has_work = atomic_load(&queue->stop) != STOP_NOT || is_flush_asked(queue) ||
-                    atomic_load(&queue->has_overflow) ||
-                    sweep(queue) >= queue->processor->settings.max_export_batch_size;
-    if (!has_work) {
+    if (atomic_load(&queue->stop) == STOP_NOT && !tote__batch_has_work(queue)) {
         tote__wait(&queue->is_asleep, 1, queue->next_export);
     }
     atomic_store(&queue->is_asleep, 0);
 }
 
-/* Drop what is left, answer everybody, and say so: nothing is taken out any more. */
-static void leave(struct batch_queue *queue) {
+void tote__batch_leave(struct batch_queue *queue) {
     const tote_span_exporter *exporter = queue->processor->exporter;
 
+    while (batch_left(queue) || (sweep(queue) && take_batch(queue))) {
+        send_home(queue, batch_left(queue));
+    }
     if (queue->kept) {
-        const tote_export_report report = {.shut_down = (size_t)queue->counts.in_flight};
         exporter->ahead->drop(exporter->self);
         queue->kept = 0;
-        settle(queue, report.shut_down, TOTE_FAILURE, &report);
     }
-    while (sweep(queue)) {
-        size_t count = take_batch(queue);
-        const tote_export_report report = {.shut_down = count};
-        settle(queue, count, TOTE_FAILURE, &report);
-        send_home(queue, count);
+    const tote_export_report report = {.shut_down = (size_t)queue->counts.in_flight};
+    if (report.shut_down) {
+        settle(queue, report.shut_down, TOTE_FAILURE, &report);
     }
     tote__lock_take(&queue->lock);
     queue->is_over = true;
@@ -342,17 +392,26 @@ static void work(void *arg) {
     atomic_store(&queue->worker, &tote__thread);
     queue->next_export = tote__deadline_in(queue->processor->settings.schedule_delay_ms);
     while ((stop = atomic_load(&queue->stop)) != STOP_NOW) {
-        if (is_flush_asked(queue)) {
-            flush(queue);
-        } else if (stop == STOP_WHEN_FLUSHED) {
-            break;
-        } else if (is_export_due(queue) || queue->kept) {
-            export_batch(queue);
-        } else {
-            rest(queue);
+        if (tote__batch_step(queue, true)) {
+            continue;
         }
+        if (stop == STOP_WHEN_FLUSHED) {
+            break;
+        }
+        rest(queue);
     }
-    leave(queue);
+    tote__batch_leave(queue);
+}
+
+/* Returns: whether somebody will do the work. */
+static bool find_worker(struct batch_queue *queue) {
+    const struct tote__batch_settings *settings = &queue->processor->settings;
+
+    if (settings->is_by_host) {
+        tote__batch_start_host(queue);
+        return true;
+    }
+    return tote__worker_thread_start(&queue->thread, &settings->thread_factory, work, queue);
 }
 
 bool tote__batch_start_worker(struct batch_queue *queue) {
@@ -362,8 +421,7 @@ bool tote__batch_start_worker(struct batch_queue *queue) {
         return state != WORKER_REFUSED;
     }
     atomic_fetch_add_explicit(&queue->references, 1, memory_order_relaxed);
-    bool is_started = tote__worker_thread_start(
-        &queue->thread, &queue->processor->settings.thread_factory, work, queue);
+    bool is_started = find_worker(queue);
     if (!is_started) {
         atomic_fetch_sub_explicit(&queue->references, 1, memory_order_relaxed);
         atomic_store(&queue->refuses, DROP_MEMORY);

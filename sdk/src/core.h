@@ -13,10 +13,18 @@
 
 #include "span.h"
 #include "thread_state.h"
+#include "tote/internal/lock.h"
 #include "tote/internal/sdk.h"
 #include "tote/internal/tracer.h"
 
-/* What one run of an SDK was set to. Does not change but for `is_shut_down`. */
+/* The host's loop's way to the processors that it drives. */
+struct core_loop {
+    struct tote__lock lock;       /* guards making the next two */
+    _Atomic(uint32_t) generation; /* of the process that the descriptor is of; 0: of none */
+    int epoll;
+};
+
+/* What one run of an SDK was set to. Does not change but for `is_shut_down` and `loop`. */
 struct core_config {
     struct core_config *next; /* of those that were left behind */
     struct span_origin origin;
@@ -33,6 +41,7 @@ struct core_config {
     size_t processor_count;
     uint64_t (*now_unix_nano)(void *clock);
     void *clock;
+    struct core_loop loop;
 };
 
 struct tote_sdk {
@@ -90,6 +99,9 @@ static inline void tote__count(_Atomic(uint64_t) *counter) {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
                           memory_order_relaxed);
 }
+
+/* loop.c: as the last with it. */
+void tote__core_loop_close(struct core_loop *loop);
 
 /* The provider's start. */
 tote_span *tote__core_start_span(tote_tracer_provider *provider, tote_tracer *tracer,

@@ -60,7 +60,7 @@ tote_span_processor *tote_span_processor_new(const tote_span_processor_ops *ops,
         tote__release(processor, sizeof *processor);
         return NULL;
     }
-    *processor = (tote_span_processor){copy, self, NULL, NULL};
+    *processor = (tote_span_processor){.ops = copy, .self = self};
     return processor;
 }
 

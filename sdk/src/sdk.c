@@ -64,6 +64,7 @@ static void free_config(struct core_config *config) {
     tote__release(config->store_export_keys, config->store_export_key_count * sizeof(char *));
     tote_sampler_free(config->sampler);
     tote_id_generator_free(config->id_generator);
+    tote__core_loop_close(&config->loop);
     tote__release(config, sizeof *config);
 }
 
@@ -420,27 +421,18 @@ tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms) {
     tote_result result = TOTE_SUCCESS;
 
     for (size_t i = 0; config && i < config->processor_count; i++) {
-        tote_span_exporter *exporter = config->processors[i]->exporter;
+        const tote_span_processor *processor = config->processors[i];
+        tote_span_exporter *exporter = processor->exporter;
         if (exporter && exporter->ahead && exporter->ahead->prepare) {
-            result = worse(result,
-                           exporter->ahead->prepare(exporter->self, time_left(start, timeout_ms)));
+            result =
+                worse(result, exporter->ahead->prepare(exporter->self, time_left(start, timeout_ms),
+                                                       processor->loop == NULL));
+        }
+        if (processor->loop && tote_sdk_get_poll_fd(sdk) < 0) {
+            result = TOTE_FAILURE;
         }
     }
     return result;
-}
-
-int tote_sdk_get_poll_fd(const tote_sdk *sdk) {
-    (void)sdk;
-    return -1;
-}
-
-int tote_sdk_get_poll_timeout_ms(const tote_sdk *sdk) {
-    (void)sdk;
-    return -1;
-}
-
-void tote_sdk_poll(tote_sdk *sdk) {
-    (void)sdk;
 }
 
 bool tote_sdk_get_stats(const tote_sdk *sdk, tote_stats *stats) {

@@ -178,7 +178,7 @@ static void addresses_and_files_are_taken_once(void **state) {
     uint64_t soon = tote__clock_monotonic() + UINT64_C(20000000000);
 
     struct tote__otlp_settings settings = settings_of("http://localhost:4318/v1/traces", NULL);
-    assert_int_equal(tote__prepare(&settings, soon, &prepared), TOTE_SUCCESS);
+    assert_int_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_SUCCESS);
     assert_non_null(strstr(prepared.addresses->data, "localhost:4318:"));
     assert_non_null(strstr(prepared.addresses->data, "127.0.0.1"));
     assert_null(prepared.ca.data);
@@ -186,14 +186,14 @@ static void addresses_and_files_are_taken_once(void **state) {
     tote__otlp_settings_clear(&settings);
 
     settings = settings_of("http://[::1]:4318/v1/traces", NULL);
-    assert_int_equal(tote__prepare(&settings, soon, &prepared), TOTE_SUCCESS);
+    assert_int_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_SUCCESS);
     assert_null(prepared.addresses);
     tote__prepared_clear(&prepared);
     tote__otlp_settings_clear(&settings);
 
     if (fixture->has_identity) {
         settings = settings_of("https://127.0.0.1/", fixture->identity.certificate_path);
-        assert_int_equal(tote__prepare(&settings, soon, &prepared), TOTE_SUCCESS);
+        assert_int_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_SUCCESS);
         assert_int_equal(prepared.ca.len, strlen(fixture->identity.certificate));
         tote__prepared_clear(&prepared);
         tote__otlp_settings_clear(&settings);
@@ -208,11 +208,11 @@ static void what_cannot_be_had_is_told_and_leaves_nothing(void **state) {
     (void)state;
     tote_set_diagnostics(ignore, TOTE_LEVEL_ERROR, NULL);
     struct tote__otlp_settings settings = settings_of("https://127.0.0.1/", "/nowhere/ca.pem");
-    assert_int_equal(tote__prepare(&settings, soon, &prepared), TOTE_FAILURE);
+    assert_int_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_FAILURE);
     tote__otlp_settings_clear(&settings);
     settings = settings_of("http://nobody.invalid/", NULL);
-    assert_int_not_equal(tote__prepare(&settings, soon, &prepared), TOTE_SUCCESS);
-    assert_int_equal(tote__prepare(&settings, 0, &prepared), TOTE_TIMED_OUT);
+    assert_int_not_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_SUCCESS);
+    assert_int_equal(tote__prepare(&settings, 0, true, &prepared), TOTE_TIMED_OUT);
     tote__otlp_settings_clear(&settings);
     tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
     assert_int_equal(tote_sdk_prepare(NULL, 0), TOTE_SUCCESS);

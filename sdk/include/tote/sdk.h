@@ -51,7 +51,7 @@ typedef struct tote_span_limits {
 /** Who moves ended spans to the exporter. */
 typedef enum tote_export_mode {
     TOTE_EXPORT_BY_WORKER, /**< batches, one thread made at start */
-    TOTE_EXPORT_BY_HOST,   /**< batches, no thread: your loop calls tote_sdk_poll(). Not in this version: no start */
+    TOTE_EXPORT_BY_HOST,   /**< batches, no thread: your loop calls tote_sdk_poll() */
     TOTE_EXPORT_AT_END     /**< each span as it ends, on the thread that ends it: for tests, not for services */
 } tote_export_mode;
 
@@ -64,7 +64,7 @@ typedef struct tote_batch_options {
     uint32_t max_export_batch_size; /**< spans; 512 */
     uint32_t schedule_delay_ms;     /**< 5000 */
     uint32_t export_timeout_ms;     /**< 30000 */
-    uint32_t reserved;              /**< 0 */
+    uint32_t poll_budget_us;        /**< 1000: what tote_sdk_poll() may take for each exporter */
 } tote_batch_options;
 
 #define TOTE_BATCH_OPTIONS_INIT \
@@ -175,15 +175,26 @@ TOTE_API tote_sdk *tote_sdk_ref(tote_sdk *sdk);
 TOTE_API void tote_sdk_unref(tote_sdk *sdk);
 
 /**
- * TOTE_EXPORT_BY_HOST: a descriptor that gets readable when there is work. Ask again after fork; -1 in other modes.
- * That mode is not in this version: these three return -1, -1, and nothing done.
+ * TOTE_EXPORT_BY_HOST: a descriptor that gets readable when tote_sdk_poll() has work; the same until the SDK is gone.
+ * It is an epoll instance: poll it, select it or add it to an epoll instance of yours; read nothing from it, and do not
+ * close it. -1 in other modes, or with a diagnostic when there is none to be had. A forked child has one of its own: ask again.
  */
 TOTE_API int tote_sdk_get_poll_fd(const tote_sdk *sdk);
 
-/** TOTE_EXPORT_BY_HOST: call tote_sdk_poll() after this many milliseconds at the latest; -1: only when readable. */
+/**
+ * TOTE_EXPORT_BY_HOST: call tote_sdk_poll() after this many milliseconds at the latest; -1: only when readable, or in
+ * other modes. Ask before each wait: it changes with what is under way.
+ */
 TOTE_API int tote_sdk_get_poll_timeout_ms(const tote_sdk *sdk);
 
-/** TOTE_EXPORT_BY_HOST: do what can be done without waiting. Threads: one at a time. */
+/**
+ * TOTE_EXPORT_BY_HOST: do what can be done without waiting: encode, compress, send, read answers. Once poll_budget_us
+ * have gone nothing more is begun, and the descriptor stays readable; what was begun, at most one batch of spans, is brought to its
+ * end. Called too often it does nothing. tote_sdk_force_flush() and tote_sdk_shutdown() do the same work, and wait, on the thread that calls
+ * them. No thread is made, but by libcurl for each look-up of a name: tote_sdk_prepare() looks it up beforehand, on the calling
+ * thread in this mode, for as long as the system's resolver takes. An exporter of your own is called here, and holds the
+ * loop up for as long as it takes. Threads: any; while one is at work another returns at once.
+ */
 TOTE_API void tote_sdk_poll(tote_sdk *sdk);
 
 /**

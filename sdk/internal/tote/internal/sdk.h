@@ -55,6 +55,8 @@ struct tote__batch_settings {
     uint32_t schedule_delay_ms;
     uint32_t export_timeout_ms;         /* UINT32_MAX: no limit */
     tote_thread_factory thread_factory; /* functions NULL: pthreads */
+    bool is_by_host;                    /* no thread */
+    uint32_t poll_budget_us;
 };
 
 /* Both take the exporter, always; NULL on failure, with a diagnostic. */
@@ -77,25 +79,47 @@ struct tote_span_exporter {
 struct tote__ahead_ops {
     /* Whether more should be kept. */
     bool (*has_room)(void *self);
-    /* Returns: whether the spans are kept, and not needed any more; else nothing has changed. */
-    bool (*keep)(void *self, const tote_span_data *const *spans, size_t count);
-    /* As export_spans, with what was kept first; there is something. Returns that number of spans. */
-    size_t (*send)(void *self, uint32_t timeout_ms, tote_result *result,
+    /*
+     * Keep the first of the spans, as many as go into one request. Returns: how many are not needed any more, because
+     * they are kept or in the report (then alone); 0, and nothing has changed, when there is no room or no memory.
+     */
+    size_t (*keep)(void *self, const tote_span_data *const *spans, size_t count,
+                   tote_export_report *report);
+    /*
+     * As export_spans, with the request that was kept first; there is one. Returns: its spans; 0 while it is under way,
+     * which is never so for a caller that may wait: then call again.
+     */
+    size_t (*send)(void *self, uint32_t timeout_ms, bool may_wait, tote_result *result,
                    tote_export_report *report);
     /* Forget them. */
     void (*drop)(void *self);
     /* See tote_sdk_prepare(). From any thread, also during the others. */
-    tote_result (*prepare)(void *self, uint32_t timeout_ms);
+    tote_result (*prepare)(void *self, uint32_t timeout_ms, bool may_make_thread);
+    /* Gets readable when a request under way can go on; one for the life of the process, -1: none to be had. */
+    int (*get_descriptor)(void *self);
+    /* When it is to go on even so; TOTE__NEVER. */
+    uint64_t (*get_due)(void *self);
 };
 
 /* For an exporter of ours, that was just made; NULL is fine. */
 tote_span_exporter *tote__span_exporter_set_ahead(tote_span_exporter *exporter,
                                                   const struct tote__ahead_ops *ahead);
+/* What a processor can do that is driven by the host's loop. One call at a time, but for watch. */
+struct tote__loop_ops {
+    /* Add what is to be waited for, of this process, to an epoll instance. Returns: false when that cannot be. */
+    bool (*watch)(void *self, int epoll);
+    /* When it wants to be called, whatever it waits for does; TOTE__NEVER. */
+    uint64_t (*get_due)(void *self);
+    /* See tote_sdk_poll(). */
+    void (*poll)(void *self);
+};
+
 struct tote_span_processor {
     tote_span_processor_ops ops;
     void *self;
     void (*add_stats)(void *self, tote_stats *stats); /* NULL for one of the program's own */
     tote_span_exporter *exporter;                     /* to be prepared; NULL likewise */
+    const struct tote__loop_ops *loop;                /* NULL for one that needs no loop */
 };
 /* What a sampler may tell apart without being asked. Spec: trace/sdk.md#parentbased */
 enum tote__parent_kind {

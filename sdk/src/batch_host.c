@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * batch_host.c - the host in the worker's place
+ *
+ * Nobody has a thread here: who polls, flushes or shuts down works, one at a time, in steps that do not wait. What there
+ * is to wait for are two descriptors: the queue's own, which producers write to as they would wake a worker, and the
+ * exporter's.
+ */
+#include "batch.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "tote/internal/clock.h"
+#include "tote/internal/context.h"
+#include "wait.h"
+
+enum { LONGEST_WAIT_MS = 60000, NS_PER_US = 1000 };
+
+void tote__batch_wake_host(struct batch_queue *queue) {
+    int error = errno;
+
+    eventfd_write(queue->event, 1);
+    errno = error;
+}
+
+/* The loop is woken, because a time to call again is known now. */
+void tote__batch_start_host(struct batch_queue *queue) {
+    queue->next_export = tote__deadline_in(queue->processor->settings.schedule_delay_ms);
+    atomic_store(&queue->due, queue->next_export);
+    tote__batch_wake_host(queue);
+}
+
+static void hush(struct batch_queue *queue) {
+    int error = errno;
+    eventfd_t count;
+
+    eventfd_read(queue->event, &count);
+    errno = error;
+}
+
+/* Returns: false while somebody else works. */
+static bool claim(struct batch_queue *queue) {
+    uint32_t nobody = 0;
+
+    if (atomic_load(&queue->has_left) ||
+        !atomic_compare_exchange_strong(&queue->is_driven, &nobody, 1)) {
+        return false;
+    }
+    atomic_store(&queue->worker, &tote__thread);
+    return true;
+}
+
+static void unclaim(struct batch_queue *queue) {
+    atomic_store(&queue->worker, NULL);
+    atomic_store(&queue->is_driven, 0);
+    tote__wake(&queue->is_driven);
+}
+
+/* Whoever was at work when it was stopped, and was not waited for, leaves. */
+static void release(struct batch_queue *queue) {
+    unclaim(queue);
+    if (atomic_load(&queue->stop) == STOP_NOW) {
+        tote__batch_part_host(queue, 0);
+    }
+}
+
+/* Work that is to be done until a time. */
+struct drive {
+    struct batch_queue *queue;
+    const _Atomic(bool) *is_done; /* NULL: go on */
+    uint64_t until;
+};
+
+static bool is_done(const struct drive *drive) {
+    return drive->is_done && atomic_load_explicit(drive->is_done, memory_order_acquire);
+}
+
+static uint64_t find_due(struct batch_queue *queue) {
+    const tote_span_exporter *exporter = queue->processor->exporter;
+
+    return queue->kept ? exporter->ahead->get_due(exporter->self) : queue->next_export;
+}
+
+static int run(void *arg) {
+    const struct drive *drive = arg;
+    struct batch_queue *queue = drive->queue;
+    bool has_more = true;
+
+    hush(queue);
+    atomic_store(&queue->is_asleep, 0);
+    while (has_more && !is_done(drive)) {
+        has_more = tote__batch_step(queue, false);
+        if (tote__clock_monotonic() >= drive->until) {
+            break;
+        }
+    }
+    atomic_store(&queue->due, find_due(queue));
+    atomic_store(&queue->is_asleep, 1);
+    if (has_more || tote__batch_has_work(queue)) {
+        tote__batch_wake(queue);
+    }
+    return 0;
+}
+
+/* What the exporter calls is not traced. */
+static void drive_suppressed(struct drive *drive) {
+    tote_context *context = tote_context_with_suppression(tote_context_root());
+
+    tote_context_run(context, run, drive);
+    tote_context_unref(context);
+}
+
+static int exporter_descriptor(const struct batch_queue *queue) {
+    const tote_span_exporter *exporter = queue->processor->exporter;
+
+    return exporter->ahead ? exporter->ahead->get_descriptor(exporter->self) : -1;
+}
+
+static void wait_for_work(struct batch_queue *queue, uint64_t deadline) {
+    struct pollfd fds[] = {{queue->event, POLLIN, 0}, {exporter_descriptor(queue), POLLIN, 0}};
+    uint32_t until_due = tote__ms_until(atomic_load(&queue->due), LONGEST_WAIT_MS);
+    int error = errno;
+
+    poll(fds, TOTE_COUNT_OF(fds), (int)tote__ms_until(deadline, until_due));
+    errno = error;
+}
+
+void tote__batch_drive_until(struct batch_queue *queue, const _Atomic(bool) *is_done_flag,
+                             uint64_t deadline) {
+    struct drive drive = {queue, is_done_flag, deadline};
+
+    if (!claim(queue)) {
+        tote__wait(&queue->is_driven, 1, deadline);
+        return;
+    }
+    while (!is_done(&drive) && tote__clock_monotonic() < deadline &&
+           atomic_load(&queue->stop) != STOP_NOW) {
+        drive_suppressed(&drive);
+        if (!is_done(&drive)) {
+            wait_for_work(queue, deadline);
+        }
+    }
+    release(queue);
+}
+
+bool tote__batch_part_host(struct batch_queue *queue, uint64_t deadline) {
+    while (!claim(queue)) {
+        if (atomic_load(&queue->has_left)) {
+            return true;
+        }
+        if (atomic_load(&queue->worker) == &tote__thread || tote__clock_monotonic() >= deadline) {
+            return false;
+        }
+        tote__wait(&queue->is_driven, 1, deadline);
+    }
+    atomic_fetch_add(&queue->references, 1);
+    atomic_store(&queue->is_asleep, 0); /* nothing wakes from here on */
+    hush(queue);
+    tote__batch_leave(queue);
+    unclaim(queue);
+    tote__batch_queue_unref(queue);
+    return true;
+}
+
+static bool watch(int epoll, int fd) {
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+    return fd >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static bool batch_watch(void *self, int epoll) {
+    struct batch_queue *queue = tote__batch_queue(self);
+
+    return queue && watch(epoll, queue->event) &&
+           (!queue->processor->exporter->ahead || watch(epoll, exporter_descriptor(queue)));
+}
+
+static uint64_t batch_get_due(void *self) {
+    struct batch_queue *queue = tote__batch_queue(self);
+
+    return queue && atomic_load(&queue->worker_state) == WORKER_RUNNING &&
+                   !atomic_load(&queue->has_left)
+               ? atomic_load(&queue->due)
+               : TOTE__NEVER;
+}
+
+static void batch_poll(void *self) {
+    struct batch_processor *processor = self;
+    struct batch_queue *queue = tote__batch_queue(processor);
+
+    if (!queue || !claim(queue)) {
+        return;
+    }
+    uint64_t budget = (uint64_t)processor->settings.poll_budget_us * NS_PER_US;
+    struct drive drive = {queue, NULL, tote__clock_monotonic() + budget};
+    drive_suppressed(&drive);
+    release(queue);
+}
+
+const struct tote__loop_ops tote__batch_loop = {
+    .watch = batch_watch,
+    .get_due = batch_get_due,
+    .poll = batch_poll,
+};
