@@ -6,6 +6,8 @@
  *
  * A request opens a scope as it comes, suspends it at the end of each callback, resumes it at the start of the next
  * one, and closes it when it has been answered. So each callback runs in its own request's store and span.
+ *
+ * The loop exports too: Tote has no thread here. Its descriptor is watched with the others, its time bounds the wait.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +27,7 @@ struct request {
 };
 
 static tote_tracer *tracer;
+static tote_sdk *sdk;
 
 static void on_accept(struct request *request, int number) {
     request->scope = tote_scope_open(tracer, "request", NULL);
@@ -79,12 +82,29 @@ static void run_loop(int loop, size_t callbacks) {
     struct epoll_event events[64];
 
     while (callbacks) {
-        int count = epoll_wait(loop, events, TOTE_COUNT_OF(events), -1);
+        int count =
+            epoll_wait(loop, events, TOTE_COUNT_OF(events), tote_sdk_get_poll_timeout_ms(sdk));
         for (int i = 0; i < count; i++) {
-            on_readable(events[i].data.ptr);
-            callbacks--;
+            if (events[i].data.ptr) {
+                on_readable(events[i].data.ptr);
+                callbacks--;
+            }
         }
+        tote_sdk_poll(sdk); /* costs next to nothing when there is nothing to do */
     }
+}
+
+/* Watch what Tote waits for, which is no request's. */
+static void start_tote(int loop) {
+    tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+
+    batch.mode = TOTE_EXPORT_BY_HOST;
+    options.batch = &batch;
+    sdk = tote_sdk_start(&options);
+    tracer = tote_get_tracer("loop", "1.0");
+    epoll_ctl(loop, EPOLL_CTL_ADD, tote_sdk_get_poll_fd(sdk), &event);
 }
 
 /* Two for each request, as far as this process may. */
@@ -104,8 +124,7 @@ int main(int argc, char **argv) {
     size_t wrong = 0;
 
     allow_descriptors();
-    tote_sdk *sdk = tote_sdk_start(NULL);
-    tracer = tote_get_tracer("loop", "1.0");
+    start_tote(loop);
     for (size_t i = 0; i < count; i++) {
         int ends[2];
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = &requests[i]};

@@ -6,6 +6,9 @@
  *
  * Callbacks of one request resume and suspend its scope. Work that goes to the pool takes a reference to the
  * context along, and runs in it, while the loop goes on.
+ *
+ * The loop exports too: Tote has no thread here. Its descriptor is watched by a handle, its time is a timer's, which is
+ * set before each wait.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +26,71 @@ struct request {
 };
 
 static tote_tracer *tracer;
+static tote_sdk *sdk;
 static size_t wrong;
+
+/* What libuv needs to drive Tote. */
+static struct {
+    int descriptor;
+    uv_poll_t poll;
+    uv_timer_t timer;
+    uv_prepare_t prepare;
+} drive;
+
+static void on_tote_readable(uv_poll_t *poll, int status, int events) {
+    (void)poll, (void)status, (void)events;
+    tote_sdk_poll(sdk);
+}
+
+static void on_tote_due(uv_timer_t *timer) {
+    (void)timer;
+    tote_sdk_poll(sdk);
+}
+
+static void before_wait(uv_prepare_t *prepare) {
+    int timeout_ms = tote_sdk_get_poll_timeout_ms(sdk);
+
+    (void)prepare;
+    if (timeout_ms < 0) {
+        uv_timer_stop(&drive.timer);
+    } else {
+        uv_timer_start(&drive.timer, on_tote_due, (uint64_t)timeout_ms, 0);
+    }
+}
+
+/* None of the handles keeps the loop alive. */
+static void start_tote(uv_loop_t *loop) {
+    tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+
+    batch.mode = TOTE_EXPORT_BY_HOST;
+    options.batch = &batch;
+    sdk = tote_sdk_start(&options);
+    tracer = tote_get_tracer("loop", "1.0");
+    drive.descriptor = tote_sdk_get_poll_fd(sdk);
+    if (drive.descriptor < 0) { /* as with OTEL_SDK_DISABLED=true */
+        return;
+    }
+    uv_poll_init(loop, &drive.poll, drive.descriptor);
+    uv_poll_start(&drive.poll, UV_READABLE, on_tote_readable);
+    uv_timer_init(loop, &drive.timer);
+    uv_prepare_init(loop, &drive.prepare);
+    uv_prepare_start(&drive.prepare, before_wait);
+    uv_unref((uv_handle_t *)&drive.poll);
+    uv_unref((uv_handle_t *)&drive.timer);
+    uv_unref((uv_handle_t *)&drive.prepare);
+}
+
+/* Before the SDK goes, which the descriptor is of. */
+static void stop_watching(uv_loop_t *loop) {
+    if (drive.descriptor < 0) {
+        return;
+    }
+    uv_close((uv_handle_t *)&drive.poll, NULL);
+    uv_close((uv_handle_t *)&drive.timer, NULL);
+    uv_close((uv_handle_t *)&drive.prepare, NULL);
+    uv_run(loop, UV_RUN_DEFAULT);
+}
 
 static int own_number(void) {
     char text[16];
@@ -89,12 +156,12 @@ int main(int argc, char **argv) {
     if (!requests) {
         return 1;
     }
-    tote_sdk *sdk = tote_sdk_start(NULL);
-    tracer = tote_get_tracer("loop", "1.0");
+    start_tote(uv_default_loop());
     for (int i = 0; i < count; i++) {
         on_request(&requests[i], i);
     }
     uv_run(uv_default_loop(), UV_RUN_DEFAULT);
+    stop_watching(uv_default_loop());
     uv_loop_close(uv_default_loop());
     free(requests);
     printf("%d requests on one thread, %zu wrong answers\n", count, wrong);

@@ -240,6 +240,12 @@ void tote__transport_cancel(struct tote__transport *transport) {
     if (is_busy(transport)) {
         end(transport, false, &answer);
     }
+    if (atomic_load(&transport->generation) == tote__generation()) { /* an interrupt has come */
+        eventfd_t count;
+        int error = errno;
+        eventfd_read(transport->wake, &count);
+        errno = error;
+    }
 }
 
 tote_result tote__transport_prepare(struct tote__transport *transport, uint64_t deadline,

@@ -50,7 +50,7 @@ bool tote__transport_begin(struct tote__transport *transport, const uint8_t *byt
 bool tote__transport_step(struct tote__transport *transport, uint32_t wait_ms,
                           struct tote__answer *answer);
 
-/* Forget about a request that is under way, if one is. */
+/* Forget about a request that is under way, if one is, and about an interrupt that is not heard yet. */
 void tote__transport_cancel(struct tote__transport *transport);
 
 /* Readable when a step has something to do; of this process, and the same for its life. -1: none to be had. */

@@ -26,11 +26,10 @@ void tote__batch_wake_host(struct batch_queue *queue) {
     errno = error;
 }
 
-/* The loop is woken, because a time to call again is known now. */
 void tote__batch_start_host(struct batch_queue *queue) {
     queue->next_export = tote__deadline_in(queue->processor->settings.schedule_delay_ms);
     atomic_store(&queue->due, queue->next_export);
-    tote__batch_wake_host(queue);
+    atomic_store(&queue->is_asleep, 1);
 }
 
 static void hush(struct batch_queue *queue) {
@@ -181,7 +180,7 @@ static bool batch_watch(void *self, int epoll) {
 static uint64_t batch_get_due(void *self) {
     struct batch_queue *queue = tote__batch_queue(self);
 
-    return queue && atomic_load(&queue->worker_state) == WORKER_RUNNING &&
+    return queue && !atomic_load(&queue->refuses) && tote__batch_start_worker(queue) &&
                    !atomic_load(&queue->has_left)
                ? atomic_load(&queue->due)
                : TOTE__NEVER;

@@ -366,7 +366,7 @@ void tote__batch_leave(struct batch_queue *queue) {
     while (batch_left(queue) || (sweep(queue) && take_batch(queue))) {
         send_home(queue, batch_left(queue));
     }
-    if (queue->kept) {
+    if (exporter->ahead) {
         exporter->ahead->drop(exporter->self);
         queue->kept = 0;
     }

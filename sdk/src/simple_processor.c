@@ -192,6 +192,7 @@ tote_span_processor *tote__simple_processor_new(tote_span_exporter *exporter,
     processor->export_timeout_ms = export_timeout_ms;
     processor->suppressed = tote_context_with_suppression(tote_context_root());
     atomic_init(&processor->generation, tote__generation());
-    *made = (tote_span_processor){.ops = simple_ops, .self = processor, .add_stats = simple_add_stats, .exporter = exporter};
+    *made = (tote_span_processor){
+        .ops = simple_ops, .self = processor, .add_stats = simple_add_stats, .exporter = exporter};
     return made;
 }

@@ -28,6 +28,14 @@ count() {
     grep -c -- "$1" "$out"
 }
 
+# await_line PATTERN
+await_line() {
+    for _ in $(seq 200); do
+        ! grep -q -- "$1" "$out" || break
+        sleep 0.05
+    done
+}
+
 case $example in
 hello)
     OTEL_TRACES_EXPORTER=console OTEL_SERVICE_NAME=greeter "$build/bin/hello" >"$out"
@@ -59,10 +67,7 @@ fastcgi)
     OTEL_TRACES_EXPORTER=console "$build/bin/fastcgi" "$socket" 2 >"$out" 2>&1 &
     program=$!
     trap 'kill $program 2>/dev/null; rm -f "$out" "$socket"' EXIT
-    for _ in $(seq 200); do
-        ! grep -q listening "$out" || break
-        sleep 0.05
-    done
+    await_line listening
     # ask URI VARIABLE...
     ask() {
         env -i PATH="$PATH" REQUEST_METHOD=GET REQUEST_URI="$1" SERVER_PROTOCOL=HTTP/1.1 REMOTE_ADDR=10.1.2.3 \
@@ -110,6 +115,17 @@ loop_epoll | loop_libuv)
     OTEL_TRACES_EXPORTER=console "$build/bin/$example" 10 >"$out"
     expect "each has a trace of its own" "$(sed -n 's/^  trace \([0-9a-f]*\) .*/\1/p' "$out" | sort -u | wc -l)" 10
     expect "and its id" "$(sed -n 's/^  request.id: //p' "$out" | sort -u | wc -l)" 10
+    if [ -x "$build/bin/tote" ]; then
+        timeout 60 "$build/bin/tote" view --port 0 --count 10 >"$out" &
+        viewer=$!
+        await_line '^listening on '
+        OTEL_BSP_SCHEDULE_DELAY=1 OTEL_EXPORTER_OTLP_ENDPOINT=$(sed -n 's/^listening on //p' "$out") \
+            "$build/bin/$example" 10 >/dev/null
+        expect "it ends well that exports by its loop" $? 0
+        wait $viewer
+        expect "the traces arrived" $? 0
+        expect "all of them" "$(count '^trace ')" 10
+    fi
     ;;
 relay)
     OTEL_TRACES_EXPORTER=console "$build/bin/relay" --port 0 >"$out" 2>&1 &

@@ -18,8 +18,7 @@
 #include <unistd.h>
 
 #include "filter.h"
-#include "otlp/request.pb-c.h"
-#include "receiver.h"
+#include "received.h"
 #include "tote/exporters/otlp.h"
 #include "tote/tote.h"
 
@@ -173,25 +172,8 @@ static int compare(const void *a, const void *b) {
 }
 
 static void read_requests(void) {
-    size_t count = receiver_wait(server.receiver, 0);
-
     arrived = (struct arrived){.id = NULL};
-    for (size_t i = 0; i < count; i++) {
-        struct received received = receiver_request(server.receiver, i);
-        Tote__Otlp__ExportTraceServiceRequest *request =
-            tote__otlp__export_trace_service_request__unpack(NULL, received.body_size,
-                                                             (const uint8_t *)received.body);
-        assert_non_null(request);
-        for (size_t r = 0; r < request->n_resource_spans; r++) {
-            for (size_t s = 0; s < request->resource_spans[r]->n_scope_spans; s++) {
-                const Tote__Otlp__ScopeSpans *spans = request->resource_spans[r]->scope_spans[s];
-                for (size_t n = 0; n < spans->n_spans; n++) {
-                    count_span(spans->spans[n]);
-                }
-            }
-        }
-        tote__otlp__export_trace_service_request__free_unpacked(request, NULL);
-    }
+    received_spans(server.receiver, count_span);
     qsort(arrived.id, arrived.ids, sizeof *arrived.id, compare);
     for (size_t i = 1; i < arrived.ids; i++) {
         assert_int_not_equal(compare(&arrived.id[i - 1], &arrived.id[i]), 0);

@@ -211,19 +211,6 @@ static void an_sdk_of_its_own_changes_nothing_that_is_global(void **state) {
     assert_int_equal(seen.destroyed, TAKEN);
 }
 
-/* tote/sdk.h: NULL on failure, and the reason goes to diagnostics */
-static void a_mode_that_is_not_there_fails_and_releases_everything(void **state) {
-    struct everything all;
-
-    (void)state;
-    fill(&all);
-    all.batch.mode = TOTE_EXPORT_BY_HOST;
-    assert_null(tote_sdk_start(&all.options));
-    assert_int_equal(seen.destroyed, TAKEN);
-    assert_int_equal(seen.reports, 1);
-    assert_int_equal(seen.level, TOTE_LEVEL_ERROR);
-}
-
 /* Requirement H: OTEL_SDK_DISABLED; propagators stay active */
 static void a_disabled_sdk_records_nothing_and_still_propagates(void **state) {
     struct everything all;
@@ -433,7 +420,6 @@ int main(int argc, char **argv) {
         START_TEST(what_a_start_takes_is_used_and_released_at_the_end),
         START_TEST(a_second_start_gives_a_reference_and_releases_its_options),
         START_TEST(an_sdk_of_its_own_changes_nothing_that_is_global),
-        START_TEST(a_mode_that_is_not_there_fails_and_releases_everything),
         START_TEST(a_disabled_sdk_records_nothing_and_still_propagates),
         START_TEST(the_environment_chooses_the_formats),
         START_TEST(an_unknown_propagator_is_skipped_and_none_does_nothing),
