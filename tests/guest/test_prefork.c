@@ -2,7 +2,8 @@
 /*
  * test_prefork.c - a server that forks its workers in the middle of tracing: each span arrives once
  *
- * TOTE_FORK_ROUNDS says how often; a few times by default.
+ * All of it with a worker, with a worker on a thread of the host's, and with the host's loop. TOTE_FORK_ROUNDS says how
+ * often; a few times by default.
  */
 #include "support.h"
 
@@ -32,7 +33,10 @@ enum {
     TIMEOUT_MS = 20000
 };
 
+enum mode { BY_WORKER, BY_FACTORY, BY_HOST };
+
 static struct server {
+    enum mode mode;
     struct receiver *receiver;
     tote_sdk *sdk;
     tote_tracer *tracer;
@@ -53,13 +57,49 @@ static void make_spans(const char *name, size_t count) {
     }
 }
 
-static int set_up(void **state) {
+/* Threads as a host makes them. */
+struct host_thread {
+    pthread_t thread;
+    void (*work)(void *arg);
+    void *arg;
+};
+
+static void *run_host_thread(void *arg) {
+    const struct host_thread *thread = arg;
+
+    thread->work(thread->arg);
+    return NULL;
+}
+
+static void *start_host_thread(void *self, const char *name, void (*work)(void *arg), void *arg) {
+    struct host_thread *thread = malloc(sizeof *thread);
+
+    (void)self, (void)name;
+    *thread = (struct host_thread){.work = work, .arg = arg};
+    if (pthread_create(&thread->thread, NULL, run_host_thread, thread) != 0) {
+        free(thread);
+        return NULL;
+    }
+    return thread;
+}
+
+static void join_host_thread(void *self, void *arg) {
+    struct host_thread *thread = arg;
+
+    (void)self;
+    pthread_join(thread->thread, NULL);
+    free(thread);
+}
+
+static int set_up(enum mode mode) {
+    static const tote_thread_factory factory = {sizeof factory, start_host_thread, join_host_thread,
+                                                NULL};
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
 
-    (void)state;
     memset(&server, 0, sizeof server);
+    server.mode = mode;
     server.receiver = receiver_start();
     otlp.ignore_environment = options.ignore_environment = true;
     otlp.endpoint = receiver_url(server.receiver);
@@ -68,9 +108,26 @@ static int set_up(void **state) {
     options.exporter_count = 1;
     batch.max_queue_size = 1 << 16;
     options.batch = &batch;
+    batch.mode = mode == BY_HOST ? TOTE_EXPORT_BY_HOST : TOTE_EXPORT_BY_WORKER;
+    options.thread_factory = mode == BY_FACTORY ? &factory : NULL;
     server.sdk = tote_sdk_start(&options);
     server.tracer = tote_get_tracer("server", NULL);
     return server.sdk ? 0 : -1;
+}
+
+static int set_up_worker(void **state) {
+    (void)state;
+    return set_up(BY_WORKER);
+}
+
+static int set_up_factory(void **state) {
+    (void)state;
+    return set_up(BY_FACTORY);
+}
+
+static int set_up_host(void **state) {
+    (void)state;
+    return set_up(BY_HOST);
 }
 
 static int tear_down(void **state) {
@@ -128,6 +185,7 @@ static void run_workers(pid_t (*make)(void), bool is_bare) {
 
     for (size_t i = 0; i < WORKERS; i++) {
         usleep(is_bare ? QUIET_US : 0);
+        tote_sdk_poll(server.sdk); /* in the middle of a request, where the host's loop exports */
         workers[i] = make();
         if (workers[i] == 0) {
             _exit(work());
@@ -218,8 +276,9 @@ static size_t rounds(void) {
 static void each_span_of_a_prefork_server_arrives_once(void **state) {
     for (size_t round = 0; round < rounds(); round++) {
         if (round) {
+            enum mode mode = server.mode;
             tear_down(state);
-            set_up(state);
+            set_up(mode);
         }
         serve(fork, THREADS);
     }
@@ -276,6 +335,9 @@ static int work_without_threads(void) {
     tote_set_diagnostics(count_report, TOTE_LEVEL_ERROR, NULL);
     make_spans("worker", EACH);
     tote_sdk_get_stats(server.sdk, &stats);
+    if (server.mode == BY_HOST) { /* needs none */
+        return tote_sdk_close(&server.sdk, TIMEOUT_MS) == TOTE_SUCCESS && reports == 0 ? 0 : 6;
+    }
     if (stats.ended != EACH || stats.dropped_memory != EACH) {
         return 4;
     }
@@ -292,7 +354,11 @@ static void a_child_that_gets_no_thread_counts_what_it_drops_and_says_so_once(vo
     await(child);
 }
 
-#define PREFORK_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define PREFORK_TEST(test)                                                                         \
+    {#test ", with a worker", test, set_up_worker, tear_down, NULL},                               \
+        {#test ", with the host's thread", test, set_up_factory, tear_down, NULL}, {               \
+#test ", with the host's loop", test, set_up_host, tear_down, NULL                         \
+    }
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
