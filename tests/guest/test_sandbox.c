@@ -64,6 +64,17 @@ static bool forbid(void) {
     return filter_calls(forbidden, TOTE_COUNT_OF(forbidden), SECCOMP_RET_KILL_PROCESS);
 }
 
+/* Whoever makes a thread or a process is killed. */
+static bool forbid_threads(void) {
+    static const int forbidden[] = {
+#ifdef SYS_fork
+        SYS_fork, SYS_vfork,
+#endif
+        SYS_clone, SYS_clone3};
+
+    return filter_calls(forbidden, TOTE_COUNT_OF(forbidden), SECCOMP_RET_KILL_PROCESS);
+}
+
 /* Into a folder that is empty. */
 static bool leave_the_file_system(void) {
     char folder[] = "/tmp/tote-test-XXXXXX";
@@ -71,11 +82,26 @@ static bool leave_the_file_system(void) {
     return mkdtemp(folder) && chroot(folder) == 0 && chdir("/") == 0;
 }
 
+/* How a guest lives. */
+struct guest {
+    bool (*lock_in)(void);       /* after the preparations */
+    bool (*lock_in_early)(void); /* before anything else; NULL: not then */
+    bool is_prepared;
+    tote_export_mode mode;
+};
+
 /* What a guest does: start, prepare if it is to, be locked in, work, and be gone. Returns: 0 when all was delivered. */
-static int work_behind(const struct fixture *fixture, const char *endpoint, bool (*lock_in)(void),
-                       bool is_prepared) {
+static int work_behind(const struct fixture *fixture, const char *endpoint,
+                       const struct guest *guest) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
+
+    if (guest->lock_in_early && !guest->lock_in_early()) {
+        return 3;
+    }
+    batch.mode = guest->mode;
+    options.batch = &batch;
 
     otlp.endpoint = endpoint;
     otlp.ca_file = fixture->has_identity ? fixture->identity.certificate_path : NULL;
@@ -84,10 +110,10 @@ static int work_behind(const struct fixture *fixture, const char *endpoint, bool
     options.exporter_count = 1;
     options.ignore_environment = true;
     tote_sdk *sdk = tote_sdk_start(&options);
-    if (is_prepared && tote_sdk_prepare(sdk, TIMEOUT_MS) != TOTE_SUCCESS) {
+    if (guest->is_prepared && tote_sdk_prepare(sdk, TIMEOUT_MS) != TOTE_SUCCESS) {
         return 2;
     }
-    if (!lock_in()) {
+    if (guest->lock_in && !guest->lock_in()) {
         return 3;
     }
     for (int i = 0; i < SPANS; i++) {
@@ -101,7 +127,7 @@ static int work_behind(const struct fixture *fixture, const char *endpoint, bool
  * The same in a child, that is forked before this process has the threads of a receiver: what locks they would hold,
  * those of a sanitizer's malloc() too, would stay taken in the child. Returns: its status as wait() has it.
  */
-static int run_child(struct fixture *fixture, bool (*lock_in)(void), bool is_prepared) {
+static int run_child(struct fixture *fixture, struct guest guest) {
     int status = -1;
     int tells[2];
     char url[128] = "";
@@ -111,13 +137,15 @@ static int run_child(struct fixture *fixture, bool (*lock_in)(void), bool is_pre
     pid_t child = fork();
     if (child == 0) {
         bool is_told = read(tells[0], url, sizeof url) == sizeof url;
-        _exit(is_told ? work_behind(fixture, url, lock_in, is_prepared) : 1);
+        _exit(is_told ? work_behind(fixture, url, &guest) : 1);
     }
     fixture->receiver = fixture->has_identity ? receiver_start_tls(fixture->identity.certificate,
                                                                    fixture->identity.key)
                                               : receiver_start();
     if (fixture->receiver) {
-        snprintf(url, sizeof url, "%s/v1/traces", receiver_url(fixture->receiver));
+        const char *port = strrchr(receiver_url(fixture->receiver), ':');
+        snprintf(url, sizeof url, "%s%s/v1/traces",
+                 fixture->has_identity ? "https://127.0.0.1" : "http://localhost", port);
         assert_int_equal(write(tells[1], url, sizeof url), sizeof url);
     }
     close(tells[0]);
@@ -130,7 +158,31 @@ static int run_child(struct fixture *fixture, bool (*lock_in)(void), bool is_pre
 static void a_prepared_sdk_delivers_under_a_filter_that_kills_who_opens_or_clones(void **state) {
     struct fixture *fixture = *state;
 
-    assert_int_equal(run_child(fixture, forbid, true), 0);
+    assert_int_equal(run_child(fixture, (struct guest){.lock_in = forbid, .is_prepared = true}), 0);
+    assert_int_equal(receiver_wait(fixture->receiver, 1), 1);
+}
+
+/* Design 3, 6: nor where the host's loop exports, ... */
+static void so_does_one_by_the_hosts_loop(void **state) {
+    struct fixture *fixture = *state;
+    const struct guest guest = {
+        .lock_in = forbid, .is_prepared = true, .mode = TOTE_EXPORT_BY_HOST};
+
+    assert_int_equal(run_child(fixture, guest), 0);
+    assert_int_equal(receiver_wait(fixture->receiver, 1), 1);
+}
+
+/* ... which makes no thread from its start to its end, not even to look up a name. */
+static void the_hosts_loop_needs_no_thread_at_all(void **state) {
+    struct fixture *fixture = *state;
+    const struct guest guest = {
+        .lock_in_early = forbid_threads, .is_prepared = true, .mode = TOTE_EXPORT_BY_HOST};
+
+    if (fixture->has_identity) { /* its certificate is for the address alone */
+        identity_remove(&fixture->identity);
+        fixture->has_identity = false;
+    }
+    assert_int_equal(run_child(fixture, guest), 0);
     assert_int_equal(receiver_wait(fixture->receiver, 1), 1);
 }
 
@@ -141,7 +193,7 @@ static void without_preparations_the_filter_kills(void **state) {
     if (!fixture->has_identity) {
         skip();
     }
-    int status = run_child(fixture, forbid, false);
+    int status = run_child(fixture, (struct guest){.lock_in = forbid});
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGSYS);
 }
@@ -153,7 +205,8 @@ static void a_prepared_sdk_delivers_from_an_empty_root(void **state) {
     if (geteuid() != 0) {
         skip();
     }
-    assert_int_equal(run_child(fixture, leave_the_file_system, true), 0);
+    const struct guest guest = {.lock_in = leave_the_file_system, .is_prepared = true};
+    assert_int_equal(run_child(fixture, guest), 0);
     assert_int_equal(receiver_wait(fixture->receiver, 1), 1);
 }
 
@@ -223,6 +276,8 @@ static void what_cannot_be_had_is_told_and_leaves_nothing(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SANDBOX_TEST(a_prepared_sdk_delivers_under_a_filter_that_kills_who_opens_or_clones),
+        SANDBOX_TEST(so_does_one_by_the_hosts_loop),
+        SANDBOX_TEST(the_hosts_loop_needs_no_thread_at_all),
         SANDBOX_TEST(without_preparations_the_filter_kills),
         SANDBOX_TEST(a_prepared_sdk_delivers_from_an_empty_root),
         SANDBOX_TEST(addresses_and_files_are_taken_once),
