@@ -151,9 +151,9 @@ void tote__batch_queue_unref(struct batch_queue *queue);
 /* For one whose queue is a parent process's, or not made. */
 void tote__batch_processor_release(struct batch_processor *processor);
 
-/* The thread's lane, made. NULL when nothing is queued: then the span is counted. */
+/* The thread's lane, made. NULL when nothing is queued: then `lost` spans are counted. */
 struct batch_lane *tote__batch_open_lane(struct batch_processor *processor,
-                                         struct thread_state *state);
+                                         struct thread_state *state, uint64_t lost);
 
 /* Forget the lanes in the states of the threads. No call is in progress and none follows. */
 void tote__batch_close_lanes(struct batch_queue *queue);

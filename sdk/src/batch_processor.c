@@ -113,6 +113,15 @@ static void consider_waking(struct batch_lane *lane) {
     }
 }
 
+/* This thread's way in. NULL when there is none: then `lost` spans are counted. */
+static struct batch_lane *find_lane(struct batch_processor *processor, uint64_t lost) {
+    struct thread_state *state = tote__thread_state();
+    struct batch_lane *lane =
+        state ? atomic_load_explicit(&state->rings[processor->slot], memory_order_relaxed) : NULL;
+
+    return tote__unlikely(!lane) ? tote__batch_open_lane(processor, state, lost) : lane;
+}
+
 static void batch_on_end(void *self, const tote_span_data *data) {
     struct batch_processor *processor = self;
     struct span *span = (struct span *)tote__span_of_data(data);
@@ -120,12 +129,7 @@ static void batch_on_end(void *self, const tote_span_data *data) {
     if (!tote__span_is_sampled(span)) {
         return;
     }
-    struct thread_state *state = tote__thread_state();
-    struct batch_lane *lane =
-        state ? atomic_load_explicit(&state->rings[processor->slot], memory_order_relaxed) : NULL;
-    if (tote__unlikely(!lane)) {
-        lane = tote__batch_open_lane(processor, state);
-    }
+    struct batch_lane *lane = find_lane(processor, 1);
     if (!lane || span->generation != lane->queue->generation) {
         return;
     }
@@ -160,6 +164,55 @@ static tote_result batch_shutdown(void *self, uint32_t timeout_ms) {
     }
     struct batch_queue *queue = tote__batch_queue(processor);
     return queue ? tote__batch_stop(queue, timeout_ms) : TOTE_FAILURE;
+}
+
+/* Those in one lane of the parent's, which was never told: it is this process's memory, and nobody looks there again. */
+static void adopt_from(struct batch_lane *from, bool was_being_taken, struct batch_lane *lane) {
+    const struct tote__batch_settings *settings = &lane->queue->processor->settings;
+    uint64_t head = atomic_load_explicit(&from->ring.head, memory_order_relaxed);
+    uint64_t count = atomic_load_explicit(&from->ring.tail, memory_order_acquire) - head;
+
+    if (was_being_taken) { /* these may be in the parent's batch */
+        uint64_t taken = from->tail_seen > head ? from->tail_seen - head : 0;
+        taken = tote__min(taken, settings->max_export_batch_size);
+        tote__span_ring_drop(&from->ring, taken);
+        count -= taken;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        struct span *span = tote__span_ring_peek(&from->ring, i);
+        enum batch_drop cause = admit(lane, tote__span_bytes(span));
+        if (cause == DROP_NONE) {
+            tote__span_ring_push(&lane->ring, span);
+        } else {
+            drop(lane, cause);
+        }
+    }
+    tote__span_ring_drop(&from->ring, count);
+}
+
+static void adopt(struct batch_queue *queue, struct batch_queue *inherited) {
+    struct batch_lane *lane = find_lane(queue->processor, 0);
+    struct batch_lane *from = atomic_load_explicit(&inherited->lanes, memory_order_acquire);
+    bool was_being_taken = atomic_load(&inherited->lock.holder) != 0;
+
+    for (; lane && from; from = from->next) {
+        adopt_from(from, was_being_taken, lane);
+    }
+    if (lane) {
+        consider_waking(lane);
+    }
+}
+
+static bool batch_after_fork(void *self, bool adopts_queue) {
+    struct batch_queue *queue = tote__batch_queue(self);
+
+    if (!queue || !tote__batch_start_worker(queue)) {
+        return false;
+    }
+    if (adopts_queue && queue->inherited) {
+        adopt(queue, queue->inherited);
+    }
+    return true;
 }
 
 /* No call is in progress and none follows. */
@@ -232,7 +285,11 @@ tote_span_processor *tote__batch_processor_new(tote_span_exporter *exporter,
         batch_destroy(processor);
         return NULL;
     }
-    *made = (tote_span_processor){batch_ops, processor, tote__batch_add_stats, exporter,
-                                  settings->is_by_host ? &tote__batch_loop : NULL};
+    *made = (tote_span_processor){batch_ops,
+                                  processor,
+                                  tote__batch_add_stats,
+                                  exporter,
+                                  settings->is_by_host ? &tote__batch_loop : NULL,
+                                  batch_after_fork};
     return made;
 }

@@ -134,22 +134,22 @@ static struct batch_lane *make_lane(struct batch_queue *queue, struct thread_sta
 }
 
 /* Not even a queue could be made: the processor itself counts. */
-static void count_without_queue(struct batch_processor *processor) {
+static void count_without_queue(struct batch_processor *processor, uint64_t lost) {
     tote__lock_take(&processor->lock);
     if (processor->lost_generation != tote__generation()) {
         processor->lost_generation = tote__generation();
         processor->lost = 0;
     }
-    processor->lost++;
+    processor->lost += lost;
     tote__lock_drop(&processor->lock);
 }
 
 struct batch_lane *tote__batch_open_lane(struct batch_processor *processor,
-                                         struct thread_state *state) {
+                                         struct thread_state *state, uint64_t lost) {
     struct batch_queue *queue = tote__batch_queue(processor);
 
     if (!queue) {
-        count_without_queue(processor);
+        count_without_queue(processor, lost);
         return NULL;
     }
     uint32_t refusal = atomic_load_explicit(&queue->refuses, memory_order_relaxed);
@@ -158,7 +158,7 @@ struct batch_lane *tote__batch_open_lane(struct batch_processor *processor,
     }
     struct batch_lane *lane = refusal ? NULL : make_lane(queue, state);
     if (!lane) {
-        atomic_fetch_add_explicit(&queue->lost[refusal ? refusal : DROP_MEMORY], 1,
+        atomic_fetch_add_explicit(&queue->lost[refusal ? refusal : DROP_MEMORY], lost,
                                   memory_order_relaxed);
         return NULL;
     }

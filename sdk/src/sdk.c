@@ -435,6 +435,22 @@ tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms) {
     return result;
 }
 
+tote_result tote_sdk_after_fork_child(tote_sdk *sdk, bool adopts_queue) {
+    struct core_config *config = sdk ? atomic_load(&sdk->config) : NULL;
+    tote_result result = TOTE_SUCCESS;
+
+    if (!config || atomic_load(&config->is_shut_down)) {
+        return result;
+    }
+    for (size_t i = 0; i < config->processor_count; i++) {
+        const tote_span_processor *processor = config->processors[i];
+        if (processor->after_fork && !processor->after_fork(processor->self, adopts_queue)) {
+            result = TOTE_FAILURE;
+        }
+    }
+    return result;
+}
+
 bool tote_sdk_get_stats(const tote_sdk *sdk, tote_stats *stats) {
     struct core_config *config = sdk ? atomic_load(&sdk->config) : NULL;
     tote_stats all = TOTE_STATS_INIT;

@@ -269,30 +269,32 @@ static void serve(pid_t (*make)(void), size_t thread_count) {
 static size_t rounds(void) {
     const char *text = getenv("TOTE_FORK_ROUNDS");
 
-    return text ? strtoul(text, NULL, 10) : 3;
+    return text ? strtoul(text, NULL, 10) : 2;
 }
 
-/* Design R14: while other threads start spans, hold locks, and an export may be under way */
-static void each_span_of_a_prefork_server_arrives_once(void **state) {
+static void serve_again_and_again(void **state, pid_t (*make)(void), size_t thread_count) {
     for (size_t round = 0; round < rounds(); round++) {
         if (round) {
             enum mode mode = server.mode;
             tear_down(state);
             set_up(mode);
         }
-        serve(fork, THREADS);
+        serve(make, thread_count);
     }
+}
+
+/* Design R14: while other threads start spans, hold locks, and an export may be under way */
+static void each_span_of_a_prefork_server_arrives_once(void **state) {
+    serve_again_and_again(state, fork, THREADS);
 }
 
 /* Design R14: no handlers run, and it is noticed all the same */
 static void so_it_is_with_workers_of_a_bare_clone(void **state) {
-    (void)state;
-    serve(clone_bare, 0);
+    serve_again_and_again(state, clone_bare, 0);
 }
 
 static void so_it_is_with_workers_of__Fork(void **state) {
-    (void)state;
-    serve(_Fork, 0);
+    serve_again_and_again(state, _Fork, 0);
 }
 
 static pid_t fork_twice(void) {
@@ -312,8 +314,68 @@ static pid_t fork_twice(void) {
 
 /* Design R14: a process in the middle that has nothing of its own */
 static void so_it_is_with_grandchildren(void **state) {
+    serve_again_and_again(state, fork_twice, THREADS);
+}
+
+/* What daemon(3) leaves of a server, which is none of ours to wait for. */
+static int run_daemon(bool adopts_queue) {
+    make_spans("before", BEFORE);
+    if (daemon(1, 1) != 0) {
+        return 2;
+    }
+    if (tote_sdk_after_fork_child(server.sdk, adopts_queue) != TOTE_SUCCESS) {
+        return 3;
+    }
+    make_spans("after", AFTER);
+    return tote_sdk_close(&server.sdk, TIMEOUT_MS) == TOTE_SUCCESS ? 0 : 4;
+}
+
+/* In a child, with an SDK of its own; the end of the pipe tells when the daemon is gone. */
+static void daemonize(bool adopts_queue) {
+    int ends[2];
+    char byte;
+
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        int status = tote_sdk_after_fork_child(server.sdk, false) == TOTE_SUCCESS
+                         ? run_daemon(adopts_queue)
+                         : 5;
+        byte = (char)status;
+        _exit(write(ends[1], &byte, 1) == 1 ? status : 1);
+    }
+    close(ends[1]);
+    await(child);
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    assert_int_equal(byte, 0);
+    close(ends[0]);
+    read_requests();
+}
+
+/* Design R14: daemon(3) with adoption, whose parent is gone and exports no more */
+static void a_daemon_exports_what_its_parent_left_if_it_is_told_to(void **state) {
     (void)state;
-    serve(fork_twice, THREADS);
+    daemonize(true);
+    assert_int_equal(arrived.before, BEFORE);
+    assert_int_equal(arrived.after, AFTER);
+}
+
+static void a_daemon_does_not_without_being_told(void **state) {
+    (void)state;
+    daemonize(false);
+    assert_int_equal(arrived.before, 0);
+    assert_int_equal(arrived.after, AFTER);
+}
+
+/* The contract of tote_sdk_after_fork_child() */
+static void adoption_in_a_process_that_was_not_forked_does_nothing(void **state) {
+    (void)state;
+    make_spans("before", BEFORE);
+    assert_int_equal(tote_sdk_after_fork_child(server.sdk, true), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_after_fork_child(NULL, true), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(server.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    read_requests();
+    assert_int_equal(arrived.before, BEFORE);
 }
 
 static unsigned reports;
@@ -366,6 +428,9 @@ int main(int argc, char **argv) {
         PREFORK_TEST(so_it_is_with_workers_of_a_bare_clone),
         PREFORK_TEST(so_it_is_with_workers_of__Fork),
         PREFORK_TEST(so_it_is_with_grandchildren),
+        PREFORK_TEST(a_daemon_exports_what_its_parent_left_if_it_is_told_to),
+        PREFORK_TEST(a_daemon_does_not_without_being_told),
+        PREFORK_TEST(adoption_in_a_process_that_was_not_forked_does_nothing),
         PREFORK_TEST(a_child_that_gets_no_thread_counts_what_it_drops_and_says_so_once),
     };
     return RUN_TESTS(tests, argc, argv);

@@ -198,6 +198,15 @@ TOTE_API int tote_sdk_get_poll_timeout_ms(const tote_sdk *sdk);
 TOTE_API void tote_sdk_poll(tote_sdk *sdk);
 
 /**
+ * In a forked child, which works without this call: make the worker now and not at the first span, as before a lock-down. With
+ * `adopts_queue` this process also exports what waited in its parent's queue: for daemon(3), or whatever else ends the
+ * parent without an export. The parent must not export any more, and one child alone may do this, or spans arrive twice. What the parent had open,
+ * or had handed to its exporter by then, stays its own: flush before the fork and nothing is. In a process that was not forked since the
+ * start it does nothing. Returns: TOTE_FAILURE when there is no worker to be had.
+ */
+TOTE_API tote_result tote_sdk_after_fork_child(tote_sdk *sdk, bool adopts_queue);
+
+/**
  * Where the spans are. ended = exported + rejected + all dropped + waiting + in_flight + spooled,
  * at every moment in which no thread is inside a call, else off by at most those threads.
  * A forked child counts from zero.
@@ -247,6 +256,8 @@ TOTE_END_DECLS
 #define tote_sdk_get_poll_timeout_ms(...)                                                         \
     (TOTE__OFF((tote_sdk_get_poll_timeout_ms)(__VA_ARGS__)), tote__off_int(0))
 #define tote_sdk_poll(...) TOTE__OFF((tote_sdk_poll)(__VA_ARGS__))
+#define tote_sdk_after_fork_child(...)                                                            \
+    (TOTE__OFF((tote_sdk_after_fork_child)(__VA_ARGS__)), (tote_result)tote__off_int(0))
 #define tote_sdk_get_stats(...)                                                                   \
     (TOTE__OFF((tote_sdk_get_stats)(__VA_ARGS__)), tote__off_bool(false))
 #endif

@@ -120,6 +120,8 @@ struct tote_span_processor {
     void (*add_stats)(void *self, tote_stats *stats); /* NULL for one of the program's own */
     tote_span_exporter *exporter;                     /* to be prepared; NULL likewise */
     const struct tote__loop_ops *loop;                /* NULL for one that needs no loop */
+    /* See tote_sdk_after_fork_child(). Returns: false when there is no worker. NULL: nothing to do. */
+    bool (*after_fork)(void *self, bool adopts_queue);
 };
 /* What a sampler may tell apart without being asked. Spec: trace/sdk.md#parentbased */
 enum tote__parent_kind {
