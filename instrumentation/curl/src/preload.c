@@ -18,12 +18,18 @@
 
 enum { BUCKETS = 256, CLOSE_TIMEOUT_MS = 2000 };
 
-/* What libcurl does not tell of a handle: the list it was given, and the span of its transfer. */
+/* What libcurl does not tell of what it was given. */
+struct options {
+    struct curl_slist *headers;
+    curl_prereq_callback prereq;
+    void *prereq_data;
+};
+
 struct handle {
     struct handle *next;
     CURL *easy;
-    struct curl_slist *headers;
-    tote_curl_request *request;
+    struct options options;
+    tote_curl_request *request; /* of its transfer */
 };
 
 static struct {
@@ -70,12 +76,12 @@ static struct handle **find(const CURL *easy) {
     return at;
 }
 
-static struct curl_slist *headers_of(const CURL *easy) {
+static struct options options_of(const CURL *easy) {
     pthread_mutex_lock(&handles.lock);
-    struct handle *handle = *find(easy);
-    struct curl_slist *headers = handle ? handle->headers : NULL;
+    const struct handle *handle = *find(easy);
+    struct options options = handle ? handle->options : (struct options){.headers = NULL};
     pthread_mutex_unlock(&handles.lock);
-    return headers;
+    return options;
 }
 
 /* The handle's, made if need be; NULL when memory is out. Under the lock. */
@@ -91,13 +97,37 @@ static struct handle *get(CURL *easy) {
     return *at;
 }
 
-static void set_headers(CURL *easy, struct curl_slist *headers) {
+static void set_options(CURL *easy, struct options options) {
     pthread_mutex_lock(&handles.lock);
-    struct handle *handle = headers ? get(easy) : *find(easy);
+    struct handle *handle = get(easy);
     if (handle) {
-        handle->headers = headers;
+        handle->options = options;
     }
     pthread_mutex_unlock(&handles.lock);
+}
+
+/* What the program sets, of what a span's transfer needs for itself. */
+static void note_option(CURL *easy, CURLoption option, void *value) {
+    struct options options = options_of(easy);
+    union {
+        void *object;
+        curl_prereq_callback function;
+    } cast = {.object = value};
+
+    switch (option) {
+    case CURLOPT_HTTPHEADER:
+        options.headers = value;
+        break;
+    case CURLOPT_PREREQFUNCTION:
+        options.prereq = cast.function;
+        break;
+    case CURLOPT_PREREQDATA:
+        options.prereq_data = value;
+        break;
+    default:
+        return;
+    }
+    set_options(easy, options);
 }
 
 static void set_request(CURL *easy, tote_curl_request *request) {
@@ -131,7 +161,16 @@ static void forget(const CURL *easy) {
     free(handle);
 }
 
+/* The program's own, before a request is sent. */
+static int ask_program(void *easy, char *peer, char *local, int peer_port, int local_port) {
+    struct options options = options_of(easy);
+
+    return options.prereq ? options.prereq(options.prereq_data, peer, local, peer_port, local_port)
+                          : CURL_PREREQFUNC_OK;
+}
+
 static void start_sdk(void) {
+    tote_curl_set_prereq_function(ask_program);
     sdk.sdk = tote_sdk_start(NULL);
     sdk.remote = tote_extract_environment(tote_context_root(), NULL);
 }
@@ -152,7 +191,7 @@ static tote_curl_request *begin(CURL *easy) {
     if (tote_context_current() == tote_context_root()) {
         token = tote_context_attach(sdk.remote);
     }
-    tote_curl_request *request = tote_curl_begin(easy, headers_of(easy));
+    tote_curl_request *request = tote_curl_begin(easy, options_of(easy).headers);
     if (token) {
         tote_context_detach(token);
     }
@@ -160,11 +199,20 @@ static tote_curl_request *begin(CURL *easy) {
     return request;
 }
 
-static void end(tote_curl_request *request, CURLcode result) {
+/* The program's function, which the transfer had in its place, is libcurl's again. */
+static void end(CURL *easy, tote_curl_request *request, CURLcode result) {
     bool was_inside = is_inside;
 
+    if (!request) {
+        return;
+    }
     is_inside = true;
     tote_curl_end(&request, result);
+    struct options options = options_of(easy);
+    if (options.prereq) {
+        curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, options.prereq);
+        curl_easy_setopt(easy, CURLOPT_PREREQDATA, options.prereq_data);
+    }
     is_inside = was_inside;
 }
 
@@ -182,8 +230,8 @@ TOTE_API CURLcode(curl_easy_setopt)(CURL *easy, CURLoption option, ...) {
     } else { /* functions are pointers of the same size wherever libcurl runs */
         void *value = va_arg(list, void *);
         result = next(easy, option, value);
-        if (option == CURLOPT_HTTPHEADER && !is_inside) {
-            set_headers(easy, value);
+        if (!is_inside) {
+            note_option(easy, option, value);
         }
     }
     va_end(list);
@@ -201,12 +249,12 @@ TOTE_API CURLcode curl_easy_perform(CURL *easy) {
     performing = easy;
     CURLcode result = next(easy);
     performing = around;
-    end(request, result);
+    end(easy, request, result);
     return result;
 }
 
 TOTE_API void curl_easy_reset(CURL *easy) {
-    set_headers(easy, NULL);
+    set_options(easy, (struct options){.headers = NULL});
     BEHIND(curl_easy_reset)(easy);
 }
 
@@ -214,13 +262,13 @@ TOTE_API CURL *curl_easy_duphandle(CURL *easy) {
     CURL *copy = BEHIND(curl_easy_duphandle)(easy);
 
     if (copy) {
-        set_headers(copy, headers_of(easy));
+        set_options(copy, options_of(easy));
     }
     return copy;
 }
 
 TOTE_API void curl_easy_cleanup(CURL *easy) {
-    end(take_request(easy), CURLE_ABORTED_BY_CALLBACK);
+    end(easy, take_request(easy), CURLE_ABORTED_BY_CALLBACK);
     forget(easy);
     BEHIND(curl_easy_cleanup)(easy);
 }
@@ -236,7 +284,7 @@ TOTE_API CURLMcode curl_multi_add_handle(CURLM *multi, CURL *easy) {
     if (result == CURLM_OK) {
         set_request(easy, request);
     } else {
-        end(request, CURLE_ABORTED_BY_CALLBACK);
+        end(easy, request, CURLE_ABORTED_BY_CALLBACK);
     }
     return result;
 }
@@ -246,7 +294,7 @@ TOTE_API CURLMsg *curl_multi_info_read(CURLM *multi, int *count) {
 
     if (message && message->msg == CURLMSG_DONE) {
         CURLcode result = message->data.result;
-        end(take_request(message->easy_handle), result);
+        end(message->easy_handle, take_request(message->easy_handle), result);
     }
     return message;
 }
@@ -255,6 +303,6 @@ TOTE_API CURLMsg *curl_multi_info_read(CURLM *multi, int *count) {
 TOTE_API CURLMcode curl_multi_remove_handle(CURLM *multi, CURL *easy) {
     CURLMcode result = BEHIND(curl_multi_remove_handle)(multi, easy);
 
-    end(take_request(easy), CURLE_ABORTED_BY_CALLBACK);
+    end(easy, take_request(easy), CURLE_ABORTED_BY_CALLBACK);
     return result;
 }

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * curl_fixture.c - a receiver, a handle that asks it, and an SDK that keeps what ends
+ */
+#include "curl_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t ignore_body(char *bytes, size_t size, size_t count, void *arg) {
+    (void)bytes, (void)arg;
+    return size * count;
+}
+
+void curl_fixture_set_url(struct curl_fixture *fixture, const char *rest) {
+    snprintf(fixture->url, sizeof fixture->url, "%s%s", receiver_url(fixture->receiver), rest);
+    curl_easy_setopt(fixture->easy, CURLOPT_URL, fixture->url);
+}
+
+int curl_fixture_set_up_without_sdk(void **state) {
+    struct curl_fixture *fixture = calloc(1, sizeof *fixture);
+
+    *state = fixture;
+    if (!fixture) {
+        return -1;
+    }
+    fixture->receiver = receiver_start();
+    fixture->easy = curl_easy_init();
+    curl_easy_setopt(fixture->easy, CURLOPT_WRITEFUNCTION, ignore_body);
+    curl_easy_setopt(fixture->easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(fixture->easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(fixture->easy, CURLOPT_TIMEOUT_MS, 10000L);
+    curl_fixture_set_url(fixture, "/");
+    return fixture->receiver && fixture->easy ? 0 : -1;
+}
+
+int curl_fixture_set_up(void **state) {
+    int result = curl_fixture_set_up_without_sdk(state);
+    struct curl_fixture *fixture = *state;
+
+    fixture->memory = tote_memory_new();
+    fixture->sdk = tote_memory_sdk_start(fixture->memory);
+    return fixture->sdk ? result : -1;
+}
+
+int curl_fixture_tear_down(void **state) {
+    struct curl_fixture *fixture = *state;
+
+    tote_curl_set_allowed_hosts(NULL, 0);
+    curl_easy_cleanup(fixture->easy);
+    receiver_stop(fixture->receiver);
+    tote_sdk_close(&fixture->sdk, 1000);
+    tote_memory_unref(fixture->memory);
+    free(fixture);
+    return 0;
+}
+
+const tote_span_data *curl_fixture_only_span(struct curl_fixture *f) {
+    assert_int_equal(tote_memory_get_count(f->memory), 1);
+    return tote_memory_get_at(f->memory, 0);
+}
+
+void assert_span_text(const tote_span_data *span, const char *key, const char *text) {
+    const tote_value *value = tote_span_data_get_attribute(span, key);
+    char actual[512];
+
+    assert_non_null(value);
+    assert_true(tote_value_to_text(*value, actual, sizeof actual) < sizeof actual);
+    assert_string_equal(actual, text);
+}
+
+void assert_span_lacks(const tote_span_data *span, const char *key) {
+    assert_null(tote_span_data_get_attribute(span, key));
+}
+
+/* "00-", its trace id, "-", its span id, "-03" or other flags: all but those. */
+void make_traceparent(const tote_span_context *context, char text[54]) {
+    strcpy(text, "00-");
+    tote_trace_id_to_hex(tote_span_context_get_trace_id(context), text + 3);
+    text[35] = '-';
+    tote_span_id_to_hex(tote_span_context_get_span_id(context), text + 36);
+    strcpy(text + 52, "-");
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * curl_fixture.h - a receiver, a handle that asks it, and an SDK that keeps what ends
+ */
+#ifndef TOTE_TESTS_CURL_FIXTURE_H
+#define TOTE_TESTS_CURL_FIXTURE_H
+
+#include "support.h"
+
+#include "receiver.h"
+#include "tote/exporters/memory.h"
+#include "tote/instrumentation/curl.h"
+#include "tote/tote.h"
+
+struct curl_fixture {
+    struct receiver *receiver;
+    CURL *easy;
+    char url[128];
+    tote_memory *memory;
+    tote_sdk *sdk;
+};
+
+/* *state is a struct curl_fixture. */
+int curl_fixture_set_up(void **state);
+int curl_fixture_set_up_without_sdk(void **state);
+int curl_fixture_tear_down(void **state);
+
+/* Of the receiver, and `rest`. */
+void curl_fixture_set_url(struct curl_fixture *fixture, const char *rest);
+
+/* Fails the test when there is not just one. */
+const tote_span_data *curl_fixture_only_span(struct curl_fixture *fixture);
+
+void assert_span_text(const tote_span_data *span, const char *key, const char *text);
+void assert_span_lacks(const tote_span_data *span, const char *key);
+
+/* "00-", its trace id, "-", its span id, "-": all but the flags. */
+void make_traceparent(const tote_span_context *context, char text[54]);
+
+/* In the table of tests. */
+#define CURL_TEST(test)                                                                            \
+    cmocka_unit_test_setup_teardown(test, curl_fixture_set_up, curl_fixture_tear_down)
+
+#endif

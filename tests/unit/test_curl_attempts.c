@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_curl_attempts.c - a transfer of several requests: redirects, and connections that are not had
+ */
+#include "support.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "curl_fixture.h"
+
+/* The receiver leads to another one, by this name. */
+static struct receiver *lead(struct curl_fixture *f, const char *host) {
+    static char location[160];
+    struct receiver *other = receiver_start();
+
+    assert_non_null(other);
+    snprintf(location, sizeof location, "Location: http://%s%s/there", host,
+             strrchr(receiver_url(other), ':'));
+    receiver_set_answer(f->receiver,
+                        (struct receiver_answer){.status = 302, .headers = {location}});
+    curl_easy_setopt(f->easy, CURLOPT_FOLLOWLOCATION, 1L);
+    return other;
+}
+
+static const char *traceparent_of(struct receiver *receiver, size_t index) {
+    return receiver_header(receiver, index, "traceparent");
+}
+
+static void assert_is_of(const char *traceparent, const tote_span_data *span) {
+    char expected[54];
+
+    make_traceparent(tote_span_data_get_context(span), expected);
+    assert_non_null(traceparent);
+    assert_memory_equal(traceparent, expected, strlen(expected));
+}
+
+static int perform(void *arg) {
+    struct curl_fixture *f = arg;
+
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+    return 0;
+}
+
+/* Requirement J4: one span per physical attempt, no additional wrapping span */
+static void each_attempt_has_a_span_and_headers_of_its_own(void **state) {
+    struct curl_fixture *f = *state;
+    struct receiver *other = lead(f, "127.0.0.1");
+
+    curl_easy_setopt(f->easy, CURLOPT_POSTFIELDS, "all of it");
+    tote_run_scoped(tote_get_tracer("test", NULL), "parent", NULL, perform, f);
+    assert_int_equal(tote_memory_get_count(f->memory), 3);
+    const tote_span_data *first = tote_memory_get_at(f->memory, 0);
+    const tote_span_data *second = tote_memory_get_at(f->memory, 1);
+    const tote_span_data *parent = tote_memory_get_at(f->memory, 2);
+
+    assert_is_of(traceparent_of(f->receiver, 0), first);
+    assert_is_of(traceparent_of(other, 0), second);
+    const tote_span_id *id = tote_span_context_get_span_id(tote_span_data_get_context(parent));
+    const tote_span_data *attempts[] = {first, second};
+    for (size_t i = 0; i < TOTE_COUNT_OF(attempts); i++) {
+        const tote_span_id *above =
+            tote_span_context_get_span_id(tote_span_data_get_parent(attempts[i]));
+        assert_memory_equal(above, id, sizeof *id);
+        assert_int_equal(tote_span_data_get_kind(attempts[i]), TOTE_SPAN_KIND_CLIENT);
+        assert_span_text(attempts[i], "network.protocol.version", "1.1");
+        assert_span_text(attempts[i], "network.peer.address", "127.0.0.1");
+        assert_span_lacks(attempts[i], "error.type");
+    }
+    assert_string_equal(tote_span_data_get_name(first), "POST");
+    assert_span_text(first, "http.request.method", "POST");
+    assert_span_text(first, "http.response.status_code", "302");
+    assert_span_lacks(first, "http.request.resend_count");
+    assert_string_equal(tote_span_data_get_name(second), "GET");
+    assert_span_text(second, "http.request.method", "GET");
+    assert_span_text(second, "http.response.status_code", "200");
+    assert_span_text(second, "http.request.resend_count", "1");
+    const char *url = strstr(receiver_url(other), "127");
+    char full[160];
+    snprintf(full, sizeof full, "http://%s/there", url);
+    assert_span_text(second, "url.full", full);
+    receiver_stop(other);
+}
+
+/* The contract of tote_curl_begin(): the list is the user's, for each attempt */
+static void the_users_headers_go_with_each_attempt(void **state) {
+    struct curl_fixture *f = *state;
+    struct receiver *other = lead(f, "127.0.0.1");
+    struct curl_slist *list = curl_slist_append(NULL, "X-Own: 1");
+
+    list = curl_slist_append(list, "traceparent: old");
+    assert_int_equal(tote_curl_perform(f->easy, list), CURLE_OK);
+    assert_string_equal(receiver_header(f->receiver, 0, "X-Own"), "1");
+    assert_string_equal(receiver_header(other, 0, "X-Own"), "1");
+    assert_is_of(traceparent_of(f->receiver, 0), tote_memory_get_at(f->memory, 0));
+    assert_is_of(traceparent_of(other, 0), tote_memory_get_at(f->memory, 1));
+    assert_string_equal(list->data, "X-Own: 1");
+    assert_string_equal(list->next->data, "traceparent: old");
+    curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(list);
+    receiver_stop(other);
+}
+
+/* Design 8: headers go only where they are allowed to, wherever a redirect leads, ... */
+static void a_redirect_does_not_lead_headers_past_the_list(void **state) {
+    static const char *const numbers[] = {"127.0.0.1"};
+    static const char *const names[] = {"localhost"};
+    struct curl_fixture *f = *state;
+    struct receiver *other = lead(f, "localhost");
+
+    tote_curl_set_allowed_hosts(numbers, 1);
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+    assert_non_null(traceparent_of(f->receiver, 0));
+    assert_null(traceparent_of(other, 0));
+
+    /* ... and so does the next request of a handle that was led elsewhere. */
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+    assert_non_null(traceparent_of(f->receiver, 1));
+    assert_null(traceparent_of(other, 1));
+    assert_span_text(tote_memory_get_at(f->memory, 2), "server.address", "127.0.0.1");
+
+    tote_curl_set_allowed_hosts(names, 1);
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+    assert_null(traceparent_of(f->receiver, 2));
+    assert_non_null(traceparent_of(other, 2));
+    receiver_stop(other);
+}
+
+/* Requirements J3, J4 */
+static void a_redirect_to_where_nobody_is_fails_in_its_own_span(void **state) {
+    struct curl_fixture *f = *state;
+    struct receiver_answer answer = {.status = 302, .headers = {"Location: http://127.0.0.1:1/x"}};
+
+    receiver_set_answer(f->receiver, answer);
+    curl_easy_setopt(f->easy, CURLOPT_FOLLOWLOCATION, 1L);
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_COULDNT_CONNECT);
+    assert_int_equal(tote_memory_get_count(f->memory), 2);
+    const tote_span_data *first = tote_memory_get_at(f->memory, 0);
+    const tote_span_data *second = tote_memory_get_at(f->memory, 1);
+
+    assert_span_text(first, "http.response.status_code", "302");
+    assert_span_lacks(first, "error.type");
+    assert_span_text(second, "error.type", "connection_failed");
+    assert_span_text(second, "url.full", "http://127.0.0.1:1/x");
+    assert_span_text(second, "http.request.resend_count", "1");
+    assert_span_text(second, "http.request.method", "GET");
+    assert_span_lacks(second, "http.response.status_code");
+    assert_span_lacks(second, "network.peer.address");
+}
+
+/* Requirement J3: what the attempt before was answered is not its own */
+static void a_redirect_to_one_who_does_not_answer_has_no_status(void **state) {
+    struct curl_fixture *f = *state;
+    struct receiver *other = lead(f, "127.0.0.1");
+
+    receiver_set_answer(other, (struct receiver_answer){.manner = RECEIVER_CLOSES});
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_GOT_NOTHING);
+    assert_int_equal(tote_memory_get_count(f->memory), 2);
+    assert_span_text(tote_memory_get_at(f->memory, 0), "http.response.status_code", "302");
+    const tote_span_data *second = tote_memory_get_at(f->memory, 1);
+    assert_span_text(second, "error.type", "connection_lost");
+    assert_span_lacks(second, "http.response.status_code");
+    receiver_stop(other);
+}
+
+/* Requirement J3 */
+static void too_many_redirects_are_the_error_of_the_last(void **state) {
+    struct curl_fixture *f = *state;
+    struct receiver_answer answer = {.status = 302, .headers = {"Location: /again"}};
+
+    receiver_set_answer(f->receiver, answer);
+    curl_easy_setopt(f->easy, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(f->easy, CURLOPT_MAXREDIRS, 2L);
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_TOO_MANY_REDIRECTS);
+    assert_int_equal(tote_memory_get_count(f->memory), 3);
+    for (size_t i = 0; i < 3; i++) {
+        const tote_span_data *span = tote_memory_get_at(f->memory, i);
+        assert_span_text(span, "http.response.status_code", "302");
+        assert_is_of(traceparent_of(f->receiver, i), span);
+        if (i < 2) {
+            assert_span_lacks(span, "error.type");
+        } else {
+            assert_span_text(span, "error.type", "too_many_redirects");
+            assert_span_text(span, "http.request.resend_count", "2");
+        }
+    }
+}
+
+static struct {
+    CURL *easy;
+    unsigned calls;
+    int port;
+    int answer;
+} users;
+
+static int users_function(void *arg, char *peer, char *local, int peer_port, int local_port) {
+    assert_string_equal(peer, "127.0.0.1");
+    assert_string_equal(local, "127.0.0.1");
+    assert_true(local_port > 0);
+    users.easy = arg;
+    users.port = peer_port;
+    users.calls++;
+    return users.answer;
+}
+
+/* The contract of tote_curl_set_prereq_function() */
+static void the_programs_own_function_is_asked_too(void **state) {
+    struct curl_fixture *f = *state;
+
+    memset(&users, 0, sizeof users);
+    tote_curl_set_prereq_function(users_function);
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+    assert_int_equal(users.calls, 1);
+    assert_ptr_equal(users.easy, f->easy);
+    users.answer = CURL_PREREQFUNC_ABORT;
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_ABORTED_BY_CALLBACK);
+    assert_int_equal(receiver_wait(f->receiver, 1), 1);
+    tote_curl_set_prereq_function(NULL);
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+    assert_int_equal(users.calls, 2);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        CURL_TEST(each_attempt_has_a_span_and_headers_of_its_own),
+        CURL_TEST(the_users_headers_go_with_each_attempt),
+        CURL_TEST(a_redirect_does_not_lead_headers_past_the_list),
+        CURL_TEST(a_redirect_to_where_nobody_is_fails_in_its_own_span),
+        CURL_TEST(a_redirect_to_one_who_does_not_answer_has_no_status),
+        CURL_TEST(too_many_redirects_are_the_error_of_the_last),
+        CURL_TEST(the_programs_own_function_is_asked_too),
+    };
+
+    return RUN_TESTS(tests, argc, argv);
+}
