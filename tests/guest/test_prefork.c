@@ -297,6 +297,37 @@ static void so_it_is_with_workers_of__Fork(void **state) {
     serve_again_and_again(state, _Fork, 0);
 }
 
+/* The child has its parent's memory, and touches nothing: it becomes another program. */
+static pid_t vfork_true(void) {
+    static char *const arguments[] = {"true", NULL};
+    pid_t child = vfork(); /* NOLINT: it is what programs do */
+
+    if (child == 0) {
+        execv("/bin/true", arguments);
+        _exit(127);
+    }
+    return child;
+}
+
+/* Design R14: vfork and exec in the middle of tracing, which goes on in the parent as if nothing had been */
+static void a_program_that_is_started_by_vfork_changes_nothing(void **state) {
+    (void)state;
+    make_spans("before", BEFORE);
+    tote_span *open = tote_tracer_start_span(server.tracer, "inherited", NULL);
+    for (size_t i = 0; i < WORKERS; i++) {
+        tote_sdk_poll(server.sdk);
+        await(vfork_true());
+        make_spans("after", 1);
+    }
+    assert_true(tote_span_is_recording(open));
+    tote_span_close(&open);
+    assert_int_equal(tote_sdk_force_flush(server.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    read_requests();
+    assert_int_equal(arrived.before, BEFORE);
+    assert_int_equal(arrived.inherited, 1);
+    assert_int_equal(arrived.after, WORKERS);
+}
+
 static pid_t fork_twice(void) {
     pid_t child = fork();
 
@@ -428,6 +459,7 @@ int main(int argc, char **argv) {
         PREFORK_TEST(so_it_is_with_workers_of_a_bare_clone),
         PREFORK_TEST(so_it_is_with_workers_of__Fork),
         PREFORK_TEST(so_it_is_with_grandchildren),
+        PREFORK_TEST(a_program_that_is_started_by_vfork_changes_nothing),
         PREFORK_TEST(a_daemon_exports_what_its_parent_left_if_it_is_told_to),
         PREFORK_TEST(a_daemon_does_not_without_being_told),
         PREFORK_TEST(adoption_in_a_process_that_was_not_forked_does_nothing),
