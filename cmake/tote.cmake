@@ -18,7 +18,11 @@ endif()
 if(TOTE_FUZZ)
     target_compile_options(tote_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
-if(TOTE_SANITIZE)
+if(TOTE_SANITIZE STREQUAL helgrind) # which tests run under, and which is told about atomics
+    target_compile_options(tote_flags INTERFACE
+        "SHELL:-include ${PROJECT_SOURCE_DIR}/tests/support/helgrind_atomics.h"
+        -Wno-shadow) # one atomic in another's arguments
+elseif(TOTE_SANITIZE)
     target_compile_options(tote_flags INTERFACE -fsanitize=${TOTE_SANITIZE}
         -fno-omit-frame-pointer -fno-sanitize-recover=all
         # The compiler guesses lengths badly in instrumented code.
@@ -110,7 +114,7 @@ macro(tote_library_target target kind export_name output)
     elseif(arg_ON)
         target_link_libraries(${target} PUBLIC tote_lib_${arg_ON}_static)
     endif()
-    if(TOTE_SANITIZE)
+    if(TOTE_SANITIZE AND NOT TOTE_SANITIZE STREQUAL helgrind)
         target_link_options(${target} PUBLIC $<BUILD_INTERFACE:-fsanitize=${TOTE_SANITIZE}>)
     endif()
     install(TARGETS ${target} EXPORT tote-targets

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * helgrind_atomics.h - atomic operations that helgrind understands
+ *
+ * Helgrind knows the locks of pthreads alone, and takes an atomic for a plain access. In a build for it this header comes
+ * ahead of every file: each operation says that its object is not to be checked, and that what was before a store is
+ * before what comes after a load of it. All orders count as the strongest, which ThreadSanitizer is there to tell
+ * apart; what helgrind then sees is every plain access that nothing orders.
+ */
+#ifndef TOTE_TESTS_HELGRIND_ATOMICS_H
+#define TOTE_TESTS_HELGRIND_ATOMICS_H
+
+#include <stdatomic.h>
+#include <valgrind/helgrind.h>
+
+#undef atomic_init
+#undef atomic_store
+#undef atomic_store_explicit
+#undef atomic_load
+#undef atomic_load_explicit
+#undef atomic_exchange
+#undef atomic_exchange_explicit
+#undef atomic_compare_exchange_strong
+#undef atomic_compare_exchange_strong_explicit
+#undef atomic_compare_exchange_weak
+#undef atomic_compare_exchange_weak_explicit
+#undef atomic_fetch_add
+#undef atomic_fetch_add_explicit
+#undef atomic_fetch_sub
+#undef atomic_fetch_sub_explicit
+#undef atomic_fetch_or
+#undef atomic_fetch_or_explicit
+
+#define TOTE__HG_BEFORE(at)                                                                        \
+    VALGRIND_HG_DISABLE_CHECKING(at, sizeof *(at));                                                \
+    ANNOTATE_HAPPENS_BEFORE(at)
+#define TOTE__HG_AFTER(at) ANNOTATE_HAPPENS_AFTER(at)
+
+#define atomic_init(object, value) atomic_store(object, value)
+#define atomic_store(object, value)                                                                \
+    __extension__({                                                                                \
+        __auto_type hg_at = (object);                                                              \
+        __typeof__((void)0, *hg_at) hg_value = (value);                                            \
+        TOTE__HG_BEFORE(hg_at);                                                                    \
+        __atomic_store(hg_at, &hg_value, __ATOMIC_SEQ_CST);                                        \
+    })
+#define atomic_load(object)                                                                        \
+    __extension__({                                                                                \
+        __auto_type hg_at = (object);                                                              \
+        __typeof__((void)0, *hg_at) hg_value;                                                      \
+        VALGRIND_HG_DISABLE_CHECKING(hg_at, sizeof *hg_at);                                        \
+        __atomic_load(hg_at, &hg_value, __ATOMIC_SEQ_CST);                                         \
+        TOTE__HG_AFTER(hg_at);                                                                     \
+        hg_value;                                                                                  \
+    })
+#define atomic_exchange(object, value)                                                             \
+    __extension__({                                                                                \
+        __auto_type hg_at = (object);                                                              \
+        __typeof__((void)0, *hg_at) hg_value = (value);                                            \
+        __typeof__((void)0, *hg_at) hg_old;                                                        \
+        TOTE__HG_BEFORE(hg_at);                                                                    \
+        __atomic_exchange(hg_at, &hg_value, &hg_old, __ATOMIC_SEQ_CST);                            \
+        TOTE__HG_AFTER(hg_at);                                                                     \
+        hg_old;                                                                                    \
+    })
+#define atomic_compare_exchange_strong(object, expected, value)                                    \
+    __extension__({                                                                                \
+        __auto_type hg_at = (object);                                                              \
+        __typeof__((void)0, *hg_at) hg_value = (value);                                            \
+        TOTE__HG_BEFORE(hg_at);                                                                    \
+        _Bool hg_is_done = __atomic_compare_exchange(hg_at, (expected), &hg_value, 0,              \
+                                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);          \
+        TOTE__HG_AFTER(hg_at);                                                                     \
+        hg_is_done;                                                                                \
+    })
+#define TOTE__HG_FETCH(operation, object, value)                                                   \
+    __extension__({                                                                                \
+        __auto_type hg_at = (object);                                                              \
+        TOTE__HG_BEFORE(hg_at);                                                                    \
+        __typeof__((void)0, *hg_at) hg_old = operation(hg_at, (value), __ATOMIC_SEQ_CST);          \
+        TOTE__HG_AFTER(hg_at);                                                                     \
+        hg_old;                                                                                    \
+    })
+#define atomic_fetch_add(object, value) TOTE__HG_FETCH(__atomic_fetch_add, object, value)
+#define atomic_fetch_sub(object, value) TOTE__HG_FETCH(__atomic_fetch_sub, object, value)
+#define atomic_fetch_or(object, value) TOTE__HG_FETCH(__atomic_fetch_or, object, value)
+
+#define atomic_store_explicit(object, value, order) atomic_store(object, value)
+#define atomic_load_explicit(object, order) atomic_load(object)
+#define atomic_exchange_explicit(object, value, order) atomic_exchange(object, value)
+#define atomic_compare_exchange_strong_explicit(object, expected, value, success, failure)         \
+    atomic_compare_exchange_strong(object, expected, value)
+#define atomic_compare_exchange_weak(object, expected, value)                                      \
+    atomic_compare_exchange_strong(object, expected, value)
+#define atomic_compare_exchange_weak_explicit(object, expected, value, success, failure)           \
+    atomic_compare_exchange_strong(object, expected, value)
+#define atomic_fetch_add_explicit(object, value, order) atomic_fetch_add(object, value)
+#define atomic_fetch_sub_explicit(object, value, order) atomic_fetch_sub(object, value)
+#define atomic_fetch_or_explicit(object, value, order) atomic_fetch_or(object, value)
+
+#endif
