@@ -20,7 +20,7 @@
 enum {
     CONNECT_TIMEOUT_MS = 30000,
     KEPT_BODY_BYTES = 64 << 10, /* more is given back after the answer */
-    MOST_EVENTS = TOTE__MAX_SOCKETS
+    MOST_EVENTS = TOTE__MAX_WATCHES
 };
 
 static const uint64_t ns_per_ms = 1000000;
@@ -63,20 +63,51 @@ static int close_socket(void *arg, curl_socket_t fd) {
     return close(fd);
 }
 
-/* curl wants to know when something can be done with a socket; `known` is not NULL once it has said so. */
-static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known) {
-    struct tote__connection *connection = arg;
-    struct epoll_event event = {.data.fd = fd};
+/* The one of this descriptor; -1 finds a free one. NULL when there is none. */
+static struct tote__watch *find_watch(struct tote__connection *connection, int fd) {
+    for (size_t i = 0; i < TOTE__MAX_WATCHES; i++) {
+        if (connection->watches[i].fd == fd) {
+            return &connection->watches[i];
+        }
+    }
+    return NULL;
+}
 
-    (void)easy;
+/*
+ * For one event. While it connects, libcurl closes sockets without a word and says afterwards that they need not be
+ * watched: nothing is done about such a number then, which may be somebody else's. What a forked child keeps open
+ * tells of itself once.
+ */
+static void arm(struct tote__connection *connection, struct tote__watch *watch) {
+    struct epoll_event event = {.events = watch->events | (uint32_t)EPOLLONESHOT,
+                                .data.fd = watch->fd};
+
+    if (epoll_ctl(connection->epoll, EPOLL_CTL_MOD, watch->fd, &event) != 0) {
+        epoll_ctl(connection->epoll, EPOLL_CTL_ADD, watch->fd, &event);
+    }
+    watch->is_armed = true;
+}
+
+/* curl wants to know when something can be done with a socket, or no more. */
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused) {
+    struct tote__connection *connection = arg;
+    struct tote__watch *watch = find_watch(connection, fd);
+
+    (void)easy, (void)unused;
     if (what == CURL_POLL_REMOVE) {
-        epoll_ctl(connection->epoll, EPOLL_CTL_DEL, fd, NULL);
+        if (watch) {
+            watch->fd = -1;
+        }
         return 0;
     }
-    event.events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0U) |
-                   (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0U);
-    epoll_ctl(connection->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
-    curl_multi_assign(connection->multi, fd, connection);
+    watch = watch ? watch : find_watch(connection, -1);
+    if (!watch) {
+        return -1;
+    }
+    watch->fd = fd;
+    watch->events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0U) |
+                    (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0U);
+    arm(connection, watch);
     return 0;
 }
 
@@ -261,6 +292,9 @@ struct tote__connection *tote__connection_new(const struct tote__otlp_settings *
     for (size_t i = 0; i < TOTE__MAX_SOCKETS; i++) {
         connection->sockets[i].fd = -1;
     }
+    for (size_t i = 0; i < TOTE__MAX_WATCHES; i++) {
+        connection->watches[i].fd = -1;
+    }
     if (!connection->multi || !connection->easy || set_multi_options(connection) ||
         !add_headers(connection, settings) || set_request_options(connection, settings) ||
         set_guest_options(connection) ||
@@ -355,14 +389,22 @@ static int action_of(uint32_t events) {
 }
 
 /* What is not one of curl's sockets only wakes. */
-static bool handle_events(struct tote__connection *connection, const struct epoll_event *events,
-                          int count, int *running) {
-    for (int i = 0; i < count; i++) {
-        if (events[i].data.fd >= 0 &&
-            curl_multi_socket_action(connection->multi, events[i].data.fd,
-                                     action_of(events[i].events), running) != CURLM_OK) {
-            return false;
-        }
+static bool handle_event(struct tote__connection *connection, const struct epoll_event *event,
+                         int *running) {
+    int fd = event->data.fd;
+    struct tote__watch *watch = fd >= 0 ? find_watch(connection, fd) : NULL;
+
+    if (!watch) {
+        return true;
+    }
+    watch->is_armed = false;
+    if (curl_multi_socket_action(connection->multi, fd, action_of(event->events), running) !=
+        CURLM_OK) {
+        return false;
+    }
+    watch = find_watch(connection, fd);
+    if (watch && !watch->is_armed) {
+        arm(connection, watch);
     }
     return true;
 }
@@ -373,8 +415,10 @@ bool tote__connection_run(struct tote__connection *connection, uint32_t wait_ms,
 
     int count = epoll_wait(connection->epoll, events, MOST_EVENTS,
                            (int)tote__ms_until(connection->timer, wait_ms));
-    if (!handle_events(connection, events, count, &running)) {
-        return false;
+    for (int i = 0; i < count; i++) {
+        if (!handle_event(connection, &events[i], &running)) {
+            return false;
+        }
     }
     if (tote__clock_monotonic() >= connection->timer) {
         connection->timer = TOTE__NEVER;

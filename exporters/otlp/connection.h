@@ -16,7 +16,15 @@
 #include "prepare.h"
 #include "transport.h"
 
-enum { TOTE__MAX_SOCKETS = 8 }; /* one kept, some more while connecting to several addresses */
+/* One socket is kept, there are some more while connecting to several addresses, and what looks names up. */
+enum { TOTE__MAX_SOCKETS = 8, TOTE__MAX_WATCHES = 16 };
+
+/* What curl waits for. */
+struct tote__watch {
+    int fd; /* -1: nothing */
+    uint32_t events;
+    bool is_armed; /* there was no event since */
+};
 
 struct tote__connection {
     struct tote__connection *next; /* among those left behind */
@@ -30,6 +38,7 @@ struct tote__connection {
         _Atomic(int) fd; /* -1: none */
         uint64_t inode;
     } sockets[TOTE__MAX_SOCKETS];
+    struct tote__watch watches[TOTE__MAX_WATCHES];
     struct tote__gzip gzip;
     uint8_t *body;
     size_t body_size;

@@ -395,6 +395,10 @@ static tote_result otlp_prepare(void *self, uint32_t timeout_ms, bool may_make_t
                                    tote__deadline_in(timeout_ms), may_make_thread);
 }
 
+static void otlp_hush(void *self) {
+    tote__transport_hush(((struct exporter *)self)->transport);
+}
+
 static const struct tote__ahead_ops otlp_ahead = {
     .has_room = otlp_has_room,
     .keep = otlp_keep,
@@ -403,6 +407,7 @@ static const struct tote__ahead_ops otlp_ahead = {
     .prepare = otlp_prepare,
     .get_descriptor = otlp_get_descriptor,
     .get_due = otlp_get_due,
+    .hush = otlp_hush,
 };
 
 static bool is_exporting(struct exporter *exporter) {

@@ -234,6 +234,17 @@ uint64_t tote__transport_due(const struct tote__transport *transport) {
     return timer < transport->deadline ? timer : transport->deadline;
 }
 
+/* Each event is one that comes once, but for an interrupt's. */
+void tote__transport_hush(struct tote__transport *transport) {
+    struct epoll_event events[TOTE__MAX_WATCHES];
+    int error = errno;
+
+    if (atomic_load(&transport->generation) == tote__generation() && !is_busy(transport)) {
+        epoll_wait(transport->epoll, events, TOTE__MAX_WATCHES, 0);
+    }
+    errno = error;
+}
+
 void tote__transport_cancel(struct tote__transport *transport) {
     struct tote__answer answer;
 

@@ -56,6 +56,9 @@ void tote__transport_cancel(struct tote__transport *transport);
 /* Readable when a step has something to do; of this process, and the same for its life. -1: none to be had. */
 int tote__transport_descriptor(struct tote__transport *transport);
 
+/* Forget what made it readable: a kept connection that the receiver closed. For when nothing is under way. */
+void tote__transport_hush(struct tote__transport *transport);
+
 /* When the next step has something to do even so; TOTE__NEVER when nothing is under way. */
 uint64_t tote__transport_due(const struct tote__transport *transport);
 

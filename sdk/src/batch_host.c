@@ -86,6 +86,7 @@ static uint64_t find_due(struct batch_queue *queue) {
 static int run(void *arg) {
     const struct drive *drive = arg;
     struct batch_queue *queue = drive->queue;
+    const tote_span_exporter *exporter = queue->processor->exporter;
     bool has_more = true;
 
     hush(queue);
@@ -95,6 +96,9 @@ static int run(void *arg) {
         if (tote__clock_monotonic() >= drive->until) {
             break;
         }
+    }
+    if (!queue->kept && exporter->ahead) {
+        exporter->ahead->hush(exporter->self);
     }
     atomic_store(&queue->due, find_due(queue));
     atomic_store(&queue->is_asleep, 1);

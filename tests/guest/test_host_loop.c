@@ -231,6 +231,20 @@ static void a_shutdown_exports_what_waits_or_counts_it(void **state) {
     assert_int_equal(stats().dropped_shutdown, BATCH + 1);
 }
 
+/* The contract of tote_sdk_get_poll_fd(): readable when there is work, and so not for ever */
+static void a_connection_that_the_receiver_closes_is_no_work(void **state) {
+    (void)state;
+    start();
+    end_spans(BATCH);
+    assert_int_equal(tote_sdk_force_flush(host.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    receiver_stop(host.receiver);
+    host.receiver = receiver_start();
+    for (int i = 0; i < 3; i++) { /* at most one turn to hear of it */
+        tote_sdk_poll(host.sdk);
+    }
+    assert_false(is_readable());
+}
+
 /* Requirement G: a request has a largest size */
 static void a_batch_that_is_too_large_goes_in_parts(void **state) {
     (void)state;
@@ -370,6 +384,7 @@ int main(int argc, char **argv) {
         HOST_TEST(a_turn_that_has_used_its_budget_leaves_the_rest_to_the_next),
         HOST_TEST(a_flush_does_the_work_itself_and_keeps_its_deadline),
         HOST_TEST(a_shutdown_exports_what_waits_or_counts_it),
+        HOST_TEST(a_connection_that_the_receiver_closes_is_no_work),
         HOST_TEST(a_batch_that_is_too_large_goes_in_parts),
         HOST_TEST(a_forked_child_has_a_loop_of_its_own),
         HOST_TEST(an_exporter_of_the_hosts_own_is_called_by_the_loop),

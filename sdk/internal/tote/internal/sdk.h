@@ -99,6 +99,8 @@ struct tote__ahead_ops {
     int (*get_descriptor)(void *self);
     /* When it is to go on even so; TOTE__NEVER. */
     uint64_t (*get_due)(void *self);
+    /* Nothing is under way: what made the descriptor readable is of no interest. */
+    void (*hush)(void *self);
 };
 
 /* For an exporter of ours, that was just made; NULL is fine. */
