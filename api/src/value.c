@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tote/internal/base64.h"
 #include "tote/internal/text.h"
 
 /* The inline functions of the header, as symbols. */
@@ -169,16 +170,10 @@ static void put_double(struct writer *writer, double real) {
 }
 
 static void put_base64(struct writer *writer, const unsigned char *bytes, size_t size) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char four[TOTE__BASE64_LENGTH(3)];
 
     for (size_t i = 0; i < size; i += 3) {
-        uint32_t three = (uint32_t)bytes[i] << 16;
-        three |= i + 1 < size ? (uint32_t)bytes[i + 1] << 8 : 0;
-        three |= i + 2 < size ? bytes[i + 2] : 0;
-        const char four[] = {digits[three >> 18], digits[three >> 12 & 63],
-                             i + 1 < size ? digits[three >> 6 & 63] : '=',
-                             i + 2 < size ? digits[three & 63] : '='};
-        put(writer, four, sizeof four);
+        put(writer, four, tote__base64_encode(four, bytes + i, tote__min(size - i, 3)));
     }
 }
 

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "tote/internal/base64.h"
 #include "tote/internal/context.h"
 #include "tote/internal/propagator.h"
 #include "tote/internal/span.h"
@@ -22,49 +23,6 @@ enum {
 };
 
 static const char name[] = "grpc-trace-bin";
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static size_t encode_base64(char *out, const uint8_t *bytes, size_t size) {
-    uint32_t bits = 0;
-    unsigned count = 0;
-    size_t length = 0;
-
-    for (size_t i = 0; i < size; i++) {
-        bits = bits << 8 | bytes[i];
-        for (count += 8; count >= 6; count -= 6) {
-            out[length++] = digits[bits >> (count - 6) & 63];
-        }
-    }
-    if (count) {
-        out[length++] = digits[bits << (6 - count) & 63];
-    }
-    out[length] = '\0';
-    return length;
-}
-
-/* Over the text itself. Returns: how many bytes there are, 0 when it is not base64. */
-static size_t decode_base64(char *text, size_t length) {
-    uint32_t bits = 0;
-    unsigned count = 0;
-    size_t size = 0;
-
-    while (length && text[length - 1] == '=') {
-        length--;
-    }
-    for (size_t i = 0; i < length; i++) {
-        const char *digit = text[i] ? strchr(digits, text[i]) : NULL;
-        if (!digit) {
-            return 0;
-        }
-        bits = bits << 6 | (uint32_t)(digit - digits);
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            text[size++] = (char)(bits >> count & 0xFF);
-        }
-    }
-    return size;
-}
 
 static bool read_binary(tote_span_context *remote, const uint8_t *bytes, size_t size) {
     static const size_t sizes[] = {sizeof remote->trace_id, sizeof remote->span_id, 1};
@@ -97,7 +55,7 @@ static tote_context *extract(void *self, const tote_context *context, const void
         return tote_context_ref(context);
     }
     if (value[0] != '\0') { /* the version, which as base64 is an A */
-        length = decode_base64(value, length);
+        length = tote__base64_decode(value, length);
     }
     return read_binary(&remote, (const uint8_t *)value, length)
                ? tote__context_with_remote_span(context, &remote)
@@ -125,11 +83,13 @@ static bool write_binary(uint8_t bytes[BINARY_LENGTH], const tote_context *conte
 static void inject(void *self, const tote_context *context, void *carrier,
                    const tote_text_map_setter *setter) {
     uint8_t bytes[BINARY_LENGTH];
-    char text[BASE64_LENGTH + 1];
+    char text[TOTE__BASE64_LENGTH(BINARY_LENGTH)];
 
     (void)self;
     if (write_binary(bytes, context)) {
-        setter->set(carrier, name, text, encode_base64(text, bytes, sizeof bytes));
+        tote__base64_encode(text, bytes, sizeof bytes);
+        text[BASE64_LENGTH] = '\0';
+        setter->set(carrier, name, text, BASE64_LENGTH);
     } else {
         setter->set(carrier, name, NULL, 0);
     }
