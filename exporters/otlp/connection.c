@@ -19,7 +19,6 @@
 
 enum {
     CONNECT_TIMEOUT_MS = 30000,
-    KEPT_BODY_BYTES = 64 << 10, /* more is given back after the answer */
     MOST_EVENTS = TOTE__MAX_WATCHES
 };
 
@@ -120,47 +119,6 @@ static int set_timer(CURLM *multi, long timeout_ms, void *arg) {
     return 0;
 }
 
-static bool make_body_room(struct tote__connection *connection, size_t size) {
-    size_t capacity = connection->body_capacity ? connection->body_capacity : 1024;
-
-    while (capacity < size) {
-        capacity *= 2;
-    }
-    if (capacity == connection->body_capacity) {
-        return true;
-    }
-    uint8_t *body = tote__reallocate(connection->body, connection->body_capacity, capacity);
-    if (!body) {
-        return false;
-    }
-    connection->body = body;
-    connection->body_capacity = capacity;
-    return true;
-}
-
-static size_t take_body(char *bytes, size_t one, size_t size, void *arg) {
-    struct tote__connection *connection = arg;
-
-    (void)one;
-    if (size > connection->max_body_size - connection->body_size) {
-        connection->is_body_too_large = true;
-        return 0;
-    }
-    if (!make_body_room(connection, connection->body_size + size)) {
-        return 0;
-    }
-    memcpy(connection->body + connection->body_size, bytes, size);
-    connection->body_size += size;
-    return size;
-}
-
-static void give_back_body(struct tote__connection *connection) {
-    tote__release(connection->body, connection->body_capacity);
-    connection->body = NULL;
-    connection->body_size = 0;
-    connection->body_capacity = 0;
-}
-
 void tote__connection_free(struct tote__connection *connection) {
     if (!connection) {
         return;
@@ -169,7 +127,8 @@ void tote__connection_free(struct tote__connection *connection) {
     curl_multi_cleanup(connection->multi);
     curl_slist_free_all(connection->headers);
     tote__gzip_clear(&connection->gzip);
-    give_back_body(connection);
+    tote_otlp_buffer_clear(&connection->framed);
+    tote__incoming_clear(&connection->incoming);
     tote__release(connection, sizeof *connection);
 }
 
@@ -203,11 +162,29 @@ static bool add_header(struct tote__connection *connection, const char *name, co
     return headers;
 }
 
+static bool add_grpc_headers(struct tote__connection *connection,
+                             const struct tote__otlp_settings *settings) {
+    char timeout[16];
+
+    snprintf(timeout, sizeof timeout, "%um", settings->timeout_ms % 100000000); /* 8 digits */
+    return add_header(connection, "Content-Type", "application/grpc") &&
+           add_header(connection, "TE", "trailers") &&
+           (!settings->is_gzip || add_header(connection, "grpc-encoding", "gzip")) &&
+           (settings->timeout_ms == UINT32_MAX || !settings->timeout_ms ||
+            add_header(connection, "grpc-timeout", timeout));
+}
+
+static bool add_http_headers(struct tote__connection *connection,
+                             const struct tote__otlp_settings *settings) {
+    return add_header(connection, "Content-Type", tote__otlp_content_type(settings)) &&
+           (!settings->is_gzip || add_header(connection, "Content-Encoding", "gzip"));
+}
+
 static bool add_headers(struct tote__connection *connection,
                         const struct tote__otlp_settings *settings) {
     connection->headers = curl_slist_append(NULL, "Expect:"); /* do not wait for a 100 */
-    if (!connection->headers || !add_header(connection, "Content-Type", "application/x-protobuf") ||
-        (settings->is_gzip && !add_header(connection, "Content-Encoding", "gzip"))) {
+    if (!connection->headers || !(connection->incoming.is_grpc ? add_grpc_headers(connection, settings)
+                                                      : add_http_headers(connection, settings))) {
         return false;
     }
     for (size_t i = 0; i < settings->headers.count; i++) {
@@ -219,6 +196,23 @@ static bool add_headers(struct tote__connection *connection,
     return true;
 }
 
+/* libcurl before 8.0 cannot use a connection of HTTP/2 without TLS again: the second request fails. */
+static bool can_reuse(const struct tote__otlp_settings *settings) {
+    enum { VERSION_8_0 = 0x080000 };
+    bool is_plain_http2 =
+        settings->protocol == TOTE_OTLP_GRPC && strncmp(settings->url, "https:", 6) != 0;
+
+    return !is_plain_http2 || curl_version_info(CURLVERSION_NOW)->version_num >= VERSION_8_0;
+}
+
+static long http_version(const struct tote__otlp_settings *settings) {
+    if (settings->protocol != TOTE_OTLP_GRPC) {
+        return CURL_HTTP_VERSION_1_1;
+    }
+    return strncmp(settings->url, "https:", 6) == 0 ? CURL_HTTP_VERSION_2TLS
+                                                    : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+}
+
 /* A user agent among the headers replaces this one. */
 static int set_request_options(struct tote__connection *connection,
                                const struct tote__otlp_settings *settings) {
@@ -228,7 +222,11 @@ static int set_request_options(struct tote__connection *connection,
     failed |= (int)curl_easy_setopt(easy, CURLOPT_URL, settings->url);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(settings));
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, can_reuse(settings) ? 0L : 1L);
+    if (settings->protocol != TOTE_OTLP_GRPC) { /* an expanded answer keeps to the limit, too */
+        failed |= (int)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+    }
     failed |= (int)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_POST, 1L);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, connection->headers);
@@ -252,8 +250,10 @@ static int set_guest_options(struct tote__connection *connection) {
     failed |= (int)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* waits for no name look-up */
     failed |= (int)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, connection->error);
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_WRITEDATA, connection);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, tote__incoming_take_body);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_WRITEDATA, &connection->incoming);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, tote__incoming_take_header);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_HEADERDATA, &connection->incoming);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, connection);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
@@ -286,7 +286,8 @@ struct tote__connection *tote__connection_new(const struct tote__otlp_settings *
         .easy = curl_easy_init(),
         .epoll = epoll,
         .timer = TOTE__NEVER,
-        .max_body_size = settings->max_response_bytes,
+        .incoming = {.max_size = settings->max_response_bytes,
+                     .is_grpc = settings->protocol == TOTE_OTLP_GRPC},
         .is_prepared = prepared != NULL,
     };
     for (size_t i = 0; i < TOTE__MAX_SOCKETS; i++) {
@@ -318,64 +319,12 @@ static CURLcode result_of(struct tote__connection *connection) {
     return result;
 }
 
-/* What the end of a transfer means. A status that came counts, even when the body was cut off. */
-static enum tote__outcome outcome_of(const struct tote__connection *connection, CURLcode result,
-                                     long status) {
-    switch (result) {
-    case CURLE_OK:
-        return TOTE__ANSWERED;
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_OPERATION_TIMEDOUT: /* curl has a time limit for connecting only */
-        return TOTE__NOT_CONNECTED;
-    case CURLE_GOT_NOTHING:
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-    case CURLE_PARTIAL_FILE:
-        return status ? TOTE__ANSWERED : TOTE__NO_ANSWER;
-    case CURLE_WRITE_ERROR:
-        return connection->is_body_too_large ? TOTE__ANSWER_TOO_LARGE : TOTE__NOT_SENT;
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_ENGINE_INITFAILED:
-        return TOTE__TLS_FAILED;
-    default:
-        return TOTE__NOT_SENT;
-    }
-}
-
-static const char *answer_header(struct tote__connection *connection, const char *name) {
-    struct curl_header *header = NULL;
-
-    if (curl_easy_header(connection->easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK) {
-        return "";
-    }
-    return header->value;
-}
-
-static void read_answer(struct tote__connection *connection, struct tote__answer *answer) {
-    curl_easy_getinfo(connection->easy, CURLINFO_RESPONSE_CODE, &answer->status);
-    answer->body = (struct tote__slice){connection->body, connection->body_size};
-    answer->content_type = answer_header(connection, "Content-Type");
-    answer->retry_after = answer_header(connection, "Retry-After");
-    answer->error = connection->error;
-}
-
 bool tote__connection_begin(struct tote__connection *connection, struct tote__slice request,
                             uint64_t deadline) {
     uint32_t connect_ms = tote__ms_until(deadline, CONNECT_TIMEOUT_MS);
     CURL *easy = connection->easy;
 
-    if (connection->body_capacity > KEPT_BODY_BYTES) {
-        give_back_body(connection);
-    }
-    connection->body_size = 0;
-    connection->is_body_too_large = false;
+    tote__incoming_begin(&connection->incoming);
     connection->error[0] = '\0';
     return !curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)request.at) &&
            !curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request.size) &&
@@ -435,9 +384,11 @@ void tote__connection_end(struct tote__connection *connection, bool is_done,
                           struct tote__answer *answer) {
     CURLcode result = is_done ? result_of(connection) : CURLE_OK;
 
-    read_answer(connection, answer);
+    tote__incoming_read(&connection->incoming, answer);
+    curl_easy_getinfo(connection->easy, CURLINFO_RESPONSE_CODE, &answer->status);
+    answer->error = connection->error;
     if (is_done) {
-        answer->outcome = outcome_of(connection, result, answer->status);
+        answer->outcome = tote__incoming_outcome(&connection->incoming, connection->easy, result);
         if (!connection->error[0] && result != CURLE_OK) {
             answer->error = curl_easy_strerror(result);
         }

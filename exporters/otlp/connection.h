@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "gzip.h"
+#include "incoming.h"
 #include "prepare.h"
 #include "transport.h"
 
@@ -40,11 +41,8 @@ struct tote__connection {
     } sockets[TOTE__MAX_SOCKETS];
     struct tote__watch watches[TOTE__MAX_WATCHES];
     struct tote__gzip gzip;
-    uint8_t *body;
-    size_t body_size;
-    size_t body_capacity;
-    size_t max_body_size;
-    bool is_body_too_large;
+    tote_otlp_buffer framed; /* what is sent, with gRPC's head, when it is not compressed */
+    struct tote__incoming incoming;
     bool is_prepared; /* by the transport's preparations, which so must stay */
     char error[CURL_ERROR_SIZE];
 };

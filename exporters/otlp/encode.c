@@ -334,7 +334,7 @@ static uint8_t *put_resource_spans(const struct encoding *encoding, uint8_t *out
     return put_run(out, SCHEMA_URL, schema_url, strlen(schema_url));
 }
 
-static bool reserve(struct tote__otlp_buffer *buffer, size_t more) {
+static bool reserve(tote_otlp_buffer *buffer, size_t more) {
     if (buffer->capacity - buffer->size >= more) {
         return true;
     }
@@ -351,7 +351,7 @@ static bool reserve(struct tote__otlp_buffer *buffer, size_t more) {
     return true;
 }
 
-bool tote__otlp_encode(struct tote__otlp_buffer *buffer, const tote_span_data *const *spans,
+bool tote__otlp_encode(tote_otlp_buffer *buffer, const tote_span_data *const *spans,
                        size_t count) {
     max_align_t memory[512];
     struct encoding encoding = {.arena = tote__arena_over(memory, sizeof memory)};
@@ -372,7 +372,23 @@ bool tote__otlp_encode(struct tote__otlp_buffer *buffer, const tote_span_data *c
     return is_done;
 }
 
-void tote__otlp_buffer_clear(struct tote__otlp_buffer *buffer) {
-    tote__release(buffer->bytes, buffer->capacity);
-    *buffer = (struct tote__otlp_buffer){NULL, 0, 0};
+bool tote_otlp_encode(tote_otlp_encoding encoding, const tote_span_data *const *spans, size_t count,
+                      tote_otlp_buffer *buffer) {
+    if (!buffer || (count && !spans)) {
+        return false;
+    }
+    return encoding == TOTE_OTLP_JSON ? tote__otlp_encode_json(buffer, spans, count)
+                                      : tote__otlp_encode(buffer, spans, count);
+}
+
+void tote_otlp_buffer_clear(tote_otlp_buffer *buffer) {
+    if (buffer) {
+        tote__release(buffer->bytes, buffer->capacity);
+        *buffer = (tote_otlp_buffer){NULL, 0, 0};
+    }
+}
+
+bool tote__otlp_encode_json(tote_otlp_buffer *buffer, const tote_span_data *const *spans, size_t count) {
+    (void)buffer, (void)spans, (void)count;
+    return false;
 }

@@ -7,20 +7,11 @@
 #ifndef TOTE_OTLP_ENCODE_H
 #define TOTE_OTLP_ENCODE_H
 
-#include "tote/sdk/span_data.h"
-
-/* Bytes of a request; memory is kept between batches. All zero at first. */
-struct tote__otlp_buffer {
-    uint8_t *bytes;
-    size_t size;
-    size_t capacity;
-};
+#include "tote/exporters/otlp.h"
 
 /* Append an ExportTraceServiceRequest of these spans. Returns: false, and an unchanged size, when
  * memory is out. */
-bool tote__otlp_encode(struct tote__otlp_buffer *buffer, const tote_span_data *const *spans,
-                       size_t count);
-
-void tote__otlp_buffer_clear(struct tote__otlp_buffer *buffer);
+bool tote__otlp_encode(tote_otlp_buffer *buffer, const tote_span_data *const *spans, size_t count);
+bool tote__otlp_encode_json(tote_otlp_buffer *buffer, const tote_span_data *const *spans, size_t count);
 
 #endif

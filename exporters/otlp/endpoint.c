@@ -3,15 +3,17 @@
  * endpoint.c - from an endpoint to the URL of a request
  *
  * curl's own parser decides what a URL is, because curl will be given it.
- * Spec: protocol/exporter.md#endpoint-urls-for-otlphttp
+ * Spec: protocol/exporter.md#endpoint-urls-for-otlphttp, and #configuration-options for gRPC
  */
 #include <curl/curl.h>
 #include <stdio.h>
 
 #include "options.h"
+#include "tote/internal/diagnostics.h"
 #include "tote/internal/text.h"
 
 static const char signal_path[] = "v1/traces";
+static const char grpc_path[] = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 static const char unix_scheme[] = "unix:";
 
 static char *keep(struct tote__otlp_settings *settings, const char *text, size_t length) {
@@ -62,6 +64,26 @@ static bool append_signal_path(struct tote__otlp_settings *settings, CURLU *url)
     return check(settings, curl_url_set(url, CURLUPART_PATH, whole, 0));
 }
 
+/* gRPC has one path for everybody: another one is left out. */
+static bool set_grpc_path(struct tote__otlp_settings *settings, CURLU *url) {
+    const char *path = keep_part(settings, url, CURLUPART_PATH);
+
+    if (path && strcmp(path, "/") != 0) {
+        tote__diagnose_each(TOTE_LEVEL_WARN, "otlp",
+                            "gRPC has no use for the path '%s' of the endpoint, it is left out",
+                            path);
+    }
+    return path && check(settings, curl_url_set(url, CURLUPART_QUERY, NULL, 0)) &&
+           check(settings, curl_url_set(url, CURLUPART_PATH, grpc_path, 0));
+}
+
+static bool set_path(struct tote__otlp_settings *settings, CURLU *url, bool is_base) {
+    if (settings->protocol == TOTE_OTLP_GRPC) {
+        return set_grpc_path(settings, url);
+    }
+    return !is_base || append_signal_path(settings, url);
+}
+
 /* Secrets may stand in the user part and in the query. */
 static const char *shown(struct tote__otlp_settings *settings, CURLU *url) {
     static const CURLUPart hidden[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS,
@@ -78,7 +100,7 @@ static const char *shown(struct tote__otlp_settings *settings, CURLU *url) {
 static bool take_url(struct tote__otlp_settings *settings, CURLU *url, const char *text,
                      bool is_base) {
     if (!check(settings, curl_url_set(url, CURLUPART_URL, text, CURLU_PATH_AS_IS)) ||
-        !is_http(settings, url) || (is_base && !append_signal_path(settings, url)) ||
+        !is_http(settings, url) || !set_path(settings, url, is_base) ||
         !check(settings, curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0))) {
         return false;
     }
@@ -103,10 +125,31 @@ static bool take_unix_path(struct tote__otlp_settings *settings, const char *end
     if (*path != '/') {
         return false;
     }
-    settings->url = "http://localhost/v1/traces";
+    settings->url = settings->protocol == TOTE_OTLP_GRPC
+                        ? "http://localhost/opentelemetry.proto.collector.trace.v1.TraceService/"
+                          "Export"
+                        : "http://localhost/v1/traces";
     settings->shown_url = endpoint;
     settings->unix_path = path;
     return true;
+}
+
+/* "host:port" is enough for gRPC; whether that means TLS says `insecure`. */
+static const char *add_scheme(struct tote__otlp_settings *settings, const char *endpoint) {
+    const char *scheme = settings->is_insecure ? "http://" : "https://";
+    size_t length = strlen(scheme);
+    size_t rest = strlen(endpoint);
+
+    if (settings->protocol != TOTE_OTLP_GRPC || strstr(endpoint, "://")) {
+        return endpoint;
+    }
+    char *whole = tote__arena_allocate(&settings->memory, length + rest + 1);
+    settings->is_incomplete |= !whole;
+    if (whole) {
+        memcpy(whole, scheme, length);
+        memcpy(whole + length, endpoint, rest + 1);
+    }
+    return whole ? whole : endpoint;
 }
 
 bool tote__otlp_take_endpoint(struct tote__otlp_settings *settings, const char *text,
@@ -122,7 +165,7 @@ bool tote__otlp_take_endpoint(struct tote__otlp_settings *settings, const char *
         return take_unix_path(settings, endpoint, endpoint + sizeof unix_scheme - 1);
     }
     CURLU *url = curl_url();
-    bool taken = url && take_url(settings, url, endpoint, is_base);
+    bool taken = url && take_url(settings, url, add_scheme(settings, endpoint), is_base);
 
     settings->is_incomplete |= !url;
     curl_url_cleanup(url);

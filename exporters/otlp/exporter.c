@@ -9,20 +9,20 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "delivery.h"
 #include "encode.h"
 #include "options.h"
-#include "response.h"
 #include "tote/context.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/otlp.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/sdk.h"
-#include "transport.h"
+#include "tote/internal/tracer.h"
 
 /* A request that is ready, of so many spans. */
 struct kept {
-    struct tote__otlp_buffer request;
+    tote_otlp_buffer request;
     size_t count;
 };
 
@@ -30,7 +30,7 @@ struct kept {
  * What is kept while another request is on its way: as much as the spans of a burst, so that they need
  * not wait in the queue. The first buffers stay for the next time.
  */
-enum { MOST_KEPT = 64, MOST_KEPT_BYTES = 8 << 20, IDLE_BUFFERS = 2, LONGEST_WAIT_MS = 60000 };
+enum { MOST_KEPT = 64, MOST_KEPT_BYTES = 8 << 20, IDLE_BUFFERS = 2, LONGEST_PAUSE_MS = 60000 };
 
 struct outbox {
     struct kept kept[MOST_KEPT]; /* a ring */
@@ -41,14 +41,14 @@ struct outbox {
 
 struct exporter {
     struct tote__otlp_settings settings;
+    tote_otlp_encoding encoding;
     struct tote__transport *transport;
     tote_context *context; /* in which curl's own calls are not traced */
-    struct tote__otlp_buffer buffer;
+    tote_otlp_buffer buffer;
     struct outbox outbox;
-    bool is_sending;             /* the first of the outbox, by steps, ... */
-    uint64_t deadline;           /* ... until then at most */
-    uint32_t generation;         /* of the process that these three are of */
-    _Atomic(uint32_t) exporting; /* the generation in which export runs; 0: in none */
+    struct tote__delivery delivery; /* of the first of the outbox, or of the buffer */
+    uint32_t generation;            /* of the process that these three are of */
+    _Atomic(uint32_t) exporting;    /* the generation in which export runs; 0: in none */
     atomic_bool is_shut_down;
 };
 
@@ -58,90 +58,68 @@ struct export {
     tote_export_report *report;
     size_t delivered;
     tote_result loss; /* of the spans that are neither delivered nor in the report */
+    bool is_last;     /* nothing is sent any more once the time is over */
 };
 
-static void count_success(struct export *export, const struct tote__answer *answer, size_t count) {
+static void count_taken(struct export *export, const struct tote__verdict *verdict, size_t count) {
+    const struct tote__response *response = &verdict->response;
     const char *url = export->exporter->settings.shown_url;
-    struct tote__response response;
 
-    if (!tote__otlp_read_response(answer->body, answer->content_type, &response)) {
+    if (!verdict->is_readable) {
         tote_diagnose(TOTE_LEVEL_WARN, "otlp",
-                      "%s answered %ld with a body that cannot be read; taken as success", url,
-                      answer->status);
-    } else if (response.rejected) {
+                      "%s answered %s with a body that cannot be read; taken as success", url,
+                      verdict->reason);
+    } else if (response->rejected) {
         tote_diagnose(TOTE_LEVEL_WARN, "otlp", "%s rejected %llu of %zu spans: %s", url,
-                      (unsigned long long)response.rejected, count,
-                      *response.remark ? response.remark : "it does not say why");
-    } else if (*response.remark) {
+                      (unsigned long long)response->rejected, count,
+                      *response->remark ? response->remark : "it does not say why");
+    } else if (*response->remark) {
         tote_diagnose(TOTE_LEVEL_WARN, "otlp", "%s took the spans and says: %s", url,
-                      response.remark);
+                      response->remark);
     }
-    size_t rejected = response.rejected < count ? (size_t)response.rejected : count;
+    size_t rejected = response->rejected < count ? (size_t)response->rejected : count;
     export->report->rejected += rejected;
     export->delivered += count - rejected;
 }
 
-static void count_refusal(struct export *export, const struct tote__answer *answer, size_t count) {
-    struct tote__response response;
+static void count_refused(struct export *export, const struct tote__verdict *verdict,
+                          size_t count) {
+    const char *remark = verdict->response.remark;
 
-    tote__otlp_read_error(answer->body, answer->content_type, &response);
     tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
-                  "%s answered %ld, %zu spans are lost%s%s; check endpoint and headers, and the "
+                  "%s answered %s, %zu spans are lost%s%s; check endpoint and headers, and the "
                   "log of the receiver",
-                  export->exporter->settings.shown_url, answer->status, count,
-                  *response.remark ? ": " : "", response.remark);
+                  export->exporter->settings.shown_url, verdict->reason, count,
+                  *remark ? ": " : "", remark);
     export->report->rejected += count;
 }
 
-static const char *explain(enum tote__outcome outcome) {
-    static const char *const texts[] = {
-        [TOTE__NOT_CONNECTED] = "no connection",
-        [TOTE__NO_ANSWER] = "the connection was closed without an answer",
-        [TOTE__TIMED_OUT] = "no answer in time",
-        [TOTE__INTERRUPTED] = "interrupted by shutdown",
-        [TOTE__TLS_FAILED] = "TLS failed",
-        [TOTE__ANSWER_TOO_LARGE] = "the answer is larger than max_response_bytes",
-        [TOTE__NOT_SENT] = "the request could not be made",
-    };
-    size_t index = (size_t)outcome;
+/* Those that could not be tried again in time, too. */
+static void count_lost(struct export *export, const struct tote__verdict *verdict, size_t count) {
+    const char *remark = verdict->response.remark;
 
-    return index < TOTE_COUNT_OF(texts) && texts[index] ? texts[index] : "";
-}
-
-/* What to do about it; "" when the reason says that. */
-static const char *advise(enum tote__outcome outcome) {
-    static const char *const texts[] = {
-        [TOTE__NOT_CONNECTED] = "; start a collector there, or set OTEL_EXPORTER_OTLP_ENDPOINT to "
-                                "where one is, or OTEL_TRACES_EXPORTER=none",
-        [TOTE__NO_ANSWER] = "; see whether that endpoint speaks OTLP over HTTP",
-        [TOTE__TIMED_OUT] = "; see to the receiver and the network, or raise "
-                            "OTEL_EXPORTER_OTLP_TIMEOUT",
-        [TOTE__TLS_FAILED] = "; check the endpoint's scheme and OTEL_EXPORTER_OTLP_CERTIFICATE",
-    };
-    size_t index = (size_t)outcome;
-
-    return index < TOTE_COUNT_OF(texts) && texts[index] ? texts[index] : "";
-}
-
-static void count_loss(struct export *export, const struct tote__answer *answer, size_t count) {
-    tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "%zu spans did not get to %s: %s%s%s%s%s", count,
-                  export->exporter->settings.shown_url, explain(answer->outcome),
-                  *answer->error ? " (" : "", answer->error, *answer->error ? ")" : "",
-                  advise(answer->outcome));
-    if (answer->outcome == TOTE__INTERRUPTED) {
+    tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "%zu spans did not get to %s: %s%s%s%s%s%s%s", count,
+                  export->exporter->settings.shown_url, verdict->reason,
+                  *verdict->detail ? " (" : "", verdict->detail, *verdict->detail ? ")" : "",
+                  *remark ? ": " : "", remark, verdict->advice);
+    if (atomic_load(&export->exporter->is_shut_down) || (export->is_last && verdict->is_late)) {
         export->report->shut_down += count;
         return;
     }
-    export->loss = answer->outcome == TOTE__TIMED_OUT ? TOTE_TIMED_OUT : TOTE_FAILURE;
+    export->loss = verdict->is_late ? TOTE_TIMED_OUT : TOTE_FAILURE;
 }
 
-static void count_answer(struct export *export, const struct tote__answer *answer, size_t count) {
-    if (answer->outcome != TOTE__ANSWERED) {
-        count_loss(export, answer, count);
-    } else if (answer->status >= 200 && answer->status < 300) {
-        count_success(export, answer, count);
-    } else {
-        count_refusal(export, answer, count);
+static void count_verdict(struct export *export, const struct tote__verdict *verdict,
+                          size_t count) {
+    switch (verdict->fate) {
+    case TOTE__TAKEN:
+        count_taken(export, verdict, count);
+        break;
+    case TOTE__REFUSED:
+        count_refused(export, verdict, count);
+        break;
+    default:
+        count_lost(export, verdict, count);
     }
 }
 
@@ -149,13 +127,13 @@ static void count_answer(struct export *export, const struct tote__answer *answe
  * Encode as many of the first spans as one request may hold, at least one. Returns: how many; 0 when memory is out. The
  * request is empty for one that no request can hold, which is in the report then.
  */
-static size_t encode(const struct exporter *exporter, struct tote__otlp_buffer *request,
+static size_t encode(const struct exporter *exporter, tote_otlp_buffer *request,
                      const tote_span_data *const *spans, size_t count, tote_export_report *report) {
     size_t most = exporter->settings.max_request_bytes;
 
     for (;;) {
         request->size = 0;
-        if (!tote__otlp_encode(request, spans, count)) {
+        if (!tote_otlp_encode(exporter->encoding, spans, count, request)) {
             return 0;
         }
         if (request->size <= most) {
@@ -185,11 +163,12 @@ static void begin_export(struct exporter *exporter) {
     uint32_t before = atomic_exchange(&exporter->exporting, generation);
 
     if (before && before != generation) {
-        exporter->buffer = (struct tote__otlp_buffer){.bytes = NULL};
+        exporter->buffer = (tote_otlp_buffer){.bytes = NULL};
     }
     if (exporter->generation != generation) { /* and what its parent kept is its parent's */
         exporter->outbox = (struct outbox){.first = 0};
-        exporter->is_sending = false;
+        exporter->delivery = (struct tote__delivery){.settings = &exporter->settings,
+                                                     .transport = exporter->transport};
         exporter->generation = generation;
     }
 }
@@ -204,12 +183,6 @@ static bool may_export(struct exporter *exporter, size_t count, tote_export_repo
     tote_diagnose(TOTE_LEVEL_WARN, "otlp", "%zu spans after shutdown are lost", count);
     report->shut_down += count;
     return false;
-}
-
-static uint64_t deadline_of(const struct exporter *exporter, uint32_t timeout_ms) {
-    uint32_t own_ms = exporter->settings.timeout_ms;
-
-    return tote__deadline_in(timeout_ms < own_ms ? timeout_ms : own_ms);
 }
 
 static tote_result result_of(struct export *export) {
@@ -228,12 +201,32 @@ struct spans {
     uint64_t deadline;
 };
 
+/* Send, and again, until there is a verdict. */
+static void send_request(struct exporter *exporter, const struct tote__request *request,
+                         uint64_t deadline, struct tote__verdict *verdict) {
+    enum tote__progress progress;
+
+    do {
+        const struct tote__manner manner = {
+            .timeout_ms = tote__ms_until(deadline, UINT32_MAX),
+            .may_wait = true,
+            .is_last_chance = true,
+        };
+        progress = tote__delivery_step(&exporter->delivery, request, manner, verdict);
+        if (progress == TOTE__PAUSED) {
+            tote__transport_pause(
+                exporter->transport,
+                tote__ms_until(tote__delivery_due(&exporter->delivery), LONGEST_PAUSE_MS));
+        }
+    } while (progress != TOTE__OVER);
+}
+
 /* Nothing more is sent after a loss. */
 static int send_spans(void *arg) {
     struct spans *all = arg;
     struct export *export = &all->export;
     struct exporter *exporter = export->exporter;
-    const struct tote__otlp_buffer *request = &exporter->buffer;
+    const tote_otlp_buffer *buffer = &exporter->buffer;
     size_t done = 0;
 
     while (done < all->count && export->loss == TOTE_SUCCESS) {
@@ -243,11 +236,11 @@ static int send_spans(void *arg) {
             tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "memory is out, %zu spans are lost",
                           all->count - done);
             export->loss = TOTE_FAILURE;
-        } else if (request->size) {
-            struct tote__answer answer;
-            tote__transport_send(exporter->transport, request->bytes, request->size, all->deadline,
-                                 &answer);
-            count_answer(export, &answer, count);
+        } else if (buffer->size) {
+            const struct tote__request request = {{buffer->bytes, buffer->size}, count, 0};
+            struct tote__verdict verdict;
+            send_request(exporter, &request, all->deadline, &verdict);
+            count_verdict(export, &verdict, count);
         }
         done += count;
     }
@@ -268,7 +261,7 @@ static tote_result otlp_export_spans(void *self, const tote_span_data *const *sp
         return TOTE_FAILURE;
     }
     struct spans all = {
-        {exporter, report, 0, TOTE_SUCCESS}, spans, count, deadline_of(exporter, timeout_ms)};
+        {exporter, report, 0, TOTE_SUCCESS, false}, spans, count, tote__deadline_in(timeout_ms)};
     tote_context_run(exporter->context, send_spans, &all);
     atomic_store(&exporter->exporting, 0);
     errno = error;
@@ -302,7 +295,7 @@ static size_t otlp_keep(void *self, const tote_span_data *const *spans, size_t c
 /* Nothing is kept any more. */
 static void empty_outbox(struct outbox *outbox) {
     for (size_t i = IDLE_BUFFERS; i < MOST_KEPT; i++) {
-        tote__otlp_buffer_clear(&outbox->kept[i].request);
+        tote_otlp_buffer_clear(&outbox->kept[i].request);
     }
     outbox->first = outbox->count = outbox->bytes = 0;
 }
@@ -310,32 +303,19 @@ static void empty_outbox(struct outbox *outbox) {
 /* One call of send. */
 struct step {
     struct exporter *exporter;
-    uint32_t timeout_ms;
-    bool may_wait;
-    bool is_over;
-    struct tote__answer answer;
+    struct tote__manner manner;
+    enum tote__progress progress;
+    struct tote__verdict verdict;
 };
 
 static int run_step(void *arg) {
     struct step *step = arg;
     struct exporter *exporter = step->exporter;
     const struct kept *kept = &exporter->outbox.kept[exporter->outbox.first];
+    const struct tote__request request = {{kept->request.bytes, kept->request.size}, kept->count, 0};
 
-    if (!exporter->is_sending) {
-        exporter->deadline = deadline_of(exporter, step->timeout_ms);
-        exporter->is_sending =
-            tote__transport_begin(exporter->transport, kept->request.bytes, kept->request.size,
-                                  exporter->deadline, &step->answer);
-        step->is_over = !exporter->is_sending;
-    }
-    while (!step->is_over) {
-        uint32_t wait_ms = step->may_wait ? tote__ms_until(exporter->deadline, LONGEST_WAIT_MS) : 0;
-        step->is_over = tote__transport_step(exporter->transport, wait_ms, &step->answer);
-        if (!step->may_wait) {
-            break;
-        }
-    }
-    exporter->is_sending = !step->is_over;
+    step->progress =
+        tote__delivery_step(&exporter->delivery, &request, step->manner, &step->verdict);
     return 0;
 }
 
@@ -347,38 +327,44 @@ static void drop_first(struct outbox *outbox) {
     }
 }
 
-static size_t otlp_send(void *self, uint32_t timeout_ms, bool may_wait, tote_result *result,
-                        tote_export_report *report) {
+static size_t otlp_send(void *self, struct tote__send *send, tote_export_report *report) {
     struct exporter *exporter = self;
     size_t count = exporter->outbox.kept[exporter->outbox.first].count;
     int error = errno;
 
-    *result = TOTE_FAILURE;
+    send->result = TOTE_FAILURE;
+    send->is_paused = false;
     if (may_export(exporter, count, report)) {
-        struct step step = {.exporter = exporter, .timeout_ms = timeout_ms, .may_wait = may_wait};
+        struct step step = {.exporter = exporter,
+                            .manner = {.timeout_ms = send->timeout_ms,
+                                       .may_wait = send->may_wait,
+                                       .is_last_chance = send->is_last_chance}};
         tote_context_run(exporter->context, run_step, &step);
         atomic_store(&exporter->exporting, 0);
-        if (!step.is_over) {
+        send->is_paused = step.progress == TOTE__PAUSED;
+        if (step.progress != TOTE__OVER) {
             errno = error;
             return 0;
         }
-        struct export export = {exporter, report, 0, TOTE_SUCCESS};
-        count_answer(&export, &step.answer, count);
-        *result = result_of(&export);
+        struct export export = {exporter, report, 0, TOTE_SUCCESS, send->is_last_chance};
+        count_verdict(&export, &step.verdict, count);
+        send->result = result_of(&export);
     } else {
-        tote__transport_cancel(exporter->transport);
-        exporter->is_sending = false;
+        tote__delivery_cancel(&exporter->delivery);
     }
     drop_first(&exporter->outbox);
     errno = error;
     return count;
 }
 
+static void otlp_hurry(void *self) {
+    tote__delivery_hurry(&((struct exporter *)self)->delivery);
+}
+
 static void otlp_drop(void *self) {
     struct exporter *exporter = self;
 
-    tote__transport_cancel(exporter->transport);
-    exporter->is_sending = false;
+    tote__delivery_cancel(&exporter->delivery);
     empty_outbox(&exporter->outbox);
 }
 
@@ -387,7 +373,7 @@ static int otlp_get_descriptor(void *self) {
 }
 
 static uint64_t otlp_get_due(void *self) {
-    return tote__transport_due(((struct exporter *)self)->transport);
+    return tote__delivery_due(&((struct exporter *)self)->delivery);
 }
 
 static tote_result otlp_prepare(void *self, uint32_t timeout_ms, bool may_make_thread) {
@@ -403,6 +389,7 @@ static const struct tote__ahead_ops otlp_ahead = {
     .has_room = otlp_has_room,
     .keep = otlp_keep,
     .send = otlp_send,
+    .hurry = otlp_hurry,
     .drop = otlp_drop,
     .prepare = otlp_prepare,
     .get_descriptor = otlp_get_descriptor,
@@ -436,15 +423,31 @@ static void otlp_destroy(void *self) {
     uint32_t exporting = atomic_load(&exporter->exporting);
 
     if (!exporting) { /* else this is a child, and its parent was at it */
-        tote__otlp_buffer_clear(&exporter->buffer);
+        tote_otlp_buffer_clear(&exporter->buffer);
         for (size_t i = 0; i < MOST_KEPT; i++) {
-            tote__otlp_buffer_clear(&exporter->outbox.kept[i].request);
+            tote_otlp_buffer_clear(&exporter->outbox.kept[i].request);
         }
     }
     tote__transport_free(exporter->transport);
+    if (exporter->settings.transport.destroy) {
+        exporter->settings.transport.destroy(exporter->settings.transport.self);
+    }
     tote_context_unref(exporter->context);
     tote__otlp_settings_clear(&exporter->settings);
     tote__release(exporter, sizeof *exporter);
+}
+
+/* What the options say is taken is taken also on failure. */
+static tote_span_exporter *refuse(const tote_otlp_options *options) {
+    tote_otlp_transport transport = {.send = NULL};
+
+    if (options && options->struct_size > offsetof(tote_otlp_options, transport)) {
+        tote__copy_options(&transport, sizeof transport, options->transport);
+    }
+    if (transport.destroy) {
+        transport.destroy(transport.self);
+    }
+    return NULL;
 }
 
 static const tote_span_exporter_ops otlp_ops = {
@@ -455,26 +458,35 @@ static const tote_span_exporter_ops otlp_ops = {
 };
 
 tote_span_exporter *tote_otlp_exporter_new(const tote_otlp_options *options) {
+    static const char *const protocols[] = {
+        [TOTE_OTLP_HTTP_PROTOBUF] = "http/protobuf",
+        [TOTE_OTLP_HTTP_JSON] = "http/json",
+        [TOTE_OTLP_GRPC] = "grpc",
+    };
     struct exporter *exporter = tote__allocate(sizeof *exporter);
 
     if (!exporter) {
         tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "memory is out, no exporter is made");
-        return NULL;
+        return refuse(options);
     }
     *exporter = (struct exporter){.transport = NULL};
     if (!tote__otlp_settings_resolve(&exporter->settings, options)) {
         tote__release(exporter, sizeof *exporter);
-        return NULL;
+        return refuse(options);
     }
+    exporter->encoding = exporter->settings.protocol == TOTE_OTLP_HTTP_JSON ? TOTE_OTLP_JSON
+                                                                            : TOTE_OTLP_PROTOBUF;
     exporter->context = tote_context_with_suppression(tote_context_root());
     exporter->transport = tote__transport_new(&exporter->settings);
+    exporter->delivery = (struct tote__delivery){.settings = &exporter->settings,
+                                                 .transport = exporter->transport};
     if (!exporter->transport) {
         tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "memory is out, no exporter is made");
         otlp_destroy(exporter);
         return NULL;
     }
-    tote_diagnose(TOTE_LEVEL_DEBUG, "otlp", "exports to %s as http/protobuf, %s, within %u ms",
-                  exporter->settings.shown_url,
+    tote_diagnose(TOTE_LEVEL_DEBUG, "otlp", "exports to %s by %s, %s, within %u ms",
+                  exporter->settings.shown_url, protocols[exporter->settings.protocol],
                   exporter->settings.is_gzip ? "with gzip" : "not compressed",
                   exporter->settings.timeout_ms);
     return tote__span_exporter_set_ahead(tote_span_exporter_new(&otlp_ops, exporter), &otlp_ahead);

@@ -17,11 +17,15 @@
 #include "tote/internal/tracer.h"
 #include "tote/sdk.h"
 
-static const char default_endpoint[] = "http://localhost:4318";
+static const char default_http_endpoint[] = "http://localhost:4318";
+static const char default_grpc_endpoint[] = "http://localhost:4317";
 
 enum {
     DEFAULT_TIMEOUT_MS = 10000,
+    DEFAULT_RETRY_FIRST_MS = 1000,
+    DEFAULT_RETRY_LONGEST_MS = 30000,
     DEFAULT_MAX_REQUEST_BYTES = 64 << 20,
+    DEFAULT_MAX_GRPC_REQUEST_BYTES = 4 << 20, /* what servers take that were not told otherwise */
     DEFAULT_MAX_RESPONSE_BYTES = 4 << 20
 };
 
@@ -42,17 +46,39 @@ static bool equals(const char *a, const char *b) {
 typedef bool take_function(struct tote__otlp_settings *settings, const char *name,
                            const char *value, bool is_general);
 
+static const char *default_endpoint(const struct tote__otlp_settings *settings) {
+    return settings->protocol == TOTE_OTLP_GRPC ? default_grpc_endpoint : default_http_endpoint;
+}
+
 static bool take_protocol(struct tote__otlp_settings *settings, const char *name, const char *value,
                           bool is_general) {
-    (void)settings, (void)is_general;
-    if (equals(value, "http/protobuf")) {
-        return true;
+    static const struct {
+        const char *name;
+        tote_otlp_protocol protocol;
+    } protocols[] = {
+        {"http/protobuf", TOTE_OTLP_HTTP_PROTOBUF},
+        {"http/json", TOTE_OTLP_HTTP_JSON},
+        {"grpc", TOTE_OTLP_GRPC},
+    };
+
+    (void)is_general;
+    for (size_t i = 0; i < TOTE_COUNT_OF(protocols); i++) {
+        if (equals(value, protocols[i].name)) {
+            settings->protocol = protocols[i].protocol;
+            return true;
+        }
     }
     tote__diagnose_each(TOTE_LEVEL_WARN, "otlp",
-                        "%s: '%s' is not available in this version, http/protobuf is used; "
-                        "the endpoint has to accept that",
-                        name, value);
-    return equals(value, "grpc") || equals(value, "http/json");
+                        "%s: '%s' is none of http/protobuf, http/json and grpc, ignored", name,
+                        value);
+    return false;
+}
+
+static bool take_insecure(struct tote__otlp_settings *settings, const char *name, const char *value,
+                          bool is_general) {
+    (void)value, (void)is_general;
+    settings->is_insecure = tote__env_boolean(name);
+    return true;
 }
 
 /* The endpoint for a report, without what may be secret in it: a user with a password, a query. */
@@ -75,7 +101,8 @@ static bool take_endpoint(struct tote__otlp_settings *settings, const char *name
                         "%s: '%.*s' is not a URL that can be used, %s%s is; write "
                         "http://host:port, https://host:port or unix:/path",
                         name, length, shown,
-                        is_general ? "" : "OTEL_EXPORTER_OTLP_ENDPOINT or else ", default_endpoint);
+                        is_general ? "" : "OTEL_EXPORTER_OTLP_ENDPOINT or else ",
+                        default_endpoint(settings));
     return false;
 }
 
@@ -154,6 +181,7 @@ static void take_environment(struct tote__otlp_settings *settings,
         bool is_given;
     } variables[] = {
         {"PROTOCOL", take_protocol, options->protocol != TOTE_OTLP_PROTOCOL_DEFAULT},
+        {"INSECURE", take_insecure, options->insecure},
         {"ENDPOINT", take_endpoint, options->endpoint},
         {"HEADERS", take_headers, options->headers && options->header_count},
         {"COMPRESSION", take_compression, options->compression != TOTE_OTLP_COMPRESSION_DEFAULT},
@@ -200,9 +228,6 @@ static bool take_options(struct tote__otlp_settings *settings, const tote_otlp_o
     if (options->client_key_file) {
         settings->client_key_file = keep(settings, options->client_key_file);
     }
-    if (options->max_request_bytes) {
-        settings->max_request_bytes = options->max_request_bytes;
-    }
     if (options->max_response_bytes) {
         settings->max_response_bytes = options->max_response_bytes;
     }
@@ -211,13 +236,6 @@ static bool take_options(struct tote__otlp_settings *settings, const tote_otlp_o
 
 /* What a later version may have. Returns: true when the options ask for none of it. */
 static bool is_available(const tote_otlp_options *options) {
-    if (options->protocol != TOTE_OTLP_PROTOCOL_DEFAULT &&
-        options->protocol != TOTE_OTLP_HTTP_PROTOBUF) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
-                      "this version speaks HTTP with protobuf only, no exporter is made; leave "
-                      "`protocol` at its default");
-        return false;
-    }
     if (options->spool_directory || options->spool_max_bytes || options->spool_max_files ||
         options->spool_max_age_s || options->spool_before_end) {
         tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
@@ -228,18 +246,47 @@ static bool is_available(const tote_otlp_options *options) {
     return true;
 }
 
+/* Returns: whether there is none, or one that can be used. */
+static bool take_transport(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
+    if (!options->transport) {
+        return true;
+    }
+    tote__copy_options(&settings->transport, sizeof settings->transport, options->transport);
+    if (!settings->transport.send || settings->protocol == TOTE_OTLP_GRPC) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
+                      "no exporter is made: %s",
+                      settings->transport.send ? "a transport of one's own is for HTTP, not gRPC"
+                                               : "the transport has no `send`");
+        return false;
+    }
+    return true;
+}
+
+static size_t default_max_request_bytes(const struct tote__otlp_settings *settings) {
+    return settings->protocol == TOTE_OTLP_GRPC ? DEFAULT_MAX_GRPC_REQUEST_BYTES
+                                                : DEFAULT_MAX_REQUEST_BYTES;
+}
+
+/* The protocol comes first: what an endpoint may be depends on it. */
 static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
     if (!is_available(options)) {
         return false;
     }
+    settings->protocol = options->protocol;
+    settings->is_insecure = options->insecure;
     if (!options->ignore_environment) {
         take_environment(settings, options);
     }
-    if (!take_options(settings, options)) {
+    if (settings->protocol == TOTE_OTLP_PROTOCOL_DEFAULT) {
+        settings->protocol = TOTE_OTLP_HTTP_PROTOBUF;
+    }
+    settings->max_request_bytes = options->max_request_bytes ? options->max_request_bytes
+                                                             : default_max_request_bytes(settings);
+    if (!take_options(settings, options) || !take_transport(settings, options)) {
         return false;
     }
     if (!settings->url) {
-        tote__otlp_take_endpoint(settings, default_endpoint, true);
+        tote__otlp_take_endpoint(settings, default_endpoint(settings), true);
     }
     if (settings->is_incomplete || !settings->url) {
         tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "memory is out, no exporter is made");
@@ -256,7 +303,8 @@ bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
     tote__copy_options(&own, sizeof own, options);
     *settings = (struct tote__otlp_settings){
         .timeout_ms = DEFAULT_TIMEOUT_MS,
-        .max_request_bytes = DEFAULT_MAX_REQUEST_BYTES,
+        .retry_first_ms = own.retry_first_ms ? own.retry_first_ms : DEFAULT_RETRY_FIRST_MS,
+        .retry_longest_ms = own.retry_longest_ms ? own.retry_longest_ms : DEFAULT_RETRY_LONGEST_MS,
         .max_response_bytes = DEFAULT_MAX_RESPONSE_BYTES,
     };
     bool resolved = resolve(settings, &own);
@@ -265,6 +313,11 @@ bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
     }
     errno = error;
     return resolved;
+}
+
+const char *tote__otlp_content_type(const struct tote__otlp_settings *settings) {
+    return settings->protocol == TOTE_OTLP_HTTP_JSON ? "application/json"
+                                                     : "application/x-protobuf";
 }
 
 void tote__otlp_settings_clear(struct tote__otlp_settings *settings) {

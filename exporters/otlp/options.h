@@ -25,17 +25,22 @@ struct tote__otlp_headers {
 struct tote__otlp_settings {
     struct tote__arena memory; /* of all that follows */
     bool is_incomplete;        /* memory ran out; the rest means nothing */
+    tote_otlp_protocol protocol;
+    bool is_insecure; /* gRPC without TLS where the endpoint has no scheme */
     const char *url;
     const char *shown_url; /* for diagnostics: without credentials and query */
     const char *unix_path; /* NULL: TCP */
     struct tote__otlp_headers headers;
     bool is_gzip;
     uint32_t timeout_ms;                 /* UINT32_MAX: none */
+    uint32_t retry_first_ms;
+    uint32_t retry_longest_ms;
     const char *ca_file;                 /* NULL: the system's */
     const char *client_certificate_file; /* NULL: none; so is the key */
     const char *client_key_file;
     size_t max_request_bytes; /* SIZE_MAX: no limit; so is the other */
     size_t max_response_bytes;
+    tote_otlp_transport transport; /* without functions: libcurl */
 };
 
 /*
@@ -46,7 +51,10 @@ bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
                                  const tote_otlp_options *options);
 void tote__otlp_settings_clear(struct tote__otlp_settings *settings);
 
-/* endpoint.c: take a base URL, or one that is used as it is. Returns: false when it is neither. */
+/* Of the bytes of a request. */
+const char *tote__otlp_content_type(const struct tote__otlp_settings *settings);
+
+/* endpoint.c: take a base URL, or one that is used as it is, for the protocol of the settings. Returns: false when it is neither. */
 bool tote__otlp_take_endpoint(struct tote__otlp_settings *settings, const char *text, bool is_base);
 
 /*

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * response.c - partial successes and reasons of errors, by protobuf-c
+ * response.c - partial successes and reasons of errors, by protobuf-c, or as JSON
  *
  * A body comes from outside: unpacking one may take its own size in memory and some more,
  * no matter what it says. Spec: protocol/otlp.md#otlphttp-response
@@ -9,10 +9,12 @@
 
 #include <string.h>
 
+#include "json_reader.h"
 #include "otlp/response.pb-c.h"
+#include "tote/internal/base64.h"
 #include "tote/internal/text.h"
 
-enum { UNPACK_EXTRA_BYTES = 64 << 10 };
+enum { UNPACK_EXTRA_BYTES = 64 << 10, LONGEST_WAIT_S = 86400 };
 
 /* protobuf-c's allocator over an arena that ends. */
 struct budget {
@@ -34,19 +36,20 @@ static void budget_release(void *arg, void *memory) {
     (void)arg, (void)memory; /* the arena goes as a whole */
 }
 
-static bool is_protobuf(const char *content_type) {
-    static const char protobuf[] = "application/x-protobuf";
+static bool is_type(const char *content_type, const char *type) {
+    size_t length = strlen(type);
 
-    return tote__equals_ignoring_case(content_type,
-                                      tote__min(strlen(content_type), sizeof protobuf - 1),
-                                      protobuf, sizeof protobuf - 1);
+    return tote__equals_ignoring_case(content_type, tote__min(strlen(content_type), length), type,
+                                      length);
 }
 
-static bool is_plain_text(const char *content_type) {
-    static const char plain[] = "text/plain";
+static bool is_protobuf(const char *content_type) {
+    return is_type(content_type, "application/x-protobuf") ||
+           is_type(content_type, "application/protobuf");
+}
 
-    return tote__equals_ignoring_case(
-        content_type, tote__min(strlen(content_type), sizeof plain - 1), plain, sizeof plain - 1);
+static bool is_json(const char *content_type) {
+    return is_type(content_type, "application/json");
 }
 
 /* A control character, of ASCII or of Latin-1 as UTF-8 has it. */
@@ -76,45 +79,160 @@ static void set_remark(struct tote__response *response, const char *text, size_t
     *out = '\0';
 }
 
-bool tote__otlp_read_response(struct tote__slice body, const char *content_type,
-                              struct tote__response *response) {
+/* As `size` is the receiver's to choose, so is `rejected`. */
+static void set_rejected(struct tote__response *response, int64_t rejected) {
+    response->rejected = rejected > 0 ? (uint64_t)rejected : 0;
+}
+
+static bool read_protobuf_response(struct tote__slice body, struct tote__response *response) {
     struct budget budget = {.left = body.size + UNPACK_EXTRA_BYTES};
     ProtobufCAllocator allocator = {budget_allocate, budget_release, &budget};
-
-    *response = (struct tote__response){.rejected = 0};
-    if (!body.size) {
-        return true;
-    }
-    if (*content_type && !is_protobuf(content_type)) {
-        return false;
-    }
     Tote__Otlp__ExportTraceServiceResponse *message =
         tote__otlp__export_trace_service_response__unpack(&allocator, body.size, body.at);
+
     if (message && message->partial_success) {
         const Tote__Otlp__ExportTracePartialSuccess *partial = message->partial_success;
-        response->rejected = partial->rejected_spans > 0 ? (uint64_t)partial->rejected_spans : 0;
+        set_rejected(response, partial->rejected_spans);
         set_remark(response, partial->error_message, strlen(partial->error_message));
     }
     tote__arena_clear(&budget.arena);
     return message;
 }
 
-void tote__otlp_read_error(struct tote__slice body, const char *content_type,
-                           struct tote__response *response) {
-    struct budget budget = {.left = body.size + UNPACK_EXTRA_BYTES};
-    ProtobufCAllocator allocator = {budget_allocate, budget_release, &budget};
+static void read_json_remark(struct tote__json *json, struct tote__response *response) {
+    char text[TOTE__REMARK_SIZE];
+
+    set_remark(response, text, tote__json_text(json, text, sizeof text));
+}
+
+static void read_json_partial_success(struct tote__json *json, struct tote__response *response) {
+    char key[32];
+    int64_t rejected = 0;
+
+    if (!tote__json_enter(json)) {
+        return;
+    }
+    while (tote__json_next(json, key, sizeof key)) {
+        if (strcmp(key, "rejectedSpans") == 0) {
+            set_rejected(response, tote__json_integer(json, &rejected) ? rejected : 0);
+        } else if (strcmp(key, "errorMessage") == 0) {
+            read_json_remark(json, response);
+        } else {
+            tote__json_skip(json);
+        }
+    }
+}
+
+static bool read_json_response(struct tote__slice body, struct tote__response *response) {
+    struct tote__json json = tote__json_read(body.at, body.size);
+    char key[32];
+
+    if (!tote__json_enter(&json)) {
+        return false;
+    }
+    while (tote__json_next(&json, key, sizeof key)) {
+        if (strcmp(key, "partialSuccess") == 0) {
+            read_json_partial_success(&json, response);
+        } else {
+            tote__json_skip(&json);
+        }
+    }
+    return tote__json_is_over(&json);
+}
+
+bool tote__otlp_read_response(struct tote__slice body, const char *content_type,
+                              struct tote__response *response) {
+    bool is_read = !body.size;
 
     *response = (struct tote__response){.rejected = 0};
-    if (body.size && is_plain_text(content_type)) {
-        set_remark(response, (const char *)body.at, body.size);
-        return;
+    if (body.size && is_json(content_type)) {
+        is_read = read_json_response(body, response);
+    } else if (body.size && (!*content_type || is_protobuf(content_type))) {
+        is_read = read_protobuf_response(body, response);
     }
-    if (!body.size || !is_protobuf(content_type)) {
-        return;
+    if (!is_read) {
+        *response = (struct tote__response){.rejected = 0};
     }
+    return is_read;
+}
+
+/* When to try again. A delay that is none, or too long to mean anything, is as good as no word. */
+static void read_retry_info(const ProtobufCBinaryData *value, ProtobufCAllocator *allocator,
+                            struct tote__response *response) {
+    Tote__Otlp__RetryInfo *info =
+        tote__otlp__retry_info__unpack(allocator, value->len, value->data);
+    const Tote__Otlp__RetryDelay *delay = info ? info->retry_delay : NULL;
+
+    response->asks_to_wait = info;
+    if (delay && delay->seconds >= 0 && delay->nanos >= 0) {
+        uint64_t seconds = tote__min((uint64_t)delay->seconds, LONGEST_WAIT_S);
+        response->wait_ms = seconds * 1000 + ((uint64_t)delay->nanos + 999999) / 1000000;
+    }
+}
+
+/* The code is nobody's business but gRPC's, which also says it elsewhere. */
+static void read_status(struct tote__slice body, struct tote__response *response) {
+    static const char retry_info[] = "/google.rpc.RetryInfo";
+    struct budget budget = {.left = body.size + UNPACK_EXTRA_BYTES};
+    ProtobufCAllocator allocator = {budget_allocate, budget_release, &budget};
     Tote__Otlp__RpcStatus *status = tote__otlp__rpc_status__unpack(&allocator, body.size, body.at);
-    if (status) {
+
+    if (status && *status->message) {
         set_remark(response, status->message, strlen(status->message));
     }
+    for (size_t i = 0; status && i < status->n_details; i++) {
+        const Tote__Otlp__Detail *detail = status->details[i];
+        const char *type = strrchr(detail->type_url, '/');
+        if (type && strcmp(type, retry_info) == 0) {
+            read_retry_info(&detail->value, &allocator, response);
+        }
+    }
     tote__arena_clear(&budget.arena);
+}
+
+static void read_json_status(struct tote__slice body, struct tote__response *response) {
+    struct tote__json json = tote__json_read(body.at, body.size);
+    char key[32];
+
+    if (!tote__json_enter(&json)) {
+        return;
+    }
+    while (tote__json_next(&json, key, sizeof key)) {
+        if (strcmp(key, "message") == 0) {
+            read_json_remark(&json, response);
+        } else {
+            tote__json_skip(&json);
+        }
+    }
+}
+
+void tote__otlp_read_error(struct tote__slice body, const char *content_type,
+                           struct tote__response *response) {
+    *response = (struct tote__response){.rejected = 0};
+    if (body.size && is_type(content_type, "text/plain")) {
+        set_remark(response, (const char *)body.at, body.size);
+    } else if (body.size && is_json(content_type)) {
+        read_json_status(body, response);
+    } else if (body.size && is_protobuf(content_type)) {
+        read_status(body, response);
+    }
+}
+
+void tote__otlp_read_grpc_error(const char *message, const char *details,
+                                struct tote__response *response) {
+    struct tote__arena arena = {.chunks = NULL};
+    size_t message_length = strlen(message);
+    size_t details_length = strlen(details);
+    char *text = tote__arena_allocate(&arena, message_length + details_length + 1);
+
+    *response = (struct tote__response){.rejected = 0};
+    if (text) {
+        set_remark(response, text, tote__percent_decode(text, message, message_length, NULL));
+        memcpy(text, details, details_length);
+        size_t size = tote__base64_decode(text, details_length);
+        if (size) {
+            read_status((struct tote__slice){(const uint8_t *)text, size}, response);
+        }
+    }
+    tote__arena_clear(&arena);
 }

@@ -11,7 +11,9 @@ enum { TOTE__REMARK_SIZE = 256 };
 
 /* The receiver's own words: UTF-8, one line, cut, "" when there are none. */
 struct tote__response {
-    uint64_t rejected; /* spans; of a partial success */
+    uint64_t rejected;   /* spans; of a partial success */
+    bool asks_to_wait;   /* an error says when to try again: ... */
+    uint64_t wait_ms;    /* ... not before this has passed */
     char remark[TOTE__REMARK_SIZE];
 };
 
@@ -22,5 +24,9 @@ bool tote__otlp_read_response(struct tote__slice body, const char *content_type,
 /* Read the body of an error, as far as it can be read. Spec: protocol/otlp.md#failures */
 void tote__otlp_read_error(struct tote__slice body, const char *content_type,
                            struct tote__response *response);
+
+/* Read what gRPC says of an error: `message` is percent-encoded, `details` a google.rpc.Status in base64; both may be "". */
+void tote__otlp_read_grpc_error(const char *message, const char *details,
+                                struct tote__response *response);
 
 #endif

@@ -5,21 +5,23 @@
 #include "transport.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "connection.h"
+#include "grpc.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/memory.h"
-
-enum { LONGEST_WAIT_MS = 60000 }; /* when there is no deadline */
 
 struct tote__transport {
     const struct tote__otlp_settings *settings;
@@ -132,17 +134,109 @@ static bool is_busy(const struct tote__transport *transport) {
            transport->connection->generation == tote__generation();
 }
 
-static bool begin(struct tote__transport *transport, const uint8_t *bytes, size_t size,
-                  uint64_t deadline) {
-    struct tote__slice request = {size ? bytes : (const uint8_t *)"", size};
-    struct tote__connection *connection = connection_of(transport);
-
-    if (connection && transport->settings->is_gzip) {
-        request = tote__gzip_compress(&connection->gzip, request.at, request.size);
+static bool append(tote_otlp_buffer *buffer, const void *bytes, size_t size) {
+    if (buffer->capacity - buffer->size < size) {
+        size_t capacity = buffer->size + size;
+        uint8_t *larger = tote__reallocate(buffer->bytes, buffer->capacity, capacity);
+        if (!larger) {
+            return false;
+        }
+        buffer->bytes = larger;
+        buffer->capacity = capacity;
     }
-    transport->deadline = deadline;
-    transport->is_busy =
-        connection && request.at && tote__connection_begin(connection, request, deadline);
+    memcpy(buffer->bytes + buffer->size, bytes, size);
+    buffer->size += size;
+    return true;
+}
+
+/* The message with gRPC's head. */
+static struct tote__slice frame(tote_otlp_buffer *framed, struct tote__slice message) {
+    uint8_t head[TOTE__GRPC_HEAD_BYTES];
+
+    framed->size = 0;
+    tote__grpc_put_head(head, false, message.size);
+    if (!append(framed, head, sizeof head) || !append(framed, message.at, message.size)) {
+        return (struct tote__slice){NULL, 0};
+    }
+    return (struct tote__slice){framed->bytes, framed->size};
+}
+
+/* The body of the request. NULL when memory is out. */
+static struct tote__slice pack(const struct tote__otlp_settings *settings,
+                               struct tote__connection *connection, struct tote__slice message) {
+    bool is_grpc = settings->protocol == TOTE_OTLP_GRPC;
+    size_t headroom = is_grpc ? TOTE__GRPC_HEAD_BYTES : 0;
+
+    message.at = message.size ? message.at : (const uint8_t *)"";
+    if (!settings->is_gzip) {
+        return is_grpc ? frame(&connection->framed, message) : message;
+    }
+    struct tote__slice packed =
+        tote__gzip_compress(&connection->gzip, headroom, message.at, message.size);
+    if (packed.at && is_grpc) {
+        tote__grpc_put_head(connection->gzip.bytes, true, packed.size - headroom);
+    }
+    return packed;
+}
+
+static void no_answer(struct tote__answer *answer) {
+    *answer = (struct tote__answer){
+        .outcome = TOTE__NOT_SENT,
+        .content_type = "",
+        .retry_after = "",
+        .grpc_status = "",
+        .grpc_message = "",
+        .grpc_details = "",
+        .error = "memory is out",
+    };
+}
+
+static void read_own_answer(const tote_otlp_answer *own, size_t most, struct tote__answer *answer) {
+    answer->error = "";
+    answer->status = own->status;
+    answer->content_type = own->content_type ? own->content_type : "";
+    answer->retry_after = own->retry_after ? own->retry_after : "";
+    answer->body = (struct tote__slice){own->body, own->body ? own->body_size : 0};
+    answer->outcome = !own->status             ? TOTE__NO_ANSWER
+                      : answer->body.size > most ? TOTE__ANSWER_TOO_LARGE
+                                                 : TOTE__ANSWERED;
+}
+
+/* By the program's own transport: it is over when this returns. */
+static void send_by_own(const struct tote__otlp_settings *settings,
+                        const struct tote__request *request, struct tote__answer *answer) {
+    struct tote__gzip gzip = {.is_ready = false};
+    struct tote__slice body = request->message;
+    tote_otlp_answer own = {.struct_size = sizeof own};
+
+    if (settings->is_gzip) {
+        body = tote__gzip_compress(&gzip, 0, body.at, body.size);
+    }
+    if (body.at) {
+        const tote_otlp_request asked = {
+            .struct_size = sizeof asked,
+            .body = body.at,
+            .body_size = body.size,
+            .content_type = tote__otlp_content_type(settings),
+            .content_encoding = settings->is_gzip ? "gzip" : NULL,
+            .span_count = request->span_count,
+            .timeout_ms = tote__ms_until(request->deadline, UINT32_MAX),
+        };
+        settings->transport.send(settings->transport.self, &asked, &own);
+        read_own_answer(&own, settings->max_response_bytes, answer);
+    }
+    tote__gzip_clear(&gzip);
+}
+
+static bool begin(struct tote__transport *transport, const struct tote__request *request) {
+    struct tote__connection *connection = connection_of(transport);
+    struct tote__slice body = {NULL, 0};
+
+    if (connection) {
+        body = pack(transport->settings, connection, request->message);
+    }
+    transport->deadline = request->deadline;
+    transport->is_busy = body.at && tote__connection_begin(connection, body, request->deadline);
     return transport->is_busy;
 }
 
@@ -173,24 +267,20 @@ static bool advance(struct tote__transport *transport, uint32_t wait_ms,
     return true;
 }
 
-static void no_answer(struct tote__answer *answer) {
-    *answer = (struct tote__answer){
-        .outcome = TOTE__NOT_SENT,
-        .content_type = "",
-        .retry_after = "",
-        .error = "memory is out",
-    };
-}
-
-bool tote__transport_begin(struct tote__transport *transport, const uint8_t *bytes, size_t size,
-                           uint64_t deadline, struct tote__answer *answer) {
+bool tote__transport_begin(struct tote__transport *transport, const struct tote__request *request,
+                           struct tote__answer *answer) {
     int error = errno;
     struct held_signal sigpipe;
+    bool has_begun = false;
 
     no_answer(answer);
-    hold_sigpipe(&sigpipe);
-    bool has_begun = begin(transport, bytes, size, deadline);
-    release_sigpipe(&sigpipe);
+    if (transport->settings->transport.send) {
+        send_by_own(transport->settings, request, answer);
+    } else {
+        hold_sigpipe(&sigpipe);
+        has_begun = begin(transport, request);
+        release_sigpipe(&sigpipe);
+    }
     errno = error;
     return has_begun;
 }
@@ -211,19 +301,15 @@ bool tote__transport_step(struct tote__transport *transport, uint32_t wait_ms,
     return is_over;
 }
 
-void tote__transport_send(struct tote__transport *transport, const uint8_t *bytes, size_t size,
-                          uint64_t deadline, struct tote__answer *answer) {
+bool tote__transport_pause(struct tote__transport *transport, uint32_t wait_ms) {
     int error = errno;
-    struct held_signal sigpipe;
+    struct pollfd interrupt = {tote__transport_descriptor(transport) < 0 ? -1 : transport->wake, POLLIN, 0};
 
-    no_answer(answer);
-    hold_sigpipe(&sigpipe);
-    if (begin(transport, bytes, size, deadline)) {
-        while (!advance(transport, tote__ms_until(deadline, LONGEST_WAIT_MS), answer)) {
-        }
+    if (!atomic_load(&transport->is_interrupted)) {
+        poll(&interrupt, 1, (int)tote__min(wait_ms, INT_MAX));
     }
-    release_sigpipe(&sigpipe);
     errno = error;
+    return !atomic_load(&transport->is_interrupted);
 }
 
 uint64_t tote__transport_due(const struct tote__transport *transport) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * transport.h - bytes to one HTTP receiver, and what it answers
+ * transport.h - bytes to one receiver, over HTTP or gRPC, and what it answers
  *
  * Sends and free come from one thread at a time, interrupt from any. The
  * settings are borrowed for the transport's life.
@@ -21,6 +21,7 @@ enum tote__outcome {
     TOTE__INTERRUPTED,
     TOTE__TLS_FAILED,
     TOTE__ANSWER_TOO_LARGE, /* it was not read to its end */
+    TOTE__NOT_HTTP2,        /* which gRPC needs */
     TOTE__NOT_SENT          /* memory, or a setting that curl refuses */
 };
 
@@ -29,26 +30,35 @@ struct tote__answer {
     enum tote__outcome outcome;
     long status;              /* 0: none came */
     struct tote__slice body;  /* as far as it came */
-    const char *content_type; /* "" when none; so are the next two */
+    const char *content_type; /* "" when none; so are all of the next */
     const char *retry_after;
-    const char *error; /* what curl has to say */
+    const char *grpc_status;
+    const char *grpc_message; /* percent-encoded */
+    const char *grpc_details; /* base64 */
+    const char *error;        /* what curl has to say */
 };
 
 /* Opens no connection. NULL when memory is out. */
 struct tote__transport *tote__transport_new(const struct tote__otlp_settings *settings);
 
-/* Post `size` bytes. The deadline is of the monotonic clock; UINT64_MAX is none. Keeps errno. */
-void tote__transport_send(struct tote__transport *transport, const uint8_t *bytes, size_t size,
-                          uint64_t deadline, struct tote__answer *answer);
+/* What is to be posted, before it is packed; borrowed until the request is over. */
+struct tote__request {
+    struct tote__slice message;
+    size_t span_count;
+    uint64_t deadline; /* of the monotonic clock; UINT64_MAX is none */
+};
 
 /*
- * The same without waiting, or for not longer than so many ms at a time: begin, and step until it is over. The bytes are
- * borrowed until then. Begin returns false when it is over at once.
+ * Send without waiting, or for not longer than so many ms at a time: begin, and step until it is over. Begin returns false
+ * when it is over at once. Both keep errno.
  */
-bool tote__transport_begin(struct tote__transport *transport, const uint8_t *bytes, size_t size,
-                           uint64_t deadline, struct tote__answer *answer);
+bool tote__transport_begin(struct tote__transport *transport, const struct tote__request *request,
+                           struct tote__answer *answer);
 bool tote__transport_step(struct tote__transport *transport, uint32_t wait_ms,
                           struct tote__answer *answer);
+
+/* Let so many ms pass. Returns: false when there was an interrupt. */
+bool tote__transport_pause(struct tote__transport *transport, uint32_t wait_ms);
 
 /* Forget about a request that is under way, if one is, and about an interrupt that is not heard yet. */
 void tote__transport_cancel(struct tote__transport *transport);

@@ -174,6 +174,9 @@ bool tote__batch_step(struct batch_queue *queue, bool may_wait);
 /* Whether a step has something to do, other than for the time or for a request that is under way. */
 bool tote__batch_has_work(struct batch_queue *queue);
 
+/* When the next step has something to do, whatever else comes up. */
+uint64_t tote__batch_due(struct batch_queue *queue);
+
 /* Drop what is left, answer everybody, and say so: nothing is taken out any more. */
 void tote__batch_leave(struct batch_queue *queue);
 

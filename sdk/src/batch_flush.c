@@ -190,7 +190,9 @@ static bool flush_and_leave(struct batch_queue *queue, uint64_t deadline) {
     struct flush_call call = {.deadline = deadline};
 
     if (queue->processor->settings.is_by_host) {
-        return !ask(queue, &call, true) || await(queue, &call) != TOTE_TIMED_OUT;
+        bool is_asked = ask(queue, &call, true);
+        atomic_store(&queue->stop, STOP_WHEN_FLUSHED);
+        return !is_asked || await(queue, &call) != TOTE_TIMED_OUT;
     }
     ask(queue, &call, false);
     atomic_store(&queue->stop, STOP_WHEN_FLUSHED);

@@ -77,12 +77,6 @@ static bool is_done(const struct drive *drive) {
     return drive->is_done && atomic_load_explicit(drive->is_done, memory_order_acquire);
 }
 
-static uint64_t find_due(struct batch_queue *queue) {
-    const tote_span_exporter *exporter = queue->processor->exporter;
-
-    return queue->kept ? exporter->ahead->get_due(exporter->self) : queue->next_export;
-}
-
 static int run(void *arg) {
     const struct drive *drive = arg;
     struct batch_queue *queue = drive->queue;
@@ -100,7 +94,7 @@ static int run(void *arg) {
     if (!queue->kept && exporter->ahead) {
         exporter->ahead->hush(exporter->self);
     }
-    atomic_store(&queue->due, find_due(queue));
+    atomic_store(&queue->due, tote__batch_due(queue));
     atomic_store(&queue->is_asleep, 1);
     if (has_more || tote__batch_has_work(queue)) {
         tote__batch_wake(queue);

@@ -220,22 +220,26 @@ static bool hand_over(struct batch_queue *queue) {
     return true;
 }
 
-/* What the exporter keeps longest. Returns: whether it is done with that. */
+/* What the exporter keeps longest. Returns: whether to go on at once: it is done with that, or may wait for it. */
 static bool send_kept(struct batch_queue *queue, bool may_wait) {
     const tote_span_exporter *exporter = queue->processor->exporter;
     tote_export_report report = {0};
-    tote_result result = TOTE_SUCCESS;
+    struct tote__send send = {
+        .timeout_ms = export_timeout(queue),
+        .may_wait = may_wait,
+        .is_last_chance = atomic_load(&queue->stop) != STOP_NOT,
+    };
     uint64_t start = queue->send_began ? queue->send_began : tote__clock_monotonic();
-    size_t count =
-        exporter->ahead->send(exporter->self, export_timeout(queue), may_wait, &result, &report);
+    size_t count = exporter->ahead->send(exporter->self, &send, &report);
 
     queue->send_began = count ? 0 : start;
     if (count == 0) {
-        return false;
+        return may_wait && !send.is_paused;
     }
     queue->kept--;
-    note_export(queue, count, result, &report);
-    report_export(count, result, start);
+    queue->flush_left -= queue->flush_left != 0;
+    note_export(queue, count, send.result, &report);
+    report_export(count, send.result, start);
     return true;
 }
 
@@ -269,6 +273,9 @@ static bool is_flush_asked(struct batch_queue *queue) {
 static void begin_flush(struct batch_queue *queue) {
     queue->flush_round = atomic_load(&queue->flushes_asked);
     queue->flush = FLUSH_TAKES;
+    if (queue->kept) {
+        queue->processor->exporter->ahead->hurry(queue->processor->exporter->self);
+    }
     sweep(queue);
     struct batch_lane *lane = atomic_load_explicit(&queue->lanes, memory_order_acquire);
     for (; lane; lane = lane->next) {
@@ -335,7 +342,6 @@ bool tote__batch_step(struct batch_queue *queue, bool may_wait) {
         queue->flush_left = queue->kept; /* no more, or a flush would never end */
     }
     if (queue->kept && send_kept(queue, may_wait)) {
-        queue->flush_left -= queue->flush_left != 0;
         has_done = true;
     }
     if (queue->flush == FLUSH_SENDS && queue->flush_left == 0) {
@@ -351,11 +357,23 @@ bool tote__batch_has_work(struct batch_queue *queue) {
                                 sweep(queue) >= queue->processor->settings.max_export_batch_size));
 }
 
-/* Sleep until the next export, unless something comes up. */
+uint64_t tote__batch_due(struct batch_queue *queue) {
+    const tote_span_exporter *exporter = queue->processor->exporter;
+
+    return queue->kept ? exporter->ahead->get_due(exporter->self) : queue->next_export;
+}
+
+static bool is_flushing(struct batch_queue *queue) {
+    return queue->flush != FLUSH_NONE || is_flush_asked(queue);
+}
+
+/* Sleep until something is due, unless something comes up. */
 static void rest(struct batch_queue *queue) {
     atomic_store(&queue->is_asleep, 1);
-    if (atomic_load(&queue->stop) == STOP_NOT && !tote__batch_has_work(queue)) {
-        tote__wait(&queue->is_asleep, 1, queue->next_export);
+    uint32_t stop = atomic_load(&queue->stop);
+    if (stop != STOP_NOW && (stop == STOP_NOT || is_flushing(queue)) &&
+        !tote__batch_has_work(queue)) {
+        tote__wait(&queue->is_asleep, 1, tote__batch_due(queue));
     }
     atomic_store(&queue->is_asleep, 0);
 }
@@ -395,7 +413,7 @@ static void work(void *arg) {
         if (tote__batch_step(queue, true)) {
             continue;
         }
-        if (stop == STOP_WHEN_FLUSHED) {
+        if (stop == STOP_WHEN_FLUSHED && !is_flushing(queue)) {
             break;
         }
         rest(queue);

@@ -14,7 +14,7 @@ enum { WARM_SPANS = 512, COLD_SPANS = 4096, MOST_SPANS = 8192, MILLION = 1000000
 
 static tote_span *spans[MOST_SPANS];
 static const tote_span_data *ended[MOST_SPANS];
-static struct tote__otlp_buffer buffer;
+static tote_otlp_buffer buffer;
 
 static void *record(void *arg) {
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
@@ -45,7 +45,7 @@ static void drop_spans(size_t count) {
 
 static void stop(void) {
     drop_spans(bench_argument);
-    tote__otlp_buffer_clear(&buffer);
+    tote_otlp_buffer_clear(&buffer);
     bench_stop();
 }
 
@@ -89,7 +89,7 @@ static double cold(size_t count) {
 }
 
 static void stop_cold(void) {
-    tote__otlp_buffer_clear(&buffer);
+    tote_otlp_buffer_clear(&buffer);
     bench_stop();
 }
 

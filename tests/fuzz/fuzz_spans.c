@@ -82,7 +82,7 @@ static void tell(tote_span *span, struct input *input) {
 }
 
 static void check(const tote_span_data *span) {
-    struct tote__otlp_buffer buffer = {NULL, 0, 0};
+    tote_otlp_buffer buffer = {NULL, 0, 0};
 
     MUST(tote__otlp_encode(&buffer, &span, 1));
     Tote__Otlp__ExportTraceServiceRequest *request =
@@ -95,7 +95,7 @@ static void check(const tote_span_data *span) {
     MUST(memcmp(packed, buffer.bytes, buffer.size) == 0);
     free(packed);
     tote__otlp__export_trace_service_request__free_unpacked(request, NULL);
-    tote__otlp_buffer_clear(&buffer);
+    tote_otlp_buffer_clear(&buffer);
 }
 
 static tote_result check_spans(void *self, const tote_span_data *const *spans, size_t count,

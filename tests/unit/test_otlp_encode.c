@@ -14,7 +14,7 @@ typedef Tote__Otlp__AnyValue any_value_message;
 
 /* Encode what ended, have protobuf-c read it, and see that it would have written the same bytes. */
 static request_message *encode_and_unpack(const struct sdk_fixture *f) {
-    struct tote__otlp_buffer buffer = {NULL, 0, 0};
+    tote_otlp_buffer buffer = {NULL, 0, 0};
 
     assert_true(tote__otlp_encode(&buffer, (const tote_span_data *const *)f->spans, f->ended));
     request_message *request =
@@ -27,7 +27,7 @@ static request_message *encode_and_unpack(const struct sdk_fixture *f) {
     assert_int_equal(buffer.size, size);
     assert_memory_equal(buffer.bytes, packed, size);
     free(packed);
-    tote__otlp_buffer_clear(&buffer);
+    tote_otlp_buffer_clear(&buffer);
     return request;
 }
 
@@ -273,12 +273,12 @@ static void attributes_on_the_wire_are_those_that_readers_see(void **state) {
 
 /* No spans: nothing to send. */
 static void no_spans_are_no_bytes(void **state) {
-    struct tote__otlp_buffer buffer = {NULL, 0, 0};
+    tote_otlp_buffer buffer = {NULL, 0, 0};
 
     (void)state;
     assert_true(tote__otlp_encode(&buffer, NULL, 0));
     assert_int_equal(buffer.size, 0);
-    tote__otlp_buffer_clear(&buffer);
+    tote_otlp_buffer_clear(&buffer);
 }
 
 int main(int argc, char **argv) {

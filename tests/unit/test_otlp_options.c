@@ -262,31 +262,93 @@ static void a_timeout_of_zero_in_the_environment_is_no_limit(void **state) {
 }
 
 /* Requirements G1, G13 */
-static void a_protocol_of_the_environment_that_is_missing_gives_a_warning(void **state) {
-    struct tote__otlp_settings settings;
+static void the_protocol_decides_what_the_default_endpoint_is(void **state) {
+    static const struct {
+        const char *protocol;
+        const char *url;
+        size_t max_request_bytes;
+    } cases[] = {
+        {"HTTP/Protobuf", "http://localhost:4318/v1/traces", 64 << 20},
+        {"http/json", "http://localhost:4318/v1/traces", 64 << 20},
+        {"grpc",
+         "http://localhost:4317/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+         4 << 20},
+    };
 
-    set_variable("", "PROTOCOL", "HTTP/Protobuf");
-    settings = resolved(NULL);
-    tote__otlp_settings_clear(&settings);
-    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 0);
-
-    set_variable("TRACES_", "PROTOCOL", "grpc");
-    settings = resolved(NULL);
-    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 1);
-    assert_string_equal(settings.url, "http://localhost:4318/v1/traces");
-    tote__otlp_settings_clear(&settings);
     (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(cases); i++) {
+        set_variable("TRACES_", "PROTOCOL", cases[i].protocol);
+        struct tote__otlp_settings settings = resolved(NULL);
+        assert_string_equal(settings.url, cases[i].url);
+        assert_int_equal(settings.max_request_bytes, cases[i].max_request_bytes);
+        tote__otlp_settings_clear(&settings);
+    }
+    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 0);
+}
+
+/* Requirement G1 */
+static void a_protocol_that_nobody_knows_counts_as_not_set_with_a_warning(void **state) {
+    (void)state;
+    set_variable("TRACES_", "PROTOCOL", "thrift");
+    set_variable("", "PROTOCOL", "http/json");
+    struct tote__otlp_settings settings = resolved(NULL);
+    assert_int_equal(settings.protocol, TOTE_OTLP_HTTP_JSON);
+    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 1);
+    tote__otlp_settings_clear(&settings);
+}
+
+/* Requirements G1, G2: a scheme beats `insecure`; no path is appended, and none of one's own used */
+static void an_endpoint_of_grpc_may_be_a_host_and_a_port(void **state) {
+    static const struct {
+        const char *endpoint;
+        bool insecure;
+        const char *start;
+    } cases[] = {
+        {"collector:4317", false, "https://collector:4317/opentelemetry.proto"},
+        {"collector:4317", true, "http://collector:4317/opentelemetry.proto"},
+        {"[::1]:4317", true, "http://[::1]:4317/opentelemetry.proto"},
+        {"https://collector:4317", true, "https://collector:4317/opentelemetry.proto"},
+        {"http://collector:4317/", false, "http://collector:4317/opentelemetry.proto"},
+        {"http://collector/path", false, "http://collector/opentelemetry.proto"},
+        {"unix:/run/otlp.sock", false, "http://localhost/opentelemetry.proto"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(cases); i++) {
+        const tote_otlp_options options = {.struct_size = sizeof options,
+                                           .protocol = TOTE_OTLP_GRPC,
+                                           .endpoint = cases[i].endpoint,
+                                           .insecure = cases[i].insecure};
+        struct tote__otlp_settings settings = resolved(&options);
+        assert_memory_equal(settings.url, cases[i].start, strlen(cases[i].start));
+        tote__otlp_settings_clear(&settings);
+    }
+    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 1); /* the path */
+
+    set_variable("", "PROTOCOL", "grpc");
+    set_variable("", "INSECURE", "true");
+    set_variable("TRACES_", "ENDPOINT", "collector:1");
+    struct tote__otlp_settings settings = resolved(NULL);
+    assert_memory_equal(settings.url, "http://collector:1/", 19);
+    tote__otlp_settings_clear(&settings);
+}
+
+static void never_called(void *self, const tote_otlp_request *request, tote_otlp_answer *answer) {
+    (void)self, (void)request, (void)answer;
 }
 
 /* Design 8: what cannot be had is refused, and nobody is left to think otherwise */
 static void options_for_what_is_missing_make_no_exporter(void **state) {
+    const tote_otlp_transport empty = {.struct_size = sizeof empty};
+    const tote_otlp_transport own = {.struct_size = sizeof own, .send = never_called};
+
     (void)state;
-    assert_refused((tote_otlp_options){.protocol = TOTE_OTLP_GRPC});
-    assert_refused((tote_otlp_options){.protocol = TOTE_OTLP_HTTP_JSON});
     assert_refused((tote_otlp_options){.spool_directory = "/var/spool"});
     assert_refused((tote_otlp_options){.spool_before_end = true});
     assert_refused((tote_otlp_options){.endpoint = "collector:4318"});
     assert_refused((tote_otlp_options){.endpoint = "unix:relative"});
+    assert_refused((tote_otlp_options){.transport = &empty});
+    assert_refused((tote_otlp_options){.transport = &own, .protocol = TOTE_OTLP_GRPC});
 }
 
 /* Requirement G5 */
@@ -370,7 +432,9 @@ int main(int argc, char **argv) {
         FRESH_TEST(the_environment_can_be_left_out),
         FRESH_TEST(a_variable_that_cannot_be_used_counts_as_not_set),
         FRESH_TEST(a_timeout_of_zero_in_the_environment_is_no_limit),
-        FRESH_TEST(a_protocol_of_the_environment_that_is_missing_gives_a_warning),
+        FRESH_TEST(the_protocol_decides_what_the_default_endpoint_is),
+        FRESH_TEST(a_protocol_that_nobody_knows_counts_as_not_set_with_a_warning),
+        FRESH_TEST(an_endpoint_of_grpc_may_be_a_host_and_a_port),
         FRESH_TEST(options_for_what_is_missing_make_no_exporter),
         FRESH_TEST(options_headers_that_cannot_be_sent_are_left_out),
         FRESH_TEST(a_unix_endpoint_is_a_path_of_a_socket),

@@ -70,8 +70,59 @@ static void garbage_is_not_readable_and_says_nothing(void **state) {
     (void)state;
     assert_false(tote__otlp_read_response(text("\x0A\x7Fgarbage"), protobuf, &response));
     assert_int_equal(response.rejected, 0);
-    assert_false(tote__otlp_read_response(text("{\"ok\":1}"), "application/json", &response));
+    assert_false(tote__otlp_read_response(text("<html>"), "text/html", &response));
     assert_string_equal(response.remark, "");
+}
+
+/* Requirements G7, G16: whatever else is said, and however the number is written */
+static void a_partial_success_may_be_json(void **state) {
+    static const char json[] = "application/json; charset=utf-8";
+    struct tote__response response;
+
+    (void)state;
+    assert_true(tote__otlp_read_response(
+        text("{\"partialSuccess\": {\"rejectedSpans\":\"3\",\"more\":[{}, 1.5e3],"
+             "\"errorMessage\":\"too\\u0020old\"}}"),
+        json, &response));
+    assert_int_equal(response.rejected, 3);
+    assert_string_equal(response.remark, "too old");
+
+    assert_true(tote__otlp_read_response(text("{\"partialSuccess\":{\"rejectedSpans\":7}}"), json,
+                                         &response));
+    assert_int_equal(response.rejected, 7);
+    assert_true(tote__otlp_read_response(text("{\"ok\":1}"), json, &response));
+    assert_int_equal(response.rejected, 0);
+    assert_true(tote__otlp_read_response(text(" {} "), json, &response));
+}
+
+/* Requirement G7: what is not JSON to its end says nothing */
+static void json_that_is_broken_is_not_readable(void **state) {
+    static const char *const broken[] = {
+        "{",           "[]x",      "{\"partialSuccess\":{\"rejectedSpans\":3}", "{}{}",
+        "{\"a\":01}",  "{\"a\" 1}", "{\"a\":1,}",                               "{\"a\":\"\n\"}",
+        "{\"a\":tru}", "{a:1}",    "{\"a\":\"\\x\"}",                             "{\"a\":1.}",
+    };
+    char deep[1000];
+    struct tote__response response;
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(broken); i++) {
+        assert_false(tote__otlp_read_response(text(broken[i]), "application/json", &response));
+        assert_int_equal(response.rejected, 0);
+    }
+    memset(deep, '[', sizeof deep - 1);
+    deep[sizeof deep - 1] = '\0';
+    assert_false(tote__otlp_read_response(text(deep), "application/json", &response));
+}
+
+/* Requirement G11 */
+static void an_error_in_json_has_a_message(void **state) {
+    struct tote__response response;
+
+    (void)state;
+    tote__otlp_read_error(text("{\"code\":3,\"message\":\"no such \\ud83d\\ude00 \\ud83d id\"}"),
+                          "application/json", &response);
+    assert_string_equal(response.remark, "no such \xF0\x9F\x98\x80 \xEF\xBF\xBD id");
 }
 
 /* Trap L38: unpacking takes no more than the body's size and some */
@@ -137,6 +188,9 @@ int main(int argc, char **argv) {
         TEST(a_partial_success_tells_how_many_were_rejected_and_why),
         TEST(an_empty_body_says_nothing),
         TEST(garbage_is_not_readable_and_says_nothing),
+        TEST(a_partial_success_may_be_json),
+        TEST(json_that_is_broken_is_not_readable),
+        TEST(an_error_in_json_has_a_message),
         TEST(a_body_of_many_unknown_fields_is_not_unpacked),
         TEST(an_error_is_told_by_status_or_plain_text),
         TEST(a_remark_is_one_printable_line),

@@ -218,14 +218,14 @@ static tote_span_data *encoded[ENCODED_SPANS];
 
 /* More spans and instrumentation scopes than there is room for without memory. */
 static void visit_encoding(struct tour *tour) {
-    struct tote__otlp_buffer buffer = {NULL, 0, 0};
+    tote_otlp_buffer buffer = {NULL, 0, 0};
     bool is_encoded =
         tote__otlp_encode(&buffer, (const tote_span_data *const *)encoded, ENCODED_SPANS);
 
     if (is_encoded != (buffer.size > 0)) {
         tour->surprise = "a part of a request";
     }
-    tote__otlp_buffer_clear(&buffer);
+    tote_otlp_buffer_clear(&buffer);
 }
 
 /* Design: guest rules, out of memory */

@@ -72,6 +72,15 @@ struct tote_span_exporter {
     const struct tote__ahead_ops *ahead; /* NULL for one of the program's own */
 };
 
+/* How what is kept is sent, and what comes of it. */
+struct tote__send {
+    uint32_t timeout_ms;
+    bool may_wait;       /* a moment; never while it is paused */
+    bool is_last_chance; /* after the timeout nothing is sent any more */
+    bool is_paused;      /* out: it waits for the time that get_due() tells */
+    tote_result result;  /* out, once it is over */
+};
+
 /*
  * What an exporter can do that works ahead of its receiver: keep encoded what cannot be sent yet, so
  * that the spans' places in the queue are free again. Called by the one who calls export_spans.
@@ -86,11 +95,12 @@ struct tote__ahead_ops {
     size_t (*keep)(void *self, const tote_span_data *const *spans, size_t count,
                    tote_export_report *report);
     /*
-     * As export_spans, with the request that was kept first; there is one. Returns: its spans; 0 while it is under way,
-     * which is never so for a caller that may wait: then call again.
+     * As export_spans, with the request that was kept first; there is one. Returns: its spans; 0 while it is under way or
+     * paused: then call again.
      */
-    size_t (*send)(void *self, uint32_t timeout_ms, bool may_wait, tote_result *result,
-                   tote_export_report *report);
+    size_t (*send)(void *self, struct tote__send *send, tote_export_report *report);
+    /* Somebody waits for what is kept: try again now what is paused. */
+    void (*hurry)(void *self);
     /* Forget them. */
     void (*drop)(void *self);
     /* See tote_sdk_prepare(). From any thread, also during the others. */

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * delivery.c - attempts, and the time between them
+ */
+#include "delivery.h"
+
+#include "tote/diagnostics.h"
+#include "tote/internal/clock.h"
+#include "tote/internal/random.h"
+
+enum {
+    MOST_DOUBLINGS = 16,
+    JITTER_PERCENT = 20, /* more or less */
+    SLICE_MS = 50        /* so that meanwhile others are looked after, too */
+};
+
+static const uint64_t ns_per_ms = 1000000;
+
+/* Doubled with each failure, with jitter, so that not all clients come back at the same time. */
+static uint64_t backoff_ms(struct tote__delivery *delivery) {
+    unsigned doublings = (unsigned)tote__min(delivery->failures - 1, MOST_DOUBLINGS);
+    uint64_t wait_ms = (uint64_t)delivery->settings->retry_first_ms << doublings;
+    uint64_t longest_ms = delivery->settings->retry_longest_ms;
+    tote_span_id random;
+
+    tote__random_span_id(&delivery->random, &random);
+    uint64_t percent = 100 - JITTER_PERCENT + random.bytes[0] % (2 * JITTER_PERCENT + 1);
+    return (wait_ms < longest_ms ? wait_ms : longest_ms) * percent / 100;
+}
+
+static void report_failure(const struct tote__delivery *delivery,
+                           const struct tote__verdict *verdict, uint64_t wait_ms) {
+    const char *remark = verdict->response.remark;
+
+    tote_diagnose(delivery->failures == 1 ? TOTE_LEVEL_WARN : TOTE_LEVEL_DEBUG, "otlp",
+                  "%s: %s%s%s%s%s%s; nothing is sent for %llu ms", delivery->settings->shown_url,
+                  verdict->reason, *verdict->detail ? " (" : "", verdict->detail,
+                  *verdict->detail ? ")" : "", *remark ? ": " : "", remark,
+                  (unsigned long long)wait_ms);
+}
+
+static void note_failure(struct tote__delivery *delivery, const struct tote__verdict *verdict) {
+    delivery->failures++;
+    delivery->is_asked_to_wait = verdict->response.asks_to_wait && verdict->response.wait_ms;
+    uint64_t wait_ms = backoff_ms(delivery);
+    if (delivery->is_asked_to_wait && verdict->response.wait_ms > wait_ms) {
+        wait_ms = verdict->response.wait_ms;
+    }
+    delivery->retry_at = tote__clock_monotonic() + wait_ms * ns_per_ms;
+    report_failure(delivery, verdict, wait_ms);
+}
+
+static void note_answer(struct tote__delivery *delivery) {
+    if (delivery->failures) {
+        tote_diagnose(TOTE_LEVEL_INFO, "otlp", "%s answers again", delivery->settings->shown_url);
+    }
+    delivery->failures = 0;
+    delivery->retry_at = 0;
+    delivery->is_asked_to_wait = false;
+}
+
+static enum tote__progress end(struct tote__delivery *delivery) {
+    delivery->is_sending = false;
+    delivery->deadline = 0;
+    return TOTE__OVER;
+}
+
+/* An attempt is over. */
+static enum tote__progress judge(struct tote__delivery *delivery, const struct tote__answer *answer,
+                                 struct tote__verdict *verdict) {
+    delivery->is_sending = false;
+    tote__otlp_judge(delivery->settings, answer, verdict);
+    if (verdict->fate != TOTE__TRY_AGAIN) {
+        if (answer->outcome == TOTE__ANSWERED) {
+            note_answer(delivery);
+        }
+        return end(delivery);
+    }
+    if (answer->outcome == TOTE__INTERRUPTED) {
+        return end(delivery);
+    }
+    note_failure(delivery, verdict);
+    return delivery->retry_at >= delivery->deadline ? end(delivery) : TOTE__PAUSED;
+}
+
+static uint64_t deadline_of(const struct tote__delivery *delivery, uint32_t timeout_ms) {
+    uint32_t own_ms = delivery->settings->timeout_ms;
+
+    return tote__deadline_in(timeout_ms < own_ms ? timeout_ms : own_ms);
+}
+
+/* Between two attempts, or before the first one while the receiver is away. */
+static enum tote__progress hold_back(struct tote__delivery *delivery, bool is_last_chance,
+                                 uint64_t deadline, struct tote__verdict *verdict) {
+    bool is_hopeless = delivery->retry_at >= deadline;
+
+    if (!is_hopeless || !(delivery->deadline || is_last_chance)) {
+        return TOTE__PAUSED;
+    }
+    *verdict = (struct tote__verdict){
+        .fate = TOTE__TRY_AGAIN,
+        .is_late = true,
+        .reason = delivery->is_asked_to_wait ? "the receiver asked to wait for longer"
+                                             : "the receiver has been away",
+        .detail = "",
+        .advice = "",
+    };
+    return end(delivery);
+}
+
+enum tote__progress tote__delivery_step(struct tote__delivery *delivery,
+                                        const struct tote__request *request,
+                                        struct tote__manner manner, struct tote__verdict *verdict) {
+    uint64_t deadline = deadline_of(delivery, manner.timeout_ms);
+    struct tote__answer answer;
+
+    if (delivery->deadline && delivery->deadline < deadline) {
+        deadline = delivery->deadline;
+    }
+    if (!delivery->is_sending) {
+        if (tote__clock_monotonic() < delivery->retry_at) {
+            return hold_back(delivery, manner.is_last_chance, deadline, verdict);
+        }
+        delivery->deadline = deadline;
+        struct tote__request timed = *request;
+        timed.deadline = deadline;
+        delivery->is_sending = tote__transport_begin(delivery->transport, &timed, &answer);
+        if (!delivery->is_sending) {
+            return judge(delivery, &answer, verdict);
+        }
+    }
+    uint32_t wait_ms = manner.may_wait ? tote__ms_until(deadline, SLICE_MS) : 0;
+    return tote__transport_step(delivery->transport, wait_ms, &answer)
+               ? judge(delivery, &answer, verdict)
+               : TOTE__UNDER_WAY;
+}
+
+uint64_t tote__delivery_due(const struct tote__delivery *delivery) {
+    if (delivery->is_sending) {
+        return tote__transport_due(delivery->transport);
+    }
+    return delivery->retry_at;
+}
+
+void tote__delivery_hurry(struct tote__delivery *delivery) {
+    if (!delivery->is_asked_to_wait) {
+        delivery->retry_at = 0;
+    }
+}
+
+void tote__delivery_cancel(struct tote__delivery *delivery) {
+    tote__transport_cancel(delivery->transport);
+    end(delivery);
+}

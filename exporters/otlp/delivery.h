@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * delivery.h - one request at a time to one receiver, again and again while it may still arrive
+ *
+ * How long to wait between attempts belongs to the receiver, not to the request: who comes next does not begin anew to
+ * knock at a door that is closed. Spec: protocol/exporter.md#retry, protocol/otlp.md#otlphttp-throttling
+ */
+#ifndef TOTE_OTLP_DELIVERY_H
+#define TOTE_OTLP_DELIVERY_H
+
+#include "tote/internal/random.h"
+#include "transport.h"
+#include "verdict.h"
+
+/* All zero but for the first two, at first. */
+struct tote__delivery {
+    const struct tote__otlp_settings *settings;
+    struct tote__transport *transport;
+    bool is_sending;         /* the request, at this moment */
+    uint64_t deadline;       /* when the request is given up; 0: it was not tried yet */
+    uint64_t retry_at;       /* nothing is tried before */
+    unsigned failures;       /* attempts in a row that the receiver did not answer, or put off */
+    bool is_asked_to_wait;   /* by the receiver */
+    struct tote__random random;
+};
+
+/* How an attempt is made. */
+struct tote__manner {
+    uint32_t timeout_ms; /* of the request with all its attempts, if the settings do not say less */
+    bool may_wait;       /* for the receiver, a moment; never between attempts */
+    bool is_last_chance; /* what cannot be tried again within the timeout is given up now */
+};
+
+enum tote__progress {
+    TOTE__OVER,      /* there is a verdict; with TRY_AGAIN the request was given up */
+    TOTE__UNDER_WAY, /* the receiver has the word */
+    TOTE__PAUSED     /* until the delivery is due */
+};
+
+/* Go on with the request, of which the deadline is not looked at: the same each time until it is over. */
+enum tote__progress tote__delivery_step(struct tote__delivery *delivery,
+                                        const struct tote__request *request,
+                                        struct tote__manner manner, struct tote__verdict *verdict);
+
+/* When the next step has something to do, whatever the transport's descriptor says; TOTE__NEVER. */
+uint64_t tote__delivery_due(const struct tote__delivery *delivery);
+
+/* Somebody waits: try again now, unless the receiver asked for time. */
+void tote__delivery_hurry(struct tote__delivery *delivery);
+
+/* Forget the request. */
+void tote__delivery_cancel(struct tote__delivery *delivery);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * incoming.c - an answer, as curl brings it piece by piece
+ */
+#include "incoming.h"
+
+#include <string.h>
+
+#include "tote/internal/memory.h"
+#include "tote/internal/text.h"
+
+enum {
+    SMALLEST_BODY = 1024,
+    KEPT_BODY_BYTES = 64 << 10 /* more is given back after the answer */
+};
+
+static void keep_header(char *out, size_t size, const char *value, size_t length) {
+    while (length && (value[length - 1] == '\r' || value[length - 1] == '\n')) {
+        length--;
+    }
+    tote__trim(&value, &length);
+    length = tote__min(length, size - 1);
+    memcpy(out, value, length);
+    out[length] = '\0';
+}
+
+/* A status line begins anew: the one before was not the last word. */
+size_t tote__incoming_take_header(char *line, size_t one, size_t size, void *arg) {
+    static const char status_line[] = "HTTP/";
+    struct tote__incoming_headers *headers = &((struct tote__incoming *)arg)->headers;
+    const struct {
+        const char *name;
+        char *value;
+        size_t size;
+    } wanted[] = {
+        {"content-type", headers->content_type, sizeof headers->content_type},
+        {"retry-after", headers->retry_after, sizeof headers->retry_after},
+        {"grpc-status", headers->grpc_status, sizeof headers->grpc_status},
+        {"grpc-message", headers->grpc_message, sizeof headers->grpc_message},
+        {"grpc-status-details-bin", headers->grpc_details, sizeof headers->grpc_details},
+    };
+    const char *colon = memchr(line, ':', size);
+
+    (void)one;
+    if (size >= sizeof status_line - 1 && memcmp(line, status_line, sizeof status_line - 1) == 0) {
+        *headers = (struct tote__incoming_headers){.content_type = ""};
+    }
+    for (size_t i = 0; colon && i < TOTE_COUNT_OF(wanted); i++) {
+        if (tote__equals_ignoring_case(line, (size_t)(colon - line), wanted[i].name,
+                                       strlen(wanted[i].name))) {
+            keep_header(wanted[i].value, wanted[i].size, colon + 1,
+                        size - (size_t)(colon + 1 - line));
+        }
+    }
+    return size;
+}
+
+static bool make_room(struct tote__incoming *incoming, size_t size) {
+    size_t capacity = incoming->body_capacity ? incoming->body_capacity : SMALLEST_BODY;
+
+    while (capacity < size) {
+        capacity *= 2;
+    }
+    if (capacity == incoming->body_capacity) {
+        return true;
+    }
+    uint8_t *body = tote__reallocate(incoming->body, incoming->body_capacity, capacity);
+    if (!body) {
+        return false;
+    }
+    incoming->body = body;
+    incoming->body_capacity = capacity;
+    return true;
+}
+
+size_t tote__incoming_take_body(char *bytes, size_t one, size_t size, void *arg) {
+    struct tote__incoming *incoming = arg;
+
+    (void)one;
+    if (size > incoming->max_size - incoming->body_size) {
+        incoming->is_too_large = true;
+        return 0;
+    }
+    if (!make_room(incoming, incoming->body_size + size)) {
+        return 0;
+    }
+    memcpy(incoming->body + incoming->body_size, bytes, size);
+    incoming->body_size += size;
+    return size;
+}
+
+void tote__incoming_clear(struct tote__incoming *incoming) {
+    tote__release(incoming->body, incoming->body_capacity);
+    incoming->body = NULL;
+    incoming->body_size = 0;
+    incoming->body_capacity = 0;
+}
+
+void tote__incoming_begin(struct tote__incoming *incoming) {
+    if (incoming->body_capacity > KEPT_BODY_BYTES) {
+        tote__incoming_clear(incoming);
+    }
+    incoming->body_size = 0;
+    incoming->is_too_large = false;
+    incoming->headers = (struct tote__incoming_headers){.content_type = ""};
+}
+
+void tote__incoming_read(const struct tote__incoming *incoming, struct tote__answer *answer) {
+    const struct tote__incoming_headers *headers = &incoming->headers;
+
+    answer->body = (struct tote__slice){incoming->body, incoming->body_size};
+    answer->content_type = headers->content_type;
+    answer->retry_after = headers->retry_after;
+    answer->grpc_status = headers->grpc_status;
+    answer->grpc_message = headers->grpc_message;
+    answer->grpc_details = headers->grpc_details;
+}
+
+/* Whether what came is an answer, although the connection broke then. */
+static bool is_answer(const struct tote__incoming *incoming, long status) {
+    return incoming->is_grpc ? incoming->headers.grpc_status[0] != '\0' || status >= 300
+                             : status != 0;
+}
+
+static enum tote__outcome outcome_of_whole(const struct tote__incoming *incoming, CURL *easy) {
+    long version = CURL_HTTP_VERSION_2_0;
+
+    if (incoming->is_grpc) {
+        curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+    }
+    return version == CURL_HTTP_VERSION_2_0 ? TOTE__ANSWERED : TOTE__NOT_HTTP2;
+}
+
+enum tote__outcome tote__incoming_outcome(const struct tote__incoming *incoming, CURL *easy,
+                                          CURLcode result) {
+    long status = 0;
+
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    switch (result) {
+    case CURLE_OK:
+        return outcome_of_whole(incoming, easy);
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_OPERATION_TIMEDOUT: /* curl has a time limit for connecting only */
+        return TOTE__NOT_CONNECTED;
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL: /* what came is not HTTP/1 */
+        return is_answer(incoming, status) ? TOTE__ANSWERED : TOTE__NO_ANSWER;
+    case CURLE_WRITE_ERROR:
+        return incoming->is_too_large ? TOTE__ANSWER_TOO_LARGE : TOTE__NOT_SENT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_ENGINE_INITFAILED:
+        return TOTE__TLS_FAILED;
+    default:
+        return TOTE__NOT_SENT;
+    }
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * incoming.h - an answer, as curl brings it piece by piece
+ *
+ * Only what is looked at is kept, and no more of the body than the limit says.
+ */
+#ifndef TOTE_OTLP_INCOMING_H
+#define TOTE_OTLP_INCOMING_H
+
+#include <curl/curl.h>
+
+#include "transport.h"
+
+/* Headers and trailers; what is too long is cut. */
+struct tote__incoming_headers {
+    char content_type[128];
+    char retry_after[64];
+    char grpc_status[16];
+    char grpc_message[1024];
+    char grpc_details[8192];
+};
+
+struct tote__incoming {
+    struct tote__incoming_headers headers;
+    uint8_t *body;
+    size_t body_size;
+    size_t body_capacity;
+    size_t max_size; /* of the body */
+    bool is_too_large;
+    bool is_grpc;
+};
+
+void tote__incoming_begin(struct tote__incoming *incoming);
+
+/* For CURLOPT_HEADERFUNCTION and CURLOPT_WRITEFUNCTION. */
+size_t tote__incoming_take_header(char *line, size_t one, size_t size, void *incoming);
+size_t tote__incoming_take_body(char *bytes, size_t one, size_t size, void *incoming);
+
+/* What came by now, but for the status. */
+void tote__incoming_read(const struct tote__incoming *incoming, struct tote__answer *answer);
+
+/* What the end of a transfer means. */
+enum tote__outcome tote__incoming_outcome(const struct tote__incoming *incoming, CURL *easy,
+                                          CURLcode result);
+
+void tote__incoming_clear(struct tote__incoming *incoming);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * json_reader.h - a JSON text in one pass: what is wanted is read, all else is skipped
+ *
+ * For what a receiver answers: it takes no memory, opens nothing, and nests TOTE__JSON_DEPTH deep at most. Once something is
+ * wrong, nothing more is read and `is_broken` says so.
+ */
+#ifndef TOTE_OTLP_JSON_READER_H
+#define TOTE_OTLP_JSON_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TOTE__JSON_DEPTH = 64 };
+
+struct tote__json {
+    const char *at;
+    const char *end;
+    unsigned depth;
+    bool is_broken;
+    bool is_first; /* of the members of the object that was entered last */
+};
+
+struct tote__json tote__json_read(const void *text, size_t size);
+
+/* Go into an object. Returns: false, and it is skipped, when the value is something else. */
+bool tote__json_enter(struct tote__json *json);
+
+/* The next member's key, cut to what fits with its NUL; then its value is to be read, entered or skipped. Returns: false when
+ * the object has ended, or is broken. */
+bool tote__json_next(struct tote__json *json, char *key, size_t size);
+
+void tote__json_skip(struct tote__json *json);
+
+/* A string's start, cut to what fits, at a byte. Returns: its length so cut; 0, and it is skipped, when the value is something
+ * else. */
+size_t tote__json_text(struct tote__json *json, char *out, size_t size);
+
+/* An integer, as a number or as text. Returns: false when it is none. */
+bool tote__json_integer(struct tote__json *json, int64_t *integer);
+
+/* Returns: whether all was read and is JSON. */
+bool tote__json_is_over(struct tote__json *json);
+
+#endif

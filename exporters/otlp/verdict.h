@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * verdict.h - what an answer means for the spans of a request
+ *
+ * The status tables of OTLP, over HTTP and gRPC alike. Spec: protocol/otlp.md#failures, #failures-1
+ */
+#ifndef TOTE_OTLP_VERDICT_H
+#define TOTE_OTLP_VERDICT_H
+
+#include "response.h"
+#include "transport.h"
+
+enum tote__fate {
+    TOTE__TAKEN,     /* by the receiver, but for those it rejected */
+    TOTE__REFUSED,   /* by the receiver, for good */
+    TOTE__TRY_AGAIN, /* they may arrive another time */
+    TOTE__LOST       /* for good, and nobody refused them */
+};
+
+struct tote__verdict {
+    enum tote__fate fate;
+    bool is_late;                   /* it is for want of time that there is no answer */
+    bool is_readable;               /* a success says nothing, or what can be read */
+    const char *reason;             /* "503", "UNAVAILABLE", "no connection" */
+    const char *detail;             /* what curl has to say; "" */
+    const char *advice;             /* what to do about it; "" when the reason says that */
+    char digits[12];                /* for the reason */
+    struct tote__response response; /* when to try again is only told with TRY_AGAIN */
+};
+
+void tote__otlp_judge(const struct tote__otlp_settings *settings, const struct tote__answer *answer,
+                      struct tote__verdict *verdict);
+
+/*
+ * How long a Retry-After asks to wait, from `now` on: seconds, or a date. Returns: false when it asks for nothing: no
+ * number, nothing to wait for, a time in the past.
+ */
+bool tote__otlp_retry_after(const char *text, int64_t now, uint64_t *wait_ms);
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Attempts and the time between them, with a transport that the tests command.
+ */
+#include "support.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "otlp/delivery.h"
+#include "tote/internal/clock.h"
+#include "tote/sdk.h"
+
+enum { MOST_ANSWERS = 16, TIMEOUT_MS = 10000 };
+
+static struct {
+    tote_otlp_answer answers[MOST_ANSWERS]; /* the last one stays */
+    size_t answer_count;
+    size_t attempts;
+    uint64_t times[MOST_ANSWERS]; /* of the attempts */
+} receiver;
+
+static struct {
+    struct tote__otlp_settings settings;
+    struct tote__delivery delivery;
+    struct tote__verdict verdict;
+} sender;
+
+static void answer(void *self, const tote_otlp_request *request, tote_otlp_answer *out) {
+    size_t index = tote__min(receiver.attempts, receiver.answer_count - 1);
+
+    (void)self;
+    assert_int_equal(request->span_count, 3);
+    assert_memory_equal(request->body, "spans", 5);
+    *out = receiver.answers[index];
+    receiver.times[tote__min(receiver.attempts++, MOST_ANSWERS - 1)] = tote__clock_monotonic();
+}
+
+static void will_answer(int status, const char *retry_after) {
+    receiver.answers[receiver.answer_count++] =
+        (tote_otlp_answer){.status = status, .retry_after = retry_after};
+}
+
+static void open_with(tote_otlp_options options) {
+    const tote_otlp_transport transport = {.struct_size = sizeof transport, .send = answer};
+
+    options.struct_size = sizeof options;
+    options.ignore_environment = true;
+    options.transport = &transport;
+    assert_true(tote__otlp_settings_resolve(&sender.settings, &options));
+    sender.delivery = (struct tote__delivery){
+        .settings = &sender.settings,
+        .transport = tote__transport_new(&sender.settings),
+    };
+    assert_non_null(sender.delivery.transport);
+}
+
+static int set_up(void **state) {
+    (void)state;
+    memset(&receiver, 0, sizeof receiver);
+    memset(&sender, 0, sizeof sender);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    tote__transport_free(sender.delivery.transport);
+    tote__otlp_settings_clear(&sender.settings);
+    return 0;
+}
+
+static enum tote__progress step(uint32_t timeout_ms, bool is_last_chance) {
+    const struct tote__request request = {{(const uint8_t *)"spans", 5}, 3, 0};
+    const struct tote__manner manner = {timeout_ms, true, is_last_chance};
+
+    return tote__delivery_step(&sender.delivery, &request, manner, &sender.verdict);
+}
+
+/* Step until it is over, as a worker does. */
+static void run(uint32_t timeout_ms) {
+    uint64_t deadline = tote__deadline_in(timeout_ms);
+
+    while (step(tote__ms_until(deadline, timeout_ms), false) != TOTE__OVER) {
+        tote__transport_pause(sender.delivery.transport,
+                              tote__ms_until(tote__delivery_due(&sender.delivery), TIMEOUT_MS));
+    }
+}
+
+static uint64_t gap_ms(size_t attempt) {
+    return (receiver.times[attempt] - receiver.times[attempt - 1]) / 1000000;
+}
+
+/* Requirements G8, G9: more or less a fifth, and not more often */
+static void the_wait_doubles_with_each_attempt_up_to_the_longest(void **state) {
+    static const uint64_t waits[] = {10, 20, 40, 40, 40};
+
+    (void)state;
+    open_with((tote_otlp_options){.retry_first_ms = 10, .retry_longest_ms = 40});
+    for (size_t i = 0; i < TOTE_COUNT_OF(waits); i++) {
+        will_answer(i % 2 ? 503 : 0, NULL);
+    }
+    will_answer(200, NULL);
+    run(TIMEOUT_MS);
+
+    assert_int_equal(sender.verdict.fate, TOTE__TAKEN);
+    assert_int_equal(receiver.attempts, TOTE_COUNT_OF(waits) + 1);
+    for (size_t i = 0; i < TOTE_COUNT_OF(waits); i++) {
+        assert_true(gap_ms(i + 1) + 1 >= waits[i] * 4 / 5);
+    }
+}
+
+/* Requirement G9: the receiver's word is worth more than the schedule */
+static void a_retry_after_is_waited_for(void **state) {
+    (void)state;
+    open_with((tote_otlp_options){.retry_first_ms = 1});
+    will_answer(429, "1");
+    will_answer(200, NULL);
+    run(TIMEOUT_MS);
+    assert_int_equal(sender.verdict.fate, TOTE__TAKEN);
+    assert_true(gap_ms(1) >= 1000);
+}
+
+/* Requirement G9, trap L36: when the wait passes the deadline, give up now */
+static void a_wait_past_the_deadline_is_not_begun(void **state) {
+    (void)state;
+    open_with((tote_otlp_options){.retry_first_ms = 1});
+    will_answer(503, "3600");
+    uint64_t start = tote__clock_monotonic();
+    run(TIMEOUT_MS);
+    assert_int_equal(sender.verdict.fate, TOTE__TRY_AGAIN);
+    assert_int_equal(receiver.attempts, 1);
+    assert_true(tote__clock_monotonic() - start < 5 * (uint64_t)1000000000);
+}
+
+/* Who comes next does not begin anew to knock at a closed door; design 6: nothing spins */
+static void the_next_request_waits_for_what_the_receiver_asked(void **state) {
+    (void)state;
+    open_with((tote_otlp_options){.retry_first_ms = 1});
+    will_answer(503, "3600");
+    run(TIMEOUT_MS);
+
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(step(TIMEOUT_MS, false), TOTE__PAUSED);
+    }
+    tote__delivery_hurry(&sender.delivery);
+    assert_int_equal(step(TIMEOUT_MS, false), TOTE__PAUSED);
+    assert_int_equal(receiver.attempts, 1);
+    assert_true(tote__delivery_due(&sender.delivery) > tote__deadline_in(3000 * 1000));
+    assert_int_equal(step(TIMEOUT_MS, true), TOTE__OVER);
+    assert_int_equal(sender.verdict.fate, TOTE__TRY_AGAIN);
+    assert_int_equal(receiver.attempts, 1);
+}
+
+/* Requirement G10: who waits for a flush does not wait for the schedule */
+static void somebody_who_waits_makes_the_next_attempt_come_now(void **state) {
+    (void)state;
+    open_with((tote_otlp_options){.retry_first_ms = 3600 * 1000, .retry_longest_ms = UINT32_MAX,
+                                  .timeout_ms = TOTE_UNLIMITED});
+    will_answer(503, NULL);
+    will_answer(200, NULL);
+    assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
+    assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
+    tote__delivery_hurry(&sender.delivery);
+    assert_int_equal(step(UINT32_MAX, false), TOTE__OVER);
+    assert_int_equal(sender.verdict.fate, TOTE__TAKEN);
+}
+
+/* Requirement G8 */
+static void what_is_refused_is_not_sent_again(void **state) {
+    (void)state;
+    open_with((tote_otlp_options){.retry_first_ms = 1});
+    will_answer(400, NULL);
+    run(TIMEOUT_MS);
+    assert_int_equal(sender.verdict.fate, TOTE__REFUSED);
+    assert_int_equal(receiver.attempts, 1);
+}
+
+/* Requirement G1: the timeout is for all attempts together */
+static void attempts_end_with_the_timeout(void **state) {
+    (void)state;
+    open_with((tote_otlp_options){.retry_first_ms = 20, .timeout_ms = 200});
+    will_answer(502, NULL);
+    uint64_t start = tote__clock_monotonic();
+    run(TIMEOUT_MS);
+    assert_int_equal(sender.verdict.fate, TOTE__TRY_AGAIN);
+    assert_true(receiver.attempts >= 3 && receiver.attempts <= 6);
+    assert_true(tote__clock_monotonic() - start < 5 * (uint64_t)1000000000);
+}
+
+#define FRESH_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        FRESH_TEST(the_wait_doubles_with_each_attempt_up_to_the_longest),
+        FRESH_TEST(a_retry_after_is_waited_for),
+        FRESH_TEST(a_wait_past_the_deadline_is_not_begun),
+        FRESH_TEST(the_next_request_waits_for_what_the_receiver_asked),
+        FRESH_TEST(somebody_who_waits_makes_the_next_attempt_come_now),
+        FRESH_TEST(what_is_refused_is_not_sent_again),
+        FRESH_TEST(attempts_end_with_the_timeout),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}
