@@ -67,7 +67,7 @@ static enum tote__progress end(struct tote__delivery *delivery) {
 
 /* An attempt is over. */
 static enum tote__progress judge(struct tote__delivery *delivery, const struct tote__answer *answer,
-                                 struct tote__verdict *verdict) {
+                                 struct tote__manner manner, struct tote__verdict *verdict) {
     delivery->is_sending = false;
     tote__otlp_judge(delivery->settings, answer, verdict);
     if (verdict->fate != TOTE__TRY_AGAIN) {
@@ -79,8 +79,11 @@ static enum tote__progress judge(struct tote__delivery *delivery, const struct t
     if (answer->outcome == TOTE__INTERRUPTED) {
         return end(delivery);
     }
+    delivery->is_gone = answer->outcome == TOTE__NOT_CONNECTED;
     note_failure(delivery, verdict);
-    return delivery->retry_at >= delivery->deadline ? end(delivery) : TOTE__PAUSED;
+    bool is_given_up = manner.is_only_attempt || (manner.is_last_chance && delivery->is_gone) ||
+                       delivery->retry_at >= delivery->deadline;
+    return is_given_up ? end(delivery) : TOTE__PAUSED;
 }
 
 static uint64_t deadline_of(const struct tote__delivery *delivery, uint32_t timeout_ms) {
@@ -92,14 +95,15 @@ static uint64_t deadline_of(const struct tote__delivery *delivery, uint32_t time
 /* Between two attempts, or before the first one while the receiver is away. */
 static enum tote__progress hold_back(struct tote__delivery *delivery, bool is_last_chance,
                                  uint64_t deadline, struct tote__verdict *verdict) {
-    bool is_hopeless = delivery->retry_at >= deadline;
+    bool is_late = delivery->retry_at >= deadline;
 
-    if (!is_hopeless || !(delivery->deadline || is_last_chance)) {
+    if (!(is_late && (delivery->deadline || is_last_chance)) &&
+        !(is_last_chance && delivery->is_gone)) {
         return TOTE__PAUSED;
     }
     *verdict = (struct tote__verdict){
         .fate = TOTE__TRY_AGAIN,
-        .is_late = true,
+        .is_late = is_late,
         .reason = delivery->is_asked_to_wait ? "the receiver asked to wait for longer"
                                              : "the receiver has been away",
         .detail = "",
@@ -126,12 +130,12 @@ enum tote__progress tote__delivery_step(struct tote__delivery *delivery,
         timed.deadline = deadline;
         delivery->is_sending = tote__transport_begin(delivery->transport, &timed, &answer);
         if (!delivery->is_sending) {
-            return judge(delivery, &answer, verdict);
+            return judge(delivery, &answer, manner, verdict);
         }
     }
     uint32_t wait_ms = manner.may_wait ? tote__ms_until(deadline, SLICE_MS) : 0;
     return tote__transport_step(delivery->transport, wait_ms, &answer)
-               ? judge(delivery, &answer, verdict)
+               ? judge(delivery, &answer, manner, verdict)
                : TOTE__UNDER_WAY;
 }
 
@@ -146,6 +150,10 @@ void tote__delivery_hurry(struct tote__delivery *delivery) {
     if (!delivery->is_asked_to_wait) {
         delivery->retry_at = 0;
     }
+}
+
+void tote__delivery_forget(struct tote__delivery *delivery) {
+    end(delivery);
 }
 
 void tote__delivery_cancel(struct tote__delivery *delivery) {

@@ -21,6 +21,7 @@ struct tote__delivery {
     uint64_t retry_at;       /* nothing is tried before */
     unsigned failures;       /* attempts in a row that the receiver did not answer, or put off */
     bool is_asked_to_wait;   /* by the receiver */
+    bool is_gone;            /* there was no connection to be had, last time */
     struct tote__random random;
 };
 
@@ -28,7 +29,8 @@ struct tote__delivery {
 struct tote__manner {
     uint32_t timeout_ms; /* of the request with all its attempts, if the settings do not say less */
     bool may_wait;       /* for the receiver, a moment; never between attempts */
-    bool is_last_chance; /* what cannot be tried again within the timeout is given up now */
+    bool is_last_chance; /* given up now: what cannot be tried again within the timeout, or finds nobody there; ... */
+    bool is_only_attempt; /* ... or whatever fails */
 };
 
 enum tote__progress {
@@ -48,7 +50,8 @@ uint64_t tote__delivery_due(const struct tote__delivery *delivery);
 /* Somebody waits: try again now, unless the receiver asked for time. */
 void tote__delivery_hurry(struct tote__delivery *delivery);
 
-/* Forget the request. */
+/* Forget the request, which is not being sent; or whether it is or not. */
+void tote__delivery_forget(struct tote__delivery *delivery);
 void tote__delivery_cancel(struct tote__delivery *delivery);
 
 #endif

@@ -9,9 +9,9 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#include "delivery.h"
 #include "encode.h"
 #include "options.h"
+#include "outbox.h"
 #include "tote/context.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/otlp.h"
@@ -20,35 +20,16 @@
 #include "tote/internal/sdk.h"
 #include "tote/internal/tracer.h"
 
-/* A request that is ready, of so many spans. */
-struct kept {
-    tote_otlp_buffer request;
-    size_t count;
-};
-
-/*
- * What is kept while another request is on its way: as much as the spans of a burst, so that they need
- * not wait in the queue. The first buffers stay for the next time.
- */
-enum { MOST_KEPT = 64, MOST_KEPT_BYTES = 8 << 20, IDLE_BUFFERS = 2, LONGEST_PAUSE_MS = 60000 };
-
-struct outbox {
-    struct kept kept[MOST_KEPT]; /* a ring */
-    size_t first;
-    size_t count;
-    size_t bytes;
-};
+enum { LONGEST_PAUSE_MS = 60000 };
 
 struct exporter {
     struct tote__otlp_settings settings;
-    tote_otlp_encoding encoding;
     struct tote__transport *transport;
     tote_context *context; /* in which curl's own calls are not traced */
     tote_otlp_buffer buffer;
-    struct outbox outbox;
-    struct tote__delivery delivery; /* of the first of the outbox, or of the buffer */
-    uint32_t generation;            /* of the process that these three are of */
-    _Atomic(uint32_t) exporting;    /* the generation in which export runs; 0: in none */
+    struct tote__outbox outbox;
+    uint32_t generation;         /* of the process that these two are of */
+    _Atomic(uint32_t) exporting; /* the generation in which export runs; 0: in none */
     atomic_bool is_shut_down;
 };
 
@@ -133,7 +114,7 @@ static size_t encode(const struct exporter *exporter, tote_otlp_buffer *request,
 
     for (;;) {
         request->size = 0;
-        if (!tote_otlp_encode(exporter->encoding, spans, count, request)) {
+        if (!tote_otlp_encode(exporter->outbox.encoding, spans, count, request)) {
             return 0;
         }
         if (request->size <= most) {
@@ -166,9 +147,9 @@ static void begin_export(struct exporter *exporter) {
         exporter->buffer = (tote_otlp_buffer){.bytes = NULL};
     }
     if (exporter->generation != generation) { /* and what its parent kept is its parent's */
-        exporter->outbox = (struct outbox){.first = 0};
-        exporter->delivery = (struct tote__delivery){.settings = &exporter->settings,
-                                                     .transport = exporter->transport};
+        struct tote__spool *spool = exporter->outbox.spool;
+        tote__outbox_begin(&exporter->outbox, &exporter->settings, exporter->transport,
+                           spool ? tote__spool_reopen(spool) : NULL);
         exporter->generation = generation;
     }
 }
@@ -204,6 +185,7 @@ struct spans {
 /* Send, and again, until there is a verdict. */
 static void send_request(struct exporter *exporter, const struct tote__request *request,
                          uint64_t deadline, struct tote__verdict *verdict) {
+    struct tote__delivery *delivery = &exporter->outbox.delivery;
     enum tote__progress progress;
 
     do {
@@ -211,12 +193,12 @@ static void send_request(struct exporter *exporter, const struct tote__request *
             .timeout_ms = tote__ms_until(deadline, UINT32_MAX),
             .may_wait = true,
             .is_last_chance = true,
+            .is_only_attempt = exporter->outbox.spool,
         };
-        progress = tote__delivery_step(&exporter->delivery, request, manner, verdict);
+        progress = tote__delivery_step(delivery, request, manner, verdict);
         if (progress == TOTE__PAUSED) {
-            tote__transport_pause(
-                exporter->transport,
-                tote__ms_until(tote__delivery_due(&exporter->delivery), LONGEST_PAUSE_MS));
+            tote__transport_pause(exporter->transport,
+                                  tote__ms_until(tote__delivery_due(delivery), LONGEST_PAUSE_MS));
         }
     } while (progress != TOTE__OVER);
 }
@@ -240,7 +222,12 @@ static int send_spans(void *arg) {
             const struct tote__request request = {{buffer->bytes, buffer->size}, count, 0};
             struct tote__verdict verdict;
             send_request(exporter, &request, all->deadline, &verdict);
-            count_verdict(export, &verdict, count);
+            if (verdict.fate == TOTE__TRY_AGAIN &&
+                tote__outbox_spool(&exporter->outbox, buffer, count)) {
+                export->report->spooled += count;
+            } else {
+                count_verdict(export, &verdict, count);
+            }
         }
         done += count;
     }
@@ -269,103 +256,112 @@ static tote_result otlp_export_spans(void *self, const tote_span_data *const *sp
 }
 
 static bool otlp_has_room(void *self) {
-    const struct outbox *outbox = &((const struct exporter *)self)->outbox;
-
-    return outbox->count < MOST_KEPT && outbox->bytes < MOST_KEPT_BYTES;
+    return tote__outbox_has_room(&((const struct exporter *)self)->outbox);
 }
 
 static size_t otlp_keep(void *self, const tote_span_data *const *spans, size_t count,
                         tote_export_report *report) {
     struct exporter *exporter = self;
-    struct outbox *outbox = &exporter->outbox;
     size_t taken = 0;
 
     begin_export(exporter);
-    if (outbox->count < MOST_KEPT) {
-        struct kept *kept = &outbox->kept[(outbox->first + outbox->count) % MOST_KEPT];
+    struct tote__kept *kept = tote__outbox_next(&exporter->outbox);
+    if (kept) {
         taken = encode(exporter, &kept->request, spans, count, report);
         kept->count = taken;
-        outbox->bytes += taken ? kept->request.size : 0;
-        outbox->count += taken && kept->request.size;
+        kept->request.size = taken ? kept->request.size : 0;
+        tote__outbox_add(&exporter->outbox);
     }
     atomic_store(&exporter->exporting, 0);
     return taken;
 }
 
-/* Nothing is kept any more. */
-static void empty_outbox(struct outbox *outbox) {
-    for (size_t i = IDLE_BUFFERS; i < MOST_KEPT; i++) {
-        tote_otlp_buffer_clear(&outbox->kept[i].request);
-    }
-    outbox->first = outbox->count = outbox->bytes = 0;
-}
-
 /* One call of send. */
-struct step {
+struct call {
     struct exporter *exporter;
     struct tote__manner manner;
-    enum tote__progress progress;
-    struct tote__verdict verdict;
+    struct tote__step step;
 };
 
 static int run_step(void *arg) {
-    struct step *step = arg;
-    struct exporter *exporter = step->exporter;
-    const struct kept *kept = &exporter->outbox.kept[exporter->outbox.first];
-    const struct tote__request request = {{kept->request.bytes, kept->request.size}, kept->count, 0};
+    struct call *call = arg;
 
-    step->progress =
-        tote__delivery_step(&exporter->delivery, &request, step->manner, &step->verdict);
+    tote__outbox_step(&call->exporter->outbox, call->manner, &call->step);
     return 0;
 }
 
-static void drop_first(struct outbox *outbox) {
-    outbox->bytes -= outbox->kept[outbox->first].request.size;
-    outbox->first = (outbox->first + 1) % MOST_KEPT;
-    if (--outbox->count == 0) {
-        empty_outbox(outbox);
+static void count_step(struct exporter *exporter, const struct tote__step *step,
+                       struct tote__send *send, tote_export_report *report) {
+    struct export export = {exporter, report, 0, TOTE_SUCCESS, send->is_last_chance};
+
+    if (step->is_spooled) {
+        report->spooled += step->count;
+        send->result = TOTE_SUCCESS;
+    } else {
+        count_verdict(&export, &step->verdict, step->count);
+        send->result = result_of(&export);
     }
 }
 
 static size_t otlp_send(void *self, struct tote__send *send, tote_export_report *report) {
     struct exporter *exporter = self;
-    size_t count = exporter->outbox.kept[exporter->outbox.first].count;
+    size_t kept = exporter->outbox.count ? exporter->outbox.kept[exporter->outbox.first].count : 0;
+    struct call call = {.exporter = exporter,
+                        .manner = {.timeout_ms = send->timeout_ms,
+                                   .may_wait = send->may_wait,
+                                   .is_last_chance = send->is_last_chance}};
     int error = errno;
 
     send->result = TOTE_FAILURE;
     send->is_paused = false;
-    if (may_export(exporter, count, report)) {
-        struct step step = {.exporter = exporter,
-                            .manner = {.timeout_ms = send->timeout_ms,
-                                       .may_wait = send->may_wait,
-                                       .is_last_chance = send->is_last_chance}};
-        tote_context_run(exporter->context, run_step, &step);
-        atomic_store(&exporter->exporting, 0);
-        send->is_paused = step.progress == TOTE__PAUSED;
-        if (step.progress != TOTE__OVER) {
-            errno = error;
-            return 0;
-        }
-        struct export export = {exporter, report, 0, TOTE_SUCCESS, send->is_last_chance};
-        count_verdict(&export, &step.verdict, count);
-        send->result = result_of(&export);
-    } else {
-        tote__delivery_cancel(&exporter->delivery);
+    if (!may_export(exporter, kept, report)) {
+        tote__outbox_drop_first(&exporter->outbox);
+        return kept;
     }
-    drop_first(&exporter->outbox);
+    tote_context_run(exporter->context, run_step, &call);
+    atomic_store(&exporter->exporting, 0);
+    send->is_paused = call.step.is_paused;
+    if (call.step.count) {
+        count_step(exporter, &call.step, send, report);
+    }
     errno = error;
-    return count;
+    return call.step.count;
+}
+
+static bool otlp_has_backlog(void *self) {
+    return tote__outbox_has_backlog(&((const struct exporter *)self)->outbox);
 }
 
 static void otlp_hurry(void *self) {
-    tote__delivery_hurry(&((struct exporter *)self)->delivery);
+    tote__delivery_hurry(&((struct exporter *)self)->outbox.delivery);
+}
+
+static bool otlp_saves(void *self) {
+    return ((const struct exporter *)self)->outbox.spool;
+}
+
+static size_t otlp_save(void *self) {
+    struct exporter *exporter = self;
+
+    begin_export(exporter);
+    size_t count = tote__outbox_spill(&exporter->outbox);
+    atomic_store(&exporter->exporting, 0);
+    return count;
 }
 
 static void otlp_drop(void *self) {
-    struct exporter *exporter = self;
+    tote__outbox_drop(&((struct exporter *)self)->outbox);
+}
 
-    tote__delivery_cancel(&exporter->delivery);
-    empty_outbox(&exporter->outbox);
+static void otlp_add_counts(void *self, struct tote__saved_counts *counts) {
+    const struct tote__outbox *outbox = &((const struct exporter *)self)->outbox;
+
+    if (((const struct exporter *)self)->generation == tote__generation()) {
+        counts->delivered += atomic_load_explicit(&outbox->delivered, memory_order_relaxed);
+        counts->rejected += atomic_load_explicit(&outbox->rejected, memory_order_relaxed);
+        counts->lost += atomic_load_explicit(&outbox->lost, memory_order_relaxed);
+        counts->recovered += atomic_load_explicit(&outbox->recovered, memory_order_relaxed);
+    }
 }
 
 static int otlp_get_descriptor(void *self) {
@@ -373,7 +369,7 @@ static int otlp_get_descriptor(void *self) {
 }
 
 static uint64_t otlp_get_due(void *self) {
-    return tote__delivery_due(&((struct exporter *)self)->delivery);
+    return tote__outbox_due(&((const struct exporter *)self)->outbox);
 }
 
 static tote_result otlp_prepare(void *self, uint32_t timeout_ms, bool may_make_thread) {
@@ -389,7 +385,11 @@ static const struct tote__ahead_ops otlp_ahead = {
     .has_room = otlp_has_room,
     .keep = otlp_keep,
     .send = otlp_send,
+    .has_backlog = otlp_has_backlog,
     .hurry = otlp_hurry,
+    .saves = otlp_saves,
+    .save = otlp_save,
+    .add_counts = otlp_add_counts,
     .drop = otlp_drop,
     .prepare = otlp_prepare,
     .get_descriptor = otlp_get_descriptor,
@@ -424,9 +424,7 @@ static void otlp_destroy(void *self) {
 
     if (!exporting) { /* else this is a child, and its parent was at it */
         tote_otlp_buffer_clear(&exporter->buffer);
-        for (size_t i = 0; i < MOST_KEPT; i++) {
-            tote_otlp_buffer_clear(&exporter->outbox.kept[i].request);
-        }
+        tote__outbox_clear(&exporter->outbox);
     }
     tote__transport_free(exporter->transport);
     if (exporter->settings.transport.destroy) {
@@ -457,6 +455,15 @@ static const tote_span_exporter_ops otlp_ops = {
     .destroy = otlp_destroy,
 };
 
+/* Returns: false when a spool was asked for by the options and cannot be had. */
+static bool open_spool(const struct tote__otlp_settings *settings, struct tote__spool **spool) {
+    if (!settings->spool_directory) {
+        return true;
+    }
+    *spool = tote__spool_open(settings->spool_directory, &settings->spool_limits);
+    return *spool || !settings->needs_spool;
+}
+
 tote_span_exporter *tote_otlp_exporter_new(const tote_otlp_options *options) {
     static const char *const protocols[] = {
         [TOTE_OTLP_HTTP_PROTOBUF] = "http/protobuf",
@@ -474,12 +481,16 @@ tote_span_exporter *tote_otlp_exporter_new(const tote_otlp_options *options) {
         tote__release(exporter, sizeof *exporter);
         return refuse(options);
     }
-    exporter->encoding = exporter->settings.protocol == TOTE_OTLP_HTTP_JSON ? TOTE_OTLP_JSON
-                                                                            : TOTE_OTLP_PROTOBUF;
     exporter->context = tote_context_with_suppression(tote_context_root());
     exporter->transport = tote__transport_new(&exporter->settings);
-    exporter->delivery = (struct tote__delivery){.settings = &exporter->settings,
-                                                 .transport = exporter->transport};
+    struct tote__spool *spool = NULL;
+    bool is_spool_open = open_spool(&exporter->settings, &spool);
+    exporter->generation = tote__generation();
+    tote__outbox_begin(&exporter->outbox, &exporter->settings, exporter->transport, spool);
+    if (!is_spool_open) {
+        otlp_destroy(exporter);
+        return NULL;
+    }
     if (!exporter->transport) {
         tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "memory is out, no exporter is made");
         otlp_destroy(exporter);

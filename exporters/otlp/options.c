@@ -26,7 +26,10 @@ enum {
     DEFAULT_RETRY_LONGEST_MS = 30000,
     DEFAULT_MAX_REQUEST_BYTES = 64 << 20,
     DEFAULT_MAX_GRPC_REQUEST_BYTES = 4 << 20, /* what servers take that were not told otherwise */
-    DEFAULT_MAX_RESPONSE_BYTES = 4 << 20
+    DEFAULT_MAX_RESPONSE_BYTES = 4 << 20,
+    DEFAULT_SPOOL_MAX_BYTES = 256 << 20,
+    DEFAULT_SPOOL_MAX_FILES = 4096,
+    DEFAULT_SPOOL_MAX_AGE_S = 86400
 };
 
 static const char *keep(struct tote__otlp_settings *settings, const char *text) {
@@ -234,16 +237,29 @@ static bool take_options(struct tote__otlp_settings *settings, const tote_otlp_o
     return true;
 }
 
-/* What a later version may have. Returns: true when the options ask for none of it. */
+/* Returns: true when the options ask for nothing that a later version may have. */
 static bool is_available(const tote_otlp_options *options) {
-    if (options->spool_directory || options->spool_max_bytes || options->spool_max_files ||
-        options->spool_max_age_s || options->spool_before_end) {
+    if (options->spool_before_end) {
         tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
-                      "this version has no spool, no exporter is made; leave the options that "
-                      "begin with `spool_` at zero");
+                      "this version has no crash-proof spool, no exporter is made; leave "
+                      "spool_before_end false");
         return false;
     }
     return true;
+}
+
+static void take_spool(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
+    const char *variable =
+        options->ignore_environment ? NULL : tote__env("OTEL_C_SPOOL_DIRECTORY");
+    const char *directory = options->spool_directory ? options->spool_directory : variable;
+
+    settings->needs_spool = options->spool_directory;
+    settings->spool_directory = directory ? keep(settings, directory) : NULL;
+    settings->spool_limits = (struct tote__spool_limits){
+        .max_bytes = options->spool_max_bytes ? options->spool_max_bytes : DEFAULT_SPOOL_MAX_BYTES,
+        .max_files = options->spool_max_files ? options->spool_max_files : DEFAULT_SPOOL_MAX_FILES,
+        .max_age_s = options->spool_max_age_s ? options->spool_max_age_s : DEFAULT_SPOOL_MAX_AGE_S,
+    };
 }
 
 /* Returns: whether there is none, or one that can be used. */
@@ -282,6 +298,7 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
     }
     settings->max_request_bytes = options->max_request_bytes ? options->max_request_bytes
                                                              : default_max_request_bytes(settings);
+    take_spool(settings, options);
     if (!take_options(settings, options) || !take_transport(settings, options)) {
         return false;
     }

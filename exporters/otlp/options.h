@@ -8,6 +8,7 @@
 #ifndef TOTE_OTLP_OPTIONS_H
 #define TOTE_OTLP_OPTIONS_H
 
+#include "spool.h"
 #include "tote/exporters/otlp.h"
 #include "tote/internal/memory.h"
 
@@ -40,6 +41,9 @@ struct tote__otlp_settings {
     const char *client_key_file;
     size_t max_request_bytes; /* SIZE_MAX: no limit; so is the other */
     size_t max_response_bytes;
+    const char *spool_directory; /* NULL: no spool */
+    bool needs_spool;            /* no exporter without it */
+    struct tote__spool_limits spool_limits;
     tote_otlp_transport transport; /* without functions: libcurl */
 };
 

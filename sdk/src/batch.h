@@ -66,6 +66,7 @@ struct batch_counts {
     uint64_t too_large;
     uint64_t retries_exhausted;
     uint64_t shut_down;
+    uint64_t spooled;
     uint64_t in_flight;
     uint64_t failures; /* exports and flushes of the exporter, not spans */
 };

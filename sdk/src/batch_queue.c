@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "losses.h"
 #include "tote/internal/memory.h"
 
 enum { SPAN_PORTION = 32, BYTE_PORTION = 64 * 1024 };
@@ -222,6 +223,7 @@ void tote__batch_add_stats(void *self, tote_stats *stats) {
             add_lane(lane, stats);
         }
         add_counts(&queue->counts, stats);
+        tote__add_saved(processor->exporter, queue->counts.spooled, stats);
         tote__lock_drop(&queue->lock);
         add_drops(queue->lost, stats);
     }

@@ -121,6 +121,7 @@ static void settle(struct batch_queue *queue, size_t count, tote_result result,
     counts->rejected += part_of(&left, report->rejected);
     counts->too_large += part_of(&left, report->too_large);
     counts->shut_down += part_of(&left, report->shut_down);
+    counts->spooled += part_of(&left, report->spooled);
     if (result == TOTE_SUCCESS) {
         counts->exported += left;
     } else {
@@ -220,8 +221,14 @@ static bool hand_over(struct batch_queue *queue) {
     return true;
 }
 
-/* What the exporter keeps longest. Returns: whether to go on at once: it is done with that, or may wait for it. */
-static bool send_kept(struct batch_queue *queue, bool may_wait) {
+static bool has_something_to_send(const struct batch_queue *queue) {
+    const tote_span_exporter *exporter = queue->processor->exporter;
+
+    return queue->kept || (exporter->ahead && exporter->ahead->has_backlog(exporter->self));
+}
+
+/* What the exporter keeps longest, or saved. Returns: whether to go on at once: it is done with that, or may wait for it. */
+static bool send_some(struct batch_queue *queue, bool may_wait) {
     const tote_span_exporter *exporter = queue->processor->exporter;
     tote_export_report report = {0};
     struct tote__send send = {
@@ -341,7 +348,7 @@ bool tote__batch_step(struct batch_queue *queue, bool may_wait) {
         queue->flush = FLUSH_SENDS;
         queue->flush_left = queue->kept; /* no more, or a flush would never end */
     }
-    if (queue->kept && send_kept(queue, may_wait)) {
+    if (has_something_to_send(queue) && send_some(queue, may_wait)) {
         has_done = true;
     }
     if (queue->flush == FLUSH_SENDS && queue->flush_left == 0) {
@@ -360,7 +367,9 @@ bool tote__batch_has_work(struct batch_queue *queue) {
 uint64_t tote__batch_due(struct batch_queue *queue) {
     const tote_span_exporter *exporter = queue->processor->exporter;
 
-    return queue->kept ? exporter->ahead->get_due(exporter->self) : queue->next_export;
+    uint64_t due = exporter->ahead ? exporter->ahead->get_due(exporter->self) : TOTE__NEVER;
+
+    return queue->kept || due < queue->next_export ? due : queue->next_export;
 }
 
 static bool is_flushing(struct batch_queue *queue) {
@@ -378,16 +387,37 @@ static void rest(struct batch_queue *queue) {
     atomic_store(&queue->is_asleep, 0);
 }
 
-void tote__batch_leave(struct batch_queue *queue) {
+/* Have the exporter save what it keeps. */
+static void save_kept(struct batch_queue *queue) {
     const tote_span_exporter *exporter = queue->processor->exporter;
+    const tote_export_report report = {.spooled = exporter->ahead->save(exporter->self)};
 
+    settle(queue, report.spooled, TOTE_SUCCESS, &report);
+}
+
+/* What can be sent no more is saved, if that can be. */
+static void save_or_forget(struct batch_queue *queue) {
+    const tote_span_exporter *exporter = queue->processor->exporter;
+    bool saves = exporter->ahead && exporter->ahead->saves(exporter->self);
+
+    if (saves) {
+        save_kept(queue);
+    }
     while (batch_left(queue) || (sweep(queue) && take_batch(queue))) {
-        send_home(queue, batch_left(queue));
+        if (!saves || !keep_some(queue)) {
+            send_home(queue, batch_left(queue));
+        } else {
+            save_kept(queue);
+        }
     }
     if (exporter->ahead) {
         exporter->ahead->drop(exporter->self);
         queue->kept = 0;
     }
+}
+
+void tote__batch_leave(struct batch_queue *queue) {
+    save_or_forget(queue);
     const tote_export_report report = {.shut_down = (size_t)queue->counts.in_flight};
     if (report.shut_down) {
         settle(queue, report.shut_down, TOTE_FAILURE, &report);
@@ -410,13 +440,13 @@ static void work(void *arg) {
     atomic_store(&queue->worker, &tote__thread);
     queue->next_export = tote__deadline_in(queue->processor->settings.schedule_delay_ms);
     while ((stop = atomic_load(&queue->stop)) != STOP_NOW) {
-        if (tote__batch_step(queue, true)) {
-            continue;
-        }
+        bool has_more = tote__batch_step(queue, true);
         if (stop == STOP_WHEN_FLUSHED && !is_flushing(queue)) {
             break;
         }
-        rest(queue);
+        if (!has_more) {
+            rest(queue);
+        }
     }
     tote__batch_leave(queue);
 }

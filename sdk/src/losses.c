@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "tote/internal/diagnostics.h"
+#include "tote/internal/sdk.h"
 
 struct loss {
     uint64_t count;
@@ -54,4 +55,17 @@ void tote__report_losses(const char *component, const tote_stats *stats) {
                             (unsigned long long)stats->ended, (unsigned long long)stats->exported,
                             (unsigned long long)sum, list);
     }
+}
+
+void tote__add_saved(const tote_span_exporter *exporter, uint64_t saved, tote_stats *stats) {
+    struct tote__saved_counts counts = {0};
+
+    if (exporter->ahead) {
+        exporter->ahead->add_counts(exporter->self, &counts);
+    }
+    stats->exported += counts.delivered;
+    stats->rejected += counts.rejected;
+    stats->dropped_spool_full += counts.lost;
+    stats->spooled += saved - counts.delivered - counts.rejected - counts.lost;
+    stats->recovered += counts.recovered;
 }

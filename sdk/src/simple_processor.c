@@ -18,7 +18,7 @@
 
 static const char *const component = "simple_processor";
 
-enum outcome { EXPORTED, REJECTED, TOO_LARGE, NOT_DELIVERED, SHUT_DOWN, INSIDE_EXPORT, OUTCOMES };
+enum outcome { EXPORTED, REJECTED, TOO_LARGE, NOT_DELIVERED, SHUT_DOWN, SPOOLED, INSIDE_EXPORT, OUTCOMES };
 
 struct simple_processor {
     tote_span_exporter *exporter;
@@ -73,6 +73,9 @@ static enum outcome outcome_of(const struct export *export) {
     }
     if (export->report.shut_down) {
         return SHUT_DOWN;
+    }
+    if (export->report.spooled) {
+        return SPOOLED;
     }
     return export->result == TOTE_SUCCESS || export->report.delivered ? EXPORTED : NOT_DELIVERED;
 }
@@ -141,6 +144,7 @@ static void simple_add_stats(void *self, tote_stats *stats) {
     stats->dropped_retries_exhausted += counts[NOT_DELIVERED];
     stats->dropped_shutdown += counts[SHUT_DOWN];
     stats->dropped_queue_full += counts[INSIDE_EXPORT];
+    tote__add_saved(processor->exporter, counts[SPOOLED], stats);
 }
 
 static tote_result simple_shutdown(void *self, uint32_t timeout_ms) {

@@ -222,13 +222,14 @@ typedef struct tote_stats {
     uint64_t dropped_retries_exhausted; /**< not delivered within the export timeout */
     uint64_t dropped_shutdown;          /**< ended after shutdown, or still there at its deadline */
     uint64_t dropped_memory;
-    uint64_t dropped_spool_full; /**< not in this version: 0 */
+    uint64_t dropped_spool_full; /**< in the spool, and the oldest there when it got too much, or too old; or it could not be read again */
     uint64_t waiting;   /**< in the queue */
     uint64_t in_flight; /**< with the exporter */
-    uint64_t spooled;   /**< not in this version: 0 */
+    uint64_t spooled;   /**< on disk; also those that another process has sent from there since */
+    uint64_t recovered; /**< of other processes and earlier runs, that were delivered from the spool; not in the sum */
 } tote_stats;
 
-#define TOTE_STATS_INIT { sizeof(tote_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define TOTE_STATS_INIT { sizeof(tote_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** Fill `stats`, as far as its `struct_size` goes. Returns: false, and nothing written, without an SDK. */
 TOTE_API bool tote_sdk_get_stats(const tote_sdk *sdk, tote_stats *stats);

@@ -21,6 +21,7 @@ typedef struct tote_export_report {
     size_t too_large; /**< never sent: over a limit of the exporter, each alone */
     size_t shut_down; /**< not delivered because the exporter was told to stop */
     size_t delivered; /**< arrived although the result is not TOTE_SUCCESS, and are in no other count; else ignored */
+    size_t spooled;   /**< neither, but kept where they outlive this process, and sent later */
 } tote_export_report;
 
 typedef struct tote_span_exporter_ops {

@@ -72,6 +72,14 @@ struct tote_span_exporter {
     const struct tote__ahead_ops *ahead; /* NULL for one of the program's own */
 };
 
+/* Spans of this process that were saved, and are so no more; and others' that were delivered. */
+struct tote__saved_counts {
+    uint64_t delivered;
+    uint64_t rejected;
+    uint64_t lost;
+    uint64_t recovered;
+};
+
 /* How what is kept is sent, and what comes of it. */
 struct tote__send {
     uint32_t timeout_ms;
@@ -95,12 +103,20 @@ struct tote__ahead_ops {
     size_t (*keep)(void *self, const tote_span_data *const *spans, size_t count,
                    tote_export_report *report);
     /*
-     * As export_spans, with the request that was kept first; there is one. Returns: its spans; 0 while it is under way or
-     * paused: then call again.
+     * As export_spans, with the request that was kept first, or with what was saved; there is one or the other. Returns: the spans of
+     * the request that was kept, when it is over; 0 while it is under way or paused, and after a step with what was saved: then call again.
      */
     size_t (*send)(void *self, struct tote__send *send, tote_export_report *report);
     /* Somebody waits for what is kept: try again now what is paused. */
     void (*hurry)(void *self);
+    /* Whether there is something to send although nothing is kept. */
+    bool (*has_backlog)(void *self);
+    /* Whether it can save what is kept to where this or another process sends it later, ... */
+    bool (*saves)(void *self);
+    /* ... which this does, from the first on. Returns: of how many spans. */
+    size_t (*save)(void *self);
+    /* What became of what was saved. From any thread. */
+    void (*add_counts)(void *self, struct tote__saved_counts *counts);
     /* Forget them. */
     void (*drop)(void *self);
     /* See tote_sdk_prepare(). From any thread, also during the others. */

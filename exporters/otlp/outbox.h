@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * outbox.h - requests that wait for their receiver: in memory, and with a spool on disk
+ *
+ * In memory one waits for its turn, and, without a spool, for its next attempt. With a spool the first attempt that fails sends it,
+ * and all that come while the receiver is away, to disk; from there they are sent when it is back, the oldest one first, in turn with new ones.
+ *
+ * Threads: one at a time, but for tote__outbox_add_stats().
+ */
+#ifndef TOTE_OTLP_OUTBOX_H
+#define TOTE_OTLP_OUTBOX_H
+
+#include <stdatomic.h>
+
+#include "delivery.h"
+#include "spool.h"
+
+enum { TOTE__MOST_KEPT = 64 };
+
+/* A request that is ready, of so many spans. */
+struct tote__kept {
+    tote_otlp_buffer request;
+    size_t count;
+};
+
+struct tote__outbox {
+    struct tote__kept kept[TOTE__MOST_KEPT]; /* a ring */
+    size_t first;
+    size_t count;
+    size_t bytes;
+    struct tote__delivery delivery; /* of the first, or of the batch */
+    tote_otlp_encoding encoding;
+    struct tote__spool *spool; /* NULL: none */
+    struct tote__batch batch;  /* of the spool, ... */
+    bool is_sending_batch;     /* ... that is under way */
+    bool is_batchs_turn;
+    uint64_t look_at;           /* when to look into the spool, */
+    uint64_t spool_fails_until; /* and when to try again to write to it */
+    /* What became of this process's spans that went to the spool, ... */
+    _Atomic(uint64_t) delivered;
+    _Atomic(uint64_t) rejected;
+    _Atomic(uint64_t) lost;
+    /* ... and of others' */
+    _Atomic(uint64_t) recovered;
+};
+
+/* What came of a step. */
+struct tote__step {
+    size_t count;    /* of the spans whose request is over; 0: none is */
+    bool is_spooled; /* it is in the spool; else the verdict tells */
+    bool is_paused;  /* there is nothing to do until the outbox is due */
+    struct tote__verdict verdict;
+};
+
+void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__otlp_settings *settings,
+                        struct tote__transport *transport, struct tote__spool *spool);
+
+bool tote__outbox_has_room(const struct tote__outbox *outbox);
+
+/* Where to put the next request; NULL when the ring is full. Added, it is in, unless it is empty. */
+struct tote__kept *tote__outbox_next(struct tote__outbox *outbox);
+void tote__outbox_add(struct tote__outbox *outbox);
+
+/* Do what can be done. */
+void tote__outbox_step(struct tote__outbox *outbox, struct tote__manner manner,
+                       struct tote__step *outcome);
+
+/* Whether a step has something to do although nothing is kept. */
+bool tote__outbox_has_backlog(const struct tote__outbox *outbox);
+
+/* When the next step has something to do, whatever the transport's descriptor says; TOTE__NEVER. */
+uint64_t tote__outbox_due(const struct tote__outbox *outbox);
+
+/* Put a request into the spool. Returns: false when there is none, or it cannot be. */
+bool tote__outbox_spool(struct tote__outbox *outbox, const tote_otlp_buffer *request, size_t count);
+
+/* All that is kept, as far as that can be. Returns: of how many spans. */
+size_t tote__outbox_spill(struct tote__outbox *outbox);
+
+/* Forget the first, when one is kept; all that is kept, and what is under way. */
+void tote__outbox_drop_first(struct tote__outbox *outbox);
+void tote__outbox_drop(struct tote__outbox *outbox);
+
+void tote__outbox_clear(struct tote__outbox *outbox);
+
+#endif
