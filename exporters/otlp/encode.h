@@ -21,6 +21,13 @@ struct tote__otlp_buffer {
 bool tote__otlp_encode(struct tote__otlp_buffer *buffer, const tote_span_data *const *spans,
                        size_t count);
 
+/* The same in JSON, as one object without a line break. Requirement G16 */
+bool tote__otlp_encode_json(struct tote__otlp_buffer *buffer, const tote_span_data *const *spans,
+                            size_t count);
+
+/* Make room for so many bytes behind what there is. Returns: false when memory is out. */
+bool tote__otlp_buffer_reserve(struct tote__otlp_buffer *buffer, size_t more);
+
 void tote__otlp_buffer_clear(struct tote__otlp_buffer *buffer);
 
 #endif
