@@ -177,6 +177,36 @@ void tote__json_base64(struct tote__json *json, struct tote__slice bytes) {
 }
 
 enum { MOST_DIGITS = 20 }; /* of 64 bits */
+static const uint64_t powers_of_ten[MOST_DIGITS] = {
+    1U,
+    10U,
+    100U,
+    1000U,
+    10000U,
+    100000U,
+    1000000U,
+    10000000U,
+    100000000U,
+    1000000000U,
+    10000000000U,
+    100000000000U,
+    1000000000000U,
+    10000000000000U,
+    100000000000000U,
+    1000000000000000U,
+    10000000000000000U,
+    100000000000000000U,
+    1000000000000000000U,
+    10000000000000000000U,
+};
+
+/* 1233 / 4096 is a little more than log10(2): the estimate is right or one too low. */
+static unsigned count_digits(uint64_t number) {
+    unsigned bits = 64 - (unsigned)__builtin_clzll(number | 1);
+    unsigned count = bits * 1233 >> 12;
+
+    return count + ((number | 1) >= powers_of_ten[count]);
+}
 
 /* The last `count` digits of a number, two at a time. Returns: the end of them. */
 static uint8_t *put_digits(uint8_t *out, uint64_t number, unsigned count) {
@@ -198,12 +228,7 @@ static uint8_t *put_digits(uint8_t *out, uint64_t number, unsigned count) {
 }
 
 static uint8_t *put_decimal(uint8_t *out, uint64_t number) {
-    unsigned count = 1;
-
-    for (uint64_t limit = 10; count < MOST_DIGITS && number >= limit; limit *= 10) {
-        count++;
-    }
-    return put_digits(out, number, count);
+    return put_digits(out, number, count_digits(number));
 }
 
 void tote__json_number(struct tote__json *json, uint32_t number) {
@@ -239,14 +264,16 @@ void tote__json_signed(struct tote__json *json, int64_t number) {
  * that the quotient is what a reader makes of the text. Returns: false for one that needs more digits.
  */
 static bool find_decimals(double magnitude, uint64_t *digits, unsigned *decimals) {
-    static const double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    enum { MOST_DECIMALS = 15 };
     const double exact = 9007199254740992.0; /* 2^53: integers up to it are doubles */
 
-    for (unsigned i = 0; i < TOTE_COUNT_OF(powers) && magnitude * powers[i] < exact - 1; i++) {
-        *digits = (uint64_t)(magnitude * powers[i] + 0.5);
-        *decimals = i;
-        if ((double)*digits / powers[i] == magnitude) {
+    for (*decimals = 0; *decimals <= MOST_DECIMALS; ++*decimals) {
+        double scale = (double)powers_of_ten[*decimals];
+        if (!(magnitude * scale < exact - 1)) { /* so with NaN, too */
+            return false;
+        }
+        *digits = (uint64_t)(magnitude * scale + 0.5);
+        if ((double)*digits / scale == magnitude) {
             return true;
         }
     }
@@ -254,11 +281,8 @@ static bool find_decimals(double magnitude, uint64_t *digits, unsigned *decimals
 }
 
 static uint8_t *put_fraction(uint8_t *out, uint64_t digits, unsigned decimals) {
-    uint64_t scale = 1;
+    uint64_t scale = powers_of_ten[decimals];
 
-    for (unsigned i = 0; i < decimals; i++) {
-        scale *= 10;
-    }
     out = put_decimal(out, digits / scale);
     if (decimals) {
         *out++ = '.';
@@ -283,6 +307,10 @@ void tote__json_double(struct tote__json *json, double real) {
     uint64_t digits;
     unsigned decimals;
 
+    if (real == 0 && signbit(real)) {
+        tote__json_put(json, "-0.0,"); /* readers would make an integer of -0 */
+        return;
+    }
     if (!find_decimals(fabs(real), &digits, &decimals)) {
         put_other_double(json, real);
         return;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_spans.c - spans told anything are encoded byte for byte as protobuf-c packs them
+ * fuzz_spans.c - spans told anything are encoded byte for byte as protobuf-c packs them, and the same in JSON
  */
 #include "fuzz.h"
 #include "otlp/encode.h"
 #include "otlp/request.pb-c.h"
+#include "request_from_json.h"
 #include "tote/sdk/span_exporter.h"
 #include "tote/tote.h"
 
@@ -81,6 +82,32 @@ static void tell(tote_span *span, struct input *input) {
     }
 }
 
+/* A message is packed to these bytes. */
+static void check_packed(const Tote__Otlp__ExportTraceServiceRequest *request,
+                         const struct tote__otlp_buffer *buffer) {
+    MUST(tote__otlp__export_trace_service_request__get_packed_size(request) == buffer->size);
+    uint8_t *packed = malloc(buffer->size);
+    MUST(packed);
+    tote__otlp__export_trace_service_request__pack(request, packed);
+    MUST(memcmp(packed, buffer->bytes, buffer->size) == 0);
+    free(packed);
+}
+
+/* The span's JSON says what its protobuf does. */
+static void check_json(const tote_span_data *span, const struct tote__otlp_buffer *protobuf) {
+    struct tote__otlp_buffer buffer = {NULL, 0, 0};
+    struct tote__arena arena = {NULL, NULL, 0};
+    const char *surprise;
+
+    MUST(tote__otlp_encode_json(&buffer, &span, 1));
+    Tote__Otlp__ExportTraceServiceRequest *request =
+        request_from_json(buffer.bytes, buffer.size, &arena, &surprise);
+    MUST(request);
+    check_packed(request, protobuf);
+    tote__arena_clear(&arena);
+    tote__otlp_buffer_clear(&buffer);
+}
+
 static void check(const tote_span_data *span) {
     struct tote__otlp_buffer buffer = {NULL, 0, 0};
 
@@ -88,12 +115,8 @@ static void check(const tote_span_data *span) {
     Tote__Otlp__ExportTraceServiceRequest *request =
         tote__otlp__export_trace_service_request__unpack(NULL, buffer.size, buffer.bytes);
     MUST(request);
-    MUST(tote__otlp__export_trace_service_request__get_packed_size(request) == buffer.size);
-    uint8_t *packed = malloc(buffer.size);
-    MUST(packed);
-    tote__otlp__export_trace_service_request__pack(request, packed);
-    MUST(memcmp(packed, buffer.bytes, buffer.size) == 0);
-    free(packed);
+    check_packed(request, &buffer);
+    check_json(span, &buffer);
     tote__otlp__export_trace_service_request__free_unpacked(request, NULL);
     tote__otlp_buffer_clear(&buffer);
 }
