@@ -2,9 +2,9 @@
 /*
  * encode_json.c - spans to an ExportTraceServiceRequest in JSON
  *
- * Spans keep attributes, events and links in wire format, which is read once and written as JSON in the same order:
- * there are no objects in between. Fields that have their default are left out, members of a oneof
- * never are. Spec: protocol/otlp.md#json-protobuf-encoding
+ * Spans keep attributes, events and links in wire format, which is read and written as JSON on the
+ * way, without objects in between. Fields that have their default are left out, members of a oneof
+ * never are. Requirements G16, G17. Spec: protocol/otlp.md#json-protobuf-encoding
  */
 #include "encode.h"
 
@@ -13,6 +13,8 @@
 #include "grouping.h"
 #include "json_writer.h"
 #include "tote/internal/sdk.h"
+
+enum { SPAN_EVENTS = 11, SPAN_LINKS = 13 };
 
 typedef void put_message(struct tote__json *json, struct tote__slice message);
 
@@ -40,10 +42,7 @@ static void put_array(struct tote__json *json, const char *key, struct tote__sli
     }
 }
 
-static void put_key_value(struct tote__json *json, struct tote__slice key_value);
-static void put_any_value(struct tote__json *json, struct tote__slice any_value);
-
-/* Values are nested no deeper than the wire format has them: 64 levels. */
+/* An ArrayValue or a KeyValueList. Values are nested no deeper than the wire format has them: 64 levels. */
 static void put_list(struct tote__json *json, const char *key, struct tote__slice list,
                      put_message *put_content) {
     tote__json_put(json, key);
@@ -51,6 +50,8 @@ static void put_list(struct tote__json *json, const char *key, struct tote__slic
     put_array(json, "\"values\":", list, TOTE__LIST_ITEM >> 3, put_content);
     tote__json_end(json, '}');
 }
+
+static void put_key_value(struct tote__json *json, struct tote__slice key_value);
 
 /* Requirement G17: whatever value there is is written, and the empty one is {}. */
 static void put_any_value(struct tote__json *json, struct tote__slice any_value) {
@@ -218,9 +219,9 @@ static void put_span(struct encoding *encoding, const struct tote__span_wire *sp
     put_time(json, "\"endTimeUnixNano\":", span->end_time_unix_nano);
     put_attributes(json, span->attributes, TOTE__TAG_SPAN_ATTRIBUTE);
     put_count(json, "\"droppedAttributesCount\":", span->dropped_attribute_count);
-    put_array(json, "\"events\":", span->events, 11, put_event);
+    put_array(json, "\"events\":", span->events, SPAN_EVENTS, put_event);
     put_count(json, "\"droppedEventsCount\":", span->dropped_event_count);
-    put_array(json, "\"links\":", span->links, 13, put_link);
+    put_array(json, "\"links\":", span->links, SPAN_LINKS, put_link);
     put_count(json, "\"droppedLinksCount\":", span->dropped_link_count);
     put_status(json, span);
     put_count(json, "\"flags\":", tote__span_flags(span));

@@ -176,29 +176,12 @@ void tote__json_base64(struct tote__json *json, struct tote__slice bytes) {
     json->at = out;
 }
 
-enum { MOST_DIGITS = 20 }; /* of 64 bits */
+enum { MOST_DIGITS = 20 };         /* of 64 bits */
+#define POWER(n) ((uint64_t)1e##n) /* exact: all of them are doubles */
 static const uint64_t powers_of_ten[MOST_DIGITS] = {
-    1U,
-    10U,
-    100U,
-    1000U,
-    10000U,
-    100000U,
-    1000000U,
-    10000000U,
-    100000000U,
-    1000000000U,
-    10000000000U,
-    100000000000U,
-    1000000000000U,
-    10000000000000U,
-    100000000000000U,
-    1000000000000000U,
-    10000000000000000U,
-    100000000000000000U,
-    1000000000000000000U,
-    10000000000000000000U,
-};
+    POWER(0),  POWER(1),  POWER(2),  POWER(3),  POWER(4),  POWER(5),  POWER(6),
+    POWER(7),  POWER(8),  POWER(9),  POWER(10), POWER(11), POWER(12), POWER(13),
+    POWER(14), POWER(15), POWER(16), POWER(17), POWER(18), POWER(19)};
 
 /* 1233 / 4096 is a little more than log10(2): the estimate is right or one too low. */
 static unsigned count_digits(uint64_t number) {
@@ -260,8 +243,9 @@ void tote__json_signed(struct tote__json *json, int64_t number) {
 }
 
 /*
- * A double as digits * 10^-decimals, with as few decimals as are read as the same double again. Both factors are exact, so
- * that the quotient is what a reader makes of the text. Returns: false for one that needs more digits.
+ * A double as digits / 10^decimals, with as few decimals as are read as the same double again. Both
+ * are exact, so that the quotient is what a reader makes of the text. Returns: false for one that
+ * needs more digits.
  */
 static bool find_decimals(double magnitude, uint64_t *digits, unsigned *decimals) {
     enum { MOST_DECIMALS = 15 };
@@ -293,14 +277,15 @@ static uint8_t *put_fraction(uint8_t *out, uint64_t digits, unsigned decimals) {
 
 /* Those that need most digits, or an exponent, and those that are no numbers. */
 static void put_other_double(struct tote__json *json, double real) {
-    const char *quote = isfinite(real) ? "" : "\"";
     char text[40];
+    size_t length = tote_value_to_text(tote_double(real), text, sizeof text);
 
-    tote_value_to_text(tote_double(real), text, sizeof text);
-    tote__json_put(json, quote);
-    tote__json_put(json, text);
-    tote__json_put(json, quote);
-    tote__json_put(json, ",");
+    if (isfinite(real)) {
+        tote__json_put(json, text);
+        tote__json_put(json, ",");
+    } else {
+        tote__json_text(json, (struct tote__slice){(const uint8_t *)text, length});
+    }
 }
 
 void tote__json_double(struct tote__json *json, double real) {

@@ -34,9 +34,9 @@ static inline bool tote__json_has_room(struct tote__json *json, size_t size) {
     return (size_t)(json->end - json->at) >= size || tote__json_grow(json, size);
 }
 
-/* Text that is JSON already. */
+/* Text that is JSON already, one character or more. */
 static inline void tote__json_put(struct tote__json *json, const char *text) {
-    size_t length = strlen(text); /* of a literal, and so known when this is compiled */
+    size_t length = strlen(text); /* mostly of a literal, and so known when this is compiled */
 
     if (tote__json_has_room(json, length)) {
         memcpy(json->at, text, length);
