@@ -13,9 +13,10 @@
 #include "tote/value.h"
 
 struct tote__json tote__json_start(struct tote__otlp_buffer *buffer) {
+    enum { SMALL_REQUEST = 1024 };
     struct tote__json json = {.buffer = buffer};
 
-    tote__json_grow(&json, 1);
+    tote__json_grow(&json, SMALL_REQUEST);
     return json;
 }
 
@@ -61,8 +62,7 @@ static bool has_special(uint64_t eight) {
     uint64_t quotes = eight ^ '"' * ones;
     uint64_t backslashes = eight ^ '\\' * ones;
 
-    /* Subtracting borrows from the high bit of a byte that is smaller; the high bits were clear, or
-     * there is a special one anyway. */
+    /* Subtracting sets the high bit of a byte that was smaller. One borrows from the next only then. */
     return (eight | (eight - ' ' * ones) | (quotes - ones) | (backslashes - ones)) & highs;
 }
 

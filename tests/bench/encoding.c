@@ -11,7 +11,6 @@
 #include "tote/sdk/span_processor.h"
 
 enum { WARM_SPANS = 512, COLD_SPANS = 4096, MOST_SPANS = 8192, MILLION = 1000000 };
-enum { JSON_BYTES = 900 };
 
 static tote_span *spans[MOST_SPANS];
 static const tote_span_data *ended[MOST_SPANS];
@@ -76,7 +75,7 @@ static void encode_floor(size_t count) {
 
 static void encode_json_floor(size_t count) {
     for (size_t i = 0; i < count; i++) {
-        floor_copy(JSON_BYTES);
+        floor_copy(607);
     }
 }
 

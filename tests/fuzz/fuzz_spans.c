@@ -35,7 +35,8 @@ static const char *take_text(struct input *input, char *text) {
     return text;
 }
 
-static tote_value take_value(struct input *input, tote_value *items, char *text) {
+static tote_value take_value(struct input *input, tote_value *items, tote_attribute *field,
+                             char *text) {
     switch (take(input) % 7) {
     case 0:
         return tote_bool(take(input) & 1);
@@ -49,6 +50,9 @@ static tote_value take_value(struct input *input, tote_value *items, char *text)
         items[0] = tote_string(take_text(input, text));
         items[1] = tote_array(items, 1);
         return tote_array(items, 2);
+    case 5:
+        *field = (tote_attribute){"field", tote_string(take_text(input, text))};
+        return tote_map(field, 1);
     default:
         return tote_string(take_text(input, text));
     }
@@ -58,10 +62,11 @@ static void tell(tote_span *span, struct input *input) {
     char key[256];
     char text[256];
     tote_value items[2];
+    tote_attribute field;
 
     while (input->left) {
         unsigned what = take(input);
-        tote_attribute attribute = {take_text(input, key), take_value(input, items, text)};
+        tote_attribute attribute = {take_text(input, key), take_value(input, items, &field, text)};
         switch (what % 8) {
         case 0:
             tote_span_add_event(span, key, &attribute, 1, take(input));
