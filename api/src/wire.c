@@ -34,18 +34,18 @@ static uint8_t *put_run(uint8_t *out, uint8_t tag, const void *content, size_t s
 }
 
 static struct tote__text take_text(const char *at, size_t length, uint32_t limit) {
-    struct tote__text text = {at, at ? length : 0, 0};
+    struct tote__text text = {.at = at, .length = at ? length : 0};
 
     if (text.length > limit) {
         text.length = tote__utf8_prefix(at, length, limit);
     }
-    bool is_valid = tote__utf8_valid_prefix(at, text.length) == text.length;
-    text.written = is_valid ? text.length : tote__utf8_repaired_length(at, text.length);
+    text.is_valid = tote__utf8_valid_prefix(at, text.length) == text.length;
+    text.written = text.is_valid ? text.length : tote__utf8_repaired_length(at, text.length);
     return text;
 }
 
 static uint8_t *put_text(uint8_t *out, uint8_t tag, struct tote__text text) {
-    if (text.written == text.length) {
+    if (text.is_valid) {
         return put_run(out, tag, text.at, text.length);
     }
     out = put_head(out, tag, text.written);

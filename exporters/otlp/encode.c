@@ -11,10 +11,8 @@
 
 #include <string.h>
 
-#include "tote/internal/memory.h"
+#include "grouping.h"
 #include "tote/internal/sdk.h"
-#include "tote/internal/span_wire.h"
-#include "tote/internal/tracer.h"
 
 enum {
     REQUEST_RESOURCE_SPANS = 0x0A,
@@ -23,8 +21,6 @@ enum {
     SCOPE_SPANS_SCOPE = 0x0A,
     SCOPE_SPANS_SPAN = 0x12,
     SCHEMA_URL = 0x1A, /* of ResourceSpans and ScopeSpans */
-    SCOPE_NAME = 0x0A,
-    SCOPE_VERSION = 0x12,
     SPAN_TRACE_ID = 0x0A,
     SPAN_SPAN_ID = 0x12,
     SPAN_TRACE_STATE = 0x1A,
@@ -42,22 +38,11 @@ enum {
 };
 static const uint8_t span_flags_tag[] = {0x85, 0x01};
 
-/* The spans of one resource and one instrumentation scope. */
-struct group {
-    uint32_t resource;
-    uint32_t scope;
-    size_t spans_size; /* of their fields in ScopeSpans */
-    struct tote__slice scope_message;
-};
-
 /* One encoding, on its way. */
 struct encoding {
     struct tote__arena arena;
-    struct group *groups;
-    size_t group_count;
-    size_t group_capacity;
-    uint32_t *group_of; /* of each span */
-    uint32_t *sizes;    /* of each span's message */
+    struct tote__grouping grouping;
+    uint32_t *sizes; /* of each span's message */
 };
 
 static size_t run_size(size_t content) {
@@ -132,13 +117,6 @@ static size_t span_size(const struct tote__span_wire *span) {
     return size + sizeof span_flags_tag + sizeof(uint32_t);
 }
 
-/* Requirement G19 */
-static uint32_t span_flags(const struct tote__span_wire *span) {
-    uint32_t flags = 0x100U | span->context->trace_flags;
-
-    return span->parent && span->parent->is_remote ? flags | 0x200U : flags;
-}
-
 /* Needs one byte behind the message: a trace state is written with a NUL that the next field
  * covers. */
 static uint8_t *put_span(uint8_t *out, const struct tote__span_wire *span) {
@@ -173,106 +151,29 @@ static uint8_t *put_span(uint8_t *out, const struct tote__span_wire *span) {
         out = put_number(out, STATUS_CODE, span->status_code);
     }
     memcpy(out, span_flags_tag, sizeof span_flags_tag);
-    return put_fixed(out + sizeof span_flags_tag, span_flags(span), sizeof(uint32_t));
-}
-
-/* An InstrumentationScope, in the arena. */
-static bool make_scope_message(const tote_instrumentation_scope *scope, struct tote__arena *arena,
-                               struct tote__slice *message) {
-    size_t name = strlen(scope->name);
-    size_t version = strlen(scope->version);
-    size_t size = text_size(name) + text_size(version);
-
-    for (size_t i = 0; i < scope->attribute_count; i++) {
-        const tote_attribute *attribute = &scope->attributes[i];
-        size += tote__attribute_size(attribute->key, strlen(attribute->key), attribute->value,
-                                     &tote__wire_no_limits);
-    }
-    uint8_t *out = tote__arena_allocate(arena, size);
-    if (!out) {
-        return false;
-    }
-    *message = (struct tote__slice){out, size};
-    out = put_run(out, SCOPE_NAME, scope->name, name);
-    out = put_run(out, SCOPE_VERSION, scope->version, version);
-    for (size_t i = 0; i < scope->attribute_count; i++) {
-        const tote_attribute *attribute = &scope->attributes[i];
-        out = tote__put_attribute(out, TOTE__TAG_SCOPE_ATTRIBUTE, attribute->key,
-                                  strlen(attribute->key), attribute->value, &tote__wire_no_limits);
-    }
-    return true;
-}
-
-static const tote_instrumentation_scope *scope_of(const struct group *group) {
-    return &tote__tracer_at(group->scope)->scope;
-}
-
-/* Most batches have one or two. */
-static bool grow_groups(struct encoding *encoding) {
-    size_t capacity = encoding->group_capacity ? 4 * encoding->group_capacity : 8;
-    struct group *groups = tote__arena_allocate(&encoding->arena, capacity * sizeof *groups);
-
-    if (!groups) {
-        return false;
-    }
-    if (encoding->group_count) {
-        memcpy(groups, encoding->groups, encoding->group_count * sizeof *groups);
-    }
-    encoding->groups = groups;
-    encoding->group_capacity = capacity;
-    return true;
-}
-
-/* The index of the span's group, made when it is the first. Returns: false when memory is out. */
-static bool find_group(struct encoding *encoding, const struct tote__span_wire *span,
-                       uint32_t *index) {
-    for (size_t i = encoding->group_count; i-- > 0;) {
-        if (encoding->groups[i].resource == span->resource &&
-            encoding->groups[i].scope == span->scope) {
-            *index = (uint32_t)i;
-            return true;
-        }
-    }
-    if (encoding->group_count == encoding->group_capacity && !grow_groups(encoding)) {
-        return false;
-    }
-    struct group *group = &encoding->groups[encoding->group_count];
-    *group = (struct group){.resource = span->resource, .scope = span->scope};
-    *index = (uint32_t)encoding->group_count++;
-    return make_scope_message(scope_of(group), &encoding->arena, &group->scope_message);
+    return put_fixed(out + sizeof span_flags_tag, tote__span_flags(span), sizeof(uint32_t));
 }
 
 static bool measure(struct encoding *encoding, const tote_span_data *const *spans, size_t count) {
-    encoding->group_of = tote__arena_allocate(&encoding->arena, count * sizeof *encoding->group_of);
     encoding->sizes = tote__arena_allocate(&encoding->arena, count * sizeof *encoding->sizes);
-    if (!encoding->group_of || !encoding->sizes) {
+    if (!encoding->sizes || !tote__grouping_start(&encoding->grouping, &encoding->arena, count)) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
         struct tote__span_wire span = tote__span_get_wire(spans[i]);
-        if (!find_group(encoding, &span, &encoding->group_of[i])) {
+        struct tote__span_group *group = tote__grouping_add(&encoding->grouping, i, &span);
+        if (!group) {
             return false;
         }
         encoding->sizes[i] = (uint32_t)span_size(&span); /* what a span takes is bounded */
-        encoding->groups[encoding->group_of[i]].spans_size += run_size(encoding->sizes[i]);
+        group->spans_size += run_size(encoding->sizes[i]);
     }
     return true;
 }
 
-static size_t scope_spans_size(const struct group *group) {
+static size_t scope_spans_size(const struct tote__span_group *group) {
     return run_size(group->scope_message.size) + group->spans_size +
-           text_size(strlen(scope_of(group)->schema_url));
-}
-
-/* Whether the group is the first of its resource: the one that the resource's message is made for.
- */
-static bool is_first_of_resource(const struct encoding *encoding, size_t index) {
-    for (size_t i = 0; i < index; i++) {
-        if (encoding->groups[i].resource == encoding->groups[index].resource) {
-            return false;
-        }
-    }
-    return true;
+           text_size(strlen(tote__group_schema_url(group)));
 }
 
 static size_t resource_spans_size(const struct encoding *encoding, uint32_t resource_index) {
@@ -280,9 +181,9 @@ static size_t resource_spans_size(const struct encoding *encoding, uint32_t reso
     size_t size =
         run_size(resource->encoded.size) + text_size(strlen(resource->resource.schema_url));
 
-    for (size_t i = 0; i < encoding->group_count; i++) {
-        if (encoding->groups[i].resource == resource_index) {
-            size += run_size(scope_spans_size(&encoding->groups[i]));
+    for (size_t i = 0; i < encoding->grouping.count; i++) {
+        if (encoding->grouping.groups[i].resource == resource_index) {
+            size += run_size(scope_spans_size(&encoding->grouping.groups[i]));
         }
     }
     return size;
@@ -291,9 +192,9 @@ static size_t resource_spans_size(const struct encoding *encoding, uint32_t reso
 static size_t request_size(const struct encoding *encoding) {
     size_t size = 0;
 
-    for (size_t i = 0; i < encoding->group_count; i++) {
-        if (is_first_of_resource(encoding, i)) {
-            size += run_size(resource_spans_size(encoding, encoding->groups[i].resource));
+    for (size_t i = 0; i < encoding->grouping.count; i++) {
+        if (tote__is_first_of_resource(&encoding->grouping, i)) {
+            size += run_size(resource_spans_size(encoding, encoding->grouping.groups[i].resource));
         }
     }
     return size;
@@ -301,14 +202,14 @@ static size_t request_size(const struct encoding *encoding) {
 
 static uint8_t *put_scope_spans(const struct encoding *encoding, uint8_t *out, size_t index,
                                 const tote_span_data *const *spans, size_t count) {
-    const struct group *group = &encoding->groups[index];
-    const char *schema_url = scope_of(group)->schema_url;
+    const struct tote__span_group *group = &encoding->grouping.groups[index];
+    const char *schema_url = tote__group_schema_url(group);
 
     out = put_head(out, RESOURCE_SPANS_SCOPE_SPANS, scope_spans_size(group));
     out = put_head(out, SCOPE_SPANS_SCOPE, group->scope_message.size);
     out = put_slice(out, group->scope_message);
     for (size_t i = 0; i < count; i++) {
-        if (encoding->group_of[i] == index) {
+        if (encoding->grouping.group_of[i] == index) {
             struct tote__span_wire span = tote__span_get_wire(spans[i]);
             out = put_head(out, SCOPE_SPANS_SPAN, encoding->sizes[i]);
             out = put_span(out, &span);
@@ -326,15 +227,15 @@ static uint8_t *put_resource_spans(const struct encoding *encoding, uint8_t *out
     out = put_head(out, REQUEST_RESOURCE_SPANS, resource_spans_size(encoding, resource_index));
     out = put_head(out, RESOURCE_SPANS_RESOURCE, resource->encoded.size);
     out = put_slice(out, resource->encoded);
-    for (size_t i = 0; i < encoding->group_count; i++) {
-        if (encoding->groups[i].resource == resource_index) {
+    for (size_t i = 0; i < encoding->grouping.count; i++) {
+        if (encoding->grouping.groups[i].resource == resource_index) {
             out = put_scope_spans(encoding, out, i, spans, count);
         }
     }
     return put_run(out, SCHEMA_URL, schema_url, strlen(schema_url));
 }
 
-static bool reserve(tote_otlp_buffer *buffer, size_t more) {
+bool tote__otlp_buffer_reserve(tote_otlp_buffer *buffer, size_t more) {
     if (buffer->capacity - buffer->size >= more) {
         return true;
     }
@@ -359,11 +260,12 @@ bool tote__otlp_encode(tote_otlp_buffer *buffer, const tote_span_data *const *sp
 
     if (count && measure(&encoding, spans, count)) {
         size_t size = request_size(&encoding);
-        is_done = reserve(buffer, size + 1);
+        is_done = tote__otlp_buffer_reserve(buffer, size + 1);
         uint8_t *out = is_done ? buffer->bytes + buffer->size : NULL;
-        for (size_t i = 0; is_done && i < encoding.group_count; i++) {
-            if (is_first_of_resource(&encoding, i)) {
-                out = put_resource_spans(&encoding, out, encoding.groups[i].resource, spans, count);
+        for (size_t i = 0; is_done && i < encoding.grouping.count; i++) {
+            if (tote__is_first_of_resource(&encoding.grouping, i)) {
+                out = put_resource_spans(&encoding, out, encoding.grouping.groups[i].resource,
+                                         spans, count);
             }
         }
         buffer->size += is_done ? size : 0;
@@ -386,9 +288,4 @@ void tote_otlp_buffer_clear(tote_otlp_buffer *buffer) {
         tote__release(buffer->bytes, buffer->capacity);
         *buffer = (tote_otlp_buffer){NULL, 0, 0};
     }
-}
-
-bool tote__otlp_encode_json(tote_otlp_buffer *buffer, const tote_span_data *const *spans, size_t count) {
-    (void)buffer, (void)spans, (void)count;
-    return false;
 }

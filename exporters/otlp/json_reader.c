@@ -12,25 +12,25 @@
 
 enum { LONGEST_INTEGER = 20 };
 
-struct tote__json tote__json_read(const void *text, size_t size) {
+struct tote__json_source tote__json_source_of(const void *text, size_t size) {
     const char *at = size ? text : "";
 
-    return (struct tote__json){.at = at, .end = at + size};
+    return (struct tote__json_source){.at = at, .end = at + size};
 }
 
-static void skip_blanks(struct tote__json *json) {
+static void skip_blanks(struct tote__json_source *json) {
     while (json->at < json->end && memchr(" \t\r\n", *json->at, 4)) {
         json->at++;
     }
 }
 
 /* What comes next; NUL at the end and when it is broken. */
-static char peek(struct tote__json *json) {
+static char peek(struct tote__json_source *json) {
     skip_blanks(json);
     return json->at < json->end && !json->is_broken ? *json->at : '\0';
 }
 
-static bool take(struct tote__json *json, char expected) {
+static bool take(struct tote__json_source *json, char expected) {
     if (peek(json) != expected) {
         json->is_broken = true;
         return false;
@@ -55,7 +55,7 @@ static void put(struct sink *sink, const char *bytes, size_t size) {
     }
 }
 
-static bool read_unit(struct tote__json *json, uint32_t *unit) {
+static bool read_unit(struct tote__json_source *json, uint32_t *unit) {
     *unit = 0;
     for (int i = 0; i < 4; i++) {
         char c = json->at < json->end ? *json->at++ : '\0';
@@ -93,7 +93,7 @@ static void put_code_point(struct sink *sink, uint32_t c) {
 }
 
 /* Behind \u: one unit of UTF-16, or two. A half without its other half becomes U+FFFD. */
-static void read_code_point(struct tote__json *json, struct sink *sink) {
+static void read_code_point(struct tote__json_source *json, struct sink *sink) {
     uint32_t c = 0;
     uint32_t low = 0;
 
@@ -102,7 +102,7 @@ static void read_code_point(struct tote__json *json, struct sink *sink) {
     }
     bool is_high = c >= 0xD800 && c < 0xDC00;
     if (is_high && json->end - json->at >= 2 && json->at[0] == '\\' && json->at[1] == 'u') {
-        struct tote__json second = *json;
+        struct tote__json_source second = *json;
         second.at += 2;
         if (read_unit(&second, &low) && low >= 0xDC00 && low < 0xE000) {
             *json = second;
@@ -112,7 +112,7 @@ static void read_code_point(struct tote__json *json, struct sink *sink) {
     put_code_point(sink, c >= 0xD800 && c < 0xE000 ? 0xFFFD : c);
 }
 
-static void read_escape(struct tote__json *json, struct sink *sink) {
+static void read_escape(struct tote__json_source *json, struct sink *sink) {
     static const char letters[] = "\"\\/bfnrt";
     static const char meanings[] = "\"\\/\b\f\n\r\t";
     char c = json->at < json->end ? *json->at++ : '\0';
@@ -127,7 +127,7 @@ static void read_escape(struct tote__json *json, struct sink *sink) {
     }
 }
 
-static size_t read_text(struct tote__json *json, char *out, size_t size) {
+static size_t read_text(struct tote__json_source *json, char *out, size_t size) {
     struct sink sink = {out, size, 0};
 
     if (!take(json, '"')) {
@@ -155,7 +155,7 @@ static size_t read_text(struct tote__json *json, char *out, size_t size) {
     return sink.length;
 }
 
-static size_t skip_digits(struct tote__json *json) {
+static size_t skip_digits(struct tote__json_source *json) {
     const char *start = json->at;
 
     while (json->at < json->end && *json->at >= '0' && *json->at <= '9') {
@@ -164,11 +164,11 @@ static size_t skip_digits(struct tote__json *json) {
     return (size_t)(json->at - start);
 }
 
-static bool is_at(const struct tote__json *json, char a, char b) {
+static bool is_at(const struct tote__json_source *json, char a, char b) {
     return json->at < json->end && (*json->at == a || *json->at == b);
 }
 
-static void skip_number(struct tote__json *json) {
+static void skip_number(struct tote__json_source *json) {
     json->at += is_at(json, '-', '-');
     bool has_zero = is_at(json, '0', '0');
     size_t digits = skip_digits(json);
@@ -185,7 +185,7 @@ static void skip_number(struct tote__json *json) {
     }
 }
 
-static void skip_word(struct tote__json *json, const char *word) {
+static void skip_word(struct tote__json_source *json, const char *word) {
     size_t length = strlen(word);
 
     if ((size_t)(json->end - json->at) < length || memcmp(json->at, word, length) != 0) {
@@ -195,13 +195,13 @@ static void skip_word(struct tote__json *json, const char *word) {
     json->at += length;
 }
 
-static bool deepen(struct tote__json *json) {
+static bool deepen(struct tote__json_source *json) {
     json->is_broken |= json->depth == TOTE__JSON_DEPTH;
     json->depth += !json->is_broken;
     return !json->is_broken;
 }
 
-static void skip_array(struct tote__json *json) {
+static void skip_array(struct tote__json_source *json) {
     take(json, '[');
     if (!deepen(json)) {
         return;
@@ -215,7 +215,7 @@ static void skip_array(struct tote__json *json) {
     json->depth--;
 }
 
-static void skip_object(struct tote__json *json) {
+static void skip_object(struct tote__json_source *json) {
     char key[1];
 
     tote__json_enter(json);
@@ -224,7 +224,7 @@ static void skip_object(struct tote__json *json) {
     }
 }
 
-void tote__json_skip(struct tote__json *json) {
+void tote__json_skip(struct tote__json_source *json) {
     char c = peek(json);
 
     if (c == '{') {
@@ -240,7 +240,7 @@ void tote__json_skip(struct tote__json *json) {
     }
 }
 
-bool tote__json_enter(struct tote__json *json) {
+bool tote__json_enter(struct tote__json_source *json) {
     if (peek(json) != '{') {
         tote__json_skip(json);
         return false;
@@ -250,7 +250,7 @@ bool tote__json_enter(struct tote__json *json) {
     return deepen(json);
 }
 
-bool tote__json_next(struct tote__json *json, char *key, size_t size) {
+bool tote__json_next(struct tote__json_source *json, char *key, size_t size) {
     bool is_first = json->is_first;
 
     json->is_first = false;
@@ -267,7 +267,7 @@ bool tote__json_next(struct tote__json *json, char *key, size_t size) {
     return take(json, ':') && !json->is_broken;
 }
 
-size_t tote__json_text(struct tote__json *json, char *out, size_t size) {
+size_t tote__json_read_text(struct tote__json_source *json, char *out, size_t size) {
     if (peek(json) != '"') {
         tote__json_skip(json);
         return 0;
@@ -275,7 +275,7 @@ size_t tote__json_text(struct tote__json *json, char *out, size_t size) {
     return read_text(json, out, size);
 }
 
-bool tote__json_integer(struct tote__json *json, int64_t *integer) {
+bool tote__json_read_integer(struct tote__json_source *json, int64_t *integer) {
     char text[LONGEST_INTEGER + 1] = "";
     char *end = NULL;
     size_t length = 0;
@@ -299,7 +299,7 @@ bool tote__json_integer(struct tote__json *json, int64_t *integer) {
     return is_one;
 }
 
-bool tote__json_is_over(struct tote__json *json) {
+bool tote__json_is_over(struct tote__json_source *json) {
     skip_blanks(json);
     return !json->is_broken && json->at == json->end;
 }

@@ -14,7 +14,7 @@
 
 enum { TOTE__JSON_DEPTH = 64 };
 
-struct tote__json {
+struct tote__json_source {
     const char *at;
     const char *end;
     unsigned depth;
@@ -22,25 +22,25 @@ struct tote__json {
     bool is_first; /* of the members of the object that was entered last */
 };
 
-struct tote__json tote__json_read(const void *text, size_t size);
+struct tote__json_source tote__json_source_of(const void *text, size_t size);
 
 /* Go into an object. Returns: false, and it is skipped, when the value is something else. */
-bool tote__json_enter(struct tote__json *json);
+bool tote__json_enter(struct tote__json_source *json);
 
 /* The next member's key, cut to what fits with its NUL; then its value is to be read, entered or skipped. Returns: false when
  * the object has ended, or is broken. */
-bool tote__json_next(struct tote__json *json, char *key, size_t size);
+bool tote__json_next(struct tote__json_source *json, char *key, size_t size);
 
-void tote__json_skip(struct tote__json *json);
+void tote__json_skip(struct tote__json_source *json);
 
 /* A string's start, cut to what fits, at a byte. Returns: its length so cut; 0, and it is skipped, when the value is something
  * else. */
-size_t tote__json_text(struct tote__json *json, char *out, size_t size);
+size_t tote__json_read_text(struct tote__json_source *json, char *out, size_t size);
 
 /* An integer, as a number or as text. Returns: false when it is none. */
-bool tote__json_integer(struct tote__json *json, int64_t *integer);
+bool tote__json_read_integer(struct tote__json_source *json, int64_t *integer);
 
 /* Returns: whether all was read and is JSON. */
-bool tote__json_is_over(struct tote__json *json);
+bool tote__json_is_over(struct tote__json_source *json);
 
 #endif

@@ -99,13 +99,13 @@ static bool read_protobuf_response(struct tote__slice body, struct tote__respons
     return message;
 }
 
-static void read_json_remark(struct tote__json *json, struct tote__response *response) {
+static void read_json_remark(struct tote__json_source *json, struct tote__response *response) {
     char text[TOTE__REMARK_SIZE];
 
-    set_remark(response, text, tote__json_text(json, text, sizeof text));
+    set_remark(response, text, tote__json_read_text(json, text, sizeof text));
 }
 
-static void read_json_partial_success(struct tote__json *json, struct tote__response *response) {
+static void read_json_partial_success(struct tote__json_source *json, struct tote__response *response) {
     char key[32];
     int64_t rejected = 0;
 
@@ -114,7 +114,7 @@ static void read_json_partial_success(struct tote__json *json, struct tote__resp
     }
     while (tote__json_next(json, key, sizeof key)) {
         if (strcmp(key, "rejectedSpans") == 0) {
-            set_rejected(response, tote__json_integer(json, &rejected) ? rejected : 0);
+            set_rejected(response, tote__json_read_integer(json, &rejected) ? rejected : 0);
         } else if (strcmp(key, "errorMessage") == 0) {
             read_json_remark(json, response);
         } else {
@@ -124,7 +124,7 @@ static void read_json_partial_success(struct tote__json *json, struct tote__resp
 }
 
 static bool read_json_response(struct tote__slice body, struct tote__response *response) {
-    struct tote__json json = tote__json_read(body.at, body.size);
+    struct tote__json_source json = tote__json_source_of(body.at, body.size);
     char key[32];
 
     if (!tote__json_enter(&json)) {
@@ -191,7 +191,7 @@ static void read_status(struct tote__slice body, struct tote__response *response
 }
 
 static void read_json_status(struct tote__slice body, struct tote__response *response) {
-    struct tote__json json = tote__json_read(body.at, body.size);
+    struct tote__json_source json = tote__json_source_of(body.at, body.size);
     char key[32];
 
     if (!tote__json_enter(&json)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * encoding.c - the rows about spans to bytes: W7
+ * encoding.c - the rows about spans to bytes: W7, and W7j in JSON
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -58,6 +58,14 @@ static void encode(size_t count) {
     }
 }
 
+static void encode_json(size_t count) {
+    for (size_t done = 0; done < count; done += bench_argument) {
+        buffer.size = 0;
+        tote__otlp_encode_json(&buffer, ended, bench_argument);
+        bench_sink = buffer.size;
+    }
+}
+
 /* The bytes, copied. */
 static void encode_floor(size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -65,11 +73,10 @@ static void encode_floor(size_t count) {
     }
 }
 
-static double nanoseconds_of_one(void) {
-    uint64_t start = floor_clock();
-
-    encode(bench_argument);
-    return (double)(floor_clock() - start) / (double)bench_argument;
+static void encode_json_floor(size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        floor_copy(607);
+    }
 }
 
 /* Spans that another thread has just written, each of them encoded once. */
@@ -93,19 +100,28 @@ static void stop_cold(void) {
     bench_stop();
 }
 
-static double gigabytes_a_second(void) {
+static double gigabytes_a_second_of(bench_work work) {
     enum { REPETITIONS = 999 };
     double rates[REPETITIONS];
 
     bench_argument = WARM_SPANS;
     make_spans();
-    encode(WARM_SPANS);
+    work(WARM_SPANS);
     for (int i = 0; i < REPETITIONS; i++) {
-        double time = nanoseconds_of_one() * WARM_SPANS;
-        rates[i] = (double)buffer.size / time;
+        uint64_t start = floor_clock();
+        work(WARM_SPANS);
+        rates[i] = (double)buffer.size / (double)(floor_clock() - start);
     }
     stop();
     return bench_median(rates, REPETITIONS);
+}
+
+static double gigabytes_a_second(void) {
+    return gigabytes_a_second_of(encode);
+}
+
+static double gigabytes_a_second_of_json(void) {
+    return gigabytes_a_second_of(encode_json);
 }
 
 #define BATCH(n)                                                                                   \
@@ -132,6 +148,15 @@ static const struct bench_row rows[] = {
      .tear_down = stop_cold,
      .floor = encode_floor},
     {.id = "W7g", .name = "W7 in bytes", .value = gigabytes_a_second, .unit = "GB/s"},
+    {.id = "W7j",
+     .name = "W7 to JSON",
+     .count = MILLION,
+     .argument = WARM_SPANS,
+     .set_up = make_spans,
+     .work = encode_json,
+     .tear_down = stop,
+     .floor = encode_json_floor},
+    {.id = "W7jg", .name = "W7j in bytes", .value = gigabytes_a_second_of_json, .unit = "GB/s"},
     BATCH(1),
     BATCH(8),
     BATCH(64),

@@ -42,8 +42,8 @@ uint64_t floor_draw(void) {
 }
 
 void floor_copy(size_t size) {
-    static char from[512];
-    static char to[512];
+    static char from[1024];
+    static char to[1024];
 
     memcpy(to, from, size);
     __asm__ volatile("" : : "r"(to) : "memory");

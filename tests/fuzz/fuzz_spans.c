@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_spans.c - spans told anything are encoded byte for byte as protobuf-c packs them
+ * fuzz_spans.c - spans told anything are encoded byte for byte as protobuf-c packs them, and the same in JSON
  */
 #include "fuzz.h"
 #include "otlp/encode.h"
 #include "otlp/request.pb-c.h"
+#include "request_from_json.h"
 #include "tote/sdk/span_exporter.h"
 #include "tote/tote.h"
 
@@ -34,7 +35,8 @@ static const char *take_text(struct input *input, char *text) {
     return text;
 }
 
-static tote_value take_value(struct input *input, tote_value *items, char *text) {
+static tote_value take_value(struct input *input, tote_value *items, tote_attribute *field,
+                             char *text) {
     switch (take(input) % 7) {
     case 0:
         return tote_bool(take(input) & 1);
@@ -48,6 +50,9 @@ static tote_value take_value(struct input *input, tote_value *items, char *text)
         items[0] = tote_string(take_text(input, text));
         items[1] = tote_array(items, 1);
         return tote_array(items, 2);
+    case 5:
+        *field = (tote_attribute){"field", tote_string(take_text(input, text))};
+        return tote_map(field, 1);
     default:
         return tote_string(take_text(input, text));
     }
@@ -57,10 +62,11 @@ static void tell(tote_span *span, struct input *input) {
     char key[256];
     char text[256];
     tote_value items[2];
+    tote_attribute field;
 
     while (input->left) {
         unsigned what = take(input);
-        tote_attribute attribute = {take_text(input, key), take_value(input, items, text)};
+        tote_attribute attribute = {take_text(input, key), take_value(input, items, &field, text)};
         switch (what % 8) {
         case 0:
             tote_span_add_event(span, key, &attribute, 1, take(input));
@@ -81,6 +87,32 @@ static void tell(tote_span *span, struct input *input) {
     }
 }
 
+/* A message is packed to these bytes. */
+static void check_packed(const Tote__Otlp__ExportTraceServiceRequest *request,
+                         const tote_otlp_buffer *buffer) {
+    MUST(tote__otlp__export_trace_service_request__get_packed_size(request) == buffer->size);
+    uint8_t *packed = malloc(buffer->size);
+    MUST(packed);
+    tote__otlp__export_trace_service_request__pack(request, packed);
+    MUST(memcmp(packed, buffer->bytes, buffer->size) == 0);
+    free(packed);
+}
+
+/* The span's JSON says what its protobuf does. */
+static void check_json(const tote_span_data *span, const tote_otlp_buffer *protobuf) {
+    tote_otlp_buffer buffer = {NULL, 0, 0};
+    struct tote__arena arena = {NULL, NULL, 0};
+    const char *surprise;
+
+    MUST(tote__otlp_encode_json(&buffer, &span, 1));
+    Tote__Otlp__ExportTraceServiceRequest *request =
+        request_from_json(buffer.bytes, buffer.size, &arena, &surprise);
+    MUST(request);
+    check_packed(request, protobuf);
+    tote__arena_clear(&arena);
+    tote_otlp_buffer_clear(&buffer);
+}
+
 static void check(const tote_span_data *span) {
     tote_otlp_buffer buffer = {NULL, 0, 0};
 
@@ -88,12 +120,8 @@ static void check(const tote_span_data *span) {
     Tote__Otlp__ExportTraceServiceRequest *request =
         tote__otlp__export_trace_service_request__unpack(NULL, buffer.size, buffer.bytes);
     MUST(request);
-    MUST(tote__otlp__export_trace_service_request__get_packed_size(request) == buffer.size);
-    uint8_t *packed = malloc(buffer.size);
-    MUST(packed);
-    tote__otlp__export_trace_service_request__pack(request, packed);
-    MUST(memcmp(packed, buffer.bytes, buffer.size) == 0);
-    free(packed);
+    check_packed(request, &buffer);
+    check_json(span, &buffer);
     tote__otlp__export_trace_service_request__free_unpacked(request, NULL);
     tote_otlp_buffer_clear(&buffer);
 }

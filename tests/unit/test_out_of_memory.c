@@ -216,16 +216,50 @@ enum { ENCODED_SPANS = 1200, ENCODED_SCOPES = 20 };
 
 static tote_span_data *encoded[ENCODED_SPANS];
 
-/* More spans and instrumentation scopes than there is room for without memory. */
-static void visit_encoding(struct tour *tour) {
-    tote_otlp_buffer buffer = {NULL, 0, 0};
-    bool is_encoded =
-        tote__otlp_encode(&buffer, (const tote_span_data *const *)encoded, ENCODED_SPANS);
+typedef bool encode_spans(tote_otlp_buffer *buffer, const tote_span_data *const *spans,
+                          size_t count);
 
-    if (is_encoded != (buffer.size > 0)) {
+/* Behind what there is, which stays, more spans and instrumentation scopes than there is room for without memory. */
+static void encode(struct tour *tour, encode_spans *encode_all) {
+    tote_otlp_buffer buffer = {NULL, 0, 0};
+    size_t size = tote__otlp_buffer_reserve(&buffer, 1);
+
+    buffer.size = size;
+    bool is_encoded = encode_all(&buffer, (const tote_span_data *const *)encoded, ENCODED_SPANS);
+    if (is_encoded != (buffer.size > size)) {
         tour->surprise = "a part of a request";
     }
     tote_otlp_buffer_clear(&buffer);
+}
+
+static void visit_encoding(struct tour *tour) {
+    encode(tour, tote__otlp_encode);
+}
+
+static void visit_json(struct tour *tour) {
+    encode(tour, tote__otlp_encode_json);
+}
+
+/* End a span that has a trace state and a value of each kind that is written in its own way. */
+static void end_span_to_encode(const char *scope) {
+    const tote_trace_id trace_id = {{1}};
+    const tote_span_id span_id = {{1}};
+    tote_trace_state *trace_state = tote_trace_state_from_header("vendor=1", 8);
+    tote_span_context *remote = tote_span_context_new(&trace_id, &span_id, 1, trace_state, true);
+    tote_span *parent = tote_span_new_non_recording(remote);
+    tote_context *context = tote_context_with_span(NULL, parent);
+    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
+
+    options.parent = context;
+    tote_span *span = tote_tracer_start_span(tote_get_tracer(scope, NULL), "work", &options);
+    tote_span_set_attribute(span, "third", tote_double(1.0 / 3));
+    tote_span_set_attribute(span, "bytes", tote_bytes("\x01", 1));
+    tote_span_set_attribute(span, "text", tote_string("\"\xC3\xA9"));
+    tote_span_close(&span);
+    tote_context_unref(context);
+    tote_span_unref(parent);
+    tote_span_context_unref(remote);
+    tote_trace_state_unref(trace_state);
 }
 
 /* Design: guest rules, out of memory */
@@ -237,14 +271,14 @@ static void every_allocation_may_fail_as_spans_are_encoded(void **state) {
 
     for (size_t i = 0; i < ENCODED_SPANS; i++) {
         snprintf(name, sizeof name, "scope %zu", i % ENCODED_SCOPES);
-        tote_span *span = tote_tracer_start_span(tote_get_tracer(name, NULL), "work", NULL);
-        tote_span_close(&span);
+        end_span_to_encode(name);
     }
     assert_int_equal(tote_memory_get_count(ended_spans), ENCODED_SPANS);
     for (size_t i = 0; i < ENCODED_SPANS; i++) {
         encoded[i] = tote_span_data_ref(tote_memory_get_at(ended_spans, i));
     }
     assert_survives(visit_encoding, true);
+    assert_survives(visit_json, true);
     for (size_t i = 0; i < ENCODED_SPANS; i++) {
         tote_span_data_unref(encoded[i]);
     }

@@ -100,6 +100,21 @@ static void values_that_are_not_sound_do_no_harm(void **state) {
     tote__arena_clear(&arena);
 }
 
+/* Requirement G21: also what is as long broken as it is repaired */
+static void text_on_the_wire_is_utf_8(void **state) {
+    static const char *const broken[] = {"\xFF", "\xC3(", "\xF0\x9F\x85", "a\xF0\x9F\x85z"};
+    static const char *const repaired[] = {"\xEF\xBF\xBD", "\xEF\xBF\xBD(", "\xEF\xBF\xBD",
+                                           "a\xEF\xBF\xBDz"};
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(broken); i++) {
+        struct tote__arena arena = {NULL, NULL, 0};
+        tote_value read = write_and_read(tote_string(broken[i]), &tote__wire_no_limits, &arena);
+        assert_true(tote_value_equals(read, tote_string(repaired[i])));
+        tote__arena_clear(&arena);
+    }
+}
+
 /* Bytes of another process, or none of ours at all: reading stops where they make no sense */
 static void bytes_that_make_no_sense_end_the_reading(void **state) {
     static const uint8_t too_long[] = {0x4A, 0x7F, 0x00};
@@ -185,6 +200,7 @@ int main(int argc, char **argv) {
         TEST(values_of_every_type_survive_the_wire),
         TEST(nesting_ends_at_the_limit),
         TEST(values_that_are_not_sound_do_no_harm),
+        TEST(text_on_the_wire_is_utf_8),
         TEST(bytes_that_make_no_sense_end_the_reading),
         TEST(short_attributes_are_written_as_long_ones_are),
         TEST(what_is_not_short_is_refused_by_the_short_way),

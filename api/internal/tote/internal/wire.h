@@ -82,7 +82,8 @@ TOTE_SHARED size_t tote__attribute_size(const char *key, size_t key_length, tote
 struct tote__text {
     const char *at;
     size_t length;  /* of what is taken of it */
-    size_t written; /* of what that becomes; the same when it is valid */
+    size_t written; /* of what that becomes */
+    bool is_valid;  /* it stays as it is; what is broken may be as long when it is repaired */
 };
 struct tote__attribute_plan {
     struct tote__text key;

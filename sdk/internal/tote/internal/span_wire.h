@@ -31,4 +31,11 @@ struct tote__span_wire {
 
 struct tote__span_wire tote__span_get_wire(const tote_span_data *span);
 
+/* Span.flags. Requirement G19 */
+static inline uint32_t tote__span_flags(const struct tote__span_wire *span) {
+    uint32_t flags = 0x100U | span->context->trace_flags;
+
+    return span->parent && span->parent->is_remote ? flags | 0x200U : flags;
+}
+
 #endif
