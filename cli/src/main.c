@@ -9,14 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "send.h"
 #include "tote/common.h"
 #include "view.h"
 
-enum { EXIT_USAGE = 2, OTLP_PORT = 4318, QUIET_MS = 2000 };
+enum { EXIT_USAGE = 2, OTLP_PORT = 4318, QUIET_MS = 2000, SEND_TIMEOUT_MS = 30000, MOST_TIMEOUT_MS = 86400000 };
 
 static void print_usage(FILE *out) {
     fputs(
         "usage: tote view [--port N] [--once | --count N] [--quiet-ms N]\n"
+        "       tote send [--timeout-ms N] DIRECTORY\n"
         "       tote --version | --help\n"
         "\n"
         "view receives traces (OTLP over HTTP with protobuf) on loopback and draws each one when\n"
@@ -26,6 +28,11 @@ static void print_usage(FILE *out) {
         "  --once        end after the first trace\n"
         "  --count N     end after so many\n"
         "  --quiet-ms N  how long to wait for the rest of a trace (2000)\n"
+        "\n"
+        "send delivers what programs left in a spool (OTEL_C_SPOOL_DIRECTORY), to where\n"
+        "OTEL_EXPORTER_OTLP_ENDPOINT and the like say, and ends with 0 when nothing is left there.\n"
+        "\n"
+        "  --timeout-ms N  how long to try (30000)\n"
         "\n"
         "An arrow before a service: in for a server, out for a client, dashed for messages.\n",
         out);
@@ -97,10 +104,36 @@ static int view(int argc, char **argv) {
     return view_run(&options);
 }
 
+static int send_spool(int argc, char **argv) {
+    unsigned long timeout_ms = SEND_TIMEOUT_MS;
+    const char *directory = NULL;
+
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            print_usage(stdout);
+            return 0;
+        }
+        if (strcmp(argv[i], "--timeout-ms") == 0) {
+            if (!read_number(argv[++i], MOST_TIMEOUT_MS, &timeout_ms)) {
+                return usage_error("send: --timeout-ms needs a number", argv[i]);
+            }
+        } else if (argv[i][0] == '-' || directory) {
+            return usage_error("send: unknown option", argv[i]);
+        } else {
+            directory = argv[i];
+        }
+    }
+    return directory ? send_run(directory, (unsigned)timeout_ms)
+                     : usage_error("send: which directory?", NULL);
+}
+
 int main(int argc, char **argv) {
     setlocale(LC_CTYPE, "");
     if (argc > 1 && strcmp(argv[1], "view") == 0) {
         return view(argc - 2, argv + 2);
+    }
+    if (argc > 1 && strcmp(argv[1], "send") == 0) {
+        return send_spool(argc - 2, argv + 2);
     }
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
         printf("tote %s\n", tote_version());

@@ -143,6 +143,7 @@ static void settle_batch(struct tote__outbox *outbox, const struct tote__verdict
         add(&outbox->rejected, rejected);
     } else {
         add(&outbox->recovered, count - rejected);
+        add(&outbox->others_rejected, rejected);
     }
 }
 

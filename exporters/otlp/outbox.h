@@ -42,6 +42,7 @@ struct tote__outbox {
     _Atomic(uint64_t) lost;
     /* ... and of others' */
     _Atomic(uint64_t) recovered;
+    _Atomic(uint64_t) others_rejected;
 };
 
 /* What came of a step. */

@@ -478,8 +478,8 @@ void tote__spool_remove(struct tote__spool *spool) {
     errno = error;
 }
 
-bool tote__spool_has_some(const struct tote__spool *spool) {
-    return spool->count != 0;
+size_t tote__spool_count(const struct tote__spool *spool) {
+    return spool->count;
 }
 
 uint64_t tote__spool_next_look(const struct tote__spool *spool) {

@@ -56,8 +56,8 @@ bool tote__spool_take(struct tote__spool *spool, unsigned encodings, struct tote
 /* Take off the one that was taken last. */
 void tote__spool_remove(struct tote__spool *spool);
 
-/* Whether taking may find one; cheap. */
-bool tote__spool_has_some(const struct tote__spool *spool);
+/* How many there are, as far as this process knows. */
+size_t tote__spool_count(const struct tote__spool *spool);
 
 /* When it is worth while to look again for what others left there; of the monotonic clock. */
 uint64_t tote__spool_next_look(const struct tote__spool *spool);

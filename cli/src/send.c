@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * send.c - tote send: deliver what is in a spool
+ */
+#include "send.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "tote/exporters/otlp.h"
+
+int send_run(const char *directory, unsigned timeout_ms) {
+    tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
+    tote_spool_report report = {.struct_size = sizeof report};
+    struct stat status;
+
+    if (stat(directory, &status) != 0 || !S_ISDIR(status.st_mode)) {
+        fprintf(stderr, "tote: send: there is no directory %s\n", directory);
+        return EXIT_FAILURE;
+    }
+    options.spool_directory = directory;
+    tote_result result = tote_otlp_send_spool(&options, timeout_ms, &report);
+    printf("%" PRIu64 " spans delivered, %" PRIu64 " rejected, %" PRIu64 " batches left\n",
+           report.delivered, report.rejected, report.batches_left);
+    return result == TOTE_SUCCESS ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * send_spool.c - what is in a spool, delivered without an SDK
+ */
+#include <errno.h>
+
+#include "options.h"
+#include "outbox.h"
+#include "tote/context.h"
+#include "tote/diagnostics.h"
+#include "tote/internal/clock.h"
+#include "tote/internal/tracer.h"
+
+enum { LONGEST_PAUSE_MS = 60000 };
+
+struct sending {
+    struct tote__outbox outbox;
+    uint64_t deadline;
+};
+
+static void make_step(struct sending *sending) {
+    const struct tote__manner manner = {
+        .timeout_ms = tote__ms_until(sending->deadline, UINT32_MAX),
+        .may_wait = true,
+    };
+    struct tote__step step;
+
+    tote__outbox_step(&sending->outbox, manner, &step);
+    if (step.is_paused) {
+        uint64_t due = tote__outbox_due(&sending->outbox);
+        due = due < sending->deadline ? due : sending->deadline;
+        tote__transport_pause(sending->outbox.delivery.transport,
+                              tote__ms_until(due, LONGEST_PAUSE_MS));
+    }
+}
+
+static bool is_something_left(const struct sending *sending) {
+    return sending->outbox.is_sending_batch || tote__spool_count(sending->outbox.spool);
+}
+
+static int send_all(void *arg) {
+    struct sending *sending = arg;
+
+    while (is_something_left(sending) && tote__clock_monotonic() < sending->deadline) {
+        make_step(sending);
+    }
+    return is_something_left(sending);
+}
+
+static tote_result send_from(const struct tote__otlp_settings *settings, uint32_t timeout_ms,
+                             tote_spool_report *report) {
+    struct sending sending = {.deadline = tote__deadline_in(timeout_ms)};
+    struct tote__spool *spool =
+        tote__spool_open(settings->spool_directory, &settings->spool_limits);
+    struct tote__transport *transport = spool ? tote__transport_new(settings) : NULL;
+    tote_context *context = tote_context_with_suppression(tote_context_root());
+    tote_result result = TOTE_FAILURE;
+
+    if (transport) {
+        tote__outbox_begin(&sending.outbox, settings, transport, spool);
+        result = tote_context_run(context, send_all, &sending) ? TOTE_TIMED_OUT : TOTE_SUCCESS;
+        report->delivered = sending.outbox.recovered;
+        report->rejected = sending.outbox.others_rejected;
+        report->batches_left = tote__spool_count(spool);
+        tote__outbox_drop(&sending.outbox);
+    }
+    tote_context_unref(context);
+    tote__transport_free(transport);
+    tote__spool_close(spool);
+    return result;
+}
+
+tote_result tote_otlp_send_spool(const tote_otlp_options *options, uint32_t timeout_ms,
+                                 tote_spool_report *report) {
+    struct tote__otlp_settings settings;
+    tote_spool_report own = {.struct_size = sizeof own};
+    tote_result result = TOTE_FAILURE;
+    int error = errno;
+
+    if (!tote__otlp_settings_resolve(&settings, options)) {
+        return TOTE_FAILURE;
+    }
+    if (settings.spool_directory) {
+        result = send_from(&settings, timeout_ms, &own);
+    } else {
+        tote_diagnose(TOTE_LEVEL_ERROR, "spool", "which spool? spool_directory is not set");
+    }
+    tote__otlp_settings_clear(&settings);
+    if (report && report->struct_size >= sizeof report->struct_size) {
+        tote__copy_options(report, report->struct_size, &own);
+    }
+    errno = error;
+    return result;
+}
