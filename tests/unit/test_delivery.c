@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "otlp/request.pb-c.h"
 #include "receiver.h"
@@ -108,6 +111,109 @@ static void a_collector_that_refuses_is_told_apart_from_one_that_is_down(void **
     tote_sdk_close(&sdk, 5000);
 }
 
+/* An SDK with a spool, to a receiver that need not be there. */
+static tote_sdk *start_with_spool(const char *url, const char *spool, tote_otlp_protocol protocol) {
+    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
+
+    batch.schedule_delay_ms = 10;
+    otlp.ignore_environment = true;
+    otlp.endpoint = url;
+    otlp.protocol = protocol;
+    otlp.retry_first_ms = 10;
+    otlp.retry_longest_ms = 20;
+    otlp.spool_directory = spool;
+    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    options.ignore_environment = true;
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    options.batch = &batch;
+    tote_sdk *sdk = tote_sdk_start(&options);
+    assert_non_null(sdk);
+    return sdk;
+}
+
+static void await_exported(tote_sdk *sdk, uint64_t count) {
+    uint64_t start = now_ms();
+
+    while (closed_stats(sdk).exported + closed_stats(sdk).recovered < count &&
+           now_ms() - start < 20000) {
+        const struct timespec moment = {.tv_nsec = 5000000};
+        nanosleep(&moment, NULL);
+    }
+}
+
+static size_t spans_received(struct receiver *receiver) {
+    size_t spans = 0;
+
+    for (size_t i = 0; receiver_request(receiver, i).method; i++) {
+        struct received received = receiver_request(receiver, i);
+        Tote__Otlp__ExportTraceServiceRequest *request =
+            tote__otlp__export_trace_service_request__unpack(NULL, received.body_size,
+                                                             (const uint8_t *)received.body);
+        assert_non_null(request);
+        spans += request->resource_spans[0]->scope_spans[0]->n_spans;
+        tote__otlp__export_trace_service_request__free_unpacked(request, NULL);
+    }
+    return spans;
+}
+
+/* With the spool on none is lost over a collector outage, and each arrives once */
+static void spans_of_an_outage_arrive_when_the_collector_is_back(void **state) {
+    char place[] = "/tmp/tote-outage-XXXXXX";
+    char socket[64];
+    char url[80];
+    char spool[64];
+
+    (void)state;
+    assert_non_null(mkdtemp(place));
+    snprintf(socket, sizeof socket, "%s/socket", place);
+    snprintf(spool, sizeof spool, "%s/spool", place);
+    snprintf(url, sizeof url, "unix:%s", socket);
+    tote_sdk *sdk = start_with_spool(url, spool, TOTE_OTLP_HTTP_PROTOBUF);
+
+    make_spans(5000);
+    assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_SUCCESS);
+    tote_stats stats = closed_stats(sdk);
+    assert_int_equal(stats.exported, 0);
+    assert_int_equal(stats.spooled + stats.dropped_queue_full, 5000);
+    uint64_t saved = stats.spooled;
+    assert_true(saved > 0);
+
+    struct receiver *receiver = receiver_start_unix(socket);
+    await_exported(sdk, saved);
+    stats = closed_stats(sdk);
+    assert_int_equal(stats.exported, saved);
+    assert_int_equal(stats.spooled, 0);
+    assert_int_equal(tote_sdk_close(&sdk, 5000), TOTE_SUCCESS);
+    assert_int_equal(spans_received(receiver), saved);
+    receiver_stop(receiver);
+
+    /* An end while the collector is away: the next start delivers. */
+    sdk = start_with_spool(url, spool, TOTE_OTLP_HTTP_PROTOBUF);
+    make_spans(700);
+    assert_int_equal(tote_sdk_close(&sdk, 5000), TOTE_SUCCESS);
+    unlink(socket);
+    receiver = receiver_start_unix(socket);
+    sdk = start_with_spool(url, spool, TOTE_OTLP_HTTP_PROTOBUF);
+    make_spans(1);
+    await_exported(sdk, 701);
+    stats = closed_stats(sdk);
+    assert_int_equal(stats.recovered, 700);
+    assert_int_equal(stats.exported, 1);
+    assert_int_equal(tote_sdk_close(&sdk, 5000), TOTE_SUCCESS);
+    assert_int_equal(spans_received(receiver), 701);
+    receiver_stop(receiver);
+
+    unlink(socket);
+    char lock[80];
+    snprintf(lock, sizeof lock, "%s/lock", spool);
+    assert_int_equal(unlink(lock), 0);
+    assert_int_equal(rmdir(spool), 0); /* nothing else is there */
+    assert_int_equal(rmdir(place), 0);
+}
+
 /* The host does not wait for a collector that does not answer, and the counters tell what was lost. */
 static void shutdown_keeps_its_deadline_whatever_the_collector_does(void **state) {
     static const enum receiver_manner manners[] = {RECEIVER_HANGS, RECEIVER_DRIPS};
@@ -155,6 +261,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(spans_arrive_as_a_request_that_protobuf_c_reads),
         TEST(a_collector_that_refuses_is_told_apart_from_one_that_is_down),
+        TEST(spans_of_an_outage_arrive_when_the_collector_is_back),
         TEST(shutdown_keeps_its_deadline_whatever_the_collector_does),
         TEST(spans_that_end_after_shutdown_are_counted),
     };
