@@ -3,17 +3,22 @@
  * receiver.c - an HTTP receiver on libmicrohttpd
  *
  * `lock` guards all but what the daemon is given at start. Requests are never forgotten.
+ *
+ * The daemon works in a thread of ours, with `at_work` taken, and a fork waits for it: no lock of the allocator, of a
+ * sanitizer's above all, is found taken in the child by a thread that is not there.
  */
 #include "receiver.h"
 
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -33,6 +38,9 @@ struct request {
 
 struct receiver {
     struct MHD_Daemon *daemon;
+    pthread_t thread;
+    bool has_thread;
+    int stops; /* an event descriptor, readable once the thread shall end */
     char url[64];
     pthread_mutex_t lock;
     pthread_cond_t has_more;
@@ -213,21 +221,59 @@ static void note_connection(void *arg, struct MHD_Connection *connection, void *
     }
 }
 
+static pthread_mutex_t at_work = PTHREAD_MUTEX_INITIALIZER;
+
+static void rest_for_a_fork(void) {
+    pthread_mutex_lock(&at_work);
+}
+
+static void go_on_after_a_fork(void) {
+    pthread_mutex_unlock(&at_work);
+}
+
+static void watch_forks(void) {
+    pthread_atfork(rest_for_a_fork, go_on_after_a_fork, go_on_after_a_fork);
+}
+
+static int descriptor_of(struct receiver *receiver) {
+    return MHD_get_daemon_info(receiver->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+}
+
+static void *serve(void *arg) {
+    struct receiver *receiver = arg;
+    struct pollfd fds[] = {{receiver->stops, POLLIN, 0}, {descriptor_of(receiver), POLLIN, 0}};
+
+    while (!fds[0].revents) {
+        MHD_UNSIGNED_LONG_LONG timeout_ms;
+        pthread_mutex_lock(&at_work);
+        bool has_timeout = MHD_run(receiver->daemon) == MHD_YES &&
+                           MHD_get_timeout(receiver->daemon, &timeout_ms) == MHD_YES;
+        pthread_mutex_unlock(&at_work);
+        poll(fds, 2, has_timeout ? (int)timeout_ms : -1);
+    }
+    return NULL;
+}
+
 /* `options` end with MHD_OPTION_END. */
 static struct receiver *start(unsigned flags, struct MHD_OptionItem *options) {
+    static pthread_once_t is_watching = PTHREAD_ONCE_INIT;
     struct receiver *receiver = calloc(1, sizeof *receiver);
 
     if (!receiver) {
         return NULL;
     }
+    pthread_once(&is_watching, watch_forks);
     pthread_mutex_init(&receiver->lock, NULL);
     pthread_cond_init(&receiver->has_more, NULL);
-    receiver->daemon = MHD_start_daemon(
-        MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | flags, 0, NULL, NULL, take,
-        receiver, MHD_OPTION_ARRAY, options, MHD_OPTION_URI_LOG_CALLBACK, begin, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, end, NULL, MHD_OPTION_NOTIFY_CONNECTION, note_connection,
-        receiver, MHD_OPTION_END);
-    if (!receiver->daemon) {
+    receiver->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | flags, 0, NULL, NULL, take,
+                         receiver, MHD_OPTION_ARRAY, options, MHD_OPTION_URI_LOG_CALLBACK, begin,
+                         NULL, MHD_OPTION_NOTIFY_COMPLETED, end, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+                         note_connection, receiver, MHD_OPTION_END);
+    receiver->stops = eventfd(0, EFD_CLOEXEC);
+    receiver->has_thread = receiver->daemon && receiver->stops >= 0 &&
+                           !pthread_create(&receiver->thread, NULL, serve, receiver);
+    if (!receiver->has_thread) {
         receiver_stop(receiver);
         return NULL;
     }
@@ -351,6 +397,11 @@ void receiver_stop(struct receiver *receiver) {
         MHD_resume_connection(receiver->hanging[i]);
     }
     pthread_mutex_unlock(&receiver->lock);
+    if (receiver->has_thread) {
+        eventfd_write(receiver->stops, 1);
+        pthread_join(receiver->thread, NULL);
+    }
+    close(receiver->stops);
     if (receiver->daemon) {
         MHD_stop_daemon(receiver->daemon);
     }

@@ -14,6 +14,25 @@
 
 #include "tote/common.h"
 
+/*
+ * What a child that is forked beside threads is not up to: with the address sanitizer it inherits the locks of its
+ * allocator, which another thread may hold; with that of threads it cannot have threads of its own.
+ */
+#if defined(__SANITIZE_ADDRESS__)
+#define HAS_ADDRESS_SANITIZER 1
+#elif defined(__SANITIZE_THREAD__)
+#define HAS_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#define HAS_ADDRESS_SANITIZER __has_feature(address_sanitizer)
+#define HAS_THREAD_SANITIZER __has_feature(thread_sanitizer)
+#endif
+#ifndef HAS_ADDRESS_SANITIZER
+#define HAS_ADDRESS_SANITIZER 0
+#endif
+#ifndef HAS_THREAD_SANITIZER
+#define HAS_THREAD_SANITIZER 0
+#endif
+
 /* In the table of tests: the function's name is the test's. */
 #define TEST(test) cmocka_unit_test(test)
 

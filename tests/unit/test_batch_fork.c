@@ -143,6 +143,9 @@ static void a_fork_in_the_middle_of_an_export_duplicates_nothing(void **state) {
 static void the_first_spans_of_a_child_start_its_worker(void **state) {
     struct fork_fixture f = {.exporter = {.is_gated = false}};
     char text[1024];
+    if (HAS_ADDRESS_SANITIZER) {
+        skip();
+    }
     ((struct batch_fixture *)*state)->batch.max_export_batch_size = 2;
     start_to_pipe(&f, state);
 
@@ -168,6 +171,9 @@ static void the_first_spans_of_a_child_start_its_worker(void **state) {
 static void children_that_end_nothing_release_what_they_inherited(void **state) {
     struct fork_fixture f = {.exporter = {.is_gated = false}};
     char text[1024];
+    if (HAS_ADDRESS_SANITIZER) {
+        skip();
+    }
     start_to_pipe(&f, state);
 
     end_named(&f, "parent");
