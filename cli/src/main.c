@@ -13,7 +13,13 @@
 #include "tote/common.h"
 #include "view.h"
 
-enum { EXIT_USAGE = 2, OTLP_PORT = 4318, QUIET_MS = 2000, SEND_TIMEOUT_MS = 30000, MOST_TIMEOUT_MS = 86400000 };
+enum {
+    EXIT_USAGE = 2,
+    OTLP_PORT = 4318,
+    QUIET_MS = 2000,
+    SEND_TIMEOUT_MS = 30000,
+    MOST_TIMEOUT_MS = 86400000
+};
 
 static void print_usage(FILE *out) {
     fputs(
@@ -30,7 +36,8 @@ static void print_usage(FILE *out) {
         "  --quiet-ms N  how long to wait for the rest of a trace (2000)\n"
         "\n"
         "send delivers what programs left in a spool (OTEL_C_SPOOL_DIRECTORY), to where\n"
-        "OTEL_EXPORTER_OTLP_ENDPOINT and the like say, and ends with 0 when nothing is left there.\n"
+        "OTEL_EXPORTER_OTLP_ENDPOINT and the like say, and ends with 0 when nothing is left "
+        "there.\n"
         "\n"
         "  --timeout-ms N  how long to try (30000)\n"
         "\n"

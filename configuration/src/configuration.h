@@ -9,7 +9,7 @@
 
 #include "tote/internal/sdk.h"
 
-enum { TOTE__MOST_EXPORTERS = 2 };
+enum { TOTE__MOST_EXPORTERS = 3 };
 
 /* Everything decided. What it points to is borrowed from the options and the environment. */
 struct tote__configuration {
@@ -29,8 +29,8 @@ struct tote__configuration {
 
     tote_export_mode mode;
     struct tote__batch_settings batch;
-    const char
-        *exporters[TOTE__MOST_EXPORTERS]; /* "otlp", "console"; none when the program's are used */
+    const char *exporters
+        [TOTE__MOST_EXPORTERS]; /* as OTEL_TRACES_EXPORTER has them; none when the program's are used */
     size_t exporter_count;
 };
 

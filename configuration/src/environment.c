@@ -126,7 +126,7 @@ static void add_exporter(struct tote__configuration *result, const char *name) {
 
 /* Returns: false when there is no such exporter. */
 static bool take_exporter(struct tote__configuration *result, const char *name, size_t length) {
-    static const char *const names[TOTE__MOST_EXPORTERS] = {"otlp", "console"};
+    static const char *const names[TOTE__MOST_EXPORTERS] = {"otlp", "otlp/stdout", "console"};
 
     for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
         if (is_word(name, length, names[i])) {
@@ -155,8 +155,8 @@ void tote__environment_exporters(struct tote__configuration *result) {
             has_unknown = true;
             tote__diagnose_each(
                 TOTE_LEVEL_WARN, "OTEL_TRACES_EXPORTER",
-                "'%.*s' is not supported and is left out: there are otlp, console and "
-                "none",
+                "'%.*s' is not supported and is left out: there are otlp, otlp/stdout, console "
+                "and none",
                 (int)tote__min(length, 256), name);
         }
     }

@@ -12,6 +12,7 @@
 #include "tote/diagnostics.h"
 #include "tote/exporters/console.h"
 #include "tote/exporters/otlp.h"
+#include "tote/exporters/otlp_file.h"
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/resource.h"
@@ -83,6 +84,9 @@ static tote_span_exporter *make_exporter(const char *name,
 
     if (strcmp(name, "console") == 0) {
         return tote_console_exporter_new(NULL);
+    }
+    if (strcmp(name, "otlp/stdout") == 0) {
+        return tote_otlp_file_exporter_new(NULL);
     }
     options.ignore_environment = !configuration->reads_environment;
     return tote_otlp_exporter_new(&options);

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <locale.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -15,6 +14,7 @@
 #include "tote/diagnostics.h"
 #include "tote/exporters/console.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/os.h"
 
 struct exporter {
     FILE *out;
@@ -191,17 +191,6 @@ static void put_span(FILE *out, const tote_span_data *span) {
     put_links(out, span);
 }
 
-/* strerror() is not for threads, and strerror_r() is not the same everywhere. */
-static void report_unwritten(size_t count, int reason) {
-    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-
-    tote_diagnose(TOTE_LEVEL_ERROR, "console", "%zu spans could not be written: %s (errno %d)",
-                  count, plain ? strerror_l(reason, plain) : "no text", reason);
-    if (plain) {
-        freelocale(plain);
-    }
-}
-
 static tote_result console_export_spans(void *self, const tote_span_data *const *spans,
                                         size_t count, uint32_t timeout_ms,
                                         tote_export_report *report) {
@@ -227,7 +216,9 @@ static tote_result console_export_spans(void *self, const tote_span_data *const 
     int reason = errno;
     funlockfile(exporter->out);
     if (has_failed) {
-        report_unwritten(count, reason);
+        char text[TOTE__OS_ERROR_BYTES];
+        tote_diagnose(TOTE_LEVEL_ERROR, "console", "%zu spans could not be written: %s", count,
+                      tote__os_error(reason, text));
     }
     errno = error;
     return has_failed ? TOTE_FAILURE : TOTE_SUCCESS;

@@ -17,10 +17,7 @@
 #include "tote/internal/fork.h"
 #include "tote/internal/memory.h"
 
-enum {
-    CONNECT_TIMEOUT_MS = 30000,
-    MOST_EVENTS = TOTE__MAX_WATCHES
-};
+enum { CONNECT_TIMEOUT_MS = 30000, MOST_EVENTS = TOTE__MAX_WATCHES };
 
 static const uint64_t ns_per_ms = 1000000;
 
@@ -183,8 +180,9 @@ static bool add_http_headers(struct tote__connection *connection,
 static bool add_headers(struct tote__connection *connection,
                         const struct tote__otlp_settings *settings) {
     connection->headers = curl_slist_append(NULL, "Expect:"); /* do not wait for a 100 */
-    if (!connection->headers || !(connection->incoming.is_grpc ? add_grpc_headers(connection, settings)
-                                                      : add_http_headers(connection, settings))) {
+    if (!connection->headers ||
+        !(connection->incoming.is_grpc ? add_grpc_headers(connection, settings)
+                                       : add_http_headers(connection, settings))) {
         return false;
     }
     for (size_t i = 0; i < settings->headers.count; i++) {

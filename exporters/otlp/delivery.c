@@ -94,7 +94,7 @@ static uint64_t deadline_of(const struct tote__delivery *delivery, uint32_t time
 
 /* Between two attempts, or before the first one while the receiver is away. */
 static enum tote__progress hold_back(struct tote__delivery *delivery, bool is_last_chance,
-                                 uint64_t deadline, struct tote__verdict *verdict) {
+                                     uint64_t deadline, struct tote__verdict *verdict) {
     bool is_late = delivery->retry_at >= deadline;
 
     if (!(is_late && (delivery->deadline || is_last_chance)) &&

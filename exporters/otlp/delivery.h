@@ -16,12 +16,12 @@
 struct tote__delivery {
     const struct tote__otlp_settings *settings;
     struct tote__transport *transport;
-    bool is_sending;         /* the request, at this moment */
-    uint64_t deadline;       /* when the request is given up; 0: it was not tried yet */
-    uint64_t retry_at;       /* nothing is tried before */
-    unsigned failures;       /* attempts in a row that the receiver did not answer, or put off */
-    bool is_asked_to_wait;   /* by the receiver */
-    bool is_gone;            /* there was no connection to be had, last time */
+    bool is_sending;       /* the request, at this moment */
+    uint64_t deadline;     /* when the request is given up; 0: it was not tried yet */
+    uint64_t retry_at;     /* nothing is tried before */
+    unsigned failures;     /* attempts in a row that the receiver did not answer, or put off */
+    bool is_asked_to_wait; /* by the receiver */
+    bool is_gone;          /* there was no connection to be had, last time */
     struct tote__random random;
 };
 
@@ -29,7 +29,8 @@ struct tote__delivery {
 struct tote__manner {
     uint32_t timeout_ms; /* of the request with all its attempts, if the settings do not say less */
     bool may_wait;       /* for the receiver, a moment; never between attempts */
-    bool is_last_chance; /* given up now: what cannot be tried again within the timeout, or finds nobody there; ... */
+    bool
+        is_last_chance; /* given up now: what cannot be tried again within the timeout, or finds nobody there; ... */
     bool is_only_attempt; /* ... or whatever fails */
 };
 

@@ -252,8 +252,7 @@ bool tote__otlp_buffer_reserve(tote_otlp_buffer *buffer, size_t more) {
     return true;
 }
 
-bool tote__otlp_encode(tote_otlp_buffer *buffer, const tote_span_data *const *spans,
-                       size_t count) {
+bool tote__otlp_encode(tote_otlp_buffer *buffer, const tote_span_data *const *spans, size_t count) {
     max_align_t memory[512];
     struct encoding encoding = {.arena = tote__arena_over(memory, sizeof memory)};
     bool is_done = count == 0;

@@ -11,8 +11,7 @@
 
 /* Append an ExportTraceServiceRequest of these spans. Returns: false, and an unchanged size, when
  * memory is out. */
-bool tote__otlp_encode(tote_otlp_buffer *buffer, const tote_span_data *const *spans,
-                       size_t count);
+bool tote__otlp_encode(tote_otlp_buffer *buffer, const tote_span_data *const *spans, size_t count);
 
 /* The same in JSON, as one object without a line break. Requirement G16 */
 bool tote__otlp_encode_json(tote_otlp_buffer *buffer, const tote_span_data *const *spans,

@@ -70,8 +70,8 @@ static void count_refused(struct export *export, const struct tote__verdict *ver
     tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
                   "%s answered %s, %zu spans are lost%s%s; check endpoint and headers, and the "
                   "log of the receiver",
-                  export->exporter->settings.shown_url, verdict->reason, count,
-                  *remark ? ": " : "", remark);
+                  export->exporter->settings.shown_url, verdict->reason, count, *remark ? ": " : "",
+                  remark);
     export->report->rejected += count;
 }
 

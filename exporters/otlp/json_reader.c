@@ -139,9 +139,9 @@ static size_t read_text(struct tote__json_source *json, char *out, size_t size) 
                *json->at != '\\') {
             json->at++;
         }
-        put(&sink, start, (size_t)(json->at - start) <= sink.size - sink.length
-                              ? (size_t)(json->at - start)
-                              : sink.size - sink.length);
+        put(&sink, start,
+            (size_t)(json->at - start) <= sink.size - sink.length ? (size_t)(json->at - start)
+                                                                  : sink.size - sink.length);
         char c = json->at < json->end ? *json->at++ : '\0';
         if (c == '"') {
             break;

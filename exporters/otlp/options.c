@@ -249,8 +249,7 @@ static bool is_available(const tote_otlp_options *options) {
 }
 
 static void take_spool(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
-    const char *variable =
-        options->ignore_environment ? NULL : tote__env("OTEL_C_SPOOL_DIRECTORY");
+    const char *variable = options->ignore_environment ? NULL : tote__env("OTEL_C_SPOOL_DIRECTORY");
     const char *directory = options->spool_directory ? options->spool_directory : variable;
 
     settings->needs_spool = options->spool_directory;
@@ -269,8 +268,7 @@ static bool take_transport(struct tote__otlp_settings *settings, const tote_otlp
     }
     tote__copy_options(&settings->transport, sizeof settings->transport, options->transport);
     if (!settings->transport.send || settings->protocol == TOTE_OTLP_GRPC) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
-                      "no exporter is made: %s",
+        tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "no exporter is made: %s",
                       settings->transport.send ? "a transport of one's own is for HTTP, not gRPC"
                                                : "the transport has no `send`");
         return false;

@@ -33,7 +33,7 @@ struct tote__otlp_settings {
     const char *unix_path; /* NULL: TCP */
     struct tote__otlp_headers headers;
     bool is_gzip;
-    uint32_t timeout_ms;                 /* UINT32_MAX: none */
+    uint32_t timeout_ms; /* UINT32_MAX: none */
     uint32_t retry_first_ms;
     uint32_t retry_longest_ms;
     const char *ca_file;                 /* NULL: the system's */

@@ -17,8 +17,7 @@ void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__otlp_set
                         struct tote__transport *transport, struct tote__spool *spool) {
     *outbox = (struct tote__outbox){
         .delivery = {.settings = settings, .transport = transport},
-        .encoding =
-            settings->protocol == TOTE_OTLP_HTTP_JSON ? TOTE_OTLP_JSON : TOTE_OTLP_PROTOBUF,
+        .encoding = settings->protocol == TOTE_OTLP_HTTP_JSON ? TOTE_OTLP_JSON : TOTE_OTLP_PROTOBUF,
         .spool = spool,
     };
 }
@@ -97,8 +96,8 @@ static bool is_away(const struct tote__outbox *outbox) {
 }
 
 bool tote__outbox_has_backlog(const struct tote__outbox *outbox) {
-    return outbox->is_sending_batch || (outbox->spool && !is_away(outbox) &&
-                                        tote__clock_monotonic() >= outbox->look_at);
+    return outbox->is_sending_batch ||
+           (outbox->spool && !is_away(outbox) && tote__clock_monotonic() >= outbox->look_at);
 }
 
 /* Look whether it is the turn of a batch of the spool, and there is one. */
@@ -134,8 +133,8 @@ static void settle_batch(struct tote__outbox *outbox, const struct tote__verdict
     if (rejected) {
         tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
                       "%s answered %s to a batch of the spool: %llu of its %llu spans are lost: %s",
-                      url, verdict->reason, (unsigned long long)rejected,
-                      (unsigned long long)count, verdict->response.remark);
+                      url, verdict->reason, (unsigned long long)rejected, (unsigned long long)count,
+                      verdict->response.remark);
     }
     tote__spool_remove(outbox->spool);
     if (outbox->batch.is_own) {

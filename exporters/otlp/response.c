@@ -105,7 +105,8 @@ static void read_json_remark(struct tote__json_source *json, struct tote__respon
     set_remark(response, text, tote__json_read_text(json, text, sizeof text));
 }
 
-static void read_json_partial_success(struct tote__json_source *json, struct tote__response *response) {
+static void read_json_partial_success(struct tote__json_source *json,
+                                      struct tote__response *response) {
     char key[32];
     int64_t rejected = 0;
 

@@ -11,9 +11,9 @@ enum { TOTE__REMARK_SIZE = 256 };
 
 /* The receiver's own words: UTF-8, one line, cut, "" when there are none. */
 struct tote__response {
-    uint64_t rejected;   /* spans; of a partial success */
-    bool asks_to_wait;   /* an error says when to try again: ... */
-    uint64_t wait_ms;    /* ... not before this has passed */
+    uint64_t rejected; /* spans; of a partial success */
+    bool asks_to_wait; /* an error says when to try again: ... */
+    uint64_t wait_ms;  /* ... not before this has passed */
     char remark[TOTE__REMARK_SIZE];
 };
 

@@ -110,7 +110,8 @@ bool tote__spool_parse(struct tote__slice file, struct tote__batch *batch) {
 
     if (file.size < HEAD_BYTES || memcmp(head, magic, sizeof magic) != 0 ||
         get_number(head + HEAD_BYTES - 4, 4) != checksum(head, HEAD_BYTES - 4) ||
-        get_number(head + 16, 8) != file.size - HEAD_BYTES || get_number(head + 8, 4) > TOTE_OTLP_JSON) {
+        get_number(head + 16, 8) != file.size - HEAD_BYTES ||
+        get_number(head + 8, 4) > TOTE_OTLP_JSON) {
         return false;
     }
     *batch = (struct tote__batch){
@@ -155,9 +156,8 @@ static int compare(const void *a, const void *b) {
 static bool append(struct tote__spool *spool, const struct entry *entry) {
     if (spool->count == spool->capacity) {
         size_t capacity = spool->capacity ? 2 * spool->capacity : 64;
-        struct entry *entries =
-            tote__reallocate(spool->entries, spool->capacity * sizeof *entries,
-                             capacity * sizeof *entries);
+        struct entry *entries = tote__reallocate(spool->entries, spool->capacity * sizeof *entries,
+                                                 capacity * sizeof *entries);
         if (!entries) {
             return false;
         }
@@ -267,21 +267,6 @@ static void make_room(struct tote__spool *spool, size_t size) {
     }
 }
 
-static bool write_all(int fd, const uint8_t *bytes, size_t size) {
-    while (size) {
-        ssize_t written = write(fd, bytes, size);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            return false;
-        }
-        bytes += written;
-        size -= (size_t)written;
-    }
-    return true;
-}
-
 static bool write_file(struct tote__spool *spool, const char *name,
                        const struct tote__batch *batch) {
     char aside[NAME_BYTES + sizeof aside_suffix];
@@ -295,7 +280,8 @@ static bool write_file(struct tote__spool *spool, const char *name,
         return false;
     }
     bool is_written =
-        write_all(fd, head, sizeof head) && write_all(fd, batch->message.at, batch->message.size);
+        tote__os_write(fd, head, sizeof head) == sizeof head &&
+        tote__os_write(fd, batch->message.at, batch->message.size) == batch->message.size;
     is_written = close(fd) == 0 && is_written;
     if (!is_written || renameat(spool->directory, aside, spool->directory, name) != 0) {
         int error = errno;
@@ -334,8 +320,9 @@ bool tote__spool_put(struct tote__spool *spool, const struct tote__batch *batch)
         spool->last_time = entry.time;
         append(spool, &entry); /* without memory the next look finds it */
     } else {
+        char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, component, "a batch of %u spans cannot be written: %s",
-                      batch->span_count, strerror(errno));
+                      batch->span_count, tote__os_error(errno, text));
     }
     errno = error;
     return is_put;
@@ -522,8 +509,9 @@ struct tote__spool *tote__spool_open(const char *path, const struct tote__spool_
     }
     struct tote__spool *spool = directory < 0 ? NULL : open_at(directory, limits);
     if (!spool) {
+        char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, component, "the spool %s cannot be used: %s", path,
-                      directory < 0 ? strerror(errno) : "no memory");
+                      directory < 0 ? tote__os_error(errno, text) : "no memory");
     }
     errno = error;
     return spool;

@@ -31,7 +31,8 @@ struct tote__batch {
 };
 
 /* Make the directory, if need be, and look what there is. NULL, with a diagnostic, when it cannot be used. */
-struct tote__spool *tote__spool_open(const char *directory, const struct tote__spool_limits *limits);
+struct tote__spool *tote__spool_open(const char *directory,
+                                     const struct tote__spool_limits *limits);
 
 /* The same directory, for a forked child. NULL likewise. */
 struct tote__spool *tote__spool_reopen(const struct tote__spool *inherited);

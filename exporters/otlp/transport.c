@@ -197,7 +197,7 @@ static void read_own_answer(const tote_otlp_answer *own, size_t most, struct tot
     answer->content_type = own->content_type ? own->content_type : "";
     answer->retry_after = own->retry_after ? own->retry_after : "";
     answer->body = (struct tote__slice){own->body, own->body ? own->body_size : 0};
-    answer->outcome = !own->status             ? TOTE__NO_ANSWER
+    answer->outcome = !own->status               ? TOTE__NO_ANSWER
                       : answer->body.size > most ? TOTE__ANSWER_TOO_LARGE
                                                  : TOTE__ANSWERED;
 }
@@ -303,7 +303,8 @@ bool tote__transport_step(struct tote__transport *transport, uint32_t wait_ms,
 
 bool tote__transport_pause(struct tote__transport *transport, uint32_t wait_ms) {
     int error = errno;
-    struct pollfd interrupt = {tote__transport_descriptor(transport) < 0 ? -1 : transport->wake, POLLIN, 0};
+    struct pollfd interrupt = {tote__transport_descriptor(transport) < 0 ? -1 : transport->wake,
+                               POLLIN, 0};
 
     if (!atomic_load(&transport->is_interrupted)) {
         poll(&interrupt, 1, (int)tote__min(wait_ms, INT_MAX));

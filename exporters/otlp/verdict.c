@@ -117,7 +117,8 @@ void tote__otlp_judge(const struct tote__otlp_settings *settings, const struct t
         [TOTE__TLS_FAILED] = {TOTE__TRY_AGAIN, "TLS failed",
                               "; check the endpoint's scheme and OTEL_EXPORTER_OTLP_CERTIFICATE"},
         [TOTE__ANSWER_TOO_LARGE] = {TOTE__LOST, "the answer is larger than max_response_bytes", ""},
-        [TOTE__NOT_HTTP2] = {TOTE__TRY_AGAIN, "the receiver does not speak HTTP/2, as gRPC needs it",
+        [TOTE__NOT_HTTP2] = {TOTE__TRY_AGAIN,
+                             "the receiver does not speak HTTP/2, as gRPC needs it",
                              "; check the endpoint's port and OTEL_EXPORTER_OTLP_PROTOCOL"},
         [TOTE__NOT_SENT] = {TOTE__TRY_AGAIN, "the request could not be made", ""},
     };

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -156,4 +157,34 @@ size_t tote__os_read_file(const char *path, char *buffer, size_t size) {
     }
     errno = error;
     return length;
+}
+
+size_t tote__os_write(int descriptor, const uint8_t *bytes, size_t size) {
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t written = write(descriptor, bytes + done, size - done);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            break;
+        }
+        done += (size_t)written;
+    }
+    return done;
+}
+
+/* strerror() is not for threads, and strerror_r() is not the same everywhere. */
+const char *tote__os_error(int error, char buffer[TOTE__OS_ERROR_BYTES]) {
+    int before = errno;
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+
+    snprintf(buffer, TOTE__OS_ERROR_BYTES, "%s (errno %d)",
+             plain ? strerror_l(error, plain) : "no text", error);
+    if (plain) {
+        freelocale(plain);
+    }
+    errno = before;
+    return buffer;
 }

@@ -18,7 +18,16 @@
 
 static const char *const component = "simple_processor";
 
-enum outcome { EXPORTED, REJECTED, TOO_LARGE, NOT_DELIVERED, SHUT_DOWN, SPOOLED, INSIDE_EXPORT, OUTCOMES };
+enum outcome {
+    EXPORTED,
+    REJECTED,
+    TOO_LARGE,
+    NOT_DELIVERED,
+    SHUT_DOWN,
+    SPOOLED,
+    INSIDE_EXPORT,
+    OUTCOMES
+};
 
 struct simple_processor {
     tote_span_exporter *exporter;

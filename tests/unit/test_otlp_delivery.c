@@ -154,7 +154,8 @@ static void the_next_request_waits_for_what_the_receiver_asked(void **state) {
 /* Requirement G10: who waits for a flush does not wait for the schedule */
 static void somebody_who_waits_makes_the_next_attempt_come_now(void **state) {
     (void)state;
-    open_with((tote_otlp_options){.retry_first_ms = 3600 * 1000, .retry_longest_ms = UINT32_MAX,
+    open_with((tote_otlp_options){.retry_first_ms = 3600 * 1000,
+                                  .retry_longest_ms = UINT32_MAX,
                                   .timeout_ms = TOTE_UNLIMITED});
     will_answer(503, NULL);
     will_answer(200, NULL);

@@ -270,8 +270,7 @@ static void the_protocol_decides_what_the_default_endpoint_is(void **state) {
     } cases[] = {
         {"HTTP/Protobuf", "http://localhost:4318/v1/traces", 64 << 20},
         {"http/json", "http://localhost:4318/v1/traces", 64 << 20},
-        {"grpc",
-         "http://localhost:4317/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+        {"grpc", "http://localhost:4317/opentelemetry.proto.collector.trace.v1.TraceService/Export",
          4 << 20},
     };
 

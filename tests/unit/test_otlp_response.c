@@ -98,9 +98,18 @@ static void a_partial_success_may_be_json(void **state) {
 /* Requirement G7: what is not JSON to its end says nothing */
 static void json_that_is_broken_is_not_readable(void **state) {
     static const char *const broken[] = {
-        "{",           "[]x",      "{\"partialSuccess\":{\"rejectedSpans\":3}", "{}{}",
-        "{\"a\":01}",  "{\"a\" 1}", "{\"a\":1,}",                               "{\"a\":\"\n\"}",
-        "{\"a\":tru}", "{a:1}",    "{\"a\":\"\\x\"}",                             "{\"a\":1.}",
+        "{",
+        "[]x",
+        "{\"partialSuccess\":{\"rejectedSpans\":3}",
+        "{}{}",
+        "{\"a\":01}",
+        "{\"a\" 1}",
+        "{\"a\":1,}",
+        "{\"a\":\"\n\"}",
+        "{\"a\":tru}",
+        "{a:1}",
+        "{\"a\":\"\\x\"}",
+        "{\"a\":1.}",
     };
     char deep[1000];
     struct tote__response response;

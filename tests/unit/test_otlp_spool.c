@@ -171,8 +171,9 @@ static void too_many_bytes_push_the_oldest_out(void **state) {
     assert_true(put(f.spool, "3....", 3));
     assert_int_equal(tote__spool_lost(f.spool), 1);
     assert_taken("2....", 2);
-    assert_false(put(f.spool, "larger than all that is allowed to be in the spool at a time, "
-                              "and still some more",
+    assert_false(put(f.spool,
+                     "larger than all that is allowed to be in the spool at a time, "
+                     "and still some more",
                      4));
     assert_taken("2....", 2);
 }

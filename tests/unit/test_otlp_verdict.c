@@ -68,8 +68,8 @@ static struct tote__slice partial_success(const char *remark) {
 
     partial.error_message = (char *)(uintptr_t)remark;
     response.partial_success = &partial;
-    return (struct tote__slice){
-        bytes, tote__otlp__export_trace_service_response__pack(&response, bytes)};
+    return (struct tote__slice){bytes,
+                                tote__otlp__export_trace_service_response__pack(&response, bytes)};
 }
 
 /* What the first column tells, as an answer. */

@@ -39,4 +39,11 @@ bool tote__os_machine(char *buffer, size_t size);
  */
 size_t tote__os_read_file(const char *path, char *buffer, size_t size);
 
+/* Returns: how much was written; all, or errno says why not. */
+size_t tote__os_write(int descriptor, const uint8_t *bytes, size_t size);
+
+/* What an error is called, in English. Returns: the buffer. */
+enum { TOTE__OS_ERROR_BYTES = 96 };
+const char *tote__os_error(int error, char buffer[TOTE__OS_ERROR_BYTES]);
+
 #endif

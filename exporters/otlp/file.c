@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * file.c - OTLP in files: a request a line
+ *
+ * A line is written whole or, as far as the system lets us, not at all: what did not fit on the disk is cut off again.
+ */
+#include "tote/exporters/otlp_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "encode.h"
+#include "tote/diagnostics.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/os.h"
+#include "tote/internal/sdk.h"
+#include "tote/internal/tracer.h"
+
+enum { DEFAULT_MAX_FILES = 4, SUFFIX_BYTES = 16 };
+
+static const char *const component = "otlp_file";
+
+struct exporter {
+    char *path; /* NULL: stdout */
+    size_t path_size;
+    uint64_t max_bytes; /* 0: no limit */
+    uint32_t max_files;
+    int fd;
+    tote_otlp_buffer buffer;
+    atomic_bool is_shut_down;
+};
+
+static int open_file(const struct exporter *exporter) {
+    return open(exporter->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+}
+
+static const char *name_of(const struct exporter *exporter) {
+    return exporter->path ? exporter->path : "stdout";
+}
+
+/* Whether the path is still that of the file. */
+static bool is_in_place(const struct exporter *exporter, const struct stat *file) {
+    struct stat status;
+
+    return stat(exporter->path, &status) == 0 && status.st_ino == file->st_ino &&
+           status.st_dev == file->st_dev;
+}
+
+static void reopen(struct exporter *exporter) {
+    int fd = open_file(exporter);
+
+    if (fd >= 0) { /* else what there is has to do */
+        close(exporter->fd);
+        exporter->fd = fd;
+    }
+}
+
+static void format_name(const struct exporter *exporter, char *name, size_t size, uint32_t number) {
+    snprintf(name, size, number ? "%s.%u" : "%s", exporter->path, number);
+}
+
+/* PATH becomes PATH.1, that one PATH.2, and the last one goes. */
+static void rotate(struct exporter *exporter) {
+    struct tote__arena arena = {.chunks = NULL};
+    size_t size = exporter->path_size + SUFFIX_BYTES;
+    char *from = tote__arena_allocate(&arena, size);
+    char *to = tote__arena_allocate(&arena, size);
+
+    for (uint32_t i = exporter->max_files; from && to && i > 0; i--) {
+        format_name(exporter, to, size, i);
+        format_name(exporter, from, size, i - 1);
+        if (rename(from, to) != 0 && errno != ENOENT) {
+            char text[TOTE__OS_ERROR_BYTES];
+            tote_diagnose(TOTE_LEVEL_WARN, component, "%s cannot be renamed: %s", from,
+                          tote__os_error(errno, text));
+        }
+    }
+    tote__arena_clear(&arena);
+    reopen(exporter);
+}
+
+/* Have the right file open for so many bytes more. Returns: its size; -1 where that means nothing. */
+static off_t prepare(struct exporter *exporter, size_t more) {
+    struct stat status;
+
+    if (!exporter->path || fstat(exporter->fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+        return -1;
+    }
+    if (!is_in_place(exporter, &status)) {
+        reopen(exporter);
+    } else if (exporter->max_bytes && status.st_size &&
+               (uint64_t)status.st_size + more > exporter->max_bytes) {
+        rotate(exporter);
+    }
+    return fstat(exporter->fd, &status) == 0 ? status.st_size : -1;
+}
+
+/* Cut off what is there of a line, unless others wrote behind it. */
+static void take_back(struct exporter *exporter, off_t start, size_t written) {
+    struct stat status;
+
+    if (start < 0 || fstat(exporter->fd, &status) != 0 ||
+        status.st_size != start + (off_t)written || ftruncate(exporter->fd, start) != 0) {
+        tote_diagnose(TOTE_LEVEL_WARN, component, "a part of a line stays in %s",
+                      name_of(exporter));
+    }
+}
+
+/* Returns: 0, or the error. */
+static int write_line(struct exporter *exporter, const tote_otlp_buffer *line) {
+    off_t start = prepare(exporter, line->size);
+    size_t written = tote__os_write(exporter->fd, line->bytes, line->size);
+
+    if (written == line->size) {
+        return 0;
+    }
+    int error = errno;
+    if (written) {
+        take_back(exporter, start, written);
+    }
+    return error;
+}
+
+static bool encode(struct exporter *exporter, const tote_span_data *const *spans, size_t count) {
+    tote_otlp_buffer *line = &exporter->buffer;
+
+    line->size = 0;
+    if (!tote_otlp_encode(TOTE_OTLP_JSON, spans, count, line) ||
+        !tote__otlp_buffer_reserve(line, 1)) {
+        return false;
+    }
+    line->bytes[line->size++] = '\n';
+    return true;
+}
+
+static tote_result file_export_spans(void *self, const tote_span_data *const *spans, size_t count,
+                                     uint32_t timeout_ms, tote_export_report *report) {
+    struct exporter *exporter = self;
+    int before = errno;
+    int error = ENOMEM;
+
+    (void)timeout_ms;
+    if (!spans || !count) {
+        return TOTE_SUCCESS;
+    }
+    if (atomic_load(&exporter->is_shut_down)) {
+        tote_diagnose(TOTE_LEVEL_WARN, component, "%zu spans after shutdown are lost", count);
+        if (report) {
+            report->shut_down += count;
+        }
+        return TOTE_FAILURE;
+    }
+    if (encode(exporter, spans, count)) {
+        error = write_line(exporter, &exporter->buffer);
+    }
+    if (error) {
+        char text[TOTE__OS_ERROR_BYTES];
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "%zu spans were not written to %s: %s", count,
+                      name_of(exporter), tote__os_error(error, text));
+    }
+    errno = before;
+    return error ? TOTE_FAILURE : TOTE_SUCCESS;
+}
+
+static tote_result file_shutdown(void *self, uint32_t timeout_ms) {
+    struct exporter *exporter = self;
+
+    (void)timeout_ms;
+    atomic_store(&exporter->is_shut_down, true);
+    return TOTE_SUCCESS;
+}
+
+static void file_destroy(void *self) {
+    struct exporter *exporter = self;
+    int error = errno;
+
+    if (exporter->path && exporter->fd >= 0) {
+        close(exporter->fd);
+    }
+    tote_otlp_buffer_clear(&exporter->buffer);
+    tote__release(exporter->path, exporter->path_size);
+    tote__release(exporter, sizeof *exporter);
+    errno = error;
+}
+
+static const tote_span_exporter_ops file_ops = {
+    .struct_size = sizeof file_ops,
+    .export_spans = file_export_spans,
+    .shutdown = file_shutdown,
+    .destroy = file_destroy,
+};
+
+/* Returns: false when there is no file to write to. */
+static bool take_path(struct exporter *exporter, const char *path) {
+    exporter->fd = STDOUT_FILENO;
+    if (!path) {
+        return true;
+    }
+    exporter->path_size = strlen(path) + 1;
+    exporter->path = tote__copy_text(path, exporter->path_size - 1);
+    exporter->fd = exporter->path ? open_file(exporter) : -1;
+    return exporter->fd >= 0;
+}
+
+tote_span_exporter *tote_otlp_file_exporter_new(const tote_otlp_file_options *options) {
+    tote_otlp_file_options own = TOTE_OTLP_FILE_OPTIONS_INIT;
+    struct exporter *exporter = tote__allocate_zeroed(sizeof *exporter);
+    int error = errno;
+
+    tote__copy_options(&own, sizeof own, options);
+    if (!exporter || !take_path(exporter, own.path)) {
+        char text[TOTE__OS_ERROR_BYTES];
+        tote_diagnose(TOTE_LEVEL_ERROR, component,
+                      "%s cannot be written to, no exporter is made: %s",
+                      own.path ? own.path : "stdout", tote__os_error(errno, text));
+        if (exporter) {
+            file_destroy(exporter);
+        }
+        errno = error;
+        return NULL;
+    }
+    exporter->max_bytes = own.max_bytes;
+    exporter->max_files = own.max_files ? own.max_files : DEFAULT_MAX_FILES;
+    errno = error;
+    return tote_span_exporter_new(&file_ops, exporter);
+}
