@@ -137,17 +137,15 @@ static bool take_unix_path(struct tote__otlp_settings *settings, const char *end
 /* "host:port" is enough for gRPC; whether that means TLS says `insecure`. */
 static const char *add_scheme(struct tote__otlp_settings *settings, const char *endpoint) {
     const char *scheme = settings->is_insecure ? "http://" : "https://";
-    size_t length = strlen(scheme);
-    size_t rest = strlen(endpoint);
+    size_t size = strlen(scheme) + strlen(endpoint) + 1;
 
     if (settings->protocol != TOTE_OTLP_GRPC || strstr(endpoint, "://")) {
         return endpoint;
     }
-    char *whole = tote__arena_allocate(&settings->memory, length + rest + 1);
+    char *whole = tote__arena_allocate(&settings->memory, size);
     settings->is_incomplete |= !whole;
     if (whole) {
-        memcpy(whole, scheme, length);
-        memcpy(whole + length, endpoint, rest + 1);
+        snprintf(whole, size, "%s%s", scheme, endpoint);
     }
     return whole ? whole : endpoint;
 }

@@ -18,8 +18,12 @@ struct tote__json_source tote__json_source_of(const void *text, size_t size) {
     return (struct tote__json_source){.at = at, .end = at + size};
 }
 
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static void skip_blanks(struct tote__json_source *json) {
-    while (json->at < json->end && memchr(" \t\r\n", *json->at, 4)) {
+    while (json->at < json->end && is_blank(*json->at)) {
         json->at++;
     }
 }
@@ -47,11 +51,11 @@ struct sink {
 };
 
 static void put(struct sink *sink, const char *bytes, size_t size) {
-    if (size <= sink->size - sink->length) {
+    if (size > sink->size - sink->length) {
+        sink->size = sink->length; /* nor does what follows */
+    } else if (size) {
         memcpy(sink->out + sink->length, bytes, size);
         sink->length += size;
-    } else {
-        sink->size = sink->length; /* nor does what follows */
     }
 }
 

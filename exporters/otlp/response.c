@@ -229,7 +229,7 @@ void tote__otlp_read_grpc_error(const char *message, const char *details,
     *response = (struct tote__response){.rejected = 0};
     if (text) {
         set_remark(response, text, tote__percent_decode(text, message, message_length, NULL));
-        memcpy(text, details, details_length);
+        memcpy(text, details, details_length + 1);
         size_t size = tote__base64_decode(text, details_length);
         if (size) {
             read_status((struct tote__slice){(const uint8_t *)text, size}, response);

@@ -216,7 +216,9 @@ static void look(struct tote__spool *spool) {
         }
     }
     closedir(directory);
-    qsort(spool->entries, spool->count, sizeof *spool->entries, compare);
+    if (spool->count) {
+        qsort(spool->entries, spool->count, sizeof *spool->entries, compare);
+    }
 }
 
 static bool is_taken(const struct tote__spool *spool, size_t index) {
