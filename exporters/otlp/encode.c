@@ -101,7 +101,7 @@ static size_t status_size(const struct tote__span_wire *span) {
     return text_size(span->status_description.size) + number_size(span->status_code);
 }
 
-static size_t span_size(const struct tote__span_wire *span) {
+size_t tote__otlp_span_size(const struct tote__span_wire *span) {
     size_t state = tote_trace_state_to_header(span->context->trace_state, NULL, 0);
     size_t status = status_size(span);
     size_t size = 2 + sizeof span->context->trace_id + 2 + sizeof span->context->span_id;
@@ -117,9 +117,7 @@ static size_t span_size(const struct tote__span_wire *span) {
     return size + sizeof span_flags_tag + sizeof(uint32_t);
 }
 
-/* Needs one byte behind the message: a trace state is written with a NUL that the next field
- * covers. */
-static uint8_t *put_span(uint8_t *out, const struct tote__span_wire *span) {
+uint8_t *tote__otlp_put_span(uint8_t *out, const struct tote__span_wire *span) {
     size_t state = tote_trace_state_to_header(span->context->trace_state, NULL, 0);
     size_t status = status_size(span);
 
@@ -165,7 +163,8 @@ static bool measure(struct encoding *encoding, const tote_span_data *const *span
         if (!group) {
             return false;
         }
-        encoding->sizes[i] = (uint32_t)span_size(&span); /* what a span takes is bounded */
+        encoding->sizes[i] =
+            (uint32_t)tote__otlp_span_size(&span); /* what a span takes is bounded */
         group->spans_size += run_size(encoding->sizes[i]);
     }
     return true;
@@ -212,7 +211,7 @@ static uint8_t *put_scope_spans(const struct encoding *encoding, uint8_t *out, s
         if (encoding->grouping.group_of[i] == index) {
             struct tote__span_wire span = tote__span_get_wire(spans[i]);
             out = put_head(out, SCOPE_SPANS_SPAN, encoding->sizes[i]);
-            out = put_span(out, &span);
+            out = tote__otlp_put_span(out, &span);
         }
     }
     return put_run(out, SCHEMA_URL, schema_url, strlen(schema_url));
@@ -233,23 +232,6 @@ static uint8_t *put_resource_spans(const struct encoding *encoding, uint8_t *out
         }
     }
     return put_run(out, SCHEMA_URL, schema_url, strlen(schema_url));
-}
-
-bool tote__otlp_buffer_reserve(tote_otlp_buffer *buffer, size_t more) {
-    if (buffer->capacity - buffer->size >= more) {
-        return true;
-    }
-    size_t capacity = buffer->capacity * 2;
-    if (capacity < buffer->size + more) {
-        capacity = buffer->size + more;
-    }
-    uint8_t *bytes = tote__reallocate(buffer->bytes, buffer->capacity, capacity);
-    if (!bytes) {
-        return false;
-    }
-    buffer->bytes = bytes;
-    buffer->capacity = capacity;
-    return true;
 }
 
 bool tote__otlp_encode(tote_otlp_buffer *buffer, const tote_span_data *const *spans, size_t count) {
@@ -273,18 +255,33 @@ bool tote__otlp_encode(tote_otlp_buffer *buffer, const tote_span_data *const *sp
     return is_done;
 }
 
-bool tote_otlp_encode(tote_otlp_encoding encoding, const tote_span_data *const *spans, size_t count,
-                      tote_otlp_buffer *buffer) {
-    if (!buffer || (count && !spans)) {
+/* The numbers of the fields are the same for both. */
+static bool put_definition(tote_otlp_buffer *buffer, struct tote__slice message,
+                           const char *schema_url) {
+    size_t size = run_size(message.size) + text_size(strlen(schema_url));
+
+    if (!tote__otlp_buffer_reserve(buffer, size)) {
         return false;
     }
-    return encoding == TOTE_OTLP_JSON ? tote__otlp_encode_json(buffer, spans, count)
-                                      : tote__otlp_encode(buffer, spans, count);
+    uint8_t *out = put_head(buffer->bytes + buffer->size, RESOURCE_SPANS_RESOURCE, message.size);
+    out = put_slice(out, message);
+    put_run(out, SCHEMA_URL, schema_url, strlen(schema_url));
+    buffer->size += size;
+    return true;
 }
 
-void tote_otlp_buffer_clear(tote_otlp_buffer *buffer) {
-    if (buffer) {
-        tote__release(buffer->bytes, buffer->capacity);
-        *buffer = (tote_otlp_buffer){NULL, 0, 0};
-    }
+bool tote__otlp_encode_resource(tote_otlp_buffer *buffer, uint32_t index) {
+    const struct tote__resource *resource = tote__resource_at(index);
+
+    return put_definition(buffer, resource->encoded, resource->resource.schema_url);
+}
+
+bool tote__otlp_encode_scope(tote_otlp_buffer *buffer, uint32_t index) {
+    struct tote__arena arena = {.chunks = NULL};
+    struct tote__span_group group = {.scope = index};
+    bool is_done = tote__group_describe(&group, &arena) &&
+                   put_definition(buffer, group.scope_message, tote__group_schema_url(&group));
+
+    tote__arena_clear(&arena);
+    return is_done;
 }

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "encode.h"
+#include "journal.h"
 #include "options.h"
 #include "outbox.h"
 #include "tote/context.h"
@@ -28,8 +29,10 @@ struct exporter {
     tote_context *context; /* in which curl's own calls are not traced */
     tote_otlp_buffer buffer;
     struct tote__outbox outbox;
-    uint32_t generation;         /* of the process that these two are of */
-    _Atomic(uint32_t) exporting; /* the generation in which export runs; 0: in none */
+    struct tote__journal *journal;  /* this process's; NULL: none */
+    struct tote__journal *journals; /* and those of its parents */
+    uint32_t generation;            /* of the process that these two are of */
+    _Atomic(uint32_t) exporting;    /* the generation in which export runs; 0: in none */
     atomic_bool is_shut_down;
 };
 
@@ -149,7 +152,8 @@ static void begin_export(struct exporter *exporter) {
     if (exporter->generation != generation) { /* and what its parent kept is its parent's */
         struct tote__spool *spool = exporter->outbox.spool;
         tote__outbox_begin(&exporter->outbox, &exporter->settings, exporter->transport,
-                           spool ? tote__spool_reopen(spool) : NULL);
+                           spool ? tote__spool_reopen(spool, exporter->settings.spool_directory)
+                                 : NULL);
         exporter->generation = generation;
     }
 }
@@ -268,6 +272,12 @@ static size_t otlp_keep(void *self, const tote_span_data *const *spans, size_t c
     struct tote__kept *kept = tote__outbox_next(&exporter->outbox);
     if (kept) {
         taken = encode(exporter, &kept->request, spans, count, report);
+        if (!tote__kept_note_secured(kept, spans, taken)) {
+            taken = 0;
+        }
+        if (taken && !kept->request.size) { /* in the report: too large */
+            tote__kept_settle(kept);
+        }
         kept->count = taken;
         kept->request.size = taken ? kept->request.size : 0;
         tote__outbox_add(&exporter->outbox);
@@ -349,13 +359,43 @@ static size_t otlp_save(void *self) {
     return count;
 }
 
+static void otlp_begin_securing(void *self) {
+    struct exporter *exporter = self;
+    const struct tote__otlp_settings *settings = &exporter->settings;
+    char path[TOTE__JOURNAL_PATH_BYTES];
+
+    exporter->journal = NULL;
+    if (exporter->outbox.spool &&
+        tote__journal_directory(settings->journal_directory,
+                                tote__spool_status(exporter->outbox.spool), path)) {
+        exporter->journal = tote__journal_new(path, settings->journal_bytes, exporter->journals);
+    }
+    exporter->journals = exporter->journal ? exporter->journal : exporter->journals;
+}
+
+static bool otlp_secure(void *self, struct tote__journal_place *place, tote_span_data *span) {
+    struct tote__journal *journal = ((struct exporter *)self)->journal;
+
+    return !journal || tote__journal_add(journal, place, span);
+}
+
+static void otlp_note_drop(void *self) {
+    struct tote__journal *journal = ((struct exporter *)self)->journal;
+
+    if (journal) {
+        tote__journal_note_drop(journal);
+    }
+}
+
 static void otlp_drop(void *self) {
     tote__outbox_drop(&((struct exporter *)self)->outbox);
 }
 
 static void otlp_add_counts(void *self, struct tote__saved_counts *counts) {
     const struct tote__outbox *outbox = &((const struct exporter *)self)->outbox;
+    const struct tote__journal *journal = ((const struct exporter *)self)->journal;
 
+    counts->unsecured += journal ? tote__journal_unsecured(journal) : 0;
     if (((const struct exporter *)self)->generation == tote__generation()) {
         counts->delivered += atomic_load_explicit(&outbox->delivered, memory_order_relaxed);
         counts->rejected += atomic_load_explicit(&outbox->rejected, memory_order_relaxed);
@@ -389,6 +429,9 @@ static const struct tote__ahead_ops otlp_ahead = {
     .hurry = otlp_hurry,
     .saves = otlp_saves,
     .save = otlp_save,
+    .begin_securing = otlp_begin_securing,
+    .secure = otlp_secure,
+    .note_drop = otlp_note_drop,
     .add_counts = otlp_add_counts,
     .drop = otlp_drop,
     .prepare = otlp_prepare,
@@ -426,6 +469,7 @@ static void otlp_destroy(void *self) {
         tote_otlp_buffer_clear(&exporter->buffer);
         tote__outbox_clear(&exporter->outbox);
     }
+    tote__journal_free(exporter->journals);
     tote__transport_free(exporter->transport);
     if (exporter->settings.transport.destroy) {
         exporter->settings.transport.destroy(exporter->settings.transport.self);
@@ -500,5 +544,10 @@ tote_span_exporter *tote_otlp_exporter_new(const tote_otlp_options *options) {
                   exporter->settings.shown_url, protocols[exporter->settings.protocol],
                   exporter->settings.is_gzip ? "with gzip" : "not compressed",
                   exporter->settings.timeout_ms);
-    return tote__span_exporter_set_ahead(tote_span_exporter_new(&otlp_ops, exporter), &otlp_ahead);
+    tote_span_exporter *made =
+        tote__span_exporter_set_ahead(tote_span_exporter_new(&otlp_ops, exporter), &otlp_ahead);
+    if (made) {
+        made->is_securing = spool && exporter->settings.spools_before_end;
+    }
+    return made;
 }

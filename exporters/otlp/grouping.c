@@ -61,6 +61,10 @@ static bool make_scope_message(const tote_instrumentation_scope *scope, struct t
     return true;
 }
 
+bool tote__group_describe(struct tote__span_group *group, struct tote__arena *arena) {
+    return make_scope_message(scope_of(group), arena, &group->scope_message);
+}
+
 bool tote__grouping_start(struct tote__grouping *grouping, struct tote__arena *arena,
                           size_t span_count) {
     *grouping = (struct tote__grouping){.arena = arena};
@@ -99,8 +103,7 @@ struct tote__span_group *tote__grouping_add(struct tote__grouping *grouping, siz
     struct tote__span_group *group = &grouping->groups[grouping->count];
     *group = (struct tote__span_group){.resource = span->resource, .scope = span->scope};
     grouping->group_of[index] = (uint32_t)grouping->count++;
-    bool is_made = make_scope_message(scope_of(group), grouping->arena, &group->scope_message);
-    return is_made ? group : NULL;
+    return tote__group_describe(group, grouping->arena) ? group : NULL;
 }
 
 bool tote__is_first_of_resource(const struct tote__grouping *grouping, size_t group) {

@@ -29,7 +29,8 @@ enum {
     DEFAULT_MAX_RESPONSE_BYTES = 4 << 20,
     DEFAULT_SPOOL_MAX_BYTES = 256 << 20,
     DEFAULT_SPOOL_MAX_FILES = 4096,
-    DEFAULT_SPOOL_MAX_AGE_S = 86400
+    DEFAULT_SPOOL_MAX_AGE_S = 86400,
+    DEFAULT_JOURNAL_BYTES = 16 << 20
 };
 
 static const char *keep(struct tote__otlp_settings *settings, const char *text) {
@@ -237,17 +238,6 @@ static bool take_options(struct tote__otlp_settings *settings, const tote_otlp_o
     return true;
 }
 
-/* Returns: true when the options ask for nothing that a later version may have. */
-static bool is_available(const tote_otlp_options *options) {
-    if (options->spool_before_end) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
-                      "this version has no crash-proof spool, no exporter is made; leave "
-                      "spool_before_end false");
-        return false;
-    }
-    return true;
-}
-
 static void take_spool(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
     const char *variable = options->ignore_environment ? NULL : tote__env("OTEL_C_SPOOL_DIRECTORY");
     const char *directory = options->spool_directory ? options->spool_directory : variable;
@@ -259,6 +249,30 @@ static void take_spool(struct tote__otlp_settings *settings, const tote_otlp_opt
         .max_files = options->spool_max_files ? options->spool_max_files : DEFAULT_SPOOL_MAX_FILES,
         .max_age_s = options->spool_max_age_s ? options->spool_max_age_s : DEFAULT_SPOOL_MAX_AGE_S,
     };
+}
+
+/* Returns: false when the options ask for what cannot be. */
+static bool take_journal(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
+    settings->spools_before_end =
+        options->spool_before_end ||
+        (!options->ignore_environment && tote__env_boolean("OTEL_C_SPOOL_BEFORE_END"));
+    settings->journal_directory =
+        options->journal_directory ? keep(settings, options->journal_directory) : NULL;
+    settings->journal_bytes =
+        options->journal_bytes ? options->journal_bytes : DEFAULT_JOURNAL_BYTES;
+    const char *obstacle = !settings->spool_directory ? "there is no spool_directory"
+                           : settings->protocol == TOTE_OTLP_HTTP_JSON
+                               ? "it is for http/protobuf and grpc"
+                               : NULL;
+    if (settings->spools_before_end && obstacle) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
+                      "spans that end will not outlive this process, which spool_before_end asks "
+                      "for: %s",
+                      obstacle);
+        settings->spools_before_end = false;
+        return !options->spool_before_end;
+    }
+    return true;
 }
 
 /* Returns: whether there is none, or one that can be used. */
@@ -283,9 +297,6 @@ static size_t default_max_request_bytes(const struct tote__otlp_settings *settin
 
 /* The protocol comes first: what an endpoint may be depends on it. */
 static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
-    if (!is_available(options)) {
-        return false;
-    }
     settings->protocol = options->protocol;
     settings->is_insecure = options->insecure;
     if (!options->ignore_environment) {
@@ -297,7 +308,8 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
     settings->max_request_bytes = options->max_request_bytes ? options->max_request_bytes
                                                              : default_max_request_bytes(settings);
     take_spool(settings, options);
-    if (!take_options(settings, options) || !take_transport(settings, options)) {
+    if (!take_journal(settings, options) || !take_options(settings, options) ||
+        !take_transport(settings, options)) {
         return false;
     }
     if (!settings->url) {

@@ -43,6 +43,9 @@ struct tote__otlp_settings {
     size_t max_response_bytes;
     const char *spool_directory; /* NULL: no spool */
     bool needs_spool;            /* no exporter without it */
+    bool spools_before_end;
+    const char *journal_directory; /* NULL: in memory */
+    size_t journal_bytes;
     struct tote__spool_limits spool_limits;
     tote_otlp_transport transport; /* without functions: libcurl */
 };

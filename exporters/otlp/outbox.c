@@ -4,6 +4,7 @@
  */
 #include "outbox.h"
 
+#include "journal.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/memory.h"
@@ -13,12 +14,23 @@
  */
 enum { MOST_KEPT_BYTES = 8 << 20, IDLE_BUFFERS = 2, SPOOL_AGAIN_MS = 10000 };
 
+/* A process may have left a journal although this one makes none. */
+static struct tote__recovery *make_recovery(const struct tote__otlp_settings *settings,
+                                            const struct tote__spool *spool) {
+    char path[TOTE__JOURNAL_PATH_BYTES];
+
+    return tote__journal_directory(settings->journal_directory, tote__spool_status(spool), path)
+               ? tote__recovery_new(path, settings->max_request_bytes)
+               : NULL;
+}
+
 void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__otlp_settings *settings,
                         struct tote__transport *transport, struct tote__spool *spool) {
     *outbox = (struct tote__outbox){
         .delivery = {.settings = settings, .transport = transport},
         .encoding = settings->protocol == TOTE_OTLP_HTTP_JSON ? TOTE_OTLP_JSON : TOTE_OTLP_PROTOBUF,
         .spool = spool,
+        .recovery = spool ? make_recovery(settings, spool) : NULL,
     };
 }
 
@@ -41,10 +53,45 @@ void tote__outbox_add(struct tote__outbox *outbox) {
     outbox->count += kept->request.size != 0;
 }
 
+bool tote__kept_note_secured(struct tote__kept *kept, const tote_span_data *const *spans,
+                             size_t count) {
+    size_t size = sizeof *kept->secured;
+
+    kept->secured_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct tote__secured secured = tote__span_secured(spans[i]);
+        if (!secured.journal) {
+            continue;
+        }
+        if (!kept->secured_capacity || kept->secured_count == kept->secured_capacity) {
+            struct tote__secured *larger =
+                tote__reallocate(kept->secured, kept->secured_capacity * size, count * size);
+            if (!larger) {
+                return false;
+            }
+            kept->secured = larger;
+            kept->secured_capacity = count;
+        }
+        kept->secured[kept->secured_count++] = secured;
+    }
+    return true;
+}
+
+void tote__kept_settle(struct tote__kept *kept) {
+    tote__journal_settle(kept->secured, kept->secured_count);
+    kept->secured_count = 0;
+}
+
+static void clear_kept(struct tote__kept *kept) {
+    tote_otlp_buffer_clear(&kept->request);
+    tote__release(kept->secured, kept->secured_capacity * sizeof *kept->secured);
+    *kept = (struct tote__kept){.count = 0};
+}
+
 /* Nothing is kept any more. */
 static void empty(struct tote__outbox *outbox) {
     for (size_t i = IDLE_BUFFERS; i < TOTE__MOST_KEPT; i++) {
-        tote_otlp_buffer_clear(&outbox->kept[i].request);
+        clear_kept(&outbox->kept[i]);
     }
     outbox->first = outbox->count = outbox->bytes = 0;
 }
@@ -62,6 +109,12 @@ static size_t drop_first(struct tote__outbox *outbox) {
     return count;
 }
 
+/* It is over, or safe elsewhere. Returns: of how many spans it was. */
+static size_t finish_first(struct tote__outbox *outbox) {
+    tote__kept_settle(kept_at(outbox, 0));
+    return drop_first(outbox);
+}
+
 static bool can_spool(const struct tote__outbox *outbox) {
     return outbox->spool && tote__clock_monotonic() >= outbox->spool_fails_until;
 }
@@ -77,6 +130,7 @@ bool tote__outbox_spool(struct tote__outbox *outbox, const tote_otlp_buffer *req
         .message = {request->bytes, request->size},
         .span_count = (uint32_t)count,
         .encoding = outbox->encoding,
+        .is_own = true,
     };
 
     if (!can_spool(outbox)) {
@@ -100,6 +154,12 @@ bool tote__outbox_has_backlog(const struct tote__outbox *outbox) {
            (outbox->spool && !is_away(outbox) && tote__clock_monotonic() >= outbox->look_at);
 }
 
+/* Have a part of what dead processes left come into the spool. Returns: whether to go on. */
+static bool recover(struct tote__outbox *outbox) {
+    return outbox->recovery && tote__spool_may_send(outbox->spool) &&
+           tote__recovery_step(outbox->recovery, outbox->spool);
+}
+
 /* Look whether it is the turn of a batch of the spool, and there is one. */
 static void choose_batch(struct tote__outbox *outbox) {
     const unsigned encodings = 1U << outbox->encoding;
@@ -108,6 +168,9 @@ static void choose_batch(struct tote__outbox *outbox) {
         return;
     }
     outbox->is_batchs_turn = false;
+    if (recover(outbox)) {
+        return;
+    }
     outbox->is_sending_batch = tote__spool_take(outbox->spool, encodings, &outbox->batch);
     outbox->look_at = outbox->is_sending_batch ? 0 : tote__spool_next_look(outbox->spool);
     note_spool(outbox);
@@ -176,7 +239,7 @@ static void step_kept(struct tote__outbox *outbox, struct tote__manner manner,
     outbox->is_batchs_turn = true;
     step->is_spooled = step->verdict.fate == TOTE__TRY_AGAIN &&
                        tote__outbox_spool(outbox, &kept->request, kept->count);
-    step->count = drop_first(outbox);
+    step->count = finish_first(outbox);
 }
 
 /* The receiver is away: the first goes to disk without an attempt. */
@@ -189,7 +252,7 @@ static bool spool_first(struct tote__outbox *outbox, struct tote__step *step) {
     }
     tote__delivery_forget(&outbox->delivery);
     step->is_spooled = true;
-    step->count = drop_first(outbox);
+    step->count = finish_first(outbox);
     return true;
 }
 
@@ -236,10 +299,13 @@ size_t tote__outbox_spill(struct tote__outbox *outbox) {
     }
     while (outbox->count) {
         const struct tote__kept *kept = kept_at(outbox, 0);
-        if (!tote__outbox_spool(outbox, &kept->request, kept->count)) {
+        if (tote__outbox_spool(outbox, &kept->request, kept->count)) {
+            spilled += finish_first(outbox);
+        } else if (kept->secured_count == kept->count) {
+            spilled += drop_first(outbox); /* the journal has them, for the next start */
+        } else {
             break;
         }
-        spilled += drop_first(outbox);
     }
     return spilled;
 }
@@ -261,8 +327,10 @@ void tote__outbox_drop(struct tote__outbox *outbox) {
 
 void tote__outbox_clear(struct tote__outbox *outbox) {
     for (size_t i = 0; i < TOTE__MOST_KEPT; i++) {
-        tote_otlp_buffer_clear(&outbox->kept[i].request);
+        clear_kept(&outbox->kept[i]);
     }
+    tote__recovery_free(outbox->recovery);
+    outbox->recovery = NULL;
     tote__spool_close(outbox->spool);
     outbox->spool = NULL;
 }

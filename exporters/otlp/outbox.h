@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "delivery.h"
+#include "recovery.h"
 #include "spool.h"
 
 enum { TOTE__MOST_KEPT = 64 };
@@ -21,6 +22,9 @@ enum { TOTE__MOST_KEPT = 64 };
 struct tote__kept {
     tote_otlp_buffer request;
     size_t count;
+    struct tote__secured *secured; /* where they are written down, those that are */
+    size_t secured_count;
+    size_t secured_capacity;
 };
 
 struct tote__outbox {
@@ -30,9 +34,10 @@ struct tote__outbox {
     size_t bytes;
     struct tote__delivery delivery; /* of the first, or of the batch */
     tote_otlp_encoding encoding;
-    struct tote__spool *spool; /* NULL: none */
-    struct tote__batch batch;  /* of the spool, ... */
-    bool is_sending_batch;     /* ... that is under way */
+    struct tote__spool *spool;       /* NULL: none */
+    struct tote__recovery *recovery; /* of what dead processes left; NULL: none */
+    struct tote__batch batch;        /* of the spool, ... */
+    bool is_sending_batch;           /* ... that is under way */
     bool is_batchs_turn;
     uint64_t look_at;           /* when to look into the spool, */
     uint64_t spool_fails_until; /* and when to try again to write to it */
@@ -57,6 +62,13 @@ void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__otlp_set
                         struct tote__transport *transport, struct tote__spool *spool);
 
 bool tote__outbox_has_room(const struct tote__outbox *outbox);
+
+/* Note where the spans are written down. Returns: false when memory is out. */
+bool tote__kept_note_secured(struct tote__kept *kept, const tote_span_data *const *spans,
+                             size_t count);
+
+/* They need not be any more. */
+void tote__kept_settle(struct tote__kept *kept);
 
 /* Where to put the next request; NULL when the ring is full. Added, it is in, unless it is empty. */
 struct tote__kept *tote__outbox_next(struct tote__outbox *outbox);

@@ -18,6 +18,12 @@ struct sending {
     uint64_t deadline;
 };
 
+/* Or nobody has looked yet. */
+static bool is_something_left(const struct sending *sending) {
+    return sending->outbox.is_sending_batch || sending->outbox.look_at == 0 ||
+           tote__spool_count(sending->outbox.spool);
+}
+
 static void make_step(struct sending *sending) {
     const struct tote__manner manner = {
         .timeout_ms = tote__ms_until(sending->deadline, UINT32_MAX),
@@ -26,16 +32,12 @@ static void make_step(struct sending *sending) {
     struct tote__step step;
 
     tote__outbox_step(&sending->outbox, manner, &step);
-    if (step.is_paused) {
+    if (step.is_paused && is_something_left(sending)) {
         uint64_t due = tote__outbox_due(&sending->outbox);
         due = due < sending->deadline ? due : sending->deadline;
         tote__transport_pause(sending->outbox.delivery.transport,
                               tote__ms_until(due, LONGEST_PAUSE_MS));
     }
-}
-
-static bool is_something_left(const struct sending *sending) {
-    return sending->outbox.is_sending_batch || tote__spool_count(sending->outbox.spool);
 }
 
 static int send_all(void *arg) {
@@ -62,6 +64,7 @@ static tote_result send_from(const struct tote__otlp_settings *settings, uint32_
         report->delivered = sending.outbox.recovered;
         report->rejected = sending.outbox.others_rejected;
         report->batches_left = tote__spool_count(spool);
+        report->lost = sending.outbox.recovery ? tote__recovery_lost(sending.outbox.recovery) : 0;
         tote__outbox_drop(&sending.outbox);
     }
     tote_context_unref(context);

@@ -29,6 +29,7 @@ enum {
     NAME_BYTES = 64,
     MOST_FILE_BYTES = 256 << 20,
     LOOK_AGAIN_MS = 5000,
+    NOBODYS_TAG = 0,       /* of spans of a process that died */
     ABANDONED_AFTER_S = 60 /* a file that somebody began to write and did not finish */
 };
 
@@ -53,8 +54,7 @@ struct tote__spool {
     int directory;
     int lock; /* -1: not open */
     bool is_sender;
-    dev_t device; /* of the directory, ... */
-    ino_t inode;
+    struct stat status; /* of the directory */
     uint32_t generation;
     uint32_t tag; /* of this process's files */
     uint32_t sequence;
@@ -311,7 +311,7 @@ bool tote__spool_put(struct tote__spool *spool, const struct tote__batch *batch)
     make_room(spool, size);
     const struct entry entry = {
         .time = now > spool->last_time ? now : spool->last_time + 1,
-        .tag = spool->tag,
+        .tag = batch->is_own ? spool->tag : NOBODYS_TAG,
         .sequence = spool->sequence++,
         .span_count = batch->span_count,
         .size = (uint32_t)size,
@@ -340,14 +340,14 @@ static bool is_sent_by_another(const struct tote__spool *spool) {
     tote__lock_take(&registry_lock);
     for (const struct tote__spool *other = registry; other && !is_found; other = other->next) {
         is_found = other != spool && other->is_sender && other->generation == spool->generation &&
-                   other->device == spool->device && other->inode == spool->inode;
+                   other->status.st_dev == spool->status.st_dev &&
+                   other->status.st_ino == spool->status.st_ino;
     }
     tote__lock_drop(&registry_lock);
     return is_found;
 }
 
-/* Become the one who takes batches out. */
-static bool become_sender(struct tote__spool *spool) {
+bool tote__spool_may_send(struct tote__spool *spool) {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
     if (spool->is_sender) {
@@ -439,7 +439,7 @@ bool tote__spool_take(struct tote__spool *spool, unsigned encodings, struct tote
     }
     drop_old(spool);
     if (spool->count) {
-        has_found = become_sender(spool) && take(spool, encodings, batch);
+        has_found = tote__spool_may_send(spool) && take(spool, encodings, batch);
         if (!has_found) {
             spool->next_look = tote__deadline_in(LOOK_AGAIN_MS);
         }
@@ -475,6 +475,10 @@ uint64_t tote__spool_next_look(const struct tote__spool *spool) {
     return spool->next_look;
 }
 
+const struct stat *tote__spool_status(const struct tote__spool *spool) {
+    return &spool->status;
+}
+
 static struct tote__spool *open_at(int directory, const struct tote__spool_limits *limits) {
     struct tote__spool *spool = tote__allocate(sizeof *spool);
     struct stat status;
@@ -489,10 +493,9 @@ static struct tote__spool *open_at(int directory, const struct tote__spool_limit
         .limits = *limits,
         .directory = directory,
         .lock = -1,
-        .device = status.st_dev,
-        .inode = status.st_ino,
+        .status = status,
         .generation = tote__generation(),
-        .tag = tag,
+        .tag = tag == NOBODYS_TAG ? 1 : tag,
     };
     look(spool);
     tote__lock_take(&registry_lock);
@@ -519,11 +522,20 @@ struct tote__spool *tote__spool_open(const char *path, const struct tote__spool_
     return spool;
 }
 
-struct tote__spool *tote__spool_reopen(const struct tote__spool *inherited) {
+/* The descriptor may be another one's by now: the host closes what it does not know. */
+struct tote__spool *tote__spool_reopen(const struct tote__spool *inherited, const char *path) {
     int error = errno;
+    struct stat status;
     int directory = openat(inherited->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    struct tote__spool *spool = directory < 0 ? NULL : open_at(directory, &inherited->limits);
 
+    if (directory >= 0 &&
+        (fstat(directory, &status) != 0 || status.st_dev != inherited->status.st_dev ||
+         status.st_ino != inherited->status.st_ino)) {
+        close(directory);
+        directory = -1;
+    }
+    struct tote__spool *spool = directory < 0 ? tote__spool_open(path, &inherited->limits)
+                                              : open_at(directory, &inherited->limits);
     errno = error;
     return spool;
 }

@@ -11,6 +11,8 @@
 #ifndef TOTE_OTLP_SPOOL_H
 #define TOTE_OTLP_SPOOL_H
 
+#include <sys/stat.h>
+
 #include "tote/exporters/otlp.h"
 #include "tote/internal/wire.h"
 
@@ -27,15 +29,21 @@ struct tote__batch {
     struct tote__slice message;
     uint32_t span_count;
     tote_otlp_encoding encoding;
-    bool is_own; /* this process put it there */
+    bool is_own; /* the spans are of this process */
 };
 
 /* Make the directory, if need be, and look what there is. NULL, with a diagnostic, when it cannot be used. */
 struct tote__spool *tote__spool_open(const char *directory,
                                      const struct tote__spool_limits *limits);
 
+/* What the directory is. */
+const struct stat *tote__spool_status(const struct tote__spool *spool);
+
+/* Whether this is the one that takes batches out; it is, if nobody else does. */
+bool tote__spool_may_send(struct tote__spool *spool);
+
 /* The same directory, for a forked child. NULL likewise. */
-struct tote__spool *tote__spool_reopen(const struct tote__spool *inherited);
+struct tote__spool *tote__spool_reopen(const struct tote__spool *inherited, const char *path);
 
 void tote__spool_close(struct tote__spool *spool);
 

@@ -52,6 +52,7 @@ struct batch_lane {
     struct thread_state *home;
     struct purse spans;
     struct purse bytes;
+    struct tote__journal_place place;
     uint64_t check_at; /* the tail at which a whole batch may wait in this lane alone */
     _Atomic(uint64_t) dropped[DROP_CAUSES];
     struct span_ring ring; /* ends with the worker's part, ... */

@@ -63,6 +63,9 @@ static void drop(struct batch_lane *lane, enum batch_drop cause) {
                       "a span is larger than the whole queue may be, and was dropped; raise "
                       "max_queue_bytes or set limits");
     }
+    if (queue->processor->exporter->is_securing) {
+        queue->processor->exporter->ahead->note_drop(queue->processor->exporter->self);
+    }
     if (cause != DROP_QUEUE_FULL) {
         return;
     }
@@ -122,6 +125,14 @@ static struct batch_lane *find_lane(struct batch_processor *processor, uint64_t 
     return tote__unlikely(!lane) ? tote__batch_open_lane(processor, state, lost) : lane;
 }
 
+/* Have it outlive the process, if that was asked for. Returns: false when it is not this process's any more. */
+static bool secure(struct batch_lane *lane, struct span *span) {
+    const tote_span_exporter *exporter = lane->queue->processor->exporter;
+
+    return !exporter->is_securing ||
+           exporter->ahead->secure(exporter->self, &lane->place, (tote_span_data *)span);
+}
+
 static void batch_on_end(void *self, const tote_span_data *data) {
     struct batch_processor *processor = self;
     struct span *span = (struct span *)tote__span_of_data(data);
@@ -138,6 +149,7 @@ static void batch_on_end(void *self, const tote_span_data *data) {
         drop(lane, cause);
         return;
     }
+    secure(lane, span);
     atomic_fetch_add_explicit(&span->base.references, 1, memory_order_relaxed);
     tote__span_ring_push(&lane->ring, span); /* has room: it is as large as the bound */
     if (lane->spans.left == 0 ||
@@ -180,11 +192,15 @@ static void adopt_from(struct batch_lane *from, bool was_being_taken, struct bat
     }
     for (uint64_t i = 0; i < count; i++) {
         struct span *span = tote__span_ring_peek(&from->ring, i);
-        enum batch_drop cause = admit(lane, tote__span_bytes(span));
-        if (cause == DROP_NONE) {
+        size_t bytes = tote__span_bytes(span);
+        enum batch_drop cause = admit(lane, bytes);
+        if (cause != DROP_NONE) {
+            drop(lane, cause);
+        } else if (secure(lane, span)) {
             tote__span_ring_push(&lane->ring, span);
         } else {
-            drop(lane, cause);
+            tote__allowance_return(&lane->queue->bytes, bytes);
+            tote__allowance_return(&lane->queue->spans, 1);
         }
     }
     tote__span_ring_drop(&from->ring, count);

@@ -39,6 +39,12 @@ static struct batch_queue *make_queue(struct batch_processor *processor,
     return queue;
 }
 
+static void begin_securing(const tote_span_exporter *exporter) {
+    if (exporter->is_securing) {
+        exporter->ahead->begin_securing(exporter->self);
+    }
+}
+
 struct batch_queue *tote__batch_queue(struct batch_processor *processor) {
     struct batch_queue *queue = atomic_load_explicit(&processor->queue, memory_order_acquire);
 
@@ -50,6 +56,7 @@ struct batch_queue *tote__batch_queue(struct batch_processor *processor) {
     if (!queue || queue->generation != tote__generation()) {
         queue = make_queue(processor, queue);
         if (queue) {
+            begin_securing(processor->exporter);
             atomic_store_explicit(&processor->queue, queue, memory_order_release);
         }
     }

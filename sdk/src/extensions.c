@@ -24,7 +24,7 @@ tote_span_exporter *tote_span_exporter_new(const tote_span_exporter_ops *ops, vo
         tote__release(exporter, sizeof *exporter);
         return NULL;
     }
-    *exporter = (tote_span_exporter){copy, self, NULL};
+    *exporter = (tote_span_exporter){.ops = copy, .self = self};
     return exporter;
 }
 

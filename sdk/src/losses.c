@@ -68,4 +68,5 @@ void tote__add_saved(const tote_span_exporter *exporter, uint64_t saved, tote_st
     stats->dropped_spool_full += counts.lost;
     stats->spooled += saved - counts.delivered - counts.rejected - counts.lost;
     stats->recovered += counts.recovered;
+    stats->unsecured += counts.unsecured;
 }

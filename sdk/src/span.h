@@ -100,6 +100,7 @@ struct span {
     uint8_t status_code;
     bool drop_reported;
     uint64_t end_time_unix_nano;
+    struct tote__secured secured;               /* from end to export */
     uint64_t key_filter[SPAN_KEY_FILTER_WORDS]; /* of the hash of each attribute's key: most
                                                    keys are seen to be new without a search */
 

@@ -274,6 +274,14 @@ void tote_span_data_unref(tote_span_data *data) {
     }
 }
 
+struct tote__secured tote__span_secured(const tote_span_data *data) {
+    return self(data)->secured;
+}
+
+void tote__span_set_secured(tote_span_data *data, struct tote__secured secured) {
+    ((struct span *)data)->secured = secured;
+}
+
 struct tote__span_wire tote__span_get_wire(const tote_span_data *data) {
     const struct span *span = self(data);
 

@@ -57,11 +57,6 @@ bool tote_otlp_encode(tote_otlp_encoding encoding, const tote_span_data *const *
     return true;
 }
 
-void tote_otlp_buffer_clear(tote_otlp_buffer *buffer) {
-    tote__release(buffer->bytes, buffer->capacity);
-    *buffer = (tote_otlp_buffer){.bytes = NULL};
-}
-
 static void note(tote_level level, const char *component, const char *message, void *user_data) {
     struct fixture *f = user_data;
 

@@ -342,7 +342,6 @@ static void options_for_what_is_missing_make_no_exporter(void **state) {
     const tote_otlp_transport own = {.struct_size = sizeof own, .send = never_called};
 
     (void)state;
-    assert_refused((tote_otlp_options){.spool_before_end = true});
     assert_refused((tote_otlp_options){.endpoint = "collector:4318"});
     assert_refused((tote_otlp_options){.endpoint = "unix:relative"});
     assert_refused((tote_otlp_options){.transport = &empty});

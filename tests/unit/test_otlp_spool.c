@@ -54,6 +54,7 @@ static bool put(struct tote__spool *spool, const char *text, uint32_t spans) {
     const struct tote__batch batch = {
         .message = {(const uint8_t *)text, strlen(text)},
         .span_count = spans,
+        .is_own = true,
     };
 
     return tote__spool_put(spool, &batch);
@@ -276,7 +277,7 @@ static void one_at_a_time_takes_batches_out(void **state) {
 
     pid_t child = fork();
     if (child == 0) {
-        struct tote__spool *own = tote__spool_reopen(f.spool);
+        struct tote__spool *own = tote__spool_reopen(f.spool, f.directory);
         _exit(own && !take(own) && put(own, "child", 1) ? 0 : 1);
     }
     waitpid(child, &status, 0);

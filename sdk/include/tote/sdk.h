@@ -227,9 +227,10 @@ typedef struct tote_stats {
     uint64_t in_flight; /**< with the exporter */
     uint64_t spooled;   /**< on disk; also those that another process has sent from there since */
     uint64_t recovered; /**< of other processes and earlier runs, that were delivered from the spool; not in the sum */
+    uint64_t unsecured; /**< not written down as they ended, although spool_before_end is set: the file is full. Not in the sum */
 } tote_stats;
 
-#define TOTE_STATS_INIT { sizeof(tote_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define TOTE_STATS_INIT { sizeof(tote_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** Fill `stats`, as far as its `struct_size` goes. Returns: false, and nothing written, without an SDK. */
 TOTE_API bool tote_sdk_get_stats(const tote_sdk *sdk, tote_stats *stats);

@@ -70,6 +70,7 @@ struct tote_span_exporter {
     tote_span_exporter_ops ops;
     void *self;
     const struct tote__ahead_ops *ahead; /* NULL for one of the program's own */
+    bool is_securing;                    /* `begin_securing` and what follows it are to be called */
 };
 
 /* Spans of this process that were saved, and are so no more; and others' that were delivered. */
@@ -78,6 +79,20 @@ struct tote__saved_counts {
     uint64_t rejected;
     uint64_t lost;
     uint64_t recovered;
+    uint64_t unsecured; /* ended, and would not have outlived the process */
+};
+
+/* Where a span is written down that is to outlive the process; NULL and 0: nowhere. */
+struct tote__secured {
+    struct tote__journal *journal;
+    uint32_t record;
+};
+
+/* What a thread that ends spans has of a journal; all zero at first. */
+struct tote__journal_place {
+    uint32_t chunk; /* counted from 1 */
+    uint32_t used;
+    uint32_t count;
 };
 
 /* How what is kept is sent, and what comes of it. */
@@ -115,6 +130,15 @@ struct tote__ahead_ops {
     bool (*saves)(void *self);
     /* ... which this does, from the first on. Returns: of how many spans. */
     size_t (*save)(void *self);
+    /* Open what `secure` writes to, in this process. Before the first span of a queue, and never twice at a time. */
+    void (*begin_securing)(void *self);
+    /*
+     * A span ends: write it down, so that it outlives the process. Any thread, each with a place of its own. Returns: false for an adopted one that
+     * another process has found meanwhile, where this one's parent had written it down, and delivers.
+     */
+    bool (*secure)(void *self, struct tote__journal_place *place, tote_span_data *span);
+    /* One ended and was dropped before that. Any thread. */
+    void (*note_drop)(void *self);
     /* What became of what was saved. From any thread. */
     void (*add_counts)(void *self, struct tote__saved_counts *counts);
     /* Forget them. */

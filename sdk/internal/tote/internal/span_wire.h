@@ -5,6 +5,7 @@
 #ifndef TOTE_INTERNAL_SPAN_WIRE_H
 #define TOTE_INTERNAL_SPAN_WIRE_H
 
+#include "tote/internal/sdk.h"
 #include "tote/internal/span.h"
 #include "tote/internal/wire.h"
 #include "tote/sdk/span_data.h"
@@ -30,6 +31,10 @@ struct tote__span_wire {
 };
 
 struct tote__span_wire tote__span_get_wire(const tote_span_data *span);
+
+/* Set by the thread that ends the span, before it is queued, and read by who exports it. */
+struct tote__secured tote__span_secured(const tote_span_data *span);
+void tote__span_set_secured(tote_span_data *span, struct tote__secured secured);
 
 /* Span.flags. Requirement G19 */
 static inline uint32_t tote__span_flags(const struct tote__span_wire *span) {

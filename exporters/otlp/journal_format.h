@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * journal_format.h - what stands in a journal: a head, definitions, and chunks of spans
+ *
+ * Definitions and chunks are runs of records, each of a head and its bytes, up to one that is empty. A record is there once its
+ * state says so, which is stored last. Numbers are as the machine has them: a journal is read where it was written.
+ */
+#ifndef TOTE_OTLP_JOURNAL_FORMAT_H
+#define TOTE_OTLP_JOURNAL_FORMAT_H
+
+#include <stdatomic.h>
+
+#include "tote/internal/text.h"
+#include "tote/internal/wire.h"
+
+enum {
+    TOTE__JOURNAL_HEAD_BYTES = 4096,
+    TOTE__JOURNAL_DEFINITION_BYTES = 256 << 10,
+    TOTE__JOURNAL_CHUNK_BYTES = 32 << 10,
+    TOTE__JOURNAL_CHUNKS_AT = TOTE__JOURNAL_HEAD_BYTES + TOTE__JOURNAL_DEFINITION_BYTES
+};
+
+#define TOTE__JOURNAL_MAGIC "TOTEJNL1"
+#define TOTE__JOURNAL_SUFFIX ".journal"
+
+struct tote__journal_head {
+    char magic[8];
+    uint32_t byte_order; /* 1 */
+    uint32_t process;
+    uint32_t chunk_count;
+    uint32_t reserved;
+    uint64_t checksum; /* of what is above */
+    /* Spans that ended and are not here, ... */
+    _Atomic(uint64_t) unsecured; /* ... because there was no room, */
+    _Atomic(uint64_t) dropped;   /* ... and which the queue had no room for */
+};
+
+enum tote__record_state {
+    TOTE__RECORD_EMPTY = 0,
+    TOTE__RECORD_LIVE = 0x4C495645,
+    TOTE__RECORD_SETTLED = 0x444F4E45
+};
+
+/* A span: the fields of an OTLP Span. A definition has one of the indexes: the fields of ResourceSpans or ScopeSpans but what is in them. */
+struct tote__record {
+    _Atomic(uint32_t) state;
+    uint32_t size; /* of the bytes behind it, before they are filled up to eights */
+    uint32_t resource;
+    uint32_t scope;
+    uint64_t checksum;
+    uint8_t bytes[];
+};
+
+enum { TOTE__NO_INDEX = UINT32_MAX };
+
+static inline size_t tote__record_size(size_t bytes) {
+    return sizeof(struct tote__record) + ((bytes + 7) & ~(size_t)7);
+}
+
+/* Four at a time: a word waits for no other. It tells torn from whole, and is no defence against somebody. */
+static inline uint64_t tote__journal_checksum(const uint8_t *bytes, size_t size, uint64_t start) {
+    enum { WORD = sizeof(uint64_t), LANES = 4 };
+    uint64_t lanes[LANES] = {start, start + 1, start + 2, start + 3};
+    uint64_t word = 0;
+    size_t at = 0;
+
+    for (; size - at >= LANES * WORD; at += LANES * WORD) {
+        for (size_t i = 0; i < LANES; i++) {
+            memcpy(&word, bytes + at + i * WORD, WORD);
+            lanes[i] = tote__mix(lanes[i], word);
+        }
+    }
+    for (size_t i = 0; size - at >= WORD; at += WORD, i++) {
+        memcpy(&word, bytes + at, WORD);
+        lanes[i] = tote__mix(lanes[i], word);
+    }
+    word = 0;
+    if (size > at) {
+        memcpy(&word, bytes + at, size - at);
+    }
+    return tote__mix_last(tote__mix(tote__mix(lanes[0], lanes[1]), tote__mix(lanes[2], lanes[3])),
+                          word ^ size);
+}
+
+static inline uint64_t tote__record_checksum(const struct tote__record *record) {
+    return tote__journal_checksum(record->bytes, record->size,
+                                  (uint64_t)record->resource << 32 | record->scope);
+}
+
+static inline uint64_t tote__journal_head_checksum(const struct tote__journal_head *head) {
+    return tote__journal_checksum((const uint8_t *)head,
+                                  offsetof(struct tote__journal_head, checksum), 0);
+}
+
+#endif

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * recovery.c - the journals of processes that died, into the spool
+ *
+ * A journal is read, not mapped: whatever becomes of the file meanwhile, it is no more than an error. Spans are settled in it once they are in the
+ * spool, so that a death in between has them twice and not lost.
+ */
+#include "recovery.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "encode.h"
+#include "journal.h"
+#include "tote/diagnostics.h"
+#include "tote/internal/clock.h"
+#include "tote/internal/memory.h"
+
+enum {
+    MOST_SPANS = 512, /* of a batch */
+    MOST_BYTES = 1 << 20,
+    MOST_DEFINITIONS = 2048,
+    NAME_BYTES = 256,
+    LOOK_AGAIN_MS = 5000,
+    ABANDONED_AFTER_S = 60
+};
+
+enum { RESOURCE_SPANS = 0x0A, SCOPE_SPANS = 0x12, SPANS = 0x12 };
+
+static const char *const component = "spool";
+
+/* A span of the batch. */
+struct item {
+    struct tote__found found;
+    off_t at; /* in the file */
+};
+
+struct tote__recovery {
+    char path[TOTE__JOURNAL_PATH_BYTES];
+    size_t most_bytes;
+    uint64_t look_at;
+    uint64_t lost;
+
+    /* Of the journal that is being read. */
+    int directory;
+    int file; /* -1: none */
+    char name[NAME_BYTES];
+    struct tote__journal_head head;
+    uint32_t chunk; /* where to go on, ... */
+    size_t at;      /* ... and where in it */
+    uint64_t recovered;
+    uint64_t broken;
+    size_t definition_count;
+    struct tote__found definitions[MOST_DEFINITIONS];
+    uint8_t definition_bytes[TOTE__JOURNAL_DEFINITION_BYTES];
+
+    /* Of the batch. */
+    size_t item_count;
+    struct item items[MOST_SPANS];
+    uint8_t bytes[MOST_BYTES + TOTE__JOURNAL_CHUNK_BYTES];
+    tote_otlp_buffer scope;
+    tote_otlp_buffer resource;
+    tote_otlp_buffer request;
+};
+
+bool tote__journal_read_head(struct tote__slice bytes, uint64_t file_size,
+                             struct tote__journal_head *head) {
+    if (bytes.size < sizeof *head) {
+        return false;
+    }
+    memcpy(head, bytes.at, sizeof *head);
+    return memcmp(head->magic, TOTE__JOURNAL_MAGIC, sizeof head->magic) == 0 &&
+           head->byte_order == 1 && head->checksum == tote__journal_head_checksum(head) &&
+           file_size ==
+               TOTE__JOURNAL_CHUNKS_AT + (uint64_t)head->chunk_count * TOTE__JOURNAL_CHUNK_BYTES;
+}
+
+bool tote__journal_read_record(struct tote__slice run, size_t *at, struct tote__found *found) {
+    struct tote__record head;
+    size_t left = run.size - *at;
+
+    if (*at > run.size || left < sizeof head) {
+        return false;
+    }
+    memcpy(&head, run.at + *at, sizeof head);
+    *found = (struct tote__found){.at = *at,
+                                  .state = head.state,
+                                  .resource = head.resource,
+                                  .scope = head.scope,
+                                  .bytes = {run.at + *at + sizeof head, head.size}};
+    if (found->state == TOTE__RECORD_EMPTY) {
+        return false;
+    }
+    if ((found->state != TOTE__RECORD_LIVE && found->state != TOTE__RECORD_SETTLED) ||
+        head.size > left - sizeof head) {
+        found->is_broken = true;
+        *at = run.size; /* where the next one would be nobody knows */
+        return true;
+    }
+    uint64_t start = (uint64_t)head.resource << 32 | head.scope;
+    found->is_broken = found->state == TOTE__RECORD_LIVE &&
+                       head.checksum != tote__journal_checksum(found->bytes.at, head.size, start);
+    size_t size = tote__record_size(head.size);
+    *at += size < left ? size : left;
+    return true;
+}
+
+struct tote__recovery *tote__recovery_new(const char *path, size_t most_bytes) {
+    struct tote__recovery *recovery = tote__allocate(sizeof *recovery);
+
+    if (recovery) {
+        memset(recovery, 0, offsetof(struct tote__recovery, definitions));
+        recovery->item_count = 0;
+        recovery->scope = recovery->resource = recovery->request = (tote_otlp_buffer){NULL, 0, 0};
+        snprintf(recovery->path, sizeof recovery->path, "%s", path);
+        recovery->most_bytes = tote__min(most_bytes / 2, (size_t)MOST_BYTES);
+        recovery->directory = recovery->file = -1;
+    }
+    return recovery;
+}
+
+/* Which lets it go, for whoever comes. */
+static void close_journal(struct tote__recovery *recovery) {
+    if (recovery->file >= 0) {
+        close(recovery->file);
+    }
+    if (recovery->directory >= 0) {
+        close(recovery->directory);
+    }
+    recovery->file = recovery->directory = -1;
+}
+
+void tote__recovery_free(struct tote__recovery *recovery) {
+    int error = errno;
+
+    if (!recovery) {
+        return;
+    }
+    close_journal(recovery);
+    tote_otlp_buffer_clear(&recovery->scope);
+    tote_otlp_buffer_clear(&recovery->resource);
+    tote_otlp_buffer_clear(&recovery->request);
+    tote__release(recovery, sizeof *recovery);
+    errno = error;
+}
+
+uint64_t tote__recovery_lost(const struct tote__recovery *recovery) {
+    return recovery->lost;
+}
+
+/* Returns: false when not all of it is there. */
+static bool read_at(int file, uint8_t *bytes, size_t size, off_t at) {
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t count = pread(file, bytes + done, size - done, at + (off_t)done);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count <= 0) {
+            return false;
+        }
+        done += (size_t)count;
+    }
+    return true;
+}
+
+static void set_aside(const struct tote__recovery *recovery, const char *why) {
+    char aside[NAME_BYTES + 16];
+
+    snprintf(aside, sizeof aside, "%s.corrupt", recovery->name);
+    renameat(recovery->directory, recovery->name, recovery->directory, aside);
+    tote_diagnose(TOTE_LEVEL_ERROR, component, "%s/%s %s; it is set aside, as %s", recovery->path,
+                  recovery->name, why, aside);
+}
+
+static void read_definitions(struct tote__recovery *recovery) {
+    const struct tote__slice run = {recovery->definition_bytes, TOTE__JOURNAL_DEFINITION_BYTES};
+    size_t at = 0;
+    struct tote__found found;
+
+    while (recovery->definition_count < MOST_DEFINITIONS &&
+           tote__journal_read_record(run, &at, &found)) {
+        recovery->broken += found.is_broken;
+        if (!found.is_broken) {
+            recovery->definitions[recovery->definition_count++] = found;
+        }
+    }
+}
+
+static bool read_journal(struct tote__recovery *recovery, const struct stat *status) {
+    uint8_t head[sizeof recovery->head];
+
+    recovery->chunk = 0;
+    recovery->at = 0;
+    recovery->recovered = recovery->broken = 0;
+    recovery->definition_count = 0;
+    if (!read_at(recovery->file, head, sizeof head, 0) ||
+        !tote__journal_read_head((struct tote__slice){head, sizeof head}, (uint64_t)status->st_size,
+                                 &recovery->head) ||
+        !read_at(recovery->file, recovery->definition_bytes, TOTE__JOURNAL_DEFINITION_BYTES,
+                 TOTE__JOURNAL_HEAD_BYTES)) {
+        set_aside(recovery, "is not what a journal looks like");
+        return false;
+    }
+    read_definitions(recovery);
+    return true;
+}
+
+static bool ends_with(const char *name, const char *end) {
+    size_t length = strlen(name);
+    size_t end_length = strlen(end);
+
+    return length >= end_length && strcmp(name + length - end_length, end) == 0;
+}
+
+/* What somebody began to make and never finished. */
+static void clear_away(const struct tote__recovery *recovery, const char *name) {
+    struct stat status;
+
+    if (ends_with(name, TOTE__JOURNAL_SUFFIX ".tmp") &&
+        fstatat(recovery->directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        (int64_t)(tote__clock_realtime() / 1000000000U) - (int64_t)status.st_mtime >
+            ABANDONED_AFTER_S) {
+        unlinkat(recovery->directory, name, 0);
+    }
+}
+
+/* Returns: whether that is a journal of a process that is not there any more; it is ours then. */
+static bool open_journal(struct tote__recovery *recovery, const char *name) {
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct stat status;
+
+    if (!ends_with(name, TOTE__JOURNAL_SUFFIX) || strlen(name) >= sizeof recovery->name ||
+        fstatat(recovery->directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISREG(status.st_mode) || tote__journal_is_own(&status)) {
+        return false;
+    }
+    recovery->file = openat(recovery->directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (recovery->file < 0) {
+        return false;
+    }
+    snprintf(recovery->name, sizeof recovery->name, "%s", name);
+    if (fcntl(recovery->file, F_SETLK, &whole) == 0 && fstat(recovery->file, &status) == 0 &&
+        status.st_nlink && read_journal(recovery, &status)) {
+        return true;
+    }
+    close(recovery->file);
+    recovery->file = -1;
+    return false;
+}
+
+/* Returns: false when there is none. */
+static bool find_journal(struct tote__recovery *recovery) {
+    recovery->directory = tote__journal_open_directory(recovery->path, false);
+    int again = recovery->directory < 0
+                    ? -1
+                    : openat(recovery->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = again < 0 ? NULL : fdopendir(again);
+    struct dirent *item;
+    bool is_found = false;
+
+    while (directory && !is_found && (item = readdir(directory))) {
+        is_found = open_journal(recovery, item->d_name);
+        if (!is_found) {
+            clear_away(recovery, item->d_name);
+        }
+    }
+    if (directory) {
+        closedir(directory);
+    } else if (again >= 0) {
+        close(again);
+    }
+    if (!is_found) {
+        close_journal(recovery);
+    }
+    return is_found;
+}
+
+static const struct tote__found *definition_of(const struct tote__recovery *recovery,
+                                               uint32_t resource, uint32_t scope) {
+    for (size_t i = 0; i < recovery->definition_count; i++) {
+        const struct tote__found *found = &recovery->definitions[i];
+        if (found->resource == resource && found->scope == scope) {
+            return found;
+        }
+    }
+    return NULL;
+}
+
+/* Take from one chunk what the batch has room for. Returns: how much of `bytes` is used now. */
+static size_t gather_from(struct tote__recovery *recovery, size_t used) {
+    off_t chunk_at = TOTE__JOURNAL_CHUNKS_AT + (off_t)recovery->chunk * TOTE__JOURNAL_CHUNK_BYTES;
+    const struct tote__slice run = {recovery->bytes + used, TOTE__JOURNAL_CHUNK_BYTES};
+    size_t taken = 0;
+    struct tote__found found;
+
+    if (!read_at(recovery->file, recovery->bytes + used, TOTE__JOURNAL_CHUNK_BYTES, chunk_at)) {
+        recovery->broken++;
+        recovery->chunk = recovery->head.chunk_count;
+        return used;
+    }
+    for (size_t next = recovery->at; tote__journal_read_record(run, &next, &found);
+         recovery->at = next) {
+        bool is_full =
+            recovery->item_count == MOST_SPANS ||
+            (recovery->item_count && used + taken + found.bytes.size > recovery->most_bytes);
+        if (!found.is_broken && found.state == TOTE__RECORD_LIVE && is_full) {
+            return used + TOTE__JOURNAL_CHUNK_BYTES;
+        }
+        if (found.is_broken || (found.state == TOTE__RECORD_LIVE &&
+                                (!definition_of(recovery, found.resource, TOTE__NO_INDEX) ||
+                                 !definition_of(recovery, TOTE__NO_INDEX, found.scope)))) {
+            recovery->broken++;
+        } else if (found.state == TOTE__RECORD_LIVE) {
+            recovery->items[recovery->item_count++] =
+                (struct item){found, chunk_at + (off_t)found.at};
+            taken += found.bytes.size;
+        }
+    }
+    recovery->chunk++;
+    recovery->at = 0;
+    return taken ? used + TOTE__JOURNAL_CHUNK_BYTES : used;
+}
+
+static void gather(struct tote__recovery *recovery) {
+    size_t used = 0;
+
+    recovery->item_count = 0;
+    while (recovery->chunk < recovery->head.chunk_count && used < recovery->most_bytes &&
+           recovery->item_count < MOST_SPANS) {
+        uint32_t chunk = recovery->chunk;
+        used = gather_from(recovery, used);
+        if (recovery->chunk == chunk) {
+            break; /* the batch is full */
+        }
+    }
+}
+
+static int compare(const void *a, const void *b) {
+    const struct item *x = a;
+    const struct item *y = b;
+
+    if (x->found.resource != y->found.resource) {
+        return x->found.resource < y->found.resource ? -1 : 1;
+    }
+    if (x->found.scope != y->found.scope) {
+        return x->found.scope < y->found.scope ? -1 : 1;
+    }
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+static bool append(tote_otlp_buffer *buffer, struct tote__slice bytes) {
+    if (!tote__otlp_buffer_reserve(buffer, bytes.size)) {
+        return false;
+    }
+    if (bytes.size) {
+        memcpy(buffer->bytes + buffer->size, bytes.at, bytes.size);
+        buffer->size += bytes.size;
+    }
+    return true;
+}
+
+static bool append_message(tote_otlp_buffer *buffer, uint8_t tag, struct tote__slice message) {
+    uint8_t head[16] = {tag};
+
+    return append(buffer,
+                  (struct tote__slice){
+                      head, (size_t)(tote__put_varint(head + 1, message.size) - head)}) &&
+           append(buffer, message);
+}
+
+static struct tote__slice slice_of(const tote_otlp_buffer *buffer) {
+    return (struct tote__slice){buffer->bytes, buffer->size};
+}
+
+/* The spans of one scope, from the item on. Returns: how many. */
+static size_t make_scope(struct tote__recovery *recovery, size_t from, bool *is_complete) {
+    const struct item *first = &recovery->items[from];
+    size_t i = from;
+
+    recovery->scope.size = 0;
+    *is_complete &= append(&recovery->scope,
+                           definition_of(recovery, TOTE__NO_INDEX, first->found.scope)->bytes);
+    for (; i < recovery->item_count && recovery->items[i].found.resource == first->found.resource &&
+           recovery->items[i].found.scope == first->found.scope;
+         i++) {
+        *is_complete &= append_message(&recovery->scope, SPANS, recovery->items[i].found.bytes);
+    }
+    return i - from;
+}
+
+/* Returns: false when memory is out. */
+static bool make_request(struct tote__recovery *recovery) {
+    bool is_complete = true;
+
+    qsort(recovery->items, recovery->item_count, sizeof *recovery->items, compare);
+    recovery->request.size = 0;
+    for (size_t i = 0; i < recovery->item_count;) {
+        uint32_t resource = recovery->items[i].found.resource;
+        recovery->resource.size = 0;
+        is_complete &=
+            append(&recovery->resource, definition_of(recovery, resource, TOTE__NO_INDEX)->bytes);
+        while (i < recovery->item_count && recovery->items[i].found.resource == resource) {
+            i += make_scope(recovery, i, &is_complete);
+            is_complete &=
+                append_message(&recovery->resource, SCOPE_SPANS, slice_of(&recovery->scope));
+        }
+        is_complete &=
+            append_message(&recovery->request, RESOURCE_SPANS, slice_of(&recovery->resource));
+    }
+    return is_complete;
+}
+
+static void settle(const struct tote__recovery *recovery) {
+    const uint32_t state = TOTE__RECORD_SETTLED;
+
+    for (size_t i = 0; i < recovery->item_count; i++) {
+        if (pwrite(recovery->file, &state, sizeof state, recovery->items[i].at) != sizeof state) {
+            return; /* they are sent twice, perhaps */
+        }
+    }
+}
+
+/* All that was in it is in the spool. */
+static void finish(struct tote__recovery *recovery) {
+    uint64_t unsecured = recovery->head.unsecured;
+    uint64_t dropped = recovery->head.dropped;
+
+    recovery->lost += unsecured + dropped + recovery->broken;
+    if (recovery->recovered || unsecured || dropped) {
+        tote_diagnose(
+            unsecured || dropped ? TOTE_LEVEL_WARN : TOTE_LEVEL_INFO, component,
+            "process %u died with %llu spans that had ended, which are in the spool now; %llu "
+            "more had no room in its file, and %llu none in its queue",
+            recovery->head.process, (unsigned long long)recovery->recovered,
+            (unsigned long long)unsecured, (unsigned long long)dropped);
+    }
+    if (recovery->broken) {
+        set_aside(recovery, "is damaged: what could be read is in the spool");
+    } else {
+        unlinkat(recovery->directory, recovery->name, 0);
+    }
+    close_journal(recovery);
+}
+
+static bool put_batch(struct tote__recovery *recovery, struct tote__spool *spool) {
+    if (!make_request(recovery)) {
+        return false;
+    }
+    const struct tote__batch batch = {
+        .message = slice_of(&recovery->request),
+        .span_count = (uint32_t)recovery->item_count,
+        .encoding = TOTE_OTLP_PROTOBUF,
+    };
+    return tote__spool_put(spool, &batch);
+}
+
+bool tote__recovery_step(struct tote__recovery *recovery, struct tote__spool *spool) {
+    int error = errno;
+
+    if (recovery->file < 0) {
+        bool is_time = tote__clock_monotonic() >= recovery->look_at;
+        if (!is_time || !find_journal(recovery)) {
+            recovery->look_at = is_time ? tote__deadline_in(LOOK_AGAIN_MS) : recovery->look_at;
+            errno = error;
+            return false;
+        }
+    }
+    bool may_go_on = true;
+    gather(recovery);
+    if (!recovery->item_count) {
+        finish(recovery);
+    } else if (put_batch(recovery, spool)) {
+        recovery->recovered += recovery->item_count;
+        settle(recovery);
+    } else {
+        close_journal(recovery);
+        recovery->look_at = tote__deadline_in(LOOK_AGAIN_MS);
+        may_go_on = false;
+    }
+    errno = error;
+    return may_go_on;
+}

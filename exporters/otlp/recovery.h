@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * recovery.h - the journals of processes that died, into the spool
+ *
+ * Threads: one at a time.
+ */
+#ifndef TOTE_OTLP_RECOVERY_H
+#define TOTE_OTLP_RECOVERY_H
+
+#include "journal_format.h"
+#include "spool.h"
+
+struct tote__recovery;
+
+/* In that folder; NULL when memory is out. A batch is at most so large, if it is not of one span. */
+struct tote__recovery *tote__recovery_new(const char *path, size_t most_bytes);
+void tote__recovery_free(struct tote__recovery *recovery);
+
+/*
+ * Put one batch into the spool. Returns: whether to go on; false when nothing is there for now. For who may take batches out of the
+ * spool, and nobody else.
+ */
+bool tote__recovery_step(struct tote__recovery *recovery, struct tote__spool *spool);
+
+/* How many spans those processes did not write down, and said so, or which could not be read. */
+uint64_t tote__recovery_lost(const struct tote__recovery *recovery);
+
+/* Of the bytes of a file, of whatever kind they are: */
+
+/* The head of one of this size. Returns: false when it is not what a journal has there. */
+bool tote__journal_read_head(struct tote__slice bytes, uint64_t file_size,
+                             struct tote__journal_head *head);
+
+/* One record of a run. */
+struct tote__found {
+    size_t at;
+    uint32_t state;
+    uint32_t resource;
+    uint32_t scope;
+    struct tote__slice bytes;
+    bool is_broken; /* and `bytes` mean nothing */
+};
+
+/* The record at `*at`, which is that of the next one afterwards. Returns: false at the end of the run. */
+bool tote__journal_read_record(struct tote__slice run, size_t *at, struct tote__found *found);
+
+#endif

@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_otlp_journal.c - what ended in a process that died is delivered by another one
+ *
+ * The children export by a host's loop that never turns: what has ended stands in the journal and nowhere else.
+ */
+#include "support.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "otlp/journal.h"
+#include "otlp/recovery.h"
+#include "received.h"
+#include "reports.h"
+#include "tote/exporters/otlp.h"
+#include "tote/tote.h"
+
+enum { SPANS = 20, TIMEOUT_MS = 10000, CHUNK = TOTE__JOURNAL_CHUNK_BYTES };
+
+static struct {
+    char directory[64];
+    char journals[80]; /* below it */
+    struct receiver *receiver;
+    tote_otlp_options otlp;
+    tote_batch_options batch;
+    tote_sdk *sdk;
+} f;
+
+static int set_up(void **state) {
+    (void)state;
+    memset(&f, 0, sizeof f);
+    f.otlp = (tote_otlp_options)TOTE_OTLP_OPTIONS_INIT;
+    f.batch = (tote_batch_options)TOTE_BATCH_OPTIONS_INIT;
+    snprintf(f.directory, sizeof f.directory, "/tmp/tote-journal-XXXXXX");
+    if (!mkdtemp(f.directory)) {
+        return -1;
+    }
+    snprintf(f.journals, sizeof f.journals, "%s/journals", f.directory);
+    f.receiver = receiver_start();
+    f.otlp.ignore_environment = true;
+    f.otlp.endpoint = receiver_url(f.receiver);
+    f.otlp.spool_directory = f.directory;
+    f.otlp.spool_before_end = true;
+    f.otlp.journal_directory = f.journals;
+    f.otlp.journal_bytes = 64 * CHUNK;
+    f.batch.mode = TOTE_EXPORT_BY_HOST;
+    f.batch.schedule_delay_ms = 3600000;
+    f.batch.max_queue_size = 100000;
+    reports_reset(TOTE_LEVEL_WARN);
+    return f.receiver ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+    char command[128];
+
+    (void)state;
+    tote_sdk_close(&f.sdk, 0);
+    receiver_stop(f.receiver);
+    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    snprintf(command, sizeof command, "rm -rf '%s'", f.directory);
+    return system(command);
+}
+
+static void start(void) {
+    tote_span_exporter *exporter = tote_otlp_exporter_new(&f.otlp);
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    options.ignore_environment = true;
+    options.batch = &f.batch;
+    f.sdk = tote_sdk_start(&options);
+    assert_non_null(f.sdk);
+}
+
+static void end_spans(const char *scope, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const tote_attribute number = {"number", tote_int((int64_t)i)};
+        tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
+        options.attributes = &number;
+        options.attribute_count = 1;
+        tote_span *span = tote_tracer_start_span(tote_get_tracer(scope, "1"), "work", &options);
+        tote_span_close(&span);
+    }
+}
+
+static tote_stats stats(void) {
+    tote_stats stats = TOTE_STATS_INIT;
+
+    assert_true(tote_sdk_get_stats(f.sdk, &stats));
+    return stats;
+}
+
+/* A process that does that and is killed. */
+static void die_after(void (*work)(void)) {
+    int status = 0;
+    pid_t child = fork();
+
+    if (child == 0) {
+        start();
+        work();
+        kill(getpid(), SIGKILL);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+}
+
+static void end_some(void) {
+    end_spans("one", SPANS);
+    end_spans("two", 1);
+}
+
+static tote_spool_report deliver(void) {
+    tote_spool_report report = {.struct_size = sizeof report};
+
+    assert_int_equal(tote_otlp_send_spool(&f.otlp, TIMEOUT_MS, &report), TOTE_SUCCESS);
+    return report;
+}
+
+/* The name of the first file there that ends like this; NULL when there is none. */
+static const char *find_file(const char *end) {
+    static char name[512];
+    DIR *directory = opendir(f.journals);
+    struct dirent *item;
+    bool is_found = false;
+
+    while (directory && !is_found && (item = readdir(directory))) {
+        size_t length = strlen(item->d_name);
+        is_found = item->d_name[0] != '.' && length > strlen(end) &&
+                   !strcmp(item->d_name + length - strlen(end), end);
+        snprintf(name, sizeof name, "%s/%s", f.journals, item->d_name);
+    }
+    if (directory) {
+        closedir(directory);
+    }
+    return is_found ? name : NULL;
+}
+
+/* Delivery you can prove: a span is safe when its end returns */
+static void what_ended_before_a_kill_is_delivered(void **state) {
+    (void)state;
+    die_after(end_some);
+    assert_non_null(find_file(".journal"));
+    tote_spool_report report = deliver();
+    assert_int_equal(report.delivered, SPANS + 1);
+    assert_int_equal(report.lost, 0);
+    assert_int_equal(report.batches_left, 0);
+    assert_int_equal(received_spans(f.receiver, NULL), SPANS + 1);
+    assert_null(find_file(""));
+    assert_int_equal(deliver().delivered, 0); /* once */
+}
+
+/* ... also when the folder is the default one, in memory */
+static void it_stands_in_memory_unless_a_folder_is_named(void **state) {
+    char path[TOTE__JOURNAL_PATH_BYTES];
+    struct stat spool;
+
+    (void)state;
+    f.otlp.journal_directory = NULL;
+    die_after(end_some);
+    assert_int_equal(stat(f.directory, &spool), 0);
+    assert_true(tote__journal_directory(NULL, &spool, path));
+    assert_memory_equal(path, "/dev/shm/", 9);
+    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(deliver().delivered, SPANS + 1);
+    assert_int_equal(rmdir(path), 0); /* nothing is left there */
+}
+
+/* Its resource, scopes and attributes with it */
+static void it_arrives_as_if_it_had_been_sent(void **state) {
+    (void)state;
+    die_after(end_some);
+    deliver();
+    struct received request = receiver_request(f.receiver, 0);
+    Tote__Otlp__ExportTraceServiceRequest *message =
+        tote__otlp__export_trace_service_request__unpack(NULL, request.body_size,
+                                                         (const uint8_t *)request.body);
+    assert_non_null(message);
+    assert_int_equal(message->n_resource_spans, 1);
+    const Tote__Otlp__ResourceSpans *resource = message->resource_spans[0];
+    assert_string_equal(resource->resource->attributes[0]->key, "telemetry.sdk.name");
+    assert_int_equal(resource->n_scope_spans, 2);
+    assert_string_equal(resource->scope_spans[0]->scope->name, "one");
+    assert_string_equal(resource->scope_spans[0]->scope->version, "1");
+    assert_int_equal(resource->scope_spans[0]->n_spans, SPANS);
+    assert_string_equal(resource->scope_spans[1]->scope->name, "two");
+    const Tote__Otlp__Span *span = resource->scope_spans[0]->spans[SPANS - 1];
+    assert_string_equal(span->name, "work");
+    assert_int_equal(span->attributes[0]->value->int_value, SPANS - 1);
+    tote__otlp__export_trace_service_request__free_unpacked(message, NULL);
+}
+
+/* The next start delivers */
+static void the_next_start_delivers_it(void **state) {
+    (void)state;
+    die_after(end_some);
+    f.batch.mode = TOTE_EXPORT_BY_HOST;
+    start();
+    while (stats().recovered < SPANS + 1) {
+        tote_sdk_poll(f.sdk);
+    }
+    assert_int_equal(received_spans(f.receiver, NULL), SPANS + 1);
+    assert_int_equal(stats().ended, 0);
+}
+
+/* A process that lives is left alone */
+static void who_lives_keeps_his_own(void **state) {
+    int status = 0;
+
+    (void)state;
+    start();
+    end_some();
+    pid_t child = fork();
+    if (child == 0) {
+        f.otlp.spool_before_end = false;
+        tote_spool_report report = {.struct_size = sizeof report};
+        tote_result result = tote_otlp_send_spool(&f.otlp, TIMEOUT_MS, &report);
+        _exit(result == TOTE_SUCCESS && report.delivered == 0 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(deliver().delivered, 0); /* nor by itself */
+    assert_int_equal(tote_sdk_force_flush(f.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    assert_int_equal(received_spans(f.receiver, NULL), SPANS + 1);
+    assert_non_null(find_file(".journal"));
+    assert_int_equal(tote_sdk_close(&f.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    assert_null(find_file(""));
+}
+
+static void end_and_deliver_half(void) {
+    end_spans("one", SPANS);
+    tote_sdk_force_flush(f.sdk, TIMEOUT_MS);
+    end_spans("two", SPANS);
+}
+
+/* Duplicates only for what was not acknowledged */
+static void what_was_delivered_before_a_kill_is_not_delivered_again(void **state) {
+    (void)state;
+    die_after(end_and_deliver_half);
+    assert_int_equal(received_spans(f.receiver, NULL), SPANS);
+    assert_int_equal(deliver().delivered, SPANS);
+    assert_int_equal(received_spans(f.receiver, NULL), 2 * SPANS);
+}
+
+static void end_too_many(void) {
+    end_spans("many", 2000);
+}
+
+/* What the file's own counters name */
+static void what_has_no_room_is_counted_in_the_file(void **state) {
+    (void)state;
+    f.otlp.journal_bytes = 4 * CHUNK;
+    die_after(end_too_many);
+    tote_spool_report report = deliver();
+    assert_in_range(report.delivered, 500, 1900);
+    assert_int_equal(report.delivered + report.lost, 2000);
+    assert_int_equal(received_spans(f.receiver, NULL), report.delivered);
+    assert_non_null(strstr(reports.message, "had no room in its file"));
+}
+
+static void the_process_counts_them_too(void **state) {
+    (void)state;
+    f.otlp.journal_bytes = 4 * CHUNK;
+    start();
+    end_too_many();
+    assert_in_range(stats().unsecured, 100, 1500);
+    assert_int_equal(tote_sdk_force_flush(f.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    assert_int_equal(stats().exported, 2000); /* they live as long as the process */
+}
+
+/* Design R10: the file is used again and again */
+static void room_comes_back_with_what_is_delivered(void **state) {
+    (void)state;
+    f.otlp.journal_bytes = 2 * CHUNK;
+    start();
+    for (int i = 0; i < 100; i++) {
+        end_spans("again", 100);
+        assert_int_equal(tote_sdk_force_flush(f.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    }
+    assert_int_equal(stats().exported, 10000);
+    assert_int_equal(stats().unsecured, 0);
+}
+
+static void overflow_the_queue(void) {
+    end_spans("one", SPANS);
+}
+
+static void what_the_queue_dropped_is_counted_in_the_file(void **state) {
+    (void)state;
+    f.batch.max_queue_size = SPANS / 2;
+    die_after(overflow_the_queue);
+    tote_spool_report report = deliver();
+    assert_int_equal(report.delivered, SPANS / 2);
+    assert_int_equal(report.lost, SPANS - SPANS / 2);
+}
+
+/* Change the byte there, from the journal's end if negative. */
+static void spoil(off_t at) {
+    uint8_t byte = 0;
+    int file = open(find_file(".journal"), O_RDWR);
+
+    at = at < 0 ? lseek(file, 0, SEEK_END) + at : at;
+    assert_int_equal(pread(file, &byte, 1, at), 1);
+    byte ^= 0x40;
+    assert_int_equal(pwrite(file, &byte, 1, at), 1);
+    close(file);
+}
+
+/* A torn or corrupted file is reported, set aside, and never crashes the reader */
+static void a_damaged_span_is_set_aside_and_the_others_are_delivered(void **state) {
+    (void)state;
+    die_after(end_some);
+    spoil(TOTE__JOURNAL_CHUNKS_AT + (off_t)sizeof(struct tote__record) + 5);
+    tote_spool_report report = deliver();
+    assert_int_equal(report.delivered, SPANS);
+    assert_int_equal(report.lost, 1);
+    assert_non_null(find_file(".journal.corrupt"));
+    assert_non_null(strstr(reports.message, "is damaged"));
+}
+
+static void a_file_that_is_no_journal_is_set_aside(void **state) {
+    (void)state;
+    die_after(end_some);
+    spoil(offsetof(struct tote__journal_head, chunk_count));
+    assert_int_equal(deliver().delivered, 0);
+    assert_non_null(find_file(".journal.corrupt"));
+    assert_non_null(strstr(reports.message, "is not what a journal looks like"));
+}
+
+static void a_file_that_was_cut_off_is_set_aside(void **state) {
+    (void)state;
+    die_after(end_some);
+    assert_int_equal(truncate(find_file(".journal"), TOTE__JOURNAL_CHUNKS_AT + 100), 0);
+    assert_int_equal(deliver().delivered, 0);
+    assert_non_null(find_file(".journal.corrupt"));
+}
+
+/* Wherever a byte is wrong, what is delivered is what ended */
+static void no_damage_makes_spans_that_were_not(void **state) {
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        die_after(end_some);
+        for (int times = 0; times < 20; times++) {
+            spoil(random() % (TOTE__JOURNAL_CHUNKS_AT + 2000));
+        }
+        tote_spool_report report = {.struct_size = sizeof report};
+        tote_otlp_send_spool(&f.otlp, TIMEOUT_MS, &report);
+        assert_in_range(report.delivered, 0, SPANS + 1);
+    }
+}
+
+/* Each process has one of its own; design R14 */
+static void a_forked_child_writes_its_own(void **state) {
+    int status = 0;
+
+    (void)state;
+    start();
+    end_spans("parent", 1);
+    pid_t child = fork();
+    if (child == 0) {
+        end_spans("child", 2);
+        kill(getpid(), SIGKILL);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(deliver().delivered, 2);
+    assert_int_equal(tote_sdk_force_flush(f.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    assert_int_equal(received_spans(f.receiver, NULL), 3);
+}
+
+/* What a daemon and those who watch it tell each other. */
+struct daemon {
+    _Atomic(bool) may_adopt;
+    _Atomic(bool) has_adopted;
+};
+
+static void await(const _Atomic(bool) *is_so) {
+    for (int i = 0; !*is_so && i < TIMEOUT_MS; i++) {
+        usleep(1000);
+    }
+}
+
+/* A process that ends spans, and goes on in a child that adopts them, adds one, and is killed. */
+static void become_a_daemon(struct daemon *daemon, bool waits) {
+    start();
+    end_spans("before", SPANS);
+    if (fork() != 0) {
+        if (waits) {
+            await(&daemon->has_adopted);
+        }
+        _exit(0);
+    }
+    await(&daemon->may_adopt);
+    tote_sdk_after_fork_child(f.sdk, true);
+    end_spans("after", 1);
+    daemon->has_adopted = true;
+    kill(getpid(), SIGKILL);
+}
+
+static struct daemon *start_daemon(bool waits) {
+    struct daemon *daemon =
+        mmap(NULL, sizeof *daemon, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(daemon, MAP_FAILED);
+    daemon->may_adopt = waits;
+    pid_t child = fork();
+    if (child == 0) {
+        become_a_daemon(daemon, waits);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    return daemon;
+}
+
+/* Deliver until that many have come; the daemon dies in its own time. */
+static void deliver_until(size_t count) {
+    for (int i = 0; i < 500 && received_spans(f.receiver, NULL) < count; i++) {
+        deliver();
+        usleep(5000);
+    }
+    assert_int_equal(received_spans(f.receiver, NULL), count);
+    assert_null(find_file(".journal"));
+}
+
+/* The contract of tote_sdk_after_fork_child(): who adopts the queue has it written down as its own */
+static void what_a_child_adopts_is_delivered_once(void **state) {
+    (void)state;
+    munmap(start_daemon(true), sizeof(struct daemon));
+    deliver_until(SPANS + 1);
+}
+
+static void what_somebody_delivered_before_is_not_adopted(void **state) {
+    (void)state;
+    struct daemon *daemon = start_daemon(false);
+    assert_int_equal(deliver().delivered, SPANS); /* the parent is dead */
+    daemon->may_adopt = true;
+    deliver_until(SPANS + 1);
+    munmap(daemon, sizeof *daemon);
+}
+
+/* Somebody else's folder is not written to */
+static void a_folder_that_others_may_write_to_is_not_used(void **state) {
+    (void)state;
+    assert_int_equal(mkdir(f.journals, 0700), 0);
+    assert_int_equal(chmod(f.journals, 0777), 0);
+    start();
+    assert_non_null(strstr(reports.message, "spans that end will not outlive this process"));
+    end_spans("one", 1);
+    assert_int_equal(tote_sdk_force_flush(f.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    assert_int_equal(stats().exported, 1);
+}
+
+/* The contract of tote_otlp_options.spool_before_end */
+static void it_needs_a_spool_and_protobuf(void **state) {
+    (void)state;
+    f.otlp.spool_directory = NULL;
+    assert_null(tote_otlp_exporter_new(&f.otlp));
+    assert_non_null(strstr(reports.message, "there is no spool_directory"));
+    f.otlp.spool_directory = f.directory;
+    f.otlp.protocol = TOTE_OTLP_HTTP_JSON;
+    assert_null(tote_otlp_exporter_new(&f.otlp));
+}
+
+#define JOURNAL_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        JOURNAL_TEST(what_ended_before_a_kill_is_delivered),
+        JOURNAL_TEST(it_stands_in_memory_unless_a_folder_is_named),
+        JOURNAL_TEST(it_arrives_as_if_it_had_been_sent),
+        JOURNAL_TEST(the_next_start_delivers_it),
+        JOURNAL_TEST(who_lives_keeps_his_own),
+        JOURNAL_TEST(what_was_delivered_before_a_kill_is_not_delivered_again),
+        JOURNAL_TEST(what_has_no_room_is_counted_in_the_file),
+        JOURNAL_TEST(the_process_counts_them_too),
+        JOURNAL_TEST(room_comes_back_with_what_is_delivered),
+        JOURNAL_TEST(what_the_queue_dropped_is_counted_in_the_file),
+        JOURNAL_TEST(a_damaged_span_is_set_aside_and_the_others_are_delivered),
+        JOURNAL_TEST(a_file_that_is_no_journal_is_set_aside),
+        JOURNAL_TEST(a_file_that_was_cut_off_is_set_aside),
+        JOURNAL_TEST(no_damage_makes_spans_that_were_not),
+        JOURNAL_TEST(a_forked_child_writes_its_own),
+        JOURNAL_TEST(what_a_child_adopts_is_delivered_once),
+        JOURNAL_TEST(what_somebody_delivered_before_is_not_adopted),
+        JOURNAL_TEST(a_folder_that_others_may_write_to_is_not_used),
+        JOURNAL_TEST(it_needs_a_spool_and_protobuf),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}
