@@ -24,13 +24,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_REQUESTS = 256, MAX_HEADERS = 32, MAX_HANGING = 16, DRIP_MS = 50 };
+enum { MAX_REQUESTS = 32768, MAX_HEADERS = 32, MAX_HANGING = 16, DRIP_MS = 50 };
 
 struct request {
     char *method;
     char *path;
     char *body;
     size_t body_size;
+    bool is_taken;
     size_t header_count;
     char *names[MAX_HEADERS];
     char *values[MAX_HEADERS];
@@ -141,6 +142,8 @@ static enum MHD_Result finish(struct receiver *receiver, struct MHD_Connection *
     pthread_mutex_lock(&receiver->lock);
     struct receiver_answer answer = receiver->answer;
     bool has_room = receiver->request_count < MAX_REQUESTS;
+    request->is_taken = answer.manner != RECEIVER_HANGS && answer.manner != RECEIVER_CLOSES &&
+                        (answer.status == 0 || answer.status / 100 == 2);
     if (has_room) {
         receiver->requests[receiver->request_count++] = request;
         *state = NULL;
@@ -366,7 +369,8 @@ struct received receiver_request(struct receiver *receiver, size_t index) {
     return (struct received){.method = request->method,
                              .path = request->path,
                              .body = request->body,
-                             .body_size = request->body_size};
+                             .body_size = request->body_size,
+                             .is_taken = request->is_taken};
 }
 
 const char *receiver_header(struct receiver *receiver, size_t index, const char *name) {

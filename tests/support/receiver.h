@@ -35,6 +35,7 @@ struct received {
     const char *path; /* with the query */
     const char *body;
     size_t body_size;
+    bool is_taken; /* the answer began with a status from 200 to 299 */
 };
 
 /* NULL when it cannot listen. */
