@@ -51,7 +51,7 @@ struct tote__record {
     uint8_t bytes[];
 };
 
-enum { TOTE__NO_INDEX = UINT32_MAX };
+#define TOTE__NO_INDEX UINT32_MAX
 
 static inline size_t tote__record_size(size_t bytes) {
     return sizeof(struct tote__record) + ((bytes + 7) & ~(size_t)7);

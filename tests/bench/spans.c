@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "tote/exporters/otlp.h"
 #include "tote/sdk/sampler.h"
 #include "tote/sdk/span_exporter.h"
 #include "tote/sdk/span_processor.h"
@@ -43,6 +45,42 @@ static void start_with_batches(void) {
     options.exporters = &exporter;
     options.exporter_count = 1;
     bench_start(&options);
+}
+
+static void take_all(void *self, const tote_otlp_request *request, tote_otlp_answer *answer) {
+    (void)self, (void)request;
+    answer->status = 200;
+}
+
+/* To OTLP, with a transport that does nothing; with a spool for what has ended, perhaps. */
+static void start_with_transport(bool spools_before_end) {
+    static const tote_otlp_transport transport = {.struct_size = sizeof transport,
+                                                  .send = take_all};
+    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_sdk_options options = bench_options();
+
+    otlp.ignore_environment = true;
+    otlp.transport = &transport;
+    otlp.spool_directory = spools_before_end ? "bench-spool" : NULL;
+    otlp.spool_before_end = spools_before_end;
+    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    bench_start(&options);
+}
+
+static void start_without_journal(void) {
+    start_with_transport(false);
+}
+
+static void start_with_journal(void) {
+    start_with_transport(true);
+}
+
+static void stop_with_journal(void) {
+    bench_stop();
+    unlink("bench-spool/lock");
+    rmdir("bench-spool");
 }
 
 static void api_only(size_t count) {
@@ -186,6 +224,14 @@ static void batch_floor(size_t count) {
     child_floor(count);
     for (size_t i = 0; i < count; i++) {
         floor_push();
+    }
+}
+
+/* W4's, and the bytes once more. */
+static void journal_floor(size_t count) {
+    batch_floor(count);
+    for (size_t i = 0; i < count; i++) {
+        floor_copy(320);
     }
 }
 
@@ -340,6 +386,20 @@ static const struct bench_row rows[] = {
      .timed = paced,
      .tear_down = bench_stop,
      .floor = batch_floor},
+    {.id = "W4o",
+     .name = "W4 to OTLP, by a transport that does nothing",
+     .count = PACED_SPANS,
+     .set_up = start_without_journal,
+     .timed = paced,
+     .tear_down = bench_stop,
+     .floor = batch_floor},
+    {.id = "W4j",
+     .name = "W4o with spool_before_end: written down as they end",
+     .count = PACED_SPANS,
+     .set_up = start_with_journal,
+     .timed = paced,
+     .tear_down = stop_with_journal,
+     .floor = journal_floor},
     {.id = "W4b",
      .name = "W4 unpaced, default queue: dropped",
      .value = dropped_percent,

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz_answer.c - an answer with its headers, by HTTP and by gRPC: what becomes of the request
+ *
+ * The input is lines of headers, an empty line, and the body.
+ */
+#include "fuzz.h"
+
+#include "otlp/incoming.h"
+#include "otlp/verdict.h"
+#include "tote/internal/text.h"
+
+enum { MOST_BYTES = 4096 };
+
+static void check(const struct tote__verdict *verdict) {
+    const char *remark = verdict->response.remark;
+
+    MUST(verdict->fate >= TOTE__TAKEN && verdict->fate <= TOTE__LOST);
+    MUST(verdict->reason && verdict->detail && verdict->advice);
+    MUST(tote__utf8_valid_prefix(remark, strlen(remark)) == strlen(remark));
+}
+
+/* Give the lines to who reads headers. Returns: where the body is. */
+static const char *take_headers(struct tote__incoming *incoming, char *text, char *end) {
+    while (text < end) {
+        char *line_end = memchr(text, '\n', (size_t)(end - text));
+        size_t size = line_end ? (size_t)(line_end + 1 - text) : (size_t)(end - text);
+        MUST(tote__incoming_take_header(text, 1, size, incoming) == size);
+        text += size;
+        if (size <= 2) {
+            break;
+        }
+    }
+    return text;
+}
+
+static void judge(const struct tote__incoming *incoming, tote_otlp_protocol protocol, long status) {
+    const struct tote__otlp_settings settings = {.protocol = protocol,
+                                                 .max_response_bytes = MOST_BYTES};
+    struct tote__answer answer = {.outcome = TOTE__ANSWERED, .status = status, .error = ""};
+    struct tote__verdict verdict;
+
+    tote__incoming_read(incoming, &answer);
+    tote__otlp_judge(&settings, &answer, &verdict);
+    check(&verdict);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static const long statuses[] = {200, 204, 400, 429, 500, 503};
+    struct tote__incoming incoming = {.max_size = MOST_BYTES};
+    char *text = malloc(size + 1);
+
+    MUST(text);
+    if (size) {
+        memcpy(text, data, size);
+    }
+    for (int is_grpc = 0; is_grpc < 2; is_grpc++) {
+        tote__incoming_begin(&incoming);
+        incoming.is_grpc = is_grpc;
+        const char *body = take_headers(&incoming, text, text + size);
+        tote__incoming_take_body((char *)(uintptr_t)body, 1, (size_t)(text + size - body),
+                                 &incoming);
+        for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+            judge(&incoming, is_grpc ? TOTE_OTLP_GRPC : TOTE_OTLP_HTTP_PROTOBUF, statuses[i]);
+        }
+    }
+    tote__incoming_clear(&incoming);
+    free(text);
+    return 0;
+}
