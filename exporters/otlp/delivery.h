@@ -32,6 +32,7 @@ struct tote__manner {
     bool
         is_last_chance; /* given up now: what cannot be tried again within the timeout, or finds nobody there; ... */
     bool is_only_attempt; /* ... or whatever fails */
+    bool begins_nothing;  /* only what is under way is looked at */
 };
 
 enum tote__progress {

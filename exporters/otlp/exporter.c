@@ -319,7 +319,8 @@ static size_t otlp_send(void *self, struct tote__send *send, tote_export_report 
     struct call call = {.exporter = exporter,
                         .manner = {.timeout_ms = send->timeout_ms,
                                    .may_wait = send->may_wait,
-                                   .is_last_chance = send->is_last_chance}};
+                                   .is_last_chance = send->is_last_chance,
+                                   .begins_nothing = send->begins_nothing}};
     int error = errno;
 
     send->result = TOTE_FAILURE;
@@ -340,6 +341,10 @@ static size_t otlp_send(void *self, struct tote__send *send, tote_export_report 
 
 static bool otlp_has_backlog(void *self) {
     return tote__outbox_has_backlog(&((const struct exporter *)self)->outbox);
+}
+
+static bool otlp_is_sending(void *self) {
+    return ((const struct exporter *)self)->outbox.delivery.is_sending;
 }
 
 static void otlp_hurry(void *self) {
@@ -426,6 +431,7 @@ static const struct tote__ahead_ops otlp_ahead = {
     .keep = otlp_keep,
     .send = otlp_send,
     .has_backlog = otlp_has_backlog,
+    .is_sending = otlp_is_sending,
     .hurry = otlp_hurry,
     .saves = otlp_saves,
     .save = otlp_save,

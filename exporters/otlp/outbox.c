@@ -261,6 +261,10 @@ void tote__outbox_step(struct tote__outbox *outbox, struct tote__manner manner,
     step->count = 0;
     step->is_spooled = false;
     step->is_paused = false;
+    if (manner.begins_nothing && !outbox->delivery.is_sending) {
+        step->is_paused = true;
+        return;
+    }
     if (!outbox->is_sending_batch && outbox->count && outbox->spool && spool_first(outbox, step)) {
         return;
     }

@@ -228,13 +228,14 @@ static bool has_something_to_send(const struct batch_queue *queue) {
 }
 
 /* What the exporter keeps longest, or saved. Returns: whether to go on at once: it is done with that, or may wait for it. */
-static bool send_some(struct batch_queue *queue, bool may_wait) {
+static bool send_some(struct batch_queue *queue, bool may_wait, bool begins_nothing) {
     const tote_span_exporter *exporter = queue->processor->exporter;
     tote_export_report report = {0};
     struct tote__send send = {
         .timeout_ms = export_timeout(queue),
         .may_wait = may_wait,
         .is_last_chance = atomic_load(&queue->stop) != STOP_NOT,
+        .begins_nothing = begins_nothing,
     };
     uint64_t start = queue->send_began ? queue->send_began : tote__clock_monotonic();
     size_t count = exporter->ahead->send(exporter->self, &send, &report);
@@ -348,7 +349,7 @@ bool tote__batch_step(struct batch_queue *queue, bool may_wait) {
         queue->flush = FLUSH_SENDS;
         queue->flush_left = queue->kept; /* no more, or a flush would never end */
     }
-    if (has_something_to_send(queue) && send_some(queue, may_wait)) {
+    if (has_something_to_send(queue) && send_some(queue, may_wait, false)) {
         has_done = true;
     }
     if (queue->flush == FLUSH_SENDS && queue->flush_left == 0) {
@@ -395,6 +396,17 @@ static void save_kept(struct batch_queue *queue) {
     settle(queue, report.spooled, TOTE_SUCCESS, &report);
 }
 
+/* What is cut short would be sent again by who comes next. */
+static void finish_sending(struct batch_queue *queue) {
+    const tote_span_exporter *exporter = queue->processor->exporter;
+
+    while (exporter->ahead && exporter->ahead->is_sending(exporter->self) &&
+           atomic_load(&queue->stop) == STOP_WHEN_FLUSHED &&
+           tote__clock_monotonic() < atomic_load(&queue->stop_deadline)) {
+        send_some(queue, true, true);
+    }
+}
+
 /* What can be sent no more is saved, if that can be. */
 static void save_or_forget(struct batch_queue *queue) {
     const tote_span_exporter *exporter = queue->processor->exporter;
@@ -417,6 +429,7 @@ static void save_or_forget(struct batch_queue *queue) {
 }
 
 void tote__batch_leave(struct batch_queue *queue) {
+    finish_sending(queue);
     save_or_forget(queue);
     const tote_export_report report = {.shut_down = (size_t)queue->counts.in_flight};
     if (report.shut_down) {

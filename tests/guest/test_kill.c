@@ -19,8 +19,7 @@
 #include <unistd.h>
 
 #include "otlp/journal.h"
-#include "otlp/request.pb-c.h"
-#include "receiver.h"
+#include "received.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/otlp.h"
 #include "tote/tote.h"
@@ -191,23 +190,6 @@ static void see(const Tote__Otlp__Span *span) {
     f.seen[number][thread][index] = 1;
 }
 
-static void see_request(struct received request) {
-    Tote__Otlp__ExportTraceServiceRequest *message =
-        tote__otlp__export_trace_service_request__unpack(NULL, request.body_size,
-                                                         (const uint8_t *)request.body);
-
-    assert_non_null(message);
-    for (size_t i = 0; i < message->n_resource_spans; i++) {
-        const Tote__Otlp__ResourceSpans *resource = message->resource_spans[i];
-        for (size_t j = 0; j < resource->n_scope_spans; j++) {
-            for (size_t k = 0; k < resource->scope_spans[j]->n_spans; k++) {
-                see(resource->scope_spans[j]->spans[k]);
-            }
-        }
-    }
-    tote__otlp__export_trace_service_request__free_unpacked(message, NULL);
-}
-
 /* Returns: how many had ended and were never acknowledged. */
 static size_t count_missing(void) {
     size_t missing = 0;
@@ -236,13 +218,7 @@ static void no_span_is_lost_that_had_ended_before_a_kill(void **state) {
     be_up(0);
     assert_int_equal(tote_otlp_send_spool(&f.otlp, TIMEOUT_MS, &report), TOTE_SUCCESS);
     assert_int_equal(report.lost, 0);
-    size_t count = receiver_wait(f.receiver, 0);
-    for (size_t i = 0; i < count; i++) {
-        struct received request = receiver_request(f.receiver, i);
-        if (request.is_taken) {
-            see_request(request);
-        }
-    }
+    received_taken_spans(f.receiver, see);
     assert_int_equal(count_missing(), 0);
     assert_in_range(f.twice, 0, KILLS * MOST_TWICE);
     f.killed += KILLS;

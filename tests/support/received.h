@@ -13,4 +13,7 @@
 /* Call `see`, if not NULL, for each span of all requests until now. Returns: how many spans there are. */
 size_t received_spans(struct receiver *receiver, void (*see)(const Tote__Otlp__Span *span));
 
+/* Of the requests that it took. */
+size_t received_taken_spans(struct receiver *receiver, void (*see)(const Tote__Otlp__Span *span));
+
 #endif

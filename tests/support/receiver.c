@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,8 @@ struct receiver {
     struct MHD_Daemon *daemon;
     pthread_t thread;
     bool has_thread;
-    int stops; /* an event descriptor, readable once the thread shall end */
+    sem_t serves; /* its thread does no more but this */
+    int stops;    /* an event descriptor, readable once the thread shall end */
     char url[64];
     pthread_mutex_t lock;
     pthread_cond_t has_more;
@@ -246,6 +248,7 @@ static void *serve(void *arg) {
     struct receiver *receiver = arg;
     struct pollfd fds[] = {{receiver->stops, POLLIN, 0}, {descriptor_of(receiver), POLLIN, 0}};
 
+    sem_post(&receiver->serves);
     while (!fds[0].revents) {
         MHD_UNSIGNED_LONG_LONG timeout_ms;
         pthread_mutex_lock(&at_work);
@@ -267,6 +270,7 @@ static struct receiver *start(unsigned flags, struct MHD_OptionItem *options) {
     }
     pthread_once(&is_watching, watch_forks);
     pthread_mutex_init(&receiver->lock, NULL);
+    sem_init(&receiver->serves, 0, 0);
     pthread_cond_init(&receiver->has_more, NULL);
     receiver->daemon =
         MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | flags, 0, NULL, NULL, take,
@@ -279,6 +283,8 @@ static struct receiver *start(unsigned flags, struct MHD_OptionItem *options) {
     if (!receiver->has_thread) {
         receiver_stop(receiver);
         return NULL;
+    }
+    while (sem_wait(&receiver->serves) != 0) {
     }
     return receiver;
 }
@@ -416,5 +422,6 @@ void receiver_stop(struct receiver *receiver) {
     pthread_mutex_unlock(&receiver->lock);
     pthread_cond_destroy(&receiver->has_more);
     pthread_mutex_destroy(&receiver->lock);
+    sem_destroy(&receiver->serves);
     free(receiver);
 }

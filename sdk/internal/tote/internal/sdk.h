@@ -100,6 +100,7 @@ struct tote__send {
     uint32_t timeout_ms;
     bool may_wait;       /* a moment; never while it is paused */
     bool is_last_chance; /* after the timeout nothing is sent any more */
+    bool begins_nothing; /* what is under way comes to its end, and that is all */
     bool is_paused;      /* out: it waits for the time that get_due() tells */
     tote_result result;  /* out, once it is over */
 };
@@ -126,6 +127,8 @@ struct tote__ahead_ops {
     void (*hurry)(void *self);
     /* Whether there is something to send although nothing is kept. */
     bool (*has_backlog)(void *self);
+    /* Whether a request is under way: cut short, it may arrive twice. */
+    bool (*is_sending)(void *self);
     /* Whether it can save what is kept to where this or another process sends it later, ... */
     bool (*saves)(void *self);
     /* ... which this does, from the first on. Returns: of how many spans. */

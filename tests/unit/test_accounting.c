@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_accounting.c - where every span went: the counters against what a receiver really got
+ *
+ * Random loads, settings, faults and shutdowns; each round says its seed, and TOTE_SEED=N runs that one again.
+ */
+#include "support.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "received.h"
+#include "tote/diagnostics.h"
+#include "tote/exporters/otlp.h"
+#include "tote/tote.h"
+
+enum { ROUNDS = 60, THREADS = 2, MOST_SPANS = 3000, LARGE = 3000, LONG_MS = 20000 };
+
+static struct {
+    unsigned seed; /* of rand_r() */
+    char directory[64];
+    struct receiver *receiver;
+    tote_otlp_options otlp;
+    tote_batch_options batch;
+    tote_sdk *sdk;
+    size_t counts[THREADS]; /* of the spans that each thread ends */
+    unsigned seeds[THREADS];
+    bool is_over;
+    bool is_lossless;    /* the receiver says yes or no to each request */
+    size_t acknowledged; /* spans, each once */
+    uint8_t seen[THREADS][MOST_SPANS];
+} f;
+
+static unsigned draw(unsigned below) {
+    return (unsigned)rand_r(&f.seed) % below;
+}
+
+static void pause_us(unsigned us) {
+    const struct timespec time = {us / 1000000, (long)(us % 1000000) * 1000};
+
+    nanosleep(&time, NULL);
+}
+
+static void configure(bool spools) {
+    f.otlp = (tote_otlp_options)TOTE_OTLP_OPTIONS_INIT;
+    f.otlp.ignore_environment = true;
+    f.otlp.endpoint = receiver_url(f.receiver);
+    f.otlp.retry_first_ms = 1 + draw(10);
+    f.otlp.retry_longest_ms = 10 + draw(20);
+    f.otlp.timeout_ms = f.is_lossless ? LONG_MS : 20 + draw(200);
+    f.otlp.max_request_bytes = draw(2) ? 0 : 1000 + draw(4000);
+    f.otlp.spool_directory = spools ? f.directory : NULL;
+    f.otlp.spool_max_files = draw(3) ? 0 : 2 + draw(4);
+    f.otlp.spool_before_end = spools && draw(2);
+    f.otlp.journal_bytes = 64 * 1024 << draw(4);
+    f.batch = (tote_batch_options)TOTE_BATCH_OPTIONS_INIT;
+    f.batch.mode = draw(4) ? TOTE_EXPORT_BY_WORKER : TOTE_EXPORT_BY_HOST;
+    f.batch.max_queue_size = 16 << draw(8);
+    f.batch.max_export_batch_size = 1 + draw(f.batch.max_queue_size);
+    f.batch.schedule_delay_ms = 1 + draw(20);
+    f.batch.export_timeout_ms = f.is_lossless ? LONG_MS : 20 + draw(300);
+}
+
+static void start(void) {
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    tote_span_exporter *exporter = tote_otlp_exporter_new(&f.otlp);
+
+    options.ignore_environment = true;
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    options.batch = &f.batch;
+    f.sdk = tote_sdk_start(&options);
+    assert_non_null(f.sdk);
+}
+
+static void *work(void *arg) {
+    static char large[LARGE + 1];
+    const size_t *count = arg;
+    size_t thread = (size_t)(count - f.counts);
+    unsigned *seed = &f.seeds[thread];
+
+    memset(large, 'x', LARGE);
+    for (size_t i = 0; i < *count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%zu %zu", thread, i);
+        tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), name, NULL);
+        if (rand_r(seed) % 200 == 0) {
+            tote_span_set_attribute(span, "large", tote_string_of(large, LARGE));
+        }
+        tote_span_close(&span);
+        if (rand_r(seed) % 64 == 0) {
+            pause_us((unsigned)rand_r(seed) % 2000);
+        }
+    }
+    return NULL;
+}
+
+static void be_different(void) {
+    static const struct receiver_answer answers[] = {
+        {.manner = RECEIVER_ANSWERS},
+        {.manner = RECEIVER_ANSWERS},
+        {.manner = RECEIVER_ANSWERS, .status = 503},
+        {.manner = RECEIVER_ANSWERS, .status = 400},
+        {.manner = RECEIVER_ANSWERS, .status = 429, .headers = {"Retry-After: 0"}},
+        {.manner = RECEIVER_CLOSES},
+        /* from here on nobody can tell what became of a request */
+        {.manner = RECEIVER_HANGS},
+        {.manner = RECEIVER_CLOSES_MIDWAY, .body_size = 50},
+        {.manner = RECEIVER_DRIPS, .body_size = 4},
+        {.manner = RECEIVER_ANSWERS, .delay_ms = 60},
+    };
+
+    receiver_set_answer(f.receiver,
+                        answers[draw(f.is_lossless ? 6 : (unsigned)TOTE_COUNT_OF(answers))]);
+}
+
+/* The loads, while the receiver has its moods and the host its loop. */
+static void run(void) {
+    pthread_t threads[THREADS];
+
+    for (size_t i = 0; i < THREADS; i++) {
+        f.counts[i] = draw(MOST_SPANS);
+        f.seeds[i] = draw(1000000);
+        pthread_create(&threads[i], NULL, work, &f.counts[i]);
+    }
+    for (unsigned i = 5 + draw(20); i > 0; i--) {
+        be_different();
+        tote_sdk_poll(f.sdk);
+        if (draw(8) == 0) {
+            tote_sdk_force_flush(f.sdk, draw(30));
+        }
+        pause_us(draw(5000));
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+}
+
+static void see(const Tote__Otlp__Span *span) {
+    size_t thread = 0;
+    size_t index = 0;
+
+    assert_int_equal(sscanf(span->name, "%zu %zu", &thread, &index), 2);
+    assert_true(thread < THREADS && index < f.counts[thread]);
+    f.acknowledged += !f.seen[thread][index];
+    f.seen[thread][index] = 1;
+}
+
+/* Returns: how many spans are in requests that the receiver took, each counted once. */
+static size_t count_acknowledged(void) {
+    f.acknowledged = 0;
+    memset(f.seen, 0, sizeof f.seen);
+    received_taken_spans(f.receiver, see);
+    return f.acknowledged;
+}
+
+static uint64_t dropped(const tote_stats *stats) {
+    return stats->dropped_queue_full + stats->dropped_too_large + stats->dropped_retries_exhausted +
+           stats->dropped_shutdown + stats->dropped_memory + stats->dropped_spool_full;
+}
+
+static tote_stats closed_stats(void) {
+    tote_stats stats = TOTE_STATS_INIT;
+
+    assert_true(tote_sdk_get_stats(f.sdk, &stats));
+    assert_int_equal(stats.ended, stats.exported + stats.rejected + dropped(&stats) +
+                                      stats.waiting + stats.in_flight + stats.spooled);
+    return stats;
+}
+
+static void shut_down(void) {
+    if (f.is_lossless) {
+        receiver_set_answer(f.receiver, (struct receiver_answer){.manner = RECEIVER_ANSWERS});
+    }
+    tote_result result = tote_sdk_shutdown(f.sdk, f.is_lossless ? LONG_MS : draw(300));
+    tote_stats stats = closed_stats();
+    while (result == TOTE_TIMED_OUT && stats.waiting + stats.in_flight) {
+        pause_us(1000); /* a worker that hung in a system call comes back in its own time */
+        stats = closed_stats();
+    }
+    assert_int_equal(stats.ended, f.counts[0] + f.counts[1]);
+    assert_int_equal(stats.waiting + stats.in_flight, 0);
+}
+
+/* Over all rounds: what never happened was not tried. */
+static tote_stats total;
+
+static void add_to_total(const tote_stats *stats) {
+    total.ended += stats->ended;
+    total.exported += stats->exported;
+    total.rejected += stats->rejected;
+    total.dropped_queue_full += stats->dropped_queue_full;
+    total.dropped_too_large += stats->dropped_too_large;
+    total.dropped_retries_exhausted += stats->dropped_retries_exhausted;
+    total.dropped_shutdown += stats->dropped_shutdown;
+    total.dropped_spool_full += stats->dropped_spool_full;
+    total.spooled += stats->spooled;
+    total.unsecured += stats->unsecured;
+}
+
+static void print_stats(const char *what, const tote_stats *stats) {
+    print_message(
+        "%s: %" PRIu64 " ended: %" PRIu64 " exported, %" PRIu64 " rejected; dropped: queue full "
+        "%" PRIu64 ", too large %" PRIu64 ", retries %" PRIu64 ", shutdown %" PRIu64
+        ", spool full %" PRIu64 "; spooled %" PRIu64 ", unsecured %" PRIu64 "\n",
+        what, stats->ended, stats->exported, stats->rejected, stats->dropped_queue_full,
+        stats->dropped_too_large, stats->dropped_retries_exhausted, stats->dropped_shutdown,
+        stats->dropped_spool_full, stats->spooled, stats->unsecured);
+}
+
+/* What the counters say must be what the receiver has. */
+static void compare(void) {
+    tote_stats stats = closed_stats();
+    size_t got = count_acknowledged();
+
+    add_to_total(&stats);
+    print_stats(f.is_lossless ? "the receiver tells" : "nobody knows", &stats);
+    if (f.is_lossless) {
+        assert_int_equal(got, stats.exported);
+    } else { /* it may have taken what nobody heard of, but it has what was counted */
+        assert_true(got >= stats.exported);
+        assert_true(got <= stats.exported + stats.rejected + dropped(&stats) + stats.spooled);
+    }
+    if (!f.otlp.spool_directory) {
+        assert_int_equal(stats.spooled, 0);
+        return;
+    }
+    tote_spool_report report = {.struct_size = sizeof report};
+    f.otlp.spool_max_files = 0;
+    receiver_set_answer(f.receiver, (struct receiver_answer){.manner = RECEIVER_ANSWERS});
+    tote_sdk_close(&f.sdk, 0);
+    assert_int_equal(tote_otlp_send_spool(&f.otlp, LONG_MS, &report), TOTE_SUCCESS);
+    assert_int_equal(report.delivered, stats.spooled);
+    got = count_acknowledged();
+    assert_true(got >= stats.exported); /* ... and some of the spool it had, perhaps */
+    assert_int_equal(f.is_lossless ? got : 0, f.is_lossless ? stats.exported + stats.spooled : 0);
+}
+
+static void run_round(unsigned seed) {
+    char command[128];
+
+    memset(&f, 0, sizeof f);
+    f.seed = seed;
+    f.is_lossless = draw(2);
+    snprintf(f.directory, sizeof f.directory, "/tmp/tote-accounting-XXXXXX");
+    assert_non_null(mkdtemp(f.directory));
+    f.receiver = receiver_start();
+    assert_non_null(f.receiver);
+    print_message("TOTE_SEED=%u\n", seed);
+    configure(draw(2));
+    start();
+    run();
+    shut_down();
+    compare();
+    tote_sdk_close(&f.sdk, 0);
+    receiver_stop(f.receiver);
+    snprintf(command, sizeof command, "rm -rf '%s'", f.directory);
+    assert_int_equal(system(command), 0);
+}
+
+/* Design 6: ended = exported + rejected + dropped + waiting + in flight + spooled */
+static void the_counters_say_what_the_receiver_has(void **state) {
+    const char *only = getenv("TOTE_SEED");
+    unsigned first = only ? (unsigned)strtoul(only, NULL, 10) : (unsigned)time(NULL);
+
+    (void)state;
+    tote_set_diagnostics(NULL, TOTE_LEVEL_NONE, NULL);
+    for (unsigned i = 0; i < (only ? 1 : ROUNDS); i++) {
+        run_round(first + i);
+    }
+    print_stats("all", &total);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {TEST(the_counters_say_what_the_receiver_has)};
+
+    return RUN_TESTS(tests, argc, argv);
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_deadlines.c - flush and shutdown come back in time, whatever the other side does
+ *
+ * A machine that is busy elsewhere may hold one try up, so there are some; who does not look at his deadline misses it in all of them.
+ */
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tote/diagnostics.h"
+#include "tote/exporters/otlp.h"
+#include "tote/internal/clock.h"
+#include "tote/tote.h"
+
+enum { TIMEOUT_MS = 150, GRACE_MS = 50, TRIES = 4, SPANS = 3, MOST_FILLERS = 8 };
+
+static const char hanging_name[] = "name.that.hangs.test";
+
+/* The other side. */
+struct peer {
+    int listener;
+    int fillers[MOST_FILLERS]; /* connections that nobody accepts, so that no other comes through */
+    pthread_t thread;
+    bool has_thread;
+    bool drips;
+    _Atomic(bool) stops;
+};
+
+static _Atomic(bool) lets_names_go;
+static _Atomic(unsigned) hanging_lookups;
+
+/* In the place of the system's, for libcurl and for Tote. */
+__attribute__((visibility("default"))) int getaddrinfo(const char *name, const char *service,
+                                                       const struct addrinfo *hints,
+                                                       struct addrinfo **result) {
+    typedef int (*lookup)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    lookup original = NULL;
+
+    hanging_lookups += name && strcmp(name, hanging_name) == 0;
+    while (name && strcmp(name, hanging_name) == 0) {
+        if (lets_names_go) {
+            return EAI_NONAME;
+        }
+        usleep(1000);
+    }
+    *(void **)&original = dlsym(RTLD_NEXT, "getaddrinfo");
+    return original(name, service, hints, result);
+}
+
+static int listen_on_loopback(int backlog) {
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(listener, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, backlog), 0);
+    return listener;
+}
+
+static struct sockaddr_in address_of(int listener) {
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof address;
+
+    getsockname(listener, (struct sockaddr *)&address, &size);
+    return address;
+}
+
+/* Until a further connection does not come through. */
+static void fill_backlog(struct peer *peer) {
+    const struct sockaddr_in address = address_of(peer->listener);
+
+    for (int i = 0; i < MOST_FILLERS; i++) {
+        peer->fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        connect(peer->fillers[i], (const struct sockaddr *)&address, sizeof address);
+    }
+    usleep(20000);
+}
+
+/* The head of an answer and a part of its body; then nothing, or a byte a second. */
+static void answer_slowly(struct peer *peer, int connection) {
+    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc";
+    char request[4096];
+
+    if (recv(connection, request, sizeof request, 0) <= 0) {
+        return;
+    }
+    send(connection, head, sizeof head - 1, MSG_NOSIGNAL);
+    for (int i = 1; !peer->stops; i++) {
+        usleep(10000);
+        if (peer->drips && i % 100 == 0) {
+            send(connection, "x", 1, MSG_NOSIGNAL);
+        }
+    }
+}
+
+static void *serve(void *arg) {
+    struct peer *peer = arg;
+
+    while (!peer->stops) {
+        struct pollfd fd = {peer->listener, POLLIN, 0};
+        int connection = poll(&fd, 1, 10) == 1 ? accept(peer->listener, NULL, NULL) : -1;
+        if (connection >= 0) {
+            answer_slowly(peer, connection);
+            close(connection);
+        }
+    }
+    return NULL;
+}
+
+enum manner { NAME_HANGS, CONNECT_HANGS, TLS_HANGS, ANSWER_HANGS, ANSWER_DRIPS };
+
+/* Returns: the URL. */
+static const char *peer_start(struct peer *peer, enum manner manner) {
+    static char url[64];
+
+    memset(peer, 0, sizeof *peer);
+    memset(peer->fillers, -1, sizeof peer->fillers);
+    lets_names_go = false;
+    peer->listener = listen_on_loopback(manner == CONNECT_HANGS ? 0 : 8);
+    if (manner == CONNECT_HANGS) {
+        fill_backlog(peer);
+    }
+    if (manner == ANSWER_HANGS || manner == ANSWER_DRIPS) {
+        peer->drips = manner == ANSWER_DRIPS;
+        peer->has_thread = true;
+        assert_int_equal(pthread_create(&peer->thread, NULL, serve, peer), 0);
+    }
+    snprintf(url, sizeof url, "%s://%s:%u", manner == TLS_HANGS ? "https" : "http",
+             manner == NAME_HANGS ? hanging_name : "127.0.0.1",
+             (unsigned)ntohs(address_of(peer->listener).sin_port));
+    return url;
+}
+
+static void peer_stop(struct peer *peer) {
+    peer->stops = true;
+    lets_names_go = true;
+    if (peer->has_thread) {
+        pthread_join(peer->thread, NULL);
+    }
+    close(peer->listener);
+    for (int i = 0; i < MOST_FILLERS; i++) {
+        if (peer->fillers[i] >= 0) {
+            close(peer->fillers[i]);
+        }
+    }
+}
+
+/* How an SDK exports there. */
+struct setting {
+    enum manner manner;
+    tote_export_mode mode;
+    tote_otlp_protocol protocol;
+};
+
+static tote_sdk *start(const char *url, const struct setting *setting) {
+    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+
+    otlp.ignore_environment = true;
+    otlp.endpoint = url;
+    otlp.protocol = setting->protocol;
+    batch.mode = setting->mode;
+    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    options.ignore_environment = true;
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    options.batch = &batch;
+    tote_sdk *sdk = tote_sdk_start(&options);
+    assert_non_null(sdk);
+    for (int i = 0; i < SPANS; i++) {
+        tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "work", NULL);
+        tote_span_close(&span);
+    }
+    return sdk;
+}
+
+/* Returns: how much too late it was, in ms. */
+static uint64_t lateness(uint64_t start) {
+    uint64_t ms = (tote__clock_monotonic() - start) / 1000000;
+
+    return ms > TIMEOUT_MS ? ms - TIMEOUT_MS : 0;
+}
+
+static uint64_t flush_and_shut_down(const struct setting *setting) {
+    struct peer peer;
+    tote_stats stats = TOTE_STATS_INIT;
+    tote_sdk *sdk = start(peer_start(&peer, setting->manner), setting);
+
+    uint64_t begin = tote__clock_monotonic();
+    assert_int_equal(tote_sdk_force_flush(sdk, TIMEOUT_MS), TOTE_TIMED_OUT);
+    uint64_t late = lateness(begin);
+    begin = tote__clock_monotonic();
+    assert_int_equal(tote_sdk_shutdown(sdk, TIMEOUT_MS), TOTE_TIMED_OUT);
+    uint64_t late_again = lateness(begin);
+
+    assert_true(tote_sdk_get_stats(sdk, &stats));
+    assert_int_equal(stats.ended, SPANS);
+    assert_int_equal(stats.dropped_shutdown, SPANS);
+    tote_sdk_close(&sdk, 0);
+    peer_stop(&peer);
+    return late > late_again ? late : late_again;
+}
+
+static void come_back_in_time(enum manner manner) {
+    static const tote_export_mode modes[] = {TOTE_EXPORT_BY_WORKER, TOTE_EXPORT_BY_HOST};
+    static const tote_otlp_protocol protocols[] = {TOTE_OTLP_HTTP_PROTOBUF, TOTE_OTLP_GRPC};
+
+    tote_set_diagnostics(NULL, TOTE_LEVEL_NONE, NULL);
+    for (size_t i = 0; i < 4; i++) {
+        const struct setting setting = {manner, modes[i / 2], protocols[i % 2]};
+        uint64_t least = UINT64_MAX;
+        for (int j = 0; j < TRIES && least > GRACE_MS; j++) {
+            uint64_t late = flush_and_shut_down(&setting);
+            least = late < least ? late : least;
+        }
+        print_message("%s, %s: at most %llu ms late\n", i / 2 ? "host's loop" : "worker",
+                      i % 2 ? "gRPC" : "HTTP", (unsigned long long)least);
+        assert_in_range(least, 0, GRACE_MS);
+    }
+}
+
+/* Deadlines hold against a collector that hangs ... Spec: trace/sdk.md#forceflush-1, #shutdown-1 */
+static void in_the_look_up_of_its_name(void **state) {
+    (void)state;
+    come_back_in_time(NAME_HANGS);
+    assert_true(hanging_lookups >= 4);
+}
+
+static void in_connect(void **state) {
+    (void)state;
+    come_back_in_time(CONNECT_HANGS);
+}
+
+static void in_the_handshake_of_tls(void **state) {
+    (void)state;
+    come_back_in_time(TLS_HANGS);
+}
+
+static void in_the_middle_of_its_answer(void **state) {
+    (void)state;
+    come_back_in_time(ANSWER_HANGS);
+}
+
+/* ... or answers so */
+static void with_a_byte_a_second(void **state) {
+    (void)state;
+    come_back_in_time(ANSWER_DRIPS);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST(in_the_look_up_of_its_name), TEST(in_connect),
+        TEST(in_the_handshake_of_tls),    TEST(in_the_middle_of_its_answer),
+        TEST(with_a_byte_a_second),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}
