@@ -367,13 +367,12 @@ static size_t otlp_save(void *self) {
 static void otlp_begin_securing(void *self) {
     struct exporter *exporter = self;
     const struct tote__otlp_settings *settings = &exporter->settings;
-    char path[TOTE__JOURNAL_PATH_BYTES];
 
     exporter->journal = NULL;
-    if (exporter->outbox.spool &&
-        tote__journal_directory(settings->journal_directory,
-                                tote__spool_status(exporter->outbox.spool), path)) {
-        exporter->journal = tote__journal_new(path, settings->journal_bytes, exporter->journals);
+    if (exporter->outbox.spool) {
+        exporter->journal = tote__journal_new(settings->journal_directory,
+                                              tote__spool_descriptor(exporter->outbox.spool),
+                                              settings->journal_bytes, exporter->journals);
     }
     exporter->journals = exporter->journal ? exporter->journal : exporter->journals;
 }

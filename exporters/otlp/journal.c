@@ -33,6 +33,7 @@ enum {
 };
 
 static const char *const component = "spool";
+static const char *const link_name = "journals";
 
 struct tote__journal {
     struct tote__journal *next;  /* of those that are open */
@@ -45,6 +46,7 @@ struct tote__journal {
     dev_t device; /* of the file, ... */
     ino_t inode;
     char name[NAME_BYTES];
+    char path[TOTE__JOURNAL_PATH_BYTES]; /* of its folder; "" when it is the program's own */
     uint32_t chunk_count;
     _Atomic(int32_t) *left; /* of each chunk: see OPEN_CHUNK */
     _Atomic(bool) knows_resource[MOST_RESOURCES];
@@ -267,14 +269,34 @@ void tote__journal_settle(const struct tote__secured *spans, size_t count) {
     }
 }
 
-bool tote__journal_directory(const char *directory, const struct stat *spool,
-                             char path[TOTE__JOURNAL_PATH_BYTES]) {
-    int length = directory ? snprintf(path, TOTE__JOURNAL_PATH_BYTES, "%s", directory)
-                           : snprintf(path, TOTE__JOURNAL_PATH_BYTES, "/dev/shm/tote-%lu-%lx-%lx",
-                                      (unsigned long)spool->st_uid, (unsigned long)spool->st_dev,
-                                      (unsigned long)spool->st_ino);
+static bool read_link(int spool, char path[TOTE__JOURNAL_PATH_BYTES]) {
+    ssize_t length = readlinkat(spool, link_name, path, TOTE__JOURNAL_PATH_BYTES - 1);
 
-    return length > 0 && length < TOTE__JOURNAL_PATH_BYTES;
+    path[length > 0 ? length : 0] = '\0';
+    return length > 0;
+}
+
+bool tote__journal_directory(const char *directory, int spool, bool may_make,
+                             char path[TOTE__JOURNAL_PATH_BYTES]) {
+    uint64_t random = 0;
+
+    if (directory) {
+        return snprintf(path, TOTE__JOURNAL_PATH_BYTES, "%s", directory) < TOTE__JOURNAL_PATH_BYTES;
+    }
+    if (read_link(spool, path)) {
+        return true;
+    }
+    if (!may_make || !tote__os_random(&random, sizeof random)) {
+        return false;
+    }
+    snprintf(path, TOTE__JOURNAL_PATH_BYTES, "/dev/shm/tote-%016llx", (unsigned long long)random);
+    return symlinkat(path, spool, link_name) == 0 || read_link(spool, path);
+}
+
+void tote__journal_leave_directory(const char *directory, const char *path) {
+    if (!directory) {
+        rmdir(path);
+    }
 }
 
 /* Others write to where the default is: what somebody else prepared is not used. */
@@ -306,34 +328,6 @@ static bool enter(struct tote__journal *journal, const struct stat *status) {
     return true;
 }
 
-/* Make the file under another name, and rename it once it is locked: whoever finds one without a lock has found a dead one. */
-static bool make_file(struct tote__journal *journal) {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    char aside[NAME_BYTES + 8];
-    struct stat status;
-    uint64_t random = 0;
-
-    tote__os_random(&random, sizeof random);
-    snprintf(journal->name, sizeof journal->name, "%08x-%016llx%s", tote__os_process_id(),
-             (unsigned long long)random, TOTE__JOURNAL_SUFFIX);
-    snprintf(aside, sizeof aside, "%s.tmp", journal->name);
-    journal->file = openat(journal->directory, aside,
-                           O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
-    if (journal->file < 0) {
-        return false;
-    }
-    int error = posix_fallocate(journal->file, 0, (off_t)journal->size);
-    if (error || fstat(journal->file, &status) != 0 || fcntl(journal->file, F_SETLK, &whole) != 0 ||
-        !enter(journal, &status) ||
-        renameat(journal->directory, aside, journal->directory, journal->name) != 0) {
-        error = error ? error : errno;
-        unlinkat(journal->directory, aside, 0);
-        errno = error;
-        return false;
-    }
-    return true;
-}
-
 /* Touched, so that no thread has to wait for a page. */
 static bool map_file(struct tote__journal *journal) {
     journal->map = mmap(NULL, journal->size, PROT_READ | PROT_WRITE, MAP_SHARED, journal->file, 0);
@@ -350,6 +344,36 @@ static bool map_file(struct tote__journal *journal) {
     head->process = tote__os_process_id();
     head->chunk_count = journal->chunk_count;
     head->checksum = tote__journal_head_checksum(head);
+    return true;
+}
+
+/* Make the file under another name, and rename it once it is whole and locked: whoever finds one without a lock has found a dead one. */
+static bool make_file(struct tote__journal *journal) {
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    char aside[NAME_BYTES + 8];
+    struct stat status;
+    uint64_t random = 0;
+
+    tote__os_random(&random, sizeof random);
+    snprintf(journal->name, sizeof journal->name, "%08x-%016llx%s", tote__os_process_id(),
+             (unsigned long long)random, TOTE__JOURNAL_SUFFIX);
+    snprintf(aside, sizeof aside, "%s.tmp", journal->name);
+    journal->file = openat(journal->directory, aside,
+                           O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+    if (journal->file < 0) {
+        return false;
+    }
+    int error = fstat(journal->file, &status) == 0 && enter(journal, &status) &&
+                        fcntl(journal->file, F_SETLKW, &whole) == 0
+                    ? posix_fallocate(journal->file, 0, (off_t)journal->size)
+                    : errno;
+    if (error || !map_file(journal) ||
+        renameat(journal->directory, aside, journal->directory, journal->name) != 0) {
+        error = error ? error : errno;
+        unlinkat(journal->directory, aside, 0);
+        errno = error;
+        return false;
+    }
     return true;
 }
 
@@ -393,22 +417,43 @@ bool tote__journal_is_own(const struct stat *status) {
     return is_own;
 }
 
-struct tote__journal *tote__journal_new(const char *path, size_t bytes,
+/* The folder may go as we come: who is the last one there takes it with him. */
+static bool make_file_in(struct tote__journal *journal, const char *path) {
+    enum { TIMES = 3 };
+
+    for (int i = 0; i < TIMES; i++) {
+        journal->directory = tote__journal_open_directory(path, true);
+        if (journal->directory < 0) {
+            return false;
+        }
+        if (make_file(journal)) {
+            return true;
+        }
+        if (errno != ENOENT) {
+            return false;
+        }
+        close(journal->directory);
+        journal->directory = -1;
+    }
+    return false;
+}
+
+struct tote__journal *tote__journal_new(const char *directory, int spool, size_t bytes,
                                         struct tote__journal *older) {
     struct tote__journal *journal = tote__allocate_zeroed(sizeof *journal);
     size_t chunks = bytes / TOTE__JOURNAL_CHUNK_BYTES;
+    char path[TOTE__JOURNAL_PATH_BYTES] = "";
     int error = errno;
 
     if (!journal) {
         return NULL;
     }
     journal->generation = tote__generation();
-    journal->file = -1;
+    journal->directory = journal->file = -1;
     journal->chunk_count = (uint32_t)(chunks ? chunks : 1);
     journal->size = chunk_at(journal->chunk_count);
-    journal->directory = tote__journal_open_directory(path, true);
-    if (journal->directory < 0 || !make_chunks(journal) || !make_file(journal) ||
-        !map_file(journal)) {
+    if (!tote__journal_directory(directory, spool, true, path) || !make_chunks(journal) ||
+        !make_file_in(journal, path)) {
         char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, component,
                       "spans that end will not outlive this process: no file of %zu bytes in %s: "
@@ -418,6 +463,7 @@ struct tote__journal *tote__journal_new(const char *path, size_t bytes,
         journal = NULL;
     } else {
         journal->older = older;
+        snprintf(journal->path, sizeof journal->path, "%s", directory ? "" : path);
     }
     errno = error;
     return journal;
@@ -467,6 +513,7 @@ static void close_descriptors(const struct tote__journal *journal) {
 static void release(struct tote__journal *journal) {
     if (journal->generation == tote__generation() && journal->file >= 0 && is_empty(journal)) {
         unlinkat(journal->directory, journal->name, 0);
+        tote__journal_leave_directory(*journal->path ? NULL : "", journal->path);
     }
     close_descriptors(journal);
     leave(journal);

@@ -18,17 +18,21 @@ struct tote__journal;
 enum { TOTE__JOURNAL_PATH_BYTES = 512 };
 
 /*
- * Where the journals of a spool are: `directory`, or, when that is NULL, a folder in memory (tmpfs) that is named after the spool. A file
- * system that writes to a disk holds who stores to a mapped page up, now and then, for as long as that takes.
+ * Where the journals of a spool, an open directory, are: `directory`, or, when that is NULL, a folder in memory (tmpfs) that a link in the spool
+ * tells. A file system that writes to a disk holds who stores to a mapped page up, now and then, for as long as that takes. Returns: false
+ * when there is none.
  */
-bool tote__journal_directory(const char *directory, const struct stat *spool,
+bool tote__journal_directory(const char *directory, int spool, bool may_make,
                              char path[TOTE__JOURNAL_PATH_BYTES]);
 
 /* Open that folder. Returns: -1 when it is not there, or not only its owner's to write to. */
 int tote__journal_open_directory(const char *path, bool may_make);
 
+/* The folder in memory is made where it is needed, and goes when nothing is in it. */
+void tote__journal_leave_directory(const char *directory, const char *path);
+
 /* Make this process's journal, all of it allocated; `older` is the one of its parent, or NULL. NULL, with a diagnostic. */
-struct tote__journal *tote__journal_new(const char *path, size_t bytes,
+struct tote__journal *tote__journal_new(const char *directory, int spool, size_t bytes,
                                         struct tote__journal *older);
 
 /* With the older ones. Remove the file, unless spans are left in it; of one that was inherited only the memory goes. */

@@ -14,23 +14,15 @@
  */
 enum { MOST_KEPT_BYTES = 8 << 20, IDLE_BUFFERS = 2, SPOOL_AGAIN_MS = 10000 };
 
-/* A process may have left a journal although this one makes none. */
-static struct tote__recovery *make_recovery(const struct tote__otlp_settings *settings,
-                                            const struct tote__spool *spool) {
-    char path[TOTE__JOURNAL_PATH_BYTES];
-
-    return tote__journal_directory(settings->journal_directory, tote__spool_status(spool), path)
-               ? tote__recovery_new(path, settings->max_request_bytes)
-               : NULL;
-}
-
 void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__otlp_settings *settings,
                         struct tote__transport *transport, struct tote__spool *spool) {
     *outbox = (struct tote__outbox){
         .delivery = {.settings = settings, .transport = transport},
         .encoding = settings->protocol == TOTE_OTLP_HTTP_JSON ? TOTE_OTLP_JSON : TOTE_OTLP_PROTOBUF,
         .spool = spool,
-        .recovery = spool ? make_recovery(settings, spool) : NULL,
+        .recovery =
+            spool ? tote__recovery_new(settings->journal_directory, settings->max_request_bytes)
+                  : NULL, /* there may be journals although this process has none */
     };
 }
 

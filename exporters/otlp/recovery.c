@@ -27,7 +27,7 @@ enum {
     MOST_DEFINITIONS = 2048,
     NAME_BYTES = 256,
     LOOK_AGAIN_MS = 5000,
-    ABANDONED_AFTER_S = 60
+    UNFINISHED_FOR_S = 3 /* a file that is being made has no lock for a moment */
 };
 
 enum { RESOURCE_SPANS = 0x0A, SCOPE_SPANS = 0x12, SPANS = 0x12 };
@@ -40,15 +40,8 @@ struct item {
     off_t at; /* in the file */
 };
 
-struct tote__recovery {
-    char path[TOTE__JOURNAL_PATH_BYTES];
-    size_t most_bytes;
-    uint64_t look_at;
-    uint64_t lost;
-
-    /* Of the journal that is being read. */
-    int directory;
-    int file; /* -1: none */
+/* A journal that is being read, and the batch that is made of it. */
+struct reading {
     char name[NAME_BYTES];
     struct tote__journal_head head;
     uint32_t chunk; /* where to go on, ... */
@@ -56,16 +49,25 @@ struct tote__recovery {
     uint64_t recovered;
     uint64_t broken;
     size_t definition_count;
-    struct tote__found definitions[MOST_DEFINITIONS];
-    uint8_t definition_bytes[TOTE__JOURNAL_DEFINITION_BYTES];
-
-    /* Of the batch. */
     size_t item_count;
-    struct item items[MOST_SPANS];
-    uint8_t bytes[MOST_BYTES + TOTE__JOURNAL_CHUNK_BYTES];
     tote_otlp_buffer scope;
     tote_otlp_buffer resource;
     tote_otlp_buffer request;
+    struct tote__found definitions[MOST_DEFINITIONS];
+    struct item items[MOST_SPANS];
+    uint8_t definition_bytes[TOTE__JOURNAL_DEFINITION_BYTES];
+    uint8_t bytes[MOST_BYTES + TOTE__JOURNAL_CHUNK_BYTES];
+};
+
+struct tote__recovery {
+    char own_path[TOTE__JOURNAL_PATH_BYTES]; /* "": the spool tells */
+    char path[TOTE__JOURNAL_PATH_BYTES];
+    size_t most_bytes;
+    uint64_t look_at;
+    uint64_t lost;
+    int directory;
+    int file;
+    struct reading *reading; /* NULL: none */
 };
 
 bool tote__journal_read_head(struct tote__slice bytes, uint64_t file_size,
@@ -110,42 +112,52 @@ bool tote__journal_read_record(struct tote__slice run, size_t *at, struct tote__
     return true;
 }
 
-struct tote__recovery *tote__recovery_new(const char *path, size_t most_bytes) {
+struct tote__recovery *tote__recovery_new(const char *directory, size_t most_bytes) {
     struct tote__recovery *recovery = tote__allocate(sizeof *recovery);
 
     if (recovery) {
-        memset(recovery, 0, offsetof(struct tote__recovery, definitions));
-        recovery->item_count = 0;
-        recovery->scope = recovery->resource = recovery->request = (tote_otlp_buffer){NULL, 0, 0};
-        snprintf(recovery->path, sizeof recovery->path, "%s", path);
-        recovery->most_bytes = tote__min(most_bytes / 2, (size_t)MOST_BYTES);
-        recovery->directory = recovery->file = -1;
+        *recovery = (struct tote__recovery){
+            .most_bytes = tote__min(most_bytes / 2, (size_t)MOST_BYTES),
+            .directory = -1,
+            .file = -1,
+        };
+        snprintf(recovery->own_path, sizeof recovery->own_path, "%s", directory ? directory : "");
     }
     return recovery;
 }
 
 /* Which lets it go, for whoever comes. */
-static void close_journal(struct tote__recovery *recovery) {
+static void close_file(struct tote__recovery *recovery) {
+    struct reading *reading = recovery->reading;
+
     if (recovery->file >= 0) {
         close(recovery->file);
     }
+    if (reading) {
+        tote_otlp_buffer_clear(&reading->scope);
+        tote_otlp_buffer_clear(&reading->resource);
+        tote_otlp_buffer_clear(&reading->request);
+        tote__release(reading, sizeof *reading);
+    }
+    recovery->file = -1;
+    recovery->reading = NULL;
+}
+
+static void close_journal(struct tote__recovery *recovery) {
+    close_file(recovery);
     if (recovery->directory >= 0) {
         close(recovery->directory);
     }
-    recovery->file = recovery->directory = -1;
+    recovery->directory = -1;
 }
 
 void tote__recovery_free(struct tote__recovery *recovery) {
     int error = errno;
 
-    if (!recovery) {
-        return;
+    if (recovery) {
+        close_journal(recovery);
+        tote__release(recovery, sizeof *recovery);
     }
-    close_journal(recovery);
-    tote_otlp_buffer_clear(&recovery->scope);
-    tote_otlp_buffer_clear(&recovery->resource);
-    tote_otlp_buffer_clear(&recovery->request);
-    tote__release(recovery, sizeof *recovery);
     errno = error;
 }
 
@@ -173,38 +185,35 @@ static bool read_at(int file, uint8_t *bytes, size_t size, off_t at) {
 static void set_aside(const struct tote__recovery *recovery, const char *why) {
     char aside[NAME_BYTES + 16];
 
-    snprintf(aside, sizeof aside, "%s.corrupt", recovery->name);
-    renameat(recovery->directory, recovery->name, recovery->directory, aside);
+    snprintf(aside, sizeof aside, "%s.corrupt", recovery->reading->name);
+    renameat(recovery->directory, recovery->reading->name, recovery->directory, aside);
     tote_diagnose(TOTE_LEVEL_ERROR, component, "%s/%s %s; it is set aside, as %s", recovery->path,
-                  recovery->name, why, aside);
+                  recovery->reading->name, why, aside);
 }
 
 static void read_definitions(struct tote__recovery *recovery) {
-    const struct tote__slice run = {recovery->definition_bytes, TOTE__JOURNAL_DEFINITION_BYTES};
+    const struct tote__slice run = {recovery->reading->definition_bytes,
+                                    TOTE__JOURNAL_DEFINITION_BYTES};
     size_t at = 0;
     struct tote__found found;
 
-    while (recovery->definition_count < MOST_DEFINITIONS &&
+    while (recovery->reading->definition_count < MOST_DEFINITIONS &&
            tote__journal_read_record(run, &at, &found)) {
-        recovery->broken += found.is_broken;
+        recovery->reading->broken += found.is_broken;
         if (!found.is_broken) {
-            recovery->definitions[recovery->definition_count++] = found;
+            recovery->reading->definitions[recovery->reading->definition_count++] = found;
         }
     }
 }
 
 static bool read_journal(struct tote__recovery *recovery, const struct stat *status) {
-    uint8_t head[sizeof recovery->head];
+    uint8_t head[sizeof(struct tote__journal_head)];
 
-    recovery->chunk = 0;
-    recovery->at = 0;
-    recovery->recovered = recovery->broken = 0;
-    recovery->definition_count = 0;
     if (!read_at(recovery->file, head, sizeof head, 0) ||
         !tote__journal_read_head((struct tote__slice){head, sizeof head}, (uint64_t)status->st_size,
-                                 &recovery->head) ||
-        !read_at(recovery->file, recovery->definition_bytes, TOTE__JOURNAL_DEFINITION_BYTES,
-                 TOTE__JOURNAL_HEAD_BYTES)) {
+                                 &recovery->reading->head) ||
+        !read_at(recovery->file, recovery->reading->definition_bytes,
+                 TOTE__JOURNAL_DEFINITION_BYTES, TOTE__JOURNAL_HEAD_BYTES)) {
         set_aside(recovery, "is not what a journal looks like");
         return false;
     }
@@ -219,15 +228,24 @@ static bool ends_with(const char *name, const char *end) {
     return length >= end_length && strcmp(name + length - end_length, end) == 0;
 }
 
-/* What somebody began to make and never finished. */
+/* What somebody began to make and died. */
 static void clear_away(const struct tote__recovery *recovery, const char *name) {
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     struct stat status;
 
-    if (ends_with(name, TOTE__JOURNAL_SUFFIX ".tmp") &&
-        fstatat(recovery->directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-        (int64_t)(tote__clock_realtime() / 1000000000U) - (int64_t)status.st_mtime >
-            ABANDONED_AFTER_S) {
+    if (!ends_with(name, TOTE__JOURNAL_SUFFIX ".tmp") ||
+        fstatat(recovery->directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISREG(status.st_mode) || tote__journal_is_own(&status) ||
+        (int64_t)(tote__clock_realtime() / 1000000000U) - (int64_t)status.st_mtime <
+            UNFINISHED_FOR_S) {
+        return;
+    }
+    int file = openat(recovery->directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (file >= 0 && fcntl(file, F_SETLK, &whole) == 0) {
         unlinkat(recovery->directory, name, 0);
+    }
+    if (file >= 0) {
+        close(file);
     }
 }
 
@@ -236,27 +254,36 @@ static bool open_journal(struct tote__recovery *recovery, const char *name) {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     struct stat status;
 
-    if (!ends_with(name, TOTE__JOURNAL_SUFFIX) || strlen(name) >= sizeof recovery->name ||
+    if (!ends_with(name, TOTE__JOURNAL_SUFFIX) || strlen(name) >= NAME_BYTES ||
         fstatat(recovery->directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
         !S_ISREG(status.st_mode) || tote__journal_is_own(&status)) {
         return false;
     }
     recovery->file = openat(recovery->directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (recovery->file < 0) {
-        return false;
+    if (recovery->file >= 0 && fcntl(recovery->file, F_SETLK, &whole) == 0 &&
+        fstat(recovery->file, &status) == 0 && status.st_nlink) {
+        recovery->reading = tote__allocate_zeroed(sizeof *recovery->reading);
     }
-    snprintf(recovery->name, sizeof recovery->name, "%s", name);
-    if (fcntl(recovery->file, F_SETLK, &whole) == 0 && fstat(recovery->file, &status) == 0 &&
-        status.st_nlink && read_journal(recovery, &status)) {
-        return true;
+    if (recovery->reading) {
+        snprintf(recovery->reading->name, sizeof recovery->reading->name, "%s", name);
+        if (read_journal(recovery, &status)) {
+            return true;
+        }
     }
-    close(recovery->file);
-    recovery->file = -1;
+    close_file(recovery);
     return false;
 }
 
+static const char *directory_of(const struct tote__recovery *recovery) {
+    return *recovery->own_path ? recovery->own_path : NULL;
+}
+
 /* Returns: false when there is none. */
-static bool find_journal(struct tote__recovery *recovery) {
+static bool find_journal(struct tote__recovery *recovery, const struct tote__spool *spool) {
+    if (!tote__journal_directory(directory_of(recovery), tote__spool_descriptor(spool), false,
+                                 recovery->path)) {
+        return false;
+    }
     recovery->directory = tote__journal_open_directory(recovery->path, false);
     int again = recovery->directory < 0
                     ? -1
@@ -284,8 +311,8 @@ static bool find_journal(struct tote__recovery *recovery) {
 
 static const struct tote__found *definition_of(const struct tote__recovery *recovery,
                                                uint32_t resource, uint32_t scope) {
-    for (size_t i = 0; i < recovery->definition_count; i++) {
-        const struct tote__found *found = &recovery->definitions[i];
+    for (size_t i = 0; i < recovery->reading->definition_count; i++) {
+        const struct tote__found *found = &recovery->reading->definitions[i];
         if (found->resource == resource && found->scope == scope) {
             return found;
         }
@@ -295,48 +322,50 @@ static const struct tote__found *definition_of(const struct tote__recovery *reco
 
 /* Take from one chunk what the batch has room for. Returns: how much of `bytes` is used now. */
 static size_t gather_from(struct tote__recovery *recovery, size_t used) {
-    off_t chunk_at = TOTE__JOURNAL_CHUNKS_AT + (off_t)recovery->chunk * TOTE__JOURNAL_CHUNK_BYTES;
-    const struct tote__slice run = {recovery->bytes + used, TOTE__JOURNAL_CHUNK_BYTES};
+    off_t chunk_at =
+        TOTE__JOURNAL_CHUNKS_AT + (off_t)recovery->reading->chunk * TOTE__JOURNAL_CHUNK_BYTES;
+    const struct tote__slice run = {recovery->reading->bytes + used, TOTE__JOURNAL_CHUNK_BYTES};
     size_t taken = 0;
     struct tote__found found;
 
-    if (!read_at(recovery->file, recovery->bytes + used, TOTE__JOURNAL_CHUNK_BYTES, chunk_at)) {
-        recovery->broken++;
-        recovery->chunk = recovery->head.chunk_count;
+    if (!read_at(recovery->file, recovery->reading->bytes + used, TOTE__JOURNAL_CHUNK_BYTES,
+                 chunk_at)) {
+        recovery->reading->broken++;
+        recovery->reading->chunk = recovery->reading->head.chunk_count;
         return used;
     }
-    for (size_t next = recovery->at; tote__journal_read_record(run, &next, &found);
-         recovery->at = next) {
-        bool is_full =
-            recovery->item_count == MOST_SPANS ||
-            (recovery->item_count && used + taken + found.bytes.size > recovery->most_bytes);
+    for (size_t next = recovery->reading->at; tote__journal_read_record(run, &next, &found);
+         recovery->reading->at = next) {
+        bool is_full = recovery->reading->item_count == MOST_SPANS ||
+                       (recovery->reading->item_count &&
+                        used + taken + found.bytes.size > recovery->most_bytes);
         if (!found.is_broken && found.state == TOTE__RECORD_LIVE && is_full) {
             return used + TOTE__JOURNAL_CHUNK_BYTES;
         }
         if (found.is_broken || (found.state == TOTE__RECORD_LIVE &&
                                 (!definition_of(recovery, found.resource, TOTE__NO_INDEX) ||
                                  !definition_of(recovery, TOTE__NO_INDEX, found.scope)))) {
-            recovery->broken++;
+            recovery->reading->broken++;
         } else if (found.state == TOTE__RECORD_LIVE) {
-            recovery->items[recovery->item_count++] =
+            recovery->reading->items[recovery->reading->item_count++] =
                 (struct item){found, chunk_at + (off_t)found.at};
             taken += found.bytes.size;
         }
     }
-    recovery->chunk++;
-    recovery->at = 0;
+    recovery->reading->chunk++;
+    recovery->reading->at = 0;
     return taken ? used + TOTE__JOURNAL_CHUNK_BYTES : used;
 }
 
 static void gather(struct tote__recovery *recovery) {
     size_t used = 0;
 
-    recovery->item_count = 0;
-    while (recovery->chunk < recovery->head.chunk_count && used < recovery->most_bytes &&
-           recovery->item_count < MOST_SPANS) {
-        uint32_t chunk = recovery->chunk;
+    recovery->reading->item_count = 0;
+    while (recovery->reading->chunk < recovery->reading->head.chunk_count &&
+           used < recovery->most_bytes && recovery->reading->item_count < MOST_SPANS) {
+        uint32_t chunk = recovery->reading->chunk;
         used = gather_from(recovery, used);
-        if (recovery->chunk == chunk) {
+        if (recovery->reading->chunk == chunk) {
             break; /* the batch is full */
         }
     }
@@ -381,16 +410,18 @@ static struct tote__slice slice_of(const tote_otlp_buffer *buffer) {
 
 /* The spans of one scope, from the item on. Returns: how many. */
 static size_t make_scope(struct tote__recovery *recovery, size_t from, bool *is_complete) {
-    const struct item *first = &recovery->items[from];
+    const struct item *first = &recovery->reading->items[from];
     size_t i = from;
 
-    recovery->scope.size = 0;
-    *is_complete &= append(&recovery->scope,
+    recovery->reading->scope.size = 0;
+    *is_complete &= append(&recovery->reading->scope,
                            definition_of(recovery, TOTE__NO_INDEX, first->found.scope)->bytes);
-    for (; i < recovery->item_count && recovery->items[i].found.resource == first->found.resource &&
-           recovery->items[i].found.scope == first->found.scope;
+    for (; i < recovery->reading->item_count &&
+           recovery->reading->items[i].found.resource == first->found.resource &&
+           recovery->reading->items[i].found.scope == first->found.scope;
          i++) {
-        *is_complete &= append_message(&recovery->scope, SPANS, recovery->items[i].found.bytes);
+        *is_complete &= append_message(&recovery->reading->scope, SPANS,
+                                       recovery->reading->items[i].found.bytes);
     }
     return i - from;
 }
@@ -399,20 +430,22 @@ static size_t make_scope(struct tote__recovery *recovery, size_t from, bool *is_
 static bool make_request(struct tote__recovery *recovery) {
     bool is_complete = true;
 
-    qsort(recovery->items, recovery->item_count, sizeof *recovery->items, compare);
-    recovery->request.size = 0;
-    for (size_t i = 0; i < recovery->item_count;) {
-        uint32_t resource = recovery->items[i].found.resource;
-        recovery->resource.size = 0;
-        is_complete &=
-            append(&recovery->resource, definition_of(recovery, resource, TOTE__NO_INDEX)->bytes);
-        while (i < recovery->item_count && recovery->items[i].found.resource == resource) {
+    qsort(recovery->reading->items, recovery->reading->item_count, sizeof *recovery->reading->items,
+          compare);
+    recovery->reading->request.size = 0;
+    for (size_t i = 0; i < recovery->reading->item_count;) {
+        uint32_t resource = recovery->reading->items[i].found.resource;
+        recovery->reading->resource.size = 0;
+        is_complete &= append(&recovery->reading->resource,
+                              definition_of(recovery, resource, TOTE__NO_INDEX)->bytes);
+        while (i < recovery->reading->item_count &&
+               recovery->reading->items[i].found.resource == resource) {
             i += make_scope(recovery, i, &is_complete);
-            is_complete &=
-                append_message(&recovery->resource, SCOPE_SPANS, slice_of(&recovery->scope));
+            is_complete &= append_message(&recovery->reading->resource, SCOPE_SPANS,
+                                          slice_of(&recovery->reading->scope));
         }
-        is_complete &=
-            append_message(&recovery->request, RESOURCE_SPANS, slice_of(&recovery->resource));
+        is_complete &= append_message(&recovery->reading->request, RESOURCE_SPANS,
+                                      slice_of(&recovery->reading->resource));
     }
     return is_complete;
 }
@@ -420,8 +453,9 @@ static bool make_request(struct tote__recovery *recovery) {
 static void settle(const struct tote__recovery *recovery) {
     const uint32_t state = TOTE__RECORD_SETTLED;
 
-    for (size_t i = 0; i < recovery->item_count; i++) {
-        if (pwrite(recovery->file, &state, sizeof state, recovery->items[i].at) != sizeof state) {
+    for (size_t i = 0; i < recovery->reading->item_count; i++) {
+        if (pwrite(recovery->file, &state, sizeof state, recovery->reading->items[i].at) !=
+            sizeof state) {
             return; /* they are sent twice, perhaps */
         }
     }
@@ -429,22 +463,23 @@ static void settle(const struct tote__recovery *recovery) {
 
 /* All that was in it is in the spool. */
 static void finish(struct tote__recovery *recovery) {
-    uint64_t unsecured = recovery->head.unsecured;
-    uint64_t dropped = recovery->head.dropped;
+    uint64_t unsecured = recovery->reading->head.unsecured;
+    uint64_t dropped = recovery->reading->head.dropped;
 
-    recovery->lost += unsecured + dropped + recovery->broken;
-    if (recovery->recovered || unsecured || dropped) {
+    recovery->lost += unsecured + dropped + recovery->reading->broken;
+    if (recovery->reading->recovered || unsecured || dropped) {
         tote_diagnose(
             unsecured || dropped ? TOTE_LEVEL_WARN : TOTE_LEVEL_INFO, component,
             "process %u died with %llu spans that had ended, which are in the spool now; %llu "
             "more had no room in its file, and %llu none in its queue",
-            recovery->head.process, (unsigned long long)recovery->recovered,
+            recovery->reading->head.process, (unsigned long long)recovery->reading->recovered,
             (unsigned long long)unsecured, (unsigned long long)dropped);
     }
-    if (recovery->broken) {
+    if (recovery->reading->broken) {
         set_aside(recovery, "is damaged: what could be read is in the spool");
     } else {
-        unlinkat(recovery->directory, recovery->name, 0);
+        unlinkat(recovery->directory, recovery->reading->name, 0);
+        tote__journal_leave_directory(directory_of(recovery), recovery->path);
     }
     close_journal(recovery);
 }
@@ -454,8 +489,8 @@ static bool put_batch(struct tote__recovery *recovery, struct tote__spool *spool
         return false;
     }
     const struct tote__batch batch = {
-        .message = slice_of(&recovery->request),
-        .span_count = (uint32_t)recovery->item_count,
+        .message = slice_of(&recovery->reading->request),
+        .span_count = (uint32_t)recovery->reading->item_count,
         .encoding = TOTE_OTLP_PROTOBUF,
     };
     return tote__spool_put(spool, &batch);
@@ -466,7 +501,7 @@ bool tote__recovery_step(struct tote__recovery *recovery, struct tote__spool *sp
 
     if (recovery->file < 0) {
         bool is_time = tote__clock_monotonic() >= recovery->look_at;
-        if (!is_time || !find_journal(recovery)) {
+        if (!is_time || !find_journal(recovery, spool)) {
             recovery->look_at = is_time ? tote__deadline_in(LOOK_AGAIN_MS) : recovery->look_at;
             errno = error;
             return false;
@@ -474,10 +509,10 @@ bool tote__recovery_step(struct tote__recovery *recovery, struct tote__spool *sp
     }
     bool may_go_on = true;
     gather(recovery);
-    if (!recovery->item_count) {
+    if (!recovery->reading->item_count) {
         finish(recovery);
     } else if (put_batch(recovery, spool)) {
-        recovery->recovered += recovery->item_count;
+        recovery->reading->recovered += recovery->reading->item_count;
         settle(recovery);
     } else {
         close_journal(recovery);

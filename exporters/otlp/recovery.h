@@ -12,8 +12,8 @@
 
 struct tote__recovery;
 
-/* In that folder; NULL when memory is out. A batch is at most so large, if it is not of one span. */
-struct tote__recovery *tote__recovery_new(const char *path, size_t most_bytes);
+/* In that folder, or, when it is NULL, where the spool says. NULL when memory is out. A batch is at most so large, if it is not of one span. */
+struct tote__recovery *tote__recovery_new(const char *directory, size_t most_bytes);
 void tote__recovery_free(struct tote__recovery *recovery);
 
 /*

@@ -66,10 +66,12 @@ static tote_result send_from(const struct tote__otlp_settings *settings, uint32_
         report->batches_left = tote__spool_count(spool);
         report->lost = sending.outbox.recovery ? tote__recovery_lost(sending.outbox.recovery) : 0;
         tote__outbox_drop(&sending.outbox);
+        tote__outbox_clear(&sending.outbox);
+        tote__transport_free(transport);
+    } else {
+        tote__spool_close(spool);
     }
     tote_context_unref(context);
-    tote__transport_free(transport);
-    tote__spool_close(spool);
     return result;
 }
 

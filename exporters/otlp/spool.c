@@ -475,8 +475,8 @@ uint64_t tote__spool_next_look(const struct tote__spool *spool) {
     return spool->next_look;
 }
 
-const struct stat *tote__spool_status(const struct tote__spool *spool) {
-    return &spool->status;
+int tote__spool_descriptor(const struct tote__spool *spool) {
+    return spool->directory;
 }
 
 static struct tote__spool *open_at(int directory, const struct tote__spool_limits *limits) {

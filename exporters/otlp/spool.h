@@ -11,8 +11,6 @@
 #ifndef TOTE_OTLP_SPOOL_H
 #define TOTE_OTLP_SPOOL_H
 
-#include <sys/stat.h>
-
 #include "tote/exporters/otlp.h"
 #include "tote/internal/wire.h"
 
@@ -36,8 +34,8 @@ struct tote__batch {
 struct tote__spool *tote__spool_open(const char *directory,
                                      const struct tote__spool_limits *limits);
 
-/* What the directory is. */
-const struct stat *tote__spool_status(const struct tote__spool *spool);
+/* Of the directory. */
+int tote__spool_descriptor(const struct tote__spool *spool);
 
 /* Whether this is the one that takes batches out; it is, if nobody else does. */
 bool tote__spool_may_send(struct tote__spool *spool);

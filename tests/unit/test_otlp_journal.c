@@ -45,7 +45,7 @@ static int set_up(void **state) {
     if (!mkdtemp(f.directory)) {
         return -1;
     }
-    snprintf(f.journals, sizeof f.journals, "%s/journals", f.directory);
+    snprintf(f.journals, sizeof f.journals, "%s/own", f.directory);
     f.receiver = receiver_start();
     f.otlp.ignore_environment = true;
     f.otlp.endpoint = receiver_url(f.receiver);
@@ -163,18 +163,20 @@ static void what_ended_before_a_kill_is_delivered(void **state) {
 
 /* ... also when the folder is the default one, in memory */
 static void it_stands_in_memory_unless_a_folder_is_named(void **state) {
-    char path[TOTE__JOURNAL_PATH_BYTES];
-    struct stat spool;
+    char link[128];
+    char path[128] = "";
 
     (void)state;
     f.otlp.journal_directory = NULL;
     die_after(end_some);
-    assert_int_equal(stat(f.directory, &spool), 0);
-    assert_true(tote__journal_directory(NULL, &spool, path));
-    assert_memory_equal(path, "/dev/shm/", 9);
+    snprintf(link, sizeof link, "%s/journals", f.directory);
+    assert_true(readlink(link, path, sizeof path - 1) > 0);
+    assert_memory_equal(path, "/dev/shm/tote-", 14);
     assert_int_equal(access(path, F_OK), 0);
     assert_int_equal(deliver().delivered, SPANS + 1);
-    assert_int_equal(rmdir(path), 0); /* nothing is left there */
+    assert_int_not_equal(access(path, F_OK), 0); /* nothing stays there, ... */
+    die_after(end_some);
+    assert_int_equal(deliver().delivered, SPANS + 1); /* ... and it comes back */
 }
 
 /* Its resource, scopes and attributes with it */
@@ -360,6 +362,22 @@ static void no_damage_makes_spans_that_were_not(void **state) {
     }
 }
 
+/* A process that dies as it makes one leaves no memory taken */
+static void what_was_never_finished_is_cleared_away(void **state) {
+    char path[256];
+    const struct timespec times[] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+
+    (void)state;
+    die_after(end_some);
+    snprintf(path, sizeof path, "%s/1-1.journal.tmp", f.journals);
+    assert_true(close(open(path, O_CREAT | O_WRONLY, 0600)) == 0);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    for (int i = 0; i < 3 && find_file(".tmp"); i++) {
+        deliver();
+    }
+    assert_null(find_file(""));
+}
+
 /* Each process has one of its own; design R14 */
 static void a_forked_child_writes_its_own(void **state) {
     int status = 0;
@@ -489,6 +507,7 @@ int main(int argc, char **argv) {
         JOURNAL_TEST(a_file_that_is_no_journal_is_set_aside),
         JOURNAL_TEST(a_file_that_was_cut_off_is_set_aside),
         JOURNAL_TEST(no_damage_makes_spans_that_were_not),
+        JOURNAL_TEST(what_was_never_finished_is_cleared_away),
         JOURNAL_TEST(a_forked_child_writes_its_own),
         JOURNAL_TEST(what_a_child_adopts_is_delivered_once),
         JOURNAL_TEST(what_somebody_delivered_before_is_not_adopted),
