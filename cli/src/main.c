@@ -24,7 +24,7 @@ enum {
 static void print_usage(FILE *out) {
     fputs(
         "usage: tote view [--port N] [--once | --count N] [--quiet-ms N]\n"
-        "       tote send [--timeout-ms N] DIRECTORY\n"
+        "       tote send [--timeout-ms N] [--journals DIRECTORY] DIRECTORY\n"
         "       tote --version | --help\n"
         "\n"
         "view receives traces (OTLP over HTTP with protobuf) on loopback and draws each one when\n"
@@ -40,6 +40,7 @@ static void print_usage(FILE *out) {
         "there.\n"
         "\n"
         "  --timeout-ms N  how long to try (30000)\n"
+        "  --journals DIR  where the journals of killed programs are, if not in memory\n"
         "\n"
         "An arrow before a service: in for a server, out for a client, dashed for messages.\n",
         out);
@@ -114,13 +115,19 @@ static int view(int argc, char **argv) {
 static int send_spool(int argc, char **argv) {
     unsigned long timeout_ms = SEND_TIMEOUT_MS;
     const char *directory = NULL;
+    const char *journals = NULL;
 
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             print_usage(stdout);
             return 0;
         }
-        if (strcmp(argv[i], "--timeout-ms") == 0) {
+        if (strcmp(argv[i], "--journals") == 0) {
+            journals = argv[++i];
+            if (!journals) {
+                return usage_error("send: --journals needs a directory", NULL);
+            }
+        } else if (strcmp(argv[i], "--timeout-ms") == 0) {
             if (!read_number(argv[++i], MOST_TIMEOUT_MS, &timeout_ms)) {
                 return usage_error("send: --timeout-ms needs a number", argv[i]);
             }
@@ -130,7 +137,7 @@ static int send_spool(int argc, char **argv) {
             directory = argv[i];
         }
     }
-    return directory ? send_run(directory, (unsigned)timeout_ms)
+    return directory ? send_run(directory, journals, (unsigned)timeout_ms)
                      : usage_error("send: which directory?", NULL);
 }
 

@@ -11,7 +11,7 @@
 
 #include "tote/exporters/otlp.h"
 
-int send_run(const char *directory, unsigned timeout_ms) {
+int send_run(const char *directory, const char *journals, unsigned timeout_ms) {
     tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
     tote_spool_report report = {.struct_size = sizeof report};
     struct stat status;
@@ -21,8 +21,13 @@ int send_run(const char *directory, unsigned timeout_ms) {
         return EXIT_FAILURE;
     }
     options.spool_directory = directory;
+    options.journal_directory = journals;
     tote_result result = tote_otlp_send_spool(&options, timeout_ms, &report);
     printf("%" PRIu64 " spans delivered, %" PRIu64 " rejected, %" PRIu64 " batches left\n",
            report.delivered, report.rejected, report.batches_left);
+    if (report.lost) {
+        printf("%" PRIu64 " more ended in programs that were killed, and were not written down\n",
+               report.lost);
+    }
     return result == TOTE_SUCCESS ? EXIT_SUCCESS : EXIT_FAILURE;
 }
