@@ -185,14 +185,16 @@ static tote_result shut_down_exporter(struct batch_processor *processor, uint32_
     return exporter->ops.shutdown(exporter->self, timeout_ms);
 }
 
-/* Have the worker flush, and leave if it is a thread. Returns: whether it did so until the deadline. */
+/* Have the worker flush, and leave. Returns: whether it did so until the deadline. */
 static bool flush_and_leave(struct batch_queue *queue, uint64_t deadline) {
     struct flush_call call = {.deadline = deadline};
 
     if (queue->processor->settings.is_by_host) {
         bool is_asked = ask(queue, &call, true);
         atomic_store(&queue->stop, STOP_WHEN_FLUSHED);
-        return !is_asked || await(queue, &call) != TOTE_TIMED_OUT;
+        bool is_flushed = !is_asked || await(queue, &call) != TOTE_TIMED_OUT;
+        atomic_store(&queue->is_parted, is_flushed && tote__batch_part_host(queue, deadline));
+        return is_flushed;
     }
     ask(queue, &call, false);
     atomic_store(&queue->stop, STOP_WHEN_FLUSHED);

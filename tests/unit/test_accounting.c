@@ -58,10 +58,10 @@ static void configure(bool spools) {
     f.otlp.spool_directory = spools ? f.directory : NULL;
     f.otlp.spool_max_files = draw(3) ? 0 : 2 + draw(4);
     f.otlp.spool_before_end = spools && draw(2);
-    f.otlp.journal_bytes = 64 * 1024 << draw(4);
+    f.otlp.journal_bytes = (size_t)65536 << draw(4);
     f.batch = (tote_batch_options)TOTE_BATCH_OPTIONS_INIT;
     f.batch.mode = draw(4) ? TOTE_EXPORT_BY_WORKER : TOTE_EXPORT_BY_HOST;
-    f.batch.max_queue_size = 16 << draw(8);
+    f.batch.max_queue_size = 16U << draw(8);
     f.batch.max_export_batch_size = 1 + draw(f.batch.max_queue_size);
     f.batch.schedule_delay_ms = 1 + draw(20);
     f.batch.export_timeout_ms = f.is_lossless ? LONG_MS : 20 + draw(300);

@@ -83,7 +83,7 @@ static void fill_backlog(struct peer *peer) {
 
     for (int i = 0; i < MOST_FILLERS; i++) {
         peer->fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        connect(peer->fillers[i], (const struct sockaddr *)&address, sizeof address);
+        (void)connect(peer->fillers[i], (const struct sockaddr *)&address, sizeof address);
     }
     usleep(20000);
 }

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: MIT
+//
+// delivery.mjs - all encodings and transports, to receivers that others wrote, with proxies and faults in between
+import assert from 'node:assert/strict';
+import grpc from '@grpc/grpc-js';
+import protobuf from 'protobufjs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import zlib from 'node:zlib';
+import { MockOtlpServer } from '@elastic/mockotlpserver';
+import { Response, decodeJson, decodeProtobuf, makeCertificates, spansOf, startGrpcSink,
+    startHttpSink } from './sinks.mjs';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const build = path.resolve(process.env.TOTE_BUILD_DIR ?? 'build');
+const SPANS = 46;
+const work = mkdtempSync(path.join(os.tmpdir(), 'tote-delivery-'));
+let certificates;
+let reference; // the spans as protobuf over plain HTTP
+
+// Run a program of ours with this and nothing else of OpenTelemetry in its environment. Returns: status and outputs.
+async function run(program, args, variables) {
+    const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', ...variables };
+    const child = spawn(path.join(build, program), args, { env });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => { stdout += text; });
+    child.stderr.setEncoding('utf8').on('data', (text) => { stderr += text; });
+    const [status] = await once(child, 'close');
+    return { status, stdout, stderr };
+}
+
+const exportSpans = (variables) =>
+    run('tests/interop_spans', [], { OTEL_SERVICE_NAME: 'interop', ...variables });
+
+async function exportTo(sink, variables) {
+    const result = await exportSpans({ OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint, ...variables });
+    assert.deepEqual(sink.complaints, []);
+    assert.equal(result.status, 0, result.stderr);
+    return result;
+}
+
+const startSink = (protocol, options) =>
+    (protocol === 'grpc' ? startGrpcSink(options) : startHttpSink(options));
+
+before(async () => {
+    certificates = makeCertificates();
+    const sink = await startHttpSink();
+    await exportTo(sink, {});
+    await sink.stop();
+    reference = spansOf(sink.requests);
+});
+
+after(() => {
+    rmSync(work, { recursive: true });
+    rmSync(certificates.folder, { recursive: true });
+});
+
+test('the spans of the reference are what the program made', () => {
+    assert.equal(reference.length, SPANS);
+    const { span, scope } = reference[0];
+    assert.equal(span.name, 'everything');
+    assert.equal(span.traceId, Buffer.from('a0'.repeat(15) + '01', 'hex').toString('base64'));
+    assert.equal(span.kind, 2);
+    assert.equal(span.startTimeUnixNano, '1700000000000000000');
+    assert.equal(span.status.message, 'went wrong');
+    const values = Object.fromEntries(span.attributes.map(({ key, value }) => [key, value]));
+    assert.deepEqual(values.string, { stringValue: 'text with "quotes", \u00e4 and \u{1f984}\n' });
+    assert.deepEqual(values.false, { boolValue: false });
+    assert.deepEqual(values.least, { intValue: '-9223372036854775808' });
+    assert.deepEqual(values.bytes, { bytesValue: 'AAH+/w==' });
+    assert.deepEqual(values.array.arrayValue.values.length, 4);
+    assert.deepEqual(values.broken, { stringValue: '\ufffd in the middle \ufffd' });
+    assert.equal(scope.name, 'plain');
+    const [, second] = reference;
+    assert.equal(second.scopeSchema, 'https://opentelemetry.io/schemas/1.27.0');
+    assert.deepEqual(second.scope.attributes, [{ key: 'scope.attribute', value: { boolValue: false } }]);
+});
+
+// Requirements G1 to G4, G12, G16 to G20: encodings, compression, TLS, Unix sockets
+const transports = {
+    'plain text': () => [{}, {}],
+    TLS: () => [{ tls: certificates }, { OTEL_EXPORTER_OTLP_CERTIFICATE: certificates.file('ca.pem') }],
+    'TLS both ways': () => [{ tls: certificates, asksClient: true }, {
+        OTEL_EXPORTER_OTLP_CERTIFICATE: certificates.file('ca.pem'),
+        OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: certificates.file('client.pem'),
+        OTEL_EXPORTER_OTLP_CLIENT_KEY: certificates.file('client.key'),
+    }],
+    'a Unix socket': (name) => [{ unix: path.join(work, name) }, {}],
+};
+for (const protocol of ['http/protobuf', 'http/json', 'grpc']) {
+    for (const compression of ['none', 'gzip']) {
+        for (const [transport, make] of Object.entries(transports)) {
+            test(`${protocol}, ${compression}, ${transport}: the same spans`, async () => {
+                const [options, variables] = make(`${protocol.replace('/', '-')}-${compression}.sock`);
+                const sink = await startSink(protocol, options);
+                await exportTo(sink, {
+                    OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+                    OTEL_EXPORTER_OTLP_COMPRESSION: compression,
+                    ...variables,
+                });
+                await sink.stop();
+                assert.deepEqual(spansOf(sink.requests), reference);
+            });
+        }
+    }
+}
+
+// Requirement G1: a certificate that nobody vouches for
+for (const protocol of ['http/protobuf', 'grpc']) {
+    test(`${protocol}: a server that the CA does not know gets nothing`, async () => {
+        const strangers = makeCertificates();
+        const sink = await startSink(protocol, { tls: strangers });
+        const result = await exportSpans({
+            OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint,
+            OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+            OTEL_EXPORTER_OTLP_CERTIFICATE: certificates.file('ca.pem'),
+            OTEL_EXPORTER_OTLP_TIMEOUT: '300',
+        });
+        await sink.stop();
+        rmSync(strangers.folder, { recursive: true });
+        assert.equal(result.status, 1);
+        assert.match(result.stderr, /TLS failed/);
+        assert.equal(sink.attempts, 0);
+    });
+}
+
+// Requirement G15
+test('otlp/stdout: lines of JSON, the same spans', async () => {
+    const { status, stdout } = await exportSpans({ OTEL_TRACES_EXPORTER: 'otlp/stdout' });
+    assert.equal(status, 0);
+    assert.ok(stdout.endsWith('\n'));
+    assert.deepEqual(spansOf(stdout.trimEnd().split('\n').map(decodeJson)), reference);
+});
+
+test('the elastic receiver takes each protocol', async () => {
+    const traces = [];
+    const server = new MockOtlpServer({
+        logLevel: 'error', services: ['http', 'grpc'], httpHostname: '127.0.0.1', httpPort: 0,
+        grpcHostname: '127.0.0.1', grpcPort: 0, onTrace: (trace) => traces.push(trace),
+    });
+    await server.start();
+    for (const protocol of ['http/protobuf', 'http/json', 'grpc']) {
+        const endpoint = protocol === 'grpc' ? server.grpcUrl : server.httpUrl;
+        const { status, stderr } = await exportSpans({
+            OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+        });
+        assert.equal(status, 0, stderr);
+    }
+    await server.close();
+    const count = traces.flatMap((trace) => trace.resourceSpans)
+        .flatMap((ofResource) => ofResource.scopeSpans).flatMap((ofScope) => ofScope.spans).length;
+    assert.equal(count, 3 * SPANS);
+});
+
+// gRPC's own core, by way of Python
+async function startPython(args) {
+    const child = spawn('/usr/bin/python3', [path.join(here, 'sink.py'), ...args]);
+    let text = '';
+    child.stderr.pipe(process.stderr);
+    child.stdout.setEncoding('utf8').on('data', (part) => { text += part; });
+    while (!text.includes('\n')) {
+        assert.equal(child.exitCode, null, 'the sink in Python starts');
+        await pause(10);
+    }
+    const port = Number(text.split('\n')[0]);
+    return {
+        endpoint: `http://127.0.0.1:${port}`,
+        port,
+        stop: async () => {
+            child.kill();
+            await once(child, 'close');
+            return text.trimEnd().split('\n').slice(1).map((line) => decodeProtobuf(Buffer.from(line, 'base64')));
+        },
+    };
+}
+
+for (const compression of ['none', 'gzip']) {
+    test(`grpc, ${compression}: gRPC's C core reads the same spans`, async () => {
+        const sink = await startPython(['--answer-in-gzip']);
+        const { status, stderr } = await exportSpans({
+            OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+            OTEL_EXPORTER_OTLP_COMPRESSION: compression,
+        });
+        assert.equal(status, 0, stderr);
+        assert.deepEqual(spansOf(await sink.stop()), reference);
+    });
+}
+
+async function freePort() {
+    const server = net.createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address();
+    server.close();
+    await once(server, 'close');
+    return port;
+}
+
+async function startProxy(command, args, port) {
+    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => { stderr += text; });
+    for (let i = 0; ; i++) {
+        assert.ok(child.exitCode === null && i < 500, `${command} starts: ${stderr}`);
+        const socket = net.connect(port, '127.0.0.1');
+        const isOpen = await Promise.race([once(socket, 'connect').then(() => true, () => false)]);
+        socket.destroy();
+        if (isOpen) break;
+        await pause(10);
+    }
+    return { stop: async () => { child.kill('SIGKILL'); await once(child, 'close'); } };
+}
+
+// nginx ends TLS and passes on what comes: gRPC over HTTP/2, HTTP over HTTP/1.1
+async function startNginx(grpcPort, httpPort) {
+    const [port, tlsPort] = [await freePort(), await freePort()];
+    const folder = mkdtempSync(path.join(work, 'nginx-'));
+    const server = (listen, tls) => `server {
+        listen 127.0.0.1:${listen} http2${tls ? ' ssl' : ''};
+        ${tls ? `ssl_certificate ${certificates.file('server.pem')}; ssl_certificate_key ${certificates.file('server.key')};` : ''}
+        location /opentelemetry. { grpc_pass grpc://127.0.0.1:${grpcPort}; }
+        location / { proxy_pass http://127.0.0.1:${httpPort}; }
+    }`;
+    writeFileSync(path.join(folder, 'nginx.conf'), `
+        daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
+        events {}
+        http {
+            access_log off; client_max_body_size 64m;
+            client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
+            fastcgi_temp_path ${folder}/fastcgi; uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
+            ${server(port, false)}
+            ${server(tlsPort, true)}
+        }`);
+    const proxy = await startProxy('/usr/sbin/nginx', ['-p', folder, '-e', `${folder}/error.log`, '-c', `${folder}/nginx.conf`], port);
+    return { ...proxy, plain: `http://127.0.0.1:${port}`, tls: `https://127.0.0.1:${tlsPort}` };
+}
+
+test('nginx in between: gRPC and HTTP, plain text and TLS', async () => {
+    const grpcSink = await startGrpcSink();
+    const httpSink = await startHttpSink();
+    const proxy = await startNginx(grpcSink.port, httpSink.port);
+    for (const endpoint of [proxy.plain, proxy.tls]) {
+        const variables = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_CERTIFICATE: certificates.file('ca.pem') };
+        grpcSink.requests.length = 0;
+        await exportTo(grpcSink, { ...variables, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' });
+        assert.deepEqual(spansOf(grpcSink.requests), reference);
+        if (endpoint === proxy.tls) { // HTTP/1.1 does not pass a port of HTTP/2 without TLS
+            await exportTo(httpSink, variables);
+            assert.deepEqual(spansOf(httpSink.requests), reference);
+        }
+    }
+    await proxy.stop();
+    await grpcSink.stop();
+    await httpSink.stop();
+});
+
+async function startHaproxy(grpcPort) {
+    const port = await freePort();
+    const file = path.join(mkdtempSync(path.join(work, 'haproxy-')), 'haproxy.cfg');
+    writeFileSync(file, `
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 10s
+    timeout server 10s
+    retries 0
+frontend in
+    bind 127.0.0.1:${port} proto h2
+    default_backend out
+backend out
+    server one 127.0.0.1:${grpcPort} proto h2
+`);
+    const proxy = await startProxy('/usr/sbin/haproxy', ['-db', '-f', file], port);
+    return { ...proxy, endpoint: `http://127.0.0.1:${port}` };
+}
+
+test('haproxy in between: gRPC', async () => {
+    const sink = await startGrpcSink();
+    const proxy = await startHaproxy(sink.port);
+    await exportTo(sink, { OTEL_EXPORTER_OTLP_ENDPOINT: proxy.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' });
+    assert.deepEqual(spansOf(sink.requests), reference);
+    await proxy.stop();
+    await sink.stop();
+});
+
+// Requirement G8: an answer in HTML without a grpc-status, a stream that is cut off: both are tried again
+test('haproxy with nobody behind it: the spool keeps the spans', async () => {
+    const proxy = await startHaproxy(await freePort());
+    const spool = path.join(work, 'spool');
+    const { stderr } = await exportSpans({
+        OTEL_EXPORTER_OTLP_ENDPOINT: proxy.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+        OTEL_C_SPOOL_DIRECTORY: spool, OTEL_LOG_LEVEL: 'debug',
+    });
+    assert.match(stderr, /UNAVAILABLE|closed without an answer/);
+    await proxy.stop();
+
+    const sink = await startGrpcSink();
+    const { status, stdout } = await run('bin/tote', ['send', spool], {
+        OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+    });
+    await sink.stop();
+    assert.equal(status, 0, stdout);
+    assert.deepEqual(spansOf(sink.requests), reference);
+});
+
+// Requirements G7 to G11: what a receiver says first, how often it is asked, and what becomes of the spans
+const status = protobuf.parse(`syntax = "proto3";
+    message Any { string type_url = 1; bytes value = 2; }
+    message Status { int32 code = 1; string message = 2; repeated Any details = 3; }
+    message Duration { int64 seconds = 1; int32 nanos = 2; }
+    message RetryInfo { Duration retry_delay = 1; }`, { keepCase: true }).root;
+const encode = (type, fields) => Buffer.from(status.lookupType(type).encode(fields).finish());
+const retryInfo = encode('Status', { code: 8, message: 'later', details: [{
+    type_url: 'type.googleapis.com/google.rpc.RetryInfo',
+    value: encode('RetryInfo', { retry_delay: { seconds: 0, nanos: 100000000 } }),
+}] });
+const html = { status: 503, headers: { 'content-type': 'text/html' }, body: '<html>not now</html>' };
+const faults = {
+    'http/protobuf': {
+        '503 in HTML': [[html], 2, 'same'],
+        '429 with Retry-After in seconds': [[{ status: 429, headers: { 'retry-after': '1' } }], 2, 'same'],
+        '503 with Retry-After as a date': [[{ status: 503, headers: { 'retry-after': new Date(Date.now() + 3000).toUTCString() } }], 2, 'same'],
+        'a connection that is closed': [[{ closes: true }], 2, 'same'],
+        '502, then 504': [[{ status: 502 }, { status: 504 }], 3, 'same'],
+        '202 with a body that cannot be read': [[{ status: 202, body: 'x' }], 1, 'same'],
+        'a partial success': [[{ status: 200, body: Response.encode({ partialSuccess: { rejectedSpans: 1, errorMessage: 'one is bad' } }).finish() }], 1, 'same', /rejected 1 of 46 spans: one is bad/],
+        '400': [[{ status: 400, body: 'no' }], 1, 'none', /answered 400, 46 spans are lost/],
+        '500': [[{ status: 500 }], 1, 'none', /answered 500/],
+        'a redirect': [[{ status: 302, headers: { location: 'http://127.0.0.1:1/' } }], 1, 'none', /answered 302/],
+        'an answer that expands to too much': [[{ status: 200, headers: { 'content-encoding': 'gzip' }, body: zlib.gzipSync(Buffer.alloc(64 << 20)) }], 1, 'same'],
+    },
+    grpc: {
+        UNAVAILABLE: [[{ code: grpc.status.UNAVAILABLE }], 2, 'same'],
+        'RESOURCE_EXHAUSTED with RetryInfo': [[{ code: grpc.status.RESOURCE_EXHAUSTED, metadata: { 'grpc-status-details-bin': retryInfo } }], 2, 'same'],
+        'RESOURCE_EXHAUSTED without': [[{ code: grpc.status.RESOURCE_EXHAUSTED, details: 'too much' }], 1, 'none', /RESOURCE_EXHAUSTED.*too much/],
+        INVALID_ARGUMENT: [[{ code: grpc.status.INVALID_ARGUMENT, details: 'not so' }], 1, 'none', /INVALID_ARGUMENT.*not so/],
+        'a partial success': [[{ reply: { partialSuccess: { rejectedSpans: 2, errorMessage: 'two are bad' } } }], 1, 'same', /rejected 2 of 46 spans: two are bad/],
+    },
+};
+for (const [protocol, table] of Object.entries(faults)) {
+    for (const [name, [answers, attempts, outcome, words]] of Object.entries(table)) {
+        test(`${protocol}, ${name}: ${attempts} attempts`, async () => {
+            const sink = await startSink(protocol, {});
+            sink.faults.push(...answers);
+            const { stderr } = await exportSpans({
+                OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+            });
+            await sink.stop();
+            assert.deepEqual(sink.complaints, []);
+            assert.equal(sink.attempts, attempts, stderr);
+            assert.deepEqual(spansOf(sink.requests), outcome === 'same' ? reference : []);
+            if (words) assert.match(stderr, words);
+        });
+    }
+}
+
+// Requirement G6: gRPC servers take 4 MiB
+test('grpc: what is too large for one request goes in several', async () => {
+    const sink = await startGrpcSink();
+    await exportTo(sink, { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '10' });
+    await sink.stop();
+    assert.equal(sink.requests.length, 5);
+    assert.deepEqual(spansOf(sink.requests), reference);
+});
