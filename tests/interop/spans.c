@@ -30,7 +30,8 @@ static uint64_t at_ms(uint64_t ms) {
 
 static void make_one_of_everything(tote_tracer *tracer) {
     static const unsigned char bytes[] = {0, 1, 254, 255};
-    const tote_value items[] = {tote_int(1), tote_string("two"), tote_bool(false), tote_double(-0.5)};
+    const tote_value items[] = {tote_int(1), tote_string("two"), tote_bool(false),
+                                tote_double(-0.5)};
     const tote_attribute fields[] = {{"inner", tote_int(-1)}, {"empty", tote_string("")}};
     const tote_attribute attributes[] = {
         {"string", tote_string("text with \"quotes\", \xC3\xA4 and \xF0\x9F\xA6\x84\n")},
@@ -92,9 +93,8 @@ static void make_load(tote_tracer *tracer) {
 }
 
 int main(void) {
-    static const tote_id_generator_ops ids = {.struct_size = sizeof ids,
-                                              .new_trace_id = new_trace_id,
-                                              .new_span_id = new_span_id};
+    static const tote_id_generator_ops ids = {
+        .struct_size = sizeof ids, .new_trace_id = new_trace_id, .new_span_id = new_span_id};
     static const tote_attribute of_scope = {"scope.attribute", {.type = TOTE_TYPE_BOOL}};
     tote_tracer_options of_tracer = TOTE_TRACER_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
