@@ -24,11 +24,13 @@ enum {
 static void print_usage(FILE *out) {
     fputs(
         "usage: tote view [--port N] [--once | --count N] [--quiet-ms N]\n"
+        "       tote view FILE...\n"
         "       tote send [--timeout-ms N] [--journals DIRECTORY] DIRECTORY\n"
         "       tote --version | --help\n"
         "\n"
-        "view receives traces (OTLP over HTTP with protobuf) on loopback and draws each one when\n"
-        "all of it has come, or when nothing has for a while.\n"
+        "view receives traces (OTLP over HTTP, protobuf or JSON) on loopback and draws each one\n"
+        "when all of it has come, or when nothing has for a while. With files it draws what they\n"
+        "hold: lines of JSON, or a request in protobuf; - is the standard input.\n"
         "\n"
         "  --port N      listen on this port (4318); 0: a free one\n"
         "  --once        end after the first trace\n"
@@ -87,6 +89,8 @@ static int view(int argc, char **argv) {
     struct view_options options = {.port = OTLP_PORT, .quiet_ms = QUIET_MS};
     unsigned long number;
     unsigned long most;
+    char **files = argv; /* those of the arguments that are some, one behind the other */
+    size_t file_count = 0;
 
     for (int i = 0; i < argc; i++) {
         unsigned *wanted = find_number(&options, argv[i], &most);
@@ -105,11 +109,13 @@ static int view(int argc, char **argv) {
             *wanted = (unsigned)number;
         } else if (strcmp(argv[i], "--once") == 0) {
             options.count = 1;
+        } else if (argv[i][0] != '-' || !argv[i][1]) {
+            files[file_count++] = argv[i];
         } else {
             return usage_error("view: unknown option", argv[i]);
         }
     }
-    return view_run(&options);
+    return file_count ? view_files(&options, files, file_count) : view_run(&options);
 }
 
 static int send_spool(int argc, char **argv) {

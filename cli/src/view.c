@@ -20,6 +20,7 @@
 #include <zlib.h>
 
 #include "collector.h"
+#include "requests.h"
 #include "terminal.h"
 #include "waterfall.h"
 
@@ -88,22 +89,8 @@ static unsigned inflate_body(const struct body *body, struct body *inflated) {
     return result == Z_STREAM_END ? 0 : MHD_HTTP_BAD_REQUEST;
 }
 
-static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status) {
-    static char nothing[1];
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
-
-    if (!response) {
-        return MHD_NO;
-    }
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/x-protobuf");
-    if (status == MHD_HTTP_METHOD_NOT_ALLOWED) {
-        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "POST");
-    }
-    enum MHD_Result result = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
-    return result;
-}
+static const char protobuf[] = "application/x-protobuf";
+static const char json[] = "application/json";
 
 /* Whether a header is this word, perhaps with parameters behind it. */
 static bool is_header(struct MHD_Connection *connection, const char *name, const char *word) {
@@ -114,6 +101,38 @@ static bool is_header(struct MHD_Connection *connection, const char *name, const
            (!value[length] || strchr("; \t", value[length]));
 }
 
+static bool is_json(struct MHD_Connection *connection) {
+    return is_header(connection, MHD_HTTP_HEADER_CONTENT_TYPE, json);
+}
+
+/* An empty message, in the encoding of the request. */
+static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status) {
+    static char nothing[] = "{}";
+    size_t size = is_json(connection) ? sizeof nothing - 1 : 0;
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(size, nothing, MHD_RESPMEM_PERSISTENT);
+
+    if (!response) {
+        return MHD_NO;
+    }
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, size ? json : protobuf);
+    if (status == MHD_HTTP_METHOD_NOT_ALLOWED) {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "POST");
+    }
+    enum MHD_Result result = MHD_queue_response(connection, status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* A requests_take. */
+static bool collect(void *arg, const uint8_t *bytes, size_t size) {
+    (void)arg;
+    pthread_mutex_lock(&lock);
+    bool is_taken = collector_take(&collector, bytes, size, now_ms());
+    pthread_mutex_unlock(&lock);
+    return is_taken;
+}
+
 static unsigned take(struct MHD_Connection *connection, const struct body *body) {
     bool is_gzip = is_header(connection, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
     struct body inflated = {NULL, 0, 0, 0};
@@ -121,9 +140,9 @@ static unsigned take(struct MHD_Connection *connection, const struct body *body)
 
     if (!status) {
         const struct body *plain = is_gzip ? &inflated : body;
-        pthread_mutex_lock(&lock);
-        bool is_taken = collector_take(&collector, plain->bytes, plain->size, now_ms());
-        pthread_mutex_unlock(&lock);
+        bool is_taken = is_json(connection)
+                            ? requests_from_json(plain->bytes, plain->size, collect, NULL)
+                            : collect(NULL, plain->bytes, plain->size);
         status = is_taken ? MHD_HTTP_OK : MHD_HTTP_BAD_REQUEST;
     }
     free(inflated.bytes);
@@ -146,7 +165,7 @@ static unsigned check(struct MHD_Connection *connection, const char *url, const 
     if (strcmp(method, MHD_HTTP_METHOD_POST) != 0) {
         return MHD_HTTP_METHOD_NOT_ALLOWED;
     }
-    if (!is_header(connection, MHD_HTTP_HEADER_CONTENT_TYPE, "application/x-protobuf") ||
+    if (!(is_header(connection, MHD_HTTP_HEADER_CONTENT_TYPE, protobuf) || is_json(connection)) ||
         !has_known_encoding(connection)) {
         return MHD_HTTP_UNSUPPORTED_MEDIA_TYPE;
     }
@@ -272,6 +291,18 @@ static struct MHD_Daemon *start(const struct view_options *options) {
            MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
     fflush(stdout);
     return daemon;
+}
+
+int view_files(const struct view_options *options, char *const *files, size_t count) {
+    bool are_read = true;
+
+    collector.quiet_ms = options->quiet_ms;
+    for (size_t i = 0; i < count; i++) {
+        are_read &= requests_from_file(files[i], collect, NULL);
+    }
+    draw_due(true, options->count ? options->count : UINT_MAX);
+    report_left_out();
+    return are_read && !ferror(stdout) ? 0 : 1;
 }
 
 int view_run(const struct view_options *options) {

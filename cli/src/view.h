@@ -5,6 +5,8 @@
 #ifndef TOTE_CLI_VIEW_H
 #define TOTE_CLI_VIEW_H
 
+#include <stddef.h>
+
 struct view_options {
     unsigned port;  /* 0: a free one; 65535 at most */
     unsigned count; /* end after so many traces; 0: never */
@@ -13,5 +15,8 @@ struct view_options {
 
 /* Receive and draw until a signal or the count ends it. Returns: the program's exit code. */
 int view_run(const struct view_options *options);
+
+/* Draw what is in files of OTLP: see requests_from_file(). Returns: the same. */
+int view_files(const struct view_options *options, char *const *files, size_t count);
 
 #endif

@@ -92,6 +92,11 @@ request() {
 span 3 2 'remote \033[2J' 20 30 | request store >"$work/store"
 gzip -k "$work/store"
 printf '\xff\xff\xff' >"$work/garbage"
+printf '%s' '{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},' \
+    '"scopeSpans":[{"scope":null,"spans":[{"traceId":"30313233343536373839616263646566","spanId":"ABCDEFabcdef0001",' \
+    '"name":"json","kind":2,"startTimeUnixNano":"1700000000000000000","endTimeUnixNano":1700000000010000000,' \
+    '"attributes":[{"key":"answer","value":{"intValue":"42"}},{"key":"bytes","value":{"bytesValue":"AAEC"}}],' \
+    '"ofTheFuture":[{}]}]}]}]}' >"$work/json"
 
 picture='
 trace 30313233343536373839616263646566 · 3 spans · 2 services · 100.0 ms · 2023-11-14 22:13:20.000
@@ -109,12 +114,36 @@ expect "the viewer ends by itself after one trace" "$code" 0
 expect "the trace is drawn" "$(tail -n +2 "$work/out")" "$picture"
 expect "nothing is on standard error" "$(cat "$work/err")" ""
 
+json_picture='
+trace 30313233343536373839616263646566 · 1 span · 1 service · 10.0 ms · 2023-11-14 22:13:20.000
+json          ← shop █████████████████████████████████████████████████████████████████████   10.0 ms
+   answer=42  bytes=<3 bytes>'
+start --once
+expect "JSON is taken" "$(post_as 'application/json; charset=utf-8' "$work/json")" 200
+await
+expect "and drawn" "$(tail -n +2 "$work/out")" "$json_picture"
+
+{ cat "$work/json"; printf '\n\n'; } >"$work/lines.jsonl"
+expect "lines of JSON in a file are drawn" "$("$tote" view "$work/lines.jsonl")" "$json_picture"
+expect "and those that come in" "$("$tote" view - <"$work/lines.jsonl")" "$json_picture"
+expect "and requests in protobuf, one a file" "$("$tote" view "$work/shop" "$work/store")" "$picture"
+expect "what is neither is told" "$("$tote" view "$work/garbage" 2>&1)" \
+    "tote: $work/garbage is neither lines of OTLP/JSON nor a request in protobuf"
+{ cat "$work/json"; printf '\n{"resourceSpans":1}\n'; } >"$work/half.jsonl"
+"$tote" view "$work/half.jsonl" >"$work/half" 2>"$work/half.err"
+expect "a line that is none makes the status say so" "$?" 1
+expect "and words say which" "$(cat "$work/half.err")" "tote: $work/half.jsonl:2 is no request in OTLP/JSON"
+expect "what came before is drawn" "$(cat "$work/half")" "$json_picture"
+expect "a file that is not there is told" "$("$tote" view "$work/nowhere" 2>&1)" \
+    "tote: $work/nowhere cannot be read: No such file or directory"
+
 start --quiet-ms 3600000
 expect "another path is not found" "$("$curl" -s --noproxy '*' -o /dev/null \
     -w '%{http_code}' "http://127.0.0.1:$port/")" 404
 expect "another method is not allowed" "$("$curl" -s --noproxy '*' -o /dev/null \
     -w '%{http_code} %header{allow}' "http://127.0.0.1:$port/v1/traces")" "405 POST"
-expect "JSON is not understood" "$(post_as application/json "$work/shop")" 415
+expect "another type is not understood" "$(post_as text/plain "$work/json")" 415
+expect "nor JSON that is none" "$(post_as application/json "$work/shop")" 400
 expect "a body needs a type" "$(post_as '' "$work/shop")" 415
 expect "a type may have parameters" \
     "$(post_as 'application/x-protobuf; charset=x' /dev/null)" 200
@@ -140,7 +169,7 @@ expect "after it has drawn what is pending" \
     "$(grep -c 'under a parent that was not seen\|^remote' "$work/out")" 2
 
 for arguments in '' 'look' 'view --port' 'view --port x' 'view --port 65536' 'view --port -1' \
-    'view --port --count 3' 'view --count' 'view --quiet-ms 1x' 'view --colour' 'view 4318'; do
+    'view --port --count 3' 'view --count' 'view --quiet-ms 1x' 'view --colour'; do
     # shellcheck disable=SC2086
     timeout 10 "$tote" $arguments >"$work/out" 2>"$work/err"
     expect "bad usage: tote $arguments" "$? $(wc -c <"$work/out") $(grep -c '^usage: ' "$work/err")" \
