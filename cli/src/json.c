@@ -104,8 +104,12 @@ static uint64_t number_of(struct buffer *buffer, const json_t *json) {
     if (json_is_integer(json)) {
         return (uint64_t)json_integer_value(json);
     }
-    if (json_is_real(json)) {
-        return (uint64_t)(int64_t)json_real_value(json);
+    if (json_is_real(
+            json)) { /* as "1e3", and what is too large for jansson's whole numbers is none */
+        double real = json_real_value(json);
+        bool is_small = real > -9e18 && real < 9e18;
+        buffer->is_broken |= !is_small;
+        return is_small ? (uint64_t)(int64_t)real : 0;
     }
     errno = 0;
     uint64_t number = text && *text == '-' ? (uint64_t)strtoll(text, &end, 10)
@@ -138,8 +142,9 @@ static void put_hex(struct buffer *buffer, const char *text, size_t length) {
     for (size_t i = 0; i + 1 < length; i += 2) {
         int high = nibble(text[i]);
         int low = nibble(text[i + 1]);
-        uint8_t byte = (uint8_t)(high << 4 | low);
-        buffer->is_broken |= high < 0 || low < 0;
+        bool is_hex = high >= 0 && low >= 0;
+        uint8_t byte = is_hex ? (uint8_t)(high << 4 | low) : 0;
+        buffer->is_broken |= !is_hex;
         put(buffer, &byte, 1);
     }
 }
