@@ -36,7 +36,7 @@ start() {
     "$@" >"$work/$name.out" 2>"$work/$name.err" &
     pids+=($!)
     for _ in $(seq 200); do
-        port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' "$work/$name.out")
+        port=$(sed -n 's|^listening on \(http://\)\{0,1\}127.0.0.1:\([0-9]*\)$|\2|p' "$work/$name.out")
         [ -z "$port" ] || return 0
         kill -0 "${pids[-1]}" 2>/dev/null || fail "$name ended at once"
         sleep 0.05

@@ -16,36 +16,38 @@
 enum {
     EXIT_USAGE = 2,
     OTLP_PORT = 4318,
+    OTLP_GRPC_PORT = 4317,
+    NO_PORT = 65536,
     QUIET_MS = 2000,
     SEND_TIMEOUT_MS = 30000,
     MOST_TIMEOUT_MS = 86400000
 };
 
 static void print_usage(FILE *out) {
-    fputs(
-        "usage: tote view [--port N] [--once | --count N] [--quiet-ms N]\n"
-        "       tote view FILE...\n"
-        "       tote send [--timeout-ms N] [--journals DIRECTORY] DIRECTORY\n"
-        "       tote --version | --help\n"
-        "\n"
-        "view receives traces (OTLP over HTTP, protobuf or JSON) on loopback and draws each one\n"
-        "when all of it has come, or when nothing has for a while. With files it draws what they\n"
-        "hold: lines of JSON, or a request in protobuf; - is the standard input.\n"
-        "\n"
-        "  --port N      listen on this port (4318); 0: a free one\n"
-        "  --once        end after the first trace\n"
-        "  --count N     end after so many\n"
-        "  --quiet-ms N  how long to wait for the rest of a trace (2000)\n"
-        "\n"
-        "send delivers what programs left in a spool (OTEL_C_SPOOL_DIRECTORY), to where\n"
-        "OTEL_EXPORTER_OTLP_ENDPOINT and the like say, and ends with 0 when nothing is left "
-        "there.\n"
-        "\n"
-        "  --timeout-ms N  how long to try (30000)\n"
-        "  --journals DIR  where the journals of killed programs are, if not in memory\n"
-        "\n"
-        "An arrow before a service: in for a server, out for a client, dashed for messages.\n",
-        out);
+    fputs("usage: tote view [--port N] [--grpc-port N] [--once | --count N] [--quiet-ms N]\n"
+          "       tote view FILE...\n"
+          "       tote send [--timeout-ms N] [--journals DIRECTORY] DIRECTORY\n"
+          "       tote --version | --help\n"
+          "\n"
+          "view receives traces (OTLP over HTTP, protobuf or JSON, and over gRPC) on loopback and\n"
+          "draws each one when all of it has come, or when nothing has for a while. With files it\n"
+          "draws what they hold: lines of JSON, or a request in protobuf; - is standard input.\n"
+          "\n"
+          "  --port N       listen on this port for HTTP (4318); 0: a free one, for gRPC, too\n"
+          "  --grpc-port N  and on this one for gRPC (4317)\n"
+          "  --once         end after the first trace\n"
+          "  --count N      end after so many\n"
+          "  --quiet-ms N   how long to wait for the rest of a trace (2000)\n"
+          "\n"
+          "send delivers what programs left in a spool (OTEL_C_SPOOL_DIRECTORY), to where\n"
+          "OTEL_EXPORTER_OTLP_ENDPOINT and the like say, and ends with 0 when nothing is left "
+          "there.\n"
+          "\n"
+          "  --timeout-ms N  how long to try (30000)\n"
+          "  --journals DIR  where the journals of killed programs are, if not in memory\n"
+          "\n"
+          "An arrow before a service: in for a server, out for a client, dashed for messages.\n",
+          out);
 }
 
 /* A whole number up to `most`. */
@@ -74,6 +76,10 @@ static unsigned *find_number(struct view_options *options, const char *option,
         *most = 65535;
         return &options->port;
     }
+    if (strcmp(option, "--grpc-port") == 0) {
+        *most = 65535;
+        return &options->grpc_port;
+    }
     if (strcmp(option, "--count") == 0) {
         *most = 1000000;
         return &options->count;
@@ -86,7 +92,7 @@ static unsigned *find_number(struct view_options *options, const char *option,
 }
 
 static int view(int argc, char **argv) {
-    struct view_options options = {.port = OTLP_PORT, .quiet_ms = QUIET_MS};
+    struct view_options options = {.port = OTLP_PORT, .grpc_port = NO_PORT, .quiet_ms = QUIET_MS};
     unsigned long number;
     unsigned long most;
     char **files = argv; /* those of the arguments that are some, one behind the other */
@@ -114,6 +120,9 @@ static int view(int argc, char **argv) {
         } else {
             return usage_error("view: unknown option", argv[i]);
         }
+    }
+    if (options.grpc_port == NO_PORT) {
+        options.grpc_port = options.port ? OTLP_GRPC_PORT : 0;
     }
     return file_count ? view_files(&options, files, file_count) : view_run(&options);
 }

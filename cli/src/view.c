@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * view.c - OTLP/HTTP on loopback
+ * view.c - OTLP/HTTP and OTLP/gRPC on loopback
  *
- * libmicrohttpd's thread takes requests in, the main thread draws; `lock` guards the collector.
+ * libmicrohttpd's thread and that of gRPC take requests in, the main thread draws; `lock` guards the collector.
  */
 #include "view.h"
 
@@ -17,9 +17,10 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
-#include <zlib.h>
 
 #include "collector.h"
+#include "grpc.h"
+#include "gunzip.h"
 #include "requests.h"
 #include "terminal.h"
 #include "waterfall.h"
@@ -67,28 +68,6 @@ static bool reserve(struct body *body, size_t more) {
     return true;
 }
 
-/* Returns: what is wrong with it; 0: nothing. */
-static unsigned inflate_body(const struct body *body, struct body *inflated) {
-    z_stream stream = {.next_in = body->bytes, .avail_in = (uInt)body->size};
-    bool has_room = true;
-    int result = Z_OK;
-
-    if (inflateInit2(&stream, 15 + 16) != Z_OK) { /* the largest window, and gzip's head */
-        return MHD_HTTP_SERVICE_UNAVAILABLE;
-    }
-    while (result == Z_OK && (has_room = reserve(inflated, FIRST_BODY_BYTES))) {
-        stream.next_out = inflated->bytes + inflated->size;
-        stream.avail_out = (uInt)(inflated->capacity - inflated->size);
-        result = inflate(&stream, Z_NO_FLUSH);
-        inflated->size = inflated->capacity - stream.avail_out;
-    }
-    inflateEnd(&stream);
-    if (!has_room) {
-        return MHD_HTTP_CONTENT_TOO_LARGE;
-    }
-    return result == Z_STREAM_END ? 0 : MHD_HTTP_BAD_REQUEST;
-}
-
 static const char protobuf[] = "application/x-protobuf";
 static const char json[] = "application/json";
 
@@ -133,19 +112,26 @@ static bool collect(void *arg, const uint8_t *bytes, size_t size) {
     return is_taken;
 }
 
-static unsigned take(struct MHD_Connection *connection, const struct body *body) {
-    bool is_gzip = is_header(connection, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
-    struct body inflated = {NULL, 0, 0, 0};
-    unsigned status = is_gzip ? inflate_body(body, &inflated) : 0;
+static unsigned take_plain(struct MHD_Connection *connection, const uint8_t *bytes, size_t size) {
+    bool is_taken = is_json(connection) ? requests_from_json(bytes, size, collect, NULL)
+                                        : collect(NULL, bytes, size);
 
-    if (!status) {
-        const struct body *plain = is_gzip ? &inflated : body;
-        bool is_taken = is_json(connection)
-                            ? requests_from_json(plain->bytes, plain->size, collect, NULL)
-                            : collect(NULL, plain->bytes, plain->size);
-        status = is_taken ? MHD_HTTP_OK : MHD_HTTP_BAD_REQUEST;
+    return is_taken ? MHD_HTTP_OK : MHD_HTTP_BAD_REQUEST;
+}
+
+static unsigned take(struct MHD_Connection *connection, const struct body *body) {
+    if (!is_header(connection, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip")) {
+        return take_plain(connection, body->bytes, body->size);
     }
-    free(inflated.bytes);
+    struct gunzipped plain = gunzip(body->bytes, body->size, MOST_BODY_BYTES);
+    if (plain.is_too_large) {
+        return MHD_HTTP_CONTENT_TOO_LARGE;
+    }
+    if (!plain.bytes) {
+        return plain.is_out_of_memory ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_BAD_REQUEST;
+    }
+    unsigned status = take_plain(connection, plain.bytes, plain.size);
+    free(plain.bytes);
     return status;
 }
 
@@ -277,20 +263,43 @@ static bool draw_until_end(const sigset_t *signals, unsigned count) {
     return is_signalled;
 }
 
-static struct MHD_Daemon *start(const struct view_options *options) {
-    errno = 0;
-    struct MHD_Daemon *daemon = listen_on((uint16_t)options->port);
+/* Who receives. */
+struct receivers {
+    struct MHD_Daemon *http;
+    struct grpc_server *grpc;
+};
 
-    if (!daemon) {
-        fprintf(stderr, "tote: cannot listen on 127.0.0.1:%u: %s%s\n", options->port,
-                errno ? strerror(errno) : "no reason given",
-                errno == EADDRINUSE ? "; --port 0 takes a free port" : "");
-        return NULL;
+static void say_cannot_listen(unsigned port, const char *option) {
+    fprintf(stderr, "tote: cannot listen on 127.0.0.1:%u: %s%s%s%s\n", port,
+            errno ? strerror(errno) : "no reason given", errno == EADDRINUSE ? "; " : "",
+            errno == EADDRINUSE ? option : "", errno == EADDRINUSE ? " 0 takes a free port" : "");
+}
+
+static void stop(struct receivers *receivers) {
+    if (receivers->http) {
+        MHD_stop_daemon(receivers->http);
     }
-    printf("listening on http://127.0.0.1:%u\n",
-           MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
+    grpc_stop(receivers->grpc);
+}
+
+static bool start(struct receivers *receivers, const struct view_options *options) {
+    errno = 0;
+    receivers->http = listen_on((uint16_t)options->port);
+    if (!receivers->http) {
+        say_cannot_listen(options->port, "--port");
+        return false;
+    }
+    receivers->grpc = grpc_start(options->grpc_port, collect);
+    if (!receivers->grpc) {
+        say_cannot_listen(options->grpc_port, "--grpc-port");
+        stop(receivers);
+        return false;
+    }
+    printf("listening on http://127.0.0.1:%u\nlistening on grpc://127.0.0.1:%u\n",
+           MHD_get_daemon_info(receivers->http, MHD_DAEMON_INFO_BIND_PORT)->port,
+           grpc_port(receivers->grpc));
     fflush(stdout);
-    return daemon;
+    return true;
 }
 
 int view_files(const struct view_options *options, char *const *files, size_t count) {
@@ -306,7 +315,7 @@ int view_files(const struct view_options *options, char *const *files, size_t co
 }
 
 int view_run(const struct view_options *options) {
-    struct MHD_Daemon *daemon;
+    struct receivers receivers = {NULL, NULL};
     struct trace *rest;
     sigset_t signals;
 
@@ -317,12 +326,11 @@ int view_run(const struct view_options *options) {
     signal(SIGPIPE, SIG_IGN);
 
     collector.quiet_ms = options->quiet_ms;
-    daemon = start(options);
-    if (!daemon) {
+    if (!start(&receivers, options)) {
         return 1;
     }
     bool is_signalled = draw_until_end(&signals, options->count);
-    MHD_stop_daemon(daemon);
+    stop(&receivers);
     if (is_signalled) {
         draw_due(true, UINT_MAX);
     }

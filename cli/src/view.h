@@ -8,7 +8,8 @@
 #include <stddef.h>
 
 struct view_options {
-    unsigned port;  /* 0: a free one; 65535 at most */
+    unsigned port; /* of HTTP; 0: a free one; 65535 at most */
+    unsigned grpc_port;
     unsigned count; /* end after so many traces; 0: never */
     unsigned quiet_ms;
 };

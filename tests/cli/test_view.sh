@@ -111,7 +111,7 @@ expect "and so is a compressed one" \
     "$(post "$work/store.gz" -H 'Content-Encoding: gzip')" 200
 await
 expect "the viewer ends by itself after one trace" "$code" 0
-expect "the trace is drawn" "$(tail -n +2 "$work/out")" "$picture"
+expect "the trace is drawn" "$(tail -n +3 "$work/out")" "$picture"
 expect "nothing is on standard error" "$(cat "$work/err")" ""
 
 json_picture='
@@ -121,7 +121,36 @@ json          ← shop ███████████████████
 start --once
 expect "JSON is taken" "$(post_as 'application/json; charset=utf-8' "$work/json")" 200
 await
-expect "and drawn" "$(tail -n +2 "$work/out")" "$json_picture"
+expect "and drawn" "$(tail -n +3 "$work/out")" "$json_picture"
+
+# grpc PATH BODY CURL_ARGUMENTS...: prints the status in the trailers.
+grpc() {
+    local to=$1 body=$2 grpc_port
+    shift 2
+    grpc_port=$(sed -n 's/^listening on grpc:.*:\([0-9]*\)$/\1/p' "$work/out")
+    "$curl" -s --noproxy '*' --http2-prior-knowledge -o /dev/null -D - -H 'te: trailers' \
+        -H 'content-type: application/grpc' --data-binary @"$body" "$@" \
+        "http://127.0.0.1:$grpc_port/$to" | tr -d '\r' | sed -n 's/^grpc-status: //p'
+}
+
+# frame COMPRESSED BODY: a message of gRPC on standard output
+frame() {
+    printf '%02x%08x' "$1" "$(wc -c <"$2")" | sed 's/../\\x&/g' | { read -r head; printf '%b' "$head"; }
+    cat "$2"
+}
+
+service=opentelemetry.proto.collector.trace.v1.TraceService
+frame 0 "$work/shop" >"$work/shop.grpc"
+frame 1 "$work/store.gz" >"$work/store.grpc"
+start --once
+expect "what is no message of gRPC is refused" "$(grpc $service/Export "$work/shop")" 3
+expect "so is a message that is no request" "$(frame 0 "$work/garbage" >"$work/x"; grpc $service/Export "$work/x")" 3
+expect "and one that is compressed as nobody said" "$(grpc $service/Export "$work/store.grpc")" 3
+expect "another method is not implemented" "$(grpc $service/Import "$work/shop.grpc")" 12
+expect "gRPC is taken" "$(grpc $service/Export "$work/shop.grpc")" 0
+expect "and so is a compressed message" "$(grpc $service/Export "$work/store.grpc" -H 'grpc-encoding: gzip')" 0
+await
+expect "and drawn" "$(tail -n +3 "$work/out")" "$picture"
 
 { cat "$work/json"; printf '\n\n'; } >"$work/lines.jsonl"
 expect "lines of JSON in a file are drawn" "$("$tote" view "$work/lines.jsonl")" "$json_picture"

@@ -119,7 +119,7 @@ loop_epoll | loop_libuv)
         timeout 60 "$build/bin/tote" view --port 0 --count 10 >"$out" &
         viewer=$!
         await_line '^listening on '
-        OTEL_BSP_SCHEDULE_DELAY=1 OTEL_EXPORTER_OTLP_ENDPOINT=$(sed -n 's/^listening on //p' "$out") \
+        OTEL_BSP_SCHEDULE_DELAY=1 OTEL_EXPORTER_OTLP_ENDPOINT=$(sed -n 's/^listening on http/http/p' "$out") \
             "$build/bin/$example" 10 >/dev/null
         expect "it ends well that exports by its loop" $? 0
         wait $viewer

@@ -40,7 +40,7 @@ start() {
     "$@" >"$work/$name" 2>&1 &
     pids[$name]=$!
     for _ in $(seq 500); do
-        port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' "$work/$name")
+        port=$(sed -n 's|^listening on \(http://\)\{0,1\}127.0.0.1:\([0-9]*\)$|\2|p' "$work/$name")
         [ -z "$port" ] || return 0
         kill -0 "${pids[$name]}" 2>/dev/null || break
         sleep 0.02

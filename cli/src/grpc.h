@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * grpc.h - OTLP/gRPC without TLS, on loopback
+ *
+ * One thread serves all connections.
+ */
+#ifndef TOTE_CLI_GRPC_H
+#define TOTE_CLI_GRPC_H
+
+#include "requests.h"
+
+struct grpc_server;
+
+/* On this port, 0 is a free one. `take` is called on the server's thread. NULL, and errno says why. */
+struct grpc_server *grpc_start(unsigned port, requests_take *take);
+
+unsigned grpc_port(const struct grpc_server *server);
+
+void grpc_stop(struct grpc_server *server);
+
+#endif
