@@ -67,6 +67,7 @@ struct grpc_server {
     size_t connection_count;
 };
 
+/* It is closed. */
 static void free_stream(struct stream *stream) {
     struct stream **link = &stream->connection->streams;
 
@@ -215,9 +216,14 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 }
 
 static void close_connection(struct connection *connection) {
+    struct stream *stream = connection->streams;
+
     nghttp2_session_del(connection->session);
-    while (connection->streams) {
-        free_stream(connection->streams);
+    while (stream) {
+        struct stream *next = stream->next;
+        free(stream->bytes);
+        free(stream);
+        stream = next;
     }
     close(connection->socket);
     free(connection);
@@ -332,7 +338,7 @@ static int listen_on(unsigned port) {
 }
 
 struct grpc_server *grpc_start(unsigned port, requests_take *take) {
-    struct sockaddr_in address;
+    struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t size = sizeof address;
     struct grpc_server *server = calloc(1, sizeof *server);
 

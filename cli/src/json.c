@@ -142,9 +142,12 @@ static void put_hex(struct buffer *buffer, const char *text, size_t length) {
     for (size_t i = 0; i + 1 < length; i += 2) {
         int high = nibble(text[i]);
         int low = nibble(text[i + 1]);
-        bool is_hex = high >= 0 && low >= 0;
-        uint8_t byte = is_hex ? (uint8_t)(high << 4 | low) : 0;
-        buffer->is_broken |= !is_hex;
+        uint8_t byte = 0;
+        if (high < 0 || low < 0) {
+            buffer->is_broken = true;
+        } else {
+            byte = (uint8_t)(high << 4 | low);
+        }
         put(buffer, &byte, 1);
     }
 }
