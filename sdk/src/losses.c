@@ -43,6 +43,7 @@ void tote__report_losses(const char *component, const tote_stats *stats) {
         {stats->dropped_retries_exhausted, "not delivered to the receiver"},
         {stats->dropped_shutdown, "not exported before the end of the shutdown"},
         {stats->dropped_memory, "for want of memory"},
+        {stats->dropped_spool_full, "too much or too old for the spool"},
         {stats->in_flight, "still with the exporter"},
     };
     char list[LIST_BYTES];
@@ -54,6 +55,12 @@ void tote__report_losses(const char *component, const tote_stats *stats) {
                             "%s",
                             (unsigned long long)stats->ended, (unsigned long long)stats->exported,
                             (unsigned long long)sum, list);
+    }
+    if (stats->spooled) {
+        tote__diagnose_each(TOTE_LEVEL_INFO, component,
+                            "shut down: %llu spans wait in the spool, for the next start or `tote "
+                            "send`",
+                            (unsigned long long)stats->spooled);
     }
 }
 

@@ -7,6 +7,7 @@ import protobuf from 'protobufjs';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -259,6 +260,33 @@ test('nginx in between: gRPC and HTTP, plain text and TLS', async () => {
     await proxy.stop();
     await grpcSink.stop();
     await httpSink.stop();
+});
+
+// Requirement G1: the variables of curl, as every program has them
+test('a proxy that the environment names passes requests on', async () => {
+    const sink = await startHttpSink();
+    let passed = 0;
+    const proxy = http.createServer((request, response) => {
+        const { host, port, pathname } = new URL(request.url); // a proxy is told the whole of it
+        assert.equal(host, `localhost:${sink.port}`);
+        passed++;
+        request.pipe(http.request({ host: '127.0.0.1', port, path: pathname, method: request.method,
+            headers: request.headers }, (answer) => {
+            response.writeHead(answer.statusCode, answer.headers);
+            answer.pipe(response);
+        }));
+    });
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    await exportTo(sink, {
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://localhost:${sink.port}`,
+        http_proxy: `http://127.0.0.1:${proxy.address().port}`,
+    });
+    proxy.closeAllConnections();
+    proxy.close();
+    await sink.stop();
+    assert.equal(passed, 1);
+    assert.deepEqual(spansOf(sink.requests), reference);
 });
 
 async function startHaproxy(grpcPort) {

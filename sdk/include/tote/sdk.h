@@ -150,13 +150,16 @@ TOTE_API tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms);
 /** One more reference: for the spans of this SDK and no other. Unref it. NULL, the global one, for a NULL SDK. */
 TOTE_API TOTE_MUST_USE tote_tracer_provider *tote_sdk_ref_tracer_provider(tote_sdk *sdk);
 
-/** Send all that has ended. A timeout of 0 does not wait, here and below. Blocks: at most timeout_ms. */
+/**
+ * Send all that has ended; what is in a spool already is not waited for. A timeout of 0 does not wait, here and below. Blocks: at most
+ * timeout_ms. Returns: TOTE_SUCCESS when all of it was sent, or put into a spool.
+ */
 TOTE_API tote_result tote_sdk_force_flush(tote_sdk *sdk, uint32_t timeout_ms);
 
 /**
  * Flush and stop for good. Later spans record nothing, and spans that are open by now are not exported. What was lost
  * since the start, by cause, goes to diagnostics. A second call is TOTE_SUCCESS. Blocks: at most timeout_ms.
- * Returns: TOTE_SUCCESS when what still waited as the call began was exported. It does not say that nothing was lost
+ * Returns: TOTE_SUCCESS when what still waited as the call began was exported, or put into a spool. It does not say that nothing was lost
  * before: tote_sdk_get_stats() does. TOTE_TIMED_OUT when the time did not suffice and spans were dropped for
  * that, TOTE_FAILURE when an export failed.
  */
