@@ -33,6 +33,7 @@ static struct {
     unsigned seeds[THREADS];
     bool is_over;
     bool is_lossless;    /* the receiver says yes or no to each request */
+    char large[LARGE];   /* of a value */
     size_t acknowledged; /* spans, each once */
     uint8_t seen[THREADS][MOST_SPANS];
 } f;
@@ -80,18 +81,16 @@ static void start(void) {
 }
 
 static void *work(void *arg) {
-    static char large[LARGE + 1];
     const size_t *count = arg;
     size_t thread = (size_t)(count - f.counts);
     unsigned *seed = &f.seeds[thread];
 
-    memset(large, 'x', LARGE);
     for (size_t i = 0; i < *count; i++) {
         char name[32];
         snprintf(name, sizeof name, "%zu %zu", thread, i);
         tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), name, NULL);
         if (rand_r(seed) % 200 == 0) {
-            tote_span_set_attribute(span, "large", tote_string_of(large, LARGE));
+            tote_span_set_attribute(span, "large", tote_string_of(f.large, LARGE));
         }
         tote_span_close(&span);
         if (rand_r(seed) % 64 == 0) {
@@ -246,6 +245,7 @@ static void run_round(unsigned seed) {
     char command[128];
 
     memset(&f, 0, sizeof f);
+    memset(f.large, 'x', sizeof f.large);
     f.seed = seed;
     f.is_lossless = draw(2);
     snprintf(f.directory, sizeof f.directory, "/tmp/tote-accounting-XXXXXX");
