@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ static tote_sdk *start_sdk(const char *url) {
 
     otlp.ignore_environment = true;
     otlp.endpoint = url;
+    otlp.timeout_ms = 1500;
     tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
     options.ignore_environment = true;
     options.service_name = "delivery";
@@ -109,6 +111,59 @@ static void a_collector_that_refuses_is_told_apart_from_one_that_is_down(void **
     assert_int_equal(stats.rejected, 3);
     assert_int_equal(stats.dropped_retries_exhausted, 2);
     tote_sdk_close(&sdk, 5000);
+}
+
+/* A way to a receiver that is away. */
+static struct {
+    _Atomic(unsigned) attempts;
+    _Atomic(bool) is_another; /* request than the first one, or encoded again */
+    const void *body;
+    size_t size;
+} away;
+
+static void send_to_nobody(void *self, const tote_otlp_request *request, tote_otlp_answer *answer) {
+    (void)self, (void)answer;
+    if (away.attempts++ == 0) {
+        away.body = request->body;
+        away.size = request->body_size;
+    }
+    away.is_another =
+        away.is_another || request->body != away.body || request->body_size != away.size;
+}
+
+static uint64_t cpu_ms(void) {
+    struct timespec used;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
+}
+
+/* While the collector is down nothing is encoded twice and nothing spins. Design 6 */
+static void a_collector_that_is_away_costs_a_few_attempts_and_no_work(void **state) {
+    enum { TIME_MS = 1000 };
+    static const tote_otlp_transport transport = {.struct_size = sizeof transport,
+                                                  .send = send_to_nobody};
+    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+
+    (void)state;
+    memset(&away, 0, sizeof away);
+    otlp.ignore_environment = true;
+    otlp.transport = &transport;
+    otlp.retry_first_ms = 50;
+    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    options.ignore_environment = true;
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    tote_sdk *sdk = tote_sdk_start(&options);
+    make_spans(10);
+    uint64_t before = cpu_ms();
+    assert_int_equal(tote_sdk_force_flush(sdk, TIME_MS), TOTE_TIMED_OUT);
+    assert_in_range(away.attempts, 2, 6); /* after 50, 150, 350, 750 ms, more or less */
+    assert_false(away.is_another);
+    assert_in_range(cpu_ms() - before, 0, TIME_MS / 2);
+    assert_int_equal(closed_stats(sdk).in_flight, 10);
+    tote_sdk_close(&sdk, 0);
 }
 
 /* An SDK with a spool, to a receiver that need not be there. */
@@ -261,6 +316,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(spans_arrive_as_a_request_that_protobuf_c_reads),
         TEST(a_collector_that_refuses_is_told_apart_from_one_that_is_down),
+        TEST(a_collector_that_is_away_costs_a_few_attempts_and_no_work),
         TEST(spans_of_an_outage_arrive_when_the_collector_is_back),
         TEST(shutdown_keeps_its_deadline_whatever_the_collector_does),
         TEST(spans_that_end_after_shutdown_are_counted),
