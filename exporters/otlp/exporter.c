@@ -324,7 +324,10 @@ static size_t otlp_send(void *self, struct tote__send *send, tote_export_report 
     int error = errno;
 
     send->result = TOTE_FAILURE;
-    send->is_paused = false;
+    send->is_paused = exporter->outbox.spool && atomic_load(&exporter->is_shut_down);
+    if (send->is_paused) { /* what is kept is to be saved */
+        return 0;
+    }
     if (!may_export(exporter, kept, report)) {
         tote__outbox_drop_first(&exporter->outbox);
         return kept;
