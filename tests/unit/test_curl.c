@@ -108,6 +108,24 @@ static void a_span_tells_the_request_by_the_conventions(void **state) {
     assert_span_lacks(span, "error.type");
 }
 
+/* Spec: http-spans.md#http-client, url.full: the URL that was requested */
+static void the_path_is_recorded_as_it_was_sent(void **state) {
+    struct curl_fixture *f = *state;
+    char resolved[128];
+
+    snprintf(resolved, sizeof resolved, "%s/b", receiver_url(f->receiver));
+    curl_fixture_set_url(f, "/a/../b");
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+    assert_span_text(curl_fixture_only_span(f), "url.full", resolved);
+
+    tote_memory_clear(f->memory);
+    curl_easy_setopt(f->easy, CURLOPT_PATH_AS_IS, 1L);
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+    assert_span_text(curl_fixture_only_span(f), "url.full", f->url);
+    assert_string_equal(receiver_request(f->receiver, 0).path, "/b");
+    assert_string_equal(receiver_request(f->receiver, 1).path, "/a/../b");
+}
+
 /* Requirements J1, J2 */
 static void unknown_methods_are_other_and_case_counts(void **state) {
     struct curl_fixture *f = *state;
@@ -434,6 +452,7 @@ int main(int argc, char **argv) {
         CURL_TEST(the_store_travels_and_the_span_is_a_child_of_the_current_one),
         CURL_TEST(the_users_list_is_not_touched_and_is_set_again),
         CURL_TEST(a_span_tells_the_request_by_the_conventions),
+        CURL_TEST(the_path_is_recorded_as_it_was_sent),
         CURL_TEST(unknown_methods_are_other_and_case_counts),
         CURL_TEST(credentials_and_secrets_are_redacted),
         CURL_TEST(a_default_port_is_told_too),

@@ -14,8 +14,8 @@
 #include "tote/instrumentation/http.h"
 #include "tote/tote.h"
 
-/* Requirement J2: case counts */
-static void methods_that_are_not_known_are_other(void **state) {
+/* Spec: http-spans.md, http.request.method: case-sensitive */
+static void an_unknown_method_is_other(void **state) {
     static const char *const known[] = {"CONNECT", "DELETE", "GET", "HEAD",  "OPTIONS",
                                         "PATCH",   "POST",   "PUT", "TRACE", "QUERY"};
 
@@ -29,8 +29,8 @@ static void methods_that_are_not_known_are_other(void **state) {
     assert_string_equal(tote_http_known_method(NULL), "_OTHER");
 }
 
-/* Requirement J2: the variable replaces the list, and is read once */
-static void the_environment_can_say_which_methods_are_known(void **state) {
+/* Spec: http-spans.md, OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS: it replaces the list */
+static void the_environment_replaces_the_known_methods(void **state) {
     (void)state;
     pid_t child = fork();
     if (child == 0) {
@@ -51,7 +51,7 @@ static int check_methods_of_environment(void) {
     return is_good ? 0 : 1;
 }
 
-/* Requirement J1 */
+/* Spec: http-spans.md#name */
 static void a_name_is_method_and_route_and_never_a_path(void **state) {
     char name[16];
 
@@ -66,8 +66,8 @@ static void a_name_is_method_and_route_and_never_a_path(void **state) {
     assert_string_equal(name, "GET /a/very/lon");
 }
 
-/* Requirement J4, J5 */
-static void secrets_in_a_query_are_redacted_however_little_room_there_is(void **state) {
+/* Spec: http-spans.md, url.full and url.query */
+static void secrets_in_a_query_are_redacted_in_a_buffer_of_any_size(void **state) {
     static const char query[] = "a=1&sig=secret&Sig=2&X-Amz-Credential=secret&sig&Signature=secret";
     static const char expected[] =
         "a=1&sig=REDACTED&Sig=2&X-Amz-Credential=REDACTED&sig&Signature=REDACTED";
@@ -121,7 +121,7 @@ static void make(void) {
                                         sizeof buffer);
 }
 
-/* Requirement J5 */
+/* Spec: http-spans.md#http-server, url.path, url.query */
 static void a_target_is_split_at_its_query(void **state) {
     static const struct {
         const char *target, *query, *path, *told;
@@ -131,9 +131,11 @@ static void a_target_is_split_at_its_query(void **state) {
         {"/a?", NULL, "/a", NULL},
         {"/a", "c=2", "/a", "c=2"},
         {"/a?b=1?2", NULL, "/a", "b=1?2"},
-        {"*", NULL, "*", NULL},
         {NULL, NULL, "", NULL},
         {"/a?sig=x", NULL, "/a", "sig=REDACTED"},
+        {"/a?b#c", NULL, "/a", "b"},
+        {"/a#c?b", NULL, "/a", NULL},
+        {"/http://b.test/?c", NULL, "/http://b.test/", "c"},
     };
 
     for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
@@ -144,11 +146,80 @@ static void a_target_is_split_at_its_query(void **state) {
         assert_attribute("url.path", rows[i].path);
         assert_attribute("url.query", rows[i].told);
         assert_attribute("url.scheme", "http");
+        assert_attribute("server.address", NULL);
     }
 }
 
-/* Requirement J5: Forwarded before X-Forwarded-*, the first of several, quotes and ports off */
-static void who_asked_whom_is_what_the_first_proxy_says(void **state) {
+/* Spec: RFC 9112 sections 3.2 and 3.3: the target precedes Host, and credentials are no part of any attribute */
+static void a_target_of_another_form_is_a_url_an_authority_or_an_asterisk(void **state) {
+    static const struct {
+        const char *method, *target, *path, *query, *scheme, *server, *port;
+    } rows[] = {
+        {"GET", "http://u:pw@a.test:81/p?q=1&sig=x#f", "/p", "q=1&sig=REDACTED", "http", "a.test",
+         "81"},
+        {"GET", "http://u:p@w@a.test/p", "/p", NULL, "http", "a.test", "80"},
+        {"GET", "https://a.test", "", NULL, "https", "a.test", "443"},
+        {"GET", "HTTPS://a.test?q", "", "q", "https", "a.test", "443"},
+        {"GET", "ws://a.test/p", "/p", NULL, "ws", "a.test", "80"},
+        {"GET", "wss://[::1]/p", "/p", NULL, "wss", "::1", "443"},
+        {"GET", "coap://a.test/p", "/p", NULL, "coap", "a.test", NULL},
+        {"GET", "http:///p", "/p", NULL, "http", "me.test", "80"},
+        {"GET", "u:pw@a.test/p", "a.test/p", NULL, "http", "me.test", "80"},
+        {"GET", "1://a.test/p", "1://a.test/p", NULL, "http", "me.test", "80"},
+        {"CONNECT", "a.test:8443", "", NULL, "http", "a.test", "8443"},
+        {"CONNECT", "u:pw@[::1]:8443", "", NULL, "http", "::1", "8443"},
+        {"CONNECT", "/chat?q", "/chat", "q", "http", "me.test", "80"}, /* RFC 8441 section 4 */
+        {"OPTIONS", "*", "", NULL, "http", "me.test", "80"},
+        {"OPTIONS", "http://a.test", "", NULL, "http", "a.test", "80"},
+    };
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        reset(state);
+        request.method = rows[i].method;
+        request.target = rows[i].target;
+        carrier_add(&headers, "Host", "me.test");
+        make();
+        assert_attribute("url.path", rows[i].path);
+        assert_attribute("url.query", rows[i].query);
+        assert_attribute("url.scheme", rows[i].scheme);
+        assert_attribute("server.address", rows[i].server);
+        assert_attribute("server.port", rows[i].port);
+    }
+}
+
+/* Spec: http-spans.md#setting-serveraddress-and-serverport-attributes */
+static void the_authority_of_http_2_precedes_host(void **state) {
+    reset(state);
+    carrier_add(&headers, "host", "me.test");
+    carrier_add(&headers, ":authority", "u:pw@a.test:81");
+    make();
+    assert_attribute("server.address", "a.test");
+    assert_attribute("server.port", "81");
+}
+
+/* Spec: http-spans.md#http-server, url.scheme, server.port */
+static void the_default_port_is_that_of_the_scheme(void **state) {
+    static const char *const rows[][3] = {{"http", "http", "80"}, {"https", "https", "443"},
+                                          {"ws", "ws", "80"},     {"wss", "wss", "443"},
+                                          {"WSS", "wss", "443"},  {"gopher", "gopher", NULL},
+                                          {NULL, "http", "80"}};
+
+    for (size_t i = 0; i < 2 * TOTE_COUNT_OF(rows); i++) {
+        reset(state);
+        carrier_add(&headers, "host", "me.test");
+        if (i % 2) {
+            request.scheme = rows[i / 2][0];
+        } else if (rows[i / 2][0]) {
+            carrier_add(&headers, "x-forwarded-proto", rows[i / 2][0]);
+        }
+        make();
+        assert_attribute("url.scheme", rows[i / 2][1]);
+        assert_attribute("server.port", rows[i / 2][2]);
+    }
+}
+
+/* Spec: RFC 7239 sections 4 and 6; http-spans.md#http-server, client.address */
+static void the_first_proxy_reports_client_host_and_scheme(void **state) {
     static const struct {
         const char *name, *value, *client, *server, *port, *scheme;
     } rows[] = {
@@ -158,14 +229,28 @@ static void who_asked_whom_is_what_the_first_proxy_says(void **state) {
         {"Host", "[::1]", "10.0.0.1", "::1", "80", "http"},
         {"Host", "a.test:99999", "10.0.0.1", "a.test", "80", "http"},
         {"Host", "a.test:", "10.0.0.1", "a.test", "80", "http"},
+        {"Host", "u:pw@a.test", "10.0.0.1", "a.test", "80", "http"},
         {"X-Forwarded-For", "1.2.3.4, 5.6.7.8", "1.2.3.4", "me.test", "80", "http"},
         {"X-Forwarded-For", "2001:db8::1", "2001:db8::1", "me.test", "80", "http"},
+        {"X-Forwarded-For", "unknown, 5.6.7.8", "10.0.0.1", "me.test", "80", "http"},
         {"X-Forwarded-Proto", "https", "10.0.0.1", "me.test", "443", "https"},
+        {"X-Forwarded-Proto", "not a scheme", "10.0.0.1", "me.test", "80", "http"},
         {"X-Forwarded-Host", "b.test:8443, c", "10.0.0.1", "b.test", "8443", "http"},
         {"Forwarded", "for=1.2.3.4;host=c.test;proto=https, for=9.9.9.9", "1.2.3.4", "c.test",
          "443", "https"},
         {"Forwarded", "For=\"[2001:db8::1]:4711\" ; Host=\"d.test:90\"", "2001:db8::1", "d.test",
          "90", "http"},
+        {"Forwarded", "secret=\"a,;=b\";for=1.2.3.4;host=c.test", "1.2.3.4", "c.test", "80",
+         "http"},
+        {"Forwarded", "by=\"\\\",for=6.6.6.6;\";for=\"1.2\\.3.4\";host=c.test", "1.2.3.4", "c.test",
+         "80", "http"},
+        {"Forwarded", "a=1;b=2;c=3;d=4;e=5;f=6;g=7;h=8;for=1.2.3.4", "1.2.3.4", "me.test", "80",
+         "http"},
+        {"Forwarded", "for=unknown;proto=https", "10.0.0.1", "me.test", "443", "https"},
+        {"Forwarded", "for=Unknown, for=9.9.9.9", "10.0.0.1", "me.test", "80", "http"},
+        {"Forwarded", "for=\"_hidden:_port\"", "10.0.0.1", "me.test", "80", "http"},
+        {"Forwarded", "for=\"unknown:80\"", "10.0.0.1", "me.test", "80", "http"},
+        {"Forwarded", "for=\"1.2.3.4", "10.0.0.1", "me.test", "80", "http"},
         {"Forwarded", "nonsense", "10.0.0.1", "me.test", "80", "http"},
         {"Forwarded", "=;;=\"", "10.0.0.1", "me.test", "80", "http"},
     };
@@ -186,8 +271,8 @@ static void who_asked_whom_is_what_the_first_proxy_says(void **state) {
     }
 }
 
-/* The contract of tote_http_request: anybody can send them */
-static void a_server_without_a_proxy_need_not_believe_who_says_so(void **state) {
+/* The contract of tote_http_request: any client can send these headers */
+static void a_server_without_a_proxy_can_ignore_forwarded_headers(void **state) {
     (void)state;
     carrier_add(&headers, "forwarded", "for=1.2.3.4;host=c.test;proto=https");
     carrier_add(&headers, "x-forwarded-for", "1.2.3.4");
@@ -200,8 +285,8 @@ static void a_server_without_a_proxy_need_not_believe_who_says_so(void **state) 
     assert_attribute("url.scheme", "http");
 }
 
-/* The contract of tote_http_server_attributes(): long text is cut, and little room is no trouble */
-static void whatever_room_there_is_is_enough(void **state) {
+/* The contract of tote_http_server_attributes(): long text is cut to the buffer */
+static void a_buffer_of_any_size_is_not_overrun(void **state) {
     static char longest[10000];
 
     (void)state;
@@ -224,8 +309,8 @@ static void whatever_room_there_is_is_enough(void **state) {
     assert_true(count < TOTE_COUNT_OF(attributes)); /* there is room for all that there can be */
 }
 
-/* Requirement J3 */
-static void a_status_means_something_else_to_who_asked(void **state) {
+/* Spec: http-spans.md#status */
+static void a_status_of_400_is_an_error_to_the_client_alone(void **state) {
     static const struct {
         unsigned status;
         const char *error;
@@ -266,15 +351,18 @@ static void a_status_means_something_else_to_who_asked(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        HTTP_TEST(methods_that_are_not_known_are_other),
-        HTTP_TEST(the_environment_can_say_which_methods_are_known),
+        HTTP_TEST(an_unknown_method_is_other),
+        HTTP_TEST(the_environment_replaces_the_known_methods),
         HTTP_TEST(a_name_is_method_and_route_and_never_a_path),
-        HTTP_TEST(secrets_in_a_query_are_redacted_however_little_room_there_is),
+        HTTP_TEST(secrets_in_a_query_are_redacted_in_a_buffer_of_any_size),
         HTTP_TEST(a_target_is_split_at_its_query),
-        HTTP_TEST(who_asked_whom_is_what_the_first_proxy_says),
-        HTTP_TEST(a_server_without_a_proxy_need_not_believe_who_says_so),
-        HTTP_TEST(whatever_room_there_is_is_enough),
-        HTTP_TEST(a_status_means_something_else_to_who_asked),
+        HTTP_TEST(a_target_of_another_form_is_a_url_an_authority_or_an_asterisk),
+        HTTP_TEST(the_authority_of_http_2_precedes_host),
+        HTTP_TEST(the_default_port_is_that_of_the_scheme),
+        HTTP_TEST(the_first_proxy_reports_client_host_and_scheme),
+        HTTP_TEST(a_server_without_a_proxy_can_ignore_forwarded_headers),
+        HTTP_TEST(a_buffer_of_any_size_is_not_overrun),
+        HTTP_TEST(a_status_of_400_is_an_error_to_the_client_alone),
     };
 
     if (argc > 1 && strcmp(argv[1], "--methods") == 0) {

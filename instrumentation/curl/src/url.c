@@ -41,12 +41,12 @@ static bool redact(CURLU *handle) {
 }
 
 bool tote__url_read(struct tote__url *url, const char *text) {
+    /* libcurl has already resolved dot segments, except if CURLOPT_PATH_AS_IS is set. */
+    const unsigned flags = CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS;
     CURLU *handle = curl_url();
     char *port = NULL;
     bool is_read = handle && text &&
-                   curl_url_set(handle, CURLUPART_URL, text,
-                                CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
-                   redact(handle);
+                   curl_url_set(handle, CURLUPART_URL, text, flags) == CURLUE_OK && redact(handle);
 
     *url = (struct tote__url){NULL, NULL, 0};
     if (is_read) {

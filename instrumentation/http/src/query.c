@@ -4,8 +4,8 @@
  */
 #include <string.h>
 
+#include "http_parts.h"
 #include "tote/instrumentation/http.h"
-#include "tote/internal/text.h"
 
 /* Whether the parameter, "name=value", is one whose value is a secret. Case counts. */
 static bool is_secret(struct tote__part parameter) {
@@ -41,25 +41,32 @@ static void put(struct cut *cut, const char *text, size_t length) {
     cut->length += length;
 }
 
-size_t tote_http_redact_query(char *buffer, size_t size, const char *query) {
+size_t tote__http_redact(char *buffer, size_t size, struct tote__part query) {
     static const char redacted[] = "REDACTED";
     struct cut cut = {buffer, size, 0};
 
-    while (query && *query) {
-        struct tote__part parameter = {query, strcspn(query, "&")};
+    while (query.length) {
+        const char *end = memchr(query.at, '&', query.length);
+        struct tote__part parameter = {query.at, end ? (size_t)(end - query.at) : query.length};
         if (is_secret(parameter)) {
-            put(&cut, parameter.at, strcspn(parameter.at, "=") + 1);
+            const char *equals = memchr(parameter.at, '=', parameter.length);
+            put(&cut, parameter.at, (size_t)(equals - parameter.at) + 1);
             put(&cut, redacted, sizeof redacted - 1);
         } else {
             put(&cut, parameter.at, parameter.length);
         }
-        query += parameter.length;
-        if (*query) {
-            put(&cut, query++, 1);
+        if (end) {
+            put(&cut, end, 1);
         }
+        query.at += parameter.length + (end != NULL);
+        query.length -= parameter.length + (end != NULL);
     }
     if (size) {
         buffer[tote__min(cut.length, size - 1)] = '\0';
     }
     return cut.length;
+}
+
+size_t tote_http_redact_query(char *buffer, size_t size, const char *query) {
+    return tote__http_redact(buffer, size, (struct tote__part){query, query ? strlen(query) : 0});
 }

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * server.c - a request as a server span tells it. Spec: http-spans.md#http-server
+ * server.c - the attributes of a server span. Spec: http-spans.md#http-server
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "http_parts.h"
 #include "tote/instrumentation/http.h"
 #include "tote/internal/propagator.h"
-#include "tote/internal/text.h"
 #include "tote/internal/tracer.h"
 
-enum { MOST_HEADER = 512, HTTP_PORT = 80, HTTPS_PORT = 443 };
+enum { MOST_HEADER = 512 };
 
-/* Attributes that are being put together. */
+/* The attributes so far. */
 struct writer {
     const tote_http_request *request;
+    struct tote__http_target target;
     tote_attribute *attributes;
     size_t count;
     size_t capacity;
@@ -65,73 +66,15 @@ static struct tote__part first_of_list(struct tote__part list) {
     return first;
 }
 
-/* The value of a parameter of a Forwarded element, without quotes. Spec: RFC 7239 section 4 */
-static struct tote__part forwarded_parameter(struct tote__part element, const char *name) {
-    struct tote__part parts[8];
-    size_t count = tote__split(element.at, element.length, ';', parts, TOTE_COUNT_OF(parts));
-
-    for (size_t i = 0; i < tote__min(count, TOTE_COUNT_OF(parts)); i++) {
-        struct tote__part part = parts[i];
-        const char *equals = memchr(part.at, '=', part.length);
-        if (!equals) {
-            continue;
-        }
-        struct tote__part key = {part.at, (size_t)(equals - part.at)};
-        struct tote__part value = {equals + 1, part.length - key.length - 1};
-        tote__trim(&key.at, &key.length);
-        tote__trim(&value.at, &value.length);
-        if (tote__equals_ignoring_case(key.at, key.length, name, strlen(name))) {
-            if (value.length > 1 && value.at[0] == '"' && value.at[value.length - 1] == '"') {
-                value.at++;
-                value.length -= 2;
-            }
-            return value;
-        }
-    }
-    return (struct tote__part){NULL, 0};
-}
-
-/* A parameter of Forwarded, else the first of the other header, for those who believe them. */
+/* A parameter of Forwarded, else the first element of the other header, if the server trusts them. */
 static struct tote__part forwarded(const struct writer *writer, const char *parameter,
                                    const char *other, char room[MOST_HEADER]) {
-    struct tote__part none = {NULL, 0};
-
     if (writer->request->ignore_forwarded) {
-        return none;
+        return (struct tote__part){NULL, 0};
     }
-    struct tote__part element = first_of_list(header(writer, "forwarded", room));
-    struct tote__part value = forwarded_parameter(element, parameter);
+    size_t length = header(writer, "forwarded", room).length;
+    struct tote__part value = tote__http_forwarded_parameter(room, length, parameter);
     return value.length ? value : first_of_list(header(writer, other, room));
-}
-
-/* Host and port of "host", "host:port", "[v6]", "[v6]:port" or a bare IPv6 address. Port 0: none. */
-static struct tote__part split_host(struct tote__part text, unsigned *port) {
-    struct tote__part host = text;
-    const char *end = text.at + text.length;
-    const char *colon = NULL;
-
-    *port = 0;
-    if (!text.length) {
-        return host;
-    }
-    if (text.at[0] == '[') {
-        const char *bracket = memchr(text.at, ']', text.length);
-        if (bracket) {
-            host = (struct tote__part){text.at + 1, (size_t)(bracket - text.at) - 1};
-            colon = bracket + 1 < end && bracket[1] == ':' ? bracket + 1 : NULL;
-        }
-    } else {
-        colon = memchr(text.at, ':', text.length);
-        if (colon && memchr(colon + 1, ':', (size_t)(end - colon) - 1)) {
-            colon = NULL; /* more than one: an address */
-        }
-        host.length = colon ? (size_t)(colon - text.at) : text.length;
-    }
-    for (const char *at = colon ? colon + 1 : end; at < end && *at >= '0' && *at <= '9'; at++) {
-        *port = *port < 100000 ? *port * 10 + (unsigned)(*at - '0') : *port;
-    }
-    *port = *port <= UINT16_MAX ? *port : 0;
-    return host;
 }
 
 static void add_method(struct writer *writer) {
@@ -144,14 +87,11 @@ static void add_method(struct writer *writer) {
 }
 
 static void add_target(struct writer *writer) {
-    const char *target = writer->request->target ? writer->request->target : "";
-    size_t path_length = strcspn(target, "?");
-    const char *query = writer->request->query;
+    struct tote__part query = writer->target.query;
 
-    add(writer, "url.path", tote_string_of(target, path_length));
-    query = query || !target[path_length] ? query : target + path_length + 1;
-    if (query && *query && writer->size) {
-        size_t length = tote_http_redact_query(writer->buffer, writer->size / 2, query);
+    add(writer, "url.path", tote_string_of(writer->target.path.at, writer->target.path.length));
+    if (query.length && writer->size) {
+        size_t length = tote__http_redact(writer->buffer, writer->size / 2, query);
         length = tote__min(length, writer->size / 2 ? writer->size / 2 - 1 : 0);
         length = tote__utf8_cut(writer->buffer, length, length);
         add(writer, "url.query", tote_string_of(writer->buffer, length));
@@ -160,37 +100,66 @@ static void add_target(struct writer *writer) {
     }
 }
 
-/* Returns: whether it is https. */
-static bool add_scheme(struct writer *writer) {
+/*
+ * The scheme that the client used: as a proxy reports it, else of an absolute-form target, else of the connection.
+ * Returns the default port; 0 if the scheme has none.
+ */
+static unsigned add_scheme(struct writer *writer) {
+    static const struct {
+        const char *name;
+        unsigned port;
+    } known[] = {{"http", 80}, {"https", 443}, {"ws", 80}, {"wss", 443}};
     char room[MOST_HEADER];
     struct tote__part scheme = forwarded(writer, "proto", "x-forwarded-proto", room);
 
+    if (!tote__http_is_scheme(scheme)) {
+        scheme = writer->target.scheme;
+    }
     if (!scheme.length) {
         const char *own = writer->request->scheme ? writer->request->scheme : "http";
         scheme = (struct tote__part){own, strlen(own)};
     }
-    bool is_https = tote__equals_ignoring_case(scheme.at, scheme.length, "https", 5);
-    if (is_https) {
-        add(writer, "url.scheme", tote_string("https"));
-    } else {
-        add_copy(writer, "url.scheme", scheme);
+    for (size_t i = 0; i < TOTE_COUNT_OF(known); i++) {
+        if (tote__equals_ignoring_case(scheme.at, scheme.length, known[i].name,
+                                       strlen(known[i].name))) {
+            add(writer, "url.scheme", tote_string(known[i].name));
+            return known[i].port;
+        }
     }
-    return is_https;
+    add_copy(writer, "url.scheme", scheme);
+    return 0;
 }
 
-static void add_server(struct writer *writer, bool is_https) {
+/* The host that the client asked for. The target precedes Host. Spec: RFC 9112 section 3.2.2 */
+static void add_server(struct writer *writer, unsigned default_port) {
     char room[MOST_HEADER];
     unsigned port;
     struct tote__part authority = forwarded(writer, "host", "x-forwarded-host", room);
 
     if (!authority.length) {
+        authority = writer->target.authority;
+    }
+    if (!authority.length) {
+        authority = header(writer, ":authority", room);
+    }
+    if (!authority.length) {
         authority = header(writer, "host", room);
     }
-    struct tote__part host = split_host(authority, &port);
+    authority = tote__http_without_credentials(authority);
+    struct tote__part host = tote__http_split_host(authority, &port);
+    port = port ? port : default_port;
     if (host.length) {
         add_copy(writer, "server.address", host);
-        add(writer, "server.port", tote_int(port ? port : is_https ? HTTPS_PORT : HTTP_PORT));
+        if (port) {
+            add(writer, "server.port", tote_int(port));
+        }
     }
+}
+
+/* Whether a proxy hides the client: "unknown", or a name that begins with "_". Spec: RFC 7239 section 6 */
+static bool is_hidden(struct tote__part client) {
+    return client.length && (client.at[0] == '_' ||
+                             tote__equals_ignoring_case(client.at, client.length, "unknown", 7));
 }
 
 static void add_client(struct writer *writer) {
@@ -198,8 +167,8 @@ static void add_client(struct writer *writer) {
     unsigned port;
     struct tote__part client = forwarded(writer, "for", "x-forwarded-for", room);
 
-    client = split_host(client, &port);
-    if (client.length) {
+    client = tote__http_split_host(client, &port);
+    if (client.length && !is_hidden(client)) {
         add_copy(writer, "client.address", client);
     } else {
         add_text(writer, "client.address", writer->request->peer_address);
@@ -213,8 +182,14 @@ static void add_client(struct writer *writer) {
 
 static size_t write_attributes(const tote_http_request *request, tote_attribute *attributes,
                                size_t capacity, char *buffer, size_t size) {
-    struct writer writer = {request, attributes,       0, attributes ? capacity : 0,
-                            buffer,  buffer ? size : 0};
+    struct writer writer = {
+        .request = request,
+        .target = tote__http_read_target(request->method, request->target, request->query),
+        .attributes = attributes,
+        .capacity = attributes ? capacity : 0,
+        .buffer = buffer,
+        .size = buffer ? size : 0,
+    };
 
     add_method(&writer);
     add_target(&writer);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http_parts.h - what the files of the HTTP instrumentation share
+ */
+#ifndef TOTE_HTTP_PARTS_H
+#define TOTE_HTTP_PARTS_H
+
+#include "tote/internal/text.h"
+
+/* The parts of a request target. A part that the target does not have is empty. */
+struct tote__http_target {
+    struct tote__part scheme;
+    struct tote__part authority; /* host and port, without credentials */
+    struct tote__part path;
+    struct tote__part query; /* without `?` */
+};
+
+/* Split a request target in any of its four forms. `query`: as in tote_http_request. */
+struct tote__http_target tote__http_read_target(const char *method, const char *target,
+                                                const char *query);
+
+/* Remove "user:password@". */
+struct tote__part tote__http_without_credentials(struct tote__part authority);
+
+/*
+ * Split "host", "host:port", "[v6]", "[v6]:port" or an IPv6 address without brackets. Returns the host;
+ * `*port` is 0 if there is none.
+ */
+struct tote__part tote__http_split_host(struct tote__part authority, unsigned *port);
+
+/* Whether the text is a URI scheme. Spec: RFC 3986 section 3.1 */
+bool tote__http_is_scheme(struct tote__part text);
+
+/*
+ * Return a parameter of the first element of a Forwarded header, without quotes; empty if there is none.
+ * The value is unescaped in place. Spec: RFC 7239 section 4
+ */
+struct tote__part tote__http_forwarded_parameter(char *header, size_t length, const char *name);
+
+/* As tote_http_redact_query(). */
+size_t tote__http_redact(char *buffer, size_t size, struct tote__part query);
+
+#endif
