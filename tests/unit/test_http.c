@@ -150,7 +150,10 @@ static void a_target_is_split_at_its_query(void **state) {
     }
 }
 
-/* Spec: RFC 9112 sections 3.2 and 3.3: the target precedes Host, and credentials are no part of any attribute */
+/*
+ * Spec: RFC 9112 sections 3.2 and 3.3: the target precedes Host, and credentials are no part of any
+ * attribute
+ */
 static void a_target_of_another_form_is_a_url_an_authority_or_an_asterisk(void **state) {
     static const struct {
         const char *method, *target, *path, *query, *scheme, *server, *port;

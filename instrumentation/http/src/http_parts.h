@@ -23,8 +23,8 @@ struct tote__http_target tote__http_read_target(const char *method, const char *
 struct tote__part tote__http_without_credentials(struct tote__part authority);
 
 /*
- * Split "host", "host:port", "[v6]", "[v6]:port" or an IPv6 address without brackets. Returns the host;
- * `*port` is 0 if there is none.
+ * Split "host", "host:port", "[v6]", "[v6]:port" or an IPv6 address without brackets. Returns the
+ * host; `*port` is 0 if there is none.
  */
 struct tote__part tote__http_split_host(struct tote__part authority, unsigned *port);
 
@@ -32,8 +32,8 @@ struct tote__part tote__http_split_host(struct tote__part authority, unsigned *p
 bool tote__http_is_scheme(struct tote__part text);
 
 /*
- * Return a parameter of the first element of a Forwarded header, without quotes; empty if there is none.
- * The value is unescaped in place. Spec: RFC 7239 section 4
+ * Return a parameter of the first element of a Forwarded header, without quotes; empty if there is
+ * none. The value is unescaped in place. Spec: RFC 7239 section 4
  */
 struct tote__part tote__http_forwarded_parameter(char *header, size_t length, const char *name);
 

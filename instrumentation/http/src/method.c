@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * method.c - which methods are known, and the names of spans. Spec: http-spans.md#name, http.request.method
+ * method.c - which methods are known, and the names of spans. Spec: http-spans.md#name,
+ * http.request.method
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -66,7 +66,9 @@ static struct tote__part first_of_list(struct tote__part list) {
     return first;
 }
 
-/* A parameter of Forwarded, else the first element of the other header, if the server trusts them. */
+/*
+ * A parameter of Forwarded, else the first element of the other header, if the server trusts them.
+ */
 static struct tote__part forwarded(const struct writer *writer, const char *parameter,
                                    const char *other, char room[MOST_HEADER]) {
     if (writer->request->ignore_forwarded) {
@@ -101,8 +103,8 @@ static void add_target(struct writer *writer) {
 }
 
 /*
- * The scheme that the client used: as a proxy reports it, else of an absolute-form target, else of the connection.
- * Returns the default port; 0 if the scheme has none.
+ * The scheme that the client used: as a proxy reports it, else of an absolute-form target, else of
+ * the connection. Returns the default port; 0 if the scheme has none.
  */
 static unsigned add_scheme(struct writer *writer) {
     static const struct {
@@ -156,7 +158,10 @@ static void add_server(struct writer *writer, unsigned default_port) {
     }
 }
 
-/* Whether a proxy hides the client: "unknown", or a name that begins with "_". Spec: RFC 7239 section 6 */
+/*
+ * Whether a proxy hides the client: "unknown", or a name that begins with "_". Spec: RFC 7239
+ * section 6
+ */
 static bool is_hidden(struct tote__part client) {
     return client.length && (client.at[0] == '_' ||
                              tote__equals_ignoring_case(client.at, client.length, "unknown", 7));

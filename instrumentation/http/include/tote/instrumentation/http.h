@@ -2,7 +2,8 @@
 /**
  * @file tote/instrumentation/http.h
  * Names, attributes and statuses of HTTP spans, for servers and clients of any kind: for example a
- * module of nginx, a filter of HAProxy, a FastCGI program. libtote-microhttpd and libtote-curl use it.
+ * module of nginx, a filter of HAProxy, a FastCGI program. libtote-microhttpd and libtote-curl use
+ * it.
  * Spec: semantic-conventions http-spans.md
  *
  * A server opens a scope when it has the headers of a request, and closes it after the response:
@@ -55,8 +56,8 @@ typedef struct tote_http_request {
     { sizeof(tote_http_request), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, false }
 
 /**
- * Open a scope with a server span that continues the trace of the headers, as tote_scope_open(). The
- * store of the scope contains the baggage of the carrier.
+ * Open a scope with a server span that continues the trace of the headers, as tote_scope_open().
+ * The store of the scope contains the baggage of the carrier.
  */
 TOTE_API TOTE_MUST_USE tote_scope *tote_http_server_open(tote_tracer *tracer,
                                                          const tote_http_request *request);
@@ -78,9 +79,9 @@ TOTE_API void tote_http_client_set_status(tote_span *span, unsigned status, cons
 #define TOTE_HTTP_SERVER_BYTES 4096
 
 /**
- * Write the attributes that a server span has at its start, for callers that make the span themselves.
- * Generated text goes to `buffer`; long text is cut. Returns the number of attributes; attributes that
- * do not fit are left out.
+ * Write the attributes that a server span has at its start, for callers that make the span
+ * themselves. Generated text goes to `buffer`; long text is cut. Returns the number of attributes;
+ * attributes that do not fit are left out.
  */
 TOTE_API size_t tote_http_server_attributes(const tote_http_request *request,
                                             tote_attribute *attributes, size_t capacity,
