@@ -7,17 +7,45 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tote/diagnostics.h"
 #include "tote/exporters/memory.h"
 #include "tote/instrumentation/microhttpd.h"
 #include "tote/tote.h"
 
 #define PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+/* The allocator of this process: all allocations fail from the n-th on; negative: none fails. */
+static atomic_long allocations_left = -1;
+
+static bool is_to_fail(void) {
+    long left = atomic_load(&allocations_left);
+
+    while (left > 0 && !atomic_compare_exchange_weak(&allocations_left, &left, left - 1)) {
+    }
+    return left == 0;
+}
+
+static void *test_allocate(void *self, size_t size) {
+    (void)self;
+    return is_to_fail() ? NULL : malloc(size);
+}
+
+static void *test_reallocate(void *self, void *old, size_t old_size, size_t size) {
+    (void)self, (void)old_size;
+    return is_to_fail() ? NULL : realloc(old, size);
+}
+
+static void test_release(void *self, void *memory, size_t size) {
+    (void)self, (void)size;
+    free(memory);
+}
 
 /* A daemon, and an SDK that keeps what ends. */
 struct fixture {
@@ -27,6 +55,8 @@ struct fixture {
     tote_memory *memory;
     tote_sdk *sdk;
     unsigned completed; /* calls of our own callback, in the request's scope */
+    void *expected_state;
+    atomic_uint checked;
     pthread_t helper;
     bool has_helper;
 };
@@ -230,6 +260,18 @@ static void a_request_is_a_server_span_in_the_trace_of_its_headers(void **state)
     assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_UNSET);
 }
 
+/* Spec: http-spans.md#http-server: a target in absolute form, whose credentials are not recorded */
+static void a_request_to_a_proxy_is_recorded_without_its_password(void **state) {
+    const tote_span_data *span =
+        ask(*state,
+            "GET http://u:s3cr3t@b.test:81/p?q=1 HTTP/1.1\r\nConnection: close\r\nHost: a\r\n\r\n");
+
+    assert_text(span, "url.path", "/p");
+    assert_text(span, "url.query", "q=1");
+    assert_text(span, "server.address", "b.test");
+    assert_text(span, "server.port", "81");
+}
+
 /* Requirement J3 */
 static void from_500_on_an_answer_is_an_error(void **state) {
     const tote_span_data *span = ask(*state, GET("/error", "Host: a\r\n"));
@@ -294,6 +336,67 @@ static void a_request_without_an_answer_is_an_error(void **state) {
     assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_ERROR);
 }
 
+/* A handler whose state is odd, even and at last NULL: any value is its own. */
+static enum MHD_Result handle_with_any_state(void *cls, struct MHD_Connection *connection,
+                                             const char *url, const char *method,
+                                             const char *version, const char *body,
+                                             size_t *body_size, void **state) {
+    struct fixture *fixture = cls;
+
+    (void)url, (void)method, (void)version, (void)body;
+    assert_ptr_equal(*state, fixture->expected_state);
+    *state = fixture->expected_state = (void *)((uintptr_t)fixture->expected_state + 1);
+    if (*state == (void *)1) {
+        return MHD_YES;
+    }
+    if (*body_size) {
+        *body_size = 0;
+        return MHD_YES;
+    }
+    return answer(connection, 200);
+}
+
+static void check_state(void *cls, struct MHD_Connection *connection, void **state,
+                        enum MHD_RequestTerminationCode how) {
+    struct fixture *fixture = cls;
+
+    (void)connection;
+    assert_int_equal(how, MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    assert_ptr_equal(*state, fixture->expected_state);
+    fixture->expected_state = NULL;
+    atomic_fetch_add(&fixture->checked, 1);
+}
+
+/* The contract of tote_microhttpd_handle(): out of memory costs the span, never the request */
+static void a_request_is_served_whatever_allocation_fails(void **state) {
+    struct fixture *f = *state;
+    char text[1024];
+
+    f->server.handle = handle_with_any_state;
+    f->server.completed = check_state;
+    for (unsigned i = 0; i < 40; i++) {
+        int descriptor = connect_to(f);
+        ssize_t length;
+        size_t at = 0;
+
+        tote_memory_clear(f->memory);
+        atomic_store(&allocations_left, i);
+        send_text(descriptor, "POST /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                              "Content-Length: 2\r\n\r\nab");
+        while ((length = recv(descriptor, text + at, sizeof text - 1 - at, 0)) > 0) {
+            at += (size_t)length;
+        }
+        text[at] = '\0';
+        assert_memory_equal(text, "HTTP/1.1 200", 12);
+        close(descriptor);
+        while (atomic_load(&f->checked) <= i) {
+            usleep(1000);
+        }
+        atomic_store(&allocations_left, -1);
+        assert_true(i > 0 || tote_memory_get_count(f->memory) == 0);
+    }
+}
+
 /* Requirement J1 */
 static void a_route_can_be_told_by_the_handler(void **state) {
     const tote_span_data *span = ask(*state, GET("/late-route", "Host: a\r\n"));
@@ -330,13 +433,19 @@ static void requests_of_one_connection_do_not_see_each_other(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SERVER_TEST(a_request_is_a_server_span_in_the_trace_of_its_headers),
+        SERVER_TEST(a_request_to_a_proxy_is_recorded_without_its_password),
         SERVER_TEST(from_500_on_an_answer_is_an_error),
         SERVER_TEST(what_is_not_there_is_no_error_of_the_server),
         SERVER_TEST(a_body_in_pieces_is_one_scope_over_many_calls),
         SERVER_TEST(a_suspended_request_goes_on_in_its_scope),
         SERVER_TEST(a_request_without_an_answer_is_an_error),
+        SERVER_TEST(a_request_is_served_whatever_allocation_fails),
         SERVER_TEST(a_route_can_be_told_by_the_handler),
         SERVER_TEST(requests_of_one_connection_do_not_see_each_other),
     };
+    static const tote_allocator allocator = {sizeof allocator, test_allocate, test_reallocate,
+                                             test_release, NULL};
+
+    tote_set_allocator(&allocator);
     return RUN_TESTS(tests, argc, argv);
 }

@@ -1,24 +1,100 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * server.c - a server span around a request of libmicrohttpd. Spec: http-spans.md#http-server
+ *
+ * libmicrohttpd keeps one pointer for each request. It points to Tote's `struct request`, which
+ * holds the handler's pointer. If Tote is out of memory the request is served without a span, and
+ * the pointer is the handler's.
+ * Invariant: the pointer is Tote's exactly if it is in the table of live requests; only then it is
+ * dereferenced.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "tote/diagnostics.h"
 #include "tote/instrumentation/microhttpd.h"
+#include "tote/internal/lock.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/text.h"
 #include "tote/internal/tracer.h"
 
-enum { MOST_QUERY = 2048 };
+enum { MOST_QUERY = 2048, BUCKETS = 64 };
 
-/* In the place that libmicrohttpd has for the handler's state. */
 struct request {
     tote_scope *scope;
     void *state; /* the handler's own */
     unsigned status;
+    _Atomic(struct request *) next; /* in its bucket */
 };
+
+/*
+ * The live requests, by address. The lock is for changes and walks; each change is one store, so a
+ * child that is forked during a change sees a whole list.
+ */
+static struct bucket {
+    struct tote__lock lock;
+    _Atomic(struct request *) first;
+} buckets[BUCKETS];
+
+static struct bucket *bucket_of(const void *pointer) {
+    return &buckets[tote__mix_last(0, (uintptr_t)pointer) % BUCKETS];
+}
+
+/* Allocate a request and enter it into the table. Returns NULL if out of memory. */
+static struct request *request_new(void) {
+    struct request *request = tote__allocate_zeroed(sizeof *request);
+
+    if (!request) {
+        tote_diagnose(TOTE_LEVEL_WARN, "microhttpd",
+                      "request served without a span: out of memory");
+        return NULL;
+    }
+    struct bucket *bucket = bucket_of(request);
+    tote__lock_take(&bucket->lock);
+    atomic_init(&request->next, atomic_load_explicit(&bucket->first, memory_order_relaxed));
+    atomic_store_explicit(&bucket->first, request, memory_order_release);
+    tote__lock_drop(&bucket->lock);
+    return request;
+}
+
+/*
+ * The link to the request with this address; its value is NULL if there is none. The lock is taken.
+ */
+static _Atomic(struct request *) *find_link(struct bucket *bucket, const void *pointer) {
+    _Atomic(struct request *) *link = &bucket->first;
+    struct request *at;
+
+    while ((at = atomic_load_explicit(link, memory_order_acquire)) != NULL && at != pointer) {
+        link = &at->next;
+    }
+    return link;
+}
+
+/* Return the pointer as a request; NULL if it is the handler's. */
+static struct request *request_of(void *pointer) {
+    struct bucket *bucket = bucket_of(pointer);
+
+    if (!pointer) {
+        return NULL;
+    }
+    tote__lock_take(&bucket->lock);
+    struct request *request =
+        atomic_load_explicit(find_link(bucket, pointer), memory_order_relaxed);
+    tote__lock_drop(&bucket->lock);
+    return request;
+}
+
+static void request_free(struct request *request) {
+    struct bucket *bucket = bucket_of(request);
+
+    tote__lock_take(&bucket->lock);
+    atomic_store_explicit(find_link(bucket, request),
+                          atomic_load_explicit(&request->next, memory_order_relaxed),
+                          memory_order_release);
+    tote__lock_drop(&bucket->lock);
+    tote__release(request, sizeof *request);
+}
 
 /* A query that is put together again: libmicrohttpd has taken it apart. */
 struct query {
@@ -117,18 +193,20 @@ enum MHD_Result tote_microhttpd_handle(void *cls, struct MHD_Connection *connect
                                        const char *upload_data, size_t *upload_data_size,
                                        void **state) {
     tote_microhttpd_server server = TOTE_MICROHTTPD_SERVER_INIT;
-    struct request *request = *state;
+    bool is_new = !*state;
     bool is_current = true;
 
     tote__copy_options(&server, sizeof server, cls);
     if (!server.handle) {
         return MHD_NO;
     }
+    struct request *request = is_new ? request_new() : request_of(*state);
     if (!request) {
-        *state = request = tote__allocate_zeroed(sizeof *request);
-        if (!request) {
-            return MHD_NO;
-        }
+        return server.handle(server.handle_cls, connection, url, method, version, upload_data,
+                             upload_data_size, state);
+    }
+    if (is_new) {
+        *state = request;
         request->scope = open_scope(&server, connection, url, method, version);
     } else {
         is_current = tote_scope_resume(request->scope);
@@ -164,10 +242,13 @@ static const char *error_of(enum MHD_RequestTerminationCode how) {
 void tote_microhttpd_completed(void *cls, struct MHD_Connection *connection, void **state,
                                enum MHD_RequestTerminationCode how) {
     tote_microhttpd_server server = TOTE_MICROHTTPD_SERVER_INIT;
-    struct request *request = *state;
+    struct request *request = request_of(*state);
 
     tote__copy_options(&server, sizeof server, cls);
     if (!request) {
+        if (server.completed) {
+            server.completed(server.completed_cls, connection, state, how);
+        }
         return;
     }
     note_status(request, connection);
@@ -181,6 +262,6 @@ void tote_microhttpd_completed(void *cls, struct MHD_Connection *connection, voi
     tote_http_server_set_status(tote_scope_get_span(request->scope), request->status,
                                 error_of(how));
     tote_scope_close(&request->scope);
-    tote__release(request, sizeof *request);
+    request_free(request);
     *state = NULL;
 }

@@ -4,19 +4,21 @@
  * Server spans for GNU libmicrohttpd, and its requests and responses as carriers.
  * Spec: semantic-conventions http-spans.md#http-server
  *
- * Your handler is called by Tote's, in a scope of the request: its store has the baggage that came in, and what is added in
- * one call is there in the next one, whichever thread that is on.
+ * Tote calls your handler in a scope of the request. The store of the scope contains the baggage of
+ * the request; entries that one call adds are visible in the next call, on any thread. If Tote is
+ * out of memory, the request is served without a scope.
  *
  *     static tote_microhttpd_server server = TOTE_MICROHTTPD_SERVER_INIT;
  *     server.tracer = tote_get_tracer("shop", "1.0");
  *     server.handle = on_request;
  *     MHD_start_daemon(flags, port, NULL, NULL, tote_microhttpd_handle, &server,
- *                      MHD_OPTION_NOTIFY_COMPLETED, tote_microhttpd_completed, &server, MHD_OPTION_END);
+ *                      MHD_OPTION_NOTIFY_COMPLETED, tote_microhttpd_completed, &server,
+ *                      MHD_OPTION_END);
  *
- * A connection that is suspended goes on in its scope as it is resumed; a thread that works for it meanwhile takes
- * tote_context_ref(tote_context_current()) along.
+ * A suspended connection continues in its scope after MHD_resume_connection(). Pass
+ * tote_context_ref(tote_context_current()) to a thread that works for the connection meanwhile.
  *
- * Threads: as libmicrohttpd's.
+ * Threads: any thread of libmicrohttpd.
  */
 #ifndef TOTE_INSTRUMENTATION_MICROHTTPD_H
 #define TOTE_INSTRUMENTATION_MICROHTTPD_H
@@ -27,18 +29,19 @@
 
 TOTE_BEGIN_DECLS
 
-/** What answers requests. It must live as long as the daemon. */
+/** The server. It must live as long as the daemon. */
 typedef struct tote_microhttpd_server {
     size_t struct_size;
     tote_tracer *tracer;
-    MHD_AccessHandlerCallback handle; /**< yours, with its own `cls` and its own place for state */
+    MHD_AccessHandlerCallback handle; /**< yours; it has its own `cls` and its own state pointer */
     void *handle_cls;
     MHD_RequestCompletedCallback completed; /**< yours; NULL: none */
     void *completed_cls;
 
     /**
-     * The route of a path, as "/orders/{id}"; NULL where it has none, or a handler will set it with
-     * tote_http_server_set_route(). What it returns must live until the call after. NULL: none has.
+     * Return the route of a path, for example "/orders/{id}"; NULL if the path has none or the
+     * handler calls tote_http_server_set_route(). The text must live until the next call. NULL: no
+     * path has a route.
      */
     const char *(*get_route)(void *cls, const char *method, const char *path);
     void *get_route_cls;
@@ -48,7 +51,10 @@ typedef struct tote_microhttpd_server {
 #define TOTE_MICROHTTPD_SERVER_INIT \
     { sizeof(tote_microhttpd_server), NULL, NULL, NULL, NULL, NULL, NULL, NULL, false }
 
-/** Give both to MHD_start_daemon(), with the server as their `cls`: the span ends as the request has been completed. */
+/**
+ * Pass both to MHD_start_daemon(), with the server as `cls`. The span ends when the request is
+ * completed.
+ */
 TOTE_API enum MHD_Result tote_microhttpd_handle(void *server, struct MHD_Connection *connection,
                                                 const char *url, const char *method,
                                                 const char *version, const char *upload_data,
@@ -60,8 +66,8 @@ TOTE_API void tote_microhttpd_completed(void *server, struct MHD_Connection *con
 TOTE_API const tote_text_map_getter *tote_microhttpd_getter(void);
 
 /**
- * Writes headers of a response: the carrier is a `struct MHD_Response *`. Mind that whoever asked gets what the
- * store says.
+ * Writes headers of a response: the carrier is a `struct MHD_Response *`. The client receives the
+ * baggage of the store.
  */
 TOTE_API const tote_text_map_setter *tote_microhttpd_setter(void);
 
