@@ -2,9 +2,12 @@
 /*
  * fork.c - the generation of this process
  *
- * The word is in a page of its own that the kernel zeroes in a child (MADV_WIPEONFORK). Where
- * that cannot be had it is a static one, and pthread_atfork() zeroes it. `last` tells a
- * child, whose word is 0, what its parent was.
+ * The word is in a page of its own, which the kernel zeroes in a child (MADV_WIPEONFORK). Some
+ * emulators and sandboxes accept that request and ignore it, so a pthread_atfork() handler zeroes
+ * the word, too. `last` is the generation of the parent to a child, whose word is 0.
+ *
+ * A handler of the host may use Tote in the child before ours runs. The word is then already the
+ * child's own, and must stay: only the generation that was noted before the fork is forgotten.
  */
 #include "tote/internal/fork.h"
 
@@ -17,11 +20,23 @@
 
 static _Atomic(uint32_t) static_word;
 static _Atomic(uint32_t) last;
+static _Atomic(uint32_t) forking; /* the generation of the process that forks; 0: not noted */
 
 _Atomic(_Atomic(uint32_t) *) tote__generation_word = &static_word;
 
+static void note_generation(void) {
+    atomic_store(&forking, atomic_load(atomic_load(&tote__generation_word)));
+}
+
 static void forget_generation(void) {
-    atomic_store(atomic_load(&tote__generation_word), 0);
+    _Atomic(uint32_t) *word = atomic_load(&tote__generation_word);
+    uint32_t parents = atomic_exchange(&forking, 0);
+
+    if (parents) {
+        atomic_compare_exchange_strong(word, &parents, 0);
+    } else {
+        atomic_store(word, 0);
+    }
 }
 
 #ifdef MADV_WIPEONFORK
@@ -51,9 +66,8 @@ static void set_up(void) {
 
     if (word) {
         atomic_store(&tote__generation_word, word);
-    } else {
-        pthread_atfork(NULL, NULL, forget_generation);
     }
+    pthread_atfork(note_generation, NULL, forget_generation);
     errno = error;
 }
 
@@ -69,8 +83,10 @@ uint32_t tote__generation_renew(void) {
     return atomic_compare_exchange_strong(word, &seen, next) ? next : seen;
 }
 
-/* Nothing to do ahead of fork: no lock is ever waited for that an older generation holds. */
-void tote_fork_prepare(void) {}
+/* No lock needs to be taken: none is ever waited for that an older generation holds. */
+void tote_fork_prepare(void) {
+    note_generation();
+}
 
 void tote_fork_parent(void) {}
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,6 +63,18 @@ static void a_lock_held_during_fork_is_free_in_the_child(void **state) {
     tote__lock_drop(&lock);
 }
 
+/* Registered before Tote's handler, so it runs in a child before that. */
+static void use_early(void) {
+    tote__generation();
+}
+
+/* Design R14: what a handler of the host begins in the child is not taken for the parent's afterwards */
+static void a_child_is_counted_once_although_the_host_uses_it_in_a_handler(void **state) {
+    (void)state;
+    parents = tote__generation();
+    assert_int_equal(run_in_child(is_next), 0);
+}
+
 /* By hand, where nothing else tells: the next look counts one more. */
 static void a_fork_that_nobody_saw_can_be_told(void **state) {
     uint32_t before = tote__generation();
@@ -79,7 +92,10 @@ int main(int argc, char **argv) {
         TEST(a_child_is_of_the_next_generation_and_its_parent_stays),
         TEST(a_grandchild_is_one_further),
         TEST(a_lock_held_during_fork_is_free_in_the_child),
+        TEST(a_child_is_counted_once_although_the_host_uses_it_in_a_handler),
         TEST(a_fork_that_nobody_saw_can_be_told),
     };
+
+    pthread_atfork(NULL, NULL, use_early);
     return RUN_TESTS(tests, argc, argv);
 }
