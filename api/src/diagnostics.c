@@ -19,6 +19,7 @@
 #include "tote/internal/fork.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/text.h"
+#include "tote/internal/write_signals.h"
 
 enum { MESSAGE_BYTES = 1024, REPORT_SLOTS = 64, MOST_NESTED = 8 };
 enum { COMPONENT_BYTES = 48, BEGINNING_BYTES = 80 };
@@ -47,6 +48,7 @@ static _Atomic(int) current_level = TOTE_LEVEL_INFO;
 
 static void write_to_stderr(tote_level level, const char *component, const char *message) {
     static const char *const names[] = {"", "error", "warning", "info", "debug"};
+    struct tote__held_signals signals;
     char line[MESSAGE_BYTES + 128];
     int length =
         snprintf(line, sizeof line, "tote: %s: %s: %s\n", names[level], component, message);
@@ -55,9 +57,10 @@ static void write_to_stderr(tote_level level, const char *component, const char 
     if (size) {
         line[size - 1] = '\n';
     }
-    if (write(STDERR_FILENO, line, size) < 0) {
-        return; /* nobody is left to tell */
-    }
+    tote__hold_write_signals(&signals);
+    ssize_t written = write(STDERR_FILENO, line, size);
+    (void)written; /* there is no other place to report it */
+    tote__release_write_signals(&signals);
 }
 
 /* What the parent process held back is its own to tell. The lock is held. */

@@ -15,6 +15,7 @@
 #include "tote/exporters/console.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/os.h"
+#include "tote/internal/write_signals.h"
 
 struct exporter {
     FILE *out;
@@ -195,6 +196,7 @@ static tote_result console_export_spans(void *self, const tote_span_data *const 
                                         size_t count, uint32_t timeout_ms,
                                         tote_export_report *report) {
     struct exporter *exporter = self;
+    struct tote__held_signals signals;
     int error = errno;
 
     (void)timeout_ms;
@@ -209,11 +211,13 @@ static tote_result console_export_spans(void *self, const tote_span_data *const 
         return TOTE_FAILURE;
     }
     flockfile(exporter->out); /* the program writes there too */
+    tote__hold_write_signals(&signals);
     for (size_t i = 0; i < count; i++) {
         put_span(exporter->out, spans[i]);
     }
     bool has_failed = fflush(exporter->out) != 0;
     int reason = errno;
+    tote__release_write_signals(&signals);
     funlockfile(exporter->out);
     if (has_failed) {
         char text[TOTE__OS_ERROR_BYTES];

@@ -35,8 +35,14 @@ struct exporter {
     atomic_bool is_shut_down;
 };
 
+/* A FIFO without a reader is an error (ENXIO) and not a reason to block. */
 static int open_file(const struct exporter *exporter) {
-    return open(exporter->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    int fd = open(exporter->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+
+    if (fd >= 0) {
+        fcntl(fd, F_SETFL, O_APPEND);
+    }
+    return fd;
 }
 
 static const char *name_of(const struct exporter *exporter) {

@@ -8,12 +8,10 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "connection.h"
@@ -22,6 +20,7 @@
 #include "tote/internal/fork.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/write_signals.h"
 
 struct tote__transport {
     const struct tote__otlp_settings *settings;
@@ -36,36 +35,6 @@ struct tote__transport {
     struct tote__prepared prepared;
     atomic_bool is_prepared; /* once, and for good */
 };
-
-/* SIGPIPE, kept from the host: a TLS library may raise it, and the thread may be the host's. */
-struct held_signal {
-    sigset_t mask;
-    bool was_pending;
-};
-
-static void hold_sigpipe(struct held_signal *held) {
-    sigset_t sigpipe;
-    sigset_t pending;
-
-    sigemptyset(&sigpipe);
-    sigaddset(&sigpipe, SIGPIPE);
-    sigpending(&pending);
-    held->was_pending = sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &sigpipe, &held->mask);
-}
-
-static void release_sigpipe(const struct held_signal *held) {
-    static const struct timespec at_once;
-    sigset_t sigpipe;
-
-    if (!held->was_pending) {
-        sigemptyset(&sigpipe);
-        sigaddset(&sigpipe, SIGPIPE);
-        while (sigtimedwait(&sigpipe, NULL, &at_once) < 0 && errno == EINTR) {
-        }
-    }
-    pthread_sigmask(SIG_SETMASK, &held->mask, NULL);
-}
 
 static void close_both(int a, int b) {
     if (a >= 0) {
@@ -270,16 +239,16 @@ static bool advance(struct tote__transport *transport, uint32_t wait_ms,
 bool tote__transport_begin(struct tote__transport *transport, const struct tote__request *request,
                            struct tote__answer *answer) {
     int error = errno;
-    struct held_signal sigpipe;
+    struct tote__held_signals signals; /* a TLS library may raise one */
     bool has_begun = false;
 
     no_answer(answer);
     if (transport->settings->transport.send) {
         send_by_own(transport->settings, request, answer);
     } else {
-        hold_sigpipe(&sigpipe);
+        tote__hold_write_signals(&signals);
         has_begun = begin(transport, request);
-        release_sigpipe(&sigpipe);
+        tote__release_write_signals(&signals);
     }
     errno = error;
     return has_begun;
@@ -288,15 +257,15 @@ bool tote__transport_begin(struct tote__transport *transport, const struct tote_
 bool tote__transport_step(struct tote__transport *transport, uint32_t wait_ms,
                           struct tote__answer *answer) {
     int error = errno;
-    struct held_signal sigpipe;
+    struct tote__held_signals signals; /* a TLS library may raise one */
 
     no_answer(answer);
     if (!is_busy(transport)) {
         return true;
     }
-    hold_sigpipe(&sigpipe);
+    tote__hold_write_signals(&signals);
     bool is_over = advance(transport, wait_ms, answer);
-    release_sigpipe(&sigpipe);
+    tote__release_write_signals(&signals);
     errno = error;
     return is_over;
 }
@@ -401,7 +370,7 @@ struct tote__transport *tote__transport_new(const struct tote__otlp_settings *se
 
 void tote__transport_free(struct tote__transport *transport) {
     int error = errno;
-    struct held_signal sigpipe;
+    struct tote__held_signals signals; /* a TLS library may raise one */
 
     if (!transport) {
         return;
@@ -411,9 +380,9 @@ void tote__transport_free(struct tote__transport *transport) {
         tote__connection_leave_behind(connection);
         connection = NULL;
     }
-    hold_sigpipe(&sigpipe);
+    tote__hold_write_signals(&signals);
     tote__connection_free(connection);
-    release_sigpipe(&sigpipe);
+    tote__release_write_signals(&signals);
     if (atomic_load(&transport->generation) == tote__generation()) {
         close_both(transport->epoll, transport->wake);
     }

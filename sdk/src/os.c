@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "tote/internal/clock.h"
+#include "tote/internal/write_signals.h"
 
 /* All of it, or false. */
 static bool read_exactly(int descriptor, unsigned char *buffer, size_t size) {
@@ -160,8 +161,10 @@ size_t tote__os_read_file(const char *path, char *buffer, size_t size) {
 }
 
 size_t tote__os_write(int descriptor, const uint8_t *bytes, size_t size) {
+    struct tote__held_signals signals;
     size_t done = 0;
 
+    tote__hold_write_signals(&signals);
     while (done < size) {
         ssize_t written = write(descriptor, bytes + done, size - done);
         if (written < 0 && errno == EINTR) {
@@ -172,6 +175,7 @@ size_t tote__os_write(int descriptor, const uint8_t *bytes, size_t size) {
         }
         done += (size_t)written;
     }
+    tote__release_write_signals(&signals);
     return done;
 }
 

@@ -210,6 +210,18 @@ static void a_path_that_cannot_be_written_to_makes_no_exporter(void **state) {
     assert_non_null(strstr(reports.message, "No such file or directory"));
 }
 
+/* Opening a FIFO for writing blocks until a reader comes. */
+static void a_fifo_without_a_reader_makes_no_exporter_and_does_not_block(void **state) {
+    tote_otlp_file_options options = TOTE_OTLP_FILE_OPTIONS_INIT;
+
+    (void)state;
+    assert_int_equal(mkfifo(f.path, 0600), 0);
+    options.path = f.path;
+    assert_null(tote_otlp_file_exporter_new(&options));
+    assert_int_equal(reports.count, 1);
+    assert_non_null(strstr(reports.message, f.path));
+}
+
 /* Spec: trace/sdk.md#shutdown-2 */
 static void after_shutdown_nothing_is_written(void **state) {
     (void)state;
@@ -257,6 +269,7 @@ int main(int argc, char **argv) {
         FILE_TEST(a_file_that_somebody_moved_is_made_anew),
         FILE_TEST(what_does_not_fit_on_the_disk_is_told_and_leaves_no_half_line),
         FILE_TEST(a_path_that_cannot_be_written_to_makes_no_exporter),
+        FILE_TEST(a_fifo_without_a_reader_makes_no_exporter_and_does_not_block),
         FILE_TEST(after_shutdown_nothing_is_written),
         FILE_TEST(the_environment_can_choose_lines_on_stdout),
     };

@@ -39,7 +39,7 @@ bool tote__os_machine(char *buffer, size_t size);
  */
 size_t tote__os_read_file(const char *path, char *buffer, size_t size);
 
-/* Returns: how much was written; all, or errno says why not. */
+/* Write it all, and raise no signal. Returns: how much was written; if not all, errno tells why. */
 size_t tote__os_write(int descriptor, const uint8_t *bytes, size_t size);
 
 /* What an error is called, in English. Returns: the buffer. */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * write_signals.c - writes that raise no signal in the host
+ *
+ * A signal that was pending before is the host's and stays pending; one that became pending
+ * meanwhile was raised by the write and is taken off.
+ */
+#include "tote/internal/write_signals.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
+static const int write_signals[] = {SIGPIPE, SIGXFSZ};
+
+void tote__hold_write_signals(struct tote__held_signals *held) {
+    int error = errno;
+    sigset_t blocked;
+    sigset_t pending;
+
+    sigemptyset(&blocked);
+    sigemptyset(&pending);
+    sigpending(&pending);
+    for (size_t i = 0; i < TOTE_COUNT_OF(write_signals); i++) {
+        sigaddset(&blocked, write_signals[i]);
+        held->was_pending[i] = sigismember(&pending, write_signals[i]) == 1;
+    }
+    pthread_sigmask(SIG_BLOCK, &blocked, &held->mask);
+    errno = error;
+}
+
+void tote__release_write_signals(const struct tote__held_signals *held) {
+    static const struct timespec at_once;
+    int error = errno;
+    sigset_t raised;
+
+    sigemptyset(&raised);
+    for (size_t i = 0; i < TOTE_COUNT_OF(write_signals); i++) {
+        if (!held->was_pending[i]) {
+            sigaddset(&raised, write_signals[i]);
+        }
+    }
+    do {
+        errno = 0;
+    } while (sigtimedwait(&raised, NULL, &at_once) > 0 || errno == EINTR);
+    pthread_sigmask(SIG_SETMASK, &held->mask, NULL);
+    errno = error;
+}
