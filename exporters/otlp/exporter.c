@@ -6,8 +6,10 @@
  * One request is on its way at a time, and none is sent twice. Spec: protocol/exporter.md
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "encode.h"
 #include "journal.h"
@@ -367,16 +369,27 @@ static size_t otlp_save(void *self) {
     return count;
 }
 
+/* The directory of the disk queue is opened again where the host has closed what it inherited. */
+static struct tote__journal *make_journal(const struct exporter *exporter) {
+    const struct tote__otlp_settings *settings = &exporter->settings;
+    int inherited = tote__spool_descriptor(exporter->outbox.spool);
+    int opened = inherited < 0 && !settings->journal_directory
+                     ? open(settings->spool_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                     : -1;
+    struct tote__journal *journal =
+        tote__journal_new(settings->journal_directory, inherited < 0 ? opened : inherited,
+                          settings->journal_bytes, exporter->journals);
+
+    if (opened >= 0) {
+        close(opened);
+    }
+    return journal;
+}
+
 static void otlp_begin_securing(void *self) {
     struct exporter *exporter = self;
-    const struct tote__otlp_settings *settings = &exporter->settings;
 
-    exporter->journal = NULL;
-    if (exporter->outbox.spool) {
-        exporter->journal = tote__journal_new(settings->journal_directory,
-                                              tote__spool_descriptor(exporter->outbox.spool),
-                                              settings->journal_bytes, exporter->journals);
-    }
+    exporter->journal = exporter->outbox.spool ? make_journal(exporter) : NULL;
     exporter->journals = exporter->journal ? exporter->journal : exporter->journals;
 }
 

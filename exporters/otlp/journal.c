@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * journal.c - ended spans, written down in a mapped file
+ * journal.c - ended spans, written down where they outlive the process
  *
  * A thread fills a chunk from its start on; each record ends with one that is empty, until the next takes its place. A chunk is free
  * again once all that was added to it is settled: its owner sees that when it is full, and else who settles the last one.
+ *
+ * `map` is shared memory, or private memory whose every change is also written to the file. In the file a record is first
+ * written as an empty one and then made live, so that one whose write was cut short is not there.
  */
 #include "journal.h"
 
@@ -15,17 +18,19 @@
 
 #include "encode.h"
 #include "journal_format.h"
+#include "segment.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/os.h"
+#include "tote/internal/write_signals.h"
 
 enum {
     NAME_BYTES = 64,
     RECORD_UNIT = 8,
-    PAGE_BYTES = 4096,
+    ABANDONED_AFTER_S = 3600,
     MOST_RESOURCES = 256,
     MOST_SCOPES = 1025,
     OPEN_CHUNK =
@@ -33,7 +38,6 @@ enum {
 };
 
 static const char *const component = "spool";
-static const char *const link_name = "journals";
 
 struct tote__journal {
     struct tote__journal *next;  /* of those that are open */
@@ -41,12 +45,14 @@ struct tote__journal {
     uint32_t generation;
     uint8_t *map;
     size_t size;
+    struct tote__segment segment; /* id -1: the journal is in the file */
+    _Atomic(int) failure; /* errno of a write to the file that failed; 0: none, or reported */
+    _Atomic(bool) has_reported;
     int file;
     int directory;
     dev_t device; /* of the file, ... */
     ino_t inode;
     char name[NAME_BYTES];
-    char path[TOTE__JOURNAL_PATH_BYTES]; /* of its folder; "" when it is the program's own */
     uint32_t chunk_count;
     _Atomic(int32_t) *left; /* of each chunk: see OPEN_CHUNK */
     _Atomic(bool) knows_resource[MOST_RESOURCES];
@@ -72,15 +78,76 @@ static size_t chunk_at(uint32_t chunk) {
     return TOTE__JOURNAL_CHUNKS_AT + (size_t)chunk * TOTE__JOURNAL_CHUNK_BYTES;
 }
 
-/* The record is whole but for its state: end the run behind it, and have it be there. */
-static void commit(struct tote__record *record, bool has_next) {
-    record->checksum = tote__record_checksum(record);
-    if (has_next) {
-        uint8_t *next = (uint8_t *)record + tote__record_size(record->size);
-        atomic_store_explicit(&((struct tote__record *)next)->state, TOTE__RECORD_EMPTY,
-                              memory_order_relaxed);
+static bool is_in_file(const struct tote__journal *journal) {
+    return journal->segment.id < 0;
+}
+
+/* Copy a part of the map to the file. Returns: false with errno set. */
+static bool write_part(const struct tote__journal *journal, const void *from, size_t size) {
+    off_t at = (off_t)((const uint8_t *)from - journal->map);
+    struct tote__held_signals held;
+    ssize_t written = 0;
+
+    tote__hold_write_signals(&held);
+    do {
+        written = pwrite(journal->file, from, size, at);
+    } while (written < 0 && errno == EINTR);
+    tote__release_write_signals(&held);
+    errno = written >= 0 ? ENOSPC : errno; /* a part was written */
+    return written == (ssize_t)size;
+}
+
+/* Copy to the file what of the map is not shared memory. Keeps errno. */
+static bool keep(struct tote__journal *journal, const void *from, size_t size) {
+    int error = errno;
+    bool is_kept = !is_in_file(journal) || write_part(journal, from, size);
+
+    if (!is_kept) {
+        atomic_store_explicit(&journal->failure, errno, memory_order_relaxed);
     }
-    atomic_store_explicit(&record->state, TOTE__RECORD_LIVE, memory_order_release);
+    errno = error;
+    return is_kept;
+}
+
+/* No lock is held. */
+static void report_failure(struct tote__journal *journal) {
+    int failure = atomic_load_explicit(&journal->failure, memory_order_relaxed);
+    char text[TOTE__OS_ERROR_BYTES];
+
+    if (failure && !atomic_exchange_explicit(&journal->has_reported, true, memory_order_relaxed)) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component,
+                      "spans that end will not outlive this process, and count as unsecured: the "
+                      "journal %s cannot be written: %s; make room there or see journal_directory",
+                      journal->name, tote__os_error(failure, text));
+    }
+}
+
+static bool set_state(struct tote__journal *journal, struct tote__record *record, uint32_t state,
+                      memory_order order) {
+    atomic_store_explicit(&record->state, state, order);
+    return keep(journal, (const void *)&record->state, sizeof record->state);
+}
+
+/*
+ * The record is whole except for its state: end the run behind it, and have it be there. Returns: false when it cannot be
+ * written to the file.
+ */
+static bool commit(struct tote__journal *journal, struct tote__record *record, bool has_next) {
+    size_t size = tote__record_size(record->size);
+
+    record->checksum = tote__record_checksum(record);
+    atomic_store_explicit(&record->state, TOTE__RECORD_EMPTY, memory_order_relaxed);
+    if (has_next) {
+        struct tote__record *next = (struct tote__record *)(void *)((uint8_t *)record + size);
+        atomic_store_explicit(&next->state, TOTE__RECORD_EMPTY, memory_order_relaxed);
+        size += sizeof next->state;
+    }
+    if (keep(journal, record, size) &&
+        set_state(journal, record, TOTE__RECORD_LIVE, memory_order_release)) {
+        return true;
+    }
+    atomic_store_explicit(&record->state, TOTE__RECORD_EMPTY, memory_order_relaxed);
+    return false;
 }
 
 /* The definition's fields are in the buffer. Returns: false when there is no room for them. */
@@ -98,7 +165,9 @@ static bool add_definition(struct tote__journal *journal, uint32_t resource, uin
     record->resource = resource;
     record->scope = scope;
     memcpy(record->bytes, fields->bytes, fields->size);
-    commit(record, true);
+    if (!commit(journal, record, true)) {
+        return false;
+    }
     journal->definitions_used += size;
     return true;
 }
@@ -202,24 +271,67 @@ static bool add(struct tote__journal *journal, struct tote__journal_place *place
     record->resource = wire.resource;
     record->scope = wire.scope;
     tote__otlp_put_span(record->bytes, &wire);
-    place->used += (uint32_t)tote__record_size(size);
+    size_t used = place->used + tote__record_size(size);
+    if (!commit(journal, record, TOTE__JOURNAL_CHUNK_BYTES - used >= sizeof *record)) {
+        return false;
+    }
+    place->used = (uint32_t)used;
     place->count++;
-    commit(record, TOTE__JOURNAL_CHUNK_BYTES - place->used >= sizeof *record);
     size_t offset = (size_t)((uint8_t *)record - journal->map);
     tote__span_set_secured(span, (struct tote__secured){journal, (uint32_t)(offset / RECORD_UNIT)});
     return true;
 }
 
-/* It stands in the journal of the parent, who may be dead, and others at it. */
+/* Add to one of the counters in the head. */
+static void count(struct tote__journal *journal, _Atomic(uint64_t) *counter) {
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+    if (is_in_file(journal)) { /* the last value that is written is the greatest */
+        tote__lock_take(&journal->lock);
+        keep(journal, (const void *)counter, sizeof *counter);
+        tote__lock_drop(&journal->lock);
+        report_failure(journal);
+    }
+}
+
+/* A descriptor that was inherited may be another file's by now: hosts close descriptors that they do not know. */
+static bool is_file_open(const struct tote__journal *journal) {
+    struct stat status;
+
+    return journal->file >= 0 &&
+           (journal->generation == tote__generation() ||
+            (fstat(journal->file, &status) == 0 && status.st_dev == journal->device &&
+             status.st_ino == journal->inode));
+}
+
+/* Settle a record of the parent's journal. Returns: whether it was live; another process may have settled it. */
+static bool settle_inherited(struct tote__journal *journal, struct tote__record *record) {
+    off_t at = (off_t)((uint8_t *)record - journal->map);
+    uint32_t state = 0;
+
+    if (is_in_file(journal) && is_file_open(journal) &&
+        pread(journal->file, &state, sizeof state, at) == sizeof state) {
+        atomic_store(&record->state, state);
+    }
+    bool is_live = atomic_exchange(&record->state, TOTE__RECORD_SETTLED) == TOTE__RECORD_LIVE;
+    if (is_live && is_in_file(journal) && is_file_open(journal)) {
+        keep(journal, (const void *)&record->state, sizeof record->state);
+    }
+    return is_live;
+}
+
+/*
+ * The span stands in the journal of the parent. If the parent is dead, another process may deliver it at the same time:
+ * whoever settles that record has it.
+ */
 static bool add_adopted(struct tote__journal *journal, struct tote__journal_place *place,
                         tote_span_data *span, const struct tote__secured *before) {
     struct tote__record *record = record_at(before->journal, (size_t)before->record * RECORD_UNIT);
 
     if (atomic_load(&record->state) == TOTE__RECORD_LIVE && !add(journal, place, span)) {
-        atomic_fetch_add_explicit(&head_of(journal)->unsecured, 1, memory_order_relaxed);
+        count(journal, &head_of(journal)->unsecured);
         return true;
     }
-    if (atomic_exchange(&record->state, TOTE__RECORD_SETTLED) == TOTE__RECORD_LIVE) {
+    if (settle_inherited(before->journal, record)) {
         return true;
     }
     const struct tote__secured now = tote__span_secured(span);
@@ -240,13 +352,13 @@ bool tote__journal_add(struct tote__journal *journal, struct tote__journal_place
         return add_adopted(journal, place, span, &before);
     }
     if (!add(journal, place, span)) {
-        atomic_fetch_add_explicit(&head_of(journal)->unsecured, 1, memory_order_relaxed);
+        count(journal, &head_of(journal)->unsecured);
     }
     return true;
 }
 
 void tote__journal_note_drop(struct tote__journal *journal) {
-    atomic_fetch_add_explicit(&head_of(journal)->dropped, 1, memory_order_relaxed);
+    count(journal, &head_of(journal)->dropped);
 }
 
 uint64_t tote__journal_unsecured(const struct tote__journal *journal) {
@@ -261,48 +373,19 @@ void tote__journal_settle(const struct tote__secured *spans, size_t count) {
             continue;
         }
         uint32_t chunk = (uint32_t)((offset - TOTE__JOURNAL_CHUNKS_AT) / TOTE__JOURNAL_CHUNK_BYTES);
-        atomic_store_explicit(&record_at(journal, offset)->state, TOTE__RECORD_SETTLED,
-                              memory_order_relaxed);
+        set_state(journal, record_at(journal, offset), TOTE__RECORD_SETTLED, memory_order_relaxed);
         if (atomic_fetch_sub_explicit(&journal->left[chunk], 1, memory_order_acq_rel) == 1) {
             put_free(journal, chunk);
         }
     }
 }
 
-static bool read_link(int spool, char path[TOTE__JOURNAL_PATH_BYTES]) {
-    ssize_t length = readlinkat(spool, link_name, path, TOTE__JOURNAL_PATH_BYTES - 1);
-
-    path[length > 0 ? length : 0] = '\0';
-    return length > 0;
-}
-
-bool tote__journal_directory(const char *directory, int spool, bool may_make,
-                             char path[TOTE__JOURNAL_PATH_BYTES]) {
-    uint64_t random = 0;
-
-    if (directory) {
-        return snprintf(path, TOTE__JOURNAL_PATH_BYTES, "%s", directory) < TOTE__JOURNAL_PATH_BYTES;
-    }
-    if (read_link(spool, path)) {
-        return true;
-    }
-    if (!may_make || !tote__os_random(&random, sizeof random)) {
-        return false;
-    }
-    snprintf(path, TOTE__JOURNAL_PATH_BYTES, "/dev/shm/tote-%016llx", (unsigned long long)random);
-    return symlinkat(path, spool, link_name) == 0 || read_link(spool, path);
-}
-
-void tote__journal_leave_directory(const char *directory, const char *path) {
-    if (!directory) {
-        rmdir(path);
-    }
-}
-
-/* Others write to where the default is: what somebody else prepared is not used. */
-int tote__journal_open_directory(const char *path, bool may_make) {
+int tote__journal_open_directory(const char *path, int spool, bool may_make) {
     struct stat status;
 
+    if (!path) {
+        return openat(spool, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
     if (may_make && mkdir(path, S_IRWXU) != 0 && errno != EEXIST) {
         return -1;
     }
@@ -328,27 +411,68 @@ static bool enter(struct tote__journal *journal, const struct stat *status) {
     return true;
 }
 
-/* Touched, so that no thread has to wait for a page. */
-static bool map_file(struct tote__journal *journal) {
-    journal->map = mmap(NULL, journal->size, PROT_READ | PROT_WRITE, MAP_SHARED, journal->file, 0);
-    if (journal->map == MAP_FAILED) {
-        journal->map = NULL;
-        return false;
-    }
-    for (size_t at = 0; at < journal->size; at += PAGE_BYTES) {
-        ((volatile uint8_t *)journal->map)[at] = 0;
-    }
+static void fill_head(struct tote__journal *journal, uint32_t nonce) {
     struct tote__journal_head *head = head_of(journal);
+
     memcpy(head->magic, TOTE__JOURNAL_MAGIC, sizeof head->magic);
     head->byte_order = 1;
     head->process = tote__os_process_id();
     head->chunk_count = journal->chunk_count;
+    head->nonce = nonce;
     head->checksum = tote__journal_head_checksum(head);
-    return true;
+}
+
+/* Returns: false, with a diagnostic, when the system has no shared memory for it. */
+static bool put_in_memory(struct tote__journal *journal, uint32_t nonce) {
+    struct tote__segment_reference reference;
+    struct tote__held_signals held;
+
+    tote__segments_clear_away(ABANDONED_AFTER_S);
+    if (!tote__segment_make(&journal->segment, journal->size)) {
+        char text[TOTE__OS_ERROR_BYTES];
+        tote_diagnose(TOTE_LEVEL_WARN, component,
+                      "no shared memory of %zu bytes: %s; each span that ends is written to a file "
+                      "instead, by system calls",
+                      journal->size, tote__os_error(errno, text));
+        return false;
+    }
+    journal->map = journal->segment.at;
+    fill_head(journal, nonce);
+    tote__segment_note_file(&journal->segment, journal->directory, journal->name);
+    tote__segment_refer(&journal->segment, nonce, &reference);
+    tote__hold_write_signals(&held);
+    bool is_written = pwrite(journal->file, &reference, sizeof reference, 0) == sizeof reference;
+    tote__release_write_signals(&held);
+    return is_written;
+}
+
+/* The place on the disk is taken at once, as far as the file system can do that. */
+static bool put_in_file(struct tote__journal *journal, uint32_t nonce) {
+    struct tote__held_signals held;
+
+    journal->map = mmap(NULL, journal->size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (journal->map == MAP_FAILED) {
+        journal->map = NULL;
+        return false;
+    }
+    fill_head(journal, nonce);
+    tote__hold_write_signals(&held);
+    int error = EINTR;
+    while (error == EINTR) {
+        error = posix_fallocate(journal->file, 0, (off_t)journal->size);
+    }
+    if ((error == EOPNOTSUPP || error == EINVAL) &&
+        ftruncate(journal->file, (off_t)journal->size) == 0) {
+        error = 0;
+    }
+    tote__release_write_signals(&held);
+    errno = error;
+    return error == 0 && write_part(journal, journal->map, sizeof(struct tote__journal_head));
 }
 
 /* Make the file under another name, and rename it once it is whole and locked: whoever finds one without a lock has found a dead one. */
-static bool make_file(struct tote__journal *journal) {
+static bool make_file(struct tote__journal *journal, bool is_in_memory) {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char aside[NAME_BYTES + 8];
     struct stat status;
@@ -363,18 +487,18 @@ static bool make_file(struct tote__journal *journal) {
     if (journal->file < 0) {
         return false;
     }
-    int error = fstat(journal->file, &status) == 0 && enter(journal, &status) &&
-                        fcntl(journal->file, F_SETLKW, &whole) == 0
-                    ? posix_fallocate(journal->file, 0, (off_t)journal->size)
-                    : errno;
-    if (error || !map_file(journal) ||
-        renameat(journal->directory, aside, journal->directory, journal->name) != 0) {
-        error = error ? error : errno;
+    uint32_t nonce = (uint32_t)(random >> 32) ^ (uint32_t)random;
+    bool is_made = fstat(journal->file, &status) == 0 && enter(journal, &status) &&
+                   fcntl(journal->file, F_SETLKW, &whole) == 0 &&
+                   ((is_in_memory && put_in_memory(journal, nonce)) ||
+                    (is_in_file(journal) && put_in_file(journal, nonce))) &&
+                   renameat(journal->directory, aside, journal->directory, journal->name) == 0;
+    if (!is_made) {
+        int error = errno;
         unlinkat(journal->directory, aside, 0);
         errno = error;
-        return false;
     }
-    return true;
+    return is_made;
 }
 
 static bool make_chunks(struct tote__journal *journal) {
@@ -417,53 +541,31 @@ bool tote__journal_is_own(const struct stat *status) {
     return is_own;
 }
 
-/* The folder may go as we come: who is the last one there takes it with him. */
-static bool make_file_in(struct tote__journal *journal, const char *path) {
-    enum { TIMES = 3 };
-
-    for (int i = 0; i < TIMES; i++) {
-        journal->directory = tote__journal_open_directory(path, true);
-        if (journal->directory < 0) {
-            return false;
-        }
-        if (make_file(journal)) {
-            return true;
-        }
-        if (errno != ENOENT) {
-            return false;
-        }
-        close(journal->directory);
-        journal->directory = -1;
-    }
-    return false;
-}
-
 struct tote__journal *tote__journal_new(const char *directory, int spool, size_t bytes,
                                         struct tote__journal *older) {
     struct tote__journal *journal = tote__allocate_zeroed(sizeof *journal);
     size_t chunks = bytes / TOTE__JOURNAL_CHUNK_BYTES;
-    char path[TOTE__JOURNAL_PATH_BYTES] = "";
     int error = errno;
 
     if (!journal) {
         return NULL;
     }
     journal->generation = tote__generation();
-    journal->directory = journal->file = -1;
+    journal->directory = journal->file = journal->segment.id = -1;
     journal->chunk_count = (uint32_t)(chunks ? chunks : 1);
     journal->size = chunk_at(journal->chunk_count);
-    if (!tote__journal_directory(directory, spool, true, path) || !make_chunks(journal) ||
-        !make_file_in(journal, path)) {
+    journal->directory = tote__journal_open_directory(directory, spool, true);
+    if (journal->directory < 0 || !make_chunks(journal) || !make_file(journal, !directory)) {
         char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, component,
-                      "spans that end will not outlive this process: no file of %zu bytes in %s: "
-                      "%s; see journal_bytes and journal_directory",
-                      journal->size, path, tote__os_error(errno, text));
+                      "spans that end will not outlive this process: no journal of %zu bytes in "
+                      "%s: %s; see journal_bytes and journal_directory",
+                      journal->size, directory ? directory : "the directory of the disk queue",
+                      tote__os_error(errno, text));
         tote__journal_free(journal);
         journal = NULL;
     } else {
         journal->older = older;
-        snprintf(journal->path, sizeof journal->path, "%s", directory ? "" : path);
     }
     errno = error;
     return journal;
@@ -495,31 +597,27 @@ static bool is_empty(const struct tote__journal *journal) {
     return true;
 }
 
-/* A descriptor that was inherited may be another one's by now: the host closes what it does not know. */
-static void close_descriptors(const struct tote__journal *journal) {
-    struct stat status;
-    bool is_ours = journal->generation == tote__generation() ||
-                   (journal->file >= 0 && fstat(journal->file, &status) == 0 &&
-                    status.st_dev == journal->device && status.st_ino == journal->inode);
+static void release(struct tote__journal *journal) {
+    bool is_own = journal->generation == tote__generation();
 
-    if (is_ours && journal->file >= 0) {
+    if (is_own && journal->file >= 0 && is_empty(journal)) {
+        unlinkat(journal->directory, journal->name, 0);
+        if (!is_in_file(journal)) {
+            tote__segment_remove(&journal->segment);
+        }
+    }
+    bool is_open = is_file_open(journal);
+    if (is_open) {
         close(journal->file);
     }
-    if (is_ours && journal->directory >= 0) {
+    if ((is_own || is_open) && journal->directory >= 0) {
         close(journal->directory);
     }
-}
-
-static void release(struct tote__journal *journal) {
-    if (journal->generation == tote__generation() && journal->file >= 0 && is_empty(journal)) {
-        unlinkat(journal->directory, journal->name, 0);
-        tote__journal_leave_directory(*journal->path ? NULL : "", journal->path);
-    }
-    close_descriptors(journal);
     leave(journal);
-    if (journal->map) {
+    if (is_in_file(journal) && journal->map) {
         munmap(journal->map, journal->size);
     }
+    tote__segment_detach(&journal->segment);
     tote__release(journal->left, journal->chunk_count * sizeof *journal->left);
     tote__release(journal->free_chunks, journal->chunk_count * sizeof *journal->free_chunks);
     tote__release(journal, sizeof *journal);

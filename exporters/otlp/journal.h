@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * journal.h - a mapped file in which ended spans stand until they are delivered, so that they outlive the process
+ * journal.h - where ended spans stand until they are delivered, so that they outlive the process
  *
- * What a process stored in a mapped file stays there however the process ends: adding a span is no system call. One file for each
- * process; its record lock tells others whether that one lives. Threads have chunks of their own, so they share no line.
+ * By default that is shared memory (segment.h): adding a span is no system call. In a file (`directory`, or if there is no
+ * shared memory) each span costs a few system calls. The file is never mapped: a store to a mapped file raises SIGBUS
+ * in the host when the file was truncated, or when the disk is full and the file system copies on write.
+ *
+ * There is one journal for each process; the record lock of its file tells whether that process lives. Threads have chunks
+ * of their own, so they share no line.
  */
 #ifndef TOTE_OTLP_JOURNAL_H
 #define TOTE_OTLP_JOURNAL_H
@@ -15,23 +19,16 @@
 
 struct tote__journal;
 
-enum { TOTE__JOURNAL_PATH_BYTES = 512 };
+/*
+ * Open the directory of the journals' files: `directory`, made if it is not there, or if that is NULL the one of the disk
+ * queue, an open directory. Returns: -1 with errno set when it is not there, or not only its owner's to write to.
+ */
+int tote__journal_open_directory(const char *directory, int spool, bool may_make);
 
 /*
- * Where the journals of a spool, an open directory, are: `directory`, or, when that is NULL, a folder in memory (tmpfs) that a link in the spool
- * tells. A file system that writes to a disk holds who stores to a mapped page up, now and then, for as long as that takes. Returns: false
- * when there is none.
+ * Make this process's journal of so many bytes. `directory` NULL: in shared memory, with a file in `spool` that refers to
+ * it. `older` is the journal of the parent process, or NULL. Returns: NULL, with a diagnostic, when there can be none.
  */
-bool tote__journal_directory(const char *directory, int spool, bool may_make,
-                             char path[TOTE__JOURNAL_PATH_BYTES]);
-
-/* Open that folder. Returns: -1 when it is not there, or not only its owner's to write to. */
-int tote__journal_open_directory(const char *path, bool may_make);
-
-/* The folder in memory is made where it is needed, and goes when nothing is in it. */
-void tote__journal_leave_directory(const char *directory, const char *path);
-
-/* Make this process's journal, all of it allocated; `older` is the one of its parent, or NULL. NULL, with a diagnostic. */
 struct tote__journal *tote__journal_new(const char *directory, int spool, size_t bytes,
                                         struct tote__journal *older);
 

@@ -2,7 +2,7 @@
 /*
  * journal_format.h - what stands in a journal: a head, definitions, and chunks of spans
  *
- * Definitions and chunks are runs of records, each of a head and its bytes, up to one that is empty. A record is there once its
+ * It is the same in shared memory and in a file. The rest of the head's page is segment.c's. Definitions and chunks are runs of records, each of a head and its bytes, up to one that is empty. A record is there once its
  * state says so, which is stored last. Numbers are as the machine has them: a journal is read where it was written.
  */
 #ifndef TOTE_OTLP_JOURNAL_FORMAT_H
@@ -28,7 +28,7 @@ struct tote__journal_head {
     uint32_t byte_order; /* 1 */
     uint32_t process;
     uint32_t chunk_count;
-    uint32_t reserved;
+    uint32_t nonce;    /* random: a reference to a journal in shared memory has it too */
     uint64_t checksum; /* of what is above */
     /* Spans that ended and are not here, ... */
     _Atomic(uint64_t) unsecured; /* ... because there was no room, */

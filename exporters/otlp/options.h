@@ -44,7 +44,7 @@ struct tote__otlp_settings {
     const char *spool_directory; /* NULL: no spool */
     bool needs_spool;            /* no exporter without it */
     bool spools_before_end;
-    const char *journal_directory; /* NULL: in memory */
+    const char *journal_directory; /* NULL: shared memory */
     size_t journal_bytes;
     struct tote__spool_limits spool_limits;
     tote_otlp_transport transport; /* without functions: libcurl */

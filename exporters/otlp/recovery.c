@@ -2,8 +2,8 @@
 /*
  * recovery.c - the journals of processes that died, into the spool
  *
- * A journal is read, not mapped: whatever becomes of the file meanwhile, it is no more than an error. Spans are settled in it once they are in the
- * spool, so that a death in between has them twice and not lost.
+ * A file is read, not mapped: whatever becomes of it meanwhile, it is no more than an error. Of a journal in shared memory parts are copied before
+ * they are looked at, likewise. Spans are settled in it once they are in the spool, so that a death in between has them twice and not lost.
  */
 #include "recovery.h"
 
@@ -17,9 +17,11 @@
 
 #include "encode.h"
 #include "journal.h"
+#include "segment.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/write_signals.h"
 
 enum {
     MOST_SPANS = 512, /* of a batch */
@@ -27,7 +29,8 @@ enum {
     MOST_DEFINITIONS = 2048,
     NAME_BYTES = 256,
     LOOK_AGAIN_MS = 5000,
-    UNFINISHED_FOR_S = 3 /* a file that is being made has no lock for a moment */
+    KEPT_FOR_S = 24 * 60 * 60, /* a file that refers to another namespace */
+    UNFINISHED_FOR_S = 3       /* a file that is being made has no lock for a moment */
 };
 
 enum { RESOURCE_SPANS = 0x0A, SCOPE_SPANS = 0x12, SPANS = 0x12 };
@@ -43,6 +46,7 @@ struct item {
 /* A journal that is being read, and the batch that is made of it. */
 struct reading {
     char name[NAME_BYTES];
+    struct tote__segment segment; /* id -1: the journal is in the file */
     struct tote__journal_head head;
     uint32_t chunk; /* where to go on, ... */
     size_t at;      /* ... and where in it */
@@ -60,8 +64,7 @@ struct reading {
 };
 
 struct tote__recovery {
-    char own_path[TOTE__JOURNAL_PATH_BYTES]; /* "": the spool tells */
-    char path[TOTE__JOURNAL_PATH_BYTES];
+    char *path; /* NULL: the disk queue's directory */
     size_t most_bytes;
     uint64_t look_at;
     uint64_t lost;
@@ -115,13 +118,18 @@ bool tote__journal_read_record(struct tote__slice run, size_t *at, struct tote__
 struct tote__recovery *tote__recovery_new(const char *directory, size_t most_bytes) {
     struct tote__recovery *recovery = tote__allocate(sizeof *recovery);
 
-    if (recovery) {
-        *recovery = (struct tote__recovery){
-            .most_bytes = tote__min(most_bytes / 2, (size_t)MOST_BYTES),
-            .directory = -1,
-            .file = -1,
-        };
-        snprintf(recovery->own_path, sizeof recovery->own_path, "%s", directory ? directory : "");
+    if (!recovery) {
+        return NULL;
+    }
+    *recovery = (struct tote__recovery){
+        .path = directory ? tote__copy_text(directory, strlen(directory)) : NULL,
+        .most_bytes = tote__min(most_bytes / 2, (size_t)MOST_BYTES),
+        .directory = -1,
+        .file = -1,
+    };
+    if (directory && !recovery->path) {
+        tote__release(recovery, sizeof *recovery);
+        return NULL;
     }
     return recovery;
 }
@@ -134,6 +142,7 @@ static void close_file(struct tote__recovery *recovery) {
         close(recovery->file);
     }
     if (reading) {
+        tote__segment_detach(&reading->segment);
         tote_otlp_buffer_clear(&reading->scope);
         tote_otlp_buffer_clear(&reading->resource);
         tote_otlp_buffer_clear(&reading->request);
@@ -156,6 +165,7 @@ void tote__recovery_free(struct tote__recovery *recovery) {
 
     if (recovery) {
         close_journal(recovery);
+        tote__release(recovery->path, recovery->path ? strlen(recovery->path) + 1 : 0);
         tote__release(recovery, sizeof *recovery);
     }
     errno = error;
@@ -166,7 +176,7 @@ uint64_t tote__recovery_lost(const struct tote__recovery *recovery) {
 }
 
 /* Returns: false when not all of it is there. */
-static bool read_at(int file, uint8_t *bytes, size_t size, off_t at) {
+static bool read_file_at(int file, uint8_t *bytes, size_t size, off_t at) {
     size_t done = 0;
 
     while (done < size) {
@@ -182,13 +192,49 @@ static bool read_at(int file, uint8_t *bytes, size_t size, off_t at) {
     return true;
 }
 
+/* A part of the journal, wherever it is. Returns: false when not all of it is there. */
+static bool read_at(const struct tote__recovery *recovery, uint8_t *bytes, size_t size, off_t at) {
+    const struct tote__segment *segment = &recovery->reading->segment;
+
+    if (!segment->at) {
+        return read_file_at(recovery->file, bytes, size, at);
+    }
+    if ((uint64_t)at > segment->size || size > segment->size - (size_t)at) {
+        return false;
+    }
+    memcpy(bytes, segment->at + at, size);
+    return true;
+}
+
+static const char *path_of(const struct tote__recovery *recovery) {
+    return recovery->path ? recovery->path : "the disk queue";
+}
+
+/* It is over with the journal: its file goes, and its shared memory. */
+static void remove_journal(const struct tote__recovery *recovery) {
+    const struct reading *reading = recovery->reading;
+
+    unlinkat(recovery->directory, reading->name, 0);
+    if (reading->segment.at) {
+        tote__segment_remove(&reading->segment);
+    }
+}
+
+/* Shared memory that is damaged is not kept. */
 static void set_aside(const struct tote__recovery *recovery, const char *why) {
+    const struct reading *reading = recovery->reading;
     char aside[NAME_BYTES + 16];
 
-    snprintf(aside, sizeof aside, "%s.corrupt", recovery->reading->name);
-    renameat(recovery->directory, recovery->reading->name, recovery->directory, aside);
-    tote_diagnose(TOTE_LEVEL_ERROR, component, "%s/%s %s; it is set aside, as %s", recovery->path,
-                  recovery->reading->name, why, aside);
+    if (reading->segment.at) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "the journal %s in %s %s; it is removed",
+                      reading->name, path_of(recovery), why);
+        remove_journal(recovery);
+        return;
+    }
+    snprintf(aside, sizeof aside, "%s.corrupt", reading->name);
+    renameat(recovery->directory, reading->name, recovery->directory, aside);
+    tote_diagnose(TOTE_LEVEL_ERROR, component, "the journal %s in %s %s; it is set aside, as %s",
+                  reading->name, path_of(recovery), why, aside);
 }
 
 static void read_definitions(struct tote__recovery *recovery) {
@@ -206,14 +252,55 @@ static void read_definitions(struct tote__recovery *recovery) {
     }
 }
 
+static int64_t age_of(const struct stat *status) {
+    return (int64_t)(tote__clock_realtime() / 1000000000U) - (int64_t)status->st_mtime;
+}
+
+/* The file refers to shared memory that cannot be attached. It stays while somebody else may come who can. */
+static void leave_reference(const struct tote__recovery *recovery, const struct stat *status,
+                            bool is_gone) {
+    if (!is_gone && age_of(status) < KEPT_FOR_S) {
+        return;
+    }
+    tote_diagnose(TOTE_LEVEL_WARN, component,
+                  "the journal %s in %s is gone, with the spans of its process that were not "
+                  "delivered: shared memory does not outlive the machine or the container; see "
+                  "journal_directory",
+                  recovery->reading->name, path_of(recovery));
+    unlinkat(recovery->directory, recovery->reading->name, 0);
+}
+
+/* If the file refers to shared memory, the journal is there. Returns: false when that cannot be attached. */
+static bool follow_reference(struct tote__recovery *recovery, const struct stat *status) {
+    struct tote__segment_reference reference;
+    uint8_t bytes[sizeof reference];
+    struct tote__segment *segment = &recovery->reading->segment;
+
+    *segment = (struct tote__segment){.id = -1, .size = (size_t)status->st_size};
+    if (status->st_size != (off_t)sizeof bytes ||
+        !read_file_at(recovery->file, bytes, sizeof bytes, 0) ||
+        !tote__segment_read_reference(bytes, sizeof bytes, &reference)) {
+        return true;
+    }
+    enum tote__segment_found found = tote__segment_attach(&reference, status->st_uid, segment);
+    if (found != TOTE__SEGMENT_ATTACHED) {
+        leave_reference(recovery, status, found == TOTE__SEGMENT_GONE);
+    }
+    return found == TOTE__SEGMENT_ATTACHED;
+}
+
 static bool read_journal(struct tote__recovery *recovery, const struct stat *status) {
+    struct reading *reading = recovery->reading;
     uint8_t head[sizeof(struct tote__journal_head)];
 
-    if (!read_at(recovery->file, head, sizeof head, 0) ||
-        !tote__journal_read_head((struct tote__slice){head, sizeof head}, (uint64_t)status->st_size,
-                                 &recovery->reading->head) ||
-        !read_at(recovery->file, recovery->reading->definition_bytes,
-                 TOTE__JOURNAL_DEFINITION_BYTES, TOTE__JOURNAL_HEAD_BYTES)) {
+    if (!follow_reference(recovery, status)) {
+        return false;
+    }
+    if (!read_at(recovery, head, sizeof head, 0) ||
+        !tote__journal_read_head((struct tote__slice){head, sizeof head}, reading->segment.size,
+                                 &reading->head) ||
+        !read_at(recovery, reading->definition_bytes, TOTE__JOURNAL_DEFINITION_BYTES,
+                 TOTE__JOURNAL_HEAD_BYTES)) {
         set_aside(recovery, "is not what a journal looks like");
         return false;
     }
@@ -236,8 +323,7 @@ static void clear_away(const struct tote__recovery *recovery, const char *name) 
     if (!ends_with(name, TOTE__JOURNAL_SUFFIX ".tmp") ||
         fstatat(recovery->directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
         !S_ISREG(status.st_mode) || tote__journal_is_own(&status) ||
-        (int64_t)(tote__clock_realtime() / 1000000000U) - (int64_t)status.st_mtime <
-            UNFINISHED_FOR_S) {
+        age_of(&status) < UNFINISHED_FOR_S) {
         return;
     }
     int file = openat(recovery->directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
@@ -274,17 +360,10 @@ static bool open_journal(struct tote__recovery *recovery, const char *name) {
     return false;
 }
 
-static const char *directory_of(const struct tote__recovery *recovery) {
-    return *recovery->own_path ? recovery->own_path : NULL;
-}
-
 /* Returns: false when there is none. */
 static bool find_journal(struct tote__recovery *recovery, const struct tote__spool *spool) {
-    if (!tote__journal_directory(directory_of(recovery), tote__spool_descriptor(spool), false,
-                                 recovery->path)) {
-        return false;
-    }
-    recovery->directory = tote__journal_open_directory(recovery->path, false);
+    recovery->directory =
+        tote__journal_open_directory(recovery->path, tote__spool_descriptor(spool), false);
     int again = recovery->directory < 0
                     ? -1
                     : openat(recovery->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -328,8 +407,7 @@ static size_t gather_from(struct tote__recovery *recovery, size_t used) {
     size_t taken = 0;
     struct tote__found found;
 
-    if (!read_at(recovery->file, recovery->reading->bytes + used, TOTE__JOURNAL_CHUNK_BYTES,
-                 chunk_at)) {
+    if (!read_at(recovery, recovery->reading->bytes + used, TOTE__JOURNAL_CHUNK_BYTES, chunk_at)) {
         recovery->reading->broken++;
         recovery->reading->chunk = recovery->reading->head.chunk_count;
         return used;
@@ -450,15 +528,23 @@ static bool make_request(struct tote__recovery *recovery) {
     return is_complete;
 }
 
+/* What cannot be settled may be sent twice. */
 static void settle(const struct tote__recovery *recovery) {
+    const struct reading *reading = recovery->reading;
     const uint32_t state = TOTE__RECORD_SETTLED;
+    struct tote__held_signals held;
 
-    for (size_t i = 0; i < recovery->reading->item_count; i++) {
-        if (pwrite(recovery->file, &state, sizeof state, recovery->reading->items[i].at) !=
-            sizeof state) {
-            return; /* they are sent twice, perhaps */
+    tote__hold_write_signals(&held);
+    for (size_t i = 0; i < reading->item_count; i++) {
+        off_t at = reading->items[i].at;
+        if (reading->segment.at) {
+            struct tote__record *record = (struct tote__record *)(void *)(reading->segment.at + at);
+            atomic_store(&record->state, state);
+        } else if (pwrite(recovery->file, &state, sizeof state, at) != sizeof state) {
+            break;
         }
     }
+    tote__release_write_signals(&held);
 }
 
 /* All that was in it is in the spool. */
@@ -478,8 +564,7 @@ static void finish(struct tote__recovery *recovery) {
     if (recovery->reading->broken) {
         set_aside(recovery, "is damaged: what could be read is in the spool");
     } else {
-        unlinkat(recovery->directory, recovery->reading->name, 0);
-        tote__journal_leave_directory(directory_of(recovery), recovery->path);
+        remove_journal(recovery);
     }
     close_journal(recovery);
 }

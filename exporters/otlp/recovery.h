@@ -12,7 +12,10 @@
 
 struct tote__recovery;
 
-/* In that folder, or, when it is NULL, where the spool says. NULL when memory is out. A batch is at most so large, if it is not of one span. */
+/*
+ * Recover journals from that directory; NULL: from the disk queue's, where their files refer to shared memory. A batch is at most that
+ * large unless it is of one span. Returns: NULL if out of memory.
+ */
 struct tote__recovery *tote__recovery_new(const char *directory, size_t most_bytes);
 void tote__recovery_free(struct tote__recovery *recovery);
 

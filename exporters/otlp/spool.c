@@ -476,7 +476,11 @@ uint64_t tote__spool_next_look(const struct tote__spool *spool) {
 }
 
 int tote__spool_descriptor(const struct tote__spool *spool) {
-    return spool->directory;
+    struct stat status;
+    bool is_same = fstat(spool->directory, &status) == 0 && status.st_dev == spool->status.st_dev &&
+                   status.st_ino == spool->status.st_ino;
+
+    return is_same ? spool->directory : -1;
 }
 
 static struct tote__spool *open_at(int directory, const struct tote__spool_limits *limits) {

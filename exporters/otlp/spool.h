@@ -34,7 +34,7 @@ struct tote__batch {
 struct tote__spool *tote__spool_open(const char *directory,
                                      const struct tote__spool_limits *limits);
 
-/* Of the directory. */
+/* Of the directory. Returns: -1 when the host has closed it: the number may be another file's by now. */
 int tote__spool_descriptor(const struct tote__spool *spool);
 
 /* Whether this is the one that takes batches out; it is, if nobody else does. */

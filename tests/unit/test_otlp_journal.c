@@ -3,23 +3,30 @@
  * test_otlp_journal.c - what ended in a process that died is delivered by another one
  *
  * The children export by a host's loop that never turns: what has ended stands in the journal and nowhere else.
+ * Most tests run with a journal in a file, and once more with one in shared memory.
  */
 #include "support.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "otlp/journal.h"
 #include "otlp/recovery.h"
+#include "otlp/segment.h"
 #include "received.h"
 #include "reports.h"
 #include "tote/exporters/otlp.h"
@@ -29,7 +36,7 @@ enum { SPANS = 20, TIMEOUT_MS = 10000, CHUNK = TOTE__JOURNAL_CHUNK_BYTES };
 
 static struct {
     char directory[64];
-    char journals[80]; /* below it */
+    char journals[80]; /* below it, or the same */
     struct receiver *receiver;
     tote_otlp_options otlp;
     tote_batch_options batch;
@@ -60,15 +67,38 @@ static int set_up(void **state) {
     return f.receiver ? 0 : -1;
 }
 
+/* The journals are in shared memory; the files that refer to them are in the disk queue. */
+static int set_up_in_memory(void **state) {
+    int result = set_up(state);
+
+    f.otlp.journal_directory = NULL;
+    snprintf(f.journals, sizeof f.journals, "%s", f.directory);
+    return result;
+}
+
+static bool has_no_shared_memory;
+
+/* In place of libc's. */
+int shmget(key_t key, size_t size, int flags) {
+    if (has_no_shared_memory) {
+        errno = ENOSYS;
+        return -1;
+    }
+    return (int)syscall(SYS_shmget, key, size, flags);
+}
+
 static int tear_down(void **state) {
     char command[128];
+    has_no_shared_memory = false;
 
     (void)state;
     tote_sdk_close(&f.sdk, 0);
     receiver_stop(f.receiver);
     tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
     snprintf(command, sizeof command, "rm -rf '%s'", f.directory);
-    return system(command);
+    int result = system(command);
+    tote__segments_clear_away(0);
+    return result;
 }
 
 static void start(void) {
@@ -157,26 +187,38 @@ static void what_ended_before_a_kill_is_delivered(void **state) {
     assert_int_equal(report.lost, 0);
     assert_int_equal(report.batches_left, 0);
     assert_int_equal(received_spans(f.receiver, NULL), SPANS + 1);
-    assert_null(find_file(""));
+    assert_null(find_file(".journal"));
     assert_int_equal(deliver().delivered, 0); /* once */
 }
 
-/* ... also when the folder is the default one, in memory */
-static void it_stands_in_memory_unless_a_folder_is_named(void **state) {
-    char link[128];
-    char path[128] = "";
+static struct tote__segment_reference reference(void) {
+    struct tote__segment_reference found = {.id = -1};
+    uint8_t bytes[sizeof found + 1];
+    int file = open(find_file(".journal"), O_RDONLY);
+    ssize_t size = read(file, bytes, sizeof bytes);
 
+    close(file);
+    assert_true(tote__segment_read_reference(bytes, (size_t)size, &found));
+    return found;
+}
+
+static bool is_there(int segment) {
+    struct shmid_ds status;
+
+    return shmctl(segment, IPC_STAT, &status) == 0;
+}
+
+static void shared_memory_goes_with_what_stood_in_it(void **state) {
     (void)state;
-    f.otlp.journal_directory = NULL;
     die_after(end_some);
-    snprintf(link, sizeof link, "%s/journals", f.directory);
-    assert_true(readlink(link, path, sizeof path - 1) > 0);
-    assert_memory_equal(path, "/dev/shm/tote-", 14);
-    assert_int_equal(access(path, F_OK), 0);
+    int id = reference().id;
+    assert_true(is_there(id));
     assert_int_equal(deliver().delivered, SPANS + 1);
-    assert_int_not_equal(access(path, F_OK), 0); /* nothing stays there, ... */
-    die_after(end_some);
-    assert_int_equal(deliver().delivered, SPANS + 1); /* ... and it comes back */
+    assert_false(is_there(id));
+    start();
+    id = reference().id;
+    assert_int_equal(tote_sdk_close(&f.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    assert_false(is_there(id));
 }
 
 /* Its resource, scopes and attributes with it */
@@ -237,7 +279,7 @@ static void who_lives_keeps_his_own(void **state) {
     assert_int_equal(received_spans(f.receiver, NULL), SPANS + 1);
     assert_non_null(find_file(".journal"));
     assert_int_equal(tote_sdk_close(&f.sdk, TIMEOUT_MS), TOTE_SUCCESS);
-    assert_null(find_file(""));
+    assert_null(find_file(".journal"));
 }
 
 static void end_and_deliver_half(void) {
@@ -489,30 +531,165 @@ static void it_needs_a_spool_and_protobuf(void **state) {
     assert_null(tote_otlp_exporter_new(&f.otlp));
 }
 
-#define JOURNAL_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+/* A guest is not ended: a store to a mapped file that was cut off would raise SIGBUS */
+static void a_file_that_is_cut_off_does_not_end_the_process(void **state) {
+    (void)state;
+    start();
+    end_some();
+    assert_int_equal(truncate(find_file(".journal"), 0), 0);
+    end_some();
+    assert_int_equal(tote_sdk_force_flush(f.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    assert_int_equal(stats().exported, 2 * (SPANS + 1));
+}
+
+/* What may be written to a file, from here on, of the whole process. */
+static void limit_files(rlim_t bytes) {
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* A guest is not ended: SIGXFSZ would do that */
+static void a_limit_on_files_ends_no_process_that_starts(void **state) {
+    (void)state;
+    limit_files(16);
+    start();
+    limit_files(RLIM_INFINITY);
+    assert_non_null(strstr(reports.message, "spans that end will not outlive this process"));
+    end_spans("one", SPANS);
+    assert_int_equal(tote_sdk_force_flush(f.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    assert_int_equal(stats().exported, SPANS);
+}
+
+/* ... and what cannot be written any more is counted */
+static void a_file_that_cannot_be_written_is_reported_once_and_counted(void **state) {
+    (void)state;
+    start();
+    end_spans("one", SPANS);
+    limit_files(TOTE__JOURNAL_CHUNKS_AT);
+    end_spans("one", SPANS);
+    limit_files(RLIM_INFINITY);
+    assert_int_equal(stats().unsecured, SPANS);
+    assert_non_null(strstr(reports.message, "cannot be written"));
+    assert_int_equal(reports.count, 1);
+    end_spans("one", SPANS);
+    assert_int_equal(stats().unsecured, SPANS);
+    assert_int_equal(tote_sdk_force_flush(f.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    assert_int_equal(stats().exported, 3 * SPANS);
+}
+
+static void without_shared_memory_spans_are_written_to_the_disk_queue(void **state) {
+    (void)state;
+    has_no_shared_memory = true;
+    start();
+    assert_non_null(strstr(reports.message, "no shared memory"));
+    tote_sdk_close(&f.sdk, TIMEOUT_MS);
+    die_after(end_some);
+    assert_int_equal(deliver().delivered, SPANS + 1);
+    assert_null(find_file(".journal"));
+}
+
+static void write_reference(struct tote__segment_reference changed) {
+    int file = open(find_file(".journal"), O_WRONLY);
+
+    changed.checksum = tote__journal_checksum(
+        (const uint8_t *)&changed, offsetof(struct tote__segment_reference, checksum), 0);
+    assert_int_equal(pwrite(file, &changed, sizeof changed, 0), sizeof changed);
+    close(file);
+}
+
+static void after_a_restart_of_the_machine_the_loss_is_reported(void **state) {
+    (void)state;
+    die_after(end_some);
+    struct tote__segment_reference changed = reference();
+    changed.boot ^= 2;
+    write_reference(changed);
+    assert_int_equal(deliver().delivered, 0);
+    assert_non_null(strstr(reports.message, "is gone"));
+    assert_null(find_file(".journal"));
+}
+
+/* A program that delivers from outside a container leaves the file to one that is inside */
+static void memory_of_another_namespace_is_left_alone(void **state) {
+    (void)state;
+    die_after(end_some);
+    const struct tote__segment_reference right = reference();
+    struct tote__segment_reference changed = right;
+    changed.ipc_space ^= 2;
+    write_reference(changed);
+    assert_int_equal(deliver().delivered, 0);
+    write_reference(right);
+    assert_int_equal(deliver().delivered, SPANS + 1);
+}
+
+/* The number of a segment that is gone may be another program's by now */
+static void memory_of_another_program_is_left_alone(void **state) {
+    (void)state;
+    die_after(end_some);
+    const struct tote__segment_reference right = reference();
+    struct tote__segment_reference changed = right;
+    changed.id = shmget(IPC_PRIVATE, (size_t)right.size, IPC_CREAT | 0600);
+    write_reference(changed);
+    assert_int_equal(deliver().delivered, 0);
+    assert_true(is_there(changed.id));
+    tote__segments_clear_away(0);
+    assert_true(is_there(changed.id));
+    assert_int_equal(shmctl(changed.id, IPC_RMID, NULL), 0);
+}
+
+/* Shared memory that nothing refers to any more is not kept until the machine restarts */
+static void memory_whose_queue_is_gone_is_removed(void **state) {
+    (void)state;
+    die_after(end_some);
+    int id = reference().id;
+    tote__segments_clear_away(0);
+    assert_true(is_there(id)); /* the queue is there */
+    assert_int_equal(unlink(find_file(".journal")), 0);
+    tote__segments_clear_away(3600);
+    assert_true(is_there(id)); /* somebody may be moving the directory */
+    tote__segments_clear_away(0);
+    assert_false(is_there(id));
+}
+
+#define FILE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define MEMORY_TEST(test) cmocka_unit_test_setup_teardown(test, set_up_in_memory, tear_down)
+#define BOTH_TEST(test)                                                                            \
+    FILE_TEST(test), {                                                                             \
+#test " (in memory)", test, set_up_in_memory, tear_down, NULL                              \
+    }
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        JOURNAL_TEST(what_ended_before_a_kill_is_delivered),
-        JOURNAL_TEST(it_stands_in_memory_unless_a_folder_is_named),
-        JOURNAL_TEST(it_arrives_as_if_it_had_been_sent),
-        JOURNAL_TEST(the_next_start_delivers_it),
-        JOURNAL_TEST(who_lives_keeps_his_own),
-        JOURNAL_TEST(what_was_delivered_before_a_kill_is_not_delivered_again),
-        JOURNAL_TEST(what_has_no_room_is_counted_in_the_file),
-        JOURNAL_TEST(the_process_counts_them_too),
-        JOURNAL_TEST(room_comes_back_with_what_is_delivered),
-        JOURNAL_TEST(what_the_queue_dropped_is_counted_in_the_file),
-        JOURNAL_TEST(a_damaged_span_is_set_aside_and_the_others_are_delivered),
-        JOURNAL_TEST(a_file_that_is_no_journal_is_set_aside),
-        JOURNAL_TEST(a_file_that_was_cut_off_is_set_aside),
-        JOURNAL_TEST(no_damage_makes_spans_that_were_not),
-        JOURNAL_TEST(what_was_never_finished_is_cleared_away),
-        JOURNAL_TEST(a_forked_child_writes_its_own),
-        JOURNAL_TEST(what_a_child_adopts_is_delivered_once),
-        JOURNAL_TEST(what_somebody_delivered_before_is_not_adopted),
-        JOURNAL_TEST(a_folder_that_others_may_write_to_is_not_used),
-        JOURNAL_TEST(it_needs_a_spool_and_protobuf),
+        BOTH_TEST(what_ended_before_a_kill_is_delivered),
+        BOTH_TEST(it_arrives_as_if_it_had_been_sent),
+        BOTH_TEST(the_next_start_delivers_it),
+        BOTH_TEST(who_lives_keeps_his_own),
+        BOTH_TEST(what_was_delivered_before_a_kill_is_not_delivered_again),
+        BOTH_TEST(what_has_no_room_is_counted_in_the_file),
+        BOTH_TEST(the_process_counts_them_too),
+        BOTH_TEST(room_comes_back_with_what_is_delivered),
+        BOTH_TEST(what_the_queue_dropped_is_counted_in_the_file),
+        FILE_TEST(a_damaged_span_is_set_aside_and_the_others_are_delivered),
+        FILE_TEST(a_file_that_is_no_journal_is_set_aside),
+        FILE_TEST(a_file_that_was_cut_off_is_set_aside),
+        FILE_TEST(no_damage_makes_spans_that_were_not),
+        FILE_TEST(what_was_never_finished_is_cleared_away),
+        BOTH_TEST(a_forked_child_writes_its_own),
+        BOTH_TEST(what_a_child_adopts_is_delivered_once),
+        BOTH_TEST(what_somebody_delivered_before_is_not_adopted),
+        FILE_TEST(a_folder_that_others_may_write_to_is_not_used),
+        FILE_TEST(it_needs_a_spool_and_protobuf),
+        BOTH_TEST(a_file_that_is_cut_off_does_not_end_the_process),
+        BOTH_TEST(a_limit_on_files_ends_no_process_that_starts),
+        FILE_TEST(a_file_that_cannot_be_written_is_reported_once_and_counted),
+        MEMORY_TEST(shared_memory_goes_with_what_stood_in_it),
+        MEMORY_TEST(without_shared_memory_spans_are_written_to_the_disk_queue),
+        MEMORY_TEST(after_a_restart_of_the_machine_the_loss_is_reported),
+        MEMORY_TEST(memory_of_another_namespace_is_left_alone),
+        MEMORY_TEST(memory_of_another_program_is_left_alone),
+        MEMORY_TEST(memory_whose_queue_is_gone_is_removed),
     };
     return RUN_TESTS(tests, argc, argv);
 }

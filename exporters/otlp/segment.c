@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * segment.c - shared memory for a journal
+ *
+ * Who may read a segment is decided by the file that refers to it: it is in a directory that only its owner writes to,
+ * and the segment must have been created by that owner.
+ */
+#include "segment.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/shm.h>
+#include <unistd.h>
+
+#include "journal_format.h"
+#include "tote/internal/clock.h"
+#include "tote/internal/os.h"
+
+enum {
+    OWNER_AT = 1024, /* in the head page, behind the head */
+    PATH_BYTES = 2048,
+    MOST_SEGMENTS = 32768 /* looked at by one call */
+};
+
+static const char magic[8] = "TOTESHM1";
+
+/* Where the file is that refers to the segment. A path means something in one root of one mount namespace only. */
+struct owner {
+    uint64_t mount_space;
+    uint64_t root_device;
+    uint64_t root_inode;
+    uint64_t device; /* of the directory */
+    char path[PATH_BYTES];
+};
+
+/* The same during one run of the kernel; 0: unknown. */
+static uint64_t boot(void) {
+    static _Atomic(uint64_t) known;
+    char text[64];
+    uint64_t hash = atomic_load_explicit(&known, memory_order_relaxed);
+
+    if (!hash) {
+        size_t length = tote__os_read_file("/proc/sys/kernel/random/boot_id", text, sizeof text);
+        hash = length ? tote__journal_checksum((const uint8_t *)text, length, 0) | 1 : 0;
+        atomic_store_explicit(&known, hash, memory_order_relaxed);
+    }
+    return hash;
+}
+
+static uint64_t inode_of(const char *path) {
+    struct stat status;
+
+    return stat(path, &status) == 0 ? (uint64_t)status.st_ino : 0;
+}
+
+static uint64_t ipc_space(void) {
+    return inode_of("/proc/self/ns/ipc");
+}
+
+static uint64_t checksum(const struct tote__segment_reference *reference) {
+    return tote__journal_checksum((const uint8_t *)reference,
+                                  offsetof(struct tote__segment_reference, checksum), 0);
+}
+
+static bool attach(struct tote__segment *segment, int flags) {
+    void *at = shmat(segment->id, NULL, flags);
+
+    segment->at = at == (void *)-1 ? NULL : at;
+    return segment->at;
+}
+
+bool tote__segment_make(struct tote__segment *segment, size_t size) {
+    int id = shmget(IPC_PRIVATE, size, IPC_CREAT | IPC_EXCL | S_IRUSR | S_IWUSR);
+
+    *segment = (struct tote__segment){.id = id, .size = size};
+    if (id < 0 || attach(segment, 0)) {
+        return id >= 0;
+    }
+    int error = errno;
+    tote__segment_remove(segment);
+    segment->id = -1;
+    errno = error;
+    return false;
+}
+
+void tote__segment_note_file(const struct tote__segment *segment, int directory, const char *name) {
+    struct owner *owner = (struct owner *)(void *)(segment->at + OWNER_AT);
+    char self[64];
+    struct stat root;
+    struct stat status;
+
+    snprintf(self, sizeof self, "/proc/self/fd/%d", directory);
+    ssize_t length = readlink(self, owner->path, sizeof owner->path);
+    if (length <= 0 || owner->path[0] != '/' || stat("/", &root) != 0 ||
+        fstat(directory, &status) != 0 || (size_t)length + strlen(name) + 2 > sizeof owner->path) {
+        owner->path[0] = '\0'; /* then it is never cleared away */
+        return;
+    }
+    owner->mount_space = inode_of("/proc/self/ns/mnt");
+    owner->root_device = (uint64_t)root.st_dev;
+    owner->root_inode = (uint64_t)root.st_ino;
+    owner->device = (uint64_t)status.st_dev;
+    snprintf(owner->path + length, sizeof owner->path - (size_t)length, "/%s", name);
+}
+
+void tote__segment_refer(const struct tote__segment *segment, uint32_t nonce,
+                         struct tote__segment_reference *reference) {
+    *reference = (struct tote__segment_reference){
+        .byte_order = 1,
+        .id = segment->id,
+        .size = segment->size,
+        .boot = boot(),
+        .ipc_space = ipc_space(),
+        .process = tote__os_process_id(),
+        .nonce = nonce,
+    };
+    memcpy(reference->magic, magic, sizeof magic);
+    reference->checksum = checksum(reference);
+}
+
+bool tote__segment_read_reference(const uint8_t *bytes, size_t size,
+                                  struct tote__segment_reference *reference) {
+    if (size != sizeof *reference) {
+        return false;
+    }
+    memcpy(reference, bytes, sizeof *reference);
+    return memcmp(reference->magic, magic, sizeof magic) == 0 && reference->byte_order == 1 &&
+           reference->checksum == checksum(reference);
+}
+
+/* Whether both are known, and differ. */
+static bool differs(uint64_t a, uint64_t b) {
+    return a && b && a != b;
+}
+
+enum tote__segment_found tote__segment_attach(const struct tote__segment_reference *reference,
+                                              uid_t owner, struct tote__segment *segment) {
+    struct shmid_ds status;
+    struct tote__journal_head head;
+
+    *segment = (struct tote__segment){.id = -1};
+    if (differs(reference->boot, boot())) {
+        return TOTE__SEGMENT_GONE;
+    }
+    if (differs(reference->ipc_space, ipc_space())) {
+        return TOTE__SEGMENT_ELSEWHERE;
+    }
+    *segment = (struct tote__segment){.id = reference->id, .size = (size_t)reference->size};
+    if (shmctl(segment->id, IPC_STAT, &status) != 0) {
+        return errno == EINVAL || errno == EIDRM ? TOTE__SEGMENT_GONE : TOTE__SEGMENT_ELSEWHERE;
+    }
+    if (status.shm_perm.cuid != owner || status.shm_segsz != reference->size ||
+        reference->size < sizeof head) {
+        return TOTE__SEGMENT_GONE; /* the id is another program's by now */
+    }
+    if (!attach(segment, 0)) {
+        return TOTE__SEGMENT_ELSEWHERE;
+    }
+    memcpy(&head, segment->at, sizeof head);
+    if (head.nonce != reference->nonce) {
+        tote__segment_detach(segment);
+        return TOTE__SEGMENT_GONE;
+    }
+    return TOTE__SEGMENT_ATTACHED;
+}
+
+void tote__segment_detach(struct tote__segment *segment) {
+    if (segment->at) {
+        shmdt(segment->at);
+    }
+    segment->at = NULL;
+}
+
+void tote__segment_remove(const struct tote__segment *segment) {
+    shmctl(segment->id, IPC_RMID, NULL);
+}
+
+/* The directory above; the root's is empty. */
+static void leave_directory(char *path) {
+    char *slash = strrchr(path, '/');
+
+    *slash = '\0';
+}
+
+/*
+ * Whether the file was deleted, or the directory with it. It is not if its file system is not mounted now: then the
+ * closest directory that is there is on another device.
+ */
+static bool is_deleted(const struct owner *owner) {
+    char path[PATH_BYTES];
+    struct stat status;
+
+    memcpy(path, owner->path, sizeof path);
+    if (path[0] != '/' || !memchr(path, '\0', sizeof path) || lstat(path, &status) == 0) {
+        return false;
+    }
+    while (errno == ENOENT && path[0]) {
+        leave_directory(path);
+        if (lstat(path[0] ? path : "/", &status) == 0) {
+            return (uint64_t)status.st_dev == owner->device;
+        }
+    }
+    return false;
+}
+
+/* Whether its path means here what it means there. */
+static bool is_of_this_root(const struct owner *owner) {
+    struct stat root;
+
+    return owner->mount_space == inode_of("/proc/self/ns/mnt") && stat("/", &root) == 0 &&
+           owner->root_device == (uint64_t)root.st_dev &&
+           owner->root_inode == (uint64_t)root.st_ino;
+}
+
+static bool is_abandoned(int id) {
+    struct tote__segment segment = {.id = id};
+    struct tote__journal_head head;
+    struct owner owner;
+
+    if (!attach(&segment, SHM_RDONLY)) {
+        return false;
+    }
+    memcpy(&head, segment.at, sizeof head);
+    memcpy(&owner, segment.at + OWNER_AT, sizeof owner);
+    tote__segment_detach(&segment);
+    return memcmp(head.magic, TOTE__JOURNAL_MAGIC, sizeof head.magic) == 0 &&
+           head.checksum == tote__journal_head_checksum(&head) && is_of_this_root(&owner) &&
+           is_deleted(&owner);
+}
+
+void tote__segments_clear_away(uint32_t age_s) {
+    struct shm_info info;
+    int error = errno;
+    int last = shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&info);
+    int64_t now = (int64_t)(tote__clock_realtime() / 1000000000U);
+
+    for (int i = 0; i <= last && i < MOST_SEGMENTS; i++) {
+        struct shmid_ds status;
+        int id = shmctl(i, SHM_STAT, &status);
+        if (id >= 0 && status.shm_perm.cuid == geteuid() && status.shm_nattch == 0 &&
+            status.shm_segsz >= TOTE__JOURNAL_CHUNKS_AT &&
+            now - (int64_t)status.shm_dtime >= (int64_t)age_s && is_abandoned(id)) {
+            tote__segment_remove(&(struct tote__segment){.id = id});
+        }
+    }
+    errno = error;
+}
