@@ -28,6 +28,11 @@ for program in tote shop; do
 done
 command -v curl >/dev/null || fail "the program curl is not installed"
 
+# What is set for other programs is not meant for these.
+for variable in "${!OTEL_@}"; do
+    unset "$variable"
+done
+
 # start NAME COMMAND...: run it in the background and set `port` to the one it says it listens on.
 start() {
     local name=$1
@@ -53,11 +58,11 @@ view_port=$port
 export OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:$view_port"
 export OTEL_BSP_SCHEDULE_DELAY=100
 export no_proxy='*' NO_PROXY='*'
-unset OTEL_TRACES_EXPORTER OTEL_SDK_DISABLED OTEL_TRACES_SAMPLER OTEL_SERVICE_NAME
-unset OTEL_EXPORTER_OTLP_TRACES_ENDPOINT OTEL_PROPAGATORS OTEL_CONFIG_FILE
 
 start inventory "$bin/shop" inventory --port 0
 start checkout "$bin/shop" checkout --port 0 --next "http://127.0.0.1:$port"
+# The root of a trace is sent last, so that the viewer waits for the rest.
+export OTEL_BSP_SCHEDULE_DELAY=1000
 start frontend "$bin/shop" frontend --port 0 --next "http://127.0.0.1:$port"
 
 echo "frontend -> checkout -> inventory are running; tote view is on port $view_port"
@@ -77,7 +82,7 @@ echo
     done
     curl -s -o /dev/null "http://127.0.0.1:$port/buy?item=unicorn"
 ) &
-timeout --foreground 20 "$bin/tote" view --port "$view_port" --once ||
+timeout --foreground 20 "$bin/tote" view --port "$view_port" --grpc-port 0 --once ||
     fail "the trace did not arrive"
 
 echo

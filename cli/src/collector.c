@@ -6,37 +6,106 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "decode.h"
+#include "tote/internal/text.h"
 
-/* Beyond the most, the oldest are shown early; beyond SLACK times that, what comes is left out. */
-enum { MOST_TRACES = 1000, MOST_SPANS = 100000, SLACK = 4, SETTLED_MS = 300, ID_BYTES = 8 };
-static const size_t most_bytes = (size_t)128 << 20;
+/*
+ * Beyond the most, the oldest traces are shown early; from BUSY_FACTOR times that on, requests are
+ * turned away; beyond LEFT_OUT_FACTOR times that, a request loses spans.
+ */
+enum {
+    MOST_TRACES = 10000,
+    MOST_SPANS = 100000,
+    MOST_BYTES = 64 << 20,
+    BUSY_FACTOR = 2,
+    LEFT_OUT_FACTOR = 4,
+    SETTLED_MS = 300,
+    ID_BYTES = 8,
+    TRACE_BYTES = 4096 /* what a trace of one small span takes */
+};
 
 /* A request on its way in. */
 struct taking {
     struct collector *collector;
     uint64_t now_ms;
+    struct receipt receipt;
 };
 
-/* Only a request in which everything is a trace of its own gets as far as the limit. */
+static void unlink_trace(struct trace *trace) {
+    struct trace_list *list = trace->list;
+
+    *(trace->previous ? &trace->previous->next : &list->first) = trace->next;
+    *(trace->next ? &trace->next->previous : &list->last) = trace->previous;
+    trace->list = NULL;
+}
+
+/* Put a trace into a list behind `previous`, NULL: as the first. */
+static void link_trace(struct trace_list *list, struct trace *trace, struct trace *previous) {
+    trace->list = list;
+    trace->previous = previous;
+    trace->next = previous ? previous->next : list->first;
+    *(trace->previous ? &trace->previous->next : &list->first) = trace;
+    *(trace->next ? &trace->next->previous : &list->last) = trace;
+}
+
+/* The seed keeps a sender from choosing ids that all have one hash. */
+static struct trace **bucket_of(struct collector *collector, const uint8_t id[16]) {
+    uint64_t words[2];
+
+    if (!collector->seed &&
+        (getrandom(&collector->seed, sizeof collector->seed, GRND_NONBLOCK) < 0 ||
+         !collector->seed)) {
+        collector->seed = 1;
+    }
+    memcpy(words, id, sizeof words);
+    uint64_t hash = tote__mix_last(tote__mix(collector->seed, words[0]), words[1]);
+    return &collector->buckets[hash % COLLECTOR_BUCKETS];
+}
+
+static bool exceeds(const struct collector *collector, size_t factor) {
+    return collector->trace_count > factor * MOST_TRACES ||
+           collector->span_count > factor * MOST_SPANS || collector->bytes > factor * MOST_BYTES;
+}
+
+bool collector_is_full(const struct collector *collector) {
+    return exceeds(collector, 1);
+}
+
+/* Find the trace with this id, or make it. NULL: out of memory. */
 static struct trace *find_trace(struct collector *collector, const uint8_t id[16]) {
-    struct trace *trace = collector->traces;
+    struct trace **bucket = bucket_of(collector, id);
+    struct trace *trace = *bucket;
 
     while (trace && memcmp(trace->id, id, sizeof trace->id) != 0) {
-        trace = trace->next;
+        trace = trace->next_in_bucket;
     }
-    if (trace || collector->trace_count >= (size_t)SLACK * MOST_TRACES) {
+    if (trace) {
         return trace;
     }
     trace = tote__allocate_zeroed(sizeof *trace);
     if (trace) {
         memcpy(trace->id, id, sizeof trace->id);
-        trace->next = collector->traces;
-        collector->traces = trace;
+        trace->bytes = TRACE_BYTES;
+        trace->next_in_bucket = *bucket;
+        *bucket = trace;
         collector->trace_count++;
+        collector->bytes += trace->bytes;
     }
     return trace;
+}
+
+/* A trace that has news is the last of the fresh ones. */
+static void note_news(struct collector *collector, struct trace *trace, uint64_t now_ms) {
+    if (trace->list == &collector->fresh && trace->last_news_ms == now_ms) {
+        return;
+    }
+    if (trace->list) {
+        unlink_trace(trace);
+    }
+    trace->last_news_ms = now_ms;
+    link_trace(&collector->fresh, trace, collector->fresh.last);
 }
 
 static struct trace_span *place_span(void *arg, const uint8_t trace_id[16],
@@ -44,13 +113,15 @@ static struct trace_span *place_span(void *arg, const uint8_t trace_id[16],
                                      struct tote__arena **arena) {
     struct taking *taking = arg;
     struct collector *collector = taking->collector;
-    bool has_room =
-        collector->span_count < (size_t)SLACK * MOST_SPANS && collector->bytes < SLACK * most_bytes;
+    bool has_room = !exceeds(collector, LEFT_OUT_FACTOR);
     struct trace *trace = has_room ? find_trace(collector, trace_id) : NULL;
-    struct trace_span *span = trace ? tote__arena_allocate(&trace->arena, sizeof *span) : NULL;
 
+    if (!trace) {
+        return NULL;
+    }
+    note_news(collector, trace, taking->now_ms);
+    struct trace_span *span = tote__arena_allocate(&trace->arena, sizeof *span);
     if (!span) {
-        collector->left_out++;
         return NULL;
     }
     memset(span, 0, sizeof *span);
@@ -60,19 +131,20 @@ static struct trace_span *place_span(void *arg, const uint8_t trace_id[16],
         trace->start_unix_nano = start_unix_nano;
     }
     trace->bytes += bytes;
-    trace->last_news_ms = taking->now_ms;
-    trace->is_checked = false;
     collector->span_count++;
     collector->bytes += bytes;
     *arena = &trace->arena;
     return span;
 }
 
-bool collector_take(struct collector *collector, const uint8_t *bytes, size_t size,
-                    uint64_t now_ms) {
-    struct taking taking = {collector, now_ms};
+struct receipt collector_take(struct collector *collector, const uint8_t *bytes, size_t size,
+                              uint64_t now_ms) {
+    struct taking taking = {collector, now_ms, {.outcome = BUSY}};
 
-    return decode_request(bytes, size, place_span, &taking);
+    if (!exceeds(collector, BUSY_FACTOR)) {
+        decode_request(bytes, size, place_span, &taking, &taking.receipt);
+    }
+    return taking.receipt;
 }
 
 static int compare_ids(const void *a, const void *b) {
@@ -103,46 +175,91 @@ static bool find_complete(const struct trace *trace) {
     return has_root && has_parents;
 }
 
-/* Looks once after each piece of news, however often it is asked. */
-static bool is_complete(struct trace *trace) {
-    if (!trace->is_checked) {
-        trace->is_checked = true;
-        trace->is_complete = find_complete(trace);
-    }
-    return trace->is_complete;
-}
-
-static bool is_due(const struct collector *collector, struct trace *trace, uint64_t now_ms) {
-    uint64_t quiet_for = now_ms - trace->last_news_ms;
-
-    return quiet_for >= collector->quiet_ms || (quiet_for >= SETTLED_MS && is_complete(trace));
-}
-
 /* By the last news, and where those came together by the beginning. */
 static bool is_older(const struct trace *a, const struct trace *b) {
     return a->last_news_ms < b->last_news_ms ||
            (a->last_news_ms == b->last_news_ms && a->start_unix_nano < b->start_unix_nano);
 }
 
-struct trace *collector_next(struct collector *collector, uint64_t now_ms, bool all) {
-    bool is_full = collector->trace_count > MOST_TRACES || collector->span_count > MOST_SPANS ||
-                   collector->bytes > most_bytes;
-    struct trace **chosen = NULL;
+static int compare_ages(const void *a, const void *b) {
+    const struct trace *x = *(struct trace *const *)a;
+    const struct trace *y = *(struct trace *const *)b;
 
-    for (struct trace **link = &collector->traces; *link; link = &(*link)->next) {
-        bool is_first = !chosen || is_older(*link, *chosen);
-        if (is_first && (all || is_full || is_due(collector, *link, now_ms))) {
-            chosen = link;
+    return is_older(x, y) ? -1 : is_older(y, x);
+}
+
+static void move_to_end(struct trace_list *list, struct trace *trace) {
+    unlink_trace(trace);
+    link_trace(list, trace, list->last);
+}
+
+/* Append what is to be shown, the oldest first; out of memory: in the order in which it came. */
+static void make_ready(struct collector *collector, struct trace_list *due, size_t count) {
+    size_t size = count * sizeof(struct trace *);
+    struct trace **sorted = count > 1 ? tote__allocate(size) : NULL;
+    size_t i = 0;
+
+    if (sorted) {
+        for (struct trace *trace = due->first; trace; trace = trace->next) {
+            sorted[i++] = trace;
         }
+        qsort(sorted, count, sizeof *sorted, compare_ages);
+        for (i = 0; i < count; i++) {
+            move_to_end(&collector->ready, sorted[i]);
+        }
+        tote__release(sorted, size);
     }
-    if (!chosen) {
-        return NULL;
+    while (due->first) {
+        move_to_end(&collector->ready, due->first);
     }
-    struct trace *trace = *chosen;
-    *chosen = trace->next;
+}
+
+/* Find out what is to be shown. Each trace is checked once after each piece of news. */
+static void settle(struct collector *collector, uint64_t now_ms, bool all) {
+    uint64_t settled_ms = tote__min(SETTLED_MS, collector->quiet_ms);
+    struct trace_list due = {NULL, NULL};
+    struct trace *trace;
+    size_t count = 0;
+
+    while ((trace = collector->fresh.first) &&
+           (all || now_ms - trace->last_news_ms >= settled_ms)) {
+        bool is_quiet = now_ms - trace->last_news_ms >= collector->quiet_ms;
+        bool is_due = all || is_quiet || find_complete(trace);
+        move_to_end(is_due ? &due : &collector->waiting, trace);
+        count += is_due;
+    }
+    while ((trace = collector->waiting.first) &&
+           (all || now_ms - trace->last_news_ms >= collector->quiet_ms)) {
+        move_to_end(&due, trace);
+        count++;
+    }
+    make_ready(collector, &due, count);
+}
+
+static void forget(struct collector *collector, struct trace *trace) {
+    struct trace **link = bucket_of(collector, trace->id);
+
+    while (*link != trace) {
+        link = &(*link)->next_in_bucket;
+    }
+    *link = trace->next_in_bucket;
+    unlink_trace(trace);
     collector->trace_count--;
     collector->span_count -= trace->span_count;
     collector->bytes -= trace->bytes;
+}
+
+struct trace *collector_next(struct collector *collector, uint64_t now_ms, bool all) {
+    settle(collector, now_ms, all);
+    struct trace *trace = collector->ready.first;
+    if (!trace && collector_is_full(collector)) {
+        struct trace *fresh = collector->fresh.first;
+        trace = collector->waiting.first;
+        trace = trace && (!fresh || is_older(trace, fresh)) ? trace : fresh;
+    }
+    if (trace) {
+        forget(collector, trace);
+    }
     return trace;
 }
 

@@ -7,13 +7,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "otlp/request.pb-c.h"
 #include "terminal.h"
 #include "tote/internal/text.h"
 #include "tote/value.h"
 
-/* What protobuf-c takes for a member of a message while it unpacks, about; and for all, at most. */
-enum { LONGEST_NAME = 512, MEMBER_BYTES = 64, MOST_BYTES = 512 << 20, DEEPEST_MESSAGE = 100 };
+enum {
+    LONGEST_NAME = 512,
+    DEEPEST_MESSAGE = 100,
+    MEMBER_BYTES = 64, /* what protobuf-c takes for a member of a message while it unpacks, about */
+    TEXT_BYTES = 16    /* what a short text takes in an arena */
+};
 
 static const char *clean(struct tote__arena *arena, const char *text) {
     return terminal_clean(arena, text, strlen(text));
@@ -53,7 +58,7 @@ static void append_scalar(struct text *text, tote_value value) {
     append(text, scalar);
 }
 
-/* Lists as JSON has them but for the quotes. It goes no deeper than is_bounded() lets a request. */
+/* Lists as JSON has them but for the quotes. It goes no deeper than check() lets a request. */
 static void append_value(struct text *text, const Tote__Otlp__AnyValue *value) {
     char size[32];
 
@@ -103,7 +108,8 @@ static struct trace_attribute *decode_attributes(struct tote__arena *arena,
         count ? tote__arena_allocate(arena, count * sizeof *attributes) : NULL;
 
     for (size_t i = 0; attributes && i < count; i++) {
-        struct text text = {.length = 0};
+        struct text text; /* not initialised as a whole: it is large */
+        text.length = 0;
         append_value(&text, messages[i]->value);
         attributes[i].key = clean_name(arena, messages[i]->key);
         attributes[i].value = terminal_clean(arena, text.bytes, text.length);
@@ -164,17 +170,39 @@ static tote_span_kind kind_of(const Tote__Otlp__Span *message) {
     }
 }
 
-static void decode_span(const Tote__Otlp__Span *message, const char *service, decode_place place,
-                        void *arg) {
+/* What the span takes in the arena, about. Many empty attributes take much more than on the wire. */
+static size_t held_bytes(const Tote__Otlp__Span *message) {
+    const size_t attribute_bytes = sizeof(struct trace_attribute) + 2 * (size_t)TEXT_BYTES;
+    size_t bytes = sizeof(struct trace_span) + tote__otlp__span__get_packed_size(message) +
+                   message->n_attributes * attribute_bytes;
+
+    for (size_t i = 0; i < message->n_events; i++) {
+        bytes += sizeof(struct trace_event) + TEXT_BYTES +
+                 message->events[i]->n_attributes * attribute_bytes;
+    }
+    return bytes;
+}
+
+/* Where the spans go. */
+struct destination {
+    decode_place place;
+    void *arg;
+    struct receipt *receipt;
+};
+
+static void decode_span(const Tote__Otlp__Span *message, const char *service,
+                        const struct destination *to) {
     struct tote__arena *arena;
     struct trace_span *span;
 
     if (!is_id(&message->trace_id, 16) || !is_id(&message->span_id, sizeof span->id)) {
+        to->receipt->invalid_ids++;
         return;
     }
-    span = place(arg, message->trace_id.data, message->start_time_unix_nano,
-                 tote__otlp__span__get_packed_size(message), &arena);
+    span = to->place(to->arg, message->trace_id.data, message->start_time_unix_nano,
+                     held_bytes(message), &arena);
     if (!span) {
+        to->receipt->left_out++;
         return;
     }
     memcpy(span->id, message->span_id.data, sizeof span->id);
@@ -240,58 +268,67 @@ static bool read_size(struct wire *wire, unsigned type, uint64_t *size) {
 }
 
 /*
- * Whether messages lie in each other no deeper than the stack allows, and what is made of them is
- * not too much: protobuf-c has no bounds. `spent` adds up.
+ * Whether a message is nested no deeper than the stack allows, and unpacking it takes no more than
+ * DECODED_MOST bytes: protobuf-c has no limits. `spent` adds up.
  */
-static bool is_bounded(const ProtobufCMessageDescriptor *type, struct wire wire, unsigned depth,
-                       size_t *spent) {
+static enum outcome check(const ProtobufCMessageDescriptor *type, struct wire wire, unsigned depth,
+                          size_t *spent) {
     *spent += type->sizeof_message;
     while (wire.left > 0) {
         uint64_t key;
         uint64_t size;
         if (!read_varint(&wire, &key, 5) || !read_size(&wire, key & 7, &size) || size > wire.left) {
-            return false;
+            return MALFORMED;
         }
         const ProtobufCFieldDescriptor *field =
             protobuf_c_message_descriptor_get_field(type, (unsigned)(key >> 3));
         bool is_message = field && field->type == PROTOBUF_C_TYPE_MESSAGE &&
                           (key & 7) == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED;
         *spent += MEMBER_BYTES + (is_message ? 0 : size);
-        if (*spent > MOST_BYTES) {
-            return false;
+        if (*spent > DECODED_MOST) {
+            return TOO_LARGE;
         }
-        if (is_message &&
-            (depth == DEEPEST_MESSAGE ||
-             !is_bounded(field->descriptor, (struct wire){wire.at, size}, depth + 1, spent))) {
-            return false;
+        if (is_message && depth == DEEPEST_MESSAGE) {
+            return MALFORMED;
+        }
+        enum outcome outcome =
+            is_message ? check(field->descriptor, (struct wire){wire.at, size}, depth + 1, spent)
+                       : TAKEN;
+        if (outcome != TAKEN) {
+            return outcome;
         }
         wire.at += size;
         wire.left -= size;
     }
-    return true;
+    return TAKEN;
 }
 
-bool decode_request(const uint8_t *bytes, size_t size, decode_place place, void *arg) {
+static void decode_resource(const Tote__Otlp__ResourceSpans *of_resource,
+                            const struct destination *to) {
+    const char *service = service_of(of_resource->resource);
+
+    for (size_t s = 0; s < of_resource->n_scope_spans; s++) {
+        const Tote__Otlp__ScopeSpans *of_scope = of_resource->scope_spans[s];
+        for (size_t i = 0; i < of_scope->n_spans; i++) {
+            decode_span(of_scope->spans[i], service, to);
+        }
+    }
+}
+
+void decode_request(const uint8_t *bytes, size_t size, decode_place place, void *arg,
+                    struct receipt *receipt) {
+    const struct destination to = {place, arg, receipt};
     Tote__Otlp__ExportTraceServiceRequest *request = NULL;
     size_t spent = 0;
 
-    if (is_bounded(&tote__otlp__export_trace_service_request__descriptor,
-                   (struct wire){bytes, size}, 0, &spent)) {
+    receipt->outcome = check(&tote__otlp__export_trace_service_request__descriptor,
+                             (struct wire){bytes, size}, 0, &spent);
+    if (receipt->outcome == TAKEN) {
         request = tote__otlp__export_trace_service_request__unpack(NULL, size, bytes);
+        receipt->outcome = request ? TAKEN : MALFORMED;
     }
-    if (!request) {
-        return false;
-    }
-    for (size_t r = 0; r < request->n_resource_spans; r++) {
-        const Tote__Otlp__ResourceSpans *of_resource = request->resource_spans[r];
-        const char *service = service_of(of_resource->resource);
-        for (size_t s = 0; s < of_resource->n_scope_spans; s++) {
-            const Tote__Otlp__ScopeSpans *of_scope = of_resource->scope_spans[s];
-            for (size_t i = 0; i < of_scope->n_spans; i++) {
-                decode_span(of_scope->spans[i], service, place, arg);
-            }
-        }
+    for (size_t i = 0; request && i < request->n_resource_spans; i++) {
+        decode_resource(request->resource_spans[i], &to);
     }
     tote__otlp__export_trace_service_request__free_unpacked(request, NULL);
-    return true;
 }

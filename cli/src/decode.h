@@ -5,20 +5,23 @@
 #ifndef TOTE_CLI_DECODE_H
 #define TOTE_CLI_DECODE_H
 
+#include "receipt.h"
 #include "trace.h"
 
 /*
- * Give the arena that the span with this trace id, of so many bytes on the wire, is to lie in, and
- * an empty span there; NULL: leave it out.
+ * Return an empty span of the trace with this id, and the arena that its content goes to. It will
+ * take about so many bytes. NULL: leave it out.
  */
 typedef struct trace_span *(*decode_place)(void *arg, const uint8_t trace_id[16],
                                            uint64_t start_unix_nano, size_t bytes,
                                            struct tote__arena **arena);
 
 /*
- * Decode a request; `place` is asked for each span. Returns: false when the bytes are no request,
- * or one that is too deep or too much to be unpacked.
+ * Decode a request; `place` is called for each span with valid ids. Sets the receipt: MALFORMED if
+ * the bytes are not a request or it is nested too deeply, TOO_LARGE if it takes more than
+ * DECODED_MOST bytes.
  */
-bool decode_request(const uint8_t *bytes, size_t size, decode_place place, void *arg);
+void decode_request(const uint8_t *bytes, size_t size, decode_place place, void *arg,
+                    struct receipt *receipt);
 
 #endif

@@ -8,7 +8,6 @@
 #include "grpc.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <nghttp2/nghttp2.h>
 #include <poll.h>
 #include <pthread.h>
@@ -17,18 +16,21 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gunzip.h"
+#include "listen.h"
+#include "tote/internal/memory.h"
 
 enum {
-    MOST_CONNECTIONS = 64,
+    MOST_CONNECTIONS = 256,
     MOST_STREAMS = 100,
-    MOST_MESSAGE_BYTES = 64 << 20,
     WINDOW_BYTES = 1 << 20,
     HEAD_BYTES = 5,
-    PORTION = 16384
+    PORTION = 16384,
+    TICK_MS = 1000,
+    MOST_STREAM_MS = 60000 /* from the beginning of a request to the end of its response */
 };
 
 /* Of gRPC. */
@@ -36,25 +38,38 @@ enum { OK = 0, INVALID_ARGUMENT = 3, RESOURCE_EXHAUSTED = 8, UNIMPLEMENTED = 12 
 
 static const char path[] = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
+/*
+ * A google.rpc.Status in base64, for RESOURCE_EXHAUSTED that is worth a retry: code 8, and as its
+ * detail "type.googleapis.com/google.rpc.RetryInfo" with a retry_delay of RETRY_AFTER_SECONDS.
+ * Spec: protocol/otlp.md#otlpgrpc-throttling
+ */
+static const char retry_details[] =
+    "CAgaMAoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlJldHJ5SW5mbxIECgIIAQ==";
+
+_Static_assert(RETRY_AFTER_SECONDS == 1, "it is in retry_details");
+
 struct stream {
     struct stream *next;
     struct connection *connection;
     int32_t id;
     bool is_known; /* its path is ours */
     bool is_gzip;  /* what is compressed, is so */
-    bool is_too_large;
-    uint8_t *bytes;
-    size_t size;
-    size_t capacity;
+    uint64_t start_ms;
+    struct bytes body;
+    struct receipt receipt;
     char status[4]; /* as text, for the trailers */
-    bool has_body;  /* the answer's head of an empty message is still to be sent */
+    char message[RECEIPT_TEXT_BYTES];
+    uint8_t response[HEAD_BYTES + RECEIPT_RESPONSE_BYTES]; /* a message, to be sent */
+    size_t response_size;
+    size_t sent; /* of it */
 };
 
 struct connection {
     int socket;
     nghttp2_session *session;
     struct stream *streams;
-    requests_take *take;
+    const struct grpc_server *server;
+    uint64_t last_active_ms;
 };
 
 struct grpc_server {
@@ -62,21 +77,33 @@ struct grpc_server {
     int stops; /* an event descriptor */
     unsigned port;
     requests_take *take;
+    receipt_note *note;
     pthread_t thread;
     struct connection *connections[MOST_CONNECTIONS];
     size_t connection_count;
 };
 
-/* It is closed. */
+static uint64_t now_ms(void) {
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static void free_stream(struct stream *stream) {
+    bytes_clear(&stream->body);
+    free(stream);
+}
+
+/* It is closed. */
+static void remove_stream(struct stream *stream) {
     struct stream **link = &stream->connection->streams;
 
     while (*link != stream) {
         link = &(*link)->next;
     }
     *link = stream->next;
-    free(stream->bytes);
-    free(stream);
+    free_stream(stream);
 }
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg) {
@@ -91,6 +118,8 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     }
     stream->connection = connection;
     stream->id = frame->hd.stream_id;
+    stream->start_ms = now_ms();
+    stream->receipt.outcome = TAKEN;
     stream->next = connection->streams;
     connection->streams = stream;
     return nghttp2_session_set_stream_user_data(session, stream->id, stream);
@@ -119,48 +148,43 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     struct stream *stream = nghttp2_session_get_stream_user_data(session, id);
 
     (void)flags, (void)arg;
-    if (!stream || stream->is_too_large) {
-        return 0;
+    if (!stream || !stream->is_known || stream->receipt.outcome != TAKEN) {
+        return 0; /* it is read all the same: clients handle an early response badly */
     }
-    if (size > MOST_MESSAGE_BYTES - stream->size) {
-        stream->is_too_large = true;
-        return 0;
+    stream->receipt.outcome = bytes_append(&stream->body, bytes, size);
+    if (stream->receipt.outcome != TAKEN) {
+        bytes_clear(&stream->body);
     }
-    if (stream->capacity - stream->size < size) {
-        size_t capacity = 2 * stream->capacity + size;
-        uint8_t *larger = realloc(stream->bytes, capacity);
-        if (!larger) {
-            return NGHTTP2_ERR_CALLBACK_FAILURE;
-        }
-        stream->bytes = larger;
-        stream->capacity = capacity;
-    }
-    memcpy(stream->bytes + stream->size, bytes, size);
-    stream->size += size;
     return 0;
 }
 
-/* Returns: a status of gRPC. */
-static int take_message(const struct stream *stream) {
-    if (stream->is_too_large) {
-        return RESOURCE_EXHAUSTED;
+/* Take the one message of a body. */
+static struct receipt take_message(const struct stream *stream) {
+    const struct grpc_server *server = stream->connection->server;
+    struct receipt receipt = {.outcome = MALFORMED};
+    struct bytes plain = {.at = NULL};
+
+    if (stream->receipt.outcome != TAKEN) {
+        return stream->receipt;
     }
-    if (stream->size < HEAD_BYTES) {
-        return INVALID_ARGUMENT;
+    if (stream->body.size < HEAD_BYTES) {
+        return receipt;
     }
-    const uint8_t *head = stream->bytes;
+    const uint8_t *head = stream->body.at;
     size_t size = (size_t)head[1] << 24 | (size_t)head[2] << 16 | (size_t)head[3] << 8 | head[4];
     const uint8_t *message = head + HEAD_BYTES;
-    if (size != stream->size - HEAD_BYTES || head[0] > 1 || (head[0] && !stream->is_gzip)) {
-        return INVALID_ARGUMENT;
+    if (size != stream->body.size - HEAD_BYTES || head[0] > 1 || (head[0] && !stream->is_gzip)) {
+        return receipt;
     }
     if (!head[0]) {
-        return stream->connection->take(NULL, message, size) ? OK : INVALID_ARGUMENT;
+        return server->take(NULL, message, size);
     }
-    struct gunzipped plain = gunzip(message, size, MOST_MESSAGE_BYTES);
-    bool is_taken = plain.bytes && stream->connection->take(NULL, plain.bytes, plain.size);
-    free(plain.bytes);
-    return plain.is_too_large ? RESOURCE_EXHAUSTED : is_taken ? OK : INVALID_ARGUMENT;
+    receipt.outcome = gunzip(message, size, &plain);
+    if (receipt.outcome == TAKEN) {
+        receipt = server->take(NULL, plain.at, plain.size);
+    }
+    bytes_clear(&plain);
+    return receipt;
 }
 
 #define HEADER(name, value)                                                                        \
@@ -169,28 +193,66 @@ static int take_message(const struct stream *stream) {
             NGHTTP2_NV_FLAG_NONE                                                                   \
     }
 
-/* An empty message, then the trailers. */
-static ssize_t read_answer(nghttp2_session *session, int32_t id, uint8_t *buffer, size_t room,
-                           uint32_t *flags, nghttp2_data_source *source, void *arg) {
+/* A message, or none, then the trailers. */
+static ssize_t read_response(nghttp2_session *session, int32_t id, uint8_t *buffer, size_t room,
+                             uint32_t *flags, nghttp2_data_source *source, void *arg) {
     struct stream *stream = source->ptr;
-    const nghttp2_nv trailers[] = {HEADER("grpc-status", stream->status)};
-    size_t size = stream->has_body && room >= HEAD_BYTES ? HEAD_BYTES : 0;
+    size_t left = stream->response_size - stream->sent;
+    size_t size = tote__min(left, room);
+    nghttp2_nv trailers[3] = {HEADER("grpc-status", stream->status)};
+    size_t count = 1;
 
     (void)arg;
-    memset(buffer, 0, size);
+    memcpy(buffer, stream->response + stream->sent, size);
+    stream->sent += size;
+    if (size < left) {
+        return (ssize_t)size;
+    }
+    if (*stream->message) {
+        trailers[count++] = (nghttp2_nv)HEADER("grpc-message", stream->message);
+    }
+    if (stream->receipt.outcome == BUSY) {
+        trailers[count++] = (nghttp2_nv)HEADER("grpc-status-details-bin", retry_details);
+    }
     *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    return nghttp2_submit_trailer(session, id, trailers, 1) == 0 ? (ssize_t)size
-                                                                 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    return nghttp2_submit_trailer(session, id, trailers, count) == 0 ? (ssize_t)size
+                                                                     : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
-static int answer(nghttp2_session *session, struct stream *stream) {
+/* Set what the response of a request that was taken contains. */
+static void set_response(struct stream *stream) {
+    size_t size = receipt_to_protobuf(&stream->receipt, stream->response + HEAD_BYTES);
+
+    memset(stream->response, 0, HEAD_BYTES);
+    stream->response[HEAD_BYTES - 2] = (uint8_t)(size >> 8);
+    stream->response[HEAD_BYTES - 1] = (uint8_t)size;
+    stream->response_size = HEAD_BYTES + size;
+}
+
+static int respond(nghttp2_session *session, struct stream *stream) {
+    static const int statuses[] = {
+        [TAKEN] = OK,
+        [MALFORMED] = INVALID_ARGUMENT,
+        [TOO_LARGE] = RESOURCE_EXHAUSTED,
+        [BUSY] = RESOURCE_EXHAUSTED,
+    };
     const nghttp2_nv headers[] = {HEADER(":status", "200"),
                                   HEADER("content-type", "application/grpc")};
-    int status = stream->is_known ? take_message(stream) : UNIMPLEMENTED;
-    const nghttp2_data_provider body = {.source.ptr = stream, .read_callback = read_answer};
+    const nghttp2_data_provider body = {.source.ptr = stream, .read_callback = read_response};
+    int status = UNIMPLEMENTED;
 
+    if (stream->is_known) {
+        stream->receipt = take_message(stream);
+        stream->connection->server->note(&stream->receipt);
+        status = statuses[stream->receipt.outcome];
+        if (status == OK) {
+            set_response(stream);
+        } else {
+            receipt_describe(&stream->receipt, stream->message);
+        }
+    }
+    bytes_clear(&stream->body);
     snprintf(stream->status, sizeof stream->status, "%d", status);
-    stream->has_body = status == OK;
     return nghttp2_submit_response(session, stream->id, headers, 2, &body) == 0
                ? 0
                : NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -202,7 +264,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
                 frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
 
     (void)arg;
-    return stream && ends ? answer(session, stream) : 0;
+    return stream && ends ? respond(session, stream) : 0;
 }
 
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *arg) {
@@ -210,7 +272,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 
     (void)code, (void)arg;
     if (stream) {
-        free_stream(stream);
+        remove_stream(stream);
     }
     return 0;
 }
@@ -221,12 +283,24 @@ static void close_connection(struct connection *connection) {
     nghttp2_session_del(connection->session);
     while (stream) {
         struct stream *next = stream->next;
-        free(stream->bytes);
-        free(stream);
+        free_stream(stream);
         stream = next;
     }
     close(connection->socket);
     free(connection);
+}
+
+static ssize_t on_send(nghttp2_session *session, const uint8_t *bytes, size_t size, int flags,
+                       void *arg) {
+    struct connection *connection = arg;
+    ssize_t sent = send(connection->socket, bytes, size, MSG_NOSIGNAL);
+
+    (void)session, (void)flags;
+    if (sent < 0) {
+        return errno == EAGAIN ? NGHTTP2_ERR_WOULDBLOCK : NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    connection->last_active_ms = now_ms();
+    return sent;
 }
 
 static bool start_session(struct connection *connection) {
@@ -239,6 +313,7 @@ static bool start_session(struct connection *connection) {
     if (nghttp2_session_callbacks_new(&callbacks) != 0) {
         return false;
     }
+    nghttp2_session_callbacks_set_send_callback(callbacks, on_send);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
@@ -252,113 +327,150 @@ static bool start_session(struct connection *connection) {
                                                  WINDOW_BYTES) == 0;
 }
 
-/* The kernel takes what few bytes there are of ours. Returns: false when the connection is over. */
-static bool send_all(struct connection *connection) {
-    const uint8_t *bytes;
-    ssize_t size;
+/* Send what the socket takes. Returns: false when the connection is over. */
+static bool send_pending(struct connection *connection) {
+    return nghttp2_session_send(connection->session) == 0 &&
+           (nghttp2_session_want_read(connection->session) ||
+            nghttp2_session_want_write(connection->session));
+}
 
-    while ((size = nghttp2_session_mem_send(connection->session, &bytes)) > 0) {
-        if (send(connection->socket, bytes, (size_t)size, MSG_NOSIGNAL) != size) {
-            return false;
+static void remove_connection(struct grpc_server *server, size_t index) {
+    close_connection(server->connections[index]);
+    server->connections[index] = server->connections[--server->connection_count];
+}
+
+/* Idle connections must not shut others out. */
+static void evict_oldest(struct grpc_server *server) {
+    size_t oldest = 0;
+
+    for (size_t i = 1; i < server->connection_count; i++) {
+        if (server->connections[i]->last_active_ms < server->connections[oldest]->last_active_ms) {
+            oldest = i;
         }
     }
-    return size == 0 && (nghttp2_session_want_read(connection->session) ||
-                         nghttp2_session_want_write(connection->session));
+    if (server->connection_count) {
+        remove_connection(server, oldest);
+    }
 }
 
 static void accept_connection(struct grpc_server *server) {
-    int socket = accept(server->listener, NULL, NULL);
-    struct connection *connection = socket < 0 ? NULL : calloc(1, sizeof *connection);
+    int socket = accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-    if (!connection || server->connection_count == MOST_CONNECTIONS) {
-        free(connection);
-        if (socket >= 0) {
-            close(socket);
+    if (socket < 0) {
+        if (errno == EMFILE || errno == ENFILE) {
+            evict_oldest(server);
         }
         return;
     }
-    const struct timeval patience = {.tv_sec = 1};
-    setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    struct connection *connection = calloc(1, sizeof *connection);
+    if (!connection) {
+        close(socket);
+        return;
+    }
     connection->socket = socket;
-    connection->take = server->take;
-    if (start_session(connection) && send_all(connection)) {
-        server->connections[server->connection_count++] = connection;
-    } else {
+    connection->server = server;
+    connection->last_active_ms = now_ms();
+    if (!start_session(connection) || !send_pending(connection)) {
         close_connection(connection);
+        return;
+    }
+    if (server->connection_count == MOST_CONNECTIONS) {
+        evict_oldest(server);
+    }
+    server->connections[server->connection_count++] = connection;
+}
+
+/* Returns: false when the connection is over. */
+static bool serve_connection(struct connection *connection, short events) {
+    uint8_t bytes[PORTION];
+
+    if (events & ~POLLOUT) {
+        ssize_t size = recv(connection->socket, bytes, sizeof bytes, 0);
+        if (size == 0 || (size < 0 && errno != EAGAIN)) {
+            return false;
+        }
+        if (size > 0) {
+            connection->last_active_ms = now_ms();
+            if (nghttp2_session_mem_recv(connection->session, bytes, (size_t)size) != size) {
+                return false;
+            }
+        }
+    }
+    return send_pending(connection);
+}
+
+/* Whether a request takes so long that it only holds memory. */
+static bool is_stuck(const struct connection *connection, uint64_t now) {
+    for (const struct stream *stream = connection->streams; stream; stream = stream->next) {
+        if (now - stream->start_ms > MOST_STREAM_MS) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void serve_ready(struct grpc_server *server, const struct pollfd *fds) {
+    for (size_t i = server->connection_count; i-- > 0;) {
+        if (fds[i].revents && !serve_connection(server->connections[i], fds[i].revents)) {
+            remove_connection(server, i);
+        }
     }
 }
 
-static bool serve_connection(struct connection *connection) {
-    uint8_t bytes[PORTION];
-    ssize_t size = recv(connection->socket, bytes, sizeof bytes, 0);
-
-    return size > 0 && nghttp2_session_mem_recv(connection->session, bytes, (size_t)size) == size &&
-           send_all(connection);
+static void close_stuck(struct grpc_server *server, uint64_t now) {
+    for (size_t i = server->connection_count; i-- > 0;) {
+        if (is_stuck(server->connections[i], now)) {
+            remove_connection(server, i);
+        }
+    }
 }
 
 static void *serve(void *arg) {
     struct grpc_server *server = arg;
     struct pollfd fds[2 + MOST_CONNECTIONS] = {{server->stops, POLLIN, 0},
                                                {server->listener, POLLIN, 0}};
+    uint64_t checked_ms = now_ms();
 
     while (!fds[0].revents) {
         for (size_t i = 0; i < server->connection_count; i++) {
-            fds[2 + i] = (struct pollfd){server->connections[i]->socket, POLLIN, 0};
+            const struct connection *connection = server->connections[i];
+            bool has_output = nghttp2_session_want_write(connection->session);
+            fds[2 + i] = (struct pollfd){connection->socket,
+                                         (short)(has_output ? POLLIN | POLLOUT : POLLIN), 0};
         }
-        poll(fds, 2 + server->connection_count, -1);
-        for (size_t i = server->connection_count; i-- > 0;) {
-            if (fds[2 + i].revents && !serve_connection(server->connections[i])) {
-                close_connection(server->connections[i]);
-                server->connections[i] = server->connections[--server->connection_count];
-            }
-        }
+        poll(fds, 2 + server->connection_count, TICK_MS);
+        serve_ready(server, fds + 2);
         if (fds[1].revents) {
             accept_connection(server);
+        }
+        uint64_t now = now_ms();
+        if (now - checked_ms >= TICK_MS) {
+            close_stuck(server, now);
+            checked_ms = now;
         }
     }
     return NULL;
 }
 
-static int listen_on(unsigned port) {
-    const struct sockaddr_in address = {.sin_family = AF_INET,
-                                        .sin_port = htons((uint16_t)port),
-                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const int yes = 1;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (bind(listener, (const struct sockaddr *)&address, sizeof address) != 0 ||
-        listen(listener, SOMAXCONN) != 0) {
-        int error = errno;
-        close(listener);
-        errno = error;
-        return -1;
-    }
-    return listener;
-}
-
-struct grpc_server *grpc_start(unsigned port, requests_take *take) {
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof address;
+struct grpc_server *grpc_start(unsigned port, requests_take *take, receipt_note *note) {
     struct grpc_server *server = calloc(1, sizeof *server);
 
     if (!server) {
         return NULL;
     }
     server->take = take;
-    server->stops = eventfd(0, EFD_CLOEXEC);
-    server->listener = listen_on(port);
-    if (server->stops < 0 || server->listener < 0 ||
-        getsockname(server->listener, (struct sockaddr *)&address, &size) != 0 ||
-        pthread_create(&server->thread, NULL, serve, server) != 0) {
-        int error = errno;
+    server->note = note;
+    server->listener = listen_on_loopback(port);
+    server->stops = server->listener < 0 ? -1 : eventfd(0, EFD_CLOEXEC);
+    int error = server->stops < 0 ? errno : pthread_create(&server->thread, NULL, serve, server);
+    if (error) {
         close(server->stops);
         close(server->listener);
         free(server);
         errno = error;
         return NULL;
     }
-    server->port = ntohs(address.sin_port);
+    server->port = listen_port(server->listener);
     return server;
 }
 

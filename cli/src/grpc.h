@@ -11,8 +11,11 @@
 
 struct grpc_server;
 
-/* On this port, 0 is a free one. `take` is called on the server's thread. NULL, and errno says why. */
-struct grpc_server *grpc_start(unsigned port, requests_take *take);
+/*
+ * On this port, 0 is a free one. `take` and `note` are called on the server's thread. NULL, and
+ * errno says why.
+ */
+struct grpc_server *grpc_start(unsigned port, requests_take *take, receipt_note *note);
 
 unsigned grpc_port(const struct grpc_server *server);
 

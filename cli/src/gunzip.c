@@ -1,53 +1,58 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gunzip.c - what gzip made small
+ * gunzip.c - decompress a gzip body
  */
 #include "gunzip.h"
 
-#include <stdlib.h>
+#include <stdbool.h>
 #include <zlib.h>
 
-enum { FIRST_BYTES = 16384, GZIP_WINDOW = 15 + 16 /* the largest one, and gzip's head */ };
+enum { PORTION = 16384, GZIP_WINDOW = 15 + 16 /* the largest one, with a gzip header */ };
 
-/* Twice the room, up to `most`. */
-static bool grow(struct gunzipped *result, size_t *capacity, size_t most) {
-    size_t larger = *capacity ? 2 * *capacity : FIRST_BYTES;
+/* Decompress up to the end of the next member. */
+static enum outcome expand_member(z_stream *stream, struct bytes *plain) {
+    int state = Z_OK;
 
-    if (*capacity >= most) {
-        result->is_too_large = true;
-        return false;
+    while (state == Z_OK) {
+        enum outcome outcome = bytes_reserve(plain, 1);
+        if (outcome != TAKEN && plain->size == BYTES_MOST) {
+            outcome = TAKEN; /* nothing more fits, but it may be at its end */
+        }
+        if (outcome != TAKEN) {
+            return outcome;
+        }
+        size_t room = plain->capacity - plain->size;
+        stream->next_out = plain->at + plain->size;
+        stream->avail_out = (uInt)room;
+        state = inflate(stream, Z_NO_FLUSH);
+        plain->size += room - stream->avail_out;
+        if (room == 0 && state != Z_STREAM_END) {
+            return TOO_LARGE;
+        }
     }
-    larger = larger < most ? larger : most;
-    uint8_t *bytes = realloc(result->bytes, larger);
-    if (!bytes) {
-        result->is_out_of_memory = true;
-        return false;
+    return state == Z_STREAM_END ? TAKEN : MALFORMED;
+}
+
+static bool is_at_end(const z_stream *stream) {
+    for (uInt i = 0; i < stream->avail_in; i++) {
+        if (stream->next_in[i]) {
+            return false;
+        }
     }
-    result->bytes = bytes;
-    *capacity = larger;
     return true;
 }
 
-struct gunzipped gunzip(const uint8_t *bytes, size_t size, size_t most) {
-    struct gunzipped result = {.bytes = NULL};
-    z_stream stream = {.next_in = (uint8_t *)(uintptr_t)bytes, .avail_in = (uInt)size};
-    size_t capacity = 0;
-    int state = Z_OK;
+/* Spec: RFC 1952 section 2.2: a file is a series of members. */
+enum outcome gunzip(const uint8_t *packed, size_t size, struct bytes *plain) {
+    z_stream stream = {.next_in = (uint8_t *)(uintptr_t)packed, .avail_in = (uInt)size};
+    enum outcome outcome;
 
     if (inflateInit2(&stream, GZIP_WINDOW) != Z_OK) {
-        result.is_out_of_memory = true;
-        return result;
+        return BUSY;
     }
-    while (state == Z_OK && (result.size < capacity || grow(&result, &capacity, most))) {
-        stream.next_out = result.bytes + result.size;
-        stream.avail_out = (uInt)(capacity - result.size);
-        state = inflate(&stream, Z_NO_FLUSH);
-        result.size = capacity - stream.avail_out;
-    }
+    do {
+        outcome = expand_member(&stream, plain);
+    } while (outcome == TAKEN && !is_at_end(&stream) && inflateReset(&stream) == Z_OK);
     inflateEnd(&stream);
-    if (state != Z_STREAM_END) {
-        free(result.bytes);
-        result.bytes = NULL;
-    }
-    return result;
+    return outcome;
 }

@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gunzip.h - what gzip made small
+ * gunzip.h - decompress a gzip body
  */
 #ifndef TOTE_CLI_GUNZIP_H
 #define TOTE_CLI_GUNZIP_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "bytes.h"
 
-/* Free the bytes. NULL: it is not gzip, or too large, or memory is out. */
-struct gunzipped {
-    uint8_t *bytes;
-    size_t size;
-    bool is_too_large;
-    bool is_out_of_memory;
-};
-
-/* One member, of `most` bytes at most. */
-struct gunzipped gunzip(const uint8_t *bytes, size_t size, size_t most);
+/*
+ * Append the content of all members to `plain`; the caller clears it, also on failure. Zeros behind
+ * the last member are padding. Returns: MALFORMED if it is not gzip or is truncated, TOO_LARGE or
+ * BUSY as bytes_reserve() does.
+ */
+enum outcome gunzip(const uint8_t *packed, size_t size, struct bytes *plain);
 
 #endif

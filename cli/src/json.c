@@ -9,67 +9,89 @@
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "otlp/request.pb-c.h"
 #include "tote/internal/base64.h"
+#include "tote/internal/text.h"
 #include "tote/internal/wire.h"
 
-enum { NAME_BYTES = 64, FIRST_BYTES = 4096, MOST_DEPTH = 200 };
+enum { MOST_DEPTH = 100, LENGTH_BYTES = 5, ESCAPE_LENGTH = 6 /* of \uXXXX */ };
 
-struct buffer {
-    uint8_t *bytes;
+/*
+ * Memory for jansson, within a limit: "{}" takes a hundred times its length. Each block knows its
+ * size.
+ */
+struct block {
     size_t size;
-    size_t capacity;
-    bool is_broken; /* memory is out, or the text is not what it should be */
+    max_align_t memory[];
+};
+static size_t memory_left;
+static bool is_memory_short;
+
+static void *allocate(size_t size) {
+    struct block *block = NULL;
+
+    size += sizeof *block;
+    if (size <= memory_left) {
+        block = malloc(size);
+    }
+    if (!block) {
+        is_memory_short = true;
+        return NULL;
+    }
+    memory_left -= size;
+    block->size = size;
+    return block->memory;
+}
+
+static void release(void *memory) {
+    if (memory) {
+        struct block *block = (struct block *)((char *)memory - offsetof(struct block, memory));
+        memory_left += block->size;
+        free(block);
+    }
+}
+
+/* A request on its way to protobuf. */
+struct output {
+    struct bytes bytes;
+    struct receipt receipt;
 };
 
-static uint8_t *reserve(struct buffer *buffer, size_t more) {
-    size_t capacity = buffer->capacity ? buffer->capacity : FIRST_BYTES;
+static void put(struct output *output, const void *bytes, size_t size) {
+    enum outcome outcome = bytes_append(&output->bytes, bytes, size);
 
-    while (capacity - buffer->size < more) {
-        capacity *= 2;
-    }
-    if (capacity != buffer->capacity) {
-        uint8_t *bytes = realloc(buffer->bytes, capacity);
-        if (!bytes) {
-            buffer->is_broken = true;
-            return NULL;
-        }
-        buffer->bytes = bytes;
-        buffer->capacity = capacity;
-    }
-    return buffer->bytes + buffer->size;
-}
-
-static void put(struct buffer *buffer, const void *bytes, size_t size) {
-    uint8_t *out = reserve(buffer, size);
-
-    if (out && size) {
-        memcpy(out, bytes, size);
-        buffer->size += size;
+    if (outcome != TAKEN) {
+        output->receipt.outcome = outcome;
     }
 }
 
-static void put_varint(struct buffer *buffer, uint64_t number) {
+static void put_varint(struct output *output, uint64_t number) {
     uint8_t bytes[10];
 
-    put(buffer, bytes, (size_t)(tote__put_varint(bytes, number) - bytes));
+    put(output, bytes, (size_t)(tote__put_varint(bytes, number) - bytes));
 }
 
-static void put_fixed(struct buffer *buffer, uint64_t number, unsigned size) {
+static void put_fixed(struct output *output, uint64_t number, unsigned size) {
     uint8_t bytes[sizeof number];
 
     for (unsigned i = 0; i < size; i++) {
         bytes[i] = (uint8_t)(number >> (8 * i));
     }
-    put(buffer, bytes, size);
+    put(output, bytes, size);
 }
 
-static void put_run(struct buffer *buffer, const void *bytes, size_t size) {
-    put_varint(buffer, size);
-    put(buffer, bytes, size);
+static void put_run(struct output *output, const void *bytes, size_t size) {
+    put_varint(output, size);
+    put(output, bytes, size);
+}
+
+static void put_key(struct output *output, const ProtobufCFieldDescriptor *field,
+                    ProtobufCWireType wire_type) {
+    put_varint(output, (uint64_t)field->id << 3 | wire_type);
 }
 
 /* "start_time_unix_nano" is startTimeUnixNano. */
@@ -96,37 +118,87 @@ static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescript
     return NULL;
 }
 
-/* A number, or one in a text. */
-static uint64_t number_of(struct buffer *buffer, const json_t *json) {
-    const char *text = json_string_value(json);
-    char *end = NULL;
+/* "SPAN_KIND_SERVER", or "SERVER". Returns: false when it is not a name of a value. */
+static bool read_name(const ProtobufCEnumDescriptor *type, const char *name, uint64_t *number) {
+    size_t length = strlen(name);
 
-    if (json_is_integer(json)) {
-        return (uint64_t)json_integer_value(json);
+    for (unsigned i = 0; i < type->n_values; i++) {
+        const char *full = type->values[i].name;
+        size_t full_length = strlen(full);
+        if (length && length <= full_length && strcmp(full + full_length - length, name) == 0 &&
+            (length == full_length || full[full_length - length - 1] == '_')) {
+            *number = (uint64_t)type->values[i].value;
+            return true;
+        }
     }
-    if (json_is_real(
-            json)) { /* as "1e3", and what is too large for jansson's whole numbers is none */
-        double real = json_real_value(json);
-        bool is_small = real > -9e18 && real < 9e18;
-        buffer->is_broken |= !is_small;
-        return is_small ? (uint64_t)(int64_t)real : 0;
-    }
-    errno = 0;
-    uint64_t number = text && *text == '-' ? (uint64_t)strtoll(text, &end, 10)
-                      : text               ? strtoull(text, &end, 10)
-                                           : 0;
-    buffer->is_broken |= !text || !*text || *end || errno;
-    return number;
+    return false;
 }
 
-static double real_of(struct buffer *buffer, const json_t *json) {
+/* What a field may be. */
+static bool is_in_range(ProtobufCType type, bool is_negative, uint64_t number) {
+    switch (type) {
+    case PROTOBUF_C_TYPE_INT64:
+        return is_negative ? (int64_t)number < 0 : number <= INT64_MAX;
+    case PROTOBUF_C_TYPE_UINT32:
+    case PROTOBUF_C_TYPE_FIXED32:
+        return !is_negative && number <= UINT32_MAX;
+    case PROTOBUF_C_TYPE_ENUM:
+        return !is_negative && number <= INT32_MAX;
+    default:
+        return !is_negative;
+    }
+}
+
+/* A whole number in a text. */
+static bool read_digits(const char *text, bool *is_negative, uint64_t *number) {
+    char *end;
+
+    *is_negative = *text == '-';
+    if (text[*is_negative] < '0' || text[*is_negative] > '9') {
+        return false;
+    }
+    errno = 0;
+    *number = *is_negative ? (uint64_t)strtoll(text, &end, 10) : strtoull(text, &end, 10);
+    return !*end && errno == 0;
+}
+
+/* A whole number, as such, as "1e3", as a text, or as the name of a value of an enumeration. */
+static bool read_number(const ProtobufCFieldDescriptor *field, const json_t *json,
+                        uint64_t *number) {
+    bool is_negative = false;
+
+    if (json_is_integer(json)) {
+        is_negative = json_integer_value(json) < 0;
+        *number = (uint64_t)json_integer_value(json);
+    } else if (json_is_real(json)) {
+        double real = json_real_value(json);
+        if (!(real > -9e18 && real < 9e18) || real != floor(real)) {
+            return false;
+        }
+        is_negative = real < 0;
+        *number = (uint64_t)(int64_t)real;
+    } else if (!json_is_string(json)) {
+        return false;
+    } else if (field->type == PROTOBUF_C_TYPE_ENUM &&
+               read_name(field->descriptor, json_string_value(json), number)) {
+        return true;
+    } else if (!read_digits(json_string_value(json), &is_negative, number)) {
+        return false;
+    }
+    return is_in_range(field->type, is_negative && *number, *number);
+}
+
+/* A number, or a text with one, also "NaN" and "-Infinity". */
+static bool read_real(const json_t *json, double *real) {
     const char *text = json_string_value(json);
+    char *end;
 
     if (!text) {
-        buffer->is_broken |= !json_is_number(json);
-        return json_number_value(json);
+        *real = json_number_value(json);
+        return json_is_number(json);
     }
-    return strtod(text, NULL); /* also "NaN" and "-Infinity" */
+    *real = strtod(text, &end);
+    return *text && !*end;
 }
 
 static int nibble(char c) {
@@ -136,149 +208,297 @@ static int nibble(char c) {
                                   : -1;
 }
 
-static void put_hex(struct buffer *buffer, const char *text, size_t length) {
-    put_varint(buffer, length / 2);
-    buffer->is_broken |= length % 2;
+static bool read_hex(char *text, size_t length) {
     for (size_t i = 0; i + 1 < length; i += 2) {
         int high = nibble(text[i]);
         int low = nibble(text[i + 1]);
-        uint8_t byte = 0;
         if (high < 0 || low < 0) {
-            buffer->is_broken = true;
-        } else {
-            byte = (uint8_t)(high << 4 | low);
+            return false;
         }
-        put(buffer, &byte, 1);
+        text[i / 2] = (char)(high << 4 | low);
     }
+    return length % 2 == 0;
 }
 
-static void put_base64(struct buffer *buffer, const char *text, size_t length) {
-    char *bytes = malloc(length + 1);
+/* Either alphabet, with padding or without: RFC 4648 sections 4 and 5. */
+static bool read_base64(char *text, size_t *length) {
+    for (size_t i = 0; i < *length; i++) {
+        text[i] = text[i] == '-' ? '+' : text[i] == '_' ? '/' : text[i];
+    }
+    size_t size = tote__base64_decode(text, *length);
+    bool is_read = size || !*length;
+    *length = size;
+    return is_read;
+}
+
+/*
+ * Turn a text into the bytes it stands for, in place. Ids are hex; what is too short for that is
+ * base64, as protobuf's own JSON has it. Spec: protocol/otlp.md#json-protobuf-encoding
+ */
+static bool read_bytes(const char *name, char *text, size_t *length) {
+    bool is_trace_id = strcmp(name, "trace_id") == 0;
+    bool is_span_id = strcmp(name, "span_id") == 0 || strcmp(name, "parent_span_id") == 0;
+    bool is_hex = (is_trace_id && *length != 22 && *length != 24) ||
+                  (is_span_id && *length != 11 && *length != 12);
+
+    if (!is_hex) {
+        return read_base64(text, length);
+    }
+    bool is_read = read_hex(text, *length);
+    *length /= 2;
+    return is_read;
+}
+
+/* Returns: false when the value is of the wrong type. */
+static bool put_bytes(struct output *output, const ProtobufCFieldDescriptor *field,
+                      const json_t *json) {
+    size_t length = json_string_length(json);
+    char *bytes = json_is_string(json) ? malloc(length + 1) : NULL;
 
     if (!bytes) {
-        buffer->is_broken = true;
-        return;
+        return false;
     }
-    memcpy(bytes, text, length);
-    size_t size = tote__base64_decode(bytes, length);
-    buffer->is_broken |= length && !size;
-    put_run(buffer, bytes, size);
+    memcpy(bytes, json_string_value(json), length);
+    bool is_read = read_bytes(field->name, bytes, &length);
+    if (is_read) {
+        put_key(output, field, PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED);
+        put_run(output, bytes, length);
+    }
     free(bytes);
+    return is_read;
 }
 
-static void put_bytes(struct buffer *buffer, const char *name, const json_t *json) {
-    static const char *const ids[] = {"trace_id", "span_id", "parent_span_id"};
-    const char *text = json_string_value(json);
-    size_t length = json_string_length(json);
-
-    buffer->is_broken |= !text;
-    for (size_t i = 0; text && i < sizeof ids / sizeof *ids; i++) {
-        if (strcmp(name, ids[i]) == 0) {
-            put_hex(buffer, text, length);
-            return;
-        }
+static bool put_string(struct output *output, const ProtobufCFieldDescriptor *field,
+                       const json_t *json) {
+    if (!json_is_string(json)) {
+        return false;
     }
-    if (text) {
-        put_base64(buffer, text, length);
-    }
+    put_key(output, field, PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED);
+    put_run(output, json_string_value(json), json_string_length(json));
+    return true;
 }
 
-static void put_message(struct buffer *buffer, const ProtobufCMessageDescriptor *type,
+static bool put_double(struct output *output, const ProtobufCFieldDescriptor *field,
+                       const json_t *json) {
+    uint64_t bits;
+    double real;
+
+    if (!read_real(json, &real)) {
+        return false;
+    }
+    memcpy(&bits, &real, sizeof bits);
+    put_key(output, field, PROTOBUF_C_WIRE_TYPE_64BIT);
+    put_fixed(output, bits, sizeof bits);
+    return true;
+}
+
+static bool put_bool(struct output *output, const ProtobufCFieldDescriptor *field,
+                     const json_t *json) {
+    if (!json_is_boolean(json)) {
+        return false;
+    }
+    put_key(output, field, PROTOBUF_C_WIRE_TYPE_VARINT);
+    put_varint(output, json_is_true(json));
+    return true;
+}
+
+/* A whole number or an enumeration value. */
+static bool put_number(struct output *output, const ProtobufCFieldDescriptor *field,
+                       const json_t *json) {
+    uint64_t number;
+
+    if (!read_number(field, json, &number)) {
+        return false;
+    }
+    if (field->type == PROTOBUF_C_TYPE_FIXED64) {
+        put_key(output, field, PROTOBUF_C_WIRE_TYPE_64BIT);
+        put_fixed(output, number, sizeof(uint64_t));
+    } else if (field->type == PROTOBUF_C_TYPE_FIXED32) {
+        put_key(output, field, PROTOBUF_C_WIRE_TYPE_32BIT);
+        put_fixed(output, number, sizeof(uint32_t));
+    } else {
+        put_key(output, field, PROTOBUF_C_WIRE_TYPE_VARINT);
+        put_varint(output, number);
+    }
+    return true;
+}
+
+static void put_message(struct output *output, const ProtobufCMessageDescriptor *type,
                         const json_t *json, unsigned depth);
 
-static void put_submessage(struct buffer *buffer, const ProtobufCMessageDescriptor *type,
+/* Its length is known when it is written: there is room for the longest, which is closed then. */
+static void put_submessage(struct output *output, const ProtobufCFieldDescriptor *field,
                            const json_t *json, unsigned depth) {
-    struct buffer inner = {.bytes = NULL};
+    uint8_t length[LENGTH_BYTES] = {0};
 
-    put_message(&inner, type, json, depth + 1);
-    buffer->is_broken |= inner.is_broken;
-    put_run(buffer, inner.bytes, inner.size);
-    free(inner.bytes);
+    put_key(output, field, PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED);
+    put(output, length, sizeof length);
+    size_t start = output->bytes.size;
+    put_message(output, field->descriptor, json, depth + 1);
+    if (output->receipt.outcome != TAKEN) {
+        return;
+    }
+    size_t size = output->bytes.size - start;
+    size_t length_size = (size_t)(tote__put_varint(length, size) - length);
+    uint8_t *at = output->bytes.at + start - sizeof length;
+    memcpy(at, length, length_size);
+    memmove(at + length_size, at + sizeof length, size);
+    output->bytes.size -= sizeof length - length_size;
 }
 
-static void put_key(struct buffer *buffer, const ProtobufCFieldDescriptor *field,
-                    ProtobufCWireType wire_type) {
-    put_varint(buffer, (uint64_t)field->id << 3 | wire_type);
-}
+static void put_field(struct output *output, const ProtobufCFieldDescriptor *field,
+                      const json_t *json, unsigned depth) {
+    bool is_put = true;
 
-static void put_one(struct buffer *buffer, const ProtobufCFieldDescriptor *field,
-                    const json_t *json, unsigned depth) {
     switch (field->type) {
+    case PROTOBUF_C_TYPE_MESSAGE:
+        put_submessage(output, field, json, depth);
+        break;
     case PROTOBUF_C_TYPE_STRING:
-        put_key(buffer, field, PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED);
-        buffer->is_broken |= !json_is_string(json);
-        put_run(buffer, json_string_value(json), json_string_length(json));
+        is_put = put_string(output, field, json);
         break;
     case PROTOBUF_C_TYPE_BYTES:
-        put_key(buffer, field, PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED);
-        put_bytes(buffer, field->name, json);
+        is_put = put_bytes(output, field, json);
         break;
-    case PROTOBUF_C_TYPE_MESSAGE:
-        put_key(buffer, field, PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED);
-        put_submessage(buffer, field->descriptor, json, depth);
+    case PROTOBUF_C_TYPE_DOUBLE:
+        is_put = put_double(output, field, json);
         break;
-    case PROTOBUF_C_TYPE_FIXED64:
-        put_key(buffer, field, PROTOBUF_C_WIRE_TYPE_64BIT);
-        put_fixed(buffer, number_of(buffer, json), sizeof(uint64_t));
-        break;
-    case PROTOBUF_C_TYPE_FIXED32:
-        put_key(buffer, field, PROTOBUF_C_WIRE_TYPE_32BIT);
-        put_fixed(buffer, number_of(buffer, json), sizeof(uint32_t));
-        break;
-    case PROTOBUF_C_TYPE_DOUBLE: {
-        double real = real_of(buffer, json);
-        uint64_t bits;
-        memcpy(&bits, &real, sizeof bits);
-        put_key(buffer, field, PROTOBUF_C_WIRE_TYPE_64BIT);
-        put_fixed(buffer, bits, sizeof bits);
-        break;
-    }
     case PROTOBUF_C_TYPE_BOOL:
-        put_key(buffer, field, PROTOBUF_C_WIRE_TYPE_VARINT);
-        put_varint(buffer, json_is_true(json));
+        is_put = put_bool(output, field, json);
         break;
-    default: /* whole numbers and enumerations */
-        put_key(buffer, field, PROTOBUF_C_WIRE_TYPE_VARINT);
-        put_varint(buffer, number_of(buffer, json));
+    default:
+        is_put = put_number(output, field, json);
+    }
+    output->receipt.invalid_values += !is_put;
+}
+
+static void put_list(struct output *output, const ProtobufCFieldDescriptor *field,
+                     const json_t *json, unsigned depth) {
+    if (!json_is_array(json)) {
+        output->receipt.outcome = MALFORMED;
+    }
+    for (size_t i = 0; i < json_array_size(json) && output->receipt.outcome == TAKEN; i++) {
+        put_field(output, field, json_array_get(json, i), depth);
     }
 }
 
-static void put_message(struct buffer *buffer, const ProtobufCMessageDescriptor *type,
+static void put_message(struct output *output, const ProtobufCMessageDescriptor *type,
                         const json_t *json, unsigned depth) {
     const char *key;
     json_t *value;
 
-    buffer->is_broken |= !json_is_object(json) || depth > MOST_DEPTH;
-    if (buffer->is_broken) {
+    if (!json_is_object(json) || depth > MOST_DEPTH) {
+        output->receipt.outcome = MALFORMED;
         return;
     }
     json_object_foreach((json_t *)(uintptr_t)json, key, value) {
         const ProtobufCFieldDescriptor *field = find_field(type, key);
+        if (output->receipt.outcome != TAKEN) {
+            return;
+        }
         if (!field || json_is_null(value)) {
             continue;
         }
-        if (field->label != PROTOBUF_C_LABEL_REPEATED) {
-            put_one(buffer, field, value, depth);
-            continue;
-        }
-        buffer->is_broken |= !json_is_array(value);
-        for (size_t i = 0; i < json_array_size(value); i++) {
-            put_one(buffer, field, json_array_get(value, i), depth);
+        if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+            put_list(output, field, value, depth);
+        } else {
+            put_field(output, field, value, depth);
         }
     }
 }
 
-uint8_t *json_to_request(const void *json, size_t size, size_t *request_size) {
-    struct buffer buffer = {.bytes = NULL};
-    json_t *root = json_loadb(json, size, JSON_ALLOW_NUL, NULL);
+/* The four digits of an escape, or -1. */
+static long read_escape(const char *text, size_t length) {
+    long unit = 0;
 
-    reserve(&buffer, 1);
-    put_message(&buffer, &tote__otlp__export_trace_service_request__descriptor, root, 0);
-    json_decref(root);
-    if (buffer.is_broken) {
-        free(buffer.bytes);
+    if (length < ESCAPE_LENGTH || text[0] != '\\' || text[1] != 'u') {
+        return -1;
+    }
+    for (size_t i = 2; i < ESCAPE_LENGTH; i++) {
+        int digit = nibble(text[i]);
+        if (digit < 0) {
+            return -1;
+        }
+        unit = unit << 4 | digit;
+    }
+    return unit;
+}
+
+static bool is_high(long unit) {
+    return unit >= 0xD800 && unit <= 0xDBFF;
+}
+
+static bool is_low(long unit) {
+    return unit >= 0xDC00 && unit <= 0xDFFF;
+}
+
+/* The next escape that is half of a surrogate pair, from `at` on; `size` if there is none. */
+static size_t find_half(const char *json, size_t size, size_t at) {
+    while (at < size) {
+        const char *next = memchr(json + at, '\\', size - at);
+        if (!next) {
+            return size;
+        }
+        at = (size_t)(next - json);
+        long unit = read_escape(next, size - at);
+        if (is_high(unit) && is_low(read_escape(next + ESCAPE_LENGTH, size - at - ESCAPE_LENGTH))) {
+            at += (size_t)2 * ESCAPE_LENGTH;
+        } else if (is_high(unit) || is_low(unit)) {
+            return at;
+        } else {
+            at += 2;
+        }
+    }
+    return size;
+}
+
+char *json_repair(const char *json, size_t size, size_t *repaired_size) {
+    size_t length = tote__utf8_repaired_length(json, size);
+
+    if (tote__utf8_valid_prefix(json, size) == size && find_half(json, size, 0) == size) {
         return NULL;
     }
-    *request_size = buffer.size;
-    return buffer.bytes;
+    char *repaired = malloc(length + 1);
+    if (!repaired) {
+        return NULL;
+    }
+    tote__utf8_repair(repaired, json, size);
+    for (size_t at = 0; (at = find_half(repaired, length, at)) < length; at += ESCAPE_LENGTH) {
+        memcpy(repaired + at, "\\ufffd", ESCAPE_LENGTH);
+    }
+    *repaired_size = length;
+    return repaired;
+}
+
+/* Whole numbers beyond 64 bits are read as real ones, and with them all others. */
+static json_t *parse(const char *json, size_t size, bool is_alone, size_t *length) {
+    size_t flags = JSON_ALLOW_NUL | (is_alone ? 0 : JSON_DISABLE_EOF_CHECK);
+    json_error_t error;
+    json_t *root = json_loadb(json, size, flags, &error);
+
+    if (!root && json_error_code(&error) == json_error_numeric_overflow) {
+        root = json_loadb(json, size, flags | JSON_DECODE_INT_AS_REAL, &error);
+    }
+    *length = root ? (is_alone ? size : (size_t)error.position) : 0;
+    return root;
+}
+
+struct json_request json_to_request(const char *json, size_t size, bool is_alone) {
+    struct json_request request = {.length = 0};
+    struct output output = {.receipt.outcome = TAKEN};
+
+    memory_left = DECODED_MOST;
+    is_memory_short = false;
+    json_set_alloc_funcs(allocate, release);
+    json_t *root = parse(json, size, is_alone, &request.length);
+    if (root) {
+        request.has_traces = json_object_get(root, "resourceSpans") != NULL;
+        put_message(&output, &tote__otlp__export_trace_service_request__descriptor, root, 0);
+    } else {
+        output.receipt.outcome = is_memory_short ? TOO_LARGE : MALFORMED;
+    }
+    json_decref(root);
+    request.protobuf = output.bytes;
+    request.receipt = output.receipt;
+    return request;
 }

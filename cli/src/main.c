@@ -24,30 +24,33 @@ enum {
 };
 
 static void print_usage(FILE *out) {
-    fputs("usage: tote view [--port N] [--grpc-port N] [--once | --count N] [--quiet-ms N]\n"
-          "       tote view FILE...\n"
-          "       tote send [--timeout-ms N] [--journals DIRECTORY] DIRECTORY\n"
-          "       tote --version | --help\n"
-          "\n"
-          "view receives traces (OTLP over HTTP, protobuf or JSON, and over gRPC) on loopback and\n"
-          "draws each one when all of it has come, or when nothing has for a while. With files it\n"
-          "draws what they hold: lines of JSON, or a request in protobuf; - is standard input.\n"
-          "\n"
-          "  --port N       listen on this port for HTTP (4318); 0: a free one, for gRPC, too\n"
-          "  --grpc-port N  and on this one for gRPC (4317)\n"
-          "  --once         end after the first trace\n"
-          "  --count N      end after so many\n"
-          "  --quiet-ms N   how long to wait for the rest of a trace (2000)\n"
-          "\n"
-          "send delivers what programs left in a spool (OTEL_C_SPOOL_DIRECTORY), to where\n"
-          "OTEL_EXPORTER_OTLP_ENDPOINT and the like say, and ends with 0 when nothing is left "
-          "there.\n"
-          "\n"
-          "  --timeout-ms N  how long to try (30000)\n"
-          "  --journals DIR  where the journals of killed programs are, if not in memory\n"
-          "\n"
-          "An arrow before a service: in for a server, out for a client, dashed for messages.\n",
-          out);
+    fputs(
+        "usage: tote view [--port N] [--grpc-port N] [--once | --count N] [--quiet-ms N]\n"
+        "       tote view FILE...\n"
+        "       tote send [--timeout-ms N] [--journals DIRECTORY] DIRECTORY\n"
+        "       tote --version | --help\n"
+        "\n"
+        "view receives traces (OTLP over HTTP, protobuf or JSON, and over gRPC) on loopback and\n"
+        "draws each one when all of it has come, or when nothing has for a while. With files it\n"
+        "draws what they contain: JSON or a request in protobuf, perhaps compressed with gzip;\n"
+        "- is standard input.\n"
+        "\n"
+        "  --port N       listen on this port for HTTP (4318); 0: a free one, for gRPC, too\n"
+        "  --grpc-port N  and on this one for gRPC (4317, a free one if that is in use)\n"
+        "  --once         end after the first trace\n"
+        "  --count N      end after so many\n"
+        "  --quiet-ms N   how long to wait for the rest of a trace (2000)\n"
+        "\n"
+        "send delivers what programs left in a spool (OTEL_C_SPOOL_DIRECTORY), to where\n"
+        "OTEL_EXPORTER_OTLP_ENDPOINT and the like say, and ends with 0 when nothing is left "
+        "there.\n"
+        "\n"
+        "  --timeout-ms N  how long to try (30000)\n"
+        "  --journals DIR  where the journals of killed programs are, if not in memory\n"
+        "\n"
+        "An arrow before a service: in for a server, out for a client, dashed for messages.\n"
+        "A number behind an ellipsis: the depth of a span for which there is no room to indent.\n",
+        out);
 }
 
 /* A whole number up to `most`. */
@@ -62,10 +65,10 @@ static bool read_number(const char *text, unsigned long most, unsigned long *num
     return !*end && errno == 0 && *number <= most;
 }
 
+/* One line about what is wrong, and where to read more: the whole text would hide it. */
 static int usage_error(const char *what, const char *about) {
-    fprintf(stderr, "tote: %s%s%s%s\n", what, about ? " '" : "", about ? about : "",
-            about ? "'" : "");
-    print_usage(stderr);
+    fprintf(stderr, "tote: %s%s%s%s\nTry 'tote --help' for more information.\n", what,
+            about ? " '" : "", about ? about : "", about ? "'" : "");
     return EXIT_USAGE;
 }
 
@@ -121,7 +124,8 @@ static int view(int argc, char **argv) {
             return usage_error("view: unknown option", argv[i]);
         }
     }
-    if (options.grpc_port == NO_PORT) {
+    options.is_grpc_port_wanted = options.grpc_port != NO_PORT;
+    if (!options.is_grpc_port_wanted) {
         options.grpc_port = options.port ? OTLP_GRPC_PORT : 0;
     }
     return file_count ? view_files(&options, files, file_count) : view_run(&options);
@@ -146,8 +150,10 @@ static int send_spool(int argc, char **argv) {
             if (!read_number(argv[++i], MOST_TIMEOUT_MS, &timeout_ms)) {
                 return usage_error("send: --timeout-ms needs a number", argv[i]);
             }
-        } else if (argv[i][0] == '-' || directory) {
+        } else if (argv[i][0] == '-') {
             return usage_error("send: unknown option", argv[i]);
+        } else if (directory) {
+            return usage_error("send: one directory at a time, not also", argv[i]);
         } else {
             directory = argv[i];
         }

@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * requests.h - the requests that a file holds
+ * requests.h - the requests that a body or a file contains
  */
 #ifndef TOTE_CLI_REQUESTS_H
 #define TOTE_CLI_REQUESTS_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
-/* A request in protobuf; `arg` is the caller's. Returns: false when it is none. */
-typedef bool requests_take(void *arg, const uint8_t *bytes, size_t size);
+#include "receipt.h"
 
-/* A request in JSON, as `take` is given it in protobuf. Returns: false when it is none. */
-bool requests_from_json(const void *json, size_t size, requests_take *take, void *arg);
+/* Take a request in protobuf; `arg` is the caller's. */
+typedef struct receipt requests_take(void *arg, const uint8_t *bytes, size_t size);
+
+/* A request in JSON, as `take` is given it in protobuf. */
+struct receipt requests_from_json(const void *json, size_t size, requests_take *take, void *arg);
 
 /*
- * The lines of JSON of a file, or the one request in protobuf that it is; "-" is the standard input. Returns: false, having said why, when it
- * cannot be read or holds something else.
+ * The requests of a file: one in protobuf, or values of JSON: a line each, indented, or in a list.
+ * Lines between them, such as a program's own output, are skipped and counted. gzip is read, too.
+ * "-" is the standard input.
+ *
+ * Returns: false, after a message on standard error, if the file cannot be read, contains no
+ * request, or contains a damaged one.
  */
-bool requests_from_file(const char *path, requests_take *take, void *arg);
+bool requests_from_file(const char *path, requests_take *take, void *arg, struct receipt *sum);
 
 #endif

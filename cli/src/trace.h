@@ -44,22 +44,28 @@ struct trace_span {
     size_t attribute_count;
     struct trace_event *events;
     size_t event_count;
-    uint32_t dropped_attribute_count; /* by who made the span; so are the others */
+    uint32_t dropped_attribute_count; /* by the program that made the span */
     uint32_t dropped_event_count;
     uint32_t dropped_link_count;
 };
 
+struct trace_list {
+    struct trace *first;
+    struct trace *last;
+};
+
 struct trace {
+    struct trace_list *list; /* the list that it is in, NULL: none */
+    struct trace *previous;  /* in that list */
     struct trace *next;
+    struct trace *next_in_bucket;
     uint8_t id[16];
     struct tote__arena arena;
     struct trace_span *spans; /* in no order */
     size_t span_count;
     uint64_t start_unix_nano; /* of its earliest span */
-    size_t bytes;             /* of its spans on the wire */
+    size_t bytes;             /* of memory, about */
     uint64_t last_news_ms;    /* of a clock of the viewer's */
-    bool is_checked;          /* since the last news, whether it is complete */
-    bool is_complete;
 };
 
 #endif

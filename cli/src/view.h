@@ -5,12 +5,14 @@
 #ifndef TOTE_CLI_VIEW_H
 #define TOTE_CLI_VIEW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct view_options {
     unsigned port; /* of HTTP; 0: a free one; 65535 at most */
     unsigned grpc_port;
-    unsigned count; /* end after so many traces; 0: never */
+    bool is_grpc_port_wanted; /* false: if it is in use, a free one will do */
+    unsigned count;           /* end after so many traces; 0: never */
     unsigned quiet_ms;
 };
 

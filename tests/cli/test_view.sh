@@ -9,12 +9,13 @@ set -uo pipefail
 tote=$1 curl=$2 protoc=$3 protos=$4
 work=$(mktemp -d)
 viewer=
+others=()
 failed=0
 export LC_ALL=C.UTF-8 TZ=UTC0
 unset COLUMNS NO_COLOR http_proxy
 
 finish() {
-    [ -z "$viewer" ] || kill -KILL "$viewer" 2>/dev/null
+    kill -KILL $viewer "${others[@]}" 2>/dev/null
     rm -rf "$work"
 }
 trap finish EXIT
@@ -105,10 +106,11 @@ root               shop  ██████████████████�
    │  ✗ no way
    └─ remote �[2J  store              ███████████████████▌                                   30.0 ms'
 
-start --once
-expect "a body is taken" "$(post "$work/shop")" 200
-expect "and so is a compressed one" \
+# The child is first: as long as its parent is missing, the trace is not complete.
+start --once --quiet-ms 600000
+expect "a compressed body is taken" \
     "$(post "$work/store.gz" -H 'Content-Encoding: gzip')" 200
+expect "and so is a plain one" "$(post "$work/shop")" 200
 await
 expect "the viewer ends by itself after one trace" "$code" 0
 expect "the trace is drawn" "$(tail -n +3 "$work/out")" "$picture"
@@ -142,13 +144,13 @@ frame() {
 service=opentelemetry.proto.collector.trace.v1.TraceService
 frame 0 "$work/shop" >"$work/shop.grpc"
 frame 1 "$work/store.gz" >"$work/store.grpc"
-start --once
+start --once --quiet-ms 600000
 expect "what is no message of gRPC is refused" "$(grpc $service/Export "$work/shop")" 3
 expect "so is a message that is no request" "$(frame 0 "$work/garbage" >"$work/x"; grpc $service/Export "$work/x")" 3
 expect "and one that is compressed as nobody said" "$(grpc $service/Export "$work/store.grpc")" 3
 expect "another method is not implemented" "$(grpc $service/Import "$work/shop.grpc")" 12
-expect "gRPC is taken" "$(grpc $service/Export "$work/shop.grpc")" 0
-expect "and so is a compressed message" "$(grpc $service/Export "$work/store.grpc" -H 'grpc-encoding: gzip')" 0
+expect "a compressed message is taken" "$(grpc $service/Export "$work/store.grpc" -H 'grpc-encoding: gzip')" 0
+expect "and so is a plain one" "$(grpc $service/Export "$work/shop.grpc")" 0
 await
 expect "and drawn" "$(tail -n +3 "$work/out")" "$picture"
 
@@ -156,13 +158,25 @@ expect "and drawn" "$(tail -n +3 "$work/out")" "$picture"
 expect "lines of JSON in a file are drawn" "$("$tote" view "$work/lines.jsonl")" "$json_picture"
 expect "and those that come in" "$("$tote" view - <"$work/lines.jsonl")" "$json_picture"
 expect "and requests in protobuf, one a file" "$("$tote" view "$work/shop" "$work/store")" "$picture"
-expect "what is neither is told" "$("$tote" view "$work/garbage" 2>&1)" \
-    "tote: $work/garbage is neither lines of OTLP/JSON nor a request in protobuf"
+"$tote" view "$work/garbage" >"$work/half" 2>"$work/half.err"
+expect "a file that contains no request makes the status say so" "$?" 1
+expect "and words say why" "$(cat "$work/half.err")" \
+    "tote: $work/garbage contains no trace request, neither in OTLP/JSON nor protobuf"
 { cat "$work/json"; printf '\n{"resourceSpans":1}\n'; } >"$work/half.jsonl"
 "$tote" view "$work/half.jsonl" >"$work/half" 2>"$work/half.err"
-expect "a line that is none makes the status say so" "$?" 1
-expect "and words say which" "$(cat "$work/half.err")" "tote: $work/half.jsonl:2 is no request in OTLP/JSON"
+expect "a damaged line makes the status say so" "$?" 1
+expect "and words say which" "$(cat "$work/half.err")" \
+    "tote: $work/half.jsonl: 1 line skipped, not a trace request in OTLP/JSON: line 2"
 expect "what came before is drawn" "$(cat "$work/half")" "$json_picture"
+{ echo 'listening on 8080'; cat "$work/json"; printf '\nbye\n'; } >"$work/program.log"
+"$tote" view "$work/program.log" >"$work/half" 2>"$work/half.err"
+expect "lines of a program among the requests are no error" "$? $(wc -l <"$work/half.err")" "0 1"
+expect "what is between them is drawn" "$(cat "$work/half")" "$json_picture"
+sed 's/30313233343536373839616263646566//' "$work/json" >"$work/no_id"
+"$tote" view "$work/no_id" >"$work/half" 2>"$work/half.err"
+expect "a span without a trace id makes the status say so" "$?" 1
+expect "and words tell of it" "$(cat "$work/half.err")" \
+    "tote: 1 span rejected: the trace id or the span id is missing or invalid"
 expect "a file that is not there is told" "$("$tote" view "$work/nowhere" 2>&1)" \
     "tote: $work/nowhere cannot be read: No such file or directory"
 
@@ -185,24 +199,112 @@ expect "and what swells beyond all bounds" "$(post "$work/bomb.gz" -H 'Content-E
 expect "an encoding that nobody knows is refused" \
     "$(post "$work/shop" -H 'Content-Encoding: br')" 415
 expect "an empty body is a request without spans" "$(post /dev/null)" 200
+gzip -c /dev/null | cat - "$work/store.gz" >"$work/members.gz"
+expect "a body of several gzip members is taken" \
+    "$(post "$work/members.gz" -H 'Content-Encoding: gzip')" 200
+expect "the response tells which spans were rejected" "$("$curl" -s --noproxy '*' --data-binary @"$work/no_id" \
+    -H 'Content-Type: application/json' "http://127.0.0.1:$port/v1/traces")" \
+    '{"partialSuccess":{"rejectedSpans":"1","errorMessage":"1 span rejected: the trace id or the span id is missing or invalid"}}'
+expect "a failure has a message" "$("$curl" -s --noproxy '*' --data-binary '{' \
+    -H 'Content-Type: application/json' "http://127.0.0.1:$port/v1/traces")" \
+    '{"message":"the body is not an OTLP trace request"}'
+
+# A page of another site whose name was made to resolve to 127.0.0.1 sends that name.
+for host in evil.example localhost.evil.example 127.0.0.1.evil.example "evil.example:$port"; do
+    expect "a request for the host $host is refused" "$(post /dev/null -H "Host: $host")" 403
+done
+for host in localhost "LOCALHOST:$port" api.localhost 127.0.0.1 "[::1]:$port" 10.1.2.3; do
+    expect "a request for the host $host is taken" "$(post /dev/null -H "Host: $host")" 200
+done
 
 message=$("$tote" view --port "$port" 2>&1)
 expect "a port that is in use is an error" "$?" 1
 expect "that says so" "$message" "tote: cannot listen on 127.0.0.1:$port: Address already in use; --port 0 takes a free port"
+grpc_port=$(sed -n 's/^listening on grpc:.*:\([0-9]*\)$/\1/p' "$work/out")
+message=$("$tote" view --port 0 --grpc-port "$grpc_port" 2>&1)
+expect "a gRPC port that is in use is an error" "$?" 1
+expect "that says so, too" "$message" \
+    "tote: cannot listen on 127.0.0.1:$grpc_port: Address already in use; --grpc-port 0 takes a free port"
 
-expect "a part of a trace is taken" "$(post "$work/store")" 200
+# Nobody asked for a gRPC port: of two viewers the second takes another one, and says so.
+for which in first second; do
+    "$tote" view --port 0 --grpc-port 0 >"$work/free" & free=$!
+    until grep -q '^listening on http:' "$work/free"; do sleep 0.02; done
+    kill "$free"
+    wait "$free"
+    "$tote" view --port "$(sed -n 's/^listening on http:.*://p' "$work/free")" >"$work/$which" 2>"$work/$which.err" &
+    others+=($!)
+    timeout 30 sh -c "until grep -q '^listening on grpc:' '$work/$which' || ! kill -0 $!; do sleep 0.02; done" 2>/dev/null
+    expect "a port for HTTP is enough: $which" "$(grep -c '^listening on ' "$work/$which")" 2
+done
+expect "a port that is in use instead of a free one is told" "$(sed 's/[0-9][0-9]*/N/' "$work/second.err")" \
+    "tote: port N is in use: gRPC listens on a free port instead"
+kill "${others[@]}"
+wait "${others[@]}"
+others=()
+
+expect "a part of a trace is taken, again" "$(post "$work/store")" 200
 kill -TERM "$viewer"
 await
 expect "a signal ends it well" "$code" 0
 expect "after it has drawn what is pending" \
-    "$(grep -c 'under a parent that was not seen\|^remote' "$work/out")" 2
+    "$(grep -c 'under a parent that was not seen\|^remote' "$work/out")" 3
+
+# open_connections PORT: 300 connections that send nothing
+open_connections() {
+    local fd
+    for _ in $(seq 300); do
+        exec {fd}<>"/dev/tcp/127.0.0.1/$1"
+        connections+=("$fd")
+    done
+}
+
+start --quiet-ms 3600000
+connections=()
+open_connections "$port"
+expect "idle connections do not shut others out" "$(post /dev/null --max-time 20)" 200
+open_connections "$(sed -n 's/^listening on grpc:.*:\([0-9]*\)$/\1/p' "$work/out")"
+expect "nor do they with gRPC" "$(grpc $service/Export "$work/shop.grpc" --max-time 20)" 0
+for fd in "${connections[@]}"; do
+    exec {fd}>&-
+done
+kill -TERM "$viewer"
+await
+
+# A viewer whose output nobody reads holds so much, and then sends senders away for a while.
+mkfifo "$work/fifo"
+exec 4<>"$work/fifo"
+"$tote" view --port 0 >&4 2>/dev/null &
+viewer=$!
+read -r -u 4 line && port=${line##*:}
+read -r -u 4 line && echo "$line" >"$work/out"
+for part in a b c d e; do
+    for i in $(seq 10001 20000); do
+        printf 'spans { trace_id: "0123456789%s%s" span_id: "00000001" }\n' "$part" "$i"
+    done | request crowd >"$work/crowd"
+    status=$(post "$work/crowd" -D "$work/headers")
+    [ "$status" = 200 ] || break
+done
+expect "beyond what can be held the sender is asked to wait" \
+    "$status $(tr -d '\r' <"$work/headers" | grep -i '^retry-after')" "503 Retry-After: 1"
+frame 0 "$work/shop" >"$work/x"
+grpc $service/Export "$work/x" -D "$work/headers" # instead of on standard output
+details=$(tr -d '\r' <"$work/headers" | sed -n 's/^grpc-status-details-bin: //p')
+expect "so it is with gRPC" \
+    "$(tr -d '\r' <"$work/headers" | grep '^grpc-status:') $(base64 -d <<<"$details" | "$protoc" \
+        --proto_path="$protos" --decode=tote.otlp.RpcStatus response.proto | tr -d '\n')" \
+    'grpc-status: 8 code: 8details {  type_url: "type.googleapis.com/google.rpc.RetryInfo"  value: "\n\002\010\001"}'
+kill -KILL "$viewer"
+await
+exec 4>&-
 
 for arguments in '' 'look' 'view --port' 'view --port x' 'view --port 65536' 'view --port -1' \
-    'view --port --count 3' 'view --count' 'view --quiet-ms 1x' 'view --colour'; do
+    'view --port --count 3' 'view --count' 'view --quiet-ms 1x' 'view --colour' 'send' 'send a b'; do
     # shellcheck disable=SC2086
     timeout 10 "$tote" $arguments >"$work/out" 2>"$work/err"
-    expect "bad usage: tote $arguments" "$? $(wc -c <"$work/out") $(grep -c '^usage: ' "$work/err")" \
-        "2 0 1"
+    expect "bad usage is one line and a hint: tote $arguments" \
+        "$? $(wc -c <"$work/out") $(wc -l <"$work/err") $(tail -n 1 "$work/err")" \
+        "2 0 2 Try 'tote --help' for more information."
 done
 expect "an option that is not known is named" \
     "$("$tote" view --colour 2>&1 | head -n 1)" "tote: view: unknown option '--colour'"

@@ -8,15 +8,23 @@
 #include "otlp/request.pb-c.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    size_t request_size = 0;
-    uint8_t *bytes = json_to_request(data, size, &request_size);
+    size_t repaired_size = size;
+    char *repaired = json_repair((const char *)data, size, &repaired_size);
+    const char *text = repaired ? repaired : (const char *)data;
+    struct json_request request = json_to_request(text, repaired_size, false);
 
-    if (bytes) { /* then it is a request */
-        Tote__Otlp__ExportTraceServiceRequest *request =
-            tote__otlp__export_trace_service_request__unpack(NULL, request_size, bytes);
-        MUST(request);
-        tote__otlp__export_trace_service_request__free_unpacked(request, NULL);
+    MUST(request.length <= repaired_size);
+    if (repaired) { /* once is enough */
+        MUST(!json_repair(repaired, repaired_size, &repaired_size));
     }
-    free(bytes);
+    if (request.receipt.outcome == TAKEN) { /* then it is a request */
+        Tote__Otlp__ExportTraceServiceRequest *message =
+            tote__otlp__export_trace_service_request__unpack(NULL, request.protobuf.size,
+                                                             request.protobuf.at);
+        MUST(message);
+        tote__otlp__export_trace_service_request__free_unpacked(message, NULL);
+    }
+    bytes_clear(&request.protobuf);
+    free(repaired);
     return 0;
 }

@@ -52,8 +52,8 @@ static void make_span(struct wire_span *span, uint8_t trace, uint8_t id, uint8_t
     span->message.parent_span_id = (ProtobufCBinaryData){parent ? 8 : 0, span->parent_id};
 }
 
-/* Send a span to the collector at this time, as a request of its own. */
-static bool send_span(struct collector *collector, Tote__Otlp__Span *span, uint64_t now_ms) {
+/* Pack a request with this span. The caller frees it. */
+static uint8_t *pack_span(Tote__Otlp__Span *span, size_t *size) {
     Tote__Otlp__ScopeSpans scope = TOTE__OTLP__SCOPE_SPANS__INIT;
     Tote__Otlp__ScopeSpans *scopes = &scope;
     Tote__Otlp__AnyValue service = TOTE__OTLP__ANY_VALUE__INIT;
@@ -78,13 +78,37 @@ static bool send_span(struct collector *collector, Tote__Otlp__Span *span, uint6
     request.n_resource_spans = 1;
     request.resource_spans = &all;
 
-    size_t size = tote__otlp__export_trace_service_request__get_packed_size(&request);
-    uint8_t *bytes = malloc(size);
+    *size = tote__otlp__export_trace_service_request__get_packed_size(&request);
+    uint8_t *bytes = malloc(*size);
     assert_non_null(bytes);
     tote__otlp__export_trace_service_request__pack(&request, bytes);
-    bool is_taken = collector_take(collector, bytes, size, now_ms);
+    return bytes;
+}
+
+/* Send a span to the collector at this time, as a request of its own. */
+static struct receipt send_for_receipt(struct collector *collector, Tote__Otlp__Span *span,
+                                       uint64_t now_ms) {
+    size_t size;
+    uint8_t *bytes = pack_span(span, &size);
+    struct receipt receipt = collector_take(collector, bytes, size, now_ms);
+
     free(bytes);
-    return is_taken;
+    return receipt;
+}
+
+static bool send_span(struct collector *collector, Tote__Otlp__Span *span, uint64_t now_ms) {
+    return send_for_receipt(collector, span, now_ms).outcome == TAKEN;
+}
+
+/* The trace that had news last. */
+static const struct trace *last_trace(const struct collector *collector) {
+    assert_non_null(collector->fresh.last);
+    return collector->fresh.last;
+}
+
+static void set_trace_number(struct wire_span *span, unsigned number) {
+    span->trace_id[0] = (uint8_t)(number >> 8);
+    span->trace_id[15] = (uint8_t)number;
 }
 
 static void send(struct collector *collector, uint8_t trace, uint8_t id, uint8_t parent,
@@ -180,11 +204,10 @@ static void too_many_traces_are_given_before_their_time(void **state) {
     struct collector *collector = *state;
     struct wire_span span;
 
-    for (unsigned i = 0; i <= 1000; i++) {
+    for (unsigned i = 0; i <= 10000; i++) {
         assert_null(collector_next(collector, 1000, false));
         make_span(&span, 1, 1, 0);
-        span.trace_id[0] = (uint8_t)(i >> 8);
-        span.trace_id[15] = (uint8_t)i;
+        set_trace_number(&span, i);
         assert_true(send_span(collector, &span.message, 1000));
     }
     struct trace *trace = collector_next(collector, 1000, false);
@@ -192,7 +215,7 @@ static void too_many_traces_are_given_before_their_time(void **state) {
     assert_non_null(trace);
     trace_free(trace);
     assert_null(collector_next(collector, 1000, false));
-    assert_int_equal(collector->trace_count, 1000);
+    assert_int_equal(collector->trace_count, 10000);
 }
 
 /* Pain 42 */
@@ -205,7 +228,7 @@ static void traces_of_too_many_bytes_are_given_before_their_time(void **state) {
     assert_non_null(text);
     memset(text, 'x', size);
     text[size] = '\0';
-    for (uint8_t i = 1; i <= 32; i++) { /* 128 MiB, and some */
+    for (uint8_t i = 1; i <= 16; i++) { /* 64 MiB, and some */
         assert_null(collector_next(collector, 1000, false));
         make_span(&span, i, 1, 0);
         span.message.name = text;
@@ -220,19 +243,80 @@ static void traces_of_too_many_bytes_are_given_before_their_time(void **state) {
     free(text);
 }
 
-/* Pain 42 */
-static void what_is_left_out_is_counted(void **state) {
+/* Spec: protocol/otlp.md#otlpgrpc-throttling */
+static void a_request_is_refused_for_now_while_too_much_is_held(void **state) {
     struct collector *collector = *state;
     struct wire_span span;
+    struct receipt receipt = {.outcome = TAKEN};
+    unsigned taken = 0;
 
-    for (unsigned i = 0; i < 4002; i++) {
+    while (receipt.outcome == TAKEN && taken < 100000) {
         make_span(&span, 1, 1, 0);
-        span.trace_id[0] = (uint8_t)(i >> 8);
-        span.trace_id[15] = (uint8_t)i;
-        assert_true(send_span(collector, &span.message, 1000));
+        set_trace_number(&span, taken);
+        receipt = send_for_receipt(collector, &span.message, 1000);
+        taken += receipt.outcome == TAKEN;
     }
-    assert_int_equal(collector->trace_count, 4000);
-    assert_int_equal(collector->left_out, 2);
+    assert_int_equal(receipt.outcome, BUSY);
+    assert_int_equal(receipt.left_out, 0);
+    assert_int_equal(collector->trace_count, taken);
+
+    struct trace *trace = collector_next(collector, 1000, false);
+    assert_non_null(trace);
+    trace_free(trace);
+    assert_true(send_span(collector, &span.message, 1000));
+}
+
+/* Many empty attributes take little on the wire and much in memory. */
+static void memory_counts_and_not_what_is_on_the_wire(void **state) {
+    enum { ATTRIBUTES = 20000 };
+    struct collector *collector = *state;
+    static Tote__Otlp__KeyValue attribute;
+    Tote__Otlp__KeyValue **attributes = calloc(ATTRIBUTES, sizeof *attributes);
+    struct wire_span span;
+    size_t size;
+
+    assert_non_null(attributes);
+    tote__otlp__key_value__init(&attribute);
+    for (size_t i = 0; i < ATTRIBUTES; i++) {
+        attributes[i] = &attribute;
+    }
+    make_span(&span, 1, 1, 0);
+    span.message.n_attributes = ATTRIBUTES;
+    span.message.attributes = attributes;
+    uint8_t *bytes = pack_span(&span.message, &size);
+    assert_int_equal(collector_take(collector, bytes, size, 1000).outcome, TAKEN);
+
+    assert_true(size < (size_t)3 * ATTRIBUTES);
+    assert_true(collector->bytes >= ATTRIBUTES * sizeof(struct trace_attribute));
+    free(bytes);
+    free(attributes);
+}
+
+/* Spec: protocol/otlp.md#partial-success */
+static void what_is_left_out_of_one_request_is_counted(void **state) {
+    enum { TRACES = 40003 };
+    struct collector *collector = *state;
+    struct wire_span span;
+    uint8_t *all = NULL;
+    size_t all_size = 0;
+
+    for (unsigned i = 0; i < TRACES; i++) { /* requests one behind the other are one request */
+        size_t size;
+        make_span(&span, 1, 1, 0);
+        set_trace_number(&span, i);
+        uint8_t *bytes = pack_span(&span.message, &size);
+        all = all ? all : malloc(TRACES * size);
+        assert_non_null(all);
+        memcpy(all + all_size, bytes, size);
+        all_size += size;
+        free(bytes);
+    }
+    struct receipt receipt = collector_take(collector, all, all_size, 1000);
+    free(all);
+
+    assert_int_equal(receipt.outcome, TAKEN);
+    assert_int_equal(collector->trace_count + receipt.left_out, TRACES);
+    assert_true(receipt.left_out > 0 && receipt.left_out < 10);
 }
 
 /* Pain 42 */
@@ -248,7 +332,7 @@ static void what_is_pending_comes_out_when_all_is_wanted(void **state) {
 }
 
 /* Requirement G18 */
-static void ids_of_a_wrong_length_or_of_zeros_are_left_out(void **state) {
+static void spans_with_ids_of_a_wrong_length_or_of_zeros_are_rejected_and_counted(void **state) {
     struct collector *collector = *state;
     struct wire_span span;
 
@@ -256,7 +340,9 @@ static void ids_of_a_wrong_length_or_of_zeros_are_left_out(void **state) {
         make_span(&span, i == 6 ? 0 : 1, i == 7 ? 0 : 1, 0);
         span.message.trace_id.len = (size_t[]){0, 15, 17, 16, 16, 16, 16, 16}[i];
         span.message.span_id.len = (size_t[]){8, 8, 8, 0, 7, 9, 8, 8}[i];
-        assert_true(send_span(collector, &span.message, 1000));
+        struct receipt receipt = send_for_receipt(collector, &span.message, 1000);
+        assert_int_equal(receipt.outcome, TAKEN);
+        assert_int_equal(receipt.invalid_ids, 1);
         assert_int_equal(collector->trace_count, 0);
     }
 }
@@ -307,7 +393,7 @@ static void a_span_is_told_as_it_was_sent(void **state) {
     span.message.n_events = 1;
     span.message.events = &events;
     assert_true(send_span(collector, &span.message, 1000));
-    const struct trace_span *told = collector->traces->spans;
+    const struct trace_span *told = last_trace(collector)->spans;
 
     assert_true(told->has_parent && told->parent_id[7] == 3 && told->id[7] == 2);
     assert_string_equal(told->name, "GET\xEF\xBF\xBD[2J");
@@ -346,8 +432,8 @@ static const char *sent_value(struct collector *collector, Tote__Otlp__AnyValue 
     span.message.n_attributes = 1;
     span.message.attributes = &attributes;
     assert_true(send_span(collector, &span.message, 1000));
-    assert_string_equal(collector->traces->spans->attributes[0].key, "key\xEF\xBF\xBD");
-    return collector->traces->spans->attributes[0].value;
+    assert_string_equal(last_trace(collector)->spans->attributes[0].key, "key\xEF\xBF\xBD");
+    return last_trace(collector)->spans->attributes[0].value;
 }
 
 /* Pain 42 */
@@ -428,8 +514,9 @@ static void garbage_is_refused(void **state) {
     struct collector *collector = *state;
 
     for (size_t i = 0; i < TOTE_COUNT_OF(bodies); i++) {
-        assert_false(
-            collector_take(collector, (const uint8_t *)bodies[i], strlen(bodies[i]), 1000));
+        struct receipt receipt =
+            collector_take(collector, (const uint8_t *)bodies[i], strlen(bodies[i]), 1000);
+        assert_int_equal(receipt.outcome, MALFORMED);
     }
     assert_int_equal(collector->trace_count, 0);
 }
@@ -471,7 +558,7 @@ static void what_is_nested_too_deep_is_refused(void **state) {
     struct collector *collector = *state;
 
     assert_true(send_nested(collector, 3));
-    assert_string_equal(collector->traces->spans->attributes[0].value, "[[[]]]");
+    assert_string_equal(last_trace(collector)->spans->attributes[0].value, "[[[]]]");
     assert_true(send_nested(collector, 48));
     assert_false(send_nested(collector, 49));
     assert_false(send_nested(collector, 500));
@@ -487,8 +574,9 @@ static void what_would_take_too_much_memory_is_refused(void **state) {
     for (size_t i = 0; i < MEMBERS; i++) {
         bytes[2 * i] = 0x0A; /* an empty ResourceSpans */
     }
-    assert_false(collector_take(collector, bytes, 2 * (size_t)MEMBERS, 1000));
-    assert_true(collector_take(collector, bytes, 2000, 1000));
+    struct receipt receipt = collector_take(collector, bytes, 2 * (size_t)MEMBERS, 1000);
+    assert_int_equal(receipt.outcome, TOO_LARGE);
+    assert_int_equal(collector_take(collector, bytes, 2000, 1000).outcome, TAKEN);
     free(bytes);
 }
 
@@ -496,7 +584,7 @@ static void what_would_take_too_much_memory_is_refused(void **state) {
 static void an_empty_request_is_a_good_one(void **state) {
     struct collector *collector = *state;
 
-    assert_true(collector_take(collector, (const uint8_t *)"", 0, 1000));
+    assert_int_equal(collector_take(collector, (const uint8_t *)"", 0, 1000).outcome, TAKEN);
     assert_int_equal(collector->trace_count, 0);
 }
 
@@ -509,9 +597,11 @@ int main(int argc, char **argv) {
         COLLECTOR_TEST(traces_that_come_together_are_shown_in_the_order_of_their_starts),
         COLLECTOR_TEST(too_many_traces_are_given_before_their_time),
         COLLECTOR_TEST(traces_of_too_many_bytes_are_given_before_their_time),
-        COLLECTOR_TEST(what_is_left_out_is_counted),
+        COLLECTOR_TEST(a_request_is_refused_for_now_while_too_much_is_held),
+        COLLECTOR_TEST(memory_counts_and_not_what_is_on_the_wire),
+        COLLECTOR_TEST(what_is_left_out_of_one_request_is_counted),
         COLLECTOR_TEST(what_is_pending_comes_out_when_all_is_wanted),
-        COLLECTOR_TEST(ids_of_a_wrong_length_or_of_zeros_are_left_out),
+        COLLECTOR_TEST(spans_with_ids_of_a_wrong_length_or_of_zeros_are_rejected_and_counted),
         COLLECTOR_TEST(a_parent_of_zeros_or_of_a_wrong_length_is_none),
         COLLECTOR_TEST(a_span_is_told_as_it_was_sent),
         COLLECTOR_TEST(every_type_of_a_value_has_a_text),

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http.c - OTLP/HTTP without TLS, on loopback
+ *
+ * libmicrohttpd's thread calls everything here but http_start() and http_stop(). Connections are
+ * in a list by their last activity: when there are too many, the one that was idle longest is
+ * closed, so that idle connections cannot shut others out.
+ */
+#include "http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gunzip.h"
+#include "listen.h"
+
+enum {
+    MOST_CONNECTIONS = 256,
+    EVICTED_CONNECTIONS = 32, /* that may be on their way to their end beyond the most */
+    IDLE_SECONDS = 60,
+    MOST_BODY_SECONDS = 60
+};
+
+/* A connection, from its start to its end. */
+struct peer {
+    struct peer *previous;
+    struct peer *next;
+    int socket;
+    bool is_listed;
+};
+
+struct http_server {
+    struct MHD_Daemon *daemon;
+    unsigned port;
+    requests_take *take;
+    receipt_note *note;
+    struct peer *oldest; /* by the last activity */
+    struct peer *newest;
+    size_t peer_count; /* in the list */
+};
+
+/* A request whose body is being received. */
+struct request {
+    struct bytes body;
+    unsigned status; /* what is wrong with the request already; 0: nothing */
+    struct receipt receipt;
+    time_t start;
+};
+
+static const char protobuf[] = "application/x-protobuf";
+static const char json[] = "application/json";
+
+static time_t now_seconds(void) {
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+static void unlist(struct http_server *server, struct peer *peer) {
+    if (peer->is_listed) {
+        *(peer->previous ? &peer->previous->next : &server->oldest) = peer->next;
+        *(peer->next ? &peer->next->previous : &server->newest) = peer->previous;
+        peer->is_listed = false;
+        server->peer_count--;
+    }
+}
+
+static void list_newest(struct http_server *server, struct peer *peer) {
+    peer->previous = server->newest;
+    peer->next = NULL;
+    *(peer->previous ? &peer->previous->next : &server->oldest) = peer;
+    server->newest = peer;
+    peer->is_listed = true;
+    server->peer_count++;
+}
+
+/* libmicrohttpd reads the end of the stream then, and closes the connection. */
+static void evict_oldest(struct http_server *server) {
+    struct peer *peer = server->oldest;
+
+    unlist(server, peer);
+    shutdown(peer->socket, SHUT_RDWR);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code) {
+    struct http_server *server = cls;
+    struct peer *peer = *context;
+
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED && peer) {
+        unlist(server, peer);
+        free(peer);
+        *context = NULL;
+    } else if (code == MHD_CONNECTION_NOTIFY_STARTED && (peer = calloc(1, sizeof *peer))) {
+        peer->socket =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        list_newest(server, peer);
+        *context = peer;
+        if (server->peer_count > MOST_CONNECTIONS) {
+            evict_oldest(server);
+        }
+    }
+}
+
+static void note_activity(struct http_server *server, struct MHD_Connection *connection) {
+    struct peer *peer =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+
+    if (peer && peer->is_listed) {
+        unlist(server, peer);
+        list_newest(server, peer);
+    }
+}
+
+/* Whether a header is this word, perhaps with parameters behind it. */
+static bool is_header(struct MHD_Connection *connection, const char *name, const char *word) {
+    const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+    size_t length = strlen(word);
+
+    return value && strncasecmp(value, word, length) == 0 &&
+           (!value[length] || strchr("; \t", value[length]));
+}
+
+static bool is_json(struct MHD_Connection *connection) {
+    return is_header(connection, MHD_HTTP_HEADER_CONTENT_TYPE, json);
+}
+
+static bool is_protobuf(struct MHD_Connection *connection) {
+    return is_header(connection, MHD_HTTP_HEADER_CONTENT_TYPE, protobuf);
+}
+
+static enum MHD_Result respond(struct MHD_Connection *connection, unsigned status, const char *type,
+                               const void *body, size_t size) {
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(size, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
+    char seconds[12];
+
+    if (!response) {
+        return MHD_NO;
+    }
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    if (status == MHD_HTTP_METHOD_NOT_ALLOWED) {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "POST");
+    }
+    if (status == MHD_HTTP_SERVICE_UNAVAILABLE) {
+        snprintf(seconds, sizeof seconds, "%d", RETRY_AFTER_SECONDS);
+        MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+    }
+    enum MHD_Result result = MHD_queue_response(connection, status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* A failure, with a Status in the encoding of the request. Spec: protocol/otlp.md#failures */
+static enum MHD_Result respond_failure(struct MHD_Connection *connection, unsigned status,
+                                       const char *message) {
+    char body[RECEIPT_RESPONSE_BYTES];
+
+    if (is_json(connection)) {
+        int size = snprintf(body, sizeof body, "{\"message\":\"%s\"}", message);
+        return respond(connection, status, json, body, (size_t)size);
+    }
+    if (is_protobuf(connection)) {
+        size_t size = receipt_status_to_protobuf(message, (uint8_t *)body);
+        return respond(connection, status, protobuf, body, size);
+    }
+    int size = snprintf(body, sizeof body, "%s\n", message);
+    return respond(connection, status, "text/plain", body, (size_t)size);
+}
+
+static enum MHD_Result respond_success(struct MHD_Connection *connection,
+                                       const struct receipt *receipt) {
+    char body[RECEIPT_RESPONSE_BYTES];
+
+    if (is_json(connection)) {
+        return respond(connection, MHD_HTTP_OK, json, body, receipt_to_json(receipt, body));
+    }
+    return respond(connection, MHD_HTTP_OK, protobuf, body,
+                   receipt_to_protobuf(receipt, (uint8_t *)body));
+}
+
+static const char *message_of(unsigned status) {
+    switch (status) {
+    case MHD_HTTP_NOT_FOUND:
+        return "only /v1/traces is here";
+    case MHD_HTTP_METHOD_NOT_ALLOWED:
+        return "only POST is possible here";
+    case MHD_HTTP_FORBIDDEN:
+        return "the Host header must be an IP address or localhost";
+    default:
+        return "the content type must be application/x-protobuf or application/json, the content "
+               "encoding gzip or none";
+    }
+}
+
+static enum MHD_Result respond_to(struct http_server *server, struct MHD_Connection *connection,
+                                  const struct request *request) {
+    static const unsigned statuses[] = {
+        [TAKEN] = MHD_HTTP_OK,
+        [MALFORMED] = MHD_HTTP_BAD_REQUEST,
+        [TOO_LARGE] = MHD_HTTP_CONTENT_TOO_LARGE,
+        [BUSY] = MHD_HTTP_SERVICE_UNAVAILABLE,
+    };
+    const struct receipt *receipt = &request->receipt;
+    char text[RECEIPT_TEXT_BYTES];
+
+    if (request->status) {
+        return respond_failure(connection, request->status, message_of(request->status));
+    }
+    server->note(receipt);
+    if (receipt->outcome == TAKEN) {
+        return respond_success(connection, receipt);
+    }
+    receipt_describe(receipt, text);
+    return respond_failure(connection, statuses[receipt->outcome], text);
+}
+
+static struct receipt take_plain(const struct http_server *server,
+                                 struct MHD_Connection *connection, const struct bytes *body) {
+    return is_json(connection) ? requests_from_json(body->at, body->size, server->take, NULL)
+                               : server->take(NULL, body->at, body->size);
+}
+
+static struct receipt take_body(const struct http_server *server, struct MHD_Connection *connection,
+                                const struct bytes *body) {
+    struct bytes plain = {.at = NULL};
+    struct receipt receipt = {.outcome = TAKEN};
+
+    if (!is_header(connection, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip")) {
+        return take_plain(server, connection, body);
+    }
+    receipt.outcome = gunzip(body->at, body->size, &plain);
+    if (receipt.outcome == TAKEN) {
+        receipt = take_plain(server, connection, &plain);
+    }
+    bytes_clear(&plain);
+    return receipt;
+}
+
+/* Whether the body comes as it is, or in the one encoding that we know. */
+static bool has_known_encoding(struct MHD_Connection *connection) {
+    const char *name = MHD_HTTP_HEADER_CONTENT_ENCODING;
+
+    return !MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name) ||
+           is_header(connection, name, "gzip") || is_header(connection, name, "identity");
+}
+
+/*
+ * Whether the Host header is an IP address or localhost. A page of another site whose name was made
+ * to resolve to this machine (DNS rebinding) sends its own name.
+ */
+static bool is_local(const char *host) {
+    static const char localhost[] = "localhost";
+    static const char below[] = ".localhost";
+    char name[256];
+    unsigned char address[sizeof(struct in6_addr)];
+    size_t length = host[0] == '[' ? strcspn(host, "]") : strcspn(host, ":");
+
+    if (length >= sizeof name) {
+        return false;
+    }
+    memcpy(name, host, length);
+    name[length] = '\0';
+    if (name[0] == '[') {
+        return inet_pton(AF_INET6, name + 1, address) == 1;
+    }
+    size_t below_length = sizeof below - 1;
+    return inet_pton(AF_INET, name, address) == 1 || strcasecmp(name, localhost) == 0 ||
+           (length > below_length && strcasecmp(name + length - below_length, below) == 0);
+}
+
+/* What is wrong with a request whose headers are here; 0: nothing. */
+static unsigned check(struct MHD_Connection *connection, const char *url, const char *method) {
+    const char *host =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+
+    if (host && !is_local(host)) {
+        return MHD_HTTP_FORBIDDEN;
+    }
+    if (strcmp(url, "/v1/traces") != 0) {
+        return MHD_HTTP_NOT_FOUND;
+    }
+    if (strcmp(method, MHD_HTTP_METHOD_POST) != 0) {
+        return MHD_HTTP_METHOD_NOT_ALLOWED;
+    }
+    if (!(is_protobuf(connection) || is_json(connection)) || !has_known_encoding(connection)) {
+        return MHD_HTTP_UNSUPPORTED_MEDIA_TYPE;
+    }
+    return 0;
+}
+
+/* Take a part of the body; what cannot be held is read all the same. A body has a time limit. */
+static enum MHD_Result receive(struct request *request, const char *bytes, size_t size) {
+    if (now_seconds() - request->start > MOST_BODY_SECONDS) {
+        return MHD_NO;
+    }
+    if (!request->status && request->receipt.outcome == TAKEN) {
+        request->receipt.outcome = bytes_append(&request->body, bytes, size);
+        if (request->receipt.outcome != TAKEN) {
+            bytes_clear(&request->body);
+        }
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *bytes,
+                                  size_t *size, void **state) {
+    struct http_server *server = cls;
+    struct request *request = *state;
+
+    (void)version;
+    note_activity(server, connection);
+    if (!request) {
+        request = calloc(1, sizeof *request);
+        if (!request) {
+            return MHD_NO;
+        }
+        request->status = check(connection, url, method);
+        request->receipt.outcome = TAKEN;
+        request->start = now_seconds();
+        *state = request;
+        return MHD_YES;
+    }
+    if (*size) {
+        enum MHD_Result result = receive(request, bytes, *size);
+        *size = 0;
+        return result;
+    }
+    if (!request->status && request->receipt.outcome == TAKEN) {
+        request->receipt = take_body(server, connection, &request->body);
+    }
+    return respond_to(server, connection, request);
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode code) {
+    struct request *request = *state;
+
+    (void)cls, (void)connection, (void)code;
+    if (request) {
+        bytes_clear(&request->body);
+        free(request);
+    }
+}
+
+/* The socket is our own, because libmicrohttpd does not keep errno when it cannot listen. */
+static struct MHD_Daemon *start_daemon(struct http_server *server, int listener) {
+    return MHD_start_daemon(
+        MHD_USE_AUTO_INTERNAL_THREAD, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET,
+        (MHD_socket)listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)(MOST_CONNECTIONS + EVICTED_CONNECTIONS), MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)IDLE_SECONDS, MHD_OPTION_END);
+}
+
+struct http_server *http_start(unsigned port, requests_take *take, receipt_note *note) {
+    struct http_server *server = calloc(1, sizeof *server);
+    int listener = server ? listen_on_loopback(port) : -1;
+
+    if (listener < 0) {
+        free(server);
+        return NULL;
+    }
+    server->port = listen_port(listener);
+    server->take = take;
+    server->note = note;
+    server->daemon = start_daemon(server, listener);
+    if (!server->daemon) {
+        close(listener);
+        free(server);
+        errno = ENOMEM;
+        return NULL;
+    }
+    return server;
+}
+
+unsigned http_port(const struct http_server *server) {
+    return server->port;
+}
+
+/* libmicrohttpd closes the listening socket. */
+void http_stop(struct http_server *server) {
+    if (server) {
+        MHD_stop_daemon(server->daemon);
+        free(server);
+    }
+}
