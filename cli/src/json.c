@@ -177,13 +177,14 @@ static bool read_number(const ProtobufCFieldDescriptor *field, const json_t *jso
         }
         is_negative = real < 0;
         *number = (uint64_t)(int64_t)real;
-    } else if (!json_is_string(json)) {
-        return false;
-    } else if (field->type == PROTOBUF_C_TYPE_ENUM &&
-               read_name(field->descriptor, json_string_value(json), number)) {
-        return true;
-    } else if (!read_digits(json_string_value(json), &is_negative, number)) {
-        return false;
+    } else {
+        const char *text = json_is_string(json) ? json_string_value(json) : "";
+        if (field->type == PROTOBUF_C_TYPE_ENUM && read_name(field->descriptor, text, number)) {
+            return true;
+        }
+        if (!read_digits(text, &is_negative, number)) {
+            return false;
+        }
     }
     return is_in_range(field->type, is_negative && *number, *number);
 }

@@ -98,12 +98,11 @@ size_t receipt_to_json(const struct receipt *receipt, char out[RECEIPT_RESPONSE_
 }
 
 size_t receipt_status_to_protobuf(const char *message, uint8_t out[RECEIPT_RESPONSE_BYTES]) {
-    size_t length = strlen(message);
+    const size_t length = strnlen(message, RECEIPT_TEXT_BYTES);
     uint8_t *at = out;
 
-    length = length < RECEIPT_TEXT_BYTES ? length : RECEIPT_TEXT_BYTES;
     *at++ = STATUS_MESSAGE;
     at = tote__put_varint(at, length);
-    memcpy(at, message, length);
-    return (size_t)(at + length - out);
+    at = mempcpy(at, message, length);
+    return (size_t)(at - out);
 }

@@ -5,6 +5,7 @@
 #include "terminal.h"
 
 #include <langinfo.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -50,14 +51,24 @@ static size_t code_point_size(const char *text) {
     return size;
 }
 
-size_t terminal_next_columns(const char *text) {
+const char *terminal_after_code_point(const char *text) {
+    return text + code_point_size(text);
+}
+
+/* Decode the code point that valid UTF-8 of this size is. */
+static uint32_t decode(const char *text, size_t size) {
     unsigned char first = (unsigned char)*text;
-    size_t size = code_point_size(text);
-    wchar_t code_point = size == 1 ? first : first & (0xFF >> (size + 1));
+    uint32_t code_point = size == 1 ? first : first & (0xFFU >> (size + 1));
 
     for (size_t i = 1; i < size; i++) {
         code_point = code_point << 6 | (text[i] & 0x3F);
     }
+    return code_point;
+}
+
+size_t terminal_next_columns(const char *text) {
+    size_t size = code_point_size(text);
+    wchar_t code_point = (wchar_t)decode(text, size);
     int columns = size == 1 ? 1 : wcwidth(code_point);
     return columns < 0 ? 1 : (size_t)columns; /* one that the locale does not know */
 }
@@ -71,58 +82,78 @@ size_t terminal_columns(const char *text) {
     return columns;
 }
 
-/* A control character, of ASCII or from U+0080 to U+009F, or one that turns text around. */
-static size_t control_size(const char *text, size_t length) {
-    unsigned char c = (unsigned char)text[0];
+/*
+ * Whether a code point controls the terminal or the layout of the line: the control characters of
+ * ASCII and U+0080 to U+009F, line and paragraph separators, what sets the direction of text
+ * (Unicode UAX #9), invisible marks and tags. Joiners stay: emoji and some scripts need them.
+ */
+static bool is_control(uint32_t code_point) {
+    static const struct {
+        uint32_t first;
+        uint32_t last;
+    } ranges[] = {
+        {0x00, 0x1F},     {0x7F, 0x9F},     {0xAD, 0xAD},     {0x61C, 0x61C},
+        {0x180E, 0x180E}, {0x200B, 0x200B}, {0x200E, 0x200F}, {0x2028, 0x202E},
+        {0x2060, 0x206F}, {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB}, {0xE0000, 0xE007F},
+    };
 
-    if (c < 0x20 || c == 0x7F) {
-        return 1;
+    for (size_t i = 0; i < TOTE_COUNT_OF(ranges); i++) {
+        if (code_point <= ranges[i].last) {
+            return code_point >= ranges[i].first;
+        }
     }
-    if (c == 0xC2 && length > 1 && (unsigned char)text[1] < 0xA0) {
-        return 2;
-    }
-    if (c == 0xE2 && length > 2) {
-        unsigned char second = (unsigned char)text[1];
-        unsigned char third = (unsigned char)text[2];
-        bool is_direction = (second == 0x80 && third >= 0xAA && third <= 0xAE) ||
-                            (second == 0x81 && third >= 0xA6 && third <= 0xA9);
-        return is_direction ? 3 : 0;
-    }
-    return 0;
+    return false;
 }
 
-/* How long the text is with three bytes for each control character. */
-static size_t clean_length(const char *text, size_t length) {
+/* Valid UTF-8 that is looked at code point by code point. */
+struct text {
+    const char *at;
+    size_t left;
+};
+
+/* Take the next code point. Returns: its text, U+FFFD for a control character. */
+static const char *next_clean(struct text *text, size_t *size) {
+    static const char replacement[] = "\xEF\xBF\xBD";
+    const char *at = text->at;
+    size_t length = 1;
+
+    while (length < text->left && ((unsigned char)at[length] & 0xC0) == 0x80) {
+        length++;
+    }
+    text->at += length;
+    text->left -= length;
+    bool is_replaced = is_control(decode(at, length));
+    *size = is_replaced ? sizeof replacement - 1 : length;
+    return is_replaced ? replacement : at;
+}
+
+static size_t clean_length(struct text text) {
     size_t clean = 0;
 
-    for (size_t i = 0; i < length;) {
-        size_t control = control_size(text + i, length - i);
-        clean += control ? 3 : 1;
-        i += control ? control : 1;
+    while (text.left) {
+        size_t size;
+        next_clean(&text, &size);
+        clean += size;
     }
     return clean;
 }
 
 const char *terminal_clean(struct tote__arena *arena, const char *text, size_t length) {
     char valid[3 * TERMINAL_LONGEST]; /* a byte that is no code point becomes three */
-    char *clean;
-    char *out;
 
     length = tote__utf8_cut(text, length, TERMINAL_LONGEST);
-    size_t size = (size_t)(tote__utf8_repair(valid, text, length) - valid);
-    clean = out = tote__arena_allocate(arena, clean_length(valid, size) + 1);
+    size_t valid_size = (size_t)(tote__utf8_repair(valid, text, length) - valid);
+    struct text left = {valid, valid_size};
+    char *clean = tote__arena_allocate(arena, clean_length(left) + 1);
+    char *out = clean;
     if (!clean) {
         return "";
     }
-    for (size_t i = 0; i < size;) {
-        size_t control = control_size(valid + i, size - i);
-        if (control) {
-            memcpy(out, "\xEF\xBF\xBD", 3);
-            out += 3;
-            i += control;
-        } else {
-            *out++ = valid[i++];
-        }
+    while (left.left) {
+        size_t size;
+        const char *next = next_clean(&left, &size);
+        memcpy(out, next, size);
+        out += size;
     }
     *out = '\0';
     return clean;

@@ -28,11 +28,15 @@ struct terminal terminal_of(FILE *out);
 size_t terminal_columns(const char *text);
 size_t terminal_next_columns(const char *text);
 
+/* What is behind the first code point of a clean text that is not empty. */
+const char *terminal_after_code_point(const char *text);
+
 enum { TERMINAL_LONGEST = 4096 };
 
 /*
- * A copy that may be shown: repaired UTF-8, U+FFFD for each control character, so that nobody's
- * span can speak to the terminal; its first TERMINAL_LONGEST bytes. "" when memory is out.
+ * A copy that may be shown: repaired UTF-8, U+FFFD for each character that would control the
+ * terminal or the layout of the line, so that no span can; its first TERMINAL_LONGEST bytes. ""
+ * when memory is out.
  */
 const char *terminal_clean(struct tote__arena *arena, const char *text, size_t length);
 

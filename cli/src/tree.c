@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Deeper is taken for a circle. */
-enum { MOST_LEVELS = 1000 };
+/* A depth that is not known yet, and that of a node on the way that is being followed. */
+#define UNKNOWN SIZE_MAX
+#define FOLLOWED (SIZE_MAX - 1)
 
 static int compare_starts(const void *a, const void *b) {
     const struct trace_span *x = ((const struct tree_node *)a)->span;
@@ -45,14 +46,47 @@ static struct tree_node *find_node(struct tree_node **by_id, size_t count, const
     return NULL;
 }
 
-/* Whether `node` would be above itself under `parent`, or so deep that it could be. */
-static bool is_circle(const struct tree_node *node, const struct tree_node *parent) {
+/* Take the earliest node of a circle out of it. Nodes are in the order of their start. */
+static void cut_circle(struct tree_node *node) {
+    struct tree_node *earliest = node;
+    struct tree_node *at = node;
+
+    do {
+        earliest = at < earliest ? at : earliest;
+        at->depth = UNKNOWN;
+        at = at->parent;
+    } while (at != node);
+    earliest->parent = NULL;
+}
+
+/* Mark the nodes from this one upwards. Returns: the first that is known or marked, or NULL. */
+static struct tree_node *follow(struct tree_node *node) {
+    while (node && node->depth == UNKNOWN) {
+        node->depth = FOLLOWED;
+        node = node->parent;
+    }
+    return node;
+}
+
+/* Set the depth of a node and of those above it. */
+static void find_depth(struct tree_node *node) {
+    struct tree_node *top = follow(node);
     size_t depth = 0;
 
-    for (; parent && parent != node && depth < MOST_LEVELS; parent = parent->parent) {
+    if (top && top->depth == FOLLOWED) {
+        cut_circle(top);
+        for (struct tree_node *at = node; at->depth == FOLLOWED; at = at->parent) {
+            at->depth = UNKNOWN;
+        }
+        top = follow(node);
+    }
+    for (const struct tree_node *at = node; at != top; at = at->parent) {
         depth++;
     }
-    return parent != NULL;
+    depth += top ? top->depth + 1 : 0;
+    for (struct tree_node *at = node; at != top; at = at->parent) {
+        at->depth = --depth;
+    }
 }
 
 struct tree tree_make(struct trace *trace) {
@@ -72,26 +106,22 @@ struct tree tree_make(struct trace *trace) {
         by_id[i] = &nodes[i];
     }
     qsort(by_id, size, sizeof *by_id, compare_ids);
+    for (i = 0; i < size; i++) {
+        const struct trace_span *span = nodes[i].span;
+        nodes[i].depth = UNKNOWN;
+        nodes[i].parent = span->has_parent ? find_node(by_id, size, span->parent_id) : NULL;
+    }
+    for (i = 0; i < size; i++) {
+        find_depth(&nodes[i]);
+    }
     for (i = size; i-- > 0;) { /* the last first: each goes in front of the later ones */
-        struct tree_node *node = &nodes[i];
-        struct tree_node *parent =
-            node->span->has_parent ? find_node(by_id, size, node->span->parent_id) : NULL;
-        if (parent && !is_circle(node, parent)) {
-            node->parent = parent;
-            node->next = parent->first;
-            parent->first = node;
+        struct tree_node *parent = nodes[i].parent;
+        if (parent) {
+            nodes[i].next = parent->first;
+            parent->first = &nodes[i];
         }
     }
     return (struct tree){nodes, size};
-}
-
-size_t tree_depth(const struct tree_node *node, size_t most) {
-    size_t depth = 0;
-
-    while (depth < most && (node = node->parent)) {
-        depth++;
-    }
-    return depth;
 }
 
 struct tree_node *tree_next(struct tree_node *node) {

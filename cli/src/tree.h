@@ -2,8 +2,8 @@
 /*
  * tree.h - the spans of a trace, each below its parent
  *
- * Whatever the spans say about their parents, it is a forest: a span that would be above itself
- * has no parent.
+ * Whatever the spans say about their parents, it is a forest: the earliest span of a circle has no
+ * parent.
  */
 #ifndef TOTE_CLI_TREE_H
 #define TOTE_CLI_TREE_H
@@ -15,6 +15,7 @@ struct tree_node {
     struct tree_node *first; /* of its children, which are in the order of their start */
     struct tree_node *next;
     struct tree_node *parent; /* NULL: a root, or its parent was not seen */
+    size_t depth;             /* how many nodes are above it */
 };
 
 struct tree {
@@ -24,9 +25,6 @@ struct tree {
 
 /* It lies in the trace's arena; empty when memory is out. */
 struct tree tree_make(struct trace *trace);
-
-/* How many nodes are above it; it counts no further than `most`. */
-size_t tree_depth(const struct tree_node *node, size_t most);
 
 /* The node below or after this one in its own tree; NULL after the last. */
 struct tree_node *tree_next(struct tree_node *node);

@@ -15,20 +15,6 @@
 #include <string.h>
 #include <time.h>
 
-struct drawing {
-    const struct terminal *terminal;
-    FILE *out;
-    struct tree tree;
-    uint64_t start;
-    uint64_t end;
-    size_t name_columns;
-    size_t kind_columns; /* 0: all spans are internal */
-    size_t service_columns;
-    size_t bar_columns;
-    const char **services; /* each once, sorted; its index picks the colour */
-    size_t service_count;
-};
-
 enum {
     DURATION_COLUMNS = 9,
     DEEPEST = 64,
@@ -36,6 +22,27 @@ enum {
     KIND_COLUMNS = 2,
     LEAST_NAME = 8,
     NOTE_LINES = 6
+};
+
+struct service {
+    const char *name;
+    const char *shown; /* a part of it: without what it shares with others, if it is too long */
+};
+
+struct drawing {
+    const struct terminal *terminal;
+    FILE *out;
+    struct tree tree;
+    uint64_t start;
+    uint64_t end;
+    size_t name_columns;
+    size_t most_guides;  /* before a name */
+    size_t kind_columns; /* 0: all spans are internal */
+    size_t service_columns;
+    size_t bar_columns;
+    const struct service *services; /* each once, sorted; its index picks the colour */
+    size_t service_count;
+    const struct tree_node *path[DEEPEST]; /* from the top to the row that is drawn */
 };
 
 /* In the unit in which it has one to three digits before the point. */
@@ -63,51 +70,133 @@ static uint64_t duration_of(const struct trace_span *span) {
                                                        : 0;
 }
 
-static int compare_texts(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+static int compare_services(const void *a, const void *b) {
+    return strcmp(((const struct service *)a)->name, ((const struct service *)b)->name);
+}
+
+/* The most columns for the name of a service. */
+static size_t most_service_columns(const struct drawing *drawing) {
+    return drawing->terminal->width / 6;
+}
+
+/* How many bytes two names begin with in common. */
+static size_t shared_length(const char *a, const char *b) {
+    size_t length = 0;
+
+    while (a[length] && a[length] == b[length]) {
+        length++;
+    }
+    return length;
+}
+
+/*
+ * What of a name can be left out at its beginning: what it shares with a neighbour among the
+ * sorted names, and what SDKs put before the name of the program if nobody has named the service.
+ */
+static size_t needless_length(const struct service *service, bool has_previous, bool has_next) {
+    static const char unknown[] = "unknown_service:";
+    size_t length = shared_length(service->name, unknown);
+    size_t most = length == sizeof unknown - 1 ? length : 0;
+
+    if (has_previous) {
+        length = shared_length(service->name, service[-1].name);
+        most = length > most ? length : most;
+    }
+    if (has_next) {
+        length = shared_length(service->name, service[1].name);
+        most = length > most ? length : most;
+    }
+    return most;
+}
+
+/*
+ * Where names do not fit into their column, show the part in which they differ. An ellipsis stands
+ * for what is left out, and no more is left out than necessary.
+ */
+static void shorten_services(const struct drawing *drawing, struct service *services) {
+    size_t columns = most_service_columns(drawing);
+
+    for (size_t i = 0; i < drawing->service_count; i++) {
+        size_t needless = needless_length(&services[i], i > 0, i + 1 < drawing->service_count);
+        const char *at = services[i].name;
+        const char *most = at + needless;
+        while (at < most && terminal_columns(at) + (at > services[i].name) > columns) {
+            at = terminal_after_code_point(at);
+        }
+        services[i].shown = at < most ? at : most;
+    }
 }
 
 /* Note each service once. Returns: false when memory is out. */
 static bool list_services(struct drawing *drawing, struct trace *trace) {
     size_t count = drawing->tree.count;
-    const char **services = tote__arena_allocate(&trace->arena, count * sizeof *services);
+    struct service *services = tote__arena_allocate(&trace->arena, count * sizeof *services);
+    size_t last = 0;
 
     if (!services) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        services[i] = drawing->tree.nodes[i].span->service;
+        services[i].name = services[i].shown = drawing->tree.nodes[i].span->service;
     }
-    qsort(services, count, sizeof *services, compare_texts);
-    for (size_t i = 0; i < count; i++) {
-        if (i == 0 || strcmp(services[i], services[drawing->service_count - 1]) != 0) {
-            services[drawing->service_count++] = services[i];
+    qsort(services, count, sizeof *services, compare_services);
+    for (size_t i = 1; i < count; i++) {
+        if (strcmp(services[i].name, services[last].name) != 0) {
+            services[++last] = services[i];
         }
     }
     drawing->services = services;
+    drawing->service_count = last + 1;
+    shorten_services(drawing, services);
     return true;
 }
 
-static const char *colour_of(const struct drawing *drawing, const char *service) {
-    static const char *const colours[] = {"36", "33", "35", "32", "34", "96", "93", "95"};
-    const char **found =
-        bsearch(&service, drawing->services, drawing->service_count, sizeof service, compare_texts);
+static const struct service *service_of(const struct drawing *drawing,
+                                        const struct trace_span *span) {
+    const struct service wanted = {span->service, NULL};
 
-    return colours[found ? (size_t)(found - drawing->services) % TOTE_COUNT_OF(colours) : 0];
+    return bsearch(&wanted, drawing->services, drawing->service_count, sizeof wanted,
+                   compare_services);
+}
+
+static const char *colour_of(const struct drawing *drawing, const struct service *service) {
+    static const char *const colours[] = {"36", "33", "35", "32", "34", "96", "93", "95"};
+
+    return colours[(size_t)(service - drawing->services) % TOTE_COUNT_OF(colours)];
+}
+
+/*
+ * How many guides there is room for, and for a name behind them. If a node is deeper, its depth is
+ * put between them and needs room, too.
+ */
+static size_t most_guides(size_t name_columns, size_t deepest) {
+    size_t most = tote__min((name_columns - LEAST_NAME) / GUIDE_COLUMNS, DEEPEST);
+    size_t depth_columns = 2; /* an ellipsis and a space */
+
+    if (deepest <= most) {
+        return most;
+    }
+    for (size_t depth = deepest; depth; depth /= 10) {
+        depth_columns++;
+    }
+    size_t needed = (depth_columns + GUIDE_COLUMNS - 1) / GUIDE_COLUMNS;
+    return most > needed ? most - needed : 0;
 }
 
 /* The columns of the table, by what is to go into them. */
 static void lay_out(struct drawing *drawing) {
     size_t name = 12;
     size_t service = 4;
+    size_t deepest = 0;
 
     drawing->start = UINT64_MAX;
     for (size_t i = 0; i < drawing->tree.count; i++) {
         const struct trace_span *span = drawing->tree.nodes[i].span;
         size_t columns = terminal_columns(span->name);
         columns = (columns > LEAST_NAME ? columns : LEAST_NAME) +
-                  GUIDE_COLUMNS * tree_depth(&drawing->tree.nodes[i], DEEPEST);
+                  GUIDE_COLUMNS * tote__min(drawing->tree.nodes[i].depth, DEEPEST);
         name = columns > name ? columns : name;
+        deepest = drawing->tree.nodes[i].depth > deepest ? drawing->tree.nodes[i].depth : deepest;
         columns = terminal_columns(span->service);
         service = columns > service ? columns : service;
         drawing->start =
@@ -121,7 +210,8 @@ static void lay_out(struct drawing *drawing) {
     }
     size_t width = drawing->terminal->width;
     drawing->name_columns = tote__min(name, width * 2 / 5);
-    drawing->service_columns = tote__min(service, width / 6);
+    drawing->most_guides = most_guides(drawing->name_columns, deepest);
+    drawing->service_columns = tote__min(service, most_service_columns(drawing));
     drawing->bar_columns = width - drawing->name_columns - drawing->kind_columns -
                            drawing->service_columns - DURATION_COLUMNS - 4;
 }
@@ -180,26 +270,38 @@ static void put_guide(const struct drawing *drawing, const struct tree_node *of,
     fputs(guides[drawing->terminal->is_utf8][is_own][!of->next], drawing->out);
 }
 
+static size_t shown_guides(const struct drawing *drawing, const struct tree_node *node) {
+    return tote__min(node->depth, drawing->most_guides);
+}
+
 /*
  * Guides from the left edge to the node; `is_row` for the row with its name. Where that is too
  * deep, the outermost and its own. Returns: their columns.
  */
 static size_t draw_guides(const struct drawing *drawing, const struct tree_node *node,
                           bool is_row) {
-    const struct tree_node *path[DEEPEST] = {node};
-    size_t depth = 0;
+    size_t shown = shown_guides(drawing, node);
 
-    for (const struct tree_node *at = node; at->parent && depth < DEEPEST; at = at->parent) {
-        path[depth++] = at;
-    }
-    size_t shown = tote__min(depth, (drawing->name_columns - LEAST_NAME) / GUIDE_COLUMNS);
     for (size_t level = 1; level < shown; level++) {
-        put_guide(drawing, path[depth - level], false);
+        put_guide(drawing, drawing->path[level], false);
     }
     if (shown) {
         put_guide(drawing, node, is_row);
     }
     return shown * GUIDE_COLUMNS;
+}
+
+/* A node that is deeper than it can be indented has its depth before its name. Returns: columns. */
+static size_t put_depth(const struct drawing *drawing, const struct tree_node *node) {
+    char depth[24];
+
+    if (node->depth == shown_guides(drawing, node)) {
+        return 0;
+    }
+    int length = snprintf(depth, sizeof depth, "%zu ", node->depth);
+    terminal_put_ellipsis(drawing->terminal);
+    fputs(depth, drawing->out);
+    return 1 + (size_t)length;
 }
 
 static void put_block(const struct drawing *drawing, unsigned eighths) {
@@ -382,19 +484,30 @@ static void put_kind(const struct drawing *drawing, tote_span_kind kind) {
     }
 }
 
+static void put_service(const struct drawing *drawing, const struct service *service) {
+    bool is_shortened = service->shown != service->name;
+
+    if (is_shortened) {
+        terminal_put_ellipsis(drawing->terminal);
+    }
+    terminal_put_cell(drawing->terminal, service->shown, drawing->service_columns - is_shortened);
+}
+
 static void draw_row(const struct drawing *drawing, const struct tree_node *node) {
     const struct trace_span *span = node->span;
-    const char *colour = colour_of(drawing, span->service);
+    const struct service *service = service_of(drawing, span);
+    const char *colour = colour_of(drawing, service);
     size_t used = draw_guides(drawing, node, true);
     char duration[24];
 
+    used += put_depth(drawing, node);
     terminal_paint(drawing->terminal, span->is_error ? "1;31" : "1");
     terminal_put_cell(drawing->terminal, span->name, drawing->name_columns - used);
     terminal_paint(drawing->terminal, "0");
     fputs("  ", drawing->out);
     terminal_paint(drawing->terminal, colour);
     put_kind(drawing, span->kind);
-    terminal_put_cell(drawing->terminal, span->service, drawing->service_columns);
+    put_service(drawing, service);
     fputc(' ', drawing->out);
     terminal_paint(drawing->terminal, span->is_error ? "31" : colour);
     draw_bar(drawing, span);
@@ -404,15 +517,18 @@ static void draw_row(const struct drawing *drawing, const struct tree_node *node
     fprintf(drawing->out, "%s\n", duration);
 }
 
-static void draw_subtree(const struct drawing *drawing, struct tree_node *top) {
+static void draw_subtree(struct drawing *drawing, struct tree_node *top) {
     for (struct tree_node *node = top; node; node = tree_next(node)) {
+        if (node->depth < DEEPEST) {
+            drawing->path[node->depth] = node;
+        }
         draw_row(drawing, node);
         draw_notes(drawing, node);
     }
 }
 
 /* The trees whose top is a root, or those whose top is not. */
-static void draw_trees(const struct drawing *drawing, bool are_roots) {
+static void draw_trees(struct drawing *drawing, bool are_roots) {
     size_t count = 0;
 
     for (size_t i = 0; i < drawing->tree.count; i++) {
@@ -440,5 +556,4 @@ void waterfall_draw(const struct terminal *terminal, struct trace *trace) {
     draw_head(&drawing, trace);
     draw_trees(&drawing, true);
     draw_trees(&drawing, false);
-    fflush(drawing.out);
 }

@@ -321,8 +321,11 @@ static void spans_without_duration_have_a_bar_all_the_same(void **state) {
 static void what_a_span_says_cannot_speak_to_the_terminal(void **state) {
     /* One on a line; \x9B of the second set is what \033[ is of the first. */
     static const char *const harmful[] = {
-        "\033[2J",      "\033]0;title\a", "a\r\nb\tc",      "\x7F",          "\xC2\x9B[1m",
-        "\xE2\x80\xAE", "\xE2\x81\xA6",   "\x9B\x84 bytes", "\xE2\x80\xAA.",
+        "\033[2J",          "\033]0;title\a", "a\r\nb\tc",      "\x7F",          "\xC2\x9B[1m",
+        "\xE2\x80\xAE",     "\xE2\x81\xA6",   "\x9B\x84 bytes", "\xE2\x80\xAA.", "\xE2\x80\xA8",
+        "\xE2\x80\xA9",     "\xE2\x80\x8F",   "\xE2\x80\x8B",   "\xE2\x81\xA9",  "\xD8\x9C",
+        "\xEF\xBB\xBF",     "\xEF\xBF\xB9",   "\xC2\x85",       "\xC2\x80",      "\xC2\xAD",
+        "\xF3\xA0\x81\x81",
     };
     struct fixture *f = *state;
 
@@ -332,6 +335,7 @@ static void what_a_span_says_cannot_speak_to_the_terminal(void **state) {
         for (const char *at = clean; *at; at++) {
             assert_true((unsigned char)*at >= 0x20 && *at != 0x7F);
         }
+        assert_true(i < 9 || strcmp(clean, "\xEF\xBF\xBD") == 0);
         assert_null(strstr(clean, "\xC2\x9B"));
         assert_null(strstr(clean, "\xE2\x80"));
         assert_null(strstr(clean, "\xE2\x81"));
@@ -340,7 +344,8 @@ static void what_a_span_says_cannot_speak_to_the_terminal(void **state) {
 
 /* Pain 42 */
 static void text_that_does_no_harm_is_left_as_it_is(void **state) {
-    static const char text[] = "GET /\xC3\xA4 \xE2\x9C\x97 \xF0\x9F\x90\x8E \xC2\xA0 \xE2\x80\xA6";
+    static const char text[] = "GET /\xC3\xA4 \xE2\x9C\x97 \xF0\x9F\x90\x8E \xC2\xA0 \xE2\x80\xA6 "
+                               "\xE2\x80\x8D \xE2\x80\x93 \xEF\xBF\xBD";
     struct fixture *f = *state;
 
     assert_string_equal(terminal_clean(&f->trace.arena, text, strlen(text)), text);
@@ -407,7 +412,8 @@ static void long_texts_are_cut_to_a_narrow_terminal(void **state) {
     draw(f, 40);
 
     assert_in_range(widest(strchr(f->text, '\n') + 1), 40, 40);
-    assert_in_range(count_of(f->text, "…"), 10 * 2 + 4, 10 * 2 + 6);
+    /* Names and services, depths where there is no room to indent, and notes. */
+    assert_in_range(count_of(f->text, "…"), 10 * 2 + 8 + 4, 10 * 2 + 9 + 6);
 }
 
 /* Pain 42 */
@@ -452,6 +458,55 @@ static void a_chain_of_two_thousand_is_drawn_whole(void **state) {
     assert_int_equal(count_of(f->text, "link."), 2000);
     assert_int_equal(count_of(f->text, "under a parent"), 0);
     assert_in_range(widest(strchr(f->text, '\n') + 1), 80, 80);
+}
+
+static void a_span_that_is_too_deep_to_be_indented_has_its_depth_before_its_name(void **state) {
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i <= 10; i++) {
+        add(f, i + 1, i, "link", i, 1);
+    }
+    draw(f, 60);
+    assert_non_null(strstr(f->text, "\nlink "));
+    assert_non_null(strstr(f->text, "\n└─ link "));
+    assert_non_null(strstr(f->text, "\n   └─ link "));
+    assert_non_null(strstr(f->text, "\n      └─ link "));
+    for (unsigned depth = 4; depth <= 10; depth++) {
+        char row[64];
+        snprintf(row, sizeof row, "\n      └─ …%u link ", depth);
+        assert_non_null(strstr(f->text, row));
+    }
+    assert_non_null(strstr(draw_ascii(f, 60), "\n      `- ~10 link "));
+}
+
+/* As SDKs call services that nobody has named, and as companies call theirs. */
+static void services_that_are_cut_keep_the_part_in_which_they_differ(void **state) {
+    static const char *const services[] = {
+        "unknown_service:frontend",  "unknown_service:checkout", "company-production-cart-1",
+        "company-production-cart-2", "company-of-another-name",  "shop",
+    };
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < TOTE_COUNT_OF(services); i++) {
+        add(f, i + 1, 0, "root", i, 1)->service = services[i];
+    }
+    draw(f, 72);
+    assert_non_null(strstr(f->text, " …ce:frontend "));
+    assert_non_null(strstr(f->text, " …ce:checkout "));
+    assert_non_null(strstr(f->text, " …tion-cart-1 "));
+    assert_non_null(strstr(f->text, " …tion-cart-2 "));
+    assert_non_null(strstr(f->text, " …of-another… "));
+    assert_non_null(strstr(f->text, " shop "));
+}
+
+/* Nobody is there to differ from. */
+static void the_only_service_keeps_the_name_of_its_program(void **state) {
+    struct fixture *f = *state;
+
+    add(f, 1, 0, "root", 0, 1)->service = "unknown_service:frontend";
+    assert_non_null(strstr(draw(f, 72), " …ce:frontend "));
+    add(f, 2, 0, "root", 0, 1)->service = "unknown_service:a program of a very long name";
+    assert_non_null(strstr(draw(f, 72), "…a program … "));
 }
 
 /* Pain 42 */
@@ -586,6 +641,9 @@ int main(int argc, char **argv) {
         DRAWING(spans_that_are_their_own_ancestors_are_drawn_once),
         DRAWING(spans_that_share_an_id_are_all_drawn),
         DRAWING(a_chain_of_two_thousand_is_drawn_whole),
+        DRAWING(the_only_service_keeps_the_name_of_its_program),
+        DRAWING(services_that_are_cut_keep_the_part_in_which_they_differ),
+        DRAWING(a_span_that_is_too_deep_to_be_indented_has_its_depth_before_its_name),
         DRAWING(so_is_one_that_runs_backwards_in_time),
         DRAWING(colour_marks_services_and_errors),
         DRAWING(kinds_have_marks_in_a_column_of_their_own),
