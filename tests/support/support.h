@@ -14,6 +14,12 @@
 
 #include "tote/common.h"
 
+/* cmocka 2.0 deprecates the name that cmocka 1.1 has for unsigned values. */
+#ifdef assert_uint_in_range
+#undef assert_in_range
+#define assert_in_range(value, minimum, maximum) assert_uint_in_range(value, minimum, maximum)
+#endif
+
 /*
  * What a child that is forked beside threads is not up to: with the address sanitizer it inherits the locks of its
  * allocator, which another thread may hold; with that of threads it cannot have threads of its own.

@@ -99,11 +99,12 @@ static inline bool tote__hex_decode(uint8_t *bytes, const char *hex, size_t coun
  */
 static inline bool tote__hex_decode_padded(uint8_t *bytes, size_t count, const char *hex,
                                            size_t length) {
-    char padded[32] = "00000000000000000000000000000000";
+    char padded[32];
 
     if (!length || length > count * 2) {
         return false;
     }
+    memset(padded, '0', sizeof padded);
     memcpy(padded + count * 2 - length, hex, length);
     return tote__hex_decode(bytes, padded, count);
 }
