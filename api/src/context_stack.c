@@ -80,12 +80,25 @@ static void set_stack_here(struct tote__stack *stack) {
     tote__thread_watch_end();
 }
 
-static void take_block(struct tote__stack *stack) {
-    enum { BLOCK = 4096 };
-    static _Atomic(tote_context_token) next_block = BLOCK;
+/* A stack's first block of tokens, and each later one: short-lived fibres take few. */
+static const tote_context_token first_block = 4096;
+static const tote_context_token later_block = (tote_context_token)1 << 32;
 
-    stack->next = atomic_fetch_add_explicit(&next_block, BLOCK, memory_order_relaxed);
-    stack->limit = stack->next + BLOCK;
+static void take_block(struct tote__stack *stack) {
+    static _Atomic(tote_context_token) next_block = 4096;
+    tote_context_token size = stack->base ? later_block : first_block;
+
+    stack->next = atomic_fetch_add_explicit(&next_block, size, memory_order_relaxed);
+    stack->limit = stack->next + size;
+}
+
+/* Whether the stack made this token, also if its frame is gone. False for most of what it made 2^32 ago. */
+static bool has_made(const struct tote__stack *stack, tote_context_token token) {
+    bool is_of_first = token >= stack->base && token - stack->base < first_block;
+    bool is_of_last =
+        stack->limit - stack->base > first_block && token >= stack->limit - later_block;
+
+    return (is_of_first || is_of_last) && token < stack->next;
 }
 
 /* Unique in the process; those of one stack grow. */
@@ -348,17 +361,29 @@ static bool report_unknown(void) {
     return false;
 }
 
+/*
+ * How many frames are left without what was pushed since the mark. The frame it was taken in may be
+ * gone by now: a scope that another thread closed is dropped by the next push.
+ */
+static size_t depth_at_mark(const struct tote__stack *stack, tote_context_token number) {
+    size_t depth = stack->depth;
+
+    while (depth && stack->frames[depth - 1].token > number) {
+        depth--;
+    }
+    bool is_here = depth && stack->frames[depth - 1].token == number;
+    return is_here || has_made(stack, number) ? depth : SIZE_MAX;
+}
+
 /* How deep the stack was when the token was made, without what it stands for. */
 static size_t depth_before(const struct tote__stack *stack, tote_context_token token) {
-    tote_context_token number = token & ~mark_flag;
-    size_t at = tote__stack_find(stack, number);
-
     if (!stack || is_without_memory(stack)) {
         return SIZE_MAX;
     }
     if (token & mark_flag) {
-        return number == stack->base ? 0 : at == SIZE_MAX ? SIZE_MAX : at + 1;
+        return depth_at_mark(stack, token & ~mark_flag);
     }
+    size_t at = tote__stack_find(stack, token);
     return at != SIZE_MAX && stack->frames[at].kind == TOTE__FRAME_ATTACHED ? at : SIZE_MAX;
 }
 

@@ -344,6 +344,86 @@ static void what_the_sdk_has_for_a_thread_is_released_with_it(void **state) {
 
 #define SCOPE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+static void *close_scope(void *arg) {
+    tote_scope_close(arg);
+    return NULL;
+}
+
+/* A mark is of no use any more on a thread that did not take it. */
+static void *unwind_elsewhere(void *arg) {
+    const tote_context_token *mark = arg;
+    tote_scope *scope = tote_scope_open(tracer, "of another thread", NULL);
+    bool is_wrong = tote_context_unwind(*mark, TOTE_STATUS_ERROR, "not here") != 0 ||
+                    tote_context_detach(*mark) ||
+                    tote_context_current() != tote_scope_get_context(scope);
+
+    tote_scope_close(&scope);
+    return is_wrong ? arg : NULL;
+}
+
+static void open_and_close(size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        tote_scope *scope = tote_scope_open(NULL, "", NULL);
+        tote_scope_close(&scope);
+    }
+}
+
+static jmp_buf jump;
+
+/* A watchdog closes the request that the mark was taken in; what longjmp leaves is closed by unwind. */
+static void a_mark_outlives_the_scope_it_was_taken_in(void **state) {
+    enum { SCOPES_BEFORE_SECOND_MARK = 5000 }; /* more than a stack's first tokens */
+
+    (void)state;
+    for (volatile int round = 0; round < 2; round++) {
+        tote_scope *outer = tote_scope_open(tracer, "outer", NULL);
+        tote_scope *request = tote_scope_open(tracer, "request", NULL);
+        volatile tote_context_token mark = tote_context_mark();
+        volatile size_t ended = fake.ended + 1;
+
+        run_in_thread(close_scope, &request);
+        if (setjmp(jump) == 0) {
+            const tote_scope *lost = tote_scope_open(tracer, "lost", NULL);
+            (void)lost;
+            open_and_close(1);
+            longjmp(jump, 1);
+        }
+        assert_int_equal(tote_context_unwind(mark, TOTE_STATUS_ERROR, "jumped"), 1);
+        assert_int_equal(fake.ended, ended + 1);
+        assert_ptr_equal(tote_context_current(), tote_scope_get_context(outer));
+        assert_int_equal(tote_context_unwind(mark, TOTE_STATUS_ERROR, "again"), 0);
+        tote_scope_close(&outer);
+        assert_int_equal(diagnostics, 0);
+        open_and_close(SCOPES_BEFORE_SECOND_MARK);
+    }
+}
+
+/* The callback's own scope is found although the one around it was closed meanwhile. */
+static void a_mark_in_a_closed_scope_still_tells_what_a_callback_left(void **state) {
+    (void)state;
+    tote_scope *request = tote_scope_open(tracer, "request", NULL);
+    tote_context_token mark = tote_context_mark();
+
+    run_in_thread(close_scope, &request);
+    tote_scope *left = tote_scope_open(tracer, "left behind", NULL);
+    assert_false(tote_context_detach(mark));
+    assert_ptr_equal(tote_context_current(), tote_context_root());
+    assert_int_equal(diagnostics, 1);
+    tote_scope_close(&left);
+}
+
+static void another_threads_mark_changes_nothing(void **state) {
+    (void)state;
+    tote_context_token outside = tote_context_mark();
+    tote_scope *scope = tote_scope_open(tracer, "here", NULL);
+    tote_context_token inside = tote_context_mark();
+
+    run_in_thread(unwind_elsewhere, &outside);
+    run_in_thread(unwind_elsewhere, &inside);
+    assert_ptr_equal(tote_context_current(), tote_scope_get_context(scope));
+    tote_scope_close(&scope);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SCOPE_TEST(parallel_scopes_share_their_parent_and_do_not_see_each_other),
@@ -356,6 +436,9 @@ int main(int argc, char **argv) {
         SCOPE_TEST(a_thread_that_never_had_memory_keeps_nothing_in_its_scopes),
         SCOPE_TEST(a_scope_is_current_on_one_thread_at_a_time),
         SCOPE_TEST(what_the_sdk_has_for_a_thread_is_released_with_it),
+        SCOPE_TEST(a_mark_outlives_the_scope_it_was_taken_in),
+        SCOPE_TEST(a_mark_in_a_closed_scope_still_tells_what_a_callback_left),
+        SCOPE_TEST(another_threads_mark_changes_nothing),
     };
     use_fake_allocator();
     return RUN_TESTS(tests, argc, argv);

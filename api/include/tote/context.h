@@ -94,7 +94,8 @@ TOTE_API tote_context_token tote_context_mark(void);
 
 /**
  * Go back to a mark: detach all since, and close the scopes opened since and still current here,
- * with this status. Their handles are gone. Returns: how many scopes were closed.
+ * with this status. Their handles are gone. The mark stays good if the scope it was taken in is closed
+ * meanwhile, by any thread. Returns: how many scopes were closed.
  */
 TOTE_API size_t tote_context_unwind(tote_context_token mark, tote_status_code status,
                                     const char *description);
