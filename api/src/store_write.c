@@ -288,11 +288,12 @@ static enum store_outcome put_entry(tote_store *store, const struct tote__layer_
     }
     record.metadata = metadata.text;
     record.metadata_length = metadata.length;
-    record.attribute_size = tote__attribute_size(record.key.text, record.key.length, entry->value,
-                                                 &tote__wire_no_limits);
+    const struct tote__attribute_plan plan = tote__plan_attribute(
+        record.key.text, record.key.length, entry->value, &tote__wire_no_limits);
+    record.attribute_size = plan.size;
     outcome = STORE_FULL;
-    if (record.attribute_size > TOTE_STORE_MAX_BYTES || record.key.length > RECORD_LONGEST_TEXT ||
-        record.metadata_length > RECORD_LONGEST_TEXT) {
+    if (plan.is_too_large || record.attribute_size > TOTE_STORE_MAX_BYTES ||
+        record.key.length > RECORD_LONGEST_TEXT || record.metadata_length > RECORD_LONGEST_TEXT) {
         goto done;
     }
     uint32_t count = (uint32_t)tote__record_words(&record);
@@ -300,8 +301,7 @@ static enum store_outcome put_entry(tote_store *store, const struct tote__layer_
     outcome = STORE_NO_MEMORY;
     if (words) {
         uint8_t *attribute = tote__record_pack(words, &record);
-        tote__put_attribute(attribute, TOTE__TAG_SPAN_ATTRIBUTE, record.key.text, record.key.length,
-                            entry->value, &tote__wire_no_limits);
+        tote__put_planned(attribute, TOTE__TAG_SPAN_ATTRIBUTE, &plan);
         outcome = put_record(store, &record, words, count);
     }
 done:

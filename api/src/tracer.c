@@ -62,66 +62,29 @@ static const char *valid_text(struct tote__arena *arena, const char *text) {
     return repaired;
 }
 
-static bool is_kept(const tote_attribute *attribute) {
-    return attribute->key && *attribute->key;
-}
-
 /* A copy of the attributes by way of the wire's format: that repairs, and leaves out what is not
  * kept. */
 static bool copy_attributes(struct identity *identity, const tote_attribute *given, size_t count) {
-    const struct tote__wire_limits *limits = &tote__wire_no_limits;
     struct tote__arena *arena = &identity->arena;
+    struct tote__slice wire;
     tote_attribute *copies;
-    size_t size = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        if (is_kept(&given[i])) {
-            size +=
-                tote__attribute_size(given[i].key, strlen(given[i].key), given[i].value, limits);
-        }
-    }
-    if (!size) {
+    if (!given || !count) {
         return true;
     }
-    uint8_t *wire = tote__arena_allocate(arena, size);
-    uint8_t *end = wire;
-    if (!wire) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (is_kept(&given[i])) {
-            end = tote__put_attribute(end, TOTE__TAG_SCOPE_ATTRIBUTE, given[i].key,
-                                      strlen(given[i].key), given[i].value, limits);
-        }
-    }
     bool is_copied =
-        tote__unpack_attributes((struct tote__slice){wire, size}, TOTE__TAG_SCOPE_ATTRIBUTE >> 3,
-                                arena, &copies, &identity->scope.attribute_count);
-    identity->scope.attributes = copies;
+        tote__encode_attributes(arena, TOTE__TAG_SCOPE_ATTRIBUTE, given, count, &wire) &&
+        tote__unpack_attributes(wire, TOTE__TAG_SCOPE_ATTRIBUTE >> 3, arena, &copies,
+                                &identity->scope.attribute_count);
+    identity->scope.attributes = is_copied ? copies : NULL;
     return is_copied;
-}
-
-static bool has_attribute(const tote_instrumentation_scope *scope, const tote_attribute *wanted) {
-    for (size_t i = 0; i < scope->attribute_count; i++) {
-        if (strcmp(scope->attributes[i].key, wanted->key) == 0 &&
-            tote_value_equals(scope->attributes[i].value, wanted->value)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static bool has_same_attributes(const tote_instrumentation_scope *a,
                                 const tote_instrumentation_scope *b) {
-    if (a->attribute_count != b->attribute_count) {
-        return false;
-    }
-    for (size_t i = 0; i < a->attribute_count; i++) {
-        if (!has_attribute(a, &b->attributes[i]) || !has_attribute(b, &a->attributes[i])) {
-            return false;
-        }
-    }
-    return true;
+    return (!a->attribute_count && !b->attribute_count) ||
+           tote_value_equals(tote_map(a->attributes, a->attribute_count),
+                             tote_map(b->attributes, b->attribute_count));
 }
 
 static _Atomic(tote_tracer *) *list_of(const struct identity *identity) {

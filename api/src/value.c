@@ -12,7 +12,9 @@
 #include <string.h>
 
 #include "tote/internal/base64.h"
+#include "tote/internal/map_index.h"
 #include "tote/internal/text.h"
+#include "tote/internal/wire.h"
 
 /* The inline functions of the header, as symbols. */
 extern tote_value tote_value_make(tote_value_type type, const void *data, size_t size);
@@ -26,61 +28,11 @@ extern tote_value tote_bytes(const void *bytes, size_t size);
 extern tote_value tote_array(const tote_value *items, size_t count);
 extern tote_value tote_map(const tote_attribute *fields, size_t count);
 
-enum { DEEPEST = 64 };
-
-/* The last field of this key: that one counts. NULL when there is none, or no key. */
-static const tote_attribute *find_field(tote_value map, const char *key) {
-    for (size_t i = map.size; key && *key && map.as.fields && i-- > 0;) {
-        if (map.as.fields[i].key && strcmp(map.as.fields[i].key, key) == 0) {
-            return &map.as.fields[i];
-        }
-    }
-    return NULL;
-}
-
-static bool does_count(tote_value map, const tote_attribute *field) {
-    return find_field(map, field->key) == field;
-}
-
-static size_t count_fields(tote_value map) {
-    size_t count = 0;
-
-    for (size_t i = 0; map.as.fields && i < map.size; i++) {
-        count += does_count(map, &map.as.fields[i]);
-    }
-    return count;
-}
-
-static bool equals(tote_value a, tote_value b, unsigned depth);
-
-static bool have_equal_fields(tote_value a, tote_value b, unsigned depth) {
-    if (count_fields(a) != count_fields(b)) {
-        return false;
-    }
-    for (size_t i = 0; a.as.fields && i < a.size; i++) {
-        const tote_attribute *field = &a.as.fields[i];
-        if (!does_count(a, field)) {
-            continue;
-        }
-        const tote_attribute *other = find_field(b, field->key);
-        if (!other || !equals(field->value, other->value, depth + 1)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool have_equal_items(tote_value a, tote_value b, unsigned depth) {
-    if (a.size != b.size || (a.size && (!a.as.items || !b.as.items))) {
-        return false;
-    }
-    for (size_t i = 0; i < a.size; i++) {
-        if (!equals(a.as.items[i], b.as.items[i], depth + 1)) {
-            return false;
-        }
-    }
-    return true;
-}
+/*
+ * Arrays and maps are walked without recursion, so that a value of any depth takes the same stack. One that
+ * refers to a list many times can be of any size: what is beyond these many parts is not looked at.
+ */
+enum { DEEPEST = TOTE__DEEPEST_VALUE, MOST_PARTS = 1 << 20 };
 
 static bool have_equal_bytes(tote_value a, tote_value b) {
     return a.size == b.size &&
@@ -91,11 +43,12 @@ static uint32_t known_type(tote_value value) {
     return value.type > TOTE_TYPE_MAP ? (uint32_t)TOTE_TYPE_EMPTY : value.type;
 }
 
-/* What is deeper than can be kept is not looked at. */
-static bool equals(tote_value a, tote_value b, unsigned depth) {
-    if (known_type(a) != known_type(b)) {
-        return false;
-    }
+static bool is_list(tote_value value) {
+    return value.type == TOTE_TYPE_ARRAY || value.type == TOTE_TYPE_MAP;
+}
+
+/* Values of one type, and no lists. */
+static bool are_equal_scalars(tote_value a, tote_value b) {
     switch (a.type) {
     case TOTE_TYPE_STRING:
     case TOTE_TYPE_BYTES:
@@ -106,17 +59,100 @@ static bool equals(tote_value a, tote_value b, unsigned depth) {
         return a.as.integer == b.as.integer;
     case TOTE_TYPE_DOUBLE: /* by content: a NaN is the same as itself */
         return memcmp(&a.as.real, &b.as.real, sizeof a.as.real) == 0;
-    case TOTE_TYPE_ARRAY:
-        return depth > DEEPEST || have_equal_items(a, b, depth);
-    case TOTE_TYPE_MAP:
-        return depth > DEEPEST || have_equal_fields(a, b, depth);
     default:
         return true;
     }
 }
 
+/* Two lists that are compared. */
+struct pair {
+    tote_value a;
+    tote_value b;
+    struct tote__map_index *index_of_a;
+    struct tote__map_index *index_of_b;
+    uint32_t at;
+};
+
+struct comparison {
+    size_t depth;
+    uint32_t parts_left;
+    struct pair pairs[DEEPEST];
+};
+
+/* Returns: false if the lists differ in their numbers of parts. */
+static bool push_pair(struct comparison *comparison, tote_value a, tote_value b) {
+    bool is_same_list = a.as.items == b.as.items && a.size == b.size;
+
+    if (is_same_list || comparison->depth == DEEPEST) {
+        return true; /* what is deeper than can be kept is not looked at */
+    }
+    struct pair *pair = &comparison->pairs[comparison->depth++];
+    *pair = (struct pair){.a = a, .b = b};
+    if (a.type == TOTE_TYPE_ARRAY) {
+        return a.size == b.size && (!a.size || (a.as.items && b.as.items));
+    }
+    pair->index_of_a = tote__map_index_new(a);
+    pair->index_of_b = tote__map_index_new(b);
+    return tote__map_count(a, pair->index_of_a) == tote__map_count(b, pair->index_of_b);
+}
+
+static void pop_pair(struct comparison *comparison) {
+    const struct pair *pair = &comparison->pairs[--comparison->depth];
+
+    tote__map_index_free(pair->index_of_a);
+    tote__map_index_free(pair->index_of_b);
+}
+
+static bool compare_values(struct comparison *comparison, tote_value a, tote_value b) {
+    if (known_type(a) != known_type(b)) {
+        return false;
+    }
+    return is_list(a) ? push_pair(comparison, a, b) : are_equal_scalars(a, b);
+}
+
+/* The next part of the lists on top, or their end. */
+static bool compare_parts(struct comparison *comparison) {
+    struct pair *pair = &comparison->pairs[comparison->depth - 1];
+    uint32_t at = pair->at++;
+
+    if (at >= pair->a.size || !pair->a.as.items) {
+        pop_pair(comparison);
+        return true;
+    }
+    if (comparison->parts_left-- == 0) {
+        return false;
+    }
+    if (pair->a.type == TOTE_TYPE_ARRAY) {
+        return compare_values(comparison, pair->a.as.items[at], pair->b.as.items[at]);
+    }
+    if (!tote__map_is_kept(pair->a, pair->index_of_a, at)) {
+        return true;
+    }
+    const tote_attribute *field = &pair->a.as.fields[at];
+    const tote_attribute *other = tote__map_find(pair->b, pair->index_of_b, field->key);
+    return other && compare_values(comparison, field->value, other->value);
+}
+
+static __attribute__((noinline)) bool are_equal_lists(tote_value a, tote_value b) {
+    struct comparison comparison;
+
+    comparison.depth = 0;
+    comparison.parts_left = MOST_PARTS;
+    bool is_equal = compare_values(&comparison, a, b);
+    while (is_equal && comparison.depth) {
+        is_equal = compare_parts(&comparison);
+    }
+    while (comparison.depth) {
+        pop_pair(&comparison);
+    }
+    return is_equal;
+}
+
 bool tote_value_equals(tote_value a, tote_value b) {
-    return equals(a, b, 1);
+    if (is_list(a) && a.type == b.type) {
+        return are_equal_lists(a, b);
+    }
+    return known_type(a) == known_type(b) && are_equal_scalars(a, b);
 }
 
 /* Text on its way into a buffer that may be too small. */
@@ -213,30 +249,8 @@ static void put_quoted(struct writer *writer, const char *text, size_t length) {
     put_text(writer, "\"");
 }
 
-static void put_value(struct writer *writer, tote_value value, bool is_nested, unsigned depth);
-
-static void put_list(struct writer *writer, tote_value list, unsigned depth) {
-    bool is_array = list.type == TOTE_TYPE_ARRAY;
-    const char *separator = "";
-
-    put_text(writer, is_array ? "[" : "{");
-    for (size_t i = 0; list.as.items && depth <= DEEPEST && i < list.size; i++) {
-        const tote_attribute *field = is_array ? NULL : &list.as.fields[i];
-        if (field && !does_count(list, field)) {
-            continue;
-        }
-        put_text(writer, separator);
-        separator = ",";
-        if (field) {
-            put_quoted(writer, field->key, strlen(field->key));
-            put_text(writer, ":");
-        }
-        put_value(writer, field ? field->value : list.as.items[i], true, depth + 1);
-    }
-    put_text(writer, is_array ? "]" : "}");
-}
-
-static void put_value(struct writer *writer, tote_value value, bool is_nested, unsigned depth) {
+/* No list. Text in a list is quoted. */
+static void put_scalar(struct writer *writer, tote_value value, bool is_nested) {
     const char *quote = is_nested ? "\"" : "";
     char text[32];
 
@@ -266,13 +280,85 @@ static void put_value(struct writer *writer, tote_value value, bool is_nested, u
         put_base64(writer, value.as.bytes, value.as.bytes ? value.size : 0);
         put_text(writer, quote);
         break;
-    case TOTE_TYPE_ARRAY:
-    case TOTE_TYPE_MAP:
-        put_list(writer, value, depth);
-        break;
     default:
         put_text(writer, is_nested ? "null" : "");
         break;
+    }
+}
+
+/* A list that is written. */
+struct level {
+    tote_value list;
+    struct tote__map_index *index;
+    uint32_t at;
+    bool has_parts; /* one was written */
+};
+
+struct walk {
+    struct writer *writer;
+    size_t depth;
+    uint32_t parts_left;
+    struct level levels[DEEPEST];
+};
+
+/* A list that is deeper than can be kept is written empty. */
+static void open_list(struct walk *walk, tote_value list) {
+    bool is_array = list.type == TOTE_TYPE_ARRAY;
+
+    if (walk->depth == DEEPEST) {
+        put_text(walk->writer, is_array ? "[]" : "{}");
+        return;
+    }
+    put_text(walk->writer, is_array ? "[" : "{");
+    walk->levels[walk->depth++] =
+        (struct level){.list = list, .index = is_array ? NULL : tote__map_index_new(list)};
+}
+
+static void close_list(struct walk *walk) {
+    const struct level *level = &walk->levels[--walk->depth];
+
+    tote__map_index_free(level->index);
+    put_text(walk->writer, level->list.type == TOTE_TYPE_ARRAY ? "]" : "}");
+}
+
+/* The next part of the list on top, or its end. */
+static void put_part(struct walk *walk) {
+    struct level *level = &walk->levels[walk->depth - 1];
+    bool is_array = level->list.type == TOTE_TYPE_ARRAY;
+    uint32_t at = level->at++;
+
+    if (!level->list.as.items || at >= level->list.size || !walk->parts_left) {
+        close_list(walk);
+        return;
+    }
+    walk->parts_left--;
+    if (!is_array && !tote__map_is_kept(level->list, level->index, at)) {
+        return;
+    }
+    put_text(walk->writer, level->has_parts ? "," : "");
+    level->has_parts = true;
+    if (!is_array) {
+        const char *key = level->list.as.fields[at].key;
+        put_quoted(walk->writer, key, strlen(key));
+        put_text(walk->writer, ":");
+    }
+    tote_value value = is_array ? level->list.as.items[at] : level->list.as.fields[at].value;
+    if (is_list(value)) {
+        open_list(walk, value);
+    } else {
+        put_scalar(walk->writer, value, true);
+    }
+}
+
+static __attribute__((noinline)) void put_list(struct writer *writer, tote_value list) {
+    struct walk walk;
+
+    walk.writer = writer;
+    walk.depth = 0;
+    walk.parts_left = MOST_PARTS;
+    open_list(&walk, list);
+    while (walk.depth) {
+        put_part(&walk);
     }
 }
 
@@ -280,7 +366,11 @@ size_t tote_value_to_text(tote_value value, char *buffer, size_t size) {
     struct writer writer = {buffer, buffer ? size : 0, 0};
     int error = errno;
 
-    put_value(&writer, value, false, 1);
+    if (is_list(value)) {
+        put_list(&writer, value);
+    } else {
+        put_scalar(&writer, value, false);
+    }
     if (buffer && size) {
         bool is_cut = writer.length >= size;
         buffer[is_cut ? tote__utf8_cut(buffer, size, size - 1) : writer.length] = '\0';

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wire.c - attributes to and from OTLP's wire format
+ * wire.c - attributes to OTLP's wire format
  *
- * Writing goes in two passes, size and bytes, that take the same turns. A nested value's
- * size is found again at each level it is in: depth is limited, and values are flat.
+ * Writing goes in two passes, size and bytes. Flat values are written forward; arrays and maps backward, so
+ * that both passes look at each part once, whatever its depth.
  */
 #include "tote/internal/wire.h"
 
 #include <string.h>
 
+#include "tote/internal/map_index.h"
 #include "tote/internal/text.h"
 
-enum { DEEPEST = 64 };
+enum { DEEPEST = TOTE__DEEPEST_VALUE };
+
+/* The most of one array or map: more than a span may have, and what is looked at in less than 0.1 s. */
+enum { MOST_BYTES = 64 << 20, MOST_PARTS = 1 << 20 };
 
 const struct tote__wire_limits tote__wire_no_limits = {UINT32_MAX, DEEPEST};
 
@@ -52,57 +56,7 @@ static uint8_t *put_text(uint8_t *out, uint8_t tag, struct tote__text text) {
     return (uint8_t *)tote__utf8_repair((char *)out, text.at, text.length);
 }
 
-static size_t key_value_size(const char *key, size_t key_length, tote_value value, uint32_t depth,
-                             const struct tote__wire_limits *limits);
-static uint8_t *put_key_value(uint8_t *out, const char *key, size_t key_length, tote_value value,
-                              uint32_t depth, const struct tote__wire_limits *limits);
-
-/* Whether a field of a map is written: it has a key, and none after it has the same one. */
-static bool is_field_kept(tote_value map, size_t index) {
-    const char *key = map.as.fields[index].key;
-
-    if (!key || !*key) {
-        return false;
-    }
-    for (size_t i = index + 1; i < map.size; i++) {
-        if (map.as.fields[i].key && strcmp(map.as.fields[i].key, key) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Deeper values, and those that say they have parts and do not, become the empty value. */
-static bool is_written(tote_value value, uint32_t depth, const struct tote__wire_limits *limits) {
-    bool is_nested = value.type == TOTE_TYPE_ARRAY || value.type == TOTE_TYPE_MAP;
-
-    return !is_nested || (depth <= tote__min(limits->value_depth, DEEPEST) &&
-                          (value.as.items != NULL || value.size == 0));
-}
-
-static size_t any_value_size(tote_value value, uint32_t depth,
-                             const struct tote__wire_limits *limits);
-
-static size_t list_size(tote_value list, uint32_t depth, const struct tote__wire_limits *limits) {
-    size_t size = 0;
-
-    for (size_t i = 0; i < list.size; i++) {
-        if (list.type == TOTE_TYPE_ARRAY) {
-            size += run_size(any_value_size(list.as.items[i], depth + 1, limits));
-        } else if (is_field_kept(list, i)) {
-            const tote_attribute *field = &list.as.fields[i];
-            size += run_size(
-                key_value_size(field->key, strlen(field->key), field->value, depth + 1, limits));
-        }
-    }
-    return size;
-}
-
-static size_t any_value_size(tote_value value, uint32_t depth,
-                             const struct tote__wire_limits *limits) {
-    if (!is_written(value, depth, limits)) {
-        return 0;
-    }
+static size_t scalar_size(tote_value value, const struct tote__wire_limits *limits) {
     switch (value.type) {
     case TOTE_TYPE_STRING:
         return run_size(take_text(value.as.string, value.size, limits->value_length).written);
@@ -114,33 +68,9 @@ static size_t any_value_size(tote_value value, uint32_t depth,
         return 1 + sizeof value.as.real;
     case TOTE_TYPE_BYTES:
         return run_size(value.as.bytes ? tote__min(value.size, limits->value_length) : 0);
-    case TOTE_TYPE_ARRAY:
-    case TOTE_TYPE_MAP:
-        return run_size(list_size(value, depth, limits));
     default:
         return 0;
     }
-}
-
-static uint8_t *put_any_value(uint8_t *out, tote_value value, uint32_t depth,
-                              const struct tote__wire_limits *limits);
-
-static uint8_t *put_list(uint8_t *out, tote_value list, uint32_t depth,
-                         const struct tote__wire_limits *limits) {
-    for (size_t i = 0; i < list.size; i++) {
-        if (list.type == TOTE_TYPE_ARRAY) {
-            tote_value item = list.as.items[i];
-            out = put_head(out, TOTE__LIST_ITEM, any_value_size(item, depth + 1, limits));
-            out = put_any_value(out, item, depth + 1, limits);
-        } else if (is_field_kept(list, i)) {
-            const tote_attribute *field = &list.as.fields[i];
-            size_t length = strlen(field->key);
-            out = put_head(out, TOTE__LIST_ITEM,
-                           key_value_size(field->key, length, field->value, depth + 1, limits));
-            out = put_key_value(out, field->key, length, field->value, depth + 1, limits);
-        }
-    }
-    return out;
 }
 
 static uint8_t *put_double(uint8_t *out, double real) {
@@ -154,11 +84,7 @@ static uint8_t *put_double(uint8_t *out, double real) {
     return out;
 }
 
-static uint8_t *put_any_value(uint8_t *out, tote_value value, uint32_t depth,
-                              const struct tote__wire_limits *limits) {
-    if (!is_written(value, depth, limits)) {
-        return out;
-    }
+static uint8_t *put_scalar(uint8_t *out, tote_value value, const struct tote__wire_limits *limits) {
     switch (value.type) {
     case TOTE_TYPE_STRING:
         return put_text(out, TOTE__ANY_STRING,
@@ -175,27 +101,165 @@ static uint8_t *put_any_value(uint8_t *out, tote_value value, uint32_t depth,
     case TOTE_TYPE_BYTES:
         return put_run(out, TOTE__ANY_BYTES, value.as.bytes,
                        value.as.bytes ? tote__min(value.size, limits->value_length) : 0);
-    case TOTE_TYPE_ARRAY:
-    case TOTE_TYPE_MAP:
-        out = put_head(out, value.type == TOTE_TYPE_ARRAY ? TOTE__ANY_ARRAY : TOTE__ANY_MAP,
-                       list_size(value, depth, limits));
-        return put_list(out, value, depth, limits);
     default:
         return out;
     }
 }
 
-static size_t key_value_size(const char *key, size_t key_length, tote_value value, uint32_t depth,
-                             const struct tote__wire_limits *limits) {
-    return run_size(take_text(key, key_length, UINT32_MAX).written) +
-           run_size(any_value_size(value, depth, limits));
+static bool is_nested(tote_value value) {
+    return value.type == TOTE_TYPE_ARRAY || value.type == TOTE_TYPE_MAP;
 }
 
-static uint8_t *put_key_value(uint8_t *out, const char *key, size_t key_length, tote_value value,
-                              uint32_t depth, const struct tote__wire_limits *limits) {
-    out = put_text(out, TOTE__KEY_VALUE_KEY, take_text(key, key_length, UINT32_MAX));
-    out = put_head(out, TOTE__KEY_VALUE_VALUE, any_value_size(value, depth, limits));
-    return put_any_value(out, value, depth, limits);
+/* A list being written, from its last part to its first. */
+struct level {
+    tote_value list;
+    struct tote__map_index *index;
+    uint32_t left; /* how many parts are still to be written */
+    uint32_t end;  /* how much was written before its content */
+};
+
+/*
+ * A writer that goes backward: a part's length is known when its head is written, so every part is looked
+ * at once, and there is no recursion. Without `end` it only measures.
+ */
+struct writer {
+    uint8_t *end; /* NULL: nothing is written */
+    size_t written;
+    const struct tote__wire_limits *limits;
+    size_t depth;
+    uint32_t parts_left;
+    struct level levels[DEEPEST];
+};
+
+static void put_head_back(struct writer *writer, uint8_t tag, size_t content_size) {
+    writer->written += 1 + tote__varint_size(content_size);
+    if (writer->end) {
+        put_head(writer->end - writer->written, tag, content_size);
+    }
+}
+
+static void put_scalar_back(struct writer *writer, tote_value value) {
+    size_t size = scalar_size(value, writer->limits);
+
+    writer->written += size;
+    if (writer->end && size) {
+        put_scalar(writer->end - writer->written, value, writer->limits);
+    }
+}
+
+static void put_key_back(struct writer *writer, const char *key) {
+    struct tote__text text = take_text(key, strlen(key), UINT32_MAX);
+
+    writer->written += run_size(text.written);
+    if (writer->end) {
+        put_text(writer->end - writer->written, TOTE__KEY_VALUE_KEY, text);
+    }
+}
+
+/* Deeper values, and those that say they have parts and do not, become the empty value. */
+static bool push_level(struct writer *writer, tote_value list) {
+    size_t deepest = tote__min(writer->limits->value_depth, DEEPEST);
+
+    if (writer->depth >= deepest || (list.size && !list.as.items)) {
+        return false;
+    }
+    struct level *level = &writer->levels[writer->depth++];
+    level->list = list;
+    level->index = list.type == TOTE_TYPE_MAP ? tote__map_index_new(list) : NULL;
+    level->left = list.size;
+    level->end = (uint32_t)writer->written;
+    return true;
+}
+
+/* The head of the list on top. Returns: where it ends. */
+static uint32_t pop_level(struct writer *writer) {
+    const struct level *level = &writer->levels[--writer->depth];
+    bool is_array = level->list.type == TOTE_TYPE_ARRAY;
+
+    put_head_back(writer, is_array ? TOTE__ANY_ARRAY : TOTE__ANY_MAP, writer->written - level->end);
+    tote__map_index_free(level->index);
+    return level->end;
+}
+
+/* What goes ahead of a part whose value was written; `end` is where that ends. */
+static void put_part_head(struct writer *writer, const struct level *level, uint32_t end) {
+    if (level->list.type == TOTE_TYPE_MAP) {
+        put_head_back(writer, TOTE__KEY_VALUE_VALUE, writer->written - end);
+        put_key_back(writer, level->list.as.fields[level->left].key);
+    }
+    put_head_back(writer, TOTE__LIST_ITEM, writer->written - end);
+}
+
+/* The part before the ones that were written. */
+static void put_part(struct writer *writer, struct level *level) {
+    uint32_t at = --level->left;
+    bool is_map = level->list.type == TOTE_TYPE_MAP;
+    uint32_t end = (uint32_t)writer->written;
+
+    writer->parts_left--;
+    if (is_map && !tote__map_is_kept(level->list, level->index, at)) {
+        return;
+    }
+    tote_value value = is_map ? level->list.as.fields[at].value : level->list.as.items[at];
+    if (!is_nested(value)) {
+        put_scalar_back(writer, value);
+    } else if (push_level(writer, value)) {
+        return; /* its head, and this part's, come with pop_level() */
+    }
+    put_part_head(writer, level, end);
+}
+
+/* Returns: false if it is too large. A list that refers to one list many times can be of any size. */
+static bool put_list_back(struct writer *writer, tote_value list) {
+    if (!push_level(writer, list)) {
+        return true;
+    }
+    while (writer->depth) {
+        struct level *level = &writer->levels[writer->depth - 1];
+        if (level->left) {
+            put_part(writer, level);
+        } else {
+            uint32_t end = pop_level(writer);
+            if (writer->depth) {
+                put_part_head(writer, level - 1, end);
+            }
+        }
+        if (writer->written > MOST_BYTES || !writer->parts_left) {
+            while (writer->depth) {
+                tote__map_index_free(writer->levels[--writer->depth].index);
+            }
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Apart from put_list(), and not inlined: most values have no levels, and take no stack for them. */
+static __attribute__((noinline)) bool measure_list(tote_value list, size_t *size,
+                                                   const struct tote__wire_limits *limits) {
+    struct writer writer;
+
+    writer.end = NULL;
+    writer.written = 0;
+    writer.limits = limits;
+    writer.depth = 0;
+    writer.parts_left = MOST_PARTS;
+    bool is_written = put_list_back(&writer, list);
+    *size = writer.written;
+    return is_written;
+}
+
+static __attribute__((noinline)) uint8_t *put_list(uint8_t *out, size_t size, tote_value list,
+                                                   const struct tote__wire_limits *limits) {
+    struct writer writer;
+
+    writer.end = out + size;
+    writer.written = 0;
+    writer.limits = limits;
+    writer.depth = 0;
+    writer.parts_left = MOST_PARTS;
+    put_list_back(&writer, list);
+    return out + size;
 }
 
 struct tote__attribute_plan tote__plan_attribute(const char *key, size_t key_length,
@@ -207,8 +271,12 @@ struct tote__attribute_plan tote__plan_attribute(const char *key, size_t key_len
     if (value.type == TOTE_TYPE_STRING) {
         plan.text = take_text(value.as.string, value.size, limits->value_length);
         plan.any_value_size = run_size(plan.text.written);
-    } else {
-        plan.any_value_size = any_value_size(value, 1, limits);
+    } else if (!is_nested(value)) {
+        plan.any_value_size = scalar_size(value, limits);
+    } else if (!measure_list(value, &plan.any_value_size, limits)) {
+        plan.is_too_large = true;
+        plan.value = tote_value_make(TOTE_TYPE_EMPTY, NULL, 0);
+        plan.any_value_size = 0;
     }
     plan.key_value_size = run_size(plan.key.written) + run_size(plan.any_value_size);
     plan.size = run_size(plan.key_value_size);
@@ -222,7 +290,8 @@ uint8_t *tote__put_planned(uint8_t *out, uint8_t tag, const struct tote__attribu
     if (plan->value.type == TOTE_TYPE_STRING) {
         return put_text(out, TOTE__ANY_STRING, plan->text);
     }
-    return put_any_value(out, plan->value, 1, plan->limits);
+    return is_nested(plan->value) ? put_list(out, plan->any_value_size, plan->value, plan->limits)
+                                  : put_scalar(out, plan->value, plan->limits);
 }
 
 size_t tote__attribute_size(const char *key, size_t key_length, tote_value value,
@@ -237,196 +306,27 @@ uint8_t *tote__put_attribute(uint8_t *out, uint8_t tag, const char *key, size_t 
     return tote__put_planned(out, tag, &plan);
 }
 
-static bool take_varint(struct tote__slice *message, uint64_t *number) {
-    *number = 0;
-    for (unsigned shift = 0; shift < 64 && message->size; shift += 7) {
-        uint8_t byte = *message->at++;
-        message->size--;
-        *number |= (uint64_t)(byte & 0x7F) << shift;
-        if (!(byte & 0x80)) {
-            return true;
+bool tote__encode_attributes(struct tote__arena *arena, uint8_t tag,
+                             const tote_attribute *attributes, size_t count,
+                             struct tote__slice *encoded) {
+    tote_value map = tote_map(attributes, attributes ? count : 0);
+    struct tote__map_index *index = tote__map_index_new(map);
+    size_t size = 0;
+
+    for (size_t i = 0; i < map.size; i++) {
+        if (tote__map_is_kept(map, index, i)) {
+            size += tote__attribute_size(attributes[i].key, strlen(attributes[i].key),
+                                         attributes[i].value, &tote__wire_no_limits);
         }
     }
-    return false;
-}
-
-static bool take_fixed(struct tote__slice *message, unsigned size, uint64_t *number) {
-    if (message->size < size) {
-        return false;
-    }
-    *number = 0;
-    for (unsigned i = 0; i < size; i++) {
-        *number |= (uint64_t)message->at[i] << (8 * i);
-    }
-    message->at += size;
-    message->size -= size;
-    return true;
-}
-
-bool tote__next_field(struct tote__slice *message, struct tote__field *field) {
-    const uint8_t *start = message->at;
-    uint64_t tag;
-    bool is_read;
-
-    *field = (struct tote__field){0};
-    if (!message->size || !take_varint(message, &tag) || tag >> 3 > UINT32_MAX) {
-        return false;
-    }
-    field->number = (uint32_t)(tag >> 3);
-    field->type = tag & 7;
-    switch (field->type) {
-    case 0:
-        is_read = take_varint(message, &field->value);
-        break;
-    case 1:
-        is_read = take_fixed(message, 8, &field->value);
-        break;
-    case 5:
-        is_read = take_fixed(message, 4, &field->value);
-        break;
-    case 2:
-        is_read = take_varint(message, &field->value) && field->value <= message->size;
-        if (is_read) {
-            field->content = (struct tote__slice){message->at, (size_t)field->value};
-            message->at += field->value;
-            message->size -= (size_t)field->value;
-        }
-        break;
-    default:
-        is_read = false;
-        break;
-    }
-    field->whole = (struct tote__slice){start, (size_t)(message->at - start)};
-    return is_read;
-}
-
-struct tote__key_value tote__read_key_value(struct tote__slice content) {
-    struct tote__key_value result = {{NULL, 0}, {NULL, 0}};
-    struct tote__field field;
-
-    while (tote__next_field(&content, &field)) {
-        if (field.type == 2 && field.number == 1) {
-            result.key = field.content;
-        } else if (field.type == 2 && field.number == 2) {
-            result.value = field.content;
+    uint8_t *at = tote__arena_allocate(arena, size ? size : 1);
+    *encoded = (struct tote__slice){at, size};
+    for (size_t i = 0; at && i < map.size; i++) {
+        if (tote__map_is_kept(map, index, i)) {
+            at = tote__put_attribute(at, tag, attributes[i].key, strlen(attributes[i].key),
+                                     attributes[i].value, &tote__wire_no_limits);
         }
     }
-    return result;
-}
-
-/* How many fields of this number there are. */
-static size_t count_fields(struct tote__slice message, uint32_t number) {
-    struct tote__field field;
-    size_t count = 0;
-
-    while (tote__next_field(&message, &field)) {
-        count += field.number == number && field.type == 2;
-    }
-    return count;
-}
-
-static tote_value unpack_any_value(struct tote__slice any_value, unsigned depth,
-                                   struct tote__arena *arena);
-
-static bool unpack_attributes(struct tote__slice fields, uint32_t number, unsigned depth,
-                              struct tote__arena *arena, tote_attribute **attributes,
-                              size_t *count) {
-    struct tote__field field;
-    size_t capacity = count_fields(fields, number);
-
-    *count = 0;
-    *attributes = NULL;
-    if (!capacity) {
-        return true;
-    }
-    *attributes = tote__arena_allocate(arena, capacity * sizeof **attributes);
-    if (!*attributes) {
-        return false;
-    }
-    while (tote__next_field(&fields, &field)) {
-        if (field.number != number || field.type != 2) {
-            continue;
-        }
-        struct tote__key_value parts = tote__read_key_value(field.content);
-        tote_attribute *attribute = &(*attributes)[*count];
-        attribute->key = tote__arena_text(arena, (const char *)parts.key.at, parts.key.size);
-        attribute->value = unpack_any_value(parts.value, depth, arena);
-        if (!attribute->key) {
-            return false;
-        }
-        ++*count;
-    }
-    return true;
-}
-
-static tote_value unpack_array(struct tote__slice message, unsigned depth,
-                               struct tote__arena *arena) {
-    size_t count = count_fields(message, 1);
-    tote_value *items = tote__arena_allocate(arena, (count ? count : 1) * sizeof *items);
-    struct tote__field field;
-    size_t i = 0;
-
-    if (!items) {
-        return tote_value_make(TOTE_TYPE_EMPTY, NULL, 0);
-    }
-    while (tote__next_field(&message, &field)) {
-        if (field.number == 1 && field.type == 2) {
-            items[i++] = unpack_any_value(field.content, depth + 1, arena);
-        }
-    }
-    return tote_array(items, count);
-}
-
-static tote_value unpack_map(struct tote__slice message, unsigned depth,
-                             struct tote__arena *arena) {
-    tote_attribute *fields;
-    size_t count;
-
-    if (!unpack_attributes(message, 1, depth + 1, arena, &fields, &count)) {
-        return tote_value_make(TOTE_TYPE_EMPTY, NULL, 0);
-    }
-    return tote_map(fields, count);
-}
-
-static tote_value unpack_any_value(struct tote__slice any_value, unsigned depth,
-                                   struct tote__arena *arena) {
-    const tote_value empty = tote_value_make(TOTE_TYPE_EMPTY, NULL, 0);
-    struct tote__field field;
-    double real;
-
-    if (depth > DEEPEST || !tote__next_field(&any_value, &field)) {
-        return empty;
-    }
-    switch (field.number << 3 | field.type) {
-    case TOTE__ANY_STRING: {
-        char *text = tote__arena_text(arena, (const char *)field.content.at, field.content.size);
-        return text ? tote_string_of(text, field.content.size) : empty;
-    }
-    case TOTE__ANY_BYTES: {
-        char *bytes = tote__arena_text(arena, (const char *)field.content.at, field.content.size);
-        return bytes ? tote_bytes(bytes, field.content.size) : empty;
-    }
-    case TOTE__ANY_BOOL:
-        return tote_bool(field.value != 0);
-    case TOTE__ANY_INT:
-        return tote_int((int64_t)field.value);
-    case TOTE__ANY_DOUBLE:
-        memcpy(&real, &field.value, sizeof real);
-        return tote_double(real);
-    case TOTE__ANY_ARRAY:
-        return unpack_array(field.content, depth, arena);
-    case TOTE__ANY_MAP:
-        return unpack_map(field.content, depth, arena);
-    default:
-        return empty;
-    }
-}
-
-tote_value tote__unpack_any_value(struct tote__slice any_value, struct tote__arena *arena) {
-    return unpack_any_value(any_value, 1, arena);
-}
-
-bool tote__unpack_attributes(struct tote__slice fields, uint32_t number, struct tote__arena *arena,
-                             tote_attribute **attributes, size_t *count) {
-    return unpack_attributes(fields, number, 1, arena, attributes, count);
+    tote__map_index_free(index);
+    return at != NULL;
 }

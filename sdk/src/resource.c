@@ -25,44 +25,6 @@ static const struct tote__resource empty = {.resource = {.schema_url = ""}};
 static _Atomic(struct entry *) table[MOST_RESOURCES]; /* [0] stays NULL: the empty one */
 static struct tote__lock lock;                        /* for adding */
 
-/* Of a key given twice the last counts, of one that is NULL or empty none. */
-static bool is_kept(const tote_attribute *attributes, size_t count, size_t index) {
-    const char *key = attributes[index].key;
-
-    if (!key || !*key) {
-        return false;
-    }
-    for (size_t i = index + 1; i < count; i++) {
-        if (attributes[i].key && strcmp(attributes[i].key, key) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* The fields of an OTLP Resource. Requirement F1: limits of attributes do not apply. */
-static bool encode(struct tote__arena *memory, const tote_attribute *attributes, size_t count,
-                   struct tote__slice *encoded) {
-    size_t size = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        if (is_kept(attributes, count, i)) {
-            size += tote__attribute_size(attributes[i].key, strlen(attributes[i].key),
-                                         attributes[i].value, &tote__wire_no_limits);
-        }
-    }
-    uint8_t *at = tote__arena_allocate(memory, size ? size : 1);
-    *encoded = (struct tote__slice){at, size};
-    for (size_t i = 0; at && i < count; i++) {
-        if (is_kept(attributes, count, i)) {
-            at = tote__put_attribute(at, TOTE__TAG_RESOURCE_ATTRIBUTE, attributes[i].key,
-                                     strlen(attributes[i].key), attributes[i].value,
-                                     &tote__wire_no_limits);
-        }
-    }
-    return at != NULL;
-}
-
 /* NULL when memory is out. */
 static struct entry *make_entry(const tote_attribute *attributes, size_t count,
                                 const char *schema_url) {
@@ -71,7 +33,10 @@ static struct entry *make_entry(const tote_attribute *attributes, size_t count,
     struct tote__resource made = empty;
     tote_attribute *unpacked = NULL;
 
-    bool is_complete = entry && encode(&memory, attributes, count, &made.encoded) &&
+    /* Limits of attributes do not apply. Spec: common/README.md#attribute-limits */
+    bool is_complete = entry &&
+                       tote__encode_attributes(&memory, TOTE__TAG_RESOURCE_ATTRIBUTE, attributes,
+                                               count, &made.encoded) &&
                        tote__unpack_attributes(made.encoded, TOTE__TAG_RESOURCE_ATTRIBUTE >> 3,
                                                &memory, &unpacked, &made.resource.attribute_count);
     made.resource.attributes = unpacked;

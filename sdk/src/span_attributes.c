@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "span_room.h"
+#include "tote/internal/map_index.h"
 #include "tote/internal/short_attribute.h"
 #include "tote/internal/text.h"
 
@@ -201,7 +202,7 @@ static void put_attribute(struct span *span, const char *key, size_t key_length,
             return;
         }
     }
-    if (!resize_place(span, &place, plan.size)) {
+    if (plan.is_too_large || !resize_place(span, &place, plan.size)) {
         span->dropped_attribute_count++;
         return;
     }
@@ -267,46 +268,41 @@ void tote__span_put_store_entry(struct span *span, const struct tote__entry *ent
     note_key(span, entry->hash);
 }
 
-/* Which attributes of an event or a link are kept, and how large they are together. */
+/*
+ * Which attributes of an event or a link are kept, and how large they are together: of a key the last one,
+ * for collections have unique keys (D23).
+ */
 struct selection {
-    const tote_attribute *attributes;
-    size_t count;
+    tote_value attributes; /* as a map */
+    struct tote__map_index *index;
     size_t kept_before; /* those from this index on are over the limit */
     size_t size;
     uint32_t dropped;
 };
 
-/* It has a key, and is the last of that key: collections have unique keys (D23). */
-static bool is_kept(const tote_attribute *attributes, size_t count, size_t index) {
-    const char *key = attributes[index].key;
-
-    for (size_t i = index + 1; i < count; i++) {
-        if (attributes[i].key && strcmp(attributes[i].key, key) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static struct selection select_attributes(const struct span *span, const tote_attribute *attributes,
                                           size_t count, uint32_t limit) {
-    struct selection selection = {attributes, attributes ? count : 0, attributes ? count : 0, 0, 0};
+    struct selection selection = {.attributes = tote_map(attributes, attributes ? count : 0)};
     uint32_t kept = 0;
 
-    for (size_t i = 0; i < selection.count; i++) {
+    count = selection.attributes.size;
+    selection.kept_before = count;
+    selection.index = tote__map_index_new(selection.attributes);
+    for (size_t i = 0; i < count; i++) {
         const char *key = attributes[i].key;
         if (kept == limit) {
             selection.kept_before = i;
-            selection.dropped +=
-                (uint32_t)(selection.count - i); /* whatever their keys: no search */
+            selection.dropped += (uint32_t)(count - i); /* whatever their keys: no search */
             break;
         }
         if (!key || !*key) {
             selection.dropped++;
-        } else if (is_kept(attributes, selection.count, i)) {
-            kept++;
-            selection.size += tote__attribute_size(key, strlen(key), attributes[i].value,
-                                                   &span->origin.limits.value);
+        } else if (tote__map_is_kept(selection.attributes, selection.index, i)) {
+            const struct tote__attribute_plan plan = tote__plan_attribute(
+                key, strlen(key), attributes[i].value, &span->origin.limits.value);
+            kept += !plan.is_too_large;
+            selection.dropped += plan.is_too_large;
+            selection.size += plan.is_too_large ? 0 : plan.size;
         }
     }
     return selection;
@@ -315,11 +311,12 @@ static struct selection select_attributes(const struct span *span, const tote_at
 static uint8_t *put_selection(const struct span *span, uint8_t *out, uint8_t tag,
                               const struct selection *selection) {
     for (size_t i = 0; i < selection->kept_before; i++) {
-        const tote_attribute *attribute = &selection->attributes[i];
-        if (attribute->key && *attribute->key &&
-            is_kept(selection->attributes, selection->count, i)) {
-            out = tote__put_attribute(out, tag, attribute->key, strlen(attribute->key),
-                                      attribute->value, &span->origin.limits.value);
+        const tote_attribute *attribute = &selection->attributes.as.fields[i];
+        if (tote__map_is_kept(selection->attributes, selection->index, i)) {
+            const struct tote__attribute_plan plan =
+                tote__plan_attribute(attribute->key, strlen(attribute->key), attribute->value,
+                                     &span->origin.limits.value);
+            out = plan.is_too_large ? out : tote__put_planned(out, tag, &plan);
         }
     }
     return out;
@@ -381,6 +378,7 @@ void tote__span_put_event(struct span *span, const char *name, const tote_attrib
                        ? open_field(span, &span->events, TAG_EVENT, content)
                        : NULL;
     if (!out) {
+        tote__map_index_free(selection.index);
         span->dropped_event_count++;
         return;
     }
@@ -394,6 +392,7 @@ void tote__span_put_event(struct span *span, const char *name, const tote_attrib
     }
     out = put_selection(span, out, TOTE__TAG_EVENT_ATTRIBUTE, &selection);
     put_number(out, EVENT_DROPPED, selection.dropped);
+    tote__map_index_free(selection.index);
     span->event_count++;
 }
 
@@ -415,6 +414,7 @@ void tote__span_put_link(struct span *span, const tote_span_context *context,
                                                    span->origin.limits.attributes_per_link);
 
     if (!tote_span_context_is_valid(context) && !state_length && !selection.size) {
+        tote__map_index_free(selection.index);
         return; /* Spec: trace/api.md#add-link: says nothing at all */
     }
     size_t content = 2 + sizeof context->trace_id + 2 + sizeof context->span_id + selection.size +
@@ -427,6 +427,7 @@ void tote__span_put_link(struct span *span, const tote_span_context *context,
                     tote__span_reserve(span, &span->links, content + 16);
     uint8_t *out = has_room ? open_field(span, &span->links, TAG_LINK, content) : NULL;
     if (!out) {
+        tote__map_index_free(selection.index);
         span->dropped_link_count++;
         return;
     }
@@ -441,5 +442,6 @@ void tote__span_put_link(struct span *span, const tote_span_context *context,
     out = put_selection(span, out, TOTE__TAG_LINK_ATTRIBUTE, &selection);
     out = put_number(out, LINK_DROPPED, selection.dropped);
     put_fixed(out, LINK_FLAGS, link_flags(context), sizeof(uint32_t));
+    tote__map_index_free(selection.index);
     span->link_count++;
 }

@@ -42,6 +42,9 @@ enum {
     TOTE__LIST_ITEM = 0x0A
 };
 
+/* How deep arrays and maps are kept at most. */
+enum { TOTE__DEEPEST_VALUE = 64 };
+
 /* Spec: common/README.md#attribute-limits. UINT32_MAX is no limit; depth is at most 64. */
 struct tote__wire_limits {
     uint32_t value_length; /* code points of text, bytes of bytes */
@@ -92,7 +95,8 @@ struct tote__attribute_plan {
     const struct tote__wire_limits *limits;
     size_t any_value_size;
     size_t key_value_size;
-    size_t size; /* of the whole */
+    size_t size;       /* of the whole */
+    bool is_too_large; /* the value is an array or map too large to be kept: it is written empty */
 };
 TOTE_SHARED struct tote__attribute_plan
 tote__plan_attribute(const char *key, size_t key_length, tote_value value,
@@ -104,6 +108,14 @@ TOTE_SHARED uint8_t *tote__put_planned(uint8_t *out, uint8_t tag,
 TOTE_SHARED uint8_t *tote__put_attribute(uint8_t *out, uint8_t tag, const char *key,
                                          size_t key_length, tote_value value,
                                          const struct tote__wire_limits *limits);
+
+/*
+ * Encode attributes one after the other into the arena, without limits: of a key the last one counts, and
+ * an attribute without a key is left out. Returns: false if out of memory.
+ */
+TOTE_SHARED bool tote__encode_attributes(struct tote__arena *arena, uint8_t tag,
+                                         const tote_attribute *attributes, size_t count,
+                                         struct tote__slice *encoded);
 
 /* A field of a message, as tote__next_field() finds it. */
 struct tote__field {

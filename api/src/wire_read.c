@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wire_read.c - attributes from OTLP's wire format
+ */
+#include <string.h>
+
+#include "tote/internal/wire.h"
+
+static bool take_varint(struct tote__slice *message, uint64_t *number) {
+    *number = 0;
+    for (unsigned shift = 0; shift < 64 && message->size; shift += 7) {
+        uint8_t byte = *message->at++;
+        message->size--;
+        *number |= (uint64_t)(byte & 0x7F) << shift;
+        if (!(byte & 0x80)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_fixed(struct tote__slice *message, unsigned size, uint64_t *number) {
+    if (message->size < size) {
+        return false;
+    }
+    *number = 0;
+    for (unsigned i = 0; i < size; i++) {
+        *number |= (uint64_t)message->at[i] << (8 * i);
+    }
+    message->at += size;
+    message->size -= size;
+    return true;
+}
+
+bool tote__next_field(struct tote__slice *message, struct tote__field *field) {
+    const uint8_t *start = message->at;
+    uint64_t tag;
+    bool is_read;
+
+    *field = (struct tote__field){0};
+    if (!message->size || !take_varint(message, &tag) || tag >> 3 > UINT32_MAX) {
+        return false;
+    }
+    field->number = (uint32_t)(tag >> 3);
+    field->type = tag & 7;
+    switch (field->type) {
+    case 0:
+        is_read = take_varint(message, &field->value);
+        break;
+    case 1:
+        is_read = take_fixed(message, 8, &field->value);
+        break;
+    case 5:
+        is_read = take_fixed(message, 4, &field->value);
+        break;
+    case 2:
+        is_read = take_varint(message, &field->value) && field->value <= message->size;
+        if (is_read) {
+            field->content = (struct tote__slice){message->at, (size_t)field->value};
+            message->at += field->value;
+            message->size -= (size_t)field->value;
+        }
+        break;
+    default:
+        is_read = false;
+        break;
+    }
+    field->whole = (struct tote__slice){start, (size_t)(message->at - start)};
+    return is_read;
+}
+
+struct tote__key_value tote__read_key_value(struct tote__slice content) {
+    struct tote__key_value result = {{NULL, 0}, {NULL, 0}};
+    struct tote__field field;
+
+    while (tote__next_field(&content, &field)) {
+        if (field.type == 2 && field.number == 1) {
+            result.key = field.content;
+        } else if (field.type == 2 && field.number == 2) {
+            result.value = field.content;
+        }
+    }
+    return result;
+}
+
+/* How many fields of this number there are. */
+static size_t count_fields(struct tote__slice message, uint32_t number) {
+    struct tote__field field;
+    size_t count = 0;
+
+    while (tote__next_field(&message, &field)) {
+        count += field.number == number && field.type == 2;
+    }
+    return count;
+}
+
+/* An array or map that is being unpacked into `target`, which has room for all of its parts. */
+struct level {
+    struct tote__slice message; /* what is left of it */
+    tote_value *target;
+    uint32_t done;
+};
+
+struct reader {
+    struct tote__arena *arena;
+    size_t depth;
+    struct level levels[TOTE__DEEPEST_VALUE];
+};
+
+static void *allocate_parts(struct reader *reader, size_t count, size_t size) {
+    return tote__arena_allocate(reader->arena, (count ? count : 1) * size);
+}
+
+/* Make `target` a list with room for its parts, to be unpacked next; EMPTY if out of memory or too deep. */
+static void push_level(struct reader *reader, struct tote__slice message, bool is_array,
+                       tote_value *target) {
+    size_t count = count_fields(message, 1);
+    size_t size = is_array ? sizeof(tote_value) : sizeof(tote_attribute);
+    bool is_deeper = reader->depth == TOTE__DEEPEST_VALUE;
+    void *parts = is_deeper ? NULL : allocate_parts(reader, count, size);
+
+    if (parts) {
+        *target = tote_value_make(is_array ? TOTE_TYPE_ARRAY : TOTE_TYPE_MAP, parts, count);
+        reader->levels[reader->depth++] = (struct level){message, target, 0};
+    }
+}
+
+static tote_value unpack_scalar(const struct tote__field *field, struct tote__arena *arena) {
+    const tote_value empty = tote_value_make(TOTE_TYPE_EMPTY, NULL, 0);
+    const char *copy;
+    double real;
+
+    switch (field->number << 3 | field->type) {
+    case TOTE__ANY_STRING:
+        copy = tote__arena_text(arena, (const char *)field->content.at, field->content.size);
+        return copy ? tote_string_of(copy, field->content.size) : empty;
+    case TOTE__ANY_BYTES:
+        copy = tote__arena_text(arena, (const char *)field->content.at, field->content.size);
+        return copy ? tote_bytes(copy, field->content.size) : empty;
+    case TOTE__ANY_BOOL:
+        return tote_bool(field->value != 0);
+    case TOTE__ANY_INT:
+        return tote_int((int64_t)field->value);
+    case TOTE__ANY_DOUBLE:
+        memcpy(&real, &field->value, sizeof real);
+        return tote_double(real);
+    default:
+        return empty;
+    }
+}
+
+static bool is_list(const struct tote__field *field) {
+    uint32_t tag = field->number << 3 | field->type;
+
+    return tag == TOTE__ANY_ARRAY || tag == TOTE__ANY_MAP;
+}
+
+static void unpack_one(struct reader *reader, struct tote__slice any_value, tote_value *target) {
+    struct tote__field field;
+
+    *target = tote_value_make(TOTE_TYPE_EMPTY, NULL, 0);
+    if (!tote__next_field(&any_value, &field)) {
+        return;
+    }
+    if (is_list(&field)) {
+        push_level(reader, field.content, field.number == TOTE__ANY_ARRAY >> 3, target);
+    } else {
+        *target = unpack_scalar(&field, reader->arena);
+    }
+}
+
+/* The next part of the list on top, or its end. */
+static void unpack_part(struct reader *reader, struct level *level) {
+    struct tote__field field;
+
+    do {
+        if (level->done == level->target->size || !tote__next_field(&level->message, &field)) {
+            reader->depth--;
+            return;
+        }
+    } while (field.number != 1 || field.type != 2);
+    if (level->target->type == TOTE_TYPE_ARRAY) {
+        tote_value *items = (tote_value *)level->target->as.items;
+        unpack_one(reader, field.content, &items[level->done++]);
+        return;
+    }
+    struct tote__key_value parts = tote__read_key_value(field.content);
+    tote_attribute *part = (tote_attribute *)level->target->as.fields + level->done++;
+    part->key = tote__arena_text(reader->arena, (const char *)parts.key.at, parts.key.size);
+    if (part->key) {
+        unpack_one(reader, parts.value, &part->value);
+    } else {
+        *level->target = tote_value_make(TOTE_TYPE_EMPTY, NULL, 0);
+        reader->depth--;
+    }
+}
+
+/* Without recursion: a value of any depth takes the same stack. Values that are no list take none of it. */
+static __attribute__((noinline)) tote_value unpack_list(struct tote__slice any_value,
+                                                        struct tote__arena *arena) {
+    struct reader reader;
+    tote_value value;
+
+    reader.arena = arena;
+    reader.depth = 0;
+    unpack_one(&reader, any_value, &value);
+    while (reader.depth) {
+        unpack_part(&reader, &reader.levels[reader.depth - 1]);
+    }
+    return value;
+}
+
+tote_value tote__unpack_any_value(struct tote__slice any_value, struct tote__arena *arena) {
+    struct tote__slice rest = any_value;
+    struct tote__field field;
+
+    if (!tote__next_field(&rest, &field)) {
+        return tote_value_make(TOTE_TYPE_EMPTY, NULL, 0);
+    }
+    return is_list(&field) ? unpack_list(any_value, arena) : unpack_scalar(&field, arena);
+}
+
+bool tote__unpack_attributes(struct tote__slice fields, uint32_t number, struct tote__arena *arena,
+                             tote_attribute **attributes, size_t *count) {
+    struct tote__field field;
+    size_t capacity = count_fields(fields, number);
+
+    *count = 0;
+    *attributes = NULL;
+    if (!capacity) {
+        return true;
+    }
+    *attributes = tote__arena_allocate(arena, capacity * sizeof **attributes);
+    if (!*attributes) {
+        return false;
+    }
+    while (tote__next_field(&fields, &field)) {
+        if (field.number != number || field.type != 2) {
+            continue;
+        }
+        struct tote__key_value parts = tote__read_key_value(field.content);
+        tote_attribute *attribute = &(*attributes)[*count];
+        attribute->key = tote__arena_text(arena, (const char *)parts.key.at, parts.key.size);
+        attribute->value = tote__unpack_any_value(parts.value, arena);
+        if (!attribute->key) {
+            return false;
+        }
+        ++*count;
+    }
+    return true;
+}
