@@ -78,7 +78,7 @@ static bool copy_entry(void *arg, const struct tote__entry *entry) {
  */
 static tote_context *change(const tote_context *context, const char *name,
                             const struct tote__layer_entry *added) {
-    max_align_t memory[64];
+    max_align_t memory[8];
     struct copy copy = {.arena = tote__arena_over(memory, sizeof memory)};
     tote_store *store = tote_context_get_store(context);
     tote_store *layer = NULL;

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "tote/internal/clock.h"
@@ -46,19 +47,19 @@ static struct {
 
 static _Atomic(int) current_level = TOTE_LEVEL_INFO;
 
-static void write_to_stderr(tote_level level, const char *component, const char *message) {
-    static const char *const names[] = {"", "error", "warning", "info", "debug"};
-    struct tote__held_signals signals;
-    char line[MESSAGE_BYTES + 128];
-    int length =
-        snprintf(line, sizeof line, "tote: %s: %s: %s\n", names[level], component, message);
-    size_t size = length < 0 ? 0 : tote__min((size_t)length, sizeof line - 1);
+static struct iovec part_of(const char *text) {
+    return (struct iovec){(char *)(uintptr_t)text, strlen(text)};
+}
 
-    if (size) {
-        line[size - 1] = '\n';
-    }
+/* One call for the whole line: lines of several threads do not mix. */
+static void write_to_stderr(tote_level level, const char *component, const char *message) {
+    static const char *const names[] = {"", "error: ", "warning: ", "info: ", "debug: "};
+    const struct iovec line[] = {part_of("tote: "), part_of(names[level]), part_of(component),
+                                 part_of(": "),     part_of(message),      part_of("\n")};
+    struct tote__held_signals signals;
+
     tote__hold_write_signals(&signals);
-    ssize_t written = write(STDERR_FILENO, line, size);
+    ssize_t written = writev(STDERR_FILENO, line, TOTE_COUNT_OF(line));
     (void)written; /* there is no other place to report it */
     tote__release_write_signals(&signals);
 }

@@ -134,7 +134,7 @@ static bool is_bare_json(tote_value value, const char *text) {
 }
 
 static void put_value_field(struct line *line, const struct tote__entry *entry) {
-    char small[512];
+    char small[256];
     struct tote__arena arena = tote__arena_over(small, sizeof small);
     tote_value value = tote__unpack_any_value(entry->value, &arena);
     size_t length = tote_value_to_text(value, NULL, 0);

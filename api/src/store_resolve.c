@@ -48,7 +48,7 @@ bool tote__store_is_bare(const tote_store *store) {
     return !store;
 }
 
-enum { STACK_WORDS = 128 };
+enum { STACK_WORDS = 48 };
 
 /* A record that was copied out. `words` points to `room`, or to memory. */
 struct copied {
@@ -150,7 +150,7 @@ static void report_unread(const struct store_key *key) {
 static ptrdiff_t write_any_value(const struct store_record *record, struct tote__slice any_value,
                                  char *buffer, size_t size) {
     ptrdiff_t length = -1;
-    max_align_t room[32];
+    max_align_t room[12];
     struct tote__arena arena = tote__arena_over(room, sizeof room);
     tote_value value = tote__unpack_any_value(any_value, &arena);
     if (value.type == TOTE_TYPE_EMPTY && any_value.size) {
@@ -394,12 +394,30 @@ static void visit_level(struct visit *visit, const tote_store *store) {
     }
 }
 
-static void visit_levels(struct visit *visit, const tote_store *store, const tote_store *end) {
-    max_align_t memory[512];
+/* Enough for most walks. It is not on the stack, because the caller's may be small. */
+struct scratch {
     struct store_key list[SEEN_IN_LIST];
+    max_align_t memory[100];
+};
 
-    visit->arena = tote__arena_over(memory, sizeof memory);
-    visit->seen.slots = list;
+static const struct tote__pool_kind scratch_pool = {
+    .index = TOTE__POOL_SCRATCH, .kept = 2, .kept_most = 2, .size = sizeof(struct scratch)};
+
+static void visit_levels(struct visit *visit, const tote_store *store, const tote_store *end) {
+    while (store != end && !atomic_load_explicit(&store->current, memory_order_relaxed)) {
+        visit->hides_propagating |= store->hides_propagating;
+        store = store->parent;
+    }
+    if (store == end) {
+        return; /* most have nothing */
+    }
+    struct scratch *scratch = tote__pool_take(&scratch_pool);
+    if (!scratch) {
+        visit->has_failed = true;
+        return;
+    }
+    visit->arena = tote__arena_over(scratch->memory, sizeof scratch->memory);
+    visit->seen.slots = scratch->list;
     for (; store != end && !visit->is_over && !visit->has_failed; store = store->parent) {
         if (atomic_load_explicit(&store->current, memory_order_relaxed)) {
             visit_level(visit, store);
@@ -407,6 +425,7 @@ static void visit_levels(struct visit *visit, const tote_store *store, const tot
         visit->hides_propagating |= store->hides_propagating;
     }
     tote__arena_clear(&visit->arena);
+    tote__pool_put(&scratch_pool, scratch);
 }
 
 bool tote__store_visit(const tote_store *store, uint32_t visibility, tote__entry_visitor visitor,

@@ -5,13 +5,13 @@
 #include "tote/value.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tote/internal/base64.h"
+#include "tote/internal/levels.h"
 #include "tote/internal/map_index.h"
 #include "tote/internal/text.h"
 #include "tote/internal/wire.h"
@@ -32,7 +32,7 @@ extern tote_value tote_map(const tote_attribute *fields, size_t count);
  * Arrays and maps are walked without recursion, so that a value of any depth takes the same stack. One that
  * refers to a list many times can be of any size: what is beyond these many parts is not looked at.
  */
-enum { DEEPEST = TOTE__DEEPEST_VALUE, MOST_PARTS = 1 << 20 };
+enum { MOST_PARTS = 1 << 20 };
 
 static bool have_equal_bytes(tote_value a, tote_value b) {
     return a.size == b.size &&
@@ -74,19 +74,22 @@ struct pair {
 };
 
 struct comparison {
-    size_t depth;
     uint32_t parts_left;
-    struct pair pairs[DEEPEST];
+    struct tote__levels levels;
+    struct pair few[TOTE__FEW_LEVELS];
 };
 
-/* Returns: false if the lists differ in their numbers of parts. */
+/*
+ * Returns: false if the lists differ in their numbers of parts. What is deeper than can be kept is not
+ * looked at; if out of memory, what is deeper than a few levels is not.
+ */
 static bool push_pair(struct comparison *comparison, tote_value a, tote_value b) {
     bool is_same_list = a.as.items == b.as.items && a.size == b.size;
 
-    if (is_same_list || comparison->depth == DEEPEST) {
-        return true; /* what is deeper than can be kept is not looked at */
+    struct pair *pair = is_same_list ? NULL : tote__levels_push(&comparison->levels);
+    if (!pair) {
+        return true;
     }
-    struct pair *pair = &comparison->pairs[comparison->depth++];
     *pair = (struct pair){.a = a, .b = b};
     if (a.type == TOTE_TYPE_ARRAY) {
         return a.size == b.size && (!a.size || (a.as.items && b.as.items));
@@ -97,7 +100,9 @@ static bool push_pair(struct comparison *comparison, tote_value a, tote_value b)
 }
 
 static void pop_pair(struct comparison *comparison) {
-    const struct pair *pair = &comparison->pairs[--comparison->depth];
+    const struct pair *pair = tote__levels_top(&comparison->levels);
+
+    comparison->levels.depth--;
 
     tote__map_index_free(pair->index_of_a);
     tote__map_index_free(pair->index_of_b);
@@ -112,7 +117,7 @@ static bool compare_values(struct comparison *comparison, tote_value a, tote_val
 
 /* The next part of the lists on top, or their end. */
 static bool compare_parts(struct comparison *comparison) {
-    struct pair *pair = &comparison->pairs[comparison->depth - 1];
+    struct pair *pair = tote__levels_top(&comparison->levels);
     uint32_t at = pair->at++;
 
     if (at >= pair->a.size || !pair->a.as.items) {
@@ -136,15 +141,17 @@ static bool compare_parts(struct comparison *comparison) {
 static __attribute__((noinline)) bool are_equal_lists(tote_value a, tote_value b) {
     struct comparison comparison;
 
-    comparison.depth = 0;
+    comparison.levels =
+        (struct tote__levels){.few = comparison.few, .size = sizeof *comparison.few};
     comparison.parts_left = MOST_PARTS;
     bool is_equal = compare_values(&comparison, a, b);
-    while (is_equal && comparison.depth) {
+    while (is_equal && comparison.levels.depth) {
         is_equal = compare_parts(&comparison);
     }
-    while (comparison.depth) {
+    while (comparison.levels.depth) {
         pop_pair(&comparison);
     }
+    tote__levels_clear(&comparison.levels);
     return is_equal;
 }
 
@@ -174,6 +181,19 @@ static void put_text(struct writer *writer, const char *text) {
     put(writer, text, strlen(text));
 }
 
+/* glibc's printf() takes 1.5 KB of the stack more. */
+#ifdef __GLIBC__
+static void format_double(char *text, size_t size, int digits, double real) {
+    const char format[] = {'%', '.', '1', (char)('0' + digits % 10), 'g', '\0'};
+
+    strfromd(text, size, format, real);
+}
+#else
+static void format_double(char *text, size_t size, int digits, double real) {
+    snprintf(text, size, "%.*g", digits, real);
+}
+#endif
+
 /* As JSON has it, but NaN and the infinities, which it has not. Requirement G22 */
 static void put_double(struct writer *writer, double real) {
     char text[40];
@@ -187,7 +207,7 @@ static void put_double(struct writer *writer, double real) {
         return;
     }
     for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, real);
+        format_double(text, sizeof text, digits, real);
         double read = strtod(text, NULL);
         if (memcmp(&read, &real, sizeof read) == 0) {
             break;
@@ -205,6 +225,22 @@ static void put_double(struct writer *writer, double real) {
     put_text(writer, text);
 }
 
+/* Not by printf(), which takes more of the stack than all else here. */
+static void put_integer(struct writer *writer, int64_t integer) {
+    char digits[20];
+    size_t at = sizeof digits;
+    uint64_t left = integer < 0 ? 0 - (uint64_t)integer : (uint64_t)integer;
+
+    do {
+        digits[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left);
+    if (integer < 0) {
+        put_text(writer, "-");
+    }
+    put(writer, digits + at, sizeof digits - at);
+}
+
 static void put_base64(struct writer *writer, const unsigned char *bytes, size_t size) {
     char four[TOTE__BASE64_LENGTH(3)];
 
@@ -215,7 +251,7 @@ static void put_base64(struct writer *writer, const unsigned char *bytes, size_t
 
 /* A JSON string; what is not UTF-8 becomes U+FFFD. */
 static void put_quoted(struct writer *writer, const char *text, size_t length) {
-    char escaped[8];
+    static const char digits[] = "0123456789abcdef";
 
     put_text(writer, "\"");
     while (text && length) {
@@ -236,11 +272,11 @@ static void put_quoted(struct writer *writer, const char *text, size_t length) {
             }
         } else {
             if (c == '"' || c == '\\') {
-                snprintf(escaped, sizeof escaped, "\\%c", c);
+                put_text(writer, c == '"' ? "\\\"" : "\\\\");
             } else {
-                snprintf(escaped, sizeof escaped, "\\u%04x", c);
+                const char escaped[] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 0x0F]};
+                put(writer, escaped, sizeof escaped);
             }
-            put_text(writer, escaped);
             plain = 1;
         }
         text += plain;
@@ -252,7 +288,6 @@ static void put_quoted(struct writer *writer, const char *text, size_t length) {
 /* No list. Text in a list is quoted. */
 static void put_scalar(struct writer *writer, tote_value value, bool is_nested) {
     const char *quote = is_nested ? "\"" : "";
-    char text[32];
 
     switch (value.type) {
     case TOTE_TYPE_STRING:
@@ -266,8 +301,7 @@ static void put_scalar(struct writer *writer, tote_value value, bool is_nested) 
         put_text(writer, value.as.boolean ? "true" : "false");
         break;
     case TOTE_TYPE_INT:
-        snprintf(text, sizeof text, "%" PRId64, value.as.integer);
-        put_text(writer, text);
+        put_integer(writer, value.as.integer);
         break;
     case TOTE_TYPE_DOUBLE:
         quote = isfinite(value.as.real) ? "" : quote;
@@ -296,34 +330,35 @@ struct level {
 
 struct walk {
     struct writer *writer;
-    size_t depth;
     uint32_t parts_left;
-    struct level levels[DEEPEST];
+    struct tote__levels levels;
+    struct level few[TOTE__FEW_LEVELS];
 };
 
-/* A list that is deeper than can be kept is written empty. */
+/* A list that is deeper than can be kept is written empty; if out of memory, one below a few levels is. */
 static void open_list(struct walk *walk, tote_value list) {
     bool is_array = list.type == TOTE_TYPE_ARRAY;
 
-    if (walk->depth == DEEPEST) {
+    struct level *level = tote__levels_push(&walk->levels);
+    if (!level) {
         put_text(walk->writer, is_array ? "[]" : "{}");
         return;
     }
     put_text(walk->writer, is_array ? "[" : "{");
-    walk->levels[walk->depth++] =
-        (struct level){.list = list, .index = is_array ? NULL : tote__map_index_new(list)};
+    *level = (struct level){.list = list, .index = is_array ? NULL : tote__map_index_new(list)};
 }
 
 static void close_list(struct walk *walk) {
-    const struct level *level = &walk->levels[--walk->depth];
+    const struct level *level = tote__levels_top(&walk->levels);
 
+    walk->levels.depth--;
     tote__map_index_free(level->index);
     put_text(walk->writer, level->list.type == TOTE_TYPE_ARRAY ? "]" : "}");
 }
 
 /* The next part of the list on top, or its end. */
 static void put_part(struct walk *walk) {
-    struct level *level = &walk->levels[walk->depth - 1];
+    struct level *level = tote__levels_top(&walk->levels);
     bool is_array = level->list.type == TOTE_TYPE_ARRAY;
     uint32_t at = level->at++;
 
@@ -354,12 +389,13 @@ static __attribute__((noinline)) void put_list(struct writer *writer, tote_value
     struct walk walk;
 
     walk.writer = writer;
-    walk.depth = 0;
+    walk.levels = (struct tote__levels){.few = walk.few, .size = sizeof *walk.few};
     walk.parts_left = MOST_PARTS;
     open_list(&walk, list);
-    while (walk.depth) {
+    while (walk.levels.depth) {
         put_part(&walk);
     }
+    tote__levels_clear(&walk.levels);
 }
 
 size_t tote_value_to_text(tote_value value, char *buffer, size_t size) {

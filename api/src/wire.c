@@ -9,7 +9,9 @@
 
 #include <string.h>
 
+#include "tote/internal/lock.h"
 #include "tote/internal/map_index.h"
+#include "tote/internal/memory.h"
 #include "tote/internal/text.h"
 
 enum { DEEPEST = TOTE__DEEPEST_VALUE };
@@ -128,6 +130,7 @@ struct writer {
     const struct tote__wire_limits *limits;
     size_t depth;
     uint32_t parts_left;
+    bool has_indexes;
     struct level levels[DEEPEST];
 };
 
@@ -165,7 +168,8 @@ static bool push_level(struct writer *writer, tote_value list) {
     }
     struct level *level = &writer->levels[writer->depth++];
     level->list = list;
-    level->index = list.type == TOTE_TYPE_MAP ? tote__map_index_new(list) : NULL;
+    bool has_index = list.type == TOTE_TYPE_MAP && writer->has_indexes;
+    level->index = has_index ? tote__map_index_new(list) : NULL;
     level->left = list.size;
     level->end = (uint32_t)writer->written;
     return true;
@@ -234,31 +238,42 @@ static bool put_list_back(struct writer *writer, tote_value list) {
     return true;
 }
 
-/* Apart from put_list(), and not inlined: most values have no levels, and take no stack for them. */
-static __attribute__((noinline)) bool measure_list(tote_value list, size_t *size,
-                                                   const struct tote__wire_limits *limits) {
+/* In the reserve there is one writer, for use without memory: a value measured with memory is written without. */
+static struct {
+    struct tote__lock lock;
     struct writer writer;
+} reserve;
 
-    writer.end = NULL;
-    writer.written = 0;
-    writer.limits = limits;
-    writer.depth = 0;
-    writer.parts_left = MOST_PARTS;
-    bool is_written = put_list_back(&writer, list);
-    *size = writer.written;
-    return is_written;
+/*
+ * Write the list so that it ends at `end`, or measure it if that is NULL. The levels are not on the stack,
+ * which may be small. Returns: false if it is too large.
+ */
+static bool walk_list(uint8_t *end, tote_value list, const struct tote__wire_limits *limits,
+                      size_t *size) {
+    struct writer *own = tote__allocate(sizeof *own);
+    struct writer *writer = own ? own : &reserve.writer;
+
+    if (!own) {
+        tote__lock_take(&reserve.lock);
+    }
+    writer->end = end;
+    writer->written = 0;
+    writer->limits = limits;
+    writer->depth = 0;
+    writer->parts_left = MOST_PARTS;
+    writer->has_indexes = own != NULL; /* the host's allocator is not called under a lock */
+    bool is_small = put_list_back(writer, list);
+    *size = writer->written;
+    if (!own) {
+        tote__lock_drop(&reserve.lock);
+    }
+    tote__release(own, sizeof *own);
+    return is_small;
 }
 
-static __attribute__((noinline)) uint8_t *put_list(uint8_t *out, size_t size, tote_value list,
-                                                   const struct tote__wire_limits *limits) {
-    struct writer writer;
-
-    writer.end = out + size;
-    writer.written = 0;
-    writer.limits = limits;
-    writer.depth = 0;
-    writer.parts_left = MOST_PARTS;
-    put_list_back(&writer, list);
+static uint8_t *put_list(uint8_t *out, size_t size, tote_value list,
+                         const struct tote__wire_limits *limits) {
+    walk_list(out + size, list, limits, &(size_t){0});
     return out + size;
 }
 
@@ -273,7 +288,7 @@ struct tote__attribute_plan tote__plan_attribute(const char *key, size_t key_len
         plan.any_value_size = run_size(plan.text.written);
     } else if (!is_nested(value)) {
         plan.any_value_size = scalar_size(value, limits);
-    } else if (!measure_list(value, &plan.any_value_size, limits)) {
+    } else if (!walk_list(NULL, value, limits, &plan.any_value_size)) {
         plan.is_too_large = true;
         plan.value = tote_value_make(TOTE_TYPE_EMPTY, NULL, 0);
         plan.any_value_size = 0;

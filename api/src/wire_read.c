@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "tote/internal/levels.h"
 #include "tote/internal/wire.h"
 
 static bool take_varint(struct tote__slice *message, uint64_t *number) {
@@ -103,8 +104,8 @@ struct level {
 
 struct reader {
     struct tote__arena *arena;
-    size_t depth;
-    struct level levels[TOTE__DEEPEST_VALUE];
+    struct tote__levels levels;
+    struct level few[TOTE__FEW_LEVELS];
 };
 
 static void *allocate_parts(struct reader *reader, size_t count, size_t size) {
@@ -116,12 +117,14 @@ static void push_level(struct reader *reader, struct tote__slice message, bool i
                        tote_value *target) {
     size_t count = count_fields(message, 1);
     size_t size = is_array ? sizeof(tote_value) : sizeof(tote_attribute);
-    bool is_deeper = reader->depth == TOTE__DEEPEST_VALUE;
-    void *parts = is_deeper ? NULL : allocate_parts(reader, count, size);
+    struct level *level = tote__levels_push(&reader->levels);
+    void *parts = level ? allocate_parts(reader, count, size) : NULL;
 
     if (parts) {
         *target = tote_value_make(is_array ? TOTE_TYPE_ARRAY : TOTE_TYPE_MAP, parts, count);
-        reader->levels[reader->depth++] = (struct level){message, target, 0};
+        *level = (struct level){message, target, 0};
+    } else if (level) {
+        reader->levels.depth--;
     }
 }
 
@@ -175,7 +178,7 @@ static void unpack_part(struct reader *reader, struct level *level) {
 
     do {
         if (level->done == level->target->size || !tote__next_field(&level->message, &field)) {
-            reader->depth--;
+            reader->levels.depth--;
             return;
         }
     } while (field.number != 1 || field.type != 2);
@@ -191,7 +194,7 @@ static void unpack_part(struct reader *reader, struct level *level) {
         unpack_one(reader, parts.value, &part->value);
     } else {
         *level->target = tote_value_make(TOTE_TYPE_EMPTY, NULL, 0);
-        reader->depth--;
+        reader->levels.depth--;
     }
 }
 
@@ -202,11 +205,12 @@ static __attribute__((noinline)) tote_value unpack_list(struct tote__slice any_v
     tote_value value;
 
     reader.arena = arena;
-    reader.depth = 0;
+    reader.levels = (struct tote__levels){.few = reader.few, .size = sizeof *reader.few};
     unpack_one(&reader, any_value, &value);
-    while (reader.depth) {
-        unpack_part(&reader, &reader.levels[reader.depth - 1]);
+    while (reader.levels.depth) {
+        unpack_part(&reader, tote__levels_top(&reader.levels));
     }
+    tote__levels_clear(&reader.levels);
     return value;
 }
 

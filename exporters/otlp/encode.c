@@ -235,7 +235,7 @@ static uint8_t *put_resource_spans(const struct encoding *encoding, uint8_t *out
 }
 
 bool tote__otlp_encode(tote_otlp_buffer *buffer, const tote_span_data *const *spans, size_t count) {
-    max_align_t memory[512];
+    max_align_t memory[24];
     struct encoding encoding = {.arena = tote__arena_over(memory, sizeof memory)};
     bool is_done = count == 0;
 

@@ -12,6 +12,7 @@
 
 #include "grouping.h"
 #include "json_writer.h"
+#include "tote/internal/levels.h"
 #include "tote/internal/sdk.h"
 
 enum { SPAN_EVENTS = 11, SPAN_LINKS = 13 };
@@ -42,55 +43,126 @@ static void put_array(struct tote__json *json, const char *key, struct tote__sli
     }
 }
 
-/* An ArrayValue or a KeyValueList. Values are nested no deeper than the wire format has them: 64 levels. */
-static void put_list(struct tote__json *json, const char *key, struct tote__slice list,
-                     put_message *put_content) {
-    tote__json_put(json, key);
-    tote__json_put(json, "{");
-    put_array(json, "\"values\":", list, TOTE__LIST_ITEM >> 3, put_content);
-    tote__json_end(json, '}');
-}
+/* An ArrayValue or a KeyValueList that is being written. */
+struct level {
+    struct tote__slice rest;
+    bool is_map;
+    bool has_parts; /* one was written */
+};
 
-static void put_key_value(struct tote__json *json, struct tote__slice key_value);
-
-/* Requirement G17: whatever value there is is written, and the empty one is {}. */
-static void put_any_value(struct tote__json *json, struct tote__slice any_value) {
-    struct tote__field field;
+static void put_scalar(struct tote__json *json, const struct tote__field *field) {
     double real;
 
-    if (!tote__next_field(&any_value, &field)) {
-        return;
-    }
-    switch (field.number << 3 | field.type) {
+    switch (field->number << 3 | field->type) {
     case TOTE__ANY_STRING:
         tote__json_put(json, "\"stringValue\":");
-        tote__json_text(json, field.content);
+        tote__json_text(json, field->content);
         break;
     case TOTE__ANY_BOOL:
-        tote__json_put(json, field.value ? "\"boolValue\":true," : "\"boolValue\":false,");
+        tote__json_put(json, field->value ? "\"boolValue\":true," : "\"boolValue\":false,");
         break;
     case TOTE__ANY_INT:
         tote__json_put(json, "\"intValue\":");
-        tote__json_signed(json, (int64_t)field.value);
+        tote__json_signed(json, (int64_t)field->value);
         break;
     case TOTE__ANY_DOUBLE:
-        memcpy(&real, &field.value, sizeof real);
+        memcpy(&real, &field->value, sizeof real);
         tote__json_put(json, "\"doubleValue\":");
         tote__json_double(json, real);
         break;
-    case TOTE__ANY_ARRAY:
-        put_list(json, "\"arrayValue\":", field.content, put_any_value);
-        break;
-    case TOTE__ANY_MAP:
-        put_list(json, "\"kvlistValue\":", field.content, put_key_value);
-        break;
     case TOTE__ANY_BYTES:
         tote__json_put(json, "\"bytesValue\":");
-        tote__json_base64(json, field.content);
+        tote__json_base64(json, field->content);
         break;
     default:
         break;
     }
+}
+
+/* A scalar, or the beginning of a list, which is a level more. */
+static void open_value(struct tote__json *json, struct tote__levels *levels,
+                       struct tote__slice any_value) {
+    struct tote__field field;
+
+    if (!tote__next_field(&any_value, &field)) {
+        return; /* the empty value */
+    }
+    bool is_map = (field.number << 3 | field.type) == TOTE__ANY_MAP;
+    if (!is_map && (field.number << 3 | field.type) != TOTE__ANY_ARRAY) {
+        put_scalar(json, &field);
+        return;
+    }
+    struct level *level = tote__levels_push(levels);
+    if (level) {
+        *level = (struct level){.rest = field.content, .is_map = is_map};
+        tote__json_put(json, is_map ? "\"kvlistValue\":{" : "\"arrayValue\":{");
+    } else {
+        json->is_failed = true; /* out of memory: no deeper values are kept than there are levels */
+    }
+}
+
+static void close_part(struct tote__json *json, bool is_of_map) {
+    if (is_of_map) {
+        tote__json_end(json, '}');
+    }
+    tote__json_end(json, '}');
+}
+
+static void close_list(struct tote__json *json, struct tote__levels *levels) {
+    const struct level *level = tote__levels_top(levels);
+
+    if (level->has_parts) {
+        tote__json_end(json, ']');
+    }
+    tote__json_end(json, '}');
+    levels->depth--;
+    if (levels->depth) {
+        level = tote__levels_top(levels);
+        close_part(json, level->is_map);
+    }
+}
+
+/* The next part of the list on top, or its end. */
+static void put_part(struct tote__json *json, struct tote__levels *levels) {
+    struct level *level = tote__levels_top(levels);
+    size_t depth = levels->depth;
+    struct tote__field field;
+
+    do {
+        if (!tote__next_field(&level->rest, &field)) {
+            close_list(json, levels);
+            return;
+        }
+    } while (field.number != TOTE__LIST_ITEM >> 3 || field.type != 2);
+    bool is_map = level->is_map;
+    tote__json_put(json, level->has_parts ? "{" : "\"values\":[{");
+    level->has_parts = true;
+    if (is_map) {
+        struct tote__key_value parts = tote__read_key_value(field.content);
+        tote__json_put(json, "\"key\":");
+        tote__json_text(json, parts.key);
+        tote__json_put(json, "\"value\":{");
+        field.content = parts.value;
+    }
+    open_value(json, levels, field.content);
+    if (levels->depth == depth) {
+        close_part(json, is_map);
+    }
+}
+
+/*
+ * Whatever value there is is written, and the empty one is {}. Without recursion: a value of any depth takes
+ * the same stack.
+ */
+static void put_any_value(struct tote__json *json, struct tote__slice any_value) {
+    struct level few[TOTE__FEW_LEVELS];
+    struct tote__levels levels = {.few = few, .size = sizeof *few};
+
+    open_value(json, &levels, any_value);
+    while (levels.depth && !json->is_failed) {
+        put_part(json, &levels);
+    }
+    tote__levels_clear(&levels);
 }
 
 static void put_key_value(struct tote__json *json, struct tote__slice key_value) {
@@ -310,7 +382,7 @@ static bool group(struct encoding *encoding) {
 
 bool tote__otlp_encode_json(tote_otlp_buffer *buffer, const tote_span_data *const *spans,
                             size_t count) {
-    max_align_t memory[512];
+    max_align_t memory[24];
     struct encoding encoding = {
         .arena = tote__arena_over(memory, sizeof memory), .spans = spans, .count = count};
     bool is_done = count == 0;

@@ -17,6 +17,7 @@
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/lock.h"
+#include "tote/internal/memory.h"
 #include "tote/internal/os.h"
 #include "tote/internal/random.h"
 #include "tote/internal/text.h"
@@ -104,15 +105,19 @@ static void detect_os(struct tote__resource_builder *builder) {
                   {"VERSION_ID=", "os.version"},
                   {"PRETTY_NAME=", "os.description"},
                   {"BUILD_ID=", "os.build_id"}};
-    char text[TEXT_BYTES];
+    char *text = tote__allocate(TEXT_BYTES); /* the stack may be small */
     char *rest = text;
 
     set(builder, "os.type", "linux");
-    if (read_line("/proc/sys/kernel/osrelease", text, sizeof text)) {
+    if (!text) {
+        return;
+    }
+    if (read_line("/proc/sys/kernel/osrelease", text, TEXT_BYTES)) {
         set(builder, "os.build_id", text);
     }
-    if (!tote__os_read_file("/etc/os-release", text, sizeof text) &&
-        !tote__os_read_file("/usr/lib/os-release", text, sizeof text)) {
+    if (!tote__os_read_file("/etc/os-release", text, TEXT_BYTES) &&
+        !tote__os_read_file("/usr/lib/os-release", text, TEXT_BYTES)) {
+        tote__release(text, TEXT_BYTES);
         return;
     }
     for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
@@ -124,6 +129,7 @@ static void detect_os(struct tote__resource_builder *builder) {
             }
         }
     }
+    tote__release(text, TEXT_BYTES);
 }
 
 static void detect_host_and_os(struct tote__resource_builder *builder) {
@@ -132,10 +138,12 @@ static void detect_host_and_os(struct tote__resource_builder *builder) {
 }
 
 void tote__resource_executable_name(char *name, size_t size) {
-    char path[TEXT_BYTES];
-    const char *slash = tote__os_executable_path(path, sizeof path) ? strrchr(path, '/') : NULL;
+    char *path = tote__allocate(TEXT_BYTES);
+    bool is_known = path && tote__os_executable_path(path, TEXT_BYTES);
+    const char *slash = is_known ? strrchr(path, '/') : NULL;
 
     snprintf(name, size, "%s", slash ? slash + 1 : "");
+    tote__release(path, TEXT_BYTES);
 }
 
 /* ISO 8601, with milliseconds. */
@@ -158,15 +166,16 @@ static void detect_creation_time(struct tote__resource_builder *builder) {
 }
 
 static void detect_process(struct tote__resource_builder *builder) {
-    char path[TEXT_BYTES];
+    char *path = tote__allocate(TEXT_BYTES);
 
     tote__resource_set(builder, "process.pid", tote_int(tote__os_process_id()));
     detect_creation_time(builder);
-    if (tote__os_executable_path(path, sizeof path)) {
+    if (path && tote__os_executable_path(path, TEXT_BYTES)) {
         const char *slash = strrchr(path, '/');
         set(builder, "process.executable.path", path);
         set(builder, "process.executable.name", slash ? slash + 1 : path);
     }
+    tote__release(path, TEXT_BYTES);
     set(builder, "process.command", tote__os_command());
 }
 

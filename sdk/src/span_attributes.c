@@ -247,7 +247,7 @@ void tote__span_put_store_entry(struct span *span, const struct tote__entry *ent
         return;
     }
     if (is_limited(&span->origin.limits)) {
-        unsigned char buffer[1024];
+        unsigned char buffer[256];
         struct tote__arena arena = tote__arena_over(buffer, sizeof buffer);
         uint32_t before = span->attribute_count;
         put_attribute(span, entry->key, entry->key_length,

@@ -7,6 +7,7 @@
 
 #include "http_parts.h"
 #include "tote/instrumentation/http.h"
+#include "tote/internal/memory.h"
 #include "tote/internal/propagator.h"
 #include "tote/internal/tracer.h"
 
@@ -213,11 +214,16 @@ size_t tote_http_server_attributes(const tote_http_request *given, tote_attribut
     return write_attributes(&request, attributes, capacity, buffer, size);
 }
 
+/* Not on the stack, which may be small. Without memory the span has no attributes. */
+struct described {
+    tote_attribute attributes[TOTE_HTTP_SERVER_ATTRIBUTES];
+    char buffer[TOTE_HTTP_SERVER_BYTES];
+};
+
 tote_scope *tote_http_server_open(tote_tracer *tracer, const tote_http_request *given) {
     tote_http_request request = TOTE_HTTP_REQUEST_INIT;
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
-    tote_attribute attributes[TOTE_HTTP_SERVER_ATTRIBUTES];
-    char buffer[TOTE_HTTP_SERVER_BYTES];
+    struct described *described = tote__allocate(sizeof *described);
     char name[256];
 
     tote__copy_options(&request, sizeof request, given);
@@ -225,10 +231,14 @@ tote_scope *tote_http_server_open(tote_tracer *tracer, const tote_http_request *
     tote_http_span_name(name, sizeof name, request.method, request.route);
     options.parent = remote;
     options.kind = TOTE_SPAN_KIND_SERVER;
-    options.attributes = attributes;
-    options.attribute_count =
-        write_attributes(&request, attributes, TOTE_COUNT_OF(attributes), buffer, sizeof buffer);
+    if (described) {
+        options.attributes = described->attributes;
+        options.attribute_count =
+            write_attributes(&request, described->attributes, TOTE_COUNT_OF(described->attributes),
+                             described->buffer, sizeof described->buffer);
+    }
     tote_scope *scope = tote_scope_open(tracer, name, &options);
+    tote__release(described, sizeof *described);
     tote_context_unref(remote);
     return scope;
 }

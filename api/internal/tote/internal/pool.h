@@ -26,6 +26,7 @@ extern TOTE_SHARED bool tote__pools_keep;
 enum tote__pool_index {
     TOTE__POOL_CONTEXTS,
     TOTE__POOL_STORES,
+    TOTE__POOL_SCRATCH,     /* what a walk through stores needs, which is much for a small stack */
     TOTE__POOL_PLAIN_SPANS, /* that only carry a context */
     TOTE__POOL_SPANS,
     TOTE__POOLS
