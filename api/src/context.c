@@ -165,8 +165,10 @@ tote_context *tote__context_with_own_span(const tote_context *context, tote_span
 
 tote_context *tote__context_with_remote_span(const tote_context *context,
                                              const tote_span_context *remote) {
-    tote_span *span = tote__span_context_is_valid(remote) ? tote_span_new_non_recording(remote)
-                                                          : &tote__invalid_span;
+    bool has_parent = context->span && tote__span_context_is_valid(&context->span->context);
+    bool is_kept =
+        tote__span_context_is_valid(remote) || ((remote->hints & TOTE__PARTIAL) && !has_parent);
+    tote_span *span = is_kept ? tote_span_new_non_recording(remote) : &tote__invalid_span;
 
     return span == &tote__invalid_span ? tote_context_ref(context)
                                        : tote__context_with_own_span(context, span);

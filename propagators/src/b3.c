@@ -2,8 +2,8 @@
 /*
  * b3.c - Zipkin's headers, one or several. Spec: context/api-propagators.md#b3-requirements
  *
- * The id of the caller's own parent is checked in the one form that needs it, never kept, and never
- * written.
+ * The id of the caller's own parent is checked in the single form, never kept, and never written. A
+ * sampling decision without ids is kept for the next root span.
  */
 #include <string.h>
 
@@ -32,16 +32,33 @@ static bool read_ids(tote_span_context *remote, struct tote__part trace_id,
 }
 
 static void set_debug(tote_span_context *remote) {
-    remote->hints = TOTE__DEBUG;
+    remote->hints = (remote->hints & TOTE__PARTIAL) | TOTE__DEBUG;
     remote->trace_flags = TOTE_TRACE_FLAG_SAMPLED;
 }
 
-/* trace-id "-" span-id [ "-" ( "0" / "1" / "d" ) [ "-" parent-id ] ] */
+/* Read "0", "1" or "d". */
+static bool read_state(tote_span_context *remote, struct tote__part state) {
+    if (tote__part_is(state, "d")) {
+        set_debug(remote);
+        return true;
+    }
+    if (tote__part_is(state, "1")) {
+        remote->trace_flags = TOTE_TRACE_FLAG_SAMPLED;
+        return true;
+    }
+    return tote__part_is(state, "0");
+}
+
+/* state / trace-id "-" span-id [ "-" state [ "-" parent-id ] ] */
 static bool read_single(tote_span_context *remote, const char *value, size_t length) {
     struct tote__part parts[4];
     tote_span_id parent;
     size_t count = tote__split(value, length, '-', parts, TOTE_COUNT_OF(parts));
 
+    if (count == 1) {
+        remote->hints = TOTE__PARTIAL;
+        return read_state(remote, parts[0]);
+    }
     if (count < 2 || count > 4 || !read_ids(remote, parts[0], parts[1]) ||
         (count == 4 && (parts[3].length != SPAN_DIGITS ||
                         !tote__hex_decode(parent.bytes, parts[3].at, sizeof parent)))) {
@@ -49,11 +66,7 @@ static bool read_single(tote_span_context *remote, const char *value, size_t len
     }
     if (count == 2) {
         remote->hints = TOTE__DEFERRED;
-    } else if (tote__part_is(parts[2], "d")) {
-        set_debug(remote);
-    } else if (tote__part_is(parts[2], "1")) {
-        remote->trace_flags = TOTE_TRACE_FLAG_SAMPLED;
-    } else if (!tote__part_is(parts[2], "0")) {
+    } else if (!read_state(remote, parts[2])) {
         return false;
     }
     return tote__span_context_is_valid(remote);
@@ -81,16 +94,21 @@ static bool read_multi(tote_span_context *remote, const void *carrier,
         values[i].at = rooms[i];
         values[i].length =
             tote__getter_get_first(getter, carrier, multi_names[i], rooms[i], sizeof rooms[i]);
-        if (values[i].length > sizeof rooms[i] || (i <= SPAN_ID && !values[i].length)) {
+        if (values[i].length > sizeof rooms[i]) {
             return false;
         }
     }
-    if (!read_ids(remote, values[TRACE_ID], values[SPAN_ID]) ||
+    bool has_no_ids = !values[TRACE_ID].length && !values[SPAN_ID].length;
+    if ((!has_no_ids && !read_ids(remote, values[TRACE_ID], values[SPAN_ID])) ||
         !read_sampled(remote, values[SAMPLED])) {
         return false;
     }
     if (tote__part_is(values[FLAGS], "1")) {
         set_debug(remote);
+    }
+    if (has_no_ids) {
+        remote->hints |= TOTE__PARTIAL;
+        return !(remote->hints & TOTE__DEFERRED);
     }
     return tote__span_context_is_valid(remote);
 }
@@ -112,7 +130,7 @@ static tote_context *extract(void *self, const tote_context *context, const void
     return tote_context_ref(context);
 }
 
-/* What to say of sampling: '0', '1', 'd', or nothing, which leaves it to the next one. */
+/* The sampling state to write: '0', '1', 'd', or none, which leaves the decision to the receiver. */
 static char state_of(const tote_span_context *span) {
     if (span->hints & TOTE__DEBUG) {
         return 'd';
@@ -127,6 +145,11 @@ static const tote_span_context *span_of(const tote_context *context) {
     return context->span ? &context->span->context : &tote__invalid_span_context;
 }
 
+/* Whether the context has a decision for the next root span, and no ids. */
+static bool is_state_alone(const tote_span_context *span) {
+    return (span->hints & TOTE__PARTIAL) && state_of(span);
+}
+
 static void inject_single(void *self, const tote_context *context, void *carrier,
                           const tote_text_map_setter *setter) {
     const tote_span_context *span = span_of(context);
@@ -135,6 +158,10 @@ static void inject_single(void *self, const tote_context *context, void *carrier
     char state = state_of(span);
 
     (void)self;
+    if (is_state_alone(span)) {
+        setter->set(carrier, single_name, (char[]){state, '\0'}, 1);
+        return;
+    }
     if (!tote__span_context_is_valid(span)) {
         setter->set(carrier, single_name, NULL, 0);
         return;
@@ -158,10 +185,11 @@ static void inject_multi(void *self, const tote_context *context, void *carrier,
     char span_id[SPAN_DIGITS + 1];
     char state[2] = {state_of(span), '\0'};
     bool is_debug = state[0] == 'd';
+    bool has_ids = tote__span_context_is_valid(span);
 
     (void)self;
     setter->set(carrier, "x-b3-parentspanid", NULL, 0);
-    if (!tote__span_context_is_valid(span)) {
+    if (!has_ids && !is_state_alone(span)) {
         for (size_t i = 0; i < TOTE_COUNT_OF(multi_names); i++) {
             setter->set(carrier, multi_names[i], NULL, 0);
         }
@@ -170,8 +198,8 @@ static void inject_multi(void *self, const tote_context *context, void *carrier,
     tote__hex_encode(trace_id, span->trace_id.bytes, sizeof span->trace_id);
     tote__hex_encode(span_id, span->span_id.bytes, sizeof span->span_id);
     trace_id[TRACE_DIGITS] = span_id[SPAN_DIGITS] = '\0';
-    setter->set(carrier, multi_names[TRACE_ID], trace_id, TRACE_DIGITS);
-    setter->set(carrier, multi_names[SPAN_ID], span_id, SPAN_DIGITS);
+    setter->set(carrier, multi_names[TRACE_ID], has_ids ? trace_id : NULL, has_ids * TRACE_DIGITS);
+    setter->set(carrier, multi_names[SPAN_ID], has_ids ? span_id : NULL, has_ids * SPAN_DIGITS);
     setter->set(carrier, multi_names[SAMPLED], state[0] && !is_debug ? state : NULL,
                 state[0] && !is_debug);
     setter->set(carrier, multi_names[FLAGS], is_debug ? "1" : NULL, is_debug);

@@ -23,7 +23,11 @@ static bool read_sampled(tote_span_context *remote, struct tote__part sampled) {
         remote->trace_flags = TOTE_TRACE_FLAG_SAMPLED;
         return true;
     }
-    return !sampled.length || tote__part_is(sampled, "false") || tote__part_is(sampled, "0");
+    if (!sampled.length) {
+        remote->hints = TOTE__DEFERRED;
+        return true;
+    }
+    return tote__part_is(sampled, "false") || tote__part_is(sampled, "0");
 }
 
 static bool read_trace(tote_span_context *remote, const void *carrier,
@@ -70,7 +74,9 @@ static void inject(void *self, const tote_context *context, void *carrier,
     const tote_span_context *span =
         context->span ? &context->span->context : &tote__invalid_span_context;
     char trace_id[DIGITS + 1], span_id[DIGITS + 1];
-    bool is_sampled = span->trace_flags & TOTE_TRACE_FLAG_SAMPLED;
+    const char *sampled = span->hints & TOTE__DEFERRED                  ? NULL
+                          : span->trace_flags & TOTE_TRACE_FLAG_SAMPLED ? "true"
+                                                                        : "false";
 
     if (!tote__span_context_is_valid(span)) {
         for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
@@ -84,8 +90,7 @@ static void inject(void *self, const tote_context *context, void *carrier,
     trace_id[DIGITS] = span_id[DIGITS] = '\0';
     setter->set(carrier, names[TRACE_ID], trace_id, DIGITS);
     setter->set(carrier, names[SPAN_ID], span_id, DIGITS);
-    setter->set(carrier, names[SAMPLED], is_sampled ? "true" : "false",
-                strlen(is_sampled ? "true" : "false"));
+    setter->set(carrier, names[SAMPLED], sampled, sampled ? strlen(sampled) : 0);
     tote__baggage_headers_inject(self, prefix, false, context, carrier, setter);
 }
 

@@ -56,11 +56,11 @@ static struct tote_sampler always_on = {
     .ops = {sizeof(tote_sampler_ops), sample, describe_always_on, NULL},
     .known = {TOTE_SAMPLING_RECORD_AND_SAMPLE, TOTE_SAMPLING_RECORD_AND_SAMPLE,
               TOTE_SAMPLING_RECORD_AND_SAMPLE, TOTE_SAMPLING_RECORD_AND_SAMPLE,
-              TOTE_SAMPLING_RECORD_AND_SAMPLE}};
+              TOTE_SAMPLING_RECORD_AND_SAMPLE, TOTE_SAMPLING_RECORD_AND_SAMPLE}};
 static struct tote_sampler always_off = {
     .ops = {sizeof(tote_sampler_ops), drop, describe_always_off, NULL},
     .known = {TOTE_SAMPLING_DROP, TOTE_SAMPLING_DROP, TOTE_SAMPLING_DROP, TOTE_SAMPLING_DROP,
-              TOTE_SAMPLING_DROP}};
+              TOTE_SAMPLING_DROP, TOTE_SAMPLING_DROP}};
 
 tote_sampler *tote_sampler_new_always_on(void) {
     return &always_on;

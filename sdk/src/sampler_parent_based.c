@@ -15,11 +15,15 @@
 
 struct parent_based {
     tote_sampler *samplers[TOTE__PARENT_KINDS];
+    bool has_undecided; /* else the one for undecided parents is the root's */
 };
 
-static const char *const names[TOTE__PARENT_KINDS] = {
-    "root", "remoteParentSampled", "remoteParentNotSampled", "localParentSampled",
-    "localParentNotSampled"};
+static const char *const names[TOTE__PARENT_KINDS] = {"root",
+                                                      "remoteParentSampled",
+                                                      "remoteParentNotSampled",
+                                                      "localParentSampled",
+                                                      "localParentNotSampled",
+                                                      "remoteParentUndecided"};
 
 static tote_sampling_decision parent_based_should_sample(void *self,
                                                          const tote_sampling_parameters *parameters,
@@ -29,6 +33,11 @@ static tote_sampling_decision parent_based_should_sample(void *self,
         tote__parent_kind_of(tote_context_get_span_context(parameters->parent));
 
     return tote_sampler_should_sample(parent_based->samplers[kind], parameters, result);
+}
+
+/* The samplers that are not listed twice. */
+static size_t own_count(const struct parent_based *parent_based) {
+    return parent_based->has_undecided ? TOTE__PARENT_KINDS : TOTE__REMOTE_UNDECIDED;
 }
 
 /* As snprintf(), behind the `length` bytes that there are already. Returns: the length with it. */
@@ -44,7 +53,7 @@ static size_t parent_based_get_description(void *self, char *buffer, size_t size
     const struct parent_based *parent_based = self;
     size_t length = append(buffer, size, 0, "ParentBased{");
 
-    for (size_t i = 0; i < TOTE__PARENT_KINDS; i++) {
+    for (size_t i = 0; i < own_count(parent_based); i++) {
         length = append(buffer, size, length, i ? "," : "");
         length = append(buffer, size, length, names[i]);
         length = append(buffer, size, length, ":");
@@ -57,7 +66,7 @@ static size_t parent_based_get_description(void *self, char *buffer, size_t size
 }
 
 static void free_samplers(struct parent_based *parent_based) {
-    for (size_t i = 0; i < TOTE__PARENT_KINDS; i++) {
+    for (size_t i = 0; i < own_count(parent_based); i++) {
         tote_sampler_free(parent_based->samplers[i]);
     }
 }
@@ -84,13 +93,20 @@ tote_sampler *tote_sampler_new_parent_based(const tote_parent_based_options *opt
     struct parent_based *self = tote__allocate(sizeof *self);
 
     tote__copy_options(&given, sizeof given, options);
-    struct parent_based chosen = {{
-        [TOTE__NO_PARENT] = on_unless(given.root),
-        [TOTE__REMOTE_SAMPLED] = on_unless(given.remote_parent_sampled),
-        [TOTE__REMOTE_NOT_SAMPLED] = off_unless(given.remote_parent_not_sampled),
-        [TOTE__LOCAL_SAMPLED] = on_unless(given.local_parent_sampled),
-        [TOTE__LOCAL_NOT_SAMPLED] = off_unless(given.local_parent_not_sampled),
-    }};
+    struct parent_based chosen = {
+        .samplers =
+            {
+                [TOTE__NO_PARENT] = on_unless(given.root),
+                [TOTE__REMOTE_SAMPLED] = on_unless(given.remote_parent_sampled),
+                [TOTE__REMOTE_NOT_SAMPLED] = off_unless(given.remote_parent_not_sampled),
+                [TOTE__LOCAL_SAMPLED] = on_unless(given.local_parent_sampled),
+                [TOTE__LOCAL_NOT_SAMPLED] = off_unless(given.local_parent_not_sampled),
+                [TOTE__REMOTE_UNDECIDED] = given.remote_parent_undecided,
+            },
+        .has_undecided = given.remote_parent_undecided != NULL};
+    if (!chosen.has_undecided) {
+        chosen.samplers[TOTE__REMOTE_UNDECIDED] = chosen.samplers[TOTE__NO_PARENT];
+    }
     if (!self) {
         tote_diagnose(TOTE_LEVEL_ERROR, "sampler",
                       "parent based sampler not made: memory is out; it drops every span");

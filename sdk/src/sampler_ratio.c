@@ -142,7 +142,9 @@ static tote_sampling_decision ratio_should_sample(void *self,
         if (given) {
             parse_randomness(given, length, &randomness);
         }
-        warn_of_parent(ratio, member);
+        if (tote__parent_kind_of(parent) != TOTE__REMOTE_UNDECIDED) {
+            warn_of_parent(ratio, member);
+        }
     }
     return randomness >= ratio->threshold ? TOTE_SAMPLING_RECORD_AND_SAMPLE : TOTE_SAMPLING_DROP;
 }

@@ -85,6 +85,7 @@ struct start {
     const tote_span *parent_span;            /* NULL: none, or not wanted */
     const tote_span_context *parent_context; /* NULL: a root */
     tote_trace_id trace_id;
+    bool has_remote_trace_id; /* a root with the trace id of a message */
     tote_sampling_decision decision;
     const tote_sampling_result *result; /* NULL: the sampler was not asked */
 };
@@ -131,10 +132,13 @@ static void new_span_id(const struct start *start, tote_span_id *id) {
     }
 }
 
-/* The random flag: a root's is its generator's promise, a child's its parent's. Requirement D9 */
+/* A child has its parent's random flag, a root that of its generator. Spec: w3c/trace-context */
 static uint8_t random_flag(const struct start *start) {
     if (start->parent_context) {
         return start->parent_context->trace_flags & TOTE_TRACE_FLAG_RANDOM;
+    }
+    if (start->has_remote_trace_id) {
+        return 0;
     }
     const tote_id_generator *generator = start->config->id_generator;
     return !generator || generator->ops.is_random ? TOTE_TRACE_FLAG_RANDOM : 0;
@@ -161,7 +165,7 @@ static void set_up_context(const struct start *start, struct span *span) {
     if (start->decision == TOTE_SAMPLING_RECORD_AND_SAMPLE) {
         context->trace_flags |= TOTE_TRACE_FLAG_SAMPLED;
     }
-    context->hints = start->parent_context ? start->parent_context->hints & TOTE__DEBUG : 0;
+    context->hints = start->parent_span ? start->parent_span->context.hints & TOTE__DEBUG : 0;
     context->is_remote = false;
     context->trace_state = trace_state_of(start);
 }
@@ -335,12 +339,24 @@ static tote_span *make_asked_span(struct start *start, const tote_context *paren
     return span;
 }
 
-/* The parent of the span to be: only a valid one counts. Requirement L22 */
+/*
+ * The parent of the new span; only a valid one counts. A partial one can have the trace id of a root
+ * span. Spec: trace/api.md#determining-the-parent-span-from-a-context
+ */
 static void find_parent(struct start *start, const tote_context *parent) {
+    const tote_span_context *context = NULL;
+
     start->parent_span = start->options->root ? NULL : parent->span;
-    if (start->parent_span && tote__span_context_is_valid(&start->parent_span->context)) {
-        start->parent_context = &start->parent_span->context;
-        start->trace_id = start->parent_context->trace_id;
+    if (start->parent_span) {
+        context = &start->parent_span->context;
+    }
+    if (context && tote__span_context_is_valid(context)) {
+        start->parent_context = context;
+        start->trace_id = context->trace_id;
+    } else if (context && (context->hints & TOTE__PARTIAL) &&
+               tote__trace_id_is_valid(&context->trace_id)) {
+        start->has_remote_trace_id = true;
+        start->trace_id = context->trace_id;
     } else {
         new_trace_id(start, &start->trace_id);
     }
@@ -349,7 +365,7 @@ static void find_parent(struct start *start, const tote_context *parent) {
 static tote_span *start_running(struct start *start, const tote_context *parent) {
     find_parent(start, parent);
     enum tote__parent_kind kind =
-        start->parent_context ? tote__parent_kind_of(start->parent_context) : TOTE__NO_PARENT;
+        start->parent_span ? tote__parent_kind_of(&start->parent_span->context) : TOTE__NO_PARENT;
     int known = start->config->sampler->known[kind];
     bool sees_no_parent = start->options->root && parent->span; /* nor do processors */
     if (known == TOTE__ASK_SAMPLER || (sees_no_parent && start->config->has_on_start)) {

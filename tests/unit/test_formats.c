@@ -12,6 +12,7 @@
 #include "tote/exporters/memory.h"
 #include "tote/instrumentation/xray.h"
 #include "tote/propagators.h"
+#include "tote/sdk/sampler.h"
 #include "tote/tote.h"
 
 #define TRACE "80f198ee56343ba864fe8b2a57d3eff7"
@@ -193,7 +194,7 @@ static void a_debug_flag_goes_on_to_children_in_every_format_that_has_one(void *
     tote_memory_unref(memory);
 }
 
-/* Requirement E16: undecided goes out undecided where nobody decided, and decided where we have. */
+/* Spec: context/api-propagators.md#b3-requirements */
 static void a_deferred_decision_is_passed_on_only_without_a_span_of_our_own(void **state) {
     tote_memory *memory = tote_memory_new();
     char span_id[17], expected[64];
@@ -205,11 +206,165 @@ static void a_deferred_decision_is_passed_on_only_without_a_span_of_our_own(void
                 "00-" TRACE "-" SPAN "-00");
     tote_sdk *sdk = tote_memory_sdk_start(memory);
     struct carrier out = inject_child("b3", extract("b3", "b3", TRACE "-" SPAN), span_id);
-    snprintf(expected, sizeof expected, TRACE "-%s-0", span_id);
+    snprintf(expected, sizeof expected, TRACE "-%s-1", span_id);
     assert_header(&out, "b3", expected);
     carrier_clear(&out);
     tote_sdk_close(&sdk, 1000);
     tote_memory_unref(memory);
+}
+
+/* A parent-based sampler: what its root and its sampler of undecided parents decide. */
+struct sampling {
+    bool root;
+    bool has_undecided;
+    bool undecided;
+};
+
+static tote_sampler *constant(bool is_on) {
+    return is_on ? tote_sampler_new_always_on() : tote_sampler_new_always_off();
+}
+
+static tote_sdk *start_sampling(tote_memory *memory, struct sampling sampling) {
+    tote_parent_based_options parents = TOTE_PARENT_BASED_OPTIONS_INIT;
+    tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    tote_span_exporter *exporter = tote_memory_exporter_new(memory);
+
+    parents.root = constant(sampling.root);
+    parents.remote_parent_undecided = sampling.has_undecided ? constant(sampling.undecided) : NULL;
+    options.sampler = tote_sampler_new_parent_based(&parents);
+    batch.mode = TOTE_EXPORT_AT_END;
+    options.batch = &batch;
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    options.ignore_environment = true;
+    options.resource_detectors = "none";
+    return tote_sdk_start(&options);
+}
+
+/*
+ * Spec: trace/sdk.md#parentbased, B3 and X-Ray: what a message leaves open the receiver decides, and a
+ * decision without ids holds for the receiver's new trace
+ */
+static void a_message_without_a_decision_or_without_ids_is_completed_by_the_receiver(void **state) {
+#define ROOT "1-80f198ee-56343ba864fe8b2a57d3eff7"
+    static const struct {
+        const char *format, *name, *value;
+        struct sampling sampling;
+        bool is_sampled, continues, has_parent;
+        char b3; /* the state that is sent on */
+    } rows[] = {
+        {"b3", "b3", TRACE "-" SPAN, {1, 0, 0}, 1, 1, 1, '1'},
+        {"b3", "b3", TRACE "-" SPAN, {0, 0, 0}, 0, 1, 1, '0'},
+        {"b3", "b3", TRACE "-" SPAN, {1, 1, 0}, 0, 1, 1, '0'},
+        {"b3", "b3", TRACE "-" SPAN, {0, 1, 1}, 1, 1, 1, '1'},
+        {"b3", "b3", TRACE "-" SPAN "-0", {1, 1, 1}, 0, 1, 1, '0'},
+        {"b3", "b3", "0", {1, 1, 1}, 0, 0, 0, '0'},
+        {"b3", "b3", "1", {0, 1, 0}, 1, 0, 0, '1'},
+        {"b3", "b3", "d", {0, 1, 0}, 1, 0, 0, 'd'},
+        {"b3", "b3", "x", {1, 1, 0}, 1, 0, 0, '1'},
+        {"b3multi", "x-b3-sampled", "0", {1, 1, 1}, 0, 0, 0, '0'},
+        {"b3multi", "x-b3-sampled", "true", {0, 1, 0}, 1, 0, 0, '1'},
+        {"b3multi", "x-b3-flags", "1", {0, 1, 0}, 1, 0, 0, 'd'},
+        {"b3multi", "x-b3-flags", "0", {0, 1, 1}, 0, 0, 0, '0'},
+        {"xray", "x-amzn-trace-id", "Root=" ROOT, {1, 1, 0}, 1, 1, 0, '1'},
+        {"xray", "x-amzn-trace-id", "Root=" ROOT, {0, 1, 1}, 0, 1, 0, '0'},
+        {"xray", "x-amzn-trace-id", "Self=1-2-3;Root=" ROOT ";Sampled=0", {1, 1, 1}, 0, 1, 0, '0'},
+        {"xray", "x-amzn-trace-id", "Root=" ROOT ";Sampled=1", {0, 1, 0}, 1, 1, 0, '1'},
+        {"xray", "x-amzn-trace-id", "Root=" ROOT ";Sampled=?", {0, 1, 1}, 0, 1, 0, '0'},
+        {"xray", "x-amzn-trace-id", "Root=" ROOT ";Parent=" SPAN, {1, 0, 0}, 1, 1, 1, '1'},
+        {"xray",
+         "x-amzn-trace-id",
+         "Root=" ROOT ";Parent=" SPAN ";Sampled=?",
+         {0, 1, 1},
+         1,
+         1,
+         1,
+         '1'},
+        {"xray",
+         "x-amzn-trace-id",
+         "Root=" ROOT ";Parent=0000000000000000",
+         {1, 0, 0},
+         1,
+         0,
+         0,
+         '1'},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        tote_memory *memory = tote_memory_new();
+        tote_sdk *sdk = start_sampling(memory, rows[i].sampling);
+        char span_id[17];
+        struct carrier out =
+            inject_child("b3", extract(rows[i].format, rows[i].name, rows[i].value), span_id);
+        const char *sent = carrier_get(&out, "b3");
+
+        assert_non_null(sent);
+        assert_int_equal(strlen(sent), 51);
+        assert_int_equal(sent[50], rows[i].b3);
+        assert_int_equal(memcmp(sent, TRACE, 32) == 0, rows[i].continues);
+        assert_int_equal(tote_memory_get_count(memory), rows[i].is_sampled);
+        if (rows[i].is_sampled) {
+            const tote_span_data *span = tote_memory_get_at(memory, 0);
+            assert_int_equal(tote_span_context_is_valid(tote_span_data_get_parent(span)),
+                             rows[i].has_parent);
+        }
+        carrier_clear(&out);
+        tote_sdk_close(&sdk, 1000);
+        tote_memory_unref(memory);
+    }
+}
+
+/* Spec: w3c/trace-context, random-trace-id flag: nobody vouches for an id of X-Ray */
+static void a_trace_id_without_a_parent_is_not_called_random(void **state) {
+    tote_memory *memory = tote_memory_new();
+    tote_sdk *sdk = tote_memory_sdk_start(memory);
+    char span_id[17], expected[64];
+
+    (void)state;
+    struct carrier out =
+        inject_child("tracecontext", extract("xray", "x-amzn-trace-id", "Root=" ROOT), span_id);
+    snprintf(expected, sizeof expected, "00-" TRACE "-%s-01", span_id);
+    assert_header(&out, "traceparent", expected);
+    carrier_clear(&out);
+    tote_sdk_close(&sdk, 1000);
+    tote_memory_unref(memory);
+}
+
+/* A relay without a span of its own, with or without an SDK, sends on what came in */
+static void a_message_without_ids_is_relayed_as_it_came(void **state) {
+    (void)state;
+    assert_sent("b3", extract("b3", "b3", "0"), "b3", "0");
+    assert_sent("b3", extract("b3multi", "x-b3-flags", "1"), "b3", "d");
+    assert_sent("b3multi", extract("b3", "b3", "1"), "x-b3-sampled", "1");
+    assert_sent("b3multi", extract("b3", "b3", "1"), "x-b3-traceid", NULL);
+    assert_sent("b3multi", extract("b3", "b3", "d"), "x-b3-flags", "1");
+    assert_sent("b3", extract("xray", "x-amzn-trace-id", "Root=" ROOT), "b3", NULL);
+    assert_sent("tracecontext", extract("b3", "b3", "1"), "traceparent", NULL);
+    assert_sent("xray", extract("xray", "x-amzn-trace-id", "Root=" ROOT), "x-amzn-trace-id",
+                "Root=" ROOT);
+    assert_sent("xray", extract("xray", "x-amzn-trace-id", "Sampled=1;Root=" ROOT),
+                "x-amzn-trace-id", "Root=" ROOT ";Sampled=1");
+    assert_sent("xray",
+                extract("xray", "x-amzn-trace-id", "Root=" ROOT ";Parent=" SPAN ";Sampled=?"),
+                "x-amzn-trace-id", "Root=" ROOT ";Parent=" SPAN);
+    assert_sent("ottrace", extract("b3", "b3", TRACE "-" SPAN), "ot-tracer-sampled", NULL);
+}
+
+/* The contract of a list of formats: a decision alone does not replace a trace */
+static void a_decision_without_ids_does_not_replace_a_trace(void **state) {
+    struct carrier in = {.count = 0};
+    tote_propagator *both = tote_propagator_from_names("tracecontext,b3");
+
+    (void)state;
+    carrier_add(&in, "traceparent", "00-" TRACE "-" SPAN "-01");
+    carrier_add(&in, "b3", "0");
+    assert_sent("tracecontext",
+                tote_propagator_extract(both, tote_context_root(), &in, &carrier_getter),
+                "traceparent", "00-" TRACE "-" SPAN "-01");
+    carrier_clear(&in);
+    tote_propagator_unref(both);
 }
 
 /* Requirement E16: a span context that is referenced on its own keeps what it was told. */
@@ -357,9 +512,6 @@ static void xray_is_written_in_its_one_order(void **state) {
                 "Root=1-80f198ee-56343ba864fe8b2a57d3eff7;Parent=" SPAN ";Sampled=1");
     assert_sent("xray", extract("b3", "b3", TRACE "-" SPAN "-0"), "x-amzn-trace-id",
                 "Root=1-80f198ee-56343ba864fe8b2a57d3eff7;Parent=" SPAN ";Sampled=0");
-    /* A load balancer's own: nobody to be a child of. */
-    assert_ptr_equal(extract("xray", "x-amzn-trace-id", "Root=1-80f198ee-56343ba864fe8b2a57d3eff7"),
-                     tote_context_root());
 }
 
 /* Requirement E4, E5: a list of formats reads whichever comes, and writes all. */
@@ -386,6 +538,10 @@ int main(int argc, char **argv) {
         FORMAT_TEST(without_a_span_old_headers_go_and_none_are_written),
         FORMAT_TEST(a_debug_flag_goes_on_to_children_in_every_format_that_has_one),
         FORMAT_TEST(a_deferred_decision_is_passed_on_only_without_a_span_of_our_own),
+        FORMAT_TEST(a_message_without_a_decision_or_without_ids_is_completed_by_the_receiver),
+        FORMAT_TEST(a_trace_id_without_a_parent_is_not_called_random),
+        FORMAT_TEST(a_message_without_ids_is_relayed_as_it_came),
+        FORMAT_TEST(a_decision_without_ids_does_not_replace_a_trace),
         FORMAT_TEST(a_copy_of_a_span_context_keeps_the_debug_flag),
         FORMAT_TEST(jaeger_baggage_is_a_header_for_each_entry),
         FORMAT_TEST(jaeger_baggage_has_limits),

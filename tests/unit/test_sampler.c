@@ -132,26 +132,35 @@ static void a_parent_based_sampler_is_described_with_all_that_it_asks(void **sta
                        "remoteParentNotSampled:AlwaysOffSampler,"
                        "localParentSampled:AlwaysOnSampler,"
                        "localParentNotSampled:AlwaysOffSampler}");
+    options = (tote_parent_based_options)TOTE_PARENT_BASED_OPTIONS_INIT;
+    options.remote_parent_undecided = tote_sampler_new_ratio(0.5);
+    assert_description(tote_sampler_new_parent_based(&options),
+                       "ParentBased{root:AlwaysOnSampler,remoteParentSampled:AlwaysOnSampler,"
+                       "remoteParentNotSampled:AlwaysOffSampler,"
+                       "localParentSampled:AlwaysOnSampler,"
+                       "localParentNotSampled:AlwaysOffSampler,"
+                       "remoteParentUndecided:TraceIdRatioBased{0.500000}}");
 }
 
 /* Ask a sampler that counts for each kind of parent. Returns: which one was asked, -1 unless one.
  */
 static int asked_for(uint8_t flags, bool is_remote, const tote_span_id *span_id) {
-    struct counter counters[5] = {{0, 0, 0}};
-    tote_sampler *samplers[5];
+    struct counter counters[6] = {{0, 0, 0}};
+    tote_sampler *samplers[6];
     int asked = -1;
 
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 6; i++) {
         samplers[i] = tote_sampler_new(&counting, &counters[i]);
     }
     const tote_parent_based_options options = {sizeof options, samplers[0], samplers[1],
-                                               samplers[2],    samplers[3], samplers[4]};
+                                               samplers[2],    samplers[3], samplers[4],
+                                               samplers[5]};
     tote_sampler *sampler = tote_sampler_new_parent_based(&options);
     tote_context *parent = with_parent(&some_trace, span_id, flags, "", is_remote);
     ask(sampler, parent, &some_trace);
     tote_context_unref(parent);
     tote_sampler_free(sampler);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         asked = counters[i].asked ? (asked < 0 ? i : -2) : asked;
         assert_int_equal(counters[i].destroyed, 1);
     }

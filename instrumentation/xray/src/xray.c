@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * xray.c - AWS X-Ray's trace header. Spec: AWS X-Ray developer guide, "Tracing header"
+ *
+ * Load balancers send a root without a parent: the next root span continues its trace id.
  */
 #include "tote/instrumentation/xray.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tote/internal/context.h"
@@ -15,6 +18,12 @@
 enum { TIME_DIGITS = 8, UNIQUE_DIGITS = 24, SPAN_DIGITS = 16, MOST_READ = 1024 };
 
 static const char name[] = "x-amzn-trace-id";
+
+/* What a header has so far. */
+struct reader {
+    tote_span_context remote;
+    bool has_parent;
+};
 
 /* "1-" 8 digits "-" 24 digits */
 static bool read_root(tote_span_context *remote, struct tote__part value) {
@@ -32,8 +41,16 @@ static bool read_parent(tote_span_context *remote, struct tote__part value) {
            tote__hex_decode(remote->span_id.bytes, value.at, sizeof remote->span_id);
 }
 
-/* NAME "=" value. Returns: false when it is one of ours and wrong. */
-static bool read_part(tote_span_context *remote, struct tote__part part) {
+/* "1" and "0" are decisions; "?" asks the receiver for one. */
+static void read_sampled(tote_span_context *remote, struct tote__part value) {
+    bool is_sampled = tote__part_is(value, "1");
+
+    remote->trace_flags = is_sampled ? TOTE_TRACE_FLAG_SAMPLED : 0;
+    remote->hints = is_sampled || tote__part_is(value, "0") ? 0 : TOTE__DEFERRED;
+}
+
+/* NAME "=" value. Returns false if the value of a known name is malformed. */
+static bool read_part(struct reader *reader, struct tote__part part) {
     const char *equals = memchr(part.at, '=', part.length);
 
     if (!equals) {
@@ -44,25 +61,25 @@ static bool read_part(tote_span_context *remote, struct tote__part part) {
     tote__trim(&key.at, &key.length);
     tote__trim(&value.at, &value.length);
     if (tote__part_is(key, "Root")) {
-        return read_root(remote, value);
+        return read_root(&reader->remote, value);
     }
     if (tote__part_is(key, "Parent")) {
-        return read_parent(remote, value);
+        reader->has_parent = true;
+        return read_parent(&reader->remote, value);
     }
-    if (tote__part_is(
-            key, "Sampled")) { /* anything but 1, as the ? that asks for a decision, is no yes */
-        remote->trace_flags = tote__part_is(value, "1") ? TOTE_TRACE_FLAG_SAMPLED : 0;
+    if (tote__part_is(key, "Sampled")) {
+        read_sampled(&reader->remote, value);
     }
     return true;
 }
 
-static bool read_parts(tote_span_context *remote, const char *value, size_t length) {
+static bool read_parts(struct reader *reader, const char *value, size_t length) {
     const char *end = value + length;
 
     for (const char *at = value; at < end;) {
         const char *semicolon = memchr(at, ';', (size_t)(end - at));
         const char *part_end = semicolon ? semicolon : end;
-        if (!read_part(remote, (struct tote__part){at, (size_t)(part_end - at)})) {
+        if (!read_part(reader, (struct tote__part){at, (size_t)(part_end - at)})) {
             return false;
         }
         at = semicolon ? semicolon + 1 : end;
@@ -72,36 +89,44 @@ static bool read_parts(tote_span_context *remote, const char *value, size_t leng
 
 static tote_context *extract(void *self, const tote_context *context, const void *carrier,
                              const tote_text_map_getter *getter) {
-    struct tote_span_context remote = {.is_remote = true};
+    struct reader reader = {.remote = {.is_remote = true, .hints = TOTE__DEFERRED}};
     char value[MOST_READ];
     size_t length = tote__getter_get_first(getter, carrier, name, value, sizeof value);
 
     (void)self;
-    return length <= sizeof value && read_parts(&remote, value, length)
-               ? tote__context_with_remote_span(context, &remote)
-               : tote_context_ref(context);
+    if (length > sizeof value || !read_parts(&reader, value, length)) {
+        return tote_context_ref(context);
+    }
+    if (!reader.has_parent && tote__trace_id_is_valid(&reader.remote.trace_id)) {
+        reader.remote.hints |= TOTE__PARTIAL;
+    }
+    return tote__context_with_remote_span(context, &reader.remote);
 }
 
 static void inject(void *self, const tote_context *context, void *carrier,
                    const tote_text_map_setter *setter) {
     const tote_span_context *span =
         context->span ? &context->span->context : &tote__invalid_span_context;
-    static const char form[] =
-        "Root=1-tttttttt-uuuuuuuuuuuuuuuuuuuuuuuu;Parent=ssssssssssssssss;Sampled=0";
-    enum { TIME_AT = 7, UNIQUE_AT = 16, PARENT_AT = 48, SAMPLED_AT = 73 };
-    char value[sizeof form];
+    char time[TIME_DIGITS + 1], unique[UNIQUE_DIGITS + 1], parent[SPAN_DIGITS + 1];
+    bool has_parent = tote__span_context_is_valid(span);
+    const char *sampled = span->hints & TOTE__DEFERRED                  ? ""
+                          : span->trace_flags & TOTE_TRACE_FLAG_SAMPLED ? ";Sampled=1"
+                                                                        : ";Sampled=0";
+    char value[128];
 
     (void)self;
-    if (!tote__span_context_is_valid(span)) {
+    if (!has_parent &&
+        !((span->hints & TOTE__PARTIAL) && tote__trace_id_is_valid(&span->trace_id))) {
         setter->set(carrier, name, NULL, 0);
         return;
     }
-    memcpy(value, form, sizeof form);
-    tote__hex_encode(value + TIME_AT, span->trace_id.bytes, TIME_DIGITS / 2);
-    tote__hex_encode(value + UNIQUE_AT, span->trace_id.bytes + TIME_DIGITS / 2, UNIQUE_DIGITS / 2);
-    tote__hex_encode(value + PARENT_AT, span->span_id.bytes, sizeof span->span_id);
-    value[SAMPLED_AT] = span->trace_flags & TOTE_TRACE_FLAG_SAMPLED ? '1' : '0';
-    setter->set(carrier, name, value, sizeof value - 1);
+    tote__hex_encode(time, span->trace_id.bytes, TIME_DIGITS / 2);
+    tote__hex_encode(unique, span->trace_id.bytes + TIME_DIGITS / 2, UNIQUE_DIGITS / 2);
+    tote__hex_encode(parent, span->span_id.bytes, sizeof span->span_id);
+    time[TIME_DIGITS] = unique[UNIQUE_DIGITS] = parent[SPAN_DIGITS] = '\0';
+    int length = snprintf(value, sizeof value, "Root=1-%s-%s%s%s%s", time, unique,
+                          has_parent ? ";Parent=" : "", has_parent ? parent : "", sampled);
+    setter->set(carrier, name, value, (size_t)length);
 }
 
 static const char *get_field(void *self, size_t index) {

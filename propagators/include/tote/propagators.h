@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file tote/propagators.h
- * The propagators that come with Tote, and how to combine them.
+ * The built-in propagators, and how to combine them.
  * Spec: context/api-propagators.md#propagators-distribution, w3c/trace-context, w3c/baggage
  *
- * An SDK that starts sets the global one by OTEL_PROPAGATORS; this is for programs that
- * want it otherwise.
+ * tote_sdk_start() sets the global propagator from OTEL_PROPAGATORS. Use this header to choose another.
  *
- * Threads:  any.
- * Lifetime: as tote_propagator: counted.
- * On failure: a constructor gives a propagator that does nothing, never NULL.
+ * Threads:  thread-safe.
+ * Lifetime: reference counted, as every tote_propagator.
+ * On failure: a constructor returns a propagator that does nothing, never NULL.
  */
 #ifndef TOTE_PROPAGATORS_H
 #define TOTE_PROPAGATORS_H
@@ -22,21 +21,21 @@ TOTE_BEGIN_DECLS
 TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_tracecontext(void);
 
 /**
- * What baggage may leave and where to, and whether it may come in. Whoever gets a message reads its baggage, and
- * so does everybody on the way: user ids and the like are not for a payment service, or a webhook that a customer
- * named; and what strangers send is not for the inside of your house.
+ * Which baggage may leave the process, to which hosts, and whether incoming baggage is read. Every
+ * receiver and every proxy on the way can read the baggage of a message.
  */
 typedef struct tote_baggage_propagator_options {
     size_t struct_size;
-    const char *const *allowed_names; /**< the only names that leave; NULL: all do */
+    const char *const *allowed_names; /**< only these names are sent; NULL: all */
     size_t allowed_name_count;
-    bool ignore_incoming; /**< for servers that strangers can reach */
+    bool ignore_incoming; /**< for servers that untrusted clients can reach */
     size_t max_members;   /**< 0: 180 of baggage, 64 of Jaeger and OT trace */
     size_t max_bytes;     /**< 0: 8192; at most 15360 */
 
     /**
-     * The only hosts it goes to, as tote_context_with_destination() tells them: a name, or ".example.com" for all below that,
-     * ignoring case. NULL: any. A message whose destination is not known carries none then.
+     * Only these hosts receive baggage. A name matches ignoring case; ".example.com" matches all hosts
+     * below that domain. NULL: any host. If set, a message without tote_context_with_destination()
+     * carries no baggage.
      */
     const char *const *allowed_hosts;
     size_t allowed_host_count;
@@ -45,47 +44,51 @@ typedef struct tote_baggage_propagator_options {
 #define TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT \
     { sizeof(tote_baggage_propagator_options), NULL, 0, false, 0, 0, NULL, 0 }
 
-/** `baggage`. Members over a limit are left out whole. Options are copied. Spec: w3c/baggage */
+/** `baggage`. A member that exceeds a limit is left out. Options are copied. Spec: w3c/baggage */
 TOTE_API TOTE_MUST_USE tote_propagator *
 tote_propagator_new_baggage(const tote_baggage_propagator_options *options);
 
 /**
- * B3 of Zipkin: one header `b3`, or the four of b3multi, `x-b3-traceid` and so on. Both read either, the single one first.
- * A debug flag goes on to the spans of the trace; a caller's undecided sampling is passed on undecided only where no
- * span of your own is between. Spec: context/api-propagators.md#b3-requirements
+ * B3 of Zipkin: the header `b3`, or with b3multi `x-b3-traceid` and three more. Both read either
+ * form, the single header first. The spans of a trace inherit its debug flag. Ids without a sampling
+ * decision leave the decision to the receiver: see remote_parent_undecided in tote/sdk/sampler.h. A
+ * decision without ids applies to the next root span.
+ * Spec: context/api-propagators.md#b3-requirements
  */
 TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_b3(void);
 TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_b3_multi(void);
 
 /**
- * Jaeger's `uber-trace-id`, with baggage as a header `uberctx-NAME` for each entry; `jaeger-baggage` is read too.
- * Headers of names the store does not have any more are not removed from a carrier that is used again. Options are copied.
- * Deprecated by its makers: for meshes that speak nothing else.
+ * Jaeger's `uber-trace-id`, with one header `uberctx-NAME` for each baggage entry. `jaeger-baggage` is
+ * read too. Inject does not remove headers of entries that no longer exist. Options are copied.
+ * Deprecated by the specification.
  */
 TOTE_API TOTE_MUST_USE tote_propagator *
 tote_propagator_new_jaeger(const tote_baggage_propagator_options *options);
 
 /**
- * OT trace: `ot-tracer-traceid`, whose ids have 16 digits, so that half of a trace's id is lost; `ot-tracer-spanid`,
- * `ot-tracer-sampled`, and baggage as `ot-baggage-NAME`, only values that a header can have as they are. Otherwise as Jaeger's.
+ * OT trace: `ot-tracer-traceid`, `ot-tracer-spanid`, `ot-tracer-sampled`, and one header
+ * `ot-baggage-NAME` for each baggage entry whose value is a legal header value. Ids are sent with 16
+ * digits, so half of the trace id is lost. Otherwise as Jaeger's.
  */
 TOTE_API TOTE_MUST_USE tote_propagator *
 tote_propagator_new_ot_trace(const tote_baggage_propagator_options *options);
 
 /**
- * OpenCensus's `grpc-trace-bin`, 29 bytes: in base64, as they are on the wire; `raw` for a library of gRPC that takes the
- * bytes and does that itself. Either is read.
+ * OpenCensus's `grpc-trace-bin`, 29 bytes: base64, as on the wire, or with `raw` the bytes, for gRPC
+ * libraries that encode them. Both are read.
  */
 TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_opencensus(bool raw);
 
-/** One after the other; what a later one extracts wins. Takes the references in the array, always. */
+/** Run propagators in order; on extract the last one wins. Takes ownership of the references. */
 TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_composite(tote_propagator *const *propagators,
                                                         size_t count);
 
 /**
- * By the names of OTEL_PROPAGATORS, as "tracecontext,baggage", whatever the case: tracecontext, baggage, b3, b3multi, jaeger,
- * ottrace, opencensus, and those that tote_propagator_register() was told, as xray; "none" adds nothing.
- * A name given twice counts once; one that is not known is left out, with a diagnostic.
+ * Return the propagators of a list of names in the syntax of OTEL_PROPAGATORS, for example
+ * "tracecontext,baggage". Case is ignored. Names: tracecontext, baggage, b3, b3multi, jaeger, ottrace,
+ * opencensus, none, and those registered with tote_propagator_register(), for example xray. An unknown
+ * name is left out, with a diagnostic.
  */
 TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_from_names(const char *names);
 

@@ -15,29 +15,37 @@
 #include "tote/span.h"
 
 /*
- * What formats other than W3C's say of the decision to sample, and want to hear again. Debug goes on to
- * the spans of the trace; deferred is the remote span's own. Requirement E16
+ * What formats other than W3C's carry beside the ids. TOTE__DEBUG: a debug trace; the spans of the
+ * trace inherit it. TOTE__DEFERRED: the caller made no sampling decision. TOTE__PARTIAL: there is no
+ * remote span, but a decision (in the flags, unless deferred), or a trace id, or both; the next root
+ * span that is started under the context uses them.
+ * Spec: context/api-propagators.md#b3-requirements
  */
-enum { TOTE__DEBUG = 1 << 0, TOTE__DEFERRED = 1 << 1 };
+enum { TOTE__DEBUG = 1 << 0, TOTE__DEFERRED = 1 << 1, TOTE__PARTIAL = 1 << 2 };
 
 struct tote_span_context {
     tote_trace_id trace_id;
     tote_span_id span_id;
     _Atomic(uint32_t) references; /* 0: part of a span, or static; never counted */
     uint8_t trace_flags;
-    uint8_t hints; /* TOTE__DEBUG, TOTE__DEFERRED */
+    uint8_t hints; /* TOTE__DEBUG, TOTE__DEFERRED, TOTE__PARTIAL */
     bool is_remote;
     tote_trace_state *trace_state; /* NULL: empty; one reference */
 };
 
+static inline bool tote__trace_id_is_valid(const tote_trace_id *id) {
+    uint64_t halves[2];
+
+    memcpy(halves, id->bytes, sizeof halves);
+    return halves[0] | halves[1];
+}
+
 /* Neither of the ids is zero. */
 static inline bool tote__span_context_is_valid(const tote_span_context *context) {
-    uint64_t trace_id[2];
     uint64_t span_id;
 
-    memcpy(trace_id, context->trace_id.bytes, sizeof trace_id);
     memcpy(&span_id, context->span_id.bytes, sizeof span_id);
-    return (trace_id[0] | trace_id[1]) && span_id;
+    return tote__trace_id_is_valid(&context->trace_id) && span_id;
 }
 
 /* All zero. */

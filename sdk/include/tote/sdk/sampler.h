@@ -22,7 +22,10 @@ typedef enum tote_sampling_decision {
     TOTE_SAMPLING_RECORD_AND_SAMPLE
 } tote_sampling_decision;
 
-/** Tote makes these, and a sampler that asks another may pass a changed copy; fields are only ever added at the end. */
+/**
+ * Tote makes these, and a sampler that asks another may pass a changed copy; fields are only ever
+ * added at the end.
+ */
 typedef struct tote_sampling_parameters {
     size_t struct_size;
     const tote_context *parent;
@@ -74,10 +77,16 @@ typedef struct tote_parent_based_options {
     tote_sampler *remote_parent_not_sampled;
     tote_sampler *local_parent_sampled;
     tote_sampler *local_parent_not_sampled;
+
+    /**
+     * For a remote parent without a sampling decision, as B3 and X-Ray allow. NULL: `root` decides.
+     * With tote_sampler_new_always_off() no decision means not sampled.
+     */
+    tote_sampler *remote_parent_undecided;
 } tote_parent_based_options;
 
 #define TOTE_PARENT_BASED_OPTIONS_INIT \
-    { sizeof(tote_parent_based_options), NULL, NULL, NULL, NULL, NULL }
+    { sizeof(tote_parent_based_options), NULL, NULL, NULL, NULL, NULL, NULL }
 
 TOTE_API TOTE_MUST_USE tote_sampler *tote_sampler_new_parent_based(const tote_parent_based_options *options);
 

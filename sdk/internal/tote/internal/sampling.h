@@ -38,12 +38,16 @@ static inline void tote__sampling_result_clear(struct tote_sampling_result *resu
     }
 }
 
-/* Of an invalid context: none. */
+/* The kind of a parent. A decision without a remote span counts as that of a remote parent. */
 static inline enum tote__parent_kind tote__parent_kind_of(const tote_span_context *parent) {
-    if (!tote__span_context_is_valid(parent)) {
+    bool is_partial = parent->hints & TOTE__PARTIAL;
+    bool is_sampled = parent->trace_flags & TOTE_TRACE_FLAG_SAMPLED;
+    if (!is_partial && !tote__span_context_is_valid(parent)) {
         return TOTE__NO_PARENT;
     }
-    bool is_sampled = parent->trace_flags & TOTE_TRACE_FLAG_SAMPLED;
+    if (parent->is_remote && (parent->hints & TOTE__DEFERRED)) {
+        return is_partial ? TOTE__NO_PARENT : TOTE__REMOTE_UNDECIDED;
+    }
     if (parent->is_remote) {
         return is_sampled ? TOTE__REMOTE_SAMPLED : TOTE__REMOTE_NOT_SAMPLED;
     }

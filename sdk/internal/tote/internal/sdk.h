@@ -185,6 +185,7 @@ enum tote__parent_kind {
     TOTE__REMOTE_NOT_SAMPLED,
     TOTE__LOCAL_SAMPLED,
     TOTE__LOCAL_NOT_SAMPLED,
+    TOTE__REMOTE_UNDECIDED, /* a remote parent without a sampling decision */
     TOTE__PARENT_KINDS
 };
 enum { TOTE__ASK_SAMPLER = -1 };

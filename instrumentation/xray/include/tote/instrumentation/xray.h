@@ -3,11 +3,12 @@
  * @file tote/instrumentation/xray.h
  * AWS X-Ray's trace header, `x-amzn-trace-id`: Root=1-8HEX-24HEX;Parent=16HEX;Sampled=0|1.
  *
- * A load balancer that starts a trace sends Root alone: there is no span to be a child of, so the context stays as it
- * was. A custom runtime of Lambda passes what the runtime API calls Lambda-Runtime-Trace-Id as this header.
+ * Load balancers send Root alone: the next root span has its trace id. A header without `Sampled`, or
+ * with `Sampled=?`, leaves the decision to the receiver. A custom runtime of Lambda passes the header
+ * Lambda-Runtime-Trace-Id of the runtime API under this name.
  *
- * Threads:  any.
- * Lifetime: as tote_propagator: counted.
+ * Threads:  thread-safe.
+ * Lifetime: reference counted, as every tote_propagator.
  */
 #ifndef TOTE_INSTRUMENTATION_XRAY_H
 #define TOTE_INSTRUMENTATION_XRAY_H
@@ -16,12 +17,12 @@
 
 TOTE_BEGIN_DECLS
 
-/** On failure: one that does nothing, never NULL. */
+/** Returns a propagator that does nothing if out of memory, never NULL. */
 TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_xray(void);
 
 /**
- * Have OTEL_PROPAGATORS and tote_propagator_from_names() know the name `xray`: call it before tote_sdk_start(). Returns: false when
- * memory is out.
+ * Register the name `xray` for OTEL_PROPAGATORS and tote_propagator_from_names(). Call it before
+ * tote_sdk_start(). Returns false if out of memory.
  */
 TOTE_API bool tote_xray_register(void);
 
