@@ -16,12 +16,6 @@
 #include "tote/internal/shared.h"
 #include "tote/internal/text.h"
 
-/* Trimmed, in any case. */
-static bool is_word(const char *text, size_t length, const char *word) {
-    tote__trim(&text, &length);
-    return tote__equals_ignoring_case(text, length, word, strlen(word));
-}
-
 bool tote__environment_log_level(tote_level *level) {
     static const struct {
         const char *name;
@@ -33,7 +27,7 @@ bool tote__environment_log_level(tote_level *level) {
     const char *text = tote__env("OTEL_LOG_LEVEL");
 
     for (size_t i = 0; text && i < TOTE_COUNT_OF(levels); i++) {
-        if (is_word(text, strlen(text), levels[i].name)) {
+        if (tote__env_is_word(text, strlen(text), levels[i].name)) {
             *level = levels[i].level;
             return true;
         }
@@ -98,7 +92,7 @@ void tote__environment_sampler(struct tote__configuration *result) {
     result->sampler = samplers[0].name;
     result->sampler_ratio = 1;
     for (size_t i = 0; text && i < TOTE_COUNT_OF(samplers); i++) {
-        if (is_word(text, strlen(text), samplers[i].name)) {
+        if (tote__env_is_word(text, strlen(text), samplers[i].name)) {
             result->sampler = samplers[i].name;
             if (samplers[i].has_ratio) {
                 read_ratio(result);
@@ -129,7 +123,7 @@ static bool take_exporter(struct tote__configuration *result, const char *name, 
     static const char *const names[TOTE__MOST_EXPORTERS] = {"otlp", "otlp/stdout", "console"};
 
     for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
-        if (is_word(name, length, names[i])) {
+        if (tote__env_is_word(name, length, names[i])) {
             add_exporter(result, names[i]);
             return true;
         }
@@ -150,8 +144,9 @@ void tote__environment_exporters(struct tote__configuration *result) {
         size_t length = comma ? (size_t)(comma - next) : strlen(next);
         next = comma ? comma + 1 : NULL;
         tote__trim(&name, &length);
-        is_none |= is_word(name, length, "none");
-        if (length && !is_word(name, length, "none") && !take_exporter(result, name, length)) {
+        is_none |= tote__env_is_word(name, length, "none");
+        if (length && !tote__env_is_word(name, length, "none") &&
+            !take_exporter(result, name, length)) {
             has_unknown = true;
             tote__diagnose_each(
                 TOTE_LEVEL_WARN, "OTEL_TRACES_EXPORTER",

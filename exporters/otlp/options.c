@@ -40,10 +40,6 @@ static const char *keep(struct tote__otlp_settings *settings, const char *text) 
     return kept;
 }
 
-static bool equals(const char *a, const char *b) {
-    return tote__equals_ignoring_case(a, strlen(a), b, strlen(b));
-}
-
 /*
  * Take a variable's value. Returns: false, after a warning, when it is of no use.
  */
@@ -67,7 +63,7 @@ static bool take_protocol(struct tote__otlp_settings *settings, const char *name
 
     (void)is_general;
     for (size_t i = 0; i < TOTE_COUNT_OF(protocols); i++) {
-        if (equals(value, protocols[i].name)) {
+        if (tote__env_is_word(value, strlen(value), protocols[i].name)) {
             settings->protocol = protocols[i].protocol;
             return true;
         }
@@ -120,8 +116,8 @@ static bool take_headers(struct tote__otlp_settings *settings, const char *name,
 static bool take_compression(struct tote__otlp_settings *settings, const char *name,
                              const char *value, bool is_general) {
     (void)is_general;
-    settings->is_gzip = equals(value, "gzip");
-    if (settings->is_gzip || equals(value, "none")) {
+    settings->is_gzip = tote__env_is_word(value, strlen(value), "gzip");
+    if (settings->is_gzip || tote__env_is_word(value, strlen(value), "none")) {
         return true;
     }
     tote__diagnose_each(TOTE_LEVEL_WARN, "otlp", "%s: '%s' is neither gzip nor none, ignored", name,

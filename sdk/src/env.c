@@ -58,18 +58,22 @@ bool tote__env_number(const char *name, uint64_t least, uint64_t most, uint64_t 
     return true;
 }
 
+bool tote__env_is_word(const char *text, size_t length, const char *word) {
+    tote__trim(&text, &length);
+    return tote__equals_ignoring_case(text, length, word, strlen(word));
+}
+
 bool tote__env_boolean(const char *name) {
     const char *text = tote__env(name);
     size_t length = text ? strlen(text) : 0;
 
-    tote__trim(&text, &length);
-    if (!length) {
+    if (!text) {
         return false;
     }
-    if (tote__equals_ignoring_case(text, length, "true", 4)) {
+    if (tote__env_is_word(text, length, "true")) {
         return true;
     }
-    if (!tote__equals_ignoring_case(text, length, "false", 5)) {
+    if (!tote__env_is_word(text, length, "false") && !tote__env_is_word(text, length, "")) {
         tote__diagnose_each(TOTE_LEVEL_WARN, name, "'%s' counts as false: only 'true' is true",
                             text);
     }

@@ -2,8 +2,9 @@
 /*
  * resource_build.c - putting a resource together
  *
- * From the weakest source to the strongest, each replacing what it also has, also by an empty
- * value. Nobody but the program brings a schema URL, so there is none to conflict.
+ * Sources are merged from the weakest to the strongest; a stronger one replaces a value, also by an
+ * empty one. An empty service.name counts as none. The schema URL of the program replaces that of the
+ * detectors. Spec: resource/sdk.md#merge
  */
 #include "tote/internal/resource.h"
 
@@ -78,10 +79,18 @@ static void set_default_service_name(struct tote__resource_builder *builder) {
     tote__resource_set_text(builder, "service.name", name, strlen(name));
 }
 
+/* Spec: semantic conventions, resource/service.md: service.name is never empty */
+static bool is_empty_name(const tote_attribute *attribute) {
+    return attribute->key && strcmp(attribute->key, "service.name") == 0 &&
+           tote_value_equals(attribute->value, tote_string(""));
+}
+
 static void set_all(struct tote__resource_builder *builder, const tote_attribute *attributes,
                     size_t count) {
     for (size_t i = 0; attributes && i < count; i++) {
-        tote__resource_set(builder, attributes[i].key, attributes[i].value);
+        if (!is_empty_name(&attributes[i])) {
+            tote__resource_set(builder, attributes[i].key, attributes[i].value);
+        }
     }
 }
 
@@ -96,7 +105,7 @@ uint32_t tote__resource_build(const struct tote__resource_sources *sources) {
 
     set_own(&builder);
     set_default_service_name(&builder);
-    tote__resource_detect(&builder, sources->detectors);
+    const char *detected_url = tote__resource_detect(&builder, sources->detectors);
     set_all(&builder, sources->environment_attributes, sources->environment_attribute_count);
     set_service_name(&builder, sources->environment_service_name);
     set_all(&builder, sources->attributes, sources->attribute_count);
@@ -105,7 +114,9 @@ uint32_t tote__resource_build(const struct tote__resource_sources *sources) {
         tote_diagnose(TOTE_LEVEL_ERROR, "resource",
                       "memory is out: attributes are missing in the resource of all spans");
     }
-    uint32_t index = tote__resource_intern(builder.attributes, builder.count, sources->schema_url);
+    bool has_own_url = sources->schema_url && *sources->schema_url;
+    uint32_t index = tote__resource_intern(builder.attributes, builder.count,
+                                           has_own_url ? sources->schema_url : detected_url);
     tote__arena_clear(&builder.memory);
     return index;
 }

@@ -263,7 +263,7 @@ static unsigned choose_detectors(const char *names) {
     return chosen;
 }
 
-void tote__resource_detect(struct tote__resource_builder *builder, const char *names) {
+const char *tote__resource_detect(struct tote__resource_builder *builder, const char *names) {
     unsigned chosen = choose_detectors(names);
 
     for (size_t i = 0; i < TOTE_COUNT_OF(detectors); i++) {
@@ -271,4 +271,5 @@ void tote__resource_detect(struct tote__resource_builder *builder, const char *n
             detectors[i].detect(builder);
         }
     }
+    return chosen ? "https://opentelemetry.io/schemas/1.44.0" : "";
 }

@@ -28,8 +28,10 @@ void tote__resource_set_text(struct tote__resource_builder *builder, const char 
 /* The file name in the path of the program, "" when that is not known. */
 void tote__resource_executable_name(char *name, size_t size);
 
-/* Run the detectors of this list. Spec:
- * resource/sdk.md#detecting-resource-information-from-the-environment */
-void tote__resource_detect(struct tote__resource_builder *builder, const char *names);
+/*
+ * Run the detectors of this list. Return the schema URL of the attributes that they set, "" if none
+ * ran. Spec: resource/sdk.md#detecting-resource-information-from-the-environment
+ */
+const char *tote__resource_detect(struct tote__resource_builder *builder, const char *names);
 
 #endif

@@ -296,6 +296,19 @@ static void a_protocol_that_nobody_knows_counts_as_not_set_with_a_warning(void *
     tote__otlp_settings_clear(&settings);
 }
 
+/* Spec: configuration/common.md#enum, blanks as in every other variable */
+static void blanks_around_protocol_and_compression_do_not_count(void **state) {
+    (void)state;
+    set_variable("TRACES_", "PROTOCOL", " HTTP/json\t");
+    set_variable("", "COMPRESSION", "\tgzip ");
+    set_variable("TRACES_", "COMPRESSION", " ");
+    struct tote__otlp_settings settings = resolved(NULL);
+    assert_int_equal(settings.protocol, TOTE_OTLP_HTTP_JSON);
+    assert_true(settings.is_gzip);
+    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 1); /* blanks alone are no compression */
+    tote__otlp_settings_clear(&settings);
+}
+
 /* Requirements G1, G2: a scheme beats `insecure`; no path is appended, and none of one's own used */
 static void an_endpoint_of_grpc_may_be_a_host_and_a_port(void **state) {
     static const struct {
@@ -431,6 +444,7 @@ int main(int argc, char **argv) {
         FRESH_TEST(a_timeout_of_zero_in_the_environment_is_no_limit),
         FRESH_TEST(the_protocol_decides_what_the_default_endpoint_is),
         FRESH_TEST(a_protocol_that_nobody_knows_counts_as_not_set_with_a_warning),
+        FRESH_TEST(blanks_around_protocol_and_compression_do_not_count),
         FRESH_TEST(an_endpoint_of_grpc_may_be_a_host_and_a_port),
         FRESH_TEST(options_for_what_is_missing_make_no_exporter),
         FRESH_TEST(options_headers_that_cannot_be_sent_are_left_out),

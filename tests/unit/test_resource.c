@@ -158,6 +158,43 @@ static void the_name_of_the_service_is_of_the_strongest_source(void **state) {
     assert_string_equal(find_text(tote__resource_build(&sources), "service.name"), "option");
 }
 
+/* Spec: semantic conventions, resource/service.md: service.name is never empty */
+static void an_empty_name_of_the_service_counts_as_none(void **state) {
+    const tote_attribute empty[] = {{"service.name", tote_string("")}};
+    struct tote__resource_sources sources = {.environment_attributes = empty,
+                                             .environment_attribute_count = 1,
+                                             .environment_service_name = "",
+                                             .detectors = "none"};
+
+    (void)state;
+    assert_string_equal(find_text(tote__resource_build(&sources), "service.name"),
+                        "unknown_service:test_resource");
+    sources.environment_service_name = "variable";
+    sources.attributes = empty;
+    sources.attribute_count = 1;
+    sources.service_name = "";
+    assert_string_equal(find_text(tote__resource_build(&sources), "service.name"), "variable");
+}
+
+/* Spec: resource/sdk.md#detecting-resource-information-from-the-environment, #merge */
+static void the_schema_url_is_that_of_the_detectors_unless_the_program_has_one(void **state) {
+    static const char own[] = "https://opentelemetry.io/schemas/1.38.0";
+    static const struct {
+        const char *detectors, *schema_url, *expected;
+    } rows[] = {{"none", NULL, ""},
+                {"none", own, own},
+                {NULL, own, own},
+                {"host", "", "https://opentelemetry.io/schemas/1.44.0"},
+                {NULL, NULL, "https://opentelemetry.io/schemas/1.44.0"}};
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        uint32_t index = tote__resource_build(&(struct tote__resource_sources){
+            .detectors = rows[i].detectors, .schema_url = rows[i].schema_url});
+        assert_string_equal(tote__resource_at(index)->resource.schema_url, rows[i].expected);
+    }
+}
+
 /* Requirement F1, L44 */
 static void a_stronger_source_wins_also_with_an_empty_value(void **state) {
     const tote_attribute by_variable[] = {{"host.name", tote_string("listed")},
@@ -299,6 +336,8 @@ int main(int argc, char **argv) {
         RESOURCE_TEST(a_key_with_a_nul_in_it_discards_everything),
         RESOURCE_TEST(without_anything_there_is_what_the_sdk_says_and_a_name_for_the_service),
         RESOURCE_TEST(the_name_of_the_service_is_of_the_strongest_source),
+        RESOURCE_TEST(an_empty_name_of_the_service_counts_as_none),
+        RESOURCE_TEST(the_schema_url_is_that_of_the_detectors_unless_the_program_has_one),
         RESOURCE_TEST(a_stronger_source_wins_also_with_an_empty_value),
         RESOURCE_TEST(detectors_say_what_the_system_is_and_which_process),
         RESOURCE_TEST(only_the_detectors_that_are_named_run),

@@ -4,7 +4,8 @@
  * The built-in propagators, and how to combine them.
  * Spec: context/api-propagators.md#propagators-distribution, w3c/trace-context, w3c/baggage
  *
- * tote_sdk_start() sets the global propagator from OTEL_PROPAGATORS. Use this header to choose another.
+ * tote_sdk_start() sets the global propagator from OTEL_PROPAGATORS. Use this header to choose
+ * another.
  *
  * Threads:  thread-safe.
  * Lifetime: reference counted, as every tote_propagator.
@@ -33,9 +34,9 @@ typedef struct tote_baggage_propagator_options {
     size_t max_bytes;     /**< 0: 8192; at most 15360 */
 
     /**
-     * Only these hosts receive baggage. A name matches ignoring case; ".example.com" matches all hosts
-     * below that domain. NULL: any host. If set, a message without tote_context_with_destination()
-     * carries no baggage.
+     * Only these hosts receive baggage. A name matches ignoring case; ".example.com" matches all
+     * hosts below that domain. NULL: any host. If set, a message without
+     * tote_context_with_destination() carries no baggage.
      */
     const char *const *allowed_hosts;
     size_t allowed_host_count;
@@ -50,17 +51,17 @@ tote_propagator_new_baggage(const tote_baggage_propagator_options *options);
 
 /**
  * B3 of Zipkin: the header `b3`, or with b3multi `x-b3-traceid` and three more. Both read either
- * form, the single header first. The spans of a trace inherit its debug flag. Ids without a sampling
- * decision leave the decision to the receiver: see remote_parent_undecided in tote/sdk/sampler.h. A
- * decision without ids applies to the next root span.
+ * form, the single header first. The spans of a trace inherit its debug flag. Ids without a
+ * sampling decision leave the decision to the receiver: see remote_parent_undecided in
+ * tote/sdk/sampler.h. A decision without ids applies to the next root span.
  * Spec: context/api-propagators.md#b3-requirements
  */
 TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_b3(void);
 TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_b3_multi(void);
 
 /**
- * Jaeger's `uber-trace-id`, with one header `uberctx-NAME` for each baggage entry. `jaeger-baggage` is
- * read too. Inject does not remove headers of entries that no longer exist. Options are copied.
+ * Jaeger's `uber-trace-id`, with one header `uberctx-NAME` for each baggage entry. `jaeger-baggage`
+ * is read too. Inject does not remove headers of entries that no longer exist. Options are copied.
  * Deprecated by the specification.
  */
 TOTE_API TOTE_MUST_USE tote_propagator *
@@ -68,15 +69,15 @@ tote_propagator_new_jaeger(const tote_baggage_propagator_options *options);
 
 /**
  * OT trace: `ot-tracer-traceid`, `ot-tracer-spanid`, `ot-tracer-sampled`, and one header
- * `ot-baggage-NAME` for each baggage entry whose value is a legal header value. Ids are sent with 16
- * digits, so half of the trace id is lost. Otherwise as Jaeger's.
+ * `ot-baggage-NAME` for each baggage entry whose value is a legal header value. Ids are sent with
+ * 16 digits, so half of the trace id is lost. Otherwise as Jaeger's.
  */
 TOTE_API TOTE_MUST_USE tote_propagator *
 tote_propagator_new_ot_trace(const tote_baggage_propagator_options *options);
 
 /**
- * OpenCensus's `grpc-trace-bin`, 29 bytes: base64, as on the wire, or with `raw` the bytes, for gRPC
- * libraries that encode them. Both are read.
+ * OpenCensus's `grpc-trace-bin`, 29 bytes: base64, as on the wire, or with `raw` the bytes, for
+ * gRPC libraries that encode them. Both are read.
  */
 TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_opencensus(bool raw);
 
@@ -86,9 +87,9 @@ TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_composite(tote_propa
 
 /**
  * Return the propagators of a list of names in the syntax of OTEL_PROPAGATORS, for example
- * "tracecontext,baggage". Case is ignored. Names: tracecontext, baggage, b3, b3multi, jaeger, ottrace,
- * opencensus, none, and those registered with tote_propagator_register(), for example xray. An unknown
- * name is left out, with a diagnostic.
+ * "tracecontext,baggage". Case is ignored. Names: tracecontext, baggage, b3, b3multi, jaeger,
+ * ottrace, opencensus, none, and those registered with tote_propagator_register(), for example
+ * xray. An unknown name is left out, with a diagnostic.
  */
 TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_from_names(const char *names);
 

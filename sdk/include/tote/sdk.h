@@ -105,7 +105,7 @@ typedef struct tote_sdk_options {
     const char *service_name;
     const tote_attribute *resource_attributes; /**< win over detected ones */
     size_t resource_attribute_count;
-    const char *resource_schema_url;
+    const char *resource_schema_url; /**< NULL: that of the detectors */
     const char *resource_detectors; /**< "host,process"; NULL: all there are; "none" */
 
     tote_sampler *sampler;           /**< taken; NULL: parent based, always on */

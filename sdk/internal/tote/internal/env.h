@@ -21,6 +21,12 @@ const char *tote__env(const char *name);
  */
 bool tote__env_number(const char *name, uint64_t least, uint64_t most, uint64_t *number);
 
+/*
+ * Whether the text is this word, ignoring case and blanks around it. Spec:
+ * configuration/common.md#enum
+ */
+bool tote__env_is_word(const char *text, size_t length, const char *word);
+
 /* True for "true" in any case alone. What is neither that nor "false" nor empty is reported. */
 bool tote__env_boolean(const char *name);
 

@@ -3,9 +3,9 @@
  * @file tote/instrumentation/xray.h
  * AWS X-Ray's trace header, `x-amzn-trace-id`: Root=1-8HEX-24HEX;Parent=16HEX;Sampled=0|1.
  *
- * Load balancers send Root alone: the next root span has its trace id. A header without `Sampled`, or
- * with `Sampled=?`, leaves the decision to the receiver. A custom runtime of Lambda passes the header
- * Lambda-Runtime-Trace-Id of the runtime API under this name.
+ * Load balancers send Root alone: the next root span has its trace id. A header without `Sampled`,
+ * or with `Sampled=?`, leaves the decision to the receiver. A custom runtime of Lambda passes the
+ * header Lambda-Runtime-Trace-Id of the runtime API under this name.
  *
  * Threads:  thread-safe.
  * Lifetime: reference counted, as every tote_propagator.
