@@ -7,7 +7,7 @@
  */
 #include "configuration.h"
 
-#include "tote/diagnostics.h"
+#include "tote/internal/diagnostics.h"
 #include "tote/internal/env.h"
 #include "tote/internal/tracer.h"
 
@@ -62,12 +62,12 @@ static void resolve_limits(const tote_span_limits *options, struct tote__configu
                DEFAULT_COUNT);
 }
 
-/* A number of spans: nothing at all is no answer. */
-static uint32_t choose_size(const struct tote__configuration *result, uint32_t option,
-                            const char *variable, uint32_t fallback) {
+/* A number of spans; at least 1. */
+static uint32_t choose_size(const struct tote__configuration *result, const char *name,
+                            uint32_t option, const char *variable, uint32_t fallback) {
     if (option == TOTE_NOTHING) {
-        tote_diagnose(TOTE_LEVEL_WARN, "configuration",
-                      "a queue and a batch hold one span at least: TOTE_NOTHING counts as 1");
+        tote__diagnose_each(TOTE_LEVEL_WARN, "configuration",
+                            "tote_batch_options.%s: TOTE_NOTHING counts as 1", name);
         return 1;
     }
     if (option) {
@@ -94,8 +94,9 @@ static void fit_batch(const tote_batch_options *given, struct tote__configuratio
     if (batch->max_queue_size > MOST_QUEUE_SIZE) {
         tote_diagnose(
             TOTE_LEVEL_WARN, "configuration",
-            "a queue of %u spans is too large, it holds %d; max_queue_bytes bounds it too",
-            batch->max_queue_size, MOST_QUEUE_SIZE);
+            "a queue size of %u spans (%s) is reduced to the maximum of %d", batch->max_queue_size,
+            given->max_queue_size ? "tote_batch_options.max_queue_size" : "OTEL_BSP_MAX_QUEUE_SIZE",
+            MOST_QUEUE_SIZE);
         batch->max_queue_size = MOST_QUEUE_SIZE;
     }
     if (batch->max_export_batch_size <= batch->max_queue_size) {
@@ -103,8 +104,11 @@ static void fit_batch(const tote_batch_options *given, struct tote__configuratio
     }
     if (given->max_export_batch_size || batch->max_export_batch_size != DEFAULT_BATCH_SIZE) {
         tote_diagnose(TOTE_LEVEL_WARN, "configuration",
-                      "a batch of %u spans is larger than the queue, it has %u as the queue does",
-                      batch->max_export_batch_size, batch->max_queue_size);
+                      "a batch size of %u spans (%s) is reduced to the queue size of %u",
+                      batch->max_export_batch_size,
+                      given->max_export_batch_size ? "tote_batch_options.max_export_batch_size"
+                                                   : "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+                      batch->max_queue_size);
     }
     batch->max_export_batch_size = batch->max_queue_size;
 }
@@ -117,11 +121,12 @@ static void resolve_batch(const tote_batch_options *options, struct tote__config
     result->mode = given.mode;
     batch->is_by_host = given.mode == TOTE_EXPORT_BY_HOST;
     batch->poll_budget_us = given.poll_budget_us ? given.poll_budget_us : DEFAULT_POLL_BUDGET_US;
-    batch->max_queue_size =
-        choose_size(result, given.max_queue_size, "OTEL_BSP_MAX_QUEUE_SIZE", DEFAULT_QUEUE_SIZE);
+    batch->max_queue_size = choose_size(result, "max_queue_size", given.max_queue_size,
+                                        "OTEL_BSP_MAX_QUEUE_SIZE", DEFAULT_QUEUE_SIZE);
     batch->max_queue_bytes = given.max_queue_bytes ? given.max_queue_bytes : DEFAULT_QUEUE_BYTES;
-    batch->max_export_batch_size = choose_size(
-        result, given.max_export_batch_size, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", DEFAULT_BATCH_SIZE);
+    batch->max_export_batch_size =
+        choose_size(result, "max_export_batch_size", given.max_export_batch_size,
+                    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", DEFAULT_BATCH_SIZE);
     batch->schedule_delay_ms =
         choose(result, given.schedule_delay_ms, "OTEL_BSP_SCHEDULE_DELAY", NULL, DEFAULT_DELAY_MS);
     batch->export_timeout_ms = choose_timeout(result, given.export_timeout_ms);
@@ -135,8 +140,11 @@ static void resolve_thread_factory(const tote_thread_factory *options,
     tote__copy_options(&given, sizeof given, options);
     if (options && !(given.start && given.join)) {
         tote_diagnose(TOTE_LEVEL_WARN, "configuration",
-                      "the thread factory lacks start or join and is not used: the worker is a "
-                      "thread of the system");
+                      "tote_sdk_options.thread_factory lacks %s and is ignored: the worker is a "
+                      "POSIX thread",
+                      given.start  ? "join"
+                      : given.join ? "start"
+                                   : "start and join");
         given = (tote_thread_factory){.struct_size = sizeof given};
     }
     result->batch.thread_factory = given;
@@ -192,9 +200,10 @@ static void report_config_file(const tote_sdk_options *options,
     }
     if (file) {
         tote_diagnose(TOTE_LEVEL_ERROR, "configuration",
-                      "the configuration file '%s' is not read: this version of Tote cannot; "
-                      "options and the other OTEL_* variables apply",
-                      file);
+                      "the configuration file '%s' (%s) is ignored: this version does not support "
+                      "it; options and the other OTEL_* variables apply",
+                      file,
+                      options->config_file ? "tote_sdk_options.config_file" : "OTEL_CONFIG_FILE");
     }
 }
 

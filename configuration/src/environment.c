@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * environment.c - what the OTEL_* variables say
+ * environment.c - the OTEL_* variables
  *
- * Reports carry the name of the variable as their component, and of each text one is given.
+ * The component of a diagnostic is the name of the variable.
  * Spec: configuration/sdk-environment-variables.md
  */
 #include <errno.h>
@@ -35,7 +35,8 @@ bool tote__environment_log_level(tote_level *level) {
     if (text) {
         tote__diagnose_each(
             TOTE_LEVEL_WARN, "OTEL_LOG_LEVEL",
-            "'%s' is ignored: it is none of none, error, warn, info, debug and trace", text);
+            "unknown level '%s' is ignored; known are none, error, warn, info, debug and trace",
+            text);
     }
     return false;
 }
@@ -71,9 +72,8 @@ static void read_ratio(struct tote__configuration *result) {
     const char *text = tote__env("OTEL_TRACES_SAMPLER_ARG");
 
     if (text && !parse_ratio(text, &result->sampler_ratio)) {
-        tote__diagnose_each(
-            TOTE_LEVEL_WARN, "OTEL_TRACES_SAMPLER_ARG",
-            "'%s' is ignored, all traces are sampled: a ratio is a number from 0 to 1", text);
+        tote__diagnose_each(TOTE_LEVEL_WARN, "OTEL_TRACES_SAMPLER_ARG",
+                            "'%s' is not a number from 0 to 1: all traces are sampled", text);
     }
 }
 
@@ -103,8 +103,8 @@ void tote__environment_sampler(struct tote__configuration *result) {
     if (text) {
         tote__diagnose_each(
             TOTE_LEVEL_WARN, "OTEL_TRACES_SAMPLER",
-            "'%s' is ignored, %s is used: there are always_on, always_off, traceidratio, "
-            "and each with parentbased_ before it",
+            "unknown sampler '%s' is ignored, %s is used; known are always_on, always_off, "
+            "traceidratio, and each of them with the prefix parentbased_",
             text, result->sampler);
     }
 }
@@ -150,19 +150,18 @@ void tote__environment_exporters(struct tote__configuration *result) {
             has_unknown = true;
             tote__diagnose_each(
                 TOTE_LEVEL_WARN, "OTEL_TRACES_EXPORTER",
-                "'%.*s' is not supported and is left out: there are otlp, otlp/stdout, console "
-                "and none",
+                "unknown exporter '%.*s' is ignored; known are otlp, otlp/stdout, console and none",
                 (int)tote__min(length, 256), name);
         }
     }
     if (has_unknown && !is_none && !result->exporter_count) {
         tote__diagnose_each(TOTE_LEVEL_WARN, "OTEL_TRACES_EXPORTER",
-                            "nothing of '%.*s' can be used: the default is, which is otlp",
+                            "'%.*s' names no known exporter: the default otlp is used",
                             (int)tote__min(strlen(text), 256), text);
     }
     if (is_none && result->exporter_count) {
         tote__diagnose_each(TOTE_LEVEL_WARN, "OTEL_TRACES_EXPORTER",
-                            "'none' has no effect in a list with others: '%s'", text);
+                            "'none' is ignored in a list with other exporters: '%s'", text);
     }
     if (!is_none && !result->exporter_count) {
         add_exporter(result, "otlp");

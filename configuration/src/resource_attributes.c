@@ -91,8 +91,8 @@ bool tote__parse_resource_attributes(const char *text, struct tote__arena *arena
         *attributes = NULL;
         *count = 0;
         tote_diagnose(TOTE_LEVEL_ERROR, "OTEL_RESOURCE_ATTRIBUTES",
-                      "all of it is ignored, because of '%.*s': %s", (int)tote__min(length, 256),
-                      member, problem);
+                      "the variable is ignored, because of its entry '%.*s': %s",
+                      (int)tote__min(length, 256), member, problem);
     }
     return !problem;
 }

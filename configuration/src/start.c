@@ -15,9 +15,9 @@
 #include "tote/exporters/otlp_file.h"
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/propagators.h"
 #include "tote/internal/resource.h"
 #include "tote/internal/tracer.h"
-#include "tote/propagators.h"
 #include "tote/sdk.h"
 
 static void release_exporters(const tote_sdk_options *options) {
@@ -162,9 +162,10 @@ static tote_sdk *make_sdk(const tote_sdk_options *options,
 
 static void set_propagator(const tote_sdk_options *options,
                            const struct tote__configuration *configuration) {
-    tote_propagator *propagator = configuration->propagators
-                                      ? tote_propagator_from_names(configuration->propagators)
-                                      : tote_propagator_ref(options->propagator);
+    tote_propagator *propagator =
+        configuration->propagators
+            ? tote__propagator_from_names("OTEL_PROPAGATORS", configuration->propagators)
+            : tote_propagator_ref(options->propagator);
 
     tote_propagator_set_global(propagator);
     tote_propagator_unref(propagator);

@@ -130,7 +130,9 @@ static tote_context *extract(void *self, const tote_context *context, const void
     return tote_context_ref(context);
 }
 
-/* The sampling state to write: '0', '1', 'd', or none, which leaves the decision to the receiver. */
+/*
+ * The sampling state to write: '0', '1', 'd', or none, which leaves the decision to the receiver.
+ */
 static char state_of(const tote_span_context *span) {
     if (span->hints & TOTE__DEBUG) {
         return 'd';

@@ -2,13 +2,12 @@
 /*
  * baggage.c - the baggage header. Spec: w3c/baggage, baggage/api.md#propagation
  *
- * Members that cannot be read, or do not fit, are left out whole; the others stand. Both ways are linear
- * in what they read, and bounded in what they keep.
+ * Members that cannot be read, or do not fit, are left out whole; the others stand. Both ways are
+ * linear in what they read, and bounded in what they keep.
  */
 #include <string.h>
 
 #include "baggage_rules.h"
-#include "tote/diagnostics.h"
 #include "tote/internal/text.h"
 
 enum { USUAL_MEMBERS = 180, USUAL_BYTES = 8192, ON_STACK = 1024 };
@@ -24,21 +23,21 @@ struct writer {
     struct tote__arena arena;
 };
 
-/* See that so many bytes more can be written. */
-static bool reserve(struct writer *writer, size_t size) {
+/* Reserve room for so many bytes. */
+static enum baggage_problem reserve(struct writer *writer, size_t size) {
     if (size > writer->rules->max_bytes - writer->length) {
-        return false;
+        return BAGGAGE_LIMIT;
     }
     if (size > writer->capacity - writer->length) {
         char *larger = tote__arena_allocate(&writer->arena, writer->rules->max_bytes + 1);
         if (!larger) {
-            return false;
+            return BAGGAGE_MEMORY;
         }
         memcpy(larger, writer->text, writer->length);
         writer->text = larger;
         writer->capacity = writer->rules->max_bytes;
     }
-    return true;
+    return BAGGAGE_NO_PROBLEM;
 }
 
 /* A text of which all but what is in `plain` is to be written as %HH. */
@@ -82,15 +81,21 @@ static char *write_encoded(char *out, const struct encoded *encoded) {
     return out;
 }
 
-/* Append a member, and the comma before it; all of it, or nothing. */
-static bool put_member(struct writer *writer, const struct tote__entry *entry) {
+/* Append a whole member, and the comma before it, or nothing. */
+static enum baggage_problem put_member(struct writer *writer, const struct tote__entry *entry) {
     char scalar[BAGGAGE_SCALAR_SIZE];
     struct tote__slice slice;
     const char *trimmed = entry->metadata;
     size_t trimmed_length = entry->metadata_length;
 
+    if (!tote__is_token(entry->key, entry->key_length)) {
+        return BAGGAGE_NAME;
+    }
+    if (writer->members == writer->rules->max_members) {
+        return BAGGAGE_LIMIT;
+    }
     if (!tote__baggage_value(entry, scalar, &slice)) {
-        return false;
+        return BAGGAGE_VALUE;
     }
     tote__trim(&trimmed, &trimmed_length);
     struct encoded value = measure((const char *)slice.at, slice.size, TOTE__BAGGAGE_PLAIN);
@@ -98,8 +103,9 @@ static bool put_member(struct writer *writer, const struct tote__entry *entry) {
     size_t size = (writer->members != 0) + entry->key_length + 1 + value.length +
                   2 * value.escapes + (metadata.length != 0) + metadata.length +
                   2 * metadata.escapes;
-    if (!reserve(writer, size)) {
-        return false;
+    enum baggage_problem problem = reserve(writer, size);
+    if (problem != BAGGAGE_NO_PROBLEM) {
+        return problem;
     }
     char *out = writer->text + writer->length;
     writer->length += size;
@@ -113,25 +119,16 @@ static bool put_member(struct writer *writer, const struct tote__entry *entry) {
         *out++ = ';';
         write_encoded(out, &metadata);
     }
-    return true;
+    writer->members++;
+    return BAGGAGE_NO_PROBLEM;
 }
 
 static bool inject_entry(void *arg, const struct tote__entry *entry) {
     struct writer *writer = arg;
 
-    if (!tote__name_list_allows(&writer->rules->names, entry->key)) {
-        return true;
+    if (tote__name_list_allows(&writer->rules->names, entry->key)) {
+        tote__baggage_report(writer->rules, "baggage", entry, put_member(writer, entry));
     }
-    bool is_sent = tote__is_token(entry->key, entry->key_length) &&
-                   writer->members < writer->rules->max_members && put_member(writer, entry);
-    if (is_sent) {
-        writer->members++;
-        return true;
-    }
-    tote_diagnose(
-        TOTE_LEVEL_WARN, "baggage",
-        "'%.64s' not sent: its name is no token, its value no scalar, or the header is full",
-        entry->key);
     return true;
 }
 
@@ -162,8 +159,8 @@ static const char *skip_blanks(const char *at, const char *end) {
 }
 
 /*
- * OWS [ name OWS "=" OWS value *( OWS ";" OWS property ) OWS ], in one pass. Returns: where it ends, a comma or
- * `end`. What is let in can go out as it is.
+ * OWS [ name OWS "=" OWS value *( OWS ";" OWS property ) OWS ], in one pass. Returns: where it
+ * ends, a comma or `end`. What is let in can go out as it is.
  */
 static const char *read_member(struct baggage_reader *reader, const char *at, const char *end) {
     struct tote__layer_entry entry = {.metadata = ""};

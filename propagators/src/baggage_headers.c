@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * baggage_headers.c - baggage as a header for each entry
+ *
+ * Not in the environment: the name of a variable is upper case without '-' and '.', so the name of
+ * an entry could not be read back. Spec: context/env-carriers.md#name-normalization
  */
 #include "baggage_headers.h"
 
 #include <string.h>
 
-#include "tote/diagnostics.h"
+#include "tote/environment.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/text.h"
 
@@ -46,13 +49,14 @@ static bool is_plain(struct tote__slice value) {
     return length == value.size && tote__span_of(TOTE__HEADER, text, length) == length;
 }
 
-/* The header, its parts together in memory. */
-static bool send(struct writer *writer, const struct tote__entry *entry, struct tote__slice value) {
+/* Write the header; its parts are contiguous in memory. */
+static enum baggage_problem send(struct writer *writer, const struct tote__entry *entry,
+                                 struct tote__slice value) {
     char usual[512];
     struct tote__arena arena = tote__arena_over(usual, sizeof usual);
     size_t name_length = writer->prefix_length + entry->key_length;
     size_t most = writer->is_encoded ? value.size * 3 : value.size;
-    bool is_sent = false;
+    enum baggage_problem problem = BAGGAGE_MEMORY;
     char *name = tote__arena_allocate(&arena, name_length + 1);
     char *text = name ? tote__arena_allocate(&arena, most + 1) : NULL;
 
@@ -66,36 +70,41 @@ static bool send(struct writer *writer, const struct tote__entry *entry, struct 
             memcpy(text, value.at, length);
         }
         text[length] = '\0';
-        is_sent = name_length + length <= writer->rules->max_bytes - writer->bytes;
-        if (is_sent) {
+        problem = BAGGAGE_LIMIT;
+        if (name_length + length <= writer->rules->max_bytes - writer->bytes) {
+            problem = BAGGAGE_NO_PROBLEM;
             writer->setter->set(writer->carrier, name, text, length);
+            writer->members++;
             writer->bytes += name_length + length;
         }
     }
     tote__arena_clear(&arena);
-    return is_sent;
+    return problem;
+}
+
+static enum baggage_problem try_to_send(struct writer *writer, const struct tote__entry *entry) {
+    char scalar[BAGGAGE_SCALAR_SIZE];
+    struct tote__slice value;
+
+    if (writer->setter == tote_environment_setter()) {
+        return BAGGAGE_CARRIER;
+    }
+    if (!tote__is_token(entry->key, entry->key_length)) {
+        return BAGGAGE_NAME;
+    }
+    if (!tote__baggage_value(entry, scalar, &value)) {
+        return BAGGAGE_VALUE;
+    }
+    if (writer->members == writer->rules->max_members || value.size > writer->rules->max_bytes) {
+        return BAGGAGE_LIMIT;
+    }
+    return writer->is_encoded || is_plain(value) ? send(writer, entry, value) : BAGGAGE_VALUE;
 }
 
 static bool inject_entry(void *arg, const struct tote__entry *entry) {
     struct writer *writer = arg;
-    char scalar[BAGGAGE_SCALAR_SIZE];
-    struct tote__slice value;
-
-    if (!tote__name_list_allows(&writer->rules->names, entry->key)) {
-        return true;
-    }
-    bool is_sent = writer->members < writer->rules->max_members &&
-                   tote__is_token(entry->key, entry->key_length) &&
-                   tote__baggage_value(entry, scalar, &value) &&
-                   value.size <= writer->rules->max_bytes &&
-                   (writer->is_encoded || is_plain(value)) && send(writer, entry, value);
-    writer->members += is_sent;
-    if (!is_sent) {
-        tote_diagnose(
-            TOTE_LEVEL_WARN, "baggage",
-            "'%.64s' not sent as %s: its name is no token, its value nothing that a header can "
-            "have, or there is too much",
-            entry->key, writer->prefix);
+    if (tote__name_list_allows(&writer->rules->names, entry->key)) {
+        tote__baggage_report(writer->rules, writer->prefix, entry, try_to_send(writer, entry));
     }
     return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * baggage_headers.h - baggage as a header for each entry, whose name begins with a prefix: Jaeger, OT trace
+ * baggage_headers.h - baggage as a header for each entry, whose name begins with a prefix: Jaeger,
+ * OT trace
  */
 #ifndef TOTE_PROPAGATORS_BAGGAGE_HEADERS_H
 #define TOTE_PROPAGATORS_BAGGAGE_HEADERS_H
@@ -10,7 +11,9 @@
 /* As most who know these formats take it. */
 enum { BAGGAGE_HEADERS_USUAL_MEMBERS = 64, BAGGAGE_HEADERS_USUAL_BYTES = 8192 };
 
-/* Write the context's entries; encoded, or those alone whose values a header can have as they are. */
+/*
+ * Write the context's entries; encoded, or those alone whose values a header can have as they are.
+ */
 void tote__baggage_headers_inject(const struct baggage_rules *rules, const char *prefix,
                                   bool is_encoded, const tote_context *context, void *carrier,
                                   const tote_text_map_setter *setter);

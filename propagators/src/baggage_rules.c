@@ -34,7 +34,7 @@ tote_propagator *tote__baggage_propagator_new(const tote_propagator_ops *ops,
         !tote__name_list_copy(&rules->names, options.allowed_names, options.allowed_name_count) ||
         !tote__name_list_copy(&rules->hosts, options.allowed_hosts, options.allowed_host_count)) {
         tote_diagnose(TOTE_LEVEL_ERROR, "baggage",
-                      "propagator not made: no memory; its headers do not go out or come in");
+                      "propagator not made: out of memory; baggage is neither sent nor read");
         destroy(rules);
         return tote_propagator_new(&nothing, NULL);
     }
@@ -71,6 +71,44 @@ bool tote__baggage_value(const struct tote__entry *entry, char room[BAGGAGE_SCAL
     value->size =
         tote_value_to_text(tote__unpack_any_value(entry->value, &none), room, BAGGAGE_SCALAR_SIZE);
     return true;
+}
+
+/* Each cause has a format of its own, so the rate limit of one does not hide another. */
+void tote__baggage_report(const struct baggage_rules *rules, const char *header,
+                          const struct tote__entry *entry, enum baggage_problem problem) {
+    switch (problem) {
+    case BAGGAGE_NO_PROBLEM:
+        break;
+    case BAGGAGE_NAME:
+        tote_diagnose(TOTE_LEVEL_WARN, "baggage",
+                      "entry '%.64s' is not sent in '%s': its name is not a token; use letters, "
+                      "digits, '.', '-' and '_'",
+                      entry->key, header);
+        break;
+    case BAGGAGE_VALUE:
+        tote_diagnose(TOTE_LEVEL_WARN, "baggage",
+                      "entry '%.64s' is not sent in '%s': the header cannot carry its value; use "
+                      "text, a number or a boolean",
+                      entry->key, header);
+        break;
+    case BAGGAGE_LIMIT:
+        tote_diagnose(TOTE_LEVEL_WARN, "baggage",
+                      "entry '%.64s' is not sent in '%s': the limit of %zu entries and %zu bytes "
+                      "is reached; see tote_baggage_propagator_options",
+                      entry->key, header, rules->max_members, rules->max_bytes);
+        break;
+    case BAGGAGE_MEMORY:
+        tote_diagnose(TOTE_LEVEL_ERROR, "baggage",
+                      "entry '%.64s' is not sent in '%s': out of memory", entry->key, header);
+        break;
+    case BAGGAGE_CARRIER:
+        tote_diagnose(
+            TOTE_LEVEL_WARN, "baggage",
+            "entry '%.64s' is not sent as '%s' in the environment: the name of a variable "
+            "does not keep the name of an entry; use the propagator 'baggage'",
+            entry->key, header);
+        break;
+    }
 }
 
 struct baggage_reader tote__baggage_reader_begin(const struct baggage_rules *rules,
@@ -123,12 +161,14 @@ void tote__baggage_keep(struct baggage_reader *reader, struct tote__layer_entry 
 }
 
 tote_context *tote__baggage_reader_end(struct baggage_reader *reader) {
-    /* Once a message, not once an entry: a stranger decides how many there are. */
+    /* One report for each message: the sender controls the number of entries. */
     if (reader->is_out_of_memory) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "baggage", "memory is out: received members were lost");
+        tote_diagnose(TOTE_LEVEL_ERROR, "baggage",
+                      "entries of a received message are ignored: out of memory");
     } else if (reader->over_limit) {
         tote_diagnose(TOTE_LEVEL_WARN, "baggage",
-                      "received members left out: over %zu of them or %zu bytes",
+                      "entries of a received message are ignored: it has more than %zu entries or "
+                      "%zu bytes; see tote_baggage_propagator_options",
                       reader->rules->max_members, reader->rules->max_bytes);
     }
     if (!reader->count) {

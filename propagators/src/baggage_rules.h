@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * baggage_rules.h - what all formats that carry baggage share: what may leave, what may come in, how much
+ * baggage_rules.h - what all formats that carry baggage share: what may leave, what may come in,
+ * how much
  */
 #ifndef TOTE_PROPAGATORS_BAGGAGE_RULES_H
 #define TOTE_PROPAGATORS_BAGGAGE_RULES_H
@@ -22,8 +23,9 @@ struct baggage_rules {
 };
 
 /*
- * A propagator with these functions and rules, of which `usual` says the limits where the options do not;
- * one that does nothing when memory is out. The rules are its `self`; the functions' `destroy` is not used.
+ * A propagator with these functions and rules, of which `usual` says the limits where the options
+ * do not; one that does nothing when memory is out. The rules are its `self`; the functions'
+ * `destroy` is not used.
  */
 tote_propagator *tote__baggage_propagator_new(const tote_propagator_ops *ops,
                                               const tote_baggage_propagator_options *options,
@@ -32,10 +34,30 @@ tote_propagator *tote__baggage_propagator_new(const tote_propagator_ops *ops,
 /* Whether baggage may go to where the context's message goes. */
 bool tote__baggage_may_leave(const struct baggage_rules *rules, const tote_context *context);
 
-/* An entry's value as it travels: text as it is, other scalars written to `room`. False for the rest. */
+/*
+ * An entry's value as it travels: text as it is, other scalars written to `room`. False for the
+ * rest.
+ */
 enum { BAGGAGE_SCALAR_SIZE = 64 };
 bool tote__baggage_value(const struct tote__entry *entry, char room[BAGGAGE_SCALAR_SIZE],
                          struct tote__slice *value);
+
+/* Why an entry is not sent. */
+enum baggage_problem {
+    BAGGAGE_NO_PROBLEM,
+    BAGGAGE_NAME,    /* is not a token */
+    BAGGAGE_VALUE,   /* cannot be written */
+    BAGGAGE_LIMIT,   /* of members or bytes */
+    BAGGAGE_MEMORY,  /* is exhausted */
+    BAGGAGE_CARRIER, /* does not keep names */
+};
+
+/*
+ * Report an entry that is not sent, unless there is no problem. `header`: its header, or its
+ * prefix.
+ */
+void tote__baggage_report(const struct baggage_rules *rules, const char *header,
+                          const struct tote__entry *entry, enum baggage_problem problem);
 
 /* Entries of a message on their way into a layer. */
 struct baggage_reader {
@@ -69,7 +91,10 @@ void tote__baggage_keep(struct baggage_reader *reader, struct tote__layer_entry 
                         const char *value, size_t length, enum baggage_encoding encoding,
                         size_t bytes);
 
-/* Report what was left out. Returns: the context with the entries; the same one when there were none. */
+/*
+ * Report what was left out. Returns: the context with the entries; the same one when there were
+ * none.
+ */
 tote_context *tote__baggage_reader_end(struct baggage_reader *reader);
 
 #endif

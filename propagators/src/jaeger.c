@@ -24,7 +24,9 @@ static void to_lower(char *text, size_t length) {
     }
 }
 
-/* trace-id ":" span-id ":" parent-id ":" flags, as few digits as there need be; %3A is a colon too. */
+/*
+ * trace-id ":" span-id ":" parent-id ":" flags, as few digits as there need be; %3A is a colon too.
+ */
 static bool read_trace(tote_span_context *remote, char *value, size_t length) {
     struct tote__part parts[4];
     uint8_t flags[8];

@@ -63,17 +63,17 @@ struct selection {
     size_t count;
 };
 
-/* Returns: false when the name is not known, or one too many. */
-static bool select_name(struct selection *selection, const char *name, size_t length) {
+/* Returns false if the name is unknown, or exceeds the limit. */
+static bool select_name(struct selection *selection, const char *component, const char *name,
+                        size_t length) {
     tote_propagator_constructor make = find(name, length);
 
     if (!make) {
         tote__diagnose_each(
-            TOTE_LEVEL_WARN, "propagator",
-            "'%.*s' is not known and left out; tracecontext, baggage, b3, b3multi, jaeger, "
-            "ottrace, "
-            "opencensus and none are, and what tote_propagator_register() was told, as by "
-            "tote_xray_register() of libtote-xray",
+            TOTE_LEVEL_WARN, component,
+            "unknown propagator '%.*s' is ignored; known are tracecontext, baggage, b3, b3multi, "
+            "jaeger, ottrace, opencensus, none, those registered with tote_propagator_register(), "
+            "and xray after tote_xray_register() of libtote-xray",
             (int)tote__min(length, 64), name);
         return false;
     }
@@ -83,8 +83,8 @@ static bool select_name(struct selection *selection, const char *name, size_t le
         }
     }
     if (selection->count == MOST_NAMES) {
-        tote__diagnose_each(TOTE_LEVEL_WARN, "propagator",
-                            "'%.*s' left out: %d propagators are the most",
+        tote__diagnose_each(TOTE_LEVEL_WARN, component,
+                            "propagator '%.*s' is ignored: a list has at most %d",
                             (int)tote__min(length, 64), name, MOST_NAMES);
         return false;
     }
@@ -104,8 +104,9 @@ static tote_propagator *make_all(const struct selection *selection) {
                                             : tote_propagator_new_composite(made, selection->count);
 }
 
-tote_propagator *tote__propagator_from_names(const char *names, bool skip_unknown) {
+tote_propagator *tote__propagator_from_names(const char *component, const char *names) {
     struct selection selection = {.count = 0};
+    const char *given = names ? names : "";
     bool are_known = true;
 
     while (names && *names) {
@@ -114,14 +115,20 @@ tote_propagator *tote__propagator_from_names(const char *names, bool skip_unknow
         size_t length = size;
 
         tote__trim(&name, &length);
-        if (length && !select_name(&selection, name, length)) {
+        if (length && !select_name(&selection, component, name, length)) {
             are_known = false;
         }
         names += size + (names[size] == ',');
     }
-    return are_known || skip_unknown ? make_all(&selection) : NULL;
+    if (!are_known && !selection.count) {
+        tote__diagnose_each(TOTE_LEVEL_WARN, component,
+                            "'%.*s' names no known propagator: no headers are sent or read; the "
+                            "usual value is tracecontext,baggage",
+                            (int)tote__min(strlen(given), 256), given);
+    }
+    return make_all(&selection);
 }
 
 tote_propagator *tote_propagator_from_names(const char *names) {
-    return tote__propagator_from_names(names, true);
+    return tote__propagator_from_names("propagator", names);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * opencensus.c - grpc-trace-bin. Spec: census-instrumentation/opencensus-specs encodings/BinaryEncoding.md
+ * opencensus.c - grpc-trace-bin. Spec: census-instrumentation/opencensus-specs
+ * encodings/BinaryEncoding.md
  *
- * Version 0, then fields: a number and as many bytes as it has. A field that is not known ends them, because
- * nobody can tell how long it is. gRPC sends what is binary in base64, with padding or without.
+ * Version 0, then fields: a number and as many bytes as it has. A field that is not known ends
+ * them, because nobody can tell how long it is. gRPC sends what is binary in base64, with padding
+ * or without.
  */
 #include <string.h>
 

@@ -158,11 +158,18 @@ static void a_registered_propagator_is_found_by_its_name(void **state) {
     assert_false(tote_propagator_register("noting", NULL));
 }
 
-/* The contract of tote__propagator_from_names() */
-static void a_strict_reader_of_names_refuses_an_unknown_one(void **state) {
+/* A list without a known name has a consequence of its own, which is reported */
+static void a_list_without_a_known_name_propagates_nothing_and_is_reported(void **state) {
     (void)state;
-    assert_null(tote__propagator_from_names("baggage,tracecontex", false));
-    assert_int_equal(count_fields(tote__propagator_from_names("baggage", false)), 1);
+    assert_int_equal(count_fields(tote__propagator_from_names("OTEL_PROPAGATORS", "w3c")), 0);
+    assert_int_equal(reports.count, 2);
+    assert_string_equal(reports.component, "OTEL_PROPAGATORS");
+    assert_non_null(
+        strstr(reports.message, "'w3c' names no known propagator: no headers are sent"));
+    assert_int_equal(count_fields(tote__propagator_from_names("OTEL_PROPAGATORS", "none, ")), 0);
+    assert_int_equal(count_fields(tote__propagator_from_names("OTEL_PROPAGATORS", "trace,baggage")),
+                     1);
+    assert_int_equal(reports.count, 3); /* of trace alone */
 }
 
 #define COMPOSITE_TEST(test) cmocka_unit_test_setup(test, set_up)
@@ -176,7 +183,7 @@ int main(int argc, char **argv) {
         COMPOSITE_TEST(names_are_trimmed_and_count_once_whatever_their_case),
         COMPOSITE_TEST(a_name_that_is_not_known_is_left_out_with_a_report),
         COMPOSITE_TEST(a_registered_propagator_is_found_by_its_name),
-        COMPOSITE_TEST(a_strict_reader_of_names_refuses_an_unknown_one),
+        COMPOSITE_TEST(a_list_without_a_known_name_propagates_nothing_and_is_reported),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -9,6 +9,7 @@
 #include "carrier.h"
 #include "reports.h"
 #include "tote/baggage.h"
+#include "tote/environment.h"
 #include "tote/exporters/memory.h"
 #include "tote/instrumentation/xray.h"
 #include "tote/propagators.h"
@@ -514,6 +515,74 @@ static void xray_is_written_in_its_one_order(void **state) {
                 "Root=1-80f198ee-56343ba864fe8b2a57d3eff7;Parent=" SPAN ";Sampled=0");
 }
 
+/* Spec: context/env-carriers.md: what could not be read back is not written, and reported */
+static void baggage_in_header_names_is_not_written_to_an_environment(void **state) {
+    static const char *const formats[] = {"jaeger", "ottrace"};
+    char *none[] = {NULL};
+    char *variables[16];
+    char buffer[TOTE_INJECT_BYTES];
+    tote_context *remote = extract("b3", "b3", TRACE "-" SPAN "-1");
+    tote_context *context = tote_context_with_baggage(remote, "user.id", tote_string("u_1"), NULL);
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(formats); i++) {
+        tote_propagator *propagator = tote_propagator_from_names(formats[i]);
+        reports_reset(TOTE_LEVEL_WARN);
+        tote_propagator_set_global(propagator);
+        assert_true(tote_inject_environment(context, none, variables, 16, buffer, sizeof buffer));
+        assert_int_equal(reports.count, 1);
+        assert_non_null(strstr(reports.message, "entry 'user.id' is not sent"));
+        for (size_t v = 0; variables[v]; v++) {
+            assert_null(strstr(variables[v], "u_1"));
+        }
+        tote_context *read = tote_extract_environment(tote_context_root(), variables);
+        assert_memory_equal(tote_span_context_get_span_id(tote_context_get_span_context(read)),
+                            tote_span_context_get_span_id(tote_context_get_span_context(remote)),
+                            sizeof(tote_span_id));
+        tote_context_unref(read);
+        tote_propagator_set_global(NULL);
+        tote_propagator_unref(propagator);
+    }
+    tote_context_unref(context);
+    tote_context_unref(remote);
+}
+
+/* An entry that is not sent is reported with its name, the header and the cause of its own */
+static void an_entry_that_is_not_sent_is_reported_with_its_cause(void **state) {
+    static const char *const formats[][2] = {
+        {"baggage", "baggage"}, {"jaeger", "uberctx-"}, {"ottrace", "ot-baggage-"}};
+    static char longest[9000];
+    const tote_value list[] = {tote_int(1)};
+
+    (void)state;
+    memset(longest, 'x', sizeof longest - 1);
+    const struct {
+        const char *key;
+        tote_value value;
+        const char *cause;
+    } rows[] = {{"a b", tote_string("1"), "its name is not a token"},
+                {"list", tote_array(list, 1), "cannot carry its value"},
+                {"long", tote_string(longest), "entries and 8192 bytes"}};
+    for (size_t f = 0; f < TOTE_COUNT_OF(formats); f++) {
+        reports_reset(TOTE_LEVEL_WARN);
+        for (unsigned i = 0; i < TOTE_COUNT_OF(rows); i++) {
+            char expected[64];
+            tote_context *remote = extract("b3", "b3", TRACE "-" SPAN "-1");
+            tote_context *context =
+                tote_context_with_baggage(remote, rows[i].key, rows[i].value, NULL);
+            struct carrier out = inject(formats[f][0], context);
+            snprintf(expected, sizeof expected, "entry '%s' is not sent in '%s'", rows[i].key,
+                     formats[f][1]);
+            assert_int_equal(reports.count, i + 1);
+            assert_non_null(strstr(reports.message, expected));
+            assert_non_null(strstr(reports.message, rows[i].cause));
+            carrier_clear(&out);
+            tote_context_unref(context);
+            tote_context_unref(remote);
+        }
+    }
+}
+
 /* Requirement E4, E5: a list of formats reads whichever comes, and writes all. */
 static void a_mesh_in_transition_reads_one_format_and_writes_both(void **state) {
     static const char *const names = "b3multi,jaeger,tracecontext";
@@ -550,6 +619,8 @@ int main(int argc, char **argv) {
         FORMAT_TEST(opencensus_is_29_bytes_of_base64_or_bare),
         FORMAT_TEST(opencensus_that_is_broken_is_not_read),
         FORMAT_TEST(xray_is_written_in_its_one_order),
+        FORMAT_TEST(baggage_in_header_names_is_not_written_to_an_environment),
+        FORMAT_TEST(an_entry_that_is_not_sent_is_reported_with_its_cause),
         FORMAT_TEST(a_mesh_in_transition_reads_one_format_and_writes_both),
     };
     return RUN_TESTS(tests, argc, argv);

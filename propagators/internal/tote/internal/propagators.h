@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * propagators.h - propagators by name, as configuration wants them
+ * propagators.h - propagators by name, for configuration
  */
 #ifndef TOTE_INTERNAL_PROPAGATORS_H
 #define TOTE_INTERNAL_PROPAGATORS_H
 
 #include "tote/propagators.h"
 
-/*
- * tote_propagator_from_names(), which leaves out the names that are not known; without `skip_unknown`
- * it is NULL when there is one. A diagnostic tells each in any case.
- */
-tote_propagator *tote__propagator_from_names(const char *names, bool skip_unknown);
+/* As tote_propagator_from_names(), with the component of its diagnostics. */
+tote_propagator *tote__propagator_from_names(const char *component, const char *names);
 
 #endif
