@@ -11,9 +11,10 @@
  *     tote_http_request request = TOTE_HTTP_REQUEST_INIT;
  *     request.method = "GET";
  *     request.target = "/orders/7?full=1";
- *     request.carrier = headers, request.getter = &getter;
+ *     request.carrier = &headers;
+ *     request.getter = tote_header_array_getter();
  *     tote_scope *scope = tote_http_server_open(tracer, &request);
- *     ...
+ *     answer();
  *     tote_http_server_set_route(tote_scope_get_span(scope), "GET", "/orders/{id}");
  *     tote_http_server_set_status(tote_scope_get_span(scope), 200, NULL);
  *     tote_scope_close(&scope);

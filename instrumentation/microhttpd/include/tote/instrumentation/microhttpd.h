@@ -11,9 +11,10 @@
  *     static tote_microhttpd_server server = TOTE_MICROHTTPD_SERVER_INIT;
  *     server.tracer = tote_get_tracer("shop", "1.0");
  *     server.handle = on_request;
- *     MHD_start_daemon(flags, port, NULL, NULL, tote_microhttpd_handle, &server,
- *                      MHD_OPTION_NOTIFY_COMPLETED, tote_microhttpd_completed, &server,
- *                      MHD_OPTION_END);
+ *     struct MHD_Daemon *daemon =
+ *         MHD_start_daemon(flags, port, NULL, NULL, tote_microhttpd_handle, &server,
+ *                          MHD_OPTION_NOTIFY_COMPLETED, tote_microhttpd_completed, &server,
+ *                          MHD_OPTION_END);
  *
  * A suspended connection continues in its scope after MHD_resume_connection(). Pass
  * tote_context_ref(tote_context_current()) to a thread that works for the connection meanwhile.

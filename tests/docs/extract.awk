@@ -1,0 +1,72 @@
+# extract.awk - the code blocks of a Markdown file, or the example in the comment of a header
+#
+# awk -v name=README -v out=DIRECTORY -v harnesses=tests/docs -f extract.awk README.md
+#
+# In Markdown a C block has a marker in the line before it, which no reader of the page sees: <!-- test: NAME -->.
+# If there is a file NAME.c.in among the harnesses, the block replaces its line SNIPPET; otherwise it is a whole
+# program. In a header (`-v header=NAME`) the block is the first run of lines that are indented by four.
+# Writes out/name-NAME.c for each, out/name.sh with all shell blocks, and prints the names.
+
+function finish(    line, number, harness, target) {
+    target = out "/" name "-" block ".c"
+    harness = harnesses "/" block ".c.in"
+    if ((getline line < harness) < 0) {
+        printf "#line %d \"%s\"\n%s", first, FILENAME, text > target
+    } else {
+        printf "#line 1 \"%s\"\n", harness > target
+        do {
+            number++
+            if (line == "SNIPPET") {
+                printf "#line %d \"%s\"\n%s", first, FILENAME, text > target
+                printf "#line %d \"%s\"\n", number + 1, harness > target
+            } else {
+                print line > target
+            }
+        } while ((getline line < harness) > 0)
+        close(harness)
+    }
+    close(target)
+    print name "-" block
+    block = ""
+}
+
+function fail(message) {
+    printf "%s:%d: %s\n", FILENAME, FNR, message > "/dev/stderr"
+    failed = 1
+}
+
+BEGIN { shell = out "/" name ".sh" }
+
+header && /^ \*     ?[^ ]/ && state != "done" {
+    if (state != "code") {
+        state = "code"; first = FNR; text = ""
+    }
+    text = text substr($0, 8) "\n"
+    next
+}
+header && state == "code" && /^ \*      / { text = text substr($0, 8) "\n"; next }
+header && state == "code" { state = "done"; block = header; finish(); next }
+header { next }
+
+state == "c" && /^```$/ { state = ""; finish(); next }
+state == "c" { text = text $0 "\n"; next }
+state == "sh" && /^```$/ { state = ""; next }
+state == "sh" { print > shell; next }
+state == "other" { if (/^```$/) state = ""; next }
+/^```c$/ {
+    if (marker == "") {
+        fail("a C block without a marker <!-- test: NAME --> in the line before it is not tested")
+        marker = "unmarked" FNR
+    }
+    state = "c"; block = marker; first = FNR + 1; text = ""
+    next
+}
+/^```sh$/ { state = "sh"; next }
+/^```/ { state = "other"; next }
+{ marker = "" }
+/^<!-- test: [a-z_]+ -->$/ { marker = $3 }
+
+END {
+    if (state != "" && state != "done") fail("a block has no end")
+    exit failed
+}
