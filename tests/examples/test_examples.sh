@@ -30,7 +30,7 @@ count() {
 
 # await_line PATTERN
 await_line() {
-    for _ in $(seq 200); do
+    for _ in $(seq 1200); do
         ! grep -q -- "$1" "$out" || break
         sleep 0.05
     done
@@ -131,7 +131,7 @@ relay)
     OTEL_TRACES_EXPORTER=console "$build/bin/relay" --port 0 >"$out" 2>&1 &
     relay=$!
     trap 'kill $relay 2>/dev/null; rm -f "$out"' EXIT
-    for _ in $(seq 200); do
+    for _ in $(seq 1200); do
         url=$(sed -n 's|^listening on \(127.0.0.1:[0-9]*\)$|http://\1|p' "$out")
         [ -z "$url" ] || break
         sleep 0.05

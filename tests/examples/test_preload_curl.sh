@@ -37,7 +37,7 @@ start() {
     : >"$work/$name"
     "$@" >"$work/$name" 2>&1 &
     pids+=($!)
-    for _ in $(seq 500); do
+    for _ in $(seq 3000); do
         port=$(sed -n 's|^listening on \(http://\)\{0,1\}127.0.0.1:\([0-9]*\)$|\2|p' "$work/$name")
         [ -z "$port" ] || return 0
         sleep 0.02

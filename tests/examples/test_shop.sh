@@ -39,7 +39,7 @@ start() {
     : >"$work/$name"
     "$@" >"$work/$name" 2>&1 &
     pids[$name]=$!
-    for _ in $(seq 500); do
+    for _ in $(seq 3000); do
         port=$(sed -n 's|^listening on \(http://\)\{0,1\}127.0.0.1:\([0-9]*\)$|\2|p' "$work/$name")
         [ -z "$port" ] || return 0
         kill -0 "${pids[$name]}" 2>/dev/null || break
@@ -52,7 +52,7 @@ start() {
 
 # await NAME: until it ends; sets code.
 await() {
-    timeout 30 tail -s 0.1 --pid="${pids[$1]}" -f /dev/null || kill -KILL "${pids[$1]}"
+    timeout 60 tail -s 0.1 --pid="${pids[$1]}" -f /dev/null || kill -KILL "${pids[$1]}"
     wait "${pids[$1]}"
     code=$?
     unset "pids[$1]"

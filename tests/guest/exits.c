@@ -8,6 +8,7 @@
  */
 #include <dlfcn.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,11 +17,12 @@
 #include <tote/tote.h>
 #include <unistd.h>
 
-enum { SPANS = 100, TIMEOUT_MS = 5000, THREADS = 4, LOADS = 50 };
+enum { SPANS = 100, TIMEOUT_MS = 60000, THREADS = 4, LOADS = 50 };
 
 static tote_sdk *sdk;
 static tote_tracer *tracer;
 static atomic_bool is_over;
+static atomic_uint rounds; /* of work, on all threads */
 
 static int do_nothing(void *arg) {
     (void)arg;
@@ -53,11 +55,13 @@ static void *exit_from_here(void *arg) {
 static void *work_until_over(void *arg) {
     while (!atomic_load(&is_over)) {
         work();
+        atomic_fetch_add(&rounds, 1);
+        sched_yield();
     }
     return arg;
 }
 
-/* The SDK goes while others start spans, and one comes again. */
+/* The SDK is closed while other threads start spans, and started again. */
 static int close_under_load(void) {
     pthread_t threads[THREADS];
     int failed = 0;
@@ -66,7 +70,9 @@ static int close_under_load(void) {
         pthread_create(&threads[i], NULL, work_until_over, NULL);
     }
     for (int i = 0; i < 5; i++) {
-        usleep(2000);
+        for (unsigned before = atomic_load(&rounds); atomic_load(&rounds) < before + THREADS;) {
+            sched_yield();
+        }
         if (i % 2) {
             failed |= close_sdk();
         } else {

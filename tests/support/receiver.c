@@ -348,7 +348,7 @@ size_t receiver_wait(struct receiver *receiver, size_t count) {
     int error = 0;
 
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 10;
+    until.tv_sec += 60;
     pthread_mutex_lock(&receiver->lock);
     while (receiver->request_count < count && !error) {
         error = pthread_cond_timedwait(&receiver->has_more, &receiver->lock, &until);

@@ -51,7 +51,7 @@ const char *receiver_url(const struct receiver *receiver);
 /* From the next request on. What the answer points to must live until then. */
 void receiver_set_answer(struct receiver *receiver, struct receiver_answer answer);
 
-/* Wait until so many requests have come, whole; for ten seconds at most. Returns: how many have. */
+/* Wait until so many requests have come, whole; for a minute at most. Returns: how many have. */
 size_t receiver_wait(struct receiver *receiver, size_t count);
 
 /* Borrowed until the receiver stops; all zero when there is no such request. */

@@ -55,6 +55,7 @@ struct fixture {
     tote_memory *memory;
     tote_sdk *sdk;
     unsigned completed; /* calls of our own callback, in the request's scope */
+    atomic_uint calls;
     void *expected_state;
     atomic_uint checked;
     pthread_t helper;
@@ -117,6 +118,7 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
     assert_int_equal(strtoul(before, NULL, 10), calls);
     *state = (void *)++calls;
     tote_store_add(tote_store_current(), "calls", tote_int((int64_t)calls));
+    atomic_fetch_add(&fixture->calls, 1);
     if (calls == 1) {
         return MHD_YES;
     }
@@ -200,6 +202,14 @@ static void send_text(int descriptor, const char *text) {
     assert_int_equal(send(descriptor, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
 }
 
+/* Wait for so many spans, and for no more. */
+static void await_spans(const struct fixture *f, size_t count) {
+    for (int i = 0; i < 60000 && tote_memory_get_count(f->memory) < count; i++) {
+        usleep(1000);
+    }
+    assert_int_equal(tote_memory_get_count(f->memory), count);
+}
+
 /* Ask, and read until the server closes; then wait for its span. */
 static const tote_span_data *ask(struct fixture *f, const char *request) {
     char answer_text[1024];
@@ -209,10 +219,7 @@ static const tote_span_data *ask(struct fixture *f, const char *request) {
     while (recv(descriptor, answer_text, sizeof answer_text, 0) > 0) {
     }
     close(descriptor);
-    for (int i = 0; i < 500 && !tote_memory_get_count(f->memory); i++) {
-        usleep(10000);
-    }
-    assert_int_equal(tote_memory_get_count(f->memory), 1);
+    await_spans(f, 1);
     return tote_memory_get_at(f->memory, 0);
 }
 
@@ -291,6 +298,13 @@ static void what_is_not_there_is_no_error_of_the_server(void **state) {
     assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_UNSET);
 }
 
+/* Wait until the handler has been called so often. */
+static void await_calls(const struct fixture *f, unsigned count) {
+    for (int i = 0; i < 60000 && atomic_load(&f->calls) < count; i++) {
+        usleep(1000);
+    }
+}
+
 /* Design 2: the calls of one request share a store and a span, and those alone */
 static void a_body_in_pieces_is_one_scope_over_many_calls(void **state) {
     struct fixture *f = *state;
@@ -300,16 +314,14 @@ static void a_body_in_pieces_is_one_scope_over_many_calls(void **state) {
     send_text(
         descriptor,
         "POST /upload HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 10\r\n\r\n");
-    usleep(50000);
+    await_calls(f, 1);
     send_text(descriptor, "12345");
-    usleep(50000);
+    await_calls(f, 2);
     send_text(descriptor, "67890");
     while (recv(descriptor, text, sizeof text, 0) > 0) {
     }
     close(descriptor);
-    for (int i = 0; i < 500 && !tote_memory_get_count(f->memory); i++) {
-        usleep(10000);
-    }
+    await_spans(f, 1);
     const tote_span_data *span = tote_memory_get_at(f->memory, 0);
     assert_string_equal(tote_span_data_get_name(span), "POST");
     assert_text(span, "calls", "4"); /* headers, two pieces, the end */
@@ -412,15 +424,17 @@ static void requests_of_one_connection_do_not_see_each_other(void **state) {
     int descriptor = connect_to(f);
 
     for (int i = 0; i < 3; i++) {
+        size_t length = 0;
         send_text(descriptor, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
-        assert_true(recv(descriptor, text, sizeof text, 0) > 0);
-        usleep(20000);
+        do { /* the whole response, which ends with its body */
+            ssize_t more = recv(descriptor, text + length, sizeof text - 1 - length, 0);
+            assert_true(more > 0);
+            length += (size_t)more;
+            text[length] = '\0';
+        } while (!strstr(text, "done\n"));
+        await_spans(f, (size_t)i + 1);
     }
     close(descriptor);
-    for (int i = 0; i < 500 && tote_memory_get_count(f->memory) < 3; i++) {
-        usleep(10000);
-    }
-    assert_int_equal(tote_memory_get_count(f->memory), 3);
     for (size_t i = 0; i < 3; i++) {
         const tote_span_data *span = tote_memory_get_at(f->memory, i);
         assert_text(span, "calls", "2");
