@@ -3,7 +3,9 @@
 # Our own flags; they never reach those who use the libraries.
 add_library(tote_flags INTERFACE)
 target_compile_features(tote_flags INTERFACE c_std_11)
-target_compile_definitions(tote_flags INTERFACE _GNU_SOURCE TOTE_VERSION="${PROJECT_VERSION}")
+# Files and inode numbers above 32 bits, also where `long` has 32.
+target_compile_definitions(tote_flags INTERFACE _GNU_SOURCE _FILE_OFFSET_BITS=64
+    TOTE_VERSION="${PROJECT_VERSION}")
 target_compile_options(tote_flags INTERFACE
     $<$<COMPILE_LANGUAGE:C>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wstrict-prototypes;-Wmissing-prototypes;-Wvla>
     -fvisibility=hidden -fno-semantic-interposition -ffunction-sections -fdata-sections

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * folder.c - a directory and the files in it, safe from other users
+ *
+ * A path is walked one component at a time, each from the descriptor of the one before, so that what is checked is what is
+ * used. Descriptors of components are opened with O_PATH: passing through a directory needs no permission to read it.
+ */
+#include "folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tote/internal/memory.h"
+#include "tote/internal/os.h"
+
+/* Directories can be large, and their inode numbers too. */
+_Static_assert(sizeof(off_t) == 8 && sizeof(ino_t) == 8, "compile with _FILE_OFFSET_BITS=64");
+
+enum { MOST_LINKS = 40 };
+
+struct walk {
+    int at; /* the component before; -1: the walk failed */
+    bool may_make;
+    unsigned links;
+    char *problem;
+    char rest[PATH_MAX]; /* what is still to be walked */
+    char target[PATH_MAX];
+};
+
+static bool fail(struct walk *walk, int error) {
+    char text[TOTE__OS_ERROR_BYTES];
+
+    if (!*walk->problem) {
+        snprintf(walk->problem, TOTE__FOLDER_PROBLEM_BYTES, "%s", tote__os_error(error, text));
+    }
+    return false;
+}
+
+static void move_to(struct walk *walk, int next) {
+    if (walk->at >= 0) {
+        close(walk->at);
+    }
+    walk->at = next;
+}
+
+/* Begin at the root, or at the working directory. */
+static bool begin(struct walk *walk) {
+    move_to(walk, open(*walk->rest == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    return walk->at >= 0 || fail(walk, errno);
+}
+
+/* The entry of the new directory is to survive a loss of power as well as what is written to it. */
+static void sync_parent(int parent) {
+    int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+}
+
+/* O_DIRECTORY has the kernel mount what is mounted on demand. */
+static int open_component(struct walk *walk, const char *name, bool is_last) {
+    int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+    int next = openat(walk->at, name, flags | O_DIRECTORY);
+
+    if (next < 0 && errno == ENOENT && is_last && walk->may_make) {
+        if (mkdirat(walk->at, name, S_IRWXU) == 0) {
+            sync_parent(walk->at);
+        } else if (errno != EEXIST) {
+            return -1;
+        }
+        next = openat(walk->at, name, flags | O_DIRECTORY);
+    }
+    if (next < 0 && (errno == ENOTDIR || errno == ELOOP)) {
+        next = openat(walk->at, name, flags); /* a link, perhaps */
+    }
+    return next;
+}
+
+/* Put the target of the link in front of what is still to be walked. */
+static bool follow(struct walk *walk, const char *name, int link, const struct stat *status) {
+    if (status->st_uid != 0 && status->st_uid != geteuid()) {
+        snprintf(walk->problem, TOTE__FOLDER_PROBLEM_BYTES,
+                 "'%.100s' is a symbolic link of user %u, which is not followed; give the path it "
+                 "should lead to",
+                 name, (unsigned)status->st_uid);
+        return false;
+    }
+    ssize_t length = readlinkat(link, "", walk->target, sizeof walk->target);
+    size_t rest_length = strlen(walk->rest);
+    if (length <= 0) {
+        return fail(walk, length ? errno : ENOENT);
+    }
+    if ((size_t)length + 1 + rest_length >= sizeof walk->rest) {
+        return fail(walk, ENAMETOOLONG);
+    }
+    if (++walk->links > MOST_LINKS) {
+        return fail(walk, ELOOP);
+    }
+    memmove(walk->rest + length + 1, walk->rest, rest_length + 1);
+    memcpy(walk->rest, walk->target, (size_t)length);
+    walk->rest[length] = '/';
+    return *walk->rest != '/' || begin(walk);
+}
+
+static bool step(struct walk *walk, const char *name, bool is_last) {
+    struct stat status;
+    int next = open_component(walk, name, is_last);
+
+    if (next < 0) {
+        return fail(walk, errno);
+    }
+    if (fstat(next, &status) != 0) {
+        int error = errno;
+        close(next);
+        return fail(walk, error);
+    }
+    if (S_ISLNK(status.st_mode)) {
+        bool is_followed = follow(walk, name, next, &status);
+        close(next);
+        return is_followed;
+    }
+    move_to(walk, next);
+    return S_ISDIR(status.st_mode) || fail(walk, ENOTDIR);
+}
+
+/* Cut the next component off. Returns false at the end of the path. */
+static bool next_component(struct walk *walk, char name[NAME_MAX + 1], bool *is_last) {
+    char *start = walk->rest + strspn(walk->rest, "/");
+    size_t length = strcspn(start, "/");
+    char *after = start + length;
+
+    if (!length || length > NAME_MAX) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    memcpy(name, start, length);
+    name[length] = '\0';
+    *is_last = !after[strspn(after, "/")];
+    memmove(walk->rest, after, strlen(after) + 1);
+    return true;
+}
+
+/* Returns a descriptor of the directory; -1 on failure. */
+static int open_path(struct walk *walk) {
+    char name[NAME_MAX + 1];
+    bool is_last = false;
+    bool is_good = begin(walk);
+
+    while (is_good && next_component(walk, name, &is_last)) {
+        is_good = step(walk, name, is_last);
+    }
+    if (is_good && walk->rest[strspn(walk->rest, "/")]) {
+        is_good = fail(walk, ENAMETOOLONG);
+    }
+    int fd = is_good ? openat(walk->at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (is_good && fd < 0) {
+        fail(walk, errno);
+    }
+    move_to(walk, -1);
+    return fd;
+}
+
+/* Take over the descriptor. Returns false if the directory is not the owner's alone to write to. */
+static bool adopt(int fd, uid_t owner, struct tote__folder *folder,
+                  char problem[TOTE__FOLDER_PROBLEM_BYTES]) {
+    struct stat status;
+    char text[TOTE__OS_ERROR_BYTES];
+    static const char cure[] = "use a directory of its own, such as a subdirectory, which Tote "
+                               "creates with mode 0700";
+
+    if (fstat(fd, &status) != 0) {
+        snprintf(problem, TOTE__FOLDER_PROBLEM_BYTES, "%s", tote__os_error(errno, text));
+    } else if (owner != TOTE__ANY_OWNER && status.st_uid != owner) {
+        snprintf(problem, TOTE__FOLDER_PROBLEM_BYTES,
+                 "it belongs to user %u and not to user %u; %s", (unsigned)status.st_uid,
+                 (unsigned)owner, cure);
+    } else if (status.st_mode & S_IWOTH) {
+        snprintf(problem, TOTE__FOLDER_PROBLEM_BYTES, "every user may write to it (mode %04o); %s",
+                 (unsigned)(status.st_mode & 07777), cure);
+    } else {
+        *folder =
+            (struct tote__folder){fd, status.st_uid, status.st_gid, status.st_dev, status.st_ino};
+        return true;
+    }
+    close(fd);
+    errno = EACCES;
+    return false;
+}
+
+bool tote__folder_open(const char *path, uid_t owner, bool may_make, struct tote__folder *folder,
+                       char problem[TOTE__FOLDER_PROBLEM_BYTES]) {
+    size_t length = strlen(path);
+    struct walk *walk = tote__allocate(sizeof *walk);
+
+    *folder = (struct tote__folder){.descriptor = -1};
+    problem[0] = '\0';
+    if (!walk || !length || length >= sizeof walk->rest) {
+        snprintf(problem, TOTE__FOLDER_PROBLEM_BYTES, "%s",
+                 !walk     ? "out of memory"
+                 : !length ? "the path is empty"
+                           : "the path is too long");
+        tote__release(walk, sizeof *walk);
+        return false;
+    }
+    walk->at = -1;
+    walk->may_make = may_make;
+    walk->links = 0;
+    walk->problem = problem;
+    memcpy(walk->rest, path, length + 1);
+    int fd = open_path(walk);
+    tote__release(walk, sizeof *walk);
+    return fd >= 0 && adopt(fd, owner, folder, problem);
+}
+
+bool tote__folder_reopen(const struct tote__folder *inherited, struct tote__folder *folder) {
+    struct stat status;
+    int fd = openat(inherited->descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    *folder = *inherited;
+    folder->descriptor = fd;
+    if (fd >= 0 && (fstat(fd, &status) != 0 || status.st_dev != inherited->device ||
+                    status.st_ino != inherited->inode)) {
+        tote__folder_close(folder);
+    }
+    return folder->descriptor >= 0;
+}
+
+bool tote__folder_borrow(int descriptor, struct tote__folder *folder) {
+    struct stat status;
+
+    if (fstat(descriptor, &status) != 0) {
+        return false;
+    }
+    *folder = (struct tote__folder){descriptor, status.st_uid, status.st_gid, status.st_dev,
+                                    status.st_ino};
+    return true;
+}
+
+void tote__folder_close(struct tote__folder *folder) {
+    if (folder->descriptor >= 0) {
+        close(folder->descriptor);
+    }
+    folder->descriptor = -1;
+}
+
+bool tote__folder_is_removed(const struct tote__folder *folder) {
+    struct stat status;
+
+    return fstat(folder->descriptor, &status) == 0 && status.st_nlink == 0;
+}
+
+/* Some file systems have nothing to do here, and return an error. */
+bool tote__folder_sync(const struct tote__folder *folder) {
+    return fsync(folder->descriptor) == 0 || errno == EINVAL || errno == ENOTSUP || errno == EROFS;
+}
+
+bool tote__folder_owns(const struct tote__folder *folder, const struct stat *status) {
+    return S_ISREG(status->st_mode) && status->st_uid == folder->owner &&
+           !(status->st_mode & (S_IWGRP | S_IWOTH));
+}
+
+int tote__folder_open_file(const struct tote__folder *folder, const char *name, int access,
+                           struct stat *status) {
+    int fd =
+        openat(folder->descriptor, name, access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+    if (fd < 0) {
+        if (errno == ELOOP || errno == ENXIO || errno == EISDIR) { /* a link, a FIFO, a directory */
+            errno = EPERM;
+        }
+        return -1;
+    }
+    if (fstat(fd, status) != 0 || !tote__folder_owns(folder, status)) {
+        close(fd);
+        errno = EPERM;
+        return -1;
+    }
+    return fd;
+}
+
+int tote__folder_create_file(const struct tote__folder *folder, const char *name, int access) {
+    int fd =
+        openat(folder->descriptor, name,
+               access | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, S_IRUSR | S_IWUSR);
+
+    if (fd >= 0 && folder->owner != geteuid() && fchown(fd, folder->owner, folder->group) != 0) {
+        int error = errno;
+        unlinkat(folder->descriptor, name, 0);
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+bool tote__folder_read_link(const struct tote__folder *folder, const char *name, char *target,
+                            size_t size) {
+    int fd = openat(folder->descriptor, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat status;
+    ssize_t length = -1;
+
+    if (fd >= 0 && fstat(fd, &status) == 0 && S_ISLNK(status.st_mode) &&
+        status.st_uid == folder->owner) {
+        length = readlinkat(fd, "", target, size - 1);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    target[length > 0 ? length : 0] = '\0';
+    return length > 0;
+}
