@@ -29,5 +29,10 @@ int send_run(const char *directory, const char *journals, unsigned timeout_ms) {
         printf("%" PRIu64 " more ended in programs that were killed, and were not written down\n",
                report.lost);
     }
+    if (report.unreadable || report.damaged) {
+        printf("%" PRIu64 " files cannot be opened, %" PRIu64 " batches are damaged\n",
+               report.unreadable, report.damaged);
+        return EXIT_UNREADABLE;
+    }
     return result == TOTE_SUCCESS ? EXIT_SUCCESS : EXIT_FAILURE;
 }

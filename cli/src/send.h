@@ -5,7 +5,13 @@
 #ifndef TOTE_CLI_SEND_H
 #define TOTE_CLI_SEND_H
 
-/* `journals` may be NULL. To where OTEL_EXPORTER_OTLP_* say. Returns: the exit status; 0 when nothing is left there. */
+/* Something in the directory cannot be opened, or is damaged. */
+enum { EXIT_UNREADABLE = 3 };
+
+/*
+ * `journals` may be NULL. Send to where OTEL_EXPORTER_OTLP_* say. Returns the exit status: EXIT_SUCCESS if nothing is left,
+ * EXIT_UNREADABLE, or EXIT_FAILURE.
+ */
 int send_run(const char *directory, const char *journals, unsigned timeout_ms);
 
 #endif

@@ -122,7 +122,9 @@ void tote__connection_free(struct tote__connection *connection) {
     }
     curl_easy_cleanup(connection->easy);
     curl_multi_cleanup(connection->multi);
-    curl_slist_free_all(connection->headers);
+    for (size_t i = 0; i < TOTE_COUNT_OF(connection->headers); i++) {
+        curl_slist_free_all(connection->headers[i]);
+    }
     tote__gzip_clear(&connection->gzip);
     tote_otlp_buffer_clear(&connection->framed);
     tote__incoming_clear(&connection->incoming);
@@ -142,7 +144,7 @@ void tote__connection_leave_behind(struct tote__connection *connection) {
     }
 }
 
-static bool add_header(struct tote__connection *connection, const char *name, const char *value) {
+static bool add_header(struct curl_slist **list, const char *name, const char *value) {
     char buffer[256];
     struct tote__arena arena = tote__arena_over(buffer, sizeof buffer);
     size_t size = strlen(name) + strlen(value) + 3;
@@ -152,46 +154,52 @@ static bool add_header(struct tote__connection *connection, const char *name, co
     if (line) {
         /* "name:" alone would tell curl to leave the header out. */
         snprintf(line, size, *value ? "%s: %s" : "%s;%s", name, value);
-        headers = curl_slist_append(connection->headers, line);
+        headers = curl_slist_append(*list, line);
     }
     tote__arena_clear(&arena);
-    connection->headers = headers ? headers : connection->headers;
+    *list = headers ? headers : *list;
     return headers;
 }
 
-static bool add_grpc_headers(struct tote__connection *connection,
-                             const struct tote__otlp_settings *settings) {
+static bool add_grpc_headers(struct curl_slist **list, const struct tote__otlp_settings *settings) {
     char timeout[16];
 
     snprintf(timeout, sizeof timeout, "%um", settings->timeout_ms % 100000000); /* 8 digits */
-    return add_header(connection, "Content-Type", "application/grpc") &&
-           add_header(connection, "TE", "trailers") &&
-           (!settings->is_gzip || add_header(connection, "grpc-encoding", "gzip")) &&
+    return add_header(list, "Content-Type", "application/grpc") &&
+           add_header(list, "TE", "trailers") &&
+           (!settings->is_gzip || add_header(list, "grpc-encoding", "gzip")) &&
            (settings->timeout_ms == UINT32_MAX || !settings->timeout_ms ||
-            add_header(connection, "grpc-timeout", timeout));
+            add_header(list, "grpc-timeout", timeout));
 }
 
-static bool add_http_headers(struct tote__connection *connection,
-                             const struct tote__otlp_settings *settings) {
-    return add_header(connection, "Content-Type", tote__otlp_content_type(settings)) &&
-           (!settings->is_gzip || add_header(connection, "Content-Encoding", "gzip"));
+static bool add_http_headers(struct curl_slist **list, const struct tote__otlp_settings *settings,
+                             tote_otlp_encoding encoding) {
+    return add_header(list, "Content-Type", tote__otlp_content_type(encoding)) &&
+           (!settings->is_gzip || add_header(list, "Content-Encoding", "gzip"));
 }
 
-static bool add_headers(struct tote__connection *connection,
-                        const struct tote__otlp_settings *settings) {
-    connection->headers = curl_slist_append(NULL, "Expect:"); /* do not wait for a 100 */
-    if (!connection->headers ||
-        !(connection->incoming.is_grpc ? add_grpc_headers(connection, settings)
-                                       : add_http_headers(connection, settings))) {
+static bool add_headers(struct curl_slist **list, const struct tote__otlp_settings *settings,
+                        tote_otlp_encoding encoding) {
+    *list = curl_slist_append(NULL, "Expect:"); /* do not wait for a 100 */
+    if (!*list ||
+        !(settings->protocol == TOTE_OTLP_GRPC ? add_grpc_headers(list, settings)
+                                               : add_http_headers(list, settings, encoding))) {
         return false;
     }
     for (size_t i = 0; i < settings->headers.count; i++) {
         const struct tote__otlp_header *header = &settings->headers.items[i];
-        if (!add_header(connection, header->name, header->value)) {
+        if (!add_header(list, header->name, header->value)) {
             return false;
         }
     }
     return true;
+}
+
+/* The disk queue may hold requests in the other encoding. */
+static bool add_all_headers(struct tote__connection *connection,
+                            const struct tote__otlp_settings *settings) {
+    return add_headers(&connection->headers[TOTE_OTLP_PROTOBUF], settings, TOTE_OTLP_PROTOBUF) &&
+           add_headers(&connection->headers[TOTE_OTLP_JSON], settings, TOTE_OTLP_JSON);
 }
 
 /* libcurl before 8.0 cannot use a connection of HTTP/2 without TLS again: the second request fails. */
@@ -227,7 +235,6 @@ static int set_request_options(struct tote__connection *connection,
     }
     failed |= (int)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, connection->headers);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_USERAGENT, "OTel-OTLP-Exporter-C/" TOTE_VERSION);
     if (settings->ca_file) { /* NULL would mean none, and not the system's */
         failed |= (int)curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file);
@@ -295,7 +302,7 @@ struct tote__connection *tote__connection_new(const struct tote__otlp_settings *
         connection->watches[i].fd = -1;
     }
     if (!connection->multi || !connection->easy || set_multi_options(connection) ||
-        !add_headers(connection, settings) || set_request_options(connection, settings) ||
+        !add_all_headers(connection, settings) || set_request_options(connection, settings) ||
         set_guest_options(connection) ||
         (prepared && tote__prepared_apply(prepared, connection->easy))) {
         tote__connection_free(connection);
@@ -318,13 +325,14 @@ static CURLcode result_of(struct tote__connection *connection) {
 }
 
 bool tote__connection_begin(struct tote__connection *connection, struct tote__slice request,
-                            uint64_t deadline) {
+                            tote_otlp_encoding encoding, uint64_t deadline) {
     uint32_t connect_ms = tote__ms_until(deadline, CONNECT_TIMEOUT_MS);
     CURL *easy = connection->easy;
 
     tote__incoming_begin(&connection->incoming);
     connection->error[0] = '\0';
-    return !curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)request.at) &&
+    return !curl_easy_setopt(easy, CURLOPT_HTTPHEADER, connection->headers[encoding]) &&
+           !curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)request.at) &&
            !curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request.size) &&
            !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms ? (long)connect_ms : 1L) &&
            curl_multi_add_handle(connection->multi, easy) == CURLM_OK;

@@ -32,7 +32,7 @@ struct tote__connection {
     uint32_t generation;
     CURLM *multi;
     CURL *easy;
-    struct curl_slist *headers;
+    struct curl_slist *headers[TOTE_OTLP_JSON + 1]; /* by the encoding of the body */
     int epoll;      /* the transport's, in which curl's sockets are watched */
     uint64_t timer; /* when curl wants to be called, whatever the sockets do */
     struct {
@@ -57,7 +57,7 @@ void tote__connection_leave_behind(struct tote__connection *connection);
 
 /* Returns: false when curl refuses; then nothing has begun. */
 bool tote__connection_begin(struct tote__connection *connection, struct tote__slice request,
-                            uint64_t deadline);
+                            tote_otlp_encoding encoding, uint64_t deadline);
 
 /* Do what can be done, after a wait of so many ms at most. Returns: false when curl gives up. */
 bool tote__connection_run(struct tote__connection *connection, uint32_t wait_ms, bool *is_done);

@@ -225,7 +225,8 @@ static int send_spans(void *arg) {
                           all->count - done);
             export->loss = TOTE_FAILURE;
         } else if (buffer->size) {
-            const struct tote__request request = {{buffer->bytes, buffer->size}, count, 0};
+            const struct tote__request request = {
+                {buffer->bytes, buffer->size}, count, 0, exporter->outbox.encoding};
             struct tote__verdict verdict;
             send_request(exporter, &request, all->deadline, &verdict);
             if (verdict.fate == TOTE__TRY_AGAIN &&

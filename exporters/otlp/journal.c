@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "encode.h"
+#include "folder.h"
 #include "journal_format.h"
 #include "segment.h"
 #include "tote/diagnostics.h"
@@ -381,24 +382,19 @@ void tote__journal_settle(const struct tote__secured *spans, size_t count) {
 }
 
 int tote__journal_open_directory(const char *path, int spool, bool may_make) {
-    struct stat status;
+    char problem[TOTE__FOLDER_PROBLEM_BYTES];
+    struct tote__folder queue = {.owner = geteuid()};
+    struct tote__folder folder;
 
     if (!path) {
         return openat(spool, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     }
-    if (may_make && mkdir(path, S_IRWXU) != 0 && errno != EEXIST) {
-        return -1;
+    tote__folder_borrow(spool, &queue);
+    if (!tote__folder_open(path, queue.owner, may_make, &folder, problem) && errno != ENOENT) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "journal_directory %s cannot be used: %s", path,
+                      problem);
     }
-    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    bool is_safe = directory >= 0 && fstat(directory, &status) == 0 &&
-                   (status.st_uid == geteuid() || geteuid() == 0) &&
-                   !(status.st_mode & (S_IWGRP | S_IWOTH));
-    if (directory >= 0 && !is_safe) {
-        close(directory);
-        errno = EACCES;
-        return -1;
-    }
-    return directory;
+    return folder.descriptor;
 }
 
 static bool enter(struct tote__journal *journal, const struct stat *status) {

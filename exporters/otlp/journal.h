@@ -21,7 +21,8 @@ struct tote__journal;
 
 /*
  * Open the directory of the journals' files: `directory`, made if it is not there, or if that is NULL the one of the disk
- * queue, an open directory. Returns: -1 with errno set when it is not there, or not only its owner's to write to.
+ * queue, an open directory. Returns: -1 with errno set when it is not there, or not safe (folder.h).
+ * It has to belong to the owner of the disk queue.
  */
 int tote__journal_open_directory(const char *directory, int spool, bool may_make);
 

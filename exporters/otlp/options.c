@@ -239,6 +239,8 @@ static void take_spool(struct tote__otlp_settings *settings, const tote_otlp_opt
     const char *directory = options->spool_directory ? options->spool_directory : variable;
 
     settings->needs_spool = options->spool_directory;
+    settings->spool_no_sync = options->spool_no_sync || (!options->ignore_environment &&
+                                                         tote__env_boolean("OTEL_C_SPOOL_NO_SYNC"));
     settings->spool_directory = directory ? keep(settings, directory) : NULL;
     settings->spool_limits = (struct tote__spool_limits){
         .max_bytes = options->spool_max_bytes ? options->spool_max_bytes : DEFAULT_SPOOL_MAX_BYTES,
@@ -338,9 +340,8 @@ bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
     return resolved;
 }
 
-const char *tote__otlp_content_type(const struct tote__otlp_settings *settings) {
-    return settings->protocol == TOTE_OTLP_HTTP_JSON ? "application/json"
-                                                     : "application/x-protobuf";
+const char *tote__otlp_content_type(tote_otlp_encoding encoding) {
+    return encoding == TOTE_OTLP_JSON ? "application/json" : "application/x-protobuf";
 }
 
 void tote__otlp_settings_clear(struct tote__otlp_settings *settings) {

@@ -47,6 +47,7 @@ struct tote__otlp_settings {
     const char *journal_directory; /* NULL: shared memory */
     size_t journal_bytes;
     struct tote__spool_limits spool_limits;
+    bool spool_no_sync;
     tote_otlp_transport transport; /* without functions: libcurl */
 };
 
@@ -58,8 +59,8 @@ bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
                                  const tote_otlp_options *options);
 void tote__otlp_settings_clear(struct tote__otlp_settings *settings);
 
-/* Of the bytes of a request. */
-const char *tote__otlp_content_type(const struct tote__otlp_settings *settings);
+/* Of the bytes of a request over HTTP. */
+const char *tote__otlp_content_type(tote_otlp_encoding encoding);
 
 /* endpoint.c: take a base URL, or one that is used as it is, for the protocol of the settings. Returns: false when it is neither. */
 bool tote__otlp_take_endpoint(struct tote__otlp_settings *settings, const char *text, bool is_base);

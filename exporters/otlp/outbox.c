@@ -152,10 +152,15 @@ static bool recover(struct tote__outbox *outbox) {
            tote__recovery_step(outbox->recovery, outbox->spool);
 }
 
+/* A request over HTTP says what it is in. gRPC is protobuf. */
+static unsigned sendable_encodings(const struct tote__outbox *outbox) {
+    return outbox->delivery.settings->protocol == TOTE_OTLP_GRPC
+               ? 1U << TOTE_OTLP_PROTOBUF
+               : 1U << TOTE_OTLP_PROTOBUF | 1U << TOTE_OTLP_JSON;
+}
+
 /* Look whether it is the turn of a batch of the spool, and there is one. */
 static void choose_batch(struct tote__outbox *outbox) {
-    const unsigned encodings = 1U << outbox->encoding;
-
     if ((outbox->count && !outbox->is_batchs_turn) || !tote__outbox_has_backlog(outbox)) {
         return;
     }
@@ -163,7 +168,8 @@ static void choose_batch(struct tote__outbox *outbox) {
     if (recover(outbox)) {
         return;
     }
-    outbox->is_sending_batch = tote__spool_take(outbox->spool, encodings, &outbox->batch);
+    outbox->is_sending_batch =
+        tote__spool_take(outbox->spool, sendable_encodings(outbox), &outbox->batch);
     outbox->look_at = outbox->is_sending_batch ? 0 : tote__spool_next_look(outbox->spool);
     note_spool(outbox);
 }
@@ -203,7 +209,8 @@ static void settle_batch(struct tote__outbox *outbox, const struct tote__verdict
 
 static void step_batch(struct tote__outbox *outbox, struct tote__manner manner,
                        struct tote__step *step) {
-    const struct tote__request request = {outbox->batch.message, outbox->batch.span_count, 0};
+    const struct tote__request request = {outbox->batch.message, outbox->batch.span_count, 0,
+                                          outbox->batch.encoding};
 
     manner.is_only_attempt = true;
     enum tote__progress progress =
@@ -219,7 +226,7 @@ static void step_kept(struct tote__outbox *outbox, struct tote__manner manner,
                       struct tote__step *step) {
     const struct tote__kept *kept = kept_at(outbox, 0);
     const struct tote__request request = {
-        {kept->request.bytes, kept->request.size}, kept->count, 0};
+        {kept->request.bytes, kept->request.size}, kept->count, 0, outbox->encoding};
 
     manner.is_only_attempt = can_spool(outbox);
     enum tote__progress progress =
@@ -250,6 +257,10 @@ static bool spool_first(struct tote__outbox *outbox, struct tote__step *step) {
 
 void tote__outbox_step(struct tote__outbox *outbox, struct tote__manner manner,
                        struct tote__step *step) {
+    if (outbox->spool) { /* a step that may not wait does not wait for a disk either */
+        tote__spool_set_sync(outbox->spool,
+                             manner.may_wait && !outbox->delivery.settings->spool_no_sync);
+    }
     step->count = 0;
     step->is_spooled = false;
     step->is_paused = false;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "encode.h"
+#include "folder.h"
 #include "journal.h"
 #include "segment.h"
 #include "tote/diagnostics.h"
@@ -29,6 +30,7 @@ enum {
     MOST_DEFINITIONS = 2048,
     NAME_BYTES = 256,
     LOOK_AGAIN_MS = 5000,
+    STEP_NAMES = 512,          /* looked at by one step */
     KEPT_FOR_S = 24 * 60 * 60, /* a file that refers to another namespace */
     UNFINISHED_FOR_S = 3       /* a file that is being made has no lock for a moment */
 };
@@ -68,7 +70,8 @@ struct tote__recovery {
     size_t most_bytes;
     uint64_t look_at;
     uint64_t lost;
-    int directory;
+    DIR *listing;  /* NULL: none is under way */
+    int directory; /* of the listing */
     int file;
     struct reading *reading; /* NULL: none */
 };
@@ -154,9 +157,10 @@ static void close_file(struct tote__recovery *recovery) {
 
 static void close_journal(struct tote__recovery *recovery) {
     close_file(recovery);
-    if (recovery->directory >= 0) {
-        close(recovery->directory);
+    if (recovery->listing) {
+        closedir(recovery->listing);
     }
+    recovery->listing = NULL;
     recovery->directory = -1;
 }
 
@@ -308,11 +312,25 @@ static bool read_journal(struct tote__recovery *recovery, const struct stat *sta
     return true;
 }
 
-static bool ends_with(const char *name, const char *end) {
-    size_t length = strlen(name);
-    size_t end_length = strlen(end);
+/* Return whether the name is one that tote__journal_new() makes, PROCESS-RANDOM.journal in hex, with this behind it. */
+static bool is_name(const char *name, const char *end) {
+    static const char digits[] = "0123456789abcdef";
+    size_t process = strspn(name, digits);
+    const char *random = name + process + (name[process] == '-');
+    size_t length = strspn(random, digits);
 
-    return length >= end_length && strcmp(name + length - end_length, end) == 0;
+    return process && random > name + process && length && strlen(name) < NAME_BYTES &&
+           strncmp(random + length, TOTE__JOURNAL_SUFFIX, strlen(TOTE__JOURNAL_SUFFIX)) == 0 &&
+           strcmp(random + length + strlen(TOTE__JOURNAL_SUFFIX), end) == 0;
+}
+
+/* A file that a Tote of the folder's owner wrote. */
+static int open_file(const struct tote__recovery *recovery, const char *name, struct stat *status) {
+    struct tote__folder folder;
+
+    return tote__folder_borrow(recovery->directory, &folder)
+               ? tote__folder_open_file(&folder, name, O_RDWR, status)
+               : -1;
 }
 
 /* What somebody began to make and died. */
@@ -320,13 +338,13 @@ static void clear_away(const struct tote__recovery *recovery, const char *name) 
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     struct stat status;
 
-    if (!ends_with(name, TOTE__JOURNAL_SUFFIX ".tmp") ||
+    if (!is_name(name, ".tmp") ||
         fstatat(recovery->directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
         !S_ISREG(status.st_mode) || tote__journal_is_own(&status) ||
         age_of(&status) < UNFINISHED_FOR_S) {
         return;
     }
-    int file = openat(recovery->directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    int file = open_file(recovery, name, &status);
     if (file >= 0 && fcntl(file, F_SETLK, &whole) == 0) {
         unlinkat(recovery->directory, name, 0);
     }
@@ -340,12 +358,12 @@ static bool open_journal(struct tote__recovery *recovery, const char *name) {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     struct stat status;
 
-    if (!ends_with(name, TOTE__JOURNAL_SUFFIX) || strlen(name) >= NAME_BYTES ||
+    if (!is_name(name, "") ||
         fstatat(recovery->directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
         !S_ISREG(status.st_mode) || tote__journal_is_own(&status)) {
         return false;
     }
-    recovery->file = openat(recovery->directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    recovery->file = open_file(recovery, name, &status);
     if (recovery->file >= 0 && fcntl(recovery->file, F_SETLK, &whole) == 0 &&
         fstat(recovery->file, &status) == 0 && status.st_nlink) {
         recovery->reading = tote__allocate_zeroed(sizeof *recovery->reading);
@@ -360,32 +378,38 @@ static bool open_journal(struct tote__recovery *recovery, const char *name) {
     return false;
 }
 
-/* Returns: false when there is none. */
-static bool find_journal(struct tote__recovery *recovery, const struct tote__spool *spool) {
-    recovery->directory =
+static bool open_listing(struct tote__recovery *recovery, const struct tote__spool *spool) {
+    int directory =
         tote__journal_open_directory(recovery->path, tote__spool_descriptor(spool), false);
-    int again = recovery->directory < 0
-                    ? -1
-                    : openat(recovery->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = again < 0 ? NULL : fdopendir(again);
-    struct dirent *item;
-    bool is_found = false;
 
-    while (directory && !is_found && (item = readdir(directory))) {
-        is_found = open_journal(recovery, item->d_name);
-        if (!is_found) {
-            clear_away(recovery, item->d_name);
+    recovery->listing = directory < 0 ? NULL : fdopendir(directory);
+    if (recovery->listing) {
+        recovery->directory = directory;
+    } else if (directory >= 0) {
+        close(directory);
+    }
+    return recovery->listing;
+}
+
+enum search { FOUND, NOT_YET, NONE };
+
+/* Look at a few more files of the directory, which may hold very many batches of the disk queue. */
+static enum search find_journal(struct tote__recovery *recovery, const struct tote__spool *spool) {
+    if (!recovery->listing && !open_listing(recovery, spool)) {
+        return NONE;
+    }
+    for (int i = 0; i < STEP_NAMES; i++) {
+        const struct dirent *item = readdir(recovery->listing);
+        if (!item) {
+            close_journal(recovery);
+            return NONE;
         }
+        if (open_journal(recovery, item->d_name)) {
+            return FOUND;
+        }
+        clear_away(recovery, item->d_name);
     }
-    if (directory) {
-        closedir(directory);
-    } else if (again >= 0) {
-        close(again);
-    }
-    if (!is_found) {
-        close_journal(recovery);
-    }
-    return is_found;
+    return NOT_YET;
 }
 
 static const struct tote__found *definition_of(const struct tote__recovery *recovery,
@@ -566,7 +590,7 @@ static void finish(struct tote__recovery *recovery) {
     } else {
         remove_journal(recovery);
     }
-    close_journal(recovery);
+    close_file(recovery);
 }
 
 static bool put_batch(struct tote__recovery *recovery, struct tote__spool *spool) {
@@ -584,15 +608,19 @@ static bool put_batch(struct tote__recovery *recovery, struct tote__spool *spool
 bool tote__recovery_step(struct tote__recovery *recovery, struct tote__spool *spool) {
     int error = errno;
 
+    bool may_go_on = true;
+
     if (recovery->file < 0) {
-        bool is_time = tote__clock_monotonic() >= recovery->look_at;
-        if (!is_time || !find_journal(recovery, spool)) {
-            recovery->look_at = is_time ? tote__deadline_in(LOOK_AGAIN_MS) : recovery->look_at;
-            errno = error;
+        if (!recovery->listing && tote__clock_monotonic() < recovery->look_at) {
             return false;
         }
+        enum search search = find_journal(recovery, spool);
+        if (search != FOUND) {
+            recovery->look_at = search == NONE ? tote__deadline_in(LOOK_AGAIN_MS) : 0;
+            errno = error;
+            return search == NOT_YET;
+        }
     }
-    bool may_go_on = true;
     gather(recovery);
     if (!recovery->reading->item_count) {
         finish(recovery);

@@ -20,7 +20,7 @@ struct tote__recovery *tote__recovery_new(const char *directory, size_t most_byt
 void tote__recovery_free(struct tote__recovery *recovery);
 
 /*
- * Put one batch into the spool. Returns: whether to go on; false when nothing is there for now. For who may take batches out of the
+ * Put one batch into the spool, or look for more. Returns: whether to go on; false when nothing is there for now. For who may take batches out of the
  * spool, and nobody else.
  */
 bool tote__recovery_step(struct tote__recovery *recovery, struct tote__spool *spool);

@@ -20,8 +20,9 @@ struct sending {
 
 /* Or nobody has looked yet. */
 static bool is_something_left(const struct sending *sending) {
-    return sending->outbox.is_sending_batch || sending->outbox.look_at == 0 ||
-           tote__spool_count(sending->outbox.spool);
+    return !tote__spool_trouble(sending->outbox.spool).is_locked_out &&
+           (sending->outbox.is_sending_batch || sending->outbox.look_at == 0 ||
+            tote__spool_count(sending->outbox.spool));
 }
 
 static void make_step(struct sending *sending) {
@@ -49,26 +50,41 @@ static int send_all(void *arg) {
     return is_something_left(sending);
 }
 
+/* What came of it. */
+static tote_result fill_report(const struct tote__outbox *outbox, tote_spool_report *report) {
+    const struct tote__spool_trouble trouble = tote__spool_trouble(outbox->spool);
+
+    report->delivered = outbox->recovered;
+    report->rejected = outbox->others_rejected;
+    report->batches_left = tote__spool_count(outbox->spool) + trouble.passed_over;
+    report->lost = outbox->recovery ? tote__recovery_lost(outbox->recovery) : 0;
+    report->unreadable = trouble.unreadable + trouble.is_locked_out;
+    report->damaged = trouble.damaged;
+    if (report->unreadable || report->damaged) {
+        return TOTE_FAILURE;
+    }
+    return report->batches_left ? TOTE_TIMED_OUT : TOTE_SUCCESS;
+}
+
 static tote_result send_from(const struct tote__otlp_settings *settings, uint32_t timeout_ms,
                              tote_spool_report *report) {
     struct sending sending = {.deadline = tote__deadline_in(timeout_ms)};
     struct tote__spool *spool =
-        tote__spool_open(settings->spool_directory, &settings->spool_limits);
+        tote__spool_open_existing(settings->spool_directory, &settings->spool_limits);
     struct tote__transport *transport = spool ? tote__transport_new(settings) : NULL;
     tote_context *context = tote_context_with_suppression(tote_context_root());
     tote_result result = TOTE_FAILURE;
 
     if (transport) {
         tote__outbox_begin(&sending.outbox, settings, transport, spool);
-        result = tote_context_run(context, send_all, &sending) ? TOTE_TIMED_OUT : TOTE_SUCCESS;
-        report->delivered = sending.outbox.recovered;
-        report->rejected = sending.outbox.others_rejected;
-        report->batches_left = tote__spool_count(spool);
-        report->lost = sending.outbox.recovery ? tote__recovery_lost(sending.outbox.recovery) : 0;
+        bool is_over = tote_context_run(context, send_all, &sending) == 0;
+        result = fill_report(&sending.outbox, report);
+        result = result == TOTE_SUCCESS && !is_over ? TOTE_TIMED_OUT : result;
         tote__outbox_drop(&sending.outbox);
         tote__outbox_clear(&sending.outbox);
         tote__transport_free(transport);
     } else {
+        report->unreadable = !spool; /* the directory */
         tote__spool_close(spool);
     }
     tote_context_unref(context);

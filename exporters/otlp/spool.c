@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spool.c - batches on disk that could not be delivered, a file each
+ * spool.c - the disk queue: batches that could not be delivered, a file each
  *
- * A file is a head and the bytes of a request. Its name is its time, who put it there, and how many spans it holds:
- * "TIME-TAG-SEQUENCE-SPANS.otlp" in hex, so that the oldest one is the first and none has to be opened to be counted.
+ * `known` holds what a look at the directory found, and what was put there since. A look goes on from call to call, into
+ * an index of its own, which replaces `known` at its end. So every call makes a bounded number of
+ * steps, however many files there are. What other processes do meanwhile is noticed when a file is not there any more, or by the next look.
  */
 #include "spool.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
+#include "folder.h"
+#include "spool_entry.h"
+#include "spool_file.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
@@ -25,306 +27,449 @@
 #include "tote/internal/os.h"
 
 enum {
-    HEAD_BYTES = 40,
-    NAME_BYTES = 64,
-    MOST_FILE_BYTES = 256 << 20,
     LOOK_AGAIN_MS = 5000,
-    NOBODYS_TAG = 0,       /* of spans of a process that died */
-    ABANDONED_AFTER_S = 60 /* a file that somebody began to write and did not finish */
+    NOBODYS_TAG = 0,        /* of spans of a process that died */
+    ABANDONED_AFTER_S = 60, /* a file that somebody began to write and did not finish */
+    /* Bounds of one call: */
+    STEP_NAMES = 512,
+    STEP_FILES = 64,
+    OPEN_FILES = 4096,
+    MOST_EVICTED = 64,
+    MOST_ATTEMPTS = 16
 };
 
+static const uint64_t second = 1000000000;
+
+/* A file of an earlier time was written while the clock was wrong: Tote did not exist. (2024) */
+static const uint64_t earliest_time = 1704067200U * (uint64_t)1000000000;
+
 static const char *const component = "spool";
-static const char magic[8] = {'T', 'O', 'T', 'E', 'S', 'P', 'L', '1'};
-static const char suffix[] = ".otlp";
-static const char aside_suffix[] = ".tmp";
 static const char corrupt_suffix[] = ".corrupt";
 static const char lock_name[] = "lock";
 
-struct entry {
-    uint64_t time; /* in nanoseconds since the epoch */
-    uint32_t tag;
-    uint32_t sequence;
-    uint32_t span_count;
-    uint32_t size;
+/* A look at the directory. */
+struct scan {
+    DIR *directory; /* NULL: none is under way */
+    struct tote__spool_index found;
+    uint32_t
+        first_sequence; /* own files from this one on are put into `found` when they are written */
+    uint64_t unreadable;
 };
 
 struct tote__spool {
     struct tote__spool *next; /* of those that are open */
     struct tote__spool_limits limits;
-    int directory;
-    int lock; /* -1: not open */
-    bool is_sender;
-    struct stat status; /* of the directory */
+    char *path; /* absolute; NULL: out of memory */
+    struct tote__folder folder;
+    int lock; /* -1: this process does not hold it */
+    bool is_locked_out;
+    bool does_sync;
     uint32_t generation;
-    uint32_t tag; /* of this process's files */
+    uint32_t boot;
+    uint64_t opened_wall;   /* the time of opening by the clock of the day, ... */
+    uint64_t opened_steady; /* ... and by one that nobody sets */
+    uint32_t tag;           /* of this process's files */
     uint32_t sequence;
-    uint64_t last_time;
-    struct entry *entries; /* the oldest one first */
-    size_t count;
-    size_t capacity;
-    uint64_t bytes;
-    uint64_t lost;
+    uint64_t last_time; /* of the newest file */
+    struct tote__spool_index known;
+    struct tote__spool_index passed_over; /* in an encoding that was not asked for */
+    unsigned encodings;
+    struct scan scan;
     uint64_t next_look;
-    struct entry taken; /* last, */
-    bool has_taken;     /* and not removed yet */
-    uint8_t *file;
-    size_t file_capacity;
+    bool has_more; /* the last take did not get through */
+    uint64_t lost;
+    uint64_t unreadable;
+    uint64_t damaged;
+    size_t reported_passed_over;
+    struct tote__spool_entry taken; /* last, in no index, */
+    bool has_taken;                 /* and not removed yet */
+    tote_otlp_buffer file;
 };
 
-/* Those of this process: a record lock does not keep one of them from another. */
+/* The queues of this process: a record lock does not keep one of them from another. */
 static struct tote__lock registry_lock;
 static struct tote__spool *registry;
 
-static void put_number(uint8_t *out, uint64_t number, unsigned size) {
-    for (unsigned i = 0; i < size; i++) {
-        out[i] = (uint8_t)(number >> (8 * i));
-    }
+static uint64_t since(uint64_t then, uint64_t now) {
+    return now > then ? now - then : 0;
 }
 
-static uint64_t get_number(const uint8_t *at, unsigned size) {
-    uint64_t number = 0;
-
-    for (unsigned i = 0; i < size; i++) {
-        number |= (uint64_t)at[i] << (8 * i);
-    }
-    return number;
+static uint64_t steady_time(void) {
+    return tote__clock_read(CLOCK_BOOTTIME);
 }
 
-static uint32_t checksum(const uint8_t *bytes, size_t size) {
-    return (uint32_t)crc32_z(0, bytes, size);
+static struct tote__boot_time boot_time(const struct tote__spool *spool) {
+    return (struct tote__boot_time){spool->boot, (uint32_t)(steady_time() / second)};
 }
 
-/* magic 8, encoding 4, spans 4, size 8, checksum of the message 4, of the head 4; the rest is zero */
-static void put_head(uint8_t *head, const struct tote__batch *batch) {
-    memset(head, 0, HEAD_BYTES);
-    memcpy(head, magic, sizeof magic);
-    put_number(head + 8, (uint64_t)batch->encoding, 4);
-    put_number(head + 12, batch->span_count, 4);
-    put_number(head + 16, batch->message.size, 8);
-    put_number(head + 24, checksum(batch->message.at, batch->message.size), 4);
-    put_number(head + HEAD_BYTES - 4, checksum(head, HEAD_BYTES - 4), 4);
+/*
+ * The present time for the age of files that others wrote: as of the clock when the queue was opened, or as of the clock now,
+ * whichever makes them younger. A clock that is set meanwhile makes nothing old.
+ */
+static uint64_t cautious_time(const struct tote__spool *spool) {
+    uint64_t wall = tote__clock_realtime();
+    uint64_t kept = spool->opened_wall + since(spool->opened_steady, steady_time());
+
+    return wall < kept ? wall : kept;
 }
 
-bool tote__spool_parse(struct tote__slice file, struct tote__batch *batch) {
-    const uint8_t *head = file.at;
+static bool is_too_old(const struct tote__spool *spool, const struct tote__spool_entry *entry) {
+    uint64_t limit = spool->limits.max_age_s * second;
+    bool is_plausible = entry->time >= earliest_time;
+    uint64_t age = is_plausible ? since(entry->time, cautious_time(spool))
+                                : since(spool->opened_steady, steady_time());
+    char name[TOTE__SPOOL_NAME_BYTES];
+    struct tote__boot_time written;
 
-    if (file.size < HEAD_BYTES || memcmp(head, magic, sizeof magic) != 0 ||
-        get_number(head + HEAD_BYTES - 4, 4) != checksum(head, HEAD_BYTES - 4) ||
-        get_number(head + 16, 8) != file.size - HEAD_BYTES ||
-        get_number(head + 8, 4) > TOTE_OTLP_JSON) {
+    if (is_plausible && age <= limit) {
         return false;
     }
-    *batch = (struct tote__batch){
-        .message = {file.at + HEAD_BYTES, file.size - HEAD_BYTES},
-        .span_count = (uint32_t)get_number(head + 12, 4),
-        .encoding = (tote_otlp_encoding)get_number(head + 8, 4),
-    };
-    return get_number(head + 24, 4) == checksum(batch->message.at, batch->message.size);
-}
-
-static void name_of(const struct entry *entry, char name[NAME_BYTES]) {
-    snprintf(name, NAME_BYTES, "%016llx-%08x-%08x-%x%s", (unsigned long long)entry->time,
-             entry->tag, entry->sequence, entry->span_count, suffix);
-}
-
-static bool read_name(const char *name, struct entry *entry) {
-    unsigned long long time = 0;
-    char again[NAME_BYTES];
-
-    if (sscanf(name, "%16llx-%8x-%8x-%8x", &time, &entry->tag, &entry->sequence,
-               &entry->span_count) != 4) {
-        return false;
+    tote__spool_entry_name(entry, name);
+    tote__spool_read_head(&spool->folder, name, &written);
+    if (written.boot && written.boot == spool->boot) { /* no clock was set in this measure */
+        age = since(written.seconds, boot_time(spool).seconds) * second;
     }
-    entry->time = time;
-    name_of(entry, again);
-    return strcmp(name, again) == 0;
+    return age > limit;
 }
 
-static int compare(const void *a, const void *b) {
-    const struct entry *x = a;
-    const struct entry *y = b;
-
-    if (x->time != y->time) {
-        return x->time < y->time ? -1 : 1;
-    }
-    if (x->tag != y->tag) {
-        return x->tag < y->tag ? -1 : 1;
-    }
-    return x->sequence < y->sequence ? -1 : x->sequence > y->sequence;
+static bool is_same(const struct tote__spool_entry *a, const struct tote__spool_entry *b) {
+    return !tote__spool_entry_is_older(a, b) && !tote__spool_entry_is_older(b, a);
 }
 
-static bool append(struct tote__spool *spool, const struct entry *entry) {
-    if (spool->count == spool->capacity) {
-        size_t capacity = spool->capacity ? 2 * spool->capacity : 64;
-        struct entry *entries = tote__reallocate(spool->entries, spool->capacity * sizeof *entries,
-                                                 capacity * sizeof *entries);
-        if (!entries) {
-            return false;
+static bool is_taken(const struct tote__spool *spool, const struct tote__spool_entry *entry) {
+    return spool->has_taken && is_same(entry, &spool->taken);
+}
+
+static uint64_t total_bytes(const struct tote__spool *spool) {
+    return spool->known.bytes + spool->passed_over.bytes +
+           (spool->has_taken ? spool->taken.size : 0);
+}
+
+static size_t total_count(const struct tote__spool *spool) {
+    return spool->known.count + spool->passed_over.count + spool->has_taken;
+}
+
+/* Out of memory, the next look finds it. */
+static void note_file(struct tote__spool *spool, const struct tote__spool_entry *entry) {
+    tote__spool_index_add(&spool->known, entry);
+    if (spool->scan.directory) {
+        tote__spool_index_add(&spool->scan.found, entry);
+    }
+}
+
+static void report_unreadable(const char *name, int error) {
+    char text[TOTE__OS_ERROR_BYTES];
+
+    tote_diagnose(TOTE_LEVEL_ERROR, component, "%s stays in the disk queue and is not sent: %s",
+                  name,
+                  error == EPERM ? "it is not a regular file of the directory's owner, or other "
+                                   "users may write to it; change its owner and mode, or remove it"
+                                 : tote__os_error(error, text));
+}
+
+/* Keep the bytes of a damaged file for whoever looks into it. */
+static void set_aside(struct tote__spool *spool, const struct tote__spool_entry *entry) {
+    char name[TOTE__SPOOL_NAME_BYTES];
+    char aside[TOTE__SPOOL_NAME_BYTES + sizeof corrupt_suffix];
+
+    tote__spool_entry_name(entry, name);
+    snprintf(aside, sizeof aside, "%s%s", name, corrupt_suffix);
+    renameat(spool->folder.descriptor, name, spool->folder.descriptor, aside);
+    tote_diagnose(TOTE_LEVEL_ERROR, component,
+                  "%s is damaged: its %u spans are lost, and it is kept as %s", name,
+                  entry->span_count, aside);
+    spool->damaged++;
+    spool->lost += entry->tag == spool->tag ? entry->span_count : 0;
+}
+
+/* Remove what nobody will finish, or look at any more. */
+static void clear_away(struct tote__spool *spool, const char *name, const struct stat *status) {
+    uint64_t age = since((uint64_t)status->st_mtim.tv_sec * second, cautious_time(spool)) / second;
+    struct tote__spool_entry entry;
+    struct tote__boot_time written;
+
+    if (tote__spool_entry_read(name, TOTE__SPOOL_ASIDE_SUFFIX, &entry)) {
+        if (age > ABANDONED_AFTER_S) {
+            tote__spool_remove_unfinished(&spool->folder, name);
         }
-        spool->entries = entries;
-        spool->capacity = capacity;
+    } else if (age > spool->limits.max_age_s) {
+        enum tote__spool_head head = tote__spool_read_head(&spool->folder, name, &written);
+        if (head == TOTE__HEAD_OURS || head == TOTE__HEAD_BLANK) {
+            unlinkat(spool->folder.descriptor, name, 0);
+        }
     }
-    spool->entries[spool->count++] = *entry;
-    spool->bytes += entry->size;
+}
+
+static void enter_found(struct tote__spool *spool, const char *name,
+                        struct tote__spool_entry *entry, const struct stat *status) {
+    if (!tote__folder_owns(&spool->folder, status) ||
+        status->st_size > TOTE__SPOOL_MOST_FILE_BYTES) {
+        report_unreadable(name, status->st_size > TOTE__SPOOL_MOST_FILE_BYTES ? EFBIG : EPERM);
+        spool->scan.unreadable++;
+        return;
+    }
+    entry->size = (uint32_t)status->st_size;
+    tote__spool_index_add(&spool->scan.found, entry);
+    if (entry->time > spool->last_time && entry->time < UINT64_MAX / 2) {
+        spool->last_time = entry->time; /* new ones are newer, also after the clock was set back */
+    }
+}
+
+/* Only names that a queue writes are looked at. Returns whether the file was. */
+static bool look_at(struct tote__spool *spool, const char *name) {
+    struct tote__spool_entry entry;
+    struct stat status;
+    bool is_batch = tote__spool_entry_read(name, "", &entry);
+
+    if (!is_batch && !tote__spool_entry_read(name, TOTE__SPOOL_ASIDE_SUFFIX, &entry) &&
+        !tote__spool_entry_read(name, corrupt_suffix, &entry)) {
+        return false;
+    }
+    if (is_batch && (is_taken(spool, &entry) ||
+                     (entry.tag == spool->tag && entry.sequence >= spool->scan.first_sequence))) {
+        return false;
+    }
+    if (fstatat(spool->folder.descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISREG(status.st_mode)) {
+        if (is_batch) {
+            enter_found(spool, name, &entry, &status);
+        } else if (tote__folder_owns(&spool->folder, &status)) {
+            clear_away(spool, name, &status);
+        }
+    }
     return true;
 }
 
-static bool ends_with(const char *name, const char *end) {
-    size_t length = strlen(name);
-    size_t end_length = strlen(end);
-
-    return length >= end_length && strcmp(name + length - end_length, end) == 0;
-}
-
-/* What nobody will finish, or look at any more. */
-static void clear_away(struct tote__spool *spool, const char *name, const struct stat *status) {
-    int64_t age = (int64_t)(tote__clock_realtime() / 1000000000U) - (int64_t)status->st_mtime;
-
-    if ((ends_with(name, aside_suffix) && age > ABANDONED_AFTER_S) ||
-        (ends_with(name, corrupt_suffix) && age > (int64_t)spool->limits.max_age_s)) {
-        unlinkat(spool->directory, name, 0);
-    }
-}
-
-/* Look what there is now. */
-static void look(struct tote__spool *spool) {
-    int fd = openat(spool->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+static void begin_scan(struct tote__spool *spool) {
+    int fd = openat(spool->folder.descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    struct dirent *item;
 
+    if (!directory && fd >= 0) {
+        close(fd);
+    }
+    spool->scan = (struct scan){.directory = directory, .first_sequence = spool->sequence};
     spool->next_look = tote__deadline_in(LOOK_AGAIN_MS);
-    if (!directory) {
-        if (fd >= 0) {
-            close(fd);
+}
+
+static void end_scan(struct tote__spool *spool) {
+    closedir(spool->scan.directory);
+    tote__spool_index_clear(&spool->known);
+    tote__spool_index_clear(&spool->passed_over);
+    spool->known = spool->scan.found;
+    spool->unreadable = spool->scan.unreadable;
+    spool->scan = (struct scan){.directory = NULL};
+    spool->next_look = tote__deadline_in(LOOK_AGAIN_MS);
+}
+
+static void drop_scan(struct tote__spool *spool) {
+    if (spool->scan.directory) {
+        closedir(spool->scan.directory);
+    }
+    tote__spool_index_clear(&spool->scan.found);
+    spool->scan = (struct scan){.directory = NULL};
+}
+
+/* Look at so many files more. */
+static void go_on_looking(struct tote__spool *spool, unsigned most_files) {
+    unsigned most_names = most_files * (STEP_NAMES / STEP_FILES);
+    unsigned files = 0;
+
+    for (unsigned names = 0; names < most_names && files < most_files; names++) {
+        const struct dirent *item = readdir(spool->scan.directory);
+        if (!item) {
+            end_scan(spool);
+            return;
         }
-        return;
+        files += look_at(spool, item->d_name);
     }
-    spool->count = 0;
-    spool->bytes = 0;
-    while ((item = readdir(directory))) {
-        struct entry entry;
-        struct stat status;
-        if (fstatat(spool->directory, item->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
-            !S_ISREG(status.st_mode)) {
-            continue;
+}
+
+static bool open_folder(struct tote__spool *spool, uid_t owner, bool may_make) {
+    char problem[TOTE__FOLDER_PROBLEM_BYTES];
+
+    if (tote__folder_open(spool->path, owner, may_make, &spool->folder, problem)) {
+        return true;
+    }
+    tote_diagnose(TOTE_LEVEL_ERROR, component, "the disk queue %s cannot be used: %s", spool->path,
+                  problem);
+    return false;
+}
+
+static void drop_lock(struct tote__spool *spool) {
+    tote__lock_take(&registry_lock);
+    if (spool->lock >= 0) {
+        close(spool->lock);
+    }
+    spool->lock = -1;
+    tote__lock_drop(&registry_lock);
+}
+
+/* This process's batches in it went with the directory. */
+static void forget_all(struct tote__spool *spool) {
+    struct tote__spool_index *indexes[] = {&spool->known, &spool->passed_over};
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(indexes); i++) {
+        for (size_t j = 0; j < indexes[i]->count; j++) {
+            const struct tote__spool_entry *entry = &indexes[i]->entries[j];
+            spool->lost += entry->tag == spool->tag ? entry->span_count : 0;
         }
-        if (read_name(item->d_name, &entry) && status.st_size <= MOST_FILE_BYTES) {
-            entry.size = (uint32_t)status.st_size;
-            append(spool, &entry);
-        } else {
-            clear_away(spool, item->d_name, &status);
+        tote__spool_index_clear(indexes[i]);
+    }
+}
+
+/* Create a directory again that was removed. Returns false if it was not, or cannot be created. */
+static bool renew(struct tote__spool *spool) {
+    struct tote__folder removed = spool->folder;
+    uint64_t lost = spool->lost;
+
+    if (!tote__folder_is_removed(&removed)) {
+        return false;
+    }
+    if (!open_folder(spool, removed.owner, true)) {
+        spool->folder = removed;
+        return false;
+    }
+    tote__folder_close(&removed);
+    drop_scan(spool);
+    drop_lock(spool);
+    forget_all(spool);
+    spool->next_look = 0;
+    tote_diagnose(TOTE_LEVEL_WARN, component,
+                  "the directory of the disk queue %s was removed, with %llu spans of this process "
+                  "in it; it is created again",
+                  spool->path, (unsigned long long)(spool->lost - lost));
+    return true;
+}
+
+/* Begin a look when it is time, and go on with one that is under way. */
+static void look(struct tote__spool *spool, unsigned most_files) {
+    if (!spool->scan.directory && tote__clock_monotonic() >= spool->next_look) {
+        renew(spool);
+        begin_scan(spool);
+    }
+    if (spool->scan.directory) {
+        go_on_looking(spool, most_files);
+    }
+}
+
+/* What a call evicted. */
+struct evicted {
+    unsigned batches;
+    uint64_t spans;
+};
+
+/* Remove the oldest file of the index. */
+static void evict(struct tote__spool *spool, struct tote__spool_index *index,
+                  struct evicted *evicted) {
+    const struct tote__spool_entry entry = tote__spool_index_pop(index);
+    char name[TOTE__SPOOL_NAME_BYTES];
+    struct tote__boot_time written;
+
+    if (is_taken(spool, &entry)) {
+        return; /* it is in flight, and in no need of an index */
+    }
+    evicted->batches++;
+    tote__spool_entry_name(&entry, name);
+    switch (tote__spool_read_head(&spool->folder, name, &written)) {
+    case TOTE__HEAD_OURS:
+        if (unlinkat(spool->folder.descriptor, name, 0) == 0) {
+            evicted->spans += entry.span_count;
+            spool->lost += entry.tag == spool->tag ? entry.span_count : 0;
         }
+        break;
+    case TOTE__HEAD_UNKNOWN: /* removed by another process, which counts it, or unreadable */
+        break;
+    default:
+        set_aside(spool, &entry);
     }
-    closedir(directory);
-    if (spool->count) {
-        qsort(spool->entries, spool->count, sizeof *spool->entries, compare);
+}
+
+static void report_evicted(const struct evicted *evicted, const char *why) {
+    if (evicted->spans) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component,
+                      "%llu spans in %u batches were evicted from the disk queue: %s",
+                      (unsigned long long)evicted->spans, evicted->batches, why);
     }
 }
 
-static bool is_taken(const struct tote__spool *spool, size_t index) {
-    return spool->has_taken && compare(&spool->entries[index], &spool->taken) == 0;
-}
+static void evict_old(struct tote__spool *spool, struct tote__spool_index *index) {
+    struct evicted evicted = {0, 0};
 
-static void forget_at(struct tote__spool *spool, size_t index) {
-    spool->bytes -= spool->entries[index].size;
-    spool->count--;
-    memmove(spool->entries + index, spool->entries + index + 1,
-            (spool->count - index) * sizeof *spool->entries);
-}
-
-/* One has to go. */
-static void drop_at(struct tote__spool *spool, size_t index, const char *why) {
-    const struct entry entry = spool->entries[index];
-    char name[NAME_BYTES];
-
-    name_of(&entry, name);
-    forget_at(spool, index);
-    if (unlinkat(spool->directory, name, 0) != 0) {
-        return; /* somebody else was quicker, and has it on his account */
+    while (index->count && evicted.batches < MOST_EVICTED &&
+           is_too_old(spool, &index->entries[0])) {
+        evict(spool, index, &evicted);
     }
-    spool->lost += entry.tag == spool->tag ? entry.span_count : 0;
-    tote_diagnose(TOTE_LEVEL_ERROR, component, "%u spans were dropped: %s", entry.span_count, why);
-}
-
-/* The oldest one that is not on its way. Returns: its index; `count` when there is none. */
-static size_t oldest(const struct tote__spool *spool) {
-    return spool->count && is_taken(spool, 0) ? 1 : 0;
+    report_evicted(&evicted, "they are older than spool_max_age_s");
 }
 
 static void drop_old(struct tote__spool *spool) {
-    uint64_t limit = tote__clock_realtime() - (uint64_t)spool->limits.max_age_s * 1000000000U;
-    size_t index = oldest(spool);
+    evict_old(spool, &spool->known);
+    evict_old(spool, &spool->passed_over);
+}
 
-    while (index < spool->count && spool->entries[index].time < limit) {
-        drop_at(spool, index, "they are older than spool_max_age_s");
+static struct tote__spool_index *index_of_oldest(struct tote__spool *spool) {
+    if (!spool->passed_over.count) {
+        return &spool->known;
     }
+    return spool->known.count && tote__spool_entry_is_older(&spool->known.entries[0],
+                                                            &spool->passed_over.entries[0])
+               ? &spool->known
+               : &spool->passed_over;
 }
 
 static void make_room(struct tote__spool *spool, size_t size) {
+    struct evicted evicted = {0, 0};
+
     drop_old(spool);
-    size_t index = oldest(spool);
-    while (index < spool->count && (spool->bytes + size > spool->limits.max_bytes ||
-                                    spool->count + 1 > spool->limits.max_files)) {
-        drop_at(spool, index, "there are more than spool_max_bytes or spool_max_files allow");
+    while ((total_bytes(spool) + size > spool->limits.max_bytes ||
+            total_count(spool) + 1 > spool->limits.max_files) &&
+           evicted.batches < MOST_EVICTED) {
+        struct tote__spool_index *index = index_of_oldest(spool);
+        if (!index->count) {
+            break;
+        }
+        evict(spool, index, &evicted);
     }
+    report_evicted(&evicted, "there are more than spool_max_bytes or spool_max_files allow");
 }
 
-static bool write_file(struct tote__spool *spool, const char *name,
-                       const struct tote__batch *batch) {
-    char aside[NAME_BYTES + sizeof aside_suffix];
-    uint8_t head[HEAD_BYTES];
+static bool write_batch(struct tote__spool *spool, const struct tote__spool_entry *entry,
+                        const struct tote__batch *batch) {
+    char name[TOTE__SPOOL_NAME_BYTES];
 
-    put_head(head, batch);
-    snprintf(aside, sizeof aside, "%s%s", name, aside_suffix);
-    int fd = openat(spool->directory, aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                    S_IRUSR | S_IWUSR);
-    if (fd < 0) {
-        return false;
-    }
-    bool is_written =
-        tote__os_write(fd, head, sizeof head) == sizeof head &&
-        tote__os_write(fd, batch->message.at, batch->message.size) == batch->message.size;
-    is_written = close(fd) == 0 && is_written;
-    if (!is_written || renameat(spool->directory, aside, spool->directory, name) != 0) {
-        int error = errno;
-        unlinkat(spool->directory, aside, 0);
-        errno = error;
-        return false;
-    }
-    return true;
+    tote__spool_entry_name(entry, name);
+    return tote__spool_write_file(&spool->folder, name, batch, boot_time(spool), spool->does_sync);
 }
 
 bool tote__spool_put(struct tote__spool *spool, const struct tote__batch *batch) {
     uint64_t now = tote__clock_realtime();
-    size_t size = HEAD_BYTES + batch->message.size;
-    char name[NAME_BYTES];
+    size_t size = TOTE__SPOOL_HEAD_BYTES + batch->message.size;
     int error = errno;
 
-    if (size > spool->limits.max_bytes || size > MOST_FILE_BYTES) {
+    if (size > spool->limits.max_bytes || size > TOTE__SPOOL_MOST_FILE_BYTES) {
         tote_diagnose(TOTE_LEVEL_ERROR, component, "a batch of %zu bytes is over spool_max_bytes",
                       size);
         return false;
     }
-    if (tote__clock_monotonic() >= spool->next_look) {
-        look(spool);
-    }
+    look(spool, STEP_FILES);
     make_room(spool, size);
-    const struct entry entry = {
+    const struct tote__spool_entry entry = {
         .time = now > spool->last_time ? now : spool->last_time + 1,
         .tag = batch->is_own ? spool->tag : NOBODYS_TAG,
         .sequence = spool->sequence++,
         .span_count = batch->span_count,
         .size = (uint32_t)size,
     };
-    name_of(&entry, name);
-    bool is_put = write_file(spool, name, batch);
+    bool is_put = write_batch(spool, &entry, batch) ||
+                  (errno == ENOENT && renew(spool) && write_batch(spool, &entry, batch));
     if (is_put) {
         spool->last_time = entry.time;
-        append(spool, &entry); /* without memory the next look finds it */
+        note_file(spool, &entry);
     } else {
         char text[TOTE__OS_ERROR_BYTES];
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "a batch of %u spans cannot be written: %s",
-                      batch->span_count, tote__os_error(errno, text));
+        tote_diagnose(TOTE_LEVEL_ERROR, component,
+                      "a batch of %u spans cannot be written to the disk queue %s: %s",
+                      batch->span_count, spool->path, tote__os_error(errno, text));
     }
     errno = error;
     return is_put;
@@ -334,114 +479,153 @@ uint64_t tote__spool_lost(const struct tote__spool *spool) {
     return spool->lost;
 }
 
+/* Another queue of this process has the lock. Call with the registry locked. */
 static bool is_sent_by_another(const struct tote__spool *spool) {
-    bool is_found = false;
-
-    tote__lock_take(&registry_lock);
-    for (const struct tote__spool *other = registry; other && !is_found; other = other->next) {
-        is_found = other != spool && other->is_sender && other->generation == spool->generation &&
-                   other->status.st_dev == spool->status.st_dev &&
-                   other->status.st_ino == spool->status.st_ino;
-    }
-    tote__lock_drop(&registry_lock);
-    return is_found;
-}
-
-bool tote__spool_may_send(struct tote__spool *spool) {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
-    if (spool->is_sender) {
-        return true;
-    }
-    if (is_sent_by_another(spool)) {
-        return false;
-    }
-    if (spool->lock < 0) {
-        spool->lock = openat(spool->directory, lock_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-                             S_IRUSR | S_IWUSR);
-    }
-    spool->is_sender = spool->lock >= 0 && fcntl(spool->lock, F_SETLK, &whole) == 0;
-    return spool->is_sender;
-}
-
-/* The bytes of a file. Returns: false when it is not there any more, or cannot be read now. */
-static bool read_file(struct tote__spool *spool, const char *name, size_t size) {
-    size_t done = 0;
-
-    if (size > spool->file_capacity) {
-        uint8_t *larger = tote__reallocate(spool->file, spool->file_capacity, size);
-        if (!larger) {
-            return false;
-        }
-        spool->file = larger;
-        spool->file_capacity = size;
-    }
-    int fd = openat(spool->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    while (fd >= 0 && done < size) {
-        ssize_t count = read(fd, spool->file + done, size - done);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count <= 0) {
-            break;
-        }
-        done += (size_t)count;
-    }
-    if (fd < 0) {
-        return false;
-    }
-    close(fd);
-    memset(spool->file + done, 0, size - done);
-    return true;
-}
-
-static void set_aside(struct tote__spool *spool, size_t index, const char *name) {
-    char aside[NAME_BYTES + sizeof corrupt_suffix];
-    const struct entry *entry = &spool->entries[index];
-
-    snprintf(aside, sizeof aside, "%s%s", name, corrupt_suffix);
-    renameat(spool->directory, name, spool->directory, aside);
-    tote_diagnose(TOTE_LEVEL_ERROR, component,
-                  "%s is not what was written: its %u spans are set aside, as %s", name,
-                  entry->span_count, aside);
-    spool->lost += entry->tag == spool->tag ? entry->span_count : 0;
-    forget_at(spool, index);
-}
-
-static bool take(struct tote__spool *spool, unsigned encodings, struct tote__batch *batch) {
-    for (size_t i = 0; i < spool->count;) {
-        char name[NAME_BYTES];
-        const struct entry *entry = &spool->entries[i];
-        name_of(entry, name);
-        if (!read_file(spool, name, entry->size)) {
-            forget_at(spool, i);
-        } else if (!tote__spool_parse((struct tote__slice){spool->file, entry->size}, batch)) {
-            set_aside(spool, i, name);
-        } else if (!(encodings >> batch->encoding & 1)) {
-            i++;
-        } else {
-            batch->is_own = entry->tag == spool->tag;
-            spool->taken = *entry;
-            spool->has_taken = true;
+    for (const struct tote__spool *other = registry; other; other = other->next) {
+        if (other != spool && other->lock >= 0 && other->generation == spool->generation &&
+            other->folder.device == spool->folder.device &&
+            other->folder.inode == spool->folder.inode) {
             return true;
         }
     }
     return false;
 }
 
+static int open_lock(const struct tote__spool *spool) {
+    struct stat status;
+    int fd = tote__folder_open_file(&spool->folder, lock_name, O_RDWR, &status);
+
+    if (fd < 0 && errno == ENOENT) {
+        fd = tote__folder_create_file(&spool->folder, lock_name, O_RDWR);
+        if (fd < 0 && errno == EEXIST) {
+            fd = tote__folder_open_file(&spool->folder, lock_name, O_RDWR, &status);
+        }
+    }
+    return fd;
+}
+
+/*
+ * Closing a file releases the record locks that this process has on it, and another queue of the process would not be kept from
+ * taking it: so all of this is done while the registry is locked. Returns 0 or an errno.
+ */
+static int take_lock(struct tote__spool *spool) {
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int error = EAGAIN;
+
+    tote__lock_take(&registry_lock);
+    if (!is_sent_by_another(spool)) {
+        int fd = open_lock(spool);
+        error = fd < 0 ? errno : 0;
+        if (fd >= 0 && fcntl(fd, F_SETLK, &whole) != 0) {
+            error = EAGAIN;
+            close(fd);
+            fd = -1;
+        }
+        spool->lock = fd;
+    }
+    tote__lock_drop(&registry_lock);
+    return error;
+}
+
+bool tote__spool_may_send(struct tote__spool *spool) {
+    if (spool->lock >= 0) {
+        return true;
+    }
+    int error = take_lock(spool);
+    bool is_locked_out = error && error != EAGAIN && error != ENOENT;
+    if (is_locked_out && !spool->is_locked_out) {
+        char text[TOTE__OS_ERROR_BYTES];
+        tote_diagnose(TOTE_LEVEL_ERROR, component,
+                      "nothing is sent from the disk queue %s: its file '%s' cannot be opened: %s; "
+                      "it has to be a regular file of user %u with mode 0600",
+                      spool->path, lock_name, tote__os_error(error, text),
+                      (unsigned)spool->folder.owner);
+    }
+    spool->is_locked_out = is_locked_out;
+    return !error;
+}
+
+/* Returns whether the batch is there, and can be sent in one of the encodings. */
+static bool try_to_take(struct tote__spool *spool, const struct tote__spool_entry *entry,
+                        struct tote__batch *batch) {
+    char name[TOTE__SPOOL_NAME_BYTES];
+
+    tote__spool_entry_name(entry, name);
+    int error = tote__spool_read_file(&spool->folder, name, &spool->file);
+    if (error == ENOENT || error == ENOMEM) {
+        return false; /* another process was quicker; or the next look finds it */
+    }
+    if (error) {
+        report_unreadable(name, error);
+        spool->unreadable++;
+        return false;
+    }
+    if (!tote__spool_parse((struct tote__slice){spool->file.bytes, spool->file.size}, batch)) {
+        set_aside(spool, entry);
+        return false;
+    }
+    if (!(spool->encodings >> batch->encoding & 1)) {
+        tote__spool_index_add(&spool->passed_over, entry);
+        return false;
+    }
+    batch->is_own = entry->tag == spool->tag;
+    return true;
+}
+
+static bool take(struct tote__spool *spool, struct tote__batch *batch) {
+    for (unsigned i = 0; i < MOST_ATTEMPTS && spool->known.count; i++) {
+        const struct tote__spool_entry entry = tote__spool_index_pop(&spool->known);
+        if (try_to_take(spool, &entry, batch)) {
+            spool->taken = entry;
+            spool->has_taken = true;
+            return true;
+        }
+    }
+    spool->has_more = spool->known.count != 0;
+    return false;
+}
+
+/* The batch that was taken is not removed, and what was passed over may be in an encoding that is asked for now. */
+static void put_back(struct tote__spool *spool, unsigned encodings) {
+    if (spool->has_taken) {
+        tote__spool_index_add(&spool->known, &spool->taken);
+        spool->has_taken = false;
+    }
+    while (encodings != spool->encodings && spool->passed_over.count) {
+        const struct tote__spool_entry entry = tote__spool_index_pop(&spool->passed_over);
+        tote__spool_index_add(&spool->known, &entry);
+    }
+    spool->encodings = encodings;
+}
+
+/* Once more only when there are more of them. */
+static void report_passed_over(struct tote__spool *spool) {
+    if (spool->passed_over.count > spool->reported_passed_over) {
+        tote_diagnose(
+            TOTE_LEVEL_WARN, component,
+            "%zu batches of the disk queue %s are JSON, which gRPC cannot carry, and stay; "
+            "'tote send' with OTEL_EXPORTER_OTLP_PROTOCOL=http/json sends them",
+            spool->passed_over.count, spool->path);
+        spool->reported_passed_over = spool->passed_over.count;
+    }
+}
+
 bool tote__spool_take(struct tote__spool *spool, unsigned encodings, struct tote__batch *batch) {
     int error = errno;
     bool has_found = false;
 
-    spool->has_taken = false;
-    if (!spool->count && tote__clock_monotonic() >= spool->next_look) {
-        look(spool);
+    put_back(spool, encodings);
+    spool->has_more = false;
+    if (!spool->known.count) {
+        look(spool, STEP_FILES);
+        spool->has_more = spool->scan.directory != NULL;
     }
     drop_old(spool);
-    if (spool->count) {
-        has_found = tote__spool_may_send(spool) && take(spool, encodings, batch);
-        if (!has_found) {
+    if (spool->known.count) {
+        has_found = tote__spool_may_send(spool) && take(spool, batch);
+        if (!has_found && !spool->has_more) {
             spool->next_look = tote__deadline_in(LOOK_AGAIN_MS);
+            report_passed_over(spool);
         }
     }
     errno = error;
@@ -449,97 +633,151 @@ bool tote__spool_take(struct tote__spool *spool, unsigned encodings, struct tote
 }
 
 void tote__spool_remove(struct tote__spool *spool) {
-    char name[NAME_BYTES];
+    char name[TOTE__SPOOL_NAME_BYTES];
     int error = errno;
 
-    if (!spool->has_taken) {
-        return;
+    if (spool->has_taken) {
+        tote__spool_entry_name(&spool->taken, name);
+        unlinkat(spool->folder.descriptor, name, 0);
+        spool->has_taken = false;
     }
-    name_of(&spool->taken, name);
-    unlinkat(spool->directory, name, 0);
-    for (size_t i = 0; i < spool->count; i++) {
-        if (is_taken(spool, i)) {
-            forget_at(spool, i);
-            break;
-        }
-    }
-    spool->has_taken = false;
     errno = error;
 }
 
 size_t tote__spool_count(const struct tote__spool *spool) {
-    return spool->count;
+    return spool->known.count + spool->has_taken +
+           (spool->known.count ? 0 : spool->scan.found.count);
+}
+
+struct tote__spool_trouble tote__spool_trouble(const struct tote__spool *spool) {
+    return (struct tote__spool_trouble){
+        .unreadable = spool->unreadable + spool->scan.unreadable,
+        .damaged = spool->damaged,
+        .passed_over = spool->passed_over.count,
+        .is_locked_out = spool->is_locked_out,
+    };
 }
 
 uint64_t tote__spool_next_look(const struct tote__spool *spool) {
-    return spool->next_look;
+    return spool->has_more ? 0 : spool->next_look;
 }
 
 int tote__spool_descriptor(const struct tote__spool *spool) {
-    struct stat status;
-    bool is_same = fstat(spool->directory, &status) == 0 && status.st_dev == spool->status.st_dev &&
-                   status.st_ino == spool->status.st_ino;
+    struct tote__folder folder;
+    bool is_same = tote__folder_borrow(spool->folder.descriptor, &folder) &&
+                   folder.device == spool->folder.device && folder.inode == spool->folder.inode;
 
-    return is_same ? spool->directory : -1;
+    return is_same ? folder.descriptor : -1;
 }
 
-static struct tote__spool *open_at(int directory, const struct tote__spool_limits *limits) {
+void tote__spool_set_sync(struct tote__spool *spool, bool does_sync) {
+    spool->does_sync = does_sync;
+}
+
+/* The working directory may be another one when the directory has to be created again. */
+static char *copy_path(const char *path) {
+    char directory[1024];
+    char *copy = NULL;
+
+    if (*path == '/' || !getcwd(directory, sizeof directory)) {
+        return tote__copy_text(path, strlen(path));
+    }
+    size_t length = strlen(directory);
+    copy = tote__allocate(length + strlen(path) + 2);
+    if (copy) {
+        snprintf(copy, length + strlen(path) + 2, "%s/%s", directory, path);
+    }
+    return copy;
+}
+
+static void release(struct tote__spool *spool) {
+    drop_scan(spool);
+    tote__folder_close(&spool->folder);
+    tote__spool_index_clear(&spool->known);
+    tote__spool_index_clear(&spool->passed_over);
+    tote_otlp_buffer_clear(&spool->file);
+    tote__release(spool->path, spool->path ? strlen(spool->path) + 1 : 0);
+    tote__release(spool, sizeof *spool);
+}
+
+static struct tote__spool *make(const char *path, const struct tote__spool_limits *limits) {
     struct tote__spool *spool = tote__allocate(sizeof *spool);
-    struct stat status;
+    char *copy = copy_path(path);
     uint32_t tag = 0;
 
-    if (!spool || fstat(directory, &status) != 0 || !tote__os_random(&tag, sizeof tag)) {
+    if (!spool || !copy || !tote__os_random(&tag, sizeof tag)) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "the disk queue %s cannot be used: %s", path,
+                      spool && copy ? "no random number is available" : "out of memory");
+        tote__release(copy, copy ? strlen(copy) + 1 : 0);
         tote__release(spool, sizeof *spool);
-        close(directory);
         return NULL;
     }
     *spool = (struct tote__spool){
         .limits = *limits,
-        .directory = directory,
+        .path = copy,
+        .folder = {.descriptor = -1},
         .lock = -1,
-        .status = status,
+        .does_sync = true,
         .generation = tote__generation(),
+        .boot = tote__os_boot(),
+        .opened_wall = tote__clock_realtime(),
+        .opened_steady = steady_time(),
         .tag = tag == NOBODYS_TAG ? 1 : tag,
     };
-    look(spool);
+    return spool;
+}
+
+static void enter(struct tote__spool *spool) {
     tote__lock_take(&registry_lock);
     spool->next = registry;
     registry = spool;
     tote__lock_drop(&registry_lock);
+}
+
+static struct tote__spool *open_spool(const char *path, const struct tote__spool_limits *limits,
+                                      uid_t owner, bool may_make) {
+    int error = errno;
+    struct tote__spool *spool = make(path, limits);
+
+    if (spool && !open_folder(spool, owner, may_make)) {
+        release(spool);
+        spool = NULL;
+    }
+    if (spool) {
+        look(spool, OPEN_FILES);
+        enter(spool);
+    }
+    errno = error;
     return spool;
 }
 
 struct tote__spool *tote__spool_open(const char *path, const struct tote__spool_limits *limits) {
-    int error = errno;
-    int directory = -1;
+    return open_spool(path, limits, geteuid(), true);
+}
 
-    if (mkdir(path, S_IRWXU) == 0 || errno == EEXIST) {
-        directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    }
-    struct tote__spool *spool = directory < 0 ? NULL : open_at(directory, limits);
-    if (!spool) {
-        char text[TOTE__OS_ERROR_BYTES];
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "the spool %s cannot be used: %s", path,
-                      directory < 0 ? tote__os_error(errno, text) : "no memory");
-    }
-    errno = error;
-    return spool;
+struct tote__spool *tote__spool_open_existing(const char *path,
+                                              const struct tote__spool_limits *limits) {
+    return open_spool(path, limits, geteuid() ? geteuid() : TOTE__ANY_OWNER, false);
 }
 
 /* The descriptor may be another one's by now: the host closes what it does not know. */
 struct tote__spool *tote__spool_reopen(const struct tote__spool *inherited, const char *path) {
     int error = errno;
-    struct stat status;
-    int directory = openat(inherited->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct tote__folder folder;
+    struct tote__spool *spool = NULL;
 
-    if (directory >= 0 &&
-        (fstat(directory, &status) != 0 || status.st_dev != inherited->status.st_dev ||
-         status.st_ino != inherited->status.st_ino)) {
-        close(directory);
-        directory = -1;
+    if (!tote__folder_reopen(&inherited->folder, &folder)) {
+        return tote__spool_open(path, &inherited->limits);
     }
-    struct tote__spool *spool = directory < 0 ? tote__spool_open(path, &inherited->limits)
-                                              : open_at(directory, &inherited->limits);
+    spool = make(inherited->path, &inherited->limits);
+    if (spool) {
+        spool->folder = folder;
+        spool->does_sync = inherited->does_sync;
+        look(spool, STEP_FILES);
+        enter(spool);
+    } else {
+        tote__folder_close(&folder);
+    }
     errno = error;
     return spool;
 }
@@ -550,6 +788,7 @@ void tote__spool_close(struct tote__spool *spool) {
     if (!spool) {
         return;
     }
+    drop_lock(spool);
     tote__lock_take(&registry_lock);
     for (struct tote__spool **link = &registry; *link; link = &(*link)->next) {
         if (*link == spool) {
@@ -558,12 +797,6 @@ void tote__spool_close(struct tote__spool *spool) {
         }
     }
     tote__lock_drop(&registry_lock);
-    close(spool->directory);
-    if (spool->lock >= 0) {
-        close(spool->lock);
-    }
-    tote__release(spool->entries, spool->capacity * sizeof *spool->entries);
-    tote__release(spool->file, spool->file_capacity);
-    tote__release(spool, sizeof *spool);
+    release(spool);
     errno = error;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spool.h - batches on disk that could not be delivered, a file each
+ * spool.h - the disk queue: batches that could not be delivered, a file each
  *
- * A file is written aside and renamed, so that whoever looks sees all of it or nothing; its name says how old it is. Many
- * processes may put batches into one directory; one of them at a time takes them out, whoever has the lock. Which is gone
- * with its process, however that ends.
+ * Many processes of one user may put batches into one directory; the process that holds its lock takes them out.
+ * The lock is released when its process ends, even by SIGKILL. The directory is read a few files at a time,
+ * so that no call takes longer with more files in it.
  *
  * Threads: one at a time.
  */
@@ -30,46 +30,70 @@ struct tote__batch {
     bool is_own; /* the spans are of this process */
 };
 
-/* Make the directory, if need be, and look what there is. NULL, with a diagnostic, when it cannot be used. */
+/* Batches that stay in the directory and are not sent, as far as this process knows. */
+struct tote__spool_trouble {
+    uint64_t
+        unreadable; /* files that cannot be opened, or belong to another user; as of the last look */
+    uint64_t damaged;     /* files that were set aside since the queue was opened */
+    uint64_t passed_over; /* files in another encoding than was asked for */
+    bool is_locked_out;   /* the lock cannot be opened */
+};
+
+/*
+ * Open the directory of this user, and create it if it is missing. NULL, with a diagnostic, if it cannot be used.
+ */
 struct tote__spool *tote__spool_open(const char *directory,
                                      const struct tote__spool_limits *limits);
 
-/* Of the directory. Returns: -1 when the host has closed it: the number may be another file's by now. */
+/* The same for a directory that has to be there already. If this process runs as root, the directory may belong to any user: files stay that user's. */
+struct tote__spool *tote__spool_open_existing(const char *directory,
+                                              const struct tote__spool_limits *limits);
+
+/*
+ * The descriptor of the directory; borrowed until the next call of put or take. -1 if the host has closed it: the number may
+ * be another file's by now.
+ */
 int tote__spool_descriptor(const struct tote__spool *spool);
 
-/* Whether this is the one that takes batches out; it is, if nobody else does. */
+/* Return whether this process takes batches out; try to become the one that does. */
 bool tote__spool_may_send(struct tote__spool *spool);
 
-/* The same directory, for a forked child. NULL likewise. */
+/* Open the same directory in a forked child. NULL likewise. */
 struct tote__spool *tote__spool_reopen(const struct tote__spool *inherited, const char *path);
 
 void tote__spool_close(struct tote__spool *spool);
 
+/* Set whether put waits until a batch is on the disk; it does at first. */
+void tote__spool_set_sync(struct tote__spool *spool, bool does_sync);
+
 /*
- * Put a batch there, and take the oldest ones off when it gets too much. Returns: false, with a diagnostic and nothing
- * there, when it cannot be written.
+ * Put a batch there, and evict the oldest ones if the limits are exceeded. Returns false, with a diagnostic and no file
+ * left, if it cannot be written.
  */
 bool tote__spool_put(struct tote__spool *spool, const struct tote__batch *batch);
 
-/* How many of this process's spans were taken off, because they were too many, or too old, or could not be read again. */
+/* Return how many of this process's spans were evicted (count, size or age limit), or could not be read again. */
 uint64_t tote__spool_lost(const struct tote__spool *spool);
 
 /*
- * Look for the oldest batch in one of the encodings, a bit for each; it is borrowed until the next call. Returns: false when there is none, or
- * another process takes them out. What cannot be read is set aside.
+ * Find the oldest batch in one of the encodings, a bit for each; it is borrowed until the next call. Returns false if there is none,
+ * if another process takes them out, or if tote__spool_next_look() has passed and there is more to look at. Damaged files
+ * are set aside.
  */
 bool tote__spool_take(struct tote__spool *spool, unsigned encodings, struct tote__batch *batch);
 
-/* Take off the one that was taken last. */
+/* Remove the batch that was taken last. */
 void tote__spool_remove(struct tote__spool *spool);
 
-/* How many there are, as far as this process knows. */
+/* Return how many batches there are to send, as far as this process knows. */
 size_t tote__spool_count(const struct tote__spool *spool);
 
-/* When it is worth while to look again for what others left there; of the monotonic clock. */
+struct tote__spool_trouble tote__spool_trouble(const struct tote__spool *spool);
+
+/* Return when the next take has something to look at, by the monotonic clock; 0: now. */
 uint64_t tote__spool_next_look(const struct tote__spool *spool);
 
-/* The bytes of a file. Returns: false when that is not what such a file is. */
+/* Parse the bytes of a file. Returns false if it is not a batch. */
 bool tote__spool_parse(struct tote__slice file, struct tote__batch *batch);
 
 #endif

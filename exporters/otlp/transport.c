@@ -186,7 +186,7 @@ static void send_by_own(const struct tote__otlp_settings *settings,
             .struct_size = sizeof asked,
             .body = body.at,
             .body_size = body.size,
-            .content_type = tote__otlp_content_type(settings),
+            .content_type = tote__otlp_content_type(request->encoding),
             .content_encoding = settings->is_gzip ? "gzip" : NULL,
             .span_count = request->span_count,
             .timeout_ms = tote__ms_until(request->deadline, UINT32_MAX),
@@ -205,7 +205,8 @@ static bool begin(struct tote__transport *transport, const struct tote__request 
         body = pack(transport->settings, connection, request->message);
     }
     transport->deadline = request->deadline;
-    transport->is_busy = body.at && tote__connection_begin(connection, body, request->deadline);
+    transport->is_busy =
+        body.at && tote__connection_begin(connection, body, request->encoding, request->deadline);
     return transport->is_busy;
 }
 

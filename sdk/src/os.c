@@ -85,6 +85,22 @@ bool tote__os_process_start(uint64_t *time_unix_nano) {
     return true;
 }
 
+/* FNV-1a. The id is one of random bits, in hex. */
+static uint32_t hash_of(const char *text) {
+    uint32_t hash = 2166136261U;
+
+    for (; *text && *text != '\n'; text++) {
+        hash = (hash ^ (unsigned char)*text) * 16777619U;
+    }
+    return hash ? hash : 1;
+}
+
+uint32_t tote__os_boot(void) {
+    char id[64];
+
+    return tote__os_read_file("/proc/sys/kernel/random/boot_id", id, sizeof id) ? hash_of(id) : 0;
+}
+
 bool tote__os_executable_path(char *buffer, size_t size) {
     static const char deleted[] = " (deleted)";
     int error = errno;

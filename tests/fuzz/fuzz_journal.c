@@ -116,7 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!*journals) {
         begin();
     }
-    snprintf(path, sizeof path, "%s/a.journal", journals);
+    snprintf(path, sizeof path, "%s/1-1.journal", journals);
     make_file(data, size);
     write_file(path);
     struct tote__spool *spool = tote__spool_open(directory, &limits);

@@ -70,7 +70,7 @@ static int tear_down(void **state) {
 }
 
 static enum tote__progress step(uint32_t timeout_ms, bool is_last_chance) {
-    const struct tote__request request = {{(const uint8_t *)"spans", 5}, 3, 0};
+    const struct tote__request request = {{(const uint8_t *)"spans", 5}, 3, 0, TOTE_OTLP_PROTOBUF};
     const struct tote__manner manner = {
         .timeout_ms = timeout_ms, .may_wait = true, .is_last_chance = is_last_chance};
 

@@ -2,12 +2,17 @@
 #include "support.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "otlp/spool.h"
@@ -15,6 +20,7 @@
 #include "tote/internal/fork.h"
 
 enum { PROTOBUF = 1 << TOTE_OTLP_PROTOBUF, JSON = 1 << TOTE_OTLP_JSON, FILE_BYTES = 40 + 5 };
+enum { STRANGER = 65534 };
 
 static const struct tote__spool_limits usual = {1 << 20, 100, 3600};
 
@@ -24,9 +30,44 @@ static struct {
     struct tote__batch batch;
 } f;
 
+/* What the calls of the system that these functions stand for were asked, and how far the clocks are off. */
+static struct {
+    int64_t wall_s;
+    int64_t steady_s;
+    unsigned reads; /* of entries of directories */
+    unsigned syncs;
+    int sync_error;
+} calls;
+
+int clock_gettime(clockid_t id, struct timespec *time) {
+    int result = (int)syscall(SYS_clock_gettime, id, time);
+
+    time->tv_sec += id == CLOCK_REALTIME ? calls.wall_s : calls.steady_s;
+    return result;
+}
+
+/* What readdir() is called with large files. */
+struct dirent64 *readdir64(DIR *directory) {
+    static struct dirent64 *(*next)(DIR *);
+
+    if (!next) {
+        *(void **)&next = dlsym(RTLD_NEXT, "readdir64");
+    }
+    calls.reads++;
+    return next(directory);
+}
+
+int fsync(int fd) {
+    (void)fd;
+    calls.syncs++;
+    errno = calls.sync_error;
+    return calls.sync_error ? -1 : 0;
+}
+
 static int set_up(void **state) {
     (void)state;
     memset(&f, 0, sizeof f);
+    memset(&calls, 0, sizeof calls);
     snprintf(f.directory, sizeof f.directory, "/tmp/tote-spool-XXXXXX");
     reports_reset(TOTE_LEVEL_WARN);
     return mkdtemp(f.directory) ? 0 : -1;
@@ -71,6 +112,20 @@ static void assert_taken(const char *text, uint32_t spans) {
     assert_int_equal(f.batch.span_count, spans);
 }
 
+/* As another process finds it. */
+static void open_again(struct tote__spool_limits limits) {
+    tote__spool_close(f.spool);
+    open_with(limits);
+}
+
+static bool is_there(const char *name) {
+    char path[512];
+    struct stat status;
+
+    snprintf(path, sizeof path, "%s/%s", f.directory, name);
+    return lstat(path, &status) == 0;
+}
+
 /* The name of the first file with this end. */
 static bool find_file(const char *end, char *path, size_t size) {
     DIR *directory = opendir(f.directory);
@@ -92,6 +147,7 @@ static void write_file(const char *name, const char *text) {
     snprintf(path, sizeof path, "%s/%s", f.directory, name);
     FILE *file = fopen(path, "we");
     fputs(text, file);
+    fchmod(fileno(file), 0600);
     fclose(file);
 }
 
@@ -312,6 +368,375 @@ static void a_directory_that_cannot_be_used_is_told(void **state) {
     assert_non_null(strstr(reports.message, "/dev/null"));
 }
 
+/* Only what a queue writes is removed, however old it is */
+static void old_files_of_other_programs_are_left_alone(void **state) {
+    static const char *const names[] = {"other-program.tmp", "report.corrupt",
+                                        "18eab4004c6e1b99-a5c3a138-00000000-2.otlp.tmp",
+                                        "18eab4004c6e1b99-a5c3a138-00000000-2.otlp.corrupt"};
+    static const char *const own[] = {"18eab4004c6e1b99-a5c3a138-00000001-2.otlp.tmp",
+                                      "18eab4004c6e1b99-a5c3a138-00000001-2.otlp.corrupt"};
+    const struct timespec times[] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    char path[512];
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
+        write_file(names[i], "precious");
+    }
+    write_file(own[0], "TOTES");
+    write_file(own[1], "TOTESPL1 is damaged");
+    for (size_t i = 0; i < TOTE_COUNT_OF(names) + TOTE_COUNT_OF(own); i++) {
+        size_t count = TOTE_COUNT_OF(names);
+        snprintf(path, sizeof path, "%s/%s", f.directory, i < count ? names[i] : own[i - count]);
+        assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    }
+    open_with(usual);
+    assert_false(take(f.spool));
+    for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
+        assert_true(is_there(names[i]));
+    }
+    assert_false(is_there(own[0]));
+    assert_false(is_there(own[1]));
+}
+
+/* Another thread or process may be at it still, whatever the clocks say */
+static void a_file_that_is_being_written_is_not_removed(void **state) {
+    static const char name[] = "18eab4004c6e1b99-a5c3a138-00000000-2.otlp.tmp";
+    const struct timespec times[] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    char path[512];
+
+    (void)state;
+    write_file(name, "TOTES");
+    snprintf(path, sizeof path, "%s/%s", f.directory, name);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    open_with(usual);
+    assert_true(is_there(name));
+    close(fd);
+    open_again(usual);
+    assert_false(is_there(name));
+}
+
+/* Opening a FIFO waits for a writer */
+static void a_fifo_in_place_of_a_batch_is_passed_over_without_waiting(void **state) {
+    char path[512];
+
+    (void)state;
+    open_with(usual);
+    put(f.spool, "one", 1);
+    assert_true(find_file(".otlp", path, sizeof path));
+    put(f.spool, "two", 2);
+    open_again(usual);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_taken("two", 2);
+    assert_int_equal(tote__spool_trouble(f.spool).unreadable, 1);
+    assert_non_null(strstr(reports.message, "stays in the disk queue"));
+    assert_true(is_there(strrchr(path, '/') + 1));
+}
+
+/* A batch that another user could have written is not sent in this user's name */
+static void a_file_of_another_user_stays_and_is_counted(void **state) {
+    char path[512];
+
+    (void)state;
+    open_with((struct tote__spool_limits){1 << 20, 1, 3600});
+    put(f.spool, "one", 1);
+    assert_true(find_file(".otlp", path, sizeof path));
+    assert_int_equal(chmod(path, 0666), 0);
+    open_again((struct tote__spool_limits){1 << 20, 1, 3600});
+    assert_false(take(f.spool));
+    assert_int_equal(tote__spool_trouble(f.spool).unreadable, 1);
+    assert_int_equal(reports.count, 1);
+    assert_true(put(f.spool, "two", 2)); /* which evicts no file of another user */
+    assert_true(is_there(strrchr(path, '/') + 1));
+    if (geteuid() == 0) {
+        assert_int_equal(chmod(path, 0600), 0);
+        assert_int_equal(chown(path, STRANGER, STRANGER), 0);
+        open_again((struct tote__spool_limits){1 << 20, 2, 3600});
+        assert_int_equal(tote__spool_trouble(f.spool).unreadable, 1);
+    }
+    assert_taken("two", 2);
+}
+
+static void a_lock_that_cannot_be_opened_is_told(void **state) {
+    (void)state;
+    open_with(usual);
+    put(f.spool, "one", 1);
+    assert_int_equal(symlinkat("/etc/passwd", tote__spool_descriptor(f.spool), "lock"), 0);
+    assert_false(take(f.spool));
+    assert_true(tote__spool_trouble(f.spool).is_locked_out);
+    assert_non_null(strstr(reports.message, "'lock' cannot be opened"));
+}
+
+/* A command of root in the directory of a service leaves files that the service can open */
+static void what_root_leaves_belongs_to_the_directorys_owner(void **state) {
+    struct stat status;
+
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    assert_int_equal(chown(f.directory, STRANGER, STRANGER), 0);
+    assert_null(tote__spool_open(f.directory, &usual));
+    assert_non_null(strstr(reports.message, "belongs to user 65534"));
+    f.spool = tote__spool_open_existing(f.directory, &usual);
+    assert_non_null(f.spool);
+    assert_true(put(f.spool, "spans", 2));
+    assert_taken("spans", 2);
+    int directory = tote__spool_descriptor(f.spool);
+    assert_int_equal(fstatat(directory, "lock", &status, 0), 0);
+    assert_int_equal(status.st_uid, STRANGER);
+    char path[512];
+    assert_true(find_file(".otlp", path, sizeof path));
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_uid, STRANGER);
+}
+
+/* A queue that gives up its own descriptor of the lock must not release the lock of another one */
+static void the_end_of_one_queue_does_not_release_the_lock_of_another(void **state) {
+    int status = 0;
+
+    (void)state;
+    open_with(usual);
+    put(f.spool, "spans", 1);
+    struct tote__spool *second = tote__spool_open(f.directory, &usual);
+    assert_true(take(f.spool));
+    assert_false(tote__spool_may_send(second));
+    tote__spool_close(second);
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(take(tote__spool_open(f.directory, &usual)) ? 1 : 0);
+    }
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+}
+
+enum { MANY = 10000, MOST_READS = 600 };
+
+static void put_many(uint32_t count) {
+    tote__spool_set_sync(f.spool, false);
+    for (uint32_t i = 0; i < count; i++) {
+        assert_true(put(f.spool, "spans", 1));
+    }
+}
+
+/* Each call makes a bounded number of steps, so that a host's event loop is not held up */
+static void no_call_takes_longer_with_many_files(void **state) {
+    static const struct tote__spool_limits wide = {1 << 30, 1 << 20, 3600};
+    unsigned sent = 0;
+    unsigned idle = 0;
+
+    (void)state;
+    open_with(wide);
+    put_many(MANY);
+    open_again(wide);
+    tote__spool_set_sync(f.spool, false);
+    while (sent < MANY + 1 && idle < MANY) {
+        calls.reads = 0;
+        bool has_found = take(f.spool);
+        assert_in_range(calls.reads, 0, MOST_READS);
+        if (has_found) {
+            tote__spool_remove(f.spool);
+            sent++;
+        } else {
+            assert_int_equal(tote__spool_next_look(f.spool), 0);
+            idle++;
+        }
+        if (sent + idle == 1) {
+            calls.reads = 0;
+            assert_true(put(f.spool, "more", 1));
+            assert_in_range(calls.reads, 0, MOST_READS);
+        }
+    }
+    assert_int_equal(sent, MANY + 1);
+    assert_false(take(f.spool));
+}
+
+/* Whoever finds too many files removes them little by little */
+static void files_over_the_limits_go_in_bounded_steps(void **state) {
+    enum { STEP = 64, FILES = 1000 };
+
+    (void)state;
+    open_with((struct tote__spool_limits){1 << 30, 1 << 20, 3600});
+    put_many(FILES);
+    open_again((struct tote__spool_limits){1 << 30, 10, 3600});
+    for (size_t left = FILES; left > 10 + STEP; left -= STEP - 1) {
+        assert_true(put(f.spool, "more", 1));
+        assert_int_equal(tote__spool_count(f.spool), left - STEP + 1);
+    }
+    put(f.spool, "more", 1);
+    put(f.spool, "more", 1);
+    assert_int_equal(tote__spool_count(f.spool), 10);
+}
+
+/* Damaged files are no reason to read all of them in one call */
+static void damaged_files_are_set_aside_in_bounded_steps(void **state) {
+    enum { FILES = 100, STEP = 16 };
+    char name[64];
+
+    (void)state;
+    for (unsigned i = 0; i < FILES; i++) {
+        snprintf(name, sizeof name, "18eab4004c6e1b99-a5c3a138-%08x-2.otlp", i);
+        write_file(name, "damaged");
+    }
+    open_with((struct tote__spool_limits){1 << 20, 1000, UINT32_MAX});
+    for (unsigned calls_made = 1; calls_made <= FILES / STEP; calls_made++) {
+        assert_false(take(f.spool));
+        assert_int_equal(tote__spool_trouble(f.spool).damaged, calls_made * STEP);
+        assert_int_equal(tote__spool_next_look(f.spool), 0);
+    }
+    assert_false(take(f.spool));
+    assert_int_equal(tote__spool_trouble(f.spool).damaged, FILES);
+}
+
+/* A machine without a real-time clock starts in 1970 */
+static void no_age_limit_is_none_and_a_clock_near_1970_makes_nothing_old(void **state) {
+    (void)state;
+    calls.wall_s = 100 - (int64_t)time(NULL);
+    open_with((struct tote__spool_limits){1 << 20, 100, UINT32_MAX});
+    put(f.spool, "one", 1);
+    put(f.spool, "two", 2);
+    open_again((struct tote__spool_limits){1 << 20, 100, 86400});
+    put(f.spool, "three", 3);
+    assert_taken("one", 1);
+    assert_int_equal(tote__spool_count(f.spool), 3);
+    assert_int_equal(tote__spool_lost(f.spool), 0);
+    calls.wall_s = 0; /* the time is known now */
+    put(f.spool, "four", 4);
+    assert_taken("one", 1);
+    open_again((struct tote__spool_limits){1 << 20, 100, 86400}); /* by another process, too */
+    assert_taken("one", 1);
+    assert_int_equal(tote__spool_count(f.spool), 4);
+    assert_int_equal(reports.count, 0);
+}
+
+/* What a clock that nobody sets would keep is kept, and what it would drop is dropped */
+static void a_clock_that_is_set_changes_no_age(void **state) {
+    (void)state;
+    open_with(usual);
+    put(f.spool, "one", 1);
+    for (int64_t jump = -1000000; jump <= 1000000; jump += 2000000) {
+        calls.wall_s = jump;
+        assert_taken("one", 1);
+        open_again(usual);
+        assert_taken("one", 1);
+    }
+    assert_int_equal(reports.count, 0);
+    calls.wall_s = 0;
+    calls.steady_s = usual.max_age_s + 10; /* it was asleep */
+    calls.wall_s = calls.steady_s;
+    assert_false(take(f.spool));
+    assert_int_equal(reports.count, 1);
+}
+
+/* The oldest is evicted first, and new ones are newer, also when the clock was set back */
+static void a_batch_that_is_put_later_is_newer_whatever_the_clock_says(void **state) {
+    (void)state;
+    open_with((struct tote__spool_limits){1 << 20, 2, 3600});
+    put(f.spool, "one", 1);
+    put(f.spool, "two", 2);
+    calls.wall_s = -100000;
+    open_again((struct tote__spool_limits){1 << 20, 2, 3600});
+    put(f.spool, "three", 3);
+    assert_taken("two", 2);
+    tote__spool_remove(f.spool);
+    assert_taken("three", 3);
+}
+
+/* A request over HTTP can be in either encoding */
+static void batches_in_both_encodings_come_out_in_order(void **state) {
+    const struct tote__batch json = {
+        .message = {(const uint8_t *)"{}", 2}, .span_count = 1, .encoding = TOTE_OTLP_JSON};
+
+    (void)state;
+    open_with(usual);
+    put(f.spool, "spans", 2);
+    assert_true(tote__spool_put(f.spool, &json));
+    assert_true(tote__spool_take(f.spool, PROTOBUF | JSON, &f.batch));
+    assert_int_equal(f.batch.encoding, TOTE_OTLP_PROTOBUF);
+    tote__spool_remove(f.spool);
+    assert_true(tote__spool_take(f.spool, PROTOBUF | JSON, &f.batch));
+    assert_int_equal(f.batch.encoding, TOTE_OTLP_JSON);
+}
+
+/* What cannot be sent is told once, counts, and is in nobody's way */
+static void a_batch_that_cannot_be_sent_is_told(void **state) {
+    const struct tote__batch json = {
+        .message = {(const uint8_t *)"{}", 2}, .span_count = 1, .encoding = TOTE_OTLP_JSON};
+
+    (void)state;
+    open_with((struct tote__spool_limits){1 << 20, 2, 3600});
+    assert_true(tote__spool_put(f.spool, &json));
+    assert_false(take(f.spool));
+    assert_int_equal(tote__spool_trouble(f.spool).passed_over, 1);
+    assert_non_null(strstr(reports.message, "OTEL_EXPORTER_OTLP_PROTOCOL=http/json"));
+    assert_false(take(f.spool));
+    assert_int_equal(reports.count, 1);
+    put(f.spool, "two", 2);
+    put(f.spool, "three", 3); /* it is the oldest, and has to go */
+    assert_int_equal(tote__spool_trouble(f.spool).passed_over, 0);
+    assert_int_equal(tote__spool_count(f.spool), 2);
+}
+
+static void a_directory_that_was_removed_is_created_again(void **state) {
+    struct stat status;
+
+    (void)state;
+    open_with(usual);
+    put(f.spool, "one", 1);
+    assert_true(take(f.spool));
+    tote__spool_remove(f.spool);
+    put(f.spool, "two", 2);
+    assert_int_equal(remove_directory(), 0);
+    assert_true(put(f.spool, "three", 3));
+    assert_int_equal(tote__spool_lost(f.spool), 2);
+    assert_non_null(strstr(reports.message, "with 2 spans of this process"));
+    assert_int_equal(stat(f.directory, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0700);
+    assert_taken("three", 3);
+    tote__spool_remove(f.spool);
+
+    assert_int_equal(remove_directory(), 0); /* other processes may want to put something there */
+    calls.steady_s = 10;
+    assert_false(take(f.spool));
+    assert_int_equal(stat(f.directory, &status), 0);
+}
+
+/* On the disk before it counts as saved: the bytes, then the name */
+static void a_batch_is_on_the_disk_before_it_counts_as_saved(void **state) {
+    char path[512];
+
+    (void)state;
+    open_with(usual);
+    calls.syncs = 0;
+    assert_true(put(f.spool, "one", 1));
+    assert_int_equal(calls.syncs, 2);
+    tote__spool_set_sync(f.spool, false);
+    assert_true(put(f.spool, "two", 2));
+    assert_int_equal(calls.syncs, 2);
+
+    tote__spool_set_sync(f.spool, true);
+    calls.sync_error = EIO;
+    assert_false(put(f.spool, "three", 3));
+    assert_non_null(strstr(reports.message, "Input/output error"));
+    assert_int_equal(tote__spool_count(f.spool), 2);
+    assert_false(find_file("-3.otlp", path, sizeof path));
+    assert_false(find_file(".tmp", path, sizeof path));
+}
+
+/* A file that was empty after a loss of power is set aside */
+static void an_empty_file_is_set_aside(void **state) {
+    char path[512];
+
+    (void)state;
+    write_file("18eab4004c6e1b99-a5c3a138-00000001-2.otlp", "");
+    open_with((struct tote__spool_limits){1 << 20, 100, UINT32_MAX});
+    assert_false(take(f.spool));
+    assert_int_equal(tote__spool_trouble(f.spool).damaged, 1);
+    assert_true(find_file(".otlp.corrupt", path, sizeof path));
+}
+
 #define FRESH_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(int argc, char **argv) {
@@ -327,6 +752,24 @@ int main(int argc, char **argv) {
         FRESH_TEST(a_batch_in_another_encoding_is_passed_over),
         FRESH_TEST(one_at_a_time_takes_batches_out),
         FRESH_TEST(a_directory_that_cannot_be_used_is_told),
+        FRESH_TEST(old_files_of_other_programs_are_left_alone),
+        FRESH_TEST(a_file_that_is_being_written_is_not_removed),
+        FRESH_TEST(a_fifo_in_place_of_a_batch_is_passed_over_without_waiting),
+        FRESH_TEST(a_file_of_another_user_stays_and_is_counted),
+        FRESH_TEST(a_lock_that_cannot_be_opened_is_told),
+        FRESH_TEST(what_root_leaves_belongs_to_the_directorys_owner),
+        FRESH_TEST(the_end_of_one_queue_does_not_release_the_lock_of_another),
+        FRESH_TEST(no_call_takes_longer_with_many_files),
+        FRESH_TEST(files_over_the_limits_go_in_bounded_steps),
+        FRESH_TEST(damaged_files_are_set_aside_in_bounded_steps),
+        FRESH_TEST(no_age_limit_is_none_and_a_clock_near_1970_makes_nothing_old),
+        FRESH_TEST(a_clock_that_is_set_changes_no_age),
+        FRESH_TEST(a_batch_that_is_put_later_is_newer_whatever_the_clock_says),
+        FRESH_TEST(batches_in_both_encodings_come_out_in_order),
+        FRESH_TEST(a_batch_that_cannot_be_sent_is_told),
+        FRESH_TEST(a_directory_that_was_removed_is_created_again),
+        FRESH_TEST(a_batch_is_on_the_disk_before_it_counts_as_saved),
+        FRESH_TEST(an_empty_file_is_set_aside),
     };
     return RUN_TESTS(tests, argc, argv);
 }

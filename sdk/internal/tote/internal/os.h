@@ -22,6 +22,9 @@ uint32_t tote__os_process_id(void);
 /* When this process was started, in nanoseconds since the epoch, to a hundredth of a second. */
 bool tote__os_process_start(uint64_t *time_unix_nano);
 
+/* A number that identifies the present boot of the system. Returns 0 if it is not known. */
+uint32_t tote__os_boot(void);
+
 /* The path of the program that runs, without what the kernel adds when its file was deleted. */
 bool tote__os_executable_path(char *buffer, size_t size);
 

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spool_entry.h - the batches of the disk queue as this process knows them, and their names
+ *
+ * A file's name is "TIME-TAG-SEQUENCE-SPANS.otlp" in hex: its time, the process that put it there, and its number of spans.
+ * So the first name is the oldest batch, and no file has to be opened to be counted.
+ */
+#ifndef TOTE_OTLP_SPOOL_ENTRY_H
+#define TOTE_OTLP_SPOOL_ENTRY_H
+
+#include "tote/common.h"
+
+enum { TOTE__SPOOL_NAME_BYTES = 64 };
+
+struct tote__spool_entry {
+    uint64_t time; /* in nanoseconds since the epoch */
+    uint32_t tag;
+    uint32_t sequence;
+    uint32_t span_count;
+    uint32_t size; /* of the file */
+};
+
+/* A heap: the oldest entry is the first. */
+struct tote__spool_index {
+    struct tote__spool_entry *entries;
+    size_t count;
+    size_t capacity;
+    uint64_t bytes; /* of all files */
+};
+
+void tote__spool_entry_name(const struct tote__spool_entry *entry,
+                            char name[TOTE__SPOOL_NAME_BYTES]);
+
+/* Read a name, and the suffix behind it: "" for a batch. Returns false if it is no name of a batch with that suffix. */
+bool tote__spool_entry_read(const char *name, const char *suffix, struct tote__spool_entry *entry);
+
+/* Return whether `a` is older than `b`. No two batches are equal. */
+bool tote__spool_entry_is_older(const struct tote__spool_entry *a,
+                                const struct tote__spool_entry *b);
+
+/* Returns false if out of memory. */
+bool tote__spool_index_add(struct tote__spool_index *index, const struct tote__spool_entry *entry);
+
+/* Take the oldest entry out of an index that is not empty. */
+struct tote__spool_entry tote__spool_index_pop(struct tote__spool_index *index);
+
+void tote__spool_index_clear(struct tote__spool_index *index);
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spool_file.c - one file of the disk queue: a head and the bytes of a request
+ *
+ * Head: magic 8, encoding 4, spans 4, size 8, checksum of the message 4, boot 4, seconds since the boot 4, checksum of the
+ * head 4. Files of earlier versions have zeros in the place of the boot.
+ */
+#include "spool_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "encode.h"
+#include "spool_entry.h"
+#include "tote/internal/os.h"
+
+static const char magic[8] = {'T', 'O', 'T', 'E', 'S', 'P', 'L', '1'};
+
+static void put_number(uint8_t *out, uint64_t number, unsigned size) {
+    for (unsigned i = 0; i < size; i++) {
+        out[i] = (uint8_t)(number >> (8 * i));
+    }
+}
+
+static uint64_t get_number(const uint8_t *at, unsigned size) {
+    uint64_t number = 0;
+
+    for (unsigned i = 0; i < size; i++) {
+        number |= (uint64_t)at[i] << (8 * i);
+    }
+    return number;
+}
+
+static uint32_t checksum(const uint8_t *bytes, size_t size) {
+    return (uint32_t)crc32_z(0, bytes, size);
+}
+
+static void put_head(uint8_t *head, const struct tote__batch *batch, struct tote__boot_time now) {
+    memcpy(head, magic, sizeof magic);
+    put_number(head + 8, (uint64_t)batch->encoding, 4);
+    put_number(head + 12, batch->span_count, 4);
+    put_number(head + 16, batch->message.size, 8);
+    put_number(head + 24, checksum(batch->message.at, batch->message.size), 4);
+    put_number(head + 28, now.boot, 4);
+    put_number(head + 32, now.seconds, 4);
+    put_number(head + 36, checksum(head, 36), 4);
+}
+
+static bool is_head_whole(const uint8_t *head) {
+    return memcmp(head, magic, sizeof magic) == 0 && get_number(head + 36, 4) == checksum(head, 36);
+}
+
+bool tote__spool_parse(struct tote__slice file, struct tote__batch *batch) {
+    const uint8_t *head = file.at;
+
+    if (file.size < TOTE__SPOOL_HEAD_BYTES || !is_head_whole(head) ||
+        get_number(head + 16, 8) != file.size - TOTE__SPOOL_HEAD_BYTES ||
+        get_number(head + 8, 4) > TOTE_OTLP_JSON) {
+        return false;
+    }
+    *batch = (struct tote__batch){
+        .message = {file.at + TOTE__SPOOL_HEAD_BYTES, file.size - TOTE__SPOOL_HEAD_BYTES},
+        .span_count = (uint32_t)get_number(head + 12, 4),
+        .encoding = (tote_otlp_encoding)get_number(head + 8, 4),
+    };
+    return get_number(head + 24, 4) == checksum(batch->message.at, batch->message.size);
+}
+
+static bool write_all(int fd, const struct tote__batch *batch, struct tote__boot_time now,
+                      bool does_sync) {
+    uint8_t head[TOTE__SPOOL_HEAD_BYTES];
+
+    put_head(head, batch, now);
+    return tote__os_write(fd, head, sizeof head) == sizeof head &&
+           tote__os_write(fd, batch->message.at, batch->message.size) == batch->message.size &&
+           (!does_sync || fsync(fd) == 0);
+}
+
+bool tote__spool_write_file(const struct tote__folder *folder, const char *name,
+                            const struct tote__batch *batch, struct tote__boot_time now,
+                            bool does_sync) {
+    char aside[TOTE__SPOOL_NAME_BYTES + sizeof TOTE__SPOOL_ASIDE_SUFFIX];
+    const char *made = aside;
+
+    snprintf(aside, sizeof aside, "%s%s", name, TOTE__SPOOL_ASIDE_SUFFIX);
+    int fd = tote__folder_create_file(folder, aside, O_WRONLY);
+    if (fd < 0) {
+        return false;
+    }
+    flock(fd, LOCK_EX | LOCK_NB); /* see tote__spool_remove_unfinished() */
+    errno = 0;
+    bool is_written = write_all(fd, batch, now, does_sync);
+    int error = is_written || errno ? errno : ENOSPC; /* of a write that was cut short */
+    if (is_written && renameat(folder->descriptor, aside, folder->descriptor, name) == 0) {
+        made = name;
+        is_written = !does_sync || tote__folder_sync(folder);
+        error = errno;
+    } else if (is_written) {
+        is_written = false;
+        error = errno;
+    }
+    if (close(fd) != 0 && is_written) {
+        is_written = false;
+        error = errno;
+    }
+    if (!is_written) {
+        unlinkat(folder->descriptor, made, 0);
+        errno = error;
+    }
+    return is_written;
+}
+
+/* Returns how much there is, `size` at most. */
+static size_t read_up_to(int fd, uint8_t *bytes, size_t size) {
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t count = read(fd, bytes + done, size - done);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count <= 0) {
+            break;
+        }
+        done += (size_t)count;
+    }
+    return done;
+}
+
+int tote__spool_read_file(const struct tote__folder *folder, const char *name,
+                          tote_otlp_buffer *buffer) {
+    struct stat status;
+    int fd = tote__folder_open_file(folder, name, O_RDONLY, &status);
+    int error = 0;
+
+    if (fd < 0) {
+        return errno;
+    }
+    buffer->size = 0;
+    if (status.st_size > TOTE__SPOOL_MOST_FILE_BYTES) {
+        error = EFBIG;
+    } else if (!tote__otlp_buffer_reserve(buffer, (size_t)status.st_size)) {
+        error = ENOMEM;
+    } else {
+        errno = 0;
+        buffer->size = read_up_to(fd, buffer->bytes, (size_t)status.st_size);
+        error = buffer->size < (size_t)status.st_size ? errno : 0;
+    }
+    close(fd);
+    return error;
+}
+
+static enum tote__spool_head judge_head(const uint8_t *head, size_t size) {
+    static const uint8_t zeros[sizeof magic];
+    size_t compared = size < sizeof magic ? size : sizeof magic;
+
+    if (!size || memcmp(head, zeros, compared) == 0) {
+        return TOTE__HEAD_BLANK;
+    }
+    return memcmp(head, magic, compared) == 0 ? TOTE__HEAD_OURS : TOTE__HEAD_FOREIGN;
+}
+
+enum tote__spool_head tote__spool_read_head(const struct tote__folder *folder, const char *name,
+                                            struct tote__boot_time *written) {
+    uint8_t head[TOTE__SPOOL_HEAD_BYTES];
+    struct stat status;
+    int fd = tote__folder_open_file(folder, name, O_RDONLY, &status);
+
+    *written = (struct tote__boot_time){0};
+    if (fd < 0) {
+        return TOTE__HEAD_UNKNOWN;
+    }
+    size_t size = read_up_to(fd, head, sizeof head);
+    close(fd);
+    if (size == sizeof head && is_head_whole(head)) {
+        *written = (struct tote__boot_time){(uint32_t)get_number(head + 28, 4),
+                                            (uint32_t)get_number(head + 32, 4)};
+    }
+    return judge_head(head, size);
+}
+
+/* A writer holds a lock on its file from the start, also against other threads of its process. */
+void tote__spool_remove_unfinished(const struct tote__folder *folder, const char *name) {
+    struct tote__boot_time written;
+    struct stat status;
+    enum tote__spool_head head = tote__spool_read_head(folder, name, &written);
+
+    if (head != TOTE__HEAD_OURS && head != TOTE__HEAD_BLANK) {
+        return;
+    }
+    int fd = tote__folder_open_file(folder, name, O_RDWR, &status);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        unlinkat(folder->descriptor, name, 0);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}
