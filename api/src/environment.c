@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tote/diagnostics.h"
+#include "tote/internal/privilege.h"
 #include "tote/internal/text.h"
 
 static bool is_digit(char c) {
@@ -138,7 +139,8 @@ const tote_text_map_setter *tote_environment_setter(void) {
 }
 
 tote_context *tote_extract_environment(const tote_context *context, char *const *environment) {
-    const tote_environment carrier = {.variables = environment ? (char **)environment : environ};
+    char **own = tote__is_privileged() ? NULL : environ;
+    const tote_environment carrier = {.variables = environment ? (char **)environment : own};
 
     return tote_extract(context, &carrier, tote_environment_getter());
 }

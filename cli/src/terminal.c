@@ -17,7 +17,7 @@
 enum { PIPE_WIDTH = 100, LEAST_WIDTH = 40, MOST_WIDTH = 400 };
 
 static size_t width_of(FILE *out) {
-    const char *columns = getenv("COLUMNS");
+    const char *columns = secure_getenv("COLUMNS");
     struct winsize size = {0};
 
     if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col) {
@@ -27,8 +27,8 @@ static size_t width_of(FILE *out) {
 }
 
 struct terminal terminal_of(FILE *out) {
-    const char *no_color = getenv("NO_COLOR");
-    const char *term = getenv("TERM");
+    const char *no_color = secure_getenv("NO_COLOR");
+    const char *term = secure_getenv("TERM");
     bool is_terminal = isatty(fileno(out));
     size_t width = width_of(out);
     bool is_dumb = !term || strcmp(term, "dumb") == 0;

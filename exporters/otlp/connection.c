@@ -16,6 +16,7 @@
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/privilege.h"
 
 enum { CONNECT_TIMEOUT_MS = 30000, MOST_EVENTS = TOTE__MAX_WATCHES };
 
@@ -243,6 +244,8 @@ static int set_request_options(struct tote__connection *connection,
     failed |= (int)curl_easy_setopt(easy, CURLOPT_SSLKEY, settings->client_key_file);
     if (settings->unix_path) {
         failed |= (int)curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, settings->unix_path);
+    }
+    if (settings->unix_path || tote__is_privileged()) { /* no proxy of the environment */
         failed |= (int)curl_easy_setopt(easy, CURLOPT_PROXY, "");
     }
     return failed;

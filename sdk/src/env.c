@@ -12,12 +12,22 @@
 #include <string.h>
 
 #include "tote/internal/diagnostics.h"
+#include "tote/internal/privilege.h"
 #include "tote/internal/text.h"
 
 const char *tote__env(const char *name) {
     const char *text = name ? getenv(name) : NULL;
 
-    return text && *text ? text : NULL;
+    if (!text || !*text) {
+        return NULL;
+    }
+    if (tote__is_privileged()) {
+        tote__diagnose_each(TOTE_LEVEL_WARN, name,
+                            "ignored: the program is setuid, setgid or has file capabilities, and "
+                            "takes no variables from its caller; set options in the program");
+        return NULL;
+    }
+    return text;
 }
 
 /* strtoull() also takes signs, which wrap around, and other blanks. */

@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "reports.h"
+#include "tote/environment.h"
 #include "tote/internal/env.h"
+#include "tote/internal/privilege.h"
+#include "tote/propagator.h"
+#include "tote/propagators.h"
+#include "tote/span.h"
+
+static const char take_variables_option[] = "--take-variables";
 
 static int reset(void **state) {
     (void)state;
@@ -90,6 +101,60 @@ static void only_true_is_true_and_only_false_is_false_in_silence(void **state) {
     assert_string_equal(reports.component, "OTEL_A");
 }
 
+/* What the program does as a copy that is setuid. */
+enum { IGNORED, TAKEN, NOT_PRIVILEGED };
+
+static int take_variables(void) {
+    tote_propagator *propagator = tote_propagator_new_tracecontext();
+    tote_propagator_set_global(propagator);
+    tote_context *context = tote_extract_environment(tote_context_root(), NULL);
+    bool is_taken = tote__env("OTEL_A") || context != tote_context_root();
+
+    tote_context_unref(context);
+    return !tote__is_privileged() ? NOT_PRIVILEGED : is_taken ? TAKEN : IGNORED;
+}
+
+static int run_as_stranger(const char *path) {
+    enum { STRANGER = 65534 };
+    int status = 0;
+    pid_t child = fork();
+
+    if (child == 0) {
+        setenv("OTEL_A", "true", 1);
+        setenv("TRACEPARENT", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", 1);
+        if (setgid(STRANGER) == 0 && setuid(STRANGER) == 0) {
+            execl(path, path, take_variables_option, NULL);
+        }
+        _exit(NOT_PRIVILEGED);
+    }
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Its caller has fewer rights, and must not choose what it opens or connects to */
+static void a_setuid_program_ignores_variables(void **state) {
+    char directory[] = "/tmp/tote-env-XXXXXX";
+    char path[64];
+    char command[256];
+
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/program", directory);
+    snprintf(command, sizeof command, "chmod 755 %s && cp /proc/%d/exe %s && chmod 4755 %s",
+             directory, (int)getpid(), path, path);
+    assert_int_equal(system(command), 0);
+    int outcome = run_as_stranger(path);
+    snprintf(command, sizeof command, "rm -r %s", directory);
+    assert_int_equal(system(command), 0);
+    if (outcome == NOT_PRIVILEGED) {
+        skip(); /* the file system is mounted with nosuid */
+    }
+    assert_int_equal(outcome, IGNORED);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(an_empty_variable_is_unset, reset),
@@ -98,6 +163,11 @@ int main(int argc, char **argv) {
                                reset),
         cmocka_unit_test_setup(of_two_wrong_variables_both_are_reported, reset),
         cmocka_unit_test_setup(only_true_is_true_and_only_false_is_false_in_silence, reset),
+        cmocka_unit_test_setup(a_setuid_program_ignores_variables, reset),
     };
+
+    if (argc > 1 && strcmp(argv[1], take_variables_option) == 0) {
+        return take_variables();
+    }
     return RUN_TESTS(tests, argc, argv);
 }

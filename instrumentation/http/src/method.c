@@ -23,7 +23,7 @@ static struct {
 
 static void read_known(void) {
     static const char usual[] = "CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,TRACE,QUERY";
-    const char *given = getenv("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS");
+    const char *given = secure_getenv("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS");
     char *copy = given && *given ? tote__copy_text(given, strlen(given)) : NULL;
     const char *list = copy ? copy : usual;
     size_t count = tote__split(list, strlen(list), ',', known.methods, MOST_METHODS);
