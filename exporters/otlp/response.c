@@ -166,7 +166,8 @@ static void read_retry_info(const ProtobufCBinaryData *value, ProtobufCAllocator
 
     response->asks_to_wait = info;
     if (delay && delay->seconds >= 0 && delay->nanos >= 0) {
-        uint64_t seconds = tote__min((uint64_t)delay->seconds, LONGEST_WAIT_S);
+        uint64_t seconds =
+            delay->seconds < LONGEST_WAIT_S ? (uint64_t)delay->seconds : LONGEST_WAIT_S;
         response->wait_ms = seconds * 1000 + ((uint64_t)delay->nanos + 999999) / 1000000;
     }
 }

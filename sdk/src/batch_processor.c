@@ -186,7 +186,7 @@ static void adopt_from(struct batch_lane *from, bool was_being_taken, struct bat
 
     if (was_being_taken) { /* these may be in the parent's batch */
         uint64_t taken = from->tail_seen > head ? from->tail_seen - head : 0;
-        taken = tote__min(taken, settings->max_export_batch_size);
+        taken = taken < settings->max_export_batch_size ? taken : settings->max_export_batch_size;
         tote__span_ring_drop(&from->ring, taken);
         count -= taken;
     }
