@@ -33,6 +33,7 @@ struct exporter {
     struct tote__outbox outbox;
     struct tote__journal *journal;  /* this process's; NULL: none */
     struct tote__journal *journals; /* and those of its parents */
+    uint32_t renewals;              /* of the disk queue's directory, that the journal knows of */
     uint32_t generation;            /* of the process that these two are of */
     _Atomic(uint32_t) exporting;    /* the generation in which export runs; 0: in none */
     atomic_bool is_shut_down;
@@ -316,6 +317,16 @@ static void count_step(struct exporter *exporter, const struct tote__step *step,
     }
 }
 
+static void renew_journal(struct exporter *exporter) {
+    const struct tote__spool *spool = exporter->outbox.spool;
+    uint32_t renewals = spool ? tote__spool_renewals(spool) : 0;
+
+    if (exporter->journal && renewals != exporter->renewals) {
+        tote__journal_renew(exporter->journal, tote__spool_descriptor(spool));
+    }
+    exporter->renewals = renewals;
+}
+
 static size_t otlp_send(void *self, struct tote__send *send, tote_export_report *report) {
     struct exporter *exporter = self;
     size_t kept = exporter->outbox.count ? exporter->outbox.kept[exporter->outbox.first].count : 0;
@@ -336,6 +347,7 @@ static size_t otlp_send(void *self, struct tote__send *send, tote_export_report 
         return kept;
     }
     tote_context_run(exporter->context, run_step, &call);
+    renew_journal(exporter);
     atomic_store(&exporter->exporting, 0);
     send->is_paused = call.step.is_paused;
     if (call.step.count) {

@@ -497,6 +497,58 @@ static bool make_file(struct tote__journal *journal, bool is_in_memory) {
     return is_made;
 }
 
+/* Returns: false with errno set. */
+static bool refer_from(struct tote__journal *journal, int directory, int file, const char *aside) {
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct tote__segment_reference reference;
+    struct stat status;
+
+    tote__segment_refer(&journal->segment, head_of(journal)->nonce, &reference);
+    if (fstat(file, &status) != 0 || fcntl(file, F_SETLK, &whole) != 0 ||
+        tote__os_write(file, (const uint8_t *)&reference, sizeof reference) != sizeof reference) {
+        return false;
+    }
+    tote__lock_take(&registry_lock); /* this process's before anybody can find it */
+    journal->device = status.st_dev;
+    journal->inode = status.st_ino;
+    tote__lock_drop(&registry_lock);
+    return renameat(directory, aside, directory, journal->name) == 0;
+}
+
+void tote__journal_renew(struct tote__journal *journal, int spool) {
+    char aside[NAME_BYTES + 8];
+    int error = errno;
+    struct tote__folder folder;
+
+    if (is_in_file(journal) || !tote__folder_borrow(spool, &folder)) {
+        return;
+    }
+    snprintf(aside, sizeof aside, "%s.tmp", journal->name);
+    int directory = tote__journal_open_directory(NULL, spool, false);
+    int file = directory < 0 ? -1 : tote__folder_create_file(&folder, aside, O_RDWR);
+    if (file >= 0 && refer_from(journal, directory, file, aside)) {
+        close(journal->file);
+        close(journal->directory);
+        journal->file = file;
+        journal->directory = directory;
+        tote__segment_note_file(&journal->segment, directory, journal->name);
+    } else {
+        char text[TOTE__OS_ERROR_BYTES];
+        tote_diagnose(TOTE_LEVEL_ERROR, component,
+                      "spans that end will not outlive this process: the directory of the disk "
+                      "queue was removed, and no file can be created in it now: %s",
+                      tote__os_error(errno, text));
+        if (file >= 0) {
+            unlinkat(directory, aside, 0);
+            close(file);
+        }
+        if (directory >= 0) {
+            close(directory);
+        }
+    }
+    errno = error;
+}
+
 static bool make_chunks(struct tote__journal *journal) {
     size_t count = journal->chunk_count;
 

@@ -33,6 +33,9 @@ int tote__journal_open_directory(const char *directory, int spool, bool may_make
 struct tote__journal *tote__journal_new(const char *directory, int spool, size_t bytes,
                                         struct tote__journal *older);
 
+/* The directory of the disk queue was removed and created again: refer to the shared memory from there. */
+void tote__journal_renew(struct tote__journal *journal, int spool);
+
 /* With the older ones. Remove the file, unless spans are left in it; of one that was inherited only the memory goes. */
 void tote__journal_free(struct tote__journal *journal);
 

@@ -65,6 +65,7 @@ struct tote__spool {
     bool is_locked_out;
     bool does_sync;
     uint32_t generation;
+    uint32_t renewals; /* of the directory, after it was removed */
     uint32_t boot;
     uint64_t opened_wall;   /* the time of opening by the clock of the day, ... */
     uint64_t opened_steady; /* ... and by one that nobody sets */
@@ -333,6 +334,7 @@ static bool renew(struct tote__spool *spool) {
     drop_scan(spool);
     drop_lock(spool);
     forget_all(spool);
+    spool->renewals++;
     spool->next_look = 0;
     tote_diagnose(TOTE_LEVEL_WARN, component,
                   "the directory of the disk queue %s was removed, with %llu spans of this process "
@@ -651,7 +653,8 @@ size_t tote__spool_count(const struct tote__spool *spool) {
 
 struct tote__spool_trouble tote__spool_trouble(const struct tote__spool *spool) {
     return (struct tote__spool_trouble){
-        .unreadable = spool->unreadable + spool->scan.unreadable,
+        .unreadable =
+            spool->scan.unreadable > spool->unreadable ? spool->scan.unreadable : spool->unreadable,
         .damaged = spool->damaged,
         .passed_over = spool->passed_over.count,
         .is_locked_out = spool->is_locked_out,
@@ -668,6 +671,10 @@ int tote__spool_descriptor(const struct tote__spool *spool) {
                    folder.device == spool->folder.device && folder.inode == spool->folder.inode;
 
     return is_same ? folder.descriptor : -1;
+}
+
+uint32_t tote__spool_renewals(const struct tote__spool *spool) {
+    return spool->renewals;
 }
 
 void tote__spool_set_sync(struct tote__spool *spool, bool does_sync) {

@@ -55,6 +55,9 @@ struct tote__spool *tote__spool_open_existing(const char *directory,
  */
 int tote__spool_descriptor(const struct tote__spool *spool);
 
+/* Return how often the directory was created again after it had been removed. */
+uint32_t tote__spool_renewals(const struct tote__spool *spool);
+
 /* Return whether this process takes batches out; try to become the one that does. */
 bool tote__spool_may_send(struct tote__spool *spool);
 

@@ -653,6 +653,27 @@ static void memory_whose_queue_is_gone_is_removed(void **state) {
     assert_false(is_there(id));
 }
 
+static void end_some_while_the_directory_is_removed(void) {
+    char command[128];
+
+    snprintf(command, sizeof command, "rm -rf '%s'", f.directory);
+    if (system(command) == 0) {
+        end_spans("before", 1);
+        tote_sdk_force_flush(f.sdk, TIMEOUT_MS); /* to the disk queue: nobody listens */
+        end_some();
+    }
+}
+
+static void spans_outlive_the_process_also_after_the_directory_was_removed(void **state) {
+    const char *endpoint = f.otlp.endpoint;
+
+    (void)state;
+    f.otlp.endpoint = "http://127.0.0.1:1";
+    die_after(end_some_while_the_directory_is_removed);
+    f.otlp.endpoint = endpoint;
+    assert_int_equal(deliver().delivered, 1 + SPANS + 1);
+}
+
 #define FILE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 #define MEMORY_TEST(test) cmocka_unit_test_setup_teardown(test, set_up_in_memory, tear_down)
 #define BOTH_TEST(test)                                                                            \
@@ -690,6 +711,7 @@ int main(int argc, char **argv) {
         MEMORY_TEST(memory_of_another_namespace_is_left_alone),
         MEMORY_TEST(memory_of_another_program_is_left_alone),
         MEMORY_TEST(memory_whose_queue_is_gone_is_removed),
+        MEMORY_TEST(spans_outlive_the_process_also_after_the_directory_was_removed),
     };
     return RUN_TESTS(tests, argc, argv);
 }
