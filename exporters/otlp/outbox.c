@@ -12,7 +12,14 @@
 /*
  * As much as the spans of a burst, so that they need not wait in the queue. The first buffers stay for the next time.
  */
-enum { MOST_KEPT_BYTES = 8 << 20, IDLE_BUFFERS = 2, SPOOL_AGAIN_MS = 10000 };
+enum { MOST_KEPT_BYTES = 8 << 20, IDLE_BUFFERS = 2, SPOOL_AGAIN_MS = 10000, MOST_SYNC_MS = 500 };
+
+/* Whether the disk queue waits for the disk: only where the caller may wait, and unless an option says no. */
+static void set_sync(struct tote__outbox *outbox, bool may_wait) {
+    if (outbox->spool) {
+        tote__spool_set_sync(outbox->spool, may_wait && !outbox->delivery.settings->spool_no_sync);
+    }
+}
 
 void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__otlp_settings *settings,
                         struct tote__transport *transport, struct tote__spool *spool) {
@@ -24,6 +31,7 @@ void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__otlp_set
             spool ? tote__recovery_new(settings->journal_directory, settings->max_request_bytes)
                   : NULL, /* there may be journals although this process has none */
     };
+    set_sync(outbox, true);
 }
 
 bool tote__outbox_has_room(const struct tote__outbox *outbox) {
@@ -257,10 +265,7 @@ static bool spool_first(struct tote__outbox *outbox, struct tote__step *step) {
 
 void tote__outbox_step(struct tote__outbox *outbox, struct tote__manner manner,
                        struct tote__step *step) {
-    if (outbox->spool) { /* a step that may not wait does not wait for a disk either */
-        tote__spool_set_sync(outbox->spool,
-                             manner.may_wait && !outbox->delivery.settings->spool_no_sync);
-    }
+    set_sync(outbox, manner.may_wait);
     step->count = 0;
     step->is_spooled = false;
     step->is_paused = false;
@@ -296,6 +301,7 @@ uint64_t tote__outbox_due(const struct tote__outbox *outbox) {
 }
 
 size_t tote__outbox_spill(struct tote__outbox *outbox) {
+    uint64_t synced_until = tote__deadline_in(MOST_SYNC_MS);
     size_t spilled = 0;
 
     if (!outbox->spool) {
@@ -306,6 +312,7 @@ size_t tote__outbox_spill(struct tote__outbox *outbox) {
     }
     while (outbox->count) {
         const struct tote__kept *kept = kept_at(outbox, 0);
+        set_sync(outbox, tote__clock_monotonic() < synced_until);
         if (tote__outbox_spool(outbox, &kept->request, kept->count)) {
             spilled += finish_first(outbox);
         } else if (kept->secured_count == kept->count) {

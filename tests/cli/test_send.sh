@@ -25,6 +25,17 @@ expect() {
     failed=1
 }
 
+# A receiver for one trace, at $port
+start_viewer() {
+    "$tote" view --port 0 --once >"$work/view" 2>&1 &
+    viewer=$!
+    for _ in $(seq 500); do
+        port=$(sed -n 's/^listening on http:.*:\([0-9]*\)$/\1/p' "$work/view")
+        [ -z "$port" ] || break
+        sleep 0.02
+    done
+}
+
 spool=$work/spool
 OTEL_C_SPOOL_DIRECTORY=$spool OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
     "$program" >"$work/program" 2>&1
@@ -36,19 +47,58 @@ OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
 expect "nobody takes them: the exit status says so" $? 1
 expect "and so do words" "$(cat "$work/away")" "0 spans delivered, 0 rejected, 1 batches left"
 
-"$tote" view --port 0 --once >"$work/view" 2>&1 &
-viewer=$!
-for _ in $(seq 500); do
-    port=$(sed -n 's/^listening on http:.*:\([0-9]*\)$/\1/p' "$work/view")
-    [ -z "$port" ] || break
-    sleep 0.02
-done
+start_viewer
 OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port "$tote" send "$spool" >"$work/back"
 expect "somebody takes them" $? 0
 expect "all" "$(cat "$work/back")" "1 spans delivered, 0 rejected, 0 batches left"
 timeout 30 tail --pid="$viewer" -f /dev/null
 expect "they arrive" "$(grep -c hello "$work/view")" 1
 expect "nothing is left" "$(find "$spool" -name '*.otlp' | wc -l)" 0
+
+# A file is sent in the encoding it was written in. gRPC has one only.
+OTEL_EXPORTER_OTLP_PROTOCOL=http/json OTEL_C_SPOOL_DIRECTORY=$spool OTEL_LOG_LEVEL=none \
+    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$program" >"$work/program" 2>&1
+OTEL_EXPORTER_OTLP_PROTOCOL=grpc OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 \
+    "$tote" send "$spool" >"$work/grpc" 2>"$work/grpc.err"
+expect "JSON that gRPC cannot carry is left" "$? $(cat "$work/grpc")" \
+    "1 0 spans delivered, 0 rejected, 1 batches left"
+expect "with the way out" "$(grep -c 'OTEL_EXPORTER_OTLP_PROTOCOL=http/json sends them' "$work/grpc.err")" 1
+start_viewer
+OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port \
+    "$tote" send "$spool" >"$work/json"
+expect "JSON is sent as JSON" "$? $(cat "$work/json")" \
+    "0 1 spans delivered, 0 rejected, 0 batches left"
+timeout 30 tail --pid="$viewer" -f /dev/null
+expect "and understood" "$(grep -c hello "$work/view")" 1
+
+# What cannot be opened or is damaged stays, is counted, and has an exit status of its own.
+OTEL_C_SPOOL_DIRECTORY=$spool OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
+    "$program" >"$work/program" 2>&1
+file=$(find "$spool" -name '*.otlp')
+chmod 666 "$file"
+: >"$spool/18eab4004c6e1b99-a5c3a138-00000001-2.otlp"
+chmod 600 "$spool/18eab4004c6e1b99-a5c3a138-00000001-2.otlp"
+OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none "$tote" send "$spool" >"$work/left"
+expect "what cannot be sent has an exit status of its own" $? 3
+expect "and is counted" "$(cat "$work/left")" "0 spans delivered, 0 rejected, 0 batches left
+1 files cannot be opened, 1 batches are damaged"
+expect "what another user may write to stays" "$(ls "$file")" "$file"
+
+chmod 777 "$spool"
+OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$tote" send "$spool" >/dev/null 2>"$work/shared.err"
+expect "a directory that every user may write to is refused" $? 3
+expect "with the reason" "$(grep -c 'every user may write to it (mode 0777)' "$work/shared.err")" 1
+chmod 700 "$spool"
+
+if [ "$(id -u)" = 0 ]; then
+    rm -rf "$spool"
+    mkdir -m 700 "$spool"
+    chown 65534 "$spool"
+    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$tote" send --timeout-ms 200 "$spool" >"$work/root"
+    expect "root sends from the directory of another user" "$(cat "$work/root")" \
+        "0 spans delivered, 0 rejected, 0 batches left"
+    expect "and leaves nothing that the user cannot open" "$(find "$spool" ! -user 65534)" ""
+fi
 
 "$tote" send "$work/nowhere" 2>"$work/nowhere.err"
 expect "a directory that is not there is an error" $? 1
