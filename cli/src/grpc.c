@@ -28,7 +28,8 @@ enum {
     MOST_STREAMS = 100,
     WINDOW_BYTES = 1 << 20,
     HEAD_BYTES = 5,
-    PORTION = 16384,
+    PORTION = 65536,
+    MOST_ACCEPTED = 64, /* at a time */
     TICK_MS = 1000,
     MOST_STREAM_MS = 60000 /* from the beginning of a request to the end of its response */
 };
@@ -353,15 +354,7 @@ static void evict_oldest(struct grpc_server *server) {
     }
 }
 
-static void accept_connection(struct grpc_server *server) {
-    int socket = accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-    if (socket < 0) {
-        if (errno == EMFILE || errno == ENFILE) {
-            evict_oldest(server);
-        }
-        return;
-    }
+static void add_connection(struct grpc_server *server, int socket) {
     struct connection *connection = calloc(1, sizeof *connection);
     if (!connection) {
         close(socket);
@@ -378,6 +371,19 @@ static void accept_connection(struct grpc_server *server) {
         evict_oldest(server);
     }
     server->connections[server->connection_count++] = connection;
+}
+
+static void accept_connections(struct grpc_server *server) {
+    for (size_t i = 0; i < MOST_ACCEPTED; i++) {
+        int socket = accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (socket < 0) {
+            if (errno == EMFILE || errno == ENFILE) {
+                evict_oldest(server);
+            }
+            return;
+        }
+        add_connection(server, socket);
+    }
 }
 
 /* Returns: false when the connection is over. */
@@ -441,7 +447,7 @@ static void *serve(void *arg) {
         poll(fds, 2 + server->connection_count, TICK_MS);
         serve_ready(server, fds + 2);
         if (fds[1].revents) {
-            accept_connection(server);
+            accept_connections(server);
         }
         uint64_t now = now_ms();
         if (now - checked_ms >= TICK_MS) {

@@ -22,7 +22,7 @@
 #include "terminal.h"
 #include "waterfall.h"
 
-enum { TICK_MS = 50, MOST_AT_A_TIME = 1000 };
+enum { TICK_MS = 50, MOST_AT_A_TIME = 1000, REPORT_MS = 1000 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct collector collector;
@@ -115,6 +115,7 @@ static bool draw_until_end(const sigset_t *signals, unsigned count) {
     unsigned left = count ? count : UINT_MAX;
     bool is_signalled = false;
     bool is_behind = false; /* more may be due */
+    uint64_t reported_ms = 0;
 
     while (!is_signalled && left && !ferror(stdout)) {
         is_signalled = sigtimedwait(signals, NULL, is_behind ? &none : &tick) > 0;
@@ -122,7 +123,10 @@ static bool draw_until_end(const sigset_t *signals, unsigned count) {
         unsigned drawn = draw_due(false, most);
         is_behind = drawn == most;
         left -= count ? drawn : 0;
-        report();
+        if (now_ms() - reported_ms >= REPORT_MS) {
+            report();
+            reported_ms = now_ms();
+        }
     }
     return is_signalled;
 }
