@@ -16,6 +16,7 @@
 #include "tote/internal/memory.h"
 #include "tote/internal/pool.h"
 #include "tote/internal/tracer.h"
+#include "tote/internal/unrecorded.h"
 
 static const tote_context_token mark_flag = (tote_context_token)1 << 63;
 
@@ -323,6 +324,9 @@ static void end_thread(void *unused) {
     struct tote__pools *pools = tote__thread.pools;
     tote__thread.pools = NULL;
     tote__pools_leave(pools);
+    struct tote__tally *tally = tote__thread.tally;
+    tote__thread.tally = NULL;
+    tote__tally_leave(tally);
 }
 
 static void make_thread_key(void) {

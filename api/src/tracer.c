@@ -16,6 +16,7 @@
 #include "tote/internal/memory.h"
 #include "tote/internal/store.h"
 #include "tote/internal/text.h"
+#include "tote/internal/unrecorded.h"
 #include "tote/internal/wire.h"
 
 enum { MOST_TRACERS = 1024, LISTS = 256 };
@@ -297,6 +298,15 @@ static tote_span *carry_on(const tote_context *parent, const tote_span_options *
                                         : tote_span_ref(span);
 }
 
+/* No SDK records this span: none is running, or the tracer is of one that was closed. */
+static void note_unrecorded(const tote_tracer *tracer, const char *name) {
+    if (tracer && tracer->provider) {
+        tote__unrecorded_report_late(name);
+    } else if (tracer) {
+        tote__unrecorded_add(name);
+    }
+}
+
 static void note_span(void) {
     static atomic_bool is_noted;
 
@@ -313,7 +323,11 @@ tote_span *tote__tracer_start_span(tote_tracer *tracer, const char *name,
     const tote_span_options *options = tote__complete_span_options(given, &room);
     const tote_context *parent = tote__context_or_current(options->parent);
 
-    if (!provider || parent->is_suppressed) {
+    if (parent->is_suppressed) {
+        return carry_on(parent, options);
+    }
+    if (!provider) {
+        note_unrecorded(tracer, name ? name : "");
         return carry_on(parent, options);
     }
     if (!store) {

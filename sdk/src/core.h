@@ -24,14 +24,18 @@ struct core_loop {
     int epoll;
 };
 
-/* What one run of an SDK was set to. Does not change but for `is_shut_down` and `loop`. */
+/* What one run of an SDK was set to. Does not change except `is_shut_down`, `loop` and counts. */
 struct core_config {
     struct core_config *next; /* of those that were left behind */
     struct span_origin origin;
     bool is_disabled;
+    bool is_global;
     bool has_on_start;
     bool has_on_ending;
     _Atomic(bool) is_shut_down;
+    uint64_t early; /* spans started before it, while no SDK was running */
+    _Atomic(uint64_t)
+        unrecorded_by_then; /* tote__unrecorded_count() at the shutdown; UINT64_MAX before, and if not global */
     tote_sampler *sampler;
     tote_id_generator *id_generator; /* NULL: the thread's own random numbers */
     tote_store_export store_export;

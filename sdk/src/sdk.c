@@ -15,6 +15,7 @@
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/tracer.h"
+#include "tote/internal/unrecorded.h"
 
 struct tote_sdk tote__cores[TOTE__SDK_SLOTS];
 
@@ -23,6 +24,9 @@ _Atomic(bool) tote__core_needs_fence;
 
 void tote__core_reset_counters(struct span_counters *counters, uint32_t run) {
     atomic_store_explicit(&counters->started, 0, memory_order_relaxed);
+    atomic_store_explicit(&counters->finished, 0, memory_order_relaxed);
+    atomic_store_explicit(&counters->never_ended, 0, memory_order_relaxed);
+    atomic_store_explicit(&counters->late, 0, memory_order_relaxed);
     atomic_store_explicit(&counters->lost_to_memory, 0, memory_order_relaxed);
     atomic_store_explicit(&counters->run, run, memory_order_release);
 }
@@ -83,26 +87,57 @@ static void leave_behind(struct core_config *configs) {
     }
 }
 
-/* What the threads counted for this run. */
-static void add_thread_counts(const tote_sdk *sdk, uint32_t run, tote_stats *stats) {
+static uint64_t read_count(const _Atomic(uint64_t) *count) {
+    return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+/* What the threads counted for this run. A span may end on another thread than the one it started on. */
+static void add_thread_counts(const tote_sdk *sdk, const struct core_config *config,
+                              tote_stats *stats) {
+    uint64_t finished = 0;
+
     for (struct thread_state *state = tote__thread_states(); state;
          state = tote__thread_state_next(state)) {
         const struct span_counters *counters = &state->counters[sdk->slot];
-        if (atomic_load_explicit(&counters->run, memory_order_acquire) != run) {
+        if (atomic_load_explicit(&counters->run, memory_order_acquire) != config->origin.run) {
             continue;
         }
-        uint64_t memory = atomic_load_explicit(&counters->lost_to_memory, memory_order_relaxed);
-        stats->started += atomic_load_explicit(&counters->started, memory_order_relaxed);
+        uint64_t memory = read_count(&counters->lost_to_memory);
+        finished += read_count(&counters->finished);
+        stats->never_ended += read_count(&counters->never_ended);
+        stats->started += read_count(&counters->started);
+        stats->started_after_shutdown += read_count(&counters->late);
         stats->ended += memory;
         stats->dropped_memory += memory;
     }
+    uint64_t gone = finished + stats->never_ended;
+    stats->open = stats->started > gone ? stats->started - gone : 0;
+    stats->started_before_start = config->early;
+    uint64_t unrecorded = tote__unrecorded_count();
+    uint64_t by_then = read_count(&config->unrecorded_by_then);
+    stats->started_after_shutdown += unrecorded > by_then ? unrecorded - by_then : 0;
+}
+
+static void report_open(const struct core_config *config, uint64_t open) {
+    struct tote__few_names names = {0};
+    char text[TOTE__FEW_NAMES_TEXT];
+
+    tote__open_span_names(&config->origin, &names);
+    tote__diagnose_each(TOTE_LEVEL_WARN, "sdk",
+                        "shut down while %llu %s open%s%s: not exported; end every span before "
+                        "tote_sdk_close()",
+                        (unsigned long long)open, open == 1 ? "span is" : "spans are",
+                        names.count ? ": " : "", tote__few_names_text(&names, open, text));
 }
 
 /* What the processors do not tell themselves. */
 static void report_end(const tote_sdk *sdk, const struct core_config *config) {
     tote_stats stats = TOTE_STATS_INIT;
 
-    add_thread_counts(sdk, config->origin.run, &stats);
+    add_thread_counts(sdk, config, &stats);
+    if (stats.open) {
+        report_open(config, stats.open);
+    }
     if (stats.dropped_memory) {
         tote__diagnose_each(TOTE_LEVEL_WARN, "sdk",
                             "shut down: %llu spans were not recorded for want of memory",
@@ -111,12 +146,25 @@ static void report_end(const tote_sdk *sdk, const struct core_config *config) {
     tote__report_suppressed();
 }
 
+/* Record no more spans. Returns: false when that was done before. */
+static bool end_starting(tote_sdk *sdk, struct core_config *config) {
+    bool is_first = !atomic_exchange(&config->is_shut_down, true);
+
+    if (is_first && config->is_global) {
+        atomic_store(&config->unrecorded_by_then, tote__unrecorded_count());
+    }
+    if (is_first) {
+        tote__unrecorded_expect_late();
+    }
+    tote__tracer_provider_leave_global(&sdk->provider);
+    return is_first;
+}
+
 /* The last reference is gone. */
 static void stop(tote_sdk *sdk, uint32_t wait_ms) {
     struct core_config *config = atomic_load(&sdk->config);
 
-    atomic_store(&config->is_shut_down, true);
-    tote__tracer_provider_leave_global(&sdk->provider);
+    end_starting(sdk, config);
     atomic_store(&sdk->config, NULL);
     config->next = atomic_exchange(&left_behind, NULL);
     if (wait_for_others(wait_ms)) {
@@ -246,6 +294,8 @@ static struct core_config *make_config(const struct tote__sdk_settings *settings
     config->origin.slot = slot;
     config->origin.run = run;
     config->is_disabled = settings->is_disabled;
+    config->is_global = settings->is_global;
+    atomic_init(&config->unrecorded_by_then, UINT64_MAX);
     config->sampler = settings->sampler ? settings->sampler : tote_sampler_new_parent_based(NULL);
     config->id_generator = settings->id_generator;
     config->origin.resource = settings->resource;
@@ -265,6 +315,22 @@ static struct core_config *make_config(const struct tote__sdk_settings *settings
         return NULL;
     }
     return config;
+}
+
+/* Count and report the spans that were started before, while no SDK was running. */
+static void note_early(struct core_config *config) {
+    struct tote__few_names names;
+    char text[TOTE__FEW_NAMES_TEXT];
+
+    config->early = tote__unrecorded_take(&names);
+    if (config->early && !config->is_disabled) {
+        tote__diagnose_each(TOTE_LEVEL_WARN, "sdk",
+                            "%llu %s started while no SDK was running%s%s: not recorded; call "
+                            "tote_sdk_start() before the first span",
+                            (unsigned long long)config->early,
+                            config->early == 1 ? "span was" : "spans were", names.count ? ": " : "",
+                            tote__few_names_text(&names, config->early, text));
+    }
 }
 
 tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
@@ -289,6 +355,7 @@ tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
     atomic_store(&sdk->provider.run, run);
     atomic_store_explicit(&sdk->config, config, memory_order_release);
     if (settings->is_global) {
+        note_early(config);
         tote_tracer_provider_set_global(&sdk->provider);
     }
     return sdk;
@@ -390,10 +457,9 @@ tote_result tote_sdk_force_flush(tote_sdk *sdk, uint32_t timeout_ms) {
 tote_result tote_sdk_shutdown(tote_sdk *sdk, uint32_t timeout_ms) {
     struct core_config *config = sdk ? atomic_load(&sdk->config) : NULL;
 
-    if (!config || atomic_exchange(&config->is_shut_down, true)) {
+    if (!config || !end_starting(sdk, config)) {
         return TOTE_SUCCESS;
     }
-    tote__tracer_provider_leave_global(&sdk->provider);
     tote_result result = for_all_processors(config, true, timeout_ms);
     report_end(sdk, config);
     return result;
@@ -458,7 +524,7 @@ bool tote_sdk_get_stats(const tote_sdk *sdk, tote_stats *stats) {
     if (!config || !stats || stats->struct_size < sizeof stats->struct_size) {
         return false;
     }
-    add_thread_counts(sdk, config->origin.run, &all);
+    add_thread_counts(sdk, config, &all);
     for (size_t i = 0; i < config->processor_count; i++) {
         const tote_span_processor *processor = config->processors[i];
         if (processor->add_stats) {

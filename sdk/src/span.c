@@ -22,6 +22,11 @@ static struct span *self(const tote_span *base) {
     return (struct span *)base;
 }
 
+/* The name, which ends with NUL; for the only thread that may write to the span. */
+static const char *name_of(const struct span *span) {
+    return span->name.size ? (const char *)tote__span_at(span, &span->name) : "";
+}
+
 /* Whether this thread may write to the span now. */
 static bool is_writable(const struct span *span) {
     uint32_t state = atomic_load_explicit(&span->state, memory_order_acquire); /* for `ender` */
@@ -299,6 +304,7 @@ static void finish(struct span *span, struct thread_state *thread) {
         thread ? tote__core_enter(&tote__cores[span->origin.slot], thread) : NULL;
 
     if (config && config->origin.run == span->origin.run) {
+        tote__count(&tote__core_counters(thread, span->origin.slot, span->origin.run)->finished);
         add_store_attributes(span, config);
         run_processors(span, config);
     } else {
@@ -311,6 +317,14 @@ static void finish(struct span *span, struct thread_state *thread) {
     span->store = NULL;
 }
 
+static void report_early_end(const struct span *span, uint64_t early_by) {
+    tote_diagnose(
+        TOTE_LEVEL_WARN, "span",
+        "span \"%.64s\" ended %llu ns before its start: its end is set to its start; check "
+        "the times that are given to it, or the clock",
+        name_of(span), (unsigned long long)early_by);
+}
+
 static void span_end(tote_span *base, uint64_t end_time_unix_nano) {
     struct span *span = self(base);
 
@@ -321,14 +335,18 @@ static void span_end(tote_span *base, uint64_t end_time_unix_nano) {
     if (!end_time_unix_nano) {
         end_time_unix_nano = span_now(span); /* before the lock: waiting for it is not work */
     }
+    uint64_t start = span->start_time_unix_nano;
     tote__lock_take(&span->lock);
     bool is_first = atomic_load_explicit(&span->state, memory_order_relaxed) == SPAN_OPEN;
     if (is_first) {
-        span->end_time_unix_nano = end_time_unix_nano;
+        span->end_time_unix_nano = end_time_unix_nano < start ? start : end_time_unix_nano;
         span->ender = &tote__thread;
         atomic_store_explicit(&span->state, SPAN_ENDING, memory_order_release);
     }
     tote__lock_drop(&span->lock);
+    if (is_first && tote__unlikely(end_time_unix_nano < start)) {
+        report_early_end(span, start - end_time_unix_nano);
+    }
     if (is_first) {
         finish(span, tote__thread_state());
     }
@@ -353,10 +371,35 @@ static void release_parts(struct span *span) {
     }
 }
 
+/* The last reference to a span that has not ended is gone: nothing exports it. */
+static void abandon(struct span *span) {
+    struct thread_state *thread = tote__thread_state();
+
+    tote__lock_take(&span->lock); /* a shutdown may be reading the name */
+    atomic_store_explicit(&span->state, SPAN_ENDED, memory_order_release);
+    tote__lock_drop(&span->lock);
+    if (thread) {
+        const struct core_config *config =
+            tote__core_enter(&tote__cores[span->origin.slot], thread);
+        if (config && config->origin.run == span->origin.run) {
+            tote__count(
+                &tote__core_counters(thread, span->origin.slot, span->origin.run)->never_ended);
+        }
+        tote__core_leave(thread);
+    }
+    tote_diagnose(TOTE_LEVEL_WARN, "span",
+                  "span \"%.64s\" was released without an end: it is not exported; call "
+                  "tote_span_end() or tote_span_close()",
+                  name_of(span));
+}
+
 /* Returns: whether the block may go home. */
 static bool retire(struct span *span) {
     if (span->generation != tote__generation()) {
         return false; /* inherited: the pool is the parent's, and so are the references */
+    }
+    if (tote__unlikely(atomic_load_explicit(&span->state, memory_order_relaxed) == SPAN_OPEN)) {
+        abandon(span);
     }
     release_parts(span);
     tote__span_trim_room(span);

@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 
+#include "tote/internal/few_names.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/pool.h"
 #include "tote/internal/sdk.h"
@@ -63,11 +64,14 @@ struct span {
 
     /* What is looked at as the span goes through the queue and home, from the start up to here, is together. */
     uint32_t generation; /* of the process that started it: only that one records and exports it */
-    uint32_t overflow_size; /* stays from use to use, ... */
-    uint8_t *overflow;      /* ... and so does this */
-    tote_store *store;      /* one reference, until the end; NULL, like the view and the trace
+    uint32_t listed_in;  /* the process in whose list of blocks this one is; see open_spans.c */
+    uint32_t overflow_size;   /* stays from use to use, ... */
+    uint8_t *overflow;        /* ... and so does this */
+    tote_store *store;        /* one reference, until the end; NULL, like the view and the trace
                                states, while the block is free */
-    struct span_view *view; /* unpacked for readers; see span_data.c */
+    struct span *next_listed; /* these two stay from use to use, too */
+    struct span *previous_listed;
+    struct span_view *view;          /* unpacked for readers; see span_data.c */
     struct tote_span_context parent; /* of a root: not valid */
 
     const void *ender; /* the thread in end() */
@@ -75,6 +79,7 @@ struct span {
     struct span_origin origin;
     uint8_t kind;
     bool has_parent;
+    bool has_given_start; /* by the program, not by a clock */
     uint64_t start_time_unix_nano;
     uint64_t anchor_realtime; /* of the local root, with ... */
     uint64_t
@@ -119,11 +124,14 @@ _Static_assert(SPAN_ROOM_BYTES >= 512, "a block has room for a usual span");
 /* Release the overflow, of a block that is not in use. */
 void tote__span_clear_room(void *block);
 
+/* open_spans.c: the block's memory is released next. */
+void tote__span_release_block(void *block);
+
 static const struct tote__pool_kind tote__span_pool = {.index = TOTE__POOL_SPANS,
                                                        .kept = 256,
                                                        .kept_most = 4096,
                                                        .size = SPAN_BLOCK_BYTES,
-                                                       .clear = tote__span_clear_room};
+                                                       .clear = tote__span_release_block};
 
 /* The first byte of a region. */
 static inline uint8_t *tote__span_at(const struct span *span, const struct region *region) {
@@ -156,6 +164,12 @@ static inline bool tote__span_is_sampled(const struct span *span) {
 
 /* Give one reference back, and the block home when it was the last; gather, then flush. */
 void tote__span_unref_gathering(struct span *span, struct tote__pool_gathering *gathered);
+
+/* open_spans.c: add a block to the list of those that may hold an open span, until it is released. */
+void tote__span_list_block(struct span *span);
+
+/* Keep the names of the first few spans of this run that are open. */
+void tote__open_span_names(const struct span_origin *origin, struct tote__few_names *names);
 
 /* Release what readers unpacked. */
 void tote__span_drop_view(struct span *span);

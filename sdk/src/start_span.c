@@ -14,6 +14,7 @@
 #include "tote/internal/context.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/sampling.h"
+#include "tote/internal/unrecorded.h"
 
 /* A span that was sampled out: new ids, and nothing to tell. */
 static bool dropped_is_recording(const tote_span *span) {
@@ -188,6 +189,13 @@ static void set_up_parent(const struct start *start, struct span *span) {
         parent->trace_state ? tote_trace_state_ref(parent->trace_state) : NULL;
 }
 
+/* Where a child does not share its parent's anchor: a clock that was set back does not start it before its parent. */
+static uint64_t not_before_parent(const struct span *parent, uint64_t now) {
+    bool is_early = parent && !parent->has_given_start && now < parent->start_time_unix_nano;
+
+    return is_early ? parent->start_time_unix_nano : now;
+}
+
 /* R13: a local root reads both clocks, its local children what has gone by since. */
 static void set_up_time(const struct start *start, struct span *span) {
     const struct core_config *config = start->config;
@@ -197,9 +205,11 @@ static void set_up_time(const struct start *start, struct span *span) {
     if (start->parent_context && start->parent_span->ops == &tote__recording_ops) {
         parent = (const struct span *)start->parent_span;
     }
+    span->has_given_start = given != 0;
     if (tote__unlikely(config->now_unix_nano)) {
         span->anchor_realtime = span->anchor_monotonic = 0;
-        span->start_time_unix_nano = given ? given : config->now_unix_nano(config->clock);
+        span->start_time_unix_nano =
+            given ? given : not_before_parent(parent, config->now_unix_nano(config->clock));
         return;
     }
     uint64_t monotonic = tote__clock_monotonic();
@@ -208,7 +218,7 @@ static void set_up_time(const struct start *start, struct span *span) {
         span->anchor_realtime = parent->anchor_realtime;
         span->anchor_monotonic = parent->anchor_monotonic;
     } else {
-        span->anchor_realtime = tote__clock_realtime();
+        span->anchor_realtime = not_before_parent(parent, tote__clock_realtime());
         span->anchor_monotonic = monotonic;
     }
     span->start_time_unix_nano =
@@ -216,7 +226,6 @@ static void set_up_time(const struct start *start, struct span *span) {
 }
 
 static void set_up_rest(const struct start *start, struct span *span) {
-    atomic_init(&span->lock.holder, 0);
     span->origin = start->config->origin;
     span->scope = start->tracer->index;
     span->kind =
@@ -265,6 +274,9 @@ static struct span *take_block(void) {
 
     for (size_t at = 0; next && at < USUAL_BYTES; at += LINE) {
         __builtin_prefetch(next + at, 1);
+    }
+    if (span && tote__unlikely(span->listed_in != tote__generation())) {
+        tote__span_list_block(span);
     }
     return span;
 }
@@ -375,6 +387,15 @@ static tote_span *start_running(struct start *start, const tote_context *parent)
     return make_span(start, parent);
 }
 
+/* A span after the shutdown: it is not recorded. The SDK may be a later one than the tracer's. */
+static void note_late(const struct core_config *config, struct thread_state *thread,
+                      const tote_tracer *tracer, const char *name) {
+    if (config && (!tracer->provider || tracer->run == config->origin.run)) {
+        tote__count(&tote__core_counters(thread, config->origin.slot, config->origin.run)->late);
+    }
+    tote__unrecorded_report_late(name);
+}
+
 tote_span *tote__core_start_span(tote_tracer_provider *provider, tote_tracer *tracer,
                                  const char *name, const tote_span_options *options,
                                  const tote_context *parent, tote_store *store) {
@@ -386,10 +407,12 @@ tote_span *tote__core_start_span(tote_tracer_provider *provider, tote_tracer *tr
         return carry_on(parent, options);
     }
     struct core_config *config = tote__core_enter(core, thread);
-    bool is_running = config && !config->is_disabled &&
-                      !atomic_load_explicit(&config->is_shut_down, memory_order_relaxed) &&
-                      (!tracer->provider || tracer->run == config->origin.run);
-    if (is_running) {
+    bool is_shut_down = !config ||
+                        atomic_load_explicit(&config->is_shut_down, memory_order_relaxed) ||
+                        (tracer->provider && tracer->run != config->origin.run);
+    if (tote__unlikely(is_shut_down)) {
+        note_late(config, thread, tracer, name);
+    } else if (!config->is_disabled) {
         struct start start = {.config = config,
                               .thread = thread,
                               .tracer = tracer,

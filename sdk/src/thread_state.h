@@ -23,6 +23,9 @@ enum {
 struct span_counters {
     _Atomic(uint32_t) run; /* which run of the SDK in this slot they belong to */
     _Atomic(uint64_t) started;
+    _Atomic(uint64_t) finished;       /* recording ones, by tote_span_end() */
+    _Atomic(uint64_t) never_ended;    /* released while open */
+    _Atomic(uint64_t) late;           /* started after the shutdown, not recorded */
     _Atomic(uint64_t) lost_to_memory; /* sampled, and never made */
 };
 

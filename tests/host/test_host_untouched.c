@@ -103,11 +103,17 @@ static struct visit visit_start(bool has_sdk) {
     return visit;
 }
 
-static void assert_nothing_touched(struct visit *visit) {
+/* `diagnostic` is in the only line that is written; NULL: none is. */
+static void assert_nothing_touched(struct visit *visit, const char *diagnostic) {
     const char *written = capture_stop(&visit->capture);
     struct host after = host_as_it_is();
 
-    assert_string_equal(written, "");
+    if (diagnostic) {
+        assert_non_null(strstr(written, diagnostic));
+        assert_ptr_equal(strchr(written, '\n'), written + strlen(written) - 1);
+    } else {
+        assert_string_equal(written, "");
+    }
     assert_memory_equal(&visit->before, &after, sizeof after);
     assert_string_equal(visit->tour.errno_call ? visit->tour.errno_call : "none", "none");
     assert_string_equal(visit->tour.surprise ? visit->tour.surprise : "none", "none");
@@ -120,7 +126,7 @@ static void nothing_is_touched_before_an_sdk_starts(void **state) {
 
     tour_all(&visit.tour);
 
-    assert_nothing_touched(&visit);
+    assert_nothing_touched(&visit, NULL);
 }
 
 /* Starts an SDK with a worker thread that keeps spans in `memory`. */
@@ -154,7 +160,7 @@ static void nothing_is_touched_while_an_sdk_starts_runs_and_stops(void **state) 
     errors[2] = errno;
     tote_memory_unref(memory);
 
-    assert_nothing_touched(&visit);
+    assert_nothing_touched(&visit, "spans were started while no SDK was running");
     for (size_t i = 0; i < TOTE_COUNT_OF(errors); i++) {
         assert_int_equal(errors[i], EXDEV);
     }
@@ -170,7 +176,7 @@ static void nothing_is_touched_after_an_sdk_has_stopped(void **state) {
 
     tour_all(&visit.tour);
 
-    assert_nothing_touched(&visit);
+    assert_nothing_touched(&visit, "was started after the SDK was shut down");
 }
 
 int main(int argc, char **argv) {

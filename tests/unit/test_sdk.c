@@ -170,7 +170,7 @@ static void times_of_a_trace_come_from_one_anchor(void **state) {
     tote_context *context = tote_context_with_span(tote_context_root(), root);
     tote_span *child = start_under(f, context);
     tote_span_close(&child);
-    tote_span_end(root, 42);
+    tote_span_end(root, 1ULL << 62);
     tote_span_unref(root);
     tote_context_unref(context);
 
@@ -179,7 +179,53 @@ static void times_of_a_trace_come_from_one_anchor(void **state) {
     assert_true(root_start > 1600000000ULL * 1000000000ULL);
     assert_true(child_start >= root_start);
     assert_true(tote_span_data_get_end_time_unix_nano(f->spans[0]) >= child_start);
-    assert_int_equal(tote_span_data_get_end_time_unix_nano(f->spans[1]), 42);
+    assert_int_equal(tote_span_data_get_end_time_unix_nano(f->spans[1]), 1ULL << 62);
+}
+
+/* Design R13. Spec: trace/api.md#end */
+static void a_span_does_not_end_before_it_starts(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
+    options.start_time_unix_nano = 7000;
+    tote_span *given_start = tote_tracer_start_span(f->tracer, "in the future", &options);
+    f->now = 5000;
+    tote_span *given_end = tote_tracer_start_span(f->tracer, "given end", NULL);
+    tote_span *set_back = tote_tracer_start_span(f->tracer, "clock set back", NULL);
+
+    tote_span_close(&given_start);
+    assert_int_equal(f->diagnostics, 1);
+    assert_non_null(strstr(f->last_diagnostic, "\"in the future\" ended 2000 ns before its start"));
+    tote_span_end(given_end, 4999);
+    tote_span_unref(given_end);
+    f->now = 3000;
+    tote_span_close(&set_back);
+    const uint64_t times[] = {7000, 5000, 5000};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(tote_span_data_get_start_time_unix_nano(f->spans[i]), times[i]);
+        assert_int_equal(tote_span_data_get_end_time_unix_nano(f->spans[i]), times[i]);
+    }
+}
+
+static void a_child_does_not_start_before_its_parent_where_the_clock_is_set_back(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_span *parent = tote_tracer_start_span(f->tracer, "parent", NULL);
+    tote_context *context = tote_context_with_span(tote_context_root(), parent);
+    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
+    options.parent = context;
+
+    f->now = 10;
+    tote_span *child = tote_tracer_start_span(f->tracer, "child", &options);
+    options.start_time_unix_nano = 20; /* what the program says is taken as it is */
+    tote_span *queued = tote_tracer_start_span(f->tracer, "queued", &options);
+    tote_span_end(child, 1500);
+    tote_span_end(queued, 30);
+    assert_int_equal(tote_span_data_get_start_time_unix_nano(f->spans[0]), 1000);
+    assert_int_equal(tote_span_data_get_start_time_unix_nano(f->spans[1]), 20);
+    assert_int_equal(f->diagnostics, 0);
+    tote_span_unref(child);
+    tote_span_unref(queued);
+    tote_span_close(&parent);
+    tote_context_unref(context);
 }
 
 /* Requirement D3 */
@@ -419,6 +465,8 @@ int main(int argc, char **argv) {
         SDK_TEST(a_sampler_may_clear_the_trace_state),
         SDK_TEST(a_root_span_ignores_the_parent),
         SDK_TEST(times_of_a_trace_come_from_one_anchor),
+        SDK_TEST(a_span_does_not_end_before_it_starts),
+        SDK_TEST(a_child_does_not_start_before_its_parent_where_the_clock_is_set_back),
         SDK_TEST(after_shutdown_spans_carry_the_trace_on_and_record_nothing),
         SDK_TEST(a_tracer_outlives_the_sdks_it_serves),
         SDK_TEST(an_sdk_that_is_not_global_has_tracers_of_its_own),

@@ -157,11 +157,15 @@ TOTE_API TOTE_MUST_USE tote_tracer_provider *tote_sdk_ref_tracer_provider(tote_s
 TOTE_API tote_result tote_sdk_force_flush(tote_sdk *sdk, uint32_t timeout_ms);
 
 /**
- * Flush and stop for good. Later spans record nothing, and spans that are open by now are not exported. What was lost
- * since the start, by cause, goes to diagnostics. A second call is TOTE_SUCCESS. Blocks: at most timeout_ms.
- * Returns: TOTE_SUCCESS when what still waited as the call began was exported, or put into a spool. It does not say that nothing was lost
- * before: tote_sdk_get_stats() does. TOTE_TIMED_OUT when the time did not suffice and spans were dropped for
- * that, TOTE_FAILURE when an export failed.
+ * Flush and stop permanently. Later spans record nothing. Spans that are still open are not exported:
+ * one diagnostic reports their number and the first few names. What was lost since the start, by
+ * cause, goes to diagnostics. A second call returns TOTE_SUCCESS. Blocks: at most timeout_ms.
+ *
+ * The result is about the spans that had ended when the call began, and about nothing else.
+ * Returns: TOTE_SUCCESS if they were exported or put into a spool, TOTE_TIMED_OUT if the timeout was
+ * too short and spans were dropped for that, TOTE_FAILURE if an export failed. Spans that are open,
+ * that were never ended, that were started too early or too late, or that were lost before the call
+ * do not change the result: tote_sdk_get_stats() counts them.
  */
 TOTE_API tote_result tote_sdk_shutdown(tote_sdk *sdk, uint32_t timeout_ms);
 
@@ -231,9 +235,13 @@ typedef struct tote_stats {
     uint64_t spooled;   /**< on disk; also those that another process has sent from there since */
     uint64_t recovered; /**< of other processes and earlier runs, that were delivered from the spool; not in the sum */
     uint64_t unsecured; /**< not written down as they ended, although spool_before_end is set: the file is full. Not in the sum */
+    uint64_t open;        /**< recording spans that have not ended. Not in the sum */
+    uint64_t never_ended; /**< recording spans released without tote_span_end(). Not in the sum */
+    uint64_t started_before_start;   /**< while no SDK was running, before this one. Not in the sum */
+    uint64_t started_after_shutdown; /**< not recorded, like the last one. Not in the sum */
 } tote_stats;
 
-#define TOTE_STATS_INIT { sizeof(tote_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define TOTE_STATS_INIT { sizeof(tote_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** Fill `stats`, as far as its `struct_size` goes. Returns: false, and nothing written, without an SDK. */
 TOTE_API bool tote_sdk_get_stats(const tote_sdk *sdk, tote_stats *stats);

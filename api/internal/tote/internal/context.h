@@ -43,6 +43,7 @@ struct tote__thread {
     const tote_context *current; /* NULL: the root; not used with a foreign slot */
     struct tote__stack *stack;   /* NULL until something is attached, and with a foreign slot */
     struct tote__pools *pools;   /* see pool.h */
+    struct tote__tally *tally;   /* see unrecorded.h */
     void *sdk;                   /* the SDK's own; released by `release_sdk` when the thread ends */
     void (*release_sdk)(void *sdk);
     bool ends_with_release; /* the thread's end has been asked for */

@@ -30,6 +30,16 @@ static inline void tote__lock_take(struct tote__lock *lock) {
     }
 }
 
+/* Take the lock if that is possible at once. Returns: whether it is taken. */
+static inline bool tote__lock_try(struct tote__lock *lock) {
+    uint32_t generation = tote__generation();
+    uint32_t seen = atomic_load_explicit(&lock->holder, memory_order_relaxed);
+
+    return seen != generation &&
+           atomic_compare_exchange_strong_explicit(&lock->holder, &seen, generation,
+                                                   memory_order_acquire, memory_order_relaxed);
+}
+
 static inline void tote__lock_drop(struct tote__lock *lock) {
     atomic_store_explicit(&lock->holder, 0, memory_order_release);
 }

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * open_spans.c - the names of the spans that are open at a shutdown
+ *
+ * Every block that was ever a recording span is in a list, from its first use until its memory is
+ * released, so that a span pays nothing for it. A list's lock keeps its blocks from being released.
+ * A span that is SPAN_OPEN while its own lock is held keeps its content: ending it and releasing it
+ * unended both take that lock. There are several lists so that threads that allocate and release many
+ * blocks do not meet at one lock.
+ */
+#include "span.h"
+
+enum { LISTS = 16, CACHE_LINE = 64 };
+
+static struct block_list {
+    struct tote__lock lock;
+    uint32_t generation; /* of the process that the blocks belong to */
+    struct span *first;
+    char apart[CACHE_LINE - sizeof(struct span *) - 2 * sizeof(uint32_t)];
+} lists[LISTS];
+
+static struct block_list *list_of(const struct span *span) {
+    return &lists[(uintptr_t)span / SPAN_BLOCK_BYTES % LISTS];
+}
+
+/* The blocks of a parent process stay in it. The lock is held. */
+static void forget_inherited(struct block_list *list) {
+    if (list->generation != tote__generation()) {
+        list->generation = tote__generation();
+        list->first = NULL;
+    }
+}
+
+void tote__span_list_block(struct span *span) {
+    struct block_list *list = list_of(span);
+
+    tote__lock_take(&list->lock);
+    forget_inherited(list);
+    span->listed_in = list->generation;
+    span->previous_listed = NULL;
+    span->next_listed = list->first;
+    if (list->first) {
+        list->first->previous_listed = span;
+    }
+    list->first = span;
+    tote__lock_drop(&list->lock);
+}
+
+static void unlist(struct span *span) {
+    struct block_list *list = list_of(span);
+
+    if (span->listed_in != tote__generation()) {
+        return;
+    }
+    tote__lock_take(&list->lock);
+    *(span->previous_listed ? &span->previous_listed->next_listed : &list->first) =
+        span->next_listed;
+    if (span->next_listed) {
+        span->next_listed->previous_listed = span->previous_listed;
+    }
+    tote__lock_drop(&list->lock);
+    span->listed_in = 0;
+}
+
+void tote__span_release_block(void *block) {
+    unlist(block);
+    tote__span_clear_room(block);
+}
+
+static void add_name(const struct span_origin *origin, struct span *span,
+                     struct tote__few_names *names) {
+    bool is_open = atomic_load_explicit(&span->state, memory_order_acquire) == SPAN_OPEN;
+
+    if (!is_open || !tote__lock_try(&span->lock)) {
+        return; /* a span that is being written to goes unnamed: nothing waits here */
+    }
+    if (atomic_load_explicit(&span->state, memory_order_acquire) == SPAN_OPEN &&
+        span->generation == tote__generation() && span->origin.slot == origin->slot &&
+        span->origin.run == origin->run) {
+        struct tote__slice name = tote__span_slice(span, &span->name);
+        tote__few_names_add(names, name.size ? (const char *)name.at : "", name.size);
+    }
+    tote__lock_drop(&span->lock);
+}
+
+void tote__open_span_names(const struct span_origin *origin, struct tote__few_names *names) {
+    for (size_t i = 0; i < LISTS; i++) {
+        tote__lock_take(&lists[i].lock);
+        forget_inherited(&lists[i]);
+        struct span *span = lists[i].first;
+        for (; span && names->count < TOTE__FEW_NAMES; span = span->next_listed) {
+            add_name(origin, span, names);
+        }
+        tote__lock_drop(&lists[i].lock);
+    }
+}
