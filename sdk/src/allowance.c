@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * allowance.c - a bound that many threads share and rarely touch
+ *
+ * Whoever pays may reuse what the payer before it has left in a ring: credit that changes hands is
+ * published by a release and taken by an acquire, also on its way through a purse.
  */
 #include "allowance.h"
 
@@ -54,15 +57,42 @@ static void adjust_share(struct purse *purse, struct allowance *allowance, size_
     }
 }
 
+/* The credit that is taken beyond what is needed: less as the end comes near, where others would have to ask for it. */
+static size_t portion_of(const struct purse *purse, const struct allowance *allowance,
+                         size_t purses) {
+    size_t left = atomic_load_explicit(&allowance->left, memory_order_relaxed);
+
+    return tote__min(purse->share, left / (2 * (purses ? purses : 1)));
+}
+
+bool tote__purse_empty(struct purse *purse, struct allowance *allowance) {
+    size_t left = atomic_load_explicit(&purse->left, memory_order_relaxed);
+
+    left = left ? atomic_exchange_explicit(&purse->left, 0, memory_order_acquire) : 0;
+    if (left) {
+        tote__allowance_return(allowance, left);
+    }
+    return left != 0;
+}
+
 bool tote__purse_refill_and_pay(struct purse *purse, struct allowance *allowance, size_t amount,
                                 size_t purses) {
-    size_t missing = amount - purse->left;
+    size_t left = atomic_load_explicit(&purse->left, memory_order_relaxed);
 
     adjust_share(purse, allowance, purses);
-    size_t taken = take(&allowance->left, missing, missing + purse->share);
-    if (!taken) {
-        return false;
+    for (;;) {
+        size_t missing = left < amount ? amount - left : 0;
+        size_t taken = 0;
+        if (missing) {
+            taken = take(&allowance->left, missing, missing + portion_of(purse, allowance, purses));
+        }
+        if (missing && !taken) {
+            return false;
+        }
+        if (atomic_compare_exchange_strong_explicit(&purse->left, &left, left + taken - amount,
+                                                    memory_order_release, memory_order_relaxed)) {
+            return true;
+        }
+        left = atomic_fetch_add_explicit(&purse->left, taken, memory_order_release) + taken;
     }
-    purse->left += taken - amount;
-    return true;
 }

@@ -2,9 +2,13 @@
 /*
  * allowance.h - a bound that many threads share and rarely touch
  *
- * Each thread takes from it in portions, into a purse of its own. What lies idle in all purses together
- * is never more than a quarter of the whole, however many there are and however long their
- * threads sleep: a purse may hold no more than its share, and shares are given out of that quarter.
+ * Each thread takes credit from it in portions, into a purse of its own, so that it seldom writes
+ * what other threads write. Credit in a purse does not make the bound smaller: when nothing is left, any thread may
+ * empty the purses of the others. Only the owner adds to a purse and pays from it.
+ *
+ * The credit in all purses together is never more than a quarter of the whole: a purse may hold
+ * no more than its share, and shares are given out of that quarter. So the worker can be woken
+ * for what is paid without a look at every purse.
  */
 #ifndef TOTE_SDK_ALLOWANCE_H
 #define TOTE_SDK_ALLOWANCE_H
@@ -22,8 +26,8 @@ struct allowance {
 
 /* One thread's; all zero at first. */
 struct purse {
-    size_t left;
-    size_t share;
+    _Atomic(size_t) left;
+    size_t share; /* the owner's */
 };
 
 void tote__allowance_init(struct allowance *allowance, size_t total, size_t portion);
@@ -34,15 +38,22 @@ void tote__allowance_return(struct allowance *allowance, size_t amount);
 /* At least so much is paid, whatever lies in other purses than this one, which is empty. */
 size_t tote__allowance_paid(const struct allowance *allowance, const struct purse *purse);
 
+/* Give the credit of a purse back, from any thread. Returns: whether there was any. */
+bool tote__purse_empty(struct purse *purse, struct allowance *allowance);
+
 /* Take a portion, then pay. */
 bool tote__purse_refill_and_pay(struct purse *purse, struct allowance *allowance, size_t amount,
                                 size_t purses);
 
-/* Pay; `purses` is how many there are. Returns: false, and nothing is paid, when too little is left. */
+/* Pay; `purses` is how many there are. Returns: false, and nothing is paid, when too little is
+ * left, in this purse and in none. */
 static inline bool tote__purse_pay(struct purse *purse, struct allowance *allowance, size_t amount,
                                    size_t purses) {
-    if (purse->left >= amount) {
-        purse->left -= amount;
+    size_t left = atomic_load_explicit(&purse->left, memory_order_relaxed);
+
+    if (left >= amount &&
+        atomic_compare_exchange_strong_explicit(&purse->left, &left, left - amount,
+                                                memory_order_relaxed, memory_order_relaxed)) {
         return true;
     }
     return tote__purse_refill_and_pay(purse, allowance, amount, purses);

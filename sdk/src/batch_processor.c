@@ -76,11 +76,41 @@ static void drop(struct batch_lane *lane, enum batch_drop cause) {
     report_full(lane, count);
 }
 
+/* Collect the credit of all threads, in spans or in bytes. Returns: whether there was any. */
+static bool collect(struct batch_queue *queue, bool is_in_bytes) {
+    struct batch_lane *lane = atomic_load_explicit(&queue->lanes, memory_order_acquire);
+    bool is_any = false;
+
+    for (; lane; lane = lane->next) {
+        is_any |= is_in_bytes ? tote__purse_empty(&lane->bytes, &queue->bytes)
+                              : tote__purse_empty(&lane->spans, &queue->spans);
+    }
+    return is_any;
+}
+
+/* Pay for one span. The queue is full only when no thread has enough credit left. */
+static bool pay(struct batch_lane *lane, size_t bytes) {
+    struct batch_queue *queue = lane->queue;
+    uint32_t lanes = atomic_load_explicit(&queue->lane_count, memory_order_relaxed);
+
+    while (!tote__purse_pay(&lane->spans, &queue->spans, 1, lanes)) {
+        if (!collect(queue, false)) {
+            return false;
+        }
+    }
+    while (!tote__purse_pay(&lane->bytes, &queue->bytes, bytes, lanes)) {
+        if (!collect(queue, true)) {
+            tote__allowance_return(&queue->spans, 1);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Whether the bounds have room for the span; if so it is paid for. */
 static enum batch_drop admit(struct batch_lane *lane, size_t bytes) {
     struct batch_queue *queue = lane->queue;
     uint32_t refusal = atomic_load_explicit(&queue->refuses, memory_order_relaxed);
-    uint32_t lanes = atomic_load_explicit(&queue->lane_count, memory_order_relaxed);
 
     if (refusal) {
         return (enum batch_drop)refusal;
@@ -88,14 +118,11 @@ static enum batch_drop admit(struct batch_lane *lane, size_t bytes) {
     if (bytes > queue->bytes.total) {
         return DROP_TOO_LARGE;
     }
-    if (!tote__purse_pay(&lane->spans, &queue->spans, 1, lanes)) {
-        return DROP_QUEUE_FULL;
-    }
-    if (!tote__purse_pay(&lane->bytes, &queue->bytes, bytes, lanes)) {
-        tote__allowance_return(&queue->spans, 1);
-        return DROP_QUEUE_FULL;
-    }
-    return DROP_NONE;
+    return pay(lane, bytes) ? DROP_NONE : DROP_QUEUE_FULL;
+}
+
+static bool has_credit(const struct batch_lane *lane) {
+    return atomic_load_explicit(&lane->spans.left, memory_order_relaxed) != 0;
 }
 
 /* Wake the worker if there is a batch for it. */
@@ -108,7 +135,7 @@ static void consider_waking(struct batch_lane *lane) {
 
     lane->check_at = head + (waiting / batch + 1) * batch;
     if (waiting < batch) {
-        waiting = lane->spans.left ? 0 : tote__allowance_paid(&queue->spans, &lane->spans);
+        waiting = has_credit(lane) ? 0 : tote__allowance_paid(&queue->spans, &lane->spans);
     }
     if (waiting >= batch) {
         tote__span_ring_announce(&lane->ring);
@@ -152,7 +179,7 @@ static void batch_on_end(void *self, const tote_span_data *data) {
     secure(lane, span);
     atomic_fetch_add_explicit(&span->base.references, 1, memory_order_relaxed);
     tote__span_ring_push(&lane->ring, span); /* has room: it is as large as the bound */
-    if (lane->spans.left == 0 ||
+    if (!has_credit(lane) ||
         atomic_load_explicit(&lane->ring.tail, memory_order_relaxed) >= lane->check_at) {
         consider_waking(lane);
     }
