@@ -491,7 +491,7 @@ bool tote_context_set_slot(const tote_context_slot *given) {
     tote_context_slot copy = {.struct_size = sizeof copy};
 
     if (given) {
-        tote__copy_options(&copy, sizeof copy, given);
+        TOTE__COPY_OPTIONS(tote_context_slot, &copy, given);
         if (!copy.get || !copy.set) {
             tote_diagnose(TOTE_LEVEL_ERROR, "context", "slot without get or set, not used");
             return false;

@@ -2,8 +2,10 @@
 /*
  * diagnostics.c - reports to the host, not too many of them
  *
- * A report is known by its component and its format or, as a program is set up, its text. `lock` guards
- * the handler and the table of when each was last given; it is never held while a handler runs.
+ * A kind of report is a component and a format or, for a configuration, a component and a text. Within a minute
+ * each different text of a kind is given once, up to a few texts: so a second mistake is not hidden by
+ * the first, and input from outside cannot flood the log. Texts that differ in figures alone are the same.
+ * `lock` guards the handler and the table of reports; it is never held while a handler runs.
  */
 #include "tote/diagnostics.h"
 
@@ -22,15 +24,17 @@
 #include "tote/internal/text.h"
 #include "tote/internal/write_signals.h"
 
-enum { MESSAGE_BYTES = 1024, REPORT_SLOTS = 64, MOST_NESTED = 8 };
+enum { MESSAGE_BYTES = 1024, REPORT_SLOTS = 64, MOST_TEXTS = 8, MOST_NESTED = 8 };
 enum { COMPONENT_BYTES = 48, BEGINNING_BYTES = 80 };
 
 static const uint64_t once_per_ns = 60 * 1000000000ULL;
 
-/* When one kind of report was last given, and how it began then. */
+/* One kind of report in the minute that began at `time`, and how its last text began. */
 struct report {
     uint64_t id;
-    uint64_t time; /* monotonic */
+    uint64_t time;              /* monotonic */
+    uint64_t texts[MOST_TEXTS]; /* those that were given, see identify() */
+    unsigned text_count;
     unsigned suppressed;
     tote_level level;
     char component[COMPONENT_BYTES];
@@ -93,18 +97,43 @@ static bool is_wanted(tote_level level, const char *component, const char *forma
                MOST_NESTED; /* else a handler that is reported goes on for ever */
 }
 
-/* Whether this report is due, and how many of its kind were held back since the last. */
-static bool is_due(uint64_t id, unsigned *suppressed) {
+/* What a text is known by: all of it but its figures. */
+static uint64_t identify(const char *message) {
+    static const char figures[] = "0123456789";
+    uint64_t id = 0;
+
+    for (const char *at = message; *at; at += strspn(at, figures)) {
+        size_t length = strcspn(at, figures);
+        id = id * 31 + tote__hash(at, length);
+        at += length;
+    }
+    return id;
+}
+
+static bool was_given(const struct report *report, uint64_t text) {
+    for (unsigned i = 0; i < report->text_count; i++) {
+        if (report->texts[i] == text) {
+            return true;
+        }
+    }
+    return report->text_count == MOST_TEXTS;
+}
+
+/* Whether this text is due, and how many of its kind were held back in the last minute of that. */
+static bool is_due(uint64_t id, uint64_t text, unsigned *suppressed) {
     uint64_t now = tote__clock_monotonic();
 
     tote__lock_take(&state.lock);
     forget_inherited();
     struct report *report = find_report(id);
     bool is_known = report->id == id;
-    bool is_due = !is_known || now - report->time >= once_per_ns;
-    if (is_due) {
+    if (!is_known || now - report->time >= once_per_ns) {
         *suppressed = is_known ? report->suppressed : 0;
         *report = (struct report){.id = id, .time = now};
+    }
+    bool is_due = !was_given(report, text);
+    if (is_due) {
+        report->texts[report->text_count++] = text;
     } else {
         report->suppressed++;
     }
@@ -176,10 +205,10 @@ void tote_diagnose(tote_level level, const char *component, const char *format, 
     }
     int error = errno;
     uint64_t id = tote__hash(component, strlen(component)) + tote__hash(format, strlen(format));
-    if (level == TOTE_LEVEL_DEBUG || is_due(id, &suppressed)) {
-        va_start(arguments, format);
-        format_message(message, format, arguments);
-        va_end(arguments);
+    va_start(arguments, format);
+    format_message(message, format, arguments);
+    va_end(arguments);
+    if (level == TOTE_LEVEL_DEBUG || is_due(id, identify(message), &suppressed)) {
         note_suppressed(message, suppressed);
         remember(id, level, component, message);
         give(level, component, message);
@@ -200,7 +229,7 @@ void tote__diagnose_each(tote_level level, const char *component, const char *fo
     format_message(message, format, arguments);
     va_end(arguments);
     uint64_t id = tote__hash(component, strlen(component)) + tote__hash(message, strlen(message));
-    if (is_due(id, &suppressed)) {
+    if (is_due(id, 0, &suppressed)) {
         note_suppressed(message, suppressed);
         remember(id, level, component, message);
         give(level, component, message);

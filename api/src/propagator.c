@@ -61,7 +61,7 @@ tote_propagator *tote_propagator_new(const tote_propagator_ops *ops, void *self)
         return &does_nothing;
     }
     atomic_init(&propagator->references, 1);
-    tote__copy_options(&propagator->ops, sizeof propagator->ops, ops);
+    TOTE__COPY_OPTIONS(tote_propagator_ops, &propagator->ops, ops);
     propagator->self = self;
     return propagator;
 }

@@ -201,7 +201,8 @@ tote_trace_state *tote_trace_state_with(const tote_trace_state *state, const cha
 
     if (!is_key(key, key_length) || !is_value(value, value_length)) {
         tote_diagnose(TOTE_LEVEL_WARN, "trace_state",
-                      "member not set: the key or the value is not allowed in a tracestate");
+                      "member \"%.64s\" not set: its %s is not allowed in a tracestate",
+                      key ? key : "", is_key(key, key_length) ? "value" : "key");
         return tote_trace_state_ref((tote_trace_state *)state);
     }
     members[0] = (struct member){key, key_length, value, value_length};

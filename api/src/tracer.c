@@ -33,9 +33,9 @@ static struct {
 
 static _Atomic(tote_tracer_provider *) global_provider;
 
-static void report_no_memory(void) {
+static void report_no_memory(const char *name) {
     tote_diagnose(TOTE_LEVEL_ERROR, "tracer",
-                  "memory is out: a tracer was replaced by the one without a name");
+                  "out of memory: tracer \"%.64s\" is replaced by the one without a name", name);
 }
 
 /* What a tracer is looked up by: texts and attributes are valid, and in `arena` or the caller's. */
@@ -176,12 +176,12 @@ static tote_tracer *intern(struct identity *identity) {
     tote_tracer *tracer = tracer_new(identity);
     tote_tracer *result = tracer ? add(identity, tracer) : NULL;
     if (!tracer) {
-        report_no_memory();
+        report_no_memory(identity->scope.name);
     } else if (!result) {
         tote_diagnose(TOTE_LEVEL_WARN, "tracer",
-                      "more than %d different tracers: the others share one without a name. Do "
-                      "not put what varies into a tracer's name, version or attributes",
-                      MOST_TRACERS);
+                      "more than %d different tracers: \"%.64s\" and others share one without a "
+                      "name. Do not put what varies into a tracer's name, version or attributes",
+                      MOST_TRACERS, identity->scope.name);
     }
     if (result != tracer) {
         tracer_free(tracer);
@@ -202,7 +202,7 @@ tote_tracer *tote_tracer_provider_get_tracer(tote_tracer_provider *provider, con
     tote_tracer_options options = TOTE_TRACER_OPTIONS_INIT;
     int error = errno;
 
-    tote__copy_options(&options, sizeof options, given);
+    TOTE__COPY_OPTIONS(tote_tracer_options, &options, given);
     if (!name || !*name) {
         tote_diagnose(TOTE_LEVEL_WARN, "tracer",
                       "tracer without a name: give it the name of the library that traces");
@@ -221,7 +221,7 @@ tote_tracer *tote_tracer_provider_get_tracer(tote_tracer_provider *provider, con
     tote_tracer *tracer = is_complete ? intern(&identity) : &nameless;
     if (!is_complete) {
         tote__arena_clear(&identity.arena);
-        report_no_memory();
+        report_no_memory(name ? name : "");
     }
     errno = error;
     return tracer;
@@ -235,7 +235,7 @@ const tote_tracer *tote__tracer_at(uint32_t index) {
     return tracer ? tracer : &nameless;
 }
 
-void tote__copy_options(void *options, size_t size, const void *given) {
+void tote__copy_options(const char *type, void *options, size_t size, const void *given) {
     size_t given_size;
 
     if (!given) {
@@ -244,7 +244,9 @@ void tote__copy_options(void *options, size_t size, const void *given) {
     memcpy(&given_size, given, sizeof given_size);
     if (given_size < sizeof given_size) {
         tote_diagnose(TOTE_LEVEL_WARN, "options",
-                      "options without struct_size were not read; begin with their _INIT");
+                      "a %s without struct_size was not read: its defaults apply; begin with its "
+                      "_INIT, or set struct_size",
+                      type);
         return;
     }
     memcpy((char *)options + sizeof given_size, (const char *)given + sizeof given_size,
@@ -258,7 +260,7 @@ const tote_span_options *tote__fill_span_options(const tote_span_options *given,
     const tote_span_options none = TOTE_SPAN_OPTIONS_INIT;
 
     *room = none;
-    tote__copy_options(room, sizeof *room, given);
+    TOTE__COPY_OPTIONS(tote_span_options, room, given);
     return room;
 }
 

@@ -40,7 +40,7 @@ static void resolve_limits(const tote_span_limits *options, struct tote__configu
     tote_span_limits given = TOTE_SPAN_LIMITS_INIT;
     tote_span_limits *limits = &result->limits;
 
-    tote__copy_options(&given, sizeof given, options);
+    TOTE__COPY_OPTIONS(tote_span_limits, &given, options);
     *limits = (tote_span_limits)TOTE_SPAN_LIMITS_INIT;
     limits->attribute_count =
         choose(result, given.attribute_count, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
@@ -117,7 +117,7 @@ static void resolve_batch(const tote_batch_options *options, struct tote__config
     tote_batch_options given = TOTE_BATCH_OPTIONS_INIT;
     struct tote__batch_settings *batch = &result->batch;
 
-    tote__copy_options(&given, sizeof given, options);
+    TOTE__COPY_OPTIONS(tote_batch_options, &given, options);
     result->mode = given.mode;
     batch->is_by_host = given.mode == TOTE_EXPORT_BY_HOST;
     batch->poll_budget_us = given.poll_budget_us ? given.poll_budget_us : DEFAULT_POLL_BUDGET_US;
@@ -137,7 +137,7 @@ static void resolve_thread_factory(const tote_thread_factory *options,
                                    struct tote__configuration *result) {
     tote_thread_factory given = {.struct_size = sizeof given};
 
-    tote__copy_options(&given, sizeof given, options);
+    TOTE__COPY_OPTIONS(tote_thread_factory, &given, options);
     if (options && !(given.start && given.join)) {
         tote_diagnose(TOTE_LEVEL_WARN, "configuration",
                       "tote_sdk_options.thread_factory lacks %s and is ignored: the worker is a "

@@ -235,7 +235,7 @@ static tote_sdk *start(const tote_sdk_options *options) {
 static tote_sdk_options complete(const tote_sdk_options *given) {
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
-    tote__copy_options(&options, sizeof options, given);
+    TOTE__COPY_OPTIONS(tote_sdk_options, &options, given);
     options.resource_attribute_count *= options.resource_attributes != NULL;
     options.store_export_key_count *= options.store_export_keys != NULL;
     options.processor_count *= options.processors != NULL;

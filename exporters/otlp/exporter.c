@@ -518,7 +518,7 @@ static tote_span_exporter *refuse(const tote_otlp_options *options) {
     tote_otlp_transport transport = {.send = NULL};
 
     if (options && options->struct_size > offsetof(tote_otlp_options, transport)) {
-        tote__copy_options(&transport, sizeof transport, options->transport);
+        TOTE__COPY_OPTIONS(tote_otlp_transport, &transport, options->transport);
     }
     if (transport.destroy) {
         transport.destroy(transport.self);

@@ -218,7 +218,7 @@ tote_span_exporter *tote_otlp_file_exporter_new(const tote_otlp_file_options *op
     struct exporter *exporter = tote__allocate_zeroed(sizeof *exporter);
     int error = errno;
 
-    tote__copy_options(&own, sizeof own, options);
+    TOTE__COPY_OPTIONS(tote_otlp_file_options, &own, options);
     if (!exporter || !take_path(exporter, own.path)) {
         char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, component,

@@ -278,7 +278,7 @@ static bool take_transport(struct tote__otlp_settings *settings, const tote_otlp
     if (!options->transport) {
         return true;
     }
-    tote__copy_options(&settings->transport, sizeof settings->transport, options->transport);
+    TOTE__COPY_OPTIONS(tote_otlp_transport, &settings->transport, options->transport);
     if (!settings->transport.send || settings->protocol == TOTE_OTLP_GRPC) {
         tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "no exporter is made: %s",
                       settings->transport.send ? "a transport of one's own is for HTTP, not gRPC"
@@ -325,7 +325,7 @@ bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
     tote_otlp_options own = TOTE_OTLP_OPTIONS_INIT;
     int error = errno;
 
-    tote__copy_options(&own, sizeof own, options);
+    TOTE__COPY_OPTIONS(tote_otlp_options, &own, options);
     *settings = (struct tote__otlp_settings){
         .timeout_ms = DEFAULT_TIMEOUT_MS,
         .retry_first_ms = own.retry_first_ms ? own.retry_first_ms : DEFAULT_RETRY_FIRST_MS,

@@ -108,7 +108,7 @@ tote_result tote_otlp_send_spool(const tote_otlp_options *options, uint32_t time
     }
     tote__otlp_settings_clear(&settings);
     if (report && report->struct_size >= sizeof report->struct_size) {
-        tote__copy_options(report, report->struct_size, &own);
+        tote__copy_options("tote_spool_report", report, report->struct_size, &own);
     }
     errno = error;
     return result;

@@ -29,7 +29,7 @@ tote_propagator *tote__baggage_propagator_new(const tote_propagator_ops *ops,
     tote_propagator_ops all = *ops;
     struct baggage_rules *rules = tote__allocate_zeroed(sizeof *rules);
 
-    tote__copy_options(&options, sizeof options, given);
+    TOTE__COPY_OPTIONS(tote_baggage_propagator_options, &options, given);
     if (!rules ||
         !tote__name_list_copy(&rules->names, options.allowed_names, options.allowed_name_count) ||
         !tote__name_list_copy(&rules->hosts, options.allowed_hosts, options.allowed_host_count)) {

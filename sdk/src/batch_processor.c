@@ -53,15 +53,17 @@ static void report_full(struct batch_lane *lane, uint64_t dropped) {
                      "OTEL_BSP_MAX_QUEUE_SIZE or max_queue_bytes, or sample less");
 }
 
-static void drop(struct batch_lane *lane, enum batch_drop cause) {
+static void drop(struct batch_lane *lane, const struct span *span, enum batch_drop cause) {
     struct batch_queue *queue = lane->queue;
     uint64_t count = atomic_load_explicit(&lane->dropped[cause], memory_order_relaxed) + 1;
 
     atomic_store_explicit(&lane->dropped[cause], count, memory_order_relaxed);
     if (cause == DROP_TOO_LARGE) {
         tote_diagnose(TOTE_LEVEL_WARN, component,
-                      "a span is larger than the whole queue may be, and was dropped; raise "
-                      "max_queue_bytes or set limits");
+                      "span \"%.64s\" of %zu bytes is larger than the whole queue may be (%zu): "
+                      "dropped; raise max_queue_bytes, or set limits",
+                      tote_span_data_get_name((const tote_span_data *)span), tote__span_bytes(span),
+                      queue->processor->settings.max_queue_bytes);
     }
     if (queue->processor->exporter->is_securing) {
         queue->processor->exporter->ahead->note_drop(queue->processor->exporter->self);
@@ -173,7 +175,7 @@ static void batch_on_end(void *self, const tote_span_data *data) {
     }
     enum batch_drop cause = admit(lane, tote__span_bytes(span));
     if (tote__unlikely(cause != DROP_NONE)) {
-        drop(lane, cause);
+        drop(lane, span, cause);
         return;
     }
     secure(lane, span);
@@ -222,7 +224,7 @@ static void adopt_from(struct batch_lane *from, bool was_being_taken, struct bat
         size_t bytes = tote__span_bytes(span);
         enum batch_drop cause = admit(lane, bytes);
         if (cause != DROP_NONE) {
-            drop(lane, cause);
+            drop(lane, span, cause);
         } else if (secure(lane, span)) {
             tote__span_ring_push(&lane->ring, span);
         } else {
@@ -323,7 +325,8 @@ tote_span_processor *tote__batch_processor_new(tote_span_exporter *exporter,
     tote_span_processor *made = tote__allocate(sizeof *made);
     struct batch_queue *queue = tote__batch_queue(processor);
     if (!made || !queue || !tote__batch_start_worker(queue)) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "not made: no memory or no thread");
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "not made: %s",
+                      made && queue ? "no worker thread can be created" : "out of memory");
         tote__release(made, sizeof *made);
         batch_destroy(processor);
         return NULL;

@@ -14,7 +14,7 @@ tote_span_exporter *tote_span_exporter_new(const tote_span_exporter_ops *ops, vo
     tote_span_exporter *exporter = tote__allocate(sizeof *exporter);
     tote_span_exporter_ops copy = {.struct_size = sizeof copy};
 
-    tote__copy_options(&copy, sizeof copy, ops);
+    TOTE__COPY_OPTIONS(tote_span_exporter_ops, &copy, ops);
     if (!exporter || !copy.export_spans) {
         tote_diagnose(TOTE_LEVEL_ERROR, component, "span exporter not made: %s",
                       exporter ? "it has no export_spans" : "no memory");
@@ -50,7 +50,7 @@ tote_span_processor *tote_span_processor_new(const tote_span_processor_ops *ops,
     tote_span_processor *processor = tote__allocate(sizeof *processor);
     tote_span_processor_ops copy = {.struct_size = sizeof copy};
 
-    tote__copy_options(&copy, sizeof copy, ops);
+    TOTE__COPY_OPTIONS(tote_span_processor_ops, &copy, ops);
     if (!processor || !ops) {
         tote_diagnose(TOTE_LEVEL_ERROR, component, "span processor not made: %s",
                       processor ? "it has no functions" : "no memory");

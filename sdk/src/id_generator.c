@@ -22,7 +22,7 @@ tote_id_generator *tote_id_generator_new(const tote_id_generator_ops *ops, void 
     tote_id_generator_ops own = {.struct_size = sizeof own};
     struct tote_id_generator *generator = tote__allocate(sizeof *generator);
 
-    tote__copy_options(&own, sizeof own, ops);
+    TOTE__COPY_OPTIONS(tote_id_generator_ops, &own, ops);
     if (generator && own.new_trace_id && own.new_span_id) {
         *generator = (struct tote_id_generator){.ops = own, .self = self};
         return generator;

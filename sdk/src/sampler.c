@@ -74,7 +74,7 @@ tote_sampler *tote_sampler_new(const tote_sampler_ops *ops, void *self) {
     tote_sampler_ops own = {.struct_size = sizeof own};
     struct tote_sampler *sampler = tote__allocate(sizeof *sampler);
 
-    tote__copy_options(&own, sizeof own, ops);
+    TOTE__COPY_OPTIONS(tote_sampler_ops, &own, ops);
     if (sampler && own.should_sample) {
         *sampler = (struct tote_sampler){.ops = own, .self = self};
         memset(sampler->known, TOTE__ASK_SAMPLER, sizeof sampler->known);

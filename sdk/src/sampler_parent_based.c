@@ -92,7 +92,7 @@ tote_sampler *tote_sampler_new_parent_based(const tote_parent_based_options *opt
     tote_parent_based_options given = TOTE_PARENT_BASED_OPTIONS_INIT;
     struct parent_based *self = tote__allocate(sizeof *self);
 
-    tote__copy_options(&given, sizeof given, options);
+    TOTE__COPY_OPTIONS(tote_parent_based_options, &given, options);
     struct parent_based chosen = {
         .samplers =
             {

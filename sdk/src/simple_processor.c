@@ -90,11 +90,13 @@ static enum outcome outcome_of(const struct export *export) {
 }
 
 /* Leave out what cannot be exported from here. */
-static bool is_refused(struct simple_processor *processor) {
+static bool is_refused(struct simple_processor *processor, const tote_span_data *span) {
     if (tote__thread.is_exporting) {
-        tote_diagnose(TOTE_LEVEL_WARN, component,
-                      "a span ended inside an export and was dropped; an exporter's own calls are "
-                      "not to be traced");
+        tote_diagnose(
+            TOTE_LEVEL_WARN, component,
+            "span \"%.64s\" ended inside an export: dropped; an exporter's own calls must "
+            "not be traced",
+            tote_span_data_get_name(span));
         count(processor, INSIDE_EXPORT);
         return true;
     }
@@ -115,7 +117,7 @@ static void simple_on_end(void *self, const tote_span_data *span) {
     if (!tote__thread.is_exporting && is_inherited(processor)) {
         forget_inherited_counts(processor);
     }
-    if (is_refused(processor)) {
+    if (is_refused(processor, span)) {
         return;
     }
     tote__lock_take(&processor->lock);

@@ -54,7 +54,7 @@ static bool open_for_writing(struct span *span) {
     return false;
 }
 
-/* Say once for each span that something of it was left out. Spec: trace/sdk.md#span-limits */
+/* Whether to report that something of the span was left out: once. Spec: trace/sdk.md#span-limits */
 static bool has_news_of_drops(struct span *span) {
     bool has_dropped =
         span->dropped_attribute_count || span->dropped_event_count || span->dropped_link_count;
@@ -64,14 +64,30 @@ static bool has_news_of_drops(struct span *span) {
     return is_news;
 }
 
-static void close_for_writing(struct span *span) {
-    bool is_news = has_news_of_drops(span);
+/* Drop the lock, and report. The name is copied before: from then on other threads may change it. */
+static void report_drops_and_unlock(struct span *span) {
+    const uint32_t counts[] = {span->dropped_attribute_count, span->dropped_event_count,
+                               span->dropped_link_count};
+    unsigned causes = span->loss_causes;
+    char name[TOTE__FEW_NAMES_BYTES];
 
+    snprintf(name, sizeof name, "%s", name_of(span));
     tote__lock_drop(&span->lock);
-    if (is_news) {
-        tote_diagnose(TOTE_LEVEL_WARN, "span",
-                      "an attribute, event or link was left out: over the span's limits, without a "
-                      "key, or no memory; the span counts them");
+    tote_diagnose(
+        TOTE_LEVEL_WARN, "span",
+        "span \"%s\": %u attributes, %u events and %u links were left out:%s%s%s; the span "
+        "counts all that follow",
+        name, counts[0], counts[1], counts[2],
+        causes & LOST_TO_LIMIT ? " over its limits (see tote_span_limits)" : "",
+        causes & LOST_TO_KEY ? " without a usable key" : "",
+        causes & LOST_TO_MEMORY ? " out of memory" : "");
+}
+
+static void close_for_writing(struct span *span) {
+    if (has_news_of_drops(span)) {
+        report_drops_and_unlock(span);
+    } else {
+        tote__lock_drop(&span->lock);
     }
 }
 
@@ -194,6 +210,7 @@ struct store_export {
     uint32_t left_out;
     size_t bytes;
     size_t remote_bytes;
+    char first_key[TOTE__FEW_NAMES_BYTES]; /* of those that are left out */
 };
 
 /* Names that belong to the program: a stranger's baggage does not speak for it. */
@@ -240,8 +257,10 @@ static bool export_entry(void *arg, const struct tote__entry *entry) {
                    (is_remote && (export->remote_count >= MOST_REMOTE_ENTRIES ||
                                   export->remote_bytes + size > MOST_REMOTE_BYTES));
     if (is_over) {
-        export->left_out++;
-        export->span->dropped_attribute_count++;
+        if (!export->left_out++) {
+            snprintf(export->first_key, sizeof export->first_key, "%s", entry->key);
+        }
+        tote__span_lose(export->span, &export->span->dropped_attribute_count, LOST_TO_LIMIT);
         return true;
     }
     tote__span_put_store_entry(export->span, entry);
@@ -256,21 +275,24 @@ static bool export_entry(void *arg, const struct tote__entry *entry) {
 
 /* Add what the store says as the span ends. Nobody else writes to the span any more. */
 static void add_store_attributes(struct span *span, const struct core_config *config) {
-    struct store_export export = {.span = span, .config = config};
+    struct store_export export;
 
     span->store_attributes_start = span->attributes.size;
     if (!span->store || tote__store_is_bare(span->store)) {
         return;
     }
+    export = (struct store_export){.span = span, .config = config};
     if (!tote__store_visit(span->store, TOTE_EXPORT, export_entry, &export)) {
-        span->dropped_attribute_count++; /* how many is not known: memory was out */
+        /* how many is not known */
+        tote__span_lose(span, &span->dropped_attribute_count, LOST_TO_MEMORY);
     }
     if (export.left_out) {
-        tote_diagnose(TOTE_LEVEL_WARN, "span",
-                      "%u entries of the store are not on a span, which counts them: it takes %d "
-                      "and %d bytes, of those that came in %d and %d",
-                      export.left_out, MOST_ENTRIES, MOST_ENTRY_BYTES, MOST_REMOTE_ENTRIES,
-                      MOST_REMOTE_BYTES);
+        tote_diagnose(
+            TOTE_LEVEL_WARN, "span",
+            "span \"%.64s\" takes at most %d store entries and %d bytes, of remote ones %d and "
+            "%d: %u more, from '%s' on, are left out and counted",
+            name_of(span), MOST_ENTRIES, MOST_ENTRY_BYTES, MOST_REMOTE_ENTRIES, MOST_REMOTE_BYTES,
+            export.left_out, export.first_key);
     }
 }
 
@@ -282,17 +304,23 @@ static void freeze(struct span *span) {
     atomic_store_explicit(&span->state, SPAN_ENDED, memory_order_release);
 }
 
+/* After the shutdown only the SDK's own processors are called, which count what ends then. */
+static bool is_called(const struct core_config *config, const tote_span_processor *processor) {
+    return processor->add_stats ||
+           !atomic_load_explicit(&config->is_shut_down, memory_order_relaxed);
+}
+
 static void run_processors(struct span *span, const struct core_config *config) {
     for (size_t i = 0; config->has_on_ending && i < config->processor_count; i++) {
         tote_span_processor *processor = config->processors[i];
-        if (processor->ops.on_ending) {
+        if (processor->ops.on_ending && is_called(config, processor)) {
             processor->ops.on_ending(processor->self, &span->base);
         }
     }
     freeze(span);
     for (size_t i = 0; i < config->processor_count; i++) {
         tote_span_processor *processor = config->processors[i];
-        if (processor->ops.on_end) {
+        if (processor->ops.on_end && is_called(config, processor)) {
             processor->ops.on_end(processor->self, (const tote_span_data *)span);
         }
     }

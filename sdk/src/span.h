@@ -27,6 +27,9 @@ enum span_state {
     SPAN_SENT    /* on its way home */
 };
 
+/* Why an attribute, an event or a link was left out. */
+enum span_loss { LOST_TO_LIMIT = 1, LOST_TO_KEY = 2, LOST_TO_MEMORY = 4 };
+
 /*
  * A growing run of bytes of a span. Its place is an offset: below SPAN_ROOM_BYTES into the block's
  * room, from there on into the overflow.
@@ -103,6 +106,7 @@ struct span {
     uint32_t room_used;             /* from the end of the room */
     uint32_t overflow_used;
     uint8_t status_code;
+    uint8_t loss_causes; /* of enum span_loss, why something was left out */
     bool drop_reported;
     uint64_t end_time_unix_nano;
     struct tote__secured secured;               /* from end to export */
@@ -151,6 +155,12 @@ enum { TAG_EVENT = 0x5A, TAG_LINK = 0x6A };
 
 static inline const struct span *tote__span_of_data(const tote_span_data *data) {
     return (const struct span *)data;
+}
+
+/* Count something that was left out, and note why. */
+static inline void tote__span_lose(struct span *span, uint32_t *counter, enum span_loss cause) {
+    ++*counter;
+    span->loss_causes |= (uint8_t)cause;
 }
 
 /* How much memory the span takes, for bounds in bytes. */

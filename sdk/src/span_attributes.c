@@ -193,17 +193,18 @@ static void put_attribute(struct span *span, const char *key, size_t key_length,
         bool is_full = span->attribute_count >= span->origin.limits.attributes;
         if (is_full && span->store_attribute_count) {
             remove_store_attribute(span, last_store_attribute(span));
-            span->dropped_attribute_count++; /* the span's own win */
+            tote__span_lose(span, &span->dropped_attribute_count, LOST_TO_LIMIT); /* the store's */
             is_full = false;
         }
         place = (struct place){span->attributes.size, 0};
         if (is_full) {
-            span->dropped_attribute_count++;
+            tote__span_lose(span, &span->dropped_attribute_count, LOST_TO_LIMIT);
             return;
         }
     }
     if (plan.is_too_large || !resize_place(span, &place, plan.size)) {
-        span->dropped_attribute_count++;
+        tote__span_lose(span, &span->dropped_attribute_count,
+                        plan.is_too_large ? LOST_TO_LIMIT : LOST_TO_MEMORY);
         return;
     }
     span->attribute_count += is_new;
@@ -225,7 +226,7 @@ void tote__span_put_attributes(struct span *span, const tote_attribute *attribut
         if (key) {
             put_attribute(span, key, length, attributes[i].value);
         } else {
-            span->dropped_attribute_count++;
+            tote__span_lose(span, &span->dropped_attribute_count, LOST_TO_KEY);
         }
     }
 }
@@ -243,7 +244,7 @@ void tote__span_put_store_entry(struct span *span, const struct tote__entry *ent
         return;
     }
     if (span->attribute_count >= span->origin.limits.attributes) {
-        span->dropped_attribute_count++;
+        tote__span_lose(span, &span->dropped_attribute_count, LOST_TO_LIMIT);
         return;
     }
     if (is_limited(&span->origin.limits)) {
@@ -257,7 +258,7 @@ void tote__span_put_store_entry(struct span *span, const struct tote__entry *ent
         return;
     }
     if (!tote__span_reserve(span, &span->attributes, entry->attribute.size)) {
-        span->dropped_attribute_count++;
+        tote__span_lose(span, &span->dropped_attribute_count, LOST_TO_MEMORY);
         return;
     }
     memcpy(tote__span_at(span, &span->attributes) + span->attributes.size, entry->attribute.at,
@@ -268,56 +269,103 @@ void tote__span_put_store_entry(struct span *span, const struct tote__entry *ent
     note_key(span, entry->hash);
 }
 
-/*
- * Which attributes of an event or a link are kept, and how large they are together: of a key the last one,
- * for collections have unique keys (D23).
- */
+/* Which attributes of an event or a link are kept, and how large they are together. */
+enum { FEW_ATTRIBUTES = 32 };
+
 struct selection {
-    tote_value attributes; /* as a map */
-    struct tote__map_index *index;
-    size_t kept_before; /* those from this index on are over the limit */
-    size_t size;
+    const tote_attribute *attributes;
+    uint32_t *kept; /* indices: of each key that is kept, the last attribute */
+    uint32_t kept_count;
     uint32_t dropped;
+    size_t size;
+    uint32_t few[FEW_ATTRIBUTES];
+    struct tote__arena memory;
 };
 
-static struct selection select_attributes(const struct span *span, const tote_attribute *attributes,
-                                          size_t count, uint32_t limit) {
-    struct selection selection = {.attributes = tote_map(attributes, attributes ? count : 0)};
-    uint32_t kept = 0;
+/* Where the key stands among those that are kept; kept_count if it does not. */
+static uint32_t find_kept(const struct selection *selection, const char *key) {
+    uint32_t at = 0;
 
-    count = selection.attributes.size;
-    selection.kept_before = count;
-    selection.index = tote__map_index_new(selection.attributes);
+    while (at < selection->kept_count &&
+           strcmp(selection->attributes[selection->kept[at]].key, key) != 0) {
+        at++;
+    }
+    return at;
+}
+
+/* More attributes than the limit: a new key over it is dropped, and a key that is kept takes its last value. */
+static void select_within_limit(struct selection *selection, size_t count, uint32_t limit) {
     for (size_t i = 0; i < count; i++) {
-        const char *key = attributes[i].key;
-        if (kept == limit) {
-            selection.kept_before = i;
-            selection.dropped += (uint32_t)(count - i); /* whatever their keys: no search */
-            break;
+        const char *key = selection->attributes[i].key;
+        uint32_t at = key && *key ? find_kept(selection, key) : limit;
+        if (at >= limit) {
+            selection->dropped++;
+            continue;
         }
+        if (at < selection->kept_count) { /* the last one stands where it was given */
+            selection->kept_count--;
+            memmove(selection->kept + at, selection->kept + at + 1,
+                    (selection->kept_count - at) * sizeof *selection->kept);
+        }
+        selection->kept[selection->kept_count++] = (uint32_t)i;
+    }
+}
+
+static void select_last_of_each_key(struct selection *selection, size_t count) {
+    tote_value map = tote_map(selection->attributes, count);
+    struct tote__map_index *index = tote__map_index_new(map);
+
+    for (size_t i = 0; i < count; i++) {
+        const char *key = selection->attributes[i].key;
         if (!key || !*key) {
-            selection.dropped++;
-        } else if (tote__map_is_kept(selection.attributes, selection.index, i)) {
-            const struct tote__attribute_plan plan = tote__plan_attribute(
-                key, strlen(key), attributes[i].value, &span->origin.limits.value);
-            kept += !plan.is_too_large;
-            selection.dropped += plan.is_too_large;
-            selection.size += plan.is_too_large ? 0 : plan.size;
+            selection->dropped++;
+        } else if (tote__map_is_kept(map, index, i)) {
+            selection->kept[selection->kept_count++] = (uint32_t)i;
         }
     }
-    return selection;
+    tote__map_index_free(index);
+}
+
+static struct tote__attribute_plan plan_of(const struct span *span,
+                                           const struct selection *selection, uint32_t at) {
+    const tote_attribute *kept = &selection->attributes[selection->kept[at]];
+
+    return tote__plan_attribute(kept->key, strlen(kept->key), kept->value,
+                                &span->origin.limits.value);
+}
+
+/*
+ * The result is as if each attribute were set after the other. Spec:
+ * common/README.md#attribute-collections
+ */
+static void select_attributes(const struct span *span, struct selection *selection,
+                              const tote_attribute *attributes, size_t count, uint32_t limit) {
+    count = attributes ? tote__min(count, UINT32_MAX) : 0;
+    selection->attributes = attributes;
+    selection->kept_count = selection->dropped = 0;
+    selection->size = 0;
+    selection->memory = tote__arena_over(selection->few, sizeof selection->few);
+    selection->kept =
+        tote__arena_allocate(&selection->memory, tote__min(count, limit) * sizeof *selection->kept);
+    if (!selection->kept || !limit) {
+        selection->dropped = (uint32_t)count;
+    } else if (count > limit) {
+        select_within_limit(selection, count, limit);
+    } else {
+        select_last_of_each_key(selection, count);
+    }
+    for (uint32_t i = 0; i < selection->kept_count; i++) {
+        const struct tote__attribute_plan plan = plan_of(span, selection, i);
+        selection->dropped += plan.is_too_large;
+        selection->size += plan.is_too_large ? 0 : plan.size;
+    }
 }
 
 static uint8_t *put_selection(const struct span *span, uint8_t *out, uint8_t tag,
                               const struct selection *selection) {
-    for (size_t i = 0; i < selection->kept_before; i++) {
-        const tote_attribute *attribute = &selection->attributes.as.fields[i];
-        if (tote__map_is_kept(selection->attributes, selection->index, i)) {
-            const struct tote__attribute_plan plan =
-                tote__plan_attribute(attribute->key, strlen(attribute->key), attribute->value,
-                                     &span->origin.limits.value);
-            out = plan.is_too_large ? out : tote__put_planned(out, tag, &plan);
-        }
+    for (uint32_t i = 0; i < selection->kept_count; i++) {
+        const struct tote__attribute_plan plan = plan_of(span, selection, i);
+        out = plan.is_too_large ? out : tote__put_planned(out, tag, &plan);
     }
     return out;
 }
@@ -366,20 +414,21 @@ void tote__span_put_event(struct span *span, const char *name, const tote_attrib
                           size_t attribute_count, uint64_t time_unix_nano) {
     size_t length = name ? strlen(name) : 0;
     size_t written = length ? tote__utf8_repaired_length(name, length) : 0;
-    struct selection selection = select_attributes(span, attributes, attribute_count,
-                                                   span->origin.limits.attributes_per_event);
+    struct selection selection;
+
+    select_attributes(span, &selection, attributes, attribute_count,
+                      span->origin.limits.attributes_per_event);
     size_t content = (time_unix_nano ? 1 + sizeof time_unix_nano : 0) + selection.size +
                      number_size(selection.dropped);
 
     if (written) {
         content += 1 + tote__varint_size(written) + written;
     }
-    uint8_t *out = span->event_count < span->origin.limits.events
-                       ? open_field(span, &span->events, TAG_EVENT, content)
-                       : NULL;
+    bool is_full = span->event_count >= span->origin.limits.events;
+    uint8_t *out = is_full ? NULL : open_field(span, &span->events, TAG_EVENT, content);
     if (!out) {
-        tote__map_index_free(selection.index);
-        span->dropped_event_count++;
+        tote__span_lose(span, &span->dropped_event_count, is_full ? LOST_TO_LIMIT : LOST_TO_MEMORY);
+        tote__arena_clear(&selection.memory);
         return;
     }
     if (time_unix_nano) {
@@ -392,13 +441,14 @@ void tote__span_put_event(struct span *span, const char *name, const tote_attrib
     }
     out = put_selection(span, out, TOTE__TAG_EVENT_ATTRIBUTE, &selection);
     put_number(out, EVENT_DROPPED, selection.dropped);
-    tote__map_index_free(selection.index);
+    tote__arena_clear(&selection.memory);
     span->event_count++;
 }
 
-/* Spec: opentelemetry-proto trace/v1/trace.proto, SpanFlags */
+/* Bits that W3C Trace Context does not define yet stay behind. Spec: opentelemetry-proto trace/v1/trace.proto, SpanFlags */
 static uint32_t link_flags(const tote_span_context *context) {
-    uint32_t flags = 0x100 | tote_span_context_get_trace_flags(context);
+    const uint8_t known = TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM;
+    uint32_t flags = 0x100 | (tote_span_context_get_trace_flags(context) & known);
 
     return tote_span_context_is_remote(context) ? flags | 0x200 : flags;
 }
@@ -406,15 +456,16 @@ static uint32_t link_flags(const tote_span_context *context) {
 void tote__span_put_link(struct span *span, const tote_span_context *context,
                          const tote_attribute *attributes, size_t attribute_count) {
     if (!context) {
-        return;
+        context = &tote__invalid_span_context; /* as tote_span_add_link() does */
     }
     const tote_trace_state *trace_state = tote_span_context_get_trace_state(context);
     size_t state_length = tote_trace_state_to_header(trace_state, NULL, 0);
-    struct selection selection = select_attributes(span, attributes, attribute_count,
-                                                   span->origin.limits.attributes_per_link);
+    struct selection selection;
 
+    select_attributes(span, &selection, attributes, attribute_count,
+                      span->origin.limits.attributes_per_link);
     if (!tote_span_context_is_valid(context) && !state_length && !selection.size) {
-        tote__map_index_free(selection.index);
+        tote__arena_clear(&selection.memory);
         return; /* Spec: trace/api.md#add-link: says nothing at all */
     }
     size_t content = 2 + sizeof context->trace_id + 2 + sizeof context->span_id + selection.size +
@@ -423,12 +474,12 @@ void tote__span_put_link(struct span *span, const tote_span_context *context,
         content += 1 + tote__varint_size(state_length) + state_length;
     }
     /* One byte more: a header ends with NUL, which the next field or nothing overwrites. */
-    bool has_room = span->link_count < span->origin.limits.links &&
-                    tote__span_reserve(span, &span->links, content + 16);
+    bool is_full = span->link_count >= span->origin.limits.links;
+    bool has_room = !is_full && tote__span_reserve(span, &span->links, content + 16);
     uint8_t *out = has_room ? open_field(span, &span->links, TAG_LINK, content) : NULL;
     if (!out) {
-        tote__map_index_free(selection.index);
-        span->dropped_link_count++;
+        tote__span_lose(span, &span->dropped_link_count, is_full ? LOST_TO_LIMIT : LOST_TO_MEMORY);
+        tote__arena_clear(&selection.memory);
         return;
     }
     out = put_bytes(out, LINK_TRACE_ID, &context->trace_id, sizeof context->trace_id);
@@ -442,6 +493,6 @@ void tote__span_put_link(struct span *span, const tote_span_context *context,
     out = put_selection(span, out, TOTE__TAG_LINK_ATTRIBUTE, &selection);
     out = put_number(out, LINK_DROPPED, selection.dropped);
     put_fixed(out, LINK_FLAGS, link_flags(context), sizeof(uint32_t));
-    tote__map_index_free(selection.index);
+    tote__arena_clear(&selection.memory);
     span->link_count++;
 }

@@ -246,6 +246,10 @@ static void set_up_content(const struct start *start, struct span *span) {
     }
     if (start->result) {
         tote__span_put_attributes(span, start->result->attributes, start->result->attribute_count);
+        if (start->result->dropped_attribute_count) {
+            span->dropped_attribute_count += (uint32_t)start->result->dropped_attribute_count;
+            span->loss_causes |= LOST_TO_KEY; /* or to memory: the sampler's result does not tell */
+        }
     }
     for (size_t i = 0; options->links && i < options->link_count; i++) {
         tote__span_put_link(span, options->links[i].context, options->links[i].attributes,

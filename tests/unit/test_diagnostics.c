@@ -41,7 +41,7 @@ static void reports_go_to_the_handler_up_to_the_level(void **state) {
     assert_int_equal(seen.count, 1);
 }
 
-/* Design section 6: the same report at most once a minute; a kind is its component and format */
+/* Design section 6: the same report at most once a minute, whatever its figures are */
 static void the_same_report_is_given_once_and_others_still_get_through(void **state) {
     (void)state;
     for (int i = 0; i < 1000; i++) {
@@ -53,18 +53,44 @@ static void the_same_report_is_given_once_and_others_still_get_through(void **st
     assert_int_equal(seen.level, TOTE_LEVEL_ERROR);
 }
 
+/* Two mistakes of one kind are two reports. */
+static void a_different_text_is_not_hidden_by_the_first(void **state) {
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        tote_diagnose(TOTE_LEVEL_WARN, "test", "'%s' is too large", i % 2 ? "b" : "a");
+    }
+    assert_int_equal(seen.count, 2);
+    assert_string_equal(seen.message, "test: 'b' is too large");
+}
+
+/* As when a peer sends something new each time. */
+static void ever_new_texts_of_one_kind_do_not_flood_the_log(void **state) {
+    char text[8] = "a";
+
+    (void)state;
+    for (int i = 0; i < 26; i++) {
+        text[0] = (char)('a' + i);
+        tote_diagnose(TOTE_LEVEL_WARN, "test", "'%s' is malformed", text);
+    }
+    assert_int_equal(seen.count, 8);
+    tote_diagnose(TOTE_LEVEL_WARN, "test", "another kind");
+    assert_int_equal(seen.count, 9);
+    tote__report_suppressed();
+    assert_string_equal(seen.message, "test: held back 18 more like this: 'h' is malformed ...");
+}
+
 /* Design section 6: what was held back is told at shutdown, each kind once */
 static void what_was_held_back_is_told_when_asked_for(void **state) {
     (void)state;
     for (int i = 0; i < 10; i++) {
         tote_diagnose(TOTE_LEVEL_WARN, "test", "%d lost", i);
-        tote_diagnose(TOTE_LEVEL_ERROR, "other", "once %s", i ? "more" : "");
+        tote_diagnose(TOTE_LEVEL_ERROR, "other", "once %s", "more");
     }
     tote_diagnose(TOTE_LEVEL_WARN, "test", "only once");
     assert_int_equal(seen.count, 3);
     tote__report_suppressed();
     assert_int_equal(seen.count, 5);
-    assert_string_equal(seen.message, "other: held back 9 more like this: once  ...");
+    assert_string_equal(seen.message, "other: held back 9 more like this: once more ...");
     assert_int_equal(seen.level, TOTE_LEVEL_ERROR);
     tote__report_suppressed();
     assert_int_equal(seen.count, 5);
@@ -202,6 +228,8 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(reports_go_to_the_handler_up_to_the_level, set_up),
         cmocka_unit_test_setup(the_same_report_is_given_once_and_others_still_get_through, set_up),
+        cmocka_unit_test_setup(a_different_text_is_not_hidden_by_the_first, set_up),
+        cmocka_unit_test_setup(ever_new_texts_of_one_kind_do_not_flood_the_log, set_up),
         cmocka_unit_test_setup(what_was_held_back_is_told_when_asked_for, set_up),
         cmocka_unit_test_setup(more_kinds_than_are_kept_all_get_through, set_up),
         cmocka_unit_test_setup(each_text_is_given_where_that_is_asked_for, set_up),

@@ -228,6 +228,55 @@ static void a_child_does_not_start_before_its_parent_where_the_clock_is_set_back
     tote_context_unref(context);
 }
 
+static tote_sampling_decision decide_with_unusable(void *self,
+                                                   const tote_sampling_parameters *parameters,
+                                                   tote_sampling_result *result) {
+    (void)self, (void)parameters;
+    tote_sampling_result_set_attribute(result, "", tote_int(1));
+    tote_sampling_result_set_attribute(result, NULL, tote_int(1));
+    tote_sampling_result_set_attribute(result, "kept", tote_int(1));
+    return TOTE_SAMPLING_RECORD_AND_SAMPLE;
+}
+
+/* Spec: trace/sdk.md#span-limits, dropped attributes */
+static void attributes_of_a_sampler_that_cannot_be_kept_are_counted(void **state) {
+    static const tote_sampler_ops ops = {.struct_size = sizeof ops,
+                                         .should_sample = decide_with_unusable};
+    struct sdk_fixture *f = *state;
+    f->settings.sampler = tote_sampler_new(&ops, NULL);
+    sdk_fixture_start(state);
+    size_t count = 0;
+
+    tote_span *span = start_under(f, tote_context_root());
+    tote_span_close(&span);
+    tote_span_data_get_attributes(sdk_fixture_only_span(f), &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(tote_span_data_get_dropped_attribute_count(f->spans[0]), 2);
+}
+
+static void count_ending(void *self, tote_span *span) {
+    (void)span;
+    ++*(size_t *)self;
+}
+
+/* Spec: trace/sdk.md#onending: not after Shutdown */
+static void after_the_shutdown_no_processor_is_called_for_a_span(void **state) {
+    size_t endings = 0;
+    static const tote_span_processor_ops ops = {.struct_size = sizeof ops,
+                                                .on_ending = count_ending};
+    struct sdk_fixture *f = *state;
+    tote_span_processor *processor = tote_span_processor_new(&ops, &endings);
+    f->settings.processors = &processor;
+    f->settings.processor_count = 1;
+    sdk_fixture_start(state);
+    tote_span *open = start_under(f, tote_context_root());
+
+    tote_sdk_shutdown(f->sdk, 1000);
+    tote_span_close(&open);
+    assert_int_equal(endings, 0);
+    assert_int_equal(f->ended, 0);
+}
+
 /* Requirement D3 */
 static void after_shutdown_spans_carry_the_trace_on_and_record_nothing(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
@@ -467,6 +516,8 @@ int main(int argc, char **argv) {
         SDK_TEST(times_of_a_trace_come_from_one_anchor),
         SDK_TEST(a_span_does_not_end_before_it_starts),
         SDK_TEST(a_child_does_not_start_before_its_parent_where_the_clock_is_set_back),
+        SDK_TEST(attributes_of_a_sampler_that_cannot_be_kept_are_counted),
+        SDK_TEST(after_the_shutdown_no_processor_is_called_for_a_span),
         SDK_TEST(after_shutdown_spans_carry_the_trace_on_and_record_nothing),
         SDK_TEST(a_tracer_outlives_the_sdks_it_serves),
         SDK_TEST(an_sdk_that_is_not_global_has_tracers_of_its_own),

@@ -200,6 +200,91 @@ static void status_follows_the_order_unset_error_ok(void **state) {
     tote_span_close(&span);
 }
 
+static void a_link_of_the_start_keeps_its_attributes_without_a_context(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    const tote_attribute why = {"why", tote_string("batch")};
+    const tote_link links[] = {{.context = NULL, .attributes = &why, .attribute_count = 1},
+                               {.context = NULL}};
+    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
+    options.links = links;
+    options.link_count = 2;
+    size_t count = 0;
+
+    tote_span *span = tote_tracer_start_span(f->tracer, "linked", &options);
+    tote_span_close(&span);
+    const tote_link *kept = tote_span_data_get_links(sdk_fixture_only_span(f), &count);
+    assert_int_equal(count, 1);
+    assert_false(tote_span_context_is_valid(kept[0].context));
+    assert_string_equal(kept[0].attributes[0].value.as.string, "batch");
+}
+
+/* Spec: opentelemetry-proto trace/v1/trace.proto, SpanFlags: other bits are reserved */
+static void a_link_leaves_out_trace_flags_that_are_not_defined(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    const tote_trace_id trace_id = {{7}};
+    const tote_span_id span_id = {{8}};
+    tote_span_context *context = tote_span_context_new(&trace_id, &span_id, 0xff, NULL, true);
+    size_t count = 0;
+
+    tote_span *span = start(f);
+    tote_span_add_link(span, context, NULL, 0);
+    tote_span_close(&span);
+    const tote_link *links = tote_span_data_get_links(sdk_fixture_only_span(f), &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(tote_span_context_get_trace_flags(links[0].context), 0x03);
+    tote_span_context_unref(context);
+}
+
+/* As if each were set after the other. Spec: common/README.md#attribute-collections */
+static void a_repeated_key_of_an_event_does_not_take_the_place_of_another(void **state) {
+    struct sdk_fixture *f = *state;
+    f->settings.limits.attribute_count_per_event = 1;
+    f->settings.limits.attribute_count_per_link = 2;
+    sdk_fixture_start(state);
+    const tote_attribute attributes[] = {
+        {"a", tote_int(1)}, {"b", tote_int(2)}, {"a", tote_int(3)}, {"c", tote_int(4)}};
+    size_t count = 0;
+
+    tote_span *span = start(f);
+    tote_span_add_event(span, "event", attributes, 4, 0);
+    tote_span_add_link(span, tote_span_get_context(span), attributes, 4);
+    tote_span_close(&span);
+    const tote_event *event = tote_span_data_get_events(sdk_fixture_only_span(f), &count);
+    assert_int_equal(event->attribute_count, 1);
+    assert_string_equal(event->attributes[0].key, "a");
+    assert_int_equal(event->attributes[0].value.as.integer, 3);
+    assert_int_equal(event->dropped_attribute_count, 2);
+    const tote_link *link = tote_span_data_get_links(sdk_fixture_only_span(f), &count);
+    assert_int_equal(link->attribute_count, 2);
+    assert_string_equal(link->attributes[0].key, "b");
+    assert_int_equal(link->attributes[1].value.as.integer, 3);
+    assert_int_equal(link->dropped_attribute_count, 1);
+}
+
+/* One diagnostic, which names the span and the cause. */
+static void what_is_left_out_is_reported_with_the_span_and_the_cause(void **state) {
+    struct sdk_fixture *f = *state;
+    f->settings.limits.attribute_count = 1;
+    sdk_fixture_start(state);
+    tote_span *span = tote_tracer_start_span(f->tracer, "crowded", NULL);
+
+    tote_span_set_attribute(span, "one", tote_int(1));
+    assert_int_equal(f->diagnostics, 0);
+    tote_span_set_attribute(span, "two", tote_int(2));
+    tote_span_set_attribute(span, "three", tote_int(3));
+    assert_int_equal(f->diagnostics, 1);
+    assert_non_null(strstr(f->last_diagnostic, "\"crowded\": 1 attributes, 0 events and 0 links"));
+    assert_non_null(strstr(f->last_diagnostic, "over its limits"));
+    assert_null(strstr(f->last_diagnostic, "key"));
+    tote_span_close(&span);
+    span = tote_tracer_start_span(f->tracer, "nameless", NULL);
+    tote_span_set_attribute(span, "", tote_int(1));
+    assert_int_equal(f->diagnostics, 2);
+    assert_non_null(strstr(f->last_diagnostic, "\"nameless\""));
+    assert_non_null(strstr(f->last_diagnostic, "without a usable key"));
+    tote_span_close(&span);
+}
+
 /* Requirements C11, C16, L30 */
 static void an_ended_span_changes_no_more_and_stays_a_parent(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
@@ -448,6 +533,10 @@ int main(int argc, char **argv) {
         SDK_TEST(a_limit_of_zero_keeps_nothing_and_counts_all),
         SDK_TEST(events_keep_their_order_their_times_and_unique_keys),
         SDK_TEST(links_without_ids_count_only_when_they_say_something),
+        SDK_TEST(a_link_of_the_start_keeps_its_attributes_without_a_context),
+        SDK_TEST(a_link_leaves_out_trace_flags_that_are_not_defined),
+        SDK_TEST(a_repeated_key_of_an_event_does_not_take_the_place_of_another),
+        SDK_TEST(what_is_left_out_is_reported_with_the_span_and_the_cause),
         SDK_TEST(status_follows_the_order_unset_error_ok),
         SDK_TEST(an_ended_span_changes_no_more_and_stays_a_parent),
         SDK_TEST(names_of_any_kind_are_kept_as_utf8),

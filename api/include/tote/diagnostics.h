@@ -26,8 +26,9 @@ typedef void (*tote_diagnostics_handler)(tote_level level, const char *component
 
 /**
  * Report something, as exporters, samplers and propagators do. printf() rules; cut at 1,023 bytes.
- * The same report by component and format goes out at most once a minute; the next one, or the
- * shutdown of an SDK, tells how many were held back. Only TOTE_LEVEL_DEBUG goes out each time.
+ * The same text goes out at most once a minute, and at most 8 different texts of one component and
+ * format; texts that differ in their figures alone are the same. The next one after that, or the
+ * shutdown of an SDK, reports how many were held back. Only TOTE_LEVEL_DEBUG goes out each time.
  * Never call it with a lock held that a handler may want.
  */
 TOTE_API void tote_diagnose(tote_level level, const char *component, const char *format, ...)

@@ -210,7 +210,7 @@ size_t tote_http_server_attributes(const tote_http_request *given, tote_attribut
                                    size_t capacity, char *buffer, size_t size) {
     tote_http_request request = TOTE_HTTP_REQUEST_INIT;
 
-    tote__copy_options(&request, sizeof request, given);
+    TOTE__COPY_OPTIONS(tote_http_request, &request, given);
     return write_attributes(&request, attributes, capacity, buffer, size);
 }
 
@@ -226,7 +226,7 @@ tote_scope *tote_http_server_open(tote_tracer *tracer, const tote_http_request *
     struct described *described = tote__allocate(sizeof *described);
     char name[256];
 
-    tote__copy_options(&request, sizeof request, given);
+    TOTE__COPY_OPTIONS(tote_http_request, &request, given);
     tote_context *remote = tote_extract(tote_context_root(), request.carrier, request.getter);
     tote_http_span_name(name, sizeof name, request.method, request.route);
     options.parent = remote;

@@ -196,7 +196,7 @@ enum MHD_Result tote_microhttpd_handle(void *cls, struct MHD_Connection *connect
     bool is_new = !*state;
     bool is_current = true;
 
-    tote__copy_options(&server, sizeof server, cls);
+    TOTE__COPY_OPTIONS(tote_microhttpd_server, &server, cls);
     if (!server.handle) {
         return MHD_NO;
     }
@@ -244,7 +244,7 @@ void tote_microhttpd_completed(void *cls, struct MHD_Connection *connection, voi
     tote_microhttpd_server server = TOTE_MICROHTTPD_SERVER_INIT;
     struct request *request = request_of(*state);
 
-    tote__copy_options(&server, sizeof server, cls);
+    TOTE__COPY_OPTIONS(tote_microhttpd_server, &server, cls);
     if (!request) {
         if (server.completed) {
             server.completed(server.completed_cls, connection, state, how);

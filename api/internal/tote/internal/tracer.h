@@ -74,8 +74,12 @@ static inline const tote_span_options *tote__complete_span_options(const tote_sp
 
 /*
  * Copy `given`, options of any version or NULL, over `options` of this one, `size` bytes, as far as both
- * know them. Both begin with struct_size.
+ * know them. Both begin with struct_size. `type` names them in a diagnostic.
  */
-TOTE_SHARED void tote__copy_options(void *options, size_t size, const void *given);
+TOTE_SHARED void tote__copy_options(const char *type, void *options, size_t size,
+                                    const void *given);
+
+#define TOTE__COPY_OPTIONS(type, options, given)                                                   \
+    tote__copy_options(#type, (options), sizeof(type), (given))
 
 #endif

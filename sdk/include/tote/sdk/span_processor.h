@@ -7,6 +7,8 @@
  *
  * Threads:  on_start, on_ending and on_end come on the thread that starts or ends the span, many at
  *           once; force_flush and shutdown from any. No lock is held.
+ * Shutdown: a span that ends after tote_sdk_shutdown() began reaches no processor. Calls that other
+ *           threads are in at that moment come to their end, so shutdown may run beside them.
  * Lifetime: sole owner; whoever is given a processor takes it, always.
  */
 #ifndef TOTE_SDK_SPAN_PROCESSOR_H
