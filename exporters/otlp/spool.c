@@ -38,11 +38,6 @@ enum {
     MOST_ATTEMPTS = 16
 };
 
-static const uint64_t second = 1000000000;
-
-/* A file of an earlier time was written while the clock was wrong: Tote did not exist. (2024) */
-static const uint64_t earliest_time = 1704067200U * (uint64_t)1000000000;
-
 static const char *const component = "spool";
 static const char corrupt_suffix[] = ".corrupt";
 static const char lock_name[] = "lock";
@@ -66,10 +61,8 @@ struct tote__spool {
     bool does_sync;
     uint32_t generation;
     uint32_t renewals; /* of the directory, after it was removed */
-    uint32_t boot;
-    uint64_t opened_wall;   /* the time of opening by the clock of the day, ... */
-    uint64_t opened_steady; /* ... and by one that nobody sets */
-    uint32_t tag;           /* of this process's files */
+    struct tote__spool_clock clock;
+    uint32_t tag; /* of this process's files */
     uint32_t sequence;
     uint64_t last_time; /* of the newest file */
     struct tote__spool_index known;
@@ -91,46 +84,17 @@ struct tote__spool {
 static struct tote__lock registry_lock;
 static struct tote__spool *registry;
 
-static uint64_t since(uint64_t then, uint64_t now) {
-    return now > then ? now - then : 0;
-}
-
-static uint64_t steady_time(void) {
-    return tote__clock_read(CLOCK_BOOTTIME);
-}
-
-static struct tote__boot_time boot_time(const struct tote__spool *spool) {
-    return (struct tote__boot_time){spool->boot, (uint32_t)(steady_time() / second)};
-}
-
-/*
- * The present time for the age of files that others wrote: as of the clock when the queue was opened, or as of the clock now,
- * whichever makes them younger. A clock that is set meanwhile makes nothing old.
- */
-static uint64_t cautious_time(const struct tote__spool *spool) {
-    uint64_t wall = tote__clock_realtime();
-    uint64_t kept = spool->opened_wall + since(spool->opened_steady, steady_time());
-
-    return wall < kept ? wall : kept;
-}
-
 static bool is_too_old(const struct tote__spool *spool, const struct tote__spool_entry *entry) {
-    uint64_t limit = spool->limits.max_age_s * second;
-    bool is_plausible = entry->time >= earliest_time;
-    uint64_t age = is_plausible ? since(entry->time, cautious_time(spool))
-                                : since(spool->opened_steady, steady_time());
+    uint64_t age = tote__spool_clock_age(&spool->clock, entry->time);
     char name[TOTE__SPOOL_NAME_BYTES];
     struct tote__boot_time written;
 
-    if (is_plausible && age <= limit) {
+    if (age <= spool->limits.max_age_s && !tote__spool_clock_is_unsure(entry->time)) {
         return false;
     }
     tote__spool_entry_name(entry, name);
     tote__spool_read_head(&spool->folder, name, &written);
-    if (written.boot && written.boot == spool->boot) { /* no clock was set in this measure */
-        age = since(written.seconds, boot_time(spool).seconds) * second;
-    }
-    return age > limit;
+    return tote__spool_clock_true_age(&spool->clock, age, written) > spool->limits.max_age_s;
 }
 
 static bool is_same(const struct tote__spool_entry *a, const struct tote__spool_entry *b) {
@@ -185,7 +149,8 @@ static void set_aside(struct tote__spool *spool, const struct tote__spool_entry 
 
 /* Remove what nobody will finish, or look at any more. */
 static void clear_away(struct tote__spool *spool, const char *name, const struct stat *status) {
-    uint64_t age = since((uint64_t)status->st_mtim.tv_sec * second, cautious_time(spool)) / second;
+    uint64_t age =
+        tote__spool_clock_age(&spool->clock, (uint64_t)status->st_mtim.tv_sec * 1000000000U);
     struct tote__spool_entry entry;
     struct tote__boot_time written;
 
@@ -440,7 +405,8 @@ static bool write_batch(struct tote__spool *spool, const struct tote__spool_entr
     char name[TOTE__SPOOL_NAME_BYTES];
 
     tote__spool_entry_name(entry, name);
-    return tote__spool_write_file(&spool->folder, name, batch, boot_time(spool), spool->does_sync);
+    return tote__spool_write_file(&spool->folder, name, batch, tote__spool_clock_now(&spool->clock),
+                                  spool->does_sync);
 }
 
 bool tote__spool_put(struct tote__spool *spool, const struct tote__batch *batch) {
@@ -726,9 +692,7 @@ static struct tote__spool *make(const char *path, const struct tote__spool_limit
         .lock = -1,
         .does_sync = true,
         .generation = tote__generation(),
-        .boot = tote__os_boot(),
-        .opened_wall = tote__clock_realtime(),
-        .opened_steady = steady_time(),
+        .clock = tote__spool_clock_start(),
         .tag = tag == NOBODYS_TAG ? 1 : tag,
     };
     return spool;

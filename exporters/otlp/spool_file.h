@@ -7,16 +7,11 @@
 
 #include "folder.h"
 #include "spool.h"
+#include "spool_clock.h"
 
 enum { TOTE__SPOOL_HEAD_BYTES = 40, TOTE__SPOOL_MOST_FILE_BYTES = 256 << 20 };
 
 #define TOTE__SPOOL_ASIDE_SUFFIX ".tmp" /* a file that is being written */
-
-/* A moment by a clock that nobody sets: comparable while the system is not booted again. */
-struct tote__boot_time {
-    uint32_t boot; /* identifies the boot; 0: unknown */
-    uint32_t seconds;
-};
 
 /* What a file begins with. */
 enum tote__spool_head {

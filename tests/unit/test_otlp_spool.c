@@ -375,7 +375,7 @@ static void old_files_of_other_programs_are_left_alone(void **state) {
                                         "18eab4004c6e1b99-a5c3a138-00000000-2.otlp.corrupt"};
     static const char *const own[] = {"18eab4004c6e1b99-a5c3a138-00000001-2.otlp.tmp",
                                       "18eab4004c6e1b99-a5c3a138-00000001-2.otlp.corrupt"};
-    const struct timespec times[] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    const struct timespec times[] = {{.tv_sec = 1735689600}, {.tv_sec = 1735689600}};
     char path[512];
 
     (void)state;
@@ -401,7 +401,7 @@ static void old_files_of_other_programs_are_left_alone(void **state) {
 /* Another thread or process may be at it still, whatever the clocks say */
 static void a_file_that_is_being_written_is_not_removed(void **state) {
     static const char name[] = "18eab4004c6e1b99-a5c3a138-00000000-2.otlp.tmp";
-    const struct timespec times[] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    const struct timespec times[] = {{.tv_sec = 1735689600}, {.tv_sec = 1735689600}};
     char path[512];
 
     (void)state;
