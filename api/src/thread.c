@@ -2,12 +2,14 @@
 /*
  * thread.c - threads that start in their creator's context
  *
- * The context is attached, not run in: a thread that leaves by pthread_exit() gives it back with
- * its stack.
+ * The context is attached, not run in: a thread that leaves by pthread_exit() releases it with its
+ * stack. If out of memory, the start data is on the creator's stack, and the creator waits until the
+ * new thread has copied it: the program's thread is created in any case.
  */
 #include "tote/thread.h"
 
 #include <errno.h>
+#include <semaphore.h>
 
 #include "context_stack.h"
 #include "tote/internal/memory.h"
@@ -16,12 +18,17 @@ struct thread_start {
     tote_context *context;
     void *(*run)(void *arg);
     void *arg;
+    sem_t *is_copied; /* NULL: the struct is allocated, and the new thread releases it */
 };
 
 static void *begin(void *arg) {
     struct thread_start start = *(struct thread_start *)arg;
 
-    tote__release(arg, sizeof start);
+    if (start.is_copied) {
+        sem_post(start.is_copied);
+    } else {
+        tote__release(arg, sizeof start);
+    }
     tote_context_token token = tote_context_attach(start.context);
     tote_context_unref(start.context);
     if (!token) {
@@ -36,6 +43,23 @@ static void *begin(void *arg) {
     return result;
 }
 
+/* Create the thread without an allocation of Tote. */
+static int create_and_wait(pthread_t *thread, const pthread_attr_t *attributes,
+                           struct thread_start start) {
+    sem_t is_copied;
+
+    if (sem_init(&is_copied, 0, 0) != 0) {
+        return EAGAIN;
+    }
+    start.is_copied = &is_copied;
+    int result = pthread_create(thread, attributes, begin, &start);
+    while (!result && sem_wait(&is_copied) != 0) {
+        /* a signal handler was run */
+    }
+    sem_destroy(&is_copied);
+    return result;
+}
+
 int tote_thread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *arg),
                        void *arg) {
     int error = errno;
@@ -43,15 +67,17 @@ int tote_thread_create(pthread_t *thread, const pthread_attr_t *attributes, void
     if (!thread || !run) {
         return EINVAL;
     }
+    struct thread_start given = {tote_context_ref(tote_context_current()), run, arg, NULL};
     struct thread_start *start = tote__allocate(sizeof *start);
-    if (!start) {
-        errno = error;
-        return EAGAIN;
+    int result;
+    if (start) {
+        *start = given;
+        result = pthread_create(thread, attributes, begin, start);
+    } else {
+        result = create_and_wait(thread, attributes, given);
     }
-    *start = (struct thread_start){tote_context_ref(tote_context_current()), run, arg};
-    int result = pthread_create(thread, attributes, begin, start);
     if (result) {
-        tote_context_unref(start->context);
+        tote_context_unref(given.context);
         tote__release(start, sizeof *start);
     }
     errno = error;

@@ -19,7 +19,9 @@
 #include "tote/diagnostics.h"
 #include "tote/exporters/memory.h"
 #include "tote/internal/pool.h"
+#include "tote/scope.h"
 #include "tote/sdk/span_processor.h"
+#include "tote/thread.h"
 #include "tour.h"
 
 enum { MOST_ALLOCATIONS = 20000, HEADER_SIZE = 16 };
@@ -287,6 +289,36 @@ static void every_allocation_may_fail_as_spans_are_encoded(void **state) {
     ended_spans = NULL;
 }
 
+static void *add_in_thread(void *arg) {
+    tote_store_add(tote_store_current(), "added.by.thread", tote_int(1));
+    *(bool *)arg = true;
+    return NULL;
+}
+
+/* Design: guest rules. The program gets its thread, and nothing of it lands in the root store */
+static void a_thread_is_created_without_any_memory_of_tote(void **state) {
+    tote_scope *scope = tote_scope_open(tote_get_tracer("test", NULL), "creator", NULL);
+    pthread_t thread;
+    bool has_run = false;
+    char text[8];
+
+    (void)state;
+    atomic_store(&memory.fails_on, true);
+    atomic_store(&memory.countdown, 0);
+    int result = tote_thread_create(&thread, NULL, add_in_thread, &has_run);
+    if (result == 0) {
+        pthread_join(thread, NULL);
+    }
+    atomic_store(&memory.fails_on, false);
+    atomic_store(&memory.countdown, -1);
+    assert_int_equal(result, 0);
+    assert_true(has_run);
+    assert_int_equal(tote_store_get(tote_context_get_store(tote_context_root()), "added.by.thread",
+                                    text, sizeof text),
+                     -1);
+    tote_scope_close(&scope);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(every_allocation_may_fail_without_an_sdk),
@@ -294,6 +326,7 @@ int main(int argc, char **argv) {
         TEST(every_allocation_may_fail_as_an_sdk_starts_and_stops),
         TEST(every_allocation_may_fail_as_a_link_is_read),
         TEST(every_allocation_may_fail_as_spans_are_encoded),
+        TEST(a_thread_is_created_without_any_memory_of_tote),
     };
     const tote_allocator allocator = {sizeof allocator, test_allocate, test_reallocate,
                                       test_release, NULL};
