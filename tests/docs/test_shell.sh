@@ -17,7 +17,7 @@ for file; do
             ;;
         *tote\ send\ * | *tote\ view\ *)
             command=${line##*tote }
-            "$tote" 2>&1 | grep -q "tote ${command%% *}" ||
+            "$tote" --help 2>&1 | grep -q "tote ${command%% *}" ||
                 { echo "$file: tote has no command ${command%% *}" >&2; failed=1; }
             ;;
         .ci/run*) [ -x .ci/run ] || { echo "$file: there is no .ci/run" >&2; failed=1; } ;;
