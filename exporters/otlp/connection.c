@@ -16,9 +16,21 @@
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/os.h"
 #include "tote/internal/privilege.h"
 
-enum { CONNECT_TIMEOUT_MS = 30000, MOST_EVENTS = TOTE__MAX_WATCHES };
+enum {
+    CONNECT_TIMEOUT_MS = 30000,
+    MOST_EVENTS = TOTE__MAX_WATCHES,
+    GRACE_MS = 100,       /* for curl to notice the end of a response */
+    FREE_IDLE_WRITES = 8, /* before a socket is not watched for writing for a while: 1 ms, ... */
+    MOST_DOUBLINGS = 8    /* ... doubled each time up to 256 ms */
+};
+/*
+ * CURLMOPT_QUICK_EXIT of libcurl 8.21 and later; earlier ones do not wait for resolver threads, and
+ * refuse it.
+ */
+static const CURLMoption multi_quick_exit = (CURLMoption)21;
 
 static const uint64_t ns_per_ms = 1000000;
 
@@ -76,7 +88,8 @@ static struct tote__watch *find_watch(struct tote__connection *connection, int f
  * tells of itself once.
  */
 static void arm(struct tote__connection *connection, struct tote__watch *watch) {
-    struct epoll_event event = {.events = watch->events | (uint32_t)EPOLLONESHOT,
+    const uint32_t left_out = watch->write_at ? (uint32_t)EPOLLOUT : 0;
+    struct epoll_event event = {.events = (watch->events & ~left_out) | (uint32_t)EPOLLONESHOT,
                                 .data.fd = watch->fd};
 
     if (epoll_ctl(connection->epoll, EPOLL_CTL_MOD, watch->fd, &event) != 0) {
@@ -102,6 +115,8 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void 
         return -1;
     }
     watch->fd = fd;
+    watch->idle_writes = 0;
+    watch->write_at = 0;
     watch->events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0U) |
                     (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0U);
     arm(connection, watch);
@@ -278,6 +293,7 @@ static int set_multi_options(struct tote__connection *connection) {
     failed |= (int)curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, connection);
     failed |= (int)curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
     failed |= (int)curl_multi_setopt(multi, CURLMOPT_TIMERDATA, connection);
+    (void)curl_multi_setopt(multi, multi_quick_exit, 1L);
     return failed;
 }
 
@@ -294,8 +310,10 @@ struct tote__connection *tote__connection_new(const struct tote__otlp_settings *
         .easy = curl_easy_init(),
         .epoll = epoll,
         .timer = TOTE__NEVER,
+        .cut_at = TOTE__NEVER,
         .incoming = {.max_size = settings->max_response_bytes,
                      .is_grpc = settings->protocol == TOTE_OTLP_GRPC},
+        .unix_path = settings->unix_path,
         .is_prepared = prepared != NULL,
     };
     for (size_t i = 0; i < TOTE__MAX_SOCKETS; i++) {
@@ -315,7 +333,7 @@ struct tote__connection *tote__connection_new(const struct tote__otlp_settings *
 }
 
 static CURLcode result_of(struct tote__connection *connection) {
-    CURLcode result = CURLE_OUT_OF_MEMORY;
+    CURLcode result = connection->cut_at == TOTE__NEVER ? CURLE_OUT_OF_MEMORY : CURLE_HTTP2_STREAM;
     CURLMsg *message;
     int left;
 
@@ -334,11 +352,57 @@ bool tote__connection_begin(struct tote__connection *connection, struct tote__sl
 
     tote__incoming_begin(&connection->incoming);
     connection->error[0] = '\0';
+    connection->cut_at = TOTE__NEVER;
     return !curl_easy_setopt(easy, CURLOPT_HTTPHEADER, connection->headers[encoding]) &&
            !curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)request.at) &&
            !curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request.size) &&
            !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms ? (long)connect_ms : 1L) &&
            curl_multi_add_handle(connection->multi, easy) == CURLM_OK;
+}
+
+/* Changes when curl sent or received something of the request. */
+static uint64_t progress_of(const struct tote__connection *connection) {
+    curl_off_t sent = 0;
+
+    curl_easy_getinfo(connection->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+    return (uint64_t)sent + connection->incoming.body_size;
+}
+
+/*
+ * libcurl before 8 asks for a writable socket all the time while the receiver's HTTP/2 window is
+ * full. A socket that is writable without use is not watched for that for a while. What ends the
+ * wait, a window update, makes it readable.
+ */
+static void note_use(struct tote__watch *watch, uint32_t events, bool has_progress) {
+    watch->write_at = 0;
+    if (has_progress || events != EPOLLOUT) {
+        watch->idle_writes = 0;
+    } else if (++watch->idle_writes > FREE_IDLE_WRITES) {
+        unsigned doublings = watch->idle_writes - FREE_IDLE_WRITES - 1;
+        watch->write_at = tote__deadline_in(1U << tote__min(doublings, MOST_DOUBLINGS));
+    }
+}
+
+static void watch_writes_again(struct tote__connection *connection) {
+    for (size_t i = 0; i < TOTE__MAX_WATCHES; i++) {
+        struct tote__watch *watch = &connection->watches[i];
+        if (watch->fd >= 0 && watch->write_at && tote__clock_monotonic() >= watch->write_at) {
+            watch->write_at = 0;
+            arm(connection, watch);
+        }
+    }
+}
+
+uint64_t tote__connection_due(const struct tote__connection *connection) {
+    uint64_t due = connection->timer < connection->cut_at ? connection->timer : connection->cut_at;
+
+    for (size_t i = 0; i < TOTE__MAX_WATCHES; i++) {
+        const struct tote__watch *watch = &connection->watches[i];
+        if (watch->fd >= 0 && watch->write_at && watch->write_at < due) {
+            due = watch->write_at;
+        }
+    }
+    return due;
 }
 
 static int action_of(uint32_t events) {
@@ -356,23 +420,41 @@ static bool handle_event(struct tote__connection *connection, const struct epoll
         return true;
     }
     watch->is_armed = false;
+    uint64_t before = progress_of(connection);
     if (curl_multi_socket_action(connection->multi, fd, action_of(event->events), running) !=
         CURLM_OK) {
         return false;
     }
     watch = find_watch(connection, fd);
     if (watch && !watch->is_armed) {
+        note_use(watch, event->events, progress_of(connection) != before);
         arm(connection, watch);
     }
     return true;
+}
+
+/*
+ * A receiver may respond before the request has ended. libcurl before 8 then sends the request to
+ * its end, and waits for what has already come. Returns: whether to end the transfer.
+ */
+static bool is_cut(struct tote__connection *connection) {
+    long status = 0;
+
+    curl_easy_getinfo(connection->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (connection->cut_at == TOTE__NEVER && connection->incoming.is_grpc &&
+        tote__incoming_is_answer(&connection->incoming, status)) {
+        connection->cut_at = tote__deadline_in(GRACE_MS);
+    }
+    return tote__clock_monotonic() >= connection->cut_at;
 }
 
 bool tote__connection_run(struct tote__connection *connection, uint32_t wait_ms, bool *is_done) {
     struct epoll_event events[MOST_EVENTS];
     int running = 1;
 
+    watch_writes_again(connection);
     int count = epoll_wait(connection->epoll, events, MOST_EVENTS,
-                           (int)tote__ms_until(connection->timer, wait_ms));
+                           (int)tote__ms_until(tote__connection_due(connection), wait_ms));
     for (int i = 0; i < count; i++) {
         if (!handle_event(connection, &events[i], &running)) {
             return false;
@@ -385,8 +467,33 @@ bool tote__connection_run(struct tote__connection *connection, uint32_t wait_ms,
             return false;
         }
     }
-    *is_done = running == 0;
+    *is_done = running == 0 || is_cut(connection);
     return true;
+}
+
+/*
+ * What curl reports, unless it may quote credentials: it shows the variable of a proxy that it
+ * cannot use as it is.
+ */
+static void describe_error(struct tote__connection *connection, CURLcode result,
+                           struct tote__answer *answer) {
+    bool may_have_secrets = result == CURLE_COULDNT_RESOLVE_PROXY ||
+                            strchr(connection->error, '@') ||
+                            strstr(connection->error, "Unsupported proxy");
+
+    answer->error = connection->error;
+    if (result != CURLE_OK && (may_have_secrets || !connection->error[0])) {
+        answer->error = curl_easy_strerror(result);
+    }
+    answer->advice = tote__incoming_advice(result);
+    if (connection->unix_path && answer->outcome == TOTE__NOT_CONNECTED) {
+        char text[TOTE__OS_ERROR_BYTES];
+        long error = 0;
+        curl_easy_getinfo(connection->easy, CURLINFO_OS_ERRNO, &error);
+        snprintf(connection->error, sizeof connection->error, "socket %s: %s",
+                 connection->unix_path, tote__os_error((int)error, text));
+        answer->advice = "; start a receiver that listens there, or check the path";
+    }
 }
 
 void tote__connection_end(struct tote__connection *connection, bool is_done,
@@ -395,12 +502,9 @@ void tote__connection_end(struct tote__connection *connection, bool is_done,
 
     tote__incoming_read(&connection->incoming, answer);
     curl_easy_getinfo(connection->easy, CURLINFO_RESPONSE_CODE, &answer->status);
-    answer->error = connection->error;
     if (is_done) {
         answer->outcome = tote__incoming_outcome(&connection->incoming, connection->easy, result);
-        if (!connection->error[0] && result != CURLE_OK) {
-            answer->error = curl_easy_strerror(result);
-        }
     }
+    describe_error(connection, result, answer);
     curl_multi_remove_handle(connection->multi, connection->easy);
 }

@@ -24,7 +24,9 @@ enum { TOTE__MAX_SOCKETS = 8, TOTE__MAX_WATCHES = 16 };
 struct tote__watch {
     int fd; /* -1: nothing */
     uint32_t events;
-    bool is_armed; /* there was no event since */
+    bool is_armed;        /* there was no event since */
+    unsigned idle_writes; /* in a row: it was writable, and curl wrote nothing */
+    uint64_t write_at;    /* not watched for writing before; 0: watched */
 };
 
 struct tote__connection {
@@ -33,8 +35,9 @@ struct tote__connection {
     CURLM *multi;
     CURL *easy;
     struct curl_slist *headers[TOTE_OTLP_JSON + 1]; /* by the encoding of the body */
-    int epoll;      /* the transport's, in which curl's sockets are watched */
-    uint64_t timer; /* when curl wants to be called, whatever the sockets do */
+    int epoll;       /* the transport's, in which curl's sockets are watched */
+    uint64_t timer;  /* when curl wants to be called, whatever the sockets do */
+    uint64_t cut_at; /* a response is here, and curl goes on; TOTE__NEVER: there is none */
     struct {
         _Atomic(int) fd; /* -1: none */
         uint64_t inode;
@@ -43,7 +46,8 @@ struct tote__connection {
     struct tote__gzip gzip;
     tote_otlp_buffer framed; /* what is sent, with gRPC's head, when it is not compressed */
     struct tote__incoming incoming;
-    bool is_prepared; /* by the transport's preparations, which so must stay */
+    const char *unix_path; /* NULL: TCP */
+    bool is_prepared;      /* by the transport's preparations, which so must stay */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -61,6 +65,9 @@ bool tote__connection_begin(struct tote__connection *connection, struct tote__sl
 
 /* Do what can be done, after a wait of so many ms at most. Returns: false when curl gives up. */
 bool tote__connection_run(struct tote__connection *connection, uint32_t wait_ms, bool *is_done);
+
+/* When the next run has something to do even without an event; TOTE__NEVER. */
+uint64_t tote__connection_due(const struct tote__connection *connection);
 
 /* What came, and if it is done how it ended: `outcome` is as it was before if not. */
 void tote__connection_end(struct tote__connection *connection, bool is_done,

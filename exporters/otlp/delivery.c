@@ -4,6 +4,8 @@
  */
 #include "delivery.h"
 
+#include <stdio.h>
+
 #include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/random.h"
@@ -11,6 +13,7 @@
 enum {
     MOST_DOUBLINGS = 16,
     JITTER_PERCENT = 20, /* more or less */
+    MOST_AT_ONCE = 10,   /* attempts in a row that a receiver can ask for without a wait */
     SLICE_MS = 50        /* so that meanwhile others are looked after, too */
 };
 
@@ -28,46 +31,74 @@ static uint64_t backoff_ms(struct tote__delivery *delivery) {
     return (wait_ms < longest_ms ? wait_ms : longest_ms) * percent / 100;
 }
 
-static void report_failure(const struct tote__delivery *delivery,
-                           const struct tote__verdict *verdict, uint64_t wait_ms) {
+static void report_failure(struct tote__delivery *delivery, const struct tote__verdict *verdict,
+                           uint64_t wait_ms) {
     const char *remark = verdict->response.remark;
+    const uint64_t asked_ms = verdict->response.wait_ms;
+    char limit[96] = "";
 
-    tote_diagnose(delivery->failures == 1 ? TOTE_LEVEL_WARN : TOTE_LEVEL_DEBUG, "otlp",
-                  "%s: %s%s%s%s%s%s; nothing is sent for %llu ms", delivery->settings->shown_url,
+    if (delivery->is_asked_to_wait && asked_ms > wait_ms) {
+        snprintf(limit, sizeof limit, " (it asks for %llu ms, max_retry_after_ms is %u)",
+                 (unsigned long long)asked_ms, delivery->settings->max_retry_after_ms);
+    }
+    tote_diagnose(delivery->is_reported && !limit[0] ? TOTE_LEVEL_DEBUG : TOTE_LEVEL_WARN, "otlp",
+                  "%s: %s%s%s%s%s%s; nothing is sent for %llu ms%s", delivery->settings->shown_url,
                   verdict->reason, *verdict->detail ? " (" : "", verdict->detail,
                   *verdict->detail ? ")" : "", *remark ? ": " : "", remark,
-                  (unsigned long long)wait_ms);
+                  (unsigned long long)wait_ms, limit);
+    delivery->is_reported = true;
 }
 
 static void note_failure(struct tote__delivery *delivery, const struct tote__verdict *verdict) {
+    const struct tote__response *response = &verdict->response;
+
     delivery->failures++;
-    delivery->is_asked_to_wait = verdict->response.asks_to_wait && verdict->response.wait_ms;
-    uint64_t wait_ms = backoff_ms(delivery);
-    if (delivery->is_asked_to_wait && verdict->response.wait_ms > wait_ms) {
-        wait_ms = verdict->response.wait_ms;
+    delivery->is_asked_to_wait = response->names_wait && response->wait_ms;
+    bool is_at_once = response->names_wait && !response->wait_ms
+                          ? delivery->failures <= MOST_AT_ONCE
+                          : verdict->has_lost_status && delivery->failures == 1;
+    uint64_t wait_ms = 0;
+    if (delivery->is_asked_to_wait) {
+        uint64_t most_ms = delivery->settings->max_retry_after_ms;
+        wait_ms = response->wait_ms < most_ms ? response->wait_ms : most_ms;
+    } else if (!is_at_once) {
+        wait_ms = backoff_ms(delivery);
     }
     delivery->retry_at = tote__clock_monotonic() + wait_ms * ns_per_ms;
-    report_failure(delivery, verdict, wait_ms);
+    if (!verdict->has_lost_status || !is_at_once) { /* a connection that was closed is no news */
+        report_failure(delivery, verdict, wait_ms);
+    }
 }
 
 static void note_answer(struct tote__delivery *delivery) {
-    if (delivery->failures) {
+    if (delivery->is_reported) {
         tote_diagnose(TOTE_LEVEL_INFO, "otlp", "%s answers again", delivery->settings->shown_url);
     }
     delivery->failures = 0;
     delivery->retry_at = 0;
     delivery->is_asked_to_wait = false;
+    delivery->is_reported = false;
 }
 
 static enum tote__progress end(struct tote__delivery *delivery) {
     delivery->is_sending = false;
     delivery->deadline = 0;
+    delivery->resets = 0;
     return TOTE__OVER;
 }
 
+static bool is_reset_too_often(struct tote__delivery *delivery, const struct tote__request *request,
+                               unsigned most_resets) {
+    delivery->resets++;
+    return most_resets && delivery->resets >= most_resets &&
+           request->message.size > TOTE__NEVER_TOO_LARGE_BYTES;
+}
+
 /* An attempt is over. */
-static enum tote__progress judge(struct tote__delivery *delivery, const struct tote__answer *answer,
-                                 struct tote__manner manner, struct tote__verdict *verdict) {
+static enum tote__progress judge(struct tote__delivery *delivery,
+                                 const struct tote__request *request,
+                                 const struct tote__answer *answer, struct tote__manner manner,
+                                 struct tote__verdict *verdict) {
     delivery->is_sending = false;
     tote__otlp_judge(delivery->settings, answer, verdict);
     if (verdict->fate != TOTE__TRY_AGAIN) {
@@ -77,6 +108,12 @@ static enum tote__progress judge(struct tote__delivery *delivery, const struct t
         return end(delivery);
     }
     if (answer->outcome == TOTE__INTERRUPTED) {
+        return end(delivery);
+    }
+    if (verdict->is_reset && is_reset_too_often(delivery, request, manner.most_resets)) {
+        verdict->fate = TOTE__TOO_LARGE;
+        delivery->failures = 0; /* the receiver can be reached */
+        delivery->retry_at = 0;
         return end(delivery);
     }
     delivery->is_gone = answer->outcome == TOTE__NOT_CONNECTED;
@@ -130,12 +167,12 @@ enum tote__progress tote__delivery_step(struct tote__delivery *delivery,
         timed.deadline = deadline;
         delivery->is_sending = tote__transport_begin(delivery->transport, &timed, &answer);
         if (!delivery->is_sending) {
-            return judge(delivery, &answer, manner, verdict);
+            return judge(delivery, request, &answer, manner, verdict);
         }
     }
     uint32_t wait_ms = manner.may_wait ? tote__ms_until(deadline, SLICE_MS) : 0;
     return tote__transport_step(delivery->transport, wait_ms, &answer)
-               ? judge(delivery, &answer, manner, verdict)
+               ? judge(delivery, request, &answer, manner, verdict)
                : TOTE__UNDER_WAY;
 }
 

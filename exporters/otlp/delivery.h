@@ -22,6 +22,8 @@ struct tote__delivery {
     unsigned failures;     /* attempts in a row that the receiver did not answer, or put off */
     bool is_asked_to_wait; /* by the receiver */
     bool is_gone;          /* there was no connection to be had, last time */
+    bool is_reported;      /* a diagnostic says that the receiver fails */
+    unsigned resets;       /* streams of this request that the receiver reset */
     struct tote__random random;
 };
 
@@ -33,7 +35,12 @@ struct tote__manner {
         is_last_chance; /* given up now: what cannot be tried again within the timeout, or finds nobody there; ... */
     bool is_only_attempt; /* ... or whatever fails */
     bool begins_nothing;  /* only what is under way is looked at */
+    unsigned
+        most_resets; /* of the stream of a large request, before it counts as too large; 0: any */
 };
+
+/* No receiver of OTLP has a limit that low: a smaller request is not refused for its size. */
+enum { TOTE__NEVER_TOO_LARGE_BYTES = 16 << 10 };
 
 enum tote__progress {
     TOTE__OVER,      /* there is a verdict; with TRY_AGAIN the request was given up */

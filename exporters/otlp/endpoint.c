@@ -46,9 +46,25 @@ static bool is_http(struct tote__otlp_settings *settings, CURLU *url) {
     return scheme && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
 }
 
-static bool append_signal_path(struct tote__otlp_settings *settings, CURLU *url) {
+static bool ends_in_signal_path(const char *path, size_t length) {
+    const size_t size = sizeof signal_path - 1;
+
+    length -= length && path[length - 1] == '/';
+    return length > size && path[length - size - 1] == '/' &&
+           memcmp(path + length - size, signal_path, size) == 0;
+}
+
+static bool append_signal_path(struct tote__otlp_settings *settings, const char *source,
+                               CURLU *url) {
     const char *path = keep_part(settings, url, CURLUPART_PATH);
     size_t length = path ? strlen(path) : 0;
+    if (path && ends_in_signal_path(path, length)) {
+        tote__diagnose_each(
+            TOTE_LEVEL_WARN, "otlp",
+            "%s ends in /v1/traces, and /v1/traces is added to it; leave the path "
+            "out, or set OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, which is used as it is",
+            source);
+    }
     char *whole =
         path ? tote__arena_allocate(&settings->memory, length + sizeof signal_path + 1) : NULL;
 
@@ -65,23 +81,24 @@ static bool append_signal_path(struct tote__otlp_settings *settings, CURLU *url)
 }
 
 /* gRPC has one path for everybody: another one is left out. */
-static bool set_grpc_path(struct tote__otlp_settings *settings, CURLU *url) {
+static bool set_grpc_path(struct tote__otlp_settings *settings, const char *source, CURLU *url) {
     const char *path = keep_part(settings, url, CURLUPART_PATH);
 
     if (path && strcmp(path, "/") != 0) {
         tote__diagnose_each(TOTE_LEVEL_WARN, "otlp",
-                            "gRPC has no use for the path '%s' of the endpoint, it is left out",
-                            path);
+                            "%s: gRPC has no use for the path of an endpoint, it is left out",
+                            source);
     }
     return path && check(settings, curl_url_set(url, CURLUPART_QUERY, NULL, 0)) &&
            check(settings, curl_url_set(url, CURLUPART_PATH, grpc_path, 0));
 }
 
-static bool set_path(struct tote__otlp_settings *settings, CURLU *url, bool is_base) {
+static bool set_path(struct tote__otlp_settings *settings, const char *source, CURLU *url,
+                     bool is_base) {
     if (settings->protocol == TOTE_OTLP_GRPC) {
-        return set_grpc_path(settings, url);
+        return set_grpc_path(settings, source, url);
     }
-    return !is_base || append_signal_path(settings, url);
+    return !is_base || append_signal_path(settings, source, url);
 }
 
 /* Secrets may stand in the user part and in the query. */
@@ -97,33 +114,44 @@ static const char *shown(struct tote__otlp_settings *settings, CURLU *url) {
     return keep_part(settings, url, CURLUPART_URL);
 }
 
-static bool take_url(struct tote__otlp_settings *settings, CURLU *url, const char *text,
-                     bool is_base) {
-    if (!check(settings, curl_url_set(url, CURLUPART_URL, text, CURLU_PATH_AS_IS)) ||
-        !is_http(settings, url) || !set_path(settings, url, is_base) ||
+/* Returns: NULL, or why it cannot be used. */
+static const char *take_url(struct tote__otlp_settings *settings, const char *source, CURLU *url,
+                            const char *text, bool is_base) {
+    static const char no_memory[] = "out of memory";
+
+    if (!strstr(text, "://")) {
+        return "it does not begin with http:// or https://";
+    }
+    CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_PATH_AS_IS);
+    if (!check(settings, code)) {
+        return curl_url_strerror(code);
+    }
+    if (!is_http(settings, url)) {
+        return "its scheme is neither http nor https";
+    }
+    if (!set_path(settings, source, url, is_base) ||
         !check(settings, curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0))) {
-        return false;
+        return no_memory;
     }
     const char *whole = keep_part(settings, url, CURLUPART_URL);
     const char *without_secrets = whole ? shown(settings, url) : NULL;
-
     if (!without_secrets) {
-        return false;
+        return no_memory;
     }
     settings->url = whole;
     settings->shown_url = without_secrets;
     settings->unix_path = NULL;
-    return true;
+    return NULL;
 }
 
 /* A socket has no place for a path of the request: it is always the signal's. */
-static bool take_unix_path(struct tote__otlp_settings *settings, const char *endpoint,
-                           const char *path) {
+static const char *take_unix_path(struct tote__otlp_settings *settings, const char *endpoint,
+                                  const char *path) {
     if (strncmp(path, "//", 2) == 0) {
         path += 2;
     }
     if (*path != '/') {
-        return false;
+        return "what follows unix: is not an absolute path";
     }
     settings->url = settings->protocol == TOTE_OTLP_GRPC
                         ? "http://localhost/opentelemetry.proto.collector.trace.v1.TraceService/"
@@ -131,7 +159,7 @@ static bool take_unix_path(struct tote__otlp_settings *settings, const char *end
                         : "http://localhost/v1/traces";
     settings->shown_url = endpoint;
     settings->unix_path = path;
-    return true;
+    return NULL;
 }
 
 /* "host:port" is enough for gRPC; whether that means TLS says `insecure`. */
@@ -150,22 +178,23 @@ static const char *add_scheme(struct tote__otlp_settings *settings, const char *
     return whole ? whole : endpoint;
 }
 
-bool tote__otlp_take_endpoint(struct tote__otlp_settings *settings, const char *text,
-                              bool is_base) {
+const char *tote__otlp_take_endpoint(struct tote__otlp_settings *settings, const char *source,
+                                     const char *text, bool is_base) {
     size_t length = strlen(text);
 
     tote__trim(&text, &length);
     const char *endpoint = keep(settings, text, length);
     if (!endpoint) {
-        return false;
+        return "out of memory";
     }
     if (strncmp(endpoint, unix_scheme, sizeof unix_scheme - 1) == 0) {
         return take_unix_path(settings, endpoint, endpoint + sizeof unix_scheme - 1);
     }
     CURLU *url = curl_url();
-    bool taken = url && take_url(settings, url, add_scheme(settings, endpoint), is_base);
-
     settings->is_incomplete |= !url;
+    const char *obstacle =
+        url ? take_url(settings, source, url, add_scheme(settings, endpoint), is_base)
+            : "out of memory";
     curl_url_cleanup(url);
-    return taken;
+    return obstacle;
 }

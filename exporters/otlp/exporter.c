@@ -73,11 +73,9 @@ static void count_refused(struct export *export, const struct tote__verdict *ver
                           size_t count) {
     const char *remark = verdict->response.remark;
 
-    tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
-                  "%s answered %s, %zu spans are lost%s%s; check endpoint and headers, and the "
-                  "log of the receiver",
+    tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "%s answered %s, %zu spans are lost%s%s%s",
                   export->exporter->settings.shown_url, verdict->reason, count, *remark ? ": " : "",
-                  remark);
+                  remark, verdict->advice);
     export->report->rejected += count;
 }
 
@@ -103,6 +101,7 @@ static void count_verdict(struct export *export, const struct tote__verdict *ver
         count_taken(export, verdict, count);
         break;
     case TOTE__REFUSED:
+    case TOTE__TOO_LARGE: /* for a request of one span */
         count_refused(export, verdict, count);
         break;
     default:
@@ -116,7 +115,7 @@ static void count_verdict(struct export *export, const struct tote__verdict *ver
  */
 static size_t encode(const struct exporter *exporter, tote_otlp_buffer *request,
                      const tote_span_data *const *spans, size_t count, tote_export_report *report) {
-    size_t most = exporter->settings.max_request_bytes;
+    size_t most = tote__outbox_most_bytes(&exporter->outbox);
 
     for (;;) {
         request->size = 0;
@@ -126,11 +125,14 @@ static size_t encode(const struct exporter *exporter, tote_otlp_buffer *request,
         if (request->size <= most) {
             return count;
         }
+        if (count == 1 && request->size <= exporter->settings.max_request_bytes) {
+            return count; /* the receiver may accept it */
+        }
         if (count == 1) {
             tote_diagnose(
                 TOTE_LEVEL_WARN, "otlp",
                 "a span makes a request of %zu bytes and is lost; max_request_bytes is %zu",
-                request->size, most);
+                request->size, exporter->settings.max_request_bytes);
             report->too_large++;
             request->size = 0;
             return count;
@@ -216,11 +218,12 @@ static int send_spans(void *arg) {
     struct export *export = &all->export;
     struct exporter *exporter = export->exporter;
     const tote_otlp_buffer *buffer = &exporter->buffer;
+    size_t most = all->count; /* spans in one request */
     size_t done = 0;
 
     while (done < all->count && export->loss == TOTE_SUCCESS) {
-        size_t count = encode(exporter, &exporter->buffer, all->spans + done, all->count - done,
-                              export->report);
+        size_t count = encode(exporter, &exporter->buffer, all->spans + done,
+                              tote__min(all->count - done, most), export->report);
         if (!count) {
             tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "memory is out, %zu spans are lost",
                           all->count - done);
@@ -230,8 +233,12 @@ static int send_spans(void *arg) {
                 {buffer->bytes, buffer->size}, count, 0, exporter->outbox.encoding};
             struct tote__verdict verdict;
             send_request(exporter, &request, all->deadline, &verdict);
-            if (verdict.fate == TOTE__TRY_AGAIN &&
-                tote__outbox_spool(&exporter->outbox, buffer, count)) {
+            if (verdict.fate == TOTE__TOO_LARGE && count > 1) {
+                tote__outbox_note_too_large(&exporter->outbox, buffer->size, verdict.reason);
+                most = count / 2;
+                count = 0; /* the same spans are encoded again */
+            } else if (verdict.fate == TOTE__TRY_AGAIN &&
+                       tote__outbox_spool(&exporter->outbox, buffer, count)) {
                 export->report->spooled += count;
             } else {
                 count_verdict(export, &verdict, count);
@@ -306,13 +313,15 @@ static int run_step(void *arg) {
 
 static void count_step(struct exporter *exporter, const struct tote__step *step,
                        struct tote__send *send, tote_export_report *report) {
-    struct export export = {exporter, report, 0, TOTE_SUCCESS, send->is_last_chance};
+    struct export export = {exporter, report, step->delivered, TOTE_SUCCESS, send->is_last_chance};
+    size_t rest = step->count - step->delivered - step->rejected;
 
+    report->rejected += step->rejected;
     if (step->is_spooled) {
-        report->spooled += step->count;
+        report->spooled += rest;
         send->result = TOTE_SUCCESS;
     } else {
-        count_verdict(&export, &step->verdict, step->count);
+        count_verdict(&export, &step->verdict, rest);
         send->result = result_of(&export);
     }
 }

@@ -4,7 +4,10 @@
  */
 #include "grpc.h"
 
+#include <string.h>
+
 #include "gzip.h"
+#include "tote/internal/text.h"
 
 enum { MOST_CODE_DIGITS = 2 };
 
@@ -101,6 +104,33 @@ const char *tote__grpc_code_name(unsigned code) {
     };
 
     return names[code < TOTE__GRPC_CODES ? code : TOTE__GRPC_UNKNOWN];
+}
+
+static bool has_words(const char *text, const char *words) {
+    size_t length = strlen(words);
+
+    for (size_t left = strlen(text); left >= length; left--, text++) {
+        if (tote__equals_ignoring_case(text, length, words, length)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool tote__grpc_says_too_large(unsigned code, bool asks_to_wait, const char *message) {
+    static const char *const words[] = {"larger than max", "too large", "exceeds max",
+                                        "exceeds the max"};
+
+    if ((code != TOTE__GRPC_RESOURCE_EXHAUSTED && code != TOTE__GRPC_OUT_OF_RANGE) ||
+        asks_to_wait) {
+        return false;
+    }
+    for (size_t i = 0; i < TOTE_COUNT_OF(words); i++) {
+        if (has_words(message, words[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool tote__grpc_is_retryable(unsigned code, bool asks_to_wait) {

@@ -48,12 +48,17 @@ static struct tote__otlp_header *place_of(struct tote__otlp_headers *headers, co
     return &headers->items[headers->count++];
 }
 
-/* Returns: false when this may not be sent. */
-static bool add(struct tote__otlp_settings *settings, const char *name, size_t name_length,
-                const char *value, size_t value_length) {
-    if (!tote__is_token(name, name_length) || is_reserved(name, name_length) ||
-        !is_sendable(value, value_length)) {
-        return false;
+/* Returns: NULL, or why this may not be sent. */
+static const char *add(struct tote__otlp_settings *settings, const char *name, size_t name_length,
+                       const char *value, size_t value_length) {
+    if (!tote__is_token(name, name_length)) {
+        return "its name is not the name of a header";
+    }
+    if (is_reserved(name, name_length)) {
+        return "the exporter sets this header itself";
+    }
+    if (!is_sendable(value, value_length)) {
+        return "its value has a control character";
     }
     struct tote__otlp_header header = {
         .name = tote__arena_text(&settings->memory, name, name_length),
@@ -61,10 +66,10 @@ static bool add(struct tote__otlp_settings *settings, const char *name, size_t n
     };
     if (!header.name || !header.value) {
         settings->is_incomplete = true;
-        return true;
+        return NULL;
     }
     *place_of(&settings->headers, header.name) = header;
-    return true;
+    return NULL;
 }
 
 static bool make_room(struct tote__otlp_settings *settings, size_t count) {
@@ -78,13 +83,14 @@ static bool make_room(struct tote__otlp_settings *settings, size_t count) {
     return items;
 }
 
-/* Add a member of the list, name=value. Returns: false when it is none. */
-static bool add_member(struct tote__otlp_settings *settings, const char *text, size_t length) {
+/* Add a member of the list, name=value. Returns: NULL, or why it is none. */
+static const char *add_member(struct tote__otlp_settings *settings, const char *text,
+                              size_t length) {
     const char *equals = memchr(text, '=', length);
     bool malformed = false;
 
     if (!equals) {
-        return false;
+        return "it has no =";
     }
     const char *name = text;
     size_t name_length = (size_t)(equals - text);
@@ -96,10 +102,11 @@ static bool add_member(struct tote__otlp_settings *settings, const char *text, s
     char *decoded = tote__arena_allocate(&settings->memory, value_length + 1);
     if (!decoded) {
         settings->is_incomplete = true;
-        return true;
+        return NULL;
     }
     value_length = tote__percent_decode(decoded, value, value_length, &malformed);
-    return !malformed && add(settings, name, name_length, decoded, value_length);
+    return malformed ? "its value has a % without two hex digits"
+                     : add(settings, name, name_length, decoded, value_length);
 }
 
 static size_t count_members(const char *text) {
@@ -125,11 +132,12 @@ void tote__otlp_take_header_text(struct tote__otlp_settings *settings, const cha
 
         next = comma ? comma + 1 : NULL;
         tote__trim(&member, &length);
-        if (length && !add_member(settings, member, length)) {
+        const char *obstacle = length ? add_member(settings, member, length) : NULL;
+        if (obstacle) {
             tote__diagnose_each(TOTE_LEVEL_WARN, "otlp",
-                                "%s: member %zu cannot be sent as a header, left out; write "
-                                "name=value,name=value with %%HH for what is special",
-                                source, number + 1);
+                                "%s: entry %zu is left out: %s; write name=value,name=value with "
+                                "%%HH for special characters",
+                                source, number + 1, obstacle);
         }
     }
 }
@@ -143,13 +151,12 @@ void tote__otlp_take_header_attributes(struct tote__otlp_settings *settings, con
         const char *name = headers[i].key ? headers[i].key : "";
         tote_value value = headers[i].value;
 
-        if (value.type != TOTE_TYPE_STRING ||
-            !add(settings, name, strlen(name), value.as.string, value.size)) {
-            tote__diagnose_each(
-                TOTE_LEVEL_WARN, "otlp",
-                "%s: number %zu cannot be sent as a header, left out; it has to be a "
-                "string without control characters",
-                source, i + 1);
+        const char *obstacle = value.type != TOTE_TYPE_STRING
+                                   ? "its value is not a string"
+                                   : add(settings, name, strlen(name), value.as.string, value.size);
+        if (obstacle) {
+            tote__diagnose_each(TOTE_LEVEL_WARN, "otlp", "%s[%zu] is not sent: %s", source, i,
+                                obstacle);
         }
     }
 }

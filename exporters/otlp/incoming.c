@@ -116,8 +116,7 @@ void tote__incoming_read(const struct tote__incoming *incoming, struct tote__ans
     answer->grpc_details = headers->grpc_details;
 }
 
-/* Whether what came is an answer, although the connection broke then. */
-static bool is_answer(const struct tote__incoming *incoming, long status) {
+bool tote__incoming_is_answer(const struct tote__incoming *incoming, long status) {
     return incoming->is_grpc ? incoming->headers.grpc_status[0] != '\0' || status >= 300
                              : status != 0;
 }
@@ -150,10 +149,11 @@ enum tote__outcome tote__incoming_outcome(const struct tote__incoming *incoming,
     case CURLE_PARTIAL_FILE:
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL: /* what came is not HTTP/1 */
-        return is_answer(incoming, status) ? TOTE__ANSWERED : TOTE__NO_ANSWER;
+        return tote__incoming_is_answer(incoming, status) ? TOTE__ANSWERED : TOTE__NO_ANSWER;
+    case CURLE_HTTP2_STREAM: /* libcurl before 8 loses a response to a request that is not whole */
+        return tote__incoming_is_answer(incoming, status) ? TOTE__ANSWERED : TOTE__STREAM_RESET;
     case CURLE_WRITE_ERROR:
         return incoming->is_too_large ? TOTE__ANSWER_TOO_LARGE : TOTE__NOT_SENT;
     case CURLE_SSL_CONNECT_ERROR:
@@ -166,5 +166,27 @@ enum tote__outcome tote__incoming_outcome(const struct tote__incoming *incoming,
         return TOTE__TLS_FAILED;
     default:
         return TOTE__NOT_SENT;
+    }
+}
+
+const char *tote__incoming_advice(CURLcode result) {
+    switch (result) {
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return "; check http_proxy, https_proxy, all_proxy and no_proxy";
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return "; check the host name in the endpoint, and the name server";
+    case CURLE_SSL_CONNECT_ERROR:
+        return "; check whether the receiver speaks TLS at that port: http: is without, https: "
+               "with "
+               "it";
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return "; the receiver's certificate has to be for the endpoint's host name, and signed by "
+               "the CA in OTEL_EXPORTER_OTLP_CERTIFICATE";
+    case CURLE_SSL_CACERT_BADFILE:
+        return "; check the file that OTEL_EXPORTER_OTLP_CERTIFICATE or ca_file names";
+    case CURLE_SSL_CERTPROBLEM:
+        return "; check the files that OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY name";
+    default:
+        return "";
     }
 }

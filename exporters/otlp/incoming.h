@@ -39,9 +39,15 @@ size_t tote__incoming_take_body(char *bytes, size_t one, size_t size, void *inco
 /* What came by now, but for the status. */
 void tote__incoming_read(const struct tote__incoming *incoming, struct tote__answer *answer);
 
+/* Whether what came by now is a response, even if the transfer does not end well. */
+bool tote__incoming_is_answer(const struct tote__incoming *incoming, long status);
+
 /* What the end of a transfer means. */
 enum tote__outcome tote__incoming_outcome(const struct tote__incoming *incoming, CURL *easy,
                                           CURLcode result);
+
+/* What to do about a transfer that ended so, with a leading "; "; "": nothing special. */
+const char *tote__incoming_advice(CURLcode result);
 
 void tote__incoming_clear(struct tote__incoming *incoming);
 

@@ -206,17 +206,10 @@ static bool deepen(struct tote__json_source *json) {
 }
 
 static void skip_array(struct tote__json_source *json) {
-    take(json, '[');
-    if (!deepen(json)) {
-        return;
+    tote__json_enter_array(json);
+    while (tote__json_next_item(json)) {
+        tote__json_skip(json);
     }
-    if (peek(json) != ']') {
-        do {
-            tote__json_skip(json);
-        } while (peek(json) == ',' && take(json, ','));
-    }
-    take(json, ']');
-    json->depth--;
 }
 
 static void skip_object(struct tote__json_source *json) {
@@ -244,27 +237,48 @@ void tote__json_skip(struct tote__json_source *json) {
     }
 }
 
-bool tote__json_enter(struct tote__json_source *json) {
-    if (peek(json) != '{') {
+static bool enter(struct tote__json_source *json, char bracket) {
+    if (peek(json) != bracket) {
         tote__json_skip(json);
         return false;
     }
-    take(json, '{');
+    take(json, bracket);
     json->is_first = true;
     return deepen(json);
 }
 
-bool tote__json_next(struct tote__json_source *json, char *key, size_t size) {
+/* Go to what follows in an object or array. Returns: false at its end. */
+static bool next(struct tote__json_source *json, char bracket) {
     bool is_first = json->is_first;
 
     json->is_first = false;
-    if (peek(json) == '}') {
+    if (peek(json) == bracket) {
         json->at++;
         json->depth--;
         return false;
     }
     if (!is_first) {
         take(json, ',');
+    }
+    json->is_broken |= peek(json) == '\0';
+    return !json->is_broken;
+}
+
+bool tote__json_enter(struct tote__json_source *json) {
+    return enter(json, '{');
+}
+
+bool tote__json_enter_array(struct tote__json_source *json) {
+    return enter(json, '[');
+}
+
+bool tote__json_next_item(struct tote__json_source *json) {
+    return next(json, ']');
+}
+
+bool tote__json_next(struct tote__json_source *json, char *key, size_t size) {
+    if (!next(json, '}')) {
+        return false;
     }
     size_t length = read_text(json, key, size - 1);
     key[length] = '\0';

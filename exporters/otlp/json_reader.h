@@ -19,7 +19,7 @@ struct tote__json_source {
     const char *end;
     unsigned depth;
     bool is_broken;
-    bool is_first; /* of the members of the object that was entered last */
+    bool is_first; /* of the members of the object or array that was entered last */
 };
 
 struct tote__json_source tote__json_source_of(const void *text, size_t size);
@@ -30,6 +30,15 @@ bool tote__json_enter(struct tote__json_source *json);
 /* The next member's key, cut to what fits with its NUL; then its value is to be read, entered or skipped. Returns: false when
  * the object has ended, or is broken. */
 bool tote__json_next(struct tote__json_source *json, char *key, size_t size);
+
+/* Go into an array. Returns: false, and it is skipped, when the value is something else. */
+bool tote__json_enter_array(struct tote__json_source *json);
+
+/*
+ * Go to the next item, which is to be read, entered or skipped. Returns: false at the end of the
+ * array, or when it is broken.
+ */
+bool tote__json_next_item(struct tote__json_source *json);
 
 void tote__json_skip(struct tote__json_source *json);
 

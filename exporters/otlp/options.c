@@ -24,8 +24,9 @@ enum {
     DEFAULT_TIMEOUT_MS = 10000,
     DEFAULT_RETRY_FIRST_MS = 1000,
     DEFAULT_RETRY_LONGEST_MS = 30000,
+    DEFAULT_MAX_RETRY_AFTER_MS = 300000,
     DEFAULT_MAX_REQUEST_BYTES = 64 << 20,
-    DEFAULT_MAX_GRPC_REQUEST_BYTES = 4 << 20, /* what servers take that were not told otherwise */
+    DEFAULT_MAX_GRPC_REQUEST_BYTES = 3900000, /* some servers accept 4,000,000 bytes, most 4 MiB */
     DEFAULT_MAX_RESPONSE_BYTES = 4 << 20,
     DEFAULT_SPOOL_MAX_BYTES = 256 << 20,
     DEFAULT_SPOOL_MAX_FILES = 4096,
@@ -81,27 +82,17 @@ static bool take_insecure(struct tote__otlp_settings *settings, const char *name
     return true;
 }
 
-/* The endpoint for a report, without what may be secret in it: a user with a password, a query. */
-static const char *without_secrets(const char *endpoint, int *length) {
-    const char *at = strrchr(endpoint, '@');
-    const char *rest = at ? at + 1 : endpoint;
-
-    *length = (int)tote__utf8_cut(rest, strcspn(rest, "?"), 256);
-    return rest;
-}
-
 static bool take_endpoint(struct tote__otlp_settings *settings, const char *name, const char *value,
                           bool is_general) {
-    if (tote__otlp_take_endpoint(settings, value, is_general)) {
+    const char *obstacle = tote__otlp_take_endpoint(settings, name, value, is_general);
+
+    if (!obstacle) {
         return true;
     }
-    int length = 0;
-    const char *shown = without_secrets(value, &length);
     tote__diagnose_each(TOTE_LEVEL_WARN, "otlp",
-                        "%s: '%.*s' is not a URL that can be used, %s%s is; write "
-                        "http://host:port, https://host:port or unix:/path",
-                        name, length, shown,
-                        is_general ? "" : "OTEL_EXPORTER_OTLP_ENDPOINT or else ",
+                        "%s cannot be used: %s; %s%s is used instead; write http://host:port, "
+                        "https://host:port or unix:/path",
+                        name, obstacle, is_general ? "" : "OTEL_EXPORTER_OTLP_ENDPOINT or else ",
                         default_endpoint(settings));
     return false;
 }
@@ -199,18 +190,19 @@ static void take_environment(struct tote__otlp_settings *settings,
 }
 
 static bool take_options(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
-    if (options->endpoint && !tote__otlp_take_endpoint(settings, options->endpoint, true)) {
-        int length = 0;
-        const char *shown = without_secrets(options->endpoint, &length);
+    static const char name[] = "tote_otlp_options.endpoint";
+    const char *obstacle = options->endpoint
+                               ? tote__otlp_take_endpoint(settings, name, options->endpoint, true)
+                               : NULL;
+    if (obstacle) {
         tote__diagnose_each(TOTE_LEVEL_ERROR, "otlp",
-                            "the endpoint '%.*s' of the options is not a URL that can be used, no "
-                            "exporter is made; write http://host:port, https://host:port or "
-                            "unix:/path",
-                            length, shown);
+                            "%s cannot be used: %s; no exporter is made; write http://host:port, "
+                            "https://host:port or unix:/path",
+                            name, obstacle);
         return false;
     }
     if (options->headers && options->header_count) {
-        tote__otlp_take_header_attributes(settings, "headers of the options", options->headers,
+        tote__otlp_take_header_attributes(settings, "tote_otlp_options.headers", options->headers,
                                           options->header_count);
     }
     if (options->compression != TOTE_OTLP_COMPRESSION_DEFAULT) {
@@ -281,8 +273,9 @@ static bool take_transport(struct tote__otlp_settings *settings, const tote_otlp
     TOTE__COPY_OPTIONS(tote_otlp_transport, &settings->transport, options->transport);
     if (!settings->transport.send || settings->protocol == TOTE_OTLP_GRPC) {
         tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "no exporter is made: %s",
-                      settings->transport.send ? "a transport of one's own is for HTTP, not gRPC"
-                                               : "the transport has no `send`");
+                      settings->transport.send
+                          ? "tote_otlp_options.transport is for HTTP, not for gRPC"
+                          : "tote_otlp_options.transport has no send function");
         return false;
     }
     return true;
@@ -311,7 +304,7 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
         return false;
     }
     if (!settings->url) {
-        tote__otlp_take_endpoint(settings, default_endpoint(settings), true);
+        tote__otlp_take_endpoint(settings, "the default", default_endpoint(settings), true);
     }
     if (settings->is_incomplete || !settings->url) {
         tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "memory is out, no exporter is made");
@@ -330,6 +323,8 @@ bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
         .timeout_ms = DEFAULT_TIMEOUT_MS,
         .retry_first_ms = own.retry_first_ms ? own.retry_first_ms : DEFAULT_RETRY_FIRST_MS,
         .retry_longest_ms = own.retry_longest_ms ? own.retry_longest_ms : DEFAULT_RETRY_LONGEST_MS,
+        .max_retry_after_ms =
+            own.max_retry_after_ms ? own.max_retry_after_ms : DEFAULT_MAX_RETRY_AFTER_MS,
         .max_response_bytes = DEFAULT_MAX_RESPONSE_BYTES,
     };
     bool resolved = resolve(settings, &own);

@@ -36,6 +36,7 @@ struct tote__otlp_settings {
     uint32_t timeout_ms; /* UINT32_MAX: none */
     uint32_t retry_first_ms;
     uint32_t retry_longest_ms;
+    uint32_t max_retry_after_ms;         /* UINT32_MAX: no limit */
     const char *ca_file;                 /* NULL: the system's */
     const char *client_certificate_file; /* NULL: none; so is the key */
     const char *client_key_file;
@@ -62,8 +63,13 @@ void tote__otlp_settings_clear(struct tote__otlp_settings *settings);
 /* Of the bytes of a request over HTTP. */
 const char *tote__otlp_content_type(tote_otlp_encoding encoding);
 
-/* endpoint.c: take a base URL, or one that is used as it is, for the protocol of the settings. Returns: false when it is neither. */
-bool tote__otlp_take_endpoint(struct tote__otlp_settings *settings, const char *text, bool is_base);
+/*
+ * endpoint.c: take a base URL, or one that is used as it is, for the protocol of the settings.
+ * `source` names it in diagnostics; its text may contain secrets, and appears in none. Returns:
+ * NULL, or why it cannot be used.
+ */
+const char *tote__otlp_take_endpoint(struct tote__otlp_settings *settings, const char *source,
+                                     const char *text, bool is_base);
 
 /*
  * headers.c: take the headers of a variable, or of the options, instead of what there is. What

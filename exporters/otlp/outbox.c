@@ -25,6 +25,7 @@ void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__otlp_set
                         struct tote__transport *transport, struct tote__spool *spool) {
     *outbox = (struct tote__outbox){
         .delivery = {.settings = settings, .transport = transport},
+        .limit.accepted_bytes = SIZE_MAX,
         .encoding = settings->protocol == TOTE_OTLP_HTTP_JSON ? TOTE_OTLP_JSON : TOTE_OTLP_PROTOBUF,
         .spool = spool,
         .recovery =
@@ -32,6 +33,71 @@ void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__otlp_set
                   : NULL, /* there may be journals although this process has none */
     };
     set_sync(outbox, true);
+}
+
+size_t tote__outbox_most_bytes(const struct tote__outbox *outbox) {
+    size_t most = outbox->delivery.settings->max_request_bytes;
+
+    return outbox->limit.accepted_bytes < most ? outbox->limit.accepted_bytes : most;
+}
+
+/* Half of it, until that is refused, too. */
+void tote__outbox_note_too_large(struct tote__outbox *outbox, size_t bytes, const char *reason) {
+    size_t half = bytes / 2 > TOTE__NEVER_TOO_LARGE_BYTES ? bytes / 2 : TOTE__NEVER_TOO_LARGE_BYTES;
+
+    if (half >= outbox->limit.accepted_bytes) {
+        return;
+    }
+    outbox->limit.accepted_bytes = half;
+    tote_diagnose(TOTE_LEVEL_WARN, "otlp",
+                  "%s refuses a request of %zu bytes as too large (%s): it is split, and so are "
+                  "later requests "
+                  "over %zu bytes; raise the receiver's limit, or lower max_request_bytes",
+                  outbox->delivery.settings->shown_url, bytes, reason, half);
+}
+
+enum { MOST_RESETS = 3 };
+
+static void note_accepted(struct tote__outbox *outbox, size_t bytes) {
+    struct tote__size_limit *limit = &outbox->limit;
+
+    if (!limit->reset_bytes) {
+        return;
+    }
+    if (bytes >= limit->reset_bytes) { /* the size was not the cause */
+        *limit = (struct tote__size_limit){.accepted_bytes = limit->accepted_bytes};
+        return;
+    }
+    limit->has_accepted = limit->has_accepted_since = true;
+    limit->has_probe = false;
+    if (limit->resets >= MOST_RESETS) {
+        tote__outbox_note_too_large(outbox, limit->reset_bytes, "the stream is reset");
+    }
+}
+
+static void note_resets(struct tote__size_limit *limit, size_t bytes, unsigned resets) {
+    if (bytes <= TOTE__NEVER_TOO_LARGE_BYTES) {
+        return;
+    }
+    limit->strikes += !limit->reset_bytes || limit->has_accepted_since;
+    limit->has_accepted_since = false;
+    limit->resets += resets;
+    if (!limit->reset_bytes || bytes < limit->reset_bytes) {
+        limit->reset_bytes = bytes;
+    }
+}
+
+/*
+ * Whether a request that was just reset is too large. A span alone would be rejected: then a smaller
+ * request must have been accepted between two resets.
+ */
+static bool is_too_large(const struct tote__size_limit *limit, size_t bytes, size_t count) {
+    return limit->reset_bytes && bytes >= limit->reset_bytes && limit->has_accepted &&
+           limit->resets >= MOST_RESETS && (count > 1 || limit->strikes > 1);
+}
+
+static bool may_probe(const struct tote__size_limit *limit, size_t count) {
+    return count > 1 && !limit->has_accepted && !limit->has_probe;
 }
 
 bool tote__outbox_has_room(const struct tote__outbox *outbox) {
@@ -88,8 +154,15 @@ static void clear_kept(struct tote__kept *kept) {
     *kept = (struct tote__kept){.count = 0};
 }
 
+static void forget_part(struct tote__outbox *outbox) {
+    outbox->part.delivered = outbox->part.rejected = 0;
+    outbox->part.range = (struct tote__range){0, 0};
+    outbox->part.next_count = 0;
+}
+
 /* Nothing is kept any more. */
 static void empty(struct tote__outbox *outbox) {
+    forget_part(outbox);
     for (size_t i = IDLE_BUFFERS; i < TOTE__MOST_KEPT; i++) {
         clear_kept(&outbox->kept[i]);
     }
@@ -102,6 +175,7 @@ static size_t drop_first(struct tote__outbox *outbox) {
     size_t count = first->count;
 
     outbox->bytes -= first->request.size;
+    forget_part(outbox);
     outbox->first = (outbox->first + 1) % TOTE__MOST_KEPT;
     if (--outbox->count == 0) {
         empty(outbox);
@@ -167,6 +241,26 @@ static unsigned sendable_encodings(const struct tote__outbox *outbox) {
                : 1U << TOTE_OTLP_PROTOBUF | 1U << TOTE_OTLP_JSON;
 }
 
+/* Put two files in the place of one that is too large for the receiver, the first with so many spans. */
+static bool split_batch(struct tote__outbox *outbox, size_t first) {
+    const struct tote__batch *whole = &outbox->batch;
+    const struct tote__range ranges[] = {{0, first}, {first, whole->span_count}};
+    tote_otlp_buffer requests[2] = {{NULL, 0, 0}, {NULL, 0, 0}};
+    struct tote__batch halves[2];
+    bool is_split = first > 0 && first < whole->span_count;
+
+    for (size_t i = 0; i < 2 && is_split; i++) {
+        is_split = tote__otlp_cut(whole->encoding, whole->message, ranges[i], &requests[i]);
+        halves[i] = *whole;
+        halves[i].message = (struct tote__slice){requests[i].bytes, requests[i].size};
+        halves[i].span_count = (uint32_t)(ranges[i].to - ranges[i].from);
+    }
+    is_split = is_split && tote__spool_split(outbox->spool, halves);
+    tote_otlp_buffer_clear(&requests[0]);
+    tote_otlp_buffer_clear(&requests[1]);
+    return is_split;
+}
+
 /* Look whether it is the turn of a batch of the spool, and there is one. */
 static void choose_batch(struct tote__outbox *outbox) {
     if ((outbox->count && !outbox->is_batchs_turn) || !tote__outbox_has_backlog(outbox)) {
@@ -176,8 +270,12 @@ static void choose_batch(struct tote__outbox *outbox) {
     if (recover(outbox)) {
         return;
     }
-    outbox->is_sending_batch =
-        tote__spool_take(outbox->spool, sendable_encodings(outbox), &outbox->batch);
+    do {
+        outbox->is_sending_batch =
+            tote__spool_take(outbox->spool, sendable_encodings(outbox), &outbox->batch);
+    } while (outbox->is_sending_batch &&
+             outbox->batch.message.size > outbox->limit.accepted_bytes &&
+             split_batch(outbox, outbox->batch.span_count / 2));
     outbox->look_at = outbox->is_sending_batch ? 0 : tote__spool_next_look(outbox->spool);
     note_spool(outbox);
 }
@@ -186,25 +284,64 @@ static void add(_Atomic(uint64_t) *counter, uint64_t count) {
     atomic_fetch_add_explicit(counter, count, memory_order_relaxed);
 }
 
+/* Of a request that is not reported by the exporter: a batch of the spool, or a part. */
+static void report_rejected(const struct tote__outbox *outbox, const struct tote__verdict *verdict,
+                            uint64_t rejected, uint64_t count) {
+    const char *remark = verdict->response.remark;
+
+    if (rejected) {
+        tote_diagnose(
+            TOTE_LEVEL_ERROR, "otlp", "%s answered %s: %llu of %llu spans are rejected%s%s%s",
+            outbox->delivery.settings->shown_url, verdict->reason, (unsigned long long)rejected,
+            (unsigned long long)count, *remark ? ": " : "", remark, verdict->advice);
+    }
+}
+
+/* Returns: whether the spans of the batch stay in the spool, in one file or in two. */
+static bool is_kept_in_spool(struct tote__outbox *outbox, const struct tote__verdict *verdict) {
+    struct tote__size_limit *limit = &outbox->limit;
+    size_t bytes = outbox->batch.message.size;
+    size_t count = outbox->batch.span_count;
+    size_t first = 0; /* spans in the first of two files */
+
+    if (verdict->fate != TOTE__TRY_AGAIN && verdict->fate != TOTE__TOO_LARGE) {
+        return false;
+    }
+    if (verdict->is_reset) {
+        note_resets(limit, bytes, 1);
+    }
+    if (verdict->fate == TOTE__TOO_LARGE ||
+        (verdict->is_reset && is_too_large(limit, bytes, count))) {
+        if (count == 1) {
+            return false;
+        }
+        tote__outbox_note_too_large(outbox, bytes, verdict->reason);
+        first = count / 2;
+    } else if (verdict->is_reset && limit->resets >= MOST_RESETS && may_probe(limit, count)) {
+        limit->has_probe = true;
+        first = 1;
+    }
+    if (!split_batch(outbox, first) && !outbox->delivery.is_gone) {
+        tote__spool_skip(outbox->spool); /* the receiver can be reached: the others first */
+    }
+    return true;
+}
+
 /* A batch of the spool has its verdict. */
 static void settle_batch(struct tote__outbox *outbox, const struct tote__verdict *verdict) {
-    const char *url = outbox->delivery.settings->shown_url;
     uint64_t count = outbox->batch.span_count;
     uint64_t rejected = verdict->response.rejected;
 
-    if (verdict->fate == TOTE__TRY_AGAIN) {
+    if (is_kept_in_spool(outbox, verdict)) {
         return;
     }
-    if (verdict->fate != TOTE__TAKEN) {
+    if (verdict->fate == TOTE__TAKEN) {
+        note_accepted(outbox, outbox->batch.message.size);
+    } else {
         rejected = count;
     }
     rejected = rejected < count ? rejected : count;
-    if (rejected) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
-                      "%s answered %s to a batch of the spool: %llu of its %llu spans are lost: %s",
-                      url, verdict->reason, (unsigned long long)rejected, (unsigned long long)count,
-                      verdict->response.remark);
-    }
+    report_rejected(outbox, verdict, rejected, count);
     tote__spool_remove(outbox->spool);
     if (outbox->batch.is_own) {
         add(&outbox->delivered, count - rejected);
@@ -230,34 +367,123 @@ static void step_batch(struct tote__outbox *outbox, struct tote__manner manner,
     }
 }
 
+/*
+ * Have the first sent from this span on, in parts of so many spans. Returns: false if out of
+ * memory.
+ */
+static bool begin_part(struct tote__outbox *outbox, size_t from, size_t count) {
+    const struct tote__kept *kept = kept_at(outbox, 0);
+    struct tote__sent_part *part = &outbox->part;
+
+    part->range = (struct tote__range){from, tote__min(from + count, kept->count)};
+    part->request.size = 0;
+    return tote__otlp_cut(outbox->encoding,
+                          (struct tote__slice){kept->request.bytes, kept->request.size},
+                          part->range, &part->request);
+}
+
+/* Returns: false if out of memory, which is the verdict then. */
+static bool begin_next_part(struct tote__outbox *outbox, size_t from, size_t count,
+                            struct tote__verdict *verdict) {
+    if (begin_part(outbox, from, count)) {
+        return true;
+    }
+    *verdict = (struct tote__verdict){
+        .fate = TOTE__LOST, .reason = "out of memory", .detail = "", .advice = ""};
+    return false;
+}
+
+/* The first, or what is sent of it now. */
+static struct tote__request current_request(struct tote__outbox *outbox) {
+    const struct tote__kept *kept = kept_at(outbox, 0);
+    const struct tote__sent_part *part = &outbox->part;
+    bool is_part = part->range.to;
+    const tote_otlp_buffer *buffer = is_part ? &part->request : &kept->request;
+    size_t count = is_part ? part->range.to - part->range.from : kept->count;
+
+    return (struct tote__request){{buffer->bytes, buffer->size}, count, 0, outbox->encoding};
+}
+
+/* Put what is left of the first into the spool. */
+static bool spool_rest(struct tote__outbox *outbox) {
+    const struct tote__kept *kept = kept_at(outbox, 0);
+    struct tote__sent_part *part = &outbox->part;
+
+    if (!part->range.from) {
+        return tote__outbox_spool(outbox, &kept->request, kept->count);
+    }
+    return begin_part(outbox, part->range.from, kept->count) &&
+           tote__outbox_spool(outbox, &part->request, part->range.to - part->range.from);
+}
+
+/*
+ * A part of the first is over, and not the last one, or the whole is to be sent in parts. Returns:
+ * whether there is another part to send.
+ */
+static bool go_on_in_parts(struct tote__outbox *outbox, const struct tote__request *request,
+                           struct tote__verdict *verdict) {
+    struct tote__sent_part *part = &outbox->part;
+    size_t count = request->span_count;
+    size_t from = part->range.from;
+
+    if (verdict->fate == TOTE__TOO_LARGE && verdict->is_reset) {
+        note_resets(&outbox->limit, request->message.size, MOST_RESETS);
+    }
+    if (verdict->fate == TOTE__TOO_LARGE && count > 1) {
+        if (verdict->is_reset && may_probe(&outbox->limit, count)) {
+            outbox->limit.has_probe = true;
+            part->next_count = count / 2;
+            return begin_next_part(outbox, from, 1, verdict);
+        }
+        tote__outbox_note_too_large(outbox, request->message.size, verdict->reason);
+        return begin_next_part(outbox, from, count / 2, verdict);
+    }
+    bool is_last = !part->range.to || part->range.to == kept_at(outbox, 0)->count;
+    if (is_last || verdict->fate == TOTE__TRY_AGAIN || verdict->fate == TOTE__LOST) {
+        return false;
+    }
+    size_t rejected = verdict->fate == TOTE__TAKEN ? (size_t)verdict->response.rejected : count;
+    rejected = rejected < count ? rejected : count;
+    report_rejected(outbox, verdict, rejected, count);
+    part->rejected += rejected;
+    part->delivered += count - rejected;
+    size_t next_count = part->next_count ? part->next_count : count;
+    part->next_count = 0;
+    return begin_next_part(outbox, from + count, next_count, verdict);
+}
+
 static void step_kept(struct tote__outbox *outbox, struct tote__manner manner,
                       struct tote__step *step) {
-    const struct tote__kept *kept = kept_at(outbox, 0);
-    const struct tote__request request = {
-        {kept->request.bytes, kept->request.size}, kept->count, 0, outbox->encoding};
+    const struct tote__request request = current_request(outbox);
 
     manner.is_only_attempt = can_spool(outbox);
+    manner.most_resets = outbox->limit.has_accepted || may_probe(&outbox->limit, request.span_count)
+                             ? MOST_RESETS
+                             : 0;
     enum tote__progress progress =
         tote__delivery_step(&outbox->delivery, &request, manner, &step->verdict);
     step->is_paused = progress == TOTE__PAUSED;
-    if (progress != TOTE__OVER) {
+    if (progress == TOTE__OVER && step->verdict.fate == TOTE__TAKEN) {
+        note_accepted(outbox, request.message.size);
+    }
+    if (progress != TOTE__OVER || go_on_in_parts(outbox, &request, &step->verdict)) {
         return;
     }
     outbox->is_batchs_turn = true;
-    step->is_spooled = step->verdict.fate == TOTE__TRY_AGAIN &&
-                       tote__outbox_spool(outbox, &kept->request, kept->count);
+    step->delivered = outbox->part.delivered;
+    step->rejected = outbox->part.rejected;
+    step->is_spooled = step->verdict.fate == TOTE__TRY_AGAIN && spool_rest(outbox);
     step->count = finish_first(outbox);
 }
 
 /* The receiver is away: the first goes to disk without an attempt. */
 static bool spool_first(struct tote__outbox *outbox, struct tote__step *step) {
-    const struct tote__kept *kept = kept_at(outbox, 0);
-
-    if (outbox->delivery.is_sending || !is_away(outbox) ||
-        !tote__outbox_spool(outbox, &kept->request, kept->count)) {
+    if (outbox->delivery.is_sending || !is_away(outbox) || !spool_rest(outbox)) {
         return false;
     }
     tote__delivery_forget(&outbox->delivery);
+    step->delivered = outbox->part.delivered;
+    step->rejected = outbox->part.rejected;
     step->is_spooled = true;
     step->count = finish_first(outbox);
     return true;
@@ -266,7 +492,7 @@ static bool spool_first(struct tote__outbox *outbox, struct tote__step *step) {
 void tote__outbox_step(struct tote__outbox *outbox, struct tote__manner manner,
                        struct tote__step *step) {
     set_sync(outbox, manner.may_wait);
-    step->count = 0;
+    step->count = step->delivered = step->rejected = 0;
     step->is_spooled = false;
     step->is_paused = false;
     if (manner.begins_nothing && !outbox->delivery.is_sending) {
@@ -313,7 +539,10 @@ size_t tote__outbox_spill(struct tote__outbox *outbox) {
     while (outbox->count) {
         const struct tote__kept *kept = kept_at(outbox, 0);
         set_sync(outbox, tote__clock_monotonic() < synced_until);
-        if (tote__outbox_spool(outbox, &kept->request, kept->count)) {
+        if (spool_rest(
+                outbox)) { /* all of it counts as saved, and a part as delivered from there */
+            add(&outbox->delivered, outbox->part.delivered);
+            add(&outbox->rejected, outbox->part.rejected);
             spilled += finish_first(outbox);
         } else if (kept->secured_count == kept->count) {
             spilled += drop_first(outbox); /* the journal has them, for the next start */
@@ -343,6 +572,7 @@ void tote__outbox_clear(struct tote__outbox *outbox) {
     for (size_t i = 0; i < TOTE__MOST_KEPT; i++) {
         clear_kept(&outbox->kept[i]);
     }
+    tote_otlp_buffer_clear(&outbox->part.request);
     tote__recovery_free(outbox->recovery);
     outbox->recovery = NULL;
     tote__spool_close(outbox->spool);

@@ -12,6 +12,7 @@
 
 #include <stdatomic.h>
 
+#include "cut.h"
 #include "delivery.h"
 #include "recovery.h"
 #include "spool.h"
@@ -27,12 +28,39 @@ struct tote__kept {
     size_t secured_capacity;
 };
 
+/*
+ * What is known of the receiver's limit on the size of a request. A stream that is reset says
+ * nothing about the cause: a proxy without a receiver does it, too. Only if a smaller request is
+ * accepted while larger ones are reset, the size is the cause. If no smaller one is there, one span
+ * of a large request is sent alone, as a probe.
+ */
+struct tote__size_limit {
+    size_t accepted_bytes;   /* a larger request is split; SIZE_MAX: none was too large */
+    size_t reset_bytes;      /* the smallest request that may be too large; 0: none */
+    unsigned resets;         /* of requests at least that large, of which none was accepted */
+    unsigned strikes;        /* the same, only those before which a smaller request was accepted */
+    bool has_accepted;       /* a smaller request, since the first reset, ... */
+    bool has_accepted_since; /* ... or since the last one */
+    bool has_probe;          /* one was made, and none is accepted since */
+};
+
+/* What became of the spans of the first request that are over, and what is sent of the others. */
+struct tote__sent_part {
+    size_t delivered;
+    size_t rejected;
+    struct tote__range range; /* empty: the whole request is sent */
+    size_t next_count;        /* of the spans in the part behind a probe; 0: this is none */
+    tote_otlp_buffer request;
+};
+
 struct tote__outbox {
     struct tote__kept kept[TOTE__MOST_KEPT]; /* a ring */
     size_t first;
     size_t count;
     size_t bytes;
+    struct tote__sent_part part;    /* of the first */
     struct tote__delivery delivery; /* of the first, or of the batch */
+    struct tote__size_limit limit;
     tote_otlp_encoding encoding;
     struct tote__spool *spool;       /* NULL: none */
     struct tote__recovery *recovery; /* of what dead processes left; NULL: none */
@@ -52,14 +80,25 @@ struct tote__outbox {
 
 /* What came of a step. */
 struct tote__step {
-    size_t count;    /* of the spans whose request is over; 0: none is */
-    bool is_spooled; /* it is in the spool; else the verdict tells */
-    bool is_paused;  /* there is nothing to do until the outbox is due */
+    size_t count;     /* of the spans whose request is over; 0: none is */
+    size_t delivered; /* of these, when the request was sent in parts, before the last one; ... */
+    size_t rejected;  /* ... the verdict is about the others */
+    bool is_spooled;  /* they are in the spool; else the verdict tells */
+    bool is_paused;   /* there is nothing to do until the outbox is due */
     struct tote__verdict verdict;
 };
 
 void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__otlp_settings *settings,
                         struct tote__transport *transport, struct tote__spool *spool);
+
+/*
+ * How large a request of several spans may become: what the settings allow, and what the receiver
+ * accepts.
+ */
+size_t tote__outbox_most_bytes(const struct tote__outbox *outbox);
+
+/* A request of so many bytes was refused for its size. */
+void tote__outbox_note_too_large(struct tote__outbox *outbox, size_t bytes, const char *reason);
 
 bool tote__outbox_has_room(const struct tote__outbox *outbox);
 

@@ -168,6 +168,7 @@ static void read_retry_info(const ProtobufCBinaryData *value, ProtobufCAllocator
     if (delay && delay->seconds >= 0 && delay->nanos >= 0) {
         uint64_t seconds =
             delay->seconds < LONGEST_WAIT_S ? (uint64_t)delay->seconds : LONGEST_WAIT_S;
+        response->names_wait = true;
         response->wait_ms = seconds * 1000 + ((uint64_t)delay->nanos + 999999) / 1000000;
     }
 }
@@ -208,15 +209,51 @@ static void read_json_status(struct tote__slice body, struct tote__response *res
     }
 }
 
+/* Whether a log may show it, whatever its content type says. */
+static bool is_text(struct tote__slice body) {
+    size_t size = tote__min(body.size, TOTE__REMARK_SIZE);
+
+    for (size_t i = 0; i < size; i++) {
+        uint8_t c = body.at[i];
+        if ((c < 0x20 && c != '\t' && c != '\r' && c != '\n') || c == 0x7F) {
+            return false;
+        }
+    }
+    return size > 0;
+}
+
+/* What a page of HTML says, without its tags. */
+static void set_page_remark(struct tote__response *response, struct tote__slice body) {
+    char text[TOTE__REMARK_SIZE];
+    size_t length = 0;
+    bool is_tag = false;
+
+    for (size_t i = 0; i < body.size && length < sizeof text; i++) {
+        char c = (char)body.at[i];
+        bool separates = is_tag || c == '<' || c == ' ' || is_control(&c, 1);
+        is_tag = c == '<' || (is_tag && c != '>');
+        if (!separates || (length && text[length - 1] != ' ')) {
+            text[length++] = separates ? ' ' : c;
+        }
+    }
+    set_remark(response, text, length);
+}
+
 void tote__otlp_read_error(struct tote__slice body, const char *content_type,
                            struct tote__response *response) {
     *response = (struct tote__response){.rejected = 0};
-    if (body.size && is_type(content_type, "text/plain")) {
-        set_remark(response, (const char *)body.at, body.size);
-    } else if (body.size && is_json(content_type)) {
+    if (body.size && is_json(content_type)) {
         read_json_status(body, response);
     } else if (body.size && is_protobuf(content_type)) {
         read_status(body, response);
+    }
+    if (*response->remark || !is_text(body)) {
+        return;
+    }
+    if (is_type(content_type, "text/html")) {
+        set_page_remark(response, body);
+    } else {
+        set_remark(response, (const char *)body.at, body.size);
     }
 }
 

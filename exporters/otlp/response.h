@@ -13,7 +13,8 @@ enum { TOTE__REMARK_SIZE = 256 };
 struct tote__response {
     uint64_t rejected; /* spans; of a partial success */
     bool asks_to_wait; /* an error says when to try again: ... */
-    uint64_t wait_ms;  /* ... not before this has passed */
+    bool names_wait;   /* ... it says how long to wait: */
+    uint64_t wait_ms;  /* ... as long as this; 0 is at once */
     char remark[TOTE__REMARK_SIZE];
 };
 
@@ -21,7 +22,10 @@ struct tote__response {
 bool tote__otlp_read_response(struct tote__slice body, const char *content_type,
                               struct tote__response *response);
 
-/* Read the body of an error, as far as it can be read. Spec: protocol/otlp.md#failures */
+/*
+ * Read the body of an error, as far as it can be read; text is shown whatever the content type
+ * says. Spec: protocol/otlp.md#failures
+ */
 void tote__otlp_read_error(struct tote__slice body, const char *content_type,
                            struct tote__response *response);
 

@@ -67,6 +67,7 @@ struct tote__spool {
     uint64_t last_time; /* of the newest file */
     struct tote__spool_index known;
     struct tote__spool_index passed_over; /* in an encoding that was not asked for */
+    struct tote__spool_index skipped;     /* taken again when `known` is empty */
     unsigned encodings;
     struct scan scan;
     uint64_t next_look;
@@ -106,12 +107,12 @@ static bool is_taken(const struct tote__spool *spool, const struct tote__spool_e
 }
 
 static uint64_t total_bytes(const struct tote__spool *spool) {
-    return spool->known.bytes + spool->passed_over.bytes +
+    return spool->known.bytes + spool->passed_over.bytes + spool->skipped.bytes +
            (spool->has_taken ? spool->taken.size : 0);
 }
 
 static size_t total_count(const struct tote__spool *spool) {
-    return spool->known.count + spool->passed_over.count + spool->has_taken;
+    return spool->known.count + spool->passed_over.count + spool->skipped.count + spool->has_taken;
 }
 
 /* Out of memory, the next look finds it. */
@@ -221,6 +222,7 @@ static void end_scan(struct tote__spool *spool) {
     closedir(spool->scan.directory);
     tote__spool_index_clear(&spool->known);
     tote__spool_index_clear(&spool->passed_over);
+    tote__spool_index_clear(&spool->skipped);
     spool->known = spool->scan.found;
     spool->unreadable = spool->scan.unreadable;
     spool->scan = (struct scan){.directory = NULL};
@@ -272,7 +274,7 @@ static void drop_lock(struct tote__spool *spool) {
 
 /* This process's batches in it went with the directory. */
 static void forget_all(struct tote__spool *spool) {
-    struct tote__spool_index *indexes[] = {&spool->known, &spool->passed_over};
+    struct tote__spool_index *indexes[] = {&spool->known, &spool->passed_over, &spool->skipped};
 
     for (size_t i = 0; i < TOTE_COUNT_OF(indexes); i++) {
         for (size_t j = 0; j < indexes[i]->count; j++) {
@@ -372,16 +374,21 @@ static void evict_old(struct tote__spool *spool, struct tote__spool_index *index
 static void drop_old(struct tote__spool *spool) {
     evict_old(spool, &spool->known);
     evict_old(spool, &spool->passed_over);
+    evict_old(spool, &spool->skipped);
 }
 
 static struct tote__spool_index *index_of_oldest(struct tote__spool *spool) {
-    if (!spool->passed_over.count) {
-        return &spool->known;
+    struct tote__spool_index *others[] = {&spool->passed_over, &spool->skipped};
+    struct tote__spool_index *oldest = &spool->known;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(others); i++) {
+        if (others[i]->count &&
+            (!oldest->count ||
+             tote__spool_entry_is_older(&others[i]->entries[0], &oldest->entries[0]))) {
+            oldest = others[i];
+        }
     }
-    return spool->known.count && tote__spool_entry_is_older(&spool->known.entries[0],
-                                                            &spool->passed_over.entries[0])
-               ? &spool->known
-               : &spool->passed_over;
+    return oldest;
 }
 
 static void make_room(struct tote__spool *spool, size_t size) {
@@ -578,6 +585,13 @@ static void report_passed_over(struct tote__spool *spool) {
     }
 }
 
+static void take_up_skipped(struct tote__spool *spool) {
+    struct tote__spool_index empty = spool->known;
+
+    spool->known = spool->skipped;
+    spool->skipped = empty;
+}
+
 bool tote__spool_take(struct tote__spool *spool, unsigned encodings, struct tote__batch *batch) {
     int error = errno;
     bool has_found = false;
@@ -587,6 +601,9 @@ bool tote__spool_take(struct tote__spool *spool, unsigned encodings, struct tote
     if (!spool->known.count) {
         look(spool, STEP_FILES);
         spool->has_more = spool->scan.directory != NULL;
+    }
+    if (!spool->known.count && !spool->has_more) {
+        take_up_skipped(spool);
     }
     drop_old(spool);
     if (spool->known.count) {
@@ -612,8 +629,52 @@ void tote__spool_remove(struct tote__spool *spool) {
     errno = error;
 }
 
+void tote__spool_skip(struct tote__spool *spool) {
+    if (spool->has_taken && tote__spool_index_add(&spool->skipped, &spool->taken)) {
+        spool->has_taken = false;
+    }
+}
+
+/* As old as the whole, with a number of its own among the files of that time. */
+static struct tote__spool_entry half_of(struct tote__spool *spool, uint32_t which,
+                                        const struct tote__batch *batch) {
+    const struct tote__spool_entry *whole = &spool->taken;
+    bool is_own = whole->tag == spool->tag;
+
+    return (struct tote__spool_entry){
+        .time = whole->time,
+        .tag = whole->tag,
+        .sequence = is_own ? spool->sequence++ : 2 * whole->sequence + 1 + which,
+        .span_count = batch->span_count,
+        .size = (uint32_t)(TOTE__SPOOL_HEAD_BYTES + batch->message.size),
+    };
+}
+
+bool tote__spool_split(struct tote__spool *spool, const struct tote__batch halves[2]) {
+    struct tote__spool_entry entries[2];
+    char name[TOTE__SPOOL_NAME_BYTES];
+    bool is_split = spool->has_taken;
+    int error = errno;
+
+    for (uint32_t i = 0; i < 2 && is_split; i++) {
+        entries[i] = half_of(spool, i, &halves[i]);
+        is_split = write_batch(spool, &entries[i], &halves[i]);
+        if (!is_split && i == 1) {
+            tote__spool_entry_name(&entries[0], name);
+            unlinkat(spool->folder.descriptor, name, 0);
+        }
+    }
+    if (is_split) {
+        tote__spool_remove(spool);
+        note_file(spool, &entries[0]);
+        note_file(spool, &entries[1]);
+    }
+    errno = error;
+    return is_split;
+}
+
 size_t tote__spool_count(const struct tote__spool *spool) {
-    return spool->known.count + spool->has_taken +
+    return spool->known.count + spool->skipped.count + spool->has_taken +
            (spool->known.count ? 0 : spool->scan.found.count);
 }
 
@@ -668,6 +729,7 @@ static void release(struct tote__spool *spool) {
     tote__folder_close(&spool->folder);
     tote__spool_index_clear(&spool->known);
     tote__spool_index_clear(&spool->passed_over);
+    tote__spool_index_clear(&spool->skipped);
     tote_otlp_buffer_clear(&spool->file);
     tote__release(spool->path, spool->path ? strlen(spool->path) + 1 : 0);
     tote__release(spool, sizeof *spool);

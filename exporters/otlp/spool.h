@@ -88,6 +88,15 @@ bool tote__spool_take(struct tote__spool *spool, unsigned encodings, struct tote
 /* Remove the batch that was taken last. */
 void tote__spool_remove(struct tote__spool *spool);
 
+/* Leave the batch that was taken last where it is, and take it again only after all others. */
+void tote__spool_skip(struct tote__spool *spool);
+
+/*
+ * Replace the batch that was taken last by two that hold its spans. Returns false, and nothing has
+ * changed, if they cannot be written.
+ */
+bool tote__spool_split(struct tote__spool *spool, const struct tote__batch halves[2]);
+
 /* Return how many batches there are to send, as far as this process knows. */
 size_t tote__spool_count(const struct tote__spool *spool);
 

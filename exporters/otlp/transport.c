@@ -156,7 +156,8 @@ static void no_answer(struct tote__answer *answer) {
         .grpc_status = "",
         .grpc_message = "",
         .grpc_details = "",
-        .error = "memory is out",
+        .error = "out of memory",
+        .advice = "",
     };
 }
 
@@ -287,8 +288,8 @@ uint64_t tote__transport_due(const struct tote__transport *transport) {
     if (!is_busy(transport)) {
         return TOTE__NEVER;
     }
-    uint64_t timer = transport->connection->timer;
-    return timer < transport->deadline ? timer : transport->deadline;
+    uint64_t due = tote__connection_due(transport->connection);
+    return due < transport->deadline ? due : transport->deadline;
 }
 
 /* Each event is one that comes once, but for an interrupt's. */

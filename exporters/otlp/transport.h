@@ -17,6 +17,7 @@ enum tote__outcome {
     TOTE__ANSWERED,      /* with a status, whichever */
     TOTE__NOT_CONNECTED, /* the receiver got nothing */
     TOTE__NO_ANSWER,     /* the connection ended without one */
+    TOTE__STREAM_RESET,  /* the receiver ended the stream, but not the connection, without one */
     TOTE__TIMED_OUT,     /* the deadline came first */
     TOTE__INTERRUPTED,
     TOTE__TLS_FAILED,
@@ -35,7 +36,8 @@ struct tote__answer {
     const char *grpc_status;
     const char *grpc_message; /* percent-encoded */
     const char *grpc_details; /* base64 */
-    const char *error;        /* what curl has to say */
+    const char *error;        /* what curl has to say; it contains no credentials */
+    const char *advice;       /* what to do about it, behind a "; "; "" or NULL: nothing */
 };
 
 /* Opens no connection. NULL when memory is out. */

@@ -11,15 +11,16 @@
 
 #include "grpc.h"
 
-enum { LONGEST_WAIT_S = 86400, MS_PER_S = 1000 };
+enum { LONGEST_WAIT_S = 86400, MS_PER_S = 1000, CONTENT_TOO_LARGE = 413 };
 
 static const char protobuf[] = "application/x-protobuf";
 
 bool tote__otlp_retry_after(const char *text, int64_t now, uint64_t *wait_ms) {
     size_t digits = strspn(text, "0123456789");
+    bool is_number = digits && !text[digits];
     int64_t seconds = 0;
 
-    if (digits && !text[digits]) {
+    if (is_number) {
         for (size_t i = 0; i < digits && seconds < LONGEST_WAIT_S; i++) {
             seconds = 10 * seconds + (text[i] - '0');
         }
@@ -29,7 +30,7 @@ bool tote__otlp_retry_after(const char *text, int64_t now, uint64_t *wait_ms) {
     }
     seconds = seconds < LONGEST_WAIT_S ? seconds : LONGEST_WAIT_S;
     *wait_ms = (uint64_t)seconds * MS_PER_S;
-    return seconds > 0;
+    return seconds > 0 || is_number;
 }
 
 static bool is_success(const struct tote__answer *answer) {
@@ -39,6 +40,50 @@ static bool is_success(const struct tote__answer *answer) {
 /* Requirement G8 */
 static bool is_retryable(long status) {
     return status == 429 || status == 502 || status == 503 || status == 504;
+}
+
+/* What to do about a status that is not retryable. */
+static const char *advice_of_status(long status) {
+    if (status >= 300 && status < 400) {
+        return "; redirects are not followed: set the endpoint to the place that it names";
+    }
+    switch (status) {
+    case 401:
+    case 403:
+        return "; check the credentials in OTEL_EXPORTER_OTLP_HEADERS or headers";
+    case 404:
+    case 405:
+        return "; check the path: /v1/traces is added to OTEL_EXPORTER_OTLP_ENDPOINT, and not to "
+               "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+    case 407:
+        return "; check the credentials in http_proxy or https_proxy";
+    case CONTENT_TOO_LARGE:
+        return "; raise the receiver's limit for the size of a request";
+    case 415:
+        return "; check whether the receiver accepts OTEL_EXPORTER_OTLP_PROTOCOL and _COMPRESSION";
+    default:
+        return "; see the log of the receiver";
+    }
+}
+
+static const char *advice_of_code(unsigned code) {
+    switch (code) {
+    case TOTE__GRPC_PERMISSION_DENIED:
+    case TOTE__GRPC_UNAUTHENTICATED:
+        return "; check the credentials in OTEL_EXPORTER_OTLP_HEADERS or headers";
+    case TOTE__GRPC_UNIMPLEMENTED:
+        return "; check the port: what listens there is no OTLP/gRPC receiver of traces";
+    case TOTE__GRPC_RESOURCE_EXHAUSTED:
+        return "; send less, or raise the receiver's limits";
+    default:
+        return "; see the log of the receiver";
+    }
+}
+
+static void read_retry_after(const struct tote__answer *answer, struct tote__response *response) {
+    response->names_wait =
+        tote__otlp_retry_after(answer->retry_after, time(NULL), &response->wait_ms);
+    response->asks_to_wait = response->names_wait;
 }
 
 static void judge_http(const struct tote__answer *answer, struct tote__verdict *verdict) {
@@ -51,10 +96,13 @@ static void judge_http(const struct tote__answer *answer, struct tote__verdict *
         return;
     }
     tote__otlp_read_error(answer->body, answer->content_type, &verdict->response);
-    verdict->fate = is_retryable(answer->status) ? TOTE__TRY_AGAIN : TOTE__REFUSED;
-    verdict->response.asks_to_wait =
-        verdict->fate == TOTE__TRY_AGAIN &&
-        tote__otlp_retry_after(answer->retry_after, time(NULL), &verdict->response.wait_ms);
+    verdict->advice = advice_of_status(answer->status);
+    verdict->fate = answer->status == CONTENT_TOO_LARGE ? TOTE__TOO_LARGE
+                    : is_retryable(answer->status)      ? TOTE__TRY_AGAIN
+                                                        : TOTE__REFUSED;
+    if (verdict->fate == TOTE__TRY_AGAIN) {
+        read_retry_after(answer, &verdict->response);
+    }
 }
 
 static void judge_grpc_message(const struct tote__otlp_settings *settings,
@@ -76,25 +124,51 @@ static void judge_grpc_message(const struct tote__otlp_settings *settings,
     tote__arena_clear(&arena);
 }
 
+/*
+ * Without a grpc-status the HTTP status decides. A success without it was cut off: libcurl before 8
+ * loses the trailers when a GOAWAY comes with them. Spec: grpc/grpc doc/http-grpc-status-mapping.md
+ */
+static void judge_grpc_without_status(const struct tote__answer *answer,
+                                      struct tote__verdict *verdict) {
+    unsigned code = tote__grpc_code("", answer->status);
+
+    if (is_success(answer)) {
+        verdict->fate = TOTE__TRY_AGAIN;
+        verdict->has_lost_status = true;
+        verdict->reason = "the response has no grpc-status";
+        return;
+    }
+    verdict->reason = tote__grpc_code_name(code);
+    verdict->advice = advice_of_status(answer->status);
+    tote__otlp_read_error(answer->body, answer->content_type, &verdict->response);
+    read_retry_after(answer, &verdict->response);
+    verdict->fate = answer->status == CONTENT_TOO_LARGE ? TOTE__TOO_LARGE
+                    : tote__grpc_is_retryable(code, verdict->response.asks_to_wait)
+                        ? TOTE__TRY_AGAIN
+                        : TOTE__REFUSED;
+}
+
 static void judge_grpc(const struct tote__otlp_settings *settings,
                        const struct tote__answer *answer, struct tote__verdict *verdict) {
     unsigned code = tote__grpc_code(answer->grpc_status, answer->status);
 
+    if (!*answer->grpc_status) {
+        judge_grpc_without_status(answer, verdict);
+        return;
+    }
     verdict->reason = tote__grpc_code_name(code);
     if (code == TOTE__GRPC_OK) {
         verdict->fate = TOTE__TAKEN;
         judge_grpc_message(settings, answer, verdict);
         return;
     }
-    if (*answer->grpc_status) {
-        tote__otlp_read_grpc_error(answer->grpc_message, answer->grpc_details, &verdict->response);
-    } else {
-        tote__otlp_read_error(answer->body, answer->content_type, &verdict->response);
-        verdict->response.asks_to_wait =
-            tote__otlp_retry_after(answer->retry_after, time(NULL), &verdict->response.wait_ms);
-    }
+    verdict->advice = advice_of_code(code);
+    tote__otlp_read_grpc_error(answer->grpc_message, answer->grpc_details, &verdict->response);
     bool asks_to_wait = verdict->response.asks_to_wait;
-    verdict->fate = tote__grpc_is_retryable(code, asks_to_wait) ? TOTE__TRY_AGAIN : TOTE__REFUSED;
+    verdict->fate = tote__grpc_says_too_large(code, asks_to_wait, verdict->response.remark)
+                        ? TOTE__TOO_LARGE
+                    : tote__grpc_is_retryable(code, asks_to_wait) ? TOTE__TRY_AGAIN
+                                                                  : TOTE__REFUSED;
 }
 
 void tote__otlp_judge(const struct tote__otlp_settings *settings, const struct tote__answer *answer,
@@ -110,6 +184,8 @@ void tote__otlp_judge(const struct tote__otlp_settings *settings, const struct t
         [TOTE__NO_ANSWER] = {TOTE__TRY_AGAIN, "the connection was closed without an answer",
                              "; see whether that endpoint speaks OTLP, and by the protocol of "
                              "OTEL_EXPORTER_OTLP_PROTOCOL"},
+        [TOTE__STREAM_RESET] = {TOTE__TRY_AGAIN, "the receiver reset the stream",
+                                "; see the log of the receiver, or lower max_request_bytes"},
         [TOTE__TIMED_OUT] = {TOTE__TRY_AGAIN, "no answer in time",
                              "; see to the receiver and the network, or raise "
                              "OTEL_EXPORTER_OTLP_TIMEOUT"},
@@ -128,8 +204,10 @@ void tote__otlp_judge(const struct tote__otlp_settings *settings, const struct t
     if (answer->outcome != TOTE__ANSWERED) {
         verdict->fate = failures[answer->outcome].fate;
         verdict->reason = failures[answer->outcome].reason;
-        verdict->advice = failures[answer->outcome].advice;
+        verdict->advice =
+            answer->advice && *answer->advice ? answer->advice : failures[answer->outcome].advice;
         verdict->is_late = answer->outcome == TOTE__TIMED_OUT;
+        verdict->is_reset = answer->outcome == TOTE__STREAM_RESET;
     } else if (settings->protocol == TOTE_OTLP_GRPC) {
         judge_grpc(settings, answer, verdict);
     } else {

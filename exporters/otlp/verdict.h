@@ -13,18 +13,21 @@
 enum tote__fate {
     TOTE__TAKEN,     /* by the receiver, but for those it rejected */
     TOTE__REFUSED,   /* by the receiver, for good */
+    TOTE__TOO_LARGE, /* refused for the size of the request: smaller ones may be accepted */
     TOTE__TRY_AGAIN, /* they may arrive another time */
     TOTE__LOST       /* for good, and nobody refused them */
 };
 
 struct tote__verdict {
     enum tote__fate fate;
-    bool is_late;                   /* it is for want of time that there is no answer */
-    bool is_readable;               /* a success says nothing, or what can be read */
-    const char *reason;             /* "503", "UNAVAILABLE", "no connection" */
-    const char *detail;             /* what curl has to say; "" */
-    const char *advice;             /* what to do about it; "" when the reason says that */
-    char digits[12];                /* for the reason */
+    bool is_late;         /* it is for want of time that there is no answer */
+    bool is_reset;        /* the stream was reset; with a large request its size may be the cause */
+    bool has_lost_status; /* a success of gRPC whose trailers are missing */
+    bool is_readable;     /* a success says nothing, or what can be read */
+    const char *reason;   /* "503", "UNAVAILABLE", "no connection" */
+    const char *detail;   /* what curl has to say; "" */
+    const char *advice;   /* what to do about it; "" when the reason says that */
+    char digits[12];      /* for the reason */
     struct tote__response response; /* when to try again is only told with TRY_AGAIN */
 };
 
@@ -32,8 +35,8 @@ void tote__otlp_judge(const struct tote__otlp_settings *settings, const struct t
                       struct tote__verdict *verdict);
 
 /*
- * How long a Retry-After asks to wait, from `now` on: seconds, or a date. Returns: false when it asks for nothing: no
- * number, nothing to wait for, a time in the past.
+ * How long a Retry-After asks to wait, from `now` on: seconds, where 0 is at once, or a date.
+ * Returns: false when it asks for nothing: no number, or a time in the past, as clocks differ.
  */
 bool tote__otlp_retry_after(const char *text, int64_t now, uint64_t *wait_ms);
 

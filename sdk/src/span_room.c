@@ -3,7 +3,8 @@
  * span_room.c - regions in the block and its overflow
  *
  * A region that moves leaves its old place unused: regions double, so that no more is lost
- * than is kept. An overflow that grows moves as a whole; offsets stay.
+ * than is kept. The last one in the overflow grows where it is. An overflow that grows moves as a
+ * whole; offsets stay. A large one grows by a quarter, because all of it counts for the queue.
  */
 #include "span_room.h"
 
@@ -15,7 +16,8 @@
 enum {
     SMALLEST_REGION = 64,
     SMALLEST_OVERFLOW = 4096,
-    KEPT_OVERFLOW = 16384,      /* what a block may keep for its next use */
+    KEPT_OVERFLOW = 16384, /* what a block may keep for its next use */
+    LARGE_OVERFLOW = 1 << 20,
     LARGEST_OVERFLOW = 64 << 20 /* of one span */
 };
 
@@ -40,14 +42,16 @@ void tote__span_trim_room(struct span *span) {
 }
 
 static bool grow_overflow(struct span *span, size_t more) {
-    size_t size = span->overflow_size ? span->overflow_size : SMALLEST_OVERFLOW;
+    size_t needed = span->overflow_used + more;
+    size_t size = span->overflow_size < LARGE_OVERFLOW
+                      ? 2 * (size_t)span->overflow_size
+                      : span->overflow_size + span->overflow_size / 4;
 
-    while (size < LARGEST_OVERFLOW && size - span->overflow_used < more) {
-        size *= 2;
-    }
-    if (size - span->overflow_used < more) {
+    if (needed > LARGEST_OVERFLOW) {
         return false;
     }
+    size = size > needed ? size : needed + (0 - needed) % SMALLEST_OVERFLOW; /* rounded up */
+    size = tote__min(size, LARGEST_OVERFLOW);
     uint8_t *overflow = tote__allocate(size);
     if (!overflow) {
         return false;
@@ -86,12 +90,34 @@ static uint32_t take_place(struct span *span, size_t size) {
     return offset;
 }
 
+/*
+ * Grow the last region of the overflow. Returns: false when it is another one, or there is no more
+ * room.
+ */
+static bool grow_in_place(struct span *span, struct region *region, size_t more) {
+    size_t end = (size_t)region->offset + region->capacity;
+
+    if (!region->capacity || region->offset < SPAN_ROOM_BYTES ||
+        end != SPAN_ROOM_BYTES + (size_t)span->overflow_used) {
+        return false;
+    }
+    if (span->overflow_size - span->overflow_used < more && !grow_overflow(span, more)) {
+        return false;
+    }
+    span->overflow_used += (uint32_t)more;
+    region->capacity += (uint32_t)more;
+    return true;
+}
+
 bool tote__span_reserve(struct span *span, struct region *region, size_t more) {
     if (region->capacity - region->size >= more) {
         return true;
     }
     if (more > LARGEST_OVERFLOW) {
         return false;
+    }
+    if (grow_in_place(span, region, more - (region->capacity - region->size))) {
+        return true;
     }
     size_t capacity = region->size + more;
     if (capacity < 2 * (size_t)region->size) {

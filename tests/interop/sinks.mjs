@@ -188,9 +188,9 @@ export async function startHttpSink({ tls, asksClient = false, unix } = {}) {
 }
 
 // A fault: { code, details, metadata: { name: text or bytes } }, or { reply }: a Response's fields.
-export async function startGrpcSink({ tls, asksClient = false, unix } = {}) {
+export async function startGrpcSink({ tls, asksClient = false, unix, maxBytes = 4 << 20 } = {}) {
     const sink = newSink();
-    const server = new grpc.Server();
+    const server = new grpc.Server({ 'grpc.max_receive_message_length': maxBytes });
     const handle = (call, callback) => {
         const fault = sink.faults.shift();
         sink.attempts++;

@@ -4,10 +4,12 @@
  */
 #include "support.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "otlp/delivery.h"
+#include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
 #include "tote/sdk.h"
 
@@ -55,10 +57,20 @@ static void open_with(tote_otlp_options options) {
     assert_non_null(sender.delivery.transport);
 }
 
+static const uint64_t ns_per_ms = 1000000;
+
+static char message[512]; /* the last diagnostic */
+
+static void note(tote_level level, const char *component, const char *text, void *user_data) {
+    (void)level, (void)component, (void)user_data;
+    snprintf(message, sizeof message, "%s", text);
+}
+
 static int set_up(void **state) {
     (void)state;
     memset(&receiver, 0, sizeof receiver);
     memset(&sender, 0, sizeof sender);
+    message[0] = '\0';
     return 0;
 }
 
@@ -136,7 +148,7 @@ static void a_wait_past_the_deadline_is_not_begun(void **state) {
 /* Who comes next does not begin anew to knock at a closed door; design 6: nothing spins */
 static void the_next_request_waits_for_what_the_receiver_asked(void **state) {
     (void)state;
-    open_with((tote_otlp_options){.retry_first_ms = 1});
+    open_with((tote_otlp_options){.retry_first_ms = 1, .max_retry_after_ms = TOTE_UNLIMITED});
     will_answer(503, "3600");
     run(TIMEOUT_MS);
 
@@ -150,6 +162,63 @@ static void the_next_request_waits_for_what_the_receiver_asked(void **state) {
     assert_int_equal(step(TIMEOUT_MS, true), TOTE__OVER);
     assert_int_equal(sender.verdict.fate, TOTE__TRY_AGAIN);
     assert_int_equal(receiver.attempts, 1);
+}
+
+/* A receiver cannot stop a process for a day, and a diagnostic names the limit. */
+static void a_receiver_can_ask_for_a_limited_wait(void **state) {
+    static const struct {
+        uint32_t max_retry_after_ms;
+        uint32_t wait_ms;
+    } cases[] = {{0, 300000}, {2000, 2000}, {TOTE_UNLIMITED, 86400000}};
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(cases); i++) {
+        set_up(state);
+        tote_set_diagnostics(note, TOTE_LEVEL_WARN, NULL);
+        open_with((tote_otlp_options){.retry_first_ms = 1,
+                                      .timeout_ms = TOTE_UNLIMITED,
+                                      .max_retry_after_ms = cases[i].max_retry_after_ms});
+        will_answer(503, "86400");
+        uint64_t before = tote__clock_monotonic();
+        assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
+        uint64_t after = tote__clock_monotonic();
+        uint64_t due = tote__delivery_due(&sender.delivery);
+        assert_in_range(due, before + cases[i].wait_ms * ns_per_ms,
+                        after + cases[i].wait_ms * ns_per_ms);
+        assert_int_equal(strstr(message, "max_retry_after_ms is ") != NULL,
+                         cases[i].wait_ms < 86400000);
+        tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+        if (i + 1 < TOTE_COUNT_OF(cases)) {
+            tear_down(state);
+        }
+    }
+}
+
+/* Spec: protocol/otlp.md#otlphttp-throttling; not for ever, as that would be a busy loop. */
+static void a_retry_after_of_zero_is_at_once(void **state) {
+    (void)state;
+    open_with((tote_otlp_options){.retry_first_ms = 3600 * 1000,
+                                  .retry_longest_ms = UINT32_MAX,
+                                  .timeout_ms = TOTE_UNLIMITED});
+    will_answer(503, "0");
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
+        assert_int_equal(receiver.attempts, i + 1);
+        assert_true(tote__delivery_due(&sender.delivery) <= tote__clock_monotonic());
+    }
+    assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
+    assert_true(tote__delivery_due(&sender.delivery) > tote__deadline_in(2000 * 1000));
+}
+
+/* A wait that the receiver names replaces the schedule, also when it is shorter. */
+static void a_short_retry_after_is_not_made_longer(void **state) {
+    (void)state;
+    open_with((tote_otlp_options){.retry_first_ms = 3600 * 1000,
+                                  .retry_longest_ms = UINT32_MAX,
+                                  .timeout_ms = TOTE_UNLIMITED});
+    will_answer(503, "1");
+    assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
+    assert_true(tote__delivery_due(&sender.delivery) <= tote__deadline_in(1000));
 }
 
 /* Requirement G10: who waits for a flush does not wait for the schedule */
@@ -197,6 +266,9 @@ int main(int argc, char **argv) {
         FRESH_TEST(a_retry_after_is_waited_for),
         FRESH_TEST(a_wait_past_the_deadline_is_not_begun),
         FRESH_TEST(the_next_request_waits_for_what_the_receiver_asked),
+        FRESH_TEST(a_receiver_can_ask_for_a_limited_wait),
+        FRESH_TEST(a_retry_after_of_zero_is_at_once),
+        FRESH_TEST(a_short_retry_after_is_not_made_longer),
         FRESH_TEST(somebody_who_waits_makes_the_next_attempt_come_now),
         FRESH_TEST(what_is_refused_is_not_sent_again),
         FRESH_TEST(attempts_end_with_the_timeout),

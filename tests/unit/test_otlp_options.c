@@ -271,7 +271,7 @@ static void the_protocol_decides_what_the_default_endpoint_is(void **state) {
         {"HTTP/Protobuf", "http://localhost:4318/v1/traces", 64 << 20},
         {"http/json", "http://localhost:4318/v1/traces", 64 << 20},
         {"grpc", "http://localhost:4317/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-         4 << 20},
+         3900000},
     };
 
     (void)state;
@@ -416,17 +416,116 @@ static void an_endpoint_that_cannot_be_used_is_named_with_what_replaces_it(void 
     struct tote__otlp_settings settings = resolved(NULL);
     assert_string_equal(settings.url, "http://localhost:4318/v1/traces");
     assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 1);
-    assert_string_equal(last_message,
-                        "OTEL_EXPORTER_OTLP_ENDPOINT: 'host:21' is not a URL that can be used, "
-                        "http://localhost:4318 is; write http://host:port, https://host:port or "
-                        "unix:/path");
+    assert_string_equal(
+        last_message, "OTEL_EXPORTER_OTLP_ENDPOINT cannot be used: its scheme is neither http nor "
+                      "https; http://localhost:4318 is used instead; write http://host:port, "
+                      "https://host:port or unix:/path");
     tote__otlp_settings_clear(&settings);
 
     set_variable("TRACES_", "ENDPOINT", "localhost:4318");
     settings = resolved(NULL);
     assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 2); /* the other one was told already */
-    assert_non_null(strstr(last_message, "'localhost:4318'"));
+    assert_non_null(strstr(last_message, "it does not begin with http:// or https://"));
     assert_non_null(strstr(last_message, "OTEL_EXPORTER_OTLP_ENDPOINT or else http://localhost"));
+    tote__otlp_settings_clear(&settings);
+}
+
+/*
+ * What may be a password or a token is in no diagnostic, wherever it stands in what cannot be used.
+ */
+static void no_diagnostic_shows_the_value_of_an_endpoint_or_a_header(void **state) {
+    static const char *const endpoints[] = {
+        "secret",
+        "secret:4318",
+        "https//me:secret@host",
+        "https://me:secret@host:port",
+        "https://me:secret@host:99999/path",
+        "https://me:sec/secret@host:99999",
+        "ftp://host/secret",
+        "https://host name/v1;token=secret",
+        "https://[host/secret",
+        "unix:secret",
+    };
+    static const char *const headers[] = {"secret",      "a b=secret", "te=secret",
+                                          "a=%0Asecret", "a=secret%",  "authorization:secret"};
+    const tote_attribute attributes[] = {{"a", tote_string("secret\n")}, {"se cret", tote_int(1)}};
+    tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(endpoints); i++) {
+        start_over(state);
+        last_message[0] = '\0';
+        set_variable("", "ENDPOINT", endpoints[i]);
+        struct tote__otlp_settings settings = resolved(NULL);
+        assert_string_not_equal(last_message, "");
+        assert_null(strstr(last_message, "secret"));
+        tote__otlp_settings_clear(&settings);
+        options.endpoint = endpoints[i];
+        assert_false(tote__otlp_settings_resolve(&settings, &options));
+        assert_null(strstr(last_message, "secret"));
+    }
+    options.endpoint = NULL;
+    options.headers = attributes;
+    options.header_count = TOTE_COUNT_OF(attributes);
+    for (size_t i = 0; i < TOTE_COUNT_OF(headers); i++) {
+        set_variable("", "ENDPOINT", "http://localhost");
+        set_variable("", "HEADERS", headers[i]);
+        struct tote__otlp_settings settings = resolved(NULL);
+        assert_int_equal(settings.headers.count, 0);
+        assert_null(strstr(last_message, "secret"));
+        tote__otlp_settings_clear(&settings);
+        settings = resolved(&options);
+        assert_null(strstr(last_message, "secret"));
+        tote__otlp_settings_clear(&settings);
+    }
+}
+
+/* A diagnostic names the variable or the option, the entry in it, and the cause. */
+static void a_header_that_is_left_out_is_named_with_the_cause(void **state) {
+    static const struct {
+        const char *text;
+        const char *cause;
+    } cases[] = {
+        {"a=1,b", "OTEL_EXPORTER_OTLP_HEADERS: entry 2 is left out: it has no =;"},
+        {"b c=1", "entry 1 is left out: its name is not the name of a header;"},
+        {"a=1,te=1", "entry 2 is left out: the exporter sets this header itself;"},
+        {"a=%0A", "entry 1 is left out: its value has a control character;"},
+        {"a=%2", "entry 1 is left out: its value has a % without two hex digits;"},
+    };
+    const tote_attribute headers[] = {{"ok", tote_string("1")}, {"number", tote_int(1)}};
+    const tote_otlp_options options = {
+        .struct_size = sizeof options, .headers = headers, .header_count = 2};
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(cases); i++) {
+        set_variable("", "HEADERS", cases[i].text);
+        struct tote__otlp_settings settings = resolved(NULL);
+        if (!strstr(last_message, cases[i].cause)) {
+            fail_msg("%s", last_message);
+        }
+        tote__otlp_settings_clear(&settings);
+    }
+    struct tote__otlp_settings settings = resolved(&options);
+    assert_string_equal(last_message,
+                        "tote_otlp_options.headers[1] is not sent: its value is not a string");
+    tote__otlp_settings_clear(&settings);
+}
+
+/* Spec: protocol/exporter.md#endpoint-urls-for-otlphttp: the base endpoint gets the path */
+static void an_endpoint_that_gets_the_path_twice_is_reported(void **state) {
+    (void)state;
+    set_variable("", "ENDPOINT", "http://localhost:4318/v1/traces/");
+    struct tote__otlp_settings settings = resolved(NULL);
+    assert_string_equal(settings.url, "http://localhost:4318/v1/traces/v1/traces");
+    assert_non_null(strstr(last_message, "OTEL_EXPORTER_OTLP_ENDPOINT ends in /v1/traces, and "
+                                         "/v1/traces is added to it"));
+    tote__otlp_settings_clear(&settings);
+
+    unsigned before = diagnostics[TOTE_LEVEL_WARN];
+    set_variable("TRACES_", "ENDPOINT", "http://localhost:4318/v1/traces");
+    settings = resolved(NULL);
+    assert_string_equal(settings.url, "http://localhost:4318/v1/traces");
+    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], before);
     tote__otlp_settings_clear(&settings);
 }
 
@@ -450,6 +549,9 @@ int main(int argc, char **argv) {
         FRESH_TEST(options_headers_that_cannot_be_sent_are_left_out),
         FRESH_TEST(a_unix_endpoint_is_a_path_of_a_socket),
         FRESH_TEST(an_endpoint_that_cannot_be_used_is_named_with_what_replaces_it),
+        FRESH_TEST(no_diagnostic_shows_the_value_of_an_endpoint_or_a_header),
+        FRESH_TEST(a_header_that_is_left_out_is_named_with_the_cause),
+        FRESH_TEST(an_endpoint_that_gets_the_path_twice_is_reported),
         FRESH_TEST(the_url_to_be_shown_has_no_credentials_and_no_query),
     };
     return RUN_TESTS(tests, argc, argv);

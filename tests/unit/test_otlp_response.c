@@ -165,6 +165,33 @@ static void an_error_is_told_by_status_or_plain_text(void **state) {
     assert_string_equal(response.remark, "");
 }
 
+/* A proxy or a wrong port answers in a form of its own; what it says helps to find it. */
+static void a_text_is_shown_whatever_its_content_type_says(void **state) {
+    static const struct {
+        const char *body;
+        const char *content_type;
+        const char *remark;
+    } cases[] = {
+        {"tenant unknown", "", "tenant unknown"},
+        {"tenant unknown", "application/octet-stream", "tenant unknown"},
+        {"tenant unknown", "application/x-protobuf", "tenant unknown"},
+        {"tenant unknown", "application/json", "tenant unknown"},
+        {"{\"error\":\"tenant\"}", "application/json", "{\"error\":\"tenant\"}"},
+        {"{\"message\":\"tenant\"}", "application/problem+json", "{\"message\":\"tenant\"}"},
+        {"<html>\n<head><title>413 Too Large</title></head>\n<body>\n<h1>413</h1> nginx\n</html>",
+         "text/html; charset=utf-8", "413 Too Large 413 nginx"},
+        {"<html><body>\x01\x02", "text/html", ""},
+        {"\x1F\x8B\x08 compressed", "text/plain", ""},
+    };
+    struct tote__response response;
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(cases); i++) {
+        tote__otlp_read_error(text(cases[i].body), cases[i].content_type, &response);
+        assert_string_equal(response.remark, cases[i].remark);
+    }
+}
+
 /* Requirement G11: a log may be a terminal */
 static void a_remark_is_one_printable_line(void **state) {
     struct tote__response response;
@@ -202,6 +229,7 @@ int main(int argc, char **argv) {
         TEST(an_error_in_json_has_a_message),
         TEST(a_body_of_many_unknown_fields_is_not_unpacked),
         TEST(an_error_is_told_by_status_or_plain_text),
+        TEST(a_text_is_shown_whatever_its_content_type_says),
         TEST(a_remark_is_one_printable_line),
         TEST(a_long_remark_is_cut_between_code_points),
     };

@@ -303,6 +303,40 @@ static void a_unix_socket_is_an_endpoint(void **state) {
     rmdir(folder);
 }
 
+/* The error names the socket, and not a port of localhost. */
+static void a_missing_unix_socket_is_named(void **state) {
+    struct fixture *f = *state;
+
+    open_transport(f, (tote_otlp_options){.endpoint = "unix:/tmp/no/such/socket"});
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NOT_CONNECTED);
+    assert_non_null(strstr(f->answer.error, "socket /tmp/no/such/socket: No such file"));
+    assert_non_null(strstr(f->answer.advice, "check the path"));
+}
+
+/* libcurl quotes the variable of a proxy that it cannot use. */
+static void the_password_of_a_proxy_is_in_no_error(void **state) {
+    static const char *const proxies[] = {
+        "http://me:secret@host:port", "http://me:secret@127.0.0.1:99999",
+        "foo://me:secret@host",       "http://me:secret@[host",
+        "me:sec ret@host name",       "http://me:secret@127.0.0.1:1",
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(proxies); i++) {
+        setenv("http_proxy", proxies[i], 1);
+        open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:1"});
+        assert_int_not_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+        assert_string_not_equal(f->answer.error, "");
+        if (strstr(f->answer.error, "sec") || strstr(f->answer.error, "me:")) {
+            fail_msg("%s: %s", proxies[i], f->answer.error);
+        }
+        tote__transport_free(f->transport);
+        tote__otlp_settings_clear(&f->settings);
+    }
+    unsetenv("http_proxy");
+    f->transport = NULL;
+}
+
 /* Returns: what the child's sends came to. */
 static int send_in_child(struct fixture *f, int times) {
     int status = -1;
@@ -398,6 +432,8 @@ int main(int argc, char **argv) {
         TEST_WITH_RECEIVER(an_answer_over_the_limit_is_not_read_to_its_end),
         TEST_WITH_RECEIVER(an_interrupt_ends_a_send_and_all_later_ones),
         TEST_WITH_RECEIVER(a_unix_socket_is_an_endpoint),
+        TEST_WITH_RECEIVER(a_missing_unix_socket_is_named),
+        TEST_WITH_RECEIVER(the_password_of_a_proxy_is_in_no_error),
         TEST_WITH_RECEIVER(a_forked_child_and_its_parent_both_send_afterwards),
         TEST_WITH_RECEIVER(tls_needs_a_certificate_that_is_trusted),
         TEST_WITH_RECEIVER(a_forked_child_leaves_the_tls_session_of_its_parent_alone),

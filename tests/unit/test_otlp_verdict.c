@@ -102,6 +102,9 @@ static bool is_expected(const char *behaviour, const struct tote__verdict *verdi
     const struct tote__response *response = &verdict->response;
     unsigned seconds = 0;
 
+    if (strncmp(behaviour, "split", 5) == 0) {
+        return verdict->fate == TOTE__TOO_LARGE;
+    }
     if (strncmp(behaviour, "drop", 4) == 0) {
         return verdict->fate == TOTE__REFUSED;
     }
@@ -141,9 +144,10 @@ static void of_all_statuses_four_are_tried_again(void **state) {
         const struct tote__verdict verdict = judge(&answer, TOTE_OTLP_HTTP_JSON);
         bool is_success = status >= 200 && status < 300;
         bool is_retried = status == 429 || status == 502 || status == 503 || status == 504;
-        assert_int_equal(verdict.fate, is_success   ? TOTE__TAKEN
-                                       : is_retried ? TOTE__TRY_AGAIN
-                                                    : TOTE__REFUSED);
+        assert_int_equal(verdict.fate, is_success      ? TOTE__TAKEN
+                                       : is_retried    ? TOTE__TRY_AGAIN
+                                       : status == 413 ? TOTE__TOO_LARGE
+                                                       : TOTE__REFUSED);
     }
 }
 
@@ -181,6 +185,10 @@ static void a_retry_info_may_ask_for_less_than_a_second(void **state) {
     verdict = judge(&answer, TOTE_OTLP_GRPC);
     assert_int_equal(verdict.fate, TOTE__TRY_AGAIN);
     assert_int_equal(verdict.response.wait_ms, 0);
+    assert_false(verdict.response.names_wait);
+
+    answer.grpc_details = retry_details(0, 0);
+    assert_true(judge(&answer, TOTE_OTLP_GRPC).response.names_wait);
 
     answer.grpc_details = retry_details(INT64_MAX, INT32_MAX);
     assert_true(judge(&answer, TOTE_OTLP_GRPC).response.wait_ms <= 86400 * MS_PER_S + 3000);
@@ -196,10 +204,15 @@ static void an_http_error_stands_for_a_code_of_grpc(void **state) {
         enum tote__fate fate;
         const char *reason;
     } cases[] = {
-        {503, TOTE__TRY_AGAIN, "UNAVAILABLE"},     {502, TOTE__TRY_AGAIN, "UNAVAILABLE"},
-        {429, TOTE__TRY_AGAIN, "UNAVAILABLE"},     {401, TOTE__REFUSED, "UNAUTHENTICATED"},
-        {403, TOTE__REFUSED, "PERMISSION_DENIED"}, {404, TOTE__REFUSED, "UNIMPLEMENTED"},
-        {200, TOTE__REFUSED, "UNKNOWN"},
+        {503, TOTE__TRY_AGAIN, "UNAVAILABLE"},
+        {502, TOTE__TRY_AGAIN, "UNAVAILABLE"},
+        {429, TOTE__TRY_AGAIN, "UNAVAILABLE"},
+        {401, TOTE__REFUSED, "UNAUTHENTICATED"},
+        {403, TOTE__REFUSED, "PERMISSION_DENIED"},
+        {404, TOTE__REFUSED, "UNIMPLEMENTED"},
+        {413, TOTE__TOO_LARGE, "UNKNOWN"},
+        {500, TOTE__REFUSED, "UNKNOWN"},
+        {200, TOTE__TRY_AGAIN, "the response has no grpc-status"},
     };
 
     (void)state;
@@ -211,6 +224,41 @@ static void an_http_error_stands_for_a_code_of_grpc(void **state) {
         assert_int_equal(verdict.fate, cases[i].fate);
         assert_string_equal(verdict.reason, cases[i].reason);
     }
+}
+
+/*
+ * gRPC has no code for a request that is too large: the message names the cause, in the words of
+ * each implementation.
+ */
+static void an_error_of_grpc_may_say_that_the_request_is_too_large(void **state) {
+    static const struct {
+        const char *code;
+        const char *message;
+        enum tote__fate fate;
+    } cases[] = {
+        {"8", "grpc: received message larger than max (5000000 vs. 4194304)", TOTE__TOO_LARGE},
+        {"8", "Received message larger than max (5000000 vs. 4194304)", TOTE__TOO_LARGE},
+        {"8", "gRPC message exceeds maximum size 4194304: 5000000", TOTE__TOO_LARGE},
+        {"8", "Received message exceeds the maximum configured message size.", TOTE__TOO_LARGE},
+        {"11", "Error, decoded message length too large: found 5000000 bytes", TOTE__TOO_LARGE},
+        {"8", "quota exhausted", TOTE__REFUSED},
+        {"11", "later", TOTE__TRY_AGAIN},
+        {"3", "attribute too large", TOTE__REFUSED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(cases); i++) {
+        struct tote__answer answer = nothing;
+        answer.status = 200;
+        answer.grpc_status = cases[i].code;
+        answer.grpc_message = cases[i].message;
+        assert_int_equal(judge(&answer, TOTE_OTLP_GRPC).fate, cases[i].fate);
+    }
+    struct tote__answer answer = nothing;
+    answer.grpc_status = "8";
+    answer.grpc_message = "larger than max";
+    answer.grpc_details = retry_details(1, 0);
+    assert_int_equal(judge(&answer, TOTE_OTLP_GRPC).fate, TOTE__TRY_AGAIN);
 }
 
 /* Requirement G11: the message is percent-encoded */
@@ -288,10 +336,11 @@ static void a_success_of_grpc_that_is_garbage_is_one_and_a_bomb_is_not(void **st
 static void a_retry_after_is_seconds_or_a_date_and_a_day_at_most(void **state) {
     static const struct {
         const char *text;
-        uint64_t seconds; /* 0: it asks for nothing */
+        uint64_t seconds; /* 0: it asks for nothing, if there is no 0 */
     } cases[] = {
         {"5", 5},
         {"0", 0},
+        {"00", 0},
         {"-1", 0},
         {"", 0},
         {"5s", 0},
@@ -308,7 +357,7 @@ static void a_retry_after_is_seconds_or_a_date_and_a_day_at_most(void **state) {
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(cases); i++) {
         assert_int_equal(tote__otlp_retry_after(cases[i].text, NOW, &wait_ms),
-                         cases[i].seconds != 0);
+                         cases[i].seconds != 0 || cases[i].text[0] == '0');
         assert_int_equal(wait_ms, cases[i].seconds * MS_PER_S);
     }
 }
@@ -320,6 +369,7 @@ int main(int argc, char **argv) {
         TEST(of_all_codes_of_grpc_six_are_tried_again_and_one_if_it_says_so),
         TEST(a_retry_info_may_ask_for_less_than_a_second),
         TEST(an_http_error_stands_for_a_code_of_grpc),
+        TEST(an_error_of_grpc_may_say_that_the_request_is_too_large),
         TEST(an_error_of_grpc_says_why),
         TEST(a_success_of_grpc_may_reject_spans_in_a_compressed_message),
         TEST(a_success_of_grpc_that_is_garbage_is_one_and_a_bomb_is_not),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sdk_fixture.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "span.h"
@@ -65,10 +66,29 @@ static void a_name_changed_a_hundred_thousand_times_does_not_grow_its_span(void 
     tote_span_close(&span);
 }
 
+/* The bytes of a large span count for the queue: it takes what it needs, and little more. */
+static void a_large_span_takes_little_more_than_it_holds(void **state) {
+    enum { LARGE = 17 << 20 };
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_span *span = tote_tracer_start_span(f->tracer, "work", NULL);
+    char *text = calloc(1, LARGE);
+
+    tote_span_set_attribute(span, "text", tote_string_of(text, LARGE));
+    assert_true(bytes_of(span) < LARGE + (1 << 20));
+    for (int i = 0; i < 100; i++) {
+        char key[] = {(char)('a' + i % 26), (char)('a' + i / 26), '\0'};
+        tote_span_set_attribute(span, key, tote_string("more"));
+    }
+    assert_true(bytes_of(span) < LARGE + LARGE / 2);
+    tote_span_close(&span);
+    free(text);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(an_attribute_overwritten_a_million_times_does_not_grow_its_span),
         SDK_TEST(nor_does_a_large_one_beyond_its_largest_value),
+        SDK_TEST(a_large_span_takes_little_more_than_it_holds),
         SDK_TEST(a_name_changed_a_hundred_thousand_times_does_not_grow_its_span),
     };
     return RUN_TESTS(tests, argc, argv);

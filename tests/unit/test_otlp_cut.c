@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_otlp_cut.c - a part of an encoded request is what the encoder makes of these spans, and a
+ * request that a receiver refuses for its size arrives in parts
+ */
+#include "sdk_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "otlp/cut.h"
+#include "otlp/request.pb-c.h"
+#include "request_from_json.h"
+#include "tote/diagnostics.h"
+#include "tote/exporters/otlp.h"
+
+enum { SPANS = 7, TEXT_BYTES = 1000 };
+
+typedef Tote__Otlp__ExportTraceServiceRequest request_message;
+
+/* Spans of two scopes, the first ones of the first. */
+static void make_spans(struct sdk_fixture *f) {
+    for (int i = 0; i < SPANS; i++) {
+        char name[] = {(char)('a' + i), '[', ']', '"', ',', '\0'};
+        tote_tracer *tracer = i < 3 ? f->tracer : tote_get_tracer("other", "2.0");
+        tote_span *span = tote_tracer_start_span(tracer, name, NULL);
+        tote_span_set_attribute(span, "spans", tote_string("[{\"spans\":[]}]"));
+        tote_span_close(&span);
+    }
+    assert_int_equal(f->ended, SPANS);
+}
+
+static void encode(const struct sdk_fixture *f, tote_otlp_encoding encoding,
+                   struct tote__range range, tote_otlp_buffer *buffer) {
+    buffer->size = 0;
+    assert_true(tote_otlp_encode(encoding, (const tote_span_data *const *)f->spans + range.from,
+                                 range.to - range.from, buffer));
+}
+
+/* Cut each range out of the whole. `compare` gets what was cut, and what the encoder makes. */
+static void cut_each(const struct sdk_fixture *f, tote_otlp_encoding encoding,
+                     void (*compare)(const tote_otlp_buffer *cut, const tote_otlp_buffer *made)) {
+    tote_otlp_buffer whole = {NULL, 0, 0};
+    tote_otlp_buffer cut = {NULL, 0, 0};
+    tote_otlp_buffer made = {NULL, 0, 0};
+
+    encode(f, encoding, (struct tote__range){0, SPANS}, &whole);
+    for (size_t from = 0; from < SPANS; from++) {
+        for (size_t to = from + 1; to <= SPANS; to++) {
+            const struct tote__range range = {from, to};
+            cut.size = 0;
+            assert_true(tote__otlp_cut(encoding, (struct tote__slice){whole.bytes, whole.size},
+                                       range, &cut));
+            encode(f, encoding, range, &made);
+            compare(&cut, &made);
+        }
+    }
+    tote_otlp_buffer_clear(&whole);
+    tote_otlp_buffer_clear(&cut);
+    tote_otlp_buffer_clear(&made);
+}
+
+static void compare_bytes(const tote_otlp_buffer *cut, const tote_otlp_buffer *made) {
+    assert_int_equal(cut->size, made->size);
+    assert_memory_equal(cut->bytes, made->bytes, made->size);
+}
+
+/* Spec: opentelemetry-proto collector/trace/v1/trace_service.proto */
+static void a_part_in_protobuf_is_what_the_encoder_makes_of_its_spans(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+
+    make_spans(f);
+    cut_each(f, TOTE_OTLP_PROTOBUF, compare_bytes);
+}
+
+/*
+ * Whether a request has just the spans of the other one, in the same order. Resources and scopes
+ * may be empty.
+ */
+static void collect_names(const request_message *request, char *names) {
+    for (size_t i = 0; i < request->n_resource_spans; i++) {
+        const Tote__Otlp__ResourceSpans *of_resource = request->resource_spans[i];
+        for (size_t j = 0; j < of_resource->n_scope_spans; j++) {
+            const Tote__Otlp__ScopeSpans *of_scope = of_resource->scope_spans[j];
+            for (size_t k = 0; k < of_scope->n_spans; k++) {
+                *names++ = of_scope->spans[k]->name[0];
+                *names++ = of_scope->scope->name[0];
+            }
+        }
+    }
+    *names = '\0';
+}
+
+static void compare_json(const tote_otlp_buffer *cut, const tote_otlp_buffer *made) {
+    struct tote__arena arena = {.chunks = NULL};
+    const char *surprise = NULL;
+    char names[2][2 * SPANS + 1];
+    const tote_otlp_buffer *buffers[] = {cut, made};
+
+    for (int i = 0; i < 2; i++) {
+        const request_message *request =
+            request_from_json(buffers[i]->bytes, buffers[i]->size, &arena, &surprise);
+        if (!request) {
+            fail_msg("%s in %.*s", surprise, (int)buffers[i]->size,
+                     (const char *)buffers[i]->bytes);
+        }
+        collect_names(request, names[i]);
+    }
+    assert_string_equal(names[0], names[1]);
+    tote__arena_clear(&arena);
+}
+
+/* Spec: protocol/otlp.md#json-protobuf-encoding */
+static void a_part_in_json_has_the_same_spans_in_the_same_scopes(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+
+    make_spans(f);
+    cut_each(f, TOTE_OTLP_JSON, compare_json);
+}
+
+/* What was damaged on the way, or has fewer spans than it is said to have. */
+static void a_damaged_request_is_not_cut(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_otlp_buffer whole = {NULL, 0, 0};
+    tote_otlp_buffer cut = {NULL, 0, 0};
+
+    make_spans(f);
+    for (int encoding = TOTE_OTLP_PROTOBUF; encoding <= TOTE_OTLP_JSON; encoding++) {
+        encode(f, (tote_otlp_encoding)encoding, (struct tote__range){0, SPANS}, &whole);
+        for (size_t size = 0; size <= whole.size; size++) {
+            uint8_t *exact = malloc(size + 1); /* so that a sanitizer sees what is read behind it */
+            memcpy(exact, whole.bytes, size);
+            const struct tote__slice part = {exact, size};
+            assert_false(tote__otlp_cut((tote_otlp_encoding)encoding, part,
+                                        (struct tote__range){0, SPANS + 1}, &cut));
+            assert_int_equal(cut.size, 0);
+            free(exact);
+        }
+    }
+    tote_otlp_buffer_clear(&whole);
+    tote_otlp_buffer_clear(&cut);
+}
+
+/* A receiver with a limit, over a transport of the test's own. */
+static struct {
+    size_t limit;
+    size_t requests;
+    size_t refused;
+    size_t spans;
+} receiver;
+
+static void answer(void *self, const tote_otlp_request *request, tote_otlp_answer *out) {
+    (void)self;
+    receiver.requests++;
+    if (request->body_size > receiver.limit) {
+        receiver.refused++;
+        out->status = 413;
+        return;
+    }
+    out->status = 200;
+    receiver.spans += request->span_count;
+}
+
+static void ignore(tote_level level, const char *component, const char *message, void *user_data) {
+    (void)level, (void)component, (void)message, (void)user_data;
+}
+
+static tote_span_exporter *new_exporter(tote_otlp_protocol protocol, size_t limit) {
+    static const tote_otlp_transport transport = {.struct_size = sizeof transport, .send = answer};
+    tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
+
+    tote_set_diagnostics(ignore, TOTE_LEVEL_NONE, NULL);
+    memset(&receiver, 0, sizeof receiver);
+    receiver.limit = limit;
+    options.ignore_environment = true;
+    options.protocol = protocol;
+    options.transport = &transport;
+    return tote_otlp_exporter_new(&options);
+}
+
+static tote_stats send_batch(tote_otlp_protocol protocol, size_t limit, size_t large) {
+    tote_span_exporter *exporter = new_exporter(protocol, limit);
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    tote_stats stats = TOTE_STATS_INIT;
+    static char text[TEXT_BYTES];
+
+    options.ignore_environment = true;
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    tote_sdk *sdk = tote_sdk_start(&options);
+    memset(text, 'x', sizeof text);
+    for (size_t i = 0; i < SPANS; i++) {
+        tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "work", NULL);
+        for (size_t j = 0; j < (i == large ? 8 : 1); j++) {
+            char key[] = {(char)('a' + j), '\0'};
+            tote_span_set_attribute(span, key, tote_string_of(text, sizeof text));
+        }
+        tote_span_close(&span);
+    }
+    tote_sdk_force_flush(sdk, 10000);
+    assert_true(tote_sdk_get_stats(sdk, &stats));
+    tote_sdk_close(&sdk, 0);
+    return stats;
+}
+
+/* 413 means that smaller requests may be accepted. RFC 9110 section 15.5.14 */
+static void a_request_that_is_refused_for_its_size_arrives_in_parts(void **state) {
+    static const tote_otlp_protocol protocols[] = {TOTE_OTLP_HTTP_PROTOBUF, TOTE_OTLP_HTTP_JSON};
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(protocols); i++) {
+        tote_stats stats = send_batch(protocols[i], 4 * TEXT_BYTES, SIZE_MAX);
+        assert_int_equal(stats.exported, SPANS);
+        assert_int_equal(stats.rejected, 0);
+        assert_int_equal(receiver.spans, SPANS);
+        assert_in_range(receiver.refused, 1, 2);
+    }
+}
+
+/* One span that is over the limit alone is rejected; the others arrive. */
+static void a_span_that_is_refused_for_its_size_is_rejected_alone(void **state) {
+    (void)state;
+    for (size_t large = 0; large < SPANS; large++) {
+        tote_stats stats = send_batch(TOTE_OTLP_HTTP_PROTOBUF, 4 * TEXT_BYTES, large);
+        assert_int_equal(stats.exported, SPANS - 1);
+        assert_int_equal(stats.rejected, 1);
+        assert_int_equal(stats.in_flight, 0);
+        assert_int_equal(receiver.spans, SPANS - 1);
+    }
+}
+
+/* An exporter that is called directly encodes the spans again, in smaller requests. */
+static void a_direct_export_is_split_too(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+
+    make_spans(f);
+    for (size_t limit = 0; limit <= 3 * TEXT_BYTES; limit += 3 * TEXT_BYTES) {
+        tote_span_exporter *exporter = new_exporter(TOTE_OTLP_HTTP_PROTOBUF, limit);
+        tote_export_report report = {0};
+        exporter->ops.export_spans(exporter->self, (const tote_span_data *const *)f->spans, SPANS,
+                                   10000, &report);
+        assert_int_equal(receiver.spans, limit ? SPANS : 0);
+        assert_int_equal(report.rejected, limit ? 0 : SPANS);
+        tote_span_exporter_free(exporter);
+    }
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        SDK_TEST(a_part_in_protobuf_is_what_the_encoder_makes_of_its_spans),
+        SDK_TEST(a_part_in_json_has_the_same_spans_in_the_same_scopes),
+        SDK_TEST(a_damaged_request_is_not_cut),
+        TEST(a_request_that_is_refused_for_its_size_arrives_in_parts),
+        TEST(a_span_that_is_refused_for_its_size_is_rejected_alone),
+        SDK_TEST(a_direct_export_is_split_too),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}

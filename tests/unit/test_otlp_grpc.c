@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_otlp_grpc.c - gRPC receivers with the faults of real ones: size limits, resets, lost
+ * trailers, stalls
+ */
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "grpc_receiver.h"
+#include "otlp/request.pb-c.h"
+#include "otlp/spool.h"
+#include "otlp/transport.h"
+#include "tote/diagnostics.h"
+#include "tote/exporters/otlp.h"
+#include "tote/internal/clock.h"
+#include "tote/tote.h"
+
+enum { SPAN_BYTES = 20000, LIMIT = 110000, FLUSH_MS = 30000 };
+
+static tote_sdk *start_sdk(const char *url) {
+    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+
+    otlp.ignore_environment = true;
+    otlp.endpoint = url;
+    otlp.protocol = TOTE_OTLP_GRPC;
+    otlp.retry_first_ms = 5;
+    otlp.timeout_ms = FLUSH_MS;
+    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    options.ignore_environment = true;
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    tote_sdk *sdk = tote_sdk_start(&options);
+    assert_non_null(sdk);
+    return sdk;
+}
+
+static void make_span(size_t size) {
+    tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "work", NULL);
+    char *text = malloc(size);
+
+    memset(text, 'x', size);
+    tote_span_set_attribute(span, "text", tote_string_of(text, size));
+    tote_span_close(&span);
+    free(text);
+}
+
+static tote_stats flush(tote_sdk *sdk) {
+    tote_stats stats = TOTE_STATS_INIT;
+
+    tote_sdk_force_flush(sdk, FLUSH_MS);
+    assert_true(tote_sdk_get_stats(sdk, &stats));
+    return stats;
+}
+
+/*
+ * A reset stream may mean that the request is too large: it is tried a few times, then split, and
+ * no span is lost.
+ */
+static void a_request_whose_stream_is_reset_again_and_again_is_split(void **state) {
+    enum { SPANS = 20, MOST_RESETS = 2 * 3 }; /* of 400 kB and of 200 kB */
+    struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.limit = LIMIT});
+    tote_sdk *sdk = start_sdk(grpc_receiver_url(receiver));
+
+    (void)state;
+    for (int i = 0; i < SPANS; i++) {
+        make_span(SPAN_BYTES);
+    }
+    tote_stats stats = flush(sdk);
+    assert_int_equal(stats.exported, SPANS);
+    assert_int_equal(stats.rejected, 0);
+    struct grpc_counts counts = grpc_receiver_counts(receiver);
+    assert_int_equal(counts.spans, SPANS);
+    assert_in_range(counts.resets, 3, MOST_RESETS);
+
+    /* The limit is known now: no later request is reset. */
+    for (int i = 0; i < SPANS; i++) {
+        make_span(SPAN_BYTES);
+    }
+    assert_int_equal(flush(sdk).exported, 2 * SPANS);
+    assert_int_equal(grpc_receiver_counts(receiver).resets, counts.resets);
+    tote_sdk_close(&sdk, 0);
+    grpc_receiver_stop(receiver);
+}
+
+/* What cannot be split any more is rejected, and only that. */
+static void a_span_over_the_receivers_limit_is_rejected_alone(void **state) {
+    struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.limit = LIMIT});
+    tote_sdk *sdk = start_sdk(grpc_receiver_url(receiver));
+
+    (void)state;
+    make_span(100);
+    make_span(2 * LIMIT);
+    make_span(100);
+    tote_stats stats = flush(sdk);
+    assert_int_equal(stats.exported, 2);
+    assert_int_equal(stats.rejected, 1);
+    tote_sdk_close(&sdk, 0);
+    grpc_receiver_stop(receiver);
+}
+
+/*
+ * A response may come before the request has ended: nobody waits until the export times out. RFC
+ * 9113 section 8.1
+ */
+static void a_response_before_the_end_of_the_request_is_read_at_once(void **state) {
+    enum { SPANS = 20 };
+    struct grpc_receiver *receiver =
+        grpc_receiver_start((struct grpc_manner){.limit = LIMIT, .says_why = true});
+    tote_sdk *sdk = start_sdk(grpc_receiver_url(receiver));
+
+    (void)state;
+    for (int i = 0; i < SPANS; i++) {
+        make_span(SPAN_BYTES);
+    }
+    tote_stats stats = flush(sdk);
+    assert_int_equal(stats.exported, SPANS);
+    assert_int_equal(grpc_receiver_counts(receiver).spans, SPANS);
+    tote_sdk_close(&sdk, 0);
+    grpc_receiver_stop(receiver);
+}
+
+/* Spec: protocol/otlp.md#failures: what is not known to be refused may be sent again. */
+static void a_response_without_grpc_status_is_retried_and_not_counted_as_rejected(void **state) {
+    struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.without_status = 1});
+    tote_sdk *sdk = start_sdk(grpc_receiver_url(receiver));
+
+    (void)state;
+    make_span(100);
+    tote_stats stats = flush(sdk);
+    assert_int_equal(stats.exported, 1);
+    assert_int_equal(stats.rejected, 0);
+    assert_int_equal(grpc_receiver_counts(receiver).accepted, 2);
+    tote_sdk_close(&sdk, 0);
+    grpc_receiver_stop(receiver);
+}
+
+/* Put a request of one span with so much text into the spool. */
+static void spool_span(struct tote__spool *spool, size_t size) {
+    Tote__Otlp__Span span = TOTE__OTLP__SPAN__INIT;
+    Tote__Otlp__Span *spans[] = {&span};
+    Tote__Otlp__ScopeSpans of_scope = TOTE__OTLP__SCOPE_SPANS__INIT;
+    Tote__Otlp__ScopeSpans *scopes[] = {&of_scope};
+    Tote__Otlp__ResourceSpans of_resource = TOTE__OTLP__RESOURCE_SPANS__INIT;
+    Tote__Otlp__ResourceSpans *resources[] = {&of_resource};
+    Tote__Otlp__ExportTraceServiceRequest request = TOTE__OTLP__EXPORT_TRACE_SERVICE_REQUEST__INIT;
+
+    span.name = calloc(1, size + 1);
+    memset(span.name, 'x', size);
+    of_scope.spans = spans;
+    of_resource.scope_spans = scopes;
+    request.resource_spans = resources;
+    of_scope.n_spans = of_resource.n_scope_spans = request.n_resource_spans = 1;
+    uint8_t *bytes = malloc(size + 1024);
+    const struct tote__batch batch = {
+        .message = {bytes, tote__otlp__export_trace_service_request__pack(&request, bytes)},
+        .span_count = 1,
+    };
+    assert_true(tote__spool_put(spool, &batch));
+    free(bytes);
+    free(span.name);
+}
+
+/* While the receiver can be reached, a file that fails is tried again after all others. */
+static void a_file_that_fails_does_not_hold_up_the_others(void **state) {
+    enum { OTHERS = 5 };
+    const struct tote__spool_limits limits = {64 << 20, 100, 3600};
+    struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.limit = LIMIT});
+    char directory[] = "/tmp/tote-grpc-XXXXXX";
+    char lock[64];
+    tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
+    tote_spool_report report = {.struct_size = sizeof report};
+
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    struct tote__spool *spool = tote__spool_open(directory, &limits);
+    spool_span(spool, 2 * LIMIT);
+    for (int i = 0; i < OTHERS; i++) {
+        spool_span(spool, 100);
+    }
+    tote__spool_close(spool);
+
+    options.ignore_environment = true;
+    options.endpoint = grpc_receiver_url(receiver);
+    options.protocol = TOTE_OTLP_GRPC;
+    options.retry_first_ms = 5;
+    options.spool_directory = directory;
+    assert_int_equal(tote_otlp_send_spool(&options, FLUSH_MS, &report), TOTE_SUCCESS);
+    assert_int_equal(report.delivered, OTHERS);
+    assert_int_equal(report.rejected, 1);
+    struct grpc_counts counts = grpc_receiver_counts(receiver);
+    assert_int_equal(counts.resets, 3);
+    assert_int_equal(counts.accepted_before_second_reset, OTHERS);
+    grpc_receiver_stop(receiver);
+    snprintf(lock, sizeof lock, "%s/lock", directory);
+    unlink(lock);
+    assert_int_equal(rmdir(directory), 0);
+}
+
+/* A receiver that accepts a connection and reads nothing of it: the window of TCP is full. */
+static int listen_without_reading(char *url, size_t size) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(listener, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, 8), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+    snprintf(url, size, "http://127.0.0.1:%u", (unsigned)ntohs(address.sin_port));
+    return listener;
+}
+
+enum { STALL_MS = 600, TRIES = 8, STALLED_BYTES = 8 << 20, MOST_WAKES = 60 };
+
+/* Returns: how often a host's loop is woken for a request that makes no progress. */
+static unsigned wakes_of_host(struct tote__transport *transport, struct tote__answer *answer) {
+    unsigned wakes = 0;
+
+    while (!tote__transport_step(transport, 0, answer)) {
+        struct pollfd fd = {tote__transport_descriptor(transport), POLLIN, 0};
+        poll(&fd, 1, (int)tote__ms_until(tote__transport_due(transport), STALL_MS));
+        wakes++;
+    }
+    return wakes;
+}
+
+/* Returns: the same for a worker that waits in each step. */
+static unsigned wakes_of_worker(struct tote__transport *transport, struct tote__answer *answer) {
+    unsigned wakes = 0;
+
+    while (!tote__transport_step(transport, STALL_MS, answer)) {
+        wakes++;
+    }
+    return wakes;
+}
+
+/* On a busy machine the time may be over before the first step: then there is nothing to count. */
+static unsigned wakes_of(const struct tote__otlp_settings *settings, bool by_host) {
+    static uint8_t bytes[STALLED_BYTES];
+    struct tote__answer answer;
+    unsigned wakes = 0;
+
+    for (int i = 0; i < TRIES && !wakes; i++) {
+        struct tote__transport *transport = tote__transport_new(settings);
+        const struct tote__request request = {
+            {bytes, sizeof bytes}, 1, tote__deadline_in(STALL_MS), TOTE_OTLP_PROTOBUF};
+        assert_true(tote__transport_begin(transport, &request, &answer));
+        wakes = by_host ? wakes_of_host(transport, &answer) : wakes_of_worker(transport, &answer);
+        assert_int_equal(answer.outcome, TOTE__TIMED_OUT);
+        tote__transport_free(transport);
+    }
+    return wakes;
+}
+
+static void send_to_stalled(const char *url, tote_otlp_protocol protocol) {
+    const tote_otlp_options options = {.struct_size = sizeof options,
+                                       .ignore_environment = true,
+                                       .endpoint = url,
+                                       .protocol = protocol};
+    struct tote__otlp_settings settings;
+
+    assert_true(tote__otlp_settings_resolve(&settings, &options));
+    for (int by_host = 0; by_host < 2; by_host++) {
+        unsigned wakes = wakes_of(&settings, by_host);
+        print_message("%s: %u wake-ups in %d ms\n", by_host ? "host's loop" : "worker", wakes,
+                      STALL_MS);
+        assert_in_range(wakes, 1, MOST_WAKES);
+    }
+    tote__otlp_settings_clear(&settings);
+}
+
+/* Without progress there is nothing to do: neither the worker nor the host's loop spins. */
+static void a_receiver_that_opens_no_window_costs_a_few_wake_ups(void **state) {
+    struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.stalls = true});
+
+    (void)state;
+    send_to_stalled(grpc_receiver_url(receiver), TOTE_OTLP_GRPC);
+    grpc_receiver_stop(receiver);
+}
+
+static void a_receiver_that_reads_nothing_costs_a_few_wake_ups(void **state) {
+    char url[64];
+    int listener = listen_without_reading(url, sizeof url);
+
+    (void)state;
+    send_to_stalled(url, TOTE_OTLP_HTTP_PROTOBUF);
+    send_to_stalled(url, TOTE_OTLP_GRPC);
+    close(listener);
+}
+
+static void ignore(tote_level level, const char *component, const char *message, void *user_data) {
+    (void)level, (void)component, (void)message, (void)user_data;
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST(a_request_whose_stream_is_reset_again_and_again_is_split),
+        TEST(a_span_over_the_receivers_limit_is_rejected_alone),
+        TEST(a_response_before_the_end_of_the_request_is_read_at_once),
+        TEST(a_response_without_grpc_status_is_retried_and_not_counted_as_rejected),
+        TEST(a_file_that_fails_does_not_hold_up_the_others),
+        TEST(a_receiver_that_opens_no_window_costs_a_few_wake_ups),
+        TEST(a_receiver_that_reads_nothing_costs_a_few_wake_ups),
+    };
+    unsetenv("http_proxy");
+    tote_set_diagnostics(ignore, TOTE_LEVEL_INFO, NULL);
+    return RUN_TESTS(tests, argc, argv);
+}
