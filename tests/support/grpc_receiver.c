@@ -160,6 +160,9 @@ static bool take_data(struct grpc_receiver *receiver, int fd, uint32_t stream, s
     if (receiver->is_reset || receiver->manner.stalls) {
         return true;
     }
+    if (receiver->counts.resets < receiver->manner.resets_first) {
+        return reset(receiver, fd, stream);
+    }
     if (limit && receiver->body_size > limit + GRPC_HEAD_BYTES) {
         return receiver->manner.says_why ? refuse(receiver, fd, stream)
                                          : reset(receiver, fd, stream);

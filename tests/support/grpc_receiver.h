@@ -18,6 +18,7 @@ struct grpc_receiver;
 struct grpc_manner {
     size_t limit;  /* a request with more bytes has its stream reset while it is sent; 0: none */
     bool says_why; /* instead of the reset it gets RESOURCE_EXHAUSTED, and is read to its end */
+    unsigned resets_first;   /* so many of the first streams are reset, whatever their size */
     unsigned without_status; /* so many of the first requests get a response without grpc-status */
     bool stalls;             /* the flow-control window is never opened, and no response comes */
 };

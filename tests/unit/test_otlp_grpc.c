@@ -169,22 +169,19 @@ static void spool_span(struct tote__spool *spool, size_t size) {
     free(span.name);
 }
 
-/* While the receiver can be reached, a file that fails is tried again after all others. */
-static void a_file_that_fails_does_not_hold_up_the_others(void **state) {
-    enum { OTHERS = 5 };
+/* Deliver files of one span each, of these sizes, from a disk queue. */
+static tote_spool_report send_files(struct grpc_receiver *receiver, const size_t *sizes,
+                                    size_t count) {
     const struct tote__spool_limits limits = {64 << 20, 100, 3600};
-    struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.limit = LIMIT});
     char directory[] = "/tmp/tote-grpc-XXXXXX";
     char lock[64];
     tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
     tote_spool_report report = {.struct_size = sizeof report};
 
-    (void)state;
     assert_non_null(mkdtemp(directory));
     struct tote__spool *spool = tote__spool_open(directory, &limits);
-    spool_span(spool, 2 * LIMIT);
-    for (int i = 0; i < OTHERS; i++) {
-        spool_span(spool, 100);
+    for (size_t i = 0; i < count; i++) {
+        spool_span(spool, sizes[i]);
     }
     tote__spool_close(spool);
 
@@ -192,17 +189,41 @@ static void a_file_that_fails_does_not_hold_up_the_others(void **state) {
     options.endpoint = grpc_receiver_url(receiver);
     options.protocol = TOTE_OTLP_GRPC;
     options.retry_first_ms = 5;
+    options.retry_longest_ms = 20;
     options.spool_directory = directory;
     assert_int_equal(tote_otlp_send_spool(&options, FLUSH_MS, &report), TOTE_SUCCESS);
-    assert_int_equal(report.delivered, OTHERS);
-    assert_int_equal(report.rejected, 1);
-    struct grpc_counts counts = grpc_receiver_counts(receiver);
-    assert_int_equal(counts.resets, 3);
-    assert_int_equal(counts.accepted_before_second_reset, OTHERS);
-    grpc_receiver_stop(receiver);
     snprintf(lock, sizeof lock, "%s/lock", directory);
     unlink(lock);
     assert_int_equal(rmdir(directory), 0);
+    return report;
+}
+
+/* While the receiver can be reached, a file that fails is tried again after all others. */
+static void a_file_that_fails_does_not_hold_up_the_others(void **state) {
+    static const size_t sizes[] = {2 * LIMIT, 100, 100, 100, 100, 100};
+    struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.limit = LIMIT});
+    tote_spool_report report = send_files(receiver, sizes, TOTE_COUNT_OF(sizes));
+
+    (void)state;
+    assert_int_equal(report.delivered, 5);
+    assert_int_equal(report.rejected, 1);
+    struct grpc_counts counts = grpc_receiver_counts(receiver);
+    assert_int_equal(counts.resets, 3);
+    assert_int_equal(counts.accepted_before_second_reset, 5);
+    grpc_receiver_stop(receiver);
+}
+
+/* A proxy without a receiver behind it may reset every stream: that is no reason to give up a span. */
+static void an_outage_that_resets_every_stream_costs_no_span(void **state) {
+    static const size_t sizes[] = {LIMIT, 100, 2 * LIMIT};
+    struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.resets_first = 12});
+    tote_spool_report report = send_files(receiver, sizes, TOTE_COUNT_OF(sizes));
+
+    (void)state;
+    assert_int_equal(report.delivered, TOTE_COUNT_OF(sizes));
+    assert_int_equal(report.rejected, 0);
+    assert_int_equal(grpc_receiver_counts(receiver).accepted, TOTE_COUNT_OF(sizes));
+    grpc_receiver_stop(receiver);
 }
 
 /* A receiver that accepts a connection and reads nothing of it: the window of TCP is full. */
@@ -307,6 +328,7 @@ int main(int argc, char **argv) {
         TEST(a_response_before_the_end_of_the_request_is_read_at_once),
         TEST(a_response_without_grpc_status_is_retried_and_not_counted_as_rejected),
         TEST(a_file_that_fails_does_not_hold_up_the_others),
+        TEST(an_outage_that_resets_every_stream_costs_no_span),
         TEST(a_receiver_that_opens_no_window_costs_a_few_wake_ups),
         TEST(a_receiver_that_reads_nothing_costs_a_few_wake_ups),
     };
