@@ -54,17 +54,8 @@ static bool open_for_writing(struct span *span) {
     return false;
 }
 
-/* Whether to report that something of the span was left out: once. Spec: trace/sdk.md#span-limits */
-static bool has_news_of_drops(struct span *span) {
-    bool has_dropped =
-        span->dropped_attribute_count || span->dropped_event_count || span->dropped_link_count;
-    bool is_news = has_dropped && !span->drop_reported;
-
-    span->drop_reported |= has_dropped;
-    return is_news;
-}
-
-/* Drop the lock, and report. The name is copied before: from then on other threads may change it. */
+/* Once for each span. Drop the lock, and report. The name is copied before: from then on other threads may change it.
+ * Spec: trace/sdk.md#span-limits */
 static void report_drops_and_unlock(struct span *span) {
     const uint32_t counts[] = {span->dropped_attribute_count, span->dropped_event_count,
                                span->dropped_link_count};
@@ -72,6 +63,7 @@ static void report_drops_and_unlock(struct span *span) {
     char name[TOTE__FEW_NAMES_BYTES];
 
     snprintf(name, sizeof name, "%s", name_of(span));
+    span->drop_reported = true;
     tote__lock_drop(&span->lock);
     tote_diagnose(
         TOTE_LEVEL_WARN, "span",
@@ -84,7 +76,7 @@ static void report_drops_and_unlock(struct span *span) {
 }
 
 static void close_for_writing(struct span *span) {
-    if (has_news_of_drops(span)) {
+    if (tote__unlikely(span->loss_causes && !span->drop_reported)) {
         report_drops_and_unlock(span);
     } else {
         tote__lock_drop(&span->lock);

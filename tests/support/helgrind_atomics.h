@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * helgrind_atomics.h - atomic operations that helgrind understands
+ * helgrind_atomics.h - atomic operations and timed semaphores that helgrind understands
  *
  * Helgrind knows the locks of pthreads alone, and takes an atomic for a plain access. In a build for it this header comes
  * ahead of every file: each operation says that its object is not to be checked, and that what was before a store is
@@ -10,6 +10,7 @@
 #ifndef TOTE_TESTS_HELGRIND_ATOMICS_H
 #define TOTE_TESTS_HELGRIND_ATOMICS_H
 
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <valgrind/helgrind.h>
 
@@ -84,6 +85,23 @@
 #define atomic_fetch_add(object, value) TOTE__HG_FETCH(__atomic_fetch_add, object, value)
 #define atomic_fetch_sub(object, value) TOTE__HG_FETCH(__atomic_fetch_sub, object, value)
 #define atomic_fetch_or(object, value) TOTE__HG_FETCH(__atomic_fetch_or, object, value)
+
+/* Helgrind knows a wait without a timeout alone. */
+#define sem_post(semaphore)                                                                        \
+    __extension__({                                                                                \
+        sem_t *hg_semaphore = (semaphore);                                                         \
+        ANNOTATE_HAPPENS_BEFORE(hg_semaphore);                                                     \
+        (sem_post)(hg_semaphore);                                                                  \
+    })
+#define sem_timedwait(semaphore, until)                                                            \
+    __extension__({                                                                                \
+        sem_t *hg_semaphore = (semaphore);                                                         \
+        int hg_result = (sem_timedwait)(hg_semaphore, (until));                                    \
+        if (hg_result == 0) {                                                                      \
+            ANNOTATE_HAPPENS_AFTER(hg_semaphore);                                                  \
+        }                                                                                          \
+        hg_result;                                                                                 \
+    })
 
 #define atomic_store_explicit(object, value, order) atomic_store(object, value)
 #define atomic_load_explicit(object, order) atomic_load(object)
