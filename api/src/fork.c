@@ -16,11 +16,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tote/internal/clock.h"
 #include "tote/thread.h"
 
 static _Atomic(uint32_t) static_word;
 static _Atomic(uint32_t) last;
-static _Atomic(uint32_t) forking; /* the generation of the process that forks; 0: not noted */
+static _Atomic(uint32_t) forking;   /* the generation of the process that forks; 0: not noted */
+static _Atomic(uint64_t) fork_time; /* when the handler ran, ... */
+static _Atomic(pid_t) fork_child;   /* ... and in which process */
 
 _Atomic(_Atomic(uint32_t) *) tote__generation_word = &static_word;
 
@@ -32,6 +35,8 @@ static void forget_generation(void) {
     _Atomic(uint32_t) *word = atomic_load(&tote__generation_word);
     uint32_t parents = atomic_exchange(&forking, 0);
 
+    atomic_store(&fork_time, tote__clock_realtime());
+    atomic_store(&fork_child, getpid());
     if (parents) {
         atomic_compare_exchange_strong(word, &parents, 0);
     } else {
@@ -81,6 +86,10 @@ uint32_t tote__generation_renew(void) {
     uint32_t seen = 0;
 
     return atomic_compare_exchange_strong(word, &seen, next) ? next : seen;
+}
+
+uint64_t tote__fork_time(void) {
+    return atomic_load(&fork_child) == getpid() ? atomic_load(&fork_time) : 0;
 }
 
 /* No lock needs to be taken: none is ever waited for that an older generation holds. */

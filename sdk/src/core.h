@@ -24,10 +24,12 @@ struct core_loop {
     int epoll;
 };
 
-/* What one run of an SDK was set to. Does not change except `is_shut_down`, `loop` and counts. */
+/* What one run of an SDK was set to. Does not change except `is_shut_down`, `loop`, counts and the resource. */
 struct core_config {
     struct core_config *next; /* of those that were left behind */
     struct span_origin origin;
+    _Atomic(uint32_t) resource_generation; /* of the process that the origin's resource describes */
+    struct tote__lock resource_lock;       /* guards changing that */
     bool is_disabled;
     bool is_global;
     bool has_on_start;
@@ -103,6 +105,9 @@ static inline void tote__count(_Atomic(uint64_t) *counter) {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
                           memory_order_relaxed);
 }
+
+/* The first span of a forked child starts: have the resource describe this process. */
+void tote__core_renew_resource(struct core_config *config);
 
 /* loop.c: as the last with it. */
 void tote__core_loop_close(struct core_loop *loop);

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "resource_detect.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/sdk.h"
@@ -19,6 +20,7 @@ enum { MOST_RESOURCES = 256 };
 struct entry {
     struct tote__resource resource;
     struct tote__arena memory;
+    struct tote__process_identity identity; /* of the process that it was made in */
 };
 
 static const struct tote__resource empty = {.resource = {.schema_url = ""}};
@@ -48,6 +50,7 @@ static struct entry *make_entry(const tote_attribute *attributes, size_t count,
         return NULL;
     }
     *entry = (struct entry){.resource = made, .memory = memory};
+    tote__process_identity_known(&entry->identity);
     return entry;
 }
 
@@ -106,6 +109,54 @@ uint32_t tote__resource_intern(const tote_attribute *attributes, size_t count,
                       MOST_RESOURCES - 1);
     }
     return index;
+}
+
+static bool is_text(const tote_value *value, const char *text) {
+    return value->type == TOTE_TYPE_STRING && strcmp(value->as.string, text) == 0;
+}
+
+/* If the attribute is what a detector found out about one process, set it to that of another. Returns: whether it is. */
+static bool renew_attribute(tote_attribute *attribute, const struct tote__process_identity *before,
+                            const struct tote__process_identity *now) {
+    const tote_value *value = &attribute->value;
+
+    if (strcmp(attribute->key, "process.pid") == 0 && value->type == TOTE_TYPE_INT &&
+        value->as.integer == before->pid) {
+        attribute->value = tote_int(now->pid);
+    } else if (strcmp(attribute->key, "process.creation.time") == 0 &&
+               is_text(value, before->creation_time)) {
+        attribute->value = tote_string(now->creation_time);
+    } else if (strcmp(attribute->key, "service.instance.id") == 0 &&
+               is_text(value, before->instance_id)) {
+        attribute->value = tote_string(now->instance_id);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+uint32_t tote__resource_renew(uint32_t index) {
+    const struct entry *entry =
+        index < MOST_RESOURCES ? atomic_load_explicit(&table[index], memory_order_acquire) : NULL;
+    struct tote__process_identity now;
+    bool has_changed = false;
+
+    if (!entry || !entry->identity.generation) {
+        return index;
+    }
+    const tote_resource *before = &entry->resource.resource;
+    size_t size = before->attribute_count * sizeof *before->attributes;
+    tote_attribute *attributes = tote__allocate(size);
+    tote__process_identity(&now);
+    for (size_t i = 0; attributes && i < before->attribute_count; i++) {
+        attributes[i] = before->attributes[i];
+        has_changed |= renew_attribute(&attributes[i], &entry->identity, &now);
+    }
+    uint32_t renewed =
+        has_changed ? tote__resource_intern(attributes, before->attribute_count, before->schema_url)
+                    : index;
+    tote__release(attributes, size);
+    return renewed ? renewed : index;
 }
 
 const struct tote__resource *tote__resource_at(uint32_t index) {

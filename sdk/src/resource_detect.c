@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "tote/internal/clock.h"
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/lock.h"
@@ -22,7 +23,7 @@
 #include "tote/internal/random.h"
 #include "tote/internal/text.h"
 
-enum { TEXT_BYTES = 4096, UUID_BYTES = 37 };
+enum { TEXT_BYTES = 4096 };
 
 /* Text that ends with NUL, when there is any. */
 static void set(struct tote__resource_builder *builder, const char *key, const char *text) {
@@ -147,36 +148,17 @@ void tote__resource_executable_name(char *name, size_t size) {
 }
 
 /* ISO 8601, with milliseconds. */
-static void detect_creation_time(struct tote__resource_builder *builder) {
-    char text[64];
-    uint64_t start;
+static void print_time(uint64_t time_unix_nano, char *text, size_t size) {
+    time_t seconds = (time_t)(time_unix_nano / 1000000000);
     struct tm utc;
     int error = errno;
 
-    if (tote__os_process_start(&start)) {
-        time_t seconds = (time_t)(start / 1000000000);
-        if (gmtime_r(&seconds, &utc)) {
-            snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900,
-                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-                     (int)(start / 1000000 % 1000));
-            set(builder, "process.creation.time", text);
-        }
+    if (gmtime_r(&seconds, &utc)) {
+        snprintf(text, size, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900,
+                 utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                 (int)(time_unix_nano / 1000000 % 1000));
     }
     errno = error;
-}
-
-static void detect_process(struct tote__resource_builder *builder) {
-    char *path = tote__allocate(TEXT_BYTES);
-
-    tote__resource_set(builder, "process.pid", tote_int(tote__os_process_id()));
-    detect_creation_time(builder);
-    if (path && tote__os_executable_path(path, TEXT_BYTES)) {
-        const char *slash = strrchr(path, '/');
-        set(builder, "process.executable.path", path);
-        set(builder, "process.executable.name", slash ? slash + 1 : path);
-    }
-    tote__release(path, TEXT_BYTES);
-    set(builder, "process.command", tote__os_command());
 }
 
 /* A random UUID, version 4, as text. */
@@ -198,22 +180,70 @@ static void make_uuid(char *text) {
  * One for each process, whatever it starts and stops: a program that starts many SDKs is still one
  * instance, and does not fill the table of resources. A child is another one.
  */
-static void detect_service(struct tote__resource_builder *builder) {
-    static struct tote__lock lock;
-    static char uuid[UUID_BYTES];
-    static uint32_t generation;
-    char copy[UUID_BYTES];
-    char fresh[UUID_BYTES];
+static struct tote__lock identity_lock;
+static struct tote__process_identity known;
 
-    make_uuid(fresh);
-    tote__lock_take(&lock);
-    if (generation != tote__generation()) {
-        memcpy(uuid, fresh, sizeof uuid);
-        generation = tote__generation();
+void tote__process_identity_known(struct tote__process_identity *identity) {
+    tote__lock_take(&identity_lock);
+    *identity = known;
+    tote__lock_drop(&identity_lock);
+}
+
+/* A forked child must not open a file: its parent may have forbidden that before. */
+static bool find_start(bool is_child, uint64_t *time_unix_nano) {
+    uint64_t time = tote__fork_time();
+
+    if (!time && !is_child) {
+        return tote__os_process_start(time_unix_nano);
     }
-    memcpy(copy, uuid, sizeof copy);
-    tote__lock_drop(&lock);
-    set(builder, "service.instance.id", copy);
+    *time_unix_nano = time ? time : tote__clock_realtime();
+    return true;
+}
+
+void tote__process_identity(struct tote__process_identity *identity) {
+    uint64_t start = 0;
+
+    tote__process_identity_known(identity);
+    if (identity->generation == tote__generation()) {
+        return;
+    }
+    bool is_child = identity->generation != 0;
+    *identity = (struct tote__process_identity){.generation = tote__generation(),
+                                                .pid = tote__os_process_id()};
+    make_uuid(identity->instance_id);
+    if (find_start(is_child, &start)) {
+        print_time(start, identity->creation_time, sizeof identity->creation_time);
+    }
+    tote__lock_take(&identity_lock);
+    if (known.generation == identity->generation) {
+        *identity = known; /* another thread was faster */
+    } else {
+        known = *identity;
+    }
+    tote__lock_drop(&identity_lock);
+}
+
+static void detect_process(struct tote__resource_builder *builder) {
+    char *path = tote__allocate(TEXT_BYTES);
+    struct tote__process_identity identity;
+
+    tote__process_identity(&identity);
+    tote__resource_set(builder, "process.pid", tote_int(identity.pid));
+    set(builder, "process.creation.time", identity.creation_time);
+    if (path && tote__os_executable_path(path, TEXT_BYTES)) {
+        const char *slash = strrchr(path, '/');
+        set(builder, "process.executable.path", path);
+        set(builder, "process.executable.name", slash ? slash + 1 : path);
+    }
+    tote__release(path, TEXT_BYTES);
+    set(builder, "process.command", tote__os_command());
+}
+
+static void detect_service(struct tote__resource_builder *builder) {
+    struct tote__process_identity identity;
+
+    tote__process_identity(&identity);
+    set(builder, "service.instance.id", identity.instance_id);
 }
 
 static const struct {

@@ -34,4 +34,18 @@ void tote__resource_executable_name(char *name, size_t size);
  */
 const char *tote__resource_detect(struct tote__resource_builder *builder, const char *names);
 
+/* What distinguishes this process from the one that forked it. */
+struct tote__process_identity {
+    uint32_t generation; /* 0: not known yet */
+    uint32_t pid;
+    char creation_time[80]; /* "" if not known */
+    char instance_id[40];
+};
+
+/* Those of this process: found out at the first call, in a forked child without opening a file. */
+void tote__process_identity(struct tote__process_identity *identity);
+
+/* Those that the last call of the above gave, maybe in a parent process. */
+void tote__process_identity_known(struct tote__process_identity *identity);
+
 #endif

@@ -13,6 +13,7 @@
 #include "core.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/diagnostics.h"
+#include "tote/internal/fork.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/tracer.h"
 #include "tote/internal/unrecorded.h"
@@ -70,6 +71,20 @@ static void free_config(struct core_config *config) {
     tote_id_generator_free(config->id_generator);
     tote__core_loop_close(&config->loop);
     tote__release(config, sizeof *config);
+}
+
+void tote__core_renew_resource(struct core_config *config) {
+    tote__lock_take(&config->resource_lock);
+    uint32_t before = config->origin.resource;
+    tote__lock_drop(&config->resource_lock);
+    uint32_t renewed = tote__resource_renew(before);
+    tote__lock_take(&config->resource_lock);
+    if (atomic_load(&config->resource_generation) != tote__generation()) {
+        config->origin.resource = renewed;
+        atomic_store_explicit(&config->resource_generation, tote__generation(),
+                              memory_order_release);
+    }
+    tote__lock_drop(&config->resource_lock);
 }
 
 /* What was left behind because somebody was inside for too long; the next that stops looks again. */
@@ -299,6 +314,7 @@ static struct core_config *make_config(const struct tote__sdk_settings *settings
     config->sampler = settings->sampler ? settings->sampler : tote_sampler_new_parent_based(NULL);
     config->id_generator = settings->id_generator;
     config->origin.resource = settings->resource;
+    atomic_init(&config->resource_generation, tote__generation());
     config->origin.limits = copy_limits(&settings->limits);
     config->store_export = settings->store_export;
     config->now_unix_nano = settings->now_unix_nano;

@@ -417,6 +417,11 @@ tote_span *tote__core_start_span(tote_tracer_provider *provider, tote_tracer *tr
     if (tote__unlikely(is_shut_down)) {
         note_late(config, thread, tracer, name);
     } else if (!config->is_disabled) {
+        if (tote__unlikely(
+                atomic_load_explicit(&config->resource_generation, memory_order_acquire) !=
+                thread->owned.generation)) {
+            tote__core_renew_resource(config);
+        }
         struct start start = {.config = config,
                               .thread = thread,
                               .tracer = tracer,

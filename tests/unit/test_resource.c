@@ -13,6 +13,7 @@
 #include "tote/internal/os.h"
 #include "tote/internal/resource.h"
 #include "tote/internal/sdk.h"
+#include "tote/tote.h"
 #include "vectors.h"
 
 static int reset(void **state) {
@@ -271,6 +272,150 @@ static void an_instance_has_one_random_id_and_a_child_another(void **state) {
     assert_int_equal(status, 0);
 }
 
+static const tote_resource *seen; /* that of the span that ended last */
+
+static void see(void *self, const tote_span_data *span) {
+    (void)self;
+    seen = tote_span_data_get_resource(span);
+}
+
+static tote_sdk *start_seeing(const tote_attribute *attributes, size_t count) {
+    static const tote_span_processor_ops ops = {.struct_size = sizeof ops, .on_end = see};
+    tote_span_processor *processor = tote_span_processor_new(&ops, NULL);
+    tote_span_exporter *none = NULL;
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+
+    options.ignore_environment = true;
+    options.resource_attributes = attributes;
+    options.resource_attribute_count = count;
+    options.processors = &processor;
+    options.processor_count = 1;
+    options.exporters = &none;
+    options.exporter_count = 1;
+    return tote_sdk_start(&options);
+}
+
+static const tote_value *see_value(const char *key) {
+    tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "work", NULL);
+
+    tote_span_close(&span);
+    for (size_t i = 0; seen && i < seen->attribute_count; i++) {
+        if (strcmp(seen->attributes[i].key, key) == 0) {
+            return &seen->attributes[i].value;
+        }
+    }
+    return NULL;
+}
+
+static const char *see_text(const char *key) {
+    const tote_value *value = see_value(key);
+
+    return value && value->type == TOTE_TYPE_STRING ? value->as.string : "";
+}
+
+/* What a process says about itself. */
+struct self {
+    int64_t pid;
+    char created[80];
+    char instance[80];
+};
+
+static struct self see_self(void) {
+    const tote_value *pid = see_value("process.pid");
+    struct self self = {.pid = pid ? pid->as.integer : 0};
+
+    snprintf(self.created, sizeof self.created, "%s", see_text("process.creation.time"));
+    snprintf(self.instance, sizeof self.instance, "%s", see_text("service.instance.id"));
+    return self;
+}
+
+/* Whether this process is told apart from the one that forked it, but for nothing else. */
+static bool differs_from(const struct self *parent) {
+    const struct self self = see_self();
+
+    return self.pid == getpid() && self.pid != parent->pid &&
+           strcmp(self.created, parent->created) > 0 && strlen(self.instance) == 36 &&
+           strcmp(self.instance, parent->instance) != 0 &&
+           strcmp(see_text("process.executable.name"), "test_resource") == 0 &&
+           strcmp(see_text("telemetry.sdk.name"), "tote") == 0;
+}
+
+static int wait_for(pid_t child) {
+    int status = -1;
+
+    waitpid(child, &status, 0);
+    return status;
+}
+
+/* Design R14. Spec: resource/process.md */
+static void a_childs_spans_have_its_own_process_and_instance(void **state) {
+    tote_sdk *sdk = start_seeing(NULL, 0);
+    const struct self parent = see_self();
+
+    (void)state;
+    assert_int_equal(parent.pid, getpid());
+    usleep(20000); /* the parent's time is known to a hundredth of a second */
+    pid_t child = fork();
+    if (child == 0) {
+        const struct self self = see_self();
+        bool is_right = differs_from(&parent);
+        usleep(2000);
+        pid_t grandchild = fork();
+        if (grandchild == 0) {
+            _exit(!differs_from(&self));
+        }
+        _exit(!is_right || wait_for(grandchild) != 0);
+    }
+    assert_int_equal(wait_for(child), 0);
+    const struct self again = see_self();
+    assert_memory_equal(&again, &parent, sizeof parent);
+    tote_sdk_close(&sdk, 0);
+}
+
+/* A program that becomes a daemon has another process id, and its parent is gone */
+static void so_have_those_of_a_daemon(void **state) {
+    tote_sdk *sdk = start_seeing(NULL, 0);
+    const struct self parent = see_self();
+    int result[2];
+    char is_right = 0;
+
+    (void)state;
+    usleep(20000);
+    assert_int_equal(pipe(result), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        if (daemon(1, 1) == 0) {
+            is_right = differs_from(&parent);
+            is_right = write(result[1], &is_right, 1) == 1;
+        }
+        _exit(0);
+    }
+    assert_int_equal(wait_for(child), 0);
+    close(result[1]);
+    assert_int_equal(read(result[0], &is_right, 1), 1);
+    close(result[0]);
+    assert_true(is_right);
+    tote_sdk_close(&sdk, 0);
+}
+
+/* What the program sets is the program's to change */
+static void what_the_program_said_about_itself_stays_in_a_child(void **state) {
+    const tote_attribute attributes[] = {{"service.instance.id", tote_string("mine")},
+                                         {"process.pid", tote_int(1)},
+                                         {"process.creation.time", tote_string("yesterday")}};
+    tote_sdk *sdk = start_seeing(attributes, TOTE_COUNT_OF(attributes));
+
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        const struct self self = see_self();
+        _exit(self.pid != 1 || strcmp(self.created, "yesterday") != 0 ||
+              strcmp(self.instance, "mine") != 0);
+    }
+    assert_int_equal(wait_for(child), 0);
+    tote_sdk_close(&sdk, 0);
+}
+
 /* Design R10: spans name their resource by an index */
 static void equal_resources_are_one_and_different_ones_are_not(void **state) {
     const tote_attribute a[] = {{"k", tote_string("a")}, {NULL, tote_int(1)}};
@@ -342,6 +487,9 @@ int main(int argc, char **argv) {
         RESOURCE_TEST(detectors_say_what_the_system_is_and_which_process),
         RESOURCE_TEST(only_the_detectors_that_are_named_run),
         RESOURCE_TEST(an_instance_has_one_random_id_and_a_child_another),
+        RESOURCE_TEST(a_childs_spans_have_its_own_process_and_instance),
+        RESOURCE_TEST(so_have_those_of_a_daemon),
+        RESOURCE_TEST(what_the_program_said_about_itself_stays_in_a_child),
         RESOURCE_TEST(equal_resources_are_one_and_different_ones_are_not),
         RESOURCE_TEST(an_unknown_index_is_the_empty_resource),
         RESOURCE_TEST(asking_the_system_keeps_errno_and_never_cuts),

@@ -23,6 +23,12 @@ struct tote__resource {
 };
 uint32_t tote__resource_intern(const tote_attribute *attributes, size_t count,
                                const char *schema_url);
+
+/*
+ * In a forked child, the resource of its parent with what distinguishes this process: process.pid, process.creation.time and
+ * service.instance.id, as far as detectors set them. Returns: its index; `index` if nothing differs or out of memory.
+ */
+uint32_t tote__resource_renew(uint32_t index);
 const struct tote__resource *tote__resource_at(uint32_t index);
 
 /* Everything decided: no field has a default any more but those that say so. */
