@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "tote/internal/cancel.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/context.h"
 #include "tote/internal/diagnostics.h"
@@ -166,13 +167,15 @@ static void give(tote_level level, const char *component, const char *message) {
     void *user_data = state.user_data;
     tote__lock_drop(&state.lock);
 
-    if (!handler) {
+    int cancel = tote__cancel_disable();
+    if (handler) {
+        tote__thread.handlers++;
+        handler(level, component, message, user_data);
+        tote__thread.handlers--;
+    } else {
         write_to_stderr(level, component, message);
-        return;
     }
-    tote__thread.handlers++;
-    handler(level, component, message, user_data);
-    tote__thread.handlers--;
+    tote__cancel_restore(cancel);
 }
 
 static void format_message(char *message, const char *format, va_list arguments) {

@@ -8,6 +8,8 @@
 #include <sched.h>
 #include <time.h>
 
+#include "tote/internal/cancel.h"
+
 enum { SPINS = 100, YIELDS = 16, FIRST_SLEEP_NS = 20000, LONGEST_SLEEP_NS = 1000000 };
 
 static void relax(void) {
@@ -36,6 +38,7 @@ static void rest(unsigned round) {
 
 void tote__lock_wait(struct tote__lock *lock, uint32_t generation) {
     int error = errno;
+    int cancel = tote__cancel_disable();
 
     for (unsigned round = 0;; round++) {
         uint32_t holder = atomic_load_explicit(&lock->holder, memory_order_relaxed);
@@ -48,5 +51,6 @@ void tote__lock_wait(struct tote__lock *lock, uint32_t generation) {
         }
         rest(round < UINT16_MAX ? round : UINT16_MAX);
     }
+    tote__cancel_restore(cancel);
     errno = error;
 }

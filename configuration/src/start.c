@@ -13,6 +13,7 @@
 #include "tote/exporters/console.h"
 #include "tote/exporters/otlp.h"
 #include "tote/exporters/otlp_file.h"
+#include "tote/internal/cancel.h"
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/propagators.h"
@@ -246,6 +247,7 @@ static tote_sdk_options complete(const tote_sdk_options *given) {
 tote_sdk *tote_sdk_start(const tote_sdk_options *given) {
     tote_sdk_options options = complete(given);
     int error = errno;
+    int cancel = tote__cancel_disable();
 
     tote_sdk *sdk = options.not_global ? NULL : tote__sdk_ref_global();
     if (sdk) {
@@ -256,6 +258,7 @@ tote_sdk *tote_sdk_start(const tote_sdk_options *given) {
     } else {
         sdk = start(&options);
     }
+    tote__cancel_restore(cancel);
     errno = error;
     return sdk;
 }

@@ -18,6 +18,7 @@
 #include "tote/context.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/otlp.h"
+#include "tote/internal/cancel.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/sdk.h"
@@ -547,7 +548,9 @@ static bool open_spool(const struct tote__otlp_settings *settings, struct tote__
     if (!settings->spool_directory) {
         return true;
     }
+    int cancel = tote__cancel_disable();
     *spool = tote__spool_open(settings->spool_directory, &settings->spool_limits);
+    tote__cancel_restore(cancel);
     return *spool || !settings->needs_spool;
 }
 

@@ -21,7 +21,7 @@
 #include "journal_format.h"
 #include "segment.h"
 #include "tote/diagnostics.h"
-#include "tote/internal/clock.h"
+#include "tote/internal/cancel.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/memory.h"
@@ -88,12 +88,14 @@ static bool write_part(const struct tote__journal *journal, const void *from, si
     off_t at = (off_t)((const uint8_t *)from - journal->map);
     struct tote__held_signals held;
     ssize_t written = 0;
+    int cancel = tote__cancel_disable();
 
     tote__hold_write_signals(&held);
     do {
         written = pwrite(journal->file, from, size, at);
     } while (written < 0 && errno == EINTR);
     tote__release_write_signals(&held);
+    tote__cancel_restore(cancel);
     errno = written >= 0 ? ENOSPC : errno; /* a part was written */
     return written == (ssize_t)size;
 }

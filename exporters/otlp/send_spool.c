@@ -8,6 +8,7 @@
 #include "outbox.h"
 #include "tote/context.h"
 #include "tote/diagnostics.h"
+#include "tote/internal/cancel.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/tracer.h"
 
@@ -97,8 +98,10 @@ tote_result tote_otlp_send_spool(const tote_otlp_options *options, uint32_t time
     tote_spool_report own = {.struct_size = sizeof own};
     tote_result result = TOTE_FAILURE;
     int error = errno;
+    int cancel = tote__cancel_disable();
 
     if (!tote__otlp_settings_resolve(&settings, options)) {
+        tote__cancel_restore(cancel);
         return TOTE_FAILURE;
     }
     if (settings.spool_directory) {
@@ -110,6 +113,7 @@ tote_result tote_otlp_send_spool(const tote_otlp_options *options, uint32_t time
     if (report && report->struct_size >= sizeof report->struct_size) {
         tote__copy_options("tote_spool_report", report, report->struct_size, &own);
     }
+    tote__cancel_restore(cancel);
     errno = error;
     return result;
 }

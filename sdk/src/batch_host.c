@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include "tote/internal/cancel.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/context.h"
 #include "wait.h"
@@ -21,8 +22,10 @@ enum { LONGEST_WAIT_MS = 60000, NS_PER_US = 1000 };
 
 void tote__batch_wake_host(struct batch_queue *queue) {
     int error = errno;
+    int cancel = tote__cancel_disable();
 
     eventfd_write(queue->event, 1);
+    tote__cancel_restore(cancel);
     errno = error;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "losses.h"
+#include "tote/internal/cancel.h"
 #include "tote/internal/memory.h"
 
 enum { SPAN_PORTION = 32, BYTE_PORTION = 64 * 1024 };
@@ -51,6 +52,7 @@ struct batch_queue *tote__batch_queue(struct batch_processor *processor) {
     if (queue && queue->generation == tote__generation()) {
         return queue;
     }
+    int cancel = tote__cancel_disable();
     tote__lock_take(&processor->lock);
     queue = atomic_load_explicit(&processor->queue, memory_order_acquire);
     if (!queue || queue->generation != tote__generation()) {
@@ -61,6 +63,7 @@ struct batch_queue *tote__batch_queue(struct batch_processor *processor) {
         }
     }
     tote__lock_drop(&processor->lock);
+    tote__cancel_restore(cancel);
     return queue;
 }
 

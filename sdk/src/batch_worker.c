@@ -9,6 +9,7 @@
  */
 #include "batch.h"
 
+#include "tote/internal/cancel.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/context.h"
 #include "wait.h"
@@ -481,6 +482,7 @@ bool tote__batch_start_worker(struct batch_queue *queue) {
     if (!atomic_compare_exchange_strong(&queue->worker_state, &state, WORKER_STARTING)) {
         return state != WORKER_REFUSED;
     }
+    int cancel = tote__cancel_disable(); /* the host's thread factory may do anything */
     atomic_fetch_add_explicit(&queue->references, 1, memory_order_relaxed);
     bool is_started = find_worker(queue);
     if (!is_started) {
@@ -492,5 +494,6 @@ bool tote__batch_start_worker(struct batch_queue *queue) {
     }
     atomic_store(&queue->worker_state, is_started ? WORKER_RUNNING : WORKER_REFUSED);
     tote__wake(&queue->worker_state);
+    tote__cancel_restore(cancel);
     return is_started;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core.h"
+#include "tote/internal/cancel.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
 
@@ -47,6 +48,7 @@ int tote_sdk_get_poll_fd(const tote_sdk *sdk) {
         return -1;
     }
     if (atomic_load(&loop->generation) != tote__generation()) {
+        int cancel = tote__cancel_disable();
         tote__lock_take(&loop->lock);
         if (atomic_load(&loop->generation) != tote__generation()) {
             loop->epoll = make_epoll(config);
@@ -55,6 +57,7 @@ int tote_sdk_get_poll_fd(const tote_sdk *sdk) {
             }
         }
         tote__lock_drop(&loop->lock);
+        tote__cancel_restore(cancel);
     }
     errno = error;
     return atomic_load(&loop->generation) == tote__generation() ? loop->epoll : -1;
@@ -81,6 +84,7 @@ int tote_sdk_get_poll_timeout_ms(const tote_sdk *sdk) {
 
 void tote_sdk_poll(tote_sdk *sdk) {
     struct core_config *config = config_of(sdk);
+    int cancel = tote__cancel_disable();
 
     for (size_t i = 0; config && i < config->processor_count; i++) {
         const tote_span_processor *processor = config->processors[i];
@@ -88,4 +92,5 @@ void tote_sdk_poll(tote_sdk *sdk) {
             processor->loop->poll(processor->self);
         }
     }
+    tote__cancel_restore(cancel);
 }

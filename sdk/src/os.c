@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tote/internal/cancel.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/write_signals.h"
 
@@ -37,6 +38,7 @@ static bool read_exactly(int descriptor, unsigned char *buffer, size_t size) {
 /* Never waits for entropy: early in a boot getrandom() says no, and /dev/urandom does not wait. */
 bool tote__os_random(void *buffer, size_t size) {
     int error = errno;
+    int cancel = tote__cancel_disable();
     bool is_filled = getrandom(buffer, size, GRND_NONBLOCK) == (ssize_t)size;
 
     if (!is_filled) {
@@ -46,6 +48,7 @@ bool tote__os_random(void *buffer, size_t size) {
             close(descriptor);
         }
     }
+    tote__cancel_restore(cancel);
     errno = error;
     return is_filled;
 }

@@ -11,6 +11,7 @@
 
 #include "barrier.h"
 #include "core.h"
+#include "tote/internal/cancel.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/fork.h"
@@ -178,6 +179,7 @@ static bool end_starting(tote_sdk *sdk, struct core_config *config) {
 /* The last reference is gone. */
 static void stop(tote_sdk *sdk, uint32_t wait_ms) {
     struct core_config *config = atomic_load(&sdk->config);
+    int cancel = tote__cancel_disable();
 
     end_starting(sdk, config);
     atomic_store(&sdk->config, NULL);
@@ -195,6 +197,7 @@ static void stop(tote_sdk *sdk, uint32_t wait_ms) {
                       "until the next one is");
     }
     atomic_store_explicit(&sdk->is_in_use, false, memory_order_release);
+    tote__cancel_restore(cancel);
 }
 
 static void provider_ref(tote_tracer_provider *provider) {
@@ -449,6 +452,7 @@ static tote_result for_all_processors(struct core_config *config, bool is_shutdo
                                       uint32_t timeout_ms) {
     uint64_t start = tote__clock_monotonic();
     tote_result result = TOTE_SUCCESS;
+    int cancel = tote__cancel_disable();
 
     for (size_t i = 0; i < config->processor_count; i++) {
         tote_span_processor *processor = config->processors[i];
@@ -458,6 +462,7 @@ static tote_result for_all_processors(struct core_config *config, bool is_shutdo
             result = worse(result, call(processor->self, time_left(start, timeout_ms)));
         }
     }
+    tote__cancel_restore(cancel);
     return result;
 }
 
@@ -501,6 +506,7 @@ tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms) {
     struct core_config *config = sdk ? atomic_load(&sdk->config) : NULL;
     uint64_t start = tote__clock_monotonic();
     tote_result result = TOTE_SUCCESS;
+    int cancel = tote__cancel_disable();
 
     for (size_t i = 0; config && i < config->processor_count; i++) {
         const tote_span_processor *processor = config->processors[i];
@@ -514,6 +520,7 @@ tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms) {
             result = TOTE_FAILURE;
         }
     }
+    tote__cancel_restore(cancel);
     return result;
 }
 

@@ -11,6 +11,7 @@
 #include "losses.h"
 #include "span.h"
 #include "tote/context.h"
+#include "tote/internal/cancel.h"
 #include "tote/internal/context.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/memory.h"
@@ -120,11 +121,13 @@ static void simple_on_end(void *self, const tote_span_data *span) {
     if (is_refused(processor, span)) {
         return;
     }
+    int cancel = tote__cancel_disable();
     tote__lock_take(&processor->lock);
     tote__thread.is_exporting = true;
     tote_context_run(processor->suppressed, run_export, &export);
     tote__thread.is_exporting = false;
     tote__lock_drop(&processor->lock);
+    tote__cancel_restore(cancel);
     count(processor, outcome_of(&export));
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "tote/internal/cancel.h"
 #include "tote/internal/context.h"
 
 static const char *const name = "tote-worker";
@@ -22,10 +23,12 @@ static int run(void *arg) {
 static void run_suppressed(void *arg) {
     struct worker_thread *thread = arg;
     tote_context *context = tote_context_with_suppression(tote_context_root());
+    int cancel = tote__cancel_disable(); /* the host may end its own threads so */
 
     thread->context = context;
     tote_context_run(context, run, arg);
     tote_context_unref(context);
+    tote__cancel_restore(cancel);
 }
 
 /* On a thread of the factory's. */

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_cancel.c - pthread_cancel() does not end a thread in the middle of a call of Tote
+ */
+#include "support.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "received.h"
+#include "tote/exporters/otlp.h"
+#include "tote/tote.h"
+
+enum { SPANS = 10, TIMEOUT_MS = 20000, SHORT_MS = 300 };
+
+static struct {
+    struct receiver *receiver;
+    char directory[64];
+    char journals[80];
+    tote_otlp_options otlp;
+    tote_batch_options batch;
+    tote_sdk *sdk;
+    atomic_bool has_returned;
+} f;
+
+static int set_up(void **state) {
+    (void)state;
+    memset(&f, 0, sizeof f);
+    f.otlp = (tote_otlp_options)TOTE_OTLP_OPTIONS_INIT;
+    f.batch = (tote_batch_options)TOTE_BATCH_OPTIONS_INIT;
+    f.receiver = receiver_start();
+    f.otlp.ignore_environment = true;
+    f.otlp.endpoint = receiver_url(f.receiver);
+    snprintf(f.directory, sizeof f.directory, "/tmp/tote-cancel-XXXXXX");
+    return f.receiver && mkdtemp(f.directory) ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+    char command[128];
+
+    (void)state;
+    tote_sdk_close(&f.sdk, TIMEOUT_MS);
+    receiver_stop(f.receiver);
+    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    snprintf(command, sizeof command, "rm -rf '%s'", f.directory);
+    return system(command);
+}
+
+static void start(void) {
+    tote_span_exporter *exporter = tote_otlp_exporter_new(&f.otlp);
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    options.ignore_environment = true;
+    options.batch = &f.batch;
+    f.sdk = tote_sdk_start(&options);
+}
+
+static void end_spans(size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        tote_span *span = tote_tracer_start_span(tote_get_tracer("guest", NULL), "work", NULL);
+        tote_span_close(&span);
+    }
+}
+
+static tote_stats stats(void) {
+    tote_stats stats = TOTE_STATS_INIT;
+
+    assert_true(tote_sdk_get_stats(f.sdk, &stats));
+    return stats;
+}
+
+/* What a thread calls, from the first span to the end, with a request to be cancelled already pending. */
+static void *work_while_cancelled(void *arg) {
+    pthread_cancel(pthread_self());
+    tote_diagnose(TOTE_LEVEL_ERROR, "test", "a line for standard error");
+    end_spans(SPANS);
+    tote_sdk_get_poll_fd(f.sdk);
+    tote_sdk_get_poll_timeout_ms(f.sdk);
+    tote_sdk_poll(f.sdk);
+    tote_sdk_prepare(f.sdk, TIMEOUT_MS);
+    tote_sdk_force_flush(f.sdk, TIMEOUT_MS);
+    tote_sdk_after_fork_child(f.sdk, false);
+    stats();
+    end_spans(SPANS);
+    tote_sdk_close(&f.sdk, TIMEOUT_MS);
+    start();
+    atomic_store(&f.has_returned, true);
+    pthread_testcancel();
+    return arg;
+}
+
+static void work_in_a_cancelled_thread(void) {
+    pthread_t thread;
+    void *result = NULL;
+
+    start();
+    assert_int_equal(pthread_create(&thread, NULL, work_while_cancelled, NULL), 0);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_ptr_equal(result, PTHREAD_CANCELED);
+    assert_true(atomic_load(&f.has_returned));
+    assert_int_equal(received_spans(f.receiver, NULL), 2 * SPANS);
+    assert_int_equal(tote_sdk_close(&f.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+}
+
+static void no_call_is_a_cancellation_point(void **state) {
+    (void)state;
+    work_in_a_cancelled_thread();
+}
+
+static void nor_where_the_hosts_loop_exports(void **state) {
+    (void)state;
+    f.batch.mode = TOTE_EXPORT_BY_HOST;
+    f.batch.max_export_batch_size = SPANS / 2;
+    work_in_a_cancelled_thread();
+}
+
+static void nor_where_each_span_is_exported_as_it_ends(void **state) {
+    (void)state;
+    f.batch.mode = TOTE_EXPORT_AT_END;
+    work_in_a_cancelled_thread();
+}
+
+static void nor_where_each_span_is_written_to_a_file(void **state) {
+    (void)state;
+    snprintf(f.journals, sizeof f.journals, "%s/own", f.directory);
+    f.otlp.spool_directory = f.directory;
+    f.otlp.spool_before_end = true;
+    f.otlp.journal_directory = f.journals;
+    work_in_a_cancelled_thread();
+}
+
+static void *flush(void *arg) {
+    tote_sdk_force_flush(f.sdk, SHORT_MS);
+    pthread_testcancel();
+    return arg;
+}
+
+/* The thread works in the place of the host's loop, which must be free again afterwards */
+static void a_flush_that_is_cancelled_ends_and_exporting_goes_on(void **state) {
+    pthread_t thread;
+    void *result = NULL;
+
+    (void)state;
+    f.batch.mode = TOTE_EXPORT_BY_HOST;
+    f.batch.schedule_delay_ms = 3600000;
+    f.otlp.timeout_ms = 2 * SHORT_MS; /* the request that hangs is lost */
+    f.otlp.retry_first_ms = f.otlp.retry_longest_ms = 1;
+    receiver_set_answer(f.receiver, (struct receiver_answer){.manner = RECEIVER_HANGS});
+    start();
+    end_spans(SPANS);
+    assert_int_equal(pthread_create(&thread, NULL, flush, NULL), 0);
+    while (stats().in_flight == 0) {
+        usleep(1000);
+    }
+    assert_int_equal(pthread_cancel(thread), 0);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_ptr_equal(result, PTHREAD_CANCELED);
+    receiver_set_answer(f.receiver, (struct receiver_answer){.manner = RECEIVER_ANSWERS});
+    end_spans(SPANS);
+    tote_sdk_shutdown(f.sdk, TIMEOUT_MS);
+    assert_int_equal(stats().exported, SPANS);
+}
+
+#define CANCEL_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        CANCEL_TEST(no_call_is_a_cancellation_point),
+        CANCEL_TEST(nor_where_the_hosts_loop_exports),
+        CANCEL_TEST(nor_where_each_span_is_exported_as_it_ends),
+        CANCEL_TEST(nor_where_each_span_is_written_to_a_file),
+        CANCEL_TEST(a_flush_that_is_cancelled_ends_and_exporting_goes_on),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}
