@@ -455,9 +455,22 @@ static uint64_t otlp_get_due(void *self) {
     return tote__outbox_due(&((const struct exporter *)self)->outbox);
 }
 
+/* The rest is prepared with a disk queue, too: a process may have other reasons to ask, as chroot(). */
 static tote_result otlp_prepare(void *self, uint32_t timeout_ms, bool may_make_thread) {
-    return tote__transport_prepare(((struct exporter *)self)->transport,
-                                   tote__deadline_in(timeout_ms), may_make_thread);
+    const struct exporter *exporter = self;
+    tote_result result = tote__transport_prepare(exporter->transport, tote__deadline_in(timeout_ms),
+                                                 may_make_thread);
+
+    if (exporter->outbox.spool) {
+        tote_diagnose(
+            TOTE_LEVEL_ERROR, "otlp",
+            "not prepared to open no files: the disk queue %s opens them for each request "
+            "that it saves or sends, and a forked child does for its journal; a process "
+            "that may not open files needs an exporter without spool_directory",
+            exporter->settings.spool_directory);
+        return TOTE_FAILURE;
+    }
+    return result;
 }
 
 static void otlp_hush(void *self) {

@@ -33,6 +33,7 @@ struct exporter {
     int fd;
     tote_otlp_buffer buffer;
     atomic_bool is_shut_down;
+    atomic_bool is_prepared; /* no file is opened any more */
 };
 
 /* A FIFO without a reader is an error (ENXIO) and not a reason to block. */
@@ -96,6 +97,9 @@ static off_t prepare(struct exporter *exporter, size_t more) {
 
     if (!exporter->path || fstat(exporter->fd, &status) != 0 || !S_ISREG(status.st_mode)) {
         return -1;
+    }
+    if (atomic_load(&exporter->is_prepared)) {
+        return status.st_size;
     }
     if (!is_in_place(exporter, &status)) {
         reopen(exporter);
@@ -173,6 +177,21 @@ static tote_result file_export_spans(void *self, const tote_span_data *const *sp
     return error ? TOTE_FAILURE : TOTE_SUCCESS;
 }
 
+/* From now on the file that is open is written to, also when it was renamed. */
+static tote_result file_prepare(void *self) {
+    struct exporter *exporter = self;
+
+    if (exporter->path && exporter->max_bytes) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component,
+                      "not prepared to open no files: %s is rotated; a process that may not open "
+                      "files needs an exporter without max_bytes",
+                      exporter->path);
+        return TOTE_FAILURE;
+    }
+    atomic_store(&exporter->is_prepared, true);
+    return TOTE_SUCCESS;
+}
+
 static tote_result file_shutdown(void *self, uint32_t timeout_ms) {
     struct exporter *exporter = self;
 
@@ -233,5 +252,9 @@ tote_span_exporter *tote_otlp_file_exporter_new(const tote_otlp_file_options *op
     exporter->max_bytes = own.max_bytes;
     exporter->max_files = own.max_files ? own.max_files : DEFAULT_MAX_FILES;
     errno = error;
-    return tote_span_exporter_new(&file_ops, exporter);
+    tote_span_exporter *made = tote_span_exporter_new(&file_ops, exporter);
+    if (made) {
+        made->prepare = file_prepare;
+    }
+    return made;
 }

@@ -425,7 +425,6 @@ static bool put_in_memory(struct tote__journal *journal, uint32_t nonce) {
     struct tote__segment_reference reference;
     struct tote__held_signals held;
 
-    tote__segments_clear_away(ABANDONED_AFTER_S);
     if (!tote__segment_make(&journal->segment, journal->size)) {
         char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_WARN, component,
@@ -456,17 +455,11 @@ static bool put_in_file(struct tote__journal *journal, uint32_t nonce) {
     }
     fill_head(journal, nonce);
     tote__hold_write_signals(&held);
-    int error = EINTR;
-    while (error == EINTR) {
-        error = posix_fallocate(journal->file, 0, (off_t)journal->size);
-    }
-    if ((error == EOPNOTSUPP || error == EINVAL) &&
-        ftruncate(journal->file, (off_t)journal->size) == 0) {
-        error = 0;
-    }
+    bool is_sized = fallocate(journal->file, 0, 0, (off_t)journal->size) == 0 ||
+                    ((errno == EOPNOTSUPP || errno == ENOSYS || errno == EINTR) &&
+                     ftruncate(journal->file, (off_t)journal->size) == 0);
     tote__release_write_signals(&held);
-    errno = error;
-    return error == 0 && write_part(journal, journal->map, sizeof(struct tote__journal_head));
+    return is_sized && write_part(journal, journal->map, sizeof(struct tote__journal_head));
 }
 
 /* Make the file under another name, and rename it once it is whole and locked: whoever finds one without a lock has found a dead one. */
@@ -605,6 +598,9 @@ struct tote__journal *tote__journal_new(const char *directory, int spool, size_t
     journal->chunk_count = (uint32_t)(chunks ? chunks : 1);
     journal->size = chunk_at(journal->chunk_count);
     journal->directory = tote__journal_open_directory(directory, spool, true);
+    if (!directory && !older) { /* not in a child: its first span would wait for it */
+        tote__segments_clear_away(ABANDONED_AFTER_S);
+    }
     if (journal->directory < 0 || !make_chunks(journal) || !make_file(journal, !directory)) {
         char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, component,

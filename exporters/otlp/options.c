@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/env.h"
@@ -281,6 +282,24 @@ static bool take_transport(struct tote__otlp_settings *settings, const tote_otlp
     return true;
 }
 
+/* libcurl opens the files of TLS itself, and would wait for the writer of a FIFO. */
+static bool are_files_regular(const struct tote__otlp_settings *settings) {
+    const char *const files[] = {settings->ca_file, settings->client_certificate_file,
+                                 settings->client_key_file};
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(files); i++) {
+        struct stat status;
+        if (files[i] && stat(files[i], &status) == 0 && !S_ISREG(status.st_mode)) {
+            tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
+                          "no exporter is made: %s is no regular file; a certificate or key has to "
+                          "be one",
+                          files[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
 static size_t default_max_request_bytes(const struct tote__otlp_settings *settings) {
     return settings->protocol == TOTE_OTLP_GRPC ? DEFAULT_MAX_GRPC_REQUEST_BYTES
                                                 : DEFAULT_MAX_REQUEST_BYTES;
@@ -300,7 +319,7 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
                                                              : default_max_request_bytes(settings);
     take_spool(settings, options);
     if (!take_journal(settings, options) || !take_options(settings, options) ||
-        !take_transport(settings, options)) {
+        !take_transport(settings, options) || !are_files_regular(settings)) {
         return false;
     }
     if (!settings->url) {

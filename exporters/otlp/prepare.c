@@ -5,15 +5,18 @@
 #include "prepare.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
+#include "tote/internal/os.h"
 
 enum { MOST_FILE = 4 << 20, MOST_ADDRESSES = 16, LOOK_MS = 1 };
 
@@ -134,9 +137,11 @@ static bool read_url(const char *url, struct lookup *lookup, bool *is_https) {
     return is_read;
 }
 
-/* The file's bytes. False, with a diagnostic, when it cannot be read; a NULL path has none. */
+/* The file's bytes. Returns: false, with a diagnostic, when it cannot be read; a NULL path has none. */
 static bool read_file(const char *path, struct curl_blob *blob) {
-    FILE *file = path ? fopen(path, "rbe") : NULL;
+    int descriptor = path ? tote__os_open_regular(path) : -1;
+    FILE *file = descriptor >= 0 ? fdopen(descriptor, "rb") : NULL;
+    int error = errno;
     long size = -1;
 
     if (!path) {
@@ -150,9 +155,16 @@ static bool read_file(const char *path, struct curl_blob *blob) {
     bool is_read = data && fread(data, 1, (size_t)size, file) == (size_t)size;
     if (file) {
         fclose(file);
+    } else if (descriptor >= 0) {
+        close(descriptor);
     }
     if (!is_read) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "not prepared: %s cannot be read", path);
+        char text[TOTE__OS_ERROR_BYTES];
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "not prepared: %s cannot be read%s%s", path,
+                      descriptor < 0 ? ": " : "",
+                      descriptor >= 0   ? ""
+                      : error == EINVAL ? "it is no regular file"
+                                        : tote__os_error(error, text));
         tote__release(data, (size_t)size);
         return false;
     }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -177,6 +178,18 @@ size_t tote__os_read_file(const char *path, char *buffer, size_t size) {
     }
     errno = error;
     return length;
+}
+
+int tote__os_open_regular(const char *path) {
+    struct stat status;
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (descriptor >= 0 && (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode))) {
+        close(descriptor);
+        errno = EINVAL;
+        return -1;
+    }
+    return descriptor;
 }
 
 size_t tote__os_write(int descriptor, const uint8_t *bytes, size_t size) {

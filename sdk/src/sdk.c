@@ -515,6 +515,8 @@ tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms) {
             result =
                 worse(result, exporter->ahead->prepare(exporter->self, time_left(start, timeout_ms),
                                                        processor->loop == NULL));
+        } else if (exporter && exporter->prepare) {
+            result = worse(result, exporter->prepare(exporter->self));
         }
         if (processor->loop && tote_sdk_get_poll_fd(sdk) < 0) {
             result = TOTE_FAILURE;

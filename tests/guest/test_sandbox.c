@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,7 +20,9 @@
 #include "identity.h"
 #include "otlp/prepare.h"
 #include "receiver.h"
+#include "reports.h"
 #include "tote/exporters/otlp.h"
+#include "tote/exporters/otlp_file.h"
 #include "tote/internal/clock.h"
 #include "tote/tote.h"
 
@@ -112,6 +115,17 @@ static bool forbid_threads(void) {
     return filter_calls(forbidden, TOTE_COUNT_OF(forbidden), SECCOMP_RET_KILL_PROCESS);
 }
 
+/* Whoever opens a file is killed. */
+static bool forbid_files(void) {
+    static const int forbidden[] = {
+#ifdef SYS_open
+        SYS_open,
+#endif
+        SYS_openat, SYS_openat2};
+
+    return filter_calls(forbidden, TOTE_COUNT_OF(forbidden), SECCOMP_RET_KILL_PROCESS);
+}
+
 /* Into a folder that is empty. */
 static bool leave_the_file_system(void) {
     char folder[] = "/tmp/tote-test-XXXXXX";
@@ -124,8 +138,31 @@ struct guest {
     bool (*lock_in)(void);       /* after the preparations */
     bool (*lock_in_early)(void); /* before anything else; NULL: not then */
     bool is_prepared;
+    bool (*lock_in_child)(
+        void); /* the work is done by a forked child, behind this; NULL: by the guest itself */
     tote_export_mode mode;
 };
+
+/* Returns: 0 when all was delivered. */
+static int end_spans_and_close(tote_sdk *sdk) {
+    for (int i = 0; i < SPANS; i++) {
+        tote_span *span = tote_tracer_start_span(tote_get_tracer("guest", NULL), "work", NULL);
+        tote_span_close(&span);
+    }
+    return tote_sdk_close(&sdk, TIMEOUT_MS) == TOTE_SUCCESS ? 0 : 4;
+}
+
+/* Returns: 0 when the child has delivered all. */
+static int work_in_a_child(tote_sdk *sdk, bool (*lock_in)(void)) {
+    int status = -1;
+    pid_t child = fork();
+
+    if (child == 0) {
+        _exit(lock_in() ? end_spans_and_close(sdk) : 3);
+    }
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 5;
+}
 
 /* What a guest does: start, prepare if it is to, be locked in, work, and be gone. Returns: 0 when all was delivered. */
 static int work_behind(const struct fixture *fixture, const char *endpoint,
@@ -153,11 +190,8 @@ static int work_behind(const struct fixture *fixture, const char *endpoint,
     if (guest->lock_in && !guest->lock_in()) {
         return 3;
     }
-    for (int i = 0; i < SPANS; i++) {
-        tote_span *span = tote_tracer_start_span(tote_get_tracer("guest", NULL), "work", NULL);
-        tote_span_close(&span);
-    }
-    return tote_sdk_close(&sdk, TIMEOUT_MS) == TOTE_SUCCESS ? 0 : 4;
+    return guest->lock_in_child ? work_in_a_child(sdk, guest->lock_in_child)
+                                : end_spans_and_close(sdk);
 }
 
 /*
@@ -219,6 +253,27 @@ static void the_hosts_loop_needs_no_thread_at_all(void **state) {
         identity_remove(&fixture->identity);
         fixture->has_identity = false;
     }
+    assert_int_equal(run_child(fixture, guest), 0);
+    assert_int_equal(receiver_wait(fixture->receiver, 1), 1);
+}
+
+/* A server that locks itself in, and forks: its resource, worker, connection and TLS session are new */
+static void a_child_that_is_forked_behind_the_filter_opens_no_file(void **state) {
+    struct fixture *fixture = *state;
+    const struct guest guest = {
+        .lock_in = forbid_files, .is_prepared = true, .lock_in_child = forbid_files};
+
+    assert_int_equal(run_child(fixture, guest), 0);
+    assert_int_equal(receiver_wait(fixture->receiver, 1), 1);
+}
+
+static void nor_does_one_make_a_thread_where_the_hosts_loop_exports(void **state) {
+    struct fixture *fixture = *state;
+    const struct guest guest = {.lock_in = forbid_files,
+                                .is_prepared = true,
+                                .lock_in_child = forbid_threads,
+                                .mode = TOTE_EXPORT_BY_HOST};
+
     assert_int_equal(run_child(fixture, guest), 0);
     assert_int_equal(receiver_wait(fixture->receiver, 1), 1);
 }
@@ -290,6 +345,73 @@ static void addresses_and_files_are_taken_once(void **state) {
     }
 }
 
+static tote_result prepare_with(tote_span_exporter *exporter) {
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    options.ignore_environment = true;
+    tote_sdk *sdk = tote_sdk_start(&options);
+    tote_result result = tote_sdk_prepare(sdk, TIMEOUT_MS);
+    tote_sdk_close(&sdk, TIMEOUT_MS);
+    return result;
+}
+
+/* The contract of tote_sdk_prepare(): it says so when files will be opened all the same */
+static void what_opens_files_while_it_runs_cannot_be_prepared(void **state) {
+    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_otlp_file_options file = TOTE_OTLP_FILE_OPTIONS_INIT;
+    char folder[] = "/tmp/tote-test-XXXXXX";
+    char path[64];
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/spans", folder);
+    otlp.ignore_environment = true;
+    otlp.endpoint = "http://127.0.0.1:1";
+    assert_int_equal(prepare_with(tote_otlp_exporter_new(&otlp)), TOTE_SUCCESS);
+    reports_reset(TOTE_LEVEL_ERROR);
+    otlp.spool_directory = folder;
+    assert_int_equal(prepare_with(tote_otlp_exporter_new(&otlp)), TOTE_FAILURE);
+    assert_non_null(strstr(reports.message, "the disk queue"));
+    file.path = path;
+    assert_int_equal(prepare_with(tote_otlp_file_exporter_new(&file)), TOTE_SUCCESS);
+    file.max_bytes = 1000;
+    assert_int_equal(prepare_with(tote_otlp_file_exporter_new(&file)), TOTE_FAILURE);
+    assert_non_null(strstr(reports.message, "is rotated"));
+    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/lock", folder);
+    unlink(path);
+    rmdir(folder);
+}
+
+/* Nobody writes to the FIFO: whoever opened it without O_NONBLOCK would wait for ever */
+static void a_fifo_in_the_place_of_a_certificate_is_refused(void **state) {
+    tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
+    struct tote__prepared prepared;
+    uint64_t soon = tote__clock_monotonic() + UINT64_C(20000000000);
+    char folder[] = "/tmp/tote-test-XXXXXX";
+    char path[64];
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/ca.pem", folder);
+    struct tote__otlp_settings settings = settings_of("https://127.0.0.1/", path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    reports_reset(TOTE_LEVEL_ERROR);
+    assert_int_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_FAILURE);
+    assert_non_null(strstr(reports.message, "no regular file"));
+    tote__otlp_settings_clear(&settings);
+    options.ignore_environment = true;
+    options.endpoint = "https://127.0.0.1/";
+    options.client_key_file = path;
+    assert_null(tote_otlp_exporter_new(&options));
+    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    unlink(path);
+    rmdir(folder);
+}
+
 /* The contract of tote_sdk_prepare() */
 static void what_cannot_be_had_is_told_and_leaves_nothing(void **state) {
     struct tote__prepared prepared;
@@ -315,6 +437,10 @@ int main(int argc, char **argv) {
         SANDBOX_TEST(a_prepared_sdk_delivers_under_a_filter_that_kills_who_opens_or_clones),
         SANDBOX_TEST(so_does_one_by_the_hosts_loop),
         SANDBOX_TEST(the_hosts_loop_needs_no_thread_at_all),
+        SANDBOX_TEST(a_child_that_is_forked_behind_the_filter_opens_no_file),
+        SANDBOX_TEST(nor_does_one_make_a_thread_where_the_hosts_loop_exports),
+        SANDBOX_TEST(what_opens_files_while_it_runs_cannot_be_prepared),
+        SANDBOX_TEST(a_fifo_in_the_place_of_a_certificate_is_refused),
         SANDBOX_TEST(without_preparations_the_filter_kills),
         SANDBOX_TEST(a_prepared_sdk_delivers_from_an_empty_root),
         SANDBOX_TEST(addresses_and_files_are_taken_once),

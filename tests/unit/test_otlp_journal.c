@@ -580,6 +580,31 @@ static void a_file_that_cannot_be_written_is_reported_once_and_counted(void **st
     assert_int_equal(stats().exported, 3 * SPANS);
 }
 
+static long page_faults(void) {
+    struct rusage usage;
+
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_minflt + usage.ru_majflt;
+}
+
+/* A journal is not touched before it is used: 16 MiB are 4,096 pages, on the thread of the host */
+static void the_first_span_of_a_child_does_not_wait_for_a_whole_journal(void **state) {
+    int status = 0;
+
+    (void)state;
+    f.otlp.journal_bytes = 16 << 20;
+    start();
+    end_spans("parent", 1);
+    pid_t child = fork();
+    if (child == 0) {
+        long before = page_faults();
+        end_spans("child", 1);
+        _exit(page_faults() - before > 1000);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 static void without_shared_memory_spans_are_written_to_the_disk_queue(void **state) {
     (void)state;
     has_no_shared_memory = true;
@@ -704,6 +729,7 @@ int main(int argc, char **argv) {
         FILE_TEST(it_needs_a_spool_and_protobuf),
         BOTH_TEST(a_file_that_is_cut_off_does_not_end_the_process),
         BOTH_TEST(a_limit_on_files_ends_no_process_that_starts),
+        BOTH_TEST(the_first_span_of_a_child_does_not_wait_for_a_whole_journal),
         FILE_TEST(a_file_that_cannot_be_written_is_reported_once_and_counted),
         MEMORY_TEST(shared_memory_goes_with_what_stood_in_it),
         MEMORY_TEST(without_shared_memory_spans_are_written_to_the_disk_queue),

@@ -143,7 +143,8 @@ TOTE_API TOTE_MUST_USE tote_sdk *tote_sdk_start(const tote_sdk_options *options)
  * Look up the receivers' names and read the files of TLS now: before chroot, seccomp or setuid. The worker exists
  * since the start, so that from here on no thread is made and no file opened; a forked child still makes a worker of its own. What was looked up
  * stays: a receiver that moves is not found again. A proxy's name is not looked up: give its address. Blocks: at most timeout_ms.
- * Returns: TOTE_FAILURE, with a diagnostic, when something cannot be had; then it will be tried with each request, as without this.
+ * Returns: TOTE_FAILURE, with a diagnostic, when something cannot be had; then it will be tried with each request, as without this. So it does
+ * when files will be opened all the same: by a disk queue, and by a file exporter that rotates its file. An exporter of your own is not asked.
  */
 TOTE_API tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms);
 

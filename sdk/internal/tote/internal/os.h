@@ -43,6 +43,12 @@ bool tote__os_machine(char *buffer, size_t size);
 size_t tote__os_read_file(const char *path, char *buffer, size_t size);
 
 /* Write it all, and raise no signal. Returns: how much was written; if not all, errno tells why. */
+/*
+ * Open a regular file to read from. Returns: -1 with errno set; EINVAL for anything else, for example a FIFO, which is
+ * not waited for.
+ */
+int tote__os_open_regular(const char *path);
+
 size_t tote__os_write(int descriptor, const uint8_t *bytes, size_t size);
 
 /* What an error is called, in English. Returns: the buffer. */

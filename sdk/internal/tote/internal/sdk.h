@@ -77,6 +77,8 @@ struct tote_span_exporter {
     void *self;
     const struct tote__ahead_ops *ahead; /* NULL for one of the program's own */
     bool is_securing;                    /* `begin_securing` and what follows it are to be called */
+    /* See tote_sdk_prepare(); for one of ours without `ahead`. NULL: nothing to prepare. */
+    tote_result (*prepare)(void *self);
 };
 
 /* Spans of this process that were saved, and are so no more; and others' that were delivered. */
