@@ -185,6 +185,7 @@ static void format_message(char *message, const char *format, va_list arguments)
     if ((size_t)length > size) {
         size = tote__utf8_valid_prefix(message, size); /* vsnprintf() may have cut a code point */
     }
+    size = tote__replace_controls(message, size); /* it may quote what came from outside */
     message[size] = '\0';
 }
 

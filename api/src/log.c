@@ -9,8 +9,10 @@
 #include <errno.h>
 
 #include "tote/internal/context.h"
+#include "tote/internal/export_rules.h"
 #include "tote/internal/span.h"
 #include "tote/internal/store.h"
+#include "tote/internal/text.h"
 
 struct line {
     char *buffer;
@@ -20,6 +22,7 @@ struct line {
     size_t all;  /* the length of all fields, those that did not fit too */
     bool is_json;
     bool has_trace; /* its fields are written; entries of the same name are not */
+    struct tote__export_budget budget;
 };
 
 static void put(struct line *line, char c) {
@@ -35,54 +38,81 @@ static void put_all(struct line *line, const char *text, size_t length) {
     }
 }
 
-static bool is_control(char c) {
-    return (unsigned char)c < 0x20 || c == 0x7F;
-}
-
-/* In quotes, escaped as JSON is; logfmt has taken that over. Spec: RFC 8259 section 7 */
-static void put_quoted(struct line *line, const char *text, size_t length) {
+static void put_escaped(struct line *line, uint32_t code_point) {
     static const char digits[] = "0123456789abcdef";
 
+    put_all(line, "\\u", 2);
+    for (int shift = 12; shift >= 0; shift -= 4) {
+        put(line, digits[code_point >> shift & 0x0F]);
+    }
+}
+
+/*
+ * In quotes, escaped as JSON is; logfmt has taken that over. What controls a terminal or the layout of the
+ * line is escaped, too. Spec: RFC 8259 section 7
+ */
+static void put_quoted(struct line *line, const char *text, size_t length) {
+    uint32_t code_point;
+
     put(line, '"');
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = 0; i < length;) {
         char c = text[i];
+        size_t control = tote__control_size(text + i, length - i, &code_point);
         if (c == '"' || c == '\\') {
             put(line, '\\');
             put(line, c);
         } else if (c == '\n' || c == '\r' || c == '\t') {
             put(line, '\\');
             put(line, c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
-        } else if (is_control(c)) {
-            put_all(line, "\\u00", 4);
-            put(line, digits[(unsigned char)c >> 4]);
-            put(line, digits[c & 0x0F]);
+        } else if (control) {
+            put_escaped(line, code_point);
         } else {
             put(line, c);
         }
+        i += control ? control : 1;
     }
     put(line, '"');
 }
 
-static bool is_special(char c) {
-    return is_control(c) || c == ' ' || c == '=' || c == '"';
+/* How many bytes at the start logfmt has to quote; 0: none. */
+static size_t special_size(const char *text, size_t length) {
+    uint32_t code_point;
+
+    return *text == ' ' || *text == '=' || *text == '"'
+               ? 1
+               : tote__control_size(text, length, &code_point);
 }
 
-/* A name in logfmt cannot be quoted. */
+static void put_percent(struct line *line, unsigned char byte) {
+    static const char digits[] = "0123456789ABCDEF";
+
+    put(line, '%');
+    put(line, digits[byte >> 4]);
+    put(line, digits[byte & 0x0F]);
+}
+
+/* A name in logfmt cannot be quoted. It is percent-encoded, so that different keys stay different. */
 static void put_name(struct line *line, const char *name, size_t length) {
     if (line->is_json) {
         put_quoted(line, name, length);
         put(line, ':');
         return;
     }
-    for (size_t i = 0; i < length; i++) {
-        put(line, is_special(name[i]) ? '_' : name[i]);
+    for (size_t i = 0; i < length;) {
+        size_t special = name[i] == '%' ? 1 : special_size(name + i, length - i);
+        if (!special) {
+            put(line, name[i++]);
+        }
+        for (; special; special--) {
+            put_percent(line, (unsigned char)name[i++]);
+        }
     }
     put(line, '=');
 }
 
 static bool needs_quotes(const char *text, size_t length) {
     for (size_t i = 0; i < length; i++) {
-        if (is_special(text[i])) {
+        if (special_size(text + i, length - i)) {
             return true;
         }
     }
@@ -154,16 +184,51 @@ static void put_value_field(struct line *line, const struct tote__entry *entry) 
     tote__arena_clear(&arena);
 }
 
-static bool is_trace_field(const char *key) {
-    return strcmp(key, "trace_id") == 0 || strcmp(key, "span_id") == 0 ||
-           strcmp(key, "trace_flags") == 0;
+static bool is_one_of(const struct tote__entry *entry, const char *const *names, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (tote__equals_ignoring_case(entry->key, entry->key_length, names[i], strlen(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What Tote writes itself. */
+static bool is_trace_field(const struct tote__entry *entry) {
+    static const char *const names[] = {"trace_id", "span_id", "trace_flags"};
+
+    return is_one_of(entry, names, TOTE_COUNT_OF(names));
+}
+
+/* What loggers write: another process must not forge it, nor make it a key twice. */
+static bool is_logger_field(const struct tote__entry *entry) {
+    static const char *const names[] = {
+        "level",    "lvl",        "severity", "severity_text", "severity_number",
+        "loglevel", "log.level",  "msg",      "message",       "body",
+        "time",     "timestamp",  "ts",       "@timestamp",    "@version",
+        "logger",   "log.logger", "caller",   "file",          "line",
+        "func",     "function",   "source",   "thread",        "error",
+        "err",      "exception",  "stack",    "stacktrace",    "pid",
+        "host",     "hostname",   "service",  "app",           "env",
+        "name",     "traceid",    "spanid",   "traceflags",    "trace.id",
+        "span.id",  "tag",        "event",    "span",          "trace",
+        "fields"};
+
+    return is_one_of(entry, names, TOTE_COUNT_OF(names));
+}
+
+static bool is_left_out(const struct line *line, const struct tote__entry *entry) {
+    bool is_remote = entry->flags & TOTE__REMOTE;
+
+    return ((line->has_trace || is_remote) && is_trace_field(entry)) ||
+           (is_remote && is_logger_field(entry)) || tote__export_is_reserved(entry);
 }
 
 static bool put_entry(void *arg, const struct tote__entry *entry) {
     struct line *line = arg;
     struct tote__slice text;
 
-    if (line->has_trace && is_trace_field(entry->key)) {
+    if (is_left_out(line, entry) || !tote__export_take(&line->budget, entry)) {
         return true;
     }
     if (tote__any_value_string(entry->value, &text)) {

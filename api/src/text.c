@@ -89,6 +89,48 @@ size_t tote__utf8_valid_prefix(const char *text, size_t length) {
     return at;
 }
 
+size_t tote__control_size(const char *text, size_t length, uint32_t *code_point) {
+    static const struct {
+        uint32_t first;
+        uint32_t last;
+    } ranges[] = {
+        {0x00, 0x1F},     {0x7F, 0x9F},     {0xAD, 0xAD},     {0x61C, 0x61C},
+        {0x180E, 0x180E}, {0x200B, 0x200B}, {0x200E, 0x200F}, {0x2028, 0x202E},
+        {0x2060, 0x206F}, {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB},
+    };
+    const unsigned char *bytes = (const unsigned char *)text;
+
+    if (!length || (bytes[0] >= 0x20 && bytes[0] < 0x7F)) {
+        return 0;
+    }
+    size_t size = code_point_size(bytes, length);
+    if (!size || size > 3) {
+        return 0;
+    }
+    *code_point = size == 1 ? bytes[0] : bytes[0] & (0x3FU >> (size - 1));
+    for (size_t i = 1; i < size; i++) {
+        *code_point = *code_point << 6 | (bytes[i] & 0x3F);
+    }
+    for (size_t i = 0; i < TOTE_COUNT_OF(ranges); i++) {
+        if (*code_point <= ranges[i].last) {
+            return *code_point >= ranges[i].first ? size : 0;
+        }
+    }
+    return 0;
+}
+
+size_t tote__replace_controls(char *text, size_t length) {
+    uint32_t code_point;
+    size_t kept = 0;
+
+    for (size_t at = 0; at < length;) {
+        size_t size = tote__control_size(text + at, length - at, &code_point);
+        text[kept++] = size ? '?' : text[at];
+        at += size ? size : 1;
+    }
+    return kept;
+}
+
 /* How many bytes belong to the broken sequence at `text`: what one U+FFFD stands for. */
 static size_t broken_size(const unsigned char *text, size_t length) {
     size_t size = 1;

@@ -249,38 +249,52 @@ static void put_base64(struct writer *writer, const unsigned char *bytes, size_t
     }
 }
 
-/* A JSON string; what is not UTF-8 becomes U+FFFD. */
-static void put_quoted(struct writer *writer, const char *text, size_t length) {
+static void put_escaped(struct writer *writer, uint32_t code_point) {
     static const char digits[] = "0123456789abcdef";
+    const char escaped[] = {'\\',
+                            'u',
+                            digits[code_point >> 12 & 0x0F],
+                            digits[code_point >> 8 & 0x0F],
+                            digits[code_point >> 4 & 0x0F],
+                            digits[code_point & 0x0F]};
+
+    put(writer, escaped, sizeof escaped);
+}
+
+/* How many characters from the start on are ASCII, and stand for themselves. */
+static size_t plain_size(const char *text, size_t length) {
+    size_t size = 0;
+
+    while (size < length && text[size] >= 0x20 && text[size] < 0x7F && text[size] != '"' &&
+           text[size] != '\\') {
+        size++;
+    }
+    return size;
+}
+
+/* A JSON string; what is not UTF-8 becomes U+FFFD, and what controls a terminal is escaped. */
+static void put_quoted(struct writer *writer, const char *text, size_t length) {
+    uint32_t code_point;
 
     put_text(writer, "\"");
     while (text && length) {
-        unsigned char c = (unsigned char)*text;
-        size_t plain = 0;
-        while (plain < length && (unsigned char)text[plain] >= 0x20 && text[plain] != '"' &&
-               text[plain] != '\\' && !(text[plain] & 0x80)) {
-            plain++;
-        }
+        size_t size = tote__control_size(text, length, &code_point);
+        size_t plain = plain_size(text, length);
         if (plain) {
+            size = plain;
             put(writer, text, plain);
-        } else if (c & 0x80) {
-            plain = tote__utf8_prefix(text, length, 1);
-            if (tote__utf8_valid_prefix(text, plain) == plain) {
-                put(writer, text, plain);
-            } else {
-                put_text(writer, "\xEF\xBF\xBD");
-            }
+        } else if (size) {
+            put_escaped(writer, code_point);
+        } else if (*text == '"' || *text == '\\') {
+            size = 1;
+            put(writer, *text == '"' ? "\\\"" : "\\\\", 2);
         } else {
-            if (c == '"' || c == '\\') {
-                put_text(writer, c == '"' ? "\\\"" : "\\\\");
-            } else {
-                const char escaped[] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 0x0F]};
-                put(writer, escaped, sizeof escaped);
-            }
-            plain = 1;
+            size = tote__utf8_prefix(text, length, 1);
+            bool is_valid = tote__utf8_valid_prefix(text, size) == size;
+            put(writer, is_valid ? text : "\xEF\xBF\xBD", is_valid ? size : 3);
         }
-        text += plain;
-        length -= plain;
+        text += size;
+        length -= size;
     }
     put_text(writer, "\"");
 }

@@ -15,6 +15,7 @@
 #include "tote/exporters/console.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/os.h"
+#include "tote/internal/text.h"
 #include "tote/internal/write_signals.h"
 
 struct exporter {
@@ -22,22 +23,23 @@ struct exporter {
     atomic_bool is_shut_down;
 };
 
-/* ASCII's control characters, and those of Latin-1, which begin with C2 in UTF-8. */
 static void put_text(FILE *out, const char *text) {
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        unsigned char next = (unsigned char)text[1];
+    size_t length = strlen(text);
+    uint32_t code_point = 0;
 
-        if (c == '\n') {
-            fputs("\\n", out);
-        } else if (c < 0x20 || c == 0x7F) {
-            fprintf(out, "\\x%02x", c);
-        } else if (c == 0xC2 && next >= 0x80 && next < 0xA0) {
-            fprintf(out, "\\u%04x", next);
-            text++;
-        } else {
-            putc(c, out);
+    for (size_t at = 0; at < length;) {
+        size_t size = tote__control_size(text + at, length - at, &code_point);
+
+        if (!size) {
+            putc((unsigned char)text[at++], out);
+            continue;
         }
+        if (code_point == '\n') {
+            fputs("\\n", out);
+        } else {
+            fprintf(out, code_point < 0x80 ? "\\x%02x" : "\\u%04x", (unsigned)code_point);
+        }
+        at += size;
     }
 }
 

@@ -16,6 +16,7 @@
 #include "span_room.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/context.h"
+#include "tote/internal/export_rules.h"
 #include "tote/internal/store.h"
 
 static struct span *self(const tote_span *base) {
@@ -186,44 +187,21 @@ static void span_update_name(tote_span *base, const char *name) {
     }
 }
 
-/* What of the store goes on a span. See tote/sdk.h at tote_store_export. */
-enum {
-    MOST_ENTRIES = 32,
-    MOST_ENTRY_BYTES = 4096,
-    MOST_REMOTE_ENTRIES = 16,
-    MOST_REMOTE_BYTES = 1024
-};
-
+/* What of the store goes on a span. */
 struct store_export {
     struct span *span;
     const struct core_config *config;
-    uint32_t count;
-    uint32_t remote_count;
+    struct tote__export_budget budget;
     uint32_t left_out;
-    size_t bytes;
-    size_t remote_bytes;
     char first_key[TOTE__FEW_NAMES_BYTES]; /* of those that are left out */
 };
-
-/* Names that belong to the program: a stranger's baggage does not speak for it. */
-static bool is_reserved(const struct tote__entry *entry) {
-    static const char *const prefixes[] = {"service.", "telemetry.", "http.",
-                                           "url.",     "error.",     "otel."};
-
-    for (size_t i = 0; i < TOTE_COUNT_OF(prefixes); i++) {
-        size_t length = strlen(prefixes[i]);
-        if (entry->key_length >= length && memcmp(entry->key, prefixes[i], length) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 /* Whether the provider's options let this entry out at all. */
 static bool is_exported(const struct core_config *config, const struct tote__entry *entry) {
     bool is_remote = entry->flags & TOTE__REMOTE;
 
-    if (is_remote && (config->store_export == TOTE_STORE_EXPORT_LOCAL || is_reserved(entry))) {
+    if (tote__export_is_reserved(entry) ||
+        (is_remote && config->store_export == TOTE_STORE_EXPORT_LOCAL)) {
         return false;
     }
     if (config->store_export != TOTE_STORE_EXPORT_ALLOWED) {
@@ -239,16 +217,11 @@ static bool is_exported(const struct core_config *config, const struct tote__ent
 
 static bool export_entry(void *arg, const struct tote__entry *entry) {
     struct store_export *export = arg;
-    bool is_remote = entry->flags & TOTE__REMOTE;
-    size_t size = entry->attribute.size;
 
     if (!is_exported(export->config, entry)) {
         return true;
     }
-    bool is_over = export->count >= MOST_ENTRIES || export->bytes + size > MOST_ENTRY_BYTES ||
-                   (is_remote && (export->remote_count >= MOST_REMOTE_ENTRIES ||
-                                  export->remote_bytes + size > MOST_REMOTE_BYTES));
-    if (is_over) {
+    if (!tote__export_take(&export->budget, entry)) {
         if (!export->left_out++) {
             snprintf(export->first_key, sizeof export->first_key, "%s", entry->key);
         }
@@ -256,12 +229,6 @@ static bool export_entry(void *arg, const struct tote__entry *entry) {
         return true;
     }
     tote__span_put_store_entry(export->span, entry);
-    export->count++;
-    export->bytes += size;
-    if (is_remote) {
-        export->remote_count++;
-        export->remote_bytes += size;
-    }
     return true;
 }
 
@@ -283,8 +250,8 @@ static void add_store_attributes(struct span *span, const struct core_config *co
             TOTE_LEVEL_WARN, "span",
             "span \"%.64s\" takes at most %d store entries and %d bytes, of remote ones %d and "
             "%d: %u more, from '%s' on, are left out and counted",
-            name_of(span), MOST_ENTRIES, MOST_ENTRY_BYTES, MOST_REMOTE_ENTRIES, MOST_REMOTE_BYTES,
-            export.left_out, export.first_key);
+            name_of(span), TOTE__MOST_ENTRIES, TOTE__MOST_ENTRY_BYTES, TOTE__MOST_REMOTE_ENTRIES,
+            TOTE__MOST_REMOTE_BYTES, export.left_out, export.first_key);
     }
 }
 

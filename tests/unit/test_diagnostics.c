@@ -224,6 +224,16 @@ static void a_handler_whose_calls_are_reported_comes_to_an_end(void **state) {
     assert_int_equal(calls, 1001);
 }
 
+/* A message may quote what came from outside; it stays one line, and controls no terminal. */
+static void control_characters_in_a_message_are_replaced(void **state) {
+    (void)state;
+    tote_diagnose(TOTE_LEVEL_WARN, "test", "key '%s'",
+                  "a\033[31m\r\nb\xC2\x9B"
+                  "c\xE2\x80\xAE"
+                  "d\xC3\xA9");
+    assert_string_equal(seen.message, "test: key 'a?[31m??b?c?d\xC3\xA9'");
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(reports_go_to_the_handler_up_to_the_level, set_up),
@@ -239,6 +249,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup(a_handler_may_call_tote, set_up),
         cmocka_unit_test_setup(without_a_handler_reports_go_to_stderr, set_up),
         cmocka_unit_test_setup(a_handler_whose_calls_are_reported_comes_to_an_end, set_up),
+        cmocka_unit_test_setup(control_characters_in_a_message_are_replaced, set_up),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tote/log.h"
+#include "tote/propagators.h"
 
 static const char trace_logfmt[] =
     "trace_id=01000000000000000000000000000000 span_id=0200000000000000 trace_flags=01";
@@ -74,7 +75,12 @@ static const struct {
     {"k", "a\nb\tc\rd", "k=\"a\\nb\\tc\\rd\"", "\"k\":\"a\\nb\\tc\\rd\""},
     {"k", "\x01\x1F\x7F", "k=\"\\u0001\\u001f\\u007f\"", "\"k\":\"\\u0001\\u001f\\u007f\""},
     {"k", "h\xC3\xA9", "k=h\xC3\xA9", "\"k\":\"h\xC3\xA9\""},
-    {"a b=\"c\"", "x", "a_b__c_=x", "\"a b=\\\"c\\\"\":\"x\""},
+    {"50%", "x", "50%25=x", "\"50%\":\"x\""},
+    {"k", "\xC2\x9B", "k=\"\\u009b\"", "\"k\":\"\\u009b\""},
+    {"k", "a\xE2\x80\xA8", "k=\"a\\u2028\"", "\"k\":\"a\\u2028\""},
+    {"k", "\xE2\x80\xAEz", "k=\"\\u202ez\"", "\"k\":\"\\u202ez\""},
+    {"k\xE2\x80\xAE", "x", "k%E2%80%AE=x", "\"k\\u202e\":\"x\""},
+    {"a b=\"c\"", "x", "a%20b%3D%22c%22=x", "\"a b=\\\"c\\\"\":\"x\""},
 };
 
 /* Design section 6 */
@@ -182,6 +188,97 @@ static void nothing_to_say_is_the_empty_string_and_null_is_harmless(void **state
     tote_context_unref(context);
 }
 
+/* A context with what came in as baggage. */
+static tote_context *context_from(const char *baggage) {
+    const tote_header header = {"baggage", 7, baggage, strlen(baggage)};
+    const tote_header_array array = {.headers = (tote_header *)(uintptr_t)&header, .count = 1};
+    tote_context *empty = context_new(true);
+    tote_propagator *propagator = tote_propagator_from_names("baggage");
+    tote_context *context =
+        tote_propagator_extract(propagator, empty, &array, tote_header_array_getter());
+
+    tote_propagator_unref(propagator);
+    tote_context_unref(empty);
+    return context;
+}
+
+/* Another process must not forge what a logger or Tote writes. */
+static void remote_entries_never_write_a_loggers_or_a_traces_field(void **state) {
+    (void)state;
+    char expected[256];
+    tote_context *context =
+        context_from("level=info,MSG=fake,trace_id=1,Span_Id=2,trace_flags=3,time=4,error=5,"
+                     "service.name=evil,http.route=evil,user=u_1");
+
+    snprintf(expected, sizeof expected, "%s user=u_1", trace_logfmt);
+    assert_fields(context, TOTE_LOG_LOGFMT, expected);
+    snprintf(expected, sizeof expected, "%s,\"user\":\"u_1\"", trace_json);
+    assert_fields(context, TOTE_LOG_JSON, expected);
+    tote_context_unref(context);
+}
+
+/* Also where there is no span: a log line without a trace has no ids at all. */
+static void remote_entries_write_no_trace_where_there_is_none(void **state) {
+    (void)state;
+    tote_context *context = context_from("trace_id=1,span_id=2");
+    tote_context *without = tote_context_with_span(context, NULL);
+
+    assert_fields(without, TOTE_LOG_JSON, "");
+    tote_context_unref(without);
+    tote_context_unref(context);
+}
+
+static size_t count_of(const char *text, char c) {
+    size_t count = 0;
+
+    for (; *text; text++) {
+        count += *text == c;
+    }
+    return count;
+}
+
+/* tote/log.h: the limits of spans */
+static void a_line_takes_as_many_entries_as_a_span(void **state) {
+    (void)state;
+    static char line[16384];
+    char baggage[1000] = "";
+    char key[] = "key 00";
+    tote_context *own = context_new(false);
+
+    for (int i = 0; i < 40; i++) {
+        snprintf(baggage + strlen(baggage), 16, "%sr%d=v", i ? "," : "", i);
+        key[4] = (char)('0' + i / 10);
+        key[5] = (char)('0' + i % 10);
+        tote_store_add(tote_context_get_store(own), key, tote_string("v"));
+    }
+    tote_context *remote = context_from(baggage);
+    tote_log_fields(own, TOTE_LOG_LOGFMT, line, sizeof line);
+    assert_int_equal(count_of(line, '='), 32);
+    tote_log_fields(remote, TOTE_LOG_LOGFMT, line, sizeof line);
+    assert_int_equal(count_of(line, '='), 3 + 16);
+    tote_context_unref(remote);
+    tote_context_unref(own);
+}
+
+/* Different keys stay different fields. */
+static void names_in_logfmt_are_never_the_same(void **state) {
+    (void)state;
+    tote_context *context = context_new(false);
+    tote_store *store = tote_context_get_store(context);
+    char line[128];
+
+    tote_store_add(store, "a b", tote_int(1));
+    tote_store_add(store, "a=b", tote_int(1));
+    tote_store_add(store, "a%20b", tote_int(1));
+    tote_store_add(store, "a_b", tote_int(1));
+    tote_log_fields(context, TOTE_LOG_LOGFMT, line, sizeof line);
+    assert_non_null(strstr(line, "a%20b=1"));
+    assert_non_null(strstr(line, "a%3Db=1"));
+    assert_non_null(strstr(line, "a%2520b=1"));
+    assert_non_null(strstr(line, "a_b=1"));
+    tote_context_unref(context);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(ids_come_first_and_then_the_entries_that_are_exported),
@@ -191,6 +288,10 @@ int main(int argc, char **argv) {
         TEST(a_shorter_field_after_one_left_out_still_begins_without_a_separator),
         TEST(an_entry_named_as_the_ids_does_not_stand_beside_them),
         TEST(nothing_to_say_is_the_empty_string_and_null_is_harmless),
+        TEST(remote_entries_never_write_a_loggers_or_a_traces_field),
+        TEST(remote_entries_write_no_trace_where_there_is_none),
+        TEST(a_line_takes_as_many_entries_as_a_span),
+        TEST(names_in_logfmt_are_never_the_same),
     };
     return RUN_TESTS(tests, argc, argv);
 }

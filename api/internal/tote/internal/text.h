@@ -135,6 +135,16 @@ static inline uint64_t tote__hash(const void *bytes, size_t length) {
 /* How many bytes from the start on are valid UTF-8: `length` when all are. */
 TOTE_SHARED size_t tote__utf8_valid_prefix(const char *text, size_t length);
 
+/*
+ * The size of the code point at the start, if it controls a terminal or the layout of a line: the control
+ * characters of ASCII and U+0080 to U+009F, line and paragraph separators, what sets the direction of
+ * text (Unicode UAX #9) and invisible marks. Returns: 0 if it is another one, or none.
+ */
+TOTE_SHARED size_t tote__control_size(const char *text, size_t length, uint32_t *code_point);
+
+/* Replace each of them by '?'; the text gets no longer. Returns: its length. */
+TOTE_SHARED size_t tote__replace_controls(char *text, size_t length);
+
 /* How long the text is with each run of bytes that is no code point replaced by U+FFFD. */
 TOTE_SHARED size_t tote__utf8_repaired_length(const char *text, size_t length);
 
