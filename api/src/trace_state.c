@@ -219,7 +219,7 @@ tote_trace_state *tote_trace_state_without(const tote_trace_state *state, const 
         return tote_trace_state_ref((tote_trace_state *)state);
     }
     size_t count = copy_others(state, &member, members, MOST_MEMBERS);
-    tote_trace_state *made = make(members, count);
+    tote_trace_state *made = count ? make(members, count) : NULL;
     return made || !count ? made : tote_trace_state_ref((tote_trace_state *)state);
 }
 
