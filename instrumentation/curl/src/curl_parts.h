@@ -6,25 +6,106 @@
 #define TOTE_CURL_PARTS_H
 
 #include "tote/instrumentation/curl.h"
+#include "tote/internal/memory.h"
 
-/* A URL as a span tells it. Text is curl's: clear it. */
+/*
+ * The functions of one libcurl. A handle belongs to the libcurl that created it, and a process may have several:
+ * the one that libtote-curl is linked with, and those that tote-preload-curl.so finds.
+ */
+struct tote__curl {
+    __typeof__(&curl_easy_setopt) easy_setopt;
+    __typeof__(&curl_easy_getinfo) easy_getinfo;
+    __typeof__(&curl_easy_nextheader) easy_nextheader;
+    __typeof__(&curl_easy_strerror) easy_strerror;
+    __typeof__(&curl_url) url;
+    __typeof__(&curl_url_cleanup) url_cleanup;
+    __typeof__(&curl_url_get) url_get;
+    __typeof__(&curl_url_set) url_set;
+    __typeof__(&curl_free) free;
+    bool
+        sees_copies; /* curl_easy_duphandle() is seen, and its copies never have what a request sets */
+};
+
+/* url.c: a URL as a span reports it. Text is libcurl's: clear it. */
 struct tote__url {
+    char *text; /* as it was read */
     char *full; /* without credentials and secrets */
     char *host;
     long port;
 };
 
-/* Returns: false when it is no URL; then nothing is in it. */
-bool tote__url_read(struct tote__url *url, const char *text);
-void tote__url_clear(struct tote__url *url);
+enum tote__scheme {
+    TOTE__SCHEME_UNKNOWN, /* the text has none: libcurl guesses, or takes the handle's default */
+    TOTE__SCHEME_HTTP,    /* http, https, ws, wss */
+    TOTE__SCHEME_OTHER
+};
+
+enum tote__scheme tote__url_scheme(const char *text);
+
+/* Returns: false if it is not a URL; then `url` is empty. */
+bool tote__url_read(const struct tote__curl *curl, struct tote__url *url, const char *text);
+void tote__url_clear(const struct tote__curl *curl, struct tote__url *url);
 
 /* The host without the brackets of an IPv6 address. */
 tote_value tote__url_address(const struct tote__url *url);
 
-/* Whether headers may go to this host; NULL: an unknown one. */
+/* hosts.c: whether headers may go to this host; NULL: an unknown one. */
 bool tote__curl_is_allowed(const char *host);
 
-/* False when memory is out. */
-bool tote__curl_copy_list(const struct curl_slist *list, struct curl_slist **copy);
+/* Whether a line of a list is a header of this name, in any of the forms that libcurl accepts. */
+bool tote__curl_is_header(const char *line, const char *name, size_t length);
+
+/*
+ * sent.c: the list that libcurl gets for one attempt: the program's lines and the injected ones.
+ *
+ * A copy that curl_easy_duphandle() makes during the transfer has the same list, and outlives it. So the first
+ * node, which has no header, stays allocated, and leads to the program's own list once the attempt is over.
+ */
+struct tote__sent {
+    struct tote__sent_head *head; /* NULL: the program's own list is in use */
+    struct tote__arena arena;     /* of the other nodes and of the injected lines */
+    char usual[512];
+};
+
+/*
+ * Replace what is in `sent`. Lines of `own` are borrowed; those that inject replaces are left out. Returns: the list
+ * for CURLOPT_HTTPHEADER, which is `own` if there is nothing to inject, or if out of memory.
+ */
+struct curl_slist *tote__sent_make(struct tote__sent *sent, struct curl_slist *own,
+                                   const tote_context *context);
+void tote__sent_clear(struct tote__sent *sent, struct curl_slist *own);
+
+/* request.c: a transfer to trace. */
+struct tote__transfer {
+    const struct tote__curl *curl;
+    CURL *easy;
+    struct curl_slist
+        *headers; /* the program's, set as CURLOPT_HTTPHEADER; borrowed until the end */
+    curl_prereq_callback prereq; /* the program's own, or NULL */
+    void *prereq_data;
+};
+
+/* Whether the handle's URL names a scheme that is not HTTP's: such a transfer is left alone. */
+bool tote__curl_is_foreign(const struct tote__curl *curl, CURL *easy);
+
+/* NULL, and nothing changed, if the handle is foreign or if out of memory. */
+tote_curl_request *tote__curl_begin(const struct tote__transfer *transfer);
+
+/* The program sets these during the transfer. */
+void tote__curl_set_headers(tote_curl_request *request, struct curl_slist *headers);
+void tote__curl_set_prereq(tote_curl_request *request, curl_prereq_callback prereq, void *data);
+
+/*
+ * live.c: requests by their handles. libcurl calls CURLOPT_PREREQFUNCTION without the handle, but with the peer's
+ * address as a text inside of it: CURLINFO_PRIMARY_IP is the same pointer, and tells a handle from its copies.
+ */
+struct tote__live {
+    struct tote__live *next;
+    const char *address;
+};
+
+void tote__live_add(struct tote__live *live);
+void tote__live_remove(struct tote__live *live);
+struct tote__live *tote__live_find(const char *address);
 
 #endif

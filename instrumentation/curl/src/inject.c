@@ -1,28 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inject.c - headers into a curl_slist, and to which hosts
+ * inject.c - a curl_slist as a carrier
  */
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "curl_parts.h"
 #include "tote/diagnostics.h"
-#include "tote/internal/memory.h"
-#include "tote/internal/name_list.h"
 #include "tote/propagator.h"
-
-/* Whether a line of the list is a header of this name, in any of the forms that curl knows. */
-static bool is_called(const char *line, const char *name, size_t length) {
-    return strncasecmp(line, name, length) == 0 && (line[length] == ':' || line[length] == ';');
-}
 
 static void remove_header(struct curl_slist **list, const char *name) {
     size_t length = strlen(name);
 
     while (*list) {
         struct curl_slist *node = *list;
-        if (is_called(node->data, name, length)) {
+        if (tote__curl_is_header(node->data, name, length)) {
             *list = node->next;
             node->next = NULL;
             curl_slist_free_all(node);
@@ -33,8 +25,8 @@ static void remove_header(struct curl_slist **list, const char *name) {
 }
 
 /*
- * libcurl copies the line, which so is made on the stack where it is of a usual length. An empty header
- * is "Name;" to it.
+ * Replace the header. A NULL value leaves the list as it is: a header that Tote has nothing for is the program's.
+ * libcurl copies the line, so one of a usual length is built on the stack. An empty header is "Name;" to libcurl.
  */
 static void set_header(void *carrier, const char *key, const char *value, size_t value_length) {
     struct curl_slist **list = carrier;
@@ -42,10 +34,10 @@ static void set_header(void *carrier, const char *key, const char *value, size_t
     struct tote__arena arena = tote__arena_over(usual, sizeof usual);
     size_t size = strlen(key) + 2 + value_length + 1;
 
-    remove_header(list, key);
     if (!value) {
         return;
     }
+    remove_header(list, key);
     char *line = tote__arena_allocate(&arena, size);
     if (line) {
         snprintf(line, size, value_length ? "%s: %s" : "%s;", key, value);
@@ -88,28 +80,4 @@ const tote_text_map_setter *tote_curl_list_setter(void) {
 struct curl_slist *tote_curl_inject(const tote_context *context, struct curl_slist *headers) {
     tote_inject(context, &headers, tote_curl_list_setter());
     return headers;
-}
-
-bool tote__curl_copy_list(const struct curl_slist *list, struct curl_slist **copy) {
-    *copy = NULL;
-    for (; list; list = list->next) {
-        struct curl_slist *longer = curl_slist_append(*copy, list->data);
-        if (!longer) {
-            curl_slist_free_all(*copy);
-            return false;
-        }
-        *copy = longer;
-    }
-    return true;
-}
-
-/* Where headers may go. */
-static struct tote__name_list allowed_hosts;
-
-bool tote_curl_set_allowed_hosts(const char *const *hosts, size_t count) {
-    return tote__name_list_copy(&allowed_hosts, hosts, count);
-}
-
-bool tote__curl_is_allowed(const char *host) {
-    return tote__name_list_allows_host(&allowed_hosts, host);
 }

@@ -6,28 +6,28 @@
  * span ends, the next one starts, and the headers are made for the host that gets them.
  * Spec: semantic-conventions http-spans.md#http-client
  */
+#define CURL_DISABLE_TYPECHECK
 #include <stdatomic.h>
 #include <string.h>
 
 #include "curl_parts.h"
 #include "tote/diagnostics.h"
 #include "tote/instrumentation/http.h"
+#include "tote/internal/clock.h"
 #include "tote/internal/memory.h"
 #include "tote/tracer.h"
 
 struct tote_curl_request {
-    CURL *easy;
-    tote_context *context;  /* in which the request began */
-    tote_span *span;        /* of the attempt */
-    unsigned attempts;      /* that were connected, ... */
-    bool is_connected;      /* ... of which this is one */
-    struct curl_slist *own; /* the user's */
-    struct curl_slist
-        *sent; /* ours, while the transfer runs; its first line is empty, and is none to libcurl */
+    struct tote__live live; /* first: found by the handle */
+    struct tote__transfer transfer;
+    tote_context *context; /* in which the request began */
+    tote_span *span; /* of the attempt; NULL while it is not known whether it is one of HTTP */
+    uint64_t start_unix_nano;
+    struct tote__url url; /* that was read last */
+    unsigned attempts;    /* that were connected, ... */
+    bool is_connected;    /* ... of which this is one */
+    struct tote__sent sent;
 };
-
-/* The program's own, or NULL. */
-static _Atomic(curl_prereq_callback) users_prereq;
 
 static tote_tracer *get_tracer(void) {
     tote_tracer_options options = TOTE_TRACER_OPTIONS_INIT;
@@ -41,15 +41,23 @@ static bool is_known_method(const char *method) {
     return strcmp(tote_http_known_method(method), method) == 0;
 }
 
-/*
- * The method, where libcurl tells it before the transfer: one that the program named. The others are of
- * the handle's last transfer then, or GET, whatever will be sent. NULL when it is not known.
- */
-static const char *method_before(CURL *easy) {
-    static const char *const uncertain[] = {"GET", "HEAD", "POST", "PUT"};
-    char *method = NULL;
+static const char *get_text(const struct tote__transfer *transfer, CURLINFO info) {
+    char *text = NULL;
 
-    curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_METHOD, &method);
+    if (transfer->curl->easy_getinfo(transfer->easy, info, &text) != CURLE_OK) {
+        return NULL;
+    }
+    return text;
+}
+
+/*
+ * The method, where libcurl reports it before the transfer: one that the program named. The others are of
+ * the handle's last transfer then, or GET, whatever will be sent. NULL if it is not known.
+ */
+static const char *method_before(const struct tote__transfer *transfer) {
+    static const char *const uncertain[] = {"GET", "HEAD", "POST", "PUT"};
+    const char *method = get_text(transfer, CURLINFO_EFFECTIVE_METHOD);
+
     for (size_t i = 0; method && i < TOTE_COUNT_OF(uncertain); i++) {
         if (strcmp(method, uncertain[i]) == 0) {
             return NULL;
@@ -58,9 +66,26 @@ static const char *method_before(CURL *easy) {
     return method && is_known_method(method) ? method : NULL;
 }
 
-/* `resends` attempts came before. */
-static tote_span *start_span(const tote_context *context, const struct tote__url *url,
-                             const char *method, unsigned resends) {
+/* Read the handle's URL, unless it is the one that was read before. Returns: whether it is another one. */
+static bool read_url(tote_curl_request *request) {
+    const struct tote__transfer *transfer = &request->transfer;
+    const char *text = get_text(transfer, CURLINFO_EFFECTIVE_URL);
+
+    if (text && request->url.text && strcmp(text, request->url.text) == 0) {
+        return false;
+    }
+    tote__url_clear(transfer->curl, &request->url);
+    tote__url_read(transfer->curl, &request->url, text);
+    return true;
+}
+
+static enum tote__scheme scheme_of(const struct tote__transfer *transfer) {
+    return tote__url_scheme(get_text(transfer, CURLINFO_EFFECTIVE_URL));
+}
+
+/* Start the span of the next attempt, with the URL that was read last. */
+static void start_span(tote_curl_request *request, const char *method, uint64_t start_unix_nano) {
+    const struct tote__url *url = &request->url;
     tote_attribute attributes[5];
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
     size_t count = 0;
@@ -75,27 +100,20 @@ static tote_span *start_span(const tote_context *context, const struct tote__url
     if (url->port) {
         attributes[count++] = (tote_attribute){"server.port", tote_int(url->port)};
     }
-    if (resends) {
-        attributes[count++] = (tote_attribute){"http.request.resend_count", tote_int(resends)};
+    if (request->attempts) {
+        attributes[count++] =
+            (tote_attribute){"http.request.resend_count", tote_int(request->attempts)};
     }
     options.kind = TOTE_SPAN_KIND_CLIENT;
-    options.parent = context;
+    options.parent = request->context;
     options.attributes = attributes;
     options.attribute_count = count;
-    return tote_tracer_start_span(get_tracer(), method ? method : "HTTP", &options);
+    options.start_time_unix_nano = start_unix_nano;
+    request->span = tote_tracer_start_span(get_tracer(), method ? method : "HTTP", &options);
 }
 
-static bool read_url(CURL *easy, struct tote__url *url) {
-    char *text = NULL;
-
-    curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &text);
-    return tote__url_read(url, text);
-}
-
-static void tell_method(tote_span *span, CURL *easy) {
-    char *method = NULL;
-
-    if (curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_METHOD, &method) != CURLE_OK || !method) {
+static void set_method(tote_span *span, const char *method) {
+    if (!method || !tote_span_is_recording(span)) {
         return;
     }
     if (is_known_method(method)) {
@@ -107,7 +125,7 @@ static void tell_method(tote_span *span, CURL *easy) {
     tote_span_set_attribute(span, "http.request.method_original", tote_string(method));
 }
 
-static void tell_version(tote_span *span, CURL *easy) {
+static void set_version(tote_span *span, const struct tote__transfer *transfer) {
     static const struct {
         long version;
         const char *name;
@@ -117,7 +135,7 @@ static void tell_version(tote_span *span, CURL *easy) {
                     {CURL_HTTP_VERSION_3, "3"}};
     long version = 0;
 
-    curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+    transfer->curl->easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
     for (size_t i = 0; i < TOTE_COUNT_OF(versions); i++) {
         if (versions[i].version == version) {
             tote_span_set_attribute(span, "network.protocol.version",
@@ -126,14 +144,12 @@ static void tell_version(tote_span *span, CURL *easy) {
     }
 }
 
-/* Returns: whether headers may go there; the handle may have been led elsewhere than the span says. */
-static bool tell_url(tote_span *span, const struct tote__url *url) {
+static void set_url(tote_span *span, const struct tote__url *url) {
     if (url->full && url->host) {
         tote_span_set_attribute(span, "url.full", tote_string(url->full));
         tote_span_set_attribute(span, "server.address", tote__url_address(url));
         tote_span_set_attribute(span, "server.port", tote_int(url->port));
     }
-    return tote__curl_is_allowed(url->host);
 }
 
 /* Why there was no answer: few words, the same for the same cause. */
@@ -165,19 +181,22 @@ static const char *error_type(CURLcode result) {
     }
 }
 
-/* Of this attempt: where it had no answer, libcurl still tells the last one's. 0 for none. */
+/* Of this attempt: where it had no answer, libcurl still reports the last one's. 0 for none. */
 static long status_of(const tote_curl_request *request) {
+    const struct tote__transfer *transfer = &request->transfer;
     long status = 0;
 
     if (request->is_connected &&
-        curl_easy_nextheader(request->easy, CURLH_HEADER, (int)request->attempts - 1, NULL)) {
-        curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
+        transfer->curl->easy_nextheader(transfer->easy, CURLH_HEADER, (int)request->attempts - 1,
+                                        NULL)) {
+        transfer->curl->easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     }
     return status;
 }
 
 /* CURLE_ABORTED_BY_CALLBACK is the program's own decision, and no error. */
-static void tell_status(tote_span *span, long status, CURLcode result) {
+static void set_status(const tote_curl_request *request, long status, CURLcode result) {
+    tote_span *span = request->span;
     bool is_failed = result != CURLE_OK && result != CURLE_HTTP_RETURNED_ERROR &&
                      result != CURLE_ABORTED_BY_CALLBACK;
 
@@ -189,7 +208,8 @@ static void tell_status(tote_span *span, long status, CURLcode result) {
     }
     tote_http_client_set_status(span, (unsigned)status, is_failed ? error_type(result) : NULL);
     if (is_failed) {
-        tote_span_set_status(span, TOTE_STATUS_ERROR, curl_easy_strerror(result));
+        tote_span_set_status(span, TOTE_STATUS_ERROR,
+                             request->transfer.curl->easy_strerror(result));
     }
 }
 
@@ -197,118 +217,178 @@ static void end_span(tote_curl_request *request, CURLcode result) {
     if (tote_span_is_recording(request->span)) {
         long status = status_of(request);
         if (status) {
-            tell_version(request->span, request->easy);
+            set_version(request->span, &request->transfer);
         }
-        tell_status(request->span, status, result);
+        set_status(request, status, result);
     }
     tote_span_close(&request->span);
 }
 
-/* The attempt before this one had an answer, or lost its connection. */
-static void start_next(tote_curl_request *request, const struct tote__url *url,
-                       const char *method) {
+/* End the span of the attempt before this one, which had an answer, or lost its connection. */
+static void end_last(tote_curl_request *request) {
     end_span(request, status_of(request) ? CURLE_OK : CURLE_RECV_ERROR);
     request->is_connected = false;
-    request->span = start_span(request->context, url, method, request->attempts);
 }
 
-/* The user's headers, and the span's if they may go to this host. */
-static void make_headers(tote_curl_request *request, const char *host, bool is_allowed) {
-    if (request->attempts) {
-        curl_slist_free_all(request->sent->next);
-        request->sent->next = NULL;
-        if (!tote__curl_copy_list(request->own, &request->sent->next)) {
-            tote_diagnose(TOTE_LEVEL_ERROR, "curl", "headers of a resend not sent: no memory");
-            return;
-        }
+static void use_list(const tote_curl_request *request, struct curl_slist *list) {
+    request->transfer.curl->easy_setopt(request->transfer.easy, CURLOPT_HTTPHEADER, list);
+}
+
+/* The program's headers, and the span's if they may go to this host. */
+static void send_headers(tote_curl_request *request) {
+    struct curl_slist *own = request->transfer.headers;
+    const char *host = request->url.host;
+
+    if (!tote__curl_is_allowed(host)) {
+        use_list(request, own);
+        tote__sent_clear(&request->sent, own);
+        return;
     }
-    if (is_allowed) {
-        tote_context *with_span = tote_context_with_span(request->context, request->span);
-        tote_context *context = tote_context_with_destination(with_span, host);
-        request->sent =
-            tote_curl_inject(context, request->sent); /* the first line stays the first */
-        tote_context_unref(context);
-        tote_context_unref(with_span);
+    tote_context *with_span = tote_context_with_span(request->context, request->span);
+    tote_context *context = tote_context_with_destination(with_span, host);
+    use_list(request, tote__sent_make(&request->sent, own, context));
+    tote_context_unref(context);
+    tote_context_unref(with_span);
+}
+
+/* What the transfer does now is not HTTP: the program's redirect leads elsewhere, or its URL did from the start. */
+static void leave_alone(tote_curl_request *request) {
+    if (request->attempts) {
+        end_last(request);
+    }
+    tote_span_unref(request->span); /* without an end it is not exported */
+    request->span = NULL;
+    use_list(request, request->transfer.headers);
+    tote__sent_clear(&request->sent, request->transfer.headers);
+}
+
+static void start_attempt(tote_curl_request *request, const char *peer, int peer_port) {
+    const char *method = get_text(&request->transfer, CURLINFO_EFFECTIVE_METHOD);
+    bool is_other_url = read_url(request);
+
+    if (request->attempts) {
+        end_last(request);
+    }
+    if (!request->span) {
+        start_span(request, method && is_known_method(method) ? method : NULL,
+                   request->attempts ? 0 : request->start_unix_nano);
+    } else if (is_other_url) {
+        set_url(request->span, &request->url);
+    }
+    set_method(request->span, method);
+    if (peer && *peer) {
+        tote_span_set_attribute(request->span, "network.peer.address", tote_string(peer));
+        tote_span_set_attribute(request->span, "network.peer.port", tote_int(peer_port));
+    }
+    send_headers(request);
+    request->attempts++;
+    request->is_connected = true;
+}
+
+/*
+ * A copy of a handle, made by curl_easy_duphandle() while the transfer of that was traced, has this function and
+ * perhaps the list of an attempt: it gets back what the program had set. The handle is where the address lies in it.
+ */
+static struct {
+    _Atomic(const struct tote__curl *) curl;
+    _Atomic(ptrdiff_t) address_at;
+} copies;
+
+static void clean_copy(char *peer, struct curl_slist *own) {
+    const struct tote__curl *curl = atomic_load(&copies.curl);
+
+    if (curl && peer) {
+        CURL *copy = peer - atomic_load(&copies.address_at);
+        curl->easy_setopt(copy, CURLOPT_HTTPHEADER, own);
+        curl->easy_setopt(copy, CURLOPT_PREREQFUNCTION, NULL);
+        curl->easy_setopt(copy, CURLOPT_PREREQDATA, NULL);
     }
 }
 
 /* A connection is there, and the next that libcurl does is to send the request. */
 static int before_request(void *arg, char *peer, char *local, int peer_port, int local_port) {
-    tote_curl_request *request = arg;
-    curl_prereq_callback users = atomic_load(&users_prereq);
-    struct tote__url url;
-    char *method = NULL;
+    tote_curl_request *request = (tote_curl_request *)tote__live_find(peer);
 
-    read_url(request->easy, &url);
-    if (request->attempts) {
-        curl_easy_getinfo(request->easy, CURLINFO_EFFECTIVE_METHOD, &method);
-        start_next(request, &url, method && is_known_method(method) ? method : NULL);
+    if (!request) {
+        clean_copy(peer, arg);
+        return CURL_PREREQFUNC_OK;
     }
-    bool is_allowed = tell_url(request->span, &url);
-    tell_method(request->span, request->easy);
-    if (peer && *peer) {
-        tote_span_set_attribute(request->span, "network.peer.address", tote_string(peer));
-        tote_span_set_attribute(request->span, "network.peer.port", tote_int(peer_port));
+    const struct tote__transfer *transfer = &request->transfer;
+    if (!transfer->curl->sees_copies) {
+        atomic_store(&copies.address_at, peer - (char *)transfer->easy);
+        atomic_store(&copies.curl, transfer->curl);
     }
-    if (request->sent) {
-        make_headers(request, url.host, is_allowed);
+    if (scheme_of(transfer) == TOTE__SCHEME_HTTP) {
+        start_attempt(request, peer, peer_port);
+    } else {
+        leave_alone(request);
     }
-    request->attempts++;
-    request->is_connected = true;
-    tote__url_clear(&url);
-    return users ? users(request->easy, peer, local, peer_port, local_port) : CURL_PREREQFUNC_OK;
+    if (!transfer->prereq) {
+        return CURL_PREREQFUNC_OK;
+    }
+    return transfer->prereq(transfer->prereq_data, peer, local, peer_port, local_port);
 }
 
-void tote_curl_set_prereq_function(curl_prereq_callback function) {
-    atomic_store(&users_prereq, function);
+bool tote__curl_is_foreign(const struct tote__curl *curl, CURL *easy) {
+    const struct tote__transfer transfer = {.curl = curl, .easy = easy};
+
+    return scheme_of(&transfer) == TOTE__SCHEME_OTHER;
 }
 
-/* A list of our own for curl, like the user's by now. */
-static void replace_list(tote_curl_request *request) {
-    struct curl_slist *list = curl_slist_append(NULL, "");
-
-    if (!list || !tote__curl_copy_list(request->own, &list->next)) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "curl", "headers not injected: no memory");
-        curl_slist_free_all(list);
-        return;
-    }
-    request->sent = list;
-    curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, list);
-}
-
-tote_curl_request *tote_curl_begin(CURL *easy, struct curl_slist *headers) {
-    tote_curl_request *request = easy ? tote__allocate_zeroed(sizeof *request) : NULL;
-    struct tote__url url;
+tote_curl_request *tote__curl_begin(const struct tote__transfer *transfer) {
+    enum tote__scheme scheme = scheme_of(transfer);
+    const char *address = get_text(transfer, CURLINFO_PRIMARY_IP);
+    tote_curl_request *request =
+        address && scheme != TOTE__SCHEME_OTHER ? tote__allocate_zeroed(sizeof *request) : NULL;
 
     if (!request) {
         return NULL;
     }
-    read_url(easy, &url);
-    request->easy = easy;
-    request->own = headers;
+    request->live.address = address;
+    request->transfer = *transfer;
     request->context = tote_context_ref(tote_context_current());
-    request->span = start_span(request->context, &url, method_before(easy), 0);
-    replace_list(request);
-    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request);
-    curl_easy_setopt(easy, CURLOPT_PREREQDATA, request);
-    tote__url_clear(&url);
+    if (scheme == TOTE__SCHEME_HTTP) {
+        read_url(request);
+        start_span(request, method_before(transfer), 0);
+    } else {
+        request->start_unix_nano = tote__clock_realtime();
+    }
+    tote__live_add(&request->live);
+    transfer->curl->easy_setopt(transfer->easy, CURLOPT_PREREQFUNCTION, before_request);
+    transfer->curl->easy_setopt(transfer->easy, CURLOPT_PREREQDATA, transfer->headers);
     return request;
 }
 
-/* One that was never connected: to where the last answer led, or at all. */
-static void tell_unconnected(tote_curl_request *request, CURLcode result) {
-    struct tote__url url;
+/* The last attempt, if it was never connected: the one that an answer led to, or the first. */
+static void end_unconnected(tote_curl_request *request, CURLcode result) {
+    const struct tote__transfer *transfer = &request->transfer;
+    enum tote__scheme scheme = scheme_of(transfer);
     long redirects = 0;
 
-    curl_easy_getinfo(request->easy, CURLINFO_REDIRECT_COUNT, &redirects);
-    if (request->attempts == 0) {
-        tell_method(request->span, request->easy);
-    } else if (result != CURLE_OK && (unsigned)redirects >= request->attempts) {
-        read_url(request->easy, &url);
-        start_next(request, &url, NULL);
-        tell_method(request->span, request->easy);
-        tote__url_clear(&url);
+    if (request->attempts) {
+        transfer->curl->easy_getinfo(transfer->easy, CURLINFO_REDIRECT_COUNT, &redirects);
+        if (result == CURLE_OK || (unsigned)redirects < request->attempts) {
+            return;
+        }
+        end_last(request);
     }
+    if (scheme != TOTE__SCHEME_HTTP) {
+        tote_span_unref(request->span);
+        request->span = NULL;
+        return;
+    }
+    if (!request->span) {
+        read_url(request);
+        start_span(request, NULL, request->attempts ? 0 : request->start_unix_nano);
+    }
+    set_method(request->span, get_text(transfer, CURLINFO_EFFECTIVE_METHOD));
+}
+
+/* curl_easy_reset() leaves no URL; then nothing of the transfer is left in the handle either. */
+static bool was_reset(const tote_curl_request *request) {
+    const char *text = get_text(&request->transfer, CURLINFO_EFFECTIVE_URL);
+
+    return (request->attempts || request->url.text) && (!text || !*text);
 }
 
 void tote_curl_end(tote_curl_request **request, CURLcode result) {
@@ -316,26 +396,30 @@ void tote_curl_end(tote_curl_request **request, CURLcode result) {
         return;
     }
     tote_curl_request *ended = *request;
+    const struct tote__transfer *transfer = &ended->transfer;
+
     *request = NULL;
-    tell_unconnected(ended, result);
-    end_span(ended, result);
-    if (ended->sent) {
-        curl_easy_setopt(ended->easy, CURLOPT_HTTPHEADER, ended->own);
-        curl_slist_free_all(ended->sent);
+    tote__live_remove(&ended->live);
+    end_unconnected(ended, result);
+    if (ended->span) {
+        end_span(ended, result);
     }
-    curl_easy_setopt(ended->easy, CURLOPT_PREREQFUNCTION, NULL);
-    curl_easy_setopt(ended->easy, CURLOPT_PREREQDATA, NULL);
+    if (!was_reset(ended)) {
+        use_list(ended, transfer->headers);
+        transfer->curl->easy_setopt(transfer->easy, CURLOPT_PREREQFUNCTION, NULL);
+        transfer->curl->easy_setopt(transfer->easy, CURLOPT_PREREQDATA, NULL);
+    }
+    tote__sent_clear(&ended->sent, transfer->headers);
+    tote__url_clear(transfer->curl, &ended->url);
     tote_context_unref(ended->context);
     tote__release(ended, sizeof *ended);
 }
 
-CURLcode tote_curl_perform(CURL *easy, struct curl_slist *headers) {
-    tote_curl_request *request = tote_curl_begin(easy, headers);
+void tote__curl_set_headers(tote_curl_request *request, struct curl_slist *headers) {
+    request->transfer.headers = headers;
+}
 
-    if (easy && (!request || !request->sent)) {
-        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    }
-    CURLcode result = curl_easy_perform(easy);
-    tote_curl_end(&request, result);
-    return result;
+void tote__curl_set_prereq(tote_curl_request *request, curl_prereq_callback prereq, void *data) {
+    request->transfer.prereq = prereq;
+    request->transfer.prereq_data = data;
 }

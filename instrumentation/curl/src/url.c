@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "curl_parts.h"
 #include "tote/instrumentation/http.h"
@@ -13,58 +14,81 @@
 
 static const char redacted[] = "REDACTED";
 
-static bool redact(CURLU *handle) {
+static bool redact(const struct tote__curl *curl, CURLU *handle) {
     char *part = NULL;
     bool is_done = true;
 
-    if (curl_url_get(handle, CURLUPART_USER, &part, 0) == CURLUE_OK) {
-        is_done = curl_url_set(handle, CURLUPART_USER, redacted, 0) == CURLUE_OK;
-        curl_free(part);
+    if (curl->url_get(handle, CURLUPART_USER, &part, 0) == CURLUE_OK) {
+        is_done = curl->url_set(handle, CURLUPART_USER, redacted, 0) == CURLUE_OK;
+        curl->free(part);
         part = NULL;
     }
-    if (is_done && curl_url_get(handle, CURLUPART_PASSWORD, &part, 0) == CURLUE_OK) {
-        is_done = curl_url_set(handle, CURLUPART_PASSWORD, redacted, 0) == CURLUE_OK;
-        curl_free(part);
+    if (is_done && curl->url_get(handle, CURLUPART_PASSWORD, &part, 0) == CURLUE_OK) {
+        is_done = curl->url_set(handle, CURLUPART_PASSWORD, redacted, 0) == CURLUE_OK;
+        curl->free(part);
         part = NULL;
     }
-    if (is_done && curl_url_get(handle, CURLUPART_QUERY, &part, 0) == CURLUE_OK) {
+    if (is_done && curl->url_get(handle, CURLUPART_QUERY, &part, 0) == CURLUE_OK) {
         size_t size = tote_http_redact_query(NULL, 0, part) + 1;
         char *query = tote__allocate(size);
         if (query) {
             tote_http_redact_query(query, size, part);
         }
-        is_done = query && curl_url_set(handle, CURLUPART_QUERY, query, 0) == CURLUE_OK;
+        is_done = query && curl->url_set(handle, CURLUPART_QUERY, query, 0) == CURLUE_OK;
         tote__release(query, size);
-        curl_free(part);
+        curl->free(part);
     }
     return is_done;
 }
 
-bool tote__url_read(struct tote__url *url, const char *text) {
-    /* libcurl has already resolved dot segments, except if CURLOPT_PATH_AS_IS is set. */
-    const unsigned flags = CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS;
-    CURLU *handle = curl_url();
-    char *port = NULL;
-    bool is_read = handle && text &&
-                   curl_url_set(handle, CURLUPART_URL, text, flags) == CURLUE_OK && redact(handle);
+/* As libcurl: a text has a scheme if letters, digits, "+", "-" and "." stand before ":/". */
+enum tote__scheme tote__url_scheme(const char *text) {
+    static const char *const http[] = {"http", "https", "ws", "wss"};
+    static const char characters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.";
+    size_t length = text ? strspn(text, characters) : 0;
 
-    *url = (struct tote__url){NULL, NULL, 0};
-    if (is_read) {
-        curl_url_get(handle, CURLUPART_URL, &url->full, 0);
-        curl_url_get(handle, CURLUPART_HOST, &url->host, 0);
-        if (curl_url_get(handle, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK) {
-            url->port = strtol(port, NULL, 10);
-            curl_free(port);
+    if (!length || text[length] != ':' || text[length + 1] != '/') {
+        return TOTE__SCHEME_UNKNOWN;
+    }
+    for (size_t i = 0; i < TOTE_COUNT_OF(http); i++) {
+        if (strlen(http[i]) == length && strncasecmp(text, http[i], length) == 0) {
+            return TOTE__SCHEME_HTTP;
         }
     }
-    curl_url_cleanup(handle);
+    return TOTE__SCHEME_OTHER;
+}
+
+bool tote__url_read(const struct tote__curl *curl, struct tote__url *url, const char *text) {
+    /* libcurl has already resolved dot segments, except if CURLOPT_PATH_AS_IS is set. */
+    const unsigned flags = CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS;
+    CURLU *handle = curl->url();
+    char *port = NULL;
+    bool is_read = handle && text &&
+                   curl->url_set(handle, CURLUPART_URL, text, flags) == CURLUE_OK &&
+                   redact(curl, handle);
+
+    *url = (struct tote__url){NULL};
+    if (is_read) {
+        url->text = tote__copy_text(text, strlen(text));
+        curl->url_get(handle, CURLUPART_URL, &url->full, 0);
+        curl->url_get(handle, CURLUPART_HOST, &url->host, 0);
+        if (curl->url_get(handle, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK) {
+            url->port = strtol(port, NULL, 10);
+            curl->free(port);
+        }
+    }
+    curl->url_cleanup(handle);
     return is_read && url->full;
 }
 
-void tote__url_clear(struct tote__url *url) {
-    curl_free(url->full);
-    curl_free(url->host);
-    *url = (struct tote__url){NULL, NULL, 0};
+void tote__url_clear(const struct tote__curl *curl, struct tote__url *url) {
+    if (url->text) {
+        tote__release(url->text, strlen(url->text) + 1);
+    }
+    curl->free(url->full);
+    curl->free(url->host);
+    *url = (struct tote__url){NULL};
 }
 
 tote_value tote__url_address(const struct tote__url *url) {

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * linked.c - requests with the libcurl that the program is linked with
+ */
+#define CURL_DISABLE_TYPECHECK
+#include <stdatomic.h>
+
+#include "curl_parts.h"
+
+static const struct tote__curl linked = {
+    .easy_setopt = curl_easy_setopt,
+    .easy_getinfo = curl_easy_getinfo,
+    .easy_nextheader = curl_easy_nextheader,
+    .easy_strerror = curl_easy_strerror,
+    .url = curl_url,
+    .url_cleanup = curl_url_cleanup,
+    .url_get = curl_url_get,
+    .url_set = curl_url_set,
+    .free = curl_free,
+};
+
+/* The program's own, or NULL. */
+static _Atomic(curl_prereq_callback) users_prereq;
+
+void tote_curl_set_prereq_function(curl_prereq_callback function) {
+    atomic_store(&users_prereq, function);
+}
+
+tote_curl_request *tote_curl_begin(CURL *easy, struct curl_slist *headers) {
+    if (!easy || tote__curl_is_foreign(&linked, easy)) {
+        return NULL;
+    }
+    struct tote__transfer transfer = {&linked, easy, headers, atomic_load(&users_prereq), easy};
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+    return tote__curl_begin(&transfer);
+}
+
+CURLcode tote_curl_perform(CURL *easy, struct curl_slist *headers) {
+    tote_curl_request *request = tote_curl_begin(easy, headers);
+    CURLcode result = curl_easy_perform(easy);
+
+    tote_curl_end(&request, result);
+    return result;
+}

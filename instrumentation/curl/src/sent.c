@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sent.c - the list that libcurl gets for one attempt
+ *
+ * Heads are never freed. One that is free waits until many others were used before it is used again, because a copy
+ * of its handle may still have it; a copy gets its own list back before it sends anything (request.c).
+ */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "curl_parts.h"
+#include "tote/diagnostics.h"
+#include "tote/propagator.h"
+
+enum { FEWEST_FREE = 64 };
+
+struct tote__sent_head {
+    struct curl_slist node;
+    struct tote__sent_head *older;
+    atomic_bool is_used;
+};
+
+static struct {
+    _Atomic(struct tote__sent_head *) newest; /* of all, linked by `older` */
+    _Atomic(struct tote__sent_head *) last;   /* that was used */
+    _Atomic(size_t) count;
+    _Atomic(size_t) used;
+} heads;
+
+static struct tote__sent_head *make_head(void) {
+    struct tote__sent_head *head = tote__allocate_zeroed(sizeof *head);
+
+    if (!head) {
+        return NULL;
+    }
+    atomic_init(&head->is_used, true);
+    head->older = atomic_load(&heads.newest);
+    while (!atomic_compare_exchange_weak(&heads.newest, &head->older, head)) {
+    }
+    atomic_fetch_add(&heads.count, 1);
+    return head;
+}
+
+/* The next free one after the last that was used, in a ring; NULL: there is none. */
+static struct tote__sent_head *reuse_head(size_t count) {
+    struct tote__sent_head *head = atomic_load(&heads.last);
+
+    for (size_t i = 0; i < count; i++) {
+        head = head && head->older ? head->older : atomic_load(&heads.newest);
+        if (head && !atomic_exchange(&head->is_used, true)) {
+            atomic_store(&heads.last, head);
+            return head;
+        }
+    }
+    return NULL;
+}
+
+/* Half of those in use are free besides, so that the search for one is short. */
+static struct tote__sent_head *take_head(void) {
+    size_t used = atomic_fetch_add(&heads.used, 1);
+    size_t count = atomic_load(&heads.count);
+    struct tote__sent_head *head = count < used + used / 2 + FEWEST_FREE ? NULL : reuse_head(count);
+
+    if (!head && !(head = make_head())) {
+        atomic_fetch_sub(&heads.used, 1);
+    }
+    return head;
+}
+
+static char nothing[] = "";
+
+static void give_head(struct tote__sent_head *head, struct curl_slist *own) {
+    head->node = (struct curl_slist){nothing, own};
+    atomic_store(&head->is_used, false);
+    atomic_fetch_sub(&heads.used, 1);
+}
+
+bool tote__curl_is_header(const char *line, const char *name, size_t length) {
+    return strncasecmp(line, name, length) == 0 && (line[length] == ':' || line[length] == ';');
+}
+
+/* Injected lines as a carrier. */
+struct injected {
+    struct tote__arena *arena;
+    struct curl_slist *first;
+};
+
+static void remove_line(struct curl_slist **list, const char *name, size_t length) {
+    for (; *list; list = &(*list)->next) {
+        if (tote__curl_is_header((*list)->data, name, length)) {
+            *list = (*list)->next;
+            return;
+        }
+    }
+}
+
+/* An empty header is "Name;" to libcurl. A NULL value leaves what the program sends. */
+static void set_line(void *carrier, const char *key, const char *value, size_t value_length) {
+    struct injected *injected = carrier;
+    size_t length = strlen(key);
+    size_t size = length + 2 + value_length + 1;
+
+    remove_line(&injected->first, key, length);
+    if (!value) {
+        return;
+    }
+    struct curl_slist *node = tote__arena_allocate(injected->arena, sizeof *node + size);
+    if (!node) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "curl", "header '%.64s' not sent: no memory", key);
+        return;
+    }
+    const char *between = value_length ? ": " : ";";
+    char *line = (char *)(node + 1);
+    snprintf(line, size, "%s%s%.*s", key, between, (int)value_length, value);
+    *node = (struct curl_slist){line, injected->first};
+    injected->first = node;
+}
+
+static bool is_injected(const struct curl_slist *injected, const char *line) {
+    for (; injected; injected = injected->next) {
+        if (tote__curl_is_header(line, injected->data, strcspn(injected->data, ":;"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The lines of `own` that inject does not replace, and then the injected ones. Returns: false if out of memory. */
+static bool join(struct tote__sent *sent, const struct curl_slist *own,
+                 struct curl_slist *injected) {
+    struct curl_slist **end = &sent->head->node.next;
+
+    for (; own; own = own->next) {
+        if (is_injected(injected, own->data)) {
+            continue;
+        }
+        *end = tote__arena_allocate(&sent->arena, sizeof **end);
+        if (!*end) {
+            return false;
+        }
+        (*end)->data = own->data;
+        end = &(*end)->next;
+    }
+    *end = injected;
+    return true;
+}
+
+struct curl_slist *tote__sent_make(struct tote__sent *sent, struct curl_slist *own,
+                                   const tote_context *context) {
+    static const tote_text_map_setter setter = {sizeof setter, set_line};
+    struct injected injected = {&sent->arena, NULL};
+
+    tote__sent_clear(sent, own);
+    sent->arena = tote__arena_over(sent->usual, sizeof sent->usual);
+    tote_inject(context, &injected, &setter);
+    if (!injected.first) {
+        return own;
+    }
+    sent->head = take_head();
+    if (!sent->head) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "curl", "headers not injected: no memory");
+        return own;
+    }
+    sent->head->node = (struct curl_slist){nothing, NULL};
+    if (!join(sent, own, injected.first)) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "curl", "headers not injected: no memory");
+        tote__sent_clear(sent, own);
+        return own;
+    }
+    return &sent->head->node;
+}
+
+void tote__sent_clear(struct tote__sent *sent, struct curl_slist *own) {
+    if (sent->head) {
+        give_head(sent->head, own);
+        sent->head = NULL;
+    }
+    tote__arena_clear(&sent->arena);
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_curl_handles.c - handles that are copied and reset, and transfers that are not HTTP
+ */
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "curl_fixture.h"
+
+/* A server of mail, and what it was sent. */
+struct mail {
+    int listener;
+    unsigned port;
+    pthread_t thread;
+    char text[8192];
+};
+
+/* Talks to one client. */
+static void *receive_mail(void *arg) {
+    struct mail *mail = arg;
+    int client = accept(mail->listener, NULL, NULL);
+    FILE *in = fdopen(client, "r");
+    FILE *out = fdopen(dup(client), "w");
+    char line[1024];
+    bool is_data = false;
+
+    setvbuf(out, NULL, _IONBF, 0);
+    fputs("220 ready\r\n", out);
+    while (fgets(line, sizeof line, in)) {
+        if (is_data && strcmp(line, ".\r\n") != 0) {
+            strncat(mail->text, line, sizeof mail->text - strlen(mail->text) - 1);
+            continue;
+        }
+        is_data = strncmp(line, "DATA", 4) == 0;
+        fputs(is_data ? "354 go on\r\n" : "250 done\r\n", out);
+        if (strncmp(line, "QUIT", 4) == 0) {
+            break;
+        }
+    }
+    fclose(out);
+    fclose(in);
+    return NULL;
+}
+
+static void start_mail(struct mail *mail) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+
+    mail->text[0] = '\0';
+    mail->listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(mail->listener, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(mail->listener, 1), 0);
+    assert_int_equal(getsockname(mail->listener, (struct sockaddr *)&address, &size), 0);
+    mail->port = ntohs(address.sin_port);
+    assert_int_equal(pthread_create(&mail->thread, NULL, receive_mail, mail), 0);
+}
+
+static void stop_mail(struct mail *mail) {
+    pthread_join(mail->thread, NULL);
+    close(mail->listener);
+}
+
+/* Send a mail in MIME to `url`, under a scope whose store has baggage. */
+static void send_mail(struct curl_fixture *f, const char *url, const char *protocol) {
+    tote_scope *scope = tote_scope_open(NULL, "op", NULL);
+    struct curl_slist *headers = curl_slist_append(NULL, "Subject: hello");
+    struct curl_slist *recipients = curl_slist_append(NULL, "<b@example.com>");
+    curl_mime *mime = curl_mime_init(f->easy);
+
+    tote_store_add(tote_store_current(), "user.id", tote_string("u_1"));
+    curl_mime_data(curl_mime_addpart(mime), "body text", CURL_ZERO_TERMINATED);
+    curl_easy_setopt(f->easy, CURLOPT_URL, url);
+    curl_easy_setopt(f->easy, CURLOPT_DEFAULT_PROTOCOL, protocol);
+    curl_easy_setopt(f->easy, CURLOPT_MAIL_FROM, "<a@example.com>");
+    curl_easy_setopt(f->easy, CURLOPT_MAIL_RCPT, recipients);
+    curl_easy_setopt(f->easy, CURLOPT_MIMEPOST, mime);
+    curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, headers);
+    assert_int_equal(tote_curl_perform(f->easy, headers), CURLE_OK);
+    curl_easy_cleanup(f->easy);
+    f->easy = NULL;
+    curl_mime_free(mime);
+    curl_slist_free_all(headers);
+    curl_slist_free_all(recipients);
+    tote_scope_close(&scope);
+}
+
+static void assert_is_untouched(struct curl_fixture *f, const struct mail *mail) {
+    const char *subject = strstr(mail->text, "Subject: hello\r\n");
+    const char *body = strstr(mail->text, "\r\n\r\n");
+
+    assert_true(subject && body && subject < body);
+    assert_null(strstr(mail->text, "traceparent"));
+    assert_null(strstr(mail->text, "baggage"));
+    assert_int_equal(tote_memory_get_count(f->memory), 0);
+}
+
+/* Spec: semantic-conventions http-spans.md#http-client: spans of HTTP, and of nothing else */
+static void a_mail_is_sent_as_it_is_and_has_no_span(void **state) {
+    struct curl_fixture *f = *state;
+    struct mail mail;
+    char url[64];
+
+    start_mail(&mail);
+    snprintf(url, sizeof url, "smtp://127.0.0.1:%u/", mail.port);
+    send_mail(f, url, NULL);
+    stop_mail(&mail);
+    assert_is_untouched(f, &mail);
+}
+
+/* The same with a URL that names no scheme: only libcurl knows the handle's default. */
+static void a_mail_by_the_default_protocol_is_sent_as_it_is(void **state) {
+    struct curl_fixture *f = *state;
+    struct mail mail;
+    char url[64];
+
+    start_mail(&mail);
+    snprintf(url, sizeof url, "127.0.0.1:%u/", mail.port);
+    send_mail(f, url, "smtp");
+    stop_mail(&mail);
+    assert_is_untouched(f, &mail);
+}
+
+/* Spec: semantic-conventions http-spans.md#http-client, url.full */
+static void a_url_without_a_scheme_is_traced_as_libcurl_takes_it(void **state) {
+    struct curl_fixture *f = *state;
+    char full[160];
+
+    snprintf(full, sizeof full, "%s/guessed", receiver_url(f->receiver));
+    curl_easy_setopt(f->easy, CURLOPT_URL, full + strlen("http://"));
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+    assert_span_text(curl_fixture_only_span(f), "url.full", full);
+    assert_string_equal(tote_span_data_get_name(curl_fixture_only_span(f)), "GET");
+    assert_non_null(receiver_header(f->receiver, 0, "traceparent"));
+}
+
+static void a_url_in_parts_is_traced(void **state) {
+    struct curl_fixture *f = *state;
+    CURLU *url = curl_url();
+
+    assert_int_equal(curl_url_set(url, CURLUPART_URL, f->url, 0), CURLUE_OK);
+    curl_easy_setopt(f->easy, CURLOPT_URL, NULL);
+    curl_easy_setopt(f->easy, CURLOPT_CURLU, url);
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+    assert_span_text(curl_fixture_only_span(f), "url.full", f->url);
+    assert_non_null(receiver_header(f->receiver, 0, "traceparent"));
+    curl_easy_setopt(f->easy, CURLOPT_CURLU, NULL);
+    curl_url_cleanup(url);
+}
+
+/* A redirect to another scheme: the attempt before it is whole, and what follows is not traced. */
+static void a_redirect_out_of_http_ends_the_last_span(void **state) {
+    struct curl_fixture *f = *state;
+
+    receiver_set_answer(
+        f->receiver,
+        (struct receiver_answer){.status = 302, .headers = {"Location: ftp://127.0.0.1:1/there"}});
+    curl_easy_setopt(f->easy, CURLOPT_FOLLOWLOCATION, 1L);
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_COULDNT_CONNECT);
+    assert_span_text(curl_fixture_only_span(f), "http.response.status_code", "302");
+    assert_span_lacks(curl_fixture_only_span(f), "error.type");
+}
+
+/* A multi handle with the fixture's handle in it, connected, and its request sent. */
+static CURLM *send_request(struct curl_fixture *f) {
+    CURLM *multi = curl_multi_init();
+    int running = 1;
+
+    curl_multi_add_handle(multi, f->easy);
+    while (running && !receiver_request(f->receiver, 0).method) {
+        curl_multi_perform(multi, &running);
+        curl_multi_poll(multi, NULL, 0, 10, NULL);
+    }
+    return multi;
+}
+
+static void finish(struct curl_fixture *f, CURLM *multi, tote_curl_request **request) {
+    int running = 1;
+
+    while (running) {
+        curl_multi_perform(multi, &running);
+        curl_multi_poll(multi, NULL, 0, 100, NULL);
+    }
+    curl_multi_remove_handle(multi, f->easy);
+    curl_multi_cleanup(multi);
+    tote_curl_end(request, CURLE_OK);
+}
+
+static struct curl_slist *own_list(struct curl_fixture *f) {
+    struct curl_slist *list = curl_slist_append(NULL, "X-Own: 1");
+
+    list = curl_slist_append(list, "traceparent: mine");
+    curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, list);
+    return list;
+}
+
+/* The program's own headers, and no others. */
+static void assert_is_plain(struct curl_fixture *f, size_t index) {
+    assert_string_equal(receiver_header(f->receiver, index, "X-Own"), "1");
+    assert_string_equal(receiver_header(f->receiver, index, "traceparent"), "mine");
+}
+
+/* The contract of libcurl: a copy has all options of the handle, as the program set them. */
+static void a_copy_of_a_handle_under_way_has_the_programs_headers(void **state) {
+    struct curl_fixture *f = *state;
+    struct curl_slist *list = own_list(f);
+
+    receiver_set_answer(f->receiver, (struct receiver_answer){.delay_ms = 50});
+    tote_curl_request *request = tote_curl_begin(f->easy, list);
+    CURLM *multi = send_request(f);
+    CURL *during = curl_easy_duphandle(f->easy);
+    CURL *after = curl_easy_duphandle(f->easy);
+    CURL *traced = curl_easy_duphandle(f->easy);
+    CURL *of_a_copy = curl_easy_duphandle(after);
+    assert_int_equal(curl_easy_perform(during), CURLE_OK);
+    finish(f, multi, &request);
+    assert_int_equal(tote_memory_get_count(f->memory), 1);
+    assert_int_equal(curl_easy_perform(after), CURLE_OK);
+    assert_int_equal(curl_easy_perform(during), CURLE_OK);
+    assert_int_equal(tote_curl_perform(traced, list), CURLE_OK);
+    curl_easy_cleanup(f->easy);
+    f->easy = NULL;
+    assert_int_equal(curl_easy_perform(of_a_copy), CURLE_OK);
+
+    assert_is_plain(f, 1);
+    assert_is_plain(f, 2);
+    assert_is_plain(f, 3);
+    assert_string_not_equal(receiver_header(f->receiver, 4, "traceparent"), "mine");
+    assert_is_plain(f, 5);
+    assert_int_equal(tote_memory_get_count(f->memory),
+                     2); /* of the handle, and of the traced one */
+    curl_easy_cleanup(during);
+    curl_easy_cleanup(after);
+    curl_easy_cleanup(of_a_copy);
+    curl_easy_cleanup(traced);
+    curl_slist_free_all(list);
+}
+
+/* A list of other requests, that were made since, never goes out with a copy. */
+static void a_copy_never_has_the_headers_of_later_requests(void **state) {
+    enum { LATER = 200 };
+    struct curl_fixture *f = *state;
+    struct curl_slist *list = own_list(f);
+    struct curl_slist *secret = curl_slist_append(NULL, "Authorization: Bearer secret");
+
+    receiver_set_answer(f->receiver, (struct receiver_answer){.delay_ms = 20});
+    tote_curl_request *request = tote_curl_begin(f->easy, list);
+    CURLM *multi = send_request(f);
+    CURL *copy = curl_easy_duphandle(f->easy);
+    finish(f, multi, &request);
+    receiver_set_answer(f->receiver, (struct receiver_answer){.status = 204});
+    for (int i = 0; i < LATER; i++) {
+        assert_int_equal(tote_curl_perform(f->easy, secret), CURLE_OK);
+    }
+    assert_int_equal(curl_easy_perform(copy), CURLE_OK);
+    assert_is_plain(f, LATER + 1);
+    assert_null(receiver_header(f->receiver, LATER + 1, "Authorization"));
+    curl_easy_cleanup(copy);
+    curl_slist_free_all(list);
+    curl_slist_free_all(secret);
+}
+
+/* The program takes its headers back with the rest, and may free them. */
+static void a_handle_that_was_reset_does_not_get_its_headers_again(void **state) {
+    struct curl_fixture *f = *state;
+    struct curl_slist *list = own_list(f);
+
+    tote_curl_request *request = tote_curl_begin(f->easy, list);
+    assert_int_equal(curl_easy_perform(f->easy), CURLE_OK);
+    curl_easy_reset(f->easy);
+    tote_curl_end(&request, CURLE_OK);
+    curl_slist_free_all(list);
+    curl_easy_setopt(f->easy, CURLOPT_URL, f->url);
+    assert_int_equal(curl_easy_perform(f->easy), CURLE_OK);
+    assert_null(receiver_header(f->receiver, 1, "X-Own"));
+    assert_null(receiver_header(f->receiver, 1, "traceparent"));
+    assert_non_null(curl_fixture_only_span(f));
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        CURL_TEST(a_mail_is_sent_as_it_is_and_has_no_span),
+        CURL_TEST(a_mail_by_the_default_protocol_is_sent_as_it_is),
+        CURL_TEST(a_url_without_a_scheme_is_traced_as_libcurl_takes_it),
+        CURL_TEST(a_url_in_parts_is_traced),
+        CURL_TEST(a_redirect_out_of_http_ends_the_last_span),
+        CURL_TEST(a_copy_of_a_handle_under_way_has_the_programs_headers),
+        CURL_TEST(a_copy_never_has_the_headers_of_later_requests),
+        CURL_TEST(a_handle_that_was_reset_does_not_get_its_headers_again),
+    };
+
+    return RUN_TESTS(tests, argc, argv);
+}
