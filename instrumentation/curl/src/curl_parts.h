@@ -26,6 +26,19 @@ struct tote__curl {
         sees_copies; /* curl_easy_duphandle() is seen, and its copies never have what a request sets */
 };
 
+/* scheme.c: only transfers of HTTP are traced. */
+enum tote__scheme {
+    TOTE__SCHEME_UNKNOWN, /* the text has none: libcurl guesses, or takes the handle's default */
+    TOTE__SCHEME_HTTP,    /* http, https, ws, wss */
+    TOTE__SCHEME_OTHER
+};
+
+enum tote__scheme tote__scheme_of_name(const char *name, size_t length);
+enum tote__scheme tote__url_scheme(const char *text);
+
+/* Of the handle's next transfer, as far as its URL says. */
+enum tote__scheme tote__curl_scheme(const struct tote__curl *curl, CURL *easy);
+
 /* url.c: a URL as a span reports it. Text is libcurl's: clear it. */
 struct tote__url {
     char *text; /* as it was read */
@@ -34,17 +47,15 @@ struct tote__url {
     long port;
 };
 
-enum tote__scheme {
-    TOTE__SCHEME_UNKNOWN, /* the text has none: libcurl guesses, or takes the handle's default */
-    TOTE__SCHEME_HTTP,    /* http, https, ws, wss */
-    TOTE__SCHEME_OTHER
-};
-
-enum tote__scheme tote__url_scheme(const char *text);
-
 /* Returns: false if it is not a URL; then `url` is empty. */
 bool tote__url_read(const struct tote__curl *curl, struct tote__url *url, const char *text);
 void tote__url_clear(const struct tote__curl *curl, struct tote__url *url);
+
+/*
+ * The host in a URL that libcurl has normalized, as it does before it sends a request. Returns: `room`, or NULL if
+ * there is none, or if it is too long.
+ */
+const char *tote__url_host(const char *text, char *room, size_t size);
 
 /* The host without the brackets of an IPv6 address. */
 tote_value tote__url_address(const struct tote__url *url);
@@ -85,10 +96,7 @@ struct tote__transfer {
     void *prereq_data;
 };
 
-/* Whether the handle's URL names a scheme that is not HTTP's: such a transfer is left alone. */
-bool tote__curl_is_foreign(const struct tote__curl *curl, CURL *easy);
-
-/* NULL, and nothing changed, if the handle is foreign or if out of memory. */
+/* NULL, and nothing changed, if the URL's scheme is not one of HTTP, or if out of memory. */
 tote_curl_request *tote__curl_begin(const struct tote__transfer *transfer);
 
 /* The program sets these during the transfer. */

@@ -27,7 +27,7 @@ void tote_curl_set_prereq_function(curl_prereq_callback function) {
 }
 
 tote_curl_request *tote_curl_begin(CURL *easy, struct curl_slist *headers) {
-    if (!easy || tote__curl_is_foreign(&linked, easy)) {
+    if (!easy || tote__curl_scheme(&linked, easy) == TOTE__SCHEME_OTHER) {
         return NULL;
     }
     struct tote__transfer transfer = {&linked, easy, headers, atomic_load(&users_prereq), easy};

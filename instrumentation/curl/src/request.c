@@ -17,15 +17,19 @@
 #include "tote/internal/memory.h"
 #include "tote/tracer.h"
 
+enum { LONGEST_HOST = 255 };
+
 struct tote_curl_request {
     struct tote__live live; /* first: found by the handle */
     struct tote__transfer transfer;
     tote_context *context; /* in which the request began */
+    tote_tracer *tracer;
     tote_span *span; /* of the attempt; NULL while it is not known whether it is one of HTTP */
     uint64_t start_unix_nano;
-    struct tote__url url; /* that was read last */
+    struct tote__url url; /* that was read last, if spans are read */
     unsigned attempts;    /* that were connected, ... */
     bool is_connected;    /* ... of which this is one */
+    bool is_enabled;      /* else no one reads the spans, which only have their contexts */
     struct tote__sent sent;
 };
 
@@ -69,8 +73,11 @@ static const char *method_before(const struct tote__transfer *transfer) {
 /* Read the handle's URL, unless it is the one that was read before. Returns: whether it is another one. */
 static bool read_url(tote_curl_request *request) {
     const struct tote__transfer *transfer = &request->transfer;
-    const char *text = get_text(transfer, CURLINFO_EFFECTIVE_URL);
+    const char *text = request->is_enabled ? get_text(transfer, CURLINFO_EFFECTIVE_URL) : NULL;
 
+    if (!request->is_enabled) {
+        return false;
+    }
     if (text && request->url.text && strcmp(text, request->url.text) == 0) {
         return false;
     }
@@ -109,11 +116,11 @@ static void start_span(tote_curl_request *request, const char *method, uint64_t 
     options.attributes = attributes;
     options.attribute_count = count;
     options.start_time_unix_nano = start_unix_nano;
-    request->span = tote_tracer_start_span(get_tracer(), method ? method : "HTTP", &options);
+    request->span = tote_tracer_start_span(request->tracer, method ? method : "HTTP", &options);
 }
 
 static void set_method(tote_span *span, const char *method) {
-    if (!method || !tote_span_is_recording(span)) {
+    if (!method) {
         return;
     }
     if (is_known_method(method)) {
@@ -214,7 +221,7 @@ static void set_status(const tote_curl_request *request, long status, CURLcode r
 }
 
 static void end_span(tote_curl_request *request, CURLcode result) {
-    if (tote_span_is_recording(request->span)) {
+    if (request->is_enabled && tote_span_is_recording(request->span)) {
         long status = status_of(request);
         if (status) {
             set_version(request->span, &request->transfer);
@@ -237,7 +244,9 @@ static void use_list(const tote_curl_request *request, struct curl_slist *list) 
 /* The program's headers, and the span's if they may go to this host. */
 static void send_headers(tote_curl_request *request) {
     struct curl_slist *own = request->transfer.headers;
-    const char *host = request->url.host;
+    char room[LONGEST_HOST + 1];
+    const char *host =
+        tote__url_host(get_text(&request->transfer, CURLINFO_EFFECTIVE_URL), room, sizeof room);
 
     if (!tote__curl_is_allowed(host)) {
         use_list(request, own);
@@ -263,7 +272,8 @@ static void leave_alone(tote_curl_request *request) {
 }
 
 static void start_attempt(tote_curl_request *request, const char *peer, int peer_port) {
-    const char *method = get_text(&request->transfer, CURLINFO_EFFECTIVE_METHOD);
+    const char *method =
+        request->is_enabled ? get_text(&request->transfer, CURLINFO_EFFECTIVE_METHOD) : NULL;
     bool is_other_url = read_url(request);
 
     if (request->attempts) {
@@ -276,7 +286,7 @@ static void start_attempt(tote_curl_request *request, const char *peer, int peer
         set_url(request->span, &request->url);
     }
     set_method(request->span, method);
-    if (peer && *peer) {
+    if (request->is_enabled && *peer) {
         tote_span_set_attribute(request->span, "network.peer.address", tote_string(peer));
         tote_span_set_attribute(request->span, "network.peer.port", tote_int(peer_port));
     }
@@ -329,14 +339,8 @@ static int before_request(void *arg, char *peer, char *local, int peer_port, int
     return transfer->prereq(transfer->prereq_data, peer, local, peer_port, local_port);
 }
 
-bool tote__curl_is_foreign(const struct tote__curl *curl, CURL *easy) {
-    const struct tote__transfer transfer = {.curl = curl, .easy = easy};
-
-    return scheme_of(&transfer) == TOTE__SCHEME_OTHER;
-}
-
 tote_curl_request *tote__curl_begin(const struct tote__transfer *transfer) {
-    enum tote__scheme scheme = scheme_of(transfer);
+    enum tote__scheme scheme = tote__curl_scheme(transfer->curl, transfer->easy);
     const char *address = get_text(transfer, CURLINFO_PRIMARY_IP);
     tote_curl_request *request =
         address && scheme != TOTE__SCHEME_OTHER ? tote__allocate_zeroed(sizeof *request) : NULL;
@@ -347,9 +351,11 @@ tote_curl_request *tote__curl_begin(const struct tote__transfer *transfer) {
     request->live.address = address;
     request->transfer = *transfer;
     request->context = tote_context_ref(tote_context_current());
+    request->tracer = get_tracer();
+    request->is_enabled = tote_tracer_is_enabled(request->tracer, NULL);
     if (scheme == TOTE__SCHEME_HTTP) {
         read_url(request);
-        start_span(request, method_before(transfer), 0);
+        start_span(request, request->is_enabled ? method_before(transfer) : NULL, 0);
     } else {
         request->start_unix_nano = tote__clock_realtime();
     }

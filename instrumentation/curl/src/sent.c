@@ -6,7 +6,6 @@
  * of its handle may still have it; a copy gets its own list back before it sends anything (request.c).
  */
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -111,16 +110,32 @@ static void set_line(void *carrier, const char *key, const char *value, size_t v
         tote_diagnose(TOTE_LEVEL_ERROR, "curl", "header '%.64s' not sent: no memory", key);
         return;
     }
-    const char *between = value_length ? ": " : ";";
     char *line = (char *)(node + 1);
-    snprintf(line, size, "%s%s%.*s", key, between, (int)value_length, value);
+    char *end = line + length;
+    memcpy(line, key, length);
+    *end++ = value_length ? ':' : ';';
+    if (value_length) {
+        *end++ = ' ';
+        memcpy(end, value, value_length);
+        end += value_length;
+    }
+    *end = '\0';
     *node = (struct curl_slist){line, injected->first};
     injected->first = node;
 }
 
+static size_t name_length(const char *line) {
+    size_t length = 0;
+
+    while (line[length] != ':' && line[length] != ';') {
+        length++;
+    }
+    return length;
+}
+
 static bool is_injected(const struct curl_slist *injected, const char *line) {
     for (; injected; injected = injected->next) {
-        if (tote__curl_is_header(line, injected->data, strcspn(injected->data, ":;"))) {
+        if (tote__curl_is_header(line, injected->data, name_length(injected->data))) {
             return true;
         }
     }

@@ -6,7 +6,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "curl_parts.h"
 #include "tote/instrumentation/http.h"
@@ -39,24 +38,6 @@ static bool redact(const struct tote__curl *curl, CURLU *handle) {
         curl->free(part);
     }
     return is_done;
-}
-
-/* As libcurl: a text has a scheme if letters, digits, "+", "-" and "." stand before ":/". */
-enum tote__scheme tote__url_scheme(const char *text) {
-    static const char *const http[] = {"http", "https", "ws", "wss"};
-    static const char characters[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.";
-    size_t length = text ? strspn(text, characters) : 0;
-
-    if (!length || text[length] != ':' || text[length + 1] != '/') {
-        return TOTE__SCHEME_UNKNOWN;
-    }
-    for (size_t i = 0; i < TOTE_COUNT_OF(http); i++) {
-        if (strlen(http[i]) == length && strncasecmp(text, http[i], length) == 0) {
-            return TOTE__SCHEME_HTTP;
-        }
-    }
-    return TOTE__SCHEME_OTHER;
 }
 
 bool tote__url_read(const struct tote__curl *curl, struct tote__url *url, const char *text) {
@@ -98,4 +79,28 @@ tote_value tote__url_address(const struct tote__url *url) {
         return tote_string_of(url->host + 1, length - 2);
     }
     return tote_string_of(url->host, length);
+}
+
+const char *tote__url_host(const char *text, char *room, size_t size) {
+    const char *start = text ? strstr(text, "://") : NULL;
+
+    if (!start) {
+        return NULL;
+    }
+    start += strlen("://");
+    size_t length = strcspn(start, "/?#");
+    for (const char *at; (at = memchr(start, '@', length));) {
+        length -= (size_t)(at + 1 - start);
+        start = at + 1;
+    }
+    const char *port = memchr(start, *start == '[' ? ']' : ':', length);
+    if (port) {
+        length = (size_t)(port - start) + (*port == ']');
+    }
+    if (!length || length >= size) {
+        return NULL;
+    }
+    memcpy(room, start, length);
+    room[length] = '\0';
+    return room;
 }

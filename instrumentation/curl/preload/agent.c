@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * agent.c - the SDK for programs that are not changed
+ *
+ * It is started by the OTEL_* variables at the first transfer, unless the program has started one, continues the
+ * trace of the environment, and is closed as the program exits.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent.h"
+#include "tote/diagnostics.h"
+#include "tote/environment.h"
+#include "tote/tote.h"
+
+enum { CLOSE_TIMEOUT_MS = 2000, VERSION_7_88 = 0x075800 };
+
+const struct preload_library *agent_exporters_library;
+
+static struct {
+    pthread_once_t once;
+    struct preload_library *(*load)(const char *name);
+    const struct preload_library *first; /* of the transfer that starts the SDK */
+    tote_sdk *sdk;
+    tote_context *remote; /* of the environment */
+} state = {.once = PTHREAD_ONCE_INIT};
+
+/* Whether the exporter can use it: it calls from a thread of its own, and needs TLS. */
+static bool is_fit(const struct preload_library *library) {
+    if (!library || library->is_customized) {
+        return false;
+    }
+    const curl_version_info_data *info = library->version_info(CURLVERSION_NOW);
+    for (const char *const *name = info->protocols; *name; name++) {
+        if (strcmp(*name, "https") == 0) {
+            return info->version_num >= VERSION_7_88;
+        }
+    }
+    return false;
+}
+
+/* The program's libcurl: another one would take its name from a plug-in that brings its own. */
+static const struct preload_library *choose_library(void) {
+    if (is_fit(state.first)) {
+        return state.first;
+    }
+    const struct preload_library *other = state.load("libcurl.so.4");
+    return is_fit(other) ? other : NULL;
+}
+
+static void close_sdk(void) {
+    tote_sdk_close(&state.sdk, CLOSE_TIMEOUT_MS);
+}
+
+static void start_sdk(void) {
+    tote_tracer_provider *provider = tote_tracer_provider_ref_global();
+
+    if (provider) { /* the program's own SDK */
+        tote_tracer_provider_unref(provider);
+    } else if ((agent_exporters_library = choose_library())) {
+        state.sdk = tote_sdk_start(NULL);
+        atexit(close_sdk); /* before what the transport uses, which was set up earlier, is closed */
+    } else {
+        tote_diagnose(
+            TOTE_LEVEL_ERROR, "preload",
+            "transfers are not traced: the exporter needs a libcurl with TLS, 7.88 or newer");
+    }
+    state.remote =
+        tote_extract_environment(tote_context_root(), NULL); /* by the SDK's propagators */
+}
+
+/* Under the trace of the environment if no context is current. */
+static tote_curl_request *begin(const struct preload_library *library,
+                                const struct tote__transfer *transfer) {
+    tote_context_token token = 0;
+
+    if (!state.first) {
+        state.first = library;
+    }
+    pthread_once(&state.once, start_sdk);
+    if (tote_context_current() == tote_context_root()) {
+        token = tote_context_attach(state.remote);
+    }
+    tote_curl_request *request = tote__curl_begin(transfer);
+    if (token) {
+        tote_context_detach(token);
+    }
+    return request;
+}
+
+const struct preload_agent *tote__preload_agent(struct preload_library *(*load)(const char *)) {
+    static const struct preload_agent agent = {
+        .begin = begin,
+        .end = tote_curl_end,
+        .set_headers = tote__curl_set_headers,
+        .set_prereq = tote__curl_set_prereq,
+    };
+
+    state.load = load;
+    return &agent;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * agent.h - the libcurl of the exporter
+ */
+#ifndef TOTE_PRELOAD_AGENT_H
+#define TOTE_PRELOAD_AGENT_H
+
+#include "preload.h"
+
+/* Set before the SDK starts. */
+extern const struct preload_library *agent_exporters_library;
+
+#endif

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * interpose.c - client spans and headers for programs that use libcurl and are not changed
+ *
+ *   LD_PRELOAD=$prefix/lib/tote-preload-curl.so curl http://127.0.0.1/
+ *
+ * Invariant: a handle is bound to the libcurl that created it, and only that one's functions are called for it. A
+ * handle whose creation was not seen, because the program got curl_easy_init() by dlsym() or was bound past the
+ * interposer (RTLD_DEEPBIND), is never touched: calls for it go to the caller's own libcurl as they are.
+ */
+#define CURL_DISABLE_TYPECHECK
+#include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "preload.h"
+
+#define CALLER __builtin_extract_return_addr(__builtin_return_address(0))
+
+/* In curl_easy_perform(), which libcurl implements with its own multi interface. */
+static _Thread_local const CURL *performing __attribute__((tls_model("initial-exec")));
+static _Thread_local struct preload_library *performing_library
+    __attribute__((tls_model("initial-exec")));
+
+static const struct preload_agent *agent;
+
+/* A pipe that nobody reads raises no signal. */
+static void report(const char *reason) {
+    static const struct timespec at_once = {0, 0};
+    sigset_t pipe, pending, old;
+
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    sigpending(&pending);
+    pthread_sigmask(SIG_BLOCK, &pipe, &old);
+    dprintf(2, "tote: preload: transfers are not traced: %s\n", reason ? reason : "no agent");
+    if (!sigismember(&pending, SIGPIPE)) {
+        sigtimedwait(&pipe, NULL, &at_once);
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static void load_agent(void) {
+    union {
+        void *object;
+        preload_agent_function *function;
+    } cast;
+    void *handle = dlopen("tote-preload-curl-agent.so", RTLD_NOW | RTLD_LOCAL);
+
+    cast.object = handle ? dlsym(handle, "tote__preload_agent") : NULL;
+    if (!cast.object) {
+        report(dlerror());
+        return;
+    }
+    agent = cast.function(preload_load);
+}
+
+static bool get_agent(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, load_agent);
+    return agent != NULL;
+}
+
+/* The library of the handle, or of the caller if the handle was not seen. */
+static struct preload_library *library_for(const struct preload_handle *known, void *caller) {
+    const struct preload_library *library = performing_library;
+    uintptr_t address = (uintptr_t)caller;
+
+    if (known) {
+        return known->library;
+    }
+    if (library && address >= library->start && address < library->end) {
+        return performing_library; /* calls itself */
+    }
+    return preload_library_of(caller);
+}
+
+/* As libcurl guesses. */
+static bool is_guessed_http(const char *text) {
+    static const char *const others[] = {"ftp.", "dict.", "ldap.", "imap.", "smtp.", "pop3."};
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(others); i++) {
+        if (strncasecmp(text, others[i], strlen(others[i])) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum tote__scheme scheme_of_parts(const struct preload_handle *known) {
+    enum tote__scheme scheme = TOTE__SCHEME_OTHER;
+    char *text = NULL;
+
+    if (known->library->url_get((CURLU *)known->url, CURLUPART_SCHEME, &text, 0) == CURLUE_OK) {
+        scheme = tote__scheme_of_name(text, strlen(text));
+        known->library->free(text);
+    }
+    return scheme;
+}
+
+static bool is_http(const struct preload_handle *known, CURL *easy) {
+    char *text = NULL;
+
+    if (known->url) {
+        return scheme_of_parts(known) == TOTE__SCHEME_HTTP;
+    }
+    enum tote__scheme scheme = tote__curl_scheme(&known->library->curl, easy);
+    if (scheme != TOTE__SCHEME_UNKNOWN) {
+        return scheme == TOTE__SCHEME_HTTP;
+    }
+    if (known->default_scheme != TOTE__SCHEME_UNKNOWN) {
+        return known->default_scheme == TOTE__SCHEME_HTTP;
+    }
+    known->library->easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &text);
+    return text && *text && is_guessed_http(text);
+}
+
+static void begin(struct preload_handle *known, CURL *easy) {
+    if (known->request || known->has_api_request || !known->library->is_traced ||
+        !is_http(known, easy) || !get_agent()) {
+        return;
+    }
+    const struct tote__transfer transfer = {&known->library->curl, easy, known->headers,
+                                            known->prereq, known->prereq_data};
+    known->request = agent->begin(known->library, &transfer);
+}
+
+/* The program's function, which the transfer had in its place, is libcurl's again. */
+static void end(struct preload_handle *known, CURLcode result) {
+    if (!known->request) {
+        return;
+    }
+    agent->end(&known->request, result);
+    if (known->prereq || known->prereq_data) {
+        CURL *easy = (CURL *)known->handle;
+        known->library->easy_setopt(easy, CURLOPT_PREREQFUNCTION, known->prereq);
+        known->library->easy_setopt(easy, CURLOPT_PREREQDATA, known->prereq_data);
+    }
+}
+
+static bool is_of_api(const void *function) {
+    Dl_info info;
+
+    return function && dladdr(function, &info) && strstr(info.dli_fname, "libtote-curl");
+}
+
+/* Keep what a transfer needs. Returns: whether libcurl gets it too, which it does not while the option is Tote's. */
+static bool note_option(struct preload_handle *known, CURLoption option, void *value) {
+    union {
+        void *object;
+        curl_prereq_callback function;
+    } cast = {.object = value};
+
+    switch (option) {
+    case CURLOPT_HTTPHEADER:
+        known->headers = value;
+        if (known->request) {
+            agent->set_headers(known->request, known->headers);
+        }
+        return true;
+    case CURLOPT_PREREQFUNCTION:
+        known->has_api_request = is_of_api(value);
+        known->prereq = cast.function;
+        break;
+    case CURLOPT_PREREQDATA:
+        known->prereq_data = value;
+        break;
+    case CURLOPT_CURLU:
+        known->url = value;
+        return true;
+    case CURLOPT_DEFAULT_PROTOCOL:
+        known->default_scheme =
+            value ? tote__scheme_of_name(value, strlen(value)) : TOTE__SCHEME_UNKNOWN;
+        return true;
+    default:
+        return true;
+    }
+    if (known->request) {
+        agent->set_prereq(known->request, known->prereq, known->prereq_data);
+        return false;
+    }
+    return true;
+}
+
+TOTE_API CURL *curl_easy_init(void) {
+    void *caller = CALLER;
+    struct preload_library *library = preload_library_of(caller);
+    CURL *easy = library ? library->easy_init() : NULL;
+
+    if (easy && !preload_is_internal(caller)) {
+        preload_handle_add(easy, library);
+    }
+    return easy;
+}
+
+TOTE_API CURLcode(curl_easy_setopt)(CURL *easy, CURLoption option, ...) {
+    struct preload_handle *known = preload_handle_find(easy);
+    struct preload_library *library = library_for(known, CALLER);
+    CURLcode result = CURLE_FAILED_INIT;
+    va_list list;
+
+    if (!library) {
+        return result;
+    }
+    va_start(list, option);
+    if (option >= CURLOPTTYPE_OFF_T && option < CURLOPTTYPE_BLOB) {
+        result = library->easy_setopt(easy, option, va_arg(list, curl_off_t));
+    } else if (option < CURLOPTTYPE_OBJECTPOINT) {
+        result = library->easy_setopt(easy, option, va_arg(list, long));
+    } else { /* functions are pointers of the same size wherever libcurl runs */
+        void *value = va_arg(list, void *);
+        result = !known || note_option(known, option, value)
+                     ? library->easy_setopt(easy, option, value)
+                     : CURLE_OK;
+    }
+    va_end(list);
+    return result;
+}
+
+TOTE_API CURLcode curl_easy_perform(CURL *easy) {
+    struct preload_handle *known = preload_handle_find(easy);
+    struct preload_library *library = library_for(known, CALLER);
+
+    if (!library) {
+        return CURLE_FAILED_INIT;
+    }
+    if (!known || known->request) {
+        return library->easy_perform(easy);
+    }
+    const CURL *around = performing; /* of whose callbacks this is one */
+    struct preload_library *library_around = performing_library;
+    begin(known, easy);
+    performing = easy;
+    performing_library = library;
+    CURLcode result = library->easy_perform(easy);
+    performing = around;
+    performing_library = library_around;
+    end(known, result);
+    return result;
+}
+
+TOTE_API void curl_easy_reset(CURL *easy) {
+    struct preload_handle *known = preload_handle_find(easy);
+    struct preload_library *library = library_for(known, CALLER);
+
+    if (known) {
+        end(known, CURLE_ABORTED_BY_CALLBACK);
+        known->headers = NULL;
+        known->prereq = NULL;
+        known->prereq_data = NULL;
+        known->url = NULL;
+        known->default_scheme = TOTE__SCHEME_UNKNOWN;
+        known->has_api_request = false;
+    }
+    if (library) {
+        library->easy_reset(easy);
+    }
+}
+
+/* The copy has what the program set, although its original may be under way. */
+TOTE_API CURL *curl_easy_duphandle(CURL *easy) {
+    struct preload_handle *known = preload_handle_find(easy);
+    struct preload_library *library = library_for(known, CALLER);
+    CURL *copy = library ? library->easy_duphandle(easy) : NULL;
+    struct preload_handle *added = copy && known ? preload_handle_add(copy, library) : NULL;
+
+    if (copy && known && known->request) {
+        library->easy_setopt(copy, CURLOPT_HTTPHEADER, known->headers);
+        library->easy_setopt(copy, CURLOPT_PREREQFUNCTION, known->prereq);
+        library->easy_setopt(copy, CURLOPT_PREREQDATA, known->prereq_data);
+    }
+    if (added) {
+        added->headers = known->headers;
+        added->prereq = known->prereq;
+        added->prereq_data = known->prereq_data;
+        added->url = known->url;
+        added->default_scheme = known->default_scheme;
+    }
+    return copy;
+}
+
+TOTE_API void curl_easy_cleanup(CURL *easy) {
+    struct preload_handle *known = preload_handle_find(easy);
+    struct preload_library *library = library_for(known, CALLER);
+
+    if (known) {
+        end(known, CURLE_ABORTED_BY_CALLBACK);
+        preload_handle_remove(easy);
+    }
+    if (library) {
+        library->easy_cleanup(easy);
+    }
+}
+
+TOTE_API CURLM *curl_multi_init(void) {
+    void *caller = CALLER;
+    struct preload_library *library = preload_library_of(caller);
+    CURLM *multi = library ? library->multi_init() : NULL;
+
+    if (multi && !preload_is_internal(caller)) {
+        preload_handle_add(multi, library);
+    }
+    return multi;
+}
+
+TOTE_API CURLMcode curl_multi_cleanup(CURLM *multi) {
+    const struct preload_handle *known = preload_handle_find(multi);
+    struct preload_library *library = library_for(known, CALLER);
+
+    if (known) {
+        preload_handle_remove(multi);
+    }
+    return library ? library->multi_cleanup(multi) : CURLM_BAD_HANDLE;
+}
+
+TOTE_API CURLMcode curl_multi_add_handle(CURLM *multi, CURL *easy) {
+    struct preload_library *library = library_for(preload_handle_find(multi), CALLER);
+    struct preload_handle *known = easy == performing ? NULL : preload_handle_find(easy);
+
+    if (!library) {
+        return CURLM_BAD_HANDLE;
+    }
+    if (!known || known->library != library || known->request) {
+        return library->multi_add_handle(multi, easy);
+    }
+    begin(known, easy);
+    CURLMcode result = library->multi_add_handle(multi, easy);
+    if (result != CURLM_OK) {
+        end(known, CURLE_ABORTED_BY_CALLBACK);
+    }
+    return result;
+}
+
+TOTE_API CURLMsg *curl_multi_info_read(CURLM *multi, int *count) {
+    struct preload_library *library = library_for(preload_handle_find(multi), CALLER);
+    CURLMsg *message = library ? library->multi_info_read(multi, count) : NULL;
+
+    if (message && message->msg == CURLMSG_DONE && message->easy_handle != performing) {
+        struct preload_handle *known = preload_handle_find(message->easy_handle);
+        if (known) {
+            end(known, message->data.result);
+        }
+    }
+    return message;
+}
+
+/* Given up, if its message was not read before. */
+TOTE_API CURLMcode curl_multi_remove_handle(CURLM *multi, CURL *easy) {
+    struct preload_library *library = library_for(preload_handle_find(multi), CALLER);
+    struct preload_handle *known = easy == performing ? NULL : preload_handle_find(easy);
+
+    if (!library) {
+        return CURLM_BAD_HANDLE;
+    }
+    CURLMcode result = library->multi_remove_handle(multi, easy);
+    if (known && result == CURLM_OK) {
+        end(known, CURLE_ABORTED_BY_CALLBACK);
+    }
+    return result;
+}
+
+/* Functions of the program need not be for many threads, which the exporter is one of: it stays away from them. */
+TOTE_API CURLcode curl_global_init_mem(long flags, curl_malloc_callback allocate,
+                                       curl_free_callback release, curl_realloc_callback resize,
+                                       curl_strdup_callback copy, curl_calloc_callback clear) {
+    void *caller = CALLER;
+    struct preload_library *library = preload_library_of(caller);
+    union {
+        void *object;
+        __typeof__(&curl_global_init_mem) function;
+    } cast = {.object = preload_find(caller, "curl_global_init_mem")};
+
+    if (library) {
+        library->is_customized = true;
+    }
+    return cast.object ? cast.function(flags, allocate, release, resize, copy, clear)
+                       : CURLE_FAILED_INIT;
+}

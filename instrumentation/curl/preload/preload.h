@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * preload.h - what the files of tote-preload-curl.so and of its agent share
+ *
+ * tote-preload-curl.so interposes functions of libcurl, and needs nothing but libc. At the first transfer to trace it
+ * loads tote-preload-curl-agent.so, which has the SDK and calls libcurl by the tables that it is given.
+ */
+#ifndef TOTE_PRELOAD_H
+#define TOTE_PRELOAD_H
+
+#include "curl_parts.h"
+
+/* Those that every libcurl has which a handle is bound to. */
+#define PRELOAD_REQUIRED(X)                                                                        \
+    X(easy_init)                                                                                   \
+    X(easy_duphandle)                                                                              \
+    X(easy_setopt)                                                                                 \
+    X(easy_getinfo)                                                                                \
+    X(easy_perform)                                                                                \
+    X(easy_reset)                                                                                  \
+    X(easy_cleanup)                                                                                \
+    X(easy_strerror)                                                                               \
+    X(free)                                                                                        \
+    X(getdate)                                                                                     \
+    X(global_init)                                                                                 \
+    X(multi_add_handle)                                                                            \
+    X(multi_cleanup)                                                                               \
+    X(multi_info_read)                                                                             \
+    X(multi_init)                                                                                  \
+    X(multi_remove_handle)                                                                         \
+    X(multi_setopt)                                                                                \
+    X(multi_socket_action)                                                                         \
+    X(slist_append)                                                                                \
+    X(slist_free_all)                                                                              \
+    X(version_info)
+
+/* Those that tracing needs besides: libcurl 7.84. */
+#define PRELOAD_TRACING(X)                                                                         \
+    X(easy_nextheader)                                                                             \
+    X(url)                                                                                         \
+    X(url_cleanup)                                                                                 \
+    X(url_get)                                                                                     \
+    X(url_set)
+
+#define PRELOAD_FIELD(name) __typeof__(&curl_##name) name;
+
+/* A libcurl of the process. It stays mapped. */
+struct preload_library {
+    struct preload_library *next;
+    PRELOAD_REQUIRED(PRELOAD_FIELD)
+    PRELOAD_TRACING(PRELOAD_FIELD)
+    uintptr_t start, end; /* where it is mapped */
+    bool is_traced;       /* has all functions for it */
+    bool is_customized;   /* allocates by functions of the program: curl_global_init_mem() */
+    struct tote__curl curl;
+};
+
+/* library.c: the libcurl that the code at `caller` is bound to; NULL if there is none. */
+struct preload_library *preload_library_of(void *caller);
+
+/* Whether `caller` is in a libcurl or in a library of Tote, whose handles are not traced. */
+bool preload_is_internal(void *caller);
+
+/* The function that the code at `caller` is bound to; NULL if there is none. */
+void *preload_find(void *caller, const char *name);
+
+/* The libcurl of this name, loaded if need be; NULL if there is none. */
+struct preload_library *preload_load(const char *name);
+
+/* handles.c: what is known of an easy or a multi handle since it was created. */
+struct preload_handle {
+    struct preload_handle *next;
+    const void *handle;
+    struct preload_library *library;
+    struct curl_slist *headers; /* libcurl does not report what it was given */
+    curl_prereq_callback prereq;
+    void *prereq_data;
+    const CURLU *url;
+    enum tote__scheme default_scheme;
+    bool has_api_request;       /* libtote-curl traces the transfer */
+    tote_curl_request *request; /* of its transfer */
+};
+
+/*
+ * NULL if the handle's creation was not seen. One thread at a time uses a handle, and so what is known of it: the lock
+ * guards the table alone.
+ */
+struct preload_handle *preload_handle_find(const void *handle);
+
+/* Also replaces what was known of a handle at that address. NULL if out of memory. */
+struct preload_handle *preload_handle_add(const void *handle, struct preload_library *library);
+
+void preload_handle_remove(const void *handle);
+
+/* What the agent returns. */
+struct preload_agent {
+    /* Begin to trace a transfer. Returns NULL if it is not traced. */
+    tote_curl_request *(*begin)(const struct preload_library *library,
+                                const struct tote__transfer *transfer);
+    void (*end)(tote_curl_request **request, CURLcode result);
+    void (*set_headers)(tote_curl_request *request, struct curl_slist *headers);
+    void (*set_prereq)(tote_curl_request *request, curl_prereq_callback prereq, void *data);
+};
+
+typedef const struct preload_agent *
+preload_agent_function(struct preload_library *(*load)(const char *name));
+
+/* The agent's one exported function. */
+TOTE_API preload_agent_function tote__preload_agent;
+
+#endif
