@@ -49,3 +49,35 @@ expect "$(uses "$plugin")" "libtote-api.so.0" "libraries of the plugin"
 ./program "$plugin"
 ./program_static
 echo "built with $way: the program alone, with its plugin, and linked statically"
+
+# preloaded OBJECT COMMAND...: as the README documents it, by the path of the object alone; ld.so has nothing to say.
+preloaded() {
+    local object=$libraries/$1
+    shift
+    [ -r "$object" ] || { echo "$object is not installed"; exit 1; }
+    env -u LD_LIBRARY_PATH LD_PRELOAD="$object" "$@"
+}
+
+status=0
+OTEL_TRACES_EXPORTER=console no_proxy='*' preloaded tote-preload-curl.so \
+    curl -s http://127.0.0.1:1/ >preload.out 2>preload.err || status=$?
+expect "$status $(grep -c '^GET (client' preload.out) $(cat preload.err)" "7 1 " "curl with tote-preload-curl.so"
+preloaded tote-preload-curl.so true 2>preload.err
+expect "$(cat preload.err)" "" "true with tote-preload-curl.so"
+cc_threads='#include <pthread.h>
+#include <tote/tote.h>
+static void *run(void *arg) { return tote_context_current() == arg ? arg : NULL; }
+int main(void) {
+    tote_scope *scope = tote_scope_open(NULL, "work", NULL);
+    pthread_t thread;
+    void *same = NULL;
+    pthread_create(&thread, NULL, run, (void *)tote_context_current());
+    pthread_join(thread, &same);
+    tote_scope_close(&scope);
+    return !same;
+}'
+printf '%s\n' "$cc_threads" >threads.c
+"$compiler" -I"$prefix/include" -o threads threads.c -L"$libraries" -Wl,-rpath,"$libraries" -ltote-api -pthread
+! env -u LD_LIBRARY_PATH ./threads || { echo "threads take the context along without the preload object"; exit 1; }
+preloaded tote-preload-threads.so ./threads
+echo "both preload objects work from the prefix"

@@ -2,7 +2,7 @@
 /*
  * preload.c - pthread_create() that takes the current context along, for programs that are not changed
  *
- *   LD_PRELOAD=tote-preload-threads.so ./program
+ *   LD_PRELOAD=$prefix/lib/tote-preload-threads.so ./program
  *
  * A thread that is started outside of any context, as Tote's own are, is started as ever.
  */
