@@ -26,11 +26,13 @@ CURLcode(curl_easy_setopt)(CURL *easy, CURLoption option, ...) {
 
     va_start(list, option);
     if (option >= CURLOPTTYPE_OFF_T && option < CURLOPTTYPE_BLOB) {
-        result = LIBRARY.easy_setopt(easy, option, va_arg(list, curl_off_t));
+        curl_off_t value = va_arg(list, curl_off_t);
+        result = LIBRARY.easy_setopt(easy, option, value);
     } else if (option < CURLOPTTYPE_OBJECTPOINT) {
         result = LIBRARY.easy_setopt(easy, option, va_arg(list, long));
     } else {
-        result = LIBRARY.easy_setopt(easy, option, va_arg(list, void *));
+        void *value = va_arg(list, void *);
+        result = LIBRARY.easy_setopt(easy, option, value);
     }
     va_end(list);
     return result;
@@ -86,10 +88,11 @@ CURLMcode(curl_multi_setopt)(CURLM *multi, CURLMoption option, ...) {
     va_list list;
 
     va_start(list, option);
-    if (option >= (CURLMoption)CURLOPTTYPE_OBJECTPOINT) {
-        result = LIBRARY.multi_setopt(multi, option, va_arg(list, void *));
-    } else {
+    if (option < (CURLMoption)CURLOPTTYPE_OBJECTPOINT) {
         result = LIBRARY.multi_setopt(multi, option, va_arg(list, long));
+    } else {
+        void *value = va_arg(list, void *);
+        result = LIBRARY.multi_setopt(multi, option, value);
     }
     va_end(list);
     return result;

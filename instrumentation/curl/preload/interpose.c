@@ -209,7 +209,8 @@ TOTE_API CURLcode(curl_easy_setopt)(CURL *easy, CURLoption option, ...) {
     }
     va_start(list, option);
     if (option >= CURLOPTTYPE_OFF_T && option < CURLOPTTYPE_BLOB) {
-        result = library->easy_setopt(easy, option, va_arg(list, curl_off_t));
+        curl_off_t value = va_arg(list, curl_off_t);
+        result = library->easy_setopt(easy, option, value);
     } else if (option < CURLOPTTYPE_OBJECTPOINT) {
         result = library->easy_setopt(easy, option, va_arg(list, long));
     } else { /* functions are pointers of the same size wherever libcurl runs */

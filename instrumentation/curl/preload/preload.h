@@ -42,7 +42,7 @@
     X(url_get)                                                                                     \
     X(url_set)
 
-#define PRELOAD_FIELD(name) __typeof__(&curl_##name) name;
+#define PRELOAD_FIELD(name) __typeof__ (&curl_##name)(name);
 
 /* A libcurl of the process. It stays mapped. */
 struct preload_library {

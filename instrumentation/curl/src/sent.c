@@ -111,8 +111,7 @@ static void set_line(void *carrier, const char *key, const char *value, size_t v
         return;
     }
     char *line = (char *)(node + 1);
-    char *end = line + length;
-    memcpy(line, key, length);
+    char *end = mempcpy(line, key, length);
     *end++ = value_length ? ':' : ';';
     if (value_length) {
         *end++ = ' ';
