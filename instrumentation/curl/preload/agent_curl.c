@@ -133,3 +133,7 @@ CURLUcode agent_url_get(CURLU *url, CURLUPart part, char **text, unsigned flags)
 CURLUcode curl_url_set(CURLU *url, CURLUPart part, const char *text, unsigned flags) {
     return LIBRARY.url_set(url, part, text, flags);
 }
+
+const char *curl_url_strerror(CURLUcode result) {
+    return LIBRARY.url_strerror(result);
+}

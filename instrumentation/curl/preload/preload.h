@@ -40,7 +40,8 @@
     X(url)                                                                                         \
     X(url_cleanup)                                                                                 \
     X(url_get)                                                                                     \
-    X(url_set)
+    X(url_set)                                                                                     \
+    X(url_strerror)
 
 #define PRELOAD_FIELD(name) __typeof__ (&curl_##name)(name);
 
