@@ -19,10 +19,9 @@
 #include "folder.h"
 #include "spool_entry.h"
 #include "spool_file.h"
+#include "spool_lock.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
-#include "tote/internal/fork.h"
-#include "tote/internal/lock.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/os.h"
 
@@ -40,7 +39,6 @@ enum {
 
 static const char *const component = "spool";
 static const char corrupt_suffix[] = ".corrupt";
-static const char lock_name[] = "lock";
 
 /* A look at the directory. */
 struct scan {
@@ -52,14 +50,12 @@ struct scan {
 };
 
 struct tote__spool {
-    struct tote__spool *next; /* of those that are open */
     struct tote__spool_limits limits;
     char *path; /* absolute; NULL: out of memory */
     struct tote__folder folder;
-    int lock; /* -1: this process does not hold it */
+    struct tote__spool_lock lock;
     bool is_locked_out;
     bool does_sync;
-    uint32_t generation;
     uint32_t renewals; /* of the directory, after it was removed */
     struct tote__spool_clock clock;
     uint32_t tag; /* of this process's files */
@@ -80,10 +76,6 @@ struct tote__spool {
     bool has_taken;                 /* and not removed yet */
     tote_otlp_buffer file;
 };
-
-/* The queues of this process: a record lock does not keep one of them from another. */
-static struct tote__lock registry_lock;
-static struct tote__spool *registry;
 
 static bool is_too_old(const struct tote__spool *spool, const struct tote__spool_entry *entry) {
     uint64_t age = tote__spool_clock_age(&spool->clock, entry->time);
@@ -263,15 +255,6 @@ static bool open_folder(struct tote__spool *spool, uid_t owner, bool may_make) {
     return false;
 }
 
-static void drop_lock(struct tote__spool *spool) {
-    tote__lock_take(&registry_lock);
-    if (spool->lock >= 0) {
-        close(spool->lock);
-    }
-    spool->lock = -1;
-    tote__lock_drop(&registry_lock);
-}
-
 /* This process's batches in it went with the directory. */
 static void forget_all(struct tote__spool *spool) {
     struct tote__spool_index *indexes[] = {&spool->known, &spool->passed_over, &spool->skipped};
@@ -299,7 +282,7 @@ static bool renew(struct tote__spool *spool) {
     }
     tote__folder_close(&removed);
     drop_scan(spool);
-    drop_lock(spool);
+    tote__spool_lock_drop(&spool->lock);
     forget_all(spool);
     spool->renewals++;
     spool->next_look = 0;
@@ -454,66 +437,15 @@ uint64_t tote__spool_lost(const struct tote__spool *spool) {
     return spool->lost;
 }
 
-/* Another queue of this process has the lock. Call with the registry locked. */
-static bool is_sent_by_another(const struct tote__spool *spool) {
-    for (const struct tote__spool *other = registry; other; other = other->next) {
-        if (other != spool && other->lock >= 0 && other->generation == spool->generation &&
-            other->folder.device == spool->folder.device &&
-            other->folder.inode == spool->folder.inode) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int open_lock(const struct tote__spool *spool) {
-    struct stat status;
-    int fd = tote__folder_open_file(&spool->folder, lock_name, O_RDWR, &status);
-
-    if (fd < 0 && errno == ENOENT) {
-        fd = tote__folder_create_file(&spool->folder, lock_name, O_RDWR);
-        if (fd < 0 && errno == EEXIST) {
-            fd = tote__folder_open_file(&spool->folder, lock_name, O_RDWR, &status);
-        }
-    }
-    return fd;
-}
-
-/*
- * Closing a file releases the record locks that this process has on it, and another queue of the process would not be kept from
- * taking it: so all of this is done while the registry is locked. Returns 0 or an errno.
- */
-static int take_lock(struct tote__spool *spool) {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    int error = EAGAIN;
-
-    tote__lock_take(&registry_lock);
-    if (!is_sent_by_another(spool)) {
-        int fd = open_lock(spool);
-        error = fd < 0 ? errno : 0;
-        if (fd >= 0 && fcntl(fd, F_SETLK, &whole) != 0) {
-            error = EAGAIN;
-            close(fd);
-            fd = -1;
-        }
-        spool->lock = fd;
-    }
-    tote__lock_drop(&registry_lock);
-    return error;
-}
-
 bool tote__spool_may_send(struct tote__spool *spool) {
-    if (spool->lock >= 0) {
-        return true;
-    }
-    int error = take_lock(spool);
+    int error = tote__spool_lock_take(&spool->lock, &spool->folder);
     bool is_locked_out = error && error != EAGAIN && error != ENOENT;
     if (is_locked_out && !spool->is_locked_out) {
         char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, component,
                       "nothing is sent from the disk queue %s: its file '%s' cannot be opened: %s; "
                       "it has to be a regular file of user %u with mode 0600",
-                      spool->path, lock_name, tote__os_error(error, text),
+                      spool->path, TOTE__SPOOL_LOCK_NAME, tote__os_error(error, text),
                       (unsigned)spool->folder.owner);
     }
     spool->is_locked_out = is_locked_out;
@@ -751,20 +683,12 @@ static struct tote__spool *make(const char *path, const struct tote__spool_limit
         .limits = *limits,
         .path = copy,
         .folder = {.descriptor = -1},
-        .lock = -1,
+        .lock = TOTE__SPOOL_LOCK_INIT,
         .does_sync = true,
-        .generation = tote__generation(),
         .clock = tote__spool_clock_start(),
         .tag = tag == NOBODYS_TAG ? 1 : tag,
     };
     return spool;
-}
-
-static void enter(struct tote__spool *spool) {
-    tote__lock_take(&registry_lock);
-    spool->next = registry;
-    registry = spool;
-    tote__lock_drop(&registry_lock);
 }
 
 static struct tote__spool *open_spool(const char *path, const struct tote__spool_limits *limits,
@@ -778,7 +702,6 @@ static struct tote__spool *open_spool(const char *path, const struct tote__spool
     }
     if (spool) {
         look(spool, OPEN_FILES);
-        enter(spool);
     }
     errno = error;
     return spool;
@@ -807,7 +730,6 @@ struct tote__spool *tote__spool_reopen(const struct tote__spool *inherited, cons
         spool->folder = folder;
         spool->does_sync = inherited->does_sync;
         look(spool, STEP_FILES);
-        enter(spool);
     } else {
         tote__folder_close(&folder);
     }
@@ -821,15 +743,7 @@ void tote__spool_close(struct tote__spool *spool) {
     if (!spool) {
         return;
     }
-    drop_lock(spool);
-    tote__lock_take(&registry_lock);
-    for (struct tote__spool **link = &registry; *link; link = &(*link)->next) {
-        if (*link == spool) {
-            *link = spool->next;
-            break;
-        }
-    }
-    tote__lock_drop(&registry_lock);
+    tote__spool_lock_drop(&spool->lock);
     release(spool);
     errno = error;
 }

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spool_lock.h - the lock of a disk queue's directory: one sender at a time
+ *
+ * It is a record lock on the file `lock`, which the kernel releases when the process ends, even by
+ * SIGKILL. A forked child holds none of its parent's locks.
+ *
+ * Threads: thread-safe for different locks.
+ */
+#ifndef TOTE_OTLP_SPOOL_LOCK_H
+#define TOTE_OTLP_SPOOL_LOCK_H
+
+#include "folder.h"
+
+#define TOTE__SPOOL_LOCK_NAME "lock"
+
+struct tote__spool_lock {
+    struct tote__spool_lock *next; /* of the locks that this process holds */
+    int descriptor;                /* -1: not held */
+    uint32_t generation;           /* of the process that took it */
+    dev_t device;
+    ino_t inode;
+};
+
+#define TOTE__SPOOL_LOCK_INIT                                                                      \
+    { .descriptor = -1 }
+
+/*
+ * Take the lock of a directory without waiting. Returns 0, also if it is held already; EAGAIN if
+ * another process or another queue of this process holds it; or why the file cannot be opened.
+ * The structure must stay where it is until the lock is dropped.
+ */
+int tote__spool_lock_take(struct tote__spool_lock *lock, const struct tote__folder *folder);
+
+/* Release the lock. Nothing happens if it is not held. */
+void tote__spool_lock_drop(struct tote__spool_lock *lock);
+
+#endif
