@@ -15,7 +15,7 @@
 
 enum { COLLECTOR_BUCKETS = 16384 };
 
-/* Starts out all zero but for quiet_ms. */
+/* All fields start as zero, except quiet_ms. */
 struct collector {
     struct trace *buckets[COLLECTOR_BUCKETS]; /* by the hash of the trace id */
     struct trace_list fresh;                  /* not yet checked; by their last news */

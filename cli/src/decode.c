@@ -58,7 +58,7 @@ static void append_scalar(struct text *text, tote_value value) {
     append(text, scalar);
 }
 
-/* Lists as JSON has them but for the quotes. It goes no deeper than check() lets a request. */
+/* Append a value; lists as in JSON, without quotes. check() has limited the depth. */
 static void append_value(struct text *text, const Tote__Otlp__AnyValue *value) {
     char size[32];
 

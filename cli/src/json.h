@@ -30,7 +30,7 @@ struct json_request json_to_request(const char *json, size_t size, bool is_alone
 
 /*
  * Repair what JSON parsers refuse: bytes that are not UTF-8 and halves of surrogate pairs become
- * U+FFFD. Returns: a copy to be freed, or NULL if the text needs no repair or memory is out.
+ * U+FFFD. Returns: a copy to be freed, or NULL if no repair is needed or if out of memory.
  */
 char *json_repair(const char *json, size_t size, size_t *repaired_size);
 

@@ -35,8 +35,8 @@ enum { TERMINAL_LONGEST = 4096 };
 
 /*
  * A copy that may be shown: repaired UTF-8, U+FFFD for each character that would control the
- * terminal or the layout of the line, so that no span can; its first TERMINAL_LONGEST bytes. ""
- * when memory is out.
+ * terminal or the layout of the line, so that no span can; its first TERMINAL_LONGEST bytes.
+ * Returns "" if out of memory.
  */
 const char *terminal_clean(struct tote__arena *arena, const char *text, size_t length);
 

@@ -241,7 +241,7 @@ static unsigned sendable_encodings(const struct tote__outbox *outbox) {
                : 1U << TOTE_OTLP_PROTOBUF | 1U << TOTE_OTLP_JSON;
 }
 
-/* Put two files in the place of one that is too large for the receiver, the first with so many spans. */
+/* Replace a file that is too large for the receiver by two; `first` is the first one's span count. */
 static bool split_batch(struct tote__outbox *outbox, size_t first) {
     const struct tote__batch *whole = &outbox->batch;
     const struct tote__range ranges[] = {{0, first}, {first, whole->span_count}};

@@ -20,7 +20,7 @@ enum tote__fate {
 
 struct tote__verdict {
     enum tote__fate fate;
-    bool is_late;         /* it is for want of time that there is no answer */
+    bool is_late;         /* there is no response because the time was over */
     bool is_reset;        /* the stream was reset; with a large request its size may be the cause */
     bool has_lost_status; /* a success of gRPC whose trailers are missing */
     bool is_readable;     /* a success says nothing, or what can be read */

@@ -23,8 +23,8 @@ struct baggage_rules {
 };
 
 /*
- * A propagator with these functions and rules, of which `usual` says the limits where the options
- * do not; one that does nothing when memory is out. The rules are its `self`; the functions'
+ * A propagator with these functions and rules; `usual` has the limits that the options leave out.
+ * If out of memory, one that does nothing. The rules are its `self`; the functions'
  * `destroy` is not used.
  */
 tote_propagator *tote__baggage_propagator_new(const tote_propagator_ops *ops,

@@ -141,7 +141,7 @@ static void *flush(void *arg) {
     return arg;
 }
 
-/* The thread works in the place of the host's loop, which must be free again afterwards */
+/* The thread works instead of the host's loop, which must be free again afterwards. */
 static void a_flush_that_is_cancelled_ends_and_exporting_goes_on(void **state) {
     pthread_t thread;
     void *result = NULL;

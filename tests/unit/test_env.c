@@ -114,15 +114,15 @@ static int take_variables(void) {
     return !tote__is_privileged() ? NOT_PRIVILEGED : is_taken ? TAKEN : IGNORED;
 }
 
-static int run_as_stranger(const char *path) {
-    enum { STRANGER = 65534 };
+static int run_as_other_user(const char *path) {
+    enum { OTHER_USER = 65534 };
     int status = 0;
     pid_t child = fork();
 
     if (child == 0) {
         setenv("OTEL_A", "true", 1);
         setenv("TRACEPARENT", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", 1);
-        if (setgid(STRANGER) == 0 && setuid(STRANGER) == 0) {
+        if (setgid(OTHER_USER) == 0 && setuid(OTHER_USER) == 0) {
             execl(path, path, take_variables_option, NULL);
         }
         _exit(NOT_PRIVILEGED);
@@ -146,7 +146,7 @@ static void a_setuid_program_ignores_variables(void **state) {
     snprintf(command, sizeof command, "chmod 755 %s && cp /proc/%d/exe %s && chmod 4755 %s",
              directory, (int)getpid(), path, path);
     assert_int_equal(system(command), 0);
-    int outcome = run_as_stranger(path);
+    int outcome = run_as_other_user(path);
     snprintf(command, sizeof command, "rm -r %s", directory);
     assert_int_equal(system(command), 0);
     if (outcome == NOT_PRIVILEGED) {

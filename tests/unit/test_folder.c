@@ -11,7 +11,7 @@
 
 #include "otlp/folder.h"
 
-enum { STRANGER = 65534 };
+enum { OTHER_USER = 65534 };
 
 static struct {
     char directory[64];
@@ -104,10 +104,10 @@ static void a_directory_of_another_user_is_refused(void **state) {
     (void)state;
     need_root();
     assert_int_equal(mkdir(f.path, 0700), 0);
-    assert_int_equal(chown(f.path, STRANGER, STRANGER), 0);
+    assert_int_equal(chown(f.path, OTHER_USER, OTHER_USER), 0);
     refuse(f.path, "belongs to user 65534");
     assert_true(tote__folder_open(f.path, TOTE__ANY_OWNER, false, &f.folder, f.problem));
-    assert_int_equal(f.folder.owner, STRANGER);
+    assert_int_equal(f.folder.owner, OTHER_USER);
 }
 
 static void what_is_no_directory_is_refused(void **state) {
@@ -144,7 +144,7 @@ static void links_of_another_user_are_not_followed(void **state) {
     assert_int_equal(mkdir(f.path, 0700), 0);
     snprintf(link, sizeof link, "%s/link", f.directory);
     assert_int_equal(symlink("queue", link), 0);
-    assert_int_equal(lchown(link, STRANGER, STRANGER), 0);
+    assert_int_equal(lchown(link, OTHER_USER, OTHER_USER), 0);
     refuse(link, "symbolic link of user 65534");
     snprintf(link, sizeof link, "%s/link/below", f.directory);
     refuse(link, "symbolic link of user 65534");
@@ -175,7 +175,7 @@ static void only_files_that_no_other_user_wrote_are_opened(void **state) {
     assert_int_equal(chmod(in_folder("file"), 0644), 0);
     assert_int_equal(close(open_file("file")), 0);
     need_root();
-    assert_int_equal(chown(in_folder("file"), STRANGER, STRANGER), 0);
+    assert_int_equal(chown(in_folder("file"), OTHER_USER, OTHER_USER), 0);
     assert_refused("file");
 }
 
@@ -184,11 +184,11 @@ static void files_that_root_creates_belong_to_the_directorys_owner(void **state)
     (void)state;
     need_root();
     assert_int_equal(mkdir(f.path, 0700), 0);
-    assert_int_equal(chown(f.path, STRANGER, STRANGER), 0);
+    assert_int_equal(chown(f.path, OTHER_USER, OTHER_USER), 0);
     assert_true(tote__folder_open(f.path, TOTE__ANY_OWNER, false, &f.folder, f.problem));
     assert_int_equal(close(tote__folder_create_file(&f.folder, "file", O_RDWR)), 0);
     assert_int_equal(close(open_file("file")), 0);
-    assert_int_equal(f.status.st_uid, STRANGER);
+    assert_int_equal(f.status.st_uid, OTHER_USER);
     assert_int_equal(f.status.st_mode & 07777, 0600);
 }
 
@@ -202,7 +202,7 @@ static void a_link_is_read_if_it_is_the_owners(void **state) {
     assert_string_equal(target, "/somewhere");
     assert_false(tote__folder_read_link(&f.folder, "nothing", target, sizeof target));
     need_root();
-    assert_int_equal(lchown(in_folder("link"), STRANGER, STRANGER), 0);
+    assert_int_equal(lchown(in_folder("link"), OTHER_USER, OTHER_USER), 0);
     assert_false(tote__folder_read_link(&f.folder, "link", target, sizeof target));
     assert_string_equal(target, "");
 }

@@ -20,7 +20,7 @@
 #include "tote/internal/fork.h"
 
 enum { PROTOBUF = 1 << TOTE_OTLP_PROTOBUF, JSON = 1 << TOTE_OTLP_JSON, FILE_BYTES = 40 + 5 };
-enum { STRANGER = 65534 };
+enum { OTHER_USER = 65534 };
 
 static const struct tote__spool_limits usual = {1 << 20, 100, 3600};
 
@@ -452,7 +452,7 @@ static void a_file_of_another_user_stays_and_is_counted(void **state) {
     assert_true(is_there(strrchr(path, '/') + 1));
     if (geteuid() == 0) {
         assert_int_equal(chmod(path, 0600), 0);
-        assert_int_equal(chown(path, STRANGER, STRANGER), 0);
+        assert_int_equal(chown(path, OTHER_USER, OTHER_USER), 0);
         open_again((struct tote__spool_limits){1 << 20, 2, 3600});
         assert_int_equal(tote__spool_trouble(f.spool).unreadable, 1);
     }
@@ -477,7 +477,7 @@ static void what_root_leaves_belongs_to_the_directorys_owner(void **state) {
     if (geteuid() != 0) {
         skip();
     }
-    assert_int_equal(chown(f.directory, STRANGER, STRANGER), 0);
+    assert_int_equal(chown(f.directory, OTHER_USER, OTHER_USER), 0);
     assert_null(tote__spool_open(f.directory, &usual));
     assert_non_null(strstr(reports.message, "belongs to user 65534"));
     f.spool = tote__spool_open_existing(f.directory, &usual);
@@ -486,11 +486,11 @@ static void what_root_leaves_belongs_to_the_directorys_owner(void **state) {
     assert_taken("spans", 2);
     int directory = tote__spool_descriptor(f.spool);
     assert_int_equal(fstatat(directory, "lock", &status, 0), 0);
-    assert_int_equal(status.st_uid, STRANGER);
+    assert_int_equal(status.st_uid, OTHER_USER);
     char path[512];
     assert_true(find_file(".otlp", path, sizeof path));
     assert_int_equal(stat(path, &status), 0);
-    assert_int_equal(status.st_uid, STRANGER);
+    assert_int_equal(status.st_uid, OTHER_USER);
 }
 
 /* A queue that gives up its own descriptor of the lock must not release the lock of another one */
@@ -660,8 +660,8 @@ static void batches_in_both_encodings_come_out_in_order(void **state) {
     assert_int_equal(f.batch.encoding, TOTE_OTLP_JSON);
 }
 
-/* What cannot be sent is told once, counts, and is in nobody's way */
-static void a_batch_that_cannot_be_sent_is_told(void **state) {
+/* A batch that cannot be sent is reported once, is counted, and blocks no other batch. */
+static void a_batch_that_cannot_be_sent_is_reported(void **state) {
     const struct tote__batch json = {
         .message = {(const uint8_t *)"{}", 2}, .span_count = 1, .encoding = TOTE_OTLP_JSON};
 
@@ -766,7 +766,7 @@ int main(int argc, char **argv) {
         FRESH_TEST(a_clock_that_is_set_changes_no_age),
         FRESH_TEST(a_batch_that_is_put_later_is_newer_whatever_the_clock_says),
         FRESH_TEST(batches_in_both_encodings_come_out_in_order),
-        FRESH_TEST(a_batch_that_cannot_be_sent_is_told),
+        FRESH_TEST(a_batch_that_cannot_be_sent_is_reported),
         FRESH_TEST(a_directory_that_was_removed_is_created_again),
         FRESH_TEST(a_batch_is_on_the_disk_before_it_counts_as_saved),
         FRESH_TEST(an_empty_file_is_set_aside),

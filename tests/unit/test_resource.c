@@ -329,7 +329,7 @@ static struct self see_self(void) {
     return self;
 }
 
-/* Whether this process is told apart from the one that forked it, but for nothing else. */
+/* Return whether only the process attributes differ from those of the parent. */
 static bool differs_from(const struct self *parent) {
     const struct self self = see_self();
 

@@ -3,8 +3,8 @@
  * map_index.h - which fields of a map count: of a key, the last one
  *
  * Small maps are searched. Larger ones get an index, sorted by the hashes of their keys, so that work on
- * a map of n fields takes n log n steps whatever the keys are. If memory is out, there is no index and
- * the search does its work; results are the same.
+ * a map of n fields takes n log n steps whatever the keys are. If out of memory, there is no index, and
+ * a linear search gives the same results.
  */
 #ifndef TOTE_INTERNAL_MAP_INDEX_H
 #define TOTE_INTERNAL_MAP_INDEX_H
@@ -14,7 +14,7 @@
 
 struct tote__map_index; /* of one map, borrows its fields */
 
-/* NULL, which all of these take, for a small map and if memory is out. Free it. */
+/* Returns NULL for a small map and if out of memory; all functions here accept NULL. Free it. */
 TOTE_SHARED struct tote__map_index *tote__map_index_new(tote_value map);
 TOTE_SHARED void tote__map_index_free(struct tote__map_index *index);
 
