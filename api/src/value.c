@@ -139,11 +139,10 @@ static bool compare_parts(struct comparison *comparison) {
 }
 
 static __attribute__((noinline)) bool are_equal_lists(tote_value a, tote_value b) {
-    struct comparison comparison;
+    struct comparison comparison = {.parts_left = MOST_PARTS};
 
     comparison.levels =
         (struct tote__levels){.few = comparison.few, .size = sizeof *comparison.few};
-    comparison.parts_left = MOST_PARTS;
     bool is_equal = compare_values(&comparison, a, b);
     while (is_equal && comparison.levels.depth) {
         is_equal = compare_parts(&comparison);
