@@ -17,6 +17,21 @@ check_c_compiler_flag(${clear_by_stores} TOTE_HAS_MEMSET_STRATEGY)
 if(TOTE_HAS_MEMSET_STRATEGY)
     target_compile_options(tote_flags INTERFACE ${clear_by_stores})
 endif()
+# Hardening of optimised builds, where the compiler has it; sanitizers see more themselves.
+set(hardening -fstack-protector-strong -fstack-clash-protection -fcf-protection)
+foreach(flag ${hardening})
+    string(MAKE_C_IDENTIFIER "TOTE_HAS${flag}" has_flag)
+    check_c_compiler_flag(${flag} ${has_flag})
+    if(${has_flag} AND NOT TOTE_SANITIZE)
+        target_compile_options(tote_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:${flag}>)
+    endif()
+endforeach()
+if(NOT TOTE_SANITIZE)
+    target_compile_options(tote_flags INTERFACE
+        "$<$<NOT:$<CONFIG:Debug>>:SHELL:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>")
+endif()
+set(tote_link_hardening -Wl,-z,relro -Wl,-z,now) # of libraries and programs
+target_link_options(tote_flags INTERFACE ${tote_link_hardening})
 if(TOTE_FUZZ)
     target_compile_options(tote_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
@@ -77,7 +92,7 @@ function(tote_library name)
 
     tote_library_target(tote_lib_${name} SHARED ${name} ${output})
     # Stays mapped: threads may be on their way out of it. Safe to dlclose means just that.
-    target_link_options(tote_lib_${name} PRIVATE -Wl,-z,nodelete -Wl,--as-needed
+    target_link_options(tote_lib_${name} PRIVATE ${tote_link_hardening} -Wl,-z,nodelete -Wl,--as-needed
         -Wl,-Bsymbolic-functions) # a call inside the library needs no detour
     if(NOT TOTE_SANITIZE) # whose functions come with the program
         target_link_options(tote_lib_${name} PRIVATE -Wl,-z,defs)

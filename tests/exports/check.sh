@@ -8,6 +8,8 @@
 #   folders. Those after -- are only looked for, not looked into.
 # check.sh static LIBRARY: no global symbol but tote_* is defined.
 # check.sh needs LIBRARY NAME...: it is linked to no other libraries.
+# check.sh hardened LIBRARY: read-only relocations, bound at start, no executable
+#   stack, and stack protectors.
 set -euo pipefail
 export LC_ALL=C
 
@@ -66,6 +68,18 @@ static)
         echo "defined by $library without tote_ before their names"
         exit 1
     fi
+    ;;
+hardened)
+    layout=$(readelf --program-headers --wide "$library")
+    entries=$(readelf --dynamic --wide "$library")
+    grep -q GNU_RELRO <<<"$layout" || { echo "$library has no GNU_RELRO"; exit 1; }
+    grep -Eq 'BIND_NOW|FLAGS_1.*NOW' <<<"$entries" || { echo "$library is not bound at start"; exit 1; }
+    ! grep -q 'GNU_STACK.*RWE' <<<"$layout" || { echo "$library has an executable stack"; exit 1; }
+    ! grep -q TEXTREL <<<"$entries" || { echo "$library has relocations in its code"; exit 1; }
+    grep -q __stack_chk_fail <<<"$(nm -D --undefined-only "$library")" || {
+        echo "$library has no stack protectors"
+        exit 1
+    }
     ;;
 needs)
     allowed=$(printf '%s\n' "$@")
