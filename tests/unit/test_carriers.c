@@ -17,6 +17,7 @@
 #include "reports.h"
 #include "tote/instrumentation/curl.h"
 #include "tote/instrumentation/microhttpd.h"
+#include "tote/internal/pool.h"
 #include "tote/propagator_ops.h"
 #include "tote/propagators.h"
 #include "tote/tote.h"
@@ -320,5 +321,6 @@ int main(int argc, char **argv) {
     if (!tote_set_allocator(&allocator)) {
         return 1;
     }
+    tote__pools_keep = true; /* allocations are counted, also under a sanitizer */
     return RUN_TESTS(tests, argc, argv);
 }
