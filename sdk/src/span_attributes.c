@@ -349,7 +349,9 @@ static void select_attributes(const struct span *span, struct selection *selecti
         tote__arena_allocate(&selection->memory, tote__min(count, limit) * sizeof *selection->kept);
     if (!selection->kept || !limit) {
         selection->dropped = (uint32_t)count;
-    } else if (count > limit) {
+        return;
+    }
+    if (count > limit) {
         select_within_limit(selection, count, limit);
     } else {
         select_last_of_each_key(selection, count);

@@ -202,7 +202,8 @@ static void set_up_time(const struct start *start, struct span *span) {
     const struct span *parent = NULL;
     uint64_t given = start->options->start_time_unix_nano;
 
-    if (start->parent_context && start->parent_span->ops == &tote__recording_ops) {
+    if (start->parent_context && start->parent_span &&
+        start->parent_span->ops == &tote__recording_ops) {
         parent = (const struct span *)start->parent_span;
     }
     span->has_given_start = given != 0;
