@@ -2,8 +2,8 @@
 /*
  * coroutine.c - coroutines, each with a current context of its own
  *
- * What runs them tells Tote once where the running one keeps its contexts: that is the slot. From then on
- * each coroutine finds what it left current, wherever it was switched away from.
+ * What runs them tells Tote once where the running one keeps its contexts: that is the slot. From
+ * then on each coroutine finds what it left current, wherever it was switched away from.
  */
 #include <stdio.h>
 #include <stdlib.h>

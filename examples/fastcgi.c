@@ -4,8 +4,8 @@
  *
  *   fastcgi SOCKET REQUESTS       serves so many requests on a Unix socket, then ends
  *
- * What a server hands to FastCGI is variables, of which those of headers begin with HTTP_. A getter makes names of headers
- * of them; libtote-http does the rest.
+ * What a server hands to FastCGI is variables, of which those of headers begin with HTTP_. A getter
+ * makes names of headers of them; libtote-http does the rest.
  */
 #include <ctype.h>
 #include <fcgiapp.h>

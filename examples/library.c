@@ -2,8 +2,8 @@
 /*
  * library.c - a library that is instrumented, and a program that does not know it
  *
- * Only libtote-api is linked: no SDK, no collector, nothing is recorded, and nothing goes wrong. In a program
- * that starts an SDK the same calls make spans.
+ * Only libtote-api is linked: no SDK, no collector, nothing is recorded, and nothing goes wrong. In
+ * a program that starts an SDK the same calls make spans.
  */
 #include <stdio.h>
 #include <string.h>

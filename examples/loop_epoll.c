@@ -4,10 +4,12 @@
  *
  *   loop_epoll [REQUESTS]
  *
- * A request opens a scope as it comes, suspends it at the end of each callback, resumes it at the start of the next
- * one, and closes it when it has been answered. So each callback runs in its own request's store and span.
+ * A request opens a scope as it comes, suspends it at the end of each callback, resumes it at the
+ * start of the next one, and closes it when it has been answered. So each callback runs in its own
+ * request's store and span.
  *
- * The loop exports too: Tote has no thread here. Its descriptor is watched with the others, its time bounds the wait.
+ * The loop exports too: Tote has no thread here. Its descriptor is watched with the others, its
+ * time bounds the wait.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +58,10 @@ static bool on_readable(struct request *request) {
     return true;
 }
 
-/* The clients, all from here: three lines each, one after the other's. Returns: how many got wrong answers. */
+/*
+ * The clients, all from here: three lines each, one after the other's. Returns: how many got wrong
+ * answers.
+ */
 static size_t ask(struct request *requests, size_t count) {
     size_t wrong = 0;
     char answer[16], expected[16];

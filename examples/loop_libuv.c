@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loop_libuv.c - a thousand requests at once on one thread, in callbacks of libuv, with work for its pool
+ * loop_libuv.c - a thousand requests at once on one thread, in callbacks of libuv, with work for
+ * its pool
  *
  *   loop_libuv [REQUESTS]
  *
- * Callbacks of one request resume and suspend its scope. Work that goes to the pool takes a reference to the
- * context along, and runs in it, while the loop goes on.
+ * Callbacks of one request resume and suspend its scope. Work that goes to the pool takes a
+ * reference to the context along, and runs in it, while the loop goes on.
  *
- * The loop exports too: Tote has no thread here. Its descriptor is watched by a handle, its time is a timer's, which is
- * set before each wait.
+ * The loop exports too: Tote has no thread here. Its descriptor is watched by a handle, its time is
+ * a timer's, which is set before each wait.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,8 @@
 /*
  * pool.c - a pool of threads, whose tasks run in the context that they were submitted in
  *
- * A reference is taken where a task is queued, and the task is run in it: that is all a pool has to do.
+ * A reference is taken where a task is queued, and the task is run in it: that is all a pool has to
+ * do.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -6,9 +6,11 @@
  *
  *   GET  /ctx                     the context of the request as it was understood, as JSON
  *   GET  /hop?url=URL             GET URL, and answer what it answers
- *   POST /test                    [{"url": URL, "arguments": ANY}, ...]: POST each ANY to its URL, then answer 200
+ *   POST /test                    [{"url": URL, "arguments": ANY}, ...]: POST each ANY to its URL,
+ * then answer 200
  *
- * Which headers are read and written is up to OTEL_PROPAGATORS, where spans go to OTEL_EXPORTER_OTLP_ENDPOINT.
+ * Which headers are read and written is up to OTEL_PROPAGATORS, where spans go to
+ * OTEL_EXPORTER_OTLP_ENDPOINT.
  */
 #include <curl/curl.h>
 #include <errno.h>
@@ -78,8 +80,8 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *arg) {
 }
 
 /*
- * Call `url`, with `body` as JSON or, when that is NULL, with GET: a client span, whose headers go out.
- * Returns: the status, 0 when there was no answer.
+ * Call `url`, with `body` as JSON or, when that is NULL, with GET: a client span, whose headers go
+ * out. Returns: the status, 0 when there was no answer.
  */
 static unsigned call(const char *url, const char *body, struct text *answer) {
     CURL *easy = curl_easy_init();
@@ -232,8 +234,8 @@ static const char *get_route(void *cls, const char *method, const char *path) {
 }
 
 /*
- * Called as the headers are there, then for each piece of the body, and once more at its end; in a scope of the
- * request, in the trace that its headers tell: libtote-microhttpd sees to that.
+ * Called as the headers are there, then for each piece of the body, and once more at its end; in a
+ * scope of the request, in the trace that its headers tell: libtote-microhttpd sees to that.
  */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *body,

@@ -6,9 +6,9 @@
  *   shop checkout  --port 0 --next http://127.0.0.1:PORT
  *   shop frontend  --port 0 --next http://127.0.0.1:PORT
  *
- * A request goes frontend -> checkout -> inventory. The frontend knows the user and adds them to its store: so
- * all three have them on their spans, and the others read them from their own stores. It also knows the
- * session, which is private: it stays where it is.
+ * A request goes frontend -> checkout -> inventory. The frontend knows the user and adds them to
+ * its store: so all three have them on their spans, and the others read them from their own stores.
+ * It also knows the session, which is private: it stays where it is.
  */
 #include <curl/curl.h>
 #include <errno.h>
@@ -37,7 +37,8 @@ static size_t ignore_body(char *bytes, size_t size, size_t count, void *arg) {
     return size * count;
 }
 
-/* GET `path` for the item from the next service. Returns: the status, 0 when there was no answer. */
+/* GET `path` for the item from the next service. Returns: the status, 0 when there was no answer.
+ */
 static unsigned call_next(const char *path, const char *item) {
     char url[512];
     long status = 0;
@@ -154,7 +155,10 @@ static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status)
     return result;
 }
 
-/* Called in a scope of the request, in the trace that its headers tell: libtote-microhttpd sees to that. */
+/*
+ * Called in a scope of the request, in the trace that its headers tell: libtote-microhttpd sees to
+ * that.
+ */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *body,
                                   size_t *body_size, void **state) {

@@ -73,8 +73,8 @@ static bool copy_entry(void *arg, const struct tote__entry *entry) {
 }
 
 /*
- * The context with its baggage but `name`, and `added` if not NULL. What is taken away has to go, also
- * when the rest, from several stores, is too large for one; what is added is not worth that.
+ * The context with its baggage but `name`, and `added` if not NULL. What is taken away has to go,
+ * also when the rest, from several stores, is too large for one; what is added is not worth that.
  */
 static tote_context *change(const tote_context *context, const char *name,
                             const struct tote__layer_entry *added) {

@@ -125,8 +125,10 @@ void tote__context_init(tote_context *made, const tote_context *from, tote_store
     };
 }
 
-/* A copy with these, whose references it takes, that is not shared yet. NULL when memory is out;
- * reports that. */
+/*
+ * A copy with these, whose references it takes, that is not shared yet. NULL when memory is out;
+ * reports that.
+ */
 static tote_context *make(const tote_context *context, tote_store *store, tote_span *span) {
     tote_context *made = tote__pool_take(&tote__context_pool);
 

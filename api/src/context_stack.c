@@ -93,7 +93,10 @@ static void take_block(struct tote__stack *stack) {
     stack->limit = stack->next + size;
 }
 
-/* Whether the stack made this token, also if its frame is gone. False for most of what it made 2^32 ago. */
+/*
+ * Whether the stack made this token, also if its frame is gone. False for most of what it made 2^32
+ * ago.
+ */
 static bool has_made(const struct tote__stack *stack, tote_context_token token) {
     bool is_of_first = token >= stack->base && token - stack->base < first_block;
     bool is_of_last =

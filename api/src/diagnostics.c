@@ -2,10 +2,11 @@
 /*
  * diagnostics.c - reports to the host, not too many of them
  *
- * A kind of report is a component and a format or, for a configuration, a component and a text. Within a minute
- * each different text of a kind is given once, up to a few texts: so a second mistake is not hidden by
- * the first, and input from outside cannot flood the log. Texts that differ in figures alone are the same.
- * `lock` guards the handler and the table of reports; it is never held while a handler runs.
+ * A kind of report is a component and a format or, for a configuration, a component and a text.
+ * Within a minute each different text of a kind is given once, up to a few texts: so a second
+ * mistake is not hidden by the first, and input from outside cannot flood the log. Texts that
+ * differ in figures alone are the same. `lock` guards the handler and the table of reports; it is
+ * never held while a handler runs.
  */
 #include "tote/diagnostics.h"
 

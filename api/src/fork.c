@@ -81,7 +81,10 @@ uint32_t tote__generation_renew(void) {
 
     pthread_once(&once, set_up);
     _Atomic(uint32_t) *word = atomic_load(&tote__generation_word);
-    /* First, so that a child forked in between does not take its parent's number; some are left out. */
+    /*
+     * First, so that a child forked in between does not take its parent's number; some are left
+     * out.
+     */
     uint32_t next = atomic_fetch_add(&last, 1) + 1;
     uint32_t seen = 0;
 

@@ -48,8 +48,8 @@ static void put_escaped(struct line *line, uint32_t code_point) {
 }
 
 /*
- * In quotes, escaped as JSON is; logfmt has taken that over. What controls a terminal or the layout of the
- * line is escaped, too. Spec: RFC 8259 section 7
+ * In quotes, escaped as JSON is; logfmt has taken that over. What controls a terminal or the layout
+ * of the line is escaped, too. Spec: RFC 8259 section 7
  */
 static void put_quoted(struct line *line, const char *text, size_t length) {
     uint32_t code_point;
@@ -91,7 +91,8 @@ static void put_percent(struct line *line, unsigned char byte) {
     put(line, digits[byte & 0x0F]);
 }
 
-/* A name in logfmt cannot be quoted. It is percent-encoded, so that different keys stay different. */
+/* A name in logfmt cannot be quoted. It is percent-encoded, so that different keys stay different.
+ */
 static void put_name(struct line *line, const char *name, size_t length) {
     if (line->is_json) {
         put_quoted(line, name, length);

@@ -2,8 +2,9 @@
 /*
  * map_index.c - which fields of a map count
  *
- * Entries are sorted by hash, then key, then place, by a heapsort: its worst case is n log n, needs no
- * memory and no recursion, and an untrusted client cannot slow it down by keys of equal hashes. Of a run of equal keys only the last entry is kept.
+ * Entries are sorted by hash, then key, then place, by a heapsort: its worst case is n log n, needs
+ * no memory and no recursion, and an untrusted client cannot slow it down by keys of equal hashes.
+ * Of a run of equal keys only the last entry is kept.
  */
 #include "tote/internal/map_index.h"
 

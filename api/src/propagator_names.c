@@ -2,8 +2,8 @@
 /*
  * propagator_names.c - propagators of other libraries, by name
  *
- * A list that only grows, at its head, so it is read without a lock. It lies in this library, because
- * one that registers may know no other.
+ * A list that only grows, at its head, so it is read without a lock. It lies in this library,
+ * because one that registers may know no other.
  */
 #include "tote/internal/propagator.h"
 

@@ -2,8 +2,8 @@
 /*
  * store_log.h - the entries of one store: a log that readers scan without a lock
  *
- * Records are appended under the store's lock and show when `length` grows, by one release store. When a
- * log is full, what is not replaced is written into another one, which shows when it becomes
+ * Records are appended under the store's lock and show when `length` grows, by one release store.
+ * When a log is full, what is not replaced is written into another one, which shows when it becomes
  * the current one, by one release store again. So a reader, and a child that was forked at any
  * moment, sees every change whole or not at all. A log that is used again has a new `epoch`: a
  * reader that was still in it starts over. Logs are freed with their store.
@@ -96,9 +96,9 @@ static inline struct store_record tote__record_parse(const uint64_t *words) {
 }
 
 /*
- * The value in its attribute, an AnyValue; empty when it has none. A shorter way than to read it like a
- * message of a stranger, for it was made here: tag, length, tag, length of the key, key, tag, length of
- * the value, value.
+ * The value in its attribute, an AnyValue; empty when it has none. A shorter way than to read it
+ * like a message of a stranger, for it was made here: tag, length, tag, length of the key, key,
+ * tag, length of the value, value.
  */
 static inline struct tote__slice tote__record_value(const struct store_record *record) {
     const uint8_t *at = record->attribute;
@@ -127,8 +127,8 @@ static inline struct record_head tote__record_head(uint64_t first_word, uint32_t
 }
 
 /*
- * All words are read and written whole and atomically, acquire and release: who reads a word of a log that
- * is used again sees its new epoch after that.
+ * All words are read and written whole and atomically, acquire and release: who reads a word of a
+ * log that is used again sees its new epoch after that.
  */
 static inline uint64_t tote__log_load(const struct store_log *log, uint32_t at) {
     return atomic_load_explicit(&log->words[at], memory_order_acquire);
@@ -151,8 +151,8 @@ void tote__log_copy(struct store_log *log, uint32_t at, const struct store_log *
                     const struct record_head *head);
 
 /*
- * Walk over the records: `*at` starts as 0 and ends as `length`. Returns: false at the end, and when what
- * is there is no record, because the log is being used again.
+ * Walk over the records: `*at` starts as 0 and ends as `length`. Returns: false at the end, and
+ * when what is there is no record, because the log is being used again.
  */
 static inline bool tote__log_next(const struct store_log *log, uint32_t length, uint32_t *at,
                                   struct record_head *head) {

@@ -3,8 +3,8 @@
  * store_node.h - a store, for the files that make it up
  *
  * What a reader looks at comes first: an empty level costs one line of memory. All logs hang on
- * `logs` until the store is freed, those that are not current are spare; so a process that was forked in
- * the middle of a change has nothing to put right.
+ * `logs` until the store is freed, those that are not current are spare; so a process that was
+ * forked in the middle of a change has nothing to put right.
  */
 #ifndef TOTE_API_STORE_NODE_H
 #define TOTE_API_STORE_NODE_H
@@ -49,14 +49,19 @@ enum store_outcome { STORE_WRITTEN, STORE_SEALED, STORE_FULL, STORE_NO_MEMORY };
 /* Add or replace an entry, and report it when that cannot be. The flags are taken as they are. */
 enum store_outcome tote__store_put(tote_store *store, const struct tote__layer_entry *entry);
 
-/* Append a record, of whatever size in all; its key is not in the store yet, which nobody else knows. */
+/*
+ * Append a record, of whatever size in all; its key is not in the store yet, which nobody else
+ * knows.
+ */
 bool tote__store_append(tote_store *store, const struct store_record *record);
 
-/* tote__store_new_layer(); what is too large for it is left out and reported, or there is no layer. */
+/* tote__store_new_layer(); what is too large for it is left out and reported, or there is no layer.
+ */
 tote_store *tote__store_new_layer_of(tote_store *parent, const struct tote__layer_entry *entries,
                                      size_t count, bool is_all_or_nothing);
 
-/* Whether the key, that is UTF-8, is visible; `hides_propagating` as if there were a layer below. */
+/* Whether the key, that is UTF-8, is visible; `hides_propagating` as if there were a layer below.
+ */
 bool tote__store_has(const tote_store *store, const struct store_key *key, bool hides_propagating);
 
 /* tote_store_get() for entries that have any of `visibility`; UINT32_MAX: all. */
@@ -64,9 +69,9 @@ ptrdiff_t tote__store_get(const tote_store *store, const char *key, uint32_t vis
                           char *buffer, size_t size);
 
 /*
- * Visit all keys that the stores from `store` on have, but not `end` and what is above it: those that are
- * deleted or hidden by a layer too, with RECORD_TOMBSTONE as their flags and no value. Returns: false when
- * memory ran out or the visitor wanted no more.
+ * Visit all keys that the stores from `store` on have, but not `end` and what is above it: those
+ * that are deleted or hidden by a layer too, with RECORD_TOMBSTONE as their flags and no value.
+ * Returns: false when memory ran out or the visitor wanted no more.
  */
 bool tote__store_visit_until(const tote_store *store, const tote_store *end,
                              tote__entry_visitor visitor, void *arg);

@@ -3,8 +3,8 @@
  * store_resolve.c - what is visible in a store
  *
  * One rule for all who ask: the nearest entry or tombstone of a key decides alone, with its own
- * flags; a layer hides what propagates above it. Levels are read one after the other, each as it is at
- * that moment; nothing is lent out.
+ * flags; a layer hides what propagates above it. Levels are read one after the other, each as it is
+ * at that moment; nothing is lent out.
  */
 #include <string.h>
 
@@ -28,7 +28,10 @@ static bool open_view(const tote_store *store, struct view *view) {
         view->epoch = atomic_load_explicit(&log->epoch, memory_order_acquire);
         log = atomic_load_explicit(&store->current, memory_order_acquire);
         if (log == view->log) {
-            /* It is the current one, or was after that epoch began: its length is of that epoch too, or newer. */
+            /*
+             * It is the current one, or was after that epoch began: its length is of that epoch
+             * too, or newer.
+             */
             view->length = atomic_load_explicit(&log->length, memory_order_acquire);
             return true;
         }
@@ -221,7 +224,10 @@ ptrdiff_t tote_store_get(const tote_store *store, const char *key, char *buffer,
 
 enum { SEEN_IN_LIST = 32 };
 
-/* The keys that were decided already: a list, and when there are many a table, in the visit's arena. */
+/*
+ * The keys that were decided already: a list, and when there are many a table, in the visit's
+ * arena.
+ */
 struct seen {
     uint64_t filter; /* a bit for each hash: most keys are seen to be new without a search */
     uint32_t count;

@@ -196,8 +196,9 @@ static enum store_outcome change(tote_store *store, const struct survey *survey,
 }
 
 /*
- * Append the record of a key that no record has the hash of, where there is room and it cannot be too
- * much. The lock is held. Returns: false, and nothing has changed, when it is not as simple as that.
+ * Append the record of a key that no record has the hash of, where there is room and it cannot be
+ * too much. The lock is held. Returns: false, and nothing has changed, when it is not as simple as
+ * that.
  */
 static bool append_new(tote_store *store, const struct store_record *record, const uint64_t *words,
                        uint32_t count) {
@@ -244,8 +245,8 @@ static enum store_outcome put_record(tote_store *store, const struct store_recor
 }
 
 /*
- * The way of most: a short attribute without metadata, packed in one pass. Returns: how many words; 0
- * when it is another.
+ * The way of most: a short attribute without metadata, packed in one pass. Returns: how many words;
+ * 0 when it is another.
  */
 static uint32_t pack_short(uint64_t *words, const struct tote__layer_entry *entry,
                            struct store_record *record) {

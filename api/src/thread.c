@@ -3,8 +3,8 @@
  * thread.c - threads that start in their creator's context
  *
  * The context is attached, not run in: a thread that leaves by pthread_exit() releases it with its
- * stack. If out of memory, the start data is on the creator's stack, and the creator waits until the
- * new thread has copied it: the program's thread is created in any case.
+ * stack. If out of memory, the start data is on the creator's stack, and the creator waits until
+ * the new thread has copied it: the program's thread is created in any case.
  */
 #include "tote/thread.h"
 

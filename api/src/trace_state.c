@@ -2,8 +2,8 @@
 /*
  * trace_state.c - TraceState. Spec: trace/api.md#tracestate, w3c/trace-context #tracestate-header
  *
- * One allocation: the members with their places, then the header's text, in which a NUL stands for each `=`
- * and each `,`, so that keys and values can be handed out.
+ * One allocation: the members with their places, then the header's text, in which a NUL stands for
+ * each `=` and each `,`, so that keys and values can be handed out.
  */
 #include "tote/trace_state.h"
 

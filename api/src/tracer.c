@@ -63,8 +63,10 @@ static const char *valid_text(struct tote__arena *arena, const char *text) {
     return repaired;
 }
 
-/* A copy of the attributes by way of the wire's format: that repairs, and leaves out what is not
- * kept. */
+/*
+ * A copy of the attributes by way of the wire's format: that repairs, and leaves out what is not
+ * kept.
+ */
 static bool copy_attributes(struct identity *identity, const tote_attribute *given, size_t count) {
     struct tote__arena *arena = &identity->arena;
     struct tote__slice wire;
@@ -288,8 +290,10 @@ bool tote_tracer_is_enabled(const tote_tracer *tracer, const tote_span_options *
            provider->ops->is_enabled(provider, tracer, options);
 }
 
-/* A span that only carries on what `parent` has. Spec:
- * trace/api.md#behavior-of-the-api-in-the-absence-of-an-installed-sdk */
+/*
+ * A span that only carries on what `parent` has. Spec:
+ * trace/api.md#behavior-of-the-api-in-the-absence-of-an-installed-sdk
+ */
 static tote_span *carry_on(const tote_context *parent, const tote_span_options *options) {
     tote_span *span = parent->span;
 

@@ -2,8 +2,8 @@
 /*
  * unrecorded.c - spans that are started while no SDK is running
  *
- * Each thread counts in memory of its own, which another thread adopts when the first one has ended:
- * a program without an SDK pays a store for each span, and no shared cache line.
+ * Each thread counts in memory of its own, which another thread adopts when the first one has
+ * ended: a program without an SDK pays a store for each span, and no shared cache line.
  */
 #include "tote/internal/unrecorded.h"
 

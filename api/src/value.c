@@ -29,8 +29,9 @@ extern tote_value tote_array(const tote_value *items, size_t count);
 extern tote_value tote_map(const tote_attribute *fields, size_t count);
 
 /*
- * Arrays and maps are walked without recursion, so that a value of any depth takes the same stack. One that
- * refers to a list many times can be of any size: what is beyond these many parts is not looked at.
+ * Arrays and maps are walked without recursion, so that a value of any depth takes the same stack.
+ * One that refers to a list many times can be of any size: what is beyond these many parts is not
+ * looked at.
  */
 enum { MOST_PARTS = 1 << 20 };
 
@@ -80,8 +81,8 @@ struct comparison {
 };
 
 /*
- * Returns: false if the lists differ in their numbers of parts. What is deeper than can be kept is not
- * looked at; if out of memory, what is deeper than a few levels is not.
+ * Returns: false if the lists differ in their numbers of parts. What is deeper than can be kept is
+ * not looked at; if out of memory, what is deeper than a few levels is not.
  */
 static bool push_pair(struct comparison *comparison, tote_value a, tote_value b) {
     bool is_same_list = a.as.items == b.as.items && a.size == b.size;
@@ -348,7 +349,10 @@ struct walk {
     struct level few[TOTE__FEW_LEVELS];
 };
 
-/* A list that is deeper than can be kept is written empty; if out of memory, one below a few levels is. */
+/*
+ * A list that is deeper than can be kept is written empty; if out of memory, one below a few levels
+ * is.
+ */
 static void open_list(struct walk *walk, tote_value list) {
     bool is_array = list.type == TOTE_TYPE_ARRAY;
 

@@ -2,8 +2,8 @@
 /*
  * wire.c - attributes to OTLP's wire format
  *
- * Writing goes in two passes, size and bytes. Flat values are written forward; arrays and maps backward, so
- * that both passes look at each part once, whatever its depth.
+ * Writing goes in two passes, size and bytes. Flat values are written forward; arrays and maps
+ * backward, so that both passes look at each part once, whatever its depth.
  */
 #include "tote/internal/wire.h"
 
@@ -16,7 +16,10 @@
 
 enum { DEEPEST = TOTE__DEEPEST_VALUE };
 
-/* The most of one array or map: more than a span may have, and what is looked at in less than 0.1 s. */
+/*
+ * The most of one array or map: more than a span may have, and what is looked at in less than 0.1
+ * s.
+ */
 enum { MOST_BYTES = 64 << 20, MOST_PARTS = 1 << 20 };
 
 const struct tote__wire_limits tote__wire_no_limits = {UINT32_MAX, DEEPEST};
@@ -121,8 +124,8 @@ struct level {
 };
 
 /*
- * A writer that goes backward: a part's length is known when its head is written, so every part is looked
- * at once, and there is no recursion. Without `end` it only measures.
+ * A writer that goes backward: a part's length is known when its head is written, so every part is
+ * looked at once, and there is no recursion. Without `end` it only measures.
  */
 struct writer {
     uint8_t *end; /* NULL: nothing is written */
@@ -213,7 +216,8 @@ static void put_part(struct writer *writer, struct level *level) {
     put_part_head(writer, level, end);
 }
 
-/* Returns: false if it is too large. A list that refers to one list many times can be of any size. */
+/* Returns: false if it is too large. A list that refers to one list many times can be of any size.
+ */
 static bool put_list_back(struct writer *writer, tote_value list) {
     if (!push_level(writer, list)) {
         return true;
@@ -238,15 +242,18 @@ static bool put_list_back(struct writer *writer, tote_value list) {
     return true;
 }
 
-/* In the reserve there is one writer, for use without memory: a value measured with memory is written without. */
+/*
+ * In the reserve there is one writer, for use without memory: a value measured with memory is
+ * written without.
+ */
 static struct {
     struct tote__lock lock;
     struct writer writer;
 } reserve;
 
 /*
- * Write the list so that it ends at `end`, or measure it if that is NULL. The levels are not on the stack,
- * which may be small. Returns: false if it is too large.
+ * Write the list so that it ends at `end`, or measure it if that is NULL. The levels are not on the
+ * stack, which may be small. Returns: false if it is too large.
  */
 static bool walk_list(uint8_t *end, tote_value list, const struct tote__wire_limits *limits,
                       size_t *size) {

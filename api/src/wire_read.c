@@ -112,7 +112,10 @@ static void *allocate_parts(struct reader *reader, size_t count, size_t size) {
     return tote__arena_allocate(reader->arena, (count ? count : 1) * size);
 }
 
-/* Make `target` a list with room for its parts, to be unpacked next; EMPTY if out of memory or too deep. */
+/*
+ * Make `target` a list with room for its parts, to be unpacked next; EMPTY if out of memory or too
+ * deep.
+ */
 static void push_level(struct reader *reader, struct tote__slice message, bool is_array,
                        tote_value *target) {
     size_t count = count_fields(message, 1);
@@ -198,7 +201,10 @@ static void unpack_part(struct reader *reader, struct level *level) {
     }
 }
 
-/* Without recursion: a value of any depth takes the same stack. Values that are no list take none of it. */
+/*
+ * Without recursion: a value of any depth takes the same stack. Values that are no list take none
+ * of it.
+ */
 static __attribute__((noinline)) tote_value unpack_list(struct tote__slice any_value,
                                                         struct tote__arena *arena) {
     struct reader reader;

@@ -2,8 +2,8 @@
 /*
  * grpc.c - OTLP/gRPC without TLS, on loopback
  *
- * nghttp2 speaks HTTP/2; here are the sockets, and what gRPC adds: a head of five bytes before a message, and the status in
- * trailers. Spec: gRPC over HTTP/2
+ * nghttp2 speaks HTTP/2; here are the sockets, and what gRPC adds: a head of five bytes before a
+ * message, and the status in trailers. Spec: gRPC over HTTP/2
  */
 #include "grpc.h"
 

@@ -2,7 +2,8 @@
 /*
  * json.c - OTLP/JSON to the same request in protobuf
  *
- * The descriptors of protobuf-c tell which keys there are and what is in them. Spec: protocol/otlp.md#json-protobuf-encoding
+ * The descriptors of protobuf-c tell which keys there are and what is in them. Spec:
+ * protocol/otlp.md#json-protobuf-encoding
  */
 #include "json.h"
 

@@ -9,8 +9,8 @@
 enum { EXIT_UNREADABLE = 3 };
 
 /*
- * `journals` may be NULL. Send to where OTEL_EXPORTER_OTLP_* say. Returns the exit status: EXIT_SUCCESS if nothing is left,
- * EXIT_UNREADABLE, or EXIT_FAILURE.
+ * `journals` may be NULL. Send to where OTEL_EXPORTER_OTLP_* say. Returns the exit status:
+ * EXIT_SUCCESS if nothing is left, EXIT_UNREADABLE, or EXIT_FAILURE.
  */
 int send_run(const char *directory, const char *journals, unsigned timeout_ms);
 

@@ -24,7 +24,10 @@ struct terminal {
  */
 struct terminal terminal_of(FILE *out);
 
-/* How many columns a clean text takes, or its first code point: two, if that is Chinese; none, if it is an accent. */
+/*
+ * How many columns a clean text takes, or its first code point: two, if that is Chinese; none, if
+ * it is an accent.
+ */
 size_t terminal_columns(const char *text);
 size_t terminal_next_columns(const char *text);
 

@@ -29,8 +29,8 @@ struct tote__configuration {
 
     tote_export_mode mode;
     struct tote__batch_settings batch;
-    const char *exporters
-        [TOTE__MOST_EXPORTERS]; /* as OTEL_TRACES_EXPORTER has them; none when the program's are used */
+    const char *exporters[TOTE__MOST_EXPORTERS]; /* as OTEL_TRACES_EXPORTER has them; none when the
+                                                    program's are used */
     size_t exporter_count;
 };
 

@@ -131,8 +131,10 @@ static bool take_exporter(struct tote__configuration *result, const char *name, 
     return false;
 }
 
-/* Spec: configuration/common.md: a setting of which nothing is known is ignored, so the default
- * applies. */
+/*
+ * Spec: configuration/common.md: a setting of which nothing is known is ignored, so the default
+ * applies.
+ */
 void tote__environment_exporters(struct tote__configuration *result) {
     const char *text = tote__env("OTEL_TRACES_EXPORTER");
     bool has_unknown = false;

@@ -83,9 +83,9 @@ static struct tote__watch *find_watch(struct tote__connection *connection, int f
 }
 
 /*
- * For one event. While it connects, libcurl closes sockets without a word and says afterwards that they need not be
- * watched: nothing is done about such a number then, which may be somebody else's. What a forked child keeps open
- * tells of itself once.
+ * For one event. While it connects, libcurl closes sockets without a word and says afterwards that
+ * they need not be watched: nothing is done about such a number then, which may be somebody else's.
+ * What a forked child keeps open tells of itself once.
  */
 static void arm(struct tote__connection *connection, struct tote__watch *watch) {
     const uint32_t left_out = watch->write_at ? (uint32_t)EPOLLOUT : 0;
@@ -218,7 +218,8 @@ static bool add_all_headers(struct tote__connection *connection,
            add_headers(&connection->headers[TOTE_OTLP_JSON], settings, TOTE_OTLP_JSON);
 }
 
-/* libcurl before 8.0 cannot use a connection of HTTP/2 without TLS again: the second request fails. */
+/* libcurl before 8.0 cannot use a connection of HTTP/2 without TLS again: the second request fails.
+ */
 static bool can_reuse(const struct tote__otlp_settings *settings) {
     enum { VERSION_8_0 = 0x080000 };
     bool is_plain_http2 =

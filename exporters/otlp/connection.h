@@ -2,9 +2,9 @@
 /*
  * connection.h - one kept HTTP connection of curl's, driven by whoever has its descriptors watched
  *
- * A connection belongs to one generation of the process. A forked child touches the inherited one no more: it closes the
- * sockets it knows of, so that no goodbye spoils the parent's TLS session, leaves the rest where it is, and makes its own.
- * The requests' bytes are borrowed until the end.
+ * A connection belongs to one generation of the process. A forked child touches the inherited one
+ * no more: it closes the sockets it knows of, so that no goodbye spoils the parent's TLS session,
+ * leaves the rest where it is, and makes its own. The requests' bytes are borrowed until the end.
  */
 #ifndef TOTE_OTLP_CONNECTION_H
 #define TOTE_OTLP_CONNECTION_H
@@ -17,7 +17,10 @@
 #include "prepare.h"
 #include "transport.h"
 
-/* One socket is kept, there are some more while connecting to several addresses, and what looks names up. */
+/*
+ * One socket is kept, there are some more while connecting to several addresses, and what looks
+ * names up.
+ */
 enum { TOTE__MAX_SOCKETS = 8, TOTE__MAX_WATCHES = 16 };
 
 /* What curl waits for. */

@@ -2,8 +2,9 @@
 /*
  * delivery.h - one request at a time to one receiver, again and again while it may still arrive
  *
- * How long to wait between attempts belongs to the receiver, not to the request: who comes next does not begin anew to
- * knock at a door that is closed. Spec: protocol/exporter.md#retry, protocol/otlp.md#otlphttp-throttling
+ * How long to wait between attempts belongs to the receiver, not to the request: who comes next
+ * does not begin anew to knock at a door that is closed. Spec: protocol/exporter.md#retry,
+ * protocol/otlp.md#otlphttp-throttling
  */
 #ifndef TOTE_OTLP_DELIVERY_H
 #define TOTE_OTLP_DELIVERY_H
@@ -31,8 +32,8 @@ struct tote__delivery {
 struct tote__manner {
     uint32_t timeout_ms; /* of the request with all its attempts, if the settings do not say less */
     bool may_wait;       /* for the receiver, a moment; never between attempts */
-    bool
-        is_last_chance; /* given up now: what cannot be tried again within the timeout, or finds nobody there; ... */
+    bool is_last_chance; /* given up now: what cannot be tried again within the timeout, or finds
+                            nobody there; ... */
     bool is_only_attempt; /* ... or whatever fails */
     bool begins_nothing;  /* only what is under way is looked at */
     unsigned
@@ -48,7 +49,10 @@ enum tote__progress {
     TOTE__PAUSED     /* until the delivery is due */
 };
 
-/* Go on with the request, of which the deadline is not looked at: the same each time until it is over. */
+/*
+ * Go on with the request, of which the deadline is not looked at: the same each time until it is
+ * over.
+ */
 enum tote__progress tote__delivery_step(struct tote__delivery *delivery,
                                         const struct tote__request *request,
                                         struct tote__manner manner, struct tote__verdict *verdict);

@@ -151,8 +151,8 @@ static void put_part(struct tote__json *json, struct tote__levels *levels) {
 }
 
 /*
- * Whatever value there is is written, and the empty one is {}. Without recursion: a value of any depth takes
- * the same stack.
+ * Whatever value there is is written, and the empty one is {}. Without recursion: a value of any
+ * depth takes the same stack.
  */
 static void put_any_value(struct tote__json *json, struct tote__slice any_value) {
     struct level few[TOTE__FEW_LEVELS];

@@ -111,8 +111,9 @@ static void count_verdict(struct export *export, const struct tote__verdict *ver
 }
 
 /*
- * Encode as many of the first spans as one request may hold, at least one. Returns: how many; 0 when memory is out. The
- * request is empty for one that no request can hold, which is in the report then.
+ * Encode as many of the first spans as one request may hold, at least one. Returns: how many; 0
+ * when memory is out. The request is empty for one that no request can hold, which is in the report
+ * then.
  */
 static size_t encode(const struct exporter *exporter, tote_otlp_buffer *request,
                      const tote_span_data *const *spans, size_t count, tote_export_report *report) {
@@ -455,7 +456,10 @@ static uint64_t otlp_get_due(void *self) {
     return tote__outbox_due(&((const struct exporter *)self)->outbox);
 }
 
-/* The rest is prepared with a disk queue, too: a process may have other reasons to ask, as chroot(). */
+/*
+ * The rest is prepared with a disk queue, too: a process may have other reasons to ask, as
+ * chroot().
+ */
 static tote_result otlp_prepare(void *self, uint32_t timeout_ms, bool may_make_thread) {
     const struct exporter *exporter = self;
     tote_result result = tote__transport_prepare(exporter->transport, tote__deadline_in(timeout_ms),

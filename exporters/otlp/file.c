@@ -2,7 +2,8 @@
 /*
  * file.c - OTLP in files: a request a line
  *
- * A line is written whole or, as far as the system lets us, not at all: what did not fit on the disk is cut off again.
+ * A line is written whole or, as far as the system lets us, not at all: what did not fit on the
+ * disk is cut off again.
  */
 #include "tote/exporters/otlp_file.h"
 
@@ -91,7 +92,8 @@ static void rotate(struct exporter *exporter) {
     reopen(exporter);
 }
 
-/* Have the right file open for so many bytes more. Returns: its size; -1 where that means nothing. */
+/* Have the right file open for so many bytes more. Returns: its size; -1 where that means nothing.
+ */
 static off_t prepare(struct exporter *exporter, size_t more) {
     struct stat status;
 

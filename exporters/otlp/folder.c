@@ -2,8 +2,9 @@
 /*
  * folder.c - a directory and the files in it, safe from other users
  *
- * A path is walked one component at a time, each from the descriptor of the one before, so that what is checked is what is
- * used. Descriptors of components are opened with O_PATH: passing through a directory needs no permission to read it.
+ * A path is walked one component at a time, each from the descriptor of the one before, so that
+ * what is checked is what is used. Descriptors of components are opened with O_PATH: passing
+ * through a directory needs no permission to read it.
  */
 #include "folder.h"
 

@@ -2,9 +2,10 @@
 /*
  * folder.h - a directory and the files in it, safe from other users
  *
- * The directory belongs to one user, and only that user may write to it. A file in it is opened only
- * if it is a regular file of that user. Nothing here follows a link of another user or waits for
- * the other end of a FIFO. Files that root creates in the directory of another user become files of that user.
+ * The directory belongs to one user, and only that user may write to it. A file in it is opened
+ * only if it is a regular file of that user. Nothing here follows a link of another user or waits
+ * for the other end of a FIFO. Files that root creates in the directory of another user become
+ * files of that user.
  *
  * Threads: as for the descriptor.
  */
@@ -29,20 +30,23 @@ enum { TOTE__FOLDER_PROBLEM_BYTES = 256 };
 #define TOTE__ANY_OWNER ((uid_t)-1)
 
 /*
- * Open the directory, and create it with mode 0700 if it is missing and `may_make` is set. Returns false, and writes the
- * cause and the cure to `problem`, if it does not belong to `owner`, if every user may write to it, or if a
- * symbolic link on the way belongs neither to root nor to this user.
+ * Open the directory, and create it with mode 0700 if it is missing and `may_make` is set. Returns
+ * false, and writes the cause and the cure to `problem`, if it does not belong to `owner`, if every
+ * user may write to it, or if a symbolic link on the way belongs neither to root nor to this user.
  */
 bool tote__folder_open(const char *path, uid_t owner, bool may_make, struct tote__folder *folder,
                        char problem[TOTE__FOLDER_PROBLEM_BYTES]);
 
 /*
- * Open a folder that the parent process opened once more. Returns false if the inherited descriptor is closed or refers to
- * something else by now.
+ * Open a folder that the parent process opened once more. Returns false if the inherited descriptor
+ * is closed or refers to something else by now.
  */
 bool tote__folder_reopen(const struct tote__folder *inherited, struct tote__folder *folder);
 
-/* Describe a folder that somebody else opened and closes. Returns false if the descriptor is closed. */
+/*
+ * Describe a folder that somebody else opened and closes. Returns false if the descriptor is
+ * closed.
+ */
 bool tote__folder_borrow(int descriptor, struct tote__folder *folder);
 
 void tote__folder_close(struct tote__folder *folder);
@@ -50,10 +54,16 @@ void tote__folder_close(struct tote__folder *folder);
 /* Return whether the directory was removed. */
 bool tote__folder_is_removed(const struct tote__folder *folder);
 
-/* Wait until renamed files are on the disk under their new names. Returns false, with errno set, on an error of the disk. */
+/*
+ * Wait until renamed files are on the disk under their new names. Returns false, with errno set, on
+ * an error of the disk.
+ */
 bool tote__folder_sync(const struct tote__folder *folder);
 
-/* Return whether a file with this status is a regular one of the folder's owner, which no other user may write to. */
+/*
+ * Return whether a file with this status is a regular one of the folder's owner, which no other
+ * user may write to.
+ */
 bool tote__folder_owns(const struct tote__folder *folder, const struct stat *status);
 
 /*
@@ -63,10 +73,16 @@ bool tote__folder_owns(const struct tote__folder *folder, const struct stat *sta
 int tote__folder_open_file(const struct tote__folder *folder, const char *name, int access,
                            struct stat *status);
 
-/* Create a file with mode 0600 and open it with O_WRONLY or O_RDWR. Returns -1 with errno set; EEXIST if there is one. */
+/*
+ * Create a file with mode 0600 and open it with O_WRONLY or O_RDWR. Returns -1 with errno set;
+ * EEXIST if there is one.
+ */
 int tote__folder_create_file(const struct tote__folder *folder, const char *name, int access);
 
-/* Read a symbolic link of the owner. Returns false if there is none, or if it belongs to another user. */
+/*
+ * Read a symbolic link of the owner. Returns false if there is none, or if it belongs to another
+ * user.
+ */
 bool tote__folder_read_link(const struct tote__folder *folder, const char *name, char *target,
                             size_t size);
 

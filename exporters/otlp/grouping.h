@@ -2,8 +2,8 @@
 /*
  * grouping.h - the spans of a request by resource and instrumentation scope
  *
- * What every encoding begins with. Requirement G20: one ResourceSpans a resource, in it one ScopeSpans
- * a scope, both in the order in which their first spans come.
+ * What every encoding begins with. Requirement G20: one ResourceSpans a resource, in it one
+ * ScopeSpans a scope, both in the order in which their first spans come.
  */
 #ifndef TOTE_OTLP_GROUPING_H
 #define TOTE_OTLP_GROUPING_H
@@ -40,7 +40,8 @@ struct tote__span_group *tote__grouping_add(struct tote__grouping *grouping, siz
 /* Make the scope's message. Returns: false when memory is out. */
 bool tote__group_describe(struct tote__span_group *group, struct tote__arena *arena);
 
-/* Whether the group is the first of its resource: the one that the resource's message is made for. */
+/* Whether the group is the first of its resource: the one that the resource's message is made for.
+ */
 bool tote__is_first_of_resource(const struct tote__grouping *grouping, size_t group);
 
 const char *tote__group_schema_url(const struct tote__span_group *group);

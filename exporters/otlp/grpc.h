@@ -27,7 +27,10 @@ void tote__grpc_put_head(uint8_t *out, bool is_compressed, size_t size);
 
 enum tote__grpc_reading { TOTE__GRPC_READ, TOTE__GRPC_UNREADABLE, TOTE__GRPC_TOO_LARGE };
 
-/* The one message of a body; what was compressed is in the arena, `most` bytes large at most. An empty body is an empty message. */
+/*
+ * The one message of a body; what was compressed is in the arena, `most` bytes large at most. An
+ * empty body is an empty message.
+ */
 enum tote__grpc_reading tote__grpc_read(struct tote__slice body, size_t most,
                                         struct tote__arena *arena, struct tote__slice *message);
 

@@ -48,7 +48,10 @@ struct tote__slice tote__gzip_compress(struct tote__gzip *gzip, size_t headroom,
     return (struct tote__slice){gzip->bytes, headroom + bound - gzip->stream.avail_out};
 }
 
-/* As much as there is, in pieces that are joined at the end: the size that the text claims is not believed. */
+/*
+ * As much as there is, in pieces that are joined at the end: the size that the text claims is not
+ * believed.
+ */
 static enum tote__gzip_expansion expand(z_stream *stream, size_t most, struct tote__arena *arena,
                                         struct tote__slice *whole) {
     size_t capacity = SMALLEST_EXPANSION;

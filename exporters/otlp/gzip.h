@@ -18,8 +18,10 @@ struct tote__gzip {
     size_t capacity;
 };
 
-/* Compress, behind `headroom` bytes that are left to the caller. Returns: both, good until the next call; NULL and 0 when memory
- * is out. */
+/*
+ * Compress, behind `headroom` bytes that are left to the caller. Returns: both, good until the next
+ * call; NULL and 0 when memory is out.
+ */
 struct tote__slice tote__gzip_compress(struct tote__gzip *gzip, size_t headroom,
                                        const uint8_t *bytes, size_t size);
 

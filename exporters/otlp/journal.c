@@ -2,11 +2,13 @@
 /*
  * journal.c - ended spans, written down where they outlive the process
  *
- * A thread fills a chunk from its start on; each record ends with one that is empty, until the next takes its place. A chunk is free
- * again once all that was added to it is settled: its owner sees that when it is full, and else who settles the last one.
+ * A thread fills a chunk from its start on; each record ends with one that is empty, until the next
+ * takes its place. A chunk is free again once all that was added to it is settled: its owner sees
+ * that when it is full, and else who settles the last one.
  *
- * `map` is shared memory, or private memory whose every change is also written to the file. In the file a record is first
- * written as an empty one and then made live, so that one whose write was cut short is not there.
+ * `map` is shared memory, or private memory whose every change is also written to the file. In the
+ * file a record is first written as an empty one and then made live, so that one whose write was
+ * cut short is not there.
  */
 #include "journal.h"
 
@@ -132,8 +134,8 @@ static bool set_state(struct tote__journal *journal, struct tote__record *record
 }
 
 /*
- * The record is whole except for its state: end the run behind it, and have it be there. Returns: false when it cannot be
- * written to the file.
+ * The record is whole except for its state: end the run behind it, and have it be there. Returns:
+ * false when it cannot be written to the file.
  */
 static bool commit(struct tote__journal *journal, struct tote__record *record, bool has_next) {
     size_t size = tote__record_size(record->size);
@@ -296,7 +298,10 @@ static void count(struct tote__journal *journal, _Atomic(uint64_t) *counter) {
     }
 }
 
-/* A descriptor that was inherited may be another file's by now: hosts close descriptors that they do not know. */
+/*
+ * A descriptor that was inherited may be another file's by now: hosts close descriptors that they
+ * do not know.
+ */
 static bool is_file_open(const struct tote__journal *journal) {
     struct stat status;
 
@@ -306,7 +311,10 @@ static bool is_file_open(const struct tote__journal *journal) {
              status.st_ino == journal->inode));
 }
 
-/* Settle a record of the parent's journal. Returns: whether it was live; another process may have settled it. */
+/*
+ * Settle a record of the parent's journal. Returns: whether it was live; another process may have
+ * settled it.
+ */
 static bool settle_inherited(struct tote__journal *journal, struct tote__record *record) {
     off_t at = (off_t)((uint8_t *)record - journal->map);
     uint32_t state = 0;
@@ -323,8 +331,8 @@ static bool settle_inherited(struct tote__journal *journal, struct tote__record 
 }
 
 /*
- * The span stands in the journal of the parent. If the parent is dead, another process may deliver it at the same time:
- * whoever settles that record has it.
+ * The span stands in the journal of the parent. If the parent is dead, another process may deliver
+ * it at the same time: whoever settles that record has it.
  */
 static bool add_adopted(struct tote__journal *journal, struct tote__journal_place *place,
                         tote_span_data *span, const struct tote__secured *before) {
@@ -462,7 +470,10 @@ static bool put_in_file(struct tote__journal *journal, uint32_t nonce) {
     return is_sized && write_part(journal, journal->map, sizeof(struct tote__journal_head));
 }
 
-/* Make the file under another name, and rename it once it is whole and locked: whoever finds one without a lock has found a dead one. */
+/*
+ * Make the file under another name, and rename it once it is whole and locked: whoever finds one
+ * without a lock has found a dead one.
+ */
 static bool make_file(struct tote__journal *journal, bool is_in_memory) {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char aside[NAME_BYTES + 8];

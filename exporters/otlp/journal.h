@@ -2,12 +2,13 @@
 /*
  * journal.h - where ended spans stand until they are delivered, so that they outlive the process
  *
- * By default that is shared memory (segment.h): adding a span is no system call. In a file (`directory`, or if there is no
- * shared memory) each span costs a few system calls. The file is never mapped: a store to a mapped file raises SIGBUS
- * in the host when the file was truncated, or when the disk is full and the file system copies on write.
+ * By default that is shared memory (segment.h): adding a span is no system call. In a file
+ * (`directory`, or if there is no shared memory) each span costs a few system calls. The file is
+ * never mapped: a store to a mapped file raises SIGBUS in the host when the file was truncated, or
+ * when the disk is full and the file system copies on write.
  *
- * There is one journal for each process; the record lock of its file tells whether that process lives. Threads have chunks
- * of their own, so they share no line.
+ * There is one journal for each process; the record lock of its file tells whether that process
+ * lives. Threads have chunks of their own, so they share no line.
  */
 #ifndef TOTE_OTLP_JOURNAL_H
 #define TOTE_OTLP_JOURNAL_H
@@ -20,26 +21,36 @@
 struct tote__journal;
 
 /*
- * Open the directory of the journals' files: `directory`, made if it is not there, or if that is NULL the one of the disk
- * queue, an open directory. Returns: -1 with errno set when it is not there, or not safe (folder.h).
- * It has to belong to the owner of the disk queue.
+ * Open the directory of the journals' files: `directory`, made if it is not there, or if that is
+ * NULL the one of the disk queue, an open directory. Returns: -1 with errno set when it is not
+ * there, or not safe (folder.h). It has to belong to the owner of the disk queue.
  */
 int tote__journal_open_directory(const char *directory, int spool, bool may_make);
 
 /*
- * Make this process's journal of so many bytes. `directory` NULL: in shared memory, with a file in `spool` that refers to
- * it. `older` is the journal of the parent process, or NULL. Returns: NULL, with a diagnostic, when there can be none.
+ * Make this process's journal of so many bytes. `directory` NULL: in shared memory, with a file in
+ * `spool` that refers to it. `older` is the journal of the parent process, or NULL. Returns: NULL,
+ * with a diagnostic, when there can be none.
  */
 struct tote__journal *tote__journal_new(const char *directory, int spool, size_t bytes,
                                         struct tote__journal *older);
 
-/* The directory of the disk queue was removed and created again: refer to the shared memory from there. */
+/*
+ * The directory of the disk queue was removed and created again: refer to the shared memory from
+ * there.
+ */
 void tote__journal_renew(struct tote__journal *journal, int spool);
 
-/* With the older ones. Remove the file, unless spans are left in it; of one that was inherited only the memory goes. */
+/*
+ * With the older ones. Remove the file, unless spans are left in it; of one that was inherited only
+ * the memory goes.
+ */
 void tote__journal_free(struct tote__journal *journal);
 
-/* Any thread; `place` is the thread's own. Returns: false for one that was adopted and that somebody has recovered already. */
+/*
+ * Any thread; `place` is the thread's own. Returns: false for one that was adopted and that
+ * somebody has recovered already.
+ */
 bool tote__journal_add(struct tote__journal *journal, struct tote__journal_place *place,
                        tote_span_data *span);
 
@@ -49,10 +60,16 @@ void tote__journal_note_drop(struct tote__journal *journal);
 /* How many ended and could not be added. Any thread. */
 uint64_t tote__journal_unsecured(const struct tote__journal *journal);
 
-/* These need not outlive the process any more: they were delivered, or are safe elsewhere, or were counted as lost. One thread at a time. */
+/*
+ * These need not outlive the process any more: they were delivered, or are safe elsewhere, or were
+ * counted as lost. One thread at a time.
+ */
 void tote__journal_settle(const struct tote__secured *spans, size_t count);
 
-/* Whether this process has the file open: it must not be opened again, for closing it would drop the lock. */
+/*
+ * Whether this process has the file open: it must not be opened again, for closing it would drop
+ * the lock.
+ */
 bool tote__journal_is_own(const struct stat *status);
 
 #endif

@@ -2,8 +2,10 @@
 /*
  * journal_format.h - what stands in a journal: a head, definitions, and chunks of spans
  *
- * It is the same in shared memory and in a file. The rest of the head's page is segment.c's. Definitions and chunks are runs of records, each of a head and its bytes, up to one that is empty. A record is there once its
- * state says so, which is stored last. Numbers are as the machine has them: a journal is read where it was written.
+ * It is the same in shared memory and in a file. The rest of the head's page is segment.c's.
+ * Definitions and chunks are runs of records, each of a head and its bytes, up to one that is
+ * empty. A record is there once its state says so, which is stored last. Numbers are as the machine
+ * has them: a journal is read where it was written.
  */
 #ifndef TOTE_OTLP_JOURNAL_FORMAT_H
 #define TOTE_OTLP_JOURNAL_FORMAT_H
@@ -41,7 +43,10 @@ enum tote__record_state {
     TOTE__RECORD_SETTLED = 0x444F4E45
 };
 
-/* A span: the fields of an OTLP Span. A definition has one of the indexes: the fields of ResourceSpans or ScopeSpans but what is in them. */
+/*
+ * A span: the fields of an OTLP Span. A definition has one of the indexes: the fields of
+ * ResourceSpans or ScopeSpans but what is in them.
+ */
 struct tote__record {
     _Atomic(uint32_t) state;
     uint32_t size; /* of the bytes behind it, before they are filled up to eights */
@@ -57,7 +62,10 @@ static inline size_t tote__record_size(size_t bytes) {
     return sizeof(struct tote__record) + ((bytes + 7) & ~(size_t)7);
 }
 
-/* Four at a time: a word waits for no other. It tells torn from whole, and is no defence against somebody. */
+/*
+ * Four at a time: a word waits for no other. It tells torn from whole, and is no defence against
+ * somebody.
+ */
 static inline uint64_t tote__journal_checksum(const uint8_t *bytes, size_t size, uint64_t start) {
     enum { WORD = sizeof(uint64_t), LANES = 4 };
     uint64_t lanes[LANES] = {start, start + 1, start + 2, start + 3};

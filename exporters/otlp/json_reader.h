@@ -2,8 +2,8 @@
 /*
  * json_reader.h - a JSON text in one pass: what is wanted is read, all else is skipped
  *
- * For what a receiver answers: it takes no memory, opens nothing, and nests TOTE__JSON_DEPTH deep at most. Once something is
- * wrong, nothing more is read and `is_broken` says so.
+ * For what a receiver answers: it takes no memory, opens nothing, and nests TOTE__JSON_DEPTH deep
+ * at most. Once something is wrong, nothing more is read and `is_broken` says so.
  */
 #ifndef TOTE_OTLP_JSON_READER_H
 #define TOTE_OTLP_JSON_READER_H
@@ -27,8 +27,10 @@ struct tote__json_source tote__json_source_of(const void *text, size_t size);
 /* Go into an object. Returns: false, and it is skipped, when the value is something else. */
 bool tote__json_enter(struct tote__json_source *json);
 
-/* The next member's key, cut to what fits with its NUL; then its value is to be read, entered or skipped. Returns: false when
- * the object has ended, or is broken. */
+/*
+ * The next member's key, cut to what fits with its NUL; then its value is to be read, entered or
+ * skipped. Returns: false when the object has ended, or is broken.
+ */
 bool tote__json_next(struct tote__json_source *json, char *key, size_t size);
 
 /* Go into an array. Returns: false, and it is skipped, when the value is something else. */
@@ -42,8 +44,10 @@ bool tote__json_next_item(struct tote__json_source *json);
 
 void tote__json_skip(struct tote__json_source *json);
 
-/* A string's start, cut to what fits, at a byte. Returns: its length so cut; 0, and it is skipped, when the value is something
- * else. */
+/*
+ * A string's start, cut to what fits, at a byte. Returns: its length so cut; 0, and it is skipped,
+ * when the value is something else.
+ */
 size_t tote__json_read_text(struct tote__json_source *json, char *out, size_t size);
 
 /* An integer, as a number or as text. Returns: false when it is none. */

@@ -44,7 +44,10 @@ bool tote__json_grow(struct tote__json *json, size_t size) {
     return true;
 }
 
-/* What follows the backslash for an ASCII character that JSON wants escaped; u: its number, 0: none. */
+/*
+ * What follows the backslash for an ASCII character that JSON wants escaped; u: its number, 0:
+ * none.
+ */
 static const char escapes[128] = {
     'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'b', 't', 'n', 'u', 'f', 'r', 'u', 'u', 'u', 'u', 'u',
     'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 0,   0,   '"', 0,   0,   0,
@@ -63,7 +66,10 @@ static bool has_special(uint64_t eight) {
     uint64_t quotes = eight ^ '"' * ones;
     uint64_t backslashes = eight ^ '\\' * ones;
 
-    /* Subtracting sets the high bit of a byte that was smaller. One borrows from the next only then. */
+    /*
+     * Subtracting sets the high bit of a byte that was smaller. One borrows from the next only
+     * then.
+     */
     return (eight | (eight - ' ' * ones) | (quotes - ones) | (backslashes - ones)) & highs;
 }
 

@@ -2,8 +2,8 @@
 /*
  * json_writer.h - JSON, straight into the bytes of a request
  *
- * Behind each value, object and array stands a comma, which the end of what it is in takes back: nobody
- * has to know what is the first or the last. When memory is out nothing more is written, and
+ * Behind each value, object and array stands a comma, which the end of what it is in takes back:
+ * nobody has to know what is the first or the last. When memory is out nothing more is written, and
  * tote__json_finish() tells.
  */
 #ifndef TOTE_OTLP_JSON_WRITER_H

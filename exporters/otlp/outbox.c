@@ -10,11 +10,15 @@
 #include "tote/internal/memory.h"
 
 /*
- * As much as the spans of a burst, so that they need not wait in the queue. The first buffers stay for the next time.
+ * As much as the spans of a burst, so that they need not wait in the queue. The first buffers stay
+ * for the next time.
  */
 enum { MOST_KEPT_BYTES = 8 << 20, IDLE_BUFFERS = 2, SPOOL_AGAIN_MS = 10000, MOST_SYNC_MS = 500 };
 
-/* Whether the disk queue waits for the disk: only where the caller may wait, and unless an option says no. */
+/*
+ * Whether the disk queue waits for the disk: only where the caller may wait, and unless an option
+ * says no.
+ */
 static void set_sync(struct tote__outbox *outbox, bool may_wait) {
     if (outbox->spool) {
         tote__spool_set_sync(outbox->spool, may_wait && !outbox->delivery.settings->spool_no_sync);
@@ -88,8 +92,8 @@ static void note_resets(struct tote__size_limit *limit, size_t bytes, unsigned r
 }
 
 /*
- * Whether a request that was just reset is too large. A span alone would be rejected: then a smaller
- * request must have been accepted between two resets.
+ * Whether a request that was just reset is too large. A span alone would be rejected: then a
+ * smaller request must have been accepted between two resets.
  */
 static bool is_too_large(const struct tote__size_limit *limit, size_t bytes, size_t count) {
     return limit->reset_bytes && bytes >= limit->reset_bytes && limit->has_accepted &&
@@ -241,7 +245,8 @@ static unsigned sendable_encodings(const struct tote__outbox *outbox) {
                : 1U << TOTE_OTLP_PROTOBUF | 1U << TOTE_OTLP_JSON;
 }
 
-/* Replace a file that is too large for the receiver by two; `first` is the first one's span count. */
+/* Replace a file that is too large for the receiver by two; `first` is the first one's span count.
+ */
 static bool split_batch(struct tote__outbox *outbox, size_t first) {
     const struct tote__batch *whole = &outbox->batch;
     const struct tote__range ranges[] = {{0, first}, {first, whole->span_count}};

@@ -2,8 +2,9 @@
 /*
  * outbox.h - requests that wait for their receiver: in memory, and with a spool on disk
  *
- * In memory one waits for its turn, and, without a spool, for its next attempt. With a spool the first attempt that fails sends it,
- * and all that come while the receiver is away, to disk; from there they are sent when it is back, the oldest one first, in turn with new ones.
+ * In memory one waits for its turn, and, without a spool, for its next attempt. With a spool the
+ * first attempt that fails sends it, and all that come while the receiver is away, to disk; from
+ * there they are sent when it is back, the oldest one first, in turn with new ones.
  *
  * Threads: one at a time, but for tote__outbox_add_stats().
  */
@@ -109,7 +110,8 @@ bool tote__kept_note_secured(struct tote__kept *kept, const tote_span_data *cons
 /* They need not be any more. */
 void tote__kept_settle(struct tote__kept *kept);
 
-/* Where to put the next request; NULL when the ring is full. Added, it is in, unless it is empty. */
+/* Where to put the next request; NULL when the ring is full. Added, it is in, unless it is empty.
+ */
 struct tote__kept *tote__outbox_next(struct tote__outbox *outbox);
 void tote__outbox_add(struct tote__outbox *outbox);
 

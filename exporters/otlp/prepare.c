@@ -22,7 +22,10 @@ enum { MOST_FILE = 4 << 20, MOST_ADDRESSES = 16, LOOK_MS = 1 };
 
 static const char *const component = "otlp";
 
-/* A look-up, on a thread of its own where one may be made: getaddrinfo() knows no deadline. Who comes last frees it. */
+/*
+ * A look-up, on a thread of its own where one may be made: getaddrinfo() knows no deadline. Who
+ * comes last frees it.
+ */
 struct lookup {
     char host[256];
     char port[8];
@@ -115,7 +118,10 @@ static bool is_address(const char *host) {
     return inet_pton(AF_INET, host, &address) == 1 || host[0] == '[';
 }
 
-/* Take the URL apart. Returns: false when that cannot be; `host` is empty where there is nothing to look up. */
+/*
+ * Take the URL apart. Returns: false when that cannot be; `host` is empty where there is nothing to
+ * look up.
+ */
 static bool read_url(const char *url, struct lookup *lookup, bool *is_https) {
     CURLU *handle = curl_url();
     char *host = NULL, *port = NULL, *scheme = NULL;
@@ -137,7 +143,10 @@ static bool read_url(const char *url, struct lookup *lookup, bool *is_https) {
     return is_read;
 }
 
-/* The file's bytes. Returns: false, with a diagnostic, when it cannot be read; a NULL path has none. */
+/*
+ * The file's bytes. Returns: false, with a diagnostic, when it cannot be read; a NULL path has
+ * none.
+ */
 static bool read_file(const char *path, struct curl_blob *blob) {
     int descriptor = path ? tote__os_open_regular(path) : -1;
     FILE *file = descriptor >= 0 ? fdopen(descriptor, "rb") : NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * prepare.h - what a connection needs from outside, taken beforehand: the receiver's addresses and the files
- * of TLS, so that later no file is opened and no thread made that looks up a name
+ * prepare.h - what a connection needs from outside, taken beforehand: the receiver's addresses and
+ * the files of TLS, so that later no file is opened and no thread made that looks up a name
  */
 #ifndef TOTE_OTLP_PREPARE_H
 #define TOTE_OTLP_PREPARE_H
@@ -19,8 +19,10 @@ struct tote__prepared {
 };
 
 /*
- * Look up and read. The deadline is of the monotonic clock; a look-up without a thread of its own does not keep it. Returns: TOTE_TIMED_OUT when the look-up took longer; it goes
- * on, and is forgotten as it ends. TOTE_FAILURE, with a diagnostic, when something cannot be had. Then there is nothing to clear.
+ * Look up and read. The deadline is of the monotonic clock; a look-up without a thread of its own
+ * does not keep it. Returns: TOTE_TIMED_OUT when the look-up took longer; it goes on, and is
+ * forgotten as it ends. TOTE_FAILURE, with a diagnostic, when something cannot be had. Then there
+ * is nothing to clear.
  */
 tote_result tote__prepare(const struct tote__otlp_settings *settings, uint64_t deadline,
                           bool may_make_thread, struct tote__prepared *prepared);

@@ -2,8 +2,9 @@
 /*
  * recovery.c - the journals of processes that died, into the spool
  *
- * A file is read, not mapped: whatever becomes of it meanwhile, it is no more than an error. Of a journal in shared memory parts are copied before
- * they are looked at, likewise. Spans are settled in it once they are in the spool, so that a death in between has them twice and not lost.
+ * A file is read, not mapped: whatever becomes of it meanwhile, it is no more than an error. Of a
+ * journal in shared memory parts are copied before they are looked at, likewise. Spans are settled
+ * in it once they are in the spool, so that a death in between has them twice and not lost.
  */
 #include "recovery.h"
 
@@ -260,7 +261,10 @@ static int64_t age_of(const struct stat *status) {
     return (int64_t)(tote__clock_realtime() / 1000000000U) - (int64_t)status->st_mtime;
 }
 
-/* The file refers to shared memory that cannot be attached. It stays while somebody else may come who can. */
+/*
+ * The file refers to shared memory that cannot be attached. It stays while somebody else may come
+ * who can.
+ */
 static void leave_reference(const struct tote__recovery *recovery, const struct stat *status,
                             bool is_gone) {
     if (!is_gone && age_of(status) < KEPT_FOR_S) {
@@ -274,7 +278,10 @@ static void leave_reference(const struct tote__recovery *recovery, const struct 
     unlinkat(recovery->directory, recovery->reading->name, 0);
 }
 
-/* If the file refers to shared memory, the journal is there. Returns: false when that cannot be attached. */
+/*
+ * If the file refers to shared memory, the journal is there. Returns: false when that cannot be
+ * attached.
+ */
 static bool follow_reference(struct tote__recovery *recovery, const struct stat *status) {
     struct tote__segment_reference reference;
     uint8_t bytes[sizeof reference];
@@ -312,7 +319,10 @@ static bool read_journal(struct tote__recovery *recovery, const struct stat *sta
     return true;
 }
 
-/* Return whether the name is one that tote__journal_new() makes, PROCESS-RANDOM.journal in hex, with this behind it. */
+/*
+ * Return whether the name is one that tote__journal_new() makes, PROCESS-RANDOM.journal in hex,
+ * with this behind it.
+ */
 static bool is_name(const char *name, const char *end) {
     static const char digits[] = "0123456789abcdef";
     size_t process = strspn(name, digits);

@@ -13,15 +13,16 @@
 struct tote__recovery;
 
 /*
- * Recover journals from that directory; NULL: from the disk queue's, where their files refer to shared memory. A batch is at most that
- * large unless it is of one span. Returns: NULL if out of memory.
+ * Recover journals from that directory; NULL: from the disk queue's, where their files refer to
+ * shared memory. A batch is at most that large unless it is of one span. Returns: NULL if out of
+ * memory.
  */
 struct tote__recovery *tote__recovery_new(const char *directory, size_t most_bytes);
 void tote__recovery_free(struct tote__recovery *recovery);
 
 /*
- * Put one batch into the spool, or look for more. Returns: whether to go on; false when nothing is there for now. For who may take batches out of the
- * spool, and nobody else.
+ * Put one batch into the spool, or look for more. Returns: whether to go on; false when nothing is
+ * there for now. For who may take batches out of the spool, and nobody else.
  */
 bool tote__recovery_step(struct tote__recovery *recovery, struct tote__spool *spool);
 
@@ -44,7 +45,10 @@ struct tote__found {
     bool is_broken; /* and `bytes` mean nothing */
 };
 
-/* The record at `*at`, which is that of the next one afterwards. Returns: false at the end of the run. */
+/*
+ * The record at `*at`, which is that of the next one afterwards. Returns: false at the end of the
+ * run.
+ */
 bool tote__journal_read_record(struct tote__slice run, size_t *at, struct tote__found *found);
 
 #endif

@@ -29,7 +29,10 @@ bool tote__otlp_read_response(struct tote__slice body, const char *content_type,
 void tote__otlp_read_error(struct tote__slice body, const char *content_type,
                            struct tote__response *response);
 
-/* Read what gRPC says of an error: `message` is percent-encoded, `details` a google.rpc.Status in base64; both may be "". */
+/*
+ * Read what gRPC says of an error: `message` is percent-encoded, `details` a google.rpc.Status in
+ * base64; both may be "".
+ */
 void tote__otlp_read_grpc_error(const char *message, const char *details,
                                 struct tote__response *response);
 

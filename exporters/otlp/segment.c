@@ -2,8 +2,8 @@
 /*
  * segment.c - shared memory for a journal
  *
- * Who may read a segment is decided by the file that refers to it: it is in a directory that only its owner writes to,
- * and the segment must have been created by that owner.
+ * Who may read a segment is decided by the file that refers to it: it is in a directory that only
+ * its owner writes to, and the segment must have been created by that owner.
  */
 #include "segment.h"
 
@@ -27,7 +27,10 @@ enum {
 
 static const char magic[8] = "TOTESHM1";
 
-/* Where the file is that refers to the segment. A path means something in one root of one mount namespace only. */
+/*
+ * Where the file is that refers to the segment. A path means something in one root of one mount
+ * namespace only.
+ */
 struct owner {
     uint64_t mount_space;
     uint64_t root_device;
@@ -186,8 +189,8 @@ static void leave_directory(char *path) {
 }
 
 /*
- * Whether the file was deleted, or the directory with it. It is not if its file system is not mounted now: then the
- * closest directory that is there is on another device.
+ * Whether the file was deleted, or the directory with it. It is not if its file system is not
+ * mounted now: then the closest directory that is there is on another device.
  */
 static bool is_deleted(const struct owner *owner) {
     char path[PATH_BYTES];

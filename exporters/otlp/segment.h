@@ -2,11 +2,13 @@
 /*
  * segment.h - shared memory for a journal
  *
- * A System V segment outlives its process, costs no system call per span, and has a size that never changes. A mapped
- * file has not: another process can truncate it or punch a hole into it, and a file system that copies on write may have
- * no room for a page that is stored to. Then the kernel raises SIGBUS in the thread that ends a span.
+ * A System V segment outlives its process, costs no system call per span, and has a size that never
+ * changes. A mapped file has not: another process can truncate it or punch a hole into it, and a
+ * file system that copies on write may have no room for a page that is stored to. Then the kernel
+ * raises SIGBUS in the thread that ends a span.
  *
- * A file in the directory of the disk queue refers to the segment. The file's record lock tells whether its process lives.
+ * A file in the directory of the disk queue refers to the segment. The file's record lock tells
+ * whether its process lives.
  */
 #ifndef TOTE_OTLP_SEGMENT_H
 #define TOTE_OTLP_SEGMENT_H
@@ -64,8 +66,8 @@ void tote__segment_detach(struct tote__segment *segment);
 void tote__segment_remove(const struct tote__segment *segment);
 
 /*
- * Remove this user's journals in memory that no process is attached to and whose file is gone, if they were left at
- * least that long ago.
+ * Remove this user's journals in memory that no process is attached to and whose file is gone, if
+ * they were left at least that long ago.
  */
 void tote__segments_clear_away(uint32_t age_s);
 

@@ -2,9 +2,10 @@
 /*
  * spool.c - the disk queue: batches that could not be delivered, a file each
  *
- * `known` holds what a look at the directory found, and what was put there since. A look goes on from call to call, into
- * an index of its own, which replaces `known` at its end. So every call makes a bounded number of
- * steps, however many files there are. What other processes do meanwhile is noticed when a file is not there any more, or by the next look.
+ * `known` holds what a look at the directory found, and what was put there since. A look goes on
+ * from call to call, into an index of its own, which replaces `known` at its end. So every call
+ * makes a bounded number of steps, however many files there are. What other processes do meanwhile
+ * is noticed when a file is not there any more, or by the next look.
  */
 #include "spool.h"
 
@@ -492,7 +493,10 @@ static bool take(struct tote__spool *spool, struct tote__batch *batch) {
     return false;
 }
 
-/* The batch that was taken is not removed, and what was passed over may be in an encoding that is asked for now. */
+/*
+ * The batch that was taken is not removed, and what was passed over may be in an encoding that is
+ * asked for now.
+ */
 static void put_back(struct tote__spool *spool, unsigned encodings) {
     if (spool->has_taken) {
         tote__spool_index_add(&spool->known, &spool->taken);

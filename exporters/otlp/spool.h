@@ -2,9 +2,9 @@
 /*
  * spool.h - the disk queue: batches that could not be delivered, a file each
  *
- * Many processes of one user may put batches into one directory; the process that holds its lock takes them out.
- * The lock is released when its process ends, even by SIGKILL. The directory is read a few files at a time,
- * so that no call takes longer with more files in it.
+ * Many processes of one user may put batches into one directory; the process that holds its lock
+ * takes them out. The lock is released when its process ends, even by SIGKILL. The directory is
+ * read a few files at a time, so that no call takes longer with more files in it.
  *
  * Threads: one at a time.
  */
@@ -32,26 +32,30 @@ struct tote__batch {
 
 /* Batches that stay in the directory and are not sent, as far as this process knows. */
 struct tote__spool_trouble {
-    uint64_t
-        unreadable; /* files that cannot be opened, or belong to another user; as of the last look */
+    uint64_t unreadable;  /* files that cannot be opened, or belong to another user; as of the last
+                             look */
     uint64_t damaged;     /* files that were set aside since the queue was opened */
     uint64_t passed_over; /* files in another encoding than was asked for */
     bool is_locked_out;   /* the lock cannot be opened */
 };
 
 /*
- * Open the directory of this user, and create it if it is missing. NULL, with a diagnostic, if it cannot be used.
+ * Open the directory of this user, and create it if it is missing. NULL, with a diagnostic, if it
+ * cannot be used.
  */
 struct tote__spool *tote__spool_open(const char *directory,
                                      const struct tote__spool_limits *limits);
 
-/* The same for a directory that has to be there already. If this process runs as root, the directory may belong to any user: files stay that user's. */
+/*
+ * The same for a directory that has to be there already. If this process runs as root, the
+ * directory may belong to any user: files stay that user's.
+ */
 struct tote__spool *tote__spool_open_existing(const char *directory,
                                               const struct tote__spool_limits *limits);
 
 /*
- * The descriptor of the directory; borrowed until the next call of put or take. -1 if the host has closed it: the number may
- * be another file's by now.
+ * The descriptor of the directory; borrowed until the next call of put or take. -1 if the host has
+ * closed it: the number may be another file's by now.
  */
 int tote__spool_descriptor(const struct tote__spool *spool);
 
@@ -70,18 +74,21 @@ void tote__spool_close(struct tote__spool *spool);
 void tote__spool_set_sync(struct tote__spool *spool, bool does_sync);
 
 /*
- * Put a batch there, and evict the oldest ones if the limits are exceeded. Returns false, with a diagnostic and no file
- * left, if it cannot be written.
+ * Put a batch there, and evict the oldest ones if the limits are exceeded. Returns false, with a
+ * diagnostic and no file left, if it cannot be written.
  */
 bool tote__spool_put(struct tote__spool *spool, const struct tote__batch *batch);
 
-/* Return how many of this process's spans were evicted (count, size or age limit), or could not be read again. */
+/*
+ * Return how many of this process's spans were evicted (count, size or age limit), or could not be
+ * read again.
+ */
 uint64_t tote__spool_lost(const struct tote__spool *spool);
 
 /*
- * Find the oldest batch in one of the encodings, a bit for each; it is borrowed until the next call. Returns false if there is none,
- * if another process takes them out, or if tote__spool_next_look() has passed and there is more to look at. Damaged files
- * are set aside.
+ * Find the oldest batch in one of the encodings, a bit for each; it is borrowed until the next
+ * call. Returns false if there is none, if another process takes them out, or if
+ * tote__spool_next_look() has passed and there is more to look at. Damaged files are set aside.
  */
 bool tote__spool_take(struct tote__spool *spool, unsigned encodings, struct tote__batch *batch);
 

@@ -2,8 +2,9 @@
 /*
  * spool_clock.h - the age of batches, whatever happens to the clock of the day
  *
- * Names of files tell a time by a clock that is set now and then. Setting it must not make batches old. So the time that a
- * clock shows which nobody sets is in each file, too; it means something during one boot of the system.
+ * Names of files tell a time by a clock that is set now and then. Setting it must not make batches
+ * old. So the time that a clock shows which nobody sets is in each file, too; it means something
+ * during one boot of the system.
  */
 #ifndef TOTE_OTLP_SPOOL_CLOCK_H
 #define TOTE_OTLP_SPOOL_CLOCK_H
@@ -27,8 +28,9 @@ struct tote__spool_clock tote__spool_clock_start(void);
 struct tote__boot_time tote__spool_clock_now(const struct tote__spool_clock *clock);
 
 /*
- * Return the age in seconds of what was written at a time of the clock of the day, in nanoseconds: as of that clock now, or as
- * it was when the queue was opened, whichever makes it younger. From a time before Tote existed: since the queue was opened.
+ * Return the age in seconds of what was written at a time of the clock of the day, in nanoseconds:
+ * as of that clock now, or as it was when the queue was opened, whichever makes it younger. From a
+ * time before Tote existed: since the queue was opened.
  */
 uint64_t tote__spool_clock_age(const struct tote__spool_clock *clock, uint64_t time);
 

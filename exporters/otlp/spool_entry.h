@@ -2,8 +2,9 @@
 /*
  * spool_entry.h - the batches of the disk queue as this process knows them, and their names
  *
- * A file's name is "TIME-TAG-SEQUENCE-SPANS.otlp" in hex: its time, the process that put it there, and its number of spans.
- * So the first name is the oldest batch, and no file has to be opened to be counted.
+ * A file's name is "TIME-TAG-SEQUENCE-SPANS.otlp" in hex: its time, the process that put it there,
+ * and its number of spans. So the first name is the oldest batch, and no file has to be opened to
+ * be counted.
  */
 #ifndef TOTE_OTLP_SPOOL_ENTRY_H
 #define TOTE_OTLP_SPOOL_ENTRY_H
@@ -31,7 +32,10 @@ struct tote__spool_index {
 void tote__spool_entry_name(const struct tote__spool_entry *entry,
                             char name[TOTE__SPOOL_NAME_BYTES]);
 
-/* Read a name, and the suffix behind it: "" for a batch. Returns false if it is no name of a batch with that suffix. */
+/*
+ * Read a name, and the suffix behind it: "" for a batch. Returns false if it is no name of a batch
+ * with that suffix.
+ */
 bool tote__spool_entry_read(const char *name, const char *suffix, struct tote__spool_entry *entry);
 
 /* Return whether `a` is older than `b`. No two batches are equal. */

@@ -2,8 +2,8 @@
 /*
  * spool_file.c - one file of the disk queue: a head and the bytes of a request
  *
- * Head: magic 8, encoding 4, spans 4, size 8, checksum of the message 4, boot 4, seconds since the boot 4, checksum of the
- * head 4. Files of earlier versions have zeros instead of the boot.
+ * Head: magic 8, encoding 4, spans 4, size 8, checksum of the message 4, boot 4, seconds since the
+ * boot 4, checksum of the head 4. Files of earlier versions have zeros instead of the boot.
  */
 #include "spool_file.h"
 

@@ -22,14 +22,18 @@ enum tote__spool_head {
 };
 
 /*
- * Write a file under another name, and rename it, so that a reader sees all of it or nothing. With `does_sync` it is on the
- * disk afterwards, also under its name. Returns false, with errno set and no file left, on failure.
+ * Write a file under another name, and rename it, so that a reader sees all of it or nothing. With
+ * `does_sync` it is on the disk afterwards, also under its name. Returns false, with errno set and
+ * no file left, on failure.
  */
 bool tote__spool_write_file(const struct tote__folder *folder, const char *name,
                             const struct tote__batch *batch, struct tote__boot_time now,
                             bool does_sync);
 
-/* Read a file; the buffer is reused. Returns 0 or an errno: EPERM if it is not a file of this queue, ENOMEM, ... */
+/*
+ * Read a file; the buffer is reused. Returns 0 or an errno: EPERM if it is not a file of this
+ * queue, ENOMEM, ...
+ */
 int tote__spool_read_file(const struct tote__folder *folder, const char *name,
                           tote_otlp_buffer *buffer);
 

@@ -45,7 +45,10 @@ static void close_both(int a, int b) {
     }
 }
 
-/* A parent's are left open: the host may have closed them itself, and given the numbers to something else. */
+/*
+ * A parent's are left open: the host may have closed them itself, and given the numbers to
+ * something else.
+ */
 static bool make_descriptors(struct tote__transport *transport) {
     struct epoll_event wakes = {.events = EPOLLIN, .data.fd = -1};
     int epoll = epoll_create1(EPOLL_CLOEXEC);

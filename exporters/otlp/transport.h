@@ -52,8 +52,8 @@ struct tote__request {
 };
 
 /*
- * Send without waiting, or for not longer than so many ms at a time: begin, and step until it is over. Begin returns false
- * when it is over at once. Both keep errno.
+ * Send without waiting, or for not longer than so many ms at a time: begin, and step until it is
+ * over. Begin returns false when it is over at once. Both keep errno.
  */
 bool tote__transport_begin(struct tote__transport *transport, const struct tote__request *request,
                            struct tote__answer *answer);
@@ -63,21 +63,30 @@ bool tote__transport_step(struct tote__transport *transport, uint32_t wait_ms,
 /* Let so many ms pass. Returns: false when there was an interrupt. */
 bool tote__transport_pause(struct tote__transport *transport, uint32_t wait_ms);
 
-/* Forget about a request that is under way, if one is, and about an interrupt that is not heard yet. */
+/*
+ * Forget about a request that is under way, if one is, and about an interrupt that is not heard
+ * yet.
+ */
 void tote__transport_cancel(struct tote__transport *transport);
 
-/* Readable when a step has something to do; of this process, and the same for its life. -1: none to be had. */
+/*
+ * Readable when a step has something to do; of this process, and the same for its life. -1: none to
+ * be had.
+ */
 int tote__transport_descriptor(struct tote__transport *transport);
 
-/* Forget what made it readable: a kept connection that the receiver closed. For when nothing is under way. */
+/*
+ * Forget what made it readable: a kept connection that the receiver closed. For when nothing is
+ * under way.
+ */
 void tote__transport_hush(struct tote__transport *transport);
 
 /* When the next step has something to do even so; TOTE__NEVER when nothing is under way. */
 uint64_t tote__transport_due(const struct tote__transport *transport);
 
 /*
- * Take what is needed from outside now: addresses and files; later ones are of no interest. From the next send on the
- * connection needs neither. From any thread, also during a send.
+ * Take what is needed from outside now: addresses and files; later ones are of no interest. From
+ * the next send on the connection needs neither. From any thread, also during a send.
  */
 tote_result tote__transport_prepare(struct tote__transport *transport, uint64_t deadline,
                                     bool may_make_thread);

@@ -57,7 +57,10 @@ static void adjust_share(struct purse *purse, struct allowance *allowance, size_
     }
 }
 
-/* The credit that is taken beyond what is needed: less as the end comes near, where others would have to ask for it. */
+/*
+ * The credit that is taken beyond what is needed: less as the end comes near, where others would
+ * have to ask for it.
+ */
 static size_t portion_of(const struct purse *purse, const struct allowance *allowance,
                          size_t purses) {
     size_t left = atomic_load_explicit(&allowance->left, memory_order_relaxed);

@@ -3,8 +3,9 @@
  * allowance.h - a bound that many threads share and rarely touch
  *
  * Each thread takes credit from it in portions, into a purse of its own, so that it seldom writes
- * what other threads write. Credit in a purse does not make the bound smaller: when nothing is left, any thread may
- * empty the purses of the others. Only the owner adds to a purse and pays from it.
+ * what other threads write. Credit in a purse does not make the bound smaller: when nothing is
+ * left, any thread may empty the purses of the others. Only the owner adds to a purse and pays from
+ * it.
  *
  * The credit in all purses together is never more than a quarter of the whole: a purse may hold
  * no more than its share, and shares are given out of that quarter. So the worker can be woken
@@ -45,8 +46,10 @@ bool tote__purse_empty(struct purse *purse, struct allowance *allowance);
 bool tote__purse_refill_and_pay(struct purse *purse, struct allowance *allowance, size_t amount,
                                 size_t purses);
 
-/* Pay; `purses` is how many there are. Returns: false, and nothing is paid, when too little is
- * left, in this purse and in none. */
+/*
+ * Pay; `purses` is how many there are. Returns: false, and nothing is paid, when too little is
+ * left, in this purse and in none.
+ */
 static inline bool tote__purse_pay(struct purse *purse, struct allowance *allowance, size_t amount,
                                    size_t purses) {
     size_t left = atomic_load_explicit(&purse->left, memory_order_relaxed);

@@ -7,8 +7,8 @@
  *     lane     one for each thread: a ring, a purse of what the bounds allow, counters
  *
  * A forked child makes a queue of its own and never looks into the inherited one. In one process a
- * queue is kept by the processor and by the worker: one that hangs in an exporter finds everything in
- * place when it comes back, even if the SDK is gone by then.
+ * queue is kept by the processor and by the worker: one that hangs in an exporter finds everything
+ * in place when it comes back, even if the SDK is gone by then.
  */
 #ifndef TOTE_SDK_BATCH_H
 #define TOTE_SDK_BATCH_H
@@ -173,7 +173,8 @@ void tote__batch_wake(struct batch_queue *queue);
 /* Do what is due. Returns: whether there may be more of that. */
 bool tote__batch_step(struct batch_queue *queue, bool may_wait);
 
-/* Whether a step has something to do, other than for the time or for a request that is under way. */
+/* Whether a step has something to do, other than for the time or for a request that is under way.
+ */
 bool tote__batch_has_work(struct batch_queue *queue);
 
 /* When the next step has something to do, whatever else comes up. */
@@ -193,7 +194,10 @@ void tote__batch_start_host(struct batch_queue *queue);
 void tote__batch_drive_until(struct batch_queue *queue, const _Atomic(bool) *is_done,
                              uint64_t deadline);
 
-/* Leave in the host's place. Returns: false when somebody works there and does not come back until the deadline. */
+/*
+ * Leave in the host's place. Returns: false when somebody works there and does not come back until
+ * the deadline.
+ */
 bool tote__batch_part_host(struct batch_queue *queue, uint64_t deadline);
 
 extern const struct tote__loop_ops tote__batch_loop;
@@ -211,7 +215,10 @@ tote_result tote__batch_flush(struct batch_queue *queue, uint32_t timeout_ms);
 /* For the call that set is_shut_down. */
 tote_result tote__batch_stop(struct batch_queue *queue, uint32_t timeout_ms);
 
-/* Join the worker, or let it go if it does not come back until the deadline. Returns: whether it has ended. */
+/*
+ * Join the worker, or let it go if it does not come back until the deadline. Returns: whether it
+ * has ended.
+ */
 bool tote__batch_part(struct batch_queue *queue, uint64_t deadline);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * batch_flush.c - those who wait for the worker, or work in its place where it is the host
  *
- * A flush takes a ticket; the worker answers all tickets up to the one that was the last when it looked
- * at the rings. Nobody waits past the deadline, and a shutdown only a little for a worker that
- * does not come back. Spec: trace/sdk.md#forceflush-1
+ * A flush takes a ticket; the worker answers all tickets up to the one that was the last when it
+ * looked at the rings. Nobody waits past the deadline, and a shutdown only a little for a worker
+ * that does not come back. Spec: trace/sdk.md#forceflush-1
  */
 #include "batch.h"
 

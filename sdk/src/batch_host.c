@@ -2,9 +2,9 @@
 /*
  * batch_host.c - the host in the worker's place
  *
- * Nobody has a thread here: who polls, flushes or shuts down works, one at a time, in steps that do not wait. What there
- * is to wait for are two descriptors: the queue's own, which producers write to as they would wake a worker, and the
- * exporter's.
+ * Nobody has a thread here: who polls, flushes or shuts down works, one at a time, in steps that do
+ * not wait. What there is to wait for are two descriptors: the queue's own, which producers write
+ * to as they would wake a worker, and the exporter's.
  */
 #include "batch.h"
 

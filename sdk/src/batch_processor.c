@@ -154,7 +154,10 @@ static struct batch_lane *find_lane(struct batch_processor *processor, uint64_t 
     return tote__unlikely(!lane) ? tote__batch_open_lane(processor, state, lost) : lane;
 }
 
-/* Have it outlive the process, if that was asked for. Returns: false when it is not this process's any more. */
+/*
+ * Have it outlive the process, if that was asked for. Returns: false when it is not this process's
+ * any more.
+ */
 static bool secure(struct batch_lane *lane, struct span *span) {
     const tote_span_exporter *exporter = lane->queue->processor->exporter;
 
@@ -207,7 +210,10 @@ static tote_result batch_shutdown(void *self, uint32_t timeout_ms) {
     return queue ? tote__batch_stop(queue, timeout_ms) : TOTE_FAILURE;
 }
 
-/* Those in one lane of the parent's, which was never told: it is this process's memory, and nobody looks there again. */
+/*
+ * Those in one lane of the parent's, which was never told: it is this process's memory, and nobody
+ * looks there again.
+ */
 static void adopt_from(struct batch_lane *from, bool was_being_taken, struct batch_lane *lane) {
     const struct tote__batch_settings *settings = &lane->queue->processor->settings;
     uint64_t head = atomic_load_explicit(&from->ring.head, memory_order_relaxed);

@@ -2,10 +2,10 @@
 /*
  * batch_worker.c - from the queue to the exporter
  *
- * One at a time takes spans out, the worker or who drives it in its place, so that there are never two exports at once.
- * The worker sleeps until a batch waits, the delay is over, or somebody flushes or stops; it looks at each ring once
- * before it decides.
- * Spec: trace/sdk.md#batching-processor
+ * One at a time takes spans out, the worker or who drives it in its place, so that there are never
+ * two exports at once. The worker sleeps until a batch waits, the delay is over, or somebody
+ * flushes or stops; it looks at each ring once before it decides. Spec:
+ * trace/sdk.md#batching-processor
  */
 #include "batch.h"
 
@@ -74,7 +74,10 @@ static void return_allowances(struct batch_queue *queue, size_t count) {
     tote__allowance_return(&queue->spans, count);
 }
 
-/* Take a batch, from one lane after the other; the last one is dealt with. Returns: whether there is one. */
+/*
+ * Take a batch, from one lane after the other; the last one is dealt with. Returns: whether there
+ * is one.
+ */
 static bool take_batch(struct batch_queue *queue) {
     size_t most = queue->processor->settings.max_export_batch_size;
     struct batch_lane *first = atomic_load_explicit(&queue->lanes, memory_order_acquire);
@@ -187,7 +190,8 @@ static void export_directly(struct batch_queue *queue) {
     report_export(count, result, start);
 }
 
-/* Have the exporter keep some of the batch. Returns: false when something else must be sent before. */
+/* Have the exporter keep some of the batch. Returns: false when something else must be sent before.
+ */
 static bool keep_some(struct batch_queue *queue) {
     const tote_span_exporter *exporter = queue->processor->exporter;
     tote_export_report report = {0};
@@ -228,7 +232,10 @@ static bool has_something_to_send(const struct batch_queue *queue) {
     return queue->kept || (exporter->ahead && exporter->ahead->has_backlog(exporter->self));
 }
 
-/* What the exporter keeps longest, or saved. Returns: whether to go on at once: it is done with that, or may wait for it. */
+/*
+ * What the exporter keeps longest, or saved. Returns: whether to go on at once: it is done with
+ * that, or may wait for it.
+ */
 static bool send_some(struct batch_queue *queue, bool may_wait, bool begins_nothing) {
     const tote_span_exporter *exporter = queue->processor->exporter;
     tote_export_report report = {0};
@@ -310,7 +317,10 @@ static bool has_room(struct batch_queue *queue) {
     return !queue->kept || exporter->ahead->has_room(exporter->self);
 }
 
-/* Whether to export now, on its own account; what is not a whole batch can wait while others are on their way. */
+/*
+ * Whether to export now, on its own account; what is not a whole batch can wait while others are on
+ * their way.
+ */
 static bool is_export_due(struct batch_queue *queue) {
     uint64_t waiting = sweep(queue);
     bool has_overflow =
@@ -331,7 +341,10 @@ static bool wants_batch(struct batch_queue *queue) {
             is_export_due(queue));
 }
 
-/* Give the exporter what is due: all that it has room for, or one batch if others are to have their turn. */
+/*
+ * Give the exporter what is due: all that it has room for, or one batch if others are to have their
+ * turn.
+ */
 static bool hand_over_due(struct batch_queue *queue, bool may_wait) {
     bool may_go_on = may_wait && queue->processor->exporter->ahead;
     bool has_some = wants_batch(queue) && hand_over(queue);

@@ -24,7 +24,10 @@ struct core_loop {
     int epoll;
 };
 
-/* What one run of an SDK was set to. Does not change except `is_shut_down`, `loop`, counts and the resource. */
+/*
+ * What one run of an SDK was set to. Does not change except `is_shut_down`, `loop`, counts and the
+ * resource.
+ */
 struct core_config {
     struct core_config *next; /* of those that were left behind */
     struct span_origin origin;
@@ -35,9 +38,9 @@ struct core_config {
     bool has_on_start;
     bool has_on_ending;
     _Atomic(bool) is_shut_down;
-    uint64_t early; /* spans started before it, while no SDK was running */
-    _Atomic(uint64_t)
-        unrecorded_by_then; /* tote__unrecorded_count() at the shutdown; UINT64_MAX before, and if not global */
+    uint64_t early;                       /* spans started before it, while no SDK was running */
+    _Atomic(uint64_t) unrecorded_by_then; /* tote__unrecorded_count() at the shutdown; UINT64_MAX
+                                             before, and if not global */
     tote_sampler *sampler;
     tote_id_generator *id_generator; /* NULL: the thread's own random numbers */
     tote_store_export store_export;
@@ -89,7 +92,10 @@ static inline void tote__core_leave(struct thread_state *state) {
 /* Have the counters start anew for this run. */
 void tote__core_reset_counters(struct span_counters *counters, uint32_t run);
 
-/* The thread's counters for this run, which is the one that goes on: those of the last are forgotten. */
+/*
+ * The thread's counters for this run, which is the one that goes on: those of the last are
+ * forgotten.
+ */
 static inline struct span_counters *tote__core_counters(struct thread_state *state, uint32_t slot,
                                                         uint32_t run) {
     struct span_counters *counters = &state->counters[slot];

@@ -16,7 +16,10 @@ static struct core_config *config_of(const tote_sdk *sdk) {
     return sdk ? atomic_load(&((tote_sdk *)sdk)->config) : NULL;
 }
 
-/* Returns: the epoll instance in which everything is watched; -1 when nothing needs the loop, or it cannot be had. */
+/*
+ * Returns: the epoll instance in which everything is watched; -1 when nothing needs the loop, or it
+ * cannot be had.
+ */
 static int make_epoll(const struct core_config *config) {
     int epoll = -1;
 

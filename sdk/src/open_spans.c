@@ -5,8 +5,8 @@
  * Every block that was ever a recording span is in a list, from its first use until its memory is
  * released, so that a span pays nothing for it. A list's lock keeps its blocks from being released.
  * A span that is SPAN_OPEN while its own lock is held keeps its content: ending it and releasing it
- * unended both take that lock. There are several lists so that threads that allocate and release many
- * blocks do not meet at one lock.
+ * unended both take that lock. There are several lists so that threads that allocate and release
+ * many blocks do not meet at one lock.
  */
 #include "span.h"
 

@@ -115,7 +115,10 @@ static bool is_text(const tote_value *value, const char *text) {
     return value->type == TOTE_TYPE_STRING && strcmp(value->as.string, text) == 0;
 }
 
-/* If the attribute is what a detector found out about one process, set it to that of another. Returns: whether it is. */
+/*
+ * If the attribute is what a detector found out about one process, set it to that of another.
+ * Returns: whether it is.
+ */
 static bool renew_attribute(tote_attribute *attribute, const struct tote__process_identity *before,
                             const struct tote__process_identity *now) {
     const tote_value *value = &attribute->value;

@@ -3,8 +3,8 @@
  * resource_build.c - putting a resource together
  *
  * Sources are merged from the weakest to the strongest; a stronger one replaces a value, also by an
- * empty one. An empty service.name counts as none. The schema URL of the program replaces that of the
- * detectors. Spec: resource/sdk.md#merge
+ * empty one. An empty service.name counts as none. The schema URL of the program replaces that of
+ * the detectors. Spec: resource/sdk.md#merge
  */
 #include "tote/internal/resource.h"
 

@@ -17,8 +17,10 @@ struct tote__resource_builder {
     bool is_out_of_memory; /* something is missing */
 };
 
-/* Set an attribute. The key and what the value points to are borrowed until the resource is
- * interned. */
+/*
+ * Set an attribute. The key and what the value points to are borrowed until the resource is
+ * interned.
+ */
 void tote__resource_set(struct tote__resource_builder *builder, const char *key, tote_value value);
 
 /* The same with text that does not live on, up to `length` bytes. */

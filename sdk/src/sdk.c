@@ -88,7 +88,8 @@ void tote__core_renew_resource(struct core_config *config) {
     tote__lock_drop(&config->resource_lock);
 }
 
-/* What was left behind because somebody was inside for too long; the next that stops looks again. */
+/* What was left behind because somebody was inside for too long; the next that stops looks again.
+ */
 static _Atomic(struct core_config *) left_behind;
 
 static void leave_behind(struct core_config *configs) {
@@ -107,7 +108,10 @@ static uint64_t read_count(const _Atomic(uint64_t) *count) {
     return atomic_load_explicit(count, memory_order_relaxed);
 }
 
-/* What the threads counted for this run. A span may end on another thread than the one it started on. */
+/*
+ * What the threads counted for this run. A span may end on another thread than the one it started
+ * on.
+ */
 static void add_thread_counts(const tote_sdk *sdk, const struct core_config *config,
                               tote_stats *stats) {
     uint64_t finished = 0;

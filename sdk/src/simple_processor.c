@@ -2,9 +2,9 @@
 /*
  * simple_processor.c - each span exported as it ends, on the thread that ends it
  *
- * For tests and for programs that people look at, not for services: on_end waits for the exporter, and
- * for its turn while another thread exports. What ends inside an export on the same thread is dropped.
- * Spec: trace/sdk.md#simple-processor
+ * For tests and for programs that people look at, not for services: on_end waits for the exporter,
+ * and for its turn while another thread exports. What ends inside an export on the same thread is
+ * dropped. Spec: trace/sdk.md#simple-processor
  */
 #include <stdatomic.h>
 

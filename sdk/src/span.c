@@ -55,8 +55,10 @@ static bool open_for_writing(struct span *span) {
     return false;
 }
 
-/* Once for each span. Drop the lock, and report. The name is copied before: from then on other threads may change it.
- * Spec: trace/sdk.md#span-limits */
+/*
+ * Once for each span. Drop the lock, and report. The name is copied before: from then on other
+ * threads may change it. Spec: trace/sdk.md#span-limits
+ */
 static void report_drops_and_unlock(struct span *span) {
     const uint32_t counts[] = {span->dropped_attribute_count, span->dropped_event_count,
                                span->dropped_link_count};
@@ -255,7 +257,10 @@ static void add_store_attributes(struct span *span, const struct core_config *co
     }
 }
 
-/* Nothing changes from here on; the view is dropped before, for from then on a reader keeps the next one. */
+/*
+ * Nothing changes from here on; the view is dropped before, for from then on a reader keeps the
+ * next one.
+ */
 static void freeze(struct span *span) {
     if (span->view) {
         tote__span_drop_view(span);

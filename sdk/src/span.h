@@ -65,7 +65,10 @@ struct span {
     _Atomic(uint32_t) state;
     struct tote__lock lock;
 
-    /* What is looked at as the span goes through the queue and home, from the start up to here, is together. */
+    /*
+     * What is looked at as the span goes through the queue and home, from the start up to here, is
+     * together.
+     */
     uint32_t generation; /* of the process that started it: only that one records and exports it */
     uint32_t listed_in;  /* the process in whose list of blocks this one is; see open_spans.c */
     uint32_t overflow_size;   /* stays from use to use, ... */
@@ -118,8 +121,8 @@ struct span {
 
 /*
  * A span with all that it was told lives in one block and, when that is not enough, in one overflow
- * that stays with the block. Places inside are offsets, so that a block means the same wherever it is
- * mapped.
+ * that stays with the block. Places inside are offsets, so that a block means the same wherever it
+ * is mapped.
  */
 enum { SPAN_BLOCK_BYTES = 1024, SPAN_ROOM_BYTES = SPAN_BLOCK_BYTES - sizeof(struct span) };
 
@@ -175,7 +178,8 @@ static inline bool tote__span_is_sampled(const struct span *span) {
 /* Give one reference back, and the block home when it was the last; gather, then flush. */
 void tote__span_unref_gathering(struct span *span, struct tote__pool_gathering *gathered);
 
-/* open_spans.c: add a block to the list of those that may hold an open span, until it is released. */
+/* open_spans.c: add a block to the list of those that may hold an open span, until it is released.
+ */
 void tote__span_list_block(struct span *span);
 
 /* Keep the names of the first few spans of this run that are open. */

@@ -61,7 +61,8 @@ static size_t take_length(const uint8_t **at) {
     return length;
 }
 
-/* Find the attribute of this key: tag, length, tag, length, key. Returns: false when there is none. */
+/* Find the attribute of this key: tag, length, tag, length, key. Returns: false when there is none.
+ */
 static bool find_attribute(const struct span *span, const char *key, size_t key_length,
                            struct place *place) {
     const uint8_t *start = tote__span_at(span, &span->attributes);
@@ -293,7 +294,10 @@ static uint32_t find_kept(const struct selection *selection, const char *key) {
     return at;
 }
 
-/* More attributes than the limit: a new key over it is dropped, and a key that is kept takes its last value. */
+/*
+ * More attributes than the limit: a new key over it is dropped, and a key that is kept takes its
+ * last value.
+ */
 static void select_within_limit(struct selection *selection, size_t count, uint32_t limit) {
     for (size_t i = 0; i < count; i++) {
         const char *key = selection->attributes[i].key;
@@ -447,7 +451,10 @@ void tote__span_put_event(struct span *span, const char *name, const tote_attrib
     span->event_count++;
 }
 
-/* Bits that W3C Trace Context does not define yet stay behind. Spec: opentelemetry-proto trace/v1/trace.proto, SpanFlags */
+/*
+ * Bits that W3C Trace Context does not define yet stay behind. Spec: opentelemetry-proto
+ * trace/v1/trace.proto, SpanFlags
+ */
 static uint32_t link_flags(const tote_span_context *context) {
     const uint8_t known = TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM;
     uint32_t flags = 0x100 | (tote_span_context_get_trace_flags(context) & known);

@@ -43,8 +43,8 @@ static inline bool tote__span_ring_push(struct span_ring *ring, struct span *spa
 }
 
 /*
- * The producer's: what was pushed is seen by whoever goes to sleep after this, if it looks at the tail
- * in sequentially consistent order once it has said so.
+ * The producer's: what was pushed is seen by whoever goes to sleep after this, if it looks at the
+ * tail in sequentially consistent order once it has said so.
  */
 static inline void tote__span_ring_announce(struct span_ring *ring) {
     atomic_store(&ring->tail, atomic_load_explicit(&ring->tail, memory_order_relaxed));

@@ -10,20 +10,28 @@
 
 #include "span.h"
 
-/* Begin anew in a block that was just taken, of which nothing else is in use: keep the name, or if
- * that cannot be, an empty one. */
+/*
+ * Begin anew in a block that was just taken, of which nothing else is in use: keep the name, or if
+ * that cannot be, an empty one.
+ */
 void tote__span_begin_room(struct span *span, const char *name);
 
-/* A block that is not used for now: release what is too large to lie about. Here, not when it is
- * taken again: many large ones would lie in the pool, perhaps for ever. */
+/*
+ * A block that is not used for now: release what is too large to lie about. Here, not when it is
+ * taken again: many large ones would lie in the pool, perhaps for ever.
+ */
 void tote__span_trim_room(struct span *span);
 
-/* Make sure that `more` bytes can follow those of the region. Returns: false when they cannot be
- * had. */
+/*
+ * Make sure that `more` bytes can follow those of the region. Returns: false when they cannot be
+ * had.
+ */
 bool tote__span_reserve(struct span *span, struct region *region, size_t more);
 
-/* Keep `text` as the region's, repaired and ended with NUL. Returns: false, and the old one stays,
- * on failure. */
+/*
+ * Keep `text` as the region's, repaired and ended with NUL. Returns: false, and the old one stays,
+ * on failure.
+ */
 bool tote__span_set_text(struct span *span, struct region *region, const char *text);
 
 #endif

@@ -189,7 +189,10 @@ static void set_up_parent(const struct start *start, struct span *span) {
         parent->trace_state ? tote_trace_state_ref(parent->trace_state) : NULL;
 }
 
-/* Where a child does not share its parent's anchor: a clock that was set back does not start it before its parent. */
+/*
+ * Where a child does not share its parent's anchor: a clock that was set back does not start it
+ * before its parent.
+ */
 static uint64_t not_before_parent(const struct span *parent, uint64_t now) {
     bool is_early = parent && !parent->has_given_start && now < parent->start_time_unix_nano;
 
@@ -357,8 +360,8 @@ static tote_span *make_asked_span(struct start *start, const tote_context *paren
 }
 
 /*
- * The parent of the new span; only a valid one counts. A partial one can have the trace id of a root
- * span. Spec: trace/api.md#determining-the-parent-span-from-a-context
+ * The parent of the new span; only a valid one counts. A partial one can have the trace id of a
+ * root span. Spec: trace/api.md#determining-the-parent-span-from-a-context
  */
 static void find_parent(struct start *start, const tote_context *parent) {
     const tote_span_context *context = NULL;

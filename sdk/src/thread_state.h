@@ -55,8 +55,10 @@ static inline struct thread_state *tote__thread_state_next(const struct thread_s
     return (struct thread_state *)state->owned.next;
 }
 
-/* The first of all in this process, also of those whose threads have ended; NULL when there is
- * none. */
+/*
+ * The first of all in this process, also of those whose threads have ended; NULL when there is
+ * none.
+ */
 struct thread_state *tote__thread_states(void);
 
 #endif

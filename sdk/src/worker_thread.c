@@ -94,8 +94,8 @@ void tote__worker_thread_leave(struct worker_thread *thread) {
 }
 
 /*
- * Whatever the thread was doing with its stack: that can be read at any moment, as by a signal handler.
- * Not if it was the one that forked: then it is this thread, and still runs on it.
+ * Whatever the thread was doing with its stack: that can be read at any moment, as by a signal
+ * handler. Not if it was the one that forked: then it is this thread, and still runs on it.
  */
 void tote__worker_thread_release_inherited(struct worker_thread *thread) {
     if (thread->stack && thread->stack != tote__thread.stack) {

@@ -186,8 +186,10 @@ static size_t run_table(const struct bench_table *table, bool is_json, int argc,
     return count;
 }
 
-/* The rows of the program beside this one, with the same arguments, as it prints them. Returns: how
- * much that was. */
+/*
+ * The rows of the program beside this one, with the same arguments, as it prints them. Returns: how
+ * much that was.
+ */
 static size_t run_sibling(const char *sibling, int argc, char **argv, bool needs_comma) {
     char command[4096];
     char text[4096];

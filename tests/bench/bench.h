@@ -24,7 +24,10 @@ struct bench_row {
     void (*tear_down)(void); /* may be NULL */
     bench_work floor;        /* the same by hand: what cannot be saved */
 
-    /* Instead of `work`, where not all of the time counts: does it `count` times. Returns: ns of one. */
+    /*
+     * Instead of `work`, where not all of the time counts: does it `count` times. Returns: ns of
+     * one.
+     */
     double (*timed)(size_t count);
 
     /* For a figure that is not the time of an operation: in `unit`, and work and floor NULL. */

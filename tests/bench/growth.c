@@ -160,8 +160,10 @@ static double throughput(size_t thread_count) {
     return (double)(each * thread_count) / (double)(floor_clock() - start);
 }
 
-/* Of one number of threads against another: the best of many short runs of each, taken in turns,
- * because whatever else the machine does only takes away. */
+/*
+ * Of one number of threads against another: the best of many short runs of each, taken in turns,
+ * because whatever else the machine does only takes away.
+ */
 static double ratio_of(size_t some, size_t others) {
     enum { REPETITIONS = 25 };
     double best = 0;

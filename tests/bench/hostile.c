@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hostile.c - the rows about headers that somebody made large: what a kilobyte of each costs, of three sizes
+ * hostile.c - the rows about headers that somebody made large: what a kilobyte of each costs, of
+ * three sizes
  */
 #include <stdio.h>
 #include <stdlib.h>

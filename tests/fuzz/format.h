@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * format.h - for fuzz targets of one format: what came in with its headers goes out as them, and comes in again
+ * format.h - for fuzz targets of one format: what came in with its headers goes out as them, and
+ * comes in again
  */
 #ifndef TOTE_TESTS_FUZZ_FORMAT_H
 #define TOTE_TESTS_FUZZ_FORMAT_H
@@ -13,7 +14,10 @@
 /* What a format cannot carry. */
 enum { FORMAT_HALF_TRACE_ID = 1 << 0, FORMAT_PLAIN_VALUES = 1 << 1 };
 
-/* So much goes out whole: an octet that is no UTF-8 becomes nine characters, and each name has a prefix. */
+/*
+ * So much goes out whole: an octet that is no UTF-8 becomes nine characters, and each name has a
+ * prefix.
+ */
 enum { FORMAT_ALWAYS_FITS = 8192 / 16 };
 
 static inline void check_span(const tote_span_context *before, const tote_span_context *after,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_environment.c - a line is a variable: what they say goes out as variables, and comes in again, and
- * the others stay as they are
+ * fuzz_environment.c - a line is a variable: what they say goes out as variables, and comes in
+ * again, and the others stay as they are
  */
 #include "lines.h"
 

@@ -2,8 +2,8 @@
 /*
  * fuzz_journal.c - a journal, torn or worse, and what is recovered from it
  *
- * The input is the definitions and the chunks of a file, with the first byte telling how well meant they are: with checksums
- * and a head put right the reader gets to see what is behind them.
+ * The input is the definitions and the chunks of a file, with the first byte telling how well meant
+ * they are: with checksums and a head put right the reader gets to see what is behind them.
  */
 #include "fuzz.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_spans.c - spans told anything are encoded byte for byte as protobuf-c packs them, and the same in JSON
+ * fuzz_spans.c - spans told anything are encoded byte for byte as protobuf-c packs them, and the
+ * same in JSON
  */
 #include "fuzz.h"
 #include "otlp/encode.h"

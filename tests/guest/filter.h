@@ -9,7 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* From here on `action` (SECCOMP_RET_...) is what becomes of whoever makes one of these calls; of all threads there are. */
+/*
+ * From here on `action` (SECCOMP_RET_...) is what becomes of whoever makes one of these calls; of
+ * all threads there are.
+ */
 bool filter_calls(const int *calls, size_t count, uint32_t action);
 
 #endif

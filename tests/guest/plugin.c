@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plugin.c - a plugin that knows the API alone; it is built twice, as two who do not know each other
+ * plugin.c - a plugin that knows the API alone; it is built twice, as two who do not know each
+ * other
  */
 #include <tote/api.h>
 

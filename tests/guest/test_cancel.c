@@ -75,7 +75,10 @@ static tote_stats stats(void) {
     return stats;
 }
 
-/* What a thread calls, from the first span to the end, with a request to be cancelled already pending. */
+/*
+ * What a thread calls, from the first span to the end, with a request to be cancelled already
+ * pending.
+ */
 static void *work_while_cancelled(void *arg) {
     pthread_cancel(pthread_self());
     tote_diagnose(TOTE_LEVEL_ERROR, "test", "a line for standard error");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_host_loop.c - a host that exports from a loop of its own: no thread, nothing waits, nothing is lost
+ * test_host_loop.c - a host that exports from a loop of its own: no thread, nothing waits, nothing
+ * is lost
  */
 #include "support.h"
 

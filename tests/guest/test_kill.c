@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_kill.c - a service under load is killed, again and again: no span is lost whose end had returned
+ * test_kill.c - a service under load is killed, again and again: no span is lost whose end had
+ * returned
  *
- * Services die one after the other over one spool; who comes next delivers what was left, and in the end somebody else
- * does. Meanwhile the receiver is up, down, or now this and now that.
+ * Services die one after the other over one spool; who comes next delivers what was left, and in
+ * the end somebody else does. Meanwhile the receiver is up, down, or now this and now that.
  */
 #include "support.h"
 
@@ -200,7 +201,10 @@ static size_t count_missing(void) {
     return missing;
 }
 
-/* Delivery you can prove: no span is lost that `end` had returned for, except those the file's own counters name */
+/*
+ * Delivery you can prove: no span is lost that `end` had returned for, except those the file's own
+ * counters name
+ */
 static void no_span_is_lost_that_had_ended_before_a_kill(void **state) {
     tote_spool_report report = {.struct_size = sizeof report};
 

@@ -2,8 +2,8 @@
 /*
  * test_prefork.c - a server that forks its workers in the middle of tracing: each span arrives once
  *
- * All of it with a worker, with a worker on a thread of the host's, and with the host's loop. TOTE_FORK_ROUNDS says how
- * often; a few times by default.
+ * All of it with a worker, with a worker on a thread of the host's, and with the host's loop.
+ * TOTE_FORK_ROUNDS says how often; a few times by default.
  */
 #include "support.h"
 
@@ -175,9 +175,10 @@ static void await(pid_t worker) {
 }
 
 /*
- * Make the workers in one way or another, and wait for them. Bare: without the handlers of pthread_atfork(), glibc's own
- * too, so that a lock of malloc() which another thread holds would stay taken in the child for ever. So it is one at a
- * time, and while the receiver, whose threads are of this process, has nothing to do.
+ * Make the workers in one way or another, and wait for them. Bare: without the handlers of
+ * pthread_atfork(), glibc's own too, so that a lock of malloc() which another thread holds would
+ * stay taken in the child for ever. So it is one at a time, and while the receiver, whose threads
+ * are of this process, has nothing to do.
  */
 static void run_workers(pid_t (*make)(void), bool is_bare) {
     enum { QUIET_US = 50000 };
@@ -309,7 +310,10 @@ static pid_t vfork_true(void) {
     return child;
 }
 
-/* Design R14: vfork and exec in the middle of tracing, which goes on in the parent as if nothing had been */
+/*
+ * Design R14: vfork and exec in the middle of tracing, which goes on in the parent as if nothing
+ * had been
+ */
 static void a_program_that_is_started_by_vfork_changes_nothing(void **state) {
     (void)state;
     make_spans("before", BEFORE);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_sandbox.c - after tote_sdk_prepare() no file is opened and no thread made: shown where neither can be
+ * test_sandbox.c - after tote_sdk_prepare() no file is opened and no thread made: shown where
+ * neither can be
  */
 #include "support.h"
 
@@ -56,8 +57,8 @@ static int tear_down(void **state) {
 }
 
 /*
- * The names that there are for this process, libcurl included: the test depends on no resolver and on no /etc/hosts.
- * getaddrinfo(3)
+ * The names that there are for this process, libcurl included: the test depends on no resolver and
+ * on no /etc/hosts. getaddrinfo(3)
  */
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                 struct addrinfo **found) {
@@ -164,7 +165,10 @@ static int work_in_a_child(tote_sdk *sdk, bool (*lock_in)(void)) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 5;
 }
 
-/* What a guest does: start, prepare if it is to, be locked in, work, and be gone. Returns: 0 when all was delivered. */
+/*
+ * What a guest does: start, prepare if it is to, be locked in, work, and be gone. Returns: 0 when
+ * all was delivered.
+ */
 static int work_behind(const struct fixture *fixture, const char *endpoint,
                        const struct guest *guest) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
@@ -195,8 +199,9 @@ static int work_behind(const struct fixture *fixture, const char *endpoint,
 }
 
 /*
- * The same in a child, that is forked before this process has the threads of a receiver: what locks they would hold,
- * those of a sanitizer's malloc() too, would stay taken in the child. Returns: its status as wait() has it.
+ * The same in a child, that is forked before this process has the threads of a receiver: what locks
+ * they would hold, those of a sanitizer's malloc() too, would stay taken in the child. Returns: its
+ * status as wait() has it.
  */
 static int run_child(struct fixture *fixture, struct guest guest) {
     int status = -1;
@@ -257,7 +262,10 @@ static void the_hosts_loop_needs_no_thread_at_all(void **state) {
     assert_int_equal(receiver_wait(fixture->receiver, 1), 1);
 }
 
-/* A server that locks itself in, and forks: its resource, worker, connection and TLS session are new */
+/*
+ * A server that locks itself in, and forks: its resource, worker, connection and TLS session are
+ * new
+ */
 static void a_child_that_is_forked_behind_the_filter_opens_no_file(void **state) {
     struct fixture *fixture = *state;
     const struct guest guest = {

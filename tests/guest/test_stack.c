@@ -2,8 +2,8 @@
 /*
  * test_stack.c - how much of the caller's stack a call takes
  *
- * Each call runs on a thread of its own, on a stack that was painted before; what the thread itself takes is
- * measured the same way and subtracted. docs/guest.md has the two limits.
+ * Each call runs on a thread of its own, on a stack that was painted before; what the thread itself
+ * takes is measured the same way and subtracted. docs/guest.md has the two limits.
  */
 #include "support.h"
 

@@ -3,8 +3,8 @@
  * test_dead_readers.c - writing where nobody reads any more does not end the host
  *
  * Each case runs in a child whose standard output and error are pipes without a reader, with the
- * default action of SIGPIPE and SIGXFSZ, and which ends by exit(): what stdio still holds is written
- * then, too.
+ * default action of SIGPIPE and SIGXFSZ, and which ends by exit(): what stdio still holds is
+ * written then, too.
  */
 #include "support.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A program that is instrumented, and has no SDK: contexts, stores and baggage work, spans do nothing. */
+/*
+ * A program that is instrumented, and has no SDK: contexts, stores and baggage work, spans do
+ * nothing.
+ */
 #include <pthread.h>
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spans.c - the same spans each time, of all kinds and with values of all kinds, exported as the environment says
+ * spans.c - the same spans each time, of all kinds and with values of all kinds, exported as the
+ * environment says
  */
 #include <string.h>
 #include <tote/tote.h>

@@ -2,10 +2,11 @@
 /*
  * helgrind_atomics.h - atomic operations and timed semaphores that helgrind understands
  *
- * Helgrind knows the locks of pthreads alone, and takes an atomic for a plain access. In a build for it this header comes
- * ahead of every file: each operation says that its object is not to be checked, and that what was before a store is
- * before what comes after a load of it. All orders count as the strongest, which ThreadSanitizer is there to tell
- * apart; what helgrind then sees is every plain access that nothing orders.
+ * Helgrind knows the locks of pthreads alone, and takes an atomic for a plain access. In a build
+ * for it this header comes ahead of every file: each operation says that its object is not to be
+ * checked, and that what was before a store is before what comes after a load of it. All orders
+ * count as the strongest, which ThreadSanitizer is there to tell apart; what helgrind then sees is
+ * every plain access that nothing orders.
  */
 #ifndef TOTE_TESTS_HELGRIND_ATOMICS_H
 #define TOTE_TESTS_HELGRIND_ATOMICS_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ignored_madvise.c - madvise(2) as some emulators and sandboxes implement it: it succeeds and does nothing
+ * ignored_madvise.c - madvise(2) as some emulators and sandboxes implement it: it succeeds and does
+ * nothing
  */
 #include <sys/mman.h>
 

@@ -10,7 +10,10 @@
 #include "otlp/request.pb-c.h"
 #include "receiver.h"
 
-/* Call `see`, if not NULL, for each span of all requests until now. Returns: how many spans there are. */
+/*
+ * Call `see`, if not NULL, for each span of all requests until now. Returns: how many spans there
+ * are.
+ */
 size_t received_spans(struct receiver *receiver, void (*see)(const Tote__Otlp__Span *span));
 
 /* Of the requests that it took. */

@@ -4,8 +4,9 @@
  *
  * `lock` guards all but what the daemon is given at start. Requests are never forgotten.
  *
- * The daemon works in a thread of ours, with `at_work` taken, and a fork waits for it: no lock of the allocator, of a
- * sanitizer's above all, is found taken in the child by a thread that is not there.
+ * The daemon works in a thread of ours, with `at_work` taken, and a fork waits for it: no lock of
+ * the allocator, of a sanitizer's above all, is found taken in the child by a thread that is not
+ * there.
  */
 #include "receiver.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * request_from_json.h - OTLP/JSON to the message that protobuf-c packs: the oracle for those who write JSON
+ * request_from_json.h - OTLP/JSON to the message that protobuf-c packs: the oracle for those who
+ * write JSON
  */
 #ifndef TOTE_TESTS_REQUEST_FROM_JSON_H
 #define TOTE_TESTS_REQUEST_FROM_JSON_H
@@ -11,9 +12,9 @@
 #include "tote/internal/memory.h"
 
 /*
- * Read a request. Strict where the encoder decides: an unknown or repeated key, upper-case hex, a number that is to
- * be a string and a default that is written are surprises. Returns: the message, in the arena; NULL, and the first
- * surprise in `*surprise`.
+ * Read a request. Strict where the encoder decides: an unknown or repeated key, upper-case hex, a
+ * number that is to be a string and a default that is written are surprises. Returns: the message,
+ * in the arena; NULL, and the first surprise in `*surprise`.
  */
 Tote__Otlp__ExportTraceServiceRequest *
 request_from_json(const void *json, size_t size, struct tote__arena *arena, const char **surprise);

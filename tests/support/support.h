@@ -21,8 +21,9 @@
 #endif
 
 /*
- * What a child that is forked beside threads is not up to: with the address sanitizer it inherits the locks of its
- * allocator, which another thread may hold; with that of threads it cannot have threads of its own.
+ * What a child that is forked beside threads is not up to: with the address sanitizer it inherits
+ * the locks of its allocator, which another thread may hold; with that of threads it cannot have
+ * threads of its own.
  */
 #if defined(__SANITIZE_ADDRESS__)
 #define HAS_ADDRESS_SANITIZER 1

@@ -29,8 +29,8 @@ struct vector_row {
 typedef bool (*vector_check)(const struct vector_row *row);
 
 /*
- * Check every row of the file, print those that fail by file and line, and fail the test if there was
- * one, or no row, or no file.
+ * Check every row of the file, print those that fail by file and line, and fail the test if there
+ * was one, or no row, or no file.
  */
 void vectors_check(const char *file, vector_check check);
 

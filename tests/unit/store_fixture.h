@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_fixture.h - what tests of stores share: an allocator that counts and can run out, a count of
- * diagnostics, and short ways to ask
+ * store_fixture.h - what tests of stores share: an allocator that counts and can run out, a count
+ * of diagnostics, and short ways to ask
  */
 #ifndef TOTE_TESTS_STORE_FIXTURE_H
 #define TOTE_TESTS_STORE_FIXTURE_H

@@ -2,7 +2,8 @@
 /*
  * test_accounting.c - where every span went: the counters against what a receiver really got
  *
- * Random loads, settings, faults and shutdowns; each round says its seed, and TOTE_SEED=N runs that one again.
+ * Random loads, settings, faults and shutdowns; each round says its seed, and TOTE_SEED=N runs that
+ * one again.
  */
 #include "support.h"
 

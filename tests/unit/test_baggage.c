@@ -343,7 +343,10 @@ static void baggage_that_is_too_large_is_refused_and_the_old_value_stays(void **
     tote_context_unref(old);
 }
 
-/* Requirement B15: what is to be taken away goes, even where the rest of two stores is too large for one */
+/*
+ * Requirement B15: what is to be taken away goes, even where the rest of two stores is too large
+ * for one
+ */
 static void what_is_taken_away_is_gone_even_when_not_all_of_the_rest_can_stay(void **state) {
     (void)state;
     tote_context *old = context_with_baggage_and_more();

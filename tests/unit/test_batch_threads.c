@@ -113,7 +113,10 @@ static void a_thread_takes_over_the_ring_of_one_that_has_ended(void **state) {
     assert_int_equal(f->exporter.spans, 63);
 }
 
-/* Spec: trace/sdk.md#batching-processor, maxQueueSize. The credit of idle threads does not shrink the queue. */
+/*
+ * Spec: trace/sdk.md#batching-processor, maxQueueSize. The credit of idle threads does not shrink
+ * the queue.
+ */
 static void one_thread_can_use_all_of_the_queue_beside_many_idle_ones(void **state) {
     struct batch_fixture *f = *state;
     struct crowd crowd = {.fixture = f, .spans_each = 1};

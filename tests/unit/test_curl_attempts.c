@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_curl_attempts.c - a transfer of several requests: redirects, and connections that are not had
+ * test_curl_attempts.c - a transfer of several requests: redirects, and connections that are not
+ * had
  */
 #include "support.h"
 

@@ -2,7 +2,8 @@
 /*
  * test_deadlines.c - flush and shutdown come back in time, whatever the other side does
  *
- * A machine that is busy elsewhere may hold one try up, so there are some; who does not look at his deadline misses it in all of them.
+ * A machine that is busy elsewhere may hold one try up, so there are some; who does not look at his
+ * deadline misses it in all of them.
  */
 #include "support.h"
 

@@ -96,7 +96,10 @@ static void what_was_held_back_is_told_when_asked_for(void **state) {
     assert_int_equal(seen.count, 5);
 }
 
-/* Nobody sees all kinds that there are; with more than the table has the count must not be another's. */
+/*
+ * Nobody sees all kinds that there are; with more than the table has the count must not be
+ * another's.
+ */
 static void more_kinds_than_are_kept_all_get_through(void **state) {
     char name[32];
 

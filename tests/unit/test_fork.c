@@ -68,7 +68,10 @@ static void use_early(void) {
     tote__generation();
 }
 
-/* Design R14: what a handler of the host begins in the child is not taken for the parent's afterwards */
+/*
+ * Design R14: what a handler of the host begins in the child is not taken for the parent's
+ * afterwards
+ */
 static void a_child_is_counted_once_although_the_host_uses_it_in_a_handler(void **state) {
     (void)state;
     parents = tote__generation();

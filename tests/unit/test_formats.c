@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_formats.c - B3, Jaeger, OT trace, OpenCensus and X-Ray: what goes out, and what goes on with a trace
+ * test_formats.c - B3, Jaeger, OT trace, OpenCensus and X-Ray: what goes out, and what goes on with
+ * a trace
  */
 #include "support.h"
 
@@ -244,8 +245,8 @@ static tote_sdk *start_sampling(tote_memory *memory, struct sampling sampling) {
 }
 
 /*
- * Spec: trace/sdk.md#parentbased, B3 and X-Ray: what a message leaves open the receiver decides, and a
- * decision without ids holds for the receiver's new trace
+ * Spec: trace/sdk.md#parentbased, B3 and X-Ray: what a message leaves open the receiver decides,
+ * and a decision without ids holds for the receiver's new trace
  */
 static void a_message_without_a_decision_or_without_ids_is_completed_by_the_receiver(void **state) {
 #define ROOT "1-80f198ee-56343ba864fe8b2a57d3eff7"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_hostile_headers.c - headers that somebody made to do harm, and memory that runs out meanwhile
+ * test_hostile_headers.c - headers that somebody made to do harm, and memory that runs out
+ * meanwhile
  *
  * Whatever comes in, extracting takes the same bounded memory, gives all of it back, and asks the
  * carrier the same number of times.

@@ -2,8 +2,8 @@
 /*
  * test_large_values.c - what a caller controls the size of takes time in proportion, or is refused
  *
- * Times are of this thread's CPU. The limit is many times what the work takes, also under a sanitizer; work
- * that grows with the square of the count takes longer by far.
+ * Times are of this thread's CPU. The limit is many times what the work takes, also under a
+ * sanitizer; work that grows with the square of the count takes longer by far.
  */
 #include "sdk_fixture.h"
 

@@ -2,8 +2,8 @@
 /*
  * test_otlp_journal.c - what ended in a process that died is delivered by another one
  *
- * The children export by a host's loop that never turns: what has ended stands in the journal and nowhere else.
- * Most tests run with a journal in a file, and once more with one in shared memory.
+ * The children export by a host's loop that never turns: what has ended stands in the journal and
+ * nowhere else. Most tests run with a journal in a file, and once more with one in shared memory.
  */
 #include "support.h"
 
@@ -492,7 +492,8 @@ static void deliver_until(size_t count) {
     assert_null(find_file(".journal"));
 }
 
-/* The contract of tote_sdk_after_fork_child(): who adopts the queue has it written down as its own */
+/* The contract of tote_sdk_after_fork_child(): who adopts the queue has it written down as its own
+ */
 static void what_a_child_adopts_is_delivered_once(void **state) {
     (void)state;
     munmap(start_daemon(true), sizeof(struct daemon));

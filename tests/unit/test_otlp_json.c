@@ -19,8 +19,10 @@ static char *text_of(const tote_otlp_buffer *buffer) {
     return memcpy(text, buffer->bytes, buffer->size);
 }
 
-/* What ended, in JSON, as a text to be freed. It is one line, and the request that protobuf-c packs to what
- * tote__otlp_encode() makes of the same spans. */
+/*
+ * What ended, in JSON, as a text to be freed. It is one line, and the request that protobuf-c packs
+ * to what tote__otlp_encode() makes of the same spans.
+ */
 static char *encode(const struct sdk_fixture *f) {
     const tote_span_data *const *spans = (const tote_span_data *const *)f->spans;
     tote_otlp_buffer json = {NULL, 0, 0};
@@ -149,7 +151,8 @@ static void span_is_written_just_like_this(void **state) {
     tote_span_context_unref(remote);
 }
 
-/* Requirements G16, G20: what has its default is left out; resource and scope are not, though empty */
+/* Requirements G16, G20: what has its default is left out; resource and scope are not, though empty
+ */
 static void fields_with_their_default_are_left_out(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = tote_tracer_start_span(tote_get_tracer("", NULL), "", NULL);
@@ -164,7 +167,8 @@ static void fields_with_their_default_are_left_out(void **state) {
     free(json);
 }
 
-/* Requirements G17, L31: members of a oneof are written though they are zero; the empty value is {} */
+/* Requirements G17, L31: members of a oneof are written though they are zero; the empty value is {}
+ */
 static void values_that_are_zero_are_written(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
 

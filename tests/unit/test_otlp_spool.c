@@ -30,7 +30,10 @@ static struct {
     struct tote__batch batch;
 } f;
 
-/* What the calls of the system that these functions stand for were asked, and how far the clocks are off. */
+/*
+ * What the calls of the system that these functions stand for were asked, and how far the clocks
+ * are off.
+ */
 static struct {
     int64_t wall_s;
     int64_t steady_s;
@@ -246,7 +249,10 @@ static void what_is_too_old_goes_and_is_counted_if_it_is_ones_own(void **state) 
     assert_int_equal(reports.count, 1);
 }
 
-/* Whatever was changed in it, a file that is not what was written is set aside and told; nothing crashes */
+/*
+ * Whatever was changed in it, a file that is not what was written is set aside and told; nothing
+ * crashes
+ */
 static void a_file_that_was_changed_is_set_aside(void **state) {
     char path[512];
 

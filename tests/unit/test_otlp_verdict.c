@@ -170,7 +170,10 @@ static void of_all_codes_of_grpc_six_are_tried_again_and_one_if_it_says_so(void 
     }
 }
 
-/* Requirement G9: at least what RetryInfo says, rounded up; one without a delay asks for nothing but another attempt */
+/*
+ * Requirement G9: at least what RetryInfo says, rounded up; one without a delay asks for nothing
+ * but another attempt
+ */
 static void a_retry_info_may_ask_for_less_than_a_second(void **state) {
     struct tote__answer answer = nothing;
 

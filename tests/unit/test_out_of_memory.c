@@ -221,7 +221,10 @@ static tote_span_data *encoded[ENCODED_SPANS];
 typedef bool encode_spans(tote_otlp_buffer *buffer, const tote_span_data *const *spans,
                           size_t count);
 
-/* Behind what there is, which stays, more spans and instrumentation scopes than there is room for without memory. */
+/*
+ * Behind what there is, which stays, more spans and instrumentation scopes than there is room for
+ * without memory.
+ */
 static void encode(struct tour *tour, encode_spans *encode_all) {
     tote_otlp_buffer buffer = {NULL, 0, 0};
     size_t size = tote__otlp_buffer_reserve(&buffer, 1);

@@ -370,7 +370,10 @@ static void open_and_close(size_t count) {
 
 static jmp_buf jump;
 
-/* A watchdog closes the request that the mark was taken in; what longjmp leaves is closed by unwind. */
+/*
+ * A watchdog closes the request that the mark was taken in; what longjmp leaves is closed by
+ * unwind.
+ */
 static void a_mark_outlives_the_scope_it_was_taken_in(void **state) {
     enum { SCOPES_BEFORE_SECOND_MARK = 5000 }; /* more than a stack's first tokens */
 

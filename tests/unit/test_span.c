@@ -335,8 +335,10 @@ static void names_of_any_kind_are_kept_as_utf8(void **state) {
     assert_int_equal(tote_span_data_get_dropped_attribute_count(data), 2);
 }
 
-/* A span that outgrows its block keeps everything: 128 attributes, 128 events, 64 links, text of 10
- * KB. */
+/*
+ * A span that outgrows its block keeps everything: 128 attributes, 128 events, 64 links, text of 10
+ * KB.
+ */
 static void a_span_that_grows_loses_nothing(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     static char text[10241];
@@ -378,8 +380,10 @@ static int nothing(void *arg) {
     return 7;
 }
 
-/* Design R1: what get_all says at the end stands on the span, private entries and those of the wire
- * do not */
+/*
+ * Design R1: what get_all says at the end stands on the span, private entries and those of the wire
+ * do not
+ */
 static void a_scoped_run_exports_its_store_and_the_spans_own_attributes_win(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
 
@@ -408,8 +412,10 @@ static int fill_store(void *arg) {
     return 0;
 }
 
-/* Requirement D25, design section 1: in on_ending the span's attributes evict the store's at the
- * limit */
+/*
+ * Requirement D25, design section 1: in on_ending the span's attributes evict the store's at the
+ * limit
+ */
 static void on_ending_may_write_and_wins_over_the_store(void **state) {
     static const tote_span_processor_ops ops = {.struct_size = sizeof ops,
                                                 .on_ending = add_on_ending};
@@ -429,8 +435,10 @@ static void on_ending_may_write_and_wins_over_the_store(void **state) {
     assert_int_equal(tote_span_data_get_dropped_attribute_count(data), 1);
 }
 
-/* Design R14: a span records and ends in the process that started it; in a child it is a valid
- * parent */
+/*
+ * Design R14: a span records and ends in the process that started it; in a child it is a valid
+ * parent
+ */
 static void in_a_forked_child_a_span_is_a_parent_and_nothing_more(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = start(f);
@@ -474,7 +482,8 @@ static void a_name_that_grows_many_times_leaves_room_for_the_rest(void **state) 
     assert_string_equal(tote_span_data_get_status_description(data), "still kept");
 }
 
-/* Design section 6: a caller that gives far too much does not wait for a search through all of it */
+/* Design section 6: a caller that gives far too much does not wait for a search through all of it
+ */
 static void an_event_with_very_many_attributes_is_cut_at_once(void **state) {
     enum { COUNT = 100000 };
     static tote_attribute attributes[COUNT];

@@ -230,7 +230,10 @@ static void a_disabled_sdk_records_nothing_and_still_propagates(void **state) {
     assert_int_equal(seen.destroyed, TAKEN);
 }
 
-/* Start with a list of names. Returns: how many fields the global propagator has then, and its first one. */
+/*
+ * Start with a list of names. Returns: how many fields the global propagator has then, and its
+ * first one.
+ */
 static size_t start_with_propagators(const char *names, const char **first) {
     size_t count = 0;
 
@@ -251,7 +254,8 @@ static size_t start_with_propagators(const char *names, const char **first) {
     return count;
 }
 
-/* Requirement E5, E6, H: every name, lists, names given twice, none; only W3C's without being asked */
+/* Requirement E5, E6, H: every name, lists, names given twice, none; only W3C's without being asked
+ */
 static void the_environment_chooses_the_formats(void **state) {
     static const struct {
         const char *names;

@@ -109,7 +109,10 @@ static void a_value_in_the_middle_of_many_empty_stores_is_found(void **state) {
     tote_store_unref(store);
 }
 
-/* A chain under `top`, deeper than chains are kept. Each level has a key of its own, and a few share one. */
+/*
+ * A chain under `top`, deeper than chains are kept. Each level has a key of its own, and a few
+ * share one.
+ */
 static tote_store *deep_chain(tote_store *top, int depth) {
     tote_store *store = tote_store_ref(top);
     char key[24];

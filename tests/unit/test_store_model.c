@@ -6,8 +6,8 @@
 #include "tote/internal/store.h"
 
 /*
- * A tree of stores and layers is changed at random, and compared with one that is kept as plainly as
- * can be: a table of what each store says of each key.
+ * A tree of stores and layers is changed at random, and compared with one that is kept as plainly
+ * as can be: a table of what each store says of each key.
  */
 enum { NODES = 12, KEYS = 10, LONGEST_VALUE = 600, STEPS = 60000 };
 

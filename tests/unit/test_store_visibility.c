@@ -282,7 +282,10 @@ static void a_visit_shows_entries_as_they_are_sent(void **state) {
     tote_store_unref(store);
 }
 
-/* Design R2; a step of its own process, because the root is everybody's. Returns: the step that failed. */
+/*
+ * Design R2; a step of its own process, because the root is everybody's. Returns: the step that
+ * failed.
+ */
 static int add_to_the_root_before_and_after_the_first_span(void) {
     tote_store *root = tote_store_root();
 

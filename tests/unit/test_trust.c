@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_trust.c - what leaves, where to, and what strangers may bring in: the options of baggage, in every
- * format that carries it
+ * test_trust.c - what leaves, where to, and what strangers may bring in: the options of baggage, in
+ * every format that carries it
  */
 #include "support.h"
 

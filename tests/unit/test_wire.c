@@ -58,7 +58,10 @@ static void values_of_every_type_survive_the_wire(void **state) {
     assert_survives(tote_string(NULL));
 }
 
-/* Requirement D21: a value that is deeper than the limit is empty, and so is one below the 64th level */
+/*
+ * Requirement D21: a value that is deeper than the limit is empty, and so is one below the 64th
+ * level
+ */
 static void nesting_ends_at_the_limit(void **state) {
     enum { LEVELS = 100 };
     tote_value levels[LEVELS];
@@ -80,7 +83,10 @@ static void nesting_ends_at_the_limit(void **state) {
     tote__arena_clear(&arena);
 }
 
-/* A caller's mistakes: sizes without a pointer, types that do not exist, a map with keys twice or none */
+/*
+ * A caller's mistakes: sizes without a pointer, types that do not exist, a map with keys twice or
+ * none
+ */
 static void values_that_are_not_sound_do_no_harm(void **state) {
     struct tote__arena arena = {NULL, NULL, 0};
     const tote_attribute fields[] = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_vectors_formats.c - the rows about formats that are not W3C's, and about environment variables
+ * test_vectors_formats.c - the rows about formats that are not W3C's, and about environment
+ * variables
  */
 #include "support.h"
 

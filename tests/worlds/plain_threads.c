@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plain_threads.c - a program of plain pthread_create(): how many of its threads know the store of their creator
+ * plain_threads.c - a program of plain pthread_create(): how many of its threads know the store of
+ * their creator
  *
  *   plain_threads EXPECTED: none as it is, all with tote-preload-threads.so. Design 2
  */

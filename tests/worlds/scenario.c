@@ -140,7 +140,10 @@ static bool is_parent(const tote_span_context *parent, const tote_span_data *spa
                   sizeof(tote_span_id)) == 0;
 }
 
-/* Each task left two spans: its own, with its numbers, and one inside, which the first is the parent of. */
+/*
+ * Each task left two spans: its own, with its numbers, and one inside, which the first is the
+ * parent of.
+ */
 static void check_spans(struct scenario *scenario, const tote_span_context *around) {
     const tote_span_data *own[SCENARIO_TASKS] = {NULL}, *inside[SCENARIO_TASKS] = {NULL};
 

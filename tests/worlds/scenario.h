@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scenario.h - many tasks at once, each in steps: the same in every world that C programs schedule work in
+ * scenario.h - many tasks at once, each in steps: the same in every world that C programs schedule
+ * work in
  *
- * Each task has a scope under the one around them all. It inherits, adds, deletes and runs a scope of its own
- * inside, and at each step looks whether it sees just what it should. How the steps are interleaved, and on which
- * threads, is the world's business.
+ * Each task has a scope under the one around them all. It inherits, adds, deletes and runs a scope
+ * of its own inside, and at each step looks whether it sees just what it should. How the steps are
+ * interleaved, and on which threads, is the world's business.
  */
 #ifndef TOTE_TESTS_SCENARIO_H
 #define TOTE_TESTS_SCENARIO_H
@@ -38,7 +39,10 @@ void task_open(struct task *task);
 /* One step on this thread, whatever was current on it before. Returns: whether there are more. */
 bool task_step(struct task *task);
 
-/* The same steps for a world in which a task is one flow of control: a step, and then `pause` until the next. */
+/*
+ * The same steps for a world in which a task is one flow of control: a step, and then `pause` until
+ * the next.
+ */
 void task_run(struct task *task, void (*pause)(void *arg), void *arg);
 
 /* Everything was as it should be, here and in what was exported; fails the test otherwise. */

@@ -2,7 +2,8 @@
 /*
  * test_world_coroutines.c - the scenario in coroutines, each with a stack of contexts of its own
  *
- * The slot is what Tote asks for where the current context is; a runtime of coroutines keeps that for each.
+ * The slot is what Tote asks for where the current context is; a runtime of coroutines keeps that
+ * for each.
  */
 #include "support.h"
 

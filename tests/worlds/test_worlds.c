@@ -161,7 +161,10 @@ static void in_a_pool_each_step_may_be_another_threads(void **state) {
     scenario_end(&scenario);
 }
 
-/* Design 2, R14: a child goes on in the context that its parent forked in, with a store of its own from there */
+/*
+ * Design 2, R14: a child goes on in the context that its parent forked in, with a store of its own
+ * from there
+ */
 static void forked_children_inherit_and_change_nothing_of_their_parent(void **state) {
     enum { CHILDREN = 8 };
     pid_t children[CHILDREN];

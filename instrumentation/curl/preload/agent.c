@@ -2,8 +2,8 @@
 /*
  * agent.c - the SDK for programs that are not changed
  *
- * It is started by the OTEL_* variables at the first transfer, unless the program has started one, continues the
- * trace of the environment, and is closed as the program exits.
+ * It is started by the OTEL_* variables at the first transfer, unless the program has started one,
+ * continues the trace of the environment, and is closed as the program exits.
  */
 #include <pthread.h>
 #include <stdlib.h>

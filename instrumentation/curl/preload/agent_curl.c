@@ -2,8 +2,8 @@
 /*
  * agent_curl.c - the functions of libcurl that the exporter calls
  *
- * The agent is not linked with a libcurl. So no other one is loaded into the process, and the exporter's calls do not
- * come to the interposer.
+ * The agent is not linked with a libcurl. So no other one is loaded into the process, and the
+ * exporter's calls do not come to the interposer.
  */
 #define CURL_DISABLE_TYPECHECK
 #include <stdarg.h>

@@ -4,9 +4,10 @@
  *
  *   LD_PRELOAD=$prefix/lib/tote-preload-curl.so curl http://127.0.0.1/
  *
- * Invariant: a handle is bound to the libcurl that created it, and only that one's functions are called for it. A
- * handle whose creation was not seen, because the program got curl_easy_init() by dlsym() or was bound past the
- * interposer (RTLD_DEEPBIND), is never touched: calls for it go to the caller's own libcurl as they are.
+ * Invariant: a handle is bound to the libcurl that created it, and only that one's functions are
+ * called for it. A handle whose creation was not seen, because the program got curl_easy_init() by
+ * dlsym() or was bound past the interposer (RTLD_DEEPBIND), is never touched: calls for it go to
+ * the caller's own libcurl as they are.
  */
 #define CURL_DISABLE_TYPECHECK
 #include <dlfcn.h>
@@ -149,7 +150,10 @@ static bool is_of_api(const void *function) {
     return function && dladdr(function, &info) && strstr(info.dli_fname, "libtote-curl");
 }
 
-/* Keep what a transfer needs. Returns: whether libcurl gets it too, which it does not while the option is Tote's. */
+/*
+ * Keep what a transfer needs. Returns: whether libcurl gets it too, which it does not while the
+ * option is Tote's.
+ */
 static bool note_option(struct preload_handle *known, CURLoption option, void *value) {
     union {
         void *object;
@@ -365,7 +369,10 @@ TOTE_API CURLMcode curl_multi_remove_handle(CURLM *multi, CURL *easy) {
     return result;
 }
 
-/* Functions of the program need not be for many threads, which the exporter is one of: it stays away from them. */
+/*
+ * Functions of the program need not be for many threads, which the exporter is one of: it stays
+ * away from them.
+ */
 TOTE_API CURLcode curl_global_init_mem(long flags, curl_malloc_callback allocate,
                                        curl_free_callback release, curl_realloc_callback resize,
                                        curl_strdup_callback copy, curl_calloc_callback clear) {

@@ -2,10 +2,11 @@
 /*
  * library.c - which libcurl a caller is bound to
  *
- * A process may have several: Debian's git has libcurl-gnutls, a plug-in brings its own. Without the interposer the
- * dynamic linker would bind the caller's reference, with the version that the caller was linked with, to the first
- * definition in the global scope and then in the caller's own dependencies. The same is done here, once for each place
- * of a call; an object that was unmapped since makes that place unknown again.
+ * A process may have several: Debian's git has libcurl-gnutls, a plug-in brings its own. Without
+ * the interposer the dynamic linker would bind the caller's reference, with the version that the
+ * caller was linked with, to the first definition in the global scope and then in the caller's own
+ * dependencies. The same is done here, once for each place of a call; an object that was unmapped
+ * since makes that place unknown again.
  */
 #include <dlfcn.h>
 #include <elf.h>

@@ -2,8 +2,9 @@
 /*
  * preload.h - what the files of tote-preload-curl.so and of its agent share
  *
- * tote-preload-curl.so interposes functions of libcurl, and needs nothing but libc. At the first transfer to trace it
- * loads tote-preload-curl-agent.so, which has the SDK and calls libcurl by the tables that it is given.
+ * tote-preload-curl.so interposes functions of libcurl, and needs nothing but libc. At the first
+ * transfer to trace it loads tote-preload-curl-agent.so, which has the SDK and calls libcurl by the
+ * tables that it is given.
  */
 #ifndef TOTE_PRELOAD_H
 #define TOTE_PRELOAD_H
@@ -83,8 +84,8 @@ struct preload_handle {
 };
 
 /*
- * NULL if the handle's creation was not seen. One thread at a time uses a handle, and so what is known of it: the lock
- * guards the table alone.
+ * NULL if the handle's creation was not seen. One thread at a time uses a handle, and so what is
+ * known of it: the lock guards the table alone.
  */
 struct preload_handle *preload_handle_find(const void *handle);
 

@@ -9,8 +9,9 @@
 #include "tote/internal/memory.h"
 
 /*
- * The functions of one libcurl. A handle belongs to the libcurl that created it, and a process may have several:
- * the one that libtote-curl is linked with, and those that tote-preload-curl.so finds.
+ * The functions of one libcurl. A handle belongs to the libcurl that created it, and a process may
+ * have several: the one that libtote-curl is linked with, and those that tote-preload-curl.so
+ * finds.
  */
 struct tote__curl {
     __typeof__(&curl_easy_setopt) easy_setopt;
@@ -22,8 +23,8 @@ struct tote__curl {
     __typeof__(&curl_url_get) url_get;
     __typeof__(&curl_url_set) url_set;
     __typeof__(&curl_free) free;
-    bool
-        sees_copies; /* curl_easy_duphandle() is seen, and its copies never have what a request sets */
+    bool sees_copies; /* curl_easy_duphandle() is seen, and its copies never have what a request
+                         sets */
 };
 
 /* scheme.c: only transfers of HTTP are traced. */
@@ -52,8 +53,8 @@ bool tote__url_read(const struct tote__curl *curl, struct tote__url *url, const 
 void tote__url_clear(const struct tote__curl *curl, struct tote__url *url);
 
 /*
- * The host in a URL that libcurl has normalized, as it does before it sends a request. Returns: `room`, or NULL if
- * there is none, or if it is too long.
+ * The host in a URL that libcurl has normalized, as it does before it sends a request. Returns:
+ * `room`, or NULL if there is none, or if it is too long.
  */
 const char *tote__url_host(const char *text, char *room, size_t size);
 
@@ -69,8 +70,9 @@ bool tote__curl_is_header(const char *line, const char *name, size_t length);
 /*
  * sent.c: the list that libcurl gets for one attempt: the program's lines and the injected ones.
  *
- * A copy that curl_easy_duphandle() makes during the transfer has the same list, and outlives it. So the first
- * node, which has no header, stays allocated, and leads to the program's own list once the attempt is over.
+ * A copy that curl_easy_duphandle() makes during the transfer has the same list, and outlives it.
+ * So the first node, which has no header, stays allocated, and leads to the program's own list once
+ * the attempt is over.
  */
 struct tote__sent {
     struct tote__sent_head *head; /* NULL: the program's own list is in use */
@@ -79,8 +81,9 @@ struct tote__sent {
 };
 
 /*
- * Replace what is in `sent`. Lines of `own` are borrowed; those that inject replaces are left out. Returns: the list
- * for CURLOPT_HTTPHEADER, which is `own` if there is nothing to inject, or if out of memory.
+ * Replace what is in `sent`. Lines of `own` are borrowed; those that inject replaces are left out.
+ * Returns: the list for CURLOPT_HTTPHEADER, which is `own` if there is nothing to inject, or if out
+ * of memory.
  */
 struct curl_slist *tote__sent_make(struct tote__sent *sent, struct curl_slist *own,
                                    const tote_context *context);
@@ -104,8 +107,9 @@ void tote__curl_set_headers(tote_curl_request *request, struct curl_slist *heade
 void tote__curl_set_prereq(tote_curl_request *request, curl_prereq_callback prereq, void *data);
 
 /*
- * live.c: requests by their handles. libcurl calls CURLOPT_PREREQFUNCTION without the handle, but with the peer's
- * address as a text inside of it: CURLINFO_PRIMARY_IP is the same pointer, and tells a handle from its copies.
+ * live.c: requests by their handles. libcurl calls CURLOPT_PREREQFUNCTION without the handle, but
+ * with the peer's address as a text inside of it: CURLINFO_PRIMARY_IP is the same pointer, and
+ * tells a handle from its copies.
  */
 struct tote__live {
     struct tote__live *next;

@@ -25,8 +25,9 @@ static void remove_header(struct curl_slist **list, const char *name) {
 }
 
 /*
- * Replace the header. A NULL value leaves the list as it is: a header that Tote has nothing for is the program's.
- * libcurl copies the line, so one of a usual length is built on the stack. An empty header is "Name;" to libcurl.
+ * Replace the header. A NULL value leaves the list as it is: a header that Tote has nothing for is
+ * the program's. libcurl copies the line, so one of a usual length is built on the stack. An empty
+ * header is "Name;" to libcurl.
  */
 static void set_header(void *carrier, const char *key, const char *value, size_t value_length) {
     struct curl_slist **list = carrier;

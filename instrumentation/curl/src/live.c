@@ -2,8 +2,8 @@
 /*
  * live.c - requests by their handles
  *
- * Invariant: a bucket changes by one store under its lock, so that a forked child, for which a lock that was held
- * counts as free, finds a sound list.
+ * Invariant: a bucket changes by one store under its lock, so that a forked child, for which a lock
+ * that was held counts as free, finds a sound list.
  */
 #include <stdint.h>
 

@@ -2,9 +2,9 @@
 /*
  * request.c - a client span around each attempt of a transfer
  *
- * libcurl calls back before it sends a request, again for each redirect and for each answer to a challenge: there one
- * span ends, the next one starts, and the headers are made for the host that gets them.
- * Spec: semantic-conventions http-spans.md#http-client
+ * libcurl calls back before it sends a request, again for each redirect and for each answer to a
+ * challenge: there one span ends, the next one starts, and the headers are made for the host that
+ * gets them. Spec: semantic-conventions http-spans.md#http-client
  */
 #define CURL_DISABLE_TYPECHECK
 #include <stdatomic.h>
@@ -55,8 +55,8 @@ static const char *get_text(const struct tote__transfer *transfer, CURLINFO info
 }
 
 /*
- * The method, where libcurl reports it before the transfer: one that the program named. The others are of
- * the handle's last transfer then, or GET, whatever will be sent. NULL if it is not known.
+ * The method, where libcurl reports it before the transfer: one that the program named. The others
+ * are of the handle's last transfer then, or GET, whatever will be sent. NULL if it is not known.
  */
 static const char *method_before(const struct tote__transfer *transfer) {
     static const char *const uncertain[] = {"GET", "HEAD", "POST", "PUT"};
@@ -70,7 +70,10 @@ static const char *method_before(const struct tote__transfer *transfer) {
     return method && is_known_method(method) ? method : NULL;
 }
 
-/* Read the handle's URL, unless it is the one that was read before. Returns: whether it is another one. */
+/*
+ * Read the handle's URL, unless it is the one that was read before. Returns: whether it is another
+ * one.
+ */
 static bool read_url(tote_curl_request *request) {
     const struct tote__transfer *transfer = &request->transfer;
     const char *text = request->is_enabled ? get_text(transfer, CURLINFO_EFFECTIVE_URL) : NULL;
@@ -260,7 +263,10 @@ static void send_headers(tote_curl_request *request) {
     tote_context_unref(with_span);
 }
 
-/* What the transfer does now is not HTTP: the program's redirect leads elsewhere, or its URL did from the start. */
+/*
+ * What the transfer does now is not HTTP: the program's redirect leads elsewhere, or its URL did
+ * from the start.
+ */
 static void leave_alone(tote_curl_request *request) {
     if (request->attempts) {
         end_last(request);
@@ -296,8 +302,9 @@ static void start_attempt(tote_curl_request *request, const char *peer, int peer
 }
 
 /*
- * A copy of a handle, made by curl_easy_duphandle() while the transfer of that was traced, has this function and
- * perhaps the list of an attempt: it gets back what the program had set. The handle is where the address lies in it.
+ * A copy of a handle, made by curl_easy_duphandle() while the transfer of that was traced, has this
+ * function and perhaps the list of an attempt: it gets back what the program had set. The handle is
+ * where the address lies in it.
  */
 static struct {
     _Atomic(const struct tote__curl *) curl;

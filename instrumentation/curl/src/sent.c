@@ -2,8 +2,9 @@
 /*
  * sent.c - the list that libcurl gets for one attempt
  *
- * Heads are never freed. One that is free waits until many others were used before it is used again, because a copy
- * of its handle may still have it; a copy gets its own list back before it sends anything (request.c).
+ * Heads are never freed. One that is free waits until many others were used before it is used
+ * again, because a copy of its handle may still have it; a copy gets its own list back before it
+ * sends anything (request.c).
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -141,7 +142,10 @@ static bool is_injected(const struct curl_slist *injected, const char *line) {
     return false;
 }
 
-/* The lines of `own` that inject does not replace, and then the injected ones. Returns: false if out of memory. */
+/*
+ * The lines of `own` that inject does not replace, and then the injected ones. Returns: false if
+ * out of memory.
+ */
 static bool join(struct tote__sent *sent, const struct curl_slist *own,
                  struct curl_slist *injected) {
     struct curl_slist **end = &sent->head->node.next;

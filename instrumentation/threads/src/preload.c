@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * preload.c - pthread_create() that takes the current context along, for programs that are not changed
+ * preload.c - pthread_create() that takes the current context along, for programs that are not
+ * changed
  *
  *   LD_PRELOAD=$prefix/lib/tote-preload-threads.so ./program
  *

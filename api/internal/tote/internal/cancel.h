@@ -2,9 +2,10 @@
 /*
  * cancel.h - no call of Tote is a cancellation point
  *
- * A thread that pthread_cancel() ends in the middle of a call would leave locks taken, the host's loop claimed, and entries in
- * lists that lie on its stack. Code that calls what POSIX lists as a cancellation point stands between these two; the request
- * stays pending, and takes effect at the thread's next cancellation point after the call.
+ * A thread that pthread_cancel() ends in the middle of a call would leave locks taken, the host's
+ * loop claimed, and entries in lists that lie on its stack. Code that calls what POSIX lists as a
+ * cancellation point stands between these two; the request stays pending, and takes effect at the
+ * thread's next cancellation point after the call.
  *
  * Threads: thread-safe, nests.
  */

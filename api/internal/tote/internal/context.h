@@ -29,8 +29,8 @@ static inline const tote_context *tote__context_or_current(const tote_context *c
 TOTE_SHARED tote_context *tote__context_with_own_span(const tote_context *context, tote_span *span);
 
 /*
- * `context` with a span of another process, of which only its context is known; as it was when that is
- * not valid, or memory is out.
+ * `context` with a span of another process, of which only its context is known; as it was when that
+ * is not valid, or memory is out.
  */
 TOTE_SHARED tote_context *tote__context_with_remote_span(const tote_context *context,
                                                          const tote_span_context *remote);

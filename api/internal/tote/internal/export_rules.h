@@ -28,7 +28,10 @@ struct tote__export_budget {
 TOTE_SHARED bool tote__export_take(struct tote__export_budget *budget,
                                    const struct tote__entry *entry);
 
-/* Whether the entry came from another process under a name that belongs to this one: it does not go out. */
+/*
+ * Whether the entry came from another process under a name that belongs to this one: it does not go
+ * out.
+ */
 TOTE_SHARED bool tote__export_is_reserved(const struct tote__entry *entry);
 
 #endif

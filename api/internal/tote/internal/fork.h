@@ -20,7 +20,10 @@ extern TOTE_SHARED _Atomic(_Atomic(uint32_t) *) tote__generation_word;
 /* The slow way: set the page up, or count this process. */
 TOTE_SHARED uint32_t tote__generation_renew(void);
 
-/* When a fork made this process, in nanoseconds since the epoch; 0: no pthread_atfork() handler of ours ran in it. */
+/*
+ * When a fork made this process, in nanoseconds since the epoch; 0: no pthread_atfork() handler of
+ * ours ran in it.
+ */
 TOTE_SHARED uint64_t tote__fork_time(void);
 
 /* Never 0. */

@@ -2,7 +2,8 @@
 /*
  * hex.h - ids to and from lower-case hex, sixteen digits at a time, without branches or a locale
  *
- * By vectors where the compiler has them, which then fit any processor; a digit at a time for the rest.
+ * By vectors where the compiler has them, which then fit any processor; a digit at a time for the
+ * rest.
  */
 #ifndef TOTE_INTERNAL_HEX_H
 #define TOTE_INTERNAL_HEX_H
@@ -94,8 +95,8 @@ static inline bool tote__hex_decode(uint8_t *bytes, const char *hex, size_t coun
 }
 
 /*
- * Read digits into `count` bytes, 8 or 16, with zeros before them where they are fewer. False when there are
- * none, too many, or one is no lower-case digit.
+ * Read digits into `count` bytes, 8 or 16, with zeros before them where they are fewer. False when
+ * there are none, too many, or one is no lower-case digit.
  */
 static inline bool tote__hex_decode_padded(uint8_t *bytes, size_t count, const char *hex,
                                            size_t length) {

@@ -26,7 +26,10 @@ static inline void *tote__levels_top(const struct tote__levels *levels) {
     return first + (levels->depth - 1) * levels->size;
 }
 
-/* Add one, to be filled; pointers to others are not valid any more. NULL if too deep or out of memory. */
+/*
+ * Add one, to be filled; pointers to others are not valid any more. NULL if too deep or out of
+ * memory.
+ */
 static inline void *tote__levels_push(struct tote__levels *levels) {
     if (levels->depth == TOTE__DEEPEST_VALUE) {
         return NULL;

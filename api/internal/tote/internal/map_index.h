@@ -2,9 +2,9 @@
 /*
  * map_index.h - which fields of a map count: of a key, the last one
  *
- * Small maps are searched. Larger ones get an index, sorted by the hashes of their keys, so that work on
- * a map of n fields takes n log n steps whatever the keys are. If out of memory, there is no index, and
- * a linear search gives the same results.
+ * Small maps are searched. Larger ones get an index, sorted by the hashes of their keys, so that
+ * work on a map of n fields takes n log n steps whatever the keys are. If out of memory, there is
+ * no index, and a linear search gives the same results.
  */
 #ifndef TOTE_INTERNAL_MAP_INDEX_H
 #define TOTE_INTERNAL_MAP_INDEX_H

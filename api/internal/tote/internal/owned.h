@@ -25,8 +25,10 @@ struct tote__owned_list {
     struct tote__lock lock; /* for making a new one; a thing is pushed without it */
 };
 
-/* One that nobody owns, or a new one, all zero behind its head; `size` is with that. NULL when
- * memory is out. */
+/*
+ * One that nobody owns, or a new one, all zero behind its head; `size` is with that. NULL when
+ * memory is out.
+ */
 TOTE_SHARED void *tote__owned_claim(struct tote__owned_list *list, size_t size);
 
 /* Leave it to whoever claims it next. */

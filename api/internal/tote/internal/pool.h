@@ -5,8 +5,8 @@
  * Each thread has a pool of each kind. It takes from its own and gives back to its own without an
  * atomic operation; what another thread gives back goes home through `returned`, many in one step.
  * So in a steady state nothing is asked of the allocator, and never does one thread free what
- * another allocated. A pool keeps no more than its kind says, and tote__pools_trim() gives back what
- * was of no use for a while.
+ * another allocated. A pool keeps no more than its kind says, and tote__pools_trim() gives back
+ * what was of no use for a while.
  */
 #ifndef TOTE_INTERNAL_POOL_H
 #define TOTE_INTERNAL_POOL_H
@@ -18,8 +18,8 @@
 #include "tote/internal/owned.h"
 
 /*
- * Whether anything is used again: not under AddressSanitizer, which then sees what is used after its
- * end, and not in tests that look at memory. Set before the first use.
+ * Whether anything is used again: not under AddressSanitizer, which then sees what is used after
+ * its end, and not in tests that look at memory. Set before the first use.
  */
 extern TOTE_SHARED bool tote__pools_keep;
 
@@ -108,8 +108,8 @@ static inline void tote__pool_put(const struct tote__pool_kind *kind, void *obje
 }
 
 /*
- * Objects on their way home, gathered so that those of one owner in a row go in one step. All zero at
- * first; flush it at the end.
+ * Objects on their way home, gathered so that those of one owner in a row go in one step. All zero
+ * at first; flush it at the end.
  */
 struct tote__pool_gathering {
     struct tote__pooled *first;

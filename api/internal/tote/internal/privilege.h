@@ -9,8 +9,9 @@
 #include <sys/auxv.h>
 
 /*
- * Return whether the program is setuid, setgid or has file capabilities, as the kernel told it at its start. Its
- * environment comes from a user with fewer rights, who must not choose what it reads, writes or connects to.
+ * Return whether the program is setuid, setgid or has file capabilities, as the kernel told it at
+ * its start. Its environment comes from a user with fewer rights, who must not choose what it
+ * reads, writes or connects to.
  */
 static inline bool tote__is_privileged(void) {
     return getauxval(AT_SECURE) != 0;

@@ -12,8 +12,8 @@
 TOTE_SHARED tote_propagator_constructor tote__propagator_find(const char *name, size_t length);
 
 /*
- * The first header of this name, without blanks at its ends: its first `size` bytes to `room`, which
- * may be fewer than there are. Returns: its length, 0 when there is none.
+ * The first header of this name, without blanks at its ends: its first `size` bytes to `room`,
+ * which may be fewer than there are. Returns: its length, 0 when there is none.
  */
 TOTE_SHARED size_t tote__getter_get_first(const tote_text_map_getter *getter, const void *carrier,
                                           const char *key, char *room, size_t size);

@@ -16,10 +16,10 @@
 
 /*
  * What formats other than W3C's carry beside the ids. TOTE__DEBUG: a debug trace; the spans of the
- * trace inherit it. TOTE__DEFERRED: the caller made no sampling decision. TOTE__PARTIAL: there is no
- * remote span, but a decision (in the flags, unless deferred), or a trace id, or both; the next root
- * span that is started under the context uses them.
- * Spec: context/api-propagators.md#b3-requirements
+ * trace inherit it. TOTE__DEFERRED: the caller made no sampling decision. TOTE__PARTIAL: there is
+ * no remote span, but a decision (in the flags, unless deferred), or a trace id, or both; the next
+ * root span that is started under the context uses them. Spec:
+ * context/api-propagators.md#b3-requirements
  */
 enum { TOTE__DEBUG = 1 << 0, TOTE__DEFERRED = 1 << 1, TOTE__PARTIAL = 1 << 2 };
 

@@ -23,7 +23,8 @@ struct tote__entry {
     size_t metadata_length;
 };
 
-/* Returns: false when no more are wanted. What the entry points to lives until the visit returns. */
+/* Returns: false when no more are wanted. What the entry points to lives until the visit returns.
+ */
 typedef bool (*tote__entry_visitor)(void *arg, const struct tote__entry *entry);
 
 /* Whether neither the store nor one above it has ever been written to. */
@@ -38,8 +39,8 @@ TOTE_SHARED bool tote__store_visit(const tote_store *store, uint32_t visibility,
                                    tote__entry_visitor visit, void *arg);
 
 /*
- * A sealed layer over `parent`: hides all entries above that propagate, and holds `entries` instead.
- * NULL when memory is out. Of two entries of one key the last counts.
+ * A sealed layer over `parent`: hides all entries above that propagate, and holds `entries`
+ * instead. NULL when memory is out. Of two entries of one key the last counts.
  */
 struct tote__layer_entry {
     const char *key;
@@ -52,14 +53,18 @@ struct tote__layer_entry {
 TOTE_SHARED tote_store *
 tote__store_new_layer(tote_store *parent, const struct tote__layer_entry *entries, size_t count);
 
-/* The same in steps: begin (NULL when memory is out; reports that), put (false when memory is out; what
- * is too large is left out; reports both), finish. */
+/*
+ * The same in steps: begin (NULL when memory is out; reports that), put (false when memory is out;
+ * what is too large is left out; reports both), finish.
+ */
 TOTE_SHARED tote_store *tote__layer_begin(tote_store *parent);
 TOTE_SHARED bool tote__layer_put(tote_store *layer, const struct tote__layer_entry *entry);
 TOTE_SHARED void tote__layer_finish(tote_store *layer);
 
-/* The context `context` over such a layer, NULL: over its store. What extract and with_baggage return.
- * Takes the layer. Never NULL. */
+/*
+ * The context `context` over such a layer, NULL: over its store. What extract and with_baggage
+ * return. Takes the layer. Never NULL.
+ */
 TOTE_SHARED tote_context *tote__context_with_layer(const tote_context *context, tote_store *layer);
 
 /* Spans are being made from here on: a plain add to the root store now is worth a diagnostic. */

@@ -136,9 +136,9 @@ static inline uint64_t tote__hash(const void *bytes, size_t length) {
 TOTE_SHARED size_t tote__utf8_valid_prefix(const char *text, size_t length);
 
 /*
- * The size of the code point at the start, if it controls a terminal or the layout of a line: the control
- * characters of ASCII and U+0080 to U+009F, line and paragraph separators, what sets the direction of
- * text (Unicode UAX #9) and invisible marks. Returns: 0 if it is another one, or none.
+ * The size of the code point at the start, if it controls a terminal or the layout of a line: the
+ * control characters of ASCII and U+0080 to U+009F, line and paragraph separators, what sets the
+ * direction of text (Unicode UAX #9) and invisible marks. Returns: 0 if it is another one, or none.
  */
 TOTE_SHARED size_t tote__control_size(const char *text, size_t length, uint32_t *code_point);
 
@@ -151,7 +151,8 @@ TOTE_SHARED size_t tote__utf8_repaired_length(const char *text, size_t length);
 /* Write it like that. Returns: the end of what was written. */
 TOTE_SHARED char *tote__utf8_repair(char *out, const char *text, size_t length);
 
-/* How many bytes its first `code_points` are; what is broken counts as the U+FFFD it would become. */
+/* How many bytes its first `code_points` are; what is broken counts as the U+FFFD it would become.
+ */
 TOTE_SHARED size_t tote__utf8_prefix(const char *text, size_t length, size_t code_points);
 
 /* The most bytes, `size` or fewer, that cut no code point. */
@@ -187,7 +188,10 @@ struct tote__part {
     size_t length;
 };
 
-/* Split a text at each `separator`. Returns: how many parts there are, of which the first `most` are in `parts`. */
+/*
+ * Split a text at each `separator`. Returns: how many parts there are, of which the first `most`
+ * are in `parts`.
+ */
 static inline size_t tote__split(const char *text, size_t length, char separator,
                                  struct tote__part *parts, size_t most) {
     size_t count = 0;
@@ -212,8 +216,8 @@ static inline bool tote__part_is(struct tote__part part, const char *text) {
 }
 
 /*
- * Decode %HH once, into `out`, which has `length` bytes and may be `text`. What is no escape stays as
- * it is. Returns: the decoded length; `malformed`, if not NULL, tells whether a % was no escape.
+ * Decode %HH once, into `out`, which has `length` bytes and may be `text`. What is no escape stays
+ * as it is. Returns: the decoded length; `malformed`, if not NULL, tells whether a % was no escape.
  */
 TOTE_SHARED size_t tote__percent_decode(char *out, const char *text, size_t length,
                                         bool *malformed);

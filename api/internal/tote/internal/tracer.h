@@ -59,7 +59,8 @@ TOTE_SHARED tote_span *tote__tracer_start_span(tote_tracer *tracer, const char *
 /* Have no global provider any more, if it is this one. */
 TOTE_SHARED void tote__tracer_provider_leave_global(tote_tracer_provider *provider);
 
-/* Options of this version and complete: `given` itself where it is, else `room`, filled in from it. */
+/* Options of this version and complete: `given` itself where it is, else `room`, filled in from it.
+ */
 extern const tote_span_options tote__no_span_options;
 const tote_span_options *tote__fill_span_options(const tote_span_options *given,
                                                  tote_span_options *room);
@@ -73,8 +74,8 @@ static inline const tote_span_options *tote__complete_span_options(const tote_sp
 }
 
 /*
- * Copy `given`, options of any version or NULL, over `options` of this one, `size` bytes, as far as both
- * know them. Both begin with struct_size. `type` names them in a diagnostic.
+ * Copy `given`, options of any version or NULL, over `options` of this one, `size` bytes, as far as
+ * both know them. Both begin with struct_size. `type` names them in a diagnostic.
  */
 TOTE_SHARED void tote__copy_options(const char *type, void *options, size_t size,
                                     const void *given);

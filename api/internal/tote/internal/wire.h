@@ -79,8 +79,8 @@ TOTE_SHARED size_t tote__attribute_size(const char *key, size_t key_length, tote
                                         const struct tote__wire_limits *limits);
 
 /*
- * The same in two steps that look at key and value once: what an attribute will be, and writing it. The
- * plan borrows key and value.
+ * The same in two steps that look at key and value once: what an attribute will be, and writing it.
+ * The plan borrows key and value.
  */
 struct tote__text {
     const char *at;
@@ -110,8 +110,8 @@ TOTE_SHARED uint8_t *tote__put_attribute(uint8_t *out, uint8_t tag, const char *
                                          const struct tote__wire_limits *limits);
 
 /*
- * Encode attributes one after the other into the arena, without limits: of a key the last one counts, and
- * an attribute without a key is left out. Returns: false if out of memory.
+ * Encode attributes one after the other into the arena, without limits: of a key the last one
+ * counts, and an attribute without a key is left out. Returns: false if out of memory.
  */
 TOTE_SHARED bool tote__encode_attributes(struct tote__arena *arena, uint8_t tag,
                                          const tote_attribute *attributes, size_t count,
@@ -126,7 +126,8 @@ struct tote__field {
     struct tote__slice whole;   /* with tag and length */
 };
 
-/* Take the next field off `message`. Returns: false at the end, and when the rest is not readable. */
+/* Take the next field off `message`. Returns: false at the end, and when the rest is not readable.
+ */
 TOTE_SHARED bool tote__next_field(struct tote__slice *message, struct tote__field *field);
 
 /* The parts of a KeyValue: the key's text, and its AnyValue. */

@@ -13,8 +13,8 @@
 #include "tote/common.h"
 
 /*
- * The variable's text, borrowed from the environment; NULL if it is unset or empty. Also NULL, with a diagnostic, if the
- * program has more rights than its caller (privilege.h).
+ * The variable's text, borrowed from the environment; NULL if it is unset or empty. Also NULL, with
+ * a diagnostic, if the program has more rights than its caller (privilege.h).
  */
 const char *tote__env(const char *name);
 

@@ -13,8 +13,10 @@
 
 #include "tote/common.h"
 
-/* Fill `buffer` with what nobody can guess. Returns: false when the system has none yet, or no
- * more. */
+/*
+ * Fill `buffer` with what nobody can guess. Returns: false when the system has none yet, or no
+ * more.
+ */
 bool tote__os_random(void *buffer, size_t size);
 
 uint32_t tote__os_process_id(void);
@@ -44,8 +46,8 @@ size_t tote__os_read_file(const char *path, char *buffer, size_t size);
 
 /* Write it all, and raise no signal. Returns: how much was written; if not all, errno tells why. */
 /*
- * Open a regular file to read from. Returns: -1 with errno set; EINVAL for anything else, for example a FIFO, which is
- * not waited for.
+ * Open a regular file to read from. Returns: -1 with errno set; EINVAL for anything else, for
+ * example a FIFO, which is not waited for.
  */
 int tote__os_open_regular(const char *path);
 

@@ -14,8 +14,9 @@
 #include "tote/sdk/span_processor.h"
 
 /*
- * A resource, interned: equal ones have one index, none is ever freed, the table is bounded. Index 0
- * is the empty one, also given when memory is out. `encoded` holds the fields of an OTLP Resource.
+ * A resource, interned: equal ones have one index, none is ever freed, the table is bounded. Index
+ * 0 is the empty one, also given when memory is out. `encoded` holds the fields of an OTLP
+ * Resource.
  */
 struct tote__resource {
     tote_resource resource;
@@ -25,8 +26,9 @@ uint32_t tote__resource_intern(const tote_attribute *attributes, size_t count,
                                const char *schema_url);
 
 /*
- * In a forked child, the resource of its parent with what distinguishes this process: process.pid, process.creation.time and
- * service.instance.id, as far as detectors set them. Returns: its index; `index` if nothing differs or out of memory.
+ * In a forked child, the resource of its parent with what distinguishes this process: process.pid,
+ * process.creation.time and service.instance.id, as far as detectors set them. Returns: its index;
+ * `index` if nothing differs or out of memory.
  */
 uint32_t tote__resource_renew(uint32_t index);
 const struct tote__resource *tote__resource_at(uint32_t index);
@@ -71,7 +73,8 @@ tote_span_processor *tote__batch_processor_new(tote_span_exporter *exporter,
 tote_span_processor *tote__simple_processor_new(tote_span_exporter *exporter,
                                                 uint32_t export_timeout_ms);
 
-/* An extension point as it is kept: a copy of the functions, zero where the caller's struct ended. */
+/* An extension point as it is kept: a copy of the functions, zero where the caller's struct ended.
+ */
 struct tote_span_exporter {
     tote_span_exporter_ops ops;
     void *self;
@@ -114,21 +117,23 @@ struct tote__send {
 };
 
 /*
- * What an exporter can do that works ahead of its receiver: keep encoded what cannot be sent yet, so
- * that the spans' places in the queue are free again. Called by the one who calls export_spans.
+ * What an exporter can do that works ahead of its receiver: keep encoded what cannot be sent yet,
+ * so that the spans' places in the queue are free again. Called by the one who calls export_spans.
  */
 struct tote__ahead_ops {
     /* Whether more should be kept. */
     bool (*has_room)(void *self);
     /*
-     * Keep the first of the spans, as many as go into one request. Returns: how many are not needed any more, because
-     * they are kept or in the report (then alone); 0, and nothing has changed, when there is no room or no memory.
+     * Keep the first of the spans, as many as go into one request. Returns: how many are not needed
+     * any more, because they are kept or in the report (then alone); 0, and nothing has changed,
+     * when there is no room or no memory.
      */
     size_t (*keep)(void *self, const tote_span_data *const *spans, size_t count,
                    tote_export_report *report);
     /*
-     * As export_spans, with the request that was kept first, or with what was saved; there is one or the other. Returns: the spans of
-     * the request that was kept, when it is over; 0 while it is under way or paused, and after a step with what was saved: then call again.
+     * As export_spans, with the request that was kept first, or with what was saved; there is one
+     * or the other. Returns: the spans of the request that was kept, when it is over; 0 while it is
+     * under way or paused, and after a step with what was saved: then call again.
      */
     size_t (*send)(void *self, struct tote__send *send, tote_export_report *report);
     /* Somebody waits for what is kept: try again now what is paused. */
@@ -141,11 +146,15 @@ struct tote__ahead_ops {
     bool (*saves)(void *self);
     /* ... which this does, from the first on. Returns: of how many spans. */
     size_t (*save)(void *self);
-    /* Open what `secure` writes to, in this process. Before the first span of a queue, and never twice at a time. */
+    /*
+     * Open what `secure` writes to, in this process. Before the first span of a queue, and never
+     * twice at a time.
+     */
     void (*begin_securing)(void *self);
     /*
-     * A span ends: write it down, so that it outlives the process. Any thread, each with a place of its own. Returns: false for an adopted one that
-     * another process has found meanwhile, where this one's parent had written it down, and delivers.
+     * A span ends: write it down, so that it outlives the process. Any thread, each with a place of
+     * its own. Returns: false for an adopted one that another process has found meanwhile, where
+     * this one's parent had written it down, and delivers.
      */
     bool (*secure)(void *self, struct tote__journal_place *place, tote_span_data *span);
     /* One ended and was dropped before that. Any thread. */
@@ -156,7 +165,10 @@ struct tote__ahead_ops {
     void (*drop)(void *self);
     /* See tote_sdk_prepare(). From any thread, also during the others. */
     tote_result (*prepare)(void *self, uint32_t timeout_ms, bool may_make_thread);
-    /* Gets readable when a request under way can go on; one for the life of the process, -1: none to be had. */
+    /*
+     * Gets readable when a request under way can go on; one for the life of the process, -1: none
+     * to be had.
+     */
     int (*get_descriptor)(void *self);
     /* When it is to go on even so; TOTE__NEVER. */
     uint64_t (*get_due)(void *self);
@@ -169,7 +181,10 @@ tote_span_exporter *tote__span_exporter_set_ahead(tote_span_exporter *exporter,
                                                   const struct tote__ahead_ops *ahead);
 /* What a processor can do that is driven by the host's loop. One call at a time, but for watch. */
 struct tote__loop_ops {
-    /* Add what is to be waited for, of this process, to an epoll instance. Returns: false when that cannot be. */
+    /*
+     * Add what is to be waited for, of this process, to an epoll instance. Returns: false when that
+     * cannot be.
+     */
     bool (*watch)(void *self, int epoll);
     /* When it wants to be called, whatever it waits for does; TOTE__NEVER. */
     uint64_t (*get_due)(void *self);
@@ -183,7 +198,8 @@ struct tote_span_processor {
     void (*add_stats)(void *self, tote_stats *stats); /* NULL for one of the program's own */
     tote_span_exporter *exporter;                     /* to be prepared; NULL likewise */
     const struct tote__loop_ops *loop;                /* NULL for one that needs no loop */
-    /* See tote_sdk_after_fork_child(). Returns: false when there is no worker. NULL: nothing to do. */
+    /* See tote_sdk_after_fork_child(). Returns: false when there is no worker. NULL: nothing to do.
+     */
     bool (*after_fork)(void *self, bool adopts_queue);
 };
 /* What a sampler may tell apart without being asked. Spec: trace/sdk.md#parentbased */
