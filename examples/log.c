@@ -7,7 +7,8 @@
 #include <tote/log.h>
 #include <tote/tote.h>
 
-/* One line: the message, then trace_id, span_id, trace_flags and the exported entries of the store.
+/*
+ * One line: the message, then trace_id, span_id, trace_flags and the exported entries of the store.
  */
 static void log_line(const char *format, ...) {
     char fields[2048];

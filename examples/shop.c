@@ -37,7 +37,8 @@ static size_t ignore_body(char *bytes, size_t size, size_t count, void *arg) {
     return size * count;
 }
 
-/* GET `path` for the item from the next service. Returns: the status, 0 when there was no answer.
+/*
+ * GET `path` for the item from the next service. Returns: the status, 0 when there was no answer.
  */
 static unsigned call_next(const char *path, const char *item) {
     char url[512];

@@ -91,7 +91,8 @@ static void put_percent(struct line *line, unsigned char byte) {
     put(line, digits[byte & 0x0F]);
 }
 
-/* A name in logfmt cannot be quoted. It is percent-encoded, so that different keys stay different.
+/*
+ * A name in logfmt cannot be quoted. It is percent-encoded, so that different keys stay different.
  */
 static void put_name(struct line *line, const char *name, size_t length) {
     if (line->is_json) {

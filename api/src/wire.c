@@ -216,7 +216,8 @@ static void put_part(struct writer *writer, struct level *level) {
     put_part_head(writer, level, end);
 }
 
-/* Returns: false if it is too large. A list that refers to one list many times can be of any size.
+/*
+ * Returns: false if it is too large. A list that refers to one list many times can be of any size.
  */
 static bool put_list_back(struct writer *writer, tote_value list) {
     if (!push_level(writer, list)) {

@@ -170,7 +170,8 @@ static tote_span_kind kind_of(const Tote__Otlp__Span *message) {
     }
 }
 
-/* What the span takes in the arena, about. Many empty attributes take much more than on the wire.
+/*
+ * What the span takes in the arena, about. Many empty attributes take much more than on the wire.
  */
 static size_t held_bytes(const Tote__Otlp__Span *message) {
     const size_t attribute_bytes = sizeof(struct trace_attribute) + 2 * (size_t)TEXT_BYTES;

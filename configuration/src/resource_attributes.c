@@ -21,7 +21,8 @@ static size_t count_members(const char *text) {
     return count;
 }
 
-/* Trim, then decode: encoded blanks stay. Returns: NULL, and in `problem` why, when it cannot be.
+/*
+ * Trim, then decode: encoded blanks stay. Returns: NULL, and in `problem` why, when it cannot be.
  */
 static char *take_text(struct tote__arena *arena, const char *text, size_t length,
                        size_t *decoded_length, const char **problem) {

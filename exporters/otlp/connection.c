@@ -218,7 +218,8 @@ static bool add_all_headers(struct tote__connection *connection,
            add_headers(&connection->headers[TOTE_OTLP_JSON], settings, TOTE_OTLP_JSON);
 }
 
-/* libcurl before 8.0 cannot use a connection of HTTP/2 without TLS again: the second request fails.
+/*
+ * libcurl before 8.0 cannot use a connection of HTTP/2 without TLS again: the second request fails.
  */
 static bool can_reuse(const struct tote__otlp_settings *settings) {
     enum { VERSION_8_0 = 0x080000 };

@@ -92,7 +92,8 @@ static void rotate(struct exporter *exporter) {
     reopen(exporter);
 }
 
-/* Have the right file open for so many bytes more. Returns: its size; -1 where that means nothing.
+/*
+ * Have the right file open for so many bytes more. Returns: its size; -1 where that means nothing.
  */
 static off_t prepare(struct exporter *exporter, size_t more) {
     struct stat status;

@@ -40,7 +40,8 @@ struct tote__span_group *tote__grouping_add(struct tote__grouping *grouping, siz
 /* Make the scope's message. Returns: false when memory is out. */
 bool tote__group_describe(struct tote__span_group *group, struct tote__arena *arena);
 
-/* Whether the group is the first of its resource: the one that the resource's message is made for.
+/*
+ * Whether the group is the first of its resource: the one that the resource's message is made for.
  */
 bool tote__is_first_of_resource(const struct tote__grouping *grouping, size_t group);
 

@@ -245,7 +245,8 @@ static unsigned sendable_encodings(const struct tote__outbox *outbox) {
                : 1U << TOTE_OTLP_PROTOBUF | 1U << TOTE_OTLP_JSON;
 }
 
-/* Replace a file that is too large for the receiver by two; `first` is the first one's span count.
+/*
+ * Replace a file that is too large for the receiver by two; `first` is the first one's span count.
  */
 static bool split_batch(struct tote__outbox *outbox, size_t first) {
     const struct tote__batch *whole = &outbox->batch;

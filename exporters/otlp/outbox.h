@@ -110,7 +110,8 @@ bool tote__kept_note_secured(struct tote__kept *kept, const tote_span_data *cons
 /* They need not be any more. */
 void tote__kept_settle(struct tote__kept *kept);
 
-/* Where to put the next request; NULL when the ring is full. Added, it is in, unless it is empty.
+/*
+ * Where to put the next request; NULL when the ring is full. Added, it is in, unless it is empty.
  */
 struct tote__kept *tote__outbox_next(struct tote__outbox *outbox);
 void tote__outbox_add(struct tote__outbox *outbox);

@@ -173,7 +173,8 @@ void tote__batch_wake(struct batch_queue *queue);
 /* Do what is due. Returns: whether there may be more of that. */
 bool tote__batch_step(struct batch_queue *queue, bool may_wait);
 
-/* Whether a step has something to do, other than for the time or for a request that is under way.
+/*
+ * Whether a step has something to do, other than for the time or for a request that is under way.
  */
 bool tote__batch_has_work(struct batch_queue *queue);
 

@@ -190,7 +190,8 @@ static void export_directly(struct batch_queue *queue) {
     report_export(count, result, start);
 }
 
-/* Have the exporter keep some of the batch. Returns: false when something else must be sent before.
+/*
+ * Have the exporter keep some of the batch. Returns: false when something else must be sent before.
  */
 static bool keep_some(struct batch_queue *queue) {
     const tote_span_exporter *exporter = queue->processor->exporter;

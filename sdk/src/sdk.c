@@ -88,7 +88,8 @@ void tote__core_renew_resource(struct core_config *config) {
     tote__lock_drop(&config->resource_lock);
 }
 
-/* What was left behind because somebody was inside for too long; the next that stops looks again.
+/*
+ * What was left behind because somebody was inside for too long; the next that stops looks again.
  */
 static _Atomic(struct core_config *) left_behind;
 
@@ -299,7 +300,8 @@ static void release_settings(const struct tote__sdk_settings *settings) {
     tote_id_generator_free(settings->id_generator);
 }
 
-/* Everything taken goes into the config at once, so that free_config() releases it on any failure.
+/*
+ * Everything taken goes into the config at once, so that free_config() releases it on any failure.
  */
 static struct core_config *make_config(const struct tote__sdk_settings *settings, uint32_t slot,
                                        uint32_t run) {
@@ -442,7 +444,8 @@ static uint32_t time_left(uint64_t start, uint32_t timeout_ms) {
     return gone < timeout_ms ? (uint32_t)(timeout_ms - gone) : 0;
 }
 
-/* Of two outcomes the one that matters more: a timeout may still turn out well, a failure will not.
+/*
+ * Of two outcomes the one that matters more: a timeout may still turn out well, a failure will not.
  */
 static tote_result worse(tote_result a, tote_result b) {
     if (a == TOTE_FAILURE || b == TOTE_FAILURE) {

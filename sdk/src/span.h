@@ -178,7 +178,8 @@ static inline bool tote__span_is_sampled(const struct span *span) {
 /* Give one reference back, and the block home when it was the last; gather, then flush. */
 void tote__span_unref_gathering(struct span *span, struct tote__pool_gathering *gathered);
 
-/* open_spans.c: add a block to the list of those that may hold an open span, until it is released.
+/*
+ * open_spans.c: add a block to the list of those that may hold an open span, until it is released.
  */
 void tote__span_list_block(struct span *span);
 

@@ -61,7 +61,8 @@ static size_t take_length(const uint8_t **at) {
     return length;
 }
 
-/* Find the attribute of this key: tag, length, tag, length, key. Returns: false when there is none.
+/*
+ * Find the attribute of this key: tag, length, tag, length, key. Returns: false when there is none.
  */
 static bool find_attribute(const struct span *span, const char *key, size_t key_length,
                            struct place *place) {

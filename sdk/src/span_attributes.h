@@ -13,7 +13,8 @@
 /* Set them, one after the other; what cannot be kept is counted. */
 void tote__span_put_attributes(struct span *span, const tote_attribute *attributes, size_t count);
 
-/* Add an entry of the store as an attribute, unless the span has one of that key. Counted as above.
+/*
+ * Add an entry of the store as an attribute, unless the span has one of that key. Counted as above.
  */
 void tote__span_put_store_entry(struct span *span, const struct tote__entry *entry);
 

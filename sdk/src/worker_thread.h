@@ -35,7 +35,8 @@ void tote__worker_thread_join(struct worker_thread *thread);
 /* As the last of the work, which may let go of `thread`: what the thread has it releases itself. */
 void tote__worker_thread_leave(struct worker_thread *thread);
 
-/* In a forked child, which has the memory of its parent's thread and not the thread: release that.
+/*
+ * In a forked child, which has the memory of its parent's thread and not the thread: release that.
  */
 void tote__worker_thread_release_inherited(struct worker_thread *thread);
 

@@ -95,7 +95,8 @@ static void assert_values(const tote_text_map_getter *getter, const void *carrie
     assert_string_equal(values.text, expected);
 }
 
-/* Requirement E2: several of one name are several, in order; a value that is set is the only one.
+/*
+ * Requirement E2: several of one name are several, in order; a value that is set is the only one.
  */
 static void an_array_of_headers_is_read_and_replaced_whatever_the_case(void **state) {
     tote_header headers[8] = {{"Host", 4, "a", 1},
@@ -135,7 +136,8 @@ static char *const base[] = {"PATH=/bin",
                              "BAGGAGE=old",
                              NULL};
 
-/* Requirement E20: one copy for the child, older variables gone, ours untouched, nothing allocated.
+/*
+ * Requirement E20: one copy for the child, older variables gone, ours untouched, nothing allocated.
  */
 static void an_environment_for_a_child_has_each_variable_once(void **state) {
     char *variables[16], buffer[256];
@@ -155,7 +157,8 @@ static void an_environment_for_a_child_has_each_variable_once(void **state) {
     assert_int_equal(reports.count, 0);
 }
 
-/* The contract of tote_inject_environment(): the child gets all of `base`, or the caller is told.
+/*
+ * The contract of tote_inject_environment(): the child gets all of `base`, or the caller is told.
  */
 static void an_environment_that_does_not_fit_is_told(void **state) {
     char *variables[8], buffer[256];

@@ -359,7 +359,8 @@ static void a_sampler_sees_what_is_known_before_the_transfer(void **state) {
     assert_non_null(receiver_header(f->receiver, 1, "traceparent")); /* sampled out, and told */
 }
 
-/* Whether a request to 127.0.0.1 gets a traceparent; it always gets the user's header, and a span.
+/*
+ * Whether a request to 127.0.0.1 gets a traceparent; it always gets the user's header, and a span.
  */
 static bool is_injected(struct curl_fixture *f, size_t request) {
     struct curl_slist *list = curl_slist_append(NULL, "X-Own: 1");

@@ -269,7 +269,8 @@ static void spans_of_an_outage_arrive_when_the_collector_is_back(void **state) {
     assert_int_equal(rmdir(place), 0);
 }
 
-/* The host does not wait for a collector that does not answer, and the counters tell what was lost.
+/*
+ * The host does not wait for a collector that does not answer, and the counters tell what was lost.
  */
 static void shutdown_keeps_its_deadline_whatever_the_collector_does(void **state) {
     static const enum receiver_manner manners[] = {RECEIVER_HANGS, RECEIVER_DRIPS};

@@ -213,7 +213,8 @@ struct churn {
     tote_tracer *tracer;
 };
 
-/* Names that move into the overflow while they are read, spans that end, and spans that never do.
+/*
+ * Names that move into the overflow while they are read, spans that end, and spans that never do.
  */
 static void *churn(void *arg) {
     struct churn *churn = arg;
@@ -232,7 +233,8 @@ static void *churn(void *arg) {
     return NULL;
 }
 
-/* For the sanitizers: the names are read while other threads start, rename, end and release spans.
+/*
+ * For the sanitizers: the names are read while other threads start, rename, end and release spans.
  */
 static void open_spans_are_named_while_other_threads_change_them(void **state) {
     struct churn work = {.tracer = tote_get_tracer("churn", NULL)};

@@ -492,7 +492,8 @@ static void deliver_until(size_t count) {
     assert_null(find_file(".journal"));
 }
 
-/* The contract of tote_sdk_after_fork_child(): who adopts the queue has it written down as its own
+/*
+ * The contract of tote_sdk_after_fork_child(): who adopts the queue has it written down as its own
  */
 static void what_a_child_adopts_is_delivered_once(void **state) {
     (void)state;

@@ -151,7 +151,8 @@ static void span_is_written_just_like_this(void **state) {
     tote_span_context_unref(remote);
 }
 
-/* Requirements G16, G20: what has its default is left out; resource and scope are not, though empty
+/*
+ * Requirements G16, G20: what has its default is left out; resource and scope are not, though empty
  */
 static void fields_with_their_default_are_left_out(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
@@ -167,7 +168,8 @@ static void fields_with_their_default_are_left_out(void **state) {
     free(json);
 }
 
-/* Requirements G17, L31: members of a oneof are written though they are zero; the empty value is {}
+/*
+ * Requirements G17, L31: members of a oneof are written though they are zero; the empty value is {}
  */
 static void values_that_are_zero_are_written(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);

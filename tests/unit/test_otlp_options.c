@@ -309,7 +309,8 @@ static void blanks_around_protocol_and_compression_do_not_count(void **state) {
     tote__otlp_settings_clear(&settings);
 }
 
-/* Requirements G1, G2: a scheme beats `insecure`; no path is appended, and none of one's own used
+/*
+ * Requirements G1, G2: a scheme beats `insecure`; no path is appended, and none of one's own used
  */
 static void an_endpoint_of_grpc_may_be_a_host_and_a_port(void **state) {
     static const struct {

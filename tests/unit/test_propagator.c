@@ -135,7 +135,8 @@ static void null_injects_what_is_current(void **state) {
     carrier_clear(&carrier);
 }
 
-/* Requirement E12: the longest legal list is kept, a longer one is left out and the trace goes on.
+/*
+ * Requirement E12: the longest legal list is kept, a longer one is left out and the trace goes on.
  */
 static void tracestate_is_kept_up_to_its_legal_maximum(void **state) {
     enum { LONGEST = 16447 };

@@ -142,7 +142,8 @@ static void a_parent_based_sampler_is_described_with_all_that_it_asks(void **sta
                        "remoteParentUndecided:TraceIdRatioBased{0.500000}}");
 }
 
-/* Ask a sampler that counts for each kind of parent. Returns: which one was asked, -1 unless one.
+/*
+ * Ask a sampler that counts for each kind of parent. Returns: which one was asked, -1 unless one.
  */
 static int asked_for(uint8_t flags, bool is_remote, const tote_span_id *span_id) {
     struct counter counters[6] = {{0, 0, 0}};

@@ -459,7 +459,8 @@ static void an_sdk_that_was_closed_is_not_brought_back_by_the_next_start(void **
     assert_null(f->sdk);
 }
 
-/* The same when it is only about to go: its last start was closed, and another reference is left.
+/*
+ * The same when it is only about to go: its last start was closed, and another reference is left.
  */
 static void an_sdk_that_was_shut_down_is_not_started_once_more(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);

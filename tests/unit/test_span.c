@@ -482,7 +482,8 @@ static void a_name_that_grows_many_times_leaves_room_for_the_rest(void **state) 
     assert_string_equal(tote_span_data_get_status_description(data), "still kept");
 }
 
-/* Design section 6: a caller that gives far too much does not wait for a search through all of it
+/*
+ * Design section 6: a caller that gives far too much does not wait for a search through all of it
  */
 static void an_event_with_very_many_attributes_is_cut_at_once(void **state) {
     enum { COUNT = 100000 };

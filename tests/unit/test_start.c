@@ -254,7 +254,8 @@ static size_t start_with_propagators(const char *names, const char **first) {
     return count;
 }
 
-/* Requirement E5, E6, H: every name, lists, names given twice, none; only W3C's without being asked
+/*
+ * Requirement E5, E6, H: every name, lists, names given twice, none; only W3C's without being asked
  */
 static void the_environment_chooses_the_formats(void **state) {
     static const struct {

@@ -23,7 +23,8 @@ struct tote__entry {
     size_t metadata_length;
 };
 
-/* Returns: false when no more are wanted. What the entry points to lives until the visit returns.
+/*
+ * Returns: false when no more are wanted. What the entry points to lives until the visit returns.
  */
 typedef bool (*tote__entry_visitor)(void *arg, const struct tote__entry *entry);
 

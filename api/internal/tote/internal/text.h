@@ -151,7 +151,8 @@ TOTE_SHARED size_t tote__utf8_repaired_length(const char *text, size_t length);
 /* Write it like that. Returns: the end of what was written. */
 TOTE_SHARED char *tote__utf8_repair(char *out, const char *text, size_t length);
 
-/* How many bytes its first `code_points` are; what is broken counts as the U+FFFD it would become.
+/*
+ * How many bytes its first `code_points` are; what is broken counts as the U+FFFD it would become.
  */
 TOTE_SHARED size_t tote__utf8_prefix(const char *text, size_t length, size_t code_points);
 

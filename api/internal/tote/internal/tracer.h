@@ -59,7 +59,8 @@ TOTE_SHARED tote_span *tote__tracer_start_span(tote_tracer *tracer, const char *
 /* Have no global provider any more, if it is this one. */
 TOTE_SHARED void tote__tracer_provider_leave_global(tote_tracer_provider *provider);
 
-/* Options of this version and complete: `given` itself where it is, else `room`, filled in from it.
+/*
+ * Options of this version and complete: `given` itself where it is, else `room`, filled in from it.
  */
 extern const tote_span_options tote__no_span_options;
 const tote_span_options *tote__fill_span_options(const tote_span_options *given,

@@ -126,7 +126,8 @@ struct tote__field {
     struct tote__slice whole;   /* with tag and length */
 };
 
-/* Take the next field off `message`. Returns: false at the end, and when the rest is not readable.
+/*
+ * Take the next field off `message`. Returns: false at the end, and when the rest is not readable.
  */
 TOTE_SHARED bool tote__next_field(struct tote__slice *message, struct tote__field *field);
 

@@ -73,7 +73,8 @@ tote_span_processor *tote__batch_processor_new(tote_span_exporter *exporter,
 tote_span_processor *tote__simple_processor_new(tote_span_exporter *exporter,
                                                 uint32_t export_timeout_ms);
 
-/* An extension point as it is kept: a copy of the functions, zero where the caller's struct ended.
+/*
+ * An extension point as it is kept: a copy of the functions, zero where the caller's struct ended.
  */
 struct tote_span_exporter {
     tote_span_exporter_ops ops;
@@ -198,7 +199,8 @@ struct tote_span_processor {
     void (*add_stats)(void *self, tote_stats *stats); /* NULL for one of the program's own */
     tote_span_exporter *exporter;                     /* to be prepared; NULL likewise */
     const struct tote__loop_ops *loop;                /* NULL for one that needs no loop */
-    /* See tote_sdk_after_fork_child(). Returns: false when there is no worker. NULL: nothing to do.
+    /*
+     * See tote_sdk_after_fork_child(). Returns: false when there is no worker. NULL: nothing to do.
      */
     bool (*after_fork)(void *self, bool adopts_queue);
 };
