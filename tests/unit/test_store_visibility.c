@@ -332,7 +332,8 @@ static int seal_the_root(void) {
     tote__store_note_span();
     count_diagnostics();
     if (tote_store_add(root, "zone", tote_string("c")) || tote_store_delete(root, "zone") ||
-        tote_store_add_as(root, "user", tote_int(1), TOTE_EXPORT, NULL) || diagnostics != 1) {
+        tote_store_add_as(root, "user", tote_int(1), TOTE_EXPORT, NULL) ||
+        diagnostics != 2) { /* one for each key */
         return 1;
     }
     if (!says(root, "zone", "b") || !says(root, "user", NULL)) {
