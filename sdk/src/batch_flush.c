@@ -211,6 +211,13 @@ static bool flush_and_leave(struct batch_queue *queue, uint64_t deadline) {
     return wait_for_change(&queue->has_left, 0, deadline);
 }
 
+/* What is queued from here on is never exported. */
+static void set_over(struct batch_queue *queue) {
+    tote__lock_take(&queue->lock);
+    queue->is_over = true;
+    tote__lock_drop(&queue->lock);
+}
+
 /* Returns: whether the worker had the time to flush. */
 static bool stop_worker(struct batch_queue *queue, uint64_t deadline) {
     atomic_store(&queue->stop_deadline, deadline);
@@ -222,9 +229,7 @@ static bool stop_worker(struct batch_queue *queue, uint64_t deadline) {
     }
     atomic_store(&queue->stop, STOP_NOW);
     tote__batch_wake(queue);
-    tote__lock_take(&queue->lock);
-    queue->is_over = true;
-    tote__lock_drop(&queue->lock);
+    set_over(queue);
     return is_flushed;
 }
 
@@ -259,6 +264,8 @@ tote_result tote__batch_stop(struct batch_queue *queue, uint32_t timeout_ms) {
     atomic_compare_exchange_strong(&queue->worker_state, &state, WORKER_REFUSED);
     if (state == WORKER_STARTING || state == WORKER_RUNNING) {
         is_in_time = stop_worker(queue, deadline);
+    } else {
+        set_over(queue);
     }
     tote_result result =
         shut_down_exporter(queue->processor, is_in_time ? tote__deadline_left_ms(deadline) : 0);
@@ -271,5 +278,6 @@ tote_result tote__batch_stop(struct batch_queue *queue, uint32_t timeout_ms) {
     if (!has_ended || after.shut_down != before.shut_down) {
         return is_worker(queue) ? TOTE_FAILURE : TOTE_TIMED_OUT;
     }
-    return after.failures != before.failures ? TOTE_FAILURE : result;
+    bool has_failed = state == WORKER_REFUSED || after.failures != before.failures;
+    return has_failed ? TOTE_FAILURE : result;
 }

@@ -330,13 +330,13 @@ tote_span_processor *tote__batch_processor_new(tote_span_exporter *exporter,
     }
     tote_span_processor *made = tote__allocate(sizeof *made);
     struct batch_queue *queue = tote__batch_queue(processor);
-    if (!made || !queue || !tote__batch_start_worker(queue)) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "not made: %s",
-                      made && queue ? "no worker thread can be created" : "out of memory");
+    if (!made || !queue) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "not made: no memory");
         tote__release(made, sizeof *made);
         batch_destroy(processor);
         return NULL;
     }
+    tote__batch_start_worker(queue); /* without one, the queue counts what it drops */
     *made = (tote_span_processor){batch_ops,
                                   processor,
                                   tote__batch_add_stats,

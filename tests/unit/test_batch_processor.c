@@ -477,16 +477,33 @@ static void the_hosts_thread_factory_is_used_and_joined(void **state) {
     assert_int_equal(f->exporter.spans, 1);
 }
 
-/* Contract of sdk.h: the exporter is taken, always */
-static void without_a_thread_there_is_no_processor(void **state) {
+/* Contract of sdk.h: what is lost is counted, and no call reports that it was delivered */
+static void without_a_thread_all_spans_are_dropped_and_counted(void **state) {
     struct host_threads host = {.is_failing = true};
     struct batch_fixture *f = *state;
     f->batch.thread_factory = factory_of(&host);
+    batch_fixture_start(state);
 
-    assert_null(tote__batch_processor_new(test_exporter_new(&f->exporter), &f->batch));
-    assert_null(tote__batch_processor_new(NULL, &f->batch));
+    assert_int_equal(f->diagnostics, 1);
+    assert_non_null(strstr(f->first_diagnostic, "raise the limit of threads"));
+    end_spans(f, 5);
+    tote_stats stats = get_stats(f);
+    assert_int_equal(stats.ended, 5);
+    assert_int_equal(stats.dropped_memory, 5);
+    assert_int_equal(stats.waiting, 0);
+    assert_true(accounting_closes(&stats));
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
+    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
+    assert_int_equal(f->exporter.exports, 0);
     assert_int_equal(f->exporter.destroys, 1);
-    assert_true(f->diagnostics > 0);
+}
+
+/* Contract of sdk.h */
+static void without_an_exporter_there_is_no_processor(void **state) {
+    struct batch_fixture *f = *state;
+
+    assert_null(tote__batch_processor_new(NULL, &f->batch));
+    assert_int_equal(f->diagnostics, 1);
 }
 
 /* Design R11: places in the threads' states are used again */
@@ -574,7 +591,8 @@ int main(int argc, char **argv) {
         BATCH_TEST(recorded_spans_that_are_not_sampled_are_never_queued),
         BATCH_TEST(the_worker_is_named_takes_no_signals_and_is_not_traced),
         BATCH_TEST(the_hosts_thread_factory_is_used_and_joined),
-        BATCH_TEST(without_a_thread_there_is_no_processor),
+        BATCH_TEST(without_a_thread_all_spans_are_dropped_and_counted),
+        BATCH_TEST(without_an_exporter_there_is_no_processor),
         BATCH_TEST(processors_can_be_made_again_and_again),
         BATCH_TEST(a_span_that_finds_no_memory_for_its_ring_is_counted),
     };
