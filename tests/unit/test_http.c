@@ -84,6 +84,8 @@ static void secrets_in_a_query_are_redacted_in_a_buffer_of_any_size(void **state
     }
     assert_int_equal(tote_http_redact_query(NULL, 0, ""), 0);
     assert_int_equal(tote_http_redact_query(out, sizeof out, NULL), 0);
+    assert_int_equal(tote_http_redact_query(NULL, sizeof out, NULL), 0);
+    assert_int_equal(tote_http_redact_query(NULL, sizeof out, query), sizeof expected - 1);
 }
 
 static tote_http_request request;

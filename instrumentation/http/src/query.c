@@ -68,5 +68,6 @@ size_t tote__http_redact(char *buffer, size_t size, struct tote__part query) {
 }
 
 size_t tote_http_redact_query(char *buffer, size_t size, const char *query) {
-    return tote__http_redact(buffer, size, (struct tote__part){query, query ? strlen(query) : 0});
+    return tote__http_redact(buffer, buffer ? size : 0,
+                             (struct tote__part){query, query ? strlen(query) : 0});
 }
