@@ -193,25 +193,36 @@ struct spans {
     uint64_t deadline;
 };
 
-/* Send, and again, until there is a verdict. */
-static void send_request(struct exporter *exporter, const struct tote__request *request,
+/*
+ * Send the request until there is a verdict, or save it in the disk queue once an attempt failed or
+ * the receiver is away. Returns: true if it is saved; the verdict is not set then.
+ */
+static bool send_request(struct exporter *exporter, const struct tote__request *request,
                          uint64_t deadline, struct tote__verdict *verdict) {
     struct tote__delivery *delivery = &exporter->outbox.delivery;
-    enum tote__progress progress;
 
-    do {
+    for (;;) {
         const struct tote__manner manner = {
             .timeout_ms = tote__ms_until(deadline, UINT32_MAX),
             .may_wait = true,
             .is_last_chance = true,
-            .is_only_attempt = exporter->outbox.spool,
         };
-        progress = tote__delivery_step(delivery, request, manner, verdict);
+        enum tote__progress progress = tote__delivery_step(delivery, request, manner, verdict);
+        bool has_failed = progress == TOTE__PAUSED ||
+                          (progress == TOTE__OVER && verdict->fate == TOTE__TRY_AGAIN);
+        if (has_failed &&
+            tote__outbox_spool(&exporter->outbox, &exporter->buffer, request->span_count)) {
+            tote__delivery_forget(delivery);
+            return true;
+        }
+        if (progress == TOTE__OVER) {
+            return false;
+        }
         if (progress == TOTE__PAUSED) {
             tote__transport_pause(exporter->transport,
                                   tote__ms_until(tote__delivery_due(delivery), LONGEST_PAUSE_MS));
         }
-    } while (progress != TOTE__OVER);
+    }
 }
 
 /* Nothing more is sent after a loss. */
@@ -234,14 +245,12 @@ static int send_spans(void *arg) {
             const struct tote__request request = {
                 {buffer->bytes, buffer->size}, count, 0, exporter->outbox.encoding};
             struct tote__verdict verdict;
-            send_request(exporter, &request, all->deadline, &verdict);
-            if (verdict.fate == TOTE__TOO_LARGE && count > 1) {
+            if (send_request(exporter, &request, all->deadline, &verdict)) {
+                export->report->spooled += count;
+            } else if (verdict.fate == TOTE__TOO_LARGE && count > 1) {
                 tote__outbox_note_too_large(&exporter->outbox, buffer->size, verdict.reason);
                 most = count / 2;
                 count = 0; /* the same spans are encoded again */
-            } else if (verdict.fate == TOTE__TRY_AGAIN &&
-                       tote__outbox_spool(&exporter->outbox, buffer, count)) {
-                export->report->spooled += count;
             } else {
                 count_verdict(export, &verdict, count);
             }

@@ -269,7 +269,10 @@ static bool split_batch(struct tote__outbox *outbox, size_t first) {
 
 /* Look whether it is the turn of a batch of the spool, and there is one. */
 static void choose_batch(struct tote__outbox *outbox) {
-    if ((outbox->count && !outbox->is_batchs_turn) || !tote__outbox_has_backlog(outbox)) {
+    bool is_between_attempts = outbox->delivery.deadline; /* of the first request in memory */
+
+    if ((outbox->count && (!outbox->is_batchs_turn || is_between_attempts)) ||
+        !tote__outbox_has_backlog(outbox)) {
         return;
     }
     outbox->is_batchs_turn = false;
@@ -410,16 +413,22 @@ static struct tote__request current_request(struct tote__outbox *outbox) {
     return (struct tote__request){{buffer->bytes, buffer->size}, count, 0, outbox->encoding};
 }
 
-/* Put what is left of the first into the spool. */
+/* Put the rest of the first request into the spool. The part to send stays as it is on failure. */
 static bool spool_rest(struct tote__outbox *outbox) {
     const struct tote__kept *kept = kept_at(outbox, 0);
-    struct tote__sent_part *part = &outbox->part;
+    const struct tote__range range = {outbox->part.range.from, kept->count};
+    tote_otlp_buffer rest = {NULL, 0, 0};
 
-    if (!part->range.from) {
+    if (!range.from) {
         return tote__outbox_spool(outbox, &kept->request, kept->count);
     }
-    return begin_part(outbox, part->range.from, kept->count) &&
-           tote__outbox_spool(outbox, &part->request, part->range.to - part->range.from);
+    bool is_spooled = can_spool(outbox) &&
+                      tote__otlp_cut(outbox->encoding,
+                                     (struct tote__slice){kept->request.bytes, kept->request.size},
+                                     range, &rest) &&
+                      tote__outbox_spool(outbox, &rest, range.to - range.from);
+    tote_otlp_buffer_clear(&rest);
+    return is_spooled;
 }
 
 /*
@@ -458,41 +467,50 @@ static bool go_on_in_parts(struct tote__outbox *outbox, const struct tote__reque
     return begin_next_part(outbox, from + count, next_count, verdict);
 }
 
+/* The first request is delivered, rejected, lost, or saved in the disk queue. */
+static void end_first(struct tote__outbox *outbox, struct tote__step *step, bool is_spooled) {
+    step->delivered = outbox->part.delivered;
+    step->rejected = outbox->part.rejected;
+    step->is_spooled = is_spooled;
+    step->count = finish_first(outbox);
+    outbox->is_batchs_turn = true;
+}
+
+/*
+ * Save the first request in the disk queue without another attempt. Returns: false if it cannot be
+ * saved. It stays in memory then, and is retried as without a disk queue.
+ */
+static bool spool_first(struct tote__outbox *outbox, struct tote__step *step) {
+    if (!spool_rest(outbox)) {
+        return false;
+    }
+    tote__delivery_forget(&outbox->delivery);
+    end_first(outbox, step, true);
+    return true;
+}
+
 static void step_kept(struct tote__outbox *outbox, struct tote__manner manner,
                       struct tote__step *step) {
     const struct tote__request request = current_request(outbox);
 
-    manner.is_only_attempt = can_spool(outbox);
     manner.most_resets = outbox->limit.has_accepted || may_probe(&outbox->limit, request.span_count)
                              ? MOST_RESETS
                              : 0;
     enum tote__progress progress =
         tote__delivery_step(&outbox->delivery, &request, manner, &step->verdict);
-    step->is_paused = progress == TOTE__PAUSED;
+    if (progress == TOTE__PAUSED) {
+        step->is_paused = !spool_first(outbox, step);
+        return;
+    }
     if (progress == TOTE__OVER && step->verdict.fate == TOTE__TAKEN) {
         note_accepted(outbox, request.message.size);
     }
     if (progress != TOTE__OVER || go_on_in_parts(outbox, &request, &step->verdict)) {
         return;
     }
-    outbox->is_batchs_turn = true;
-    step->delivered = outbox->part.delivered;
-    step->rejected = outbox->part.rejected;
-    step->is_spooled = step->verdict.fate == TOTE__TRY_AGAIN && spool_rest(outbox);
-    step->count = finish_first(outbox);
-}
-
-/* The receiver is away: the first goes to disk without an attempt. */
-static bool spool_first(struct tote__outbox *outbox, struct tote__step *step) {
-    if (outbox->delivery.is_sending || !is_away(outbox) || !spool_rest(outbox)) {
-        return false;
+    if (step->verdict.fate != TOTE__TRY_AGAIN || !spool_first(outbox, step)) {
+        end_first(outbox, step, false);
     }
-    tote__delivery_forget(&outbox->delivery);
-    step->delivered = outbox->part.delivered;
-    step->rejected = outbox->part.rejected;
-    step->is_spooled = true;
-    step->count = finish_first(outbox);
-    return true;
 }
 
 void tote__outbox_step(struct tote__outbox *outbox, struct tote__manner manner,
@@ -505,10 +523,10 @@ void tote__outbox_step(struct tote__outbox *outbox, struct tote__manner manner,
         step->is_paused = true;
         return;
     }
-    if (!outbox->is_sending_batch && outbox->count && outbox->spool && spool_first(outbox, step)) {
-        return;
-    }
     if (!outbox->is_sending_batch && !outbox->delivery.is_sending) {
+        if (outbox->count && is_away(outbox) && spool_first(outbox, step)) {
+            return;
+        }
         choose_batch(outbox);
     }
     if (outbox->is_sending_batch) {

@@ -4,7 +4,8 @@
  *
  * In memory one waits for its turn, and, without a spool, for its next attempt. With a spool the
  * first attempt that fails sends it, and all that come while the receiver is away, to disk; from
- * there they are sent when it is back, the oldest one first, in turn with new ones.
+ * there they are sent when it is back, the oldest one first, in turn with new ones. A request that
+ * the disk queue cannot save stays in memory and is retried as without one.
  *
  * Threads: one at a time, but for tote__outbox_add_stats().
  */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -269,6 +270,70 @@ static void spans_of_an_outage_arrive_when_the_collector_is_back(void **state) {
     assert_int_equal(rmdir(place), 0);
 }
 
+/* What the process may write to a file: nothing is like a full disk. */
+static void limit_files(rlim_t bytes) {
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static _Atomic(unsigned) failed_writes; /* of the disk queue */
+
+static void count_failed_writes(tote_level level, const char *component, const char *message,
+                                void *user_data) {
+    (void)level, (void)component, (void)user_data;
+    failed_writes += strstr(message, "cannot be written to the disk queue") != NULL;
+}
+
+static void ignore(tote_level level, const char *component, const char *message, void *user_data) {
+    (void)level, (void)component, (void)message, (void)user_data;
+}
+
+/* A request that the disk queue cannot save is retried as without a disk queue */
+static void a_full_disk_loses_nothing_that_memory_can_keep(void **state) {
+    char place[] = "/tmp/tote-full-XXXXXX";
+    char socket[64];
+    char url[80];
+    char spool[64];
+    char lock[80];
+
+    (void)state;
+    assert_non_null(mkdtemp(place));
+    snprintf(socket, sizeof socket, "%s/socket", place);
+    snprintf(spool, sizeof spool, "%s/spool", place);
+    snprintf(lock, sizeof lock, "%s/lock", spool);
+    snprintf(url, sizeof url, "unix:%s", socket);
+    failed_writes = 0;
+    tote_set_diagnostics(count_failed_writes, TOTE_LEVEL_INFO, NULL);
+    tote_sdk *sdk = start_with_spool(url, spool, TOTE_OTLP_HTTP_PROTOBUF);
+
+    limit_files(0);
+    make_spans(3);
+    uint64_t start = now_ms();
+    while (!failed_writes && now_ms() - start < 20000) {
+        const struct timespec moment = {.tv_nsec = 5000000};
+        nanosleep(&moment, NULL);
+    }
+    struct receiver *receiver = receiver_start_unix(socket);
+    await_exported(sdk, 3);
+    limit_files(RLIM_INFINITY);
+    tote_set_diagnostics(ignore, TOTE_LEVEL_INFO, NULL);
+    tote_stats stats = closed_stats(sdk);
+    assert_int_equal(failed_writes, 1); /* it is not tried with each attempt */
+    assert_int_equal(stats.exported, 3);
+    assert_int_equal(stats.dropped_retries_exhausted, 0);
+    assert_int_equal(tote_sdk_close(&sdk, 5000), TOTE_SUCCESS);
+    assert_int_equal(spans_received(receiver), 3);
+    receiver_stop(receiver);
+
+    unlink(socket);
+    unlink(lock);
+    assert_int_equal(rmdir(spool), 0);
+    assert_int_equal(rmdir(place), 0);
+}
+
 /*
  * The host does not wait for a collector that does not answer, and the counters tell what was lost.
  */
@@ -310,16 +375,13 @@ static void spans_that_end_after_shutdown_are_counted(void **state) {
     receiver_stop(receiver);
 }
 
-static void ignore(tote_level level, const char *component, const char *message, void *user_data) {
-    (void)level, (void)component, (void)message, (void)user_data;
-}
-
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(spans_arrive_as_a_request_that_protobuf_c_reads),
         TEST(a_collector_that_refuses_is_told_apart_from_one_that_is_down),
         TEST(a_collector_that_is_away_costs_a_few_attempts_and_no_work),
         TEST(spans_of_an_outage_arrive_when_the_collector_is_back),
+        TEST(a_full_disk_loses_nothing_that_memory_can_keep),
         TEST(shutdown_keeps_its_deadline_whatever_the_collector_does),
         TEST(spans_that_end_after_shutdown_are_counted),
     };

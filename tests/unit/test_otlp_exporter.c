@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -304,6 +305,42 @@ static void without_memory_for_a_request_nothing_is_sent(void **state) {
     assert_int_equal(receiver_connection_count(f->receiver), 0);
 }
 
+static size_t attempts;
+
+static void fail_once(void *self, const tote_otlp_request *request, tote_otlp_answer *answer) {
+    (void)self, (void)request;
+    answer->status = attempts++ ? 200 : 503;
+}
+
+/* The spans stay in memory, and are retried as without a disk queue */
+static void a_disk_queue_that_cannot_be_written_costs_no_attempt(void **state) {
+    static const tote_otlp_transport transport = {.struct_size = sizeof transport,
+                                                  .send = fail_once};
+    struct fixture *f = *state;
+    char directory[] = "/tmp/tote-exporter-XXXXXX";
+    char lock[64];
+    struct rlimit usual;
+
+    attempts = 0;
+    assert_non_null(mkdtemp(directory));
+    open_exporter(f, (tote_otlp_options){.transport = &transport,
+                                         .spool_directory = directory,
+                                         .retry_first_ms = 1});
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = usual.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    export_spans(f, 3);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &usual), 0);
+
+    assert_int_equal(f->result, TOTE_SUCCESS);
+    assert_int_equal(f->report.delivered, 3);
+    assert_int_equal(f->report.spooled, 0);
+    assert_int_equal(attempts, 2);
+    snprintf(lock, sizeof lock, "%s/lock", directory);
+    unlink(lock);
+    assert_int_equal(rmdir(directory), 0);
+}
+
 static void *export_without_deadline(void *arg) {
     export_for(arg, 3, UINT32_MAX);
     return NULL;
@@ -382,6 +419,7 @@ int main(int argc, char **argv) {
         TEST_WITH_RECEIVER(of_a_batch_in_parts_those_that_arrived_are_told),
         TEST_WITH_RECEIVER(a_span_over_the_limit_is_never_sent_and_counted),
         TEST_WITH_RECEIVER(without_memory_for_a_request_nothing_is_sent),
+        TEST_WITH_RECEIVER(a_disk_queue_that_cannot_be_written_costs_no_attempt),
         TEST_WITH_RECEIVER(shutdown_ends_an_export_that_has_no_timeout),
         TEST_WITH_RECEIVER(after_shutdown_export_fails_and_counts),
         TEST_WITH_RECEIVER(a_child_of_a_process_that_exports_can_export_and_shut_down),
