@@ -64,6 +64,16 @@ static void sync_parent(int parent) {
     }
 }
 
+/*
+ * The umask may have taken the owner's permissions away. A file system that cannot change modes
+ * ignores the umask, too.
+ */
+static void restore_mode(int parent, const char *name) {
+    int result = fchmodat(parent, name, S_IRWXU, AT_SYMLINK_NOFOLLOW);
+
+    (void)result;
+}
+
 /* O_DIRECTORY has the kernel mount what is mounted on demand. */
 static int open_component(struct walk *walk, const char *name, bool is_last) {
     int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
@@ -71,6 +81,7 @@ static int open_component(struct walk *walk, const char *name, bool is_last) {
 
     if (next < 0 && errno == ENOENT && is_last && walk->may_make) {
         if (mkdirat(walk->at, name, S_IRWXU) == 0) {
+            restore_mode(walk->at, name);
             sync_parent(walk->at);
         } else if (errno != EEXIST) {
             return -1;
@@ -290,7 +301,11 @@ int tote__folder_create_file(const struct tote__folder *folder, const char *name
         openat(folder->descriptor, name,
                access | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, S_IRUSR | S_IWUSR);
 
-    if (fd >= 0 && folder->owner != geteuid() && fchown(fd, folder->owner, folder->group) != 0) {
+    if (fd < 0) {
+        return -1;
+    }
+    fchmod(fd, S_IRUSR | S_IWUSR); /* the umask may have taken the owner's permissions away */
+    if (folder->owner != geteuid() && fchown(fd, folder->owner, folder->group) != 0) {
         int error = errno;
         unlinkat(folder->descriptor, name, 0);
         close(fd);

@@ -489,6 +489,7 @@ static bool make_file(struct tote__journal *journal, bool is_in_memory) {
     if (journal->file < 0) {
         return false;
     }
+    fchmod(journal->file, S_IRUSR | S_IWUSR); /* whatever the umask is */
     uint32_t nonce = (uint32_t)(random >> 32) ^ (uint32_t)random;
     bool is_made = fstat(journal->file, &status) == 0 && enter(journal, &status) &&
                    fcntl(journal->file, F_SETLKW, &whole) == 0 &&

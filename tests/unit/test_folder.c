@@ -89,6 +89,22 @@ static void a_missing_directory_is_created_for_its_owner_alone(void **state) {
     refuse(f.path, "No such file"); /* only the last component is created */
 }
 
+/* A program with umask 0777 must find its own files again */
+static void the_umask_takes_no_permission_of_the_owner_away(void **state) {
+    (void)state;
+    mode_t before = umask(0777);
+    bool is_open = open_folder(f.path);
+    int fd = tote__folder_create_file(&f.folder, "file", O_RDWR);
+    umask(before);
+    assert_true(is_open);
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &f.status), 0);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(f.status.st_mode & 07777, 0600);
+    assert_int_equal(stat(f.path, &f.status), 0);
+    assert_int_equal(f.status.st_mode & 07777, 0700);
+}
+
 static void a_directory_that_every_user_may_write_to_is_refused(void **state) {
     (void)state;
     assert_int_equal(mkdir(f.path, 0700), 0);
@@ -220,6 +236,7 @@ static void a_removed_directory_is_noticed(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         FRESH_TEST(a_missing_directory_is_created_for_its_owner_alone),
+        FRESH_TEST(the_umask_takes_no_permission_of_the_owner_away),
         FRESH_TEST(a_directory_that_every_user_may_write_to_is_refused),
         FRESH_TEST(a_directory_of_another_user_is_refused),
         FRESH_TEST(what_is_no_directory_is_refused),
