@@ -23,13 +23,17 @@ int send_run(const char *directory, const char *journals, unsigned timeout_ms) {
     options.spool_directory = directory;
     options.journal_directory = journals;
     tote_result result = tote_otlp_send_spool(&options, timeout_ms, &report);
+    bool has_trouble = report.unreadable || report.damaged;
+    if (result == TOTE_FAILURE && !has_trouble) {
+        return EXIT_FAILURE; /* nothing was tried, and a diagnostic reported why */
+    }
     printf("%" PRIu64 " spans delivered, %" PRIu64 " rejected, %" PRIu64 " batches left\n",
            report.delivered, report.rejected, report.batches_left);
     if (report.lost) {
         printf("%" PRIu64 " more ended in programs that were killed, and were not written down\n",
                report.lost);
     }
-    if (report.unreadable || report.damaged) {
+    if (has_trouble) {
         printf("%" PRIu64 " files cannot be opened, %" PRIu64 " batches are damaged\n",
                report.unreadable, report.damaged);
         return EXIT_UNREADABLE;

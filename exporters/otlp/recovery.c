@@ -401,6 +401,10 @@ static bool open_listing(struct tote__recovery *recovery, const struct tote__spo
     return recovery->listing;
 }
 
+bool tote__recovery_is_journal(const char *name) {
+    return is_name(name, "");
+}
+
 enum search { FOUND, NOT_YET, NONE };
 
 /* Look at a few more files of the directory, which may hold very many batches of the disk queue. */

@@ -2,10 +2,16 @@
 /*
  * send_spool.c - what is in a spool, delivered without an SDK
  */
+#include <dirent.h>
 #include <errno.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "journal.h"
 #include "options.h"
 #include "outbox.h"
+#include "spool_entry.h"
+#include "spool_lock.h"
 #include "tote/context.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/cancel.h"
@@ -51,6 +57,51 @@ static int send_all(void *arg) {
     return is_something_left(sending);
 }
 
+static bool is_name_of_queue(const char *name) {
+    struct tote__spool_entry entry;
+
+    return strcmp(name, TOTE__SPOOL_LOCK_NAME) == 0 || tote__spool_entry_read(name, "", &entry) ||
+           tote__recovery_is_journal(name);
+}
+
+/* Takes ownership of the descriptor. */
+static bool holds_queue(int descriptor) {
+    DIR *directory = descriptor < 0 ? NULL : fdopendir(descriptor);
+    const struct dirent *item = NULL;
+
+    if (!directory) {
+        if (descriptor >= 0) {
+            close(descriptor);
+        }
+        return false;
+    }
+    do {
+        item = readdir(directory);
+    } while (item && !is_name_of_queue(item->d_name));
+    closedir(directory);
+    return item;
+}
+
+/*
+ * A mistyped directory must stay as it is: no lock is created in it. Returns false, with a
+ * diagnostic, if neither the directory nor that of the journals contains anything to send.
+ */
+static bool is_disk_queue(const struct tote__otlp_settings *settings,
+                          const struct tote__spool *spool) {
+    const char *journals = settings->journal_directory;
+    int descriptor = tote__spool_descriptor(spool);
+
+    if (holds_queue(tote__journal_open_directory(NULL, descriptor, false)) ||
+        (journals && holds_queue(tote__journal_open_directory(journals, descriptor, false)))) {
+        return true;
+    }
+    tote_diagnose(TOTE_LEVEL_ERROR, "spool",
+                  "%s is not a disk queue: it contains no batch, no journal and no %s; nothing is "
+                  "sent, and nothing was created in it",
+                  settings->spool_directory, TOTE__SPOOL_LOCK_NAME);
+    return false;
+}
+
 /* What came of it. */
 static tote_result fill_report(const struct tote__outbox *outbox, tote_spool_report *report) {
     const struct tote__spool_trouble trouble = tote__spool_trouble(outbox->spool);
@@ -72,7 +123,8 @@ static tote_result send_from(const struct tote__otlp_settings *settings, uint32_
     struct sending sending = {.deadline = tote__deadline_in(timeout_ms)};
     struct tote__spool *spool =
         tote__spool_open_existing(settings->spool_directory, &settings->spool_limits);
-    struct tote__transport *transport = spool ? tote__transport_new(settings) : NULL;
+    bool is_queue = spool && is_disk_queue(settings, spool);
+    struct tote__transport *transport = is_queue ? tote__transport_new(settings) : NULL;
     tote_context *context = tote_context_with_suppression(tote_context_root());
     tote_result result = TOTE_FAILURE;
 

@@ -2,8 +2,8 @@
 /*
  * spool_lock.h - the lock of a disk queue's directory: one sender at a time
  *
- * It is a record lock on the file `lock`, which the kernel releases when the process ends, even by
- * SIGKILL. A forked child holds none of its parent's locks.
+ * It is a record lock on the file `tote.lock`, which the kernel releases when the process ends,
+ * even by SIGKILL. A forked child holds none of its parent's locks.
  *
  * Threads: thread-safe for different locks.
  */
@@ -12,7 +12,8 @@
 
 #include "folder.h"
 
-#define TOTE__SPOOL_LOCK_NAME "lock"
+/* The directory may hold files of other programs, so the name is one of Tote's own. */
+#define TOTE__SPOOL_LOCK_NAME "tote.lock"
 
 struct tote__spool_lock {
     struct tote__spool_lock *next; /* of the locks that this process holds */

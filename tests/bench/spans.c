@@ -79,7 +79,7 @@ static void start_with_journal(void) {
 
 static void stop_with_journal(void) {
     bench_stop();
-    unlink("bench-spool/lock");
+    unlink("bench-spool/tote.lock");
     rmdir("bench-spool");
 }
 

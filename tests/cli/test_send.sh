@@ -92,15 +92,26 @@ chmod 700 "$spool"
 
 if [ "$(id -u)" = 0 ]; then
     rm -rf "$spool"
-    mkdir -m 700 "$spool"
-    chown 65534 "$spool"
+    OTEL_C_SPOOL_DIRECTORY=$spool OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 \
+        OTEL_LOG_LEVEL=none "$program" >"$work/program" 2>&1
+    rm -f "$spool/tote.lock"
+    chown -R 65534 "$spool"
     OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$tote" send --timeout-ms 200 "$spool" >"$work/root"
     expect "root sends from the directory of another user" "$(cat "$work/root")" \
-        "0 spans delivered, 0 rejected, 0 batches left"
+        "0 spans delivered, 0 rejected, 1 batches left"
+    expect "and has the lock" "$(ls "$spool/tote.lock")" "$spool/tote.lock"
     expect "and leaves nothing that the user cannot open" "$(find "$spool" ! -user 65534)" ""
 fi
 
 "$tote" send "$work/nowhere" 2>"$work/nowhere.err"
 expect "a directory that is not there is an error" $? 1
 expect "that says which" "$(cat "$work/nowhere.err")" "tote: send: there is no directory $work/nowhere"
+
+# A mistyped directory stays as it is.
+mkdir -m 700 "$work/other"
+echo 1 >"$work/other/lock"
+"$tote" send "$work/other" >"$work/other.out" 2>&1
+expect "a directory that is not a disk queue is an error" $? 1
+expect "of one line" "$(wc -l <"$work/other.out") $(grep -c 'other is not a disk queue' "$work/other.out")" "1 1"
+expect "nothing is created in it" "$(ls -A "$work/other")" lock
 exit "$failed"

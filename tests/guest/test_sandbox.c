@@ -389,7 +389,7 @@ static void what_opens_files_while_it_runs_cannot_be_prepared(void **state) {
     assert_non_null(strstr(reports.message, "is rotated"));
     tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
     unlink(path);
-    snprintf(path, sizeof path, "%s/lock", folder);
+    snprintf(path, sizeof path, "%s/tote.lock", folder);
     unlink(path);
     rmdir(folder);
 }

@@ -264,7 +264,7 @@ static void spans_of_an_outage_arrive_when_the_collector_is_back(void **state) {
 
     unlink(socket);
     char lock[80];
-    snprintf(lock, sizeof lock, "%s/lock", spool);
+    snprintf(lock, sizeof lock, "%s/tote.lock", spool);
     assert_int_equal(unlink(lock), 0);
     assert_int_equal(rmdir(spool), 0); /* nothing else is there */
     assert_int_equal(rmdir(place), 0);

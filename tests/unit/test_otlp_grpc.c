@@ -192,7 +192,7 @@ static tote_spool_report send_files(struct grpc_receiver *receiver, const size_t
     options.retry_longest_ms = 20;
     options.spool_directory = directory;
     assert_int_equal(tote_otlp_send_spool(&options, FLUSH_MS, &report), TOTE_SUCCESS);
-    snprintf(lock, sizeof lock, "%s/lock", directory);
+    snprintf(lock, sizeof lock, "%s/tote.lock", directory);
     unlink(lock);
     assert_int_equal(rmdir(directory), 0);
     return report;

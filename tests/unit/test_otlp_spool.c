@@ -469,10 +469,10 @@ static void a_lock_that_cannot_be_opened_is_told(void **state) {
     (void)state;
     open_with(usual);
     put(f.spool, "one", 1);
-    assert_int_equal(symlinkat("/etc/passwd", tote__spool_descriptor(f.spool), "lock"), 0);
+    assert_int_equal(symlinkat("/etc/passwd", tote__spool_descriptor(f.spool), "tote.lock"), 0);
     assert_false(take(f.spool));
     assert_true(tote__spool_trouble(f.spool).is_locked_out);
-    assert_non_null(strstr(reports.message, "'lock' cannot be opened"));
+    assert_non_null(strstr(reports.message, "'tote.lock' cannot be opened"));
 }
 
 /* A command of root in the directory of a service leaves files that the service can open */
@@ -491,7 +491,7 @@ static void what_root_leaves_belongs_to_the_directorys_owner(void **state) {
     assert_true(put(f.spool, "spans", 2));
     assert_taken("spans", 2);
     int directory = tote__spool_descriptor(f.spool);
-    assert_int_equal(fstatat(directory, "lock", &status, 0), 0);
+    assert_int_equal(fstatat(directory, "tote.lock", &status, 0), 0);
     assert_int_equal(status.st_uid, OTHER_USER);
     char path[512];
     assert_true(find_file(".otlp", path, sizeof path));
