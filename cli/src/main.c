@@ -72,6 +72,15 @@ static int usage_error(const char *what, const char *about) {
     return EXIT_USAGE;
 }
 
+/* For an option and its value, which is NULL if it is missing. */
+static int number_error(const char *command, char *const option[2], unsigned long most) {
+    char what[96];
+
+    snprintf(what, sizeof what, "%s: %s needs a number up to %lu%s", command, option[0], most,
+             option[1] ? ", which is not" : "");
+    return usage_error(what, option[1]);
+}
+
 /* The number for this option, up to `most`; NULL: it is none of those that take one. */
 static unsigned *find_number(struct view_options *options, const char *option,
                              unsigned long *most) {
@@ -110,10 +119,7 @@ static int view(int argc, char **argv) {
         if (wanted) {
             const char *value = argv[++i]; /* argv ends with NULL */
             if (!read_number(value, most, &number)) {
-                char what[80];
-                snprintf(what, sizeof what, "view: %s needs a number up to %lu%s", argv[i - 1],
-                         most, value ? ", which is not" : "");
-                return usage_error(what, value);
+                return number_error("view", argv + i - 1, most);
             }
             *wanted = (unsigned)number;
         } else if (strcmp(argv[i], "--once") == 0) {
@@ -148,7 +154,7 @@ static int send_spool(int argc, char **argv) {
             }
         } else if (strcmp(argv[i], "--timeout-ms") == 0) {
             if (!read_number(argv[++i], MOST_TIMEOUT_MS, &timeout_ms)) {
-                return usage_error("send: --timeout-ms needs a number", argv[i]);
+                return number_error("send", argv + i - 1, MOST_TIMEOUT_MS);
             }
         } else if (argv[i][0] == '-') {
             return usage_error("send: unknown option", argv[i]);

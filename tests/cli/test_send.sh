@@ -114,4 +114,9 @@ echo 1 >"$work/other/lock"
 expect "a directory that is not a disk queue is an error" $? 1
 expect "of one line" "$(wc -l <"$work/other.out") $(grep -c 'other is not a disk queue' "$work/other.out")" "1 1"
 expect "nothing is created in it" "$(ls -A "$work/other")" lock
+
+"$tote" send --timeout-ms -1 "$spool" 2>"$work/number.err"
+expect "a timeout out of range is an error" $? 2
+expect "that names the range" "$(head -1 "$work/number.err")" \
+    "tote: send: --timeout-ms needs a number up to 86400000, which is not '-1'"
 exit "$failed"
