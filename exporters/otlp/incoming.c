@@ -45,6 +45,9 @@ size_t tote__incoming_take_header(char *line, size_t one, size_t size, void *arg
     if (size >= sizeof status_line - 1 && memcmp(line, status_line, sizeof status_line - 1) == 0) {
         *headers = (struct tote__incoming_headers){.content_type = ""};
     }
+    if (size && (*line == '\r' || *line == '\n')) {
+        headers->have_ended = true;
+    }
     for (size_t i = 0; colon && i < TOTE_COUNT_OF(wanted); i++) {
         if (tote__equals_ignoring_case(line, (size_t)(colon - line), wanted[i].name,
                                        strlen(wanted[i].name))) {
@@ -116,14 +119,23 @@ void tote__incoming_read(const struct tote__incoming *incoming, struct tote__ans
     answer->grpc_details = headers->grpc_details;
 }
 
-bool tote__incoming_is_answer(const struct tote__incoming *incoming, long status) {
-    return incoming->is_grpc ? incoming->headers.grpc_status[0] != '\0' || status >= 300
-                             : status != 0;
+static bool has_final_head(const struct tote__incoming *incoming, long status) {
+    return incoming->headers.have_ended && status >= TOTE__FIRST_FINAL_STATUS;
 }
 
-static enum tote__outcome outcome_of_whole(const struct tote__incoming *incoming, CURL *easy) {
+bool tote__incoming_is_answer(const struct tote__incoming *incoming, long status) {
+    return has_final_head(incoming, status) &&
+           (!incoming->is_grpc || incoming->headers.grpc_status[0] != '\0' || status >= 300);
+}
+
+/* libcurl also reports success if the connection is closed within the headers. */
+static enum tote__outcome outcome_of_whole(const struct tote__incoming *incoming, CURL *easy,
+                                           long status) {
     long version = CURL_HTTP_VERSION_2_0;
 
+    if (!has_final_head(incoming, status)) {
+        return TOTE__NO_ANSWER;
+    }
     if (incoming->is_grpc) {
         curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
     }
@@ -137,7 +149,7 @@ enum tote__outcome tote__incoming_outcome(const struct tote__incoming *incoming,
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     switch (result) {
     case CURLE_OK:
-        return outcome_of_whole(incoming, easy);
+        return outcome_of_whole(incoming, easy, status);
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:

@@ -18,6 +18,7 @@ struct tote__incoming_headers {
     char grpc_status[16];
     char grpc_message[1024];
     char grpc_details[8192];
+    bool have_ended; /* the empty line after them came */
 };
 
 struct tote__incoming {
@@ -39,7 +40,11 @@ size_t tote__incoming_take_body(char *bytes, size_t one, size_t size, void *inco
 /* What came by now, but for the status. */
 void tote__incoming_read(const struct tote__incoming *incoming, struct tote__answer *answer);
 
-/* Whether what came by now is a response, even if the transfer does not end well. */
+/*
+ * Return whether what came by now is a response, even if the transfer fails afterwards. It needs a
+ * final status (an interim 1xx is none) and all headers: the response may be cut off only in its
+ * body. Spec: RFC 9110 section 15.2, RFC 9112 section 8
+ */
 bool tote__incoming_is_answer(const struct tote__incoming *incoming, long status);
 
 /* What the end of a transfer means. */

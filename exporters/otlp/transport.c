@@ -170,9 +170,9 @@ static void read_own_answer(const tote_otlp_answer *own, size_t most, struct tot
     answer->content_type = own->content_type ? own->content_type : "";
     answer->retry_after = own->retry_after ? own->retry_after : "";
     answer->body = (struct tote__slice){own->body, own->body ? own->body_size : 0};
-    answer->outcome = !own->status               ? TOTE__NO_ANSWER
-                      : answer->body.size > most ? TOTE__ANSWER_TOO_LARGE
-                                                 : TOTE__ANSWERED;
+    answer->outcome = own->status < TOTE__FIRST_FINAL_STATUS ? TOTE__NO_ANSWER
+                      : answer->body.size > most             ? TOTE__ANSWER_TOO_LARGE
+                                                             : TOTE__ANSWERED;
 }
 
 /* By the program's own transport: it is over when this returns. */

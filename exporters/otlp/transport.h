@@ -13,8 +13,11 @@
 
 struct tote__transport;
 
+/* A lower one is of an interim response: it does not end the request. Spec: RFC 9110 15.2 */
+enum { TOTE__FIRST_FINAL_STATUS = 200 };
+
 enum tote__outcome {
-    TOTE__ANSWERED,      /* with a status, whichever */
+    TOTE__ANSWERED,      /* with a final status, whichever */
     TOTE__NOT_CONNECTED, /* the receiver got nothing */
     TOTE__NO_ANSWER,     /* the connection ended without one */
     TOTE__STREAM_RESET,  /* the receiver ended the stream, but not the connection, without one */

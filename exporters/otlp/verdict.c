@@ -34,7 +34,7 @@ bool tote__otlp_retry_after(const char *text, int64_t now, uint64_t *wait_ms) {
 }
 
 static bool is_success(const struct tote__answer *answer) {
-    return answer->status >= 200 && answer->status < 300;
+    return answer->status >= TOTE__FIRST_FINAL_STATUS && answer->status < 300;
 }
 
 /* Requirement G8 */
@@ -171,6 +171,13 @@ static void judge_grpc(const struct tote__otlp_settings *settings,
                                                                   : TOTE__REFUSED;
 }
 
+/* An answer without a final status is none. */
+static enum tote__outcome outcome_of(const struct tote__answer *answer) {
+    bool is_final = answer->status >= TOTE__FIRST_FINAL_STATUS || *answer->grpc_status;
+
+    return answer->outcome == TOTE__ANSWERED && !is_final ? TOTE__NO_ANSWER : answer->outcome;
+}
+
 void tote__otlp_judge(const struct tote__otlp_settings *settings, const struct tote__answer *answer,
                       struct tote__verdict *verdict) {
     static const struct {
@@ -198,16 +205,17 @@ void tote__otlp_judge(const struct tote__otlp_settings *settings, const struct t
                              "; check the endpoint's port and OTEL_EXPORTER_OTLP_PROTOCOL"},
         [TOTE__NOT_SENT] = {TOTE__TRY_AGAIN, "the request could not be made", ""},
     };
+    const enum tote__outcome outcome = outcome_of(answer);
 
     *verdict = (struct tote__verdict){
         .fate = TOTE__LOST, .reason = "", .detail = answer->error, .advice = ""};
-    if (answer->outcome != TOTE__ANSWERED) {
-        verdict->fate = failures[answer->outcome].fate;
-        verdict->reason = failures[answer->outcome].reason;
+    if (outcome != TOTE__ANSWERED) {
+        verdict->fate = failures[outcome].fate;
+        verdict->reason = failures[outcome].reason;
         verdict->advice =
-            answer->advice && *answer->advice ? answer->advice : failures[answer->outcome].advice;
-        verdict->is_late = answer->outcome == TOTE__TIMED_OUT;
-        verdict->is_reset = answer->outcome == TOTE__STREAM_RESET;
+            answer->advice && *answer->advice ? answer->advice : failures[outcome].advice;
+        verdict->is_late = outcome == TOTE__TIMED_OUT;
+        verdict->is_reset = outcome == TOTE__STREAM_RESET;
     } else if (settings->protocol == TOTE_OTLP_GRPC) {
         judge_grpc(settings, answer, verdict);
     } else {

@@ -217,6 +217,129 @@ static void a_status_counts_although_its_body_is_cut_off(void **state) {
     assert_int_equal(f->answer.body.size, 500);
 }
 
+/* A server of one connection, that sends these bytes after the request, and ends the connection. */
+struct raw_server {
+    int listener;
+    char url[64];
+    pthread_t thread;
+    const char *bytes;
+    unsigned repeated; /* how often "X-Filler" follows */
+    bool resets;       /* the connection, instead of closing it */
+};
+
+static void read_request(int fd) {
+    char bytes[4096];
+    size_t size = 0;
+    ssize_t count;
+
+    while ((count = read(fd, bytes + size, sizeof bytes - size)) > 0) {
+        size += (size_t)count;
+        if (size > 5 && memcmp(bytes + size - 5, "spans", 5) == 0) {
+            return;
+        }
+    }
+}
+
+static void *serve_raw(void *arg) {
+    static const char filler[] = "X-Filler: 0123456789012345678901234567890123456789012345678\r\n";
+    const struct raw_server *server = arg;
+    const struct linger at_once = {1, 0};
+    int fd = accept(server->listener, NULL, NULL);
+
+    read_request(fd);
+    send(fd, server->bytes, strlen(server->bytes), MSG_NOSIGNAL);
+    for (unsigned i = 0; i < server->repeated; i++) {
+        if (send(fd, filler, sizeof filler - 1, MSG_NOSIGNAL) < 0) {
+            break;
+        }
+    }
+    if (server->resets) {
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
+    close(fd);
+    return NULL;
+}
+
+static void start_raw(struct raw_server *server) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+
+    server->listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(server->listener, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(listen(server->listener, 1), 0);
+    assert_int_equal(getsockname(server->listener, (struct sockaddr *)&address, &length), 0);
+    snprintf(server->url, sizeof server->url, "http://127.0.0.1:%u", ntohs(address.sin_port));
+    assert_int_equal(pthread_create(&server->thread, NULL, serve_raw, server), 0);
+}
+
+/* Return what a send comes to if the server does this. */
+static enum tote__outcome send_to_raw(struct fixture *f, struct raw_server server) {
+    start_raw(&server);
+    open_transport(f, (tote_otlp_options){.endpoint = server.url});
+    enum tote__outcome outcome = send_text(f, "spans", in_seconds(30));
+    tote__transport_free(f->transport); /* closes its end */
+    tote__otlp_settings_clear(&f->settings);
+    f->transport = NULL;
+    pthread_join(server.thread, NULL);
+    close(server.listener);
+    return outcome;
+}
+
+/* Spec: RFC 9110 section 15.2, a client waits for a final response after an interim one */
+static void an_interim_response_before_a_lost_connection_is_no_answer(void **state) {
+    static const char *const interims[] = {
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 102 Processing\r\n\r\n",
+        "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n",
+        "HTTP/1.1 199 Other\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n",
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(interims); i++) {
+        assert_int_equal(send_to_raw(f, (struct raw_server){.bytes = interims[i]}),
+                         TOTE__NO_ANSWER);
+        assert_int_equal(send_to_raw(f, (struct raw_server){.bytes = interims[i], .resets = true}),
+                         TOTE__NO_ANSWER);
+    }
+}
+
+/* Too many headers: libcurl gives up, each version with a result of its own. */
+static void an_interim_response_before_endless_headers_is_no_answer(void **state) {
+    struct fixture *f = *state;
+    const struct raw_server server = {.bytes = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 X\r\n",
+                                      .repeated = 20000};
+
+    assert_int_not_equal(send_to_raw(f, server), TOTE__ANSWERED);
+}
+
+static void a_final_response_after_an_interim_one_is_the_answer(void **state) {
+    struct fixture *f = *state;
+    const struct raw_server server = {
+        .bytes = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 400 Bad\r\nContent-Length: 9\r\n\r\nx",
+        .resets = true};
+
+    assert_int_equal(send_to_raw(f, server), TOTE__ANSWERED);
+    assert_int_equal(f->answer.status, 400);
+}
+
+/* Spec: RFC 9112 section 8, a response is incomplete if its header section has not ended */
+static void a_response_that_is_cut_off_in_its_headers_is_no_answer(void **state) {
+    static const char *const cut[] = {
+        "HTTP/1.1 20",
+        "HTTP/1.1 200 OK\r\n",
+        "HTTP/1.1 200 OK\r\nConte",
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n",
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n",
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(cut); i++) {
+        assert_int_equal(send_to_raw(f, (struct raw_server){.bytes = cut[i]}), TOTE__NO_ANSWER);
+    }
+}
+
 /* Requirement G1: the timeout of an export */
 static void a_receiver_that_hangs_costs_no_more_than_the_deadline(void **state) {
     struct fixture *f = *state;
@@ -427,6 +550,10 @@ int main(int argc, char **argv) {
         TEST_WITH_RECEIVER(a_refused_connection_is_told_from_a_lost_one),
         TEST_WITH_RECEIVER(a_connection_closed_without_an_answer_is_reported_as_that),
         TEST_WITH_RECEIVER(a_status_counts_although_its_body_is_cut_off),
+        TEST_WITH_RECEIVER(an_interim_response_before_a_lost_connection_is_no_answer),
+        TEST_WITH_RECEIVER(an_interim_response_before_endless_headers_is_no_answer),
+        TEST_WITH_RECEIVER(a_final_response_after_an_interim_one_is_the_answer),
+        TEST_WITH_RECEIVER(a_response_that_is_cut_off_in_its_headers_is_no_answer),
         TEST_WITH_RECEIVER(a_receiver_that_hangs_costs_no_more_than_the_deadline),
         TEST_WITH_RECEIVER(a_receiver_that_drips_costs_no_more_than_the_deadline),
         TEST_WITH_RECEIVER(an_answer_over_the_limit_is_not_read_to_its_end),

@@ -135,15 +135,19 @@ static void each_answer_is_taken_as_the_table_says(void **state) {
     vectors_check("otlp_responses.tsv", check_row);
 }
 
-/* Requirement G8: every other status of 4xx and 5xx is final; trap L36 */
-static void of_all_statuses_four_are_tried_again(void **state) {
+/*
+ * Every other final status is final for the spans, too; an interim status is no answer.
+ * Spec: protocol/otlp.md#failures-1, RFC 9110 section 15.2
+ */
+static void of_all_final_statuses_four_are_tried_again(void **state) {
     (void)state;
     for (long status = 100; status < 600; status++) {
         struct tote__answer answer = nothing;
         answer.status = status;
         const struct tote__verdict verdict = judge(&answer, TOTE_OTLP_HTTP_JSON);
         bool is_success = status >= 200 && status < 300;
-        bool is_retried = status == 429 || status == 502 || status == 503 || status == 504;
+        bool is_retried =
+            status < 200 || status == 429 || status == 502 || status == 503 || status == 504;
         assert_int_equal(verdict.fate, is_success      ? TOTE__TAKEN
                                        : is_retried    ? TOTE__TRY_AGAIN
                                        : status == 413 ? TOTE__TOO_LARGE
@@ -368,7 +372,7 @@ static void a_retry_after_is_seconds_or_a_date_and_a_day_at_most(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(each_answer_is_taken_as_the_table_says),
-        TEST(of_all_statuses_four_are_tried_again),
+        TEST(of_all_final_statuses_four_are_tried_again),
         TEST(of_all_codes_of_grpc_six_are_tried_again_and_one_if_it_says_so),
         TEST(a_retry_info_may_ask_for_less_than_a_second),
         TEST(an_http_error_stands_for_a_code_of_grpc),
