@@ -46,7 +46,8 @@ static uint64_t inode_of(int fd) {
 
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
     struct tote__connection *connection = arg;
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    int fd = tote__os_above_stdio(
+        socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol));
 
     (void)purpose;
     for (size_t i = 0; fd >= 0 && i < TOTE__MAX_SOCKETS; i++) {
@@ -299,6 +300,15 @@ static int set_multi_options(struct tote__connection *connection) {
     return failed;
 }
 
+/* The wake-up descriptors of libcurl are 3 or above as well. */
+static CURLM *make_multi(int epoll) {
+    unsigned held = tote__os_hold_stdio(epoll);
+    CURLM *multi = curl_multi_init();
+
+    tote__os_release_stdio(held);
+    return multi;
+}
+
 struct tote__connection *tote__connection_new(const struct tote__otlp_settings *settings,
                                               const struct tote__prepared *prepared, int epoll) {
     struct tote__connection *connection = tote__allocate(sizeof *connection);
@@ -308,7 +318,7 @@ struct tote__connection *tote__connection_new(const struct tote__otlp_settings *
     }
     *connection = (struct tote__connection){
         .generation = tote__generation(),
-        .multi = curl_multi_init(),
+        .multi = make_multi(epoll),
         .easy = curl_easy_init(),
         .epoll = epoll,
         .timer = TOTE__NEVER,

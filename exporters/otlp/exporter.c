@@ -21,6 +21,7 @@
 #include "tote/internal/cancel.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
+#include "tote/internal/os.h"
 #include "tote/internal/sdk.h"
 #include "tote/internal/tracer.h"
 
@@ -407,7 +408,8 @@ static struct tote__journal *make_journal(const struct exporter *exporter) {
     const struct tote__otlp_settings *settings = &exporter->settings;
     int inherited = tote__spool_descriptor(exporter->outbox.spool);
     int opened = inherited < 0 && !settings->journal_directory
-                     ? open(settings->spool_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                     ? tote__os_above_stdio(
+                           open(settings->spool_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC))
                      : -1;
     struct tote__journal *journal =
         tote__journal_new(settings->journal_directory, inherited < 0 ? opened : inherited,

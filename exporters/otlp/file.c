@@ -39,7 +39,8 @@ struct exporter {
 
 /* A FIFO without a reader is an error (ENXIO) and not a reason to block. */
 static int open_file(const struct exporter *exporter) {
-    int fd = open(exporter->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+    int fd = tote__os_above_stdio(
+        open(exporter->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666));
 
     if (fd >= 0) {
         fcntl(fd, F_SETFL, O_APPEND);

@@ -50,13 +50,14 @@ static void move_to(struct walk *walk, int next) {
 
 /* Begin at the root, or at the working directory. */
 static bool begin(struct walk *walk) {
-    move_to(walk, open(*walk->rest == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    move_to(walk, tote__os_above_stdio(
+                      open(*walk->rest == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC)));
     return walk->at >= 0 || fail(walk, errno);
 }
 
 /* The entry of the new directory is to survive a loss of power as well as what is written to it. */
 static void sync_parent(int parent) {
-    int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = tote__os_above_stdio(openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 
     if (fd >= 0) {
         fsync(fd);
@@ -77,7 +78,7 @@ static void restore_mode(int parent, const char *name) {
 /* O_DIRECTORY has the kernel mount what is mounted on demand. */
 static int open_component(struct walk *walk, const char *name, bool is_last) {
     int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
-    int next = openat(walk->at, name, flags | O_DIRECTORY);
+    int next = tote__os_above_stdio(openat(walk->at, name, flags | O_DIRECTORY));
 
     if (next < 0 && errno == ENOENT && is_last && walk->may_make) {
         if (mkdirat(walk->at, name, S_IRWXU) == 0) {
@@ -86,10 +87,10 @@ static int open_component(struct walk *walk, const char *name, bool is_last) {
         } else if (errno != EEXIST) {
             return -1;
         }
-        next = openat(walk->at, name, flags | O_DIRECTORY);
+        next = tote__os_above_stdio(openat(walk->at, name, flags | O_DIRECTORY));
     }
     if (next < 0 && (errno == ENOTDIR || errno == ELOOP)) {
-        next = openat(walk->at, name, flags); /* a link, perhaps */
+        next = tote__os_above_stdio(openat(walk->at, name, flags)); /* a link, perhaps */
     }
     return next;
 }
@@ -170,7 +171,9 @@ static int open_path(struct walk *walk) {
     if (is_good && walk->rest[strspn(walk->rest, "/")]) {
         is_good = fail(walk, ENAMETOOLONG);
     }
-    int fd = is_good ? openat(walk->at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int fd = is_good
+                 ? tote__os_above_stdio(openat(walk->at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC))
+                 : -1;
     if (is_good && fd < 0) {
         fail(walk, errno);
     }
@@ -232,7 +235,8 @@ bool tote__folder_open(const char *path, uid_t owner, bool may_make, struct tote
 
 bool tote__folder_reopen(const struct tote__folder *inherited, struct tote__folder *folder) {
     struct stat status;
-    int fd = openat(inherited->descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = tote__os_above_stdio(
+        openat(inherited->descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 
     *folder = *inherited;
     folder->descriptor = fd;
@@ -279,8 +283,8 @@ bool tote__folder_owns(const struct tote__folder *folder, const struct stat *sta
 
 int tote__folder_open_file(const struct tote__folder *folder, const char *name, int access,
                            struct stat *status) {
-    int fd =
-        openat(folder->descriptor, name, access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int fd = tote__os_above_stdio(
+        openat(folder->descriptor, name, access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 
     if (fd < 0) {
         if (errno == ELOOP || errno == ENXIO || errno == EISDIR) { /* a link, a FIFO, a directory */
@@ -297,9 +301,9 @@ int tote__folder_open_file(const struct tote__folder *folder, const char *name, 
 }
 
 int tote__folder_create_file(const struct tote__folder *folder, const char *name, int access) {
-    int fd =
+    int fd = tote__os_above_stdio(
         openat(folder->descriptor, name,
-               access | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, S_IRUSR | S_IWUSR);
+               access | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, S_IRUSR | S_IWUSR));
 
     if (fd < 0) {
         return -1;
@@ -317,7 +321,8 @@ int tote__folder_create_file(const struct tote__folder *folder, const char *name
 
 bool tote__folder_read_link(const struct tote__folder *folder, const char *name, char *target,
                             size_t size) {
-    int fd = openat(folder->descriptor, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    int fd =
+        tote__os_above_stdio(openat(folder->descriptor, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
     struct stat status;
     ssize_t length = -1;
 

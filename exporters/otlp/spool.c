@@ -201,7 +201,8 @@ static bool look_at(struct tote__spool *spool, const char *name) {
 }
 
 static void begin_scan(struct tote__spool *spool) {
-    int fd = openat(spool->folder.descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = tote__os_above_stdio(
+        openat(spool->folder.descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 
     if (!directory && fd >= 0) {

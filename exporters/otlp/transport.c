@@ -20,6 +20,7 @@
 #include "tote/internal/fork.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/os.h"
 #include "tote/internal/write_signals.h"
 
 struct tote__transport {
@@ -51,8 +52,8 @@ static void close_both(int a, int b) {
  */
 static bool make_descriptors(struct tote__transport *transport) {
     struct epoll_event wakes = {.events = EPOLLIN, .data.fd = -1};
-    int epoll = epoll_create1(EPOLL_CLOEXEC);
-    int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int epoll = tote__os_above_stdio(epoll_create1(EPOLL_CLOEXEC));
+    int wake = tote__os_above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 
     if (epoll < 0 || wake < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, wake, &wakes) != 0) {
         close_both(epoll, wake);

@@ -10,6 +10,7 @@
 #include "losses.h"
 #include "tote/internal/cancel.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/os.h"
 
 enum { SPAN_PORTION = 32, BYTE_PORTION = 64 * 1024 };
 
@@ -22,7 +23,8 @@ static struct batch_queue *make_queue(struct batch_processor *processor,
         return NULL;
     }
     queue->batch = tote__allocate(settings->max_export_batch_size * sizeof *queue->batch);
-    queue->event = settings->is_by_host ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
+    queue->event =
+        settings->is_by_host ? tote__os_above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) : -1;
     if (!queue->batch || (settings->is_by_host && queue->event < 0)) {
         tote__release((void *)queue->batch, settings->max_export_batch_size * sizeof *queue->batch);
         tote__release(queue, sizeof *queue);

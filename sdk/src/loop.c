@@ -11,6 +11,7 @@
 #include "tote/internal/cancel.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
+#include "tote/internal/os.h"
 
 static struct core_config *config_of(const tote_sdk *sdk) {
     return sdk ? atomic_load(&((tote_sdk *)sdk)->config) : NULL;
@@ -28,7 +29,7 @@ static int make_epoll(const struct core_config *config) {
         if (!processor->loop) {
             continue;
         }
-        epoll = epoll < 0 ? epoll_create1(EPOLL_CLOEXEC) : epoll;
+        epoll = epoll < 0 ? tote__os_above_stdio(epoll_create1(EPOLL_CLOEXEC)) : epoll;
         if (epoll < 0 || !processor->loop->watch(processor->self, epoll)) {
             tote_diagnose(TOTE_LEVEL_ERROR, "sdk",
                           "no descriptor for the host's loop can be had: raise the limit of open "

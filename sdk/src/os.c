@@ -20,6 +20,45 @@
 #include "tote/internal/clock.h"
 #include "tote/internal/write_signals.h"
 
+int tote__os_above_stdio(int descriptor) {
+    if (descriptor < 0 || descriptor > STDERR_FILENO) {
+        return descriptor;
+    }
+    int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    int error = errno;
+    close(descriptor);
+    errno = error;
+    return moved;
+}
+
+/* A duplicate takes the lowest free number. */
+unsigned tote__os_hold_stdio(int descriptor) {
+    unsigned held = 0;
+    int error = errno;
+    int made = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+
+    while (made >= 0 && made <= STDERR_FILENO) {
+        held |= 1U << made;
+        made = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    }
+    if (made >= 0) {
+        close(made);
+    }
+    errno = error;
+    return held;
+}
+
+void tote__os_release_stdio(unsigned held) {
+    int error = errno;
+
+    for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
+        if (held & 1U << descriptor) {
+            close(descriptor);
+        }
+    }
+    errno = error;
+}
+
 /* All of it, or false. */
 static bool read_exactly(int descriptor, unsigned char *buffer, size_t size) {
     while (size) {
@@ -43,7 +82,7 @@ bool tote__os_random(void *buffer, size_t size) {
     bool is_filled = getrandom(buffer, size, GRND_NONBLOCK) == (ssize_t)size;
 
     if (!is_filled) {
-        int descriptor = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+        int descriptor = tote__os_above_stdio(open("/dev/urandom", O_RDONLY | O_CLOEXEC));
         if (descriptor >= 0) {
             is_filled = read_exactly(descriptor, buffer, size);
             close(descriptor);
@@ -158,7 +197,8 @@ bool tote__os_machine(char *buffer, size_t size) {
 size_t tote__os_read_file(const char *path, char *buffer, size_t size) {
     size_t length = 0;
     int error = errno;
-    int descriptor = size ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    int descriptor =
+        size ? tote__os_above_stdio(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) : -1;
 
     while (descriptor >= 0 && length < size - 1) {
         ssize_t got = read(descriptor, buffer + length, size - 1 - length);
@@ -182,7 +222,7 @@ size_t tote__os_read_file(const char *path, char *buffer, size_t size) {
 
 int tote__os_open_regular(const char *path) {
     struct stat status;
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int descriptor = tote__os_above_stdio(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
 
     if (descriptor >= 0 && (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode))) {
         close(descriptor);

@@ -44,13 +44,27 @@ bool tote__os_machine(char *buffer, size_t size);
  */
 size_t tote__os_read_file(const char *path, char *buffer, size_t size);
 
-/* Write it all, and raise no signal. Returns: how much was written; if not all, errno tells why. */
+/*
+ * Move a new descriptor to 3 or above. A host that has closed its standard streams still prints to
+ * 0, 1 and 2, which must not lead to what Tote opens. Returns the descriptor; -1 with errno set on
+ * failure, also if it is given -1.
+ */
+int tote__os_above_stdio(int descriptor);
+
+/*
+ * Fill the closed ones of 0, 1 and 2 with duplicates of `descriptor`, while a library makes
+ * descriptors of its own. Returns a set of bits for tote__os_release_stdio().
+ */
+unsigned tote__os_hold_stdio(int descriptor);
+void tote__os_release_stdio(unsigned held);
+
 /*
  * Open a regular file to read from. Returns: -1 with errno set; EINVAL for anything else, for
  * example a FIFO, which is not waited for.
  */
 int tote__os_open_regular(const char *path);
 
+/* Write it all, and raise no signal. Returns: how much was written; if not all, errno tells why. */
 size_t tote__os_write(int descriptor, const uint8_t *bytes, size_t size);
 
 /* What an error is called, in English. Returns: the buffer. */

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_closed_streams.c - what a host prints to closed standard streams reaches no file and no
+ * socket of Tote
+ *
+ * Each case runs in a child that has closed 0, 1 and 2. The numbers must stay closed.
+ */
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ftw.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tote/exporters/otlp.h"
+#include "tote/exporters/otlp_file.h"
+#include "tote/tote.h"
+
+enum { SAFETY_NET_MS = 20000, NOT_STARTED = 40, STREAM_IN_USE = 41, NOT_SENT = 42 };
+
+static const char printed[] = "printed by the host\n";
+
+static void print(void) {
+    for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
+        if (write(descriptor, printed, sizeof printed - 1) != -1 || errno != EBADF) {
+            _exit(STREAM_IN_USE);
+        }
+    }
+}
+
+static tote_sdk *start(tote_span_exporter *exporter, tote_export_mode mode) {
+    tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+
+    options.ignore_environment = true;
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    batch.mode = mode;
+    options.batch = &batch;
+    tote_sdk *sdk = exporter ? tote_sdk_start(&options) : NULL;
+    if (!sdk) {
+        _exit(NOT_STARTED);
+    }
+    print();
+    return sdk;
+}
+
+static void end_span(void) {
+    tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "work", NULL);
+    tote_span_close(&span);
+}
+
+static void run_file(const char *directory, int listener, const char *endpoint) {
+    char path[256];
+    tote_otlp_file_options options = TOTE_OTLP_FILE_OPTIONS_INIT;
+
+    (void)listener, (void)endpoint;
+    snprintf(path, sizeof path, "%s/spans.jsonl", directory);
+    options.path = path;
+    tote_sdk *sdk = start(tote_otlp_file_exporter_new(&options), TOTE_EXPORT_BY_WORKER);
+    end_span();
+    if (tote_sdk_force_flush(sdk, SAFETY_NET_MS) != TOTE_SUCCESS) {
+        _exit(NOT_SENT);
+    }
+    print();
+    tote_sdk_close(&sdk, SAFETY_NET_MS);
+}
+
+/* Nothing responds to the request, so that the socket stays open. */
+static void run_otlp(const char *directory, int listener, const char *endpoint,
+                     tote_export_mode mode) {
+    tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
+
+    options.ignore_environment = true;
+    options.endpoint = endpoint;
+    options.spool_directory = directory;
+    options.spool_before_end = true;
+    options.journal_directory = mode == TOTE_EXPORT_BY_WORKER ? directory : NULL;
+    tote_sdk *sdk = start(tote_otlp_exporter_new(&options), mode);
+    end_span();
+
+    struct pollfd waits = {.fd = listener, .events = POLLIN};
+    for (int i = 0; i < SAFETY_NET_MS / 10 && poll(&waits, 1, 10) == 0; i++) {
+        tote_sdk_force_flush(sdk, mode == TOTE_EXPORT_BY_HOST ? 10 : 0);
+    }
+    if (!waits.revents) {
+        _exit(NOT_SENT);
+    }
+    print();
+    tote_sdk_close(&sdk, 1);
+}
+
+static void run_worker(const char *directory, int listener, const char *endpoint) {
+    run_otlp(directory, listener, endpoint, TOTE_EXPORT_BY_WORKER);
+}
+
+static void run_by_host(const char *directory, int listener, const char *endpoint) {
+    run_otlp(directory, listener, endpoint, TOTE_EXPORT_BY_HOST);
+}
+
+static int listen_somewhere(char *endpoint, size_t size) {
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(listen(listener, 8), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+    snprintf(endpoint, size, "http://127.0.0.1:%u", (unsigned)ntohs(address.sin_port));
+    return listener;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *at) {
+    (void)status, (void)type, (void)at;
+    return remove(path);
+}
+
+static void assert_streams_stay_closed(void (*run)(const char *directory, int listener,
+                                                   const char *endpoint)) {
+    char directory[] = "/tmp/tote-closed-XXXXXX";
+    char endpoint[64];
+    int status = -1;
+
+    assert_non_null(mkdtemp(directory));
+    int listener = listen_somewhere(endpoint, sizeof endpoint);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
+            close(descriptor);
+        }
+        run(directory, listener, endpoint);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    close(listener);
+    nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void a_file_is_not_opened_as_a_standard_stream(void **state) {
+    (void)state;
+    assert_streams_stay_closed(run_file);
+}
+
+static void the_worker_opens_nothing_as_a_standard_stream(void **state) {
+    (void)state;
+    assert_streams_stay_closed(run_worker);
+}
+
+static void host_driven_export_opens_nothing_as_a_standard_stream(void **state) {
+    (void)state;
+    assert_streams_stay_closed(run_by_host);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_is_not_opened_as_a_standard_stream),
+        cmocka_unit_test(the_worker_opens_nothing_as_a_standard_stream),
+        cmocka_unit_test(host_driven_export_opens_nothing_as_a_standard_stream),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
