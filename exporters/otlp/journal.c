@@ -213,10 +213,30 @@ static void put_free(struct tote__journal *journal, uint32_t chunk) {
     tote__lock_drop(&journal->lock);
 }
 
+/*
+ * Note in the head that the chunk has records from now on, so that a reader need not look at chunks
+ * that were never used. The lock is held. Returns: false when it cannot be written to the file.
+ */
+static bool note_use(struct tote__journal *journal, uint32_t chunk) {
+    _Atomic(uint64_t) *mark = &head_of(journal)->used_chunks;
+    uint64_t before = atomic_load_explicit(mark, memory_order_relaxed);
+
+    if (chunk < (uint32_t)before) {
+        return true;
+    }
+    atomic_store_explicit(mark, tote__used_chunks_mark(chunk + 1), memory_order_relaxed);
+    if (keep(journal, (const void *)mark, sizeof *mark)) {
+        return true;
+    }
+    atomic_store_explicit(mark, before, memory_order_relaxed);
+    return false;
+}
+
 /* Returns: false when there is none. */
 static bool take_free(struct tote__journal *journal, uint32_t *chunk) {
     tote__lock_take(&journal->lock);
-    bool has_some = journal->free_count != 0;
+    bool has_some = journal->free_count != 0 &&
+                    note_use(journal, journal->free_chunks[journal->free_count - 1]);
     if (has_some) {
         *chunk = journal->free_chunks[--journal->free_count];
     }
@@ -425,6 +445,7 @@ static void fill_head(struct tote__journal *journal, uint32_t nonce) {
     head->process = tote__os_process_id();
     head->chunk_count = journal->chunk_count;
     head->nonce = nonce;
+    head->used_chunks = tote__used_chunks_mark(0);
     head->checksum = tote__journal_head_checksum(head);
 }
 

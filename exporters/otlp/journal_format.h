@@ -35,7 +35,26 @@ struct tote__journal_head {
     /* Spans that ended and are not here, ... */
     _Atomic(uint64_t) unsecured; /* ... because there was no room, */
     _Atomic(uint64_t) dropped;   /* ... and which the queue had no room for */
+    /* See tote__used_chunks(); stored before the first record of a chunk. */
+    _Atomic(uint64_t) used_chunks;
 };
+
+/*
+ * The number of chunks from the first one on that may have records, as the head has it: with its
+ * complement, so that damage is found.
+ */
+static inline uint64_t tote__used_chunks_mark(uint32_t count) {
+    return (uint64_t)~count << 32 | count;
+}
+
+/* The same from the head: all chunks, if the mark is damaged or was never stored. */
+static inline uint32_t tote__used_chunks(const struct tote__journal_head *head) {
+    uint32_t count = (uint32_t)head->used_chunks;
+
+    return head->used_chunks == tote__used_chunks_mark(count) && count < head->chunk_count
+               ? count
+               : head->chunk_count;
+}
 
 enum tote__record_state {
     TOTE__RECORD_EMPTY = 0,

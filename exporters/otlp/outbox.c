@@ -267,7 +267,10 @@ static bool split_batch(struct tote__outbox *outbox, size_t first) {
     return is_split;
 }
 
-/* Look whether it is the turn of a batch of the spool, and there is one. */
+/*
+ * Look whether it is the turn of a batch of the spool, and there is one. A part of what dead
+ * processes left is moved there first, so that recovery and sending alternate.
+ */
 static void choose_batch(struct tote__outbox *outbox) {
     bool is_between_attempts = outbox->delivery.deadline; /* of the first request in memory */
 
@@ -276,16 +279,15 @@ static void choose_batch(struct tote__outbox *outbox) {
         return;
     }
     outbox->is_batchs_turn = false;
-    if (recover(outbox)) {
-        return;
-    }
+    bool is_recovering = recover(outbox);
     do {
         outbox->is_sending_batch =
             tote__spool_take(outbox->spool, sendable_encodings(outbox), &outbox->batch);
     } while (outbox->is_sending_batch &&
              outbox->batch.message.size > outbox->limit.accepted_bytes &&
              split_batch(outbox, outbox->batch.span_count / 2));
-    outbox->look_at = outbox->is_sending_batch ? 0 : tote__spool_next_look(outbox->spool);
+    outbox->look_at =
+        outbox->is_sending_batch || is_recovering ? 0 : tote__spool_next_look(outbox->spool);
     note_spool(outbox);
 }
 

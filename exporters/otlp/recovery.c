@@ -51,8 +51,9 @@ struct reading {
     char name[NAME_BYTES];
     struct tote__segment segment; /* id -1: the journal is in the file */
     struct tote__journal_head head;
-    uint32_t chunk; /* where to go on, ... */
-    size_t at;      /* ... and where in it */
+    uint32_t chunk_count; /* that were ever used */
+    uint32_t chunk;       /* where to go on, ... */
+    size_t at;            /* ... and where in it */
     uint64_t recovered;
     uint64_t broken;
     size_t definition_count;
@@ -315,6 +316,7 @@ static bool read_journal(struct tote__recovery *recovery, const struct stat *sta
         set_aside(recovery, "is not what a journal looks like");
         return false;
     }
+    reading->chunk_count = tote__used_chunks(&reading->head);
     read_definitions(recovery);
     return true;
 }
@@ -447,7 +449,7 @@ static size_t gather_from(struct tote__recovery *recovery, size_t used) {
 
     if (!read_at(recovery, recovery->reading->bytes + used, TOTE__JOURNAL_CHUNK_BYTES, chunk_at)) {
         recovery->reading->broken++;
-        recovery->reading->chunk = recovery->reading->head.chunk_count;
+        recovery->reading->chunk = recovery->reading->chunk_count;
         return used;
     }
     for (size_t next = recovery->reading->at; tote__journal_read_record(run, &next, &found);
@@ -477,7 +479,7 @@ static void gather(struct tote__recovery *recovery) {
     size_t used = 0;
 
     recovery->reading->item_count = 0;
-    while (recovery->reading->chunk < recovery->reading->head.chunk_count &&
+    while (recovery->reading->chunk < recovery->reading->chunk_count &&
            used < recovery->most_bytes && recovery->reading->item_count < MOST_SPANS) {
         uint32_t chunk = recovery->reading->chunk;
         used = gather_from(recovery, used);
@@ -641,6 +643,9 @@ bool tote__recovery_step(struct tote__recovery *recovery, struct tote__spool *sp
     } else if (put_batch(recovery, spool)) {
         recovery->reading->recovered += recovery->reading->item_count;
         settle(recovery);
+        if (recovery->reading->chunk == recovery->reading->chunk_count) {
+            finish(recovery);
+        }
     } else {
         close_journal(recovery);
         recovery->look_at = tote__deadline_in(LOOK_AGAIN_MS);

@@ -303,7 +303,7 @@ static void a_full_disk_loses_nothing_that_memory_can_keep(void **state) {
     assert_non_null(mkdtemp(place));
     snprintf(socket, sizeof socket, "%s/socket", place);
     snprintf(spool, sizeof spool, "%s/spool", place);
-    snprintf(lock, sizeof lock, "%s/lock", spool);
+    snprintf(lock, sizeof lock, "%s/tote.lock", spool);
     snprintf(url, sizeof url, "unix:%s", socket);
     failed_writes = 0;
     tote_set_diagnostics(count_failed_writes, TOTE_LEVEL_INFO, NULL);

@@ -336,7 +336,7 @@ static void a_disk_queue_that_cannot_be_written_costs_no_attempt(void **state) {
     assert_int_equal(f->report.delivered, 3);
     assert_int_equal(f->report.spooled, 0);
     assert_int_equal(attempts, 2);
-    snprintf(lock, sizeof lock, "%s/lock", directory);
+    snprintf(lock, sizeof lock, "%s/tote.lock", directory);
     unlink(lock);
     assert_int_equal(rmdir(directory), 0);
 }

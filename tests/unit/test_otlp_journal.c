@@ -158,23 +158,31 @@ static tote_spool_report deliver(void) {
     return report;
 }
 
-/* The name of the first file there that ends like this; NULL when there is none. */
-static const char *find_file(const char *end) {
-    static char name[512];
+static char found_name[512];
+
+/* How many files there end like this; the name of one of them is in found_name. */
+static size_t count_files(const char *end) {
     DIR *directory = opendir(f.journals);
     struct dirent *item;
-    bool is_found = false;
+    size_t count = 0;
 
-    while (directory && !is_found && (item = readdir(directory))) {
+    while (directory && (item = readdir(directory))) {
         size_t length = strlen(item->d_name);
-        is_found = item->d_name[0] != '.' && length > strlen(end) &&
-                   !strcmp(item->d_name + length - strlen(end), end);
-        snprintf(name, sizeof name, "%s/%s", f.journals, item->d_name);
+        if (item->d_name[0] != '.' && length > strlen(end) &&
+            !strcmp(item->d_name + length - strlen(end), end)) {
+            snprintf(found_name, sizeof found_name, "%s/%s", f.journals, item->d_name);
+            count++;
+        }
     }
     if (directory) {
         closedir(directory);
     }
-    return is_found ? name : NULL;
+    return count;
+}
+
+/* NULL when there is none. */
+static const char *find_file(const char *end) {
+    return count_files(end) ? found_name : NULL;
 }
 
 /* Delivery you can prove: a span is safe when its end returns */
@@ -589,6 +597,50 @@ static long page_faults(void) {
     return usage.ru_minflt + usage.ru_majflt;
 }
 
+/* Many journals of dead processes do not keep what was recovered from the collector */
+static void recovered_spans_are_sent_while_other_journals_are_read(void **state) {
+    enum { CHILDREN = 6 };
+
+    (void)state;
+    for (int i = 0; i < CHILDREN; i++) {
+        die_after(end_some);
+    }
+    receiver_set_answer(f.receiver, (struct receiver_answer){.manner = RECEIVER_HANGS});
+    tote_spool_report report = {.struct_size = sizeof report};
+    f.otlp.timeout_ms = 500;
+    assert_int_equal(tote_otlp_send_spool(&f.otlp, 500, &report), TOTE_TIMED_OUT);
+    assert_int_equal(receiver_wait(f.receiver, 1), 1);
+    assert_in_range(count_files(".journal"), CHILDREN - 2, CHILDREN - 1);
+    receiver_set_answer(f.receiver, (struct receiver_answer){.status = 200});
+    f.otlp.timeout_ms = TIMEOUT_MS;
+    assert_int_equal(deliver().delivered, CHILDREN * (SPANS + 1));
+    assert_int_equal(count_files(".journal"), 0);
+}
+
+/* The work is in proportion to what was written, not to the size of a journal */
+static void a_reader_does_not_touch_the_chunks_that_were_never_used(void **state) {
+    enum { PAGES = 4096 };
+
+    (void)state;
+    f.otlp.journal_bytes = (size_t)PAGES * 4096;
+    die_after(end_some);
+    assert_int_equal(deliver().delivered, SPANS + 1); /* what is done once is done now */
+    die_after(end_some);
+    long before = page_faults();
+    assert_int_equal(deliver().delivered, SPANS + 1);
+    assert_in_range(page_faults() - before, 0, PAGES / 2);
+}
+
+/* If the number of used chunks is damaged, all chunks are read */
+static void a_damaged_number_of_chunks_hides_no_span(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof(uint64_t); i++) {
+        die_after(end_some);
+        spoil((off_t)(offsetof(struct tote__journal_head, used_chunks) + i));
+        assert_int_equal(deliver().delivered, SPANS + 1);
+    }
+}
+
 /* A journal is not touched before it is used: 16 MiB are 4,096 pages, on the thread of the host */
 static void the_first_span_of_a_child_does_not_wait_for_a_whole_journal(void **state) {
     int status = 0;
@@ -732,6 +784,9 @@ int main(int argc, char **argv) {
         BOTH_TEST(a_file_that_is_cut_off_does_not_end_the_process),
         BOTH_TEST(a_limit_on_files_ends_no_process_that_starts),
         BOTH_TEST(the_first_span_of_a_child_does_not_wait_for_a_whole_journal),
+        BOTH_TEST(recovered_spans_are_sent_while_other_journals_are_read),
+        MEMORY_TEST(a_reader_does_not_touch_the_chunks_that_were_never_used),
+        FILE_TEST(a_damaged_number_of_chunks_hides_no_span),
         FILE_TEST(a_file_that_cannot_be_written_is_reported_once_and_counted),
         MEMORY_TEST(shared_memory_goes_with_what_stood_in_it),
         MEMORY_TEST(without_shared_memory_spans_are_written_to_the_disk_queue),
