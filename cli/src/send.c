@@ -34,7 +34,7 @@ int send_run(const char *directory, const char *journals, unsigned timeout_ms) {
                report.lost);
     }
     if (has_trouble) {
-        printf("%" PRIu64 " files cannot be opened, %" PRIu64 " batches are damaged\n",
+        printf("%" PRIu64 " files cannot be opened, %" PRIu64 " files are damaged\n",
                report.unreadable, report.damaged);
         return EXIT_UNREADABLE;
     }

@@ -72,8 +72,9 @@ struct tote__recovery {
     size_t most_bytes;
     uint64_t look_at;
     uint64_t lost;
-    DIR *listing;  /* NULL: none is under way */
-    int directory; /* of the listing */
+    uint64_t damaged; /* journals */
+    DIR *listing;     /* NULL: none is under way */
+    int directory;    /* of the listing */
     int file;
     struct reading *reading; /* NULL: none */
 };
@@ -181,6 +182,10 @@ uint64_t tote__recovery_lost(const struct tote__recovery *recovery) {
     return recovery->lost;
 }
 
+uint64_t tote__recovery_damaged(const struct tote__recovery *recovery) {
+    return recovery->damaged;
+}
+
 /* Returns: false when not all of it is there. */
 static bool read_file_at(int file, uint8_t *bytes, size_t size, off_t at) {
     size_t done = 0;
@@ -227,10 +232,11 @@ static void remove_journal(const struct tote__recovery *recovery) {
 }
 
 /* Shared memory that is damaged is not kept. */
-static void set_aside(const struct tote__recovery *recovery, const char *why) {
+static void set_aside(struct tote__recovery *recovery, const char *why) {
     const struct reading *reading = recovery->reading;
     char aside[NAME_BYTES + 16];
 
+    recovery->damaged++;
     if (reading->segment.at) {
         tote_diagnose(TOTE_LEVEL_ERROR, component, "the journal %s in %s %s; it is removed",
                       reading->name, path_of(recovery), why);

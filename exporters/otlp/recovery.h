@@ -29,6 +29,9 @@ bool tote__recovery_step(struct tote__recovery *recovery, struct tote__spool *sp
 /* How many spans those processes did not write down, and said so, or which could not be read. */
 uint64_t tote__recovery_lost(const struct tote__recovery *recovery);
 
+/* The number of journals that were damaged, and set aside or removed. */
+uint64_t tote__recovery_damaged(const struct tote__recovery *recovery);
+
 /* Return whether a file of this name is a journal. */
 bool tote__recovery_is_journal(const char *name);
 

@@ -111,7 +111,8 @@ static tote_result fill_report(const struct tote__outbox *outbox, tote_spool_rep
     report->batches_left = tote__spool_count(outbox->spool) + trouble.passed_over;
     report->lost = outbox->recovery ? tote__recovery_lost(outbox->recovery) : 0;
     report->unreadable = trouble.unreadable + trouble.is_locked_out;
-    report->damaged = trouble.damaged;
+    report->damaged =
+        trouble.damaged + (outbox->recovery ? tote__recovery_damaged(outbox->recovery) : 0);
     if (report->unreadable || report->damaged) {
         return TOTE_FAILURE;
     }

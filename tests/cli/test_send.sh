@@ -81,7 +81,7 @@ chmod 600 "$spool/18eab4004c6e1b99-a5c3a138-00000001-2.otlp"
 OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none "$tote" send "$spool" >"$work/left"
 expect "what cannot be sent has an exit status of its own" $? 3
 expect "and is counted" "$(cat "$work/left")" "0 spans delivered, 0 rejected, 0 batches left
-1 files cannot be opened, 1 batches are damaged"
+1 files cannot be opened, 1 files are damaged"
 expect "what another user may write to stays" "$(ls "$file")" "$file"
 
 chmod 777 "$spool"
