@@ -5,10 +5,12 @@
 #include "connection.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -300,10 +302,51 @@ static int set_multi_options(struct tote__connection *connection) {
     return failed;
 }
 
+/* Return whether bytes can be read from it, or were written to it and not yet read at the end. */
+static bool holds_bytes(int fd) {
+    int incoming = 0;
+    int outgoing = 0;
+
+    ioctl(fd, FIONREAD, &incoming);
+    ioctl(fd, TIOCOUTQ, &outgoing);
+    return incoming > 0 || outgoing > 0;
+}
+
+/*
+ * Return a multi handle that no program inherits. libcurl before 8 makes two sockets for wake-ups
+ * without FD_CLOEXEC and does not tell them. They get the lowest free numbers. Another thread may
+ * take one of these meanwhile: only a descriptor that a wake-up fills is one of libcurl's. The
+ * wake-up has no effect otherwise, as curl_multi_poll() is not used.
+ */
+static CURLM *make_uninherited_multi(int epoll) {
+    int low[2] = {fcntl(epoll, F_DUPFD_CLOEXEC, 0), fcntl(epoll, F_DUPFD_CLOEXEC, 0)};
+    bool may_be_own[2] = {false, false};
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(low); i++) {
+        if (low[i] >= 0) {
+            close(low[i]);
+        }
+    }
+    CURLM *multi = curl_multi_init();
+    for (size_t i = 0; i < TOTE_COUNT_OF(low); i++) {
+        may_be_own[i] = fcntl(low[i], F_GETFD) == 0 && !holds_bytes(low[i]);
+    }
+    if (!multi || (!may_be_own[0] && !may_be_own[1])) {
+        return multi;
+    }
+    curl_multi_wakeup(multi);
+    for (size_t i = 0; i < TOTE_COUNT_OF(low); i++) {
+        if (may_be_own[i] && holds_bytes(low[i])) {
+            fcntl(low[i], F_SETFD, FD_CLOEXEC);
+        }
+    }
+    return multi;
+}
+
 /* The wake-up descriptors of libcurl are 3 or above as well. */
 static CURLM *make_multi(int epoll) {
     unsigned held = tote__os_hold_stdio(epoll);
-    CURLM *multi = curl_multi_init();
+    CURLM *multi = make_uninherited_multi(epoll);
 
     tote__os_release_stdio(held);
     return multi;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -436,6 +437,39 @@ static void a_missing_unix_socket_is_named(void **state) {
     assert_non_null(strstr(f->answer.advice, "check the path"));
 }
 
+enum { MOST_DESCRIPTORS = 256 };
+
+/* Neither the sockets of libcurl nor those of the transport. */
+static void a_program_that_the_host_executes_inherits_no_descriptor(void **state) {
+    struct fixture *f = *state;
+    bool was_open[MOST_DESCRIPTORS];
+    int gap[4]; /* the lowest free numbers are no neighbours */
+    size_t count = 0;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(gap); i++) {
+        gap[i] = dup(STDERR_FILENO);
+        assert_true(gap[i] >= 0);
+    }
+    close(gap[1]);
+    for (int fd = 0; fd < MOST_DESCRIPTORS; fd++) {
+        was_open[fd] = fcntl(fd, F_GETFD) >= 0;
+    }
+    open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:1"});
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NOT_CONNECTED);
+
+    for (int fd = 0; fd < MOST_DESCRIPTORS; fd++) {
+        int flags = was_open[fd] ? -1 : fcntl(fd, F_GETFD);
+        count += flags >= 0;
+        if (flags >= 0 && !(flags & FD_CLOEXEC)) {
+            fail_msg("descriptor %d is inherited", fd);
+        }
+    }
+    assert_true(count > 0);
+    close(gap[0]);
+    close(gap[2]);
+    close(gap[3]);
+}
+
 /* libcurl quotes the variable of a proxy that it cannot use. */
 static void the_password_of_a_proxy_is_in_no_error(void **state) {
     static const char *const proxies[] = {
@@ -560,6 +594,7 @@ int main(int argc, char **argv) {
         TEST_WITH_RECEIVER(an_interrupt_ends_a_send_and_all_later_ones),
         TEST_WITH_RECEIVER(a_unix_socket_is_an_endpoint),
         TEST_WITH_RECEIVER(a_missing_unix_socket_is_named),
+        TEST_WITH_RECEIVER(a_program_that_the_host_executes_inherits_no_descriptor),
         TEST_WITH_RECEIVER(the_password_of_a_proxy_is_in_no_error),
         TEST_WITH_RECEIVER(a_forked_child_and_its_parent_both_send_afterwards),
         TEST_WITH_RECEIVER(tls_needs_a_certificate_that_is_trusted),

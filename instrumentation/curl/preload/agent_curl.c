@@ -102,6 +102,10 @@ CURLMcode curl_multi_socket_action(CURLM *multi, curl_socket_t socket, int event
     return LIBRARY.multi_socket_action(multi, socket, events, running);
 }
 
+CURLMcode curl_multi_wakeup(CURLM *multi) {
+    return LIBRARY.multi_wakeup(multi);
+}
+
 struct curl_slist *curl_slist_append(struct curl_slist *list, const char *text) {
     return LIBRARY.slist_append(list, text);
 }

@@ -31,6 +31,7 @@
     X(multi_remove_handle)                                                                         \
     X(multi_setopt)                                                                                \
     X(multi_socket_action)                                                                         \
+    X(multi_wakeup)                                                                                \
     X(slist_append)                                                                                \
     X(slist_free_all)                                                                              \
     X(version_info)
