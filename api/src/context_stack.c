@@ -8,6 +8,7 @@
  */
 #include "context_stack.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -332,7 +333,37 @@ static void end_thread(void *unused) {
     tote__tally_leave(tally);
 }
 
+#ifdef __GLIBC__
+#include <link.h>
+
+/* A static program has none of them; before glibc 2.34 they are in libdl. */
+#pragma weak dladdr1
+#pragma weak dlopen
+
+/*
+ * Keep the shared object with this code mapped: the destructor of the key runs when a thread ends,
+ * also after the host has unloaded a plug-in that contains the static library. The program itself
+ * has no name here, and is never unloaded.
+ */
+static void stay_mapped(void) {
+    int error = errno;
+    Dl_info info;
+    void *found = NULL;
+
+    if (dladdr1 && dlopen && dladdr1(&thread_key, &info, &found, RTLD_DL_LINKMAP) && found) {
+        const struct link_map *object = found;
+        if (object->l_name && *object->l_name) { /* loaded: nothing is looked for */
+            (void)dlopen(object->l_name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+        }
+    }
+    errno = error;
+}
+#else
+static void stay_mapped(void) {} /* musl unloads nothing */
+#endif
+
 static void make_thread_key(void) {
+    stay_mapped();
     has_thread_key = pthread_key_create(&thread_key, end_thread) == 0;
 }
 
