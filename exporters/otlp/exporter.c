@@ -6,12 +6,12 @@
  * One request is on its way at a time, and none is sent twice. Spec: protocol/exporter.md
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "encode.h"
+#include "folder.h"
 #include "journal.h"
 #include "options.h"
 #include "outbox.h"
@@ -21,7 +21,6 @@
 #include "tote/internal/cancel.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
-#include "tote/internal/os.h"
 #include "tote/internal/sdk.h"
 #include "tote/internal/tracer.h"
 
@@ -35,9 +34,10 @@ struct exporter {
     struct tote__outbox outbox;
     struct tote__journal *journal;  /* this process's; NULL: none */
     struct tote__journal *journals; /* and those of its parents */
-    uint32_t renewals;              /* of the disk queue's directory, that the journal knows of */
-    uint32_t generation;            /* of the process that these two are of */
-    _Atomic(uint32_t) exporting;    /* the generation in which export runs; 0: in none */
+    uid_t user;          /* effective, when the disk queue was opened, or could not be opened */
+    uint32_t renewals;   /* of the disk queue's directory, that the journal knows of */
+    uint32_t generation; /* of the process that these two are of */
+    _Atomic(uint32_t) exporting; /* the generation in which export runs; 0: in none */
     atomic_bool is_shut_down;
 };
 
@@ -146,6 +146,24 @@ static size_t encode(const struct exporter *exporter, tote_otlp_buffer *request,
     }
 }
 
+/* The user of the moment; where there is no disk queue, nobody asks. */
+static bool has_new_user(const struct exporter *exporter) {
+    return exporter->settings.spool_directory && geteuid() != exporter->user;
+}
+
+/* A server that starts as root may have its disk queue in a directory of the user it changes to. */
+static void follow_user(struct exporter *exporter) {
+    if (!has_new_user(exporter)) {
+        return;
+    }
+    exporter->user = geteuid();
+    if (!exporter->outbox.spool) {
+        const struct tote__otlp_settings *settings = &exporter->settings;
+        tote__outbox_set_spool(&exporter->outbox, tote__spool_open(settings->spool_directory,
+                                                                   &settings->spool_limits));
+    }
+}
+
 /*
  * What a child inherits while its parent exports may be half written: it gets a
  * buffer of its own, and the old one is left where it is.
@@ -163,7 +181,9 @@ static void begin_export(struct exporter *exporter) {
                            spool ? tote__spool_reopen(spool, exporter->settings.spool_directory)
                                  : NULL);
         exporter->generation = generation;
+        exporter->user = spool ? geteuid() : exporter->user; /* a failure is reported already */
     }
+    follow_user(exporter);
 }
 
 /* Returns: false after a shutdown: the spans are counted, and the exporter is as it was before. */
@@ -403,28 +423,38 @@ static size_t otlp_save(void *self) {
     return count;
 }
 
-/* The directory of the disk queue is opened again where the host has closed what it inherited. */
+/*
+ * The directory of the disk queue is opened again if the host has closed the inherited descriptor,
+ * or if the process has changed its user.
+ */
 static struct tote__journal *make_journal(const struct exporter *exporter) {
     const struct tote__otlp_settings *settings = &exporter->settings;
-    int inherited = tote__spool_descriptor(exporter->outbox.spool);
-    int opened = inherited < 0 && !settings->journal_directory
-                     ? tote__os_above_stdio(
-                           open(settings->spool_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC))
-                     : -1;
-    struct tote__journal *journal =
-        tote__journal_new(settings->journal_directory, inherited < 0 ? opened : inherited,
-                          settings->journal_bytes, exporter->journals);
+    int inherited = exporter->outbox.spool && !has_new_user(exporter)
+                        ? tote__spool_descriptor(exporter->outbox.spool)
+                        : -1;
+    char problem[TOTE__FOLDER_PROBLEM_BYTES];
+    struct tote__folder opened = {.descriptor = -1};
 
-    if (opened >= 0) {
-        close(opened);
+    if (inherited < 0 && !settings->journal_directory &&
+        !tote__folder_open(settings->spool_directory, geteuid(), true, &opened, problem)) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "spool",
+                      "spans that end will not outlive this process: the disk queue %s cannot be "
+                      "used: %s",
+                      settings->spool_directory, problem);
+        return NULL;
     }
+    struct tote__journal *journal = tote__journal_new(settings->journal_directory,
+                                                      inherited < 0 ? opened.descriptor : inherited,
+                                                      settings->journal_bytes, exporter->journals);
+    tote__folder_close(&opened);
     return journal;
 }
 
 static void otlp_begin_securing(void *self) {
     struct exporter *exporter = self;
+    bool may_have_spool = exporter->outbox.spool || has_new_user(exporter);
 
-    exporter->journal = exporter->outbox.spool ? make_journal(exporter) : NULL;
+    exporter->journal = may_have_spool ? make_journal(exporter) : NULL;
     exporter->journals = exporter->journal ? exporter->journal : exporter->journals;
 }
 
@@ -571,7 +601,10 @@ static const tote_span_exporter_ops otlp_ops = {
     .destroy = otlp_destroy,
 };
 
-/* Returns: false when a spool was asked for by the options and cannot be had. */
+/*
+ * Returns: false when a spool was asked for by the options and cannot be had. As root the directory
+ * of another user can be had later.
+ */
 static bool open_spool(const struct tote__otlp_settings *settings, struct tote__spool **spool) {
     if (!settings->spool_directory) {
         return true;
@@ -579,7 +612,8 @@ static bool open_spool(const struct tote__otlp_settings *settings, struct tote__
     int cancel = tote__cancel_disable();
     *spool = tote__spool_open(settings->spool_directory, &settings->spool_limits);
     tote__cancel_restore(cancel);
-    return *spool || !settings->needs_spool;
+    return *spool || !settings->needs_spool ||
+           (geteuid() == 0 && tote__folder_is_of_another_user(settings->spool_directory));
 }
 
 tote_span_exporter *tote_otlp_exporter_new(const tote_otlp_options *options) {
@@ -602,6 +636,7 @@ tote_span_exporter *tote_otlp_exporter_new(const tote_otlp_options *options) {
     exporter->context = tote_context_with_suppression(tote_context_root());
     exporter->transport = tote__transport_new(&exporter->settings);
     struct tote__spool *spool = NULL;
+    exporter->user = geteuid();
     bool is_spool_open = open_spool(&exporter->settings, &spool);
     exporter->generation = tote__generation();
     tote__outbox_begin(&exporter->outbox, &exporter->settings, exporter->transport, spool);
@@ -621,7 +656,7 @@ tote_span_exporter *tote_otlp_exporter_new(const tote_otlp_options *options) {
     tote_span_exporter *made =
         tote__span_exporter_set_ahead(tote_span_exporter_new(&otlp_ops, exporter), &otlp_ahead);
     if (made) {
-        made->is_securing = spool && exporter->settings.spools_before_end;
+        made->is_securing = (spool || geteuid() == 0) && exporter->settings.spools_before_end;
     }
     return made;
 }

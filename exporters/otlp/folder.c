@@ -34,8 +34,16 @@ struct walk {
 
 static bool fail(struct walk *walk, int error) {
     char text[TOTE__OS_ERROR_BYTES];
+    struct stat status;
 
-    if (!*walk->problem) {
+    if (!*walk->problem && error == EACCES && walk->at >= 0 && fstat(walk->at, &status) == 0) {
+        snprintf(
+            walk->problem, TOTE__FOLDER_PROBLEM_BYTES,
+            "permission denied: this process runs as user %u, and a directory of user %u (mode "
+            "%04o) is in the way; give the disk queue's directory to user %u",
+            (unsigned)geteuid(), (unsigned)status.st_uid, (unsigned)(status.st_mode & 07777),
+            (unsigned)geteuid());
+    } else if (!*walk->problem) {
         snprintf(walk->problem, TOTE__FOLDER_PROBLEM_BYTES, "%s", tote__os_error(error, text));
     }
     return false;
@@ -193,8 +201,9 @@ static bool adopt(int fd, uid_t owner, struct tote__folder *folder,
         snprintf(problem, TOTE__FOLDER_PROBLEM_BYTES, "%s", tote__os_error(errno, text));
     } else if (owner != TOTE__ANY_OWNER && status.st_uid != owner) {
         snprintf(problem, TOTE__FOLDER_PROBLEM_BYTES,
-                 "it belongs to user %u and not to user %u; %s", (unsigned)status.st_uid,
-                 (unsigned)owner, cure);
+                 "it belongs to user %u and not to user %u, which this process runs as; %s%s",
+                 (unsigned)status.st_uid, (unsigned)owner,
+                 owner ? "" : "it is used once the process has changed to that user; or ", cure);
     } else if (status.st_mode & S_IWOTH) {
         snprintf(problem, TOTE__FOLDER_PROBLEM_BYTES, "every user may write to it (mode %04o); %s",
                  (unsigned)(status.st_mode & 07777), cure);
@@ -231,6 +240,17 @@ bool tote__folder_open(const char *path, uid_t owner, bool may_make, struct tote
     int fd = open_path(walk);
     tote__release(walk, sizeof *walk);
     return fd >= 0 && adopt(fd, owner, folder, problem);
+}
+
+bool tote__folder_is_of_another_user(const char *path) {
+    char problem[TOTE__FOLDER_PROBLEM_BYTES];
+    struct tote__folder folder;
+    int error = errno;
+    bool is_open = tote__folder_open(path, TOTE__ANY_OWNER, false, &folder, problem);
+
+    tote__folder_close(&folder);
+    errno = error;
+    return is_open && folder.owner != geteuid();
 }
 
 bool tote__folder_reopen(const struct tote__folder *inherited, struct tote__folder *folder) {

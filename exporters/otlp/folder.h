@@ -38,6 +38,12 @@ bool tote__folder_open(const char *path, uid_t owner, bool may_make, struct tote
                        char problem[TOTE__FOLDER_PROBLEM_BYTES]);
 
 /*
+ * Return whether the directory belongs to another user than the one that this process runs as, so
+ * that it can be used once the process has changed to that user.
+ */
+bool tote__folder_is_of_another_user(const char *path);
+
+/*
  * Open a folder that the parent process opened once more. Returns false if the inherited descriptor
  * is closed or refers to something else by now.
  */

@@ -31,12 +31,19 @@ void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__otlp_set
         .delivery = {.settings = settings, .transport = transport},
         .limit.accepted_bytes = SIZE_MAX,
         .encoding = settings->protocol == TOTE_OTLP_HTTP_JSON ? TOTE_OTLP_JSON : TOTE_OTLP_PROTOBUF,
-        .spool = spool,
-        .recovery =
-            spool ? tote__recovery_new(settings->journal_directory, settings->max_request_bytes)
-                  : NULL, /* there may be journals although this process has none */
     };
-    set_sync(outbox, true);
+    tote__outbox_set_spool(outbox, spool);
+}
+
+void tote__outbox_set_spool(struct tote__outbox *outbox, struct tote__spool *spool) {
+    const struct tote__otlp_settings *settings = outbox->delivery.settings;
+
+    if (spool) { /* there may be journals although this process has none */
+        outbox->spool = spool;
+        outbox->recovery =
+            tote__recovery_new(settings->journal_directory, settings->max_request_bytes);
+        set_sync(outbox, true);
+    }
 }
 
 size_t tote__outbox_most_bytes(const struct tote__outbox *outbox) {

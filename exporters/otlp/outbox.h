@@ -93,6 +93,10 @@ struct tote__step {
 void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__otlp_settings *settings,
                         struct tote__transport *transport, struct tote__spool *spool);
 
+/* Add a disk queue to an outbox that has none; the outbox takes ownership. NULL: nothing happens.
+ */
+void tote__outbox_set_spool(struct tote__outbox *outbox, struct tote__spool *spool);
+
 /*
  * How large a request of several spans may become: what the settings allow, and what the receiver
  * accepts.

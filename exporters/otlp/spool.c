@@ -54,6 +54,7 @@ struct tote__spool {
     struct tote__spool_limits limits;
     char *path; /* absolute; NULL: out of memory */
     struct tote__folder folder;
+    uid_t user; /* effective, when the folder was opened */
     struct tote__spool_lock lock;
     bool is_locked_out;
     bool does_sync;
@@ -200,18 +201,6 @@ static bool look_at(struct tote__spool *spool, const char *name) {
     return true;
 }
 
-static void begin_scan(struct tote__spool *spool) {
-    int fd = tote__os_above_stdio(
-        openat(spool->folder.descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-
-    if (!directory && fd >= 0) {
-        close(fd);
-    }
-    spool->scan = (struct scan){.directory = directory, .first_sequence = spool->sequence};
-    spool->next_look = tote__deadline_in(LOOK_AGAIN_MS);
-}
-
 static void end_scan(struct tote__spool *spool) {
     closedir(spool->scan.directory);
     tote__spool_index_clear(&spool->known);
@@ -270,6 +259,43 @@ static void forget_all(struct tote__spool *spool) {
     }
 }
 
+/* After the folder was opened again: nothing of the old one is used any more. */
+static void leave_folder(struct tote__spool *spool, struct tote__folder *old) {
+    bool is_same_directory =
+        old->device == spool->folder.device && old->inode == spool->folder.inode;
+
+    tote__folder_close(old);
+    drop_scan(spool);
+    tote__spool_lock_drop(&spool->lock);
+    if (!is_same_directory) {
+        forget_all(spool);
+    }
+    spool->user = geteuid();
+    spool->renewals++;
+    spool->next_look = 0;
+}
+
+/*
+ * Open the directory again as the user that this process runs as now. Returns false, with errno as
+ * it was, if the process has not changed its user, or if the directory does not belong to the new
+ * one.
+ */
+static bool follow_user(struct tote__spool *spool) {
+    struct tote__folder old = spool->folder;
+    int error = errno;
+
+    if ((error != EACCES && error != EPERM) || geteuid() == spool->user) {
+        return false;
+    }
+    if (!open_folder(spool, geteuid(), true)) {
+        spool->folder = old;
+        errno = error;
+        return false;
+    }
+    leave_folder(spool, &old);
+    return true;
+}
+
 /* Create a directory again that was removed. Returns false if it was not, or cannot be created. */
 static bool renew(struct tote__spool *spool) {
     struct tote__folder removed = spool->folder;
@@ -282,17 +308,31 @@ static bool renew(struct tote__spool *spool) {
         spool->folder = removed;
         return false;
     }
-    tote__folder_close(&removed);
-    drop_scan(spool);
-    tote__spool_lock_drop(&spool->lock);
-    forget_all(spool);
-    spool->renewals++;
-    spool->next_look = 0;
+    leave_folder(spool, &removed);
     tote_diagnose(TOTE_LEVEL_WARN, component,
                   "the directory of the disk queue %s was removed, with %llu spans of this process "
                   "in it; it is created again",
                   spool->path, (unsigned long long)(spool->lost - lost));
     return true;
+}
+
+static int open_listing(const struct tote__spool *spool) {
+    return tote__os_above_stdio(
+        openat(spool->folder.descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+static void begin_scan(struct tote__spool *spool) {
+    int fd = open_listing(spool);
+
+    if (fd < 0 && follow_user(spool)) {
+        fd = open_listing(spool);
+    }
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    if (!directory && fd >= 0) {
+        close(fd);
+    }
+    spool->scan = (struct scan){.directory = directory, .first_sequence = spool->sequence};
+    spool->next_look = tote__deadline_in(LOOK_AGAIN_MS);
 }
 
 /* Begin a look when it is time, and go on with one that is under way. */
@@ -421,7 +461,8 @@ bool tote__spool_put(struct tote__spool *spool, const struct tote__batch *batch)
         .size = (uint32_t)size,
     };
     bool is_put = write_batch(spool, &entry, batch) ||
-                  (errno == ENOENT && renew(spool) && write_batch(spool, &entry, batch));
+                  (((errno == ENOENT && renew(spool)) || follow_user(spool)) &&
+                   write_batch(spool, &entry, batch));
     if (is_put) {
         spool->last_time = entry.time;
         note_file(spool, &entry);
@@ -688,6 +729,7 @@ static struct tote__spool *make(const char *path, const struct tote__spool_limit
         .limits = *limits,
         .path = copy,
         .folder = {.descriptor = -1},
+        .user = geteuid(),
         .lock = TOTE__SPOOL_LOCK_INIT,
         .does_sync = true,
         .clock = tote__spool_clock_start(),
@@ -727,7 +769,7 @@ struct tote__spool *tote__spool_reopen(const struct tote__spool *inherited, cons
     struct tote__folder folder;
     struct tote__spool *spool = NULL;
 
-    if (!tote__folder_reopen(&inherited->folder, &folder)) {
+    if (inherited->user != geteuid() || !tote__folder_reopen(&inherited->folder, &folder)) {
         return tote__spool_open(path, &inherited->limits);
     }
     spool = make(inherited->path, &inherited->limits);

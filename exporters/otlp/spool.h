@@ -65,7 +65,10 @@ uint32_t tote__spool_renewals(const struct tote__spool *spool);
 /* Return whether this process takes batches out; try to become the one that does. */
 bool tote__spool_may_send(struct tote__spool *spool);
 
-/* Open the same directory in a forked child. NULL likewise. */
+/*
+ * Open the same directory in a forked child. NULL likewise. If the child runs as another user than
+ * its parent, the directory has to belong to that user.
+ */
 struct tote__spool *tote__spool_reopen(const struct tote__spool *inherited, const char *path);
 
 void tote__spool_close(struct tote__spool *spool);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <glob.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -375,6 +378,118 @@ static void spans_that_end_after_shutdown_are_counted(void **state) {
     receiver_stop(receiver);
 }
 
+enum { OTHER_USER = 65534 };
+
+/* With a disk queue in this directory, and a collector that is away. */
+static tote_sdk *start_crash_safe_sdk(const char *directory) {
+    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+
+    otlp.ignore_environment = true;
+    otlp.endpoint = "http://127.0.0.1:1";
+    otlp.spool_directory = directory;
+    otlp.spool_before_end = true;
+    otlp.journal_bytes = 1 << 20;
+    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    options.ignore_environment = true;
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    return exporter ? tote_sdk_start(&options) : NULL;
+}
+
+static bool becomes_other_user(void) {
+    return setgid(OTHER_USER) == 0 && setuid(OTHER_USER) == 0;
+}
+
+/* Files with this suffix that belong to the other user. */
+static size_t count_files(const char *directory, const char *suffix) {
+    char pattern[80];
+    glob_t found;
+    struct stat status;
+    size_t count = 0;
+
+    snprintf(pattern, sizeof pattern, "%s/*%s", directory, suffix);
+    if (glob(pattern, 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            count += stat(found.gl_pathv[i], &status) == 0 && status.st_uid == OTHER_USER;
+        }
+        globfree(&found);
+    }
+    return count;
+}
+
+static int status_of(pid_t child) {
+    int status = -1;
+
+    waitpid(child, &status, 0);
+    return status;
+}
+
+static void remove_directory(const char *directory) {
+    char command[80];
+
+    snprintf(command, sizeof command, "rm -rf '%s'", directory);
+    assert_int_equal(system(command), 0);
+}
+
+/* The master stays root; its workers own the directory */
+static void workers_that_change_their_user_use_the_disk_queue_of_that_user(void **state) {
+    char directory[] = "/tmp/tote-delivery-XXXXXX";
+
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    assert_non_null(mkdtemp(directory));
+    assert_int_equal(chown(directory, OTHER_USER, OTHER_USER), 0);
+    tote_sdk *sdk = start_crash_safe_sdk(directory);
+    assert_non_null(sdk);
+    pid_t child = fork();
+    if (child == 0) {
+        bool is_other = becomes_other_user();
+        make_spans(2);
+        tote_sdk_shutdown(sdk, 5000);
+        _exit(is_other && closed_stats(sdk).spooled == 2 ? 0 : 1);
+    }
+    assert_int_equal(status_of(child), 0);
+    assert_int_equal(count_files(directory, ".otlp"), 1);
+
+    child = fork();
+    if (child == 0) { /* killed before its span is exported */
+        bool is_other = becomes_other_user();
+        make_spans(1);
+        _exit(is_other && count_files(directory, ".journal") ? 0 : 1);
+    }
+    assert_int_equal(status_of(child), 0);
+    assert_true(count_files(directory, ".journal") > 0); /* crash-safe */
+    tote_sdk_close(&sdk, 100);
+    remove_directory(directory);
+}
+
+/* Without a fork; the directory may also get its owner after the start */
+static void a_process_that_changes_its_user_uses_the_disk_queue_of_that_user(void **state) {
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    for (uid_t first_owner = 0; first_owner <= OTHER_USER; first_owner += OTHER_USER) {
+        char directory[] = "/tmp/tote-delivery-XXXXXX";
+        assert_non_null(mkdtemp(directory));
+        assert_int_equal(chown(directory, first_owner, first_owner), 0);
+        pid_t child = fork();
+        if (child == 0) {
+            tote_sdk *sdk = start_crash_safe_sdk(directory);
+            bool is_other = chown(directory, OTHER_USER, OTHER_USER) == 0 && becomes_other_user();
+            make_spans(2);
+            tote_sdk_shutdown(sdk, 5000);
+            _exit(sdk && is_other && closed_stats(sdk).spooled == 2 ? 0 : 1);
+        }
+        assert_int_equal(status_of(child), 0);
+        assert_int_equal(count_files(directory, ".otlp"), 1);
+        remove_directory(directory);
+    }
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(spans_arrive_as_a_request_that_protobuf_c_reads),
@@ -384,6 +499,8 @@ int main(int argc, char **argv) {
         TEST(a_full_disk_loses_nothing_that_memory_can_keep),
         TEST(shutdown_keeps_its_deadline_whatever_the_collector_does),
         TEST(spans_that_end_after_shutdown_are_counted),
+        TEST(workers_that_change_their_user_use_the_disk_queue_of_that_user),
+        TEST(a_process_that_changes_its_user_uses_the_disk_queue_of_that_user),
     };
     tote_set_diagnostics(ignore, TOTE_LEVEL_INFO, NULL);
     return RUN_TESTS(tests, argc, argv);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "otlp/folder.h"
@@ -126,6 +127,32 @@ static void a_directory_of_another_user_is_refused(void **state) {
     assert_int_equal(f.folder.owner, OTHER_USER);
 }
 
+/* Of a server that starts as root and changes its user */
+static void an_error_names_the_user_of_the_process_and_the_owner(void **state) {
+    int status = 0;
+
+    (void)state;
+    need_root();
+    assert_int_equal(chmod(f.directory, 0755), 0);
+    assert_int_equal(mkdir(f.path, 0700), 0);
+    assert_false(tote__folder_is_of_another_user(f.path));
+    pid_t child = fork();
+    if (child == 0) {
+        bool is_other = setgid(OTHER_USER) == 0 && setuid(OTHER_USER) == 0;
+        bool is_open = open_folder(f.path);
+        _exit(is_other && !is_open && strstr(f.problem, "runs as user 65534") &&
+                      strstr(f.problem, "directory of user 0 (mode 0700)")
+                  ? 0
+                  : 1);
+    }
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+    assert_int_equal(chown(f.path, OTHER_USER, OTHER_USER), 0);
+    assert_true(tote__folder_is_of_another_user(f.path));
+    refuse(f.path, "belongs to user 65534 and not to user 0");
+    assert_non_null(strstr(f.problem, "once the process has changed to that user"));
+}
+
 static void what_is_no_directory_is_refused(void **state) {
     (void)state;
     refuse("/dev/null", "Not a directory");
@@ -239,6 +266,7 @@ int main(int argc, char **argv) {
         FRESH_TEST(the_umask_takes_no_permission_of_the_owner_away),
         FRESH_TEST(a_directory_that_every_user_may_write_to_is_refused),
         FRESH_TEST(a_directory_of_another_user_is_refused),
+        FRESH_TEST(an_error_names_the_user_of_the_process_and_the_owner),
         FRESH_TEST(what_is_no_directory_is_refused),
         FRESH_TEST(links_of_this_user_and_of_root_are_followed),
         FRESH_TEST(links_of_another_user_are_not_followed),
