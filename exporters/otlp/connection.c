@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -52,6 +53,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
         socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol));
 
     (void)purpose;
+    connection->socket_error = fd < 0 ? errno : 0;
     for (size_t i = 0; fd >= 0 && i < TOTE__MAX_SOCKETS; i++) {
         if (connection->sockets[i].fd < 0) {
             connection->sockets[i].inode = inode_of(fd);
@@ -407,6 +409,7 @@ bool tote__connection_begin(struct tote__connection *connection, struct tote__sl
 
     tote__incoming_begin(&connection->incoming);
     connection->error[0] = '\0';
+    connection->socket_error = 0;
     connection->cut_at = TOTE__NEVER;
     return !curl_easy_setopt(easy, CURLOPT_HTTPHEADER, connection->headers[encoding]) &&
            !curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)request.at) &&
@@ -526,6 +529,61 @@ bool tote__connection_run(struct tote__connection *connection, uint32_t wait_ms,
     return true;
 }
 
+/* Return the variable that names a proxy for this URL; NULL if none does. */
+static const char *proxy_variable(const char *url) {
+    static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy",
+                                        "ALL_PROXY"};
+    bool is_https = strncmp(url, "https:", 6) == 0;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
+        bool is_other = i < 3 && (i < 2) != is_https;
+        const char *value = is_other ? NULL : getenv(names[i]);
+        if (value && *value) {
+            return names[i];
+        }
+    }
+    return NULL;
+}
+
+/* libcurl before 8.7 does not report whether it used a proxy, but names what it cannot reach. */
+static bool names_other_host(const char *error, const char *url) {
+    static const char beginning[] = "Failed to connect to ";
+    const char *host = strstr(url, "://");
+    const char *named = error + sizeof beginning - 1;
+
+    if (!host || strncmp(error, beginning, sizeof beginning - 1) != 0) {
+        return false;
+    }
+    host += host[3] == '[' ? 4 : 3;
+    size_t length = strcspn(named, " ");
+    const char *port = strstr(named, " port ");
+    if (!port || strstr(named, " via ") || strncmp(host, named, length) != 0) {
+        return true;
+    }
+    host += length;
+    host += *host == ']';
+    return *host == ':' ? strtol(host + 1, NULL, 10) != strtol(port + 6, NULL, 10)
+                        : *host && *host != '/';
+}
+
+/* What to do about a proxy that cannot be reached; NULL if that is not the failure. */
+static const char *advice_about_proxy(struct tote__connection *connection, CURLcode result) {
+    const char *url = "";
+
+    if (result != CURLE_COULDNT_CONNECT || connection->unix_path || tote__is_privileged()) {
+        return NULL;
+    }
+    curl_easy_getinfo(connection->easy, CURLINFO_EFFECTIVE_URL, &url);
+    const char *variable = proxy_variable(url);
+    if (!variable || !names_other_host(connection->error, url)) {
+        return NULL;
+    }
+    snprintf(connection->advice, sizeof connection->advice,
+             "; that is the proxy in %s: correct it, or add the endpoint's host to no_proxy",
+             variable);
+    return connection->advice;
+}
+
 /*
  * What curl reports, unless it may quote credentials: it shows the variable of a proxy that it
  * cannot use as it is.
@@ -540,8 +598,12 @@ static void describe_error(struct tote__connection *connection, CURLcode result,
     if (result != CURLE_OK && (may_have_secrets || !connection->error[0])) {
         answer->error = curl_easy_strerror(result);
     }
-    answer->advice = tote__incoming_advice(result);
-    if (connection->unix_path && answer->outcome == TOTE__NOT_CONNECTED) {
+    const char *advice = advice_about_proxy(connection, result);
+    answer->advice = advice ? advice : tote__incoming_advice(result, connection->error);
+    if (tote__is_out_of_descriptors(connection->socket_error)) {
+        tote__describe_descriptors(connection->socket_error, connection->error,
+                                   sizeof connection->error, answer);
+    } else if (connection->unix_path && answer->outcome == TOTE__NOT_CONNECTED) {
         char text[TOTE__OS_ERROR_BYTES];
         long error = 0;
         curl_easy_getinfo(connection->easy, CURLINFO_OS_ERRNO, &error);
@@ -549,6 +611,19 @@ static void describe_error(struct tote__connection *connection, CURLcode result,
                  connection->unix_path, tote__os_error((int)error, text));
         answer->advice = "; start a receiver that listens there, or check the path";
     }
+}
+
+bool tote__is_out_of_descriptors(int error) {
+    return error == EMFILE || error == ENFILE;
+}
+
+void tote__describe_descriptors(int error, char *text, size_t size, struct tote__answer *answer) {
+    char buffer[TOTE__OS_ERROR_BYTES];
+
+    snprintf(text, size, "no descriptor: %s", tote__os_error(error, buffer));
+    answer->error = text;
+    answer->advice = error == EMFILE ? "; raise the process's limit of open files (RLIMIT_NOFILE)"
+                                     : "; raise the system's limit of open files (fs.file-max)";
 }
 
 void tote__connection_end(struct tote__connection *connection, bool is_done,

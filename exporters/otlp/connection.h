@@ -51,8 +51,14 @@ struct tote__connection {
     struct tote__incoming incoming;
     const char *unix_path; /* NULL: TCP */
     bool is_prepared;      /* by the transport's preparations, which so must stay */
+    int socket_error;      /* the errno of a socket that could not be made; 0: none */
     char error[CURL_ERROR_SIZE];
+    char advice[128];
 };
+
+/* Whether this errno means that no descriptor is free; and what to do about that, in `answer`. */
+bool tote__is_out_of_descriptors(int error);
+void tote__describe_descriptors(int error, char *text, size_t size, struct tote__answer *answer);
 
 /* Opens nothing. `prepared` is NULL or stays as long. NULL when memory is out. */
 struct tote__connection *tote__connection_new(const struct tote__otlp_settings *settings,

@@ -181,7 +181,11 @@ enum tote__outcome tote__incoming_outcome(const struct tote__incoming *incoming,
     }
 }
 
-const char *tote__incoming_advice(CURLcode result) {
+const char *tote__incoming_advice(CURLcode result, const char *error) {
+    if (strstr(error, "certificate required")) { /* an alert of TLS 1.3, at the first read */
+        return "; the receiver requires a client certificate: set "
+               "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY";
+    }
     switch (result) {
     case CURLE_COULDNT_RESOLVE_PROXY:
         return "; check http_proxy, https_proxy, all_proxy and no_proxy";

@@ -51,8 +51,9 @@ bool tote__incoming_is_answer(const struct tote__incoming *incoming, long status
 enum tote__outcome tote__incoming_outcome(const struct tote__incoming *incoming, CURL *easy,
                                           CURLcode result);
 
-/* What to do about a transfer that ended so, with a leading "; "; "": nothing special. */
-const char *tote__incoming_advice(CURLcode result);
+/* What to do about a transfer that ended so, and with curl's text about it, with a leading "; ";
+ * "": nothing special. */
+const char *tote__incoming_advice(CURLcode result, const char *error);
 
 void tote__incoming_clear(struct tote__incoming *incoming);
 

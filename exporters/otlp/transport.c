@@ -35,6 +35,8 @@ struct tote__transport {
     atomic_bool is_interrupted;
     struct tote__prepared prepared;
     atomic_bool is_prepared; /* once, and for good */
+    _Atomic(int) error;      /* the errno of descriptors that could not be made */
+    char error_text[TOTE__OS_ERROR_BYTES + 32];
 };
 
 static void close_both(int a, int b) {
@@ -56,9 +58,11 @@ static bool make_descriptors(struct tote__transport *transport) {
     int wake = tote__os_above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 
     if (epoll < 0 || wake < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, wake, &wakes) != 0) {
+        atomic_store(&transport->error, errno);
         close_both(epoll, wake);
         return false;
     }
+    atomic_store(&transport->error, 0);
     transport->epoll = epoll;
     transport->wake = wake;
     atomic_store(&transport->generation, tote__generation());
@@ -255,6 +259,11 @@ bool tote__transport_begin(struct tote__transport *transport, const struct tote_
         tote__hold_write_signals(&signals);
         has_begun = begin(transport, request);
         tote__release_write_signals(&signals);
+        int failure = transport->connection ? 0 : atomic_load(&transport->error);
+        if (!has_begun && tote__is_out_of_descriptors(failure)) {
+            tote__describe_descriptors(failure, transport->error_text, sizeof transport->error_text,
+                                       answer);
+        }
     }
     errno = error;
     return has_begun;

@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include "identity.h"
+#include "otlp/incoming.h"
 #include "otlp/transport.h"
 #include "receiver.h"
 #include "tote/internal/clock.h"
@@ -470,6 +472,64 @@ static void a_program_that_the_host_executes_inherits_no_descriptor(void **state
     close(gap[3]);
 }
 
+static void send_without_descriptors(struct fixture *f) {
+    struct rlimit old;
+    int free_number = dup(STDERR_FILENO);
+
+    close(free_number);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    const struct rlimit low = {.rlim_cur = (rlim_t)free_number, .rlim_max = old.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    enum tote__outcome outcome = send_text(f, "spans", in_seconds(10));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+
+    assert_true(outcome == TOTE__NOT_SENT || outcome == TOTE__NOT_CONNECTED);
+    assert_non_null(strstr(f->answer.error, "Too many open files"));
+    assert_non_null(strstr(f->answer.advice, "RLIMIT_NOFILE"));
+}
+
+/* Both for the transport's own descriptors and for the socket. */
+static void a_process_without_free_descriptors_is_reported_as_that(void **state) {
+    struct fixture *f = *state;
+
+    open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:1"});
+    send_without_descriptors(f);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NOT_CONNECTED);
+    assert_null(strstr(f->answer.error, "Too many open files"));
+    send_without_descriptors(f);
+}
+
+static void a_proxy_that_is_away_is_named_by_its_variable(void **state) {
+    struct fixture *f = *state;
+
+    setenv("http_proxy", "http://me:secret@127.0.0.1:1", 1);
+    open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:4318"});
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NOT_CONNECTED);
+    assert_non_null(strstr(f->answer.error, "127.0.0.1 port 1 "));
+    assert_non_null(strstr(f->answer.advice, "the proxy in http_proxy"));
+    assert_null(strstr(f->answer.advice, "secret"));
+    tote__transport_free(f->transport);
+    tote__otlp_settings_clear(&f->settings);
+
+    setenv("no_proxy", "127.0.0.1", 1);
+    open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:1"});
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NOT_CONNECTED);
+    assert_null(strstr(f->answer.advice, "proxy"));
+    unsetenv("no_proxy");
+    unsetenv("http_proxy");
+}
+
+/* Spec: RFC 8446 section 6.2, certificate_required; the client's handshake has ended by then */
+static void a_receiver_that_requires_a_client_certificate_names_its_variable(void **state) {
+    static const char error[] = "OpenSSL SSL_read: OpenSSL/3.0.19: error:0A00045C:SSL routines::"
+                                "tlsv13 alert certificate required, errno 0";
+
+    (void)state;
+    assert_non_null(strstr(tote__incoming_advice(CURLE_RECV_ERROR, error),
+                           "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"));
+    assert_string_equal(tote__incoming_advice(CURLE_RECV_ERROR, "Recv failure"), "");
+}
+
 /* libcurl quotes the variable of a proxy that it cannot use. */
 static void the_password_of_a_proxy_is_in_no_error(void **state) {
     static const char *const proxies[] = {
@@ -595,6 +655,9 @@ int main(int argc, char **argv) {
         TEST_WITH_RECEIVER(a_unix_socket_is_an_endpoint),
         TEST_WITH_RECEIVER(a_missing_unix_socket_is_named),
         TEST_WITH_RECEIVER(a_program_that_the_host_executes_inherits_no_descriptor),
+        TEST_WITH_RECEIVER(a_process_without_free_descriptors_is_reported_as_that),
+        TEST_WITH_RECEIVER(a_proxy_that_is_away_is_named_by_its_variable),
+        cmocka_unit_test(a_receiver_that_requires_a_client_certificate_names_its_variable),
         TEST_WITH_RECEIVER(the_password_of_a_proxy_is_in_no_error),
         TEST_WITH_RECEIVER(a_forked_child_and_its_parent_both_send_afterwards),
         TEST_WITH_RECEIVER(tls_needs_a_certificate_that_is_trusted),

@@ -31,7 +31,6 @@
     X(multi_remove_handle)                                                                         \
     X(multi_setopt)                                                                                \
     X(multi_socket_action)                                                                         \
-    X(multi_wakeup)                                                                                \
     X(slist_append)                                                                                \
     X(slist_free_all)                                                                              \
     X(version_info)
@@ -39,6 +38,7 @@
 /* Those that tracing needs besides: libcurl 7.84. */
 #define PRELOAD_TRACING(X)                                                                         \
     X(easy_nextheader)                                                                             \
+    X(multi_wakeup)                                                                                \
     X(url)                                                                                         \
     X(url_cleanup)                                                                                 \
     X(url_get)                                                                                     \
