@@ -215,7 +215,7 @@ test('an undecided b3 is decided by the sampler of the receiver', async () => {
     const peer = await startPeer(propagators[format]);
     try {
         const undecided = { b3: `${trace128}-${span64}` };
-        assert.equal((await ask(`${relay.url}/ctx`, undecided)).flags, '00');
+        assert.equal((await ask(`${relay.url}/ctx`, undecided)).flags, '01');
         assert.equal((await ask(`${peer.url}/ctx`, undecided)).flags, '00');
         const behind = await ask(chain([relay, peer]), undecided);
         assert.equal(behind.trace_id, trace128);
