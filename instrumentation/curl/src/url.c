@@ -49,7 +49,7 @@ bool tote__url_read(const struct tote__curl *curl, struct tote__url *url, const 
                    curl->url_set(handle, CURLUPART_URL, text, flags) == CURLUE_OK &&
                    redact(curl, handle);
 
-    *url = (struct tote__url){NULL};
+    *url = (struct tote__url){.full = NULL};
     if (is_read) {
         url->text = tote__copy_text(text, strlen(text));
         curl->url_get(handle, CURLUPART_URL, &url->full, 0);
@@ -69,7 +69,7 @@ void tote__url_clear(const struct tote__curl *curl, struct tote__url *url) {
     }
     curl->free(url->full);
     curl->free(url->host);
-    *url = (struct tote__url){NULL};
+    *url = (struct tote__url){.full = NULL};
 }
 
 tote_value tote__url_address(const struct tote__url *url) {
