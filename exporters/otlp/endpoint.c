@@ -182,7 +182,7 @@ const char *tote__otlp_take_endpoint(struct tote__otlp_settings *settings, const
                                      const char *text, bool is_base) {
     size_t length = strlen(text);
 
-    tote__trim(&text, &length);
+    tote__trim_lines(&text, &length);
     const char *endpoint = keep(settings, text, length);
     if (!endpoint) {
         return "out of memory";

@@ -131,7 +131,7 @@ void tote__otlp_take_header_text(struct tote__otlp_settings *settings, const cha
         size_t length = comma ? (size_t)(comma - member) : strlen(member);
 
         next = comma ? comma + 1 : NULL;
-        tote__trim(&member, &length);
+        tote__trim_lines(&member, &length);
         const char *obstacle = length ? add_member(settings, member, length) : NULL;
         if (obstacle) {
             tote__diagnose_each(TOTE_LEVEL_WARN, "otlp",

@@ -35,7 +35,7 @@ static bool parse_number(const char *text, uint64_t *number) {
     size_t length = strlen(text);
     uint64_t result = 0;
 
-    tote__trim(&text, &length);
+    tote__trim_lines(&text, &length);
     for (size_t i = 0; i < length; i++) {
         if (text[i] < '0' || text[i] > '9') {
             return false;
@@ -69,7 +69,7 @@ bool tote__env_number(const char *name, uint64_t least, uint64_t most, uint64_t 
 }
 
 bool tote__env_is_word(const char *text, size_t length, const char *word) {
-    tote__trim(&text, &length);
+    tote__trim_lines(&text, &length);
     return tote__equals_ignoring_case(text, length, word, strlen(word));
 }
 

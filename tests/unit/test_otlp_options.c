@@ -309,6 +309,20 @@ static void blanks_around_protocol_and_compression_do_not_count(void **state) {
     tote__otlp_settings_clear(&settings);
 }
 
+/* A variable that was read from a file or a secret ends with a newline. */
+static void line_ends_around_values_do_not_count(void **state) {
+    (void)state;
+    set_variable("", "ENDPOINT", "http://collector.test:4318\r\n");
+    set_variable("", "HEADERS", "authorization=Bearer x\n");
+    set_variable("", "TIMEOUT", "5000\n");
+    struct tote__otlp_settings settings = resolved(NULL);
+    assert_string_equal(settings.url, "http://collector.test:4318/v1/traces");
+    assert_int_equal(settings.headers.count, 1);
+    assert_int_equal(settings.timeout_ms, 5000);
+    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 0);
+    tote__otlp_settings_clear(&settings);
+}
+
 /*
  * Requirements G1, G2: a scheme beats `insecure`; no path is appended, and none of one's own used
  */
@@ -546,6 +560,7 @@ int main(int argc, char **argv) {
         FRESH_TEST(the_protocol_decides_what_the_default_endpoint_is),
         FRESH_TEST(a_protocol_that_nobody_knows_counts_as_not_set_with_a_warning),
         FRESH_TEST(blanks_around_protocol_and_compression_do_not_count),
+        FRESH_TEST(line_ends_around_values_do_not_count),
         FRESH_TEST(an_endpoint_of_grpc_may_be_a_host_and_a_port),
         FRESH_TEST(options_for_what_is_missing_make_no_exporter),
         FRESH_TEST(options_headers_that_cannot_be_sent_are_left_out),

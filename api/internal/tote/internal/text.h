@@ -183,6 +183,23 @@ static inline void tote__trim(const char **text, size_t *length) {
     }
 }
 
+/* Remove line ends too, as a file or a secret that was read into a variable has one. */
+static inline void tote__trim_lines(const char **text, size_t *length) {
+    size_t before = 0;
+
+    while (before != *length) {
+        before = *length;
+        tote__trim(text, length);
+        if (*length && (**text == '\r' || **text == '\n')) {
+            (*text)++;
+            (*length)--;
+        }
+        if (*length && ((*text)[*length - 1] == '\r' || (*text)[*length - 1] == '\n')) {
+            (*length)--;
+        }
+    }
+}
+
 /* A part of a text. */
 struct tote__part {
     const char *at;
