@@ -64,6 +64,7 @@ static void a_name_is_method_and_route_and_never_a_path(void **state) {
     assert_string_equal(name, "HTTP");
     assert_int_equal(tote_http_span_name(name, sizeof name, "GET", "/a/very/long/one"), 20);
     assert_string_equal(name, "GET /a/very/lon");
+    assert_int_equal(tote_http_span_name(NULL, sizeof name, "GET", "/a/{b}"), 10);
 }
 
 /* Spec: http-spans.md, url.full and url.query */

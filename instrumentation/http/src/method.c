@@ -47,6 +47,8 @@ const char *tote_http_known_method(const char *method) {
 size_t tote_http_span_name(char *buffer, size_t size, const char *method, const char *target) {
     const char *known_method = tote_http_known_method(method);
     const char *name = strcmp(known_method, "_OTHER") == 0 ? "HTTP" : known_method;
+
+    size = buffer ? size : 0;
     int length = target && *target ? snprintf(buffer, size, "%s %s", name, target)
                                    : snprintf(buffer, size, "%s", name);
 
