@@ -520,8 +520,11 @@ bool tote__connection_run(struct tote__connection *connection, uint32_t wait_ms,
     }
     if (tote__clock_monotonic() >= connection->timer) {
         connection->timer = TOTE__NEVER;
-        if (curl_multi_socket_action(connection->multi, CURL_SOCKET_TIMEOUT, 0, &running) !=
-            CURLM_OK) {
+        unsigned held = tote__os_hold_stdio(connection->epoll); /* a resolver may be started */
+        CURLMcode code =
+            curl_multi_socket_action(connection->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+        tote__os_release_stdio(held);
+        if (code != CURLM_OK) {
             return false;
         }
     }

@@ -3,7 +3,7 @@
  * test_closed_streams.c - what a host prints to closed standard streams reaches no file and no
  * socket of Tote
  *
- * Each case runs in a child that has closed 0, 1 and 2. The numbers must stay closed.
+ * Each case runs in a child that has closed 0, 1 and 2. What it prints must be lost.
  */
 #include "support.h"
 
@@ -27,9 +27,13 @@ enum { SAFETY_NET_MS = 20000, NOT_STARTED = 40, STREAM_IN_USE = 41, NOT_SENT = 4
 
 static const char printed[] = "printed by the host\n";
 
+/* The worker holds the numbers for a moment, while libcurl makes descriptors. */
+static int error_if_held = EBADF;
+
 static void print(void) {
     for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
-        if (write(descriptor, printed, sizeof printed - 1) != -1 || errno != EBADF) {
+        bool is_written = write(descriptor, printed, sizeof printed - 1) != -1;
+        if (is_written || (errno != EBADF && errno != error_if_held)) {
             _exit(STREAM_IN_USE);
         }
     }
@@ -98,6 +102,7 @@ static void run_otlp(const char *directory, int listener, const char *endpoint,
 }
 
 static void run_worker(const char *directory, int listener, const char *endpoint) {
+    error_if_held = EINVAL;
     run_otlp(directory, listener, endpoint, TOTE_EXPORT_BY_WORKER);
 }
 

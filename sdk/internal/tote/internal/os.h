@@ -53,7 +53,8 @@ int tote__os_above_stdio(int descriptor);
 
 /*
  * Fill the closed ones of 0, 1 and 2 with duplicates of `descriptor`, while a library makes
- * descriptors of its own. Returns a set of bits for tote__os_release_stdio().
+ * descriptors of its own. A duplicate of an epoll instance cannot be read or written. Returns a set
+ * of bits for tote__os_release_stdio().
  */
 unsigned tote__os_hold_stdio(int descriptor);
 void tote__os_release_stdio(unsigned held);
