@@ -5,6 +5,7 @@
 #include "batch_fixture.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -97,17 +98,21 @@ void test_exporter_open_gate(struct test_exporter *exporter) {
     sem_post(&exporter->gate);
 }
 
+static pthread_mutex_t diagnostics_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static void keep_diagnostic(tote_level level, const char *component, const char *message,
                             void *user_data) {
     struct batch_fixture *fixture = user_data;
 
     (void)level;
+    pthread_mutex_lock(&diagnostics_lock);
     snprintf(fixture->last_diagnostic, sizeof fixture->last_diagnostic, "%s: %s", component,
              message);
     if (atomic_fetch_add(&fixture->diagnostics, 1) == 0) {
         snprintf(fixture->first_diagnostic, sizeof fixture->first_diagnostic, "%s: %s", component,
                  message);
     }
+    pthread_mutex_unlock(&diagnostics_lock);
 }
 
 int batch_fixture_set_up(void **state) {

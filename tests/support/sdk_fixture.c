@@ -4,24 +4,32 @@
  */
 #include "sdk_fixture.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Callbacks come from all threads that start and end spans. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void keep_started(void *self, tote_span *span, const tote_context *parent) {
     struct sdk_fixture *fixture = self;
 
     (void)span, (void)parent;
+    pthread_mutex_lock(&lock);
     fixture->started++;
+    pthread_mutex_unlock(&lock);
 }
 
 static void keep_ended(void *self, const tote_span_data *span) {
     struct sdk_fixture *fixture = self;
 
+    pthread_mutex_lock(&lock);
     if (fixture->ended < FIXTURE_MOST_SPANS) {
         fixture->spans[fixture->ended] = tote_span_data_ref(span);
     }
     fixture->ended++;
+    pthread_mutex_unlock(&lock);
 }
 
 static uint64_t read_clock(void *clock) {
@@ -35,9 +43,11 @@ static void keep_diagnostic(tote_level level, const char *component, const char 
     struct sdk_fixture *fixture = user_data;
 
     (void)level;
+    pthread_mutex_lock(&lock);
     fixture->diagnostics++;
     snprintf(fixture->last_diagnostic, sizeof fixture->last_diagnostic, "%s: %s", component,
              message);
+    pthread_mutex_unlock(&lock);
 }
 
 int sdk_fixture_set_up(void **state) {

@@ -211,7 +211,8 @@ static uint64_t flush_and_shut_down(const struct setting *setting) {
 
     assert_true(tote_sdk_get_stats(sdk, &stats));
     assert_int_equal(stats.ended, SPANS);
-    assert_int_equal(stats.dropped_shutdown, SPANS);
+    /* On a busy machine the request's own end may come before that of the shutdown. */
+    assert_int_equal(stats.dropped_shutdown + stats.dropped_retries_exhausted, SPANS);
     begin = tote__clock_monotonic();
     tote_sdk_close(&sdk, TIMEOUT_MS); /* some versions of libcurl wait for their resolver threads */
     uint64_t late_at_last = lateness(begin);
