@@ -40,6 +40,13 @@
 #define HAS_THREAD_SANITIZER 0
 #endif
 
+/* Helgrind takes a child for threads of its parent. */
+#ifdef TOTE_TESTS_HELGRIND_ATOMICS_H
+#define HAS_HELGRIND 1
+#else
+#define HAS_HELGRIND 0
+#endif
+
 /* In the table of tests: the function's name is the test's. */
 #define TEST(test) cmocka_unit_test(test)
 

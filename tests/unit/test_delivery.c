@@ -397,9 +397,9 @@ static tote_sdk *start_crash_safe_sdk(const char *directory) {
     return exporter ? tote_sdk_start(&options) : NULL;
 }
 
-/* Only root can change its user, and a child of a sanitizer's process cannot have threads. */
+/* Only root can change its user, and a child of a checked process cannot have threads. */
 static bool can_have_other_user_in_a_child(void) {
-    return geteuid() == 0 && !HAS_ADDRESS_SANITIZER && !HAS_THREAD_SANITIZER;
+    return geteuid() == 0 && !HAS_ADDRESS_SANITIZER && !HAS_THREAD_SANITIZER && !HAS_HELGRIND;
 }
 
 static bool becomes_other_user(void) {
