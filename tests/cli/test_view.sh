@@ -130,7 +130,8 @@ grpc() {
     local to=$1 body=$2 grpc_port
     shift 2
     grpc_port=$(sed -n 's/^listening on grpc:.*:\([0-9]*\)$/\1/p' "$work/out")
-    "$curl" -s --noproxy '*' --http2-prior-knowledge -o /dev/null -D - -H 'te: trailers' \
+    # On a starved machine libcurl 7.88 was seen to wait for ever: a lost attempt is made again.
+    "$curl" -s --noproxy '*' --max-time 20 --retry 2 --http2-prior-knowledge -o /dev/null -D - -H 'te: trailers' \
         -H 'content-type: application/grpc' --data-binary @"$body" "$@" \
         "http://127.0.0.1:$grpc_port/$to" | tr -d '\r' | sed -n 's/^grpc-status: //p'
 }
