@@ -35,7 +35,7 @@ struct text {
     size_t size;
 };
 
-/* Returns: false when there are too many, or memory is out. */
+/* Returns: false when there are too many, or out of memory. */
 static bool append(struct text *text, const char *bytes, size_t size) {
     char *longer = size <= MOST_BODY - text->size ? realloc(text->bytes, text->size + size) : NULL;
 

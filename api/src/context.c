@@ -126,7 +126,7 @@ void tote__context_init(tote_context *made, const tote_context *from, tote_store
 }
 
 /*
- * A copy with these, whose references it takes, that is not shared yet. NULL when memory is out;
+ * A copy with these, whose references it takes, that is not shared yet. NULL if out of memory;
  * reports that.
  */
 static tote_context *make(const tote_context *context, tote_store *store, tote_span *span) {

@@ -54,7 +54,7 @@ struct tote__leave {
 /* The running thread's or fibre's stack. NULL at first. */
 struct tote__stack *tote__stack_here(void);
 
-/* The same, made if need be, with room for one push. NULL when memory is out; reports that. */
+/* The same, made if need be, with room for one push. NULL if out of memory; reports that. */
 struct tote__stack *tote__stack_with_room(void);
 
 /* Make `context` current on a stack that has room. */

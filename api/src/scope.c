@@ -58,7 +58,7 @@ static tote_span *start_span(tote_tracer *tracer, const char *name,
     return options->root ? NULL : tote_span_ref(parent->span);
 }
 
-/* NULL when memory is out; reports that. */
+/* NULL if out of memory; reports that. */
 static tote_scope *scope_new(tote_tracer *tracer, const char *name,
                              const tote_span_options *options) {
     const tote_context *parent = tote__context_or_current(options->parent);
@@ -95,7 +95,7 @@ static void drop_closed(struct tote__stack *stack) {
     }
 }
 
-/* Make a scope, and current here; its one reference is the frame's. NULL when memory is out. */
+/* Make a scope, and current here; its one reference is the frame's. NULL if out of memory. */
 static tote_scope *scope_begin(tote_tracer *tracer, const char *name,
                                const tote_span_options *options, enum tote__frame_kind kind,
                                tote_context_token *token) {

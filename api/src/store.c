@@ -71,7 +71,7 @@ static bool append_entry(void *arg, const struct tote__entry *entry) {
 /*
  * What the stores from `store` on up to the topmost one say, in one node under that: so no chain is
  * deeper than can be walked in reasonable time. What the topmost one says stays live, what those in
- * between say does not. NULL when memory is out: a part of it could show what was deleted.
+ * between say does not. NULL if out of memory: a part of it could show what was deleted.
  */
 static tote_store *flatten(const tote_store *store) {
     bool hides_propagating = false;

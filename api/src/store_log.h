@@ -36,7 +36,7 @@ struct store_key {
 
 /*
  * The key of a store for this text: itself, or with what is not UTF-8 repaired, in the arena.
- * Returns: false when memory is out.
+ * Returns: false if out of memory.
  */
 bool tote__store_key(struct store_key *key, const char *text, size_t length,
                      struct tote__arena *arena);

@@ -149,7 +149,7 @@ static void report_unread(const struct store_key *key) {
                   (int)tote__utf8_valid_prefix(key->text, tote__min(key->length, 64)), key->text);
 }
 
-/* Returns: the length of the text, -1 when memory is out. */
+/* Returns: the length of the text, -1 if out of memory. */
 static ptrdiff_t write_any_value(const struct store_record *record, struct tote__slice any_value,
                                  char *buffer, size_t size) {
     ptrdiff_t length = -1;
@@ -250,7 +250,7 @@ static struct store_key *table_slot(struct store_key *slots, uint32_t capacity,
     return &slots[at];
 }
 
-/* The list as a table, or a larger table. Returns: false when memory is out. */
+/* The list as a table, or a larger table. Returns: false if out of memory. */
 static bool grow_seen(struct seen *seen, struct tote__arena *arena) {
     uint32_t old = seen->capacity ? seen->capacity : seen->count;
     uint32_t capacity = 4 * old;
@@ -279,7 +279,7 @@ static bool is_in_list(const struct seen *seen, const struct store_key *key) {
     return false;
 }
 
-/* Returns: false when the key was there already. `failed` when memory is out. */
+/* Returns: false when the key was there already. `failed` if out of memory. */
 static bool see(struct seen *seen, struct tote__arena *arena, const struct store_key *key,
                 bool *failed) {
     uint64_t bit = 1ULL << (key->hash & 63);
@@ -322,7 +322,7 @@ struct level {
     uint32_t capacity;
 };
 
-/* Returns: false when it is empty or memory is out. */
+/* Returns: false when it is empty or out of memory. */
 static bool copy_level(struct visit *visit, const tote_store *store, struct level *level) {
     struct view view;
 

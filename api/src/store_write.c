@@ -61,7 +61,7 @@ static struct survey survey_key(const tote_store *store, const struct store_key 
     return survey;
 }
 
-/* A log of `words` or more that is not the current one. NULL when memory is out. */
+/* A log of `words` or more that is not the current one. NULL if out of memory. */
 static struct store_log *take_log(tote_store *store, uint32_t words) {
     struct store_log *current = atomic_load_explicit(&store->current, memory_order_relaxed);
     struct store_log *first = atomic_load_explicit(&store->logs, memory_order_relaxed);
@@ -119,7 +119,7 @@ static bool write_into_fresh(tote_store *store, const struct survey *survey,
     return true;
 }
 
-/* Write the record where there is room. The lock is held. Returns: false when memory is out. */
+/* Write the record where there is room. The lock is held. Returns: false if out of memory. */
 static bool write_record(tote_store *store, const struct survey *survey,
                          const struct store_key *key, const uint64_t *words, uint32_t count) {
     if (!survey->log || survey->log->capacity - survey->length < count) {
@@ -172,7 +172,7 @@ static void report(enum store_outcome outcome, const char *key, size_t length) {
     }
 }
 
-/* The lock is held. `words` may be NULL when memory is out. */
+/* The lock is held. `words` may be NULL if out of memory. */
 static enum store_outcome change(tote_store *store, const struct survey *survey,
                                  const struct store_record *record, const uint64_t *words,
                                  uint32_t count) {

@@ -66,7 +66,7 @@ static bool is_value(const char *value, size_t length) {
     return true;
 }
 
-/* A list of these; NULL when it is empty or memory is out. */
+/* A list of these; NULL when it is empty or out of memory. */
 static tote_trace_state *make(const struct member *members, size_t count) {
     size_t text = 0;
 

@@ -46,7 +46,7 @@ struct identity {
     struct tote__arena arena;
 };
 
-/* The text itself where it is UTF-8, else repaired. NULL when memory is out. */
+/* The text itself where it is UTF-8, else repaired. NULL if out of memory. */
 static const char *valid_text(struct tote__arena *arena, const char *text) {
     size_t length = text ? strlen(text) : 0;
 
@@ -119,7 +119,7 @@ static bool keep_text(struct tote__arena *arena, const char **text) {
     return *text != NULL;
 }
 
-/* Not in the table yet; takes the identity's arena. NULL, and nothing taken, when memory is out. */
+/* Not in the table yet; takes the identity's arena. NULL, and nothing taken, if out of memory. */
 static tote_tracer *tracer_new(struct identity *identity) {
     tote_instrumentation_scope scope = identity->scope;
     tote_tracer *tracer = tote__allocate(sizeof *tracer);

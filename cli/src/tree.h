@@ -23,7 +23,7 @@ struct tree {
     size_t count;
 };
 
-/* It lies in the trace's arena; empty when memory is out. */
+/* It lies in the trace's arena; empty if out of memory. */
 struct tree tree_make(struct trace *trace);
 
 /* The node below or after this one in its own tree; NULL after the last. */

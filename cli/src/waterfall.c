@@ -127,7 +127,7 @@ static void shorten_services(const struct drawing *drawing, struct service *serv
     }
 }
 
-/* Note each service once. Returns: false when memory is out. */
+/* Note each service once. Returns: false if out of memory. */
 static bool list_services(struct drawing *drawing, struct trace *trace) {
     size_t count = drawing->tree.count;
     struct service *services = tote__arena_allocate(&trace->arena, count * sizeof *services);

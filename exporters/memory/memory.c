@@ -42,7 +42,7 @@ static void list_free(struct list *list) {
 }
 
 /*
- * With the lock held: have room for that many more. Returns: false when memory is out. The old
+ * With the lock held: have room for that many more. Returns: false if out of memory. The old
  * list, if there is one to free, goes to `old`.
  */
 static bool make_room(tote_memory *memory, size_t more, struct list **old) {

@@ -60,7 +60,7 @@ struct tote__connection {
 bool tote__is_out_of_descriptors(int error);
 void tote__describe_descriptors(int error, char *text, size_t size, struct tote__answer *answer);
 
-/* Opens nothing. `prepared` is NULL or stays as long. NULL when memory is out. */
+/* Opens nothing. `prepared` is NULL or stays as long. NULL if out of memory. */
 struct tote__connection *tote__connection_new(const struct tote__otlp_settings *settings,
                                               const struct tote__prepared *prepared, int epoll);
 void tote__connection_free(struct tote__connection *connection);

@@ -11,8 +11,8 @@
 #include "tote/internal/span_wire.h"
 
 /*
- * Append an ExportTraceServiceRequest of these spans. Returns: false, and an unchanged size, when
- * memory is out.
+ * Append an ExportTraceServiceRequest of these spans. Returns: false, and an unchanged size, if
+ * out of memory.
  */
 bool tote__otlp_encode(tote_otlp_buffer *buffer, const tote_span_data *const *spans, size_t count);
 
@@ -28,13 +28,13 @@ size_t tote__otlp_span_size(const struct tote__span_wire *span);
 uint8_t *tote__otlp_put_span(uint8_t *out, const struct tote__span_wire *span);
 
 /*
- * Append the fields of ResourceSpans, or of ScopeSpans, but what they hold. Returns: false when
- * memory is out.
+ * Append the fields of ResourceSpans, or of ScopeSpans, but what they hold. Returns: false if
+ * out of memory.
  */
 bool tote__otlp_encode_resource(tote_otlp_buffer *buffer, uint32_t index);
 bool tote__otlp_encode_scope(tote_otlp_buffer *buffer, uint32_t index);
 
-/* Make room for so many bytes behind what there is. Returns: false when memory is out. */
+/* Make room for so many bytes behind what there is. Returns: false if out of memory. */
 bool tote__otlp_buffer_reserve(tote_otlp_buffer *buffer, size_t more);
 
 #endif

@@ -113,7 +113,7 @@ static void count_verdict(struct export *export, const struct tote__verdict *ver
 
 /*
  * Encode as many of the first spans as one request may hold, at least one. Returns: how many; 0
- * when memory is out. The request is empty for one that no request can hold, which is in the report
+ * if out of memory. The request is empty for one that no request can hold, which is in the report
  * then.
  */
 static size_t encode(const struct exporter *exporter, tote_otlp_buffer *request,

@@ -29,15 +29,15 @@ struct tote__grouping {
     uint32_t *group_of; /* of each span that was added */
 };
 
-/* For so many spans. Returns: false when memory is out. */
+/* For so many spans. Returns: false if out of memory. */
 bool tote__grouping_start(struct tote__grouping *grouping, struct tote__arena *arena,
                           size_t span_count);
 
-/* Add the span of this index. Returns: its group; NULL when memory is out. */
+/* Add the span of this index. Returns: its group; NULL if out of memory. */
 struct tote__span_group *tote__grouping_add(struct tote__grouping *grouping, size_t index,
                                             const struct tote__span_wire *span);
 
-/* Make the scope's message. Returns: false when memory is out. */
+/* Make the scope's message. Returns: false if out of memory. */
 bool tote__group_describe(struct tote__span_group *group, struct tote__arena *arena);
 
 /*

@@ -20,7 +20,7 @@ struct tote__gzip {
 
 /*
  * Compress, behind `headroom` bytes that are left to the caller. Returns: both, good until the next
- * call; NULL and 0 when memory is out.
+ * call; NULL and 0 if out of memory.
  */
 struct tote__slice tote__gzip_compress(struct tote__gzip *gzip, size_t headroom,
                                        const uint8_t *bytes, size_t size);

@@ -3,7 +3,7 @@
  * json_writer.h - JSON, straight into the bytes of a request
  *
  * Behind each value, object and array stands a comma, which the end of what it is in takes back:
- * nobody has to know what is the first or the last. When memory is out nothing more is written, and
+ * nobody has to know what is the first or the last. If out of memory nothing more is written, and
  * tote__json_finish() tells.
  */
 #ifndef TOTE_OTLP_JSON_WRITER_H
@@ -24,7 +24,7 @@ struct tote__json {
 /* Write behind what there is in the buffer. */
 struct tote__json tote__json_start(tote_otlp_buffer *buffer);
 
-/* The last comma is dropped. Returns: false when memory is out; the size is as before then. */
+/* The last comma is dropped. Returns: false if out of memory; the size is as before then. */
 bool tote__json_finish(struct tote__json *json);
 
 bool tote__json_grow(struct tote__json *json, size_t size);

@@ -108,7 +108,7 @@ void tote__outbox_note_too_large(struct tote__outbox *outbox, size_t bytes, cons
 
 bool tote__outbox_has_room(const struct tote__outbox *outbox);
 
-/* Note where the spans are written down. Returns: false when memory is out. */
+/* Note where the spans are written down. Returns: false if out of memory. */
 bool tote__kept_note_secured(struct tote__kept *kept, const tote_span_data *const *spans,
                              size_t count);
 

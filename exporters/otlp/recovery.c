@@ -550,7 +550,7 @@ static size_t make_scope(struct tote__recovery *recovery, size_t from, bool *is_
     return i - from;
 }
 
-/* Returns: false when memory is out. */
+/* Returns: false if out of memory. */
 static bool make_request(struct tote__recovery *recovery) {
     bool is_complete = true;
 

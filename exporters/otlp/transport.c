@@ -138,7 +138,7 @@ static struct tote__slice frame(tote_otlp_buffer *framed, struct tote__slice mes
     return (struct tote__slice){framed->bytes, framed->size};
 }
 
-/* The body of the request. NULL when memory is out. */
+/* The body of the request. NULL if out of memory. */
 static struct tote__slice pack(const struct tote__otlp_settings *settings,
                                struct tote__connection *connection, struct tote__slice message) {
     bool is_grpc = settings->protocol == TOTE_OTLP_GRPC;

@@ -43,7 +43,7 @@ struct tote__answer {
     const char *advice;       /* what to do about it, behind a "; "; "" or NULL: nothing */
 };
 
-/* Opens no connection. NULL when memory is out. */
+/* Opens no connection. NULL if out of memory. */
 struct tote__transport *tote__transport_new(const struct tote__otlp_settings *settings);
 
 /* What is to be posted, before it is packed; borrowed until the request is over. */

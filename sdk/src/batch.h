@@ -144,7 +144,7 @@ struct batch_processor {
 
 /* batch_queue.c */
 
-/* This process's queue; made when there is none. NULL when memory is out. */
+/* This process's queue; made when there is none. NULL if out of memory. */
 struct batch_queue *tote__batch_queue(struct batch_processor *processor);
 
 /* The last one releases the queue, and the processor with its exporter. */

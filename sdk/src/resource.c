@@ -27,7 +27,7 @@ static const struct tote__resource empty = {.resource = {.schema_url = ""}};
 static _Atomic(struct entry *) table[MOST_RESOURCES]; /* [0] stays NULL: the empty one */
 static struct tote__lock lock;                        /* for adding */
 
-/* NULL when memory is out. */
+/* NULL if out of memory. */
 static struct entry *make_entry(const tote_attribute *attributes, size_t count,
                                 const char *schema_url) {
     struct tote__arena memory = {NULL, NULL, 0};

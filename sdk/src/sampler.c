@@ -118,7 +118,7 @@ size_t tote_sampler_get_description(const tote_sampler *sampler, char *buffer, s
     return sampler->ops.get_description(sampler->self, buffer, size);
 }
 
-/* The place of `key`: its own when it was set before, else a new one. NULL when memory is out. */
+/* The place of `key`: its own when it was set before, else a new one. NULL if out of memory. */
 static tote_attribute *find_place(struct tote_sampling_result *result, const char *key) {
     for (size_t i = 0; i < result->attribute_count; i++) {
         if (strcmp(result->attributes[i].key, key) == 0) {

@@ -174,7 +174,7 @@ void tote__span_drop_view(struct span *span) {
     span->view = NULL;
 }
 
-/* The view; NULL when memory is out. Many may ask at once for an ended span's. */
+/* The view; NULL if out of memory. Many may ask at once for an ended span's. */
 static const struct span_view *get_view(const tote_span_data *data) {
     struct span *span = self(data);
 

@@ -23,7 +23,7 @@ struct span_ring {
     _Atomic(uint64_t) head; /* the consumer's */
 };
 
-/* Room for `capacity` spans, rounded up to a power of two. Returns: false when memory is out. */
+/* Room for `capacity` spans, rounded up to a power of two. Returns: false if out of memory. */
 bool tote__span_ring_init(struct span_ring *ring, uint32_t capacity);
 void tote__span_ring_clear(struct span_ring *ring);
 

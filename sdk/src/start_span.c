@@ -289,7 +289,7 @@ static struct span *take_block(void) {
     return span;
 }
 
-/* The beginning of every span; NULL when memory is out. */
+/* The beginning of every span; NULL if out of memory. */
 static struct span *begin_span(const struct start *start, struct span *span,
                                const struct tote__span_ops *ops) {
     if (span) {
@@ -301,7 +301,7 @@ static struct span *begin_span(const struct start *start, struct span *span,
     return span;
 }
 
-/* The span of a decision; NULL when memory is out. */
+/* The span of a decision; NULL if out of memory. */
 static tote_span *make_span(const struct start *start, const tote_context *parent) {
     if (start->decision == TOTE_SAMPLING_DROP) {
         return (tote_span *)begin_span(start, tote__pool_take(&tote__span_pool), &dropped_ops);

@@ -40,7 +40,7 @@ struct thread_state {
 /* The slow way: the first call on this thread, or in this child. */
 struct thread_state *tote__thread_state_find(void);
 
-/* The calling thread's. NULL when memory is out. */
+/* The calling thread's. NULL if out of memory. */
 static inline struct thread_state *tote__thread_state(void) {
     struct thread_state *state = (struct thread_state *)tote__thread.sdk;
 

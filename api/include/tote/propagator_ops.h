@@ -34,7 +34,7 @@ typedef struct tote_propagator_ops {
     void (*destroy)(void *self);                        /**< may be NULL */
 } tote_propagator_ops;
 
-/** Takes `self`, always. When memory is out one that does nothing; never NULL. */
+/** Takes `self`, always. If out of memory one that does nothing; never NULL. */
 TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new(const tote_propagator_ops *ops, void *self);
 
 /**

@@ -30,13 +30,13 @@ enum { TOTE_TRACE_FLAG_SAMPLED = 1 << 0, TOTE_TRACE_FLAG_RANDOM = 1 << 1 };
 
 typedef struct tote_span_context tote_span_context;
 
-/** Invalid ids are kept as they are. NULL when memory is out. */
+/** Invalid ids are kept as they are. NULL if out of memory. */
 TOTE_API TOTE_MUST_USE tote_span_context *tote_span_context_new(const tote_trace_id *trace_id,
                                                   const tote_span_id *span_id, uint8_t trace_flags,
                                                   const tote_trace_state *trace_state,
                                                   bool is_remote);
 
-/** One more reference, or an equal copy where `context` is part of a span. NULL when memory is out. */
+/** One more reference, or an equal copy where `context` is part of a span. NULL if out of memory. */
 TOTE_API tote_span_context *tote_span_context_ref(const tote_span_context *context);
 TOTE_API void tote_span_context_unref(tote_span_context *context);
 

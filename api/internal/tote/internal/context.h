@@ -30,7 +30,7 @@ TOTE_SHARED tote_context *tote__context_with_own_span(const tote_context *contex
 
 /*
  * `context` with a span of another process, of which only its context is known; as it was when that
- * is not valid, or memory is out.
+ * is not valid, or out of memory.
  */
 TOTE_SHARED tote_context *tote__context_with_remote_span(const tote_context *context,
                                                          const tote_span_context *remote);

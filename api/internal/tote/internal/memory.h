@@ -33,7 +33,7 @@ static inline struct tote__arena tote__arena_over(void *buffer, size_t size) {
     return arena;
 }
 
-/* Aligned for anything; NULL when memory is out. */
+/* Aligned for anything; NULL if out of memory. */
 TOTE_SHARED void *tote__arena_allocate(struct tote__arena *arena, size_t size);
 
 /* A copy of the text that ends with NUL. */

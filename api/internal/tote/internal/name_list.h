@@ -13,7 +13,7 @@ struct tote__name_list {
     size_t count;
 };
 
-/* Copy `names`, NULL for no list. Returns: false, and an unchanged list, when memory is out. */
+/* Copy `names`, NULL for no list. Returns: false, and an unchanged list, if out of memory. */
 TOTE_SHARED bool tote__name_list_copy(struct tote__name_list *list, const char *const *names,
                                       size_t count);
 TOTE_SHARED void tote__name_list_clear(struct tote__name_list *list);

@@ -26,8 +26,8 @@ struct tote__owned_list {
 };
 
 /*
- * One that nobody owns, or a new one, all zero behind its head; `size` is with that. NULL when
- * memory is out.
+ * One that nobody owns, or a new one, all zero behind its head; `size` is with that. NULL if
+ * out of memory.
  */
 TOTE_SHARED void *tote__owned_claim(struct tote__owned_list *list, size_t size);
 

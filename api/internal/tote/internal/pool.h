@@ -69,7 +69,7 @@ TOTE_SHARED void tote__pool_return(const struct tote__pool_kind *kind, struct to
 /* Release what lay in the pools of this kind since the last call. */
 TOTE_SHARED void tote__pools_trim(const struct tote__pool_kind *kind);
 
-/* An object as its last user left it, or a new one that is all zero. NULL when memory is out. */
+/* An object as its last user left it, or a new one that is all zero. NULL if out of memory. */
 static inline void *tote__pool_take(const struct tote__pool_kind *kind) {
     struct tote__pools *pools = tote__thread.pools;
 

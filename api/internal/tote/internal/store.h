@@ -41,7 +41,7 @@ TOTE_SHARED bool tote__store_visit(const tote_store *store, uint32_t visibility,
 
 /*
  * A sealed layer over `parent`: hides all entries above that propagate, and holds `entries`
- * instead. NULL when memory is out. Of two entries of one key the last counts.
+ * instead. NULL if out of memory. Of two entries of one key the last counts.
  */
 struct tote__layer_entry {
     const char *key;
@@ -55,7 +55,7 @@ TOTE_SHARED tote_store *
 tote__store_new_layer(tote_store *parent, const struct tote__layer_entry *entries, size_t count);
 
 /*
- * The same in steps: begin (NULL when memory is out; reports that), put (false when memory is out;
+ * The same in steps: begin (NULL if out of memory; reports that), put (false if out of memory;
  * what is too large is left out; reports both), finish.
  */
 TOTE_SHARED tote_store *tote__layer_begin(tote_store *parent);

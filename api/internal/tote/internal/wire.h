@@ -150,13 +150,13 @@ static inline bool tote__any_value_string(struct tote__slice any_value, struct t
     return true;
 }
 
-/* Unpack an AnyValue; text, bytes, items and fields go to the arena. EMPTY when memory is out. */
+/* Unpack an AnyValue; text, bytes, items and fields go to the arena. EMPTY if out of memory. */
 TOTE_SHARED tote_value tote__unpack_any_value(struct tote__slice any_value,
                                               struct tote__arena *arena);
 
 /*
  * Unpack all fields of `number` in `fields`, attributes one after the other, into an array in the
- * arena. Returns: false when memory is out.
+ * arena. Returns: false if out of memory.
  */
 TOTE_SHARED bool tote__unpack_attributes(struct tote__slice fields, uint32_t number,
                                          struct tote__arena *arena, tote_attribute **attributes,

@@ -52,7 +52,7 @@ TOTE_API uint64_t tote_span_data_get_start_time_unix_nano(const tote_span_data *
 /** 0 when the span has not ended. */
 TOTE_API uint64_t tote_span_data_get_end_time_unix_nano(const tote_span_data *span);
 
-/** The attributes, and in `count` how many. Returns: NULL and 0 when there are none or memory is out. */
+/** The attributes, and in `count` how many. Returns: NULL and 0 when there are none or out of memory. */
 TOTE_API const tote_attribute *tote_span_data_get_attributes(const tote_span_data *span,
                                                              size_t *count);
 TOTE_API const tote_event *tote_span_data_get_events(const tote_span_data *span, size_t *count);

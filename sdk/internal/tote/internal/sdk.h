@@ -15,7 +15,7 @@
 
 /*
  * A resource, interned: equal ones have one index, none is ever freed, the table is bounded. Index
- * 0 is the empty one, also given when memory is out. `encoded` holds the fields of an OTLP
+ * 0 is the empty one, also given if out of memory. `encoded` holds the fields of an OTLP
  * Resource.
  */
 struct tote__resource {
@@ -53,7 +53,7 @@ struct tote__sdk_settings {
 /* The SDK that is the global one, with one more reference; NULL when there is none. */
 tote_sdk *tote__sdk_ref_global(void);
 
-/* Start. What the settings say is taken is taken also on failure. NULL when memory is out. */
+/* Start. What the settings say is taken is taken also on failure. NULL if out of memory. */
 tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings);
 
 struct tote__batch_settings {
@@ -168,7 +168,7 @@ struct tote__ahead_ops {
     tote_result (*prepare)(void *self, uint32_t timeout_ms, bool may_make_thread);
     /*
      * Gets readable when a request under way can go on; one for the life of the process, -1: none
-     * to be had.
+     * available.
      */
     int (*get_descriptor)(void *self);
     /* When it is to go on even so; TOTE__NEVER. */
