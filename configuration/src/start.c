@@ -78,19 +78,36 @@ static uint32_t make_resource(const tote_sdk_options *options,
     return resource;
 }
 
-/* The exporter of this name; NULL when it cannot be made, which it reported. */
-static tote_span_exporter *make_exporter(const char *name,
-                                         const struct tote__configuration *configuration) {
+static tote_result lose_spans(void *self, const tote_span_data *const *spans, size_t count,
+                              uint32_t timeout_ms, tote_export_report *report) {
+    (void)self, (void)spans, (void)count, (void)timeout_ms, (void)report;
+    return TOTE_FAILURE;
+}
+
+/* In the place of one that cannot be made, so that the spans it would get count as dropped. */
+static tote_span_exporter *make_losing_exporter(void) {
+    static const tote_span_exporter_ops ops = {.struct_size = sizeof ops,
+                                               .export_spans = lose_spans};
+
+    return tote_span_exporter_new(&ops, NULL);
+}
+
+static tote_span_exporter *make_otlp_exporter(const struct tote__configuration *configuration) {
     tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
 
-    if (strcmp(name, "console") == 0) {
-        return tote_console_exporter_new(NULL);
-    }
-    if (strcmp(name, "otlp/stdout") == 0) {
-        return tote_otlp_file_exporter_new(NULL);
-    }
     options.ignore_environment = !configuration->reads_environment;
     return tote_otlp_exporter_new(&options);
+}
+
+/* The exporter of this name. One that cannot be made has reported that. NULL if out of memory. */
+static tote_span_exporter *make_exporter(const char *name,
+                                         const struct tote__configuration *configuration) {
+    tote_span_exporter *exporter = strcmp(name, "console") == 0 ? tote_console_exporter_new(NULL)
+                                   : strcmp(name, "otlp/stdout") == 0
+                                       ? tote_otlp_file_exporter_new(NULL)
+                                       : make_otlp_exporter(configuration);
+
+    return exporter ? exporter : make_losing_exporter();
 }
 
 /* The processors of an SDK while they are put together. */

@@ -187,6 +187,11 @@ const char *tote__otlp_take_endpoint(struct tote__otlp_settings *settings, const
     if (!endpoint) {
         return "out of memory";
     }
+    if (*endpoint == '"' || *endpoint == '\'') {
+        return "it begins with a quotation mark; remove the quotation marks around the value, "
+               "which "
+               "some readers of env files keep";
+    }
     if (strncmp(endpoint, unix_scheme, sizeof unix_scheme - 1) == 0) {
         return take_unix_path(settings, endpoint, endpoint + sizeof unix_scheme - 1);
     }

@@ -2,18 +2,20 @@
 /*
  * options.c - options and environment become the settings of an exporter
  *
- * A variable is looked at only when its option is not set, and one that cannot be
- * used counts as not set, with a warning. Spec: protocol/exporter.md#configuration-options
+ * A variable is looked at only when its option is not set. One that cannot be used counts as not
+ * set, with a warning; except for an endpoint, without which no exporter is made.
+ * Spec: protocol/exporter.md#configuration-options
  */
 #include "options.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/env.h"
+#include "tote/internal/os.h"
 #include "tote/internal/text.h"
 #include "tote/internal/tracer.h"
 #include "tote/sdk.h"
@@ -83,19 +85,20 @@ static bool take_insecure(struct tote__otlp_settings *settings, const char *name
     return true;
 }
 
+/* Nothing is sent to another receiver: headers, certificates and spans are for this one only. */
 static bool take_endpoint(struct tote__otlp_settings *settings, const char *name, const char *value,
-                          bool is_general) {
-    const char *obstacle = tote__otlp_take_endpoint(settings, name, value, is_general);
+                          bool is_base) {
+    const char *obstacle = tote__otlp_take_endpoint(settings, name, value, is_base);
 
-    if (!obstacle) {
-        return true;
+    if (obstacle) {
+        tote__diagnose_each(TOTE_LEVEL_ERROR, "otlp",
+                            "%s cannot be used: %s; no exporter is made, and nothing is sent to "
+                            "another endpoint instead; write http://host:port, https://host:port "
+                            "or unix:/path",
+                            name, obstacle);
+        settings->has_unusable_endpoint = true;
     }
-    tote__diagnose_each(TOTE_LEVEL_WARN, "otlp",
-                        "%s cannot be used: %s; %s%s is used instead; write http://host:port, "
-                        "https://host:port or unix:/path",
-                        name, obstacle, is_general ? "" : "OTEL_EXPORTER_OTLP_ENDPOINT or else ",
-                        default_endpoint(settings));
-    return false;
+    return true;
 }
 
 static bool take_headers(struct tote__otlp_settings *settings, const char *name, const char *value,
@@ -174,7 +177,7 @@ static void take_environment(struct tote__otlp_settings *settings,
     } variables[] = {
         {"PROTOCOL", take_protocol, options->protocol != TOTE_OTLP_PROTOCOL_DEFAULT},
         {"INSECURE", take_insecure, options->insecure},
-        {"ENDPOINT", take_endpoint, options->endpoint},
+        {"ENDPOINT", take_endpoint, options->endpoint || options->transport},
         {"HEADERS", take_headers, options->headers && options->header_count},
         {"COMPRESSION", take_compression, options->compression != TOTE_OTLP_COMPRESSION_DEFAULT},
         {"TIMEOUT", take_timeout, options->timeout_ms},
@@ -190,17 +193,9 @@ static void take_environment(struct tote__otlp_settings *settings,
     }
 }
 
-static bool take_options(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
-    static const char name[] = "tote_otlp_options.endpoint";
-    const char *obstacle = options->endpoint
-                               ? tote__otlp_take_endpoint(settings, name, options->endpoint, true)
-                               : NULL;
-    if (obstacle) {
-        tote__diagnose_each(TOTE_LEVEL_ERROR, "otlp",
-                            "%s cannot be used: %s; no exporter is made; write http://host:port, "
-                            "https://host:port or unix:/path",
-                            name, obstacle);
-        return false;
+static void take_options(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
+    if (options->endpoint) {
+        take_endpoint(settings, "tote_otlp_options.endpoint", options->endpoint, true);
     }
     if (options->headers && options->header_count) {
         tote__otlp_take_header_attributes(settings, "tote_otlp_options.headers", options->headers,
@@ -224,7 +219,6 @@ static bool take_options(struct tote__otlp_settings *settings, const tote_otlp_o
     if (options->max_response_bytes) {
         settings->max_response_bytes = options->max_response_bytes;
     }
-    return true;
 }
 
 static void take_spool(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
@@ -282,22 +276,74 @@ static bool take_transport(struct tote__otlp_settings *settings, const tote_otlp
     return true;
 }
 
-/* libcurl opens the files of TLS itself, and would wait for the writer of a FIFO. */
-static bool are_files_regular(const struct tote__otlp_settings *settings) {
-    const char *const files[] = {settings->ca_file, settings->client_certificate_file,
-                                 settings->client_key_file};
+/* A file of TLS, and the variable or the option that names it. */
+struct tls_file {
+    const char *path; /* NULL: none */
+    bool is_of_option;
+    const char *option;
+    const char *variables[2]; /* that of traces, the general one */
+};
 
-    for (size_t i = 0; i < TOTE_COUNT_OF(files); i++) {
-        struct stat status;
-        if (files[i] && stat(files[i], &status) == 0 && !S_ISREG(status.st_mode)) {
-            tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
-                          "no exporter is made: %s is no regular file; a certificate or key has to "
-                          "be one",
-                          files[i]);
-            return false;
-        }
+static const char *source_of(const struct tls_file *file) {
+    return file->is_of_option              ? file->option
+           : tote__env(file->variables[0]) ? file->variables[0]
+                                           : file->variables[1];
+}
+
+/*
+ * libcurl opens the files of TLS itself, and would wait for the writer of a FIFO. One that cannot
+ * be read now may be there later. Returns: false when it is no regular file.
+ */
+static bool check_file(const struct tote__otlp_settings *settings, const struct tls_file *file) {
+    char text[TOTE__OS_ERROR_BYTES];
+    int descriptor = file->path ? tote__os_open_regular(file->path) : -1;
+
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
+    if (!file->path || descriptor >= 0) {
+        return true;
+    }
+    if (errno == EINVAL) {
+        tote__diagnose_each(TOTE_LEVEL_ERROR, "otlp",
+                            "no exporter is made: %s is no regular file (%s); a certificate or key "
+                            "has to be one",
+                            file->path, source_of(file));
+        return false;
+    }
+    if (strncmp(settings->url, "https:", 6) == 0 && !settings->transport.send) {
+        tote__diagnose_each(
+            TOTE_LEVEL_ERROR, "otlp",
+            "%s: the file %s cannot be read: %s; nothing is delivered to %s while "
+            "it cannot%s",
+            source_of(file), file->path, tote__os_error(errno, text), settings->shown_url,
+            strchr("\"'", *file->path) ? "; remove the quotation marks around the value" : "");
     }
     return true;
+}
+
+static bool check_files(const struct tote__otlp_settings *settings,
+                        const tote_otlp_options *options) {
+    const struct tls_file files[] = {
+        {settings->ca_file,
+         options->ca_file,
+         "tote_otlp_options.ca_file",
+         {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"}},
+        {settings->client_certificate_file,
+         options->client_certificate_file,
+         "tote_otlp_options.client_certificate_file",
+         {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"}},
+        {settings->client_key_file,
+         options->client_key_file,
+         "tote_otlp_options.client_key_file",
+         {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"}},
+    };
+    bool are_good = true;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(files) && are_good; i++) {
+        are_good = check_file(settings, &files[i]);
+    }
+    return are_good;
 }
 
 static size_t default_max_request_bytes(const struct tote__otlp_settings *settings) {
@@ -318,8 +364,9 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
     settings->max_request_bytes = options->max_request_bytes ? options->max_request_bytes
                                                              : default_max_request_bytes(settings);
     take_spool(settings, options);
-    if (!take_journal(settings, options) || !take_options(settings, options) ||
-        !take_transport(settings, options) || !are_files_regular(settings)) {
+    take_options(settings, options);
+    if (settings->has_unusable_endpoint || !take_journal(settings, options) ||
+        !take_transport(settings, options)) {
         return false;
     }
     if (!settings->url) {
@@ -329,7 +376,7 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
         tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "memory is out, no exporter is made");
         return false;
     }
-    return true;
+    return check_files(settings, options);
 }
 
 bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,

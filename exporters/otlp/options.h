@@ -31,6 +31,7 @@ struct tote__otlp_settings {
     const char *url;
     const char *shown_url; /* for diagnostics: without credentials and query */
     const char *unix_path; /* NULL: TCP */
+    bool has_unusable_endpoint;
     struct tote__otlp_headers headers;
     bool is_gzip;
     uint32_t timeout_ms; /* UINT32_MAX: none */

@@ -121,12 +121,14 @@ static bool check_endpoint(const struct vector_row *row) {
     start_over(NULL);
     set_variable("", "ENDPOINT", variables[0]);
     set_variable("TRACES_", "ENDPOINT", variables[1]);
-    struct tote__otlp_settings settings = resolved(NULL);
+    struct tote__otlp_settings settings;
+    if (!tote__otlp_settings_resolve(&settings, NULL)) {
+        return strcmp(row->columns[1], "none") == 0 && diagnostics[TOTE_LEVEL_ERROR] == 1;
+    }
     normalise(settings.url, actual, sizeof actual);
     normalise(row->columns[1], expected, sizeof expected);
     tote__otlp_settings_clear(&settings);
-    bool is_url = !*variables[0] || strncmp(variables[0], "http:", 5) == 0;
-    return strcmp(actual, expected) == 0 && diagnostics[TOTE_LEVEL_WARN] == !is_url;
+    return strcmp(actual, expected) == 0 && diagnostics[TOTE_LEVEL_ERROR] == 0;
 }
 
 /* Requirement G2, trap L34: vectors/otlp_http_endpoint.tsv */
@@ -230,18 +232,15 @@ static void the_environment_can_be_left_out(void **state) {
 /* Requirement H: what is unknown or out of range counts as not set, with a warning */
 static void a_variable_that_cannot_be_used_counts_as_not_set(void **state) {
     (void)state;
-    set_variable("TRACES_", "ENDPOINT", "collector");
-    set_variable("", "ENDPOINT", "http://general");
     set_variable("TRACES_", "COMPRESSION", "brotli");
     set_variable("", "COMPRESSION", "gzip");
     set_variable("", "TIMEOUT", "-5");
 
     struct tote__otlp_settings settings = resolved(NULL);
 
-    assert_string_equal(settings.url, "http://general/v1/traces");
     assert_true(settings.is_gzip);
     assert_int_equal(settings.timeout_ms, 10000);
-    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 3);
+    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 2);
     tote__otlp_settings_clear(&settings);
 }
 
@@ -425,24 +424,98 @@ static void the_url_to_be_shown_has_no_credentials_and_no_query(void **state) {
     tote__otlp_settings_clear(&settings);
 }
 
-/* Design section 6: a report names the value, and what is used in its place; no secret */
-static void an_endpoint_that_cannot_be_used_is_named_with_what_replaces_it(void **state) {
-    (void)state;
-    set_variable("", "ENDPOINT", "ftp://me:secret@host:21?key=secret");
-    struct tote__otlp_settings settings = resolved(NULL);
-    assert_string_equal(settings.url, "http://localhost:4318/v1/traces");
-    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 1);
-    assert_string_equal(
-        last_message, "OTEL_EXPORTER_OTLP_ENDPOINT cannot be used: its scheme is neither http nor "
-                      "https; http://localhost:4318 is used instead; write http://host:port, "
-                      "https://host:port or unix:/path");
-    tote__otlp_settings_clear(&settings);
+/* Headers and spans are for the endpoint that was given, and go to no other one. */
+static void an_endpoint_that_cannot_be_used_makes_no_exporter(void **state) {
+    static const struct {
+        const char *infix;
+        const char *value;
+        const char *cause;
+    } cases[] = {
+        {"", "ftp://me:secret@host:21?key=secret", "its scheme is neither http nor https"},
+        {"", "localhost:4318", "it does not begin with http:// or https://"},
+        {"TRACES_", "http://", ""},
+        {"TRACES_", "unix:relative", "what follows unix: is not an absolute path"},
+        {"", "\"http://collector:4318\"", "remove the quotation marks around the value"},
+        {"TRACES_", "'unix:/run/collector'", "remove the quotation marks around the value"},
+        {"", "http://collector:4318\"", ""},
+    };
 
-    set_variable("TRACES_", "ENDPOINT", "localhost:4318");
-    settings = resolved(NULL);
-    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 2); /* the other one was told already */
-    assert_non_null(strstr(last_message, "it does not begin with http:// or https://"));
-    assert_non_null(strstr(last_message, "OTEL_EXPORTER_OTLP_ENDPOINT or else http://localhost"));
+    for (size_t i = 0; i < TOTE_COUNT_OF(cases); i++) {
+        struct tote__otlp_settings settings;
+        char name[64];
+        start_over(state);
+        set_variable("", "HEADERS", "api-key=secret");
+        set_variable("", "ENDPOINT", "http://collector:4318");
+        set_variable(cases[i].infix, "ENDPOINT", cases[i].value);
+        snprintf(name, sizeof name,
+                 "OTEL_EXPORTER_OTLP_%sENDPOINT cannot be used: ", cases[i].infix);
+
+        assert_false(tote__otlp_settings_resolve(&settings, NULL));
+        assert_int_equal(diagnostics[TOTE_LEVEL_ERROR], 1);
+        assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 0);
+        assert_memory_equal(last_message, name, strlen(name));
+        assert_non_null(strstr(last_message, cases[i].cause));
+        assert_non_null(strstr(last_message, "no exporter is made"));
+        assert_non_null(strstr(last_message, "write http://host:port"));
+        assert_null(strstr(last_message, "secret"));
+    }
+}
+
+/* The transport of the program knows its receiver. */
+static void a_transport_of_the_program_needs_no_endpoint(void **state) {
+    const tote_otlp_transport own = {.struct_size = sizeof own, .send = never_called};
+    const tote_otlp_options options = {.struct_size = sizeof options, .transport = &own};
+
+    (void)state;
+    set_variable("", "ENDPOINT", "collector:4318");
+    struct tote__otlp_settings settings = resolved(&options);
+    tote__otlp_settings_clear(&settings);
+}
+
+/* One diagnostic at the start, instead of one failing handshake after the other. */
+static void a_file_of_tls_that_cannot_be_read_is_named_with_its_source(void **state) {
+    static const struct {
+        const char *infix;
+        const char *word;
+        const char *value;
+        const char *text;
+    } cases[] = {
+        {"", "CERTIFICATE", "/nonexistent/ca.pem",
+         "OTEL_EXPORTER_OTLP_CERTIFICATE: the file /nonexistent/ca.pem cannot be read: No such "
+         "file or directory (errno 2)"},
+        {"TRACES_", "CLIENT_CERTIFICATE", "/dev/null/certificate",
+         "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: the file /dev/null/certificate cannot be "
+         "read: Not a directory"},
+        {"", "CLIENT_KEY", "\"/etc/passwd\"", "remove the quotation marks around the value"},
+    };
+    const tote_otlp_options options = {.struct_size = sizeof options,
+                                       .client_key_file = "/nonexistent/key.pem"};
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(cases); i++) {
+        start_over(state);
+        set_variable("", "ENDPOINT", "https://collector");
+        set_variable(cases[i].infix, cases[i].word, cases[i].value);
+        struct tote__otlp_settings settings = resolved(NULL);
+        assert_int_equal(diagnostics[TOTE_LEVEL_ERROR], 1);
+        assert_non_null(strstr(last_message, cases[i].text));
+        tote__otlp_settings_clear(&settings);
+    }
+    start_over(state);
+    set_variable("", "ENDPOINT", "https://collector");
+    set_variable("", "CLIENT_KEY", "/etc/passwd");
+    struct tote__otlp_settings settings = resolved(&options);
+    assert_int_equal(diagnostics[TOTE_LEVEL_ERROR], 1);
+    assert_non_null(strstr(last_message, "tote_otlp_options.client_key_file: the file "));
+    tote__otlp_settings_clear(&settings);
+}
+
+/* Without TLS they are not needed. */
+static void files_of_tls_are_not_missed_without_tls(void **state) {
+    (void)state;
+    set_variable("", "ENDPOINT", "http://collector");
+    set_variable("", "CERTIFICATE", "/nonexistent/ca.pem");
+    struct tote__otlp_settings settings = resolved(NULL);
+    assert_int_equal(diagnostics[TOTE_LEVEL_ERROR], 0);
     tote__otlp_settings_clear(&settings);
 }
 
@@ -472,10 +545,10 @@ static void no_diagnostic_shows_the_value_of_an_endpoint_or_a_header(void **stat
         start_over(state);
         last_message[0] = '\0';
         set_variable("", "ENDPOINT", endpoints[i]);
-        struct tote__otlp_settings settings = resolved(NULL);
+        struct tote__otlp_settings settings;
+        assert_false(tote__otlp_settings_resolve(&settings, NULL));
         assert_string_not_equal(last_message, "");
         assert_null(strstr(last_message, "secret"));
-        tote__otlp_settings_clear(&settings);
         options.endpoint = endpoints[i];
         assert_false(tote__otlp_settings_resolve(&settings, &options));
         assert_null(strstr(last_message, "secret"));
@@ -565,7 +638,10 @@ int main(int argc, char **argv) {
         FRESH_TEST(options_for_what_is_missing_make_no_exporter),
         FRESH_TEST(options_headers_that_cannot_be_sent_are_left_out),
         FRESH_TEST(a_unix_endpoint_is_a_path_of_a_socket),
-        FRESH_TEST(an_endpoint_that_cannot_be_used_is_named_with_what_replaces_it),
+        FRESH_TEST(an_endpoint_that_cannot_be_used_makes_no_exporter),
+        FRESH_TEST(a_transport_of_the_program_needs_no_endpoint),
+        FRESH_TEST(a_file_of_tls_that_cannot_be_read_is_named_with_its_source),
+        FRESH_TEST(files_of_tls_are_not_missed_without_tls),
         FRESH_TEST(no_diagnostic_shows_the_value_of_an_endpoint_or_a_header),
         FRESH_TEST(a_header_that_is_left_out_is_named_with_the_cause),
         FRESH_TEST(an_endpoint_that_gets_the_path_twice_is_reported),

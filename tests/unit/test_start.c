@@ -325,6 +325,30 @@ static void the_resource_of_the_environment_is_on_every_span(void **state) {
     tote_sdk_close(&sdk, 1000);
 }
 
+/* They go to no other receiver, and nothing is lost without a count. */
+static void without_a_usable_endpoint_spans_count_as_dropped(void **state) {
+    tote_stats stats = TOTE_STATS_INIT;
+
+    (void)state;
+    setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "\"http://127.0.0.1:9\"", 1);
+    tote_sdk *sdk = tote_sdk_start(NULL);
+    unsetenv("OTEL_EXPORTER_OTLP_ENDPOINT");
+
+    assert_non_null(sdk);
+    assert_int_equal(seen.reports, 1);
+    assert_int_equal(seen.level, TOTE_LEVEL_ERROR);
+    assert_non_null(strstr(seen.message, "OTEL_EXPORTER_OTLP_ENDPOINT cannot be used"));
+    tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "work", NULL);
+    assert_true(tote_span_context_is_sampled(tote_span_get_context(span)));
+    tote_span_close(&span);
+    assert_int_equal(tote_sdk_force_flush(sdk, 5000), TOTE_FAILURE);
+    assert_true(tote_sdk_get_stats(sdk, &stats));
+    assert_int_equal(stats.ended, 1);
+    assert_int_equal(stats.dropped_retries_exhausted, 1);
+    assert_int_equal(seen.reports, 1);
+    tote_sdk_close(&sdk, 5000);
+}
+
 static char debug_reports[4096];
 
 static void gather_reports(tote_level level, const char *component, const char *message,
@@ -429,6 +453,7 @@ int main(int argc, char **argv) {
         START_TEST(the_environment_chooses_the_formats),
         START_TEST(an_unknown_propagator_is_skipped_and_none_does_nothing),
         START_TEST(the_resource_of_the_environment_is_on_every_span),
+        START_TEST(without_a_usable_endpoint_spans_count_as_dropped),
         START_TEST(at_debug_level_the_start_and_each_batch_are_told),
         START_TEST(the_log_level_is_also_for_the_reports_of_the_start),
         START_TEST(whichever_allocation_fails_nothing_that_is_taken_is_lost),
