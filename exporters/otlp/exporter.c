@@ -362,8 +362,10 @@ static void renew_journal(struct exporter *exporter) {
     const struct tote__spool *spool = exporter->outbox.spool;
     uint32_t renewals = spool ? tote__spool_renewals(spool) : 0;
 
-    if (exporter->journal && renewals != exporter->renewals) {
-        tote__journal_renew(exporter->journal, tote__spool_descriptor(spool));
+    if (spool && exporter->journal &&
+        (renewals != exporter->renewals || !tote__journal_is_open(exporter->journal))) {
+        tote__journal_renew(exporter->journal, exporter->settings.journal_directory,
+                            tote__spool_descriptor(spool));
     }
     exporter->renewals = renewals;
 }

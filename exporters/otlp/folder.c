@@ -254,15 +254,14 @@ bool tote__folder_is_of_another_user(const char *path) {
 }
 
 bool tote__folder_reopen(const struct tote__folder *inherited, struct tote__folder *folder) {
-    struct stat status;
     int fd = tote__os_above_stdio(
         openat(inherited->descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 
     *folder = *inherited;
     folder->descriptor = fd;
-    if (fd >= 0 && (fstat(fd, &status) != 0 || status.st_dev != inherited->device ||
-                    status.st_ino != inherited->inode)) {
-        tote__folder_close(folder);
+    if (fd >= 0 && !tote__folder_is_open(folder)) {
+        close(fd);
+        folder->descriptor = -1;
     }
     return folder->descriptor >= 0;
 }
@@ -278,10 +277,35 @@ bool tote__folder_borrow(int descriptor, struct tote__folder *folder) {
     return true;
 }
 
-void tote__folder_close(struct tote__folder *folder) {
-    if (folder->descriptor >= 0) {
-        close(folder->descriptor);
+bool tote__is_same_file(int descriptor, dev_t device, ino_t inode) {
+    struct stat status;
+    int error = errno;
+    bool is_same = descriptor >= 0 && fstat(descriptor, &status) == 0 && status.st_dev == device &&
+                   status.st_ino == inode;
+
+    errno = error;
+    return is_same;
+}
+
+void tote__close_same_file(int descriptor, dev_t device, ino_t inode) {
+    if (tote__is_same_file(descriptor, device, inode)) {
+        close(descriptor);
     }
+}
+
+/* closedir() would close the host's descriptor: the memory is left instead, once in such a life. */
+void tote__close_same_listing(DIR *listing, dev_t device, ino_t inode) {
+    if (listing && tote__is_same_file(dirfd(listing), device, inode)) {
+        closedir(listing);
+    }
+}
+
+bool tote__folder_is_open(const struct tote__folder *folder) {
+    return tote__is_same_file(folder->descriptor, folder->device, folder->inode);
+}
+
+void tote__folder_close(struct tote__folder *folder) {
+    tote__close_same_file(folder->descriptor, folder->device, folder->inode);
     folder->descriptor = -1;
 }
 

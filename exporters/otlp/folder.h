@@ -12,6 +12,7 @@
 #ifndef TOTE_OTLP_FOLDER_H
 #define TOTE_OTLP_FOLDER_H
 
+#include <dirent.h>
 #include <sys/stat.h>
 
 #include "tote/common.h"
@@ -55,7 +56,19 @@ bool tote__folder_reopen(const struct tote__folder *inherited, struct tote__fold
  */
 bool tote__folder_borrow(int descriptor, struct tote__folder *folder);
 
+/*
+ * Return whether the descriptor is still that of the directory. A host may close descriptors that
+ * it does not know, and the number may be another file's by now: ask before each use.
+ */
+bool tote__folder_is_open(const struct tote__folder *folder);
+
+/* The descriptor is closed only if it is still that of the directory. */
 void tote__folder_close(struct tote__folder *folder);
+
+/* The same of a file or a listing, as it was when it was opened. */
+bool tote__is_same_file(int descriptor, dev_t device, ino_t inode);
+void tote__close_same_file(int descriptor, dev_t device, ino_t inode);
+void tote__close_same_listing(DIR *listing, dev_t device, ino_t inode);
 
 /* Return whether the directory was removed. */
 bool tote__folder_is_removed(const struct tote__folder *folder);

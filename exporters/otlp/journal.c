@@ -51,8 +51,8 @@ struct tote__journal {
     struct tote__segment segment; /* id -1: the journal is in the file */
     _Atomic(int) failure; /* errno of a write to the file that failed; 0: none, or reported */
     _Atomic(bool) has_reported;
-    int file;
-    int directory;
+    _Atomic(int) file;
+    struct tote__folder directory;
     dev_t device; /* of the file, ... */
     ino_t inode;
     char name[NAME_BYTES];
@@ -85,11 +85,20 @@ static bool is_in_file(const struct tote__journal *journal) {
     return journal->segment.id < 0;
 }
 
+bool tote__journal_is_open(const struct tote__journal *journal) {
+    return tote__is_same_file(journal->file, journal->device, journal->inode);
+}
+
 /* Copy a part of the map to the file. Returns: false with errno set. */
 static bool write_part(const struct tote__journal *journal, const void *from, size_t size) {
     off_t at = (off_t)((const uint8_t *)from - journal->map);
     struct tote__held_signals held;
     ssize_t written = 0;
+
+    if (!tote__journal_is_open(journal)) {
+        errno = EBADF;
+        return false;
+    }
     int cancel = tote__cancel_disable();
 
     tote__hold_write_signals(&held);
@@ -319,19 +328,6 @@ static void count(struct tote__journal *journal, _Atomic(uint64_t) *counter) {
 }
 
 /*
- * A descriptor that was inherited may be another file's by now: hosts close descriptors that they
- * do not know.
- */
-static bool is_file_open(const struct tote__journal *journal) {
-    struct stat status;
-
-    return journal->file >= 0 &&
-           (journal->generation == tote__generation() ||
-            (fstat(journal->file, &status) == 0 && status.st_dev == journal->device &&
-             status.st_ino == journal->inode));
-}
-
-/*
  * Settle a record of the parent's journal. Returns: whether it was live; another process may have
  * settled it.
  */
@@ -339,12 +335,12 @@ static bool settle_inherited(struct tote__journal *journal, struct tote__record 
     off_t at = (off_t)((uint8_t *)record - journal->map);
     uint32_t state = 0;
 
-    if (is_in_file(journal) && is_file_open(journal) &&
+    if (is_in_file(journal) && tote__journal_is_open(journal) &&
         pread(journal->file, &state, sizeof state, at) == sizeof state) {
         atomic_store(&record->state, state);
     }
     bool is_live = atomic_exchange(&record->state, TOTE__RECORD_SETTLED) == TOTE__RECORD_LIVE;
-    if (is_live && is_in_file(journal) && is_file_open(journal)) {
+    if (is_live && is_in_file(journal) && tote__journal_is_open(journal)) {
         keep(journal, (const void *)&record->state, sizeof record->state);
     }
     return is_live;
@@ -464,7 +460,7 @@ static bool put_in_memory(struct tote__journal *journal, uint32_t nonce) {
     }
     journal->map = journal->segment.at;
     fill_head(journal, nonce);
-    tote__segment_note_file(&journal->segment, journal->directory, journal->name);
+    tote__segment_note_file(&journal->segment, journal->directory.descriptor, journal->name);
     tote__segment_refer(&journal->segment, nonce, &reference);
     tote__hold_write_signals(&held);
     bool is_written = pwrite(journal->file, &reference, sizeof reference, 0) == sizeof reference;
@@ -505,7 +501,7 @@ static bool make_file(struct tote__journal *journal, bool is_in_memory) {
     snprintf(journal->name, sizeof journal->name, "%08x-%016llx%s", tote__os_process_id(),
              (unsigned long long)random, TOTE__JOURNAL_SUFFIX);
     snprintf(aside, sizeof aside, "%s.tmp", journal->name);
-    journal->file = tote__os_above_stdio(openat(journal->directory, aside,
+    journal->file = tote__os_above_stdio(openat(journal->directory.descriptor, aside,
                                                 O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
                                                 S_IRUSR | S_IWUSR));
     if (journal->file < 0) {
@@ -517,10 +513,11 @@ static bool make_file(struct tote__journal *journal, bool is_in_memory) {
                    fcntl(journal->file, F_SETLKW, &whole) == 0 &&
                    ((is_in_memory && put_in_memory(journal, nonce)) ||
                     (is_in_file(journal) && put_in_file(journal, nonce))) &&
-                   renameat(journal->directory, aside, journal->directory, journal->name) == 0;
+                   renameat(journal->directory.descriptor, aside, journal->directory.descriptor,
+                            journal->name) == 0;
     if (!is_made) {
         int error = errno;
-        unlinkat(journal->directory, aside, 0);
+        unlinkat(journal->directory.descriptor, aside, 0);
         errno = error;
     }
     return is_made;
@@ -544,36 +541,79 @@ static bool refer_from(struct tote__journal *journal, int directory, int file, c
     return renameat(directory, aside, directory, journal->name) == 0;
 }
 
-void tote__journal_renew(struct tote__journal *journal, int spool) {
+/* Returns: false with errno set. */
+static bool renew_reference(struct tote__journal *journal, int spool) {
     char aside[NAME_BYTES + 8];
-    int error = errno;
     struct tote__folder folder;
-
-    if (is_in_file(journal) || !tote__folder_borrow(spool, &folder)) {
-        return;
-    }
-    snprintf(aside, sizeof aside, "%s.tmp", journal->name);
     int directory = tote__journal_open_directory(NULL, spool, false);
-    int file = directory < 0 ? -1 : tote__folder_create_file(&folder, aside, O_RDWR);
+    int file = -1;
+
+    snprintf(aside, sizeof aside, "%s.tmp", journal->name);
+    if (directory < 0 || !tote__folder_borrow(directory, &folder)) {
+        return false;
+    }
+    file = tote__folder_create_file(&folder, aside, O_RDWR);
+    const dev_t device = journal->device;
+    const ino_t inode = journal->inode;
     if (file >= 0 && refer_from(journal, directory, file, aside)) {
-        close(journal->file);
-        close(journal->directory);
+        tote__close_same_file(journal->file, device, inode);
+        tote__folder_close(&journal->directory);
         journal->file = file;
-        journal->directory = directory;
+        journal->directory = folder;
         tote__segment_note_file(&journal->segment, directory, journal->name);
-    } else {
+        return true;
+    }
+    int error = errno;
+    if (file >= 0) {
+        unlinkat(directory, aside, 0);
+        close(file);
+    }
+    close(directory);
+    errno = error;
+    return false;
+}
+
+/* The same file, if no other process has taken it over meanwhile. Returns: false with errno set. */
+static bool reopen_file(struct tote__journal *journal, const char *path, int spool) {
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct tote__folder folder;
+    struct stat status;
+    int directory = tote__journal_open_directory(path, spool, false);
+
+    if (directory < 0 || !tote__folder_borrow(directory, &folder)) {
+        return false;
+    }
+    int file = tote__folder_open_file(&folder, journal->name, O_RDWR, &status);
+    if (file >= 0 && status.st_dev == journal->device && status.st_ino == journal->inode &&
+        fcntl(file, F_SETLK, &whole) == 0) {
+        tote__folder_close(&journal->directory);
+        journal->directory = folder;
+        journal->file = file;
+        atomic_store(&journal->failure, 0);
+        return true;
+    }
+    int error = file < 0 ? errno : EBUSY;
+    if (file >= 0) {
+        close(file);
+    }
+    close(directory);
+    errno = error;
+    return false;
+}
+
+void tote__journal_renew(struct tote__journal *journal, const char *directory, int spool) {
+    int error = errno;
+    bool is_renewed = is_in_file(journal)
+                          ? tote__journal_is_open(journal) || reopen_file(journal, directory, spool)
+                          : renew_reference(journal, spool);
+
+    if (!is_renewed) {
         char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, component,
-                      "spans that end will not outlive this process: the directory of the disk "
-                      "queue was removed, and no file can be created in it now: %s",
+                      "spans that end will not outlive this process: the journal's file, or its "
+                      "directory, was removed, or this process has closed its descriptor, and it "
+                      "cannot be made or opened again now: %s",
                       tote__os_error(errno, text));
-        if (file >= 0) {
-            unlinkat(directory, aside, 0);
-            close(file);
-        }
-        if (directory >= 0) {
-            close(directory);
-        }
     }
     errno = error;
 }
@@ -628,14 +668,19 @@ struct tote__journal *tote__journal_new(const char *directory, int spool, size_t
         return NULL;
     }
     journal->generation = tote__generation();
-    journal->directory = journal->file = journal->segment.id = -1;
+    journal->directory.descriptor = journal->segment.id = -1;
+    journal->file = -1;
     journal->chunk_count = (uint32_t)(chunks ? chunks : 1);
     journal->size = chunk_at(journal->chunk_count);
-    journal->directory = tote__journal_open_directory(directory, spool, true);
+    int opened = tote__journal_open_directory(directory, spool, true);
+    if (opened >= 0 && !tote__folder_borrow(opened, &journal->directory)) {
+        close(opened);
+    }
     if (!directory && !older) { /* not in a child: its first span would wait for it */
         tote__segments_clear_away(ABANDONED_AFTER_S);
     }
-    if (journal->directory < 0 || !make_chunks(journal) || !make_file(journal, !directory)) {
+    if (journal->directory.descriptor < 0 || !make_chunks(journal) ||
+        !make_file(journal, !directory)) {
         char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, component,
                       "spans that end will not outlive this process: no journal of %zu bytes in "
@@ -681,18 +726,15 @@ static void release(struct tote__journal *journal) {
     bool is_own = journal->generation == tote__generation();
 
     if (is_own && journal->file >= 0 && is_empty(journal)) {
-        unlinkat(journal->directory, journal->name, 0);
+        if (tote__folder_is_open(&journal->directory)) {
+            unlinkat(journal->directory.descriptor, journal->name, 0);
+        }
         if (!is_in_file(journal)) {
             tote__segment_remove(&journal->segment);
         }
     }
-    bool is_open = is_file_open(journal);
-    if (is_open) {
-        close(journal->file);
-    }
-    if ((is_own || is_open) && journal->directory >= 0) {
-        close(journal->directory);
-    }
+    tote__close_same_file(journal->file, journal->device, journal->inode);
+    tote__folder_close(&journal->directory);
     leave(journal);
     if (is_in_file(journal) && journal->map) {
         munmap(journal->map, journal->size);

@@ -36,10 +36,17 @@ struct tote__journal *tote__journal_new(const char *directory, int spool, size_t
                                         struct tote__journal *older);
 
 /*
- * The directory of the disk queue was removed and created again: refer to the shared memory from
- * there.
+ * Return whether the file is open. A host may close descriptors that it does not know, and the file
+ * and its lock with them.
  */
-void tote__journal_renew(struct tote__journal *journal, int spool);
+bool tote__journal_is_open(const struct tote__journal *journal);
+
+/*
+ * The directory of the disk queue was removed and created again, or the file is not open any more:
+ * refer to the shared memory from there. A journal in a file of `directory`, as in
+ * tote__journal_new(), is opened and locked again.
+ */
+void tote__journal_renew(struct tote__journal *journal, const char *directory, int spool);
 
 /*
  * With the older ones. Remove the file, unless spans are left in it; of one that was inherited only

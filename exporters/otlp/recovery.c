@@ -75,7 +75,11 @@ struct tote__recovery {
     uint64_t damaged; /* journals */
     DIR *listing;     /* NULL: none is under way */
     int directory;    /* of the listing */
+    dev_t directory_device;
+    ino_t directory_inode;
     int file;
+    dev_t file_device;
+    ino_t file_inode;
     struct reading *reading; /* NULL: none */
 };
 
@@ -144,9 +148,7 @@ struct tote__recovery *tote__recovery_new(const char *directory, size_t most_byt
 static void close_file(struct tote__recovery *recovery) {
     struct reading *reading = recovery->reading;
 
-    if (recovery->file >= 0) {
-        close(recovery->file);
-    }
+    tote__close_same_file(recovery->file, recovery->file_device, recovery->file_inode);
     if (reading) {
         tote__segment_detach(&reading->segment);
         tote_otlp_buffer_clear(&reading->scope);
@@ -160,9 +162,8 @@ static void close_file(struct tote__recovery *recovery) {
 
 static void close_journal(struct tote__recovery *recovery) {
     close_file(recovery);
-    if (recovery->listing) {
-        closedir(recovery->listing);
-    }
+    tote__close_same_listing(recovery->listing, recovery->directory_device,
+                             recovery->directory_inode);
     recovery->listing = NULL;
     recovery->directory = -1;
 }
@@ -382,6 +383,8 @@ static bool open_journal(struct tote__recovery *recovery, const char *name) {
         return false;
     }
     recovery->file = open_file(recovery, name, &status);
+    recovery->file_device = status.st_dev;
+    recovery->file_inode = status.st_ino;
     if (recovery->file >= 0 && fcntl(recovery->file, F_SETLK, &whole) == 0 &&
         fstat(recovery->file, &status) == 0 && status.st_nlink) {
         recovery->reading = tote__allocate_zeroed(sizeof *recovery->reading);
@@ -399,10 +402,14 @@ static bool open_journal(struct tote__recovery *recovery, const char *name) {
 static bool open_listing(struct tote__recovery *recovery, const struct tote__spool *spool) {
     int directory =
         tote__journal_open_directory(recovery->path, tote__spool_descriptor(spool), false);
+    struct stat status;
 
-    recovery->listing = directory < 0 ? NULL : fdopendir(directory);
+    bool is_known = directory >= 0 && fstat(directory, &status) == 0;
+    recovery->listing = is_known ? fdopendir(directory) : NULL;
     if (recovery->listing) {
         recovery->directory = directory;
+        recovery->directory_device = status.st_dev;
+        recovery->directory_inode = status.st_ino;
     } else if (directory >= 0) {
         close(directory);
     }
@@ -627,11 +634,25 @@ static bool put_batch(struct tote__recovery *recovery, struct tote__spool *spool
     return tote__spool_put(spool, &batch);
 }
 
+/* The host may have closed the descriptors: then another look begins. */
+static void check_descriptors(struct tote__recovery *recovery) {
+    bool is_file_lost =
+        recovery->file >= 0 &&
+        !tote__is_same_file(recovery->file, recovery->file_device, recovery->file_inode);
+    bool is_listing_lost =
+        recovery->listing && !tote__is_same_file(recovery->directory, recovery->directory_device,
+                                                 recovery->directory_inode);
+
+    if (is_file_lost || is_listing_lost) {
+        close_journal(recovery);
+    }
+}
+
 bool tote__recovery_step(struct tote__recovery *recovery, struct tote__spool *spool) {
     int error = errno;
-
     bool may_go_on = true;
 
+    check_descriptors(recovery);
     if (recovery->file < 0) {
         if (!recovery->listing && tote__clock_monotonic() < recovery->look_at) {
             return false;

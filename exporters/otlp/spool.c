@@ -44,6 +44,8 @@ static const char corrupt_suffix[] = ".corrupt";
 /* A look at the directory. */
 struct scan {
     DIR *directory; /* NULL: none is under way */
+    dev_t device;   /* of the directory */
+    ino_t inode;
     struct tote__spool_index found;
     uint32_t
         first_sequence; /* own files from this one on are put into `found` when they are written */
@@ -201,8 +203,12 @@ static bool look_at(struct tote__spool *spool, const char *name) {
     return true;
 }
 
+static void close_listing(const struct tote__spool *spool) {
+    tote__close_same_listing(spool->scan.directory, spool->scan.device, spool->scan.inode);
+}
+
 static void end_scan(struct tote__spool *spool) {
-    closedir(spool->scan.directory);
+    close_listing(spool);
     tote__spool_index_clear(&spool->known);
     tote__spool_index_clear(&spool->passed_over);
     tote__spool_index_clear(&spool->skipped);
@@ -213,9 +219,7 @@ static void end_scan(struct tote__spool *spool) {
 }
 
 static void drop_scan(struct tote__spool *spool) {
-    if (spool->scan.directory) {
-        closedir(spool->scan.directory);
-    }
+    close_listing(spool);
     tote__spool_index_clear(&spool->scan.found);
     spool->scan = (struct scan){.directory = NULL};
 }
@@ -259,7 +263,10 @@ static void forget_all(struct tote__spool *spool) {
     }
 }
 
-/* After the folder was opened again: nothing of the old one is used any more. */
+/*
+ * After the folder was opened again: nothing of the old one is used any more. The same directory
+ * keeps what is known of it.
+ */
 static void leave_folder(struct tote__spool *spool, struct tote__folder *old) {
     bool is_same_directory =
         old->device == spool->folder.device && old->inode == spool->folder.inode;
@@ -316,6 +323,29 @@ static bool renew(struct tote__spool *spool) {
     return true;
 }
 
+/*
+ * Have the directory open, before each use. The host may have closed the descriptor, and the number
+ * may be another file's. Returns false, with a diagnostic, if the directory cannot be opened again.
+ */
+static bool check_folder(struct tote__spool *spool) {
+    struct tote__folder old = spool->folder;
+
+    if (tote__folder_is_open(&old)) {
+        if (spool->scan.directory && !tote__is_same_file(dirfd(spool->scan.directory),
+                                                         spool->scan.device, spool->scan.inode)) {
+            drop_scan(spool);
+        }
+        return true;
+    }
+    if (!open_folder(spool, old.owner, true)) {
+        spool->folder = old;
+        spool->folder.descriptor = -1;
+        return false;
+    }
+    leave_folder(spool, &old);
+    return true;
+}
+
 static int open_listing(const struct tote__spool *spool) {
     return tote__os_above_stdio(
         openat(spool->folder.descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -331,7 +361,10 @@ static void begin_scan(struct tote__spool *spool) {
     if (!directory && fd >= 0) {
         close(fd);
     }
-    spool->scan = (struct scan){.directory = directory, .first_sequence = spool->sequence};
+    spool->scan = (struct scan){.directory = directory,
+                                .device = spool->folder.device,
+                                .inode = spool->folder.inode,
+                                .first_sequence = spool->sequence};
     spool->next_look = tote__deadline_in(LOOK_AGAIN_MS);
 }
 
@@ -451,6 +484,10 @@ bool tote__spool_put(struct tote__spool *spool, const struct tote__batch *batch)
                       size);
         return false;
     }
+    if (!check_folder(spool)) {
+        errno = error;
+        return false;
+    }
     look(spool, STEP_FILES);
     make_room(spool, size);
     const struct tote__spool_entry entry = {
@@ -481,6 +518,9 @@ uint64_t tote__spool_lost(const struct tote__spool *spool) {
 }
 
 bool tote__spool_may_send(struct tote__spool *spool) {
+    if (!check_folder(spool)) {
+        return false;
+    }
     int error = tote__spool_lock_take(&spool->lock, &spool->folder);
     bool is_locked_out = error && error != EAGAIN && error != ENOENT;
     if (is_locked_out && !spool->is_locked_out) {
@@ -576,6 +616,11 @@ bool tote__spool_take(struct tote__spool *spool, unsigned encodings, struct tote
 
     put_back(spool, encodings);
     spool->has_more = false;
+    if (!check_folder(spool)) {
+        spool->next_look = tote__deadline_in(LOOK_AGAIN_MS);
+        errno = error;
+        return false;
+    }
     if (!spool->known.count) {
         look(spool, STEP_FILES);
         spool->has_more = spool->scan.directory != NULL;
@@ -599,7 +644,7 @@ void tote__spool_remove(struct tote__spool *spool) {
     char name[TOTE__SPOOL_NAME_BYTES];
     int error = errno;
 
-    if (spool->has_taken) {
+    if (spool->has_taken && check_folder(spool)) {
         tote__spool_entry_name(&spool->taken, name);
         unlinkat(spool->folder.descriptor, name, 0);
         spool->has_taken = false;
@@ -631,7 +676,7 @@ static struct tote__spool_entry half_of(struct tote__spool *spool, uint32_t whic
 bool tote__spool_split(struct tote__spool *spool, const struct tote__batch halves[2]) {
     struct tote__spool_entry entries[2];
     char name[TOTE__SPOOL_NAME_BYTES];
-    bool is_split = spool->has_taken;
+    bool is_split = spool->has_taken && check_folder(spool);
     int error = errno;
 
     for (uint32_t i = 0; i < 2 && is_split; i++) {
@@ -671,11 +716,7 @@ uint64_t tote__spool_next_look(const struct tote__spool *spool) {
 }
 
 int tote__spool_descriptor(const struct tote__spool *spool) {
-    struct tote__folder folder;
-    bool is_same = tote__folder_borrow(spool->folder.descriptor, &folder) &&
-                   folder.device == spool->folder.device && folder.inode == spool->folder.inode;
-
-    return is_same ? folder.descriptor : -1;
+    return tote__folder_is_open(&spool->folder) ? spool->folder.descriptor : -1;
 }
 
 uint32_t tote__spool_renewals(const struct tote__spool *spool) {

@@ -28,14 +28,16 @@ static bool is_held_here(const struct tote__folder *folder) {
     return false;
 }
 
-static int open_file(const struct tote__folder *folder) {
-    struct stat status;
-    int fd = tote__folder_open_file(folder, TOTE__SPOOL_LOCK_NAME, O_RDWR, &status);
+static int open_file(const struct tote__folder *folder, struct stat *status) {
+    int fd = tote__folder_open_file(folder, TOTE__SPOOL_LOCK_NAME, O_RDWR, status);
 
     if (fd < 0 && errno == ENOENT) {
         fd = tote__folder_create_file(folder, TOTE__SPOOL_LOCK_NAME, O_RDWR);
         if (fd < 0 && errno == EEXIST) {
-            fd = tote__folder_open_file(folder, TOTE__SPOOL_LOCK_NAME, O_RDWR, &status);
+            fd = tote__folder_open_file(folder, TOTE__SPOOL_LOCK_NAME, O_RDWR, status);
+        } else if (fd >= 0 && fstat(fd, status) != 0) {
+            close(fd);
+            fd = -1;
         }
     }
     return fd;
@@ -44,11 +46,12 @@ static int open_file(const struct tote__folder *folder) {
 /* Call with `held_lock` taken. */
 static int take(struct tote__spool_lock *lock, const struct tote__folder *folder) {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct stat status;
 
     if (is_held_here(folder)) {
         return EAGAIN;
     }
-    int fd = open_file(folder);
+    int fd = open_file(folder, &status);
     if (fd < 0) {
         return errno;
     }
@@ -62,15 +65,18 @@ static int take(struct tote__spool_lock *lock, const struct tote__folder *folder
         .generation = tote__generation(),
         .device = folder->device,
         .inode = folder->inode,
+        .file_device = status.st_dev,
+        .file_inode = status.st_ino,
     };
     held = lock;
     return 0;
 }
 
 int tote__spool_lock_take(struct tote__spool_lock *lock, const struct tote__folder *folder) {
-    if (lock->descriptor >= 0) {
+    if (tote__is_same_file(lock->descriptor, lock->file_device, lock->file_inode)) {
         return 0;
     }
+    tote__spool_lock_drop(lock);
     tote__lock_take(&held_lock);
     int error = take(lock, folder);
     tote__lock_drop(&held_lock);
@@ -88,7 +94,7 @@ void tote__spool_lock_drop(struct tote__spool_lock *lock) {
             break;
         }
     }
-    close(lock->descriptor);
+    tote__close_same_file(lock->descriptor, lock->file_device, lock->file_inode);
     lock->descriptor = -1;
     tote__lock_drop(&held_lock);
 }

@@ -19,16 +19,18 @@ struct tote__spool_lock {
     struct tote__spool_lock *next; /* of the locks that this process holds */
     int descriptor;                /* -1: not held */
     uint32_t generation;           /* of the process that took it */
-    dev_t device;
+    dev_t device; /* of the directory */
     ino_t inode;
+    dev_t file_device;
+    ino_t file_inode;
 };
 
 #define TOTE__SPOOL_LOCK_INIT                                                                      \
     { .descriptor = -1 }
 
 /*
- * Take the lock of a directory without waiting. Returns 0, also if it is held already; EAGAIN if
- * another process or another queue of this process holds it; or why the file cannot be opened.
+ * Take the lock of a directory without waiting. Returns 0, also if it is held already; one whose
+ * descriptor the host has closed is taken again. Returns EAGAIN if another process or another queue of this process holds it; or why the file cannot be opened.
  * The structure must stay where it is until the lock is dropped.
  */
 int tote__spool_lock_take(struct tote__spool_lock *lock, const struct tote__folder *folder);
