@@ -45,6 +45,13 @@ enum flush_state {
 
 enum stop_order { STOP_NOT, STOP_WHEN_FLUSHED, STOP_NOW };
 
+/* What wakes the worker, besides the time, a flush and a shutdown. */
+enum worker_sleep {
+    AWAKE,
+    SLEEPS_UNTIL_BATCH, /* a whole batch, or a full queue */
+    SLEEPS_UNTIL_SPAN   /* any span: the queue is empty, and the delay is short */
+};
+
 /* A thread's way in. Written by the owner of `home`, but for what is the worker's. */
 struct batch_lane {
     struct batch_lane *next; /* of the queue, in no order; none is taken off */
@@ -91,7 +98,7 @@ struct batch_queue {
     char apart_from_worker[64];
 
     /* Between the worker and those who wake it. */
-    _Atomic(uint32_t) is_asleep;    /* waited on by the worker */
+    _Atomic(uint32_t) sleep;        /* an enum worker_sleep; waited on by the worker */
     _Atomic(uint32_t) has_overflow; /* spans were dropped for want of room */
     _Atomic(uint32_t) stop;         /* an enum stop_order */
     _Atomic(uint64_t) stop_deadline;
@@ -112,6 +119,7 @@ struct batch_queue {
     size_t kept;               /* requests that the exporter keeps */
     uint64_t send_began;       /* of the first of them; 0: it has not */
     uint64_t next_export;
+    bool is_idle; /* no span is queued and the delay is short: the next span starts the delay */
     enum flush_state flush;
     uint32_t flush_round; /* that is being answered, or was the last */
     size_t flush_left;    /* requests that are part of it */
@@ -166,6 +174,15 @@ void tote__batch_add_stats(void *self, tote_stats *stats);
 
 /* Start the worker, if nobody has yet. Returns: false when there is none. */
 bool tote__batch_start_worker(struct batch_queue *queue);
+
+/* Whether the worker sleeps without the delay's timer while the queue is empty. */
+bool tote__batch_has_short_delay(const struct batch_queue *queue);
+
+/* Start the schedule of exports, with an empty queue. */
+void tote__batch_start_schedule(struct batch_queue *queue);
+
+/* How the worker is to sleep now. */
+enum worker_sleep tote__batch_sleep(const struct batch_queue *queue);
 
 /* Wake the worker; what it is to see was stored in sequentially consistent order. */
 void tote__batch_wake(struct batch_queue *queue);

@@ -24,15 +24,16 @@ void tote__batch_wake_host(struct batch_queue *queue) {
     int error = errno;
     int cancel = tote__cancel_disable();
 
+    atomic_store(&queue->due, 0);
     eventfd_write(queue->event, 1);
     tote__cancel_restore(cancel);
     errno = error;
 }
 
 void tote__batch_start_host(struct batch_queue *queue) {
-    queue->next_export = tote__deadline_in(queue->processor->settings.schedule_delay_ms);
+    tote__batch_start_schedule(queue);
     atomic_store(&queue->due, queue->next_export);
-    atomic_store(&queue->is_asleep, 1);
+    atomic_store(&queue->sleep, tote__batch_sleep(queue));
 }
 
 static void hush(struct batch_queue *queue) {
@@ -87,7 +88,7 @@ static int run(void *arg) {
     bool has_more = true;
 
     hush(queue);
-    atomic_store(&queue->is_asleep, 0);
+    atomic_store(&queue->sleep, AWAKE);
     while (has_more && !is_done(drive)) {
         has_more = tote__batch_step(queue, false);
         if (tote__clock_monotonic() >= drive->until) {
@@ -98,7 +99,7 @@ static int run(void *arg) {
         exporter->ahead->hush(exporter->self);
     }
     atomic_store(&queue->due, tote__batch_due(queue));
-    atomic_store(&queue->is_asleep, 1);
+    atomic_store(&queue->sleep, tote__batch_sleep(queue));
     if (has_more || tote__batch_has_work(queue)) {
         tote__batch_wake(queue);
     }
@@ -157,7 +158,7 @@ bool tote__batch_part_host(struct batch_queue *queue, uint64_t deadline) {
         tote__wait(&queue->is_driven, 1, deadline);
     }
     atomic_fetch_add(&queue->references, 1);
-    atomic_store(&queue->is_asleep, 0); /* nothing wakes from here on */
+    atomic_store(&queue->sleep, AWAKE); /* nothing wakes from here on */
     hush(queue);
     tote__batch_leave(queue);
     unclaim(queue);

@@ -127,6 +127,15 @@ static bool has_credit(const struct batch_lane *lane) {
     return atomic_load_explicit(&lane->spans.left, memory_order_relaxed) != 0;
 }
 
+/* With a short delay the worker sleeps until any span is queued: look each time. */
+static void wake_idle(struct batch_lane *lane) {
+    lane->check_at = 0;
+    tote__span_ring_announce(&lane->ring);
+    if (atomic_load(&lane->queue->sleep) == SLEEPS_UNTIL_SPAN) {
+        tote__batch_wake(lane->queue);
+    }
+}
+
 /* Wake the worker if there is a batch for it. */
 static void consider_waking(struct batch_lane *lane) {
     struct batch_queue *queue = lane->queue;
@@ -142,6 +151,9 @@ static void consider_waking(struct batch_lane *lane) {
     if (waiting >= batch) {
         tote__span_ring_announce(&lane->ring);
         tote__batch_wake(queue);
+    }
+    if (tote__batch_has_short_delay(queue)) {
+        wake_idle(lane);
     }
 }
 
@@ -303,7 +315,6 @@ static struct batch_processor *make_processor(tote_span_exporter *exporter,
     processor->settings = *settings;
     struct tote__batch_settings *own = &processor->settings;
     own->max_queue_size = own->max_queue_size ? own->max_queue_size : 1;
-    own->schedule_delay_ms = own->schedule_delay_ms ? own->schedule_delay_ms : 1;
     if (own->max_export_batch_size == 0 || own->max_export_batch_size > own->max_queue_size) {
         own->max_export_batch_size = own->max_queue_size;
     }

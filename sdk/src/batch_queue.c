@@ -137,7 +137,7 @@ static struct batch_lane *make_lane(struct batch_queue *queue, struct thread_sta
     }
     lane->queue = queue;
     lane->home = state;
-    lane->check_at = settings->max_export_batch_size;
+    lane->check_at = tote__batch_has_short_delay(queue) ? 0 : settings->max_export_batch_size;
     lane->next = atomic_load_explicit(&queue->lanes, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&queue->lanes, &lane->next, lane,
                                                   memory_order_release, memory_order_relaxed)) {

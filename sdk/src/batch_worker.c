@@ -17,14 +17,39 @@
 static const char *const component = "batch_processor";
 
 void tote__batch_wake(struct batch_queue *queue) {
-    if (!atomic_load(&queue->is_asleep) || !atomic_exchange(&queue->is_asleep, 0)) {
+    if (atomic_load(&queue->sleep) == AWAKE || atomic_exchange(&queue->sleep, AWAKE) == AWAKE) {
         return;
     }
     if (queue->processor->settings.is_by_host) {
         tote__batch_wake_host(queue);
     } else {
-        tote__wake(&queue->is_asleep);
+        tote__wake(&queue->sleep);
     }
+}
+
+/*
+ * With a shorter delay, a timer would wake an idle worker for nothing more than once in this time.
+ * An idle worker only gives memory back to the allocator, which does not need the exact delay.
+ */
+enum { SHORT_DELAY_MS = 1000, IDLE_MS = 5000 };
+
+bool tote__batch_has_short_delay(const struct batch_queue *queue) {
+    return queue->processor->settings.schedule_delay_ms < SHORT_DELAY_MS;
+}
+
+static void start_delay(struct batch_queue *queue) {
+    uint32_t delay = queue->processor->settings.schedule_delay_ms;
+
+    queue->next_export = tote__deadline_in(queue->is_idle ? IDLE_MS : delay);
+}
+
+void tote__batch_start_schedule(struct batch_queue *queue) {
+    queue->is_idle = tote__batch_has_short_delay(queue);
+    start_delay(queue);
+}
+
+enum worker_sleep tote__batch_sleep(const struct batch_queue *queue) {
+    return queue->is_idle ? SLEEPS_UNTIL_SPAN : SLEEPS_UNTIL_BATCH;
 }
 
 /* Look at every ring. Returns: how many spans wait. */
@@ -173,7 +198,7 @@ static void report_export(size_t count, tote_result result, uint64_t start) {
 static void note_export(struct batch_queue *queue, size_t count, tote_result result,
                         const tote_export_report *report) {
     settle(queue, count, result, report);
-    queue->next_export = tote__deadline_in(queue->processor->settings.schedule_delay_ms);
+    start_delay(queue);
 }
 
 /* What is left of the batch, by an exporter that keeps nothing. */
@@ -318,6 +343,24 @@ static bool has_room(struct batch_queue *queue) {
     return !queue->kept || exporter->ahead->has_room(exporter->self);
 }
 
+/* The delay is over and no span is queued. */
+static void become_idle(struct batch_queue *queue) {
+    if (queue->is_idle || !tote__batch_has_short_delay(queue)) {
+        tote__pools_trim(&tote__span_pool);
+    } else {
+        queue->is_idle = true;
+    }
+    start_delay(queue);
+}
+
+/* The first span after an idle time starts the delay, so that others join its batch. */
+static void end_idle_time(struct batch_queue *queue) {
+    if (queue->is_idle && sweep(queue)) {
+        queue->is_idle = false;
+        start_delay(queue);
+    }
+}
+
 /*
  * Whether to export now, on its own account; what is not a whole batch can wait while others are on
  * their way.
@@ -329,8 +372,7 @@ static bool is_export_due(struct batch_queue *queue) {
 
     bool is_time = !queue->kept && tote__clock_monotonic() >= queue->next_export;
     if (is_time && waiting == 0) {
-        tote__pools_trim(&tote__span_pool);
-        queue->next_export = tote__deadline_in(queue->processor->settings.schedule_delay_ms);
+        become_idle(queue);
     }
     return waiting >= queue->processor->settings.max_export_batch_size ||
            (waiting > 0 && (has_overflow || is_time));
@@ -356,6 +398,7 @@ static bool hand_over_due(struct batch_queue *queue, bool may_wait) {
 }
 
 bool tote__batch_step(struct batch_queue *queue, bool may_wait) {
+    end_idle_time(queue);
     if (is_flush_asked(queue)) {
         begin_flush(queue);
     }
@@ -375,9 +418,10 @@ bool tote__batch_step(struct batch_queue *queue, bool may_wait) {
 }
 
 bool tote__batch_has_work(struct batch_queue *queue) {
+    uint64_t due = queue->is_idle ? 1 : queue->processor->settings.max_export_batch_size;
+
     return is_flush_asked(queue) ||
-           (has_room(queue) && (atomic_load(&queue->has_overflow) ||
-                                sweep(queue) >= queue->processor->settings.max_export_batch_size));
+           (has_room(queue) && (atomic_load(&queue->has_overflow) || sweep(queue) >= due));
 }
 
 uint64_t tote__batch_due(struct batch_queue *queue) {
@@ -394,13 +438,15 @@ static bool is_flushing(struct batch_queue *queue) {
 
 /* Sleep until something is due, unless something comes up. */
 static void rest(struct batch_queue *queue) {
-    atomic_store(&queue->is_asleep, 1);
+    enum worker_sleep sleep = tote__batch_sleep(queue);
+
+    atomic_store(&queue->sleep, sleep);
     uint32_t stop = atomic_load(&queue->stop);
     if (stop != STOP_NOW && (stop == STOP_NOT || is_flushing(queue)) &&
         !tote__batch_has_work(queue)) {
-        tote__wait(&queue->is_asleep, 1, tote__batch_due(queue));
+        tote__wait(&queue->sleep, sleep, tote__batch_due(queue));
     }
-    atomic_store(&queue->is_asleep, 0);
+    atomic_store(&queue->sleep, AWAKE);
 }
 
 /* Have the exporter save what it keeps. */
@@ -466,7 +512,7 @@ static void work(void *arg) {
     uint32_t stop;
 
     atomic_store(&queue->worker, &tote__thread);
-    queue->next_export = tote__deadline_in(queue->processor->settings.schedule_delay_ms);
+    tote__batch_start_schedule(queue);
     while ((stop = atomic_load(&queue->stop)) != STOP_NOW) {
         bool has_more = tote__batch_step(queue, true);
         if (stop == STOP_WHEN_FLUSHED && !is_flushing(queue)) {

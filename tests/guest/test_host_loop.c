@@ -153,6 +153,22 @@ static void less_than_a_batch_is_exported_when_it_is_time(void **state) {
     assert_int_equal(received_spans(host.receiver, NULL), 1);
 }
 
+/* The contract of tote_sdk_get_poll_timeout_ms(): a loop is not woken for an empty queue */
+static void without_a_delay_spans_are_exported_at_once_and_an_idle_loop_sleeps(void **state) {
+    (void)state;
+    host.batch.schedule_delay_ms = TOTE_NOTHING;
+    start();
+    for (size_t round = 1; round <= 3; round++) {
+        assert_in_range(tote_sdk_get_poll_timeout_ms(host.sdk), 1000, 5000);
+        assert_false(is_readable());
+        end_spans(1);
+        assert_true(is_readable());
+        loop_until_settled(round);
+        tote_sdk_poll(host.sdk);
+    }
+    assert_int_equal(received_spans(host.receiver, NULL), 3);
+}
+
 /* The contract of tote_sdk_poll() */
 static void polling_with_nothing_to_do_does_nothing(void **state) {
     (void)state;
@@ -380,6 +396,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         HOST_TEST(spans_arrive_by_turns_of_the_loop_and_no_thread_is_made),
         HOST_TEST(less_than_a_batch_is_exported_when_it_is_time),
+        HOST_TEST(without_a_delay_spans_are_exported_at_once_and_an_idle_loop_sleeps),
         HOST_TEST(polling_with_nothing_to_do_does_nothing),
         HOST_TEST(a_receiver_that_hangs_does_not_hold_the_loop_up),
         HOST_TEST(a_turn_that_has_used_its_budget_leaves_the_rest_to_the_next),

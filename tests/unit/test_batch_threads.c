@@ -2,7 +2,10 @@
 #include "batch_fixture.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "thread_state.h"
 
@@ -199,6 +202,56 @@ static void a_shutdown_beside_ending_spans_loses_none_uncounted(void **state) {
     assert_true(accounting_closes(&stats));
 }
 
+static void keep_thread_id(struct test_exporter *exporter) {
+    *(long *)exporter->user_data = syscall(SYS_gettid);
+}
+
+/* How often a thread of this process went to sleep. */
+static long count_sleeps(long thread_id) {
+    char path[64];
+    char line[128];
+    long count = -1;
+
+    snprintf(path, sizeof path, "/proc/self/task/%ld/status", thread_id);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file)) {
+        sscanf(line, "voluntary_ctxt_switches: %ld", &count);
+    }
+    fclose(file);
+    assert_true(count >= 0);
+    return count;
+}
+
+/*
+ * Spec: trace/sdk.md#batching-processor, scheduledDelayMillis. A timer of the delay would wake the
+ * worker some hundred times here.
+ */
+static void with_a_short_delay_spans_are_exported_and_an_idle_worker_sleeps(void **state) {
+    enum { IDLE_US = 300000, MOST_SLEEPS = 20 };
+    struct batch_fixture *f = *state;
+    long worker = 0;
+    f->exporter.user_data = &worker;
+    f->exporter.on_export = keep_thread_id;
+
+    for (uint32_t delay = 0; delay <= 1; delay++) {
+        f->batch.schedule_delay_ms = delay;
+        batch_fixture_start(state);
+        for (size_t round = 0; round < 100; round++) {
+            end_spans(f, 1);
+            assert_true(wait_for_post(&f->exporter.has_ended));
+        }
+        long before = count_sleeps(worker);
+        usleep(IDLE_US);
+        assert_in_range(count_sleeps(worker) - before, 0, MOST_SLEEPS);
+        end_spans(f, 1);
+        assert_true(wait_for_post(&f->exporter.has_ended));
+        assert_int_equal(f->exporter.spans, 101);
+        tote_sdk_close(&f->sdk, SAFETY_NET_MS);
+        f->exporter.spans = 0;
+    }
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         BATCH_TEST(the_accounting_closes_with_many_threads_and_a_moody_exporter),
@@ -207,6 +260,7 @@ int main(int argc, char **argv) {
         BATCH_TEST(one_thread_can_use_all_of_the_queue_beside_many_idle_ones),
         BATCH_TEST(many_threads_can_flush_at_once),
         BATCH_TEST(a_shutdown_beside_ending_spans_loses_none_uncounted),
+        BATCH_TEST(with_a_short_delay_spans_are_exported_and_an_idle_worker_sleeps),
     };
     return RUN_TESTS(tests, argc, argv);
 }

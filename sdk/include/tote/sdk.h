@@ -62,7 +62,7 @@ typedef struct tote_batch_options {
     uint32_t max_queue_size;        /**< spans; 2048 */
     size_t max_queue_bytes;         /**< 32 MiB */
     uint32_t max_export_batch_size; /**< spans; 512 */
-    uint32_t schedule_delay_ms;     /**< 5000 */
+    uint32_t schedule_delay_ms;     /**< 5000; TOTE_NOTHING: each span is exported at once */
     uint32_t export_timeout_ms;     /**< 30000 */
     uint32_t poll_budget_us;        /**< 1000: what tote_sdk_poll() may take for each exporter */
 } tote_batch_options;
