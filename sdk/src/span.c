@@ -97,7 +97,10 @@ static void span_set_attributes(tote_span *base, const tote_attribute *attribute
     close_for_writing(span);
 }
 
-/* The clock of the span's trace: the anchor's real time and what has gone by since. */
+/*
+ * The anchor's real time and what has passed since, for events and the end: a clock that is set
+ * changes no duration.
+ */
 static uint64_t span_now(const struct span *span) {
     if (span->anchor_monotonic) {
         return span->anchor_realtime + (tote__clock_monotonic() - span->anchor_monotonic);

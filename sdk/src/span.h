@@ -87,9 +87,10 @@ struct span {
     bool has_parent;
     bool has_given_start; /* by the program, not by a clock */
     uint64_t start_time_unix_nano;
-    uint64_t anchor_realtime; /* of the local root, with ... */
-    uint64_t
-        anchor_monotonic; /* ... what the other clock said then; 0: the clock is the program's */
+    /* Both clocks, read at one time: at the start of the local root, or of a later local ancestor.
+     * anchor_monotonic 0: the program gives the time. */
+    uint64_t anchor_realtime;
+    uint64_t anchor_monotonic;
 
     struct region name; /* ends with NUL, which is not in its size; so does ... */
     struct region attributes;

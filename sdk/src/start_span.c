@@ -199,7 +199,22 @@ static uint64_t not_before_parent(const struct span *parent, uint64_t now) {
     return is_early ? parent->start_time_unix_nano : now;
 }
 
-/* R13: a local root reads both clocks, its local children what has gone by since. */
+/*
+ * The clock anchor of a local root serves its children for this long. A child of an older one reads
+ * both clocks again: the real-time clock may have been set since, or the machine was suspended.
+ */
+static const uint64_t longest_anchor_ns = 10 * 1000000000ULL;
+
+static bool can_share_anchor(const struct start *start, const struct span *parent, uint64_t now) {
+    return parent && parent->anchor_monotonic &&
+           now - parent->anchor_monotonic <= longest_anchor_ns &&
+           parent->generation == start->thread->owned.generation;
+}
+
+/*
+ * A local root reads both clocks. Its local children add the monotonic time that has passed since,
+ * so that the times within a trace are consistent.
+ */
 static void set_up_time(const struct start *start, struct span *span) {
     const struct core_config *config = start->config;
     const struct span *parent = NULL;
@@ -217,8 +232,7 @@ static void set_up_time(const struct start *start, struct span *span) {
         return;
     }
     uint64_t monotonic = tote__clock_monotonic();
-    if (parent && parent->anchor_monotonic &&
-        parent->generation == start->thread->owned.generation) {
+    if (can_share_anchor(start, parent, monotonic)) {
         span->anchor_realtime = parent->anchor_realtime;
         span->anchor_monotonic = parent->anchor_monotonic;
     } else {

@@ -5,6 +5,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "span.h"
+#include "tote/internal/clock.h"
+
 /* A context whose span came from elsewhere, or was made here. */
 static tote_context *context_with_parent(uint8_t flags, const char *trace_state, bool is_remote) {
     const tote_trace_id trace_id = {{0x0a, 0xf7}};
@@ -180,6 +183,56 @@ static void times_of_a_trace_come_from_one_anchor(void **state) {
     assert_true(child_start >= root_start);
     assert_true(tote_span_data_get_end_time_unix_nano(f->spans[0]) >= child_start);
     assert_int_equal(tote_span_data_get_end_time_unix_nano(f->spans[1]), 1ULL << 62);
+}
+
+/* Have the span and its anchor started earlier, by the two clocks. */
+static void make_older(tote_span *base, int64_t realtime_s, int64_t monotonic_s) {
+    struct span *span = (struct span *)base;
+
+    span->anchor_realtime -= (uint64_t)realtime_s * 1000000000ULL;
+    span->start_time_unix_nano = span->anchor_realtime;
+    span->anchor_monotonic -= (uint64_t)monotonic_s * 1000000000ULL;
+}
+
+static uint64_t start_time_of(const tote_span *span) {
+    return ((const struct span *)span)->start_time_unix_nano;
+}
+
+/* The real-time clock was set, or the machine was suspended, under an open root. */
+static void children_of_a_long_lived_root_start_by_the_clock_of_today(void **state) {
+    enum { SLACK_S = 10 };
+    static const struct {
+        int64_t realtime_s;
+        int64_t monotonic_s;
+        int64_t late_s; /* how far the child's start lies before now */
+    } cases[] = {
+        {7200, 3600, 0},  /* the clock went forward by an hour */
+        {60, 3600, 0},    /* it was set back, ... */
+        {-60, 3600, -60}, /* ... before the start of the root */
+        {90, 5, 85},      /* a young anchor is shared */
+    };
+    struct sdk_fixture *f = *state;
+    f->settings.now_unix_nano = NULL;
+    sdk_fixture_start(state);
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(cases); i++) {
+        tote_span *root = start_under(f, tote_context_root());
+        make_older(root, cases[i].realtime_s, cases[i].monotonic_s);
+        tote_context *context = tote_context_with_span(tote_context_root(), root);
+        tote_span *child = start_under(f, context);
+        int64_t late_ns = (int64_t)(tote__clock_realtime() - start_time_of(child));
+        assert_in_range(late_ns / 1000000000 - cases[i].late_s + SLACK_S, 0, 2 * SLACK_S);
+        assert_true(start_time_of(child) >= start_time_of(root));
+        tote_context *below = tote_context_with_span(context, child);
+        tote_span *grandchild = start_under(f, below);
+        assert_true(start_time_of(grandchild) >= start_time_of(child));
+        tote_span_close(&grandchild);
+        tote_span_close(&child);
+        tote_span_close(&root);
+        tote_context_unref(below);
+        tote_context_unref(context);
+    }
+    assert_int_equal(f->diagnostics, 0);
 }
 
 /* Design R13. Spec: trace/api.md#end */
@@ -516,6 +569,7 @@ int main(int argc, char **argv) {
         SDK_TEST(a_sampler_may_clear_the_trace_state),
         SDK_TEST(a_root_span_ignores_the_parent),
         SDK_TEST(times_of_a_trace_come_from_one_anchor),
+        SDK_TEST(children_of_a_long_lived_root_start_by_the_clock_of_today),
         SDK_TEST(a_span_does_not_end_before_it_starts),
         SDK_TEST(a_child_does_not_start_before_its_parent_where_the_clock_is_set_back),
         SDK_TEST(attributes_of_a_sampler_that_cannot_be_kept_are_counted),

@@ -123,7 +123,10 @@ typedef struct tote_sdk_options {
     const tote_batch_options *batch;        /**< for each exporter */
 
     const tote_thread_factory *thread_factory;
-    uint64_t (*now_unix_nano)(void *clock); /**< NULL: the system's clocks */
+    /** NULL: the system's clocks. A local child takes its start from its parent's real time and the
+     * monotonic clock, or reads the real time again if that is more than 10 s old; it never starts
+     * before its parent. Events and the end follow the monotonic clock from the span's start. */
+    uint64_t (*now_unix_nano)(void *clock);
     void *clock;
 } tote_sdk_options;
 
