@@ -198,7 +198,7 @@ static const char *message_of(unsigned status) {
         return "the Host header must be an IP address or localhost";
     default:
         return "the content type must be application/x-protobuf or application/json, the content "
-               "encoding gzip or none";
+               "encoding gzip, x-gzip, identity or none";
     }
 }
 
@@ -230,12 +230,18 @@ static struct receipt take_plain(const struct http_server *server,
                                : server->take(NULL, body->at, body->size);
 }
 
+/* Spec: RFC 9110 section 8.4.1.3: x-gzip is the same. */
+static bool is_gzip(struct MHD_Connection *connection) {
+    return is_header(connection, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip") ||
+           is_header(connection, MHD_HTTP_HEADER_CONTENT_ENCODING, "x-gzip");
+}
+
 static struct receipt take_body(const struct http_server *server, struct MHD_Connection *connection,
                                 const struct bytes *body) {
     struct bytes plain = {.at = NULL};
     struct receipt receipt = {.outcome = TAKEN};
 
-    if (!is_header(connection, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip")) {
+    if (!is_gzip(connection)) {
         return take_plain(server, connection, body);
     }
     receipt.outcome = gunzip(body->at, body->size, &plain);
@@ -250,8 +256,8 @@ static struct receipt take_body(const struct http_server *server, struct MHD_Con
 static bool has_known_encoding(struct MHD_Connection *connection) {
     const char *name = MHD_HTTP_HEADER_CONTENT_ENCODING;
 
-    return !MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name) ||
-           is_header(connection, name, "gzip") || is_header(connection, name, "identity");
+    return !MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name) || is_gzip(connection) ||
+           is_header(connection, name, "identity");
 }
 
 /*

@@ -199,6 +199,10 @@ head -c 70000000 /dev/zero | gzip >"$work/bomb.gz"
 expect "and what swells beyond all bounds" "$(post "$work/bomb.gz" -H 'Content-Encoding: gzip')" 413
 expect "an encoding that nobody knows is refused" \
     "$(post "$work/shop" -H 'Content-Encoding: br')" 415
+gzip -c /dev/null >"$work/empty.gz"
+expect "x-gzip is another name of gzip, in any case" \
+    "$(post "$work/empty.gz" -H 'Content-Encoding: X-GZip')" 200
+expect "identity is no encoding" "$(post /dev/null -H 'Content-Encoding: Identity')" 200
 expect "an empty body is a request without spans" "$(post /dev/null)" 200
 gzip -c /dev/null | cat - "$work/store.gz" >"$work/members.gz"
 expect "a body of several gzip members is taken" \
