@@ -24,24 +24,6 @@ enum { MOST_BYTES = 64 << 20, MOST_PARTS = 1 << 20 };
 
 const struct tote__wire_limits tote__wire_no_limits = {UINT32_MAX, DEEPEST};
 
-/* Tag, length and content. */
-static size_t run_size(size_t content_size) {
-    return 1 + tote__varint_size(content_size) + content_size;
-}
-
-static uint8_t *put_head(uint8_t *out, uint8_t tag, size_t content_size) {
-    *out++ = tag;
-    return tote__put_varint(out, content_size);
-}
-
-static uint8_t *put_run(uint8_t *out, uint8_t tag, const void *content, size_t size) {
-    out = put_head(out, tag, size);
-    if (size) {
-        memcpy(out, content, size);
-    }
-    return out + size;
-}
-
 static struct tote__text take_text(const char *at, size_t length, uint32_t limit) {
     struct tote__text text = {.at = at, .length = at ? length : 0};
 
@@ -55,16 +37,16 @@ static struct tote__text take_text(const char *at, size_t length, uint32_t limit
 
 static uint8_t *put_text(uint8_t *out, uint8_t tag, struct tote__text text) {
     if (text.is_valid) {
-        return put_run(out, tag, text.at, text.length);
+        return tote__put_run(out, tag, text.at, text.length);
     }
-    out = put_head(out, tag, text.written);
+    out = tote__put_head(out, tag, text.written);
     return (uint8_t *)tote__utf8_repair((char *)out, text.at, text.length);
 }
 
 static size_t scalar_size(tote_value value, const struct tote__wire_limits *limits) {
     switch (value.type) {
     case TOTE_TYPE_STRING:
-        return run_size(take_text(value.as.string, value.size, limits->value_length).written);
+        return tote__run_size(take_text(value.as.string, value.size, limits->value_length).written);
     case TOTE_TYPE_BOOL:
         return 2;
     case TOTE_TYPE_INT:
@@ -72,7 +54,7 @@ static size_t scalar_size(tote_value value, const struct tote__wire_limits *limi
     case TOTE_TYPE_DOUBLE:
         return 1 + sizeof value.as.real;
     case TOTE_TYPE_BYTES:
-        return run_size(value.as.bytes ? tote__min(value.size, limits->value_length) : 0);
+        return tote__run_size(value.as.bytes ? tote__min(value.size, limits->value_length) : 0);
     default:
         return 0;
     }
@@ -83,10 +65,7 @@ static uint8_t *put_double(uint8_t *out, double real) {
 
     memcpy(&bits, &real, sizeof bits);
     *out++ = TOTE__ANY_DOUBLE;
-    for (unsigned i = 0; i < sizeof bits; i++) {
-        *out++ = (uint8_t)(bits >> (8 * i));
-    }
-    return out;
+    return tote__put_fixed64(out, bits);
 }
 
 static uint8_t *put_scalar(uint8_t *out, tote_value value, const struct tote__wire_limits *limits) {
@@ -104,8 +83,8 @@ static uint8_t *put_scalar(uint8_t *out, tote_value value, const struct tote__wi
     case TOTE_TYPE_DOUBLE:
         return put_double(out, value.as.real);
     case TOTE_TYPE_BYTES:
-        return put_run(out, TOTE__ANY_BYTES, value.as.bytes,
-                       value.as.bytes ? tote__min(value.size, limits->value_length) : 0);
+        return tote__put_run(out, TOTE__ANY_BYTES, value.as.bytes,
+                             value.as.bytes ? tote__min(value.size, limits->value_length) : 0);
     default:
         return out;
     }
@@ -140,7 +119,7 @@ struct writer {
 static void put_head_back(struct writer *writer, uint8_t tag, size_t content_size) {
     writer->written += 1 + tote__varint_size(content_size);
     if (writer->end) {
-        put_head(writer->end - writer->written, tag, content_size);
+        tote__put_head(writer->end - writer->written, tag, content_size);
     }
 }
 
@@ -156,7 +135,7 @@ static void put_scalar_back(struct writer *writer, tote_value value) {
 static void put_key_back(struct writer *writer, const char *key) {
     struct tote__text text = take_text(key, strlen(key), UINT32_MAX);
 
-    writer->written += run_size(text.written);
+    writer->written += tote__run_size(text.written);
     if (writer->end) {
         put_text(writer->end - writer->written, TOTE__KEY_VALUE_KEY, text);
     }
@@ -293,7 +272,7 @@ struct tote__attribute_plan tote__plan_attribute(const char *key, size_t key_len
 
     if (value.type == TOTE_TYPE_STRING) {
         plan.text = take_text(value.as.string, value.size, limits->value_length);
-        plan.any_value_size = run_size(plan.text.written);
+        plan.any_value_size = tote__run_size(plan.text.written);
     } else if (!is_nested(value)) {
         plan.any_value_size = scalar_size(value, limits);
     } else if (!walk_list(NULL, value, limits, &plan.any_value_size)) {
@@ -301,15 +280,15 @@ struct tote__attribute_plan tote__plan_attribute(const char *key, size_t key_len
         plan.value = tote_value_make(TOTE_TYPE_EMPTY, NULL, 0);
         plan.any_value_size = 0;
     }
-    plan.key_value_size = run_size(plan.key.written) + run_size(plan.any_value_size);
-    plan.size = run_size(plan.key_value_size);
+    plan.key_value_size = tote__run_size(plan.key.written) + tote__run_size(plan.any_value_size);
+    plan.size = tote__run_size(plan.key_value_size);
     return plan;
 }
 
 uint8_t *tote__put_planned(uint8_t *out, uint8_t tag, const struct tote__attribute_plan *plan) {
-    out = put_head(out, tag, plan->key_value_size);
+    out = tote__put_head(out, tag, plan->key_value_size);
     out = put_text(out, TOTE__KEY_VALUE_KEY, plan->key);
-    out = put_head(out, TOTE__KEY_VALUE_VALUE, plan->any_value_size);
+    out = tote__put_head(out, TOTE__KEY_VALUE_VALUE, plan->any_value_size);
     if (plan->value.type == TOTE_TYPE_STRING) {
         return put_text(out, TOTE__ANY_STRING, plan->text);
     }

@@ -8,6 +8,11 @@
 #include "tote/internal/wire.h"
 
 static bool take_varint(struct tote__slice *message, uint64_t *number) {
+    if (message->size && !(*message->at & 0x80)) {
+        *number = *message->at++;
+        message->size--;
+        return true;
+    }
     *number = 0;
     for (unsigned shift = 0; shift < 64 && message->size; shift += 7) {
         uint8_t byte = *message->at++;
@@ -20,54 +25,51 @@ static bool take_varint(struct tote__slice *message, uint64_t *number) {
     return false;
 }
 
-static bool take_fixed(struct tote__slice *message, unsigned size, uint64_t *number) {
+/* Take so many bytes. Returns: NULL if there are fewer. */
+static const uint8_t *take(struct tote__slice *message, uint64_t size) {
+    const uint8_t *at = message->at;
+
     if (message->size < size) {
-        return false;
-    }
-    *number = 0;
-    for (unsigned i = 0; i < size; i++) {
-        *number |= (uint64_t)message->at[i] << (8 * i);
+        return NULL;
     }
     message->at += size;
-    message->size -= size;
-    return true;
+    message->size -= (size_t)size;
+    return at;
 }
 
 bool tote__next_field(struct tote__slice *message, struct tote__field *field) {
     const uint8_t *start = message->at;
+    const uint8_t *at = start;
     uint64_t tag;
-    bool is_read;
 
     *field = (struct tote__field){0};
-    if (!message->size || !take_varint(message, &tag) || tag >> 3 > UINT32_MAX) {
+    if (!take_varint(message, &tag) || tag > UINT32_MAX) {
         return false;
     }
-    field->number = (uint32_t)(tag >> 3);
+    field->number = (uint32_t)tag >> 3;
     field->type = tag & 7;
     switch (field->type) {
     case 0:
-        is_read = take_varint(message, &field->value);
+        at = take_varint(message, &field->value) ? at : NULL;
         break;
     case 1:
-        is_read = take_fixed(message, 8, &field->value);
-        break;
-    case 5:
-        is_read = take_fixed(message, 4, &field->value);
+        at = take(message, sizeof(uint64_t));
+        field->value = at ? tote__get_fixed64(at) : 0;
         break;
     case 2:
-        is_read = take_varint(message, &field->value) && field->value <= message->size;
-        if (is_read) {
-            field->content = (struct tote__slice){message->at, (size_t)field->value};
-            message->at += field->value;
-            message->size -= (size_t)field->value;
-        }
+        at = take_varint(message, &field->value) ? take(message, field->value) : NULL;
+        field->content = (struct tote__slice){at, at ? (size_t)field->value : 0};
+        break;
+    case 5:
+        at = take(message, sizeof(uint32_t));
+        field->value = at ? tote__get_fixed32(at) : 0;
         break;
     default:
-        is_read = false;
+        at = NULL;
         break;
     }
     field->whole = (struct tote__slice){start, (size_t)(message->at - start)};
-    return is_read;
+    return at != NULL;
 }
 
 struct tote__key_value tote__read_key_value(struct tote__slice content) {
@@ -136,7 +138,7 @@ static tote_value unpack_scalar(const struct tote__field *field, struct tote__ar
     const char *copy;
     double real;
 
-    switch (field->number << 3 | field->type) {
+    switch (tote__field_tag(field)) {
     case TOTE__ANY_STRING:
         copy = tote__arena_text(arena, (const char *)field->content.at, field->content.size);
         return copy ? tote_string_of(copy, field->content.size) : empty;
@@ -156,7 +158,7 @@ static tote_value unpack_scalar(const struct tote__field *field, struct tote__ar
 }
 
 static bool is_list(const struct tote__field *field) {
-    uint32_t tag = field->number << 3 | field->type;
+    uint32_t tag = tote__field_tag(field);
 
     return tag == TOTE__ANY_ARRAY || tag == TOTE__ANY_MAP;
 }

@@ -2,9 +2,9 @@
 /*
  * encode_json.c - spans to an ExportTraceServiceRequest in JSON
  *
- * Spans keep attributes, events and links in wire format, which is read and written as JSON on the
- * way, without objects in between. Fields that have their default are left out, members of a oneof
- * never are. Requirements G16, G17. Spec: protocol/otlp.md#json-protobuf-encoding
+ * The bytes of each span are read and written as JSON field by field, without objects in between.
+ * Fields that have their default are left out, members of a oneof never are. Spec:
+ * protocol/otlp.md#json-protobuf-encoding
  */
 #include "encode.h"
 
@@ -15,32 +15,36 @@
 #include "tote/internal/levels.h"
 #include "tote/internal/sdk.h"
 
-enum { SPAN_EVENTS = 11, SPAN_LINKS = 13 };
+/* Tags of a Span's Event and Link. */
+enum {
+    EVENT_TIME = 1 << 3 | 1,
+    EVENT_NAME = 2 << 3 | 2,
+    EVENT_DROPPED = 4 << 3,
+    LINK_TRACE_ID = 1 << 3 | 2,
+    LINK_SPAN_ID = 2 << 3 | 2,
+    LINK_TRACE_STATE = 3 << 3 | 2,
+    LINK_DROPPED = 5 << 3,
+    LINK_FLAGS = 6 << 3 | 5
+};
 
 typedef void put_message(struct tote__json *json, struct tote__slice message);
 
-/* The fields of this number, if there are any, as an array of objects under the key. */
-static void put_array(struct tote__json *json, const char *key, struct tote__slice fields,
-                      uint32_t number, put_message *put_content) {
-    struct tote__field field;
-    bool has_any = false;
+/* The field, and those of the same number that follow it, as an array of objects under the key. */
+static void put_array(struct tote__json *json, const char *key, const struct tote__field *first,
+                      struct tote__slice *rest, put_message *put_content) {
+    struct tote__slice next = *rest;
+    struct tote__field field = *first;
+    uint32_t tag = tote__field_tag(first);
 
-    while (tote__next_field(&fields, &field)) {
-        if (field.number != number || field.type != 2) {
-            continue;
-        }
-        if (!has_any) {
-            tote__json_put(json, key);
-            tote__json_put(json, "[");
-            has_any = true;
-        }
+    tote__json_put(json, key);
+    tote__json_put(json, "[");
+    do {
+        *rest = next;
         tote__json_put(json, "{");
         put_content(json, field.content);
         tote__json_end(json, '}');
-    }
-    if (has_any) {
-        tote__json_end(json, ']');
-    }
+    } while (tote__next_field(&next, &field) && tote__field_tag(&field) == tag);
+    tote__json_end(json, ']');
 }
 
 /* An ArrayValue or a KeyValueList that is being written. */
@@ -53,7 +57,7 @@ struct level {
 static void put_scalar(struct tote__json *json, const struct tote__field *field) {
     double real;
 
-    switch (field->number << 3 | field->type) {
+    switch (tote__field_tag(field)) {
     case TOTE__ANY_STRING:
         tote__json_put(json, "\"stringValue\":");
         tote__json_text(json, field->content);
@@ -87,8 +91,8 @@ static void open_value(struct tote__json *json, struct tote__levels *levels,
     if (!tote__next_field(&any_value, &field)) {
         return; /* the empty value */
     }
-    bool is_map = (field.number << 3 | field.type) == TOTE__ANY_MAP;
-    if (!is_map && (field.number << 3 | field.type) != TOTE__ANY_ARRAY) {
+    bool is_map = tote__field_tag(&field) == TOTE__ANY_MAP;
+    if (!is_map && tote__field_tag(&field) != TOTE__ANY_ARRAY) {
         put_scalar(json, &field);
         return;
     }
@@ -133,7 +137,7 @@ static void put_part(struct tote__json *json, struct tote__levels *levels) {
             close_list(json, levels);
             return;
         }
-    } while (field.number != TOTE__LIST_ITEM >> 3 || field.type != 2);
+    } while (tote__field_tag(&field) != TOTE__LIST_ITEM);
     bool is_map = level->is_map;
     tote__json_put(json, level->has_parts ? "{" : "\"values\":[{");
     level->has_parts = true;
@@ -175,9 +179,23 @@ static void put_key_value(struct tote__json *json, struct tote__slice key_value)
     tote__json_end(json, '}');
 }
 
-/* The attributes of a message that has them in the field of this tag. */
-static void put_attributes(struct tote__json *json, struct tote__slice fields, uint8_t tag) {
-    put_array(json, "\"attributes\":", fields, tag >> 3, put_key_value);
+/* The attributes of an event or a link: fields that follow each other, and are written last. */
+struct attributes {
+    struct tote__field first; /* its number is 0 if there are none */
+    struct tote__slice rest;
+};
+
+static void note_attribute(struct attributes *attributes, const struct tote__field *field,
+                           struct tote__slice rest) {
+    if (!attributes->first.number) {
+        *attributes = (struct attributes){*field, rest};
+    }
+}
+
+static void put_attributes(struct tote__json *json, struct attributes *attributes) {
+    if (attributes->first.number) {
+        put_array(json, "\"attributes\":", &attributes->first, &attributes->rest, put_key_value);
+    }
 }
 
 static void put_text(struct tote__json *json, const char *key, struct tote__slice text) {
@@ -201,102 +219,148 @@ static void put_time(struct tote__json *json, const char *key, uint64_t time) {
     }
 }
 
-static void put_id(struct tote__json *json, const char *key, const void *id, size_t size) {
+static void put_id(struct tote__json *json, const char *key, struct tote__slice id) {
     tote__json_put(json, key);
-    tote__json_hex(json, id, size);
+    tote__json_hex(json, id.at, id.size);
 }
 
 static void put_event(struct tote__json *json, struct tote__slice event) {
-    struct tote__slice rest = event;
+    struct attributes attributes = {.first = {.number = 0}};
     struct tote__field field;
 
-    while (tote__next_field(&rest, &field)) {
-        if (field.number == 1) {
+    while (tote__next_field(&event, &field)) {
+        switch (tote__field_tag(&field)) {
+        case EVENT_TIME:
             put_time(json, "\"timeUnixNano\":", field.value);
-        } else if (field.number == 2) {
+            break;
+        case EVENT_NAME:
             put_text(json, "\"name\":", field.content);
-        } else if (field.number == 4) {
+            break;
+        case TOTE__TAG_EVENT_ATTRIBUTE:
+            note_attribute(&attributes, &field, event);
+            break;
+        case EVENT_DROPPED:
             put_count(json, "\"droppedAttributesCount\":", field.value);
+            break;
+        default:
+            break;
         }
     }
-    put_attributes(json, event, TOTE__TAG_EVENT_ATTRIBUTE);
+    put_attributes(json, &attributes);
 }
 
 static void put_link(struct tote__json *json, struct tote__slice link) {
-    struct tote__slice rest = link;
+    struct attributes attributes = {.first = {.number = 0}};
     struct tote__field field;
 
-    while (tote__next_field(&rest, &field)) {
-        if (field.number == 1) {
-            put_id(json, "\"traceId\":", field.content.at, field.content.size);
-        } else if (field.number == 2) {
-            put_id(json, "\"spanId\":", field.content.at, field.content.size);
-        } else if (field.number == 3) {
+    while (tote__next_field(&link, &field)) {
+        switch (tote__field_tag(&field)) {
+        case LINK_TRACE_ID:
+            put_id(json, "\"traceId\":", field.content);
+            break;
+        case LINK_SPAN_ID:
+            put_id(json, "\"spanId\":", field.content);
+            break;
+        case LINK_TRACE_STATE:
             put_text(json, "\"traceState\":", field.content);
-        } else if (field.number == 5) {
+            break;
+        case TOTE__TAG_LINK_ATTRIBUTE:
+            note_attribute(&attributes, &field, link);
+            break;
+        case LINK_DROPPED:
             put_count(json, "\"droppedAttributesCount\":", field.value);
-        } else if (field.number == 6) {
+            break;
+        case LINK_FLAGS:
             put_count(json, "\"flags\":", field.value);
+            break;
+        default:
+            break;
         }
     }
-    put_attributes(json, link, TOTE__TAG_LINK_ATTRIBUTE);
+    put_attributes(json, &attributes);
 }
 
-static void put_status(struct tote__json *json, const struct tote__span_wire *span) {
-    if (!span->status_code && !span->status_description.size) {
-        return;
-    }
+static void put_status(struct tote__json *json, struct tote__slice status) {
+    struct tote__field field;
+
     tote__json_put(json, "\"status\":{");
-    put_text(json, "\"message\":", span->status_description);
-    put_count(json, "\"code\":", span->status_code);
+    while (tote__next_field(&status, &field)) {
+        if (tote__field_tag(&field) == TOTE__STATUS_MESSAGE) {
+            put_text(json, "\"message\":", field.content);
+        } else if (tote__field_tag(&field) == TOTE__STATUS_CODE) {
+            put_count(json, "\"code\":", field.value);
+        }
+    }
     tote__json_end(json, '}');
 }
 
-/* One encoding, on its way. */
-struct encoding {
-    struct tote__arena arena;
-    struct tote__grouping grouping;
-    struct tote__json json;
-    const tote_span_data *const *spans;
-    size_t count;
-};
-
-static void put_trace_state(struct encoding *encoding, const tote_trace_state *state) {
-    size_t length = tote_trace_state_to_header(state, NULL, 0);
-    char *header = length ? tote__arena_allocate(&encoding->arena, length + 1) : NULL;
-
-    if (length && !header) {
-        encoding->json.is_failed = true;
-    } else if (length) {
-        tote_trace_state_to_header(state, header, length + 1);
-        put_text(&encoding->json,
-                 "\"traceState\":", (struct tote__slice){(const uint8_t *)header, length});
+/* The fields of a Span before its attributes, and its status. */
+static void put_scalar_of_span(struct tote__json *json, const struct tote__field *field) {
+    switch (tote__field_tag(field)) {
+    case TOTE__SPAN_TRACE_ID:
+        put_id(json, "\"traceId\":", field->content);
+        break;
+    case TOTE__SPAN_SPAN_ID:
+        put_id(json, "\"spanId\":", field->content);
+        break;
+    case TOTE__SPAN_TRACE_STATE:
+        put_text(json, "\"traceState\":", field->content);
+        break;
+    case TOTE__SPAN_PARENT_SPAN_ID:
+        put_id(json, "\"parentSpanId\":", field->content);
+        break;
+    case TOTE__SPAN_NAME:
+        put_text(json, "\"name\":", field->content);
+        break;
+    case TOTE__SPAN_KIND:
+        put_count(json, "\"kind\":", field->value);
+        break;
+    case TOTE__SPAN_START_TIME:
+        put_time(json, "\"startTimeUnixNano\":", field->value);
+        break;
+    case TOTE__SPAN_END_TIME:
+        put_time(json, "\"endTimeUnixNano\":", field->value);
+        break;
+    case TOTE__SPAN_STATUS:
+        put_status(json, field->content);
+        break;
+    case TOTE__SPAN_FLAGS:
+        put_count(json, "\"flags\":", field->value);
+        break;
+    default:
+        break;
     }
 }
 
-static void put_span(struct encoding *encoding, const struct tote__span_wire *span) {
-    struct tote__json *json = &encoding->json;
-    const struct tote_span_context *context = span->context;
+static void put_span(struct tote__json *json, struct tote__slice span) {
+    struct tote__field field;
 
     tote__json_put(json, "{");
-    put_id(json, "\"traceId\":", &context->trace_id, sizeof context->trace_id);
-    put_id(json, "\"spanId\":", &context->span_id, sizeof context->span_id);
-    put_trace_state(encoding, context->trace_state);
-    if (span->parent) {
-        put_id(json, "\"parentSpanId\":", &span->parent->span_id, sizeof span->parent->span_id);
+    while (tote__next_field(&span, &field)) {
+        switch (tote__field_tag(&field)) {
+        case TOTE__SPAN_ATTRIBUTE:
+            put_array(json, "\"attributes\":", &field, &span, put_key_value);
+            break;
+        case TOTE__SPAN_DROPPED_ATTRIBUTES:
+            put_count(json, "\"droppedAttributesCount\":", field.value);
+            break;
+        case TOTE__SPAN_EVENT:
+            put_array(json, "\"events\":", &field, &span, put_event);
+            break;
+        case TOTE__SPAN_DROPPED_EVENTS:
+            put_count(json, "\"droppedEventsCount\":", field.value);
+            break;
+        case TOTE__SPAN_LINK:
+            put_array(json, "\"links\":", &field, &span, put_link);
+            break;
+        case TOTE__SPAN_DROPPED_LINKS:
+            put_count(json, "\"droppedLinksCount\":", field.value);
+            break;
+        default:
+            put_scalar_of_span(json, &field);
+            break;
+        }
     }
-    put_text(json, "\"name\":", span->name);
-    put_count(json, "\"kind\":", (uint32_t)span->kind + 1); /* OTLP's 0 is UNSPECIFIED */
-    put_time(json, "\"startTimeUnixNano\":", span->start_time_unix_nano);
-    put_time(json, "\"endTimeUnixNano\":", span->end_time_unix_nano);
-    put_attributes(json, span->attributes, TOTE__TAG_SPAN_ATTRIBUTE);
-    put_count(json, "\"droppedAttributesCount\":", span->dropped_attribute_count);
-    put_array(json, "\"events\":", span->events, SPAN_EVENTS, put_event);
-    put_count(json, "\"droppedEventsCount\":", span->dropped_event_count);
-    put_array(json, "\"links\":", span->links, SPAN_LINKS, put_link);
-    put_count(json, "\"droppedLinksCount\":", span->dropped_link_count);
-    put_status(json, span);
-    put_count(json, "\"flags\":", tote__span_flags(span));
     tote__json_end(json, '}');
 }
 
@@ -305,20 +369,46 @@ static struct tote__slice slice_of(const char *text) {
 }
 
 static void put_scope(struct tote__json *json, struct tote__slice scope) {
-    struct tote__slice rest = scope;
+    enum { NAME = 1 << 3 | 2, VERSION = 2 << 3 | 2 };
     struct tote__field field;
 
     tote__json_put(json, "\"scope\":{");
-    while (tote__next_field(&rest, &field)) {
-        if (field.number == 1) {
+    while (tote__next_field(&scope, &field)) {
+        switch (tote__field_tag(&field)) {
+        case NAME:
             put_text(json, "\"name\":", field.content);
-        } else if (field.number == 2) {
+            break;
+        case VERSION:
             put_text(json, "\"version\":", field.content);
+            break;
+        case TOTE__TAG_SCOPE_ATTRIBUTE:
+            put_array(json, "\"attributes\":", &field, &scope, put_key_value);
+            break;
+        default:
+            break;
         }
     }
-    put_attributes(json, scope, TOTE__TAG_SCOPE_ATTRIBUTE);
     tote__json_end(json, '}');
 }
+
+static void put_resource(struct tote__json *json, struct tote__slice resource) {
+    struct tote__field field;
+
+    tote__json_put(json, "\"resource\":{");
+    if (tote__next_field(&resource, &field)) {
+        put_array(json, "\"attributes\":", &field, &resource, put_key_value);
+    }
+    tote__json_end(json, '}');
+}
+
+/* One encoding, on its way. */
+struct encoding {
+    struct tote__arena arena;
+    struct tote__grouping grouping;
+    struct tote__json json;
+    const struct tote__span_bytes *spans;
+    size_t count;
+};
 
 static void put_scope_spans(struct encoding *encoding, size_t index) {
     struct tote__json *json = &encoding->json;
@@ -329,8 +419,7 @@ static void put_scope_spans(struct encoding *encoding, size_t index) {
     tote__json_put(json, "\"spans\":[");
     for (size_t i = 0; i < encoding->count; i++) {
         if (encoding->grouping.group_of[i] == index) {
-            struct tote__span_wire span = tote__span_get_wire(encoding->spans[i]);
-            put_span(encoding, &span);
+            put_span(json, encoding->spans[i].bytes);
         }
     }
     tote__json_end(json, ']');
@@ -342,9 +431,8 @@ static void put_resource_spans(struct encoding *encoding, uint32_t resource_inde
     struct tote__json *json = &encoding->json;
     const struct tote__resource *resource = tote__resource_at(resource_index);
 
-    tote__json_put(json, "{\"resource\":{");
-    put_attributes(json, resource->encoded, TOTE__TAG_RESOURCE_ATTRIBUTE);
-    tote__json_end(json, '}');
+    tote__json_put(json, "{");
+    put_resource(json, resource->encoded);
     tote__json_put(json, "\"scopeSpans\":[");
     for (size_t i = 0; i < encoding->grouping.count; i++) {
         if (encoding->grouping.groups[i].resource == resource_index) {
@@ -372,15 +460,14 @@ static bool group(struct encoding *encoding) {
         return false;
     }
     for (size_t i = 0; i < encoding->count; i++) {
-        struct tote__span_wire span = tote__span_get_wire(encoding->spans[i]);
-        if (!tote__grouping_add(&encoding->grouping, i, &span)) {
+        if (!tote__grouping_add(&encoding->grouping, i, &encoding->spans[i])) {
             return false;
         }
     }
     return true;
 }
 
-bool tote__otlp_encode_json(tote_otlp_buffer *buffer, const tote_span_data *const *spans,
+bool tote__otlp_encode_json(tote_otlp_buffer *buffer, const struct tote__span_bytes *spans,
                             size_t count) {
     max_align_t memory[24];
     struct encoding encoding = {

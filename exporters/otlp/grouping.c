@@ -89,7 +89,7 @@ static bool grow(struct tote__grouping *grouping) {
 }
 
 struct tote__span_group *tote__grouping_add(struct tote__grouping *grouping, size_t index,
-                                            const struct tote__span_wire *span) {
+                                            const struct tote__span_bytes *span) {
     for (size_t i = grouping->count; i-- > 0;) {
         struct tote__span_group *group = &grouping->groups[i];
         if (group->resource == span->resource && group->scope == span->scope) {

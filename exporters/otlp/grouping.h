@@ -8,9 +8,7 @@
 #ifndef TOTE_OTLP_GROUPING_H
 #define TOTE_OTLP_GROUPING_H
 
-#include "tote/internal/memory.h"
-#include "tote/internal/span_wire.h"
-#include "tote/internal/wire.h"
+#include "tote/internal/record.h"
 
 /* The spans of one resource and one instrumentation scope. */
 struct tote__span_group {
@@ -35,7 +33,7 @@ bool tote__grouping_start(struct tote__grouping *grouping, struct tote__arena *a
 
 /* Add the span of this index. Returns: its group; NULL if out of memory. */
 struct tote__span_group *tote__grouping_add(struct tote__grouping *grouping, size_t index,
-                                            const struct tote__span_wire *span);
+                                            const struct tote__span_bytes *span);
 
 /* Make the scope's message. Returns: false if out of memory. */
 bool tote__group_describe(struct tote__span_group *group, struct tote__arena *arena);

@@ -289,22 +289,21 @@ static struct tote__record *take_room(struct tote__journal *journal,
     return record_at(journal, chunk_at(place->chunk - 1) + place->used);
 }
 
-static bool add(struct tote__journal *journal, struct tote__journal_place *place,
-                tote_span_data *span) {
-    struct tote__span_wire wire = tote__span_get_wire(span);
-    size_t size = tote__otlp_span_size(&wire);
+static bool add_bytes(struct tote__journal *journal, struct tote__journal_place *place,
+                      tote_span_data *data, const struct tote__span_bytes *span) {
+    size_t size = span->bytes.size;
 
-    if (!knows(journal, wire.resource, wire.scope)) {
+    if (!knows(journal, span->resource, span->scope)) {
         return false;
     }
-    struct tote__record *record = take_room(journal, place, tote__record_size(size + 1));
+    struct tote__record *record = take_room(journal, place, tote__record_size(size));
     if (!record) {
         return false;
     }
     record->size = (uint32_t)size;
-    record->resource = wire.resource;
-    record->scope = wire.scope;
-    tote__otlp_put_span(record->bytes, &wire);
+    record->resource = span->resource;
+    record->scope = span->scope;
+    memcpy(record->bytes, span->bytes.at, size);
     size_t used = place->used + tote__record_size(size);
     if (!commit(journal, record, TOTE__JOURNAL_CHUNK_BYTES - used >= sizeof *record)) {
         return false;
@@ -312,8 +311,20 @@ static bool add(struct tote__journal *journal, struct tote__journal_place *place
     place->used = (uint32_t)used;
     place->count++;
     size_t offset = (size_t)((uint8_t *)record - journal->map);
-    tote__span_set_secured(span, (struct tote__secured){journal, (uint32_t)(offset / RECORD_UNIT)});
+    tote__span_set_secured(data, (struct tote__secured){journal, (uint32_t)(offset / RECORD_UNIT)});
     return true;
+}
+
+static bool add(struct tote__journal *journal, struct tote__journal_place *place,
+                tote_span_data *data) {
+    max_align_t memory[64];
+    struct tote__arena arena = tote__arena_over(memory, sizeof memory);
+    struct tote__span_bytes span;
+    bool is_added =
+        tote__span_data_bytes(data, &arena, &span) && add_bytes(journal, place, data, &span);
+
+    tote__arena_clear(&arena);
+    return is_added;
 }
 
 /* Add to one of the counters in the head. */

@@ -16,7 +16,6 @@
 #include <sys/stat.h>
 
 #include "tote/internal/sdk.h"
-#include "tote/internal/span_wire.h"
 
 struct tote__journal;
 

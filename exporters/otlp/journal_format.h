@@ -12,8 +12,8 @@
 
 #include <stdatomic.h>
 
+#include "tote/internal/record.h"
 #include "tote/internal/text.h"
-#include "tote/internal/wire.h"
 
 enum {
     TOTE__JOURNAL_HEAD_BYTES = 4096,
@@ -56,30 +56,11 @@ static inline uint32_t tote__used_chunks(const struct tote__journal_head *head) 
                : head->chunk_count;
 }
 
-enum tote__record_state {
-    TOTE__RECORD_EMPTY = 0,
-    TOTE__RECORD_LIVE = 0x4C495645,
-    TOTE__RECORD_SETTLED = 0x444F4E45
-};
-
 /*
- * A span: the fields of an OTLP Span. A definition has one of the indexes: the fields of
- * ResourceSpans or ScopeSpans but what is in them.
+ * A record is a span; or a definition, which has one of the indexes: the fields of ResourceSpans or
+ * ScopeSpans but what is in them.
  */
-struct tote__record {
-    _Atomic(uint32_t) state;
-    uint32_t size; /* of the bytes behind it, before they are filled up to eights */
-    uint32_t resource;
-    uint32_t scope;
-    uint64_t checksum;
-    uint8_t bytes[];
-};
-
 #define TOTE__NO_INDEX UINT32_MAX
-
-static inline size_t tote__record_size(size_t bytes) {
-    return sizeof(struct tote__record) + ((bytes + 7) & ~(size_t)7);
-}
 
 /*
  * Four at a time: a word waits for no other. It tells torn from whole, and is no defence against

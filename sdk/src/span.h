@@ -172,6 +172,14 @@ static inline size_t tote__span_bytes(const struct span *span) {
     return SPAN_BLOCK_BYTES + span->overflow_size;
 }
 
+/*
+ * record.c: an ended span as the fields of an OTLP Span. `most` is an upper bound that takes no
+ * walk through the span; writing returns the size, and may use bytes behind it, but never over the
+ * bound.
+ */
+size_t tote__record_most_bytes(const struct span *span);
+size_t tote__record_put_span(uint8_t *bytes, const struct span *span);
+
 static inline bool tote__span_is_sampled(const struct span *span) {
     return span->base.context.trace_flags & TOTE_TRACE_FLAG_SAMPLED;
 }

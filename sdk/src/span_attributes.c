@@ -377,36 +377,9 @@ static uint8_t *put_selection(const struct span *span, uint8_t *out, uint8_t tag
     return out;
 }
 
-static size_t number_size(uint64_t number) {
-    return number ? 1 + tote__varint_size(number) : 0;
-}
-
-static uint8_t *put_number(uint8_t *out, uint8_t tag, uint64_t number) {
-    if (!number) {
-        return out;
-    }
-    *out++ = tag;
-    return tote__put_varint(out, number);
-}
-
-static uint8_t *put_fixed(uint8_t *out, uint8_t tag, uint64_t number, unsigned size) {
-    *out++ = tag;
-    for (unsigned i = 0; i < size; i++) {
-        *out++ = (uint8_t)(number >> (8 * i));
-    }
-    return out;
-}
-
-static uint8_t *put_bytes(uint8_t *out, uint8_t tag, const void *bytes, size_t size) {
-    *out++ = tag;
-    out = tote__put_varint(out, size);
-    memcpy(out, bytes, size);
-    return out + size;
-}
-
 /* Make room for a field of this content and write its head. NULL when it cannot be had. */
 static uint8_t *open_field(struct span *span, struct region *region, uint8_t tag, size_t content) {
-    size_t whole = 1 + tote__varint_size(content) + content;
+    size_t whole = tote__run_size(content);
 
     if (content > UINT32_MAX / 2 || !tote__span_reserve(span, region, whole)) {
         return NULL;
@@ -426,10 +399,10 @@ void tote__span_put_event(struct span *span, const char *name, const tote_attrib
     select_attributes(span, &selection, attributes, attribute_count,
                       span->origin.limits.attributes_per_event);
     size_t content = (time_unix_nano ? 1 + sizeof time_unix_nano : 0) + selection.size +
-                     number_size(selection.dropped);
+                     tote__number_size(selection.dropped);
 
     if (written) {
-        content += 1 + tote__varint_size(written) + written;
+        content += tote__run_size(written);
     }
     bool is_full = span->event_count >= span->origin.limits.events;
     uint8_t *out = is_full ? NULL : open_field(span, &span->events, TAG_EVENT, content);
@@ -439,7 +412,8 @@ void tote__span_put_event(struct span *span, const char *name, const tote_attrib
         return;
     }
     if (time_unix_nano) {
-        out = put_fixed(out, EVENT_TIME, time_unix_nano, sizeof time_unix_nano);
+        *out = EVENT_TIME;
+        out = tote__put_fixed64(out + 1, time_unix_nano);
     }
     if (written) {
         *out++ = EVENT_NAME;
@@ -447,7 +421,7 @@ void tote__span_put_event(struct span *span, const char *name, const tote_attrib
         out = (uint8_t *)tote__utf8_repair((char *)out, name, length);
     }
     out = put_selection(span, out, TOTE__TAG_EVENT_ATTRIBUTE, &selection);
-    put_number(out, EVENT_DROPPED, selection.dropped);
+    tote__put_number(out, EVENT_DROPPED, selection.dropped);
     tote__arena_clear(&selection.memory);
     span->event_count++;
 }
@@ -479,9 +453,9 @@ void tote__span_put_link(struct span *span, const tote_span_context *context,
         return; /* Spec: trace/api.md#add-link: says nothing at all */
     }
     size_t content = 2 + sizeof context->trace_id + 2 + sizeof context->span_id + selection.size +
-                     number_size(selection.dropped) + 1 + sizeof(uint32_t);
+                     tote__number_size(selection.dropped) + 1 + sizeof(uint32_t);
     if (state_length) {
-        content += 1 + tote__varint_size(state_length) + state_length;
+        content += tote__run_size(state_length);
     }
     /* One byte more: a header ends with NUL, which the next field or nothing overwrites. */
     bool is_full = span->link_count >= span->origin.limits.links;
@@ -492,8 +466,8 @@ void tote__span_put_link(struct span *span, const tote_span_context *context,
         tote__arena_clear(&selection.memory);
         return;
     }
-    out = put_bytes(out, LINK_TRACE_ID, &context->trace_id, sizeof context->trace_id);
-    out = put_bytes(out, LINK_SPAN_ID, &context->span_id, sizeof context->span_id);
+    out = tote__put_run(out, LINK_TRACE_ID, &context->trace_id, sizeof context->trace_id);
+    out = tote__put_run(out, LINK_SPAN_ID, &context->span_id, sizeof context->span_id);
     if (state_length) {
         *out++ = LINK_TRACE_STATE;
         out = tote__put_varint(out, state_length);
@@ -501,8 +475,9 @@ void tote__span_put_link(struct span *span, const tote_span_context *context,
         out += state_length;
     }
     out = put_selection(span, out, TOTE__TAG_LINK_ATTRIBUTE, &selection);
-    out = put_number(out, LINK_DROPPED, selection.dropped);
-    put_fixed(out, LINK_FLAGS, link_flags(context), sizeof(uint32_t));
+    out = tote__put_number(out, LINK_DROPPED, selection.dropped);
+    *out = LINK_FLAGS;
+    tote__put_fixed32(out + 1, link_flags(context));
     tote__arena_clear(&selection.memory);
     span->link_count++;
 }

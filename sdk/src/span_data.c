@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "span.h"
-#include "tote/internal/span_wire.h"
 #include "tote/internal/tracer.h"
 
 struct span_view {
@@ -280,27 +279,4 @@ struct tote__secured tote__span_secured(const tote_span_data *data) {
 
 void tote__span_set_secured(tote_span_data *data, struct tote__secured secured) {
     ((struct span *)data)->secured = secured;
-}
-
-struct tote__span_wire tote__span_get_wire(const tote_span_data *data) {
-    const struct span *span = self(data);
-
-    return (struct tote__span_wire){
-        .context = &span->base.context,
-        .parent = span->has_parent ? &span->parent : NULL,
-        .name = tote__span_slice(span, &span->name),
-        .attributes = tote__span_slice(span, &span->attributes),
-        .events = tote__span_slice(span, &span->events),
-        .links = tote__span_slice(span, &span->links),
-        .status_description = tote__span_slice(span, &span->description),
-        .dropped_attribute_count = span->dropped_attribute_count,
-        .dropped_event_count = span->dropped_event_count,
-        .dropped_link_count = span->dropped_link_count,
-        .kind = (tote_span_kind)span->kind,
-        .status_code = (tote_status_code)span->status_code,
-        .start_time_unix_nano = span->start_time_unix_nano,
-        .end_time_unix_nano = span->end_time_unix_nano,
-        .scope = span->scope,
-        .resource = span->origin.resource,
-    };
 }

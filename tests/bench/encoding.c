@@ -53,7 +53,7 @@ static void stop(void) {
 static void encode(size_t count) {
     for (size_t done = 0; done < count; done += bench_argument) {
         buffer.size = 0;
-        tote__otlp_encode(&buffer, ended, bench_argument);
+        tote_otlp_encode(TOTE_OTLP_PROTOBUF, ended, bench_argument, &buffer);
         bench_sink = buffer.size;
     }
 }
@@ -61,7 +61,7 @@ static void encode(size_t count) {
 static void encode_json(size_t count) {
     for (size_t done = 0; done < count; done += bench_argument) {
         buffer.size = 0;
-        tote__otlp_encode_json(&buffer, ended, bench_argument);
+        tote_otlp_encode(TOTE_OTLP_JSON, ended, bench_argument, &buffer);
         bench_sink = buffer.size;
     }
 }

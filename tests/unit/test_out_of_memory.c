@@ -218,19 +218,17 @@ enum { ENCODED_SPANS = 1200, ENCODED_SCOPES = 20 };
 
 static tote_span_data *encoded[ENCODED_SPANS];
 
-typedef bool encode_spans(tote_otlp_buffer *buffer, const tote_span_data *const *spans,
-                          size_t count);
-
 /*
  * Behind what there is, which stays, more spans and instrumentation scopes than there is room for
  * without memory.
  */
-static void encode(struct tour *tour, encode_spans *encode_all) {
+static void encode(struct tour *tour, tote_otlp_encoding encoding) {
     tote_otlp_buffer buffer = {NULL, 0, 0};
     size_t size = tote__otlp_buffer_reserve(&buffer, 1);
 
     buffer.size = size;
-    bool is_encoded = encode_all(&buffer, (const tote_span_data *const *)encoded, ENCODED_SPANS);
+    bool is_encoded =
+        tote_otlp_encode(encoding, (const tote_span_data *const *)encoded, ENCODED_SPANS, &buffer);
     if (is_encoded != (buffer.size > size)) {
         tour->surprise = "a part of a request";
     }
@@ -238,11 +236,11 @@ static void encode(struct tour *tour, encode_spans *encode_all) {
 }
 
 static void visit_encoding(struct tour *tour) {
-    encode(tour, tote__otlp_encode);
+    encode(tour, TOTE_OTLP_PROTOBUF);
 }
 
 static void visit_json(struct tour *tour) {
-    encode(tour, tote__otlp_encode_json);
+    encode(tour, TOTE_OTLP_JSON);
 }
 
 /* End a span that has a trace state and a value of each kind that is written in its own way. */

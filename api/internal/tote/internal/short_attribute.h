@@ -24,13 +24,6 @@ static inline size_t tote__short_attribute_bound(size_t key_length, tote_value v
                                                         : 4 + TOTE__SHORT_NUMBER);
 }
 
-static inline uint8_t *tote__put_fixed64(uint8_t *out, uint64_t number) {
-    for (unsigned i = 0; i < sizeof number; i++) {
-        *out++ = (uint8_t)(number >> (8 * i));
-    }
-    return out;
-}
-
 /* The AnyValue with its tag and length. NULL when it is of another type, or not ASCII. */
 static inline uint8_t *tote__put_short_value(uint8_t *out, tote_value value) {
     uint8_t *at = out + 2;

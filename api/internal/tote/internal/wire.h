@@ -10,6 +10,8 @@
 #ifndef TOTE_INTERNAL_WIRE_H
 #define TOTE_INTERNAL_WIRE_H
 
+#include <string.h>
+
 #include "tote/internal/memory.h"
 #include "tote/value.h"
 
@@ -64,6 +66,71 @@ static inline uint8_t *tote__put_varint(uint8_t *out, uint64_t number) {
     }
     *out++ = (uint8_t)number;
     return out;
+}
+
+/* The size of a field that has a length, or of one that is a number; the tag is one byte. */
+static inline size_t tote__run_size(size_t content) {
+    return 1 + tote__varint_size(content) + content;
+}
+
+static inline size_t tote__number_size(uint64_t number) {
+    return number ? 1 + tote__varint_size(number) : 0;
+}
+
+/* The tag, and the length of what follows; or a field that is a number. */
+static inline uint8_t *tote__put_head(uint8_t *out, uint8_t tag, uint64_t number) {
+    *out++ = tag;
+    return tote__put_varint(out, number);
+}
+
+static inline uint8_t *tote__put_number(uint8_t *out, uint8_t tag, uint64_t number) {
+    return number ? tote__put_head(out, tag, number) : out;
+}
+
+static inline uint8_t *tote__put_bytes(uint8_t *out, const void *bytes, size_t size) {
+    if (size) {
+        memcpy(out, bytes, size);
+    }
+    return out + size;
+}
+
+static inline uint8_t *tote__put_run(uint8_t *out, uint8_t tag, const void *content, size_t size) {
+    return tote__put_bytes(tote__put_head(out, tag, size), content, size);
+}
+
+/* A number with its bytes in the order of the wire, or one from there in the machine's. */
+static inline uint64_t tote__little_endian64(uint64_t number) {
+    return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? number : __builtin_bswap64(number);
+}
+
+static inline uint32_t tote__little_endian32(uint32_t number) {
+    return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? number : __builtin_bswap32(number);
+}
+
+static inline uint8_t *tote__put_fixed64(uint8_t *out, uint64_t number) {
+    number = tote__little_endian64(number);
+    memcpy(out, &number, sizeof number);
+    return out + sizeof number;
+}
+
+static inline uint8_t *tote__put_fixed32(uint8_t *out, uint32_t number) {
+    number = tote__little_endian32(number);
+    memcpy(out, &number, sizeof number);
+    return out + sizeof number;
+}
+
+static inline uint64_t tote__get_fixed64(const uint8_t *at) {
+    uint64_t number;
+
+    memcpy(&number, at, sizeof number);
+    return tote__little_endian64(number);
+}
+
+static inline uint32_t tote__get_fixed32(const uint8_t *at) {
+    uint32_t number;
+
+    memcpy(&number, at, sizeof number);
+    return tote__little_endian32(number);
 }
 
 /* Past a varint that we wrote ourselves. */
@@ -125,6 +192,10 @@ struct tote__field {
     struct tote__slice content; /* type 2 */
     struct tote__slice whole;   /* with tag and length */
 };
+
+static inline uint32_t tote__field_tag(const struct tote__field *field) {
+    return field->number << 3 | field->type;
+}
 
 /*
  * Take the next field off `message`. Returns: false at the end, and when the rest is not readable.

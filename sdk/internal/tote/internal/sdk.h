@@ -100,6 +100,10 @@ struct tote__secured {
     uint32_t record;
 };
 
+/* Set by the thread that ends the span, before it is queued, and read by who exports it. */
+struct tote__secured tote__span_secured(const tote_span_data *span);
+void tote__span_set_secured(tote_span_data *span, struct tote__secured secured);
+
 /* What a thread that ends spans has of a journal; all zero at first. */
 struct tote__journal_place {
     uint32_t chunk; /* counted from 1 */
