@@ -23,8 +23,9 @@ int send_run(const char *directory, const char *journals, unsigned timeout_ms) {
     options.spool_directory = directory;
     options.journal_directory = journals;
     tote_result result = tote_otlp_send_spool(&options, timeout_ms, &report);
-    bool has_trouble = report.unreadable || report.damaged;
-    if (result == TOTE_FAILURE && !has_trouble) {
+    bool is_unreadable = report.unreadable || report.damaged;
+    bool is_rejected = report.rejected || report.not_accepted;
+    if (result == TOTE_FAILURE && !is_unreadable && !is_rejected) {
         return EXIT_FAILURE; /* nothing was tried, and a diagnostic reported why */
     }
     printf("%" PRIu64 " spans delivered, %" PRIu64 " rejected, %" PRIu64 " batches left\n",
@@ -33,10 +34,23 @@ int send_run(const char *directory, const char *journals, unsigned timeout_ms) {
         printf("%" PRIu64 " more ended in programs that were killed, and were not written down\n",
                report.lost);
     }
-    if (has_trouble) {
+    if (report.gone) {
+        printf("%" PRIu64
+               " crash-safe journals are gone with their shared memory, as after a restart; "
+               "how many spans they held is unknown\n",
+               report.gone);
+    }
+    if (report.not_accepted) {
+        puts(
+            "the receiver does not accept them here: what is left stays, and nothing more is sent");
+    }
+    if (is_unreadable) {
         printf("%" PRIu64 " files cannot be opened, %" PRIu64 " files are damaged\n",
                report.unreadable, report.damaged);
         return EXIT_UNREADABLE;
+    }
+    if (is_rejected) {
+        return EXIT_REJECTED;
     }
     return result == TOTE_SUCCESS ? EXIT_SUCCESS : EXIT_FAILURE;
 }

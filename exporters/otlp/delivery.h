@@ -24,6 +24,8 @@ struct tote__delivery {
     bool is_asked_to_wait; /* by the receiver */
     bool is_gone;          /* there was no connection to be had, last time */
     bool is_reported;      /* a diagnostic says that the receiver fails */
+    bool is_not_here;      /* the receiver does not accept requests here, and that is reported */
+    bool has_last_attempt; /* the pause before it was shortened, for this request */
     unsigned resets;       /* streams of this request that the receiver reset */
     struct tote__random random;
 };
@@ -31,11 +33,12 @@ struct tote__delivery {
 /* How an attempt is made. */
 struct tote__manner {
     uint32_t timeout_ms; /* of the request with all its attempts, if the settings do not say less */
-    bool may_wait;       /* for the receiver, a moment; never between attempts */
-    bool is_last_chance; /* given up now: what cannot be tried again within the timeout, or finds
-                            nobody there; ... */
-    bool is_only_attempt; /* ... or whatever fails */
-    bool begins_nothing;  /* only what is under way is looked at */
+    uint64_t stop_deadline; /* the end of a shutdown that is under way; 0: none is */
+    bool may_wait;          /* for the receiver, a moment; never between attempts */
+    bool is_last_chance;    /* given up now: what cannot be tried again within the timeout, or finds
+                               nobody there; ... */
+    bool is_only_attempt;   /* ... or whatever fails */
+    bool begins_nothing;    /* only what is under way is looked at */
     unsigned
         most_resets; /* of the stream of a large request, before it counts as too large; 0: any */
 };
@@ -59,6 +62,13 @@ enum tote__progress tote__delivery_step(struct tote__delivery *delivery,
 
 /* When the next step has something to do, whatever the transport's descriptor says; TOTE__NEVER. */
 uint64_t tote__delivery_due(const struct tote__delivery *delivery);
+
+/*
+ * A request that this endpoint does not accept stays in the disk queue: pause for as long as the
+ * schedule allows, and report it once.
+ */
+void tote__delivery_put_off(struct tote__delivery *delivery, const struct tote__verdict *verdict,
+                            size_t span_count);
 
 /* Somebody waits: try again now, unless the receiver asked for time. */
 void tote__delivery_hurry(struct tote__delivery *delivery);

@@ -47,7 +47,6 @@ struct export {
     tote_export_report *report;
     size_t delivered;
     tote_result loss; /* of the spans that are neither delivered nor in the report */
-    bool is_last;     /* nothing is sent any more once the time is over */
 };
 
 static void count_taken(struct export *export, const struct tote__verdict *verdict, size_t count) {
@@ -89,7 +88,7 @@ static void count_lost(struct export *export, const struct tote__verdict *verdic
                   export->exporter->settings.shown_url, verdict->reason,
                   *verdict->detail ? " (" : "", verdict->detail, *verdict->detail ? ")" : "",
                   *remark ? ": " : "", remark, verdict->advice);
-    if (atomic_load(&export->exporter->is_shut_down) || (export->is_last && verdict->is_late)) {
+    if (atomic_load(&export->exporter->is_shut_down) || verdict->is_cut_short) {
         export->report->shut_down += count;
         return;
     }
@@ -103,6 +102,7 @@ static void count_verdict(struct export *export, const struct tote__verdict *ver
         count_taken(export, verdict, count);
         break;
     case TOTE__REFUSED:
+    case TOTE__NOT_HERE:  /* there is no disk queue, or it cannot be written */
     case TOTE__TOO_LARGE: /* for a request of one span */
         count_refused(export, verdict, count);
         break;
@@ -229,11 +229,14 @@ static bool send_request(struct exporter *exporter, const struct tote__request *
             .is_last_chance = true,
         };
         enum tote__progress progress = tote__delivery_step(delivery, request, manner, verdict);
-        bool has_failed = progress == TOTE__PAUSED ||
-                          (progress == TOTE__OVER && verdict->fate == TOTE__TRY_AGAIN);
+        bool has_failed =
+            progress == TOTE__PAUSED || (progress == TOTE__OVER && tote__outbox_may_save(verdict));
         if (has_failed &&
             tote__outbox_spool(&exporter->outbox, &exporter->buffer, request->span_count)) {
             tote__delivery_forget(delivery);
+            if (progress == TOTE__OVER && verdict->fate == TOTE__NOT_HERE) {
+                tote__delivery_put_off(delivery, verdict, request->span_count);
+            }
             return true;
         }
         if (progress == TOTE__OVER) {
@@ -295,7 +298,7 @@ static tote_result otlp_export_spans(void *self, const tote_span_data *const *sp
         return TOTE_FAILURE;
     }
     struct spans all = {
-        {exporter, report, 0, TOTE_SUCCESS, false}, spans, count, tote__deadline_in(timeout_ms)};
+        {exporter, report, 0, TOTE_SUCCESS}, spans, count, tote__deadline_in(timeout_ms)};
     tote_context_run(exporter->context, send_spans, &all);
     atomic_store(&exporter->exporting, 0);
     errno = error;
@@ -345,7 +348,7 @@ static int run_step(void *arg) {
 
 static void count_step(struct exporter *exporter, const struct tote__step *step,
                        struct tote__send *send, tote_export_report *report) {
-    struct export export = {exporter, report, step->delivered, TOTE_SUCCESS, send->is_last_chance};
+    struct export export = {exporter, report, step->delivered, TOTE_SUCCESS};
     size_t rest = step->count - step->delivered - step->rejected;
 
     report->rejected += step->rejected;
@@ -375,6 +378,7 @@ static size_t otlp_send(void *self, struct tote__send *send, tote_export_report 
     size_t kept = exporter->outbox.count ? exporter->outbox.kept[exporter->outbox.first].count : 0;
     struct call call = {.exporter = exporter,
                         .manner = {.timeout_ms = send->timeout_ms,
+                                   .stop_deadline = send->stop_deadline,
                                    .may_wait = send->may_wait,
                                    .is_last_chance = send->is_last_chance,
                                    .begins_nothing = send->begins_nothing}};

@@ -230,6 +230,10 @@ bool tote__outbox_spool(struct tote__outbox *outbox, const tote_otlp_buffer *req
     return is_put;
 }
 
+bool tote__outbox_may_save(const struct tote__verdict *verdict) {
+    return verdict->fate == TOTE__TRY_AGAIN || verdict->fate == TOTE__NOT_HERE;
+}
+
 static bool is_away(const struct tote__outbox *outbox) {
     return outbox->delivery.failures && tote__clock_monotonic() < outbox->delivery.retry_at;
 }
@@ -322,6 +326,11 @@ static bool is_kept_in_spool(struct tote__outbox *outbox, const struct tote__ver
     size_t count = outbox->batch.span_count;
     size_t first = 0; /* spans in the first of two files */
 
+    if (verdict->fate == TOTE__NOT_HERE) {
+        tote__delivery_put_off(&outbox->delivery, verdict, count);
+        tote__spool_skip(outbox->spool); /* the answer may be about this file alone */
+        return true;
+    }
     if (verdict->fate != TOTE__TRY_AGAIN && verdict->fate != TOTE__TOO_LARGE) {
         return false;
     }
@@ -463,7 +472,8 @@ static bool go_on_in_parts(struct tote__outbox *outbox, const struct tote__reque
         return begin_next_part(outbox, from, count / 2, verdict);
     }
     bool is_last = !part->range.to || part->range.to == kept_at(outbox, 0)->count;
-    if (is_last || verdict->fate == TOTE__TRY_AGAIN || verdict->fate == TOTE__LOST) {
+    if (is_last || verdict->fate == TOTE__TRY_AGAIN || verdict->fate == TOTE__NOT_HERE ||
+        verdict->fate == TOTE__LOST) {
         return false;
     }
     size_t rejected = verdict->fate == TOTE__TAKEN ? (size_t)verdict->response.rejected : count;
@@ -517,8 +527,10 @@ static void step_kept(struct tote__outbox *outbox, struct tote__manner manner,
     if (progress != TOTE__OVER || go_on_in_parts(outbox, &request, &step->verdict)) {
         return;
     }
-    if (step->verdict.fate != TOTE__TRY_AGAIN || !spool_first(outbox, step)) {
+    if (!tote__outbox_may_save(&step->verdict) || !spool_first(outbox, step)) {
         end_first(outbox, step, false);
+    } else if (step->verdict.fate == TOTE__NOT_HERE) {
+        tote__delivery_put_off(&outbox->delivery, &step->verdict, request.span_count);
     }
 }
 

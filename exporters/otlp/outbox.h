@@ -131,6 +131,9 @@ bool tote__outbox_has_backlog(const struct tote__outbox *outbox);
 /* When the next step has something to do, whatever the transport's descriptor says; TOTE__NEVER. */
 uint64_t tote__outbox_due(const struct tote__outbox *outbox);
 
+/* Return whether a request with this verdict belongs into the disk queue, if there is one. */
+bool tote__outbox_may_save(const struct tote__verdict *verdict);
+
 /* Put a request into the spool. Returns: false when there is none, or it cannot be. */
 bool tote__outbox_spool(struct tote__outbox *outbox, const tote_otlp_buffer *request, size_t count);
 

@@ -72,7 +72,8 @@ struct tote__recovery {
     size_t most_bytes;
     uint64_t look_at;
     uint64_t lost;
-    uint64_t damaged; /* journals */
+    uint64_t damaged; /* journals, ... */
+    uint64_t gone;    /* ... and those whose shared memory no longer exists */
     DIR *listing;     /* NULL: none is under way */
     int directory;    /* of the listing */
     dev_t directory_device;
@@ -187,6 +188,10 @@ uint64_t tote__recovery_damaged(const struct tote__recovery *recovery) {
     return recovery->damaged;
 }
 
+uint64_t tote__recovery_gone(const struct tote__recovery *recovery) {
+    return recovery->gone;
+}
+
 /* Returns: false when not all of it is there. */
 static bool read_file_at(int file, uint8_t *bytes, size_t size, off_t at) {
     size_t done = 0;
@@ -273,11 +278,12 @@ static int64_t age_of(const struct stat *status) {
  * The file refers to shared memory that cannot be attached. It stays while somebody else may come
  * who can.
  */
-static void leave_reference(const struct tote__recovery *recovery, const struct stat *status,
+static void leave_reference(struct tote__recovery *recovery, const struct stat *status,
                             bool is_gone) {
     if (!is_gone && age_of(status) < KEPT_FOR_S) {
         return;
     }
+    recovery->gone++;
     tote_diagnose(TOTE_LEVEL_WARN, component,
                   "the journal %s in %s is gone, with the spans of its process that were not "
                   "delivered: shared memory does not outlive the machine or the container; see "

@@ -32,6 +32,9 @@ uint64_t tote__recovery_lost(const struct tote__recovery *recovery);
 /* The number of journals that were damaged, and set aside or removed. */
 uint64_t tote__recovery_damaged(const struct tote__recovery *recovery);
 
+/* The number of journals in shared memory that no longer exists, for example after a restart. */
+uint64_t tote__recovery_gone(const struct tote__recovery *recovery);
+
 /* Return whether a file of this name is a journal. */
 bool tote__recovery_is_journal(const char *name);
 

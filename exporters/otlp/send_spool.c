@@ -48,10 +48,12 @@ static void make_step(struct sending *sending) {
     }
 }
 
+/* The answer to the next batch would be the same where the receiver does not accept any here. */
 static int send_all(void *arg) {
     struct sending *sending = arg;
 
-    while (is_something_left(sending) && tote__clock_monotonic() < sending->deadline) {
+    while (is_something_left(sending) && !sending->outbox.delivery.is_not_here &&
+           tote__clock_monotonic() < sending->deadline) {
         make_step(sending);
     }
     return is_something_left(sending);
@@ -105,15 +107,17 @@ static bool is_disk_queue(const struct tote__otlp_settings *settings,
 /* What came of it. */
 static tote_result fill_report(const struct tote__outbox *outbox, tote_spool_report *report) {
     const struct tote__spool_trouble trouble = tote__spool_trouble(outbox->spool);
+    const struct tote__recovery *recovery = outbox->recovery;
 
     report->delivered = outbox->recovered;
     report->rejected = outbox->others_rejected;
     report->batches_left = tote__spool_count(outbox->spool) + trouble.passed_over;
-    report->lost = outbox->recovery ? tote__recovery_lost(outbox->recovery) : 0;
+    report->lost = recovery ? tote__recovery_lost(recovery) : 0;
     report->unreadable = trouble.unreadable + trouble.is_locked_out;
-    report->damaged =
-        trouble.damaged + (outbox->recovery ? tote__recovery_damaged(outbox->recovery) : 0);
-    if (report->unreadable || report->damaged) {
+    report->damaged = trouble.damaged + (recovery ? tote__recovery_damaged(recovery) : 0);
+    report->not_accepted = outbox->delivery.is_not_here ? outbox->batch.span_count : 0;
+    report->gone = recovery ? tote__recovery_gone(recovery) : 0;
+    if (report->unreadable || report->damaged || report->not_accepted) {
         return TOTE_FAILURE;
     }
     return report->batches_left ? TOTE_TIMED_OUT : TOTE_SUCCESS;

@@ -42,6 +42,28 @@ static bool is_retryable(long status) {
     return status == 429 || status == 502 || status == 503 || status == 504;
 }
 
+/* An answer about the endpoint, the credentials or the protocol, whatever the request contains. */
+static bool is_not_here(long status) {
+    switch (status) {
+    case 401:
+    case 402:
+    case 403:
+    case 404:
+    case 405:
+    case 407:
+    case 410:
+    case 415:
+    case 421:
+    case 426:
+    case 501:
+    case 505:
+    case 511:
+        return true;
+    default:
+        return status >= 300 && status < 400;
+    }
+}
+
 /* What to do about a status that is not retryable. */
 static const char *advice_of_status(long status) {
     if (status >= 300 && status < 400) {
@@ -53,6 +75,9 @@ static const char *advice_of_status(long status) {
         return "; check the credentials in OTEL_EXPORTER_OTLP_HEADERS or headers";
     case 404:
     case 405:
+    case 410:
+    case 421:
+    case 501:
         return "; check the path: /v1/traces is added to OTEL_EXPORTER_OTLP_ENDPOINT, and not to "
                "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
     case 407:
@@ -99,6 +124,7 @@ static void judge_http(const struct tote__answer *answer, struct tote__verdict *
     verdict->advice = advice_of_status(answer->status);
     verdict->fate = answer->status == CONTENT_TOO_LARGE ? TOTE__TOO_LARGE
                     : is_retryable(answer->status)      ? TOTE__TRY_AGAIN
+                    : is_not_here(answer->status)       ? TOTE__NOT_HERE
                                                         : TOTE__REFUSED;
     if (verdict->fate == TOTE__TRY_AGAIN) {
         read_retry_after(answer, &verdict->response);
@@ -145,7 +171,13 @@ static void judge_grpc_without_status(const struct tote__answer *answer,
     verdict->fate = answer->status == CONTENT_TOO_LARGE ? TOTE__TOO_LARGE
                     : tote__grpc_is_retryable(code, verdict->response.asks_to_wait)
                         ? TOTE__TRY_AGAIN
-                        : TOTE__REFUSED;
+                    : is_not_here(answer->status) ? TOTE__NOT_HERE
+                                                  : TOTE__REFUSED;
+}
+
+static bool is_code_not_here(unsigned code) {
+    return code == TOTE__GRPC_PERMISSION_DENIED || code == TOTE__GRPC_UNIMPLEMENTED ||
+           code == TOTE__GRPC_UNAUTHENTICATED;
 }
 
 static void judge_grpc(const struct tote__otlp_settings *settings,
@@ -168,6 +200,7 @@ static void judge_grpc(const struct tote__otlp_settings *settings,
     verdict->fate = tote__grpc_says_too_large(code, asks_to_wait, verdict->response.remark)
                         ? TOTE__TOO_LARGE
                     : tote__grpc_is_retryable(code, asks_to_wait) ? TOTE__TRY_AGAIN
+                    : is_code_not_here(code)                      ? TOTE__NOT_HERE
                                                                   : TOTE__REFUSED;
 }
 

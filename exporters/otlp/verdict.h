@@ -13,6 +13,8 @@
 enum tote__fate {
     TOTE__TAKEN,     /* by the receiver, but for those it rejected */
     TOTE__REFUSED,   /* by the receiver, for good */
+    TOTE__NOT_HERE,  /* not accepted by this endpoint as it is configured: the same request may be
+                        accepted once the credentials, the path or the protocol are corrected */
     TOTE__TOO_LARGE, /* refused for the size of the request: smaller ones may be accepted */
     TOTE__TRY_AGAIN, /* they may arrive another time */
     TOTE__LOST       /* for good, and nobody refused them */
@@ -21,6 +23,7 @@ enum tote__fate {
 struct tote__verdict {
     enum tote__fate fate;
     bool is_late;         /* there is no response because the time was over */
+    bool is_cut_short;    /* given up for the end of a shutdown, before the request's own timeout */
     bool is_reset;        /* the stream was reset; with a large request its size may be the cause */
     bool has_lost_status; /* a success of gRPC whose trailers are missing */
     bool is_readable;     /* a success says nothing, or what can be read */

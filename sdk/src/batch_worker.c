@@ -265,10 +265,12 @@ static bool has_something_to_send(const struct batch_queue *queue) {
 static bool send_some(struct batch_queue *queue, bool may_wait, bool begins_nothing) {
     const tote_span_exporter *exporter = queue->processor->exporter;
     tote_export_report report = {0};
+    bool is_last_chance = atomic_load(&queue->stop) != STOP_NOT;
     struct tote__send send = {
-        .timeout_ms = export_timeout(queue),
+        .timeout_ms = queue->processor->settings.export_timeout_ms,
+        .stop_deadline = is_last_chance ? atomic_load(&queue->stop_deadline) : 0,
         .may_wait = may_wait,
-        .is_last_chance = atomic_load(&queue->stop) != STOP_NOT,
+        .is_last_chance = is_last_chance,
         .begins_nothing = begins_nothing,
     };
     uint64_t start = queue->send_began ? queue->send_began : tote__clock_monotonic();

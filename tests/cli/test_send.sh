@@ -25,9 +25,9 @@ expect() {
     failed=1
 }
 
-# A receiver for one trace, at $port
+# start_viewer [COUNT]: a receiver for so many traces (1), at $port
 start_viewer() {
-    "$tote" view --port 0 --once >"$work/view" 2>&1 &
+    "$tote" view --port 0 --count "${1:-1}" >"$work/view" 2>&1 &
     viewer=$!
     for _ in $(seq 500); do
         port=$(sed -n 's/^listening on http:.*:\([0-9]*\)$/\1/p' "$work/view")
@@ -70,6 +70,51 @@ expect "JSON is sent as JSON" "$? $(cat "$work/json")" \
     "0 1 spans delivered, 0 rejected, 0 batches left"
 timeout 30 tail --pid="$viewer" -f /dev/null
 expect "and understood" "$(grep -c hello "$work/view")" 1
+
+# An endpoint that does not accept requests here, and then one that does: nothing is lost between.
+for _ in 1 2; do
+    OTEL_C_SPOOL_DIRECTORY=$spool OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
+        "$program" >"$work/program" 2>&1
+done
+start_viewer 2
+OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://127.0.0.1:$port/elsewhere \
+    "$tote" send "$spool" >"$work/path" 2>"$work/path.err"
+expect "a wrong path has an exit status of its own" $? 4
+expect "and loses nothing" "$(cat "$work/path")" "0 spans delivered, 0 rejected, 2 batches left
+the receiver does not accept them here: what is left stays, and nothing more is sent"
+expect "the cure is named" "$(grep -c 'answered 404.*check the path' "$work/path.err")" 1
+expect "the batches are there" "$(find "$spool" -name '*.otlp' | wc -l)" 2
+OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port "$tote" send "$spool" >"$work/path"
+expect "the right path delivers them" "$? $(cat "$work/path")" \
+    "0 2 spans delivered, 0 rejected, 0 batches left"
+timeout 30 tail --pid="$viewer" -f /dev/null
+
+# Nothing is left of what a receiver rejects, but it is no success.
+if command -v python3 >/dev/null; then
+    OTEL_C_SPOOL_DIRECTORY=$spool OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
+        "$program" >"$work/program" 2>&1
+    python3 - >"$work/reject" 2>/dev/null <<'END' &
+import http.server
+
+class Reject(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_error(400)
+
+server = http.server.HTTPServer(("127.0.0.1", 0), Reject)
+print(server.server_port, flush=True)
+server.handle_request()
+END
+    viewer=$!
+    for _ in $(seq 500); do
+        [ ! -s "$work/reject" ] || break
+        sleep 0.02
+    done
+    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$(cat "$work/reject") OTEL_LOG_LEVEL=none \
+        "$tote" send "$spool" >"$work/rejected"
+    expect "rejected spans are no success" "$? $(cat "$work/rejected")" \
+        "4 0 spans delivered, 1 rejected, 0 batches left"
+fi
 
 # What cannot be opened or is damaged stays, is counted, and has an exit status of its own.
 OTEL_C_SPOOL_DIRECTORY=$spool OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \

@@ -170,8 +170,47 @@ static void a_collector_that_is_away_costs_a_few_attempts_and_no_work(void **sta
     tote_sdk_close(&sdk, 0);
 }
 
+static void be_unavailable_once(void *self, const tote_otlp_request *request,
+                                tote_otlp_answer *answer) {
+    unsigned *requests = self;
+
+    (void)request;
+    answer->status = (*requests)++ ? 200 : 503;
+}
+
+/* A pause that would pass the end of the shutdown is shortened. */
+static void a_shutdown_makes_a_last_attempt(void **state) {
+    static const tote_export_mode modes[] = {TOTE_EXPORT_BY_WORKER, TOTE_EXPORT_BY_HOST};
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(modes); i++) {
+        unsigned requests = 0;
+        const tote_otlp_transport transport = {
+            .struct_size = sizeof transport, .self = &requests, .send = be_unavailable_once};
+        tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+        tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+        tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
+
+        otlp.ignore_environment = options.ignore_environment = true;
+        otlp.transport = &transport;
+        otlp.retry_first_ms = 3600 * 1000;
+        otlp.retry_longest_ms = 3600 * 1000;
+        batch.mode = modes[i];
+        tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+        options.exporters = &exporter;
+        options.exporter_count = 1;
+        options.batch = &batch;
+        tote_sdk *sdk = tote_sdk_start(&options);
+        make_spans(3);
+        assert_int_equal(tote_sdk_shutdown(sdk, 1000), TOTE_SUCCESS);
+        assert_int_equal(closed_stats(sdk).exported, 3);
+        assert_int_equal(requests, 2);
+        tote_sdk_close(&sdk, 0);
+    }
+}
+
 /* An SDK with a spool, to a receiver that need not be there. */
-static tote_sdk *start_with_spool(const char *url, const char *spool, tote_otlp_protocol protocol) {
+static tote_sdk *start_with_spool(const char *url, const char *spool, uint32_t retry_longest_ms) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
@@ -179,9 +218,8 @@ static tote_sdk *start_with_spool(const char *url, const char *spool, tote_otlp_
     batch.schedule_delay_ms = 10;
     otlp.ignore_environment = true;
     otlp.endpoint = url;
-    otlp.protocol = protocol;
     otlp.retry_first_ms = 10;
-    otlp.retry_longest_ms = 20;
+    otlp.retry_longest_ms = retry_longest_ms;
     otlp.spool_directory = spool;
     tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
     options.ignore_environment = true;
@@ -230,7 +268,7 @@ static void spans_of_an_outage_arrive_when_the_collector_is_back(void **state) {
     snprintf(socket, sizeof socket, "%s/socket", place);
     snprintf(spool, sizeof spool, "%s/spool", place);
     snprintf(url, sizeof url, "unix:%s", socket);
-    tote_sdk *sdk = start_with_spool(url, spool, TOTE_OTLP_HTTP_PROTOBUF);
+    tote_sdk *sdk = start_with_spool(url, spool, 20);
 
     make_spans(5000);
     assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_SUCCESS);
@@ -250,12 +288,12 @@ static void spans_of_an_outage_arrive_when_the_collector_is_back(void **state) {
     receiver_stop(receiver);
 
     /* An end while the collector is away: the next start delivers. */
-    sdk = start_with_spool(url, spool, TOTE_OTLP_HTTP_PROTOBUF);
+    sdk = start_with_spool(url, spool, 20);
     make_spans(700);
     assert_int_equal(tote_sdk_close(&sdk, 5000), TOTE_SUCCESS);
     unlink(socket);
     receiver = receiver_start_unix(socket);
-    sdk = start_with_spool(url, spool, TOTE_OTLP_HTTP_PROTOBUF);
+    sdk = start_with_spool(url, spool, 20);
     make_spans(1);
     await_exported(sdk, 701);
     stats = closed_stats(sdk);
@@ -271,6 +309,161 @@ static void spans_of_an_outage_arrive_when_the_collector_is_back(void **state) {
     assert_int_equal(unlink(lock), 0);
     assert_int_equal(rmdir(spool), 0); /* nothing else is there */
     assert_int_equal(rmdir(place), 0);
+}
+
+static void remove_directory(const char *directory) {
+    char command[80];
+
+    snprintf(command, sizeof command, "rm -rf '%s'", directory);
+    assert_int_equal(system(command), 0);
+}
+
+/* An empty directory for a disk queue. */
+struct place {
+    char directory[64];
+};
+
+static struct place make_place(void) {
+    struct place place = {"/tmp/tote-delivery-XXXXXX"};
+
+    assert_non_null(mkdtemp(place.directory));
+    return place;
+}
+
+/* Flush once for each of so many requests of three spans. */
+static tote_stats export_requests(tote_sdk *sdk, unsigned requests) {
+    for (unsigned i = 0; i < requests; i++) {
+        make_spans(3);
+        tote_sdk_force_flush(sdk, 10000);
+    }
+    return closed_stats(sdk);
+}
+
+static tote_spool_report send_spool(const char *url, const char *spool, tote_result expected) {
+    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_spool_report report = {.struct_size = sizeof report};
+
+    otlp.ignore_environment = true;
+    otlp.endpoint = url;
+    otlp.spool_directory = spool;
+    assert_int_equal(tote_otlp_send_spool(&otlp, 30000, &report), expected);
+    return report;
+}
+
+static char last_error[1024];
+static unsigned errors;
+
+static void keep_error(tote_level level, const char *component, const char *message,
+                       void *user_data) {
+    (void)component, (void)user_data;
+    if (level == TOTE_LEVEL_ERROR) {
+        snprintf(last_error, sizeof last_error, "%s", message);
+        errors++;
+    }
+}
+
+static void ignore(tote_level level, const char *component, const char *message, void *user_data) {
+    (void)level, (void)component, (void)message, (void)user_data;
+}
+
+/*
+ * A wrong token or path is no fault of the spans: they outlive it in the disk queue, without a busy
+ * loop, and one diagnostic says what to correct. RFC 9110 sections 15.4 and 15.5
+ */
+static void what_an_endpoint_does_not_accept_stays_in_the_disk_queue(void **state) {
+    enum { REQUESTS = 4, SPANS = 3 * REQUESTS };
+    static const unsigned statuses[] = {302, 401, 403, 404, 405, 407};
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(statuses); i++) {
+        const struct place place = make_place();
+        struct receiver *receiver = receiver_start();
+        const char *url = receiver_url(receiver);
+        receiver_set_answer(receiver, (struct receiver_answer){.status = statuses[i]});
+        tote_set_diagnostics(keep_error, TOTE_LEVEL_INFO, NULL);
+        errors = 0;
+        tote_sdk *sdk = start_with_spool(url, place.directory, 3600 * 1000);
+        tote_stats stats = export_requests(sdk, REQUESTS);
+        assert_int_equal(stats.rejected, 0);
+        assert_int_equal(stats.spooled, SPANS);
+        assert_int_equal(errors, 1);
+        assert_non_null(strstr(last_error, "stay in the disk queue"));
+        assert_int_equal(tote_sdk_close(&sdk, 10000), TOTE_SUCCESS);
+        assert_true(receiver_wait(receiver, 1) <= REQUESTS + 1); /* one for each flush */
+
+        /* From the disk queue, too; the first answer is enough. */
+        size_t before = receiver_wait(receiver, 1);
+        tote_spool_report report = send_spool(url, place.directory, TOTE_FAILURE);
+        assert_int_equal(report.delivered + report.rejected, 0);
+        assert_int_equal(report.not_accepted, 3);
+        assert_int_equal(report.batches_left, REQUESTS);
+        assert_int_equal(receiver_wait(receiver, before + 1), before + 1);
+
+        receiver_set_answer(receiver, (struct receiver_answer){.status = 200});
+        report = send_spool(url, place.directory, TOTE_SUCCESS);
+        assert_int_equal(report.delivered, SPANS);
+        assert_int_equal(report.not_accepted, 0);
+        tote_set_diagnostics(ignore, TOTE_LEVEL_INFO, NULL);
+        receiver_stop(receiver);
+        remove_directory(place.directory);
+    }
+}
+
+/* A program that runs delivers them when the receiver accepts them. */
+static void what_an_endpoint_did_not_accept_is_delivered_once_it_does(void **state) {
+    const struct place place = make_place();
+    struct receiver *receiver = receiver_start();
+
+    (void)state;
+    receiver_set_answer(receiver, (struct receiver_answer){.status = 401});
+    tote_sdk *sdk = start_with_spool(receiver_url(receiver), place.directory, 20);
+    assert_int_equal(export_requests(sdk, 3).spooled, 9);
+    size_t tried = receiver_wait(receiver, 10); /* also from the disk queue, one after the other */
+    assert_true(tried >= 10);
+    assert_int_equal(closed_stats(sdk).spooled, 9);
+    receiver_set_answer(receiver, (struct receiver_answer){.status = 200});
+    await_exported(sdk, 9);
+    tote_stats stats = closed_stats(sdk);
+    assert_int_equal(stats.exported, 9);
+    assert_int_equal(stats.rejected + stats.spooled, 0);
+    tote_sdk_close(&sdk, 5000);
+    receiver_stop(receiver);
+    remove_directory(place.directory);
+}
+
+/* What is malformed never becomes acceptable, and does not fill the disk queue. */
+static void what_is_malformed_is_rejected_also_with_a_disk_queue(void **state) {
+    const struct place place = make_place();
+    struct receiver *receiver = receiver_start();
+
+    (void)state;
+    tote_sdk *sdk = start_with_spool("http://127.0.0.1:1", place.directory, 20);
+    assert_int_equal(export_requests(sdk, 2).spooled, 6);
+    tote_sdk_close(&sdk, 5000);
+    receiver_set_answer(receiver, (struct receiver_answer){.status = 400});
+    tote_spool_report report = send_spool(receiver_url(receiver), place.directory, TOTE_SUCCESS);
+    assert_int_equal(report.rejected, 6);
+    assert_int_equal(report.batches_left, 0);
+    sdk = start_with_spool(receiver_url(receiver), place.directory, 20);
+    tote_stats stats = export_requests(sdk, 1);
+    assert_int_equal(stats.rejected, 3);
+    assert_int_equal(stats.spooled, 0);
+    tote_sdk_close(&sdk, 5000);
+    receiver_stop(receiver);
+    remove_directory(place.directory);
+}
+
+/* Without a disk queue nothing waits for another configuration. */
+static void without_a_disk_queue_what_is_not_accepted_is_rejected(void **state) {
+    struct receiver *receiver = receiver_start();
+
+    (void)state;
+    receiver_set_answer(receiver, (struct receiver_answer){.status = 403});
+    tote_sdk *sdk = start_sdk(receiver_url(receiver));
+    assert_int_equal(export_requests(sdk, 3).rejected, 9);
+    assert_int_equal(receiver_wait(receiver, 3), 3); /* and nothing is paused */
+    tote_sdk_close(&sdk, 5000);
+    receiver_stop(receiver);
 }
 
 /* What the process may write to a file: nothing is like a full disk. */
@@ -290,10 +483,6 @@ static void count_failed_writes(tote_level level, const char *component, const c
     failed_writes += strstr(message, "cannot be written to the disk queue") != NULL;
 }
 
-static void ignore(tote_level level, const char *component, const char *message, void *user_data) {
-    (void)level, (void)component, (void)message, (void)user_data;
-}
-
 /* A request that the disk queue cannot save is retried as without a disk queue */
 static void a_full_disk_loses_nothing_that_memory_can_keep(void **state) {
     char place[] = "/tmp/tote-full-XXXXXX";
@@ -310,7 +499,7 @@ static void a_full_disk_loses_nothing_that_memory_can_keep(void **state) {
     snprintf(url, sizeof url, "unix:%s", socket);
     failed_writes = 0;
     tote_set_diagnostics(count_failed_writes, TOTE_LEVEL_INFO, NULL);
-    tote_sdk *sdk = start_with_spool(url, spool, TOTE_OTLP_HTTP_PROTOBUF);
+    tote_sdk *sdk = start_with_spool(url, spool, 20);
 
     limit_files(0);
     make_spans(3);
@@ -430,13 +619,6 @@ static int status_of(pid_t child) {
     return status;
 }
 
-static void remove_directory(const char *directory) {
-    char command[80];
-
-    snprintf(command, sizeof command, "rm -rf '%s'", directory);
-    assert_int_equal(system(command), 0);
-}
-
 /* The master stays root; its workers own the directory */
 static void workers_that_change_their_user_use_the_disk_queue_of_that_user(void **state) {
     char directory[] = "/tmp/tote-delivery-XXXXXX";
@@ -500,7 +682,12 @@ int main(int argc, char **argv) {
         TEST(spans_arrive_as_a_request_that_protobuf_c_reads),
         TEST(a_collector_that_refuses_is_told_apart_from_one_that_is_down),
         TEST(a_collector_that_is_away_costs_a_few_attempts_and_no_work),
+        TEST(a_shutdown_makes_a_last_attempt),
         TEST(spans_of_an_outage_arrive_when_the_collector_is_back),
+        TEST(what_an_endpoint_does_not_accept_stays_in_the_disk_queue),
+        TEST(what_an_endpoint_did_not_accept_is_delivered_once_it_does),
+        TEST(what_is_malformed_is_rejected_also_with_a_disk_queue),
+        TEST(without_a_disk_queue_what_is_not_accepted_is_rejected),
         TEST(a_full_disk_loses_nothing_that_memory_can_keep),
         TEST(shutdown_keeps_its_deadline_whatever_the_collector_does),
         TEST(spans_that_end_after_shutdown_are_counted),

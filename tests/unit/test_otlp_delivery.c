@@ -236,6 +236,83 @@ static void somebody_who_waits_makes_the_next_attempt_come_now(void **state) {
     assert_int_equal(sender.verdict.fate, TOTE__TAKEN);
 }
 
+/* Step until it is over, as a worker does at a shutdown with this deadline. */
+static void run_to_shutdown(uint32_t timeout_ms) {
+    const struct tote__request request = {{(const uint8_t *)"spans", 5}, 3, 0, TOTE_OTLP_PROTOBUF};
+    const struct tote__manner manner = {.timeout_ms = UINT32_MAX,
+                                        .stop_deadline = tote__deadline_in(timeout_ms),
+                                        .may_wait = true,
+                                        .is_last_chance = true};
+
+    while (tote__delivery_step(&sender.delivery, &request, manner, &sender.verdict) != TOTE__OVER) {
+        tote__transport_pause(sender.delivery.transport,
+                              tote__ms_until(tote__delivery_due(&sender.delivery), TIMEOUT_MS));
+    }
+}
+
+/* The schedule of retries does not cost the last attempt that the deadline has time for. */
+static void a_pause_past_the_end_of_a_shutdown_is_shortened(void **state) {
+    enum { SHUTDOWN_MS = 200 };
+
+    (void)state;
+    open_with((tote_otlp_options){.retry_first_ms = 3600 * 1000,
+                                  .retry_longest_ms = UINT32_MAX,
+                                  .timeout_ms = TOTE_UNLIMITED});
+    will_answer(503, NULL);
+    will_answer(200, NULL);
+    run_to_shutdown(SHUTDOWN_MS);
+    assert_int_equal(sender.verdict.fate, TOTE__TAKEN);
+    assert_int_equal(receiver.attempts, 2);
+    assert_in_range(gap_ms(1), SHUTDOWN_MS / 4, UINT32_MAX);
+}
+
+/* Also if the pause began before the shutdown did. */
+static void a_pause_under_way_is_shortened_at_a_shutdown(void **state) {
+    (void)state;
+    open_with((tote_otlp_options){.retry_first_ms = 3600 * 1000,
+                                  .retry_longest_ms = UINT32_MAX,
+                                  .timeout_ms = TOTE_UNLIMITED});
+    will_answer(503, NULL);
+    will_answer(200, NULL);
+    assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
+    run_to_shutdown(200);
+    assert_int_equal(sender.verdict.fate, TOTE__TAKEN);
+    assert_int_equal(receiver.attempts, 2);
+}
+
+/* One last attempt and no more; the loss is the shutdown's. */
+static void a_last_attempt_that_fails_is_the_last(void **state) {
+    (void)state;
+    open_with((tote_otlp_options){.retry_first_ms = 3600 * 1000,
+                                  .retry_longest_ms = UINT32_MAX,
+                                  .timeout_ms = TOTE_UNLIMITED});
+    will_answer(503, NULL);
+    run_to_shutdown(100);
+    assert_int_equal(sender.verdict.fate, TOTE__TRY_AGAIN);
+    assert_true(sender.verdict.is_cut_short);
+    assert_int_equal(receiver.attempts, 2);
+}
+
+/* Spec: protocol/otlp.md#otlphttp-throttling */
+static void a_wait_that_the_receiver_asked_for_is_not_shortened_at_a_shutdown(void **state) {
+    (void)state;
+    open_with((tote_otlp_options){.retry_first_ms = 1, .timeout_ms = TOTE_UNLIMITED});
+    will_answer(503, "3600");
+    run_to_shutdown(100);
+    assert_int_equal(sender.verdict.fate, TOTE__TRY_AGAIN);
+    assert_int_equal(receiver.attempts, 1);
+}
+
+/* What its own timeout ends is not lost to the shutdown. */
+static void a_request_that_times_out_before_the_end_of_a_shutdown_is_not_cut_short(void **state) {
+    (void)state;
+    open_with((tote_otlp_options){.retry_first_ms = 10, .timeout_ms = 50});
+    will_answer(503, NULL);
+    run_to_shutdown(TIMEOUT_MS);
+    assert_int_equal(sender.verdict.fate, TOTE__TRY_AGAIN);
+    assert_false(sender.verdict.is_cut_short);
+}
+
 /* Requirement G8 */
 static void what_is_refused_is_not_sent_again(void **state) {
     (void)state;
@@ -270,6 +347,11 @@ int main(int argc, char **argv) {
         FRESH_TEST(a_retry_after_of_zero_is_at_once),
         FRESH_TEST(a_short_retry_after_is_not_made_longer),
         FRESH_TEST(somebody_who_waits_makes_the_next_attempt_come_now),
+        FRESH_TEST(a_pause_past_the_end_of_a_shutdown_is_shortened),
+        FRESH_TEST(a_pause_under_way_is_shortened_at_a_shutdown),
+        FRESH_TEST(a_last_attempt_that_fails_is_the_last),
+        FRESH_TEST(a_wait_that_the_receiver_asked_for_is_not_shortened_at_a_shutdown),
+        FRESH_TEST(a_request_that_times_out_before_the_end_of_a_shutdown_is_not_cut_short),
         FRESH_TEST(what_is_refused_is_not_sent_again),
         FRESH_TEST(attempts_end_with_the_timeout),
     };

@@ -685,7 +685,9 @@ static void after_a_restart_of_the_machine_the_loss_is_reported(void **state) {
     struct tote__segment_reference changed = reference();
     changed.boot ^= 2;
     write_reference(changed);
-    assert_int_equal(deliver().delivered, 0);
+    tote_spool_report report = deliver();
+    assert_int_equal(report.delivered, 0);
+    assert_int_equal(report.gone, 1);
     assert_non_null(strstr(reports.message, "is gone"));
     assert_null(find_file(".journal"));
 }

@@ -106,7 +106,7 @@ static bool is_expected(const char *behaviour, const struct tote__verdict *verdi
         return verdict->fate == TOTE__TOO_LARGE;
     }
     if (strncmp(behaviour, "drop", 4) == 0) {
-        return verdict->fate == TOTE__REFUSED;
+        return verdict->fate == TOTE__REFUSED || verdict->fate == TOTE__NOT_HERE;
     }
     if (strstr(behaviour, "success")) {
         return verdict->fate == TOTE__TAKEN && verdict->is_readable && response->rejected == 0 &&
@@ -136,10 +136,13 @@ static void each_answer_is_taken_as_the_table_says(void **state) {
 }
 
 /*
- * Every other final status is final for the spans, too; an interim status is no answer.
- * Spec: protocol/otlp.md#failures-1, RFC 9110 section 15.2
+ * Every other final status is final for the spans, too, or for the endpoint as it is configured; an
+ * interim status is no answer. Spec: protocol/otlp.md#failures-1, RFC 9110 sections 15.2 to 15.6
  */
 static void of_all_final_statuses_four_are_tried_again(void **state) {
+    static const long of_endpoint[] = {401, 402, 403, 404, 405, 407, 410,
+                                       415, 421, 426, 501, 505, 511};
+
     (void)state;
     for (long status = 100; status < 600; status++) {
         struct tote__answer answer = nothing;
@@ -148,14 +151,19 @@ static void of_all_final_statuses_four_are_tried_again(void **state) {
         bool is_success = status >= 200 && status < 300;
         bool is_retried =
             status < 200 || status == 429 || status == 502 || status == 503 || status == 504;
+        bool is_not_here = status >= 300 && status < 400;
+        for (size_t i = 0; i < TOTE_COUNT_OF(of_endpoint); i++) {
+            is_not_here = is_not_here || status == of_endpoint[i];
+        }
         assert_int_equal(verdict.fate, is_success      ? TOTE__TAKEN
                                        : is_retried    ? TOTE__TRY_AGAIN
                                        : status == 413 ? TOTE__TOO_LARGE
+                                       : is_not_here   ? TOTE__NOT_HERE
                                                        : TOTE__REFUSED);
     }
 }
 
-/* Requirement G8, trap L37 */
+/* Spec: protocol/otlp.md#failures; 7, 12 and 16 are about the endpoint and its credentials */
 static void of_all_codes_of_grpc_six_are_tried_again_and_one_if_it_says_so(void **state) {
     static const unsigned retried[] = {1, 4, 10, 11, 14, 15};
     char code[8];
@@ -164,6 +172,7 @@ static void of_all_codes_of_grpc_six_are_tried_again_and_one_if_it_says_so(void 
     for (unsigned i = 0; i < 40; i++) {
         struct tote__answer answer = nothing;
         enum tote__fate fate = i == 0 ? TOTE__TAKEN : TOTE__REFUSED;
+        fate = i == 7 || i == 12 || i == 16 ? TOTE__NOT_HERE : fate;
         for (size_t r = 0; r < TOTE_COUNT_OF(retried); r++) {
             fate = retried[r] == i ? TOTE__TRY_AGAIN : fate;
         }
@@ -214,9 +223,10 @@ static void an_http_error_stands_for_a_code_of_grpc(void **state) {
         {503, TOTE__TRY_AGAIN, "UNAVAILABLE"},
         {502, TOTE__TRY_AGAIN, "UNAVAILABLE"},
         {429, TOTE__TRY_AGAIN, "UNAVAILABLE"},
-        {401, TOTE__REFUSED, "UNAUTHENTICATED"},
-        {403, TOTE__REFUSED, "PERMISSION_DENIED"},
-        {404, TOTE__REFUSED, "UNIMPLEMENTED"},
+        {401, TOTE__NOT_HERE, "UNAUTHENTICATED"},
+        {403, TOTE__NOT_HERE, "PERMISSION_DENIED"},
+        {404, TOTE__NOT_HERE, "UNIMPLEMENTED"},
+        {302, TOTE__NOT_HERE, "UNKNOWN"},
         {413, TOTE__TOO_LARGE, "UNKNOWN"},
         {500, TOTE__REFUSED, "UNKNOWN"},
         {200, TOTE__TRY_AGAIN, "the response has no grpc-status"},

@@ -113,12 +113,13 @@ struct tote__journal_place {
 
 /* How what is kept is sent, and what comes of it. */
 struct tote__send {
-    uint32_t timeout_ms;
-    bool may_wait;       /* a moment; never while it is paused */
-    bool is_last_chance; /* after the timeout nothing is sent any more */
-    bool begins_nothing; /* what is under way comes to its end, and that is all */
-    bool is_paused;      /* out: it waits for the time that get_due() tells */
-    tote_result result;  /* out, once it is over */
+    uint32_t timeout_ms;    /* of a request with all its attempts */
+    uint64_t stop_deadline; /* the end of a shutdown that is under way; 0: none is */
+    bool may_wait;          /* a moment; never while it is paused */
+    bool is_last_chance;    /* after the shutdown nothing is sent any more */
+    bool begins_nothing;    /* what is under way comes to its end, and that is all */
+    bool is_paused;         /* out: it waits for the time that get_due() tells */
+    tote_result result;     /* out, once it is over */
 };
 
 /*
