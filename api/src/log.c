@@ -13,6 +13,7 @@
 #include "tote/internal/span.h"
 #include "tote/internal/store.h"
 #include "tote/internal/text.h"
+#include "tote/internal/tracer.h"
 
 struct line {
     char *buffer;
@@ -223,7 +224,8 @@ static bool is_left_out(const struct line *line, const struct tote__entry *entry
     bool is_remote = entry->flags & TOTE__REMOTE;
 
     return ((line->has_trace || is_remote) && is_trace_field(entry)) ||
-           (is_remote && is_logger_field(entry)) || tote__export_is_reserved(entry);
+           (is_remote && is_logger_field(entry)) || tote__export_is_reserved(entry) ||
+           !tote__tracer_provider_exports(entry);
 }
 
 static bool put_entry(void *arg, const struct tote__entry *entry) {

@@ -370,6 +370,12 @@ void tote__tracer_provider_leave_global(tote_tracer_provider *provider) {
     }
 }
 
+bool tote__tracer_provider_exports(const struct tote__entry *entry) {
+    tote_tracer_provider *provider = atomic_load_explicit(&global_provider, memory_order_acquire);
+
+    return !provider || !provider->ops->exports || provider->ops->exports(provider, entry);
+}
+
 /* Under the lock: while the provider is the global one, that reference keeps it. */
 tote_tracer_provider *tote_tracer_provider_ref_global(void) {
     tote__lock_take(&tracers.lock);

@@ -112,6 +112,9 @@ static inline void tote__count(_Atomic(uint64_t) *counter) {
                           memory_order_relaxed);
 }
 
+/* Whether the options let an entry of a store leave the process. */
+bool tote__core_exports(const struct core_config *config, const struct tote__entry *entry);
+
 /* The first span of a forked child starts: have the resource describe this process. */
 void tote__core_renew_resource(struct core_config *config);
 

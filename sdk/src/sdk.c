@@ -16,6 +16,7 @@
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/store.h"
 #include "tote/internal/tracer.h"
 #include "tote/internal/unrecorded.h"
 
@@ -231,11 +232,44 @@ static bool provider_is_enabled(tote_tracer_provider *provider, const tote_trace
     return is_enabled;
 }
 
+bool tote__core_exports(const struct core_config *config, const struct tote__entry *entry) {
+    bool is_exported = false;
+
+    switch (config->store_export) {
+    case TOTE_STORE_EXPORT_NONE:
+        return false;
+    case TOTE_STORE_EXPORT_LOCAL:
+        return !(entry->flags & TOTE__REMOTE);
+    case TOTE_STORE_EXPORT_ALLOWED:
+        for (size_t i = 0; i < config->store_export_key_count && !is_exported; i++) {
+            is_exported = strcmp(config->store_export_keys[i], entry->key) == 0;
+        }
+        return is_exported;
+    case TOTE_STORE_EXPORT_ALL:
+    default:
+        return true;
+    }
+}
+
+/* Without memory for the thread's state the options are not known: nothing leaves the process. */
+static bool provider_exports(tote_tracer_provider *provider, const struct tote__entry *entry) {
+    struct thread_state *state = tote__thread_state();
+
+    if (!state) {
+        return false;
+    }
+    struct core_config *config = tote__core_enter((tote_sdk *)provider, state);
+    bool is_exported = !config || tote__core_exports(config, entry);
+    tote__core_leave(state);
+    return is_exported;
+}
+
 static const struct tote__provider_ops provider_ops = {
     .start_span = tote__core_start_span,
     .is_enabled = provider_is_enabled,
     .ref = provider_ref,
     .unref = provider_unref,
+    .exports = provider_exports,
 };
 
 /* A core that nothing refers to any more. NULL when all are in use. */

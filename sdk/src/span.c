@@ -201,29 +201,10 @@ struct store_export {
     char first_key[TOTE__FEW_NAMES_BYTES]; /* of those that are left out */
 };
 
-/* Whether the provider's options let this entry out at all. */
-static bool is_exported(const struct core_config *config, const struct tote__entry *entry) {
-    bool is_remote = entry->flags & TOTE__REMOTE;
-
-    if (tote__export_is_reserved(entry) ||
-        (is_remote && config->store_export == TOTE_STORE_EXPORT_LOCAL)) {
-        return false;
-    }
-    if (config->store_export != TOTE_STORE_EXPORT_ALLOWED) {
-        return true;
-    }
-    for (size_t i = 0; i < config->store_export_key_count; i++) {
-        if (strcmp(config->store_export_keys[i], entry->key) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool export_entry(void *arg, const struct tote__entry *entry) {
     struct store_export *export = arg;
 
-    if (!is_exported(export->config, entry)) {
+    if (tote__export_is_reserved(entry) || !tote__core_exports(export->config, entry)) {
         return true;
     }
     if (!tote__export_take(&export->budget, entry)) {

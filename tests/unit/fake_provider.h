@@ -163,9 +163,9 @@ static void fake_unref(tote_tracer_provider *provider) {
 }
 
 static const struct tote__provider_ops fake_provider_ops = {fake_start_span, fake_is_enabled,
-                                                            fake_ref, fake_unref};
+                                                            fake_ref, fake_unref, NULL};
 static const struct tote__provider_ops fake_noting_ops = {fake_start_span_and_note, fake_is_enabled,
-                                                          fake_ref, fake_unref};
+                                                          fake_ref, fake_unref, NULL};
 
 /* The fake provider, as good as new. */
 static inline tote_tracer_provider *fake_provider(void) {

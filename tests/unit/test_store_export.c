@@ -125,6 +125,53 @@ static void log_fields_say_what_the_nearest_entry_alone_exports(void **state) {
     }
 }
 
+static void assert_log_fields(const tote_context *context, const char *expected) {
+    char text[64];
+
+    tote_log_fields(context, TOTE_LOG_LOGFMT, text, sizeof text);
+    assert_string_equal(text, expected);
+}
+
+/* The contract of tote_store_export: it holds for spans and for log lines alike */
+static void log_fields_follow_the_export_mode_of_the_global_sdk(void **state) {
+    static const char *const allowed[] = {"local"};
+    static const struct tote__layer_entry entries[] = {
+        {.key = "remote", .key_length = 6, .flags = TOTE_EVERYWHERE | TOTE__REMOTE}};
+    static const struct {
+        tote_store_export mode;
+        const char *expected;
+    } rows[] = {{TOTE_STORE_EXPORT_ALL, "second=2 local=1 remote=\"\""},
+                {TOTE_STORE_EXPORT_LOCAL, "second=2 local=1"},
+                {TOTE_STORE_EXPORT_ALLOWED, "local=1"},
+                {TOTE_STORE_EXPORT_NONE, ""}};
+    struct sdk_fixture *f = *state;
+    tote_store *remote = tote__store_new_layer(NULL, entries, 1);
+    tote_store *store = tote_store_new(remote);
+    tote_store_unref(remote);
+    tote_store_add(store, "local", tote_int(1));
+    tote_store_add(store, "second", tote_int(2));
+    tote_context *context = context_over(store);
+    f->settings.store_export_keys = allowed;
+    f->settings.store_export_key_count = TOTE_COUNT_OF(allowed);
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        f->settings.store_export = rows[i].mode;
+        f->settings.processor_count = 0;
+        f->settings.is_global = true;
+        sdk_fixture_start(state);
+        assert_log_fields(context, rows[i].expected);
+        tote_sdk_close(&f->sdk, 0);
+        assert_log_fields(context, rows[0].expected);
+
+        f->settings.processor_count = 0;
+        f->settings.is_global = false;
+        sdk_fixture_start(state);
+        assert_log_fields(context, rows[0].expected);
+        tote_sdk_close(&f->sdk, 0);
+    }
+    tote_context_unref(context);
+}
+
 /* A layer of so many entries that came in, k0, k1 and so on. */
 static tote_context *remote_context(size_t count, const char *value) {
     struct tote__layer_entry entries[64];
@@ -345,6 +392,7 @@ int main(int argc, char **argv) {
         SDK_TEST(a_span_shows_what_the_nearest_entry_alone_exports),
         SDK_TEST(headers_carry_what_the_nearest_entry_alone_propagates),
         SDK_TEST(log_fields_say_what_the_nearest_entry_alone_exports),
+        SDK_TEST(log_fields_follow_the_export_mode_of_the_global_sdk),
         SDK_TEST(at_most_sixteen_entries_that_came_in_stand_on_a_span),
         SDK_TEST(entries_that_came_in_take_at_most_1024_bytes_of_a_span),
         SDK_TEST(at_most_32_entries_and_4096_bytes_of_a_store_stand_on_a_span),

@@ -80,7 +80,8 @@ typedef struct tote_thread_factory {
 } tote_thread_factory;
 
 /**
- * Which entries of the store become attributes of a span as it ends: at most 32 of them and 4,096 bytes,
+ * Which entries of the store leave the process on spans and, by the global SDK, in the fields of
+ * tote_log_fields(). They become attributes of a span as it ends: at most 32 of them and 4,096 bytes,
  * of those that came in with baggage at most 16 and 1,024 bytes and none under the names that
  * belong to the program (service. telemetry. http. url. error. otel.). What a span was told itself
  * always wins. What is left out counts as a dropped attribute.

@@ -15,6 +15,8 @@
 #include "tote/internal/span.h"
 #include "tote/tracer.h"
 
+struct tote__entry;
+
 struct tote__provider_ops {
     /*
      * Start a span under `parent`, never NULL, whose store entries are those of `store`, borrowed.
@@ -28,6 +30,9 @@ struct tote__provider_ops {
                        const tote_span_options *options);
     void (*ref)(tote_tracer_provider *provider); /* only counts: a lock is held */
     void (*unref)(tote_tracer_provider *provider);
+
+    /* Whether an entry of a store may leave the process on a span or in a log line. NULL: yes. */
+    bool (*exports)(tote_tracer_provider *provider, const struct tote__entry *entry);
 };
 
 /*
@@ -55,6 +60,9 @@ TOTE_SHARED const tote_tracer *tote__tracer_at(uint32_t index);
 /* tote_tracer_start_span() with a store of the caller's choice; NULL: that of the parent. */
 TOTE_SHARED tote_span *tote__tracer_start_span(tote_tracer *tracer, const char *name,
                                                const tote_span_options *options, tote_store *store);
+
+/* Whether the global provider lets the entry out; true if there is none. */
+TOTE_SHARED bool tote__tracer_provider_exports(const struct tote__entry *entry);
 
 /* Have no global provider any more, if it is this one. */
 TOTE_SHARED void tote__tracer_provider_leave_global(tote_tracer_provider *provider);
