@@ -97,6 +97,10 @@ uint32_t tote__os_process_id(void) {
     return (uint32_t)getpid();
 }
 
+uint32_t tote__os_user_id(void) {
+    return (uint32_t)geteuid();
+}
+
 /* Field 22 of /proc/self/stat: clock ticks since the boot. The name before it may hold anything. */
 static bool parse_start_ticks(const char *stat, uint64_t *ticks) {
     const char *at = strrchr(stat, ')');

@@ -223,6 +223,38 @@ void tote__process_identity(struct tote__process_identity *identity) {
     tote__lock_drop(&identity_lock);
 }
 
+/* Whether a line of passwd(5), name:password:uid:..., is of this user. The name then ends with NUL.
+ */
+static bool is_user(char *line, uint32_t user) {
+    char *rest = line;
+    char id[12];
+
+    strsep(&rest, ":");
+    strsep(&rest, ":");
+    const char *found = strsep(&rest, ":");
+    snprintf(id, sizeof id, "%u", user);
+    return found && strcmp(found, id) == 0;
+}
+
+/* The local users only: getpwuid(3) may ask a network. */
+static void detect_owner(struct tote__resource_builder *builder) {
+    enum { USERS_BYTES = 64 * 1024 };
+    char *text = tote__allocate(USERS_BYTES);
+    char *rest = text;
+    uint32_t user = tote__os_user_id();
+
+    if (!text || !tote__os_read_file("/etc/passwd", text, USERS_BYTES)) {
+        rest = NULL;
+    }
+    for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
+        if (is_user(line, user)) {
+            set(builder, "process.owner", line);
+            break;
+        }
+    }
+    tote__release(text, USERS_BYTES);
+}
+
 static void detect_process(struct tote__resource_builder *builder) {
     char *path = tote__allocate(TEXT_BYTES);
     struct tote__process_identity identity;
@@ -237,6 +269,7 @@ static void detect_process(struct tote__resource_builder *builder) {
     }
     tote__release(path, TEXT_BYTES);
     set(builder, "process.command", tote__os_command());
+    detect_owner(builder);
 }
 
 static void detect_service(struct tote__resource_builder *builder) {
@@ -277,8 +310,9 @@ static unsigned choose_detectors(const char *names) {
         tote__trim(&name, &length);
         unsigned detector = find_detector(name, length);
         if (chosen & detector) {
-            tote__diagnose_each(TOTE_LEVEL_WARN, "resource",
-                                "resource detector '%.*s' is named twice, and runs once",
+            tote__diagnose_each(TOTE_LEVEL_ERROR, "resource",
+                                "resource detector '%.*s' is named twice in resource_detectors and "
+                                "runs once; remove one",
                                 (int)length, name);
         } else if (!detector && length && !tote__equals_ignoring_case(name, length, "none", 4)) {
             tote__diagnose_each(

@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,6 +233,9 @@ static void detectors_say_what_the_system_is_and_which_process(void **state) {
     assert_int_equal(find_text(index, "process.executable.path")[0], '/');
     assert_int_equal(strlen(find_text(index, "process.creation.time")),
                      strlen("2024-01-31T23:59:59.999Z"));
+    const struct passwd *user = getpwuid(geteuid());
+    const char *owner = find_text(index, "process.owner");
+    assert_true(owner ? user && strcmp(owner, user->pw_name) == 0 : geteuid() != 0);
     assert_null(find(index, "process.command_args"));
     assert_null(find(index, "process.command_line"));
 }
@@ -246,8 +250,20 @@ static void only_the_detectors_that_are_named_run(void **state) {
     assert_null(find(index, "host.name"));
     assert_null(find(index, "service.instance.id"));
     assert_int_equal(reports.count, 0);
-    tote__resource_build(&(struct tote__resource_sources){.detectors = "host,cloud,host"});
-    assert_int_equal(reports.count, 2);
+    tote__resource_build(&(struct tote__resource_sources){.detectors = "cloud"});
+    assert_int_equal(reports.count, 1);
+}
+
+/* Spec: resource/sdk.md#resource-detector-name: a duplicate is reported as an error */
+static void a_detector_that_is_named_twice_is_an_error(void **state) {
+    (void)state;
+    reports_reset(TOTE_LEVEL_ERROR);
+    uint32_t index =
+        tote__resource_build(&(struct tote__resource_sources){.detectors = "host,service, Host"});
+
+    assert_int_equal(reports.count, 1);
+    assert_non_null(strstr(reports.message, "'Host' is named twice"));
+    assert_non_null(find(index, "host.name"));
 }
 
 /* Requirement F6: a UUID, version 4 */
@@ -486,6 +502,7 @@ int main(int argc, char **argv) {
         RESOURCE_TEST(a_stronger_source_wins_also_with_an_empty_value),
         RESOURCE_TEST(detectors_say_what_the_system_is_and_which_process),
         RESOURCE_TEST(only_the_detectors_that_are_named_run),
+        RESOURCE_TEST(a_detector_that_is_named_twice_is_an_error),
         RESOURCE_TEST(an_instance_has_one_random_id_and_a_child_another),
         RESOURCE_TEST(a_childs_spans_have_its_own_process_and_instance),
         RESOURCE_TEST(so_have_those_of_a_daemon),

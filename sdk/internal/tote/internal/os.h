@@ -21,6 +21,9 @@ bool tote__os_random(void *buffer, size_t size);
 
 uint32_t tote__os_process_id(void);
 
+/* The effective user of this process. */
+uint32_t tote__os_user_id(void);
+
 /* When this process was started, in nanoseconds since the epoch, to a hundredth of a second. */
 bool tote__os_process_start(uint64_t *time_unix_nano);
 
