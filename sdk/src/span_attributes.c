@@ -272,7 +272,10 @@ void tote__span_put_store_entry(struct span *span, const struct tote__entry *ent
 }
 
 /* Which attributes of an event or a link are kept, and how large they are together. */
-enum { FEW_ATTRIBUTES = 32 };
+enum {
+    FEW_ATTRIBUTES = 32, /* for so many, the memory of a selection is on the stack */
+    SEARCHED_ATTRIBUTES = 256
+};
 
 struct selection {
     const tote_attribute *attributes;
@@ -280,55 +283,68 @@ struct selection {
     uint32_t kept_count;
     uint32_t dropped;
     size_t size;
-    uint32_t few[FEW_ATTRIBUTES];
+    uint64_t few[FEW_ATTRIBUTES / 2 + 4]; /* their indices, bits, and padding */
     struct tote__arena memory;
 };
 
-/* Where the key stands among those that are kept; kept_count if it does not. */
-static uint32_t find_kept(const struct selection *selection, const char *key) {
-    uint32_t at = 0;
-
-    while (at < selection->kept_count &&
-           strcmp(selection->attributes[selection->kept[at]].key, key) != 0) {
-        at++;
-    }
-    return at;
+/* A bit for each attribute. */
+static bool has_bit(const uint64_t *bits, size_t at) {
+    return bits[at / 64] >> at % 64 & 1;
 }
 
 /*
- * More attributes than the limit: a new key over it is dropped, and a key that is kept takes its
- * last value.
+ * Mark the last attribute of each key that is kept: a new key over the limit is dropped, and a key
+ * that is kept takes its last value. Returns: false if out of memory; a search instead of an index
+ * would take too long.
  */
-static void select_within_limit(struct selection *selection, size_t count, uint32_t limit) {
-    for (size_t i = 0; i < count; i++) {
-        const char *key = selection->attributes[i].key;
-        uint32_t at = key && *key ? find_kept(selection, key) : limit;
-        if (at >= limit) {
-            selection->dropped++;
-            continue;
-        }
-        if (at < selection->kept_count) { /* the last one stands where it was given */
-            selection->kept_count--;
-            memmove(selection->kept + at, selection->kept + at + 1,
-                    (selection->kept_count - at) * sizeof *selection->kept);
-        }
-        selection->kept[selection->kept_count++] = (uint32_t)i;
-    }
-}
-
-static void select_last_of_each_key(struct selection *selection, size_t count) {
-    tote_value map = tote_map(selection->attributes, count);
+static bool mark_kept(struct selection *selection, tote_value map, uint32_t limit, uint64_t *bits) {
     struct tote__map_index *index = tote__map_index_new(map);
 
-    for (size_t i = 0; i < count; i++) {
-        const char *key = selection->attributes[i].key;
-        if (!key || !*key) {
+    if (!index && map.size > SEARCHED_ATTRIBUTES) {
+        return false;
+    }
+    for (size_t i = 0; i < map.size; i++) {
+        const tote_attribute *last = tote__map_find(map, index, map.as.fields[i].key);
+        size_t place = last ? (size_t)(last - map.as.fields) : 0;
+        if (last && has_bit(bits, place)) {
+            continue;
+        }
+        if (last && selection->kept_count < limit) {
+            bits[place / 64] |= 1ULL << place % 64;
+            selection->kept_count++;
+        } else {
             selection->dropped++;
-        } else if (tote__map_is_kept(map, index, i)) {
-            selection->kept[selection->kept_count++] = (uint32_t)i;
         }
     }
     tote__map_index_free(index);
+    return true;
+}
+
+/* Returns: false if out of memory. */
+static bool select_kept(struct selection *selection, size_t count, uint32_t limit) {
+    tote_value map = tote_map(selection->attributes, count);
+    size_t bytes = (count + 63) / 64 * sizeof(uint64_t);
+    uint64_t *bits = tote__arena_allocate(&selection->memory, bytes);
+
+    if (!bits) {
+        return false;
+    }
+    memset(bits, 0, bytes);
+    if (!mark_kept(selection, map, limit, bits)) {
+        return false;
+    }
+    selection->kept =
+        tote__arena_allocate(&selection->memory, selection->kept_count * sizeof *selection->kept);
+    if (!selection->kept) {
+        return false;
+    }
+    uint32_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (has_bit(bits, i)) {
+            selection->kept[kept++] = (uint32_t)i;
+        }
+    }
+    return true;
 }
 
 static struct tote__attribute_plan plan_of(const struct span *span,
@@ -350,16 +366,10 @@ static void select_attributes(const struct span *span, struct selection *selecti
     selection->kept_count = selection->dropped = 0;
     selection->size = 0;
     selection->memory = tote__arena_over(selection->few, sizeof selection->few);
-    selection->kept =
-        tote__arena_allocate(&selection->memory, tote__min(count, limit) * sizeof *selection->kept);
-    if (!selection->kept || !limit) {
+    if (!limit || !select_kept(selection, count, limit)) {
+        selection->kept_count = 0;
         selection->dropped = (uint32_t)count;
         return;
-    }
-    if (count > limit) {
-        select_within_limit(selection, count, limit);
-    } else {
-        select_last_of_each_key(selection, count);
     }
     for (uint32_t i = 0; i < selection->kept_count; i++) {
         const struct tote__attribute_plan plan = plan_of(span, selection, i);

@@ -114,6 +114,93 @@ static void events_and_links_of_many_attributes_take_time_in_proportion(void **s
     assert_int_equal(events[0].attributes[0].value.as.integer, FIELDS / 2);
 }
 
+/* Spec: trace/sdk.md#span-limits: a limit may be as large as the program likes */
+static void an_event_with_a_large_limit_takes_time_in_proportion(void **state) {
+    enum { LIMIT = FIELDS / 4 };
+    struct sdk_fixture *f = *state;
+    double start = cpu_s();
+    f->settings.limits.attribute_count_per_event = LIMIT;
+    sdk_fixture_start(state);
+
+    map_of(FIELDS, FIELDS / 2);
+    tote_span *span = tote_tracer_start_span(f->tracer, "work", NULL);
+    for (int i = 0; i < 5; i++) {
+        tote_span_add_event(span, "event", fields, FIELDS, 0);
+    }
+    is_memory_out = true;
+    tote_span_add_event(span, "event", fields, FIELDS, 0);
+    is_memory_out = false;
+    tote_span_close(&span);
+    assert_true(cpu_s() - start < longest_s);
+    size_t count = 0;
+    const tote_event *events = tote_span_data_get_events(sdk_fixture_only_span(f), &count);
+    assert_true(count >= 5);
+    assert_int_equal(events[4].attribute_count, LIMIT);
+    assert_int_equal(events[4].dropped_attribute_count, FIELDS / 2);
+    assert_int_equal(events[4].attributes[LIMIT - 1].value.as.integer, FIELDS / 2 + LIMIT - 1);
+}
+
+/* What an event keeps, by the plain rule: each attribute is set after the other. */
+struct kept {
+    tote_attribute attributes[60];
+    size_t count;
+    size_t dropped;
+};
+
+static void keep(struct kept *kept, tote_attribute attribute, size_t limit) {
+    size_t at = 0;
+
+    while (at < kept->count && attribute.key &&
+           strcmp(kept->attributes[at].key, attribute.key) != 0) {
+        at++;
+    }
+    if (!attribute.key || !*attribute.key || (at == kept->count && at == limit)) {
+        kept->dropped++;
+        return;
+    }
+    kept->count -= at < kept->count;
+    memmove(&kept->attributes[at], &kept->attributes[at + 1],
+            (kept->count - at) * sizeof *kept->attributes);
+    kept->attributes[kept->count++] = attribute;
+}
+
+/* Spec: common/README.md#attribute-collections, #attribute-limits */
+static void an_event_keeps_what_it_would_keep_if_each_attribute_were_set_in_turn(void **state) {
+    static const char *const names[] = {"", "a", "b", "c", "d", "e", "a longer key", NULL};
+    enum { LIMIT = 4, ROUNDS = 100 };
+    static struct kept expected[ROUNDS];
+    struct sdk_fixture *f = *state;
+    f->settings.limits.attribute_count_per_event = LIMIT;
+    sdk_fixture_start(state);
+    tote_span *span = tote_tracer_start_span(f->tracer, "work", NULL);
+
+    srand(1);
+    for (int round = 0; round < ROUNDS; round++) {
+        tote_attribute given[60];
+        size_t count = (size_t)rand() % TOTE_COUNT_OF(given) + 1;
+        expected[round] = (struct kept){.count = 0};
+        for (size_t i = 0; i < count; i++) {
+            given[i] = (tote_attribute){names[rand() % 8], tote_int((int64_t)i)};
+            keep(&expected[round], given[i], LIMIT);
+        }
+        tote_span_add_event(span, "event", given, count, 0);
+    }
+    tote_span_close(&span);
+    size_t events_count = 0;
+    const tote_event *events = tote_span_data_get_events(sdk_fixture_only_span(f), &events_count);
+    assert_int_equal(events_count, ROUNDS);
+    for (int round = 0; round < ROUNDS; round++) {
+        const struct kept *kept = &expected[round];
+        assert_int_equal(events[round].attribute_count, kept->count);
+        assert_int_equal(events[round].dropped_attribute_count, kept->dropped);
+        for (size_t i = 0; i < kept->count; i++) {
+            assert_string_equal(events[round].attributes[i].key, kept->attributes[i].key);
+            assert_true(
+                tote_value_equals(events[round].attributes[i].value, kept->attributes[i].value));
+        }
+    }
+}
+
 static void a_scope_of_many_attributes_takes_time_in_proportion(void **state) {
     tote_tracer_options options = TOTE_TRACER_OPTIONS_INIT;
     double start = cpu_s();
@@ -198,6 +285,8 @@ int main(int argc, char **argv) {
         SDK_TEST(a_map_of_many_fields_takes_time_in_proportion),
         SDK_TEST(a_map_of_many_fields_is_refused_by_a_store_in_time),
         SDK_TEST(events_and_links_of_many_attributes_take_time_in_proportion),
+        SDK_TEST(an_event_with_a_large_limit_takes_time_in_proportion),
+        SDK_TEST(an_event_keeps_what_it_would_keep_if_each_attribute_were_set_in_turn),
         SDK_TEST(a_scope_of_many_attributes_takes_time_in_proportion),
         SDK_TEST(an_array_of_endless_size_is_dropped_and_counted),
         TEST(without_memory_a_map_is_written_the_same),
