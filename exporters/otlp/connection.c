@@ -37,7 +37,8 @@ static const CURLMoption multi_quick_exit = (CURLMoption)21;
 
 static const uint64_t ns_per_ms = 1000000;
 
-/* Connections of parent processes: unusable, but not forgotten, so that no leak is reported. */
+/* Connections of parent processes, or without descriptors: unusable, but not forgotten, so that no
+ * leak is reported. */
 static _Atomic(struct tote__connection *) left_behind;
 
 /* What tells a socket from another one that gets its number later; 0 for all else. */
@@ -152,12 +153,29 @@ void tote__connection_free(struct tote__connection *connection) {
     tote__release(connection, sizeof *connection);
 }
 
-/* The host may have closed what it inherited, and given the numbers to something else. */
+/* The host may have closed it, and given the number to something else. */
+static bool is_own_socket(const struct tote__connection *connection, size_t i) {
+    int fd = connection->sockets[i].fd;
+    uint64_t inode = fd >= 0 ? inode_of(fd) : 0;
+
+    return inode && inode == connection->sockets[i].inode;
+}
+
+bool tote__connection_is_open(const struct tote__connection *connection) {
+    bool is_open = true;
+    int error = errno;
+
+    for (size_t i = 0; i < TOTE__MAX_SOCKETS && is_open; i++) {
+        is_open = connection->sockets[i].fd < 0 || is_own_socket(connection, i);
+    }
+    errno = error;
+    return is_open;
+}
+
 void tote__connection_leave_behind(struct tote__connection *connection) {
     for (size_t i = 0; i < TOTE__MAX_SOCKETS; i++) {
-        int fd = connection->sockets[i].fd;
-        if (fd >= 0 && inode_of(fd) && inode_of(fd) == connection->sockets[i].inode) {
-            close(fd);
+        if (is_own_socket(connection, i)) {
+            close(connection->sockets[i].fd);
         }
     }
     connection->next = atomic_load(&left_behind);

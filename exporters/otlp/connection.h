@@ -65,7 +65,14 @@ struct tote__connection *tote__connection_new(const struct tote__otlp_settings *
                                               const struct tote__prepared *prepared, int epoll);
 void tote__connection_free(struct tote__connection *connection);
 
-/* In a child. */
+/*
+ * Return whether its sockets are open. A host may close descriptors that it does not know, and give
+ * the numbers to files of its own: libcurl must not be called then.
+ */
+bool tote__connection_is_open(const struct tote__connection *connection);
+
+/* In a child, or if the connection is not open: close what is still its own, and forget the rest.
+ */
 void tote__connection_leave_behind(struct tote__connection *connection);
 
 /* Returns: false when curl refuses; then nothing has begun. */

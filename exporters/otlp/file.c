@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "encode.h"
+#include "folder.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/os.h"
@@ -32,20 +33,32 @@ struct exporter {
     uint64_t max_bytes; /* 0: no limit */
     uint32_t max_files;
     int fd;
+    dev_t device; /* of the file that was opened */
+    ino_t inode;
     tote_otlp_buffer buffer;
     atomic_bool is_shut_down;
     atomic_bool is_prepared; /* no file is opened any more */
 };
 
 /* A FIFO without a reader is an error (ENXIO) and not a reason to block. */
-static int open_file(const struct exporter *exporter) {
+static bool open_file(struct exporter *exporter) {
+    struct stat status;
     int fd = tote__os_above_stdio(
         open(exporter->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666));
 
-    if (fd >= 0) {
-        fcntl(fd, F_SETFL, O_APPEND);
+    if (fd < 0 || fstat(fd, &status) != 0) {
+        return false;
     }
-    return fd;
+    fcntl(fd, F_SETFL, O_APPEND);
+    exporter->fd = fd;
+    exporter->device = status.st_dev;
+    exporter->inode = status.st_ino;
+    return true;
+}
+
+/* The host may have closed the descriptor, and the number may be another file's. */
+static bool is_open(const struct exporter *exporter) {
+    return tote__is_same_file(exporter->fd, exporter->device, exporter->inode);
 }
 
 static const char *name_of(const struct exporter *exporter) {
@@ -61,11 +74,11 @@ static bool is_in_place(const struct exporter *exporter, const struct stat *file
 }
 
 static void reopen(struct exporter *exporter) {
-    int fd = open_file(exporter);
+    const struct exporter before = {
+        .fd = exporter->fd, .device = exporter->device, .inode = exporter->inode};
 
-    if (fd >= 0) { /* else what there is has to do */
-        close(exporter->fd);
-        exporter->fd = fd;
+    if (open_file(exporter)) { /* else what there is has to do */
+        tote__close_same_file(before.fd, before.device, before.inode);
     }
 }
 
@@ -127,6 +140,10 @@ static void take_back(struct exporter *exporter, off_t start, size_t written) {
 
 /* Returns: 0, or the error. */
 static int write_line(struct exporter *exporter, const tote_otlp_buffer *line) {
+    if (exporter->path && !is_open(exporter) &&
+        (atomic_load(&exporter->is_prepared) || !open_file(exporter))) {
+        return atomic_load(&exporter->is_prepared) ? EBADF : errno;
+    }
     off_t start = prepare(exporter, line->size);
     size_t written = tote__os_write(exporter->fd, line->bytes, line->size);
 
@@ -208,8 +225,8 @@ static void file_destroy(void *self) {
     struct exporter *exporter = self;
     int error = errno;
 
-    if (exporter->path && exporter->fd >= 0) {
-        close(exporter->fd);
+    if (exporter->path) {
+        tote__close_same_file(exporter->fd, exporter->device, exporter->inode);
     }
     tote_otlp_buffer_clear(&exporter->buffer);
     tote__release(exporter->path, exporter->path_size);
@@ -226,14 +243,13 @@ static const tote_span_exporter_ops file_ops = {
 
 /* Returns: false when there is no file to write to. */
 static bool take_path(struct exporter *exporter, const char *path) {
-    exporter->fd = STDOUT_FILENO;
+    exporter->fd = path ? -1 : STDOUT_FILENO;
     if (!path) {
         return true;
     }
     exporter->path_size = strlen(path) + 1;
     exporter->path = tote__copy_text(path, exporter->path_size - 1);
-    exporter->fd = exporter->path ? open_file(exporter) : -1;
-    return exporter->fd >= 0;
+    return exporter->path && open_file(exporter);
 }
 
 tote_span_exporter *tote_otlp_file_exporter_new(const tote_otlp_file_options *options) {

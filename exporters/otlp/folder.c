@@ -242,6 +242,21 @@ bool tote__folder_open(const char *path, uid_t owner, bool may_make, struct tote
     return fd >= 0 && adopt(fd, owner, folder, problem);
 }
 
+char *tote__absolute_path(const char *path) {
+    char directory[1024];
+    char *copy = NULL;
+
+    if (*path == '/' || !getcwd(directory, sizeof directory)) {
+        return tote__copy_text(path, strlen(path));
+    }
+    size_t length = strlen(directory);
+    copy = tote__allocate(length + strlen(path) + 2);
+    if (copy) {
+        snprintf(copy, length + strlen(path) + 2, "%s/%s", directory, path);
+    }
+    return copy;
+}
+
 bool tote__folder_is_of_another_user(const char *path) {
     char problem[TOTE__FOLDER_PROBLEM_BYTES];
     struct tote__folder folder;
@@ -293,11 +308,37 @@ void tote__close_same_file(int descriptor, dev_t device, ino_t inode) {
     }
 }
 
-/* closedir() would close the host's descriptor: the memory is left instead, once in such a life. */
-void tote__close_same_listing(DIR *listing, dev_t device, ino_t inode) {
-    if (listing && tote__is_same_file(dirfd(listing), device, inode)) {
-        closedir(listing);
+bool tote__listing_adopt(int descriptor, struct tote__listing *listing) {
+    struct stat status;
+
+    *listing = (struct tote__listing){.directory = NULL};
+    if (descriptor >= 0 && fstat(descriptor, &status) == 0) {
+        *listing = (struct tote__listing){fdopendir(descriptor), status.st_dev, status.st_ino};
     }
+    if (descriptor >= 0 && !listing->directory) {
+        int error = errno;
+        close(descriptor);
+        errno = error;
+    }
+    return listing->directory;
+}
+
+bool tote__listing_open(int directory, struct tote__listing *listing) {
+    return tote__listing_adopt(
+        tote__os_above_stdio(openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)), listing);
+}
+
+bool tote__listing_is_open(const struct tote__listing *listing) {
+    return listing->directory &&
+           tote__is_same_file(dirfd(listing->directory), listing->device, listing->inode);
+}
+
+/* closedir() would close the host's descriptor: then the memory is left instead. */
+void tote__listing_close(struct tote__listing *listing) {
+    if (tote__listing_is_open(listing)) {
+        closedir(listing->directory);
+    }
+    listing->directory = NULL;
 }
 
 bool tote__folder_is_open(const struct tote__folder *folder) {

@@ -39,6 +39,12 @@ bool tote__folder_open(const char *path, uid_t owner, bool may_make, struct tote
                        char problem[TOTE__FOLDER_PROBLEM_BYTES]);
 
 /*
+ * Return a copy that means the same once the working directory is another one. NULL if out of
+ * memory.
+ */
+char *tote__absolute_path(const char *path);
+
+/*
  * Return whether the directory belongs to another user than the one that this process runs as, so
  * that it can be used once the process has changed to that user.
  */
@@ -65,10 +71,26 @@ bool tote__folder_is_open(const struct tote__folder *folder);
 /* The descriptor is closed only if it is still that of the directory. */
 void tote__folder_close(struct tote__folder *folder);
 
-/* The same of a file or a listing, as it was when it was opened. */
+/* The same of a file, as it was when it was opened. */
 bool tote__is_same_file(int descriptor, dev_t device, ino_t inode);
 void tote__close_same_file(int descriptor, dev_t device, ino_t inode);
-void tote__close_same_listing(DIR *listing, dev_t device, ino_t inode);
+
+/* A look at the files of a directory, which goes on from call to call. */
+struct tote__listing {
+    DIR *directory; /* NULL: none is under way */
+    dev_t device;
+    ino_t inode;
+};
+
+/* Begin a look at a directory. Returns false, with errno set, if it cannot be opened. */
+bool tote__listing_open(int directory, struct tote__listing *listing);
+
+/* Take over the descriptor of the directory. Returns false, and closes it, on failure. */
+bool tote__listing_adopt(int descriptor, struct tote__listing *listing);
+
+/* The two as of a folder. A listing that is not under way is not open. */
+bool tote__listing_is_open(const struct tote__listing *listing);
+void tote__listing_close(struct tote__listing *listing);
 
 /* Return whether the directory was removed. */
 bool tote__folder_is_removed(const struct tote__folder *folder);

@@ -90,25 +90,29 @@ bool tote__journal_is_open(const struct tote__journal *journal) {
 }
 
 /* Copy a part of the map to the file. Returns: false with errno set. */
-static bool write_part(const struct tote__journal *journal, const void *from, size_t size) {
+static bool write_part_to(int file, const struct tote__journal *journal, const void *from,
+                          size_t size) {
     off_t at = (off_t)((const uint8_t *)from - journal->map);
     struct tote__held_signals held;
     ssize_t written = 0;
-
-    if (!tote__journal_is_open(journal)) {
-        errno = EBADF;
-        return false;
-    }
     int cancel = tote__cancel_disable();
 
     tote__hold_write_signals(&held);
     do {
-        written = pwrite(journal->file, from, size, at);
+        written = pwrite(file, from, size, at);
     } while (written < 0 && errno == EINTR);
     tote__release_write_signals(&held);
     tote__cancel_restore(cancel);
     errno = written >= 0 ? ENOSPC : errno; /* a part was written */
     return written == (ssize_t)size;
+}
+
+static bool write_part(const struct tote__journal *journal, const void *from, size_t size) {
+    if (!tote__journal_is_open(journal)) {
+        errno = EBADF;
+        return false;
+    }
+    return write_part_to(journal->file, journal, from, size);
 }
 
 /* Copy to the file what of the map is not shared memory. Keeps errno. */
@@ -584,6 +588,18 @@ static bool renew_reference(struct tote__journal *journal, int spool) {
     return false;
 }
 
+/* What was written to the map alone, as records that were settled. */
+static bool write_all(int file, const struct tote__journal *journal) {
+    uint32_t used = tote__used_chunks(head_of(journal));
+    bool is_written = write_part_to(file, journal, journal->map, chunk_at(0));
+
+    for (uint32_t i = 0; i < used && is_written; i++) {
+        is_written =
+            write_part_to(file, journal, journal->map + chunk_at(i), TOTE__JOURNAL_CHUNK_BYTES);
+    }
+    return is_written;
+}
+
 /* The same file, if no other process has taken it over meanwhile. Returns: false with errno set. */
 static bool reopen_file(struct tote__journal *journal, const char *path, int spool) {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -594,16 +610,17 @@ static bool reopen_file(struct tote__journal *journal, const char *path, int spo
     if (directory < 0 || !tote__folder_borrow(directory, &folder)) {
         return false;
     }
+    errno = 0;
     int file = tote__folder_open_file(&folder, journal->name, O_RDWR, &status);
     if (file >= 0 && status.st_dev == journal->device && status.st_ino == journal->inode &&
-        fcntl(file, F_SETLK, &whole) == 0) {
+        fcntl(file, F_SETLK, &whole) == 0 && write_all(file, journal)) {
         tote__folder_close(&journal->directory);
         journal->directory = folder;
         journal->file = file;
         atomic_store(&journal->failure, 0);
         return true;
     }
-    int error = file < 0 ? errno : EBUSY;
+    int error = errno ? errno : EBUSY;
     if (file >= 0) {
         close(file);
     }

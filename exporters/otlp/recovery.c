@@ -74,10 +74,8 @@ struct tote__recovery {
     uint64_t lost;
     uint64_t damaged; /* journals, ... */
     uint64_t gone;    /* ... and those whose shared memory no longer exists */
-    DIR *listing;     /* NULL: none is under way */
-    int directory;    /* of the listing */
-    dev_t directory_device;
-    ino_t directory_inode;
+    struct tote__listing listing;
+    int directory; /* of the listing */
     int file;
     dev_t file_device;
     ino_t file_inode;
@@ -163,9 +161,7 @@ static void close_file(struct tote__recovery *recovery) {
 
 static void close_journal(struct tote__recovery *recovery) {
     close_file(recovery);
-    tote__close_same_listing(recovery->listing, recovery->directory_device,
-                             recovery->directory_inode);
-    recovery->listing = NULL;
+    tote__listing_close(&recovery->listing);
     recovery->directory = -1;
 }
 
@@ -408,18 +404,12 @@ static bool open_journal(struct tote__recovery *recovery, const char *name) {
 static bool open_listing(struct tote__recovery *recovery, const struct tote__spool *spool) {
     int directory =
         tote__journal_open_directory(recovery->path, tote__spool_descriptor(spool), false);
-    struct stat status;
 
-    bool is_known = directory >= 0 && fstat(directory, &status) == 0;
-    recovery->listing = is_known ? fdopendir(directory) : NULL;
-    if (recovery->listing) {
-        recovery->directory = directory;
-        recovery->directory_device = status.st_dev;
-        recovery->directory_inode = status.st_ino;
-    } else if (directory >= 0) {
-        close(directory);
+    if (!tote__listing_adopt(directory, &recovery->listing)) {
+        return false;
     }
-    return recovery->listing;
+    recovery->directory = directory;
+    return true;
 }
 
 bool tote__recovery_is_journal(const char *name) {
@@ -430,11 +420,11 @@ enum search { FOUND, NOT_YET, NONE };
 
 /* Look at a few more files of the directory, which may hold very many batches of the disk queue. */
 static enum search find_journal(struct tote__recovery *recovery, const struct tote__spool *spool) {
-    if (!recovery->listing && !open_listing(recovery, spool)) {
+    if (!recovery->listing.directory && !open_listing(recovery, spool)) {
         return NONE;
     }
     for (int i = 0; i < STEP_NAMES; i++) {
-        const struct dirent *item = readdir(recovery->listing);
+        const struct dirent *item = readdir(recovery->listing.directory);
         if (!item) {
             close_journal(recovery);
             return NONE;
@@ -646,8 +636,7 @@ static void check_descriptors(struct tote__recovery *recovery) {
         recovery->file >= 0 &&
         !tote__is_same_file(recovery->file, recovery->file_device, recovery->file_inode);
     bool is_listing_lost =
-        recovery->listing && !tote__is_same_file(recovery->directory, recovery->directory_device,
-                                                 recovery->directory_inode);
+        recovery->listing.directory && !tote__listing_is_open(&recovery->listing);
 
     if (is_file_lost || is_listing_lost) {
         close_journal(recovery);
@@ -660,7 +649,7 @@ bool tote__recovery_step(struct tote__recovery *recovery, struct tote__spool *sp
 
     check_descriptors(recovery);
     if (recovery->file < 0) {
-        if (!recovery->listing && tote__clock_monotonic() < recovery->look_at) {
+        if (!recovery->listing.directory && tote__clock_monotonic() < recovery->look_at) {
             return false;
         }
         enum search search = find_journal(recovery, spool);

@@ -43,9 +43,7 @@ static const char corrupt_suffix[] = ".corrupt";
 
 /* A look at the directory. */
 struct scan {
-    DIR *directory; /* NULL: none is under way */
-    dev_t device;   /* of the directory */
-    ino_t inode;
+    struct tote__listing listing;
     struct tote__spool_index found;
     uint32_t
         first_sequence; /* own files from this one on are put into `found` when they are written */
@@ -114,7 +112,7 @@ static size_t total_count(const struct tote__spool *spool) {
 /* Out of memory, the next look finds it. */
 static void note_file(struct tote__spool *spool, const struct tote__spool_entry *entry) {
     tote__spool_index_add(&spool->known, entry);
-    if (spool->scan.directory) {
+    if (spool->scan.listing.directory) {
         tote__spool_index_add(&spool->scan.found, entry);
     }
 }
@@ -203,25 +201,21 @@ static bool look_at(struct tote__spool *spool, const char *name) {
     return true;
 }
 
-static void close_listing(const struct tote__spool *spool) {
-    tote__close_same_listing(spool->scan.directory, spool->scan.device, spool->scan.inode);
-}
-
 static void end_scan(struct tote__spool *spool) {
-    close_listing(spool);
+    tote__listing_close(&spool->scan.listing);
     tote__spool_index_clear(&spool->known);
     tote__spool_index_clear(&spool->passed_over);
     tote__spool_index_clear(&spool->skipped);
     spool->known = spool->scan.found;
     spool->unreadable = spool->scan.unreadable;
-    spool->scan = (struct scan){.directory = NULL};
+    spool->scan = (struct scan){.listing.directory = NULL};
     spool->next_look = tote__deadline_in(LOOK_AGAIN_MS);
 }
 
 static void drop_scan(struct tote__spool *spool) {
-    close_listing(spool);
+    tote__listing_close(&spool->scan.listing);
     tote__spool_index_clear(&spool->scan.found);
-    spool->scan = (struct scan){.directory = NULL};
+    spool->scan = (struct scan){.listing.directory = NULL};
 }
 
 /* Look at so many files more. */
@@ -230,7 +224,7 @@ static void go_on_looking(struct tote__spool *spool, unsigned most_files) {
     unsigned files = 0;
 
     for (unsigned names = 0; names < most_names && files < most_files; names++) {
-        const struct dirent *item = readdir(spool->scan.directory);
+        const struct dirent *item = readdir(spool->scan.listing.directory);
         if (!item) {
             end_scan(spool);
             return;
@@ -331,8 +325,7 @@ static bool check_folder(struct tote__spool *spool) {
     struct tote__folder old = spool->folder;
 
     if (tote__folder_is_open(&old)) {
-        if (spool->scan.directory && !tote__is_same_file(dirfd(spool->scan.directory),
-                                                         spool->scan.device, spool->scan.inode)) {
+        if (spool->scan.listing.directory && !tote__listing_is_open(&spool->scan.listing)) {
             drop_scan(spool);
         }
         return true;
@@ -346,35 +339,21 @@ static bool check_folder(struct tote__spool *spool) {
     return true;
 }
 
-static int open_listing(const struct tote__spool *spool) {
-    return tote__os_above_stdio(
-        openat(spool->folder.descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-}
-
 static void begin_scan(struct tote__spool *spool) {
-    int fd = open_listing(spool);
-
-    if (fd < 0 && follow_user(spool)) {
-        fd = open_listing(spool);
+    spool->scan = (struct scan){.first_sequence = spool->sequence};
+    if (!tote__listing_open(spool->folder.descriptor, &spool->scan.listing) && follow_user(spool)) {
+        tote__listing_open(spool->folder.descriptor, &spool->scan.listing);
     }
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    if (!directory && fd >= 0) {
-        close(fd);
-    }
-    spool->scan = (struct scan){.directory = directory,
-                                .device = spool->folder.device,
-                                .inode = spool->folder.inode,
-                                .first_sequence = spool->sequence};
     spool->next_look = tote__deadline_in(LOOK_AGAIN_MS);
 }
 
 /* Begin a look when it is time, and go on with one that is under way. */
 static void look(struct tote__spool *spool, unsigned most_files) {
-    if (!spool->scan.directory && tote__clock_monotonic() >= spool->next_look) {
+    if (!spool->scan.listing.directory && tote__clock_monotonic() >= spool->next_look) {
         renew(spool);
         begin_scan(spool);
     }
-    if (spool->scan.directory) {
+    if (spool->scan.listing.directory) {
         go_on_looking(spool, most_files);
     }
 }
@@ -623,7 +602,7 @@ bool tote__spool_take(struct tote__spool *spool, unsigned encodings, struct tote
     }
     if (!spool->known.count) {
         look(spool, STEP_FILES);
-        spool->has_more = spool->scan.directory != NULL;
+        spool->has_more = spool->scan.listing.directory != NULL;
     }
     if (!spool->known.count && !spool->has_more) {
         take_up_skipped(spool);
@@ -727,22 +706,6 @@ void tote__spool_set_sync(struct tote__spool *spool, bool does_sync) {
     spool->does_sync = does_sync;
 }
 
-/* The working directory may be another one when the directory has to be created again. */
-static char *copy_path(const char *path) {
-    char directory[1024];
-    char *copy = NULL;
-
-    if (*path == '/' || !getcwd(directory, sizeof directory)) {
-        return tote__copy_text(path, strlen(path));
-    }
-    size_t length = strlen(directory);
-    copy = tote__allocate(length + strlen(path) + 2);
-    if (copy) {
-        snprintf(copy, length + strlen(path) + 2, "%s/%s", directory, path);
-    }
-    return copy;
-}
-
 static void release(struct tote__spool *spool) {
     drop_scan(spool);
     tote__folder_close(&spool->folder);
@@ -756,7 +719,7 @@ static void release(struct tote__spool *spool) {
 
 static struct tote__spool *make(const char *path, const struct tote__spool_limits *limits) {
     struct tote__spool *spool = tote__allocate(sizeof *spool);
-    char *copy = copy_path(path);
+    char *copy = tote__absolute_path(path);
     uint32_t tag = 0;
 
     if (!spool || !copy || !tote__os_random(&tag, sizeof tag)) {

@@ -30,6 +30,8 @@ struct tote__transport {
     bool is_busy;                        /* ... if one is */
     struct tote__lock lock;       /* guards making the next three, and an interrupt meanwhile */
     _Atomic(uint32_t) generation; /* of the process that they are of; 0: of none */
+    _Atomic(uint32_t) makes;      /* how often they were made */
+    uint32_t connection_make;     /* that the connection uses */
     int epoll;                    /* all that is waited for */
     int wake;                     /* an eventfd, for interrupts */
     atomic_bool is_interrupted;
@@ -38,6 +40,21 @@ struct tote__transport {
     _Atomic(int) error;      /* the errno of descriptors that could not be made */
     char error_text[TOTE__OS_ERROR_BYTES + 32];
 };
+
+/*
+ * Whether the two descriptors are of this process, and still the transport's. A host may close
+ * descriptors that it does not know, and give the numbers to files of its own. Only an epoll
+ * instance that watches this eventfd under its number can change that.
+ */
+static bool has_descriptors(const struct tote__transport *transport) {
+    struct epoll_event wakes = {.events = EPOLLIN, .data.fd = -1};
+    int error = errno;
+    bool has_both = atomic_load(&transport->generation) == tote__generation() &&
+                    epoll_ctl(transport->epoll, EPOLL_CTL_MOD, transport->wake, &wakes) == 0;
+
+    errno = error;
+    return has_both;
+}
 
 static void close_both(int a, int b) {
     if (a >= 0) {
@@ -65,34 +82,44 @@ static bool make_descriptors(struct tote__transport *transport) {
     atomic_store(&transport->error, 0);
     transport->epoll = epoll;
     transport->wake = wake;
+    transport->makes++;
     atomic_store(&transport->generation, tote__generation());
     return true;
 }
 
 int tote__transport_descriptor(struct tote__transport *transport) {
     int error = errno;
-    bool is_made = atomic_load(&transport->generation) == tote__generation();
+    bool is_made = has_descriptors(transport);
 
     if (!is_made) {
         tote__lock_take(&transport->lock);
-        is_made = atomic_load(&transport->generation) == tote__generation() ||
-                  make_descriptors(transport);
+        is_made = has_descriptors(transport) || make_descriptors(transport);
         tote__lock_drop(&transport->lock);
     }
     errno = error;
     return is_made ? transport->epoll : -1;
 }
 
+/* Whether the connection is of this process, and all its descriptors are open. */
+static bool is_own_connection(const struct tote__transport *transport) {
+    const struct tote__connection *connection = transport->connection;
+
+    return connection && connection->generation == tote__generation() &&
+           transport->connection_make == transport->makes && has_descriptors(transport) &&
+           tote__connection_is_open(connection);
+}
+
 /* The connection of this process. NULL when memory or descriptors are out. */
 static struct tote__connection *connection_of(struct tote__transport *transport) {
     struct tote__connection *old = transport->connection;
-    bool is_own = old && old->generation == tote__generation();
+    bool is_own = is_own_connection(transport);
     bool is_prepared = atomic_load(&transport->is_prepared);
 
     if (is_own && old->is_prepared == is_prepared) {
         return old;
     }
     int epoll = tote__transport_descriptor(transport);
+    transport->connection_make = transport->makes;
     transport->connection =
         epoll < 0 ? NULL
                   : tote__connection_new(transport->settings,
@@ -224,11 +251,24 @@ static void end(struct tote__transport *transport, bool is_done, struct tote__an
     transport->is_busy = false;
 }
 
+/* The host has closed descriptors while a request is under way. */
+static void lose_connection(struct tote__transport *transport, struct tote__answer *answer) {
+    answer->outcome = TOTE__NO_ANSWER;
+    answer->error = "this process has closed the descriptors of the connection";
+    tote__connection_leave_behind(transport->connection);
+    transport->connection = NULL;
+    transport->is_busy = false;
+}
+
 /* Returns: whether it is over, and `answer` is filled. */
 static bool advance(struct tote__transport *transport, uint32_t wait_ms,
                     struct tote__answer *answer) {
     bool is_done = false;
 
+    if (!is_own_connection(transport)) {
+        lose_connection(transport, answer);
+        return true;
+    }
     if (atomic_load(&transport->is_interrupted)) {
         answer->outcome = TOTE__INTERRUPTED;
         end(transport, false, answer);
@@ -310,7 +350,7 @@ void tote__transport_hush(struct tote__transport *transport) {
     struct epoll_event events[TOTE__MAX_WATCHES];
     int error = errno;
 
-    if (atomic_load(&transport->generation) == tote__generation() && !is_busy(transport)) {
+    if (!is_busy(transport) && has_descriptors(transport)) {
         epoll_wait(transport->epoll, events, TOTE__MAX_WATCHES, 0);
     }
     errno = error;
@@ -319,10 +359,12 @@ void tote__transport_hush(struct tote__transport *transport) {
 void tote__transport_cancel(struct tote__transport *transport) {
     struct tote__answer answer;
 
-    if (is_busy(transport)) {
+    if (is_busy(transport) && !is_own_connection(transport)) {
+        lose_connection(transport, &answer);
+    } else if (is_busy(transport)) {
         end(transport, false, &answer);
     }
-    if (atomic_load(&transport->generation) == tote__generation()) { /* an interrupt has come */
+    if (has_descriptors(transport)) { /* an interrupt has come */
         eventfd_t count;
         int error = errno;
         eventfd_read(transport->wake, &count);
@@ -360,7 +402,7 @@ void tote__transport_interrupt(struct tote__transport *transport) {
 
     atomic_store(&transport->is_interrupted, true);
     tote__lock_take(&transport->lock);
-    if (atomic_load(&transport->generation) == tote__generation()) {
+    if (has_descriptors(transport)) {
         eventfd_write(transport->wake, 1);
     }
     tote__lock_drop(&transport->lock);
@@ -391,14 +433,14 @@ void tote__transport_free(struct tote__transport *transport) {
         return;
     }
     struct tote__connection *connection = transport->connection;
-    if (connection && connection->generation != tote__generation()) {
+    if (connection && !is_own_connection(transport)) {
         tote__connection_leave_behind(connection);
         connection = NULL;
     }
     tote__hold_write_signals(&signals);
     tote__connection_free(connection);
     tote__release_write_signals(&signals);
-    if (atomic_load(&transport->generation) == tote__generation()) {
+    if (has_descriptors(transport)) {
         close_both(transport->epoll, transport->wake);
     }
     tote__prepared_clear(&transport->prepared);

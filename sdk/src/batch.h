@@ -127,7 +127,9 @@ struct batch_queue {
     /* Where the host is the worker. */
     _Atomic(uint32_t) is_driven; /* by somebody; waited on by others who want to */
     _Atomic(uint64_t) due;       /* when there is something to do, whatever the descriptors say */
-    int event;                   /* an eventfd; -1: none */
+    _Atomic(int) event;          /* an eventfd; -1: none */
+    uint64_t event_device;       /* of what it refers to */
+    uint64_t event_inode;
 
     _Atomic(uint64_t) lost[DROP_CAUSES]; /* of threads that have no lane */
     _Atomic(uint64_t) next_report;       /* when a full queue may be reported again */
@@ -217,6 +219,15 @@ void tote__batch_drive_until(struct batch_queue *queue, const _Atomic(bool) *is_
  * the deadline.
  */
 bool tote__batch_part_host(struct batch_queue *queue, uint64_t deadline);
+
+/* Make the eventfd of a queue, where the host is the worker. Returns: false with errno set. */
+bool tote__batch_make_event(struct batch_queue *queue);
+
+/*
+ * The eventfd; -1 if there is none, or if the host has closed it and its number may be another
+ * file's.
+ */
+int tote__batch_event(const struct batch_queue *queue);
 
 extern const struct tote__loop_ops tote__batch_loop;
 

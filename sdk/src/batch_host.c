@@ -12,20 +12,47 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 
 #include "tote/internal/cancel.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/context.h"
+#include "tote/internal/os.h"
 #include "wait.h"
 
 enum { LONGEST_WAIT_MS = 60000, NS_PER_US = 1000 };
+
+bool tote__batch_make_event(struct batch_queue *queue) {
+    int event = tote__os_above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    struct stat status = {.st_ino = 0};
+
+    if (event >= 0 && fstat(event, &status) == 0) {
+        queue->event_device = (uint64_t)status.st_dev;
+        queue->event_inode = (uint64_t)status.st_ino;
+    }
+    atomic_store(&queue->event, event);
+    return event >= 0;
+}
+
+/* All eventfds have one inode: it tells them from files and sockets. */
+int tote__batch_event(const struct batch_queue *queue) {
+    int event = atomic_load(&queue->event);
+    struct stat status;
+    int error = errno;
+    bool is_own = event >= 0 && fstat(event, &status) == 0 &&
+                  (uint64_t)status.st_dev == queue->event_device &&
+                  (uint64_t)status.st_ino == queue->event_inode;
+
+    errno = error;
+    return is_own ? event : -1;
+}
 
 void tote__batch_wake_host(struct batch_queue *queue) {
     int error = errno;
     int cancel = tote__cancel_disable();
 
     atomic_store(&queue->due, 0);
-    eventfd_write(queue->event, 1);
+    eventfd_write(tote__batch_event(queue), 1);
     tote__cancel_restore(cancel);
     errno = error;
 }
@@ -40,7 +67,7 @@ static void hush(struct batch_queue *queue) {
     int error = errno;
     eventfd_t count;
 
-    eventfd_read(queue->event, &count);
+    eventfd_read(tote__batch_event(queue), &count);
     errno = error;
 }
 
@@ -121,7 +148,8 @@ static int exporter_descriptor(const struct batch_queue *queue) {
 }
 
 static void wait_for_work(struct batch_queue *queue, uint64_t deadline) {
-    struct pollfd fds[] = {{queue->event, POLLIN, 0}, {exporter_descriptor(queue), POLLIN, 0}};
+    struct pollfd fds[] = {{tote__batch_event(queue), POLLIN, 0},
+                           {exporter_descriptor(queue), POLLIN, 0}};
     uint32_t until_due = tote__ms_until(atomic_load(&queue->due), LONGEST_WAIT_MS);
     int error = errno;
 
@@ -175,8 +203,22 @@ static bool watch(int epoll, int fd) {
 static bool batch_watch(void *self, int epoll) {
     struct batch_queue *queue = tote__batch_queue(self);
 
-    return queue && watch(epoll, queue->event) &&
+    return queue && (tote__batch_event(queue) >= 0 || tote__batch_make_event(queue)) &&
+           watch(epoll, queue->event) &&
            (!queue->processor->exporter->ahead || watch(epoll, exporter_descriptor(queue)));
+}
+
+static bool is_watching(int epoll, int fd) {
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+    return fd >= 0 && epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) == 0;
+}
+
+static bool batch_is_watched(void *self, int epoll) {
+    struct batch_queue *queue = tote__batch_queue(self);
+
+    return queue && is_watching(epoll, tote__batch_event(queue)) &&
+           (!queue->processor->exporter->ahead || is_watching(epoll, exporter_descriptor(queue)));
 }
 
 static uint64_t batch_get_due(void *self) {
@@ -203,6 +245,7 @@ static void batch_poll(void *self) {
 
 const struct tote__loop_ops tote__batch_loop = {
     .watch = batch_watch,
+    .is_watched = batch_is_watched,
     .get_due = batch_get_due,
     .poll = batch_poll,
 };

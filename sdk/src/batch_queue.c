@@ -4,7 +4,6 @@
  */
 #include "batch.h"
 
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "losses.h"
@@ -23,9 +22,8 @@ static struct batch_queue *make_queue(struct batch_processor *processor,
         return NULL;
     }
     queue->batch = tote__allocate(settings->max_export_batch_size * sizeof *queue->batch);
-    queue->event =
-        settings->is_by_host ? tote__os_above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) : -1;
-    if (!queue->batch || (settings->is_by_host && queue->event < 0)) {
+    atomic_init(&queue->event, -1);
+    if (!queue->batch || (settings->is_by_host && !tote__batch_make_event(queue))) {
         tote__release((void *)queue->batch, settings->max_export_batch_size * sizeof *queue->batch);
         tote__release(queue, sizeof *queue);
         return NULL;
@@ -97,8 +95,7 @@ static void release_queue(struct batch_queue *queue) {
     tote__pool_flush(&tote__span_pool, &gathered);
     if (queue->generation != tote__generation()) {
         tote__worker_thread_release_inherited(&queue->thread);
-    } else if (queue->event >=
-               0) { /* an inherited one may be something else of the host's by now */
+    } else if (tote__batch_event(queue) >= 0) { /* an inherited one may be the host's by now */
         close(queue->event);
     }
     tote__release((void *)queue->batch,

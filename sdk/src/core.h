@@ -119,7 +119,7 @@ bool tote__core_exports(const struct core_config *config, const struct tote__ent
 void tote__core_renew_resource(struct core_config *config);
 
 /* loop.c: as the last with it. */
-void tote__core_loop_close(struct core_loop *loop);
+void tote__core_loop_close(const struct core_config *config);
 
 /* The provider's start. */
 tote_span *tote__core_start_span(tote_tracer_provider *provider, tote_tracer *tracer,

@@ -43,6 +43,21 @@ static int make_epoll(const struct core_config *config) {
     return epoll;
 }
 
+/*
+ * Whether the descriptor is of this process and still Tote's: a host may close descriptors that it
+ * does not know, and give the numbers to files of its own.
+ */
+static bool has_epoll(const struct core_config *config) {
+    const struct core_loop *loop = &config->loop;
+    bool is_whole = atomic_load(&loop->generation) == tote__generation();
+
+    for (size_t i = 0; i < config->processor_count && is_whole; i++) {
+        const tote_span_processor *processor = config->processors[i];
+        is_whole = !processor->loop || processor->loop->is_watched(processor->self, loop->epoll);
+    }
+    return is_whole;
+}
+
 int tote_sdk_get_poll_fd(const tote_sdk *sdk) {
     struct core_config *config = config_of(sdk);
     struct core_loop *loop = config ? &config->loop : NULL;
@@ -51,26 +66,23 @@ int tote_sdk_get_poll_fd(const tote_sdk *sdk) {
     if (!loop) {
         return -1;
     }
-    if (atomic_load(&loop->generation) != tote__generation()) {
-        int cancel = tote__cancel_disable();
-        tote__lock_take(&loop->lock);
-        if (atomic_load(&loop->generation) != tote__generation()) {
-            loop->epoll = make_epoll(config);
-            if (loop->epoll >= 0) {
-                atomic_store(&loop->generation, tote__generation());
-            }
-        }
-        tote__lock_drop(&loop->lock);
-        tote__cancel_restore(cancel);
+    int cancel = tote__cancel_disable();
+    tote__lock_take(&loop->lock);
+    if (!has_epoll(config)) {
+        loop->epoll = make_epoll(config);
+        atomic_store(&loop->generation, loop->epoll >= 0 ? tote__generation() : 0);
     }
+    int epoll = loop->epoll;
+    tote__lock_drop(&loop->lock);
+    tote__cancel_restore(cancel);
     errno = error;
-    return atomic_load(&loop->generation) == tote__generation() ? loop->epoll : -1;
+    return epoll;
 }
 
 /* A parent's is left open: by now the host may have another file under its number. */
-void tote__core_loop_close(struct core_loop *loop) {
-    if (atomic_load(&loop->generation) == tote__generation()) {
-        close(loop->epoll);
+void tote__core_loop_close(const struct core_config *config) {
+    if (has_epoll(config)) {
+        close(config->loop.epoll);
     }
 }
 

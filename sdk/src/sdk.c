@@ -60,6 +60,7 @@ static void free_config(struct core_config *config) {
     if (!config) {
         return;
     }
+    tote__core_loop_close(config); /* while there are processors to compare it with */
     for (size_t i = 0; config->processors && i < config->processor_count; i++) {
         tote_span_processor_free(config->processors[i]);
     }
@@ -71,7 +72,6 @@ static void free_config(struct core_config *config) {
     tote__release(config->store_export_keys, config->store_export_key_count * sizeof(char *));
     tote_sampler_free(config->sampler);
     tote_id_generator_free(config->id_generator);
-    tote__core_loop_close(&config->loop);
     tote__release(config, sizeof *config);
 }
 

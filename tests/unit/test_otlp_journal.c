@@ -24,7 +24,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "closed_descriptors.h"
 #include "otlp/journal.h"
 #include "otlp/recovery.h"
 #include "otlp/segment.h"
@@ -755,45 +754,6 @@ static void spans_outlive_the_process_also_after_the_directory_was_removed(void 
     assert_int_equal(deliver().delivered, 1 + SPANS + 1);
 }
 
-static int host_file = -1;
-
-/* The host writes a log, for example; nothing of Tote's may get into it. */
-static void end_some_while_the_host_closes_descriptors(void) {
-    const char *const words[] = {f.directory, NULL};
-    struct closed_descriptors closed;
-
-    end_some();
-    close_descriptors(&closed, words, host_file);
-    end_spans("three", 1);
-    tote_sdk_force_flush(f.sdk, TIMEOUT_MS);
-    end_some();
-    if (closed.count < 2 || !are_descriptors_of_host(&closed, host_file)) {
-        _exit(1);
-    }
-    tote_sdk_shutdown(f.sdk, 0);
-    if (!are_descriptors_of_host(&closed, host_file)) {
-        _exit(1);
-    }
-}
-
-/* Descriptors that a host closed without a fork: the journal is opened again, in either place. */
-static void spans_outlive_a_process_that_closed_all_descriptors(void **state) {
-    const char *endpoint = f.otlp.endpoint;
-    char name[] = "/tmp/tote-host-XXXXXX";
-    struct stat status;
-
-    (void)state;
-    host_file = mkstemp(name);
-    f.otlp.endpoint = "http://127.0.0.1:1";
-    die_after(end_some_while_the_host_closes_descriptors);
-    f.otlp.endpoint = endpoint;
-    assert_int_equal(deliver().delivered, SPANS + 1 + 1 + SPANS + 1);
-    assert_int_equal(fstat(host_file, &status), 0);
-    assert_int_equal(status.st_size, 0);
-    close(host_file);
-    unlink(name);
-}
-
 #define FILE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 #define MEMORY_TEST(test) cmocka_unit_test_setup_teardown(test, set_up_in_memory, tear_down)
 #define BOTH_TEST(test)                                                                            \
@@ -836,7 +796,6 @@ int main(int argc, char **argv) {
         MEMORY_TEST(memory_of_another_program_is_left_alone),
         MEMORY_TEST(memory_whose_queue_is_gone_is_removed),
         MEMORY_TEST(spans_outlive_the_process_also_after_the_directory_was_removed),
-        BOTH_TEST(spans_outlive_a_process_that_closed_all_descriptors),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -15,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "closed_descriptors.h"
 #include "otlp/spool.h"
 #include "reports.h"
 #include "tote/internal/fork.h"
@@ -710,62 +709,6 @@ static void a_directory_that_was_removed_is_created_again(void **state) {
     assert_int_equal(stat(f.directory, &status), 0);
 }
 
-static unsigned count_entries(int descriptor) {
-    DIR *directory = fdopendir(dup(descriptor));
-    unsigned count = 0;
-
-    rewinddir(directory);
-    while (readdir(directory)) {
-        count++;
-    }
-    closedir(directory);
-    return count;
-}
-
-/* A host may close all descriptors without a fork: the numbers are those of its files then. */
-static void descriptors_that_the_host_closed_are_left_to_it(void **state) {
-    const char *const words[] = {f.directory, NULL};
-    struct closed_descriptors closed;
-    char host[] = "/tmp/tote-host-XXXXXX";
-
-    (void)state;
-    assert_non_null(mkdtemp(host));
-    int own = open(host, O_RDONLY | O_DIRECTORY);
-    open_with(usual);
-    put(f.spool, "one", 1);
-    put(f.spool, "two", 2);
-    assert_taken("one", 1); /* with the lock */
-    close_descriptors(&closed, words, own);
-    assert_int_equal(closed.count, 2);
-
-    assert_int_equal(tote__spool_descriptor(f.spool), -1);
-    tote__spool_remove(f.spool);
-    assert_true(put(f.spool, "three", 3));
-    assert_taken("two", 2);
-    tote__spool_remove(f.spool);
-    assert_taken("three", 3);
-    assert_int_equal(tote__spool_lost(f.spool), 0);
-    pid_t child = fork();
-    if (child == 0) { /* the lock is held again */
-        struct tote__spool *other = tote__spool_open(f.directory, &usual);
-        _exit(other && !tote__spool_may_send(other) ? 0 : 1);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    assert_int_equal(status, 0);
-
-    close_descriptors(&closed, words, own);
-    tote__spool_close(f.spool);
-    f.spool = NULL;
-    assert_true(are_descriptors_of_host(&closed, own));
-    assert_int_equal(count_entries(own), 2); /* . and .. */
-    for (unsigned i = 0; i < closed.count; i++) {
-        close(closed.numbers[i]);
-    }
-    close(own);
-    rmdir(host);
-}
-
 /* On the disk before it counts as saved: the bytes, then the name */
 static void a_batch_is_on_the_disk_before_it_counts_as_saved(void **state) {
     char path[512];
@@ -831,7 +774,6 @@ int main(int argc, char **argv) {
         FRESH_TEST(batches_in_both_encodings_come_out_in_order),
         FRESH_TEST(a_batch_that_cannot_be_sent_is_reported),
         FRESH_TEST(a_directory_that_was_removed_is_created_again),
-        FRESH_TEST(descriptors_that_the_host_closed_are_left_to_it),
         FRESH_TEST(a_batch_is_on_the_disk_before_it_counts_as_saved),
         FRESH_TEST(an_empty_file_is_set_aside),
     };

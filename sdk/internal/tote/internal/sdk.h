@@ -192,6 +192,8 @@ struct tote__loop_ops {
      * cannot be.
      */
     bool (*watch)(void *self, int epoll);
+    /* Whether that was added to this one, and all descriptors are still what they were. */
+    bool (*is_watched)(void *self, int epoll);
     /* When it wants to be called, whatever it waits for does; TOTE__NEVER. */
     uint64_t (*get_due)(void *self);
     /* See tote_sdk_poll(). */

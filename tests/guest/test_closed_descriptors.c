@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_closed_descriptors.c - a host that closes all descriptors without a fork, as a daemon may
+ *
+ * It opens files of its own then, which get the numbers. Tote touches none of them, opens its own
+ * again, and goes on.
+ */
+#include "support.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "received.h"
+#include "tote/exporters/otlp.h"
+#include "tote/exporters/otlp_file.h"
+#include "tote/internal/clock.h"
+#include "tote/tote.h"
+
+enum { TIMEOUT_MS = 20000, MOST = 256, FILE_OF_HOST = 0, DIRECTORY_OF_HOST, SOCKET_OF_HOST, KINDS };
+
+static struct {
+    char folder[64];
+    char queue[128];
+    char journals[128];
+    char lines[128]; /* a file */
+    struct receiver *receiver;
+    tote_otlp_options otlp;
+    tote_batch_options batch;
+    tote_sdk *sdk;
+    int kind;
+    int peer;          /* of the host's socket */
+    int numbers[MOST]; /* that are the host's */
+    int count;
+    struct stat own; /* what they refer to */
+} f;
+
+static int set_up(void **state) {
+    (void)state;
+    memset(&f, 0, sizeof f);
+    f.otlp = (tote_otlp_options)TOTE_OTLP_OPTIONS_INIT;
+    f.batch = (tote_batch_options)TOTE_BATCH_OPTIONS_INIT;
+    snprintf(f.folder, sizeof f.folder, "/tmp/tote-closed-XXXXXX");
+    if (!mkdtemp(f.folder)) {
+        return -1;
+    }
+    snprintf(f.queue, sizeof f.queue, "%s/queue", f.folder);
+    snprintf(f.journals, sizeof f.journals, "%s/journals", f.folder);
+    snprintf(f.lines, sizeof f.lines, "%s/lines", f.folder);
+    f.receiver = receiver_start();
+    f.otlp.ignore_environment = true;
+    f.otlp.endpoint = receiver_url(f.receiver);
+    f.batch.schedule_delay_ms = 3600000;
+    tote_set_diagnostics(NULL, TOTE_LEVEL_NONE, NULL);
+    return f.receiver ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+    char command[128];
+
+    (void)state;
+    receiver_stop(f.receiver);
+    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    snprintf(command, sizeof command, "rm -rf '%s'", f.folder);
+    return system(command);
+}
+
+/* Everything below runs in a child, which ends here if something is wrong. */
+static void expect(bool is_so, int line) {
+    if (!is_so) {
+        fprintf(stderr, "kind %d, line %d\n", f.kind, line);
+        _exit(1);
+    }
+}
+
+#define EXPECT(is_so) expect(is_so, __LINE__)
+
+static void start_with(tote_span_exporter *exporter) {
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+
+    EXPECT(exporter);
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    options.ignore_environment = true;
+    options.resource_detectors = "none";
+    options.batch = &f.batch;
+    f.sdk = tote_sdk_start(&options);
+    EXPECT(f.sdk);
+}
+
+static void end_spans(size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        tote_span *span = tote_tracer_start_span(tote_get_tracer("host", NULL), "work", NULL);
+        tote_span_close(&span);
+    }
+}
+
+static tote_stats stats(void) {
+    tote_stats stats = TOTE_STATS_INIT;
+
+    EXPECT(tote_sdk_get_stats(f.sdk, &stats));
+    return stats;
+}
+
+static int open_own(void) {
+    char path[128];
+    int pair[2];
+
+    snprintf(path, sizeof path, "%s/host%d", f.folder, f.kind);
+    if (f.kind == SOCKET_OF_HOST) {
+        EXPECT(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
+        f.peer = pair[1];
+        return pair[0];
+    }
+    if (f.kind == DIRECTORY_OF_HOST) {
+        mkdir(path, 0700);
+        return open(path, O_RDONLY | O_DIRECTORY);
+    }
+    return open(path, O_RDWR | O_CREAT, 0600);
+}
+
+/* Standard error stays open. */
+static void close_all(void) {
+    int used[MOST];
+    int count = 0;
+
+    for (int fd = STDERR_FILENO + 1; fd < MOST; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0) {
+            used[count++] = fd;
+        }
+    }
+    int own = open_own();
+    EXPECT(own >= 0 && fstat(own, &f.own) == 0);
+    f.count = 0;
+    for (int i = 0; i < count; i++) {
+        EXPECT(dup2(own, used[i]) == used[i]);
+        f.numbers[f.count++] = used[i];
+    }
+}
+
+static bool is_folder_empty(int folder) {
+    DIR *directory = fdopendir(dup(folder));
+    int count = 0;
+
+    rewinddir(directory);
+    while (readdir(directory)) {
+        count++;
+    }
+    closedir(directory);
+    return count == 2; /* . and .. */
+}
+
+/* The numbers are the host's still, and nothing was written there. */
+static void expect_untouched(void) {
+    struct stat status;
+    char byte;
+
+    for (int i = 0; i < f.count; i++) {
+        EXPECT(fstat(f.numbers[i], &status) == 0 && status.st_dev == f.own.st_dev &&
+               status.st_ino == f.own.st_ino);
+    }
+    EXPECT(f.count > 0);
+    if (f.kind == SOCKET_OF_HOST) {
+        EXPECT(recv(f.peer, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
+    } else if (f.kind == DIRECTORY_OF_HOST) {
+        EXPECT(is_folder_empty(f.numbers[0]));
+    } else {
+        EXPECT(status.st_size == 0 && lseek(f.numbers[0], 0, SEEK_CUR) == 0);
+    }
+}
+
+static void run(void (*work)(void), int signal) {
+    int status = 0;
+    pid_t child = fork();
+
+    if (child == 0) {
+        work();
+        if (signal) {
+            kill(getpid(), signal);
+        }
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(WIFSIGNALED(status) ? WTERMSIG(status) : -WEXITSTATUS(status), signal);
+}
+
+static void run_kinds(void (*work)(void)) {
+    for (f.kind = 0; f.kind < KINDS; f.kind++) {
+        run(work, 0);
+    }
+}
+
+static void send_before_and_after(void) {
+    start_with(tote_otlp_exporter_new(&f.otlp));
+    end_spans(1);
+    EXPECT(tote_sdk_force_flush(f.sdk, TIMEOUT_MS) == TOTE_SUCCESS);
+    close_all();
+    end_spans(1);
+    EXPECT(tote_sdk_force_flush(f.sdk, TIMEOUT_MS) == TOTE_SUCCESS);
+    EXPECT(stats().exported == 2);
+    expect_untouched();
+    close_all();
+    EXPECT(tote_sdk_close(&f.sdk, TIMEOUT_MS) == TOTE_SUCCESS);
+    expect_untouched();
+}
+
+static void spans_are_delivered_by_another_connection(void **state) {
+    (void)state;
+    run_kinds(send_before_and_after);
+    assert_int_equal(receiver_wait(f.receiver, 2 * KINDS), 2 * KINDS);
+}
+
+static void spans_are_delivered_by_the_hosts_loop(void **state) {
+    (void)state;
+    f.batch.mode = TOTE_EXPORT_BY_HOST;
+    run_kinds(send_before_and_after);
+    assert_int_equal(receiver_wait(f.receiver, 2 * KINDS), 2 * KINDS);
+}
+
+static void turn_until_exported(uint64_t count) {
+    uint64_t end = tote__deadline_in(TIMEOUT_MS);
+
+    while (stats().exported < count) {
+        struct pollfd fd = {tote_sdk_get_poll_fd(f.sdk), POLLIN, 0};
+        EXPECT(fd.fd >= 0 && tote__clock_monotonic() < end);
+        poll(&fd, 1, 1000);
+        tote_sdk_poll(f.sdk);
+    }
+}
+
+static void turn_before_and_after(void) {
+    start_with(tote_otlp_exporter_new(&f.otlp));
+    EXPECT(tote_sdk_get_poll_fd(f.sdk) >= 0);
+    end_spans(1);
+    turn_until_exported(1);
+    close_all();
+    end_spans(1);
+    expect_untouched();
+    int fd = tote_sdk_get_poll_fd(f.sdk);
+    for (int i = 0; i < f.count; i++) {
+        EXPECT(fd != f.numbers[i]);
+    }
+    EXPECT(fd == tote_sdk_get_poll_fd(f.sdk));
+    turn_until_exported(2);
+    expect_untouched();
+    close_all();
+    tote_sdk_close(&f.sdk, TIMEOUT_MS);
+    expect_untouched();
+}
+
+static void the_host_asks_for_another_descriptor_for_its_loop(void **state) {
+    (void)state;
+    f.batch.mode = TOTE_EXPORT_BY_HOST;
+    f.batch.max_export_batch_size = 1;
+    run_kinds(turn_before_and_after);
+    assert_int_equal(receiver_wait(f.receiver, 2 * KINDS), 2 * KINDS);
+}
+
+static void close_during_a_request(void) {
+    f.batch.max_export_batch_size = 1;
+    start_with(tote_otlp_exporter_new(&f.otlp));
+    end_spans(1);
+    tote_sdk_force_flush(f.sdk, 300); /* the request is under way */
+    close_all();
+    tote_sdk_close(&f.sdk, 300);
+    expect_untouched();
+}
+
+static void a_request_that_is_under_way_touches_nothing(void **state) {
+    (void)state;
+    receiver_set_answer(f.receiver, (struct receiver_answer){.manner = RECEIVER_HANGS});
+    run_kinds(close_during_a_request);
+    f.batch.mode = TOTE_EXPORT_BY_HOST;
+    run_kinds(close_during_a_request);
+}
+
+static void save_before_and_after(void) {
+    f.otlp.endpoint = "http://127.0.0.1:1";
+    start_with(tote_otlp_exporter_new(&f.otlp));
+    end_spans(1);
+    tote_sdk_force_flush(f.sdk, TIMEOUT_MS);
+    close_all();
+    end_spans(1);
+    tote_sdk_force_flush(f.sdk, TIMEOUT_MS);
+    EXPECT(stats().spooled == 2);
+    expect_untouched();
+    close_all();
+    tote_sdk_close(&f.sdk, TIMEOUT_MS);
+    expect_untouched();
+}
+
+static uint64_t deliver(void) {
+    tote_spool_report report = {.struct_size = sizeof report};
+
+    assert_int_equal(tote_otlp_send_spool(&f.otlp, TIMEOUT_MS, &report), TOTE_SUCCESS);
+    return report.delivered;
+}
+
+static void the_disk_queue_is_opened_again(void **state) {
+    (void)state;
+    f.otlp.spool_directory = f.queue;
+    run_kinds(save_before_and_after);
+    assert_int_equal(deliver(), 2 * KINDS);
+}
+
+static void secure_before_and_after(void) {
+    f.otlp.endpoint = "http://127.0.0.1:1";
+    start_with(tote_otlp_exporter_new(&f.otlp));
+    end_spans(10);
+    close_all();
+    end_spans(1);
+    tote_sdk_force_flush(f.sdk, TIMEOUT_MS);
+    end_spans(10);
+    expect_untouched();
+    close_all();
+    tote_sdk_force_flush(f.sdk, TIMEOUT_MS);
+    end_spans(10);
+    expect_untouched();
+}
+
+static void check_that_spans_outlive(void) {
+    f.otlp.spool_directory = f.queue;
+    f.otlp.spool_before_end = true;
+    for (f.kind = 0; f.kind < KINDS; f.kind++) {
+        run(secure_before_and_after, SIGKILL);
+    }
+    assert_int_equal(deliver(), KINDS * 31);
+}
+
+static void crash_safe_spans_outlive_the_process(void **state) {
+    (void)state;
+    check_that_spans_outlive();
+}
+
+static void crash_safe_spans_in_a_file_outlive_the_process(void **state) {
+    (void)state;
+    f.otlp.journal_directory = f.journals;
+    check_that_spans_outlive();
+}
+
+static void write_lines_before_and_after(void) {
+    tote_otlp_file_options options = TOTE_OTLP_FILE_OPTIONS_INIT;
+
+    options.path = f.lines;
+    start_with(tote_otlp_file_exporter_new(&options));
+    end_spans(1);
+    EXPECT(tote_sdk_force_flush(f.sdk, TIMEOUT_MS) == TOTE_SUCCESS);
+    close_all();
+    end_spans(1);
+    EXPECT(tote_sdk_force_flush(f.sdk, TIMEOUT_MS) == TOTE_SUCCESS);
+    expect_untouched();
+    close_all();
+    tote_sdk_close(&f.sdk, TIMEOUT_MS);
+    expect_untouched();
+}
+
+static void a_file_of_lines_is_opened_again(void **state) {
+    size_t lines = 0;
+
+    (void)state;
+    run_kinds(write_lines_before_and_after);
+    FILE *file = fopen(f.lines, "re");
+    assert_non_null(file);
+    for (int c = fgetc(file); c != EOF; c = fgetc(file)) {
+        lines += c == '\n';
+    }
+    fclose(file);
+    assert_int_equal(lines, 2 * KINDS);
+}
+
+#define CLOSED_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        CLOSED_TEST(spans_are_delivered_by_another_connection),
+        CLOSED_TEST(spans_are_delivered_by_the_hosts_loop),
+        CLOSED_TEST(the_host_asks_for_another_descriptor_for_its_loop),
+        CLOSED_TEST(a_request_that_is_under_way_touches_nothing),
+        CLOSED_TEST(the_disk_queue_is_opened_again),
+        CLOSED_TEST(crash_safe_spans_outlive_the_process),
+        CLOSED_TEST(crash_safe_spans_in_a_file_outlive_the_process),
+        CLOSED_TEST(a_file_of_lines_is_opened_again),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}
