@@ -10,7 +10,9 @@ traceparent names. A program that is bound to its libcurl past the preload objec
 import http.server
 import json
 import os
+import re
 import shutil
+import socketserver
 import ssl
 import subprocess
 import sys
@@ -64,6 +66,27 @@ class Server(http.server.SimpleHTTPRequestHandler):
 
     def date_time_string(self, timestamp=None):
         return super().date_time_string(0)
+
+
+class Mail(socketserver.StreamRequestHandler):
+    """Receives a mail, whose head counts as a request without headers."""
+
+    def handle(self):
+        self.wfile.write(b"220 ready\r\n")
+        for line in self.rfile:
+            if line.startswith(b"DATA"):
+                self.wfile.write(b"354 go on\r\n")
+                text = b"".join(iter(self.rfile.readline, b".\r\n"))
+                with lock:
+                    requests.append(("mail %r" % re.sub(rb"boundary=.*", b"", text.split(b"\r\n\r\n")[0]), {}))
+            self.wfile.write(b"250 done\r\n")
+
+
+def serve_mail():
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mail)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return "smtp://127.0.0.1:%d/" % server.server_address[1]
 
 
 def serve(context=None):
@@ -204,6 +227,61 @@ int main(int count, char **arguments) {
 """
 
 
+# One handle for transfers that differ in what the program sets, and in whether they are traced.
+REUSE = """
+#include <curl/curl.h>
+#include <stdio.h>
+static int calls;
+static int before(void *data, char *peer, char *local, int peer_port, int local_port) {
+    (void)peer, (void)local, (void)peer_port, (void)local_port;
+    calls += *(int *)data;
+    return CURL_PREREQFUNC_OK;
+}
+static void perform(CURL *easy, const char *url) {
+    curl_easy_setopt(easy, CURLOPT_URL, url);
+    printf("\\n%d %d\\n", curl_easy_perform(easy), calls);
+}
+int main(int count, char **url) {
+    CURL *easy = curl_easy_init();
+    struct curl_slist *first = curl_slist_append(curl_slist_append(NULL, "X-First: 1"), "X-More: 1");
+    struct curl_slist *second = curl_slist_append(curl_slist_append(NULL, "Traceparent: own"), "X-Second: 2");
+    struct curl_slist *to = curl_slist_append(NULL, "a@example.com");
+    int one = 1, thousand = 1000;
+    curl_mime *mail = curl_mime_init(easy);
+    (void)count;
+    perform(easy, url[1]);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, first);
+    perform(easy, url[1]);
+    perform(easy, url[1]);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, &one);
+    perform(easy, url[1]);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, second);
+    curl_slist_free_all(first);
+    perform(easy, url[1]);
+    CURL *copy = curl_easy_duphandle(easy);
+    curl_easy_setopt(easy, CURLOPT_MAIL_RCPT, to);
+    curl_mime_data(curl_mime_addpart(mail), "text", CURL_ZERO_TERMINATED);
+    curl_easy_setopt(easy, CURLOPT_MIMEPOST, mail);
+    perform(easy, url[2]);
+    curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, &thousand);
+    perform(easy, url[1]);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    perform(easy, url[1]);
+    perform(copy, url[1]);
+    curl_easy_cleanup(copy);
+    curl_slist_free_all(second);
+    curl_easy_reset(easy);
+    perform(easy, url[1]);
+    curl_easy_cleanup(easy);
+    curl_mime_free(mail);
+    curl_slist_free_all(to);
+    return 0;
+}
+"""
+
+
 def build(name, text, *options):
     source, output = write(name + ".c", text), os.path.join(WORK, name)
     subprocess.run([COMPILER, "-DCURL_DISABLE_TYPECHECK", "-o", output, source, *options], check=True)
@@ -215,20 +293,23 @@ def library(name):
     return found.stdout.strip()
 
 
+def own_headers(seen):
+    return sorted((path, [h for h in headers.items() if h[0] not in TRACING]) for path, headers in seen)
+
+
 class Programs(unittest.TestCase):
-    def assert_same(self, command, is_traced=True, is_authorized=True):
+    def assert_same(self, command, is_traced=True, is_authorized=True, mails=0):
         """Returns: how many requests there were."""
         code, out, errors, plain, _ = run(command, False)
         self.assertEqual(code, 0, errors)
         again, out_again, errors_again, seen, ended = run(command, True)
         self.assertEqual((again, out_again, errors_again), (code, out, errors))
         self.assertTrue(seen)
-        self.assertEqual(sorted((path, [h for h in headers.items() if h[0] not in TRACING]) for path, headers in seen),
-                         sorted((path, list(headers.items())) for path, headers in plain))
+        self.assertEqual(own_headers(seen), own_headers(plain))
         if is_authorized:
             self.assertTrue(all("authorization" in headers for path, headers in seen if path != "/reset"))
         sent = [headers["traceparent"].split("-")[2] for _, headers in seen if "traceparent" in headers]
-        self.assertEqual(len(sent), len(seen) if is_traced else 0)
+        self.assertEqual(len(sent), len(seen) - mails if is_traced else 0)
         self.assertEqual(sorted(sent), sorted(ended))
         return len(seen)
 
@@ -274,6 +355,11 @@ class Programs(unittest.TestCase):
         gnutls = build("gnutls.so", PLUGIN, "-shared", "-fPIC", library("libcurl-gnutls.so.4"))
         for order in (openssl, gnutls), (gnutls, openssl, gnutls):
             self.assertEqual(self.assert_same([host, HTTP + "/plugin", *order]), 2 * len(order))
+
+
+    def test_one_handle_for_transfers_with_other_options_and_schemes(self):
+        command = [build("reuse", REUSE, "-lcurl"), HTTP + "/reuse", serve_mail()]
+        self.assertEqual(self.assert_same(command, is_authorized=False, mails=1), 10)
 
 
 def set_up():

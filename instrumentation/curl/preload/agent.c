@@ -71,28 +71,25 @@ static void start_sdk(void) {
 }
 
 /* Under the trace of the environment if no context is current. */
-static tote_curl_request *begin(const struct preload_library *library,
-                                const struct tote__transfer *transfer) {
-    tote_context_token token = 0;
-
+static bool begin(tote_curl_request **request, const struct preload_library *library,
+                  const struct tote__transfer *transfer, enum tote__scheme scheme) {
     if (!state.first) {
         state.first = library;
     }
     pthread_once(&state.once, start_sdk);
-    if (tote_context_current() == tote_context_root()) {
-        token = tote_context_attach(state.remote);
+    if (!*request && !(*request = tote__curl_attach(transfer))) {
+        return false;
     }
-    tote_curl_request *request = tote__curl_begin(transfer);
-    if (token) {
-        tote_context_detach(token);
-    }
-    return request;
+    const tote_context *current = tote_context_current();
+    tote__curl_start(*request, current == tote_context_root() ? state.remote : current, scheme);
+    return true;
 }
 
 const struct preload_agent *tote__preload_agent(struct preload_library *(*load)(const char *)) {
     static const struct preload_agent agent = {
         .begin = begin,
-        .end = tote_curl_end,
+        .end = tote__curl_stop,
+        .detach = tote__curl_detach,
         .set_headers = tote__curl_set_headers,
         .set_prereq = tote__curl_set_prereq,
     };

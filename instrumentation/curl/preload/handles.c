@@ -3,15 +3,17 @@
  * handles.c - the handles whose creation was seen
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "preload.h"
 
-enum { BUCKETS = 64 };
+enum { BUCKETS = 256 };
 
+/* Structs are added to a list at its head, under the lock, and never removed. */
 static struct bucket {
     pthread_mutex_t lock;
-    struct preload_handle *first;
+    _Atomic(struct preload_handle *) first;
 } buckets[BUCKETS];
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -37,57 +39,61 @@ static void set_up(void) {
 }
 
 static struct bucket *bucket_of(const void *handle) {
-    return &buckets[((uint64_t)(uintptr_t)handle * UINT64_C(0x9E3779B97F4A7C15)) >> 58];
+    return &buckets[((uint64_t)(uintptr_t)handle * UINT64_C(0x9E3779B97F4A7C15)) >> 56];
 }
 
-static struct preload_handle **find(struct bucket *bucket, const void *handle) {
-    struct preload_handle **at = &bucket->first;
+static struct preload_handle *find(struct bucket *bucket, const void *handle) {
+    struct preload_handle *at = atomic_load_explicit(&bucket->first, memory_order_acquire);
 
-    while (*at && (*at)->handle != handle) {
-        at = &(*at)->next;
+    while (at && atomic_load_explicit(&at->handle, memory_order_acquire) != handle) {
+        at = at->next;
     }
     return at;
 }
 
 struct preload_handle *preload_handle_find(const void *handle) {
-    struct bucket *bucket = bucket_of(handle);
-
-    if (!handle) {
-        return NULL;
-    }
-    pthread_mutex_lock(&bucket->lock);
-    struct preload_handle *found = *find(bucket, handle);
-    pthread_mutex_unlock(&bucket->lock);
-    return found;
+    return handle ? find(bucket_of(handle), handle) : NULL;
 }
 
 struct preload_handle *preload_handle_add(const void *handle, struct preload_library *library) {
-    struct preload_handle *added = handle ? calloc(1, sizeof *added) : NULL;
-
-    if (!added) {
+    if (!handle) {
         return NULL;
     }
     pthread_once(&once, set_up);
     preload_handle_remove(handle);
-    added->handle = handle;
-    added->library = library;
     struct bucket *bucket = bucket_of(handle);
     pthread_mutex_lock(&bucket->lock);
-    added->next = bucket->first;
-    bucket->first = added;
+    struct preload_handle *added = find(bucket, NULL);
+    bool is_new = !added;
+    if (is_new) {
+        added = calloc(1, sizeof *added);
+    }
+    if (added) {
+        added->library = library;
+        preload_handle_reset(added);
+        atomic_store_explicit(&added->handle, handle, memory_order_release);
+    }
+    if (added && is_new) {
+        added->next = atomic_load_explicit(&bucket->first, memory_order_relaxed);
+        atomic_store_explicit(&bucket->first, added, memory_order_release);
+    }
     pthread_mutex_unlock(&bucket->lock);
     return added;
 }
 
-void preload_handle_remove(const void *handle) {
-    struct bucket *bucket = bucket_of(handle);
+void preload_handle_reset(struct preload_handle *known) {
+    known->headers = NULL;
+    known->prereq = NULL;
+    known->prereq_data = NULL;
+    known->url = NULL;
+    known->default_scheme = TOTE__SCHEME_UNKNOWN;
+    known->has_api_request = false;
+}
 
-    pthread_mutex_lock(&bucket->lock);
-    struct preload_handle **at = find(bucket, handle);
-    struct preload_handle *removed = *at;
+void preload_handle_remove(const void *handle) {
+    struct preload_handle *removed = preload_handle_find(handle);
+
     if (removed) {
-        *at = removed->next;
+        atomic_store_explicit(&removed->handle, NULL, memory_order_release);
     }
-    pthread_mutex_unlock(&bucket->lock);
-    free(removed);
 }

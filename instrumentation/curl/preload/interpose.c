@@ -22,10 +22,8 @@
 
 #define CALLER __builtin_extract_return_addr(__builtin_return_address(0))
 
-/* In curl_easy_perform(), which libcurl implements with its own multi interface. */
-static _Thread_local const CURL *performing __attribute__((tls_model("initial-exec")));
-static _Thread_local struct preload_library *performing_library
-    __attribute__((tls_model("initial-exec")));
+/* In curl_easy_perform() or curl_easy_cleanup(), which call libcurl's own multi interface. */
+static _Thread_local struct preload_library *entered __attribute__((tls_model("initial-exec")));
 
 static const struct preload_agent *agent;
 
@@ -67,18 +65,16 @@ static bool get_agent(void) {
     return agent != NULL;
 }
 
-/* The library of the handle, or of the caller if the handle was not seen. */
-static struct preload_library *library_for(const struct preload_handle *known, void *caller) {
-    const struct preload_library *library = performing_library;
+/* The library that the thread is in if that calls itself, else NULL. */
+static struct preload_library *calls_itself(void *caller) {
     uintptr_t address = (uintptr_t)caller;
 
-    if (known) {
-        return known->library;
-    }
-    if (library && address >= library->start && address < library->end) {
-        return performing_library; /* calls itself */
-    }
-    return preload_library_of(caller);
+    return entered && address >= entered->start && address < entered->end ? entered : NULL;
+}
+
+/* The library of the handle, or of the caller if the handle was not seen. */
+static struct preload_library *library_for(const struct preload_handle *known, void *caller) {
+    return known ? known->library : preload_library_of(caller);
 }
 
 /* As libcurl guesses. */
@@ -104,43 +100,67 @@ static enum tote__scheme scheme_of_parts(const struct preload_handle *known) {
     return scheme;
 }
 
-static bool is_http(const struct preload_handle *known, CURL *easy) {
+/* TOTE__SCHEME_UNKNOWN: HTTP, but the URL that libcurl reports now does not say so. */
+static enum tote__scheme scheme_of(const struct preload_handle *known, CURL *easy) {
     char *text = NULL;
+    bool is_http;
 
     if (known->url) {
-        return scheme_of_parts(known) == TOTE__SCHEME_HTTP;
+        is_http = scheme_of_parts(known) == TOTE__SCHEME_HTTP;
+    } else {
+        enum tote__scheme scheme = tote__curl_scheme(&known->library->curl, easy);
+        if (scheme != TOTE__SCHEME_UNKNOWN) {
+            return scheme;
+        }
+        if (known->default_scheme != TOTE__SCHEME_UNKNOWN) {
+            is_http = known->default_scheme == TOTE__SCHEME_HTTP;
+        } else {
+            known->library->easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &text);
+            is_http = text && *text && is_guessed_http(text);
+        }
     }
-    enum tote__scheme scheme = tote__curl_scheme(&known->library->curl, easy);
-    if (scheme != TOTE__SCHEME_UNKNOWN) {
-        return scheme == TOTE__SCHEME_HTTP;
-    }
-    if (known->default_scheme != TOTE__SCHEME_UNKNOWN) {
-        return known->default_scheme == TOTE__SCHEME_HTTP;
-    }
-    known->library->easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &text);
-    return text && *text && is_guessed_http(text);
+    return is_http ? TOTE__SCHEME_UNKNOWN : TOTE__SCHEME_OTHER;
 }
 
+/* The options of the handle are the program's again. */
+static void detach(struct preload_handle *known, CURL *easy) {
+    if (!known->request) {
+        return;
+    }
+    agent->detach(&known->request, true);
+    if (known->prereq || known->prereq_data) {
+        known->library->easy_setopt(easy, CURLOPT_PREREQFUNCTION, known->prereq);
+        known->library->easy_setopt(easy, CURLOPT_PREREQDATA, known->prereq_data);
+    }
+}
+
+/* What is attached to the handle stays so, unless its next transfer is not traced. */
 static void begin(struct preload_handle *known, CURL *easy) {
-    if (known->request || known->has_api_request || !known->library->is_traced ||
-        !is_http(known, easy) || !get_agent()) {
+    enum tote__scheme scheme = known->library->is_traced && !known->has_api_request
+                                   ? scheme_of(known, easy)
+                                   : TOTE__SCHEME_OTHER;
+
+    if (scheme == TOTE__SCHEME_OTHER || !get_agent()) {
+        detach(known, easy);
         return;
     }
     const struct tote__transfer transfer = {&known->library->curl, easy, known->headers,
                                             known->prereq, known->prereq_data};
-    known->request = agent->begin(known->library, &transfer);
+    known->is_transferring = agent->begin(&known->request, known->library, &transfer, scheme);
 }
 
-/* The program's function, which the transfer had in its place, is libcurl's again. */
 static void end(struct preload_handle *known, CURLcode result) {
-    if (!known->request) {
-        return;
+    if (known->is_transferring) {
+        known->is_transferring = false;
+        agent->end(known->request, result);
     }
-    agent->end(&known->request, result);
-    if (known->prereq || known->prereq_data) {
-        CURL *easy = (CURL *)known->handle;
-        known->library->easy_setopt(easy, CURLOPT_PREREQFUNCTION, known->prereq);
-        known->library->easy_setopt(easy, CURLOPT_PREREQDATA, known->prereq_data);
+}
+
+/* The handle is reset or cleaned up next. */
+static void abandon(struct preload_handle *known) {
+    end(known, CURLE_ABORTED_BY_CALLBACK);
+    if (known->request) {
+        agent->detach(&known->request, false);
     }
 }
 
@@ -234,17 +254,14 @@ TOTE_API CURLcode curl_easy_perform(CURL *easy) {
     if (!library) {
         return CURLE_FAILED_INIT;
     }
-    if (!known || known->request) {
+    if (!known || known->is_transferring) {
         return library->easy_perform(easy);
     }
-    const CURL *around = performing; /* of whose callbacks this is one */
-    struct preload_library *library_around = performing_library;
+    struct preload_library *around = entered; /* of whose callbacks this is one */
     begin(known, easy);
-    performing = easy;
-    performing_library = library;
+    entered = library;
     CURLcode result = library->easy_perform(easy);
-    performing = around;
-    performing_library = library_around;
+    entered = around;
     end(known, result);
     return result;
 }
@@ -254,13 +271,8 @@ TOTE_API void curl_easy_reset(CURL *easy) {
     struct preload_library *library = library_for(known, CALLER);
 
     if (known) {
-        end(known, CURLE_ABORTED_BY_CALLBACK);
-        known->headers = NULL;
-        known->prereq = NULL;
-        known->prereq_data = NULL;
-        known->url = NULL;
-        known->default_scheme = TOTE__SCHEME_UNKNOWN;
-        known->has_api_request = false;
+        abandon(known);
+        preload_handle_reset(known);
     }
     if (library) {
         library->easy_reset(easy);
@@ -294,11 +306,14 @@ TOTE_API void curl_easy_cleanup(CURL *easy) {
     struct preload_library *library = library_for(known, CALLER);
 
     if (known) {
-        end(known, CURLE_ABORTED_BY_CALLBACK);
+        abandon(known);
         preload_handle_remove(easy);
     }
     if (library) {
+        struct preload_library *around = entered;
+        entered = library;
         library->easy_cleanup(easy);
+        entered = around;
     }
 }
 
@@ -314,23 +329,28 @@ TOTE_API CURLM *curl_multi_init(void) {
 }
 
 TOTE_API CURLMcode curl_multi_cleanup(CURLM *multi) {
-    const struct preload_handle *known = preload_handle_find(multi);
-    struct preload_library *library = library_for(known, CALLER);
+    struct preload_library *library = calls_itself(CALLER);
 
-    if (known) {
-        preload_handle_remove(multi);
+    if (library) {
+        return library->multi_cleanup(multi);
     }
+    library = library_for(preload_handle_find(multi), CALLER);
+    preload_handle_remove(multi);
     return library ? library->multi_cleanup(multi) : CURLM_BAD_HANDLE;
 }
 
 TOTE_API CURLMcode curl_multi_add_handle(CURLM *multi, CURL *easy) {
-    struct preload_library *library = library_for(preload_handle_find(multi), CALLER);
-    struct preload_handle *known = easy == performing ? NULL : preload_handle_find(easy);
+    struct preload_library *library = calls_itself(CALLER);
 
+    if (library) {
+        return library->multi_add_handle(multi, easy);
+    }
+    struct preload_handle *known = preload_handle_find(easy);
+    library = library_for(preload_handle_find(multi), CALLER);
     if (!library) {
         return CURLM_BAD_HANDLE;
     }
-    if (!known || known->library != library || known->request) {
+    if (!known || known->library != library || known->is_transferring) {
         return library->multi_add_handle(multi, easy);
     }
     begin(known, easy);
@@ -342,10 +362,14 @@ TOTE_API CURLMcode curl_multi_add_handle(CURLM *multi, CURL *easy) {
 }
 
 TOTE_API CURLMsg *curl_multi_info_read(CURLM *multi, int *count) {
-    struct preload_library *library = library_for(preload_handle_find(multi), CALLER);
-    CURLMsg *message = library ? library->multi_info_read(multi, count) : NULL;
+    struct preload_library *library = calls_itself(CALLER);
 
-    if (message && message->msg == CURLMSG_DONE && message->easy_handle != performing) {
+    if (library) {
+        return library->multi_info_read(multi, count);
+    }
+    library = library_for(preload_handle_find(multi), CALLER);
+    CURLMsg *message = library ? library->multi_info_read(multi, count) : NULL;
+    if (message && message->msg == CURLMSG_DONE) {
         struct preload_handle *known = preload_handle_find(message->easy_handle);
         if (known) {
             end(known, message->data.result);
@@ -356,9 +380,13 @@ TOTE_API CURLMsg *curl_multi_info_read(CURLM *multi, int *count) {
 
 /* Given up, if its message was not read before. */
 TOTE_API CURLMcode curl_multi_remove_handle(CURLM *multi, CURL *easy) {
-    struct preload_library *library = library_for(preload_handle_find(multi), CALLER);
-    struct preload_handle *known = easy == performing ? NULL : preload_handle_find(easy);
+    struct preload_library *library = calls_itself(CALLER);
 
+    if (library) {
+        return library->multi_remove_handle(multi, easy);
+    }
+    struct preload_handle *known = preload_handle_find(easy);
+    library = library_for(preload_handle_find(multi), CALLER);
     if (!library) {
         return CURLM_BAD_HANDLE;
     }

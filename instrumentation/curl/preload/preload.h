@@ -9,6 +9,8 @@
 #ifndef TOTE_PRELOAD_H
 #define TOTE_PRELOAD_H
 
+#include <stdatomic.h>
+
 #include "curl_parts.h"
 
 /* Those that every libcurl has which a handle is bound to. */
@@ -70,10 +72,15 @@ void *preload_find(void *caller, const char *name);
 /* The libcurl of this name, loaded if need be; NULL if there is none. */
 struct preload_library *preload_load(const char *name);
 
-/* handles.c: what is known of an easy or a multi handle since it was created. */
+/*
+ * handles.c: what is known of an easy or a multi handle since it was created.
+ *
+ * These structs are never freed and stay in the table, so that a lookup needs no lock; the struct
+ * of a handle that is gone is used again.
+ */
 struct preload_handle {
     struct preload_handle *next;
-    const void *handle;
+    _Atomic(const void *) handle; /* NULL: none */
     struct preload_library *library;
     struct curl_slist *headers; /* libcurl does not report what it was given */
     curl_prereq_callback prereq;
@@ -81,26 +88,34 @@ struct preload_handle {
     const CURLU *url;
     enum tote__scheme default_scheme;
     bool has_api_request;       /* libtote-curl traces the transfer */
-    tote_curl_request *request; /* of its transfer */
+    bool is_transferring;       /* and `request` traces it */
+    tote_curl_request *request; /* attached at the first transfer that is traced, until the reset */
 };
 
 /*
  * NULL if the handle's creation was not seen. One thread at a time uses a handle, and so what is
- * known of it: the lock guards the table alone.
+ * known of it.
  */
 struct preload_handle *preload_handle_find(const void *handle);
 
 /* Also replaces what was known of a handle at that address. NULL if out of memory. */
 struct preload_handle *preload_handle_add(const void *handle, struct preload_library *library);
 
+/* Forget the options of the handle. Requires that nothing is attached to it. */
+void preload_handle_reset(struct preload_handle *known);
+
 void preload_handle_remove(const void *handle);
 
 /* What the agent returns. */
 struct preload_agent {
-    /* Begin to trace a transfer. Returns NULL if it is not traced. */
-    tote_curl_request *(*begin)(const struct preload_library *library,
-                                const struct tote__transfer *transfer);
-    void (*end)(tote_curl_request **request, CURLcode result);
+    /*
+     * Begin to trace a transfer; `*request` is attached to the handle unless it is already. Returns
+     * false if out of memory.
+     */
+    bool (*begin)(tote_curl_request **request, const struct preload_library *library,
+                  const struct tote__transfer *transfer, enum tote__scheme scheme);
+    void (*end)(tote_curl_request *request, CURLcode result);
+    void (*detach)(tote_curl_request **request, bool is_handle_kept);
     void (*set_headers)(tote_curl_request *request, struct curl_slist *headers);
     void (*set_prereq)(tote_curl_request *request, curl_prereq_callback prereq, void *data);
 };

@@ -23,8 +23,8 @@ struct tote__curl {
     __typeof__(&curl_url_get) url_get;
     __typeof__(&curl_url_set) url_set;
     __typeof__(&curl_free) free;
-    bool sees_copies; /* curl_easy_duphandle() is seen, and its copies never have what a request
-                         sets */
+    bool sees_copies; /* curl_easy_duphandle() is seen, and its copies never have what is attached
+                         to a handle */
 };
 
 /* scheme.c: only transfers of HTTP are traced. */
@@ -68,28 +68,32 @@ bool tote__curl_is_allowed(const char *host);
 bool tote__curl_is_header(const char *line, const char *name, size_t length);
 
 /*
- * sent.c: the list that libcurl gets for one attempt: the program's lines and the injected ones.
+ * sent.c: the list that libcurl gets for one attempt: the injected lines and the program's.
  *
- * A copy that curl_easy_duphandle() makes during the transfer has the same list, and outlives it.
- * So the first node, which has no header, stays allocated, and leads to the program's own list once
- * the attempt is over.
+ * The first node is the same for all attempts of a handle, so that CURLOPT_HTTPHEADER is set once.
+ * A copy that curl_easy_duphandle() makes has the same list, and outlives it: so that node stays
+ * allocated. Between attempts it has no header and leads to the program's own list.
  */
 struct tote__sent {
-    struct tote__sent_head *head; /* NULL: the program's own list is in use */
+    struct tote__sent_head *head; /* NULL: there was nothing to inject yet */
     struct tote__arena arena;     /* of the other nodes and of the injected lines */
     char usual[512];
 };
 
 /*
- * Replace what is in `sent`. Lines of `own` are borrowed; those that inject replaces are left out.
- * Returns: the list for CURLOPT_HTTPHEADER, which is `own` if there is nothing to inject, or if out
- * of memory.
+ * Replace the contents of `sent`. Lines of `own` are borrowed; those that inject replaces are left
+ * out. Returns: the list for CURLOPT_HTTPHEADER, without injected lines if out of memory.
  */
 struct curl_slist *tote__sent_make(struct tote__sent *sent, struct curl_slist *own,
                                    const tote_context *context);
+
+/* Remove the injected lines. Returns: the list for CURLOPT_HTTPHEADER. */
+struct curl_slist *tote__sent_reset(struct tote__sent *sent, struct curl_slist *own);
+
+/* Remove the injected lines and release the first node. */
 void tote__sent_clear(struct tote__sent *sent, struct curl_slist *own);
 
-/* request.c: a transfer to trace. */
+/* request.c: a handle whose transfers are traced. */
 struct tote__transfer {
     const struct tote__curl *curl;
     CURL *easy;
@@ -99,10 +103,24 @@ struct tote__transfer {
     void *prereq_data;
 };
 
-/* NULL, and nothing changed, if the URL's scheme is not one of HTTP, or if out of memory. */
-tote_curl_request *tote__curl_begin(const struct tote__transfer *transfer);
+/*
+ * Set the handle's callback. Its requests are sent unchanged until tote__curl_start(). Returns NULL
+ * if out of memory.
+ */
+tote_curl_request *tote__curl_attach(const struct tote__transfer *transfer);
 
-/* The program sets these during the transfer. */
+/* Release `*request`; restore the handle's options if it is used on and was not reset. */
+void tote__curl_detach(tote_curl_request **request, bool is_handle_kept);
+
+/*
+ * Trace the next transfer, whose scheme is not another one than HTTP, under `parent`. `scheme` is
+ * TOTE__SCHEME_HTTP if the handle's URL already says so.
+ */
+void tote__curl_start(tote_curl_request *request, const tote_context *parent,
+                      enum tote__scheme scheme);
+void tote__curl_stop(tote_curl_request *request, CURLcode result);
+
+/* The program sets these while its handle is attached. */
 void tote__curl_set_headers(tote_curl_request *request, struct curl_slist *headers);
 void tote__curl_set_prereq(tote_curl_request *request, curl_prereq_callback prereq, void *data);
 

@@ -27,12 +27,18 @@ void tote_curl_set_prereq_function(curl_prereq_callback function) {
 }
 
 tote_curl_request *tote_curl_begin(CURL *easy, struct curl_slist *headers) {
-    if (!easy || tote__curl_scheme(&linked, easy) == TOTE__SCHEME_OTHER) {
+    enum tote__scheme scheme = easy ? tote__curl_scheme(&linked, easy) : TOTE__SCHEME_OTHER;
+
+    if (scheme == TOTE__SCHEME_OTHER) {
         return NULL;
     }
     struct tote__transfer transfer = {&linked, easy, headers, atomic_load(&users_prereq), easy};
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    return tote__curl_begin(&transfer);
+    tote_curl_request *request = tote__curl_attach(&transfer);
+    if (request) {
+        tote__curl_start(request, NULL, scheme);
+    }
+    return request;
 }
 
 CURLcode tote_curl_perform(CURL *easy, struct curl_slist *headers) {

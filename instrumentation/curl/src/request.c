@@ -15,14 +15,15 @@
 #include "tote/instrumentation/http.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/memory.h"
-#include "tote/tracer.h"
+#include "tote/internal/tracer.h"
 
 enum { LONGEST_HOST = 255 };
 
 struct tote_curl_request {
     struct tote__live live; /* first: found by the handle */
     struct tote__transfer transfer;
-    tote_context *context; /* in which the request began */
+    struct curl_slist *list; /* the CURLOPT_HTTPHEADER of the handle */
+    tote_context *context;   /* in which the transfer began; NULL: no transfer is in progress */
     tote_tracer *tracer;
     tote_span *span; /* of the attempt; NULL while it is not known whether it is one of HTTP */
     uint64_t start_unix_nano;
@@ -33,12 +34,22 @@ struct tote_curl_request {
     struct tote__sent sent;
 };
 
+/* Tracers are never freed. The one without a name, index 0, stands in while out of memory. */
 static tote_tracer *get_tracer(void) {
+    static _Atomic(tote_tracer *) known;
     tote_tracer_options options = TOTE_TRACER_OPTIONS_INIT;
+    tote_tracer *tracer = atomic_load_explicit(&known, memory_order_acquire);
 
+    if (tracer) {
+        return tracer;
+    }
     options.version = tote_version();
     options.schema_url = "https://opentelemetry.io/schemas/1.44.0";
-    return tote_tracer_provider_get_tracer(NULL, "tote-curl", &options);
+    tracer = tote_tracer_provider_get_tracer(NULL, "tote-curl", &options);
+    if (tracer->index) {
+        atomic_store_explicit(&known, tracer, memory_order_release);
+    }
+    return tracer;
 }
 
 static bool is_known_method(const char *method) {
@@ -74,9 +85,8 @@ static const char *method_before(const struct tote__transfer *transfer) {
  * Read the handle's URL, unless it is the one that was read before. Returns: whether it is another
  * one.
  */
-static bool read_url(tote_curl_request *request) {
+static bool read_url(tote_curl_request *request, const char *text) {
     const struct tote__transfer *transfer = &request->transfer;
-    const char *text = request->is_enabled ? get_text(transfer, CURLINFO_EFFECTIVE_URL) : NULL;
 
     if (!request->is_enabled) {
         return false;
@@ -89,8 +99,8 @@ static bool read_url(tote_curl_request *request) {
     return true;
 }
 
-static enum tote__scheme scheme_of(const struct tote__transfer *transfer) {
-    return tote__url_scheme(get_text(transfer, CURLINFO_EFFECTIVE_URL));
+static const char *get_url(const tote_curl_request *request) {
+    return get_text(&request->transfer, CURLINFO_EFFECTIVE_URL);
 }
 
 /* Start the span of the next attempt, with the URL that was read last. */
@@ -240,25 +250,30 @@ static void end_last(tote_curl_request *request) {
     request->is_connected = false;
 }
 
-static void use_list(const tote_curl_request *request, struct curl_slist *list) {
-    request->transfer.curl->easy_setopt(request->transfer.easy, CURLOPT_HTTPHEADER, list);
+static void use_list(tote_curl_request *request, struct curl_slist *list) {
+    if (request->list != list) {
+        request->transfer.curl->easy_setopt(request->transfer.easy, CURLOPT_HTTPHEADER, list);
+        request->list = list;
+    }
+}
+
+/* The program's headers alone. */
+static void use_own_headers(tote_curl_request *request) {
+    use_list(request, tote__sent_reset(&request->sent, request->transfer.headers));
 }
 
 /* The program's headers, and the span's if they may go to this host. */
-static void send_headers(tote_curl_request *request) {
-    struct curl_slist *own = request->transfer.headers;
+static void send_headers(tote_curl_request *request, const char *url) {
     char room[LONGEST_HOST + 1];
-    const char *host =
-        tote__url_host(get_text(&request->transfer, CURLINFO_EFFECTIVE_URL), room, sizeof room);
+    const char *host = tote__url_host(url, room, sizeof room);
 
     if (!tote__curl_is_allowed(host)) {
-        use_list(request, own);
-        tote__sent_clear(&request->sent, own);
+        use_own_headers(request);
         return;
     }
     tote_context *with_span = tote_context_with_span(request->context, request->span);
     tote_context *context = tote_context_with_destination(with_span, host);
-    use_list(request, tote__sent_make(&request->sent, own, context));
+    use_list(request, tote__sent_make(&request->sent, request->transfer.headers, context));
     tote_context_unref(context);
     tote_context_unref(with_span);
 }
@@ -273,14 +288,14 @@ static void leave_alone(tote_curl_request *request) {
     }
     tote_span_unref(request->span); /* without an end it is not exported */
     request->span = NULL;
-    use_list(request, request->transfer.headers);
-    tote__sent_clear(&request->sent, request->transfer.headers);
+    use_own_headers(request);
 }
 
-static void start_attempt(tote_curl_request *request, const char *peer, int peer_port) {
+static void start_attempt(tote_curl_request *request, const char *url, const char *peer,
+                          int peer_port) {
     const char *method =
         request->is_enabled ? get_text(&request->transfer, CURLINFO_EFFECTIVE_METHOD) : NULL;
-    bool is_other_url = read_url(request);
+    bool is_other_url = read_url(request, url);
 
     if (request->attempts) {
         end_last(request);
@@ -296,7 +311,7 @@ static void start_attempt(tote_curl_request *request, const char *peer, int peer
         tote_span_set_attribute(request->span, "network.peer.address", tote_string(peer));
         tote_span_set_attribute(request->span, "network.peer.port", tote_int(peer_port));
     }
-    send_headers(request);
+    send_headers(request, url);
     request->attempts++;
     request->is_connected = true;
 }
@@ -335,10 +350,13 @@ static int before_request(void *arg, char *peer, char *local, int peer_port, int
         atomic_store(&copies.address_at, peer - (char *)transfer->easy);
         atomic_store(&copies.curl, transfer->curl);
     }
-    if (scheme_of(transfer) == TOTE__SCHEME_HTTP) {
-        start_attempt(request, peer, peer_port);
-    } else {
-        leave_alone(request);
+    if (request->context) {
+        const char *url = get_url(request);
+        if (tote__url_scheme(url) == TOTE__SCHEME_HTTP) {
+            start_attempt(request, url, peer, peer_port);
+        } else {
+            leave_alone(request);
+        }
     }
     if (!transfer->prereq) {
         return CURL_PREREQFUNC_OK;
@@ -346,60 +364,95 @@ static int before_request(void *arg, char *peer, char *local, int peer_port, int
     return transfer->prereq(transfer->prereq_data, peer, local, peer_port, local_port);
 }
 
-tote_curl_request *tote__curl_begin(const struct tote__transfer *transfer) {
-    enum tote__scheme scheme = tote__curl_scheme(transfer->curl, transfer->easy);
+tote_curl_request *tote__curl_attach(const struct tote__transfer *transfer) {
     const char *address = get_text(transfer, CURLINFO_PRIMARY_IP);
-    tote_curl_request *request =
-        address && scheme != TOTE__SCHEME_OTHER ? tote__allocate_zeroed(sizeof *request) : NULL;
+    tote_curl_request *request = address ? tote__allocate_zeroed(sizeof *request) : NULL;
 
     if (!request) {
         return NULL;
     }
     request->live.address = address;
     request->transfer = *transfer;
-    request->context = tote_context_ref(tote_context_current());
-    request->tracer = get_tracer();
-    request->is_enabled = tote_tracer_is_enabled(request->tracer, NULL);
-    if (scheme == TOTE__SCHEME_HTTP) {
-        read_url(request);
-        start_span(request, request->is_enabled ? method_before(transfer) : NULL, 0);
-    } else {
-        request->start_unix_nano = tote__clock_realtime();
-    }
+    request->list = transfer->headers;
     tote__live_add(&request->live);
     transfer->curl->easy_setopt(transfer->easy, CURLOPT_PREREQFUNCTION, before_request);
     transfer->curl->easy_setopt(transfer->easy, CURLOPT_PREREQDATA, transfer->headers);
     return request;
 }
 
+void tote__curl_detach(tote_curl_request **request, bool is_handle_kept) {
+    tote_curl_request *detached = *request;
+    const struct tote__transfer *transfer = &detached->transfer;
+
+    *request = NULL;
+    tote__live_remove(&detached->live);
+    if (is_handle_kept) {
+        use_list(detached, transfer->headers);
+        transfer->curl->easy_setopt(transfer->easy, CURLOPT_PREREQFUNCTION, NULL);
+        transfer->curl->easy_setopt(transfer->easy, CURLOPT_PREREQDATA, NULL);
+    }
+    tote__sent_clear(&detached->sent, transfer->headers);
+    tote__release(detached, sizeof *detached);
+}
+
+void tote__curl_start(tote_curl_request *request, const tote_context *parent,
+                      enum tote__scheme scheme) {
+    request->context = tote_context_ref(parent);
+    request->tracer = get_tracer();
+    request->is_enabled = tote_tracer_is_enabled(request->tracer, NULL);
+    request->attempts = 0;
+    request->is_connected = false;
+    request->start_unix_nano = 0;
+    if (scheme == TOTE__SCHEME_HTTP) {
+        read_url(request, request->is_enabled ? get_url(request) : NULL);
+        start_span(request, request->is_enabled ? method_before(&request->transfer) : NULL, 0);
+    } else {
+        request->start_unix_nano = tote__clock_realtime();
+    }
+}
+
 /* The last attempt, if it was never connected: the one that an answer led to, or the first. */
 static void end_unconnected(tote_curl_request *request, CURLcode result) {
     const struct tote__transfer *transfer = &request->transfer;
-    enum tote__scheme scheme = scheme_of(transfer);
     long redirects = 0;
 
     if (request->attempts) {
+        if (result == CURLE_OK) {
+            return;
+        }
         transfer->curl->easy_getinfo(transfer->easy, CURLINFO_REDIRECT_COUNT, &redirects);
-        if (result == CURLE_OK || (unsigned)redirects < request->attempts) {
+        if ((unsigned)redirects < request->attempts) {
             return;
         }
         end_last(request);
     }
-    if (scheme != TOTE__SCHEME_HTTP) {
+    const char *url = get_url(request);
+    if (tote__url_scheme(url) != TOTE__SCHEME_HTTP) {
         tote_span_unref(request->span);
         request->span = NULL;
         return;
     }
     if (!request->span) {
-        read_url(request);
+        read_url(request, url);
         start_span(request, NULL, request->attempts ? 0 : request->start_unix_nano);
     }
     set_method(request->span, get_text(transfer, CURLINFO_EFFECTIVE_METHOD));
 }
 
+void tote__curl_stop(tote_curl_request *request, CURLcode result) {
+    end_unconnected(request, result);
+    if (request->span) {
+        end_span(request, result);
+    }
+    tote__sent_reset(&request->sent, request->transfer.headers);
+    tote__url_clear(request->transfer.curl, &request->url);
+    tote_context_unref(request->context);
+    request->context = NULL;
+}
+
 /* curl_easy_reset() leaves no URL; then nothing of the transfer is left in the handle either. */
 static bool was_reset(const tote_curl_request *request) {
-    const char *text = get_text(&request->transfer, CURLINFO_EFFECTIVE_URL);
+    const char *text = get_url(request);
 
     return (request->attempts || request->url.text) && (!text || !*text);
 }
@@ -408,28 +461,15 @@ void tote_curl_end(tote_curl_request **request, CURLcode result) {
     if (!request || !*request) {
         return;
     }
-    tote_curl_request *ended = *request;
-    const struct tote__transfer *transfer = &ended->transfer;
+    bool is_handle_kept = !was_reset(*request);
 
-    *request = NULL;
-    tote__live_remove(&ended->live);
-    end_unconnected(ended, result);
-    if (ended->span) {
-        end_span(ended, result);
-    }
-    if (!was_reset(ended)) {
-        use_list(ended, transfer->headers);
-        transfer->curl->easy_setopt(transfer->easy, CURLOPT_PREREQFUNCTION, NULL);
-        transfer->curl->easy_setopt(transfer->easy, CURLOPT_PREREQDATA, NULL);
-    }
-    tote__sent_clear(&ended->sent, transfer->headers);
-    tote__url_clear(transfer->curl, &ended->url);
-    tote_context_unref(ended->context);
-    tote__release(ended, sizeof *ended);
+    tote__curl_stop(*request, result);
+    tote__curl_detach(request, is_handle_kept);
 }
 
 void tote__curl_set_headers(tote_curl_request *request, struct curl_slist *headers) {
     request->transfer.headers = headers;
+    request->list = headers;
 }
 
 void tote__curl_set_prereq(tote_curl_request *request, curl_prereq_callback prereq, void *data) {

@@ -28,6 +28,9 @@ static bool is_of_scheme(char c) {
 enum tote__scheme tote__url_scheme(const char *text) {
     size_t length = 0;
 
+    if (text && strncmp(text, "http://", strlen("http://")) == 0) {
+        return TOTE__SCHEME_HTTP; /* the usual text, without a look at each letter */
+    }
     while (text && is_of_scheme(text[length])) {
         length++;
     }

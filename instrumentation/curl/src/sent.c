@@ -71,15 +71,22 @@ static struct tote__sent_head *take_head(void) {
 
 static char nothing[] = "";
 
-static void give_head(struct tote__sent_head *head, struct curl_slist *own) {
-    head->node = (struct curl_slist){nothing, own};
+static void give_head(struct tote__sent_head *head) {
     atomic_store(&head->is_used, false);
     atomic_fetch_sub(&heads.used, 1);
 }
 
 bool tote__curl_is_header(const char *line, const char *name, size_t length) {
-    return strncasecmp(line, name, length) == 0 && (line[length] == ':' || line[length] == ';');
+    return ((*line ^ *name) & 0x5F) == 0 && strncasecmp(line, name, length) == 0 &&
+           (line[length] == ':' || line[length] == ';');
 }
+
+/* An injected line. */
+struct line {
+    struct curl_slist node; /* first */
+    size_t name_length;
+    char text[];
+};
 
 /* Injected lines as a carrier. */
 struct injected {
@@ -100,42 +107,33 @@ static void remove_line(struct curl_slist **list, const char *name, size_t lengt
 static void set_line(void *carrier, const char *key, const char *value, size_t value_length) {
     struct injected *injected = carrier;
     size_t length = strlen(key);
-    size_t size = length + 2 + value_length + 1;
 
     remove_line(&injected->first, key, length);
     if (!value) {
         return;
     }
-    struct curl_slist *node = tote__arena_allocate(injected->arena, sizeof *node + size);
-    if (!node) {
+    struct line *line =
+        tote__arena_allocate(injected->arena, sizeof *line + length + 2 + value_length + 1);
+    if (!line) {
         tote_diagnose(TOTE_LEVEL_ERROR, "curl", "header '%.64s' not sent: no memory", key);
         return;
     }
-    char *line = (char *)(node + 1);
-    char *end = mempcpy(line, key, length);
+    char *end = mempcpy(line->text, key, length);
     *end++ = value_length ? ':' : ';';
     if (value_length) {
         *end++ = ' ';
-        memcpy(end, value, value_length);
-        end += value_length;
+        end = mempcpy(end, value, value_length);
     }
     *end = '\0';
-    *node = (struct curl_slist){line, injected->first};
-    injected->first = node;
+    line->name_length = length;
+    line->node = (struct curl_slist){line->text, injected->first};
+    injected->first = &line->node;
 }
 
-static size_t name_length(const char *line) {
-    size_t length = 0;
-
-    while (line[length] != ':' && line[length] != ';') {
-        length++;
-    }
-    return length;
-}
-
-static bool is_injected(const struct curl_slist *injected, const char *line) {
+static bool is_replaced(const struct curl_slist *injected, const char *line) {
     for (; injected; injected = injected->next) {
-        if (tote__curl_is_header(line, injected->data, name_length(injected->data))) {
+        if (tote__curl_is_header(line, injected->data,
+                                 ((const struct line *)injected)->name_length)) {
             return true;
         }
     }
@@ -143,25 +141,35 @@ static bool is_injected(const struct curl_slist *injected, const char *line) {
 }
 
 /*
- * The lines of `own` that inject does not replace, and then the injected ones. Returns: false if
- * out of memory.
+ * Append the lines of `own` that inject does not replace. What follows the last one that it does is
+ * borrowed as it is. Returns: false if out of memory.
  */
-static bool join(struct tote__sent *sent, const struct curl_slist *own,
-                 struct curl_slist *injected) {
-    struct curl_slist **end = &sent->head->node.next;
+static bool append(struct tote__sent *sent, struct curl_slist *injected, struct curl_slist *own) {
+    struct curl_slist *last = injected;
+    struct curl_slist *rest = own;
 
-    for (; own; own = own->next) {
-        if (is_injected(injected, own->data)) {
+    for (const struct curl_slist *node = own; node; node = node->next) {
+        if (is_replaced(injected, node->data)) {
+            rest = node->next;
+        }
+    }
+    while (last->next) {
+        last = last->next;
+    }
+    struct curl_slist *end = NULL, **at = &end;
+    for (; own != rest; own = own->next) {
+        if (is_replaced(injected, own->data)) {
             continue;
         }
-        *end = tote__arena_allocate(&sent->arena, sizeof **end);
-        if (!*end) {
+        *at = tote__arena_allocate(&sent->arena, sizeof **at);
+        if (!*at) {
             return false;
         }
-        (*end)->data = own->data;
-        end = &(*end)->next;
+        (*at)->data = own->data;
+        at = &(*at)->next;
     }
-    *end = injected;
+    *at = rest;
+    last->next = end;
     return true;
 }
 
@@ -170,30 +178,35 @@ struct curl_slist *tote__sent_make(struct tote__sent *sent, struct curl_slist *o
     static const tote_text_map_setter setter = {sizeof setter, set_line};
     struct injected injected = {&sent->arena, NULL};
 
-    tote__sent_clear(sent, own);
+    tote__sent_reset(sent, own);
     sent->arena = tote__arena_over(sent->usual, sizeof sent->usual);
     tote_inject(context, &injected, &setter);
     if (!injected.first) {
-        return own;
+        return tote__sent_reset(sent, own);
     }
-    sent->head = take_head();
     if (!sent->head) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "curl", "headers not injected: no memory");
-        return own;
+        sent->head = take_head();
     }
-    sent->head->node = (struct curl_slist){nothing, NULL};
-    if (!join(sent, own, injected.first)) {
+    if (!sent->head || !append(sent, injected.first, own)) {
         tote_diagnose(TOTE_LEVEL_ERROR, "curl", "headers not injected: no memory");
-        tote__sent_clear(sent, own);
-        return own;
+        return tote__sent_reset(sent, own);
     }
+    sent->head->node = *injected.first;
     return &sent->head->node;
 }
 
-void tote__sent_clear(struct tote__sent *sent, struct curl_slist *own) {
+struct curl_slist *tote__sent_reset(struct tote__sent *sent, struct curl_slist *own) {
     if (sent->head) {
-        give_head(sent->head, own);
-        sent->head = NULL;
+        sent->head->node = (struct curl_slist){nothing, own};
     }
     tote__arena_clear(&sent->arena);
+    return sent->head ? &sent->head->node : own;
+}
+
+void tote__sent_clear(struct tote__sent *sent, struct curl_slist *own) {
+    tote__sent_reset(sent, own);
+    if (sent->head) {
+        give_head(sent->head);
+        sent->head = NULL;
+    }
 }
