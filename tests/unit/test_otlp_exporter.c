@@ -341,6 +341,38 @@ static void a_disk_queue_that_cannot_be_written_costs_no_attempt(void **state) {
     assert_int_equal(rmdir(directory), 0);
 }
 
+static void not_authorized(void *self, const tote_otlp_request *request, tote_otlp_answer *answer) {
+    (void)self, (void)request;
+    attempts++;
+    answer->status = 401;
+}
+
+/* What would be accepted with other credentials is saved, and the next export does not try. */
+static void what_is_not_accepted_here_goes_to_the_disk_queue(void **state) {
+    static const tote_otlp_transport transport = {.struct_size = sizeof transport,
+                                                  .send = not_authorized};
+    struct fixture *f = *state;
+    char directory[] = "/tmp/tote-exporter-XXXXXX";
+    char command[64];
+
+    attempts = 0;
+    assert_non_null(mkdtemp(directory));
+    open_exporter(f, (tote_otlp_options){.transport = &transport, .spool_directory = directory});
+    for (int i = 0; i < 2; i++) {
+        export_spans(f, 3);
+        assert_int_equal(f->report.spooled, 3);
+        assert_report(f, 0, 0, 0);
+    }
+    assert_int_equal(attempts, 1);
+    assert_int_equal(f->diagnostic_count, 1);
+    assert_int_equal(f->level, TOTE_LEVEL_ERROR);
+    assert_non_null(strstr(f->message, "answered 401"));
+    assert_non_null(strstr(f->message, directory));
+    assert_non_null(strstr(f->message, "OTEL_EXPORTER_OTLP_HEADERS"));
+    snprintf(command, sizeof command, "rm -rf '%s'", directory);
+    assert_int_equal(system(command), 0);
+}
+
 static void *export_without_deadline(void *arg) {
     export_for(arg, 3, UINT32_MAX);
     return NULL;
@@ -420,6 +452,7 @@ int main(int argc, char **argv) {
         TEST_WITH_RECEIVER(a_span_over_the_limit_is_never_sent_and_counted),
         TEST_WITH_RECEIVER(without_memory_for_a_request_nothing_is_sent),
         TEST_WITH_RECEIVER(a_disk_queue_that_cannot_be_written_costs_no_attempt),
+        TEST_WITH_RECEIVER(what_is_not_accepted_here_goes_to_the_disk_queue),
         TEST_WITH_RECEIVER(shutdown_ends_an_export_that_has_no_timeout),
         TEST_WITH_RECEIVER(after_shutdown_export_fails_and_counts),
         TEST_WITH_RECEIVER(a_child_of_a_process_that_exports_can_export_and_shut_down),
