@@ -86,8 +86,7 @@ struct tote__key_value tote__read_key_value(struct tote__slice content) {
     return result;
 }
 
-/* How many fields of this number there are. */
-static size_t count_fields(struct tote__slice message, uint32_t number) {
+size_t tote__count_fields(struct tote__slice message, uint32_t number) {
     struct tote__field field;
     size_t count = 0;
 
@@ -120,7 +119,7 @@ static void *allocate_parts(struct reader *reader, size_t count, size_t size) {
  */
 static void push_level(struct reader *reader, struct tote__slice message, bool is_array,
                        tote_value *target) {
-    size_t count = count_fields(message, 1);
+    size_t count = tote__count_fields(message, 1);
     size_t size = is_array ? sizeof(tote_value) : sizeof(tote_attribute);
     struct level *level = tote__levels_push(&reader->levels);
     void *parts = level ? allocate_parts(reader, count, size) : NULL;
@@ -235,7 +234,7 @@ tote_value tote__unpack_any_value(struct tote__slice any_value, struct tote__are
 bool tote__unpack_attributes(struct tote__slice fields, uint32_t number, struct tote__arena *arena,
                              tote_attribute **attributes, size_t *count) {
     struct tote__field field;
-    size_t capacity = count_fields(fields, number);
+    size_t capacity = tote__count_fields(fields, number);
 
     *count = 0;
     *attributes = NULL;

@@ -87,16 +87,25 @@ static tote_result memory_export_spans(void *self, const tote_span_data *const *
     tote__lock_take(&memory->lock);
     bool has_room = make_room(memory, count, &old);
     struct list *list = atomic_load(&memory->list);
+    size_t lost = has_room ? 0 : count;
     for (size_t i = 0; has_room && i < count; i++) {
-        list->spans[list->count++] = tote_span_data_ref(spans[i]);
+        list->spans[list->count] = tote_span_data_ref(spans[i]);
+        if (list->spans[list->count]) {
+            list->count++;
+        } else {
+            lost++;
+        }
     }
     tote__lock_drop(&memory->lock);
     list_free(old);
-    if (!has_room) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "memory exporter", "memory is out, %zu spans are lost",
-                      count);
+    if (lost) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "memory exporter", "out of memory, %zu spans are lost",
+                      lost);
+        if (report) {
+            report->delivered += count - lost;
+        }
     }
-    return has_room ? TOTE_SUCCESS : TOTE_FAILURE;
+    return lost ? TOTE_FAILURE : TOTE_SUCCESS;
 }
 
 static tote_result memory_shutdown(void *self, uint32_t timeout_ms) {

@@ -15,18 +15,6 @@
 #include "tote/internal/levels.h"
 #include "tote/internal/sdk.h"
 
-/* Tags of a Span's Event and Link. */
-enum {
-    EVENT_TIME = 1 << 3 | 1,
-    EVENT_NAME = 2 << 3 | 2,
-    EVENT_DROPPED = 4 << 3,
-    LINK_TRACE_ID = 1 << 3 | 2,
-    LINK_SPAN_ID = 2 << 3 | 2,
-    LINK_TRACE_STATE = 3 << 3 | 2,
-    LINK_DROPPED = 5 << 3,
-    LINK_FLAGS = 6 << 3 | 5
-};
-
 typedef void put_message(struct tote__json *json, struct tote__slice message);
 
 /* The field, and those of the same number that follow it, as an array of objects under the key. */
@@ -230,16 +218,16 @@ static void put_event(struct tote__json *json, struct tote__slice event) {
 
     while (tote__next_field(&event, &field)) {
         switch (tote__field_tag(&field)) {
-        case EVENT_TIME:
+        case TOTE__EVENT_TIME:
             put_time(json, "\"timeUnixNano\":", field.value);
             break;
-        case EVENT_NAME:
+        case TOTE__EVENT_NAME:
             put_text(json, "\"name\":", field.content);
             break;
         case TOTE__TAG_EVENT_ATTRIBUTE:
             note_attribute(&attributes, &field, event);
             break;
-        case EVENT_DROPPED:
+        case TOTE__EVENT_DROPPED:
             put_count(json, "\"droppedAttributesCount\":", field.value);
             break;
         default:
@@ -255,22 +243,22 @@ static void put_link(struct tote__json *json, struct tote__slice link) {
 
     while (tote__next_field(&link, &field)) {
         switch (tote__field_tag(&field)) {
-        case LINK_TRACE_ID:
+        case TOTE__LINK_TRACE_ID:
             put_id(json, "\"traceId\":", field.content);
             break;
-        case LINK_SPAN_ID:
+        case TOTE__LINK_SPAN_ID:
             put_id(json, "\"spanId\":", field.content);
             break;
-        case LINK_TRACE_STATE:
+        case TOTE__LINK_TRACE_STATE:
             put_text(json, "\"traceState\":", field.content);
             break;
         case TOTE__TAG_LINK_ATTRIBUTE:
             note_attribute(&attributes, &field, link);
             break;
-        case LINK_DROPPED:
+        case TOTE__LINK_DROPPED:
             put_count(json, "\"droppedAttributesCount\":", field.value);
             break;
-        case LINK_FLAGS:
+        case TOTE__LINK_FLAGS:
             put_count(json, "\"flags\":", field.value);
             break;
         default:

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "read_span.h"
 #include "span.h"
 
 /* Of all fields but the ones of any length, and the heads of these: no field is larger than 4 GB.
@@ -117,6 +118,11 @@ size_t tote__record_put_span(uint8_t *bytes, const struct span *span) {
 
 bool tote__span_data_bytes(const tote_span_data *data, struct tote__arena *arena,
                            struct tote__span_bytes *out) {
+    const struct tote__read_span *read = tote__as_read_span(data);
+    if (read) {
+        *out = (struct tote__span_bytes){read->resource, read->scope, read->bytes};
+        return true;
+    }
     const struct span *span = tote__span_of_data(data);
     uint8_t *bytes = tote__arena_allocate(arena, tote__record_most_bytes(span));
 

@@ -77,7 +77,7 @@ struct span {
                                states, while the block is free */
     struct span *next_listed; /* these two stay from use to use, too */
     struct span *previous_listed;
-    struct span_view *view;          /* unpacked for readers; see span_data.c */
+    struct span_view *view;          /* unpacked for readers; see span_view.h */
     struct tote_span_context parent; /* of a root: not valid */
 
     const void *ender; /* the thread in end() */
@@ -153,9 +153,6 @@ static inline struct tote__slice tote__span_slice(const struct span *span,
                                                   const struct region *region) {
     return (struct tote__slice){region->size ? tote__span_at(span, region) : NULL, region->size};
 }
-
-/* Tag and length of the fields of an OTLP Span that a span keeps ready. */
-enum { TAG_EVENT = 0x5A, TAG_LINK = 0x6A };
 
 static inline const struct span *tote__span_of_data(const tote_span_data *data) {
     return (const struct span *)data;

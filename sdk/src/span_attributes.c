@@ -10,20 +10,9 @@
 
 #include "span_room.h"
 #include "tote/internal/map_index.h"
+#include "tote/internal/record.h"
 #include "tote/internal/short_attribute.h"
 #include "tote/internal/text.h"
-
-/* Tags of Span.Event and Span.Link. */
-enum {
-    EVENT_TIME = 0x09,
-    EVENT_NAME = 0x12,
-    EVENT_DROPPED = 0x20,
-    LINK_TRACE_ID = 0x0A,
-    LINK_SPAN_ID = 0x12,
-    LINK_TRACE_STATE = 0x1A,
-    LINK_DROPPED = 0x28,
-    LINK_FLAGS = 0x35
-};
 
 enum { REPAIRED_KEY_BYTES = 256 };
 
@@ -415,23 +404,23 @@ void tote__span_put_event(struct span *span, const char *name, const tote_attrib
         content += tote__run_size(written);
     }
     bool is_full = span->event_count >= span->origin.limits.events;
-    uint8_t *out = is_full ? NULL : open_field(span, &span->events, TAG_EVENT, content);
+    uint8_t *out = is_full ? NULL : open_field(span, &span->events, TOTE__SPAN_EVENT, content);
     if (!out) {
         tote__span_lose(span, &span->dropped_event_count, is_full ? LOST_TO_LIMIT : LOST_TO_MEMORY);
         tote__arena_clear(&selection.memory);
         return;
     }
     if (time_unix_nano) {
-        *out = EVENT_TIME;
+        *out = TOTE__EVENT_TIME;
         out = tote__put_fixed64(out + 1, time_unix_nano);
     }
     if (written) {
-        *out++ = EVENT_NAME;
+        *out++ = TOTE__EVENT_NAME;
         out = tote__put_varint(out, written);
         out = (uint8_t *)tote__utf8_repair((char *)out, name, length);
     }
     out = put_selection(span, out, TOTE__TAG_EVENT_ATTRIBUTE, &selection);
-    tote__put_number(out, EVENT_DROPPED, selection.dropped);
+    tote__put_number(out, TOTE__EVENT_DROPPED, selection.dropped);
     tote__arena_clear(&selection.memory);
     span->event_count++;
 }
@@ -442,9 +431,10 @@ void tote__span_put_event(struct span *span, const char *name, const tote_attrib
  */
 static uint32_t link_flags(const tote_span_context *context) {
     const uint8_t known = TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM;
-    uint32_t flags = 0x100 | (tote_span_context_get_trace_flags(context) & known);
+    uint32_t flags =
+        (uint32_t)TOTE__FLAG_HAS_IS_REMOTE | (tote_span_context_get_trace_flags(context) & known);
 
-    return tote_span_context_is_remote(context) ? flags | 0x200 : flags;
+    return tote_span_context_is_remote(context) ? flags | TOTE__FLAG_IS_REMOTE : flags;
 }
 
 void tote__span_put_link(struct span *span, const tote_span_context *context,
@@ -470,23 +460,23 @@ void tote__span_put_link(struct span *span, const tote_span_context *context,
     /* One byte more: a header ends with NUL, which the next field or nothing overwrites. */
     bool is_full = span->link_count >= span->origin.limits.links;
     bool has_room = !is_full && tote__span_reserve(span, &span->links, content + 16);
-    uint8_t *out = has_room ? open_field(span, &span->links, TAG_LINK, content) : NULL;
+    uint8_t *out = has_room ? open_field(span, &span->links, TOTE__SPAN_LINK, content) : NULL;
     if (!out) {
         tote__span_lose(span, &span->dropped_link_count, is_full ? LOST_TO_LIMIT : LOST_TO_MEMORY);
         tote__arena_clear(&selection.memory);
         return;
     }
-    out = tote__put_run(out, LINK_TRACE_ID, &context->trace_id, sizeof context->trace_id);
-    out = tote__put_run(out, LINK_SPAN_ID, &context->span_id, sizeof context->span_id);
+    out = tote__put_run(out, TOTE__LINK_TRACE_ID, &context->trace_id, sizeof context->trace_id);
+    out = tote__put_run(out, TOTE__LINK_SPAN_ID, &context->span_id, sizeof context->span_id);
     if (state_length) {
-        *out++ = LINK_TRACE_STATE;
+        *out++ = TOTE__LINK_TRACE_STATE;
         out = tote__put_varint(out, state_length);
         tote_trace_state_to_header(trace_state, (char *)out, state_length + 1);
         out += state_length;
     }
     out = put_selection(span, out, TOTE__TAG_LINK_ATTRIBUTE, &selection);
-    out = tote__put_number(out, LINK_DROPPED, selection.dropped);
-    *out = LINK_FLAGS;
+    out = tote__put_number(out, TOTE__LINK_DROPPED, selection.dropped);
+    *out = TOTE__LINK_FLAGS;
     tote__put_fixed32(out + 1, link_flags(context));
     tote__arena_clear(&selection.memory);
     span->link_count++;

@@ -265,8 +265,34 @@ static void end_span_to_encode(const char *scope) {
     tote_trace_state_unref(trace_state);
 }
 
+static struct tote__span_bytes bytes_to_read;
+static size_t attributes_to_read;
+
+/* Ids, times and counts need no memory; what does is there, or it is not. */
+static void visit_read_span(struct tour *tour) {
+    struct tote__read_span span;
+    const tote_span_data *data = (const tote_span_data *)&span;
+    size_t count;
+
+    tote__read_span_set(&span, 0, 0, bytes_to_read.bytes);
+    assert_true(tote_span_context_is_valid(tote_span_data_get_context(data)));
+    assert_true(tote_span_data_get_end_time_unix_nano(data) != 0);
+    const char *name = tote_span_data_get_name(data);
+    assert_true(!*name || strcmp(name, "work") == 0);
+    tote_span_data_get_attributes(data, &count);
+    assert_true(!count || count == attributes_to_read);
+    tote_span_data *copy = tote_span_data_ref(data);
+    tote__read_span_clear(&span);
+    if (!copy || !*name || count != attributes_to_read ||
+        strcmp(tote_span_data_get_name(copy), "work") != 0 ||
+        !tote_span_data_get_context(copy)->trace_state) {
+        tour->surprise = "the span that was read";
+    }
+    tote_span_data_unref(copy);
+}
+
 /* Design: guest rules, out of memory */
-static void every_allocation_may_fail_as_spans_are_encoded(void **state) {
+static void every_allocation_may_fail_as_spans_are_encoded_and_read(void **state) {
     (void)state;
     ended_spans = tote_memory_new();
     tote_sdk *sdk = tote_memory_sdk_start(ended_spans);
@@ -282,6 +308,11 @@ static void every_allocation_may_fail_as_spans_are_encoded(void **state) {
     }
     assert_survives(visit_encoding, true);
     assert_survives(visit_json, true);
+    struct tote__arena arena = {.chunks = NULL};
+    assert_true(tote__span_data_bytes(encoded[0], &arena, &bytes_to_read));
+    tote_span_data_get_attributes(encoded[0], &attributes_to_read);
+    assert_survives(visit_read_span, true);
+    tote__arena_clear(&arena);
     for (size_t i = 0; i < ENCODED_SPANS; i++) {
         tote_span_data_unref(encoded[i]);
     }
@@ -326,7 +357,7 @@ int main(int argc, char **argv) {
         TEST(every_allocation_may_fail_with_an_sdk),
         TEST(every_allocation_may_fail_as_an_sdk_starts_and_stops),
         TEST(every_allocation_may_fail_as_a_link_is_read),
-        TEST(every_allocation_may_fail_as_spans_are_encoded),
+        TEST(every_allocation_may_fail_as_spans_are_encoded_and_read),
         TEST(a_thread_is_created_without_any_memory_of_tote),
     };
     const tote_allocator allocator = {sizeof allocator, test_allocate, test_reallocate,

@@ -202,6 +202,9 @@ static inline uint32_t tote__field_tag(const struct tote__field *field) {
  */
 TOTE_SHARED bool tote__next_field(struct tote__slice *message, struct tote__field *field);
 
+/* Count the fields of this number that are runs of bytes. */
+TOTE_SHARED size_t tote__count_fields(struct tote__slice message, uint32_t number);
+
 /* The parts of a KeyValue: the key's text, and its AnyValue. */
 struct tote__key_value {
     struct tote__slice key;

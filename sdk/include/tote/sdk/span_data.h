@@ -3,13 +3,14 @@
  * @file tote/sdk/span_data.h
  * Span data: a span, to be read. Spec: trace/sdk.md#additional-span-interfaces
  *
- * A span keeps what it was told in the form in which it goes over the wire. The scalar getters
- * read it in place; attributes, events and links are unpacked when they are first asked for.
+ * A span is kept in the form in which it goes over the wire. What a getter returns is unpacked when
+ * it is first called.
  *
  * Threads:  any, once the span has ended: then nothing in it changes any more. Before that, in
  *           on_start and on_ending, the thread of the callback.
- * Lifetime: counted; who wants a span for longer than a callback takes a reference. What a getter
- *           returns is borrowed from the span; of a span that has not ended, until that is changed.
+ * Lifetime: borrowed for the callback. To keep a span longer, keep what tote_span_data_ref()
+ *           returns. What a getter returns is borrowed from the span; of a span that has not ended,
+ *           until that is changed.
  * Units:    `_unix_nano` is nanoseconds since the Unix epoch, UTC.
  */
 #ifndef TOTE_SDK_SPAN_DATA_H
@@ -45,7 +46,10 @@ TOTE_API tote_status_code tote_span_data_get_status_code(const tote_span_data *s
 TOTE_API const char *tote_span_data_get_status_description(const tote_span_data *span);
 TOTE_API const tote_span_context *tote_span_data_get_context(const tote_span_data *span);
 
-/** The parent's; not valid when the span is a root. */
+/**
+ * The parent's; not valid when the span is a root. In an exporter it has the ids and whether it is remote; its trace
+ * flags and trace state may be missing, because they are not sent.
+ */
 TOTE_API const tote_span_context *tote_span_data_get_parent(const tote_span_data *span);
 TOTE_API uint64_t tote_span_data_get_start_time_unix_nano(const tote_span_data *span);
 
@@ -74,7 +78,12 @@ tote_span_data_get_instrumentation_scope(const tote_span_data *span);
 /** Never NULL. */
 TOTE_API const tote_resource *tote_span_data_get_resource(const tote_span_data *span);
 
+/**
+ * Keep a span. Returns: what to keep and to release, which may be a copy; NULL if out of memory.
+ */
 TOTE_API tote_span_data *tote_span_data_ref(const tote_span_data *span);
+
+/** Release what tote_span_data_ref() returned. */
 TOTE_API void tote_span_data_unref(tote_span_data *span);
 
 TOTE_END_DECLS

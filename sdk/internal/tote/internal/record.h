@@ -11,10 +11,12 @@
 
 #include <stdatomic.h>
 
+#include "tote/internal/lock.h"
+#include "tote/internal/span.h"
 #include "tote/internal/wire.h"
 #include "tote/sdk/span_data.h"
 
-/* The fields of an OTLP Span, and of its Status, by their tags. */
+/* The fields of an OTLP Span, and of its Status, Event and Link, by their tags. */
 enum {
     TOTE__SPAN_TRACE_ID = 1 << 3 | 2,
     TOTE__SPAN_SPAN_ID = 2 << 3 | 2,
@@ -33,7 +35,15 @@ enum {
     TOTE__SPAN_STATUS = 15 << 3 | 2,
     TOTE__SPAN_FLAGS = 16 << 3 | 5, /* the one tag of two bytes */
     TOTE__STATUS_MESSAGE = 2 << 3 | 2,
-    TOTE__STATUS_CODE = 3 << 3
+    TOTE__STATUS_CODE = 3 << 3,
+    TOTE__EVENT_TIME = 1 << 3 | 1,
+    TOTE__EVENT_NAME = 2 << 3 | 2,
+    TOTE__EVENT_DROPPED = 4 << 3,
+    TOTE__LINK_TRACE_ID = 1 << 3 | 2,
+    TOTE__LINK_SPAN_ID = 2 << 3 | 2,
+    TOTE__LINK_TRACE_STATE = 3 << 3 | 2,
+    TOTE__LINK_DROPPED = 5 << 3,
+    TOTE__LINK_FLAGS = 6 << 3 | 5
 };
 
 /* SpanFlags: the low byte has the trace flags; whether the parent is remote, if that is known. */
@@ -60,6 +70,41 @@ static inline size_t tote__record_size(size_t bytes) {
     return sizeof(struct tote__record) + ((bytes + 7) & ~(size_t)7);
 }
 
+/*
+ * A span that is read from its bytes: a tote_span_data like a recording span. Bounds are checked,
+ * and what is not readable is left out, for the bytes may come from a file. Any number of threads
+ * may read it at once.
+ */
+struct tote__read_span {
+    struct tote_span base; /* `ops` tells it from a recording span; references: 0, or of a copy */
+    uint32_t resource;
+    uint32_t scope;
+    struct tote__slice bytes; /* borrowed; those of a copy stand behind it */
+    /* Guards what follows, and the context in `base`: read when an accessor is first called. */
+    struct tote__lock lock;
+    _Atomic(bool) has_fields; /* stored last */
+    struct span_view *view;
+    struct {
+        struct tote_span_context parent;
+        struct tote__slice name;
+        struct tote__slice description;
+        uint64_t start_time_unix_nano;
+        uint64_t end_time_unix_nano;
+        uint32_t dropped_attribute_count;
+        uint32_t dropped_event_count;
+        uint32_t dropped_link_count;
+        uint8_t kind;
+        uint8_t status_code;
+    } fields;
+};
+
+/* Make it the span of these bytes, which have to outlive it. Reads nothing yet. */
+void tote__read_span_set(struct tote__read_span *span, uint32_t resource, uint32_t scope,
+                         struct tote__slice bytes);
+
+/* Release what accessors allocated. Nobody reads the span any more. */
+void tote__read_span_clear(struct tote__read_span *span);
+
 /* What encoders see of a span; `bytes` are borrowed. */
 struct tote__span_bytes {
     uint32_t resource;
@@ -68,7 +113,8 @@ struct tote__span_bytes {
 };
 
 /*
- * Get the bytes of an ended span, encoded into the arena. Returns: false if out of memory.
+ * Get the bytes of an ended span: its own, or encoded into the arena if it is a recording span.
+ * Returns: false if out of memory.
  */
 bool tote__span_data_bytes(const tote_span_data *data, struct tote__arena *arena,
                            struct tote__span_bytes *out);
