@@ -165,7 +165,6 @@ static void inject_single(void *self, const tote_context *context, void *carrier
         return;
     }
     if (!tote__span_context_is_valid(span)) {
-        setter->set(carrier, single_name, NULL, 0);
         return;
     }
     tote__hex_encode(value, span->trace_id.bytes, sizeof span->trace_id);
@@ -179,7 +178,7 @@ static void inject_single(void *self, const tote_context *context, void *carrier
     setter->set(carrier, single_name, value, length);
 }
 
-/* An old parent's id is taken off too: it would be that of another span. */
+/* The headers belong together: those that this span has no value for are removed. */
 static void inject_multi(void *self, const tote_context *context, void *carrier,
                          const tote_text_map_setter *setter) {
     const tote_span_context *span = span_of(context);
@@ -190,13 +189,10 @@ static void inject_multi(void *self, const tote_context *context, void *carrier,
     bool has_ids = tote__span_context_is_valid(span);
 
     (void)self;
-    setter->set(carrier, "x-b3-parentspanid", NULL, 0);
     if (!has_ids && !is_state_alone(span)) {
-        for (size_t i = 0; i < TOTE_COUNT_OF(multi_names); i++) {
-            setter->set(carrier, multi_names[i], NULL, 0);
-        }
         return;
     }
+    setter->set(carrier, "x-b3-parentspanid", NULL, 0);
     tote__hex_encode(trace_id, span->trace_id.bytes, sizeof span->trace_id);
     tote__hex_encode(span_id, span->span_id.bytes, sizeof span->span_id);
     trace_id[TRACE_DIGITS] = span_id[SPAN_DIGITS] = '\0';

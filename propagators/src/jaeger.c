@@ -127,8 +127,6 @@ static void inject(void *self, const tote_context *context, void *carrier,
         const char rest[] = {':', '0', ':', flags_of(span), '\0'};
         memcpy(end, rest, sizeof rest);
         setter->set(carrier, trace_name, value, sizeof value - 1);
-    } else {
-        setter->set(carrier, trace_name, NULL, 0);
     }
     tote__baggage_headers_inject(self, prefix, true, context, carrier, setter);
 }

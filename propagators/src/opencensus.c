@@ -92,8 +92,6 @@ static void inject(void *self, const tote_context *context, void *carrier,
         tote__base64_encode(text, bytes, sizeof bytes);
         text[BASE64_LENGTH] = '\0';
         setter->set(carrier, name, text, BASE64_LENGTH);
-    } else {
-        setter->set(carrier, name, NULL, 0);
     }
 }
 
@@ -104,8 +102,6 @@ static void inject_raw(void *self, const tote_context *context, void *carrier,
     (void)self;
     if (write_binary(bytes, context)) {
         setter->set(carrier, name, (const char *)bytes, BINARY_LENGTH);
-    } else {
-        setter->set(carrier, name, NULL, 0);
     }
 }
 

@@ -79,9 +79,6 @@ static void inject(void *self, const tote_context *context, void *carrier,
                                                                         : "false";
 
     if (!tote__span_context_is_valid(span)) {
-        for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
-            setter->set(carrier, names[i], NULL, 0);
-        }
         return;
     }
     tote__hex_encode(trace_id, span->trace_id.bytes + sizeof span->trace_id / 2,

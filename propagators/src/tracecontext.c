@@ -36,8 +36,6 @@ static void inject(void *self, const tote_context *context, void *carrier,
 
     (void)self;
     if (!tote__span_context_is_valid(span)) {
-        setter->set(carrier, "traceparent", NULL, 0);
-        setter->set(carrier, "tracestate", NULL, 0);
         return;
     }
     uint8_t flags = span->trace_flags & (TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM);
@@ -50,6 +48,7 @@ static void inject(void *self, const tote_context *context, void *carrier,
     traceparent[TRACEPARENT_LENGTH] = '\0';
     setter->set(carrier, "traceparent", traceparent, TRACEPARENT_LENGTH);
 
+    /* The two belong together: without one of this trace, an older tracestate is removed. */
     const tote_trace_state *trace_state = span->trace_state;
     size_t length = trace_state ? tote_trace_state_to_header(trace_state, usual, sizeof usual) : 0;
     if (!length || length < sizeof usual) {

@@ -90,19 +90,39 @@ static void the_global_propagator_is_referenced_and_can_be_taken_back(void **sta
     tote_context_unref(context);
 }
 
-/* Requirement E7, E3: a carrier may be used again. */
-static void a_context_without_a_span_removes_old_headers(void **state) {
+/* Spec: context/api-propagators.md#inject: what the context has nothing for is the program's */
+static void a_context_without_a_span_leaves_the_carrier_as_it_is(void **state) {
     struct carrier carrier = {.count = 0};
 
     (void)state;
     use(tote_propagator_from_names("tracecontext,baggage"));
-    carrier_add(&carrier, "TraceParent", "old");
-    carrier_add(&carrier, "TraceState", "old");
-    carrier_add(&carrier, "Baggage", "old");
-    carrier_add(&carrier, "X-Other", "stays");
+    carrier_add(&carrier, "TraceParent", "own");
+    carrier_add(&carrier, "TraceState", "own");
+    carrier_add(&carrier, "Baggage", "own");
     tote_inject(tote_context_root(), &carrier, &carrier_setter);
-    assert_int_equal(carrier.count, 1);
-    assert_string_equal(carrier_get(&carrier, "x-other"), "stays");
+    assert_int_equal(carrier.calls, 0);
+    assert_int_equal(carrier.count, 3);
+    carrier_clear(&carrier);
+}
+
+/* Spec: w3c/trace-context: a tracestate is read with the traceparent beside it */
+static void a_carrier_that_is_used_again_has_the_new_trace_alone(void **state) {
+    struct carrier carrier = {.count = 0};
+
+    (void)state;
+    use(tote_propagator_from_names("tracecontext,baggage"));
+    carrier_add(&carrier, "TraceParent", "00-11111111111111111111111111111111-2222222222222222-01");
+    carrier_add(&carrier, "TraceState", "old=1");
+    carrier_add(&carrier, "Baggage", "own=1");
+    tote_context *context = extract_one("traceparent", PARENT "01");
+    for (int attempt = 0; attempt < 2; attempt++) {
+        tote_inject(context, &carrier, &carrier_setter);
+        assert_int_equal(carrier.count, 2);
+        assert_string_equal(carrier_get(&carrier, "traceparent"), PARENT "01");
+        assert_null(carrier_get(&carrier, "tracestate"));
+        assert_string_equal(carrier_get(&carrier, "baggage"), "own=1");
+    }
+    tote_context_unref(context);
     carrier_clear(&carrier);
 }
 
@@ -373,7 +393,8 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         PROPAGATOR_TEST(the_global_propagator_does_nothing_until_one_is_set),
         PROPAGATOR_TEST(the_global_propagator_is_referenced_and_can_be_taken_back),
-        PROPAGATOR_TEST(a_context_without_a_span_removes_old_headers),
+        PROPAGATOR_TEST(a_context_without_a_span_leaves_the_carrier_as_it_is),
+        PROPAGATOR_TEST(a_carrier_that_is_used_again_has_the_new_trace_alone),
         PROPAGATOR_TEST(a_suppressed_context_does_not_touch_the_carrier),
         PROPAGATOR_TEST(null_injects_what_is_current),
         PROPAGATOR_TEST(tracestate_is_kept_up_to_its_legal_maximum),

@@ -92,6 +92,26 @@ static void only_names_on_the_list_leave(void **state) {
     assert_int_equal(reports.count, 0);
 }
 
+/* A carrier that is used again for another host: what an earlier message left is removed. */
+static void baggage_of_an_earlier_message_does_not_go_to_a_host_off_the_list(void **state) {
+    static const char *const hosts[] = {"api.example.com"};
+    tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
+
+    options.allowed_hosts = hosts;
+    options.allowed_host_count = TOTE_COUNT_OF(hosts);
+    tote_propagator *propagator = tote_propagator_new_baggage(&options);
+    struct carrier carrier = {.count = 0};
+    tote_context *near = tote_context_with_destination(*state, "api.example.com");
+    tote_context *far = tote_context_with_destination(*state, "example.org");
+    tote_propagator_inject(propagator, near, &carrier, &carrier_setter);
+    assert_non_null(carrier_get(&carrier, "baggage"));
+    tote_propagator_inject(propagator, far, &carrier, &carrier_setter);
+    assert_int_equal(carrier.count, 0);
+    tote_context_unref(near);
+    tote_context_unref(far);
+    tote_propagator_unref(propagator);
+}
+
 /* Requirement B15: to hosts on the list, and to no host that nobody told. */
 static void baggage_goes_to_hosts_on_the_list_alone(void **state) {
     static const char *const hosts[] = {"api.example.com", ".internal"};
@@ -210,6 +230,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TRUST_TEST(only_names_on_the_list_leave),
         TRUST_TEST(baggage_goes_to_hosts_on_the_list_alone),
+        TRUST_TEST(baggage_of_an_earlier_message_does_not_go_to_a_host_off_the_list),
         TRUST_TEST(a_destination_is_the_contexts_until_it_is_taken_back),
         TRUST_TEST(what_strangers_send_can_be_left_outside),
         TRUST_TEST(baggage_that_cannot_be_read_leaves_what_was_there),

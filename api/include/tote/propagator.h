@@ -49,8 +49,11 @@ typedef struct tote_text_map_setter {
 } tote_text_map_setter;
 
 /**
- * Write `context` (NULL: the current one) into the carrier. Headers of this propagator that the
- * context has nothing for are removed, so a carrier may be used again.
+ * Write `context` (NULL: the current one) into the carrier. A format that has a value replaces all
+ * of its headers: a new traceparent without a tracestate removes an older tracestate. A format that
+ * has none (no valid span, no baggage) leaves the carrier as it is. To use a carrier for another
+ * message, remove the fields of the propagator first: tote_propagator_get_field(). A retry of the
+ * same message needs no such care. Spec: context/api-propagators.md#fields
  */
 TOTE_API void tote_inject(const tote_context *context, void *carrier,
                           const tote_text_map_setter *setter);

@@ -117,7 +117,6 @@ static void inject(void *self, const tote_context *context, void *carrier,
     (void)self;
     if (!has_parent &&
         !((span->hints & TOTE__PARTIAL) && tote__trace_id_is_valid(&span->trace_id))) {
-        setter->set(carrier, name, NULL, 0);
         return;
     }
     tote__hex_encode(time, span->trace_id.bytes, TIME_DIGITS / 2);
