@@ -389,7 +389,6 @@ struct tote__connection *tote__connection_new(const struct tote__otlp_settings *
         .incoming = {.max_size = settings->max_response_bytes,
                      .is_grpc = settings->protocol == TOTE_OTLP_GRPC},
         .unix_path = settings->unix_path,
-        .is_prepared = prepared != NULL,
     };
     for (size_t i = 0; i < TOTE__MAX_SOCKETS; i++) {
         connection->sockets[i].fd = -1;

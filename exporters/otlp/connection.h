@@ -50,7 +50,6 @@ struct tote__connection {
     tote_otlp_buffer framed; /* what is sent, with gRPC's head, when it is not compressed */
     struct tote__incoming incoming;
     const char *unix_path; /* NULL: TCP */
-    bool is_prepared;      /* by the transport's preparations, which so must stay */
     int socket_error;      /* the errno of a socket that could not be made; 0: none */
     char error[CURL_ERROR_SIZE];
     char advice[128];

@@ -512,7 +512,7 @@ static tote_result otlp_prepare(void *self, uint32_t timeout_ms, bool may_make_t
     tote_result result = tote__transport_prepare(exporter->transport, tote__deadline_in(timeout_ms),
                                                  may_make_thread);
 
-    if (exporter->outbox.spool) {
+    if (exporter->settings.spool_directory) { /* also one that is not open yet */
         tote_diagnose(
             TOTE_LEVEL_ERROR, "otlp",
             "not prepared to open no files: the disk queue %s opens them for each request "

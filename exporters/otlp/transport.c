@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "connection.h"
@@ -35,9 +36,12 @@ struct tote__transport {
     int epoll;                    /* all that is waited for */
     int wake;                     /* an eventfd, for interrupts */
     atomic_bool is_interrupted;
-    struct tote__prepared prepared;
-    atomic_bool is_prepared; /* once, and for good */
-    _Atomic(int) error;      /* the errno of descriptors that could not be made */
+    struct tote__prepared prepared; /* of the connection, which borrows it */
+    struct tote__prepared renewed;  /* for the next one, if it is a later one; lock */
+    uint32_t prepared_count;        /* whose number `prepared` is; 0: of none */
+    _Atomic(uint32_t) preparations; /* so many were made */
+    uint64_t files;                 /* what the files of TLS were for the connection */
+    _Atomic(int) error;             /* the errno of descriptors that could not be made */
     char error_text[TOTE__OS_ERROR_BYTES + 32];
 };
 
@@ -109,26 +113,84 @@ static bool is_own_connection(const struct tote__transport *transport) {
            tote__connection_is_open(connection);
 }
 
+/* What changes when a file is replaced or written to. */
+static uint64_t fingerprint_of(const struct stat *status) {
+    const uint64_t parts[] = {(uint64_t)status->st_dev, (uint64_t)status->st_ino,
+                              (uint64_t)status->st_size, (uint64_t)status->st_mtim.tv_sec,
+                              (uint64_t)status->st_mtim.tv_nsec};
+    uint64_t hash = 0;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(parts); i++) {
+        hash = (hash ^ parts[i]) * 1099511628211U;
+    }
+    return hash;
+}
+
+/*
+ * The fingerprint of the files of TLS. libcurl keeps what it has read of them, some of it for a
+ * day. The one before if a file cannot be read: it may be about to be replaced.
+ */
+static uint64_t files_of(const struct tote__transport *transport) {
+    const struct tote__otlp_settings *settings = transport->settings;
+    const char *const files[] = {settings->ca_file, settings->client_certificate_file,
+                                 settings->client_key_file};
+    uint64_t fingerprint = 1;
+    int error = errno;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(files); i++) {
+        struct stat status;
+        if (files[i] && stat(files[i], &status) != 0) {
+            errno = error;
+            return transport->files;
+        }
+        fingerprint = fingerprint * 31 + (files[i] ? fingerprint_of(&status) : 0);
+    }
+    return fingerprint;
+}
+
+/*
+ * Use what was prepared last. Returns: what was used before, to be cleared once no connection
+ * borrows it.
+ */
+static struct tote__prepared take_renewed(struct tote__transport *transport) {
+    struct tote__prepared before = {.addresses = NULL};
+
+    tote__lock_take(&transport->lock);
+    if (transport->prepared_count != atomic_load(&transport->preparations)) {
+        before = transport->prepared;
+        transport->prepared = transport->renewed;
+        transport->renewed = (struct tote__prepared){.addresses = NULL};
+        transport->prepared_count = atomic_load(&transport->preparations);
+    }
+    tote__lock_drop(&transport->lock);
+    return before;
+}
+
 /* The connection of this process. NULL when memory or descriptors are out. */
 static struct tote__connection *connection_of(struct tote__transport *transport) {
     struct tote__connection *old = transport->connection;
     bool is_own = is_own_connection(transport);
-    bool is_prepared = atomic_load(&transport->is_prepared);
+    uint32_t preparations = atomic_load(&transport->preparations);
+    uint64_t files = preparations ? 0 : files_of(transport); /* else files may not be looked at */
 
-    if (is_own && old->is_prepared == is_prepared) {
+    if (is_own && transport->prepared_count == preparations && transport->files == files) {
         return old;
     }
+    struct tote__prepared before = take_renewed(transport);
+    transport->files = files;
     int epoll = tote__transport_descriptor(transport);
     transport->connection_make = transport->makes;
     transport->connection =
-        epoll < 0 ? NULL
-                  : tote__connection_new(transport->settings,
-                                         is_prepared ? &transport->prepared : NULL, epoll);
+        epoll < 0
+            ? NULL
+            : tote__connection_new(transport->settings,
+                                   transport->prepared_count ? &transport->prepared : NULL, epoll);
     if (is_own) {
         tote__connection_free(old);
     } else if (old) {
         tote__connection_leave_behind(old);
     }
+    tote__prepared_clear(&before);
     return transport->connection;
 }
 
@@ -377,21 +439,14 @@ tote_result tote__transport_prepare(struct tote__transport *transport, uint64_t 
     struct tote__prepared prepared;
     int error = errno;
 
-    if (atomic_load(&transport->is_prepared)) {
-        return TOTE_SUCCESS;
-    }
     tote_result result = tote__prepare(transport->settings, deadline, may_make_thread, &prepared);
     if (result == TOTE_SUCCESS) {
         tote__lock_take(&transport->lock);
-        bool is_first = !atomic_load(&transport->is_prepared);
-        if (is_first) {
-            transport->prepared = prepared;
-            atomic_store(&transport->is_prepared, true);
-        }
+        struct tote__prepared unused = transport->renewed;
+        transport->renewed = prepared;
+        atomic_fetch_add(&transport->preparations, 1);
         tote__lock_drop(&transport->lock);
-        if (!is_first) {
-            tote__prepared_clear(&prepared);
-        }
+        tote__prepared_clear(&unused);
     }
     errno = error;
     return result;
@@ -444,6 +499,7 @@ void tote__transport_free(struct tote__transport *transport) {
         close_both(transport->epoll, transport->wake);
     }
     tote__prepared_clear(&transport->prepared);
+    tote__prepared_clear(&transport->renewed);
     tote__release(transport, sizeof *transport);
     errno = error;
 }

@@ -88,8 +88,9 @@ void tote__transport_hush(struct tote__transport *transport);
 uint64_t tote__transport_due(const struct tote__transport *transport);
 
 /*
- * Take what is needed from outside now: addresses and files; later ones are of no interest. From
- * the next send on the connection needs neither. From any thread, also during a send.
+ * Take what is needed from outside now: addresses and files; later ones are of no interest until
+ * this is called again. From the next send on the connection needs neither. What an earlier call
+ * took stays in use if this fails. From any thread, also during a send.
  */
 tote_result tote__transport_prepare(struct tote__transport *transport, uint64_t deadline,
                                     bool may_make_thread);

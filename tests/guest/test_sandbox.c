@@ -382,6 +382,13 @@ static void what_opens_files_while_it_runs_cannot_be_prepared(void **state) {
     otlp.spool_directory = folder;
     assert_int_equal(prepare_with(tote_otlp_exporter_new(&otlp)), TOTE_FAILURE);
     assert_non_null(strstr(reports.message, "the disk queue"));
+    reports_reset(TOTE_LEVEL_ERROR);
+    setenv("OTEL_C_SPOOL_DIRECTORY", "/proc/queue", 1); /* cannot be opened, as another user's */
+    otlp.spool_directory = NULL;
+    otlp.ignore_environment = false;
+    assert_int_equal(prepare_with(tote_otlp_exporter_new(&otlp)), TOTE_FAILURE);
+    assert_non_null(strstr(reports.message, "not prepared to open no files: the disk queue"));
+    unsetenv("OTEL_C_SPOOL_DIRECTORY");
     file.path = path;
     assert_int_equal(prepare_with(tote_otlp_file_exporter_new(&file)), TOTE_SUCCESS);
     file.max_bytes = 1000;

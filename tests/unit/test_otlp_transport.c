@@ -608,6 +608,70 @@ static void tls_needs_a_certificate_that_is_trusted(void **state) {
     identity_remove(&identity);
 }
 
+/* Also after libcurl has read the file. */
+static void replace_file(const char *path, const char *text) {
+    char aside[128];
+
+    snprintf(aside, sizeof aside, "%s.new", path);
+    FILE *file = fopen(aside, "we");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    assert_int_equal(rename(aside, path), 0);
+}
+
+/* A certificate is renewed while the process runs. */
+static void a_renewed_certificate_is_read_again(void **state) {
+    struct fixture *f = *state;
+    struct identity identity;
+    struct identity other;
+
+    if (!identity_make(&identity) || !identity_make(&other)) {
+        skip();
+    }
+    receiver_stop(f->receiver);
+    f->receiver = receiver_start_tls(identity.certificate, identity.key);
+    replace_file(identity.certificate_path, other.certificate);
+    open_transport(f, (tote_otlp_options){.ca_file = identity.certificate_path});
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__TLS_FAILED);
+    replace_file(identity.certificate_path, identity.certificate);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    unlink(identity.certificate_path); /* between two versions of it */
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    replace_file(identity.certificate_path, other.certificate);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__TLS_FAILED);
+    identity_remove(&identity);
+    identity_remove(&other);
+}
+
+/* The contract of tote_sdk_prepare(): files are read by it, and by nothing else. */
+static void a_prepared_transport_reads_a_certificate_when_it_is_prepared_again(void **state) {
+    struct fixture *f = *state;
+    struct identity identity;
+    struct identity other;
+
+    if (!identity_make(&identity) || !identity_make(&other)) {
+        skip();
+    }
+    receiver_stop(f->receiver);
+    f->receiver = receiver_start_tls(identity.certificate, identity.key);
+    open_transport(f, (tote_otlp_options){.ca_file = identity.certificate_path});
+    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true), TOTE_SUCCESS);
+    replace_file(identity.certificate_path, other.certificate);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true), TOTE_SUCCESS);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__TLS_FAILED);
+    replace_file(identity.certificate_path, identity.certificate);
+    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true), TOTE_SUCCESS);
+    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true), TOTE_SUCCESS);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    unlink(identity.certificate_path);
+    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true), TOTE_FAILURE);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    identity_remove(&identity);
+    identity_remove(&other);
+}
+
 /* Design R14: the child says no goodbye in the name of its parent */
 static void a_forked_child_leaves_the_tls_session_of_its_parent_alone(void **state) {
     struct fixture *f = *state;
@@ -661,6 +725,8 @@ int main(int argc, char **argv) {
         TEST_WITH_RECEIVER(the_password_of_a_proxy_is_in_no_error),
         TEST_WITH_RECEIVER(a_forked_child_and_its_parent_both_send_afterwards),
         TEST_WITH_RECEIVER(tls_needs_a_certificate_that_is_trusted),
+        TEST_WITH_RECEIVER(a_renewed_certificate_is_read_again),
+        TEST_WITH_RECEIVER(a_prepared_transport_reads_a_certificate_when_it_is_prepared_again),
         TEST_WITH_RECEIVER(a_forked_child_leaves_the_tls_session_of_its_parent_alone),
     };
 

@@ -149,6 +149,7 @@ TOTE_API TOTE_MUST_USE tote_sdk *tote_sdk_start(const tote_sdk_options *options)
  * stays: a receiver that moves is not found again. A proxy's name is not looked up: give its address. Blocks: at most timeout_ms.
  * Returns: TOTE_FAILURE, with a diagnostic, when something cannot be had; then it will be tried with each request, as without this. So it does
  * when files will be opened all the same: by a disk queue, and by a file exporter that rotates its file. An exporter of your own is not asked.
+ * A later call looks up and reads again, for example after certificates were renewed; if it fails, what the earlier one took stays in use.
  */
 TOTE_API tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms);
 
