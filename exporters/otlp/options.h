@@ -26,12 +26,12 @@ struct tote__otlp_headers {
 struct tote__otlp_settings {
     struct tote__arena memory; /* of all that follows */
     bool is_incomplete;        /* memory ran out; the rest means nothing */
+    bool has_unusable_endpoint;
     tote_otlp_protocol protocol;
     bool is_insecure; /* gRPC without TLS where the endpoint has no scheme */
     const char *url;
     const char *shown_url; /* for diagnostics: without credentials and query */
     const char *unix_path; /* NULL: TCP */
-    bool has_unusable_endpoint;
     struct tote__otlp_headers headers;
     bool is_gzip;
     uint32_t timeout_ms; /* UINT32_MAX: none */

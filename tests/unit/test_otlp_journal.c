@@ -89,9 +89,8 @@ int shmget(key_t key, size_t size, int flags) {
 
 static int tear_down(void **state) {
     char command[128];
-    has_no_shared_memory = false;
 
-    (void)state;
+    (void)state, has_no_shared_memory = false;
     tote_sdk_close(&f.sdk, 0);
     receiver_stop(f.receiver);
     tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
