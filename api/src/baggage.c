@@ -10,6 +10,7 @@
 
 #include "store_node.h"
 #include "tote/diagnostics.h"
+#include "tote/internal/text.h"
 
 tote_context *tote__context_with_layer(const tote_context *context, tote_store *layer) {
     tote_context *changed = tote_context_with_store(context, layer);
@@ -91,7 +92,10 @@ static tote_context *change(const tote_context *context, const char *name,
         }
         layer = tote__store_new_layer_of(store, copy.entries, copy.count, added != NULL);
     } else {
-        tote_diagnose(TOTE_LEVEL_ERROR, "baggage", "baggage stays as it was: memory is out");
+        tote_diagnose(TOTE_LEVEL_ERROR, "baggage",
+                      "out of memory: '%.*s' is not %s; the baggage stays as it was",
+                      (int)tote__utf8_valid_prefix(name, tote__min(strlen(name), 64)), name,
+                      added ? "set" : "removed");
     }
     tote__arena_clear(&copy.arena);
     return tote__context_with_layer(context, layer);

@@ -133,8 +133,11 @@ static tote_context *make(const tote_context *context, tote_store *store, tote_s
     tote_context *made = tote__pool_take(&tote__context_pool);
 
     if (!made) {
+        char label[TOTE__SPAN_LABEL_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, "context",
-                      "memory is out: a context stays as it was, without what was to be put in");
+                      "out of memory: the context of %s stays as it was, without what was to be "
+                      "added",
+                      tote__span_label(context->span ? context->span : span, label));
         tote_store_unref(store);
         tote_span_unref(span);
         return NULL;
@@ -186,13 +189,19 @@ tote_context *tote_context_with_value(const tote_context *context, const tote_co
                                       void *value) {
     context = tote__context_or_current(context);
     if (!key) {
-        tote_diagnose(TOTE_LEVEL_WARN, "context", "value without a key, not kept");
+        tote_diagnose(TOTE_LEVEL_WARN, "context",
+                      "tote_context_with_value(): the key is NULL, so the value %p is not kept; "
+                      "pass the address of a static tote_context_key",
+                      value);
         return tote_context_ref(context);
     }
     int error = errno;
     struct tote__context_value *first = tote__allocate(sizeof *first);
     tote_context *made = copy(context);
     if (!first || !made) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "context",
+                      "out of memory: the value of '%.64s' is not kept",
+                      key->name ? key->name : "");
         tote__release(first, sizeof *first);
         tote_context_unref(made);
         errno = error;

@@ -178,7 +178,7 @@ static struct tote__stack *make_room(struct tote__stack *stack) {
     errno = error;
     if (!stack) {
         tote_diagnose(TOTE_LEVEL_ERROR, "context",
-                      "memory is out: a context could not be made current; what runs under it is "
+                      "out of memory: a context could not be made current; what runs under it is "
                       "not traced, and what it adds is not kept");
     }
     return stack;
@@ -392,10 +392,14 @@ tote_context_token tote_context_attach(const tote_context *context) {
     return stack ? push(stack, tote_context_ref(context), TOTE__FRAME_ATTACHED, 1) : 0;
 }
 
-static bool report_unknown(void) {
+static __attribute__((noinline)) bool report_unknown(tote_context_token token) {
+    char label[TOTE__SPAN_LABEL_BYTES];
+
     tote_diagnose(TOTE_LEVEL_WARN, "context",
-                  "a token was detached that is another thread's, was detached before, or is "
-                  "none; nothing was changed");
+                  "token %llu was detached, but it is another thread's, was detached before, or "
+                  "is none; nothing was changed, the current context is still that of %s. Detach "
+                  "each token once, on the thread that attached it",
+                  (unsigned long long)token, tote__span_label(tote_span_current(), label));
     return false;
 }
 
@@ -425,9 +429,36 @@ static size_t depth_before(const struct tote__stack *stack, tote_context_token t
     return at != SIZE_MAX && stack->frames[at].kind == TOTE__FRAME_ATTACHED ? at : SIZE_MAX;
 }
 
+/* The span of what is current on a stack. */
+static void label_of_top(const struct tote__stack *stack, char label[TOTE__SPAN_LABEL_BYTES]) {
+    tote__span_label(stack->depth ? stack->frames[stack->depth - 1].context->span : NULL, label);
+}
+
+/* Apart from the usual way, whose stack frame stays small. */
+static __attribute__((noinline)) bool detach_below_top(struct tote__stack *stack,
+                                                       tote_context_token token) {
+    struct tote__leave leave = {.way = TOTE__TAKE_OFF};
+    size_t depth = depth_before(stack, token);
+    size_t expected = token & mark_flag ? 0 : 1;
+    char label[TOTE__SPAN_LABEL_BYTES];
+
+    if (depth == SIZE_MAX) {
+        return report_unknown(token);
+    }
+    label_of_top(stack, label);
+    if (tote__stack_pop_to(stack, depth, &leave) > expected) {
+        tote_diagnose(
+            TOTE_LEVEL_WARN, "context",
+            "token %llu was detached before what was made current after it, at last the "
+            "context of %s; that was detached too. Detach and close in the opposite order",
+            (unsigned long long)token, label);
+        return false;
+    }
+    return true;
+}
+
 bool tote_context_detach(tote_context_token token) {
     struct tote__stack *stack = tote__stack_here();
-    struct tote__leave leave = {.way = TOTE__TAKE_OFF};
 
     if (!token) {
         return false;
@@ -437,18 +468,7 @@ bool tote_context_detach(tote_context_token token) {
         tote_context_unref((tote_context *)pop(stack).context);
         return true;
     }
-    size_t depth = depth_before(stack, token);
-    if (depth == SIZE_MAX) {
-        return report_unknown();
-    }
-    size_t expected = token & mark_flag ? 0 : 1;
-    if (tote__stack_pop_to(stack, depth, &leave) > expected) {
-        tote_diagnose(TOTE_LEVEL_WARN, "context",
-                      "a context was detached before what was made current after it; that was "
-                      "taken off too. Detach and close in the opposite order");
-        return false;
-    }
-    return true;
+    return detach_below_top(stack, token);
 }
 
 static int run_void(int (*run)(void *arg), void *arg) {
@@ -459,15 +479,20 @@ static int run_void(int (*run)(void *arg), void *arg) {
 }
 
 /* The frame of a run is not on top of the stack as it should be. */
-static void leave_run(struct tote__stack *stack, tote_context_token token) {
+static __attribute__((noinline)) void leave_run(struct tote__stack *stack,
+                                                tote_context_token token) {
     struct tote__leave leave = {.way = TOTE__TAKE_OFF};
     size_t at = tote__stack_find(stack, token);
+    char label[TOTE__SPAN_LABEL_BYTES];
 
+    label_of_top(stack, label);
     /* When it is gone, a token from before the run was detached in it; that was reported. */
     if (at != SIZE_MAX && tote__stack_pop_to(stack, at, &leave) > 1) {
         tote_diagnose(TOTE_LEVEL_WARN, "context",
-                      "a function given to tote_context_run() left contexts attached or scopes "
-                      "open; they were taken off");
+                      "a function given to tote_context_run() left the context of %s attached or "
+                      "its scope open; all that it left was taken off. Detach and close before "
+                      "the function returns",
+                      label);
     }
 }
 
@@ -514,7 +539,7 @@ size_t tote_context_unwind(tote_context_token mark, tote_status_code status,
     }
     size_t depth = mark & mark_flag ? depth_before(stack, mark) : SIZE_MAX;
     if (depth == SIZE_MAX) {
-        report_unknown();
+        report_unknown(mark);
         return 0;
     }
     tote__stack_pop_to(stack, depth, &leave);
@@ -527,13 +552,19 @@ bool tote_context_set_slot(const tote_context_slot *given) {
     if (given) {
         TOTE__COPY_OPTIONS(tote_context_slot, &copy, given);
         if (!copy.get || !copy.set) {
-            tote_diagnose(TOTE_LEVEL_ERROR, "context", "slot without get or set, not used");
+            tote_diagnose(TOTE_LEVEL_ERROR, "context",
+                          "tote_context_set_slot(): the slot has no `%s` and is not used; give "
+                          "both functions",
+                          copy.get ? "set" : "get");
             return false;
         }
     }
     if (tote_context_current() != &tote__root_context) {
+        char label[TOTE__SPAN_LABEL_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, "context",
-                      "slot set too late: a context is attached here already; set it first");
+                      "tote_context_set_slot(): the slot is not used, because the context of %s is "
+                      "attached here already; set the slot first",
+                      tote__span_label(tote_span_current(), label));
         return false;
     }
     atomic_store_explicit(&slot_in_use, NULL, memory_order_release);

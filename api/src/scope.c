@@ -8,6 +8,8 @@
  */
 #include "tote/scope.h"
 
+#include <stdio.h>
+
 #include "context_stack.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/memory.h"
@@ -25,6 +27,19 @@ static void scope_unref(tote_scope *scope) {
 
 static tote_span *own_span(const tote_scope *scope) {
     return scope->has_span ? scope->context.span : NULL;
+}
+
+enum { SCOPE_LABEL_BYTES = TOTE__SPAN_LABEL_BYTES + 16 };
+
+/* Write what names a scope in a diagnostic. Returns: `label`. */
+static const char *label_of(const tote_scope *scope, char label[SCOPE_LABEL_BYTES]) {
+    char span[TOTE__SPAN_LABEL_BYTES];
+    const char *place = scope->has_span ? "of" : "under";
+
+    snprintf(label, SCOPE_LABEL_BYTES, "the scope %s %s", scope == &tote__void_scope ? "of" : place,
+             scope == &tote__void_scope ? "no memory"
+                                        : tote__span_label(scope->context.span, span));
+    return label;
 }
 
 bool tote__scope_leave(tote_scope *scope, enum tote__frame_kind kind, struct tote__stack *stack,
@@ -70,8 +85,9 @@ static tote_scope *scope_new(tote_tracer *tracer, const char *name,
             tote__pool_put(&tote__context_pool, scope);
         }
         tote_diagnose(TOTE_LEVEL_ERROR, "scope",
-                      "memory is out: a scope was not made; its work is not traced, and what it "
-                      "adds is not kept");
+                      "out of memory: the scope \"%.64s\" was not opened; its work is not traced, "
+                      "and what it adds is not kept",
+                      name ? name : "");
         return NULL;
     }
     tote__context_init(&scope->context, parent, store,
@@ -121,10 +137,13 @@ static tote_scope *scope_begin(tote_tracer *tracer, const char *name,
     return scope;
 }
 
-static void report_still_open(void) {
+static __attribute__((noinline)) void report_still_open(const tote_scope *scope) {
+    char label[SCOPE_LABEL_BYTES];
+
     tote_diagnose(TOTE_LEVEL_WARN, "scope",
-                  "a scope ended before what was made current in it; that was ended too. Close "
-                  "the inner scopes first, or suspend what goes on elsewhere");
+                  "%s ended before what was made current in it; that was ended too. Close the "
+                  "inner scopes first, or suspend what goes on elsewhere",
+                  label_of(scope, label));
 }
 
 static void scope_finish_run(tote_context_token token, int result) {
@@ -135,9 +154,10 @@ static void scope_finish_run(tote_context_token token, int result) {
     if (at == SIZE_MAX) {
         return; /* closed with something around it, and reported there */
     }
-    tote_span *span = own_span((const tote_scope *)stack->frames[at].context);
+    const tote_scope *scope = (const tote_scope *)stack->frames[at].context;
+    tote_span *span = own_span(scope);
     if (tote__stack_pop_to(stack, at + 1, &leave)) {
-        report_still_open();
+        report_still_open(scope);
     }
     if (result && span && span->ops && span->ops->fail) {
         span->ops->fail(span, result);
@@ -177,10 +197,23 @@ tote_scope *tote_scope_open(tote_tracer *tracer, const char *name,
     return (tote_scope *)tote_context_ref(&scope->context); /* the handle's */
 }
 
-static bool report_not_here(void) {
+static __attribute__((noinline)) bool report_not_here(const tote_scope *scope) {
+    char label[SCOPE_LABEL_BYTES];
+
     tote_diagnose(TOTE_LEVEL_WARN, "scope",
-                  "a scope was suspended where it was not current; nothing was changed");
+                  "%s was suspended where it is not current; nothing was changed. Suspend it once, "
+                  "on the thread on which it is current",
+                  label_of(scope, label));
     return false;
+}
+
+static __attribute__((noinline)) void report_inner(const tote_scope *scope) {
+    char label[SCOPE_LABEL_BYTES];
+
+    tote_diagnose(TOTE_LEVEL_WARN, "scope",
+                  "%s was suspended before what was made current in it; that was suspended too. "
+                  "Detach and suspend what is inside first",
+                  label_of(scope, label));
 }
 
 bool tote_scope_suspend(tote_scope *scope) {
@@ -191,18 +224,25 @@ bool tote_scope_suspend(tote_scope *scope) {
         return false;
     }
     if (scope == &tote__void_scope) {
-        return tote__stack_pop_void(TOTE__TAKE_OFF) || report_not_here();
+        return tote__stack_pop_void(TOTE__TAKE_OFF) || report_not_here(scope);
     }
     size_t at = atomic_load(&scope->on) == stack ? tote__stack_find_scope(stack, scope) : SIZE_MAX;
     if (at == SIZE_MAX) {
-        return report_not_here();
+        return report_not_here(scope);
     }
     if (tote__stack_pop_to(stack, at, &leave) > 1) {
-        tote_diagnose(TOTE_LEVEL_WARN, "scope",
-                      "a scope was suspended before what was made current in it; that was taken "
-                      "off too. Detach and suspend the inner ones first");
+        report_inner(scope);
     }
     return true;
+}
+
+static __attribute__((noinline)) void report_not_suspended(const tote_scope *scope) {
+    char label[SCOPE_LABEL_BYTES];
+
+    tote_diagnose(TOTE_LEVEL_WARN, "scope",
+                  "%s was resumed, but it is current somewhere or has ended; nothing was changed. "
+                  "Suspend it first",
+                  label_of(scope, label));
 }
 
 bool tote_scope_resume(tote_scope *scope) {
@@ -221,9 +261,7 @@ bool tote_scope_resume(tote_scope *scope) {
     }
     drop_closed(stack);
     if (!atomic_compare_exchange_strong(&scope->on, &expected, stack)) {
-        tote_diagnose(TOTE_LEVEL_WARN, "scope",
-                      "a scope was resumed that is current somewhere, or has ended; nothing was "
-                      "changed. Suspend it first");
+        report_not_suspended(scope);
         return false;
     }
     tote__stack_push(stack, tote_context_ref(&scope->context), TOTE__FRAME_RESUMED);
@@ -243,10 +281,13 @@ tote_span *tote_scope_get_span(const tote_scope *scope) {
 }
 
 /* End a scope that is not current here, if it has not ended. */
-static void close_elsewhere(tote_scope *scope) {
+static __attribute__((noinline)) void close_elsewhere(tote_scope *scope) {
     if (atomic_exchange(&scope->on, &tote__closed) == &tote__closed) {
+        char label[SCOPE_LABEL_BYTES];
         tote_diagnose(TOTE_LEVEL_WARN, "scope",
-                      "a scope was closed that had ended with the one around it");
+                      "%s was closed, but it had ended with the scope around it; nothing was "
+                      "changed. Close the inner scopes first",
+                      label_of(scope, label));
         return;
     }
     tote_span_end(own_span(scope), 0);
@@ -269,7 +310,7 @@ void tote_scope_close(tote_scope **handle) {
     if (at == SIZE_MAX) {
         close_elsewhere(scope);
     } else if (tote__stack_pop_to(stack, at, &leave) > 1) {
-        report_still_open();
+        report_still_open(scope);
     }
     scope_unref(scope);
 }

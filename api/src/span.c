@@ -8,6 +8,7 @@
 #include "tote/internal/span.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tote/diagnostics.h"
@@ -24,14 +25,31 @@ tote_span *tote_span_current(void) {
     return tote_context_current()->span;
 }
 
+const char *tote__span_label(const tote_span *span, char label[TOTE__SPAN_LABEL_BYTES]) {
+    char name[TOTE__SPAN_NAME_BYTES];
+
+    if (span && span->ops && span->ops->get_name && span->ops->get_name(span, name, sizeof name)) {
+        snprintf(label, TOTE__SPAN_LABEL_BYTES, "span \"%s\"", name);
+    } else if (span && tote__span_context_is_valid(&span->context)) {
+        char id[TOTE_SPAN_ID_HEX_SIZE];
+        tote_span_id_to_hex(&span->context.span_id, id);
+        snprintf(label, TOTE__SPAN_LABEL_BYTES, "span %s", id);
+    } else {
+        snprintf(label, TOTE__SPAN_LABEL_BYTES, "no span");
+    }
+    return label;
+}
+
 tote_span *tote_span_new_non_recording(const tote_span_context *context) {
     if (!context) {
         return &tote__invalid_span;
     }
     tote_span *span = tote__pool_take(&plain_spans);
     if (!span) {
+        char id[TOTE_TRACE_ID_HEX_SIZE];
+        tote_trace_id_to_hex(&context->trace_id, id);
         tote_diagnose(TOTE_LEVEL_ERROR, "span",
-                      "memory is out: a trace that came in or goes on here was lost");
+                      "out of memory: trace %s is lost here: what follows is not part of it", id);
         return &tote__invalid_span;
     }
     *span = (tote_span){

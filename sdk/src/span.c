@@ -18,6 +18,7 @@
 #include "tote/internal/context.h"
 #include "tote/internal/export_rules.h"
 #include "tote/internal/store.h"
+#include "tote/internal/text.h"
 
 static struct span *self(const tote_span *base) {
     return (struct span *)base;
@@ -401,6 +402,26 @@ void tote__span_unref_gathering(struct span *span, struct tote__pool_gathering *
     }
 }
 
+/* While another thread ends the span, that may move the name. */
+static bool span_get_name(const tote_span *base, char *name, size_t size) {
+    struct span *span = self(base);
+
+    if (span->generation != tote__generation()) {
+        return false;
+    }
+    tote__lock_take(&span->lock);
+    bool is_known =
+        is_writable(span) || atomic_load_explicit(&span->state, memory_order_acquire) == SPAN_ENDED;
+    if (is_known) {
+        const char *text = name_of(span);
+        size_t length = tote__utf8_valid_prefix(text, tote__min(strlen(text), size - 1));
+        memcpy(name, text, length);
+        name[length] = '\0';
+    }
+    tote__lock_drop(&span->lock);
+    return is_known;
+}
+
 const struct tote__span_ops tote__recording_ops = {
     .is_recording = span_is_recording,
     .set_attributes = span_set_attributes,
@@ -411,4 +432,5 @@ const struct tote__span_ops tote__recording_ops = {
     .fail = span_fail,
     .end = span_end,
     .destroy = span_destroy,
+    .get_name = span_get_name,
 };

@@ -6,7 +6,9 @@
 #ifndef TOTE_TESTS_FAKE_PROVIDER_H
 #define TOTE_TESTS_FAKE_PROVIDER_H
 
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,6 +106,11 @@ static void fake_fail(tote_span *span, int code) {
     fake_span_of(span)->failure = code;
 }
 
+static bool fake_get_name(const tote_span *span, char *name, size_t size) {
+    snprintf(name, size, "%s", fake_span_of(span)->name);
+    return true;
+}
+
 static const struct tote__span_ops fake_span_ops = {
     .is_recording = fake_is_recording,
     .set_attributes = fake_set_attributes,
@@ -114,6 +121,7 @@ static const struct tote__span_ops fake_span_ops = {
     .end = fake_end,
     .destroy = fake_destroy,
     .fail = fake_fail,
+    .get_name = fake_get_name,
 };
 
 static tote_span *fake_start_span(tote_tracer_provider *provider, tote_tracer *tracer,
@@ -177,11 +185,21 @@ static inline tote_tracer_provider *fake_provider(void) {
 }
 
 static _Atomic(unsigned) diagnostics;
+static char last_diagnostic[512];
+static pthread_mutex_t diagnostic_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Whether the last diagnostic has this in it. */
+static inline bool was_told(const char *text) {
+    return strstr(last_diagnostic, text) != NULL;
+}
 
 static void count_diagnostic(tote_level level, const char *component, const char *message,
                              void *user_data) {
-    (void)level, (void)component, (void)message, (void)user_data;
+    (void)level, (void)user_data;
     diagnostics++;
+    pthread_mutex_lock(&diagnostic_lock);
+    snprintf(last_diagnostic, sizeof last_diagnostic, "%s: %s", component, message);
+    pthread_mutex_unlock(&diagnostic_lock);
 }
 
 /* Start counting from 0; each kind is reported once. */

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -134,7 +135,8 @@ static void without_memory_the_old_context_comes_back_and_the_value_is_destroyed
     assert_ptr_equal(again, context);
     assert_ptr_equal(third, context);
     assert_int_equal(destroyed, 1);
-    assert_int_equal(diagnostics, 1);
+    assert_int_equal(diagnostics, 2); /* the context, and its value */
+    assert_true(was_told("the value of 'user'"));
     assert_int_equal(errno, EXDEV);
     assert_int_equal(atomic_load(&context->references), 4);
     for (int i = 0; i < 4; i++) {
@@ -187,10 +189,15 @@ static void tokens_detached_out_of_order_take_off_what_is_above(void **state) {
     tote_context_token first = tote_context_attach(context);
     tote_context_token second = tote_context_attach(context);
 
+    char number[48];
+    snprintf(number, sizeof number, "token %llu was detached before", (unsigned long long)first);
     assert_false(tote_context_detach(first));
     assert_int_equal(diagnostics, 1);
+    assert_true(was_told(number));
+    snprintf(number, sizeof number, "token %llu was detached, but", (unsigned long long)second);
     assert_false(tote_context_detach(second));
     assert_int_equal(diagnostics, 2);
+    assert_true(was_told(number));
     assert_ptr_equal(tote_context_current(), context);
     assert_true(tote_context_detach(below));
 

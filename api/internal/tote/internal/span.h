@@ -65,6 +65,8 @@ struct tote__span_ops {
     void (*destroy)(tote_span *span); /* the last reference is gone */
     /* tote_run_scoped() returned `code`, not 0: ERROR and `error.type`, unless a status was set. */
     void (*fail)(tote_span *span, int code);
+    /* Copy the name, cut to the size. Returns: false if it is not known. NULL: it never is. */
+    bool (*get_name)(const tote_span *span, char *name, size_t size);
 };
 
 struct tote_span {
@@ -72,6 +74,11 @@ struct tote_span {
     _Atomic(uint32_t) references; /* 0: static, never counted */
     struct tote_span_context context;
 };
+
+enum { TOTE__SPAN_NAME_BYTES = 65, TOTE__SPAN_LABEL_BYTES = TOTE__SPAN_NAME_BYTES + 8 };
+
+/* Write what names a span in a diagnostic: its name, else its id; "no span". Returns: `label`. */
+TOTE_SHARED const char *tote__span_label(const tote_span *span, char label[TOTE__SPAN_LABEL_BYTES]);
 
 /* Records nothing, not valid, static. */
 extern TOTE_SHARED tote_span tote__invalid_span;
