@@ -7,12 +7,7 @@
 #include "tote/internal/levels.h"
 #include "tote/internal/wire.h"
 
-static bool take_varint(struct tote__slice *message, uint64_t *number) {
-    if (message->size && !(*message->at & 0x80)) {
-        *number = *message->at++;
-        message->size--;
-        return true;
-    }
+static bool take_long_varint(struct tote__slice *message, uint64_t *number) {
     *number = 0;
     for (unsigned shift = 0; shift < 64 && message->size; shift += 7) {
         uint8_t byte = *message->at++;
@@ -25,8 +20,18 @@ static bool take_varint(struct tote__slice *message, uint64_t *number) {
     return false;
 }
 
+/* Most are of one byte. */
+static inline bool take_varint(struct tote__slice *message, uint64_t *number) {
+    if (!message->size || *message->at & 0x80) {
+        return take_long_varint(message, number);
+    }
+    *number = *message->at++;
+    message->size--;
+    return true;
+}
+
 /* Take so many bytes. Returns: NULL if there are fewer. */
-static const uint8_t *take(struct tote__slice *message, uint64_t size) {
+static inline const uint8_t *take(struct tote__slice *message, uint64_t size) {
     const uint8_t *at = message->at;
 
     if (message->size < size) {
@@ -37,39 +42,47 @@ static const uint8_t *take(struct tote__slice *message, uint64_t size) {
     return at;
 }
 
+/* Take what follows the tag. Returns: false if it is not readable. */
+static inline bool take_value(struct tote__slice *message, struct tote__field *field) {
+    const uint8_t *at;
+
+    switch (field->type) {
+    case 0:
+        return take_varint(message, &field->value);
+    case 1:
+        at = take(message, sizeof(uint64_t));
+        field->value = at ? tote__get_fixed64(at) : 0;
+        return at != NULL;
+    case 2:
+        if (!take_varint(message, &field->value)) {
+            return false;
+        }
+        field->content.at = take(message, field->value);
+        field->content.size = field->content.at ? (size_t)field->value : 0;
+        return field->content.at != NULL;
+    case 5:
+        at = take(message, sizeof(uint32_t));
+        field->value = at ? tote__get_fixed32(at) : 0;
+        return at != NULL;
+    default:
+        return false;
+    }
+}
+
 bool tote__next_field(struct tote__slice *message, struct tote__field *field) {
-    const uint8_t *start = message->at;
-    const uint8_t *at = start;
+    struct tote__slice rest = *message; /* in registers */
     uint64_t tag;
 
-    *field = (struct tote__field){0};
-    if (!take_varint(message, &tag) || tag > UINT32_MAX) {
+    field->content = (struct tote__slice){NULL, 0};
+    if (!rest.size || !take_varint(&rest, &tag) || tag > UINT32_MAX) {
         return false;
     }
     field->number = (uint32_t)tag >> 3;
     field->type = tag & 7;
-    switch (field->type) {
-    case 0:
-        at = take_varint(message, &field->value) ? at : NULL;
-        break;
-    case 1:
-        at = take(message, sizeof(uint64_t));
-        field->value = at ? tote__get_fixed64(at) : 0;
-        break;
-    case 2:
-        at = take_varint(message, &field->value) ? take(message, field->value) : NULL;
-        field->content = (struct tote__slice){at, at ? (size_t)field->value : 0};
-        break;
-    case 5:
-        at = take(message, sizeof(uint32_t));
-        field->value = at ? tote__get_fixed32(at) : 0;
-        break;
-    default:
-        at = NULL;
-        break;
-    }
-    field->whole = (struct tote__slice){start, (size_t)(message->at - start)};
-    return at != NULL;
+    bool is_read = take_value(&rest, field);
+    field->whole = (struct tote__slice){message->at, (size_t)(rest.at - message->at)};
+    *message = rest;
+    return is_read;
 }
 
 struct tote__key_value tote__read_key_value(struct tote__slice content) {

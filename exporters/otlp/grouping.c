@@ -21,43 +21,29 @@ const char *tote__group_schema_url(const struct tote__span_group *group) {
     return scope_of(group)->schema_url;
 }
 
-static size_t text_size(size_t length) {
-    return length ? 1 + tote__varint_size(length) + length : 0;
+static uint8_t *put_text(uint8_t *out, uint8_t tag, const char *text) {
+    return *text ? tote__put_run(out, tag, text, strlen(text)) : out;
 }
 
-static uint8_t *put_text(uint8_t *out, uint8_t tag, const char *text, size_t length) {
-    if (!length) {
-        return out;
-    }
-    *out++ = tag;
-    out = tote__put_varint(out, length);
-    memcpy(out, text, length);
-    return out + length;
-}
-
+/* The attributes of a tracer have unique keys. */
 static bool make_scope_message(const tote_instrumentation_scope *scope, struct tote__arena *arena,
                                struct tote__slice *message) {
-    size_t name = strlen(scope->name);
-    size_t version = strlen(scope->version);
-    size_t size = text_size(name) + text_size(version);
+    struct tote__slice attributes;
 
-    for (size_t i = 0; i < scope->attribute_count; i++) {
-        const tote_attribute *attribute = &scope->attributes[i];
-        size += tote__attribute_size(attribute->key, strlen(attribute->key), attribute->value,
-                                     &tote__wire_no_limits);
-    }
-    uint8_t *out = tote__arena_allocate(arena, size);
-    if (!out) {
+    if (!tote__encode_attributes(arena, TOTE__TAG_SCOPE_ATTRIBUTE, scope->attributes,
+                                 scope->attribute_count, &attributes)) {
         return false;
     }
-    *message = (struct tote__slice){out, size};
-    out = put_text(out, SCOPE_NAME, scope->name, name);
-    out = put_text(out, SCOPE_VERSION, scope->version, version);
-    for (size_t i = 0; i < scope->attribute_count; i++) {
-        const tote_attribute *attribute = &scope->attributes[i];
-        out = tote__put_attribute(out, TOTE__TAG_SCOPE_ATTRIBUTE, attribute->key,
-                                  strlen(attribute->key), attribute->value, &tote__wire_no_limits);
+    size_t most = tote__run_size(strlen(scope->name)) + tote__run_size(strlen(scope->version)) +
+                  attributes.size;
+    uint8_t *start = tote__arena_allocate(arena, most);
+    if (!start) {
+        return false;
     }
+    uint8_t *out = put_text(start, SCOPE_NAME, scope->name);
+    out = put_text(out, SCOPE_VERSION, scope->version);
+    out = tote__put_bytes(out, attributes.at, attributes.size);
+    *message = (struct tote__slice){start, (size_t)(out - start)};
     return true;
 }
 

@@ -47,8 +47,8 @@ TOTE_API const char *tote_span_data_get_status_description(const tote_span_data 
 TOTE_API const tote_span_context *tote_span_data_get_context(const tote_span_data *span);
 
 /**
- * The parent's; not valid when the span is a root. In an exporter it has the ids and whether it is remote; its trace
- * flags and trace state may be missing, because they are not sent.
+ * The parent's; not valid when the span is a root. In an exporter it has the ids, and whether it is
+ * remote. Its trace flags and trace state may be missing, because they are not sent.
  */
 TOTE_API const tote_span_context *tote_span_data_get_parent(const tote_span_data *span);
 TOTE_API uint64_t tote_span_data_get_start_time_unix_nano(const tote_span_data *span);
