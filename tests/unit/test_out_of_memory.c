@@ -278,12 +278,13 @@ static void visit_read_span(struct tour *tour) {
     assert_true(tote_span_context_is_valid(tote_span_data_get_context(data)));
     assert_true(tote_span_data_get_end_time_unix_nano(data) != 0);
     const char *name = tote_span_data_get_name(data);
-    assert_true(!*name || strcmp(name, "work") == 0);
+    bool has_name = *name;
+    assert_true(!has_name || strcmp(name, "work") == 0);
     tote_span_data_get_attributes(data, &count);
     assert_true(!count || count == attributes_to_read);
     tote_span_data *copy = tote_span_data_ref(data);
     tote__read_span_clear(&span);
-    if (!copy || !*name || count != attributes_to_read ||
+    if (!copy || !has_name || count != attributes_to_read ||
         strcmp(tote_span_data_get_name(copy), "work") != 0 ||
         !tote_span_data_get_context(copy)->trace_state) {
         tour->surprise = "the span that was read";
