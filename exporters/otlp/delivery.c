@@ -29,9 +29,9 @@ static uint64_t with_jitter(struct tote__delivery *delivery, uint64_t wait_ms) {
     return wait_ms * (100 - JITTER_PERCENT + random.bytes[0] % (2 * JITTER_PERCENT + 1)) / 100;
 }
 
-/* Doubled with each failure. */
+/* Doubled with each pause of the schedule; attempts at once have none. */
 static uint64_t backoff_ms(struct tote__delivery *delivery) {
-    unsigned doublings = (unsigned)tote__min(delivery->failures - 1, MOST_DOUBLINGS);
+    unsigned doublings = (unsigned)tote__min(delivery->pauses++, MOST_DOUBLINGS);
     uint64_t wait_ms = (uint64_t)delivery->settings->retry_first_ms << doublings;
     uint64_t longest_ms = delivery->settings->retry_longest_ms;
 
@@ -82,8 +82,9 @@ static void note_failure(struct tote__delivery *delivery, const struct tote__ver
     delivery->failures++;
     delivery->is_asked_to_wait = response->names_wait && response->wait_ms;
     bool is_at_once = response->names_wait && !response->wait_ms
-                          ? delivery->failures <= MOST_AT_ONCE
+                          ? delivery->at_once < MOST_AT_ONCE
                           : verdict->has_lost_status && delivery->failures == 1;
+    delivery->at_once = is_at_once ? delivery->at_once + 1 : delivery->at_once;
     uint64_t wait_ms = 0;
     if (delivery->is_asked_to_wait) {
         uint64_t most_ms = delivery->settings->max_retry_after_ms;
@@ -100,6 +101,14 @@ static void note_failure(struct tote__delivery *delivery, const struct tote__ver
     }
 }
 
+/* The receiver can be reached. */
+static void forget_failures(struct tote__delivery *delivery) {
+    delivery->failures = 0;
+    delivery->at_once = 0;
+    delivery->pauses = 0;
+    delivery->retry_at = 0;
+}
+
 static void note_answer(struct tote__delivery *delivery) {
     if (delivery->is_reported) {
         tote_diagnose(TOTE_LEVEL_INFO, "otlp", "%s answers again", delivery->settings->shown_url);
@@ -107,8 +116,7 @@ static void note_answer(struct tote__delivery *delivery) {
         tote_diagnose(TOTE_LEVEL_INFO, "otlp", "%s accepts requests again",
                       delivery->settings->shown_url);
     }
-    delivery->failures = 0;
-    delivery->retry_at = 0;
+    forget_failures(delivery);
     delivery->is_asked_to_wait = false;
     delivery->is_reported = false;
     delivery->is_not_here = false;
@@ -180,8 +188,7 @@ static enum tote__progress judge(struct tote__delivery *delivery,
     }
     if (verdict->is_reset && is_reset_too_often(delivery, request, manner.most_resets)) {
         verdict->fate = TOTE__TOO_LARGE;
-        delivery->failures = 0; /* the receiver can be reached */
-        delivery->retry_at = 0;
+        forget_failures(delivery);
         return end(delivery);
     }
     note_failure(delivery, verdict, manner, deadline);

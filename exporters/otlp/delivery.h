@@ -17,10 +17,12 @@
 struct tote__delivery {
     const struct tote__otlp_settings *settings;
     struct tote__transport *transport;
-    bool is_sending;       /* the request, at this moment */
-    uint64_t deadline;     /* when the request is given up; 0: it was not tried yet */
-    uint64_t retry_at;     /* nothing is tried before */
-    unsigned failures;     /* attempts in a row that the receiver did not answer, or put off */
+    bool is_sending;   /* the request, at this moment */
+    uint64_t deadline; /* when the request is given up; 0: it was not tried yet */
+    uint64_t retry_at; /* nothing is tried before */
+    unsigned failures; /* attempts in a row that the receiver did not answer, or put off */
+    unsigned at_once;  /* of these, the attempts that were followed by one without a pause, ... */
+    unsigned pauses;   /* ... and by a pause of the schedule, which doubles */
     bool is_asked_to_wait; /* by the receiver */
     bool is_gone;          /* there was no connection to be had, last time */
     bool is_reported;      /* a diagnostic says that the receiver fails */

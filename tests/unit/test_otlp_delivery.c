@@ -210,6 +210,28 @@ static void a_retry_after_of_zero_is_at_once(void **state) {
     assert_true(tote__delivery_due(&sender.delivery) > tote__deadline_in(2000 * 1000));
 }
 
+/* Attempts at once are no part of the schedule, which begins with its first pause behind them. */
+static void after_attempts_at_once_the_schedule_begins_with_its_first_pause(void **state) {
+    enum { FIRST_MS = 600 * 1000, MOST_MS = FIRST_MS * 6 / 5 };
+
+    (void)state;
+    open_with((tote_otlp_options){
+        .retry_first_ms = FIRST_MS, .retry_longest_ms = UINT32_MAX, .timeout_ms = TOTE_UNLIMITED});
+    will_answer(503, "0");
+    for (uint64_t factor = 1; factor <= 4; factor *= 2) {
+        for (int i = 0; i < 10 && factor == 1; i++) {
+            assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
+        }
+        assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
+        assert_true(tote__delivery_due(&sender.delivery) <=
+                    tote__clock_monotonic() + factor * MOST_MS * ns_per_ms);
+        assert_true(tote__delivery_due(&sender.delivery) >
+                    tote__clock_monotonic() + factor * (FIRST_MS / 2) * ns_per_ms);
+        tote__delivery_hurry(&sender.delivery);
+    }
+    assert_int_equal(receiver.attempts, 13);
+}
+
 /* A wait that the receiver names replaces the schedule, also when it is shorter. */
 static void a_short_retry_after_is_not_made_longer(void **state) {
     (void)state;
@@ -345,6 +367,7 @@ int main(int argc, char **argv) {
         FRESH_TEST(the_next_request_waits_for_what_the_receiver_asked),
         FRESH_TEST(a_receiver_can_ask_for_a_limited_wait),
         FRESH_TEST(a_retry_after_of_zero_is_at_once),
+        FRESH_TEST(after_attempts_at_once_the_schedule_begins_with_its_first_pause),
         FRESH_TEST(a_short_retry_after_is_not_made_longer),
         FRESH_TEST(somebody_who_waits_makes_the_next_attempt_come_now),
         FRESH_TEST(a_pause_past_the_end_of_a_shutdown_is_shortened),
