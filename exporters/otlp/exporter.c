@@ -46,6 +46,7 @@ struct export {
     struct exporter *exporter;
     tote_export_report *report;
     size_t delivered;
+    size_t refused;   /* or too large; they are in the report */
     tote_result loss; /* of the spans that are neither delivered nor in the report */
 };
 
@@ -67,6 +68,7 @@ static void count_taken(struct export *export, const struct tote__verdict *verdi
     }
     size_t rejected = response->rejected < count ? (size_t)response->rejected : count;
     export->report->rejected += rejected;
+    export->refused += rejected;
     export->delivered += count - rejected;
 }
 
@@ -198,12 +200,13 @@ static bool may_export(struct exporter *exporter, size_t count, tote_export_repo
     return false;
 }
 
+/* A span that was refused is a failure, also if the receiver accepted the others. */
 static tote_result result_of(struct export *export) {
     export->report->delivered += export->delivered;
     if (export->loss != TOTE_SUCCESS) {
         return export->loss;
     }
-    return export->delivered ? TOTE_SUCCESS : TOTE_FAILURE;
+    return export->delivered && !export->refused ? TOTE_SUCCESS : TOTE_FAILURE;
 }
 
 /* One call of export_spans. */
@@ -278,6 +281,8 @@ static int send_spans(void *arg) {
             } else {
                 count_verdict(export, &verdict, count);
             }
+        } else {
+            export->refused += count;
         }
         done += count;
     }
@@ -298,7 +303,7 @@ static tote_result otlp_export_spans(void *self, const tote_span_data *const *sp
         return TOTE_FAILURE;
     }
     struct spans all = {
-        {exporter, report, 0, TOTE_SUCCESS}, spans, count, tote__deadline_in(timeout_ms)};
+        {exporter, report, 0, 0, TOTE_SUCCESS}, spans, count, tote__deadline_in(timeout_ms)};
     tote_context_run(exporter->context, send_spans, &all);
     atomic_store(&exporter->exporting, 0);
     errno = error;
@@ -348,13 +353,13 @@ static int run_step(void *arg) {
 
 static void count_step(struct exporter *exporter, const struct tote__step *step,
                        struct tote__send *send, tote_export_report *report) {
-    struct export export = {exporter, report, step->delivered, TOTE_SUCCESS};
+    struct export export = {exporter, report, step->delivered, step->rejected, TOTE_SUCCESS};
     size_t rest = step->count - step->delivered - step->rejected;
 
     report->rejected += step->rejected;
     if (step->is_spooled) {
         report->spooled += rest;
-        send->result = TOTE_SUCCESS;
+        send->result = step->rejected ? TOTE_FAILURE : TOTE_SUCCESS;
     } else {
         count_verdict(&export, &step->verdict, rest);
         send->result = result_of(&export);

@@ -59,6 +59,28 @@ static tote_stats closed_stats(tote_sdk *sdk) {
     return s;
 }
 
+/* Spec: protocol/otlp.md#partial-success */
+static void a_partial_success_that_rejects_spans_fails_the_flush_and_the_shutdown(void **state) {
+    static const char body[] = "{\"partialSuccess\":{\"rejectedSpans\":\"2\"}}";
+    struct receiver *receiver = receiver_start();
+    tote_sdk *sdk = start_sdk(receiver_url(receiver));
+
+    (void)state;
+    receiver_set_answer(receiver,
+                        (struct receiver_answer){.body = body,
+                                                 .body_size = sizeof body - 1,
+                                                 .headers = {"Content-Type: application/json"}});
+    make_spans(5);
+    assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_FAILURE);
+    assert_int_equal(closed_stats(sdk).rejected, 2);
+    make_spans(5);
+    assert_int_equal(tote_sdk_shutdown(sdk, 10000), TOTE_FAILURE);
+    assert_int_equal(closed_stats(sdk).rejected, 4);
+    assert_int_equal(closed_stats(sdk).exported, 6);
+    tote_sdk_close(&sdk, 0);
+    receiver_stop(receiver);
+}
+
 static uint64_t now_ms(void) {
     struct timespec now;
 
@@ -680,6 +702,7 @@ static void a_process_that_changes_its_user_uses_the_disk_queue_of_that_user(voi
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(spans_arrive_as_a_request_that_protobuf_c_reads),
+        TEST(a_partial_success_that_rejects_spans_fails_the_flush_and_the_shutdown),
         TEST(a_collector_that_refuses_is_told_apart_from_one_that_is_down),
         TEST(a_collector_that_is_away_costs_a_few_attempts_and_no_work),
         TEST(a_shutdown_makes_a_last_attempt),

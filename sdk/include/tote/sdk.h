@@ -158,7 +158,7 @@ TOTE_API TOTE_MUST_USE tote_tracer_provider *tote_sdk_ref_tracer_provider(tote_s
 
 /**
  * Send all that has ended; what is in a spool already is not waited for. A timeout of 0 does not wait, here and below. Blocks: at most
- * timeout_ms. Returns: TOTE_SUCCESS when all of it was sent, or put into a spool.
+ * timeout_ms. Returns: TOTE_SUCCESS when all of it was sent, or put into a spool; TOTE_FAILURE also if the receiver rejected some of the spans.
  */
 TOTE_API tote_result tote_sdk_force_flush(tote_sdk *sdk, uint32_t timeout_ms);
 
@@ -169,7 +169,8 @@ TOTE_API tote_result tote_sdk_force_flush(tote_sdk *sdk, uint32_t timeout_ms);
  *
  * The result is about the spans that had ended when the call began, and about nothing else.
  * Returns: TOTE_SUCCESS if they were exported or put into a spool, TOTE_TIMED_OUT if the timeout was
- * too short and spans were dropped for that, TOTE_FAILURE if an export failed. Spans that are open,
+ * too short and spans were dropped for that, TOTE_FAILURE if an export failed or the receiver
+ * rejected one of the spans, alone or with others (a partial success). Spans that are open,
  * that were never ended, that were started too early or too late, or that were lost before the call
  * do not change the result: tote_sdk_get_stats() counts them.
  */
