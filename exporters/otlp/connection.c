@@ -16,11 +16,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proxy.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/os.h"
-#include "tote/internal/privilege.h"
 
 enum {
     CONNECT_TIMEOUT_MS = 30000,
@@ -285,10 +285,7 @@ static int set_request_options(struct tote__connection *connection,
     if (settings->unix_path) {
         failed |= (int)curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, settings->unix_path);
     }
-    if (settings->unix_path || tote__is_privileged()) { /* no proxy of the environment */
-        failed |= (int)curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    }
-    return failed;
+    return failed | tote__proxy_apply(settings, easy);
 }
 
 static int set_guest_options(struct tote__connection *connection) {
@@ -388,7 +385,7 @@ struct tote__connection *tote__connection_new(const struct tote__otlp_settings *
         .cut_at = TOTE__NEVER,
         .incoming = {.max_size = settings->max_response_bytes,
                      .is_grpc = settings->protocol == TOTE_OTLP_GRPC},
-        .unix_path = settings->unix_path,
+        .settings = settings,
     };
     for (size_t i = 0; i < TOTE__MAX_SOCKETS; i++) {
         connection->sockets[i].fd = -1;
@@ -549,61 +546,6 @@ bool tote__connection_run(struct tote__connection *connection, uint32_t wait_ms,
     return true;
 }
 
-/* Return the variable that names a proxy for this URL; NULL if none does. */
-static const char *proxy_variable(const char *url) {
-    static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy",
-                                        "ALL_PROXY"};
-    bool is_https = strncmp(url, "https:", 6) == 0;
-
-    for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
-        bool is_other = i < 3 && (i < 2) != is_https;
-        const char *value = is_other ? NULL : getenv(names[i]);
-        if (value && *value) {
-            return names[i];
-        }
-    }
-    return NULL;
-}
-
-/* libcurl before 8.7 does not report whether it used a proxy, but names what it cannot reach. */
-static bool names_other_host(const char *error, const char *url) {
-    static const char beginning[] = "Failed to connect to ";
-    const char *host = strstr(url, "://");
-    const char *named = error + sizeof beginning - 1;
-
-    if (!host || strncmp(error, beginning, sizeof beginning - 1) != 0) {
-        return false;
-    }
-    host += host[3] == '[' ? 4 : 3;
-    size_t length = strcspn(named, " ");
-    const char *port = strstr(named, " port ");
-    if (!port || strstr(named, " via ") || strncmp(host, named, length) != 0) {
-        return true;
-    }
-    host += length;
-    host += *host == ']';
-    return *host == ':' ? strtol(host + 1, NULL, 10) != strtol(port + 6, NULL, 10)
-                        : *host && *host != '/';
-}
-
-/* What to do about a proxy that cannot be reached; NULL if that is not the failure. */
-static const char *advice_about_proxy(struct tote__connection *connection, CURLcode result) {
-    const char *url = "";
-
-    if (result != CURLE_COULDNT_CONNECT || connection->unix_path || tote__is_privileged()) {
-        return NULL;
-    }
-    curl_easy_getinfo(connection->easy, CURLINFO_EFFECTIVE_URL, &url);
-    const char *variable = proxy_variable(url);
-    if (!variable || !names_other_host(connection->error, url)) {
-        return NULL;
-    }
-    snprintf(connection->advice, sizeof connection->advice,
-             "; that is the proxy in %s: correct it, or add the endpoint's host to no_proxy",
-             variable);
-    return connection->advice;
-}
-
 /*
  * What curl reports, unless it may quote credentials: it shows the variable of a proxy that it
  * cannot use as it is.
@@ -618,17 +560,19 @@ static void describe_error(struct tote__connection *connection, CURLcode result,
     if (result != CURLE_OK && (may_have_secrets || !connection->error[0])) {
         answer->error = curl_easy_strerror(result);
     }
-    const char *advice = advice_about_proxy(connection, result);
+    const char *advice =
+        tote__proxy_advice(connection->settings, connection->easy, result, connection->error,
+                           connection->advice, sizeof connection->advice);
     answer->advice = advice ? advice : tote__incoming_advice(result, connection->error);
     if (tote__is_out_of_descriptors(connection->socket_error)) {
         tote__describe_descriptors(connection->socket_error, connection->error,
                                    sizeof connection->error, answer);
-    } else if (connection->unix_path && answer->outcome == TOTE__NOT_CONNECTED) {
+    } else if (connection->settings->unix_path && answer->outcome == TOTE__NOT_CONNECTED) {
         char text[TOTE__OS_ERROR_BYTES];
         long error = 0;
         curl_easy_getinfo(connection->easy, CURLINFO_OS_ERRNO, &error);
         snprintf(connection->error, sizeof connection->error, "socket %s: %s",
-                 connection->unix_path, tote__os_error((int)error, text));
+                 connection->settings->unix_path, tote__os_error((int)error, text));
         answer->advice = "; start a receiver that listens there, or check the path";
     }
 }

@@ -34,6 +34,7 @@ struct tote__watch {
 
 struct tote__connection {
     struct tote__connection *next; /* among those left behind */
+    const struct tote__otlp_settings *settings;
     uint32_t generation;
     CURLM *multi;
     CURL *easy;
@@ -49,17 +50,19 @@ struct tote__connection {
     struct tote__gzip gzip;
     tote_otlp_buffer framed; /* what is sent, with gRPC's head, when it is not compressed */
     struct tote__incoming incoming;
-    const char *unix_path; /* NULL: TCP */
-    int socket_error;      /* the errno of a socket that could not be made; 0: none */
+    int socket_error; /* the errno of a socket that could not be made; 0: none */
     char error[CURL_ERROR_SIZE];
-    char advice[128];
+    char advice[160];
 };
 
 /* Whether this errno means that no descriptor is free; and what to do about that, in `answer`. */
 bool tote__is_out_of_descriptors(int error);
 void tote__describe_descriptors(int error, char *text, size_t size, struct tote__answer *answer);
 
-/* Opens nothing. `prepared` is NULL or stays as long. NULL if out of memory. */
+/*
+ * Opens nothing. The settings stay as long, and `prepared`, which may be NULL. NULL if out of
+ * memory.
+ */
 struct tote__connection *tote__connection_new(const struct tote__otlp_settings *settings,
                                               const struct tote__prepared *prepared, int epoll);
 void tote__connection_free(struct tote__connection *connection);

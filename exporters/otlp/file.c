@@ -28,7 +28,7 @@ enum { DEFAULT_MAX_FILES = 4, SUFFIX_BYTES = 16 };
 static const char *const component = "otlp_file";
 
 struct exporter {
-    char *path; /* NULL: stdout */
+    char *path; /* absolute: the host may change its directory; NULL: stdout */
     size_t path_size;
     uint64_t max_bytes; /* 0: no limit */
     uint32_t max_files;
@@ -247,8 +247,8 @@ static bool take_path(struct exporter *exporter, const char *path) {
     if (!path) {
         return true;
     }
-    exporter->path_size = strlen(path) + 1;
-    exporter->path = tote__copy_text(path, exporter->path_size - 1);
+    exporter->path = tote__absolute_path(path);
+    exporter->path_size = exporter->path ? strlen(exporter->path) + 1 : 0;
     return exporter->path && open_file(exporter);
 }
 

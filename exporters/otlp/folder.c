@@ -246,7 +246,7 @@ char *tote__absolute_path(const char *path) {
     char directory[1024];
     char *copy = NULL;
 
-    if (*path == '/' || !getcwd(directory, sizeof directory)) {
+    if (!*path || *path == '/' || !getcwd(directory, sizeof directory)) {
         return tote__copy_text(path, strlen(path));
     }
     size_t length = strlen(directory);

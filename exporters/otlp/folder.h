@@ -39,8 +39,8 @@ bool tote__folder_open(const char *path, uid_t owner, bool may_make, struct tote
                        char problem[TOTE__FOLDER_PROBLEM_BYTES]);
 
 /*
- * Return a copy that means the same once the working directory is another one. NULL if out of
- * memory.
+ * Return a copy that means the same once the working directory is another one. An empty path stays
+ * empty. NULL if out of memory.
  */
 char *tote__absolute_path(const char *path);
 

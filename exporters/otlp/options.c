@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "folder.h"
+#include "proxy.h"
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/env.h"
 #include "tote/internal/os.h"
@@ -41,6 +43,16 @@ static const char *keep(struct tote__otlp_settings *settings, const char *text) 
     const char *kept = tote__arena_text(&settings->memory, text, strlen(text));
 
     settings->is_incomplete |= !kept;
+    return kept;
+}
+
+/* The path of a file is used later, too: the host may change its working directory meanwhile. */
+static const char *keep_path(struct tote__otlp_settings *settings, const char *path) {
+    char *absolute = tote__absolute_path(path);
+    const char *kept = absolute ? keep(settings, absolute) : NULL;
+
+    settings->is_incomplete |= !kept;
+    tote__release(absolute, absolute ? strlen(absolute) + 1 : 0);
     return kept;
 }
 
@@ -135,21 +147,21 @@ static bool take_timeout(struct tote__otlp_settings *settings, const char *name,
 static bool take_ca_file(struct tote__otlp_settings *settings, const char *name, const char *value,
                          bool is_general) {
     (void)name, (void)is_general;
-    settings->ca_file = keep(settings, value);
+    settings->ca_file = keep_path(settings, value);
     return true;
 }
 
 static bool take_client_certificate_file(struct tote__otlp_settings *settings, const char *name,
                                          const char *value, bool is_general) {
     (void)name, (void)is_general;
-    settings->client_certificate_file = keep(settings, value);
+    settings->client_certificate_file = keep_path(settings, value);
     return true;
 }
 
 static bool take_client_key_file(struct tote__otlp_settings *settings, const char *name,
                                  const char *value, bool is_general) {
     (void)name, (void)is_general;
-    settings->client_key_file = keep(settings, value);
+    settings->client_key_file = keep_path(settings, value);
     return true;
 }
 
@@ -208,13 +220,13 @@ static void take_options(struct tote__otlp_settings *settings, const tote_otlp_o
         settings->timeout_ms = options->timeout_ms == TOTE_NOTHING ? 0 : options->timeout_ms;
     }
     if (options->ca_file) {
-        settings->ca_file = keep(settings, options->ca_file);
+        settings->ca_file = keep_path(settings, options->ca_file);
     }
     if (options->client_certificate_file) {
-        settings->client_certificate_file = keep(settings, options->client_certificate_file);
+        settings->client_certificate_file = keep_path(settings, options->client_certificate_file);
     }
     if (options->client_key_file) {
-        settings->client_key_file = keep(settings, options->client_key_file);
+        settings->client_key_file = keep_path(settings, options->client_key_file);
     }
     if (options->max_response_bytes) {
         settings->max_response_bytes = options->max_response_bytes;
@@ -228,7 +240,7 @@ static void take_spool(struct tote__otlp_settings *settings, const tote_otlp_opt
     settings->needs_spool = options->spool_directory;
     settings->spool_no_sync = options->spool_no_sync || (!options->ignore_environment &&
                                                          tote__env_boolean("OTEL_C_SPOOL_NO_SYNC"));
-    settings->spool_directory = directory ? keep(settings, directory) : NULL;
+    settings->spool_directory = directory ? keep_path(settings, directory) : NULL;
     settings->spool_limits = (struct tote__spool_limits){
         .max_bytes = options->spool_max_bytes ? options->spool_max_bytes : DEFAULT_SPOOL_MAX_BYTES,
         .max_files = options->spool_max_files ? options->spool_max_files : DEFAULT_SPOOL_MAX_FILES,
@@ -242,7 +254,7 @@ static bool take_journal(struct tote__otlp_settings *settings, const tote_otlp_o
         options->spool_before_end ||
         (!options->ignore_environment && tote__env_boolean("OTEL_C_SPOOL_BEFORE_END"));
     settings->journal_directory =
-        options->journal_directory ? keep(settings, options->journal_directory) : NULL;
+        options->journal_directory ? keep_path(settings, options->journal_directory) : NULL;
     settings->journal_bytes =
         options->journal_bytes ? options->journal_bytes : DEFAULT_JOURNAL_BYTES;
     const char *obstacle = !settings->spool_directory ? "there is no spool_directory"
@@ -290,6 +302,12 @@ static const char *source_of(const struct tls_file *file) {
                                            : file->variables[1];
 }
 
+static bool ends_in_quotation_mark(const char *path) {
+    size_t length = strlen(path);
+
+    return length && strchr("\"'", path[length - 1]);
+}
+
 /*
  * libcurl opens the files of TLS itself, and would wait for the writer of a FIFO. One that cannot
  * be read now may be there later. Returns: false when it is no regular file.
@@ -317,7 +335,8 @@ static bool check_file(const struct tote__otlp_settings *settings, const struct 
             "%s: the file %s cannot be read: %s; nothing is delivered to %s while "
             "it cannot%s",
             source_of(file), file->path, tote__os_error(errno, text), settings->shown_url,
-            strchr("\"'", *file->path) ? "; remove the quotation marks around the value" : "");
+            ends_in_quotation_mark(file->path) ? "; remove the quotation marks around the value"
+                                               : "");
     }
     return true;
 }
@@ -371,6 +390,9 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
     }
     if (!settings->url) {
         tote__otlp_take_endpoint(settings, "the default", default_endpoint(settings), true);
+    }
+    if (settings->url) {
+        tote__otlp_take_proxy(settings);
     }
     if (settings->is_incomplete || !settings->url) {
         tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "memory is out, no exporter is made");

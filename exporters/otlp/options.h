@@ -30,8 +30,11 @@ struct tote__otlp_settings {
     tote_otlp_protocol protocol;
     bool is_insecure; /* gRPC without TLS where the endpoint has no scheme */
     const char *url;
-    const char *shown_url; /* for diagnostics: without credentials and query */
-    const char *unix_path; /* NULL: TCP */
+    const char *shown_url;      /* for diagnostics: without credentials and query */
+    const char *unix_path;      /* NULL: TCP */
+    const char *proxy;          /* "": none */
+    const char *no_proxy;       /* the hosts without it; "": none */
+    const char *proxy_variable; /* NULL: none */
     struct tote__otlp_headers headers;
     bool is_gzip;
     uint32_t timeout_ms; /* UINT32_MAX: none */

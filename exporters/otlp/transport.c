@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <locale.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -26,6 +27,7 @@
 
 struct tote__transport {
     const struct tote__otlp_settings *settings;
+    locale_t locale;                     /* of libcurl's calls; 0: out of memory */
     struct tote__connection *connection; /* NULL until the first send */
     uint64_t deadline;                   /* of the request that is under way, ... */
     bool is_busy;                        /* ... if one is */
@@ -381,7 +383,11 @@ bool tote__transport_step(struct tote__transport *transport, uint32_t wait_ms,
         return true;
     }
     tote__hold_write_signals(&signals);
+    locale_t before = transport->locale ? uselocale(transport->locale) : (locale_t)0;
     bool is_over = advance(transport, wait_ms, answer);
+    if (before) {
+        uselocale(before);
+    }
     tote__release_write_signals(&signals);
     errno = error;
     return is_over;
@@ -464,6 +470,20 @@ void tote__transport_interrupt(struct tote__transport *transport) {
     errno = error;
 }
 
+/*
+ * Return the host's locale with messages in English. libcurl describes errors by strerror_r(),
+ * which would read LANGUAGE from the environment, on the worker thread.
+ */
+static locale_t make_locale(void) {
+    locale_t host = duplocale(LC_GLOBAL_LOCALE);
+    locale_t own = host ? newlocale(LC_MESSAGES_MASK, "C", host) : (locale_t)0;
+
+    if (host && !own) {
+        freelocale(host);
+    }
+    return own;
+}
+
 static void initialise_curl(void) {
     curl_global_init(CURL_GLOBAL_DEFAULT); /* a failure shows when handles are made */
 }
@@ -476,7 +496,7 @@ struct tote__transport *tote__transport_new(const struct tote__otlp_settings *se
         return NULL;
     }
     pthread_once(&once, initialise_curl);
-    *transport = (struct tote__transport){.settings = settings};
+    *transport = (struct tote__transport){.settings = settings, .locale = make_locale()};
     return transport;
 }
 
@@ -500,6 +520,9 @@ void tote__transport_free(struct tote__transport *transport) {
     }
     tote__prepared_clear(&transport->prepared);
     tote__prepared_clear(&transport->renewed);
+    if (transport->locale) {
+        freelocale(transport->locale);
+    }
     tote__release(transport, sizeof *transport);
     errno = error;
 }

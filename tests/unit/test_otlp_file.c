@@ -259,6 +259,22 @@ static void the_environment_can_choose_lines_on_stdout(void **state) {
     assert_string_equal(names_in(text_of(0)), "c");
 }
 
+/* A daemon changes its directory to the root directory. */
+static void a_relative_path_is_that_of_the_start(void **state) {
+    int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    (void)state;
+    assert_int_equal(chdir(f.directory), 0);
+    open_exporter((tote_otlp_file_options){.path = "spans.jsonl", .max_bytes = 1});
+    assert_int_equal(fchdir(before), 0);
+    close(before);
+    assert_int_equal(export_next(1), TOTE_SUCCESS);
+    assert_int_equal(export_next(1), TOTE_SUCCESS); /* renames the file of the first */
+    assert_string_equal(names_in(text_of(1)), "0");
+    assert_string_equal(names_in(text_of(0)), "1");
+    assert_int_equal(reports.count, 0);
+}
+
 #define FILE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(int argc, char **argv) {
@@ -267,6 +283,7 @@ int main(int argc, char **argv) {
         FILE_TEST(a_file_that_would_grow_too_large_is_moved_and_the_oldest_one_goes),
         FILE_TEST(a_file_is_filled_up_to_its_limit),
         FILE_TEST(a_file_that_somebody_moved_is_made_anew),
+        FILE_TEST(a_relative_path_is_that_of_the_start),
         FILE_TEST(what_does_not_fit_on_the_disk_is_told_and_leaves_no_half_line),
         FILE_TEST(a_path_that_cannot_be_written_to_makes_no_exporter),
         FILE_TEST(a_fifo_without_a_reader_makes_no_exporter_and_does_not_block),

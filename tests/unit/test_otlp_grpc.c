@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -319,6 +320,136 @@ static void a_receiver_that_reads_nothing_costs_a_few_wake_ups(void **state) {
     close(listener);
 }
 
+/* An HTTP/1.1 proxy for one connection, which opens a tunnel to the port that is asked for. */
+struct proxy {
+    int listener;
+    char url[64];
+    bool refuses;
+    char asked[128]; /* the request line */
+    pthread_t thread;
+};
+
+static int connect_to(unsigned port) {
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                        .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    return connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 ? fd : -1;
+}
+
+/* Read a head of HTTP/1.1 to its end, and not beyond it. */
+static void read_head(int fd, char *line, size_t size) {
+    char head[2048];
+    size_t length = 0;
+
+    while (length < sizeof head - 1 && read(fd, head + length, 1) == 1) {
+        head[++length] = '\0';
+        if (length >= 4 && strcmp(head + length - 4, "\r\n\r\n") == 0) {
+            break;
+        }
+    }
+    snprintf(line, size, "%.*s", (int)strcspn(head, "\r"), head);
+}
+
+/* Pass bytes on in both directions until one side closes. */
+static void pass_on(int client, int receiver) {
+    struct pollfd ends[] = {{client, POLLIN, 0}, {receiver, POLLIN, 0}};
+    char bytes[4096];
+
+    for (;;) {
+        poll(ends, 2, -1);
+        for (size_t i = 0; i < 2; i++) {
+            ssize_t count = ends[i].revents ? read(ends[i].fd, bytes, sizeof bytes) : -1;
+            if (ends[i].revents && count <= 0) {
+                return;
+            }
+            if (count > 0 && send(ends[1 - i].fd, bytes, (size_t)count, MSG_NOSIGNAL) < 0) {
+                return;
+            }
+        }
+    }
+}
+
+static void *serve_proxy(void *arg) {
+    static const char refusal[] = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n";
+    static const char consent[] = "HTTP/1.1 200 Connection established\r\n\r\n";
+    struct proxy *proxy = arg;
+    int client = accept(proxy->listener, NULL, NULL);
+    unsigned port = 0;
+
+    read_head(client, proxy->asked, sizeof proxy->asked);
+    if (proxy->refuses || sscanf(proxy->asked, "CONNECT 127.0.0.1:%u HTTP/1.1", &port) != 1) {
+        send(client, refusal, sizeof refusal - 1, MSG_NOSIGNAL);
+    } else {
+        int receiver = connect_to(port);
+        send(client, consent, sizeof consent - 1, MSG_NOSIGNAL);
+        pass_on(client, receiver);
+        close(receiver);
+    }
+    close(client);
+    return NULL;
+}
+
+/* What is created while http_proxy is set uses the proxy. */
+static void start_proxy(struct proxy *proxy) {
+    proxy->listener = listen_without_reading(proxy->url, sizeof proxy->url);
+    assert_int_equal(pthread_create(&proxy->thread, NULL, serve_proxy, proxy), 0);
+    setenv("http_proxy", proxy->url, 1);
+}
+
+static void stop_proxy(struct proxy *proxy) {
+    pthread_join(proxy->thread, NULL);
+    close(proxy->listener);
+    unsetenv("http_proxy");
+}
+
+/* A proxy passes requests on as HTTP/1.1. Spec: RFC 9110 section 9.3.6, CONNECT */
+static void a_proxy_is_asked_for_a_tunnel(void **state) {
+    struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.limit = 0});
+    struct proxy proxy = {.refuses = false};
+    char expected[96];
+
+    (void)state;
+    start_proxy(&proxy);
+    tote_sdk *sdk = start_sdk(grpc_receiver_url(receiver));
+    make_span(100);
+    assert_int_equal(flush(sdk).exported, 1);
+    tote_sdk_close(&sdk, 0);
+    stop_proxy(&proxy);
+    snprintf(expected, sizeof expected, "CONNECT %s HTTP/1.1",
+             grpc_receiver_url(receiver) + strlen("http://"));
+    assert_string_equal(proxy.asked, expected);
+    assert_int_equal(grpc_receiver_counts(receiver).spans, 1);
+    grpc_receiver_stop(receiver);
+}
+
+static void a_proxy_that_refuses_a_tunnel_is_named_by_its_variable(void **state) {
+    const tote_otlp_options options = {.struct_size = sizeof options,
+                                       .ignore_environment = true,
+                                       .endpoint = "http://127.0.0.1:1",
+                                       .protocol = TOTE_OTLP_GRPC};
+    const struct tote__request request = {
+        {(const uint8_t *)"spans", 5}, 1, tote__deadline_in(FLUSH_MS), TOTE_OTLP_PROTOBUF};
+    struct proxy proxy = {.refuses = true};
+    struct tote__otlp_settings settings;
+    struct tote__answer answer;
+
+    (void)state;
+    start_proxy(&proxy);
+    assert_true(tote__otlp_settings_resolve(&settings, &options));
+    struct tote__transport *transport = tote__transport_new(&settings);
+    assert_true(tote__transport_begin(transport, &request, &answer));
+    while (!tote__transport_step(transport, FLUSH_MS, &answer)) {
+    }
+    assert_int_not_equal(answer.outcome, TOTE__ANSWERED);
+    assert_non_null(strstr(answer.error, "403"));
+    assert_non_null(strstr(answer.advice, "CONNECT at the proxy in http_proxy"));
+    tote__transport_free(transport);
+    tote__otlp_settings_clear(&settings);
+    stop_proxy(&proxy);
+}
+
 static void ignore(tote_level level, const char *component, const char *message, void *user_data) {
     (void)level, (void)component, (void)message, (void)user_data;
 }
@@ -331,6 +462,8 @@ int main(int argc, char **argv) {
         TEST(a_response_without_grpc_status_is_retried_and_not_counted_as_rejected),
         TEST(a_file_that_fails_does_not_hold_up_the_others),
         TEST(an_outage_that_resets_every_stream_costs_no_span),
+        TEST(a_proxy_is_asked_for_a_tunnel),
+        TEST(a_proxy_that_refuses_a_tunnel_is_named_by_its_variable),
         TEST(a_receiver_that_opens_no_window_costs_a_few_wake_ups),
         TEST(a_receiver_that_reads_nothing_costs_a_few_wake_ups),
     };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "otlp/options.h"
 #include "tote/diagnostics.h"
@@ -164,9 +165,10 @@ static void set_all_variables(const char *infix, const char *mark) {
     set_variable(infix, "HEADERS", text);
     set_variable(infix, "COMPRESSION", *mark == 's' ? "GZIP" : "none");
     set_variable(infix, "TIMEOUT", *mark == 's' ? "1" : "2");
-    set_variable(infix, "CERTIFICATE", mark);
-    set_variable(infix, "CLIENT_CERTIFICATE", mark);
-    set_variable(infix, "CLIENT_KEY", mark);
+    snprintf(text, sizeof text, "/%s", mark);
+    set_variable(infix, "CERTIFICATE", text);
+    set_variable(infix, "CLIENT_CERTIFICATE", text);
+    set_variable(infix, "CLIENT_KEY", text);
 }
 
 /* Requirement G1, trap L35: the signal's value replaces the general one as a whole */
@@ -183,9 +185,9 @@ static void variables_for_traces_win_over_general_ones(void **state) {
     assert_string_equal(settings.headers.items[0].value, "signal");
     assert_true(settings.is_gzip);
     assert_int_equal(settings.timeout_ms, 1);
-    assert_string_equal(settings.ca_file, "signal");
-    assert_string_equal(settings.client_certificate_file, "signal");
-    assert_string_equal(settings.client_key_file, "signal");
+    assert_string_equal(settings.ca_file, "/signal");
+    assert_string_equal(settings.client_certificate_file, "/signal");
+    assert_string_equal(settings.client_key_file, "/signal");
     tote__otlp_settings_clear(&settings);
 }
 
@@ -197,7 +199,7 @@ static void an_option_wins_over_its_variable_and_leaves_the_others(void **state)
                                        .headers = &header,
                                        .header_count = 1,
                                        .compression = TOTE_OTLP_COMPRESSION_NONE,
-                                       .ca_file = "options"};
+                                       .ca_file = "/options"};
     (void)state;
     set_all_variables("TRACES_", "signal");
 
@@ -207,9 +209,85 @@ static void an_option_wins_over_its_variable_and_leaves_the_others(void **state)
     assert_string_equal(settings.headers.items[0].value, "options");
     assert_false(settings.is_gzip);
     assert_int_equal(settings.timeout_ms, 1);
-    assert_string_equal(settings.ca_file, "options");
-    assert_string_equal(settings.client_key_file, "signal");
+    assert_string_equal(settings.ca_file, "/options");
+    assert_string_equal(settings.client_key_file, "/signal");
     tote__otlp_settings_clear(&settings);
+}
+
+/* The host may change its directory later. */
+static void relative_paths_are_those_of_the_start(void **state) {
+    const tote_otlp_options options = {.struct_size = sizeof options,
+                                       .client_key_file = "key.pem",
+                                       .spool_directory = "queue",
+                                       .journal_directory = "journals"};
+    char directory[512];
+    char expected[640];
+
+    (void)state;
+    assert_non_null(getcwd(directory, sizeof directory));
+    set_variable("", "CERTIFICATE", "ca.pem");
+    set_variable("", "CLIENT_CERTIFICATE", "client.pem");
+    struct tote__otlp_settings settings = resolved(&options);
+    snprintf(expected, sizeof expected, "%s/ca.pem", directory);
+    assert_string_equal(settings.ca_file, expected);
+    snprintf(expected, sizeof expected, "%s/client.pem", directory);
+    assert_string_equal(settings.client_certificate_file, expected);
+    snprintf(expected, sizeof expected, "%s/key.pem", directory);
+    assert_string_equal(settings.client_key_file, expected);
+    snprintf(expected, sizeof expected, "%s/queue", directory);
+    assert_string_equal(settings.spool_directory, expected);
+    snprintf(expected, sizeof expected, "%s/journals", directory);
+    assert_string_equal(settings.journal_directory, expected);
+    tote__otlp_settings_clear(&settings);
+}
+
+/* An empty path is a mistake, and not the working directory. */
+static void an_empty_path_stays_empty(void **state) {
+    const tote_otlp_options options = {
+        .struct_size = sizeof options, .ca_file = "", .spool_directory = ""};
+
+    (void)state;
+    struct tote__otlp_settings settings = resolved(&options);
+    assert_string_equal(settings.ca_file, "");
+    assert_string_equal(settings.spool_directory, "");
+    tote__otlp_settings_clear(&settings);
+}
+
+/* libcurl reads them so, see CURLOPT_PROXY. A CGI program gets HTTP_PROXY from its client. */
+static void the_variables_of_a_proxy_are_those_of_libcurl(void **state) {
+    static const char *const names[] = {"http_proxy",  "HTTP_PROXY", "https_proxy",
+                                        "HTTPS_PROXY", "all_proxy",  "ALL_PROXY"};
+    static const struct {
+        const char *endpoint;
+        size_t order[4]; /* of names[], the first that is set counts */
+        size_t count;
+    } cases[] = {
+        {"http://localhost:4318", {0, 4, 5}, 3},
+        {"https://localhost:4318", {2, 3, 4, 5}, 4},
+        {"unix:/run/otel.sock", {0}, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(cases); i++) {
+        const tote_otlp_options options = {.struct_size = sizeof options,
+                                           .endpoint = cases[i].endpoint};
+        for (size_t n = 0; n < TOTE_COUNT_OF(names); n++) {
+            setenv(names[n], names[n], 1);
+        }
+        for (size_t n = 0; n <= cases[i].count; n++) {
+            struct tote__otlp_settings settings = resolved(&options);
+            const char *wanted = n < cases[i].count ? names[cases[i].order[n]] : NULL;
+            assert_string_equal(settings.proxy, wanted ? wanted : "");
+            if (wanted) {
+                assert_string_equal(settings.proxy_variable, wanted);
+                setenv(wanted, "", 1); /* counts as not set */
+            }
+            tote__otlp_settings_clear(&settings);
+        }
+    }
+    for (size_t n = 0; n < TOTE_COUNT_OF(names); n++) {
+        unsetenv(names[n]);
+    }
 }
 
 /* Requirement H */
@@ -627,6 +705,9 @@ int main(int argc, char **argv) {
         FRESH_TEST(without_options_and_variables_the_defaults_hold),
         FRESH_TEST(variables_for_traces_win_over_general_ones),
         FRESH_TEST(an_option_wins_over_its_variable_and_leaves_the_others),
+        FRESH_TEST(relative_paths_are_those_of_the_start),
+        FRESH_TEST(an_empty_path_stays_empty),
+        FRESH_TEST(the_variables_of_a_proxy_are_those_of_libcurl),
         FRESH_TEST(the_environment_can_be_left_out),
         FRESH_TEST(a_variable_that_cannot_be_used_counts_as_not_set),
         FRESH_TEST(a_timeout_of_zero_in_the_environment_is_no_limit),

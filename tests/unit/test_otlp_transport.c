@@ -18,58 +18,9 @@
 #include "otlp/transport.h"
 #include "receiver.h"
 #include "tote/internal/clock.h"
+#include "transport_fixture.h"
 
 static const uint64_t ns_per_s = 1000000000;
-
-struct fixture {
-    struct receiver *receiver;
-    struct tote__otlp_settings settings;
-    struct tote__transport *transport;
-    struct tote__answer answer;
-};
-
-static int set_up(void **state) {
-    static struct fixture f;
-
-    memset(&f, 0, sizeof f);
-    f.receiver = receiver_start();
-    *state = &f;
-    return f.receiver ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    struct fixture *f = *state;
-
-    tote__transport_free(f->transport);
-    tote__otlp_settings_clear(&f->settings);
-    receiver_stop(f->receiver);
-    return 0;
-}
-
-/* A transport of these options, to the receiver when they name nobody. */
-static void open_transport(struct fixture *f, tote_otlp_options options) {
-    options.struct_size = sizeof options;
-    options.ignore_environment = true;
-    options.endpoint = options.endpoint ? options.endpoint : receiver_url(f->receiver);
-    assert_true(tote__otlp_settings_resolve(&f->settings, &options));
-    f->transport = tote__transport_new(&f->settings);
-    assert_non_null(f->transport);
-}
-
-static enum tote__outcome send_text(struct fixture *f, const char *text, uint64_t deadline) {
-    const struct tote__request request = {
-        {(const uint8_t *)text, strlen(text)}, 1, deadline, TOTE_OTLP_PROTOBUF};
-
-    if (tote__transport_begin(f->transport, &request, &f->answer)) {
-        while (!tote__transport_step(f->transport, 10000, &f->answer)) {
-        }
-    }
-    return f->answer.outcome;
-}
-
-static uint64_t in_seconds(unsigned seconds) {
-    return tote__clock_monotonic() + seconds * ns_per_s;
-}
 
 /* Requirements G3, G4 */
 static void a_request_says_what_it_is_and_who_sent_it(void **state) {
@@ -170,18 +121,6 @@ static void a_redirect_is_an_answer_and_not_followed(void **state) {
     assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
     assert_int_equal(f->answer.status, 307);
     assert_int_equal(receiver_wait(f->receiver, 1), 1);
-}
-
-/* A port of the loopback interface on which nobody listens. */
-static void name_closed_port(char *url, size_t size) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-    close(fd);
-    snprintf(url, size, "http://127.0.0.1:%u", ntohs(address.sin_port));
 }
 
 /* Requirement G8 */
@@ -499,26 +438,6 @@ static void a_process_without_free_descriptors_is_reported_as_that(void **state)
     send_without_descriptors(f);
 }
 
-static void a_proxy_that_is_away_is_named_by_its_variable(void **state) {
-    struct fixture *f = *state;
-
-    setenv("http_proxy", "http://me:secret@127.0.0.1:1", 1);
-    open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:4318"});
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NOT_CONNECTED);
-    assert_non_null(strstr(f->answer.error, "127.0.0.1 port 1 "));
-    assert_non_null(strstr(f->answer.advice, "the proxy in http_proxy"));
-    assert_null(strstr(f->answer.advice, "secret"));
-    tote__transport_free(f->transport);
-    tote__otlp_settings_clear(&f->settings);
-
-    setenv("no_proxy", "127.0.0.1", 1);
-    open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:1"});
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NOT_CONNECTED);
-    assert_null(strstr(f->answer.advice, "proxy"));
-    unsetenv("no_proxy");
-    unsetenv("http_proxy");
-}
-
 /* Spec: RFC 8446 section 6.2, certificate_required; the client's handshake has ended by then */
 static void a_receiver_that_requires_a_client_certificate_names_its_variable(void **state) {
     static const char error[] = "OpenSSL SSL_read: OpenSSL/3.0.19: error:0A00045C:SSL routines::"
@@ -528,30 +447,6 @@ static void a_receiver_that_requires_a_client_certificate_names_its_variable(voi
     assert_non_null(strstr(tote__incoming_advice(CURLE_RECV_ERROR, error),
                            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"));
     assert_string_equal(tote__incoming_advice(CURLE_RECV_ERROR, "Recv failure"), "");
-}
-
-/* libcurl quotes the variable of a proxy that it cannot use. */
-static void the_password_of_a_proxy_is_in_no_error(void **state) {
-    static const char *const proxies[] = {
-        "http://me:secret@host:port", "http://me:secret@127.0.0.1:99999",
-        "foo://me:secret@host",       "http://me:secret@[host",
-        "me:sec ret@host name",       "http://me:secret@127.0.0.1:1",
-    };
-    struct fixture *f = *state;
-
-    for (size_t i = 0; i < TOTE_COUNT_OF(proxies); i++) {
-        setenv("http_proxy", proxies[i], 1);
-        open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:1"});
-        assert_int_not_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
-        assert_string_not_equal(f->answer.error, "");
-        if (strstr(f->answer.error, "sec") || strstr(f->answer.error, "me:")) {
-            fail_msg("%s: %s", proxies[i], f->answer.error);
-        }
-        tote__transport_free(f->transport);
-        tote__otlp_settings_clear(&f->settings);
-    }
-    unsetenv("http_proxy");
-    f->transport = NULL;
 }
 
 /* Returns: what the child's sends came to. */
@@ -695,8 +590,6 @@ static void a_forked_child_leaves_the_tls_session_of_its_parent_alone(void **sta
     identity_remove(&identity);
 }
 
-#define TEST_WITH_RECEIVER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST_WITH_RECEIVER(a_request_says_what_it_is_and_who_sent_it),
@@ -720,9 +613,7 @@ int main(int argc, char **argv) {
         TEST_WITH_RECEIVER(a_missing_unix_socket_is_named),
         TEST_WITH_RECEIVER(a_program_that_the_host_executes_inherits_no_descriptor),
         TEST_WITH_RECEIVER(a_process_without_free_descriptors_is_reported_as_that),
-        TEST_WITH_RECEIVER(a_proxy_that_is_away_is_named_by_its_variable),
         cmocka_unit_test(a_receiver_that_requires_a_client_certificate_names_its_variable),
-        TEST_WITH_RECEIVER(the_password_of_a_proxy_is_in_no_error),
         TEST_WITH_RECEIVER(a_forked_child_and_its_parent_both_send_afterwards),
         TEST_WITH_RECEIVER(tls_needs_a_certificate_that_is_trusted),
         TEST_WITH_RECEIVER(a_renewed_certificate_is_read_again),

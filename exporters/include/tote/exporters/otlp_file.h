@@ -18,7 +18,7 @@ TOTE_BEGIN_DECLS
 
 typedef struct tote_otlp_file_options {
     size_t struct_size;
-    const char *path;   /**< appended to, and made if it is not there; by convention *.jsonl. NULL: stdout */
+    const char *path;   /**< appended to, and made if it is not there; by convention *.jsonl; made absolute. NULL: stdout */
     uint64_t max_bytes; /**< before a line would go over it, PATH becomes PATH.1, that one PATH.2 and so on; 0: never */
     uint32_t max_files; /**< how many of those are kept; 4 */
 } tote_otlp_file_options;

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * proxy.c - the HTTP or SOCKS proxy that the environment names for the endpoint
+ */
+#include "proxy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tote/internal/env.h"
+
+/* Return the first variable that is set, and a copy of its value in `value`; NULL if none is. */
+static const char *take_first(struct tote__otlp_settings *settings, const char *const names[],
+                              size_t count, const char **value) {
+    for (size_t i = 0; i < count; i++) {
+        const char *text = tote__env(names[i]);
+        if (text) {
+            *value = tote__arena_text(&settings->memory, text, strlen(text));
+            settings->is_incomplete |= !*value;
+            return names[i];
+        }
+    }
+    return NULL;
+}
+
+void tote__otlp_take_proxy(struct tote__otlp_settings *settings) {
+    static const char *const of_https[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+    static const char *const of_http[] = {"http_proxy", "all_proxy", "ALL_PROXY"};
+    static const char *const exceptions[] = {"no_proxy", "NO_PROXY"};
+
+    settings->proxy = settings->no_proxy = "";
+    settings->proxy_variable = NULL;
+    if (settings->unix_path) {
+        return;
+    }
+    settings->proxy_variable =
+        strncmp(settings->url, "https:", 6) == 0
+            ? take_first(settings, of_https, TOTE_COUNT_OF(of_https), &settings->proxy)
+            : take_first(settings, of_http, TOTE_COUNT_OF(of_http), &settings->proxy);
+    if (settings->proxy_variable) {
+        take_first(settings, exceptions, TOTE_COUNT_OF(exceptions), &settings->no_proxy);
+    }
+}
+
+/* An empty text is none. A proxy forwards HTTP/1 requests only: gRPC needs a tunnel. */
+int tote__proxy_apply(const struct tote__otlp_settings *settings, CURL *easy) {
+    long needs_tunnel = settings->protocol == TOTE_OTLP_GRPC;
+    int failed = 0;
+
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_NOPROXY, settings->no_proxy);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, needs_tunnel);
+    return failed;
+}
+
+/* libcurl before 8.7 does not report whether it used a proxy, but names what it cannot reach. */
+static bool names_other_host(const char *error, const char *url) {
+    static const char beginning[] = "Failed to connect to ";
+    const char *host = strstr(url, "://");
+    const char *named = error + sizeof beginning - 1;
+
+    if (!host || strncmp(error, beginning, sizeof beginning - 1) != 0) {
+        return false;
+    }
+    host += host[3] == '[' ? 4 : 3;
+    size_t length = strcspn(named, " ");
+    const char *port = strstr(named, " port ");
+    if (!port || strstr(named, " via ") || strncmp(host, named, length) != 0) {
+        return true;
+    }
+    host += length;
+    host += *host == ']';
+    return *host == ':' ? strtol(host + 1, NULL, 10) != strtol(port + 6, NULL, 10)
+                        : *host && *host != '/';
+}
+
+/* Also if the proxy does not respond to the request for a tunnel. */
+static bool is_tunnel_refused(CURL *easy, CURLcode result, const char *error) {
+    enum { FIRST_REFUSAL = 300 };
+    long status = 0;
+
+    curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
+    return result != CURLE_OK && (status >= FIRST_REFUSAL || strstr(error, "CONNECT"));
+}
+
+const char *tote__proxy_advice(const struct tote__otlp_settings *settings, CURL *easy,
+                               CURLcode result, const char *error, char *text, size_t size) {
+    const char *url = "";
+
+    if (!settings->proxy_variable) {
+        return NULL;
+    }
+    if (is_tunnel_refused(easy, result, error)) {
+        snprintf(text, size,
+                 "; allow the endpoint's host and port for CONNECT at the proxy in %s, or add the "
+                 "host to no_proxy",
+                 settings->proxy_variable);
+        return text;
+    }
+    curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &url);
+    if (result != CURLE_COULDNT_CONNECT || !names_other_host(error, url)) {
+        return NULL;
+    }
+    snprintf(text, size,
+             "; that is the proxy in %s: correct it, or add the endpoint's host to no_proxy",
+             settings->proxy_variable);
+    return text;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * transport_fixture.h - a transport of the OTLP exporter, and a receiver for it
+ */
+#ifndef TOTE_TESTS_TRANSPORT_FIXTURE_H
+#define TOTE_TESTS_TRANSPORT_FIXTURE_H
+
+#include "otlp/transport.h"
+#include "receiver.h"
+
+struct fixture {
+    struct receiver *receiver;
+    struct tote__otlp_settings settings;
+    struct tote__transport *transport;
+    struct tote__answer answer;
+};
+
+/* Of cmocka. The state is the fixture. */
+int transport_fixture_set_up(void **state);
+int transport_fixture_tear_down(void **state);
+
+#define TEST_WITH_RECEIVER(test)                                                                   \
+    cmocka_unit_test_setup_teardown(test, transport_fixture_set_up, transport_fixture_tear_down)
+
+/* A transport of these options, to the receiver when they name nobody. */
+void open_transport(struct fixture *f, tote_otlp_options options);
+void close_transport(struct fixture *f);
+
+/* Send, and wait for the answer, which is in the fixture then. */
+enum tote__outcome send_text(struct fixture *f, const char *text, uint64_t deadline);
+
+/* A deadline. */
+uint64_t in_seconds(unsigned seconds);
+
+/* A port of the loopback interface on which nobody listens. */
+void name_closed_port(char *url, size_t size);
+
+#endif
