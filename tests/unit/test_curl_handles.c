@@ -153,6 +153,119 @@ static void a_url_in_parts_is_traced(void **state) {
     curl_url_cleanup(url);
 }
 
+/* Whether libcurl reports an old URL. */
+static bool reports_old_urls(void) {
+    return curl_version_info(CURLVERSION_NOW)->version_num < 0x080c00;
+}
+
+/* GET `path` from the receiver under another name, by CURLOPT_CURLU on the same handle. */
+static void get_in_parts(struct curl_fixture *f, const char *host, const char *path) {
+    const char *port = strrchr(receiver_url(f->receiver), ':') + 1;
+    CURLU *url = curl_url();
+    char text[128], address[128];
+
+    snprintf(text, sizeof text, "http://%s:%s%s", host, port, path);
+    snprintf(address, sizeof address, "%s:%s:127.0.0.1", host, port);
+    struct curl_slist *resolved = curl_slist_append(NULL, address);
+    curl_easy_setopt(f->easy, CURLOPT_RESOLVE, resolved);
+    assert_int_equal(curl_url_set(url, CURLUPART_URL, text, 0), CURLUE_OK);
+    curl_easy_setopt(f->easy, CURLOPT_CURLU, url);
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+    curl_easy_setopt(f->easy, CURLOPT_CURLU, NULL);
+    curl_easy_setopt(f->easy, CURLOPT_RESOLVE, NULL);
+    curl_url_cleanup(url);
+    curl_slist_free_all(resolved);
+}
+
+static const tote_span_data *last_span(struct curl_fixture *f) {
+    return tote_memory_get_at(f->memory, tote_memory_get_count(f->memory) - 1);
+}
+
+/* Neither of the host nor of the request before it: an old URL is not reported. */
+static void assert_url(const tote_span_data *span, const char *host) {
+    if (!reports_old_urls()) {
+        assert_span_text(span, "server.address", host);
+        return;
+    }
+    const char *const keys[] = {"url.full", "server.address", "server.port"};
+    for (size_t i = 0; i < TOTE_COUNT_OF(keys); i++) {
+        const tote_value *value = tote_span_data_get_attribute(span, keys[i]);
+        assert_true(!value || value->type == TOTE_TYPE_EMPTY);
+    }
+}
+
+/* Before libcurl 8.12 a handle that is used again reports its first URL: curl pull request 15985.
+ */
+static void a_url_in_parts_on_a_used_handle_does_not_pass_the_list_of_hosts(void **state) {
+    static const char *const hosts[] = {"inside.test"};
+    struct curl_fixture *f = *state;
+
+    curl_easy_setopt(f->easy, CURLOPT_URL, NULL);
+    assert_true(tote_curl_set_allowed_hosts(hosts, 1));
+    get_in_parts(f, "inside.test", "/1");
+    assert_non_null(receiver_header(f->receiver, 0, "traceparent"));
+    assert_span_text(last_span(f), "server.address", "inside.test");
+    for (size_t i = 1; i < 4; i++) {
+        get_in_parts(f, "outside.test", "/2");
+        assert_null(receiver_header(f->receiver, i, "traceparent"));
+        assert_url(last_span(f), "outside.test");
+    }
+    curl_easy_setopt(f->easy, CURLOPT_URL, NULL); /* then libcurl reports the new one */
+    get_in_parts(f, "inside.test", "/3");
+    assert_non_null(receiver_header(f->receiver, 4, "traceparent"));
+    assert_span_text(last_span(f), "server.address", "inside.test");
+}
+
+/* As above, with a text that CURLOPT_URL set, which CURLOPT_CURLU overrides. */
+static void a_url_in_parts_beside_a_text_does_not_pass_the_list_of_hosts(void **state) {
+    static const char *const hosts[] = {"127.0.0.1"};
+    struct curl_fixture *f = *state;
+
+    assert_true(tote_curl_set_allowed_hosts(hosts, 1));
+    get_in_parts(f, "outside.test", "/");
+    assert_null(receiver_header(f->receiver, 0, "traceparent"));
+    assert_url(last_span(f), "outside.test");
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK); /* the text again */
+    assert_non_null(receiver_header(f->receiver, 1, "traceparent"));
+    assert_span_text(last_span(f), "url.full", f->url);
+    get_in_parts(f, "outside.test", "/");
+    get_in_parts(f, "outside.test", "/");
+    assert_null(receiver_header(f->receiver, 2, "traceparent"));
+    assert_null(receiver_header(f->receiver, 3, "traceparent"));
+}
+
+/* With no list the headers go everywhere. */
+static void a_url_in_parts_on_a_used_handle_has_the_trace(void **state) {
+    struct curl_fixture *f = *state;
+
+    curl_easy_setopt(f->easy, CURLOPT_URL, NULL);
+    for (size_t i = 0; i < 3; i++) {
+        get_in_parts(f, i ? "b.test" : "a.test", "/");
+        assert_non_null(receiver_header(f->receiver, i, "traceparent"));
+    }
+    assert_url(last_span(f), "b.test");
+}
+
+/* What libtote-curl does to find old URLs does not show after the transfer. */
+static void a_handle_reports_its_url_as_without_tote(void **state) {
+    static const char *const hosts[] = {"127.0.0.1"};
+    struct curl_fixture *f = *state;
+    char *text = NULL;
+
+    assert_true(tote_curl_set_allowed_hosts(hosts, 1));
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+        curl_easy_getinfo(f->easy, CURLINFO_EFFECTIVE_URL, &text);
+        assert_string_equal(text, f->url);
+        assert_non_null(receiver_header(f->receiver, i, "traceparent"));
+        assert_span_text(last_span(f), "url.full", f->url);
+    }
+    tote_curl_request *request = tote_curl_begin(f->easy, NULL);
+    tote_curl_end(&request, CURLE_ABORTED_BY_CALLBACK); /* never started */
+    curl_easy_getinfo(f->easy, CURLINFO_EFFECTIVE_URL, &text);
+    assert_string_equal(text, f->url);
+}
+
 /* A redirect to another scheme: the attempt before it is whole, and what follows is not traced. */
 static void a_redirect_out_of_http_ends_the_last_span(void **state) {
     struct curl_fixture *f = *state;
@@ -288,6 +401,10 @@ int main(int argc, char **argv) {
         CURL_TEST(a_mail_by_the_default_protocol_is_sent_as_it_is),
         CURL_TEST(a_url_without_a_scheme_is_traced_as_libcurl_takes_it),
         CURL_TEST(a_url_in_parts_is_traced),
+        CURL_TEST(a_url_in_parts_on_a_used_handle_does_not_pass_the_list_of_hosts),
+        CURL_TEST(a_url_in_parts_beside_a_text_does_not_pass_the_list_of_hosts),
+        CURL_TEST(a_url_in_parts_on_a_used_handle_has_the_trace),
+        CURL_TEST(a_handle_reports_its_url_as_without_tote),
         CURL_TEST(a_redirect_out_of_http_ends_the_last_span),
         CURL_TEST(a_copy_of_a_handle_under_way_has_the_programs_headers),
         CURL_TEST(a_copy_never_has_the_headers_of_later_requests),

@@ -72,7 +72,8 @@ static void start_sdk(void) {
 
 /* Under the trace of the environment if no context is current. */
 static bool begin(tote_curl_request **request, const struct preload_library *library,
-                  const struct tote__transfer *transfer, enum tote__scheme scheme) {
+                  const struct tote__transfer *transfer, enum tote__scheme scheme,
+                  const CURLU *parts) {
     if (!state.first) {
         state.first = library;
     }
@@ -81,7 +82,8 @@ static bool begin(tote_curl_request **request, const struct preload_library *lib
         return false;
     }
     const tote_context *current = tote_context_current();
-    tote__curl_start(*request, current == tote_context_root() ? state.remote : current, scheme);
+    tote__curl_start(*request, current == tote_context_root() ? state.remote : current, scheme,
+                     parts);
     return true;
 }
 

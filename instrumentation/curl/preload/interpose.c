@@ -144,9 +144,11 @@ static void begin(struct preload_handle *known, CURL *easy) {
         detach(known, easy);
         return;
     }
-    const struct tote__transfer transfer = {&known->library->curl, easy, known->headers,
-                                            known->prereq, known->prereq_data};
-    known->is_transferring = agent->begin(&known->request, known->library, &transfer, scheme);
+    const struct tote__transfer transfer = {
+        &known->library->curl,           easy, known->headers, known->prereq, known->prereq_data,
+        known->library->reports_old_urls};
+    known->is_transferring =
+        agent->begin(&known->request, known->library, &transfer, scheme, known->url);
 }
 
 static void end(struct preload_handle *known, CURLcode result) {

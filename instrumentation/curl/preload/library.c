@@ -146,8 +146,10 @@ static bool get_functions(struct preload_library *library, void *handle, void *b
         .url_get = library->url_get,
         .url_set = library->url_set,
         .free = library->free,
-        .sees_copies = true,
+        .sees_calls = true,
     };
+    library->reports_old_urls =
+        is_whole && tote__curl_reports_old_urls(library->version_info(CURLVERSION_NOW));
     return is_whole;
 }
 

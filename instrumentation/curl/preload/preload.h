@@ -54,9 +54,10 @@ struct preload_library {
     struct preload_library *next;
     PRELOAD_REQUIRED(PRELOAD_FIELD)
     PRELOAD_TRACING(PRELOAD_FIELD)
-    uintptr_t start, end; /* where it is mapped */
-    bool is_traced;       /* has all functions for it */
-    bool is_customized;   /* allocates by functions of the program: curl_global_init_mem() */
+    uintptr_t start, end;  /* where it is mapped */
+    bool is_traced;        /* has all functions for it */
+    bool reports_old_urls; /* see tote__curl_reports_old_urls() */
+    bool is_customized;    /* allocates by functions of the program: curl_global_init_mem() */
     struct tote__curl curl;
 };
 
@@ -113,7 +114,8 @@ struct preload_agent {
      * false if out of memory.
      */
     bool (*begin)(tote_curl_request **request, const struct preload_library *library,
-                  const struct tote__transfer *transfer, enum tote__scheme scheme);
+                  const struct tote__transfer *transfer, enum tote__scheme scheme,
+                  const CURLU *parts);
     void (*end)(tote_curl_request *request, CURLcode result);
     void (*detach)(tote_curl_request **request, bool is_handle_kept);
     void (*set_headers)(tote_curl_request *request, struct curl_slist *headers);

@@ -23,8 +23,8 @@ struct tote__curl {
     __typeof__(&curl_url_get) url_get;
     __typeof__(&curl_url_set) url_set;
     __typeof__(&curl_free) free;
-    bool sees_copies; /* curl_easy_duphandle() is seen, and its copies never have what is attached
-                         to a handle */
+    bool sees_calls; /* of the program: curl_easy_setopt(), and curl_easy_duphandle(), whose copies
+                        never have what is attached to a handle */
 };
 
 /* scheme.c: only transfers of HTTP are traced. */
@@ -101,7 +101,36 @@ struct tote__transfer {
         *headers; /* the program's, set as CURLOPT_HTTPHEADER; borrowed until the end */
     curl_prereq_callback prereq; /* the program's own, or NULL */
     void *prereq_data;
+    bool reports_old_urls; /* that libcurl does, see requested.c */
 };
+
+/* requested.c: the URL of a transfer. Text is libcurl's or of this struct. */
+struct tote__requested {
+    char *parts;     /* of CURLOPT_CURLU, if that is seen */
+    bool is_marked;  /* the text that libcurl reports */
+    bool is_unknown; /* what is requested */
+};
+
+/* Whether a libcurl of this version reports old URLs. */
+static inline bool tote__curl_reports_old_urls(const curl_version_info_data *info) {
+    enum { VERSION_8_12 = 0x080c00 };
+
+    return info->version_num < VERSION_8_12;
+}
+
+/* Before each transfer. `parts` is the CURLOPT_CURLU of the handle if it is seen, else NULL. */
+void tote__requested_start(struct tote__requested *requested, const struct tote__transfer *transfer,
+                           const CURLU *parts);
+void tote__requested_clear(struct tote__requested *requested,
+                           const struct tote__transfer *transfer);
+
+/* What libcurl will request, before the transfer: may be wrong, or NULL. */
+const char *tote__requested_guess(const struct tote__requested *requested,
+                                  const struct tote__transfer *transfer);
+
+/* What libcurl requests, during or after the transfer. NULL: not known. */
+const char *tote__requested_url(struct tote__requested *requested,
+                                const struct tote__transfer *transfer);
 
 /*
  * Set the handle's callback. Its requests are sent unchanged until tote__curl_start(). Returns NULL
@@ -114,10 +143,11 @@ void tote__curl_detach(tote_curl_request **request, bool is_handle_kept);
 
 /*
  * Trace the next transfer, whose scheme is not another one than HTTP, under `parent`. `scheme` is
- * TOTE__SCHEME_HTTP if the handle's URL already says so.
+ * TOTE__SCHEME_HTTP if the handle's URL already says so. `parts` is its CURLOPT_CURLU if it is
+ * seen, else NULL.
  */
 void tote__curl_start(tote_curl_request *request, const tote_context *parent,
-                      enum tote__scheme scheme);
+                      enum tote__scheme scheme, const CURLU *parts);
 void tote__curl_stop(tote_curl_request *request, CURLcode result);
 
 /* The program sets these while its handle is attached. */

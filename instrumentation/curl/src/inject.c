@@ -25,9 +25,8 @@ static void remove_header(struct curl_slist **list, const char *name) {
 }
 
 /*
- * Replace the header. A NULL value leaves the list as it is: a header that Tote has nothing for is
- * the program's. libcurl copies the line, so one of a usual length is built on the stack. An empty
- * header is "Name;" to libcurl.
+ * Replace the header; a NULL value removes it. libcurl copies the line, so one of a usual length is
+ * built on the stack. An empty header is "Name;" to libcurl.
  */
 static void set_header(void *carrier, const char *key, const char *value, size_t value_length) {
     struct curl_slist **list = carrier;
@@ -35,10 +34,11 @@ static void set_header(void *carrier, const char *key, const char *value, size_t
     struct tote__arena arena = tote__arena_over(usual, sizeof usual);
     size_t size = strlen(key) + 2 + value_length + 1;
 
+    remove_header(list, key);
     if (!value) {
+        tote__arena_clear(&arena);
         return;
     }
-    remove_header(list, key);
     char *line = tote__arena_allocate(&arena, size);
     if (line) {
         snprintf(line, size, value_length ? "%s: %s" : "%s;", key, value);

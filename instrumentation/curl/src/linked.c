@@ -26,17 +26,31 @@ void tote_curl_set_prereq_function(curl_prereq_callback function) {
     atomic_store(&users_prereq, function);
 }
 
+/* curl_version_info() puts texts together: ask once. */
+static bool reports_old_urls(void) {
+    enum { UNKNOWN, NO, YES };
+    static atomic_int known = UNKNOWN;
+    int answer = atomic_load_explicit(&known, memory_order_relaxed);
+
+    if (answer == UNKNOWN) {
+        answer = tote__curl_reports_old_urls(curl_version_info(CURLVERSION_NOW)) ? YES : NO;
+        atomic_store_explicit(&known, answer, memory_order_relaxed);
+    }
+    return answer == YES;
+}
+
 tote_curl_request *tote_curl_begin(CURL *easy, struct curl_slist *headers) {
     enum tote__scheme scheme = easy ? tote__curl_scheme(&linked, easy) : TOTE__SCHEME_OTHER;
 
     if (scheme == TOTE__SCHEME_OTHER) {
         return NULL;
     }
-    struct tote__transfer transfer = {&linked, easy, headers, atomic_load(&users_prereq), easy};
+    struct tote__transfer transfer = {
+        &linked, easy, headers, atomic_load(&users_prereq), easy, reports_old_urls()};
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     tote_curl_request *request = tote__curl_attach(&transfer);
     if (request) {
-        tote__curl_start(request, NULL, scheme);
+        tote__curl_start(request, NULL, scheme, NULL);
     }
     return request;
 }

@@ -27,6 +27,7 @@ struct tote_curl_request {
     tote_tracer *tracer;
     tote_span *span; /* of the attempt; NULL while it is not known whether it is one of HTTP */
     uint64_t start_unix_nano;
+    struct tote__requested requested;
     struct tote__url url; /* that was read last, if spans are read */
     unsigned attempts;    /* that were connected, ... */
     bool is_connected;    /* ... of which this is one */
@@ -99,8 +100,9 @@ static bool read_url(tote_curl_request *request, const char *text) {
     return true;
 }
 
-static const char *get_url(const tote_curl_request *request) {
-    return get_text(&request->transfer, CURLINFO_EFFECTIVE_URL);
+/* Of the transfer that is in progress, or over. NULL: not known. */
+static const char *get_url(tote_curl_request *request) {
+    return tote__requested_url(&request->requested, &request->transfer);
 }
 
 /* Start the span of the next attempt, with the URL that was read last. */
@@ -291,10 +293,24 @@ static void leave_alone(tote_curl_request *request) {
     use_own_headers(request);
 }
 
+/* The URL is not known: the span does not keep the one that was reported before the transfer. */
+static void forget_url(tote_curl_request *request) {
+    static const char *const keys[] = {"url.full", "server.address", "server.port"};
+
+    for (size_t i = 0; request->url.full && i < TOTE_COUNT_OF(keys); i++) {
+        tote_span_set_attribute(request->span, keys[i], tote_string(NULL));
+    }
+    tote__url_clear(request->transfer.curl, &request->url);
+}
+
 static void start_attempt(tote_curl_request *request, const char *url, const char *peer,
                           int peer_port) {
     const char *method =
         request->is_enabled ? get_text(&request->transfer, CURLINFO_EFFECTIVE_METHOD) : NULL;
+
+    if (!url && !request->attempts) {
+        forget_url(request);
+    }
     bool is_other_url = read_url(request, url);
 
     if (request->attempts) {
@@ -337,6 +353,15 @@ static void clean_copy(char *peer, struct curl_slist *own) {
     }
 }
 
+/* Of the request that is sent next: by the connection if the URL is not known. */
+static bool is_http(const tote_curl_request *request, const char *url) {
+    if (url) {
+        return tote__url_scheme(url) == TOTE__SCHEME_HTTP;
+    }
+    const char *name = get_text(&request->transfer, CURLINFO_SCHEME);
+    return name && tote__scheme_of_name(name, strlen(name)) == TOTE__SCHEME_HTTP;
+}
+
 /* A connection is there, and the next that libcurl does is to send the request. */
 static int before_request(void *arg, char *peer, char *local, int peer_port, int local_port) {
     tote_curl_request *request = (tote_curl_request *)tote__live_find(peer);
@@ -346,13 +371,19 @@ static int before_request(void *arg, char *peer, char *local, int peer_port, int
         return CURL_PREREQFUNC_OK;
     }
     const struct tote__transfer *transfer = &request->transfer;
-    if (!transfer->curl->sees_copies) {
+    if (!transfer->curl->sees_calls) {
         atomic_store(&copies.address_at, peer - (char *)transfer->easy);
         atomic_store(&copies.curl, transfer->curl);
     }
     if (request->context) {
         const char *url = get_url(request);
-        if (tote__url_scheme(url) == TOTE__SCHEME_HTTP) {
+        if (is_http(request, url)) {
+            if (!url) {
+                tote_diagnose(TOTE_LEVEL_WARN, "curl",
+                              "URL in CURLOPT_CURLU unknown, libcurl before 8.12 reports an old "
+                              "one: its span lacks it, headers with a limit on hosts are not "
+                              "sent; set CURLOPT_URL to NULL too");
+            }
             start_attempt(request, url, peer, peer_port);
         } else {
             leave_alone(request);
@@ -396,7 +427,10 @@ void tote__curl_detach(tote_curl_request **request, bool is_handle_kept) {
 }
 
 void tote__curl_start(tote_curl_request *request, const tote_context *parent,
-                      enum tote__scheme scheme) {
+                      enum tote__scheme scheme, const CURLU *parts) {
+    const struct tote__transfer *transfer = &request->transfer;
+
+    tote__requested_start(&request->requested, transfer, parts);
     request->context = tote_context_ref(parent);
     request->tracer = get_tracer();
     request->is_enabled = tote_tracer_is_enabled(request->tracer, NULL);
@@ -404,8 +438,8 @@ void tote__curl_start(tote_curl_request *request, const tote_context *parent,
     request->is_connected = false;
     request->start_unix_nano = 0;
     if (scheme == TOTE__SCHEME_HTTP) {
-        read_url(request, request->is_enabled ? get_url(request) : NULL);
-        start_span(request, request->is_enabled ? method_before(&request->transfer) : NULL, 0);
+        read_url(request, tote__requested_guess(&request->requested, transfer));
+        start_span(request, request->is_enabled ? method_before(transfer) : NULL, 0);
     } else {
         request->start_unix_nano = tote__clock_realtime();
     }
@@ -427,7 +461,9 @@ static void end_unconnected(tote_curl_request *request, CURLcode result) {
         end_last(request);
     }
     const char *url = get_url(request);
-    if (tote__url_scheme(url) != TOTE__SCHEME_HTTP) {
+    if (!url && request->span) {
+        forget_url(request);
+    } else if (tote__url_scheme(url) != TOTE__SCHEME_HTTP) {
         tote_span_unref(request->span);
         request->span = NULL;
         return;
@@ -446,13 +482,14 @@ void tote__curl_stop(tote_curl_request *request, CURLcode result) {
     }
     tote__sent_reset(&request->sent, request->transfer.headers);
     tote__url_clear(request->transfer.curl, &request->url);
+    tote__requested_clear(&request->requested, &request->transfer);
     tote_context_unref(request->context);
     request->context = NULL;
 }
 
 /* curl_easy_reset() leaves no URL; then nothing of the transfer is left in the handle either. */
 static bool was_reset(const tote_curl_request *request) {
-    const char *text = get_url(request);
+    const char *text = get_text(&request->transfer, CURLINFO_EFFECTIVE_URL);
 
     return (request->attempts || request->url.text) && (!text || !*text);
 }

@@ -81,7 +81,7 @@ bool tote__curl_is_header(const char *line, const char *name, size_t length) {
            (line[length] == ':' || line[length] == ';');
 }
 
-/* An injected line. */
+/* An injected line, or the name alone of a header that is removed. */
 struct line {
     struct curl_slist node; /* first */
     size_t name_length;
@@ -92,6 +92,7 @@ struct line {
 struct injected {
     struct tote__arena *arena;
     struct curl_slist *first;
+    struct curl_slist *removed; /* headers that inject removes */
 };
 
 static void remove_line(struct curl_slist **list, const char *name, size_t length) {
@@ -103,15 +104,13 @@ static void remove_line(struct curl_slist **list, const char *name, size_t lengt
     }
 }
 
-/* An empty header is "Name;" to libcurl. A NULL value leaves what the program sends. */
+/* An empty header is "Name;" to libcurl. A NULL value removes the program's header. */
 static void set_line(void *carrier, const char *key, const char *value, size_t value_length) {
     struct injected *injected = carrier;
     size_t length = strlen(key);
 
     remove_line(&injected->first, key, length);
-    if (!value) {
-        return;
-    }
+    struct curl_slist **list = value ? &injected->first : &injected->removed;
     struct line *line =
         tote__arena_allocate(injected->arena, sizeof *line + length + 2 + value_length + 1);
     if (!line) {
@@ -120,32 +119,35 @@ static void set_line(void *carrier, const char *key, const char *value, size_t v
     }
     char *end = mempcpy(line->text, key, length);
     *end++ = value_length ? ':' : ';';
-    if (value_length) {
+    if (value && value_length) {
         *end++ = ' ';
         end = mempcpy(end, value, value_length);
     }
     *end = '\0';
     line->name_length = length;
-    line->node = (struct curl_slist){line->text, injected->first};
-    injected->first = &line->node;
+    line->node = (struct curl_slist){line->text, *list};
+    *list = &line->node;
 }
 
-static bool is_replaced(const struct curl_slist *injected, const char *line) {
-    for (; injected; injected = injected->next) {
-        if (tote__curl_is_header(line, injected->data,
-                                 ((const struct line *)injected)->name_length)) {
+static bool is_among(const struct curl_slist *lines, const char *line) {
+    for (; lines; lines = lines->next) {
+        if (tote__curl_is_header(line, lines->data, ((const struct line *)lines)->name_length)) {
             return true;
         }
     }
     return false;
 }
 
+static bool is_replaced(const struct injected *injected, const char *line) {
+    return is_among(injected->first, line) || is_among(injected->removed, line);
+}
+
 /*
  * Append the lines of `own` that inject does not replace. What follows the last one that it does is
  * borrowed as it is. Returns: false if out of memory.
  */
-static bool append(struct tote__sent *sent, struct curl_slist *injected, struct curl_slist *own) {
-    struct curl_slist *last = injected;
+static bool append(struct tote__sent *sent, const struct injected *injected,
+                   struct curl_slist *last, struct curl_slist *own) {
     struct curl_slist *rest = own;
 
     for (const struct curl_slist *node = own; node; node = node->next) {
@@ -176,22 +178,24 @@ static bool append(struct tote__sent *sent, struct curl_slist *injected, struct 
 struct curl_slist *tote__sent_make(struct tote__sent *sent, struct curl_slist *own,
                                    const tote_context *context) {
     static const tote_text_map_setter setter = {sizeof setter, set_line};
-    struct injected injected = {&sent->arena, NULL};
+    struct injected injected = {&sent->arena, NULL, NULL};
+    struct curl_slist none = {nothing, NULL};
 
     tote__sent_reset(sent, own);
     sent->arena = tote__arena_over(sent->usual, sizeof sent->usual);
     tote_inject(context, &injected, &setter);
-    if (!injected.first) {
+    if (!injected.first && !injected.removed) {
         return tote__sent_reset(sent, own);
     }
     if (!sent->head) {
         sent->head = take_head();
     }
-    if (!sent->head || !append(sent, injected.first, own)) {
+    struct curl_slist *first = injected.first ? injected.first : &none;
+    if (!sent->head || !append(sent, &injected, first, own)) {
         tote_diagnose(TOTE_LEVEL_ERROR, "curl", "headers not injected: no memory");
         return tote__sent_reset(sent, own);
     }
-    sent->head->node = *injected.first;
+    sent->head->node = *first;
     return &sent->head->node;
 }
 
