@@ -23,7 +23,7 @@ int send_run(const char *directory, const char *journals, unsigned timeout_ms) {
     options.spool_directory = directory;
     options.journal_directory = journals;
     tote_result result = tote_otlp_send_spool(&options, timeout_ms, &report);
-    bool is_unreadable = report.unreadable || report.damaged;
+    bool is_unreadable = report.unreadable || report.damaged || report.unattached;
     bool is_rejected = report.rejected || report.not_accepted;
     if (result == TOTE_FAILURE && !is_unreadable && !is_rejected) {
         return EXIT_FAILURE; /* nothing was tried, and a diagnostic reported why */
@@ -40,13 +40,21 @@ int send_run(const char *directory, const char *journals, unsigned timeout_ms) {
                "how many spans they held is unknown\n",
                report.gone);
     }
+    if (report.unattached) {
+        printf("%" PRIu64
+               " crash-safe journals stay: their shared memory is of another container or IPC "
+               "namespace; how many spans they hold is unknown\n",
+               report.unattached);
+    }
     if (report.not_accepted) {
         puts(
             "the receiver does not accept them here: what is left stays, and nothing more is sent");
     }
-    if (is_unreadable) {
+    if (report.unreadable || report.damaged) {
         printf("%" PRIu64 " files cannot be opened, %" PRIu64 " files are damaged\n",
                report.unreadable, report.damaged);
+    }
+    if (is_unreadable) {
         return EXIT_UNREADABLE;
     }
     if (is_rejected) {

@@ -6,8 +6,9 @@
 #define TOTE_CLI_SEND_H
 
 enum {
-    EXIT_UNREADABLE = 3, /* something in the directory cannot be opened, or is damaged */
-    EXIT_REJECTED = 4    /* the receiver rejected spans, or does not accept requests here */
+    EXIT_UNREADABLE =
+        3,            /* something in the directory cannot be opened or attached, or is damaged */
+    EXIT_REJECTED = 4 /* the receiver rejected spans, or does not accept requests here */
 };
 
 /*

@@ -31,9 +31,8 @@ enum {
     MOST_DEFINITIONS = 2048,
     NAME_BYTES = 256,
     LOOK_AGAIN_MS = 5000,
-    STEP_NAMES = 512,          /* looked at by one step */
-    KEPT_FOR_S = 24 * 60 * 60, /* a file that refers to another namespace */
-    UNFINISHED_FOR_S = 3       /* a file that is being made has no lock for a moment */
+    STEP_NAMES = 512,    /* looked at by one step */
+    UNFINISHED_FOR_S = 3 /* a file that is being made has no lock for a moment */
 };
 
 enum { RESOURCE_SPANS = 0x0A, SCOPE_SPANS = 0x12, SPANS = 0x12 };
@@ -74,6 +73,10 @@ struct tote__recovery {
     uint64_t lost;
     uint64_t damaged; /* journals, ... */
     uint64_t gone;    /* ... and those whose shared memory no longer exists */
+    /* Journals in shared memory that cannot be attached from here: */
+    uint64_t unattached_now; /* found by the look that is under way, */
+    uint64_t unattached;     /* by the last one, */
+    uint64_t reported_unattached;
     struct tote__listing listing;
     int directory; /* of the listing */
     int file;
@@ -188,6 +191,11 @@ uint64_t tote__recovery_gone(const struct tote__recovery *recovery) {
     return recovery->gone;
 }
 
+uint64_t tote__recovery_unattached(const struct tote__recovery *recovery) {
+    return recovery->unattached_now > recovery->unattached ? recovery->unattached_now
+                                                           : recovery->unattached;
+}
+
 /* Returns: false when not all of it is there. */
 static bool read_file_at(int file, uint8_t *bytes, size_t size, off_t at) {
     size_t done = 0;
@@ -270,15 +278,8 @@ static int64_t age_of(const struct stat *status) {
     return (int64_t)(tote__clock_realtime() / 1000000000U) - (int64_t)status->st_mtime;
 }
 
-/*
- * The file refers to shared memory that cannot be attached. It stays while somebody else may come
- * who can.
- */
-static void leave_reference(struct tote__recovery *recovery, const struct stat *status,
-                            bool is_gone) {
-    if (!is_gone && age_of(status) < KEPT_FOR_S) {
-        return;
-    }
+/* The file refers to shared memory that no longer exists. */
+static void give_up_reference(struct tote__recovery *recovery) {
     recovery->gone++;
     tote_diagnose(TOTE_LEVEL_WARN, component,
                   "the journal %s in %s is gone, with the spans of its process that were not "
@@ -286,6 +287,21 @@ static void leave_reference(struct tote__recovery *recovery, const struct stat *
                   "journal_directory",
                   recovery->reading->name, path_of(recovery));
     unlinkat(recovery->directory, recovery->reading->name, 0);
+}
+
+/* Once more only if there are more of them. */
+static void report_unattached(struct tote__recovery *recovery) {
+    if (recovery->unattached > recovery->reported_unattached) {
+        tote_diagnose(
+            TOTE_LEVEL_WARN, component,
+            "%llu crash-safe journals in %s stay, and their spans are not sent: they are in "
+            "shared memory that cannot be attached from here, as that of another container or IPC "
+            "namespace; run the program or 'tote send' there ('nsenter --ipc'), let the containers "
+            "share one IPC namespace, or set journal_directory. If that namespace has ended, the "
+            "spans are lost, and the files can be removed",
+            (unsigned long long)recovery->unattached, path_of(recovery));
+        recovery->reported_unattached = recovery->unattached;
+    }
 }
 
 /*
@@ -304,9 +320,10 @@ static bool follow_reference(struct tote__recovery *recovery, const struct stat 
         return true;
     }
     enum tote__segment_found found = tote__segment_attach(&reference, status->st_uid, segment);
-    if (found != TOTE__SEGMENT_ATTACHED) {
-        leave_reference(recovery, status, found == TOTE__SEGMENT_GONE);
+    if (found == TOTE__SEGMENT_GONE) {
+        give_up_reference(recovery);
     }
+    recovery->unattached_now += found == TOTE__SEGMENT_ELSEWHERE; /* its namespace may live */
     return found == TOTE__SEGMENT_ATTACHED;
 }
 
@@ -409,7 +426,14 @@ static bool open_listing(struct tote__recovery *recovery, const struct tote__spo
         return false;
     }
     recovery->directory = directory;
+    recovery->unattached_now = 0;
     return true;
+}
+
+static void end_look(struct tote__recovery *recovery) {
+    close_journal(recovery);
+    recovery->unattached = recovery->unattached_now;
+    report_unattached(recovery);
 }
 
 bool tote__recovery_is_journal(const char *name) {
@@ -426,7 +450,7 @@ static enum search find_journal(struct tote__recovery *recovery, const struct to
     for (int i = 0; i < STEP_NAMES; i++) {
         const struct dirent *item = readdir(recovery->listing.directory);
         if (!item) {
-            close_journal(recovery);
+            end_look(recovery);
             return NONE;
         }
         if (open_journal(recovery, item->d_name)) {

@@ -35,6 +35,12 @@ uint64_t tote__recovery_damaged(const struct tote__recovery *recovery);
 /* The number of journals in shared memory that no longer exists, for example after a restart. */
 uint64_t tote__recovery_gone(const struct tote__recovery *recovery);
 
+/*
+ * The number of journals in shared memory that cannot be attached from here, for example because it
+ * is another container's, as of the last look. They stay.
+ */
+uint64_t tote__recovery_unattached(const struct tote__recovery *recovery);
+
 /* Return whether a file of this name is a journal. */
 bool tote__recovery_is_journal(const char *name);
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "journal_format.h"
+#include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/os.h"
 
@@ -188,25 +189,31 @@ static void leave_directory(char *path) {
     *slash = '\0';
 }
 
+/* What is known of the file that refers to a segment. */
+enum reference_state { EXISTS, DELETED, UNKNOWN };
+
 /*
- * Whether the file was deleted, or the directory with it. It is not if its file system is not
- * mounted now: then the closest directory that is there is on another device.
+ * Look whether the file was deleted, or the directory with it. That is unknown if its file system
+ * is not mounted now: then the closest directory that is there is on another device.
  */
-static bool is_deleted(const struct owner *owner) {
+static enum reference_state look_for_file(const struct owner *owner) {
     char path[PATH_BYTES];
     struct stat status;
 
     memcpy(path, owner->path, sizeof path);
-    if (path[0] != '/' || !memchr(path, '\0', sizeof path) || lstat(path, &status) == 0) {
-        return false;
+    if (path[0] != '/' || !memchr(path, '\0', sizeof path)) {
+        return UNKNOWN;
+    }
+    if (lstat(path, &status) == 0) {
+        return EXISTS;
     }
     while (errno == ENOENT && path[0]) {
         leave_directory(path);
         if (lstat(path[0] ? path : "/", &status) == 0) {
-            return (uint64_t)status.st_dev == owner->device;
+            return (uint64_t)status.st_dev == owner->device ? DELETED : UNKNOWN;
         }
     }
-    return false;
+    return UNKNOWN;
 }
 
 /* Whether its path means here what it means there. */
@@ -218,23 +225,61 @@ static bool is_of_this_root(const struct owner *owner) {
            owner->root_inode == (uint64_t)root.st_ino;
 }
 
-static bool is_abandoned(int id) {
+/* A segment that is no journal counts as one whose file exists: it is left alone. */
+static enum reference_state look_for_reference(int id) {
     struct tote__segment segment = {.id = id};
     struct tote__journal_head head;
     struct owner owner;
 
     if (!attach(&segment, SHM_RDONLY)) {
-        return false;
+        return EXISTS;
     }
     memcpy(&head, segment.at, sizeof head);
     memcpy(&owner, segment.at + OWNER_AT, sizeof owner);
     tote__segment_detach(&segment);
-    return memcmp(head.magic, TOTE__JOURNAL_MAGIC, sizeof head.magic) == 0 &&
-           head.checksum == tote__journal_head_checksum(&head) && is_of_this_root(&owner) &&
-           is_deleted(&owner);
+    if (memcmp(head.magic, TOTE__JOURNAL_MAGIC, sizeof head.magic) != 0 ||
+        head.checksum != tote__journal_head_checksum(&head)) {
+        return EXISTS;
+    }
+    return is_of_this_root(&owner) ? look_for_file(&owner) : UNKNOWN;
+}
+
+/* Segments whose file cannot be looked for from here. */
+struct unknown {
+    unsigned count;
+    uint64_t bytes;
+    size_t length;
+    char ids[256]; /* arguments of ipcrm, for as many as there is room */
+};
+
+static void note_unknown(struct unknown *unknown, int id, size_t size) {
+    char text[32];
+    size_t length = (size_t)snprintf(text, sizeof text, " -m %d", id);
+
+    unknown->count++;
+    unknown->bytes += size;
+    if (unknown->length + length < sizeof unknown->ids) {
+        memcpy(unknown->ids + unknown->length, text, length + 1);
+        unknown->length += length;
+    }
+}
+
+/* Once in a process, and once more if there are more of them. */
+static void report_unknown(const struct unknown *unknown) {
+    static _Atomic(unsigned) reported;
+
+    if (unknown->count > atomic_exchange(&reported, unknown->count)) {
+        tote_diagnose(TOTE_LEVEL_WARN, "spool",
+                      "%u crash-safe journals in shared memory (%llu bytes) stay, although no "
+                      "process is attached to them: the disk queues that they belong to cannot be "
+                      "seen from here (another container, or a file system that is not mounted); "
+                      "if these no longer exist, remove the memory with 'ipcrm%s'",
+                      unknown->count, (unsigned long long)unknown->bytes, unknown->ids);
+    }
 }
 
 void tote__segments_clear_away(uint32_t age_s) {
+    struct unknown unknown = {.count = 0};
     struct shm_info info;
     int error = errno;
     int last = shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&info);
@@ -243,11 +288,18 @@ void tote__segments_clear_away(uint32_t age_s) {
     for (int i = 0; i <= last && i < MOST_SEGMENTS; i++) {
         struct shmid_ds status;
         int id = shmctl(i, SHM_STAT, &status);
-        if (id >= 0 && status.shm_perm.cuid == geteuid() && status.shm_nattch == 0 &&
-            status.shm_segsz >= TOTE__JOURNAL_CHUNKS_AT &&
-            now - (int64_t)status.shm_dtime >= (int64_t)age_s && is_abandoned(id)) {
+        if (id < 0 || status.shm_perm.cuid != geteuid() || status.shm_nattch != 0 ||
+            status.shm_segsz < TOTE__JOURNAL_CHUNKS_AT ||
+            now - (int64_t)status.shm_dtime < (int64_t)age_s) {
+            continue;
+        }
+        enum reference_state state = look_for_reference(id);
+        if (state == DELETED) {
             tote__segment_remove(&(struct tote__segment){.id = id});
+        } else if (state == UNKNOWN) {
+            note_unknown(&unknown, id, status.shm_segsz);
         }
     }
+    report_unknown(&unknown);
     errno = error;
 }

@@ -67,7 +67,8 @@ void tote__segment_remove(const struct tote__segment *segment);
 
 /*
  * Remove this user's journals in memory that no process is attached to and whose file is gone, if
- * they were left at least that long ago.
+ * they were left at least that long ago. Report, once, those whose file cannot be looked for from
+ * here; they stay.
  */
 void tote__segments_clear_away(uint32_t age_s);
 

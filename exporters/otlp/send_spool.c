@@ -117,7 +117,8 @@ static tote_result fill_report(const struct tote__outbox *outbox, tote_spool_rep
     report->damaged = trouble.damaged + (recovery ? tote__recovery_damaged(recovery) : 0);
     report->not_accepted = outbox->delivery.is_not_here ? outbox->batch.span_count : 0;
     report->gone = recovery ? tote__recovery_gone(recovery) : 0;
-    if (report->unreadable || report->damaged || report->not_accepted) {
+    report->unattached = recovery ? tote__recovery_unattached(recovery) : 0;
+    if (report->unreadable || report->damaged || report->not_accepted || report->unattached) {
         return TOTE_FAILURE;
     }
     return report->batches_left ? TOTE_TIMED_OUT : TOTE_SUCCESS;
