@@ -56,23 +56,26 @@ static void report_failure(struct tote__delivery *delivery, const struct tote__v
     delivery->is_reported = true;
 }
 
-/*
- * If this is the last chance and the pause would pass the deadline, shorten it, so that a last
- * attempt is made. A wait that the receiver asked for is not shortened.
- */
-static void shorten_pause(struct tote__delivery *delivery, struct tote__manner manner,
-                          uint64_t deadline) {
+bool tote__delivery_shorten_pause(struct tote__delivery *delivery, uint64_t deadline) {
     uint64_t now = tote__clock_monotonic();
     uint64_t left = deadline > now ? deadline - now : 0;
     uint64_t reserve = LAST_ATTEMPT_MS * ns_per_ms;
 
-    if (delivery->retry_at < deadline || !manner.is_last_chance || manner.is_only_attempt ||
-        delivery->is_asked_to_wait || delivery->is_gone || delivery->has_last_attempt ||
+    if (delivery->retry_at < deadline || delivery->is_asked_to_wait ||
         left < SHORTEST_MS * ns_per_ms) {
-        return;
+        return false;
     }
-    delivery->has_last_attempt = true;
     delivery->retry_at = deadline - (left / 2 < reserve ? left / 2 : reserve);
+    return true;
+}
+
+/* If this is the last chance, make a last attempt before the deadline. */
+static void shorten_pause(struct tote__delivery *delivery, struct tote__manner manner,
+                          uint64_t deadline) {
+    if (manner.is_last_chance && !manner.is_only_attempt && !delivery->is_gone &&
+        !delivery->has_last_attempt) {
+        delivery->has_last_attempt = tote__delivery_shorten_pause(delivery, deadline);
+    }
 }
 
 static void note_failure(struct tote__delivery *delivery, const struct tote__verdict *verdict,

@@ -72,6 +72,12 @@ uint64_t tote__delivery_due(const struct tote__delivery *delivery);
 void tote__delivery_put_off(struct tote__delivery *delivery, const struct tote__verdict *verdict,
                             size_t span_count);
 
+/*
+ * If the pause would pass the deadline, shorten it, so that an attempt is made at most a second
+ * before the deadline. A wait that the receiver asked for is not shortened. Returns whether it was.
+ */
+bool tote__delivery_shorten_pause(struct tote__delivery *delivery, uint64_t deadline);
+
 /* Somebody waits: try again now, unless the receiver asked for time. */
 void tote__delivery_hurry(struct tote__delivery *delivery);
 

@@ -23,6 +23,7 @@ enum { LONGEST_PAUSE_MS = 60000 };
 struct sending {
     struct tote__outbox outbox;
     uint64_t deadline;
+    bool has_last_attempt; /* the pause before it was shortened */
 };
 
 /* Or nobody has looked yet. */
@@ -41,6 +42,9 @@ static void make_step(struct sending *sending) {
 
     tote__outbox_step(&sending->outbox, manner, &step);
     if (step.is_paused && is_something_left(sending)) {
+        sending->has_last_attempt =
+            sending->has_last_attempt ||
+            tote__delivery_shorten_pause(&sending->outbox.delivery, sending->deadline);
         uint64_t due = tote__outbox_due(&sending->outbox);
         due = due < sending->deadline ? due : sending->deadline;
         tote__transport_pause(sending->outbox.delivery.transport,

@@ -131,6 +131,20 @@ static void judge_http(const struct tote__answer *answer, struct tote__verdict *
     }
 }
 
+/*
+ * The rest of the response is not read. A receiver of OTLP has no reason to send so much: what
+ * listens there may be something else. With a disk queue the spans wait until that is corrected.
+ */
+static void judge_too_large(const struct tote__otlp_settings *settings,
+                            struct tote__verdict *verdict) {
+    bool can_wait = settings->spool_directory;
+
+    verdict->fate = can_wait ? TOTE__NOT_HERE : TOTE__LOST;
+    verdict->reason = can_wait ? "with more than max_response_bytes"
+                               : "the answer is larger than max_response_bytes";
+    verdict->advice = "; check the endpoint's port and path, or raise max_response_bytes";
+}
+
 static void judge_grpc_message(const struct tote__otlp_settings *settings,
                                const struct tote__answer *answer, struct tote__verdict *verdict) {
     struct tote__arena arena = {.chunks = NULL};
@@ -141,8 +155,7 @@ static void judge_grpc_message(const struct tote__otlp_settings *settings,
         verdict->is_readable = tote__otlp_read_response(message, protobuf, &verdict->response);
         break;
     case TOTE__GRPC_TOO_LARGE:
-        verdict->fate = TOTE__LOST;
-        verdict->reason = "the answer is larger than max_response_bytes";
+        judge_too_large(settings, verdict);
         break;
     default:
         break;
@@ -232,7 +245,6 @@ void tote__otlp_judge(const struct tote__otlp_settings *settings, const struct t
         [TOTE__INTERRUPTED] = {TOTE__TRY_AGAIN, "interrupted by shutdown", ""},
         [TOTE__TLS_FAILED] = {TOTE__TRY_AGAIN, "TLS failed",
                               "; check the endpoint's scheme and OTEL_EXPORTER_OTLP_CERTIFICATE"},
-        [TOTE__ANSWER_TOO_LARGE] = {TOTE__LOST, "the answer is larger than max_response_bytes", ""},
         [TOTE__NOT_HTTP2] = {TOTE__TRY_AGAIN,
                              "the receiver does not speak HTTP/2, as gRPC needs it",
                              "; check the endpoint's port and OTEL_EXPORTER_OTLP_PROTOCOL"},
@@ -242,7 +254,9 @@ void tote__otlp_judge(const struct tote__otlp_settings *settings, const struct t
 
     *verdict = (struct tote__verdict){
         .fate = TOTE__LOST, .reason = "", .detail = answer->error, .advice = ""};
-    if (outcome != TOTE__ANSWERED) {
+    if (outcome == TOTE__ANSWER_TOO_LARGE) {
+        judge_too_large(settings, verdict);
+    } else if (outcome != TOTE__ANSWERED) {
         verdict->fate = failures[outcome].fate;
         verdict->reason = failures[outcome].reason;
         verdict->advice =

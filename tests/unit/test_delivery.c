@@ -394,14 +394,22 @@ static void ignore(tote_level level, const char *component, const char *message,
  */
 static void what_an_endpoint_does_not_accept_stays_in_the_disk_queue(void **state) {
     enum { REQUESTS = 4, SPANS = 3 * REQUESTS };
-    static const unsigned statuses[] = {302, 401, 403, 404, 405, 407};
+    static const struct receiver_answer answers[] = {
+        {.status = 302},
+        {.status = 401},
+        {.status = 403},
+        {.status = 404},
+        {.status = 405},
+        {.status = 407},
+        {.status = 200, .body_size = 5 << 20}, /* no receiver's: a large page */
+    };
 
     (void)state;
-    for (size_t i = 0; i < TOTE_COUNT_OF(statuses); i++) {
+    for (size_t i = 0; i < TOTE_COUNT_OF(answers); i++) {
         const struct place place = make_place();
         struct receiver *receiver = receiver_start();
         const char *url = receiver_url(receiver);
-        receiver_set_answer(receiver, (struct receiver_answer){.status = statuses[i]});
+        receiver_set_answer(receiver, answers[i]);
         tote_set_diagnostics(keep_error, TOTE_LEVEL_INFO, NULL);
         errors = 0;
         tote_sdk *sdk = start_with_spool(url, place.directory, 3600 * 1000);
@@ -429,6 +437,35 @@ static void what_an_endpoint_does_not_accept_stays_in_the_disk_queue(void **stat
         receiver_stop(receiver);
         remove_directory(place.directory);
     }
+}
+
+static uint64_t attempts_within(unsigned timeout_ms) {
+    const struct place place = make_place();
+    struct receiver *receiver = receiver_start();
+    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+
+    receiver_set_answer(receiver, (struct receiver_answer){.status = 503});
+    tote_sdk *sdk = start_with_spool(receiver_url(receiver), place.directory, 3600 * 1000);
+    assert_int_equal(export_requests(sdk, 1).spooled, 3);
+    tote_sdk_close(&sdk, 10000);
+    size_t before = receiver_wait(receiver, 1);
+
+    otlp.ignore_environment = true;
+    otlp.endpoint = receiver_url(receiver);
+    otlp.spool_directory = place.directory;
+    otlp.retry_first_ms = 3600 * 1000;
+    otlp.retry_longest_ms = UINT32_MAX;
+    assert_int_equal(tote_otlp_send_spool(&otlp, timeout_ms, NULL), TOTE_TIMED_OUT);
+    size_t attempts = receiver_wait(receiver, before + 1) - before;
+    receiver_stop(receiver);
+    remove_directory(place.directory);
+    return attempts;
+}
+
+/* The schedule of retries does not cost the attempt that the timeout has time for. */
+static void sending_a_disk_queue_ends_with_a_last_attempt(void **state) {
+    (void)state;
+    assert_int_equal(attempts_within(1000), 2);
 }
 
 /* A program that runs delivers them when the receiver accepts them. */
@@ -708,6 +745,7 @@ int main(int argc, char **argv) {
         TEST(a_shutdown_makes_a_last_attempt),
         TEST(spans_of_an_outage_arrive_when_the_collector_is_back),
         TEST(what_an_endpoint_does_not_accept_stays_in_the_disk_queue),
+        TEST(sending_a_disk_queue_ends_with_a_last_attempt),
         TEST(what_an_endpoint_did_not_accept_is_delivered_once_it_does),
         TEST(what_is_malformed_is_rejected_also_with_a_disk_queue),
         TEST(without_a_disk_queue_what_is_not_accepted_is_rejected),

@@ -332,6 +332,25 @@ static void a_success_of_grpc_may_reject_spans_in_a_compressed_message(void **st
     assert_true(judge(&answer, TOTE_OTLP_GRPC).is_readable);
 }
 
+/* What listens there may be something else: the spans wait in a disk queue, if there is one. */
+static void an_answer_that_is_too_large_leaves_spans_in_the_disk_queue(void **state) {
+    struct tote__otlp_settings settings = {.protocol = TOTE_OTLP_HTTP_PROTOBUF,
+                                           .max_response_bytes = 4096};
+    struct tote__answer answer = nothing;
+    struct tote__verdict verdict;
+
+    (void)state;
+    answer.outcome = TOTE__ANSWER_TOO_LARGE;
+    answer.status = 200;
+    tote__otlp_judge(&settings, &answer, &verdict);
+    assert_int_equal(verdict.fate, TOTE__LOST);
+    settings.spool_directory = "/var/spool/tote";
+    tote__otlp_judge(&settings, &answer, &verdict);
+    assert_int_equal(verdict.fate, TOTE__NOT_HERE);
+    assert_non_null(strstr(verdict.reason, "max_response_bytes"));
+    assert_non_null(strstr(verdict.advice, "check the endpoint"));
+}
+
 /* Requirement G7: spans that were taken stay taken, whatever follows; trap L38 */
 static void a_success_of_grpc_that_is_garbage_is_one_and_a_bomb_is_not(void **state) {
     static const uint8_t zeros[1 << 16];
@@ -390,6 +409,7 @@ int main(int argc, char **argv) {
         TEST(an_error_of_grpc_says_why),
         TEST(a_success_of_grpc_may_reject_spans_in_a_compressed_message),
         TEST(a_success_of_grpc_that_is_garbage_is_one_and_a_bomb_is_not),
+        cmocka_unit_test(an_answer_that_is_too_large_leaves_spans_in_the_disk_queue),
         TEST(a_retry_after_is_seconds_or_a_date_and_a_day_at_most),
     };
     return RUN_TESTS(tests, argc, argv);
