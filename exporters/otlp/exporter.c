@@ -15,6 +15,7 @@
 #include "journal.h"
 #include "options.h"
 #include "outbox.h"
+#include "spool_claim.h"
 #include "tote/context.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/otlp.h"
@@ -32,6 +33,7 @@ struct exporter {
     tote_context *context; /* in which curl's own calls are not traced */
     tote_otlp_buffer buffer;
     struct tote__outbox outbox;
+    struct tote__spool_claim claim; /* on the directory of the disk queue */
     struct tote__journal *journal;  /* this process's; NULL: none */
     struct tote__journal *journals; /* and those of its parents */
     uid_t user;          /* effective, when the disk queue was opened, or could not be opened */
@@ -153,6 +155,23 @@ static bool has_new_user(const struct exporter *exporter) {
     return exporter->settings.spool_directory && geteuid() != exporter->user;
 }
 
+/*
+ * Let no other exporter of this process use the directory. Returns NULL, with a diagnostic, and
+ * closes the disk queue, if one does already.
+ */
+static struct tote__spool *claim_spool(struct exporter *exporter, struct tote__spool *spool) {
+    if (!spool || tote__spool_claim_take(&exporter->claim, tote__spool_descriptor(spool))) {
+        return spool;
+    }
+    tote_diagnose(TOTE_LEVEL_ERROR, "spool",
+                  "the disk queue %s is not used for %s: another exporter of this process uses the "
+                  "directory, and its receiver would get these spans; give each destination a "
+                  "directory of its own (spool_directory, OTEL_C_SPOOL_DIRECTORY)",
+                  exporter->settings.spool_directory, exporter->settings.shown_url);
+    tote__spool_close(spool);
+    return NULL;
+}
+
 /* A server that starts as root may have its disk queue in a directory of the user it changes to. */
 static void follow_user(struct exporter *exporter) {
     if (!has_new_user(exporter)) {
@@ -161,8 +180,9 @@ static void follow_user(struct exporter *exporter) {
     exporter->user = geteuid();
     if (!exporter->outbox.spool) {
         const struct tote__otlp_settings *settings = &exporter->settings;
-        tote__outbox_set_spool(&exporter->outbox, tote__spool_open(settings->spool_directory,
-                                                                   &settings->spool_limits));
+        struct tote__spool *spool =
+            tote__spool_open(settings->spool_directory, &settings->spool_limits);
+        tote__outbox_set_spool(&exporter->outbox, claim_spool(exporter, spool));
     }
 }
 
@@ -179,9 +199,10 @@ static void begin_export(struct exporter *exporter) {
     }
     if (exporter->generation != generation) { /* and what its parent kept is its parent's */
         struct tote__spool *spool = exporter->outbox.spool;
+        struct tote__spool *own =
+            spool ? tote__spool_reopen(spool, exporter->settings.spool_directory) : NULL;
         tote__outbox_begin(&exporter->outbox, &exporter->settings, exporter->transport,
-                           spool ? tote__spool_reopen(spool, exporter->settings.spool_directory)
-                                 : NULL);
+                           claim_spool(exporter, own));
         exporter->generation = generation;
         exporter->user = spool ? geteuid() : exporter->user; /* a failure is reported already */
     }
@@ -366,10 +387,14 @@ static void count_step(struct exporter *exporter, const struct tote__step *step,
     }
 }
 
+/* The directory may be another one than before. */
 static void renew_journal(struct exporter *exporter) {
     const struct tote__spool *spool = exporter->outbox.spool;
     uint32_t renewals = spool ? tote__spool_renewals(spool) : 0;
 
+    if (renewals != exporter->renewals) {
+        tote__spool_claim_take(&exporter->claim, tote__spool_descriptor(spool));
+    }
     if (spool && exporter->journal &&
         (renewals != exporter->renewals || !tote__journal_is_open(exporter->journal))) {
         tote__journal_renew(exporter->journal, exporter->settings.journal_directory,
@@ -564,6 +589,7 @@ static tote_result otlp_shutdown(void *self, uint32_t timeout_ms) {
     int error = errno;
 
     atomic_store(&exporter->is_shut_down, true);
+    tote__spool_claim_drop(&exporter->claim); /* what is saved now is for the next one to send */
     while (is_exporting(exporter) && tote__clock_monotonic() < deadline) {
         const struct timespec moment = {.tv_nsec = 1000000};
         nanosleep(&moment, NULL);
@@ -582,6 +608,7 @@ static void otlp_destroy(void *self) {
         tote_otlp_buffer_clear(&exporter->buffer);
         tote__outbox_clear(&exporter->outbox);
     }
+    tote__spool_claim_drop(&exporter->claim);
     tote__journal_free(exporter->journals);
     tote__transport_free(exporter->transport);
     if (exporter->settings.transport.destroy) {
@@ -616,15 +643,20 @@ static const tote_span_exporter_ops otlp_ops = {
  * Returns: false when a spool was asked for by the options and cannot be had. As root the directory
  * of another user can be had later.
  */
-static bool open_spool(const struct tote__otlp_settings *settings, struct tote__spool **spool) {
+static bool open_spool(struct exporter *exporter, struct tote__spool **spool) {
+    const struct tote__otlp_settings *settings = &exporter->settings;
+
     if (!settings->spool_directory) {
         return true;
     }
     int cancel = tote__cancel_disable();
-    *spool = tote__spool_open(settings->spool_directory, &settings->spool_limits);
+    struct tote__spool *opened =
+        tote__spool_open(settings->spool_directory, &settings->spool_limits);
+    *spool = claim_spool(exporter, opened);
     tote__cancel_restore(cancel);
     return *spool || !settings->needs_spool ||
-           (geteuid() == 0 && tote__folder_is_of_another_user(settings->spool_directory));
+           (!opened && geteuid() == 0 &&
+            tote__folder_is_of_another_user(settings->spool_directory));
 }
 
 tote_span_exporter *tote_otlp_exporter_new(const tote_otlp_options *options) {
@@ -648,7 +680,7 @@ tote_span_exporter *tote_otlp_exporter_new(const tote_otlp_options *options) {
     exporter->transport = tote__transport_new(&exporter->settings);
     struct tote__spool *spool = NULL;
     exporter->user = geteuid();
-    bool is_spool_open = open_spool(&exporter->settings, &spool);
+    bool is_spool_open = open_spool(exporter, &spool);
     exporter->generation = tote__generation();
     tote__outbox_begin(&exporter->outbox, &exporter->settings, exporter->transport, spool);
     if (!is_spool_open) {
