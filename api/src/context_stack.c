@@ -50,14 +50,28 @@ struct tote__stack *tote__stack_here(void) {
     return tote__unlikely(foreign) ? foreign->get(foreign->self) : tote__thread.stack;
 }
 
+static bool is_closed(tote_scope *scope) {
+    return atomic_load(&scope->on) == &tote__closed;
+}
+
+/* What is current where the thread has made nothing current. */
+static const tote_context *outermost(void) {
+    const struct tote__inherited *inherited = tote__thread.inherited;
+
+    if (tote__unlikely(inherited != NULL) && !is_closed(inherited->scope)) {
+        return inherited->context;
+    }
+    return &tote__root_context;
+}
+
 static const tote_context *top(const struct tote__stack *stack) {
     if (!stack) {
-        return &tote__root_context;
+        return outermost();
     }
     if (is_without_memory(stack)) {
         return &tote__void_scope.context;
     }
-    return stack->depth ? stack->frames[stack->depth - 1].context : &tote__root_context;
+    return stack->depth ? stack->frames[stack->depth - 1].context : outermost();
 }
 
 /* `context` is on top of `stack` now, that may be a fibre's or one that nobody runs on. */
@@ -77,8 +91,9 @@ static void set_stack_here(struct tote__stack *stack) {
         foreign->set(foreign->self, stack);
         return;
     }
+    bool is_empty = !stack || (!is_without_memory(stack) && !stack->depth);
     tote__thread.stack = stack;
-    set_current(stack, top(stack));
+    set_current(stack, is_empty ? NULL : top(stack));
     tote__thread_watch_end();
 }
 
@@ -314,11 +329,14 @@ static bool has_thread_key;
 /* What is attached from here on, by other destructors, has itself watched anew. */
 static void end_thread(void *unused) {
     struct tote__stack *stack = tote__thread.stack;
+    struct tote__inherited *inherited = tote__thread.inherited;
 
     (void)unused;
     tote__thread.ends_with_release = false;
     tote__thread.stack = NULL;
     tote__thread.current = NULL;
+    tote__thread.inherited = NULL;
+    tote__inherited_free(inherited);
     stack_free(stack); /* may end spans, which needs what the SDK has for the thread */
     void *sdk = tote__thread.sdk;
     tote__thread.sdk = NULL;
@@ -378,12 +396,28 @@ void tote__thread_watch_end(void) {
         has_thread_key && pthread_setspecific(thread_key, &tote__thread) == 0;
 }
 
+tote_scope *tote__stack_innermost_scope(void) {
+    const struct tote__stack *stack = tote__stack_here();
+    const struct tote__inherited *inherited = tote__thread.inherited;
+
+    if (stack && is_without_memory(stack)) {
+        return NULL;
+    }
+    for (size_t depth = stack ? stack->depth : 0; depth; depth--) {
+        const tote_context *context = stack->frames[depth - 1].context;
+        if (context->is_scope) {
+            return is_closed((tote_scope *)context) ? NULL : (tote_scope *)context;
+        }
+    }
+    return inherited && !is_closed(inherited->scope) ? inherited->scope : NULL;
+}
+
 const tote_context *tote_context_current(void) {
     if (tote__unlikely(slot() != NULL)) {
         return top(tote__stack_here());
     }
     const tote_context *current = tote__thread.current;
-    return current ? current : &tote__root_context;
+    return current ? current : outermost();
 }
 
 tote_context_token tote_context_attach(const tote_context *context) {

@@ -51,6 +51,19 @@ struct tote__leave {
     size_t closed; /* how many scopes were ended */
 };
 
+/* What a thread was given by tote__thread_create_in_scope(); it starts with `run`. */
+struct tote__inherited {
+    tote_context *context; /* current while ... */
+    tote_scope *scope;     /* ... this is not closed; one reference each */
+    void *(*run)(void *arg);
+    void *arg;
+};
+
+/* The innermost scope of what is current on this thread. Borrowed; NULL if there is none. */
+tote_scope *tote__stack_innermost_scope(void);
+
+void tote__inherited_free(struct tote__inherited *inherited);
+
 /* The running thread's or fibre's stack. NULL at first. */
 struct tote__stack *tote__stack_here(void);
 

@@ -92,6 +92,7 @@ static tote_scope *scope_new(tote_tracer *tracer, const char *name,
     }
     tote__context_init(&scope->context, parent, store,
                        start_span(tracer, name, options, parent, store));
+    scope->context.is_scope = true;
     scope->has_span = tracer != NULL;
     atomic_init(&scope->on, NULL);
     return scope;

@@ -2,6 +2,10 @@
 /*
  * thread.c - threads that start in their creator's context
  *
+ * tote_thread_create() is for a thread with one task: its context is current until the thread ends.
+ * Where nobody knows what a thread is for, it may be one of a pool, and outlive the request in
+ * which it was created: its context is current until the scope in which it was created is closed.
+ *
  * The context is attached, not run in: a thread that leaves by pthread_exit() releases it with its
  * stack. If out of memory, the start data is on the creator's stack, and the creator waits until
  * the new thread has copied it: the program's thread is created in any case.
@@ -12,6 +16,7 @@
 #include <semaphore.h>
 
 #include "context_stack.h"
+#include "tote/diagnostics.h"
 #include "tote/internal/memory.h"
 
 struct thread_start {
@@ -79,6 +84,52 @@ int tote_thread_create(pthread_t *thread, const pthread_attr_t *attributes, void
     if (result) {
         tote_context_unref(given.context);
         tote__release(start, sizeof *start);
+    }
+    errno = error;
+    return result;
+}
+
+void tote__inherited_free(struct tote__inherited *inherited) {
+    if (inherited) {
+        tote_context_unref(inherited->context);
+        tote_context_unref(&inherited->scope->context);
+        tote__release(inherited, sizeof *inherited);
+    }
+}
+
+/* Released as the thread ends. */
+static void *begin_inheriting(void *arg) {
+    struct tote__inherited *inherited = arg;
+
+    tote__thread.inherited = inherited;
+    tote__thread_watch_end();
+    return inherited->run(inherited->arg);
+}
+
+int tote__thread_create_in_scope(tote__thread_create_function create, pthread_t *thread,
+                                 const pthread_attr_t *attributes, void *(*run)(void *arg),
+                                 void *arg) {
+    int error = errno;
+    tote_scope *scope = tote__stack_innermost_scope();
+    struct tote__inherited *inherited = scope ? tote__allocate(sizeof *inherited) : NULL;
+
+    if (scope && !inherited) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "context",
+                      "out of memory: a thread starts without the context of its creator");
+    }
+    errno = error;
+    if (!inherited) {
+        return create(thread, attributes, run, arg);
+    }
+    *inherited = (struct tote__inherited){
+        .context = tote_context_ref(tote_context_current()),
+        .scope = (tote_scope *)tote_context_ref(&scope->context),
+        .run = run,
+        .arg = arg,
+    };
+    int result = create(thread, attributes, begin_inheriting, inherited);
+    if (result) {
+        tote__inherited_free(inherited);
     }
     errno = error;
     return result;

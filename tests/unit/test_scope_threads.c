@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include "fake_provider.h"
+#include "tote/internal/context.h"
 #include "tote/scope.h"
 #include "tote/thread.h"
 
@@ -265,6 +266,76 @@ static void a_thread_starts_in_its_makers_context_and_gives_its_result(void **st
     assert_int_not_equal(tote_thread_create(NULL, NULL, NULL, NULL), 0);
 }
 
+static bool starts_in(const tote_context *context) {
+    pthread_t thread;
+    struct worker worker = {.context = (tote_context *)(uintptr_t)context};
+
+    assert_int_equal(
+        tote__thread_create_in_scope(pthread_create, &thread, NULL, note_context, &worker), 0);
+    pthread_join(thread, NULL);
+    return worker.is_good;
+}
+
+/* A thread of a pool: its creator's scope is open at first, and closed then. */
+static struct pool {
+    pthread_barrier_t turn;
+    const tote_context *context; /* of the creator */
+    bool is_good;
+} pool;
+
+static void *work_in_pool(void *unused) {
+    (void)unused;
+    bool is_good = tote_context_current() == pool.context;
+    tote_scope *own = tote_scope_open(tracer, "first task", NULL);
+    is_good = is_good && tote_context_current() == tote_scope_get_context(own);
+    tote_scope_close(&own);
+    is_good = is_good && tote_context_current() == pool.context && starts_in(pool.context);
+    tote_context_token token = tote_context_attach(pool.context);
+    pthread_barrier_wait(&pool.turn);
+    pthread_barrier_wait(&pool.turn);                            /* closed in between */
+    is_good = is_good && tote_context_current() == pool.context; /* the thread's own doing */
+    tote_context_detach(token);
+    is_good = is_good && tote_context_current() == tote_context_root() &&
+              !sees(tote_store_current(), "user") && starts_in(tote_context_root());
+    pool.is_good = is_good;
+    return NULL;
+}
+
+/* docs/guest.md, programs that are not changed */
+static void
+a_thread_of_unknown_use_is_in_its_creators_context_while_the_scope_is_open(void **state) {
+    (void)state;
+    pthread_t thread;
+    tote_scope *outer = tote_scope_open(tracer, "outer", NULL);
+    tote_scope *scope = tote_scope_open(tracer, "request", NULL);
+    tote_store_add(tote_store_current(), "user", tote_string("alice"));
+    tote_context *attached = tote_context_with_suppression(tote_context_current());
+    tote_context_token token = tote_context_attach(attached); /* in the scope */
+
+    pool.context = attached;
+    assert_int_equal(pthread_barrier_init(&pool.turn, NULL, 2), 0);
+    assert_int_equal(
+        tote__thread_create_in_scope(pthread_create, &thread, NULL, work_in_pool, NULL), 0);
+    pthread_barrier_wait(&pool.turn);
+    tote_context_detach(token);
+    tote_scope_close(&scope);
+    pthread_barrier_wait(&pool.turn);
+    pthread_join(thread, NULL);
+    assert_true(pool.is_good);
+    assert_int_equal(atomic_load(&attached->references), 1);
+    assert_true(starts_in(tote_scope_get_context(outer)));
+    is_memory_out = true;
+    assert_true(starts_in(tote_context_root()));
+    is_memory_out = false;
+    tote_scope_close(&outer);
+
+    token = tote_context_attach(attached); /* in no scope: nobody knows until when */
+    assert_true(starts_in(tote_context_root()));
+    tote_context_detach(token);
+    tote_context_unref(attached);
+    pthread_barrier_destroy(&pool.turn);
+}
+
 static void *work_without_memory(void *arg) {
     struct worker *worker = arg;
 
@@ -436,6 +507,7 @@ int main(int argc, char **argv) {
         SCOPE_TEST(a_scope_open_when_its_thread_ends_is_suspended),
         SCOPE_TEST(a_thread_that_exits_in_a_scoped_run_ends_its_span),
         SCOPE_TEST(a_thread_starts_in_its_makers_context_and_gives_its_result),
+        SCOPE_TEST(a_thread_of_unknown_use_is_in_its_creators_context_while_the_scope_is_open),
         SCOPE_TEST(a_thread_that_never_had_memory_keeps_nothing_in_its_scopes),
         SCOPE_TEST(a_scope_is_current_on_one_thread_at_a_time),
         SCOPE_TEST(what_the_sdk_has_for_a_thread_is_released_with_it),

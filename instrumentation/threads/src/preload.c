@@ -5,19 +5,18 @@
  *
  *   LD_PRELOAD=$prefix/lib/tote-preload-threads.so ./program
  *
- * A thread that is started outside of any context, as Tote's own are, is started as ever.
+ * A thread that is created in a scope has the current context of its creator until that scope is
+ * closed, and the root context from then on: it may be one of a pool, which serves other requests.
+ * A thread that is created outside of any scope, as Tote's own are, is created as without this.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
 
+#include "tote/internal/context.h"
 #include "tote/thread.h"
 
-typedef int (*create_function)(pthread_t *thread, const pthread_attr_t *attributes,
-                               void *(*start)(void *arg), void *arg);
-
-/* In tote_thread_create(), which comes back here. */
-static _Thread_local bool is_creating __attribute__((tls_model("initial-exec")));
+typedef tote__thread_create_function create_function;
 
 static create_function real_create(void) {
     static _Atomic(create_function) found;
@@ -42,11 +41,8 @@ TOTE_API int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
     if (!create) {
         return ENOSYS;
     }
-    if (is_creating || tote_context_current() == tote_context_root()) {
+    if (tote_context_current() == tote_context_root()) {
         return create(thread, attributes, start, arg);
     }
-    is_creating = true;
-    int result = tote_thread_create(thread, attributes, start, arg);
-    is_creating = false;
-    return result;
+    return tote__thread_create_in_scope(create, thread, attributes, start, arg);
 }

@@ -5,6 +5,7 @@
 #ifndef TOTE_INTERNAL_CONTEXT_H
 #define TOTE_INTERNAL_CONTEXT_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "tote/context.h"
@@ -15,6 +16,7 @@ struct tote__context_value; /* a list, newest first, counted */
 struct tote_context {
     _Atomic(uint32_t) references; /* 0: static, never counted */
     bool is_suppressed;
+    bool is_scope;     /* it is the first field of a tote_scope */
     tote_store *store; /* one reference; NULL in static ones alone: use tote_context_get_store() */
     tote_span *span;   /* one reference, or NULL */
     struct tote__context_value *values;
@@ -46,13 +48,27 @@ struct tote__thread {
     struct tote__tally *tally;   /* see unrecorded.h */
     void *sdk;                   /* the SDK's own; released by `release_sdk` when the thread ends */
     void (*release_sdk)(void *sdk);
-    bool ends_with_release; /* the thread's end has been asked for */
-    bool is_exporting;      /* in an exporter that was called on this thread as a span ended */
-    uint8_t handlers;       /* how many diagnostics handlers it is in, one in the other */
+    struct tote__inherited *inherited; /* current without a stack, see thread.c; or NULL */
+    bool ends_with_release;            /* the thread's end has been asked for */
+    bool is_exporting; /* in an exporter that was called on this thread as a span ended */
+    uint8_t handlers;  /* how many diagnostics handlers it is in, one in the other */
 };
 
 extern TOTE_SHARED _Thread_local struct tote__thread tote__thread
     __attribute__((tls_model("initial-exec")));
+
+/* What pthread_create() is. */
+typedef int (*tote__thread_create_function)(pthread_t *thread, const pthread_attr_t *attributes,
+                                            void *(*run)(void *arg), void *arg);
+
+/*
+ * Create a thread by `create`. If a scope is open here, the current context is current in the
+ * thread, outside of what it makes current itself, until that scope is closed. Without a scope, or
+ * out of memory, it starts in the root context.
+ */
+TOTE_SHARED int tote__thread_create_in_scope(tote__thread_create_function create, pthread_t *thread,
+                                             const pthread_attr_t *attributes,
+                                             void *(*run)(void *arg), void *arg);
 
 /* Have `release_sdk` and the stack's release called when this thread ends. */
 TOTE_SHARED void tote__thread_watch_end(void);
