@@ -519,6 +519,44 @@ static void xray_is_written_in_its_one_order(void **state) {
                 "Root=1-80f198ee-56343ba864fe8b2a57d3eff7;Parent=" SPAN ";Sampled=0");
 }
 
+/*
+ * Spec: AWS Lambda developer guide, recursive loop detection: its X-Ray header says which functions
+ * a request went through
+ */
+static void lineage_of_xray_is_passed_on(void **state) {
+    static const char *const broken[] = {"", "a\r\nx: 1", "a b", "a\x01", "a\xff"};
+    tote_memory *memory = tote_memory_new();
+    tote_sdk *sdk = tote_memory_sdk_start(memory);
+    char span_id[17], header[600], long_one[300];
+
+    (void)state;
+    assert_sent("xray",
+                extract("xray", "x-amzn-trace-id",
+                        "Self=1-2-3;Root=" ROOT ";Lineage=12326a9d:3;Parent=" SPAN ";Sampled=1"),
+                "x-amzn-trace-id", "Root=" ROOT ";Parent=" SPAN ";Sampled=1;Lineage=12326a9d:3");
+    struct carrier out = inject_child(
+        "xray", extract("xray", "x-amzn-trace-id", "Root=" ROOT ";Lineage=25:7ee43a8d:1|a:b:2"),
+        span_id);
+    snprintf(header, sizeof header, "Root=" ROOT ";Parent=%s;Sampled=1;Lineage=25:7ee43a8d:1|a:b:2",
+             span_id);
+    assert_header(&out, "x-amzn-trace-id", header);
+    carrier_clear(&out);
+    for (size_t i = 0; i < TOTE_COUNT_OF(broken); i++) {
+        snprintf(header, sizeof header, "Root=" ROOT ";Lineage=%s", broken[i]);
+        assert_sent("xray", extract("xray", "x-amzn-trace-id", header), "x-amzn-trace-id",
+                    "Root=" ROOT);
+    }
+    for (int length = 256; length <= 257; length++) {
+        memset(long_one, 'a', sizeof long_one);
+        snprintf(header, sizeof header, "Root=" ROOT ";Lineage=%.*s", length, long_one);
+        assert_sent("xray", extract("xray", "x-amzn-trace-id", header), "x-amzn-trace-id",
+                    length == 256 ? header : "Root=" ROOT);
+    }
+    assert_sent("xray", extract("xray", "x-amzn-trace-id", "Lineage=a:1"), "x-amzn-trace-id", NULL);
+    tote_sdk_close(&sdk, 1000);
+    tote_memory_unref(memory);
+}
+
 /* Spec: context/env-carriers.md: what could not be read back is not written, and reported */
 static void baggage_in_header_names_is_not_written_to_an_environment(void **state) {
     static const char *const formats[] = {"jaeger", "ottrace"};
@@ -623,6 +661,7 @@ int main(int argc, char **argv) {
         FORMAT_TEST(opencensus_is_29_bytes_of_base64_or_bare),
         FORMAT_TEST(opencensus_that_is_broken_is_not_read),
         FORMAT_TEST(xray_is_written_in_its_one_order),
+        FORMAT_TEST(lineage_of_xray_is_passed_on),
         FORMAT_TEST(baggage_in_header_names_is_not_written_to_an_environment),
         FORMAT_TEST(an_entry_that_is_not_sent_is_reported_with_its_cause),
         FORMAT_TEST(a_mesh_in_transition_reads_one_format_and_writes_both),

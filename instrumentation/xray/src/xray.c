@@ -3,25 +3,42 @@
  * xray.c - AWS X-Ray's trace header. Spec: AWS X-Ray developer guide, "Tracing header"
  *
  * Load balancers send a root without a parent: the next root span continues its trace id.
+ * `Lineage`, by which Lambda finds functions that call each other in a loop, is passed on as it is:
+ * a value of the context, so that spans and other formats do not have it.
  */
 #include "tote/instrumentation/xray.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "tote/diagnostics.h"
 #include "tote/internal/context.h"
 #include "tote/internal/hex.h"
+#include "tote/internal/memory.h"
 #include "tote/internal/propagator.h"
 #include "tote/internal/span.h"
 #include "tote/internal/text.h"
 
-enum { TIME_DIGITS = 8, UNIQUE_DIGITS = 24, SPAN_DIGITS = 16, MOST_READ = 1024 };
+enum {
+    TIME_DIGITS = 8,
+    UNIQUE_DIGITS = 24,
+    SPAN_DIGITS = 16,
+    MOST_READ = 1024,
+    MOST_LINEAGE = 256
+};
 
 static const char name[] = "x-amzn-trace-id";
+
+static void release_lineage(void *text) {
+    tote__release(text, strlen(text) + 1);
+}
+
+static const tote_context_key lineage_key = {"x-ray lineage", release_lineage};
 
 /* What a header has so far. */
 struct reader {
     tote_span_context remote;
+    struct tote__part lineage; /* empty: none */
     bool has_parent;
 };
 
@@ -49,6 +66,16 @@ static void read_sampled(tote_span_context *remote, struct tote__part value) {
     remote->hints = is_sampled || tote__part_is(value, "0") ? 0 : TOTE__DEFERRED;
 }
 
+/* What is passed on cannot end a field or a header. */
+static bool is_lineage(struct tote__part value) {
+    for (size_t i = 0; i < value.length; i++) {
+        if (value.at[i] < '!' || value.at[i] > '~' || value.at[i] == ',') {
+            return false;
+        }
+    }
+    return value.length && value.length <= MOST_LINEAGE;
+}
+
 /* NAME "=" value. Returns false if the value of a known name is malformed. */
 static bool read_part(struct reader *reader, struct tote__part part) {
     const char *equals = memchr(part.at, '=', part.length);
@@ -70,6 +97,9 @@ static bool read_part(struct reader *reader, struct tote__part part) {
     if (tote__part_is(key, "Sampled")) {
         read_sampled(&reader->remote, value);
     }
+    if (tote__part_is(key, "Lineage") && is_lineage(value)) {
+        reader->lineage = value;
+    }
     return true;
 }
 
@@ -87,6 +117,19 @@ static bool read_parts(struct reader *reader, const char *value, size_t length) 
     return true;
 }
 
+/* Takes the reference to `context`, and returns one. */
+static tote_context *add_lineage(tote_context *context, struct tote__part lineage) {
+    char *text = tote__copy_text(lineage.at, lineage.length);
+
+    if (!text) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "xray", "out of memory: Lineage is not passed on");
+        return context;
+    }
+    tote_context *made = tote_context_with_value(context, &lineage_key, text);
+    tote_context_unref(context);
+    return made;
+}
+
 static tote_context *extract(void *self, const tote_context *context, const void *carrier,
                              const tote_text_map_getter *getter) {
     struct reader reader = {.remote = {.is_remote = true, .hints = TOTE__DEFERRED}};
@@ -100,7 +143,9 @@ static tote_context *extract(void *self, const tote_context *context, const void
     if (!reader.has_parent && tote__trace_id_is_valid(&reader.remote.trace_id)) {
         reader.remote.hints |= TOTE__PARTIAL;
     }
-    return tote__context_with_remote_span(context, &reader.remote);
+    tote_context *made = tote__context_with_remote_span(context, &reader.remote);
+    bool has_lineage = reader.lineage.length && tote__trace_id_is_valid(&reader.remote.trace_id);
+    return has_lineage ? add_lineage(made, reader.lineage) : made;
 }
 
 static void inject(void *self, const tote_context *context, void *carrier,
@@ -112,7 +157,8 @@ static void inject(void *self, const tote_context *context, void *carrier,
     const char *sampled = span->hints & TOTE__DEFERRED                  ? ""
                           : span->trace_flags & TOTE_TRACE_FLAG_SAMPLED ? ";Sampled=1"
                                                                         : ";Sampled=0";
-    char value[128];
+    const char *lineage = tote_context_get_value(context, &lineage_key);
+    char value[128 + MOST_LINEAGE];
 
     (void)self;
     if (!has_parent &&
@@ -123,8 +169,9 @@ static void inject(void *self, const tote_context *context, void *carrier,
     tote__hex_encode(unique, span->trace_id.bytes + TIME_DIGITS / 2, UNIQUE_DIGITS / 2);
     tote__hex_encode(parent, span->span_id.bytes, sizeof span->span_id);
     time[TIME_DIGITS] = unique[UNIQUE_DIGITS] = parent[SPAN_DIGITS] = '\0';
-    int length = snprintf(value, sizeof value, "Root=1-%s-%s%s%s%s", time, unique,
-                          has_parent ? ";Parent=" : "", has_parent ? parent : "", sampled);
+    int length = snprintf(value, sizeof value, "Root=1-%s-%s%s%s%s%s%s", time, unique,
+                          has_parent ? ";Parent=" : "", has_parent ? parent : "", sampled,
+                          lineage ? ";Lineage=" : "", lineage ? lineage : "");
     setter->set(carrier, name, value, (size_t)length);
 }
 

@@ -7,6 +7,9 @@
  * or with `Sampled=?`, leaves the decision to the receiver. A custom runtime of Lambda passes the
  * header Lambda-Runtime-Trace-Id of the runtime API under this name.
  *
+ * `Lineage`, up to 256 bytes, is passed on with the context, for the loop detection of Lambda. Other
+ * fields, such as `Self` of a load balancer, are not.
+ *
  * Threads:  thread-safe.
  * Lifetime: reference counted, as every tote_propagator.
  */
