@@ -184,10 +184,9 @@ static void resolve_resource(const tote_sdk_options *options, struct tote__confi
 
 static void resolve_propagators(const tote_sdk_options *options,
                                 struct tote__configuration *result) {
-    const char *names = result->reads_environment ? tote__env("OTEL_PROPAGATORS") : NULL;
-
     if (!options->propagator) {
-        result->propagators = names ? names : "tracecontext,baggage";
+        result->propagators =
+            result->reads_environment ? tote__environment_propagators() : "tracecontext,baggage";
     }
 }
 

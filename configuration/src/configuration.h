@@ -45,6 +45,7 @@ void tote__configuration_resolve(const tote_sdk_options *options,
 bool tote__environment_log_level(tote_level *level);
 void tote__environment_sampler(struct tote__configuration *result);
 void tote__environment_exporters(struct tote__configuration *result);
+const char *tote__environment_propagators(void);
 
 /* A number of a variable, else of the next, else `fallback`; names may be NULL. */
 uint32_t tote__environment_number(const char *name, const char *general, uint32_t least,

@@ -161,6 +161,11 @@ void tote__environment_exporters(struct tote__configuration *result) {
                             "'%.*s' names no known exporter: the default otlp is used",
                             (int)tote__min(strlen(text), 256), text);
     }
+    if (text && !has_unknown && !is_none && !result->exporter_count) {
+        tote__diagnose_each(TOTE_LEVEL_WARN, "OTEL_TRACES_EXPORTER",
+                            "'%.*s' names no exporter: the default otlp is used",
+                            (int)tote__min(strlen(text), 256), text);
+    }
     if (is_none && result->exporter_count) {
         tote__diagnose_each(TOTE_LEVEL_WARN, "OTEL_TRACES_EXPORTER",
                             "'none' is ignored in a list with other exporters: '%s'", text);
@@ -168,6 +173,21 @@ void tote__environment_exporters(struct tote__configuration *result) {
     if (!is_none && !result->exporter_count) {
         add_exporter(result, "otlp");
     }
+}
+
+/* A list of commas alone is as good as empty, but hardly what was meant. */
+const char *tote__environment_propagators(void) {
+    static const char usual[] = "tracecontext,baggage";
+    const char *text = tote__env("OTEL_PROPAGATORS");
+
+    if (text && !text[strspn(text, ", \t\r\n")]) {
+        tote__diagnose_each(TOTE_LEVEL_WARN, "OTEL_PROPAGATORS",
+                            "'%.*s' names no propagator: the default %s is used; to send and read "
+                            "no headers, set it to none",
+                            (int)tote__min(strlen(text), 256), text, usual);
+        text = NULL;
+    }
+    return text ? text : usual;
 }
 
 uint32_t tote__environment_number(const char *name, const char *general, uint32_t least,

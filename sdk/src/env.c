@@ -18,7 +18,7 @@
 const char *tote__env(const char *name) {
     const char *text = name ? getenv(name) : NULL;
 
-    if (!text || !*text) {
+    if (!text || !text[strspn(text, " \t\r\n")]) {
         return NULL;
     }
     if (tote__is_privileged()) {

@@ -176,7 +176,28 @@ static void without_options_and_variables_the_defaults_apply(void **state) {
     setenv("OTEL_SERVICE_NAME", "", 1);
     result = resolve(&defaults);
     assert_defaults(&result);
+    setenv("OTEL_TRACES_EXPORTER", " ", 1);
+    setenv("OTEL_PROPAGATORS", "\t", 1);
+    setenv("OTEL_SERVICE_NAME", "  ", 1);
+    result = resolve(&defaults);
+    assert_defaults(&result);
     assert_int_equal(reports.count, 0);
+}
+
+/* Spec: configuration/common.md: a list that names nothing is no choice; that is reported */
+static void a_list_of_commas_alone_leaves_the_default_and_is_reported(void **state) {
+    (void)state;
+    setenv("OTEL_PROPAGATORS", ",", 1);
+    struct tote__configuration result = resolve(&defaults);
+    assert_defaults(&result);
+    assert_int_equal(reports.count, 1);
+    assert_string_equal(reports.component, "OTEL_PROPAGATORS");
+    unsetenv("OTEL_PROPAGATORS");
+    setenv("OTEL_TRACES_EXPORTER", " ,, ", 1);
+    result = resolve(&defaults);
+    assert_defaults(&result);
+    assert_int_equal(reports.count, 2);
+    assert_string_equal(reports.component, "OTEL_TRACES_EXPORTER");
 }
 
 static void set_every_variable(void) {
@@ -342,8 +363,8 @@ static void a_queue_holds_something_and_not_everything(void **state) {
 /* Requirement H: OTEL_TRACES_SAMPLER_ARG, independent of the locale */
 static void a_ratio_is_a_plain_number_from_0_to_1(void **state) {
     static const char *const right[] = {"0", "1", "0.5", ".5", "5e-1", " 0.5 ", "1.0"};
-    static const char *const wrong[] = {"-0.1", "1.01", "nan", "inf", "0x1p-1", "0,5",
-                                        "0.5x", "1e",   "--1", " ",   "0.5 0.5"};
+    static const char *const wrong[] = {"-0.1", "1.01", "nan", "inf", "0x1p-1",
+                                        "0,5",  "0.5x", "1e",  "--1", "0.5 0.5"};
 
     (void)state;
     setlocale(LC_ALL, "de_DE.UTF-8");
@@ -485,6 +506,7 @@ int main(int argc, char **argv) {
         CONFIGURATION_TEST(only_the_word_true_disables),
         CONFIGURATION_TEST(one_does_not_disable),
         CONFIGURATION_TEST(without_options_and_variables_the_defaults_apply),
+        CONFIGURATION_TEST(a_list_of_commas_alone_leaves_the_default_and_is_reported),
         CONFIGURATION_TEST(every_variable_has_its_effect),
         CONFIGURATION_TEST(a_program_that_ignores_the_environment_gets_the_defaults),
         CONFIGURATION_TEST(options_go_over_the_variables_field_by_field),

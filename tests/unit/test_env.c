@@ -38,6 +38,10 @@ static void an_empty_variable_is_unset(void **state) {
     assert_false(tote__env_number("OTEL_A", 0, 10, &number));
     assert_false(tote__env_number("OTEL_B", 0, 10, &number));
     assert_false(tote__env_boolean("OTEL_A"));
+    setenv("OTEL_A", "  \t\r\n", 1); /* as files of variables leave behind */
+    assert_null(tote__env("OTEL_A"));
+    assert_false(tote__env_number("OTEL_A", 0, 10, &number));
+    assert_false(tote__env_boolean("OTEL_A"));
     assert_int_equal(number, 7);
     assert_int_equal(reports.count, 0);
 }
@@ -58,8 +62,8 @@ static void whole_numbers_within_the_bounds_are_taken(void **state) {
 
 /* Requirement H, rules: numbers */
 static void what_is_no_whole_number_within_the_bounds_is_reported_and_ignored(void **state) {
-    static const char *const wrong[] = {"abc", "-5", "+5",  "0x10", "1e3", "5s",
-                                        "1.0", " ",  "1 2", "3",    "11",  "18446744073709551616"};
+    static const char *const wrong[] = {
+        "abc", "-5", "+5", "0x10", "1e3", "5s", "1.0", "1 2", "3", "11", "18446744073709551616"};
 
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(wrong); i++) {

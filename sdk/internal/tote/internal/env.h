@@ -2,7 +2,7 @@
 /*
  * env.h - environment variables, read by the rules of the specification
  *
- * An empty variable is an unset one. What cannot be used is reported once, by name and text,
+ * An empty variable is an unset one, and so is one of blanks alone. What cannot be used is reported once, by name and text,
  * and counts as unset. Spec: configuration/common.md
  *
  * Threads: any, but not while the host changes its environment.
@@ -13,8 +13,8 @@
 #include "tote/common.h"
 
 /*
- * The variable's text, borrowed from the environment; NULL if it is unset or empty. Also NULL, with
- * a diagnostic, if the program has more rights than its caller (privilege.h).
+ * The variable's text, borrowed from the environment; NULL if it is unset, empty or blank. Also
+ * NULL, with a diagnostic, if the program has more rights than its caller (privilege.h).
  */
 const char *tote__env(const char *name);
 
