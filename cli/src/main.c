@@ -3,11 +3,13 @@
  * main.c - the program tote
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "send.h"
 #include "tote/common.h"
@@ -38,7 +40,7 @@ static void print_usage(FILE *out) {
         "  --port N       listen on this port for HTTP (4318); 0: a free one, for gRPC, too\n"
         "  --grpc-port N  and on this one for gRPC (4317, a free one if that is in use)\n"
         "  --once         end after the first trace\n"
-        "  --count N      end after so many\n"
+        "  --count N      end after so many, at least one\n"
         "  --quiet-ms N   how long to wait for the rest of a trace (2000)\n"
         "\n"
         "send delivers what programs left in a spool (OTEL_C_SPOOL_DIRECTORY), to where\n"
@@ -57,8 +59,12 @@ static void print_usage(FILE *out) {
         out);
 }
 
-/* A whole number up to `most`. */
-static bool read_number(const char *text, unsigned long most, unsigned long *number) {
+struct range {
+    unsigned long least;
+    unsigned long most;
+};
+
+static bool read_number(const char *text, struct range range, unsigned long *number) {
     char *end;
 
     if (!text || *text < '0' || *text > '9') {
@@ -66,7 +72,7 @@ static bool read_number(const char *text, unsigned long most, unsigned long *num
     }
     errno = 0;
     *number = strtoul(text, &end, 10);
-    return !*end && errno == 0 && *number <= most;
+    return !*end && errno == 0 && *number >= range.least && *number <= range.most;
 }
 
 /* One line about what is wrong, and where to read more: the whole text would hide it. */
@@ -77,31 +83,35 @@ static int usage_error(const char *what, const char *about) {
 }
 
 /* For an option and its value, which is NULL if it is missing. */
-static int number_error(const char *command, char *const option[2], unsigned long most) {
+static int number_error(const char *command, char *const option[2], struct range range) {
     char what[96];
+    char from[32] = "up";
 
-    snprintf(what, sizeof what, "%s: %s needs a number up to %lu%s", command, option[0], most,
-             option[1] ? ", which is not" : "");
+    if (range.least) {
+        snprintf(from, sizeof from, "from %lu", range.least);
+    }
+    snprintf(what, sizeof what, "%s: %s needs a number %s to %lu%s", command, option[0], from,
+             range.most, option[1] ? ", which is not" : "");
     return usage_error(what, option[1]);
 }
 
-/* The number for this option, up to `most`; NULL: it is none of those that take one. */
+/* The number for this option, and its range; NULL: it is none of those that take one. */
 static unsigned *find_number(struct view_options *options, const char *option,
-                             unsigned long *most) {
+                             struct range *range) {
     if (strcmp(option, "--port") == 0) {
-        *most = 65535;
+        *range = (struct range){0, 65535};
         return &options->port;
     }
     if (strcmp(option, "--grpc-port") == 0) {
-        *most = 65535;
+        *range = (struct range){0, 65535};
         return &options->grpc_port;
     }
     if (strcmp(option, "--count") == 0) {
-        *most = 1000000;
+        *range = (struct range){1, 1000000};
         return &options->count;
     }
     if (strcmp(option, "--quiet-ms") == 0) {
-        *most = 3600000;
+        *range = (struct range){0, 3600000};
         return &options->quiet_ms;
     }
     return NULL;
@@ -110,26 +120,31 @@ static unsigned *find_number(struct view_options *options, const char *option,
 static int view(int argc, char **argv) {
     struct view_options options = {.port = OTLP_PORT, .grpc_port = NO_PORT, .quiet_ms = QUIET_MS};
     unsigned long number;
-    unsigned long most;
-    char **files = argv; /* those of the arguments that are some, one behind the other */
+    struct range range;
+    bool has_options = true; /* until "--" */
+    char **files = argv;     /* those of the arguments that are some, one behind the other */
     size_t file_count = 0;
 
     for (int i = 0; i < argc; i++) {
-        unsigned *wanted = find_number(&options, argv[i], &most);
+        if (!has_options || argv[i][0] != '-' || !argv[i][1]) {
+            files[file_count++] = argv[i];
+            continue;
+        }
+        unsigned *wanted = find_number(&options, argv[i], &range);
         if (strcmp(argv[i], "--help") == 0) {
             print_usage(stdout);
             return 0;
         }
         if (wanted) {
             const char *value = argv[++i]; /* argv ends with NULL */
-            if (!read_number(value, most, &number)) {
-                return number_error("view", argv + i - 1, most);
+            if (!read_number(value, range, &number)) {
+                return number_error("view", argv + i - 1, range);
             }
             *wanted = (unsigned)number;
         } else if (strcmp(argv[i], "--once") == 0) {
             options.count = 1;
-        } else if (argv[i][0] != '-' || !argv[i][1]) {
-            files[file_count++] = argv[i];
+        } else if (strcmp(argv[i], "--") == 0) {
+            has_options = false;
         } else {
             return usage_error("view: unknown option", argv[i]);
         }
@@ -142,38 +157,66 @@ static int view(int argc, char **argv) {
 }
 
 static int send_spool(int argc, char **argv) {
+    static const struct range timeouts = {0, MOST_TIMEOUT_MS};
     unsigned long timeout_ms = SEND_TIMEOUT_MS;
     const char *directory = NULL;
     const char *journals = NULL;
+    bool has_options = true; /* until "--" */
 
     for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
+        if (!has_options || argv[i][0] != '-') {
+            if (directory) {
+                return usage_error("send: one directory at a time, not also", argv[i]);
+            }
+            directory = argv[i];
+        } else if (strcmp(argv[i], "--help") == 0) {
             print_usage(stdout);
             return 0;
-        }
-        if (strcmp(argv[i], "--journals") == 0) {
+        } else if (strcmp(argv[i], "--journals") == 0) {
             journals = argv[++i];
             if (!journals) {
                 return usage_error("send: --journals needs a directory", NULL);
             }
         } else if (strcmp(argv[i], "--timeout-ms") == 0) {
-            if (!read_number(argv[++i], MOST_TIMEOUT_MS, &timeout_ms)) {
-                return number_error("send", argv + i - 1, MOST_TIMEOUT_MS);
+            if (!read_number(argv[++i], timeouts, &timeout_ms)) {
+                return number_error("send", argv + i - 1, timeouts);
             }
-        } else if (argv[i][0] == '-') {
-            return usage_error("send: unknown option", argv[i]);
-        } else if (directory) {
-            return usage_error("send: one directory at a time, not also", argv[i]);
+        } else if (strcmp(argv[i], "--") == 0) {
+            has_options = false;
         } else {
-            directory = argv[i];
+            return usage_error("send: unknown option", argv[i]);
         }
     }
     return directory ? send_run(directory, journals, (unsigned)timeout_ms)
                      : usage_error("send: which directory?", NULL);
 }
 
-int main(int argc, char **argv) {
-    setlocale(LC_CTYPE, "");
+/*
+ * Have descriptors 0 to 2 open, so that no file or socket gets one of their numbers. Output that
+ * was closed still fails.
+ */
+static void open_stdio(void) {
+    while (true) {
+        int descriptor = open("/dev/null", O_RDONLY);
+        if (descriptor > STDERR_FILENO || descriptor < 0) {
+            close(descriptor);
+            return;
+        }
+    }
+}
+
+/* A full disk is an error that nobody would see otherwise. */
+static int end(int code) {
+    errno = 0;
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "tote: cannot write to standard output%s%s\n", errno ? ": " : "",
+                errno ? strerror(errno) : "");
+        return code ? code : EXIT_FAILURE;
+    }
+    return code;
+}
+
+static int run(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "view") == 0) {
         return view(argc - 2, argv + 2);
     }
@@ -189,4 +232,10 @@ int main(int argc, char **argv) {
         return 0;
     }
     return argc > 1 ? usage_error("unknown command", argv[1]) : usage_error("which command?", NULL);
+}
+
+int main(int argc, char **argv) {
+    open_stdio();
+    setlocale(LC_CTYPE, "");
+    return end(run(argc, argv));
 }

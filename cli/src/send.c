@@ -11,13 +11,21 @@
 
 #include "tote/exporters/otlp.h"
 
+static bool is_directory(const char *path) {
+    struct stat status;
+    bool is_one = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+
+    if (!is_one) {
+        fprintf(stderr, "tote: send: there is no directory %s\n", path);
+    }
+    return is_one;
+}
+
 int send_run(const char *directory, const char *journals, unsigned timeout_ms) {
     tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
     tote_spool_report report = {.struct_size = sizeof report};
-    struct stat status;
 
-    if (stat(directory, &status) != 0 || !S_ISDIR(status.st_mode)) {
-        fprintf(stderr, "tote: send: there is no directory %s\n", directory);
+    if (!is_directory(directory) || (journals && !is_directory(journals))) {
         return EXIT_FAILURE;
     }
     options.spool_directory = directory;

@@ -152,6 +152,14 @@ fi
 expect "a directory that is not there is an error" $? 1
 expect "that says which" "$(cat "$work/nowhere.err")" "tote: send: there is no directory $work/nowhere"
 
+mkdir -m 700 "$work/queue"
+"$tote" send --journals "$work/nowhere" "$work/queue" 2>"$work/nowhere.err"
+expect "so is a directory of journals that is not there" "$? $(cat "$work/nowhere.err")" \
+    "1 tote: send: there is no directory $work/nowhere"
+(cd "$work" && "$tote" send -- -nowhere) 2>"$work/nowhere.err"
+expect "a directory behind -- is none of the options" "$? $(cat "$work/nowhere.err")" \
+    "1 tote: send: there is no directory -nowhere"
+
 # A mistyped directory stays as it is.
 mkdir -m 700 "$work/other"
 echo 1 >"$work/other/lock"

@@ -304,7 +304,8 @@ await
 exec 4>&-
 
 for arguments in '' 'look' 'view --port' 'view --port x' 'view --port 65536' 'view --port -1' \
-    'view --port --count 3' 'view --count' 'view --quiet-ms 1x' 'view --colour' 'send' 'send a b'; do
+    'view --port --count 3' 'view --count' 'view --count 0' 'view --quiet-ms 1x' 'view --colour' 'send' 'send a b' \
+    'send -- a b'; do
     # shellcheck disable=SC2086
     timeout 10 "$tote" $arguments >"$work/out" 2>"$work/err"
     expect "bad usage is one line and a hint: tote $arguments" \
@@ -317,6 +318,21 @@ expect "so is a number that is wrong" "$("$tote" view --port 65536 2>&1 | head -
     "tote: view: --port needs a number up to 65535, which is not '65536'"
 expect "or missing" "$("$tote" view --port 2>&1 | head -n 1)" \
     "tote: view: --port needs a number up to 65535"
+expect "and one that is too small" "$("$tote" view --count 0 2>&1 | head -n 1)" \
+    "tote: view: --count needs a number from 1 to 1000000, which is not '0'"
+cp "$work/shop" "$work/--count"
+expect "a file behind -- is none of the options" \
+    "$(cd "$work" && "$tote" view -- --count | head -n 2)" "$("$tote" view "$work/shop" | head -n 2)"
+for arguments in "view $work/shop" --version --help; do
+    # shellcheck disable=SC2086
+    "$tote" $arguments >/dev/full 2>"$work/err"
+    expect "a full disk is an error: tote ${arguments%% *}" \
+        "$? $(grep -c '^tote: cannot write to standard output' "$work/err")" "1 1"
+    # shellcheck disable=SC2086
+    "$tote" $arguments >&- 2>"$work/err"
+    expect "so is output that is closed: tote ${arguments%% *}" \
+        "$? $(grep -c '^tote: cannot write to standard output' "$work/err")" "1 1"
+done
 expect "help is for asking" "$("$tote" view --help | head -n 1)" \
     "$("$tote" --help | head -n 1)"
 expect "there is a version" "$("$tote" --version | grep -c '^tote [0-9]*\.[0-9]*\.[0-9]*')" 1
