@@ -465,7 +465,7 @@ static size_t depth_before(const struct tote__stack *stack, tote_context_token t
 
 /* The span of what is current on a stack. */
 static void label_of_top(const struct tote__stack *stack, char label[TOTE__SPAN_LABEL_BYTES]) {
-    tote__span_label(stack->depth ? stack->frames[stack->depth - 1].context->span : NULL, label);
+    tote__span_label(top(stack)->span, label);
 }
 
 /* Apart from the usual way, whose stack frame stays small. */

@@ -3,10 +3,10 @@
 #
 # test_preload_curl.sh - the distribution's curl, not changed, with tote-preload-curl.so
 #
-# test_preload_curl.sh FOLDER_OF_PROGRAMS PRELOAD
+# test_preload_curl.sh FOLDER_OF_PROGRAMS PRELOAD URL_IN_PARTS
 set -uo pipefail
 
-bin=$1 preload=$2
+bin=$1 preload=$2 url_in_parts=$3
 work=$(mktemp -d)
 failed=0
 pids=()
@@ -68,6 +68,12 @@ expect "both are in the trace that the environment tells" \
 expect "which went on" "$(field trace_id "$work/two")" 0af7651916cd43dd8448eb211c80319c
 expect "with its baggage" "$(grep -c '"user": "u_1"' "$work/two")" 1
 expect "an error is one" "$(grep -c '^  error.type: 404$' "$work/two")" 1
+
+# A handle that is used again with CURLOPT_CURLU: libcurl before 8.12 reports its first URL.
+OTEL_TRACES_EXPORTER=console LD_PRELOAD=$preload "$url_in_parts" "$url/ctx?1" "$url/ctx?2" "$url/ctx?3" >"$work/parts"
+expect "a program that gives its URLs in parts ends well" $? 0
+expect "each span has its own URL" "$(sed -n 's/^  url.full: //p' "$work/parts" | sort | tr '\n' ' ')" \
+    "$url/ctx?1 $url/ctx?2 $url/ctx?3 "
 
 # To a receiver, whose requests are no spans themselves.
 start viewer "$bin/tote" view --port 0 --once
