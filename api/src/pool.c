@@ -107,16 +107,14 @@ static void send_home(struct tote__pool *home, struct tote__pooled *first,
 }
 
 /* More than is kept, of no pool, or another thread's. */
-void tote__pool_return(const struct tote__pool_kind *kind, struct tote__pooled *first,
-                       struct tote__pooled *last) {
+void tote__pool_return(const struct tote__pool_kind *kind, struct tote__pooled *pooled) {
     const struct tote__pools *own = tote__thread.pools;
-    struct tote__pool *home = first->home;
+    struct tote__pool *home = pooled->home;
 
     if (!home || (own && home == &own->pools[kind->index])) {
-        last->next = NULL;
-        release_all(kind, first);
+        release(kind, pooled);
     } else {
-        send_home(home, first, last);
+        send_home(home, pooled, pooled);
     }
 }
 

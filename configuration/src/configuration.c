@@ -15,12 +15,12 @@ enum {
     DEFAULT_COUNT = 128,
     DEFAULT_DEPTH = 64,
     DEFAULT_QUEUE_SIZE = 2048,
-    DEFAULT_QUEUE_BYTES = 32 << 20,
+    DEFAULT_QUEUE_BYTES = 16 << 20,
     DEFAULT_BATCH_SIZE = 512,
     DEFAULT_DELAY_MS = 5000,
     DEFAULT_EXPORT_TIMEOUT_MS = 30000,
     DEFAULT_POLL_BUDGET_US = 1000,
-    MOST_QUEUE_SIZE = 1 << 20 /* memory is asked for by it */
+    MOST_BATCH_SIZE = 1 << 16 /* memory is asked for by it */
 };
 
 /* An option as in tote/sdk.h, else its variables, else the default. Returns: a literal number. */
@@ -91,26 +91,20 @@ static uint32_t choose_timeout(const struct tote__configuration *result, uint32_
 static void fit_batch(const tote_batch_options *given, struct tote__configuration *result) {
     struct tote__batch_settings *batch = &result->batch;
 
-    if (batch->max_queue_size > MOST_QUEUE_SIZE) {
-        tote_diagnose(
-            TOTE_LEVEL_WARN, "configuration",
-            "a queue size of %u spans (%s) is reduced to the maximum of %d", batch->max_queue_size,
-            given->max_queue_size ? "tote_batch_options.max_queue_size" : "OTEL_BSP_MAX_QUEUE_SIZE",
-            MOST_QUEUE_SIZE);
-        batch->max_queue_size = MOST_QUEUE_SIZE;
-    }
-    if (batch->max_export_batch_size <= batch->max_queue_size) {
+    uint32_t most = (uint32_t)tote__min(batch->max_queue_size, MOST_BATCH_SIZE);
+
+    if (batch->max_export_batch_size <= most) {
         return;
     }
     if (given->max_export_batch_size || batch->max_export_batch_size != DEFAULT_BATCH_SIZE) {
         tote_diagnose(TOTE_LEVEL_WARN, "configuration",
-                      "a batch size of %u spans (%s) is reduced to the queue size of %u",
+                      "a batch size of %u spans (%s) is reduced to %s of %u",
                       batch->max_export_batch_size,
                       given->max_export_batch_size ? "tote_batch_options.max_export_batch_size"
                                                    : "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
-                      batch->max_queue_size);
+                      most < MOST_BATCH_SIZE ? "the queue size" : "the maximum", most);
     }
-    batch->max_export_batch_size = batch->max_queue_size;
+    batch->max_export_batch_size = most;
 }
 
 static void resolve_batch(const tote_batch_options *options, struct tote__configuration *result) {
@@ -123,6 +117,8 @@ static void resolve_batch(const tote_batch_options *options, struct tote__config
     batch->poll_budget_us = given.poll_budget_us ? given.poll_budget_us : DEFAULT_POLL_BUDGET_US;
     batch->max_queue_size = choose_size(result, "max_queue_size", given.max_queue_size,
                                         "OTEL_BSP_MAX_QUEUE_SIZE", DEFAULT_QUEUE_SIZE);
+    batch->may_exceed_queue_size =
+        !given.max_queue_size && batch->max_queue_size == DEFAULT_QUEUE_SIZE;
     batch->max_queue_bytes = given.max_queue_bytes ? given.max_queue_bytes : DEFAULT_QUEUE_BYTES;
     batch->max_export_batch_size =
         choose_size(result, "max_export_batch_size", given.max_export_batch_size,

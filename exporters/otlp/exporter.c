@@ -344,12 +344,6 @@ static size_t otlp_keep(void *self, const tote_span_data *const *spans, size_t c
     struct tote__kept *kept = tote__outbox_next(&exporter->outbox);
     if (kept) {
         taken = encode(exporter, &kept->request, spans, count, report);
-        if (!tote__kept_note_secured(kept, spans, taken)) {
-            taken = 0;
-        }
-        if (taken && !kept->request.size) { /* in the report: too large */
-            tote__kept_settle(kept);
-        }
         kept->count = taken;
         kept->request.size = taken ? kept->request.size : 0;
         tote__outbox_add(&exporter->outbox);
@@ -486,26 +480,13 @@ static struct tote__journal *make_journal(const struct exporter *exporter) {
     return journal;
 }
 
-static void otlp_begin_securing(void *self) {
+static const struct tote__safe_memory *otlp_begin_securing(void *self) {
     struct exporter *exporter = self;
     bool may_have_spool = exporter->outbox.spool || has_new_user(exporter);
 
     exporter->journal = may_have_spool ? make_journal(exporter) : NULL;
     exporter->journals = exporter->journal ? exporter->journal : exporter->journals;
-}
-
-static bool otlp_secure(void *self, struct tote__journal_place *place, tote_span_data *span) {
-    struct tote__journal *journal = ((struct exporter *)self)->journal;
-
-    return !journal || tote__journal_add(journal, place, span);
-}
-
-static void otlp_note_drop(void *self) {
-    struct tote__journal *journal = ((struct exporter *)self)->journal;
-
-    if (journal) {
-        tote__journal_note_drop(journal);
-    }
+    return exporter->journal ? tote__journal_memory(exporter->journal) : NULL;
 }
 
 static void otlp_drop(void *self) {
@@ -568,8 +549,6 @@ static const struct tote__ahead_ops otlp_ahead = {
     .saves = otlp_saves,
     .save = otlp_save,
     .begin_securing = otlp_begin_securing,
-    .secure = otlp_secure,
-    .note_drop = otlp_note_drop,
     .add_counts = otlp_add_counts,
     .drop = otlp_drop,
     .prepare = otlp_prepare,

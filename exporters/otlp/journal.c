@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * journal.c - ended spans, written down where they outlive the process
+ * journal.c - memory for ended spans that outlives the process
  *
  * A thread fills a chunk from its start on; each record ends with one that is empty, until the next
- * takes its place. A chunk is free again once all that was added to it is settled: its owner sees
- * that when it is full, and else who settles the last one.
+ * takes its place.
  *
  * `map` is shared memory, or private memory whose every change is also written to the file. In the
  * file a record is first written as an empty one and then made live, so that one whose write was
@@ -30,19 +29,12 @@
 #include "tote/internal/os.h"
 #include "tote/internal/write_signals.h"
 
-enum {
-    NAME_BYTES = 64,
-    RECORD_UNIT = 8,
-    ABANDONED_AFTER_S = 3600,
-    MOST_RESOURCES = 256,
-    MOST_SCOPES = 1025,
-    OPEN_CHUNK =
-        1 << 30 /* a chunk's `left` begins here, so that it is not 0 while it is being filled */
-};
+enum { NAME_BYTES = 64, ABANDONED_AFTER_S = 3600, MOST_RESOURCES = 256, MOST_SCOPES = 1025 };
 
 static const char *const component = "spool";
 
 struct tote__journal {
+    struct tote__safe_memory memory;
     struct tote__journal *next;  /* of those that are open */
     struct tote__journal *older; /* the parent process's */
     uint32_t generation;
@@ -57,7 +49,6 @@ struct tote__journal {
     ino_t inode;
     char name[NAME_BYTES];
     uint32_t chunk_count;
-    _Atomic(int32_t) *left; /* of each chunk: see OPEN_CHUNK */
     _Atomic(bool) knows_resource[MOST_RESOURCES];
     _Atomic(bool) knows_scope[MOST_SCOPES];
     struct tote__lock lock; /* guards what follows */
@@ -78,7 +69,7 @@ static struct tote__record *record_at(const struct tote__journal *journal, size_
 }
 
 static size_t chunk_at(uint32_t chunk) {
-    return TOTE__JOURNAL_CHUNKS_AT + (size_t)chunk * TOTE__JOURNAL_CHUNK_BYTES;
+    return TOTE__JOURNAL_CHUNKS_AT + (size_t)chunk * TOTE__SAFE_CHUNK_BYTES;
 }
 
 static bool is_in_file(const struct tote__journal *journal) {
@@ -147,10 +138,11 @@ static bool set_state(struct tote__journal *journal, struct tote__record *record
 }
 
 /*
- * The record is whole except for its state: end the run behind it, and have it be there. Returns:
- * false when it cannot be written to the file.
+ * The record is complete except for its state: end the run behind it, and have it be there.
+ * Returns: false when it cannot be written to the file.
  */
-static bool commit(struct tote__journal *journal, struct tote__record *record, bool has_next) {
+static bool write_record(struct tote__journal *journal, struct tote__record *record, uint32_t state,
+                         bool has_next) {
     size_t size = tote__record_size(record->size);
 
     record->checksum = tote__record_checksum(record);
@@ -160,8 +152,7 @@ static bool commit(struct tote__journal *journal, struct tote__record *record, b
         atomic_store_explicit(&next->state, TOTE__RECORD_EMPTY, memory_order_relaxed);
         size += sizeof next->state;
     }
-    if (keep(journal, record, size) &&
-        set_state(journal, record, TOTE__RECORD_LIVE, memory_order_release)) {
+    if (keep(journal, record, size) && set_state(journal, record, state, memory_order_release)) {
         return true;
     }
     atomic_store_explicit(&record->state, TOTE__RECORD_EMPTY, memory_order_relaxed);
@@ -183,7 +174,7 @@ static bool add_definition(struct tote__journal *journal, uint32_t resource, uin
     record->resource = resource;
     record->scope = scope;
     memcpy(record->bytes, fields->bytes, fields->size);
-    if (!commit(journal, record, true)) {
+    if (!write_record(journal, record, TOTE__RECORD_LIVE, true)) {
         return false;
     }
     journal->definitions_used += size;
@@ -257,78 +248,34 @@ static bool take_free(struct tote__journal *journal, uint32_t *chunk) {
     return has_some;
 }
 
-/* Let the full chunk go, and get another one; or the same, if nobody needs what is in it. */
-static bool change_chunk(struct tote__journal *journal, struct tote__journal_place *place) {
-    uint32_t chunk = place->chunk - 1;
+static uint8_t *journal_take(void *self, uint32_t *number) {
+    struct tote__journal *journal = self;
+    uint32_t chunk;
 
-    if (place->chunk) {
-        int32_t change = OPEN_CHUNK - (int32_t)place->count;
-        bool is_settled = atomic_fetch_sub_explicit(&journal->left[chunk], change,
-                                                    memory_order_acq_rel) == change;
-        if (!is_settled && !take_free(journal, &chunk)) {
-            *place = (struct tote__journal_place){0};
-            return false;
-        }
-    } else if (!take_free(journal, &chunk)) {
-        return false;
-    }
-    atomic_store_explicit(&journal->left[chunk], OPEN_CHUNK, memory_order_relaxed);
-    atomic_store_explicit(&record_at(journal, chunk_at(chunk))->state, TOTE__RECORD_EMPTY,
-                          memory_order_relaxed);
-    atomic_thread_fence(memory_order_release); /* what is stored next is not there before */
-    *place = (struct tote__journal_place){.chunk = chunk + 1};
-    return true;
-}
-
-/* Room for a record of so many bytes. NULL when there is none. */
-static struct tote__record *take_room(struct tote__journal *journal,
-                                      struct tote__journal_place *place, size_t size) {
-    if (size > TOTE__JOURNAL_CHUNK_BYTES) {
+    if (!take_free(journal, &chunk)) {
         return NULL;
     }
-    if ((!place->chunk || TOTE__JOURNAL_CHUNK_BYTES - place->used < size) &&
-        !change_chunk(journal, place)) {
-        return NULL;
-    }
-    return record_at(journal, chunk_at(place->chunk - 1) + place->used);
+    *number = chunk + 1;
+    return journal->map + chunk_at(chunk);
 }
 
-static bool add_bytes(struct tote__journal *journal, struct tote__journal_place *place,
-                      tote_span_data *data, const struct tote__span_bytes *span) {
-    size_t size = span->bytes.size;
-
-    if (!knows(journal, span->resource, span->scope)) {
-        return false;
-    }
-    struct tote__record *record = take_room(journal, place, tote__record_size(size));
-    if (!record) {
-        return false;
-    }
-    record->size = (uint32_t)size;
-    record->resource = span->resource;
-    record->scope = span->scope;
-    memcpy(record->bytes, span->bytes.at, size);
-    size_t used = place->used + tote__record_size(size);
-    if (!commit(journal, record, TOTE__JOURNAL_CHUNK_BYTES - used >= sizeof *record)) {
-        return false;
-    }
-    place->used = (uint32_t)used;
-    place->count++;
-    size_t offset = (size_t)((uint8_t *)record - journal->map);
-    tote__span_set_secured(data, (struct tote__secured){journal, (uint32_t)(offset / RECORD_UNIT)});
-    return true;
+static void journal_give_back(void *self, uint32_t number) {
+    put_free(self, number - 1);
 }
 
-static bool add(struct tote__journal *journal, struct tote__journal_place *place,
-                tote_span_data *data) {
-    max_align_t memory[64];
-    struct tote__arena arena = tote__arena_over(memory, sizeof memory);
-    struct tote__span_bytes span;
-    bool is_added =
-        tote__span_data_bytes(data, &arena, &span) && add_bytes(journal, place, data, &span);
+static enum tote__safety journal_commit(void *self, struct tote__record *record, bool has_next) {
+    struct tote__journal *journal = self;
+    bool is_known = knows(journal, record->resource, record->scope);
+    uint32_t state = is_known ? TOTE__RECORD_LIVE : TOTE__RECORD_SKIPPED;
 
-    tote__arena_clear(&arena);
-    return is_added;
+    if (!write_record(journal, record, state, has_next)) {
+        return TOTE__CHUNK_BROKEN;
+    }
+    return is_known ? TOTE__SAFE : TOTE__NOT_SAFE;
+}
+
+static void journal_settle(void *self, struct tote__record *record) {
+    set_state(self, record, TOTE__RECORD_SETTLED, memory_order_relaxed);
 }
 
 /* Add to one of the counters in the head. */
@@ -342,11 +289,9 @@ static void count(struct tote__journal *journal, _Atomic(uint64_t) *counter) {
     }
 }
 
-/*
- * Settle a record of the parent's journal. Returns: whether it was live; another process may have
- * settled it.
- */
-static bool settle_inherited(struct tote__journal *journal, struct tote__record *record) {
+/* What another process did to the file does not show in this one's memory. */
+static bool journal_is_live(void *self, struct tote__record *record) {
+    struct tote__journal *journal = self;
     off_t at = (off_t)((uint8_t *)record - journal->map);
     uint32_t state = 0;
 
@@ -354,72 +299,33 @@ static bool settle_inherited(struct tote__journal *journal, struct tote__record 
         pread(journal->file, &state, sizeof state, at) == sizeof state) {
         atomic_store(&record->state, state);
     }
-    bool is_live = atomic_exchange(&record->state, TOTE__RECORD_SETTLED) == TOTE__RECORD_LIVE;
-    if (is_live && is_in_file(journal) && tote__journal_is_open(journal)) {
-        keep(journal, (const void *)&record->state, sizeof record->state);
-    }
-    return is_live;
+    return atomic_load(&record->state) == TOTE__RECORD_LIVE;
 }
 
-/*
- * The span stands in the journal of the parent. If the parent is dead, another process may deliver
- * it at the same time: whoever settles that record has it.
- */
-static bool add_adopted(struct tote__journal *journal, struct tote__journal_place *place,
-                        tote_span_data *span, const struct tote__secured *before) {
-    struct tote__record *record = record_at(before->journal, (size_t)before->record * RECORD_UNIT);
-
-    if (atomic_load(&record->state) == TOTE__RECORD_LIVE && !add(journal, place, span)) {
-        count(journal, &head_of(journal)->unsecured);
-        return true;
-    }
-    if (settle_inherited(before->journal, record)) {
-        return true;
-    }
-    const struct tote__secured now = tote__span_secured(span);
-    if (now.journal == journal) {
-        tote__journal_settle(&now, 1);
-    }
-    return false;
+static void journal_note_unsafe(void *self) {
+    count(self, &head_of(self)->unsecured);
 }
 
-bool tote__journal_add(struct tote__journal *journal, struct tote__journal_place *place,
-                       tote_span_data *span) {
-    const struct tote__secured before = tote__span_secured(span);
-
-    if (before.journal && before.journal->generation == journal->generation) {
-        return true; /* another exporter's */
-    }
-    if (before.journal) {
-        return add_adopted(journal, place, span, &before);
-    }
-    if (!add(journal, place, span)) {
-        count(journal, &head_of(journal)->unsecured);
-    }
-    return true;
+static void journal_note_drop(void *self) {
+    count(self, &head_of(self)->dropped);
 }
 
-void tote__journal_note_drop(struct tote__journal *journal) {
-    count(journal, &head_of(journal)->dropped);
+static const struct tote__safe_memory journal_memory = {
+    .take = journal_take,
+    .give_back = journal_give_back,
+    .commit = journal_commit,
+    .settle = journal_settle,
+    .is_live = journal_is_live,
+    .note_unsafe = journal_note_unsafe,
+    .note_drop = journal_note_drop,
+};
+
+const struct tote__safe_memory *tote__journal_memory(const struct tote__journal *journal) {
+    return &journal->memory;
 }
 
 uint64_t tote__journal_unsecured(const struct tote__journal *journal) {
     return atomic_load_explicit(&head_of(journal)->unsecured, memory_order_relaxed);
-}
-
-void tote__journal_settle(const struct tote__secured *spans, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        struct tote__journal *journal = spans[i].journal;
-        size_t offset = (size_t)spans[i].record * RECORD_UNIT;
-        if (!journal) {
-            continue;
-        }
-        uint32_t chunk = (uint32_t)((offset - TOTE__JOURNAL_CHUNKS_AT) / TOTE__JOURNAL_CHUNK_BYTES);
-        set_state(journal, record_at(journal, offset), TOTE__RECORD_SETTLED, memory_order_relaxed);
-        if (atomic_fetch_sub_explicit(&journal->left[chunk], 1, memory_order_acq_rel) == 1) {
-            put_free(journal, chunk);
-        }
-    }
 }
 
 int tote__journal_open_directory(const char *path, int spool, bool may_make) {
@@ -595,7 +501,7 @@ static bool write_all(int file, const struct tote__journal *journal) {
 
     for (uint32_t i = 0; i < used && is_written; i++) {
         is_written =
-            write_part_to(file, journal, journal->map + chunk_at(i), TOTE__JOURNAL_CHUNK_BYTES);
+            write_part_to(file, journal, journal->map + chunk_at(i), TOTE__SAFE_CHUNK_BYTES);
     }
     return is_written;
 }
@@ -649,9 +555,8 @@ void tote__journal_renew(struct tote__journal *journal, const char *directory, i
 static bool make_chunks(struct tote__journal *journal) {
     size_t count = journal->chunk_count;
 
-    journal->left = tote__allocate_zeroed(count * sizeof *journal->left);
     journal->free_chunks = tote__allocate(count * sizeof *journal->free_chunks);
-    if (!journal->left || !journal->free_chunks) {
+    if (!journal->free_chunks) {
         errno = ENOMEM;
         return false;
     }
@@ -689,12 +594,14 @@ bool tote__journal_is_own(const struct stat *status) {
 struct tote__journal *tote__journal_new(const char *directory, int spool, size_t bytes,
                                         struct tote__journal *older) {
     struct tote__journal *journal = tote__allocate_zeroed(sizeof *journal);
-    size_t chunks = bytes / TOTE__JOURNAL_CHUNK_BYTES;
+    size_t chunks = bytes / TOTE__SAFE_CHUNK_BYTES;
     int error = errno;
 
     if (!journal) {
         return NULL;
     }
+    journal->memory = journal_memory;
+    journal->memory.self = journal;
     journal->generation = tote__generation();
     journal->directory.descriptor = journal->segment.id = -1;
     journal->file = -1;
@@ -727,7 +634,7 @@ struct tote__journal *tote__journal_new(const char *directory, int spool, size_t
 static bool is_chunk_empty(const struct tote__journal *journal, uint32_t chunk) {
     size_t used = 0;
 
-    while (TOTE__JOURNAL_CHUNK_BYTES - used >= sizeof(struct tote__record)) {
+    while (TOTE__SAFE_CHUNK_BYTES - used >= sizeof(struct tote__record)) {
         const struct tote__record *record = record_at(journal, chunk_at(chunk) + used);
         uint32_t state = atomic_load_explicit(&record->state, memory_order_relaxed);
         if (state == TOTE__RECORD_LIVE) {
@@ -768,7 +675,6 @@ static void release(struct tote__journal *journal) {
         munmap(journal->map, journal->size);
     }
     tote__segment_detach(&journal->segment);
-    tote__release(journal->left, journal->chunk_count * sizeof *journal->left);
     tote__release(journal->free_chunks, journal->chunk_count * sizeof *journal->free_chunks);
     tote__release(journal, sizeof *journal);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * journal.h - where ended spans stand until they are delivered, so that they outlive the process
+ * journal.h - memory for ended spans that outlives the process
  *
  * By default that is shared memory (segment.h): adding a span is no system call. In a file
  * (`directory`, or if there is no shared memory) each span costs a few system calls. The file is
@@ -15,7 +15,7 @@
 
 #include <sys/stat.h>
 
-#include "tote/internal/sdk.h"
+#include "tote/internal/safe_memory.h"
 
 struct tote__journal;
 
@@ -53,24 +53,11 @@ void tote__journal_renew(struct tote__journal *journal, const char *directory, i
  */
 void tote__journal_free(struct tote__journal *journal);
 
-/*
- * Any thread; `place` is the thread's own. Returns: false for one that was adopted and that
- * somebody has recovered already.
- */
-bool tote__journal_add(struct tote__journal *journal, struct tote__journal_place *place,
-                       tote_span_data *span);
-
-/* A span was dropped before. Any thread. */
-void tote__journal_note_drop(struct tote__journal *journal);
+/* The memory in it, as long as the journal is not freed. */
+const struct tote__safe_memory *tote__journal_memory(const struct tote__journal *journal);
 
 /* How many ended and could not be added. Any thread. */
 uint64_t tote__journal_unsecured(const struct tote__journal *journal);
-
-/*
- * These need not outlive the process any more: they were delivered, or are safe elsewhere, or were
- * counted as lost. One thread at a time.
- */
-void tote__journal_settle(const struct tote__secured *spans, size_t count);
 
 /*
  * Whether this process has the file open: it must not be opened again, for closing it would drop

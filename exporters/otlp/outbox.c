@@ -4,16 +4,12 @@
  */
 #include "outbox.h"
 
-#include "journal.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/memory.h"
 
-/*
- * As much as the spans of a burst, so that they need not wait in the queue. The first buffers stay
- * for the next time.
- */
-enum { MOST_KEPT_BYTES = 8 << 20, IDLE_BUFFERS = 2, SPOOL_AGAIN_MS = 10000, MOST_SYNC_MS = 500 };
+/* A buffer of this size stays for the next time. */
+enum { IDLE_BYTES = 1 << 20, SPOOL_AGAIN_MS = 10000, MOST_SYNC_MS = 500 };
 
 /*
  * Whether the disk queue waits for the disk: only where the caller may wait, and unless an option
@@ -112,7 +108,7 @@ static bool may_probe(const struct tote__size_limit *limit, size_t count) {
 }
 
 bool tote__outbox_has_room(const struct tote__outbox *outbox) {
-    return outbox->count < TOTE__MOST_KEPT && outbox->bytes < MOST_KEPT_BYTES;
+    return outbox->count < TOTE__MOST_KEPT;
 }
 
 static struct tote__kept *kept_at(struct tote__outbox *outbox, size_t index) {
@@ -124,44 +120,11 @@ struct tote__kept *tote__outbox_next(struct tote__outbox *outbox) {
 }
 
 void tote__outbox_add(struct tote__outbox *outbox) {
-    const struct tote__kept *kept = kept_at(outbox, outbox->count);
-
-    outbox->bytes += kept->request.size;
-    outbox->count += kept->request.size != 0;
-}
-
-bool tote__kept_note_secured(struct tote__kept *kept, const tote_span_data *const *spans,
-                             size_t count) {
-    size_t size = sizeof *kept->secured;
-
-    kept->secured_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        const struct tote__secured secured = tote__span_secured(spans[i]);
-        if (!secured.journal) {
-            continue;
-        }
-        if (!kept->secured_capacity || kept->secured_count == kept->secured_capacity) {
-            struct tote__secured *larger =
-                tote__reallocate(kept->secured, kept->secured_capacity * size, count * size);
-            if (!larger) {
-                return false;
-            }
-            kept->secured = larger;
-            kept->secured_capacity = count;
-        }
-        kept->secured[kept->secured_count++] = secured;
-    }
-    return true;
-}
-
-void tote__kept_settle(struct tote__kept *kept) {
-    tote__journal_settle(kept->secured, kept->secured_count);
-    kept->secured_count = 0;
+    outbox->count += kept_at(outbox, outbox->count)->request.size != 0;
 }
 
 static void clear_kept(struct tote__kept *kept) {
     tote_otlp_buffer_clear(&kept->request);
-    tote__release(kept->secured, kept->secured_capacity * sizeof *kept->secured);
     *kept = (struct tote__kept){.count = 0};
 }
 
@@ -174,10 +137,12 @@ static void forget_part(struct tote__outbox *outbox) {
 /* Nothing is kept any more. */
 static void empty(struct tote__outbox *outbox) {
     forget_part(outbox);
-    for (size_t i = IDLE_BUFFERS; i < TOTE__MOST_KEPT; i++) {
-        clear_kept(&outbox->kept[i]);
+    for (size_t i = 0; i < TOTE__MOST_KEPT; i++) {
+        if (outbox->kept[i].request.capacity > IDLE_BYTES) {
+            clear_kept(&outbox->kept[i]);
+        }
     }
-    outbox->first = outbox->count = outbox->bytes = 0;
+    outbox->first = outbox->count = 0;
 }
 
 /* Returns: of how many spans it was. */
@@ -185,19 +150,12 @@ static size_t drop_first(struct tote__outbox *outbox) {
     const struct tote__kept *first = kept_at(outbox, 0);
     size_t count = first->count;
 
-    outbox->bytes -= first->request.size;
     forget_part(outbox);
     outbox->first = (outbox->first + 1) % TOTE__MOST_KEPT;
     if (--outbox->count == 0) {
         empty(outbox);
     }
     return count;
-}
-
-/* It is over, or safe elsewhere. Returns: of how many spans it was. */
-static size_t finish_first(struct tote__outbox *outbox) {
-    tote__kept_settle(kept_at(outbox, 0));
-    return drop_first(outbox);
 }
 
 static bool can_spool(const struct tote__outbox *outbox) {
@@ -491,7 +449,7 @@ static void end_first(struct tote__outbox *outbox, struct tote__step *step, bool
     step->delivered = outbox->part.delivered;
     step->rejected = outbox->part.rejected;
     step->is_spooled = is_spooled;
-    step->count = finish_first(outbox);
+    step->count = drop_first(outbox);
     outbox->is_batchs_turn = true;
 }
 
@@ -582,18 +540,14 @@ size_t tote__outbox_spill(struct tote__outbox *outbox) {
         tote__delivery_cancel(&outbox->delivery);
     }
     while (outbox->count) {
-        const struct tote__kept *kept = kept_at(outbox, 0);
         set_sync(outbox, tote__clock_monotonic() < synced_until);
-        if (spool_rest(
-                outbox)) { /* all of it counts as saved, and a part as delivered from there */
-            add(&outbox->delivered, outbox->part.delivered);
-            add(&outbox->rejected, outbox->part.rejected);
-            spilled += finish_first(outbox);
-        } else if (kept->secured_count == kept->count) {
-            spilled += drop_first(outbox); /* the journal has them, for the next start */
-        } else {
+        if (!spool_rest(outbox)) {
             break;
         }
+        /* All of it counts as saved, and a part as delivered from there. */
+        add(&outbox->delivered, outbox->part.delivered);
+        add(&outbox->rejected, outbox->part.rejected);
+        spilled += drop_first(outbox);
     }
     return spilled;
 }

@@ -19,15 +19,13 @@
 #include "recovery.h"
 #include "spool.h"
 
-enum { TOTE__MOST_KEPT = 64 };
+/* One is sent, and one is ready when that is over. */
+enum { TOTE__MOST_KEPT = 2 };
 
 /* A request that is ready, of so many spans. */
 struct tote__kept {
     tote_otlp_buffer request;
     size_t count;
-    struct tote__secured *secured; /* where they are written down, those that are */
-    size_t secured_count;
-    size_t secured_capacity;
 };
 
 /*
@@ -59,7 +57,6 @@ struct tote__outbox {
     struct tote__kept kept[TOTE__MOST_KEPT]; /* a ring */
     size_t first;
     size_t count;
-    size_t bytes;
     struct tote__sent_part part;    /* of the first */
     struct tote__delivery delivery; /* of the first, or of the batch */
     struct tote__size_limit limit;
@@ -107,13 +104,6 @@ size_t tote__outbox_most_bytes(const struct tote__outbox *outbox);
 void tote__outbox_note_too_large(struct tote__outbox *outbox, size_t bytes, const char *reason);
 
 bool tote__outbox_has_room(const struct tote__outbox *outbox);
-
-/* Note where the spans are written down. Returns: false if out of memory. */
-bool tote__kept_note_secured(struct tote__kept *kept, const tote_span_data *const *spans,
-                             size_t count);
-
-/* They need not be any more. */
-void tote__kept_settle(struct tote__kept *kept);
 
 /*
  * Where to put the next request; NULL when the ring is full. Added, it is in, unless it is empty.

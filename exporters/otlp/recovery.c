@@ -63,7 +63,7 @@ struct reading {
     struct tote__found definitions[MOST_DEFINITIONS];
     struct item items[MOST_SPANS];
     uint8_t definition_bytes[TOTE__JOURNAL_DEFINITION_BYTES];
-    uint8_t bytes[MOST_BYTES + TOTE__JOURNAL_CHUNK_BYTES];
+    uint8_t bytes[MOST_BYTES + TOTE__SAFE_CHUNK_BYTES];
 };
 
 struct tote__recovery {
@@ -94,7 +94,7 @@ bool tote__journal_read_head(struct tote__slice bytes, uint64_t file_size,
     return memcmp(head->magic, TOTE__JOURNAL_MAGIC, sizeof head->magic) == 0 &&
            head->byte_order == 1 && head->checksum == tote__journal_head_checksum(head) &&
            file_size ==
-               TOTE__JOURNAL_CHUNKS_AT + (uint64_t)head->chunk_count * TOTE__JOURNAL_CHUNK_BYTES;
+               TOTE__JOURNAL_CHUNKS_AT + (uint64_t)head->chunk_count * TOTE__SAFE_CHUNK_BYTES;
 }
 
 bool tote__journal_read_record(struct tote__slice run, size_t *at, struct tote__found *found) {
@@ -113,7 +113,8 @@ bool tote__journal_read_record(struct tote__slice run, size_t *at, struct tote__
     if (found->state == TOTE__RECORD_EMPTY) {
         return false;
     }
-    if ((found->state != TOTE__RECORD_LIVE && found->state != TOTE__RECORD_SETTLED) ||
+    if ((found->state != TOTE__RECORD_LIVE && found->state != TOTE__RECORD_SETTLED &&
+         found->state != TOTE__RECORD_SKIPPED) ||
         head.size > left - sizeof head) {
         found->is_broken = true;
         *at = run.size; /* where the next one would be nobody knows */
@@ -475,12 +476,12 @@ static const struct tote__found *definition_of(const struct tote__recovery *reco
 /* Take from one chunk what the batch has room for. Returns: how much of `bytes` is used now. */
 static size_t gather_from(struct tote__recovery *recovery, size_t used) {
     off_t chunk_at =
-        TOTE__JOURNAL_CHUNKS_AT + (off_t)recovery->reading->chunk * TOTE__JOURNAL_CHUNK_BYTES;
-    const struct tote__slice run = {recovery->reading->bytes + used, TOTE__JOURNAL_CHUNK_BYTES};
+        TOTE__JOURNAL_CHUNKS_AT + (off_t)recovery->reading->chunk * TOTE__SAFE_CHUNK_BYTES;
+    const struct tote__slice run = {recovery->reading->bytes + used, TOTE__SAFE_CHUNK_BYTES};
     size_t taken = 0;
     struct tote__found found;
 
-    if (!read_at(recovery, recovery->reading->bytes + used, TOTE__JOURNAL_CHUNK_BYTES, chunk_at)) {
+    if (!read_at(recovery, recovery->reading->bytes + used, TOTE__SAFE_CHUNK_BYTES, chunk_at)) {
         recovery->reading->broken++;
         recovery->reading->chunk = recovery->reading->chunk_count;
         return used;
@@ -491,7 +492,7 @@ static size_t gather_from(struct tote__recovery *recovery, size_t used) {
                        (recovery->reading->item_count &&
                         used + taken + found.bytes.size > recovery->most_bytes);
         if (!found.is_broken && found.state == TOTE__RECORD_LIVE && is_full) {
-            return used + TOTE__JOURNAL_CHUNK_BYTES;
+            return used + TOTE__SAFE_CHUNK_BYTES;
         }
         if (found.is_broken || (found.state == TOTE__RECORD_LIVE &&
                                 (!definition_of(recovery, found.resource, TOTE__NO_INDEX) ||
@@ -505,7 +506,7 @@ static size_t gather_from(struct tote__recovery *recovery, size_t used) {
     }
     recovery->reading->chunk++;
     recovery->reading->at = 0;
-    return taken ? used + TOTE__JOURNAL_CHUNK_BYTES : used;
+    return taken ? used + TOTE__SAFE_CHUNK_BYTES : used;
 }
 
 static void gather(struct tote__recovery *recovery) {

@@ -390,18 +390,6 @@ static void span_destroy(tote_span *base) {
     }
 }
 
-void tote__span_unref_gathering(struct span *span, struct tote__pool_gathering *gathered) {
-    _Atomic(uint32_t) *references = &span->base.references;
-
-    /* The only one left needs no read-modify-write. */
-    if (atomic_load_explicit(references, memory_order_acquire) == 1 ||
-        atomic_fetch_sub_explicit(references, 1, memory_order_acq_rel) == 1) {
-        if (retire(span)) {
-            tote__pool_gather(&tote__span_pool, gathered, span);
-        }
-    }
-}
-
 /* While another thread ends the span, that may move the name. */
 static bool span_get_name(const tote_span *base, char *name, size_t size) {
     struct span *span = self(base);

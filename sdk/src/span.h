@@ -113,7 +113,6 @@ struct span {
     uint8_t loss_causes; /* of enum span_loss, why something was left out */
     bool drop_reported;
     uint64_t end_time_unix_nano;
-    struct tote__secured secured;               /* from end to export */
     uint64_t key_filter[SPAN_KEY_FILTER_WORDS]; /* of the hash of each attribute's key: most
                                                    keys are seen to be new without a search */
 
@@ -180,9 +179,6 @@ size_t tote__record_put_span(uint8_t *bytes, const struct span *span);
 static inline bool tote__span_is_sampled(const struct span *span) {
     return span->base.context.trace_flags & TOTE_TRACE_FLAG_SAMPLED;
 }
-
-/* Give one reference back, and the block home when it was the last; gather, then flush. */
-void tote__span_unref_gathering(struct span *span, struct tote__pool_gathering *gathered);
 
 /*
  * open_spans.c: add a block to the list of those that may hold an open span, until it is released.

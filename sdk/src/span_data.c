@@ -236,11 +236,3 @@ tote_span_data *tote_span_data_ref(const tote_span_data *data) {
 void tote_span_data_unref(tote_span_data *data) {
     tote_span_unref((tote_span *)data);
 }
-
-struct tote__secured tote__span_secured(const tote_span_data *data) {
-    return self(data)->secured;
-}
-
-void tote__span_set_secured(tote_span_data *data, struct tote__secured secured) {
-    ((struct span *)data)->secured = secured;
-}

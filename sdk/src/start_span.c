@@ -285,18 +285,9 @@ static void call_on_start(const struct core_config *config, tote_span *span,
     }
 }
 
-/*
- * A block, of which most lines lie in the cache of the worker's core if that used it last: those
- * of the next one are asked for now, so that they are here when its span starts.
- */
 static struct span *take_block(void) {
-    enum { LINE = 64, USUAL_BYTES = 640 };
     struct span *span = tote__pool_take(&tote__span_pool);
-    const char *next = tote__pool_next(&tote__span_pool);
 
-    for (size_t at = 0; next && at < USUAL_BYTES; at += LINE) {
-        __builtin_prefetch(next + at, 1);
-    }
     if (span && tote__unlikely(span->listed_in != tote__generation())) {
         tote__span_list_block(span);
     }

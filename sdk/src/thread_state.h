@@ -34,7 +34,7 @@ struct thread_state {
     _Atomic(uint32_t) inside; /* how many calls of the SDK the owner is in; see sdk.c */
     struct tote__random random;
     struct span_counters counters[TOTE__SDK_SLOTS];
-    _Atomic(void *) rings[TOTE__PROCESSOR_SLOTS]; /* the batch processors' own, by their slots */
+    _Atomic(void *) lanes[TOTE__PROCESSOR_SLOTS]; /* the batch processors' own, by their slots */
 };
 
 /* The slow way: the first call on this thread, or in this child. */

@@ -18,7 +18,7 @@
 
 enum {
     CHUNKS = 2,
-    FILE_BYTES = TOTE__JOURNAL_CHUNKS_AT + CHUNKS * TOTE__JOURNAL_CHUNK_BYTES,
+    FILE_BYTES = TOTE__JOURNAL_CHUNKS_AT + CHUNKS * TOTE__SAFE_CHUNK_BYTES,
     RIGHT_HEAD = 1 << 0,
     RIGHT_CHECKSUMS = 1 << 1,
     KNOWN_INDEXES = 1 << 2,
@@ -79,7 +79,7 @@ static void make_file(const uint8_t *data, size_t size) {
     }
     if (flags & RIGHT_CHECKSUMS) {
         put_right(file + TOTE__JOURNAL_HEAD_BYTES, TOTE__JOURNAL_DEFINITION_BYTES, flags, true);
-        put_right(file + TOTE__JOURNAL_CHUNKS_AT, TOTE__JOURNAL_CHUNK_BYTES, flags, false);
+        put_right(file + TOTE__JOURNAL_CHUNKS_AT, TOTE__SAFE_CHUNK_BYTES, flags, false);
     }
 }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -11,9 +14,9 @@
 #include "tote/exporters/otlp.h"
 #include "tote/tote.h"
 
-enum { QUEUE = 64, BATCH = 16 };
+enum { BATCH = 16 };
 
-/* An SDK with a small queue that exports to this URL. */
+/* An SDK with small batches that exports to this URL. */
 static tote_sdk *start_sdk(const char *url) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
@@ -26,7 +29,6 @@ static tote_sdk *start_sdk(const char *url) {
     options.service_name = "bursts";
     options.exporters = &exporter;
     options.exporter_count = 1;
-    batch.max_queue_size = QUEUE;
     batch.max_export_batch_size = BATCH;
     options.batch = &batch;
     tote_sdk *sdk = tote_sdk_start(&options);
@@ -45,22 +47,6 @@ static void make_spans(size_t count) {
     for (size_t i = 0; i < count; i++) {
         tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "work", NULL);
         tote_span_close(&span);
-    }
-}
-
-static void pause_ms(long ms) {
-    const struct timespec time = {.tv_nsec = ms * 1000000};
-
-    nanosleep(&time, NULL);
-}
-
-/* A queue full of spans, as soon as the worker has taken the last ones off it. */
-static void fill_queue(tote_sdk *sdk, size_t times) {
-    while (times--) {
-        make_spans(QUEUE);
-        for (int i = 0; i < 10000 && stats_of(sdk).waiting >= BATCH; i++) {
-            pause_ms(1);
-        }
     }
 }
 
@@ -100,18 +86,15 @@ static void after_any_number_of_flushes_the_batch_limit_holds(void **state) {
     receiver_stop(receiver);
 }
 
-/* More than the queue holds is neither lost nor sent twice while an answer is waited for */
-static void what_waits_behind_a_request_needs_no_room_in_the_queue(void **state) {
-    enum { TIMES = 5, SPANS = TIMES * QUEUE };
+/* A burst is neither lost nor sent twice while an answer is waited for. */
+static void a_burst_waits_for_a_slow_receiver(void **state) {
+    enum { SPANS = 40 * BATCH };
     struct receiver *receiver = receiver_start();
     tote_sdk *sdk = start_sdk(receiver_url(receiver));
 
     (void)state;
-    receiver_set_answer(receiver, (struct receiver_answer){.delay_ms = 100});
-    fill_queue(sdk, TIMES);
-    tote_stats before = stats_of(sdk);
-    assert_int_equal(before.dropped_queue_full, 0);
-    assert_true(before.in_flight > QUEUE);
+    receiver_set_answer(receiver, (struct receiver_answer){.delay_ms = 10});
+    make_spans(SPANS);
     assert_int_equal(tote_sdk_force_flush(sdk, 20000), TOTE_SUCCESS);
     assert_int_equal(stats_of(sdk).exported, SPANS);
     assert_int_equal(spans_received(receiver, receiver_wait(receiver, SPANS / BATCH)), SPANS);
@@ -120,23 +103,23 @@ static void what_waits_behind_a_request_needs_no_room_in_the_queue(void **state)
 }
 
 /* Design section 6: a shutdown keeps its deadline, and accounts for what it leaves */
-static void what_is_kept_when_the_sdk_shuts_down_is_counted(void **state) {
-    enum { TIMES = 4, SPANS = TIMES * QUEUE };
+static void what_waits_when_the_sdk_shuts_down_is_counted(void **state) {
+    enum { SPANS = 40 * BATCH };
     struct receiver *receiver = receiver_start();
     tote_sdk *sdk = start_sdk(receiver_url(receiver));
 
     (void)state;
     receiver_set_answer(receiver, (struct receiver_answer){.delay_ms = 200});
-    fill_queue(sdk, TIMES);
-    assert_true(stats_of(sdk).in_flight > QUEUE);
+    make_spans(SPANS);
     assert_int_not_equal(tote_sdk_shutdown(sdk, 100), TOTE_SUCCESS);
     tote_stats stats = stats_of(sdk);
     for (int i = 0; i < 1000 && stats.in_flight + stats.waiting; i++) { /* the worker leaves */
-        pause_ms(5);
+        const struct timespec moment = {.tv_nsec = 5000000};
+        nanosleep(&moment, NULL);
         stats = stats_of(sdk);
     }
     assert_int_equal(stats.ended, SPANS);
-    assert_true(stats.dropped_shutdown > QUEUE);
+    assert_true(stats.dropped_shutdown > SPANS / 2);
     assert_int_equal(stats.exported + stats.dropped_shutdown + stats.dropped_retries_exhausted,
                      SPANS);
     tote_sdk_close(&sdk, 0);
@@ -145,7 +128,7 @@ static void what_is_kept_when_the_sdk_shuts_down_is_counted(void **state) {
 
 /* Design R14: each span at most once at the receiver */
 static void a_forked_child_does_not_send_what_its_parent_keeps(void **state) {
-    enum { TIMES = 2, SPANS = TIMES * QUEUE };
+    enum { SPANS = 8 * BATCH };
 
     (void)state;
     if (HAS_ADDRESS_SANITIZER || HAS_THREAD_SANITIZER) {
@@ -155,8 +138,7 @@ static void a_forked_child_does_not_send_what_its_parent_keeps(void **state) {
     tote_sdk *sdk = start_sdk(receiver_url(receiver));
     int status = 1;
     receiver_set_answer(receiver, (struct receiver_answer){.delay_ms = 100});
-    fill_queue(sdk, TIMES);
-    assert_true(stats_of(sdk).in_flight > BATCH);
+    make_spans(SPANS);
     pid_t child = fork();
     if (child == 0) {
         make_spans(1);
@@ -172,6 +154,130 @@ static void a_forked_child_does_not_send_what_its_parent_keeps(void **state) {
     receiver_stop(receiver);
 }
 
+/* A worker that gets no CPU until the gate opens, and a receiver that counts. */
+struct burst {
+    sem_t gate;
+    pthread_t worker;
+    void (*work)(void *arg);
+    void *arg;
+    atomic_size_t received;
+    size_t spans_of_each_thread;
+};
+
+static void *wait_and_work(void *arg) {
+    struct burst *burst = arg;
+
+    while (sem_wait(&burst->gate) != 0) {
+    }
+    burst->work(burst->arg);
+    return NULL;
+}
+
+static void *start_worker(void *self, const char *name, void (*work)(void *arg), void *arg) {
+    struct burst *burst = self;
+
+    (void)name;
+    burst->work = work;
+    burst->arg = arg;
+    return pthread_create(&burst->worker, NULL, wait_and_work, burst) == 0 ? burst : NULL;
+}
+
+static void join_worker(void *self, void *thread) {
+    (void)thread;
+    pthread_join(((struct burst *)self)->worker, NULL);
+}
+
+static void count_spans(void *self, const tote_otlp_request *request, tote_otlp_answer *answer) {
+    atomic_fetch_add(&((struct burst *)self)->received, request->span_count);
+    answer->status = 200;
+}
+
+/* Default settings, but for the thread and the transport; `max_bytes` 0 is the default, too. */
+static tote_sdk *start_burst(struct burst *burst, size_t max_bytes) {
+    const tote_otlp_transport transport = {
+        .struct_size = sizeof transport, .send = count_spans, .self = burst};
+    const tote_thread_factory factory = {sizeof factory, start_worker, join_worker, burst};
+    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
+
+    sem_init(&burst->gate, 0, 0);
+    otlp.ignore_environment = true;
+    otlp.transport = &transport;
+    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    batch.max_queue_bytes = max_bytes;
+    options.ignore_environment = true;
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    options.batch = &batch;
+    options.thread_factory = &factory;
+    tote_sdk *sdk = tote_sdk_start(&options);
+    assert_non_null(sdk);
+    return sdk;
+}
+
+static void *record_five_attributes(void *arg) {
+    static const tote_attribute attributes[] = {
+        {"http.request.method", {.type = TOTE_TYPE_STRING, .as.string = "GET"}},
+        {"url.path", {.type = TOTE_TYPE_STRING, .as.string = "/orders/1234567"}},
+        {"http.response.status_code", {.type = TOTE_TYPE_INT, .as.integer = 200}},
+        {"server.address", {.type = TOTE_TYPE_STRING, .as.string = "orders.example.com"}},
+        {"retry", {.type = TOTE_TYPE_BOOL, .as.boolean = false}},
+    };
+    const struct burst *burst = arg;
+    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
+
+    options.attributes = attributes;
+    options.attribute_count = TOTE_COUNT_OF(attributes);
+    for (size_t i = 0; i < burst->spans_of_each_thread; i++) {
+        tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "work", &options);
+        tote_span_close(&span);
+    }
+    return NULL;
+}
+
+static tote_stats run_burst(size_t threads, size_t spans, size_t max_bytes) {
+    struct burst burst = {.spans_of_each_thread = spans / threads};
+    tote_sdk *sdk = start_burst(&burst, max_bytes);
+    pthread_t thread[16];
+
+    for (size_t i = 0; i < threads; i++) {
+        assert_int_equal(pthread_create(&thread[i], NULL, record_five_attributes, &burst), 0);
+    }
+    for (size_t i = 0; i < threads; i++) {
+        pthread_join(thread[i], NULL);
+    }
+    assert_int_equal(stats_of(sdk).exported, 0);
+    sem_post(&burst.gate);
+    assert_int_equal(tote_sdk_shutdown(sdk, 60000), TOTE_SUCCESS);
+    tote_stats stats = stats_of(sdk);
+    assert_int_equal(atomic_load(&burst.received), stats.exported);
+    tote_sdk_close(&sdk, 0);
+    sem_destroy(&burst.gate);
+    return stats;
+}
+
+/* The default settings have room for a burst, whatever the scheduler does. */
+static void a_burst_of_32000_spans_arrives_although_the_worker_gets_no_cpu(void **state) {
+    enum { SPANS = 32000 };
+
+    (void)state;
+    assert_int_equal(run_burst(1, SPANS, 0).exported, SPANS);
+    assert_int_equal(run_burst(16, SPANS, 0).exported, SPANS);
+}
+
+/* Spec: trace/sdk.md#batching-processor: what comes when the queue is full is dropped */
+static void beyond_the_bound_in_bytes_spans_are_dropped_and_counted(void **state) {
+    enum { SPANS = 3200, BYTES = 100000 };
+
+    (void)state;
+    for (size_t threads = 1; threads <= 16; threads *= 4) {
+        tote_stats stats = run_burst(threads, SPANS, BYTES);
+        assert_int_equal(stats.exported + stats.dropped_queue_full, SPANS);
+        assert_in_range(stats.exported, BYTES / 300, BYTES / 200); /* 200 to 300 bytes each */
+    }
+}
+
 static void ignore(tote_level level, const char *component, const char *message, void *user_data) {
     (void)level, (void)component, (void)message, (void)user_data;
 }
@@ -179,9 +285,11 @@ static void ignore(tote_level level, const char *component, const char *message,
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(after_any_number_of_flushes_the_batch_limit_holds),
-        TEST(what_waits_behind_a_request_needs_no_room_in_the_queue),
-        TEST(what_is_kept_when_the_sdk_shuts_down_is_counted),
+        TEST(a_burst_waits_for_a_slow_receiver),
+        TEST(what_waits_when_the_sdk_shuts_down_is_counted),
         TEST(a_forked_child_does_not_send_what_its_parent_keeps),
+        TEST(a_burst_of_32000_spans_arrives_although_the_worker_gets_no_cpu),
+        TEST(beyond_the_bound_in_bytes_spans_are_dropped_and_counted),
     };
     tote_set_diagnostics(ignore, TOTE_LEVEL_INFO, NULL);
     return RUN_TESTS(tests, argc, argv);

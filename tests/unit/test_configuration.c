@@ -148,7 +148,8 @@ static void assert_defaults(const struct tote__configuration *result) {
     assert_string_equal(result->exporters[0], "otlp");
     assert_int_equal(result->mode, TOTE_EXPORT_BY_WORKER);
     assert_int_equal(result->batch.max_queue_size, 2048);
-    assert_int_equal(result->batch.max_queue_bytes, 32 << 20);
+    assert_true(result->batch.may_exceed_queue_size);
+    assert_int_equal(result->batch.max_queue_bytes, 16 << 20);
     assert_int_equal(result->batch.max_export_batch_size, 512);
     assert_int_equal(result->batch.schedule_delay_ms, 5000);
     assert_int_equal(result->batch.export_timeout_ms, 30000);
@@ -351,9 +352,12 @@ static void a_queue_holds_something_and_not_everything(void **state) {
 
     (void)state;
     options.batch = &batch;
-    batch.max_queue_size = TOTE_UNLIMITED;
-    assert_int_equal(resolve(&options).batch.max_queue_size, 1 << 20);
+    batch.max_queue_size = TOTE_UNLIMITED; /* bytes are the bound */
+    assert_int_equal(resolve(&options).batch.max_queue_size, UINT32_MAX);
+    batch.max_export_batch_size = TOTE_UNLIMITED;
+    assert_int_equal(resolve(&options).batch.max_export_batch_size, 1 << 16);
     assert_int_equal(reports.count, 1);
+    batch.max_export_batch_size = 0;
     batch.max_queue_size = TOTE_NOTHING;
     assert_int_equal(resolve(&options).batch.max_queue_size, 1);
     assert_int_equal(resolve(&options).batch.max_export_batch_size, 1);

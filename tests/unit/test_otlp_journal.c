@@ -32,7 +32,7 @@
 #include "tote/exporters/otlp.h"
 #include "tote/tote.h"
 
-enum { SPANS = 20, TIMEOUT_MS = 10000, CHUNK = TOTE__JOURNAL_CHUNK_BYTES };
+enum { SPANS = 20, TIMEOUT_MS = 10000, CHUNK = TOTE__SAFE_CHUNK_BYTES };
 
 static struct {
     char directory[64];

@@ -39,12 +39,10 @@ static void take_all(struct load *load) {
 
 static void *put_all(void *arg) {
     const struct load *load = arg;
-    struct tote__pool_gathering gathered = {NULL, NULL};
 
     for (size_t i = 0; i < load->count; i++) {
-        tote__pool_gather(&kind, &gathered, load->objects[i]);
+        tote__pool_put(&kind, load->objects[i]);
     }
-    tote__pool_flush(&kind, &gathered);
     return NULL;
 }
 

@@ -267,8 +267,9 @@ static bool check_baggage_inject(const struct vector_row *row) {
 
     tote_context *context = with_pairs(row->columns[0]);
     struct carrier out = injected(propagator, context);
+    /* What has nothing to send leaves the carrier as it is. */
     bool is_good = (is_sent || strcmp(verdict, "OMIT") == 0) &&
-                   equals(carrier_get(&out, "baggage"), is_sent ? rest : NULL);
+                   equals(carrier_get(&out, "baggage"), is_sent ? rest : "old=1");
     carrier_clear(&out);
     tote_context_unref(context);
     tote_propagator_unref(propagator);

@@ -59,8 +59,12 @@ typedef enum tote_export_mode {
 typedef struct tote_batch_options {
     size_t struct_size;
     tote_export_mode mode;
-    uint32_t max_queue_size;        /**< spans; 2048 */
-    size_t max_queue_bytes;         /**< 32 MiB */
+    /**
+     * Spans; 2048. More are dropped and counted. If neither this nor OTEL_BSP_MAX_QUEUE_SIZE is set, an OTLP exporter
+     * goes on to max_queue_bytes, so that a burst is not lost. TOTE_UNLIMITED: only max_queue_bytes counts.
+     */
+    uint32_t max_queue_size;
+    size_t max_queue_bytes;         /**< of records, about 250 bytes a span; 16 MiB */
     uint32_t max_export_batch_size; /**< spans; 512 */
     uint32_t schedule_delay_ms;     /**< 5000; TOTE_NOTHING: each span is exported at once */
     uint32_t export_timeout_ms;     /**< 30000 */

@@ -3,7 +3,7 @@
  * pool.h - memory that is used again: contexts, stores, spans
  *
  * Each thread has a pool of each kind. It takes from its own and gives back to its own without an
- * atomic operation; what another thread gives back goes home through `returned`, many in one step.
+ * atomic operation; what another thread gives back goes home through `returned`.
  * So in a steady state nothing is asked of the allocator, and never does one thread free what
  * another allocated. A pool keeps no more than its kind says, and tote__pools_trim() gives back
  * what was of no use for a while.
@@ -63,8 +63,7 @@ struct tote__pools {
 TOTE_SHARED struct tote__pools *tote__pools_find(void);
 void tote__pools_leave(struct tote__pools *pools); /* when its thread ends */
 TOTE_SHARED void *tote__pool_refill(struct tote__pools *pools, const struct tote__pool_kind *kind);
-TOTE_SHARED void tote__pool_return(const struct tote__pool_kind *kind, struct tote__pooled *first,
-                                   struct tote__pooled *last);
+TOTE_SHARED void tote__pool_return(const struct tote__pool_kind *kind, struct tote__pooled *pooled);
 
 /* Release what lay in the pools of this kind since the last call. */
 TOTE_SHARED void tote__pools_trim(const struct tote__pool_kind *kind);
@@ -86,56 +85,18 @@ static inline void *tote__pool_take(const struct tote__pool_kind *kind) {
     return pooled + 1;
 }
 
-/* What the next take gives, if it is at hand; for who wants to prefetch it. */
-static inline const void *tote__pool_next(const struct tote__pool_kind *kind) {
-    const struct tote__pools *pools = tote__thread.pools;
-
-    return pools ? pools->pools[kind->index].free : NULL;
-}
-
 static inline void tote__pool_put(const struct tote__pool_kind *kind, void *object) {
     struct tote__pooled *pooled = (struct tote__pooled *)object - 1;
     struct tote__pools *own = tote__thread.pools;
     struct tote__pool *pool = own ? &own->pools[kind->index] : NULL;
 
     if (tote__unlikely(!pool || pooled->home != pool || pool->count >= kind->kept)) {
-        tote__pool_return(kind, pooled, pooled);
+        tote__pool_return(kind, pooled);
         return;
     }
     pooled->next = pool->free;
     pool->free = pooled;
     pool->count++;
-}
-
-/*
- * Objects on their way home, gathered so that those of one owner in a row go in one step. All zero
- * at first; flush it at the end.
- */
-struct tote__pool_gathering {
-    struct tote__pooled *first;
-    struct tote__pooled *last;
-};
-
-static inline void tote__pool_flush(const struct tote__pool_kind *kind,
-                                    struct tote__pool_gathering *gathered) {
-    if (gathered->first) {
-        tote__pool_return(kind, gathered->first, gathered->last);
-        *gathered = (struct tote__pool_gathering){NULL, NULL};
-    }
-}
-
-static inline void tote__pool_gather(const struct tote__pool_kind *kind,
-                                     struct tote__pool_gathering *gathered, void *object) {
-    struct tote__pooled *pooled = (struct tote__pooled *)object - 1;
-
-    if (gathered->first && gathered->first->home != pooled->home) {
-        tote__pool_flush(kind, gathered);
-    }
-    if (!gathered->first) {
-        gathered->last = pooled;
-    }
-    pooled->next = gathered->first;
-    gathered->first = pooled;
 }
 
 #endif

@@ -53,7 +53,8 @@ enum { TOTE__FLAG_HAS_IS_REMOTE = 0x100, TOTE__FLAG_IS_REMOTE = 0x200 };
 enum tote__record_state {
     TOTE__RECORD_EMPTY = 0,
     TOTE__RECORD_LIVE = 0x4C495645,
-    TOTE__RECORD_SETTLED = 0x444F4E45
+    TOTE__RECORD_SETTLED = 0x444F4E45,
+    TOTE__RECORD_SKIPPED = 0x534B4950 /* was never LIVE: nobody could tell its resource or scope */
 };
 
 struct tote__record {

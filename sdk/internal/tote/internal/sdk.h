@@ -5,6 +5,7 @@
 #ifndef TOTE_INTERNAL_SDK_H
 #define TOTE_INTERNAL_SDK_H
 
+#include "tote/internal/safe_memory.h"
 #include "tote/internal/wire.h"
 #include "tote/sdk.h"
 #include "tote/sdk/id_generator.h"
@@ -57,7 +58,8 @@ tote_sdk *tote__sdk_ref_global(void);
 tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings);
 
 struct tote__batch_settings {
-    uint32_t max_queue_size;
+    uint32_t max_queue_size;    /* UINT32_MAX: no limit in spans */
+    bool may_exceed_queue_size; /* for an exporter that keeps what it cannot send yet */
     size_t max_queue_bytes;
     uint32_t max_export_batch_size; /* at most max_queue_size */
     uint32_t schedule_delay_ms;
@@ -80,7 +82,7 @@ struct tote_span_exporter {
     tote_span_exporter_ops ops;
     void *self;
     const struct tote__ahead_ops *ahead; /* NULL for one of the program's own */
-    bool is_securing;                    /* `begin_securing` and what follows it are to be called */
+    bool is_securing;                    /* `begin_securing` is to be called */
     /* See tote_sdk_prepare(); for one of ours without `ahead`. NULL: nothing to prepare. */
     tote_result (*prepare)(void *self);
 };
@@ -92,23 +94,6 @@ struct tote__saved_counts {
     uint64_t lost;
     uint64_t recovered;
     uint64_t unsecured; /* ended, and would not have outlived the process */
-};
-
-/* Where a span is written down that is to outlive the process; NULL and 0: nowhere. */
-struct tote__secured {
-    struct tote__journal *journal;
-    uint32_t record;
-};
-
-/* Set by the thread that ends the span, before it is queued, and read by who exports it. */
-struct tote__secured tote__span_secured(const tote_span_data *span);
-void tote__span_set_secured(tote_span_data *span, struct tote__secured secured);
-
-/* What a thread that ends spans has of a journal; all zero at first. */
-struct tote__journal_place {
-    uint32_t chunk; /* counted from 1 */
-    uint32_t used;
-    uint32_t count;
 };
 
 /* How what is kept is sent, and what comes of it. */
@@ -153,18 +138,10 @@ struct tote__ahead_ops {
     /* ... which this does, from the first on. Returns: of how many spans. */
     size_t (*save)(void *self);
     /*
-     * Open what `secure` writes to, in this process. Before the first span of a queue, and never
-     * twice at a time.
+     * Memory that outlives this process, for the records of the queue; NULL: there is none. Before
+     * the first span of a queue, and never twice at a time. It is there until `destroy`.
      */
-    void (*begin_securing)(void *self);
-    /*
-     * A span ends: write it down, so that it outlives the process. Any thread, each with a place of
-     * its own. Returns: false for an adopted one that another process has found meanwhile, where
-     * this one's parent had written it down, and delivers.
-     */
-    bool (*secure)(void *self, struct tote__journal_place *place, tote_span_data *span);
-    /* One ended and was dropped before that. Any thread. */
-    void (*note_drop)(void *self);
+    const struct tote__safe_memory *(*begin_securing)(void *self);
     /* What became of what was saved. From any thread. */
     void (*add_counts)(void *self, struct tote__saved_counts *counts);
     /* Forget them. */

@@ -1,41 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * batch_worker.c - from the queue to the exporter
+ * export.c - from the queue to the exporter
  *
- * One at a time takes spans out, the worker or who drives it in its place, so that there are never
- * two exports at once. The worker sleeps until a batch waits, the delay is over, or somebody
- * flushes or stops; it looks at each ring once before it decides. Spec:
- * trace/sdk.md#batching-processor
+ * One at a time takes records out, the worker or who drives it in its place, so that there are
+ * never two exports at once. A record keeps its memory until it is settled: delivered, saved, or
+ * given up. Spec: trace/sdk.md#batching-processor
  */
-#include "batch.h"
+#include "export.h"
 
-#include "tote/internal/cancel.h"
+#include "../span.h"
+
+#include "../wait.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/context.h"
-#include "wait.h"
+#include "tote/internal/pool.h"
 
 static const char *const component = "batch_processor";
 
-void tote__batch_wake(struct batch_queue *queue) {
-    if (atomic_load(&queue->sleep) == AWAKE || atomic_exchange(&queue->sleep, AWAKE) == AWAKE) {
-        return;
-    }
-    if (queue->processor->settings.is_by_host) {
-        tote__batch_wake_host(queue);
-    } else {
-        tote__wake(&queue->sleep);
-    }
-}
+static const uint64_t unused_ns = 5000000000; /* then chunks are released */
 
-/*
- * With a shorter delay, a timer would wake an idle worker for nothing more than once in this time.
- * An idle worker only gives memory back to the allocator, which does not need the exact delay.
- */
-enum { SHORT_DELAY_MS = 1000, IDLE_MS = 5000 };
-
-bool tote__batch_has_short_delay(const struct batch_queue *queue) {
-    return queue->processor->settings.schedule_delay_ms < SHORT_DELAY_MS;
-}
+/* An idle worker only gives memory back, which does not need the exact delay. */
+enum { IDLE_MS = 5000 };
 
 static void start_delay(struct batch_queue *queue) {
     uint32_t delay = queue->processor->settings.schedule_delay_ms;
@@ -52,51 +37,49 @@ enum worker_sleep tote__batch_sleep(const struct batch_queue *queue) {
     return queue->is_idle ? SLEEPS_UNTIL_SPAN : SLEEPS_UNTIL_BATCH;
 }
 
-/* Look at every ring. Returns: how many spans wait. */
-static uint64_t sweep(struct batch_queue *queue) {
-    struct batch_lane *lane = atomic_load(&queue->lanes);
-    uint64_t waiting = 0;
-
-    for (; lane; lane = lane->next) {
-        lane->tail_seen = atomic_load(&lane->ring.tail);
-        waiting += lane->tail_seen - atomic_load_explicit(&lane->ring.head, memory_order_relaxed);
-    }
-    return waiting;
+static size_t batch_left(const struct batch_queue *queue) {
+    return queue->batch_to - queue->batch_from;
 }
 
-/* Ask for the lines of a span that every batch looks at: they lie in another core's cache. */
-static void prefetch(const struct span *span) {
-    __builtin_prefetch((const struct tote__pooled *)span - 1);
-    __builtin_prefetch(&span->generation);
-    __builtin_prefetch(&span->parent.trace_state);
+static size_t most_in_batch(const struct batch_queue *queue) {
+    return queue->processor->settings.max_export_batch_size;
+}
+
+static struct taken *taken_at(struct batch_queue *queue, uint64_t index) {
+    return &queue->taken[index % (TOTE__TAKEN_BATCHES * most_in_batch(queue))];
+}
+
+/* Whether another batch finds no place in it. */
+static bool is_ring_full(const struct batch_queue *queue) {
+    return queue->taken_to - queue->taken_from > (TOTE__TAKEN_BATCHES - 1) * most_in_batch(queue);
 }
 
 /* Take from one lane, as of the last sweep. Returns: how many. */
-static size_t take_from(struct batch_lane *lane, const tote_span_data **batch, size_t most) {
-    uint64_t head = atomic_load_explicit(&lane->ring.head, memory_order_relaxed);
-    size_t count = (size_t)(lane->tail_seen - head);
+static size_t take_from(struct batch_queue *queue, struct lane *lane, size_t most) {
+    uint64_t end = queue->taken_to / (TOTE__TAKEN_BATCHES * most_in_batch(queue)) + 1;
+    uint64_t left = end * TOTE__TAKEN_BATCHES * most_in_batch(queue) - queue->taken_to;
+    size_t taken = 0;
 
-    count = tote__min(count, most);
-    for (size_t i = 0; i < count; i++) {
-        const struct span *span = tote__span_ring_peek(&lane->ring, i);
-        prefetch(span);
-        batch[i] = (const tote_span_data *)span;
-    }
-    if (count) {
-        tote__span_ring_drop(&lane->ring, count);
-    }
-    return count;
+    do { /* up to the end of the ring, and on from its start */
+        size_t count = (size_t)tote__min((uint64_t)(most - taken), left);
+        count = tote__lane_take(lane, taken_at(queue, queue->taken_to), count);
+        queue->taken_to += count;
+        taken += count;
+        left = count == left ? most : 0;
+    } while (left && taken < most);
+    return taken;
 }
 
-/* What the batch had paid comes back: others may wait in its place. */
-static void return_allowances(struct batch_queue *queue, size_t count) {
-    size_t bytes = 0;
-
+/* Show the exporter what was taken. */
+static void show_batch(struct batch_queue *queue, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        bytes += tote__span_bytes(tote__span_of_data(queue->batch[i]));
+        const struct tote__record *record = taken_at(queue, queue->taken_to - count + i)->record;
+        const struct tote__slice bytes = {record->bytes, record->size};
+        tote__read_span_set(&queue->batch[i], record->resource, record->scope, bytes);
+        queue->spans[i] = (const tote_span_data *)&queue->batch[i];
     }
-    tote__allowance_return(&queue->bytes, bytes);
-    tote__allowance_return(&queue->spans, count);
+    queue->batch_from = 0;
+    queue->batch_to = count;
 }
 
 /*
@@ -104,31 +87,25 @@ static void return_allowances(struct batch_queue *queue, size_t count) {
  * is one.
  */
 static bool take_batch(struct batch_queue *queue) {
-    size_t most = queue->processor->settings.max_export_batch_size;
-    struct batch_lane *first = atomic_load_explicit(&queue->lanes, memory_order_acquire);
-    struct batch_lane *start = queue->cursor ? queue->cursor : first;
-    struct batch_lane *lane = start;
+    size_t most = most_in_batch(queue);
+    struct lane *first = atomic_load_explicit(&queue->lanes.first, memory_order_acquire);
+    struct lane *start = queue->turn ? queue->turn : first;
+    struct lane *lane = start;
     size_t count = 0;
 
-    if (!first) {
+    if (!first || is_ring_full(queue)) {
         return false;
     }
     tote__lock_take(&queue->lock);
     do {
-        count += take_from(lane, queue->batch + count, most - count);
+        count += take_from(queue, lane, most - count);
         lane = lane->next ? lane->next : first;
     } while (count < most && lane != start);
     queue->counts.in_flight += count;
     tote__lock_drop(&queue->lock);
-    queue->cursor = lane;
-    queue->batch_from = 0;
-    queue->batch_to = count;
-    return_allowances(queue, count);
+    queue->turn = lane;
+    show_batch(queue, count);
     return count != 0;
-}
-
-static size_t batch_left(const struct batch_queue *queue) {
-    return queue->batch_to - queue->batch_from;
 }
 
 /* Move up to `amount` of what is `left`. */
@@ -163,15 +140,35 @@ static void settle(struct batch_queue *queue, size_t count, tote_result result,
     atomic_store_explicit(&queue->is_failing, result != TOTE_SUCCESS, memory_order_relaxed);
 }
 
-/* The next of the batch are not needed any more. */
-static void send_home(struct batch_queue *queue, size_t count) {
-    struct tote__pool_gathering gathered = {NULL, NULL};
-
+/* The next of the batch are with the exporter, or over. */
+static void pass_over(struct batch_queue *queue, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        const tote_span_data *data = queue->batch[queue->batch_from++];
-        tote__span_unref_gathering((struct span *)tote__span_of_data(data), &gathered);
+        tote__read_span_clear(&queue->batch[queue->batch_from++]);
     }
-    tote__pool_flush(&tote__span_pool, &gathered);
+}
+
+/* Out of turn: the place in the ring stays, and is empty. */
+static void let_go_of(struct batch_queue *queue, uint64_t from, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        struct taken *taken = taken_at(queue, from + i);
+        tote__lanes_settle(&queue->lanes, taken);
+        taken->record = NULL;
+    }
+}
+
+/* The first of what was taken are over: their memory can be used again. */
+static void let_go(struct batch_queue *queue, size_t count) {
+    while (queue->taken_from != queue->taken_to) {
+        const struct taken *taken = taken_at(queue, queue->taken_from);
+        if (taken->record && !count) {
+            break;
+        }
+        queue->taken_from++; /* first: a fork in between must not have it released twice */
+        if (taken->record) {
+            tote__lanes_settle(&queue->lanes, taken);
+            count--;
+        }
+    }
 }
 
 /* How long the exporter may take: not past the end of a shutdown. */
@@ -208,10 +205,11 @@ static void export_directly(struct batch_queue *queue) {
     uint64_t start = tote__clock_monotonic();
     size_t count = batch_left(queue);
     tote_result result = exporter->ops.export_spans(
-        exporter->self, queue->batch + queue->batch_from, count, export_timeout(queue), &report);
+        exporter->self, queue->spans + queue->batch_from, count, export_timeout(queue), &report);
 
     note_export(queue, count, result, &report);
-    send_home(queue, count);
+    pass_over(queue, count);
+    let_go(queue, count);
     report_export(count, result, start);
 }
 
@@ -221,22 +219,25 @@ static void export_directly(struct batch_queue *queue) {
 static bool keep_some(struct batch_queue *queue) {
     const tote_span_exporter *exporter = queue->processor->exporter;
     tote_export_report report = {0};
-    size_t count = exporter->ahead->keep(exporter->self, queue->batch + queue->batch_from,
+    size_t count = exporter->ahead->keep(exporter->self, queue->spans + queue->batch_from,
                                          batch_left(queue), &report);
 
     if (count == 0 && queue->kept) {
         return false;
     }
+    bool is_over = count == 0 || report.too_large;
     if (count == 0) {
         count = batch_left(queue);
         tote_diagnose(TOTE_LEVEL_ERROR, component, "memory is out, %zu spans are lost", count);
-        settle(queue, count, TOTE_FAILURE, &report);
-    } else if (report.too_large) {
-        settle(queue, count, TOTE_FAILURE, &report);
-    } else {
-        queue->kept++;
     }
-    send_home(queue, count);
+    pass_over(queue, count);
+    if (!is_over) {
+        queue->kept++;
+        return true;
+    }
+    settle(queue, count, TOTE_FAILURE, &report);
+    let_go_of(queue, queue->taken_to - batch_left(queue) - count, count);
+    let_go(queue, 0);
     return true;
 }
 
@@ -283,16 +284,17 @@ static bool send_some(struct batch_queue *queue, bool may_wait, bool begins_noth
     queue->kept--;
     queue->flush_left -= queue->flush_left != 0;
     note_export(queue, count, send.result, &report);
+    let_go(queue, count);
     report_export(count, send.result, start);
     return true;
 }
 
 /* Whether all that had ended when the flush began is with the exporter. */
 static bool is_handed_over(struct batch_queue *queue) {
-    struct batch_lane *lane = atomic_load_explicit(&queue->lanes, memory_order_acquire);
+    struct lane *lane = atomic_load_explicit(&queue->lanes.first, memory_order_acquire);
 
     for (; lane; lane = lane->next) {
-        uint64_t head = atomic_load_explicit(&lane->ring.head, memory_order_relaxed);
+        uint64_t head = atomic_load_explicit(&lane->head, memory_order_relaxed);
         if ((int64_t)(lane->flush_to - head) > 0) {
             return false;
         }
@@ -320,8 +322,8 @@ static void begin_flush(struct batch_queue *queue) {
     if (queue->kept) {
         queue->processor->exporter->ahead->hurry(queue->processor->exporter->self);
     }
-    sweep(queue);
-    struct batch_lane *lane = atomic_load_explicit(&queue->lanes, memory_order_acquire);
+    tote__lanes_sweep(&queue->lanes);
+    struct lane *lane = atomic_load_explicit(&queue->lanes.first, memory_order_acquire);
     for (; lane; lane = lane->next) {
         lane->flush_to = lane->tail_seen;
     }
@@ -342,13 +344,14 @@ static void end_flush(struct batch_queue *queue) {
 static bool has_room(struct batch_queue *queue) {
     const tote_span_exporter *exporter = queue->processor->exporter;
 
-    return !queue->kept || exporter->ahead->has_room(exporter->self);
+    return !queue->kept || (!is_ring_full(queue) && exporter->ahead->has_room(exporter->self));
 }
 
 /* The delay is over and no span is queued. */
 static void become_idle(struct batch_queue *queue) {
     if (queue->is_idle || !tote__batch_has_short_delay(queue)) {
         tote__pools_trim(&tote__span_pool);
+        tote__chunk_pool_trim(&queue->lanes.pool, unused_ns);
     } else {
         queue->is_idle = true;
     }
@@ -357,7 +360,7 @@ static void become_idle(struct batch_queue *queue) {
 
 /* The first span after an idle time starts the delay, so that others join its batch. */
 static void end_idle_time(struct batch_queue *queue) {
-    if (queue->is_idle && sweep(queue)) {
+    if (queue->is_idle && tote__lanes_sweep(&queue->lanes)) {
         queue->is_idle = false;
         start_delay(queue);
     }
@@ -368,7 +371,7 @@ static void end_idle_time(struct batch_queue *queue) {
  * their way.
  */
 static bool is_export_due(struct batch_queue *queue) {
-    uint64_t waiting = sweep(queue);
+    uint64_t waiting = tote__lanes_sweep(&queue->lanes);
     bool has_overflow =
         atomic_load(&queue->has_overflow) && atomic_exchange(&queue->has_overflow, 0);
 
@@ -420,10 +423,10 @@ bool tote__batch_step(struct batch_queue *queue, bool may_wait) {
 }
 
 bool tote__batch_has_work(struct batch_queue *queue) {
-    uint64_t due = queue->is_idle ? 1 : queue->processor->settings.max_export_batch_size;
+    uint64_t due = queue->is_idle ? 1 : most_in_batch(queue);
 
-    return is_flush_asked(queue) ||
-           (has_room(queue) && (atomic_load(&queue->has_overflow) || sweep(queue) >= due));
+    return is_flush_asked(queue) || (has_room(queue) && (atomic_load(&queue->has_overflow) ||
+                                                         tote__lanes_sweep(&queue->lanes) >= due));
 }
 
 uint64_t tote__batch_due(struct batch_queue *queue) {
@@ -434,21 +437,8 @@ uint64_t tote__batch_due(struct batch_queue *queue) {
     return queue->kept || due < queue->next_export ? due : queue->next_export;
 }
 
-static bool is_flushing(struct batch_queue *queue) {
+bool tote__batch_is_flushing(struct batch_queue *queue) {
     return queue->flush != FLUSH_NONE || is_flush_asked(queue);
-}
-
-/* Sleep until something is due, unless something comes up. */
-static void rest(struct batch_queue *queue) {
-    enum worker_sleep sleep = tote__batch_sleep(queue);
-
-    atomic_store(&queue->sleep, sleep);
-    uint32_t stop = atomic_load(&queue->stop);
-    if (stop != STOP_NOW && (stop == STOP_NOT || is_flushing(queue)) &&
-        !tote__batch_has_work(queue)) {
-        tote__wait(&queue->sleep, sleep, tote__batch_due(queue));
-    }
-    atomic_store(&queue->sleep, AWAKE);
 }
 
 /* Have the exporter save what it keeps. */
@@ -457,6 +447,7 @@ static void save_kept(struct batch_queue *queue) {
     const tote_export_report report = {.spooled = exporter->ahead->save(exporter->self)};
 
     settle(queue, report.spooled, TOTE_SUCCESS, &report);
+    let_go(queue, report.spooled);
 }
 
 /* What is cut short would be sent again by who comes next. */
@@ -470,6 +461,20 @@ static void finish_sending(struct batch_queue *queue) {
     }
 }
 
+/* In crash-safe memory what was taken stays for the next process; the rest is lost. */
+static void leave_taken(struct batch_queue *queue) {
+    tote_export_report report = {0};
+
+    while (queue->taken_from != queue->taken_to) {
+        const struct taken *taken = taken_at(queue, queue->taken_from++);
+        if (taken->record) {
+            report.spooled += tote__is_safe(taken);
+            tote__lanes_forget(taken);
+        }
+    }
+    settle(queue, report.spooled, TOTE_SUCCESS, &report);
+}
+
 /* What can be sent no more is saved, if that can be. */
 static void save_or_forget(struct batch_queue *queue) {
     const tote_span_exporter *exporter = queue->processor->exporter;
@@ -478,13 +483,15 @@ static void save_or_forget(struct batch_queue *queue) {
     if (saves) {
         save_kept(queue);
     }
-    while (batch_left(queue) || (sweep(queue) && take_batch(queue))) {
-        if (!saves || !keep_some(queue)) {
-            send_home(queue, batch_left(queue));
-        } else {
+    while (batch_left(queue) || (tote__lanes_sweep(&queue->lanes) && take_batch(queue))) {
+        if (saves && keep_some(queue)) {
             save_kept(queue);
+        } else {
+            pass_over(queue, batch_left(queue));
+            leave_taken(queue);
         }
     }
+    leave_taken(queue);
     if (exporter->ahead) {
         exporter->ahead->drop(exporter->self);
         queue->kept = 0;
@@ -507,55 +514,4 @@ void tote__batch_leave(struct batch_queue *queue) {
     atomic_store(&queue->has_left, 1);
     tote__wake(&queue->has_left);
     tote__batch_queue_unref(queue);
-}
-
-static void work(void *arg) {
-    struct batch_queue *queue = arg;
-    uint32_t stop;
-
-    atomic_store(&queue->worker, &tote__thread);
-    tote__batch_start_schedule(queue);
-    while ((stop = atomic_load(&queue->stop)) != STOP_NOW) {
-        bool has_more = tote__batch_step(queue, true);
-        if (stop == STOP_WHEN_FLUSHED && !is_flushing(queue)) {
-            break;
-        }
-        if (!has_more) {
-            rest(queue);
-        }
-    }
-    tote__batch_leave(queue);
-}
-
-/* Returns: whether somebody will do the work. */
-static bool find_worker(struct batch_queue *queue) {
-    const struct tote__batch_settings *settings = &queue->processor->settings;
-
-    if (settings->is_by_host) {
-        tote__batch_start_host(queue);
-        return true;
-    }
-    return tote__worker_thread_start(&queue->thread, &settings->thread_factory, work, queue);
-}
-
-bool tote__batch_start_worker(struct batch_queue *queue) {
-    uint32_t state = WORKER_NONE;
-
-    if (!atomic_compare_exchange_strong(&queue->worker_state, &state, WORKER_STARTING)) {
-        return state != WORKER_REFUSED;
-    }
-    int cancel = tote__cancel_disable(); /* the host's thread factory may do anything */
-    atomic_fetch_add_explicit(&queue->references, 1, memory_order_relaxed);
-    bool is_started = find_worker(queue);
-    if (!is_started) {
-        atomic_fetch_sub_explicit(&queue->references, 1, memory_order_relaxed);
-        atomic_store(&queue->refuses, DROP_MEMORY);
-        tote_diagnose(TOTE_LEVEL_ERROR, component,
-                      "no thread can be made to export with: all spans are dropped; raise the "
-                      "limit of threads");
-    }
-    atomic_store(&queue->worker_state, is_started ? WORKER_RUNNING : WORKER_REFUSED);
-    tote__wake(&queue->worker_state);
-    tote__cancel_restore(cancel);
-    return is_started;
 }

@@ -1,61 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * batch_host.c - the host in the worker's place
+ * host.c - the host in the worker's place
  *
  * Nobody has a thread here: who polls, flushes or shuts down works, one at a time, in steps that do
  * not wait. What there is to wait for are two descriptors: the queue's own, which producers write
  * to as they would wake a worker, and the exporter's.
  */
-#include "batch.h"
+#include "host.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 
-#include "tote/internal/cancel.h"
+#include "../wait.h"
+#include "export.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/context.h"
-#include "tote/internal/os.h"
-#include "wait.h"
 
 enum { LONGEST_WAIT_MS = 60000, NS_PER_US = 1000 };
-
-bool tote__batch_make_event(struct batch_queue *queue) {
-    int event = tote__os_above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    struct stat status = {.st_ino = 0};
-
-    if (event >= 0 && fstat(event, &status) == 0) {
-        queue->event_device = (uint64_t)status.st_dev;
-        queue->event_inode = (uint64_t)status.st_ino;
-    }
-    atomic_store(&queue->event, event);
-    return event >= 0;
-}
-
-/* All eventfds have one inode: it tells them from files and sockets. */
-int tote__batch_event(const struct batch_queue *queue) {
-    int event = atomic_load(&queue->event);
-    struct stat status;
-    int error = errno;
-    bool is_own = event >= 0 && fstat(event, &status) == 0 &&
-                  (uint64_t)status.st_dev == queue->event_device &&
-                  (uint64_t)status.st_ino == queue->event_inode;
-
-    errno = error;
-    return is_own ? event : -1;
-}
-
-void tote__batch_wake_host(struct batch_queue *queue) {
-    int error = errno;
-    int cancel = tote__cancel_disable();
-
-    atomic_store(&queue->due, 0);
-    eventfd_write(tote__batch_event(queue), 1);
-    tote__cancel_restore(cancel);
-    errno = error;
-}
 
 void tote__batch_start_host(struct batch_queue *queue) {
     tote__batch_start_schedule(queue);
@@ -200,10 +163,8 @@ static bool watch(int epoll, int fd) {
     return fd >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-static bool batch_watch(void *self, int epoll) {
-    struct batch_queue *queue = tote__batch_queue(self);
-
-    return queue && (tote__batch_event(queue) >= 0 || tote__batch_make_event(queue)) &&
+bool tote__batch_watch(struct batch_queue *queue, int epoll) {
+    return (tote__batch_event(queue) >= 0 || tote__batch_make_event(queue)) &&
            watch(epoll, queue->event) &&
            (!queue->processor->exporter->ahead || watch(epoll, exporter_descriptor(queue)));
 }
@@ -214,38 +175,17 @@ static bool is_watching(int epoll, int fd) {
     return fd >= 0 && epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) == 0;
 }
 
-static bool batch_is_watched(void *self, int epoll) {
-    struct batch_queue *queue = tote__batch_queue(self);
-
-    return queue && is_watching(epoll, tote__batch_event(queue)) &&
+bool tote__batch_is_watched(struct batch_queue *queue, int epoll) {
+    return is_watching(epoll, tote__batch_event(queue)) &&
            (!queue->processor->exporter->ahead || is_watching(epoll, exporter_descriptor(queue)));
 }
 
-static uint64_t batch_get_due(void *self) {
-    struct batch_queue *queue = tote__batch_queue(self);
-
-    return queue && !atomic_load(&queue->refuses) && tote__batch_start_worker(queue) &&
-                   !atomic_load(&queue->has_left)
-               ? atomic_load(&queue->due)
-               : TOTE__NEVER;
-}
-
-static void batch_poll(void *self) {
-    struct batch_processor *processor = self;
-    struct batch_queue *queue = tote__batch_queue(processor);
-
-    if (!queue || !claim(queue)) {
+void tote__batch_poll(struct batch_queue *queue) {
+    if (!claim(queue)) {
         return;
     }
-    uint64_t budget = (uint64_t)processor->settings.poll_budget_us * NS_PER_US;
+    uint64_t budget = (uint64_t)queue->processor->settings.poll_budget_us * NS_PER_US;
     struct drive drive = {queue, NULL, tote__clock_monotonic() + budget};
     drive_suppressed(&drive);
     release(queue);
 }
-
-const struct tote__loop_ops tote__batch_loop = {
-    .watch = batch_watch,
-    .is_watched = batch_is_watched,
-    .get_due = batch_get_due,
-    .poll = batch_poll,
-};

@@ -6,13 +6,9 @@
  * what other threads write. Credit in a purse does not make the bound smaller: when nothing is
  * left, any thread may empty the purses of the others. Only the owner adds to a purse and pays from
  * it.
- *
- * The credit in all purses together is never more than a quarter of the whole: a purse may hold
- * no more than its share, and shares are given out of that quarter. So the worker can be woken
- * for what is paid without a look at every purse.
  */
-#ifndef TOTE_SDK_ALLOWANCE_H
-#define TOTE_SDK_ALLOWANCE_H
+#ifndef TOTE_SDK_BATCH_ALLOWANCE_H
+#define TOTE_SDK_BATCH_ALLOWANCE_H
 
 #include <stdatomic.h>
 
@@ -20,24 +16,19 @@
 
 struct allowance {
     size_t total;
-    size_t portion;         /* the most a purse may hold */
-    _Atomic(size_t) left;   /* in no purse, and not paid */
-    _Atomic(size_t) shares; /* not given to any purse */
+    size_t portion;       /* the most that is taken beyond what is needed */
+    _Atomic(size_t) left; /* in no purse, and not paid */
 };
 
 /* One thread's; all zero at first. */
 struct purse {
     _Atomic(size_t) left;
-    size_t share; /* the owner's */
 };
 
 void tote__allowance_init(struct allowance *allowance, size_t total, size_t portion);
 
 /* What was paid comes back. */
 void tote__allowance_return(struct allowance *allowance, size_t amount);
-
-/* At least so much is paid, whatever lies in other purses than this one, which is empty. */
-size_t tote__allowance_paid(const struct allowance *allowance, const struct purse *purse);
 
 /* Give the credit of a purse back, from any thread. Returns: whether there was any. */
 bool tote__purse_empty(struct purse *purse, struct allowance *allowance);

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * processor.c - ended spans, queued for the worker
+ *
+ * on_end is the last thing that the host's thread does for a span: it becomes a record in the
+ * thread's own chunk. No cache line is written that another thread writes, but once for a portion
+ * of the bound. Spec: trace/sdk.md#batching-processor
+ */
+#include <stdio.h>
+
+#include "../span.h"
+#include "export.h"
+#include "flush.h"
+#include "host.h"
+#include "tote/internal/cancel.h"
+#include "tote/internal/clock.h"
+#include "tote/internal/memory.h"
+#include "worker.h"
+
+static const char *const component = "batch_processor";
+
+/* Which places in the threads' states are taken. */
+static _Atomic(bool) slots[TOTE__PROCESSOR_SLOTS];
+
+static bool claim_slot(uint32_t *slot) {
+    for (uint32_t i = 0; i < TOTE__PROCESSOR_SLOTS; i++) {
+        if (!atomic_exchange_explicit(&slots[i], true, memory_order_acquire)) {
+            *slot = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A full queue is looked at for a report once in so many drops, and reported once in a minute. */
+enum { DROPS_PER_LOOK = 1024 };
+static const uint64_t report_every_ns = 61 * 1000000000ULL;
+
+static void report_full(struct batch_queue *queue, uint64_t dropped) {
+    const struct tote__batch_settings *settings = &queue->processor->settings;
+    uint64_t due = atomic_load_explicit(&queue->next_report, memory_order_relaxed);
+    uint64_t now = dropped % DROPS_PER_LOOK == 1 ? tote__clock_monotonic() : 0;
+    char spans[24] = "";
+
+    if (now < due || now == 0 ||
+        !atomic_compare_exchange_strong(&queue->next_report, &due, now + report_every_ns)) {
+        return;
+    }
+    if (queue->lanes.counts_spans) {
+        snprintf(spans, sizeof spans, "%u spans, ", settings->max_queue_size);
+    }
+    tote_stats stats = TOTE_STATS_INIT;
+    tote__batch_add_stats(queue->processor, &stats);
+    bool is_failing = atomic_load_explicit(&queue->is_failing, memory_order_relaxed);
+    tote_diagnose(TOTE_LEVEL_WARN, component, "queue full (%s%zu bytes), %llu spans dropped; %s",
+                  spans, settings->max_queue_bytes, (unsigned long long)stats.dropped_queue_full,
+                  is_failing ? "the last export failed: see to that, a larger queue fills as well"
+                             : "spans end faster than they are exported: raise "
+                               "OTEL_BSP_MAX_QUEUE_SIZE or max_queue_bytes, or sample less");
+}
+
+static void report_too_large(const struct batch_queue *queue, const struct span *span) {
+    tote_diagnose(TOTE_LEVEL_WARN, component,
+                  "span \"%.64s\" of %zu bytes is larger than the whole queue may be (%zu): "
+                  "dropped; raise max_queue_bytes, or set limits",
+                  tote_span_data_get_name((const tote_span_data *)span),
+                  tote__record_most_bytes(span), queue->processor->settings.max_queue_bytes);
+}
+
+static void note_full(struct batch_queue *queue, uint64_t dropped) {
+    if (!atomic_load_explicit(&queue->has_overflow, memory_order_relaxed)) {
+        atomic_store(&queue->has_overflow, 1);
+        tote__batch_wake(queue);
+    }
+    report_full(queue, dropped);
+}
+
+static void drop(struct batch_queue *queue, struct lane *lane, enum drop_cause cause,
+                 uint64_t spans) {
+    const struct tote__safe_memory *safe = queue->lanes.pool.safe;
+    uint64_t count = atomic_load_explicit(&lane->dropped[cause], memory_order_relaxed) + spans;
+
+    atomic_store_explicit(&lane->dropped[cause], count, memory_order_relaxed);
+    for (uint64_t i = 0; safe && i < spans; i++) {
+        safe->note_drop(safe->self);
+    }
+    if (cause == DROP_QUEUE_FULL) {
+        note_full(queue, count);
+    }
+}
+
+/*
+ * At which tail of a lane all lanes are looked at next. One thread alone finds its batch exactly.
+ * Many find it together, without looking at each other's lanes so often that it costs something;
+ * and before a queue that is bounded in spans is full.
+ */
+static uint64_t next_check(const struct batch_queue *queue, uint64_t tail, uint64_t missing) {
+    const struct tote__batch_settings *settings = &queue->processor->settings;
+    uint64_t lanes = atomic_load_explicit(&queue->lanes.count, memory_order_relaxed);
+    uint64_t spare = (settings->max_queue_size - settings->max_export_batch_size) / lanes;
+
+    if (lanes > 1) {
+        missing = missing / lanes > 4 * lanes ? missing / lanes : 4 * lanes;
+        missing =
+            missing < settings->max_export_batch_size ? missing : settings->max_export_batch_size;
+        missing = missing < spare ? missing : spare;
+    }
+    return tail + (missing ? missing : 1);
+}
+
+/* Wake the worker if there is a batch for it, and nothing has woken it yet. */
+static void consider_waking(struct batch_queue *queue, struct lane *lane) {
+    uint64_t batch = queue->processor->settings.max_export_batch_size;
+    uint64_t tail = atomic_load_explicit(&lane->tail, memory_order_relaxed);
+    uint64_t missing = batch;
+
+    tote__lane_announce(lane);
+    uint32_t sleep = atomic_load(&queue->sleep);
+    if (sleep == SLEEPS_UNTIL_SPAN) {
+        tote__batch_wake(queue);
+    } else if (sleep == SLEEPS_UNTIL_BATCH) {
+        uint64_t waiting = tote__lanes_waiting(&queue->lanes, batch);
+        if (waiting >= batch) {
+            tote__batch_wake(queue);
+        } else {
+            missing = batch - waiting;
+        }
+    }
+    bool looks_each_time = tote__batch_has_short_delay(queue);
+    lane->check_at = looks_each_time ? 0 : next_check(queue, tail, missing);
+}
+
+/* A way into the queue for this thread. NULL when nothing is queued: then `lost` are counted. */
+static struct lane *open_lane(struct batch_processor *processor, struct thread_state *state,
+                              uint64_t lost) {
+    struct batch_queue *queue = tote__batch_queue(processor);
+
+    if (!queue) {
+        tote__batch_count_lost(processor, lost);
+        return NULL;
+    }
+    uint32_t refusal = atomic_load_explicit(&queue->refuses, memory_order_relaxed);
+    if (!refusal && (!state || !tote__batch_start_worker(queue))) {
+        refusal = DROP_MEMORY;
+    }
+    struct lane *lane = refusal ? NULL : tote__lane_new(&queue->lanes, state);
+    if (!lane) {
+        atomic_fetch_add_explicit(&queue->lost[refusal ? refusal : DROP_MEMORY], lost,
+                                  memory_order_relaxed);
+        return NULL;
+    }
+    if (!tote__batch_has_short_delay(queue)) { /* else it looks each time */
+        lane->check_at = next_check(queue, 0, processor->settings.max_export_batch_size);
+    }
+    atomic_store_explicit(&state->lanes[processor->slot], lane, memory_order_release);
+    return lane;
+}
+
+static struct lane *find_lane(struct batch_processor *processor, uint64_t lost) {
+    struct thread_state *state = tote__thread_state();
+    struct lane *lane =
+        state ? atomic_load_explicit(&state->lanes[processor->slot], memory_order_relaxed) : NULL;
+
+    return tote__unlikely(!lane) ? open_lane(processor, state, lost) : lane;
+}
+
+static struct batch_queue *queue_of(struct lane *lane) {
+    return (struct batch_queue *)(void *)((char *)lane->lanes -
+                                          offsetof(struct batch_queue, lanes));
+}
+
+static void batch_on_end(void *self, const tote_span_data *data) {
+    struct batch_processor *processor = self;
+    const struct span *span = tote__span_of_data(data);
+
+    if (!tote__span_is_sampled(span)) {
+        return;
+    }
+    struct lane *lane = find_lane(processor, 1);
+    struct batch_queue *queue = lane ? queue_of(lane) : NULL;
+    if (!lane || span->generation != queue->generation) {
+        return;
+    }
+    uint32_t refusal = atomic_load_explicit(&queue->refuses, memory_order_relaxed);
+    enum drop_cause cause = refusal ? (enum drop_cause)refusal : tote__lane_push(lane, span);
+    if (tote__unlikely(cause != DROP_NONE)) {
+        if (cause == DROP_TOO_LARGE) {
+            report_too_large(queue, span);
+        }
+        drop(queue, lane, cause, 1);
+    } else if (atomic_load_explicit(&lane->tail, memory_order_relaxed) >= lane->check_at) {
+        consider_waking(queue, lane);
+    }
+}
+
+static tote_result batch_force_flush(void *self, uint32_t timeout_ms) {
+    struct batch_processor *processor = self;
+
+    if (atomic_load(&processor->is_shut_down)) {
+        return TOTE_SUCCESS;
+    }
+    struct batch_queue *queue = tote__batch_queue(processor);
+    return queue ? tote__batch_flush(queue, timeout_ms) : TOTE_FAILURE;
+}
+
+static tote_result batch_shutdown(void *self, uint32_t timeout_ms) {
+    struct batch_processor *processor = self;
+
+    if (atomic_exchange(&processor->is_shut_down, true)) {
+        return TOTE_SUCCESS;
+    }
+    struct batch_queue *queue = tote__batch_queue(processor);
+    return queue ? tote__batch_stop(queue, timeout_ms) : TOTE_FAILURE;
+}
+
+/* The parent's memory is this process's, and nobody else looks there. */
+static void adopt(struct batch_queue *queue, struct batch_queue *inherited) {
+    struct lane *lane = find_lane(queue->processor, 0);
+    struct lane *from = atomic_load_explicit(&inherited->lanes.first, memory_order_acquire);
+    uint64_t lost[DROP_CAUSES] = {0};
+
+    for (; lane && from; from = from->next) {
+        tote__lane_adopt(lane, from, lost);
+    }
+    for (int cause = DROP_NONE + 1; lane && cause < DROP_CAUSES; cause++) {
+        if (lost[cause]) {
+            drop(queue, lane, (enum drop_cause)cause, lost[cause]);
+        }
+    }
+    if (lane) {
+        consider_waking(queue, lane);
+    }
+}
+
+static bool batch_after_fork(void *self, bool adopts_queue) {
+    struct batch_queue *queue = tote__batch_queue(self);
+
+    if (!queue || !tote__batch_start_worker(queue)) {
+        return false;
+    }
+    if (adopts_queue && queue->inherited) {
+        adopt(queue, queue->inherited);
+    }
+    return true;
+}
+
+/* No call is in progress and none follows. */
+static void batch_destroy(void *self) {
+    struct batch_processor *processor = self;
+    struct batch_queue *queue = atomic_load_explicit(&processor->queue, memory_order_acquire);
+    uint32_t slot = processor->slot;
+
+    if (!queue || queue->generation != tote__generation()) {
+        tote__batch_processor_release(processor);
+    } else {
+        batch_shutdown(processor, 0);
+        tote__batch_part(queue, 0);
+        tote__batch_close_lanes(queue);
+        tote__batch_queue_unref(queue);
+    }
+    atomic_store_explicit(&slots[slot], false, memory_order_release);
+}
+
+static bool batch_watch(void *self, int epoll) {
+    struct batch_queue *queue = tote__batch_queue(self);
+
+    return queue && tote__batch_watch(queue, epoll);
+}
+
+static bool batch_is_watched(void *self, int epoll) {
+    struct batch_queue *queue = tote__batch_queue(self);
+
+    return queue && tote__batch_is_watched(queue, epoll);
+}
+
+static uint64_t batch_get_due(void *self) {
+    struct batch_queue *queue = tote__batch_queue(self);
+
+    return queue && !atomic_load(&queue->refuses) && tote__batch_start_worker(queue) &&
+                   !atomic_load(&queue->has_left)
+               ? atomic_load(&queue->due)
+               : TOTE__NEVER;
+}
+
+static void batch_poll(void *self) {
+    struct batch_queue *queue = tote__batch_queue(self);
+
+    if (queue) {
+        tote__batch_poll(queue);
+    }
+}
+
+static const struct tote__loop_ops batch_loop = {
+    .watch = batch_watch,
+    .is_watched = batch_is_watched,
+    .get_due = batch_get_due,
+    .poll = batch_poll,
+};
+
+static const tote_span_processor_ops batch_ops = {
+    .struct_size = sizeof batch_ops,
+    .on_end = batch_on_end,
+    .force_flush = batch_force_flush,
+    .shutdown = batch_shutdown,
+    .destroy = batch_destroy,
+};
+
+static struct batch_processor *make_processor(tote_span_exporter *exporter,
+                                              const struct tote__batch_settings *settings) {
+    struct batch_processor *processor = tote__allocate_zeroed(sizeof *processor);
+
+    if (!processor) {
+        tote_span_exporter_free(exporter);
+        return NULL;
+    }
+    processor->exporter = exporter;
+    processor->settings = *settings;
+    struct tote__batch_settings *own = &processor->settings;
+    own->max_queue_size = own->max_queue_size ? own->max_queue_size : 1;
+    if (own->may_exceed_queue_size && exporter->ahead) {
+        own->max_queue_size = UINT32_MAX;
+    }
+    if (own->max_export_batch_size == 0 || own->max_export_batch_size > own->max_queue_size) {
+        own->max_export_batch_size = own->max_queue_size;
+    }
+    return processor;
+}
+
+tote_span_processor *tote__batch_processor_new(tote_span_exporter *exporter,
+                                               const struct tote__batch_settings *settings) {
+    if (!exporter || !settings) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "not made: there is no exporter");
+        tote_span_exporter_free(exporter);
+        return NULL;
+    }
+    struct batch_processor *processor = make_processor(exporter, settings);
+    if (!processor) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "not made: no memory");
+        return NULL;
+    }
+    if (!claim_slot(&processor->slot)) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "not made: %d others run already",
+                      TOTE__PROCESSOR_SLOTS);
+        tote__batch_processor_release(processor);
+        return NULL;
+    }
+    tote_span_processor *made = tote__allocate(sizeof *made);
+    struct batch_queue *queue = tote__batch_queue(processor);
+    if (!made || !queue) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "not made: no memory");
+        tote__release(made, sizeof *made);
+        batch_destroy(processor);
+        return NULL;
+    }
+    tote__batch_start_worker(queue); /* without one, the queue counts what it drops */
+    *made = (tote_span_processor){batch_ops,
+                                  processor,
+                                  tote__batch_add_stats,
+                                  exporter,
+                                  settings->is_by_host ? &batch_loop : NULL,
+                                  batch_after_fork};
+    return made;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * queue.c - the memory and the counts of a batch processor's queue, and who waits for it
+ */
+#include "queue.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../losses.h"
+#include "../wait.h"
+#include "tote/internal/cancel.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/os.h"
+
+static bool allocate_batch(struct batch_queue *queue, size_t count) {
+    queue->batch = tote__allocate_zeroed(count * sizeof *queue->batch);
+    queue->spans = tote__allocate(count * sizeof *queue->spans);
+    queue->taken = tote__allocate(count * TOTE__TAKEN_BATCHES * sizeof *queue->taken);
+    return queue->batch && queue->spans && queue->taken;
+}
+
+static void release_memory(struct batch_queue *queue, size_t count) {
+    tote__release(queue->batch, count * sizeof *queue->batch);
+    tote__release((void *)queue->spans, count * sizeof *queue->spans);
+    tote__release(queue->taken, count * TOTE__TAKEN_BATCHES * sizeof *queue->taken);
+    tote__release(queue, sizeof *queue);
+}
+
+bool tote__batch_make_event(struct batch_queue *queue) {
+    int event = tote__os_above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    struct stat status = {.st_ino = 0};
+
+    if (event >= 0 && fstat(event, &status) == 0) {
+        queue->event_device = (uint64_t)status.st_dev;
+        queue->event_inode = (uint64_t)status.st_ino;
+    }
+    atomic_store(&queue->event, event);
+    return event >= 0;
+}
+
+/* All eventfds have one inode: it tells them from files and sockets. */
+int tote__batch_event(const struct batch_queue *queue) {
+    int event = atomic_load(&queue->event);
+    struct stat status;
+    int error = errno;
+    bool is_own = event >= 0 && fstat(event, &status) == 0 &&
+                  (uint64_t)status.st_dev == queue->event_device &&
+                  (uint64_t)status.st_ino == queue->event_inode;
+
+    errno = error;
+    return is_own ? event : -1;
+}
+
+/* Memory that outlives the process; NULL: none is asked for, or to be had. */
+static const struct tote__safe_memory *begin_securing(const tote_span_exporter *exporter) {
+    return exporter->is_securing ? exporter->ahead->begin_securing(exporter->self) : NULL;
+}
+
+static struct batch_queue *make_queue(struct batch_processor *processor,
+                                      struct batch_queue *inherited) {
+    const struct tote__batch_settings *settings = &processor->settings;
+    size_t count = settings->max_export_batch_size;
+    struct batch_queue *queue = tote__allocate_zeroed(sizeof *queue);
+
+    if (!queue) {
+        return NULL;
+    }
+    atomic_init(&queue->event, -1);
+    if (!allocate_batch(queue, count) || (settings->is_by_host && !tote__batch_make_event(queue))) {
+        release_memory(queue, count);
+        return NULL;
+    }
+    queue->processor = processor;
+    queue->inherited = inherited;
+    queue->generation = tote__generation();
+    atomic_init(&queue->references, 1);
+    if (atomic_load_explicit(&processor->is_shut_down, memory_order_relaxed)) {
+        atomic_init(&queue->refuses, DROP_SHUTDOWN);
+    }
+    tote__lanes_init(&queue->lanes, settings->max_queue_size, settings->max_queue_bytes,
+                     begin_securing(processor->exporter));
+    return queue;
+}
+
+struct batch_queue *tote__batch_queue(struct batch_processor *processor) {
+    struct batch_queue *queue = atomic_load_explicit(&processor->queue, memory_order_acquire);
+
+    if (queue && queue->generation == tote__generation()) {
+        return queue;
+    }
+    int cancel = tote__cancel_disable();
+    tote__lock_take(&processor->lock);
+    queue = atomic_load_explicit(&processor->queue, memory_order_acquire);
+    if (!queue || queue->generation != tote__generation()) {
+        queue = make_queue(processor, queue);
+        if (queue) {
+            atomic_store_explicit(&processor->queue, queue, memory_order_release);
+        }
+    }
+    tote__lock_drop(&processor->lock);
+    tote__cancel_restore(cancel);
+    return queue;
+}
+
+/* Of an inherited queue only the memory is ours: its spans are the parent's. */
+static void release_queue(struct batch_queue *queue) {
+    size_t count = queue->processor->settings.max_export_batch_size;
+
+    while (queue->taken_from != queue->taken_to) {
+        tote__lanes_forget(&queue->taken[queue->taken_from++ % (count * TOTE__TAKEN_BATCHES)]);
+    }
+    tote__lanes_clear(&queue->lanes);
+    if (queue->generation != tote__generation()) {
+        tote__worker_thread_release_inherited(&queue->thread);
+    } else if (tote__batch_event(queue) >= 0) { /* an inherited one may be the host's by now */
+        close(queue->event);
+    }
+    release_memory(queue, count);
+}
+
+void tote__batch_processor_release(struct batch_processor *processor) {
+    struct batch_queue *queue = atomic_load_explicit(&processor->queue, memory_order_acquire);
+
+    while (queue) {
+        struct batch_queue *inherited = queue->inherited;
+        release_queue(queue);
+        queue = inherited;
+    }
+    tote_span_exporter_free(processor->exporter);
+    tote__release(processor, sizeof *processor);
+}
+
+void tote__batch_queue_unref(struct batch_queue *queue) {
+    if (atomic_fetch_sub_explicit(&queue->references, 1, memory_order_acq_rel) == 1) {
+        tote__batch_processor_release(queue->processor);
+    }
+}
+
+void tote__batch_close_lanes(struct batch_queue *queue) {
+    uint32_t slot = queue->processor->slot;
+    struct lane *lane = atomic_load_explicit(&queue->lanes.first, memory_order_acquire);
+
+    for (; lane; lane = lane->next) {
+        atomic_store_explicit(&lane->home->lanes[slot], NULL, memory_order_release);
+    }
+}
+
+void tote__batch_count_lost(struct batch_processor *processor, uint64_t lost) {
+    tote__lock_take(&processor->lock);
+    if (processor->lost_generation != tote__generation()) {
+        processor->lost_generation = tote__generation();
+        processor->lost = 0;
+    }
+    processor->lost += lost;
+    tote__lock_drop(&processor->lock);
+}
+
+static void add_drops(_Atomic(uint64_t) *drops, tote_stats *stats) {
+    uint64_t count[DROP_CAUSES];
+
+    for (size_t i = DROP_NONE; i < DROP_CAUSES; i++) {
+        count[i] = atomic_load_explicit(&drops[i], memory_order_relaxed);
+        stats->ended += count[i];
+    }
+    stats->dropped_queue_full += count[DROP_QUEUE_FULL];
+    stats->dropped_too_large += count[DROP_TOO_LARGE];
+    stats->dropped_shutdown += count[DROP_SHUTDOWN];
+    stats->dropped_memory += count[DROP_MEMORY];
+}
+
+static void add_lane(struct lane *lane, bool is_over, tote_stats *stats) {
+    uint64_t tail = atomic_load_explicit(&lane->tail, memory_order_acquire);
+    uint64_t waiting = tail - atomic_load_explicit(&lane->head, memory_order_relaxed);
+
+    stats->ended += tail;
+    *(is_over ? &stats->dropped_shutdown : &stats->waiting) += waiting;
+    add_drops(lane->dropped, stats);
+}
+
+static void add_counts(const struct batch_counts *counts, tote_stats *stats) {
+    stats->exported += counts->exported;
+    stats->rejected += counts->rejected;
+    stats->dropped_too_large += counts->too_large;
+    stats->dropped_retries_exhausted += counts->retries_exhausted;
+    stats->dropped_shutdown += counts->shut_down;
+    stats->in_flight += counts->in_flight;
+}
+
+/* The lock is held while spans change places, so that each is seen in one of them. */
+void tote__batch_add_stats(void *self, tote_stats *stats) {
+    struct batch_processor *processor = self;
+    struct batch_queue *queue = atomic_load_explicit(&processor->queue, memory_order_acquire);
+
+    if (queue && queue->generation == tote__generation()) {
+        struct lane *lane = atomic_load_explicit(&queue->lanes.first, memory_order_acquire);
+        tote__lock_take(&queue->lock);
+        for (; lane; lane = lane->next) {
+            add_lane(lane, queue->is_over, stats);
+        }
+        add_counts(&queue->counts, stats);
+        tote__add_saved(processor->exporter, queue->counts.spooled, stats);
+        tote__lock_drop(&queue->lock);
+        add_drops(queue->lost, stats);
+    }
+    tote__lock_take(&processor->lock);
+    uint64_t lost = processor->lost_generation == tote__generation() ? processor->lost : 0;
+    tote__lock_drop(&processor->lock);
+    stats->ended += lost;
+    stats->dropped_memory += lost;
+}
+
+/*
+ * With a shorter delay, a timer would wake an idle worker for nothing more than once in this time.
+ */
+enum { SHORT_DELAY_MS = 1000 };
+
+bool tote__batch_has_short_delay(const struct batch_queue *queue) {
+    return queue->processor->settings.schedule_delay_ms < SHORT_DELAY_MS;
+}
+
+static void wake_host(struct batch_queue *queue) {
+    int error = errno;
+    int cancel = tote__cancel_disable();
+
+    atomic_store(&queue->due, 0);
+    eventfd_write(tote__batch_event(queue), 1);
+    tote__cancel_restore(cancel);
+    errno = error;
+}
+
+void tote__batch_wake(struct batch_queue *queue) {
+    if (atomic_load(&queue->sleep) == AWAKE || atomic_exchange(&queue->sleep, AWAKE) == AWAKE) {
+        return;
+    }
+    if (queue->processor->settings.is_by_host) {
+        wake_host(queue);
+    } else {
+        tote__wake(&queue->sleep);
+    }
+}
+
+/* Whether ticket `a` comes after ticket `b`; they wrap. */
+static bool is_later(uint32_t a, uint32_t b) {
+    return (int32_t)(a - b) > 0;
+}
+
+uint64_t tote__batch_flush_deadline(struct batch_queue *queue, uint32_t round) {
+    uint64_t deadline = 0;
+
+    tote__lock_take(&queue->lock);
+    for (struct flush_call *call = queue->flush_calls; call; call = call->next) {
+        if (!is_later(call->ticket, round) && call->deadline > deadline) {
+            deadline = call->deadline;
+        }
+    }
+    tote__lock_drop(&queue->lock);
+    return deadline;
+}
+
+void tote__batch_answer(struct batch_queue *queue, uint32_t round, tote_result result) {
+    tote__lock_take(&queue->lock);
+    struct flush_call **link = &queue->flush_calls;
+    while (*link) {
+        struct flush_call *call = *link;
+        if (is_later(call->ticket, round)) {
+            link = &call->next;
+            continue;
+        }
+        *link = call->next;
+        call->result = queue->counts.failures != call->failures ? TOTE_FAILURE : result;
+        atomic_store_explicit(&call->is_done, true, memory_order_release); /* it may be gone now */
+    }
+    tote__lock_drop(&queue->lock);
+    atomic_fetch_add(&queue->flushes_done, 1);
+    tote__wake(&queue->flushes_done);
+}
+
+bool tote__batch_ask(struct batch_queue *queue, struct flush_call *call, bool is_waiting) {
+    tote__lock_take(&queue->lock);
+    bool is_open = !queue->is_over;
+    if (is_open) {
+        call->ticket = atomic_load(&queue->flushes_asked) + 1;
+        call->failures = queue->counts.failures;
+        atomic_store(&queue->flushes_asked, call->ticket);
+    }
+    if (is_open && is_waiting) {
+        call->next = queue->flush_calls;
+        queue->flush_calls = call;
+    }
+    tote__lock_drop(&queue->lock);
+    if (is_open) {
+        tote__batch_wake(queue);
+    }
+    return is_open;
+}
+
+void tote__batch_withdraw(struct batch_queue *queue, struct flush_call *call) {
+    tote__lock_take(&queue->lock);
+    struct flush_call **link = &queue->flush_calls;
+    while (*link && *link != call) {
+        link = &(*link)->next;
+    }
+    if (*link) {
+        *link = call->next;
+        call->result = TOTE_TIMED_OUT;
+    }
+    tote__lock_drop(&queue->lock);
+}
