@@ -78,10 +78,20 @@ static void shorten_pause(struct tote__delivery *delivery, struct tote__manner m
     }
 }
 
+/* For requests that are given up without an attempt of their own. */
+static void keep_cause(struct tote__delivery *delivery, const struct tote__verdict *verdict) {
+    const char *remark = verdict->response.remark;
+
+    snprintf(delivery->cause, sizeof delivery->cause, "%.60s%s%.180s", verdict->reason,
+             *verdict->detail || *remark ? ": " : "", *verdict->detail ? verdict->detail : remark);
+    snprintf(delivery->advice, sizeof delivery->advice, "%.255s", verdict->advice);
+}
+
 static void note_failure(struct tote__delivery *delivery, const struct tote__verdict *verdict,
                          struct tote__manner manner, uint64_t deadline) {
     const struct tote__response *response = &verdict->response;
 
+    keep_cause(delivery, verdict);
     delivery->failures++;
     delivery->is_asked_to_wait = response->names_wait && response->wait_ms;
     bool is_at_once = response->names_wait && !response->wait_ms
@@ -131,6 +141,7 @@ void tote__delivery_put_off(struct tote__delivery *delivery, const struct tote__
     const char *remark = verdict->response.remark;
     uint64_t wait_ms = with_jitter(delivery, settings->retry_longest_ms);
 
+    keep_cause(delivery, verdict);
     delivery->failures++;
     delivery->is_asked_to_wait = false;
     delivery->retry_at = tote__clock_monotonic() + wait_ms * ns_per_ms;
@@ -221,8 +232,8 @@ static enum tote__progress hold_back(struct tote__delivery *delivery, struct tot
         .is_late = is_late,
         .reason = delivery->is_asked_to_wait ? "the receiver asked to wait for longer"
                                              : "the receiver has been away",
-        .detail = "",
-        .advice = "",
+        .detail = delivery->cause,
+        .advice = delivery->advice,
     };
     return give_up(delivery, manner, false, verdict);
 }

@@ -30,6 +30,8 @@ struct tote__delivery {
     bool has_last_attempt; /* the pause before it was shortened, for this request */
     unsigned resets;       /* streams of this request that the receiver reset */
     struct tote__random random;
+    char cause[256];  /* of the last failure, for a log, ... */
+    char advice[256]; /* ... and its cure */
 };
 
 /* How an attempt is made. */

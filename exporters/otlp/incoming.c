@@ -186,6 +186,19 @@ const char *tote__incoming_advice(CURLcode result, const char *error) {
         return "; the receiver requires a client certificate: set "
                "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY";
     }
+    if (strstr(error, "handshake failure")) { /* of TLS 1.2, also without a client certificate */
+        return "; the receiver refuses the TLS handshake: it may require a client certificate "
+               "(OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY), or "
+               "another version of TLS";
+    }
+    if (strstr(error, "certificate has expired") || strstr(error, "not yet valid")) {
+        return "; renew the receiver's certificate, or that of the CA; if it is valid, set the "
+               "clock of this machine";
+    }
+    if (strstr(error, "SSL connection timeout")) {
+        return "; the receiver does not finish the TLS handshake: see its log and its load, and "
+               "whether it speaks TLS at that port";
+    }
     switch (result) {
     case CURLE_COULDNT_RESOLVE_PROXY:
         return "; check http_proxy, https_proxy, all_proxy and no_proxy";

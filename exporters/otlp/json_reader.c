@@ -293,6 +293,15 @@ size_t tote__json_read_text(struct tote__json_source *json, char *out, size_t si
     return read_text(json, out, size);
 }
 
+bool tote__json_skip_null(struct tote__json_source *json) {
+    bool is_null = peek(json) == 'n';
+
+    if (is_null) {
+        tote__json_skip(json);
+    }
+    return is_null;
+}
+
 bool tote__json_read_integer(struct tote__json_source *json, int64_t *integer) {
     char text[LONGEST_INTEGER + 1] = "";
     char *end = NULL;

@@ -44,6 +44,9 @@ bool tote__json_next_item(struct tote__json_source *json);
 
 void tote__json_skip(struct tote__json_source *json);
 
+/* Skip a null, which is a field that is not set. Returns: false when it is something else. */
+bool tote__json_skip_null(struct tote__json_source *json);
+
 /*
  * A string's start, cut to what fits, at a byte. Returns: its length so cut; 0, and it is skipped,
  * when the value is something else.

@@ -75,9 +75,10 @@ static bool names_other_host(const char *error, const char *url) {
                         : *host && *host != '/';
 }
 
+enum { FIRST_REFUSAL = 300, NEEDS_CREDENTIALS = 407 };
+
 /* Also if the proxy does not respond to the request for a tunnel. */
 static bool is_tunnel_refused(CURL *easy, CURLcode result, const char *error) {
-    enum { FIRST_REFUSAL = 300 };
     long status = 0;
 
     curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
@@ -92,6 +93,16 @@ const char *tote__proxy_advice(const struct tote__otlp_settings *settings, CURL 
         return NULL;
     }
     if (is_tunnel_refused(easy, result, error)) {
+        long status = 0;
+        curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
+        if (status == NEEDS_CREDENTIALS) {
+            snprintf(
+                text, size,
+                "; give the proxy in %s its user and password (http://user:password@host:port),"
+                " or add the endpoint's host to no_proxy",
+                settings->proxy_variable);
+            return text;
+        }
         snprintf(text, size,
                  "; allow the endpoint's host and port for CONNECT at the proxy in %s, or add the "
                  "host to no_proxy",

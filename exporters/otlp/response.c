@@ -105,40 +105,45 @@ static void read_json_remark(struct tote__json_source *json, struct tote__respon
     set_remark(response, text, tote__json_read_text(json, text, sizeof text));
 }
 
-static void read_json_partial_success(struct tote__json_source *json,
+/* Returns: false when the number of rejected spans is none. */
+static bool read_json_partial_success(struct tote__json_source *json,
                                       struct tote__response *response) {
     char key[32];
     int64_t rejected = 0;
+    bool is_read = true;
 
     if (!tote__json_enter(json)) {
-        return;
+        return true;
     }
     while (tote__json_next(json, key, sizeof key)) {
         if (strcmp(key, "rejectedSpans") == 0) {
-            set_rejected(response, tote__json_read_integer(json, &rejected) ? rejected : 0);
+            is_read &= tote__json_skip_null(json) || tote__json_read_integer(json, &rejected);
+            set_rejected(response, rejected);
         } else if (strcmp(key, "errorMessage") == 0) {
             read_json_remark(json, response);
         } else {
             tote__json_skip(json);
         }
     }
+    return is_read;
 }
 
 static bool read_json_response(struct tote__slice body, struct tote__response *response) {
     struct tote__json_source json = tote__json_source_of(body.at, body.size);
     char key[32];
+    bool is_read = true;
 
     if (!tote__json_enter(&json)) {
         return false;
     }
     while (tote__json_next(&json, key, sizeof key)) {
         if (strcmp(key, "partialSuccess") == 0) {
-            read_json_partial_success(&json, response);
+            is_read &= read_json_partial_success(&json, response);
         } else {
             tote__json_skip(&json);
         }
     }
-    return tote__json_is_over(&json);
+    return tote__json_is_over(&json) && is_read;
 }
 
 bool tote__otlp_read_response(struct tote__slice body, const char *content_type,

@@ -91,6 +91,21 @@ static const char *advice_of_status(long status) {
     }
 }
 
+/* A path is no setting of gRPC: what has none there is another kind of server. */
+static const char *advice_of_grpc_status(long status) {
+    switch (status) {
+    case 404:
+    case 405:
+    case 410:
+    case 421:
+    case 501:
+        return "; check the endpoint's host and port: what listens there is no OTLP/gRPC receiver; "
+               "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf is for one of OTLP/HTTP";
+    default:
+        return advice_of_status(status);
+    }
+}
+
 static const char *advice_of_code(unsigned code) {
     switch (code) {
     case TOTE__GRPC_PERMISSION_DENIED:
@@ -178,7 +193,7 @@ static void judge_grpc_without_status(const struct tote__answer *answer,
         return;
     }
     verdict->reason = tote__grpc_code_name(code);
-    verdict->advice = advice_of_status(answer->status);
+    verdict->advice = advice_of_grpc_status(answer->status);
     tote__otlp_read_error(answer->body, answer->content_type, &verdict->response);
     read_retry_after(answer, &verdict->response);
     verdict->fate = answer->status == CONTENT_TOO_LARGE ? TOTE__TOO_LARGE

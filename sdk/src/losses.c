@@ -43,7 +43,7 @@ void tote__report_losses(const char *component, const tote_stats *stats) {
         {stats->dropped_retries_exhausted, "not delivered to the receiver"},
         {stats->dropped_shutdown, "not exported before the end of the shutdown"},
         {stats->dropped_memory, "for want of memory"},
-        {stats->dropped_spool_full, "too much or too old for the spool"},
+        {stats->dropped_spool_full, "evicted from the disk queue, damaged or removed there"},
         {stats->in_flight, "still with the exporter"},
     };
     char list[LIST_BYTES];
@@ -57,10 +57,11 @@ void tote__report_losses(const char *component, const tote_stats *stats) {
                             (unsigned long long)sum, list);
     }
     if (stats->spooled) {
-        tote__diagnose_each(TOTE_LEVEL_INFO, component,
-                            "shut down: %llu spans wait in the spool, for the next start or `tote "
-                            "send`",
-                            (unsigned long long)stats->spooled);
+        tote__diagnose_each(
+            TOTE_LEVEL_INFO, component,
+            "shut down: %llu spans were saved in the disk queue, for the next start "
+            "or `tote send`, if no other process has sent or removed them",
+            (unsigned long long)stats->spooled);
     }
 }
 

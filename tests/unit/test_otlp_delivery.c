@@ -164,6 +164,21 @@ static void the_next_request_waits_for_what_the_receiver_asked(void **state) {
     assert_int_equal(receiver.attempts, 1);
 }
 
+/* What is given up without an attempt of its own has the cause of the last one, and its cure. */
+static void a_request_that_is_given_up_before_an_attempt_has_the_last_cause(void **state) {
+    (void)state;
+    open_with((tote_otlp_options){
+        .retry_first_ms = 1, .timeout_ms = TOTE_UNLIMITED, .max_retry_after_ms = TOTE_UNLIMITED});
+    will_answer(503, "3600");
+    assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
+    tote__delivery_forget(&sender.delivery);
+    assert_int_equal(step(TIMEOUT_MS, true), TOTE__OVER);
+    assert_int_equal(receiver.attempts, 1);
+    assert_string_equal(sender.verdict.reason, "the receiver asked to wait for longer");
+    assert_non_null(strstr(sender.verdict.detail, "503"));
+    assert_string_not_equal(sender.verdict.advice, "");
+}
+
 /* A receiver cannot stop a process for a day, and a diagnostic names the limit. */
 static void a_receiver_can_ask_for_a_limited_wait(void **state) {
     static const struct {
@@ -365,6 +380,7 @@ int main(int argc, char **argv) {
         FRESH_TEST(a_retry_after_is_waited_for),
         FRESH_TEST(a_wait_past_the_deadline_is_not_begun),
         FRESH_TEST(the_next_request_waits_for_what_the_receiver_asked),
+        FRESH_TEST(a_request_that_is_given_up_before_an_attempt_has_the_last_cause),
         FRESH_TEST(a_receiver_can_ask_for_a_limited_wait),
         FRESH_TEST(a_retry_after_of_zero_is_at_once),
         FRESH_TEST(after_attempts_at_once_the_schedule_begins_with_its_first_pause),

@@ -324,8 +324,8 @@ static void a_receiver_that_reads_nothing_costs_a_few_wake_ups(void **state) {
 struct proxy {
     int listener;
     char url[64];
-    bool refuses;
-    char asked[128]; /* the request line */
+    const char *refusal; /* of a tunnel, the status; NULL: none */
+    char asked[128];     /* the request line */
     pthread_t thread;
 };
 
@@ -372,15 +372,17 @@ static void pass_on(int client, int receiver) {
 }
 
 static void *serve_proxy(void *arg) {
-    static const char refusal[] = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n";
     static const char consent[] = "HTTP/1.1 200 Connection established\r\n\r\n";
     struct proxy *proxy = arg;
     int client = accept(proxy->listener, NULL, NULL);
     unsigned port = 0;
+    char refusal[96];
 
+    snprintf(refusal, sizeof refusal, "HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n",
+             proxy->refusal ? proxy->refusal : "400 Bad Request");
     read_head(client, proxy->asked, sizeof proxy->asked);
-    if (proxy->refuses || sscanf(proxy->asked, "CONNECT 127.0.0.1:%u HTTP/1.1", &port) != 1) {
-        send(client, refusal, sizeof refusal - 1, MSG_NOSIGNAL);
+    if (proxy->refusal || sscanf(proxy->asked, "CONNECT 127.0.0.1:%u HTTP/1.1", &port) != 1) {
+        send(client, refusal, strlen(refusal), MSG_NOSIGNAL);
     } else {
         int receiver = connect_to(port);
         send(client, consent, sizeof consent - 1, MSG_NOSIGNAL);
@@ -407,7 +409,7 @@ static void stop_proxy(struct proxy *proxy) {
 /* A proxy passes requests on as HTTP/1.1. Spec: RFC 9110 section 9.3.6, CONNECT */
 static void a_proxy_is_asked_for_a_tunnel(void **state) {
     struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.limit = 0});
-    struct proxy proxy = {.refuses = false};
+    struct proxy proxy = {.refusal = NULL};
     char expected[96];
 
     (void)state;
@@ -424,18 +426,18 @@ static void a_proxy_is_asked_for_a_tunnel(void **state) {
     grpc_receiver_stop(receiver);
 }
 
-static void a_proxy_that_refuses_a_tunnel_is_named_by_its_variable(void **state) {
+/* A proxy that refuses a tunnel with this status has this cure. */
+static void assert_refused(const char *status, const char *cure) {
     const tote_otlp_options options = {.struct_size = sizeof options,
                                        .ignore_environment = true,
                                        .endpoint = "http://127.0.0.1:1",
                                        .protocol = TOTE_OTLP_GRPC};
     const struct tote__request request = {
         {(const uint8_t *)"spans", 5}, 1, tote__deadline_in(FLUSH_MS), TOTE_OTLP_PROTOBUF};
-    struct proxy proxy = {.refuses = true};
+    struct proxy proxy = {.refusal = status};
     struct tote__otlp_settings settings;
     struct tote__answer answer;
 
-    (void)state;
     start_proxy(&proxy);
     assert_true(tote__otlp_settings_resolve(&settings, &options));
     struct tote__transport *transport = tote__transport_new(&settings);
@@ -443,11 +445,18 @@ static void a_proxy_that_refuses_a_tunnel_is_named_by_its_variable(void **state)
     while (!tote__transport_step(transport, FLUSH_MS, &answer)) {
     }
     assert_int_not_equal(answer.outcome, TOTE__ANSWERED);
-    assert_non_null(strstr(answer.error, "403"));
-    assert_non_null(strstr(answer.advice, "CONNECT at the proxy in http_proxy"));
+    assert_non_null(strstr(answer.error, "CONNECT"));
+    assert_non_null(strstr(answer.advice, cure));
     tote__transport_free(transport);
     tote__otlp_settings_clear(&settings);
     stop_proxy(&proxy);
+}
+
+static void a_proxy_that_refuses_a_tunnel_is_named_by_its_variable(void **state) {
+    (void)state;
+    assert_refused("403 Forbidden", "CONNECT at the proxy in http_proxy");
+    assert_refused("407 Proxy Authentication Required",
+                   "give the proxy in http_proxy its user and password");
 }
 
 static void ignore(tote_level level, const char *component, const char *message, void *user_data) {

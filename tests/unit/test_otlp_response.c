@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "otlp/response.h"
@@ -93,6 +94,25 @@ static void a_partial_success_may_be_json(void **state) {
     assert_true(tote__otlp_read_response(text("{\"ok\":1}"), json, &response));
     assert_int_equal(response.rejected, 0);
     assert_true(tote__otlp_read_response(text(" {} "), json, &response));
+    assert_true(tote__otlp_read_response(
+        text("{\"partialSuccess\":{\"rejectedSpans\": null,\"errorMessage\":\"ok\"}}"), json,
+        &response));
+    assert_int_equal(response.rejected, 0);
+    assert_string_equal(response.remark, "ok");
+}
+
+/* Nobody can tell how many spans were rejected. */
+static void a_number_of_rejected_spans_that_is_none_is_not_readable(void **state) {
+    static const char *const numbers[] = {"2.5", "1e400", "\"many\"", "true", "{}", "[2]", "\"\""};
+    struct tote__response response;
+    char body[128];
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(numbers); i++) {
+        snprintf(body, sizeof body, "{\"partialSuccess\":{\"rejectedSpans\":%s}}", numbers[i]);
+        assert_false(tote__otlp_read_response(text(body), "application/json", &response));
+        assert_int_equal(response.rejected, 0);
+    }
 }
 
 /* Requirement G7: what is not JSON to its end says nothing */
@@ -226,6 +246,7 @@ int main(int argc, char **argv) {
         TEST(garbage_is_not_readable_and_says_nothing),
         TEST(a_partial_success_may_be_json),
         TEST(json_that_is_broken_is_not_readable),
+        TEST(a_number_of_rejected_spans_that_is_none_is_not_readable),
         TEST(an_error_in_json_has_a_message),
         TEST(a_body_of_many_unknown_fields_is_not_unpacked),
         TEST(an_error_is_told_by_status_or_plain_text),

@@ -446,7 +446,33 @@ static void a_receiver_that_requires_a_client_certificate_names_its_variable(voi
     (void)state;
     assert_non_null(strstr(tote__incoming_advice(CURLE_RECV_ERROR, error),
                            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"));
+    assert_non_null(strstr(tote__incoming_advice(CURLE_SSL_CONNECT_ERROR,
+                                                 "OpenSSL/3.0.19: error:0A000410:SSL "
+                                                 "routines::sslv3 alert handshake failure"),
+                           "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"));
     assert_string_equal(tote__incoming_advice(CURLE_RECV_ERROR, "Recv failure"), "");
+}
+
+static void an_expired_certificate_is_to_be_renewed(void **state) {
+    (void)state;
+    assert_non_null(
+        strstr(tote__incoming_advice(CURLE_PEER_FAILED_VERIFICATION,
+                                     "SSL certificate problem: certificate has expired"),
+               "renew"));
+    assert_non_null(
+        strstr(tote__incoming_advice(CURLE_PEER_FAILED_VERIFICATION,
+                                     "SSL certificate problem: self-signed certificate"),
+               "OTEL_EXPORTER_OTLP_CERTIFICATE"));
+}
+
+/* The receiver is there: to start one is no cure. */
+static void a_tls_handshake_that_does_not_end_has_a_cure_of_its_own(void **state) {
+    (void)state;
+    assert_non_null(
+        strstr(tote__incoming_advice(CURLE_OPERATION_TIMEDOUT, "SSL connection timeout"),
+               "does not finish the TLS handshake"));
+    assert_string_equal(tote__incoming_advice(CURLE_OPERATION_TIMEDOUT, "Connection timed out"),
+                        "");
 }
 
 /* Returns: what the child's sends came to. */
@@ -614,6 +640,8 @@ int main(int argc, char **argv) {
         TEST_WITH_RECEIVER(a_program_that_the_host_executes_inherits_no_descriptor),
         TEST_WITH_RECEIVER(a_process_without_free_descriptors_is_reported_as_that),
         cmocka_unit_test(a_receiver_that_requires_a_client_certificate_names_its_variable),
+        cmocka_unit_test(an_expired_certificate_is_to_be_renewed),
+        cmocka_unit_test(a_tls_handshake_that_does_not_end_has_a_cure_of_its_own),
         TEST_WITH_RECEIVER(a_forked_child_and_its_parent_both_send_afterwards),
         TEST_WITH_RECEIVER(tls_needs_a_certificate_that_is_trusted),
         TEST_WITH_RECEIVER(a_renewed_certificate_is_read_again),

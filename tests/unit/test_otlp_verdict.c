@@ -243,6 +243,18 @@ static void an_http_error_stands_for_a_code_of_grpc(void **state) {
     }
 }
 
+/* A path is no setting of gRPC. */
+static void the_cure_of_an_http_404_is_another_one_for_grpc(void **state) {
+    struct tote__answer answer = nothing;
+
+    (void)state;
+    answer.status = 404;
+    assert_non_null(strstr(judge(&answer, TOTE_OTLP_HTTP_JSON).advice, "check the path"));
+    const struct tote__verdict verdict = judge(&answer, TOTE_OTLP_GRPC);
+    assert_null(strstr(verdict.advice, "path"));
+    assert_non_null(strstr(verdict.advice, "no OTLP/gRPC receiver"));
+}
+
 /*
  * gRPC has no code for a request that is too large: the message names the cause, in the words of
  * each implementation.
@@ -405,6 +417,7 @@ int main(int argc, char **argv) {
         TEST(of_all_codes_of_grpc_six_are_tried_again_and_one_if_it_says_so),
         TEST(a_retry_info_may_ask_for_less_than_a_second),
         TEST(an_http_error_stands_for_a_code_of_grpc),
+        TEST(the_cure_of_an_http_404_is_another_one_for_grpc),
         TEST(an_error_of_grpc_may_say_that_the_request_is_too_large),
         TEST(an_error_of_grpc_says_why),
         TEST(a_success_of_grpc_may_reject_spans_in_a_compressed_message),
