@@ -14,6 +14,7 @@
 #include "resource_detect.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/sdk.h"
+#include "tote/internal/text.h"
 
 enum { NAME_BYTES = 512, FEWEST_ATTRIBUTES = 32 };
 
@@ -79,10 +80,16 @@ static void set_default_service_name(struct tote__resource_builder *builder) {
     tote__resource_set_text(builder, "service.name", name, strlen(name));
 }
 
+static bool is_blank(const char *text, size_t length) {
+    tote__trim_lines(&text, &length);
+    return length == 0;
+}
+
 /* Spec: semantic conventions, resource/service.md: service.name is never empty */
 static bool is_empty_name(const tote_attribute *attribute) {
     return attribute->key && strcmp(attribute->key, "service.name") == 0 &&
-           tote_value_equals(attribute->value, tote_string(""));
+           attribute->value.type == TOTE_TYPE_STRING &&
+           is_blank(attribute->value.as.string, attribute->value.size);
 }
 
 static void set_all(struct tote__resource_builder *builder, const tote_attribute *attributes,
@@ -95,7 +102,7 @@ static void set_all(struct tote__resource_builder *builder, const tote_attribute
 }
 
 static void set_service_name(struct tote__resource_builder *builder, const char *name) {
-    if (name && *name) {
+    if (name && !is_blank(name, strlen(name))) {
         tote__resource_set(builder, "service.name", tote_string(name));
     }
 }

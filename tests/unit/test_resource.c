@@ -176,6 +176,14 @@ static void an_empty_name_of_the_service_counts_as_none(void **state) {
     sources.attribute_count = 1;
     sources.service_name = "";
     assert_string_equal(find_text(tote__resource_build(&sources), "service.name"), "variable");
+
+    const tote_attribute blank[] = {{"service.name", tote_string(" \t")}};
+    sources.attributes = blank;
+    sources.service_name = "  ";
+    assert_string_equal(find_text(tote__resource_build(&sources), "service.name"), "variable");
+    sources.environment_service_name = " \n";
+    assert_string_equal(find_text(tote__resource_build(&sources), "service.name"),
+                        "unknown_service:test_resource");
 }
 
 /* Spec: resource/sdk.md#detecting-resource-information-from-the-environment, #merge */

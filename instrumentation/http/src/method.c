@@ -24,7 +24,8 @@ static struct {
 static void read_known(void) {
     static const char usual[] = "CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,TRACE,QUERY";
     const char *given = secure_getenv("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS");
-    char *copy = given && *given ? tote__copy_text(given, strlen(given)) : NULL;
+    bool is_given = given && given[strspn(given, ", \t\r\n")];
+    char *copy = is_given ? tote__copy_text(given, strlen(given)) : NULL;
     const char *list = copy ? copy : usual;
     size_t count = tote__split(list, strlen(list), ',', known.methods, MOST_METHODS);
 

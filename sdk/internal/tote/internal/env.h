@@ -2,8 +2,8 @@
 /*
  * env.h - environment variables, read by the rules of the specification
  *
- * An empty variable is an unset one, and so is one of blanks alone. What cannot be used is reported once, by name and text,
- * and counts as unset. Spec: configuration/common.md
+ * An empty variable is an unset one, and so is one of blanks alone. What cannot be used is reported
+ * once, by name and text, and counts as unset. Spec: configuration/common.md
  *
  * Threads: any, but not while the host changes its environment.
  */

@@ -7,8 +7,8 @@
  * or with `Sampled=?`, leaves the decision to the receiver. A custom runtime of Lambda passes the
  * header Lambda-Runtime-Trace-Id of the runtime API under this name.
  *
- * `Lineage`, up to 256 bytes, is passed on with the context, for the loop detection of Lambda. Other
- * fields, such as `Self` of a load balancer, are not.
+ * `Lineage`, up to 256 bytes, is passed on with the context, for the loop detection of Lambda.
+ * Other fields, such as `Self` of a load balancer, are not.
  *
  * Threads:  thread-safe.
  * Lifetime: reference counted, as every tote_propagator.
@@ -32,9 +32,9 @@ TOTE_API bool tote_xray_register(void);
 TOTE_END_DECLS
 
 #ifdef TOTE_DISABLED /* see tote/common.h */
-#define tote_propagator_new_xray(...)                                                             \
+#define tote_propagator_new_xray(...)                                                              \
     (TOTE__OFF((tote_propagator_new_xray)(__VA_ARGS__)), (tote_propagator *)tote__off_pointer())
-#define tote_xray_register(...)                                                                   \
+#define tote_xray_register(...)                                                                    \
     (TOTE__OFF((tote_xray_register)(__VA_ARGS__)), tote__off_bool(false))
 #endif
 
