@@ -233,9 +233,12 @@ static void a_list_of_libcurl_is_read_and_replaced(void **state) {
     assert_int_equal(allocations, 0);
     assert_values(tote_curl_list_getter(), &list, NULL, "1|" PARENT "|k=v|");
     assert_string_equal(list->next->data, "Empty;");
-    assert_string_equal(list->next->next->data, "TraceState;"); /* nothing is set: the program's */
+    assert_string_equal(list->next->next->data, "traceparent: " PARENT); /* no other tracestate */
     tote_curl_list_setter()->set(&list, "empty", "", 0);
-    assert_string_equal(list->next->next->next->next->data, "empty;");
+    assert_string_equal(list->next->next->next->data, "empty;");
+    assert_null(list->next->next->next->next);
+    tote_curl_list_setter()->set(&list, "EMPTY", NULL, 0);
+    assert_null(list->next->next->next);
     curl_slist_free_all(list);
 }
 
