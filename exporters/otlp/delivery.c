@@ -14,6 +14,7 @@ enum {
     MOST_DOUBLINGS = 16,
     JITTER_PERCENT = 20,    /* more or less */
     MOST_AT_ONCE = 10,      /* attempts in a row that a receiver can ask for without a wait */
+    MOST_LOST = 2,          /* attempts in a row at once whose response libcurl lost */
     SLICE_MS = 50,          /* so that meanwhile others are looked after, too */
     LAST_ATTEMPT_MS = 1000, /* before the deadline, ... */
     SHORTEST_MS = 10        /* ... unless less time is left */
@@ -96,7 +97,8 @@ static void note_failure(struct tote__delivery *delivery, const struct tote__ver
     delivery->is_asked_to_wait = response->names_wait && response->wait_ms;
     bool is_at_once = response->names_wait && !response->wait_ms
                           ? delivery->at_once < MOST_AT_ONCE
-                          : verdict->has_lost_status && delivery->failures == 1;
+                          : verdict->has_lost_status &&
+                                delivery->failures <= (verdict->is_reset ? MOST_LOST : 1U);
     delivery->at_once = is_at_once ? delivery->at_once + 1 : delivery->at_once;
     uint64_t wait_ms = 0;
     if (delivery->is_asked_to_wait) {

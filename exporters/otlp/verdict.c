@@ -239,6 +239,22 @@ static enum tote__outcome outcome_of(const struct tote__answer *answer) {
     return answer->outcome == TOTE__ANSWERED && !is_final ? TOTE__NO_ANSWER : answer->outcome;
 }
 
+/*
+ * A receiver may respond, and reset the stream with NO_ERROR, before it has the whole request.
+ * libcurl before 8 loses such a response, and has no words for this reset, as it has for the
+ * others. The response to a smaller request is not lost. Spec: RFC 9113 section 8.1
+ */
+static void note_lost_answer(const struct tote__answer *answer, struct tote__verdict *verdict) {
+    if (verdict->is_reset && answer->error &&
+        strcmp(answer->error, curl_easy_strerror(CURLE_HTTP2_STREAM)) == 0) {
+        verdict->has_lost_status = true;
+        verdict->reason = "the receiver responded before it had the whole request, and libcurl "
+                          "before 8 lost the response";
+        verdict->detail = "";
+        verdict->advice = "; use libcurl 8, or lower max_request_bytes";
+    }
+}
+
 void tote__otlp_judge(const struct tote__otlp_settings *settings, const struct tote__answer *answer,
                       struct tote__verdict *verdict) {
     static const struct {
@@ -278,6 +294,7 @@ void tote__otlp_judge(const struct tote__otlp_settings *settings, const struct t
             answer->advice && *answer->advice ? answer->advice : failures[outcome].advice;
         verdict->is_late = outcome == TOTE__TIMED_OUT;
         verdict->is_reset = outcome == TOTE__STREAM_RESET;
+        note_lost_answer(answer, verdict);
     } else if (settings->protocol == TOTE_OTLP_GRPC) {
         judge_grpc(settings, answer, verdict);
     } else {

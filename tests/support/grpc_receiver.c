@@ -135,6 +135,16 @@ static bool refuse(struct grpc_receiver *receiver, int fd, uint32_t stream) {
     return send_frame(fd, HEADERS, END_STREAM | END_HEADERS, stream, headers, sizeof headers - 1);
 }
 
+/* "grpc-status: 16", and RST_STREAM with NO_ERROR. RFC 9113 section 8.1 */
+static bool respond_early(int fd, uint32_t stream) {
+    static const uint8_t headers[] = "\x88\x00\x0bgrpc-status\x02"
+                                     "16";
+    static const uint8_t no_error[4] = {0};
+
+    return send_frame(fd, HEADERS, END_STREAM | END_HEADERS, stream, headers, sizeof headers - 1) &&
+           send_frame(fd, RST_STREAM, 0, stream, no_error, sizeof no_error);
+}
+
 static bool reset(struct grpc_receiver *receiver, int fd, uint32_t stream) {
     uint8_t code[4];
 
@@ -191,8 +201,8 @@ static bool serve_frame(struct grpc_receiver *receiver, int fd) {
         return take_data(receiver, fd, stream, size, head[4] & END_STREAM);
     case HEADERS:
         receiver->body_size = 0;
-        receiver->is_reset = false;
-        return true;
+        receiver->is_reset = receiver->manner.responds_early;
+        return !receiver->manner.responds_early || respond_early(fd, stream);
     case SETTINGS:
         return head[4] & END_STREAM || send_frame(fd, SETTINGS, END_STREAM, 0, NULL, 0);
     case PING:

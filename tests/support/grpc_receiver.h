@@ -20,6 +20,7 @@ struct grpc_manner {
     bool says_why; /* instead of the reset it gets RESOURCE_EXHAUSTED, and is read to its end */
     unsigned resets_first;   /* so many of the first streams are reset, whatever their size */
     unsigned without_status; /* so many of the first requests get a response without grpc-status */
+    bool responds_early;     /* each request gets UNAUTHENTICATED after its head, and a reset */
     bool stalls;             /* the flow-control window is never opened, and no response comes */
 };
 

@@ -19,6 +19,7 @@
 #include "otlp/request.pb-c.h"
 #include "otlp/spool.h"
 #include "otlp/transport.h"
+#include "reports.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/otlp.h"
 #include "tote/internal/clock.h"
@@ -88,6 +89,27 @@ static void a_request_whose_stream_is_reset_again_and_again_is_split(void **stat
     }
     assert_int_equal(flush(sdk).exported, 2 * SPANS);
     assert_int_equal(grpc_receiver_counts(receiver).resets, counts.resets);
+    tote_sdk_close(&sdk, 0);
+    grpc_receiver_stop(receiver);
+}
+
+/* libcurl before 8 loses such a response to a large request, and not to a small one. */
+static void a_response_before_the_request_has_ended_is_found_at_once(void **state) {
+    enum { SPANS = 20 };
+    struct grpc_receiver *receiver =
+        grpc_receiver_start((struct grpc_manner){.responds_early = true});
+    tote_sdk *sdk = start_sdk(grpc_receiver_url(receiver));
+
+    (void)state;
+    reports_reset(TOTE_LEVEL_WARN);
+    for (int i = 0; i < SPANS; i++) {
+        make_span(SPAN_BYTES);
+    }
+    flush(sdk);
+    assert_int_equal(flush(sdk).rejected, SPANS);
+    assert_int_equal(reports.count, 1);
+    assert_non_null(strstr(reports.message, "UNAUTHENTICATED"));
+    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
     tote_sdk_close(&sdk, 0);
     grpc_receiver_stop(receiver);
 }
@@ -466,6 +488,7 @@ static void ignore(tote_level level, const char *component, const char *message,
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(a_request_whose_stream_is_reset_again_and_again_is_split),
+        TEST(a_response_before_the_request_has_ended_is_found_at_once),
         TEST(a_span_over_the_receivers_limit_is_rejected_alone),
         TEST(a_response_before_the_end_of_the_request_is_read_at_once),
         TEST(a_response_without_grpc_status_is_retried_and_not_counted_as_rejected),
