@@ -542,6 +542,7 @@ static bool try_to_take(struct tote__spool *spool, const struct tote__spool_entr
 }
 
 static bool take(struct tote__spool *spool, struct tote__batch *batch) {
+    renew(spool); /* then what was in it is lost, and not another process's */
     for (unsigned i = 0; i < MOST_ATTEMPTS && spool->known.count; i++) {
         const struct tote__spool_entry entry = tote__spool_index_pop(&spool->known);
         if (try_to_take(spool, &entry, batch)) {
@@ -554,10 +555,7 @@ static bool take(struct tote__spool *spool, struct tote__batch *batch) {
     return false;
 }
 
-/*
- * The batch that was taken is not removed, and what was passed over may be in an encoding that is
- * asked for now.
- */
+/* What was taken and not removed, and what was passed over if other encodings are asked for. */
 static void put_back(struct tote__spool *spool, unsigned encodings) {
     if (spool->has_taken) {
         tote__spool_index_add(&spool->known, &spool->taken);

@@ -340,6 +340,45 @@ static void remove_directory(const char *directory) {
     assert_int_equal(system(command), 0);
 }
 
+static bool has_told_of_saved;
+static bool has_told_of_removed;
+
+static void note_shutdown(tote_level level, const char *component, const char *text,
+                          void *user_data) {
+    (void)level, (void)component, (void)user_data;
+    has_told_of_saved |= strstr(text, "were saved in the disk queue") &&
+                         strstr(text, "if no other process has sent or removed them");
+    has_told_of_removed |=
+        strstr(text, "evicted from the disk queue, damaged or removed there") != NULL;
+}
+
+static void flush_some(tote_sdk *sdk) {
+    make_spans(5);
+    assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_SUCCESS);
+}
+
+/* Another process may have sent what was saved, and a removed directory is neither full nor old. */
+static void a_shutdown_tells_no_more_of_the_disk_queue_than_is_known(void **state) {
+    char place[] = "/tmp/tote-delivery-XXXXXX";
+    char spool[64];
+
+    (void)state;
+    assert_non_null(mkdtemp(place));
+    snprintf(spool, sizeof spool, "%s/spool", place);
+    tote_sdk *sdk = start_with_spool("http://127.0.0.1:1", spool, 60000);
+    flush_some(sdk); /* may be in flight */
+    flush_some(sdk);
+    remove_directory(spool);
+    flush_some(sdk);
+    assert_true(closed_stats(sdk).dropped_spool_full > 0);
+    tote_set_diagnostics(note_shutdown, TOTE_LEVEL_INFO, NULL);
+    tote_sdk_close(&sdk, 10000);
+    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    assert_true(has_told_of_saved);
+    assert_true(has_told_of_removed);
+    remove_directory(place);
+}
+
 /* An empty directory for a disk queue. */
 struct place {
     char directory[64];
@@ -740,6 +779,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(spans_arrive_as_a_request_that_protobuf_c_reads),
         TEST(a_partial_success_that_rejects_spans_fails_the_flush_and_the_shutdown),
+        TEST(a_shutdown_tells_no_more_of_the_disk_queue_than_is_known),
         TEST(a_collector_that_refuses_is_told_apart_from_one_that_is_down),
         TEST(a_collector_that_is_away_costs_a_few_attempts_and_no_work),
         TEST(a_shutdown_makes_a_last_attempt),

@@ -243,7 +243,7 @@ typedef struct tote_stats {
     uint64_t dropped_spool_full; /**< in the spool, and the oldest there when it got too much, or too old; or it could not be read again */
     uint64_t waiting;   /**< in the queue */
     uint64_t in_flight; /**< with the exporter */
-    uint64_t spooled;   /**< on disk; also those that another process has sent from there since */
+    uint64_t spooled;   /**< on disk; also those that another process has sent or removed from there since */
     uint64_t recovered; /**< of other processes and earlier runs, that were delivered from the spool; not in the sum */
     uint64_t unsecured; /**< not written down as they ended, although spool_before_end is set: the file is full. Not in the sum */
     uint64_t open;        /**< recording spans that have not ended. Not in the sum */
