@@ -144,9 +144,7 @@ void tote__connection_free(struct tote__connection *connection) {
     }
     curl_easy_cleanup(connection->easy);
     curl_multi_cleanup(connection->multi);
-    for (size_t i = 0; i < TOTE_COUNT_OF(connection->headers); i++) {
-        curl_slist_free_all(connection->headers[i]);
-    }
+    curl_slist_free_all(connection->headers);
     tote__gzip_clear(&connection->gzip);
     tote_otlp_buffer_clear(&connection->framed);
     tote__incoming_clear(&connection->incoming);
@@ -211,18 +209,15 @@ static bool add_grpc_headers(struct curl_slist **list, const struct tote__otlp_s
             add_header(list, "grpc-timeout", timeout));
 }
 
-static bool add_http_headers(struct curl_slist **list, const struct tote__otlp_settings *settings,
-                             tote_otlp_encoding encoding) {
-    return add_header(list, "Content-Type", tote__otlp_content_type(encoding)) &&
+static bool add_http_headers(struct curl_slist **list, const struct tote__otlp_settings *settings) {
+    return add_header(list, "Content-Type", tote__otlp_content_type(settings)) &&
            (!settings->is_gzip || add_header(list, "Content-Encoding", "gzip"));
 }
 
-static bool add_headers(struct curl_slist **list, const struct tote__otlp_settings *settings,
-                        tote_otlp_encoding encoding) {
+static bool add_headers(struct curl_slist **list, const struct tote__otlp_settings *settings) {
     *list = curl_slist_append(NULL, "Expect:"); /* do not wait for a 100 */
-    if (!*list ||
-        !(settings->protocol == TOTE_OTLP_GRPC ? add_grpc_headers(list, settings)
-                                               : add_http_headers(list, settings, encoding))) {
+    if (!*list || !(settings->protocol == TOTE_OTLP_GRPC ? add_grpc_headers(list, settings)
+                                                         : add_http_headers(list, settings))) {
         return false;
     }
     for (size_t i = 0; i < settings->headers.count; i++) {
@@ -232,13 +227,6 @@ static bool add_headers(struct curl_slist **list, const struct tote__otlp_settin
         }
     }
     return true;
-}
-
-/* The disk queue may hold requests in the other encoding. */
-static bool add_all_headers(struct tote__connection *connection,
-                            const struct tote__otlp_settings *settings) {
-    return add_headers(&connection->headers[TOTE_OTLP_PROTOBUF], settings, TOTE_OTLP_PROTOBUF) &&
-           add_headers(&connection->headers[TOTE_OTLP_JSON], settings, TOTE_OTLP_JSON);
 }
 
 /*
@@ -394,7 +382,7 @@ struct tote__connection *tote__connection_new(const struct tote__otlp_settings *
         connection->watches[i].fd = -1;
     }
     if (!connection->multi || !connection->easy || set_multi_options(connection) ||
-        !add_all_headers(connection, settings) || set_request_options(connection, settings) ||
+        !add_headers(&connection->headers, settings) || set_request_options(connection, settings) ||
         set_guest_options(connection) ||
         (prepared && tote__prepared_apply(prepared, connection->easy))) {
         tote__connection_free(connection);
@@ -417,7 +405,7 @@ static CURLcode result_of(struct tote__connection *connection) {
 }
 
 bool tote__connection_begin(struct tote__connection *connection, struct tote__slice request,
-                            tote_otlp_encoding encoding, uint64_t deadline) {
+                            uint64_t deadline) {
     uint32_t connect_ms = tote__ms_until(deadline, CONNECT_TIMEOUT_MS);
     CURL *easy = connection->easy;
 
@@ -425,7 +413,7 @@ bool tote__connection_begin(struct tote__connection *connection, struct tote__sl
     connection->error[0] = '\0';
     connection->socket_error = 0;
     connection->cut_at = TOTE__NEVER;
-    return !curl_easy_setopt(easy, CURLOPT_HTTPHEADER, connection->headers[encoding]) &&
+    return !curl_easy_setopt(easy, CURLOPT_HTTPHEADER, connection->headers) &&
            !curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)request.at) &&
            !curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request.size) &&
            !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms ? (long)connect_ms : 1L) &&

@@ -38,7 +38,7 @@ struct tote__connection {
     uint32_t generation;
     CURLM *multi;
     CURL *easy;
-    struct curl_slist *headers[TOTE_OTLP_JSON + 1]; /* by the encoding of the body */
+    struct curl_slist *headers;
     int epoll;       /* the transport's, in which curl's sockets are watched */
     uint64_t timer;  /* when curl wants to be called, whatever the sockets do */
     uint64_t cut_at; /* a response is here, and curl goes on; TOTE__NEVER: there is none */
@@ -48,7 +48,8 @@ struct tote__connection {
     } sockets[TOTE__MAX_SOCKETS];
     struct tote__watch watches[TOTE__MAX_WATCHES];
     struct tote__gzip gzip;
-    tote_otlp_buffer framed; /* what is sent, with gRPC's head, when it is not compressed */
+    tote_otlp_buffer
+        framed; /* what is sent: as JSON, or with gRPC's head if it is not compressed */
     struct tote__incoming incoming;
     int socket_error; /* the errno of a socket that could not be made; 0: none */
     char error[CURL_ERROR_SIZE];
@@ -79,7 +80,7 @@ void tote__connection_leave_behind(struct tote__connection *connection);
 
 /* Returns: false when curl refuses; then nothing has begun. */
 bool tote__connection_begin(struct tote__connection *connection, struct tote__slice request,
-                            tote_otlp_encoding encoding, uint64_t deadline);
+                            uint64_t deadline);
 
 /* Do what can be done, after a wait of so many ms at most. Returns: false when curl gives up. */
 bool tote__connection_run(struct tote__connection *connection, uint32_t wait_ms, bool *is_done);

@@ -19,7 +19,6 @@ struct tote__range {
  * is one of our own encoder. Returns: false, and the buffer's size does not change, if out of
  * memory or if the request is damaged.
  */
-bool tote__otlp_cut(tote_otlp_encoding encoding, struct tote__slice request,
-                    struct tote__range range, tote_otlp_buffer *out);
+bool tote__otlp_cut(struct tote__slice request, struct tote__range range, tote_otlp_buffer *out);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * encode.h - the bytes of spans to the bytes of an OTLP request
  *
- * The seam between records and transports: each encoding is one function of this shape.
+ * Everything on the way to a receiver is protobuf. A transport makes JSON of it as it sends.
  */
 #ifndef TOTE_OTLP_ENCODE_H
 #define TOTE_OTLP_ENCODE_H
@@ -17,11 +17,15 @@
 bool tote__otlp_encode(tote_otlp_buffer *buffer, const struct tote__span_bytes *spans,
                        size_t count);
 
-/* The same in JSON, as one object without a line break. Spec:
- * protocol/otlp.md#json-protobuf-encoding
+/*
+ * Append such a request of ours as JSON, one object without a line break. Returns: false, and an
+ * unchanged size, if out of memory. Spec: protocol/otlp.md#json-protobuf-encoding
  */
-bool tote__otlp_encode_json(tote_otlp_buffer *buffer, const struct tote__span_bytes *spans,
-                            size_t count);
+bool tote__otlp_json_of(tote_otlp_buffer *buffer, struct tote__slice request);
+
+/* The spans are asked for their bytes. Returns: false likewise. */
+bool tote__otlp_encode_spans(tote_otlp_buffer *buffer, const tote_span_data *const *spans,
+                             size_t count);
 
 /*
  * Append the fields of ResourceSpans, or of ScopeSpans, but what they hold. Returns: false if

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * encode_json.c - spans to an ExportTraceServiceRequest in JSON
+ * encode_json.c - an ExportTraceServiceRequest as JSON
  *
- * The bytes of each span are read and written as JSON field by field, without objects in between.
+ * The request is read and written as JSON field by field, without objects in between.
  * Fields that have their default are left out, members of a oneof never are. Spec:
  * protocol/otlp.md#json-protobuf-encoding
  */
@@ -10,10 +10,9 @@
 
 #include <string.h>
 
-#include "grouping.h"
 #include "json_writer.h"
 #include "tote/internal/levels.h"
-#include "tote/internal/sdk.h"
+#include "tote/internal/record.h"
 
 typedef void put_message(struct tote__json *json, struct tote__slice message);
 
@@ -323,7 +322,6 @@ static void put_scalar_of_span(struct tote__json *json, const struct tote__field
 static void put_span(struct tote__json *json, struct tote__slice span) {
     struct tote__field field;
 
-    tote__json_put(json, "{");
     while (tote__next_field(&span, &field)) {
         switch (tote__field_tag(&field)) {
         case TOTE__SPAN_ATTRIBUTE:
@@ -349,24 +347,30 @@ static void put_span(struct tote__json *json, struct tote__slice span) {
             break;
         }
     }
-    tote__json_end(json, '}');
 }
 
-static struct tote__slice slice_of(const char *text) {
-    return (struct tote__slice){(const uint8_t *)text, strlen(text)};
-}
+/* Tags of the messages around spans. */
+enum {
+    REQUEST_RESOURCE_SPANS = 0x0A,
+    RESOURCE = 0x0A,    /* of ResourceSpans */
+    SCOPE_SPANS = 0x12, /* likewise */
+    SCOPE = 0x0A,       /* of ScopeSpans */
+    SPAN = 0x12,        /* likewise */
+    SCHEMA_URL = 0x1A,  /* of both */
+    SCOPE_NAME = 0x0A,
+    SCOPE_VERSION = 0x12
+};
 
 static void put_scope(struct tote__json *json, struct tote__slice scope) {
-    enum { NAME = 1 << 3 | 2, VERSION = 2 << 3 | 2 };
     struct tote__field field;
 
     tote__json_put(json, "\"scope\":{");
     while (tote__next_field(&scope, &field)) {
         switch (tote__field_tag(&field)) {
-        case NAME:
+        case SCOPE_NAME:
             put_text(json, "\"name\":", field.content);
             break;
-        case VERSION:
+        case SCOPE_VERSION:
             put_text(json, "\"version\":", field.content);
             break;
         case TOTE__TAG_SCOPE_ATTRIBUTE:
@@ -389,84 +393,54 @@ static void put_resource(struct tote__json *json, struct tote__slice resource) {
     tote__json_end(json, '}');
 }
 
-/* One encoding, on its way. */
-struct encoding {
-    struct tote__arena arena;
-    struct tote__grouping grouping;
-    struct tote__json json;
-    const struct tote__span_bytes *spans;
-    size_t count;
-};
+static void put_scope_spans(struct tote__json *json, struct tote__slice scope_spans) {
+    struct tote__field field;
 
-static void put_scope_spans(struct encoding *encoding, size_t index) {
-    struct tote__json *json = &encoding->json;
-    const struct tote__span_group *group = &encoding->grouping.groups[index];
-
-    tote__json_put(json, "{");
-    put_scope(json, group->scope_message);
-    tote__json_put(json, "\"spans\":[");
-    for (size_t i = 0; i < encoding->count; i++) {
-        if (encoding->grouping.group_of[i] == index) {
-            put_span(json, encoding->spans[i].bytes);
+    while (tote__next_field(&scope_spans, &field)) {
+        switch (tote__field_tag(&field)) {
+        case SCOPE:
+            put_scope(json, field.content);
+            break;
+        case SPAN:
+            put_array(json, "\"spans\":", &field, &scope_spans, put_span);
+            break;
+        case SCHEMA_URL:
+            put_text(json, "\"schemaUrl\":", field.content);
+            break;
+        default:
+            break;
         }
     }
-    tote__json_end(json, ']');
-    put_text(json, "\"schemaUrl\":", slice_of(tote__group_schema_url(group)));
-    tote__json_end(json, '}');
 }
 
-static void put_resource_spans(struct encoding *encoding, uint32_t resource_index) {
-    struct tote__json *json = &encoding->json;
-    const struct tote__resource *resource = tote__resource_at(resource_index);
+static void put_resource_spans(struct tote__json *json, struct tote__slice resource_spans) {
+    struct tote__field field;
 
-    tote__json_put(json, "{");
-    put_resource(json, resource->encoded);
-    tote__json_put(json, "\"scopeSpans\":[");
-    for (size_t i = 0; i < encoding->grouping.count; i++) {
-        if (encoding->grouping.groups[i].resource == resource_index) {
-            put_scope_spans(encoding, i);
+    while (tote__next_field(&resource_spans, &field)) {
+        switch (tote__field_tag(&field)) {
+        case RESOURCE:
+            put_resource(json, field.content);
+            break;
+        case SCOPE_SPANS:
+            put_array(json, "\"scopeSpans\":", &field, &resource_spans, put_scope_spans);
+            break;
+        case SCHEMA_URL:
+            put_text(json, "\"schemaUrl\":", field.content);
+            break;
+        default:
+            break;
         }
     }
-    tote__json_end(json, ']');
-    put_text(json, "\"schemaUrl\":", slice_of(resource->resource.schema_url));
-    tote__json_end(json, '}');
 }
 
-static void put_request(struct encoding *encoding) {
-    tote__json_put(&encoding->json, "{\"resourceSpans\":[");
-    for (size_t i = 0; i < encoding->grouping.count; i++) {
-        if (tote__is_first_of_resource(&encoding->grouping, i)) {
-            put_resource_spans(encoding, encoding->grouping.groups[i].resource);
-        }
-    }
-    tote__json_end(&encoding->json, ']');
-    tote__json_end(&encoding->json, '}');
-}
+bool tote__otlp_json_of(tote_otlp_buffer *buffer, struct tote__slice request) {
+    struct tote__json json = tote__json_start(buffer);
+    struct tote__field field;
 
-static bool group(struct encoding *encoding) {
-    if (!tote__grouping_start(&encoding->grouping, &encoding->arena, encoding->count)) {
-        return false;
+    tote__json_put(&json, "{");
+    if (tote__next_field(&request, &field) && tote__field_tag(&field) == REQUEST_RESOURCE_SPANS) {
+        put_array(&json, "\"resourceSpans\":", &field, &request, put_resource_spans);
     }
-    for (size_t i = 0; i < encoding->count; i++) {
-        if (!tote__grouping_add(&encoding->grouping, i, &encoding->spans[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool tote__otlp_encode_json(tote_otlp_buffer *buffer, const struct tote__span_bytes *spans,
-                            size_t count) {
-    max_align_t memory[24];
-    struct encoding encoding = {
-        .arena = tote__arena_over(memory, sizeof memory), .spans = spans, .count = count};
-    bool is_done = count == 0;
-
-    if (count && group(&encoding)) {
-        encoding.json = tote__json_start(buffer);
-        put_request(&encoding);
-        is_done = tote__json_finish(&encoding.json);
-    }
-    tote__arena_clear(&encoding.arena);
-    return is_done;
+    tote__json_end(&json, '}');
+    return tote__json_finish(&json);
 }

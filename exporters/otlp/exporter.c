@@ -126,7 +126,7 @@ static size_t encode(const struct exporter *exporter, tote_otlp_buffer *request,
 
     for (;;) {
         request->size = 0;
-        if (!tote_otlp_encode(exporter->outbox.encoding, spans, count, request)) {
+        if (!tote__otlp_encode_spans(request, spans, count)) {
             return 0;
         }
         if (request->size <= most) {
@@ -290,8 +290,7 @@ static int send_spans(void *arg) {
                           all->count - done);
             export->loss = TOTE_FAILURE;
         } else if (buffer->size) {
-            const struct tote__request request = {
-                {buffer->bytes, buffer->size}, count, 0, exporter->outbox.encoding};
+            const struct tote__request request = {{buffer->bytes, buffer->size}, count, 0};
             struct tote__verdict verdict;
             if (send_request(exporter, &request, all->deadline, &verdict)) {
                 export->report->spooled += count;

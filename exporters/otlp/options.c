@@ -423,8 +423,9 @@ bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
     return resolved;
 }
 
-const char *tote__otlp_content_type(tote_otlp_encoding encoding) {
-    return encoding == TOTE_OTLP_JSON ? "application/json" : "application/x-protobuf";
+const char *tote__otlp_content_type(const struct tote__otlp_settings *settings) {
+    return settings->protocol == TOTE_OTLP_HTTP_JSON ? "application/json"
+                                                     : "application/x-protobuf";
 }
 
 void tote__otlp_settings_clear(struct tote__otlp_settings *settings) {

@@ -65,7 +65,7 @@ bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
 void tote__otlp_settings_clear(struct tote__otlp_settings *settings);
 
 /* Of the bytes of a request over HTTP. */
-const char *tote__otlp_content_type(tote_otlp_encoding encoding);
+const char *tote__otlp_content_type(const struct tote__otlp_settings *settings);
 
 /*
  * endpoint.c: take a base URL, or one that is used as it is, for the protocol of the settings.

@@ -26,7 +26,6 @@ void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__otlp_set
     *outbox = (struct tote__outbox){
         .delivery = {.settings = settings, .transport = transport},
         .limit.accepted_bytes = SIZE_MAX,
-        .encoding = settings->protocol == TOTE_OTLP_HTTP_JSON ? TOTE_OTLP_JSON : TOTE_OTLP_PROTOBUF,
     };
     tote__outbox_set_spool(outbox, spool);
 }
@@ -172,7 +171,6 @@ bool tote__outbox_spool(struct tote__outbox *outbox, const tote_otlp_buffer *req
     const struct tote__batch batch = {
         .message = {request->bytes, request->size},
         .span_count = (uint32_t)count,
-        .encoding = outbox->encoding,
         .is_own = true,
     };
 
@@ -207,13 +205,6 @@ static bool recover(struct tote__outbox *outbox) {
            tote__recovery_step(outbox->recovery, outbox->spool);
 }
 
-/* A request over HTTP says what it is in. gRPC is protobuf. */
-static unsigned sendable_encodings(const struct tote__outbox *outbox) {
-    return outbox->delivery.settings->protocol == TOTE_OTLP_GRPC
-               ? 1U << TOTE_OTLP_PROTOBUF
-               : 1U << TOTE_OTLP_PROTOBUF | 1U << TOTE_OTLP_JSON;
-}
-
 /*
  * Replace a file that is too large for the receiver by two; `first` is the first one's span count.
  */
@@ -225,7 +216,7 @@ static bool split_batch(struct tote__outbox *outbox, size_t first) {
     bool is_split = first > 0 && first < whole->span_count;
 
     for (size_t i = 0; i < 2 && is_split; i++) {
-        is_split = tote__otlp_cut(whole->encoding, whole->message, ranges[i], &requests[i]);
+        is_split = tote__otlp_cut(whole->message, ranges[i], &requests[i]);
         halves[i] = *whole;
         halves[i].message = (struct tote__slice){requests[i].bytes, requests[i].size};
         halves[i].span_count = (uint32_t)(ranges[i].to - ranges[i].from);
@@ -250,8 +241,7 @@ static void choose_batch(struct tote__outbox *outbox) {
     outbox->is_batchs_turn = false;
     bool is_recovering = recover(outbox);
     do {
-        outbox->is_sending_batch =
-            tote__spool_take(outbox->spool, sendable_encodings(outbox), &outbox->batch);
+        outbox->is_sending_batch = tote__spool_take(outbox->spool, &outbox->batch);
     } while (outbox->is_sending_batch &&
              outbox->batch.message.size > outbox->limit.accepted_bytes &&
              split_batch(outbox, outbox->batch.span_count / 2));
@@ -339,8 +329,7 @@ static void settle_batch(struct tote__outbox *outbox, const struct tote__verdict
 
 static void step_batch(struct tote__outbox *outbox, struct tote__manner manner,
                        struct tote__step *step) {
-    const struct tote__request request = {outbox->batch.message, outbox->batch.span_count, 0,
-                                          outbox->batch.encoding};
+    const struct tote__request request = {outbox->batch.message, outbox->batch.span_count, 0};
 
     manner.is_only_attempt = true;
     enum tote__progress progress =
@@ -362,8 +351,7 @@ static bool begin_part(struct tote__outbox *outbox, size_t from, size_t count) {
 
     part->range = (struct tote__range){from, tote__min(from + count, kept->count)};
     part->request.size = 0;
-    return tote__otlp_cut(outbox->encoding,
-                          (struct tote__slice){kept->request.bytes, kept->request.size},
+    return tote__otlp_cut((struct tote__slice){kept->request.bytes, kept->request.size},
                           part->range, &part->request);
 }
 
@@ -386,7 +374,7 @@ static struct tote__request current_request(struct tote__outbox *outbox) {
     const tote_otlp_buffer *buffer = is_part ? &part->request : &kept->request;
     size_t count = is_part ? part->range.to - part->range.from : kept->count;
 
-    return (struct tote__request){{buffer->bytes, buffer->size}, count, 0, outbox->encoding};
+    return (struct tote__request){{buffer->bytes, buffer->size}, count, 0};
 }
 
 /* Put the rest of the first request into the spool. The part to send stays as it is on failure. */
@@ -399,8 +387,7 @@ static bool spool_rest(struct tote__outbox *outbox) {
         return tote__outbox_spool(outbox, &kept->request, kept->count);
     }
     bool is_spooled = can_spool(outbox) &&
-                      tote__otlp_cut(outbox->encoding,
-                                     (struct tote__slice){kept->request.bytes, kept->request.size},
+                      tote__otlp_cut((struct tote__slice){kept->request.bytes, kept->request.size},
                                      range, &rest) &&
                       tote__outbox_spool(outbox, &rest, range.to - range.from);
     tote_otlp_buffer_clear(&rest);

@@ -60,7 +60,6 @@ struct tote__outbox {
     struct tote__sent_part part;    /* of the first */
     struct tote__delivery delivery; /* of the first, or of the batch */
     struct tote__size_limit limit;
-    tote_otlp_encoding encoding;
     struct tote__spool *spool;       /* NULL: none */
     struct tote__recovery *recovery; /* of what dead processes left; NULL: none */
     struct tote__batch batch;        /* of the spool, ... */

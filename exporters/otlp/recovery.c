@@ -650,7 +650,6 @@ static bool put_batch(struct tote__recovery *recovery, struct tote__spool *spool
     const struct tote__batch batch = {
         .message = slice_of(&recovery->reading->request),
         .span_count = (uint32_t)recovery->reading->item_count,
-        .encoding = TOTE_OTLP_PROTOBUF,
     };
     return tote__spool_put(spool, &batch);
 }

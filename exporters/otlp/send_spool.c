@@ -115,7 +115,7 @@ static tote_result fill_report(const struct tote__outbox *outbox, tote_spool_rep
 
     report->delivered = outbox->recovered;
     report->rejected = outbox->others_rejected;
-    report->batches_left = tote__spool_count(outbox->spool) + trouble.passed_over;
+    report->batches_left = tote__spool_count(outbox->spool);
     report->lost = recovery ? tote__recovery_lost(recovery) : 0;
     report->unreadable = trouble.unreadable + trouble.is_locked_out;
     report->damaged = trouble.damaged + (recovery ? tote__recovery_damaged(recovery) : 0);

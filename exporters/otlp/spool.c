@@ -64,16 +64,13 @@ struct tote__spool {
     uint32_t sequence;
     uint64_t last_time; /* of the newest file */
     struct tote__spool_index known;
-    struct tote__spool_index passed_over; /* in an encoding that was not asked for */
-    struct tote__spool_index skipped;     /* taken again when `known` is empty */
-    unsigned encodings;
+    struct tote__spool_index skipped; /* taken again when `known` is empty */
     struct scan scan;
     uint64_t next_look;
     bool has_more; /* the last take did not get through */
     uint64_t lost;
     uint64_t unreadable;
     uint64_t damaged;
-    size_t reported_passed_over;
     struct tote__spool_entry taken; /* last, in no index, */
     bool has_taken;                 /* and not removed yet */
     tote_otlp_buffer file;
@@ -101,12 +98,11 @@ static bool is_taken(const struct tote__spool *spool, const struct tote__spool_e
 }
 
 static uint64_t total_bytes(const struct tote__spool *spool) {
-    return spool->known.bytes + spool->passed_over.bytes + spool->skipped.bytes +
-           (spool->has_taken ? spool->taken.size : 0);
+    return spool->known.bytes + spool->skipped.bytes + (spool->has_taken ? spool->taken.size : 0);
 }
 
 static size_t total_count(const struct tote__spool *spool) {
-    return spool->known.count + spool->passed_over.count + spool->skipped.count + spool->has_taken;
+    return spool->known.count + spool->skipped.count + spool->has_taken;
 }
 
 /* Out of memory, the next look finds it. */
@@ -204,7 +200,6 @@ static bool look_at(struct tote__spool *spool, const char *name) {
 static void end_scan(struct tote__spool *spool) {
     tote__listing_close(&spool->scan.listing);
     tote__spool_index_clear(&spool->known);
-    tote__spool_index_clear(&spool->passed_over);
     tote__spool_index_clear(&spool->skipped);
     spool->known = spool->scan.found;
     spool->unreadable = spool->scan.unreadable;
@@ -246,7 +241,7 @@ static bool open_folder(struct tote__spool *spool, uid_t owner, bool may_make) {
 
 /* This process's batches in it went with the directory. */
 static void forget_all(struct tote__spool *spool) {
-    struct tote__spool_index *indexes[] = {&spool->known, &spool->passed_over, &spool->skipped};
+    struct tote__spool_index *indexes[] = {&spool->known, &spool->skipped};
 
     for (size_t i = 0; i < TOTE_COUNT_OF(indexes); i++) {
         for (size_t j = 0; j < indexes[i]->count; j++) {
@@ -410,22 +405,15 @@ static void evict_old(struct tote__spool *spool, struct tote__spool_index *index
 
 static void drop_old(struct tote__spool *spool) {
     evict_old(spool, &spool->known);
-    evict_old(spool, &spool->passed_over);
     evict_old(spool, &spool->skipped);
 }
 
 static struct tote__spool_index *index_of_oldest(struct tote__spool *spool) {
-    struct tote__spool_index *others[] = {&spool->passed_over, &spool->skipped};
-    struct tote__spool_index *oldest = &spool->known;
+    bool is_known = spool->known.count && (!spool->skipped.count ||
+                                           tote__spool_entry_is_older(&spool->known.entries[0],
+                                                                      &spool->skipped.entries[0]));
 
-    for (size_t i = 0; i < TOTE_COUNT_OF(others); i++) {
-        if (others[i]->count &&
-            (!oldest->count ||
-             tote__spool_entry_is_older(&others[i]->entries[0], &oldest->entries[0]))) {
-            oldest = others[i];
-        }
-    }
-    return oldest;
+    return is_known ? &spool->known : &spool->skipped;
 }
 
 static void make_room(struct tote__spool *spool, size_t size) {
@@ -514,7 +502,7 @@ bool tote__spool_may_send(struct tote__spool *spool) {
     return !error;
 }
 
-/* Returns whether the batch is there, and can be sent in one of the encodings. */
+/* Returns whether the batch is there. */
 static bool try_to_take(struct tote__spool *spool, const struct tote__spool_entry *entry,
                         struct tote__batch *batch) {
     char name[TOTE__SPOOL_NAME_BYTES];
@@ -531,10 +519,6 @@ static bool try_to_take(struct tote__spool *spool, const struct tote__spool_entr
     }
     if (!tote__spool_parse((struct tote__slice){spool->file.bytes, spool->file.size}, batch)) {
         set_aside(spool, entry);
-        return false;
-    }
-    if (!(spool->encodings >> batch->encoding & 1)) {
-        tote__spool_index_add(&spool->passed_over, entry);
         return false;
     }
     batch->is_own = entry->tag == spool->tag;
@@ -555,28 +539,11 @@ static bool take(struct tote__spool *spool, struct tote__batch *batch) {
     return false;
 }
 
-/* What was taken and not removed, and what was passed over if other encodings are asked for. */
-static void put_back(struct tote__spool *spool, unsigned encodings) {
+/* The batch that was taken is not removed. */
+static void put_back(struct tote__spool *spool) {
     if (spool->has_taken) {
         tote__spool_index_add(&spool->known, &spool->taken);
         spool->has_taken = false;
-    }
-    while (encodings != spool->encodings && spool->passed_over.count) {
-        const struct tote__spool_entry entry = tote__spool_index_pop(&spool->passed_over);
-        tote__spool_index_add(&spool->known, &entry);
-    }
-    spool->encodings = encodings;
-}
-
-/* Once more only when there are more of them. */
-static void report_passed_over(struct tote__spool *spool) {
-    if (spool->passed_over.count > spool->reported_passed_over) {
-        tote_diagnose(
-            TOTE_LEVEL_WARN, component,
-            "%zu batches of the disk queue %s are JSON, which gRPC cannot carry, and stay; "
-            "'tote send' with OTEL_EXPORTER_OTLP_PROTOCOL=http/json sends them",
-            spool->passed_over.count, spool->path);
-        spool->reported_passed_over = spool->passed_over.count;
     }
 }
 
@@ -587,11 +554,11 @@ static void take_up_skipped(struct tote__spool *spool) {
     spool->skipped = empty;
 }
 
-bool tote__spool_take(struct tote__spool *spool, unsigned encodings, struct tote__batch *batch) {
+bool tote__spool_take(struct tote__spool *spool, struct tote__batch *batch) {
     int error = errno;
     bool has_found = false;
 
-    put_back(spool, encodings);
+    put_back(spool);
     spool->has_more = false;
     if (!check_folder(spool)) {
         spool->next_look = tote__deadline_in(LOOK_AGAIN_MS);
@@ -610,7 +577,6 @@ bool tote__spool_take(struct tote__spool *spool, unsigned encodings, struct tote
         has_found = tote__spool_may_send(spool) && take(spool, batch);
         if (!has_found && !spool->has_more) {
             spool->next_look = tote__deadline_in(LOOK_AGAIN_MS);
-            report_passed_over(spool);
         }
     }
     errno = error;
@@ -683,7 +649,6 @@ struct tote__spool_trouble tote__spool_trouble(const struct tote__spool *spool) 
         .unreadable =
             spool->scan.unreadable > spool->unreadable ? spool->scan.unreadable : spool->unreadable,
         .damaged = spool->damaged,
-        .passed_over = spool->passed_over.count,
         .is_locked_out = spool->is_locked_out,
     };
 }
@@ -708,7 +673,6 @@ static void release(struct tote__spool *spool) {
     drop_scan(spool);
     tote__folder_close(&spool->folder);
     tote__spool_index_clear(&spool->known);
-    tote__spool_index_clear(&spool->passed_over);
     tote__spool_index_clear(&spool->skipped);
     tote_otlp_buffer_clear(&spool->file);
     tote__release(spool->path, spool->path ? strlen(spool->path) + 1 : 0);

@@ -22,21 +22,19 @@ struct tote__spool_limits {
     uint32_t max_age_s;
 };
 
-/* What was in a file. */
+/* What was in a file: an ExportTraceServiceRequest in protobuf, whatever is sent of it. */
 struct tote__batch {
     struct tote__slice message;
     uint32_t span_count;
-    tote_otlp_encoding encoding;
     bool is_own; /* the spans are of this process */
 };
 
 /* Batches that stay in the directory and are not sent, as far as this process knows. */
 struct tote__spool_trouble {
-    uint64_t unreadable;  /* files that cannot be opened, or belong to another user; as of the last
-                             look */
-    uint64_t damaged;     /* files that were set aside since the queue was opened */
-    uint64_t passed_over; /* files in another encoding than was asked for */
-    bool is_locked_out;   /* the lock cannot be opened */
+    uint64_t unreadable; /* files that cannot be opened, or belong to another user; as of the last
+                            look */
+    uint64_t damaged;    /* files that were set aside since the queue was opened */
+    bool is_locked_out;  /* the lock cannot be opened */
 };
 
 /*
@@ -89,11 +87,11 @@ bool tote__spool_put(struct tote__spool *spool, const struct tote__batch *batch)
 uint64_t tote__spool_lost(const struct tote__spool *spool);
 
 /*
- * Find the oldest batch in one of the encodings, a bit for each; it is borrowed until the next
- * call. Returns false if there is none, if another process takes them out, or if
- * tote__spool_next_look() has passed and there is more to look at. Damaged files are set aside.
+ * Find the oldest batch; it is borrowed until the next call. Returns false if there is none, if
+ * another process takes them out, or if tote__spool_next_look() has passed and there is more to
+ * look at. Damaged files are set aside.
  */
-bool tote__spool_take(struct tote__spool *spool, unsigned encodings, struct tote__batch *batch);
+bool tote__spool_take(struct tote__spool *spool, struct tote__batch *batch);
 
 /* Remove the batch that was taken last. */
 void tote__spool_remove(struct tote__spool *spool);

@@ -19,6 +19,8 @@
 #include "spool_entry.h"
 #include "tote/internal/os.h"
 
+enum { PROTOBUF = 0 }; /* the only encoding */
+
 static const char magic[8] = {'T', 'O', 'T', 'E', 'S', 'P', 'L', '1'};
 
 static void put_number(uint8_t *out, uint64_t number, unsigned size) {
@@ -42,7 +44,7 @@ static uint32_t checksum(const uint8_t *bytes, size_t size) {
 
 static void put_head(uint8_t *head, const struct tote__batch *batch, struct tote__boot_time now) {
     memcpy(head, magic, sizeof magic);
-    put_number(head + 8, (uint64_t)batch->encoding, 4);
+    put_number(head + 8, PROTOBUF, 4);
     put_number(head + 12, batch->span_count, 4);
     put_number(head + 16, batch->message.size, 8);
     put_number(head + 24, checksum(batch->message.at, batch->message.size), 4);
@@ -60,13 +62,12 @@ bool tote__spool_parse(struct tote__slice file, struct tote__batch *batch) {
 
     if (file.size < TOTE__SPOOL_HEAD_BYTES || !is_head_whole(head) ||
         get_number(head + 16, 8) != file.size - TOTE__SPOOL_HEAD_BYTES ||
-        get_number(head + 8, 4) > TOTE_OTLP_JSON) {
+        get_number(head + 8, 4) != PROTOBUF) {
         return false;
     }
     *batch = (struct tote__batch){
         .message = {file.at + TOTE__SPOOL_HEAD_BYTES, file.size - TOTE__SPOOL_HEAD_BYTES},
         .span_count = (uint32_t)get_number(head + 12, 4),
-        .encoding = (tote_otlp_encoding)get_number(head + 8, 4),
     };
     return get_number(head + 24, 4) == checksum(batch->message.at, batch->message.size);
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "connection.h"
+#include "encode.h"
 #include "grpc.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
@@ -229,15 +230,30 @@ static struct tote__slice frame(tote_otlp_buffer *framed, struct tote__slice mes
     return (struct tote__slice){framed->bytes, framed->size};
 }
 
-/* The body of the request. NULL if out of memory. */
+/*
+ * What the receiver gets of a message: protobuf, or the same as JSON. NULL if out of memory, as for
+ * the next.
+ */
+static struct tote__slice translate(const struct tote__otlp_settings *settings,
+                                    tote_otlp_buffer *json, struct tote__slice message) {
+    message.at = message.size ? message.at : (const uint8_t *)"";
+    if (settings->protocol != TOTE_OTLP_HTTP_JSON) {
+        return message;
+    }
+    json->size = 0;
+    return tote__otlp_json_of(json, message) ? (struct tote__slice){json->bytes, json->size}
+                                             : (struct tote__slice){NULL, 0};
+}
+
+/* The body of the request. */
 static struct tote__slice pack(const struct tote__otlp_settings *settings,
                                struct tote__connection *connection, struct tote__slice message) {
     bool is_grpc = settings->protocol == TOTE_OTLP_GRPC;
     size_t headroom = is_grpc ? TOTE__GRPC_HEAD_BYTES : 0;
 
-    message.at = message.size ? message.at : (const uint8_t *)"";
-    if (!settings->is_gzip) {
-        return is_grpc ? frame(&connection->framed, message) : message;
+    message = translate(settings, &connection->framed, message);
+    if (!message.at || !settings->is_gzip) {
+        return message.at && is_grpc ? frame(&connection->framed, message) : message;
     }
     struct tote__slice packed =
         tote__gzip_compress(&connection->gzip, headroom, message.at, message.size);
@@ -275,10 +291,11 @@ static void read_own_answer(const tote_otlp_answer *own, size_t most, struct tot
 static void send_by_own(const struct tote__otlp_settings *settings,
                         const struct tote__request *request, struct tote__answer *answer) {
     struct tote__gzip gzip = {.is_ready = false};
-    struct tote__slice body = request->message;
+    tote_otlp_buffer json = {NULL, 0, 0};
+    struct tote__slice body = translate(settings, &json, request->message);
     tote_otlp_answer own = {.struct_size = sizeof own};
 
-    if (settings->is_gzip) {
+    if (body.at && settings->is_gzip) {
         body = tote__gzip_compress(&gzip, 0, body.at, body.size);
     }
     if (body.at) {
@@ -286,7 +303,7 @@ static void send_by_own(const struct tote__otlp_settings *settings,
             .struct_size = sizeof asked,
             .body = body.at,
             .body_size = body.size,
-            .content_type = tote__otlp_content_type(request->encoding),
+            .content_type = tote__otlp_content_type(settings),
             .content_encoding = settings->is_gzip ? "gzip" : NULL,
             .span_count = request->span_count,
             .timeout_ms = tote__ms_until(request->deadline, UINT32_MAX),
@@ -295,6 +312,7 @@ static void send_by_own(const struct tote__otlp_settings *settings,
         read_own_answer(&own, settings->max_response_bytes, answer);
     }
     tote__gzip_clear(&gzip);
+    tote_otlp_buffer_clear(&json);
 }
 
 static bool begin(struct tote__transport *transport, const struct tote__request *request) {
@@ -305,8 +323,7 @@ static bool begin(struct tote__transport *transport, const struct tote__request 
         body = pack(transport->settings, connection, request->message);
     }
     transport->deadline = request->deadline;
-    transport->is_busy =
-        body.at && tote__connection_begin(connection, body, request->encoding, request->deadline);
+    transport->is_busy = body.at && tote__connection_begin(connection, body, request->deadline);
     return transport->is_busy;
 }
 

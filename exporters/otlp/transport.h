@@ -50,8 +50,7 @@ struct tote__transport *tote__transport_new(const struct tote__otlp_settings *se
 struct tote__request {
     struct tote__slice message;
     size_t span_count;
-    uint64_t deadline;           /* of the monotonic clock; UINT64_MAX is none */
-    tote_otlp_encoding encoding; /* of the message */
+    uint64_t deadline; /* of the monotonic clock; UINT64_MAX is none */
 };
 
 /*

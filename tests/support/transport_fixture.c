@@ -45,8 +45,7 @@ void close_transport(struct fixture *f) {
 }
 
 enum tote__outcome send_text(struct fixture *f, const char *text, uint64_t deadline) {
-    const struct tote__request request = {
-        {(const uint8_t *)text, strlen(text)}, 1, deadline, TOTE_OTLP_PROTOBUF};
+    const struct tote__request request = {{(const uint8_t *)text, strlen(text)}, 1, deadline};
 
     if (tote__transport_begin(f->transport, &request, &f->answer)) {
         while (!tote__transport_step(f->transport, 10000, &f->answer)) {

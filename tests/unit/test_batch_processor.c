@@ -135,7 +135,7 @@ static void rejected_spans_are_not_exported_ones(void **state) {
 
     f->exporter.reports_rejected = 2;
     end_spans(f, 5);
-    tote_sdk_force_flush(f->sdk, SAFETY_NET_MS);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
     tote_stats stats = get_stats(f);
     assert_int_equal(stats.rejected, 2);
     assert_int_equal(stats.exported, 3);

@@ -82,7 +82,7 @@ static int tear_down(void **state) {
 }
 
 static enum tote__progress step(uint32_t timeout_ms, bool is_last_chance) {
-    const struct tote__request request = {{(const uint8_t *)"spans", 5}, 3, 0, TOTE_OTLP_PROTOBUF};
+    const struct tote__request request = {{(const uint8_t *)"spans", 5}, 3, 0};
     const struct tote__manner manner = {
         .timeout_ms = timeout_ms, .may_wait = true, .is_last_chance = is_last_chance};
 
@@ -275,7 +275,7 @@ static void somebody_who_waits_makes_the_next_attempt_come_now(void **state) {
 
 /* Step until it is over, as a worker does at a shutdown with this deadline. */
 static void run_to_shutdown(uint32_t timeout_ms) {
-    const struct tote__request request = {{(const uint8_t *)"spans", 5}, 3, 0, TOTE_OTLP_PROTOBUF};
+    const struct tote__request request = {{(const uint8_t *)"spans", 5}, 3, 0};
     const struct tote__manner manner = {.timeout_ms = UINT32_MAX,
                                         .stop_deadline = tote__deadline_in(timeout_ms),
                                         .may_wait = true,

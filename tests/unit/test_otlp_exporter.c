@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "otlp/encode.h"
 #include "otlp/response.pb-c.h"
 #include "receiver.h"
 #include "tote/diagnostics.h"
@@ -36,9 +37,8 @@ struct fixture {
 static size_t encodings_left = SIZE_MAX; /* until memory is out */
 
 /* Takes the place of the library's: the span's first letter, as often as its size says. */
-bool tote_otlp_encode(tote_otlp_encoding encoding, const tote_span_data *const *spans, size_t count,
-                      tote_otlp_buffer *buffer) {
-    (void)encoding;
+bool tote__otlp_encode_spans(tote_otlp_buffer *buffer, const tote_span_data *const *spans,
+                             size_t count) {
     if (encodings_left-- == 0) {
         return false;
     }
@@ -56,6 +56,13 @@ bool tote_otlp_encode(tote_otlp_encoding encoding, const tote_span_data *const *
         buffer->capacity = buffer->size;
     }
     return true;
+}
+
+/* In the same object file of the library. */
+bool tote_otlp_encode(tote_otlp_encoding encoding, const tote_span_data *const *spans, size_t count,
+                      tote_otlp_buffer *buffer) {
+    (void)encoding;
+    return tote__otlp_encode_spans(buffer, spans, count);
 }
 
 static void note(tote_level level, const char *component, const char *message, void *user_data) {

@@ -297,7 +297,7 @@ static unsigned wakes_of(const struct tote__otlp_settings *settings, bool by_hos
     for (int i = 0; i < TRIES && !wakes; i++) {
         struct tote__transport *transport = tote__transport_new(settings);
         const struct tote__request request = {
-            {bytes, sizeof bytes}, 1, tote__deadline_in(STALL_MS), TOTE_OTLP_PROTOBUF};
+            {bytes, sizeof bytes}, 1, tote__deadline_in(STALL_MS)};
         assert_true(tote__transport_begin(transport, &request, &answer));
         wakes = by_host ? wakes_of_host(transport, &answer) : wakes_of_worker(transport, &answer);
         wakes = answer.outcome == TOTE__TIMED_OUT ? wakes : 0;
@@ -455,7 +455,7 @@ static void assert_refused(const char *status, const char *cure) {
                                        .endpoint = "http://127.0.0.1:1",
                                        .protocol = TOTE_OTLP_GRPC};
     const struct tote__request request = {
-        {(const uint8_t *)"spans", 5}, 1, tote__deadline_in(FLUSH_MS), TOTE_OTLP_PROTOBUF};
+        {(const uint8_t *)"spans", 5}, 1, tote__deadline_in(FLUSH_MS)};
     struct proxy proxy = {.refusal = status};
     struct tote__otlp_settings settings;
     struct tote__answer answer;

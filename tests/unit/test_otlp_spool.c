@@ -19,7 +19,7 @@
 #include "reports.h"
 #include "tote/internal/fork.h"
 
-enum { PROTOBUF = 1 << TOTE_OTLP_PROTOBUF, JSON = 1 << TOTE_OTLP_JSON, FILE_BYTES = 40 + 5 };
+enum { FILE_BYTES = 40 + 5 };
 enum { OTHER_USER = 65534 };
 
 static const struct tote__spool_limits usual = {1 << 20, 100, 3600};
@@ -105,7 +105,7 @@ static bool put(struct tote__spool *spool, const char *text, uint32_t spans) {
 }
 
 static bool take(struct tote__spool *spool) {
-    return tote__spool_take(spool, PROTOBUF, &f.batch);
+    return tote__spool_take(spool, &f.batch);
 }
 
 static void assert_taken(const char *text, uint32_t spans) {
@@ -306,22 +306,6 @@ static void other_files_are_left_alone(void **state) {
     assert_true(find_file("notes.otlp", path, sizeof path));
     assert_true(find_file(".tmp", path, sizeof path)); /* somebody may be at it */
     assert_int_equal(reports.count, 0);
-}
-
-/* A batch in another encoding waits for somebody who speaks it */
-static void a_batch_in_another_encoding_is_passed_over(void **state) {
-    const struct tote__batch json = {
-        .message = {(const uint8_t *)"{}", 2}, .span_count = 1, .encoding = TOTE_OTLP_JSON};
-
-    (void)state;
-    open_with(usual);
-    assert_true(tote__spool_put(f.spool, &json));
-    assert_true(put(f.spool, "spans", 2));
-    assert_taken("spans", 2);
-    tote__spool_remove(f.spool);
-    assert_false(take(f.spool));
-    assert_true(tote__spool_take(f.spool, JSON, &f.batch));
-    assert_int_equal(f.batch.encoding, TOTE_OTLP_JSON);
 }
 
 /* One at a time takes batches out, of all processes and in one */
@@ -650,41 +634,6 @@ static void a_batch_that_is_put_later_is_newer_whatever_the_clock_says(void **st
     assert_taken("three", 3);
 }
 
-/* A request over HTTP can be in either encoding */
-static void batches_in_both_encodings_come_out_in_order(void **state) {
-    const struct tote__batch json = {
-        .message = {(const uint8_t *)"{}", 2}, .span_count = 1, .encoding = TOTE_OTLP_JSON};
-
-    (void)state;
-    open_with(usual);
-    put(f.spool, "spans", 2);
-    assert_true(tote__spool_put(f.spool, &json));
-    assert_true(tote__spool_take(f.spool, PROTOBUF | JSON, &f.batch));
-    assert_int_equal(f.batch.encoding, TOTE_OTLP_PROTOBUF);
-    tote__spool_remove(f.spool);
-    assert_true(tote__spool_take(f.spool, PROTOBUF | JSON, &f.batch));
-    assert_int_equal(f.batch.encoding, TOTE_OTLP_JSON);
-}
-
-/* A batch that cannot be sent is reported once, is counted, and blocks no other batch. */
-static void a_batch_that_cannot_be_sent_is_reported(void **state) {
-    const struct tote__batch json = {
-        .message = {(const uint8_t *)"{}", 2}, .span_count = 1, .encoding = TOTE_OTLP_JSON};
-
-    (void)state;
-    open_with((struct tote__spool_limits){1 << 20, 2, 3600});
-    assert_true(tote__spool_put(f.spool, &json));
-    assert_false(take(f.spool));
-    assert_int_equal(tote__spool_trouble(f.spool).passed_over, 1);
-    assert_non_null(strstr(reports.message, "OTEL_EXPORTER_OTLP_PROTOCOL=http/json"));
-    assert_false(take(f.spool));
-    assert_int_equal(reports.count, 1);
-    put(f.spool, "two", 2);
-    put(f.spool, "three", 3); /* it is the oldest, and has to go */
-    assert_int_equal(tote__spool_trouble(f.spool).passed_over, 0);
-    assert_int_equal(tote__spool_count(f.spool), 2);
-}
-
 static void a_directory_that_was_removed_is_created_again(void **state) {
     struct stat status;
 
@@ -755,7 +704,6 @@ int main(int argc, char **argv) {
         FRESH_TEST(what_is_too_old_goes_and_is_counted_if_it_is_ones_own),
         FRESH_TEST(a_file_that_was_changed_is_set_aside),
         FRESH_TEST(other_files_are_left_alone),
-        FRESH_TEST(a_batch_in_another_encoding_is_passed_over),
         FRESH_TEST(one_at_a_time_takes_batches_out),
         FRESH_TEST(a_directory_that_cannot_be_used_is_told),
         FRESH_TEST(old_files_of_other_programs_are_left_alone),
@@ -771,8 +719,6 @@ int main(int argc, char **argv) {
         FRESH_TEST(no_age_limit_is_none_and_a_clock_near_1970_makes_nothing_old),
         FRESH_TEST(a_clock_that_is_set_changes_no_age),
         FRESH_TEST(a_batch_that_is_put_later_is_newer_whatever_the_clock_says),
-        FRESH_TEST(batches_in_both_encodings_come_out_in_order),
-        FRESH_TEST(a_batch_that_cannot_be_sent_is_reported),
         FRESH_TEST(a_directory_that_was_removed_is_created_again),
         FRESH_TEST(a_batch_is_on_the_disk_before_it_counts_as_saved),
         FRESH_TEST(an_empty_file_is_set_aside),

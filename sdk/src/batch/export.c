@@ -134,7 +134,8 @@ static void settle(struct batch_queue *queue, size_t count, tote_result result,
         counts->exported += part_of(&left, report->delivered);
         *(is_cut_short ? &counts->shut_down : &counts->retries_exhausted) += left;
     }
-    counts->failures += result != TOTE_SUCCESS;
+    counts->failures +=
+        result != TOTE_SUCCESS || report->rejected || report->too_large || report->shut_down;
     counts->in_flight -= count;
     tote__lock_drop(&queue->lock);
     atomic_store_explicit(&queue->is_failing, result != TOTE_SUCCESS, memory_order_relaxed);
