@@ -107,11 +107,14 @@ static void fit_batch(const tote_batch_options *given, struct tote__configuratio
     batch->max_export_batch_size = most;
 }
 
-static void resolve_batch(const tote_batch_options *options, struct tote__configuration *result) {
+void tote__configuration_resolve_batch(const tote_batch_options *options,
+                                       struct tote__configuration *result) {
     tote_batch_options given = TOTE_BATCH_OPTIONS_INIT;
     struct tote__batch_settings *batch = &result->batch;
+    bool reads_environment = result->reads_environment;
 
     TOTE__COPY_OPTIONS(tote_batch_options, &given, options);
+    result->reads_environment &= !given.ignore_environment;
     result->mode = given.mode;
     batch->is_by_host = given.mode == TOTE_EXPORT_BY_HOST;
     batch->poll_budget_us = given.poll_budget_us ? given.poll_budget_us : DEFAULT_POLL_BUDGET_US;
@@ -127,6 +130,7 @@ static void resolve_batch(const tote_batch_options *options, struct tote__config
         choose(result, given.schedule_delay_ms, "OTEL_BSP_SCHEDULE_DELAY", NULL, DEFAULT_DELAY_MS);
     batch->export_timeout_ms = choose_timeout(result, given.export_timeout_ms);
     fit_batch(&given, result);
+    result->reads_environment = reads_environment;
 }
 
 static void resolve_thread_factory(const tote_thread_factory *options,
@@ -143,7 +147,7 @@ static void resolve_thread_factory(const tote_thread_factory *options,
                                    : "start and join");
         given = (tote_thread_factory){.struct_size = sizeof given};
     }
-    result->batch.thread_factory = given;
+    result->thread_factory = given;
 }
 
 static void resolve_sampler(const tote_sdk_options *options, struct tote__configuration *result) {
@@ -158,8 +162,22 @@ static void resolve_sampler(const tote_sdk_options *options, struct tote__config
     }
 }
 
+/*
+ * Whether the program exports itself. A processor that could not be made counts: no exporter may
+ * get the spans instead that it would have kept back.
+ */
+static bool has_exporting_processor(const tote_sdk_options *options) {
+    bool has_one = false;
+
+    for (size_t i = 0; options->processors && i < options->processor_count && !has_one; i++) {
+        const tote_span_processor *innermost = tote__innermost(options->processors[i]);
+        has_one = !innermost || innermost->exporter;
+    }
+    return has_one;
+}
+
 static void resolve_exporters(const tote_sdk_options *options, struct tote__configuration *result) {
-    if (options->exporters && options->exporter_count) {
+    if ((options->exporters && options->exporter_count) || has_exporting_processor(options)) {
         return;
     }
     if (result->reads_environment) {
@@ -214,7 +232,7 @@ void tote__configuration_resolve(const tote_sdk_options *options,
     resolve_sampler(options, result);
     resolve_propagators(options, result);
     resolve_limits(options->limits, result);
-    resolve_batch(options->batch, result);
+    tote__configuration_resolve_batch(options->batch, result);
     resolve_thread_factory(options->thread_factory, result);
     resolve_exporters(options, result);
 }

@@ -29,6 +29,7 @@ struct tote__configuration {
 
     tote_export_mode mode;
     struct tote__batch_settings batch;
+    tote_thread_factory thread_factory;          /* functions NULL: pthreads */
     const char *exporters[TOTE__MOST_EXPORTERS]; /* as OTEL_TRACES_EXPORTER has them; none when the
                                                     program's are used */
     size_t exporter_count;
@@ -38,11 +39,22 @@ struct tote__configuration {
 void tote__configuration_resolve(const tote_sdk_options *options,
                                  struct tote__configuration *result);
 
+/* `mode` and `batch` of a result in which `reads_environment` is set. */
+void tote__configuration_resolve_batch(const tote_batch_options *options,
+                                       struct tote__configuration *result);
+
+/* A processor of what was resolved. Takes the exporter, always; NULL on failure, with a diagnostic.
+ */
+tote_span_processor *tote__processor_make(tote_span_exporter *exporter,
+                                          const struct tote__configuration *configuration,
+                                          bool is_simple);
+
 /*
  * The variables, one function for what each group of them decides: options have been looked at
  * before. What cannot be used is reported and counts as unset.
  */
 bool tote__environment_log_level(tote_level *level);
+void tote__environment_set_log_level(void);
 void tote__environment_sampler(struct tote__configuration *result);
 void tote__environment_exporters(struct tote__configuration *result);
 const char *tote__environment_propagators(void);

@@ -41,6 +41,14 @@ bool tote__environment_log_level(tote_level *level) {
     return false;
 }
 
+void tote__environment_set_log_level(void) {
+    tote_level level;
+
+    if (tote__environment_log_level(&level)) {
+        tote__set_diagnostics_level(level);
+    }
+}
+
 /* A decimal number, whatever the host's locale says about decimal points. */
 static bool parse_ratio(const char *text, double *ratio) {
     size_t length = strlen(text);

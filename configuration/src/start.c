@@ -122,9 +122,7 @@ static void add_exporter(struct processors *processors, tote_span_exporter *expo
     if (!exporter) {
         return;
     }
-    tote_span_processor *processor =
-        is_simple ? tote__simple_processor_new(exporter, configuration->batch.export_timeout_ms)
-                  : tote__batch_processor_new(exporter, &configuration->batch);
+    tote_span_processor *processor = tote__processor_make(exporter, configuration, is_simple);
     if (processor) {
         processors->items[processors->count++] = processor;
     }
@@ -173,6 +171,7 @@ static tote_sdk *make_sdk(const tote_sdk_options *options,
         .store_export_key_count = options->store_export_key_count,
         .processors = processors->items,
         .processor_count = processors->count,
+        .thread_factory = configuration->thread_factory,
         .now_unix_nano = options->now_unix_nano,
         .clock = options->clock,
     });
@@ -213,6 +212,9 @@ static void report_started(const tote_sdk_options *options,
         tote_diagnose(TOTE_LEVEL_DEBUG, "sdk", "each span is exported as it ends");
         return;
     }
+    if (!options->exporter_count && !configuration->exporter_count) {
+        return;
+    }
     tote_diagnose(TOTE_LEVEL_DEBUG, "sdk",
                   "%s (but not to the console of OTEL_TRACES_EXPORTER): queue of %u "
                   "spans and %zu bytes, batches of %u spans, every %u ms, export timeout %u ms",
@@ -224,10 +226,9 @@ static void report_started(const tote_sdk_options *options,
 static tote_sdk *start(const tote_sdk_options *options) {
     struct tote__configuration configuration;
     struct processors processors = {NULL, 0};
-    tote_level level;
 
-    if (!options->ignore_environment && tote__environment_log_level(&level)) {
-        tote__set_diagnostics_level(level); /* first: it is also for what follows */
+    if (!options->ignore_environment) {
+        tote__environment_set_log_level(); /* first: it is also for what follows */
     }
     tote__configuration_resolve(options, &configuration);
     size_t most = options->processor_count + options->exporter_count + TOTE__MOST_EXPORTERS;

@@ -25,7 +25,7 @@ static int make_epoll(const struct core_config *config) {
     int epoll = -1;
 
     for (size_t i = 0; i < config->processor_count; i++) {
-        const tote_span_processor *processor = config->processors[i];
+        const tote_span_processor *processor = tote__innermost(config->processors[i]);
         if (!processor->loop) {
             continue;
         }
@@ -52,7 +52,7 @@ static bool has_epoll(const struct core_config *config) {
     bool is_whole = atomic_load(&loop->generation) == tote__generation();
 
     for (size_t i = 0; i < config->processor_count && is_whole; i++) {
-        const tote_span_processor *processor = config->processors[i];
+        const tote_span_processor *processor = tote__innermost(config->processors[i]);
         is_whole = !processor->loop || processor->loop->is_watched(processor->self, loop->epoll);
     }
     return is_whole;
@@ -91,7 +91,7 @@ int tote_sdk_get_poll_timeout_ms(const tote_sdk *sdk) {
     uint64_t due = TOTE__NEVER;
 
     for (size_t i = 0; config && i < config->processor_count; i++) {
-        const tote_span_processor *processor = config->processors[i];
+        const tote_span_processor *processor = tote__innermost(config->processors[i]);
         uint64_t its = processor->loop ? processor->loop->get_due(processor->self) : TOTE__NEVER;
         due = its < due ? its : due;
     }
@@ -103,7 +103,7 @@ void tote_sdk_poll(tote_sdk *sdk) {
     int cancel = tote__cancel_disable();
 
     for (size_t i = 0; config && i < config->processor_count; i++) {
-        const tote_span_processor *processor = config->processors[i];
+        const tote_span_processor *processor = tote__innermost(config->processors[i]);
         if (processor->loop) {
             processor->loop->poll(processor->self);
         }

@@ -366,8 +366,8 @@ static struct core_config *make_config(const struct tote__sdk_settings *settings
     config->processor_count = count;
     for (size_t i = 0; i < count; i++) {
         processors[i] = settings->processors[i];
-        config->has_on_start |= processors[i]->ops.on_start != NULL;
-        config->has_on_ending |= processors[i]->ops.on_ending != NULL;
+        config->has_on_start |= TOTE__PROCESSOR_WITH(processors[i], on_start) != NULL;
+        config->has_on_ending |= TOTE__PROCESSOR_WITH(processors[i], on_ending) != NULL;
     }
     if (!copy_keys(config, settings)) {
         free_config(config);
@@ -392,6 +392,16 @@ static void note_early(struct core_config *config) {
     }
 }
 
+/* No thread for spans that will never be. */
+static void start_processors(const struct core_config *config, const tote_thread_factory *factory) {
+    for (size_t i = 0; !config->is_disabled && i < config->processor_count; i++) {
+        const tote_span_processor *processor = tote__innermost(config->processors[i]);
+        if (processor->start) {
+            processor->start(processor->self, factory);
+        }
+    }
+}
+
 tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
     tote_sdk *sdk = claim_core();
 
@@ -408,6 +418,7 @@ tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
         atomic_store(&sdk->is_in_use, false);
         return NULL;
     }
+    start_processors(config, &settings->thread_factory);
     atomic_store(&tote__core_needs_fence, !tote__barrier_is_available());
     atomic_store(&sdk->references, 1);
     atomic_store(&sdk->starts, 1);
@@ -493,24 +504,19 @@ static tote_result for_all_processors(struct core_config *config, bool is_shutdo
                                       uint32_t timeout_ms) {
     uint64_t start = tote__clock_monotonic();
     tote_result result = TOTE_SUCCESS;
-    int cancel = tote__cancel_disable();
+    tote_result (*call)(tote_span_processor * processor, uint32_t timeout_ms) =
+        is_shutdown ? tote_span_processor_shutdown : tote_span_processor_force_flush;
 
     for (size_t i = 0; i < config->processor_count; i++) {
-        tote_span_processor *processor = config->processors[i];
-        tote_result (*call)(void *self, uint32_t timeout_ms) =
-            is_shutdown ? processor->ops.shutdown : processor->ops.force_flush;
-        if (call) {
-            result = worse(result, call(processor->self, time_left(start, timeout_ms)));
-        }
+        result = worse(result, call(config->processors[i], time_left(start, timeout_ms)));
     }
-    tote__cancel_restore(cancel);
     return result;
 }
 
 tote_result tote_sdk_force_flush(tote_sdk *sdk, uint32_t timeout_ms) {
     struct core_config *config = sdk ? atomic_load(&sdk->config) : NULL;
 
-    if (!config || atomic_load(&config->is_shut_down)) {
+    if (!config || config->is_disabled || atomic_load(&config->is_shut_down)) {
         return TOTE_SUCCESS;
     }
     return for_all_processors(config, false, timeout_ms);
@@ -549,8 +555,8 @@ tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms) {
     tote_result result = TOTE_SUCCESS;
     int cancel = tote__cancel_disable();
 
-    for (size_t i = 0; config && i < config->processor_count; i++) {
-        const tote_span_processor *processor = config->processors[i];
+    for (size_t i = 0; config && !config->is_disabled && i < config->processor_count; i++) {
+        const tote_span_processor *processor = tote__innermost(config->processors[i]);
         tote_span_exporter *exporter = processor->exporter;
         if (exporter && exporter->ahead && exporter->ahead->prepare) {
             result =
@@ -571,11 +577,11 @@ tote_result tote_sdk_after_fork_child(tote_sdk *sdk, bool adopts_queue) {
     struct core_config *config = sdk ? atomic_load(&sdk->config) : NULL;
     tote_result result = TOTE_SUCCESS;
 
-    if (!config || atomic_load(&config->is_shut_down)) {
+    if (!config || config->is_disabled || atomic_load(&config->is_shut_down)) {
         return result;
     }
     for (size_t i = 0; i < config->processor_count; i++) {
-        const tote_span_processor *processor = config->processors[i];
+        const tote_span_processor *processor = tote__innermost(config->processors[i]);
         if (processor->after_fork && !processor->after_fork(processor->self, adopts_queue)) {
             result = TOTE_FAILURE;
         }
@@ -592,7 +598,7 @@ bool tote_sdk_get_stats(const tote_sdk *sdk, tote_stats *stats) {
     }
     add_thread_counts(sdk, config, &all);
     for (size_t i = 0; i < config->processor_count; i++) {
-        const tote_span_processor *processor = config->processors[i];
+        const tote_span_processor *processor = tote__innermost(config->processors[i]);
         if (processor->add_stats) {
             processor->add_stats(processor->self, &all);
         }

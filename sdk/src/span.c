@@ -261,15 +261,15 @@ static bool is_called(const struct core_config *config, const tote_span_processo
 
 static void run_processors(struct span *span, const struct core_config *config) {
     for (size_t i = 0; config->has_on_ending && i < config->processor_count; i++) {
-        tote_span_processor *processor = config->processors[i];
-        if (processor->ops.on_ending && is_called(config, processor)) {
+        tote_span_processor *processor = TOTE__PROCESSOR_WITH(config->processors[i], on_ending);
+        if (processor && is_called(config, processor)) {
             processor->ops.on_ending(processor->self, &span->base);
         }
     }
     freeze(span);
     for (size_t i = 0; i < config->processor_count; i++) {
-        tote_span_processor *processor = config->processors[i];
-        if (processor->ops.on_end && is_called(config, processor)) {
+        tote_span_processor *processor = TOTE__PROCESSOR_WITH(config->processors[i], on_end);
+        if (processor && is_called(config, processor)) {
             processor->ops.on_end(processor->self, (const tote_span_data *)span);
         }
     }

@@ -176,6 +176,11 @@ static inline size_t tote__span_bytes(const struct span *span) {
 size_t tote__record_most_bytes(const struct span *span);
 size_t tote__record_put_span(uint8_t *bytes, const struct span *span);
 
+/* Whether nothing changes any more. */
+static inline bool tote__span_is_ended(const struct span *span) {
+    return atomic_load_explicit(&span->state, memory_order_acquire) >= SPAN_ENDED;
+}
+
 static inline bool tote__span_is_sampled(const struct span *span) {
     return span->base.context.trace_flags & TOTE_TRACE_FLAG_SAMPLED;
 }

@@ -25,10 +25,6 @@ static const struct tote__read_span *fields_of(const tote_span_data *data) {
     return read ? tote__read_span_fields(read) : NULL;
 }
 
-static bool is_ended(const struct span *span) {
-    return atomic_load_explicit(&span->state, memory_order_acquire) >= SPAN_ENDED;
-}
-
 const tote_span_data *tote_span_get_data(const tote_span *span) {
     return span && span->ops == &tote__recording_ops ? (const tote_span_data *)span : NULL;
 }
@@ -36,7 +32,7 @@ const tote_span_data *tote_span_get_data(const tote_span *span) {
 /* The view of a recording span; NULL if out of memory. Many may ask at once for an ended span's. */
 static const struct span_view *view_of_recording(struct span *span) {
     tote__lock_take(&span->lock);
-    if (!is_ended(span)) {
+    if (!tote__span_is_ended(span)) {
         tote__span_drop_view(span);
     }
     if (!span->view) {

@@ -278,10 +278,7 @@ static void set_up_content(const struct start *start, struct span *span) {
 static void call_on_start(const struct core_config *config, tote_span *span,
                           const tote_context *parent) {
     for (size_t i = 0; config->has_on_start && i < config->processor_count; i++) {
-        tote_span_processor *processor = config->processors[i];
-        if (processor->ops.on_start) {
-            processor->ops.on_start(processor->self, span, parent);
-        }
+        tote_span_processor_on_start(config->processors[i], span, parent);
     }
 }
 

@@ -44,6 +44,13 @@ hello)
     expect "of the service" "$(count '^  service greeter$')" 1
     expect "with its attribute" "$(count '^  answer: 42$')" 1
     ;;
+filter)
+    "$build/bin/filter" >"$out"
+    expect "it ends well" $? 0
+    expect "health checks are dropped" "$(count '^GET (internal, ') $(count '/health')" "2 0"
+    expect "the other requests are exported" "$(count '^  url.path: /\(cart\|pay\)$')" 2
+    expect "the address is redacted" "$(count '^  user.email: REDACTED$') $(count 'ada@')" "1 0"
+    ;;
 library)
     OTEL_TRACES_EXPORTER=console "$build/bin/library" >"$out"
     expect "it ends well" $? 0

@@ -1,6 +1,7 @@
-/* (7) an exporter and a sampler of one's own. */
+/* (7) an exporter, a processor and a sampler of one's own. */
 #include <stdio.h>
 #include <string.h>
+#include <tote/processors.h>
 #include <tote/sdk/sampler.h>
 #include <tote/sdk/span_exporter.h>
 #include <tote/tote.h>
@@ -41,6 +42,14 @@ static void free_inner(void *self) {
     tote_sampler_free(self);
 }
 
+/* Export errors and nothing else. */
+static void pass_errors(void *self, const tote_span_data *span) {
+    tote_span_processor **batch = self;
+    if (tote_span_data_get_status_code(span) == TOTE_STATUS_ERROR) {
+        tote_span_processor_on_end(*batch, span);
+    }
+}
+
 int main(void) {
     static const tote_span_exporter_ops printer = {sizeof printer, print_spans, NULL, NULL, NULL};
     static const tote_sampler_ops sampler = {sizeof sampler, no_health, NULL, free_inner};
@@ -48,8 +57,12 @@ int main(void) {
     tote_span_exporter *exporter = tote_span_exporter_new(&printer, stderr);
 
     options.sampler = tote_sampler_new(&sampler, tote_sampler_new_parent_based(NULL));
-    options.exporters = &exporter;
-    options.exporter_count = 1;
+    static const tote_span_processor_ops errors = {sizeof errors, NULL, NULL, pass_errors,
+                                                   NULL,          NULL, NULL};
+    tote_span_processor *batch = tote_batch_processor_new(exporter, NULL);
+    tote_span_processor *processor = tote_span_processor_wrap(batch, &errors, &batch);
+    options.processors = &processor;
+    options.processor_count = 1;
     tote_sdk *sdk = tote_sdk_start(&options);
     return tote_sdk_close(&sdk, 1000) != TOTE_SUCCESS;
 }

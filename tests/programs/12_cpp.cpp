@@ -5,6 +5,7 @@
 #include <tote/exporters/otlp.h>
 #include <tote/instrumentation/curl.h>
 #include <tote/propagator_ops.h>
+#include <tote/processors.h>
 #include <tote/propagators.h>
 #include <tote/sdk/sampler.h>
 #include <tote/thread.h>
@@ -21,6 +22,8 @@ struct Scope {
 int main() {
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     options.service_name = "c++";
+    tote_span_processor *unused = tote_simple_processor_new(nullptr);
+    tote_span_processor_free(unused);
     tote_sdk *sdk = tote_sdk_start(&options);
     {
         tote_span_options start = TOTE_SPAN_OPTIONS_INIT;

@@ -146,6 +146,7 @@ struct batch_fixture *batch_fixture_start_with(void **state, tote_span_processor
                    .attribute_count_per_link = 128},
         .processors = &processor,
         .processor_count = 1,
+        .thread_factory = fixture->thread_factory,
     };
 
     assert_non_null(processor);

@@ -52,6 +52,7 @@ bool wait_for_post(sem_t *semaphore);
 
 struct batch_fixture {
     struct tote__batch_settings batch; /* the specification's defaults, but a delay of an hour */
+    tote_thread_factory thread_factory;
     tote_sampler *sampler;
     struct test_exporter exporter;
     tote_sdk *sdk;

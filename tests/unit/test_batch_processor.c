@@ -466,7 +466,7 @@ static tote_thread_factory factory_of(struct host_threads *host) {
 static void the_hosts_thread_factory_is_used_and_joined(void **state) {
     struct host_threads host = {.name = ""};
     struct batch_fixture *f = *state;
-    f->batch.thread_factory = factory_of(&host);
+    f->thread_factory = factory_of(&host);
     batch_fixture_start(state);
 
     end_spans(f, 1);
@@ -481,7 +481,7 @@ static void the_hosts_thread_factory_is_used_and_joined(void **state) {
 static void without_a_thread_all_spans_are_dropped_and_counted(void **state) {
     struct host_threads host = {.is_failing = true};
     struct batch_fixture *f = *state;
-    f->batch.thread_factory = factory_of(&host);
+    f->thread_factory = factory_of(&host);
     batch_fixture_start(state);
 
     assert_int_equal(f->diagnostics, 1);

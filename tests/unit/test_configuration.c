@@ -496,12 +496,12 @@ static void a_thread_factory_needs_both_its_functions(void **state) {
     (void)state;
     options.thread_factory = &factory;
     struct tote__configuration result = resolve(&options);
-    assert_null(result.batch.thread_factory.start);
+    assert_null(result.thread_factory.start);
     assert_int_equal(reports.count, 1);
     factory.join = join_thread;
     result = resolve(&options);
-    assert_ptr_equal(result.batch.thread_factory.start, start_thread);
-    assert_ptr_equal(result.batch.thread_factory.self, &factory);
+    assert_ptr_equal(result.thread_factory.start, start_thread);
+    assert_ptr_equal(result.thread_factory.self, &factory);
 }
 
 int main(int argc, char **argv) {

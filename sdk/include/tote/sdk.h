@@ -69,10 +69,11 @@ typedef struct tote_batch_options {
     uint32_t schedule_delay_ms;     /**< 5000; TOTE_NOTHING: each span is exported at once */
     uint32_t export_timeout_ms;     /**< 30000 */
     uint32_t poll_budget_us;        /**< 1000: what tote_sdk_poll() may take for each exporter */
+    bool ignore_environment;        /**< leave OTEL_BSP_* out */
 } tote_batch_options;
 
 #define TOTE_BATCH_OPTIONS_INIT \
-    { sizeof(tote_batch_options), TOTE_EXPORT_BY_WORKER, 0, 0, 0, 0, 0, 0 }
+    { sizeof(tote_batch_options), TOTE_EXPORT_BY_WORKER, 0, 0, 0, 0, 0, 0, false }
 
 /** Makes and joins the one worker thread in the host's way. */
 typedef struct tote_thread_factory {
@@ -121,11 +122,19 @@ typedef struct tote_sdk_options {
     const char *const *store_export_keys;
     size_t store_export_key_count;
 
-    tote_span_processor *const *processors; /**< each taken; run before the exporter's own */
+    /**
+     * Each taken; run before those of `exporters`. A processor may export itself, with settings of
+     * its own: tote/processors.h. A NULL is left out.
+     */
+    tote_span_processor *const *processors;
     size_t processor_count;
     tote_span_exporter *const *exporters;   /**< each taken; a NULL is left out */
-    size_t exporter_count;                  /**< 0: what the environment says, else OTLP */
-    const tote_batch_options *batch;        /**< for each exporter */
+    /**
+     * 0: none if one of `processors` exports or is NULL (it could not be made), else what the
+     * environment says, else OTLP.
+     */
+    size_t exporter_count;
+    const tote_batch_options *batch;        /**< for each of `exporters` */
 
     const tote_thread_factory *thread_factory;
     /** NULL: the system's clocks. A local child takes its start from its parent's real time and the

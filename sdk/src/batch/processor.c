@@ -244,6 +244,17 @@ static bool batch_after_fork(void *self, bool adopts_queue) {
     return true;
 }
 
+/* Without a thread the queue counts what it drops. */
+static void batch_start(void *self, const tote_thread_factory *factory) {
+    struct batch_processor *processor = self;
+    struct batch_queue *queue = tote__batch_queue(processor);
+
+    processor->thread_factory = *factory;
+    if (queue) {
+        tote__batch_start_worker(queue);
+    }
+}
+
 /* No call is in progress and none follows. */
 static void batch_destroy(void *self) {
     struct batch_processor *processor = self;
@@ -352,12 +363,12 @@ tote_span_processor *tote__batch_processor_new(tote_span_exporter *exporter,
         batch_destroy(processor);
         return NULL;
     }
-    tote__batch_start_worker(queue); /* without one, the queue counts what it drops */
-    *made = (tote_span_processor){batch_ops,
-                                  processor,
-                                  tote__batch_add_stats,
-                                  exporter,
-                                  settings->is_by_host ? &batch_loop : NULL,
-                                  batch_after_fork};
+    *made = (tote_span_processor){.ops = batch_ops,
+                                  .self = processor,
+                                  .add_stats = tote__batch_add_stats,
+                                  .exporter = exporter,
+                                  .loop = settings->is_by_host ? &batch_loop : NULL,
+                                  .after_fork = batch_after_fork,
+                                  .start = batch_start};
     return made;
 }

@@ -47,13 +47,11 @@ static void work(void *arg) {
 
 /* Returns: whether somebody will do the work. */
 static bool find_worker(struct batch_queue *queue) {
-    const struct tote__batch_settings *settings = &queue->processor->settings;
-
-    if (settings->is_by_host) {
+    if (queue->processor->settings.is_by_host) {
         tote__batch_start_host(queue);
         return true;
     }
-    return tote__worker_thread_start(&queue->thread, &settings->thread_factory, work, queue);
+    return tote__worker_thread_start(&queue->thread, &queue->processor->thread_factory, work, queue);
 }
 
 bool tote__batch_start_worker(struct batch_queue *queue) {

@@ -3,7 +3,9 @@
  * @file tote/sdk/span_processor.h
  * SpanProcessor: sees recording spans start and end. Spec: trace/sdk.md#span-processor
  *
- * Processors are called in the order of the options, before the SDK's own that export.
+ * Processors are called in the order of the options, before those of tote_sdk_options.exporters. A
+ * processor that filters or redacts wraps the processor that exports: tote_span_processor_wrap(),
+ * tote/processors.h, examples/filter.c.
  *
  * Threads:  on_start, on_ending and on_end come on the thread that starts or ends the span, many at
  *           once; force_flush and shutdown from any. No lock is held.
@@ -45,6 +47,33 @@ typedef struct tote_span_processor_ops {
 /** A processor of your own. Takes `self`, always. NULL on failure. */
 TOTE_API TOTE_MUST_USE tote_span_processor *tote_span_processor_new(const tote_span_processor_ops *ops,
                                                       void *self);
+
+/**
+ * A processor of your own in front of another one. The SDK calls yours, and yours passes on what the
+ * inner one is to get. A function that is NULL passes everything on. tote_sdk_prepare(),
+ * tote_sdk_poll(), tote_sdk_get_stats() and tote_sdk_after_fork_child() reach the inner one without
+ * your functions. A span that is not passed on is in no count of tote_stats except `started`.
+ * Takes `inner` and `self`, always; `inner` lives until `destroy` has returned. NULL on failure, and
+ * if `inner` is NULL.
+ */
+TOTE_API TOTE_MUST_USE tote_span_processor *tote_span_processor_wrap(tote_span_processor *inner,
+                                                       const tote_span_processor_ops *ops,
+                                                       void *self);
+
+/**
+ * Call the processor that yours wraps. Call on_start, on_ending and on_end from your function of the
+ * same name. A span that you keep with tote_span_data_ref() may be passed to on_end later, from any
+ * thread, until your `shutdown` returns: for decisions at the end of a trace. A span that has not
+ * ended, or that an exporter got, is not processed, with a diagnostic.
+ * Returns: TOTE_SUCCESS if there is nothing to flush or to shut down.
+ */
+TOTE_API void tote_span_processor_on_start(tote_span_processor *inner, tote_span *span,
+                                           const tote_context *parent);
+TOTE_API void tote_span_processor_on_ending(tote_span_processor *inner, tote_span *span);
+TOTE_API void tote_span_processor_on_end(tote_span_processor *inner, const tote_span_data *span);
+TOTE_API tote_result tote_span_processor_force_flush(tote_span_processor *inner,
+                                                     uint32_t timeout_ms);
+TOTE_API tote_result tote_span_processor_shutdown(tote_span_processor *inner, uint32_t timeout_ms);
 
 /** What can be read of a span in on_start and on_ending. NULL when it is not recording. */
 TOTE_API const tote_span_data *tote_span_get_data(const tote_span *span);

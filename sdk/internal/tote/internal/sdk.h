@@ -47,6 +47,7 @@ struct tote__sdk_settings {
     size_t store_export_key_count;
     tote_span_processor *const *processors; /* each taken; the exporters' ones last */
     size_t processor_count;
+    tote_thread_factory thread_factory;     /* functions NULL: pthreads */
     uint64_t (*now_unix_nano)(void *clock); /* NULL: the system's clocks */
     void *clock;
 };
@@ -63,13 +64,15 @@ struct tote__batch_settings {
     size_t max_queue_bytes;
     uint32_t max_export_batch_size; /* at most max_queue_size */
     uint32_t schedule_delay_ms;
-    uint32_t export_timeout_ms;         /* UINT32_MAX: no limit */
-    tote_thread_factory thread_factory; /* functions NULL: pthreads */
-    bool is_by_host;                    /* no thread */
+    uint32_t export_timeout_ms; /* UINT32_MAX: no limit */
+    bool is_by_host;            /* no thread */
     uint32_t poll_budget_us;
 };
 
-/* Both take the exporter, always; NULL on failure, with a diagnostic. */
+/*
+ * Both take the exporter, always; NULL on failure, with a diagnostic. The batch processor's thread
+ * starts with the SDK that gets it, or with the first span.
+ */
 tote_span_processor *tote__batch_processor_new(tote_span_exporter *exporter,
                                                const struct tote__batch_settings *settings);
 tote_span_processor *tote__simple_processor_new(tote_span_exporter *exporter,
@@ -187,7 +190,29 @@ struct tote_span_processor {
      * See tote_sdk_after_fork_child(). Returns: false when there is no worker. NULL: nothing to do.
      */
     bool (*after_fork)(void *self, bool adopts_queue);
+    /* The SDK starts: have a worker, made by this factory. NULL: nothing to do. */
+    void (*start)(void *self, const tote_thread_factory *factory);
+    tote_span_processor *inner; /* the processor that this one wraps and owns; NULL: none */
 };
+
+/* The processor that exports, if one of those that wrap each other does. NULL for NULL. */
+static inline tote_span_processor *tote__innermost(tote_span_processor *processor) {
+    while (processor && processor->inner) {
+        processor = processor->inner;
+    }
+    return processor;
+}
+
+/* The processor, or the first one inside it that has this function; NULL: none has. */
+#define TOTE__PROCESSOR_WITH(processor, function)                                                  \
+    __extension__({                                                                                \
+        tote_span_processor *with_it = (processor);                                                \
+        while (with_it && !with_it->ops.function) {                                                \
+            with_it = with_it->inner;                                                              \
+        }                                                                                          \
+        with_it;                                                                                   \
+    })
+
 /* What a sampler may tell apart without being asked. Spec: trace/sdk.md#parentbased */
 enum tote__parent_kind {
     TOTE__NO_PARENT,
