@@ -11,6 +11,9 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "tote/internal/context.h"
+#include "tote/internal/fork.h"
+
 static const int write_signals[] = {SIGPIPE, SIGXFSZ};
 
 void tote__hold_write_signals(struct tote__held_signals *held) {
@@ -18,6 +21,10 @@ void tote__hold_write_signals(struct tote__held_signals *held) {
     sigset_t blocked;
     sigset_t pending;
 
+    held->is_worker = tote__thread.masked_in == tote__generation();
+    if (held->is_worker) {
+        return;
+    }
     sigemptyset(&blocked);
     sigemptyset(&pending);
     sigpending(&pending);
@@ -34,6 +41,9 @@ void tote__release_write_signals(const struct tote__held_signals *held) {
     int error = errno;
     sigset_t raised;
 
+    if (held->is_worker) {
+        return;
+    }
     sigemptyset(&raised);
     for (size_t i = 0; i < TOTE_COUNT_OF(write_signals); i++) {
         if (!held->was_pending[i]) {
@@ -45,4 +55,16 @@ void tote__release_write_signals(const struct tote__held_signals *held) {
     } while (sigtimedwait(&raised, NULL, &at_once) > 0 || errno == EINTR);
     pthread_sigmask(SIG_SETMASK, &held->mask, NULL);
     errno = error;
+}
+
+void tote__hold_write_signals_of_worker(struct tote__held_signals *held) {
+    tote__hold_write_signals(held);
+    tote__thread.masked_in = tote__generation();
+}
+
+void tote__release_write_signals_of_worker(const struct tote__held_signals *held) {
+    if (!held->is_worker) {
+        tote__thread.masked_in = 0;
+    }
+    tote__release_write_signals(held);
 }

@@ -24,6 +24,8 @@
 
 enum {
     CONNECT_TIMEOUT_MS = 30000,
+    UPLOAD_BUFFER_BYTES =
+        512 << 10, /* a usual request is sent at once; unused pages cost nothing */
     MOST_EVENTS = TOTE__MAX_WATCHES,
     GRACE_MS = 100,       /* for curl to notice the end of a response */
     FREE_IDLE_WRITES = 8, /* before a socket is not watched for writing for a while: 1 ms, ... */
@@ -48,6 +50,16 @@ static uint64_t inode_of(int fd) {
     return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) ? (uint64_t)status.st_ino : 0;
 }
 
+/* The one of this descriptor; -1 finds a free one. NULL when there is none. */
+static struct tote__watch *find_watch(struct tote__connection *connection, int fd) {
+    for (size_t i = 0; i < TOTE__MAX_WATCHES; i++) {
+        if (connection->watches[i].fd == fd) {
+            return &connection->watches[i];
+        }
+    }
+    return NULL;
+}
+
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
     struct tote__connection *connection = arg;
     int fd = tote__os_above_stdio(
@@ -55,6 +67,10 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 
     (void)purpose;
     connection->socket_error = fd < 0 ? errno : 0;
+    struct tote__watch *stale = fd < 0 ? NULL : find_watch(connection, fd);
+    if (stale) {
+        stale->armed = 0;
+    }
     for (size_t i = 0; fd >= 0 && i < TOTE__MAX_SOCKETS; i++) {
         if (connection->sockets[i].fd < 0) {
             connection->sockets[i].inode = inode_of(fd);
@@ -65,27 +81,51 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
     return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
+static bool is_socket(const struct tote__connection *connection, int fd) {
+    bool is_found = false;
+
+    for (size_t i = 0; i < TOTE__MAX_SOCKETS && !is_found; i++) {
+        is_found = connection->sockets[i].fd == fd;
+    }
+    return is_found;
+}
+
+/* Return the first socket; -1: none. */
+static int first_socket(const struct tote__connection *connection) {
+    for (size_t i = 0; i < TOTE__MAX_SOCKETS; i++) {
+        if (connection->sockets[i].fd >= 0) {
+            return connection->sockets[i].fd;
+        }
+    }
+    return -1;
+}
+
+/* Without a socket curl looks a name up, which may make descriptors: they are 3 or above, too. */
+static void hold_stdio(struct tote__connection *connection) {
+    if (first_socket(connection) < 0) {
+        connection->held_stdio |= tote__os_hold_stdio(connection->epoll);
+    }
+}
+
 /* Forgotten before it is closed: a child must not close what got the number afterwards. */
 static int close_socket(void *arg, curl_socket_t fd) {
     struct tote__connection *connection = arg;
+    struct tote__watch *watch = find_watch(connection, fd);
 
     for (size_t i = 0; i < TOTE__MAX_SOCKETS; i++) {
         if (connection->sockets[i].fd == fd) {
             connection->sockets[i].fd = -1;
         }
     }
-    epoll_ctl(connection->epoll, EPOLL_CTL_DEL, fd, NULL); /* a child may have it open still */
-    return close(fd);
-}
-
-/* The one of this descriptor; -1 finds a free one. NULL when there is none. */
-static struct tote__watch *find_watch(struct tote__connection *connection, int fd) {
-    for (size_t i = 0; i < TOTE__MAX_WATCHES; i++) {
-        if (connection->watches[i].fd == fd) {
-            return &connection->watches[i];
-        }
+    if (watch) {
+        watch->fd = -1;
     }
-    return NULL;
+    epoll_ctl(connection->epoll, EPOLL_CTL_DEL, fd, NULL); /* a child may have it open still */
+    int result = close(fd);
+    if (connection->is_in_timer) {
+        hold_stdio(connection);
+    }
+    return result;
 }
 
 /*
@@ -98,10 +138,23 @@ static void arm(struct tote__connection *connection, struct tote__watch *watch) 
     struct epoll_event event = {.events = (watch->events & ~left_out) | (uint32_t)EPOLLONESHOT,
                                 .data.fd = watch->fd};
 
+    if (watch->armed == event.events) {
+        return;
+    }
     if (epoll_ctl(connection->epoll, EPOLL_CTL_MOD, watch->fd, &event) != 0) {
         epoll_ctl(connection->epoll, EPOLL_CTL_ADD, watch->fd, &event);
     }
-    watch->is_armed = true;
+    watch->armed = event.events;
+}
+
+/* Returns NULL if there are too many. */
+static struct tote__watch *add_watch(struct tote__connection *connection, int fd) {
+    struct tote__watch *watch = find_watch(connection, -1);
+
+    if (watch) {
+        *watch = (struct tote__watch){.fd = fd};
+    }
+    return watch;
 }
 
 /* curl wants to know when something can be done with a socket, or no more. */
@@ -116,11 +169,13 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void 
         }
         return 0;
     }
-    watch = watch ? watch : find_watch(connection, -1);
+    watch = watch ? watch : add_watch(connection, fd);
     if (!watch) {
         return -1;
     }
-    watch->fd = fd;
+    if (!is_socket(connection, fd)) { /* curl closes these without the callback */
+        watch->armed = 0;
+    }
     watch->idle_writes = 0;
     watch->write_at = 0;
     watch->events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0U) |
@@ -168,6 +223,28 @@ bool tote__connection_is_open(const struct tote__connection *connection) {
     }
     errno = error;
     return is_open;
+}
+
+bool tote__connection_watch_answer(struct tote__connection *connection) {
+    int error = errno;
+    int fd = first_socket(connection);
+    struct tote__watch *watch = fd >= 0 ? find_watch(connection, fd) : NULL;
+    struct epoll_event event = {.events = (uint32_t)EPOLLIN | (uint32_t)EPOLLONESHOT,
+                                .data.fd = fd};
+
+    if (watch && watch->armed) {
+        event.events = watch->armed;
+    }
+    if (fd < 0 || epoll_ctl(connection->epoll, EPOLL_CTL_MOD, fd, &event) != 0) {
+        errno = error;
+        return false;
+    }
+    watch = watch ? watch : add_watch(connection, fd);
+    if (watch && !watch->armed) {
+        watch->events = EPOLLIN;
+        watch->armed = event.events;
+    }
+    return true;
 }
 
 void tote__connection_leave_behind(struct tote__connection *connection) {
@@ -264,6 +341,7 @@ static int set_request_options(struct tote__connection *connection,
     }
     failed |= (int)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER_BYTES);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_USERAGENT, "OTel-OTLP-Exporter-C/" TOTE_VERSION);
     if (settings->ca_file) { /* NULL would mean none, and not the system's */
         failed |= (int)curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file);
@@ -479,14 +557,14 @@ static bool handle_event(struct tote__connection *connection, const struct epoll
     if (!watch) {
         return true;
     }
-    watch->is_armed = false;
+    watch->armed = 0;
     uint64_t before = progress_of(connection);
     if (curl_multi_socket_action(connection->multi, fd, action_of(event->events), running) !=
         CURLM_OK) {
         return false;
     }
     watch = find_watch(connection, fd);
-    if (watch && !watch->is_armed) {
+    if (watch && !watch->armed) {
         note_use(watch, event->events, progress_of(connection) != before);
         arm(connection, watch);
     }
@@ -508,27 +586,47 @@ static bool is_cut(struct tote__connection *connection) {
     return tote__clock_monotonic() >= connection->cut_at;
 }
 
-bool tote__connection_run(struct tote__connection *connection, uint32_t wait_ms, bool *is_done) {
+/* What curl wants to do at this time. Returns: false when curl gives up. */
+static bool run_timer(struct tote__connection *connection, int *running) {
+    if (tote__clock_monotonic() < connection->timer) {
+        return true;
+    }
+    connection->timer = TOTE__NEVER;
+    connection->is_in_timer = true;
+    hold_stdio(connection);
+    CURLMcode code = curl_multi_socket_action(connection->multi, CURL_SOCKET_TIMEOUT, 0, running);
+    tote__os_release_stdio(connection->held_stdio);
+    connection->held_stdio = 0;
+    connection->is_in_timer = false;
+    return code == CURLM_OK;
+}
+
+static bool run_sockets(struct tote__connection *connection, uint32_t wait_ms, int *running) {
     struct epoll_event events[MOST_EVENTS];
-    int running = 1;
 
     watch_writes_again(connection);
     int count = epoll_wait(connection->epoll, events, MOST_EVENTS,
                            (int)tote__ms_until(tote__connection_due(connection), wait_ms));
     for (int i = 0; i < count; i++) {
-        if (!handle_event(connection, &events[i], &running)) {
+        if (!handle_event(connection, &events[i], running)) {
             return false;
         }
     }
-    if (tote__clock_monotonic() >= connection->timer) {
-        connection->timer = TOTE__NEVER;
-        unsigned held = tote__os_hold_stdio(connection->epoll); /* a resolver may be started */
-        CURLMcode code =
-            curl_multi_socket_action(connection->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-        tote__os_release_stdio(held);
-        if (code != CURLM_OK) {
-            return false;
-        }
+    return true;
+}
+
+/* The timer is due when a request begins: curl sends it, before the wait for the response. */
+bool tote__connection_run(struct tote__connection *connection, uint32_t wait_ms, bool *is_done) {
+    bool is_due = tote__clock_monotonic() >= connection->timer;
+    int running = 1;
+
+    if (is_due && !run_timer(connection, &running)) {
+        return false;
+    }
+    bool is_over = is_due && (running == 0 || wait_ms == 0); /* the next run waits */
+    if (!is_over &&
+        (!run_sockets(connection, wait_ms, &running) || !run_timer(connection, &running))) {
+        return false;
     }
     *is_done = running == 0 || is_cut(connection);
     return true;

@@ -27,7 +27,7 @@ enum { TOTE__MAX_SOCKETS = 8, TOTE__MAX_WATCHES = 16 };
 struct tote__watch {
     int fd; /* -1: nothing */
     uint32_t events;
-    bool is_armed;        /* there was no event since */
+    uint32_t armed;       /* as epoll has it, until there is an event; 0: not */
     unsigned idle_writes; /* in a row: it was writable, and curl wrote nothing */
     uint64_t write_at;    /* not watched for writing before; 0: watched */
 };
@@ -51,7 +51,9 @@ struct tote__connection {
     tote_otlp_buffer
         framed; /* what is sent: as JSON, or with gRPC's head if it is not compressed */
     struct tote__incoming incoming;
-    int socket_error; /* the errno of a socket that could not be made; 0: none */
+    bool is_in_timer;    /* curl was called for its timer, and ... */
+    unsigned held_stdio; /* ... these numbers are taken meanwhile */
+    int socket_error;    /* the errno of a socket that could not be made; 0: none */
     char error[CURL_ERROR_SIZE];
     char advice[160];
 };
@@ -73,6 +75,13 @@ void tote__connection_free(struct tote__connection *connection);
  * the numbers to files of its own: libcurl must not be called then.
  */
 bool tote__connection_is_open(const struct tote__connection *connection);
+
+/*
+ * Watch the kept socket for the response to a request that begins now; a request that is under way
+ * stays as it is. Returns: false if there is none, or if the epoll instance does not have it: the
+ * number is another file's then. Only for a connection that is open.
+ */
+bool tote__connection_watch_answer(struct tote__connection *connection);
 
 /* In a child, or if the connection is not open: close what is still its own, and forget the rest.
  */

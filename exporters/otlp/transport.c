@@ -32,6 +32,7 @@ struct tote__transport {
     struct tote__connection *connection; /* NULL until the first send */
     uint64_t deadline;                   /* of the request that is under way, ... */
     bool is_busy;                        /* ... if one is */
+    bool is_checked;                     /* its descriptors were, since the last wait */
     struct tote__lock lock;       /* guards making the next three, and an interrupt meanwhile */
     _Atomic(uint32_t) generation; /* of the process that they are of; 0: of none */
     _Atomic(uint32_t) makes;      /* how often they were made */
@@ -50,15 +51,21 @@ struct tote__transport {
 
 /*
  * Whether the two descriptors are of this process, and still the transport's. A host may close
- * descriptors that it does not know, and give the numbers to files of its own. Only an epoll
- * instance that watches this eventfd under its number can change that.
+ * descriptors that it does not know, and give the numbers to files of its own. Our epoll instance
+ * has the eventfd already; another one stays as it was.
  */
 static bool has_descriptors(const struct tote__transport *transport) {
-    struct epoll_event wakes = {.events = EPOLLIN, .data.fd = -1};
+    struct epoll_event wakes = {.events = 0, .data.fd = -1};
     int error = errno;
-    bool has_both = atomic_load(&transport->generation) == tote__generation() &&
-                    epoll_ctl(transport->epoll, EPOLL_CTL_MOD, transport->wake, &wakes) == 0;
+    bool has_both = false;
 
+    if (atomic_load(&transport->generation) == tote__generation()) {
+        bool is_added = epoll_ctl(transport->epoll, EPOLL_CTL_ADD, transport->wake, &wakes) == 0;
+        has_both = !is_added && errno == EEXIST;
+        if (is_added) {
+            epoll_ctl(transport->epoll, EPOLL_CTL_DEL, transport->wake, NULL);
+        }
+    }
     errno = error;
     return has_both;
 }
@@ -107,13 +114,16 @@ int tote__transport_descriptor(struct tote__transport *transport) {
     return is_made ? transport->epoll : -1;
 }
 
-/* Whether the connection is of this process, and all its descriptors are open. */
+/*
+ * Whether the connection is of this process, and all its descriptors are open. A socket that is
+ * still the connection's can be in no other epoll instance.
+ */
 static bool is_own_connection(const struct tote__transport *transport) {
-    const struct tote__connection *connection = transport->connection;
+    struct tote__connection *connection = transport->connection;
 
     return connection && connection->generation == tote__generation() &&
-           transport->connection_make == transport->makes && has_descriptors(transport) &&
-           tote__connection_is_open(connection);
+           transport->connection_make == transport->makes && tote__connection_is_open(connection) &&
+           (tote__connection_watch_answer(connection) || has_descriptors(transport));
 }
 
 /* What changes when a file is replaced or written to. */
@@ -324,6 +334,7 @@ static bool begin(struct tote__transport *transport, const struct tote__request 
     }
     transport->deadline = request->deadline;
     transport->is_busy = body.at && tote__connection_begin(connection, body, request->deadline);
+    transport->is_checked = true;
     return transport->is_busy;
 }
 
@@ -345,8 +356,10 @@ static void lose_connection(struct tote__transport *transport, struct tote__answ
 static bool advance(struct tote__transport *transport, uint32_t wait_ms,
                     struct tote__answer *answer) {
     bool is_done = false;
+    bool is_own = transport->is_checked || is_own_connection(transport);
 
-    if (!is_own_connection(transport)) {
+    transport->is_checked = false; /* much can happen until the next step */
+    if (!is_own) {
         lose_connection(transport, answer);
         return true;
     }

@@ -9,6 +9,7 @@
 
 #include "tote/internal/cancel.h"
 #include "tote/internal/context.h"
+#include "tote/internal/write_signals.h"
 
 static const char *const name = "tote-worker";
 
@@ -20,13 +21,17 @@ static int run(void *arg) {
     return 0;
 }
 
+/* All signals are blocked. */
 static void run_suppressed(void *arg) {
     struct worker_thread *thread = arg;
+    struct tote__held_signals signals; /* a thread of a factory's goes on afterwards */
     tote_context *context = tote_context_with_suppression(tote_context_root());
     int cancel = tote__cancel_disable(); /* the host may end its own threads so */
 
     thread->context = context;
+    tote__hold_write_signals_of_worker(&signals);
     tote_context_run(context, run, arg);
+    tote__release_write_signals_of_worker(&signals);
     tote_context_unref(context);
     tote__cancel_restore(cancel);
 }

@@ -117,6 +117,60 @@ static int much_for_console(void) {
     return run_sdk("console", TOTE_EXPORT_BY_HOST, MUCH);
 }
 
+/* A thread of the host's that is the worker for a while. */
+static struct {
+    pthread_t thread;
+    void (*work)(void *arg);
+    void *arg;
+    bool is_clean; /* afterwards no signal is pending, and none is blocked */
+} host_thread;
+
+static void *run_host_thread(void *unused) {
+    sigset_t pending;
+    sigset_t mask;
+
+    (void)unused;
+    host_thread.work(host_thread.arg);
+    sigpending(&pending);
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    host_thread.is_clean = sigismember(&pending, SIGPIPE) == 0 && sigismember(&mask, SIGPIPE) == 0;
+    return NULL;
+}
+
+static void *start_host_thread(void *self, const char *name, void (*work)(void *arg), void *arg) {
+    (void)name;
+    host_thread.work = work;
+    host_thread.arg = arg;
+    return pthread_create(&host_thread.thread, NULL, run_host_thread, NULL) == 0 ? self : NULL;
+}
+
+static void join_host_thread(void *self, void *thread) {
+    (void)self, (void)thread;
+    pthread_join(host_thread.thread, NULL);
+}
+
+static int console_by_a_thread_of_the_host(void) {
+    const tote_thread_factory factory = {sizeof factory, start_host_thread, join_host_thread,
+                                         &host_thread};
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    tote_span_exporter *exporter = tote_console_exporter_new(NULL);
+
+    options.ignore_environment = true;
+    options.thread_factory = &factory;
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    tote_sdk *sdk = tote_sdk_start(&options);
+    end_spans(FEW);
+    tote_sdk_force_flush(sdk, 1000);
+    tote_sdk_close(&sdk, 1000);
+    return host_thread.is_clean ? 0 : 1;
+}
+
+static void a_thread_of_the_hosts_that_was_the_worker_keeps_no_signal(void **state) {
+    (void)state;
+    assert_host_survives(console_by_a_thread_of_the_host);
+}
+
 static void the_console_exporter_without_a_reader_leaves_the_host_alone(void **state) {
     (void)state;
     assert_host_survives(console_by_worker);
@@ -251,6 +305,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(a_diagnostic_without_a_reader_leaves_the_host_alone),
         TEST(the_console_exporter_without_a_reader_leaves_the_host_alone),
+        TEST(a_thread_of_the_hosts_that_was_the_worker_keeps_no_signal),
         TEST(the_otlp_file_exporter_without_a_reader_leaves_the_host_alone),
         TEST(an_sdk_set_up_by_the_environment_leaves_the_host_alone),
         TEST(a_file_that_reaches_its_limit_leaves_the_host_alone),

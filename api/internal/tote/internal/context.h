@@ -52,6 +52,7 @@ struct tote__thread {
     bool ends_with_release;            /* the thread's end has been asked for */
     bool is_exporting; /* in an exporter that was called on this thread as a span ended */
     uint8_t handlers;  /* how many diagnostics handlers it is in, one in the other */
+    uint32_t masked_in; /* generation of the process in which it is a worker; see write_signals.h */
 };
 
 extern TOTE_SHARED _Thread_local struct tote__thread tote__thread

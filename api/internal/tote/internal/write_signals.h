@@ -19,6 +19,7 @@
 struct tote__held_signals {
     sigset_t mask; /* the thread's own, restored at the end */
     bool was_pending[2];
+    bool is_worker; /* the thread holds them anyway: there is nothing to undo */
 };
 
 /* Block SIGPIPE and SIGXFSZ on this thread. Keeps errno. */
@@ -26,5 +27,12 @@ TOTE_SHARED void tote__hold_write_signals(struct tote__held_signals *held);
 
 /* Discard what the writes raised, and restore the thread's mask. Keeps errno: that of the write. */
 TOTE_SHARED void tote__release_write_signals(const struct tote__held_signals *held);
+
+/*
+ * The same for all that a worker thread does: in between, the two calls above need no system call
+ * on it. For a thread that blocks all signals. A fork in between ends it in the child.
+ */
+TOTE_SHARED void tote__hold_write_signals_of_worker(struct tote__held_signals *held);
+TOTE_SHARED void tote__release_write_signals_of_worker(const struct tote__held_signals *held);
 
 #endif
