@@ -147,27 +147,39 @@ void tote_store_seal(tote_store *store) {
     }
 }
 
+/* Apart from the usual way, whose stack frame stays small. */
+static __attribute__((noinline)) bool put(tote_store *store, const char *key, size_t length,
+                                          tote_value value, uint32_t flags, const char *metadata,
+                                          size_t metadata_length) {
+    const struct tote__layer_entry entry = {
+        .key = key,
+        .key_length = length,
+        .value = value,
+        .flags = flags,
+        .metadata = metadata,
+        .metadata_length = metadata_length,
+    };
+    return tote__store_put(store, &entry) == STORE_WRITTEN;
+}
+
 bool tote_store_add_as(tote_store *store, const char *key, tote_value value, uint32_t visibility,
                        const char *metadata) {
     if (!store || store->keeps_nothing || !key || !*key) {
         return false;
     }
-    const struct tote__layer_entry entry = {
-        .key = key,
-        .key_length = strlen(key),
-        .value = value,
-        .flags = visibility & TOTE_EVERYWHERE,
-        .metadata = metadata,
-        .metadata_length = metadata ? strlen(metadata) : 0,
-    };
-    return tote__store_put(store, &entry) == STORE_WRITTEN;
+    size_t length = strlen(key);
+    size_t metadata_length = metadata ? strlen(metadata) : 0;
+    uint32_t flags = visibility & TOTE_EVERYWHERE;
+    if (!metadata_length && tote__store_put_new(store, key, length, value, flags)) {
+        return true;
+    }
+    return put(store, key, length, value, flags, metadata, metadata_length);
 }
 
-bool tote_store_add(tote_store *store, const char *key, tote_value value) {
-    if (store != &root) {
-        return tote_store_add_as(store, key, value, TOTE_EVERYWHERE, NULL);
-    }
-    bool is_added = tote_store_add_as(store, key, value, TOTE_EXPORT, NULL);
+/* To the root, after spans were started, is mostly a mistake. */
+static bool add_to_root(const char *key, tote_value value) {
+    bool is_added = tote_store_add_as(&root, key, value, TOTE_EXPORT, NULL);
+
     if (is_added && atomic_load_explicit(&has_spans, memory_order_relaxed)) {
         tote_diagnose(TOTE_LEVEL_WARN, "store",
                       "'%.*s' added outside any scope: it goes on all spans of the process and to "
@@ -175,6 +187,11 @@ bool tote_store_add(tote_store *store, const char *key, tote_value value) {
                       (int)tote__utf8_valid_prefix(key, tote__min(strlen(key), 64)), key);
     }
     return is_added;
+}
+
+bool tote_store_add(tote_store *store, const char *key, tote_value value) {
+    return store == &root ? add_to_root(key, value)
+                          : tote_store_add_as(store, key, value, TOTE_EVERYWHERE, NULL);
 }
 
 size_t tote_store_add_all(tote_store *store, const tote_attribute *entries, size_t count,
@@ -197,7 +214,11 @@ tote_store *tote__layer_begin(tote_store *parent) {
 }
 
 bool tote__layer_put(tote_store *layer, const struct tote__layer_entry *entry) {
-    return tote__store_put(layer, entry) != STORE_NO_MEMORY;
+    bool is_put = !entry->metadata_length &&
+                  tote__store_put_new(layer, entry->key, entry->key_length, entry->value,
+                                      entry->flags);
+
+    return is_put || tote__store_put(layer, entry) != STORE_NO_MEMORY;
 }
 
 void tote__layer_finish(tote_store *layer) {

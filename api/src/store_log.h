@@ -146,6 +146,23 @@ static inline void tote__log_write(struct store_log *log, uint32_t at, const uin
     }
 }
 
+/* Where a word is, for a writer who knows that no reader looks there. */
+static inline uint64_t *tote__log_place(struct store_log *log, uint32_t at) {
+    return (uint64_t *)(void *)&log->words[at];
+}
+
+/* Whether a record below `length` has this hash. For a writer, to whom all records are whole. */
+static inline bool tote__log_has_hash(const struct store_log *log, uint32_t length, uint32_t hash) {
+    for (uint32_t at = 0; at < length;) {
+        uint64_t first = tote__log_load(log, at);
+        if (first >> 32 == hash) {
+            return true;
+        }
+        at += (uint32_t)(first >> 8) & 0xFFFFFF;
+    }
+    return false;
+}
+
 /* Write a record of another log at `at`. */
 void tote__log_copy(struct store_log *log, uint32_t at, const struct store_log *from,
                     const struct record_head *head);
@@ -181,8 +198,10 @@ void tote__log_add_flag(struct store_log *log, const struct record_head *head, u
 /* Copy words out. */
 static inline void tote__log_read(const struct store_log *log, uint32_t at, uint32_t words,
                                   uint64_t *out) {
-    for (uint32_t i = 0; i < words; i++) {
-        out[i] = tote__log_load(log, at + i);
+    const _Atomic(uint64_t) *from = log->words + at;
+
+    for (const uint64_t *end = out + words; out < end; out++, from++) {
+        *out = atomic_load_explicit(from, memory_order_acquire);
     }
 }
 

@@ -46,6 +46,13 @@ static inline size_t tote__store_log_bytes(uint32_t words) {
 /* Every change ends in one of these, and all but the first change nothing. */
 enum store_outcome { STORE_WRITTEN, STORE_SEALED, STORE_FULL, STORE_NO_MEMORY };
 
+/*
+ * Add an entry of a key that the store has no record of, without metadata: the way of most.
+ * Returns: false, and nothing has changed, if it is not as simple as that.
+ */
+bool tote__store_put_new(tote_store *store, const char *key, size_t length, tote_value value,
+                         uint32_t flags);
+
 /* Add or replace an entry, and report it when that cannot be. The flags are taken as they are. */
 enum store_outcome tote__store_put(tote_store *store, const struct tote__layer_entry *entry);
 

@@ -225,26 +225,31 @@ ptrdiff_t tote_store_get(const tote_store *store, const char *key, char *buffer,
 enum { SEEN_IN_LIST = 32 };
 
 /*
- * The keys that were decided already: a list, and when there are many a table, in the visit's
- * arena.
+ * The records whose keys were decided already: a list, and when there are many a table, in the
+ * visit's arena.
  */
 struct seen {
     uint64_t filter; /* a bit for each hash: most keys are seen to be new without a search */
     uint32_t count;
     uint32_t capacity; /* of the table, a power of two; 0: it is a list */
-    struct store_key *slots;
+    const uint64_t **records;
 };
 
-static bool is_same_key(const struct store_key *a, const struct store_key *b) {
-    return a->hash == b->hash && a->length == b->length && memcmp(a->text, b->text, a->length) == 0;
+static uint32_t hash_of(const uint64_t *record) {
+    return (uint32_t)(record[0] >> 32);
 }
 
-/* Where the key is in the table, or would go. */
-static struct store_key *table_slot(struct store_key *slots, uint32_t capacity,
-                                    const struct store_key *key) {
-    uint32_t at = key->hash & (capacity - 1);
+static bool have_same_key(const uint64_t *a, const uint64_t *b) {
+    return hash_of(a) == hash_of(b) && a[1] >> 48 == b[1] >> 48 &&
+           memcmp(a + RECORD_HEAD_WORDS, b + RECORD_HEAD_WORDS, (size_t)(a[1] >> 48)) == 0;
+}
 
-    while (slots[at].text && !is_same_key(&slots[at], key)) {
+/* Where the record's key is in the table, or would go. */
+static const uint64_t **table_slot(const uint64_t **slots, uint32_t capacity,
+                                   const uint64_t *record) {
+    uint32_t at = hash_of(record) & (capacity - 1);
+
+    while (slots[at] && !have_same_key(slots[at], record)) {
         at = (at + 1) & (capacity - 1);
     }
     return &slots[at];
@@ -254,25 +259,25 @@ static struct store_key *table_slot(struct store_key *slots, uint32_t capacity,
 static bool grow_seen(struct seen *seen, struct tote__arena *arena) {
     uint32_t old = seen->capacity ? seen->capacity : seen->count;
     uint32_t capacity = 4 * old;
-    struct store_key *slots = tote__arena_allocate(arena, capacity * sizeof *slots);
+    const uint64_t **slots = tote__arena_allocate(arena, capacity * sizeof *slots);
 
     if (!slots) {
         return false;
     }
     memset(slots, 0, capacity * sizeof *slots);
     for (uint32_t i = 0; i < old; i++) {
-        if (seen->slots[i].text) {
-            *table_slot(slots, capacity, &seen->slots[i]) = seen->slots[i];
+        if (seen->records[i]) {
+            *table_slot(slots, capacity, seen->records[i]) = seen->records[i];
         }
     }
-    seen->slots = slots;
+    seen->records = slots;
     seen->capacity = capacity;
     return true;
 }
 
-static bool is_in_list(const struct seen *seen, const struct store_key *key) {
+static bool is_in_list(const struct seen *seen, const uint64_t *record) {
     for (uint32_t i = 0; i < seen->count; i++) {
-        if (is_same_key(&seen->slots[i], key)) {
+        if (have_same_key(seen->records[i], record)) {
             return true;
         }
     }
@@ -280,23 +285,23 @@ static bool is_in_list(const struct seen *seen, const struct store_key *key) {
 }
 
 /* Returns: false when the key was there already. `failed` if out of memory. */
-static bool see(struct seen *seen, struct tote__arena *arena, const struct store_key *key,
+static bool see(struct seen *seen, struct tote__arena *arena, const uint64_t *record,
                 bool *failed) {
-    uint64_t bit = 1ULL << (key->hash & 63);
+    uint64_t bit = 1ULL << (hash_of(record) & 63);
     bool is_full = seen->capacity ? 2 * seen->count >= seen->capacity : seen->count == SEEN_IN_LIST;
 
     if (is_full && !grow_seen(seen, arena)) {
         *failed = true;
         return false;
     }
-    struct store_key *slot =
-        seen->capacity ? table_slot(seen->slots, seen->capacity, key) : &seen->slots[seen->count];
+    const uint64_t **slot = seen->capacity ? table_slot(seen->records, seen->capacity, record)
+                                           : &seen->records[seen->count];
     bool is_known =
-        seen->capacity ? slot->text != NULL : (seen->filter & bit) && is_in_list(seen, key);
+        seen->capacity ? *slot != NULL : (seen->filter & bit) && is_in_list(seen, record);
     if (is_known) {
         return false;
     }
-    *slot = *key;
+    *slot = record;
     seen->filter |= bit;
     seen->count++;
     return true;
@@ -315,29 +320,56 @@ struct visit {
     bool has_failed;
 };
 
-/* A level, copied out. */
+/* A level, copied out, and where its records begin. */
 struct level {
     uint64_t *words;
-    uint32_t length;
-    uint32_t capacity;
+    uint32_t *places;
+    uint32_t count;    /* of records */
+    uint32_t capacity; /* of words */
 };
+
+static bool make_room(struct level *level, struct tote__arena *arena, uint32_t length) {
+    /* The shortest record is of RECORD_HEAD_WORDS and one more. */
+    uint32_t places = length / (RECORD_HEAD_WORDS + 1);
+
+    if (length <= level->capacity) {
+        return true;
+    }
+    level->words = tote__arena_allocate(arena, length * sizeof *level->words +
+                                                   places * sizeof *level->places);
+    level->places = (uint32_t *)(void *)(level->words + length);
+    level->capacity = length;
+    return level->words != NULL;
+}
+
+/* Copy the records, up to where there is none because the log is being used again. */
+static void copy_records(const struct view *view, struct level *level) {
+    uint32_t words;
+
+    level->count = 0;
+    for (uint32_t at = 0; at < view->length; at += words) {
+        uint64_t first = tote__log_load(view->log, at);
+        words = (uint32_t)(first >> 8) & 0xFFFFFF;
+        if (words <= RECORD_HEAD_WORDS || words > view->length - at) {
+            return;
+        }
+        level->places[level->count++] = at;
+        level->words[at] = first;
+        tote__log_read(view->log, at + 1, words - 1, level->words + at + 1);
+    }
+}
 
 /* Returns: false when it is empty or out of memory. */
 static bool copy_level(struct visit *visit, const tote_store *store, struct level *level) {
     struct view view;
 
     while (open_view(store, &view)) {
-        if (view.length > level->capacity) {
-            level->capacity = view.length;
-            level->words = tote__arena_allocate(&visit->arena, view.length * sizeof *level->words);
-            if (!level->words) {
-                visit->has_failed = true;
-                return false;
-            }
+        if (!make_room(level, &visit->arena, view.length)) {
+            visit->has_failed = true;
+            return false;
         }
-        tote__log_read(view.log, 0, view.length, level->words);
+        copy_records(&view, level);
         if (is_view_good(&view)) {
-            level->length = view.length;
             return true;
         }
     }
@@ -345,64 +377,45 @@ static bool copy_level(struct visit *visit, const tote_store *store, struct leve
 }
 
 static void visit_record(struct visit *visit, const uint64_t *words) {
-    struct store_record record = tote__record_parse(words);
-    uint32_t flags = record.flags & (TOTE_EVERYWHERE | TOTE__REMOTE);
+    uint32_t flags = (uint32_t)words[0] & (TOTE_EVERYWHERE | TOTE__REMOTE);
+    bool is_seen = is_visible((uint32_t)words[0], visit->hides_propagating);
+    bool is_wanted =
+        is_seen ? visit->visibility == UINT32_MAX || (flags & visit->visibility) : visit->wants_hidden;
 
-    if (!see(&visit->seen, &visit->arena, &record.key, &visit->has_failed)) {
+    if (!see(&visit->seen, &visit->arena, words, &visit->has_failed) || !is_wanted) {
         return;
     }
-    struct tote__entry entry = {
+    struct store_record record = tote__record_parse(words);
+    const struct tote__slice none = {NULL, 0};
+    const struct tote__entry entry = {
         .key = record.key.text,
         .key_length = record.key.length,
         .hash = record.key.hash,
-        .flags = flags,
-        .attribute = {record.attribute, record.attribute_size},
-        .value = tote__record_value(&record),
+        .flags = is_seen ? flags : RECORD_TOMBSTONE,
+        .attribute =
+            is_seen ? (struct tote__slice){record.attribute, record.attribute_size} : none,
+        .value = is_seen ? tote__record_value(&record) : none,
         .metadata = record.metadata,
         .metadata_length = record.metadata_length,
     };
-    if (!is_visible(record.flags, visit->hides_propagating)) {
-        if (!visit->wants_hidden) {
-            return;
-        }
-        entry.flags = RECORD_TOMBSTONE;
-        entry.attribute = entry.value = (struct tote__slice){NULL, 0};
-    } else if (visit->visibility != UINT32_MAX && !(flags & visit->visibility)) {
-        return;
-    }
     visit->is_over = !visit->visitor(visit->arg, &entry);
-}
-
-static uint32_t words_of(const uint64_t *record) {
-    return tote__record_head(record[0], 0).words;
 }
 
 /* Newest first, because of a key twice the newer counts. */
 static void visit_level(struct visit *visit, const tote_store *store) {
-    struct level level = {NULL, 0, 0};
-    uint32_t count = 0;
+    struct level level = {NULL, NULL, 0, 0};
 
     if (!copy_level(visit, store, &level)) {
         return;
     }
-    /* The shortest record is of RECORD_HEAD_WORDS and one more. */
-    uint32_t most = level.length / (RECORD_HEAD_WORDS + 1);
-    uint32_t *places = tote__arena_allocate(&visit->arena, (most + 1) * sizeof *places);
-    if (!places) {
-        visit->has_failed = true;
-        return;
-    }
-    for (uint32_t at = 0; at < level.length; at += words_of(level.words + at)) {
-        places[count++] = at;
-    }
-    while (count-- > 0 && !visit->is_over && !visit->has_failed) {
-        visit_record(visit, level.words + places[count]);
+    while (level.count-- > 0 && !visit->is_over && !visit->has_failed) {
+        visit_record(visit, level.words + level.places[level.count]);
     }
 }
 
 /* Enough for most walks. It is not on the stack, because the caller's may be small. */
 struct scratch {
-    struct store_key list[SEEN_IN_LIST];
+    const uint64_t *list[SEEN_IN_LIST];
     max_align_t memory[100];
 };
 
@@ -423,7 +436,7 @@ static void visit_levels(struct visit *visit, const tote_store *store, const tot
         return;
     }
     visit->arena = tote__arena_over(scratch->memory, sizeof scratch->memory);
-    visit->seen.slots = scratch->list;
+    visit->seen.records = scratch->list;
     for (; store != end && !visit->is_over && !visit->has_failed; store = store->parent) {
         if (atomic_load_explicit(&store->current, memory_order_relaxed)) {
             visit_level(visit, store);

@@ -206,30 +206,16 @@ static bool append_new(tote_store *store, const struct store_record *record, con
     struct store_log *log =
         survey.log ? survey.log : atomic_load_explicit(&store->logs, memory_order_relaxed);
     uint32_t length = survey.length;
-    struct record_head head;
-    uint32_t at = 0;
 
-    if (store->is_sealed || !log) {
+    if (store->is_sealed || !log || log->capacity - length < count || length + count > MOST_WORDS ||
+        tote__log_has_hash(log, length, record->key.hash)) {
         return false;
-    }
-    if (log->capacity - length < count || length + count > MOST_WORDS) {
-        return false;
-    }
-    while (tote__log_next(log, length, &at, &head)) {
-        if (head.hash == record->key.hash) {
-            return false;
-        }
     }
     tote__log_write(log, length, words, count);
     atomic_store_explicit(&log->length, length + count, memory_order_release);
     atomic_store_explicit(&store->current, log, memory_order_release);
     return true;
 }
-
-enum {
-    SHORT_RECORD_WORDS =
-        RECORD_HEAD_WORDS + (2 * (TOTE__SHORT_CONTENT + 2) + sizeof(uint64_t)) / sizeof(uint64_t)
-};
 
 static enum store_outcome put_record(tote_store *store, const struct store_record *record,
                                      const uint64_t *words, uint32_t count) {
@@ -245,32 +231,101 @@ static enum store_outcome put_record(tote_store *store, const struct store_recor
 }
 
 /*
- * The way of most: a short attribute without metadata, packed in one pass. Returns: how many words;
- * 0 when it is another.
+ * Pack the record of a short attribute without metadata in one pass. It is filled up to a word, and
+ * zeroes are written beyond. Returns: its first word; 0 if the attribute is of another type, or not
+ * ASCII.
  */
-static uint32_t pack_short(uint64_t *words, const struct tote__layer_entry *entry,
-                           struct store_record *record) {
-    size_t length = entry->key_length;
+static inline uint64_t pack_short(uint64_t *words, const char *key, size_t length, tote_value value,
+                                  uint32_t flags) {
     char *text = (char *)(words + RECORD_HEAD_WORDS);
     uint8_t *attribute = (uint8_t *)text + length + 2;
     uint64_t hash;
+    uint8_t *end = tote__put_short_attribute(attribute, TOTE__TAG_SPAN_ATTRIBUTE, key, length,
+                                             value, &hash);
 
-    if (entry->metadata_length ||
-        tote__short_attribute_bound(length, entry->value) > TOTE__SHORT_CONTENT) {
-        return 0;
-    }
-    uint8_t *end = tote__put_short_attribute(attribute, TOTE__TAG_SPAN_ATTRIBUTE, entry->key,
-                                             length, entry->value, &hash);
     if (!end) {
         return 0;
     }
-    memcpy(end, &(uint64_t){0}, sizeof(uint64_t)); /* what fills the last word up */
-    tote__copy_scanned(text, entry->key, length);
+    memcpy(end, &(uint64_t){0}, sizeof(uint64_t));
+    tote__copy_short(text, key, length);
     text[length] = text[length + 1] = '\0';
-    record->key = (struct store_key){entry->key, length, (uint32_t)hash};
-    record->metadata = "";
-    record->attribute_size = (size_t)(end - attribute);
-    return tote__record_pack_head(words, record);
+    const struct store_record record = {.key = {key, length, (uint32_t)hash},
+                                        .flags = flags,
+                                        .attribute_size = (size_t)(end - attribute)};
+    tote__record_pack_head(words, &record);
+    return words[0];
+}
+
+/* As many words as pack_short() writes to, at most. */
+static inline uint32_t short_record_bound(size_t key_length, size_t attribute_bound) {
+    return (uint32_t)(RECORD_HEAD_WORDS + tote__words_for(key_length + 2 + attribute_bound) + 1);
+}
+
+/*
+ * The current log, or the first one. NULL if nothing can be made in it: a reader may be where the
+ * next record goes, unless it is a log of epoch 0, which was never used before.
+ */
+static inline struct store_log *fresh_log(const tote_store *store) {
+    struct store_log *log = atomic_load_explicit(&store->current, memory_order_relaxed);
+
+    log = log ? log : atomic_load_explicit(&store->logs, memory_order_relaxed);
+    bool is_fresh = log && !atomic_load_explicit(&log->epoch, memory_order_relaxed);
+    return is_fresh && !store->is_sealed ? log : NULL;
+}
+
+/*
+ * Make the record in the log, behind its length; no reader looks there before that is published, so
+ * the words are written without atomic operations. The lock is held.
+ */
+static inline bool append_in_place(tote_store *store, const char *key, size_t length,
+                                   tote_value value, uint32_t flags, uint32_t most) {
+    struct store_log *log = fresh_log(store);
+    uint32_t at = log ? atomic_load_explicit(&log->length, memory_order_relaxed) : 0;
+
+    if (!log || log->capacity - at < most || at + most > MOST_WORDS) {
+        return false;
+    }
+    uint64_t first = pack_short(tote__log_place(log, at), key, length, value, flags);
+    const struct record_head head = tote__record_head(first, at);
+    if (!first || tote__log_has_hash(log, at, head.hash)) {
+        return false;
+    }
+    atomic_store_explicit(&log->length, at + head.words, memory_order_release);
+    atomic_store_explicit(&store->current, log, memory_order_release);
+    return true;
+}
+
+bool tote__store_put_new(tote_store *store, const char *key, size_t length, tote_value value,
+                         uint32_t flags) {
+    size_t bound = tote__short_attribute_bound(length, value);
+
+    if (bound > TOTE__SHORT_CONTENT) {
+        return false;
+    }
+    tote__lock_take(&store->lock);
+    bool is_put =
+        append_in_place(store, key, length, value, flags, short_record_bound(length, bound));
+    tote__lock_drop(&store->lock);
+    return is_put;
+}
+
+enum { SHORT_RECORD_WORDS = RECORD_HEAD_WORDS + 1 + 2 * (TOTE__SHORT_CONTENT + 1) / 8 };
+
+/* A short attribute where tote__store_put_new() does not add it. Returns: false if it is not one. */
+static bool put_short(tote_store *store, const struct tote__layer_entry *entry,
+                      enum store_outcome *outcome) {
+    struct store_record record = {.key = {.text = entry->key, .length = entry->key_length}};
+    uint64_t words[SHORT_RECORD_WORDS];
+
+    if (entry->metadata_length ||
+        tote__short_attribute_bound(entry->key_length, entry->value) > TOTE__SHORT_CONTENT ||
+        !pack_short(words, entry->key, entry->key_length, entry->value, entry->flags)) {
+        return false;
+    }
+    const struct record_head head = tote__record_head(words[0], 0);
+    record.key.hash = head.hash;
+    *outcome = put_record(store, &record, words, head.words);
+    return true;
 }
 
 /* Any entry. */
@@ -311,12 +366,11 @@ done:
 }
 
 enum store_outcome tote__store_put(tote_store *store, const struct tote__layer_entry *entry) {
-    struct store_record record = {.flags = entry->flags};
-    uint64_t words[SHORT_RECORD_WORDS];
-    uint32_t count = pack_short(words, entry, &record);
-    enum store_outcome outcome =
-        count ? put_record(store, &record, words, count) : put_entry(store, entry);
+    enum store_outcome outcome;
 
+    if (!put_short(store, entry, &outcome)) {
+        outcome = put_entry(store, entry);
+    }
     report(outcome, entry->key, entry->key_length);
     return outcome;
 }

@@ -101,6 +101,25 @@ static inline struct tote__scan tote__copy_scanned(void *to, const char *text, s
     return (struct tote__scan){tote__mix_last(hash, word), !((seen | word) & 0x8080808080808080U)};
 }
 
+/* memcpy() of texts that are mostly short, without a call. */
+static inline void tote__copy_short(char *to, const char *text, size_t length) {
+    enum { WORD = sizeof(uint64_t), HALF = sizeof(uint32_t) };
+
+    if (length >= WORD) {
+        for (size_t at = 0; at < length - WORD; at += WORD) {
+            memcpy(to + at, text + at, WORD);
+        }
+        memcpy(to + length - WORD, text + length - WORD, WORD);
+    } else if (length >= HALF) {
+        memcpy(to, text, HALF);
+        memcpy(to + length - HALF, text + length - HALF, HALF);
+    } else {
+        for (size_t at = 0; at < length; at++) {
+            to[at] = text[at];
+        }
+    }
+}
+
 static inline struct tote__scan tote__scan(const char *text, size_t length) {
     return tote__copy_scanned(NULL, text, length);
 }
