@@ -60,13 +60,22 @@ void tote__log_copy(struct store_log *log, uint32_t at, const struct store_log *
 }
 
 /* Whether `length` bytes are the first of the word's; fewer than a word, and not worth a call. */
-static bool begins_with(uint64_t word, const char *text, size_t length) {
-    const char *bytes = (const char *)&word;
+static inline bool begins_with(uint64_t word, const char *text, size_t length) {
+    uint64_t mask = (UINT64_C(1) << 8 * length) - 1;
+    uint64_t wanted = 0;
+    uint32_t half;
 
-    while (length && bytes[length - 1] == text[length - 1]) {
-        length--;
+    if (length >= sizeof half) {
+        memcpy(&half, text, sizeof half);
+        wanted = tote__little_endian32(half);
+        memcpy(&half, text + length - sizeof half, sizeof half);
+        wanted |= (uint64_t)tote__little_endian32(half) << 8 * (length - sizeof half);
+    } else {
+        for (size_t at = length; at-- > 0;) {
+            wanted = wanted << 8 | (unsigned char)text[at];
+        }
     }
-    return length == 0;
+    return ((tote__little_endian64(word) ^ wanted) & mask) == 0;
 }
 
 bool tote__log_has_key(const struct store_log *log, const struct record_head *head,
@@ -91,18 +100,19 @@ bool tote__log_has_key(const struct store_log *log, const struct record_head *he
 
 bool tote__log_find(const struct store_log *log, uint32_t length, const struct store_key *key,
                     struct record_head *found) {
+    const uint32_t hash = key->hash;
     bool is_found = false;
     uint32_t words;
 
     for (uint32_t at = 0; at < length; at += words) {
         uint64_t first = tote__log_load(log, at);
         words = (uint32_t)(first >> 8) & 0xFFFFFF;
-        if (tote__unlikely(words <= RECORD_HEAD_WORDS || words > length - at)) {
+        if (tote__unlikely(words <= RECORD_HEAD_WORDS)) {
             break; /* no record: the log is being used again */
         }
-        if (tote__unlikely(first >> 32 == key->hash)) {
+        if (tote__unlikely(first >> 32 == hash)) {
             const struct record_head head = tote__record_head(first, at);
-            if (tote__log_has_key(log, &head, key)) {
+            if (words <= length - at && tote__log_has_key(log, &head, key)) {
                 *found = head;
                 is_found = true;
             }

@@ -335,8 +335,8 @@ static bool make_room(struct level *level, struct tote__arena *arena, uint32_t l
     if (length <= level->capacity) {
         return true;
     }
-    level->words = tote__arena_allocate(arena, length * sizeof *level->words +
-                                                   places * sizeof *level->places);
+    level->words =
+        tote__arena_allocate(arena, length * sizeof *level->words + places * sizeof *level->places);
     level->places = (uint32_t *)(void *)(level->words + length);
     level->capacity = length;
     return level->words != NULL;
@@ -379,8 +379,8 @@ static bool copy_level(struct visit *visit, const tote_store *store, struct leve
 static void visit_record(struct visit *visit, const uint64_t *words) {
     uint32_t flags = (uint32_t)words[0] & (TOTE_EVERYWHERE | TOTE__REMOTE);
     bool is_seen = is_visible((uint32_t)words[0], visit->hides_propagating);
-    bool is_wanted =
-        is_seen ? visit->visibility == UINT32_MAX || (flags & visit->visibility) : visit->wants_hidden;
+    bool is_wanted = is_seen ? visit->visibility == UINT32_MAX || (flags & visit->visibility)
+                             : visit->wants_hidden;
 
     if (!see(&visit->seen, &visit->arena, words, &visit->has_failed) || !is_wanted) {
         return;
@@ -392,8 +392,7 @@ static void visit_record(struct visit *visit, const uint64_t *words) {
         .key_length = record.key.length,
         .hash = record.key.hash,
         .flags = is_seen ? flags : RECORD_TOMBSTONE,
-        .attribute =
-            is_seen ? (struct tote__slice){record.attribute, record.attribute_size} : none,
+        .attribute = is_seen ? (struct tote__slice){record.attribute, record.attribute_size} : none,
         .value = is_seen ? tote__record_value(&record) : none,
         .metadata = record.metadata,
         .metadata_length = record.metadata_length,

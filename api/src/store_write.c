@@ -240,8 +240,8 @@ static inline uint64_t pack_short(uint64_t *words, const char *key, size_t lengt
     char *text = (char *)(words + RECORD_HEAD_WORDS);
     uint8_t *attribute = (uint8_t *)text + length + 2;
     uint64_t hash;
-    uint8_t *end = tote__put_short_attribute(attribute, TOTE__TAG_SPAN_ATTRIBUTE, key, length,
-                                             value, &hash);
+    uint8_t *end =
+        tote__put_short_attribute(attribute, TOTE__TAG_SPAN_ATTRIBUTE, key, length, value, &hash);
 
     if (!end) {
         return 0;
@@ -311,7 +311,8 @@ bool tote__store_put_new(tote_store *store, const char *key, size_t length, tote
 
 enum { SHORT_RECORD_WORDS = RECORD_HEAD_WORDS + 1 + 2 * (TOTE__SHORT_CONTENT + 1) / 8 };
 
-/* A short attribute where tote__store_put_new() does not add it. Returns: false if it is not one. */
+/* A short attribute where tote__store_put_new() does not add it. Returns: false if it is not one.
+ */
 static bool put_short(tote_store *store, const struct tote__layer_entry *entry,
                       enum store_outcome *outcome) {
     struct store_record record = {.key = {.text = entry->key, .length = entry->key_length}};
