@@ -239,15 +239,14 @@ static inline uint64_t pack_short(uint64_t *words, const char *key, size_t lengt
                                   uint32_t flags) {
     char *text = (char *)(words + RECORD_HEAD_WORDS);
     uint8_t *attribute = (uint8_t *)text + length + 2;
-    uint64_t hash;
     uint8_t *end =
-        tote__put_short_attribute(attribute, TOTE__TAG_SPAN_ATTRIBUTE, key, length, value, &hash);
+        tote__put_short_attribute(attribute, TOTE__TAG_SPAN_ATTRIBUTE, key, length, value);
 
     if (!end) {
         return 0;
     }
     memcpy(end, &(uint64_t){0}, sizeof(uint64_t));
-    tote__copy_short(text, key, length);
+    uint64_t hash = tote__copy_scanned(text, key, length).hash;
     text[length] = text[length + 1] = '\0';
     const struct store_record record = {.key = {key, length, (uint32_t)hash},
                                         .flags = flags,

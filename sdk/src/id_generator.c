@@ -46,10 +46,6 @@ void tote_id_generator_free(tote_id_generator *generator) {
     tote__release(generator, sizeof *generator);
 }
 
-static uint64_t rotate(uint64_t bits, unsigned count) {
-    return bits << count | bits >> (64 - count);
-}
-
 /* splitmix64: spreads what little differs over all bits. */
 static uint64_t mix(uint64_t *state) {
     uint64_t bits = *state += 0x9E3779B97F4A7C15;
@@ -72,7 +68,7 @@ static void seed_from_circumstances(struct tote__random *random) {
     }
 }
 
-static void seed(struct tote__random *random, uint32_t generation) {
+void tote__random_seed(struct tote__random *random, uint32_t generation) {
     uint64_t state[TOTE_COUNT_OF(random->state)];
 
     if (tote__os_random(state, sizeof state)) {
@@ -83,47 +79,4 @@ static void seed(struct tote__random *random, uint32_t generation) {
     random->state[0] |= !(random->state[0] | random->state[1] | random->state[2] |
                           random->state[3]); /* all zero would stay all zero */
     random->generation = generation;
-}
-
-static inline uint64_t next(struct tote__random *random) {
-    uint64_t *state = random->state;
-    uint64_t result = rotate(state[1] * 5, 7) * 9;
-    uint64_t shifted = state[1] << 17;
-
-    state[2] ^= state[0];
-    state[3] ^= state[1];
-    state[1] ^= state[2];
-    state[0] ^= state[3];
-    state[2] ^= shifted;
-    state[3] = rotate(state[3], 45);
-    return result;
-}
-
-static inline void keep_seeded(struct tote__random *random) {
-    uint32_t generation = tote__generation();
-
-    if (tote__unlikely(random->generation != generation)) {
-        seed(random, generation);
-    }
-}
-
-void tote__random_trace_id(struct tote__random *random, tote_trace_id *id) {
-    uint64_t halves[2];
-
-    keep_seeded(random);
-    do {
-        halves[0] = next(random);
-        halves[1] = next(random);
-    } while (tote__unlikely(!(halves[0] | halves[1])));
-    memcpy(id->bytes, halves, sizeof id->bytes);
-}
-
-void tote__random_span_id(struct tote__random *random, tote_span_id *id) {
-    uint64_t bits;
-
-    keep_seeded(random);
-    do {
-        bits = next(random);
-    } while (tote__unlikely(!bits));
-    memcpy(id->bytes, &bits, sizeof id->bytes);
 }

@@ -43,24 +43,33 @@ static bool span_is_recording(const tote_span *base) {
     return is_writable(self(base));
 }
 
+/* The lock is held. Drop it if nobody, or another thread, may write to the span. */
+tote__apart static bool stay_if_writable(struct span *span) {
+    bool may_stay = is_writable(span);
+
+    if (!may_stay) {
+        tote__lock_drop(&span->lock);
+    }
+    return may_stay;
+}
+
 /* Take the lock if the span can be written to. */
-static bool open_for_writing(struct span *span) {
-    if (span->generation != tote__generation()) {
+static inline bool open_for_writing(struct span *span) {
+    uint32_t generation = tote__generation();
+
+    if (span->generation != generation) {
         return false;
     }
-    tote__lock_take(&span->lock);
-    if (is_writable(span)) {
-        return true;
-    }
-    tote__lock_drop(&span->lock);
-    return false;
+    tote__lock_take_in(&span->lock, generation);
+    return atomic_load_explicit(&span->state, memory_order_relaxed) == SPAN_OPEN ||
+           stay_if_writable(span);
 }
 
 /*
  * Once for each span. Drop the lock, and report. The name is copied before: from then on other
  * threads may change it. Spec: trace/sdk.md#span-limits
  */
-static void report_drops_and_unlock(struct span *span) {
+tote__rarely_called static void report_drops_and_unlock(struct span *span) {
     const uint32_t counts[] = {span->dropped_attribute_count, span->dropped_event_count,
                                span->dropped_link_count};
     unsigned causes = span->loss_causes;
@@ -79,7 +88,7 @@ static void report_drops_and_unlock(struct span *span) {
         causes & LOST_TO_MEMORY ? " out of memory" : "");
 }
 
-static void close_for_writing(struct span *span) {
+static inline void close_for_writing(struct span *span) {
     if (tote__unlikely(span->loss_causes && !span->drop_reported)) {
         report_drops_and_unlock(span);
     } else {
@@ -98,14 +107,8 @@ static void span_set_attributes(tote_span *base, const tote_attribute *attribute
     close_for_writing(span);
 }
 
-/*
- * The anchor's real time and what has passed since, for events and the end: a clock that is set
- * changes no duration.
- */
-static uint64_t span_now(const struct span *span) {
-    if (span->anchor_monotonic) {
-        return span->anchor_realtime + (tote__clock_monotonic() - span->anchor_monotonic);
-    }
+/* The time that the program gives. */
+static uint64_t programs_now(const struct span *span) {
     struct thread_state *state = tote__thread_state();
     uint64_t now = 0;
     if (state) {
@@ -116,6 +119,17 @@ static uint64_t span_now(const struct span *span) {
         tote__core_leave(state);
     }
     return now ? now : tote__clock_realtime();
+}
+
+/*
+ * The anchor's real time and what has passed since, for events and the end: a clock that is set
+ * changes no duration.
+ */
+static inline uint64_t span_now(const struct span *span) {
+    if (span->anchor_monotonic) {
+        return span->anchor_realtime + (tote__clock_monotonic() - span->anchor_monotonic);
+    }
+    return programs_now(span);
 }
 
 static void span_add_event(tote_span *base, const char *name, const tote_attribute *attributes,
@@ -219,15 +233,9 @@ static bool export_entry(void *arg, const struct tote__entry *entry) {
     return true;
 }
 
-/* Add what the store says as the span ends. Nobody else writes to the span any more. */
-static void add_store_attributes(struct span *span, const struct core_config *config) {
-    struct store_export export;
+tote__apart static void visit_store(struct span *span, const struct core_config *config) {
+    struct store_export export = {.span = span, .config = config};
 
-    span->store_attributes_start = span->attributes.size;
-    if (!span->store || tote__store_is_bare(span->store)) {
-        return;
-    }
-    export = (struct store_export){.span = span, .config = config};
     if (!tote__store_visit(span->store, TOTE_EXPORT, export_entry, &export)) {
         /* how many is not known */
         tote__span_lose(span, &span->dropped_attribute_count, LOST_TO_MEMORY);
@@ -239,6 +247,14 @@ static void add_store_attributes(struct span *span, const struct core_config *co
             "%d: %u more, from '%s' on, are left out and counted",
             name_of(span), TOTE__MOST_ENTRIES, TOTE__MOST_ENTRY_BYTES, TOTE__MOST_REMOTE_ENTRIES,
             TOTE__MOST_REMOTE_BYTES, export.left_out, export.first_key);
+    }
+}
+
+/* Add what the store says as the span ends. Nobody else writes to the span any more. */
+static inline void add_store_attributes(struct span *span, const struct core_config *config) {
+    span->store_attributes_start = span->attributes.size;
+    if (span->store && !tote__store_is_bare(span->store)) {
+        visit_store(span, config);
     }
 }
 
@@ -290,11 +306,13 @@ static void finish(struct span *span, struct thread_state *thread) {
     if (thread) {
         tote__core_leave(thread);
     }
-    tote_store_unref(span->store);
-    span->store = NULL;
+    if (span->store) {
+        tote_store_unref(span->store);
+        span->store = NULL;
+    }
 }
 
-static void report_early_end(const struct span *span, uint64_t early_by) {
+tote__rarely_called static void report_early_end(const struct span *span, uint64_t early_by) {
     tote_diagnose(
         TOTE_LEVEL_WARN, "span",
         "span \"%.64s\" ended %llu ns before its start: its end is set to its start; check "
@@ -304,16 +322,17 @@ static void report_early_end(const struct span *span, uint64_t early_by) {
 
 static void span_end(tote_span *base, uint64_t end_time_unix_nano) {
     struct span *span = self(base);
+    uint32_t generation = tote__generation();
 
     if (atomic_load_explicit(&span->state, memory_order_relaxed) != SPAN_OPEN ||
-        span->generation != tote__generation()) {
+        span->generation != generation) {
         return;
     }
     if (!end_time_unix_nano) {
         end_time_unix_nano = span_now(span); /* before the lock: waiting for it is not work */
     }
     uint64_t start = span->start_time_unix_nano;
-    tote__lock_take(&span->lock);
+    tote__lock_take_in(&span->lock, generation);
     bool is_first = atomic_load_explicit(&span->state, memory_order_relaxed) == SPAN_OPEN;
     if (is_first) {
         span->end_time_unix_nano = end_time_unix_nano < start ? start : end_time_unix_nano;
@@ -327,6 +346,12 @@ static void span_end(tote_span *base, uint64_t end_time_unix_nano) {
     if (is_first) {
         finish(span, tote__thread_state());
     }
+}
+
+/* Whether an ended span has more than its block and the overflow. */
+static bool has_parts(const struct span *span) {
+    return (uintptr_t)span->view | (uintptr_t)span->store |
+           (uintptr_t)span->base.context.trace_state | (uintptr_t)span->parent.trace_state;
 }
 
 /* What goes with a span in any case, before its block can be used again. */
@@ -349,7 +374,7 @@ static void release_parts(struct span *span) {
 }
 
 /* The last reference to a span that has not ended is gone: nothing exports it. */
-static void abandon(struct span *span) {
+tote__rarely_called static void abandon(struct span *span) {
     struct thread_state *thread = tote__thread_state();
 
     tote__lock_take(&span->lock); /* a shutdown may be reading the name */
@@ -378,7 +403,9 @@ static bool retire(struct span *span) {
     if (tote__unlikely(atomic_load_explicit(&span->state, memory_order_relaxed) == SPAN_OPEN)) {
         abandon(span);
     }
-    release_parts(span);
+    if (has_parts(span)) {
+        release_parts(span);
+    }
     tote__span_trim_room(span);
     atomic_store_explicit(&span->state, SPAN_FREE, memory_order_release);
     return true;

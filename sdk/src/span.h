@@ -40,7 +40,7 @@ struct region {
     uint32_t capacity;
 };
 
-enum { SPAN_KEY_FILTER_WORDS = 16 };
+enum { SPAN_KEY_FILTER_WORDS = 8 };
 
 /* The limits of the span's SDK, literal: UINT32_MAX is none. */
 struct span_limits {
@@ -113,8 +113,8 @@ struct span {
     uint8_t loss_causes; /* of enum span_loss, why something was left out */
     bool drop_reported;
     uint64_t end_time_unix_nano;
-    uint64_t key_filter[SPAN_KEY_FILTER_WORDS]; /* of the hash of each attribute's key: most
-                                                   keys are seen to be new without a search */
+    uint64_t key_filter[SPAN_KEY_FILTER_WORDS]; /* bits for each attribute's key: most keys are
+                                                   seen to be new without a search */
 
     uint8_t room[];
 };

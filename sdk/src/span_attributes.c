@@ -119,62 +119,98 @@ static void remove_store_attribute(struct span *span, struct place place) {
     span->attribute_count--;
 }
 
-/* Two bits of the filter for each hash, of the low half, which is what a store keeps of it. */
-static uint64_t *filter_word(struct span *span, uint64_t hash) {
-    return &span->key_filter[hash & (SPAN_KEY_FILTER_WORDS - 1)];
+/*
+ * What the key filter keeps of a key: a word's number and two bits in it. Of the key's ends alone,
+ * so that it costs the same for a long key.
+ */
+struct key_mark {
+    uint64_t bits;
+    size_t word;
+};
+
+tote__always_inline struct key_mark mark_of(const char *key, size_t length) {
+    enum { WORD = sizeof(uint64_t), HALF = sizeof(uint32_t) };
+    uint64_t first = 0;
+    uint64_t last = 0;
+    uint32_t halves[2];
+
+    if (length >= WORD) {
+        memcpy(&first, key, WORD);
+        memcpy(&last, key + length - WORD, WORD);
+    } else if (length >= HALF) {
+        memcpy(&halves[0], key, HALF);
+        memcpy(&halves[1], key + length - HALF, HALF);
+        first = halves[0];
+        last = halves[1];
+    } else {
+        for (size_t i = 0; i < length; i++) {
+            first = first << 8 | (unsigned char)key[i];
+        }
+    }
+    uint64_t hash = (first ^ (last << 29 | last >> 35) ^ length) * 0x9E3779B97F4A7C15U;
+    return (struct key_mark){1ULL << (hash >> 58) | 1ULL << (hash >> 52 & 63),
+                             hash >> 40 & (SPAN_KEY_FILTER_WORDS - 1)};
 }
 
-static uint64_t filter_bits(uint64_t hash) {
-    return 1ULL << (hash >> 8 & 63) | 1ULL << (hash >> 16 & 63);
+/* Whether an attribute of a key of this mark may be there. */
+static inline bool may_have(const struct span *span, struct key_mark mark) {
+    return (span->key_filter[mark.word] & mark.bits) == mark.bits;
 }
 
-/* Whether an attribute of a key of this hash may be there; and from now on one is. */
-static bool may_have(struct span *span, uint64_t hash) {
-    uint64_t bits = filter_bits(hash);
-
-    return (*filter_word(span, hash) & bits) == bits;
-}
-
-static void note_key(struct span *span, uint64_t hash) {
-    *filter_word(span, hash) |= filter_bits(hash);
+static inline void note_key(struct span *span, struct key_mark mark) {
+    span->key_filter[mark.word] |= mark.bits;
 }
 
 /*
- * The way of most: a short attribute, of a new key, for which there is room. Returns: false, and
- * nothing has changed, when it is another.
+ * The way of most: put short attributes, of new keys, for which there is room. The span's fields
+ * are read once: the compiler cannot tell that bytes which are written do not change them. Returns:
+ * how many were put; the one behind them is another, and not put.
  */
-static inline bool put_short_attribute(struct span *span, const char *key, size_t key_length,
-                                       tote_value value) {
+static size_t put_short_attributes(struct span *span, const tote_attribute *attributes,
+                                   size_t count) {
     struct region *region = &span->attributes;
-    size_t bound = tote__short_attribute_bound(key_length, value);
-    bool is_usual =
-        key_length && bound <= TOTE__SHORT_CONTENT && bound <= region->capacity - region->size &&
-        span->attribute_count < span->origin.limits.attributes &&
-        (value.type != TOTE_TYPE_STRING || value.size <= span->origin.limits.value.value_length);
-    if (!is_usual) {
-        return false;
+    const struct span_limits *limits = &span->origin.limits;
+    const uint32_t longest = limits->value.value_length;
+    uint8_t *start = tote__span_at(span, region);
+    const uint8_t *end = start + region->capacity;
+    uint8_t *out = start + region->size;
+    size_t most =
+        limits->attributes > span->attribute_count ? limits->attributes - span->attribute_count : 0;
+    size_t done = 0;
+
+    for (most = tote__min(most, count); done < most; done++) {
+        const char *key = attributes[done].key;
+        const tote_value value = attributes[done].value;
+        size_t length = key ? strlen(key) : 0;
+        size_t bound = tote__short_attribute_bound(length, value);
+        if (tote__unlikely(!length || bound > TOTE__SHORT_CONTENT || bound > (size_t)(end - out) ||
+                           value.size > longest)) {
+            break;
+        }
+        struct key_mark mark = mark_of(key, length);
+        if (tote__unlikely(may_have(span, mark))) {
+            break;
+        }
+        uint8_t *next =
+            tote__put_short_attribute(out, TOTE__TAG_SPAN_ATTRIBUTE, key, length, value);
+        if (tote__unlikely(!next)) {
+            break;
+        }
+        out = next;
+        note_key(span, mark);
     }
-    uint64_t hash;
-    uint8_t *out = tote__span_at(span, region) + region->size;
-    const uint8_t *end =
-        tote__put_short_attribute(out, TOTE__TAG_SPAN_ATTRIBUTE, key, key_length, value, &hash);
-    struct place place;
-    if (!end || (may_have(span, hash) && find_attribute(span, key, key_length, &place))) {
-        return false;
-    }
-    region->size += (uint32_t)(end - out);
-    span->attribute_count++;
-    note_key(span, hash);
-    return true;
+    region->size = (uint32_t)(out - start);
+    span->attribute_count += (uint32_t)done;
+    return done;
 }
 
 /* Any attribute. The key is usable. */
 static void put_attribute(struct span *span, const char *key, size_t key_length, tote_value value) {
-    uint64_t hash = tote__hash(key, key_length);
+    struct key_mark mark = mark_of(key, key_length);
     struct place place;
     const struct tote__attribute_plan plan =
         tote__plan_attribute(key, key_length, value, &span->origin.limits.value);
-    bool is_new = !may_have(span, hash) || !find_attribute(span, key, key_length, &place);
+    bool is_new = !may_have(span, mark) || !find_attribute(span, key, key_length, &place);
 
     if (!is_new && is_of_store(span, &place)) {
         remove_store_attribute(span, place); /* from now on it is the span's own */
@@ -199,25 +235,29 @@ static void put_attribute(struct span *span, const char *key, size_t key_length,
         return;
     }
     span->attribute_count += is_new;
-    note_key(span, hash);
+    note_key(span, mark);
     tote__put_planned(tote__span_at(span, &span->attributes) + place.offset,
                       TOTE__TAG_SPAN_ATTRIBUTE, &plan);
 }
 
-void tote__span_put_attributes(struct span *span, const tote_attribute *attributes, size_t count) {
+tote__rarely_called static void put_long_attribute(struct span *span,
+                                                   const tote_attribute *attribute) {
     char buffer[REPAIRED_KEY_BYTES];
+    size_t length;
+    const char *key = usable_key(attribute->key, buffer, &length);
 
+    if (key) {
+        put_attribute(span, key, length, attribute->value);
+    } else {
+        tote__span_lose(span, &span->dropped_attribute_count, LOST_TO_KEY);
+    }
+}
+
+void tote__span_put_attributes(struct span *span, const tote_attribute *attributes, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        const char *key = attributes[i].key;
-        size_t length = key ? strlen(key) : 0;
-        if (put_short_attribute(span, key, length, attributes[i].value)) {
-            continue;
-        }
-        key = usable_key(key, buffer, &length);
-        if (key) {
-            put_attribute(span, key, length, attributes[i].value);
-        } else {
-            tote__span_lose(span, &span->dropped_attribute_count, LOST_TO_KEY);
+        i += put_short_attributes(span, attributes + i, count - i);
+        if (i < count) {
+            put_long_attribute(span, &attributes[i]);
         }
     }
 }
@@ -228,10 +268,10 @@ static bool is_limited(const struct span_limits *limits) {
 }
 
 void tote__span_put_store_entry(struct span *span, const struct tote__entry *entry) {
+    struct key_mark mark = mark_of(entry->key, entry->key_length);
     struct place place;
 
-    if (may_have(span, entry->hash) &&
-        find_attribute(span, entry->key, entry->key_length, &place)) {
+    if (may_have(span, mark) && find_attribute(span, entry->key, entry->key_length, &place)) {
         return;
     }
     if (span->attribute_count >= span->origin.limits.attributes) {
@@ -257,7 +297,7 @@ void tote__span_put_store_entry(struct span *span, const struct tote__entry *ent
     span->attributes.size += (uint32_t)entry->attribute.size;
     span->attribute_count++;
     span->store_attribute_count++;
-    note_key(span, entry->hash);
+    note_key(span, mark);
 }
 
 /* Which attributes of an event or a link are kept, and how large they are together. */

@@ -16,7 +16,6 @@
 enum {
     SMALLEST_REGION = 64,
     SMALLEST_OVERFLOW = 4096,
-    KEPT_OVERFLOW = 16384, /* what a block may keep for its next use */
     LARGE_OVERFLOW = 1 << 20,
     LARGEST_OVERFLOW = 64 << 20 /* of one span */
 };
@@ -33,12 +32,6 @@ void tote__span_clear_room(void *block) {
     tote__release(span->overflow, span->overflow_size);
     span->overflow = NULL;
     span->overflow_size = 0;
-}
-
-void tote__span_trim_room(struct span *span) {
-    if (tote__unlikely(span->overflow_size > KEPT_OVERFLOW)) {
-        tote__span_clear_room(span);
-    }
 }
 
 static bool grow_overflow(struct span *span, size_t more) {
@@ -185,7 +178,7 @@ void tote__span_begin_room(struct span *span, const char *name) {
     size_t length = strlen(name);
     uint32_t capacity = (uint32_t)(length | 7) + 1; /* with the NUL, in eights */
 
-    if (length < SPAN_ROOM_BYTES / 2 && tote__copy_scanned(span->room, name, length).is_ascii) {
+    if (length < SPAN_ROOM_BYTES / 2 && tote__copy_ascii(span->room, name, length)) {
         span->room[length] = '\0';
         span->name = (struct region){0, (uint32_t)length, capacity};
         span->attributes = (struct region){capacity, 0, SPAN_ROOM_BYTES - capacity};

@@ -20,7 +20,13 @@ void tote__span_begin_room(struct span *span, const char *name);
  * A block that is not used for now: release what is too large to lie about. Here, not when it is
  * taken again: many large ones would lie in the pool, perhaps for ever.
  */
-void tote__span_trim_room(struct span *span);
+static inline void tote__span_trim_room(struct span *span) {
+    enum { KEPT_OVERFLOW = 16384 }; /* what a block may keep for its next use */
+
+    if (tote__unlikely(span->overflow_size > KEPT_OVERFLOW)) {
+        tote__span_clear_room(span);
+    }
+}
 
 /*
  * Make sure that `more` bytes can follow those of the region. Returns: false when they cannot be

@@ -119,18 +119,25 @@ static void new_trace_id(const struct start *start, tote_trace_id *id) {
     }
 }
 
-static void new_span_id(const struct start *start, tote_span_id *id) {
-    const tote_id_generator *generator = start->config->id_generator;
+/* Returns: false when the generator gives none. */
+static bool ask_for_span_id(const tote_id_generator *generator, tote_span_id *id) {
     bool is_made = false;
 
-    for (int i = 0; generator && !is_made && i < ID_ATTEMPTS; i++) {
+    for (int i = 0; !is_made && i < ID_ATTEMPTS; i++) {
         memset(id, 0, sizeof *id);
         generator->ops.new_span_id(generator->self, id);
         is_made = !is_zero(id, sizeof *id);
     }
-    if (!is_made) {
-        tote__random_span_id(&start->thread->random, id);
+    return is_made;
+}
+
+tote__always_inline void new_span_id(const struct start *start, tote_span_id *id) {
+    const tote_id_generator *generator = start->config->id_generator;
+
+    if (tote__unlikely(generator) && ask_for_span_id(generator, id)) {
+        return;
     }
+    tote__random_span_id(&start->thread->random, id);
 }
 
 /* A child has its parent's random flag, a root that of its generator. Spec: w3c/trace-context */
@@ -156,7 +163,7 @@ static tote_trace_state *trace_state_of(const struct start *start) {
     return state ? tote_trace_state_ref(state) : NULL;
 }
 
-static void set_up_context(const struct start *start, struct span *span) {
+tote__always_inline void set_up_context(const struct start *start, struct span *span) {
     struct tote_span_context *context = &span->base.context;
 
     context->trace_id = start->trace_id;
@@ -254,6 +261,15 @@ static void set_up_rest(const struct start *start, struct span *span) {
     span->ender = NULL;
 }
 
+/* What the sampler says. */
+static void put_result(struct span *span, const tote_sampling_result *result) {
+    tote__span_put_attributes(span, result->attributes, result->attribute_count);
+    if (result->dropped_attribute_count) {
+        span->dropped_attribute_count += (uint32_t)result->dropped_attribute_count;
+        span->loss_causes |= LOST_TO_KEY; /* or to memory: the sampler's result does not tell */
+    }
+}
+
 /* What the caller and the sampler say. No lock: nobody knows the span yet. */
 static void set_up_content(const struct start *start, struct span *span) {
     const tote_span_options *options = start->options;
@@ -263,11 +279,7 @@ static void set_up_content(const struct start *start, struct span *span) {
         tote__span_put_attributes(span, options->attributes, options->attribute_count);
     }
     if (start->result) {
-        tote__span_put_attributes(span, start->result->attributes, start->result->attribute_count);
-        if (start->result->dropped_attribute_count) {
-            span->dropped_attribute_count += (uint32_t)start->result->dropped_attribute_count;
-            span->loss_causes |= LOST_TO_KEY; /* or to memory: the sampler's result does not tell */
-        }
+        put_result(span, start->result);
     }
     for (size_t i = 0; options->links && i < options->link_count; i++) {
         tote__span_put_link(span, options->links[i].context, options->links[i].attributes,
@@ -292,8 +304,8 @@ static struct span *take_block(void) {
 }
 
 /* The beginning of every span; NULL if out of memory. */
-static struct span *begin_span(const struct start *start, struct span *span,
-                               const struct tote__span_ops *ops) {
+tote__always_inline struct span *begin_span(const struct start *start, struct span *span,
+                                            const struct tote__span_ops *ops) {
     if (span) {
         span->base.ops = ops;
         atomic_init(&span->base.references, 1);
@@ -362,32 +374,34 @@ static tote_span *make_asked_span(struct start *start, const tote_context *paren
 }
 
 /*
- * The parent of the new span; only a valid one counts. A partial one can have the trace id of a
- * root span. Spec: trace/api.md#determining-the-parent-span-from-a-context
+ * Find the parent of the new span; only a valid one counts. A partial one can have the trace id of
+ * a root span. Returns: its kind. Spec:
+ * trace/api.md#determining-the-parent-span-from-a-context
  */
-static void find_parent(struct start *start, const tote_context *parent) {
-    const tote_span_context *context = NULL;
+static enum tote__parent_kind find_parent(struct start *start, const tote_context *parent) {
+    const tote_span *span = start->options->root ? NULL : parent->span;
 
-    start->parent_span = start->options->root ? NULL : parent->span;
-    if (start->parent_span) {
-        context = &start->parent_span->context;
+    start->parent_span = span;
+    if (!span) {
+        new_trace_id(start, &start->trace_id);
+        return TOTE__NO_PARENT;
     }
-    if (context && tote__span_context_is_valid(context)) {
+    const tote_span_context *context = &span->context;
+    enum tote__parent_kind kind = tote__parent_kind_of(context);
+    if (tote__span_context_is_valid(context)) {
         start->parent_context = context;
         start->trace_id = context->trace_id;
-    } else if (context && (context->hints & TOTE__PARTIAL) &&
-               tote__trace_id_is_valid(&context->trace_id)) {
+    } else if ((context->hints & TOTE__PARTIAL) && tote__trace_id_is_valid(&context->trace_id)) {
         start->has_remote_trace_id = true;
         start->trace_id = context->trace_id;
     } else {
         new_trace_id(start, &start->trace_id);
     }
+    return kind;
 }
 
 static tote_span *start_running(struct start *start, const tote_context *parent) {
-    find_parent(start, parent);
-    enum tote__parent_kind kind =
-        start->parent_span ? tote__parent_kind_of(&start->parent_span->context) : TOTE__NO_PARENT;
+    enum tote__parent_kind kind = find_parent(start, parent);
     int known = start->config->sampler->known[kind];
     bool sees_no_parent = start->options->root && parent->span; /* nor do processors */
     if (known == TOTE__ASK_SAMPLER || (sees_no_parent && start->config->has_on_start)) {

@@ -20,14 +20,18 @@ struct tote__lock {
 /* Spin a little, then sleep longer and longer, 1 ms at most. */
 TOTE_SHARED void tote__lock_wait(struct tote__lock *lock, uint32_t generation);
 
-static inline void tote__lock_take(struct tote__lock *lock) {
-    uint32_t generation = tote__generation();
+/* Take the lock; `generation` is this process's. */
+static inline void tote__lock_take_in(struct tote__lock *lock, uint32_t generation) {
     uint32_t seen = 0;
 
     if (tote__unlikely(!atomic_compare_exchange_strong_explicit(
             &lock->holder, &seen, generation, memory_order_acquire, memory_order_relaxed))) {
         tote__lock_wait(lock, generation);
     }
+}
+
+static inline void tote__lock_take(struct tote__lock *lock) {
+    tote__lock_take_in(lock, tote__generation());
 }
 
 /* Take the lock if that is possible at once. Returns: whether it is taken. */

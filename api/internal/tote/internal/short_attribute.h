@@ -24,32 +24,34 @@ static inline size_t tote__short_attribute_bound(size_t key_length, tote_value v
                                                         : 4 + TOTE__SHORT_NUMBER);
 }
 
+/* Four bytes: two tags, each with a number of one byte. */
+static inline uint8_t *tote__put_short_heads(uint8_t *out, uint8_t tag, size_t size,
+                                             uint8_t inner_tag, size_t inner) {
+    return tote__put_fixed32(out, (uint32_t)tag | (uint32_t)size << 8 | (uint32_t)inner_tag << 16 |
+                                      (uint32_t)inner << 24);
+}
+
 /* The AnyValue with its tag and length. NULL when it is of another type, or not ASCII. */
 static inline uint8_t *tote__put_short_value(uint8_t *out, tote_value value) {
-    uint8_t *at = out + 2;
+    const size_t size = value.size;
+    uint8_t *at = out + 3; /* behind two tags and a length */
     uint64_t bits;
 
     switch (value.type) {
     case TOTE_TYPE_STRING:
-        *at++ = TOTE__ANY_STRING;
-        *at++ = (uint8_t)value.size;
-        if (!value.as.string || !tote__copy_scanned(at, value.as.string, value.size).is_ascii) {
-            return NULL;
-        }
-        at += value.size;
-        break;
+        at = tote__put_short_heads(out, TOTE__KEY_VALUE_VALUE, size + 2, TOTE__ANY_STRING, size);
+        return value.as.string && tote__copy_ascii(at, value.as.string, size) ? at + size : NULL;
     case TOTE_TYPE_BOOL:
-        *at++ = TOTE__ANY_BOOL;
-        *at++ = value.as.boolean;
-        break;
+        return tote__put_short_heads(out, TOTE__KEY_VALUE_VALUE, 2, TOTE__ANY_BOOL,
+                                     value.as.boolean);
     case TOTE_TYPE_INT:
-        *at++ = TOTE__ANY_INT;
         at = tote__put_varint(at, (uint64_t)value.as.integer);
+        out[2] = TOTE__ANY_INT;
         break;
     case TOTE_TYPE_DOUBLE:
         memcpy(&bits, &value.as.real, sizeof bits);
-        *at++ = TOTE__ANY_DOUBLE;
         at = tote__put_fixed64(at, bits);
+        out[2] = TOTE__ANY_DOUBLE;
         break;
     default:
         return NULL;
@@ -60,21 +62,17 @@ static inline uint8_t *tote__put_short_value(uint8_t *out, tote_value value) {
 }
 
 /*
- * Write the attribute, which is within TOTE__SHORT_CONTENT by its bound. Returns: its end, and the
- * key's hash; NULL, and what is at `out` means nothing, when it is not of the usual kind.
+ * Write the attribute, which is within TOTE__SHORT_CONTENT by its bound. Returns: its end; NULL,
+ * and what is at `out` means nothing, when it is not of the usual kind.
  */
 static inline uint8_t *tote__put_short_attribute(uint8_t *out, uint8_t tag, const char *key,
-                                                 size_t key_length, tote_value value,
-                                                 uint64_t *hash) {
-    struct tote__scan scan = tote__copy_scanned(out + 4, key, key_length);
-    uint8_t *end = scan.is_ascii ? tote__put_short_value(out + 4 + key_length, value) : NULL;
+                                                 size_t key_length, tote_value value) {
+    uint8_t *end = tote__copy_ascii(out + 4, key, key_length)
+                       ? tote__put_short_value(out + 4 + key_length, value)
+                       : NULL;
 
-    *hash = scan.hash;
     if (end) {
-        out[0] = tag;
-        out[1] = (uint8_t)(end - out - 2);
-        out[2] = TOTE__KEY_VALUE_KEY;
-        out[3] = (uint8_t)key_length;
+        tote__put_short_heads(out, tag, (size_t)(end - out - 2), TOTE__KEY_VALUE_KEY, key_length);
     }
     return end;
 }

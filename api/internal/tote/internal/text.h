@@ -101,23 +101,47 @@ static inline struct tote__scan tote__copy_scanned(void *to, const char *text, s
     return (struct tote__scan){tote__mix_last(hash, word), !((seen | word) & 0x8080808080808080U)};
 }
 
-/* memcpy() of texts that are mostly short, without a call. */
-static inline void tote__copy_short(char *to, const char *text, size_t length) {
-    enum { WORD = sizeof(uint64_t), HALF = sizeof(uint32_t) };
+/*
+ * Copy a text. Returns: whether it is ASCII. Like tote__copy_scanned() for texts that are mostly
+ * short, by pairs of words.
+ */
+tote__always_inline bool tote__copy_ascii(void *to, const char *text, size_t length) {
+    enum { WORD = sizeof(uint64_t), HALF = sizeof(uint32_t), PAIR = 2 * WORD };
+    char *out = (char *)to;
+    const char *last = text + length;
+    char *out_last = out + length;
+    uint64_t words[2] = {0, 0};
+    uint64_t seen[2] = {0, 0};
+    uint32_t halves[2];
 
-    if (length >= WORD) {
-        for (size_t at = 0; at < length - WORD; at += WORD) {
-            memcpy(to + at, text + at, WORD);
+    if (length >= PAIR) {
+        for (; last - text > (ptrdiff_t)PAIR; text += PAIR, out += PAIR) {
+            memcpy(words, text, PAIR);
+            memcpy(out, words, PAIR);
+            seen[0] |= words[0];
+            seen[1] |= words[1];
         }
-        memcpy(to + length - WORD, text + length - WORD, WORD);
+        memcpy(words, last - PAIR, PAIR);
+        memcpy(out_last - PAIR, words, PAIR);
+    } else if (length >= WORD) {
+        memcpy(&words[0], text, WORD);
+        memcpy(&words[1], last - WORD, WORD);
+        memcpy(out, &words[0], WORD);
+        memcpy(out_last - WORD, &words[1], WORD);
     } else if (length >= HALF) {
-        memcpy(to, text, HALF);
-        memcpy(to + length - HALF, text + length - HALF, HALF);
-    } else {
-        for (size_t at = 0; at < length; at++) {
-            to[at] = text[at];
-        }
+        memcpy(&halves[0], text, HALF);
+        memcpy(&halves[1], last - HALF, HALF);
+        memcpy(out, &halves[0], HALF);
+        memcpy(out_last - HALF, &halves[1], HALF);
+        words[0] = halves[0] | halves[1];
+    } else if (length) { /* the first, the middle and the last byte are all there are */
+        char bytes[3] = {text[0], text[length / 2], last[-1]};
+        out[0] = bytes[0];
+        out[length / 2] = bytes[1];
+        out_last[-1] = bytes[2];
+        words[0] = (unsigned char)(bytes[0] | bytes[1] | bytes[2]);
     }
+    return !((seen[0] | seen[1] | words[0] | words[1]) & 0x8080808080808080U);
 }
 
 static inline struct tote__scan tote__scan(const char *text, size_t length) {
