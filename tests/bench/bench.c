@@ -85,6 +85,18 @@ double bench_median(double *figures, size_t count) {
     return figures[count / 2];
 }
 
+bool bench_beside(const char *name, char *path, size_t size) {
+    ssize_t length = readlink("/proc/self/exe", path, size - 1);
+
+    if (length < 0) {
+        return false;
+    }
+    path[length] = '\0';
+    char *slash = strrchr(path, '/');
+    size_t left = size - (size_t)(slash + 1 - path);
+    return (size_t)snprintf(slash + 1, left, "%s", name) < left;
+}
+
 static struct figures measure(const struct bench_row *row) {
     double times[REPETITIONS];
     double floors[REPETITIONS];

@@ -80,6 +80,9 @@ void bench_record(size_t count);
 /* Two strings of 16 bytes, two integers, a truth value. */
 const tote_attribute *bench_five_attributes(void);
 
+/* The path of a program in this one's folder. Returns false if it does not fit. */
+bool bench_beside(const char *name, char *path, size_t size);
+
 /* Median of so many figures, that are put in order. */
 double bench_median(double *figures, size_t count);
 

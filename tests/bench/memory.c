@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory.c - the rows about memory: peaks and sizes of small programs, M1
+ * memory.c - the rows about memory: peaks and sizes of small programs, M1, and peaks while the
+ * collector is away, M3
  *
  * A program's peak is asked of the kernel when it has ended; programs lie beside this one.
  */
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,26 +18,13 @@
 #include "bench.h"
 #include "sink.h"
 
-/* The path of a program in this one's folder. */
-static bool beside(const char *name, char *path, size_t size) {
-    ssize_t length = readlink("/proc/self/exe", path, size - 1);
-
-    if (length < 0) {
-        return false;
-    }
-    path[length] = '\0';
-    char *slash = strrchr(path, '/');
-    size_t left = size - (size_t)(slash + 1 - path);
-    return (size_t)snprintf(slash + 1, left, "%s", name) < left;
-}
-
 /* Run a program with an argument. Returns: its peak, in MiB; 0 when it failed. */
 static double peak_of(const char *name, const char *argument) {
     char path[4096];
     struct rusage usage;
     int status = 1;
 
-    if (!beside(name, path, sizeof path)) {
+    if (!bench_beside(name, path, sizeof path)) {
         return 0;
     }
     pid_t process = fork();
@@ -76,10 +66,68 @@ static double many_spans(void) {
     return peak_with_sink("bench-smallest", "200000");
 }
 
+enum { NO_QUEUE, WITH_QUEUE, CRASH_SAFE };
+
+/* The peak while nothing is delivered; the disk queue is removed afterwards. */
+static double away(const char *url, int queue) {
+    char folder[] = "/tmp/tote-bench-XXXXXX";
+    char command[64];
+
+    if (queue != NO_QUEUE && !mkdtemp(folder)) {
+        return 0;
+    }
+    if (queue != NO_QUEUE) {
+        setenv("BENCH_QUEUE", folder, 1);
+    }
+    if (queue == CRASH_SAFE) {
+        setenv("BENCH_CRASH_SAFE", "1", 1);
+    }
+    double peak = peak_of("bench-away", url);
+    unsetenv("BENCH_QUEUE");
+    unsetenv("BENCH_CRASH_SAFE");
+    if (queue != NO_QUEUE) {
+        snprintf(command, sizeof command, "rm -rf '%s'", folder);
+        peak = system(command) == 0 ? peak : 0;
+    }
+    return peak;
+}
+
+static double refused(void) {
+    return away("http://127.0.0.1:1", NO_QUEUE);
+}
+
+/* The kernel takes connections and requests, and no process reads them. */
+static double hanging(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    char url[64];
+    double peak = 0;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0 && listen(fd, 128) == 0 &&
+        getsockname(fd, (struct sockaddr *)&address, &size) == 0) {
+        snprintf(url, sizeof url, "http://127.0.0.1:%u", (unsigned)ntohs(address.sin_port));
+        peak = away(url, NO_QUEUE);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return peak;
+}
+
+static double refused_with_queue(void) {
+    return away("http://127.0.0.1:1", WITH_QUEUE);
+}
+
+static double refused_crash_safe(void) {
+    return away("http://127.0.0.1:1", CRASH_SAFE);
+}
+
 static double stripped_size(void) {
     char path[4096];
     struct stat file;
-    bool is_there = beside("bench-smallest-static", path, sizeof path) && stat(path, &file) == 0;
+    bool is_there =
+        bench_beside("bench-smallest-static", path, sizeof path) && stat(path, &file) == 0;
 
     return is_there ? (double)file.st_size / 1000 : 0;
 }
@@ -97,6 +145,13 @@ static const struct bench_row rows[] = {
      .name = "smallest program, libtote static, stripped",
      .value = stripped_size,
      .unit = "KB"},
+    {.id = "M3r",
+     .name = "50,000 spans/s for 20 s, collector refuses: peak",
+     .value = refused,
+     .unit = "MiB"},
+    {.id = "M3h", .name = "the same, collector hangs", .value = hanging, .unit = "MiB"},
+    {.id = "M3d", .name = "M3r with a disk queue", .value = refused_with_queue, .unit = "MiB"},
+    {.id = "M3j", .name = "M3r in crash-safe mode", .value = refused_crash_safe, .unit = "MiB"},
     {.id = "M1n", .name = "W9's 200,000 spans, paced: peak", .value = many_spans, .unit = "MiB"},
 };
 const struct bench_table bench_memory = BENCH_TABLE(rows);
