@@ -36,7 +36,7 @@ enum {
     DEFAULT_SPOOL_MAX_BYTES = 256 << 20,
     DEFAULT_SPOOL_MAX_FILES = 4096,
     DEFAULT_SPOOL_MAX_AGE_S = 86400,
-    DEFAULT_JOURNAL_BYTES = 16 << 20
+    DEFAULT_JOURNAL_BYTES = 14 << 20
 };
 
 static const char *keep(struct tote__otlp_settings *settings, const char *text) {

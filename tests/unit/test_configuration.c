@@ -149,7 +149,7 @@ static void assert_defaults(const struct tote__configuration *result) {
     assert_int_equal(result->mode, TOTE_EXPORT_BY_WORKER);
     assert_int_equal(result->batch.max_queue_size, 2048);
     assert_true(result->batch.may_exceed_queue_size);
-    assert_int_equal(result->batch.max_queue_bytes, 16 << 20);
+    assert_int_equal(result->batch.max_queue_bytes, 14 << 20);
     assert_int_equal(result->batch.max_export_batch_size, 512);
     assert_int_equal(result->batch.schedule_delay_ms, 5000);
     assert_int_equal(result->batch.export_timeout_ms, 30000);

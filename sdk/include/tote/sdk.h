@@ -64,7 +64,7 @@ typedef struct tote_batch_options {
      * goes on to max_queue_bytes, so that a burst is not lost. TOTE_UNLIMITED: only max_queue_bytes counts.
      */
     uint32_t max_queue_size;
-    size_t max_queue_bytes;         /**< of records, about 250 bytes a span; 16 MiB */
+    size_t max_queue_bytes;         /**< of records, about 250 bytes a span; 14 MiB */
     uint32_t max_export_batch_size; /**< spans; 512 */
     uint32_t schedule_delay_ms;     /**< 5000; TOTE_NOTHING: each span is exported at once */
     uint32_t export_timeout_ms;     /**< 30000 */
