@@ -106,16 +106,21 @@ static bool write_part(const struct tote__journal *journal, const void *from, si
     return write_part_to(journal->file, journal, from, size);
 }
 
-/* Copy to the file what of the map is not shared memory. Keeps errno. */
-static bool keep(struct tote__journal *journal, const void *from, size_t size) {
+/* Copy it to the file. Keeps errno. */
+static bool keep_in_file(struct tote__journal *journal, const void *from, size_t size) {
     int error = errno;
-    bool is_kept = !is_in_file(journal) || write_part(journal, from, size);
+    bool is_kept = write_part(journal, from, size);
 
     if (!is_kept) {
         atomic_store_explicit(&journal->failure, errno, memory_order_relaxed);
     }
     errno = error;
     return is_kept;
+}
+
+/* Copy to the file what of the map is not shared memory. Keeps errno. */
+static inline bool keep(struct tote__journal *journal, const void *from, size_t size) {
+    return !is_in_file(journal) || keep_in_file(journal, from, size);
 }
 
 /* No lock is held. */

@@ -13,7 +13,6 @@
 #include <stdatomic.h>
 
 #include "tote/internal/record.h"
-#include "tote/internal/text.h"
 
 enum {
     TOTE__JOURNAL_HEAD_BYTES = 4096,
@@ -61,33 +60,8 @@ static inline uint32_t tote__used_chunks(const struct tote__journal_head *head) 
  */
 #define TOTE__NO_INDEX UINT32_MAX
 
-/*
- * Four at a time: a word waits for no other. It tells torn from whole, and is no defence against
- * somebody.
- */
-static inline uint64_t tote__journal_checksum(const uint8_t *bytes, size_t size, uint64_t start) {
-    enum { WORD = sizeof(uint64_t), LANES = 4 };
-    uint64_t lanes[LANES] = {start, start + 1, start + 2, start + 3};
-    uint64_t word = 0;
-    size_t at = 0;
-
-    for (; size - at >= LANES * WORD; at += LANES * WORD) {
-        for (size_t i = 0; i < LANES; i++) {
-            memcpy(&word, bytes + at + i * WORD, WORD);
-            lanes[i] = tote__mix(lanes[i], word);
-        }
-    }
-    for (size_t i = 0; size - at >= WORD; at += WORD, i++) {
-        memcpy(&word, bytes + at, WORD);
-        lanes[i] = tote__mix(lanes[i], word);
-    }
-    word = 0;
-    if (size > at) {
-        memcpy(&word, bytes + at, size - at);
-    }
-    return tote__mix_last(tote__mix(tote__mix(lanes[0], lanes[1]), tote__mix(lanes[2], lanes[3])),
-                          word ^ size);
-}
+/* It finds writes that were cut short and damage; it is no defence against an attacker. */
+uint64_t tote__journal_checksum(const uint8_t *bytes, size_t size, uint64_t start);
 
 static inline uint64_t tote__record_checksum(const struct tote__record *record) {
     return tote__journal_checksum(record->bytes, record->size,

@@ -135,7 +135,7 @@ void tote__span_clear_room(void *block);
 void tote__span_release_block(void *block);
 
 static const struct tote__pool_kind tote__span_pool = {.index = TOTE__POOL_SPANS,
-                                                       .kept = 256,
+                                                       .kept = 4096,
                                                        .kept_most = 4096,
                                                        .size = SPAN_BLOCK_BYTES,
                                                        .clear = tote__span_release_block};

@@ -4,10 +4,12 @@
  */
 #include "bench.h"
 
+#include <linux/futex.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -297,6 +299,50 @@ static double paced_two_to_one(void) {
     return 2 * best / best_of_two;
 }
 
+/* A thread that sleeps until it is woken, as the worker does. */
+enum { WAKES = 501, WAKES_BATCH = 512 };
+enum sleeper_state { SLEEPER_WAKES, SLEEPER_SLEEPS, SLEEPER_ENDS };
+
+static void *sleep_until_woken(void *arg) {
+    _Atomic(uint32_t) *state = arg;
+    uint32_t seen = SLEEPER_WAKES;
+
+    while (atomic_load(state) != SLEEPER_ENDS) {
+        seen = SLEEPER_WAKES;
+        if (!atomic_compare_exchange_strong(state, &seen, SLEEPER_SLEEPS)) {
+            continue;
+        }
+        while (atomic_load(state) == SLEEPER_SLEEPS) {
+            syscall(SYS_futex, state, FUTEX_WAIT_PRIVATE, SLEEPER_SLEEPS, NULL, NULL, 0);
+        }
+    }
+    return NULL;
+}
+
+/* What it costs to wake a thread, for each span of a batch: it is in W4 and W4o. */
+static double wake_for_a_span(void) {
+    static double costs[WAKES];
+    const struct timespec pause = {0, 100000}; /* until the thread sleeps */
+    _Atomic(uint32_t) state = SLEEPER_WAKES;
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, sleep_until_woken, &state) != 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < WAKES; i++) {
+        while (atomic_load(&state) != SLEEPER_SLEEPS) {
+            nanosleep(&pause, NULL);
+        }
+        nanosleep(&pause, NULL);
+        uint64_t before = floor_clock();
+        atomic_store(&state, i + 1 < WAKES ? SLEEPER_WAKES : SLEEPER_ENDS);
+        syscall(SYS_futex, &state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+        costs[i] = (double)(floor_clock() - before);
+    }
+    pthread_join(thread, NULL);
+    return bench_median(costs, WAKES) / WAKES_BATCH;
+}
+
 enum { UNPACED_SPANS = 1000000 };
 
 static double dropped_percent(void) {
@@ -400,6 +446,10 @@ static const struct bench_row rows[] = {
      .timed = paced,
      .tear_down = stop_with_journal,
      .floor = journal_floor},
+    {.id = "W4w",
+     .name = "one wake of a thread that sleeps, for each of 512 spans",
+     .value = wake_for_a_span,
+     .unit = "ns"},
     {.id = "W4b",
      .name = "W4 unpaced, default queue: dropped",
      .value = dropped_percent,

@@ -8,9 +8,12 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tote/internal/pool.h"
 
 enum { MOST_WARNINGS = 16 };
 
@@ -257,7 +260,51 @@ static void open_spans_are_named_while_other_threads_change_them(void **state) {
     }
 }
 
+static _Thread_local size_t allocations;
+
+static void *count_and_allocate(void *self, size_t size) {
+    (void)self;
+    allocations++;
+    return malloc(size);
+}
+
+static void *count_and_reallocate(void *self, void *memory, size_t old_size, size_t size) {
+    (void)self, (void)old_size;
+    allocations++;
+    return realloc(memory, size);
+}
+
+static void release(void *self, void *memory, size_t size) {
+    (void)self, (void)size;
+    free(memory);
+}
+
+/* Their blocks stay with the thread: a start needs no memory, and no lock of the lists of blocks */
+static void a_thread_that_has_2000_spans_open_again_and_again_allocates_nothing(void **state) {
+    enum { OPEN = 2000 };
+    static tote_span *open[OPEN];
+    size_t allocated = 0;
+
+    if (!tote__pools_keep) {
+        skip();
+    }
+    start_and_watch(state);
+    for (int round = 0; round < 3; round++) { /* the fixture keeps some of the first ones */
+        size_t before = allocations;
+        for (size_t i = 0; i < OPEN; i++) {
+            open[i] = start("request");
+        }
+        allocated = allocations - before;
+        for (size_t i = 0; i < OPEN; i++) {
+            tote_span_close(&open[i]);
+        }
+    }
+    assert_int_equal(allocated, 0);
+}
+
 int main(int argc, char **argv) {
+    const tote_allocator allocator = {sizeof allocator, count_and_allocate, count_and_reallocate,
+                                      release, NULL};
     const struct CMUnitTest tests[] = {
         SDK_TEST(spans_that_are_open_at_the_shutdown_are_counted_and_named),
         SDK_TEST(a_span_that_another_thread_ends_is_not_open),
@@ -268,6 +315,7 @@ int main(int argc, char **argv) {
         SDK_TEST(an_sdk_that_is_not_global_counts_what_its_own_tracers_start_late),
         SDK_TEST(a_forked_child_counts_its_own_open_spans),
         SDK_TEST(open_spans_are_named_while_other_threads_change_them),
+        SDK_TEST(a_thread_that_has_2000_spans_open_again_and_again_allocates_nothing),
     };
-    return RUN_TESTS(tests, argc, argv);
+    return tote_set_allocator(&allocator) ? RUN_TESTS(tests, argc, argv) : 1;
 }
