@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Spans beside the end of their SDK: what a running call uses is there until the call is over.
+ */
+#include <string.h>
+
+#include "tote/internal/sdk.h"
+#include "tote/tote.h"
+
+enum { RUNS = 2, SPANS = 3, WAIT_MS = 1000 };
+
+/* What the processor of one run of the SDK sees. */
+struct seen {
+    bool is_alive;
+    uint32_t inside;
+};
+
+static struct seen seen[RUNS];
+static tote_sdk *sdk;
+static const struct seen *started_in[SCHEDULE_MOST_THREADS];
+
+/* A call of the processor, in which others may go on. */
+static void be_inside(struct seen *run) {
+    SCHEDULE_CHECK(run->is_alive);
+    run->inside++;
+    schedule_point(__FILE__, __LINE__);
+    run->inside--;
+    SCHEDULE_CHECK(run->is_alive);
+}
+
+static void on_start(void *self, tote_span *span, const tote_context *parent) {
+    (void)span, (void)parent;
+    started_in[schedule_thread()] = self;
+    be_inside(self);
+}
+
+/* A span goes to the SDK that it was started with, or to none. */
+static void on_end(void *self, const tote_span_data *span) {
+    (void)span;
+    SCHEDULE_CHECK(started_in[schedule_thread()] == self);
+    be_inside(self);
+}
+
+static void destroy(void *self) {
+    struct seen *run = self;
+
+    SCHEDULE_CHECK(run->is_alive && run->inside == 0);
+    run->is_alive = false;
+}
+
+static void start(struct seen *run) {
+    static const tote_span_processor_ops ops = {
+        .struct_size = sizeof ops, .on_start = on_start, .on_end = on_end, .destroy = destroy};
+    tote_span_processor *processor = tote_span_processor_new(&ops, run);
+    const struct tote__sdk_settings settings = {
+        .is_global = true,
+        .limits = {.struct_size = sizeof(tote_span_limits),
+                   .attribute_count = 128,
+                   .attribute_value_length = TOTE_UNLIMITED},
+        .processors = &processor,
+        .processor_count = 1,
+    };
+
+    *run = (struct seen){.is_alive = true};
+    sdk = tote__sdk_new(&settings);
+    SCHEDULE_CHECK(sdk);
+}
+
+static void set_up(void) {
+    memset(seen, 0, sizeof seen);
+    start(&seen[0]);
+}
+
+static void make_spans(void) {
+    for (int i = 0; i < SPANS; i++) {
+        tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "work", NULL);
+        tote_span_close(&span);
+    }
+}
+
+static void end_sdk(void) {
+    tote_sdk_close(&sdk, WAIT_MS);
+    SCHEDULE_CHECK(!seen[0].is_alive);
+}
+
+/* The next SDK has the place of the one before. */
+static void end_and_start(void) {
+    end_sdk();
+    start(&seen[1]);
+}
+
+static void tear_down(void) {
+    tote_sdk_close(&sdk, WAIT_MS);
+    SCHEDULE_CHECK(!seen[0].is_alive && !seen[1].is_alive);
+}
+
+int main(int argc, char **argv) {
+    static const struct schedule_case cases[] = {
+        {.name = "an SDK ends beside spans",
+         .set_up = set_up,
+         .threads = {make_spans, make_spans, end_sdk},
+         .tear_down = tear_down,
+         .schedules = 3000},
+        {.name = "an SDK is replaced beside spans",
+         .set_up = set_up,
+         .threads = {make_spans, make_spans, end_and_start},
+         .tear_down = tear_down,
+         .schedules = 3000},
+    };
+
+    tote_set_diagnostics(NULL, TOTE_LEVEL_NONE, NULL); /* of spans that end late */
+    return schedule_main(cases, TOTE_COUNT_OF(cases), argc, argv);
+}
