@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attribute_index.h"
 #include "core.h"
 #include "span_attributes.h"
 #include "span_room.h"
@@ -263,6 +264,11 @@ static inline void add_store_attributes(struct span *span, const struct core_con
  * next one.
  */
 static void freeze(struct span *span) {
+    if (tote__unlikely(span->index)) {
+        tote__lock_take(&span->lock); /* somebody may read it now */
+        tote__clear_index(span);
+        tote__lock_drop(&span->lock);
+    }
     if (span->view) {
         tote__span_drop_view(span);
     }
@@ -350,7 +356,7 @@ static void span_end(tote_span *base, uint64_t end_time_unix_nano) {
 
 /* Whether an ended span has more than its block and the overflow. */
 static bool has_parts(const struct span *span) {
-    return (uintptr_t)span->view | (uintptr_t)span->store |
+    return (uintptr_t)span->view | (uintptr_t)span->store | (uintptr_t)span->index |
            (uintptr_t)span->base.context.trace_state | (uintptr_t)span->parent.trace_state;
 }
 
@@ -359,6 +365,7 @@ static void release_parts(struct span *span) {
     if (span->view) {
         tote__span_drop_view(span);
     }
+    tote__clear_index(span);
     if (span->store) {
         tote_store_unref(span->store);
         span->store = NULL;

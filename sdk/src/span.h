@@ -109,6 +109,7 @@ struct span {
     uint32_t store_attribute_count; /* ... and how many */
     uint32_t room_used;             /* from the end of the room */
     uint32_t overflow_used;
+    struct span_index *index; /* of very many attributes, see attribute_index.h; else NULL */
     uint8_t status_code;
     uint8_t loss_causes; /* of enum span_loss, why something was left out */
     bool drop_reported;

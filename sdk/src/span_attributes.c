@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "attribute_index.h"
 #include "span_room.h"
 #include "tote/internal/map_index.h"
 #include "tote/internal/record.h"
@@ -34,46 +35,8 @@ static const char *usable_key(const char *key, char *buffer, size_t *length) {
     return buffer;
 }
 
-/* Where an attribute stands in its region. */
-struct place {
-    uint32_t offset;
-    uint32_t size;
-};
-
-/* A length, and past it. We wrote it ourselves: it is sound. */
-static size_t take_length(const uint8_t **at) {
-    size_t length = **at & 0x7F;
-
-    for (unsigned shift = 7; *(*at)++ & 0x80; shift += 7) {
-        length |= (size_t)(**at & 0x7F) << shift;
-    }
-    return length;
-}
-
-/*
- * Find the attribute of this key: tag, length, tag, length, key. Returns: false when there is none.
- */
-static bool find_attribute(const struct span *span, const char *key, size_t key_length,
-                           struct place *place) {
-    const uint8_t *start = tote__span_at(span, &span->attributes);
-    const uint8_t *end = start + span->attributes.size;
-
-    for (const uint8_t *at = start; at < end;) {
-        const uint8_t *attribute = at++;
-        size_t size = take_length(&at);
-        const uint8_t *next = at + size;
-        at++;
-        if (take_length(&at) == key_length && tote__is_same((const char *)at, key, key_length)) {
-            *place = (struct place){(uint32_t)(attribute - start), (uint32_t)(next - attribute)};
-            return true;
-        }
-        at = next;
-    }
-    return false;
-}
-
 /* Make the place `size` bytes large; what is behind it moves. */
-static bool resize_place(struct span *span, struct place *place, size_t size) {
+static bool resize_place(struct span *span, struct tote__place *place, size_t size) {
     struct region *region = &span->attributes;
 
     if (size > place->size && !tote__span_reserve(span, region, size - place->size)) {
@@ -81,8 +44,9 @@ static bool resize_place(struct span *span, struct place *place, size_t size) {
     }
     uint8_t *at = tote__span_at(span, region) + place->offset;
     size_t behind = region->size - place->offset - place->size;
-    if (behind) {
+    if (behind && size != place->size) {
         memmove(at + size, at + place->size, behind);
+        tote__reset_index(span);
     }
     region->size = (uint32_t)(region->size - place->size + size);
     if (place->offset < span->store_attributes_start) {
@@ -94,26 +58,26 @@ static bool resize_place(struct span *span, struct place *place, size_t size) {
 }
 
 /* The last of the attributes that the store gave; they stand in a row. There is one. */
-static struct place last_store_attribute(const struct span *span) {
+static struct tote__place last_store_attribute(const struct span *span) {
     struct tote__slice rest = tote__span_slice(span, &span->attributes);
     const uint8_t *start = rest.at;
-    struct place last = {0, 0};
+    struct tote__place last = {0, 0};
     struct tote__field field;
 
     rest.at += span->store_attributes_start;
     rest.size -= span->store_attributes_start;
     for (uint32_t i = 0; i < span->store_attribute_count && tote__next_field(&rest, &field); i++) {
-        last = (struct place){(uint32_t)(field.whole.at - start), (uint32_t)field.whole.size};
+        last = (struct tote__place){(uint32_t)(field.whole.at - start), (uint32_t)field.whole.size};
     }
     return last;
 }
 
-static bool is_of_store(const struct span *span, const struct place *place) {
+static bool is_of_store(const struct span *span, const struct tote__place *place) {
     return span->store_attribute_count && place->offset >= span->store_attributes_start &&
            place->offset <= last_store_attribute(span).offset;
 }
 
-static void remove_store_attribute(struct span *span, struct place place) {
+static void remove_store_attribute(struct span *span, struct tote__place place) {
     resize_place(span, &place, 0);
     span->store_attribute_count--;
     span->attribute_count--;
@@ -207,10 +171,10 @@ static size_t put_short_attributes(struct span *span, const tote_attribute *attr
 /* Any attribute. The key is usable. */
 static void put_attribute(struct span *span, const char *key, size_t key_length, tote_value value) {
     struct key_mark mark = mark_of(key, key_length);
-    struct place place;
+    struct tote__place place;
     const struct tote__attribute_plan plan =
         tote__plan_attribute(key, key_length, value, &span->origin.limits.value);
-    bool is_new = !may_have(span, mark) || !find_attribute(span, key, key_length, &place);
+    bool is_new = !may_have(span, mark) || !tote__find_attribute(span, key, key_length, &place);
 
     if (!is_new && is_of_store(span, &place)) {
         remove_store_attribute(span, place); /* from now on it is the span's own */
@@ -223,11 +187,16 @@ static void put_attribute(struct span *span, const char *key, size_t key_length,
             tote__span_lose(span, &span->dropped_attribute_count, LOST_TO_LIMIT); /* the store's */
             is_full = false;
         }
-        place = (struct place){span->attributes.size, 0};
+        place = (struct tote__place){span->attributes.size, 0};
         if (is_full) {
             tote__span_lose(span, &span->dropped_attribute_count, LOST_TO_LIMIT);
             return;
         }
+    }
+    if (!is_new && !plan.is_too_large && place.size != plan.size && tote__has_index(span) &&
+        tote__span_reserve(span, &span->attributes, plan.size)) {
+        tote__remove_indexed(span, place); /* and what is behind it stays */
+        place = (struct tote__place){span->attributes.size, 0};
     }
     if (plan.is_too_large || !resize_place(span, &place, plan.size)) {
         tote__span_lose(span, &span->dropped_attribute_count,
@@ -240,8 +209,7 @@ static void put_attribute(struct span *span, const char *key, size_t key_length,
                       TOTE__TAG_SPAN_ATTRIBUTE, &plan);
 }
 
-tote__rarely_called static void put_long_attribute(struct span *span,
-                                                   const tote_attribute *attribute) {
+tote__apart static void put_long_attribute(struct span *span, const tote_attribute *attribute) {
     char buffer[REPAIRED_KEY_BYTES];
     size_t length;
     const char *key = usable_key(attribute->key, buffer, &length);
@@ -269,9 +237,9 @@ static bool is_limited(const struct span_limits *limits) {
 
 void tote__span_put_store_entry(struct span *span, const struct tote__entry *entry) {
     struct key_mark mark = mark_of(entry->key, entry->key_length);
-    struct place place;
+    struct tote__place place;
 
-    if (may_have(span, mark) && find_attribute(span, entry->key, entry->key_length, &place)) {
+    if (may_have(span, mark) && tote__find_attribute(span, entry->key, entry->key_length, &place)) {
         return;
     }
     if (span->attribute_count >= span->origin.limits.attributes) {

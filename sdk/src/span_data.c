@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "attribute_index.h"
 #include "read_span.h"
 #include "span.h"
 #include "span_view.h"
@@ -34,6 +35,7 @@ static const struct span_view *view_of_recording(struct span *span) {
     tote__lock_take(&span->lock);
     if (!tote__span_is_ended(span)) {
         tote__span_drop_view(span);
+        tote__compact_attributes(span);
     }
     if (!span->view) {
         const struct span_view_source source = {.attributes =

@@ -140,6 +140,91 @@ static void an_event_with_a_large_limit_takes_time_in_proportion(void **state) {
     assert_int_equal(events[4].attributes[LIMIT - 1].value.as.integer, FIELDS / 2 + LIMIT - 1);
 }
 
+/* Values of several lengths, of which each replaces one of another length. */
+static const char *text_of(int round) {
+    static const char *const texts[] = {"short", "", "a text that is longer than the others are"};
+
+    return texts[round % 3];
+}
+
+/* Spec: trace/sdk.md#span-limits: a limit may be as large as the program likes */
+static void a_span_with_a_large_limit_takes_time_in_proportion(void **state) {
+    enum { DISTINCT = FIELDS / 2 };
+    struct sdk_fixture *f = *state;
+    double start = cpu_s();
+    f->settings.limits.attribute_count = 1000000;
+    sdk_fixture_start(state);
+
+    map_of(FIELDS, DISTINCT);
+    tote_span *span = tote_tracer_start_span(f->tracer, "work", NULL);
+    tote_span_set_attributes(span, fields, FIELDS);
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < DISTINCT; i++) {
+            tote_span_set_attribute(span, keys[i], tote_string(text_of(round + i)));
+        }
+    }
+    tote_span_close(&span);
+    size_t count = 0;
+    const tote_span_data *data = sdk_fixture_only_span(f);
+    const tote_attribute *attributes = tote_span_data_get_attributes(data, &count);
+    assert_true(cpu_s() - start < longest_s);
+    assert_int_equal(count, DISTINCT);
+    assert_int_equal(tote_span_data_get_dropped_attribute_count(data), 0);
+    for (size_t i = 0; i < count; i++) {
+        int number = atoi(strrchr(attributes[i].key, '.') + 1);
+        assert_true(tote_value_equals(attributes[i].value, tote_string(text_of(4 + number))));
+    }
+}
+
+/* Whether the span has just the first `count` keys, each with its value in `expected`. */
+static bool has_just(const tote_span_data *data, const tote_value *expected, int count) {
+    size_t found = 0;
+    const tote_attribute *attributes = tote_span_data_get_attributes(data, &found);
+    size_t equal = 0;
+    size_t wanted = 0;
+
+    for (int i = 0; i < count; i++) {
+        wanted += expected[i].type != TOTE_TYPE_EMPTY;
+    }
+    for (size_t i = 0; i < found; i++) {
+        int number = atoi(strrchr(attributes[i].key, '.') + 1);
+        equal += tote_value_equals(attributes[i].value, expected[number]);
+    }
+    return found == wanted && equal == wanted;
+}
+
+/*
+ * Of each key the last value counts, also if memory is out for a while, and if the attributes are
+ * read before the end.
+ */
+static void many_attributes_are_what_they_would_be_one_by_one(void **state) {
+    enum { KEYS = 700, STEPS = 20000 };
+    static tote_value expected[KEYS];
+    struct sdk_fixture *f = *state;
+    f->settings.limits.attribute_count = 1000000;
+    sdk_fixture_start(state);
+
+    map_of(KEYS, KEYS);
+    memset(expected, 0, sizeof expected);
+    tote_span *span = tote_tracer_start_span(f->tracer, "work", NULL);
+    srand(1);
+    for (int step = 0; step < STEPS; step++) {
+        int number = rand() % (1 + step * KEYS / STEPS);
+        tote_value value =
+            rand() % 2 ? tote_string(text_of(rand() % 3)) : tote_int(rand() % 3 ? 1 : 1 << 20);
+        is_memory_out = step % 1000 < 100;
+        tote_span_set_attribute(span, keys[number], value);
+        is_memory_out = false;
+        tote_span_set_attribute(span, keys[number], value); /* it may not have been kept */
+        expected[number] = value;
+        if (step % 5000 == 4999) {
+            assert_true(has_just(tote_span_get_data(span), expected, KEYS));
+        }
+    }
+    tote_span_close(&span);
+    assert_true(has_just(sdk_fixture_only_span(f), expected, KEYS));
+}
+
 /* What an event keeps, by the plain rule: each attribute is set after the other. */
 struct kept {
     tote_attribute attributes[60];
@@ -286,6 +371,8 @@ int main(int argc, char **argv) {
         SDK_TEST(a_map_of_many_fields_is_refused_by_a_store_in_time),
         SDK_TEST(events_and_links_of_many_attributes_take_time_in_proportion),
         SDK_TEST(an_event_with_a_large_limit_takes_time_in_proportion),
+        SDK_TEST(a_span_with_a_large_limit_takes_time_in_proportion),
+        SDK_TEST(many_attributes_are_what_they_would_be_one_by_one),
         SDK_TEST(an_event_keeps_what_it_would_keep_if_each_attribute_were_set_in_turn),
         SDK_TEST(a_scope_of_many_attributes_takes_time_in_proportion),
         SDK_TEST(an_array_of_endless_size_is_dropped_and_counted),
