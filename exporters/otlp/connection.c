@@ -43,8 +43,7 @@ static const uint64_t ns_per_ms = 1000000;
  * leak is reported. */
 static _Atomic(struct tote__connection *) left_behind;
 
-/* What tells a socket from another one that gets its number later; 0 for all else. */
-static uint64_t inode_of(int fd) {
+uint64_t tote__socket_inode(int fd) {
     struct stat status;
 
     return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) ? (uint64_t)status.st_ino : 0;
@@ -73,7 +72,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
     }
     for (size_t i = 0; fd >= 0 && i < TOTE__MAX_SOCKETS; i++) {
         if (connection->sockets[i].fd < 0) {
-            connection->sockets[i].inode = inode_of(fd);
+            connection->sockets[i].inode = tote__socket_inode(fd);
             connection->sockets[i].fd = fd;
             break;
         }
@@ -209,7 +208,7 @@ void tote__connection_free(struct tote__connection *connection) {
 /* The host may have closed it, and given the number to something else. */
 static bool is_own_socket(const struct tote__connection *connection, size_t i) {
     int fd = connection->sockets[i].fd;
-    uint64_t inode = fd >= 0 ? inode_of(fd) : 0;
+    uint64_t inode = fd >= 0 ? tote__socket_inode(fd) : 0;
 
     return inode && inode == connection->sockets[i].inode;
 }

@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,7 +38,10 @@ struct tote__transport {
     _Atomic(uint32_t) makes;      /* how often they were made */
     uint32_t connection_make;     /* that the connection uses */
     int epoll;                    /* all that is waited for */
-    int wake;                     /* an eventfd, for interrupts */
+    int wake;                     /* readable when there was an interrupt: what comes from ... */
+    int waker;                    /* ... this socket, the other one of a pair */
+    uint64_t wake_inode;          /* what tells the two from files of the host, ... */
+    uint64_t waker_inode;         /* ... which no eventfd has */
     atomic_bool is_interrupted;
     struct tote__prepared prepared; /* of the connection, which borrows it */
     struct tote__prepared renewed;  /* for the next one, if it is a later one; lock */
@@ -50,33 +53,38 @@ struct tote__transport {
 };
 
 /*
- * Whether the two descriptors are of this process, and still the transport's. A host may close
- * descriptors that it does not know, and give the numbers to files of its own. Our epoll instance
- * has the eventfd already; another one stays as it was.
+ * Whether the descriptors are of this process, and still the transport's. A host may close
+ * descriptors that it does not know, and give the numbers to files of its own. Only our epoll
+ * instance has our socket already.
  */
 static bool has_descriptors(const struct tote__transport *transport) {
     struct epoll_event wakes = {.events = 0, .data.fd = -1};
     int error = errno;
-    bool has_both = false;
+    bool has_all = false;
 
-    if (atomic_load(&transport->generation) == tote__generation()) {
+    if (atomic_load(&transport->generation) == tote__generation() &&
+        tote__socket_inode(transport->wake) == transport->wake_inode) {
         bool is_added = epoll_ctl(transport->epoll, EPOLL_CTL_ADD, transport->wake, &wakes) == 0;
-        has_both = !is_added && errno == EEXIST;
+        has_all = !is_added && errno == EEXIST;
         if (is_added) {
             epoll_ctl(transport->epoll, EPOLL_CTL_DEL, transport->wake, NULL);
         }
     }
     errno = error;
-    return has_both;
+    return has_all;
 }
 
-static void close_both(int a, int b) {
-    if (a >= 0) {
-        close(a);
+static void close_all(const int *descriptors, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (descriptors[i] >= 0) {
+            close(descriptors[i]);
+        }
     }
-    if (b >= 0) {
-        close(b);
-    }
+}
+
+/* Whether the socket that wakes can be used, once the others are known to be the transport's. */
+static bool has_waker(const struct tote__transport *transport) {
+    return tote__socket_inode(transport->waker) == transport->waker_inode;
 }
 
 /*
@@ -85,17 +93,23 @@ static void close_both(int a, int b) {
  */
 static bool make_descriptors(struct tote__transport *transport) {
     struct epoll_event wakes = {.events = EPOLLIN, .data.fd = -1};
-    int epoll = tote__os_above_stdio(epoll_create1(EPOLL_CLOEXEC));
-    int wake = tote__os_above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    int made[] = {tote__os_above_stdio(epoll_create1(EPOLL_CLOEXEC)), -1, -1};
 
-    if (epoll < 0 || wake < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, wake, &wakes) != 0) {
+    if (made[0] < 0 ||
+        socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, made + 1) != 0 ||
+        (made[1] = tote__os_above_stdio(made[1])) < 0 ||
+        (made[2] = tote__os_above_stdio(made[2])) < 0 ||
+        epoll_ctl(made[0], EPOLL_CTL_ADD, made[1], &wakes) != 0) {
         atomic_store(&transport->error, errno);
-        close_both(epoll, wake);
+        close_all(made, TOTE_COUNT_OF(made));
         return false;
     }
     atomic_store(&transport->error, 0);
-    transport->epoll = epoll;
-    transport->wake = wake;
+    transport->epoll = made[0];
+    transport->wake = made[1];
+    transport->waker = made[2];
+    transport->wake_inode = tote__socket_inode(transport->wake);
+    transport->waker_inode = tote__socket_inode(transport->waker);
     transport->makes++;
     atomic_store(&transport->generation, tote__generation());
     return true;
@@ -380,19 +394,41 @@ static bool advance(struct tote__transport *transport, uint32_t wait_ms,
     return true;
 }
 
+/* libcurl sends without a signal; a TLS library may raise one. */
+static bool may_raise_signals(const struct tote__transport *transport) {
+    const struct tote__otlp_settings *settings = transport->settings;
+    bool has_proxy = settings->proxy && *settings->proxy; /* which may use TLS */
+
+    return has_proxy || !settings->url || strncmp(settings->url, "http:", 5) != 0;
+}
+
+static void hold_signals(const struct tote__transport *transport,
+                         struct tote__held_signals *signals) {
+    if (may_raise_signals(transport)) {
+        tote__hold_write_signals(signals);
+    }
+}
+
+static void release_signals(const struct tote__transport *transport,
+                            const struct tote__held_signals *signals) {
+    if (may_raise_signals(transport)) {
+        tote__release_write_signals(signals);
+    }
+}
+
 bool tote__transport_begin(struct tote__transport *transport, const struct tote__request *request,
                            struct tote__answer *answer) {
     int error = errno;
-    struct tote__held_signals signals; /* a TLS library may raise one */
+    struct tote__held_signals signals;
     bool has_begun = false;
 
     no_answer(answer);
     if (transport->settings->transport.send) {
         send_by_own(transport->settings, request, answer);
     } else {
-        tote__hold_write_signals(&signals);
+        hold_signals(transport, &signals);
         has_begun = begin(transport, request);
-        tote__release_write_signals(&signals);
+        release_signals(transport, &signals);
         int failure = transport->connection ? 0 : atomic_load(&transport->error);
         if (!has_begun && tote__is_out_of_descriptors(failure)) {
             tote__describe_descriptors(failure, transport->error_text, sizeof transport->error_text,
@@ -406,19 +442,19 @@ bool tote__transport_begin(struct tote__transport *transport, const struct tote_
 bool tote__transport_step(struct tote__transport *transport, uint32_t wait_ms,
                           struct tote__answer *answer) {
     int error = errno;
-    struct tote__held_signals signals; /* a TLS library may raise one */
+    struct tote__held_signals signals;
 
     no_answer(answer);
     if (!is_busy(transport)) {
         return true;
     }
-    tote__hold_write_signals(&signals);
+    hold_signals(transport, &signals);
     locale_t before = transport->locale ? uselocale(transport->locale) : (locale_t)0;
     bool is_over = advance(transport, wait_ms, answer);
     if (before) {
         uselocale(before);
     }
-    tote__release_write_signals(&signals);
+    release_signals(transport, &signals);
     errno = error;
     return is_over;
 }
@@ -463,9 +499,10 @@ void tote__transport_cancel(struct tote__transport *transport) {
         end(transport, false, &answer);
     }
     if (has_descriptors(transport)) { /* an interrupt has come */
-        eventfd_t count;
+        char bytes[8];
         int error = errno;
-        eventfd_read(transport->wake, &count);
+        while (recv(transport->wake, bytes, sizeof bytes, 0) > 0) {
+        }
         errno = error;
     }
 }
@@ -493,8 +530,8 @@ void tote__transport_interrupt(struct tote__transport *transport) {
 
     atomic_store(&transport->is_interrupted, true);
     tote__lock_take(&transport->lock);
-    if (has_descriptors(transport)) {
-        eventfd_write(transport->wake, 1);
+    if (has_descriptors(transport) && has_waker(transport)) {
+        send(transport->waker, "", 1, MSG_NOSIGNAL); /* one that is full wakes as well */
     }
     tote__lock_drop(&transport->lock);
     errno = error;
@@ -532,7 +569,7 @@ struct tote__transport *tote__transport_new(const struct tote__otlp_settings *se
 
 void tote__transport_free(struct tote__transport *transport) {
     int error = errno;
-    struct tote__held_signals signals; /* a TLS library may raise one */
+    struct tote__held_signals signals;
 
     if (!transport) {
         return;
@@ -542,11 +579,13 @@ void tote__transport_free(struct tote__transport *transport) {
         tote__connection_leave_behind(connection);
         connection = NULL;
     }
-    tote__hold_write_signals(&signals);
+    hold_signals(transport, &signals);
     tote__connection_free(connection);
-    tote__release_write_signals(&signals);
+    release_signals(transport, &signals);
     if (has_descriptors(transport)) {
-        close_both(transport->epoll, transport->wake);
+        const int own[] = {transport->epoll, transport->wake,
+                           has_waker(transport) ? transport->waker : -1};
+        close_all(own, TOTE_COUNT_OF(own));
     }
     tote__prepared_clear(&transport->prepared);
     tote__prepared_clear(&transport->renewed);

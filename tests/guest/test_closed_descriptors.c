@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -26,7 +28,10 @@
 #include "tote/internal/clock.h"
 #include "tote/tote.h"
 
-enum { TIMEOUT_MS = 20000, MOST = 256, FILE_OF_HOST = 0, DIRECTORY_OF_HOST, SOCKET_OF_HOST, KINDS };
+enum { TIMEOUT_MS = 20000, MOST = 256, DATA_OF_HOST = 77 };
+
+/* What gets the numbers. With a loop an epoll instance, and eventfds that it watches. */
+enum { FILE_OF_HOST, DIRECTORY_OF_HOST, SOCKET_OF_HOST, KINDS, LOOP_OF_HOST = KINDS, ALL_KINDS };
 
 static struct {
     char folder[64];
@@ -39,6 +44,7 @@ static struct {
     tote_sdk *sdk;
     int kind;
     int peer;          /* of the host's socket */
+    int loop;          /* an epoll instance of the host's */
     int numbers[MOST]; /* that are the host's */
     int count;
     struct stat own; /* what they refer to */
@@ -128,6 +134,67 @@ static int open_own(void) {
     return open(path, O_RDWR | O_CREAT, 0600);
 }
 
+static bool is_epoll(int fd) {
+    char path[64];
+    char target[64];
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(path, target, sizeof target - 1);
+    target[length > 0 ? length : 0] = '\0';
+    return strcmp(target, "anon_inode:[eventpoll]") == 0;
+}
+
+/* A loop of the host's gets the numbers: its epoll instance that of Tote's. */
+static void take_for_loop(const int *used, int count) {
+    int loop = epoll_create1(0);
+
+    for (int i = 0; i < count; i++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.u64 = DATA_OF_HOST};
+        if (is_epoll(used[i])) {
+            EXPECT(dup2(loop, used[i]) == used[i]);
+            f.loop = used[i];
+            continue;
+        }
+        int own = eventfd(0, 0);
+        EXPECT(dup2(own, used[i]) == used[i] && close(own) == 0);
+        EXPECT(epoll_ctl(loop, EPOLL_CTL_ADD, used[i], &event) == 0);
+        f.numbers[f.count++] = used[i];
+    }
+    EXPECT(f.loop);
+}
+
+/* How many files an epoll instance watches. */
+static int watched_by(int epoll) {
+    char path[64];
+    char line[256];
+    int count = 0;
+
+    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", epoll);
+    FILE *file = fopen(path, "re");
+    EXPECT(file);
+    while (fgets(line, sizeof line, file)) {
+        count += strncmp(line, "tfd:", 4) == 0;
+    }
+    fclose(file);
+    return count;
+}
+
+/* It watches what it did, and hears of it what it did. */
+static void expect_untouched_loop(void) {
+    struct epoll_event events[MOST];
+    eventfd_t value;
+
+    EXPECT(f.count > 0 && watched_by(f.loop) == f.count);
+    for (int i = 0; i < f.count; i++) {
+        EXPECT(eventfd_write(f.numbers[i], 1) == 0);
+    }
+    EXPECT(epoll_wait(f.loop, events, MOST, 0) == f.count);
+    for (int i = 0; i < f.count; i++) {
+        EXPECT(events[i].data.u64 == DATA_OF_HOST);
+        EXPECT(eventfd_read(f.numbers[i], &value) == 0 && value == 1);
+    }
+}
+
 /* Standard error stays open. */
 static void close_all(void) {
     int used[MOST];
@@ -138,9 +205,13 @@ static void close_all(void) {
             used[count++] = fd;
         }
     }
+    f.count = 0;
+    if (f.kind == LOOP_OF_HOST) {
+        take_for_loop(used, count);
+        return;
+    }
     int own = open_own();
     EXPECT(own >= 0 && fstat(own, &f.own) == 0);
-    f.count = 0;
     for (int i = 0; i < count; i++) {
         EXPECT(dup2(own, used[i]) == used[i]);
         f.numbers[f.count++] = used[i];
@@ -164,6 +235,10 @@ static void expect_untouched(void) {
     struct stat status;
     char byte;
 
+    if (f.kind == LOOP_OF_HOST) {
+        expect_untouched_loop();
+        return;
+    }
     for (int i = 0; i < f.count; i++) {
         EXPECT(fstat(f.numbers[i], &status) == 0 && status.st_dev == f.own.st_dev &&
                status.st_ino == f.own.st_ino);
@@ -216,7 +291,30 @@ static void send_before_and_after(void) {
 static void spans_are_delivered_by_another_connection(void **state) {
     (void)state;
     run_kinds(send_before_and_after);
-    assert_int_equal(receiver_wait(f.receiver, 2 * KINDS), 2 * KINDS);
+    f.kind = LOOP_OF_HOST;
+    run(send_before_and_after, 0);
+    assert_int_equal(receiver_wait(f.receiver, 2 * ALL_KINDS), 2 * ALL_KINDS);
+}
+
+/* Without a kept socket, the epoll instance alone has to be known again. */
+static void close_between_connections(void) {
+    f.otlp.endpoint = "http://127.0.0.1:1";
+    start_with(tote_otlp_exporter_new(&f.otlp));
+    end_spans(1);
+    EXPECT(tote_sdk_force_flush(f.sdk, 300) != TOTE_SUCCESS);
+    close_all();
+    end_spans(1);
+    EXPECT(tote_sdk_force_flush(f.sdk, 300) != TOTE_SUCCESS);
+    expect_untouched();
+    tote_sdk_close(&f.sdk, 300);
+    expect_untouched();
+}
+
+static void an_epoll_instance_of_the_host_is_left_as_it_is(void **state) {
+    (void)state;
+    run_kinds(close_between_connections);
+    f.kind = LOOP_OF_HOST;
+    run(close_between_connections, 0);
 }
 
 static void spans_are_delivered_by_the_hosts_loop(void **state) {
@@ -382,6 +480,7 @@ static void a_file_of_lines_is_opened_again(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         CLOSED_TEST(spans_are_delivered_by_another_connection),
+        CLOSED_TEST(an_epoll_instance_of_the_host_is_left_as_it_is),
         CLOSED_TEST(spans_are_delivered_by_the_hosts_loop),
         CLOSED_TEST(the_host_asks_for_another_descriptor_for_its_loop),
         CLOSED_TEST(a_request_that_is_under_way_touches_nothing),

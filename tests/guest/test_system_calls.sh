@@ -84,7 +84,7 @@ count() {
 
 start_receiver http
 count worker 12
-count host 48
+count host 40
 stop_receiver
 start_receiver grpc
 count grpc 64
