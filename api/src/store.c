@@ -51,7 +51,7 @@ static tote_store *new_node(tote_store *parent) {
     log->next = NULL;
     log->capacity = STORE_FIRST_WORDS;
     atomic_init(&log->epoch, 0);
-    atomic_init(&log->length, 0);
+    atomic_init(&log->extent, 0);
     return store;
 }
 

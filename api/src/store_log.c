@@ -52,11 +52,12 @@ uint8_t *tote__record_pack(uint64_t *words, const struct store_record *record) {
     return (uint8_t *)put_text(out, record->metadata, record->metadata_length);
 }
 
-void tote__log_copy(struct store_log *log, uint32_t at, const struct store_log *from,
-                    const struct record_head *head) {
+struct log_extent tote__log_copy(struct store_log *log, struct log_extent extent,
+                                 const struct store_log *from, const struct record_head *head) {
     for (uint32_t i = 0; i < head->words; i++) {
-        tote__log_store(log, at + i, tote__log_load(from, head->at + i));
+        tote__log_store(log, extent.length + i, tote__log_load(from, head->at + i));
     }
+    return tote__log_list(log, extent, head->hash, head->words);
 }
 
 /* Whether `length` bytes are the first of the word's; fewer than a word, and not worth a call. */
@@ -98,27 +99,23 @@ bool tote__log_has_key(const struct store_log *log, const struct record_head *he
     return !left || begins_with(tote__log_load(log, at), text, left);
 }
 
-bool tote__log_find(const struct store_log *log, uint32_t length, const struct store_key *key,
-                    struct record_head *found) {
+/* Newest first. What is listed is checked, because the log may be in use again. */
+bool tote__log_find(const struct store_log *log, struct log_extent extent,
+                    const struct store_key *key, struct record_head *found) {
     const uint32_t hash = key->hash;
-    bool is_found = false;
-    uint32_t words;
 
-    for (uint32_t at = 0; at < length; at += words) {
-        uint64_t first = tote__log_load(log, at);
-        words = (uint32_t)(first >> 8) & 0xFFFFFF;
-        if (tote__unlikely(words <= RECORD_HEAD_WORDS)) {
-            break; /* no record: the log is being used again */
-        }
-        if (tote__unlikely(first >> 32 == hash)) {
-            const struct record_head head = tote__record_head(first, at);
-            if (words <= length - at && tote__log_has_key(log, &head, key)) {
-                *found = head;
-                is_found = true;
+    for (uint32_t record = extent.count; record-- > 0;) {
+        uint64_t listed = tote__log_load(log, tote__log_listed_at(log, record));
+        uint32_t at = (uint32_t)listed;
+        if (tote__unlikely(listed >> 32 == hash) && at < extent.length) {
+            *found = tote__record_head(tote__log_load(log, at), at);
+            if (found->words > RECORD_HEAD_WORDS && found->words <= extent.length - at &&
+                tote__log_has_key(log, found, key)) {
+                return true;
             }
         }
     }
-    return is_found;
+    return false;
 }
 
 void tote__log_add_flag(struct store_log *log, const struct record_head *head, uint32_t flag) {

@@ -2,7 +2,9 @@
 /*
  * store_log.h - the entries of one store: a log that readers scan without a lock
  *
- * Records are appended under the store's lock and show when `length` grows, by one release store.
+ * Records are appended under the store's lock and show when `extent` grows, by one release store.
+ * Their places are listed from the end of the log backward, so a search looks at one word of each
+ * record, newest first, and does not go from record to record.
  * When a log is full, what is not replaced is written into another one, which shows when it becomes
  * the current one, by one release store again. So a reader, and a child that was forked at any
  * moment, sees every change whole or not at all. A log that is used again has a new `epoch`: a
@@ -23,9 +25,33 @@ struct store_log {
     struct store_log *next; /* in the store's list */
     uint32_t capacity;      /* words */
     _Atomic(uint32_t) epoch;
-    _Atomic(uint32_t) length; /* words */
+    _Atomic(uint64_t) extent; /* see struct log_extent */
     _Atomic(uint64_t) words[];
 };
+
+/* How much of a log is written: words of records, and how many these are. */
+struct log_extent {
+    uint32_t length;
+    uint32_t count;
+};
+
+static inline struct log_extent tote__log_extent(const struct store_log *log) {
+    uint64_t extent = atomic_load_explicit(&log->extent, memory_order_acquire);
+
+    return (struct log_extent){(uint32_t)extent, (uint32_t)(extent >> 32)};
+}
+
+static inline void tote__log_publish(struct store_log *log, struct log_extent extent) {
+    atomic_store_explicit(&log->extent, (uint64_t)extent.count << 32 | extent.length,
+                          memory_order_release);
+}
+
+/* The most words that a further record may have. */
+static inline uint32_t tote__log_room(const struct store_log *log, struct log_extent extent) {
+    uint32_t left = log->capacity - extent.length - extent.count;
+
+    return left ? left - 1 : 0;
+}
 
 /* A key as it is looked for. */
 struct store_key {
@@ -138,12 +164,26 @@ static inline void tote__log_store(struct store_log *log, uint32_t at, uint64_t 
     atomic_store_explicit(&log->words[at], word, memory_order_release);
 }
 
-/* Write a record at `at`, where there is room. The caller publishes the length. */
-static inline void tote__log_write(struct store_log *log, uint32_t at, const uint64_t *words,
-                                   uint32_t count) {
+/* The index of the word that lists a record: its hash, and where it begins. */
+static inline uint32_t tote__log_listed_at(const struct store_log *log, uint32_t record) {
+    return log->capacity - 1 - record;
+}
+
+/* List the record of this hash at the end of the extent. Returns: the extent with its words. */
+static inline struct log_extent tote__log_list(struct store_log *log, struct log_extent extent,
+                                               uint32_t hash, uint32_t words) {
+    tote__log_store(log, tote__log_listed_at(log, extent.count),
+                    (uint64_t)hash << 32 | extent.length);
+    return (struct log_extent){extent.length + words, extent.count + 1};
+}
+
+/* Write a record behind the extent, where there is room. Returns: the extent to be published. */
+static inline struct log_extent tote__log_write(struct store_log *log, struct log_extent extent,
+                                                const uint64_t *words, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
-        tote__log_store(log, at + i, words[i]);
+        tote__log_store(log, extent.length + i, words[i]);
     }
+    return tote__log_list(log, extent, (uint32_t)(words[0] >> 32), count);
 }
 
 /* Where a word is, for a writer who knows that no reader looks there. */
@@ -151,21 +191,20 @@ static inline uint64_t *tote__log_place(struct store_log *log, uint32_t at) {
     return (uint64_t *)(void *)&log->words[at];
 }
 
-/* Whether a record below `length` has this hash. For a writer, to whom all records are whole. */
-static inline bool tote__log_has_hash(const struct store_log *log, uint32_t length, uint32_t hash) {
-    for (uint32_t at = 0; at < length;) {
-        uint64_t first = tote__log_load(log, at);
-        if (first >> 32 == hash) {
+/* Whether a record has this hash. */
+static inline bool tote__log_has_hash(const struct store_log *log, struct log_extent extent,
+                                      uint32_t hash) {
+    for (uint32_t record = 0; record < extent.count; record++) {
+        if (tote__log_load(log, tote__log_listed_at(log, record)) >> 32 == hash) {
             return true;
         }
-        at += (uint32_t)(first >> 8) & 0xFFFFFF;
     }
     return false;
 }
 
-/* Write a record of another log at `at`. */
-void tote__log_copy(struct store_log *log, uint32_t at, const struct store_log *from,
-                    const struct record_head *head);
+/* The same with a record of another log. */
+struct log_extent tote__log_copy(struct store_log *log, struct log_extent extent,
+                                 const struct store_log *from, const struct record_head *head);
 
 /*
  * Walk over the records: `*at` starts as 0 and ends as `length`. Returns: false at the end, and
@@ -188,9 +227,9 @@ static inline bool tote__log_next(const struct store_log *log, uint32_t length, 
 bool tote__log_has_key(const struct store_log *log, const struct record_head *head,
                        const struct store_key *key);
 
-/* The newest record of the key below `length`. Returns: false when there is none. */
-bool tote__log_find(const struct store_log *log, uint32_t length, const struct store_key *key,
-                    struct record_head *found);
+/* The newest record of the key. Returns: false when there is none. */
+bool tote__log_find(const struct store_log *log, struct log_extent extent,
+                    const struct store_key *key, struct record_head *found);
 
 /* Add a flag to a record that readers may be reading. */
 void tote__log_add_flag(struct store_log *log, const struct record_head *head, uint32_t flag);

@@ -16,7 +16,7 @@
 struct view {
     const struct store_log *log;
     uint32_t epoch;
-    uint32_t length;
+    struct log_extent extent;
 };
 
 /* Returns: false when the level is empty. */
@@ -29,10 +29,10 @@ static bool open_view(const tote_store *store, struct view *view) {
         log = atomic_load_explicit(&store->current, memory_order_acquire);
         if (log == view->log) {
             /*
-             * It is the current one, or was after that epoch began: its length is of that epoch
+             * It is the current one, or was after that epoch began: its extent is of that epoch
              * too, or newer.
              */
-            view->length = atomic_load_explicit(&log->length, memory_order_acquire);
+            view->extent = tote__log_extent(log);
             return true;
         }
     }
@@ -92,7 +92,7 @@ static enum found find_in_level(const tote_store *store, const struct store_key 
 
     while (open_view(store, &view)) {
         enum found found = ABSENT;
-        if (tote__log_find(view.log, view.length, key, &head)) {
+        if (tote__log_find(view.log, view.extent, key, &head)) {
             found = copy_record(&view, &head, copied);
         }
         if (is_view_good(&view)) {
@@ -320,43 +320,20 @@ struct visit {
     bool has_failed;
 };
 
-/* A level, copied out, and where its records begin. */
+/* A level, copied out: the words of its records, and those that list them, newest first. */
 struct level {
     uint64_t *words;
-    uint32_t *places;
+    const uint64_t *listed;
     uint32_t count;    /* of records */
-    uint32_t capacity; /* of words */
+    uint32_t capacity; /* of words, listed ones too */
 };
 
-static bool make_room(struct level *level, struct tote__arena *arena, uint32_t length) {
-    /* The shortest record is of RECORD_HEAD_WORDS and one more. */
-    uint32_t places = length / (RECORD_HEAD_WORDS + 1);
-
-    if (length <= level->capacity) {
-        return true;
+static bool make_room(struct level *level, struct tote__arena *arena, uint32_t words) {
+    if (words > level->capacity) {
+        level->words = tote__arena_allocate(arena, words * sizeof *level->words);
+        level->capacity = words;
     }
-    level->words =
-        tote__arena_allocate(arena, length * sizeof *level->words + places * sizeof *level->places);
-    level->places = (uint32_t *)(void *)(level->words + length);
-    level->capacity = length;
     return level->words != NULL;
-}
-
-/* Copy the records, up to where there is none because the log is being used again. */
-static void copy_records(const struct view *view, struct level *level) {
-    uint32_t words;
-
-    level->count = 0;
-    for (uint32_t at = 0; at < view->length; at += words) {
-        uint64_t first = tote__log_load(view->log, at);
-        words = (uint32_t)(first >> 8) & 0xFFFFFF;
-        if (words <= RECORD_HEAD_WORDS || words > view->length - at) {
-            return;
-        }
-        level->places[level->count++] = at;
-        level->words[at] = first;
-        tote__log_read(view->log, at + 1, words - 1, level->words + at + 1);
-    }
 }
 
 /* Returns: false when it is empty or out of memory. */
@@ -364,11 +341,16 @@ static bool copy_level(struct visit *visit, const tote_store *store, struct leve
     struct view view;
 
     while (open_view(store, &view)) {
-        if (!make_room(level, &visit->arena, view.length)) {
+        uint32_t length = view.extent.length;
+        uint32_t count = view.extent.count;
+        if (!make_room(level, &visit->arena, length + count)) {
             visit->has_failed = true;
             return false;
         }
-        copy_records(&view, level);
+        level->count = count;
+        level->listed = level->words + length;
+        tote__log_read(view.log, 0, length, level->words);
+        tote__log_read(view.log, view.log->capacity - count, count, level->words + length);
         if (is_view_good(&view)) {
             return true;
         }
@@ -403,12 +385,10 @@ static void visit_record(struct visit *visit, const uint64_t *words) {
 /* Newest first, because of a key twice the newer counts. */
 static void visit_level(struct visit *visit, const tote_store *store) {
     struct level level = {NULL, NULL, 0, 0};
+    uint32_t count = copy_level(visit, store, &level) ? level.count : 0;
 
-    if (!copy_level(visit, store, &level)) {
-        return;
-    }
-    while (level.count-- > 0 && !visit->is_over && !visit->has_failed) {
-        visit_record(visit, level.words + level.places[level.count]);
+    for (uint32_t i = 0; i < count && !visit->is_over && !visit->has_failed; i++) {
+        visit_record(visit, level.words + (uint32_t)level.listed[i]);
     }
 }
 

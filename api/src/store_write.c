@@ -20,8 +20,8 @@ enum {
 /* What the current log has, for one who is about to write a key. */
 struct survey {
     struct store_log *log; /* NULL: none yet */
-    uint32_t length;
-    uint32_t live;   /* words that are not replaced, but for those of the key */
+    struct log_extent extent;
+    struct log_extent live; /* what is not replaced, but for what is of the key */
     bool has_record; /* of the key; then this is the newest */
     struct record_head newest;
 };
@@ -31,11 +31,12 @@ static bool is_live(const tote_store *store, uint32_t flags) {
     return !(flags & RECORD_REPLACED) && (store->parent || !(flags & RECORD_TOMBSTONE));
 }
 
+static const struct log_extent no_extent = {0, 0};
+
 static struct survey survey_of(const tote_store *store) {
     struct store_log *log = atomic_load_explicit(&store->current, memory_order_relaxed);
-    uint32_t length = log ? atomic_load_explicit(&log->length, memory_order_relaxed) : 0;
 
-    return (struct survey){.log = log, .length = length};
+    return (struct survey){.log = log, .extent = log ? tote__log_extent(log) : no_extent};
 }
 
 static struct survey survey_key(const tote_store *store, const struct store_key *key) {
@@ -43,7 +44,7 @@ static struct survey survey_key(const tote_store *store, const struct store_key 
     struct record_head head;
     uint32_t at = 0;
 
-    while (survey.log && tote__log_next(survey.log, survey.length, &at, &head)) {
+    while (survey.log && tote__log_next(survey.log, survey.extent.length, &at, &head)) {
         const struct record_head here = head; /* so that `head` needs no memory */
         if (here.flags & RECORD_REPLACED) {
             continue; /* a newer one of its key follows */
@@ -55,7 +56,8 @@ static struct survey survey_key(const tote_store *store, const struct store_key 
             survey.has_record = true;
             survey.newest = here;
         } else if (is_live(store, here.flags)) {
-            survey.live += here.words;
+            survey.live.length += here.words;
+            survey.live.count++;
         }
     }
     return survey;
@@ -78,7 +80,7 @@ static struct store_log *take_log(tote_store *store, uint32_t words) {
         log->next = first;
         log->capacity = words;
         atomic_init(&log->epoch, 0);
-        atomic_init(&log->length, 0);
+        atomic_init(&log->extent, 0);
         atomic_store_explicit(&store->logs, log, memory_order_release);
     }
     return log;
@@ -98,23 +100,22 @@ static uint32_t fresh_capacity(const struct survey *survey, uint32_t needed) {
 /* Write what is live into another log, then the record, and make that log the current one. */
 static bool write_into_fresh(tote_store *store, const struct survey *survey,
                              const struct store_key *key, const uint64_t *words, uint32_t count) {
-    struct store_log *fresh = take_log(store, fresh_capacity(survey, survey->live + count));
+    uint32_t needed = survey->live.length + survey->live.count + count + 1;
+    struct store_log *fresh = take_log(store, fresh_capacity(survey, needed));
+    struct log_extent extent = no_extent;
     struct record_head head;
-    uint32_t end = 0;
     uint32_t at = 0;
 
     if (!fresh) {
         return false;
     }
-    while (survey->log && tote__log_next(survey->log, survey->length, &at, &head)) {
+    while (survey->log && tote__log_next(survey->log, survey->extent.length, &at, &head)) {
         bool is_of_key = survey->has_record && tote__log_has_key(survey->log, &head, key);
         if (is_live(store, head.flags) && !is_of_key) {
-            tote__log_copy(fresh, end, survey->log, &head);
-            end += head.words;
+            extent = tote__log_copy(fresh, extent, survey->log, &head);
         }
     }
-    tote__log_write(fresh, end, words, count);
-    atomic_store_explicit(&fresh->length, end + count, memory_order_release);
+    tote__log_publish(fresh, tote__log_write(fresh, extent, words, count));
     atomic_store_explicit(&store->current, fresh, memory_order_release);
     return true;
 }
@@ -122,11 +123,10 @@ static bool write_into_fresh(tote_store *store, const struct survey *survey,
 /* Write the record where there is room. The lock is held. Returns: false if out of memory. */
 static bool write_record(tote_store *store, const struct survey *survey,
                          const struct store_key *key, const uint64_t *words, uint32_t count) {
-    if (!survey->log || survey->log->capacity - survey->length < count) {
+    if (!survey->log || tote__log_room(survey->log, survey->extent) < count) {
         return write_into_fresh(store, survey, key, words, count);
     }
-    tote__log_write(survey->log, survey->length, words, count);
-    atomic_store_explicit(&survey->log->length, survey->length + count, memory_order_release);
+    tote__log_publish(survey->log, tote__log_write(survey->log, survey->extent, words, count));
     if (survey->has_record) {
         tote__log_add_flag(survey->log, &survey->newest, RECORD_REPLACED);
     }
@@ -141,7 +141,7 @@ bool tote__store_append(tote_store *store, const struct store_record *record) {
     struct survey survey = survey_of(store);
     bool is_written = false;
 
-    survey.live = survey.length;
+    survey.live = survey.extent;
     if (words) {
         uint8_t *attribute = tote__record_pack(words, record);
         if (record->attribute_size) {
@@ -182,7 +182,7 @@ static enum store_outcome change(tote_store *store, const struct survey *survey,
     if (store->is_sealed) {
         return STORE_SEALED;
     }
-    if (survey->live + count > most) {
+    if (survey->live.length + count > most) {
         return STORE_FULL;
     }
     if (words && write_record(store, survey, &record->key, words, count)) {
@@ -205,14 +205,13 @@ static bool append_new(tote_store *store, const struct store_record *record, con
     struct survey survey = survey_of(store);
     struct store_log *log =
         survey.log ? survey.log : atomic_load_explicit(&store->logs, memory_order_relaxed);
-    uint32_t length = survey.length;
 
-    if (store->is_sealed || !log || log->capacity - length < count || length + count > MOST_WORDS ||
-        tote__log_has_hash(log, length, record->key.hash)) {
+    if (store->is_sealed || !log || tote__log_room(log, survey.extent) < count ||
+        survey.extent.length + count > MOST_WORDS ||
+        tote__log_has_hash(log, survey.extent, record->key.hash)) {
         return false;
     }
-    tote__log_write(log, length, words, count);
-    atomic_store_explicit(&log->length, length + count, memory_order_release);
+    tote__log_publish(log, tote__log_write(log, survey.extent, words, count));
     atomic_store_explicit(&store->current, log, memory_order_release);
     return true;
 }
@@ -279,17 +278,18 @@ static inline struct store_log *fresh_log(const tote_store *store) {
 static inline bool append_in_place(tote_store *store, const char *key, size_t length,
                                    tote_value value, uint32_t flags, uint32_t most) {
     struct store_log *log = fresh_log(store);
-    uint32_t at = log ? atomic_load_explicit(&log->length, memory_order_relaxed) : 0;
+    struct log_extent extent = log ? tote__log_extent(log) : no_extent;
+    uint32_t at = extent.length;
 
-    if (!log || log->capacity - at < most || at + most > MOST_WORDS) {
+    if (!log || tote__log_room(log, extent) < most || at + most > MOST_WORDS) {
         return false;
     }
     uint64_t first = pack_short(tote__log_place(log, at), key, length, value, flags);
     const struct record_head head = tote__record_head(first, at);
-    if (!first || tote__log_has_hash(log, at, head.hash)) {
+    if (!first || tote__log_has_hash(log, extent, head.hash)) {
         return false;
     }
-    atomic_store_explicit(&log->length, at + head.words, memory_order_release);
+    tote__log_publish(log, tote__log_list(log, extent, head.hash, head.words));
     atomic_store_explicit(&store->current, log, memory_order_release);
     return true;
 }

@@ -176,7 +176,7 @@ static void a_store_may_be_full_to_the_last_byte_of_its_cap(void **state) {
 
     assert_true(tote_store_add(store, "key", tote_string(text)));
     const struct store_log *log = atomic_load(&store->current);
-    assert_int_equal(atomic_load(&log->length) * sizeof(uint64_t), TOTE_STORE_MAX_BYTES);
+    assert_int_equal(tote__log_extent(log).length * sizeof(uint64_t), TOTE_STORE_MAX_BYTES);
     free(text);
     tote_store_unref(store);
 }
@@ -215,7 +215,7 @@ static tote_store *half_replaced(tote_store *parent) {
     tote_store_add(store, key, tote_string("old"));
     tote_store_add(other, key, tote_string("new"));
     struct store_log *log = atomic_load(&other->current);
-    tote__log_read(log, 0, atomic_load(&log->length), words);
+    tote__log_read(log, 0, tote__log_extent(log).length, words);
     struct store_record record = tote__record_parse(words);
     assert_true(tote__store_append(store, &record)); /* and the old one is not marked */
     assert_true(says(store, key, "new"));
