@@ -72,10 +72,17 @@ bool tote_span_is_recording(const tote_span *span) {
     return span && span->ops && span->ops->is_recording(span);
 }
 
+/* Apart, so that a call on a span that records nothing needs no stack frame. */
+static __attribute__((noinline)) void set_attribute(tote_span *span, const char *key,
+                                                    tote_value value) {
+    const tote_attribute attribute = {key, value};
+
+    span->ops->set_attributes(span, &attribute, 1);
+}
+
 void tote_span_set_attribute(tote_span *span, const char *key, tote_value value) {
     if (span && span->ops) {
-        tote_attribute attribute = {key, value};
-        span->ops->set_attributes(span, &attribute, 1);
+        set_attribute(span, key, value);
     }
 }
 

@@ -79,18 +79,16 @@ static inline bool begins_with(uint64_t word, const char *text, size_t length) {
     return ((tote__little_endian64(word) ^ wanted) & mask) == 0;
 }
 
-bool tote__log_has_key(const struct store_log *log, const struct record_head *head,
+bool tote__log_has_key(const struct store_log *log, uint32_t at, uint32_t words,
                        const struct store_key *key) {
-    uint32_t at = head->at + HEAD_WORDS;
     const char *text = key->text;
     size_t left = key->length;
     uint64_t eight;
 
-    if (head->hash != key->hash || tote__log_load(log, head->at + 1) >> 48 != left ||
-        tote__words_for(left) > head->words - HEAD_WORDS) {
+    if (tote__log_load(log, at + 1) >> 48 != left || tote__words_for(left) > words - HEAD_WORDS) {
         return false;
     }
-    for (; left >= WORD; left -= WORD, text += WORD) {
+    for (at += HEAD_WORDS; left >= WORD; left -= WORD, text += WORD) {
         memcpy(&eight, text, WORD);
         if (tote__log_load(log, at++) != eight) {
             return false;
@@ -103,14 +101,17 @@ bool tote__log_has_key(const struct store_log *log, const struct record_head *he
 bool tote__log_find(const struct store_log *log, struct log_extent extent,
                     const struct store_key *key, struct record_head *found) {
     const uint32_t hash = key->hash;
+    const uint32_t end = log->capacity;
 
-    for (uint32_t record = extent.count; record-- > 0;) {
-        uint64_t listed = tote__log_load(log, tote__log_listed_at(log, record));
-        uint32_t at = (uint32_t)listed;
-        if (tote__unlikely(listed >> 32 == hash) && at < extent.length) {
-            *found = tote__record_head(tote__log_load(log, at), at);
-            if (found->words > RECORD_HEAD_WORDS && found->words <= extent.length - at &&
-                tote__log_has_key(log, found, key)) {
+    for (uint32_t listed = end - extent.count; listed < end; listed++) {
+        uint64_t place = tote__log_load(log, listed);
+        uint32_t at = (uint32_t)place;
+        if (tote__unlikely(place >> 32 == hash) && at < extent.length) {
+            uint64_t first = tote__log_load(log, at);
+            uint32_t words = tote__record_head(first, at).words;
+            if (words > HEAD_WORDS && words <= extent.length - at &&
+                tote__log_has_key(log, at, words, key)) {
+                *found = tote__record_head(first, at);
                 return true;
             }
         }

@@ -223,8 +223,8 @@ static inline bool tote__log_next(const struct store_log *log, uint32_t length, 
     return true;
 }
 
-/* Whether the record is of this key. */
-bool tote__log_has_key(const struct store_log *log, const struct record_head *head,
+/* Whether the record of so many words, whose hash is that of the key, is of the key. */
+bool tote__log_has_key(const struct store_log *log, uint32_t at, uint32_t words,
                        const struct store_key *key);
 
 /* The newest record of the key. Returns: false when there is none. */

@@ -200,22 +200,36 @@ static ptrdiff_t get(const tote_store *store, const struct store_key *key, uint3
     return result;
 }
 
-ptrdiff_t tote__store_get(const tote_store *store, const char *key, uint32_t visibility,
-                          char *buffer, size_t size) {
+/* With a key that is not ASCII. */
+static __attribute__((noinline)) ptrdiff_t get_repaired(const tote_store *store, const char *key,
+                                                        size_t length, uint32_t visibility,
+                                                        char *buffer, size_t size) {
     struct tote__arena arena = {NULL, NULL, 0};
     struct store_key own_key;
     ptrdiff_t result = -1;
 
+    if (tote__store_key(&own_key, key, length, &arena)) {
+        result = get(store, &own_key, visibility, buffer, size);
+    }
+    tote__arena_clear(&arena);
+    return result;
+}
+
+ptrdiff_t tote__store_get(const tote_store *store, const char *key, uint32_t visibility,
+                          char *buffer, size_t size) {
     if (buffer && size) {
         buffer[0] = '\0';
     }
-    if (store && key && *key && tote__store_key(&own_key, key, strlen(key), &arena)) {
-        result = get(store, &own_key, visibility, buffer, size);
-        if (tote__unlikely(arena.chunks)) {
-            tote__arena_clear(&arena);
-        }
+    if (!store || !key || !*key) {
+        return -1;
     }
-    return result;
+    size_t length = strlen(key);
+    struct tote__scan scan = tote__scan(key, length);
+    if (tote__unlikely(!scan.is_ascii)) {
+        return get_repaired(store, key, length, visibility, buffer, size);
+    }
+    const struct store_key own_key = {key, length, (uint32_t)scan.hash};
+    return get(store, &own_key, visibility, buffer, size);
 }
 
 ptrdiff_t tote_store_get(const tote_store *store, const char *key, char *buffer, size_t size) {

@@ -22,7 +22,7 @@ struct survey {
     struct store_log *log; /* NULL: none yet */
     struct log_extent extent;
     struct log_extent live; /* what is not replaced, but for what is of the key */
-    bool has_record; /* of the key; then this is the newest */
+    bool has_record;        /* of the key; then this is the newest */
     struct record_head newest;
 };
 
@@ -49,7 +49,7 @@ static struct survey survey_key(const tote_store *store, const struct store_key 
         if (here.flags & RECORD_REPLACED) {
             continue; /* a newer one of its key follows */
         }
-        if (here.hash == key->hash && tote__log_has_key(survey.log, &here, key)) {
+        if (here.hash == key->hash && tote__log_has_key(survey.log, here.at, here.words, key)) {
             if (survey.has_record) { /* the process forked before this was done */
                 tote__log_add_flag(survey.log, &survey.newest, RECORD_REPLACED);
             }
@@ -110,7 +110,8 @@ static bool write_into_fresh(tote_store *store, const struct survey *survey,
         return false;
     }
     while (survey->log && tote__log_next(survey->log, survey->extent.length, &at, &head)) {
-        bool is_of_key = survey->has_record && tote__log_has_key(survey->log, &head, key);
+        bool is_of_key = survey->has_record && head.hash == key->hash &&
+                         tote__log_has_key(survey->log, head.at, head.words, key);
         if (is_live(store, head.flags) && !is_of_key) {
             extent = tote__log_copy(fresh, extent, survey->log, &head);
         }

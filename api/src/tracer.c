@@ -322,27 +322,54 @@ static void note_span(void) {
     }
 }
 
-tote_span *tote__tracer_start_span(tote_tracer *tracer, const char *name,
-                                   const tote_span_options *given, tote_store *store) {
-    tote_tracer_provider *provider = provider_of(tracer);
-    tote_span_options room;
-    const tote_span_options *options = tote__complete_span_options(given, &room);
+/*
+ * The ways of a start are apart, and each is the last that is called: a start that is not recorded
+ * needs next to no stack frame.
+ */
+static __attribute__((noinline)) tote_span *
+start_unrecorded(const tote_tracer *tracer, const char *name, const tote_span_options *options) {
+    const tote_context *parent = tote__context_or_current(options->parent);
+
+    if (!parent->is_suppressed) {
+        note_unrecorded(tracer, name ? name : "");
+    }
+    return carry_on(parent, options);
+}
+
+static __attribute__((noinline)) tote_span *start_recorded(tote_tracer_provider *provider,
+                                                           tote_tracer *tracer, const char *name,
+                                                           const tote_span_options *options,
+                                                           tote_store *store) {
     const tote_context *parent = tote__context_or_current(options->parent);
 
     if (parent->is_suppressed) {
         return carry_on(parent, options);
     }
-    if (!provider) {
-        note_unrecorded(tracer, name ? name : "");
-        return carry_on(parent, options);
-    }
-    if (!store) {
-        store = tote_context_get_store(parent);
-    }
+    store = store ? store : tote_context_get_store(parent);
     tote_span *span =
         provider->ops->start_span(provider, tracer, name ? name : "", options, parent, store);
     note_span();
     return span;
+}
+
+static __attribute__((noinline)) tote_span *
+start_with_older_options(tote_tracer *tracer, const char *name, const tote_span_options *given,
+                         tote_store *store) {
+    tote_span_options room;
+
+    return tote__tracer_start_span(tracer, name, tote__fill_span_options(given, &room), store);
+}
+
+tote_span *tote__tracer_start_span(tote_tracer *tracer, const char *name,
+                                   const tote_span_options *given, tote_store *store) {
+    const tote_span_options *options = given ? given : &tote__no_span_options;
+    tote_tracer_provider *provider = provider_of(tracer);
+
+    if (tote__unlikely(options->struct_size < sizeof *options)) {
+        return start_with_older_options(tracer, name, options, store);
+    }
+    return provider ? start_recorded(provider, tracer, name, options, store)
+                    : start_unrecorded(tracer, name, options);
 }
 
 tote_span *tote_tracer_start_span(tote_tracer *tracer, const char *name,

@@ -80,6 +80,13 @@ static struct tote__tally *own_tally(void) {
     return tally;
 }
 
+/* Only the owner writes. */
+static inline void add_one(struct tote__tally *tally) {
+    uint64_t count = atomic_load_explicit(&tally->count, memory_order_relaxed);
+
+    atomic_store_explicit(&tally->count, count + 1, memory_order_relaxed);
+}
+
 /* A forked child starts with nothing. The lock is held. */
 static void forget_inherited(void) {
     if (early.generation != tote__generation()) {
@@ -97,17 +104,29 @@ static void keep_name(const char *name) {
     tote__lock_drop(&early.lock);
 }
 
-void tote__unrecorded_add(const char *name) {
+static __attribute__((noinline)) void add_and_report(const char *name) {
     struct tote__tally *tally = own_tally();
 
     if (tally) {
-        uint64_t count = atomic_load_explicit(&tally->count, memory_order_relaxed);
-        atomic_store_explicit(&tally->count, count + 1, memory_order_relaxed);
+        add_one(tally);
     }
     if (atomic_load_explicit(&names_kept, memory_order_relaxed) < TOTE__FEW_NAMES) {
         keep_name(name);
     }
     tote__unrecorded_report_late(name);
+}
+
+void tote__unrecorded_add(const char *name) {
+    struct tote__tally *tally = tote__thread.tally;
+    bool is_plain = tally && tally->owned.generation == tote__generation() &&
+                    atomic_load_explicit(&names_kept, memory_order_relaxed) == TOTE__FEW_NAMES &&
+                    !atomic_load_explicit(&is_late_expected, memory_order_relaxed);
+
+    if (tote__unlikely(!is_plain)) {
+        add_and_report(name);
+        return;
+    }
+    add_one(tally);
 }
 
 uint64_t tote__unrecorded_count(void) {
