@@ -298,10 +298,9 @@ static bool is_in_list(const struct seen *seen, const uint64_t *record) {
     return false;
 }
 
-/* Returns: false when the key was there already. `failed` if out of memory. */
-static bool see(struct seen *seen, struct tote__arena *arena, const uint64_t *record,
-                bool *failed) {
-    uint64_t bit = 1ULL << (hash_of(record) & 63);
+/* When there are many, or one whose hash is like that of another. */
+static __attribute__((noinline)) bool see_among_many(struct seen *seen, struct tote__arena *arena,
+                                                     const uint64_t *record, bool *failed) {
     bool is_full = seen->capacity ? 2 * seen->count >= seen->capacity : seen->count == SEEN_IN_LIST;
 
     if (is_full && !grow_seen(seen, arena)) {
@@ -310,14 +309,25 @@ static bool see(struct seen *seen, struct tote__arena *arena, const uint64_t *re
     }
     const uint64_t **slot = seen->capacity ? table_slot(seen->records, seen->capacity, record)
                                            : &seen->records[seen->count];
-    bool is_known =
-        seen->capacity ? *slot != NULL : (seen->filter & bit) && is_in_list(seen, record);
+    bool is_known = seen->capacity ? *slot != NULL : is_in_list(seen, record);
     if (is_known) {
         return false;
     }
     *slot = record;
-    seen->filter |= bit;
     seen->count++;
+    return true;
+}
+
+/* Returns: false when the key was there already. `failed` if out of memory. */
+static inline bool see(struct seen *seen, struct tote__arena *arena, const uint64_t *record,
+                       bool *failed) {
+    uint64_t bit = 1ULL << (hash_of(record) & 63);
+
+    if (tote__unlikely(seen->filter & bit || seen->count >= SEEN_IN_LIST)) {
+        return see_among_many(seen, arena, record, failed);
+    }
+    seen->filter |= bit;
+    seen->records[seen->count++] = record;
     return true;
 }
 
@@ -372,28 +382,45 @@ static bool copy_level(struct visit *visit, const tote_store *store, struct leve
     return false;
 }
 
-static void visit_record(struct visit *visit, const uint64_t *words) {
-    uint32_t flags = (uint32_t)words[0] & (TOTE_EVERYWHERE | TOTE__REMOTE);
-    bool is_seen = is_visible((uint32_t)words[0], visit->hides_propagating);
-    bool is_wanted = is_seen ? visit->visibility == UINT32_MAX || (flags & visit->visibility)
-                             : visit->wants_hidden;
+/* A key that is deleted, or hidden by a layer. */
+static bool visit_hidden(const struct visit *visit, const struct store_record *record) {
+    const struct tote__entry entry = {
+        .key = record->key.text,
+        .key_length = record->key.length,
+        .hash = record->key.hash,
+        .flags = RECORD_TOMBSTONE,
+        .metadata = record->metadata,
+        .metadata_length = record->metadata_length,
+    };
+    return visit->visitor(visit->arg, &entry);
+}
 
-    if (!see(&visit->seen, &visit->arena, words, &visit->has_failed) || !is_wanted) {
+static bool visit_visible(const struct visit *visit, const struct store_record *record) {
+    const struct tote__entry entry = {
+        .key = record->key.text,
+        .key_length = record->key.length,
+        .hash = record->key.hash,
+        .flags = record->flags & (TOTE_EVERYWHERE | TOTE__REMOTE),
+        .attribute = {record->attribute, record->attribute_size},
+        .value = tote__record_value(record),
+        .metadata = record->metadata,
+        .metadata_length = record->metadata_length,
+    };
+    return visit->visitor(visit->arg, &entry);
+}
+
+static void visit_record(struct visit *visit, const uint64_t *words) {
+    const struct store_record record = tote__record_parse(words);
+    bool is_of_any = record.flags & visit->visibility || visit->visibility == UINT32_MAX;
+
+    if (!see(&visit->seen, &visit->arena, words, &visit->has_failed)) {
         return;
     }
-    struct store_record record = tote__record_parse(words);
-    const struct tote__slice none = {NULL, 0};
-    const struct tote__entry entry = {
-        .key = record.key.text,
-        .key_length = record.key.length,
-        .hash = record.key.hash,
-        .flags = is_seen ? flags : RECORD_TOMBSTONE,
-        .attribute = is_seen ? (struct tote__slice){record.attribute, record.attribute_size} : none,
-        .value = is_seen ? tote__record_value(&record) : none,
-        .metadata = record.metadata,
-        .metadata_length = record.metadata_length,
-    };
-    visit->is_over = !visit->visitor(visit->arg, &entry);
+    if (!is_visible(record.flags, visit->hides_propagating)) {
+        visit->is_over = visit->wants_hidden && !visit_hidden(visit, &record);
+    } else if (is_of_any) {
+        visit->is_over = !visit_visible(visit, &record);
+    }
 }
 
 /* Newest first, because of a key twice the newer counts. */

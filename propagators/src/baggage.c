@@ -51,6 +51,9 @@ struct encoded {
 static struct encoded measure(const char *text, size_t length, enum tote__characters plain) {
     struct encoded encoded = {text, length, plain, 0};
 
+    if (tote__are_all_in(plain, text, length)) {
+        return encoded;
+    }
     for (size_t i = 0; i < length; i++) {
         encoded.escapes += !tote__is_in(plain, text[i]);
     }
@@ -58,7 +61,7 @@ static struct encoded measure(const char *text, size_t length, enum tote__charac
 }
 
 static char *write_plain(char *out, const char *text, size_t length) {
-    memcpy(out, text, length);
+    (void)tote__copy_ascii(out, text, length);
     return out + length;
 }
 
@@ -81,25 +84,23 @@ static char *write_encoded(char *out, const struct encoded *encoded) {
     return out;
 }
 
-/* Append a whole member, and the comma before it, or nothing. */
-static enum baggage_problem put_member(struct writer *writer, const struct tote__entry *entry) {
-    char scalar[BAGGAGE_SCALAR_SIZE];
-    struct tote__slice slice;
+static struct encoded measure_metadata(const struct tote__entry *entry) {
     const char *trimmed = entry->metadata;
-    size_t trimmed_length = entry->metadata_length;
+    size_t length = entry->metadata_length;
 
-    if (!tote__is_token(entry->key, entry->key_length)) {
-        return BAGGAGE_NAME;
+    tote__trim(&trimmed, &length);
+    return measure(trimmed, length, TOTE__BAGGAGE_META);
+}
+
+/* Append a whole member, and the comma before it, or nothing. */
+static enum baggage_problem put_member(struct writer *writer, const struct tote__entry *entry,
+                                       struct tote__slice text) {
+    struct encoded value = measure((const char *)text.at, text.size, TOTE__BAGGAGE_PLAIN);
+    struct encoded metadata = {NULL, 0, TOTE__BAGGAGE_META, 0};
+
+    if (entry->metadata_length) {
+        metadata = measure_metadata(entry);
     }
-    if (writer->members == writer->rules->max_members) {
-        return BAGGAGE_LIMIT;
-    }
-    if (!tote__baggage_value(entry, scalar, &slice)) {
-        return BAGGAGE_VALUE;
-    }
-    tote__trim(&trimmed, &trimmed_length);
-    struct encoded value = measure((const char *)slice.at, slice.size, TOTE__BAGGAGE_PLAIN);
-    struct encoded metadata = measure(trimmed, trimmed_length, TOTE__BAGGAGE_META);
     size_t size = (writer->members != 0) + entry->key_length + 1 + value.length +
                   2 * value.escapes + (metadata.length != 0) + metadata.length +
                   2 * metadata.escapes;
@@ -123,11 +124,39 @@ static enum baggage_problem put_member(struct writer *writer, const struct tote_
     return BAGGAGE_NO_PROBLEM;
 }
 
+/* The same with a value that is no text. */
+static __attribute__((noinline)) enum baggage_problem
+put_other_member(struct writer *writer, const struct tote__entry *entry) {
+    char scalar[BAGGAGE_SCALAR_SIZE];
+    struct tote__slice text;
+
+    return tote__baggage_value(entry, scalar, &text) ? put_member(writer, entry, text)
+                                                     : BAGGAGE_VALUE;
+}
+
+static enum baggage_problem put_entry(struct writer *writer, const struct tote__entry *entry) {
+    struct tote__slice text;
+
+    if (!tote__is_token(entry->key, entry->key_length)) {
+        return BAGGAGE_NAME;
+    }
+    if (writer->members == writer->rules->max_members) {
+        return BAGGAGE_LIMIT;
+    }
+    return tote__any_value_string(entry->value, &text) ? put_member(writer, entry, text)
+                                                       : put_other_member(writer, entry);
+}
+
 static bool inject_entry(void *arg, const struct tote__entry *entry) {
     struct writer *writer = arg;
+    const struct baggage_rules *rules = writer->rules;
 
-    if (tote__name_list_allows(&writer->rules->names, entry->key)) {
-        tote__baggage_report(writer->rules, "baggage", entry, put_member(writer, entry));
+    if (rules->names.names && !tote__name_list_allows(&rules->names, entry->key)) {
+        return true;
+    }
+    enum baggage_problem problem = put_entry(writer, entry);
+    if (tote__unlikely(problem != BAGGAGE_NO_PROBLEM)) {
+        tote__baggage_report(rules, "baggage", entry, problem);
     }
     return true;
 }
@@ -176,9 +205,11 @@ static const char *read_member(struct baggage_reader *reader, const char *at, co
     }
     const char *value = skip_blanks(at + 1, end);
     size_t plain = tote__span_of(TOTE__BAGGAGE_PLAIN, value, (size_t)(end - value));
-    size_t length =
-        plain + tote__span_of(TOTE__BAGGAGE_OCTET, value + plain, (size_t)(end - value) - plain);
-    const char *member_end = value + length;
+    const char *member_end = value + plain;
+    if (member_end < end && *member_end == '%') {
+        member_end += tote__span_of(TOTE__BAGGAGE_OCTET, member_end, (size_t)(end - member_end));
+    }
+    size_t length = (size_t)(member_end - value);
     at = skip_blanks(member_end, end);
     if (at < end && *at == ';') {
         member_end = ++at;

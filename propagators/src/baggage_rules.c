@@ -128,21 +128,25 @@ static size_t decode(char *out, const char *text, size_t length, enum baggage_en
 }
 
 static bool keep(struct baggage_reader *reader, struct tote__layer_entry *entry, const char *value,
-                 size_t length, enum baggage_encoding encoding) {
-    char usual[256];
-    struct tote__arena arena = tote__arena_over(usual, sizeof usual);
-
-    if (encoding != BAGGAGE_PLAIN) {
-        char *room = tote__arena_allocate(&arena, length);
-        length = room ? decode(room, value, length, encoding) : 0;
-        value = room;
-    }
+                 size_t length) {
     if (!reader->layer) {
         reader->layer = tote__layer_begin(reader->parent);
     }
     entry->value = tote_string_of(value, length);
     entry->flags = TOTE_EVERYWHERE | TOTE__REMOTE;
-    bool is_kept = value && reader->layer && tote__layer_put(reader->layer, entry);
+    return reader->layer && tote__layer_put(reader->layer, entry);
+}
+
+static __attribute__((noinline)) bool keep_decoded(struct baggage_reader *reader,
+                                                   struct tote__layer_entry *entry,
+                                                   const char *value, size_t length,
+                                                   enum baggage_encoding encoding) {
+    char usual[256];
+    struct tote__arena arena = tote__arena_over(usual, sizeof usual);
+    char *decoded = tote__arena_allocate(&arena, length);
+    bool is_kept =
+        decoded && keep(reader, entry, decoded, decode(decoded, value, length, encoding));
+
     tote__arena_clear(&arena);
     return is_kept;
 }
@@ -152,7 +156,11 @@ void tote__baggage_keep(struct baggage_reader *reader, struct tote__layer_entry 
                         size_t bytes) {
     if (baggage_is_full(reader, bytes)) {
         reader->over_limit++;
-    } else if (keep(reader, entry, value, length, encoding)) {
+        return;
+    }
+    bool is_kept = encoding == BAGGAGE_PLAIN ? keep(reader, entry, value, length)
+                                             : keep_decoded(reader, entry, value, length, encoding);
+    if (is_kept) {
         reader->count++;
         reader->bytes += bytes;
     } else {
