@@ -43,6 +43,7 @@ struct core_config {
                                              before, and if not global */
     tote_sampler *sampler;
     tote_id_generator *id_generator; /* NULL: the thread's own random numbers */
+    tote_store *root_store;          /* the process root store; borrowed */
     tote_store_export store_export;
     char **store_export_keys;
     size_t store_export_key_count;

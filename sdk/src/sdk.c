@@ -359,6 +359,7 @@ static struct core_config *make_config(const struct tote__sdk_settings *settings
     config->origin.resource = settings->resource;
     atomic_init(&config->resource_generation, tote__generation());
     config->origin.limits = copy_limits(&settings->limits);
+    config->root_store = tote_store_root();
     config->store_export = settings->store_export;
     config->now_unix_nano = settings->now_unix_nano;
     config->clock = settings->clock;

@@ -259,15 +259,20 @@ static inline void add_store_attributes(struct span *span, const struct core_con
     }
 }
 
+/* Another thread may read the attributes meanwhile. */
+tote__rarely_called static void clear_index(struct span *span) {
+    tote__lock_take(&span->lock);
+    tote__clear_index(span);
+    tote__lock_drop(&span->lock);
+}
+
 /*
  * Nothing changes from here on; the view is dropped before, for from then on a reader keeps the
  * next one.
  */
-static void freeze(struct span *span) {
+static inline void freeze(struct span *span) {
     if (tote__unlikely(span->index)) {
-        tote__lock_take(&span->lock); /* somebody may read it now */
-        tote__clear_index(span);
-        tote__lock_drop(&span->lock);
+        clear_index(span);
     }
     if (span->view) {
         tote__span_drop_view(span);
@@ -302,6 +307,7 @@ static void finish(struct span *span, struct thread_state *thread) {
     struct core_config *config =
         thread ? tote__core_enter(&tote__cores[span->origin.slot], thread) : NULL;
 
+    const tote_store *not_counted = config ? config->root_store : NULL;
     if (config && config->origin.run == span->origin.run) {
         tote__count(&tote__core_counters(thread, span->origin.slot, span->origin.run)->finished);
         add_store_attributes(span, config);
@@ -312,10 +318,10 @@ static void finish(struct span *span, struct thread_state *thread) {
     if (thread) {
         tote__core_leave(thread);
     }
-    if (span->store) {
+    if (span->store && span->store != not_counted) {
         tote_store_unref(span->store);
-        span->store = NULL;
     }
+    span->store = NULL;
 }
 
 tote__rarely_called static void report_early_end(const struct span *span, uint64_t early_by) {

@@ -178,7 +178,7 @@ tote__always_inline void set_up_context(const struct start *start, struct span *
     context->trace_state = trace_state_of(start);
 }
 
-static void set_up_parent(const struct start *start, struct span *span) {
+tote__always_inline void set_up_parent(const struct start *start, struct span *span) {
     const struct tote_span_context *parent = start->parent_context;
 
     span->has_parent = parent != NULL;
@@ -222,7 +222,7 @@ static bool can_share_anchor(const struct start *start, const struct span *paren
  * A local root reads both clocks. Its local children add the monotonic time that has passed since,
  * so that the times within a trace are consistent.
  */
-static void set_up_time(const struct start *start, struct span *span) {
+tote__always_inline void set_up_time(const struct start *start, struct span *span) {
     const struct core_config *config = start->config;
     const struct span *parent = NULL;
     uint64_t given = start->options->start_time_unix_nano;
@@ -250,7 +250,7 @@ static void set_up_time(const struct start *start, struct span *span) {
         given ? given : span->anchor_realtime + (monotonic - span->anchor_monotonic);
 }
 
-static void set_up_rest(const struct start *start, struct span *span) {
+tote__always_inline void set_up_rest(const struct start *start, struct span *span) {
     span->origin = start->config->origin;
     span->scope = start->tracer->index;
     span->kind =
@@ -271,7 +271,7 @@ static void put_result(struct span *span, const tote_sampling_result *result) {
 }
 
 /* What the caller and the sampler say. No lock: nobody knows the span yet. */
-static void set_up_content(const struct start *start, struct span *span) {
+tote__always_inline void set_up_content(const struct start *start, struct span *span) {
     const tote_span_options *options = start->options;
 
     tote__span_begin_room(span, start->name);
@@ -294,7 +294,7 @@ static void call_on_start(const struct core_config *config, tote_span *span,
     }
 }
 
-static struct span *take_block(void) {
+tote__always_inline struct span *take_block(void) {
     struct span *span = tote__pool_take(&tote__span_pool);
 
     if (span && tote__unlikely(span->listed_in != tote__generation())) {
@@ -315,8 +315,13 @@ tote__always_inline struct span *begin_span(const struct start *start, struct sp
     return span;
 }
 
+/* A reference to the store; the process root store, which most spans see, is never counted. */
+tote__always_inline tote_store *store_of(const struct start *start) {
+    return start->store == start->config->root_store ? start->store : tote_store_ref(start->store);
+}
+
 /* The span of a decision; NULL if out of memory. */
-static tote_span *make_span(const struct start *start, const tote_context *parent) {
+tote__always_inline tote_span *make_span(const struct start *start, const tote_context *parent) {
     if (start->decision == TOTE_SAMPLING_DROP) {
         return (tote_span *)begin_span(start, tote__pool_take(&tote__span_pool), &dropped_ops);
     }
@@ -334,7 +339,7 @@ static tote_span *make_span(const struct start *start, const tote_context *paren
     set_up_time(start, span);
     set_up_content(start, span);
     if (start->config->store_export != TOTE_STORE_EXPORT_NONE) {
-        span->store = tote_store_ref(start->store);
+        span->store = store_of(start);
     }
     atomic_store_explicit(&span->state, SPAN_OPEN, memory_order_release);
     tote__count(&counters->started);
@@ -343,7 +348,7 @@ static tote_span *make_span(const struct start *start, const tote_context *paren
 }
 
 /* Ask a sampler that does not always say the same, and make the span of what it says. */
-static tote_span *make_asked_span(struct start *start, const tote_context *parent) {
+tote__apart static tote_span *make_asked_span(struct start *start, const tote_context *parent) {
     tote_context *without_span = NULL;
     tote_sampling_result result;
 
