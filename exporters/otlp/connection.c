@@ -200,7 +200,7 @@ void tote__connection_free(struct tote__connection *connection) {
     curl_multi_cleanup(connection->multi);
     curl_slist_free_all(connection->headers);
     tote__gzip_clear(&connection->gzip);
-    tote_otlp_buffer_clear(&connection->framed);
+    tote__buffer_clear(&connection->framed);
     tote__incoming_clear(&connection->incoming);
     tote__release(connection, sizeof *connection);
 }

@@ -48,7 +48,7 @@ struct tote__connection {
     } sockets[TOTE__MAX_SOCKETS];
     struct tote__watch watches[TOTE__MAX_WATCHES];
     struct tote__gzip gzip;
-    tote_otlp_buffer
+    struct tote__buffer
         framed; /* what is sent: as JSON, or with gRPC's head if it is not compressed */
     struct tote__incoming incoming;
     bool is_in_timer;    /* curl was called for its timer, and ... */

@@ -78,12 +78,13 @@ static size_t cut_message(struct cut *cut, struct tote__slice message, unsigned 
     return size;
 }
 
-bool tote__otlp_cut(struct tote__slice request, struct tote__range range, tote_otlp_buffer *out) {
+bool tote__otlp_cut(struct tote__slice request, struct tote__range range,
+                    struct tote__buffer *out) {
     struct cut cut = {.range = range};
     struct cut measured = cut;
     size_t size = cut_message(&measured, request, IN_REQUEST, NULL);
 
-    if (measured.next < cut.range.to || !tote__otlp_buffer_reserve(out, size)) {
+    if (measured.next < cut.range.to || !tote__buffer_reserve(out, size)) {
         return false;
     }
     cut_message(&cut, request, IN_REQUEST, out->bytes + out->size);

@@ -5,8 +5,7 @@
 #ifndef TOTE_OTLP_CUT_H
 #define TOTE_OTLP_CUT_H
 
-#include "tote/exporters/otlp.h"
-#include "tote/internal/wire.h"
+#include "tote/internal/buffer.h"
 
 /* The spans with these indexes, in the order of the request. */
 struct tote__range {
@@ -19,6 +18,6 @@ struct tote__range {
  * is one of our own encoder. Returns: false, and the buffer's size does not change, if out of
  * memory or if the request is damaged.
  */
-bool tote__otlp_cut(struct tote__slice request, struct tote__range range, tote_otlp_buffer *out);
+bool tote__otlp_cut(struct tote__slice request, struct tote__range range, struct tote__buffer *out);
 
 #endif

@@ -113,7 +113,7 @@ static uint8_t *put_resource_spans(const struct encoding *encoding, uint8_t *out
     return put_text(out, SCHEMA_URL, resource->resource.schema_url);
 }
 
-bool tote__otlp_encode(tote_otlp_buffer *buffer, const struct tote__span_bytes *spans,
+bool tote__otlp_encode(struct tote__buffer *buffer, const struct tote__span_bytes *spans,
                        size_t count) {
     max_align_t memory[24];
     struct encoding encoding = {
@@ -122,7 +122,7 @@ bool tote__otlp_encode(tote_otlp_buffer *buffer, const struct tote__span_bytes *
 
     if (count && measure(&encoding)) {
         size_t size = request_size(&encoding);
-        is_done = tote__otlp_buffer_reserve(buffer, size);
+        is_done = tote__buffer_reserve(buffer, size);
         uint8_t *out = is_done ? buffer->bytes + buffer->size : NULL;
         for (size_t i = 0; is_done && i < encoding.grouping.count; i++) {
             if (tote__is_first_of_resource(&encoding.grouping, i)) {
@@ -132,35 +132,5 @@ bool tote__otlp_encode(tote_otlp_buffer *buffer, const struct tote__span_bytes *
         buffer->size += is_done ? size : 0;
     }
     tote__arena_clear(&encoding.arena);
-    return is_done;
-}
-
-/* The numbers of the fields are the same for both. */
-static bool put_definition(tote_otlp_buffer *buffer, struct tote__slice message,
-                           const char *schema_url) {
-    size_t size = tote__run_size(message.size) + text_size(schema_url);
-
-    if (!tote__otlp_buffer_reserve(buffer, size)) {
-        return false;
-    }
-    uint8_t *out = put_message(buffer->bytes + buffer->size, RESOURCE_SPANS_RESOURCE, message);
-    put_text(out, SCHEMA_URL, schema_url);
-    buffer->size += size;
-    return true;
-}
-
-bool tote__otlp_encode_resource(tote_otlp_buffer *buffer, uint32_t index) {
-    const struct tote__resource *resource = tote__resource_at(index);
-
-    return put_definition(buffer, resource->encoded, resource->resource.schema_url);
-}
-
-bool tote__otlp_encode_scope(tote_otlp_buffer *buffer, uint32_t index) {
-    struct tote__arena arena = {.chunks = NULL};
-    struct tote__span_group group = {.scope = index};
-    bool is_done = tote__group_describe(&group, &arena) &&
-                   put_definition(buffer, group.scope_message, tote__group_schema_url(&group));
-
-    tote__arena_clear(&arena);
     return is_done;
 }

@@ -8,33 +8,26 @@
 #define TOTE_OTLP_ENCODE_H
 
 #include "tote/exporters/otlp.h"
+#include "tote/internal/buffer.h"
 #include "tote/internal/record.h"
 
 /*
  * Append an ExportTraceServiceRequest of these spans. Returns: false, and an unchanged size, if
  * out of memory.
  */
-bool tote__otlp_encode(tote_otlp_buffer *buffer, const struct tote__span_bytes *spans,
+bool tote__otlp_encode(struct tote__buffer *buffer, const struct tote__span_bytes *spans,
                        size_t count);
 
 /*
  * Append such a request of ours as JSON, one object without a line break. Returns: false, and an
  * unchanged size, if out of memory. Spec: protocol/otlp.md#json-protobuf-encoding
  */
-bool tote__otlp_json_of(tote_otlp_buffer *buffer, struct tote__slice request);
+bool tote__otlp_json_of(struct tote__buffer *buffer, struct tote__slice request);
 
-/* The spans are asked for their bytes. Returns: false likewise. */
-bool tote__otlp_encode_spans(tote_otlp_buffer *buffer, const tote_span_data *const *spans,
+/* The spans are asked for their bytes. Both return false likewise. */
+bool tote__otlp_encode_spans(struct tote__buffer *buffer, const tote_span_data *const *spans,
                              size_t count);
-
-/*
- * Append the fields of ResourceSpans, or of ScopeSpans, but what they hold. Returns: false if
- * out of memory.
- */
-bool tote__otlp_encode_resource(tote_otlp_buffer *buffer, uint32_t index);
-bool tote__otlp_encode_scope(tote_otlp_buffer *buffer, uint32_t index);
-
-/* Make room for so many bytes behind what there is. Returns: false if out of memory. */
-bool tote__otlp_buffer_reserve(tote_otlp_buffer *buffer, size_t more);
+bool tote__otlp_encode_json(struct tote__buffer *buffer, const tote_span_data *const *spans,
+                            size_t count);
 
 #endif

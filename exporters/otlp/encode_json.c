@@ -433,7 +433,7 @@ static void put_resource_spans(struct tote__json *json, struct tote__slice resou
     }
 }
 
-bool tote__otlp_json_of(tote_otlp_buffer *buffer, struct tote__slice request) {
+bool tote__otlp_json_of(struct tote__buffer *buffer, struct tote__slice request) {
     struct tote__json json = tote__json_start(buffer);
     struct tote__field field;
 

@@ -3,6 +3,7 @@
  * encoding.c - spans to bytes in either encoding
  */
 #include "encode.h"
+#include "tote/internal/memory.h"
 
 /* Get the bytes of each. Returns: NULL if out of memory. */
 static const struct tote__span_bytes *bytes_of(const tote_span_data *const *spans, size_t count,
@@ -17,7 +18,7 @@ static const struct tote__span_bytes *bytes_of(const tote_span_data *const *span
     return bytes;
 }
 
-bool tote__otlp_encode_spans(tote_otlp_buffer *buffer, const tote_span_data *const *spans,
+bool tote__otlp_encode_spans(struct tote__buffer *buffer, const tote_span_data *const *spans,
                              size_t count) {
     struct tote__arena arena = {.chunks = NULL};
     const struct tote__span_bytes *bytes = bytes_of(spans, count, &arena);
@@ -27,13 +28,13 @@ bool tote__otlp_encode_spans(tote_otlp_buffer *buffer, const tote_span_data *con
     return is_done;
 }
 
-static bool encode_json(tote_otlp_buffer *buffer, const tote_span_data *const *spans,
-                        size_t count) {
-    tote_otlp_buffer request = {NULL, 0, 0};
+bool tote__otlp_encode_json(struct tote__buffer *buffer, const tote_span_data *const *spans,
+                            size_t count) {
+    struct tote__buffer request = {NULL, 0, 0};
     bool is_done = tote__otlp_encode_spans(&request, spans, count) &&
-                   tote__otlp_json_of(buffer, (struct tote__slice){request.bytes, request.size});
+                   tote__otlp_json_of(buffer, tote__buffer_slice(&request));
 
-    tote_otlp_buffer_clear(&request);
+    tote__buffer_clear(&request);
     return is_done;
 }
 
@@ -45,6 +46,16 @@ bool tote_otlp_encode(tote_otlp_encoding encoding, const tote_span_data *const *
     if (!count) {
         return true;
     }
-    return encoding == TOTE_OTLP_JSON ? encode_json(buffer, spans, count)
-                                      : tote__otlp_encode_spans(buffer, spans, count);
+    struct tote__buffer own = {buffer->bytes, buffer->size, buffer->capacity};
+    bool is_done = encoding == TOTE_OTLP_JSON ? tote__otlp_encode_json(&own, spans, count)
+                                              : tote__otlp_encode_spans(&own, spans, count);
+    *buffer = (tote_otlp_buffer){own.bytes, own.size, own.capacity};
+    return is_done;
+}
+
+void tote_otlp_buffer_clear(tote_otlp_buffer *buffer) {
+    if (buffer) {
+        tote__release(buffer->bytes, buffer->capacity);
+        *buffer = (tote_otlp_buffer){NULL, 0, 0};
+    }
 }

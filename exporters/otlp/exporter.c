@@ -11,18 +11,18 @@
 #include <unistd.h>
 
 #include "encode.h"
-#include "folder.h"
-#include "journal.h"
 #include "options.h"
 #include "outbox.h"
-#include "spool_claim.h"
 #include "tote/context.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/otlp.h"
 #include "tote/internal/cancel.h"
 #include "tote/internal/clock.h"
+#include "tote/internal/folder.h"
 #include "tote/internal/fork.h"
+#include "tote/internal/journal.h"
 #include "tote/internal/sdk.h"
+#include "tote/internal/spool_claim.h"
 #include "tote/internal/tracer.h"
 
 enum { LONGEST_PAUSE_MS = 60000 };
@@ -31,7 +31,7 @@ struct exporter {
     struct tote__otlp_settings settings;
     struct tote__transport *transport;
     tote_context *context; /* in which curl's own calls are not traced */
-    tote_otlp_buffer buffer;
+    struct tote__buffer buffer;
     struct tote__outbox outbox;
     struct tote__spool_claim claim; /* on the directory of the disk queue */
     struct tote__journal *journal;  /* this process's; NULL: none */
@@ -120,7 +120,7 @@ static void count_verdict(struct export *export, const struct tote__verdict *ver
  * if out of memory. The request is empty for one that no request can hold, which is in the report
  * then.
  */
-static size_t encode(const struct exporter *exporter, tote_otlp_buffer *request,
+static size_t encode(const struct exporter *exporter, struct tote__buffer *request,
                      const tote_span_data *const *spans, size_t count, tote_export_report *report) {
     size_t most = tote__outbox_most_bytes(&exporter->outbox);
 
@@ -195,7 +195,7 @@ static void begin_export(struct exporter *exporter) {
     uint32_t before = atomic_exchange(&exporter->exporting, generation);
 
     if (before && before != generation) {
-        exporter->buffer = (tote_otlp_buffer){.bytes = NULL};
+        exporter->buffer = (struct tote__buffer){.bytes = NULL};
     }
     if (exporter->generation != generation) { /* and what its parent kept is its parent's */
         struct tote__spool *spool = exporter->outbox.spool;
@@ -278,7 +278,7 @@ static int send_spans(void *arg) {
     struct spans *all = arg;
     struct export *export = &all->export;
     struct exporter *exporter = export->exporter;
-    const tote_otlp_buffer *buffer = &exporter->buffer;
+    const struct tote__buffer *buffer = &exporter->buffer;
     size_t most = all->count; /* spans in one request */
     size_t done = 0;
 
@@ -583,7 +583,7 @@ static void otlp_destroy(void *self) {
     uint32_t exporting = atomic_load(&exporter->exporting);
 
     if (!exporting) { /* else this is a child, and its parent was at it */
-        tote_otlp_buffer_clear(&exporter->buffer);
+        tote__buffer_clear(&exporter->buffer);
         tote__outbox_clear(&exporter->outbox);
     }
     tote__spool_claim_drop(&exporter->claim);

@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "encode.h"
-#include "folder.h"
 #include "tote/diagnostics.h"
+#include "tote/internal/folder.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/os.h"
 #include "tote/internal/sdk.h"
@@ -35,7 +35,7 @@ struct exporter {
     int fd;
     dev_t device; /* of the file that was opened */
     ino_t inode;
-    tote_otlp_buffer buffer;
+    struct tote__buffer buffer;
     atomic_bool is_shut_down;
     atomic_bool is_prepared; /* no file is opened any more */
 };
@@ -139,7 +139,7 @@ static void take_back(struct exporter *exporter, off_t start, size_t written) {
 }
 
 /* Returns: 0, or the error. */
-static int write_line(struct exporter *exporter, const tote_otlp_buffer *line) {
+static int write_line(struct exporter *exporter, const struct tote__buffer *line) {
     if (exporter->path && !is_open(exporter) &&
         (atomic_load(&exporter->is_prepared) || !open_file(exporter))) {
         return atomic_load(&exporter->is_prepared) ? EBADF : errno;
@@ -158,11 +158,10 @@ static int write_line(struct exporter *exporter, const tote_otlp_buffer *line) {
 }
 
 static bool encode(struct exporter *exporter, const tote_span_data *const *spans, size_t count) {
-    tote_otlp_buffer *line = &exporter->buffer;
+    struct tote__buffer *line = &exporter->buffer;
 
     line->size = 0;
-    if (!tote_otlp_encode(TOTE_OTLP_JSON, spans, count, line) ||
-        !tote__otlp_buffer_reserve(line, 1)) {
+    if (!tote__otlp_encode_json(line, spans, count) || !tote__buffer_reserve(line, 1)) {
         return false;
     }
     line->bytes[line->size++] = '\n';
@@ -228,7 +227,7 @@ static void file_destroy(void *self) {
     if (exporter->path) {
         tote__close_same_file(exporter->fd, exporter->device, exporter->inode);
     }
-    tote_otlp_buffer_clear(&exporter->buffer);
+    tote__buffer_clear(&exporter->buffer);
     tote__release(exporter->path, exporter->path_size);
     tote__release(exporter, sizeof *exporter);
     errno = error;

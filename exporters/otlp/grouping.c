@@ -11,44 +11,12 @@
 
 #include "tote/internal/tracer.h"
 
-enum { SCOPE_NAME = 0x0A, SCOPE_VERSION = 0x12 };
-
 static const tote_instrumentation_scope *scope_of(const struct tote__span_group *group) {
     return &tote__tracer_at(group->scope)->scope;
 }
 
 const char *tote__group_schema_url(const struct tote__span_group *group) {
     return scope_of(group)->schema_url;
-}
-
-static uint8_t *put_text(uint8_t *out, uint8_t tag, const char *text) {
-    return *text ? tote__put_run(out, tag, text, strlen(text)) : out;
-}
-
-/* The attributes of a tracer have unique keys. */
-static bool make_scope_message(const tote_instrumentation_scope *scope, struct tote__arena *arena,
-                               struct tote__slice *message) {
-    struct tote__slice attributes;
-
-    if (!tote__encode_attributes(arena, TOTE__TAG_SCOPE_ATTRIBUTE, scope->attributes,
-                                 scope->attribute_count, &attributes)) {
-        return false;
-    }
-    size_t most = tote__run_size(strlen(scope->name)) + tote__run_size(strlen(scope->version)) +
-                  attributes.size;
-    uint8_t *start = tote__arena_allocate(arena, most);
-    if (!start) {
-        return false;
-    }
-    uint8_t *out = put_text(start, SCOPE_NAME, scope->name);
-    out = put_text(out, SCOPE_VERSION, scope->version);
-    out = tote__put_bytes(out, attributes.at, attributes.size);
-    *message = (struct tote__slice){start, (size_t)(out - start)};
-    return true;
-}
-
-bool tote__group_describe(struct tote__span_group *group, struct tote__arena *arena) {
-    return make_scope_message(scope_of(group), arena, &group->scope_message);
 }
 
 bool tote__grouping_start(struct tote__grouping *grouping, struct tote__arena *arena,
@@ -89,7 +57,7 @@ struct tote__span_group *tote__grouping_add(struct tote__grouping *grouping, siz
     struct tote__span_group *group = &grouping->groups[grouping->count];
     *group = (struct tote__span_group){.resource = span->resource, .scope = span->scope};
     grouping->group_of[index] = (uint32_t)grouping->count++;
-    return tote__group_describe(group, grouping->arena) ? group : NULL;
+    return tote__scope_message(span->scope, grouping->arena, &group->scope_message) ? group : NULL;
 }
 
 bool tote__is_first_of_resource(const struct tote__grouping *grouping, size_t group) {

@@ -35,9 +35,6 @@ bool tote__grouping_start(struct tote__grouping *grouping, struct tote__arena *a
 struct tote__span_group *tote__grouping_add(struct tote__grouping *grouping, size_t index,
                                             const struct tote__span_bytes *span);
 
-/* Make the scope's message. Returns: false if out of memory. */
-bool tote__group_describe(struct tote__span_group *group, struct tote__arena *arena);
-
 /*
  * Whether the group is the first of its resource: the one that the resource's message is made for.
  */

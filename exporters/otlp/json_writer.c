@@ -13,7 +13,7 @@
 #include "tote/internal/text.h"
 #include "tote/value.h"
 
-struct tote__json tote__json_start(tote_otlp_buffer *buffer) {
+struct tote__json tote__json_start(struct tote__buffer *buffer) {
     enum { SMALL_REQUEST = 1024 };
     struct tote__json json = {.buffer = buffer};
 
@@ -31,10 +31,10 @@ bool tote__json_finish(struct tote__json *json) {
 }
 
 bool tote__json_grow(struct tote__json *json, size_t size) {
-    tote_otlp_buffer *buffer = json->buffer;
+    struct tote__buffer *buffer = json->buffer;
     size_t written = json->at ? (size_t)(json->at - buffer->bytes) - buffer->size : 0;
 
-    if (json->is_failed || !tote__otlp_buffer_reserve(buffer, written + size)) {
+    if (json->is_failed || !tote__buffer_reserve(buffer, written + size)) {
         json->is_failed = true;
         json->end = json->at;
         return false;

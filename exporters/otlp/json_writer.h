@@ -15,14 +15,14 @@
 #include "tote/internal/wire.h"
 
 struct tote__json {
-    tote_otlp_buffer *buffer; /* its size is that of before */
+    struct tote__buffer *buffer; /* its size is that of before */
     uint8_t *at;
     uint8_t *end;
     bool is_failed;
 };
 
 /* Write behind what there is in the buffer. */
-struct tote__json tote__json_start(tote_otlp_buffer *buffer);
+struct tote__json tote__json_start(struct tote__buffer *buffer);
 
 /* The last comma is dropped. Returns: false if out of memory; the size is as before then. */
 bool tote__json_finish(struct tote__json *json);

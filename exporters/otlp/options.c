@@ -13,10 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "folder.h"
 #include "proxy.h"
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/env.h"
+#include "tote/internal/folder.h"
 #include "tote/internal/os.h"
 #include "tote/internal/text.h"
 #include "tote/internal/tracer.h"

@@ -8,9 +8,9 @@
 #ifndef TOTE_OTLP_OPTIONS_H
 #define TOTE_OTLP_OPTIONS_H
 
-#include "spool.h"
 #include "tote/exporters/otlp.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/spool.h"
 
 struct tote__otlp_header {
     const char *name;

@@ -123,7 +123,7 @@ void tote__outbox_add(struct tote__outbox *outbox) {
 }
 
 static void clear_kept(struct tote__kept *kept) {
-    tote_otlp_buffer_clear(&kept->request);
+    tote__buffer_clear(&kept->request);
     *kept = (struct tote__kept){.count = 0};
 }
 
@@ -166,7 +166,7 @@ static void note_spool(struct tote__outbox *outbox) {
     atomic_store_explicit(&outbox->lost, tote__spool_lost(outbox->spool), memory_order_relaxed);
 }
 
-bool tote__outbox_spool(struct tote__outbox *outbox, const tote_otlp_buffer *request,
+bool tote__outbox_spool(struct tote__outbox *outbox, const struct tote__buffer *request,
                         size_t count) {
     const struct tote__batch batch = {
         .message = {request->bytes, request->size},
@@ -211,7 +211,7 @@ static bool recover(struct tote__outbox *outbox) {
 static bool split_batch(struct tote__outbox *outbox, size_t first) {
     const struct tote__batch *whole = &outbox->batch;
     const struct tote__range ranges[] = {{0, first}, {first, whole->span_count}};
-    tote_otlp_buffer requests[2] = {{NULL, 0, 0}, {NULL, 0, 0}};
+    struct tote__buffer requests[2] = {{NULL, 0, 0}, {NULL, 0, 0}};
     struct tote__batch halves[2];
     bool is_split = first > 0 && first < whole->span_count;
 
@@ -222,8 +222,8 @@ static bool split_batch(struct tote__outbox *outbox, size_t first) {
         halves[i].span_count = (uint32_t)(ranges[i].to - ranges[i].from);
     }
     is_split = is_split && tote__spool_split(outbox->spool, halves);
-    tote_otlp_buffer_clear(&requests[0]);
-    tote_otlp_buffer_clear(&requests[1]);
+    tote__buffer_clear(&requests[0]);
+    tote__buffer_clear(&requests[1]);
     return is_split;
 }
 
@@ -371,7 +371,7 @@ static struct tote__request current_request(struct tote__outbox *outbox) {
     const struct tote__kept *kept = kept_at(outbox, 0);
     const struct tote__sent_part *part = &outbox->part;
     bool is_part = part->range.to;
-    const tote_otlp_buffer *buffer = is_part ? &part->request : &kept->request;
+    const struct tote__buffer *buffer = is_part ? &part->request : &kept->request;
     size_t count = is_part ? part->range.to - part->range.from : kept->count;
 
     return (struct tote__request){{buffer->bytes, buffer->size}, count, 0};
@@ -381,7 +381,7 @@ static struct tote__request current_request(struct tote__outbox *outbox) {
 static bool spool_rest(struct tote__outbox *outbox) {
     const struct tote__kept *kept = kept_at(outbox, 0);
     const struct tote__range range = {outbox->part.range.from, kept->count};
-    tote_otlp_buffer rest = {NULL, 0, 0};
+    struct tote__buffer rest = {NULL, 0, 0};
 
     if (!range.from) {
         return tote__outbox_spool(outbox, &kept->request, kept->count);
@@ -390,7 +390,7 @@ static bool spool_rest(struct tote__outbox *outbox) {
                       tote__otlp_cut((struct tote__slice){kept->request.bytes, kept->request.size},
                                      range, &rest) &&
                       tote__outbox_spool(outbox, &rest, range.to - range.from);
-    tote_otlp_buffer_clear(&rest);
+    tote__buffer_clear(&rest);
     return is_spooled;
 }
 
@@ -558,7 +558,7 @@ void tote__outbox_clear(struct tote__outbox *outbox) {
     for (size_t i = 0; i < TOTE__MOST_KEPT; i++) {
         clear_kept(&outbox->kept[i]);
     }
-    tote_otlp_buffer_clear(&outbox->part.request);
+    tote__buffer_clear(&outbox->part.request);
     tote__recovery_free(outbox->recovery);
     outbox->recovery = NULL;
     tote__spool_close(outbox->spool);

@@ -16,15 +16,15 @@
 
 #include "cut.h"
 #include "delivery.h"
-#include "recovery.h"
-#include "spool.h"
+#include "tote/internal/recovery.h"
+#include "tote/internal/spool.h"
 
 /* One is sent, and one is ready when that is over. */
 enum { TOTE__MOST_KEPT = 2 };
 
 /* A request that is ready, of so many spans. */
 struct tote__kept {
-    tote_otlp_buffer request;
+    struct tote__buffer request;
     size_t count;
 };
 
@@ -50,7 +50,7 @@ struct tote__sent_part {
     size_t rejected;
     struct tote__range range; /* empty: the whole request is sent */
     size_t next_count;        /* of the spans in the part behind a probe; 0: this is none */
-    tote_otlp_buffer request;
+    struct tote__buffer request;
 };
 
 struct tote__outbox {
@@ -124,7 +124,8 @@ uint64_t tote__outbox_due(const struct tote__outbox *outbox);
 bool tote__outbox_may_save(const struct tote__verdict *verdict);
 
 /* Put a request into the spool. Returns: false when there is none, or it cannot be. */
-bool tote__outbox_spool(struct tote__outbox *outbox, const tote_otlp_buffer *request, size_t count);
+bool tote__outbox_spool(struct tote__outbox *outbox, const struct tote__buffer *request,
+                        size_t count);
 
 /* All that is kept, as far as that can be. Returns: of how many spans. */
 size_t tote__outbox_spill(struct tote__outbox *outbox);

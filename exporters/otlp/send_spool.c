@@ -7,15 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "journal.h"
 #include "options.h"
 #include "outbox.h"
-#include "spool_entry.h"
-#include "spool_lock.h"
 #include "tote/context.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/cancel.h"
 #include "tote/internal/clock.h"
+#include "tote/internal/journal.h"
+#include "tote/internal/spool_entry.h"
+#include "tote/internal/spool_lock.h"
 #include "tote/internal/tracer.h"
 
 enum { LONGEST_PAUSE_MS = 60000 };

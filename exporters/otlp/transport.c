@@ -227,28 +227,14 @@ static bool is_busy(const struct tote__transport *transport) {
            transport->connection->generation == tote__generation();
 }
 
-static bool append(tote_otlp_buffer *buffer, const void *bytes, size_t size) {
-    if (buffer->capacity - buffer->size < size) {
-        size_t capacity = buffer->size + size;
-        uint8_t *larger = tote__reallocate(buffer->bytes, buffer->capacity, capacity);
-        if (!larger) {
-            return false;
-        }
-        buffer->bytes = larger;
-        buffer->capacity = capacity;
-    }
-    memcpy(buffer->bytes + buffer->size, bytes, size);
-    buffer->size += size;
-    return true;
-}
-
 /* The message with gRPC's head. */
-static struct tote__slice frame(tote_otlp_buffer *framed, struct tote__slice message) {
+static struct tote__slice frame(struct tote__buffer *framed, struct tote__slice message) {
     uint8_t head[TOTE__GRPC_HEAD_BYTES];
 
     framed->size = 0;
     tote__grpc_put_head(head, false, message.size);
-    if (!append(framed, head, sizeof head) || !append(framed, message.at, message.size)) {
+    if (!tote__buffer_append(framed, (struct tote__slice){head, sizeof head}) ||
+        !tote__buffer_append(framed, message)) {
         return (struct tote__slice){NULL, 0};
     }
     return (struct tote__slice){framed->bytes, framed->size};
@@ -259,7 +245,7 @@ static struct tote__slice frame(tote_otlp_buffer *framed, struct tote__slice mes
  * the next.
  */
 static struct tote__slice translate(const struct tote__otlp_settings *settings,
-                                    tote_otlp_buffer *json, struct tote__slice message) {
+                                    struct tote__buffer *json, struct tote__slice message) {
     message.at = message.size ? message.at : (const uint8_t *)"";
     if (settings->protocol != TOTE_OTLP_HTTP_JSON) {
         return message;
@@ -315,7 +301,7 @@ static void read_own_answer(const tote_otlp_answer *own, size_t most, struct tot
 static void send_by_own(const struct tote__otlp_settings *settings,
                         const struct tote__request *request, struct tote__answer *answer) {
     struct tote__gzip gzip = {.is_ready = false};
-    tote_otlp_buffer json = {NULL, 0, 0};
+    struct tote__buffer json = {NULL, 0, 0};
     struct tote__slice body = translate(settings, &json, request->message);
     tote_otlp_answer own = {.struct_size = sizeof own};
 
@@ -336,7 +322,7 @@ static void send_by_own(const struct tote__otlp_settings *settings,
         read_own_answer(&own, settings->max_response_bytes, answer);
     }
     tote__gzip_clear(&gzip);
-    tote_otlp_buffer_clear(&json);
+    tote__buffer_clear(&json);
 }
 
 static bool begin(struct tote__transport *transport, const struct tote__request *request) {

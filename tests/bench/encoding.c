@@ -24,7 +24,7 @@ static tote_span *spans[MOST_SPANS];
 static const tote_span_data *ended[MOST_SPANS];
 static struct tote__span_bytes records[MOST_SPANS];
 static _Alignas(8) uint8_t bytes_of_records[MOST_SPANS * MOST_BYTES];
-static tote_otlp_buffer buffer;
+static struct tote__buffer buffer;
 
 /* What happens as a span ends. */
 static void write_records(size_t count) {
@@ -68,7 +68,7 @@ static void drop_spans(size_t count) {
 
 static void stop(void) {
     drop_spans(bench_argument);
-    tote_otlp_buffer_clear(&buffer);
+    tote__buffer_clear(&buffer);
     bench_stop();
 }
 
@@ -91,7 +91,7 @@ static void encode(size_t count) {
 
 /* The request is made first, as for a receiver. */
 static void encode_json(size_t count) {
-    static tote_otlp_buffer request;
+    static struct tote__buffer request;
 
     for (size_t done = 0; done < count; done += bench_argument) {
         request.size = buffer.size = 0;
@@ -131,7 +131,7 @@ static double cold(size_t count) {
 }
 
 static void stop_cold(void) {
-    tote_otlp_buffer_clear(&buffer);
+    tote__buffer_clear(&buffer);
     bench_stop();
 }
 

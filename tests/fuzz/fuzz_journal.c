@@ -12,8 +12,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "otlp/journal.h"
-#include "otlp/recovery.h"
+#include "tote/internal/journal.h"
+#include "src/journal_format.h"
+#include "tote/internal/recovery.h"
 #include "tote/diagnostics.h"
 
 enum {

@@ -224,7 +224,7 @@ static void a_shutdown_makes_a_last_attempt(void **state) {
         options.batch = &batch;
         tote_sdk *sdk = tote_sdk_start(&options);
         make_spans(3);
-        assert_int_equal(tote_sdk_shutdown(sdk, 1000), TOTE_SUCCESS);
+        assert_int_equal(tote_sdk_shutdown(sdk, 3000), TOTE_SUCCESS);
         assert_int_equal(closed_stats(sdk).exported, 3);
         assert_int_equal(requests, 2);
         tote_sdk_close(&sdk, 0);

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "otlp/folder.h"
+#include "tote/internal/folder.h"
 
 enum { OTHER_USER = 65534 };
 

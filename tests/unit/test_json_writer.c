@@ -19,7 +19,7 @@ static void every_double_is_read_as_the_same_again(void **state) {
 
     (void)state;
     for (int i = 0; i < 20000; i++) {
-        tote_otlp_buffer buffer = {NULL, 0, 0};
+        struct tote__buffer buffer = {NULL, 0, 0};
         uint64_t bits = next_random(&seed);
         double real = (double)(next_random(&seed) % 1000000) / (double)(bits % 1000 + 1);
         if (i % 2) {
@@ -35,11 +35,11 @@ static void every_double_is_read_as_the_same_again(void **state) {
         memcpy(text, buffer.bytes, buffer.size);
         double read = strtod(text, NULL);
         assert_memory_equal(&read, &real, sizeof real);
-        tote_otlp_buffer_clear(&buffer);
+        tote__buffer_clear(&buffer);
     }
 }
 
-static void write_text(tote_otlp_buffer *buffer, const char *text, size_t length) {
+static void write_text(struct tote__buffer *buffer, const char *text, size_t length) {
     struct tote__json json = tote__json_start(buffer);
 
     tote__json_text(&json, (struct tote__slice){(const uint8_t *)text, length});
@@ -56,7 +56,7 @@ static void special_bytes_are_found_at_every_place(void **state) {
     (void)state;
     for (size_t kind = 0; kind < TOTE_COUNT_OF(specials); kind++) {
         for (int at = 0; at < LENGTH; at++) {
-            tote_otlp_buffer buffer = {NULL, 0, 0};
+            struct tote__buffer buffer = {NULL, 0, 0};
             char text[64];
             char expected[64];
             snprintf(text, sizeof text, "%0*d%s%0*d", at + 1, 0, specials[kind][0], LENGTH - at, 0);
@@ -65,27 +65,27 @@ static void special_bytes_are_found_at_every_place(void **state) {
             write_text(&buffer, text, strlen(text));
             assert_int_equal(buffer.size, strlen(expected));
             assert_memory_equal(buffer.bytes, expected, buffer.size);
-            tote_otlp_buffer_clear(&buffer);
+            tote__buffer_clear(&buffer);
         }
     }
 }
 
 /* Requirements G16, G21: nothing that is not UTF-8 is ever written */
 static void what_is_not_utf_8_is_replaced(void **state) {
-    tote_otlp_buffer buffer = {NULL, 0, 0};
+    struct tote__buffer buffer = {NULL, 0, 0};
 
     (void)state;
     write_text(&buffer, "a\xFF\xC3\"\xE2\x82z\xF0\x9F\x92\xBC", 11);
     const char expected[] = "\"a\xEF\xBF\xBD\xEF\xBF\xBD\\\"\xEF\xBF\xBDz\xF0\x9F\x92\xBC\"";
     assert_int_equal(buffer.size, sizeof expected - 1);
     assert_memory_equal(buffer.bytes, expected, buffer.size);
-    tote_otlp_buffer_clear(&buffer);
+    tote__buffer_clear(&buffer);
 }
 
 /* Requirement G16: objects and arrays, empty ones too, need no care for commas */
 static void commas_stand_between_values_alone(void **state) {
     static const char expected[] = "{\"a\":[1,{},\"2\"],\"b\":[]}";
-    tote_otlp_buffer buffer = {NULL, 0, 0};
+    struct tote__buffer buffer = {NULL, 0, 0};
     struct tote__json json = tote__json_start(&buffer);
 
     (void)state;
@@ -101,7 +101,7 @@ static void commas_stand_between_values_alone(void **state) {
     assert_true(tote__json_finish(&json));
     assert_int_equal(buffer.size, sizeof expected - 1);
     assert_memory_equal(buffer.bytes, expected, buffer.size);
-    tote_otlp_buffer_clear(&buffer);
+    tote__buffer_clear(&buffer);
 }
 
 int main(int argc, char **argv) {

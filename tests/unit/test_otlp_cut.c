@@ -43,7 +43,7 @@ static void encode(const struct sdk_fixture *f, struct tote__range range,
 static void a_part_is_what_the_encoder_makes_of_its_spans(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_otlp_buffer whole = {NULL, 0, 0};
-    tote_otlp_buffer cut = {NULL, 0, 0};
+    struct tote__buffer cut = {NULL, 0, 0};
     tote_otlp_buffer made = {NULL, 0, 0};
 
     make_spans(f);
@@ -59,7 +59,7 @@ static void a_part_is_what_the_encoder_makes_of_its_spans(void **state) {
         }
     }
     tote_otlp_buffer_clear(&whole);
-    tote_otlp_buffer_clear(&cut);
+    tote__buffer_clear(&cut);
     tote_otlp_buffer_clear(&made);
 }
 
@@ -67,7 +67,7 @@ static void a_part_is_what_the_encoder_makes_of_its_spans(void **state) {
 static void a_damaged_request_is_not_cut(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_otlp_buffer whole = {NULL, 0, 0};
-    tote_otlp_buffer cut = {NULL, 0, 0};
+    struct tote__buffer cut = {NULL, 0, 0};
 
     make_spans(f);
     encode(f, (struct tote__range){0, SPANS}, &whole);
@@ -80,7 +80,7 @@ static void a_damaged_request_is_not_cut(void **state) {
         free(exact);
     }
     tote_otlp_buffer_clear(&whole);
-    tote_otlp_buffer_clear(&cut);
+    tote__buffer_clear(&cut);
 }
 
 /* A receiver with a limit, over a transport of the test's own. */

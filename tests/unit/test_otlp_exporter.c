@@ -37,7 +37,7 @@ struct fixture {
 static size_t encodings_left = SIZE_MAX; /* until memory is out */
 
 /* Takes the place of the library's: the span's first letter, as often as its size says. */
-bool tote__otlp_encode_spans(tote_otlp_buffer *buffer, const tote_span_data *const *spans,
+bool tote__otlp_encode_spans(struct tote__buffer *buffer, const tote_span_data *const *spans,
                              size_t count) {
     if (encodings_left-- == 0) {
         return false;
@@ -58,11 +58,20 @@ bool tote__otlp_encode_spans(tote_otlp_buffer *buffer, const tote_span_data *con
     return true;
 }
 
-/* In the same object file of the library. */
+/* These are in the same object file of the library, and not called. */
+bool tote__otlp_encode_json(struct tote__buffer *buffer, const tote_span_data *const *spans,
+                            size_t count) {
+    return tote__otlp_encode_spans(buffer, spans, count);
+}
+
 bool tote_otlp_encode(tote_otlp_encoding encoding, const tote_span_data *const *spans, size_t count,
                       tote_otlp_buffer *buffer) {
-    (void)encoding;
-    return tote__otlp_encode_spans(buffer, spans, count);
+    (void)encoding, (void)spans, (void)count, (void)buffer;
+    return false;
+}
+
+void tote_otlp_buffer_clear(tote_otlp_buffer *buffer) {
+    (void)buffer;
 }
 
 static void note(tote_level level, const char *component, const char *message, void *user_data) {

@@ -17,7 +17,7 @@
 
 #include "grpc_receiver.h"
 #include "otlp/request.pb-c.h"
-#include "otlp/spool.h"
+#include "tote/internal/spool.h"
 #include "otlp/transport.h"
 #include "reports.h"
 #include "tote/diagnostics.h"

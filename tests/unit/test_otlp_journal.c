@@ -24,9 +24,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "otlp/journal.h"
-#include "otlp/recovery.h"
-#include "otlp/segment.h"
+#include "tote/internal/journal.h"
+#include "src/journal_format.h"
+#include "tote/internal/recovery.h"
+#include "src/segment.h"
 #include "received.h"
 #include "reports.h"
 #include "tote/exporters/otlp.h"

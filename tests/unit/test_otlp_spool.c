@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "otlp/spool.h"
+#include "tote/internal/spool.h"
 #include "reports.h"
 #include "tote/internal/fork.h"
 

@@ -223,10 +223,10 @@ static tote_span_data *encoded[ENCODED_SPANS];
  * without memory.
  */
 static void encode(struct tour *tour, tote_otlp_encoding encoding) {
-    tote_otlp_buffer buffer = {NULL, 0, 0};
-    size_t size = tote__otlp_buffer_reserve(&buffer, 1);
+    struct tote__buffer before = {NULL, 0, 0};
+    size_t size = tote__buffer_reserve(&before, 1);
+    tote_otlp_buffer buffer = {before.bytes, size, before.capacity};
 
-    buffer.size = size;
     bool is_encoded =
         tote_otlp_encode(encoding, (const tote_span_data *const *)encoded, ENCODED_SPANS, &buffer);
     if (is_encoded != (buffer.size > size)) {

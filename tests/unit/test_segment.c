@@ -11,8 +11,8 @@
 #include <sys/shm.h>
 #include <unistd.h>
 
-#include "otlp/journal_format.h"
-#include "otlp/segment.h"
+#include "src/journal_format.h"
+#include "src/segment.h"
 #include "reports.h"
 
 enum { OWNER_AT = 1024, LONG_NAME_BYTES = 3000 };

@@ -56,13 +56,13 @@ static bool is_ring_full(const struct batch_queue *queue) {
 
 /* Take from one lane, as of the last sweep. Returns: how many. */
 static size_t take_from(struct batch_queue *queue, struct lane *lane, size_t most) {
-    uint64_t end = queue->taken_to / (TOTE__TAKEN_BATCHES * most_in_batch(queue)) + 1;
-    uint64_t left = end * TOTE__TAKEN_BATCHES * most_in_batch(queue) - queue->taken_to;
+    size_t places = TOTE__TAKEN_BATCHES * most_in_batch(queue);
+    size_t left = places - (size_t)(queue->taken_to % places);
     size_t taken = 0;
 
     do { /* up to the end of the ring, and on from its start */
-        size_t count = (size_t)tote__min((uint64_t)(most - taken), left);
-        count = tote__lane_take(lane, taken_at(queue, queue->taken_to), count);
+        size_t count = tote__lane_take(lane, taken_at(queue, queue->taken_to),
+                                       tote__min(most - taken, left));
         queue->taken_to += count;
         taken += count;
         left = count == left ? most : 0;

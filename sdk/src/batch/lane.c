@@ -227,7 +227,7 @@ size_t tote__lane_take(struct lane *lane, struct taken *taken, size_t most) {
     size_t count = 0;
 
     *cursor = lane->cursors[before];
-    count = (size_t)tote__min(lane->tail_seen - cursor->head, (uint64_t)most);
+    count = tote__min((size_t)(lane->tail_seen - cursor->head), most);
     if (!count) {
         return 0;
     }

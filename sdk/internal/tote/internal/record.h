@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 
+#include "tote/internal/buffer.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/span.h"
 #include "tote/internal/wire.h"
@@ -119,5 +120,15 @@ struct tote__span_bytes {
  */
 bool tote__span_data_bytes(const tote_span_data *data, struct tote__arena *arena,
                            struct tote__span_bytes *out);
+
+/* The fields of an InstrumentationScope, in the arena. Returns: false if out of memory. */
+bool tote__scope_message(uint32_t scope, struct tote__arena *arena, struct tote__slice *message);
+
+/*
+ * Append a definition of what records refer to: the fields of ResourceSpans, or of ScopeSpans, but
+ * what they hold. Returns: false if out of memory.
+ */
+bool tote__define_resource(struct tote__buffer *buffer, uint32_t index);
+bool tote__define_scope(struct tote__buffer *buffer, uint32_t index);
 
 #endif

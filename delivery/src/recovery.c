@@ -6,7 +6,7 @@
  * journal in shared memory parts are copied before they are looked at, likewise. Spans are settled
  * in it once they are in the spool, so that a death in between has them twice and not lost.
  */
-#include "recovery.h"
+#include "tote/internal/recovery.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,12 +16,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "encode.h"
-#include "folder.h"
-#include "journal.h"
+#include "journal_format.h"
 #include "segment.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
+#include "tote/internal/folder.h"
+#include "tote/internal/journal.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/write_signals.h"
 
@@ -57,9 +57,9 @@ struct reading {
     uint64_t broken;
     size_t definition_count;
     size_t item_count;
-    tote_otlp_buffer scope;
-    tote_otlp_buffer resource;
-    tote_otlp_buffer request;
+    struct tote__buffer scope;
+    struct tote__buffer resource;
+    struct tote__buffer request;
     struct tote__found definitions[MOST_DEFINITIONS];
     struct item items[MOST_SPANS];
     uint8_t definition_bytes[TOTE__JOURNAL_DEFINITION_BYTES];
@@ -154,9 +154,9 @@ static void close_file(struct tote__recovery *recovery) {
     tote__close_same_file(recovery->file, recovery->file_device, recovery->file_inode);
     if (reading) {
         tote__segment_detach(&reading->segment);
-        tote_otlp_buffer_clear(&reading->scope);
-        tote_otlp_buffer_clear(&reading->resource);
-        tote_otlp_buffer_clear(&reading->request);
+        tote__buffer_clear(&reading->scope);
+        tote__buffer_clear(&reading->resource);
+        tote__buffer_clear(&reading->request);
         tote__release(reading, sizeof *reading);
     }
     recovery->file = -1;
@@ -536,28 +536,14 @@ static int compare(const void *a, const void *b) {
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
-static bool append(tote_otlp_buffer *buffer, struct tote__slice bytes) {
-    if (!tote__otlp_buffer_reserve(buffer, bytes.size)) {
-        return false;
-    }
-    if (bytes.size) {
-        memcpy(buffer->bytes + buffer->size, bytes.at, bytes.size);
-        buffer->size += bytes.size;
-    }
-    return true;
-}
-
-static bool append_message(tote_otlp_buffer *buffer, uint8_t tag, struct tote__slice message) {
+static bool append_message(struct tote__buffer *buffer, uint8_t tag, struct tote__slice message) {
     uint8_t head[16] = {tag};
 
-    return append(buffer,
-                  (struct tote__slice){
-                      head, (size_t)(tote__put_varint(head + 1, message.size) - head)}) &&
-           append(buffer, message);
-}
-
-static struct tote__slice slice_of(const tote_otlp_buffer *buffer) {
-    return (struct tote__slice){buffer->bytes, buffer->size};
+    return tote__buffer_append(
+               buffer,
+               (struct tote__slice){head,
+                                    (size_t)(tote__put_varint(head + 1, message.size) - head)}) &&
+           tote__buffer_append(buffer, message);
 }
 
 /* The spans of one scope, from the item on. Returns: how many. */
@@ -566,8 +552,9 @@ static size_t make_scope(struct tote__recovery *recovery, size_t from, bool *is_
     size_t i = from;
 
     recovery->reading->scope.size = 0;
-    *is_complete &= append(&recovery->reading->scope,
-                           definition_of(recovery, TOTE__NO_INDEX, first->found.scope)->bytes);
+    *is_complete &=
+        tote__buffer_append(&recovery->reading->scope,
+                            definition_of(recovery, TOTE__NO_INDEX, first->found.scope)->bytes);
     for (; i < recovery->reading->item_count &&
            recovery->reading->items[i].found.resource == first->found.resource &&
            recovery->reading->items[i].found.scope == first->found.scope;
@@ -588,16 +575,16 @@ static bool make_request(struct tote__recovery *recovery) {
     for (size_t i = 0; i < recovery->reading->item_count;) {
         uint32_t resource = recovery->reading->items[i].found.resource;
         recovery->reading->resource.size = 0;
-        is_complete &= append(&recovery->reading->resource,
-                              definition_of(recovery, resource, TOTE__NO_INDEX)->bytes);
+        is_complete &= tote__buffer_append(
+            &recovery->reading->resource, definition_of(recovery, resource, TOTE__NO_INDEX)->bytes);
         while (i < recovery->reading->item_count &&
                recovery->reading->items[i].found.resource == resource) {
             i += make_scope(recovery, i, &is_complete);
             is_complete &= append_message(&recovery->reading->resource, SCOPE_SPANS,
-                                          slice_of(&recovery->reading->scope));
+                                          tote__buffer_slice(&recovery->reading->scope));
         }
         is_complete &= append_message(&recovery->reading->request, RESOURCE_SPANS,
-                                      slice_of(&recovery->reading->resource));
+                                      tote__buffer_slice(&recovery->reading->resource));
     }
     return is_complete;
 }
@@ -648,7 +635,7 @@ static bool put_batch(struct tote__recovery *recovery, struct tote__spool *spool
         return false;
     }
     const struct tote__batch batch = {
-        .message = slice_of(&recovery->reading->request),
+        .message = tote__buffer_slice(&recovery->reading->request),
         .span_count = (uint32_t)recovery->reading->item_count,
     };
     return tote__spool_put(spool, &batch);

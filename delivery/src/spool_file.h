@@ -2,12 +2,12 @@
 /*
  * spool_file.h - one file of the disk queue: a head and the bytes of a request
  */
-#ifndef TOTE_OTLP_SPOOL_FILE_H
-#define TOTE_OTLP_SPOOL_FILE_H
+#ifndef TOTE_DELIVERY_SPOOL_FILE_H
+#define TOTE_DELIVERY_SPOOL_FILE_H
 
-#include "folder.h"
-#include "spool.h"
 #include "spool_clock.h"
+#include "tote/internal/folder.h"
+#include "tote/internal/spool.h"
 
 enum { TOTE__SPOOL_HEAD_BYTES = 40, TOTE__SPOOL_MOST_FILE_BYTES = 256 << 20 };
 
@@ -35,7 +35,7 @@ bool tote__spool_write_file(const struct tote__folder *folder, const char *name,
  * queue, ENOMEM, ...
  */
 int tote__spool_read_file(const struct tote__folder *folder, const char *name,
-                          tote_otlp_buffer *buffer);
+                          struct tote__buffer *buffer);
 
 /* Read when the file was written, if its head is whole. */
 enum tote__spool_head tote__spool_read_head(const struct tote__folder *folder, const char *name,

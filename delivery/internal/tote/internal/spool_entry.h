@@ -6,8 +6,8 @@
  * and its number of spans. So the first name is the oldest batch, and no file has to be opened to
  * be counted.
  */
-#ifndef TOTE_OTLP_SPOOL_ENTRY_H
-#define TOTE_OTLP_SPOOL_ENTRY_H
+#ifndef TOTE_DELIVERY_SPOOL_ENTRY_H
+#define TOTE_DELIVERY_SPOOL_ENTRY_H
 
 #include "tote/common.h"
 

@@ -6,8 +6,8 @@
  * old. So the time that a clock shows which nobody sets is in each file, too; it means something
  * during one boot of the system.
  */
-#ifndef TOTE_OTLP_SPOOL_CLOCK_H
-#define TOTE_OTLP_SPOOL_CLOCK_H
+#ifndef TOTE_DELIVERY_SPOOL_CLOCK_H
+#define TOTE_DELIVERY_SPOOL_CLOCK_H
 
 #include "tote/common.h"
 

@@ -2,7 +2,7 @@
 /*
  * spool_entry.c - the batches of the disk queue as this process knows them, and their names
  */
-#include "spool_entry.h"
+#include "tote/internal/spool_entry.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /*
  * spool_claim.c - one exporter of a process for a disk queue's directory
  */
-#include "spool_claim.h"
+#include "tote/internal/spool_claim.h"
 
 #include "tote/internal/fork.h"
 #include "tote/internal/lock.h"

@@ -10,8 +10,8 @@
  * There is one journal for each process; the record lock of its file tells whether that process
  * lives. Threads have chunks of their own, so they share no line.
  */
-#ifndef TOTE_OTLP_JOURNAL_H
-#define TOTE_OTLP_JOURNAL_H
+#ifndef TOTE_DELIVERY_JOURNAL_H
+#define TOTE_DELIVERY_JOURNAL_H
 
 #include <sys/stat.h>
 

@@ -7,10 +7,10 @@
  *
  * Threads: thread-safe for different locks.
  */
-#ifndef TOTE_OTLP_SPOOL_LOCK_H
-#define TOTE_OTLP_SPOOL_LOCK_H
+#ifndef TOTE_DELIVERY_SPOOL_LOCK_H
+#define TOTE_DELIVERY_SPOOL_LOCK_H
 
-#include "folder.h"
+#include "tote/internal/folder.h"
 
 /* The directory may hold files of other programs, so the name is one of Tote's own. */
 #define TOTE__SPOOL_LOCK_NAME "tote.lock"
@@ -19,7 +19,7 @@ struct tote__spool_lock {
     struct tote__spool_lock *next; /* of the locks that this process holds */
     int descriptor;                /* -1: not held */
     uint32_t generation;           /* of the process that took it */
-    dev_t device; /* of the directory */
+    dev_t device;                  /* of the directory */
     ino_t inode;
     dev_t file_device;
     ino_t file_inode;
@@ -30,8 +30,9 @@ struct tote__spool_lock {
 
 /*
  * Take the lock of a directory without waiting. Returns 0, also if it is held already; one whose
- * descriptor the host has closed is taken again. Returns EAGAIN if another process or another queue of this process holds it; or why the file cannot be opened.
- * The structure must stay where it is until the lock is dropped.
+ * descriptor the host has closed is taken again. Returns EAGAIN if another process or another queue
+ * of this process holds it; or why the file cannot be opened. The structure must stay where it is
+ * until the lock is dropped.
  */
 int tote__spool_lock_take(struct tote__spool_lock *lock, const struct tote__folder *folder);
 

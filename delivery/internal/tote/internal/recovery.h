@@ -4,11 +4,10 @@
  *
  * Threads: one at a time.
  */
-#ifndef TOTE_OTLP_RECOVERY_H
-#define TOTE_OTLP_RECOVERY_H
+#ifndef TOTE_DELIVERY_RECOVERY_H
+#define TOTE_DELIVERY_RECOVERY_H
 
-#include "journal_format.h"
-#include "spool.h"
+#include "tote/internal/spool.h"
 
 struct tote__recovery;
 
@@ -43,27 +42,5 @@ uint64_t tote__recovery_unattached(const struct tote__recovery *recovery);
 
 /* Return whether a file of this name is a journal. */
 bool tote__recovery_is_journal(const char *name);
-
-/* Of the bytes of a file, of whatever kind they are: */
-
-/* The head of one of this size. Returns: false when it is not what a journal has there. */
-bool tote__journal_read_head(struct tote__slice bytes, uint64_t file_size,
-                             struct tote__journal_head *head);
-
-/* One record of a run. */
-struct tote__found {
-    size_t at;
-    uint32_t state;
-    uint32_t resource;
-    uint32_t scope;
-    struct tote__slice bytes;
-    bool is_broken; /* and `bytes` mean nothing */
-};
-
-/*
- * The record at `*at`, which is that of the next one afterwards. Returns: false at the end of the
- * run.
- */
-bool tote__journal_read_record(struct tote__slice run, size_t *at, struct tote__found *found);
 
 #endif

@@ -7,8 +7,8 @@
  *
  * Threads: take and drop may run at the same time for different claims.
  */
-#ifndef TOTE_OTLP_SPOOL_CLAIM_H
-#define TOTE_OTLP_SPOOL_CLAIM_H
+#ifndef TOTE_DELIVERY_SPOOL_CLAIM_H
+#define TOTE_DELIVERY_SPOOL_CLAIM_H
 
 #include <sys/stat.h>
 

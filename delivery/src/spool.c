@@ -7,7 +7,7 @@
  * makes a bounded number of steps, however many files there are. What other processes do meanwhile
  * is noticed when a file is not there any more, or by the next look.
  */
-#include "spool.h"
+#include "tote/internal/spool.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,14 +17,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "folder.h"
-#include "spool_entry.h"
 #include "spool_file.h"
-#include "spool_lock.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
+#include "tote/internal/folder.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/os.h"
+#include "tote/internal/spool_entry.h"
+#include "tote/internal/spool_lock.h"
 
 enum {
     LOOK_AGAIN_MS = 5000,
@@ -73,7 +73,7 @@ struct tote__spool {
     uint64_t damaged;
     struct tote__spool_entry taken; /* last, in no index, */
     bool has_taken;                 /* and not removed yet */
-    tote_otlp_buffer file;
+    struct tote__buffer file;
 };
 
 static bool is_too_old(const struct tote__spool *spool, const struct tote__spool_entry *entry) {
@@ -674,7 +674,7 @@ static void release(struct tote__spool *spool) {
     tote__folder_close(&spool->folder);
     tote__spool_index_clear(&spool->known);
     tote__spool_index_clear(&spool->skipped);
-    tote_otlp_buffer_clear(&spool->file);
+    tote__buffer_clear(&spool->file);
     tote__release(spool->path, spool->path ? strlen(spool->path) + 1 : 0);
     tote__release(spool, sizeof *spool);
 }

@@ -6,7 +6,7 @@
  * a file releases all record locks that the process has on it. So a file is opened and closed only
  * while `held_lock` is taken, and never while another queue of this process holds its lock.
  */
-#include "spool_lock.h"
+#include "tote/internal/spool_lock.h"
 
 #include <errno.h>
 #include <fcntl.h>

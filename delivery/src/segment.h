@@ -10,8 +10,8 @@
  * A file in the directory of the disk queue refers to the segment. The file's record lock tells
  * whether its process lives.
  */
-#ifndef TOTE_OTLP_SEGMENT_H
-#define TOTE_OTLP_SEGMENT_H
+#ifndef TOTE_DELIVERY_SEGMENT_H
+#define TOTE_DELIVERY_SEGMENT_H
 
 #include <sys/stat.h>
 

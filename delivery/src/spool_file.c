@@ -15,9 +15,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "encode.h"
-#include "spool_entry.h"
 #include "tote/internal/os.h"
+#include "tote/internal/spool_entry.h"
 
 enum { PROTOBUF = 0 }; /* the only encoding */
 
@@ -134,7 +133,7 @@ static size_t read_up_to(int fd, uint8_t *bytes, size_t size) {
 }
 
 int tote__spool_read_file(const struct tote__folder *folder, const char *name,
-                          tote_otlp_buffer *buffer) {
+                          struct tote__buffer *buffer) {
     struct stat status;
     int fd = tote__folder_open_file(folder, name, O_RDONLY, &status);
     int error = 0;
@@ -145,7 +144,7 @@ int tote__spool_read_file(const struct tote__folder *folder, const char *name,
     buffer->size = 0;
     if (status.st_size > TOTE__SPOOL_MOST_FILE_BYTES) {
         error = EFBIG;
-    } else if (!tote__otlp_buffer_reserve(buffer, (size_t)status.st_size)) {
+    } else if (!tote__buffer_reserve(buffer, (size_t)status.st_size)) {
         error = ENOMEM;
     } else {
         errno = 0;

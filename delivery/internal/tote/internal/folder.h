@@ -9,8 +9,8 @@
  *
  * Threads: as for the descriptor.
  */
-#ifndef TOTE_OTLP_FOLDER_H
-#define TOTE_OTLP_FOLDER_H
+#ifndef TOTE_DELIVERY_FOLDER_H
+#define TOTE_DELIVERY_FOLDER_H
 
 #include <dirent.h>
 #include <sys/stat.h>

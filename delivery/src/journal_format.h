@@ -7,8 +7,8 @@
  * empty. A record is there once its state says so, which is stored last. Numbers are as the machine
  * has them: a journal is read where it was written.
  */
-#ifndef TOTE_OTLP_JOURNAL_FORMAT_H
-#define TOTE_OTLP_JOURNAL_FORMAT_H
+#ifndef TOTE_DELIVERY_JOURNAL_FORMAT_H
+#define TOTE_DELIVERY_JOURNAL_FORMAT_H
 
 #include <stdatomic.h>
 
@@ -72,5 +72,27 @@ static inline uint64_t tote__journal_head_checksum(const struct tote__journal_he
     return tote__journal_checksum((const uint8_t *)head,
                                   offsetof(struct tote__journal_head, checksum), 0);
 }
+
+/* Of the bytes of a file, of whatever kind they are: */
+
+/* The head of one of this size. Returns: false when it is not what a journal has there. */
+bool tote__journal_read_head(struct tote__slice bytes, uint64_t file_size,
+                             struct tote__journal_head *head);
+
+/* One record of a run. */
+struct tote__found {
+    size_t at;
+    uint32_t state;
+    uint32_t resource;
+    uint32_t scope;
+    struct tote__slice bytes;
+    bool is_broken; /* and `bytes` mean nothing */
+};
+
+/*
+ * The record at `*at`, which is that of the next one afterwards. Returns: false at the end of the
+ * run.
+ */
+bool tote__journal_read_record(struct tote__slice run, size_t *at, struct tote__found *found);
 
 #endif

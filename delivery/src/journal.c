@@ -9,7 +9,7 @@
  * file a record is first written as an empty one and then made live, so that one whose write was
  * cut short is not there.
  */
-#include "journal.h"
+#include "tote/internal/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,12 +17,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "encode.h"
-#include "folder.h"
 #include "journal_format.h"
 #include "segment.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/cancel.h"
+#include "tote/internal/folder.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/memory.h"
@@ -166,7 +165,7 @@ static bool write_record(struct tote__journal *journal, struct tote__record *rec
 
 /* The definition's fields are in the buffer. Returns: false when there is no room for them. */
 static bool add_definition(struct tote__journal *journal, uint32_t resource, uint32_t scope,
-                           const tote_otlp_buffer *fields) {
+                           const struct tote__buffer *fields) {
     size_t size = tote__record_size(fields->size);
     size_t left = TOTE__JOURNAL_DEFINITION_BYTES - journal->definitions_used;
 
@@ -188,18 +187,18 @@ static bool add_definition(struct tote__journal *journal, uint32_t resource, uin
 
 static bool define(struct tote__journal *journal, _Atomic(bool) *is_known, uint32_t resource,
                    uint32_t scope) {
-    tote_otlp_buffer fields = {NULL, 0, 0};
+    struct tote__buffer fields = {NULL, 0, 0};
 
     tote__lock_take(&journal->lock);
     bool is_done = atomic_load_explicit(is_known, memory_order_relaxed);
     if (!is_done) {
-        bool is_encoded = scope == TOTE__NO_INDEX ? tote__otlp_encode_resource(&fields, resource)
-                                                  : tote__otlp_encode_scope(&fields, scope);
+        bool is_encoded = scope == TOTE__NO_INDEX ? tote__define_resource(&fields, resource)
+                                                  : tote__define_scope(&fields, scope);
         is_done = is_encoded && add_definition(journal, resource, scope, &fields);
         atomic_store_explicit(is_known, is_done, memory_order_release);
     }
     tote__lock_drop(&journal->lock);
-    tote_otlp_buffer_clear(&fields);
+    tote__buffer_clear(&fields);
     return is_done;
 }
 

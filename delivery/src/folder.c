@@ -6,7 +6,7 @@
  * what is checked is what is used. Descriptors of components are opened with O_PATH: passing
  * through a directory needs no permission to read it.
  */
-#include "folder.h"
+#include "tote/internal/folder.h"
 
 #include <errno.h>
 #include <fcntl.h>

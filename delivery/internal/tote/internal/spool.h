@@ -8,11 +8,10 @@
  *
  * Threads: one at a time.
  */
-#ifndef TOTE_OTLP_SPOOL_H
-#define TOTE_OTLP_SPOOL_H
+#ifndef TOTE_DELIVERY_SPOOL_H
+#define TOTE_DELIVERY_SPOOL_H
 
-#include "tote/exporters/otlp.h"
-#include "tote/internal/wire.h"
+#include "tote/internal/buffer.h"
 
 struct tote__spool;
 
