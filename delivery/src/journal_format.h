@@ -20,7 +20,7 @@ enum {
     TOTE__JOURNAL_CHUNKS_AT = TOTE__JOURNAL_HEAD_BYTES + TOTE__JOURNAL_DEFINITION_BYTES
 };
 
-#define TOTE__JOURNAL_MAGIC "TOTEJNL1"
+#define TOTE__JOURNAL_MAGIC "TOTEJNL2"
 #define TOTE__JOURNAL_SUFFIX ".journal"
 
 struct tote__journal_head {

@@ -26,7 +26,7 @@ enum {
     MOST_SEGMENTS = 32768 /* looked at by one call */
 };
 
-static const char magic[8] = "TOTESHM1";
+static const char magic[8] = "TOTESHM2";
 
 /*
  * Where the file is that refers to the segment. A path means something in one root of one mount

@@ -3,7 +3,7 @@
  * spool_file.c - one file of the disk queue: a head and the bytes of a request
  *
  * Head: magic 8, encoding 4, spans 4, size 8, checksum of the message 4, boot 4, seconds since the
- * boot 4, checksum of the head 4. Files of earlier versions have zeros instead of the boot.
+ * boot 4, checksum of the head 4.
  */
 #include "spool_file.h"
 
@@ -13,14 +13,14 @@
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
-#include <zlib.h>
 
+#include "checksum.h"
 #include "tote/internal/os.h"
 #include "tote/internal/spool_entry.h"
 
 enum { PROTOBUF = 0 }; /* the only encoding */
 
-static const char magic[8] = {'T', 'O', 'T', 'E', 'S', 'P', 'L', '1'};
+static const char magic[8] = {'T', 'O', 'T', 'E', 'S', 'P', 'L', '2'};
 
 static void put_number(uint8_t *out, uint64_t number, unsigned size) {
     for (unsigned i = 0; i < size; i++) {
@@ -38,7 +38,7 @@ static uint64_t get_number(const uint8_t *at, unsigned size) {
 }
 
 static uint32_t checksum(const uint8_t *bytes, size_t size) {
-    return (uint32_t)crc32_z(0, bytes, size);
+    return (uint32_t)tote__checksum(bytes, size);
 }
 
 static void put_head(uint8_t *head, const struct tote__batch *batch, struct tote__boot_time now) {

@@ -373,7 +373,7 @@ static void old_files_of_other_programs_are_left_alone(void **state) {
         write_file(names[i], "precious");
     }
     write_file(own[0], "TOTES");
-    write_file(own[1], "TOTESPL1 is damaged");
+    write_file(own[1], "TOTESPL2 is damaged");
     for (size_t i = 0; i < TOTE_COUNT_OF(names) + TOTE_COUNT_OF(own); i++) {
         size_t count = TOTE_COUNT_OF(names);
         snprintf(path, sizeof path, "%s/%s", f.directory, i < count ? names[i] : own[i - count]);
