@@ -165,7 +165,7 @@ static void scope_finish_run(tote_context_token token, int result) {
     }
     const tote_scope *scope = (const tote_scope *)stack->frames[at].context;
     tote_span *span = own_span(scope);
-    if (tote__stack_pop_to(stack, at + 1, &leave)) {
+    if (tote__unlikely(stack->depth > at + 1) && tote__stack_pop_to(stack, at + 1, &leave)) {
         report_still_open(scope);
     }
     if (result && span && span->ops && span->ops->fail) {

@@ -214,11 +214,8 @@ tote_store *tote__layer_begin(tote_store *parent) {
 }
 
 bool tote__layer_put(tote_store *layer, const struct tote__layer_entry *entry) {
-    bool is_put =
-        !entry->metadata_length &&
-        tote__store_put_new(layer, entry->key, entry->key_length, entry->value, entry->flags);
-
-    return is_put || tote__store_put(layer, entry) != STORE_NO_MEMORY;
+    return tote__store_put_unshared(layer, entry) ||
+           tote__store_put(layer, entry) != STORE_NO_MEMORY;
 }
 
 void tote__layer_finish(tote_store *layer) {

@@ -238,9 +238,14 @@ void tote__log_add_flag(struct store_log *log, const struct record_head *head, u
 static inline void tote__log_read(const struct store_log *log, uint32_t at, uint32_t words,
                                   uint64_t *out) {
     const _Atomic(uint64_t) *from = log->words + at;
+    uint32_t i = 0;
 
-    for (const uint64_t *end = out + words; out < end; out++, from++) {
-        *out = atomic_load_explicit(from, memory_order_acquire);
+    for (; i + 2 <= words; i += 2) {
+        out[i] = atomic_load_explicit(from + i, memory_order_acquire);
+        out[i + 1] = atomic_load_explicit(from + i + 1, memory_order_acquire);
+    }
+    if (i < words) {
+        out[i] = atomic_load_explicit(from + i, memory_order_acquire);
     }
 }
 

@@ -53,6 +53,9 @@ enum store_outcome { STORE_WRITTEN, STORE_SEALED, STORE_FULL, STORE_NO_MEMORY };
 bool tote__store_put_new(tote_store *store, const char *key, size_t length, tote_value value,
                          uint32_t flags);
 
+/* The same without the lock, for a store that nobody else knows yet. */
+bool tote__store_put_unshared(tote_store *store, const struct tote__layer_entry *entry);
+
 /* Add or replace an entry, and report it when that cannot be. The flags are taken as they are. */
 enum store_outcome tote__store_put(tote_store *store, const struct tote__layer_entry *entry);
 

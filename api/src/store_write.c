@@ -276,8 +276,8 @@ static inline struct store_log *fresh_log(const tote_store *store) {
  * Make the record in the log, behind its length; no reader looks there before that is published, so
  * the words are written without atomic operations. The lock is held.
  */
-static inline bool append_in_place(tote_store *store, const char *key, size_t length,
-                                   tote_value value, uint32_t flags, uint32_t most) {
+tote__always_inline bool append_in_place(tote_store *store, const char *key, size_t length,
+                                         tote_value value, uint32_t flags, uint32_t most) {
     struct store_log *log = fresh_log(store);
     struct log_extent extent = log ? tote__log_extent(log) : no_extent;
     uint32_t at = extent.length;
@@ -307,6 +307,15 @@ bool tote__store_put_new(tote_store *store, const char *key, size_t length, tote
         append_in_place(store, key, length, value, flags, short_record_bound(length, bound));
     tote__lock_drop(&store->lock);
     return is_put;
+}
+
+bool tote__store_put_unshared(tote_store *store, const struct tote__layer_entry *entry) {
+    size_t length = entry->key_length;
+    size_t bound = tote__short_attribute_bound(length, entry->value);
+
+    return !entry->metadata_length && bound <= TOTE__SHORT_CONTENT &&
+           append_in_place(store, entry->key, length, entry->value, entry->flags,
+                           short_record_bound(length, bound));
 }
 
 enum { SHORT_RECORD_WORDS = RECORD_HEAD_WORDS + 1 + 2 * (TOTE__SHORT_CONTENT + 1) / 8 };

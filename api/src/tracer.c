@@ -352,9 +352,10 @@ static __attribute__((noinline)) tote_span *start_recorded(tote_tracer_provider 
     return span;
 }
 
-static __attribute__((noinline)) tote_span *
-start_with_older_options(tote_tracer *tracer, const char *name, const tote_span_options *given,
-                         tote_store *store) {
+static __attribute__((noinline)) tote_span *start_with_older_options(tote_tracer *tracer,
+                                                                     const char *name,
+                                                                     const tote_span_options *given,
+                                                                     tote_store *store) {
     tote_span_options room;
 
     return tote__tracer_start_span(tracer, name, tote__fill_span_options(given, &room), store);

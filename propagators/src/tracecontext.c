@@ -162,7 +162,7 @@ static tote_trace_state *extract_trace_state(const void *carrier,
     tote_trace_state *trace_state = NULL;
 
     tote_getter_get_all(getter, carrier, "tracestate", visit_tracestate, &joined);
-    if (joined.length <= LONGEST_TRACESTATE) {
+    if (joined.length && joined.length <= LONGEST_TRACESTATE) {
         trace_state = tote_trace_state_from_header(joined.text, joined.length);
     }
     tote__arena_clear(&joined.arena);
