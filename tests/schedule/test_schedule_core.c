@@ -4,8 +4,26 @@
  */
 #include <string.h>
 
+#include "barrier.h"
 #include "tote/internal/sdk.h"
 #include "tote/tote.h"
+
+/* membarrier(2), if there is one. */
+static bool has_barrier;
+
+bool tote__barrier_is_available(void) {
+    return has_barrier;
+}
+
+bool tote__barrier_all_threads(void) {
+    schedule_point(__FILE__, __LINE__);
+    schedule_flush_all();
+    return has_barrier;
+}
+
+void tote__barrier_pause(void) {
+    schedule_yield(__FILE__, __LINE__);
+}
 
 enum { RUNS = 2, SPANS = 3, WAIT_MS = 1000 };
 
@@ -68,6 +86,13 @@ static void start(struct seen *run) {
 
 static void set_up(void) {
     memset(seen, 0, sizeof seen);
+    has_barrier = true;
+    start(&seen[0]);
+}
+
+static void set_up_without_barrier(void) {
+    memset(seen, 0, sizeof seen);
+    has_barrier = false;
     start(&seen[0]);
 }
 
@@ -98,6 +123,11 @@ int main(int argc, char **argv) {
     static const struct schedule_case cases[] = {
         {.name = "an SDK ends beside spans",
          .set_up = set_up,
+         .threads = {make_spans, make_spans, end_sdk},
+         .tear_down = tear_down,
+         .schedules = 3000},
+        {.name = "an SDK ends beside spans without a barrier",
+         .set_up = set_up_without_barrier,
          .threads = {make_spans, make_spans, end_sdk},
          .tear_down = tear_down,
          .schedules = 3000},

@@ -23,6 +23,15 @@ static const uint64_t start_ns = 1000000000000; /* when a case begins */
 
 enum thread_state { READY, WAITS, OVER };
 
+/* What others do not see yet. */
+struct store {
+    void *to;
+    uint64_t value;
+    size_t size;
+};
+
+enum { MOST_STORES = 8 };
+
 struct thread {
     pthread_t thread;
     sem_t turn;
@@ -30,6 +39,8 @@ struct thread {
     int64_t priority;
     const _Atomic(uint32_t) *word; /* waited on */
     uint64_t deadline;
+    struct store stores[MOST_STORES]; /* in their order */
+    size_t store_count;
 };
 
 /* A switch, for the report of a fault. */
@@ -52,6 +63,7 @@ static struct {
     uint32_t steps;
     uint32_t usual_steps; /* of a schedule without a change */
     bool is_random;
+    bool delays_stores;
     int64_t lowest;
     uint32_t changes[MOST_CHANGES];
     int change_count;
@@ -179,9 +191,64 @@ static void hand_over(const char *file, int line) {
     await_turn(&run.threads[me].turn);
 }
 
+static void complete_first_store(struct thread *thread) {
+    const struct store *first = &thread->stores[0];
+
+    memcpy(first->to, &first->value, first->size);
+    thread->store_count--;
+    memmove(thread->stores, thread->stores + 1, thread->store_count * sizeof *thread->stores);
+}
+
+static void complete_stores(struct thread *thread) {
+    while (thread->store_count) {
+        complete_first_store(thread);
+    }
+}
+
+void schedule_store(void *to, const void *value, size_t size, bool is_full) {
+    struct thread *thread = me >= 0 ? &run.threads[me] : NULL;
+    struct store stored = {.to = to, .size = size};
+
+    if (!thread || !run.delays_stores || is_full) {
+        schedule_flush();
+        memcpy(to, value, size);
+        return;
+    }
+    if (thread->store_count == MOST_STORES) {
+        complete_first_store(thread);
+    }
+    memcpy(&stored.value, value, size);
+    thread->stores[thread->store_count++] = stored;
+}
+
+void schedule_own_store(const void *from, void *seen, size_t size) {
+    const struct thread *thread = me >= 0 ? &run.threads[me] : NULL;
+
+    for (size_t i = 0; thread && i < thread->store_count; i++) {
+        if (thread->stores[i].to == from) {
+            memcpy(seen, &thread->stores[i].value, size);
+        }
+    }
+}
+
+void schedule_flush(void) {
+    if (me >= 0) {
+        complete_stores(&run.threads[me]);
+    }
+}
+
+void schedule_flush_all(void) {
+    for (int i = 0; i < run.count; i++) {
+        complete_stores(&run.threads[i]);
+    }
+}
+
 static void count_step(void) {
     if (++run.steps > MOST_STEPS) {
         schedule_fail("there is no end: a thread spins for what never comes", __FILE__, __LINE__);
+    }
+    if (run.threads[me].store_count && next_random() % 8 == 0) {
+        complete_first_store(&run.threads[me]);
     }
     for (int i = 0; i < run.change_count; i++) {
         if (run.changes[i] == run.steps) {
@@ -210,6 +277,7 @@ int schedule_yield(const char *file, int line) {
         return 0;
     }
     count_step();
+    schedule_flush_all(); /* a pause is long */
     run.threads[me].priority = --run.lowest;
     run.pauses_alone = ready_threads(ready) == 1 ? run.pauses_alone + 1 : 0;
     if (run.pauses_alone > PAUSES_ALONE) {
@@ -229,6 +297,7 @@ void schedule_wait(_Atomic(uint32_t) *word, uint32_t value, uint64_t deadline) {
         return;
     }
     schedule_point(__FILE__, __LINE__);
+    schedule_flush();
     if (atomic_load(word) != value || deadline <= run.now) {
         return;
     }
@@ -240,6 +309,7 @@ void schedule_wait(_Atomic(uint32_t) *word, uint32_t value, uint64_t deadline) {
 
 void schedule_wake(_Atomic(uint32_t) *word) {
     schedule_point(__FILE__, __LINE__);
+    schedule_flush();
     for (int i = 0; i < run.count; i++) {
         if (run.threads[i].state == WAITS && run.threads[i].word == word) {
             run.threads[i].state = READY;
@@ -265,6 +335,7 @@ static void *run_thread(void *arg) {
         }
         me = index;
         run.explored->threads[index]();
+        schedule_flush();
         thread->state = OVER;
         int next = pick();
         me = -1;
@@ -283,6 +354,7 @@ static void prepare(uint64_t seed) {
     run.seed = seed;
     run.random = (seed + 1) * 0x9E3779B97F4A7C15U;
     run.is_random = seed % 2 == 0 && seed != 0;
+    run.delays_stores = seed / 2 % 2;
     run.now = start_ns;
     run.steps = 0;
     run.lowest = 0;

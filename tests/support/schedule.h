@@ -13,8 +13,13 @@
  * Futexes, pauses and the clock are the scheduler's. Time passes only while every thread waits.
  * When all wait without a timeout, a wake-up was lost, which is a fault.
  *
- * What is not explored: all operations are sequentially consistent here, so that weaker orders are
- * left to ThreadSanitizer; and plain accesses between two points are never interleaved.
+ * Every other pair of seeds delays stores that are not sequentially consistent, in their order, as
+ * store buffers do: a load may overtake them, where no fence, no read-modify-write operation and no
+ * sequentially consistent store comes between.
+ *
+ * What is not explored: other effects of weak orders, which are left to ThreadSanitizer. Loads are
+ * not reordered, nor stores with one another. Plain accesses between two points are never
+ * interleaved, and a plain store is not delayed.
  */
 #ifndef TOTE_TESTS_SCHEDULE_H
 #define TOTE_TESTS_SCHEDULE_H
@@ -66,6 +71,20 @@ int schedule_yield(const char *file, int line);
 /* Whether a compare-exchange that may fail for no reason does. */
 bool schedule_fails(void);
 
+/*
+ * Store for other threads to see: at once, or some time later. `is_full`: with all that was stored
+ * before, as the strongest order wants it.
+ */
+void schedule_store(void *to, const void *value, size_t size, bool is_full);
+
+/* Replace what was loaded by what this thread has stored there last, if others do not see that yet.
+ */
+void schedule_own_store(const void *from, void *seen, size_t size);
+
+/* Let others see what this thread, or all threads, have stored: a fence, and membarrier(2). */
+void schedule_flush(void);
+void schedule_flush_all(void);
+
 /* wait.h */
 void schedule_wait(_Atomic(uint32_t) *word, uint32_t value, uint64_t deadline);
 void schedule_wake(_Atomic(uint32_t) *word);
@@ -79,6 +98,7 @@ int schedule_clock(clockid_t id, struct timespec *now);
 #define sched_yield() schedule_yield(__FILE__, __LINE__)
 #define __builtin_ia32_pause() ((void)schedule_yield(__FILE__, __LINE__))
 
+#undef atomic_thread_fence
 #undef atomic_store
 #undef atomic_store_explicit
 #undef atomic_load
@@ -100,7 +120,6 @@ int schedule_clock(clockid_t id, struct timespec *now);
 
 #ifdef __clang__
 #define SCHEDULE_LOAD(object) __c11_atomic_load(object, __ATOMIC_SEQ_CST)
-#define SCHEDULE_STORE(object, value) __c11_atomic_store(object, value, __ATOMIC_SEQ_CST)
 #define SCHEDULE_EXCHANGE(object, value) __c11_atomic_exchange(object, value, __ATOMIC_SEQ_CST)
 #define SCHEDULE_COMPARE(object, expected, value)                                                  \
     __c11_atomic_compare_exchange_strong(object, expected, value, __ATOMIC_SEQ_CST,                \
@@ -109,7 +128,6 @@ int schedule_clock(clockid_t id, struct timespec *now);
     __c11_atomic_fetch_##operation(object, value, __ATOMIC_SEQ_CST)
 #else
 #define SCHEDULE_LOAD(object) __atomic_load_n(object, __ATOMIC_SEQ_CST)
-#define SCHEDULE_STORE(object, value) __atomic_store_n(object, value, __ATOMIC_SEQ_CST)
 #define SCHEDULE_EXCHANGE(object, value) __atomic_exchange_n(object, value, __ATOMIC_SEQ_CST)
 #define SCHEDULE_COMPARE(object, expected, value)                                                  \
     __atomic_compare_exchange_n(object, expected, value, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
@@ -117,20 +135,37 @@ int schedule_clock(clockid_t id, struct timespec *now);
     __atomic_fetch_##operation(object, value, __ATOMIC_SEQ_CST)
 #endif
 
-#define atomic_load(object) (SCHEDULE_POINT, SCHEDULE_LOAD(object))
-#define atomic_store(object, value) (SCHEDULE_POINT, SCHEDULE_STORE(object, value))
-#define atomic_exchange(object, value) (SCHEDULE_POINT, SCHEDULE_EXCHANGE(object, value))
+/* A load sees what its own thread has stored, although other threads do not see it yet. */
+#define atomic_load(object)                                                                        \
+    __extension__({                                                                                \
+        SCHEDULE_POINT;                                                                            \
+        __auto_type schedule_from = (object);                                                      \
+        __typeof__((void)0, *schedule_from) schedule_seen = SCHEDULE_LOAD(schedule_from);          \
+        schedule_own_store(schedule_from, &schedule_seen, sizeof schedule_seen);                   \
+        schedule_seen;                                                                             \
+    })
+#define atomic_store_explicit(object, value, order)                                                \
+    __extension__({                                                                                \
+        __auto_type schedule_to = (object);                                                        \
+        __typeof__((void)0, *schedule_to) schedule_stored = (value);                               \
+        SCHEDULE_POINT;                                                                            \
+        schedule_store(schedule_to, &schedule_stored, sizeof schedule_stored,                      \
+                       (order) == memory_order_seq_cst);                                           \
+    })
+#define SCHEDULE_FULL_POINT (SCHEDULE_POINT, schedule_flush())
+#define atomic_store(object, value) atomic_store_explicit(object, value, memory_order_seq_cst)
+#define atomic_exchange(object, value) (SCHEDULE_FULL_POINT, SCHEDULE_EXCHANGE(object, value))
 #define atomic_compare_exchange_strong(object, expected, value)                                    \
-    (SCHEDULE_POINT, SCHEDULE_COMPARE(object, expected, value))
+    (SCHEDULE_FULL_POINT, SCHEDULE_COMPARE(object, expected, value))
 #define atomic_compare_exchange_weak(object, expected, value)                                      \
-    (SCHEDULE_POINT, schedule_fails() ? (*(expected) = SCHEDULE_LOAD(object), false)               \
-                                      : SCHEDULE_COMPARE(object, expected, value))
-#define atomic_fetch_add(object, value) (SCHEDULE_POINT, SCHEDULE_FETCH(add, object, value))
-#define atomic_fetch_sub(object, value) (SCHEDULE_POINT, SCHEDULE_FETCH(sub, object, value))
-#define atomic_fetch_or(object, value) (SCHEDULE_POINT, SCHEDULE_FETCH(or, object, value))
+    (SCHEDULE_FULL_POINT, schedule_fails() ? (*(expected) = SCHEDULE_LOAD(object), false)          \
+                                           : SCHEDULE_COMPARE(object, expected, value))
+#define atomic_fetch_add(object, value) (SCHEDULE_FULL_POINT, SCHEDULE_FETCH(add, object, value))
+#define atomic_fetch_sub(object, value) (SCHEDULE_FULL_POINT, SCHEDULE_FETCH(sub, object, value))
+#define atomic_fetch_or(object, value) (SCHEDULE_FULL_POINT, SCHEDULE_FETCH(or, object, value))
+#define atomic_thread_fence(order) ((order) == memory_order_seq_cst ? schedule_flush() : (void)0)
 
 #define atomic_load_explicit(object, order) atomic_load(object)
-#define atomic_store_explicit(object, value, order) atomic_store(object, value)
 #define atomic_exchange_explicit(object, value, order) atomic_exchange(object, value)
 #define atomic_compare_exchange_strong_explicit(object, expected, value, success, failure)         \
     atomic_compare_exchange_strong(object, expected, value)
