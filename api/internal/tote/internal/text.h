@@ -44,8 +44,8 @@ static inline bool tote__are_all_in(enum tote__characters set, const char *text,
     size_t at = 0;
 
     while (length - at >= 4 &&
-           (tote__sets_of[bytes[at]] & tote__sets_of[bytes[at + 1]] &
-            tote__sets_of[bytes[at + 2]] & tote__sets_of[bytes[at + 3]] & set)) {
+           (tote__sets_of[bytes[at]] & tote__sets_of[bytes[at + 1]] & tote__sets_of[bytes[at + 2]] &
+            tote__sets_of[bytes[at + 3]] & set)) {
         at += 4;
     }
     while (at < length && tote__is_in(set, text[at])) {
@@ -117,47 +117,50 @@ static inline struct tote__scan tote__copy_scanned(void *to, const char *text, s
     return (struct tote__scan){tote__mix_last(hash, word), !((seen | word) & 0x8080808080808080U)};
 }
 
+typedef uint64_t tote__pair __attribute__((vector_size(16)));
+
 /*
  * Copy a text. Returns: whether it is ASCII. Like tote__copy_scanned() for texts that are mostly
  * short, by pairs of words.
  */
 tote__always_inline bool tote__copy_ascii(void *to, const char *text, size_t length) {
-    enum { WORD = sizeof(uint64_t), HALF = sizeof(uint32_t), PAIR = 2 * WORD };
+    enum { WORD = sizeof(uint64_t), HALF = sizeof(uint32_t), PAIR = sizeof(tote__pair) };
     char *out = (char *)to;
-    const char *last = text + length;
-    char *out_last = out + length;
+    const char *end = text + length;
+    char *out_end = out + length;
     uint64_t words[2] = {0, 0};
-    uint64_t seen[2] = {0, 0};
     uint32_t halves[2];
 
     if (length >= PAIR) {
-        for (; last - text > (ptrdiff_t)PAIR; text += PAIR, out += PAIR) {
-            memcpy(words, text, PAIR);
-            memcpy(out, words, PAIR);
-            seen[0] |= words[0];
-            seen[1] |= words[1];
+        tote__pair seen;
+        tote__pair pair;
+        memcpy(&seen, end - PAIR, PAIR);
+        memcpy(out_end - PAIR, &seen, PAIR);
+        for (; end - text > (ptrdiff_t)PAIR; text += PAIR, out += PAIR) {
+            memcpy(&pair, text, PAIR);
+            memcpy(out, &pair, PAIR);
+            seen |= pair;
         }
-        memcpy(words, last - PAIR, PAIR);
-        memcpy(out_last - PAIR, words, PAIR);
+        words[0] = seen[0] | seen[1];
     } else if (length >= WORD) {
         memcpy(&words[0], text, WORD);
-        memcpy(&words[1], last - WORD, WORD);
+        memcpy(&words[1], end - WORD, WORD);
         memcpy(out, &words[0], WORD);
-        memcpy(out_last - WORD, &words[1], WORD);
+        memcpy(out_end - WORD, &words[1], WORD);
     } else if (length >= HALF) {
         memcpy(&halves[0], text, HALF);
-        memcpy(&halves[1], last - HALF, HALF);
+        memcpy(&halves[1], end - HALF, HALF);
         memcpy(out, &halves[0], HALF);
-        memcpy(out_last - HALF, &halves[1], HALF);
+        memcpy(out_end - HALF, &halves[1], HALF);
         words[0] = halves[0] | halves[1];
     } else if (length) { /* the first, the middle and the last byte are all there are */
-        char bytes[3] = {text[0], text[length / 2], last[-1]};
+        char bytes[3] = {text[0], text[length / 2], end[-1]};
         out[0] = bytes[0];
         out[length / 2] = bytes[1];
-        out_last[-1] = bytes[2];
+        out_end[-1] = bytes[2];
         words[0] = (unsigned char)(bytes[0] | bytes[1] | bytes[2]);
     }
-    return !((seen[0] | seen[1] | words[0] | words[1]) & 0x8080808080808080U);
+    return !((words[0] | words[1]) & 0x8080808080808080U);
 }
 
 static inline struct tote__scan tote__scan(const char *text, size_t length) {
