@@ -19,6 +19,7 @@
 #include "tote/diagnostics.h"
 #include "tote/exporters/memory.h"
 #include "tote/internal/pool.h"
+#include "tote/processors.h"
 #include "tote/scope.h"
 #include "tote/sdk/span_processor.h"
 #include "tote/thread.h"
@@ -170,6 +171,46 @@ static void every_allocation_may_fail_with_an_sdk(void **state) {
 static void every_allocation_may_fail_as_an_sdk_starts_and_stops(void **state) {
     (void)state;
     assert_survives(visit_sdk, true);
+}
+
+static void pass_on(void *self, const tote_span_data *span) {
+    tote_span_processor **inner = self;
+
+    tote_span_processor_on_end(*inner, span);
+}
+
+/* A program's own processors that export: one is wrapped and driven by the host. */
+static void visit_processors(struct tour *tour) {
+    static const tote_span_processor_ops ops = {.struct_size = sizeof ops, .on_end = pass_on};
+    tote_memory *spans = tote_memory_new();
+    tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+
+    batch.mode = TOTE_EXPORT_BY_HOST;
+    batch.ignore_environment = true;
+    tote_span_processor *inner = tote_batch_processor_new(tote_memory_exporter_new(spans), &batch);
+    tote_span_processor *processors[] = {
+        tote_span_processor_wrap(inner, &ops, &inner),
+        tote_simple_processor_new(tote_memory_exporter_new(spans)),
+    };
+    options.ignore_environment = true;
+    options.resource_detectors = "none";
+    options.processors = processors;
+    options.processor_count = TOTE_COUNT_OF(processors);
+    tote_sdk *sdk = tote_sdk_start(&options);
+    tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "work", NULL);
+    tote_span_close(&span);
+    tote_sdk_close(&sdk, 1000);
+    if (tote_memory_get_count(spans) < 2) {
+        tour->surprise = "both processors exported";
+    }
+    tote_memory_unref(spans);
+}
+
+/* Design: guest rules, out of memory */
+static void every_allocation_may_fail_as_a_program_makes_its_processors(void **state) {
+    (void)state;
+    assert_survives(visit_processors, true);
 }
 
 /* A link whose attributes need more memory than there is when it is unpacked. */
@@ -357,6 +398,7 @@ int main(int argc, char **argv) {
         TEST(every_allocation_may_fail_without_an_sdk),
         TEST(every_allocation_may_fail_with_an_sdk),
         TEST(every_allocation_may_fail_as_an_sdk_starts_and_stops),
+        TEST(every_allocation_may_fail_as_a_program_makes_its_processors),
         TEST(every_allocation_may_fail_as_a_link_is_read),
         TEST(every_allocation_may_fail_as_spans_are_encoded_and_read),
         TEST(a_thread_is_created_without_any_memory_of_tote),
