@@ -213,8 +213,7 @@ static uint64_t not_before_parent(const struct span *parent, uint64_t now) {
 static const uint64_t longest_anchor_ns = 10 * 1000000000ULL;
 
 static bool can_share_anchor(const struct start *start, const struct span *parent, uint64_t now) {
-    return parent && parent->anchor_monotonic &&
-           now - parent->anchor_monotonic <= longest_anchor_ns &&
+    return parent->anchor_monotonic && now - parent->anchor_monotonic <= longest_anchor_ns &&
            parent->generation == start->thread->owned.generation;
 }
 
@@ -239,7 +238,7 @@ tote__always_inline void set_up_time(const struct start *start, struct span *spa
         return;
     }
     uint64_t monotonic = tote__clock_monotonic();
-    if (can_share_anchor(start, parent, monotonic)) {
+    if (parent && can_share_anchor(start, parent, monotonic)) {
         span->anchor_realtime = parent->anchor_realtime;
         span->anchor_monotonic = parent->anchor_monotonic;
     } else {
