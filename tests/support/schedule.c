@@ -243,6 +243,15 @@ void schedule_flush_all(void) {
     }
 }
 
+/* free() of the product and the test: a store is not delayed beyond the end of what it is to. */
+void __real_free(void *block);
+void __wrap_free(void *block);
+
+void __wrap_free(void *block) {
+    schedule_flush();
+    __real_free(block);
+}
+
 static void count_step(void) {
     if (++run.steps > MOST_STEPS) {
         schedule_fail("there is no end: a thread spins for what never comes", __FILE__, __LINE__);
