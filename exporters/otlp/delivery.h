@@ -10,8 +10,8 @@
 #define TOTE_OTLP_DELIVERY_H
 
 #include "tote/internal/random.h"
-#include "transport.h"
-#include "verdict.h"
+#include "otlp/transport/transport.h"
+#include "otlp/transport/verdict.h"
 
 /* All zero but for the first two, at first. */
 struct tote__delivery {

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "encode.h"
+#include "otlp/encode/encode.h"
 #include "options.h"
 #include "outbox.h"
 #include "tote/context.h"

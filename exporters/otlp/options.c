@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proxy.h"
+#include "otlp/transport/proxy.h"
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/env.h"
 #include "tote/internal/folder.h"

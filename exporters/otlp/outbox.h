@@ -14,7 +14,7 @@
 
 #include <stdatomic.h>
 
-#include "cut.h"
+#include "otlp/encode/cut.h"
 #include "delivery.h"
 #include "tote/internal/recovery.h"
 #include "tote/internal/spool.h"

@@ -6,8 +6,8 @@
  */
 #include "fuzz.h"
 
-#include "otlp/incoming.h"
-#include "otlp/verdict.h"
+#include "otlp/transport/incoming.h"
+#include "otlp/transport/verdict.h"
 #include "tote/internal/text.h"
 
 enum { MOST_BYTES = 4096 };

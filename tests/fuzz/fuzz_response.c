@@ -3,7 +3,7 @@
  * fuzz_response.c - what a receiver may answer
  */
 #include "fuzz.h"
-#include "otlp/response.h"
+#include "otlp/transport/response.h"
 #include "tote/internal/text.h"
 
 static void check(const struct tote__response *response) {

@@ -4,7 +4,7 @@
  * same in JSON
  */
 #include "fuzz.h"
-#include "otlp/encode.h"
+#include "otlp/encode/encode.h"
 #include "otlp/request.pb-c.h"
 #include "request_from_json.h"
 #include "tote/sdk/span_exporter.h"

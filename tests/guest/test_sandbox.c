@@ -19,7 +19,7 @@
 
 #include "filter.h"
 #include "identity.h"
-#include "otlp/prepare.h"
+#include "otlp/transport/prepare.h"
 #include "receiver.h"
 #include "reports.h"
 #include "tote/exporters/otlp.h"

@@ -5,7 +5,7 @@
 #ifndef TOTE_TESTS_TRANSPORT_FIXTURE_H
 #define TOTE_TESTS_TRANSPORT_FIXTURE_H
 
-#include "otlp/transport.h"
+#include "otlp/transport/transport.h"
 #include "receiver.h"
 
 struct fixture {

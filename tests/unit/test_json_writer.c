@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "otlp/json_writer.h"
+#include "otlp/encode/json_writer.h"
 
 static uint64_t next_random(uint64_t *seed) {
     *seed = *seed * 6364136223846793005U + 1442695040888963407U;

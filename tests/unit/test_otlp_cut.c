@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "otlp/cut.h"
+#include "otlp/encode/cut.h"
 #include "otlp/request.pb-c.h"
 #include "request_from_json.h"
 #include "tote/diagnostics.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "otlp/encode.h"
+#include "otlp/encode/encode.h"
 #include "otlp/request.pb-c.h"
 
 typedef Tote__Otlp__ExportTraceServiceRequest request_message;

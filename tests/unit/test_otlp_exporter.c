@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "otlp/encode.h"
+#include "otlp/encode/encode.h"
 #include "otlp/response.pb-c.h"
 #include "receiver.h"
 #include "tote/diagnostics.h"

@@ -18,7 +18,7 @@
 #include "grpc_receiver.h"
 #include "otlp/request.pb-c.h"
 #include "tote/internal/spool.h"
-#include "otlp/transport.h"
+#include "otlp/transport/transport.h"
 #include "reports.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/otlp.h"

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "otlp/encode.h"
+#include "otlp/encode/encode.h"
 #include "request_from_json.h"
 
 /* As a text to be freed. */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "otlp/response.h"
+#include "otlp/transport/response.h"
 #include "otlp/response.pb-c.h"
 
 static const char protobuf[] = "application/x-protobuf";

@@ -14,8 +14,8 @@
 #include <zlib.h>
 
 #include "identity.h"
-#include "otlp/incoming.h"
-#include "otlp/transport.h"
+#include "otlp/transport/incoming.h"
+#include "otlp/transport/transport.h"
 #include "receiver.h"
 #include "tote/internal/clock.h"
 #include "transport_fixture.h"

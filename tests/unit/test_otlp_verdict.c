@@ -6,9 +6,9 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "otlp/grpc.h"
+#include "otlp/transport/grpc.h"
 #include "otlp/response.pb-c.h"
-#include "otlp/verdict.h"
+#include "otlp/transport/verdict.h"
 #include "tote/internal/base64.h"
 #include "vectors.h"
 

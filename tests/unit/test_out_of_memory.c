@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "otlp/encode.h"
+#include "otlp/encode/encode.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/memory.h"
 #include "tote/internal/pool.h"

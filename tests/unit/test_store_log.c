@@ -2,7 +2,7 @@
 #include "support.h"
 
 #include "store_fixture.h"
-#include "store_node.h"
+#include "store/store_node.h"
 #include "tote/internal/text.h"
 
 /*

@@ -10,7 +10,7 @@
 
 #include <curl/curl.h>
 
-#include "options.h"
+#include "otlp/options.h"
 
 /*
  * Copy the variables that apply to the URL of the settings: http_proxy in lower case only (a CGI

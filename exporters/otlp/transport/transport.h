@@ -8,7 +8,7 @@
 #ifndef TOTE_OTLP_TRANSPORT_H
 #define TOTE_OTLP_TRANSPORT_H
 
-#include "options.h"
+#include "otlp/options.h"
 #include "tote/internal/wire.h"
 
 struct tote__transport;

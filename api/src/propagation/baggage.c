@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "store_node.h"
+#include "store/store_node.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/text.h"
 

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "encode.h"
+#include "otlp/encode/encode.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/folder.h"
 #include "tote/internal/memory.h"

@@ -8,7 +8,7 @@
 
 #include <curl/curl.h>
 
-#include "options.h"
+#include "otlp/options.h"
 
 struct tote__prepared {
     struct curl_slist

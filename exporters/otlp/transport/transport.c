@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "connection.h"
-#include "encode.h"
+#include "otlp/encode/encode.h"
 #include "grpc.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
