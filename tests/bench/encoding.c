@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "bench.h"
-#include "encode.h"
+#include "otlp/encode/encode.h"
 #include "span.h"
 #include "tote/internal/record.h"
 #include "tote/sdk/span_exporter.h"
