@@ -9,9 +9,9 @@
 #ifndef TOTE_OTLP_DELIVERY_H
 #define TOTE_OTLP_DELIVERY_H
 
-#include "tote/internal/random.h"
 #include "otlp/transport/transport.h"
 #include "otlp/transport/verdict.h"
+#include "tote/internal/random.h"
 
 /* All zero but for the first two, at first. */
 struct tote__delivery {

@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "otlp/encode/encode.h"
 #include "options.h"
+#include "otlp/encode/encode.h"
 #include "outbox.h"
 #include "tote/context.h"
 #include "tote/diagnostics.h"

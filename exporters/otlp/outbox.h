@@ -14,8 +14,8 @@
 
 #include <stdatomic.h>
 
-#include "otlp/encode/cut.h"
 #include "delivery.h"
+#include "otlp/encode/cut.h"
 #include "tote/internal/recovery.h"
 #include "tote/internal/spool.h"
 

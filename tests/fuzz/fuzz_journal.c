@@ -12,10 +12,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "tote/internal/journal.h"
 #include "src/journal_format.h"
-#include "tote/internal/recovery.h"
 #include "tote/diagnostics.h"
+#include "tote/internal/journal.h"
+#include "tote/internal/recovery.h"
 
 enum {
     CHUNKS = 2,

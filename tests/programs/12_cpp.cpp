@@ -4,8 +4,8 @@
 #include <tote/exporters/memory.h>
 #include <tote/exporters/otlp.h>
 #include <tote/instrumentation/curl.h>
-#include <tote/propagator_ops.h>
 #include <tote/processors.h>
+#include <tote/propagator_ops.h>
 #include <tote/propagators.h>
 #include <tote/sdk/sampler.h>
 #include <tote/thread.h>

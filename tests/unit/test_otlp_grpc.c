@@ -17,12 +17,12 @@
 
 #include "grpc_receiver.h"
 #include "otlp/request.pb-c.h"
-#include "tote/internal/spool.h"
 #include "otlp/transport/transport.h"
 #include "reports.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/otlp.h"
 #include "tote/internal/clock.h"
+#include "tote/internal/spool.h"
 #include "tote/tote.h"
 
 enum { SPAN_BYTES = 20000, LIMIT = 110000, FLUSH_MS = 30000 };

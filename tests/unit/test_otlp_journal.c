@@ -24,13 +24,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tote/internal/journal.h"
-#include "src/journal_format.h"
-#include "tote/internal/recovery.h"
-#include "src/segment.h"
 #include "received.h"
 #include "reports.h"
+#include "src/journal_format.h"
+#include "src/segment.h"
 #include "tote/exporters/otlp.h"
+#include "tote/internal/journal.h"
+#include "tote/internal/recovery.h"
 #include "tote/tote.h"
 
 enum { SPANS = 20, TIMEOUT_MS = 10000, CHUNK = TOTE__SAFE_CHUNK_BYTES };

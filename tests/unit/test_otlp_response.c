@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "otlp/transport/response.h"
 #include "otlp/response.pb-c.h"
+#include "otlp/transport/response.h"
 
 static const char protobuf[] = "application/x-protobuf";
 

@@ -15,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tote/internal/spool.h"
 #include "reports.h"
 #include "tote/internal/fork.h"
+#include "tote/internal/spool.h"
 
 enum { FILE_BYTES = 40 + 5 };
 enum { OTHER_USER = 65534 };

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "otlp/transport/grpc.h"
 #include "otlp/response.pb-c.h"
+#include "otlp/transport/grpc.h"
 #include "otlp/transport/verdict.h"
 #include "tote/internal/base64.h"
 #include "vectors.h"

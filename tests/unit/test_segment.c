@@ -11,9 +11,9 @@
 #include <sys/shm.h>
 #include <unistd.h>
 
+#include "reports.h"
 #include "src/journal_format.h"
 #include "src/segment.h"
-#include "reports.h"
 
 enum { OWNER_AT = 1024, LONG_NAME_BYTES = 3000 };
 

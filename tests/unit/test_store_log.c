@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
-#include "store_fixture.h"
 #include "store/store_node.h"
+#include "store_fixture.h"
 #include "tote/internal/text.h"
 
 /*

@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "connection.h"
-#include "otlp/encode/encode.h"
 #include "grpc.h"
+#include "otlp/encode/encode.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/lock.h"

@@ -61,8 +61,8 @@ static size_t take_from(struct batch_queue *queue, struct lane *lane, size_t mos
     size_t taken = 0;
 
     do { /* up to the end of the ring, and on from its start */
-        size_t count = tote__lane_take(lane, taken_at(queue, queue->taken_to),
-                                       tote__min(most - taken, left));
+        size_t count =
+            tote__lane_take(lane, taken_at(queue, queue->taken_to), tote__min(most - taken, left));
         queue->taken_to += count;
         taken += count;
         left = count == left ? most : 0;

@@ -124,7 +124,7 @@ struct batch_processor {
     tote_span_exporter *exporter;
     struct tote__batch_settings settings;
     tote_thread_factory thread_factory; /* functions NULL: pthreads */
-    uint32_t slot; /* in the lanes of a thread's state */
+    uint32_t slot;                      /* in the lanes of a thread's state */
     _Atomic(bool) is_shut_down;
     _Atomic(bool) is_exporter_shut_down;
     struct tote__lock lock; /* guards making a queue, and what follows */

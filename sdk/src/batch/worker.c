@@ -51,7 +51,8 @@ static bool find_worker(struct batch_queue *queue) {
         tote__batch_start_host(queue);
         return true;
     }
-    return tote__worker_thread_start(&queue->thread, &queue->processor->thread_factory, work, queue);
+    return tote__worker_thread_start(&queue->thread, &queue->processor->thread_factory, work,
+                                     queue);
 }
 
 bool tote__batch_start_worker(struct batch_queue *queue) {

@@ -50,8 +50,8 @@ struct tote__thread {
     void (*release_sdk)(void *sdk);
     struct tote__inherited *inherited; /* current without a stack, see thread.c; or NULL */
     bool ends_with_release;            /* the thread's end has been asked for */
-    bool is_exporting; /* in an exporter that was called on this thread as a span ended */
-    uint8_t handlers;  /* how many diagnostics handlers it is in, one in the other */
+    bool is_exporting;  /* in an exporter that was called on this thread as a span ended */
+    uint8_t handlers;   /* how many diagnostics handlers it is in, one in the other */
     uint32_t masked_in; /* generation of the process in which it is a worker; see write_signals.h */
 };
 
