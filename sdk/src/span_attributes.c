@@ -111,7 +111,8 @@ tote__always_inline struct key_mark mark_of(const char *key, size_t length) {
             first = first << 8 | (unsigned char)key[i];
         }
     }
-    uint64_t hash = (first ^ (last << 29 | last >> 35) ^ length) * 0x9E3779B97F4A7C15U;
+    uint64_t ends = first ^ (last << 29 | last >> 35) ^ length;
+    uint64_t hash = (ends ^ ends >> 32) * 0x9E3779B97F4A7C15U; /* keys may differ up there alone */
     return (struct key_mark){1ULL << (hash >> 58) | 1ULL << (hash >> 52 & 63),
                              hash >> 40 & (SPAN_KEY_FILTER_WORDS - 1)};
 }

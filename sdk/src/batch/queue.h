@@ -77,15 +77,15 @@ struct batch_queue {
     /* Between the worker and those who wake it. */
     _Atomic(uint32_t) sleep;        /* an enum worker_sleep; waited on by the worker */
     _Atomic(uint32_t) has_overflow; /* spans were dropped for want of room */
-    _Atomic(uint32_t) stop;         /* an enum stop_order */
-    _Atomic(uint64_t) stop_deadline;
     _Atomic(uint32_t) flushes_asked;
     _Atomic(uint32_t) flushes_done; /* counts rounds; waited on by those who flush */
     _Atomic(uint32_t) worker_state; /* waited on by those who stop it early */
     _Atomic(uint32_t) has_left;     /* the worker; waited on by those who stop it */
-    _Atomic(const void *) worker;   /* &tote__thread of it */
+    _Atomic(uint32_t) stop;         /* an enum stop_order */
     _Atomic(bool) is_failing;       /* the last export was no success */
     _Atomic(bool) is_parted;        /* from the worker, by join or detach */
+    _Atomic(uint64_t) stop_deadline;
+    _Atomic(const void *) worker; /* &tote__thread of it */
     struct worker_thread thread;
 
     /* The worker's own, or of who drives in its place. */
@@ -99,25 +99,25 @@ struct batch_queue {
     size_t kept;                   /* requests that the exporter keeps */
     uint64_t send_began;           /* of the first of them; 0: it has not */
     uint64_t next_export;
-    bool is_idle; /* no span is queued and the delay is short: the next span starts the delay */
+    size_t flush_left; /* requests that are part of the flush */
     enum flush_state flush;
     uint32_t flush_round; /* that is being answered, or was the last */
-    size_t flush_left;    /* requests that are part of it */
+    bool is_idle; /* no span is queued and the delay is short: the next span starts the delay */
 
     /* Where the host is the worker. */
     _Atomic(uint32_t) is_driven; /* by somebody; waited on by others who want to */
-    _Atomic(uint64_t) due;       /* when there is something to do, whatever the descriptors say */
     _Atomic(int) event;          /* an eventfd; -1: none */
     uint64_t event_device;       /* of what it refers to */
     uint64_t event_inode;
+    _Atomic(uint64_t) due; /* when there is something to do, whatever the descriptors say */
 
     _Atomic(uint64_t) lost[DROP_CAUSES]; /* of threads that have no lane */
     _Atomic(uint64_t) next_report;       /* when a full queue may be reported again */
 
     struct tote__lock lock; /* guards what follows, and the lanes' heads */
+    bool is_over;           /* nobody takes out any more: what waits is lost */
     struct batch_counts counts;
     struct flush_call *flush_calls;
-    bool is_over; /* nobody takes out any more: what waits is lost */
 };
 
 struct batch_processor {
