@@ -172,11 +172,16 @@ static void let_go(struct batch_queue *queue, size_t count) {
     }
 }
 
+/* The deadline is there before the flush of a shutdown is asked for, the order only afterwards. */
+static bool is_stopping(const struct batch_queue *queue) {
+    return atomic_load(&queue->stop_deadline) != 0;
+}
+
 /* How long the exporter may take: not past the end of a shutdown. */
 static uint32_t export_timeout(struct batch_queue *queue) {
     uint32_t timeout = queue->processor->settings.export_timeout_ms;
 
-    if (atomic_load(&queue->stop) == STOP_NOT) {
+    if (!is_stopping(queue)) {
         return timeout;
     }
     uint32_t left = tote__deadline_left_ms(atomic_load(&queue->stop_deadline));
@@ -267,7 +272,7 @@ static bool has_something_to_send(const struct batch_queue *queue) {
 static bool send_some(struct batch_queue *queue, bool may_wait, bool begins_nothing) {
     const tote_span_exporter *exporter = queue->processor->exporter;
     tote_export_report report = {0};
-    bool is_last_chance = atomic_load(&queue->stop) != STOP_NOT;
+    bool is_last_chance = is_stopping(queue);
     struct tote__send send = {
         .timeout_ms = queue->processor->settings.export_timeout_ms,
         .stop_deadline = is_last_chance ? atomic_load(&queue->stop_deadline) : 0,

@@ -78,14 +78,14 @@ struct batch_queue {
     _Atomic(uint32_t) sleep;        /* an enum worker_sleep; waited on by the worker */
     _Atomic(uint32_t) has_overflow; /* spans were dropped for want of room */
     _Atomic(uint32_t) flushes_asked;
-    _Atomic(uint32_t) flushes_done; /* counts rounds; waited on by those who flush */
-    _Atomic(uint32_t) worker_state; /* waited on by those who stop it early */
-    _Atomic(uint32_t) has_left;     /* the worker; waited on by those who stop it */
-    _Atomic(uint32_t) stop;         /* an enum stop_order */
-    _Atomic(bool) is_failing;       /* the last export was no success */
-    _Atomic(bool) is_parted;        /* from the worker, by join or detach */
-    _Atomic(uint64_t) stop_deadline;
-    _Atomic(const void *) worker; /* &tote__thread of it */
+    _Atomic(uint32_t) flushes_done;  /* counts rounds; waited on by those who flush */
+    _Atomic(uint32_t) worker_state;  /* waited on by those who stop it early */
+    _Atomic(uint32_t) has_left;      /* the worker; waited on by those who stop it */
+    _Atomic(uint32_t) stop;          /* an enum stop_order */
+    _Atomic(bool) is_failing;        /* the last export was no success */
+    _Atomic(bool) is_parted;         /* from the worker, by join or detach */
+    _Atomic(uint64_t) stop_deadline; /* of the shutdown; 0: none has begun */
+    _Atomic(const void *) worker;    /* &tote__thread of it */
     struct worker_thread thread;
 
     /* The worker's own, or of who drives in its place. */
