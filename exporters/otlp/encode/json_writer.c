@@ -125,7 +125,7 @@ void tote__json_text(struct tote__json *json, struct tote__slice text) {
         return;
     }
     *json->at++ = '"';
-    for (;;) {
+    while (text.size) { /* empty text has no address */
         size_t plain = copy_plain(json->at, text.at, text.size);
         json->at += plain;
         text.at += plain;
