@@ -45,7 +45,7 @@ static void note(const struct receipt *receipt) {
     MUST(strlen(text) < sizeof text - 1);
 }
 
-/* Returns: -1 while all ports wait for the end of past connections. */
+/* Returns: -1 while all ports wait for the end of past connections, or meet the end of one. */
 static int connect_to(unsigned port) {
     const struct sockaddr_in address = {.sin_family = AF_INET,
                                         .sin_port = htons((uint16_t)port),
@@ -54,7 +54,11 @@ static int connect_to(unsigned port) {
 
     MUST(fd >= 0);
     if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
-        MUST(errno == EADDRNOTAVAIL);
+        bool is_usual = errno == EADDRNOTAVAIL || errno == ECONNRESET || errno == ETIMEDOUT;
+        if (!is_usual) {
+            perror("connect");
+        }
+        MUST(is_usual);
         close(fd);
         return -1;
     }
