@@ -16,22 +16,7 @@
 #include <valgrind/helgrind.h>
 
 #undef atomic_init
-#undef atomic_store
-#undef atomic_store_explicit
-#undef atomic_load
-#undef atomic_load_explicit
-#undef atomic_exchange
-#undef atomic_exchange_explicit
-#undef atomic_compare_exchange_strong
-#undef atomic_compare_exchange_strong_explicit
-#undef atomic_compare_exchange_weak
-#undef atomic_compare_exchange_weak_explicit
-#undef atomic_fetch_add
-#undef atomic_fetch_add_explicit
-#undef atomic_fetch_sub
-#undef atomic_fetch_sub_explicit
-#undef atomic_fetch_or
-#undef atomic_fetch_or_explicit
+#include "undefined_atomics.h"
 
 #define TOTE__HG_BEFORE(at)                                                                        \
     VALGRIND_HG_DISABLE_CHECKING(at, sizeof *(at));                                                \

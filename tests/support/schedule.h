@@ -99,22 +99,7 @@ int schedule_clock(clockid_t id, struct timespec *now);
 #define __builtin_ia32_pause() ((void)schedule_yield(__FILE__, __LINE__))
 
 #undef atomic_thread_fence
-#undef atomic_store
-#undef atomic_store_explicit
-#undef atomic_load
-#undef atomic_load_explicit
-#undef atomic_exchange
-#undef atomic_exchange_explicit
-#undef atomic_compare_exchange_strong
-#undef atomic_compare_exchange_strong_explicit
-#undef atomic_compare_exchange_weak
-#undef atomic_compare_exchange_weak_explicit
-#undef atomic_fetch_add
-#undef atomic_fetch_add_explicit
-#undef atomic_fetch_sub
-#undef atomic_fetch_sub_explicit
-#undef atomic_fetch_or
-#undef atomic_fetch_or_explicit
+#include "undefined_atomics.h"
 
 #define SCHEDULE_POINT schedule_point(__FILE__, __LINE__)
 
