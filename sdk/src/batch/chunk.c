@@ -42,7 +42,6 @@ static struct chunk *make_safe(const struct tote__safe_memory *safe) {
         return NULL;
     }
     chunk->bytes = safe->take(safe->self, &chunk->number);
-    chunk->capacity = TOTE__SAFE_CHUNK_BYTES;
     if (!chunk->bytes) {
         tote__release(chunk, sizeof *chunk);
         chunk = NULL;
@@ -80,7 +79,7 @@ static struct chunk *take_usual(struct chunk_pool *pool) {
 static struct chunk *begin(struct chunk *chunk) {
     if (chunk && chunk->number) {
         struct tote__record *first = (struct tote__record *)(void *)chunk->bytes;
-        chunk->capacity = TOTE__SAFE_CHUNK_BYTES;
+        chunk->capacity = TOTE__SAFE_CHUNK_BYTES; /* also if a broken one had less */
         atomic_store_explicit(&first->state, TOTE__RECORD_EMPTY, memory_order_relaxed);
         atomic_thread_fence(memory_order_release); /* what is stored next is not there before */
     }

@@ -210,12 +210,7 @@ static void give_back_if_done(struct lanes *lanes, struct chunk *chunk) {
 }
 
 /* What the records had paid comes back: others may wait in their place. */
-static void return_payment(struct lanes *lanes, const struct taken *taken, size_t count) {
-    size_t bytes = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        bytes += tote__record_size(taken[i].record->size);
-    }
+static void return_payment(struct lanes *lanes, size_t count, size_t bytes) {
     tote__allowance_return(&lanes->bytes, bytes);
     tote__allowance_return(&lanes->spans, lanes->counts_spans ? count : 0);
 }
@@ -224,15 +219,16 @@ size_t tote__lane_take(struct lane *lane, struct taken *taken, size_t most) {
     uint32_t before = atomic_load_explicit(&lane->cursor, memory_order_relaxed);
     struct cursor *cursor = &lane->cursors[1 - before];
     struct chunk *left = lane->cursors[before].chunk;
-    size_t count = 0;
+    size_t bytes = 0;
 
     *cursor = lane->cursors[before];
-    count = tote__min((size_t)(lane->tail_seen - cursor->head), most);
+    size_t count = tote__min((size_t)(lane->tail_seen - cursor->head), most);
     if (!count) {
         return 0;
     }
     for (size_t i = 0; i < count; i++) {
         struct tote__record *record = next_record(lane, cursor);
+        bytes += tote__record_size(record->size);
         cursor->chunk->unsettled++;
         taken[i] = (struct taken){record, cursor->chunk};
     }
@@ -245,7 +241,7 @@ size_t tote__lane_take(struct lane *lane, struct taken *taken, size_t most) {
         give_back_if_done(lane->lanes, left);
         left = next;
     }
-    return_payment(lane->lanes, taken, count);
+    return_payment(lane->lanes, count, bytes);
     return count;
 }
 
