@@ -292,22 +292,6 @@ bool tote__folder_borrow(int descriptor, struct tote__folder *folder) {
     return true;
 }
 
-bool tote__is_same_file(int descriptor, dev_t device, ino_t inode) {
-    struct stat status;
-    int error = errno;
-    bool is_same = descriptor >= 0 && fstat(descriptor, &status) == 0 && status.st_dev == device &&
-                   status.st_ino == inode;
-
-    errno = error;
-    return is_same;
-}
-
-void tote__close_same_file(int descriptor, dev_t device, ino_t inode) {
-    if (tote__is_same_file(descriptor, device, inode)) {
-        close(descriptor);
-    }
-}
-
 bool tote__listing_adopt(int descriptor, struct tote__listing *listing) {
     struct stat status;
 
@@ -330,7 +314,7 @@ bool tote__listing_open(int directory, struct tote__listing *listing) {
 
 bool tote__listing_is_open(const struct tote__listing *listing) {
     return listing->directory &&
-           tote__is_same_file(dirfd(listing->directory), listing->device, listing->inode);
+           tote__os_is_same_file(dirfd(listing->directory), listing->device, listing->inode);
 }
 
 /* closedir() would close the host's descriptor: then the memory is left instead. */
@@ -342,11 +326,11 @@ void tote__listing_close(struct tote__listing *listing) {
 }
 
 bool tote__folder_is_open(const struct tote__folder *folder) {
-    return tote__is_same_file(folder->descriptor, folder->device, folder->inode);
+    return tote__os_is_same_file(folder->descriptor, folder->device, folder->inode);
 }
 
 void tote__folder_close(struct tote__folder *folder) {
-    tote__close_same_file(folder->descriptor, folder->device, folder->inode);
+    tote__os_close_same_file(folder->descriptor, folder->device, folder->inode);
     folder->descriptor = -1;
 }
 

@@ -76,7 +76,7 @@ static bool is_in_file(const struct tote__journal *journal) {
 }
 
 bool tote__journal_is_open(const struct tote__journal *journal) {
-    return tote__is_same_file(journal->file, journal->device, journal->inode);
+    return tote__os_is_same_file(journal->file, journal->device, journal->inode);
 }
 
 /* Copy a part of the map to the file. Returns: false with errno set. */
@@ -481,7 +481,7 @@ static bool renew_reference(struct tote__journal *journal, int spool) {
     const dev_t device = journal->device;
     const ino_t inode = journal->inode;
     if (file >= 0 && refer_from(journal, directory, file, aside)) {
-        tote__close_same_file(journal->file, device, inode);
+        tote__os_close_same_file(journal->file, device, inode);
         tote__folder_close(&journal->directory);
         journal->file = file;
         journal->directory = folder;
@@ -672,7 +672,7 @@ static void release(struct tote__journal *journal) {
             tote__segment_remove(&journal->segment);
         }
     }
-    tote__close_same_file(journal->file, journal->device, journal->inode);
+    tote__os_close_same_file(journal->file, journal->device, journal->inode);
     tote__folder_close(&journal->directory);
     leave(journal);
     if (is_in_file(journal) && journal->map) {

@@ -7,6 +7,7 @@
  * in it once they are in the spool, so that a death in between has them twice and not lost.
  */
 #include "tote/internal/recovery.h"
+#include "tote/internal/os.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -151,7 +152,7 @@ struct tote__recovery *tote__recovery_new(const char *directory, size_t most_byt
 static void close_file(struct tote__recovery *recovery) {
     struct reading *reading = recovery->reading;
 
-    tote__close_same_file(recovery->file, recovery->file_device, recovery->file_inode);
+    tote__os_close_same_file(recovery->file, recovery->file_device, recovery->file_inode);
     if (reading) {
         tote__segment_detach(&reading->segment);
         tote__buffer_clear(&reading->scope);
@@ -645,7 +646,7 @@ static bool put_batch(struct tote__recovery *recovery, struct tote__spool *spool
 static void check_descriptors(struct tote__recovery *recovery) {
     bool is_file_lost =
         recovery->file >= 0 &&
-        !tote__is_same_file(recovery->file, recovery->file_device, recovery->file_inode);
+        !tote__os_is_same_file(recovery->file, recovery->file_device, recovery->file_inode);
     bool is_listing_lost =
         recovery->listing.directory && !tote__listing_is_open(&recovery->listing);
 

@@ -7,6 +7,7 @@
  * while `held_lock` is taken, and never while another queue of this process holds its lock.
  */
 #include "tote/internal/spool_lock.h"
+#include "tote/internal/os.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -73,7 +74,7 @@ static int take(struct tote__spool_lock *lock, const struct tote__folder *folder
 }
 
 int tote__spool_lock_take(struct tote__spool_lock *lock, const struct tote__folder *folder) {
-    if (tote__is_same_file(lock->descriptor, lock->file_device, lock->file_inode)) {
+    if (tote__os_is_same_file(lock->descriptor, lock->file_device, lock->file_inode)) {
         return 0;
     }
     tote__spool_lock_drop(lock);
@@ -94,7 +95,7 @@ void tote__spool_lock_drop(struct tote__spool_lock *lock) {
             break;
         }
     }
-    tote__close_same_file(lock->descriptor, lock->file_device, lock->file_inode);
+    tote__os_close_same_file(lock->descriptor, lock->file_device, lock->file_inode);
     lock->descriptor = -1;
     tote__lock_drop(&held_lock);
 }

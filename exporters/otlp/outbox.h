@@ -7,7 +7,7 @@
  * there they are sent when it is back, the oldest one first, in turn with new ones. A request that
  * the disk queue cannot save stays in memory and is retried as without one.
  *
- * Threads: one at a time, but for tote__outbox_add_stats().
+ * Threads: one at a time. The counts may be read by any thread.
  */
 #ifndef TOTE_OTLP_OUTBOX_H
 #define TOTE_OTLP_OUTBOX_H

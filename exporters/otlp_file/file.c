@@ -58,7 +58,7 @@ static bool open_file(struct exporter *exporter) {
 
 /* The host may have closed the descriptor, and the number may be another file's. */
 static bool is_open(const struct exporter *exporter) {
-    return tote__is_same_file(exporter->fd, exporter->device, exporter->inode);
+    return tote__os_is_same_file(exporter->fd, exporter->device, exporter->inode);
 }
 
 static const char *name_of(const struct exporter *exporter) {
@@ -78,7 +78,7 @@ static void reopen(struct exporter *exporter) {
         .fd = exporter->fd, .device = exporter->device, .inode = exporter->inode};
 
     if (open_file(exporter)) { /* else what there is has to do */
-        tote__close_same_file(before.fd, before.device, before.inode);
+        tote__os_close_same_file(before.fd, before.device, before.inode);
     }
 }
 
@@ -225,7 +225,7 @@ static void file_destroy(void *self) {
     int error = errno;
 
     if (exporter->path) {
-        tote__close_same_file(exporter->fd, exporter->device, exporter->inode);
+        tote__os_close_same_file(exporter->fd, exporter->device, exporter->inode);
     }
     tote__buffer_clear(&exporter->buffer);
     tote__release(exporter->path, exporter->path_size);

@@ -224,6 +224,22 @@ size_t tote__os_read_file(const char *path, char *buffer, size_t size) {
     return length;
 }
 
+bool tote__os_is_same_file(int descriptor, dev_t device, ino_t inode) {
+    struct stat status;
+    int error = errno;
+    bool is_same = descriptor >= 0 && fstat(descriptor, &status) == 0 && status.st_dev == device &&
+                   status.st_ino == inode;
+
+    errno = error;
+    return is_same;
+}
+
+void tote__os_close_same_file(int descriptor, dev_t device, ino_t inode) {
+    if (tote__os_is_same_file(descriptor, device, inode)) {
+        close(descriptor);
+    }
+}
+
 int tote__os_open_regular(const char *path) {
     struct stat status;
     int descriptor = tote__os_above_stdio(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));

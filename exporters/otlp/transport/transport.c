@@ -465,7 +465,7 @@ uint64_t tote__transport_due(const struct tote__transport *transport) {
     return due < transport->deadline ? due : transport->deadline;
 }
 
-/* Each event is one that comes once, but for an interrupt's. */
+/* Each event comes once, except an interrupt's. */
 void tote__transport_hush(struct tote__transport *transport) {
     struct epoll_event events[TOTE__MAX_WATCHES];
     int error = errno;

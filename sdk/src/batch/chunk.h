@@ -27,7 +27,7 @@ struct chunk {
     uint64_t free_since;
 };
 
-/* The chunks of one queue. All zero at first, but for `safe`. */
+/* The chunks of one queue. All zero at first, except `safe`. */
 struct chunk_pool {
     const struct tote__safe_memory *safe; /* NULL: none */
     struct tote__lock lock;               /* guards what follows */

@@ -9,7 +9,6 @@
 #include "export.h"
 
 #include "../span.h"
-
 #include "../wait.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/context.h"

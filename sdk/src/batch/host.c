@@ -157,27 +157,26 @@ bool tote__batch_part_host(struct batch_queue *queue, uint64_t deadline) {
     return true;
 }
 
-static bool watch(int epoll, int fd) {
+/* Ask the epoll instance about one descriptor, by EPOLL_CTL_ADD or EPOLL_CTL_MOD. */
+static bool control(int epoll, int operation, int fd) {
     struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
 
-    return fd >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+    return fd >= 0 && epoll_ctl(epoll, operation, fd, &event) == 0;
+}
+
+static bool control_all(struct batch_queue *queue, int epoll, int operation) {
+    return control(epoll, operation, tote__batch_event(queue)) &&
+           (!queue->processor->exporter->ahead ||
+            control(epoll, operation, exporter_descriptor(queue)));
 }
 
 bool tote__batch_watch(struct batch_queue *queue, int epoll) {
     return (tote__batch_event(queue) >= 0 || tote__batch_make_event(queue)) &&
-           watch(epoll, queue->event) &&
-           (!queue->processor->exporter->ahead || watch(epoll, exporter_descriptor(queue)));
-}
-
-static bool is_watching(int epoll, int fd) {
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-
-    return fd >= 0 && epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) == 0;
+           control_all(queue, epoll, EPOLL_CTL_ADD);
 }
 
 bool tote__batch_is_watched(struct batch_queue *queue, int epoll) {
-    return is_watching(epoll, tote__batch_event(queue)) &&
-           (!queue->processor->exporter->ahead || is_watching(epoll, exporter_descriptor(queue)));
+    return control_all(queue, epoll, EPOLL_CTL_MOD);
 }
 
 void tote__batch_poll(struct batch_queue *queue) {

@@ -34,8 +34,8 @@ bool tote__batch_make_event(struct batch_queue *queue) {
     struct stat status = {.st_ino = 0};
 
     if (event >= 0 && fstat(event, &status) == 0) {
-        queue->event_device = (uint64_t)status.st_dev;
-        queue->event_inode = (uint64_t)status.st_ino;
+        queue->event_device = status.st_dev;
+        queue->event_inode = status.st_ino;
     }
     atomic_store(&queue->event, event);
     return event >= 0;
@@ -44,17 +44,11 @@ bool tote__batch_make_event(struct batch_queue *queue) {
 /* All eventfds have one inode: it tells them from files and sockets. */
 int tote__batch_event(const struct batch_queue *queue) {
     int event = atomic_load(&queue->event);
-    struct stat status;
-    int error = errno;
-    bool is_own = event >= 0 && fstat(event, &status) == 0 &&
-                  (uint64_t)status.st_dev == queue->event_device &&
-                  (uint64_t)status.st_ino == queue->event_inode;
 
-    errno = error;
-    return is_own ? event : -1;
+    return tote__os_is_same_file(event, queue->event_device, queue->event_inode) ? event : -1;
 }
 
-/* Memory that outlives the process; NULL: none is asked for, or to be had. */
+/* Memory that outlives the process; NULL: none is asked for or available. */
 static const struct tote__safe_memory *begin_securing(const tote_span_exporter *exporter) {
     return exporter->is_securing ? exporter->ahead->begin_securing(exporter->self) : NULL;
 }

@@ -15,6 +15,8 @@
 #ifndef TOTE_SDK_BATCH_QUEUE_H
 #define TOTE_SDK_BATCH_QUEUE_H
 
+#include <sys/types.h>
+
 #include "../worker_thread.h"
 #include "lane.h"
 #include "tote/internal/record.h"
@@ -107,8 +109,8 @@ struct batch_queue {
     /* Where the host is the worker. */
     _Atomic(uint32_t) is_driven; /* by somebody; waited on by others who want to */
     _Atomic(int) event;          /* an eventfd; -1: none */
-    uint64_t event_device;       /* of what it refers to */
-    uint64_t event_inode;
+    dev_t event_device;          /* of what it refers to */
+    ino_t event_inode;
     _Atomic(uint64_t) due; /* when there is something to do, whatever the descriptors say */
 
     _Atomic(uint64_t) lost[DROP_CAUSES]; /* of threads that have no lane */

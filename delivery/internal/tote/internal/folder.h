@@ -71,10 +71,6 @@ bool tote__folder_is_open(const struct tote__folder *folder);
 /* The descriptor is closed only if it is still that of the directory. */
 void tote__folder_close(struct tote__folder *folder);
 
-/* The same of a file, as it was when it was opened. */
-bool tote__is_same_file(int descriptor, dev_t device, ino_t inode);
-void tote__close_same_file(int descriptor, dev_t device, ino_t inode);
-
 /* A look at the files of a directory, which goes on from call to call. */
 struct tote__listing {
     DIR *directory; /* NULL: none is under way */

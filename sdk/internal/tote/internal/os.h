@@ -11,6 +11,8 @@
 #ifndef TOTE_INTERNAL_OS_H
 #define TOTE_INTERNAL_OS_H
 
+#include <sys/types.h>
+
 #include "tote/common.h"
 
 /*
@@ -61,6 +63,15 @@ int tote__os_above_stdio(int descriptor);
  */
 unsigned tote__os_hold_stdio(int descriptor);
 void tote__os_release_stdio(unsigned held);
+
+/*
+ * Whether a descriptor still refers to the file it was opened for. A host may close descriptors
+ * that it does not know, and the number may be another file's by now: ask before each use.
+ */
+bool tote__os_is_same_file(int descriptor, dev_t device, ino_t inode);
+
+/* Close a descriptor that still refers to that file. */
+void tote__os_close_same_file(int descriptor, dev_t device, ino_t inode);
 
 /*
  * Open a regular file to read from. Returns: -1 with errno set; EINVAL for anything else, for

@@ -19,7 +19,7 @@ enum tote__safety {
     TOTE__CHUNK_BROKEN /* nor what follows it in its chunk */
 };
 
-/* Threads: any, but for `settle`, which one thread calls at a time. */
+/* Threads: thread-safe, except `settle`, which one thread calls at a time. */
 struct tote__safe_memory {
     void *self;
 
