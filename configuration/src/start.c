@@ -84,7 +84,7 @@ static tote_result lose_spans(void *self, const tote_span_data *const *spans, si
     return TOTE_FAILURE;
 }
 
-/* In the place of one that cannot be made, so that the spans it would get count as dropped. */
+/* Replaces one that cannot be made, so that the spans it would get count as dropped. */
 static tote_span_exporter *make_losing_exporter(void) {
     static const tote_span_exporter_ops ops = {.struct_size = sizeof ops,
                                                .export_spans = lose_spans};

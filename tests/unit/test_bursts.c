@@ -192,7 +192,7 @@ static void count_spans(void *self, const tote_otlp_request *request, tote_otlp_
     answer->status = 200;
 }
 
-/* Default settings, but for the thread and the transport; `max_bytes` 0 is the default, too. */
+/* Default settings, except the thread and the transport; `max_bytes` 0 is the default, too. */
 static tote_sdk *start_burst(struct burst *burst, size_t max_bytes) {
     const tote_otlp_transport transport = {
         .struct_size = sizeof transport, .send = count_spans, .self = burst};

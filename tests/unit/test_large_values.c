@@ -194,7 +194,7 @@ static bool has_just(const tote_span_data *data, const tote_value *expected, int
 }
 
 /*
- * Of each key the last value counts, also if memory is out for a while, and if the attributes are
+ * Of each key the last value counts, also if out of memory for a while, and if the attributes are
  * read before the end.
  */
 static void many_attributes_are_what_they_would_be_one_by_one(void **state) {

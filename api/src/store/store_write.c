@@ -21,7 +21,7 @@ enum {
 struct survey {
     struct store_log *log; /* NULL: none yet */
     struct log_extent extent;
-    struct log_extent live; /* what is not replaced, but for what is of the key */
+    struct log_extent live; /* the records that are not replaced, except those of the key */
     bool has_record;        /* of the key; then this is the newest */
     struct record_head newest;
 };
