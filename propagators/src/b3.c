@@ -5,31 +5,14 @@
  * The id of the caller's own parent is checked in the single form, never kept, and never written. A
  * sampling decision without ids is kept for the next root span.
  */
-#include <string.h>
+#include "format.h"
 
-#include "tote/internal/context.h"
-#include "tote/internal/hex.h"
-#include "tote/internal/propagator.h"
-#include "tote/internal/span.h"
-#include "tote/internal/text.h"
-#include "tote/propagators.h"
-
-enum { TRACE_DIGITS = 32, SPAN_DIGITS = 16, LONGEST_SINGLE = 32 + 1 + 16 + 1 + 1 + 1 + 16 };
+enum { LONGEST_SINGLE = TRACE_DIGITS + 1 + SPAN_DIGITS + 1 + 1 + 1 + SPAN_DIGITS };
 
 static const char single_name[] = "b3";
 static const char *const multi_names[] = {"x-b3-traceid", "x-b3-spanid", "x-b3-sampled",
                                           "x-b3-flags"};
 enum { TRACE_ID, SPAN_ID, SAMPLED, FLAGS };
-
-/* 16 or 32 digits, and 16. */
-static bool read_ids(tote_span_context *remote, struct tote__part trace_id,
-                     struct tote__part span_id) {
-    return (trace_id.length == TRACE_DIGITS || trace_id.length == TRACE_DIGITS / 2) &&
-           span_id.length == SPAN_DIGITS &&
-           tote__hex_decode_padded(remote->trace_id.bytes, sizeof remote->trace_id, trace_id.at,
-                                   trace_id.length) &&
-           tote__hex_decode(remote->span_id.bytes, span_id.at, sizeof remote->span_id);
-}
 
 static void set_debug(tote_span_context *remote) {
     remote->hints = (remote->hints & TOTE__PARTIAL) | TOTE__DEBUG;
@@ -59,7 +42,7 @@ static bool read_single(tote_span_context *remote, const char *value, size_t len
         remote->hints = TOTE__PARTIAL;
         return read_state(remote, parts[0]);
     }
-    if (count < 2 || count > 4 || !read_ids(remote, parts[0], parts[1]) ||
+    if (count > 4 || !tote__read_ids(remote, parts[0], parts[1]) ||
         (count == 4 && (parts[3].length != SPAN_DIGITS ||
                         !tote__hex_decode(parent.bytes, parts[3].at, sizeof parent)))) {
         return false;
@@ -72,35 +55,18 @@ static bool read_single(tote_span_context *remote, const char *value, size_t len
     return tote__span_context_is_valid(remote);
 }
 
-/* "1" or "0"; "true" and "false" are of old tracers. */
-static bool read_sampled(tote_span_context *remote, struct tote__part sampled) {
-    if (!sampled.length) {
-        remote->hints = TOTE__DEFERRED;
-        return true;
-    }
-    if (tote__part_is(sampled, "1") || tote__part_is(sampled, "true")) {
-        remote->trace_flags = TOTE_TRACE_FLAG_SAMPLED;
-        return true;
-    }
-    return tote__part_is(sampled, "0") || tote__part_is(sampled, "false");
-}
-
 static bool read_multi(tote_span_context *remote, const void *carrier,
                        const tote_text_map_getter *getter) {
-    char rooms[TOTE_COUNT_OF(multi_names)][TRACE_DIGITS];
+    char room[TOTE_COUNT_OF(multi_names) * TRACE_DIGITS];
     struct tote__part values[TOTE_COUNT_OF(multi_names)];
 
-    for (size_t i = 0; i < TOTE_COUNT_OF(multi_names); i++) {
-        values[i].at = rooms[i];
-        values[i].length =
-            tote__getter_get_first(getter, carrier, multi_names[i], rooms[i], sizeof rooms[i]);
-        if (values[i].length > sizeof rooms[i]) {
-            return false;
-        }
+    if (!tote__read_headers(getter, carrier, multi_names, TOTE_COUNT_OF(multi_names), TRACE_DIGITS,
+                            room, values)) {
+        return false;
     }
     bool has_no_ids = !values[TRACE_ID].length && !values[SPAN_ID].length;
-    if ((!has_no_ids && !read_ids(remote, values[TRACE_ID], values[SPAN_ID])) ||
-        !read_sampled(remote, values[SAMPLED])) {
+    if ((!has_no_ids && !tote__read_ids(remote, values[TRACE_ID], values[SPAN_ID])) ||
+        !tote__read_sampled(remote, values[SAMPLED])) {
         return false;
     }
     if (tote__part_is(values[FLAGS], "1")) {
@@ -124,10 +90,8 @@ static tote_context *extract(void *self, const tote_context *context, const void
         return tote__context_with_remote_span(context, &remote);
     }
     remote = (struct tote_span_context){.is_remote = true};
-    if (read_multi(&remote, carrier, getter)) {
-        return tote__context_with_remote_span(context, &remote);
-    }
-    return tote_context_ref(context);
+    return read_multi(&remote, carrier, getter) ? tote__context_with_remote_span(context, &remote)
+                                                : tote_context_ref(context);
 }
 
 /*
@@ -143,10 +107,6 @@ static char state_of(const tote_span_context *span) {
     return span->trace_flags & TOTE_TRACE_FLAG_SAMPLED ? '1' : '0';
 }
 
-static const tote_span_context *span_of(const tote_context *context) {
-    return context->span ? &context->span->context : &tote__invalid_span_context;
-}
-
 /* Whether the context has a decision for the next root span, and no ids. */
 static bool is_state_alone(const tote_span_context *span) {
     return (span->hints & TOTE__PARTIAL) && state_of(span);
@@ -154,9 +114,8 @@ static bool is_state_alone(const tote_span_context *span) {
 
 static void inject_single(void *self, const tote_context *context, void *carrier,
                           const tote_text_map_setter *setter) {
-    const tote_span_context *span = span_of(context);
+    const tote_span_context *span = tote__span_context_of(context);
     char value[LONGEST_SINGLE + 1];
-    size_t length = TRACE_DIGITS + 1 + SPAN_DIGITS;
     char state = state_of(span);
 
     (void)self;
@@ -167,23 +126,20 @@ static void inject_single(void *self, const tote_context *context, void *carrier
     if (!tote__span_context_is_valid(span)) {
         return;
     }
-    tote__hex_encode(value, span->trace_id.bytes, sizeof span->trace_id);
-    value[TRACE_DIGITS] = '-';
-    tote__hex_encode(value + TRACE_DIGITS + 1, span->span_id.bytes, sizeof span->span_id);
+    char *end = tote__write_ids(value, span, '-');
     if (state) {
-        value[length++] = '-';
-        value[length++] = state;
+        *end++ = '-';
+        *end++ = state;
     }
-    value[length] = '\0';
-    setter->set(carrier, single_name, value, length);
+    *end = '\0';
+    setter->set(carrier, single_name, value, (size_t)(end - value));
 }
 
 /* The headers belong together: those that this span has no value for are removed. */
 static void inject_multi(void *self, const tote_context *context, void *carrier,
                          const tote_text_map_setter *setter) {
-    const tote_span_context *span = span_of(context);
-    char trace_id[TRACE_DIGITS + 1];
-    char span_id[SPAN_DIGITS + 1];
+    const tote_span_context *span = tote__span_context_of(context);
+    char ids[TRACE_DIGITS + 1 + SPAN_DIGITS + 1];
     char state[2] = {state_of(span), '\0'};
     bool is_debug = state[0] == 'd';
     bool has_ids = tote__span_context_is_valid(span);
@@ -193,44 +149,24 @@ static void inject_multi(void *self, const tote_context *context, void *carrier,
         return;
     }
     setter->set(carrier, "x-b3-parentspanid", NULL, 0);
-    tote__hex_encode(trace_id, span->trace_id.bytes, sizeof span->trace_id);
-    tote__hex_encode(span_id, span->span_id.bytes, sizeof span->span_id);
-    trace_id[TRACE_DIGITS] = span_id[SPAN_DIGITS] = '\0';
-    setter->set(carrier, multi_names[TRACE_ID], has_ids ? trace_id : NULL, has_ids * TRACE_DIGITS);
-    setter->set(carrier, multi_names[SPAN_ID], has_ids ? span_id : NULL, has_ids * SPAN_DIGITS);
+    *tote__write_ids(ids, span, '\0') = '\0';
+    setter->set(carrier, multi_names[TRACE_ID], has_ids ? ids : NULL, has_ids * TRACE_DIGITS);
+    setter->set(carrier, multi_names[SPAN_ID], has_ids ? ids + TRACE_DIGITS + 1 : NULL,
+                has_ids * SPAN_DIGITS);
     setter->set(carrier, multi_names[SAMPLED], state[0] && !is_debug ? state : NULL,
                 state[0] && !is_debug);
     setter->set(carrier, multi_names[FLAGS], is_debug ? "1" : NULL, is_debug);
 }
 
-static const char *get_single_field(void *self, size_t index) {
-    (void)self;
-    return index == 0 ? single_name : NULL;
-}
-
-static const char *get_multi_field(void *self, size_t index) {
-    (void)self;
-    return index < TOTE_COUNT_OF(multi_names) ? multi_names[index] : NULL;
-}
-
 tote_propagator *tote_propagator_new_b3(void) {
-    static const tote_propagator_ops ops = {
-        .struct_size = sizeof ops,
-        .inject = inject_single,
-        .extract = extract,
-        .get_field = get_single_field,
-    };
+    static const struct format format = {{single_name}, inject_single, extract};
 
-    return tote_propagator_new(&ops, NULL);
+    return tote__format_new(&format, NULL);
 }
 
 tote_propagator *tote_propagator_new_b3_multi(void) {
-    static const tote_propagator_ops ops = {
-        .struct_size = sizeof ops,
-        .inject = inject_multi,
-        .extract = extract,
-        .get_field = get_multi_field,
-    };
+    static const struct format format = {
+        {"x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "x-b3-flags"}, inject_multi, extract};
 
-    return tote_propagator_new(&ops, NULL);
+    return tote__format_new(&format, NULL);
 }

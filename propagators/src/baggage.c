@@ -8,9 +8,8 @@
 #include <string.h>
 
 #include "baggage_rules.h"
-#include "tote/internal/text.h"
 
-enum { USUAL_MEMBERS = 180, USUAL_BYTES = 8192, ON_STACK = 1024 };
+enum { USUAL_MEMBERS = 180, ON_STACK = 1024 };
 
 /* The header's value on its way. */
 struct writer {
@@ -66,22 +65,9 @@ static char *write_plain(char *out, const char *text, size_t length) {
 }
 
 static char *write_encoded(char *out, const struct encoded *encoded) {
-    static const char digits[] = "0123456789ABCDEF";
-
-    if (!encoded->escapes) {
-        return write_plain(out, encoded->text, encoded->length);
-    }
-    for (size_t i = 0; i < encoded->length; i++) {
-        unsigned char c = (unsigned char)encoded->text[i];
-        if (tote__is_in(encoded->plain, (char)c)) {
-            *out++ = (char)c;
-        } else {
-            *out++ = '%';
-            *out++ = digits[c >> 4];
-            *out++ = digits[c & 15];
-        }
-    }
-    return out;
+    return encoded->escapes
+               ? tote__percent_encode(out, encoded->text, encoded->length, encoded->plain)
+               : write_plain(out, encoded->text, encoded->length);
 }
 
 static struct encoded measure_metadata(const struct tote__entry *entry) {
@@ -260,21 +246,11 @@ static tote_context *extract(void *self, const tote_context *context, const void
     if (!reader.rules->ignore_incoming) {
         tote_getter_get_all(getter, carrier, "baggage", visit_header, &reader);
     }
-    return tote__baggage_reader_end(&reader);
-}
-
-static const char *get_field(void *self, size_t index) {
-    (void)self;
-    return index == 0 ? "baggage" : NULL;
+    return tote__baggage_reader_end(&reader, NULL);
 }
 
 tote_propagator *tote_propagator_new_baggage(const tote_baggage_propagator_options *options) {
-    static const tote_propagator_ops ops = {
-        .struct_size = sizeof ops,
-        .inject = inject,
-        .extract = extract,
-        .get_field = get_field,
-    };
+    static const struct format format = {{"baggage"}, inject, extract};
 
-    return tote__baggage_propagator_new(&ops, options, USUAL_MEMBERS, USUAL_BYTES);
+    return tote__baggage_propagator_new(&format, options, USUAL_MEMBERS);
 }

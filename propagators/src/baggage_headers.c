@@ -24,22 +24,6 @@ struct writer {
     size_t bytes;
 };
 
-static size_t encode(char *out, struct tote__slice value) {
-    static const char digits[] = "0123456789ABCDEF";
-    size_t length = 0;
-
-    for (size_t i = 0; i < value.size; i++) {
-        if (tote__is_in(TOTE__UNRESERVED, (char)value.at[i])) {
-            out[length++] = (char)value.at[i];
-        } else {
-            out[length++] = '%';
-            out[length++] = digits[value.at[i] >> 4];
-            out[length++] = digits[value.at[i] & 15];
-        }
-    }
-    return length;
-}
-
 /* Whether a header can have this value: nobody trims it, and it is ASCII. */
 static bool is_plain(struct tote__slice value) {
     const char *text = (const char *)value.at;
@@ -65,7 +49,9 @@ static enum baggage_problem send(struct writer *writer, const struct tote__entry
         memcpy(name + writer->prefix_length, entry->key, entry->key_length + 1);
         size_t length = value.size;
         if (writer->is_encoded) {
-            length = encode(text, value);
+            const char *end =
+                tote__percent_encode(text, (const char *)value.at, value.size, TOTE__UNRESERVED);
+            length = (size_t)(end - text);
         } else {
             memcpy(text, value.at, length);
         }

@@ -9,7 +9,7 @@
 #include "baggage_rules.h"
 
 /* As most who know these formats take it. */
-enum { BAGGAGE_HEADERS_USUAL_MEMBERS = 64, BAGGAGE_HEADERS_USUAL_BYTES = 8192 };
+enum { BAGGAGE_HEADERS_USUAL_MEMBERS = 64 };
 
 /*
  * Write the context's entries; encoded, or those alone whose values a header can have as they are.

@@ -7,26 +7,22 @@
 #include <string.h>
 
 #include "tote/diagnostics.h"
-#include "tote/internal/text.h"
 #include "tote/internal/tracer.h"
 
 static void destroy(void *self) {
     struct baggage_rules *rules = self;
 
-    if (!rules) {
-        return;
+    if (rules) {
+        tote__name_list_clear(&rules->names);
+        tote__name_list_clear(&rules->hosts);
+        tote__release(rules, sizeof *rules);
     }
-    tote__name_list_clear(&rules->names);
-    tote__name_list_clear(&rules->hosts);
-    tote__release(rules, sizeof *rules);
 }
 
-tote_propagator *tote__baggage_propagator_new(const tote_propagator_ops *ops,
+tote_propagator *tote__baggage_propagator_new(const struct format *format,
                                               const tote_baggage_propagator_options *given,
-                                              size_t usual_members, size_t usual_bytes) {
-    static const tote_propagator_ops nothing = {.struct_size = sizeof nothing};
+                                              size_t usual_members) {
     tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
-    tote_propagator_ops all = *ops;
     struct baggage_rules *rules = tote__allocate_zeroed(sizeof *rules);
 
     TOTE__COPY_OPTIONS(tote_baggage_propagator_options, &options, given);
@@ -36,15 +32,15 @@ tote_propagator *tote__baggage_propagator_new(const tote_propagator_ops *ops,
         tote_diagnose(TOTE_LEVEL_ERROR, "baggage",
                       "propagator not made: out of memory; baggage is neither sent nor read");
         destroy(rules);
-        return tote_propagator_new(&nothing, NULL);
+        return tote__propagator_of_nothing();
     }
+    rules->format = *format;
     rules->ignore_incoming = options.ignore_incoming;
     rules->max_members = options.max_members ? options.max_members : usual_members;
     rules->max_members = tote__min(rules->max_members, BAGGAGE_MOST_BYTES_EVER / 2);
-    rules->max_bytes = options.max_bytes ? options.max_bytes : usual_bytes;
+    rules->max_bytes = options.max_bytes ? options.max_bytes : BAGGAGE_USUAL_BYTES;
     rules->max_bytes = tote__min(rules->max_bytes, BAGGAGE_MOST_BYTES_EVER);
-    all.destroy = destroy;
-    return tote_propagator_new(&all, rules);
+    return tote__format_new(&rules->format, destroy);
 }
 
 bool tote__baggage_may_leave(const struct baggage_rules *rules, const tote_context *context) {
@@ -168,7 +164,8 @@ void tote__baggage_keep(struct baggage_reader *reader, struct tote__layer_entry 
     }
 }
 
-tote_context *tote__baggage_reader_end(struct baggage_reader *reader) {
+tote_context *tote__baggage_reader_end(struct baggage_reader *reader,
+                                       const tote_span_context *remote) {
     /* One report for each message: the sender controls the number of entries. */
     if (reader->is_out_of_memory) {
         tote_diagnose(TOTE_LEVEL_ERROR, "baggage",
@@ -181,8 +178,13 @@ tote_context *tote__baggage_reader_end(struct baggage_reader *reader) {
     }
     if (!reader->count) {
         tote_store_unref(reader->layer);
-        return tote_context_ref(reader->context);
+        reader->layer = NULL;
     }
-    tote__layer_finish(reader->layer);
-    return tote__context_with_layer(reader->context, reader->layer);
+    tote_context *changed = tote__context_with_layer(reader->context, reader->layer);
+    if (!remote) {
+        return changed;
+    }
+    tote_context *extracted = tote__context_with_remote_span(changed, remote);
+    tote_context_unref(changed);
+    return extracted;
 }

@@ -6,15 +6,15 @@
 #ifndef TOTE_PROPAGATORS_BAGGAGE_RULES_H
 #define TOTE_PROPAGATORS_BAGGAGE_RULES_H
 
+#include "format.h"
 #include "tote/internal/name_list.h"
 #include "tote/internal/store.h"
-#include "tote/propagator_ops.h"
-#include "tote/propagators.h"
 
-enum { BAGGAGE_MOST_BYTES_EVER = 15360 };
+enum { BAGGAGE_USUAL_BYTES = 8192, BAGGAGE_MOST_BYTES_EVER = 15360 };
 
 /* tote_baggage_propagator_options, copied and complete. */
 struct baggage_rules {
+    struct format format; /* first */
     struct tote__name_list names;
     struct tote__name_list hosts;
     bool ignore_incoming;
@@ -23,13 +23,12 @@ struct baggage_rules {
 };
 
 /*
- * A propagator with these functions and rules; `usual` has the limits that the options leave out.
- * If out of memory, one that does nothing. The rules are its `self`; the functions'
- * `destroy` is not used.
+ * A propagator of this format with such rules, which are its `self`. If out of memory, one that
+ * does nothing.
  */
-tote_propagator *tote__baggage_propagator_new(const tote_propagator_ops *ops,
+tote_propagator *tote__baggage_propagator_new(const struct format *format,
                                               const tote_baggage_propagator_options *options,
-                                              size_t usual_members, size_t usual_bytes);
+                                              size_t usual_members);
 
 /* Whether baggage may go to where the context's message goes. */
 bool tote__baggage_may_leave(const struct baggage_rules *rules, const tote_context *context);
@@ -92,9 +91,10 @@ void tote__baggage_keep(struct baggage_reader *reader, struct tote__layer_entry 
                         size_t bytes);
 
 /*
- * Report what was left out. Returns: the context with the entries; the same one when there were
- * none.
+ * Report what was left out. Returns: the context with the entries, and with the remote span if that
+ * is not NULL.
  */
-tote_context *tote__baggage_reader_end(struct baggage_reader *reader);
+tote_context *tote__baggage_reader_end(struct baggage_reader *reader,
+                                       const tote_span_context *remote);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "tote/diagnostics.h"
 #include "tote/internal/memory.h"
-#include "tote/propagator_ops.h"
+#include "tote/internal/propagator.h"
 #include "tote/propagators.h"
 
 struct composite {
@@ -86,7 +86,6 @@ static const tote_propagator_ops composite_ops = {
     .get_field = get_field,
     .destroy = destroy,
 };
-static const tote_propagator_ops nothing_ops = {.struct_size = sizeof nothing_ops};
 
 tote_propagator *tote_propagator_new_composite(tote_propagator *const *propagators, size_t count) {
     count = propagators ? count : 0;
@@ -99,11 +98,11 @@ tote_propagator *tote_propagator_new_composite(tote_propagator *const *propagato
         }
         tote_diagnose(TOTE_LEVEL_ERROR, "propagator",
                       "composite not made: no memory; nothing is propagated");
-        return tote_propagator_new(&nothing_ops, NULL);
+        return tote__propagator_of_nothing();
     }
     composite->count = count;
-    for (size_t i = 0; i < count; i++) {
-        composite->propagators[i] = propagators[i];
+    if (count) {
+        memcpy(composite->propagators, propagators, count * sizeof *propagators);
     }
     return tote_propagator_new(&composite_ops, composite);
 }

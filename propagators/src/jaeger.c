@@ -5,13 +5,8 @@
 #include <string.h>
 
 #include "baggage_headers.h"
-#include "tote/internal/context.h"
-#include "tote/internal/hex.h"
-#include "tote/internal/propagator.h"
-#include "tote/internal/span.h"
-#include "tote/internal/text.h"
 
-enum { TRACE_DIGITS = 32, SPAN_DIGITS = 16, MOST_READ = 512, FLAG_SAMPLED = 1, FLAG_DEBUG = 2 };
+enum { MOST_READ = 512, FLAG_SAMPLED = 1, FLAG_DEBUG = 2 };
 
 static const char trace_name[] = "uber-trace-id";
 static const char prefix[] = "uberctx-";
@@ -51,56 +46,44 @@ static bool read_trace(tote_span_context *remote, char *value, size_t length) {
 static bool read_list(void *arg, const char *name, size_t name_length, const char *value,
                       size_t value_length) {
     struct baggage_reader *reader = arg;
+    struct tote__part list = {value, value_length};
+    struct tote__part part;
 
     (void)name, (void)name_length;
-    while (value_length && !reader->is_out_of_memory) {
+    while (!reader->is_out_of_memory && tote__next_part(&list, ',', &part)) {
         if (baggage_is_full(reader, sizeof "k=" - 1)) {
             reader->over_limit++;
             return false;
         }
-        const char *comma = memchr(value, ',', value_length);
-        size_t size = comma ? (size_t)(comma - value) : value_length;
-        const char *equals = memchr(value, '=', size);
+        const char *equals = memchr(part.at, '=', part.length);
         if (equals) {
-            struct tote__layer_entry entry = {.key = value, .key_length = (size_t)(equals - value)};
+            struct tote__layer_entry entry = {.key = part.at,
+                                              .key_length = (size_t)(equals - part.at)};
             const char *text = equals + 1;
-            size_t length = size - entry.key_length - 1;
+            size_t length = part.length - entry.key_length - 1;
             tote__trim(&entry.key, &entry.key_length);
             tote__trim(&text, &length);
             if (tote__is_token(entry.key, entry.key_length)) {
-                tote__baggage_keep(reader, &entry, text, length, BAGGAGE_FORM, size);
+                tote__baggage_keep(reader, &entry, text, length, BAGGAGE_FORM, part.length);
             }
         }
-        value += comma ? size + 1 : size;
-        value_length -= comma ? size + 1 : size;
     }
     return !reader->is_out_of_memory;
 }
 
-static tote_context *with_baggage(const struct baggage_rules *rules, const tote_context *context,
-                                  const void *carrier, const tote_text_map_getter *getter) {
-    struct baggage_reader reader = tote__baggage_reader_begin(rules, context);
+static tote_context *extract(void *self, const tote_context *context, const void *carrier,
+                             const tote_text_map_getter *getter) {
+    struct baggage_reader reader = tote__baggage_reader_begin(self, context);
+    struct tote_span_context remote = {.is_remote = true};
+    char value[MOST_READ];
+    size_t length = tote__getter_get_first(getter, carrier, trace_name, value, sizeof value);
+    bool has_span = length && length <= sizeof value && read_trace(&remote, value, length);
 
-    if (!rules->ignore_incoming) {
+    if (!reader.rules->ignore_incoming) {
         tote_getter_get_all(getter, carrier, "jaeger-baggage", read_list, &reader);
         tote__baggage_headers_read(&reader, prefix, true, carrier, getter);
     }
-    return tote__baggage_reader_end(&reader);
-}
-
-static tote_context *extract(void *self, const tote_context *context, const void *carrier,
-                             const tote_text_map_getter *getter) {
-    struct tote_span_context remote = {.is_remote = true};
-    char value[MOST_READ];
-    tote_context *changed = with_baggage(self, context, carrier, getter);
-    size_t length = tote__getter_get_first(getter, carrier, trace_name, value, sizeof value);
-
-    if (length && length <= sizeof value && read_trace(&remote, value, length)) {
-        tote_context *extracted = tote__context_with_remote_span(changed, &remote);
-        tote_context_unref(changed);
-        return extracted;
-    }
-    return changed;
+    return tote__baggage_reader_end(&reader, has_span ? &remote : NULL);
 }
 
 /* Debug without sampled means nothing to others. */
@@ -113,37 +96,19 @@ static char flags_of(const tote_span_context *span) {
 
 static void inject(void *self, const tote_context *context, void *carrier,
                    const tote_text_map_setter *setter) {
-    const tote_span_context *span =
-        context->span ? &context->span->context : &tote__invalid_span_context;
+    const tote_span_context *span = tote__span_context_of(context);
     char value[TRACE_DIGITS + 1 + SPAN_DIGITS + sizeof ":0:0"];
-    char *end = value;
 
     if (tote__span_context_is_valid(span)) {
-        tote__hex_encode(end, span->trace_id.bytes, sizeof span->trace_id);
-        end += TRACE_DIGITS;
-        *end++ = ':';
-        tote__hex_encode(end, span->span_id.bytes, sizeof span->span_id);
-        end += SPAN_DIGITS;
         const char rest[] = {':', '0', ':', flags_of(span), '\0'};
-        memcpy(end, rest, sizeof rest);
+        memcpy(tote__write_ids(value, span, ':'), rest, sizeof rest);
         setter->set(carrier, trace_name, value, sizeof value - 1);
     }
     tote__baggage_headers_inject(self, prefix, true, context, carrier, setter);
 }
 
-static const char *get_field(void *self, size_t index) {
-    (void)self;
-    return index == 0 ? trace_name : NULL;
-}
-
 tote_propagator *tote_propagator_new_jaeger(const tote_baggage_propagator_options *options) {
-    static const tote_propagator_ops ops = {
-        .struct_size = sizeof ops,
-        .inject = inject,
-        .extract = extract,
-        .get_field = get_field,
-    };
+    static const struct format format = {{trace_name}, inject, extract};
 
-    return tote__baggage_propagator_new(&ops, options, BAGGAGE_HEADERS_USUAL_MEMBERS,
-                                        BAGGAGE_HEADERS_USUAL_BYTES);
+    return tote__baggage_propagator_new(&format, options, BAGGAGE_HEADERS_USUAL_MEMBERS);
 }

@@ -30,10 +30,6 @@ static tote_propagator *new_opencensus(void) {
     return tote_propagator_new_opencensus(false);
 }
 
-static tote_propagator *new_none(void) {
-    return tote_propagator_new_composite(NULL, 0);
-}
-
 static const struct {
     const char *name;
     tote_propagator_constructor make;
@@ -45,7 +41,7 @@ static const struct {
     {"jaeger", new_jaeger},
     {"ottrace", new_ot_trace},
     {"opencensus", new_opencensus},
-    {"none", new_none},
+    {"none", tote__propagator_of_nothing},
 };
 
 static tote_propagator_constructor find(const char *name, size_t length) {
@@ -88,7 +84,7 @@ static bool select_name(struct selection *selection, const char *component, cons
                             (int)tote__min(length, 64), name, MOST_NAMES);
         return false;
     }
-    if (make != new_none) {
+    if (make != tote__propagator_of_nothing) {
         selection->make[selection->count++] = make;
     }
     return true;
@@ -109,16 +105,10 @@ tote_propagator *tote__propagator_from_names(const char *component, const char *
     const char *given = names ? names : "";
     bool are_known = true;
 
-    while (names && *names) {
-        size_t size = strcspn(names, ",");
-        const char *name = names;
-        size_t length = size;
-
-        tote__trim(&name, &length);
-        if (length && !select_name(&selection, component, name, length)) {
-            are_known = false;
-        }
-        names += size + (names[size] == ',');
+    struct tote__part list = {given, strlen(given)};
+    struct tote__part name;
+    while (tote__next_part(&list, ',', &name)) {
+        are_known &= select_name(&selection, component, name.at, name.length);
     }
     if (!are_known && !selection.count) {
         tote__diagnose_each(TOTE_LEVEL_WARN, component,

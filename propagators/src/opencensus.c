@@ -9,11 +9,8 @@
  */
 #include <string.h>
 
+#include "format.h"
 #include "tote/internal/base64.h"
-#include "tote/internal/context.h"
-#include "tote/internal/propagator.h"
-#include "tote/internal/span.h"
-#include "tote/propagators.h"
 
 enum {
     BINARY_LENGTH = 29,
@@ -66,8 +63,7 @@ static tote_context *extract(void *self, const tote_context *context, const void
 
 /* Returns: whether there is a span to tell about. */
 static bool write_binary(uint8_t bytes[BINARY_LENGTH], const tote_context *context) {
-    const tote_span_context *span =
-        context->span ? &context->span->context : &tote__invalid_span_context;
+    const tote_span_context *span = tote__span_context_of(context);
     uint8_t *end = bytes;
 
     *end++ = 0;
@@ -105,18 +101,9 @@ static void inject_raw(void *self, const tote_context *context, void *carrier,
     }
 }
 
-static const char *get_field(void *self, size_t index) {
-    (void)self;
-    return index == 0 ? name : NULL;
-}
-
 tote_propagator *tote_propagator_new_opencensus(bool raw) {
-    const tote_propagator_ops ops = {
-        .struct_size = sizeof ops,
-        .inject = raw ? inject_raw : inject,
-        .extract = extract,
-        .get_field = get_field,
-    };
+    static const struct format formats[] = {{{name}, inject, extract},
+                                            {{name}, inject_raw, extract}};
 
-    return tote_propagator_new(&ops, NULL);
+    return tote__format_new(&formats[raw], NULL);
 }

@@ -7,14 +7,9 @@
  */
 #include <string.h>
 
+#include "format.h"
 #include "tote/diagnostics.h"
-#include "tote/internal/context.h"
-#include "tote/internal/hex.h"
 #include "tote/internal/memory.h"
-#include "tote/internal/span.h"
-#include "tote/internal/text.h"
-#include "tote/propagator_ops.h"
-#include "tote/propagators.h"
 
 /* version "-" trace-id "-" parent-id "-" trace-flags, and where each begins */
 enum {
@@ -26,43 +21,42 @@ enum {
     USUAL_TRACESTATE = 512
 };
 
-static void inject(void *self, const tote_context *context, void *carrier,
-                   const tote_text_map_setter *setter) {
-    const tote_span_context *span =
-        context->span ? &context->span->context : &tote__invalid_span_context;
-    static const char digits[] = "0123456789abcdef";
-    char traceparent[TRACEPARENT_LENGTH + 1] = "00-";
+/* The two headers belong together: without one of this trace, an older tracestate is removed. */
+static void inject_trace_state(const tote_trace_state *trace_state, void *carrier,
+                               const tote_text_map_setter *setter) {
     char usual[USUAL_TRACESTATE];
+    struct tote__arena arena = tote__arena_over(usual, sizeof usual);
+    size_t length = tote_trace_state_to_header(trace_state, NULL, 0);
+    char *header = tote__arena_allocate(&arena, length + 1);
 
-    (void)self;
-    if (!tote__span_context_is_valid(span)) {
-        return;
-    }
-    uint8_t flags = span->trace_flags & (TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM);
-    tote__hex_encode(traceparent + TRACE_ID_AT, span->trace_id.bytes, sizeof span->trace_id);
-    traceparent[SPAN_ID_AT - 1] = '-';
-    tote__hex_encode(traceparent + SPAN_ID_AT, span->span_id.bytes, sizeof span->span_id);
-    traceparent[FLAGS_AT - 1] = '-';
-    traceparent[FLAGS_AT] = '0';
-    traceparent[FLAGS_AT + 1] = digits[flags];
-    traceparent[TRACEPARENT_LENGTH] = '\0';
-    setter->set(carrier, "traceparent", traceparent, TRACEPARENT_LENGTH);
-
-    /* The two belong together: without one of this trace, an older tracestate is removed. */
-    const tote_trace_state *trace_state = span->trace_state;
-    size_t length = trace_state ? tote_trace_state_to_header(trace_state, usual, sizeof usual) : 0;
-    if (!length || length < sizeof usual) {
-        setter->set(carrier, "tracestate", length ? usual : NULL, length);
-        return;
-    }
-    char *header = tote__allocate(length + 1);
     if (header) {
         tote_trace_state_to_header(trace_state, header, length + 1);
     } else {
         tote_diagnose(TOTE_LEVEL_ERROR, "tracecontext", "tracestate not sent: no memory");
     }
     setter->set(carrier, "tracestate", header, header ? length : 0);
-    tote__release(header, length + 1);
+    tote__arena_clear(&arena);
+}
+
+static void inject(void *self, const tote_context *context, void *carrier,
+                   const tote_text_map_setter *setter) {
+    static const char digits[] = "0123456789abcdef";
+    const tote_span_context *span = tote__span_context_of(context);
+    char traceparent[TRACEPARENT_LENGTH + 1] = "00-";
+
+    (void)self;
+    if (!tote__span_context_is_valid(span)) {
+        return;
+    }
+    uint8_t flags = span->trace_flags & (TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM);
+    const char rest[] = {'-', '0', digits[flags], '\0'};
+    memcpy(tote__write_ids(traceparent + TRACE_ID_AT, span, '-'), rest, sizeof rest);
+    setter->set(carrier, "traceparent", traceparent, TRACEPARENT_LENGTH);
+    if (span->trace_state) {
+        inject_trace_state(span->trace_state, carrier, setter);
+    } else {
+        setter->set(carrier, "tracestate", NULL, 0);
+    }
 }
 
 /* Version and flags at once: what is fastest is eight bytes. */
@@ -82,25 +76,25 @@ static bool read_ends(const char *header, uint8_t *version, uint8_t *flags) {
 struct parent {
     size_t count;
     bool is_good;
-    tote_trace_id trace_id;
-    tote_span_id span_id;
-    uint8_t flags;
+    tote_span_context remote;
 };
 
-static bool read_traceparent(struct parent *parent, const char *value, size_t length) {
+static bool read_traceparent(tote_span_context *remote, const char *value, size_t length) {
     uint8_t version;
 
     tote__trim(&value, &length);
-    if (length < TRACEPARENT_LENGTH || !read_ends(value, &version, &parent->flags) ||
+    if (length < TRACEPARENT_LENGTH || !read_ends(value, &version, &remote->trace_flags) ||
         version == 0xFF || (version == 0 && length != TRACEPARENT_LENGTH) ||
         (length > TRACEPARENT_LENGTH && value[TRACEPARENT_LENGTH] != '-')) {
         return false;
     }
+    remote->trace_flags &= TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM;
     bool has_dashes =
         value[TRACE_ID_AT - 1] == '-' && value[SPAN_ID_AT - 1] == '-' && value[FLAGS_AT - 1] == '-';
     return has_dashes &&
-           tote__hex_decode(parent->trace_id.bytes, value + TRACE_ID_AT, sizeof parent->trace_id) &&
-           tote__hex_decode(parent->span_id.bytes, value + SPAN_ID_AT, sizeof parent->span_id);
+           tote__hex_decode(remote->trace_id.bytes, value + TRACE_ID_AT, sizeof remote->trace_id) &&
+           tote__hex_decode(remote->span_id.bytes, value + SPAN_ID_AT, sizeof remote->span_id) &&
+           tote__span_context_is_valid(remote);
 }
 
 static bool visit_traceparent(void *arg, const char *name, size_t name_length, const char *value,
@@ -109,7 +103,7 @@ static bool visit_traceparent(void *arg, const char *name, size_t name_length, c
 
     (void)name, (void)name_length;
     parent->count++;
-    parent->is_good = parent->count == 1 && read_traceparent(parent, value, value_length);
+    parent->is_good = parent->count == 1 && read_traceparent(&parent->remote, value, value_length);
     return parent->count == 1; /* a second one spoils both */
 }
 
@@ -171,42 +165,21 @@ static tote_trace_state *extract_trace_state(const void *carrier,
 
 static tote_context *extract(void *self, const tote_context *context, const void *carrier,
                              const tote_text_map_getter *getter) {
-    struct parent parent = {0};
+    struct parent parent = {.remote = {.is_remote = true}};
 
     (void)self;
     tote_getter_get_all(getter, carrier, "traceparent", visit_traceparent, &parent);
     if (!parent.is_good) {
         return tote_context_ref(context);
     }
-    struct tote_span_context remote = {
-        .trace_id = parent.trace_id,
-        .span_id = parent.span_id,
-        .trace_flags = parent.flags & (TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM),
-        .is_remote = true,
-    };
-    if (!tote__span_context_is_valid(&remote)) {
-        return tote_context_ref(context);
-    }
-    remote.trace_state = extract_trace_state(carrier, getter);
-    tote_context *extracted = tote__context_with_remote_span(context, &remote);
-    tote_trace_state_unref(remote.trace_state);
+    parent.remote.trace_state = extract_trace_state(carrier, getter);
+    tote_context *extracted = tote__context_with_remote_span(context, &parent.remote);
+    tote_trace_state_unref(parent.remote.trace_state);
     return extracted;
 }
 
-static const char *get_field(void *self, size_t index) {
-    static const char *const fields[] = {"traceparent", "tracestate"};
-
-    (void)self;
-    return index < TOTE_COUNT_OF(fields) ? fields[index] : NULL;
-}
-
-static const tote_propagator_ops tracecontext_ops = {
-    .struct_size = sizeof tracecontext_ops,
-    .inject = inject,
-    .extract = extract,
-    .get_field = get_field,
-};
-
 tote_propagator *tote_propagator_new_tracecontext(void) {
-    return tote_propagator_new(&tracecontext_ops, NULL);
+    static const struct format format = {{"traceparent", "tracestate"}, inject, extract};
+
+    return tote__format_new(&format, NULL);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "layer.h"
 #include "store_fixture.h"
 #include "tote/internal/store.h"
 
@@ -194,7 +195,7 @@ static void a_layer_in_a_chain_that_is_flattened_still_hides(void **state) {
     tote_store_add_as(top, "zone", tote_string("b"), TOTE_EXPORT, NULL);
     tote_store_add(parent, "user", tote_string("ann"));
     tote_store_add_as(parent, "token", tote_string("secret"), TOTE_PRIVATE, NULL);
-    tote_store *layer = tote__store_new_layer(parent, &entry, 1);
+    tote_store *layer = new_layer(parent, &entry, 1);
 
     tote_store *store = deep_chain(layer, 2000);
     tote_store_add(top, "later", tote_string("2"));

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "layer.h"
 #include "tote/internal/store.h"
 #include "tote/propagators.h"
 
@@ -145,7 +146,7 @@ static void log_fields_follow_the_export_mode_of_the_global_sdk(void **state) {
                 {TOTE_STORE_EXPORT_ALLOWED, "local=1"},
                 {TOTE_STORE_EXPORT_NONE, ""}};
     struct sdk_fixture *f = *state;
-    tote_store *remote = tote__store_new_layer(NULL, entries, 1);
+    tote_store *remote = new_layer(NULL, entries, 1);
     tote_store *store = tote_store_new(remote);
     tote_store_unref(remote);
     tote_store_add(store, "local", tote_int(1));
@@ -184,7 +185,7 @@ static tote_context *remote_context(size_t count, const char *value) {
                                                 .value = tote_string(value),
                                                 .flags = TOTE_EVERYWHERE | TOTE__REMOTE};
     }
-    return context_over(tote__store_new_layer(NULL, entries, count));
+    return context_over(new_layer(NULL, entries, count));
 }
 
 /* Design R8 */
@@ -250,7 +251,7 @@ static tote_context *two_origins(const char *remote_key, const char *local_key) 
                                             .key_length = strlen(remote_key),
                                             .value = tote_string("remote"),
                                             .flags = TOTE_EVERYWHERE | TOTE__REMOTE};
-    tote_store *layer = tote__store_new_layer(NULL, &entry, 1);
+    tote_store *layer = new_layer(NULL, &entry, 1);
     tote_store *store = tote_store_new(layer);
 
     tote_store_unref(layer);

@@ -188,7 +188,7 @@ static void arrays_and_maps_are_written_as_json(void **state) {
                                      {"", tote_int(2)},
                                      {"a", tote_string("last")}};
 
-    assert_text(tote_array(items, 8), "[1,\"a\\\"\\\\\\u000a\\u0001\\u007f\",null,true,0.5,\"NaN\","
+    assert_text(tote_array(items, 8), "[1,\"a\\\"\\\\\\n\\u0001\\u007f\",null,true,0.5,\"NaN\","
                                       "\"YQ==\",\"YWI=\"]");
     assert_text(tote_map(fields, 5), "{\"b\\\"\":[1],\"a\":\"last\"}");
     assert_text(tote_array(NULL, 0), "[]");

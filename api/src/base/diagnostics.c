@@ -121,9 +121,21 @@ static bool was_given(const struct report *report, uint64_t text) {
     return report->text_count == MOST_TEXTS;
 }
 
-/* Whether this text is due, and how many of its kind were held back in the last minute of that. */
-static bool is_due(uint64_t id, uint64_t text, unsigned *suppressed) {
+static void copy_beginning(char *to, size_t size, const char *text) {
+    size_t length = tote__utf8_cut(text, strlen(text), size - 1);
+
+    memcpy(to, text, length);
+    to[length] = '\0';
+}
+
+/*
+ * Whether this message is due, and how many of its kind were held back in the last minute of that.
+ * It is remembered, so that what is held back later can be told apart.
+ */
+static bool is_due(uint64_t id, tote_level level, const char *component, const char *message,
+                   unsigned *suppressed) {
     uint64_t now = tote__clock_monotonic();
+    uint64_t text = identify(message);
 
     tote__lock_take(&state.lock);
     forget_inherited();
@@ -136,30 +148,14 @@ static bool is_due(uint64_t id, uint64_t text, unsigned *suppressed) {
     bool is_due = !was_given(report, text);
     if (is_due) {
         report->texts[report->text_count++] = text;
+        report->level = level;
+        copy_beginning(report->component, sizeof report->component, component);
+        copy_beginning(report->beginning, sizeof report->beginning, message);
     } else {
         report->suppressed++;
     }
     tote__lock_drop(&state.lock);
     return is_due;
-}
-
-static void copy_beginning(char *to, size_t size, const char *text) {
-    size_t length = tote__utf8_cut(text, strlen(text), size - 1);
-
-    memcpy(to, text, length);
-    to[length] = '\0';
-}
-
-/* So that what is held back later can be told apart. */
-static void remember(uint64_t id, tote_level level, const char *component, const char *message) {
-    tote__lock_take(&state.lock);
-    struct report *report = find_report(id);
-    if (report->id == id) {
-        report->level = level;
-        copy_beginning(report->component, sizeof report->component, component);
-        copy_beginning(report->beginning, sizeof report->beginning, message);
-    }
-    tote__lock_drop(&state.lock);
 }
 
 static void give(tote_level level, const char *component, const char *message) {
@@ -200,46 +196,40 @@ static void note_suppressed(char *message, unsigned suppressed) {
     }
 }
 
-void tote_diagnose(tote_level level, const char *component, const char *format, ...) {
+/* Give a message, unless enough of its kind were given: of the same format, or the same text. */
+static void diagnose(tote_level level, const char *component, const char *format, bool is_each,
+                     va_list arguments) {
     char message[MESSAGE_BYTES];
     unsigned suppressed = 0;
-    va_list arguments;
 
     if (!is_wanted(level, component, format)) {
         return;
     }
     int error = errno;
-    uint64_t id = tote__hash(component, strlen(component)) + tote__hash(format, strlen(format));
-    va_start(arguments, format);
     format_message(message, format, arguments);
-    va_end(arguments);
-    if (level == TOTE_LEVEL_DEBUG || is_due(id, identify(message), &suppressed)) {
+    const char *kind = is_each ? message : format;
+    uint64_t id = tote__hash(component, strlen(component)) + tote__hash(kind, strlen(kind));
+    if (level == TOTE_LEVEL_DEBUG || is_due(id, level, component, message, &suppressed)) {
         note_suppressed(message, suppressed);
-        remember(id, level, component, message);
         give(level, component, message);
     }
     errno = error;
 }
 
-void tote__diagnose_each(tote_level level, const char *component, const char *format, ...) {
-    char message[MESSAGE_BYTES];
-    unsigned suppressed = 0;
+void tote_diagnose(tote_level level, const char *component, const char *format, ...) {
     va_list arguments;
 
-    if (!is_wanted(level, component, format)) {
-        return;
-    }
-    int error = errno;
     va_start(arguments, format);
-    format_message(message, format, arguments);
+    diagnose(level, component, format, false, arguments);
     va_end(arguments);
-    uint64_t id = tote__hash(component, strlen(component)) + tote__hash(message, strlen(message));
-    if (is_due(id, 0, &suppressed)) {
-        note_suppressed(message, suppressed);
-        remember(id, level, component, message);
-        give(level, component, message);
-    }
-    errno = error;
+}
+
+void tote__diagnose_each(tote_level level, const char *component, const char *format, ...) {
+    va_list arguments;
+
+    va_start(arguments, format);
+    diagnose(level, component, format, true, arguments);
+    va_end(arguments);
 }
 
 /* Take what was held back of one kind. Returns: whether there is anything. */

@@ -4,6 +4,10 @@
  */
 #include "tote/internal/text.h"
 
+#include <string.h>
+
+#include "tote/internal/hex.h"
+
 /* A bit for each of the sets, in the order of their names; what is no ASCII is in none. */
 const uint8_t tote__sets_of[256] = {
     0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x68, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
@@ -15,8 +19,6 @@ const uint8_t tote__sets_of[256] = {
     0x2F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F,
     0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x2E, 0x2F, 0x2E, 0x3F, 0x00,
 };
-
-#include <string.h>
 
 static bool is_continuation(unsigned char byte) {
     return (byte & 0xC0) == 0x80;
@@ -223,14 +225,6 @@ bool tote__differs_in_case_alone(const char *a, const char *b, size_t length) {
     return true;
 }
 
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c = lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 size_t tote__percent_decode(char *out, const char *text, size_t length, bool *malformed) {
     size_t written = 0;
     bool is_malformed = false;
@@ -240,18 +234,77 @@ size_t tote__percent_decode(char *out, const char *text, size_t length, bool *ma
             out[written++] = text[i];
             continue;
         }
-        int high = length - i > 2 ? hex_digit(text[i + 1]) : -1;
-        int low = length - i > 2 ? hex_digit(text[i + 2]) : -1;
-        if (high < 0 || low < 0) {
+        unsigned high = length - i > 2 ? tote__hex_digit(lower(text[i + 1])) : 16;
+        unsigned low = length - i > 2 ? tote__hex_digit(lower(text[i + 2])) : 16;
+        if ((high | low) > 15) {
             is_malformed = true;
             out[written++] = '%';
             continue;
         }
-        out[written++] = (char)(high * 16 + low);
+        out[written++] = (char)(high << 4 | low);
         i += 2;
     }
     if (malformed) {
         *malformed = is_malformed;
     }
     return written;
+}
+
+char *tote__percent_encode(char *out, const char *text, size_t length,
+                           enum tote__characters plain) {
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < length; i++) {
+        if (tote__is_in(plain, text[i])) {
+            *out++ = text[i];
+        } else {
+            *out++ = '%';
+            *out++ = digits[(unsigned char)text[i] >> 4];
+            *out++ = digits[(unsigned char)text[i] & 15];
+        }
+    }
+    return out;
+}
+
+static void write_escaped(struct tote__writer *writer, uint32_t code_point) {
+    const uint8_t bytes[] = {(uint8_t)(code_point >> 8), (uint8_t)code_point};
+    char escaped[] = {'\\', 'u', 0, 0, 0, 0};
+
+    tote__hex_encode(escaped + 2, bytes, sizeof bytes);
+    tote__write(writer, escaped, sizeof escaped);
+}
+
+/* How many characters from the start on are ASCII, and stand for themselves in JSON. */
+static size_t plain_size(const char *text, size_t length) {
+    size_t size = 0;
+
+    while (size < length && text[size] >= 0x20 && text[size] < 0x7F && text[size] != '"' &&
+           text[size] != '\\') {
+        size++;
+    }
+    return size;
+}
+
+void tote__write_quoted(struct tote__writer *writer, const char *text, size_t length) {
+    static const char named[] = "\"\"\\\\\nn\rr\tt"; /* a character, and its escape */
+    uint32_t code_point;
+
+    tote__write(writer, "\"", 1);
+    for (size_t size = 0; text && length; text += size, length -= size) {
+        size = plain_size(text, length);
+        const char *name = size ? NULL : strchr(named, *text);
+        if (size) {
+            tote__write(writer, text, size);
+        } else if (name && *text) {
+            size = 1;
+            tote__write(writer, (char[]){'\\', name[1]}, 2);
+        } else if ((size = tote__control_size(text, length, &code_point))) {
+            write_escaped(writer, code_point);
+        } else {
+            size = tote__utf8_prefix(text, length, 1);
+            bool is_valid = tote__utf8_valid_prefix(text, size) == size;
+            tote__write(writer, is_valid ? text : replacement, is_valid ? size : 3);
+        }
+    }
+    tote__write(writer, "\"", 1);
 }

@@ -162,23 +162,8 @@ bool tote_value_equals(tote_value a, tote_value b) {
     return known_type(a) == known_type(b) && are_equal_scalars(a, b);
 }
 
-/* Text on its way into a buffer that may be too small. */
-struct writer {
-    char *buffer;
-    size_t size;
-    size_t length; /* of the whole */
-};
-
-static void put(struct writer *writer, const char *text, size_t length) {
-    if (writer->length < writer->size) {
-        memcpy(writer->buffer + writer->length, text,
-               tote__min(length, writer->size - writer->length));
-    }
-    writer->length += length;
-}
-
-static void put_text(struct writer *writer, const char *text) {
-    put(writer, text, strlen(text));
+static void put_text(struct tote__writer *writer, const char *text) {
+    tote__write(writer, text, strlen(text));
 }
 
 /* glibc's printf() takes 1.5 KB of the stack more. */
@@ -195,7 +180,7 @@ static void format_double(char *text, size_t size, int digits, double real) {
 #endif
 
 /* As JSON has it, but NaN and the infinities, which it has not. Requirement G22 */
-static void put_double(struct writer *writer, double real) {
+static void put_double(struct tote__writer *writer, double real) {
     char text[40];
 
     if (isnan(real)) {
@@ -226,7 +211,7 @@ static void put_double(struct writer *writer, double real) {
 }
 
 /* Not by printf(), which takes more of the stack than all else here. */
-static void put_integer(struct writer *writer, int64_t integer) {
+static void put_integer(struct tote__writer *writer, int64_t integer) {
     char digits[20];
     size_t at = sizeof digits;
     uint64_t left = integer < 0 ? 0 - (uint64_t)integer : (uint64_t)integer;
@@ -238,77 +223,27 @@ static void put_integer(struct writer *writer, int64_t integer) {
     if (integer < 0) {
         put_text(writer, "-");
     }
-    put(writer, digits + at, sizeof digits - at);
+    tote__write(writer, digits + at, sizeof digits - at);
 }
 
-static void put_base64(struct writer *writer, const unsigned char *bytes, size_t size) {
+static void put_base64(struct tote__writer *writer, const unsigned char *bytes, size_t size) {
     char four[TOTE__BASE64_LENGTH(3)];
 
     for (size_t i = 0; i < size; i += 3) {
-        put(writer, four, tote__base64_encode(four, bytes + i, tote__min(size - i, 3)));
+        tote__write(writer, four, tote__base64_encode(four, bytes + i, tote__min(size - i, 3)));
     }
-}
-
-static void put_escaped(struct writer *writer, uint32_t code_point) {
-    static const char digits[] = "0123456789abcdef";
-    const char escaped[] = {'\\',
-                            'u',
-                            digits[code_point >> 12 & 0x0F],
-                            digits[code_point >> 8 & 0x0F],
-                            digits[code_point >> 4 & 0x0F],
-                            digits[code_point & 0x0F]};
-
-    put(writer, escaped, sizeof escaped);
-}
-
-/* How many characters from the start on are ASCII, and stand for themselves. */
-static size_t plain_size(const char *text, size_t length) {
-    size_t size = 0;
-
-    while (size < length && text[size] >= 0x20 && text[size] < 0x7F && text[size] != '"' &&
-           text[size] != '\\') {
-        size++;
-    }
-    return size;
-}
-
-/* A JSON string; what is not UTF-8 becomes U+FFFD, and what controls a terminal is escaped. */
-static void put_quoted(struct writer *writer, const char *text, size_t length) {
-    uint32_t code_point;
-
-    put_text(writer, "\"");
-    while (text && length) {
-        size_t size = tote__control_size(text, length, &code_point);
-        size_t plain = plain_size(text, length);
-        if (plain) {
-            size = plain;
-            put(writer, text, plain);
-        } else if (size) {
-            put_escaped(writer, code_point);
-        } else if (*text == '"' || *text == '\\') {
-            size = 1;
-            put(writer, *text == '"' ? "\\\"" : "\\\\", 2);
-        } else {
-            size = tote__utf8_prefix(text, length, 1);
-            bool is_valid = tote__utf8_valid_prefix(text, size) == size;
-            put(writer, is_valid ? text : "\xEF\xBF\xBD", is_valid ? size : 3);
-        }
-        text += size;
-        length -= size;
-    }
-    put_text(writer, "\"");
 }
 
 /* No list. Text in a list is quoted. */
-static void put_scalar(struct writer *writer, tote_value value, bool is_nested) {
+static void put_scalar(struct tote__writer *writer, tote_value value, bool is_nested) {
     const char *quote = is_nested ? "\"" : "";
 
     switch (value.type) {
     case TOTE_TYPE_STRING:
         if (is_nested) {
-            put_quoted(writer, value.as.string, value.size);
+            tote__write_quoted(writer, value.as.string, value.size);
         } else if (value.as.string) {
-            put(writer, value.as.string, value.size);
+            tote__write(writer, value.as.string, value.size);
         }
         break;
     case TOTE_TYPE_BOOL:
@@ -343,7 +278,7 @@ struct level {
 };
 
 struct walk {
-    struct writer *writer;
+    struct tote__writer *writer;
     uint32_t parts_left;
     struct tote__levels levels;
     struct level few[TOTE__FEW_LEVELS];
@@ -391,7 +326,7 @@ static void put_part(struct walk *walk) {
     level->has_parts = true;
     if (!is_array) {
         const char *key = level->list.as.fields[at].key;
-        put_quoted(walk->writer, key, strlen(key));
+        tote__write_quoted(walk->writer, key, strlen(key));
         put_text(walk->writer, ":");
     }
     tote_value value = is_array ? level->list.as.items[at] : level->list.as.fields[at].value;
@@ -402,7 +337,7 @@ static void put_part(struct walk *walk) {
     }
 }
 
-static __attribute__((noinline)) void put_list(struct writer *writer, tote_value list) {
+static __attribute__((noinline)) void put_list(struct tote__writer *writer, tote_value list) {
     struct walk walk;
 
     walk.writer = writer;
@@ -416,7 +351,7 @@ static __attribute__((noinline)) void put_list(struct writer *writer, tote_value
 }
 
 size_t tote_value_to_text(tote_value value, char *buffer, size_t size) {
-    struct writer writer = {buffer, buffer ? size : 0, 0};
+    struct tote__writer writer = {buffer, buffer ? size : 0, 0};
     int error = errno;
 
     if (is_list(value)) {

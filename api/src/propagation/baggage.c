@@ -13,92 +13,55 @@
 #include "tote/internal/text.h"
 
 tote_context *tote__context_with_layer(const tote_context *context, tote_store *layer) {
+    if (layer) {
+        layer->hides_propagating = true;
+        layer->is_sealed = true;
+    }
     tote_context *changed = tote_context_with_store(context, layer);
-
     tote_store_unref(layer);
     return changed;
 }
 
-/* The baggage of a context, but for one name, on its way into a layer. */
+/* The baggage of a context, except one name, on its way into a layer. */
 struct copy {
+    tote_store *layer;
     struct store_key without;
-    struct tote__arena arena;
-    struct tote__layer_entry *entries;
-    size_t count;
-    size_t capacity;
     bool has_failed;
 };
 
-static bool make_room(struct copy *copy) {
-    if (copy->count < copy->capacity) {
-        return true;
-    }
-    size_t capacity = copy->capacity ? copy->capacity * 2 : 16;
-    struct tote__layer_entry *entries =
-        tote__arena_allocate(&copy->arena, capacity * sizeof *entries);
-    if (!entries) {
-        return false;
-    }
-    if (copy->count) {
-        memcpy(entries, copy->entries, copy->count * sizeof *entries);
-    }
-    copy->entries = entries;
-    copy->capacity = capacity;
-    return true;
-}
-
 static bool copy_entry(void *arg, const struct tote__entry *entry) {
     struct copy *copy = arg;
+    bool is_left_out = copy->without.length == entry->key_length &&
+                       memcmp(copy->without.text, entry->key, entry->key_length) == 0;
 
-    if (copy->without.length == entry->key_length &&
-        memcmp(copy->without.text, entry->key, entry->key_length) == 0) {
-        return true;
-    }
-    const char *key = tote__arena_text(&copy->arena, entry->key, entry->key_length);
-    const char *metadata = tote__arena_text(&copy->arena, entry->metadata, entry->metadata_length);
-    tote_value value = tote__unpack_any_value(entry->value, &copy->arena);
-    bool is_lost = value.type == TOTE_TYPE_EMPTY && entry->value.size;
-    if (!key || !metadata || is_lost || !make_room(copy)) {
-        copy->has_failed = true;
-        return false;
-    }
-    copy->entries[copy->count++] = (struct tote__layer_entry){
-        .key = key,
-        .key_length = entry->key_length,
-        .value = value,
-        .flags = entry->flags,
-        .metadata = metadata,
-        .metadata_length = entry->metadata_length,
-    };
-    return true;
+    copy->has_failed = !is_left_out && !tote__store_append_entry(copy->layer, entry);
+    return !copy->has_failed;
 }
 
-/*
- * The context with its baggage but `name`, and `added` if not NULL. What is taken away has to go,
- * also when the rest, from several stores, is too large for one; what is added is not worth that.
- */
+/* The context with its baggage except `name`, and with `added` if that is not NULL. */
 static tote_context *change(const tote_context *context, const char *name,
                             const struct tote__layer_entry *added) {
     max_align_t memory[8];
-    struct copy copy = {.arena = tote__arena_over(memory, sizeof memory)};
+    struct tote__arena arena = tote__arena_over(memory, sizeof memory);
     tote_store *store = tote_context_get_store(context);
-    tote_store *layer = NULL;
+    struct copy copy = {.layer = tote__layer_begin(store)};
 
-    if (tote__store_key(&copy.without, name, strlen(name), &copy.arena) &&
-        tote__store_visit(store, TOTE_PROPAGATE, copy_entry, &copy) && !copy.has_failed &&
-        make_room(&copy)) {
-        if (added) {
-            copy.entries[copy.count++] = *added;
-        }
-        layer = tote__store_new_layer_of(store, copy.entries, copy.count, added != NULL);
-    } else {
+    bool is_copied = copy.layer && tote__store_key(&copy.without, name, strlen(name), &arena) &&
+                     tote__store_visit(store, TOTE_PROPAGATE, copy_entry, &copy) &&
+                     !copy.has_failed;
+    tote__arena_clear(&arena);
+    if (copy.layer && !is_copied) {
         tote_diagnose(TOTE_LEVEL_ERROR, "baggage",
                       "out of memory: '%.*s' is not %s; the baggage stays as it was",
                       (int)tote__utf8_valid_prefix(name, tote__min(strlen(name), 64)), name,
                       added ? "set" : "removed");
     }
-    tote__arena_clear(&copy.arena);
-    return tote__context_with_layer(context, layer);
+    bool is_changed = is_copied && (!added || tote__store_put(copy.layer, added) == STORE_WRITTEN);
+    if (!is_changed) {
+        tote_store_unref(copy.layer);
+        return tote_context_ref(context);
+    }
+    return tote__context_with_layer(context, copy.layer);
 }
 
 tote_context *tote_context_with_baggage(const tote_context *context, const char *name,
@@ -122,9 +85,7 @@ tote_context *tote_context_without_baggage(const tote_context *context, const ch
 }
 
 tote_context *tote_context_with_empty_baggage(const tote_context *context) {
-    tote_store *layer = tote__store_new_layer(tote_context_get_store(context), NULL, 0);
-
-    return tote__context_with_layer(context, layer);
+    return tote__context_with_layer(context, tote__layer_begin(tote_context_get_store(context)));
 }
 
 ptrdiff_t tote_context_get_baggage(const tote_context *context, const char *name, char *buffer,

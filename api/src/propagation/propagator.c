@@ -32,6 +32,10 @@ struct tote_propagator {
 /* What stands for one that could not be made. */
 static tote_propagator does_nothing;
 
+tote_propagator *tote__propagator_of_nothing(void) {
+    return &does_nothing;
+}
+
 enum { COUNTERS = 16, LOOKS = 64, CACHE_LINE = 64, RELEASED_AT_ONCE = 8 };
 
 /* Users of the global propagator; a thread keeps to one of these. */

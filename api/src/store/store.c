@@ -55,9 +55,9 @@ static tote_store *new_node(tote_store *parent) {
     return store;
 }
 
-static bool append_entry(void *arg, const struct tote__entry *entry) {
+bool tote__store_append_entry(void *store, const struct tote__entry *entry) {
     const struct store_record record = {
-        .key = {entry->key, entry->key_length, (uint32_t)tote__hash(entry->key, entry->key_length)},
+        .key = {entry->key, entry->key_length, entry->hash},
         .flags = entry->flags,
         .metadata = entry->metadata,
         .metadata_length = entry->metadata_length,
@@ -65,7 +65,7 @@ static bool append_entry(void *arg, const struct tote__entry *entry) {
         .attribute_size = entry->attribute.size,
     };
 
-    return tote__store_append(arg, &record);
+    return tote__store_append(store, &record);
 }
 
 /*
@@ -85,7 +85,7 @@ static tote_store *flatten(const tote_store *store) {
         return NULL;
     }
     flat->hides_propagating = hides_propagating;
-    if (!tote__store_visit_until(store, top, append_entry, flat)) {
+    if (!tote__store_visit_until(store, top, tote__store_append_entry, flat)) {
         tote_store_unref(flat);
         return NULL;
     }
@@ -216,31 +216,4 @@ tote_store *tote__layer_begin(tote_store *parent) {
 bool tote__layer_put(tote_store *layer, const struct tote__layer_entry *entry) {
     return tote__store_put_unshared(layer, entry) ||
            tote__store_put(layer, entry) != STORE_NO_MEMORY;
-}
-
-void tote__layer_finish(tote_store *layer) {
-    layer->hides_propagating = true;
-    layer->is_sealed = true;
-}
-
-tote_store *tote__store_new_layer_of(tote_store *parent, const struct tote__layer_entry *entries,
-                                     size_t count, bool is_all_or_nothing) {
-    tote_store *layer = tote__layer_begin(parent);
-
-    for (size_t i = 0; layer && i < count; i++) {
-        enum store_outcome outcome = tote__store_put(layer, &entries[i]);
-        if (outcome == STORE_NO_MEMORY || (outcome != STORE_WRITTEN && is_all_or_nothing)) {
-            tote_store_unref(layer);
-            return NULL;
-        }
-    }
-    if (layer) {
-        tote__layer_finish(layer);
-    }
-    return layer;
-}
-
-tote_store *tote__store_new_layer(tote_store *parent, const struct tote__layer_entry *entries,
-                                  size_t count) {
-    return tote__store_new_layer_of(parent, entries, count, false);
 }

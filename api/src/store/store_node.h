@@ -65,11 +65,8 @@ enum store_outcome tote__store_put(tote_store *store, const struct tote__layer_e
  */
 bool tote__store_append(tote_store *store, const struct store_record *record);
 
-/*
- * tote__store_new_layer(); what is too large for it is left out and reported, or there is no layer.
- */
-tote_store *tote__store_new_layer_of(tote_store *parent, const struct tote__layer_entry *entries,
-                                     size_t count, bool is_all_or_nothing);
+/* The same for what a visit found: a tote__entry_visitor, whose `arg` is the store. */
+bool tote__store_append_entry(void *store, const struct tote__entry *entry);
 
 /*
  * Whether the key, that is UTF-8, is visible; `hides_propagating` as if there were a layer below.

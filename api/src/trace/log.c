@@ -10,70 +10,20 @@
 
 #include "tote/internal/context.h"
 #include "tote/internal/export_rules.h"
+#include "tote/internal/hex.h"
 #include "tote/internal/span.h"
 #include "tote/internal/store.h"
 #include "tote/internal/text.h"
 #include "tote/internal/tracer.h"
 
 struct line {
-    char *buffer;
-    size_t size; /* with the NUL */
-    size_t used; /* of whole fields */
-    size_t at;   /* of the field being written; may be beyond `size` */
-    size_t all;  /* the length of all fields, those that did not fit too */
+    struct tote__writer out; /* its length is that of the field being written; may be too much */
+    size_t used;             /* of whole fields */
+    size_t all;              /* the length of all fields, those that did not fit too */
     bool is_json;
     bool has_trace; /* its fields are written; entries of the same name are not */
     struct tote__export_budget budget;
 };
-
-static void put(struct line *line, char c) {
-    if (line->at + 1 < line->size) {
-        line->buffer[line->at] = c;
-    }
-    line->at++;
-}
-
-static void put_all(struct line *line, const char *text, size_t length) {
-    for (size_t i = 0; i < length; i++) {
-        put(line, text[i]);
-    }
-}
-
-static void put_escaped(struct line *line, uint32_t code_point) {
-    static const char digits[] = "0123456789abcdef";
-
-    put_all(line, "\\u", 2);
-    for (int shift = 12; shift >= 0; shift -= 4) {
-        put(line, digits[code_point >> shift & 0x0F]);
-    }
-}
-
-/*
- * In quotes, escaped as JSON is; logfmt has taken that over. What controls a terminal or the layout
- * of the line is escaped, too. Spec: RFC 8259 section 7
- */
-static void put_quoted(struct line *line, const char *text, size_t length) {
-    uint32_t code_point;
-
-    put(line, '"');
-    for (size_t i = 0; i < length;) {
-        char c = text[i];
-        size_t control = tote__control_size(text + i, length - i, &code_point);
-        if (c == '"' || c == '\\') {
-            put(line, '\\');
-            put(line, c);
-        } else if (c == '\n' || c == '\r' || c == '\t') {
-            put(line, '\\');
-            put(line, c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
-        } else if (control) {
-            put_escaped(line, code_point);
-        } else {
-            put(line, c);
-        }
-        i += control ? control : 1;
-    }
-    put(line, '"');
-}
 
 /* How many bytes at the start logfmt has to quote; 0: none. */
 static size_t special_size(const char *text, size_t length) {
@@ -84,48 +34,45 @@ static size_t special_size(const char *text, size_t length) {
                : tote__control_size(text, length, &code_point);
 }
 
-static void put_percent(struct line *line, unsigned char byte) {
-    static const char digits[] = "0123456789ABCDEF";
+/* How many from the start on it takes as they are; in a name, a % is not. */
+static size_t plain_size(const char *text, size_t length, bool is_name) {
+    size_t size = 0;
 
-    put(line, '%');
-    put(line, digits[byte >> 4]);
-    put(line, digits[byte & 0x0F]);
+    while (size < length && !special_size(text + size, length - size) &&
+           !(is_name && text[size] == '%')) {
+        size++;
+    }
+    return size;
 }
 
 /*
  * A name in logfmt cannot be quoted. It is percent-encoded, so that different keys stay different.
  */
 static void put_name(struct line *line, const char *name, size_t length) {
+    char encoded[3 * sizeof(uint32_t)]; /* of a code point */
+
     if (line->is_json) {
-        put_quoted(line, name, length);
-        put(line, ':');
+        tote__write_quoted(&line->out, name, length);
+        tote__write(&line->out, ":", 1);
         return;
     }
-    for (size_t i = 0; i < length;) {
-        size_t special = name[i] == '%' ? 1 : special_size(name + i, length - i);
-        if (!special) {
-            put(line, name[i++]);
+    for (size_t size; length; name += size, length -= size) {
+        size = plain_size(name, length, true);
+        if (size) {
+            tote__write(&line->out, name, size);
+            continue;
         }
-        for (; special; special--) {
-            put_percent(line, (unsigned char)name[i++]);
-        }
+        size = *name == '%' ? 1 : special_size(name, length);
+        const char *end = tote__percent_encode(encoded, name, size, TOTE__NO_CHARACTERS);
+        tote__write(&line->out, encoded, (size_t)(end - encoded));
     }
-    put(line, '=');
-}
-
-static bool needs_quotes(const char *text, size_t length) {
-    for (size_t i = 0; i < length; i++) {
-        if (special_size(text + i, length - i)) {
-            return true;
-        }
-    }
-    return length == 0;
+    tote__write(&line->out, "=", 1);
 }
 
 static void begin_field(struct line *line, const char *name, size_t length) {
-    line->at = line->used;
+    line->out.length = line->used;
     if (line->used) {
-        put(line, line->is_json ? ',' : ' ');
+        tote__write(&line->out, line->is_json ? "," : " ", 1);
     }
     put_name(line, name, length);
 }
@@ -133,19 +80,19 @@ static void begin_field(struct line *line, const char *name, size_t length) {
 static void end_field(struct line *line) {
     bool has_separator = line->used != 0;
 
-    line->all += line->at - line->used - has_separator + (line->all != 0);
-    if (line->at < line->size) {
-        line->used = line->at;
+    line->all += line->out.length - line->used - has_separator + (line->all != 0);
+    if (line->out.length < line->out.size) {
+        line->used = line->out.length;
     }
 }
 
 static void put_text_field(struct line *line, const char *name, size_t name_length,
                            const char *text, size_t length) {
     begin_field(line, name, name_length);
-    if (line->is_json || needs_quotes(text, length)) {
-        put_quoted(line, text, length);
+    if (line->is_json || !length || plain_size(text, length, false) < length) {
+        tote__write_quoted(&line->out, text, length);
     } else {
-        put_all(line, text, length);
+        tote__write(&line->out, text, length);
     }
     end_field(line);
 }
@@ -179,7 +126,7 @@ static void put_value_field(struct line *line, const struct tote__entry *entry) 
     tote_value_to_text(value, text, length + 1);
     if (line->is_json && is_bare_json(value, text)) {
         begin_field(line, entry->key, entry->key_length);
-        put_all(line, text, length);
+        tote__write(&line->out, text, length);
         end_field(line);
     } else {
         put_text_field(line, entry->key, entry->key_length, text, length);
@@ -245,13 +192,13 @@ static bool put_entry(void *arg, const struct tote__entry *entry) {
 
 /* Spec: compatibility/logging_trace_context.md */
 static void put_trace(struct line *line, const tote_span_context *context) {
-    static const char digits[] = "0123456789abcdef";
     char trace_id[TOTE_TRACE_ID_HEX_SIZE];
     char span_id[TOTE_SPAN_ID_HEX_SIZE];
-    char flags[2] = {digits[context->trace_flags >> 4], digits[context->trace_flags & 0x0F]};
+    char flags[2];
 
     tote_trace_id_to_hex(&context->trace_id, trace_id);
     tote_span_id_to_hex(&context->span_id, span_id);
+    tote__hex_encode(flags, &context->trace_flags, 1);
     put_text_field(line, "trace_id", 8, trace_id, sizeof trace_id - 1);
     put_text_field(line, "span_id", 7, span_id, sizeof span_id - 1);
     put_text_field(line, "trace_flags", 11, flags, sizeof flags);
@@ -259,8 +206,7 @@ static void put_trace(struct line *line, const tote_span_context *context) {
 
 size_t tote_log_fields(const tote_context *context, tote_log_format format, char *buffer,
                        size_t size) {
-    struct line line = {
-        .buffer = buffer, .size = buffer ? size : 0, .is_json = format == TOTE_LOG_JSON};
+    struct line line = {.out = {buffer, buffer ? size : 0, 0}, .is_json = format == TOTE_LOG_JSON};
     int error = errno;
 
     context = tote__context_or_current(context);

@@ -82,18 +82,8 @@ const tote_trace_state *tote_span_context_get_trace_state(const tote_span_contex
     return or_invalid(context)->trace_state;
 }
 
-static bool is_any_set(const uint8_t *bytes, size_t size) {
-    uint8_t all = 0;
-
-    for (size_t i = 0; i < size; i++) {
-        all |= bytes[i];
-    }
-    return all != 0;
-}
-
 bool tote_span_context_is_valid(const tote_span_context *context) {
-    return context && is_any_set(context->trace_id.bytes, sizeof context->trace_id.bytes) &&
-           is_any_set(context->span_id.bytes, sizeof context->span_id.bytes);
+    return context && tote__span_context_is_valid(context);
 }
 
 bool tote_span_context_is_remote(const tote_span_context *context) {
@@ -104,48 +94,39 @@ bool tote_span_context_is_sampled(const tote_span_context *context) {
     return or_invalid(context)->trace_flags & TOTE_TRACE_FLAG_SAMPLED;
 }
 
-static void to_hex(const uint8_t *bytes, size_t size, char *hex) {
-    tote__hex_encode(hex, bytes, size);
-    hex[2 * size] = '\0';
+static const uint8_t zeros[sizeof(tote_trace_id)];
+
+static void to_hex(const void *id, size_t size, char *hex) {
+    if (hex) {
+        tote__hex_encode(hex, id ? id : zeros, size);
+        hex[2 * size] = '\0';
+    }
 }
 
 void tote_trace_id_to_hex(const tote_trace_id *id, char *hex) {
-    static const tote_trace_id none;
-
-    if (hex) {
-        to_hex(id ? id->bytes : none.bytes, sizeof none.bytes, hex);
-    }
+    to_hex(id, sizeof *id, hex);
 }
 
 void tote_span_id_to_hex(const tote_span_id *id, char *hex) {
-    static const tote_span_id none;
-
-    if (hex) {
-        to_hex(id ? id->bytes : none.bytes, sizeof none.bytes, hex);
-    }
+    to_hex(id, sizeof *id, hex);
 }
 
-static bool from_hex(uint8_t *bytes, size_t size, const char *hex) {
-    return hex && strnlen(hex, 2 * size + 1) == 2 * size && tote__hex_decode(bytes, hex, size) &&
-           is_any_set(bytes, size);
+/* Returns: false, and nothing is written, if it is another number of digits, or all are zero. */
+static bool from_hex(void *id, size_t size, const char *hex) {
+    uint8_t read[sizeof zeros];
+
+    if (!id || !hex || strnlen(hex, 2 * size + 1) != 2 * size ||
+        !tote__hex_decode(read, hex, size) || memcmp(read, zeros, size) == 0) {
+        return false;
+    }
+    memcpy(id, read, size);
+    return true;
 }
 
 bool tote_trace_id_from_hex(tote_trace_id *id, const char *hex) {
-    tote_trace_id read;
-
-    if (!id || !from_hex(read.bytes, sizeof read.bytes, hex)) {
-        return false;
-    }
-    *id = read;
-    return true;
+    return from_hex(id, sizeof *id, hex);
 }
 
 bool tote_span_id_from_hex(tote_span_id *id, const char *hex) {
-    tote_span_id read;
-
-    if (!id || !from_hex(read.bytes, sizeof read.bytes, hex)) {
-        return false;
-    }
-    *id = read;
-    return true;
+    return from_hex(id, sizeof *id, hex);
 }

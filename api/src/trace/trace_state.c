@@ -125,18 +125,11 @@ tote_trace_state *tote_trace_state_from_header(const char *header, size_t length
     if (length > MOST_BYTES) {
         return NULL; /* before any of it is read */
     }
-    for (size_t at = 0; header && at < length;) {
-        const char *comma = memchr(header + at, ',', length - at);
-        const char *text = header + at;
-        size_t size = comma ? (size_t)(comma - text) : length - at;
+    struct tote__part list = {header, header ? length : 0};
+    struct tote__part part;
+    while (tote__next_part(&list, ',', &part)) {
         struct member member;
-
-        at += size + 1;
-        tote__trim(&text, &size);
-        if (!size) {
-            continue;
-        }
-        if (++seen > MOST_MEMBERS || !read_member(text, size, &member)) {
+        if (++seen > MOST_MEMBERS || !read_member(part.at, part.length, &member)) {
             return NULL;
         }
         if (!has_key(members, count, &member)) {

@@ -103,17 +103,10 @@ struct query {
 };
 
 static void put_encoded(struct query *query, const char *text) {
-    static const char digits[] = "0123456789ABCDEF";
-
     for (; *text && query->length + 4 < sizeof query->text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (tote__is_in(TOTE__UNRESERVED, *text)) {
-            query->text[query->length++] = *text;
-        } else {
-            query->text[query->length++] = '%';
-            query->text[query->length++] = digits[c >> 4];
-            query->text[query->length++] = digits[c & 15];
-        }
+        char *end = query->text + query->length;
+        query->length =
+            (size_t)(tote__percent_encode(end, text, 1, TOTE__UNRESERVED) - query->text);
     }
 }
 

@@ -104,15 +104,13 @@ static bool read_part(struct reader *reader, struct tote__part part) {
 }
 
 static bool read_parts(struct reader *reader, const char *value, size_t length) {
-    const char *end = value + length;
+    struct tote__part list = {value, length};
+    struct tote__part part;
 
-    for (const char *at = value; at < end;) {
-        const char *semicolon = memchr(at, ';', (size_t)(end - at));
-        const char *part_end = semicolon ? semicolon : end;
-        if (!read_part(reader, (struct tote__part){at, (size_t)(part_end - at)})) {
+    while (tote__next_part(&list, ';', &part)) {
+        if (!read_part(reader, part)) {
             return false;
         }
-        at = semicolon ? semicolon + 1 : end;
     }
     return true;
 }
@@ -150,8 +148,7 @@ static tote_context *extract(void *self, const tote_context *context, const void
 
 static void inject(void *self, const tote_context *context, void *carrier,
                    const tote_text_map_setter *setter) {
-    const tote_span_context *span =
-        context->span ? &context->span->context : &tote__invalid_span_context;
+    const tote_span_context *span = tote__span_context_of(context);
     char time[TIME_DIGITS + 1], unique[UNIQUE_DIGITS + 1], parent[SPAN_DIGITS + 1];
     bool has_parent = tote__span_context_is_valid(span);
     const char *sampled = span->hints & TOTE__DEFERRED                  ? ""

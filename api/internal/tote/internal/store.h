@@ -39,10 +39,7 @@ TOTE_SHARED bool tote__store_is_bare(const tote_store *store);
 TOTE_SHARED bool tote__store_visit(const tote_store *store, uint32_t visibility,
                                    tote__entry_visitor visit, void *arg);
 
-/*
- * A sealed layer over `parent`: hides all entries above that propagate, and holds `entries`
- * instead. NULL if out of memory. Of two entries of one key the last counts.
- */
+/* An entry for a layer. */
 struct tote__layer_entry {
     const char *key;
     size_t key_length;
@@ -51,20 +48,18 @@ struct tote__layer_entry {
     const char *metadata; /* or NULL */
     size_t metadata_length;
 };
-TOTE_SHARED tote_store *
-tote__store_new_layer(tote_store *parent, const struct tote__layer_entry *entries, size_t count);
 
 /*
- * The same in steps: begin (NULL if out of memory; reports that), put (false if out of memory;
- * what is too large is left out; reports both), finish.
+ * A layer over `parent`: hides all entries above that propagate, and holds its own instead. Begin
+ * (NULL if out of memory; reports that), put (false if out of memory; what is too large is left
+ * out; reports both), and make a context of it.
  */
 TOTE_SHARED tote_store *tote__layer_begin(tote_store *parent);
 TOTE_SHARED bool tote__layer_put(tote_store *layer, const struct tote__layer_entry *entry);
-TOTE_SHARED void tote__layer_finish(tote_store *layer);
 
 /*
- * The context `context` over such a layer, NULL: over its store. What extract and with_baggage
- * return. Takes the layer. Never NULL.
+ * The context `context` over the layer, which is complete and sealed now; NULL: over its store.
+ * What extract and with_baggage return. Takes the layer. Never NULL.
  */
 TOTE_SHARED tote_context *tote__context_with_layer(const tote_context *context, tote_store *layer);
 

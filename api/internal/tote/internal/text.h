@@ -11,6 +11,7 @@
 
 /* Sets of ASCII characters. */
 enum tote__characters {
+    TOTE__NO_CHARACTERS = 0,
     TOTE__TOKEN = 1 << 0,         /* letters, digits and !#$%&'*+-.^_`|~; RFC 7230 section 3.2.6 */
     TOTE__BAGGAGE_OCTET = 1 << 1, /* what is seen, without " , ; and backslash; w3c/baggage */
     TOTE__BAGGAGE_PLAIN = 1 << 2, /* the same without %: what a value has as it is */
@@ -291,6 +292,26 @@ static inline size_t tote__split(const char *text, size_t length, char separator
     }
 }
 
+/*
+ * Take the next part off a list, without blanks at its ends; empty ones are left out. Returns:
+ * false at the end.
+ */
+static inline bool tote__next_part(struct tote__part *list, char separator,
+                                   struct tote__part *part) {
+    while (list->length) {
+        const char *end = (const char *)memchr(list->at, separator, list->length);
+        *part = (struct tote__part){list->at, end ? (size_t)(end - list->at) : list->length};
+        size_t taken = part->length + (end != NULL);
+        list->at += taken;
+        list->length -= taken;
+        tote__trim(&part->at, &part->length);
+        if (part->length) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static inline bool tote__part_is(struct tote__part part, const char *text) {
     return strlen(text) == part.length && memcmp(part.at, text, part.length) == 0;
 }
@@ -301,5 +322,33 @@ static inline bool tote__part_is(struct tote__part part, const char *text) {
  */
 TOTE_SHARED size_t tote__percent_decode(char *out, const char *text, size_t length,
                                         bool *malformed);
+
+/*
+ * Write all that is not in `plain` as %HH. `out` has room for three bytes each. Returns: the end of
+ * what was written.
+ */
+TOTE_SHARED char *tote__percent_encode(char *out, const char *text, size_t length,
+                                       enum tote__characters plain);
+
+/* Text on its way into a buffer that may be too small: what does not fit is only counted. */
+struct tote__writer {
+    char *buffer;
+    size_t size;
+    size_t length; /* of the whole */
+};
+
+static inline void tote__write(struct tote__writer *writer, const char *text, size_t length) {
+    if (writer->length < writer->size) {
+        memcpy(writer->buffer + writer->length, text,
+               tote__min(length, writer->size - writer->length));
+    }
+    writer->length += length;
+}
+
+/*
+ * A JSON string: what is not UTF-8 becomes U+FFFD, and what controls a terminal or the layout of a
+ * line is escaped, too. Spec: RFC 8259 section 7
+ */
+void tote__write_quoted(struct tote__writer *writer, const char *text, size_t length);
 
 #endif
