@@ -1,47 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * json_reader.c - a JSON text in one pass. RFC 8259
+ * json_reader.c - values of a JSON text, in one pass. RFC 8259
  */
 #include "json_reader.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "tote/internal/text.h"
 
-enum { LONGEST_INTEGER = 20 };
-
-struct tote__json_source tote__json_source_of(const void *text, size_t size) {
-    const char *at = size ? text : "";
-
-    return (struct tote__json_source){.at = at, .end = at + size};
-}
-
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static void skip_blanks(struct tote__json_source *json) {
-    while (json->at < json->end && is_blank(*json->at)) {
-        json->at++;
-    }
-}
-
-/* What comes next; NUL at the end and when it is broken. */
-static char peek(struct tote__json_source *json) {
-    skip_blanks(json);
-    return json->at < json->end && !json->is_broken ? *json->at : '\0';
-}
-
-static bool take(struct tote__json_source *json, char expected) {
-    if (peek(json) != expected) {
-        json->is_broken = true;
-        return false;
-    }
-    json->at++;
-    return true;
-}
+enum { PATH_BYTES = 64, LONGEST_INTEGER = 20 };
 
 /* Room for text; what does not fit is left out. */
 struct sink {
@@ -49,6 +17,21 @@ struct sink {
     size_t size;
     size_t length;
 };
+
+struct reader {
+    const char *at;
+    const char *end;
+    unsigned depth;
+    struct sink path; /* of the value that is read: the keys around it; those of arrays are empty */
+    struct tote__json_wanted *wanted;
+    size_t count;
+};
+
+static struct reader reader_of(struct tote__slice text) {
+    const char *at = text.size ? (const char *)text.at : "";
+
+    return (struct reader){.at = at, .end = at + text.size};
+}
 
 static void put(struct sink *sink, const char *bytes, size_t size) {
     if (size > sink->size - sink->length) {
@@ -59,274 +42,212 @@ static void put(struct sink *sink, const char *bytes, size_t size) {
     }
 }
 
-static bool read_unit(struct tote__json_source *json, uint32_t *unit) {
+static void put_code_point(struct sink *sink, uint32_t c) {
+    size_t size = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    char bytes[4];
+
+    for (size_t i = size - 1; i > 0; i--, c >>= 6) {
+        bytes[i] = (char)(0x80 | (c & 0x3F));
+    }
+    bytes[0] = (char)(size == 1 ? c : 0xFF00U >> size | c);
+    put(sink, bytes, size);
+}
+
+/* Skip one character if it is in the set. */
+static bool skip(struct reader *reader, const char *set) {
+    bool is_in = reader->at < reader->end && *reader->at && strchr(set, *reader->at);
+
+    reader->at += is_in;
+    return is_in;
+}
+
+/* The same behind blanks. */
+static bool take(struct reader *reader, const char *set) {
+    while (skip(reader, " \t\r\n")) {
+    }
+    return skip(reader, set);
+}
+
+static bool skip_digits(struct reader *reader) {
+    const char *start = reader->at;
+
+    while (skip(reader, "0123456789")) {
+    }
+    return reader->at > start;
+}
+
+static bool read_number(struct reader *reader) {
+    skip(reader, "-");
+    bool is_good = skip(reader, "0") || skip_digits(reader);
+
+    if (skip(reader, ".")) {
+        is_good &= skip_digits(reader);
+    }
+    if (skip(reader, "eE")) {
+        skip(reader, "+-");
+        is_good &= skip_digits(reader);
+    }
+    return is_good;
+}
+
+static bool read_word(struct reader *reader, const char *word) {
+    size_t length = strlen(word);
+    bool is_one =
+        (size_t)(reader->end - reader->at) >= length && memcmp(reader->at, word, length) == 0;
+
+    reader->at += is_one ? length : 0;
+    return is_one;
+}
+
+/* Four hex digits: a unit of UTF-16. */
+static bool read_unit(struct reader *reader, uint32_t *unit) {
+    static const char digits[] = "0123456789abcdef";
+
     *unit = 0;
     for (int i = 0; i < 4; i++) {
-        char c = json->at < json->end ? *json->at++ : '\0';
-        uint32_t digit = (uint32_t)(c >= '0' && c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-        if (digit > 15 || c == '\0') {
-            json->is_broken = true;
+        if (!skip(reader, "0123456789ABCDEFabcdef")) {
             return false;
         }
-        *unit = *unit << 4 | digit;
+        *unit = *unit << 4 | (uint32_t)(strchr(digits, reader->at[-1] | 0x20) - digits);
     }
     return true;
 }
 
-static void put_code_point(struct sink *sink, uint32_t c) {
-    char bytes[4];
-    size_t size = 0;
-
-    if (c < 0x80) {
-        bytes[size++] = (char)c;
-    } else if (c < 0x800) {
-        bytes[size++] = (char)(0xC0 | c >> 6);
-    } else if (c < 0x10000) {
-        bytes[size++] = (char)(0xE0 | c >> 12);
-    } else {
-        bytes[size++] = (char)(0xF0 | c >> 18);
-        bytes[size++] = (char)(0x80 | (c >> 12 & 0x3F));
-    }
-    if (c >= 0x800) {
-        bytes[size++] = (char)(0x80 | (c >> 6 & 0x3F));
-    }
-    if (c >= 0x80) {
-        bytes[size++] = (char)(0x80 | (c & 0x3F));
-    }
-    put(sink, bytes, size);
-}
-
-/* Behind \u: one unit of UTF-16, or two. A half without its other half becomes U+FFFD. */
-static void read_code_point(struct tote__json_source *json, struct sink *sink) {
+/* Behind \u: one unit, or two. A half without its other half becomes U+FFFD. */
+static bool read_code_point(struct reader *reader, struct sink *sink) {
     uint32_t c = 0;
     uint32_t low = 0;
 
-    if (!read_unit(json, &c)) {
-        return;
+    if (!read_unit(reader, &c)) {
+        return false;
     }
-    bool is_high = c >= 0xD800 && c < 0xDC00;
-    if (is_high && json->end - json->at >= 2 && json->at[0] == '\\' && json->at[1] == 'u') {
-        struct tote__json_source second = *json;
-        second.at += 2;
-        if (read_unit(&second, &low) && low >= 0xDC00 && low < 0xE000) {
-            *json = second;
-            c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
-        }
+    struct reader second = *reader;
+    if (c >= 0xD800 && c < 0xDC00 && read_word(&second, "\\u") && read_unit(&second, &low) &&
+        low >= 0xDC00 && low < 0xE000) {
+        reader->at = second.at;
+        c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
     }
     put_code_point(sink, c >= 0xD800 && c < 0xE000 ? 0xFFFD : c);
+    return true;
 }
 
-static void read_escape(struct tote__json_source *json, struct sink *sink) {
+static bool read_escape(struct reader *reader, struct sink *sink) {
     static const char letters[] = "\"\\/bfnrt";
     static const char meanings[] = "\"\\/\b\f\n\r\t";
-    char c = json->at < json->end ? *json->at++ : '\0';
-    const char *letter = c ? strchr(letters, c) : NULL;
 
-    if (letter) {
-        put(sink, &meanings[letter - letters], 1);
-    } else if (c == 'u') {
-        read_code_point(json, sink);
-    } else {
-        json->is_broken = true;
+    if (skip(reader, "u")) {
+        return read_code_point(reader, sink);
+    }
+    if (!skip(reader, letters)) {
+        return false;
+    }
+    put(sink, &meanings[strchr(letters, reader->at[-1]) - letters], 1);
+    return true;
+}
+
+/* Behind the quotation mark. */
+static bool read_string(struct reader *reader, struct sink *sink) {
+    bool is_good = true;
+
+    while (is_good && !skip(reader, "\"")) {
+        const char *start = reader->at;
+        while (reader->at < reader->end && (unsigned char)*reader->at >= 0x20 &&
+               *reader->at != '"' && *reader->at != '\\') {
+            reader->at++;
+        }
+        put(sink, start, tote__min((size_t)(reader->at - start), sink->size - sink->length));
+        is_good = reader->at > start || (skip(reader, "\\") && read_escape(reader, sink));
+    }
+    return is_good;
+}
+
+static void note(struct reader *reader, const char *start) {
+    for (size_t i = 0; i < reader->count; i++) {
+        struct tote__json_wanted *wanted = &reader->wanted[i];
+        if (tote__part_is((struct tote__part){reader->path.out, reader->path.length},
+                          wanted->path)) {
+            wanted->value =
+                (struct tote__slice){(const uint8_t *)start, (size_t)(reader->at - start)};
+        }
     }
 }
 
-static size_t read_text(struct tote__json_source *json, char *out, size_t size) {
+static bool read_parts(struct reader *reader, bool are_members);
+
+static bool read_value(struct reader *reader) {
+    struct sink nothing = {NULL, 0, 0};
+
+    if (take(reader, "{")) {
+        return read_parts(reader, true);
+    }
+    if (skip(reader, "[")) {
+        return read_parts(reader, false);
+    }
+    if (skip(reader, "\"")) {
+        return read_string(reader, &nothing);
+    }
+    return read_word(reader, "true") || read_word(reader, "false") || read_word(reader, "null") ||
+           read_number(reader);
+}
+
+/* Behind the bracket: the members of an object, or the items of an array. */
+static bool read_parts(struct reader *reader, bool are_members) {
+    const char *closing = are_members ? "}" : "]";
+    const struct sink outside = reader->path;
+    bool is_good = reader->depth++ < TOTE__JSON_DEPTH;
+
+    if (is_good && !take(reader, closing)) {
+        do {
+            put(&reader->path, ".", 1);
+            is_good = !are_members || (take(reader, "\"") && read_string(reader, &reader->path) &&
+                                       take(reader, ":"));
+            take(reader, "");
+            const char *start = reader->at;
+            is_good = is_good && read_value(reader);
+            if (is_good) {
+                note(reader, start);
+            }
+            reader->path = outside;
+        } while (is_good && take(reader, ","));
+        is_good = is_good && take(reader, closing);
+    }
+    reader->depth--;
+    return is_good;
+}
+
+bool tote__json_find(struct tote__slice text, struct tote__json_wanted *wanted, size_t count) {
+    char path[PATH_BYTES];
+    struct reader reader = reader_of(text);
+
+    reader.path = (struct sink){.out = path, .size = sizeof path};
+    reader.wanted = wanted;
+    reader.count = count;
+    bool is_good = take(&reader, "{") && read_parts(&reader, true);
+    take(&reader, "");
+    return is_good && reader.at == reader.end;
+}
+
+size_t tote__json_string(struct tote__slice value, char *out, size_t size) {
+    struct reader reader = reader_of(value);
     struct sink sink = {out, size, 0};
 
-    if (!take(json, '"')) {
-        return 0;
-    }
-    while (!json->is_broken) {
-        const char *start = json->at;
-        while (json->at < json->end && (unsigned char)*json->at >= 0x20 && *json->at != '"' &&
-               *json->at != '\\') {
-            json->at++;
-        }
-        put(&sink, start,
-            (size_t)(json->at - start) <= sink.size - sink.length ? (size_t)(json->at - start)
-                                                                  : sink.size - sink.length);
-        char c = json->at < json->end ? *json->at++ : '\0';
-        if (c == '"') {
-            break;
-        }
-        if (c == '\\') {
-            read_escape(json, &sink);
-        } else {
-            json->is_broken = true;
-        }
-    }
-    return sink.length;
+    return skip(&reader, "\"") && read_string(&reader, &sink) ? sink.length : 0;
 }
 
-static size_t skip_digits(struct tote__json_source *json) {
-    const char *start = json->at;
-
-    while (json->at < json->end && *json->at >= '0' && *json->at <= '9') {
-        json->at++;
-    }
-    return (size_t)(json->at - start);
-}
-
-static bool is_at(const struct tote__json_source *json, char a, char b) {
-    return json->at < json->end && (*json->at == a || *json->at == b);
-}
-
-static void skip_number(struct tote__json_source *json) {
-    json->at += is_at(json, '-', '-');
-    bool has_zero = is_at(json, '0', '0');
-    size_t digits = skip_digits(json);
-
-    json->is_broken |= digits == 0 || (has_zero && digits > 1);
-    if (is_at(json, '.', '.')) {
-        json->at++;
-        json->is_broken |= skip_digits(json) == 0;
-    }
-    if (is_at(json, 'e', 'E')) {
-        json->at++;
-        json->at += is_at(json, '+', '-');
-        json->is_broken |= skip_digits(json) == 0;
-    }
-}
-
-static void skip_word(struct tote__json_source *json, const char *word) {
-    size_t length = strlen(word);
-
-    if ((size_t)(json->end - json->at) < length || memcmp(json->at, word, length) != 0) {
-        json->is_broken = true;
-        return;
-    }
-    json->at += length;
-}
-
-static bool deepen(struct tote__json_source *json) {
-    json->is_broken |= json->depth == TOTE__JSON_DEPTH;
-    json->depth += !json->is_broken;
-    return !json->is_broken;
-}
-
-static void skip_array(struct tote__json_source *json) {
-    tote__json_enter_array(json);
-    while (tote__json_next_item(json)) {
-        tote__json_skip(json);
-    }
-}
-
-static void skip_object(struct tote__json_source *json) {
-    char key[1];
-
-    tote__json_enter(json);
-    while (tote__json_next(json, key, sizeof key)) {
-        tote__json_skip(json);
-    }
-}
-
-void tote__json_skip(struct tote__json_source *json) {
-    char c = peek(json);
-
-    if (c == '{') {
-        skip_object(json);
-    } else if (c == '[') {
-        skip_array(json);
-    } else if (c == '"') {
-        read_text(json, NULL, 0);
-    } else if (c == '-' || (c >= '0' && c <= '9')) {
-        skip_number(json);
-    } else {
-        skip_word(json, c == 't' ? "true" : c == 'f' ? "false" : "null");
-    }
-}
-
-static bool enter(struct tote__json_source *json, char bracket) {
-    if (peek(json) != bracket) {
-        tote__json_skip(json);
-        return false;
-    }
-    take(json, bracket);
-    json->is_first = true;
-    return deepen(json);
-}
-
-/* Go to what follows in an object or array. Returns: false at its end. */
-static bool next(struct tote__json_source *json, char bracket) {
-    bool is_first = json->is_first;
-
-    json->is_first = false;
-    if (peek(json) == bracket) {
-        json->at++;
-        json->depth--;
-        return false;
-    }
-    if (!is_first) {
-        take(json, ',');
-    }
-    json->is_broken |= peek(json) == '\0';
-    return !json->is_broken;
-}
-
-bool tote__json_enter(struct tote__json_source *json) {
-    return enter(json, '{');
-}
-
-bool tote__json_enter_array(struct tote__json_source *json) {
-    return enter(json, '[');
-}
-
-bool tote__json_next_item(struct tote__json_source *json) {
-    return next(json, ']');
-}
-
-bool tote__json_next(struct tote__json_source *json, char *key, size_t size) {
-    if (!next(json, '}')) {
-        return false;
-    }
-    size_t length = read_text(json, key, size - 1);
-    key[length] = '\0';
-    return take(json, ':') && !json->is_broken;
-}
-
-size_t tote__json_read_text(struct tote__json_source *json, char *out, size_t size) {
-    if (peek(json) != '"') {
-        tote__json_skip(json);
-        return 0;
-    }
-    return read_text(json, out, size);
-}
-
-bool tote__json_skip_null(struct tote__json_source *json) {
-    bool is_null = peek(json) == 'n';
-
-    if (is_null) {
-        tote__json_skip(json);
-    }
-    return is_null;
-}
-
-bool tote__json_read_integer(struct tote__json_source *json, int64_t *integer) {
-    char text[LONGEST_INTEGER + 1] = "";
+bool tote__json_integer(struct tote__slice value, int64_t *integer) {
+    char text[LONGEST_INTEGER + 2] = "";
+    struct sink sink = {text, sizeof text - 1, 0};
     char *end = NULL;
-    size_t length = 0;
-
-    if (peek(json) == '"') {
-        length = read_text(json, text, sizeof text);
-    } else {
-        const char *start = json->at;
-        tote__json_skip(json);
-        length = tote__min((size_t)(json->at - start), sizeof text);
-        memcpy(text, start, length);
-    }
-    bool is_one = length > 0 && length < sizeof text && !json->is_broken &&
-                  (text[0] == '-' || (text[0] >= '0' && text[0] <= '9'));
     int error = errno;
-    text[sizeof text - 1] = '\0';
+
+    sink.length = tote__json_string(value, text, sizeof text - 1);
+    if (!sink.length) {
+        put(&sink, (const char *)value.at, value.size);
+    }
     errno = 0;
     *integer = strtoll(text, &end, 10);
-    is_one = is_one && end == text + length && errno == 0;
+    bool is_one = sink.length && strchr("-0123456789", text[0]) && end == text + sink.length &&
+                  sink.length <= LONGEST_INTEGER && errno == 0;
     errno = error;
     return is_one;
-}
-
-bool tote__json_is_over(struct tote__json_source *json) {
-    skip_blanks(json);
-    return !json->is_broken && json->at == json->end;
 }

@@ -52,26 +52,20 @@ static bool is_json(const char *content_type) {
     return is_type(content_type, "application/json");
 }
 
-/* A control character, of ASCII or of Latin-1 as UTF-8 has it. */
-static bool is_control(const char *text, size_t left) {
-    unsigned char c = (unsigned char)text[0];
-
-    return c < 0x20 || c == 0x7F || (c == 0xC2 && left > 1 && (unsigned char)text[1] < 0xA0);
-}
-
 /* Keep what a person may read in a line of a log. */
 static void set_remark(struct tote__response *response, const char *text, size_t length) {
     char repaired[3 * TOTE__REMARK_SIZE]; /* three bytes at most become of one */
     char *out = response->remark;
+    uint32_t code_point;
 
     tote__trim(&text, &length);
     length = tote__utf8_cut(text, length, TOTE__REMARK_SIZE - 1);
     length = (size_t)(tote__utf8_repair(repaired, text, length) - repaired);
     length = tote__utf8_cut(repaired, length, TOTE__REMARK_SIZE - 1);
-    for (size_t i = 0; i < length; i++) {
-        bool controls = is_control(repaired + i, length - i);
-        i += controls && repaired[i] == '\xC2';
-        *out++ = controls ? ' ' : repaired[i];
+    for (size_t at = 0; at < length;) {
+        size_t size = tote__control_size(repaired + at, length - at, &code_point);
+        *out++ = size ? ' ' : repaired[at];
+        at += size ? size : 1;
     }
     while (out > response->remark && out[-1] == ' ') {
         out--;
@@ -99,51 +93,25 @@ static bool read_protobuf_response(struct tote__slice body, struct tote__respons
     return message;
 }
 
-static void read_json_remark(struct tote__json_source *json, struct tote__response *response) {
+static void read_json_remark(struct tote__slice value, struct tote__response *response) {
     char text[TOTE__REMARK_SIZE];
 
-    set_remark(response, text, tote__json_read_text(json, text, sizeof text));
+    set_remark(response, text, tote__json_string(value, text, sizeof text));
 }
 
-/* Returns: false when the number of rejected spans is none. */
-static bool read_json_partial_success(struct tote__json_source *json,
-                                      struct tote__response *response) {
-    char key[32];
-    int64_t rejected = 0;
-    bool is_read = true;
-
-    if (!tote__json_enter(json)) {
-        return true;
-    }
-    while (tote__json_next(json, key, sizeof key)) {
-        if (strcmp(key, "rejectedSpans") == 0) {
-            is_read &= tote__json_skip_null(json) || tote__json_read_integer(json, &rejected);
-            set_rejected(response, rejected);
-        } else if (strcmp(key, "errorMessage") == 0) {
-            read_json_remark(json, response);
-        } else {
-            tote__json_skip(json);
-        }
-    }
-    return is_read;
-}
-
+/* Returns: false also if the number of rejected spans is none. */
 static bool read_json_response(struct tote__slice body, struct tote__response *response) {
-    struct tote__json_source json = tote__json_source_of(body.at, body.size);
-    char key[32];
-    bool is_read = true;
+    struct tote__json_wanted wanted[] = {{.path = ".partialSuccess.rejectedSpans"},
+                                         {.path = ".partialSuccess.errorMessage"}};
+    bool is_json = tote__json_find(body, wanted, TOTE_COUNT_OF(wanted));
+    struct tote__slice number = wanted[0].value;
+    bool is_null = !number.size || *number.at == 'n'; /* a field that is not set */
+    int64_t rejected = 0;
 
-    if (!tote__json_enter(&json)) {
-        return false;
-    }
-    while (tote__json_next(&json, key, sizeof key)) {
-        if (strcmp(key, "partialSuccess") == 0) {
-            is_read &= read_json_partial_success(&json, response);
-        } else {
-            tote__json_skip(&json);
-        }
-    }
-    return tote__json_is_over(&json) && is_read;
+    bool is_read = is_json && (is_null || tote__json_integer(number, &rejected));
+    set_rejected(response, rejected);
+    read_json_remark(wanted[1].value, response);
+    return is_read;
 }
 
 bool tote__otlp_read_response(struct tote__slice body, const char *content_type,
@@ -199,19 +167,10 @@ static void read_status(struct tote__slice body, struct tote__response *response
 }
 
 static void read_json_status(struct tote__slice body, struct tote__response *response) {
-    struct tote__json_source json = tote__json_source_of(body.at, body.size);
-    char key[32];
+    struct tote__json_wanted message = {.path = ".message"};
 
-    if (!tote__json_enter(&json)) {
-        return;
-    }
-    while (tote__json_next(&json, key, sizeof key)) {
-        if (strcmp(key, "message") == 0) {
-            read_json_remark(&json, response);
-        } else {
-            tote__json_skip(&json);
-        }
-    }
+    tote__json_find(body, &message, 1);
+    read_json_remark(message.value, response);
 }
 
 /* Whether a log may show it, whatever its content type says. */
@@ -235,7 +194,7 @@ static void set_page_remark(struct tote__response *response, struct tote__slice 
 
     for (size_t i = 0; i < body.size && length < sizeof text; i++) {
         char c = (char)body.at[i];
-        bool separates = is_tag || c == '<' || c == ' ' || is_control(&c, 1);
+        bool separates = is_tag || c == '<' || c == 0x7F || (unsigned char)c <= ' ';
         is_tag = c == '<' || (is_tag && c != '>');
         if (!separates || (length && text[length - 1] != ' ')) {
             text[length++] = separates ? ' ' : c;
