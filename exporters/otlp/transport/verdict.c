@@ -6,12 +6,13 @@
 
 #include <curl/curl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "grpc.h"
 
-enum { LONGEST_WAIT_S = 86400, MS_PER_S = 1000, CONTENT_TOO_LARGE = 413 };
+enum { LONGEST_WAIT_S = 86400, MS_PER_S = 1000 };
 
 static const char protobuf[] = "application/x-protobuf";
 
@@ -37,87 +38,87 @@ static bool is_success(const struct tote__answer *answer) {
     return answer->status >= TOTE__FIRST_FINAL_STATUS && answer->status < 300;
 }
 
-/* Requirement G8 */
-static bool is_retryable(long status) {
-    return status == 429 || status == 502 || status == 503 || status == 504;
-}
+static const char see_log[] = "; see the log of the receiver";
+static const char credentials[] =
+    "; check the credentials in OTEL_EXPORTER_OTLP_HEADERS or headers";
+static const char path[] =
+    "; check the path: /v1/traces is added to OTEL_EXPORTER_OTLP_ENDPOINT, and not to "
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 
-/* An answer about the endpoint, the credentials or the protocol, whatever the request contains. */
-static bool is_not_here(long status) {
-    switch (status) {
-    case 401:
-    case 402:
-    case 403:
-    case 404:
-    case 405:
-    case 407:
-    case 410:
-    case 415:
-    case 421:
-    case 426:
-    case 501:
-    case 505:
-    case 511:
-        return true;
-    default:
-        return status >= 300 && status < 400;
-    }
-}
+enum { GRPC_UNKNOWN = 2, GRPC_RESOURCE_EXHAUSTED = 8, GRPC_OUT_OF_RANGE = 11 };
 
-/* What to do about a status that is not retryable. */
-static const char *advice_of_status(long status) {
-    if (status >= 300 && status < 400) {
-        return "; redirects are not followed: set the endpoint to the place that it names";
-    }
-    switch (status) {
-    case 401:
-    case 403:
-        return "; check the credentials in OTEL_EXPORTER_OTLP_HEADERS or headers";
-    case 404:
-    case 405:
-    case 410:
-    case 421:
-    case 501:
-        return "; check the path: /v1/traces is added to OTEL_EXPORTER_OTLP_ENDPOINT, and not to "
-               "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
-    case 407:
-        return "; check the credentials in http_proxy or https_proxy";
-    case CONTENT_TOO_LARGE:
-        return "; raise the receiver's limit for the size of a request";
-    case 415:
-        return "; check whether the receiver accepts OTEL_EXPORTER_OTLP_PROTOCOL and _COMPRESSION";
-    default:
-        return "; see the log of the receiver";
-    }
-}
+/*
+ * The codes of gRPC. Some mean the endpoint, the credentials or the protocol, whatever the request
+ * contains.
+ */
+static const struct grpc_code {
+    const char *name;
+    enum tote__fate fate;
+    const char *advice;
+} grpc_codes[] = {
+    {"OK", TOTE__TAKEN, ""},
+    {"CANCELLED", TOTE__TRY_AGAIN, see_log},
+    {"UNKNOWN", TOTE__REFUSED, see_log},
+    {"INVALID_ARGUMENT", TOTE__REFUSED, see_log},
+    {"DEADLINE_EXCEEDED", TOTE__TRY_AGAIN, see_log},
+    {"NOT_FOUND", TOTE__REFUSED, see_log},
+    {"ALREADY_EXISTS", TOTE__REFUSED, see_log},
+    {"PERMISSION_DENIED", TOTE__NOT_HERE, credentials},
+    {"RESOURCE_EXHAUSTED", TOTE__REFUSED, "; send less, or raise the receiver's limits"},
+    {"FAILED_PRECONDITION", TOTE__REFUSED, see_log},
+    {"ABORTED", TOTE__TRY_AGAIN, see_log},
+    {"OUT_OF_RANGE", TOTE__TRY_AGAIN, see_log},
+    {"UNIMPLEMENTED", TOTE__NOT_HERE,
+     "; check the port: what listens there is no OTLP/gRPC receiver of traces"},
+    {"INTERNAL", TOTE__REFUSED, see_log},
+    {"UNAVAILABLE", TOTE__TRY_AGAIN, see_log},
+    {"DATA_LOSS", TOTE__TRY_AGAIN, see_log},
+    {"UNAUTHENTICATED", TOTE__NOT_HERE, credentials},
+};
 
-/* A path is no setting of gRPC: what has none there is another kind of server. */
-static const char *advice_of_grpc_status(long status) {
-    switch (status) {
-    case 404:
-    case 405:
-    case 410:
-    case 421:
-    case 501:
-        return "; check the endpoint's host and port: what listens there is no OTLP/gRPC receiver; "
-               "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf is for one of OTLP/HTTP";
-    default:
-        return advice_of_status(status);
-    }
-}
+/*
+ * HTTP statuses. The code is what each stands for if gRPC gets it without a grpc-status.
+ * Spec: protocol/otlp.md#failures-1, grpc/grpc doc/http-grpc-status-mapping.md
+ */
+static const struct http_status {
+    long status;
+    enum tote__fate fate;
+    unsigned code;
+    const char *advice;
+} http_statuses[] = {
+    {300, TOTE__NOT_HERE, GRPC_UNKNOWN, /* and all others below 400 */
+     "; redirects are not followed: set the endpoint to the place that it names"},
+    {400, TOTE__REFUSED, 13, see_log},
+    {401, TOTE__NOT_HERE, 16, credentials},
+    {402, TOTE__NOT_HERE, GRPC_UNKNOWN, see_log},
+    {403, TOTE__NOT_HERE, 7, credentials},
+    {404, TOTE__NOT_HERE, 12, path},
+    {405, TOTE__NOT_HERE, GRPC_UNKNOWN, path},
+    {407, TOTE__NOT_HERE, GRPC_UNKNOWN, "; check the credentials in http_proxy or https_proxy"},
+    {410, TOTE__NOT_HERE, GRPC_UNKNOWN, path},
+    {413, TOTE__TOO_LARGE, GRPC_UNKNOWN, "; raise the receiver's limit for the size of a request"},
+    {415, TOTE__NOT_HERE, GRPC_UNKNOWN,
+     "; check whether the receiver accepts OTEL_EXPORTER_OTLP_PROTOCOL and _COMPRESSION"},
+    {421, TOTE__NOT_HERE, GRPC_UNKNOWN, path},
+    {426, TOTE__NOT_HERE, GRPC_UNKNOWN, see_log},
+    {429, TOTE__TRY_AGAIN, 14, see_log},
+    {501, TOTE__NOT_HERE, GRPC_UNKNOWN, path},
+    {502, TOTE__TRY_AGAIN, 14, see_log},
+    {503, TOTE__TRY_AGAIN, 14, see_log},
+    {504, TOTE__TRY_AGAIN, 14, see_log},
+    {505, TOTE__NOT_HERE, GRPC_UNKNOWN, see_log},
+    {511, TOTE__NOT_HERE, GRPC_UNKNOWN, see_log},
+    {0, TOTE__REFUSED, GRPC_UNKNOWN, see_log}, /* any other one */
+};
 
-static const char *advice_of_code(unsigned code) {
-    switch (code) {
-    case TOTE__GRPC_PERMISSION_DENIED:
-    case TOTE__GRPC_UNAUTHENTICATED:
-        return "; check the credentials in OTEL_EXPORTER_OTLP_HEADERS or headers";
-    case TOTE__GRPC_UNIMPLEMENTED:
-        return "; check the port: what listens there is no OTLP/gRPC receiver of traces";
-    case TOTE__GRPC_RESOURCE_EXHAUSTED:
-        return "; send less, or raise the receiver's limits";
-    default:
-        return "; see the log of the receiver";
+static const struct http_status *find_status(long status) {
+    const struct http_status *row = http_statuses;
+    long first = status >= 300 && status < 400 ? 300 : status;
+
+    while (row->status && row->status != first) {
+        row++;
     }
+    return row;
 }
 
 static void read_retry_after(const struct tote__answer *answer, struct tote__response *response) {
@@ -126,23 +127,40 @@ static void read_retry_after(const struct tote__answer *answer, struct tote__res
     response->asks_to_wait = response->names_wait;
 }
 
-static void judge_http(const struct tote__answer *answer, struct tote__verdict *verdict) {
+/*
+ * A failure by its HTTP status, also of gRPC without a grpc-status. A path is no setting of gRPC:
+ * what has none there is another kind of server.
+ */
+static void judge_failure(const struct tote__otlp_settings *settings,
+                          const struct tote__answer *answer, struct tote__verdict *verdict) {
+    const struct http_status *row = find_status(answer->status);
+    bool is_grpc = settings->protocol == TOTE_OTLP_GRPC;
+
+    tote__otlp_read_error(answer->body, answer->content_type, &verdict->response);
+    verdict->fate = row->fate;
+    verdict->advice =
+        is_grpc && row->advice == path
+            ? "; check the endpoint's host and port: what listens there is no OTLP/gRPC receiver; "
+              "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf is for one of OTLP/HTTP"
+            : row->advice;
+    if (is_grpc) {
+        verdict->reason = grpc_codes[row->code].name;
+    }
+    if (verdict->fate == TOTE__TRY_AGAIN) {
+        read_retry_after(answer, &verdict->response);
+    }
+}
+
+static void judge_http(const struct tote__otlp_settings *settings,
+                       const struct tote__answer *answer, struct tote__verdict *verdict) {
     snprintf(verdict->digits, sizeof verdict->digits, "%ld", answer->status);
     verdict->reason = verdict->digits;
     if (is_success(answer)) {
         verdict->fate = TOTE__TAKEN;
         verdict->is_readable =
             tote__otlp_read_response(answer->body, answer->content_type, &verdict->response);
-        return;
-    }
-    tote__otlp_read_error(answer->body, answer->content_type, &verdict->response);
-    verdict->advice = advice_of_status(answer->status);
-    verdict->fate = answer->status == CONTENT_TOO_LARGE ? TOTE__TOO_LARGE
-                    : is_retryable(answer->status)      ? TOTE__TRY_AGAIN
-                    : is_not_here(answer->status)       ? TOTE__NOT_HERE
-                                                        : TOTE__REFUSED;
-    if (verdict->fate == TOTE__TRY_AGAIN) {
-        read_retry_after(answer, &verdict->response);
+    } else {
+        judge_failure(settings, answer, verdict);
     }
 }
 
@@ -178,58 +196,60 @@ static void judge_grpc_message(const struct tote__otlp_settings *settings,
     tote__arena_clear(&arena);
 }
 
+/* What is no code is UNKNOWN. */
+static unsigned read_grpc_code(const char *text) {
+    size_t digits = strspn(text, "0123456789");
+    unsigned code = digits && digits <= 2 && !text[digits] ? (unsigned)atoi(text) : GRPC_UNKNOWN;
+
+    return code < TOTE_COUNT_OF(grpc_codes) ? code : GRPC_UNKNOWN;
+}
+
+/*
+ * Whether an error means that the request is larger than the receiver accepts. gRPC has no code for
+ * it: servers send RESOURCE_EXHAUSTED or OUT_OF_RANGE, and name the cause in the message.
+ */
+static bool is_too_large(unsigned code, const char *message) {
+    static const char *const words[] = {"larger than max", "too large", "exceeds max",
+                                        "exceeds the max"};
+    bool is_found = false;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(words) && !is_found; i++) {
+        is_found = strcasestr(message, words[i]);
+    }
+    return is_found && (code == GRPC_RESOURCE_EXHAUSTED || code == GRPC_OUT_OF_RANGE);
+}
+
 /*
  * Without a grpc-status the HTTP status decides. A success without it was cut off: libcurl before 8
- * loses the trailers when a GOAWAY comes with them. Spec: grpc/grpc doc/http-grpc-status-mapping.md
+ * loses the trailers when a GOAWAY comes with them.
  */
-static void judge_grpc_without_status(const struct tote__answer *answer,
-                                      struct tote__verdict *verdict) {
-    unsigned code = tote__grpc_code("", answer->status);
+static void judge_grpc(const struct tote__otlp_settings *settings,
+                       const struct tote__answer *answer, struct tote__verdict *verdict) {
+    unsigned code = read_grpc_code(answer->grpc_status);
 
-    if (is_success(answer)) {
+    if (!*answer->grpc_status && is_success(answer)) {
         verdict->fate = TOTE__TRY_AGAIN;
         verdict->has_lost_status = true;
         verdict->reason = "the response has no grpc-status";
         return;
     }
-    verdict->reason = tote__grpc_code_name(code);
-    verdict->advice = advice_of_grpc_status(answer->status);
-    tote__otlp_read_error(answer->body, answer->content_type, &verdict->response);
-    read_retry_after(answer, &verdict->response);
-    verdict->fate = answer->status == CONTENT_TOO_LARGE ? TOTE__TOO_LARGE
-                    : tote__grpc_is_retryable(code, verdict->response.asks_to_wait)
-                        ? TOTE__TRY_AGAIN
-                    : is_not_here(answer->status) ? TOTE__NOT_HERE
-                                                  : TOTE__REFUSED;
-}
-
-static bool is_code_not_here(unsigned code) {
-    return code == TOTE__GRPC_PERMISSION_DENIED || code == TOTE__GRPC_UNIMPLEMENTED ||
-           code == TOTE__GRPC_UNAUTHENTICATED;
-}
-
-static void judge_grpc(const struct tote__otlp_settings *settings,
-                       const struct tote__answer *answer, struct tote__verdict *verdict) {
-    unsigned code = tote__grpc_code(answer->grpc_status, answer->status);
-
     if (!*answer->grpc_status) {
-        judge_grpc_without_status(answer, verdict);
+        judge_failure(settings, answer, verdict);
         return;
     }
-    verdict->reason = tote__grpc_code_name(code);
-    if (code == TOTE__GRPC_OK) {
-        verdict->fate = TOTE__TAKEN;
+    verdict->reason = grpc_codes[code].name;
+    verdict->fate = grpc_codes[code].fate;
+    verdict->advice = grpc_codes[code].advice;
+    if (verdict->fate == TOTE__TAKEN) {
         judge_grpc_message(settings, answer, verdict);
         return;
     }
-    verdict->advice = advice_of_code(code);
     tote__otlp_read_grpc_error(answer->grpc_message, answer->grpc_details, &verdict->response);
-    bool asks_to_wait = verdict->response.asks_to_wait;
-    verdict->fate = tote__grpc_says_too_large(code, asks_to_wait, verdict->response.remark)
-                        ? TOTE__TOO_LARGE
-                    : tote__grpc_is_retryable(code, asks_to_wait) ? TOTE__TRY_AGAIN
-                    : is_code_not_here(code)                      ? TOTE__NOT_HERE
-                                                                  : TOTE__REFUSED;
+    if (!verdict->response.asks_to_wait && is_too_large(code, verdict->response.remark)) {
+        verdict->fate = TOTE__TOO_LARGE;
+    } else if (verdict->response.asks_to_wait && code == GRPC_RESOURCE_EXHAUSTED) {
+        verdict->fate = TOTE__TRY_AGAIN;
+    }
 }
 
 /* An answer without a final status is none. */
@@ -298,6 +318,6 @@ void tote__otlp_judge(const struct tote__otlp_settings *settings, const struct t
     } else if (settings->protocol == TOTE_OTLP_GRPC) {
         judge_grpc(settings, answer, verdict);
     } else {
-        judge_http(answer, verdict);
+        judge_http(settings, answer, verdict);
     }
 }
