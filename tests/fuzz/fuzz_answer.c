@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             judge(&incoming, is_grpc ? TOTE_OTLP_GRPC : TOTE_OTLP_HTTP_PROTOBUF, statuses[i]);
         }
     }
-    tote__incoming_clear(&incoming);
+    tote__buffer_clear(&incoming.body);
     free(text);
     return 0;
 }

@@ -7,7 +7,7 @@
 #include <zlib.h>
 
 #include "otlp/response.pb-c.h"
-#include "otlp/transport/grpc.h"
+#include "otlp/transport/body.h"
 #include "otlp/transport/verdict.h"
 #include "tote/internal/base64.h"
 #include "vectors.h"

@@ -199,9 +199,8 @@ void tote__connection_free(struct tote__connection *connection) {
     curl_easy_cleanup(connection->easy);
     curl_multi_cleanup(connection->multi);
     curl_slist_free_all(connection->headers);
-    tote__gzip_clear(&connection->gzip);
-    tote__buffer_clear(&connection->framed);
-    tote__incoming_clear(&connection->incoming);
+    tote__packer_clear(&connection->packer);
+    tote__buffer_clear(&connection->incoming.body);
     tote__release(connection, sizeof *connection);
 }
 
@@ -502,7 +501,7 @@ static uint64_t progress_of(const struct tote__connection *connection) {
     curl_off_t sent = 0;
 
     curl_easy_getinfo(connection->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
-    return (uint64_t)sent + connection->incoming.body_size;
+    return (uint64_t)sent + connection->incoming.body.size;
 }
 
 /*

@@ -12,7 +12,7 @@
 #include <curl/curl.h>
 #include <stdatomic.h>
 
-#include "gzip.h"
+#include "body.h"
 #include "incoming.h"
 #include "prepare.h"
 #include "transport.h"
@@ -47,9 +47,7 @@ struct tote__connection {
         uint64_t inode;
     } sockets[TOTE__MAX_SOCKETS];
     struct tote__watch watches[TOTE__MAX_WATCHES];
-    struct tote__gzip gzip;
-    struct tote__buffer
-        framed; /* what is sent: as JSON, or with gRPC's head if it is not compressed */
+    struct tote__packer packer;
     struct tote__incoming incoming;
     bool is_in_timer;    /* curl was called for its timer, and ... */
     unsigned held_stdio; /* ... these numbers are taken meanwhile */

@@ -6,13 +6,9 @@
 
 #include <string.h>
 
-#include "tote/internal/memory.h"
 #include "tote/internal/text.h"
 
-enum {
-    SMALLEST_BODY = 1024,
-    KEPT_BODY_BYTES = 64 << 10 /* more is given back after the answer */
-};
+enum { KEPT_BODY_BYTES = 64 << 10 }; /* more is released after the response */
 
 static void keep_header(char *out, size_t size, const char *value, size_t length) {
     while (length && (value[length - 1] == '\r' || value[length - 1] == '\n')) {
@@ -58,52 +54,23 @@ size_t tote__incoming_take_header(char *line, size_t one, size_t size, void *arg
     return size;
 }
 
-static bool make_room(struct tote__incoming *incoming, size_t size) {
-    size_t capacity = incoming->body_capacity ? incoming->body_capacity : SMALLEST_BODY;
-
-    while (capacity < size) {
-        capacity *= 2;
-    }
-    if (capacity == incoming->body_capacity) {
-        return true;
-    }
-    uint8_t *body = tote__reallocate(incoming->body, incoming->body_capacity, capacity);
-    if (!body) {
-        return false;
-    }
-    incoming->body = body;
-    incoming->body_capacity = capacity;
-    return true;
-}
-
 size_t tote__incoming_take_body(char *bytes, size_t one, size_t size, void *arg) {
     struct tote__incoming *incoming = arg;
 
     (void)one;
-    if (size > incoming->max_size - incoming->body_size) {
-        incoming->is_too_large = true;
-        return 0;
-    }
-    if (!make_room(incoming, incoming->body_size + size)) {
-        return 0;
-    }
-    memcpy(incoming->body + incoming->body_size, bytes, size);
-    incoming->body_size += size;
-    return size;
-}
-
-void tote__incoming_clear(struct tote__incoming *incoming) {
-    tote__release(incoming->body, incoming->body_capacity);
-    incoming->body = NULL;
-    incoming->body_size = 0;
-    incoming->body_capacity = 0;
+    incoming->is_too_large = size > incoming->max_size - incoming->body.size;
+    return !incoming->is_too_large &&
+                   tote__buffer_append(&incoming->body,
+                                       (struct tote__slice){(const uint8_t *)bytes, size})
+               ? size
+               : 0;
 }
 
 void tote__incoming_begin(struct tote__incoming *incoming) {
-    if (incoming->body_capacity > KEPT_BODY_BYTES) {
-        tote__incoming_clear(incoming);
+    if (incoming->body.capacity > KEPT_BODY_BYTES) {
+        tote__buffer_clear(&incoming->body);
     }
-    incoming->body_size = 0;
+    incoming->body.size = 0;
     incoming->is_too_large = false;
     incoming->headers = (struct tote__incoming_headers){.content_type = ""};
 }
@@ -111,7 +78,7 @@ void tote__incoming_begin(struct tote__incoming *incoming) {
 void tote__incoming_read(const struct tote__incoming *incoming, struct tote__answer *answer) {
     const struct tote__incoming_headers *headers = &incoming->headers;
 
-    answer->body = (struct tote__slice){incoming->body, incoming->body_size};
+    answer->body = tote__buffer_slice(&incoming->body);
     answer->content_type = headers->content_type;
     answer->retry_after = headers->retry_after;
     answer->grpc_status = headers->grpc_status;

@@ -9,6 +9,7 @@
 
 #include <curl/curl.h>
 
+#include "tote/internal/buffer.h"
 #include "transport.h"
 
 /* Headers and trailers; what is too long is cut. */
@@ -23,9 +24,7 @@ struct tote__incoming_headers {
 
 struct tote__incoming {
     struct tote__incoming_headers headers;
-    uint8_t *body;
-    size_t body_size;
-    size_t body_capacity;
+    struct tote__buffer body;
     size_t max_size; /* of the body */
     bool is_too_large;
     bool is_grpc;
@@ -54,7 +53,5 @@ enum tote__outcome tote__incoming_outcome(const struct tote__incoming *incoming,
 /* What to do about a transfer that ended so, and with curl's text about it, with a leading "; ";
  * "": nothing special. */
 const char *tote__incoming_advice(CURLcode result, const char *error);
-
-void tote__incoming_clear(struct tote__incoming *incoming);
 
 #endif

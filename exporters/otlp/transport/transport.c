@@ -17,8 +17,6 @@
 #include <unistd.h>
 
 #include "connection.h"
-#include "grpc.h"
-#include "otlp/encode/encode.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/lock.h"
@@ -227,52 +225,6 @@ static bool is_busy(const struct tote__transport *transport) {
            transport->connection->generation == tote__generation();
 }
 
-/* The message with gRPC's head. */
-static struct tote__slice frame(struct tote__buffer *framed, struct tote__slice message) {
-    uint8_t head[TOTE__GRPC_HEAD_BYTES];
-
-    framed->size = 0;
-    tote__grpc_put_head(head, false, message.size);
-    if (!tote__buffer_append(framed, (struct tote__slice){head, sizeof head}) ||
-        !tote__buffer_append(framed, message)) {
-        return (struct tote__slice){NULL, 0};
-    }
-    return (struct tote__slice){framed->bytes, framed->size};
-}
-
-/*
- * What the receiver gets of a message: protobuf, or the same as JSON. NULL if out of memory, as for
- * the next.
- */
-static struct tote__slice translate(const struct tote__otlp_settings *settings,
-                                    struct tote__buffer *json, struct tote__slice message) {
-    message.at = message.size ? message.at : (const uint8_t *)"";
-    if (settings->protocol != TOTE_OTLP_HTTP_JSON) {
-        return message;
-    }
-    json->size = 0;
-    return tote__otlp_json_of(json, message) ? (struct tote__slice){json->bytes, json->size}
-                                             : (struct tote__slice){NULL, 0};
-}
-
-/* The body of the request. */
-static struct tote__slice pack(const struct tote__otlp_settings *settings,
-                               struct tote__connection *connection, struct tote__slice message) {
-    bool is_grpc = settings->protocol == TOTE_OTLP_GRPC;
-    size_t headroom = is_grpc ? TOTE__GRPC_HEAD_BYTES : 0;
-
-    message = translate(settings, &connection->framed, message);
-    if (!message.at || !settings->is_gzip) {
-        return message.at && is_grpc ? frame(&connection->framed, message) : message;
-    }
-    struct tote__slice packed =
-        tote__gzip_compress(&connection->gzip, headroom, message.at, message.size);
-    if (packed.at && is_grpc) {
-        tote__grpc_put_head(connection->gzip.bytes, true, packed.size - headroom);
-    }
-    return packed;
-}
-
 static void no_answer(struct tote__answer *answer) {
     *answer = (struct tote__answer){
         .outcome = TOTE__NOT_SENT,
@@ -300,14 +252,10 @@ static void read_own_answer(const tote_otlp_answer *own, size_t most, struct tot
 /* By the program's own transport: it is over when this returns. */
 static void send_by_own(const struct tote__otlp_settings *settings,
                         const struct tote__request *request, struct tote__answer *answer) {
-    struct tote__gzip gzip = {.is_ready = false};
-    struct tote__buffer json = {NULL, 0, 0};
-    struct tote__slice body = translate(settings, &json, request->message);
+    struct tote__packer packer = {.has_stream = false};
+    struct tote__slice body = tote__pack(&packer, settings, request->message);
     tote_otlp_answer own = {.struct_size = sizeof own};
 
-    if (body.at && settings->is_gzip) {
-        body = tote__gzip_compress(&gzip, 0, body.at, body.size);
-    }
     if (body.at) {
         const tote_otlp_request asked = {
             .struct_size = sizeof asked,
@@ -321,8 +269,7 @@ static void send_by_own(const struct tote__otlp_settings *settings,
         settings->transport.send(settings->transport.self, &asked, &own);
         read_own_answer(&own, settings->max_response_bytes, answer);
     }
-    tote__gzip_clear(&gzip);
-    tote__buffer_clear(&json);
+    tote__packer_clear(&packer);
 }
 
 static bool begin(struct tote__transport *transport, const struct tote__request *request) {
@@ -330,7 +277,7 @@ static bool begin(struct tote__transport *transport, const struct tote__request 
     struct tote__slice body = {NULL, 0};
 
     if (connection) {
-        body = pack(transport->settings, connection, request->message);
+        body = tote__pack(&connection->packer, transport->settings, request->message);
     }
     transport->deadline = request->deadline;
     transport->is_busy = body.at && tote__connection_begin(connection, body, request->deadline);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "grpc.h"
+#include "body.h"
 
 enum { LONGEST_WAIT_S = 86400, MS_PER_S = 1000 };
 
@@ -180,20 +180,17 @@ static void judge_too_large(const struct tote__otlp_settings *settings,
 
 static void judge_grpc_message(const struct tote__otlp_settings *settings,
                                const struct tote__answer *answer, struct tote__verdict *verdict) {
-    struct tote__arena arena = {.chunks = NULL};
+    struct tote__buffer whole = {.bytes = NULL};
     struct tote__slice message;
+    enum tote__grpc_reading reading =
+        tote__grpc_read(answer->body, settings->max_response_bytes, &whole, &message);
 
-    switch (tote__grpc_read(answer->body, settings->max_response_bytes, &arena, &message)) {
-    case TOTE__GRPC_READ:
+    if (reading == TOTE__GRPC_READ) {
         verdict->is_readable = tote__otlp_read_response(message, protobuf, &verdict->response);
-        break;
-    case TOTE__GRPC_TOO_LARGE:
+    } else if (reading == TOTE__GRPC_TOO_LARGE) {
         judge_too_large(settings, verdict);
-        break;
-    default:
-        break;
     }
-    tote__arena_clear(&arena);
+    tote__buffer_clear(&whole);
 }
 
 /* What is no code is UNKNOWN. */
