@@ -329,7 +329,7 @@ static bool check_file(const struct tote__otlp_settings *settings, const struct 
                             file->path, source_of(file));
         return false;
     }
-    if (strncmp(settings->url, "https:", 6) == 0 && !settings->transport.send) {
+    if (settings->is_tls && !settings->transport.send) {
         tote__diagnose_each(
             TOTE_LEVEL_ERROR, "otlp",
             "%s: the file %s cannot be read: %s; nothing is delivered to %s while "

@@ -31,6 +31,9 @@ struct tote__otlp_settings {
     bool is_insecure; /* gRPC without TLS where the endpoint has no scheme */
     const char *url;
     const char *shown_url;      /* for diagnostics: without credentials and query */
+    bool is_tls;                /* the URL's scheme is https */
+    const char *host;           /* of the URL; an address of IPv6 has brackets */
+    const char *port;
     const char *unix_path;      /* NULL: TCP */
     const char *proxy;          /* "": none */
     const char *no_proxy;       /* the hosts without it; "": none */

@@ -334,7 +334,7 @@ static void addresses_and_files_are_taken_once(void **state) {
     assert_int_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_SUCCESS);
     assert_non_null(strstr(prepared.addresses->data, "collector.test:4318:"));
     assert_non_null(strstr(prepared.addresses->data, "127.0.0.1"));
-    assert_null(prepared.ca.data);
+    assert_null(prepared.files[TOTE__CA_FILE].data);
     tote__prepared_clear(&prepared);
     tote__otlp_settings_clear(&settings);
 
@@ -347,7 +347,7 @@ static void addresses_and_files_are_taken_once(void **state) {
     if (fixture->has_identity) {
         settings = settings_of("https://127.0.0.1/", fixture->identity.certificate_path);
         assert_int_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_SUCCESS);
-        assert_int_equal(prepared.ca.len, strlen(fixture->identity.certificate));
+        assert_int_equal(prepared.files[TOTE__CA_FILE].len, strlen(fixture->identity.certificate));
         tote__prepared_clear(&prepared);
         tote__otlp_settings_clear(&settings);
     }

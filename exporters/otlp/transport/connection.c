@@ -309,18 +309,15 @@ static bool add_headers(struct curl_slist **list, const struct tote__otlp_settin
  */
 static bool can_reuse(const struct tote__otlp_settings *settings) {
     enum { VERSION_8_0 = 0x080000 };
-    bool is_plain_http2 =
-        settings->protocol == TOTE_OTLP_GRPC && strncmp(settings->url, "https:", 6) != 0;
-
-    return !is_plain_http2 || curl_version_info(CURLVERSION_NOW)->version_num >= VERSION_8_0;
+    return settings->protocol != TOTE_OTLP_GRPC || settings->is_tls ||
+           curl_version_info(CURLVERSION_NOW)->version_num >= VERSION_8_0;
 }
 
 static long http_version(const struct tote__otlp_settings *settings) {
     if (settings->protocol != TOTE_OTLP_GRPC) {
         return CURL_HTTP_VERSION_1_1;
     }
-    return strncmp(settings->url, "https:", 6) == 0 ? CURL_HTTP_VERSION_2TLS
-                                                    : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+    return settings->is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
 }
 
 /* A user agent among the headers replaces this one. */

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tote/diagnostics.h"
@@ -69,12 +70,6 @@ static bool start_lookup(struct lookup *lookup) {
     return is_started;
 }
 
-/* Takes as long as it takes. */
-static bool look_up_here(struct lookup *lookup) {
-    look_up(lookup);
-    return true;
-}
-
 /* "host:port:address,address" */
 static struct curl_slist *list_addresses(const struct lookup *lookup) {
     char line[sizeof lookup->host + sizeof lookup->port + MOST_ADDRESSES * (INET6_ADDRSTRLEN + 4)];
@@ -112,35 +107,37 @@ static tote_result await_lookup(struct lookup *lookup, uint64_t deadline,
     return prepared->addresses ? TOTE_SUCCESS : TOTE_FAILURE;
 }
 
-static bool is_address(const char *host) {
+static bool needs_lookup(const struct tote__otlp_settings *settings) {
     struct in6_addr address;
 
-    return inet_pton(AF_INET, host, &address) == 1 || host[0] == '[';
+    return !settings->unix_path && settings->host[0] != '[' &&
+           inet_pton(AF_INET, settings->host, &address) != 1;
 }
 
-/*
- * Take the URL apart. Returns: false when that cannot be; `host` is empty where there is nothing to
- * look up.
- */
-static bool read_url(const char *url, struct lookup *lookup, bool *is_https) {
-    CURLU *handle = curl_url();
-    char *host = NULL, *port = NULL, *scheme = NULL;
-    bool is_read = handle && curl_url_set(handle, CURLUPART_URL, url, 0) == CURLUE_OK &&
-                   curl_url_get(handle, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-                   curl_url_get(handle, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-                   curl_url_get(handle, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-                   strlen(host) < sizeof lookup->host && strlen(port) < sizeof lookup->port;
+/* Without a thread a look-up takes as long as it takes. */
+static tote_result look_up_host(const struct tote__otlp_settings *settings, uint64_t deadline,
+                                bool may_make_thread, struct tote__prepared *prepared) {
+    struct lookup *lookup = tote__allocate_zeroed(sizeof *lookup);
+    tote_result result = TOTE_FAILURE;
 
-    if (is_read) {
-        *is_https = strcmp(scheme, "https") == 0;
-        snprintf(lookup->host, sizeof lookup->host, "%s", is_address(host) ? "" : host);
-        snprintf(lookup->port, sizeof lookup->port, "%s", port);
+    if (!lookup) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "not prepared: no memory");
+        return result;
     }
-    curl_free(host);
-    curl_free(port);
-    curl_free(scheme);
-    curl_url_cleanup(handle);
-    return is_read;
+    snprintf(lookup->host, sizeof lookup->host, "%s", settings->host);
+    snprintf(lookup->port, sizeof lookup->port, "%s", settings->port);
+    atomic_init(&lookup->references, 2);
+    if (!may_make_thread) {
+        look_up(lookup);
+    } else if (!start_lookup(lookup)) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "not prepared: no thread can be made");
+        lookup_unref(lookup);
+        lookup_unref(lookup);
+        return result;
+    }
+    result = await_lookup(lookup, deadline, prepared);
+    lookup_unref(lookup);
+    return result;
 }
 
 /*
@@ -149,90 +146,64 @@ static bool read_url(const char *url, struct lookup *lookup, bool *is_https) {
  */
 static bool read_file(const char *path, struct curl_blob *blob) {
     int descriptor = path ? tote__os_open_regular(path) : -1;
-    FILE *file = descriptor >= 0 ? fdopen(descriptor, "rb") : NULL;
     int error = errno;
-    long size = -1;
+    struct stat status = {.st_size = 0};
 
-    if (!path) {
-        return true;
+    if (descriptor >= 0) {
+        fstat(descriptor, &status);
     }
-    if (file && fseek(file, 0, SEEK_END) == 0) {
-        size = ftell(file);
-        rewind(file);
-    }
-    char *data = size > 0 && size <= MOST_FILE ? tote__allocate((size_t)size) : NULL;
-    bool is_read = data && fread(data, 1, (size_t)size, file) == (size_t)size;
-    if (file) {
-        fclose(file);
-    } else if (descriptor >= 0) {
+    size_t size = status.st_size <= MOST_FILE ? (size_t)status.st_size : 0;
+    char *data = size ? tote__allocate(size) : NULL;
+    bool is_read = data && read(descriptor, data, size) == (ssize_t)size;
+    if (descriptor >= 0) {
         close(descriptor);
     }
-    if (!is_read) {
+    if (path && !is_read) {
         char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, component, "not prepared: %s cannot be read%s%s", path,
                       descriptor < 0 ? ": " : "",
                       descriptor >= 0   ? ""
                       : error == EINVAL ? "it is no regular file"
                                         : tote__os_error(error, text));
-        tote__release(data, (size_t)size);
+        tote__release(data, size);
         return false;
     }
-    *blob = (struct curl_blob){.data = data, .len = (size_t)size, .flags = CURL_BLOB_NOCOPY};
+    *blob = (struct curl_blob){.data = data, .len = size, .flags = CURL_BLOB_NOCOPY};
     return true;
-}
-
-static void clear_blob(struct curl_blob *blob) {
-    tote__release(blob->data, blob->len);
-    *blob = (struct curl_blob){.data = NULL};
 }
 
 void tote__prepared_clear(struct tote__prepared *prepared) {
     curl_slist_free_all(prepared->addresses);
-    prepared->addresses = NULL;
-    clear_blob(&prepared->ca);
-    clear_blob(&prepared->certificate);
-    clear_blob(&prepared->key);
+    for (size_t i = 0; i < TOTE__TLS_FILES; i++) {
+        tote__release(prepared->files[i].data, prepared->files[i].len);
+    }
+    *prepared = (struct tote__prepared){.addresses = NULL};
 }
 
 static bool read_files(const struct tote__otlp_settings *settings,
                        struct tote__prepared *prepared) {
-    const char *ca = settings->ca_file;
+    const char *const paths[TOTE__TLS_FILES] = {
+        settings->ca_file ? settings->ca_file /* else where curl looks by itself */
+                          : curl_version_info(CURLVERSION_NOW)->cainfo,
+        settings->client_certificate_file, settings->client_key_file};
+    bool are_read = true;
 
-    if (!ca) {
-        ca = curl_version_info(CURLVERSION_NOW)->cainfo; /* where curl looks by itself */
+    for (size_t i = 0; i < TOTE__TLS_FILES && are_read; i++) {
+        are_read = read_file(paths[i], &prepared->files[i]);
     }
-    return read_file(ca, &prepared->ca) &&
-           read_file(settings->client_certificate_file, &prepared->certificate) &&
-           read_file(settings->client_key_file, &prepared->key);
+    return are_read;
 }
 
 tote_result tote__prepare(const struct tote__otlp_settings *settings, uint64_t deadline,
                           bool may_make_thread, struct tote__prepared *prepared) {
-    struct lookup *lookup = tote__allocate_zeroed(sizeof *lookup);
     tote_result result = TOTE_FAILURE;
-    bool is_https = false;
 
     *prepared = (struct tote__prepared){.addresses = NULL};
-    if (!lookup) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "not prepared: no memory");
-        return result;
+    if (!settings->is_tls || read_files(settings, prepared)) {
+        result = needs_lookup(settings)
+                     ? look_up_host(settings, deadline, may_make_thread, prepared)
+                     : TOTE_SUCCESS;
     }
-    atomic_init(&lookup->references, 1);
-    if (read_url(settings->url, lookup, &is_https) &&
-        (!is_https || read_files(settings, prepared))) {
-        result = TOTE_SUCCESS;
-    }
-    if (result == TOTE_SUCCESS && !settings->unix_path && lookup->host[0]) {
-        atomic_fetch_add(&lookup->references, 1);
-        if (may_make_thread ? start_lookup(lookup) : look_up_here(lookup)) {
-            result = await_lookup(lookup, deadline, prepared);
-        } else {
-            atomic_fetch_sub(&lookup->references, 1);
-            tote_diagnose(TOTE_LEVEL_ERROR, component, "not prepared: no thread can be made");
-            result = TOTE_FAILURE;
-        }
-    }
-    lookup_unref(lookup);
     if (result != TOTE_SUCCESS) {
         tote__prepared_clear(prepared);
     }
@@ -240,20 +211,21 @@ tote_result tote__prepare(const struct tote__otlp_settings *settings, uint64_t d
 }
 
 int tote__prepared_apply(const struct tote__prepared *prepared, CURL *easy) {
-    int failed = 0;
+    static const struct {
+        CURLoption blob;
+        CURLoption unset; /* what would open files, too */
+    } options[TOTE__TLS_FILES] = {
+        [TOTE__CA_FILE] = {CURLOPT_CAINFO_BLOB, CURLOPT_CAPATH},
+        [TOTE__CERTIFICATE_FILE] = {CURLOPT_SSLCERT_BLOB, CURLOPT_SSLCERT},
+        [TOTE__KEY_FILE] = {CURLOPT_SSLKEY_BLOB, CURLOPT_SSLKEY},
+    };
+    int failed = (int)curl_easy_setopt(easy, CURLOPT_RESOLVE, prepared->addresses);
 
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_RESOLVE, prepared->addresses);
-    if (prepared->ca.data) {
-        failed |= (int)curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &prepared->ca);
-        failed |= (int)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-    }
-    if (prepared->certificate.data) {
-        failed |= (int)curl_easy_setopt(easy, CURLOPT_SSLCERT, NULL);
-        failed |= (int)curl_easy_setopt(easy, CURLOPT_SSLCERT_BLOB, &prepared->certificate);
-    }
-    if (prepared->key.data) {
-        failed |= (int)curl_easy_setopt(easy, CURLOPT_SSLKEY, NULL);
-        failed |= (int)curl_easy_setopt(easy, CURLOPT_SSLKEY_BLOB, &prepared->key);
+    for (size_t i = 0; i < TOTE__TLS_FILES; i++) {
+        if (prepared->files[i].data) {
+            failed |= (int)curl_easy_setopt(easy, options[i].unset, NULL);
+            failed |= (int)curl_easy_setopt(easy, options[i].blob, &prepared->files[i]);
+        }
     }
     return failed;
 }

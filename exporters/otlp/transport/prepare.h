@@ -10,12 +10,12 @@
 
 #include "otlp/options.h"
 
+/* Files of TLS, as tote__prepared has them. */
+enum { TOTE__CA_FILE, TOTE__CERTIFICATE_FILE, TOTE__KEY_FILE, TOTE__TLS_FILES };
+
 struct tote__prepared {
-    struct curl_slist
-        *addresses;      /* as CURLOPT_RESOLVE takes them; NULL: the host is an address itself */
-    struct curl_blob ca; /* contents; no data: none */
-    struct curl_blob certificate;
-    struct curl_blob key;
+    struct curl_slist *addresses; /* for CURLOPT_RESOLVE; NULL: the host is an address itself */
+    struct curl_blob files[TOTE__TLS_FILES]; /* contents; no data: none */
 };
 
 /*

@@ -35,9 +35,8 @@ void tote__otlp_take_proxy(struct tote__otlp_settings *settings) {
         return;
     }
     settings->proxy_variable =
-        strncmp(settings->url, "https:", 6) == 0
-            ? take_first(settings, of_https, TOTE_COUNT_OF(of_https), &settings->proxy)
-            : take_first(settings, of_http, TOTE_COUNT_OF(of_http), &settings->proxy);
+        settings->is_tls ? take_first(settings, of_https, TOTE_COUNT_OF(of_https), &settings->proxy)
+                         : take_first(settings, of_http, TOTE_COUNT_OF(of_http), &settings->proxy);
     if (settings->proxy_variable) {
         take_first(settings, exceptions, TOTE_COUNT_OF(exceptions), &settings->no_proxy);
     }
@@ -55,24 +54,19 @@ int tote__proxy_apply(const struct tote__otlp_settings *settings, CURL *easy) {
 }
 
 /* libcurl before 8.7 does not report whether it used a proxy, but names what it cannot reach. */
-static bool names_other_host(const char *error, const char *url) {
+static bool names_other_host(const char *error, const struct tote__otlp_settings *settings) {
     static const char beginning[] = "Failed to connect to ";
-    const char *host = strstr(url, "://");
     const char *named = error + sizeof beginning - 1;
+    const char *host = settings->host + (settings->host[0] == '[');
 
-    if (!host || strncmp(error, beginning, sizeof beginning - 1) != 0) {
+    if (strncmp(error, beginning, sizeof beginning - 1) != 0) {
         return false;
     }
-    host += host[3] == '[' ? 4 : 3;
     size_t length = strcspn(named, " ");
     const char *port = strstr(named, " port ");
-    if (!port || strstr(named, " via ") || strncmp(host, named, length) != 0) {
-        return true;
-    }
-    host += length;
-    host += *host == ']';
-    return *host == ':' ? strtol(host + 1, NULL, 10) != strtol(port + 6, NULL, 10)
-                        : *host && *host != '/';
+    return !port || strstr(named, " via ") || strncmp(host, named, length) != 0 ||
+           (host[length] && host[length] != ']') ||
+           strtol(port + 6, NULL, 10) != strtol(settings->port, NULL, 10);
 }
 
 enum { FIRST_REFUSAL = 300, NEEDS_CREDENTIALS = 407 };
@@ -87,8 +81,6 @@ static bool is_tunnel_refused(CURL *easy, CURLcode result, const char *error) {
 
 const char *tote__proxy_advice(const struct tote__otlp_settings *settings, CURL *easy,
                                CURLcode result, const char *error, char *text, size_t size) {
-    const char *url = "";
-
     if (!settings->proxy_variable) {
         return NULL;
     }
@@ -109,8 +101,7 @@ const char *tote__proxy_advice(const struct tote__otlp_settings *settings, CURL 
                  settings->proxy_variable);
         return text;
     }
-    curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &url);
-    if (result != CURLE_COULDNT_CONNECT || !names_other_host(error, url)) {
+    if (result != CURLE_COULDNT_CONNECT || !names_other_host(error, settings)) {
         return NULL;
     }
     snprintf(text, size,

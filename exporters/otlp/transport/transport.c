@@ -332,7 +332,7 @@ static bool may_raise_signals(const struct tote__transport *transport) {
     const struct tote__otlp_settings *settings = transport->settings;
     bool has_proxy = settings->proxy && *settings->proxy; /* which may use TLS */
 
-    return has_proxy || !settings->url || strncmp(settings->url, "http:", 5) != 0;
+    return has_proxy || settings->is_tls;
 }
 
 static void hold_signals(const struct tote__transport *transport,
