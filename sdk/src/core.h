@@ -67,9 +67,6 @@ struct tote_sdk {
 
 extern struct tote_sdk tote__cores[TOTE__SDK_SLOTS];
 
-/* No membarrier(2) here: threads fence for themselves. */
-extern _Atomic(bool) tote__core_needs_fence;
-
 /* What runs in the core, until tote__core_leave(); NULL, also to be left, when nothing does. */
 static inline struct core_config *tote__core_enter(struct tote_sdk *core,
                                                    struct thread_state *state) {

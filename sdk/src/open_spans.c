@@ -71,16 +71,16 @@ static void add_name(const struct span_origin *origin, struct span *span,
                      struct tote__few_names *names) {
     bool is_open = atomic_load_explicit(&span->state, memory_order_acquire) == SPAN_OPEN;
 
-    if (!is_open || !tote__lock_try(&span->lock)) {
+    if (!is_open || !tote__span_lock_try(&span->lock)) {
         return; /* a span that is being written to goes unnamed: nothing waits here */
     }
     if (atomic_load_explicit(&span->state, memory_order_acquire) == SPAN_OPEN &&
-        span->generation == tote__generation() && span->origin.slot == origin->slot &&
-        span->origin.run == origin->run) {
+        tote__span_lock_is_shared(&span->lock) && span->generation == tote__generation() &&
+        span->origin.slot == origin->slot && span->origin.run == origin->run) {
         struct tote__slice name = tote__span_slice(span, &span->name);
         tote__few_names_add(names, name.size ? (const char *)name.at : "", name.size);
     }
-    tote__lock_drop(&span->lock);
+    tote__span_lock_drop(&span->lock);
 }
 
 void tote__open_span_names(const struct span_origin *origin, struct tote__few_names *names) {

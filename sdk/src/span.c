@@ -49,7 +49,7 @@ tote__apart static bool stay_if_writable(struct span *span) {
     bool may_stay = is_writable(span);
 
     if (!may_stay) {
-        tote__lock_drop(&span->lock);
+        tote__span_lock_drop(&span->lock);
     }
     return may_stay;
 }
@@ -61,7 +61,7 @@ static inline bool open_for_writing(struct span *span) {
     if (span->generation != generation) {
         return false;
     }
-    tote__lock_take_in(&span->lock, generation);
+    tote__span_lock_take(&span->lock, generation);
     return atomic_load_explicit(&span->state, memory_order_relaxed) == SPAN_OPEN ||
            stay_if_writable(span);
 }
@@ -78,7 +78,7 @@ tote__rarely_called static void report_drops_and_unlock(struct span *span) {
 
     snprintf(name, sizeof name, "%s", name_of(span));
     span->drop_reported = true;
-    tote__lock_drop(&span->lock);
+    tote__span_lock_drop(&span->lock);
     tote_diagnose(
         TOTE_LEVEL_WARN, "span",
         "span \"%s\": %u attributes, %u events and %u links were left out:%s%s%s; the span "
@@ -93,7 +93,7 @@ static inline void close_for_writing(struct span *span) {
     if (tote__unlikely(span->loss_causes && !span->drop_reported)) {
         report_drops_and_unlock(span);
     } else {
-        tote__lock_drop(&span->lock);
+        tote__span_lock_drop(&span->lock);
     }
 }
 
@@ -261,9 +261,9 @@ static inline void add_store_attributes(struct span *span, const struct core_con
 
 /* Another thread may read the attributes meanwhile. */
 tote__rarely_called static void clear_index(struct span *span) {
-    tote__lock_take(&span->lock);
+    tote__span_lock_take(&span->lock, tote__generation());
     tote__clear_index(span);
-    tote__lock_drop(&span->lock);
+    tote__span_lock_drop(&span->lock);
 }
 
 /*
@@ -277,6 +277,7 @@ static inline void freeze(struct span *span) {
     if (span->view) {
         tote__span_drop_view(span);
     }
+    tote__span_lock_end(&span->lock);
     atomic_store_explicit(&span->state, SPAN_ENDED, memory_order_release);
 }
 
@@ -344,14 +345,14 @@ static void span_end(tote_span *base, uint64_t end_time_unix_nano) {
         end_time_unix_nano = span_now(span); /* before the lock: waiting for it is not work */
     }
     uint64_t start = span->start_time_unix_nano;
-    tote__lock_take_in(&span->lock, generation);
+    tote__span_lock_take(&span->lock, generation);
     bool is_first = atomic_load_explicit(&span->state, memory_order_relaxed) == SPAN_OPEN;
     if (is_first) {
         span->end_time_unix_nano = end_time_unix_nano < start ? start : end_time_unix_nano;
         span->ender = &tote__thread;
         atomic_store_explicit(&span->state, SPAN_ENDING, memory_order_release);
     }
-    tote__lock_drop(&span->lock);
+    tote__span_lock_drop(&span->lock);
     if (is_first && tote__unlikely(end_time_unix_nano < start)) {
         report_early_end(span, start - end_time_unix_nano);
     }
@@ -390,9 +391,9 @@ static void release_parts(struct span *span) {
 tote__rarely_called static void abandon(struct span *span) {
     struct thread_state *thread = tote__thread_state();
 
-    tote__lock_take(&span->lock); /* a shutdown may be reading the name */
+    tote__span_lock_take(&span->lock, tote__generation()); /* a shutdown may be reading the name */
     atomic_store_explicit(&span->state, SPAN_ENDED, memory_order_release);
-    tote__lock_drop(&span->lock);
+    tote__span_lock_drop(&span->lock);
     if (thread) {
         const struct core_config *config =
             tote__core_enter(&tote__cores[span->origin.slot], thread);
@@ -437,7 +438,7 @@ static bool span_get_name(const tote_span *base, char *name, size_t size) {
     if (span->generation != tote__generation()) {
         return false;
     }
-    tote__lock_take(&span->lock);
+    tote__span_lock_take(&span->lock, tote__generation());
     bool is_known =
         is_writable(span) || atomic_load_explicit(&span->state, memory_order_acquire) == SPAN_ENDED;
     if (is_known) {
@@ -446,7 +447,7 @@ static bool span_get_name(const tote_span *base, char *name, size_t size) {
         memcpy(name, text, length);
         name[length] = '\0';
     }
-    tote__lock_drop(&span->lock);
+    tote__span_lock_drop(&span->lock);
     return is_known;
 }
 

@@ -11,8 +11,8 @@
 
 #include <stdatomic.h>
 
+#include "span_lock.h"
 #include "tote/internal/few_names.h"
-#include "tote/internal/lock.h"
 #include "tote/internal/pool.h"
 #include "tote/internal/sdk.h"
 #include "tote/internal/span.h"
@@ -63,7 +63,7 @@ struct span_origin {
 struct span {
     struct tote_span base; /* what the API sees; first */
     _Atomic(uint32_t) state;
-    struct tote__lock lock;
+    struct span_lock lock;
 
     /*
      * What is looked at as the span goes through the queue and home, from the start up to here, is

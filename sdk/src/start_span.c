@@ -337,6 +337,7 @@ tote__always_inline tote_span *make_span(const struct start *start, const tote_c
     set_up_rest(start, span);
     set_up_time(start, span);
     set_up_content(start, span);
+    tote__span_lock_begin(&span->lock, start->thread);
     if (start->config->store_export != TOTE_STORE_EXPORT_NONE) {
         span->store = store_of(start);
     }

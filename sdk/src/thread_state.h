@@ -31,11 +31,15 @@ struct span_counters {
 
 struct thread_state {
     struct tote__owned owned;
+    _Atomic(bool) shares_spans; /* other threads come to spans that the owner starts */
     _Atomic(uint32_t) inside; /* how many calls of the SDK the owner is in; see sdk.c */
     struct tote__random random;
     struct span_counters counters[TOTE__SDK_SLOTS];
     _Atomic(void *) lanes[TOTE__PROCESSOR_SLOTS]; /* the batch processors' own, by their slots */
 };
+
+/* No membarrier(2) here: threads fence for themselves. */
+extern _Atomic(bool) tote__core_needs_fence;
 
 /* The slow way: the first call on this thread, or in this child. */
 struct thread_state *tote__thread_state_find(void);

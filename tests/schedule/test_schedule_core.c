@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Spans beside the end of their SDK: what a running call uses is there until the call is over.
+ * Spans beside the end of their SDK: what a running call uses is there until the call is over. And
+ * the lock of a span: one thread at a time has it.
  */
 #include <string.h>
 
 #include "barrier.h"
+#include "span_lock.h"
 #include "tote/internal/sdk.h"
 #include "tote/tote.h"
 
@@ -119,6 +121,83 @@ static void tear_down(void) {
     SCHEDULE_CHECK(!seen[0].is_alive && !seen[1].is_alive);
 }
 
+/* A span's lock and state, and how many threads may write to the span. */
+static struct span_lock lock;
+static _Atomic(bool) is_open;
+static int writers;
+
+static void set_up_lock(void) {
+    memset(&lock, 0, sizeof lock);
+    has_barrier = true;
+    writers = 0;
+    atomic_store(&tote__core_needs_fence, false);
+    atomic_store(&is_open, false);
+}
+
+/* On the thread that goes on in the case. */
+static void begin_span(void) {
+    struct thread_state *owner = tote__thread_state();
+
+    SCHEDULE_CHECK(owner);
+    atomic_store_explicit(&owner->shares_spans, false, memory_order_relaxed);
+    tote__span_lock_begin(&lock, owner);
+    atomic_store_explicit(&is_open, true, memory_order_release);
+}
+
+static void write_to_span(void) {
+    SCHEDULE_CHECK(++writers == 1);
+    schedule_point(__FILE__, __LINE__);
+    writers--;
+}
+
+static void take_and_drop(void) {
+    tote__span_lock_take(&lock, tote__generation());
+    write_to_span();
+    tote__span_lock_drop(&lock);
+}
+
+static void own_one_span(void) {
+    begin_span();
+    take_and_drop();
+    take_and_drop();
+}
+
+/* The second span has the place of the first. */
+static void own_two_spans(void) {
+    for (int i = 0; i < 2; i++) {
+        own_one_span();
+        tote__span_lock_take(&lock, tote__generation());
+        write_to_span();
+        atomic_store_explicit(&is_open, false, memory_order_release);
+        tote__span_lock_drop(&lock);
+        tote__span_lock_end(&lock);
+    }
+}
+
+static void come_to_span(void) {
+    while (!atomic_load_explicit(&is_open, memory_order_acquire)) {
+        schedule_yield(__FILE__, __LINE__);
+    }
+    take_and_drop();
+    take_and_drop();
+}
+
+/* As who reads the names of open spans. */
+static void try_span(void) {
+    for (int i = 0; i < 3; i++) {
+        bool was_open = atomic_load_explicit(&is_open, memory_order_acquire);
+        if (!was_open || !tote__span_lock_try(&lock)) {
+            schedule_yield(__FILE__, __LINE__);
+            continue;
+        }
+        if (atomic_load_explicit(&is_open, memory_order_acquire) &&
+            tote__span_lock_is_shared(&lock)) {
+            write_to_span();
+        }
+        tote__span_lock_drop(&lock);
+    }
+}
+
 int main(int argc, char **argv) {
     static const struct schedule_case cases[] = {
         {.name = "an SDK ends beside spans",
@@ -136,6 +215,18 @@ int main(int argc, char **argv) {
          .threads = {make_spans, make_spans, end_and_start},
          .tear_down = tear_down,
          .schedules = 3000},
+        {.name = "two threads come to the span of a third",
+         .set_up = set_up_lock,
+         .threads = {own_one_span, come_to_span, come_to_span},
+         .schedules = 3000},
+        {.name = "a thread reads the names of open spans, beside their threads",
+         .set_up = set_up_lock,
+         .threads = {own_two_spans, try_span, try_span},
+         .schedules = 6000},
+        {.name = "a thread comes to a span whose name is read",
+         .set_up = set_up_lock,
+         .threads = {own_one_span, try_span, come_to_span},
+         .schedules = 6000},
     };
 
     tote_set_diagnostics(NULL, TOTE_LEVEL_NONE, NULL); /* of spans that end late */

@@ -560,6 +560,48 @@ static void a_thread_that_ends_in_a_callback_does_not_keep_the_sdk(void **state)
     assert_int_equal(f->diagnostics, 0);
 }
 
+enum { WRITERS = 2, EACH = 40 };
+
+struct writer {
+    tote_span *span;
+    char name;
+};
+
+static void *write_attributes(void *arg) {
+    const struct writer *writer = arg;
+    char key[] = {writer->name, '.', 'x', '\0'};
+
+    for (int i = 0; i < EACH; i++) {
+        key[2] = (char)('0' + i);
+        tote_span_set_attribute(writer->span, key, tote_int(i));
+    }
+    return NULL;
+}
+
+/* Spec: trace/api.md#concurrency. The first that comes makes the span a shared one. */
+static void threads_may_write_to_a_span_beside_the_one_that_started_it(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+
+    for (int round = 0; round < 50; round++) {
+        atomic_store(&tote__thread_state()->shares_spans, false);
+        tote_span *span = tote_tracer_start_span(f->tracer, "shared", NULL);
+        struct writer writers[WRITERS + 1] = {{span, 'a'}, {span, 'b'}, {span, 'c'}};
+        pthread_t threads[WRITERS];
+        for (size_t i = 0; i < WRITERS; i++) {
+            assert_int_equal(pthread_create(&threads[i], NULL, write_attributes, &writers[i]), 0);
+        }
+        write_attributes(&writers[WRITERS]);
+        for (size_t i = 0; i < WRITERS; i++) {
+            pthread_join(threads[i], NULL);
+        }
+        assert_true(atomic_load(&tote__thread_state()->shares_spans));
+        tote_span_close(&span);
+        size_t count;
+        tote_span_data_get_attributes(f->spans[f->ended - 1], &count);
+        assert_int_equal(count, (WRITERS + 1) * EACH);
+    }
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(a_root_has_new_random_ids_and_the_flags_of_its_decision),
@@ -583,6 +625,7 @@ int main(int argc, char **argv) {
         SDK_TEST(an_sdk_that_was_closed_is_not_brought_back_by_the_next_start),
         SDK_TEST(an_sdk_that_was_shut_down_is_not_started_once_more),
         SDK_TEST(a_thread_that_ends_in_a_callback_does_not_keep_the_sdk),
+        SDK_TEST(threads_may_write_to_a_span_beside_the_one_that_started_it),
     };
     return RUN_TESTS(tests, argc, argv);
 }
