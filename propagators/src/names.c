@@ -108,7 +108,8 @@ tote_propagator *tote__propagator_from_names(const char *component, const char *
     struct tote__part list = {given, strlen(given)};
     struct tote__part name;
     while (tote__next_part(&list, ',', &name)) {
-        are_known &= select_name(&selection, component, name.at, name.length);
+        tote__trim(&name.at, &name.length);
+        are_known &= !name.length || select_name(&selection, component, name.at, name.length);
     }
     if (!are_known && !selection.count) {
         tote__diagnose_each(TOTE_LEVEL_WARN, component,

@@ -6,33 +6,29 @@
 
 #include <string.h>
 
-#include "tote/internal/memory.h"
 #include "tote/internal/text.h"
 
 void tote__name_list_clear(struct tote__name_list *list) {
-    for (size_t i = 0; list->names && i < list->count; i++) {
-        char *name = list->names[i];
-        tote__release(name, name ? strlen(name) + 1 : 0);
-    }
-    tote__release(list->names, (list->count + 1) * sizeof(char *));
-    *list = (struct tote__name_list){NULL, 0};
+    tote__arena_clear(&list->memory);
+    *list = (struct tote__name_list){.names = NULL};
 }
 
 bool tote__name_list_copy(struct tote__name_list *list, const char *const *names, size_t count) {
-    struct tote__name_list made = {NULL, count};
+    struct tote__name_list made = {.count = count};
+    bool is_copied = true;
 
-    if (names) {
-        made.names = tote__allocate_zeroed((count + 1) * sizeof(char *)); /* a list may be empty */
-        bool is_copied = made.names != NULL;
-        for (size_t i = 0; is_copied && i < count; i++) {
-            const char *name = names[i] ? names[i] : "";
-            made.names[i] = tote__copy_text(name, strlen(name));
-            is_copied = made.names[i] != NULL;
-        }
-        if (!is_copied) {
-            tote__name_list_clear(&made);
-            return false;
-        }
+    if (names) { /* the list may be empty */
+        made.names = tote__arena_allocate(&made.memory, (count + 1) * sizeof *names);
+        is_copied = made.names != NULL;
+    }
+    for (size_t i = 0; made.names && is_copied && i < count; i++) {
+        const char *name = names[i] ? names[i] : "";
+        made.names[i] = tote__arena_text(&made.memory, name, strlen(name));
+        is_copied = made.names[i] != NULL;
+    }
+    if (!is_copied) {
+        tote__name_list_clear(&made);
+        return false;
     }
     tote__name_list_clear(list);
     *list = made;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tote/internal/hex.h"
+#include "tote/internal/memory.h"
 
 /* A bit for each of the sets, in the order of their names; what is no ASCII is in none. */
 const uint8_t tote__sets_of[256] = {
@@ -20,42 +21,30 @@ const uint8_t tote__sets_of[256] = {
     0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x2E, 0x2F, 0x2E, 0x3F, 0x00,
 };
 
-static bool is_continuation(unsigned char byte) {
-    return (byte & 0xC0) == 0x80;
-}
-
-/* How long the code point at `text` is, 0 when there is none. Spec: RFC 3629 section 4 */
-static size_t code_point_size(const unsigned char *text, size_t length) {
-    unsigned char first = text[0];
-    unsigned char low = 0x80;
-    unsigned char high = 0xBF;
+/* A code point, or what one U+FFFD stands for. */
+struct sequence {
     size_t size;
+    bool is_valid;
+};
 
-    if (first < 0x80) {
-        return 1;
-    }
+/* The sequence at the start. Spec: RFC 3629 section 4 */
+static struct sequence sequence_at(const char *text, size_t length) {
+    const unsigned char *bytes = (const unsigned char *)text;
+    unsigned char first = bytes[0];
+    unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;  /* no overlong forms */
+    unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF; /* no surrogates */
+    size_t wanted = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    size_t size = 1;
+
     if (first < 0xC2 || first > 0xF4) {
-        return 0;
+        return (struct sequence){1, first < 0x80};
     }
-    size = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-    if (first == 0xE0) {
-        low = 0xA0; /* no overlong forms */
-    } else if (first == 0xED) {
-        high = 0x9F; /* no surrogates */
-    } else if (first == 0xF0) {
-        low = 0x90;
-    } else if (first == 0xF4) {
-        high = 0x8F;
+    while (size < wanted && size < length && bytes[size] >= low && bytes[size] <= high) {
+        size++;
+        low = 0x80;
+        high = 0xBF;
     }
-    if (length < size || text[1] < low || text[1] > high) {
-        return 0;
-    }
-    for (size_t i = 2; i < size; i++) {
-        if (!is_continuation(text[i])) {
-            return 0;
-        }
-    }
-    return size;
+    return (struct sequence){size, size == wanted};
 }
 
 /* How many bytes from the start are ASCII, counted in eights. */
@@ -81,11 +70,11 @@ size_t tote__utf8_valid_prefix(const char *text, size_t length) {
             at++;
             continue;
         }
-        size_t size = code_point_size((const unsigned char *)text + at, length - at);
-        if (!size) {
+        struct sequence sequence = sequence_at(text + at, length - at);
+        if (!sequence.is_valid) {
             break;
         }
-        at += size;
+        at += sequence.size;
         at += ascii_prefix(text + at, length - at);
     }
     return at;
@@ -105,8 +94,9 @@ size_t tote__control_size(const char *text, size_t length, uint32_t *code_point)
     if (!length || (bytes[0] >= 0x20 && bytes[0] < 0x7F)) {
         return 0;
     }
-    size_t size = code_point_size(bytes, length);
-    if (!size || size > 3) {
+    struct sequence sequence = sequence_at(text, length);
+    size_t size = sequence.size;
+    if (!sequence.is_valid || size > 3) {
         return 0;
     }
     *code_point = size == 1 ? bytes[0] : bytes[0] & (0x3FU >> (size - 1));
@@ -133,24 +123,6 @@ size_t tote__replace_controls(char *text, size_t length) {
     return kept;
 }
 
-/* How many bytes belong to the broken sequence at `text`: what one U+FFFD stands for. */
-static size_t broken_size(const unsigned char *text, size_t length) {
-    size_t size = 1;
-
-    if (text[0] < 0xC2 || text[0] > 0xF4) {
-        return 1;
-    }
-    size_t most = text[0] < 0xE0 ? 1 : text[0] < 0xF0 ? 2 : 3;
-    bool is_first_good =
-        length > 1 && is_continuation(text[1]) && !(text[0] == 0xE0 && text[1] < 0xA0) &&
-        !(text[0] == 0xED && text[1] > 0x9F) && !(text[0] == 0xF0 && text[1] < 0x90) &&
-        !(text[0] == 0xF4 && text[1] > 0x8F);
-    while (is_first_good && size < length && size < most && is_continuation(text[size])) {
-        size++;
-    }
-    return size;
-}
-
 static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
 
 /* Repair, or only measure when `out` is NULL. */
@@ -166,7 +138,7 @@ static size_t repair(char *out, const char *text, size_t length) {
         text += valid;
         length -= valid;
         if (length) {
-            size_t broken = broken_size((const unsigned char *)text, length);
+            size_t broken = sequence_at(text, length).size;
             if (out) {
                 memcpy(out + written, replacement, sizeof replacement - 1);
             }
@@ -186,16 +158,27 @@ char *tote__utf8_repair(char *out, const char *text, size_t length) {
     return out + repair(out, text, length);
 }
 
+const char *tote__utf8_valid_text(struct tote__arena *arena, const char *text, size_t *length) {
+    if (tote__utf8_valid_prefix(text, *length) == *length) {
+        return text;
+    }
+    size_t repaired = repair(NULL, text, *length);
+    char *copy = tote__arena_allocate(arena, repaired + 1);
+    if (copy) {
+        *tote__utf8_repair(copy, text, *length) = '\0';
+        *length = repaired;
+    }
+    return copy;
+}
+
 size_t tote__utf8_prefix(const char *text, size_t length, size_t code_points) {
-    const unsigned char *bytes = (const unsigned char *)text;
     size_t at = 0;
 
     if (length <= code_points) {
         return length;
     }
     while (at < length && code_points--) {
-        size_t size = code_point_size(bytes + at, length - at);
-        at += size ? size : broken_size(bytes + at, length - at);
+        at += sequence_at(text + at, length - at).size;
     }
     return at;
 }
@@ -205,7 +188,7 @@ size_t tote__utf8_cut(const char *text, size_t length, size_t size) {
         return length;
     }
     for (size_t back = 0; back < 4 && back <= size; back++) {
-        if (!is_continuation((unsigned char)text[size - back])) {
+        if (((unsigned char)text[size - back] & 0xC0) != 0x80) {
             return size - back;
         }
     }
@@ -225,6 +208,13 @@ bool tote__differs_in_case_alone(const char *a, const char *b, size_t length) {
     return true;
 }
 
+/* Of either case. Returns: 16 if it is none. */
+static unsigned hex_digit(char c) {
+    unsigned digit = tote__hex_digit(c);
+
+    return digit < 16 ? digit : tote__hex_digit(lower(c));
+}
+
 size_t tote__percent_decode(char *out, const char *text, size_t length, bool *malformed) {
     size_t written = 0;
     bool is_malformed = false;
@@ -234,9 +224,9 @@ size_t tote__percent_decode(char *out, const char *text, size_t length, bool *ma
             out[written++] = text[i];
             continue;
         }
-        unsigned high = length - i > 2 ? tote__hex_digit(lower(text[i + 1])) : 16;
-        unsigned low = length - i > 2 ? tote__hex_digit(lower(text[i + 2])) : 16;
-        if ((high | low) > 15) {
+        unsigned high = length - i > 2 ? hex_digit(text[i + 1]) : 16;
+        unsigned low = high < 16 ? hex_digit(text[i + 2]) : 16;
+        if (low > 15) {
             is_malformed = true;
             out[written++] = '%';
             continue;

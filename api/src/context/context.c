@@ -12,6 +12,7 @@
 #include "context_stack.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/references.h"
 #include "tote/internal/span.h"
 #include "tote/internal/store.h"
 
@@ -28,21 +29,15 @@ const tote_context *tote_context_root(void) {
     return &tote__root_context;
 }
 
-/* One reference less. Returns: whether it was the last. */
-static bool was_last(_Atomic(uint32_t) *references) {
-    return atomic_load_explicit(references, memory_order_acquire) == 1 ||
-           atomic_fetch_sub_explicit(references, 1, memory_order_acq_rel) == 1;
-}
-
 static struct tote__context_value *values_ref(struct tote__context_value *values) {
     if (values) {
-        atomic_fetch_add_explicit(&values->references, 1, memory_order_relaxed);
+        tote__references_add(&values->references);
     }
     return values;
 }
 
 static void values_unref(struct tote__context_value *values) {
-    while (values && was_last(&values->references)) {
+    while (values && tote__references_drop(&values->references)) {
         struct tote__context_value *next = values->next;
         if (values->key->destroy) {
             values->key->destroy(values->value);
@@ -55,21 +50,17 @@ static void values_unref(struct tote__context_value *values) {
 tote_context *tote_context_ref(const tote_context *context) {
     tote_context *shared = (tote_context *)tote__context_or_current(context);
 
-    if (atomic_load_explicit(&shared->references, memory_order_relaxed)) {
-        atomic_fetch_add_explicit(&shared->references, 1, memory_order_relaxed);
-    }
+    tote__references_add(&shared->references);
     return shared;
 }
 
 void tote_context_unref(tote_context *context) {
-    if (!context || !atomic_load_explicit(&context->references, memory_order_relaxed) ||
-        !was_last(&context->references)) {
-        return;
+    if (context && tote__references_drop(&context->references)) {
+        tote_span_unref(context->span);
+        tote_store_unref(context->store);
+        values_unref(context->values);
+        tote__pool_put(&tote__context_pool, context);
     }
-    tote_span_unref(context->span);
-    tote_store_unref(context->store);
-    values_unref(context->values);
-    tote__pool_put(&tote__context_pool, context);
 }
 
 tote_store *tote_context_get_store(const tote_context *context) {

@@ -146,14 +146,15 @@ static tote_scope *scope_begin(tote_tracer *tracer, const char *name,
     return scope;
 }
 
-static __attribute__((noinline)) void report_still_open(const tote_scope *scope) {
+/* Warn about the use of a scope; `format` takes its label. Apart from the usual ways. */
+static tote__apart void warn(const char *format, const tote_scope *scope) {
     char label[SCOPE_LABEL_BYTES];
 
-    tote_diagnose(TOTE_LEVEL_WARN, "scope",
-                  "%s ended before what was made current in it; that was ended too. Close the "
-                  "inner scopes first, or suspend what goes on elsewhere",
-                  label_of(scope, label));
+    tote_diagnose(TOTE_LEVEL_WARN, "scope", format, label_of(scope, label));
 }
+
+static const char still_open[] = "%s ended before what was made current in it; that was ended too. "
+                                 "Close the inner scopes first, or suspend what goes on elsewhere";
 
 static void scope_finish_run(tote_context_token token, int result) {
     struct tote__stack *stack = tote__stack_here();
@@ -166,7 +167,7 @@ static void scope_finish_run(tote_context_token token, int result) {
     const tote_scope *scope = (const tote_scope *)stack->frames[at].context;
     tote_span *span = own_span(scope);
     if (tote__unlikely(stack->depth > at + 1) && tote__stack_pop_to(stack, at + 1, &leave)) {
-        report_still_open(scope);
+        warn(still_open, scope);
     }
     if (result && span && span->ops && span->ops->fail) {
         span->ops->fail(span, result);
@@ -206,23 +207,9 @@ tote_scope *tote_scope_open(tote_tracer *tracer, const char *name,
     return (tote_scope *)tote_context_ref(&scope->context); /* the handle's */
 }
 
-static __attribute__((noinline)) bool report_not_here(const tote_scope *scope) {
-    char label[SCOPE_LABEL_BYTES];
-
-    tote_diagnose(TOTE_LEVEL_WARN, "scope",
-                  "%s was suspended where it is not current; nothing was changed. Suspend it once, "
-                  "on the thread on which it is current",
-                  label_of(scope, label));
-    return false;
-}
-
-static __attribute__((noinline)) void report_inner(const tote_scope *scope) {
-    char label[SCOPE_LABEL_BYTES];
-
-    tote_diagnose(TOTE_LEVEL_WARN, "scope",
-                  "%s was suspended before what was made current in it; that was suspended too. "
-                  "Detach and suspend what is inside first",
-                  label_of(scope, label));
+/* Where the scope is on this thread's stack; SIZE_MAX if it is not current here. */
+static size_t find_here(const tote_scope *scope, const struct tote__stack *stack) {
+    return atomic_load(&scope->on) == stack ? tote__stack_find_scope(stack, scope) : SIZE_MAX;
 }
 
 bool tote_scope_suspend(tote_scope *scope) {
@@ -232,26 +219,20 @@ bool tote_scope_suspend(tote_scope *scope) {
     if (!scope) {
         return false;
     }
-    if (scope == &tote__void_scope) {
-        return tote__stack_pop_void(TOTE__TAKE_OFF) || report_not_here(scope);
+    bool is_void = scope == &tote__void_scope;
+    size_t at = is_void ? SIZE_MAX : find_here(scope, stack);
+    if (is_void ? !tote__stack_pop_void(TOTE__TAKE_OFF) : at == SIZE_MAX) {
+        warn("%s was suspended where it is not current; nothing was changed. Suspend it once, on "
+             "the thread on which it is current",
+             scope);
+        return false;
     }
-    size_t at = atomic_load(&scope->on) == stack ? tote__stack_find_scope(stack, scope) : SIZE_MAX;
-    if (at == SIZE_MAX) {
-        return report_not_here(scope);
-    }
-    if (tote__stack_pop_to(stack, at, &leave) > 1) {
-        report_inner(scope);
+    if (!is_void && tote__stack_pop_to(stack, at, &leave) > 1) {
+        warn("%s was suspended before what was made current in it; that was suspended too. Detach "
+             "and suspend what is inside first",
+             scope);
     }
     return true;
-}
-
-static __attribute__((noinline)) void report_not_suspended(const tote_scope *scope) {
-    char label[SCOPE_LABEL_BYTES];
-
-    tote_diagnose(TOTE_LEVEL_WARN, "scope",
-                  "%s was resumed, but it is current somewhere or has ended; nothing was changed. "
-                  "Suspend it first",
-                  label_of(scope, label));
 }
 
 bool tote_scope_resume(tote_scope *scope) {
@@ -270,7 +251,9 @@ bool tote_scope_resume(tote_scope *scope) {
     }
     drop_closed(stack);
     if (!atomic_compare_exchange_strong(&scope->on, &expected, stack)) {
-        report_not_suspended(scope);
+        warn("%s was resumed, but it is current somewhere or has ended; nothing was changed. "
+             "Suspend it first",
+             scope);
         return false;
     }
     tote__stack_push(stack, tote_context_ref(&scope->context), TOTE__FRAME_RESUMED);
@@ -290,13 +273,11 @@ tote_span *tote_scope_get_span(const tote_scope *scope) {
 }
 
 /* End a scope that is not current here, if it has not ended. */
-static __attribute__((noinline)) void close_elsewhere(tote_scope *scope) {
+static void close_elsewhere(tote_scope *scope) {
     if (atomic_exchange(&scope->on, &tote__closed) == &tote__closed) {
-        char label[SCOPE_LABEL_BYTES];
-        tote_diagnose(TOTE_LEVEL_WARN, "scope",
-                      "%s was closed, but it had ended with the scope around it; nothing was "
-                      "changed. Close the inner scopes first",
-                      label_of(scope, label));
+        warn("%s was closed, but it had ended with the scope around it; nothing was changed. Close "
+             "the inner scopes first",
+             scope);
         return;
     }
     tote_span_end(own_span(scope), 0);
@@ -315,11 +296,11 @@ void tote_scope_close(tote_scope **handle) {
         tote__stack_pop_void(TOTE__CLOSE);
         return;
     }
-    size_t at = atomic_load(&scope->on) == stack ? tote__stack_find_scope(stack, scope) : SIZE_MAX;
+    size_t at = find_here(scope, stack);
     if (at == SIZE_MAX) {
         close_elsewhere(scope);
     } else if (tote__stack_pop_to(stack, at, &leave) > 1) {
-        report_still_open(scope);
+        warn(still_open, scope);
     }
     scope_unref(scope);
 }

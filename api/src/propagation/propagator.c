@@ -17,6 +17,7 @@
 #include "tote/internal/lock.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/propagator.h"
+#include "tote/internal/references.h"
 #include "tote/internal/text.h"
 #include "tote/internal/tracer.h"
 #include "tote/propagator_ops.h"
@@ -36,7 +37,7 @@ tote_propagator *tote__propagator_of_nothing(void) {
     return &does_nothing;
 }
 
-enum { COUNTERS = 16, LOOKS = 64, CACHE_LINE = 64, RELEASED_AT_ONCE = 8 };
+enum { COUNTERS = 16, LOOKS = 64, CACHE_LINE = 64 };
 
 /* Users of the global propagator; a thread keeps to one of these. */
 static struct counter { _Alignas(CACHE_LINE) _Atomic(uint32_t) users; } counters[COUNTERS];
@@ -73,17 +74,14 @@ tote_propagator *tote_propagator_new(const tote_propagator_ops *ops, void *self)
 tote_propagator *tote_propagator_ref(const tote_propagator *propagator) {
     tote_propagator *counted = (tote_propagator *)propagator;
 
-    if (counted && atomic_load_explicit(&counted->references, memory_order_relaxed) != 0) {
-        atomic_fetch_add_explicit(&counted->references, 1, memory_order_relaxed);
+    if (counted) {
+        tote__references_add(&counted->references);
     }
     return counted;
 }
 
 void tote_propagator_unref(tote_propagator *propagator) {
-    if (!propagator || atomic_load_explicit(&propagator->references, memory_order_relaxed) == 0) {
-        return;
-    }
-    if (atomic_fetch_sub_explicit(&propagator->references, 1, memory_order_acq_rel) == 1) {
+    if (propagator && tote__references_drop(&propagator->references)) {
         if (propagator->ops.destroy) {
             propagator->ops.destroy(propagator->self);
         }
@@ -121,50 +119,40 @@ static bool have_all_left(void) {
     return true;
 }
 
-/* Put the global one's reference to `propagator` on the list. */
-static void add_replaced(tote_propagator *propagator) {
-    if (propagator->replaced++ == 0) {
-        propagator->next_replaced = atomic_load_explicit(&state.replaced, memory_order_relaxed);
-        atomic_store_explicit(&state.replaced, propagator, memory_order_release);
+/* Set the global one. Its reference to the old one goes on the list of those that were replaced. */
+static void replace(tote_propagator *propagator) {
+    tote__lock_take(&state.lock);
+    tote_propagator *old = atomic_exchange(&state.global, propagator);
+    if (old && old->replaced++ == 0) {
+        old->next_replaced = atomic_load_explicit(&state.replaced, memory_order_relaxed);
+        atomic_store_explicit(&state.replaced, old, memory_order_release);
     }
+    tote__lock_drop(&state.lock);
 }
 
-/* References that nobody uses any more, off the list. */
-struct unused {
-    tote_propagator *propagators[RELEASED_AT_ONCE];
-    uint32_t references[RELEASED_AT_ONCE];
-    size_t count;
-};
-
-static void take_replaced(struct unused *unused) {
-    tote_propagator *first;
-
-    while (unused->count < RELEASED_AT_ONCE &&
-           (first = atomic_load_explicit(&state.replaced, memory_order_relaxed))) {
-        atomic_store_explicit(&state.replaced, first->next_replaced, memory_order_release);
-        unused->propagators[unused->count] = first;
-        unused->references[unused->count++] = first->replaced;
-        first->replaced = 0;
+/* Take a reference that nobody uses any more off the list. Returns: NULL if there is none. */
+static tote_propagator *take_unused(void) {
+    tote__lock_take(&state.lock);
+    tote_propagator *first = atomic_load_explicit(&state.replaced, memory_order_relaxed);
+    if (first && !have_all_left()) {
+        first = NULL;
     }
+    if (first && first->replaced == 1) {
+        atomic_store_explicit(&state.replaced, first->next_replaced, memory_order_release);
+    }
+    if (first) {
+        first->replaced--;
+    }
+    tote__lock_drop(&state.lock);
+    return first;
 }
 
 void tote_propagator_set_global(tote_propagator *propagator) {
-    struct unused unused = {.count = 0};
+    tote_propagator *unused;
 
-    tote_propagator_ref(propagator);
-    tote__lock_take(&state.lock);
-    tote_propagator *old = atomic_exchange(&state.global, propagator);
-    if (old) {
-        add_replaced(old);
-    }
-    if (have_all_left()) {
-        take_replaced(&unused);
-    }
-    tote__lock_drop(&state.lock);
-    for (size_t i = 0; i < unused.count; i++) {
-        while (unused.references[i]--) {
-            tote_propagator_unref(unused.propagators[i]);
-        }
+    replace(tote_propagator_ref(propagator));
+    while ((unused = take_unused())) {
+        tote_propagator_unref(unused);
     }
 }
 

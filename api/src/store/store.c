@@ -11,11 +11,12 @@
 #include "store_node.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/context.h"
+#include "tote/internal/references.h"
 #include "tote/internal/text.h"
 
 static tote_store root;
 static tote_store keeps_nothing = {.keeps_nothing = true};
-static _Atomic(bool) has_spans; /* a plain add to the root is suspicious from now on */
+atomic_bool tote__store_has_spans;
 
 tote_store *tote_store_root(void) {
     return &root;
@@ -27,12 +28,6 @@ tote_store *tote__store_void(void) {
 
 tote_store *tote_store_current(void) {
     return tote_context_get_store(NULL);
-}
-
-void tote__store_note_span(void) {
-    if (!atomic_load_explicit(&has_spans, memory_order_relaxed)) {
-        atomic_store_explicit(&has_spans, true, memory_order_relaxed);
-    }
 }
 
 static tote_store *new_node(tote_store *parent) {
@@ -103,8 +98,8 @@ tote_store *tote_store_new(tote_store *parent) {
 }
 
 tote_store *tote_store_ref(tote_store *store) {
-    if (store && atomic_load_explicit(&store->references, memory_order_relaxed) != 0) {
-        atomic_fetch_add_explicit(&store->references, 1, memory_order_relaxed);
+    if (store) {
+        tote__references_add(&store->references);
     }
     return store;
 }
@@ -122,17 +117,8 @@ static void free_node(tote_store *store) {
     tote__pool_put(&tote__store_pool, store);
 }
 
-/* One reference less. Returns: whether it was the last. */
-static bool was_last(tote_store *store) {
-    uint32_t references = atomic_load_explicit(&store->references, memory_order_acquire);
-
-    return references == 1 ||
-           (references != 0 &&
-            atomic_fetch_sub_explicit(&store->references, 1, memory_order_acq_rel) == 1);
-}
-
 void tote_store_unref(tote_store *store) {
-    while (store && was_last(store)) {
+    while (store && tote__references_drop(&store->references)) {
         tote_store *parent = store->parent;
         free_node(store);
         store = parent;
@@ -180,7 +166,7 @@ bool tote_store_add_as(tote_store *store, const char *key, tote_value value, uin
 static bool add_to_root(const char *key, tote_value value) {
     bool is_added = tote_store_add_as(&root, key, value, TOTE_EXPORT, NULL);
 
-    if (is_added && atomic_load_explicit(&has_spans, memory_order_relaxed)) {
+    if (is_added && atomic_load_explicit(&tote__store_has_spans, memory_order_relaxed)) {
         tote_diagnose(TOTE_LEVEL_WARN, "store",
                       "'%.*s' added outside any scope: it goes on all spans of the process and to "
                       "no other service; open a scope, or add it before the first span",

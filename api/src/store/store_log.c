@@ -21,15 +21,9 @@ bool tote__store_key(struct store_key *key, const char *text, size_t length,
         *key = (struct store_key){text, length, (uint32_t)scan.hash};
         return true;
     }
-    if (tote__utf8_valid_prefix(text, length) != length) {
-        size_t repaired = tote__utf8_repaired_length(text, length);
-        char *copy = tote__arena_allocate(arena, repaired);
-        if (!copy) {
-            return false;
-        }
-        tote__utf8_repair(copy, text, length);
-        text = copy;
-        length = repaired;
+    text = tote__utf8_valid_text(arena, text, &length);
+    if (!text) {
+        return false;
     }
     *key = (struct store_key){text, length, (uint32_t)tote__hash(text, length)};
     return true;

@@ -70,8 +70,9 @@ static struct store_log *take_log(tote_store *store, uint32_t words) {
 
     for (struct store_log *log = first; log; log = log->next) {
         if (log != current && log->capacity >= words) {
-            /* A reader that is still in it sees by the epoch that it is no longer what it was. */
-            atomic_fetch_add_explicit(&log->epoch, 1, memory_order_release);
+            if (current) { /* a reader that is still in it sees that it is no longer what it was */
+                atomic_fetch_add_explicit(&log->epoch, 1, memory_order_release);
+            }
             return log;
         }
     }
@@ -196,36 +197,18 @@ static enum store_outcome change(tote_store *store, const struct survey *survey,
     return STORE_NO_MEMORY;
 }
 
-/*
- * Append the record of a key that no record has the hash of, where there is room and it cannot be
- * too much. The lock is held. Returns: false, and nothing has changed, when it is not as simple as
- * that.
- */
-static bool append_new(tote_store *store, const struct store_record *record, const uint64_t *words,
-                       uint32_t count) {
-    struct survey survey = survey_of(store);
-    struct store_log *log =
-        survey.log ? survey.log : atomic_load_explicit(&store->logs, memory_order_relaxed);
-
-    if (store->is_sealed || !log || tote__log_room(log, survey.extent) < count ||
-        survey.extent.length + count > MOST_WORDS ||
-        tote__log_has_hash(log, survey.extent, record->key.hash)) {
-        return false;
-    }
-    tote__log_publish(log, tote__log_write(log, survey.extent, words, count));
-    atomic_store_explicit(&store->current, log, memory_order_release);
-    return true;
-}
-
 static enum store_outcome put_record(tote_store *store, const struct store_record *record,
                                      const uint64_t *words, uint32_t count) {
-    enum store_outcome outcome = STORE_WRITTEN;
-
     tote__lock_take(&store->lock);
-    if (!append_new(store, record, words, count)) {
-        struct survey survey = survey_key(store, &record->key);
-        outcome = change(store, &survey, record, words, count);
+    struct survey survey = survey_of(store);
+    survey.live = survey.extent;
+    bool is_simple = survey.log && tote__log_room(survey.log, survey.extent) >= count &&
+                     survey.extent.length + count <= MOST_WORDS &&
+                     !tote__log_has_hash(survey.log, survey.extent, record->key.hash);
+    if (!is_simple) {
+        survey = survey_key(store, &record->key);
     }
+    enum store_outcome outcome = change(store, &survey, record, words, count);
     tote__lock_drop(&store->lock);
     return outcome;
 }

@@ -15,6 +15,7 @@
 #include "tote/internal/context.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/pool.h"
+#include "tote/internal/references.h"
 
 tote_span tote__invalid_span;
 
@@ -172,13 +173,14 @@ void tote_span_end(tote_span *span, uint64_t end_time_unix_nano) {
 }
 
 tote_span *tote_span_ref(tote_span *span) {
-    if (span && atomic_load_explicit(&span->references, memory_order_relaxed)) {
-        atomic_fetch_add_explicit(&span->references, 1, memory_order_relaxed);
+    if (span) {
+        tote__references_add(&span->references);
     }
     return span;
 }
 
-static void destroy(tote_span *span) {
+/* Apart, so that the last but one needs no stack frame. */
+static tote__apart void destroy(tote_span *span) {
     if (span->ops) {
         span->ops->destroy(span);
         return;
@@ -188,25 +190,16 @@ static void destroy(tote_span *span) {
 }
 
 void tote_span_unref(tote_span *span) {
-    if (!span) {
-        return;
-    }
-    uint32_t references = atomic_load_explicit(&span->references, memory_order_acquire);
-    if (!references) {
-        return;
-    }
-    if (references == 1 ||
-        atomic_fetch_sub_explicit(&span->references, 1, memory_order_acq_rel) == 1) {
+    if (span && tote__references_drop(&span->references)) {
         destroy(span);
     }
 }
 
 void tote_span_close(tote_span **span) {
-    if (!span) {
-        return;
+    if (span) {
+        tote_span *closed = *span;
+        *span = NULL;
+        tote_span_end(closed, 0);
+        tote_span_unref(closed);
     }
-    tote_span *closed = *span;
-    *span = NULL;
-    tote_span_end(closed, 0);
-    tote_span_unref(closed);
 }

@@ -8,6 +8,7 @@
 
 #include "tote/internal/hex.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/references.h"
 #include "tote/internal/span.h"
 
 const tote_span_context tote__invalid_span_context;
@@ -52,15 +53,12 @@ tote_span_context *tote_span_context_ref(const tote_span_context *context) {
         }
         return copy;
     }
-    atomic_fetch_add_explicit(&counted->references, 1, memory_order_relaxed);
+    tote__references_add(&counted->references);
     return counted;
 }
 
 void tote_span_context_unref(tote_span_context *context) {
-    if (!context || atomic_load_explicit(&context->references, memory_order_relaxed) == 0) {
-        return;
-    }
-    if (atomic_fetch_sub_explicit(&context->references, 1, memory_order_acq_rel) == 1) {
+    if (context && tote__references_drop(&context->references)) {
         tote_trace_state_unref(context->trace_state);
         tote__release(context, sizeof *context);
     }

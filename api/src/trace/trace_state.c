@@ -7,11 +7,11 @@
  */
 #include "tote/trace_state.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "tote/diagnostics.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/references.h"
 #include "tote/internal/text.h"
 
 enum {
@@ -125,10 +125,14 @@ tote_trace_state *tote_trace_state_from_header(const char *header, size_t length
     if (length > MOST_BYTES) {
         return NULL; /* before any of it is read */
     }
-    struct tote__part list = {header, header ? length : 0};
+    struct tote__part list = {header ? header : "", header ? length : 0};
     struct tote__part part;
     while (tote__next_part(&list, ',', &part)) {
         struct member member;
+        tote__trim(&part.at, &part.length);
+        if (!part.length) {
+            continue;
+        }
         if (++seen > MOST_MEMBERS || !read_member(part.at, part.length, &member)) {
             return NULL;
         }
@@ -220,13 +224,13 @@ tote_trace_state *tote_trace_state_ref(const tote_trace_state *state) {
     tote_trace_state *counted = (tote_trace_state *)state;
 
     if (counted) {
-        atomic_fetch_add_explicit(&counted->references, 1, memory_order_relaxed);
+        tote__references_add(&counted->references);
     }
     return counted;
 }
 
 void tote_trace_state_unref(tote_trace_state *state) {
-    if (state && atomic_fetch_sub_explicit(&state->references, 1, memory_order_acq_rel) == 1) {
+    if (state && tote__references_drop(&state->references)) {
         tote__release(state, state->size);
     }
 }

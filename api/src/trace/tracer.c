@@ -33,54 +33,31 @@ static struct {
 
 static _Atomic(tote_tracer_provider *) global_provider;
 
-static void report_no_memory(const char *name) {
-    tote_diagnose(TOTE_LEVEL_ERROR, "tracer",
-                  "out of memory: tracer \"%.64s\" is replaced by the one without a name", name);
-}
-
-/* What a tracer is looked up by: texts and attributes are valid, and in `arena` or the caller's. */
-struct identity {
-    tote_tracer_provider *provider;
-    uint32_t run;
-    tote_instrumentation_scope scope;
-    struct tote__arena arena;
-};
-
-/* The text itself where it is UTF-8, else repaired. NULL if out of memory. */
+/* The text itself where it is UTF-8, else repaired; "" for NULL. NULL if out of memory. */
 static const char *valid_text(struct tote__arena *arena, const char *text) {
     size_t length = text ? strlen(text) : 0;
 
-    if (!length) {
-        return "";
-    }
-    if (tote__utf8_valid_prefix(text, length) == length) {
-        return text;
-    }
-    char *repaired = tote__arena_allocate(arena, tote__utf8_repaired_length(text, length) + 1);
-    if (repaired) {
-        *tote__utf8_repair(repaired, text, length) = '\0';
-    }
-    return repaired;
+    return length ? tote__utf8_valid_text(arena, text, &length) : "";
 }
 
 /*
  * A copy of the attributes by way of the wire's format: that repairs, and leaves out what is not
  * kept.
  */
-static bool copy_attributes(struct identity *identity, const tote_attribute *given, size_t count) {
-    struct tote__arena *arena = &identity->arena;
+static bool copy_attributes(tote_tracer *tracer, const tote_attribute *given, size_t count) {
     struct tote__slice wire;
     tote_attribute *copies;
 
     if (!given || !count) {
         return true;
     }
-    bool is_copied =
-        tote__encode_attributes(arena, TOTE__TAG_SCOPE_ATTRIBUTE, given, count, &wire) &&
-        tote__unpack_attributes(wire, TOTE__TAG_SCOPE_ATTRIBUTE >> 3, arena, &copies,
-                                &identity->scope.attribute_count);
-    identity->scope.attributes = is_copied ? copies : NULL;
-    return is_copied;
+    if (!tote__encode_attributes(&tracer->memory, TOTE__TAG_SCOPE_ATTRIBUTE, given, count, &wire) ||
+        !tote__unpack_attributes(wire, TOTE__TAG_SCOPE_ATTRIBUTE >> 3, &tracer->memory, &copies,
+                                 &tracer->scope.attribute_count)) {
+        return false;
+    }
+    tracer->scope.attributes = copies;
+    return true;
 }
 
 static bool has_same_attributes(const tote_instrumentation_scope *a,
@@ -90,23 +67,21 @@ static bool has_same_attributes(const tote_instrumentation_scope *a,
                              tote_map(b->attributes, b->attribute_count));
 }
 
-static _Atomic(tote_tracer *) *list_of(const struct identity *identity) {
-    const tote_instrumentation_scope *scope = &identity->scope;
+static _Atomic(tote_tracer *) *list_of(const tote_tracer *tracer) {
+    const tote_instrumentation_scope *scope = &tracer->scope;
     uint64_t hash = tote__hash(scope->name, strlen(scope->name)) +
-                    tote__hash(scope->version, strlen(scope->version)) + identity->run;
+                    tote__hash(scope->version, strlen(scope->version)) + tracer->run;
 
     return &tracers.lists[hash % LISTS];
 }
 
-static tote_tracer *find(const struct identity *identity, tote_tracer *at) {
-    const tote_instrumentation_scope *wanted = &identity->scope;
-
+static tote_tracer *find(const tote_tracer *wanted, tote_tracer *at) {
     for (; at; at = at->next) {
-        if (at->provider == identity->provider && at->run == identity->run &&
-            strcmp(at->scope.name, wanted->name) == 0 &&
-            strcmp(at->scope.version, wanted->version) == 0 &&
-            strcmp(at->scope.schema_url, wanted->schema_url) == 0 &&
-            has_same_attributes(&at->scope, wanted)) {
+        if (at->provider == wanted->provider && at->run == wanted->run &&
+            strcmp(at->scope.name, wanted->scope.name) == 0 &&
+            strcmp(at->scope.version, wanted->scope.version) == 0 &&
+            strcmp(at->scope.schema_url, wanted->scope.schema_url) == 0 &&
+            has_same_attributes(&at->scope, &wanted->scope)) {
             return at;
         }
     }
@@ -119,43 +94,30 @@ static bool keep_text(struct tote__arena *arena, const char **text) {
     return *text != NULL;
 }
 
-/* Not in the table yet; takes the identity's arena. NULL, and nothing taken, if out of memory. */
-static tote_tracer *tracer_new(struct identity *identity) {
-    tote_instrumentation_scope scope = identity->scope;
+/* A copy, not in the table yet, that takes the memory of `wanted`. NULL if out of memory. */
+static tote_tracer *tracer_new(tote_tracer *wanted) {
     tote_tracer *tracer = tote__allocate(sizeof *tracer);
 
-    if (!tracer || !keep_text(&identity->arena, &scope.name) ||
-        !keep_text(&identity->arena, &scope.version) ||
-        !keep_text(&identity->arena, &scope.schema_url)) {
+    if (!tracer || !keep_text(&wanted->memory, &wanted->scope.name) ||
+        !keep_text(&wanted->memory, &wanted->scope.version) ||
+        !keep_text(&wanted->memory, &wanted->scope.schema_url)) {
         tote__release(tracer, sizeof *tracer);
         return NULL;
     }
-    *tracer = (tote_tracer){.scope = scope,
-                            .provider = identity->provider,
-                            .run = identity->run,
-                            .memory = identity->arena};
-    identity->arena = (struct tote__arena){NULL, NULL, 0};
+    *tracer = *wanted;
     return tracer;
-}
-
-/* Only for one that is not in the table. */
-static void tracer_free(tote_tracer *tracer) {
-    if (tracer) {
-        tote__arena_clear(&tracer->memory);
-        tote__release(tracer, sizeof *tracer);
-    }
 }
 
 /*
  * Put `tracer` in, unless another thread was first. Returns: the tracer that is in; NULL when
  * the table is full. A fork in between leaves an index unused.
  */
-static tote_tracer *add(const struct identity *identity, tote_tracer *tracer) {
-    _Atomic(tote_tracer *) *list = list_of(identity);
+static tote_tracer *add(tote_tracer *tracer) {
+    _Atomic(tote_tracer *) *list = list_of(tracer);
 
     tote__lock_take(&tracers.lock);
     tote_tracer *head = atomic_load_explicit(list, memory_order_relaxed);
-    tote_tracer *result = find(identity, head);
+    tote_tracer *result = find(tracer, head);
     if (!result && tracers.count < MOST_TRACERS) {
         tracer->index = ++tracers.count;
         tracer->next = head;
@@ -167,29 +129,27 @@ static tote_tracer *add(const struct identity *identity, tote_tracer *tracer) {
     return result;
 }
 
-static tote_tracer *intern(struct identity *identity) {
-    tote_tracer *found =
-        find(identity, atomic_load_explicit(list_of(identity), memory_order_acquire));
+/* The tracer of the table that `wanted` describes; its memory is the table's or released. */
+static tote_tracer *intern(tote_tracer *wanted) {
+    tote_tracer *result = find(wanted, atomic_load_explicit(list_of(wanted), memory_order_acquire));
+    tote_tracer *tracer = result ? NULL : tracer_new(wanted);
 
-    if (found) {
-        tote__arena_clear(&identity->arena);
-        return found;
+    if (tracer) {
+        result = add(tracer);
+        if (!result) {
+            tote_diagnose(TOTE_LEVEL_WARN, "tracer",
+                          "more than %d different tracers: \"%.64s\" and others share one without "
+                          "a name. Do not put what varies into a tracer's name, version or "
+                          "attributes",
+                          MOST_TRACERS, wanted->scope.name);
+            result = &nameless;
+        }
     }
-    tote_tracer *tracer = tracer_new(identity);
-    tote_tracer *result = tracer ? add(identity, tracer) : NULL;
-    if (!tracer) {
-        report_no_memory(identity->scope.name);
-    } else if (!result) {
-        tote_diagnose(TOTE_LEVEL_WARN, "tracer",
-                      "more than %d different tracers: \"%.64s\" and others share one without a "
-                      "name. Do not put what varies into a tracer's name, version or attributes",
-                      MOST_TRACERS, identity->scope.name);
+    if (!tracer || result != tracer) {
+        tote__arena_clear(&wanted->memory);
+        tote__release(tracer, sizeof *tracer);
     }
-    if (result != tracer) {
-        tracer_free(tracer);
-    }
-    tote__arena_clear(&identity->arena);
-    return result ? result : &nameless;
+    return result;
 }
 
 tote_tracer *tote_get_tracer(const char *name, const char *version) {
@@ -209,24 +169,25 @@ tote_tracer *tote_tracer_provider_get_tracer(tote_tracer_provider *provider, con
         tote_diagnose(TOTE_LEVEL_WARN, "tracer",
                       "tracer without a name: give it the name of the library that traces");
     }
-    struct identity identity = {
+    tote_tracer wanted = {
         .provider = provider,
         .run = provider ? atomic_load_explicit(&provider->run, memory_order_acquire) : 0,
     };
-    tote_instrumentation_scope *scope = &identity.scope;
-    scope->name = valid_text(&identity.arena, name);
-    scope->version = valid_text(&identity.arena, options.version);
-    scope->schema_url = valid_text(&identity.arena, options.schema_url);
+    tote_instrumentation_scope *scope = &wanted.scope;
+    scope->name = valid_text(&wanted.memory, name);
+    scope->version = valid_text(&wanted.memory, options.version);
+    scope->schema_url = valid_text(&wanted.memory, options.schema_url);
     bool is_complete = scope->name && scope->version && scope->schema_url &&
-                       (!options.attributes ||
-                        copy_attributes(&identity, options.attributes, options.attribute_count));
-    tote_tracer *tracer = is_complete ? intern(&identity) : &nameless;
-    if (!is_complete) {
-        tote__arena_clear(&identity.arena);
-        report_no_memory(name ? name : "");
+                       copy_attributes(&wanted, options.attributes, options.attribute_count);
+    tote_tracer *tracer = is_complete ? intern(&wanted) : NULL;
+    if (!tracer) {
+        tote__arena_clear(&wanted.memory);
+        tote_diagnose(TOTE_LEVEL_ERROR, "tracer",
+                      "out of memory: tracer \"%.64s\" is replaced by the one without a name",
+                      name ? name : "");
     }
     errno = error;
-    return tracer;
+    return tracer ? tracer : &nameless;
 }
 
 const tote_tracer *tote__tracer_at(uint32_t index) {
@@ -313,15 +274,6 @@ static void note_unrecorded(const tote_tracer *tracer, const char *name) {
     }
 }
 
-static void note_span(void) {
-    static atomic_bool is_noted;
-
-    if (!atomic_load_explicit(&is_noted, memory_order_relaxed)) {
-        atomic_store_explicit(&is_noted, true, memory_order_relaxed);
-        tote__store_note_span();
-    }
-}
-
 /*
  * The ways of a start are apart, and each is the last that is called: a start that is not recorded
  * needs next to no stack frame.
@@ -348,7 +300,7 @@ static __attribute__((noinline)) tote_span *start_recorded(tote_tracer_provider 
     store = store ? store : tote_context_get_store(parent);
     tote_span *span =
         provider->ops->start_span(provider, tracer, name ? name : "", options, parent, store);
-    note_span();
+    tote__store_note_span();
     return span;
 }
 

@@ -5,12 +5,13 @@
 #ifndef TOTE_INTERNAL_NAME_LIST_H
 #define TOTE_INTERNAL_NAME_LIST_H
 
-#include "tote/internal/shared.h"
+#include "tote/internal/memory.h"
 
 /* All zero: there is no list, and everything is allowed. */
 struct tote__name_list {
-    char **names;
+    const char **names;
     size_t count;
+    struct tote__arena memory;
 };
 
 /* Copy `names`, NULL for no list. Returns: false, and an unchanged list, if out of memory. */

@@ -5,6 +5,8 @@
 #ifndef TOTE_INTERNAL_STORE_H
 #define TOTE_INTERNAL_STORE_H
 
+#include <stdatomic.h>
+
 #include "tote/context.h"
 #include "tote/internal/wire.h"
 
@@ -64,7 +66,12 @@ TOTE_SHARED bool tote__layer_put(tote_store *layer, const struct tote__layer_ent
 TOTE_SHARED tote_context *tote__context_with_layer(const tote_context *context, tote_store *layer);
 
 /* Spans are being made from here on: a plain add to the root store now is worth a diagnostic. */
-TOTE_SHARED void tote__store_note_span(void);
+extern atomic_bool tote__store_has_spans;
+static inline void tote__store_note_span(void) {
+    if (!atomic_load_explicit(&tote__store_has_spans, memory_order_relaxed)) {
+        atomic_store_explicit(&tote__store_has_spans, true, memory_order_relaxed);
+    }
+}
 
 /* A store that keeps nothing, for a scope that memory was out for. Static. */
 TOTE_SHARED tote_store *tote__store_void(void);

@@ -215,6 +215,13 @@ TOTE_SHARED size_t tote__utf8_repaired_length(const char *text, size_t length);
 TOTE_SHARED char *tote__utf8_repair(char *out, const char *text, size_t length);
 
 /*
+ * The text itself if it is UTF-8, else a repaired copy in the arena, which ends with NUL; `length`
+ * is set to that. NULL if out of memory.
+ */
+struct tote__arena;
+const char *tote__utf8_valid_text(struct tote__arena *arena, const char *text, size_t *length);
+
+/*
  * How many bytes its first `code_points` are; what is broken counts as the U+FFFD it would become.
  */
 TOTE_SHARED size_t tote__utf8_prefix(const char *text, size_t length, size_t code_points);
@@ -292,24 +299,19 @@ static inline size_t tote__split(const char *text, size_t length, char separator
     }
 }
 
-/*
- * Take the next part off a list, without blanks at its ends; empty ones are left out. Returns:
- * false at the end.
- */
+/* Take the next part off a list. Returns: false at the end. */
 static inline bool tote__next_part(struct tote__part *list, char separator,
                                    struct tote__part *part) {
-    while (list->length) {
-        const char *end = (const char *)memchr(list->at, separator, list->length);
-        *part = (struct tote__part){list->at, end ? (size_t)(end - list->at) : list->length};
-        size_t taken = part->length + (end != NULL);
-        list->at += taken;
-        list->length -= taken;
-        tote__trim(&part->at, &part->length);
-        if (part->length) {
-            return true;
-        }
+    if (!list->length) {
+        return false;
     }
-    return false;
+    const char *end = (const char *)memchr(list->at, separator, list->length);
+    size_t size = end ? (size_t)(end - list->at) : list->length;
+    *part = (struct tote__part){list->at, size};
+    size += end != NULL;
+    list->at += size;
+    list->length -= size;
+    return true;
 }
 
 static inline bool tote__part_is(struct tote__part part, const char *text) {
