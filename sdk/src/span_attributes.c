@@ -139,17 +139,16 @@ static size_t put_short_attributes(struct span *span, const tote_attribute *attr
     uint8_t *start = tote__span_at(span, region);
     const uint8_t *end = start + region->capacity;
     uint8_t *out = start + region->size;
-    size_t most =
-        limits->attributes > span->attribute_count ? limits->attributes - span->attribute_count : 0;
+    uint32_t held = span->attribute_count;
     size_t done = 0;
 
-    for (most = tote__min(most, count); done < most; done++) {
+    for (; done < count; done++, held++) {
         const char *key = attributes[done].key;
         const tote_value value = attributes[done].value;
         size_t length = key ? strlen(key) : 0;
         size_t bound = tote__short_attribute_bound(length, value);
         if (tote__unlikely(!length || bound > TOTE__SHORT_CONTENT || bound > (size_t)(end - out) ||
-                           value.size > longest)) {
+                           value.size > longest || held >= limits->attributes)) {
             break;
         }
         struct key_mark mark = mark_of(key, length);
@@ -165,7 +164,7 @@ static size_t put_short_attributes(struct span *span, const tote_attribute *attr
         note_key(span, mark);
     }
     region->size = (uint32_t)(out - start);
-    span->attribute_count += (uint32_t)done;
+    span->attribute_count = held;
     return done;
 }
 
@@ -223,11 +222,10 @@ tote__apart static void put_long_attribute(struct span *span, const tote_attribu
 }
 
 void tote__span_put_attributes(struct span *span, const tote_attribute *attributes, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        i += put_short_attributes(span, attributes + i, count - i);
-        if (i < count) {
-            put_long_attribute(span, &attributes[i]);
-        }
+    size_t done = 0;
+
+    while ((done += put_short_attributes(span, attributes + done, count - done)) < count) {
+        put_long_attribute(span, &attributes[done++]);
     }
 }
 

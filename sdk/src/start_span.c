@@ -16,65 +16,6 @@
 #include "tote/internal/sampling.h"
 #include "tote/internal/unrecorded.h"
 
-/* A span that was sampled out: new ids, and nothing to tell. */
-static bool dropped_is_recording(const tote_span *span) {
-    (void)span;
-    return false;
-}
-
-static void dropped_set_attributes(tote_span *span, const tote_attribute *attributes,
-                                   size_t attribute_count) {
-    (void)span, (void)attributes, (void)attribute_count;
-}
-
-static void dropped_add_event(tote_span *span, const char *name, const tote_attribute *attributes,
-                              size_t attribute_count, uint64_t time_unix_nano) {
-    (void)span, (void)name, (void)attributes, (void)attribute_count, (void)time_unix_nano;
-}
-
-static void dropped_add_link(tote_span *span, const tote_span_context *context,
-                             const tote_attribute *attributes, size_t attribute_count) {
-    (void)span, (void)context, (void)attributes, (void)attribute_count;
-}
-
-static void dropped_set_status(tote_span *span, tote_status_code code, const char *description) {
-    (void)span, (void)code, (void)description;
-}
-
-static void dropped_update_name(tote_span *span, const char *name) {
-    (void)span, (void)name;
-}
-
-static void dropped_fail(tote_span *span, int code) {
-    (void)span, (void)code;
-}
-
-static void dropped_end(tote_span *span, uint64_t end_time_unix_nano) {
-    (void)span, (void)end_time_unix_nano;
-}
-
-static void dropped_destroy(tote_span *base) {
-    struct span *span = (struct span *)base;
-
-    if (span->generation == tote__generation()) { /* else it is the parent process's */
-        tote_trace_state_unref(base->context.trace_state);
-        base->context.trace_state = NULL;
-        tote__pool_put(&tote__span_pool, span);
-    }
-}
-
-static const struct tote__span_ops dropped_ops = {
-    .is_recording = dropped_is_recording,
-    .set_attributes = dropped_set_attributes,
-    .add_event = dropped_add_event,
-    .add_link = dropped_add_link,
-    .set_status = dropped_set_status,
-    .update_name = dropped_update_name,
-    .fail = dropped_fail,
-    .end = dropped_end,
-    .destroy = dropped_destroy,
-};
-
 /* One start, on its way. */
 struct start {
     const struct core_config *config;
@@ -97,38 +38,32 @@ static tote_span *carry_on(const tote_context *parent, const tote_span_options *
     return tote_span_new_non_recording(span ? &span->context : &tote__invalid_span_context);
 }
 
-static bool is_zero(const void *id, size_t size) {
-    static const unsigned char zero[sizeof(tote_trace_id)];
-
-    return memcmp(id, zero, size) == 0;
-}
-
 enum { ID_ATTEMPTS = 8 };
 
+/* Of the program's generator, unless that gives only zeros. */
 static void new_trace_id(const struct start *start, tote_trace_id *id) {
     const tote_id_generator *generator = start->config->id_generator;
-    bool is_made = false;
 
-    for (int i = 0; generator && !is_made && i < ID_ATTEMPTS; i++) {
+    for (int i = 0; generator && i < ID_ATTEMPTS; i++) {
         memset(id, 0, sizeof *id);
         generator->ops.new_trace_id(generator->self, id);
-        is_made = !is_zero(id, sizeof *id);
+        if (tote__trace_id_is_valid(id)) {
+            return;
+        }
     }
-    if (!is_made) {
-        tote__random_trace_id(&start->thread->random, id);
-    }
+    tote__random_trace_id(&start->thread->random, id);
 }
 
 /* Returns: false when the generator gives none. */
-static bool ask_for_span_id(const tote_id_generator *generator, tote_span_id *id) {
-    bool is_made = false;
+tote__apart static bool ask_for_span_id(const tote_id_generator *generator, tote_span_id *id) {
+    uint64_t bits = 0;
 
-    for (int i = 0; !is_made && i < ID_ATTEMPTS; i++) {
+    for (int i = 0; !bits && i < ID_ATTEMPTS; i++) {
         memset(id, 0, sizeof *id);
         generator->ops.new_span_id(generator->self, id);
-        is_made = !is_zero(id, sizeof *id);
+        memcpy(&bits, id->bytes, sizeof bits);
     }
-    return is_made;
+    return bits != 0;
 }
 
 tote__always_inline void new_span_id(const struct start *start, tote_span_id *id) {
@@ -163,9 +98,8 @@ static tote_trace_state *trace_state_of(const struct start *start) {
     return state ? tote_trace_state_ref(state) : NULL;
 }
 
-tote__always_inline void set_up_context(const struct start *start, struct span *span) {
-    struct tote_span_context *context = &span->base.context;
-
+tote__always_inline void set_up_context(const struct start *start,
+                                        struct tote_span_context *context) {
     context->trace_id = start->trace_id;
     new_span_id(start, &context->span_id);
     atomic_init(&context->references, 0);
@@ -293,7 +227,7 @@ static void call_on_start(const struct core_config *config, tote_span *span,
     }
 }
 
-tote__always_inline struct span *take_block(void) {
+tote__always_inline void *take_block(void) {
     struct span *span = tote__pool_take(&tote__span_pool);
 
     if (span && tote__unlikely(span->listed_in != tote__generation())) {
@@ -302,14 +236,13 @@ tote__always_inline struct span *take_block(void) {
     return span;
 }
 
-/* The beginning of every span; NULL if out of memory. */
-tote__always_inline struct span *begin_span(const struct start *start, struct span *span,
-                                            const struct tote__span_ops *ops) {
+/* The beginning of every span, which is NULL if out of memory. Returns: the span. */
+tote__always_inline void *begin_span(const struct start *start, tote_span *span,
+                                     const struct tote__span_ops *ops) {
     if (span) {
-        span->base.ops = ops;
-        atomic_init(&span->base.references, 1);
-        span->generation = start->thread->owned.generation;
-        set_up_context(start, span);
+        span->ops = ops;
+        atomic_init(&span->references, 1);
+        set_up_context(start, &span->context);
     }
     return span;
 }
@@ -322,7 +255,7 @@ tote__always_inline tote_store *store_of(const struct start *start) {
 /* The span of a decision; NULL if out of memory. */
 tote__always_inline tote_span *make_span(const struct start *start, const tote_context *parent) {
     if (start->decision == TOTE_SAMPLING_DROP) {
-        return (tote_span *)begin_span(start, tote__pool_take(&tote__span_pool), &dropped_ops);
+        return begin_span(start, tote__pool_take(&tote__plain_span_pool), NULL);
     }
     struct span *span = begin_span(start, take_block(), &tote__recording_ops);
     struct span_counters *counters =
@@ -333,6 +266,7 @@ tote__always_inline tote_span *make_span(const struct start *start, const tote_c
         }
         return NULL;
     }
+    span->generation = start->thread->owned.generation;
     set_up_parent(start, span);
     set_up_rest(start, span);
     set_up_time(start, span);

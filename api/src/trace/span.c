@@ -14,13 +14,9 @@
 #include "tote/diagnostics.h"
 #include "tote/internal/context.h"
 #include "tote/internal/memory.h"
-#include "tote/internal/pool.h"
 #include "tote/internal/references.h"
 
 tote_span tote__invalid_span;
-
-static const struct tote__pool_kind plain_spans = {
-    .index = TOTE__POOL_PLAIN_SPANS, .kept = 256, .kept_most = 1024, .size = sizeof(tote_span)};
 
 tote_span *tote_span_current(void) {
     return tote_context_current()->span;
@@ -45,7 +41,7 @@ tote_span *tote_span_new_non_recording(const tote_span_context *context) {
     if (!context) {
         return &tote__invalid_span;
     }
-    tote_span *span = tote__pool_take(&plain_spans);
+    tote_span *span = tote__pool_take(&tote__plain_span_pool);
     if (!span) {
         char id[TOTE_TRACE_ID_HEX_SIZE];
         tote_trace_id_to_hex(&context->trace_id, id);
@@ -186,7 +182,7 @@ static tote__apart void destroy(tote_span *span) {
         return;
     }
     tote_trace_state_unref(span->context.trace_state);
-    tote__pool_put(&plain_spans, span);
+    tote__pool_put(&tote__plain_span_pool, span);
 }
 
 void tote_span_unref(tote_span *span) {

@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "tote/internal/shared.h"
+#include "tote/internal/pool.h"
 #include "tote/span.h"
 
 /*
@@ -79,6 +79,12 @@ enum { TOTE__SPAN_NAME_BYTES = 65, TOTE__SPAN_LABEL_BYTES = TOTE__SPAN_NAME_BYTE
 
 /* Write what names a span in a diagnostic: its name, else its id; "no span". Returns: `label`. */
 TOTE_SHARED const char *tote__span_label(const tote_span *span, char label[TOTE__SPAN_LABEL_BYTES]);
+
+/* Of spans without ops. */
+static const struct tote__pool_kind tote__plain_span_pool = {.index = TOTE__POOL_PLAIN_SPANS,
+                                                             .kept = 1024,
+                                                             .kept_most = 4096,
+                                                             .size = sizeof(struct tote_span)};
 
 /* Records nothing, not valid, static. */
 extern TOTE_SHARED tote_span tote__invalid_span;
