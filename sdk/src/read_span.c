@@ -12,10 +12,10 @@ static void read_status(struct tote__read_span *span, struct tote__slice status)
 
     while (tote__next_field(&status, &field)) {
         if (tote__field_tag(&field) == TOTE__STATUS_MESSAGE) {
-            span->fields.description = field.content;
+            span->description = field.content;
         } else if (tote__field_tag(&field) == TOTE__STATUS_CODE) {
             bool is_known = field.value <= TOTE_STATUS_ERROR;
-            span->fields.status_code = is_known ? (uint8_t)field.value : TOTE_STATUS_UNSET;
+            span->facts.status_code = is_known ? (uint8_t)field.value : TOTE_STATUS_UNSET;
         }
     }
 }
@@ -23,28 +23,27 @@ static void read_status(struct tote__read_span *span, struct tote__slice status)
 static void read_number(struct tote__read_span *span, const struct tote__field *field) {
     switch (tote__field_tag(field)) {
     case TOTE__SPAN_KIND: /* OTLP's 0 is UNSPECIFIED */
-        span->fields.kind = field->value - 1 <= TOTE_SPAN_KIND_CONSUMER
-                                ? (uint8_t)(field->value - 1)
-                                : TOTE_SPAN_KIND_INTERNAL;
+        span->facts.kind = field->value - 1 <= TOTE_SPAN_KIND_CONSUMER ? (uint8_t)(field->value - 1)
+                                                                       : TOTE_SPAN_KIND_INTERNAL;
         break;
     case TOTE__SPAN_START_TIME:
-        span->fields.start_time_unix_nano = field->value;
+        span->facts.start_time_unix_nano = field->value;
         break;
     case TOTE__SPAN_END_TIME:
-        span->fields.end_time_unix_nano = field->value;
+        span->facts.end_time_unix_nano = field->value;
         break;
     case TOTE__SPAN_DROPPED_ATTRIBUTES:
-        span->fields.dropped_attribute_count = (uint32_t)field->value;
+        span->facts.dropped_attribute_count = (uint32_t)field->value;
         break;
     case TOTE__SPAN_DROPPED_EVENTS:
-        span->fields.dropped_event_count = (uint32_t)field->value;
+        span->facts.dropped_event_count = (uint32_t)field->value;
         break;
     case TOTE__SPAN_DROPPED_LINKS:
-        span->fields.dropped_link_count = (uint32_t)field->value;
+        span->facts.dropped_link_count = (uint32_t)field->value;
         break;
     case TOTE__SPAN_FLAGS:
         span->base.context.trace_flags = field->value & 0xFF;
-        span->fields.parent.is_remote = field->value & TOTE__FLAG_IS_REMOTE;
+        span->facts.parent.is_remote = field->value & TOTE__FLAG_IS_REMOTE;
         break;
     default:
         break;
@@ -54,13 +53,14 @@ static void read_number(struct tote__read_span *span, const struct tote__field *
 /* Read all that needs no memory, except the trace state. */
 static void read_fields(struct tote__read_span *span) {
     struct tote_span_context *context = &span->base.context;
-    struct tote_span_context *parent = &span->fields.parent;
+    struct tote_span_context *parent = &span->facts.parent;
     struct tote__slice trace_state = {NULL, 0};
     struct tote__slice rest = span->bytes;
     struct tote__field field;
 
     memset(context, 0, sizeof *context);
-    memset(&span->fields, 0, sizeof span->fields);
+    memset(&span->facts, 0, sizeof span->facts);
+    span->name = span->description = (struct tote__slice){NULL, 0};
     while (tote__next_field(&rest, &field)) {
         switch (tote__field_tag(&field)) {
         case TOTE__SPAN_TRACE_ID:
@@ -76,7 +76,7 @@ static void read_fields(struct tote__read_span *span) {
             tote__read_id(&parent->span_id, sizeof parent->span_id, field.content);
             break;
         case TOTE__SPAN_NAME:
-            span->fields.name = field.content;
+            span->name = field.content;
             break;
         case TOTE__SPAN_STATUS:
             read_status(span, field.content);
@@ -87,6 +87,9 @@ static void read_fields(struct tote__read_span *span) {
         }
     }
     parent->trace_id = context->trace_id;
+    if (!tote__span_context_is_valid(parent)) {
+        memset(parent, 0, sizeof *parent);
+    }
     context->trace_state =
         tote_trace_state_from_header((const char *)trace_state.at, trace_state.size);
 }
@@ -107,8 +110,8 @@ const struct span_view *tote__read_span_view(struct tote__read_span *span) {
     tote__read_span_fields(span);
     tote__lock_take(&span->lock);
     if (!span->view) {
-        const struct span_view_source source = {span->fields.name, span->fields.description,
-                                                span->bytes, span->bytes, span->bytes};
+        const struct span_view_source source = {span->name, span->description, span->bytes,
+                                                span->bytes, span->bytes};
         span->view = tote__span_view_new(&source);
     }
     const struct span_view *view = span->view;

@@ -77,15 +77,15 @@ static uint8_t *put_status(uint8_t *out, const struct span *span) {
     size_t message = span->description.size;
     size_t size = message ? tote__run_size(message) : 0;
 
-    out = tote__put_head(out, TOTE__SPAN_STATUS, size + (span->status_code ? 2 : 0));
+    out = tote__put_head(out, TOTE__SPAN_STATUS, size + (span->facts.status_code ? 2 : 0));
     out = put_text(out, TOTE__STATUS_MESSAGE, span, &span->description);
-    return tote__put_number(out, TOTE__STATUS_CODE, span->status_code);
+    return tote__put_number(out, TOTE__STATUS_CODE, span->facts.status_code);
 }
 
 static uint32_t flags_of(const struct span *span) {
     uint32_t flags = (uint32_t)TOTE__FLAG_HAS_IS_REMOTE | span->base.context.trace_flags;
 
-    return span->has_parent && span->parent.is_remote ? flags | TOTE__FLAG_IS_REMOTE : flags;
+    return span->has_parent && span->facts.parent.is_remote ? flags | TOTE__FLAG_IS_REMOTE : flags;
 }
 
 size_t tote__record_put_span(uint8_t *bytes, const struct span *span) {
@@ -97,19 +97,19 @@ size_t tote__record_put_span(uint8_t *bytes, const struct span *span) {
         out = put_trace_state(out, span, state);
     }
     if (span->has_parent) {
-        out = put_span_id(out, TOTE__SPAN_PARENT_SPAN_ID, &span->parent.span_id);
+        out = put_span_id(out, TOTE__SPAN_PARENT_SPAN_ID, &span->facts.parent.span_id);
     }
     out = put_text(out, TOTE__SPAN_NAME, span, &span->name);
-    out = tote__put_head(out, TOTE__SPAN_KIND, span->kind + 1U); /* OTLP's 0 is UNSPECIFIED */
-    out = put_time(out, TOTE__SPAN_START_TIME, span->start_time_unix_nano);
-    out = put_time(out, TOTE__SPAN_END_TIME, span->end_time_unix_nano);
+    out = tote__put_head(out, TOTE__SPAN_KIND, span->facts.kind + 1U); /* OTLP's 0 is UNSPECIFIED */
+    out = put_time(out, TOTE__SPAN_START_TIME, span->facts.start_time_unix_nano);
+    out = put_time(out, TOTE__SPAN_END_TIME, span->facts.end_time_unix_nano);
     out = put_region(out, span, &span->attributes);
-    out = tote__put_number(out, TOTE__SPAN_DROPPED_ATTRIBUTES, span->dropped_attribute_count);
+    out = tote__put_number(out, TOTE__SPAN_DROPPED_ATTRIBUTES, span->facts.dropped_attribute_count);
     out = put_region(out, span, &span->events);
-    out = tote__put_number(out, TOTE__SPAN_DROPPED_EVENTS, span->dropped_event_count);
+    out = tote__put_number(out, TOTE__SPAN_DROPPED_EVENTS, span->facts.dropped_event_count);
     out = put_region(out, span, &span->links);
-    out = tote__put_number(out, TOTE__SPAN_DROPPED_LINKS, span->dropped_link_count);
-    if (span->status_code || span->description.size) {
+    out = tote__put_number(out, TOTE__SPAN_DROPPED_LINKS, span->facts.dropped_link_count);
+    if (span->facts.status_code || span->description.size) {
         out = put_status(out, span);
     }
     out = tote__put_fixed32(tote__put_varint(out, TOTE__SPAN_FLAGS), flags_of(span));

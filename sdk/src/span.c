@@ -71,8 +71,8 @@ static inline bool open_for_writing(struct span *span) {
  * threads may change it. Spec: trace/sdk.md#span-limits
  */
 tote__rarely_called static void report_drops_and_unlock(struct span *span) {
-    const uint32_t counts[] = {span->dropped_attribute_count, span->dropped_event_count,
-                               span->dropped_link_count};
+    const uint32_t counts[] = {span->facts.dropped_attribute_count, span->facts.dropped_event_count,
+                               span->facts.dropped_link_count};
     unsigned causes = span->loss_causes;
     char name[TOTE__FEW_NAMES_BYTES];
 
@@ -164,10 +164,10 @@ static void put_status(struct span *span, tote_status_code code, const char *des
     if (code != TOTE_STATUS_OK && code != TOTE_STATUS_ERROR) {
         return; /* UNSET says nothing */
     }
-    if (span->status_code == TOTE_STATUS_OK) {
+    if (span->facts.status_code == TOTE_STATUS_OK) {
         return; /* final */
     }
-    span->status_code = (uint8_t)code;
+    span->facts.status_code = (uint8_t)code;
     span->description.size = 0;
     if (code == TOTE_STATUS_ERROR && description && *description) {
         tote__span_set_text(span, &span->description, description);
@@ -190,10 +190,10 @@ static void span_fail(tote_span *base, int code) {
     if (!open_for_writing(span)) {
         return;
     }
-    if (span->status_code == TOTE_STATUS_UNSET) {
+    if (span->facts.status_code == TOTE_STATUS_UNSET) {
         snprintf(number, sizeof number, "%d", code);
         const tote_attribute type = {"error.type", tote_string(number)};
-        span->status_code = TOTE_STATUS_ERROR;
+        span->facts.status_code = TOTE_STATUS_ERROR;
         tote__span_put_attributes(span, &type, 1);
     }
     close_for_writing(span);
@@ -227,7 +227,7 @@ static bool export_entry(void *arg, const struct tote__entry *entry) {
         if (!export->left_out++) {
             snprintf(export->first_key, sizeof export->first_key, "%s", entry->key);
         }
-        tote__span_lose(export->span, &export->span->dropped_attribute_count, LOST_TO_LIMIT);
+        tote__span_lose(export->span, &export->span->facts.dropped_attribute_count, LOST_TO_LIMIT);
         return true;
     }
     tote__span_put_store_entry(export->span, entry);
@@ -239,7 +239,7 @@ tote__apart static void visit_store(struct span *span, const struct core_config 
 
     if (!tote__store_visit(span->store, TOTE_EXPORT, export_entry, &export)) {
         /* how many is not known */
-        tote__span_lose(span, &span->dropped_attribute_count, LOST_TO_MEMORY);
+        tote__span_lose(span, &span->facts.dropped_attribute_count, LOST_TO_MEMORY);
     }
     if (export.left_out) {
         tote_diagnose(
@@ -344,11 +344,11 @@ static void span_end(tote_span *base, uint64_t end_time_unix_nano) {
     if (!end_time_unix_nano) {
         end_time_unix_nano = span_now(span); /* before the lock: waiting for it is not work */
     }
-    uint64_t start = span->start_time_unix_nano;
+    uint64_t start = span->facts.start_time_unix_nano;
     tote__span_lock_take(&span->lock, generation);
     bool is_first = atomic_load_explicit(&span->state, memory_order_relaxed) == SPAN_OPEN;
     if (is_first) {
-        span->end_time_unix_nano = end_time_unix_nano < start ? start : end_time_unix_nano;
+        span->facts.end_time_unix_nano = end_time_unix_nano < start ? start : end_time_unix_nano;
         span->ender = &tote__thread;
         atomic_store_explicit(&span->state, SPAN_ENDING, memory_order_release);
     }
@@ -364,7 +364,7 @@ static void span_end(tote_span *base, uint64_t end_time_unix_nano) {
 /* Whether an ended span has more than its block and the overflow. */
 static bool has_parts(const struct span *span) {
     return (uintptr_t)span->view | (uintptr_t)span->store | (uintptr_t)span->index |
-           (uintptr_t)span->base.context.trace_state | (uintptr_t)span->parent.trace_state;
+           (uintptr_t)span->base.context.trace_state | (uintptr_t)span->facts.parent.trace_state;
 }
 
 /* What goes with a span in any case, before its block can be used again. */
@@ -381,9 +381,9 @@ static void release_parts(struct span *span) {
         tote_trace_state_unref(span->base.context.trace_state);
         span->base.context.trace_state = NULL;
     }
-    if (span->parent.trace_state) {
-        tote_trace_state_unref(span->parent.trace_state);
-        span->parent.trace_state = NULL;
+    if (span->facts.parent.trace_state) {
+        tote_trace_state_unref(span->facts.parent.trace_state);
+        span->facts.parent.trace_state = NULL;
     }
 }
 

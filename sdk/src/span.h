@@ -14,6 +14,7 @@
 #include "span_lock.h"
 #include "tote/internal/few_names.h"
 #include "tote/internal/pool.h"
+#include "tote/internal/record.h"
 #include "tote/internal/sdk.h"
 #include "tote/internal/span.h"
 #include "tote/internal/wire.h"
@@ -77,43 +78,35 @@ struct span {
                                states, while the block is free */
     struct span *next_listed; /* these two stay from use to use, too */
     struct span *previous_listed;
-    struct span_view *view;          /* unpacked for readers; see span_view.h */
-    struct tote_span_context parent; /* of a root: not valid */
+    struct span_view *view; /* unpacked for readers; see span_view.h */
 
     const void *ender; /* the thread in end() */
     uint32_t scope;    /* a tracer's index */
     struct span_origin origin;
-    uint8_t kind;
     bool has_parent;
     bool has_given_start; /* by the program, not by a clock */
-    uint64_t start_time_unix_nano;
     /* Both clocks, read at one time: at the start of the local root, or of a later local ancestor.
      * anchor_monotonic 0: the program gives the time. */
     uint64_t anchor_realtime;
     uint64_t anchor_monotonic;
 
-    struct region name; /* ends with NUL, which is not in its size; so does ... */
+    struct region name; /* ends with NUL, which is not in its size; so does the description */
     struct region attributes;
-    struct region
-        description; /* ... this one, when there is one; from here to the room a new span is zero */
+    struct tote__span_facts facts; /* from its end time to the room a new span is zero */
+    struct region description;
     struct region events;
     struct region links;
     uint32_t attribute_count;
     uint32_t event_count;
     uint32_t link_count;
-    uint32_t dropped_attribute_count;
-    uint32_t dropped_event_count;
-    uint32_t dropped_link_count;
     uint32_t
         store_attributes_start; /* offset in `attributes` from which on the store's stand, ... */
     uint32_t store_attribute_count; /* ... and how many */
     uint32_t room_used;             /* from the end of the room */
     uint32_t overflow_used;
     struct span_index *index; /* of very many attributes, see attribute_index.h; else NULL */
-    uint8_t status_code;
-    uint8_t loss_causes; /* of enum span_loss, why something was left out */
+    uint8_t loss_causes;      /* of enum span_loss, why something was left out */
     bool drop_reported;
-    uint64_t end_time_unix_nano;
     uint64_t key_filter[SPAN_KEY_FILTER_WORDS]; /* bits for each attribute's key: most keys are
                                                    seen to be new without a search */
 

@@ -184,12 +184,13 @@ static void put_attribute(struct span *span, const char *key, size_t key_length,
         bool is_full = span->attribute_count >= span->origin.limits.attributes;
         if (is_full && span->store_attribute_count) {
             remove_store_attribute(span, last_store_attribute(span));
-            tote__span_lose(span, &span->dropped_attribute_count, LOST_TO_LIMIT); /* the store's */
+            tote__span_lose(span, &span->facts.dropped_attribute_count,
+                            LOST_TO_LIMIT); /* the store's */
             is_full = false;
         }
         place = (struct tote__place){span->attributes.size, 0};
         if (is_full) {
-            tote__span_lose(span, &span->dropped_attribute_count, LOST_TO_LIMIT);
+            tote__span_lose(span, &span->facts.dropped_attribute_count, LOST_TO_LIMIT);
             return;
         }
     }
@@ -199,7 +200,7 @@ static void put_attribute(struct span *span, const char *key, size_t key_length,
         place = (struct tote__place){span->attributes.size, 0};
     }
     if (plan.is_too_large || !resize_place(span, &place, plan.size)) {
-        tote__span_lose(span, &span->dropped_attribute_count,
+        tote__span_lose(span, &span->facts.dropped_attribute_count,
                         plan.is_too_large ? LOST_TO_LIMIT : LOST_TO_MEMORY);
         return;
     }
@@ -217,7 +218,7 @@ tote__apart static void put_long_attribute(struct span *span, const tote_attribu
     if (key) {
         put_attribute(span, key, length, attribute->value);
     } else {
-        tote__span_lose(span, &span->dropped_attribute_count, LOST_TO_KEY);
+        tote__span_lose(span, &span->facts.dropped_attribute_count, LOST_TO_KEY);
     }
 }
 
@@ -242,7 +243,7 @@ void tote__span_put_store_entry(struct span *span, const struct tote__entry *ent
         return;
     }
     if (span->attribute_count >= span->origin.limits.attributes) {
-        tote__span_lose(span, &span->dropped_attribute_count, LOST_TO_LIMIT);
+        tote__span_lose(span, &span->facts.dropped_attribute_count, LOST_TO_LIMIT);
         return;
     }
     if (is_limited(&span->origin.limits)) {
@@ -256,7 +257,7 @@ void tote__span_put_store_entry(struct span *span, const struct tote__entry *ent
         return;
     }
     if (!tote__span_reserve(span, &span->attributes, entry->attribute.size)) {
-        tote__span_lose(span, &span->dropped_attribute_count, LOST_TO_MEMORY);
+        tote__span_lose(span, &span->facts.dropped_attribute_count, LOST_TO_MEMORY);
         return;
     }
     memcpy(tote__span_at(span, &span->attributes) + span->attributes.size, entry->attribute.at,
@@ -413,7 +414,8 @@ void tote__span_put_event(struct span *span, const char *name, const tote_attrib
     bool is_full = span->event_count >= span->origin.limits.events;
     uint8_t *out = is_full ? NULL : open_field(span, &span->events, TOTE__SPAN_EVENT, content);
     if (!out) {
-        tote__span_lose(span, &span->dropped_event_count, is_full ? LOST_TO_LIMIT : LOST_TO_MEMORY);
+        tote__span_lose(span, &span->facts.dropped_event_count,
+                        is_full ? LOST_TO_LIMIT : LOST_TO_MEMORY);
         tote__arena_clear(&selection.memory);
         return;
     }
@@ -469,7 +471,8 @@ void tote__span_put_link(struct span *span, const tote_span_context *context,
     bool has_room = !is_full && tote__span_reserve(span, &span->links, content + 16);
     uint8_t *out = has_room ? open_field(span, &span->links, TOTE__SPAN_LINK, content) : NULL;
     if (!out) {
-        tote__span_lose(span, &span->dropped_link_count, is_full ? LOST_TO_LIMIT : LOST_TO_MEMORY);
+        tote__span_lose(span, &span->facts.dropped_link_count,
+                        is_full ? LOST_TO_LIMIT : LOST_TO_MEMORY);
         tote__arena_clear(&selection.memory);
         return;
     }

@@ -19,11 +19,14 @@ static struct span *self(const tote_span_data *data) {
     return (struct span *)data;
 }
 
-/* The fields of a span that is read from its bytes; NULL for a recording span. */
-static const struct tote__read_span *fields_of(const tote_span_data *data) {
+static const struct tote__span_facts *facts_of(const tote_span_data *data) {
+    static const struct tote__span_facts none;
     struct tote__read_span *read = tote__as_read_span(data);
 
-    return read ? tote__read_span_fields(read) : NULL;
+    if (read) {
+        return &tote__read_span_fields(read)->facts;
+    }
+    return data ? &self(data)->facts : &none;
 }
 
 const tote_span_data *tote_span_get_data(const tote_span *span) {
@@ -49,13 +52,18 @@ static const struct span_view *view_of_recording(struct span *span) {
     return view;
 }
 
+/* An empty one if out of memory. */
 static const struct span_view *get_view(const tote_span_data *data) {
+    static const struct span_view empty = {.name = "", .description = ""};
     struct tote__read_span *read = tote__as_read_span(data);
+    const struct span_view *view = NULL;
 
     if (read) {
-        return tote__read_span_view(read);
+        view = tote__read_span_view(read);
+    } else if (data) {
+        view = view_of_recording(self(data));
     }
-    return data ? view_of_recording(self(data)) : NULL;
+    return view ? view : &empty;
 }
 
 void tote__span_drop_view(struct span *span) {
@@ -64,103 +72,71 @@ void tote__span_drop_view(struct span *span) {
 }
 
 const char *tote_span_data_get_name(const tote_span_data *data) {
-    if (tote__as_read_span(data)) {
-        const struct span_view *view = get_view(data);
-        return view ? view->name : "";
+    if (!data || tote__as_read_span(data)) {
+        return get_view(data)->name;
     }
-    return data ? (const char *)tote__span_at(self(data), &self(data)->name) : "";
+    return (const char *)tote__span_at(self(data), &self(data)->name);
 }
 
 tote_span_kind tote_span_data_get_kind(const tote_span_data *data) {
-    const struct tote__read_span *read = fields_of(data);
-
-    if (read) {
-        return (tote_span_kind)read->fields.kind;
-    }
-    return data ? (tote_span_kind)self(data)->kind : TOTE_SPAN_KIND_INTERNAL;
+    return (tote_span_kind)facts_of(data)->kind;
 }
 
 tote_status_code tote_span_data_get_status_code(const tote_span_data *data) {
-    const struct tote__read_span *read = fields_of(data);
-
-    if (read) {
-        return (tote_status_code)read->fields.status_code;
-    }
-    return data ? (tote_status_code)self(data)->status_code : TOTE_STATUS_UNSET;
+    return (tote_status_code)facts_of(data)->status_code;
 }
 
 const char *tote_span_data_get_status_description(const tote_span_data *data) {
-    if (tote__as_read_span(data)) {
-        const struct span_view *view = get_view(data);
-        return view ? view->description : "";
-    }
     const struct span *span = self(data);
-    return span && span->description.size ? (const char *)tote__span_at(span, &span->description)
-                                          : "";
+
+    if (!data || tote__as_read_span(data)) {
+        return get_view(data)->description;
+    }
+    return span->description.size ? (const char *)tote__span_at(span, &span->description) : "";
 }
 
 const tote_span_context *tote_span_data_get_context(const tote_span_data *data) {
-    const struct tote__read_span *read = fields_of(data);
-
-    if (read) {
-        return &read->base.context;
-    }
-    return data ? &self(data)->base.context : &tote__invalid_span_context;
+    facts_of(data); /* which reads the context, too */
+    return data ? &((const tote_span *)data)->context : &tote__invalid_span_context;
 }
 
 const tote_span_context *tote_span_data_get_parent(const tote_span_data *data) {
-    const struct tote__read_span *read = fields_of(data);
-
-    if (read) {
-        bool has_parent = tote__span_context_is_valid(&read->fields.parent);
-        return has_parent ? &read->fields.parent : &tote__invalid_span_context;
-    }
-    return data && self(data)->has_parent ? &self(data)->parent : &tote__invalid_span_context;
+    return &facts_of(data)->parent;
 }
 
 uint64_t tote_span_data_get_start_time_unix_nano(const tote_span_data *data) {
-    const struct tote__read_span *read = fields_of(data);
-
-    if (read) {
-        return read->fields.start_time_unix_nano;
-    }
-    return data ? self(data)->start_time_unix_nano : 0;
+    return facts_of(data)->start_time_unix_nano;
 }
 
 uint64_t tote_span_data_get_end_time_unix_nano(const tote_span_data *data) {
-    const struct tote__read_span *read = fields_of(data);
+    return facts_of(data)->end_time_unix_nano;
+}
 
-    if (read) {
-        return read->fields.end_time_unix_nano;
+static void set_count(size_t *count, size_t found) {
+    if (count) {
+        *count = found;
     }
-    return data ? self(data)->end_time_unix_nano : 0;
 }
 
 const tote_attribute *tote_span_data_get_attributes(const tote_span_data *data, size_t *count) {
     const struct span_view *view = get_view(data);
 
-    if (count) {
-        *count = view ? view->attribute_count : 0;
-    }
-    return view ? view->attributes : NULL;
+    set_count(count, view->attribute_count);
+    return view->attributes;
 }
 
 const tote_event *tote_span_data_get_events(const tote_span_data *data, size_t *count) {
     const struct span_view *view = get_view(data);
 
-    if (count) {
-        *count = view ? view->event_count : 0;
-    }
-    return view && view->event_count ? view->events : NULL;
+    set_count(count, view->event_count);
+    return view->event_count ? view->events : NULL;
 }
 
 const tote_link *tote_span_data_get_links(const tote_span_data *data, size_t *count) {
     const struct span_view *view = get_view(data);
 
-    if (count) {
-        *count = view ? view->link_count : 0;
-    }
-    return view && view->link_count ? view->links : NULL;
+    set_count(count, view->link_count);
+    return view->link_count ? view->links : NULL;
 }
 
 const tote_value *tote_span_data_get_attribute(const tote_span_data *data, const char *key) {
@@ -176,30 +152,15 @@ const tote_value *tote_span_data_get_attribute(const tote_span_data *data, const
 }
 
 size_t tote_span_data_get_dropped_attribute_count(const tote_span_data *data) {
-    const struct tote__read_span *read = fields_of(data);
-
-    if (read) {
-        return read->fields.dropped_attribute_count;
-    }
-    return data ? self(data)->dropped_attribute_count : 0;
+    return facts_of(data)->dropped_attribute_count;
 }
 
 size_t tote_span_data_get_dropped_event_count(const tote_span_data *data) {
-    const struct tote__read_span *read = fields_of(data);
-
-    if (read) {
-        return read->fields.dropped_event_count;
-    }
-    return data ? self(data)->dropped_event_count : 0;
+    return facts_of(data)->dropped_event_count;
 }
 
 size_t tote_span_data_get_dropped_link_count(const tote_span_data *data) {
-    const struct tote__read_span *read = fields_of(data);
-
-    if (read) {
-        return read->fields.dropped_link_count;
-    }
-    return data ? self(data)->dropped_link_count : 0;
+    return facts_of(data)->dropped_link_count;
 }
 
 const tote_instrumentation_scope *

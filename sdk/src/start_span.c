@@ -117,16 +117,16 @@ tote__always_inline void set_up_parent(const struct start *start, struct span *s
 
     span->has_parent = parent != NULL;
     if (!parent) {
-        span->parent = tote__invalid_span_context;
+        span->facts.parent = tote__invalid_span_context;
         return;
     }
-    span->parent.trace_id = parent->trace_id;
-    span->parent.span_id = parent->span_id;
-    atomic_init(&span->parent.references, 0);
-    span->parent.trace_flags = parent->trace_flags;
-    span->parent.hints = parent->hints;
-    span->parent.is_remote = parent->is_remote;
-    span->parent.trace_state =
+    span->facts.parent.trace_id = parent->trace_id;
+    span->facts.parent.span_id = parent->span_id;
+    atomic_init(&span->facts.parent.references, 0);
+    span->facts.parent.trace_flags = parent->trace_flags;
+    span->facts.parent.hints = parent->hints;
+    span->facts.parent.is_remote = parent->is_remote;
+    span->facts.parent.trace_state =
         parent->trace_state ? tote_trace_state_ref(parent->trace_state) : NULL;
 }
 
@@ -135,9 +135,9 @@ tote__always_inline void set_up_parent(const struct start *start, struct span *s
  * before its parent.
  */
 static uint64_t not_before_parent(const struct span *parent, uint64_t now) {
-    bool is_early = parent && !parent->has_given_start && now < parent->start_time_unix_nano;
+    bool is_early = parent && !parent->has_given_start && now < parent->facts.start_time_unix_nano;
 
-    return is_early ? parent->start_time_unix_nano : now;
+    return is_early ? parent->facts.start_time_unix_nano : now;
 }
 
 /*
@@ -167,7 +167,7 @@ tote__always_inline void set_up_time(const struct start *start, struct span *spa
     span->has_given_start = given != 0;
     if (tote__unlikely(config->now_unix_nano)) {
         span->anchor_realtime = span->anchor_monotonic = 0;
-        span->start_time_unix_nano =
+        span->facts.start_time_unix_nano =
             given ? given : not_before_parent(parent, config->now_unix_nano(config->clock));
         return;
     }
@@ -179,18 +179,18 @@ tote__always_inline void set_up_time(const struct start *start, struct span *spa
         span->anchor_realtime = not_before_parent(parent, tote__clock_realtime());
         span->anchor_monotonic = monotonic;
     }
-    span->start_time_unix_nano =
+    span->facts.start_time_unix_nano =
         given ? given : span->anchor_realtime + (monotonic - span->anchor_monotonic);
 }
 
 tote__always_inline void set_up_rest(const struct start *start, struct span *span) {
     span->origin = start->config->origin;
     span->scope = start->tracer->index;
-    span->kind =
+    span->facts.kind =
         (uint8_t)(start->options->kind <= TOTE_SPAN_KIND_CONSUMER ? start->options->kind
                                                                   : TOTE_SPAN_KIND_INTERNAL);
-    memset((char *)span + offsetof(struct span, description), 0,
-           offsetof(struct span, room) - offsetof(struct span, description));
+    memset(&span->facts.end_time_unix_nano, 0,
+           offsetof(struct span, room) - offsetof(struct span, facts.end_time_unix_nano));
     span->ender = NULL;
 }
 
@@ -198,7 +198,7 @@ tote__always_inline void set_up_rest(const struct start *start, struct span *spa
 static void put_result(struct span *span, const tote_sampling_result *result) {
     tote__span_put_attributes(span, result->attributes, result->attribute_count);
     if (result->dropped_attribute_count) {
-        span->dropped_attribute_count += (uint32_t)result->dropped_attribute_count;
+        span->facts.dropped_attribute_count += (uint32_t)result->dropped_attribute_count;
         span->loss_causes |= LOST_TO_KEY; /* or to memory: the sampler's result does not tell */
     }
 }

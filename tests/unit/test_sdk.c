@@ -190,12 +190,12 @@ static void make_older(tote_span *base, int64_t realtime_s, int64_t monotonic_s)
     struct span *span = (struct span *)base;
 
     span->anchor_realtime -= (uint64_t)realtime_s * 1000000000ULL;
-    span->start_time_unix_nano = span->anchor_realtime;
+    span->facts.start_time_unix_nano = span->anchor_realtime;
     span->anchor_monotonic -= (uint64_t)monotonic_s * 1000000000ULL;
 }
 
 static uint64_t start_time_of(const tote_span *span) {
-    return ((const struct span *)span)->start_time_unix_nano;
+    return ((const struct span *)span)->facts.start_time_unix_nano;
 }
 
 /* The real-time clock was set, or the machine was suspended, under an open root. */

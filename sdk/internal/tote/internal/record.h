@@ -72,6 +72,18 @@ static inline size_t tote__record_size(size_t bytes) {
     return sizeof(struct tote__record) + ((bytes + 7) & ~(size_t)7);
 }
 
+/* What accessors return as it is. */
+struct tote__span_facts {
+    struct tote_span_context parent; /* of a root: not valid */
+    uint64_t start_time_unix_nano;
+    uint8_t kind;
+    uint64_t end_time_unix_nano;
+    uint32_t dropped_attribute_count;
+    uint32_t dropped_event_count;
+    uint32_t dropped_link_count;
+    uint8_t status_code;
+};
+
 /*
  * A span that is read from its bytes: a tote_span_data like a recording span. Bounds are checked,
  * and what is not readable is left out, for the bytes may come from a file. Any number of threads
@@ -86,18 +98,9 @@ struct tote__read_span {
     struct tote__lock lock;
     _Atomic(bool) has_fields; /* stored last */
     struct span_view *view;
-    struct {
-        struct tote_span_context parent;
-        struct tote__slice name;
-        struct tote__slice description;
-        uint64_t start_time_unix_nano;
-        uint64_t end_time_unix_nano;
-        uint32_t dropped_attribute_count;
-        uint32_t dropped_event_count;
-        uint32_t dropped_link_count;
-        uint8_t kind;
-        uint8_t status_code;
-    } fields;
+    struct tote__span_facts facts;
+    struct tote__slice name;
+    struct tote__slice description;
 };
 
 /* Make it the span of these bytes, which have to outlive it. Reads nothing yet. */
