@@ -57,37 +57,35 @@ static const char *keep_path(struct tote__otlp_settings *settings, const char *p
 }
 
 /*
+ * Find a variable's value among words. Returns: its number, from 1 on as in the enumerations; 0,
+ * after a warning, if it is none.
+ */
+static unsigned find_word(const char *name, const char *value, const char *const *words,
+                          size_t count, const char *fault) {
+    for (size_t i = 0; i < count; i++) {
+        if (tote__env_is_word(value, strlen(value), words[i])) {
+            return (unsigned)i + 1;
+        }
+    }
+    tote__diagnose_each(TOTE_LEVEL_WARN, "otlp", "%s: '%s' is %s, ignored", name, value, fault);
+    return 0;
+}
+
+/*
  * Take a variable's value. Returns: false, after a warning, when it is of no use.
  */
 typedef bool take_function(struct tote__otlp_settings *settings, const char *name,
                            const char *value, bool is_general);
 
-static const char *default_endpoint(const struct tote__otlp_settings *settings) {
-    return settings->protocol == TOTE_OTLP_GRPC ? default_grpc_endpoint : default_http_endpoint;
-}
-
 static bool take_protocol(struct tote__otlp_settings *settings, const char *name, const char *value,
                           bool is_general) {
-    static const struct {
-        const char *name;
-        tote_otlp_protocol protocol;
-    } protocols[] = {
-        {"http/protobuf", TOTE_OTLP_HTTP_PROTOBUF},
-        {"http/json", TOTE_OTLP_HTTP_JSON},
-        {"grpc", TOTE_OTLP_GRPC},
-    };
+    static const char *const words[] = {"http/protobuf", "http/json", "grpc"};
+    unsigned found = find_word(name, value, words, TOTE_COUNT_OF(words),
+                               "none of http/protobuf, http/json and grpc");
 
     (void)is_general;
-    for (size_t i = 0; i < TOTE_COUNT_OF(protocols); i++) {
-        if (tote__env_is_word(value, strlen(value), protocols[i].name)) {
-            settings->protocol = protocols[i].protocol;
-            return true;
-        }
-    }
-    tote__diagnose_each(TOTE_LEVEL_WARN, "otlp",
-                        "%s: '%s' is none of http/protobuf, http/json and grpc, ignored", name,
-                        value);
-    return false;
+    settings->protocol = (tote_otlp_protocol)found;
+    return found;
 }
 
 static bool take_insecure(struct tote__otlp_settings *settings, const char *name, const char *value,
@@ -122,14 +120,12 @@ static bool take_headers(struct tote__otlp_settings *settings, const char *name,
 
 static bool take_compression(struct tote__otlp_settings *settings, const char *name,
                              const char *value, bool is_general) {
+    static const char *const words[] = {"none", "gzip"};
+    unsigned found = find_word(name, value, words, TOTE_COUNT_OF(words), "neither gzip nor none");
+
     (void)is_general;
-    settings->is_gzip = tote__env_is_word(value, strlen(value), "gzip");
-    if (settings->is_gzip || tote__env_is_word(value, strlen(value), "none")) {
-        return true;
-    }
-    tote__diagnose_each(TOTE_LEVEL_WARN, "otlp", "%s: '%s' is neither gzip nor none, ignored", name,
-                        value);
-    return false;
+    settings->is_gzip = found == TOTE_OTLP_GZIP;
+    return found;
 }
 
 static bool take_timeout(struct tote__otlp_settings *settings, const char *name, const char *value,
@@ -144,40 +140,13 @@ static bool take_timeout(struct tote__otlp_settings *settings, const char *name,
     return true;
 }
 
-static bool take_ca_file(struct tote__otlp_settings *settings, const char *name, const char *value,
-                         bool is_general) {
-    (void)name, (void)is_general;
-    settings->ca_file = keep_path(settings, value);
-    return true;
-}
+enum { NAME_BYTES = 64 };
 
-static bool take_client_certificate_file(struct tote__otlp_settings *settings, const char *name,
-                                         const char *value, bool is_general) {
-    (void)name, (void)is_general;
-    settings->client_certificate_file = keep_path(settings, value);
-    return true;
-}
-
-static bool take_client_key_file(struct tote__otlp_settings *settings, const char *name,
-                                 const char *value, bool is_general) {
-    (void)name, (void)is_general;
-    settings->client_key_file = keep_path(settings, value);
-    return true;
-}
-
-static void take_variable(struct tote__otlp_settings *settings, const char *word,
-                          take_function *take) {
-    static const char *const prefixes[] = {"OTEL_EXPORTER_OTLP_TRACES_", "OTEL_EXPORTER_OTLP_"};
-
-    for (size_t i = 0; i < TOTE_COUNT_OF(prefixes); i++) {
-        char name[64];
-        snprintf(name, sizeof name, "%s%s", prefixes[i], word);
-        const char *value = tote__env(name);
-
-        if (value && take(settings, name, value, i == 1)) {
-            return;
-        }
-    }
+/* Write the name of a variable, for traces or for all signals. Returns: its value; NULL: not set.
+ */
+static const char *find_variable(const char *word, bool is_general, char name[NAME_BYTES]) {
+    snprintf(name, NAME_BYTES, "OTEL_EXPORTER_OTLP_%s%s", is_general ? "" : "TRACES_", word);
+    return tote__env(name);
 }
 
 static void take_environment(struct tote__otlp_settings *settings,
@@ -193,14 +162,14 @@ static void take_environment(struct tote__otlp_settings *settings,
         {"HEADERS", take_headers, options->headers && options->header_count},
         {"COMPRESSION", take_compression, options->compression != TOTE_OTLP_COMPRESSION_DEFAULT},
         {"TIMEOUT", take_timeout, options->timeout_ms},
-        {"CERTIFICATE", take_ca_file, options->ca_file},
-        {"CLIENT_CERTIFICATE", take_client_certificate_file, options->client_certificate_file},
-        {"CLIENT_KEY", take_client_key_file, options->client_key_file},
     };
 
     for (size_t i = 0; i < TOTE_COUNT_OF(variables); i++) {
-        if (!variables[i].is_given) {
-            take_variable(settings, variables[i].word, variables[i].take);
+        bool is_taken = variables[i].is_given;
+        for (int is_general = 0; is_general < 2 && !is_taken; is_general++) {
+            char name[NAME_BYTES];
+            const char *value = find_variable(variables[i].word, is_general, name);
+            is_taken = value && variables[i].take(settings, name, value, is_general);
         }
     }
 }
@@ -219,18 +188,10 @@ static void take_options(struct tote__otlp_settings *settings, const tote_otlp_o
     if (options->timeout_ms) {
         settings->timeout_ms = options->timeout_ms == TOTE_NOTHING ? 0 : options->timeout_ms;
     }
-    if (options->ca_file) {
-        settings->ca_file = keep_path(settings, options->ca_file);
-    }
-    if (options->client_certificate_file) {
-        settings->client_certificate_file = keep_path(settings, options->client_certificate_file);
-    }
-    if (options->client_key_file) {
-        settings->client_key_file = keep_path(settings, options->client_key_file);
-    }
-    if (options->max_response_bytes) {
-        settings->max_response_bytes = options->max_response_bytes;
-    }
+}
+
+static bool is_set(const tote_otlp_options *options, const char *name) {
+    return !options->ignore_environment && tote__env_boolean(name);
 }
 
 static void take_spool(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
@@ -238,38 +199,37 @@ static void take_spool(struct tote__otlp_settings *settings, const tote_otlp_opt
     const char *directory = options->spool_directory ? options->spool_directory : variable;
 
     settings->needs_spool = options->spool_directory;
-    settings->spool_no_sync = options->spool_no_sync || (!options->ignore_environment &&
-                                                         tote__env_boolean("OTEL_C_SPOOL_NO_SYNC"));
+    settings->spool_no_sync = options->spool_no_sync || is_set(options, "OTEL_C_SPOOL_NO_SYNC");
     settings->spool_directory = directory ? keep_path(settings, directory) : NULL;
     settings->spool_limits = (struct tote__spool_limits){
         .max_bytes = options->spool_max_bytes ? options->spool_max_bytes : DEFAULT_SPOOL_MAX_BYTES,
         .max_files = options->spool_max_files ? options->spool_max_files : DEFAULT_SPOOL_MAX_FILES,
         .max_age_s = options->spool_max_age_s ? options->spool_max_age_s : DEFAULT_SPOOL_MAX_AGE_S,
     };
-}
-
-/* Returns: false when the options ask for what cannot be. */
-static bool take_journal(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
     settings->spools_before_end =
-        options->spool_before_end ||
-        (!options->ignore_environment && tote__env_boolean("OTEL_C_SPOOL_BEFORE_END"));
+        options->spool_before_end || is_set(options, "OTEL_C_SPOOL_BEFORE_END");
     settings->journal_directory =
         options->journal_directory ? keep_path(settings, options->journal_directory) : NULL;
     settings->journal_bytes =
         options->journal_bytes ? options->journal_bytes : DEFAULT_JOURNAL_BYTES;
+}
+
+/* Returns: false when the options ask for what cannot be. */
+static bool check_journal(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
     const char *obstacle = !settings->spool_directory ? "there is no spool_directory"
                            : settings->protocol == TOTE_OTLP_HTTP_JSON
                                ? "it is for http/protobuf and grpc"
                                : NULL;
-    if (settings->spools_before_end && obstacle) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
-                      "spans that end will not outlive this process, which spool_before_end asks "
-                      "for: %s",
-                      obstacle);
-        settings->spools_before_end = false;
-        return !options->spool_before_end;
+
+    if (!settings->spools_before_end || !obstacle) {
+        return true;
     }
-    return true;
+    tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
+                  "spans that end will not outlive this process, which spool_before_end asks "
+                  "for: %s",
+                  obstacle);
+    settings->spools_before_end = false;
+    return !options->spool_before_end;
 }
 
 /* Returns: whether there is none, or one that can be used. */
@@ -288,20 +248,6 @@ static bool take_transport(struct tote__otlp_settings *settings, const tote_otlp
     return true;
 }
 
-/* A file of TLS, and the variable or the option that names it. */
-struct tls_file {
-    const char *path; /* NULL: none */
-    bool is_of_option;
-    const char *option;
-    const char *variables[2]; /* that of traces, the general one */
-};
-
-static const char *source_of(const struct tls_file *file) {
-    return file->is_of_option              ? file->option
-           : tote__env(file->variables[0]) ? file->variables[0]
-                                           : file->variables[1];
-}
-
 static bool ends_in_quotation_mark(const char *path) {
     size_t length = strlen(path);
 
@@ -309,24 +255,26 @@ static bool ends_in_quotation_mark(const char *path) {
 }
 
 /*
- * libcurl opens the files of TLS itself, and would wait for the writer of a FIFO. One that cannot
- * be read now may be there later. Returns: false when it is no regular file.
+ * Take a file of TLS. libcurl opens it itself, and would wait for the writer of a FIFO. One that
+ * cannot be read now may be there later. Returns: false when it is no regular file.
  */
-static bool check_file(const struct tote__otlp_settings *settings, const struct tls_file *file) {
+static bool take_file(struct tote__otlp_settings *settings, const char *source, const char *value,
+                      const char **path) {
     char text[TOTE__OS_ERROR_BYTES];
-    int descriptor = file->path ? tote__os_open_regular(file->path) : -1;
 
+    *path = keep_path(settings, value);
+    int descriptor = *path ? tote__os_open_regular(*path) : -1;
     if (descriptor >= 0) {
         close(descriptor);
     }
-    if (!file->path || descriptor >= 0) {
+    if (!*path || descriptor >= 0) {
         return true;
     }
     if (errno == EINVAL) {
         tote__diagnose_each(TOTE_LEVEL_ERROR, "otlp",
                             "no exporter is made: %s is no regular file (%s); a certificate or key "
                             "has to be one",
-                            file->path, source_of(file));
+                            *path, source);
         return false;
     }
     if (settings->is_tls && !settings->transport.send) {
@@ -334,40 +282,38 @@ static bool check_file(const struct tote__otlp_settings *settings, const struct 
             TOTE_LEVEL_ERROR, "otlp",
             "%s: the file %s cannot be read: %s; nothing is delivered to %s while "
             "it cannot%s",
-            source_of(file), file->path, tote__os_error(errno, text), settings->shown_url,
-            ends_in_quotation_mark(file->path) ? "; remove the quotation marks around the value"
-                                               : "");
+            source, *path, tote__os_error(errno, text), settings->shown_url,
+            ends_in_quotation_mark(*path) ? "; remove the quotation marks around the value" : "");
     }
     return true;
 }
 
-static bool check_files(const struct tote__otlp_settings *settings,
-                        const tote_otlp_options *options) {
-    const struct tls_file files[] = {
-        {settings->ca_file,
-         options->ca_file,
-         "tote_otlp_options.ca_file",
-         {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"}},
-        {settings->client_certificate_file,
-         options->client_certificate_file,
-         "tote_otlp_options.client_certificate_file",
-         {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"}},
-        {settings->client_key_file,
-         options->client_key_file,
-         "tote_otlp_options.client_key_file",
-         {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"}},
+static bool take_files(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
+    const struct {
+        const char *word;
+        const char *source;
+        const char *value;
+        const char **path;
+    } files[] = {
+        {"CERTIFICATE", "tote_otlp_options.ca_file", options->ca_file, &settings->ca_file},
+        {"CLIENT_CERTIFICATE", "tote_otlp_options.client_certificate_file",
+         options->client_certificate_file, &settings->client_certificate_file},
+        {"CLIENT_KEY", "tote_otlp_options.client_key_file", options->client_key_file,
+         &settings->client_key_file},
     };
     bool are_good = true;
 
     for (size_t i = 0; i < TOTE_COUNT_OF(files) && are_good; i++) {
-        are_good = check_file(settings, &files[i]);
+        char name[NAME_BYTES];
+        const char *value = files[i].value;
+        for (int is_general = 0; is_general < 2 && !value && !options->ignore_environment;
+             is_general++) {
+            value = find_variable(files[i].word, is_general, name);
+        }
+        are_good = !value || take_file(settings, files[i].value ? files[i].source : name, value,
+                                       files[i].path);
     }
     return are_good;
-}
-
-static size_t default_max_request_bytes(const struct tote__otlp_settings *settings) {
-    return settings->protocol == TOTE_OTLP_GRPC ? DEFAULT_MAX_GRPC_REQUEST_BYTES
-                                                : DEFAULT_MAX_REQUEST_BYTES;
 }
 
 /* The protocol comes first: what an endpoint may be depends on it. */
@@ -381,24 +327,29 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
         settings->protocol = TOTE_OTLP_HTTP_PROTOBUF;
     }
     settings->max_request_bytes = options->max_request_bytes ? options->max_request_bytes
-                                                             : default_max_request_bytes(settings);
+                                  : settings->protocol == TOTE_OTLP_GRPC
+                                      ? DEFAULT_MAX_GRPC_REQUEST_BYTES
+                                      : DEFAULT_MAX_REQUEST_BYTES;
     take_spool(settings, options);
     take_options(settings, options);
-    if (settings->has_unusable_endpoint || !take_journal(settings, options) ||
+    if (settings->has_unusable_endpoint || !check_journal(settings, options) ||
         !take_transport(settings, options)) {
         return false;
     }
     if (!settings->url) {
-        tote__otlp_take_endpoint(settings, "the default", default_endpoint(settings), true);
+        bool is_grpc = settings->protocol == TOTE_OTLP_GRPC;
+        tote__otlp_take_endpoint(settings, "the default",
+                                 is_grpc ? default_grpc_endpoint : default_http_endpoint, true);
     }
-    if (settings->url) {
+    settings->is_incomplete |= !settings->url;
+    if (!settings->is_incomplete) {
         tote__otlp_take_proxy(settings);
     }
-    if (settings->is_incomplete || !settings->url) {
+    bool are_good = settings->is_incomplete || take_files(settings, options);
+    if (settings->is_incomplete) {
         tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "memory is out, no exporter is made");
-        return false;
     }
-    return check_files(settings, options);
+    return are_good && !settings->is_incomplete;
 }
 
 bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
@@ -413,7 +364,8 @@ bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
         .retry_longest_ms = own.retry_longest_ms ? own.retry_longest_ms : DEFAULT_RETRY_LONGEST_MS,
         .max_retry_after_ms =
             own.max_retry_after_ms ? own.max_retry_after_ms : DEFAULT_MAX_RETRY_AFTER_MS,
-        .max_response_bytes = DEFAULT_MAX_RESPONSE_BYTES,
+        .max_response_bytes =
+            own.max_response_bytes ? own.max_response_bytes : DEFAULT_MAX_RESPONSE_BYTES,
     };
     bool resolved = resolve(settings, &own);
     if (!resolved) {
