@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,7 @@ static struct tote__watch *find_watch(struct tote__connection *connection, int f
     return NULL;
 }
 
+/* A number that curl closed without telling is still in the table: see arm(). */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
     struct tote__connection *connection = arg;
     int fd = tote__os_above_stdio(
@@ -66,42 +68,32 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 
     (void)purpose;
     connection->socket_error = fd < 0 ? errno : 0;
-    struct tote__watch *stale = fd < 0 ? NULL : find_watch(connection, fd);
-    if (stale) {
-        stale->armed = 0;
+    if (fd < 0) {
+        return CURL_SOCKET_BAD;
     }
-    for (size_t i = 0; fd >= 0 && i < TOTE__MAX_SOCKETS; i++) {
-        if (connection->sockets[i].fd < 0) {
-            connection->sockets[i].inode = tote__socket_inode(fd);
-            connection->sockets[i].fd = fd;
-            break;
-        }
+    struct tote__watch *stale = find_watch(connection, fd);
+    struct tote__watch *watch = stale ? stale : find_watch(connection, -1);
+    if (watch) {
+        watch->inode = tote__socket_inode(fd);
+        watch->armed = 0;
+        watch->fd = fd;
     }
-    return fd < 0 ? CURL_SOCKET_BAD : fd;
+    return fd;
 }
 
-static bool is_socket(const struct tote__connection *connection, int fd) {
-    bool is_found = false;
-
-    for (size_t i = 0; i < TOTE__MAX_SOCKETS && !is_found; i++) {
-        is_found = connection->sockets[i].fd == fd;
-    }
-    return is_found;
-}
-
-/* Return the first socket; -1: none. */
-static int first_socket(const struct tote__connection *connection) {
-    for (size_t i = 0; i < TOTE__MAX_SOCKETS; i++) {
-        if (connection->sockets[i].fd >= 0) {
-            return connection->sockets[i].fd;
+/* Return the first socket; NULL: none. */
+static struct tote__watch *first_socket(struct tote__connection *connection) {
+    for (size_t i = 0; i < TOTE__MAX_WATCHES; i++) {
+        if (connection->watches[i].fd >= 0 && connection->watches[i].inode) {
+            return &connection->watches[i];
         }
     }
-    return -1;
+    return NULL;
 }
 
 /* Without a socket curl looks a name up, which may make descriptors: they are 3 or above, too. */
 static void hold_stdio(struct tote__connection *connection) {
-    if (first_socket(connection) < 0) {
+    if (!first_socket(connection)) {
         connection->held_stdio |= tote__os_hold_stdio(connection->epoll);
     }
 }
@@ -111,13 +103,8 @@ static int close_socket(void *arg, curl_socket_t fd) {
     struct tote__connection *connection = arg;
     struct tote__watch *watch = find_watch(connection, fd);
 
-    for (size_t i = 0; i < TOTE__MAX_SOCKETS; i++) {
-        if (connection->sockets[i].fd == fd) {
-            connection->sockets[i].fd = -1;
-        }
-    }
     if (watch) {
-        watch->fd = -1;
+        *watch = (struct tote__watch){.fd = -1};
     }
     epoll_ctl(connection->epoll, EPOLL_CTL_DEL, fd, NULL); /* a child may have it open still */
     int result = close(fd);
@@ -146,39 +133,31 @@ static void arm(struct tote__connection *connection, struct tote__watch *watch) 
     watch->armed = event.events;
 }
 
-/* Returns NULL if there are too many. */
-static struct tote__watch *add_watch(struct tote__connection *connection, int fd) {
-    struct tote__watch *watch = find_watch(connection, -1);
-
-    if (watch) {
-        *watch = (struct tote__watch){.fd = fd};
-    }
-    return watch;
-}
-
 /* curl wants to know when something can be done with a socket, or no more. */
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused) {
     struct tote__connection *connection = arg;
     struct tote__watch *watch = find_watch(connection, fd);
 
     (void)easy, (void)unused;
-    if (what == CURL_POLL_REMOVE) {
-        if (watch) {
-            watch->fd = -1;
-        }
-        return 0;
+    if (!watch && what != CURL_POLL_REMOVE) {
+        watch = find_watch(connection, -1);
     }
-    watch = watch ? watch : add_watch(connection, fd);
     if (!watch) {
-        return -1;
-    }
-    if (!is_socket(connection, fd)) { /* curl closes these without the callback */
-        watch->armed = 0;
+        return what == CURL_POLL_REMOVE ? 0 : -1;
     }
     watch->idle_writes = 0;
     watch->write_at = 0;
     watch->events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0U) |
                     (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0U);
+    if (what == CURL_POLL_REMOVE) {
+        watch->armed = 0;
+        watch->fd = watch->inode ? fd : -1;
+        return 0;
+    }
+    if (!watch->inode) { /* curl closes these without the callback */
+        watch->armed = 0;
+    }
+    watch->fd = fd;
     arm(connection, watch);
     return 0;
 }
@@ -205,19 +184,17 @@ void tote__connection_free(struct tote__connection *connection) {
 }
 
 /* The host may have closed it, and given the number to something else. */
-static bool is_own_socket(const struct tote__connection *connection, size_t i) {
-    int fd = connection->sockets[i].fd;
-    uint64_t inode = fd >= 0 ? tote__socket_inode(fd) : 0;
-
-    return inode && inode == connection->sockets[i].inode;
+static bool is_own_socket(const struct tote__watch *watch) {
+    return watch->fd >= 0 && watch->inode && tote__socket_inode(watch->fd) == watch->inode;
 }
 
 bool tote__connection_is_open(const struct tote__connection *connection) {
     bool is_open = true;
     int error = errno;
 
-    for (size_t i = 0; i < TOTE__MAX_SOCKETS && is_open; i++) {
-        is_open = connection->sockets[i].fd < 0 || is_own_socket(connection, i);
+    for (size_t i = 0; i < TOTE__MAX_WATCHES && is_open; i++) {
+        const struct tote__watch *watch = &connection->watches[i];
+        is_open = watch->fd < 0 || !watch->inode || is_own_socket(watch);
     }
     errno = error;
     return is_open;
@@ -225,20 +202,18 @@ bool tote__connection_is_open(const struct tote__connection *connection) {
 
 bool tote__connection_watch_answer(struct tote__connection *connection) {
     int error = errno;
-    int fd = first_socket(connection);
-    struct tote__watch *watch = fd >= 0 ? find_watch(connection, fd) : NULL;
-    struct epoll_event event = {.events = (uint32_t)EPOLLIN | (uint32_t)EPOLLONESHOT,
-                                .data.fd = fd};
+    struct tote__watch *watch = first_socket(connection);
+    struct epoll_event event = {.events = (uint32_t)EPOLLIN | (uint32_t)EPOLLONESHOT};
 
-    if (watch && watch->armed) {
-        event.events = watch->armed;
+    if (watch) {
+        event.data.fd = watch->fd;
+        event.events = watch->armed ? watch->armed : event.events;
     }
-    if (fd < 0 || epoll_ctl(connection->epoll, EPOLL_CTL_MOD, fd, &event) != 0) {
+    if (!watch || epoll_ctl(connection->epoll, EPOLL_CTL_MOD, watch->fd, &event) != 0) {
         errno = error;
         return false;
     }
-    watch = watch ? watch : add_watch(connection, fd);
-    if (watch && !watch->armed) {
+    if (!watch->armed) {
         watch->events = EPOLLIN;
         watch->armed = event.events;
     }
@@ -246,9 +221,9 @@ bool tote__connection_watch_answer(struct tote__connection *connection) {
 }
 
 void tote__connection_leave_behind(struct tote__connection *connection) {
-    for (size_t i = 0; i < TOTE__MAX_SOCKETS; i++) {
-        if (is_own_socket(connection, i)) {
-            close(connection->sockets[i].fd);
+    for (size_t i = 0; i < TOTE__MAX_WATCHES; i++) {
+        if (is_own_socket(&connection->watches[i])) {
+            close(connection->watches[i].fd);
         }
     }
     connection->next = atomic_load(&left_behind);
@@ -448,9 +423,6 @@ struct tote__connection *tote__connection_new(const struct tote__otlp_settings *
                      .is_grpc = settings->protocol == TOTE_OTLP_GRPC},
         .settings = settings,
     };
-    for (size_t i = 0; i < TOTE__MAX_SOCKETS; i++) {
-        connection->sockets[i].fd = -1;
-    }
     for (size_t i = 0; i < TOTE__MAX_WATCHES; i++) {
         connection->watches[i].fd = -1;
     }
@@ -486,11 +458,14 @@ bool tote__connection_begin(struct tote__connection *connection, struct tote__sl
     connection->error[0] = '\0';
     connection->socket_error = 0;
     connection->cut_at = TOTE__NEVER;
-    return !curl_easy_setopt(easy, CURLOPT_HTTPHEADER, connection->headers) &&
-           !curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)request.at) &&
-           !curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request.size) &&
-           !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms ? (long)connect_ms : 1L) &&
-           curl_multi_add_handle(connection->multi, easy) == CURLM_OK;
+    connection->deadline = deadline;
+    connection->is_busy =
+        !curl_easy_setopt(easy, CURLOPT_HTTPHEADER, connection->headers) &&
+        !curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)request.at) &&
+        !curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request.size) &&
+        !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms ? (long)connect_ms : 1L) &&
+        curl_multi_add_handle(connection->multi, easy) == CURLM_OK;
+    return connection->is_busy;
 }
 
 /* Changes when curl sent or received something of the request. */
@@ -526,13 +501,17 @@ static void watch_writes_again(struct tote__connection *connection) {
     }
 }
 
+static uint64_t sooner(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
 uint64_t tote__connection_due(const struct tote__connection *connection) {
-    uint64_t due = connection->timer < connection->cut_at ? connection->timer : connection->cut_at;
+    uint64_t due = sooner(connection->timer, sooner(connection->cut_at, connection->deadline));
 
     for (size_t i = 0; i < TOTE__MAX_WATCHES; i++) {
         const struct tote__watch *watch = &connection->watches[i];
-        if (watch->fd >= 0 && watch->write_at && watch->write_at < due) {
-            due = watch->write_at;
+        if (watch->fd >= 0 && watch->write_at) {
+            due = sooner(due, watch->write_at);
         }
     }
     return due;
@@ -549,7 +528,7 @@ static bool handle_event(struct tote__connection *connection, const struct epoll
     int fd = event->data.fd;
     struct tote__watch *watch = fd >= 0 ? find_watch(connection, fd) : NULL;
 
-    if (!watch) {
+    if (!watch || !watch->events) {
         return true;
     }
     watch->armed = 0;
@@ -559,7 +538,7 @@ static bool handle_event(struct tote__connection *connection, const struct epoll
         return false;
     }
     watch = find_watch(connection, fd);
-    if (watch && !watch->armed) {
+    if (watch && watch->events && !watch->armed) {
         note_use(watch, event->events, progress_of(connection) != before);
         arm(connection, watch);
     }
@@ -596,12 +575,13 @@ static bool run_timer(struct tote__connection *connection, int *running) {
     return code == CURLM_OK;
 }
 
-static bool run_sockets(struct tote__connection *connection, uint32_t wait_ms, int *running) {
+static bool run_sockets(struct tote__connection *connection, uint64_t until, int *running) {
     struct epoll_event events[MOST_EVENTS];
 
     watch_writes_again(connection);
-    int count = epoll_wait(connection->epoll, events, MOST_EVENTS,
-                           (int)tote__ms_until(tote__connection_due(connection), wait_ms));
+    uint64_t due = sooner(tote__connection_due(connection), until);
+    int count =
+        epoll_wait(connection->epoll, events, MOST_EVENTS, (int)tote__ms_until(due, INT_MAX));
     for (int i = 0; i < count; i++) {
         if (!handle_event(connection, &events[i], running)) {
             return false;
@@ -610,17 +590,21 @@ static bool run_sockets(struct tote__connection *connection, uint32_t wait_ms, i
     return true;
 }
 
-/* The timer is due when a request begins: curl sends it, before the wait for the response. */
-bool tote__connection_run(struct tote__connection *connection, uint32_t wait_ms, bool *is_done) {
-    bool is_due = tote__clock_monotonic() >= connection->timer;
+/*
+ * The timer is due when a request begins: curl sends it, before the wait for the response. Returns:
+ * false when curl gives up.
+ */
+static bool run(struct tote__connection *connection, uint64_t until, bool *is_done) {
+    uint64_t now = tote__clock_monotonic();
+    bool is_due = now >= connection->timer;
     int running = 1;
 
     if (is_due && !run_timer(connection, &running)) {
         return false;
     }
-    bool is_over = is_due && (running == 0 || wait_ms == 0); /* the next run waits */
+    bool is_over = is_due && (running == 0 || now >= until); /* the next run waits */
     if (!is_over &&
-        (!run_sockets(connection, wait_ms, &running) || !run_timer(connection, &running))) {
+        (!run_sockets(connection, until, &running) || !run_timer(connection, &running))) {
         return false;
     }
     *is_done = running == 0 || is_cut(connection);
@@ -671,15 +655,33 @@ void tote__describe_descriptors(int error, char *text, size_t size, struct tote_
                                      : "; raise the system's limit of open files (fs.file-max)";
 }
 
-void tote__connection_end(struct tote__connection *connection, bool is_done,
-                          struct tote__answer *answer) {
-    CURLcode result = is_done ? result_of(connection) : CURLE_OK;
-
+/* `result`: how the transfer ended; CURLE_OK if it did not. */
+static void end(struct tote__connection *connection, CURLcode result, struct tote__answer *answer) {
     tote__incoming_read(&connection->incoming, answer);
     curl_easy_getinfo(connection->easy, CURLINFO_RESPONSE_CODE, &answer->status);
-    if (is_done) {
-        answer->outcome = tote__incoming_outcome(&connection->incoming, connection->easy, result);
-    }
     describe_error(connection, result, answer);
     curl_multi_remove_handle(connection->multi, connection->easy);
+    connection->is_busy = false;
+}
+
+bool tote__connection_step(struct tote__connection *connection, uint64_t until,
+                           struct tote__answer *answer) {
+    CURLcode result = CURLE_OK;
+    bool is_done = false;
+    bool is_good = run(connection, until, &is_done);
+
+    if (is_good && !is_done && tote__clock_monotonic() < connection->deadline) {
+        return false;
+    }
+    answer->outcome = is_good ? TOTE__TIMED_OUT : TOTE__NOT_SENT;
+    if (is_good && is_done) {
+        result = result_of(connection);
+        answer->outcome = tote__incoming_outcome(&connection->incoming, connection->easy, result);
+    }
+    end(connection, result, answer);
+    return true;
+}
+
+void tote__connection_cancel(struct tote__connection *connection, struct tote__answer *answer) {
+    end(connection, CURLE_OK, answer);
 }

@@ -21,12 +21,13 @@
  * One socket is kept, there are some more while connecting to several addresses, and what looks
  * names up.
  */
-enum { TOTE__MAX_SOCKETS = 8, TOTE__MAX_WATCHES = 16 };
+enum { TOTE__MAX_WATCHES = 16 };
 
-/* What curl waits for. */
+/* A socket of the connection, or something else that curl waits for. */
 struct tote__watch {
-    int fd; /* -1: nothing */
-    uint32_t events;
+    _Atomic(int) fd;      /* -1: nothing */
+    uint64_t inode;       /* of a socket, until it is closed; 0: curl opened it */
+    uint32_t events;      /* 0: curl does not wait for it */
     uint32_t armed;       /* as epoll has it, until there is an event; 0: not */
     unsigned idle_writes; /* in a row: it was writable, and curl wrote nothing */
     uint64_t write_at;    /* not watched for writing before; 0: watched */
@@ -40,12 +41,10 @@ struct tote__connection {
     CURL *easy;
     struct curl_slist *headers;
     int epoll;       /* the transport's, in which curl's sockets are watched */
-    uint64_t timer;  /* when curl wants to be called, whatever the sockets do */
-    uint64_t cut_at; /* a response is here, and curl goes on; TOTE__NEVER: there is none */
-    struct {
-        _Atomic(int) fd; /* -1: none */
-        uint64_t inode;
-    } sockets[TOTE__MAX_SOCKETS];
+    uint64_t timer;    /* when curl wants to be called, whatever the sockets do */
+    uint64_t deadline; /* of the request that is under way, ... */
+    bool is_busy;      /* ... if one is */
+    uint64_t cut_at;   /* a response is here, and curl goes on; TOTE__NEVER: there is none */
     struct tote__watch watches[TOTE__MAX_WATCHES];
     struct tote__packer packer;
     struct tote__incoming incoming;
@@ -92,14 +91,14 @@ void tote__connection_leave_behind(struct tote__connection *connection);
 bool tote__connection_begin(struct tote__connection *connection, struct tote__slice request,
                             uint64_t deadline);
 
-/* Do what can be done, after a wait of so many ms at most. Returns: false when curl gives up. */
-bool tote__connection_run(struct tote__connection *connection, uint32_t wait_ms, bool *is_done);
+/* Do what can be done until then. Returns: whether the request is over, and `answer` is filled. */
+bool tote__connection_step(struct tote__connection *connection, uint64_t until,
+                           struct tote__answer *answer);
 
-/* When the next run has something to do even without an event; TOTE__NEVER. */
+/* When the next step has something to do even without an event. */
 uint64_t tote__connection_due(const struct tote__connection *connection);
 
-/* What came, and if it is done how it ended: `outcome` is as it was before if not. */
-void tote__connection_end(struct tote__connection *connection, bool is_done,
-                          struct tote__answer *answer);
+/* Give the request up. `answer` gets what came; its outcome is as it was before. */
+void tote__connection_cancel(struct tote__connection *connection, struct tote__answer *answer);
 
 #endif

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "connection.h"
+#include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/lock.h"
@@ -28,8 +29,6 @@ struct tote__transport {
     const struct tote__otlp_settings *settings;
     locale_t locale;                     /* of libcurl's calls; 0: out of memory */
     struct tote__connection *connection; /* NULL until the first send */
-    uint64_t deadline;                   /* of the request that is under way, ... */
-    bool is_busy;                        /* ... if one is */
     bool is_checked;                     /* its descriptors were, since the last wait */
     struct tote__lock lock;       /* guards making the next three, and an interrupt meanwhile */
     _Atomic(uint32_t) generation; /* of the process that they are of; 0: of none */
@@ -41,12 +40,10 @@ struct tote__transport {
     uint64_t wake_inode;          /* what tells the two from files of the host, ... */
     uint64_t waker_inode;         /* ... which no eventfd has */
     atomic_bool is_interrupted;
-    struct tote__prepared prepared; /* of the connection, which borrows it */
-    struct tote__prepared renewed;  /* for the next one, if it is a later one; lock */
-    uint32_t prepared_count;        /* whose number `prepared` is; 0: of none */
-    _Atomic(uint32_t) preparations; /* so many were made */
-    uint64_t files;                 /* what the files of TLS were for the connection */
-    _Atomic(int) error;             /* the errno of descriptors that could not be made */
+    struct tote__prepared *prepared;          /* of the connection, which borrows it */
+    _Atomic(struct tote__prepared *) renewed; /* for the next one; NULL: no later one */
+    uint64_t files;                           /* what those of TLS were for the connection */
+    _Atomic(int) error;                       /* the errno of descriptors that could not be made */
     char error_text[TOTE__OS_ERROR_BYTES + 32];
 };
 
@@ -173,55 +170,45 @@ static uint64_t files_of(const struct tote__transport *transport) {
     return fingerprint;
 }
 
-/*
- * Use what was prepared last. Returns: what was used before, to be cleared once no connection
- * borrows it.
- */
-static struct tote__prepared take_renewed(struct tote__transport *transport) {
-    struct tote__prepared before = {.addresses = NULL};
-
-    tote__lock_take(&transport->lock);
-    if (transport->prepared_count != atomic_load(&transport->preparations)) {
-        before = transport->prepared;
-        transport->prepared = transport->renewed;
-        transport->renewed = (struct tote__prepared){.addresses = NULL};
-        transport->prepared_count = atomic_load(&transport->preparations);
+/* NULL: nothing happens. */
+static void free_prepared(struct tote__prepared *prepared) {
+    if (prepared) {
+        tote__prepared_clear(prepared);
+        tote__release(prepared, sizeof *prepared);
     }
-    tote__lock_drop(&transport->lock);
-    return before;
 }
 
 /* The connection of this process. NULL when memory or descriptors are out. */
 static struct tote__connection *connection_of(struct tote__transport *transport) {
     struct tote__connection *old = transport->connection;
+    struct tote__prepared *before = transport->prepared;
+    struct tote__prepared *renewed = atomic_exchange(&transport->renewed, NULL);
     bool is_own = is_own_connection(transport);
-    uint32_t preparations = atomic_load(&transport->preparations);
-    uint64_t files = preparations ? 0 : files_of(transport); /* else files may not be looked at */
 
-    if (is_own && transport->prepared_count == preparations && transport->files == files) {
+    transport->prepared = renewed ? renewed : before;
+    uint64_t files = transport->prepared ? 0 : files_of(transport); /* else they may not be read */
+    if (is_own && !renewed && transport->files == files) {
         return old;
     }
-    struct tote__prepared before = take_renewed(transport);
     transport->files = files;
     int epoll = tote__transport_descriptor(transport);
     transport->connection_make = transport->makes;
     transport->connection =
-        epoll < 0
-            ? NULL
-            : tote__connection_new(transport->settings,
-                                   transport->prepared_count ? &transport->prepared : NULL, epoll);
+        epoll < 0 ? NULL : tote__connection_new(transport->settings, transport->prepared, epoll);
     if (is_own) {
         tote__connection_free(old);
     } else if (old) {
         tote__connection_leave_behind(old);
     }
-    tote__prepared_clear(&before);
+    if (renewed) {
+        free_prepared(before);
+    }
     return transport->connection;
 }
 
 /* In a child the request is its parent's. */
 static bool is_busy(const struct tote__transport *transport) {
-    return transport->is_busy && transport->connection &&
+    return transport->connection && transport->connection->is_busy &&
            transport->connection->generation == tote__generation();
 }
 
@@ -279,15 +266,8 @@ static bool begin(struct tote__transport *transport, const struct tote__request 
     if (connection) {
         body = tote__pack(&connection->packer, transport->settings, request->message);
     }
-    transport->deadline = request->deadline;
-    transport->is_busy = body.at && tote__connection_begin(connection, body, request->deadline);
     transport->is_checked = true;
-    return transport->is_busy;
-}
-
-static void end(struct tote__transport *transport, bool is_done, struct tote__answer *answer) {
-    tote__connection_end(transport->connection, is_done, answer);
-    transport->is_busy = false;
+    return body.at && tote__connection_begin(connection, body, request->deadline);
 }
 
 /* The host has closed descriptors while a request is under way. */
@@ -296,13 +276,11 @@ static void lose_connection(struct tote__transport *transport, struct tote__answ
     answer->error = "this process has closed the descriptors of the connection";
     tote__connection_leave_behind(transport->connection);
     transport->connection = NULL;
-    transport->is_busy = false;
 }
 
 /* Returns: whether it is over, and `answer` is filled. */
-static bool advance(struct tote__transport *transport, uint32_t wait_ms,
+static bool advance(struct tote__transport *transport, uint64_t until,
                     struct tote__answer *answer) {
-    bool is_done = false;
     bool is_own = transport->is_checked || is_own_connection(transport);
 
     transport->is_checked = false; /* much can happen until the next step */
@@ -312,83 +290,73 @@ static bool advance(struct tote__transport *transport, uint32_t wait_ms,
     }
     if (atomic_load(&transport->is_interrupted)) {
         answer->outcome = TOTE__INTERRUPTED;
-        end(transport, false, answer);
+        tote__connection_cancel(transport->connection, answer);
         return true;
     }
-    if (!tote__connection_run(transport->connection, wait_ms, &is_done)) {
-        end(transport, false, answer);
-        return true;
-    }
-    if (!is_done && tote__clock_monotonic() < transport->deadline) {
-        return false;
-    }
-    answer->outcome = TOTE__TIMED_OUT;
-    end(transport, is_done, answer);
-    return true;
+    return tote__connection_step(transport->connection, until, answer);
 }
 
-/* libcurl sends without a signal; a TLS library may raise one. */
-static bool may_raise_signals(const struct tote__transport *transport) {
+/* What stands around a call of libcurl. */
+struct call {
+    int error;
+    bool may_raise_signals; /* libcurl sends without one; a TLS library may raise one */
+    struct tote__held_signals signals;
+    locale_t locale; /* the thread's; 0: it was not changed */
+};
+
+static struct call start_call(const struct tote__transport *transport) {
     const struct tote__otlp_settings *settings = transport->settings;
     bool has_proxy = settings->proxy && *settings->proxy; /* which may use TLS */
+    struct call call = {.error = errno, .may_raise_signals = has_proxy || settings->is_tls};
 
-    return has_proxy || settings->is_tls;
+    if (call.may_raise_signals) {
+        tote__hold_write_signals(&call.signals);
+    }
+    call.locale = transport->locale ? uselocale(transport->locale) : (locale_t)0;
+    return call;
 }
 
-static void hold_signals(const struct tote__transport *transport,
-                         struct tote__held_signals *signals) {
-    if (may_raise_signals(transport)) {
-        tote__hold_write_signals(signals);
+static void end_call(const struct call *call) {
+    if (call->locale) {
+        uselocale(call->locale);
     }
-}
-
-static void release_signals(const struct tote__transport *transport,
-                            const struct tote__held_signals *signals) {
-    if (may_raise_signals(transport)) {
-        tote__release_write_signals(signals);
+    if (call->may_raise_signals) {
+        tote__release_write_signals(&call->signals);
     }
+    errno = call->error;
 }
 
 bool tote__transport_begin(struct tote__transport *transport, const struct tote__request *request,
                            struct tote__answer *answer) {
-    int error = errno;
-    struct tote__held_signals signals;
     bool has_begun = false;
 
     no_answer(answer);
     if (transport->settings->transport.send) {
+        int error = errno;
         send_by_own(transport->settings, request, answer);
-    } else {
-        hold_signals(transport, &signals);
-        has_begun = begin(transport, request);
-        release_signals(transport, &signals);
-        int failure = transport->connection ? 0 : atomic_load(&transport->error);
-        if (!has_begun && tote__is_out_of_descriptors(failure)) {
-            tote__describe_descriptors(failure, transport->error_text, sizeof transport->error_text,
-                                       answer);
-        }
+        errno = error;
+        return false;
     }
-    errno = error;
+    struct call call = start_call(transport);
+    has_begun = begin(transport, request);
+    int failure = transport->connection ? 0 : atomic_load(&transport->error);
+    if (!has_begun && tote__is_out_of_descriptors(failure)) {
+        tote__describe_descriptors(failure, transport->error_text, sizeof transport->error_text,
+                                   answer);
+    }
+    end_call(&call);
     return has_begun;
 }
 
 bool tote__transport_step(struct tote__transport *transport, uint32_t wait_ms,
                           struct tote__answer *answer) {
-    int error = errno;
-    struct tote__held_signals signals;
-
     no_answer(answer);
     if (!is_busy(transport)) {
         return true;
     }
-    hold_signals(transport, &signals);
-    locale_t before = transport->locale ? uselocale(transport->locale) : (locale_t)0;
-    bool is_over = advance(transport, wait_ms, answer);
-    if (before) {
-        uselocale(before);
-    }
-    release_signals(transport, &signals);
-    errno = error;
+    struct call call = start_call(transport);
+    bool is_over = advance(transport, tote__deadline_in(wait_ms), answer);
+    end_call(&call);
     return is_over;
 }
 
@@ -405,11 +373,7 @@ bool tote__transport_pause(struct tote__transport *transport, uint32_t wait_ms) 
 }
 
 uint64_t tote__transport_due(const struct tote__transport *transport) {
-    if (!is_busy(transport)) {
-        return TOTE__NEVER;
-    }
-    uint64_t due = tote__connection_due(transport->connection);
-    return due < transport->deadline ? due : transport->deadline;
+    return is_busy(transport) ? tote__connection_due(transport->connection) : TOTE__NEVER;
 }
 
 /* Each event comes once, except an interrupt's. */
@@ -424,12 +388,12 @@ void tote__transport_hush(struct tote__transport *transport) {
 }
 
 void tote__transport_cancel(struct tote__transport *transport) {
-    struct tote__answer answer;
+    struct tote__answer answer = {.outcome = TOTE__INTERRUPTED};
 
     if (is_busy(transport) && !is_own_connection(transport)) {
         lose_connection(transport, &answer);
     } else if (is_busy(transport)) {
-        end(transport, false, &answer);
+        tote__connection_cancel(transport->connection, &answer);
     }
     if (has_descriptors(transport)) { /* an interrupt has come */
         char bytes[8];
@@ -442,17 +406,19 @@ void tote__transport_cancel(struct tote__transport *transport) {
 
 tote_result tote__transport_prepare(struct tote__transport *transport, uint64_t deadline,
                                     bool may_make_thread) {
-    struct tote__prepared prepared;
+    struct tote__prepared *prepared = tote__allocate(sizeof *prepared);
     int error = errno;
+    tote_result result = TOTE_FAILURE;
 
-    tote_result result = tote__prepare(transport->settings, deadline, may_make_thread, &prepared);
+    if (prepared) {
+        result = tote__prepare(transport->settings, deadline, may_make_thread, prepared);
+    } else {
+        tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "not prepared: no memory");
+    }
     if (result == TOTE_SUCCESS) {
-        tote__lock_take(&transport->lock);
-        struct tote__prepared unused = transport->renewed;
-        transport->renewed = prepared;
-        atomic_fetch_add(&transport->preparations, 1);
-        tote__lock_drop(&transport->lock);
-        tote__prepared_clear(&unused);
+        free_prepared(atomic_exchange(&transport->renewed, prepared));
+    } else {
+        tote__release(prepared, sizeof *prepared);
     }
     errno = error;
     return result;
@@ -501,30 +467,26 @@ struct tote__transport *tote__transport_new(const struct tote__otlp_settings *se
 }
 
 void tote__transport_free(struct tote__transport *transport) {
-    int error = errno;
-    struct tote__held_signals signals;
-
     if (!transport) {
         return;
     }
+    struct call call = start_call(transport);
     struct tote__connection *connection = transport->connection;
     if (connection && !is_own_connection(transport)) {
         tote__connection_leave_behind(connection);
         connection = NULL;
     }
-    hold_signals(transport, &signals);
     tote__connection_free(connection);
-    release_signals(transport, &signals);
     if (has_descriptors(transport)) {
         const int own[] = {transport->epoll, transport->wake,
                            has_waker(transport) ? transport->waker : -1};
         close_all(own, TOTE_COUNT_OF(own));
     }
-    tote__prepared_clear(&transport->prepared);
-    tote__prepared_clear(&transport->renewed);
+    free_prepared(transport->prepared);
+    free_prepared(atomic_load(&transport->renewed));
+    end_call(&call);
     if (transport->locale) {
         freelocale(transport->locale);
     }
     tote__release(transport, sizeof *transport);
-    errno = error;
 }
