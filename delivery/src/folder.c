@@ -58,14 +58,13 @@ static void move_to(struct walk *walk, int next) {
 
 /* Begin at the root, or at the working directory. */
 static bool begin(struct walk *walk) {
-    move_to(walk, tote__os_above_stdio(
-                      open(*walk->rest == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC)));
+    move_to(walk, tote__os_open(AT_FDCWD, *walk->rest == '/' ? "/" : ".", O_PATH | O_DIRECTORY, 0));
     return walk->at >= 0 || fail(walk, errno);
 }
 
 /* The entry of the new directory is to survive a loss of power as well as what is written to it. */
 static void sync_parent(int parent) {
-    int fd = tote__os_above_stdio(openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    int fd = tote__os_open(parent, ".", O_RDONLY | O_DIRECTORY, 0);
 
     if (fd >= 0) {
         fsync(fd);
@@ -85,8 +84,8 @@ static void restore_mode(int parent, const char *name) {
 
 /* O_DIRECTORY has the kernel mount what is mounted on demand. */
 static int open_component(struct walk *walk, const char *name, bool is_last) {
-    int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
-    int next = tote__os_above_stdio(openat(walk->at, name, flags | O_DIRECTORY));
+    int flags = O_PATH | O_NOFOLLOW;
+    int next = tote__os_open(walk->at, name, flags | O_DIRECTORY, 0);
 
     if (next < 0 && errno == ENOENT && is_last && walk->may_make) {
         if (mkdirat(walk->at, name, S_IRWXU) == 0) {
@@ -95,10 +94,10 @@ static int open_component(struct walk *walk, const char *name, bool is_last) {
         } else if (errno != EEXIST) {
             return -1;
         }
-        next = tote__os_above_stdio(openat(walk->at, name, flags | O_DIRECTORY));
+        next = tote__os_open(walk->at, name, flags | O_DIRECTORY, 0);
     }
     if (next < 0 && (errno == ENOTDIR || errno == ELOOP)) {
-        next = tote__os_above_stdio(openat(walk->at, name, flags)); /* a link, perhaps */
+        next = tote__os_open(walk->at, name, flags, 0); /* a link, perhaps */
     }
     return next;
 }
@@ -179,9 +178,7 @@ static int open_path(struct walk *walk) {
     if (is_good && walk->rest[strspn(walk->rest, "/")]) {
         is_good = fail(walk, ENAMETOOLONG);
     }
-    int fd = is_good
-                 ? tote__os_above_stdio(openat(walk->at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC))
-                 : -1;
+    int fd = is_good ? tote__os_open(walk->at, ".", O_RDONLY | O_DIRECTORY, 0) : -1;
     if (is_good && fd < 0) {
         fail(walk, errno);
     }
@@ -269,8 +266,7 @@ bool tote__folder_is_of_another_user(const char *path) {
 }
 
 bool tote__folder_reopen(const struct tote__folder *inherited, struct tote__folder *folder) {
-    int fd = tote__os_above_stdio(
-        openat(inherited->descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    int fd = tote__os_open(inherited->descriptor, ".", O_RDONLY | O_DIRECTORY, 0);
 
     *folder = *inherited;
     folder->descriptor = fd;
@@ -308,8 +304,7 @@ bool tote__listing_adopt(int descriptor, struct tote__listing *listing) {
 }
 
 bool tote__listing_open(int directory, struct tote__listing *listing) {
-    return tote__listing_adopt(
-        tote__os_above_stdio(openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)), listing);
+    return tote__listing_adopt(tote__os_open(directory, ".", O_RDONLY | O_DIRECTORY, 0), listing);
 }
 
 bool tote__listing_is_open(const struct tote__listing *listing) {
@@ -352,8 +347,8 @@ bool tote__folder_owns(const struct tote__folder *folder, const struct stat *sta
 
 int tote__folder_open_file(const struct tote__folder *folder, const char *name, int access,
                            struct stat *status) {
-    int fd = tote__os_above_stdio(
-        openat(folder->descriptor, name, access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    int fd =
+        tote__os_open(folder->descriptor, name, access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
 
     if (fd < 0) {
         if (errno == ELOOP || errno == ENXIO || errno == EISDIR) { /* a link, a FIFO, a directory */
@@ -370,9 +365,8 @@ int tote__folder_open_file(const struct tote__folder *folder, const char *name, 
 }
 
 int tote__folder_create_file(const struct tote__folder *folder, const char *name, int access) {
-    int fd = tote__os_above_stdio(
-        openat(folder->descriptor, name,
-               access | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, S_IRUSR | S_IWUSR));
+    int fd = tote__os_open(folder->descriptor, name,
+                           access | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY, S_IRUSR | S_IWUSR);
 
     if (fd < 0) {
         return -1;
@@ -390,8 +384,7 @@ int tote__folder_create_file(const struct tote__folder *folder, const char *name
 
 bool tote__folder_read_link(const struct tote__folder *folder, const char *name, char *target,
                             size_t size) {
-    int fd =
-        tote__os_above_stdio(openat(folder->descriptor, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    int fd = tote__os_open(folder->descriptor, name, O_PATH | O_NOFOLLOW, 0);
     struct stat status;
     ssize_t length = -1;
 

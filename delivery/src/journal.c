@@ -338,7 +338,7 @@ int tote__journal_open_directory(const char *path, int spool, bool may_make) {
     struct tote__folder folder;
 
     if (!path) {
-        return tote__os_above_stdio(openat(spool, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        return tote__os_open(spool, ".", O_RDONLY | O_DIRECTORY, 0);
     }
     tote__folder_borrow(spool, &queue);
     if (!tote__folder_open(path, queue.owner, may_make, &folder, problem) && errno != ENOENT) {
@@ -426,9 +426,8 @@ static bool make_file(struct tote__journal *journal, bool is_in_memory) {
     snprintf(journal->name, sizeof journal->name, "%08x-%016llx%s", tote__os_process_id(),
              (unsigned long long)random, TOTE__JOURNAL_SUFFIX);
     snprintf(aside, sizeof aside, "%s.tmp", journal->name);
-    journal->file = tote__os_above_stdio(openat(journal->directory.descriptor, aside,
-                                                O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                                                S_IRUSR | S_IWUSR));
+    journal->file = tote__os_open(journal->directory.descriptor, aside,
+                                  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, S_IRUSR | S_IWUSR);
     if (journal->file < 0) {
         return false;
     }

@@ -43,8 +43,8 @@ struct exporter {
 /* A FIFO without a reader is an error (ENXIO) and not a reason to block. */
 static bool open_file(struct exporter *exporter) {
     struct stat status;
-    int fd = tote__os_above_stdio(
-        open(exporter->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666));
+    int fd =
+        tote__os_open(AT_FDCWD, exporter->path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0666);
 
     if (fd < 0 || fstat(fd, &status) != 0) {
         return false;

@@ -10,7 +10,9 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -31,32 +33,63 @@ int tote__os_above_stdio(int descriptor) {
     return moved;
 }
 
-/* A duplicate takes the lowest free number. */
-unsigned tote__os_hold_stdio(int descriptor) {
+/* A new descriptor takes the lowest free number. */
+unsigned tote__os_hold_stdio(void) {
     unsigned held = 0;
     int error = errno;
-    int made = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
 
-    while (made >= 0 && made <= STDERR_FILENO) {
-        held |= 1U << made;
-        made = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
-    }
-    if (made >= 0) {
-        close(made);
+    for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
+        int made = fcntl(descriptor, F_GETFD) < 0 ? epoll_create1(EPOLL_CLOEXEC) : -1;
+        if (made > STDERR_FILENO) { /* another thread has opened this one meanwhile */
+            close(made);
+        } else if (made >= 0) {
+            held |= 1U << made;
+        }
     }
     errno = error;
     return held;
+}
+
+/* The host may have given the number to a file of its own, by dup2(). */
+static bool is_epoll(int descriptor) {
+    struct epoll_event event;
+
+    return epoll_wait(descriptor, &event, 1, 0) >= 0;
 }
 
 void tote__os_release_stdio(unsigned held) {
     int error = errno;
 
     for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
-        if (held & 1U << descriptor) {
+        if (held & 1U << descriptor && is_epoll(descriptor)) {
             close(descriptor);
         }
     }
     errno = error;
+}
+
+int tote__os_open(int directory, const char *path, int flags, mode_t mode) {
+    unsigned held = tote__os_hold_stdio();
+    int descriptor = openat(directory, path, flags | O_CLOEXEC, mode);
+
+    tote__os_release_stdio(held);
+    return tote__os_above_stdio(descriptor);
+}
+
+int tote__os_socket(int family, int type, int protocol) {
+    unsigned held = tote__os_hold_stdio();
+    int descriptor = socket(family, type | SOCK_CLOEXEC, protocol);
+
+    tote__os_release_stdio(held);
+    return tote__os_above_stdio(descriptor);
+}
+
+bool tote__os_socketpair(int type, int sockets[2]) {
+    unsigned held = tote__os_hold_stdio();
+    bool is_made = socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, sockets) == 0;
+
+    tote__os_release_stdio(held);
+    return is_made;
 }
 
 /* All of it, or false. */
@@ -82,7 +115,7 @@ bool tote__os_random(void *buffer, size_t size) {
     bool is_filled = getrandom(buffer, size, GRND_NONBLOCK) == (ssize_t)size;
 
     if (!is_filled) {
-        int descriptor = tote__os_above_stdio(open("/dev/urandom", O_RDONLY | O_CLOEXEC));
+        int descriptor = tote__os_open(AT_FDCWD, "/dev/urandom", O_RDONLY, 0);
         if (descriptor >= 0) {
             is_filled = read_exactly(descriptor, buffer, size);
             close(descriptor);
@@ -201,8 +234,7 @@ bool tote__os_machine(char *buffer, size_t size) {
 size_t tote__os_read_file(const char *path, char *buffer, size_t size) {
     size_t length = 0;
     int error = errno;
-    int descriptor =
-        size ? tote__os_above_stdio(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) : -1;
+    int descriptor = size ? tote__os_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0) : -1;
 
     while (descriptor >= 0 && length < size - 1) {
         ssize_t got = read(descriptor, buffer + length, size - 1 - length);
@@ -242,7 +274,7 @@ void tote__os_close_same_file(int descriptor, dev_t device, ino_t inode) {
 
 int tote__os_open_regular(const char *path) {
     struct stat status;
-    int descriptor = tote__os_above_stdio(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    int descriptor = tote__os_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 
     if (descriptor >= 0 && (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode))) {
         close(descriptor);

@@ -3,12 +3,14 @@
  * test_closed_streams.c - what a host prints to closed standard streams reaches no file and no
  * socket of Tote
  *
- * Each case runs in a child that has closed 0, 1 and 2. What it prints must be lost.
+ * Each case runs in a child that has closed 0, 1 and 2. What it prints must be lost, also if it
+ * prints in the moment after a descriptor was made.
  */
 #include "support.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -16,6 +18,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,20 +26,59 @@
 #include "tote/exporters/otlp_file.h"
 #include "tote/tote.h"
 
-enum { SAFETY_NET_MS = 20000, NOT_STARTED = 40, STREAM_IN_USE = 41, NOT_SENT = 42 };
+enum {
+    SAFETY_NET_MS = 20000,
+    NOT_STARTED = 40,
+    STREAM_IN_USE = 41,
+    NOT_SENT = 42,
+    STREAM_CLOSED = 43
+};
 
 static const char printed[] = "printed by the host\n";
 
-/* The worker holds the numbers for a moment, while libcurl makes descriptors. */
-static int error_if_held = EBADF;
+/* What the child does after a descriptor was made, on the thread that makes it. */
+static void (*when_made)(int descriptor);
 
+/* The numbers are held by an epoll instance (EINVAL) while others are made. */
 static void print(void) {
     for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
         bool is_written = write(descriptor, printed, sizeof printed - 1) != -1;
-        if (is_written || (errno != EBADF && errno != error_if_held)) {
+        if (is_written || (errno != EBADF && errno != EINVAL)) {
             _exit(STREAM_IN_USE);
         }
     }
+}
+
+static void print_at_once(int descriptor) {
+    (void)descriptor;
+    print();
+}
+
+static int made(long result) {
+    int error = errno;
+
+    if (when_made) {
+        when_made((int)result);
+    }
+    errno = error;
+    return (int)result;
+}
+
+/* In the place of those of libc, for Tote and libcurl. The mode is of files that are created. */
+TOTE_API int open(const char *path, int flags, ...) {
+    return made(syscall(SYS_openat, AT_FDCWD, path, flags, S_IRUSR | S_IWUSR));
+}
+
+TOTE_API int openat(int directory, const char *path, int flags, ...) {
+    return made(syscall(SYS_openat, directory, path, flags, S_IRUSR | S_IWUSR));
+}
+
+TOTE_API int socket(int family, int type, int protocol) {
+    return made(syscall(SYS_socket, family, type, protocol));
+}
+
+TOTE_API int socketpair(int family, int type, int protocol, int sockets[2]) {
+    return made(syscall(SYS_socketpair, family, type, protocol, sockets));
 }
 
 static tote_sdk *start(tote_span_exporter *exporter, tote_export_mode mode) {
@@ -102,12 +144,37 @@ static void run_otlp(const char *directory, int listener, const char *endpoint,
 }
 
 static void run_worker(const char *directory, int listener, const char *endpoint) {
-    error_if_held = EINVAL;
     run_otlp(directory, listener, endpoint, TOTE_EXPORT_BY_WORKER);
 }
 
 static void run_by_host(const char *directory, int listener, const char *endpoint) {
     run_otlp(directory, listener, endpoint, TOTE_EXPORT_BY_HOST);
+}
+
+/* The host opens its standard input meanwhile. */
+static void open_stdin(int descriptor) {
+    if (descriptor > STDERR_FILENO) {
+        when_made = NULL;
+        dup2(descriptor, STDIN_FILENO);
+    }
+}
+
+static void run_and_open(const char *directory, int listener, const char *endpoint) {
+    char path[256];
+    tote_otlp_file_options options = TOTE_OTLP_FILE_OPTIONS_INIT;
+
+    (void)listener, (void)endpoint;
+    when_made = open_stdin;
+    snprintf(path, sizeof path, "%s/spans.jsonl", directory);
+    options.path = path;
+    tote_span_exporter *exporter = tote_otlp_file_exporter_new(&options);
+    if (!exporter || when_made) {
+        _exit(NOT_STARTED);
+    }
+    if (fcntl(STDIN_FILENO, F_GETFD) < 0) {
+        _exit(STREAM_CLOSED);
+    }
+    tote_span_exporter_free(exporter);
 }
 
 static int listen_somewhere(char *endpoint, size_t size) {
@@ -128,8 +195,8 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
     return remove(path);
 }
 
-static void assert_streams_stay_closed(void (*run)(const char *directory, int listener,
-                                                   const char *endpoint)) {
+static void assert_succeeds_with_closed_streams(void (*run)(const char *directory, int listener,
+                                                            const char *endpoint)) {
     char directory[] = "/tmp/tote-closed-XXXXXX";
     char endpoint[64];
     int status = -1;
@@ -142,6 +209,7 @@ static void assert_streams_stay_closed(void (*run)(const char *directory, int li
         for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
             close(descriptor);
         }
+        when_made = print_at_once;
         run(directory, listener, endpoint);
         _exit(0);
     }
@@ -154,17 +222,22 @@ static void assert_streams_stay_closed(void (*run)(const char *directory, int li
 
 static void a_file_is_not_opened_as_a_standard_stream(void **state) {
     (void)state;
-    assert_streams_stay_closed(run_file);
+    assert_succeeds_with_closed_streams(run_file);
 }
 
 static void the_worker_opens_nothing_as_a_standard_stream(void **state) {
     (void)state;
-    assert_streams_stay_closed(run_worker);
+    assert_succeeds_with_closed_streams(run_worker);
 }
 
 static void host_driven_export_opens_nothing_as_a_standard_stream(void **state) {
     (void)state;
-    assert_streams_stay_closed(run_by_host);
+    assert_succeeds_with_closed_streams(run_by_host);
+}
+
+static void a_stream_that_the_host_opens_meanwhile_stays_open(void **state) {
+    (void)state;
+    assert_succeeds_with_closed_streams(run_and_open);
 }
 
 int main(void) {
@@ -172,6 +245,7 @@ int main(void) {
         cmocka_unit_test(a_file_is_not_opened_as_a_standard_stream),
         cmocka_unit_test(the_worker_opens_nothing_as_a_standard_stream),
         cmocka_unit_test(host_driven_export_opens_nothing_as_a_standard_stream),
+        cmocka_unit_test(a_stream_that_the_host_opens_meanwhile_stays_open),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

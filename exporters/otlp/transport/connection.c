@@ -63,8 +63,7 @@ static struct tote__watch *find_watch(struct tote__connection *connection, int f
 /* A number that curl closed without telling is still in the table: see arm(). */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
     struct tote__connection *connection = arg;
-    int fd = tote__os_above_stdio(
-        socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol));
+    int fd = tote__os_socket(address->family, address->socktype, address->protocol);
 
     (void)purpose;
     connection->socket_error = fd < 0 ? errno : 0;
@@ -94,7 +93,7 @@ static struct tote__watch *first_socket(struct tote__connection *connection) {
 /* Without a socket curl looks a name up, which may make descriptors: they are 3 or above, too. */
 static void hold_stdio(struct tote__connection *connection) {
     if (!first_socket(connection)) {
-        connection->held_stdio |= tote__os_hold_stdio(connection->epoll);
+        connection->held_stdio |= tote__os_hold_stdio();
     }
 }
 
@@ -398,7 +397,7 @@ static CURLM *make_uninherited_multi(int epoll) {
 
 /* The wake-up descriptors of libcurl are 3 or above as well. */
 static CURLM *make_multi(int epoll) {
-    unsigned held = tote__os_hold_stdio(epoll);
+    unsigned held = tote__os_hold_stdio();
     CURLM *multi = make_uninherited_multi(epoll);
 
     tote__os_release_stdio(held);

@@ -90,8 +90,7 @@ static bool make_descriptors(struct tote__transport *transport) {
     struct epoll_event wakes = {.events = EPOLLIN, .data.fd = -1};
     int made[] = {tote__os_above_stdio(epoll_create1(EPOLL_CLOEXEC)), -1, -1};
 
-    if (made[0] < 0 ||
-        socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, made + 1) != 0 ||
+    if (made[0] < 0 || !tote__os_socketpair(SOCK_DGRAM | SOCK_NONBLOCK, made + 1) ||
         (made[1] = tote__os_above_stdio(made[1])) < 0 ||
         (made[2] = tote__os_above_stdio(made[2])) < 0 ||
         epoll_ctl(made[0], EPOLL_CTL_ADD, made[1], &wakes) != 0) {

@@ -51,18 +51,27 @@ size_t tote__os_read_file(const char *path, char *buffer, size_t size);
 
 /*
  * Move a new descriptor to 3 or above. A host that has closed its standard streams still prints to
- * 0, 1 and 2, which must not lead to what Tote opens. Returns the descriptor; -1 with errno set on
- * failure, also if it is given -1.
+ * 0, 1 and 2, which must not lead to what Tote opens. Only for what a host's output does not harm:
+ * the descriptor has the lower number until it is moved. Returns the descriptor; -1 with errno set
+ * on failure, also if it is given -1.
  */
 int tote__os_above_stdio(int descriptor);
 
 /*
- * Fill the closed ones of 0, 1 and 2 with duplicates of `descriptor`, while a library makes
- * descriptors of its own. A duplicate of an epoll instance cannot be read or written. Returns a set
- * of bits for tote__os_release_stdio().
+ * Fill the closed ones of 0, 1 and 2 with epoll instances, which cannot be read or written, while
+ * descriptors are made. Returns a set of bits for tote__os_release_stdio().
  */
-unsigned tote__os_hold_stdio(int descriptor);
+unsigned tote__os_hold_stdio(void);
 void tote__os_release_stdio(unsigned held);
+
+/*
+ * Do as openat(), socket() and socketpair() of AF_UNIX do, for descriptors that no program inherits.
+ * They are never 0, 1 or 2, not even for a moment: another thread of the host may print meanwhile.
+ * tote__os_socketpair() returns false with errno set on failure.
+ */
+int tote__os_open(int directory, const char *path, int flags, mode_t mode);
+int tote__os_socket(int family, int type, int protocol);
+bool tote__os_socketpair(int type, int sockets[2]);
 
 /*
  * Whether a descriptor still refers to the file it was opened for. A host may close descriptors
