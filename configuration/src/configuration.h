@@ -8,6 +8,7 @@
 #define TOTE_CONFIGURATION_CONFIGURATION_H
 
 #include "tote/internal/sdk.h"
+#include "tote/start.h"
 
 enum { TOTE__MOST_EXPORTERS = 3 };
 

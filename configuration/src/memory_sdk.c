@@ -5,7 +5,7 @@
  * It depends on nothing outside the test: not on variables, not on the machine.
  */
 #include "tote/exporters/memory.h"
-#include "tote/sdk.h"
+#include "tote/start.h"
 
 tote_sdk *tote_memory_sdk_start(tote_memory *memory) {
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;

@@ -19,7 +19,7 @@
 #include "tote/internal/propagators.h"
 #include "tote/internal/resource.h"
 #include "tote/internal/tracer.h"
-#include "tote/sdk.h"
+#include "tote/start.h"
 
 static void release_exporters(const tote_sdk_options *options) {
     for (size_t i = 0; i < options->exporter_count; i++) {

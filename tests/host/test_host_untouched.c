@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "tote/exporters/memory.h"
+#include "tote/start.h"
 #include "tour.h"
 
 enum { SIGNAL_COUNT = 65 };

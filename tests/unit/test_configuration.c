@@ -10,7 +10,7 @@
 #include "configuration.h"
 #include "reports.h"
 #include "tote/internal/env.h"
-#include "tote/sdk.h"
+#include "tote/start.h"
 #include "vectors.h"
 
 extern char **environ;
@@ -253,7 +253,7 @@ static void every_variable_has_its_effect(void **state) {
     assert_int_equal(reports.count, 0);
 }
 
-/* Requirement H; tote/sdk.h: ignore_environment leaves the variables out */
+/* Requirement H; tote/start.h: ignore_environment leaves the variables out */
 static void a_program_that_ignores_the_environment_gets_the_defaults(void **state) {
     tote_sdk_options options = defaults;
 
@@ -267,7 +267,7 @@ static void a_program_that_ignores_the_environment_gets_the_defaults(void **stat
     assert_int_equal(reports.count, 0);
 }
 
-/* tote/sdk.h: options go over the variables, field by field */
+/* tote/start.h: options go over the variables, field by field */
 static void options_go_over_the_variables_field_by_field(void **state) {
     tote_span_limits limits = TOTE_SPAN_LIMITS_INIT;
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
@@ -296,7 +296,7 @@ static void options_go_over_the_variables_field_by_field(void **state) {
     assert_int_equal(reports.count, 0);
 }
 
-/* tote/sdk.h: TOTE_UNLIMITED and TOTE_NOTHING */
+/* tote/start.h: TOTE_UNLIMITED and TOTE_NOTHING */
 static void unlimited_and_nothing_become_literal_numbers(void **state) {
     tote_span_limits limits = TOTE_SPAN_LIMITS_INIT;
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
@@ -488,7 +488,7 @@ static void join_thread(void *self, void *thread) {
     (void)self, (void)thread;
 }
 
-/* tote/sdk.h: a thread factory is used whole or not at all */
+/* tote/start.h: a thread factory is used whole or not at all */
 static void a_thread_factory_needs_both_its_functions(void **state) {
     tote_thread_factory factory = {sizeof factory, start_thread, NULL, &factory};
     tote_sdk_options options = defaults;

@@ -154,7 +154,7 @@ static const char *first_field(void) {
     return field;
 }
 
-/* tote/sdk.h: what is taken is used, and released with the SDK */
+/* tote/start.h: what is taken is used, and released with the SDK */
 static void what_a_start_takes_is_used_and_released_at_the_end(void **state) {
     struct everything all;
 
@@ -174,7 +174,7 @@ static void what_a_start_takes_is_used_and_released_at_the_end(void **state) {
     assert_int_equal(seen.reports, 0);
 }
 
-/* tote/sdk.h: a second start is one more reference */
+/* tote/start.h: a second start is one more reference */
 static void a_second_start_gives_a_reference_and_releases_its_options(void **state) {
     struct everything all;
 
@@ -195,7 +195,7 @@ static void a_second_start_gives_a_reference_and_releases_its_options(void **sta
     assert_int_equal(seen.destroyed, 2 * TAKEN);
 }
 
-/* tote/sdk.h: not_global leaves the global provider and propagator alone */
+/* tote/start.h: not_global leaves the global provider and propagator alone */
 static void an_sdk_of_its_own_changes_nothing_that_is_global(void **state) {
     struct everything all;
 

@@ -16,7 +16,7 @@
 #ifndef TOTE_PROCESSORS_H
 #define TOTE_PROCESSORS_H
 
-#include "tote/sdk.h"
+#include "tote/start.h"
 #include "tote/sdk/span_processor.h"
 
 TOTE_BEGIN_DECLS

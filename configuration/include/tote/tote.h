@@ -5,6 +5,6 @@
 
 #include "tote/api.h"
 #include "tote/propagators.h"
-#include "tote/sdk.h"
+#include "tote/start.h"
 
 #endif
