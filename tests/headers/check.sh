@@ -4,7 +4,7 @@
 # check.sh - public headers, and programs that use them, under strict compilers
 #
 # check.sh headers|programs|disabled COMPILER STANDARD: every header alone and
-# included twice, or every program of tests/programs, without one warning;
+# included twice and with TOTE_DISABLED, or every program of tests/programs, without one warning;
 # disabled: the programs with TOTE_DISABLED, which leaves them nothing to call.
 set -uo pipefail
 
@@ -31,6 +31,7 @@ headers)
     [[ $standard == c++* ]] && language=c++
     while read -r header; do
         check "$header" $language <<<"#include <$header>"$'\n'"#include <$header>"
+        check "$header, disabled" $language -DTOTE_DISABLED <<<"#include <$header>"
     done < <(cd "$top" && find ./*/include instrumentation/*/include -name '*.h' |
         sed 's|^.*/include/||' | sort)
     ;;

@@ -54,25 +54,11 @@
 
 /*
  * With TOTE_DISABLED defined instrumentation is compiled away: each call becomes what it would be
- * without memory: nothing, NULL, false, 0. Arguments are checked by the compiler and not evaluated,
- * but a function given to run is run. No library of Tote is needed then. What only computes (ids as
- * text, values, trace states) and what implements extension points stays as it is.
+ * without memory: nothing, NULL, false, 0, or -1 if that stands for nothing. Arguments are checked by
+ * the compiler and not evaluated, but a function given to run is run. No library of Tote is needed
+ * then. What only computes (ids as text, values, trace states) and what implements extension points
+ * stays as it is. See tote/disabled.h, which each header includes.
  */
-#ifdef TOTE_DISABLED
-#define TOTE__OFF(call) ((void)(0 ? ((call), 0) : 0))
-static inline bool tote__off_bool(bool value) { return value; }
-static inline size_t tote__off_size(size_t value) { return value; }
-static inline ptrdiff_t tote__off_difference(ptrdiff_t value) { return value; }
-static inline int tote__off_int(int value) { return value; }
-static inline void *tote__off_pointer(void) { return NULL; }
-static inline const char *tote__off_string(void) { return ""; }
-static inline int tote__off_run(int (*run)(void *arg), void *arg) { return run ? run(arg) : 0; }
-static inline void tote__off_text(char *buffer, size_t size) {
-    if (buffer && size) {
-        buffer[0] = '\0';
-    }
-}
-#endif
 
 /** An inline function that is an exported symbol as well, for callers that read no headers. */
 #if defined(TOTE_DISABLED)

@@ -116,45 +116,7 @@ TOTE_API void tote_context_stack_free(void *stack);
 
 TOTE_END_DECLS
 
-#ifdef TOTE_DISABLED /* see tote/common.h */
-#define tote_context_root(...)                                                                    \
-    (TOTE__OFF((tote_context_root)(__VA_ARGS__)), (const tote_context *)tote__off_pointer())
-#define tote_context_current(...)                                                                 \
-    (TOTE__OFF((tote_context_current)(__VA_ARGS__)), (const tote_context *)tote__off_pointer())
-#define tote_context_ref(...)                                                                     \
-    (TOTE__OFF((tote_context_ref)(__VA_ARGS__)), (tote_context *)tote__off_pointer())
-#define tote_context_unref(...) TOTE__OFF((tote_context_unref)(__VA_ARGS__))
-#define tote_context_get_store(...)                                                               \
-    (TOTE__OFF((tote_context_get_store)(__VA_ARGS__)), (tote_store *)tote__off_pointer())
-#define tote_context_get_span(...)                                                                \
-    (TOTE__OFF((tote_context_get_span)(__VA_ARGS__)), (tote_span *)tote__off_pointer())
-#define tote_context_get_span_context(...)                                                        \
-    (TOTE__OFF((tote_context_get_span_context)(__VA_ARGS__)),                                     \
-     (const tote_span_context *)tote__off_pointer())
-#define tote_context_get_value(...)                                                               \
-    (TOTE__OFF((tote_context_get_value)(__VA_ARGS__)), (void *)tote__off_pointer())
-#define tote_current_span_context(...)                                                            \
-    (TOTE__OFF((tote_current_span_context)(__VA_ARGS__)), tote__off_bool(false))
-#define tote_context_with_store(...)                                                              \
-    (TOTE__OFF((tote_context_with_store)(__VA_ARGS__)), (tote_context *)tote__off_pointer())
-#define tote_context_with_span(...)                                                               \
-    (TOTE__OFF((tote_context_with_span)(__VA_ARGS__)), (tote_context *)tote__off_pointer())
-#define tote_context_with_value(...)                                                              \
-    (TOTE__OFF((tote_context_with_value)(__VA_ARGS__)), (tote_context *)tote__off_pointer())
-#define tote_context_with_suppression(...)                                                        \
-    (TOTE__OFF((tote_context_with_suppression)(__VA_ARGS__)), (tote_context *)tote__off_pointer())
-#define tote_context_attach(...)                                                                  \
-    (TOTE__OFF((tote_context_attach)(__VA_ARGS__)), (tote_context_token)tote__off_int(0))
-#define tote_context_detach(...)                                                                  \
-    (TOTE__OFF((tote_context_detach)(__VA_ARGS__)), tote__off_bool(false))
-#define tote_context_run(context, run, arg)                                                    \
-    (TOTE__OFF((tote_context_run)(context, run, arg)), tote__off_run(run, arg))
-#define tote_context_mark(...)                                                                    \
-    (TOTE__OFF((tote_context_mark)(__VA_ARGS__)), (tote_context_token)tote__off_int(0))
-#define tote_context_unwind(...) (TOTE__OFF((tote_context_unwind)(__VA_ARGS__)), tote__off_size(0))
-#define tote_context_set_slot(...)                                                                \
-    (TOTE__OFF((tote_context_set_slot)(__VA_ARGS__)), tote__off_bool(false))
-#define tote_context_stack_free(...) TOTE__OFF((tote_context_stack_free)(__VA_ARGS__))
-#endif
+#define TOTE__OFF_CONTEXT
+#include "tote/disabled.h"
 
 #endif

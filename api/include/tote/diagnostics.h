@@ -52,11 +52,7 @@ TOTE_API bool tote_set_allocator(const tote_allocator *allocator);
 
 TOTE_END_DECLS
 
-#ifdef TOTE_DISABLED /* see tote/common.h */
-#define tote_diagnose(...) TOTE__OFF((tote_diagnose)(__VA_ARGS__))
-#define tote_set_diagnostics(...) TOTE__OFF((tote_set_diagnostics)(__VA_ARGS__))
-#define tote_set_allocator(...)                                                                   \
-    (TOTE__OFF((tote_set_allocator)(__VA_ARGS__)), tote__off_bool(false))
-#endif
+#define TOTE__OFF_DIAGNOSTICS
+#include "tote/disabled.h"
 
 #endif

@@ -49,35 +49,7 @@ TOTE_API const tote_text_map_setter *tote_environment_setter(void);
 
 TOTE_END_DECLS
 
-#ifdef TOTE_DISABLED /* see tote/common.h */
-#define tote_extract_environment(...)                                                             \
-    (TOTE__OFF((tote_extract_environment)(__VA_ARGS__)), (tote_context *)tote__off_pointer())
-#define tote_environment_getter(...)                                                              \
-    (TOTE__OFF((tote_environment_getter)(__VA_ARGS__)),                                           \
-     (const tote_text_map_getter *)tote__off_pointer())
-#define tote_environment_setter(...)                                                              \
-    (TOTE__OFF((tote_environment_setter)(__VA_ARGS__)),                                           \
-     (const tote_text_map_setter *)tote__off_pointer())
-
-/* The child gets its environment all the same. */
-static inline size_t tote__off_environment(char *const *base, char **variables, size_t capacity) {
-    extern char **environ;
-    size_t count = 0;
-
-    for (base = base ? base : environ; base && base[count] && count + 1 < capacity; count++) {
-        variables[count] = base[count];
-    }
-    if (base && base[count]) {
-        count = 0;
-    }
-    if (capacity) {
-        variables[count] = NULL;
-    }
-    return count;
-}
-#define tote_inject_environment(context, base, variables, capacity, buffer, size)                 \
-    (TOTE__OFF((tote_inject_environment)(context, base, variables, capacity, buffer, size)),      \
-     tote__off_environment(base, variables, capacity))
-#endif
+#define TOTE__OFF_ENVIRONMENT
+#include "tote/disabled.h"
 
 #endif

@@ -135,34 +135,7 @@ TOTE_API void tote_propagator_unref(tote_propagator *propagator);
 
 TOTE_END_DECLS
 
-#ifdef TOTE_DISABLED /* see tote/common.h */
-#define tote_inject(...) TOTE__OFF((tote_inject)(__VA_ARGS__))
-#define tote_extract(...)                                                                         \
-    (TOTE__OFF((tote_extract)(__VA_ARGS__)), (tote_context *)tote__off_pointer())
-#define tote_propagator_inject(...) TOTE__OFF((tote_propagator_inject)(__VA_ARGS__))
-#define tote_propagator_extract(...)                                                              \
-    (TOTE__OFF((tote_propagator_extract)(__VA_ARGS__)), (tote_context *)tote__off_pointer())
-#define tote_propagator_get_field(...)                                                            \
-    (TOTE__OFF((tote_propagator_get_field)(__VA_ARGS__)), tote__off_string())
-#define tote_extract_headers(...)                                                                 \
-    (TOTE__OFF((tote_extract_headers)(__VA_ARGS__)), (tote_context *)tote__off_pointer())
-#define tote_inject_headers(...) (TOTE__OFF((tote_inject_headers)(__VA_ARGS__)), tote__off_size(0))
-#define tote_context_with_destination(...)                                                        \
-    (TOTE__OFF((tote_context_with_destination)(__VA_ARGS__)), (tote_context *)tote__off_pointer())
-#define tote_context_get_destination(...)                                                         \
-    (TOTE__OFF((tote_context_get_destination)(__VA_ARGS__)), (const char *)tote__off_pointer())
-#define tote_header_array_getter(...)                                                             \
-    (TOTE__OFF((tote_header_array_getter)(__VA_ARGS__)),                                          \
-     (const tote_text_map_getter *)tote__off_pointer())
-#define tote_header_array_setter(...)                                                             \
-    (TOTE__OFF((tote_header_array_setter)(__VA_ARGS__)),                                          \
-     (const tote_text_map_setter *)tote__off_pointer())
-#define tote_propagator_set_global(...) TOTE__OFF((tote_propagator_set_global)(__VA_ARGS__))
-#define tote_propagator_ref_global(...)                                                           \
-    (TOTE__OFF((tote_propagator_ref_global)(__VA_ARGS__)), (tote_propagator *)tote__off_pointer())
-#define tote_propagator_ref(...)                                                                  \
-    (TOTE__OFF((tote_propagator_ref)(__VA_ARGS__)), (tote_propagator *)tote__off_pointer())
-#define tote_propagator_unref(...) TOTE__OFF((tote_propagator_unref)(__VA_ARGS__))
-#endif
+#define TOTE__OFF_PROPAGATOR
+#include "tote/disabled.h"
 
 #endif

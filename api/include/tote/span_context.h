@@ -59,35 +59,7 @@ TOTE_API bool tote_span_id_from_hex(tote_span_id *id, const char *hex);
 
 TOTE_END_DECLS
 
-#ifdef TOTE_DISABLED /* see tote/common.h */
-static inline const tote_trace_id *tote__off_trace_id(void) {
-    static const tote_trace_id none = {{0}};
-    return &none;
-}
-static inline const tote_span_id *tote__off_span_id(void) {
-    static const tote_span_id none = {{0}};
-    return &none;
-}
-#define tote_span_context_new(...)                                                                \
-    (TOTE__OFF((tote_span_context_new)(__VA_ARGS__)), (tote_span_context *)tote__off_pointer())
-#define tote_span_context_ref(...)                                                                \
-    (TOTE__OFF((tote_span_context_ref)(__VA_ARGS__)), (tote_span_context *)tote__off_pointer())
-#define tote_span_context_unref(...) TOTE__OFF((tote_span_context_unref)(__VA_ARGS__))
-#define tote_span_context_get_trace_id(...)                                                       \
-    (TOTE__OFF((tote_span_context_get_trace_id)(__VA_ARGS__)), tote__off_trace_id())
-#define tote_span_context_get_span_id(...)                                                        \
-    (TOTE__OFF((tote_span_context_get_span_id)(__VA_ARGS__)), tote__off_span_id())
-#define tote_span_context_get_trace_flags(...)                                                    \
-    (TOTE__OFF((tote_span_context_get_trace_flags)(__VA_ARGS__)), (uint8_t)tote__off_int(0))
-#define tote_span_context_get_trace_state(...)                                                    \
-    (TOTE__OFF((tote_span_context_get_trace_state)(__VA_ARGS__)),                                 \
-     (const tote_trace_state *)tote__off_pointer())
-#define tote_span_context_is_valid(...)                                                           \
-    (TOTE__OFF((tote_span_context_is_valid)(__VA_ARGS__)), tote__off_bool(false))
-#define tote_span_context_is_remote(...)                                                          \
-    (TOTE__OFF((tote_span_context_is_remote)(__VA_ARGS__)), tote__off_bool(false))
-#define tote_span_context_is_sampled(...)                                                         \
-    (TOTE__OFF((tote_span_context_is_sampled)(__VA_ARGS__)), tote__off_bool(false))
-#endif
+#define TOTE__OFF_SPAN_CONTEXT
+#include "tote/disabled.h"
 
 #endif

@@ -37,12 +37,7 @@ TOTE_API TOTE_MUST_USE tote_span_processor *tote_simple_processor_new(tote_span_
 
 TOTE_END_DECLS
 
-#ifdef TOTE_DISABLED /* see tote/common.h */
-#define tote_batch_processor_new(...)                                                              \
-    (TOTE__OFF((tote_batch_processor_new)(__VA_ARGS__)), (tote_span_processor *)tote__off_pointer())
-#define tote_simple_processor_new(...)                                                             \
-    (TOTE__OFF((tote_simple_processor_new)(__VA_ARGS__)),                                          \
-     (tote_span_processor *)tote__off_pointer())
-#endif
+#define TOTE__OFF_PROCESSORS
+#include "tote/disabled.h"
 
 #endif

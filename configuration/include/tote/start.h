@@ -106,9 +106,7 @@ TOTE_API TOTE_MUST_USE tote_sdk *tote_sdk_start(const tote_sdk_options *options)
 
 TOTE_END_DECLS
 
-#ifdef TOTE_DISABLED /* see tote/common.h */
-#define tote_sdk_start(...)                                                                       \
-    (TOTE__OFF((tote_sdk_start)(__VA_ARGS__)), (tote_sdk *)tote__off_pointer())
-#endif
+#define TOTE__OFF_START
+#include "tote/disabled.h"
 
 #endif

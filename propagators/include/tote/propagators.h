@@ -95,30 +95,7 @@ TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_from_names(const char *n
 
 TOTE_END_DECLS
 
-#ifdef TOTE_DISABLED /* see tote/common.h */
-#define tote_propagator_new_tracecontext(...)                                                     \
-    (TOTE__OFF((tote_propagator_new_tracecontext)(__VA_ARGS__)),                                  \
-     (tote_propagator *)tote__off_pointer())
-#define tote_propagator_new_baggage(...)                                                          \
-    (TOTE__OFF((tote_propagator_new_baggage)(__VA_ARGS__)), (tote_propagator *)tote__off_pointer())
-#define tote_propagator_new_b3(...)                                                               \
-    (TOTE__OFF((tote_propagator_new_b3)(__VA_ARGS__)), (tote_propagator *)tote__off_pointer())
-#define tote_propagator_new_b3_multi(...)                                                         \
-    (TOTE__OFF((tote_propagator_new_b3_multi)(__VA_ARGS__)),                                      \
-     (tote_propagator *)tote__off_pointer())
-#define tote_propagator_new_jaeger(...)                                                           \
-    (TOTE__OFF((tote_propagator_new_jaeger)(__VA_ARGS__)), (tote_propagator *)tote__off_pointer())
-#define tote_propagator_new_ot_trace(...)                                                         \
-    (TOTE__OFF((tote_propagator_new_ot_trace)(__VA_ARGS__)),                                      \
-     (tote_propagator *)tote__off_pointer())
-#define tote_propagator_new_opencensus(...)                                                       \
-    (TOTE__OFF((tote_propagator_new_opencensus)(__VA_ARGS__)),                                    \
-     (tote_propagator *)tote__off_pointer())
-#define tote_propagator_new_composite(...)                                                        \
-    (TOTE__OFF((tote_propagator_new_composite)(__VA_ARGS__)),                                     \
-     (tote_propagator *)tote__off_pointer())
-#define tote_propagator_from_names(...)                                                           \
-    (TOTE__OFF((tote_propagator_from_names)(__VA_ARGS__)), (tote_propagator *)tote__off_pointer())
-#endif
+#define TOTE__OFF_PROPAGATORS
+#include "tote/disabled.h"
 
 #endif

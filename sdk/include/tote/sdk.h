@@ -181,29 +181,7 @@ TOTE_API bool tote_sdk_get_stats(const tote_sdk *sdk, tote_stats *stats);
 
 TOTE_END_DECLS
 
-#ifdef TOTE_DISABLED /* see tote/common.h */
-#define tote_sdk_prepare(...)                                                                     \
-    (TOTE__OFF((tote_sdk_prepare)(__VA_ARGS__)), (tote_result)tote__off_int(0))
-#define tote_sdk_ref_tracer_provider(...)                                                         \
-    (TOTE__OFF((tote_sdk_ref_tracer_provider)(__VA_ARGS__)),                                      \
-     (tote_tracer_provider *)tote__off_pointer())
-#define tote_sdk_force_flush(...)                                                                 \
-    (TOTE__OFF((tote_sdk_force_flush)(__VA_ARGS__)), (tote_result)tote__off_int(0))
-#define tote_sdk_shutdown(...)                                                                    \
-    (TOTE__OFF((tote_sdk_shutdown)(__VA_ARGS__)), (tote_result)tote__off_int(0))
-#define tote_sdk_close(...)                                                                       \
-    (TOTE__OFF((tote_sdk_close)(__VA_ARGS__)), (tote_result)tote__off_int(0))
-#define tote_sdk_ref(...) (TOTE__OFF((tote_sdk_ref)(__VA_ARGS__)), (tote_sdk *)tote__off_pointer())
-#define tote_sdk_unref(...) TOTE__OFF((tote_sdk_unref)(__VA_ARGS__))
-#define tote_sdk_get_poll_fd(...)                                                                 \
-    (TOTE__OFF((tote_sdk_get_poll_fd)(__VA_ARGS__)), tote__off_int(0))
-#define tote_sdk_get_poll_timeout_ms(...)                                                         \
-    (TOTE__OFF((tote_sdk_get_poll_timeout_ms)(__VA_ARGS__)), tote__off_int(0))
-#define tote_sdk_poll(...) TOTE__OFF((tote_sdk_poll)(__VA_ARGS__))
-#define tote_sdk_after_fork_child(...)                                                            \
-    (TOTE__OFF((tote_sdk_after_fork_child)(__VA_ARGS__)), (tote_result)tote__off_int(0))
-#define tote_sdk_get_stats(...)                                                                   \
-    (TOTE__OFF((tote_sdk_get_stats)(__VA_ARGS__)), tote__off_bool(false))
-#endif
+#define TOTE__OFF_SDK
+#include "tote/disabled.h"
 
 #endif

@@ -23,9 +23,7 @@ TOTE_API TOTE_MUST_USE tote_span_exporter *tote_console_exporter_new(FILE *out);
 
 TOTE_END_DECLS
 
-#ifdef TOTE_DISABLED /* see tote/common.h */
-#define tote_console_exporter_new(...)                                                            \
-    (TOTE__OFF((tote_console_exporter_new)(__VA_ARGS__)), (tote_span_exporter *)tote__off_pointer())
-#endif
+#define TOTE__OFF_EXPORTERS_CONSOLE
+#include "tote/disabled.h"
 
 #endif

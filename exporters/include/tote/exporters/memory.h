@@ -35,21 +35,7 @@ TOTE_API TOTE_MUST_USE tote_sdk *tote_memory_sdk_start(tote_memory *memory);
 
 TOTE_END_DECLS
 
-#ifdef TOTE_DISABLED /* see tote/common.h */
-#define tote_memory_new(...)                                                                      \
-    (TOTE__OFF((tote_memory_new)(__VA_ARGS__)), (tote_memory *)tote__off_pointer())
-#define tote_memory_exporter_new(...)                                                             \
-    (TOTE__OFF((tote_memory_exporter_new)(__VA_ARGS__)), (tote_span_exporter *)tote__off_pointer())
-#define tote_memory_get_count(...)                                                                \
-    (TOTE__OFF((tote_memory_get_count)(__VA_ARGS__)), tote__off_size(0))
-#define tote_memory_get_at(...)                                                                   \
-    (TOTE__OFF((tote_memory_get_at)(__VA_ARGS__)), (const tote_span_data *)tote__off_pointer())
-#define tote_memory_find(...)                                                                     \
-    (TOTE__OFF((tote_memory_find)(__VA_ARGS__)), (const tote_span_data *)tote__off_pointer())
-#define tote_memory_clear(...) TOTE__OFF((tote_memory_clear)(__VA_ARGS__))
-#define tote_memory_unref(...) TOTE__OFF((tote_memory_unref)(__VA_ARGS__))
-#define tote_memory_sdk_start(...)                                                                \
-    (TOTE__OFF((tote_memory_sdk_start)(__VA_ARGS__)), (tote_sdk *)tote__off_pointer())
-#endif
+#define TOTE__OFF_EXPORTERS_MEMORY
+#include "tote/disabled.h"
 
 #endif

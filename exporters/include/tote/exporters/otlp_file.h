@@ -33,9 +33,7 @@ TOTE_API TOTE_MUST_USE tote_span_exporter *tote_otlp_file_exporter_new(const tot
 
 TOTE_END_DECLS
 
-#ifdef TOTE_DISABLED /* see tote/common.h */
-#define tote_otlp_file_exporter_new(...)                                                          \
-    (TOTE__OFF((tote_otlp_file_exporter_new)(__VA_ARGS__)), (tote_span_exporter *)tote__off_pointer())
-#endif
+#define TOTE__OFF_EXPORTERS_OTLP_FILE
+#include "tote/disabled.h"
 
 #endif

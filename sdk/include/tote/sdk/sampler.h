@@ -104,24 +104,7 @@ TOTE_API void tote_sampler_free(tote_sampler *sampler);
 
 TOTE_END_DECLS
 
-#ifdef TOTE_DISABLED /* see tote/common.h */
-#define tote_sampling_result_set_attribute(...)                                                   \
-    TOTE__OFF((tote_sampling_result_set_attribute)(__VA_ARGS__))
-#define tote_sampling_result_set_trace_state(...)                                                 \
-    TOTE__OFF((tote_sampling_result_set_trace_state)(__VA_ARGS__))
-#define tote_sampler_new(...)                                                                     \
-    (TOTE__OFF((tote_sampler_new)(__VA_ARGS__)), (tote_sampler *)tote__off_pointer())
-#define tote_sampler_new_always_on(...)                                                           \
-    (TOTE__OFF((tote_sampler_new_always_on)(__VA_ARGS__)), (tote_sampler *)tote__off_pointer())
-#define tote_sampler_new_always_off(...)                                                          \
-    (TOTE__OFF((tote_sampler_new_always_off)(__VA_ARGS__)), (tote_sampler *)tote__off_pointer())
-#define tote_sampler_new_ratio(...)                                                               \
-    (TOTE__OFF((tote_sampler_new_ratio)(__VA_ARGS__)), (tote_sampler *)tote__off_pointer())
-#define tote_sampler_new_parent_based(...)                                                        \
-    (TOTE__OFF((tote_sampler_new_parent_based)(__VA_ARGS__)), (tote_sampler *)tote__off_pointer())
-#define tote_sampler_should_sample(...)                                                           \
-    (TOTE__OFF((tote_sampler_should_sample)(__VA_ARGS__)), (tote_sampling_decision)tote__off_int(0))
-#define tote_sampler_free(...) TOTE__OFF((tote_sampler_free)(__VA_ARGS__))
-#endif
+#define TOTE__OFF_SDK_SAMPLER
+#include "tote/disabled.h"
 
 #endif

@@ -110,22 +110,7 @@ TOTE_API size_t tote_http_redact_query(char *buffer, size_t size, const char *qu
 
 TOTE_END_DECLS
 
-#ifdef TOTE_DISABLED /* see tote/common.h */
-#define tote_http_server_open(...)                                                                \
-    (TOTE__OFF((tote_http_server_open)(__VA_ARGS__)), (tote_scope *)tote__off_pointer())
-#define tote_http_server_set_route(...) TOTE__OFF((tote_http_server_set_route)(__VA_ARGS__))
-#define tote_http_server_set_status(...) TOTE__OFF((tote_http_server_set_status)(__VA_ARGS__))
-#define tote_http_client_set_status(...) TOTE__OFF((tote_http_client_set_status)(__VA_ARGS__))
-#define tote_http_server_attributes(...)                                                          \
-    (TOTE__OFF((tote_http_server_attributes)(__VA_ARGS__)), tote__off_size(0))
-#define tote_http_known_method(...)                                                               \
-    (TOTE__OFF((tote_http_known_method)(__VA_ARGS__)), tote__off_string())
-#define tote_http_span_name(buffer, size, method, target)                                         \
-    (TOTE__OFF((tote_http_span_name)(buffer, size, method, target)),                              \
-     tote__off_text(buffer, size), tote__off_size(0))
-#define tote_http_redact_query(buffer, size, query)                                               \
-    (TOTE__OFF((tote_http_redact_query)(buffer, size, query)), tote__off_text(buffer, size),      \
-     tote__off_size(0))
-#endif
+#define TOTE__OFF_INSTRUMENTATION_HTTP
+#include "tote/disabled.h"
 
 #endif

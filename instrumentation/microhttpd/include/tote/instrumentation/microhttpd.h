@@ -74,13 +74,7 @@ TOTE_API const tote_text_map_setter *tote_microhttpd_setter(void);
 
 TOTE_END_DECLS
 
-#ifdef TOTE_DISABLED /* see tote/common.h */
-#define tote_microhttpd_getter(...)                                                               \
-    (TOTE__OFF((tote_microhttpd_getter)(__VA_ARGS__)),                                            \
-     (const tote_text_map_getter *)tote__off_pointer())
-#define tote_microhttpd_setter(...)                                                               \
-    (TOTE__OFF((tote_microhttpd_setter)(__VA_ARGS__)),                                            \
-     (const tote_text_map_setter *)tote__off_pointer())
-#endif
+#define TOTE__OFF_INSTRUMENTATION_MICROHTTPD
+#include "tote/disabled.h"
 
 #endif

@@ -31,11 +31,7 @@ TOTE_API bool tote_xray_register(void);
 
 TOTE_END_DECLS
 
-#ifdef TOTE_DISABLED /* see tote/common.h */
-#define tote_propagator_new_xray(...)                                                              \
-    (TOTE__OFF((tote_propagator_new_xray)(__VA_ARGS__)), (tote_propagator *)tote__off_pointer())
-#define tote_xray_register(...)                                                                    \
-    (TOTE__OFF((tote_xray_register)(__VA_ARGS__)), tote__off_bool(false))
-#endif
+#define TOTE__OFF_INSTRUMENTATION_XRAY
+#include "tote/disabled.h"
 
 #endif
