@@ -14,6 +14,7 @@
 #include "span.h"
 #include "thread_state.h"
 #include "tote/internal/lock.h"
+#include "tote/internal/name_list.h"
 #include "tote/internal/sdk.h"
 #include "tote/internal/tracer.h"
 
@@ -45,8 +46,7 @@ struct core_config {
     tote_id_generator *id_generator; /* NULL: the thread's own random numbers */
     tote_store *root_store;          /* the process root store; borrowed */
     tote_store_export store_export;
-    char **store_export_keys;
-    size_t store_export_key_count;
+    struct tote__name_list store_export_keys;
     tote_span_processor **processors;
     size_t processor_count;
     uint64_t (*now_unix_nano)(void *clock);

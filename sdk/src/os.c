@@ -92,34 +92,17 @@ bool tote__os_socketpair(int type, int sockets[2]) {
     return is_made;
 }
 
-/* All of it, or false. */
-static bool read_exactly(int descriptor, unsigned char *buffer, size_t size) {
-    while (size) {
-        ssize_t got = read(descriptor, buffer, size);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            return false;
-        }
-        buffer += got;
-        size -= (size_t)got;
-    }
-    return true;
-}
-
 /* Never waits for entropy: early in a boot getrandom() says no, and /dev/urandom does not wait. */
 bool tote__os_random(void *buffer, size_t size) {
+    char bytes[TOTE__OS_RANDOM_BYTES + 1]; /* and a NUL */
     int error = errno;
     int cancel = tote__cancel_disable();
     bool is_filled = getrandom(buffer, size, GRND_NONBLOCK) == (ssize_t)size;
 
-    if (!is_filled) {
-        int descriptor = tote__os_open(AT_FDCWD, "/dev/urandom", O_RDONLY, 0);
-        if (descriptor >= 0) {
-            is_filled = read_exactly(descriptor, buffer, size);
-            close(descriptor);
-        }
+    if (!is_filled && size < sizeof bytes &&
+        tote__os_read_file("/dev/urandom", bytes, size + 1) == size) {
+        memcpy(buffer, bytes, size);
+        is_filled = true;
     }
     tote__cancel_restore(cancel);
     errno = error;
@@ -203,9 +186,15 @@ const char *tote__os_command(void) {
     return program_invocation_name;
 }
 
-static bool copy(char *buffer, size_t size, const char *text) {
-    size_t length = strlen(text);
+/* The host's name, or that of its kind of machine. */
+static bool copy_system_name(char *buffer, size_t size, bool is_machine) {
+    struct utsname name;
+    int error = errno;
+    bool is_known = uname(&name) == 0;
+    const char *text = is_machine ? name.machine : name.nodename;
+    size_t length = is_known ? strlen(text) : 0;
 
+    errno = error;
     if (!length || length >= size) {
         return false;
     }
@@ -214,21 +203,11 @@ static bool copy(char *buffer, size_t size, const char *text) {
 }
 
 bool tote__os_host_name(char *buffer, size_t size) {
-    struct utsname name;
-    int error = errno;
-    bool is_known = uname(&name) == 0 && copy(buffer, size, name.nodename);
-
-    errno = error;
-    return is_known;
+    return copy_system_name(buffer, size, false);
 }
 
 bool tote__os_machine(char *buffer, size_t size) {
-    struct utsname name;
-    int error = errno;
-    bool is_known = uname(&name) == 0 && copy(buffer, size, name.machine);
-
-    errno = error;
-    return is_known;
+    return copy_system_name(buffer, size, true);
 }
 
 size_t tote__os_read_file(const char *path, char *buffer, size_t size) {

@@ -42,20 +42,6 @@ static inline uint8_t *put_time(uint8_t *out, uint8_t tag, uint64_t time) {
     return tote__put_fixed64(out + 1, time);
 }
 
-static inline uint8_t *put_trace_id(uint8_t *out, const tote_trace_id *id) {
-    *out++ = TOTE__SPAN_TRACE_ID;
-    *out++ = sizeof *id;
-    memcpy(out, id, sizeof *id);
-    return out + sizeof *id;
-}
-
-static inline uint8_t *put_span_id(uint8_t *out, uint8_t tag, const tote_span_id *id) {
-    *out++ = tag;
-    *out++ = sizeof *id;
-    memcpy(out, id, sizeof *id);
-    return out + sizeof *id;
-}
-
 static inline uint8_t *put_region(uint8_t *out, const struct span *span,
                                   const struct region *region) {
     return tote__put_bytes(out, tote__span_at(span, region), region->size);
@@ -89,15 +75,18 @@ static uint32_t flags_of(const struct span *span) {
 }
 
 size_t tote__record_put_span(uint8_t *bytes, const struct span *span) {
-    uint8_t *out = put_trace_id(bytes, &span->base.context.trace_id);
+    const struct tote_span_context *context = &span->base.context;
+    uint8_t *out =
+        tote__put_run(bytes, TOTE__SPAN_TRACE_ID, &context->trace_id, sizeof context->trace_id);
     size_t state = trace_state_length(span);
 
-    out = put_span_id(out, TOTE__SPAN_SPAN_ID, &span->base.context.span_id);
+    out = tote__put_run(out, TOTE__SPAN_SPAN_ID, &context->span_id, sizeof context->span_id);
     if (tote__unlikely(state)) {
         out = put_trace_state(out, span, state);
     }
     if (span->has_parent) {
-        out = put_span_id(out, TOTE__SPAN_PARENT_SPAN_ID, &span->facts.parent.span_id);
+        out = tote__put_run(out, TOTE__SPAN_PARENT_SPAN_ID, &span->facts.parent.span_id,
+                            sizeof(tote_span_id));
     }
     out = put_text(out, TOTE__SPAN_NAME, span, &span->name);
     out = tote__put_head(out, TOTE__SPAN_KIND, span->facts.kind + 1U); /* OTLP's 0 is UNSPECIFIED */

@@ -16,45 +16,41 @@
 #include "tote/internal/sdk.h"
 #include "tote/internal/text.h"
 
-enum { NAME_BYTES = 512, FEWEST_ATTRIBUTES = 32 };
+enum { NAME_BYTES = 512, FEWEST_ATTRIBUTES = 8 };
 
-static tote_attribute *find_place(struct tote__resource_builder *builder, const char *key) {
-    for (size_t i = 0; i < builder->count; i++) {
-        if (strcmp(builder->attributes[i].key, key) == 0) {
-            return &builder->attributes[i];
-        }
+bool tote__attribute_list_set(struct tote__attribute_list *list, tote_attribute attribute) {
+    size_t place = 0;
+
+    while (place < list->count && strcmp(list->items[place].key, attribute.key) != 0) {
+        place++;
     }
-    if (builder->count == builder->capacity) {
-        size_t capacity = builder->capacity ? 2 * builder->capacity : FEWEST_ATTRIBUTES;
-        tote_attribute *grown =
-            tote__arena_allocate(&builder->memory, capacity * sizeof *builder->attributes);
+    if (place == list->capacity) {
+        size_t capacity = list->capacity ? 2 * list->capacity : FEWEST_ATTRIBUTES;
+        tote_attribute *grown = tote__arena_allocate(&list->memory, capacity * sizeof *grown);
         if (!grown) {
-            return NULL;
+            return false;
         }
-        if (builder->count) {
-            memcpy(grown, builder->attributes, builder->count * sizeof *grown);
+        if (list->count) {
+            memcpy(grown, list->items, list->count * sizeof *grown);
         }
-        builder->attributes = grown;
-        builder->capacity = capacity;
+        list->items = grown;
+        list->capacity = capacity;
     }
-    return &builder->attributes[builder->count++];
+    list->items[place] = attribute;
+    list->count += place == list->count;
+    return true;
 }
 
 void tote__resource_set(struct tote__resource_builder *builder, const char *key, tote_value value) {
-    if (!key || !*key) {
-        return;
-    }
-    tote_attribute *place = find_place(builder, key);
-    if (!place) {
+    if (key && *key &&
+        !tote__attribute_list_set(&builder->attributes, (tote_attribute){key, value})) {
         builder->is_out_of_memory = true;
-        return;
     }
-    *place = (tote_attribute){key, value};
 }
 
 void tote__resource_set_text(struct tote__resource_builder *builder, const char *key,
                              const char *text, size_t length) {
-    const char *copy = tote__arena_text(&builder->memory, text, length);
+    const char *copy = tote__arena_text(&builder->attributes.memory, text, length);
 
     if (!copy) {
         builder->is_out_of_memory = true;
@@ -108,7 +104,7 @@ static void set_service_name(struct tote__resource_builder *builder, const char 
 }
 
 uint32_t tote__resource_build(const struct tote__resource_sources *sources) {
-    struct tote__resource_builder builder = {.count = 0};
+    struct tote__resource_builder builder = {.is_out_of_memory = false};
 
     set_own(&builder);
     set_default_service_name(&builder);
@@ -122,8 +118,8 @@ uint32_t tote__resource_build(const struct tote__resource_sources *sources) {
                       "memory is out: attributes are missing in the resource of all spans");
     }
     bool has_own_url = sources->schema_url && *sources->schema_url;
-    uint32_t index = tote__resource_intern(builder.attributes, builder.count,
+    uint32_t index = tote__resource_intern(builder.attributes.items, builder.attributes.count,
                                            has_own_url ? sources->schema_url : detected_url);
-    tote__arena_clear(&builder.memory);
+    tote__arena_clear(&builder.attributes.memory);
     return index;
 }

@@ -5,15 +5,11 @@
 #ifndef TOTE_SDK_RESOURCE_DETECT_H
 #define TOTE_SDK_RESOURCE_DETECT_H
 
-#include "tote/internal/memory.h"
-#include "tote/value.h"
+#include "tote/internal/attribute_list.h"
 
 /* Later ones replace earlier ones of the same key. */
 struct tote__resource_builder {
-    struct tote__arena memory;
-    tote_attribute *attributes;
-    size_t count;
-    size_t capacity;
+    struct tote__attribute_list attributes;
     bool is_out_of_memory; /* something is missing */
 };
 

@@ -7,6 +7,7 @@
  */
 #include "tote/sdk/sampler.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tote/diagnostics.h"
@@ -15,52 +16,33 @@
 #include "tote/internal/sdk.h"
 #include "tote/internal/tracer.h"
 
-enum { FEWEST_ATTRIBUTES = 4 };
+size_t tote__put_description(const char *text, char *buffer, size_t size) {
+    int length = snprintf(buffer, buffer ? size : 0, "%s", text);
 
-static size_t copy_description(const char *text, char *buffer, size_t size) {
-    size_t length = strlen(text);
-
-    if (buffer && size) {
-        size_t copied = tote__min(length, size - 1);
-        memcpy(buffer, text, copied);
-        buffer[copied] = '\0';
-    }
-    return length;
+    return length < 0 ? 0 : (size_t)length;
 }
 
 static tote_sampling_decision sample(void *self, const tote_sampling_parameters *parameters,
                                      tote_sampling_result *result) {
-    (void)self, (void)parameters, (void)result;
-    return TOTE_SAMPLING_RECORD_AND_SAMPLE;
+    (void)parameters, (void)result;
+    return self ? TOTE_SAMPLING_RECORD_AND_SAMPLE : TOTE_SAMPLING_DROP;
 }
 
-static tote_sampling_decision drop(void *self, const tote_sampling_parameters *parameters,
-                                   tote_sampling_result *result) {
-    (void)self, (void)parameters, (void)result;
-    return TOTE_SAMPLING_DROP;
-}
-
-/* Spec: trace/sdk.md#alwayson */
-static size_t describe_always_on(void *self, char *buffer, size_t size) {
-    (void)self;
-    return copy_description("AlwaysOnSampler", buffer, size);
-}
-
-/* Spec: trace/sdk.md#alwaysoff */
-static size_t describe_always_off(void *self, char *buffer, size_t size) {
-    (void)self;
-    return copy_description("AlwaysOffSampler", buffer, size);
+/* Spec: trace/sdk.md#alwayson, #alwaysoff */
+static size_t describe(void *self, char *buffer, size_t size) {
+    return tote__put_description(self ? "AlwaysOnSampler" : "AlwaysOffSampler", buffer, size);
 }
 
 static struct tote_sampler always_on = {
-    .ops = {sizeof(tote_sampler_ops), sample, describe_always_on, NULL},
+    .ops = {sizeof(tote_sampler_ops), sample, describe, NULL},
+    .self = &always_on,
     .known = {TOTE_SAMPLING_RECORD_AND_SAMPLE, TOTE_SAMPLING_RECORD_AND_SAMPLE,
               TOTE_SAMPLING_RECORD_AND_SAMPLE, TOTE_SAMPLING_RECORD_AND_SAMPLE,
               TOTE_SAMPLING_RECORD_AND_SAMPLE, TOTE_SAMPLING_RECORD_AND_SAMPLE}};
-static struct tote_sampler always_off = {
-    .ops = {sizeof(tote_sampler_ops), drop, describe_always_off, NULL},
-    .known = {TOTE_SAMPLING_DROP, TOTE_SAMPLING_DROP, TOTE_SAMPLING_DROP, TOTE_SAMPLING_DROP,
-              TOTE_SAMPLING_DROP, TOTE_SAMPLING_DROP}};
+static struct tote_sampler always_off = {.ops = {sizeof(tote_sampler_ops), sample, describe, NULL},
+                                         .known = {TOTE_SAMPLING_DROP, TOTE_SAMPLING_DROP,
+                                                   TOTE_SAMPLING_DROP, TOTE_SAMPLING_DROP,
+                                                   TOTE_SAMPLING_DROP, TOTE_SAMPLING_DROP}};
 
 tote_sampler *tote_sampler_new_always_on(void) {
     return &always_on;
@@ -113,57 +95,27 @@ tote_sampling_decision tote_sampler_should_sample(tote_sampler *sampler,
 
 size_t tote_sampler_get_description(const tote_sampler *sampler, char *buffer, size_t size) {
     if (!sampler || !sampler->ops.get_description) {
-        return copy_description(sampler ? "Sampler" : "", buffer, size);
+        return tote__put_description(sampler ? "Sampler" : "", buffer, size);
     }
     return sampler->ops.get_description(sampler->self, buffer, size);
 }
 
-/* The place of `key`: its own when it was set before, else a new one. NULL if out of memory. */
-static tote_attribute *find_place(struct tote_sampling_result *result, const char *key) {
-    for (size_t i = 0; i < result->attribute_count; i++) {
-        if (strcmp(result->attributes[i].key, key) == 0) {
-            return &result->attributes[i];
-        }
-    }
-    if (result->attribute_count == result->attribute_capacity) {
-        size_t capacity =
-            result->attribute_capacity ? 2 * result->attribute_capacity : FEWEST_ATTRIBUTES;
-        tote_attribute *grown =
-            tote__arena_allocate(&result->memory, capacity * sizeof *result->attributes);
-        if (!grown) {
-            return NULL;
-        }
-        if (result->attribute_count) {
-            memcpy(grown, result->attributes, result->attribute_count * sizeof *grown);
-        }
-        result->attributes = grown;
-        result->attribute_capacity = capacity;
-    }
-    return &result->attributes[result->attribute_count];
-}
-
 /* A copy of the attribute with all that it points to, by way of its wire form. */
-static bool copy_attribute(struct tote__arena *memory, const char *key, tote_value value,
+static bool copy_attribute(struct tote__arena *memory, tote_attribute attribute,
                            tote_attribute *copy) {
-    size_t key_length = strlen(key);
-    size_t size = tote__attribute_size(key, key_length, value, &tote__wire_no_limits);
-    uint8_t *bytes = tote__arena_allocate(memory, size);
+    struct tote__slice fields;
     tote_attribute *unpacked = NULL;
     size_t count = 0;
+    bool is_copied =
+        tote__encode_attributes(memory, TOTE__TAG_RESOURCE_ATTRIBUTE, &attribute, 1, &fields) &&
+        tote__unpack_attributes(fields, TOTE__TAG_RESOURCE_ATTRIBUTE >> 3, memory, &unpacked,
+                                &count) &&
+        count;
 
-    if (!bytes) {
-        return false;
+    if (is_copied) {
+        *copy = unpacked[0];
     }
-    tote__put_attribute(bytes, TOTE__TAG_RESOURCE_ATTRIBUTE, key, key_length, value,
-                        &tote__wire_no_limits);
-    struct tote__slice fields = {bytes, size};
-    if (!tote__unpack_attributes(fields, TOTE__TAG_RESOURCE_ATTRIBUTE >> 3, memory, &unpacked,
-                                 &count) ||
-        !count) {
-        return false;
-    }
-    *copy = unpacked[0];
-    return true;
+    return is_copied;
 }
 
 void tote_sampling_result_set_attribute(tote_sampling_result *result, const char *key,
@@ -173,14 +125,12 @@ void tote_sampling_result_set_attribute(tote_sampling_result *result, const char
     if (!result) {
         return;
     }
-    bool is_usable = key && *key && copy_attribute(&result->memory, key, value, &copy);
-    tote_attribute *place = is_usable ? find_place(result, copy.key) : NULL;
-    if (!place) {
+    struct tote__attribute_list *attributes = &result->attributes;
+    bool is_usable =
+        key && *key && copy_attribute(&attributes->memory, (tote_attribute){key, value}, &copy);
+    if (!is_usable || !tote__attribute_list_set(attributes, copy)) {
         result->dropped_attribute_count++;
-        return;
     }
-    result->attribute_count += place == &result->attributes[result->attribute_count];
-    *place = copy;
 }
 
 void tote_sampling_result_set_trace_state(tote_sampling_result *result,

@@ -4,8 +4,6 @@
  *
  * Spec: trace/sdk.md#parentbased
  */
-#include <stdio.h>
-
 #include "tote/diagnostics.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/sampling.h"
@@ -43,10 +41,9 @@ static size_t own_count(const struct parent_based *parent_based) {
 /* As snprintf(), behind the `length` bytes that there are already. Returns: the length with it. */
 static size_t append(char *buffer, size_t size, size_t length, const char *text) {
     bool has_room = buffer && length < size;
-    int added =
-        snprintf(has_room ? buffer + length : NULL, has_room ? size - length : 0, "%s", text);
 
-    return length + (added < 0 ? 0 : (size_t)added);
+    return length + tote__put_description(text, has_room ? buffer + length : NULL,
+                                          has_room ? size - length : 0);
 }
 
 static size_t parent_based_get_description(void *self, char *buffer, size_t size) {

@@ -13,11 +13,12 @@
 #include <string.h>
 
 #include "tote/diagnostics.h"
+#include "tote/internal/hex.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/sampling.h"
 #include "tote/sdk/sampler.h"
 
-enum { HEX_DIGITS = 14, PRECISION = 4, FEWEST_DECIMALS = 6, MOST_DECIMALS = 64 };
+enum { RANDOM_BYTES = 7, HEX_DIGITS = 14, PRECISION = 4, FEWEST_DECIMALS = 6, MOST_DECIMALS = 64 };
 
 #define NEVER ((uint64_t)1 << 56)
 
@@ -70,32 +71,12 @@ static const char *find_sub_key(const char *member, const char *name, size_t *le
     return NULL;
 }
 
-/* Exactly 14 lower-case digits. */
-static bool parse_randomness(const char *text, size_t length, uint64_t *randomness) {
-    uint64_t result = 0;
-
-    if (length != HEX_DIGITS) {
-        return false;
-    }
-    for (size_t i = 0; i < length; i++) {
-        char c = text[i];
-        if (c >= '0' && c <= '9') {
-            result = result << 4 | (uint64_t)(c - '0');
-        } else if (c >= 'a' && c <= 'f') {
-            result = result << 4 | (uint64_t)(c - 'a' + 10);
-        } else {
-            return false;
-        }
-    }
-    *randomness = result;
-    return true;
-}
-
-static uint64_t trace_id_randomness(const tote_trace_id *trace_id) {
+/* Of 56 bits. */
+static uint64_t read_randomness(const uint8_t *bytes) {
     uint64_t randomness = 0;
 
-    for (size_t i = 9; i < sizeof trace_id->bytes; i++) {
-        randomness = randomness << 8 | trace_id->bytes[i];
+    for (size_t i = 0; i < RANDOM_BYTES; i++) {
+        randomness = randomness << 8 | bytes[i];
     }
     return randomness;
 }
@@ -128,19 +109,20 @@ static tote_sampling_decision ratio_should_sample(void *self,
                                                   tote_sampling_result *result) {
     struct ratio *ratio = self;
     const tote_span_context *parent = tote_context_get_span_context(parameters->parent);
-    uint64_t randomness;
+    uint8_t bytes[RANDOM_BYTES];
 
     (void)result;
     if (!parameters->trace_id) {
         return TOTE_SAMPLING_DROP;
     }
-    randomness = trace_id_randomness(parameters->trace_id);
+    uint64_t randomness =
+        read_randomness(parameters->trace_id->bytes + sizeof(tote_trace_id) - RANDOM_BYTES);
     if (tote_span_context_is_valid(parent)) {
         const char *member = tote_trace_state_get(tote_span_context_get_trace_state(parent), "ot");
         size_t length = 0;
         const char *given = find_sub_key(member, "rv", &length);
-        if (given) {
-            parse_randomness(given, length, &randomness);
+        if (given && length == HEX_DIGITS && tote__hex_decode(bytes, given, RANDOM_BYTES)) {
+            randomness = read_randomness(bytes);
         }
         if (tote__parent_kind_of(parent) != TOTE__REMOTE_UNDECIDED) {
             warn_of_parent(ratio, member);
@@ -150,10 +132,7 @@ static tote_sampling_decision ratio_should_sample(void *self,
 }
 
 static size_t ratio_get_description(void *self, char *buffer, size_t size) {
-    const struct ratio *ratio = self;
-    int length = snprintf(buffer, buffer ? size : 0, "%s", ratio->description);
-
-    return length < 0 ? 0 : (size_t)length;
+    return tote__put_description(((const struct ratio *)self)->description, buffer, size);
 }
 
 static void ratio_destroy(void *self) {

@@ -19,6 +19,7 @@
 #include "tote/internal/store.h"
 #include "tote/internal/tracer.h"
 #include "tote/internal/unrecorded.h"
+#include "wait.h"
 
 struct tote_sdk tote__cores[TOTE__SDK_SLOTS];
 
@@ -65,11 +66,7 @@ static void free_config(struct core_config *config) {
         tote_span_processor_free(config->processors[i]);
     }
     tote__release(config->processors, config->processor_count * sizeof(tote_span_processor *));
-    for (size_t i = 0; config->store_export_keys && i < config->store_export_key_count; i++) {
-        char *key = config->store_export_keys[i];
-        tote__release(key, key ? strlen(key) + 1 : 0);
-    }
-    tote__release(config->store_export_keys, config->store_export_key_count * sizeof(char *));
+    tote__name_list_clear(&config->store_export_keys);
     tote_sampler_free(config->sampler);
     tote_id_generator_free(config->id_generator);
     tote__release(config, sizeof *config);
@@ -233,18 +230,13 @@ static bool provider_is_enabled(tote_tracer_provider *provider, const tote_trace
 }
 
 bool tote__core_exports(const struct core_config *config, const struct tote__entry *entry) {
-    bool is_exported = false;
-
     switch (config->store_export) {
     case TOTE_STORE_EXPORT_NONE:
         return false;
     case TOTE_STORE_EXPORT_LOCAL:
         return !(entry->flags & TOTE__REMOTE);
     case TOTE_STORE_EXPORT_ALLOWED:
-        for (size_t i = 0; i < config->store_export_key_count && !is_exported; i++) {
-            is_exported = strcmp(config->store_export_keys[i], entry->key) == 0;
-        }
-        return is_exported;
+        return tote__name_list_allows(&config->store_export_keys, entry->key);
     case TOTE_STORE_EXPORT_ALL:
     default:
         return true;
@@ -293,25 +285,13 @@ static tote_sdk *claim_core(void) {
     return claimed;
 }
 
+/* A list, also if there is none: without one nothing is allowed. */
 static bool copy_keys(struct core_config *config, const struct tote__sdk_settings *settings) {
-    size_t count = settings->store_export_keys ? settings->store_export_key_count : 0;
+    static const char *const none[1];
+    const char *const *keys = settings->store_export_keys;
 
-    if (!count) {
-        return true;
-    }
-    config->store_export_keys = tote__allocate_zeroed(count * sizeof(char *));
-    if (!config->store_export_keys) {
-        return false;
-    }
-    config->store_export_key_count = count;
-    for (size_t i = 0; i < count; i++) {
-        const char *key = settings->store_export_keys[i] ? settings->store_export_keys[i] : "";
-        config->store_export_keys[i] = tote__copy_text(key, strlen(key));
-        if (!config->store_export_keys[i]) {
-            return false;
-        }
-    }
-    return true;
+    return tote__name_list_copy(&config->store_export_keys, keys ? keys : none,
+                                keys ? settings->store_export_key_count : 0);
 }
 
 static struct span_limits copy_limits(const tote_span_limits *limits) {
@@ -480,16 +460,6 @@ void tote_sdk_unref(tote_sdk *sdk) {
     }
 }
 
-/* What is left of a timeout that began at `start`, in ms. */
-static uint32_t time_left(uint64_t start, uint32_t timeout_ms) {
-    uint64_t gone = (tote__clock_monotonic() - start) / 1000000U;
-
-    if (timeout_ms == TOTE_UNLIMITED) {
-        return timeout_ms;
-    }
-    return gone < timeout_ms ? (uint32_t)(timeout_ms - gone) : 0;
-}
-
 /*
  * Of two outcomes the one that matters more: a timeout may still turn out well, a failure will not.
  */
@@ -503,13 +473,13 @@ static tote_result worse(tote_result a, tote_result b) {
 /* Flush or shut down every processor, within one deadline for all. */
 static tote_result for_all_processors(struct core_config *config, bool is_shutdown,
                                       uint32_t timeout_ms) {
-    uint64_t start = tote__clock_monotonic();
+    uint64_t deadline = tote__deadline_in(timeout_ms);
     tote_result result = TOTE_SUCCESS;
     tote_result (*call)(tote_span_processor * processor, uint32_t timeout_ms) =
         is_shutdown ? tote_span_processor_shutdown : tote_span_processor_force_flush;
 
     for (size_t i = 0; i < config->processor_count; i++) {
-        result = worse(result, call(config->processors[i], time_left(start, timeout_ms)));
+        result = worse(result, call(config->processors[i], tote__deadline_left_ms(deadline)));
     }
     return result;
 }
@@ -538,13 +508,13 @@ tote_result tote_sdk_close(tote_sdk **sdk, uint32_t timeout_ms) {
     if (!sdk || !*sdk) {
         return TOTE_SUCCESS;
     }
-    uint64_t start = tote__clock_monotonic();
+    uint64_t deadline = tote__deadline_in(timeout_ms);
     tote_sdk *closed = *sdk;
     *sdk = NULL;
     bool is_last = atomic_fetch_sub(&closed->starts, 1) == 1;
     tote_result result =
         is_last ? tote_sdk_shutdown(closed, timeout_ms) : tote_sdk_force_flush(closed, timeout_ms);
-    uint32_t left = time_left(start, timeout_ms);
+    uint32_t left = tote__deadline_left_ms(deadline);
     left = left < LONGEST_WAIT_MS ? left : LONGEST_WAIT_MS;
     drop_reference(closed, left > SHORTEST_WAIT_MS ? left : SHORTEST_WAIT_MS);
     return result;
@@ -552,7 +522,7 @@ tote_result tote_sdk_close(tote_sdk **sdk, uint32_t timeout_ms) {
 
 tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms) {
     struct core_config *config = sdk ? atomic_load(&sdk->config) : NULL;
-    uint64_t start = tote__clock_monotonic();
+    uint64_t deadline = tote__deadline_in(timeout_ms);
     tote_result result = TOTE_SUCCESS;
     int cancel = tote__cancel_disable();
 
@@ -560,9 +530,9 @@ tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms) {
         const tote_span_processor *processor = tote__innermost(config->processors[i]);
         tote_span_exporter *exporter = processor->exporter;
         if (exporter && exporter->ahead && exporter->ahead->prepare) {
-            result =
-                worse(result, exporter->ahead->prepare(exporter->self, time_left(start, timeout_ms),
-                                                       processor->loop == NULL));
+            result = worse(result, exporter->ahead->prepare(exporter->self,
+                                                            tote__deadline_left_ms(deadline),
+                                                            processor->loop == NULL));
         } else if (exporter && exporter->prepare) {
             result = worse(result, exporter->prepare(exporter->self));
         }

@@ -369,22 +369,14 @@ static bool has_parts(const struct span *span) {
 
 /* What goes with a span in any case, before its block can be used again. */
 static void release_parts(struct span *span) {
-    if (span->view) {
-        tote__span_drop_view(span);
-    }
+    tote__span_drop_view(span);
     tote__clear_index(span);
-    if (span->store) {
-        tote_store_unref(span->store);
-        span->store = NULL;
-    }
-    if (span->base.context.trace_state) {
-        tote_trace_state_unref(span->base.context.trace_state);
-        span->base.context.trace_state = NULL;
-    }
-    if (span->facts.parent.trace_state) {
-        tote_trace_state_unref(span->facts.parent.trace_state);
-        span->facts.parent.trace_state = NULL;
-    }
+    tote_store_unref(span->store);
+    span->store = NULL;
+    tote_trace_state_unref(span->base.context.trace_state);
+    span->base.context.trace_state = NULL;
+    tote_trace_state_unref(span->facts.parent.trace_state);
+    span->facts.parent.trace_state = NULL;
 }
 
 /* The last reference to a span that has not ended is gone: nothing exports it. */

@@ -131,19 +131,6 @@ bool tote__span_reserve(struct span *span, struct region *region, size_t more) {
     return true;
 }
 
-/* The first name stands at the very start of the room. */
-static bool place_first_name(struct span *span, size_t size) {
-    size_t rounded = (size + 7) & ~(size_t)7;
-
-    if (span->attributes.size || span->attributes.offset || rounded > SPAN_ROOM_BYTES / 2) {
-        return false;
-    }
-    span->name = (struct region){0, 0, (uint32_t)rounded};
-    span->attributes.offset = (uint32_t)rounded;
-    span->attributes.capacity -= (uint32_t)rounded;
-    return true;
-}
-
 bool tote__span_set_text(struct span *span, struct region *region, const char *text) {
     size_t length = strlen(text);
     bool is_valid = tote__utf8_valid_prefix(text, length) == length;
@@ -155,10 +142,8 @@ bool tote__span_set_text(struct span *span, struct region *region, const char *t
     if (region->capacity <= written) {
         struct region larger = {0, 0, 0};
         size_t doubled = 2 * (size_t)region->capacity; /* what is left behind is less than this */
-        if (region == &span->name && !region->capacity && place_first_name(span, written + 1)) {
-            larger = *region;
-        } else if (!tote__span_reserve(span, &larger, doubled > written ? doubled : written + 1) &&
-                   !tote__span_reserve(span, &larger, written + 1)) {
+        if (!tote__span_reserve(span, &larger, doubled > written ? doubled : written + 1) &&
+            !tote__span_reserve(span, &larger, written + 1)) {
             return false;
         }
         *region = larger;

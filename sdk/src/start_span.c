@@ -196,7 +196,7 @@ tote__always_inline void set_up_rest(const struct start *start, struct span *spa
 
 /* What the sampler says. */
 static void put_result(struct span *span, const tote_sampling_result *result) {
-    tote__span_put_attributes(span, result->attributes, result->attribute_count);
+    tote__span_put_attributes(span, result->attributes.items, result->attributes.count);
     if (result->dropped_attribute_count) {
         span->facts.dropped_attribute_count += (uint32_t)result->dropped_attribute_count;
         span->loss_causes |= LOST_TO_KEY; /* or to memory: the sampler's result does not tell */

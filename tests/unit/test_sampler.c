@@ -341,11 +341,11 @@ static void attributes_of_a_result_are_copies_of_which_the_last_of_a_key_counts(
     tote_sampling_result_set_attribute(&result, "", tote_int(1));
     tote_sampling_result_set_attribute(NULL, "k", tote_int(1));
     text[0] = 'X';
-    assert_int_equal(result.attribute_count, 10);
+    assert_int_equal(result.attributes.count, 10);
     assert_int_equal(result.dropped_attribute_count, 1);
-    assert_string_equal(result.attributes[0].value.as.items[1].as.string, "first");
-    assert_string_equal(result.attributes[4].key, "k3");
-    assert_int_equal(result.attributes[4].value.type, TOTE_TYPE_BOOL);
+    assert_string_equal(result.attributes.items[0].value.as.items[1].as.string, "first");
+    assert_string_equal(result.attributes.items[4].key, "k3");
+    assert_int_equal(result.attributes.items[4].value.type, TOTE_TYPE_BOOL);
     tote__sampling_result_clear(&result);
 }
 

@@ -16,9 +16,10 @@
 #include "tote/common.h"
 
 /*
- * Fill `buffer` with what nobody can guess. Returns: false when the system has none yet, or no
- * more.
+ * Fill `buffer`, at most so many bytes, with what nobody can guess. Returns: false when the system
+ * has none yet, or no more.
  */
+enum { TOTE__OS_RANDOM_BYTES = 32 };
 bool tote__os_random(void *buffer, size_t size);
 
 uint32_t tote__os_process_id(void);
@@ -65,9 +66,9 @@ unsigned tote__os_hold_stdio(void);
 void tote__os_release_stdio(unsigned held);
 
 /*
- * Do as openat(), socket() and socketpair() of AF_UNIX do, for descriptors that no program inherits.
- * They are never 0, 1 or 2, not even for a moment: another thread of the host may print meanwhile.
- * tote__os_socketpair() returns false with errno set on failure.
+ * Do as openat(), socket() and socketpair() of AF_UNIX do, for descriptors that no program
+ * inherits. They are never 0, 1 or 2, not even for a moment: another thread of the host may print
+ * meanwhile. tote__os_socketpair() returns false with errno set on failure.
  */
 int tote__os_open(int directory, const char *path, int flags, mode_t mode);
 int tote__os_socket(int family, int type, int protocol);

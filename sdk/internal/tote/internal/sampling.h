@@ -7,18 +7,15 @@
 #ifndef TOTE_INTERNAL_SAMPLING_H
 #define TOTE_INTERNAL_SAMPLING_H
 
-#include "tote/internal/memory.h"
+#include "tote/internal/attribute_list.h"
 #include "tote/internal/sdk.h"
 #include "tote/internal/span.h"
 #include "tote/sdk/sampler.h"
 
 struct tote_sampling_result {
     tote_trace_state *trace_state; /* one reference */
-    tote_attribute *attributes;    /* of different keys; in `memory`, as what they point to */
-    size_t attribute_count;
-    size_t attribute_capacity;
+    struct tote__attribute_list attributes;
     size_t dropped_attribute_count; /* without a key, or for want of memory */
-    struct tote__arena memory;
 };
 
 /* `trace_state` is the parent's, borrowed. Clear the result when the span has been made. */
@@ -33,10 +30,13 @@ static inline void tote__sampling_result_clear(struct tote_sampling_result *resu
     if (result->trace_state) {
         tote_trace_state_unref(result->trace_state);
     }
-    if (result->memory.chunks) {
-        tote__arena_clear(&result->memory);
+    if (result->attributes.memory.chunks) {
+        tote__arena_clear(&result->attributes.memory);
     }
 }
+
+/* As get_description of a sampler: copy the text, as far as it fits. Returns: its whole length. */
+size_t tote__put_description(const char *text, char *buffer, size_t size);
 
 /* The kind of a parent. A decision without a remote span counts as that of a remote parent. */
 static inline enum tote__parent_kind tote__parent_kind_of(const tote_span_context *parent) {
