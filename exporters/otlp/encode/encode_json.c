@@ -15,139 +15,96 @@
 
 enum kind { TEXT, HEX, BASE64, BOOLEAN, COUNT, TIME, INTEGER, REAL, MESSAGE, MESSAGES };
 
-/* What a field is in JSON. */
-struct member {
-    char key[28]; /* with quotation marks, colon and bracket; copied whole */
-    uint8_t key_size;
-    uint8_t tag;
-    uint8_t kind;
-    bool is_always; /* written, even if it is empty or zero */
-    const struct message *message;
+enum message {
+    REQUEST,
+    RESOURCE_SPANS,
+    RESOURCE,
+    SCOPE_SPANS,
+    SCOPE,
+    SPAN,
+    EVENT,
+    LINK,
+    STATUS,
+    KEY_VALUE,
+    ANY_VALUE,
+    ARRAY,
+    MAP
 };
 
-struct message {
-    const struct member *members; /* by the numbers of their fields */
-    size_t count;
+/* What a field is in JSON. */
+struct member {
+    char key[27]; /* with quotation marks, colon and bracket */
+    uint8_t key_size;
+    uint8_t tag; /* 0: there is no such field */
+    uint8_t kind;
+    bool is_always; /* written, even if it is empty or zero */
+    uint8_t message;
 };
 
 #define FIELD(tag, key, kind, is_always)                                                           \
-    [(tag) >> 3] = {"\"" key "\":", sizeof(key) + 2, tag, kind, is_always, NULL}
+    [(tag) >> 3] = {"\"" key "\":", sizeof(key) + 2, tag, kind, is_always, 0}
 #define ONE(tag, key, message)                                                                     \
-    [(tag) >> 3] = {"\"" key "\":{", sizeof(key) + 3, tag, MESSAGE, true, &(message)}
+    [(tag) >> 3] = {"\"" key "\":{", sizeof(key) + 3, tag, MESSAGE, true, message}
 #define MANY(tag, key, message)                                                                    \
-    [(tag) >> 3] = {"\"" key "\":[", sizeof(key) + 3, tag, MESSAGES, true, &(message)}
-#define MESSAGE_OF(members)                                                                        \
-    { members, TOTE_COUNT_OF(members) }
+    [(tag) >> 3] = {"\"" key "\":[", sizeof(key) + 3, tag, MESSAGES, true, message}
 
-static const struct message any_value;
-static const struct message key_value;
+enum { LARGEST_NUMBER = TOTE__SPAN_FLAGS >> 3 };
 
-static const struct member array_members[] = {
-    MANY(TOTE__LIST_ITEM, "values", any_value),
+/* The members of each message, by the numbers of their fields. */
+static const struct member messages[][LARGEST_NUMBER + 1] = {
+    [REQUEST] = {MANY(0x0A, "resourceSpans", RESOURCE_SPANS)},
+    [RESOURCE_SPANS] = {ONE(0x0A, "resource", RESOURCE), MANY(0x12, "scopeSpans", SCOPE_SPANS),
+                        FIELD(0x1A, "schemaUrl", TEXT, false)},
+    [RESOURCE] = {MANY(TOTE__TAG_RESOURCE_ATTRIBUTE, "attributes", KEY_VALUE)},
+    [SCOPE_SPANS] = {ONE(0x0A, "scope", SCOPE), MANY(0x12, "spans", SPAN),
+                     FIELD(0x1A, "schemaUrl", TEXT, false)},
+    [SCOPE] = {FIELD(0x0A, "name", TEXT, false), FIELD(0x12, "version", TEXT, false),
+               MANY(TOTE__TAG_SCOPE_ATTRIBUTE, "attributes", KEY_VALUE)},
+    [SPAN] = {FIELD(TOTE__SPAN_TRACE_ID, "traceId", HEX, true),
+              FIELD(TOTE__SPAN_SPAN_ID, "spanId", HEX, true),
+              FIELD(TOTE__SPAN_TRACE_STATE, "traceState", TEXT, false),
+              FIELD(TOTE__SPAN_PARENT_SPAN_ID, "parentSpanId", HEX, true),
+              FIELD(TOTE__SPAN_NAME, "name", TEXT, false),
+              FIELD(TOTE__SPAN_KIND, "kind", COUNT, false),
+              FIELD(TOTE__SPAN_START_TIME, "startTimeUnixNano", TIME, false),
+              FIELD(TOTE__SPAN_END_TIME, "endTimeUnixNano", TIME, false),
+              MANY(TOTE__SPAN_ATTRIBUTE, "attributes", KEY_VALUE),
+              FIELD(TOTE__SPAN_DROPPED_ATTRIBUTES, "droppedAttributesCount", COUNT, false),
+              MANY(TOTE__SPAN_EVENT, "events", EVENT),
+              FIELD(TOTE__SPAN_DROPPED_EVENTS, "droppedEventsCount", COUNT, false),
+              MANY(TOTE__SPAN_LINK, "links", LINK),
+              FIELD(TOTE__SPAN_DROPPED_LINKS, "droppedLinksCount", COUNT, false),
+              ONE(TOTE__SPAN_STATUS, "status", STATUS),
+              FIELD(TOTE__SPAN_FLAGS, "flags", COUNT, false)},
+    [EVENT] = {FIELD(TOTE__EVENT_TIME, "timeUnixNano", TIME, false),
+               FIELD(TOTE__EVENT_NAME, "name", TEXT, false),
+               MANY(TOTE__TAG_EVENT_ATTRIBUTE, "attributes", KEY_VALUE),
+               FIELD(TOTE__EVENT_DROPPED, "droppedAttributesCount", COUNT, false)},
+    [LINK] = {FIELD(TOTE__LINK_TRACE_ID, "traceId", HEX, true),
+              FIELD(TOTE__LINK_SPAN_ID, "spanId", HEX, true),
+              FIELD(TOTE__LINK_TRACE_STATE, "traceState", TEXT, false),
+              MANY(TOTE__TAG_LINK_ATTRIBUTE, "attributes", KEY_VALUE),
+              FIELD(TOTE__LINK_DROPPED, "droppedAttributesCount", COUNT, false),
+              FIELD(TOTE__LINK_FLAGS, "flags", COUNT, false)},
+    [STATUS] = {FIELD(TOTE__STATUS_MESSAGE, "message", TEXT, false),
+                FIELD(TOTE__STATUS_CODE, "code", COUNT, false)},
+    [KEY_VALUE] = {FIELD(TOTE__KEY_VALUE_KEY, "key", TEXT, true),
+                   ONE(TOTE__KEY_VALUE_VALUE, "value", ANY_VALUE)},
+    [ANY_VALUE] = {FIELD(TOTE__ANY_STRING, "stringValue", TEXT, true),
+                   FIELD(TOTE__ANY_BOOL, "boolValue", BOOLEAN, true),
+                   FIELD(TOTE__ANY_INT, "intValue", INTEGER, true),
+                   FIELD(TOTE__ANY_DOUBLE, "doubleValue", REAL, true),
+                   ONE(TOTE__ANY_ARRAY, "arrayValue", ARRAY),
+                   ONE(TOTE__ANY_MAP, "kvlistValue", MAP),
+                   FIELD(TOTE__ANY_BYTES, "bytesValue", BASE64, true)},
+    [ARRAY] = {MANY(TOTE__LIST_ITEM, "values", ANY_VALUE)},
+    [MAP] = {MANY(TOTE__LIST_ITEM, "values", KEY_VALUE)},
 };
-static const struct message array = MESSAGE_OF(array_members);
-
-static const struct member map_members[] = {
-    MANY(TOTE__LIST_ITEM, "values", key_value),
-};
-static const struct message map = MESSAGE_OF(map_members);
-
-static const struct member any_value_members[] = {
-    FIELD(TOTE__ANY_STRING, "stringValue", TEXT, true),
-    FIELD(TOTE__ANY_BOOL, "boolValue", BOOLEAN, true),
-    FIELD(TOTE__ANY_INT, "intValue", INTEGER, true),
-    FIELD(TOTE__ANY_DOUBLE, "doubleValue", REAL, true),
-    ONE(TOTE__ANY_ARRAY, "arrayValue", array),
-    ONE(TOTE__ANY_MAP, "kvlistValue", map),
-    FIELD(TOTE__ANY_BYTES, "bytesValue", BASE64, true),
-};
-static const struct message any_value = MESSAGE_OF(any_value_members);
-
-static const struct member key_value_members[] = {
-    FIELD(TOTE__KEY_VALUE_KEY, "key", TEXT, true),
-    ONE(TOTE__KEY_VALUE_VALUE, "value", any_value),
-};
-static const struct message key_value = MESSAGE_OF(key_value_members);
-
-static const struct member event_members[] = {
-    FIELD(TOTE__EVENT_TIME, "timeUnixNano", TIME, false),
-    FIELD(TOTE__EVENT_NAME, "name", TEXT, false),
-    MANY(TOTE__TAG_EVENT_ATTRIBUTE, "attributes", key_value),
-    FIELD(TOTE__EVENT_DROPPED, "droppedAttributesCount", COUNT, false),
-};
-static const struct message event = MESSAGE_OF(event_members);
-
-static const struct member link_members[] = {
-    FIELD(TOTE__LINK_TRACE_ID, "traceId", HEX, true),
-    FIELD(TOTE__LINK_SPAN_ID, "spanId", HEX, true),
-    FIELD(TOTE__LINK_TRACE_STATE, "traceState", TEXT, false),
-    MANY(TOTE__TAG_LINK_ATTRIBUTE, "attributes", key_value),
-    FIELD(TOTE__LINK_DROPPED, "droppedAttributesCount", COUNT, false),
-    FIELD(TOTE__LINK_FLAGS, "flags", COUNT, false),
-};
-static const struct message link_message = MESSAGE_OF(link_members);
-
-static const struct member status_members[] = {
-    FIELD(TOTE__STATUS_MESSAGE, "message", TEXT, false),
-    FIELD(TOTE__STATUS_CODE, "code", COUNT, false),
-};
-static const struct message status = MESSAGE_OF(status_members);
-
-static const struct member span_members[] = {
-    FIELD(TOTE__SPAN_TRACE_ID, "traceId", HEX, true),
-    FIELD(TOTE__SPAN_SPAN_ID, "spanId", HEX, true),
-    FIELD(TOTE__SPAN_TRACE_STATE, "traceState", TEXT, false),
-    FIELD(TOTE__SPAN_PARENT_SPAN_ID, "parentSpanId", HEX, true),
-    FIELD(TOTE__SPAN_NAME, "name", TEXT, false),
-    FIELD(TOTE__SPAN_KIND, "kind", COUNT, false),
-    FIELD(TOTE__SPAN_START_TIME, "startTimeUnixNano", TIME, false),
-    FIELD(TOTE__SPAN_END_TIME, "endTimeUnixNano", TIME, false),
-    MANY(TOTE__SPAN_ATTRIBUTE, "attributes", key_value),
-    FIELD(TOTE__SPAN_DROPPED_ATTRIBUTES, "droppedAttributesCount", COUNT, false),
-    MANY(TOTE__SPAN_EVENT, "events", event),
-    FIELD(TOTE__SPAN_DROPPED_EVENTS, "droppedEventsCount", COUNT, false),
-    MANY(TOTE__SPAN_LINK, "links", link_message),
-    FIELD(TOTE__SPAN_DROPPED_LINKS, "droppedLinksCount", COUNT, false),
-    ONE(TOTE__SPAN_STATUS, "status", status),
-    FIELD(TOTE__SPAN_FLAGS, "flags", COUNT, false),
-};
-static const struct message span = MESSAGE_OF(span_members);
-
-static const struct member scope_members[] = {
-    FIELD(0x0A, "name", TEXT, false),
-    FIELD(0x12, "version", TEXT, false),
-    MANY(TOTE__TAG_SCOPE_ATTRIBUTE, "attributes", key_value),
-};
-static const struct message scope = MESSAGE_OF(scope_members);
-
-static const struct member scope_spans_members[] = {
-    ONE(0x0A, "scope", scope),
-    MANY(0x12, "spans", span),
-    FIELD(0x1A, "schemaUrl", TEXT, false),
-};
-static const struct message scope_spans = MESSAGE_OF(scope_spans_members);
-
-static const struct member resource_members[] = {
-    MANY(TOTE__TAG_RESOURCE_ATTRIBUTE, "attributes", key_value),
-};
-static const struct message resource = MESSAGE_OF(resource_members);
-
-static const struct member resource_spans_members[] = {
-    ONE(0x0A, "resource", resource),
-    MANY(0x12, "scopeSpans", scope_spans),
-    FIELD(0x1A, "schemaUrl", TEXT, false),
-};
-static const struct message resource_spans = MESSAGE_OF(resource_spans_members);
-
-static const struct member request_members[] = {
-    MANY(0x0A, "resourceSpans", resource_spans),
-};
-static const struct message request_message = MESSAGE_OF(request_members);
 
 /* A message that is being written. */
 struct level {
     struct tote__slice rest;
-    const struct message *message;
+    const struct member *members;
     uint32_t array; /* the tag of the fields whose array is open; 0: none */
 };
 
@@ -206,9 +163,10 @@ static void put_scalar(struct tote__json *json, const struct member *member,
     }
 }
 
+/* All of the member is copied, which is faster: what is behind the key is overwritten. */
 static void put_key(struct tote__json *json, const struct member *member) {
-    if (tote__json_has_room(json, sizeof member->key)) {
-        memcpy(json->at, member->key, sizeof member->key);
+    if (tote__json_has_room(json, sizeof *member)) {
+        memcpy(json->at, member, sizeof *member);
         json->at += member->key_size;
     }
 }
@@ -216,11 +174,11 @@ static void put_key(struct tote__json *json, const struct member *member) {
 static void put_field(struct tote__json *json, struct levels *levels,
                       const struct tote__field *field) {
     struct level *level = &levels->all[levels->depth];
-    const struct message *message = level->message;
-    const struct member *member =
-        field->number < message->count ? &message->members[field->number] : NULL;
-
-    if (!member || member->tag != tote__field_tag(field) || (!member->is_always && !field->value)) {
+    if (field->number > LARGEST_NUMBER) {
+        return;
+    }
+    const struct member *member = &level->members[field->number];
+    if (member->tag != tote__field_tag(field) || (!member->is_always && !field->value)) {
         return;
     }
     if (!level->array) {
@@ -241,7 +199,7 @@ static void put_field(struct tote__json *json, struct levels *levels,
         return;
     }
     level->rest = (struct tote__slice){content, (size_t)field->value};
-    level->message = member->message;
+    level->members = messages[member->message];
     level->array = 0;
 }
 
@@ -253,7 +211,7 @@ bool tote__otlp_json_of(struct tote__buffer *buffer, struct tote__slice request)
 
     levels.all = levels.few;
     levels.depth = 0;
-    levels.few[0] = (struct level){.rest = request, .message = &request_message};
+    levels.few[0] = (struct level){.rest = request, .members = messages[REQUEST]};
     tote__json_put(&json, "{");
     while (!is_over) {
         struct level *level = &levels.all[levels.depth];

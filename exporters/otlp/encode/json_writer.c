@@ -44,19 +44,12 @@ bool tote__json_grow(struct tote__json *json, size_t size) {
     return true;
 }
 
-/*
- * What follows the backslash for an ASCII character that JSON wants escaped; u: its number, 0:
- * none.
- */
-static const char escapes[128] = {
-    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'b', 't', 'n', 'u', 'f', 'r', 'u', 'u', 'u', 'u', 'u',
-    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 0,   0,   '"', 0,   0,   0,
-    0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,
-    0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,
-    0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   '\\'};
-
 static bool is_ascii(uint8_t byte) {
-    return byte < sizeof escapes;
+    return byte < 0x80;
+}
+
+static bool is_plain(uint8_t byte) {
+    return is_ascii(byte) && byte >= ' ' && byte != '"' && byte != '\\';
 }
 
 /* Whether any of eight bytes is no ASCII, a control character, a quote or a backslash. */
@@ -85,16 +78,19 @@ static size_t copy_plain(uint8_t *out, const uint8_t *text, size_t length) {
         }
         memcpy(out + at, &eight, sizeof eight);
     }
-    for (; at < length && is_ascii(text[at]) && !escapes[text[at]]; at++) {
+    for (; at < length && is_plain(text[at]); at++) {
         out[at] = text[at];
     }
     return at;
 }
 
 static uint8_t *put_escaped(uint8_t *out, uint8_t c) {
+    static const char shorts[] = "\"\"\\\\\bb\tt\nn\ff\rr"; /* each with what stands for it */
+    const char *pair = c ? strchr(shorts, c) : NULL;
+
     *out++ = '\\';
-    *out++ = (uint8_t)escapes[c];
-    if (escapes[c] == 'u') {
+    *out++ = pair ? (uint8_t)pair[1] : 'u';
+    if (!pair) {
         *out++ = '0';
         *out++ = '0';
         tote__hex_encode((char *)out, &c, 1);
