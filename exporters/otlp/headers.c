@@ -6,6 +6,7 @@
  * is, or stand there twice. Values are secrets: no diagnostic shows one.
  * Spec: protocol/exporter.md#specifying-headers-via-environment-variables
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "options.h"
@@ -60,14 +61,19 @@ static const char *add(struct tote__otlp_settings *settings, const char *name, s
     if (!is_sendable(value, value_length)) {
         return "its value has a control character";
     }
+    size_t size = name_length + value_length + 3;
+    char *line = tote__arena_allocate(&settings->memory, size);
     struct tote__otlp_header header = {
         .name = tote__arena_text(&settings->memory, name, name_length),
         .value = tote__arena_text(&settings->memory, value, value_length),
+        .line = line,
     };
-    if (!header.name || !header.value) {
+    if (!header.name || !header.value || !line) {
         settings->is_incomplete = true;
         return NULL;
     }
+    /* "name:" alone would tell curl to leave the header out. */
+    snprintf(line, size, value_length ? "%s: %s" : "%s;%s", header.name, header.value);
     *place_of(&settings->headers, header.name) = header;
     return NULL;
 }
@@ -109,35 +115,25 @@ static const char *add_member(struct tote__otlp_settings *settings, const char *
                      : add(settings, name, name_length, decoded, value_length);
 }
 
-static size_t count_members(const char *text) {
-    size_t count = 1;
-
-    for (; *text; text++) {
-        count += *text == ',';
-    }
-    return count;
-}
-
 void tote__otlp_take_header_text(struct tote__otlp_settings *settings, const char *source,
                                  const char *text) {
-    size_t number = 0;
+    size_t count = tote__split(text, strlen(text), ',', NULL, 0);
+    struct tote__part *parts = tote__arena_allocate(&settings->memory, count * sizeof *parts);
 
-    if (!make_room(settings, count_members(text))) {
+    if (!parts || !make_room(settings, count)) {
+        settings->is_incomplete = true;
         return;
     }
-    for (const char *next = text; next; number++) {
-        const char *member = next;
-        const char *comma = strchr(member, ',');
-        size_t length = comma ? (size_t)(comma - member) : strlen(member);
-
-        next = comma ? comma + 1 : NULL;
-        tote__trim_lines(&member, &length);
-        const char *obstacle = length ? add_member(settings, member, length) : NULL;
+    tote__split(text, strlen(text), ',', parts, count);
+    for (size_t i = 0; i < count; i++) {
+        tote__trim_lines(&parts[i].at, &parts[i].length);
+        const char *obstacle =
+            parts[i].length ? add_member(settings, parts[i].at, parts[i].length) : NULL;
         if (obstacle) {
             tote__diagnose_each(TOTE_LEVEL_WARN, "otlp",
                                 "%s: entry %zu is left out: %s; write name=value,name=value with "
                                 "%%HH for special characters",
-                                source, number + 1, obstacle);
+                                source, i + 1, obstacle);
         }
     }
 }

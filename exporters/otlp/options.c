@@ -71,32 +71,8 @@ static unsigned find_word(const char *name, const char *value, const char *const
     return 0;
 }
 
-/*
- * Take a variable's value. Returns: false, after a warning, when it is of no use.
- */
-typedef bool take_function(struct tote__otlp_settings *settings, const char *name,
-                           const char *value, bool is_general);
-
-static bool take_protocol(struct tote__otlp_settings *settings, const char *name, const char *value,
-                          bool is_general) {
-    static const char *const words[] = {"http/protobuf", "http/json", "grpc"};
-    unsigned found = find_word(name, value, words, TOTE_COUNT_OF(words),
-                               "none of http/protobuf, http/json and grpc");
-
-    (void)is_general;
-    settings->protocol = (tote_otlp_protocol)found;
-    return found;
-}
-
-static bool take_insecure(struct tote__otlp_settings *settings, const char *name, const char *value,
-                          bool is_general) {
-    (void)value, (void)is_general;
-    settings->is_insecure = tote__env_boolean(name);
-    return true;
-}
-
 /* Nothing is sent to another receiver: headers, certificates and spans are for this one only. */
-static bool take_endpoint(struct tote__otlp_settings *settings, const char *name, const char *value,
+static void take_endpoint(struct tote__otlp_settings *settings, const char *name, const char *value,
                           bool is_base) {
     const char *obstacle = tote__otlp_take_endpoint(settings, name, value, is_base);
 
@@ -108,36 +84,50 @@ static bool take_endpoint(struct tote__otlp_settings *settings, const char *name
                             name, obstacle);
         settings->has_unusable_endpoint = true;
     }
-    return true;
 }
 
-static bool take_headers(struct tote__otlp_settings *settings, const char *name, const char *value,
-                         bool is_general) {
-    (void)is_general;
-    tote__otlp_take_header_text(settings, name, value);
-    return true;
-}
+enum variable { PROTOCOL, INSECURE, ENDPOINT, HEADERS, COMPRESSION, TIMEOUT };
 
-static bool take_compression(struct tote__otlp_settings *settings, const char *name,
-                             const char *value, bool is_general) {
-    static const char *const words[] = {"none", "gzip"};
-    unsigned found = find_word(name, value, words, TOTE_COUNT_OF(words), "neither gzip nor none");
-
-    (void)is_general;
-    settings->is_gzip = found == TOTE_OTLP_GZIP;
-    return found;
-}
-
-static bool take_timeout(struct tote__otlp_settings *settings, const char *name, const char *value,
-                         bool is_general) {
+static bool take_timeout(struct tote__otlp_settings *settings, const char *name) {
     uint64_t number;
+    bool is_number = tote__env_number(name, 0, INT32_MAX, &number);
 
-    (void)value, (void)is_general;
-    if (!tote__env_number(name, 0, INT32_MAX, &number)) {
-        return false;
+    if (is_number) {
+        settings->timeout_ms = number ? (uint32_t)number : UINT32_MAX;
     }
-    settings->timeout_ms = number ? (uint32_t)number : UINT32_MAX;
-    return true;
+    return is_number;
+}
+
+/* Take a variable's value. Returns: false, after a warning, when it is of no use. */
+static bool take_value(struct tote__otlp_settings *settings, enum variable variable,
+                       const char *name, const char *value, bool is_general) {
+    static const char *const protocols[] = {"http/protobuf", "http/json", "grpc"};
+    static const char *const compressions[] = {"none", "gzip"};
+    unsigned found;
+
+    switch (variable) {
+    case PROTOCOL:
+        found = find_word(name, value, protocols, TOTE_COUNT_OF(protocols),
+                          "none of http/protobuf, http/json and grpc");
+        settings->protocol = (tote_otlp_protocol)found;
+        return found;
+    case INSECURE:
+        settings->is_insecure = tote__env_boolean(name);
+        return true;
+    case ENDPOINT:
+        take_endpoint(settings, name, value, is_general);
+        return true;
+    case HEADERS:
+        tote__otlp_take_header_text(settings, name, value);
+        return true;
+    case COMPRESSION:
+        found = find_word(name, value, compressions, TOTE_COUNT_OF(compressions),
+                          "neither gzip nor none");
+        settings->is_gzip = found == TOTE_OTLP_GZIP;
+        return found;
+    default:
+        return take_timeout(settings, name);
+    }
 }
 
 enum { NAME_BYTES = 64 };
@@ -153,23 +143,22 @@ static void take_environment(struct tote__otlp_settings *settings,
                              const tote_otlp_options *options) {
     const struct {
         const char *word;
-        take_function *take;
-        bool is_given;
+        bool is_given; /* by an option */
     } variables[] = {
-        {"PROTOCOL", take_protocol, options->protocol != TOTE_OTLP_PROTOCOL_DEFAULT},
-        {"INSECURE", take_insecure, options->insecure},
-        {"ENDPOINT", take_endpoint, options->endpoint || options->transport},
-        {"HEADERS", take_headers, options->headers && options->header_count},
-        {"COMPRESSION", take_compression, options->compression != TOTE_OTLP_COMPRESSION_DEFAULT},
-        {"TIMEOUT", take_timeout, options->timeout_ms},
+        [PROTOCOL] = {"PROTOCOL", options->protocol != TOTE_OTLP_PROTOCOL_DEFAULT},
+        [INSECURE] = {"INSECURE", options->insecure},
+        [ENDPOINT] = {"ENDPOINT", options->endpoint || options->transport},
+        [HEADERS] = {"HEADERS", options->headers && options->header_count},
+        [COMPRESSION] = {"COMPRESSION", options->compression != TOTE_OTLP_COMPRESSION_DEFAULT},
+        [TIMEOUT] = {"TIMEOUT", options->timeout_ms},
     };
 
-    for (size_t i = 0; i < TOTE_COUNT_OF(variables); i++) {
+    for (unsigned i = 0; i < TOTE_COUNT_OF(variables); i++) {
         bool is_taken = variables[i].is_given;
         for (int is_general = 0; is_general < 2 && !is_taken; is_general++) {
             char name[NAME_BYTES];
             const char *value = find_variable(variables[i].word, is_general, name);
-            is_taken = value && variables[i].take(settings, name, value, is_general);
+            is_taken = value && take_value(settings, (enum variable)i, name, value, is_general);
         }
     }
 }

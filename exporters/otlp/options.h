@@ -15,6 +15,7 @@
 struct tote__otlp_header {
     const char *name;
     const char *value;
+    const char *line; /* both, as libcurl takes them */
 };
 
 /* No two names are equal, ignoring case; all of it may go over the wire as it is. */

@@ -230,52 +230,31 @@ void tote__connection_leave_behind(struct tote__connection *connection) {
     }
 }
 
-static bool add_header(struct curl_slist **list, const char *name, const char *value) {
-    char buffer[256];
-    struct tote__arena arena = tote__arena_over(buffer, sizeof buffer);
-    size_t size = strlen(name) + strlen(value) + 3;
-    char *line = tote__arena_allocate(&arena, size);
-    struct curl_slist *headers = NULL;
+static bool add_header(struct curl_slist **list, const char *line) {
+    struct curl_slist *longer = curl_slist_append(*list, line);
 
-    if (line) {
-        /* "name:" alone would tell curl to leave the header out. */
-        snprintf(line, size, *value ? "%s: %s" : "%s;%s", name, value);
-        headers = curl_slist_append(*list, line);
-    }
-    tote__arena_clear(&arena);
-    *list = headers ? headers : *list;
-    return headers;
-}
-
-static bool add_grpc_headers(struct curl_slist **list, const struct tote__otlp_settings *settings) {
-    char timeout[16];
-
-    snprintf(timeout, sizeof timeout, "%um", settings->timeout_ms % 100000000); /* 8 digits */
-    return add_header(list, "Content-Type", "application/grpc") &&
-           add_header(list, "TE", "trailers") &&
-           (!settings->is_gzip || add_header(list, "grpc-encoding", "gzip")) &&
-           (settings->timeout_ms == UINT32_MAX || !settings->timeout_ms ||
-            add_header(list, "grpc-timeout", timeout));
-}
-
-static bool add_http_headers(struct curl_slist **list, const struct tote__otlp_settings *settings) {
-    return add_header(list, "Content-Type", tote__otlp_content_type(settings)) &&
-           (!settings->is_gzip || add_header(list, "Content-Encoding", "gzip"));
+    *list = longer ? longer : *list;
+    return longer;
 }
 
 static bool add_headers(struct curl_slist **list, const struct tote__otlp_settings *settings) {
-    *list = curl_slist_append(NULL, "Expect:"); /* do not wait for a 100 */
-    if (!*list || !(settings->protocol == TOTE_OTLP_GRPC ? add_grpc_headers(list, settings)
-                                                         : add_http_headers(list, settings))) {
-        return false;
+    bool is_grpc = settings->protocol == TOTE_OTLP_GRPC;
+    bool has_timeout = is_grpc && settings->timeout_ms && settings->timeout_ms != UINT32_MAX;
+    char type[64];
+    char timeout[32];
+
+    snprintf(type, sizeof type, "Content-Type: %s", tote__otlp_content_type(settings));
+    snprintf(timeout, sizeof timeout, "grpc-timeout: %um", settings->timeout_ms % 100000000);
+    bool are_added = add_header(list, "Expect:") && /* do not wait for a 100 */
+                     add_header(list, is_grpc ? "Content-Type: application/grpc" : type) &&
+                     (!is_grpc || add_header(list, "TE: trailers")) &&
+                     (!settings->is_gzip || add_header(list, is_grpc ? "grpc-encoding: gzip"
+                                                                     : "Content-Encoding: gzip")) &&
+                     (!has_timeout || add_header(list, timeout)); /* 8 digits at most */
+    for (size_t i = 0; i < settings->headers.count && are_added; i++) {
+        are_added = add_header(list, settings->headers.items[i].line);
     }
-    for (size_t i = 0; i < settings->headers.count; i++) {
-        const struct tote__otlp_header *header = &settings->headers.items[i];
-        if (!add_header(list, header->name, header->value)) {
-            return false;
-        }
-    }
-    return true;
+    return are_added;
 }
 
 /*

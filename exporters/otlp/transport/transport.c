@@ -23,6 +23,7 @@
 #include "tote/internal/lock.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/os.h"
+#include "tote/internal/text.h"
 #include "tote/internal/write_signals.h"
 
 struct tote__transport {
@@ -134,22 +135,10 @@ static bool is_own_connection(const struct tote__transport *transport) {
            (tote__connection_watch_answer(connection) || has_descriptors(transport));
 }
 
-/* What changes when a file is replaced or written to. */
-static uint64_t fingerprint_of(const struct stat *status) {
-    const uint64_t parts[] = {(uint64_t)status->st_dev, (uint64_t)status->st_ino,
-                              (uint64_t)status->st_size, (uint64_t)status->st_mtim.tv_sec,
-                              (uint64_t)status->st_mtim.tv_nsec};
-    uint64_t hash = 0;
-
-    for (size_t i = 0; i < TOTE_COUNT_OF(parts); i++) {
-        hash = (hash ^ parts[i]) * 1099511628211U;
-    }
-    return hash;
-}
-
 /*
- * The fingerprint of the files of TLS. libcurl keeps what it has read of them, some of it for a
- * day. The one before if a file cannot be read: it may be about to be replaced.
+ * What changes when a file of TLS is replaced or written to. libcurl keeps what it has read of
+ * them, some of it for a day. The one before if a file cannot be read: it may be about to be
+ * replaced.
  */
 static uint64_t files_of(const struct tote__transport *transport) {
     const struct tote__otlp_settings *settings = transport->settings;
@@ -160,11 +149,17 @@ static uint64_t files_of(const struct tote__transport *transport) {
 
     for (size_t i = 0; i < TOTE_COUNT_OF(files); i++) {
         struct stat status;
-        if (files[i] && stat(files[i], &status) != 0) {
+        if (!files[i]) {
+            continue;
+        }
+        if (stat(files[i], &status) != 0) {
             errno = error;
             return transport->files;
         }
-        fingerprint = fingerprint * 31 + (files[i] ? fingerprint_of(&status) : 0);
+        const uint64_t parts[] = {(uint64_t)status.st_dev, (uint64_t)status.st_ino,
+                                  (uint64_t)status.st_size, (uint64_t)status.st_mtim.tv_sec,
+                                  (uint64_t)status.st_mtim.tv_nsec};
+        fingerprint = fingerprint * 31 + tote__hash(parts, sizeof parts);
     }
     return fingerprint;
 }
