@@ -29,17 +29,14 @@ static void put_text(FILE *out, const char *text) {
 
     for (size_t at = 0; at < length;) {
         size_t size = tote__control_size(text + at, length - at, &code_point);
-
         if (!size) {
-            putc((unsigned char)text[at++], out);
-            continue;
-        }
-        if (code_point == '\n') {
+            putc((unsigned char)text[at], out);
+        } else if (code_point == '\n') {
             fputs("\\n", out);
         } else {
             fprintf(out, code_point < 0x80 ? "\\x%02x" : "\\u%04x", (unsigned)code_point);
         }
-        at += size;
+        at += size ? size : 1;
     }
 }
 

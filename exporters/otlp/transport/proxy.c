@@ -71,41 +71,25 @@ static bool names_other_host(const char *error, const struct tote__otlp_settings
 
 enum { FIRST_REFUSAL = 300, NEEDS_CREDENTIALS = 407 };
 
-/* Also if the proxy does not respond to the request for a tunnel. */
-static bool is_tunnel_refused(CURL *easy, CURLcode result, const char *error) {
+const char *tote__proxy_advice(const struct tote__otlp_settings *settings, CURL *easy,
+                               CURLcode result, const char *error, char *text, size_t size) {
+    const char *format = NULL;
     long status = 0;
 
     curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
-    return result != CURLE_OK && (status >= FIRST_REFUSAL || strstr(error, "CONNECT"));
-}
-
-const char *tote__proxy_advice(const struct tote__otlp_settings *settings, CURL *easy,
-                               CURLcode result, const char *error, char *text, size_t size) {
-    if (!settings->proxy_variable) {
+    if (result != CURLE_OK && status == NEEDS_CREDENTIALS) {
+        format = "; give the proxy in %s its user and password (http://user:password@host:port), "
+                 "or add the endpoint's host to no_proxy";
+    } else if (result != CURLE_OK && (status >= FIRST_REFUSAL || strstr(error, "CONNECT"))) {
+        /* also if the proxy does not respond to the request for a tunnel */
+        format = "; allow the endpoint's host and port for CONNECT at the proxy in %s, or add the "
+                 "host to no_proxy";
+    } else if (result == CURLE_COULDNT_CONNECT && names_other_host(error, settings)) {
+        format = "; that is the proxy in %s: correct it, or add the endpoint's host to no_proxy";
+    }
+    if (!format || !settings->proxy_variable) {
         return NULL;
     }
-    if (is_tunnel_refused(easy, result, error)) {
-        long status = 0;
-        curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
-        if (status == NEEDS_CREDENTIALS) {
-            snprintf(
-                text, size,
-                "; give the proxy in %s its user and password (http://user:password@host:port),"
-                " or add the endpoint's host to no_proxy",
-                settings->proxy_variable);
-            return text;
-        }
-        snprintf(text, size,
-                 "; allow the endpoint's host and port for CONNECT at the proxy in %s, or add the "
-                 "host to no_proxy",
-                 settings->proxy_variable);
-        return text;
-    }
-    if (result != CURLE_COULDNT_CONNECT || !names_other_host(error, settings)) {
-        return NULL;
-    }
-    snprintf(text, size,
-             "; that is the proxy in %s: correct it, or add the endpoint's host to no_proxy",
-             settings->proxy_variable);
+    snprintf(text, size, format, settings->proxy_variable);
     return text;
 }

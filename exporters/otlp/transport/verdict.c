@@ -19,16 +19,11 @@ static const char protobuf[] = "application/x-protobuf";
 bool tote__otlp_retry_after(const char *text, int64_t now, uint64_t *wait_ms) {
     size_t digits = strspn(text, "0123456789");
     bool is_number = digits && !text[digits];
-    int64_t seconds = 0;
+    int64_t date = *text >= 'A' ? (int64_t)curl_getdate(text, NULL) : -1;
+    int64_t seconds = is_number    ? strtoll(text, NULL, 10) /* the largest if it is larger */
+                      : date > now ? date - now
+                                   : 0;
 
-    if (is_number) {
-        for (size_t i = 0; i < digits && seconds < LONGEST_WAIT_S; i++) {
-            seconds = 10 * seconds + (text[i] - '0');
-        }
-    } else {
-        int64_t date = *text >= 'A' ? (int64_t)curl_getdate(text, NULL) : -1;
-        seconds = date > now ? date - now : 0;
-    }
     seconds = seconds < LONGEST_WAIT_S ? seconds : LONGEST_WAIT_S;
     *wait_ms = (uint64_t)seconds * MS_PER_S;
     return seconds > 0 || is_number;
@@ -275,28 +270,25 @@ static void note_lost_answer(const struct tote__answer *answer, struct tote__ver
 void tote__otlp_judge(const struct tote__otlp_settings *settings, const struct tote__answer *answer,
                       struct tote__verdict *verdict) {
     static const struct {
-        enum tote__fate fate;
         const char *reason;
         const char *advice;
     } failures[] = {
-        [TOTE__NOT_CONNECTED] = {TOTE__TRY_AGAIN, "no connection",
+        [TOTE__NOT_CONNECTED] = {"no connection",
                                  "; start a collector there, or set OTEL_EXPORTER_OTLP_ENDPOINT to "
                                  "where one is, or OTEL_TRACES_EXPORTER=none"},
-        [TOTE__NO_ANSWER] = {TOTE__TRY_AGAIN, "the connection was closed without an answer",
+        [TOTE__NO_ANSWER] = {"the connection was closed without an answer",
                              "; see whether that endpoint speaks OTLP, and by the protocol of "
                              "OTEL_EXPORTER_OTLP_PROTOCOL"},
-        [TOTE__STREAM_RESET] = {TOTE__TRY_AGAIN, "the receiver reset the stream",
+        [TOTE__STREAM_RESET] = {"the receiver reset the stream",
                                 "; see the log of the receiver, or lower max_request_bytes"},
-        [TOTE__TIMED_OUT] = {TOTE__TRY_AGAIN, "no answer in time",
-                             "; see to the receiver and the network, or raise "
-                             "OTEL_EXPORTER_OTLP_TIMEOUT"},
-        [TOTE__INTERRUPTED] = {TOTE__TRY_AGAIN, "interrupted by shutdown", ""},
-        [TOTE__TLS_FAILED] = {TOTE__TRY_AGAIN, "TLS failed",
+        [TOTE__TIMED_OUT] = {"no answer in time", "; see to the receiver and the network, or raise "
+                                                  "OTEL_EXPORTER_OTLP_TIMEOUT"},
+        [TOTE__INTERRUPTED] = {"interrupted by shutdown", ""},
+        [TOTE__TLS_FAILED] = {"TLS failed",
                               "; check the endpoint's scheme and OTEL_EXPORTER_OTLP_CERTIFICATE"},
-        [TOTE__NOT_HTTP2] = {TOTE__TRY_AGAIN,
-                             "the receiver does not speak HTTP/2, as gRPC needs it",
+        [TOTE__NOT_HTTP2] = {"the receiver does not speak HTTP/2, as gRPC needs it",
                              "; check the endpoint's port and OTEL_EXPORTER_OTLP_PROTOCOL"},
-        [TOTE__NOT_SENT] = {TOTE__TRY_AGAIN, "the request could not be made", ""},
+        [TOTE__NOT_SENT] = {"the request could not be made", ""},
     };
     const enum tote__outcome outcome = outcome_of(answer);
 
@@ -305,7 +297,7 @@ void tote__otlp_judge(const struct tote__otlp_settings *settings, const struct t
     if (outcome == TOTE__ANSWER_TOO_LARGE) {
         judge_too_large(settings, verdict);
     } else if (outcome != TOTE__ANSWERED) {
-        verdict->fate = failures[outcome].fate;
+        verdict->fate = TOTE__TRY_AGAIN;
         verdict->reason = failures[outcome].reason;
         verdict->advice =
             answer->advice && *answer->advice ? answer->advice : failures[outcome].advice;
