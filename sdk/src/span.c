@@ -108,17 +108,27 @@ static void span_set_attributes(tote_span *base, const tote_attribute *attribute
     close_for_writing(span);
 }
 
+/* Enter the core of the span's SDK, if it is still there: NULL, also to be left, if it is not. */
+static inline struct core_config *enter_core(const struct span *span, struct thread_state *thread) {
+    struct core_config *config =
+        thread ? tote__core_enter(&tote__cores[span->origin.slot], thread) : NULL;
+
+    return config && config->origin.run == span->origin.run ? config : NULL;
+}
+
+static inline void leave_core(struct thread_state *thread) {
+    if (thread) {
+        tote__core_leave(thread);
+    }
+}
+
 /* The time that the program gives. */
 static uint64_t programs_now(const struct span *span) {
-    struct thread_state *state = tote__thread_state();
-    uint64_t now = 0;
-    if (state) {
-        struct core_config *config = tote__core_enter(&tote__cores[span->origin.slot], state);
-        if (config && config->origin.run == span->origin.run && config->now_unix_nano) {
-            now = config->now_unix_nano(config->clock);
-        }
-        tote__core_leave(state);
-    }
+    struct thread_state *thread = tote__thread_state();
+    const struct core_config *config = enter_core(span, thread);
+    uint64_t now = config && config->now_unix_nano ? config->now_unix_nano(config->clock) : 0;
+
+    leave_core(thread);
     return now ? now : tote__clock_realtime();
 }
 
@@ -305,20 +315,17 @@ static void run_processors(struct span *span, const struct core_config *config) 
 
 /* Hand the span on, if its SDK is still there: the counts of one that has gone cannot be read. */
 static void finish(struct span *span, struct thread_state *thread) {
-    struct core_config *config =
-        thread ? tote__core_enter(&tote__cores[span->origin.slot], thread) : NULL;
-
+    const struct core_config *config = enter_core(span, thread);
     const tote_store *not_counted = config ? config->root_store : NULL;
-    if (config && config->origin.run == span->origin.run) {
+
+    if (config) {
         tote__count(&tote__core_counters(thread, span->origin.slot, span->origin.run)->finished);
         add_store_attributes(span, config);
         run_processors(span, config);
     } else {
         freeze(span);
     }
-    if (thread) {
-        tote__core_leave(thread);
-    }
+    leave_core(thread);
     if (span->store && span->store != not_counted) {
         tote_store_unref(span->store);
     }
@@ -386,15 +393,10 @@ tote__rarely_called static void abandon(struct span *span) {
     tote__span_lock_take(&span->lock, tote__generation()); /* a shutdown may be reading the name */
     atomic_store_explicit(&span->state, SPAN_ENDED, memory_order_release);
     tote__span_lock_drop(&span->lock);
-    if (thread) {
-        const struct core_config *config =
-            tote__core_enter(&tote__cores[span->origin.slot], thread);
-        if (config && config->origin.run == span->origin.run) {
-            tote__count(
-                &tote__core_counters(thread, span->origin.slot, span->origin.run)->never_ended);
-        }
-        tote__core_leave(thread);
+    if (enter_core(span, thread)) {
+        tote__count(&tote__core_counters(thread, span->origin.slot, span->origin.run)->never_ended);
     }
+    leave_core(thread);
     tote_diagnose(TOTE_LEVEL_WARN, "span",
                   "span \"%.64s\" was released without an end: it is not exported; call "
                   "tote_span_end() or tote_span_close()",

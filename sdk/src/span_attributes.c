@@ -270,17 +270,17 @@ void tote__span_put_store_entry(struct span *span, const struct tote__entry *ent
 
 /* Which attributes of an event or a link are kept, and how large they are together. */
 enum {
-    FEW_ATTRIBUTES = 32, /* for so many, the memory of a selection is on the stack */
+    FEW_ATTRIBUTES = 256, /* for so many, the memory of a selection is on the stack */
     SEARCHED_ATTRIBUTES = 256
 };
 
 struct selection {
     const tote_attribute *attributes;
-    uint32_t *kept; /* indices: of each key that is kept, the last attribute */
-    uint32_t kept_count;
+    size_t count;
+    uint64_t *bits; /* for each key that is kept, that of its last attribute */
     uint32_t dropped;
     size_t size;
-    uint64_t few[FEW_ATTRIBUTES / 2 + 4]; /* their indices, bits, and padding */
+    uint64_t few[FEW_ATTRIBUTES / 64 + 2]; /* their bits, and padding */
     struct tote__arena memory;
 };
 
@@ -294,8 +294,10 @@ static bool has_bit(const uint64_t *bits, size_t at) {
  * that is kept takes its last value. Returns: false if out of memory; a search instead of an index
  * would take too long.
  */
-static bool mark_kept(struct selection *selection, tote_value map, uint32_t limit, uint64_t *bits) {
+static bool mark_kept(struct selection *selection, uint32_t limit) {
+    tote_value map = tote_map(selection->attributes, selection->count);
     struct tote__map_index *index = tote__map_index_new(map);
+    uint32_t kept = 0;
 
     if (!index && map.size > SEARCHED_ATTRIBUTES) {
         return false;
@@ -303,12 +305,12 @@ static bool mark_kept(struct selection *selection, tote_value map, uint32_t limi
     for (size_t i = 0; i < map.size; i++) {
         const tote_attribute *last = tote__map_find(map, index, map.as.fields[i].key);
         size_t place = last ? (size_t)(last - map.as.fields) : 0;
-        if (last && has_bit(bits, place)) {
+        if (last && has_bit(selection->bits, place)) {
             continue;
         }
-        if (last && selection->kept_count < limit) {
-            bits[place / 64] |= 1ULL << place % 64;
-            selection->kept_count++;
+        if (last && kept < limit) {
+            selection->bits[place / 64] |= 1ULL << place % 64;
+            kept++;
         } else {
             selection->dropped++;
         }
@@ -317,37 +319,7 @@ static bool mark_kept(struct selection *selection, tote_value map, uint32_t limi
     return true;
 }
 
-/* Returns: false if out of memory. */
-static bool select_kept(struct selection *selection, size_t count, uint32_t limit) {
-    tote_value map = tote_map(selection->attributes, count);
-    size_t bytes = (count + 63) / 64 * sizeof(uint64_t);
-    uint64_t *bits = tote__arena_allocate(&selection->memory, bytes);
-
-    if (!bits) {
-        return false;
-    }
-    memset(bits, 0, bytes);
-    if (!mark_kept(selection, map, limit, bits)) {
-        return false;
-    }
-    selection->kept =
-        tote__arena_allocate(&selection->memory, selection->kept_count * sizeof *selection->kept);
-    if (!selection->kept) {
-        return false;
-    }
-    uint32_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (has_bit(bits, i)) {
-            selection->kept[kept++] = (uint32_t)i;
-        }
-    }
-    return true;
-}
-
-static struct tote__attribute_plan plan_of(const struct span *span,
-                                           const struct selection *selection, uint32_t at) {
-    const tote_attribute *kept = &selection->attributes[selection->kept[at]];
-
+static struct tote__attribute_plan plan_of(const struct span *span, const tote_attribute *kept) {
     return tote__plan_attribute(kept->key, strlen(kept->key), kept->value,
                                 &span->origin.limits.value);
 }
@@ -360,26 +332,36 @@ static void select_attributes(const struct span *span, struct selection *selecti
                               const tote_attribute *attributes, size_t count, uint32_t limit) {
     count = attributes ? tote__min(count, UINT32_MAX) : 0;
     selection->attributes = attributes;
-    selection->kept_count = selection->dropped = 0;
+    selection->count = count;
+    selection->dropped = 0;
     selection->size = 0;
     selection->memory = tote__arena_over(selection->few, sizeof selection->few);
-    if (!limit || !select_kept(selection, count, limit)) {
-        selection->kept_count = 0;
+    size_t bytes = (count + 63) / 64 * sizeof *selection->bits;
+    selection->bits = limit ? tote__arena_allocate(&selection->memory, bytes) : NULL;
+    if (selection->bits) {
+        memset(selection->bits, 0, bytes);
+    }
+    if (!selection->bits || !mark_kept(selection, limit)) {
+        selection->count = 0;
         selection->dropped = (uint32_t)count;
         return;
     }
-    for (uint32_t i = 0; i < selection->kept_count; i++) {
-        const struct tote__attribute_plan plan = plan_of(span, selection, i);
-        selection->dropped += plan.is_too_large;
-        selection->size += plan.is_too_large ? 0 : plan.size;
+    for (size_t i = 0; i < count; i++) {
+        if (has_bit(selection->bits, i)) {
+            const struct tote__attribute_plan plan = plan_of(span, &attributes[i]);
+            selection->dropped += plan.is_too_large;
+            selection->size += plan.is_too_large ? 0 : plan.size;
+        }
     }
 }
 
 static uint8_t *put_selection(const struct span *span, uint8_t *out, uint8_t tag,
                               const struct selection *selection) {
-    for (uint32_t i = 0; i < selection->kept_count; i++) {
-        const struct tote__attribute_plan plan = plan_of(span, selection, i);
-        out = plan.is_too_large ? out : tote__put_planned(out, tag, &plan);
+    for (size_t i = 0; i < selection->count; i++) {
+        if (has_bit(selection->bits, i)) {
+            const struct tote__attribute_plan plan = plan_of(span, &selection->attributes[i]);
+            out = plan.is_too_large ? out : tote__put_planned(out, tag, &plan);
+        }
     }
     return out;
 }

@@ -112,24 +112,6 @@ tote__always_inline void set_up_context(const struct start *start,
     context->trace_state = trace_state_of(start);
 }
 
-tote__always_inline void set_up_parent(const struct start *start, struct span *span) {
-    const struct tote_span_context *parent = start->parent_context;
-
-    span->has_parent = parent != NULL;
-    if (!parent) {
-        span->facts.parent = tote__invalid_span_context;
-        return;
-    }
-    span->facts.parent.trace_id = parent->trace_id;
-    span->facts.parent.span_id = parent->span_id;
-    atomic_init(&span->facts.parent.references, 0);
-    span->facts.parent.trace_flags = parent->trace_flags;
-    span->facts.parent.hints = parent->hints;
-    span->facts.parent.is_remote = parent->is_remote;
-    span->facts.parent.trace_state =
-        parent->trace_state ? tote_trace_state_ref(parent->trace_state) : NULL;
-}
-
 /*
  * Where a child does not share its parent's anchor: a clock that was set back does not start it
  * before its parent.
@@ -267,7 +249,9 @@ tote__always_inline tote_span *make_span(const struct start *start, const tote_c
         return NULL;
     }
     span->generation = start->thread->owned.generation;
-    set_up_parent(start, span);
+    span->has_parent = start->parent_context != NULL;
+    tote__span_context_copy(&span->facts.parent,
+                            span->has_parent ? start->parent_context : &tote__invalid_span_context);
     set_up_rest(start, span);
     set_up_time(start, span);
     set_up_content(start, span);

@@ -49,15 +49,9 @@ tote_span *tote_span_new_non_recording(const tote_span_context *context) {
                       "out of memory: trace %s is lost here: what follows is not part of it", id);
         return &tote__invalid_span;
     }
-    *span = (tote_span){
-        .references = 1,
-        .context = {.trace_id = context->trace_id,
-                    .span_id = context->span_id,
-                    .trace_flags = context->trace_flags,
-                    .hints = context->hints,
-                    .is_remote = context->is_remote,
-                    .trace_state = tote_trace_state_ref(context->trace_state)},
-    };
+    span->ops = NULL;
+    atomic_init(&span->references, 1);
+    tote__span_context_copy(&span->context, context);
     return span;
 }
 

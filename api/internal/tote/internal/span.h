@@ -51,6 +51,18 @@ static inline bool tote__span_context_is_valid(const tote_span_context *context)
 /* All zero. */
 extern TOTE_SHARED const tote_span_context tote__invalid_span_context;
 
+/* Make `to` one that is never counted, with a reference to the trace state. */
+tote__always_inline void tote__span_context_copy(struct tote_span_context *to,
+                                                 const struct tote_span_context *from) {
+    to->trace_id = from->trace_id;
+    to->span_id = from->span_id;
+    atomic_init(&to->references, 0);
+    to->trace_flags = from->trace_flags;
+    to->hints = from->hints;
+    to->is_remote = from->is_remote;
+    to->trace_state = from->trace_state ? tote_trace_state_ref(from->trace_state) : NULL;
+}
+
 struct tote__span_ops {
     bool (*is_recording)(const tote_span *span);
     void (*set_attributes)(tote_span *span, const tote_attribute *attributes,
