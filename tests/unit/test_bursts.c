@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "global_sdk.h"
 #include "otlp/request.pb-c.h"
 #include "receiver.h"
 #include "tote/exporters/otlp.h"
@@ -284,12 +285,12 @@ static void ignore(tote_level level, const char *component, const char *message,
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(after_any_number_of_flushes_the_batch_limit_holds),
-        TEST(a_burst_waits_for_a_slow_receiver),
-        TEST(what_waits_when_the_sdk_shuts_down_is_counted),
-        TEST(a_forked_child_does_not_send_what_its_parent_keeps),
-        TEST(a_burst_of_32000_spans_arrives_although_the_worker_gets_no_cpu),
-        TEST(beyond_the_bound_in_bytes_spans_are_dropped_and_counted),
+        SDK_TEST(after_any_number_of_flushes_the_batch_limit_holds),
+        SDK_TEST(a_burst_waits_for_a_slow_receiver),
+        SDK_TEST(what_waits_when_the_sdk_shuts_down_is_counted),
+        SDK_TEST(a_forked_child_does_not_send_what_its_parent_keeps),
+        SDK_TEST(a_burst_of_32000_spans_arrives_although_the_worker_gets_no_cpu),
+        SDK_TEST(beyond_the_bound_in_bytes_spans_are_dropped_and_counted),
     };
     tote_set_diagnostics(ignore, TOTE_LEVEL_INFO, NULL);
     return RUN_TESTS(tests, argc, argv);

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "global_sdk.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/otlp.h"
 #include "tote/internal/clock.h"
@@ -301,12 +302,12 @@ static void a_request_that_times_out_before_the_end_of_a_shutdown_is_not_lost_to
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(in_the_look_up_of_its_name),
-        TEST(in_connect),
-        TEST(in_the_handshake_of_tls),
-        TEST(in_the_middle_of_its_answer),
-        TEST(with_a_byte_a_second),
-        TEST(a_request_that_times_out_before_the_end_of_a_shutdown_is_not_lost_to_it),
+        SDK_TEST(in_the_look_up_of_its_name),
+        SDK_TEST(in_connect),
+        SDK_TEST(in_the_handshake_of_tls),
+        SDK_TEST(in_the_middle_of_its_answer),
+        SDK_TEST(with_a_byte_a_second),
+        SDK_TEST(a_request_that_times_out_before_the_end_of_a_shutdown_is_not_lost_to_it),
     };
     return RUN_TESTS(tests, argc, argv);
 }

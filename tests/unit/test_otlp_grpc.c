@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "global_sdk.h"
 #include "grpc_receiver.h"
 #include "otlp/request.pb-c.h"
 #include "otlp/transport/transport.h"
@@ -487,17 +488,17 @@ static void ignore(tote_level level, const char *component, const char *message,
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(a_request_whose_stream_is_reset_again_and_again_is_split),
-        TEST(a_response_before_the_request_has_ended_is_found_at_once),
-        TEST(a_span_over_the_receivers_limit_is_rejected_alone),
-        TEST(a_response_before_the_end_of_the_request_is_read_at_once),
-        TEST(a_response_without_grpc_status_is_retried_and_not_counted_as_rejected),
-        TEST(a_file_that_fails_does_not_hold_up_the_others),
-        TEST(an_outage_that_resets_every_stream_costs_no_span),
-        TEST(a_proxy_is_asked_for_a_tunnel),
-        TEST(a_proxy_that_refuses_a_tunnel_is_named_by_its_variable),
-        TEST(a_receiver_that_opens_no_window_costs_a_few_wake_ups),
-        TEST(a_receiver_that_reads_nothing_costs_a_few_wake_ups),
+        SDK_TEST(a_request_whose_stream_is_reset_again_and_again_is_split),
+        SDK_TEST(a_response_before_the_request_has_ended_is_found_at_once),
+        SDK_TEST(a_span_over_the_receivers_limit_is_rejected_alone),
+        SDK_TEST(a_response_before_the_end_of_the_request_is_read_at_once),
+        SDK_TEST(a_response_without_grpc_status_is_retried_and_not_counted_as_rejected),
+        SDK_TEST(a_file_that_fails_does_not_hold_up_the_others),
+        SDK_TEST(an_outage_that_resets_every_stream_costs_no_span),
+        SDK_TEST(a_proxy_is_asked_for_a_tunnel),
+        SDK_TEST(a_proxy_that_refuses_a_tunnel_is_named_by_its_variable),
+        SDK_TEST(a_receiver_that_opens_no_window_costs_a_few_wake_ups),
+        SDK_TEST(a_receiver_that_reads_nothing_costs_a_few_wake_ups),
     };
     unsetenv("http_proxy");
     tote_set_diagnostics(ignore, TOTE_LEVEL_INFO, NULL);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "global_sdk.h"
 #include "otlp/encode/encode.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/memory.h"
@@ -395,13 +396,13 @@ static void a_thread_is_created_without_any_memory_of_tote(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(every_allocation_may_fail_without_an_sdk),
-        TEST(every_allocation_may_fail_with_an_sdk),
-        TEST(every_allocation_may_fail_as_an_sdk_starts_and_stops),
-        TEST(every_allocation_may_fail_as_a_program_makes_its_processors),
-        TEST(every_allocation_may_fail_as_a_link_is_read),
-        TEST(every_allocation_may_fail_as_spans_are_encoded_and_read),
-        TEST(a_thread_is_created_without_any_memory_of_tote),
+        SDK_TEST(every_allocation_may_fail_without_an_sdk),
+        SDK_TEST(every_allocation_may_fail_with_an_sdk),
+        SDK_TEST(every_allocation_may_fail_as_an_sdk_starts_and_stops),
+        SDK_TEST(every_allocation_may_fail_as_a_program_makes_its_processors),
+        SDK_TEST(every_allocation_may_fail_as_a_link_is_read),
+        SDK_TEST(every_allocation_may_fail_as_spans_are_encoded_and_read),
+        SDK_TEST(a_thread_is_created_without_any_memory_of_tote),
     };
     const tote_allocator allocator = {sizeof allocator, test_allocate, test_reallocate,
                                       test_release, NULL};
