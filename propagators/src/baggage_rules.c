@@ -72,38 +72,22 @@ bool tote__baggage_value(const struct tote__entry *entry, char room[BAGGAGE_SCAL
 /* Each cause has a format of its own, so the rate limit of one does not hide another. */
 void tote__baggage_report(const struct baggage_rules *rules, const char *header,
                           const struct tote__entry *entry, enum baggage_problem problem) {
-    switch (problem) {
-    case BAGGAGE_NO_PROBLEM:
-        break;
-    case BAGGAGE_NAME:
-        tote_diagnose(TOTE_LEVEL_WARN, "baggage",
-                      "entry '%.64s' is not sent in '%s': its name is not a token; use letters, "
-                      "digits, '.', '-' and '_'",
-                      entry->key, header);
-        break;
-    case BAGGAGE_VALUE:
-        tote_diagnose(TOTE_LEVEL_WARN, "baggage",
-                      "entry '%.64s' is not sent in '%s': the header cannot carry its value; use "
-                      "text, a number or a boolean",
-                      entry->key, header);
-        break;
-    case BAGGAGE_LIMIT:
-        tote_diagnose(TOTE_LEVEL_WARN, "baggage",
-                      "entry '%.64s' is not sent in '%s': the limit of %zu entries and %zu bytes "
-                      "is reached; see tote_baggage_propagator_options",
-                      entry->key, header, rules->max_members, rules->max_bytes);
-        break;
-    case BAGGAGE_MEMORY:
-        tote_diagnose(TOTE_LEVEL_ERROR, "baggage",
-                      "entry '%.64s' is not sent in '%s': out of memory", entry->key, header);
-        break;
-    case BAGGAGE_CARRIER:
-        tote_diagnose(
-            TOTE_LEVEL_WARN, "baggage",
-            "entry '%.64s' is not sent as '%s' in the environment: the name of a variable "
-            "does not keep the name of an entry; use the propagator 'baggage'",
-            entry->key, header);
-        break;
+    static const char *const formats[] = {
+        [BAGGAGE_NAME] = "entry '%.64s' is not sent in '%s': its name is not a token; use letters, "
+                         "digits, '.', '-' and '_'",
+        [BAGGAGE_VALUE] = "entry '%.64s' is not sent in '%s': the header cannot carry its value; "
+                          "use text, a number or a boolean",
+        [BAGGAGE_LIMIT] = "entry '%.64s' is not sent in '%s': the limit of %zu entries and %zu "
+                          "bytes is reached; see tote_baggage_propagator_options",
+        [BAGGAGE_MEMORY] = "entry '%.64s' is not sent in '%s': out of memory",
+        [BAGGAGE_CARRIER] = "entry '%.64s' is not sent as '%s' in the environment: the name of a "
+                            "variable does not keep the name of an entry; use the propagator "
+                            "'baggage'",
+    };
+
+    if (problem != BAGGAGE_NO_PROBLEM) {
+        tote_diagnose(problem == BAGGAGE_MEMORY ? TOTE_LEVEL_ERROR : TOTE_LEVEL_WARN, "baggage",
+                      formats[problem], entry->key, header, rules->max_members, rules->max_bytes);
     }
 }
 

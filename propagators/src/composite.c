@@ -36,32 +36,30 @@ static tote_context *extract(void *self, const tote_context *context, const void
     return extracted;
 }
 
-/* Whether one of those before the `end`-th, or an earlier field of that one, has this name. */
-static bool is_named_before(const struct composite *composite, size_t end, size_t end_field,
-                            const char *name) {
-    for (size_t i = 0; i <= end; i++) {
+/* The `index`-th field of all, some of which may be there before. */
+static const char *field_at(const struct composite *composite, size_t index) {
+    for (size_t i = 0; i < composite->count; i++) {
         const char *field;
-        for (size_t f = 0; (i < end || f < end_field) &&
-                           (field = tote_propagator_get_field(composite->propagators[i], f));
-             f++) {
-            if (strcmp(field, name) == 0) {
-                return true;
+        for (size_t f = 0; (field = tote_propagator_get_field(composite->propagators[i], f)); f++) {
+            if (index-- == 0) {
+                return field;
             }
         }
     }
-    return false;
+    return NULL;
 }
 
 /* The union of all fields. */
 static const char *get_field(void *self, size_t index) {
-    const struct composite *composite = self;
+    const char *field;
 
-    for (size_t i = 0; i < composite->count; i++) {
-        const char *field;
-        for (size_t f = 0; (field = tote_propagator_get_field(composite->propagators[i], f)); f++) {
-            if (!is_named_before(composite, i, f, field) && index-- == 0) {
-                return field;
-            }
+    for (size_t at = 0; (field = field_at(self, at)); at++) {
+        size_t before = 0;
+        while (before < at && strcmp(field_at(self, before), field) != 0) {
+            before++;
+        }
+        if (before == at && index-- == 0) {
+            return field;
         }
     }
     return NULL;

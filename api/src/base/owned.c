@@ -71,7 +71,9 @@ void *tote__owned_claim(struct tote__owned_list *list, size_t size) {
 }
 
 void tote__owned_leave(struct tote__owned *owned) {
-    atomic_store_explicit(&owned->is_owned, false, memory_order_release);
+    if (owned) {
+        atomic_store_explicit(&owned->is_owned, false, memory_order_release);
+    }
 }
 
 struct tote__owned *tote__owned_first(struct tote__owned_list *list) {

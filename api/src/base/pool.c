@@ -22,12 +22,6 @@ bool tote__pools_keep = true;
 
 static struct tote__owned_list all_pools;
 
-void tote__pools_leave(struct tote__pools *pools) {
-    if (pools) {
-        tote__owned_leave(&pools->owned);
-    }
-}
-
 struct tote__pools *tote__pools_find(void) {
     if (!tote__pools_keep) {
         return NULL;

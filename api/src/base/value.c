@@ -44,10 +44,6 @@ static uint32_t known_type(tote_value value) {
     return value.type > TOTE_TYPE_MAP ? (uint32_t)TOTE_TYPE_EMPTY : value.type;
 }
 
-static bool is_list(tote_value value) {
-    return value.type == TOTE_TYPE_ARRAY || value.type == TOTE_TYPE_MAP;
-}
-
 /* Values of one type, and no lists. */
 static bool are_equal_scalars(tote_value a, tote_value b) {
     switch (a.type) {
@@ -113,7 +109,7 @@ static bool compare_values(struct comparison *comparison, tote_value a, tote_val
     if (known_type(a) != known_type(b)) {
         return false;
     }
-    return is_list(a) ? push_pair(comparison, a, b) : are_equal_scalars(a, b);
+    return tote__is_list(a) ? push_pair(comparison, a, b) : are_equal_scalars(a, b);
 }
 
 /* The next part of the lists on top, or their end. */
@@ -156,7 +152,7 @@ static __attribute__((noinline)) bool are_equal_lists(tote_value a, tote_value b
 }
 
 bool tote_value_equals(tote_value a, tote_value b) {
-    if (is_list(a) && a.type == b.type) {
+    if (tote__is_list(a) && a.type == b.type) {
         return are_equal_lists(a, b);
     }
     return known_type(a) == known_type(b) && are_equal_scalars(a, b);
@@ -330,7 +326,7 @@ static void put_part(struct walk *walk) {
         put_text(walk->writer, ":");
     }
     tote_value value = is_array ? level->list.as.items[at] : level->list.as.fields[at].value;
-    if (is_list(value)) {
+    if (tote__is_list(value)) {
         open_list(walk, value);
     } else {
         put_scalar(walk->writer, value, true);
@@ -354,7 +350,7 @@ size_t tote_value_to_text(tote_value value, char *buffer, size_t size) {
     struct tote__writer writer = {buffer, buffer ? size : 0, 0};
     int error = errno;
 
-    if (is_list(value)) {
+    if (tote__is_list(value)) {
         put_list(&writer, value);
     } else {
         put_scalar(&writer, value, false);

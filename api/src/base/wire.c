@@ -90,10 +90,6 @@ static uint8_t *put_scalar(uint8_t *out, tote_value value, const struct tote__wi
     }
 }
 
-static bool is_nested(tote_value value) {
-    return value.type == TOTE_TYPE_ARRAY || value.type == TOTE_TYPE_MAP;
-}
-
 /* A list being written, from its last part to its first. */
 struct level {
     tote_value list;
@@ -187,7 +183,7 @@ static void put_part(struct writer *writer, struct level *level) {
         return;
     }
     tote_value value = is_map ? level->list.as.fields[at].value : level->list.as.items[at];
-    if (!is_nested(value)) {
+    if (!tote__is_list(value)) {
         put_scalar_back(writer, value);
     } else if (push_level(writer, value)) {
         return; /* its head, and this part's, come with pop_level() */
@@ -273,7 +269,7 @@ struct tote__attribute_plan tote__plan_attribute(const char *key, size_t key_len
     if (value.type == TOTE_TYPE_STRING) {
         plan.text = take_text(value.as.string, value.size, limits->value_length);
         plan.any_value_size = tote__run_size(plan.text.written);
-    } else if (!is_nested(value)) {
+    } else if (!tote__is_list(value)) {
         plan.any_value_size = scalar_size(value, limits);
     } else if (!walk_list(NULL, value, limits, &plan.any_value_size)) {
         plan.is_too_large = true;
@@ -292,8 +288,9 @@ uint8_t *tote__put_planned(uint8_t *out, uint8_t tag, const struct tote__attribu
     if (plan->value.type == TOTE_TYPE_STRING) {
         return put_text(out, TOTE__ANY_STRING, plan->text);
     }
-    return is_nested(plan->value) ? put_list(out, plan->any_value_size, plan->value, plan->limits)
-                                  : put_scalar(out, plan->value, plan->limits);
+    return tote__is_list(plan->value)
+               ? put_list(out, plan->any_value_size, plan->value, plan->limits)
+               : put_scalar(out, plan->value, plan->limits);
 }
 
 size_t tote__attribute_size(const char *key, size_t key_length, tote_value value,

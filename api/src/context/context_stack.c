@@ -253,12 +253,19 @@ bool tote__stack_pop_void(enum tote__leaving way) {
     return true;
 }
 
-size_t tote__stack_find(const struct tote__stack *stack, tote_context_token token) {
+/* How many frames are as old as the token, or older. */
+static size_t depth_at(const struct tote__stack *stack, tote_context_token token) {
     size_t depth = stack ? stack->depth : 0;
 
     while (depth && stack->frames[depth - 1].token > token) {
         depth--;
     }
+    return depth;
+}
+
+size_t tote__stack_find(const struct tote__stack *stack, tote_context_token token) {
+    size_t depth = depth_at(stack, token);
+
     return depth && stack->frames[depth - 1].token == token ? depth - 1 : SIZE_MAX;
 }
 
@@ -345,10 +352,10 @@ static void end_thread(void *unused) {
     }
     struct tote__pools *pools = tote__thread.pools;
     tote__thread.pools = NULL;
-    tote__pools_leave(pools);
+    tote__owned_leave((struct tote__owned *)pools);
     struct tote__tally *tally = tote__thread.tally;
     tote__thread.tally = NULL;
-    tote__tally_leave(tally);
+    tote__owned_leave((struct tote__owned *)tally);
 }
 
 #ifdef __GLIBC__
@@ -442,13 +449,9 @@ static __attribute__((noinline)) bool report_unknown(tote_context_token token) {
  * gone by now: a scope that another thread closed is dropped by the next push.
  */
 static size_t depth_at_mark(const struct tote__stack *stack, tote_context_token number) {
-    size_t depth = stack->depth;
+    bool is_here = tote__stack_find(stack, number) != SIZE_MAX;
 
-    while (depth && stack->frames[depth - 1].token > number) {
-        depth--;
-    }
-    bool is_here = depth && stack->frames[depth - 1].token == number;
-    return is_here || has_made(stack, number) ? depth : SIZE_MAX;
+    return is_here || has_made(stack, number) ? depth_at(stack, number) : SIZE_MAX;
 }
 
 /* How deep the stack was when the token was made, without what it stands for. */
@@ -463,11 +466,6 @@ static size_t depth_before(const struct tote__stack *stack, tote_context_token t
     return at != SIZE_MAX && stack->frames[at].kind == TOTE__FRAME_ATTACHED ? at : SIZE_MAX;
 }
 
-/* The span of what is current on a stack. */
-static void label_of_top(const struct tote__stack *stack, char label[TOTE__SPAN_LABEL_BYTES]) {
-    tote__span_label(top(stack)->span, label);
-}
-
 /* Apart from the usual way, whose stack frame stays small. */
 static __attribute__((noinline)) bool detach_below_top(struct tote__stack *stack,
                                                        tote_context_token token) {
@@ -479,7 +477,7 @@ static __attribute__((noinline)) bool detach_below_top(struct tote__stack *stack
     if (depth == SIZE_MAX) {
         return report_unknown(token);
     }
-    label_of_top(stack, label);
+    tote__span_label(top(stack)->span, label);
     if (tote__stack_pop_to(stack, depth, &leave) > expected) {
         tote_diagnose(
             TOTE_LEVEL_WARN, "context",
@@ -519,7 +517,7 @@ static __attribute__((noinline)) void leave_run(struct tote__stack *stack,
     size_t at = tote__stack_find(stack, token);
     char label[TOTE__SPAN_LABEL_BYTES];
 
-    label_of_top(stack, label);
+    tote__span_label(top(stack)->span, label);
     /* When it is gone, a token from before the run was detached in it; that was reported. */
     if (at != SIZE_MAX && tote__stack_pop_to(stack, at, &leave) > 1) {
         tote_diagnose(TOTE_LEVEL_WARN, "context",

@@ -42,21 +42,17 @@ static const char *label_of(const tote_scope *scope, char label[SCOPE_LABEL_BYTE
     return label;
 }
 
-/* Nobody has a handle to the scope of a run, so nobody else ends it. Returns: true. */
-static bool end_run(tote_scope *scope) {
-    atomic_store_explicit(&scope->on, &tote__closed, memory_order_release);
-    return true;
-}
-
-static bool leave_open(tote_scope *scope, struct tote__stack *stack, bool ends) {
-    return atomic_compare_exchange_strong(&scope->on, &stack, ends ? &tote__closed : NULL);
-}
-
 bool tote__scope_leave(tote_scope *scope, enum tote__frame_kind kind, struct tote__stack *stack,
                        struct tote__leave *leave) {
     bool ends = kind == TOTE__FRAME_SCOPED || leave->way == TOTE__CLOSE ||
                 (leave->way == TOTE__UNWIND && kind == TOTE__FRAME_OPENED);
-    bool was_open = kind == TOTE__FRAME_SCOPED ? end_run(scope) : leave_open(scope, stack, ends);
+    bool was_open = kind == TOTE__FRAME_SCOPED; /* nobody has a handle, so nobody else ends it */
+
+    if (was_open) {
+        atomic_store_explicit(&scope->on, &tote__closed, memory_order_release);
+    } else {
+        was_open = atomic_compare_exchange_strong(&scope->on, &stack, ends ? &tote__closed : NULL);
+    }
 
     if (was_open && ends) {
         if (leave->way == TOTE__UNWIND) {

@@ -156,21 +156,18 @@ bool tote__store_append(tote_store *store, const struct store_record *record) {
 }
 
 static void report(enum store_outcome outcome, const char *key, size_t length) {
-    if (outcome == STORE_WRITTEN) {
-        return;
-    }
-    int shown = (int)tote__utf8_valid_prefix(key, tote__min(length, 64));
-    if (outcome == STORE_FULL) {
-        tote_diagnose(TOTE_LEVEL_WARN, "store",
-                      "'%.*s' not kept: with it the store would be larger than %d bytes; "
-                      "keep what is large elsewhere",
-                      shown, key, TOTE_STORE_MAX_BYTES);
-    } else if (outcome == STORE_NO_MEMORY) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "store", "'%.*s' not changed: memory is out", shown, key);
-    } else if (outcome == STORE_SEALED) {
-        tote_diagnose(TOTE_LEVEL_WARN, "store",
-                      "'%.*s' not changed: the store is sealed; open a scope, and change it there",
-                      shown, key);
+    static const char *const formats[] = {
+        [STORE_FULL] = "'%.*s' not kept: with it the store would be larger than %d bytes; keep "
+                       "what is large elsewhere",
+        [STORE_NO_MEMORY] = "'%.*s' not changed: memory is out",
+        [STORE_SEALED] = "'%.*s' not changed: the store is sealed; open a scope, and change it "
+                         "there",
+    };
+
+    if (outcome != STORE_WRITTEN) {
+        tote_diagnose(outcome == STORE_NO_MEMORY ? TOTE_LEVEL_ERROR : TOTE_LEVEL_WARN, "store",
+                      formats[outcome], (int)tote__utf8_valid_prefix(key, tote__min(length, 64)),
+                      key, TOTE_STORE_MAX_BYTES);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "tote/log.h"
 
 #include <errno.h>
+#include <math.h>
 
 #include "tote/internal/context.h"
 #include "tote/internal/export_rules.h"
@@ -97,20 +98,11 @@ static void put_text_field(struct line *line, const char *name, size_t name_leng
     end_field(line);
 }
 
-/* The text of a value that is no string, when it is JSON as it stands. */
-static bool is_bare_json(tote_value value, const char *text) {
-    switch (value.type) {
-    case TOTE_TYPE_BOOL:
-    case TOTE_TYPE_INT:
-    case TOTE_TYPE_ARRAY:
-    case TOTE_TYPE_MAP:
-        return true;
-    case TOTE_TYPE_DOUBLE: /* not NaN, not Infinity */
-        return (text[0] >= '0' && text[0] <= '9') ||
-               (text[0] == '-' && text[1] >= '0' && text[1] <= '9');
-    default:
-        return false;
-    }
+/* Whether the text of a value that is no string is JSON as it stands. */
+static bool is_bare_json(tote_value value) {
+    return value.type == TOTE_TYPE_DOUBLE
+               ? isfinite(value.as.real)
+               : value.type != TOTE_TYPE_EMPTY && value.type != TOTE_TYPE_BYTES;
 }
 
 static void put_value_field(struct line *line, const struct tote__entry *entry) {
@@ -124,7 +116,7 @@ static void put_value_field(struct line *line, const struct tote__entry *entry) 
         return; /* and the line goes out without it */
     }
     tote_value_to_text(value, text, length + 1);
-    if (line->is_json && is_bare_json(value, text)) {
+    if (line->is_json && is_bare_json(value)) {
         begin_field(line, entry->key, entry->key_length);
         tote__write(&line->out, text, length);
         end_field(line);
@@ -134,45 +126,39 @@ static void put_value_field(struct line *line, const struct tote__entry *entry) 
     tote__arena_clear(&arena);
 }
 
-static bool is_one_of(const struct tote__entry *entry, const char *const *names, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        if (tote__equals_ignoring_case(entry->key, entry->key_length, names[i], strlen(names[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* What Tote writes itself. */
-static bool is_trace_field(const struct tote__entry *entry) {
-    static const char *const names[] = {"trace_id", "span_id", "trace_flags"};
-
-    return is_one_of(entry, names, TOTE_COUNT_OF(names));
-}
+static const char *const trace_fields[] = {"trace_id", "span_id", "trace_flags"};
 
 /* What loggers write: another process must not forge it, nor make it a key twice. */
-static bool is_logger_field(const struct tote__entry *entry) {
-    static const char *const names[] = {
-        "level",    "lvl",        "severity", "severity_text", "severity_number",
-        "loglevel", "log.level",  "msg",      "message",       "body",
-        "time",     "timestamp",  "ts",       "@timestamp",    "@version",
-        "logger",   "log.logger", "caller",   "file",          "line",
-        "func",     "function",   "source",   "thread",        "error",
-        "err",      "exception",  "stack",    "stacktrace",    "pid",
-        "host",     "hostname",   "service",  "app",           "env",
-        "name",     "traceid",    "spanid",   "traceflags",    "trace.id",
-        "span.id",  "tag",        "event",    "span",          "trace",
-        "fields"};
+static const char *const logger_fields[] = {
+    "level",    "lvl",        "severity", "severity_text", "severity_number",
+    "loglevel", "log.level",  "msg",      "message",       "body",
+    "time",     "timestamp",  "ts",       "@timestamp",    "@version",
+    "logger",   "log.logger", "caller",   "file",          "line",
+    "func",     "function",   "source",   "thread",        "error",
+    "err",      "exception",  "stack",    "stacktrace",    "pid",
+    "host",     "hostname",   "service",  "app",           "env",
+    "name",     "traceid",    "spanid",   "traceflags",    "trace.id",
+    "span.id",  "tag",        "event",    "span",          "trace",
+    "fields"};
 
-    return is_one_of(entry, names, TOTE_COUNT_OF(names));
+static bool is_one_of(const struct tote__entry *entry, const char *const *names, size_t count) {
+    size_t i = 0;
+
+    while (i < count &&
+           !tote__equals_ignoring_case(entry->key, entry->key_length, names[i], strlen(names[i]))) {
+        i++;
+    }
+    return i < count;
 }
 
 static bool is_left_out(const struct line *line, const struct tote__entry *entry) {
     bool is_remote = entry->flags & TOTE__REMOTE;
 
-    return ((line->has_trace || is_remote) && is_trace_field(entry)) ||
-           (is_remote && is_logger_field(entry)) || tote__export_is_reserved(entry) ||
-           !tote__tracer_provider_exports(entry);
+    return ((line->has_trace || is_remote) &&
+            is_one_of(entry, trace_fields, TOTE_COUNT_OF(trace_fields))) ||
+           (is_remote && is_one_of(entry, logger_fields, TOTE_COUNT_OF(logger_fields))) ||
+           tote__export_is_reserved(entry) || !tote__tracer_provider_exports(entry);
 }
 
 static bool put_entry(void *arg, const struct tote__entry *entry) {

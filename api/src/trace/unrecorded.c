@@ -60,12 +60,6 @@ const char *tote__few_names_text(const struct tote__few_names *few, uint64_t all
     return text;
 }
 
-void tote__tally_leave(struct tote__tally *tally) {
-    if (tally) {
-        tote__owned_leave(&tally->owned);
-    }
-}
-
 /* The calling thread's. NULL if out of memory. */
 static struct tote__tally *own_tally(void) {
     struct tote__tally *tally = tote__thread.tally;

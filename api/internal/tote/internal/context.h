@@ -44,8 +44,8 @@ TOTE_SHARED tote_context *tote__context_with_remote_span(const tote_context *con
 struct tote__thread {
     const tote_context *current; /* NULL: the root; not used with a foreign slot */
     struct tote__stack *stack;   /* NULL until something is attached, and with a foreign slot */
-    struct tote__pools *pools;   /* see pool.h */
-    struct tote__tally *tally;   /* see unrecorded.h */
+    struct tote__pools *pools;   /* a tote__owned; see pool.h */
+    struct tote__tally *tally;   /* a tote__owned; see unrecorded.h */
     void *sdk;                   /* the SDK's own; released by `release_sdk` when the thread ends */
     void (*release_sdk)(void *sdk);
     struct tote__inherited *inherited; /* current without a stack, see thread.c; or NULL */

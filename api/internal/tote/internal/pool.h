@@ -61,7 +61,6 @@ struct tote__pools {
 
 /* The slow ways. */
 TOTE_SHARED struct tote__pools *tote__pools_find(void);
-void tote__pools_leave(struct tote__pools *pools); /* when its thread ends */
 TOTE_SHARED void *tote__pool_refill(struct tote__pools *pools, const struct tote__pool_kind *kind);
 TOTE_SHARED void tote__pool_return(const struct tote__pool_kind *kind, struct tote__pooled *pooled);
 

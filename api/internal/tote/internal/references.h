@@ -19,8 +19,8 @@ static inline void tote__references_add(_Atomic(uint32_t) *references) {
 static inline bool tote__references_drop(_Atomic(uint32_t) *references) {
     uint32_t count = atomic_load_explicit(references, memory_order_acquire);
 
-    return count == 1 ||
-           (count && atomic_fetch_sub_explicit(references, 1, memory_order_acq_rel) == 1);
+    return count &&
+           (count == 1 || atomic_fetch_sub_explicit(references, 1, memory_order_acq_rel) == 1);
 }
 
 #endif

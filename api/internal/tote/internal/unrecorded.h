@@ -27,8 +27,4 @@ TOTE_SHARED void tote__unrecorded_expect_late(void);
 /* Report a span that is started after the shutdown of its SDK: once for each shutdown. */
 TOTE_SHARED void tote__unrecorded_report_late(const char *name);
 
-/* When a thread ends: leave its count, which is not forgotten, to another thread. */
-struct tote__tally;
-void tote__tally_leave(struct tote__tally *tally);
-
 #endif

@@ -30,6 +30,11 @@ enum {
     TOTE__TAG_LINK_ATTRIBUTE = 0x22      /* Span.Link.attributes = 4 */
 };
 
+/* Whether it has parts: an array or a map. */
+static inline bool tote__is_list(tote_value value) {
+    return value.type == TOTE_TYPE_ARRAY || value.type == TOTE_TYPE_MAP;
+}
+
 /* Tags of KeyValue, AnyValue, ArrayValue and KeyValueList. */
 enum {
     TOTE__KEY_VALUE_KEY = 0x0A,
