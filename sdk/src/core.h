@@ -87,6 +87,12 @@ static inline void tote__core_leave(struct thread_state *state) {
     atomic_store_explicit(&state->inside, depth - 1, memory_order_release);
 }
 
+/* Whether it makes spans for this tracer, which may be of an earlier run; `config` may be NULL. */
+static inline bool tote__core_serves(const struct core_config *config, const tote_tracer *tracer) {
+    return config && !atomic_load_explicit(&config->is_shut_down, memory_order_relaxed) &&
+           (!tracer->provider || tracer->run == config->origin.run);
+}
+
 /* Have the counters start anew for this run. */
 void tote__core_reset_counters(struct span_counters *counters, uint32_t run);
 
@@ -119,7 +125,7 @@ void tote__core_renew_resource(struct core_config *config);
 /* loop.c: as the last with it. */
 void tote__core_loop_close(const struct core_config *config);
 
-/* The provider's start. */
+/* The provider's start. Returns: NULL if the span is not recorded for want of an SDK or memory. */
 tote_span *tote__core_start_span(tote_tracer_provider *provider, tote_tracer *tracer,
                                  const char *name, const tote_span_options *options,
                                  const tote_context *parent, tote_store *store);

@@ -107,20 +107,14 @@ static void detect_os(struct tote__resource_builder *builder) {
                   {"PRETTY_NAME=", "os.description"},
                   {"BUILD_ID=", "os.build_id"}};
     char *text = tote__allocate(TEXT_BYTES); /* the stack may be small */
-    char *rest = text;
 
     set(builder, "os.type", "linux");
-    if (!text) {
-        return;
-    }
-    if (read_line("/proc/sys/kernel/osrelease", text, TEXT_BYTES)) {
+    if (text && read_line("/proc/sys/kernel/osrelease", text, TEXT_BYTES)) {
         set(builder, "os.build_id", text);
     }
-    if (!tote__os_read_file("/etc/os-release", text, TEXT_BYTES) &&
-        !tote__os_read_file("/usr/lib/os-release", text, TEXT_BYTES)) {
-        tote__release(text, TEXT_BYTES);
-        return;
-    }
+    bool is_read = text && (tote__os_read_file("/etc/os-release", text, TEXT_BYTES) ||
+                            tote__os_read_file("/usr/lib/os-release", text, TEXT_BYTES));
+    char *rest = is_read ? text : NULL;
     for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
         for (size_t i = 0; i < TOTE_COUNT_OF(fields); i++) {
             size_t length = strlen(fields[i].name);

@@ -222,9 +222,8 @@ static bool provider_is_enabled(tote_tracer_provider *provider, const tote_trace
         return false;
     }
     struct core_config *config = tote__core_enter((tote_sdk *)provider, state);
-    bool is_enabled = config && !config->is_disabled && config->processor_count > 0 &&
-                      !atomic_load_explicit(&config->is_shut_down, memory_order_relaxed) &&
-                      (!tracer->provider || tracer->run == config->origin.run);
+    bool is_enabled =
+        tote__core_serves(config, tracer) && !config->is_disabled && config->processor_count > 0;
     tote__core_leave(state);
     return is_enabled;
 }

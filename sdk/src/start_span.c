@@ -2,8 +2,8 @@
 /*
  * start_span.c - from a tracer's call to a span
  *
- * In the specification's order: trace id, sampler, span id, span. Whatever fails on the way gives a
- * span that carries the parent's trace on. Spec: trace/sdk.md#sdk-span-creation
+ * In the specification's order: trace id, sampler, span id, span. Spec:
+ * trace/sdk.md#sdk-span-creation
  */
 #include <string.h>
 
@@ -31,12 +31,6 @@ struct start {
     tote_sampling_decision decision;
     const tote_sampling_result *result; /* NULL: the sampler was not asked */
 };
-
-static tote_span *carry_on(const tote_context *parent, const tote_span_options *options) {
-    const tote_span *span = options->root ? NULL : parent->span;
-
-    return tote_span_new_non_recording(span ? &span->context : &tote__invalid_span_context);
-}
 
 enum { ID_ATTEMPTS = 8 };
 
@@ -351,13 +345,10 @@ tote_span *tote__core_start_span(tote_tracer_provider *provider, tote_tracer *tr
     tote_span *span = NULL;
 
     if (!thread) {
-        return carry_on(parent, options);
+        return NULL;
     }
     struct core_config *config = tote__core_enter(core, thread);
-    bool is_shut_down = !config ||
-                        atomic_load_explicit(&config->is_shut_down, memory_order_relaxed) ||
-                        (tracer->provider && tracer->run != config->origin.run);
-    if (tote__unlikely(is_shut_down)) {
+    if (tote__unlikely(!tote__core_serves(config, tracer))) {
         note_late(config, thread, tracer, name);
     } else if (!config->is_disabled) {
         if (tote__unlikely(
@@ -374,5 +365,5 @@ tote_span *tote__core_start_span(tote_tracer_provider *provider, tote_tracer *tr
         span = start_running(&start, parent);
     }
     tote__core_leave(thread);
-    return span ? span : carry_on(parent, options);
+    return span;
 }

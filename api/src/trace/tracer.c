@@ -301,7 +301,7 @@ static __attribute__((noinline)) tote_span *start_recorded(tote_tracer_provider 
     tote_span *span =
         provider->ops->start_span(provider, tracer, name ? name : "", options, parent, store);
     tote__store_note_span();
-    return span;
+    return span ? span : carry_on(parent, options);
 }
 
 static __attribute__((noinline)) tote_span *start_with_older_options(tote_tracer *tracer,

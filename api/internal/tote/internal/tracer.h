@@ -20,8 +20,8 @@ struct tote__entry;
 struct tote__provider_ops {
     /*
      * Start a span under `parent`, never NULL, whose store entries are those of `store`, borrowed.
-     * `options` is of this version and complete, `name` not NULL. Returns: never NULL; the invalid
-     * span, or one that carries the parent's context, when nothing can be had.
+     * `options` is of this version and complete, `name` not NULL. Returns: NULL if there is no
+     * span of its own: the trace of the parent is carried on.
      */
     tote_span *(*start_span)(tote_tracer_provider *provider, tote_tracer *tracer, const char *name,
                              const tote_span_options *options, const tote_context *parent,
