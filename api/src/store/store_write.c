@@ -226,7 +226,8 @@ static inline uint64_t pack_short(uint64_t *words, const char *key, size_t lengt
         return 0;
     }
     memcpy(end, &(uint64_t){0}, sizeof(uint64_t));
-    uint64_t hash = tote__copy_scanned(text, key, length).hash;
+    uint64_t hash = tote__hash(key, length);
+    (void)tote__copy_ascii(text, key, length);
     text[length] = text[length + 1] = '\0';
     const struct store_record record = {.key = {key, length, (uint32_t)hash},
                                         .flags = flags,

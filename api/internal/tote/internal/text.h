@@ -72,13 +72,9 @@ static inline uint64_t tote__mix_last(uint64_t hash, uint64_t word) {
     return hash ^ hash >> 32;
 }
 
-/*
- * Copy a text to `to`, if that is not NULL, and tell about it. For those that are mostly short: by
- * words, of which the last may overlap the one before, and without a call.
- */
-static inline struct tote__scan tote__copy_scanned(void *to, const char *text, size_t length) {
+/* By words, of which the last may overlap the one before, and without a call: most are short. */
+static inline struct tote__scan tote__scan(const char *text, size_t length) {
     enum { WORD = sizeof(uint64_t), HALF = sizeof(uint32_t) };
-    char *out = (char *)to;
     uint64_t hash = 0x9E3779B97F4A7C15U ^ length;
     uint64_t seen = 0;
     uint64_t word = 0;
@@ -87,32 +83,18 @@ static inline struct tote__scan tote__copy_scanned(void *to, const char *text, s
     if (length >= WORD) {
         for (size_t at = 0; at < length - WORD; at += WORD) {
             memcpy(&word, text + at, WORD);
-            if (out) {
-                memcpy(out + at, &word, WORD);
-            }
             hash = tote__mix(hash, word);
             seen |= word;
         }
         memcpy(&word, text + length - WORD, WORD);
-        if (out) {
-            memcpy(out + length - WORD, &word, WORD);
-        }
     } else if (length >= HALF) {
         memcpy(&half, text, HALF);
         word = half;
         memcpy(&half, text + length - HALF, HALF);
         word |= (uint64_t)half << 32;
-        if (out) {
-            memcpy(out + length - HALF, &half, HALF);
-            half = (uint32_t)word;
-            memcpy(out, &half, HALF);
-        }
     } else {
         for (size_t at = 0; at < length; at++) {
             word = word << 8 | (unsigned char)text[at];
-            if (out) {
-                out[at] = text[at];
-            }
         }
     }
     return (struct tote__scan){tote__mix_last(hash, word), !((seen | word) & 0x8080808080808080U)};
@@ -121,8 +103,7 @@ static inline struct tote__scan tote__copy_scanned(void *to, const char *text, s
 typedef uint64_t tote__pair __attribute__((vector_size(16)));
 
 /*
- * Copy a text. Returns: whether it is ASCII. Like tote__copy_scanned() for texts that are mostly
- * short, by pairs of words.
+ * Copy a text. Returns: whether it is ASCII. For texts that are mostly short, by pairs of words.
  */
 tote__always_inline bool tote__copy_ascii(void *to, const char *text, size_t length) {
     enum { WORD = sizeof(uint64_t), HALF = sizeof(uint32_t), PAIR = sizeof(tote__pair) };
@@ -162,10 +143,6 @@ tote__always_inline bool tote__copy_ascii(void *to, const char *text, size_t len
         words[0] = (unsigned char)(bytes[0] | bytes[1] | bytes[2]);
     }
     return !((words[0] | words[1]) & 0x8080808080808080U);
-}
-
-static inline struct tote__scan tote__scan(const char *text, size_t length) {
-    return tote__copy_scanned(NULL, text, length);
 }
 
 /* memcmp() == 0 for texts that are mostly short, without a call. */
