@@ -26,38 +26,38 @@ struct tote__otlp_headers {
 
 struct tote__otlp_settings {
     struct tote__arena memory; /* of all that follows */
-    bool is_incomplete;        /* memory ran out; the rest means nothing */
-    bool has_unusable_endpoint;
-    tote_otlp_protocol protocol;
-    bool is_insecure; /* gRPC without TLS where the endpoint has no scheme */
     const char *url;
-    const char *shown_url;      /* for diagnostics: without credentials and query */
-    bool is_tls;                /* the URL's scheme is https */
-    const char *host;           /* of the URL; an address of IPv6 has brackets */
+    const char *shown_url; /* for diagnostics: without credentials and query */
+    const char *host;      /* of the URL; an address of IPv6 has brackets */
     const char *port;
     const char *unix_path;      /* NULL: TCP */
     const char *proxy;          /* "": none */
     const char *no_proxy;       /* the hosts without it; "": none */
     const char *proxy_variable; /* NULL: none */
     struct tote__otlp_headers headers;
-    bool is_gzip;
-    uint32_t timeout_ms; /* UINT32_MAX: none */
-    uint32_t retry_first_ms;
-    uint32_t retry_longest_ms;
-    uint32_t max_retry_after_ms;         /* UINT32_MAX: no limit */
     const char *ca_file;                 /* NULL: the system's */
     const char *client_certificate_file; /* NULL: none; so is the key */
     const char *client_key_file;
-    size_t max_request_bytes; /* SIZE_MAX: no limit; so is the other */
+    tote_otlp_transport transport; /* without functions: libcurl */
+    size_t max_request_bytes;      /* SIZE_MAX: no limit; so is the other */
     size_t max_response_bytes;
-    const char *spool_directory; /* NULL: no spool */
-    bool needs_spool;            /* no exporter without it */
-    bool spools_before_end;
+    uint32_t timeout_ms; /* UINT32_MAX: none */
+    uint32_t retry_first_ms;
+    uint32_t retry_longest_ms;
+    uint32_t max_retry_after_ms;   /* UINT32_MAX: no limit */
+    const char *spool_directory;   /* NULL: no spool */
     const char *journal_directory; /* NULL: shared memory */
     size_t journal_bytes;
     struct tote__spool_limits spool_limits;
+    tote_otlp_protocol protocol;
+    bool is_incomplete; /* memory ran out; the rest means nothing */
+    bool has_unusable_endpoint;
+    bool is_insecure; /* gRPC without TLS where the endpoint has no scheme */
+    bool is_tls;      /* the URL's scheme is https */
+    bool is_gzip;
+    bool needs_spool; /* no exporter without it */
+    bool spools_before_end;
     bool spool_no_sync;
-    tote_otlp_transport transport; /* without functions: libcurl */
 };
 
 /*
