@@ -13,6 +13,7 @@
 #include "tote/exporters/memory.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/references.h"
 
 struct list {
     size_t capacity;
@@ -151,7 +152,7 @@ tote_span_exporter *tote_memory_exporter_new(tote_memory *memory) {
         tote_diagnose(TOTE_LEVEL_ERROR, "memory exporter", "memory is out, none is made");
         return NULL;
     }
-    atomic_fetch_add_explicit(&memory->references, 1, memory_order_relaxed);
+    tote__references_add(&memory->references);
     exporter->memory = memory;
     return tote_span_exporter_new(&memory_ops, exporter);
 }
@@ -214,7 +215,7 @@ void tote_memory_clear(tote_memory *memory) {
 }
 
 void tote_memory_unref(tote_memory *memory) {
-    if (memory && atomic_fetch_sub_explicit(&memory->references, 1, memory_order_acq_rel) == 1) {
+    if (memory && tote__references_drop(&memory->references)) {
         tote_memory_clear(memory);
         tote__release(memory, sizeof *memory);
     }

@@ -415,16 +415,12 @@ struct tote__connection *tote__connection_new(const struct tote__otlp_settings *
 }
 
 static CURLcode result_of(struct tote__connection *connection) {
-    CURLcode result = connection->cut_at == TOTE__NEVER ? CURLE_OUT_OF_MEMORY : CURLE_HTTP2_STREAM;
-    CURLMsg *message;
     int left;
+    const CURLMsg *message = curl_multi_info_read(connection->multi, &left);
 
-    while ((message = curl_multi_info_read(connection->multi, &left))) {
-        if (message->msg == CURLMSG_DONE) {
-            result = message->data.result;
-        }
-    }
-    return result;
+    return message && message->msg == CURLMSG_DONE ? message->data.result
+           : connection->cut_at == TOTE__NEVER     ? CURLE_OUT_OF_MEMORY
+                                                   : CURLE_HTTP2_STREAM;
 }
 
 bool tote__connection_begin(struct tote__connection *connection, struct tote__slice request,
@@ -607,10 +603,9 @@ static void describe_error(struct tote__connection *connection, CURLcode result,
         tote__proxy_advice(connection->settings, connection->easy, result, connection->error,
                            connection->advice, sizeof connection->advice);
     answer->advice = advice ? advice : tote__incoming_advice(result, connection->error);
-    if (tote__is_out_of_descriptors(connection->socket_error)) {
-        tote__describe_descriptors(connection->socket_error, connection->error,
-                                   sizeof connection->error, answer);
-    } else if (connection->settings->unix_path && answer->outcome == TOTE__NOT_CONNECTED) {
+    if (!tote__describe_descriptors(connection->socket_error, connection->error,
+                                    sizeof connection->error, answer) &&
+        connection->settings->unix_path && answer->outcome == TOTE__NOT_CONNECTED) {
         char text[TOTE__OS_ERROR_BYTES];
         long error = 0;
         curl_easy_getinfo(connection->easy, CURLINFO_OS_ERRNO, &error);
@@ -620,17 +615,17 @@ static void describe_error(struct tote__connection *connection, CURLcode result,
     }
 }
 
-bool tote__is_out_of_descriptors(int error) {
-    return error == EMFILE || error == ENFILE;
-}
-
-void tote__describe_descriptors(int error, char *text, size_t size, struct tote__answer *answer) {
+bool tote__describe_descriptors(int error, char *text, size_t size, struct tote__answer *answer) {
     char buffer[TOTE__OS_ERROR_BYTES];
 
+    if (error != EMFILE && error != ENFILE) {
+        return false;
+    }
     snprintf(text, size, "no descriptor: %s", tote__os_error(error, buffer));
     answer->error = text;
     answer->advice = error == EMFILE ? "; raise the process's limit of open files (RLIMIT_NOFILE)"
                                      : "; raise the system's limit of open files (fs.file-max)";
+    return true;
 }
 
 /* `result`: how the transfer ended; CURLE_OK if it did not. */

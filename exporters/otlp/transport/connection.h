@@ -58,9 +58,8 @@ struct tote__connection {
 /* What tells a socket from another one that gets its number later; 0 for all else. */
 uint64_t tote__socket_inode(int fd);
 
-/* Whether this errno means that no descriptor is free; and what to do about that, in `answer`. */
-bool tote__is_out_of_descriptors(int error);
-void tote__describe_descriptors(int error, char *text, size_t size, struct tote__answer *answer);
+/* If this errno means that no descriptor is free, say so in `answer`, and what to do about it. */
+bool tote__describe_descriptors(int error, char *text, size_t size, struct tote__answer *answer);
 
 /*
  * Opens nothing. The settings stay as long, and `prepared`, which may be NULL. NULL if out of

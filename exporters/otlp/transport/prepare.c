@@ -18,6 +18,7 @@
 #include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/os.h"
+#include "tote/internal/references.h"
 
 enum { MOST_FILE = 4 << 20, MOST_ADDRESSES = 16, LOOK_MS = 1 };
 
@@ -33,11 +34,11 @@ struct lookup {
     struct addrinfo *found;
     int error;
     atomic_bool is_done;
-    _Atomic(unsigned) references;
+    _Atomic(uint32_t) references;
 };
 
 static void lookup_unref(struct lookup *lookup) {
-    if (atomic_fetch_sub(&lookup->references, 1) == 1) {
+    if (tote__references_drop(&lookup->references)) {
         if (lookup->found) {
             freeaddrinfo(lookup->found);
         }

@@ -333,10 +333,9 @@ bool tote__transport_begin(struct tote__transport *transport, const struct tote_
     }
     struct call call = start_call(transport);
     has_begun = begin(transport, request);
-    int failure = transport->connection ? 0 : atomic_load(&transport->error);
-    if (!has_begun && tote__is_out_of_descriptors(failure)) {
-        tote__describe_descriptors(failure, transport->error_text, sizeof transport->error_text,
-                                   answer);
+    if (!transport->connection) {
+        tote__describe_descriptors(atomic_load(&transport->error), transport->error_text,
+                                   sizeof transport->error_text, answer);
     }
     end_call(&call);
     return has_begun;
