@@ -8,7 +8,8 @@
 
 #include "tote/internal/record.h"
 
-static bool unpack_event(struct tote__slice content, struct tote__arena *arena, tote_event *event) {
+static bool unpack_event(struct tote__slice content, struct tote__arena *arena, void *item) {
+    tote_event *event = item;
     struct tote__slice rest = content;
     struct tote__field field;
     tote_attribute *attributes;
@@ -63,7 +64,8 @@ static void read_link_field(const struct tote__field *field, tote_link *link,
     }
 }
 
-static bool unpack_link(struct tote__slice content, struct tote__arena *arena, tote_link *link) {
+static bool unpack_link(struct tote__slice content, struct tote__arena *arena, void *item) {
+    tote_link *link = item;
     struct tote__slice rest = content;
     struct tote__slice trace_state = {NULL, 0};
     struct tote__field field;
@@ -88,38 +90,26 @@ static bool unpack_link(struct tote__slice content, struct tote__arena *arena, t
     return true;
 }
 
-static bool unpack_events(struct tote__slice fields, struct span_view *view) {
-    size_t count = tote__count_fields(fields, TOTE__SPAN_EVENT >> 3);
+/*
+ * Unpack the fields of this tag into items, of which there are as many. Returns: false if out of
+ * memory: then the first `count` are complete.
+ */
+static bool unpack_all(struct tote__slice fields, uint8_t tag, struct tote__arena *arena,
+                       bool (*unpack)(struct tote__slice content, struct tote__arena *arena,
+                                      void *item),
+                       void *items, size_t item_size, size_t *count) {
     struct tote__field field;
 
-    view->events = tote__arena_allocate(&view->arena, count * sizeof *view->events);
-    while (view->events && view->event_count < count && tote__next_field(&fields, &field)) {
-        if (tote__field_tag(&field) != TOTE__SPAN_EVENT) {
+    while (tote__next_field(&fields, &field)) {
+        if (tote__field_tag(&field) != tag) {
             continue;
         }
-        if (!unpack_event(field.content, &view->arena, &view->events[view->event_count])) {
+        if (!unpack(field.content, arena, (char *)items + *count * item_size)) {
             return false;
         }
-        view->event_count++;
+        ++*count;
     }
-    return view->events != NULL;
-}
-
-static bool unpack_links(struct tote__slice fields, struct span_view *view) {
-    size_t count = tote__count_fields(fields, TOTE__SPAN_LINK >> 3);
-    struct tote__field field;
-
-    view->links = tote__arena_allocate(&view->arena, count * sizeof *view->links);
-    while (view->links && view->link_count < count && tote__next_field(&fields, &field)) {
-        if (tote__field_tag(&field) != TOTE__SPAN_LINK) {
-            continue;
-        }
-        if (!unpack_link(field.content, &view->arena, &view->links[view->link_count])) {
-            return false;
-        }
-        view->link_count++;
-    }
-    return view->links != NULL;
+    return true;
 }
 
 static const char *unpack_text(struct tote__slice text, struct span_view *view) {
@@ -134,10 +124,19 @@ struct span_view *tote__span_view_new(const struct span_view_source *source) {
     }
     view->name = unpack_text(source->name, view);
     view->description = unpack_text(source->description, view);
-    if (view->name && view->description &&
+    view->events = tote__arena_allocate(&view->arena,
+                                        tote__count_fields(source->events, TOTE__SPAN_EVENT >> 3) *
+                                            sizeof *view->events);
+    view->links =
+        tote__arena_allocate(&view->arena, tote__count_fields(source->links, TOTE__SPAN_LINK >> 3) *
+                                               sizeof *view->links);
+    if (view->name && view->description && view->events && view->links &&
         tote__unpack_attributes(source->attributes, TOTE__SPAN_ATTRIBUTE >> 3, &view->arena,
                                 &view->attributes, &view->attribute_count) &&
-        unpack_events(source->events, view) && unpack_links(source->links, view)) {
+        unpack_all(source->events, TOTE__SPAN_EVENT, &view->arena, unpack_event, view->events,
+                   sizeof *view->events, &view->event_count) &&
+        unpack_all(source->links, TOTE__SPAN_LINK, &view->arena, unpack_link, view->links,
+                   sizeof *view->links, &view->link_count)) {
         return view;
     }
     tote__span_view_free(view);

@@ -21,18 +21,13 @@ struct tote_sampling_result {
 /* `trace_state` is the parent's, borrowed. Clear the result when the span has been made. */
 static inline void tote__sampling_result_init(struct tote_sampling_result *result,
                                               const tote_trace_state *trace_state) {
-    *result = (struct tote_sampling_result){
-        .trace_state = trace_state ? tote_trace_state_ref(trace_state) : NULL};
+    *result = (struct tote_sampling_result){.trace_state = tote_trace_state_ref(trace_state)};
 }
 
 /* Who keeps the trace state sets the pointer to NULL before. */
 static inline void tote__sampling_result_clear(struct tote_sampling_result *result) {
-    if (result->trace_state) {
-        tote_trace_state_unref(result->trace_state);
-    }
-    if (result->attributes.memory.chunks) {
-        tote__arena_clear(&result->attributes.memory);
-    }
+    tote_trace_state_unref(result->trace_state);
+    tote__arena_clear(&result->attributes.memory);
 }
 
 /* As get_description of a sampler: copy the text, as far as it fits. Returns: its whole length. */
