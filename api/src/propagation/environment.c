@@ -15,10 +15,6 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-static bool begins_with_digit(const char *key) {
-    return is_digit(key[0]);
-}
-
 static char normalized(char c) {
     if (c >= 'a' && c <= 'z') {
         return (char)(c - 'a' + 'A');
@@ -30,12 +26,12 @@ static char normalized(char c) {
 static size_t name_length_of(const char *key) {
     size_t length = strlen(key);
 
-    return length ? length + begins_with_digit(key) : 1;
+    return length ? length + is_digit(key[0]) : 1;
 }
 
 /* Its character at `at`. */
 static char name_at(const char *key, size_t at) {
-    size_t added = begins_with_digit(key) || !*key;
+    size_t added = is_digit(key[0]) || !*key;
 
     return at < added ? '_' : normalized(key[at - added]);
 }

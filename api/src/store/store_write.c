@@ -236,9 +236,10 @@ static inline uint64_t pack_short(uint64_t *words, const char *key, size_t lengt
     return words[0];
 }
 
-/* As many words as pack_short() writes to, at most. */
-static inline uint32_t short_record_bound(size_t key_length, size_t attribute_bound) {
-    return (uint32_t)(RECORD_HEAD_WORDS + tote__words_for(key_length + 2 + attribute_bound) + 1);
+/* Whether it may be one for pack_short(). */
+static inline bool is_short(size_t key_length, tote_value value, size_t metadata_length) {
+    return !metadata_length &&
+           tote__short_attribute_bound(key_length, value) <= TOTE__SHORT_CONTENT;
 }
 
 /*
@@ -258,10 +259,12 @@ static inline struct store_log *fresh_log(const tote_store *store) {
  * the words are written without atomic operations. The lock is held.
  */
 tote__always_inline bool append_in_place(tote_store *store, const char *key, size_t length,
-                                         tote_value value, uint32_t flags, uint32_t most) {
+                                         tote_value value, uint32_t flags) {
     struct store_log *log = fresh_log(store);
     struct log_extent extent = log ? tote__log_extent(log) : no_extent;
     uint32_t at = extent.length;
+    size_t bytes = length + 2 + tote__short_attribute_bound(length, value);
+    uint32_t most = (uint32_t)(RECORD_HEAD_WORDS + tote__words_for(bytes) + 1);
 
     if (!log || tote__log_room(log, extent) < most || at + most > MOST_WORDS) {
         return false;
@@ -278,51 +281,28 @@ tote__always_inline bool append_in_place(tote_store *store, const char *key, siz
 
 bool tote__store_put_new(tote_store *store, const char *key, size_t length, tote_value value,
                          uint32_t flags) {
-    size_t bound = tote__short_attribute_bound(length, value);
-
-    if (bound > TOTE__SHORT_CONTENT) {
+    if (!is_short(length, value, 0)) {
         return false;
     }
     tote__lock_take(&store->lock);
-    bool is_put =
-        append_in_place(store, key, length, value, flags, short_record_bound(length, bound));
+    bool is_put = append_in_place(store, key, length, value, flags);
     tote__lock_drop(&store->lock);
     return is_put;
 }
 
 bool tote__store_put_unshared(tote_store *store, const struct tote__layer_entry *entry) {
-    size_t length = entry->key_length;
-    size_t bound = tote__short_attribute_bound(length, entry->value);
-
-    return !entry->metadata_length && bound <= TOTE__SHORT_CONTENT &&
-           append_in_place(store, entry->key, length, entry->value, entry->flags,
-                           short_record_bound(length, bound));
+    return is_short(entry->key_length, entry->value, entry->metadata_length) &&
+           append_in_place(store, entry->key, entry->key_length, entry->value, entry->flags);
 }
 
-enum { SHORT_RECORD_WORDS = RECORD_HEAD_WORDS + 1 + 2 * (TOTE__SHORT_CONTENT + 1) / 8 };
+enum { USUAL_WORDS = 64 };
+_Static_assert(USUAL_WORDS > RECORD_HEAD_WORDS + 2 * (TOTE__SHORT_CONTENT + 1) / 8,
+               "what pack_short() writes has room");
 
-/* A short attribute where tote__store_put_new() does not add it. Returns: false if it is not one.
- */
-static bool put_short(tote_store *store, const struct tote__layer_entry *entry,
-                      enum store_outcome *outcome) {
-    struct store_record record = {.key = {.text = entry->key, .length = entry->key_length}};
-    uint64_t words[SHORT_RECORD_WORDS];
-
-    if (entry->metadata_length ||
-        tote__short_attribute_bound(entry->key_length, entry->value) > TOTE__SHORT_CONTENT ||
-        !pack_short(words, entry->key, entry->key_length, entry->value, entry->flags)) {
-        return false;
-    }
-    const struct record_head head = tote__record_head(words[0], 0);
-    record.key.hash = head.hash;
-    *outcome = put_record(store, &record, words, head.words);
-    return true;
-}
-
-/* Any entry. */
-static enum store_outcome put_entry(tote_store *store, const struct tote__layer_entry *entry) {
-    uint64_t buffer[64];
-    struct tote__arena arena = tote__arena_over(buffer, sizeof buffer);
+/* Any entry. `usual` is room for most. */
+static enum store_outcome put_entry(tote_store *store, const struct tote__layer_entry *entry,
+                                    uint64_t usual[USUAL_WORDS]) {
+    struct tote__arena arena = tote__arena_over(usual, USUAL_WORDS * sizeof *usual);
     struct store_record record = {.flags = entry->flags};
     struct store_key metadata;
     enum store_outcome outcome = STORE_NO_MEMORY;
@@ -357,10 +337,17 @@ done:
 }
 
 enum store_outcome tote__store_put(tote_store *store, const struct tote__layer_entry *entry) {
+    struct store_record record = {.key = {.text = entry->key, .length = entry->key_length}};
+    uint64_t words[USUAL_WORDS];
     enum store_outcome outcome;
 
-    if (!put_short(store, entry, &outcome)) {
-        outcome = put_entry(store, entry);
+    if (is_short(entry->key_length, entry->value, entry->metadata_length) &&
+        pack_short(words, entry->key, entry->key_length, entry->value, entry->flags)) {
+        const struct record_head head = tote__record_head(words[0], 0);
+        record.key.hash = head.hash;
+        outcome = put_record(store, &record, words, head.words);
+    } else {
+        outcome = put_entry(store, entry, words);
     }
     report(outcome, entry->key, entry->key_length);
     return outcome;

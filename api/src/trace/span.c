@@ -13,6 +13,7 @@
 
 #include "tote/diagnostics.h"
 #include "tote/internal/context.h"
+#include "tote/internal/map_index.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/references.h"
 
@@ -106,15 +107,6 @@ void tote_span_set_status(tote_span *span, tote_status_code code, const char *de
     }
 }
 
-static bool has_key(const tote_attribute *attributes, size_t count, const char *key) {
-    for (size_t i = 0; i < count; i++) {
-        if (attributes[i].key && strcmp(attributes[i].key, key) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Spec: trace/exceptions.md */
 void tote_span_record_exception(tote_span *span, const char *type, const char *message,
                                 const tote_attribute *attributes, size_t attribute_count) {
@@ -135,7 +127,7 @@ void tote_span_record_exception(tote_span *span, const char *type, const char *m
              : NULL;
     for (size_t i = 0; all && i < TOTE_COUNT_OF(generated); i++) {
         bool is_said = generated[i].value.type != TOTE_TYPE_EMPTY;
-        if (is_said && !has_key(attributes, given, generated[i].key)) {
+        if (is_said && !tote__map_find(tote_map(attributes, given), NULL, generated[i].key)) {
             all[count++] = generated[i];
         }
     }
