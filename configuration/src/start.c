@@ -79,7 +79,7 @@ static uint32_t make_resource(const tote_sdk_options *options,
 }
 
 static tote_result lose_spans(void *self, const tote_span_data *const *spans, size_t count,
-                              uint32_t timeout_ms, tote_export_report *report) {
+                              uint32_t timeout_ms, tote_export_outcome *report) {
     (void)self, (void)spans, (void)count, (void)timeout_ms, (void)report;
     return TOTE_FAILURE;
 }

@@ -193,7 +193,7 @@ static void put_span(FILE *out, const tote_span_data *span) {
 
 static tote_result console_export_spans(void *self, const tote_span_data *const *spans,
                                         size_t count, uint32_t timeout_ms,
-                                        tote_export_report *report) {
+                                        tote_export_outcome *report) {
     struct exporter *exporter = self;
     struct tote__held_signals signals;
     int error = errno;

@@ -68,7 +68,7 @@ static bool make_room(tote_memory *memory, size_t more, struct list **old) {
 }
 
 static tote_result memory_export_spans(void *self, const tote_span_data *const *spans, size_t count,
-                                       uint32_t timeout_ms, tote_export_report *report) {
+                                       uint32_t timeout_ms, tote_export_outcome *report) {
     struct exporter *exporter = self;
     tote_memory *memory = exporter->memory;
     struct list *old = NULL;

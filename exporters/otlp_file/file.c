@@ -169,7 +169,7 @@ static bool encode(struct exporter *exporter, const tote_span_data *const *spans
 }
 
 static tote_result file_export_spans(void *self, const tote_span_data *const *spans, size_t count,
-                                     uint32_t timeout_ms, tote_export_report *report) {
+                                     uint32_t timeout_ms, tote_export_outcome *report) {
     struct exporter *exporter = self;
     int before = errno;
     int error = ENOMEM;
@@ -198,9 +198,10 @@ static tote_result file_export_spans(void *self, const tote_span_data *const *sp
 }
 
 /* From now on the file that is open is written to, also when it was renamed. */
-static tote_result file_prepare(void *self) {
+static tote_result file_prepare(void *self, uint32_t timeout_ms, bool may_make_thread) {
     struct exporter *exporter = self;
 
+    (void)timeout_ms, (void)may_make_thread;
     if (exporter->path && exporter->max_bytes) {
         tote_diagnose(TOTE_LEVEL_ERROR, component,
                       "not prepared to open no files: %s is rotated; a process that may not open "
@@ -211,6 +212,8 @@ static tote_result file_prepare(void *self) {
     atomic_store(&exporter->is_prepared, true);
     return TOTE_SUCCESS;
 }
+
+static const struct tote__exporter_extras file_extras = {.prepare = file_prepare};
 
 static tote_result file_shutdown(void *self, uint32_t timeout_ms) {
     struct exporter *exporter = self;
@@ -273,7 +276,7 @@ tote_span_exporter *tote_otlp_file_exporter_new(const tote_otlp_file_options *op
     errno = error;
     tote_span_exporter *made = tote_span_exporter_new(&file_ops, exporter);
     if (made) {
-        made->prepare = file_prepare;
+        made->extras = &file_extras;
     }
     return made;
 }

@@ -24,8 +24,8 @@ static uint8_t *put_text(uint8_t *out, uint8_t tag, const char *text) {
 }
 
 /* The attributes of a tracer have unique keys. */
-bool tote__scope_message(uint32_t index, struct tote__arena *arena, struct tote__slice *message) {
-    const tote_instrumentation_scope *scope = &tote__tracer_at(index)->scope;
+bool tote__scope_message(const tote_instrumentation_scope *scope, struct tote__arena *arena,
+                         struct tote__slice *message) {
     struct tote__slice attributes;
 
     if (!tote__encode_attributes(arena, TOTE__TAG_SCOPE_ATTRIBUTE, scope->attributes,
@@ -66,9 +66,10 @@ bool tote__define_resource(struct tote__buffer *buffer, uint32_t index) {
 
 bool tote__define_scope(struct tote__buffer *buffer, uint32_t index) {
     struct tote__arena arena = {.chunks = NULL};
+    const tote_instrumentation_scope *scope = &tote__tracer_at(index)->scope;
     struct tote__slice message;
-    bool is_done = tote__scope_message(index, &arena, &message) &&
-                   put_definition(buffer, message, tote__tracer_at(index)->scope.schema_url);
+    bool is_done = tote__scope_message(scope, &arena, &message) &&
+                   put_definition(buffer, message, scope->schema_url);
 
     tote__arena_clear(&arena);
     return is_done;

@@ -5,13 +5,18 @@
  * What is kept is a copy of the functions, with zero where the caller's struct ended.
  */
 #include <errno.h>
+#include <poll.h>
 
 #include "read_span.h"
 #include "span.h"
 #include "tote/internal/cancel.h"
+#include "tote/internal/clock.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/request.h"
 #include "tote/internal/sdk.h"
 #include "tote/internal/tracer.h"
+
+enum { LONGEST_WAIT_MS = 60000 };
 
 static const char *const component = "sdk";
 
@@ -20,9 +25,10 @@ tote_span_exporter *tote_span_exporter_new(const tote_span_exporter_ops *ops, vo
     tote_span_exporter_ops copy = {.struct_size = sizeof copy};
 
     TOTE__COPY_OPTIONS(tote_span_exporter_ops, &copy, ops);
-    if (!exporter || !copy.export_spans) {
+    bool is_usable = copy.export_spans || (copy.deliver && copy.step && copy.due);
+    if (!exporter || !is_usable) {
         tote_diagnose(TOTE_LEVEL_ERROR, component, "span exporter not made: %s",
-                      exporter ? "it has no export_spans" : "no memory");
+                      exporter ? "it has no export_spans, nor deliver, step and due" : "no memory");
         if (copy.destroy) {
             copy.destroy(self);
         }
@@ -33,12 +39,96 @@ tote_span_exporter *tote_span_exporter_new(const tote_span_exporter_ops *ops, vo
     return exporter;
 }
 
-tote_span_exporter *tote__span_exporter_set_ahead(tote_span_exporter *exporter,
-                                                  const struct tote__ahead_ops *ahead) {
+tote_span_exporter *tote__span_exporter_set_extras(tote_span_exporter *exporter,
+                                                   const struct tote__exporter_extras *extras) {
     if (exporter) {
-        exporter->ahead = ahead;
+        exporter->extras = extras;
     }
     return exporter;
+}
+
+void tote__outcome_add(tote_export_outcome *sum, const tote_export_outcome *outcome) {
+    size_t *sums[] = {&sum->delivered, &sum->rejected, &sum->too_large, &sum->shut_down,
+                      &sum->saved};
+    const size_t counts[] = {outcome->delivered, outcome->rejected, outcome->too_large,
+                             outcome->shut_down, outcome->saved};
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(sums); i++) {
+        *sums[i] += counts[i];
+    }
+    sum->result = outcome->result != TOTE_SUCCESS ? outcome->result : sum->result;
+}
+
+/* Wait until an exporter that works in steps can go on. */
+static void wait_for_step(const tote_span_exporter *exporter, uint64_t deadline) {
+    uint64_t due = exporter->ops.due(exporter->self);
+    struct pollfd descriptor = {
+        .fd = exporter->ops.descriptor ? exporter->ops.descriptor(exporter->self) : -1,
+        .events = POLLIN};
+
+    due = due < deadline ? due : deadline;
+    poll(&descriptor, 1, (int)tote__ms_until(due, LONGEST_WAIT_MS));
+}
+
+/* Step until `count` spans are over. */
+static void step_until_over(const tote_span_exporter *exporter, size_t count, uint64_t deadline,
+                            tote_export_outcome *sum) {
+    const tote_export_step step = {.struct_size = sizeof step,
+                                   .timeout_ms = tote__ms_until(deadline, UINT32_MAX),
+                                   .deadline_ns = TOTE__NEVER,
+                                   .is_last_chance = true,
+                                   .may_wait = true};
+
+    while (count) {
+        tote_export_outcome outcome = TOTE_EXPORT_OUTCOME_INIT;
+        tote_export_state state = exporter->ops.step(exporter->self, &step, &outcome);
+        if (state == TOTE_EXPORT_OVER) {
+            size_t left = outcome.span_count - outcome.rejected - outcome.too_large -
+                          outcome.shut_down - outcome.saved;
+            outcome.delivered = outcome.result == TOTE_SUCCESS ? left : outcome.delivered;
+            tote__outcome_add(sum, &outcome);
+            count -= tote__min(count, outcome.span_count);
+        } else if (state == TOTE_EXPORT_IDLE) {
+            wait_for_step(exporter, deadline);
+        }
+    }
+}
+
+/* In steps: nothing more is sent after a loss. */
+static void export_in_steps(const tote_span_exporter *exporter, const tote_span_data *const *spans,
+                            size_t count, uint32_t timeout_ms, tote_export_outcome *outcome) {
+    uint64_t deadline = tote__deadline_in(timeout_ms);
+
+    for (size_t done = 0; done < count && outcome->result == TOTE_SUCCESS;) {
+        const tote_span_batch batch = tote__batch_of_spans(spans + done, count - done);
+        tote_export_outcome over = TOTE_EXPORT_OUTCOME_INIT;
+        size_t taken = exporter->ops.deliver(exporter->self, &batch, &over);
+        tote__outcome_add(outcome, &over);
+        done += taken + over.span_count;
+        if (taken) {
+            step_until_over(exporter, taken, deadline, outcome);
+        } else if (!over.span_count) {
+            tote_diagnose(TOTE_LEVEL_ERROR, component, "memory is out, %zu spans are lost",
+                          count - done);
+            outcome->result = TOTE_FAILURE;
+        }
+    }
+    bool is_refused = outcome->rejected || outcome->too_large || outcome->shut_down;
+    outcome->result =
+        is_refused && outcome->result == TOTE_SUCCESS ? TOTE_FAILURE : outcome->result;
+}
+
+void tote__span_exporter_export(const tote_span_exporter *exporter,
+                                const tote_span_data *const *spans, size_t count,
+                                uint32_t timeout_ms, tote_export_outcome *outcome) {
+    *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
+    if (exporter->ops.export_spans) {
+        outcome->result =
+            exporter->ops.export_spans(exporter->self, spans, count, timeout_ms, outcome);
+    } else {
+        export_in_steps(exporter, spans, count, timeout_ms, outcome);
+    }
+    outcome->span_count = count;
 }
 
 void tote_span_exporter_free(tote_span_exporter *exporter) {

@@ -68,8 +68,8 @@ void tote__report_losses(const char *component, const tote_stats *stats) {
 void tote__add_saved(const tote_span_exporter *exporter, uint64_t saved, tote_stats *stats) {
     struct tote__saved_counts counts = {0};
 
-    if (exporter->ahead) {
-        exporter->ahead->add_counts(exporter->self, &counts);
+    if (exporter->extras && exporter->extras->add_counts) {
+        exporter->extras->add_counts(exporter->self, &counts);
     }
     stats->exported += counts.delivered;
     stats->rejected += counts.rejected;

@@ -119,12 +119,13 @@ const struct span_view *tote__read_span_view(struct tote__read_span *span) {
     return view;
 }
 
-void tote__read_span_set(struct tote__read_span *span, uint32_t resource, uint32_t scope,
-                         struct tote__slice bytes) {
+void tote__read_span_set(struct tote__read_span *span, const struct tote__resource *resource,
+                         const tote_instrumentation_scope *scope, struct tote__slice bytes) {
     span->base.ops = &tote__read_span_ops;
     atomic_init(&span->base.references, 0);
     span->resource = resource;
     span->scope = scope;
+    span->owner = NULL;
     span->bytes = bytes;
     atomic_init(&span->lock.holder, 0);
     atomic_init(&span->has_fields, false);
@@ -152,6 +153,8 @@ tote_span *tote__read_span_ref(struct tote__read_span *span) {
     tote__put_bytes(bytes, span->bytes.at, span->bytes.size);
     tote__read_span_set(copy, span->resource, span->scope,
                         (struct tote__slice){bytes, span->bytes.size});
+    copy->owner = span->owner;
+    tote__request_spans_ref(copy->owner);
     atomic_init(&copy->base.references, 1);
     return &copy->base;
 }
@@ -160,6 +163,7 @@ static void destroy(tote_span *base) {
     struct tote__read_span *span = (struct tote__read_span *)base;
 
     tote__read_span_clear(span);
+    tote__request_spans_unref(span->owner);
     tote__release(span, sizeof *span + span->bytes.size);
 }
 

@@ -18,6 +18,10 @@ const struct span_view *tote__read_span_view(struct tote__read_span *span);
 /* One more reference to a copy; of a span that borrows its bytes, a copy. NULL if out of memory. */
 tote_span *tote__read_span_ref(struct tote__read_span *span);
 
+/* Resources and scopes that were read from a request live as long as one of its spans. */
+void tote__request_spans_ref(struct tote__request_spans *spans);
+void tote__request_spans_unref(struct tote__request_spans *spans);
+
 /* NULL for a recording span. */
 static inline struct tote__read_span *tote__as_read_span(const tote_span_data *data) {
     struct tote__read_span *span = (struct tote__read_span *)data;

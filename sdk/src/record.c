@@ -12,6 +12,8 @@
 
 #include "read_span.h"
 #include "span.h"
+#include "tote/internal/sdk.h"
+#include "tote/internal/tracer.h"
 
 /* Of all fields but the ones of any length, and the heads of these: no field is larger than 4 GB.
  */
@@ -118,7 +120,8 @@ bool tote__span_data_bytes(const tote_span_data *data, struct tote__arena *arena
     if (!bytes) {
         return false;
     }
-    *out = (struct tote__span_bytes){
-        span->origin.resource, span->scope, {bytes, tote__record_put_span(bytes, span)}};
+    *out = (struct tote__span_bytes){tote__resource_at(span->origin.resource),
+                                     &tote__tracer_at(span->scope)->scope,
+                                     {bytes, tote__record_put_span(bytes, span)}};
     return true;
 }

@@ -528,12 +528,10 @@ tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms) {
     for (size_t i = 0; config && !config->is_disabled && i < config->processor_count; i++) {
         const tote_span_processor *processor = tote__innermost(config->processors[i]);
         tote_span_exporter *exporter = processor->exporter;
-        if (exporter && exporter->ahead && exporter->ahead->prepare) {
-            result = worse(result, exporter->ahead->prepare(exporter->self,
-                                                            tote__deadline_left_ms(deadline),
-                                                            processor->loop == NULL));
-        } else if (exporter && exporter->prepare) {
-            result = worse(result, exporter->prepare(exporter->self));
+        if (exporter && exporter->extras && exporter->extras->prepare) {
+            result = worse(result, exporter->extras->prepare(exporter->self,
+                                                             tote__deadline_left_ms(deadline),
+                                                             processor->loop == NULL));
         }
         if (processor->loop && tote_sdk_get_poll_fd(sdk) < 0) {
             result = TOTE_FAILURE;

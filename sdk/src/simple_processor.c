@@ -19,7 +19,7 @@
 
 static const char *const component = "simple_processor";
 
-enum outcome {
+enum fate {
     EXPORTED,
     REJECTED,
     TOO_LARGE,
@@ -27,7 +27,7 @@ enum outcome {
     SHUT_DOWN,
     SPOOLED,
     INSIDE_EXPORT,
-    OUTCOMES
+    FATES
 };
 
 struct simple_processor {
@@ -37,18 +37,17 @@ struct simple_processor {
     tote_context *suppressed;     /* current while the exporter runs */
     struct tote__lock lock;       /* held for an export, and to forget an inherited count */
     _Atomic(uint32_t) generation; /* of the process that counts */
-    _Atomic(uint64_t) counts[OUTCOMES];
+    _Atomic(uint64_t) counts[FATES];
 };
 
 struct export {
     struct simple_processor *processor;
     const tote_span_data *span;
-    tote_result result;
-    tote_export_report report;
+    tote_export_outcome outcome;
 };
 
-static void count(struct simple_processor *processor, enum outcome outcome) {
-    atomic_fetch_add_explicit(&processor->counts[outcome], 1, memory_order_relaxed);
+static void count(struct simple_processor *processor, enum fate fate) {
+    atomic_fetch_add_explicit(&processor->counts[fate], 1, memory_order_relaxed);
 }
 
 static bool is_inherited(struct simple_processor *processor) {
@@ -58,7 +57,7 @@ static bool is_inherited(struct simple_processor *processor) {
 /* A forked child counts from zero. */
 static void forget_inherited_counts(struct simple_processor *processor) {
     tote__lock_take(&processor->lock);
-    for (size_t i = 0; i < OUTCOMES && is_inherited(processor); i++) {
+    for (size_t i = 0; i < FATES && is_inherited(processor); i++) {
         atomic_store_explicit(&processor->counts[i], 0, memory_order_relaxed);
     }
     atomic_store_explicit(&processor->generation, tote__generation(), memory_order_release);
@@ -69,25 +68,26 @@ static int run_export(void *arg) {
     struct export *export = arg;
     const tote_span_exporter *exporter = export->processor->exporter;
 
-    export->result = exporter->ops.export_spans(
-        exporter->self, &export->span, 1, export->processor->export_timeout_ms, &export->report);
+    tote__span_exporter_export(exporter, &export->span, 1, export->processor->export_timeout_ms,
+                               &export->outcome);
     return 0;
 }
 
-static enum outcome outcome_of(const struct export *export) {
-    if (export->report.rejected) {
+static enum fate fate_of(const struct export *export) {
+    if (export->outcome.rejected) {
         return REJECTED;
     }
-    if (export->report.too_large) {
+    if (export->outcome.too_large) {
         return TOO_LARGE;
     }
-    if (export->report.shut_down) {
+    if (export->outcome.shut_down) {
         return SHUT_DOWN;
     }
-    if (export->report.spooled) {
+    if (export->outcome.saved) {
         return SPOOLED;
     }
-    return export->result == TOTE_SUCCESS || export->report.delivered ? EXPORTED : NOT_DELIVERED;
+    return export->outcome.result == TOTE_SUCCESS || export->outcome.delivered ? EXPORTED
+                                                                               : NOT_DELIVERED;
 }
 
 /* Leave out what cannot be exported from here. */
@@ -128,7 +128,7 @@ static void simple_on_end(void *self, const tote_span_data *span) {
     tote__thread.is_exporting = false;
     tote__lock_drop(&processor->lock);
     tote__cancel_restore(cancel);
-    count(processor, outcome_of(&export));
+    count(processor, fate_of(&export));
 }
 
 static tote_result simple_force_flush(void *self, uint32_t timeout_ms) {
@@ -143,12 +143,12 @@ static tote_result simple_force_flush(void *self, uint32_t timeout_ms) {
 
 static void simple_add_stats(void *self, tote_stats *stats) {
     struct simple_processor *processor = self;
-    uint64_t counts[OUTCOMES];
+    uint64_t counts[FATES];
 
     if (is_inherited(processor)) {
         return;
     }
-    for (size_t i = 0; i < OUTCOMES; i++) {
+    for (size_t i = 0; i < FATES; i++) {
         counts[i] = atomic_load_explicit(&processor->counts[i], memory_order_relaxed);
         stats->ended += counts[i];
     }

@@ -168,7 +168,7 @@ tote_span_data_get_instrumentation_scope(const tote_span_data *data) {
     const struct tote__read_span *read = tote__as_read_span(data);
 
     if (read) {
-        return &tote__tracer_at(read->scope)->scope;
+        return read->scope;
     }
     return &tote__tracer_at(data ? self(data)->scope : UINT32_MAX)->scope;
 }
@@ -177,7 +177,7 @@ const tote_resource *tote_span_data_get_resource(const tote_span_data *data) {
     const struct tote__read_span *read = tote__as_read_span(data);
 
     if (read) {
-        return &tote__resource_at(read->resource)->resource;
+        return &read->resource->resource;
     }
     return &tote__resource_at(data ? self(data)->origin.resource : 0)->resource;
 }

@@ -8,7 +8,9 @@
 #include "bench.h"
 #include "otlp/encode/encode.h"
 #include "span.h"
-#include "tote/internal/record.h"
+#include "tote/internal/request.h"
+#include "tote/internal/sdk.h"
+#include "tote/internal/tracer.h"
 #include "tote/sdk/span_exporter.h"
 #include "tote/sdk/span_processor.h"
 
@@ -33,7 +35,9 @@ static void write_records(size_t count) {
     for (size_t i = 0; i < count; i++) {
         const struct span *span = tote__span_of_data(ended[i]);
         size_t size = tote__record_put_span(at, span);
-        records[i] = (struct tote__span_bytes){span->origin.resource, span->scope, {at, size}};
+        records[i] = (struct tote__span_bytes){tote__resource_at(span->origin.resource),
+                                               &tote__tracer_at(span->scope)->scope,
+                                               {at, size}};
         at += (size + 7) & ~(size_t)7;
     }
 }
@@ -76,7 +80,7 @@ static void stop(void) {
 static void join(size_t count) {
     for (size_t done = 0; done < count; done += bench_argument) {
         buffer.size = 0;
-        tote__otlp_encode(&buffer, records, bench_argument);
+        tote__request_encode(&buffer, records, bench_argument);
         bench_sink = buffer.size;
     }
 }
@@ -95,7 +99,7 @@ static void encode_json(size_t count) {
 
     for (size_t done = 0; done < count; done += bench_argument) {
         request.size = buffer.size = 0;
-        tote__otlp_encode(&request, records, bench_argument);
+        tote__request_encode(&request, records, bench_argument);
         tote__otlp_json_of(&buffer, (struct tote__slice){request.bytes, request.size});
         bench_sink = buffer.size;
     }

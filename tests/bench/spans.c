@@ -21,7 +21,7 @@
 static _Atomic(uint64_t) exported;
 
 static tote_result count_spans(void *self, const tote_span_data *const *spans, size_t count,
-                               uint32_t timeout_ms, tote_export_report *report) {
+                               uint32_t timeout_ms, tote_export_outcome *report) {
     (void)self, (void)spans, (void)timeout_ms, (void)report;
     atomic_fetch_add(&exported, count);
     return TOTE_SUCCESS;

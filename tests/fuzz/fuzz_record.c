@@ -5,6 +5,8 @@
 #include "fuzz.h"
 #include "tote/exporters/otlp.h"
 #include "tote/internal/record.h"
+#include "tote/internal/sdk.h"
+#include "tote/internal/tracer.h"
 
 static void read_value(tote_value value) {
     char text[64];
@@ -69,7 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct tote__read_span span;
     const tote_span_data *borrowed = (const tote_span_data *)&span;
 
-    tote__read_span_set(&span, (uint32_t)size, (uint32_t)size, (struct tote__slice){data, size});
+    tote__read_span_set(&span, tote__resource_at(0), &tote__tracer_at(UINT32_MAX)->scope,
+                        (struct tote__slice){data, size});
     encode(TOTE_OTLP_PROTOBUF, borrowed);
     encode(TOTE_OTLP_JSON, borrowed);
     size_t parts = read_all(borrowed);

@@ -128,7 +128,7 @@ static void check(const tote_span_data *span) {
 }
 
 static tote_result check_spans(void *self, const tote_span_data *const *spans, size_t count,
-                               uint32_t timeout_ms, tote_export_report *report) {
+                               uint32_t timeout_ms, tote_export_outcome *report) {
     (void)self, (void)timeout_ms, (void)report;
     for (size_t i = 0; i < count; i++) {
         check(spans[i]);

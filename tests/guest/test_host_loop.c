@@ -322,7 +322,7 @@ static struct {
 } own;
 
 static tote_result export_own(void *self, const tote_span_data *const *spans, size_t count,
-                              uint32_t timeout_ms, tote_export_report *report) {
+                              uint32_t timeout_ms, tote_export_outcome *report) {
     (void)self, (void)spans, (void)timeout_ms, (void)report;
     tote_span *span = tote_tracer_start_span(host.tracer, "in the exporter", NULL);
     own.was_traced |= tote_span_is_recording(span);

@@ -7,7 +7,7 @@
 #include <tote/tote.h>
 
 static tote_result print_spans(void *self, const tote_span_data *const *spans, size_t count,
-                               uint32_t timeout_ms, tote_export_report *report) {
+                               uint32_t timeout_ms, tote_export_outcome *report) {
     FILE *out = self;
     (void)timeout_ms, (void)report;
     for (size_t i = 0; i < count; i++) {
@@ -51,7 +51,8 @@ static void pass_errors(void *self, const tote_span_data *span) {
 }
 
 int main(void) {
-    static const tote_span_exporter_ops printer = {sizeof printer, print_spans, NULL, NULL, NULL};
+    static const tote_span_exporter_ops printer = {.struct_size = sizeof printer,
+                                                   .export_spans = print_spans};
     static const tote_sampler_ops sampler = {sizeof sampler, no_health, NULL, free_inner};
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     tote_span_exporter *exporter = tote_span_exporter_new(&printer, stderr);

@@ -51,7 +51,7 @@ static void make_spans(void) {
 }
 
 static tote_result export_spans(void *self, const tote_span_data *const *batch, size_t count,
-                                uint32_t timeout_ms, tote_export_report *report) {
+                                uint32_t timeout_ms, tote_export_outcome *report) {
     (void)self, (void)timeout_ms, (void)report;
     SCHEDULE_CHECK(++exports_at_once == 1);
     for (size_t i = 0; i < count; i++) {

@@ -22,7 +22,7 @@ bool wait_for_post(sem_t *semaphore) {
 }
 
 static tote_result test_export(void *self, const tote_span_data *const *spans, size_t count,
-                               uint32_t timeout_ms, tote_export_report *report) {
+                               uint32_t timeout_ms, tote_export_outcome *report) {
     struct test_exporter *exporter = self;
 
     (void)spans, (void)timeout_ms;

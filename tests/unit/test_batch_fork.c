@@ -18,7 +18,7 @@ struct pipe_exporter {
 };
 
 static tote_result export_to_pipe(void *self, const tote_span_data *const *spans, size_t count,
-                                  uint32_t timeout_ms, tote_export_report *report) {
+                                  uint32_t timeout_ms, tote_export_outcome *report) {
     struct pipe_exporter *exporter = self;
     char line[64];
 

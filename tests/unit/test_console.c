@@ -117,7 +117,7 @@ static void long_values_are_written_whole(void **state) {
 static void after_shutdown_nothing_is_written(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = tote_tracer_start_span(f->tracer, "late", NULL);
-    tote_export_report report = {.rejected = 0};
+    tote_export_outcome report = {.rejected = 0};
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);

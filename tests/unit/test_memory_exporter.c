@@ -81,7 +81,7 @@ static void after_shutdown_nothing_is_kept(void **state) {
     struct sdk_fixture *f = start_with_spans(state, 1);
     tote_memory *memory = tote_memory_new();
     tote_span_exporter *exporter = tote_memory_exporter_new(memory);
-    tote_export_report report = {.rejected = 0};
+    tote_export_outcome report = {.rejected = 0};
 
     assert_int_equal(exporter->ops.shutdown(exporter->self, 0), TOTE_SUCCESS);
     assert_int_equal(exporter->ops.export_spans(

@@ -64,7 +64,7 @@ static void open_exporter(tote_otlp_file_options options) {
 /* The next so many of the SDK's spans. */
 static tote_result export_next(size_t count) {
     const tote_span_data *const *spans = (const tote_span_data *const *)f.sdk->spans;
-    tote_export_report report = {0};
+    tote_export_outcome report = {0};
 
     f.exported += count;
     return f.exporter->ops.export_spans(f.exporter->self, spans + f.exported - count, count, 1000,

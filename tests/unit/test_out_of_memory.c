@@ -316,7 +316,7 @@ static void visit_read_span(struct tour *tour) {
     const tote_span_data *data = (const tote_span_data *)&span;
     size_t count;
 
-    tote__read_span_set(&span, 0, 0, bytes_to_read.bytes);
+    tote__read_span_set(&span, bytes_to_read.resource, bytes_to_read.scope, bytes_to_read.bytes);
     assert_true(tote_span_context_is_valid(tote_span_data_get_context(data)));
     assert_true(tote_span_data_get_end_time_unix_nano(data) != 0);
     const char *name = tote_span_data_get_name(data);

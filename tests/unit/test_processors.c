@@ -368,17 +368,18 @@ static void a_disabled_sdk_makes_no_thread(void **state) {
 
 static size_t prepared;
 
-static tote_result prepare_exporter(void *self) {
-    (void)self;
+static tote_result prepare_exporter(void *self, uint32_t timeout_ms, bool may_make_thread) {
+    (void)self, (void)timeout_ms, (void)may_make_thread;
     prepared++;
     return TOTE_TIMED_OUT;
 }
 
 /* Contract of sdk.h: tote_sdk_prepare() reaches each exporter */
 static void the_exporter_of_a_wrapped_processor_is_prepared(void **state) {
+    static const struct tote__exporter_extras extras = {.prepare = prepare_exporter};
     struct fixture *f = *state;
     tote_span_exporter *exporter = tote_memory_exporter_new(f->memory);
-    exporter->prepare = prepare_exporter;
+    exporter->extras = &extras;
     tote_span_processor *processor =
         wrapped(&f->filter, tote_batch_processor_new(exporter, &f->batch));
     start(f, &processor, 1);

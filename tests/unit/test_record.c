@@ -8,6 +8,8 @@
 #include "span.h"
 #include "tote/exporters/otlp.h"
 #include "tote/internal/record.h"
+#include "tote/internal/sdk.h"
+#include "tote/internal/tracer.h"
 
 enum { CANARY = 0xA5, THREADS = 4 };
 
@@ -333,7 +335,7 @@ static void many_threads_read_one_span(void **state) {
 
 /* What is set once is used again, for other bytes. */
 static void read_bytes(struct tote__read_span *read, const char *bytes, size_t size) {
-    tote__read_span_set(read, UINT32_MAX, UINT32_MAX,
+    tote__read_span_set(read, tote__resource_at(UINT32_MAX), &tote__tracer_at(UINT32_MAX)->scope,
                         (struct tote__slice){(const uint8_t *)bytes, size});
 }
 

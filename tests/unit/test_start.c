@@ -69,7 +69,7 @@ static void release(void *self, void *memory, size_t size) {
 }
 
 static tote_result export_spans(void *self, const tote_span_data *const *spans, size_t count,
-                                uint32_t timeout_ms, tote_export_report *report) {
+                                uint32_t timeout_ms, tote_export_outcome *report) {
     (void)self, (void)timeout_ms, (void)report;
     seen.exported += (int)count;
     const tote_resource *resource = tote_span_data_get_resource(spans[0]);
@@ -112,8 +112,8 @@ struct everything {
 };
 
 static void fill(struct everything *all) {
-    static const tote_span_exporter_ops exporter = {sizeof exporter, export_spans, NULL, NULL,
-                                                    count_destroyed};
+    static const tote_span_exporter_ops exporter = {
+        .struct_size = sizeof exporter, .export_spans = export_spans, .destroy = count_destroyed};
     static const tote_span_processor_ops processor = {
         sizeof processor, NULL, NULL, NULL, NULL, NULL, count_destroyed};
     static const tote_sampler_ops sampler = {sizeof sampler, sample, NULL, count_destroyed};

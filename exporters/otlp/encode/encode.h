@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * encode.h - the bytes of spans to the bytes of an OTLP request
+ * encode.h - an OTLP request as JSON
  *
  * Everything on the way to a receiver is protobuf. A transport makes JSON of it as it sends.
  */
@@ -9,24 +9,15 @@
 
 #include "tote/exporters/otlp.h"
 #include "tote/internal/buffer.h"
-#include "tote/internal/record.h"
+#include "tote/internal/request.h"
 
 /*
- * Append an ExportTraceServiceRequest of these spans. Returns: false, and an unchanged size, if
- * out of memory.
- */
-bool tote__otlp_encode(struct tote__buffer *buffer, const struct tote__span_bytes *spans,
-                       size_t count);
-
-/*
- * Append such a request of ours as JSON, one object without a line break. Returns: false, and an
+ * Append a request of ours as JSON, one object without a line break. Returns: false, and an
  * unchanged size, if out of memory. Spec: protocol/otlp.md#json-protobuf-encoding
  */
 bool tote__otlp_json_of(struct tote__buffer *buffer, struct tote__slice request);
 
-/* The spans are asked for their bytes. Both return false likewise. */
-bool tote__otlp_encode_spans(struct tote__buffer *buffer, const tote_span_data *const *spans,
-                             size_t count);
+/* The same of spans. Returns false likewise. */
 bool tote__otlp_encode_json(struct tote__buffer *buffer, const tote_span_data *const *spans,
                             size_t count);
 

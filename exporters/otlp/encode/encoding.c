@@ -5,33 +5,10 @@
 #include "encode.h"
 #include "tote/internal/memory.h"
 
-/* Get the bytes of each. Returns: NULL if out of memory. */
-static const struct tote__span_bytes *bytes_of(const tote_span_data *const *spans, size_t count,
-                                               struct tote__arena *arena) {
-    struct tote__span_bytes *bytes = tote__arena_allocate(arena, count * sizeof *bytes);
-
-    for (size_t i = 0; bytes && i < count; i++) {
-        if (!tote__span_data_bytes(spans[i], arena, &bytes[i])) {
-            return NULL;
-        }
-    }
-    return bytes;
-}
-
-bool tote__otlp_encode_spans(struct tote__buffer *buffer, const tote_span_data *const *spans,
-                             size_t count) {
-    struct tote__arena arena = {.chunks = NULL};
-    const struct tote__span_bytes *bytes = bytes_of(spans, count, &arena);
-    bool is_done = bytes && tote__otlp_encode(buffer, bytes, count);
-
-    tote__arena_clear(&arena);
-    return is_done;
-}
-
 bool tote__otlp_encode_json(struct tote__buffer *buffer, const tote_span_data *const *spans,
                             size_t count) {
     struct tote__buffer request = {NULL, 0, 0};
-    bool is_done = tote__otlp_encode_spans(&request, spans, count) &&
+    bool is_done = tote__request_of_spans(&request, spans, count) &&
                    tote__otlp_json_of(buffer, tote__buffer_slice(&request));
 
     tote__buffer_clear(&request);
@@ -48,7 +25,7 @@ bool tote_otlp_encode(tote_otlp_encoding encoding, const tote_span_data *const *
     }
     struct tote__buffer own = {buffer->bytes, buffer->size, buffer->capacity};
     bool is_done = encoding == TOTE_OTLP_JSON ? tote__otlp_encode_json(&own, spans, count)
-                                              : tote__otlp_encode_spans(&own, spans, count);
+                                              : tote__request_of_spans(&own, spans, count);
     *buffer = (tote_otlp_buffer){own.bytes, own.size, own.capacity};
     return is_done;
 }

@@ -13,6 +13,8 @@
 #include "tote/internal/clock.h"
 #include "tote/internal/context.h"
 #include "tote/internal/pool.h"
+#include "tote/internal/request.h"
+#include "tote/internal/tracer.h"
 
 static const char *const component = "batch_processor";
 
@@ -74,7 +76,8 @@ static void show_batch(struct batch_queue *queue, size_t count) {
     for (size_t i = 0; i < count; i++) {
         const struct tote__record *record = taken_at(queue, queue->taken_to - count + i)->record;
         const struct tote__slice bytes = {record->bytes, record->size};
-        tote__read_span_set(&queue->batch[i], record->resource, record->scope, bytes);
+        tote__read_span_set(&queue->batch[i], tote__resource_at(record->resource),
+                            &tote__tracer_at(record->scope)->scope, bytes);
         queue->spans[i] = (const tote_span_data *)&queue->batch[i];
     }
     queue->batch_from = 0;
@@ -115,29 +118,25 @@ static uint64_t part_of(uint64_t *left, size_t amount) {
     return part;
 }
 
-/* Count what became of a batch. What a stop cut short was lost to that, not to the receiver. */
-static void settle(struct batch_queue *queue, size_t count, tote_result result,
-                   const tote_export_report *report) {
+/* Count what became of spans. What a stop cut short was lost to that, not to the receiver. */
+static void settle(struct batch_queue *queue, const tote_export_outcome *outcome) {
     struct batch_counts *counts = &queue->counts;
+    bool is_success = outcome->result == TOTE_SUCCESS;
     bool is_cut_short = atomic_load(&queue->stop) == STOP_NOW;
-    uint64_t left = count;
+    uint64_t left = outcome->span_count;
 
     tote__lock_take(&queue->lock);
-    counts->rejected += part_of(&left, report->rejected);
-    counts->too_large += part_of(&left, report->too_large);
-    counts->shut_down += part_of(&left, report->shut_down);
-    counts->spooled += part_of(&left, report->spooled);
-    if (result == TOTE_SUCCESS) {
-        counts->exported += left;
-    } else {
-        counts->exported += part_of(&left, report->delivered);
-        *(is_cut_short ? &counts->shut_down : &counts->retries_exhausted) += left;
-    }
+    counts->rejected += part_of(&left, outcome->rejected);
+    counts->too_large += part_of(&left, outcome->too_large);
+    counts->shut_down += part_of(&left, outcome->shut_down);
+    counts->spooled += part_of(&left, outcome->saved);
+    counts->exported += part_of(&left, is_success ? left : outcome->delivered);
+    *(is_cut_short ? &counts->shut_down : &counts->retries_exhausted) += left;
     counts->failures +=
-        result != TOTE_SUCCESS || report->rejected || report->too_large || report->shut_down;
-    counts->in_flight -= count;
+        !is_success || outcome->rejected || outcome->too_large || outcome->shut_down;
+    counts->in_flight -= outcome->span_count;
     tote__lock_drop(&queue->lock);
-    atomic_store_explicit(&queue->is_failing, result != TOTE_SUCCESS, memory_order_relaxed);
+    atomic_store_explicit(&queue->is_failing, !is_success, memory_order_relaxed);
 }
 
 /* The next of the batch are with the exporter, or over. */
@@ -187,61 +186,62 @@ static uint32_t export_timeout(struct batch_queue *queue) {
     return left < timeout ? left : timeout;
 }
 
-static void report_export(size_t count, tote_result result, uint64_t start) {
+/* An export of spans is over: the memory of their records can be used again. */
+static void end_export(struct batch_queue *queue, const tote_export_outcome *outcome,
+                       uint64_t start) {
     static const char *const results[] = {
         [TOTE_SUCCESS] = "success", [TOTE_FAILURE] = "failure", [TOTE_TIMED_OUT] = "timed out"};
-    size_t index = (size_t)result;
+    size_t index = (size_t)outcome->result;
 
-    tote_diagnose(TOTE_LEVEL_DEBUG, component, "export of %zu spans: %s, after %llu ms", count,
+    settle(queue, outcome);
+    start_delay(queue);
+    let_go(queue, outcome->span_count);
+    tote_diagnose(TOTE_LEVEL_DEBUG, component, "export of %zu spans: %s, after %llu ms",
+                  outcome->span_count,
                   index < TOTE_COUNT_OF(results) ? results[index] : "no known result",
                   (unsigned long long)(tote__clock_monotonic() - start) / 1000000);
 }
 
-static void note_export(struct batch_queue *queue, size_t count, tote_result result,
-                        const tote_export_report *report) {
-    settle(queue, count, result, report);
-    start_delay(queue);
-}
-
 /* What is left of the batch, by an exporter that keeps nothing. */
 static void export_directly(struct batch_queue *queue) {
-    const tote_span_exporter *exporter = queue->processor->exporter;
-    tote_export_report report = {0};
+    tote_export_outcome outcome;
     uint64_t start = tote__clock_monotonic();
     size_t count = batch_left(queue);
-    tote_result result = exporter->ops.export_spans(
-        exporter->self, queue->spans + queue->batch_from, count, export_timeout(queue), &report);
 
-    note_export(queue, count, result, &report);
+    tote__span_exporter_export(queue->processor->exporter, queue->spans + queue->batch_from, count,
+                               export_timeout(queue), &outcome);
     pass_over(queue, count);
-    let_go(queue, count);
-    report_export(count, result, start);
+    end_export(queue, &outcome, start);
 }
 
 /*
- * Have the exporter keep some of the batch. Returns: false when something else must be sent before.
+ * Deliver some of the batch to an exporter that works in steps. Returns: false when something else
+ * must be over before.
  */
-static bool keep_some(struct batch_queue *queue) {
+static bool deliver_some(struct batch_queue *queue) {
     const tote_span_exporter *exporter = queue->processor->exporter;
-    tote_export_report report = {0};
-    size_t count = exporter->ahead->keep(exporter->self, queue->spans + queue->batch_from,
-                                         batch_left(queue), &report);
+    const tote_span_batch batch =
+        tote__batch_of_spans(queue->spans + queue->batch_from, batch_left(queue));
+    tote_export_outcome outcome = TOTE_EXPORT_OUTCOME_INIT;
+    size_t count = exporter->ops.deliver(exporter->self, &batch, &outcome);
 
-    if (count == 0 && queue->kept) {
-        return false;
-    }
-    bool is_over = count == 0 || report.too_large;
-    if (count == 0) {
-        count = batch_left(queue);
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "memory is out, %zu spans are lost", count);
-    }
-    pass_over(queue, count);
-    if (!is_over) {
+    if (count) {
+        pass_over(queue, count);
         queue->kept++;
         return true;
     }
-    settle(queue, count, TOTE_FAILURE, &report);
-    let_go_of(queue, queue->taken_to - batch_left(queue) - count, count);
+    if (!outcome.span_count && queue->kept) {
+        return false;
+    }
+    if (!outcome.span_count) {
+        outcome.span_count = batch_left(queue);
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "memory is out, %zu spans are lost",
+                      outcome.span_count);
+    }
+    outcome.result = TOTE_FAILURE;
+    pass_over(queue, outcome.span_count);
+    settle(queue, &outcome);
+    let_go_of(queue, queue->taken_to - batch_left(queue) - outcome.span_count, outcome.span_count);
     let_go(queue, 0);
     return true;
 }
@@ -251,17 +251,22 @@ static bool hand_over(struct batch_queue *queue) {
     if (!batch_left(queue) && !take_batch(queue)) {
         return false;
     }
-    if (queue->processor->exporter->ahead) {
-        return keep_some(queue);
+    if (queue->processor->exporter->ops.deliver) {
+        return deliver_some(queue);
     }
     export_directly(queue);
     return true;
 }
 
-static bool has_something_to_send(const struct batch_queue *queue) {
+/* When the exporter has something to do, other than for its descriptor. */
+static uint64_t exporter_due(const struct batch_queue *queue) {
     const tote_span_exporter *exporter = queue->processor->exporter;
 
-    return queue->kept || (exporter->ahead && exporter->ahead->has_backlog(exporter->self));
+    return exporter->ops.due ? exporter->ops.due(exporter->self) : TOTE__NEVER;
+}
+
+static bool has_something_to_send(const struct batch_queue *queue) {
+    return queue->kept || queue->is_sending || exporter_due(queue) <= tote__clock_monotonic();
 }
 
 /*
@@ -270,28 +275,35 @@ static bool has_something_to_send(const struct batch_queue *queue) {
  */
 static bool send_some(struct batch_queue *queue, bool may_wait, bool begins_nothing) {
     const tote_span_exporter *exporter = queue->processor->exporter;
-    tote_export_report report = {0};
-    bool is_last_chance = is_stopping(queue);
-    struct tote__send send = {
+    tote_export_outcome outcome = TOTE_EXPORT_OUTCOME_INIT;
+    const tote_export_step step = {
+        .struct_size = sizeof step,
         .timeout_ms = queue->processor->settings.export_timeout_ms,
-        .stop_deadline = is_last_chance ? atomic_load(&queue->stop_deadline) : 0,
+        .deadline_ns = is_stopping(queue) ? atomic_load(&queue->stop_deadline) : TOTE__NEVER,
+        .is_last_chance = is_stopping(queue),
         .may_wait = may_wait,
-        .is_last_chance = is_last_chance,
+        .is_urgent = queue->is_urgent,
         .begins_nothing = begins_nothing,
     };
     uint64_t start = queue->send_began ? queue->send_began : tote__clock_monotonic();
-    size_t count = exporter->ahead->send(exporter->self, &send, &report);
+    tote_export_state state = exporter->ops.step(exporter->self, &step, &outcome);
 
-    queue->send_began = count ? 0 : start;
-    if (count == 0) {
-        return may_wait && !send.is_paused;
+    queue->is_urgent = false;
+    queue->is_sending = state == TOTE_EXPORT_UNDER_WAY;
+    queue->send_began = state == TOTE_EXPORT_OVER ? 0 : start;
+    if (state != TOTE_EXPORT_OVER) {
+        return may_wait && queue->is_sending;
     }
     queue->kept--;
     queue->flush_left -= queue->flush_left != 0;
-    note_export(queue, count, send.result, &report);
-    let_go(queue, count);
-    report_export(count, send.result, start);
+    end_export(queue, &outcome, start);
     return true;
+}
+
+void tote__batch_quiet(struct batch_queue *queue) {
+    if (!queue->kept && !queue->is_sending && queue->processor->exporter->ops.step) {
+        send_some(queue, false, true);
+    }
 }
 
 /* Whether all that had ended when the flush began is with the exporter. */
@@ -324,9 +336,7 @@ static bool is_flush_asked(struct batch_queue *queue) {
 static void begin_flush(struct batch_queue *queue) {
     queue->flush_round = atomic_load(&queue->flushes_asked);
     queue->flush = FLUSH_TAKES;
-    if (queue->kept) {
-        queue->processor->exporter->ahead->hurry(queue->processor->exporter->self);
-    }
+    queue->is_urgent = queue->kept != 0;
     tote__lanes_sweep(&queue->lanes);
     struct lane *lane = atomic_load_explicit(&queue->lanes.first, memory_order_acquire);
     for (; lane; lane = lane->next) {
@@ -347,9 +357,7 @@ static void end_flush(struct batch_queue *queue) {
 }
 
 static bool has_room(struct batch_queue *queue) {
-    const tote_span_exporter *exporter = queue->processor->exporter;
-
-    return !queue->kept || (!is_ring_full(queue) && exporter->ahead->has_room(exporter->self));
+    return !queue->kept || (!is_ring_full(queue) && queue->kept < TOTE__MOST_DELIVERED);
 }
 
 /* The delay is over and no span is queued. */
@@ -399,7 +407,7 @@ static bool wants_batch(struct batch_queue *queue) {
  * turn.
  */
 static bool hand_over_due(struct batch_queue *queue, bool may_wait) {
-    bool may_go_on = may_wait && queue->processor->exporter->ahead;
+    bool may_go_on = may_wait && queue->processor->exporter->ops.deliver;
     bool has_some = wants_batch(queue) && hand_over(queue);
 
     while (has_some && may_go_on && wants_batch(queue) && hand_over(queue)) {
@@ -435,9 +443,7 @@ bool tote__batch_has_work(struct batch_queue *queue) {
 }
 
 uint64_t tote__batch_due(struct batch_queue *queue) {
-    const tote_span_exporter *exporter = queue->processor->exporter;
-
-    uint64_t due = exporter->ahead ? exporter->ahead->get_due(exporter->self) : TOTE__NEVER;
+    uint64_t due = exporter_due(queue);
 
     return queue->kept || due < queue->next_export ? due : queue->next_export;
 }
@@ -446,21 +452,23 @@ bool tote__batch_is_flushing(struct batch_queue *queue) {
     return queue->flush != FLUSH_NONE || is_flush_asked(queue);
 }
 
-/* Have the exporter save what it keeps. */
-static void save_kept(struct batch_queue *queue) {
+/* Have the exporter save what it keeps. Returns: whether all of that is saved. */
+static bool save_kept(struct batch_queue *queue) {
     const tote_span_exporter *exporter = queue->processor->exporter;
-    const tote_export_report report = {.spooled = exporter->ahead->save(exporter->self)};
+    size_t kept = (size_t)queue->counts.in_flight - batch_left(queue);
+    size_t saved = exporter->ops.save ? exporter->ops.save(exporter->self) : 0;
+    const tote_export_outcome outcome = {.span_count = saved, .saved = saved};
 
-    settle(queue, report.spooled, TOTE_SUCCESS, &report);
-    let_go(queue, report.spooled);
+    queue->kept = 0;
+    queue->is_sending = false;
+    settle(queue, &outcome);
+    let_go(queue, saved);
+    return saved == kept;
 }
 
 /* What is cut short would be sent again by who comes next. */
 static void finish_sending(struct batch_queue *queue) {
-    const tote_span_exporter *exporter = queue->processor->exporter;
-
-    while (exporter->ahead && exporter->ahead->is_sending(exporter->self) &&
-           atomic_load(&queue->stop) == STOP_WHEN_FLUSHED &&
+    while (queue->is_sending && atomic_load(&queue->stop) == STOP_WHEN_FLUSHED &&
            tote__clock_monotonic() < atomic_load(&queue->stop_deadline)) {
         send_some(queue, true, true);
     }
@@ -468,47 +476,41 @@ static void finish_sending(struct batch_queue *queue) {
 
 /* In crash-safe memory what was taken stays for the next process; the rest is lost. */
 static void leave_taken(struct batch_queue *queue) {
-    tote_export_report report = {0};
+    tote_export_outcome outcome = {.result = TOTE_SUCCESS};
 
     while (queue->taken_from != queue->taken_to) {
         const struct taken *taken = taken_at(queue, queue->taken_from++);
         if (taken->record) {
-            report.spooled += tote__is_safe(taken);
+            outcome.saved += tote__is_safe(taken);
             tote__lanes_forget(taken);
         }
     }
-    settle(queue, report.spooled, TOTE_SUCCESS, &report);
+    outcome.span_count = outcome.saved;
+    settle(queue, &outcome);
 }
 
 /* What can be sent no more is saved, if that can be. */
 static void save_or_forget(struct batch_queue *queue) {
-    const tote_span_exporter *exporter = queue->processor->exporter;
-    bool saves = exporter->ahead && exporter->ahead->saves(exporter->self);
+    bool saves = queue->processor->exporter->ops.deliver && save_kept(queue);
 
-    if (saves) {
-        save_kept(queue);
-    }
     while (batch_left(queue) || (tote__lanes_sweep(&queue->lanes) && take_batch(queue))) {
-        if (saves && keep_some(queue)) {
-            save_kept(queue);
-        } else {
+        if (!saves || !deliver_some(queue)) {
             pass_over(queue, batch_left(queue));
             leave_taken(queue);
+        } else {
+            saves = save_kept(queue);
         }
     }
     leave_taken(queue);
-    if (exporter->ahead) {
-        exporter->ahead->drop(exporter->self);
-        queue->kept = 0;
-    }
 }
 
 void tote__batch_leave(struct batch_queue *queue) {
     finish_sending(queue);
     save_or_forget(queue);
-    const tote_export_report report = {.shut_down = (size_t)queue->counts.in_flight};
-    if (report.shut_down) {
-        settle(queue, report.shut_down, TOTE_FAILURE, &report);
+    size_t lost = (size_t)queue->counts.in_flight;
+    if (lost) {
+        settle(queue, &(tote_export_outcome){
+                          .span_count = lost, .result = TOTE_FAILURE, .shut_down = lost});
     }
     tote__lock_take(&queue->lock);
     queue->is_over = true;

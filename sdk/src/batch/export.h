@@ -26,6 +26,9 @@ bool tote__batch_has_work(struct batch_queue *queue);
 /* When the next step has something to do, whatever else comes up. */
 uint64_t tote__batch_due(struct batch_queue *queue);
 
+/* The host is to be woken for nothing that is of no interest, as a connection that was closed. */
+void tote__batch_quiet(struct batch_queue *queue);
+
 /* Whether somebody waits for a flush. */
 bool tote__batch_is_flushing(struct batch_queue *queue);
 

@@ -73,15 +73,6 @@ static tote_result shut_down_exporter(struct batch_processor *processor, uint32_
     return exporter->ops.shutdown(exporter->self, timeout_ms);
 }
 
-/* Nobody is there any more whom the exporter, as it was shut down, would have had to wake. */
-static void settle_host(const struct batch_queue *queue) {
-    const tote_span_exporter *exporter = queue->processor->exporter;
-
-    if (queue->processor->settings.is_by_host && atomic_load(&queue->has_left) && exporter->ahead) {
-        exporter->ahead->drop(exporter->self);
-    }
-}
-
 /* Have the worker flush, and leave. Returns: whether it did so until the deadline. */
 static bool flush_and_leave(struct batch_queue *queue, uint64_t deadline) {
     struct flush_call call = {.deadline = deadline};
@@ -157,7 +148,6 @@ tote_result tote__batch_stop(struct batch_queue *queue, uint32_t timeout_ms) {
     }
     tote_result result =
         shut_down_exporter(queue->processor, is_in_time ? tote__deadline_left_ms(deadline) : 0);
-    settle_host(queue);
     uint64_t grace_end = tote__deadline_in(TOTE__SHUTDOWN_GRACE_MS);
     bool has_ended = tote__batch_part(queue, grace_end);
     struct batch_counts after = read_counts(queue);

@@ -74,7 +74,6 @@ static bool is_done(const struct drive *drive) {
 static int run(void *arg) {
     const struct drive *drive = arg;
     struct batch_queue *queue = drive->queue;
-    const tote_span_exporter *exporter = queue->processor->exporter;
     bool has_more = true;
 
     hush(queue);
@@ -85,9 +84,7 @@ static int run(void *arg) {
             break;
         }
     }
-    if (!queue->kept && exporter->ahead) {
-        exporter->ahead->hush(exporter->self);
-    }
+    tote__batch_quiet(queue);
     atomic_store(&queue->due, tote__batch_due(queue));
     atomic_store(&queue->sleep, tote__batch_sleep(queue));
     if (has_more || tote__batch_has_work(queue)) {
@@ -107,7 +104,7 @@ static void drive_suppressed(struct drive *drive) {
 static int exporter_descriptor(const struct batch_queue *queue) {
     const tote_span_exporter *exporter = queue->processor->exporter;
 
-    return exporter->ahead ? exporter->ahead->get_descriptor(exporter->self) : -1;
+    return exporter->ops.descriptor ? exporter->ops.descriptor(exporter->self) : -1;
 }
 
 static void wait_for_work(struct batch_queue *queue, uint64_t deadline) {
@@ -166,7 +163,7 @@ static bool control(int epoll, int operation, int fd) {
 
 static bool control_all(struct batch_queue *queue, int epoll, int operation) {
     return control(epoll, operation, tote__batch_event(queue)) &&
-           (!queue->processor->exporter->ahead ||
+           (!queue->processor->exporter->ops.descriptor ||
             control(epoll, operation, exporter_descriptor(queue)));
 }
 

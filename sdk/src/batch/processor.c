@@ -328,7 +328,7 @@ static struct batch_processor *make_processor(tote_span_exporter *exporter,
     processor->settings = *settings;
     struct tote__batch_settings *own = &processor->settings;
     own->max_queue_size = own->max_queue_size ? own->max_queue_size : 1;
-    if (own->may_exceed_queue_size && exporter->ahead) {
+    if (own->may_exceed_queue_size && exporter->ops.deliver) {
         own->max_queue_size = UINT32_MAX;
     }
     if (own->max_export_batch_size == 0 || own->max_export_batch_size > own->max_queue_size) {

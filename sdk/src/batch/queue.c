@@ -50,7 +50,9 @@ int tote__batch_event(const struct batch_queue *queue) {
 
 /* Memory that outlives the process; NULL: none is asked for or available. */
 static const struct tote__safe_memory *begin_securing(const tote_span_exporter *exporter) {
-    return exporter->is_securing ? exporter->ahead->begin_securing(exporter->self) : NULL;
+    const struct tote__exporter_extras *extras = exporter->extras;
+
+    return extras && extras->begin_securing ? extras->begin_securing(exporter->self) : NULL;
 }
 
 static struct batch_queue *make_queue(struct batch_processor *processor,

@@ -22,7 +22,10 @@
 #include "tote/internal/record.h"
 #include "tote/internal/sdk.h"
 
-/* In the ring of what is not settled: what the exporter keeps at most, and one more. */
+/* With an exporter that works in steps: one is sent, and one is ready when that is over. */
+enum { TOTE__MOST_DELIVERED = 2 };
+
+/* In the ring of what is not settled. */
 enum { TOTE__TAKEN_BATCHES = 4 };
 
 enum worker_state { WORKER_NONE, WORKER_STARTING, WORKER_RUNNING, WORKER_REFUSED };
@@ -99,6 +102,8 @@ struct batch_queue {
     uint64_t taken_from, taken_to; /* ... which count on */
     struct lane *turn;             /* whose turn it is */
     size_t kept;                   /* requests that the exporter keeps */
+    bool is_sending;               /* its last step left something under way */
+    bool is_urgent;                /* somebody waits for what is kept */
     uint64_t send_began;           /* of the first of them; 0: it has not */
     uint64_t next_export;
     size_t flush_left; /* requests that are part of the flush */

@@ -3,7 +3,12 @@
  * @file tote/sdk/span_exporter.h
  * SpanExporter: a way out for ended spans. Spec: trace/sdk.md#span-exporter
  *
- * Threads:  export_spans comes from one thread at a time; the others from any, also meanwhile.
+ * An exporter either blocks (export_spans), or works in steps that do not block (deliver, step,
+ * due, descriptor, save). Both kinds can be wrapped by tote_delivery_exporter_new(), which adds
+ * retry, a disk queue and crash-safe mode; that wrapper works in steps itself.
+ *
+ * Threads:  one at a time calls export_spans, deliver, step, due and save; any thread the others,
+ *           also meanwhile.
  * Lifetime: sole owner; whoever is given an exporter takes it, always.
  */
 #ifndef TOTE_SDK_SPAN_EXPORTER_H
@@ -15,31 +20,120 @@ TOTE_BEGIN_DECLS
 
 typedef struct tote_span_exporter tote_span_exporter;
 
-/** What became of the spans of one call, beyond its result; all zero at first. Fields are only added at its end. */
-typedef struct tote_export_report {
-    size_t rejected;  /**< the receiver said no to them */
-    size_t too_large; /**< never sent: over a limit of the exporter, each alone */
-    size_t shut_down; /**< not delivered because the exporter was told to stop */
-    size_t delivered; /**< arrived although the result is not TOTE_SUCCESS, and are in no other count; else ignored */
-    size_t spooled;   /**< neither, but kept where they outlive this process, and sent later */
-} tote_export_report;
+/** Ended spans on their way to a receiver. Borrowed for the call, unless a function says more. */
+typedef struct tote_span_batch tote_span_batch;
+
+/** 0 for NULL. */
+TOTE_API size_t tote_span_batch_get_count(const tote_span_batch *batch);
+
+/** The spans, as many as the count says. NULL if out of memory, and for NULL. */
+TOTE_API const tote_span_data *const *tote_span_batch_get_spans(const tote_span_batch *batch);
+
+/**
+ * The spans as the bytes of an OTLP ExportTraceServiceRequest; made once, and borrowed like the
+ * batch. NULL if out of memory, and for NULL.
+ */
+TOTE_API const void *tote_span_batch_get_request(const tote_span_batch *batch, size_t *size);
+
+/** Why spans did not arrive. */
+typedef enum tote_export_failure {
+    TOTE_EXPORT_UNKNOWN,      /**< the exporter does not say */
+    TOTE_EXPORT_UNREACHABLE,  /**< there is no receiver, or no way to it */
+    TOTE_EXPORT_UNAVAILABLE,  /**< the same spans may be accepted another time */
+    TOTE_EXPORT_STREAM_RESET, /**< likewise; if there are many, fewer may be accepted */
+    TOTE_EXPORT_TOO_LARGE,    /**< these are too many for one request: fewer may be accepted */
+    TOTE_EXPORT_NOT_ACCEPTED, /**< not as the exporter is configured: credentials, path, protocol */
+    TOTE_EXPORT_REJECTED,     /**< the receiver said no, for good */
+    TOTE_EXPORT_LOST,         /**< for good, and nobody said no */
+    TOTE_EXPORT_INTERRUPTED   /**< by a shutdown */
+} tote_export_failure;
+
+/**
+ * What became of spans: counts by cause, and a result for those in no count. All zero at first but
+ * for struct_size, which whoever makes it sets.
+ */
+typedef struct tote_export_outcome {
+    size_t struct_size;
+    size_t span_count; /**< of a step: of how many spans this is the outcome, those that were delivered first */
+    tote_result result; /**< of a step: of the spans in no count; of export_spans it is the value returned */
+    size_t delivered;   /**< arrived although the result is not TOTE_SUCCESS */
+    size_t rejected;    /**< the receiver said no to them, for good */
+    size_t too_large;   /**< never sent: over a limit of the exporter, each alone */
+    size_t shut_down;   /**< not delivered because the exporter was told to stop */
+    size_t saved;       /**< kept where they outlive this process, and sent later */
+
+    /* If the result is not TOTE_SUCCESS: */
+    tote_export_failure failure;
+    bool names_wait;        /**< the receiver says when to try again: */
+    uint64_t wait_ms;       /**< in so many ms; 0 is at once */
+    bool may_retry_at_once; /**< the attempt failed for a reason that is over, as a connection that was closed */
+    const char *reason;     /**< for a log: "503: overloaded"; borrowed until the next call; NULL: none */
+    const char *advice;     /**< what to do about it: "; check the port"; likewise */
+} tote_export_outcome;
+
+#define TOTE_EXPORT_OUTCOME_INIT                                                                 \
+    { sizeof(tote_export_outcome), 0, TOTE_SUCCESS, 0, 0, 0, 0, 0, TOTE_EXPORT_UNKNOWN, false,    \
+      0, false, NULL, NULL }
+
+/** How a step is made. */
+typedef struct tote_export_step {
+    size_t struct_size;
+    uint32_t timeout_ms;   /**< of a request with its retries, from its first attempt on, if the exporter's own is not shorter */
+    uint64_t deadline_ns;  /**< of CLOCK_MONOTONIC: the end of a shutdown. Nothing goes on after it; UINT64_MAX: none */
+    bool is_last_chance;   /**< what cannot be tried again in time is given up now, or saved */
+    bool may_wait;         /**< for the receiver, some 50 ms; never between attempts */
+    bool is_urgent;        /**< somebody waits: end a pause between attempts, unless the receiver asked for it */
+    bool begins_nothing;   /**< only what is under way goes on */
+} tote_export_step;
+
+/** Where an exporter that works in steps is. */
+typedef enum tote_export_state {
+    TOTE_EXPORT_IDLE,      /**< nothing to do until due() */
+    TOTE_EXPORT_UNDER_WAY, /**< the next step goes on when the descriptor is readable, and when due() */
+    TOTE_EXPORT_OVER       /**< of outcome->span_count spans; the next step may have more to do */
+} tote_export_state;
 
 typedef struct tote_span_exporter_ops {
     size_t struct_size;
 
     /**
      * Send `count` spans within `timeout_ms` and say whether they arrived: the result is for those in no
-     * count of the report, which may be left alone. The spans are borrowed for the call. Retrying is the exporter's
-     * own affair: what is not delivered is dropped and counted.
+     * count of the outcome, which may be left alone. The spans are borrowed for the call. What is not delivered
+     * is dropped and counted, unless the exporter is wrapped by tote_delivery_exporter_new(). NULL for an exporter that works in steps.
      */
     tote_result (*export_spans)(void *self, const tote_span_data *const *spans, size_t count,
-                                uint32_t timeout_ms, tote_export_report *report);
+                                uint32_t timeout_ms, tote_export_outcome *outcome);
 
     tote_result (*force_flush)(void *self, uint32_t timeout_ms); /**< may be NULL */
 
     /** Also interrupts an export that is under way past `timeout_ms`. May be NULL. */
     tote_result (*shutdown)(void *self, uint32_t timeout_ms);
     void (*destroy)(void *self); /**< last, once, also when new failed; may be NULL */
+
+    /**
+     * The first function of an exporter that works in steps; then step and due are needed, too. Take as many of the
+     * first spans as there is room for, without waiting. In a forked child this begins anew: what the parent delivered
+     * is the parent's. Returns how many; 0 when there is no room until a step is
+     * over. What is over at once is in the outcome, and only that: the spans that were taken are none of its.
+     * The batch stays valid until their outcome is known, or they are given up, when the exporter
+     * is wrapped; else it is valid for the call.
+     */
+    size_t (*deliver)(void *self, const tote_span_batch *batch, tote_export_outcome *outcome);
+
+    /** Go on with what was delivered first. */
+    tote_export_state (*step)(void *self, const tote_export_step *step, tote_export_outcome *outcome);
+
+    /** When a step has something to do whatever the descriptor says, by CLOCK_MONOTONIC in ns. UINT64_MAX: never. */
+    uint64_t (*due)(void *self);
+
+    /** Readable when a step can go on: one for the life of the process; -1: none. From any thread. May be NULL. */
+    int (*descriptor)(void *self);
+
+    /**
+     * Forget all that is not over. First save it, from the first spans on, where it outlives this process, as far as that
+     * can be. Returns how many spans were saved. May be NULL.
+     */
+    size_t (*save)(void *self);
 } tote_span_exporter_ops;
 
 /** An exporter of your own. Takes `self`, always. NULL on failure. */

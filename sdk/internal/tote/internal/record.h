@@ -17,6 +17,9 @@
 #include "tote/internal/wire.h"
 #include "tote/sdk/span_data.h"
 
+struct tote__request_spans;
+struct tote__resource;
+
 /* The fields of an OTLP Span, and of its Status, Event and Link, by their tags. */
 enum {
     TOTE__SPAN_TRACE_ID = 1 << 3 | 2,
@@ -91,9 +94,10 @@ struct tote__span_facts {
  */
 struct tote__read_span {
     struct tote_span base; /* `ops` tells it from a recording span; references: 0, or of a copy */
-    uint32_t resource;
-    uint32_t scope;
-    struct tote__slice bytes; /* borrowed; those of a copy stand behind it */
+    const struct tote__resource *resource;
+    const tote_instrumentation_scope *scope;
+    struct tote__request_spans *owner; /* of the two, if they were read; NULL: they are for ever */
+    struct tote__slice bytes;          /* borrowed; those of a copy stand behind it */
     /* Guards what follows, and the context in `base`: read when an accessor is first called. */
     struct tote__lock lock;
     _Atomic(bool) has_fields; /* stored last */
@@ -104,16 +108,16 @@ struct tote__read_span {
 };
 
 /* Make it the span of these bytes, which have to outlive it. Reads nothing yet. */
-void tote__read_span_set(struct tote__read_span *span, uint32_t resource, uint32_t scope,
-                         struct tote__slice bytes);
+void tote__read_span_set(struct tote__read_span *span, const struct tote__resource *resource,
+                         const tote_instrumentation_scope *scope, struct tote__slice bytes);
 
 /* Release what accessors allocated. Nobody reads the span any more. */
 void tote__read_span_clear(struct tote__read_span *span);
 
 /* What encoders see of a span; `bytes` are borrowed. */
 struct tote__span_bytes {
-    uint32_t resource;
-    uint32_t scope;
+    const struct tote__resource *resource;
+    const tote_instrumentation_scope *scope;
     struct tote__slice bytes;
 };
 
@@ -125,7 +129,8 @@ bool tote__span_data_bytes(const tote_span_data *data, struct tote__arena *arena
                            struct tote__span_bytes *out);
 
 /* The fields of an InstrumentationScope, in the arena. Returns: false if out of memory. */
-bool tote__scope_message(uint32_t scope, struct tote__arena *arena, struct tote__slice *message);
+bool tote__scope_message(const tote_instrumentation_scope *scope, struct tote__arena *arena,
+                         struct tote__slice *message);
 
 /*
  * Append a definition of what records refer to: the fields of ResourceSpans, or of ScopeSpans, but

@@ -78,18 +78,6 @@ tote_span_processor *tote__batch_processor_new(tote_span_exporter *exporter,
 tote_span_processor *tote__simple_processor_new(tote_span_exporter *exporter,
                                                 uint32_t export_timeout_ms);
 
-/*
- * An extension point as it is kept: a copy of the functions, zero where the caller's struct ended.
- */
-struct tote_span_exporter {
-    tote_span_exporter_ops ops;
-    void *self;
-    const struct tote__ahead_ops *ahead; /* NULL for one of the program's own */
-    bool is_securing;                    /* `begin_securing` is to be called */
-    /* See tote_sdk_prepare(); for one of ours without `ahead`. NULL: nothing to prepare. */
-    tote_result (*prepare)(void *self);
-};
-
 /* Spans of this process that were saved, and are so no more; and others' that were delivered. */
 struct tote__saved_counts {
     uint64_t delivered;
@@ -99,72 +87,45 @@ struct tote__saved_counts {
     uint64_t unsecured; /* ended, and would not have outlived the process */
 };
 
-/* How what is kept is sent, and what comes of it. */
-struct tote__send {
-    uint32_t timeout_ms;    /* of a request with all its attempts */
-    uint64_t stop_deadline; /* the end of a shutdown that is under way; 0: none is */
-    bool may_wait;          /* a moment; never while it is paused */
-    bool is_last_chance;    /* after the shutdown nothing is sent any more */
-    bool begins_nothing;    /* what is under way comes to its end, and that is all */
-    bool is_paused;         /* out: it waits for the time that get_due() tells */
-    tote_result result;     /* out, once it is over */
-};
+/* What an exporter of ours can do besides. From any thread; NULL: nothing. */
+struct tote__exporter_extras {
+    /* See tote_sdk_prepare(). */
+    tote_result (*prepare)(void *self, uint32_t timeout_ms, bool may_make_thread);
 
-/*
- * What an exporter can do that works ahead of its receiver: keep encoded what cannot be sent yet,
- * so that the spans' places in the queue are free again. Called by the one who calls export_spans.
- */
-struct tote__ahead_ops {
-    /* Whether more should be kept. */
-    bool (*has_room)(void *self);
-    /*
-     * Keep the first of the spans, as many as go into one request. Returns: how many are not needed
-     * any more, because they are kept or in the report (then alone); 0, and nothing has changed,
-     * when there is no room or no memory.
-     */
-    size_t (*keep)(void *self, const tote_span_data *const *spans, size_t count,
-                   tote_export_report *report);
-    /*
-     * As export_spans, with the request that was kept first, or with what was saved; there is one
-     * or the other. Returns: the spans of the request that was kept, when it is over; 0 while it is
-     * under way or paused, and after a step with what was saved: then call again.
-     */
-    size_t (*send)(void *self, struct tote__send *send, tote_export_report *report);
-    /* Somebody waits for what is kept: try again now what is paused. */
-    void (*hurry)(void *self);
-    /* Whether there is something to send although nothing is kept. */
-    bool (*has_backlog)(void *self);
-    /* Whether a request is under way: cut short, it may arrive twice. */
-    bool (*is_sending)(void *self);
-    /* Whether it can save what is kept to where this or another process sends it later, ... */
-    bool (*saves)(void *self);
-    /* ... which this does, from the first on. Returns: of how many spans. */
-    size_t (*save)(void *self);
+    /* What became of what was saved. */
+    void (*add_counts)(void *self, struct tote__saved_counts *counts);
+
     /*
      * Memory that outlives this process, for the records of the queue; NULL: there is none. Before
      * the first span of a queue, and never twice at a time. It is there until `destroy`.
      */
     const struct tote__safe_memory *(*begin_securing)(void *self);
-    /* What became of what was saved. From any thread. */
-    void (*add_counts)(void *self, struct tote__saved_counts *counts);
-    /* Forget them. */
-    void (*drop)(void *self);
-    /* See tote_sdk_prepare(). From any thread, also during the others. */
-    tote_result (*prepare)(void *self, uint32_t timeout_ms, bool may_make_thread);
-    /*
-     * Gets readable when a request under way can go on; one for the life of the process, -1: none
-     * available.
-     */
-    int (*get_descriptor)(void *self);
-    /* When it is to go on even so; TOTE__NEVER. */
-    uint64_t (*get_due)(void *self);
-    /* Nothing is under way: what made the descriptor readable is of no interest. */
-    void (*hush)(void *self);
+};
+
+/*
+ * An extension point as it is kept: a copy of the functions, zero where the caller's struct ended.
+ */
+struct tote_span_exporter {
+    tote_span_exporter_ops ops;
+    void *self;
+    const struct tote__exporter_extras *extras; /* NULL for one of the program's own */
 };
 
 /* For an exporter of ours, that was just made; NULL is fine. */
-tote_span_exporter *tote__span_exporter_set_ahead(tote_span_exporter *exporter,
-                                                  const struct tote__ahead_ops *ahead);
+tote_span_exporter *tote__span_exporter_set_extras(tote_span_exporter *exporter,
+                                                   const struct tote__exporter_extras *extras);
+
+/*
+ * Export the spans, by an exporter of either kind; one that works in steps is waited for. The
+ * outcome is complete afterwards; errno may change.
+ */
+void tote__span_exporter_export(const tote_span_exporter *exporter,
+                                const tote_span_data *const *spans, size_t count,
+                                uint32_t timeout_ms, tote_export_outcome *outcome);
+
+/* Add the counts of one outcome to those of another. */
+void tote__outcome_add(tote_export_outcome *sum, const tote_export_outcome *outcome);
+
 /* What a processor can do that is driven by the host's loop. One call at a time, but for watch. */
 struct tote__loop_ops {
     /*

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * send_spool.c - what is in a spool, delivered without an SDK
+ * send.c - what is in a disk queue, delivered without an SDK
  */
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "options.h"
 #include "outbox.h"
 #include "tote/context.h"
 #include "tote/diagnostics.h"
@@ -34,21 +34,22 @@ static bool is_something_left(const struct sending *sending) {
 }
 
 static void make_step(struct sending *sending) {
-    const struct tote__manner manner = {
+    const tote_export_step step = {
+        .struct_size = sizeof step,
         .timeout_ms = tote__ms_until(sending->deadline, UINT32_MAX),
+        .deadline_ns = TOTE__NEVER,
         .may_wait = true,
     };
-    struct tote__step step;
+    tote_export_outcome outcome = TOTE_EXPORT_OUTCOME_INIT;
 
-    tote__outbox_step(&sending->outbox, manner, &step);
-    if (step.is_paused && is_something_left(sending)) {
+    if (tote__outbox_step(&sending->outbox, &step, &outcome) == TOTE_EXPORT_IDLE &&
+        is_something_left(sending)) {
         sending->has_last_attempt =
             sending->has_last_attempt ||
-            tote__delivery_shorten_pause(&sending->outbox.delivery, sending->deadline);
+            tote__retry_shorten_pause(&sending->outbox.retry, sending->deadline);
         uint64_t due = tote__outbox_due(&sending->outbox);
         due = due < sending->deadline ? due : sending->deadline;
-        tote__transport_pause(sending->outbox.delivery.transport,
-                              tote__ms_until(due, LONGEST_PAUSE_MS));
+        poll(NULL, 0, (int)tote__ms_until(due, LONGEST_PAUSE_MS));
     }
 }
 
@@ -56,7 +57,7 @@ static void make_step(struct sending *sending) {
 static int send_all(void *arg) {
     struct sending *sending = arg;
 
-    while (is_something_left(sending) && !sending->outbox.delivery.is_not_here &&
+    while (is_something_left(sending) && !sending->outbox.retry.is_not_accepted &&
            tote__clock_monotonic() < sending->deadline) {
         make_step(sending);
     }
@@ -92,7 +93,7 @@ static bool holds_queue(int descriptor) {
  * A mistyped directory must stay as it is: no lock is created in it. Returns false, with a
  * diagnostic, if neither the directory nor that of the journals contains anything to send.
  */
-static bool is_disk_queue(const struct tote__otlp_settings *settings,
+static bool is_disk_queue(const struct tote__delivery_settings *settings,
                           const struct tote__spool *spool) {
     const char *journals = settings->journal_directory;
     int descriptor = tote__spool_descriptor(spool);
@@ -119,7 +120,7 @@ static tote_result fill_report(const struct tote__outbox *outbox, tote_spool_rep
     report->lost = recovery ? tote__recovery_lost(recovery) : 0;
     report->unreadable = trouble.unreadable + trouble.is_locked_out;
     report->damaged = trouble.damaged + (recovery ? tote__recovery_damaged(recovery) : 0);
-    report->not_accepted = outbox->delivery.is_not_here ? outbox->batch.span_count : 0;
+    report->not_accepted = outbox->retry.is_not_accepted ? outbox->batch.span_count : 0;
     report->gone = recovery ? tote__recovery_gone(recovery) : 0;
     report->unattached = recovery ? tote__recovery_unattached(recovery) : 0;
     if (report->unreadable || report->damaged || report->not_accepted || report->unattached) {
@@ -128,50 +129,42 @@ static tote_result fill_report(const struct tote__outbox *outbox, tote_spool_rep
     return report->batches_left ? TOTE_TIMED_OUT : TOTE_SUCCESS;
 }
 
-static tote_result send_from(const struct tote__otlp_settings *settings, uint32_t timeout_ms,
+static tote_result send_from(const tote_span_exporter *receiver,
+                             const struct tote__delivery_settings *settings, uint32_t timeout_ms,
                              tote_spool_report *report) {
     struct sending sending = {.deadline = tote__deadline_in(timeout_ms)};
     struct tote__spool *spool =
         tote__spool_open_existing(settings->spool_directory, &settings->spool_limits);
-    bool is_queue = spool && is_disk_queue(settings, spool);
-    struct tote__transport *transport = is_queue ? tote__transport_new(settings) : NULL;
-    tote_context *context = tote_context_with_suppression(tote_context_root());
-    tote_result result = TOTE_FAILURE;
 
-    if (transport) {
-        tote__outbox_begin(&sending.outbox, settings, transport, spool);
-        bool is_over = tote_context_run(context, send_all, &sending) == 0;
-        result = fill_report(&sending.outbox, report);
-        result = result == TOTE_SUCCESS && !is_over ? TOTE_TIMED_OUT : result;
-        tote__outbox_drop(&sending.outbox);
-        tote__outbox_clear(&sending.outbox);
-        tote__transport_free(transport);
-    } else {
+    if (!spool || !is_disk_queue(settings, spool)) {
         report->unreadable = !spool; /* the directory */
         tote__spool_close(spool);
+        return TOTE_FAILURE;
     }
+    tote_context *context = tote_context_with_suppression(tote_context_root());
+    tote__outbox_begin(&sending.outbox, settings, receiver, spool);
+    bool is_over = tote_context_run(context, send_all, &sending) == 0;
+    tote_result result = fill_report(&sending.outbox, report);
+    tote__outbox_drop(&sending.outbox);
+    tote__outbox_clear(&sending.outbox);
     tote_context_unref(context);
-    return result;
+    return result == TOTE_SUCCESS && !is_over ? TOTE_TIMED_OUT : result;
 }
 
-tote_result tote_otlp_send_spool(const tote_otlp_options *options, uint32_t timeout_ms,
-                                 tote_spool_report *report) {
-    struct tote__otlp_settings settings;
+tote_result tote__delivery_send(tote_span_exporter *receiver,
+                                const struct tote__delivery_settings *settings, uint32_t timeout_ms,
+                                tote_spool_report *report) {
     tote_spool_report own = {.struct_size = sizeof own};
     tote_result result = TOTE_FAILURE;
     int error = errno;
     int cancel = tote__cancel_disable();
 
-    if (!tote__otlp_settings_resolve(&settings, options)) {
-        tote__cancel_restore(cancel);
-        return TOTE_FAILURE;
-    }
-    if (settings.spool_directory) {
-        result = send_from(&settings, timeout_ms, &own);
+    if (settings->spool_directory) {
+        result = send_from(receiver, settings, timeout_ms, &own);
     } else {
-        tote_diagnose(TOTE_LEVEL_ERROR, "spool", "which spool? spool_directory is not set");
+        tote_diagnose(TOTE_LEVEL_ERROR, "spool", "which disk queue? spool_directory is not set");
     }
-    tote__otlp_settings_clear(&settings);
+    tote_span_exporter_free(receiver);
     if (report && report->struct_size >= sizeof report->struct_size) {
         tote__copy_options("tote_spool_report", report, report->struct_size, &own);
     }

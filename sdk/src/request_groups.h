@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * grouping.h - the spans of a request by resource and instrumentation scope
+ * request_groups.h - the spans of a request by resource and instrumentation scope
  *
  * What every encoding begins with. Requirement G20: one ResourceSpans a resource, in it one
  * ScopeSpans a scope, both in the order in which their first spans come.
  */
-#ifndef TOTE_OTLP_GROUPING_H
-#define TOTE_OTLP_GROUPING_H
+#ifndef TOTE_SDK_REQUEST_GROUPS_H
+#define TOTE_SDK_REQUEST_GROUPS_H
 
 #include "tote/internal/record.h"
+#include "tote/internal/sdk.h"
 
 /* The spans of one resource and one instrumentation scope. */
 struct tote__span_group {
-    uint32_t resource;
-    uint32_t scope;
+    const struct tote__resource *resource;
+    const tote_instrumentation_scope *scope;
     struct tote__slice scope_message; /* the fields of an InstrumentationScope */
     size_t spans_size;                /* for the encoding, 0 at first: what its spans take */
 };
@@ -39,7 +40,5 @@ struct tote__span_group *tote__grouping_add(struct tote__grouping *grouping, siz
  * Whether the group is the first of its resource: the one that the resource's message is made for.
  */
 bool tote__is_first_of_resource(const struct tote__grouping *grouping, size_t group);
-
-const char *tote__group_schema_url(const struct tote__span_group *group);
 
 #endif

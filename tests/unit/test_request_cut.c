@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_otlp_cut.c - a part of an encoded request is what the encoder makes of these spans, and a
+ * test_request_cut.c - a part of an encoded request is what the encoder makes of these spans, and a
  * request that a receiver refuses for its size arrives in parts
  */
 #include "sdk_fixture.h"
@@ -9,11 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "otlp/encode/cut.h"
 #include "otlp/request.pb-c.h"
 #include "request_from_json.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/otlp.h"
+#include "tote/internal/request.h"
+#include "tote/internal/sdk.h"
 
 enum { SPANS = 7, TEXT_BYTES = 1000 };
 
@@ -52,7 +53,8 @@ static void a_part_is_what_the_encoder_makes_of_its_spans(void **state) {
         for (size_t to = from + 1; to <= SPANS; to++) {
             const struct tote__range range = {from, to};
             cut.size = 0;
-            assert_true(tote__otlp_cut((struct tote__slice){whole.bytes, whole.size}, range, &cut));
+            assert_true(
+                tote__request_cut((struct tote__slice){whole.bytes, whole.size}, range, &cut));
             encode(f, range, &made);
             assert_int_equal(cut.size, made.size);
             assert_memory_equal(cut.bytes, made.bytes, made.size);
@@ -74,8 +76,8 @@ static void a_damaged_request_is_not_cut(void **state) {
     for (size_t size = 0; size <= whole.size; size++) {
         uint8_t *exact = malloc(size + 1); /* so that a sanitizer sees what is read behind it */
         memcpy(exact, whole.bytes, size);
-        assert_false(tote__otlp_cut((struct tote__slice){exact, size},
-                                    (struct tote__range){0, SPANS + 1}, &cut));
+        assert_false(tote__request_cut((struct tote__slice){exact, size},
+                                       (struct tote__range){0, SPANS + 1}, &cut));
         assert_int_equal(cut.size, 0);
         free(exact);
     }
@@ -171,16 +173,16 @@ static void a_span_that_is_refused_for_its_size_is_rejected_alone(void **state) 
     }
 }
 
-/* An exporter that is called directly encodes the spans again, in smaller requests. */
+/* Also without a queue. */
 static void a_direct_export_is_split_too(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
 
     make_spans(f);
     for (size_t limit = 0; limit <= 3 * TEXT_BYTES; limit += 3 * TEXT_BYTES) {
         tote_span_exporter *exporter = new_exporter(TOTE_OTLP_HTTP_PROTOBUF, limit);
-        tote_export_report report = {0};
-        exporter->ops.export_spans(exporter->self, (const tote_span_data *const *)f->spans, SPANS,
-                                   10000, &report);
+        tote_export_outcome report;
+        tote__span_exporter_export(exporter, (const tote_span_data *const *)f->spans, SPANS, 10000,
+                                   &report);
         assert_int_equal(receiver.spans, limit ? SPANS : 0);
         assert_int_equal(report.rejected, limit ? 0 : SPANS);
         tote_span_exporter_free(exporter);

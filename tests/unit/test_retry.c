@@ -1,60 +1,95 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Attempts and the time between them, with a transport that the tests command.
+ * Attempts and the time between them, with a receiver that the tests command.
  */
 #include "support.h"
 
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "otlp/delivery.h"
+#include "src/retry.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
-#include "tote/sdk.h"
 
-enum { MOST_ANSWERS = 16, TIMEOUT_MS = 10000 };
+enum { MOST_ANSWERS = 16, TIMEOUT_MS = 10000, DAY_MS = 86400 * 1000 };
+
+/* A status of HTTP, and Retry-After in seconds; -1: none. */
+struct answer {
+    int status;
+    int retry_after;
+};
 
 static struct {
-    tote_otlp_answer answers[MOST_ANSWERS]; /* the last one stays */
+    struct answer answers[MOST_ANSWERS]; /* the last one stays */
     size_t answer_count;
     size_t attempts;
     uint64_t times[MOST_ANSWERS]; /* of the attempts */
+    tote_span_exporter *exporter;
 } receiver;
 
 static struct {
-    struct tote__otlp_settings settings;
-    struct tote__delivery delivery;
-    struct tote__verdict verdict;
+    struct tote__delivery_settings settings;
+    struct tote__retry retry;
+    tote_export_outcome outcome;
 } sender;
 
-static void answer(void *self, const tote_otlp_request *request, tote_otlp_answer *out) {
-    size_t index = tote__min(receiver.attempts, receiver.answer_count - 1);
+static size_t take(void *self, const tote_span_batch *batch, tote_export_outcome *outcome) {
+    size_t size = 0;
 
-    (void)self;
-    assert_int_equal(request->span_count, 3);
-    assert_memory_equal(request->body, "spans", 5);
-    *out = receiver.answers[index];
+    (void)self, (void)outcome;
+    assert_memory_equal(tote_span_batch_get_request(batch, &size), "spans", 5);
+    assert_int_equal(size, 5);
+    return tote_span_batch_get_count(batch);
+}
+
+static tote_export_state answer(void *self, const tote_export_step *asked,
+                                tote_export_outcome *outcome) {
+    const struct answer *next =
+        &receiver.answers[tote__min(receiver.attempts, receiver.answer_count - 1)];
+    static char reason[16];
+
+    (void)self, (void)asked;
     receiver.times[tote__min(receiver.attempts++, MOST_ANSWERS - 1)] = tote__clock_monotonic();
+    outcome->span_count = 3;
+    if (next->status == 200) {
+        return TOTE_EXPORT_OVER;
+    }
+    snprintf(reason, sizeof reason, "%d", next->status);
+    outcome->result = TOTE_FAILURE;
+    outcome->failure = next->status == 400 ? TOTE_EXPORT_REJECTED : TOTE_EXPORT_UNAVAILABLE;
+    outcome->names_wait = next->retry_after >= 0;
+    outcome->wait_ms = outcome->names_wait ? (uint64_t)next->retry_after * 1000 : 0;
+    outcome->reason = reason;
+    outcome->advice = "; see to it";
+    return TOTE_EXPORT_OVER;
+}
+
+static uint64_t never(void *self) {
+    (void)self;
+    return TOTE__NEVER;
 }
 
 static void will_answer(int status, const char *retry_after) {
     receiver.answers[receiver.answer_count++] =
-        (tote_otlp_answer){.status = status, .retry_after = retry_after};
+        (struct answer){status, retry_after ? atoi(retry_after) : -1};
 }
 
-static void open_with(tote_otlp_options options) {
-    const tote_otlp_transport transport = {.struct_size = sizeof transport, .send = answer};
+static void open_with(struct tote__delivery_settings settings) {
+    static const tote_span_exporter_ops ops = {
+        .struct_size = sizeof ops, .deliver = take, .step = answer, .due = never};
 
-    options.struct_size = sizeof options;
-    options.ignore_environment = true;
-    options.transport = &transport;
-    assert_true(tote__otlp_settings_resolve(&sender.settings, &options));
-    sender.delivery = (struct tote__delivery){
-        .settings = &sender.settings,
-        .transport = tote__transport_new(&sender.settings),
-    };
-    assert_non_null(sender.delivery.transport);
+    settings.destination = "the receiver";
+    settings.timeout_ms = settings.timeout_ms ? settings.timeout_ms : TIMEOUT_MS;
+    settings.retry_longest_ms = settings.retry_longest_ms ? settings.retry_longest_ms : 30000;
+    settings.max_retry_after_ms =
+        settings.max_retry_after_ms ? settings.max_retry_after_ms : 300000;
+    sender.settings = settings;
+    receiver.exporter = tote_span_exporter_new(&ops, NULL);
+    assert_non_null(receiver.exporter);
+    sender.retry =
+        (struct tote__retry){.settings = &sender.settings, .receiver = receiver.exporter};
 }
 
 static const uint64_t ns_per_ms = 1000000;
@@ -76,26 +111,34 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     (void)state;
-    tote__transport_free(sender.delivery.transport);
-    tote__otlp_settings_clear(&sender.settings);
+    tote_span_exporter_free(receiver.exporter);
     return 0;
 }
 
-static enum tote__progress step(uint32_t timeout_ms, bool is_last_chance) {
-    const struct tote__request request = {{(const uint8_t *)"spans", 5}, 3, 0};
-    const struct tote__manner manner = {
-        .timeout_ms = timeout_ms, .may_wait = true, .is_last_chance = is_last_chance};
+static tote_span_batch request(void) {
+    return tote__batch_of_request((struct tote__slice){(const uint8_t *)"spans", 5}, 3);
+}
 
-    return tote__delivery_step(&sender.delivery, &request, manner, &sender.verdict);
+static tote_export_state step(uint32_t timeout_ms, bool is_last_chance) {
+    const tote_span_batch batch = request();
+    const struct tote__manner manner = {.step = {.timeout_ms = timeout_ms,
+                                                 .deadline_ns = TOTE__NEVER,
+                                                 .may_wait = true,
+                                                 .is_last_chance = is_last_chance}};
+
+    return tote__retry_step(&sender.retry, &batch, &manner, &sender.outcome);
+}
+
+static void wait_until_due(void) {
+    poll(NULL, 0, (int)tote__ms_until(tote__retry_due(&sender.retry), TIMEOUT_MS));
 }
 
 /* Step until it is over, as a worker does. */
 static void run(uint32_t timeout_ms) {
     uint64_t deadline = tote__deadline_in(timeout_ms);
 
-    while (step(tote__ms_until(deadline, timeout_ms), false) != TOTE__OVER) {
-        tote__transport_pause(sender.delivery.transport,
-                              tote__ms_until(tote__delivery_due(&sender.delivery), TIMEOUT_MS));
+    while (step(tote__ms_until(deadline, timeout_ms), false) != TOTE_EXPORT_OVER) {
+        wait_until_due();
     }
 }
 
@@ -108,14 +151,14 @@ static void the_wait_doubles_with_each_attempt_up_to_the_longest(void **state) {
     static const uint64_t waits[] = {10, 20, 40, 40, 40};
 
     (void)state;
-    open_with((tote_otlp_options){.retry_first_ms = 10, .retry_longest_ms = 40});
+    open_with((struct tote__delivery_settings){.retry_first_ms = 10, .retry_longest_ms = 40});
     for (size_t i = 0; i < TOTE_COUNT_OF(waits); i++) {
         will_answer(i % 2 ? 503 : 0, NULL);
     }
     will_answer(200, NULL);
     run(TIMEOUT_MS);
 
-    assert_int_equal(sender.verdict.fate, TOTE__TAKEN);
+    assert_int_equal(sender.outcome.result, TOTE_SUCCESS);
     assert_int_equal(receiver.attempts, TOTE_COUNT_OF(waits) + 1);
     for (size_t i = 0; i < TOTE_COUNT_OF(waits); i++) {
         assert_true(gap_ms(i + 1) + 1 >= waits[i] * 4 / 5);
@@ -125,22 +168,22 @@ static void the_wait_doubles_with_each_attempt_up_to_the_longest(void **state) {
 /* Requirement G9: the receiver's word is worth more than the schedule */
 static void a_retry_after_is_waited_for(void **state) {
     (void)state;
-    open_with((tote_otlp_options){.retry_first_ms = 1});
+    open_with((struct tote__delivery_settings){.retry_first_ms = 1});
     will_answer(429, "1");
     will_answer(200, NULL);
     run(TIMEOUT_MS);
-    assert_int_equal(sender.verdict.fate, TOTE__TAKEN);
+    assert_int_equal(sender.outcome.result, TOTE_SUCCESS);
     assert_true(gap_ms(1) >= 1000);
 }
 
 /* Requirement G9, trap L36: when the wait passes the deadline, give up now */
 static void a_wait_past_the_deadline_is_not_begun(void **state) {
     (void)state;
-    open_with((tote_otlp_options){.retry_first_ms = 1});
+    open_with((struct tote__delivery_settings){.retry_first_ms = 1});
     will_answer(503, "3600");
     uint64_t start = tote__clock_monotonic();
     run(TIMEOUT_MS);
-    assert_int_equal(sender.verdict.fate, TOTE__TRY_AGAIN);
+    assert_true(tote__is_retryable(&sender.outcome));
     assert_int_equal(receiver.attempts, 1);
     assert_true(tote__clock_monotonic() - start < 5 * (uint64_t)1000000000);
 }
@@ -148,35 +191,35 @@ static void a_wait_past_the_deadline_is_not_begun(void **state) {
 /* Who comes next does not begin anew to knock at a closed door; design 6: nothing spins */
 static void the_next_request_waits_for_what_the_receiver_asked(void **state) {
     (void)state;
-    open_with((tote_otlp_options){.retry_first_ms = 1, .max_retry_after_ms = TOTE_UNLIMITED});
+    open_with((struct tote__delivery_settings){.retry_first_ms = 1,
+                                               .max_retry_after_ms = TOTE_UNLIMITED});
     will_answer(503, "3600");
     run(TIMEOUT_MS);
 
     for (int i = 0; i < 100; i++) {
-        assert_int_equal(step(TIMEOUT_MS, false), TOTE__PAUSED);
+        assert_int_equal(step(TIMEOUT_MS, false), TOTE_EXPORT_IDLE);
     }
-    tote__delivery_hurry(&sender.delivery);
-    assert_int_equal(step(TIMEOUT_MS, false), TOTE__PAUSED);
+    tote__retry_hurry(&sender.retry);
+    assert_int_equal(step(TIMEOUT_MS, false), TOTE_EXPORT_IDLE);
     assert_int_equal(receiver.attempts, 1);
-    assert_true(tote__delivery_due(&sender.delivery) > tote__deadline_in(3000 * 1000));
-    assert_int_equal(step(TIMEOUT_MS, true), TOTE__OVER);
-    assert_int_equal(sender.verdict.fate, TOTE__TRY_AGAIN);
+    assert_true(tote__retry_due(&sender.retry) > tote__deadline_in(3000 * 1000));
+    assert_int_equal(step(TIMEOUT_MS, true), TOTE_EXPORT_OVER);
+    assert_true(tote__is_retryable(&sender.outcome));
     assert_int_equal(receiver.attempts, 1);
 }
 
 /* What is given up without an attempt of its own has the cause of the last one, and its cure. */
 static void a_request_that_is_given_up_before_an_attempt_has_the_last_cause(void **state) {
     (void)state;
-    open_with((tote_otlp_options){
+    open_with((struct tote__delivery_settings){
         .retry_first_ms = 1, .timeout_ms = TOTE_UNLIMITED, .max_retry_after_ms = TOTE_UNLIMITED});
     will_answer(503, "3600");
-    assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
-    tote__delivery_forget(&sender.delivery);
-    assert_int_equal(step(TIMEOUT_MS, true), TOTE__OVER);
+    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
+    tote__retry_forget(&sender.retry);
+    assert_int_equal(step(TIMEOUT_MS, true), TOTE_EXPORT_OVER);
     assert_int_equal(receiver.attempts, 1);
-    assert_string_equal(sender.verdict.reason, "the receiver asked to wait for longer");
-    assert_non_null(strstr(sender.verdict.detail, "503"));
-    assert_string_not_equal(sender.verdict.advice, "");
+    assert_string_equal(sender.outcome.reason, "the receiver asked to wait for longer (503)");
+    assert_string_equal(sender.outcome.advice, "; see to it");
 }
 
 /* A receiver cannot stop a process for a day, and a diagnostic names the limit. */
@@ -190,14 +233,15 @@ static void a_receiver_can_ask_for_a_limited_wait(void **state) {
     for (size_t i = 0; i < TOTE_COUNT_OF(cases); i++) {
         set_up(state);
         tote_set_diagnostics(note, TOTE_LEVEL_WARN, NULL);
-        open_with((tote_otlp_options){.retry_first_ms = 1,
-                                      .timeout_ms = TOTE_UNLIMITED,
-                                      .max_retry_after_ms = cases[i].max_retry_after_ms});
+        open_with(
+            (struct tote__delivery_settings){.retry_first_ms = 1,
+                                             .timeout_ms = TOTE_UNLIMITED,
+                                             .max_retry_after_ms = cases[i].max_retry_after_ms});
         will_answer(503, "86400");
         uint64_t before = tote__clock_monotonic();
-        assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
+        assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
         uint64_t after = tote__clock_monotonic();
-        uint64_t due = tote__delivery_due(&sender.delivery);
+        uint64_t due = tote__retry_due(&sender.retry);
         assert_in_range(due, before + cases[i].wait_ms * ns_per_ms,
                         after + cases[i].wait_ms * ns_per_ms);
         assert_int_equal(strstr(message, "max_retry_after_ms is ") != NULL,
@@ -212,17 +256,17 @@ static void a_receiver_can_ask_for_a_limited_wait(void **state) {
 /* Spec: protocol/otlp.md#otlphttp-throttling; not for ever, as that would be a busy loop. */
 static void a_retry_after_of_zero_is_at_once(void **state) {
     (void)state;
-    open_with((tote_otlp_options){.retry_first_ms = 3600 * 1000,
-                                  .retry_longest_ms = UINT32_MAX,
-                                  .timeout_ms = TOTE_UNLIMITED});
+    open_with((struct tote__delivery_settings){.retry_first_ms = 3600 * 1000,
+                                               .retry_longest_ms = UINT32_MAX,
+                                               .timeout_ms = TOTE_UNLIMITED});
     will_answer(503, "0");
     for (int i = 0; i < 10; i++) {
-        assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
+        assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
         assert_int_equal(receiver.attempts, i + 1);
-        assert_true(tote__delivery_due(&sender.delivery) <= tote__clock_monotonic());
+        assert_true(tote__retry_due(&sender.retry) <= tote__clock_monotonic());
     }
-    assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
-    assert_true(tote__delivery_due(&sender.delivery) > tote__deadline_in(2000 * 1000));
+    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
+    assert_true(tote__retry_due(&sender.retry) > tote__deadline_in(2000 * 1000));
 }
 
 /* Attempts at once are no part of the schedule, which begins with its first pause behind them. */
@@ -230,19 +274,19 @@ static void after_attempts_at_once_the_schedule_begins_with_its_first_pause(void
     enum { FIRST_MS = 600 * 1000, MOST_MS = FIRST_MS * 6 / 5 };
 
     (void)state;
-    open_with((tote_otlp_options){
+    open_with((struct tote__delivery_settings){
         .retry_first_ms = FIRST_MS, .retry_longest_ms = UINT32_MAX, .timeout_ms = TOTE_UNLIMITED});
     will_answer(503, "0");
     for (uint64_t factor = 1; factor <= 4; factor *= 2) {
         for (int i = 0; i < 10 && factor == 1; i++) {
-            assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
+            assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
         }
-        assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
-        assert_true(tote__delivery_due(&sender.delivery) <=
+        assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
+        assert_true(tote__retry_due(&sender.retry) <=
                     tote__clock_monotonic() + factor * MOST_MS * ns_per_ms);
-        assert_true(tote__delivery_due(&sender.delivery) >
+        assert_true(tote__retry_due(&sender.retry) >
                     tote__clock_monotonic() + factor * (FIRST_MS / 2) * ns_per_ms);
-        tote__delivery_hurry(&sender.delivery);
+        tote__retry_hurry(&sender.retry);
     }
     assert_int_equal(receiver.attempts, 13);
 }
@@ -250,40 +294,39 @@ static void after_attempts_at_once_the_schedule_begins_with_its_first_pause(void
 /* A wait that the receiver names replaces the schedule, also when it is shorter. */
 static void a_short_retry_after_is_not_made_longer(void **state) {
     (void)state;
-    open_with((tote_otlp_options){.retry_first_ms = 3600 * 1000,
-                                  .retry_longest_ms = UINT32_MAX,
-                                  .timeout_ms = TOTE_UNLIMITED});
+    open_with((struct tote__delivery_settings){.retry_first_ms = 3600 * 1000,
+                                               .retry_longest_ms = UINT32_MAX,
+                                               .timeout_ms = TOTE_UNLIMITED});
     will_answer(503, "1");
-    assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
-    assert_true(tote__delivery_due(&sender.delivery) <= tote__deadline_in(1000));
+    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
+    assert_true(tote__retry_due(&sender.retry) <= tote__deadline_in(1000));
 }
 
 /* Requirement G10: who waits for a flush does not wait for the schedule */
 static void somebody_who_waits_makes_the_next_attempt_come_now(void **state) {
     (void)state;
-    open_with((tote_otlp_options){.retry_first_ms = 3600 * 1000,
-                                  .retry_longest_ms = UINT32_MAX,
-                                  .timeout_ms = TOTE_UNLIMITED});
+    open_with((struct tote__delivery_settings){.retry_first_ms = 3600 * 1000,
+                                               .retry_longest_ms = UINT32_MAX,
+                                               .timeout_ms = TOTE_UNLIMITED});
     will_answer(503, NULL);
     will_answer(200, NULL);
-    assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
-    assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
-    tote__delivery_hurry(&sender.delivery);
-    assert_int_equal(step(UINT32_MAX, false), TOTE__OVER);
-    assert_int_equal(sender.verdict.fate, TOTE__TAKEN);
+    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
+    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
+    tote__retry_hurry(&sender.retry);
+    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_OVER);
+    assert_int_equal(sender.outcome.result, TOTE_SUCCESS);
 }
 
 /* Step until it is over, as a worker does at a shutdown with this deadline. */
 static void run_to_shutdown(uint32_t timeout_ms) {
-    const struct tote__request request = {{(const uint8_t *)"spans", 5}, 3, 0};
-    const struct tote__manner manner = {.timeout_ms = UINT32_MAX,
-                                        .stop_deadline = tote__deadline_in(timeout_ms),
-                                        .may_wait = true,
-                                        .is_last_chance = true};
+    const tote_span_batch batch = request();
+    const struct tote__manner manner = {.step = {.timeout_ms = UINT32_MAX,
+                                                 .deadline_ns = tote__deadline_in(timeout_ms),
+                                                 .may_wait = true,
+                                                 .is_last_chance = true}};
 
-    while (tote__delivery_step(&sender.delivery, &request, manner, &sender.verdict) != TOTE__OVER) {
-        tote__transport_pause(sender.delivery.transport,
-                              tote__ms_until(tote__delivery_due(&sender.delivery), TIMEOUT_MS));
+    while (tote__retry_step(&sender.retry, &batch, &manner, &sender.outcome) != TOTE_EXPORT_OVER) {
+        wait_until_due();
     }
 }
 
@@ -292,13 +335,13 @@ static void a_pause_past_the_end_of_a_shutdown_is_shortened(void **state) {
     enum { SHUTDOWN_MS = 200 };
 
     (void)state;
-    open_with((tote_otlp_options){.retry_first_ms = 3600 * 1000,
-                                  .retry_longest_ms = UINT32_MAX,
-                                  .timeout_ms = TOTE_UNLIMITED});
+    open_with((struct tote__delivery_settings){.retry_first_ms = 3600 * 1000,
+                                               .retry_longest_ms = UINT32_MAX,
+                                               .timeout_ms = TOTE_UNLIMITED});
     will_answer(503, NULL);
     will_answer(200, NULL);
     run_to_shutdown(SHUTDOWN_MS);
-    assert_int_equal(sender.verdict.fate, TOTE__TAKEN);
+    assert_int_equal(sender.outcome.result, TOTE_SUCCESS);
     assert_int_equal(receiver.attempts, 2);
     assert_in_range(gap_ms(1), SHUTDOWN_MS / 4, UINT32_MAX);
 }
@@ -306,68 +349,68 @@ static void a_pause_past_the_end_of_a_shutdown_is_shortened(void **state) {
 /* Also if the pause began before the shutdown did. */
 static void a_pause_under_way_is_shortened_at_a_shutdown(void **state) {
     (void)state;
-    open_with((tote_otlp_options){.retry_first_ms = 3600 * 1000,
-                                  .retry_longest_ms = UINT32_MAX,
-                                  .timeout_ms = TOTE_UNLIMITED});
+    open_with((struct tote__delivery_settings){.retry_first_ms = 3600 * 1000,
+                                               .retry_longest_ms = UINT32_MAX,
+                                               .timeout_ms = TOTE_UNLIMITED});
     will_answer(503, NULL);
     will_answer(200, NULL);
-    assert_int_equal(step(UINT32_MAX, false), TOTE__PAUSED);
+    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
     run_to_shutdown(200);
-    assert_int_equal(sender.verdict.fate, TOTE__TAKEN);
+    assert_int_equal(sender.outcome.result, TOTE_SUCCESS);
     assert_int_equal(receiver.attempts, 2);
 }
 
 /* One last attempt and no more; the loss is the shutdown's. */
 static void a_last_attempt_that_fails_is_the_last(void **state) {
     (void)state;
-    open_with((tote_otlp_options){.retry_first_ms = 3600 * 1000,
-                                  .retry_longest_ms = UINT32_MAX,
-                                  .timeout_ms = TOTE_UNLIMITED});
+    open_with((struct tote__delivery_settings){.retry_first_ms = 3600 * 1000,
+                                               .retry_longest_ms = UINT32_MAX,
+                                               .timeout_ms = TOTE_UNLIMITED});
     will_answer(503, NULL);
     run_to_shutdown(100);
-    assert_int_equal(sender.verdict.fate, TOTE__TRY_AGAIN);
-    assert_true(sender.verdict.is_cut_short);
+    assert_true(tote__is_retryable(&sender.outcome));
+    assert_int_equal(sender.outcome.shut_down, 3);
     assert_int_equal(receiver.attempts, 2);
 }
 
 /* Spec: protocol/otlp.md#otlphttp-throttling */
 static void a_wait_that_the_receiver_asked_for_is_not_shortened_at_a_shutdown(void **state) {
     (void)state;
-    open_with((tote_otlp_options){.retry_first_ms = 1, .timeout_ms = TOTE_UNLIMITED});
+    open_with((struct tote__delivery_settings){.retry_first_ms = 1, .timeout_ms = TOTE_UNLIMITED});
     will_answer(503, "3600");
     run_to_shutdown(100);
-    assert_int_equal(sender.verdict.fate, TOTE__TRY_AGAIN);
+    assert_true(tote__is_retryable(&sender.outcome));
     assert_int_equal(receiver.attempts, 1);
 }
 
 /* What its own timeout ends is not lost to the shutdown. */
 static void a_request_that_times_out_before_the_end_of_a_shutdown_is_not_cut_short(void **state) {
     (void)state;
-    open_with((tote_otlp_options){.retry_first_ms = 10, .timeout_ms = 50});
+    open_with((struct tote__delivery_settings){.retry_first_ms = 10, .timeout_ms = 50});
     will_answer(503, NULL);
     run_to_shutdown(TIMEOUT_MS);
-    assert_int_equal(sender.verdict.fate, TOTE__TRY_AGAIN);
-    assert_false(sender.verdict.is_cut_short);
+    assert_true(tote__is_retryable(&sender.outcome));
+    assert_int_equal(sender.outcome.shut_down, 0);
 }
 
 /* Requirement G8 */
 static void what_is_refused_is_not_sent_again(void **state) {
     (void)state;
-    open_with((tote_otlp_options){.retry_first_ms = 1});
+    open_with((struct tote__delivery_settings){.retry_first_ms = 1});
     will_answer(400, NULL);
     run(TIMEOUT_MS);
-    assert_int_equal(sender.verdict.fate, TOTE__REFUSED);
+    assert_int_equal(sender.outcome.failure, TOTE_EXPORT_REJECTED);
     assert_int_equal(receiver.attempts, 1);
 }
 
 /* Requirement G1: the timeout is for all attempts together */
 static void attempts_end_with_the_timeout(void **state) {
     (void)state;
-    open_with((tote_otlp_options){.retry_first_ms = 20, .timeout_ms = 200});
+    open_with((struct tote__delivery_settings){.retry_first_ms = 20, .timeout_ms = 200});
     will_answer(502, NULL);
     uint64_t start = tote__clock_monotonic();
     run(TIMEOUT_MS);
-    assert_int_equal(sender.verdict.fate, TOTE__TRY_AGAIN);
+    assert_true(tote__is_retryable(&sender.outcome));
     assert_true(receiver.attempts >= 3 && receiver.attempts <= 6);
     assert_true(tote__clock_monotonic() - start < 5 * (uint64_t)1000000000);
 }

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cut.c - some of the spans of an encoded request, as a request of their own
+ * request_cut.c - some of the spans of an encoded request, as a request of their own
  *
  * A request holds ResourceSpans, these hold ScopeSpans, these hold spans. A cut copies everything
  * except the spans outside the range. Spec: opentelemetry-proto
  * collector/trace/v1/trace_service.proto
  */
-#include "cut.h"
+#include "tote/internal/request.h"
 
 #include <string.h>
-
-#include "encode.h"
 
 /* The levels at which something is nested, from the request inwards. */
 enum { IN_REQUEST, IN_RESOURCE_SPANS, IN_SCOPE_SPANS, RUN_OF_BYTES = 2 };
@@ -78,8 +76,8 @@ static size_t cut_message(struct cut *cut, struct tote__slice message, unsigned 
     return size;
 }
 
-bool tote__otlp_cut(struct tote__slice request, struct tote__range range,
-                    struct tote__buffer *out) {
+bool tote__request_cut(struct tote__slice request, struct tote__range range,
+                       struct tote__buffer *out) {
     struct cut cut = {.range = range};
     struct cut measured = cut;
     size_t size = cut_message(&measured, request, IN_REQUEST, NULL);

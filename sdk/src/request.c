@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * encode.c - spans to an ExportTraceServiceRequest in protobuf
+ * request.c - spans to an ExportTraceServiceRequest in protobuf
  *
  * A span comes as the bytes it has in the request: lengths are added up in one pass, and the bytes
  * are joined in a second. Spec: opentelemetry-proto collector/trace/v1/trace_service.proto
  */
-#include "encode.h"
+#include "tote/internal/request.h"
 
 #include <string.h>
 
-#include "grouping.h"
-#include "tote/internal/sdk.h"
+#include "request_groups.h"
 
 enum {
     REQUEST_RESOURCE_SPANS = 0x0A,
@@ -58,15 +57,15 @@ static bool measure(struct encoding *encoding) {
 
 static size_t scope_spans_size(const struct tote__span_group *group) {
     return tote__run_size(group->scope_message.size) + group->spans_size +
-           text_size(tote__group_schema_url(group));
+           text_size(group->scope->schema_url);
 }
 
-static size_t resource_spans_size(const struct encoding *encoding, uint32_t resource_index) {
-    const struct tote__resource *resource = tote__resource_at(resource_index);
+static size_t resource_spans_size(const struct encoding *encoding,
+                                  const struct tote__resource *resource) {
     size_t size = tote__run_size(resource->encoded.size) + text_size(resource->resource.schema_url);
 
     for (size_t i = 0; i < encoding->grouping.count; i++) {
-        if (encoding->grouping.groups[i].resource == resource_index) {
+        if (encoding->grouping.groups[i].resource == resource) {
             size += tote__run_size(scope_spans_size(&encoding->grouping.groups[i]));
         }
     }
@@ -95,26 +94,24 @@ static uint8_t *put_scope_spans(const struct encoding *encoding, uint8_t *out, s
             out = put_message(out, SCOPE_SPANS_SPAN, encoding->spans[i].bytes);
         }
     }
-    return put_text(out, SCHEMA_URL, tote__group_schema_url(group));
+    return put_text(out, SCHEMA_URL, group->scope->schema_url);
 }
 
 static uint8_t *put_resource_spans(const struct encoding *encoding, uint8_t *out,
-                                   uint32_t resource_index) {
-    const struct tote__resource *resource = tote__resource_at(resource_index);
+                                   const struct tote__resource *resource) {
 
-    out =
-        tote__put_head(out, REQUEST_RESOURCE_SPANS, resource_spans_size(encoding, resource_index));
+    out = tote__put_head(out, REQUEST_RESOURCE_SPANS, resource_spans_size(encoding, resource));
     out = put_message(out, RESOURCE_SPANS_RESOURCE, resource->encoded);
     for (size_t i = 0; i < encoding->grouping.count; i++) {
-        if (encoding->grouping.groups[i].resource == resource_index) {
+        if (encoding->grouping.groups[i].resource == resource) {
             out = put_scope_spans(encoding, out, i);
         }
     }
     return put_text(out, SCHEMA_URL, resource->resource.schema_url);
 }
 
-bool tote__otlp_encode(struct tote__buffer *buffer, const struct tote__span_bytes *spans,
-                       size_t count) {
+bool tote__request_encode(struct tote__buffer *buffer, const struct tote__span_bytes *spans,
+                          size_t count) {
     max_align_t memory[24];
     struct encoding encoding = {
         .arena = tote__arena_over(memory, sizeof memory), .spans = spans, .count = count};
@@ -132,5 +129,28 @@ bool tote__otlp_encode(struct tote__buffer *buffer, const struct tote__span_byte
         buffer->size += is_done ? size : 0;
     }
     tote__arena_clear(&encoding.arena);
+    return is_done;
+}
+
+/* Get the bytes of each. Returns: NULL if out of memory. */
+static const struct tote__span_bytes *bytes_of(const tote_span_data *const *spans, size_t count,
+                                               struct tote__arena *arena) {
+    struct tote__span_bytes *bytes = tote__arena_allocate(arena, count * sizeof *bytes);
+
+    for (size_t i = 0; bytes && i < count; i++) {
+        if (!tote__span_data_bytes(spans[i], arena, &bytes[i])) {
+            return NULL;
+        }
+    }
+    return bytes;
+}
+
+bool tote__request_of_spans(struct tote__buffer *buffer, const tote_span_data *const *spans,
+                            size_t count) {
+    struct tote__arena arena = {.chunks = NULL};
+    const struct tote__span_bytes *bytes = bytes_of(spans, count, &arena);
+    bool is_done = bytes && tote__request_encode(buffer, bytes, count);
+
+    tote__arena_clear(&arena);
     return is_done;
 }

@@ -1,23 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * grouping.c - the spans of a request by resource and instrumentation scope
+ * request_groups.c - the spans of a request by resource and instrumentation scope
  *
  * Most requests have one or two groups, and a span is mostly of the one that came last: groups are
  * looked through from the end.
  */
-#include "grouping.h"
+#include "request_groups.h"
 
 #include <string.h>
-
-#include "tote/internal/tracer.h"
-
-static const tote_instrumentation_scope *scope_of(const struct tote__span_group *group) {
-    return &tote__tracer_at(group->scope)->scope;
-}
-
-const char *tote__group_schema_url(const struct tote__span_group *group) {
-    return scope_of(group)->schema_url;
-}
 
 bool tote__grouping_start(struct tote__grouping *grouping, struct tote__arena *arena,
                           size_t span_count) {

@@ -11,27 +11,29 @@
 /* A buffer of this size stays for the next time. */
 enum { IDLE_BYTES = 1 << 20, SPOOL_AGAIN_MS = 10000, MOST_SYNC_MS = 500 };
 
+static const char *const component = "delivery";
+
 /*
  * Whether the disk queue waits for the disk: only where the caller may wait, and unless an option
  * says no.
  */
 static void set_sync(struct tote__outbox *outbox, bool may_wait) {
     if (outbox->spool) {
-        tote__spool_set_sync(outbox->spool, may_wait && !outbox->delivery.settings->spool_no_sync);
+        tote__spool_set_sync(outbox->spool, may_wait && !outbox->retry.settings->spool_no_sync);
     }
 }
 
-void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__otlp_settings *settings,
-                        struct tote__transport *transport, struct tote__spool *spool) {
+void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__delivery_settings *settings,
+                        const tote_span_exporter *receiver, struct tote__spool *spool) {
     *outbox = (struct tote__outbox){
-        .delivery = {.settings = settings, .transport = transport},
+        .retry = {.settings = settings, .receiver = receiver},
         .limit.accepted_bytes = SIZE_MAX,
     };
     tote__outbox_set_spool(outbox, spool);
 }
 
 void tote__outbox_set_spool(struct tote__outbox *outbox, struct tote__spool *spool) {
-    const struct tote__otlp_settings *settings = outbox->delivery.settings;
+    const struct tote__delivery_settings *settings = outbox->retry.settings;
 
     if (spool) { /* there may be journals although this process has none */
         outbox->spool = spool;
@@ -42,24 +44,24 @@ void tote__outbox_set_spool(struct tote__outbox *outbox, struct tote__spool *spo
 }
 
 size_t tote__outbox_most_bytes(const struct tote__outbox *outbox) {
-    size_t most = outbox->delivery.settings->max_request_bytes;
+    size_t most = outbox->retry.settings->max_request_bytes;
 
     return outbox->limit.accepted_bytes < most ? outbox->limit.accepted_bytes : most;
 }
 
-/* Half of it, until that is refused, too. */
-void tote__outbox_note_too_large(struct tote__outbox *outbox, size_t bytes, const char *reason) {
+/* A request of so many bytes was refused: half of it is tried, until that is refused, too. */
+static void note_too_large(struct tote__outbox *outbox, size_t bytes, const char *reason) {
     size_t half = bytes / 2 > TOTE__NEVER_TOO_LARGE_BYTES ? bytes / 2 : TOTE__NEVER_TOO_LARGE_BYTES;
 
     if (half >= outbox->limit.accepted_bytes) {
         return;
     }
     outbox->limit.accepted_bytes = half;
-    tote_diagnose(TOTE_LEVEL_WARN, "otlp",
+    tote_diagnose(TOTE_LEVEL_WARN, component,
                   "%s refuses a request of %zu bytes as too large (%s): it is split, and so are "
                   "later requests "
                   "over %zu bytes; raise the receiver's limit, or lower max_request_bytes",
-                  outbox->delivery.settings->shown_url, bytes, reason, half);
+                  outbox->retry.settings->destination, bytes, reason, half);
 }
 
 enum { MOST_RESETS = 3 };
@@ -77,7 +79,7 @@ static void note_accepted(struct tote__outbox *outbox, size_t bytes) {
     limit->has_accepted = limit->has_accepted_since = true;
     limit->has_probe = false;
     if (limit->resets >= MOST_RESETS) {
-        tote__outbox_note_too_large(outbox, limit->reset_bytes, "the stream is reset");
+        note_too_large(outbox, limit->reset_bytes, "the stream is reset");
     }
 }
 
@@ -97,17 +99,13 @@ static void note_resets(struct tote__size_limit *limit, size_t bytes, unsigned r
  * Whether a request that was just reset is too large. A span alone would be rejected: then a
  * smaller request must have been accepted between two resets.
  */
-static bool is_too_large(const struct tote__size_limit *limit, size_t bytes, size_t count) {
+static bool is_limit_passed(const struct tote__size_limit *limit, size_t bytes, size_t count) {
     return limit->reset_bytes && bytes >= limit->reset_bytes && limit->has_accepted &&
            limit->resets >= MOST_RESETS && (count > 1 || limit->strikes > 1);
 }
 
 static bool may_probe(const struct tote__size_limit *limit, size_t count) {
     return count > 1 && !limit->has_accepted && !limit->has_probe;
-}
-
-bool tote__outbox_has_room(const struct tote__outbox *outbox) {
-    return outbox->count < TOTE__MOST_KEPT;
 }
 
 static struct tote__kept *kept_at(struct tote__outbox *outbox, size_t index) {
@@ -166,8 +164,9 @@ static void note_spool(struct tote__outbox *outbox) {
     atomic_store_explicit(&outbox->lost, tote__spool_lost(outbox->spool), memory_order_relaxed);
 }
 
-bool tote__outbox_spool(struct tote__outbox *outbox, const struct tote__buffer *request,
-                        size_t count) {
+/* Put a request into the disk queue. Returns: false when there is none, or it cannot be. */
+static bool spool_request(struct tote__outbox *outbox, const struct tote__buffer *request,
+                          size_t count) {
     const struct tote__batch batch = {
         .message = {request->bytes, request->size},
         .span_count = (uint32_t)count,
@@ -186,15 +185,17 @@ bool tote__outbox_spool(struct tote__outbox *outbox, const struct tote__buffer *
     return is_put;
 }
 
-bool tote__outbox_may_save(const struct tote__verdict *verdict) {
-    return verdict->fate == TOTE__TRY_AGAIN || verdict->fate == TOTE__NOT_HERE;
+/* Whether a request with this outcome belongs into the disk queue, if there is one. */
+static bool may_save(const tote_export_outcome *outcome) {
+    return tote__is_retryable(outcome) ||
+           (outcome->result != TOTE_SUCCESS && outcome->failure == TOTE_EXPORT_NOT_ACCEPTED);
 }
 
 static bool is_away(const struct tote__outbox *outbox) {
-    return outbox->delivery.failures && tote__clock_monotonic() < outbox->delivery.retry_at;
+    return outbox->retry.failures && tote__clock_monotonic() < outbox->retry.retry_at;
 }
 
-bool tote__outbox_has_backlog(const struct tote__outbox *outbox) {
+static bool has_backlog(const struct tote__outbox *outbox) {
     return outbox->is_sending_batch ||
            (outbox->spool && !is_away(outbox) && tote__clock_monotonic() >= outbox->look_at);
 }
@@ -216,7 +217,7 @@ static bool split_batch(struct tote__outbox *outbox, size_t first) {
     bool is_split = first > 0 && first < whole->span_count;
 
     for (size_t i = 0; i < 2 && is_split; i++) {
-        is_split = tote__otlp_cut(whole->message, ranges[i], &requests[i]);
+        is_split = tote__request_cut(whole->message, ranges[i], &requests[i]);
         halves[i] = *whole;
         halves[i].message = (struct tote__slice){requests[i].bytes, requests[i].size};
         halves[i].span_count = (uint32_t)(ranges[i].to - ranges[i].from);
@@ -232,10 +233,10 @@ static bool split_batch(struct tote__outbox *outbox, size_t first) {
  * processes left is moved there first, so that recovery and sending alternate.
  */
 static void choose_batch(struct tote__outbox *outbox) {
-    bool is_between_attempts = outbox->delivery.deadline; /* of the first request in memory */
+    bool is_between_attempts = outbox->retry.deadline; /* of the first request in memory */
 
     if ((outbox->count && (!outbox->is_batchs_turn || is_between_attempts)) ||
-        !tote__outbox_has_backlog(outbox)) {
+        !has_backlog(outbox)) {
         return;
     }
     outbox->is_batchs_turn = false;
@@ -254,69 +255,88 @@ static void add(_Atomic(uint64_t) *counter, uint64_t count) {
     atomic_fetch_add_explicit(counter, count, memory_order_relaxed);
 }
 
-/* Of a request that is not reported by the exporter: a batch of the spool, or a part. */
-static void report_rejected(const struct tote__outbox *outbox, const struct tote__verdict *verdict,
-                            uint64_t rejected, uint64_t count) {
-    const char *remark = verdict->response.remark;
+static const char *text_of(const char *text) {
+    return text ? text : "";
+}
 
-    if (rejected) {
-        tote_diagnose(
-            TOTE_LEVEL_ERROR, "otlp", "%s answered %s: %llu of %llu spans are rejected%s%s%s",
-            outbox->delivery.settings->shown_url, verdict->reason, (unsigned long long)rejected,
-            (unsigned long long)count, *remark ? ": " : "", remark, verdict->advice);
+/*
+ * Say what became of the spans of a request that is over, but for those that arrived, and complete
+ * the outcome's counts. Spans that the receiver rejected are reported by the exporter, except when
+ * all are.
+ */
+static void report_loss(const struct tote__outbox *outbox, tote_export_outcome *outcome) {
+    const char *destination = outbox->retry.settings->destination;
+    size_t count = outcome->span_count;
+
+    outcome->rejected = tote__min(outcome->rejected, count);
+    if (outcome->result == TOTE_SUCCESS) {
+        return;
+    }
+    switch (outcome->failure) {
+    case TOTE_EXPORT_REJECTED:
+    case TOTE_EXPORT_TOO_LARGE:
+    case TOTE_EXPORT_NOT_ACCEPTED: /* there is no disk queue, or it cannot be written */
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "%s answered %s, %zu spans are lost%s",
+                      destination, text_of(outcome->reason), count, text_of(outcome->advice));
+        outcome->rejected = count;
+        break;
+    default:
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "%zu spans did not get to %s: %s%s", count,
+                      destination, outcome->reason ? outcome->reason : "the export failed",
+                      text_of(outcome->advice));
+        break;
     }
 }
 
 /* Returns: whether the spans of the batch stay in the spool, in one file or in two. */
-static bool is_kept_in_spool(struct tote__outbox *outbox, const struct tote__verdict *verdict) {
+static bool is_kept_in_spool(struct tote__outbox *outbox, const tote_export_outcome *outcome) {
     struct tote__size_limit *limit = &outbox->limit;
     size_t bytes = outbox->batch.message.size;
     size_t count = outbox->batch.span_count;
+    bool is_reset = outbox->retry.is_reset;
+    bool is_too_large =
+        outcome->result != TOTE_SUCCESS && outcome->failure == TOTE_EXPORT_TOO_LARGE;
     size_t first = 0; /* spans in the first of two files */
 
-    if (verdict->fate == TOTE__NOT_HERE) {
-        tote__delivery_put_off(&outbox->delivery, verdict, count);
+    if (!is_too_large && !may_save(outcome)) {
+        return false;
+    }
+    if (outcome->failure == TOTE_EXPORT_NOT_ACCEPTED) {
+        tote__retry_put_off(&outbox->retry, outcome, count);
         tote__spool_skip(outbox->spool); /* the answer may be about this file alone */
         return true;
     }
-    if (verdict->fate != TOTE__TRY_AGAIN && verdict->fate != TOTE__TOO_LARGE) {
-        return false;
-    }
-    if (verdict->is_reset) {
+    if (is_reset) {
         note_resets(limit, bytes, 1);
     }
-    if (verdict->fate == TOTE__TOO_LARGE ||
-        (verdict->is_reset && is_too_large(limit, bytes, count))) {
+    if (is_too_large || (is_reset && is_limit_passed(limit, bytes, count))) {
         if (count == 1) {
             return false;
         }
-        tote__outbox_note_too_large(outbox, bytes, verdict->reason);
+        note_too_large(outbox, bytes, text_of(outcome->reason));
         first = count / 2;
-    } else if (verdict->is_reset && limit->resets >= MOST_RESETS && may_probe(limit, count)) {
+    } else if (is_reset && limit->resets >= MOST_RESETS && may_probe(limit, count)) {
         limit->has_probe = true;
         first = 1;
     }
-    if (!split_batch(outbox, first) && !outbox->delivery.is_gone) {
+    if (!split_batch(outbox, first) && !outbox->retry.is_gone) {
         tote__spool_skip(outbox->spool); /* the receiver can be reached: the others first */
     }
     return true;
 }
 
-/* A batch of the spool has its verdict. */
-static void settle_batch(struct tote__outbox *outbox, const struct tote__verdict *verdict) {
+/* A batch of the spool has its outcome. */
+static void settle_batch(struct tote__outbox *outbox, tote_export_outcome *outcome) {
     uint64_t count = outbox->batch.span_count;
-    uint64_t rejected = verdict->response.rejected;
 
-    if (is_kept_in_spool(outbox, verdict)) {
+    if (is_kept_in_spool(outbox, outcome)) {
         return;
     }
-    if (verdict->fate == TOTE__TAKEN) {
+    if (outcome->result == TOTE_SUCCESS) {
         note_accepted(outbox, outbox->batch.message.size);
-    } else {
-        rejected = count;
     }
-    rejected = rejected < count ? rejected : count;
-    report_rejected(outbox, verdict, rejected, count);
+    report_loss(outbox, outcome);
+    uint64_t rejected = outcome->result == TOTE_SUCCESS ? outcome->rejected : count;
     tote__spool_remove(outbox->spool);
     if (outbox->batch.is_own) {
         add(&outbox->delivered, count - rejected);
@@ -327,18 +347,32 @@ static void settle_batch(struct tote__outbox *outbox, const struct tote__verdict
     }
 }
 
-static void step_batch(struct tote__outbox *outbox, struct tote__manner manner,
-                       struct tote__step *step) {
-    const struct tote__request request = {outbox->batch.message, outbox->batch.span_count, 0};
-
-    manner.is_only_attempt = true;
-    enum tote__progress progress =
-        tote__delivery_step(&outbox->delivery, &request, manner, &step->verdict);
-    step->is_paused = progress == TOTE__PAUSED;
-    if (progress == TOTE__OVER) {
-        outbox->is_sending_batch = false;
-        settle_batch(outbox, &step->verdict);
+/* Go on with what is sent of a request. */
+static tote_export_state go_on(struct tote__outbox *outbox, struct tote__slice request,
+                               size_t count, const struct tote__manner *manner,
+                               tote_export_outcome *outcome) {
+    if (!outbox->sent.count) {
+        outbox->sent = tote__batch_of_request(request, count);
     }
+    tote_export_state state = tote__retry_step(&outbox->retry, &outbox->sent, manner, outcome);
+    if (state == TOTE_EXPORT_OVER) {
+        tote__span_batch_clear(&outbox->sent);
+    }
+    return state;
+}
+
+static tote_export_state step_batch(struct tote__outbox *outbox, const tote_export_step *step,
+                                    tote_export_outcome *outcome) {
+    const struct tote__manner manner = {.step = *step, .is_only_attempt = true};
+    tote_export_state state =
+        go_on(outbox, outbox->batch.message, outbox->batch.span_count, &manner, outcome);
+
+    if (state == TOTE_EXPORT_OVER) {
+        outbox->is_sending_batch = false;
+        settle_batch(outbox, outcome);
+        state = TOTE_EXPORT_UNDER_WAY; /* there may be another one */
+    }
+    return state;
 }
 
 /*
@@ -351,30 +385,31 @@ static bool begin_part(struct tote__outbox *outbox, size_t from, size_t count) {
 
     part->range = (struct tote__range){from, tote__min(from + count, kept->count)};
     part->request.size = 0;
-    return tote__otlp_cut((struct tote__slice){kept->request.bytes, kept->request.size},
-                          part->range, &part->request);
+    return tote__request_cut((struct tote__slice){kept->request.bytes, kept->request.size},
+                             part->range, &part->request);
 }
 
-/* Returns: false if out of memory, which is the verdict then. */
+/* Returns: false if out of memory, which is the outcome then. */
 static bool begin_next_part(struct tote__outbox *outbox, size_t from, size_t count,
-                            struct tote__verdict *verdict) {
+                            tote_export_outcome *outcome) {
     if (begin_part(outbox, from, count)) {
         return true;
     }
-    *verdict = (struct tote__verdict){
-        .fate = TOTE__LOST, .reason = "out of memory", .detail = "", .advice = ""};
+    outcome->result = TOTE_FAILURE;
+    outcome->failure = TOTE_EXPORT_LOST;
+    outcome->reason = "out of memory";
     return false;
 }
 
 /* The first, or what is sent of it now. */
-static struct tote__request current_request(struct tote__outbox *outbox) {
+static struct tote__slice current_request(struct tote__outbox *outbox, size_t *count) {
     const struct tote__kept *kept = kept_at(outbox, 0);
     const struct tote__sent_part *part = &outbox->part;
     bool is_part = part->range.to;
     const struct tote__buffer *buffer = is_part ? &part->request : &kept->request;
-    size_t count = is_part ? part->range.to - part->range.from : kept->count;
 
-    return (struct tote__request){{buffer->bytes, buffer->size}, count, 0};
+    *count = is_part ? part->range.to - part->range.from : kept->count;
+    return (struct tote__slice){buffer->bytes, buffer->size};
 }
 
 /* Put the rest of the first request into the spool. The part to send stays as it is on failure. */
@@ -384,12 +419,13 @@ static bool spool_rest(struct tote__outbox *outbox) {
     struct tote__buffer rest = {NULL, 0, 0};
 
     if (!range.from) {
-        return tote__outbox_spool(outbox, &kept->request, kept->count);
+        return spool_request(outbox, &kept->request, kept->count);
     }
-    bool is_spooled = can_spool(outbox) &&
-                      tote__otlp_cut((struct tote__slice){kept->request.bytes, kept->request.size},
-                                     range, &rest) &&
-                      tote__outbox_spool(outbox, &rest, range.to - range.from);
+    bool is_spooled =
+        can_spool(outbox) &&
+        tote__request_cut((struct tote__slice){kept->request.bytes, kept->request.size}, range,
+                          &rest) &&
+        spool_request(outbox, &rest, range.to - range.from);
     tote__buffer_clear(&rest);
     return is_spooled;
 }
@@ -398,114 +434,155 @@ static bool spool_rest(struct tote__outbox *outbox) {
  * A part of the first is over, and not the last one, or the whole is to be sent in parts. Returns:
  * whether there is another part to send.
  */
-static bool go_on_in_parts(struct tote__outbox *outbox, const struct tote__request *request,
-                           struct tote__verdict *verdict) {
+static bool go_on_in_parts(struct tote__outbox *outbox, size_t bytes,
+                           tote_export_outcome *outcome) {
     struct tote__sent_part *part = &outbox->part;
-    size_t count = request->span_count;
+    size_t count = outcome->span_count;
     size_t from = part->range.from;
+    bool is_success = outcome->result == TOTE_SUCCESS;
+    bool is_too_large = !is_success && outcome->failure == TOTE_EXPORT_TOO_LARGE;
 
-    if (verdict->fate == TOTE__TOO_LARGE && verdict->is_reset) {
-        note_resets(&outbox->limit, request->message.size, MOST_RESETS);
+    if (is_too_large && outbox->retry.is_reset) {
+        note_resets(&outbox->limit, bytes, MOST_RESETS);
     }
-    if (verdict->fate == TOTE__TOO_LARGE && count > 1) {
-        if (verdict->is_reset && may_probe(&outbox->limit, count)) {
+    if (is_too_large && count > 1) {
+        if (outbox->retry.is_reset && may_probe(&outbox->limit, count)) {
             outbox->limit.has_probe = true;
             part->next_count = count / 2;
-            return begin_next_part(outbox, from, 1, verdict);
+            return begin_next_part(outbox, from, 1, outcome);
         }
-        tote__outbox_note_too_large(outbox, request->message.size, verdict->reason);
-        return begin_next_part(outbox, from, count / 2, verdict);
+        note_too_large(outbox, bytes, text_of(outcome->reason));
+        return begin_next_part(outbox, from, count / 2, outcome);
     }
     bool is_last = !part->range.to || part->range.to == kept_at(outbox, 0)->count;
-    if (is_last || verdict->fate == TOTE__TRY_AGAIN || verdict->fate == TOTE__NOT_HERE ||
-        verdict->fate == TOTE__LOST) {
+    if (is_last || may_save(outcome) || (!is_success && outcome->failure == TOTE_EXPORT_LOST)) {
         return false;
     }
-    size_t rejected = verdict->fate == TOTE__TAKEN ? (size_t)verdict->response.rejected : count;
-    rejected = rejected < count ? rejected : count;
-    report_rejected(outbox, verdict, rejected, count);
-    part->rejected += rejected;
-    part->delivered += count - rejected;
+    report_loss(outbox, outcome);
+    part->rejected += outcome->rejected;
+    part->delivered += count - outcome->rejected;
     size_t next_count = part->next_count ? part->next_count : count;
     part->next_count = 0;
-    return begin_next_part(outbox, from + count, next_count, verdict);
+    return begin_next_part(outbox, from + count, next_count, outcome);
 }
 
-/* The first request is delivered, rejected, lost, or saved in the disk queue. */
-static void end_first(struct tote__outbox *outbox, struct tote__step *step, bool is_spooled) {
-    step->delivered = outbox->part.delivered;
-    step->rejected = outbox->part.rejected;
-    step->is_spooled = is_spooled;
-    step->count = drop_first(outbox);
+/* How many spans of the first request are not over. */
+static size_t left_of_first(struct tote__outbox *outbox) {
+    return kept_at(outbox, 0)->count - outbox->part.delivered - outbox->part.rejected;
+}
+
+/* The first request is over: add the parts of it that were over before. */
+static tote_export_state end_first(struct tote__outbox *outbox, tote_export_outcome *outcome) {
+    const struct tote__sent_part part = outbox->part;
+
+    outcome->span_count = drop_first(outbox);
+    outcome->delivered += part.delivered;
+    outcome->rejected += part.rejected;
     outbox->is_batchs_turn = true;
+    return TOTE_EXPORT_OVER;
 }
 
 /*
  * Save the first request in the disk queue without another attempt. Returns: false if it cannot be
  * saved. It stays in memory then, and is retried as without a disk queue.
  */
-static bool spool_first(struct tote__outbox *outbox, struct tote__step *step) {
+static bool spool_first(struct tote__outbox *outbox, tote_export_outcome *outcome) {
+    size_t count = left_of_first(outbox);
+
     if (!spool_rest(outbox)) {
         return false;
     }
-    tote__delivery_forget(&outbox->delivery);
-    end_first(outbox, step, true);
+    tote__span_batch_clear(&outbox->sent);
+    tote__retry_forget(&outbox->retry);
+    *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
+    outcome->saved = count;
+    end_first(outbox, outcome);
     return true;
 }
 
-static void step_kept(struct tote__outbox *outbox, struct tote__manner manner,
-                      struct tote__step *step) {
-    const struct tote__request request = current_request(outbox);
+bool tote__outbox_end_first(struct tote__outbox *outbox, tote_export_outcome *outcome) {
+    if (!outbox->count) {
+        return false;
+    }
+    if (!outbox->is_sending_batch) {
+        tote__retry_cancel(&outbox->retry);
+        tote__span_batch_clear(&outbox->sent);
+    }
+    if (!spool_first(outbox, outcome)) {
+        outcome->result = TOTE_FAILURE;
+        outcome->shut_down = left_of_first(outbox);
+        end_first(outbox, outcome);
+    }
+    return true;
+}
 
-    manner.most_resets = outbox->limit.has_accepted || may_probe(&outbox->limit, request.span_count)
-                             ? MOST_RESETS
-                             : 0;
-    enum tote__progress progress =
-        tote__delivery_step(&outbox->delivery, &request, manner, &step->verdict);
-    if (progress == TOTE__PAUSED) {
-        step->is_paused = !spool_first(outbox, step);
-        return;
+static tote_export_state step_kept(struct tote__outbox *outbox, const tote_export_step *step,
+                                   tote_export_outcome *outcome) {
+    size_t count;
+    const struct tote__slice request = current_request(outbox, &count);
+    const struct tote__manner manner = {
+        .step = *step,
+        .most_resets =
+            outbox->limit.has_accepted || may_probe(&outbox->limit, count) ? MOST_RESETS : 0,
+    };
+    tote_export_state state = go_on(outbox, request, count, &manner, outcome);
+
+    if (state == TOTE_EXPORT_IDLE) {
+        return spool_first(outbox, outcome) ? TOTE_EXPORT_OVER : state;
     }
-    if (progress == TOTE__OVER && step->verdict.fate == TOTE__TAKEN) {
-        note_accepted(outbox, request.message.size);
+    if (state == TOTE_EXPORT_UNDER_WAY) {
+        return state;
     }
-    if (progress != TOTE__OVER || go_on_in_parts(outbox, &request, &step->verdict)) {
-        return;
+    if (outcome->result == TOTE_SUCCESS) {
+        note_accepted(outbox, request.size);
     }
-    if (!tote__outbox_may_save(&step->verdict) || !spool_first(outbox, step)) {
-        end_first(outbox, step, false);
-    } else if (step->verdict.fate == TOTE__NOT_HERE) {
-        tote__delivery_put_off(&outbox->delivery, &step->verdict, request.span_count);
+    if (go_on_in_parts(outbox, request.size, outcome)) {
+        return TOTE_EXPORT_UNDER_WAY;
+    }
+    const tote_export_outcome last = *outcome;
+    if (!may_save(&last) || !spool_first(outbox, outcome)) {
+        outcome->span_count = left_of_first(outbox);
+        outcome->shut_down = outcome->shut_down ? outcome->span_count : 0;
+        report_loss(outbox, outcome);
+        return end_first(outbox, outcome);
+    }
+    if (last.failure == TOTE_EXPORT_NOT_ACCEPTED) {
+        tote__retry_put_off(&outbox->retry, &last, count);
+    }
+    return TOTE_EXPORT_OVER;
+}
+
+/* Nothing is under way: what made the receiver's descriptor readable is of no interest. */
+static void quiet_receiver(const struct tote__outbox *outbox, const tote_export_step *step) {
+    const tote_span_exporter *receiver = outbox->retry.receiver;
+    tote_export_outcome none = TOTE_EXPORT_OUTCOME_INIT;
+
+    if (receiver->ops.step) {
+        receiver->ops.step(receiver->self, step, &none);
     }
 }
 
-void tote__outbox_step(struct tote__outbox *outbox, struct tote__manner manner,
-                       struct tote__step *step) {
-    set_sync(outbox, manner.may_wait);
-    step->count = step->delivered = step->rejected = 0;
-    step->is_spooled = false;
-    step->is_paused = false;
-    if (manner.begins_nothing && !outbox->delivery.is_sending) {
-        step->is_paused = true;
-        return;
+tote_export_state tote__outbox_step(struct tote__outbox *outbox, const tote_export_step *step,
+                                    tote_export_outcome *outcome) {
+    set_sync(outbox, step->may_wait);
+    if (step->begins_nothing && !outbox->retry.is_sending) {
+        quiet_receiver(outbox, step);
+        return TOTE_EXPORT_IDLE;
     }
-    if (!outbox->is_sending_batch && !outbox->delivery.is_sending) {
-        if (outbox->count && is_away(outbox) && spool_first(outbox, step)) {
-            return;
+    if (!outbox->is_sending_batch && !outbox->retry.is_sending) {
+        if (outbox->count && is_away(outbox) && spool_first(outbox, outcome)) {
+            return TOTE_EXPORT_OVER;
         }
         choose_batch(outbox);
     }
     if (outbox->is_sending_batch) {
-        step_batch(outbox, manner, step);
-    } else if (outbox->count) {
-        step_kept(outbox, manner, step);
-    } else {
-        step->is_paused = true;
+        return step_batch(outbox, step, outcome);
     }
+    return outbox->count ? step_kept(outbox, step, outcome) : TOTE_EXPORT_IDLE;
 }
 
 uint64_t tote__outbox_due(const struct tote__outbox *outbox) {
-    uint64_t retry_at = tote__delivery_due(&outbox->delivery);
+    uint64_t retry_at = tote__retry_due(&outbox->retry);
 
     if (outbox->count || outbox->is_sending_batch) {
         return retry_at;
@@ -524,7 +601,8 @@ size_t tote__outbox_spill(struct tote__outbox *outbox) {
         return 0;
     }
     if (!outbox->is_sending_batch) {
-        tote__delivery_cancel(&outbox->delivery);
+        tote__retry_cancel(&outbox->retry);
+        tote__span_batch_clear(&outbox->sent);
     }
     while (outbox->count) {
         set_sync(outbox, tote__clock_monotonic() < synced_until);
@@ -539,17 +617,9 @@ size_t tote__outbox_spill(struct tote__outbox *outbox) {
     return spilled;
 }
 
-void tote__outbox_drop_first(struct tote__outbox *outbox) {
-    if (!outbox->is_sending_batch) {
-        tote__delivery_cancel(&outbox->delivery);
-    }
-    if (outbox->count) {
-        drop_first(outbox);
-    }
-}
-
 void tote__outbox_drop(struct tote__outbox *outbox) {
-    tote__delivery_cancel(&outbox->delivery);
+    tote__retry_cancel(&outbox->retry);
+    tote__span_batch_clear(&outbox->sent);
     outbox->is_sending_batch = false;
     empty(outbox);
 }

@@ -9,13 +9,12 @@
  *
  * Threads: one at a time. The counts may be read by any thread.
  */
-#ifndef TOTE_OTLP_OUTBOX_H
-#define TOTE_OTLP_OUTBOX_H
+#ifndef TOTE_DELIVERY_OUTBOX_H
+#define TOTE_DELIVERY_OUTBOX_H
 
 #include <stdatomic.h>
 
-#include "delivery.h"
-#include "otlp/encode/cut.h"
+#include "retry.h"
 #include "tote/internal/recovery.h"
 #include "tote/internal/spool.h"
 
@@ -57,8 +56,9 @@ struct tote__outbox {
     struct tote__kept kept[TOTE__MOST_KEPT]; /* a ring */
     size_t first;
     size_t count;
-    struct tote__sent_part part;    /* of the first */
-    struct tote__delivery delivery; /* of the first, or of the batch */
+    struct tote__sent_part part; /* of the first */
+    struct tote__retry retry;    /* of the first, or of the batch */
+    tote_span_batch sent;        /* what the receiver has */
     struct tote__size_limit limit;
     struct tote__spool *spool;       /* NULL: none */
     struct tote__recovery *recovery; /* of what dead processes left; NULL: none */
@@ -76,18 +76,8 @@ struct tote__outbox {
     _Atomic(uint64_t) others_rejected;
 };
 
-/* What came of a step. */
-struct tote__step {
-    size_t count;     /* of the spans whose request is over; 0: none is */
-    size_t delivered; /* of these, when the request was sent in parts, before the last one; ... */
-    size_t rejected;  /* ... the verdict is about the others */
-    bool is_spooled;  /* they are in the spool; else the verdict tells */
-    bool is_paused;   /* there is nothing to do until the outbox is due */
-    struct tote__verdict verdict;
-};
-
-void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__otlp_settings *settings,
-                        struct tote__transport *transport, struct tote__spool *spool);
+void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__delivery_settings *settings,
+                        const tote_span_exporter *receiver, struct tote__spool *spool);
 
 /* Add a disk queue to an outbox that has none; the outbox takes ownership. NULL: nothing happens.
  */
@@ -99,39 +89,32 @@ void tote__outbox_set_spool(struct tote__outbox *outbox, struct tote__spool *spo
  */
 size_t tote__outbox_most_bytes(const struct tote__outbox *outbox);
 
-/* A request of so many bytes was refused for its size. */
-void tote__outbox_note_too_large(struct tote__outbox *outbox, size_t bytes, const char *reason);
-
-bool tote__outbox_has_room(const struct tote__outbox *outbox);
-
 /*
  * Where to put the next request; NULL when the ring is full. Added, it is in, unless it is empty.
  */
 struct tote__kept *tote__outbox_next(struct tote__outbox *outbox);
 void tote__outbox_add(struct tote__outbox *outbox);
 
-/* Do what can be done. */
-void tote__outbox_step(struct tote__outbox *outbox, struct tote__manner manner,
-                       struct tote__step *outcome);
+/*
+ * Do what can be done. Returns TOTE_EXPORT_OVER with the outcome of the spans of a request that was
+ * kept.
+ */
+tote_export_state tote__outbox_step(struct tote__outbox *outbox, const tote_export_step *step,
+                                    tote_export_outcome *outcome);
 
-/* Whether a step has something to do although nothing is kept. */
-bool tote__outbox_has_backlog(const struct tote__outbox *outbox);
-
-/* When the next step has something to do, whatever the transport's descriptor says; TOTE__NEVER. */
+/* When the next step has something to do, whatever the receiver's descriptor says; TOTE__NEVER. */
 uint64_t tote__outbox_due(const struct tote__outbox *outbox);
 
-/* Return whether a request with this verdict belongs into the disk queue, if there is one. */
-bool tote__outbox_may_save(const struct tote__verdict *verdict);
-
-/* Put a request into the spool. Returns: false when there is none, or it cannot be. */
-bool tote__outbox_spool(struct tote__outbox *outbox, const struct tote__buffer *request,
-                        size_t count);
+/*
+ * After a shutdown the first is saved, if that can be, and else forgotten. Returns whether one was
+ * kept.
+ */
+bool tote__outbox_end_first(struct tote__outbox *outbox, tote_export_outcome *outcome);
 
 /* All that is kept, as far as that can be. Returns: of how many spans. */
 size_t tote__outbox_spill(struct tote__outbox *outbox);
 
-/* Forget the first, when one is kept; all that is kept, and what is under way. */
-void tote__outbox_drop_first(struct tote__outbox *outbox);
+/* Forget all that is kept, and what is under way. */
 void tote__outbox_drop(struct tote__outbox *outbox);
 
 void tote__outbox_clear(struct tote__outbox *outbox);

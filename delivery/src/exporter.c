@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exporter.c - retry, disk queue and crash-safe mode around an exporter
+ *
+ * Each span ends up in one count of an outcome. One request is under way at a time.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "outbox.h"
+#include "tote/diagnostics.h"
+#include "tote/internal/cancel.h"
+#include "tote/internal/clock.h"
+#include "tote/internal/folder.h"
+#include "tote/internal/fork.h"
+#include "tote/internal/journal.h"
+#include "tote/internal/spool_claim.h"
+#include "tote/internal/tracer.h"
+
+static const char *const component = "delivery";
+
+struct exporter {
+    struct tote__delivery_settings settings;
+    struct tote__arena memory; /* of the settings' texts, if they are the exporter's own */
+    tote_span_exporter *receiver;
+    struct tote__outbox outbox;
+    struct tote__spool_claim claim; /* on the directory of the disk queue */
+    struct tote__journal *journal;  /* this process's; NULL: none */
+    struct tote__journal *journals; /* and those of its parents */
+    uid_t user;          /* effective, when the disk queue was opened, or could not be opened */
+    uint32_t renewals;   /* of the disk queue's directory, that the journal knows of */
+    uint32_t generation; /* of the process that these two are of */
+    _Atomic(uint32_t) exporting; /* the generation in which a call runs; 0: in none */
+    atomic_bool is_shut_down;
+};
+
+/* The user of the moment; where there is no disk queue, nobody asks. */
+static bool has_new_user(const struct exporter *exporter) {
+    return exporter->settings.spool_directory && geteuid() != exporter->user;
+}
+
+/*
+ * Let no other exporter of this process use the directory. Returns NULL, with a diagnostic, and
+ * closes the disk queue, if one does already.
+ */
+static struct tote__spool *claim_spool(struct exporter *exporter, struct tote__spool *spool) {
+    if (!spool || tote__spool_claim_take(&exporter->claim, tote__spool_descriptor(spool))) {
+        return spool;
+    }
+    tote_diagnose(TOTE_LEVEL_ERROR, "spool",
+                  "the disk queue %s is not used for %s: another exporter of this process uses the "
+                  "directory, and its receiver would get these spans; give each destination a "
+                  "directory of its own (spool_directory, OTEL_C_SPOOL_DIRECTORY)",
+                  exporter->settings.spool_directory, exporter->settings.destination);
+    tote__spool_close(spool);
+    return NULL;
+}
+
+/* A server that starts as root may have its disk queue in a directory of the user it changes to. */
+static void follow_user(struct exporter *exporter) {
+    if (!has_new_user(exporter)) {
+        return;
+    }
+    exporter->user = geteuid();
+    if (!exporter->outbox.spool) {
+        const struct tote__delivery_settings *settings = &exporter->settings;
+        struct tote__spool *spool =
+            tote__spool_open(settings->spool_directory, &settings->spool_limits);
+        tote__outbox_set_spool(&exporter->outbox, claim_spool(exporter, spool));
+    }
+}
+
+/*
+ * What a child inherits while its parent is in a call may be half written: the child begins with
+ * nothing. What its parent kept is its parent's.
+ */
+static void enter(struct exporter *exporter) {
+    uint32_t generation = tote__generation();
+
+    atomic_store(&exporter->exporting, generation);
+    if (exporter->generation != generation) {
+        struct tote__spool *spool = exporter->outbox.spool;
+        struct tote__spool *own =
+            spool ? tote__spool_reopen(spool, exporter->settings.spool_directory) : NULL;
+        tote__outbox_begin(&exporter->outbox, &exporter->settings, exporter->receiver,
+                           claim_spool(exporter, own));
+        exporter->generation = generation;
+        exporter->user = spool ? geteuid() : exporter->user; /* a failure is reported already */
+    }
+    follow_user(exporter);
+}
+
+static void leave(struct exporter *exporter) {
+    atomic_store(&exporter->exporting, 0);
+}
+
+/*
+ * Encode as many of the first spans as one request may hold, at least one. Returns: how many; 0
+ * if out of memory, and for one that no request can hold, which is in the outcome then.
+ */
+static size_t encode(const struct exporter *exporter, struct tote__buffer *request,
+                     const tote_span_data *const *spans, size_t count,
+                     tote_export_outcome *outcome) {
+    size_t most = tote__outbox_most_bytes(&exporter->outbox);
+
+    for (;;) {
+        request->size = 0;
+        if (!tote__request_of_spans(request, spans, count)) {
+            return 0;
+        }
+        if (request->size <= most ||
+            (count == 1 && request->size <= exporter->settings.max_request_bytes)) {
+            return count; /* one span larger than the rest may be accepted */
+        }
+        if (count == 1) {
+            tote_diagnose(
+                TOTE_LEVEL_WARN, component,
+                "a span makes a request of %zu bytes and is lost; max_request_bytes is %zu",
+                request->size, exporter->settings.max_request_bytes);
+            outcome->span_count = outcome->too_large = 1;
+            return 0;
+        }
+        size_t guess = (size_t)((double)count * (double)most / (double)request->size);
+        count = guess < count ? guess : count - 1;
+        count += count == 0;
+    }
+}
+
+static size_t delivery_deliver(void *self, const tote_span_batch *batch,
+                               tote_export_outcome *outcome) {
+    struct exporter *exporter = self;
+    const tote_span_data *const *spans = tote_span_batch_get_spans(batch);
+    size_t taken = 0;
+    int error = errno;
+
+    enter(exporter);
+    struct tote__kept *kept = spans ? tote__outbox_next(&exporter->outbox) : NULL;
+    if (kept) {
+        taken = encode(exporter, &kept->request, spans, batch->count, outcome);
+        kept->count = taken;
+        kept->request.size = taken ? kept->request.size : 0;
+        tote__outbox_add(&exporter->outbox);
+    }
+    leave(exporter);
+    errno = error;
+    return taken;
+}
+
+/* The directory may be another one than before. */
+static void renew_journal(struct exporter *exporter) {
+    const struct tote__spool *spool = exporter->outbox.spool;
+    uint32_t renewals = spool ? tote__spool_renewals(spool) : 0;
+
+    if (renewals != exporter->renewals) {
+        tote__spool_claim_take(&exporter->claim, tote__spool_descriptor(spool));
+    }
+    if (spool && exporter->journal &&
+        (renewals != exporter->renewals || !tote__journal_is_open(exporter->journal))) {
+        tote__journal_renew(exporter->journal, exporter->settings.journal_directory,
+                            tote__spool_descriptor(spool));
+    }
+    exporter->renewals = renewals;
+}
+
+static tote_export_state delivery_step(void *self, const tote_export_step *step,
+                                       tote_export_outcome *outcome) {
+    struct exporter *exporter = self;
+    tote_export_state state;
+    int error = errno;
+
+    enter(exporter);
+    if (atomic_load(&exporter->is_shut_down)) { /* asked after the line above: see shutdown */
+        bool has_ended = tote__outbox_end_first(&exporter->outbox, outcome);
+        state = has_ended ? TOTE_EXPORT_OVER : TOTE_EXPORT_IDLE;
+        if (has_ended && outcome->shut_down) {
+            tote_diagnose(TOTE_LEVEL_WARN, component, "%zu spans after shutdown are lost",
+                          outcome->shut_down);
+        }
+    } else {
+        if (step->is_urgent) {
+            tote__retry_hurry(&exporter->outbox.retry);
+        }
+        state = tote__outbox_step(&exporter->outbox, step, outcome);
+        renew_journal(exporter);
+    }
+    leave(exporter);
+    errno = error;
+    return state;
+}
+
+static uint64_t delivery_due(void *self) {
+    return tote__outbox_due(&((const struct exporter *)self)->outbox);
+}
+
+static int delivery_descriptor(void *self) {
+    const tote_span_exporter *receiver = ((const struct exporter *)self)->receiver;
+
+    return receiver->ops.descriptor ? receiver->ops.descriptor(receiver->self) : -1;
+}
+
+static size_t delivery_save(void *self) {
+    struct exporter *exporter = self;
+    int error = errno;
+
+    enter(exporter);
+    size_t count = tote__outbox_spill(&exporter->outbox);
+    tote__outbox_drop(&exporter->outbox);
+    leave(exporter);
+    errno = error;
+    return count;
+}
+
+/*
+ * The directory of the disk queue is opened again if the host has closed the inherited descriptor,
+ * or if the process has changed its user.
+ */
+static struct tote__journal *make_journal(const struct exporter *exporter) {
+    const struct tote__delivery_settings *settings = &exporter->settings;
+    int inherited = exporter->outbox.spool && !has_new_user(exporter)
+                        ? tote__spool_descriptor(exporter->outbox.spool)
+                        : -1;
+    char problem[TOTE__FOLDER_PROBLEM_BYTES];
+    struct tote__folder opened = {.descriptor = -1};
+
+    if (inherited < 0 && !settings->journal_directory &&
+        !tote__folder_open(settings->spool_directory, geteuid(), true, &opened, problem)) {
+        tote_diagnose(TOTE_LEVEL_ERROR, "spool",
+                      "spans that end will not outlive this process: the disk queue %s cannot be "
+                      "used: %s",
+                      settings->spool_directory, problem);
+        return NULL;
+    }
+    struct tote__journal *journal = tote__journal_new(settings->journal_directory,
+                                                      inherited < 0 ? opened.descriptor : inherited,
+                                                      settings->journal_bytes, exporter->journals);
+    tote__folder_close(&opened);
+    return journal;
+}
+
+static const struct tote__safe_memory *delivery_begin_securing(void *self) {
+    struct exporter *exporter = self;
+    bool may_have_spool = exporter->outbox.spool || has_new_user(exporter);
+
+    if (!exporter->settings.spools_before_end) {
+        return NULL;
+    }
+    exporter->journal = may_have_spool ? make_journal(exporter) : NULL;
+    exporter->journals = exporter->journal ? exporter->journal : exporter->journals;
+    return exporter->journal ? tote__journal_memory(exporter->journal) : NULL;
+}
+
+static void delivery_add_counts(void *self, struct tote__saved_counts *counts) {
+    const struct exporter *exporter = self;
+    const struct tote__outbox *outbox = &exporter->outbox;
+
+    counts->unsecured += exporter->journal ? tote__journal_unsecured(exporter->journal) : 0;
+    if (exporter->generation == tote__generation()) {
+        counts->delivered += atomic_load_explicit(&outbox->delivered, memory_order_relaxed);
+        counts->rejected += atomic_load_explicit(&outbox->rejected, memory_order_relaxed);
+        counts->lost += atomic_load_explicit(&outbox->lost, memory_order_relaxed);
+        counts->recovered += atomic_load_explicit(&outbox->recovered, memory_order_relaxed);
+    }
+}
+
+/*
+ * The rest is prepared with a disk queue, too: a process may have other reasons to ask, as
+ * chroot().
+ */
+static tote_result delivery_prepare(void *self, uint32_t timeout_ms, bool may_make_thread) {
+    const struct exporter *exporter = self;
+    const tote_span_exporter *receiver = exporter->receiver;
+    tote_result result = TOTE_SUCCESS;
+
+    if (receiver->extras && receiver->extras->prepare) {
+        result = receiver->extras->prepare(receiver->self, timeout_ms, may_make_thread);
+    }
+    if (exporter->settings.spool_directory) { /* also one that is not open yet */
+        tote_diagnose(
+            TOTE_LEVEL_ERROR, component,
+            "not prepared to open no files: the disk queue %s opens them for each request "
+            "that it saves or sends, and a forked child does for its journal; a process "
+            "that may not open files needs an exporter without spool_directory",
+            exporter->settings.spool_directory);
+        return TOTE_FAILURE;
+    }
+    return result;
+}
+
+static const struct tote__exporter_extras delivery_extras = {
+    .prepare = delivery_prepare,
+    .add_counts = delivery_add_counts,
+    .begin_securing = delivery_begin_securing,
+};
+
+static bool is_exporting(struct exporter *exporter) {
+    return atomic_load(&exporter->exporting) == tote__generation();
+}
+
+static tote_result delivery_force_flush(void *self, uint32_t timeout_ms) {
+    const tote_span_exporter *receiver = ((const struct exporter *)self)->receiver;
+
+    return receiver->ops.force_flush ? receiver->ops.force_flush(receiver->self, timeout_ms)
+                                     : TOTE_SUCCESS;
+}
+
+/* A running export may go on until the deadline; there is nothing else to wait for. */
+static tote_result delivery_shutdown(void *self, uint32_t timeout_ms) {
+    struct exporter *exporter = self;
+    const tote_span_exporter *receiver = exporter->receiver;
+    uint64_t deadline = tote__deadline_in(timeout_ms);
+    int error = errno;
+
+    atomic_store(&exporter->is_shut_down, true);
+    tote__spool_claim_drop(&exporter->claim); /* what is saved now is for the next one to send */
+    while (is_exporting(exporter) && tote__clock_monotonic() < deadline) {
+        const struct timespec moment = {.tv_nsec = 1000000};
+        nanosleep(&moment, NULL);
+    }
+    bool is_late = is_exporting(exporter);
+    tote_result result =
+        receiver->ops.shutdown
+            ? receiver->ops.shutdown(receiver->self, tote__ms_until(deadline, UINT32_MAX))
+            : TOTE_SUCCESS;
+    errno = error;
+    return is_late ? TOTE_TIMED_OUT : result;
+}
+
+static void delivery_destroy(void *self) {
+    struct exporter *exporter = self;
+    uint32_t exporting = atomic_load(&exporter->exporting);
+
+    if (!exporting) { /* else this is a child, and its parent was at it */
+        tote__outbox_clear(&exporter->outbox);
+    }
+    tote__spool_claim_drop(&exporter->claim);
+    tote__journal_free(exporter->journals);
+    tote_span_exporter_free(exporter->receiver);
+    tote__arena_clear(&exporter->memory);
+    tote__release(exporter, sizeof *exporter);
+}
+
+static const tote_span_exporter_ops delivery_ops = {
+    .struct_size = sizeof delivery_ops,
+    .force_flush = delivery_force_flush,
+    .shutdown = delivery_shutdown,
+    .destroy = delivery_destroy,
+    .deliver = delivery_deliver,
+    .step = delivery_step,
+    .due = delivery_due,
+    .descriptor = delivery_descriptor,
+    .save = delivery_save,
+};
+
+/*
+ * Returns: false when a disk queue is needed and cannot be had. As root the directory of another
+ * user can be had later.
+ */
+static bool open_spool(struct exporter *exporter) {
+    const struct tote__delivery_settings *settings = &exporter->settings;
+
+    if (!settings->spool_directory) {
+        return true;
+    }
+    int cancel = tote__cancel_disable();
+    struct tote__spool *opened =
+        tote__spool_open(settings->spool_directory, &settings->spool_limits);
+    struct tote__spool *spool = claim_spool(exporter, opened);
+    tote__cancel_restore(cancel);
+    tote__outbox_set_spool(&exporter->outbox, spool);
+    bool can_follow = geteuid() == 0;
+    exporter->settings.spools_before_end &= spool || can_follow;
+    return spool || !settings->needs_spool ||
+           (!opened && can_follow && tote__folder_is_of_another_user(settings->spool_directory));
+}
+
+tote_span_exporter *tote__delivery_exporter_new(tote_span_exporter *receiver,
+                                                const struct tote__delivery_settings *settings) {
+    struct exporter *exporter = receiver ? tote__allocate_zeroed(sizeof *exporter) : NULL;
+
+    if (!exporter) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "no exporter is made: %s",
+                      receiver ? "memory is out" : "there is none to wrap");
+        tote_span_exporter_free(receiver);
+        return NULL;
+    }
+    exporter->receiver = receiver;
+    exporter->settings = *settings;
+    exporter->user = geteuid();
+    exporter->generation = tote__generation();
+    tote__outbox_begin(&exporter->outbox, &exporter->settings, receiver, NULL);
+    if (!open_spool(exporter)) {
+        delivery_destroy(exporter);
+        return NULL;
+    }
+    return tote__span_exporter_set_extras(tote_span_exporter_new(&delivery_ops, exporter),
+                                          &delivery_extras);
+}
+
+/* Returns: false if out of memory. */
+static bool keep_text(struct tote__arena *memory, const char **text) {
+    *text = *text ? tote__arena_text(memory, *text, strlen(*text)) : NULL;
+    return *text;
+}
+
+static bool keep_path(struct tote__arena *memory, const char **path) {
+    char *absolute = *path && **path ? tote__absolute_path(*path) : NULL;
+    bool is_asked = *path && **path;
+
+    *path = absolute;
+    bool is_kept = keep_text(memory, path);
+    tote__release(absolute, absolute ? strlen(absolute) + 1 : 0);
+    return is_kept || !is_asked;
+}
+
+static uint32_t or_default(uint32_t given, uint32_t otherwise) {
+    return given ? given : otherwise;
+}
+
+static size_t size_or_default(size_t given, size_t otherwise) {
+    return given ? given : otherwise;
+}
+
+/* Put options together with the defaults. Returns: false, with a diagnostic, on failure. */
+static bool resolve(const tote_delivery_options *given, struct tote__arena *memory,
+                    struct tote__delivery_settings *settings) {
+    tote_delivery_options own = TOTE_DELIVERY_OPTIONS_INIT;
+
+    TOTE__COPY_OPTIONS(tote_delivery_options, &own, given);
+    *settings = (struct tote__delivery_settings){
+        .destination = own.destination ? own.destination : "the exporter",
+        .timeout_ms = or_default(own.timeout_ms, 10000),
+        .retry_first_ms = or_default(own.retry_first_ms, 1000),
+        .retry_longest_ms = or_default(own.retry_longest_ms, 30000),
+        .max_retry_after_ms = or_default(own.max_retry_after_ms, 300000),
+        .max_request_bytes = size_or_default(own.max_request_bytes, 64 << 20),
+        .spool_directory = own.spool_directory,
+        .needs_spool = true,
+        .spools_before_end = own.spool_before_end,
+        .spool_no_sync = own.spool_no_sync,
+        .journal_directory = own.journal_directory,
+        .journal_bytes = size_or_default(own.journal_bytes, 14 << 20),
+        .spool_limits = {.max_bytes = size_or_default(own.spool_max_bytes, 256 << 20),
+                         .max_files = or_default(own.spool_max_files, 4096),
+                         .max_age_s = or_default(own.spool_max_age_s, 86400)},
+    };
+    bool is_complete = keep_text(memory, &settings->destination) &&
+                       keep_path(memory, &settings->spool_directory) &&
+                       keep_path(memory, &settings->journal_directory);
+    bool is_possible = !settings->spools_before_end || settings->spool_directory;
+    if (!is_complete || !is_possible) {
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "no exporter is made: %s",
+                      is_complete ? "spool_before_end needs a spool_directory" : "memory is out");
+    }
+    return is_complete && is_possible;
+}
+
+tote_span_exporter *tote_delivery_exporter_new(tote_span_exporter *receiver,
+                                               const tote_delivery_options *options) {
+    struct tote__delivery_settings settings;
+    struct tote__arena memory = {.chunks = NULL};
+    tote_span_exporter *made = NULL;
+
+    if (resolve(options, &memory, &settings)) {
+        made = tote__delivery_exporter_new(receiver, &settings);
+    } else {
+        tote_span_exporter_free(receiver);
+    }
+    if (made) {
+        ((struct exporter *)made->self)->memory = memory;
+    } else {
+        tote__arena_clear(&memory);
+    }
+    return made;
+}
+
+tote_result tote_delivery_send(tote_span_exporter *receiver, const tote_delivery_options *options,
+                               uint32_t timeout_ms, tote_spool_report *report) {
+    struct tote__delivery_settings settings;
+    struct tote__arena memory = {.chunks = NULL};
+    tote_result result = TOTE_FAILURE;
+
+    if (receiver && resolve(options, &memory, &settings)) {
+        result = tote__delivery_send(receiver, &settings, timeout_ms, report);
+    } else {
+        tote_span_exporter_free(receiver);
+    }
+    tote__arena_clear(&memory);
+    return result;
+}

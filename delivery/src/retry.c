@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * retry.c - attempts, and the time between them
+ */
+#include "retry.h"
+
+#include <stdio.h>
+
+#include "tote/diagnostics.h"
+#include "tote/internal/clock.h"
+
+enum {
+    MOST_DOUBLINGS = 16,
+    JITTER_PERCENT = 20,    /* more or less */
+    MOST_AT_ONCE = 10,      /* attempts in a row that a receiver can ask for without a wait */
+    MOST_LOST = 2,          /* attempts in a row at once whose response was lost */
+    LAST_ATTEMPT_MS = 1000, /* before the deadline, ... */
+    SHORTEST_MS = 10        /* ... unless less time is left */
+};
+
+static const char *const component = "delivery";
+static const uint64_t ns_per_ms = 1000000;
+
+static const char *text_of(const char *text) {
+    return text ? text : "";
+}
+
+static const char *reason_of(const tote_export_outcome *outcome) {
+    if (outcome->reason) {
+        return outcome->reason;
+    }
+    return outcome->result == TOTE_TIMED_OUT ? "the export took too long" : "the export failed";
+}
+
+/* One that counts some of the spans says more than nothing: the others cannot be told from them. */
+static bool has_counts(const tote_export_outcome *outcome) {
+    return outcome->delivered || outcome->rejected || outcome->too_large || outcome->shut_down ||
+           outcome->saved;
+}
+
+bool tote__is_retryable(const tote_export_outcome *outcome) {
+    if (outcome->result == TOTE_SUCCESS) {
+        return false;
+    }
+    switch (outcome->failure) {
+    case TOTE_EXPORT_UNKNOWN:
+        return !has_counts(outcome);
+    case TOTE_EXPORT_UNREACHABLE:
+    case TOTE_EXPORT_UNAVAILABLE:
+    case TOTE_EXPORT_STREAM_RESET:
+    case TOTE_EXPORT_INTERRUPTED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* With jitter, so that not all clients come back at the same time. */
+static uint64_t with_jitter(struct tote__retry *retry, uint64_t wait_ms) {
+    tote_span_id random;
+
+    tote__random_span_id(&retry->random, &random);
+    return wait_ms * (100 - JITTER_PERCENT + random.bytes[0] % (2 * JITTER_PERCENT + 1)) / 100;
+}
+
+/* Doubled with each pause of the schedule; attempts at once have none. */
+static uint64_t backoff_ms(struct tote__retry *retry) {
+    unsigned doublings = (unsigned)tote__min(retry->pauses++, MOST_DOUBLINGS);
+    uint64_t wait_ms = (uint64_t)retry->settings->retry_first_ms << doublings;
+    uint64_t longest_ms = retry->settings->retry_longest_ms;
+
+    return with_jitter(retry, wait_ms < longest_ms ? wait_ms : longest_ms);
+}
+
+static void report_failure(struct tote__retry *retry, const tote_export_outcome *outcome,
+                           uint64_t wait_ms) {
+    char limit[96] = "";
+
+    if (retry->is_asked_to_wait && outcome->wait_ms > wait_ms) {
+        snprintf(limit, sizeof limit, " (it asks for %llu ms, max_retry_after_ms is %u)",
+                 (unsigned long long)outcome->wait_ms, retry->settings->max_retry_after_ms);
+    }
+    tote_diagnose(retry->is_reported && !limit[0] ? TOTE_LEVEL_DEBUG : TOTE_LEVEL_WARN, component,
+                  "%s: %s; nothing is sent for %llu ms%s", retry->settings->destination,
+                  reason_of(outcome), (unsigned long long)wait_ms, limit);
+    retry->is_reported = true;
+}
+
+bool tote__retry_shorten_pause(struct tote__retry *retry, uint64_t deadline) {
+    uint64_t now = tote__clock_monotonic();
+    uint64_t left = deadline > now ? deadline - now : 0;
+    uint64_t reserve = LAST_ATTEMPT_MS * ns_per_ms;
+
+    if (retry->retry_at < deadline || retry->is_asked_to_wait || left < SHORTEST_MS * ns_per_ms) {
+        return false;
+    }
+    retry->retry_at = deadline - (left / 2 < reserve ? left / 2 : reserve);
+    return true;
+}
+
+/* If this is the last chance, make a last attempt before the deadline. */
+static void shorten_pause(struct tote__retry *retry, const struct tote__manner *manner,
+                          uint64_t deadline) {
+    if (manner->step.is_last_chance && !manner->is_only_attempt && !retry->is_gone &&
+        !retry->has_last_attempt) {
+        retry->has_last_attempt = tote__retry_shorten_pause(retry, deadline);
+    }
+}
+
+/* For requests that are given up without an attempt of their own. */
+static void keep_cause(struct tote__retry *retry, const tote_export_outcome *outcome) {
+    snprintf(retry->cause, sizeof retry->cause, "%.255s", reason_of(outcome));
+    snprintf(retry->advice, sizeof retry->advice, "%.255s", text_of(outcome->advice));
+}
+
+static void note_failure(struct tote__retry *retry, const tote_export_outcome *outcome,
+                         const struct tote__manner *manner, uint64_t deadline) {
+    bool is_reset = outcome->failure == TOTE_EXPORT_STREAM_RESET;
+
+    keep_cause(retry, outcome);
+    retry->failures++;
+    retry->is_asked_to_wait = outcome->names_wait && outcome->wait_ms;
+    bool is_at_once =
+        outcome->names_wait && !outcome->wait_ms
+            ? retry->at_once < MOST_AT_ONCE
+            : outcome->may_retry_at_once && retry->failures <= (is_reset ? MOST_LOST : 1U);
+    retry->at_once = is_at_once ? retry->at_once + 1 : retry->at_once;
+    uint64_t wait_ms = 0;
+    if (retry->is_asked_to_wait) {
+        uint64_t most_ms = retry->settings->max_retry_after_ms;
+        wait_ms = outcome->wait_ms < most_ms ? outcome->wait_ms : most_ms;
+    } else if (!is_at_once) {
+        wait_ms = backoff_ms(retry);
+    }
+    uint64_t now = tote__clock_monotonic();
+    retry->retry_at = now + wait_ms * ns_per_ms;
+    shorten_pause(retry, manner, deadline);
+    if (!outcome->may_retry_at_once || !is_at_once) { /* what is over at once is no news */
+        report_failure(retry, outcome, (retry->retry_at - now) / ns_per_ms);
+    }
+}
+
+/* The receiver can be reached. */
+static void forget_failures(struct tote__retry *retry) {
+    retry->failures = 0;
+    retry->at_once = 0;
+    retry->pauses = 0;
+    retry->retry_at = 0;
+}
+
+static void note_answer(struct tote__retry *retry) {
+    if (retry->is_reported) {
+        tote_diagnose(TOTE_LEVEL_INFO, component, "%s answers again", retry->settings->destination);
+    } else if (retry->is_not_accepted) {
+        tote_diagnose(TOTE_LEVEL_INFO, component, "%s accepts requests again",
+                      retry->settings->destination);
+    }
+    forget_failures(retry);
+    retry->is_asked_to_wait = false;
+    retry->is_reported = false;
+    retry->is_not_accepted = false;
+}
+
+void tote__retry_put_off(struct tote__retry *retry, const tote_export_outcome *outcome,
+                         size_t span_count) {
+    const struct tote__delivery_settings *settings = retry->settings;
+    uint64_t wait_ms = with_jitter(retry, settings->retry_longest_ms);
+
+    keep_cause(retry, outcome);
+    retry->failures++;
+    retry->is_asked_to_wait = false;
+    retry->retry_at = tote__clock_monotonic() + wait_ms * ns_per_ms;
+    tote_diagnose(retry->is_not_accepted ? TOTE_LEVEL_DEBUG : TOTE_LEVEL_ERROR, component,
+                  "%s answered %s: %zu spans are not accepted here; they stay in the disk queue "
+                  "%s within its limits until they are%s",
+                  settings->destination, reason_of(outcome), span_count, settings->spool_directory,
+                  text_of(outcome->advice));
+    retry->is_not_accepted = true;
+}
+
+static tote_export_state end(struct tote__retry *retry) {
+    retry->is_sending = false;
+    retry->deadline = 0;
+    retry->resets = 0;
+    retry->has_last_attempt = false;
+    return TOTE_EXPORT_OVER;
+}
+
+/*
+ * Give the request up at a deadline: at a shutdown's, if its own leaves time to wait for an answer
+ * or for the next attempt.
+ */
+static tote_export_state give_up(struct tote__retry *retry, const struct tote__manner *manner,
+                                 bool has_timed_out, tote_export_outcome *outcome) {
+    uint64_t own_deadline = retry->deadline ? retry->deadline : TOTE__NEVER;
+    uint64_t given_up_at = has_timed_out ? manner->step.deadline_ns : retry->retry_at;
+
+    if (manner->step.deadline_ns != TOTE__NEVER && given_up_at < own_deadline) {
+        outcome->shut_down = outcome->span_count;
+    }
+    return end(retry);
+}
+
+static bool is_reset_too_often(struct tote__retry *retry, const tote_span_batch *request,
+                               unsigned most_resets) {
+    retry->resets++;
+    return most_resets && retry->resets >= most_resets &&
+           request->request.size > TOTE__NEVER_TOO_LARGE_BYTES;
+}
+
+/* An attempt is over. */
+static tote_export_state judge(struct tote__retry *retry, const tote_span_batch *request,
+                               const struct tote__manner *manner, uint64_t deadline,
+                               tote_export_outcome *outcome) {
+    bool is_over = outcome->result == TOTE_SUCCESS;
+
+    retry->is_sending = false;
+    retry->is_gone = !is_over && outcome->failure == TOTE_EXPORT_UNREACHABLE;
+    retry->is_reset = !is_over && outcome->failure == TOTE_EXPORT_STREAM_RESET;
+    if (!tote__is_retryable(outcome)) {
+        if (is_over || (outcome->failure != TOTE_EXPORT_NOT_ACCEPTED &&
+                        outcome->failure != TOTE_EXPORT_LOST)) {
+            note_answer(retry);
+        }
+        return end(retry);
+    }
+    if (outcome->failure == TOTE_EXPORT_INTERRUPTED) {
+        return end(retry);
+    }
+    if (outcome->failure == TOTE_EXPORT_STREAM_RESET &&
+        is_reset_too_often(retry, request, manner->most_resets)) {
+        outcome->failure = TOTE_EXPORT_TOO_LARGE;
+        forget_failures(retry);
+        return end(retry);
+    }
+    note_failure(retry, outcome, manner, deadline);
+    bool is_given_up = manner->is_only_attempt || (manner->step.is_last_chance && retry->is_gone) ||
+                       retry->retry_at >= deadline;
+    return is_given_up ? give_up(retry, manner, outcome->result == TOTE_TIMED_OUT, outcome)
+                       : TOTE_EXPORT_IDLE;
+}
+
+static uint64_t deadline_of(const struct tote__retry *retry, uint32_t timeout_ms) {
+    uint32_t own_ms = retry->settings->timeout_ms;
+
+    return tote__deadline_in(timeout_ms < own_ms ? timeout_ms : own_ms);
+}
+
+/* Between two attempts, or before the first one while the receiver is away. */
+static tote_export_state hold_back(struct tote__retry *retry, const struct tote__manner *manner,
+                                   uint64_t deadline, tote_export_outcome *outcome) {
+    bool is_last_chance = manner->step.is_last_chance;
+
+    shorten_pause(retry, manner, deadline);
+    bool is_late = retry->retry_at >= deadline;
+    if (!(is_late && (retry->deadline || is_last_chance)) && !(is_last_chance && retry->is_gone)) {
+        return TOTE_EXPORT_IDLE;
+    }
+    snprintf(retry->reason, sizeof retry->reason, "%s (%s)",
+             retry->is_asked_to_wait ? "the receiver asked to wait for longer"
+                                     : "the receiver has been away",
+             retry->cause);
+    outcome->result = is_late ? TOTE_TIMED_OUT : TOTE_FAILURE;
+    outcome->failure = TOTE_EXPORT_UNAVAILABLE;
+    outcome->reason = retry->reason;
+    outcome->advice = retry->advice;
+    return give_up(retry, manner, false, outcome);
+}
+
+/* Returns: false, with an outcome, if the receiver does not take the request as it is. */
+static bool begin(const struct tote__retry *retry, const tote_span_batch *request,
+                  tote_export_outcome *outcome) {
+    const tote_span_exporter *receiver = retry->receiver;
+
+    if (!receiver->ops.deliver ||
+        receiver->ops.deliver(receiver->self, request, outcome) == request->count) {
+        return true;
+    }
+    if (receiver->ops.save) {
+        receiver->ops.save(receiver->self); /* forgets the part that it took */
+    }
+    outcome->result = TOTE_FAILURE;
+    outcome->failure = request->count > 1 ? TOTE_EXPORT_TOO_LARGE : TOTE_EXPORT_LOST;
+    outcome->reason = "the exporter takes only some of the spans";
+    return false;
+}
+
+/* Returns: whether the attempt is over. */
+static bool attempt(const struct tote__retry *retry, const tote_span_batch *request,
+                    const tote_export_step *step, tote_export_outcome *outcome) {
+    const tote_span_exporter *receiver = retry->receiver;
+
+    if (receiver->ops.step) {
+        return receiver->ops.step(receiver->self, step, outcome) == TOTE_EXPORT_OVER;
+    }
+    const tote_span_data *const *spans = tote_span_batch_get_spans(request);
+    if (!spans) {
+        outcome->result = TOTE_FAILURE;
+        outcome->reason = "memory is out, or the request is damaged";
+        return true;
+    }
+    outcome->result = receiver->ops.export_spans(receiver->self, spans, request->count,
+                                                 step->timeout_ms, outcome);
+    return true;
+}
+
+tote_export_state tote__retry_step(struct tote__retry *retry, const tote_span_batch *request,
+                                   const struct tote__manner *manner,
+                                   tote_export_outcome *outcome) {
+    uint64_t own_deadline =
+        retry->deadline ? retry->deadline : deadline_of(retry, manner->step.timeout_ms);
+    uint64_t deadline =
+        manner->step.deadline_ns < own_deadline ? manner->step.deadline_ns : own_deadline;
+
+    *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
+    outcome->span_count = request->count;
+    if (!retry->is_sending) {
+        if (tote__clock_monotonic() < retry->retry_at) {
+            return hold_back(retry, manner, deadline, outcome);
+        }
+        retry->deadline = own_deadline;
+        retry->is_sending = begin(retry, request, outcome);
+        if (!retry->is_sending) {
+            return judge(retry, request, manner, deadline, outcome);
+        }
+    }
+    tote_export_step step = manner->step;
+    step.deadline_ns = deadline;
+    step.timeout_ms = tote__ms_until(deadline, UINT32_MAX);
+    return attempt(retry, request, &step, outcome)
+               ? judge(retry, request, manner, deadline, outcome)
+               : TOTE_EXPORT_UNDER_WAY;
+}
+
+uint64_t tote__retry_due(const struct tote__retry *retry) {
+    const tote_span_exporter *receiver = retry->receiver;
+
+    return retry->is_sending && receiver->ops.due ? receiver->ops.due(receiver->self)
+                                                  : retry->retry_at;
+}
+
+void tote__retry_hurry(struct tote__retry *retry) {
+    if (!retry->is_asked_to_wait) {
+        retry->retry_at = 0;
+    }
+}
+
+void tote__retry_forget(struct tote__retry *retry) {
+    end(retry);
+}
+
+void tote__retry_cancel(struct tote__retry *retry) {
+    if (retry->receiver->ops.save) {
+        retry->receiver->ops.save(retry->receiver->self);
+    }
+    end(retry);
+}
