@@ -7,12 +7,16 @@
 #include <errno.h>
 
 #include "configuration.h"
+#include "tote/delivery.h"
 #include "tote/internal/cancel.h"
 #include "tote/internal/tracer.h"
 
 tote_span_processor *tote__processor_make(tote_span_exporter *exporter,
                                           const struct tote__configuration *configuration,
                                           bool is_simple) {
+    if (exporter && exporter->ops.deliver && !exporter->extras) { /* one of the program's own */
+        exporter = tote_delivery_exporter_new(exporter, NULL);
+    }
     return is_simple ? tote__simple_processor_new(exporter, configuration->batch.export_timeout_ms)
                      : tote__batch_processor_new(exporter, &configuration->batch);
 }

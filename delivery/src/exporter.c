@@ -299,16 +299,12 @@ static bool is_exporting(struct exporter *exporter) {
 }
 
 static tote_result delivery_force_flush(void *self, uint32_t timeout_ms) {
-    const tote_span_exporter *receiver = ((const struct exporter *)self)->receiver;
-
-    return receiver->ops.force_flush ? receiver->ops.force_flush(receiver->self, timeout_ms)
-                                     : TOTE_SUCCESS;
+    return tote_span_exporter_force_flush(((const struct exporter *)self)->receiver, timeout_ms);
 }
 
 /* A running export may go on until the deadline; there is nothing else to wait for. */
 static tote_result delivery_shutdown(void *self, uint32_t timeout_ms) {
     struct exporter *exporter = self;
-    const tote_span_exporter *receiver = exporter->receiver;
     uint64_t deadline = tote__deadline_in(timeout_ms);
     int error = errno;
 
@@ -320,9 +316,7 @@ static tote_result delivery_shutdown(void *self, uint32_t timeout_ms) {
     }
     bool is_late = is_exporting(exporter);
     tote_result result =
-        receiver->ops.shutdown
-            ? receiver->ops.shutdown(receiver->self, tote__ms_until(deadline, UINT32_MAX))
-            : TOTE_SUCCESS;
+        tote_span_exporter_shutdown(exporter->receiver, tote__ms_until(deadline, UINT32_MAX));
     errno = error;
     return is_late ? TOTE_TIMED_OUT : result;
 }

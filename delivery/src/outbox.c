@@ -281,6 +281,7 @@ static void report_loss(const struct tote__outbox *outbox, tote_export_outcome *
         outcome->rejected = count;
         break;
     default:
+        count -= tote__min(count, outcome->rejected + outcome->delivered);
         tote_diagnose(TOTE_LEVEL_ERROR, component, "%zu spans did not get to %s: %s%s", count,
                       destination, outcome->reason ? outcome->reason : "the export failed",
                       text_of(outcome->advice));

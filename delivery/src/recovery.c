@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +23,8 @@
 #include "tote/internal/folder.h"
 #include "tote/internal/journal.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/request.h"
+#include "tote/internal/sdk.h"
 #include "tote/internal/write_signals.h"
 
 enum {
@@ -36,14 +37,13 @@ enum {
     UNFINISHED_FOR_S = 3 /* a file that is being made has no lock for a moment */
 };
 
-enum { RESOURCE_SPANS = 0x0A, SCOPE_SPANS = 0x12, SPANS = 0x12 };
-
 static const char *const component = "spool";
 
-/* A span of the batch. */
-struct item {
-    struct tote__found found;
-    off_t at; /* in the file */
+/* A resource or a scope of the journal's process: the other is NULL. */
+struct definition {
+    uint32_t index;
+    const struct tote__resource *resource;
+    const tote_instrumentation_scope *scope;
 };
 
 /* A journal that is being read, and the batch that is made of it. */
@@ -58,11 +58,11 @@ struct reading {
     uint64_t broken;
     size_t definition_count;
     size_t item_count;
-    struct tote__buffer scope;
-    struct tote__buffer resource;
     struct tote__buffer request;
-    struct tote__found definitions[MOST_DEFINITIONS];
-    struct item items[MOST_SPANS];
+    struct tote__arena memory; /* of what the definitions refer to */
+    struct definition definitions[MOST_DEFINITIONS];
+    struct tote__span_bytes items[MOST_SPANS]; /* the spans of the batch, ... */
+    off_t item_at[MOST_SPANS];                 /* ... and where they are in the file */
     uint8_t definition_bytes[TOTE__JOURNAL_DEFINITION_BYTES];
     uint8_t bytes[MOST_BYTES + TOTE__SAFE_CHUNK_BYTES];
 };
@@ -155,9 +155,8 @@ static void close_file(struct tote__recovery *recovery) {
     tote__os_close_same_file(recovery->file, recovery->file_device, recovery->file_inode);
     if (reading) {
         tote__segment_detach(&reading->segment);
-        tote__buffer_clear(&reading->scope);
-        tote__buffer_clear(&reading->resource);
         tote__buffer_clear(&reading->request);
+        tote__arena_clear(&reading->memory);
         tote__release(reading, sizeof *reading);
     }
     recovery->file = -1;
@@ -261,18 +260,29 @@ static void set_aside(struct tote__recovery *recovery, const char *why) {
                   reading->name, path_of(recovery), why, aside);
 }
 
-static void read_definitions(struct tote__recovery *recovery) {
-    const struct tote__slice run = {recovery->reading->definition_bytes,
-                                    TOTE__JOURNAL_DEFINITION_BYTES};
+/* Returns: false if out of memory. */
+static bool read_definition(struct reading *reading, const struct tote__found *found) {
+    struct definition *definition = &reading->definitions[reading->definition_count];
+
+    *definition = (struct definition){.index = found->resource};
+    if (found->scope == TOTE__NO_INDEX) {
+        definition->resource = tote__read_resource(found->bytes, &reading->memory);
+    } else {
+        definition->index = found->scope;
+        definition->scope = tote__read_scope(found->bytes, &reading->memory);
+    }
+    return definition->resource || definition->scope;
+}
+
+static void read_definitions(struct reading *reading) {
+    const struct tote__slice run = {reading->definition_bytes, TOTE__JOURNAL_DEFINITION_BYTES};
     size_t at = 0;
     struct tote__found found;
 
-    while (recovery->reading->definition_count < MOST_DEFINITIONS &&
+    while (reading->definition_count < MOST_DEFINITIONS &&
            tote__journal_read_record(run, &at, &found)) {
-        recovery->reading->broken += found.is_broken;
-        if (!found.is_broken) {
-            recovery->reading->definitions[recovery->reading->definition_count++] = found;
-        }
+        reading->broken += found.is_broken;
+        reading->definition_count += !found.is_broken && read_definition(reading, &found);
     }
 }
 
@@ -345,7 +355,7 @@ static bool read_journal(struct tote__recovery *recovery, const struct stat *sta
         return false;
     }
     reading->chunk_count = tote__used_chunks(&reading->head);
-    read_definitions(recovery);
+    read_definitions(reading);
     return true;
 }
 
@@ -463,50 +473,54 @@ static enum search find_journal(struct tote__recovery *recovery, const struct to
     return NOT_YET;
 }
 
-static const struct tote__found *definition_of(const struct tote__recovery *recovery,
-                                               uint32_t resource, uint32_t scope) {
-    for (size_t i = 0; i < recovery->reading->definition_count; i++) {
-        const struct tote__found *found = &recovery->reading->definitions[i];
-        if (found->resource == resource && found->scope == scope) {
-            return found;
+/* Find what the record refers to. Returns: false if that is not known. */
+static bool find_definitions(const struct reading *reading, const struct tote__found *found,
+                             struct tote__span_bytes *span) {
+    *span = (struct tote__span_bytes){.bytes = found->bytes};
+    for (size_t i = 0; i < reading->definition_count; i++) {
+        const struct definition *definition = &reading->definitions[i];
+        if (definition->resource && definition->index == found->resource) {
+            span->resource = definition->resource;
+        } else if (definition->scope && definition->index == found->scope) {
+            span->scope = definition->scope;
         }
     }
-    return NULL;
+    return span->resource && span->scope;
 }
 
 /* Take from one chunk what the batch has room for. Returns: how much of `bytes` is used now. */
 static size_t gather_from(struct tote__recovery *recovery, size_t used) {
-    off_t chunk_at =
-        TOTE__JOURNAL_CHUNKS_AT + (off_t)recovery->reading->chunk * TOTE__SAFE_CHUNK_BYTES;
-    const struct tote__slice run = {recovery->reading->bytes + used, TOTE__SAFE_CHUNK_BYTES};
+    struct reading *reading = recovery->reading;
+    off_t chunk_at = TOTE__JOURNAL_CHUNKS_AT + (off_t)reading->chunk * TOTE__SAFE_CHUNK_BYTES;
+    const struct tote__slice run = {reading->bytes + used, TOTE__SAFE_CHUNK_BYTES};
     size_t taken = 0;
     struct tote__found found;
 
-    if (!read_at(recovery, recovery->reading->bytes + used, TOTE__SAFE_CHUNK_BYTES, chunk_at)) {
-        recovery->reading->broken++;
-        recovery->reading->chunk = recovery->reading->chunk_count;
+    if (!read_at(recovery, reading->bytes + used, TOTE__SAFE_CHUNK_BYTES, chunk_at)) {
+        reading->broken++;
+        reading->chunk = reading->chunk_count;
         return used;
     }
-    for (size_t next = recovery->reading->at; tote__journal_read_record(run, &next, &found);
-         recovery->reading->at = next) {
-        bool is_full = recovery->reading->item_count == MOST_SPANS ||
-                       (recovery->reading->item_count &&
-                        used + taken + found.bytes.size > recovery->most_bytes);
-        if (!found.is_broken && found.state == TOTE__RECORD_LIVE && is_full) {
+    for (size_t next = reading->at; tote__journal_read_record(run, &next, &found);
+         reading->at = next) {
+        bool is_live = found.state == TOTE__RECORD_LIVE;
+        bool is_full =
+            reading->item_count == MOST_SPANS ||
+            (reading->item_count && used + taken + found.bytes.size > recovery->most_bytes);
+        if (!found.is_broken && is_live && is_full) {
             return used + TOTE__SAFE_CHUNK_BYTES;
         }
-        if (found.is_broken || (found.state == TOTE__RECORD_LIVE &&
-                                (!definition_of(recovery, found.resource, TOTE__NO_INDEX) ||
-                                 !definition_of(recovery, TOTE__NO_INDEX, found.scope)))) {
-            recovery->reading->broken++;
-        } else if (found.state == TOTE__RECORD_LIVE) {
-            recovery->reading->items[recovery->reading->item_count++] =
-                (struct item){found, chunk_at + (off_t)found.at};
+        struct tote__span_bytes *item =
+            &reading->items[tote__min(reading->item_count, MOST_SPANS - 1)];
+        if (found.is_broken || (is_live && !find_definitions(reading, &found, item))) {
+            reading->broken++;
+        } else if (is_live) {
+            reading->item_at[reading->item_count++] = chunk_at + (off_t)found.at;
             taken += found.bytes.size;
         }
     }
-    recovery->reading->chunk++;
-    recovery->reading->at = 0;
+    reading->chunk++;
+    reading->at = 0;
     return taken ? used + TOTE__SAFE_CHUNK_BYTES : used;
 }
 
@@ -524,72 +538,6 @@ static void gather(struct tote__recovery *recovery) {
     }
 }
 
-static int compare(const void *a, const void *b) {
-    const struct item *x = a;
-    const struct item *y = b;
-
-    if (x->found.resource != y->found.resource) {
-        return x->found.resource < y->found.resource ? -1 : 1;
-    }
-    if (x->found.scope != y->found.scope) {
-        return x->found.scope < y->found.scope ? -1 : 1;
-    }
-    return x->at < y->at ? -1 : x->at > y->at;
-}
-
-static bool append_message(struct tote__buffer *buffer, uint8_t tag, struct tote__slice message) {
-    uint8_t head[16] = {tag};
-
-    return tote__buffer_append(
-               buffer,
-               (struct tote__slice){head,
-                                    (size_t)(tote__put_varint(head + 1, message.size) - head)}) &&
-           tote__buffer_append(buffer, message);
-}
-
-/* The spans of one scope, from the item on. Returns: how many. */
-static size_t make_scope(struct tote__recovery *recovery, size_t from, bool *is_complete) {
-    const struct item *first = &recovery->reading->items[from];
-    size_t i = from;
-
-    recovery->reading->scope.size = 0;
-    *is_complete &=
-        tote__buffer_append(&recovery->reading->scope,
-                            definition_of(recovery, TOTE__NO_INDEX, first->found.scope)->bytes);
-    for (; i < recovery->reading->item_count &&
-           recovery->reading->items[i].found.resource == first->found.resource &&
-           recovery->reading->items[i].found.scope == first->found.scope;
-         i++) {
-        *is_complete &= append_message(&recovery->reading->scope, SPANS,
-                                       recovery->reading->items[i].found.bytes);
-    }
-    return i - from;
-}
-
-/* Returns: false if out of memory. */
-static bool make_request(struct tote__recovery *recovery) {
-    bool is_complete = true;
-
-    qsort(recovery->reading->items, recovery->reading->item_count, sizeof *recovery->reading->items,
-          compare);
-    recovery->reading->request.size = 0;
-    for (size_t i = 0; i < recovery->reading->item_count;) {
-        uint32_t resource = recovery->reading->items[i].found.resource;
-        recovery->reading->resource.size = 0;
-        is_complete &= tote__buffer_append(
-            &recovery->reading->resource, definition_of(recovery, resource, TOTE__NO_INDEX)->bytes);
-        while (i < recovery->reading->item_count &&
-               recovery->reading->items[i].found.resource == resource) {
-            i += make_scope(recovery, i, &is_complete);
-            is_complete &= append_message(&recovery->reading->resource, SCOPE_SPANS,
-                                          tote__buffer_slice(&recovery->reading->scope));
-        }
-        is_complete &= append_message(&recovery->reading->request, RESOURCE_SPANS,
-                                      tote__buffer_slice(&recovery->reading->resource));
-    }
-    return is_complete;
-}
-
 /* What cannot be settled may be sent twice. */
 static void settle(const struct tote__recovery *recovery) {
     const struct reading *reading = recovery->reading;
@@ -598,7 +546,7 @@ static void settle(const struct tote__recovery *recovery) {
 
     tote__hold_write_signals(&held);
     for (size_t i = 0; i < reading->item_count; i++) {
-        off_t at = reading->items[i].at;
+        off_t at = reading->item_at[i];
         if (reading->segment.at) {
             struct tote__record *record = (struct tote__record *)(void *)(reading->segment.at + at);
             atomic_store(&record->state, state);
@@ -631,13 +579,14 @@ static void finish(struct tote__recovery *recovery) {
     close_file(recovery);
 }
 
-static bool put_batch(struct tote__recovery *recovery, struct tote__spool *spool) {
-    if (!make_request(recovery)) {
+static bool put_batch(struct reading *reading, struct tote__spool *spool) {
+    reading->request.size = 0;
+    if (!tote__request_encode(&reading->request, reading->items, reading->item_count)) {
         return false;
     }
     const struct tote__batch batch = {
-        .message = tote__buffer_slice(&recovery->reading->request),
-        .span_count = (uint32_t)recovery->reading->item_count,
+        .message = tote__buffer_slice(&reading->request),
+        .span_count = (uint32_t)reading->item_count,
     };
     return tote__spool_put(spool, &batch);
 }
@@ -674,7 +623,7 @@ bool tote__recovery_step(struct tote__recovery *recovery, struct tote__spool *sp
     gather(recovery);
     if (!recovery->reading->item_count) {
         finish(recovery);
-    } else if (put_batch(recovery, spool)) {
+    } else if (put_batch(recovery->reading, spool)) {
         recovery->reading->recovered += recovery->reading->item_count;
         settle(recovery);
         if (recovery->reading->chunk == recovery->reading->chunk_count) {

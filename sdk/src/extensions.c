@@ -118,17 +118,36 @@ static void export_in_steps(const tote_span_exporter *exporter, const tote_span_
         is_refused && outcome->result == TOTE_SUCCESS ? TOTE_FAILURE : outcome->result;
 }
 
-void tote__span_exporter_export(const tote_span_exporter *exporter,
-                                const tote_span_data *const *spans, size_t count,
-                                uint32_t timeout_ms, tote_export_outcome *outcome) {
-    *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
-    if (exporter->ops.export_spans) {
-        outcome->result =
-            exporter->ops.export_spans(exporter->self, spans, count, timeout_ms, outcome);
+tote_result tote_span_exporter_export(tote_span_exporter *exporter,
+                                      const tote_span_data *const *spans, size_t count,
+                                      uint32_t timeout_ms, tote_export_outcome *outcome) {
+    tote_export_outcome own = TOTE_EXPORT_OUTCOME_INIT;
+    int error = errno;
+
+    own.span_count = count;
+    if (!exporter || (count && !spans)) {
+        own.result = TOTE_FAILURE;
+    } else if (exporter->ops.export_spans) {
+        own.result = exporter->ops.export_spans(exporter->self, spans, count, timeout_ms, &own);
     } else {
-        export_in_steps(exporter, spans, count, timeout_ms, outcome);
+        export_in_steps(exporter, spans, count, timeout_ms, &own);
     }
-    outcome->span_count = count;
+    if (outcome && outcome->struct_size >= sizeof outcome->struct_size) {
+        tote__copy_options("tote_export_outcome", outcome, outcome->struct_size, &own);
+    }
+    errno = error;
+    return own.result;
+}
+
+tote_result tote_span_exporter_force_flush(tote_span_exporter *exporter, uint32_t timeout_ms) {
+    return exporter && exporter->ops.force_flush
+               ? exporter->ops.force_flush(exporter->self, timeout_ms)
+               : TOTE_SUCCESS;
+}
+
+tote_result tote_span_exporter_shutdown(tote_span_exporter *exporter, uint32_t timeout_ms) {
+    return exporter && exporter->ops.shutdown ? exporter->ops.shutdown(exporter->self, timeout_ms)
+                                              : TOTE_SUCCESS;
 }
 
 void tote_span_exporter_free(tote_span_exporter *exporter) {

@@ -66,10 +66,10 @@ static void forget_inherited_counts(struct simple_processor *processor) {
 
 static int run_export(void *arg) {
     struct export *export = arg;
-    const tote_span_exporter *exporter = export->processor->exporter;
+    const struct simple_processor *processor = export->processor;
 
-    tote__span_exporter_export(exporter, &export->span, 1, export->processor->export_timeout_ms,
-                               &export->outcome);
+    tote_span_exporter_export(processor->exporter, &export->span, 1, processor->export_timeout_ms,
+                              &export->outcome);
     return 0;
 }
 
@@ -110,7 +110,7 @@ static bool is_refused(struct simple_processor *processor, const tote_span_data 
 
 static void simple_on_end(void *self, const tote_span_data *span) {
     struct simple_processor *processor = self;
-    struct export export = {.processor = processor, .span = span};
+    struct export export = {processor, span, TOTE_EXPORT_OUTCOME_INIT};
 
     if (!tote__span_is_sampled(tote__span_of_data(span))) {
         return;
@@ -133,12 +133,10 @@ static void simple_on_end(void *self, const tote_span_data *span) {
 
 static tote_result simple_force_flush(void *self, uint32_t timeout_ms) {
     struct simple_processor *processor = self;
-    const tote_span_exporter *exporter = processor->exporter;
 
-    if (atomic_load(&processor->is_shut_down) || !exporter->ops.force_flush) {
-        return TOTE_SUCCESS;
-    }
-    return exporter->ops.force_flush(exporter->self, timeout_ms);
+    return atomic_load(&processor->is_shut_down)
+               ? TOTE_SUCCESS
+               : tote_span_exporter_force_flush(processor->exporter, timeout_ms);
 }
 
 static void simple_add_stats(void *self, tote_stats *stats) {
@@ -163,14 +161,12 @@ static void simple_add_stats(void *self, tote_stats *stats) {
 
 static tote_result simple_shutdown(void *self, uint32_t timeout_ms) {
     struct simple_processor *processor = self;
-    const tote_span_exporter *exporter = processor->exporter;
     tote_stats stats = TOTE_STATS_INIT;
 
     if (atomic_exchange(&processor->is_shut_down, true)) {
         return TOTE_SUCCESS;
     }
-    tote_result result =
-        exporter->ops.shutdown ? exporter->ops.shutdown(exporter->self, timeout_ms) : TOTE_SUCCESS;
+    tote_result result = tote_span_exporter_shutdown(processor->exporter, timeout_ms);
     simple_add_stats(processor, &stats);
     tote__report_losses(component, &stats);
     return result;

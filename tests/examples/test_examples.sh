@@ -51,6 +51,20 @@ filter)
     expect "the other requests are exported" "$(count '^  url.path: /\(cart\|pay\)$')" 2
     expect "the address is redacted" "$(count '^  user.email: REDACTED$') $(count 'ada@')" "1 0"
     ;;
+deliver)
+    place=$(mktemp -d)
+    "$build/bin/deliver" "$place/lines" "$place/queue" 2>"$out"
+    expect "without a receiver it ends well" $? 0
+    expect "the span is saved" "$(find "$place/queue" -name '*.otlp' | wc -l)" 1
+    touch "$place/lines"
+    "$build/bin/deliver" "$place/lines" "$place/queue" 2>>"$out"
+    expect "with one, too" $? 0
+    "$build/bin/deliver" "$place/lines" "$place/queue" rest 2>>"$out"
+    expect "the rest is delivered" $? 0
+    expect "the spans of both runs arrive" "$(grep -c '^work of deliver$' "$place/lines")" 2
+    expect "and nothing is left" "$(find "$place/queue" -name '*.otlp' | wc -l)" 0
+    rm -rf "$place"
+    ;;
 library)
     OTEL_TRACES_EXPORTER=console "$build/bin/library" >"$out"
     expect "it ends well" $? 0

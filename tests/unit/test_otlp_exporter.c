@@ -123,7 +123,8 @@ static void open_exporter(struct fixture *f, tote_otlp_options options) {
 
 /* The way processors call it. */
 static tote_result export_for(struct fixture *f, size_t count, uint32_t timeout_ms) {
-    tote__span_exporter_export(f->exporter, f->spans, count, timeout_ms, &f->report);
+    f->report = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
+    tote_span_exporter_export(f->exporter, f->spans, count, timeout_ms, &f->report);
     f->result = f->report.result;
     return f->result;
 }

@@ -180,9 +180,9 @@ static void a_direct_export_is_split_too(void **state) {
     make_spans(f);
     for (size_t limit = 0; limit <= 3 * TEXT_BYTES; limit += 3 * TEXT_BYTES) {
         tote_span_exporter *exporter = new_exporter(TOTE_OTLP_HTTP_PROTOBUF, limit);
-        tote_export_outcome report;
-        tote__span_exporter_export(exporter, (const tote_span_data *const *)f->spans, SPANS, 10000,
-                                   &report);
+        tote_export_outcome report = TOTE_EXPORT_OUTCOME_INIT;
+        tote_span_exporter_export(exporter, (const tote_span_data *const *)f->spans, SPANS, 10000,
+                                  &report);
         assert_int_equal(receiver.spans, limit ? SPANS : 0);
         assert_int_equal(report.rejected, limit ? 0 : SPANS);
         tote_span_exporter_free(exporter);

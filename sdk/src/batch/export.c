@@ -204,12 +204,12 @@ static void end_export(struct batch_queue *queue, const tote_export_outcome *out
 
 /* What is left of the batch, by an exporter that keeps nothing. */
 static void export_directly(struct batch_queue *queue) {
-    tote_export_outcome outcome;
+    tote_export_outcome outcome = TOTE_EXPORT_OUTCOME_INIT;
     uint64_t start = tote__clock_monotonic();
     size_t count = batch_left(queue);
 
-    tote__span_exporter_export(queue->processor->exporter, queue->spans + queue->batch_from, count,
-                               export_timeout(queue), &outcome);
+    tote_span_exporter_export(queue->processor->exporter, queue->spans + queue->batch_from, count,
+                              export_timeout(queue), &outcome);
     pass_over(queue, count);
     end_export(queue, &outcome, start);
 }
@@ -346,12 +346,9 @@ static void begin_flush(struct batch_queue *queue) {
 
 /* ... have the exporter flush, and answer those who asked. */
 static void end_flush(struct batch_queue *queue) {
-    const tote_span_exporter *exporter = queue->processor->exporter;
-    tote_result result = TOTE_SUCCESS;
+    tote_result result =
+        tote_span_exporter_force_flush(queue->processor->exporter, flush_timeout(queue));
 
-    if (exporter->ops.force_flush) {
-        result = exporter->ops.force_flush(exporter->self, flush_timeout(queue));
-    }
     queue->flush = FLUSH_NONE;
     tote__batch_answer(queue, queue->flush_round, result);
 }

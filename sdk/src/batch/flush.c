@@ -65,12 +65,10 @@ tote_result tote__batch_flush(struct batch_queue *queue, uint32_t timeout_ms) {
 }
 
 static tote_result shut_down_exporter(struct batch_processor *processor, uint32_t timeout_ms) {
-    const tote_span_exporter *exporter = processor->exporter;
-
-    if (atomic_exchange(&processor->is_exporter_shut_down, true) || !exporter->ops.shutdown) {
+    if (atomic_exchange(&processor->is_exporter_shut_down, true)) {
         return TOTE_SUCCESS;
     }
-    return exporter->ops.shutdown(exporter->self, timeout_ms);
+    return tote_span_exporter_shutdown(processor->exporter, timeout_ms);
 }
 
 /* Have the worker flush, and leave. Returns: whether it did so until the deadline. */

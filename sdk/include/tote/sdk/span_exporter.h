@@ -139,8 +139,39 @@ typedef struct tote_span_exporter_ops {
 /** An exporter of your own. Takes `self`, always. NULL on failure. */
 TOTE_API TOTE_MUST_USE tote_span_exporter *tote_span_exporter_new(const tote_span_exporter_ops *ops, void *self);
 
+/*
+ * For an exporter that wraps another one, and for tests: what a processor does with an exporter. Not while a processor
+ * has it. NULL: TOTE_FAILURE, or TOTE_SUCCESS where there is nothing to do.
+ */
+
+/**
+ * Export spans, whichever kind of exporter it is; one that works in steps is waited for. Blocks for about timeout_ms at
+ * most. Returns outcome->result; the outcome may be NULL. Each span is in one count of it, or in the result.
+ */
+TOTE_API tote_result tote_span_exporter_export(tote_span_exporter *exporter,
+                                               const tote_span_data *const *spans, size_t count,
+                                               uint32_t timeout_ms, tote_export_outcome *outcome);
+TOTE_API tote_result tote_span_exporter_force_flush(tote_span_exporter *exporter, uint32_t timeout_ms);
+TOTE_API tote_result tote_span_exporter_shutdown(tote_span_exporter *exporter, uint32_t timeout_ms);
+
 /** Only for one that nothing has taken. */
 TOTE_API void tote_span_exporter_free(tote_span_exporter *exporter);
 
 TOTE_END_DECLS
+
+#ifdef TOTE_DISABLED /* see tote/common.h */
+#define tote_span_batch_get_count(...)                                                            \
+    (TOTE__OFF((tote_span_batch_get_count)(__VA_ARGS__)), (size_t)tote__off_int(0))
+#define tote_span_batch_get_spans(...)                                                            \
+    (TOTE__OFF((tote_span_batch_get_spans)(__VA_ARGS__)),                                          \
+     (const tote_span_data *const *)tote__off_pointer())
+#define tote_span_batch_get_request(...)                                                          \
+    (TOTE__OFF((tote_span_batch_get_request)(__VA_ARGS__)), (const void *)tote__off_pointer())
+#define tote_span_exporter_export(...)                                                            \
+    (TOTE__OFF((tote_span_exporter_export)(__VA_ARGS__)), (tote_result)tote__off_int(0))
+#define tote_span_exporter_force_flush(...)                                                       \
+    (TOTE__OFF((tote_span_exporter_force_flush)(__VA_ARGS__)), (tote_result)tote__off_int(0))
+#define tote_span_exporter_shutdown(...)                                                          \
+    (TOTE__OFF((tote_span_exporter_shutdown)(__VA_ARGS__)), (tote_result)tote__off_int(0))
+#endif
 #endif

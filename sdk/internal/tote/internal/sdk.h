@@ -115,14 +115,6 @@ struct tote_span_exporter {
 tote_span_exporter *tote__span_exporter_set_extras(tote_span_exporter *exporter,
                                                    const struct tote__exporter_extras *extras);
 
-/*
- * Export the spans, by an exporter of either kind; one that works in steps is waited for. The
- * outcome is complete afterwards; errno may change.
- */
-void tote__span_exporter_export(const tote_span_exporter *exporter,
-                                const tote_span_data *const *spans, size_t count,
-                                uint32_t timeout_ms, tote_export_outcome *outcome);
-
 /* Add the counts of one outcome to those of another. */
 void tote__outcome_add(tote_export_outcome *sum, const tote_export_outcome *outcome);
 

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_delivery_exporter.c - retry, disk queue and crash-safe mode for exporters of a program's own
+ *
+ * The exporters here have no line for any of that.
+ */
+#include "support.h"
+
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tote/delivery.h"
+#include "tote/exporters/memory.h"
+#include "tote/processors.h"
+#include "tote/tote.h"
+
+enum { SAFETY_NET_MS = 20000, SPANS = 5 };
+
+/* An exporter that fails so many times, and then gives the spans to one that keeps them. */
+struct flaky {
+    unsigned failures_left;
+    unsigned calls;
+    tote_export_outcome failure; /* as it is told; zero: nothing is */
+    tote_span_exporter *inner;
+};
+
+static tote_result export_flakily(void *self, const tote_span_data *const *spans, size_t count,
+                                  uint32_t timeout_ms, tote_export_outcome *outcome) {
+    struct flaky *flaky = self;
+
+    flaky->calls++;
+    if (!flaky->failures_left) {
+        return tote_span_exporter_export(flaky->inner, spans, count, timeout_ms, NULL);
+    }
+    flaky->failures_left--;
+    outcome->failure = flaky->failure.failure;
+    outcome->rejected = flaky->failure.rejected;
+    outcome->reason = flaky->failure.reason;
+    return TOTE_FAILURE;
+}
+
+static void free_flaky(void *self) {
+    tote_span_exporter_free(((struct flaky *)self)->inner);
+}
+
+struct fixture {
+    tote_memory *memory;
+    struct flaky flaky;
+    char directory[64];
+    tote_sdk *sdk;
+};
+
+static int set_up(void **state) {
+    static struct fixture f;
+
+    f = (struct fixture){.memory = tote_memory_new(), .directory = "/tmp/tote-any-XXXXXX"};
+    *state = &f;
+    return f.memory && mkdtemp(f.directory) ? 0 : -1;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *at) {
+    (void)status, (void)type, (void)at;
+    return remove(path);
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+
+    tote_sdk_close(&f->sdk, SAFETY_NET_MS);
+    tote_memory_unref(f->memory);
+    nftw(f->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    return 0;
+}
+
+static tote_span_exporter *make_flaky(struct fixture *f, unsigned failures) {
+    static const tote_span_exporter_ops ops = {
+        .struct_size = sizeof ops, .export_spans = export_flakily, .destroy = free_flaky};
+
+    f->flaky.failures_left = failures;
+    f->flaky.calls = 0;
+    f->flaky.inner = tote_memory_exporter_new(f->memory);
+    return tote_span_exporter_new(&ops, &f->flaky);
+}
+
+static void start(struct fixture *f, tote_span_exporter *exporter) {
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+
+    options.ignore_environment = true;
+    options.service_name = "any";
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    f->sdk = tote_sdk_start(&options);
+    assert_non_null(f->sdk);
+}
+
+static void start_delivery(struct fixture *f, unsigned failures, bool is_crash_safe,
+                           const char *directory) {
+    tote_delivery_options options = TOTE_DELIVERY_OPTIONS_INIT;
+
+    options.retry_first_ms = 1;
+    options.spool_directory = directory;
+    options.spool_before_end = is_crash_safe;
+    start(f, tote_delivery_exporter_new(make_flaky(f, failures), &options));
+}
+
+static void make_spans(void) {
+    tote_tracer *tracer = tote_get_tracer("any.scope", "1.2");
+
+    for (int i = 0; i < SPANS; i++) {
+        tote_span *span = tote_tracer_start_span(tracer, "work", NULL);
+        tote_span_set_attribute(span, "user.id", tote_int(i));
+        tote_span_add_event(span, "half way", NULL, 0, 0);
+        tote_span_close(&span);
+    }
+}
+
+/* What arrived is what ended, with its resource and its scope. */
+static void assert_arrived(struct fixture *f, size_t count) {
+    assert_int_equal(tote_memory_get_count(f->memory), count);
+    for (size_t i = 0; i < count; i++) {
+        size_t events = 0;
+        const tote_span_data *span = tote_memory_get_at(f->memory, i);
+        const tote_resource *resource = tote_span_data_get_resource(span);
+        const char *service = NULL;
+        for (size_t j = 0; j < resource->attribute_count; j++) {
+            if (strcmp(resource->attributes[j].key, "service.name") == 0) {
+                service = resource->attributes[j].value.as.string;
+            }
+        }
+        assert_non_null(service);
+        assert_string_equal(service, "any");
+        assert_string_equal(tote_span_data_get_instrumentation_scope(span)->name, "any.scope");
+        assert_string_equal(tote_span_data_get_instrumentation_scope(span)->version, "1.2");
+        assert_string_equal(tote_span_data_get_name(span), "work");
+        assert_int_equal(tote_span_data_get_attribute(span, "user.id")->as.integer, i % SPANS);
+        tote_span_data_get_events(span, &events);
+        assert_int_equal(events, 1);
+    }
+}
+
+static tote_stats stats_of(const tote_sdk *sdk) {
+    tote_stats stats = TOTE_STATS_INIT;
+
+    assert_true(tote_sdk_get_stats(sdk, &stats));
+    return stats;
+}
+
+/* Spec: protocol/exporter.md#retry, for any exporter */
+static void an_export_that_fails_is_retried(void **state) {
+    struct fixture *f = *state;
+
+    start_delivery(f, 3, false, NULL);
+    make_spans();
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(f->flaky.calls, 4);
+    assert_int_equal(stats_of(f->sdk).exported, SPANS);
+    assert_arrived(f, SPANS);
+}
+
+/* Contract of delivery.h: an outcome that says more is heard */
+static void what_is_rejected_is_not_retried(void **state) {
+    struct fixture *f = *state;
+
+    f->flaky.failure = (tote_export_outcome){.failure = TOTE_EXPORT_REJECTED, .reason = "no"};
+    start_delivery(f, 1, false, f->directory);
+    make_spans();
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
+    assert_int_equal(f->flaky.calls, 1);
+    assert_int_equal(stats_of(f->sdk).rejected, SPANS);
+}
+
+/* Spans of which some are counted cannot be told from the others. */
+static void an_export_that_counts_some_spans_is_not_retried(void **state) {
+    struct fixture *f = *state;
+
+    f->flaky.failure = (tote_export_outcome){.rejected = 2};
+    start_delivery(f, 1, false, f->directory);
+    make_spans();
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
+    assert_int_equal(f->flaky.calls, 1);
+    assert_int_equal(stats_of(f->sdk).rejected, 2);
+    assert_int_equal(stats_of(f->sdk).dropped_retries_exhausted, SPANS - 2);
+}
+
+static void spans_in_the_disk_queue_are_exported_by_the_next_process(void **state) {
+    struct fixture *f = *state;
+
+    start_delivery(f, UINT32_MAX, false, f->directory);
+    make_spans();
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(stats_of(f->sdk).spooled, SPANS);
+    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_arrived(f, 0);
+
+    start_delivery(f, 0, false, f->directory);
+    for (int i = 0; i < SAFETY_NET_MS && stats_of(f->sdk).recovered < SPANS; i++) {
+        usleep(1000);
+    }
+    assert_int_equal(stats_of(f->sdk).recovered, SPANS);
+    assert_arrived(f, SPANS);
+}
+
+static void a_disk_queue_is_delivered_without_an_sdk(void **state) {
+    struct fixture *f = *state;
+    tote_delivery_options options = TOTE_DELIVERY_OPTIONS_INIT;
+    tote_spool_report report = {.struct_size = sizeof report};
+
+    start_delivery(f, UINT32_MAX, false, f->directory);
+    make_spans();
+    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+
+    options.spool_directory = f->directory;
+    options.retry_first_ms = 1;
+    assert_int_equal(tote_delivery_send(make_flaky(f, 2), &options, SAFETY_NET_MS, &report),
+                     TOTE_SUCCESS);
+    assert_int_equal(report.delivered, SPANS);
+    assert_int_equal(report.batches_left, 0);
+    assert_arrived(f, SPANS);
+}
+
+/* Requirement: crash-safe mode; the process has no time to do anything. */
+static void spans_of_a_killed_process_are_exported_by_the_next_one(void **state) {
+    struct fixture *f = *state;
+    int status = 0;
+    pid_t child = fork();
+
+    if (child == 0) {
+        start_delivery(f, UINT32_MAX, true, f->directory);
+        make_spans();
+        kill(getpid(), SIGKILL);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+
+    start_delivery(f, 0, true, f->directory);
+    for (int i = 0; i < SAFETY_NET_MS && stats_of(f->sdk).recovered < SPANS; i++) {
+        usleep(1000);
+    }
+    assert_int_equal(stats_of(f->sdk).recovered, SPANS);
+    assert_arrived(f, SPANS);
+}
+
+/* An exporter that works in steps: each batch is over with the second step. */
+struct stepping {
+    const tote_span_batch *batch;
+    unsigned steps;
+    size_t request_size;
+    tote_span_exporter *inner;
+};
+
+static size_t take_batch(void *self, const tote_span_batch *batch, tote_export_outcome *outcome) {
+    struct stepping *stepping = self;
+
+    (void)outcome;
+    stepping->batch = batch;
+    stepping->steps = 0;
+    return tote_span_batch_get_count(batch);
+}
+
+static tote_export_state step(void *self, const tote_export_step *how,
+                              tote_export_outcome *outcome) {
+    struct stepping *stepping = self;
+
+    (void)how;
+    if (!stepping->batch) {
+        return TOTE_EXPORT_IDLE;
+    }
+    if (stepping->steps++ == 0) {
+        return TOTE_EXPORT_UNDER_WAY;
+    }
+    outcome->span_count = tote_span_batch_get_count(stepping->batch);
+    outcome->result =
+        tote_span_exporter_export(stepping->inner, tote_span_batch_get_spans(stepping->batch),
+                                  outcome->span_count, SAFETY_NET_MS, NULL);
+    tote_span_batch_get_request(stepping->batch, &stepping->request_size);
+    stepping->batch = NULL;
+    return TOTE_EXPORT_OVER;
+}
+
+static uint64_t due_at_once(void *self) {
+    return ((const struct stepping *)self)->batch ? 0 : UINT64_MAX;
+}
+
+static void free_stepping(void *self) {
+    tote_span_exporter_free(((struct stepping *)self)->inner);
+}
+
+static const tote_span_exporter_ops stepping_ops = {.struct_size = sizeof stepping_ops,
+                                                    .destroy = free_stepping,
+                                                    .deliver = take_batch,
+                                                    .step = step,
+                                                    .due = due_at_once};
+
+/* Contract of span_exporter.h */
+static void an_exporter_that_works_in_steps_gets_its_batches(void **state) {
+    struct fixture *f = *state;
+    struct stepping stepping = {.inner = tote_memory_exporter_new(f->memory)};
+
+    start(f, tote_span_exporter_new(&stepping_ops, &stepping));
+    make_spans();
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_arrived(f, SPANS);
+    assert_true(stepping.request_size > SPANS * 50);
+    tote_sdk_close(&f->sdk, SAFETY_NET_MS);
+}
+
+static void an_exporter_without_a_way_to_export_is_not_made(void **state) {
+    struct fixture *f = *state;
+    struct stepping stepping = {.inner = tote_memory_exporter_new(f->memory)};
+    tote_span_exporter_ops ops = stepping_ops;
+
+    ops.step = NULL;
+    assert_null(tote_span_exporter_new(&ops, &stepping));
+    assert_null(tote_delivery_exporter_new(NULL, NULL));
+}
+
+#define FRESH_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        FRESH_TEST(an_export_that_fails_is_retried),
+        FRESH_TEST(what_is_rejected_is_not_retried),
+        FRESH_TEST(an_export_that_counts_some_spans_is_not_retried),
+        FRESH_TEST(spans_in_the_disk_queue_are_exported_by_the_next_process),
+        FRESH_TEST(a_disk_queue_is_delivered_without_an_sdk),
+        FRESH_TEST(spans_of_a_killed_process_are_exported_by_the_next_one),
+        FRESH_TEST(an_exporter_that_works_in_steps_gets_its_batches),
+        FRESH_TEST(an_exporter_without_a_way_to_export_is_not_made),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}
