@@ -32,8 +32,8 @@ struct exporter {
     uid_t user;          /* effective, when the disk queue was opened, or could not be opened */
     uint32_t renewals;   /* of the disk queue's directory, that the journal knows of */
     uint32_t generation; /* of the process that these two are of */
-    _Atomic(uint32_t) exporting; /* the generation in which a call runs; 0: in none */
-    atomic_bool is_shut_down;
+    _Atomic(uint32_t) exporting; /* the generation in which there is a request; 0: in none */
+    _Atomic(uint64_t) stop_at;   /* when a shutdown ends what is under way; 0: there is none */
 };
 
 /* The user of the moment; where there is no disk queue, nobody asks. */
@@ -93,7 +93,9 @@ static void enter(struct exporter *exporter) {
 }
 
 static void leave(struct exporter *exporter) {
-    atomic_store(&exporter->exporting, 0);
+    bool has_request = tote__outbox_has_request(&exporter->outbox);
+
+    atomic_store(&exporter->exporting, has_request ? exporter->generation : 0);
 }
 
 /*
@@ -164,25 +166,37 @@ static void renew_journal(struct exporter *exporter) {
     exporter->renewals = renewals;
 }
 
+/* After a shutdown, nothing is begun any more. */
+static tote_export_state end_after_shutdown(struct exporter *exporter,
+                                            tote_export_outcome *outcome) {
+    if (!tote__outbox_end_first(&exporter->outbox, outcome)) {
+        return TOTE_EXPORT_IDLE;
+    }
+    if (outcome->shut_down) {
+        tote_diagnose(TOTE_LEVEL_WARN, component, "%zu spans after shutdown are lost",
+                      outcome->shut_down);
+    }
+    return TOTE_EXPORT_OVER;
+}
+
 static tote_export_state delivery_step(void *self, const tote_export_step *step,
                                        tote_export_outcome *outcome) {
     struct exporter *exporter = self;
+    struct tote__outbox *outbox = &exporter->outbox;
+    tote_export_step own = *step;
     tote_export_state state;
     int error = errno;
 
     enter(exporter);
-    if (atomic_load(&exporter->is_shut_down)) { /* asked after the line above: see shutdown */
-        bool has_ended = tote__outbox_end_first(&exporter->outbox, outcome);
-        state = has_ended ? TOTE_EXPORT_OVER : TOTE_EXPORT_IDLE;
-        if (has_ended && outcome->shut_down) {
-            tote_diagnose(TOTE_LEVEL_WARN, component, "%zu spans after shutdown are lost",
-                          outcome->shut_down);
-        }
+    uint64_t stop_at = atomic_load(&exporter->stop_at); /* after the line above: see shutdown */
+    if (stop_at && (!outbox->retry.is_sending || tote__clock_monotonic() >= stop_at)) {
+        state = end_after_shutdown(exporter, outcome);
     } else {
+        own.deadline_ns = stop_at && stop_at < own.deadline_ns ? stop_at : own.deadline_ns;
         if (step->is_urgent) {
-            tote__retry_hurry(&exporter->outbox.retry);
+            tote__retry_hurry(&outbox->retry);
         }
-        state = tote__outbox_step(&exporter->outbox, step, outcome);
+        state = tote__outbox_step(outbox, &own, outcome);
         renew_journal(exporter);
     }
     leave(exporter);
@@ -308,7 +322,7 @@ static tote_result delivery_shutdown(void *self, uint32_t timeout_ms) {
     uint64_t deadline = tote__deadline_in(timeout_ms);
     int error = errno;
 
-    atomic_store(&exporter->is_shut_down, true);
+    atomic_store(&exporter->stop_at, deadline ? deadline : 1);
     tote__spool_claim_drop(&exporter->claim); /* what is saved now is for the next one to send */
     while (is_exporting(exporter) && tote__clock_monotonic() < deadline) {
         const struct timespec moment = {.tv_nsec = 1000000};
@@ -325,7 +339,7 @@ static void delivery_destroy(void *self) {
     struct exporter *exporter = self;
     uint32_t exporting = atomic_load(&exporter->exporting);
 
-    if (!exporting) { /* else this is a child, and its parent was at it */
+    if (!exporting || exporting == tote__generation()) { /* else the parent was at it */
         tote__outbox_clear(&exporter->outbox);
     }
     tote__spool_claim_drop(&exporter->claim);

@@ -582,6 +582,10 @@ tote_export_state tote__outbox_step(struct tote__outbox *outbox, const tote_expo
     return outbox->count ? step_kept(outbox, step, outcome) : TOTE_EXPORT_IDLE;
 }
 
+bool tote__outbox_has_request(const struct tote__outbox *outbox) {
+    return outbox->count || outbox->retry.is_sending;
+}
+
 uint64_t tote__outbox_due(const struct tote__outbox *outbox) {
     uint64_t retry_at = tote__retry_due(&outbox->retry);
 

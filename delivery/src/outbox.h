@@ -111,6 +111,9 @@ uint64_t tote__outbox_due(const struct tote__outbox *outbox);
  */
 bool tote__outbox_end_first(struct tote__outbox *outbox, tote_export_outcome *outcome);
 
+/* Whether a request is kept, or under way. */
+bool tote__outbox_has_request(const struct tote__outbox *outbox);
+
 /* All that is kept, as far as that can be. Returns: of how many spans. */
 size_t tote__outbox_spill(struct tote__outbox *outbox);
 
