@@ -34,6 +34,7 @@ struct exporter {
     uint32_t generation; /* of the process that these two are of */
     _Atomic(uint32_t) exporting; /* the generation in which there is a request; 0: in none */
     _Atomic(uint64_t) stop_at;   /* when a shutdown ends what is under way; 0: there is none */
+    _Atomic(bool) was_cut_short; /* a request was, by that */
 };
 
 /* The user of the moment; where there is no disk queue, nobody asks. */
@@ -199,6 +200,9 @@ static tote_export_state delivery_step(void *self, const tote_export_step *step,
         state = tote__outbox_step(outbox, &own, outcome);
         renew_journal(exporter);
     }
+    if (stop_at && outcome->shut_down) {
+        atomic_store(&exporter->was_cut_short, true);
+    }
     leave(exporter);
     errno = error;
     return state;
@@ -322,17 +326,18 @@ static tote_result delivery_shutdown(void *self, uint32_t timeout_ms) {
     uint64_t deadline = tote__deadline_in(timeout_ms);
     int error = errno;
 
+    bool is_late = is_exporting(exporter); /* before it is ended by what follows */
     atomic_store(&exporter->stop_at, deadline ? deadline : 1);
     tote__spool_claim_drop(&exporter->claim); /* what is saved now is for the next one to send */
-    while (is_exporting(exporter) && tote__clock_monotonic() < deadline) {
+    while (is_late && tote__clock_monotonic() < deadline) {
         const struct timespec moment = {.tv_nsec = 1000000};
         nanosleep(&moment, NULL);
+        is_late = is_exporting(exporter);
     }
-    bool is_late = is_exporting(exporter);
     tote_result result =
         tote_span_exporter_shutdown(exporter->receiver, tote__ms_until(deadline, UINT32_MAX));
     errno = error;
-    return is_late ? TOTE_TIMED_OUT : result;
+    return is_late || atomic_load(&exporter->was_cut_short) ? TOTE_TIMED_OUT : result;
 }
 
 static void delivery_destroy(void *self) {

@@ -543,7 +543,7 @@ static tote_export_state step_kept(struct tote__outbox *outbox, const tote_expor
     const tote_export_outcome last = *outcome;
     if (!may_save(&last) || !spool_first(outbox, outcome)) {
         outcome->span_count = left_of_first(outbox);
-        outcome->shut_down = outcome->shut_down ? outcome->span_count : 0;
+        outcome->shut_down = outbox->retry.is_cut_short ? outcome->span_count : outcome->shut_down;
         report_loss(outbox, outcome);
         return end_first(outbox, outcome);
     }

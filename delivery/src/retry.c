@@ -191,13 +191,11 @@ static tote_export_state end(struct tote__retry *retry) {
  * or for the next attempt.
  */
 static tote_export_state give_up(struct tote__retry *retry, const struct tote__manner *manner,
-                                 bool has_timed_out, tote_export_outcome *outcome) {
+                                 bool has_timed_out) {
     uint64_t own_deadline = retry->deadline ? retry->deadline : TOTE__NEVER;
     uint64_t given_up_at = has_timed_out ? manner->step.deadline_ns : retry->retry_at;
 
-    if (manner->step.deadline_ns != TOTE__NEVER && given_up_at < own_deadline) {
-        outcome->shut_down = outcome->span_count;
-    }
+    retry->is_cut_short = manner->step.deadline_ns != TOTE__NEVER && given_up_at < own_deadline;
     return end(retry);
 }
 
@@ -236,7 +234,7 @@ static tote_export_state judge(struct tote__retry *retry, const tote_span_batch 
     note_failure(retry, outcome, manner, deadline);
     bool is_given_up = manner->is_only_attempt || (manner->step.is_last_chance && retry->is_gone) ||
                        retry->retry_at >= deadline;
-    return is_given_up ? give_up(retry, manner, outcome->result == TOTE_TIMED_OUT, outcome)
+    return is_given_up ? give_up(retry, manner, outcome->result == TOTE_TIMED_OUT)
                        : TOTE_EXPORT_IDLE;
 }
 
@@ -264,7 +262,7 @@ static tote_export_state hold_back(struct tote__retry *retry, const struct tote_
     outcome->failure = TOTE_EXPORT_UNAVAILABLE;
     outcome->reason = retry->reason;
     outcome->advice = retry->advice;
-    return give_up(retry, manner, false, outcome);
+    return give_up(retry, manner, false);
 }
 
 /* Returns: false, with an outcome, if the receiver does not take the request as it is. */
@@ -314,6 +312,7 @@ tote_export_state tote__retry_step(struct tote__retry *retry, const tote_span_ba
 
     *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
     outcome->span_count = request->count;
+    retry->is_cut_short = false;
     if (!retry->is_sending) {
         if (tote__clock_monotonic() < retry->retry_at) {
             return hold_back(retry, manner, deadline, outcome);

@@ -27,7 +27,8 @@ struct tote__retry {
     bool is_asked_to_wait; /* by the receiver */
     bool is_gone;          /* there was no connection to be had, last time */
     bool is_reset;         /* the receiver reset the stream, last time */
-    bool is_reported;      /* a diagnostic says that the receiver fails */
+    bool is_cut_short; /* the request was given up for a deadline of the step's, not for its own */
+    bool is_reported;  /* a diagnostic says that the receiver fails */
     bool is_not_accepted;  /* the receiver does not accept requests, and that is reported */
     bool has_last_attempt; /* the pause before it was shortened, for this request */
     unsigned resets;       /* streams of this request that the receiver reset */
