@@ -192,7 +192,7 @@ static void put_field(struct tote__json *json, struct levels *levels,
         level->array = member->tag;
         tote__json_put(json, "{");
     }
-    const uint8_t *content = level->rest.at - field->value; /* is at hand, unlike field->content */
+    const uint8_t *content = level->rest.at - field->value; /* field->content, without a load */
     level = push_level(levels);
     if (!level) {
         json->is_failed = true;

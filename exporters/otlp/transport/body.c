@@ -77,7 +77,7 @@ void tote__grpc_put_head(uint8_t *out, bool is_compressed, size_t size) {
     }
 }
 
-/* The size that the text claims is not believed. */
+/* Expand to the end of the text, and not to the size that it claims. */
 static enum tote__grpc_reading expand(struct tote__slice packed, size_t most,
                                       struct tote__buffer *whole) {
     z_stream stream = {.next_in = (z_const Bytef *)(uintptr_t)packed.at,

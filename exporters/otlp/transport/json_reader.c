@@ -53,7 +53,7 @@ static void put_code_point(struct sink *sink, uint32_t c) {
     put(sink, bytes, size);
 }
 
-/* Skip one character if it is in the set. */
+/* Skip one character if the set has it. Returns: whether it was skipped. */
 static bool skip(struct reader *reader, const char *set) {
     bool is_in = reader->at < reader->end && *reader->at && strchr(set, *reader->at);
 
@@ -61,7 +61,7 @@ static bool skip(struct reader *reader, const char *set) {
     return is_in;
 }
 
-/* The same behind blanks. */
+/* Skip blanks, and then one character if the set has it. */
 static bool take(struct reader *reader, const char *set) {
     while (skip(reader, " \t\r\n")) {
     }
@@ -113,7 +113,7 @@ static bool read_unit(struct reader *reader, uint32_t *unit) {
     return true;
 }
 
-/* Behind \u: one unit, or two. A half without its other half becomes U+FFFD. */
+/* Read what follows \u: one unit, or two. A half without its other half becomes U+FFFD. */
 static bool read_code_point(struct reader *reader, struct sink *sink) {
     uint32_t c = 0;
     uint32_t low = 0;
@@ -145,7 +145,7 @@ static bool read_escape(struct reader *reader, struct sink *sink) {
     return true;
 }
 
-/* Behind the quotation mark. */
+/* Read a string behind its first quotation mark. */
 static bool read_string(struct reader *reader, struct sink *sink) {
     bool is_good = true;
 
@@ -190,7 +190,7 @@ static bool read_value(struct reader *reader) {
            read_number(reader);
 }
 
-/* Behind the bracket: the members of an object, or the items of an array. */
+/* Read the members of an object, or the items of an array, behind its bracket. */
 static bool read_parts(struct reader *reader, bool are_members) {
     const char *closing = are_members ? "}" : "]";
     const struct sink outside = reader->path;
