@@ -243,25 +243,6 @@ static tote_span_exporter *make_exporter(const tote_otlp_options *options) {
                                           &otlp_extras);
 }
 
-static struct tote__delivery_settings
-delivery_settings(const struct tote__otlp_settings *settings) {
-    return (struct tote__delivery_settings){
-        .destination = settings->shown_url,
-        .timeout_ms = settings->timeout_ms,
-        .retry_first_ms = settings->retry_first_ms,
-        .retry_longest_ms = settings->retry_longest_ms,
-        .max_retry_after_ms = settings->max_retry_after_ms,
-        .max_request_bytes = settings->max_request_bytes,
-        .spool_directory = settings->spool_directory,
-        .needs_spool = settings->needs_spool,
-        .spools_before_end = settings->spools_before_end,
-        .spool_no_sync = settings->spool_no_sync,
-        .journal_directory = settings->journal_directory,
-        .journal_bytes = settings->journal_bytes,
-        .spool_limits = settings->spool_limits,
-    };
-}
-
 tote_span_exporter *tote_otlp_exporter_new(const tote_otlp_options *options) {
     static const char *const protocols[] = {
         [TOTE_OTLP_HTTP_PROTOBUF] = "http/protobuf",
@@ -274,11 +255,11 @@ tote_span_exporter *tote_otlp_exporter_new(const tote_otlp_options *options) {
         return NULL;
     }
     const struct tote__otlp_settings *settings = &((const struct exporter *)made->self)->settings;
-    const struct tote__delivery_settings delivery = delivery_settings(settings);
     tote_diagnose(TOTE_LEVEL_DEBUG, "otlp", "exports to %s by %s, %s, within %u ms",
                   settings->shown_url, protocols[settings->protocol],
-                  settings->is_gzip ? "with gzip" : "not compressed", settings->timeout_ms);
-    return tote__delivery_exporter_new(made, &delivery);
+                  settings->is_gzip ? "with gzip" : "not compressed",
+                  settings->delivery.timeout_ms);
+    return tote__delivery_exporter_new(made, &settings->delivery);
 }
 
 tote_result tote_otlp_send_spool(const tote_otlp_options *options, uint32_t timeout_ms,
@@ -289,9 +270,9 @@ tote_result tote_otlp_send_spool(const tote_otlp_options *options, uint32_t time
     tote_result result = TOTE_FAILURE;
 
     if (exporter) {
-        const struct tote__delivery_settings delivery =
-            delivery_settings(&((const struct exporter *)exporter->self)->settings);
-        result = tote__delivery_send(exporter, &delivery, timeout_ms, report);
+        const struct tote__otlp_settings *settings =
+            &((const struct exporter *)exporter->self)->settings;
+        result = tote__delivery_send(exporter, &settings->delivery, timeout_ms, report);
     }
     tote__cancel_restore(cancel);
     errno = error;

@@ -93,7 +93,7 @@ static bool take_timeout(struct tote__otlp_settings *settings, const char *name)
     bool is_number = tote__env_number(name, 0, INT32_MAX, &number);
 
     if (is_number) {
-        settings->timeout_ms = number ? (uint32_t)number : UINT32_MAX;
+        settings->delivery.timeout_ms = number ? (uint32_t)number : UINT32_MAX;
     }
     return is_number;
 }
@@ -175,7 +175,8 @@ static void take_options(struct tote__otlp_settings *settings, const tote_otlp_o
         settings->is_gzip = options->compression == TOTE_OTLP_GZIP;
     }
     if (options->timeout_ms) {
-        settings->timeout_ms = options->timeout_ms == TOTE_NOTHING ? 0 : options->timeout_ms;
+        settings->delivery.timeout_ms =
+            options->timeout_ms == TOTE_NOTHING ? 0 : options->timeout_ms;
     }
 }
 
@@ -187,37 +188,38 @@ static void take_spool(struct tote__otlp_settings *settings, const tote_otlp_opt
     const char *variable = options->ignore_environment ? NULL : tote__env("OTEL_C_SPOOL_DIRECTORY");
     const char *directory = options->spool_directory ? options->spool_directory : variable;
 
-    settings->needs_spool = options->spool_directory;
-    settings->spool_no_sync = options->spool_no_sync || is_set(options, "OTEL_C_SPOOL_NO_SYNC");
-    settings->spool_directory = directory ? keep_path(settings, directory) : NULL;
-    settings->spool_limits = (struct tote__spool_limits){
+    settings->delivery.needs_spool = options->spool_directory;
+    settings->delivery.spool_no_sync =
+        options->spool_no_sync || is_set(options, "OTEL_C_SPOOL_NO_SYNC");
+    settings->delivery.spool_directory = directory ? keep_path(settings, directory) : NULL;
+    settings->delivery.spool_limits = (struct tote__spool_limits){
         .max_bytes = options->spool_max_bytes ? options->spool_max_bytes : DEFAULT_SPOOL_MAX_BYTES,
         .max_files = options->spool_max_files ? options->spool_max_files : DEFAULT_SPOOL_MAX_FILES,
         .max_age_s = options->spool_max_age_s ? options->spool_max_age_s : DEFAULT_SPOOL_MAX_AGE_S,
     };
-    settings->spools_before_end =
+    settings->delivery.spools_before_end =
         options->spool_before_end || is_set(options, "OTEL_C_SPOOL_BEFORE_END");
-    settings->journal_directory =
+    settings->delivery.journal_directory =
         options->journal_directory ? keep_path(settings, options->journal_directory) : NULL;
-    settings->journal_bytes =
+    settings->delivery.journal_bytes =
         options->journal_bytes ? options->journal_bytes : DEFAULT_JOURNAL_BYTES;
 }
 
 /* Returns: false when the options ask for what cannot be. */
 static bool check_journal(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
-    const char *obstacle = !settings->spool_directory ? "there is no spool_directory"
+    const char *obstacle = !settings->delivery.spool_directory ? "there is no spool_directory"
                            : settings->protocol == TOTE_OTLP_HTTP_JSON
                                ? "it is for http/protobuf and grpc"
                                : NULL;
 
-    if (!settings->spools_before_end || !obstacle) {
+    if (!settings->delivery.spools_before_end || !obstacle) {
         return true;
     }
     tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
                   "spans that end will not outlive this process, which spool_before_end asks "
                   "for: %s",
                   obstacle);
-    settings->spools_before_end = false;
+    settings->delivery.spools_before_end = false;
     return !options->spool_before_end;
 }
 
@@ -315,10 +317,10 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
     if (settings->protocol == TOTE_OTLP_PROTOCOL_DEFAULT) {
         settings->protocol = TOTE_OTLP_HTTP_PROTOBUF;
     }
-    settings->max_request_bytes = options->max_request_bytes ? options->max_request_bytes
-                                  : settings->protocol == TOTE_OTLP_GRPC
-                                      ? DEFAULT_MAX_GRPC_REQUEST_BYTES
-                                      : DEFAULT_MAX_REQUEST_BYTES;
+    settings->delivery.max_request_bytes = options->max_request_bytes ? options->max_request_bytes
+                                           : settings->protocol == TOTE_OTLP_GRPC
+                                               ? DEFAULT_MAX_GRPC_REQUEST_BYTES
+                                               : DEFAULT_MAX_REQUEST_BYTES;
     take_spool(settings, options);
     take_options(settings, options);
     if (settings->has_unusable_endpoint || !check_journal(settings, options) ||
@@ -330,6 +332,7 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
         tote__otlp_take_endpoint(settings, "the default",
                                  is_grpc ? default_grpc_endpoint : default_http_endpoint, true);
     }
+    settings->delivery.destination = settings->shown_url;
     settings->is_incomplete |= !settings->url;
     if (!settings->is_incomplete) {
         tote__otlp_take_proxy(settings);
@@ -348,10 +351,11 @@ bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
 
     TOTE__COPY_OPTIONS(tote_otlp_options, &own, options);
     *settings = (struct tote__otlp_settings){
-        .timeout_ms = DEFAULT_TIMEOUT_MS,
-        .retry_first_ms = own.retry_first_ms ? own.retry_first_ms : DEFAULT_RETRY_FIRST_MS,
-        .retry_longest_ms = own.retry_longest_ms ? own.retry_longest_ms : DEFAULT_RETRY_LONGEST_MS,
-        .max_retry_after_ms =
+        .delivery.timeout_ms = DEFAULT_TIMEOUT_MS,
+        .delivery.retry_first_ms = own.retry_first_ms ? own.retry_first_ms : DEFAULT_RETRY_FIRST_MS,
+        .delivery.retry_longest_ms =
+            own.retry_longest_ms ? own.retry_longest_ms : DEFAULT_RETRY_LONGEST_MS,
+        .delivery.max_retry_after_ms =
             own.max_retry_after_ms ? own.max_retry_after_ms : DEFAULT_MAX_RETRY_AFTER_MS,
         .max_response_bytes =
             own.max_response_bytes ? own.max_response_bytes : DEFAULT_MAX_RESPONSE_BYTES,

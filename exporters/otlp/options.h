@@ -9,8 +9,8 @@
 #define TOTE_OTLP_OPTIONS_H
 
 #include "tote/exporters/otlp.h"
+#include "tote/internal/delivery.h"
 #include "tote/internal/memory.h"
-#include "tote/internal/spool.h"
 
 struct tote__otlp_header {
     const char *name;
@@ -39,25 +39,14 @@ struct tote__otlp_settings {
     const char *client_certificate_file; /* NULL: none; so is the key */
     const char *client_key_file;
     tote_otlp_transport transport; /* without functions: libcurl */
-    size_t max_request_bytes;      /* SIZE_MAX: no limit; so is the other */
-    size_t max_response_bytes;
-    uint32_t timeout_ms; /* UINT32_MAX: none */
-    uint32_t retry_first_ms;
-    uint32_t retry_longest_ms;
-    uint32_t max_retry_after_ms;   /* UINT32_MAX: no limit */
-    const char *spool_directory;   /* NULL: no spool */
-    const char *journal_directory; /* NULL: shared memory */
-    size_t journal_bytes;
-    struct tote__spool_limits spool_limits;
+    size_t max_response_bytes;     /* SIZE_MAX: no limit */
+    struct tote__delivery_settings delivery;
     tote_otlp_protocol protocol;
     bool is_incomplete; /* memory ran out; the rest means nothing */
     bool has_unusable_endpoint;
     bool is_insecure; /* gRPC without TLS where the endpoint has no scheme */
     bool is_tls;      /* the URL's scheme is https */
     bool is_gzip;
-    bool needs_spool; /* no exporter without it */
-    bool spools_before_end;
-    bool spool_no_sync;
 };
 
 /*

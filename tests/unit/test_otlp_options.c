@@ -147,11 +147,11 @@ static void without_options_and_variables_the_defaults_hold(void **state) {
     assert_null(settings.unix_path);
     assert_int_equal(settings.headers.count, 0);
     assert_false(settings.is_gzip);
-    assert_int_equal(settings.timeout_ms, 10000);
+    assert_int_equal(settings.delivery.timeout_ms, 10000);
     assert_null(settings.ca_file);
     assert_null(settings.client_certificate_file);
     assert_null(settings.client_key_file);
-    assert_int_equal(settings.max_request_bytes, 67108864);
+    assert_int_equal(settings.delivery.max_request_bytes, 67108864);
     assert_int_equal(settings.max_response_bytes, 4194304);
     tote__otlp_settings_clear(&settings);
 }
@@ -184,7 +184,7 @@ static void variables_for_traces_win_over_general_ones(void **state) {
     assert_int_equal(settings.headers.count, 1);
     assert_string_equal(settings.headers.items[0].value, "signal");
     assert_true(settings.is_gzip);
-    assert_int_equal(settings.timeout_ms, 1);
+    assert_int_equal(settings.delivery.timeout_ms, 1);
     assert_string_equal(settings.ca_file, "/signal");
     assert_string_equal(settings.client_certificate_file, "/signal");
     assert_string_equal(settings.client_key_file, "/signal");
@@ -208,7 +208,7 @@ static void an_option_wins_over_its_variable_and_leaves_the_others(void **state)
     assert_string_equal(settings.url, "http://options:1/base/v1/traces");
     assert_string_equal(settings.headers.items[0].value, "options");
     assert_false(settings.is_gzip);
-    assert_int_equal(settings.timeout_ms, 1);
+    assert_int_equal(settings.delivery.timeout_ms, 1);
     assert_string_equal(settings.ca_file, "/options");
     assert_string_equal(settings.client_key_file, "/signal");
     tote__otlp_settings_clear(&settings);
@@ -235,9 +235,9 @@ static void relative_paths_are_those_of_the_start(void **state) {
     snprintf(expected, sizeof expected, "%s/key.pem", directory);
     assert_string_equal(settings.client_key_file, expected);
     snprintf(expected, sizeof expected, "%s/queue", directory);
-    assert_string_equal(settings.spool_directory, expected);
+    assert_string_equal(settings.delivery.spool_directory, expected);
     snprintf(expected, sizeof expected, "%s/journals", directory);
-    assert_string_equal(settings.journal_directory, expected);
+    assert_string_equal(settings.delivery.journal_directory, expected);
     tote__otlp_settings_clear(&settings);
 }
 
@@ -249,7 +249,7 @@ static void an_empty_path_stays_empty(void **state) {
     (void)state;
     struct tote__otlp_settings settings = resolved(&options);
     assert_string_equal(settings.ca_file, "");
-    assert_string_equal(settings.spool_directory, "");
+    assert_string_equal(settings.delivery.spool_directory, "");
     tote__otlp_settings_clear(&settings);
 }
 
@@ -302,7 +302,7 @@ static void the_environment_can_be_left_out(void **state) {
 
     assert_string_equal(settings.url, "http://localhost:4318/v1/traces");
     assert_int_equal(settings.headers.count, 0);
-    assert_int_equal(settings.timeout_ms, 10000);
+    assert_int_equal(settings.delivery.timeout_ms, 10000);
     assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 0);
     tote__otlp_settings_clear(&settings);
 }
@@ -317,7 +317,7 @@ static void a_variable_that_cannot_be_used_counts_as_not_set(void **state) {
     struct tote__otlp_settings settings = resolved(NULL);
 
     assert_true(settings.is_gzip);
-    assert_int_equal(settings.timeout_ms, 10000);
+    assert_int_equal(settings.delivery.timeout_ms, 10000);
     assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 2);
     tote__otlp_settings_clear(&settings);
 }
@@ -330,11 +330,11 @@ static void a_timeout_of_zero_in_the_environment_is_no_limit(void **state) {
     (void)state;
     set_variable("", "TIMEOUT", "0");
     struct tote__otlp_settings settings = resolved(NULL);
-    assert_int_equal(settings.timeout_ms, UINT32_MAX);
+    assert_int_equal(settings.delivery.timeout_ms, UINT32_MAX);
     tote__otlp_settings_clear(&settings);
 
     settings = resolved(&unlimited);
-    assert_int_equal(settings.timeout_ms, UINT32_MAX);
+    assert_int_equal(settings.delivery.timeout_ms, UINT32_MAX);
     tote__otlp_settings_clear(&settings);
 }
 
@@ -356,7 +356,7 @@ static void the_protocol_decides_what_the_default_endpoint_is(void **state) {
         set_variable("TRACES_", "PROTOCOL", cases[i].protocol);
         struct tote__otlp_settings settings = resolved(NULL);
         assert_string_equal(settings.url, cases[i].url);
-        assert_int_equal(settings.max_request_bytes, cases[i].max_request_bytes);
+        assert_int_equal(settings.delivery.max_request_bytes, cases[i].max_request_bytes);
         tote__otlp_settings_clear(&settings);
     }
     assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 0);
@@ -395,7 +395,7 @@ static void line_ends_around_values_do_not_count(void **state) {
     struct tote__otlp_settings settings = resolved(NULL);
     assert_string_equal(settings.url, "http://collector.test:4318/v1/traces");
     assert_int_equal(settings.headers.count, 1);
-    assert_int_equal(settings.timeout_ms, 5000);
+    assert_int_equal(settings.delivery.timeout_ms, 5000);
     assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 0);
     tote__otlp_settings_clear(&settings);
 }

@@ -356,7 +356,7 @@ static void an_answer_that_is_too_large_leaves_spans_in_the_disk_queue(void **st
     answer.status = 200;
     tote__otlp_judge(&settings, &answer, &verdict);
     assert_int_equal(verdict.fate, TOTE__LOST);
-    settings.spool_directory = "/var/spool/tote";
+    settings.delivery.spool_directory = "/var/spool/tote";
     tote__otlp_judge(&settings, &answer, &verdict);
     assert_int_equal(verdict.fate, TOTE__NOT_HERE);
     assert_non_null(strstr(verdict.reason, "max_response_bytes"));

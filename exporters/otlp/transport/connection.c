@@ -239,12 +239,14 @@ static bool add_header(struct curl_slist **list, const char *line) {
 
 static bool add_headers(struct curl_slist **list, const struct tote__otlp_settings *settings) {
     bool is_grpc = settings->protocol == TOTE_OTLP_GRPC;
-    bool has_timeout = is_grpc && settings->timeout_ms && settings->timeout_ms != UINT32_MAX;
+    bool has_timeout =
+        is_grpc && settings->delivery.timeout_ms && settings->delivery.timeout_ms != UINT32_MAX;
     char type[64];
     char timeout[32];
 
     snprintf(type, sizeof type, "Content-Type: %s", tote__otlp_content_type(settings));
-    snprintf(timeout, sizeof timeout, "grpc-timeout: %um", settings->timeout_ms % 100000000);
+    snprintf(timeout, sizeof timeout, "grpc-timeout: %um",
+             settings->delivery.timeout_ms % 100000000);
     bool are_added = add_header(list, "Expect:") && /* do not wait for a 100 */
                      add_header(list, is_grpc ? "Content-Type: application/grpc" : type) &&
                      (!is_grpc || add_header(list, "TE: trailers")) &&

@@ -165,7 +165,7 @@ static void judge_http(const struct tote__otlp_settings *settings,
  */
 static void judge_too_large(const struct tote__otlp_settings *settings,
                             struct tote__verdict *verdict) {
-    bool can_wait = settings->spool_directory;
+    bool can_wait = settings->delivery.spool_directory;
 
     verdict->fate = can_wait ? TOTE__NOT_HERE : TOTE__LOST;
     verdict->reason = can_wait ? "with more than max_response_bytes"
