@@ -50,18 +50,13 @@ static struct {
 } state;
 
 tote_propagator *tote_propagator_new(const tote_propagator_ops *ops, void *self) {
-    tote_propagator *propagator = tote__allocate_zeroed(sizeof *propagator);
+    tote_propagator *propagator = ops ? tote__allocate_zeroed(sizeof *propagator) : NULL;
 
-    if (!propagator || !ops) {
-        void (*destroy)(void *self) = NULL;
-        if (ops && ops->struct_size >= sizeof *ops) {
-            destroy = ops->destroy;
-        }
+    if (!propagator) {
         tote_diagnose(TOTE_LEVEL_ERROR, "propagator", "not made: %s; nothing is propagated",
                       ops ? "no memory" : "no functions given");
-        tote__release(propagator, sizeof *propagator);
-        if (destroy) {
-            destroy(self);
+        if (ops && ops->struct_size >= sizeof *ops && ops->destroy) {
+            ops->destroy(self);
         }
         return &does_nothing;
     }

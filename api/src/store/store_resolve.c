@@ -182,20 +182,15 @@ static ptrdiff_t get(const tote_store *store, const struct store_key *key, uint3
     struct copied copied;
     ptrdiff_t result = -1;
 
-    switch (resolve(store, key, false, &copied)) {
-    case FOUND: {
+    enum found found = resolve(store, key, false, &copied);
+    if (found == FOUND) {
         struct store_record record = tote__record_parse(copied.words);
         if (visibility == UINT32_MAX || (record.flags & visibility)) {
             result = write_value(&record, buffer, size);
         }
         drop_copied(&copied);
-        break;
-    }
-    case OUT_OF_MEMORY:
+    } else if (found == OUT_OF_MEMORY) {
         report_unread(key);
-        break;
-    case ABSENT:
-        break;
     }
     return result;
 }
@@ -382,25 +377,12 @@ static bool copy_level(struct visit *visit, const tote_store *store, struct leve
     return false;
 }
 
-/* A key that is deleted, or hidden by a layer. */
-static bool visit_hidden(const struct visit *visit, const struct store_record *record) {
+static bool visit_entry(const struct visit *visit, const struct store_record *record) {
     const struct tote__entry entry = {
         .key = record->key.text,
         .key_length = record->key.length,
         .hash = record->key.hash,
-        .flags = RECORD_TOMBSTONE,
-        .metadata = record->metadata,
-        .metadata_length = record->metadata_length,
-    };
-    return visit->visitor(visit->arg, &entry);
-}
-
-static bool visit_visible(const struct visit *visit, const struct store_record *record) {
-    const struct tote__entry entry = {
-        .key = record->key.text,
-        .key_length = record->key.length,
-        .hash = record->key.hash,
-        .flags = record->flags & (TOTE_EVERYWHERE | TOTE__REMOTE),
+        .flags = record->flags & (TOTE_EVERYWHERE | TOTE__REMOTE | RECORD_TOMBSTONE),
         .attribute = {record->attribute, record->attribute_size},
         .value = tote__record_value(record),
         .metadata = record->metadata,
@@ -410,17 +392,18 @@ static bool visit_visible(const struct visit *visit, const struct store_record *
 }
 
 static void visit_record(struct visit *visit, const uint64_t *words) {
-    const struct store_record record = tote__record_parse(words);
-    bool is_of_any = record.flags & visit->visibility || visit->visibility == UINT32_MAX;
+    struct store_record record = tote__record_parse(words);
+    bool is_wanted = record.flags & visit->visibility || visit->visibility == UINT32_MAX;
 
     if (!see(&visit->seen, &visit->arena, words, &visit->has_failed)) {
         return;
     }
-    if (!is_visible(record.flags, visit->hides_propagating)) {
-        visit->is_over = visit->wants_hidden && !visit_hidden(visit, &record);
-    } else if (is_of_any) {
-        visit->is_over = !visit_visible(visit, &record);
+    if (!is_visible(record.flags, visit->hides_propagating)) { /* deleted, or hidden by a layer */
+        is_wanted = visit->wants_hidden;
+        record.flags = RECORD_TOMBSTONE;
+        record.attribute_size = 0;
     }
+    visit->is_over = is_wanted && !visit_entry(visit, &record);
 }
 
 /* Newest first, because of a key twice the newer counts. */
