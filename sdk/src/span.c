@@ -287,7 +287,6 @@ static inline void freeze(struct span *span) {
     if (span->view) {
         tote__span_drop_view(span);
     }
-    tote__span_lock_end(&span->lock);
     atomic_store_explicit(&span->state, SPAN_ENDED, memory_order_release);
 }
 
@@ -432,7 +431,7 @@ static bool span_get_name(const tote_span *base, char *name, size_t size) {
     if (span->generation != tote__generation()) {
         return false;
     }
-    tote__span_lock_take(&span->lock, tote__generation());
+    tote__span_lock_to_read(span);
     bool is_known =
         is_writable(span) || atomic_load_explicit(&span->state, memory_order_acquire) == SPAN_ENDED;
     if (is_known) {

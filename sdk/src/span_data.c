@@ -35,7 +35,7 @@ const tote_span_data *tote_span_get_data(const tote_span *span) {
 
 /* The view of a recording span; NULL if out of memory. Many may ask at once for an ended span's. */
 static const struct span_view *view_of_recording(struct span *span) {
-    tote__span_lock_take(&span->lock, tote__generation());
+    tote__span_lock_to_read(span);
     if (!tote__span_is_ended(span)) {
         tote__span_drop_view(span);
         tote__compact_attributes(span);

@@ -29,10 +29,13 @@ struct span_counters {
     _Atomic(uint64_t) lost_to_memory; /* sampled, and never made */
 };
 
+/* Whether other threads come to the spans that a thread starts; see span_lock.h. */
+enum span_sharing { SPANS_OWN, SPANS_BEING_SHARED, SPANS_SHARED };
+
 struct thread_state {
     struct tote__owned owned;
-    _Atomic(bool) shares_spans; /* other threads come to spans that the owner starts */
-    _Atomic(uint32_t) inside; /* how many calls of the SDK the owner is in; see sdk.c */
+    _Atomic(uint32_t) sharing; /* of enum span_sharing */
+    _Atomic(uint32_t) inside;  /* how many calls of the SDK the owner is in; see sdk.c */
     struct tote__random random;
     struct span_counters counters[TOTE__SDK_SLOTS];
     _Atomic(void *) lanes[TOTE__PROCESSOR_SLOTS]; /* the batch processors' own, by their slots */

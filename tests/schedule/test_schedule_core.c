@@ -121,80 +121,130 @@ static void tear_down(void) {
     SCHEDULE_CHECK(!seen[0].is_alive && !seen[1].is_alive);
 }
 
-/* A span's lock and state, and how many threads may write to the span. */
-static struct span_lock lock;
-static _Atomic(bool) is_open;
-static int writers;
+/* Two spans: lock, state, and how many threads may write to the span. */
+static struct fake_span {
+    struct span_lock lock;
+    _Atomic(bool) is_open;
+    int writers;
+} spans[2];
 
-static void set_up_lock(void) {
-    memset(&lock, 0, sizeof lock);
+static void set_up_spans(void) {
+    memset(spans, 0, sizeof spans);
     has_barrier = true;
-    writers = 0;
     atomic_store(&tote__core_needs_fence, false);
-    atomic_store(&is_open, false);
 }
 
 /* On the thread that goes on in the case. */
-static void begin_span(void) {
+static void begin_span(struct fake_span *span) {
     struct thread_state *owner = tote__thread_state();
 
     SCHEDULE_CHECK(owner);
-    atomic_store_explicit(&owner->shares_spans, false, memory_order_relaxed);
-    tote__span_lock_begin(&lock, owner);
-    atomic_store_explicit(&is_open, true, memory_order_release);
+    tote__span_lock_begin(&span->lock, owner);
+    atomic_store_explicit(&span->is_open, true, memory_order_release);
 }
 
-static void write_to_span(void) {
-    SCHEDULE_CHECK(++writers == 1);
+static void share_nothing(void) {
+    SCHEDULE_CHECK(tote__thread_state());
+    atomic_store(&tote__thread_state()->sharing, SPANS_OWN);
+}
+
+static void write_to(struct fake_span *span) {
+    SCHEDULE_CHECK(++span->writers == 1);
     schedule_point(__FILE__, __LINE__);
-    writers--;
+    span->writers--;
 }
 
-static void take_and_drop(void) {
-    tote__span_lock_take(&lock, tote__generation());
-    write_to_span();
-    tote__span_lock_drop(&lock);
+static void take_and_drop(struct fake_span *span) {
+    tote__span_lock_take(&span->lock, tote__generation());
+    write_to(span);
+    tote__span_lock_drop(&span->lock);
 }
 
 static void own_one_span(void) {
-    begin_span();
-    take_and_drop();
-    take_and_drop();
+    share_nothing();
+    begin_span(&spans[0]);
+    take_and_drop(&spans[0]);
+    take_and_drop(&spans[0]);
+}
+
+static void own_two_spans(void) {
+    share_nothing();
+    begin_span(&spans[0]);
+    begin_span(&spans[1]);
+    for (int i = 0; i < 2; i++) {
+        take_and_drop(&spans[0]);
+        take_and_drop(&spans[1]);
+    }
 }
 
 /* The second span has the place of the first. */
-static void own_two_spans(void) {
+static void own_a_span_after_another(void) {
+    share_nothing();
     for (int i = 0; i < 2; i++) {
-        own_one_span();
-        tote__span_lock_take(&lock, tote__generation());
-        write_to_span();
-        atomic_store_explicit(&is_open, false, memory_order_release);
-        tote__span_lock_drop(&lock);
-        tote__span_lock_end(&lock);
+        begin_span(&spans[0]);
+        take_and_drop(&spans[0]);
+        tote__span_lock_take(&spans[0].lock, tote__generation());
+        write_to(&spans[0]);
+        atomic_store_explicit(&spans[0].is_open, false, memory_order_release);
+        tote__span_lock_drop(&spans[0].lock);
     }
 }
 
-static void come_to_span(void) {
-    while (!atomic_load_explicit(&is_open, memory_order_acquire)) {
+/* The second span has the place of the first, and another owner. */
+static _Atomic(bool) is_passed_on;
+
+static void set_up_passing(void) {
+    set_up_spans();
+    atomic_store(&is_passed_on, false);
+}
+
+static void own_and_pass_on(void) {
+    own_one_span();
+    tote__span_lock_take(&spans[0].lock, tote__generation());
+    write_to(&spans[0]);
+    atomic_store_explicit(&spans[0].is_open, false, memory_order_release);
+    tote__span_lock_drop(&spans[0].lock);
+    atomic_store_explicit(&is_passed_on, true, memory_order_release);
+}
+
+static void own_afterwards(void) {
+    while (!atomic_load_explicit(&is_passed_on, memory_order_acquire)) {
         schedule_yield(__FILE__, __LINE__);
     }
-    take_and_drop();
-    take_and_drop();
+    own_one_span();
+}
+
+static void come_to(struct fake_span *span) {
+    while (!atomic_load_explicit(&span->is_open, memory_order_acquire)) {
+        schedule_yield(__FILE__, __LINE__);
+    }
+    take_and_drop(span);
+    take_and_drop(span);
+}
+
+static void come_to_first(void) {
+    come_to(&spans[0]);
+}
+
+static void come_to_second(void) {
+    come_to(&spans[1]);
 }
 
 /* As who reads the names of open spans. */
-static void try_span(void) {
+static void try_first(void) {
+    struct fake_span *span = &spans[0];
+
     for (int i = 0; i < 3; i++) {
-        bool was_open = atomic_load_explicit(&is_open, memory_order_acquire);
-        if (!was_open || !tote__span_lock_try(&lock)) {
+        bool was_open = atomic_load_explicit(&span->is_open, memory_order_acquire);
+        if (!was_open || !tote__span_lock_try(&span->lock)) {
             schedule_yield(__FILE__, __LINE__);
             continue;
         }
-        if (atomic_load_explicit(&is_open, memory_order_acquire) &&
-            tote__span_lock_is_shared(&lock)) {
-            write_to_span();
+        if (atomic_load_explicit(&span->is_open, memory_order_acquire) &&
+            tote__span_lock_is_shared(&span->lock)) {
+            write_to(span);
         }
-        tote__span_lock_drop(&lock);
+        tote__span_lock_drop(&span->lock);
     }
 }
 
@@ -216,16 +266,24 @@ int main(int argc, char **argv) {
          .tear_down = tear_down,
          .schedules = 3000},
         {.name = "two threads come to the span of a third",
-         .set_up = set_up_lock,
-         .threads = {own_one_span, come_to_span, come_to_span},
+         .set_up = set_up_spans,
+         .threads = {own_one_span, come_to_first, come_to_first},
          .schedules = 3000},
+        {.name = "two threads come to two spans of a third",
+         .set_up = set_up_spans,
+         .threads = {own_two_spans, come_to_first, come_to_second},
+         .schedules = 12000},
         {.name = "a thread reads the names of open spans, beside their threads",
-         .set_up = set_up_lock,
-         .threads = {own_two_spans, try_span, try_span},
+         .set_up = set_up_spans,
+         .threads = {own_a_span_after_another, try_first, try_first},
+         .schedules = 6000},
+        {.name = "a thread reads the names of open spans, of which the next has another owner",
+         .set_up = set_up_passing,
+         .threads = {own_and_pass_on, own_afterwards, try_first},
          .schedules = 6000},
         {.name = "a thread comes to a span whose name is read",
-         .set_up = set_up_lock,
-         .threads = {own_one_span, try_span, come_to_span},
+         .set_up = set_up_spans,
+         .threads = {own_one_span, try_first, come_to_first},
          .schedules = 6000},
     };
 

@@ -583,7 +583,7 @@ static void threads_may_write_to_a_span_beside_the_one_that_started_it(void **st
     struct sdk_fixture *f = sdk_fixture_start(state);
 
     for (int round = 0; round < 50; round++) {
-        atomic_store(&tote__thread_state()->shares_spans, false);
+        atomic_store(&tote__thread_state()->sharing, SPANS_OWN);
         tote_span *span = tote_tracer_start_span(f->tracer, "shared", NULL);
         struct writer writers[WRITERS + 1] = {{span, 'a'}, {span, 'b'}, {span, 'c'}};
         pthread_t threads[WRITERS];
@@ -594,7 +594,7 @@ static void threads_may_write_to_a_span_beside_the_one_that_started_it(void **st
         for (size_t i = 0; i < WRITERS; i++) {
             pthread_join(threads[i], NULL);
         }
-        assert_true(atomic_load(&tote__thread_state()->shares_spans));
+        assert_int_equal(atomic_load(&tote__thread_state()->sharing), SPANS_SHARED);
         tote_span_close(&span);
         size_t count;
         tote_span_data_get_attributes(f->spans[f->ended - 1], &count);
