@@ -6,17 +6,15 @@
  */
 #include <errno.h>
 #include <stdatomic.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "outbox.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/cancel.h"
+#include "tote/internal/claim.h"
 #include "tote/internal/clock.h"
-#include "tote/internal/folder.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/journal.h"
-#include "tote/internal/spool_claim.h"
+#include "tote/internal/os.h"
 #include "tote/internal/tracer.h"
 
 static const char *const component = "delivery";
@@ -26,7 +24,7 @@ struct exporter {
     struct tote__arena memory; /* of the settings' texts, if they are the exporter's own */
     tote_span_exporter *receiver;
     struct tote__outbox outbox;
-    struct tote__spool_claim claim; /* on the directory of the disk queue */
+    struct tote__claim claim;       /* on the directory of the disk queue */
     struct tote__journal *journal;  /* this process's; NULL: none */
     struct tote__journal *journals; /* and those of its parents */
     uid_t user;          /* effective, when the disk queue was opened, or could not be opened */
@@ -39,7 +37,20 @@ struct exporter {
 
 /* The user of the moment; where there is no disk queue, nobody asks. */
 static bool has_new_user(const struct exporter *exporter) {
-    return exporter->settings.spool_directory && geteuid() != exporter->user;
+    return exporter->settings.spool_directory && tote__os_user_id() != exporter->user;
+}
+
+/*
+ * Whatever is in a directory is sent by whoever holds its lock. Two exporters with different
+ * receivers would send each other's spans to the wrong one.
+ */
+static struct tote__claims directories;
+
+static bool claim_directory(struct exporter *exporter, const struct tote__spool *spool) {
+    struct tote__folder folder;
+
+    return !tote__folder_borrow(tote__spool_descriptor(spool), &folder) ||
+           tote__claim_take(&directories, &exporter->claim, folder.device, folder.inode);
 }
 
 /*
@@ -47,7 +58,7 @@ static bool has_new_user(const struct exporter *exporter) {
  * closes the disk queue, if one does already.
  */
 static struct tote__spool *claim_spool(struct exporter *exporter, struct tote__spool *spool) {
-    if (!spool || tote__spool_claim_take(&exporter->claim, tote__spool_descriptor(spool))) {
+    if (!spool || claim_directory(exporter, spool)) {
         return spool;
     }
     tote_diagnose(TOTE_LEVEL_ERROR, "spool",
@@ -64,7 +75,7 @@ static void follow_user(struct exporter *exporter) {
     if (!has_new_user(exporter)) {
         return;
     }
-    exporter->user = geteuid();
+    exporter->user = tote__os_user_id();
     if (!exporter->outbox.spool) {
         const struct tote__delivery_settings *settings = &exporter->settings;
         struct tote__spool *spool =
@@ -88,7 +99,8 @@ static void enter(struct exporter *exporter) {
         tote__outbox_begin(&exporter->outbox, &exporter->settings, exporter->receiver,
                            claim_spool(exporter, own));
         exporter->generation = generation;
-        exporter->user = spool ? geteuid() : exporter->user; /* a failure is reported already */
+        exporter->user =
+            spool ? tote__os_user_id() : exporter->user; /* a failure is reported already */
     }
     follow_user(exporter);
 }
@@ -157,7 +169,7 @@ static void renew_journal(struct exporter *exporter) {
     uint32_t renewals = spool ? tote__spool_renewals(spool) : 0;
 
     if (renewals != exporter->renewals) {
-        tote__spool_claim_take(&exporter->claim, tote__spool_descriptor(spool));
+        claim_directory(exporter, spool);
     }
     if (spool && exporter->journal &&
         (renewals != exporter->renewals || !tote__journal_is_open(exporter->journal))) {
@@ -243,7 +255,7 @@ static struct tote__journal *make_journal(const struct exporter *exporter) {
     struct tote__folder opened = {.descriptor = -1};
 
     if (inherited < 0 && !settings->journal_directory &&
-        !tote__folder_open(settings->spool_directory, geteuid(), true, &opened, problem)) {
+        !tote__folder_open(settings->spool_directory, tote__os_user_id(), true, &opened, problem)) {
         tote_diagnose(TOTE_LEVEL_ERROR, "spool",
                       "spans that end will not outlive this process: the disk queue %s cannot be "
                       "used: %s",
@@ -260,12 +272,14 @@ static struct tote__journal *make_journal(const struct exporter *exporter) {
 static const struct tote__safe_memory *delivery_begin_securing(void *self) {
     struct exporter *exporter = self;
     bool may_have_spool = exporter->outbox.spool || has_new_user(exporter);
+    int error = errno;
 
     if (!exporter->settings.spools_before_end) {
         return NULL;
     }
     exporter->journal = may_have_spool ? make_journal(exporter) : NULL;
     exporter->journals = exporter->journal ? exporter->journal : exporter->journals;
+    errno = error;
     return exporter->journal ? tote__journal_memory(exporter->journal) : NULL;
 }
 
@@ -328,10 +342,10 @@ static tote_result delivery_shutdown(void *self, uint32_t timeout_ms) {
 
     bool is_late = is_exporting(exporter); /* before it is ended by what follows */
     atomic_store(&exporter->stop_at, deadline ? deadline : 1);
-    tote__spool_claim_drop(&exporter->claim); /* what is saved now is for the next one to send */
+    tote__claim_drop(&directories,
+                     &exporter->claim); /* what is saved now is for the next one to send */
     while (is_late && tote__clock_monotonic() < deadline) {
-        const struct timespec moment = {.tv_nsec = 1000000};
-        nanosleep(&moment, NULL);
+        tote__os_wait_readable(NULL, 0, 1);
         is_late = is_exporting(exporter);
     }
     tote_result result =
@@ -343,15 +357,17 @@ static tote_result delivery_shutdown(void *self, uint32_t timeout_ms) {
 static void delivery_destroy(void *self) {
     struct exporter *exporter = self;
     uint32_t exporting = atomic_load(&exporter->exporting);
+    int error = errno;
 
     if (!exporting || exporting == tote__generation()) { /* else the parent was at it */
         tote__outbox_clear(&exporter->outbox);
     }
-    tote__spool_claim_drop(&exporter->claim);
+    tote__claim_drop(&directories, &exporter->claim);
     tote__journal_free(exporter->journals);
     tote_span_exporter_free(exporter->receiver);
     tote__arena_clear(&exporter->memory);
     tote__release(exporter, sizeof *exporter);
+    errno = error;
 }
 
 static const tote_span_exporter_ops delivery_ops = {
@@ -376,13 +392,15 @@ static bool open_spool(struct exporter *exporter) {
     if (!settings->spool_directory) {
         return true;
     }
+    int error = errno;
     int cancel = tote__cancel_disable();
     struct tote__spool *opened =
         tote__spool_open(settings->spool_directory, &settings->spool_limits);
     struct tote__spool *spool = claim_spool(exporter, opened);
     tote__cancel_restore(cancel);
+    errno = error;
     tote__outbox_set_spool(&exporter->outbox, spool);
-    bool can_follow = geteuid() == 0;
+    bool can_follow = tote__os_user_id() == 0;
     exporter->settings.spools_before_end &= spool || can_follow;
     return spool || !settings->needs_spool ||
            (!opened && can_follow && tote__folder_is_of_another_user(settings->spool_directory));
@@ -400,7 +418,7 @@ tote_span_exporter *tote__delivery_exporter_new(tote_span_exporter *receiver,
     }
     exporter->receiver = receiver;
     exporter->settings = *settings;
-    exporter->user = geteuid();
+    exporter->user = tote__os_user_id();
     exporter->generation = tote__generation();
     tote__outbox_begin(&exporter->outbox, &exporter->settings, receiver, NULL);
     if (!open_spool(exporter)) {

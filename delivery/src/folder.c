@@ -41,8 +41,8 @@ static bool fail(struct walk *walk, int error) {
             walk->problem, TOTE__FOLDER_PROBLEM_BYTES,
             "permission denied: this process runs as user %u, and a directory of user %u (mode "
             "%04o) is in the way; give the disk queue's directory to user %u",
-            (unsigned)geteuid(), (unsigned)status.st_uid, (unsigned)(status.st_mode & 07777),
-            (unsigned)geteuid());
+            tote__os_user_id(), (unsigned)status.st_uid, (unsigned)(status.st_mode & 07777),
+            tote__os_user_id());
     } else if (!*walk->problem) {
         snprintf(walk->problem, TOTE__FOLDER_PROBLEM_BYTES, "%s", tote__os_error(error, text));
     }
@@ -50,9 +50,7 @@ static bool fail(struct walk *walk, int error) {
 }
 
 static void move_to(struct walk *walk, int next) {
-    if (walk->at >= 0) {
-        close(walk->at);
-    }
+    tote__os_close(walk->at);
     walk->at = next;
 }
 
@@ -67,8 +65,8 @@ static void sync_parent(int parent) {
     int fd = tote__os_open(parent, ".", O_RDONLY | O_DIRECTORY, 0);
 
     if (fd >= 0) {
-        fsync(fd);
-        close(fd);
+        tote__os_sync(fd);
+        tote__os_close(fd);
     }
 }
 
@@ -104,7 +102,7 @@ static int open_component(struct walk *walk, const char *name, bool is_last) {
 
 /* Put the target of the link in front of what is still to be walked. */
 static bool follow(struct walk *walk, const char *name, int link, const struct stat *status) {
-    if (status->st_uid != 0 && status->st_uid != geteuid()) {
+    if (status->st_uid != 0 && status->st_uid != tote__os_user_id()) {
         snprintf(walk->problem, TOTE__FOLDER_PROBLEM_BYTES,
                  "'%.100s' is a symbolic link of user %u, which is not followed; give the path it "
                  "should lead to",
@@ -135,14 +133,10 @@ static bool step(struct walk *walk, const char *name, bool is_last) {
     if (next < 0) {
         return fail(walk, errno);
     }
-    if (fstat(next, &status) != 0) {
-        int error = errno;
-        close(next);
-        return fail(walk, error);
-    }
-    if (S_ISLNK(status.st_mode)) {
-        bool is_followed = follow(walk, name, next, &status);
-        close(next);
+    bool is_known = fstat(next, &status) == 0;
+    if (!is_known || S_ISLNK(status.st_mode)) {
+        bool is_followed = is_known ? follow(walk, name, next, &status) : fail(walk, errno);
+        tote__os_close(next);
         return is_followed;
     }
     move_to(walk, next);
@@ -186,6 +180,11 @@ static int open_path(struct walk *walk) {
     return fd;
 }
 
+static struct tote__folder folder_of(int descriptor, const struct stat *status) {
+    return (struct tote__folder){descriptor, status->st_uid, status->st_gid, status->st_dev,
+                                 status->st_ino};
+}
+
 /* Take over the descriptor. Returns false if the directory is not the owner's alone to write to. */
 static bool adopt(int fd, uid_t owner, struct tote__folder *folder,
                   char problem[TOTE__FOLDER_PROBLEM_BYTES]) {
@@ -205,8 +204,7 @@ static bool adopt(int fd, uid_t owner, struct tote__folder *folder,
         snprintf(problem, TOTE__FOLDER_PROBLEM_BYTES, "every user may write to it (mode %04o); %s",
                  (unsigned)(status.st_mode & 07777), cure);
     } else {
-        *folder =
-            (struct tote__folder){fd, status.st_uid, status.st_gid, status.st_dev, status.st_ino};
+        *folder = folder_of(fd, &status);
         return true;
     }
     close(fd);
@@ -262,17 +260,16 @@ bool tote__folder_is_of_another_user(const char *path) {
 
     tote__folder_close(&folder);
     errno = error;
-    return is_open && folder.owner != geteuid();
+    return is_open && folder.owner != tote__os_user_id();
 }
 
 bool tote__folder_reopen(const struct tote__folder *inherited, struct tote__folder *folder) {
     int fd = tote__os_open(inherited->descriptor, ".", O_RDONLY | O_DIRECTORY, 0);
 
     *folder = *inherited;
-    folder->descriptor = fd;
-    if (fd >= 0 && !tote__folder_is_open(folder)) {
-        close(fd);
-        folder->descriptor = -1;
+    folder->descriptor = tote__os_is_same_file(fd, folder->device, folder->inode) ? fd : -1;
+    if (folder->descriptor < 0) {
+        tote__os_close(fd);
     }
     return folder->descriptor >= 0;
 }
@@ -280,36 +277,30 @@ bool tote__folder_reopen(const struct tote__folder *inherited, struct tote__fold
 bool tote__folder_borrow(int descriptor, struct tote__folder *folder) {
     struct stat status;
 
+    *folder = (struct tote__folder){.descriptor = -1, .owner = tote__os_user_id()};
     if (fstat(descriptor, &status) != 0) {
         return false;
     }
-    *folder = (struct tote__folder){descriptor, status.st_uid, status.st_gid, status.st_dev,
-                                    status.st_ino};
+    *folder = folder_of(descriptor, &status);
     return true;
 }
 
-bool tote__listing_adopt(int descriptor, struct tote__listing *listing) {
-    struct stat status;
-
-    *listing = (struct tote__listing){.directory = NULL};
-    if (descriptor >= 0 && fstat(descriptor, &status) == 0) {
-        *listing = (struct tote__listing){fdopendir(descriptor), status.st_dev, status.st_ino};
-    }
-    if (descriptor >= 0 && !listing->directory) {
-        int error = errno;
-        close(descriptor);
-        errno = error;
+bool tote__listing_begin(const struct tote__folder *folder, struct tote__listing *listing) {
+    *listing = (struct tote__listing){fdopendir(folder->descriptor), *folder};
+    if (!listing->directory) {
+        tote__os_close(folder->descriptor);
     }
     return listing->directory;
 }
 
-bool tote__listing_open(int directory, struct tote__listing *listing) {
-    return tote__listing_adopt(tote__os_open(directory, ".", O_RDONLY | O_DIRECTORY, 0), listing);
+const char *tote__listing_next(struct tote__listing *listing) {
+    const struct dirent *item = readdir(listing->directory);
+
+    return item ? item->d_name : NULL;
 }
 
 bool tote__listing_is_open(const struct tote__listing *listing) {
-    return listing->directory &&
-           tote__os_is_same_file(dirfd(listing->directory), listing->device, listing->inode);
+    return listing->directory && tote__folder_is_open(&listing->folder);
 }
 
 /* closedir() would close the host's descriptor: then the memory is left instead. */
@@ -337,7 +328,8 @@ bool tote__folder_is_removed(const struct tote__folder *folder) {
 
 /* Some file systems have nothing to do here, and return an error. */
 bool tote__folder_sync(const struct tote__folder *folder) {
-    return fsync(folder->descriptor) == 0 || errno == EINVAL || errno == ENOTSUP || errno == EROFS;
+    return tote__os_sync(folder->descriptor) || errno == EINVAL || errno == ENOTSUP ||
+           errno == EROFS;
 }
 
 bool tote__folder_owns(const struct tote__folder *folder, const struct stat *status) {
@@ -372,29 +364,28 @@ int tote__folder_create_file(const struct tote__folder *folder, const char *name
         return -1;
     }
     fchmod(fd, S_IRUSR | S_IWUSR); /* the umask may have taken the owner's permissions away */
-    if (folder->owner != geteuid() && fchown(fd, folder->owner, folder->group) != 0) {
-        int error = errno;
-        unlinkat(folder->descriptor, name, 0);
-        close(fd);
-        errno = error;
+    if (folder->owner != tote__os_user_id() && fchown(fd, folder->owner, folder->group) != 0) {
+        tote__folder_remove(folder, name);
+        tote__os_close(fd);
         return -1;
     }
     return fd;
 }
 
-bool tote__folder_read_link(const struct tote__folder *folder, const char *name, char *target,
-                            size_t size) {
-    int fd = tote__os_open(folder->descriptor, name, O_PATH | O_NOFOLLOW, 0);
-    struct stat status;
-    ssize_t length = -1;
+bool tote__folder_has_file(const struct tote__folder *folder, const char *name,
+                           struct stat *status) {
+    return fstatat(folder->descriptor, name, status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(status->st_mode);
+}
 
-    if (fd >= 0 && fstat(fd, &status) == 0 && S_ISLNK(status.st_mode) &&
-        status.st_uid == folder->owner) {
-        length = readlinkat(fd, "", target, size - 1);
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-    target[length > 0 ? length : 0] = '\0';
-    return length > 0;
+bool tote__folder_rename(const struct tote__folder *folder, const char *from, const char *to) {
+    return renameat(folder->descriptor, from, folder->descriptor, to) == 0;
+}
+
+bool tote__folder_remove(const struct tote__folder *folder, const char *name) {
+    int error = errno;
+    bool is_removed = unlinkat(folder->descriptor, name, 0) == 0;
+
+    errno = error;
+    return is_removed;
 }

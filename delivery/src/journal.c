@@ -14,19 +14,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "journal_format.h"
 #include "segment.h"
 #include "tote/diagnostics.h"
-#include "tote/internal/cancel.h"
-#include "tote/internal/folder.h"
+#include "tote/internal/claim.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/os.h"
-#include "tote/internal/write_signals.h"
 
 enum { NAME_BYTES = 64, ABANDONED_AFTER_S = 3600, MOST_RESOURCES = 256, MOST_SCOPES = 1025 };
 
@@ -34,9 +30,9 @@ static const char *const component = "spool";
 
 struct tote__journal {
     struct tote__safe_memory memory;
-    struct tote__journal *next;  /* of those that are open */
     struct tote__journal *older; /* the parent process's */
     uint32_t generation;
+    struct tote__claim claim; /* on the file */
     uint8_t *map;
     size_t size;
     struct tote__segment segment; /* id -1: the journal is in the file */
@@ -44,8 +40,6 @@ struct tote__journal {
     _Atomic(bool) has_reported;
     _Atomic(int) file;
     struct tote__folder directory;
-    dev_t device; /* of the file, ... */
-    ino_t inode;
     char name[NAME_BYTES];
     uint32_t chunk_count;
     _Atomic(bool) knows_resource[MOST_RESOURCES];
@@ -56,8 +50,7 @@ struct tote__journal {
     size_t definitions_used;
 };
 
-static struct tote__lock registry_lock;
-static struct tote__journal *registry;
+static struct tote__claims files;
 
 static struct tote__journal_head *head_of(const struct tote__journal *journal) {
     return (struct tote__journal_head *)journal->map;
@@ -76,33 +69,18 @@ static bool is_in_file(const struct tote__journal *journal) {
 }
 
 bool tote__journal_is_open(const struct tote__journal *journal) {
-    return tote__os_is_same_file(journal->file, journal->device, journal->inode);
+    return tote__os_is_same_file(journal->file, journal->claim.device, journal->claim.inode);
 }
 
 /* Copy a part of the map to the file. Returns: false with errno set. */
 static bool write_part_to(int file, const struct tote__journal *journal, const void *from,
                           size_t size) {
-    off_t at = (off_t)((const uint8_t *)from - journal->map);
-    struct tote__held_signals held;
-    ssize_t written = 0;
-    int cancel = tote__cancel_disable();
-
-    tote__hold_write_signals(&held);
-    do {
-        written = pwrite(file, from, size, at);
-    } while (written < 0 && errno == EINTR);
-    tote__release_write_signals(&held);
-    tote__cancel_restore(cancel);
-    errno = written >= 0 ? ENOSPC : errno; /* a part was written */
-    return written == (ssize_t)size;
+    return tote__os_write_at(file, from, size, (uint64_t)((const uint8_t *)from - journal->map));
 }
 
 static bool write_part(const struct tote__journal *journal, const void *from, size_t size) {
-    if (!tote__journal_is_open(journal)) {
-        errno = EBADF;
-        return false;
-    }
-    return write_part_to(journal->file, journal, from, size);
+    errno = EBADF;
+    return tote__journal_is_open(journal) && write_part_to(journal->file, journal, from, size);
 }
 
 /* Copy it to the file. Keeps errno. */
@@ -296,11 +274,11 @@ static void count(struct tote__journal *journal, _Atomic(uint64_t) *counter) {
 /* What another process did to the file does not show in this one's memory. */
 static bool journal_is_live(void *self, struct tote__record *record) {
     struct tote__journal *journal = self;
-    off_t at = (off_t)((uint8_t *)record - journal->map);
+    uint64_t at = (uint64_t)((uint8_t *)record - journal->map);
     uint32_t state = 0;
 
     if (is_in_file(journal) && tote__journal_is_open(journal) &&
-        pread(journal->file, &state, sizeof state, at) == sizeof state) {
+        tote__os_read_at(journal->file, &state, sizeof state, at)) {
         atomic_store(&record->state, state);
     }
     return atomic_load(&record->state) == TOTE__RECORD_LIVE;
@@ -332,30 +310,21 @@ uint64_t tote__journal_unsecured(const struct tote__journal *journal) {
     return atomic_load_explicit(&head_of(journal)->unsecured, memory_order_relaxed);
 }
 
-int tote__journal_open_directory(const char *path, int spool, bool may_make) {
+bool tote__journal_open_directory(const char *path, int spool, bool may_make,
+                                  struct tote__folder *folder) {
     char problem[TOTE__FOLDER_PROBLEM_BYTES];
-    struct tote__folder queue = {.owner = geteuid()};
-    struct tote__folder folder;
+    struct tote__folder queue;
 
-    if (!path) {
-        return tote__os_open(spool, ".", O_RDONLY | O_DIRECTORY, 0);
-    }
     tote__folder_borrow(spool, &queue);
-    if (!tote__folder_open(path, queue.owner, may_make, &folder, problem) && errno != ENOENT) {
+    if (!path) {
+        return tote__folder_reopen(&queue, folder);
+    }
+    bool is_open = tote__folder_open(path, queue.owner, may_make, folder, problem);
+    if (!is_open && errno != ENOENT) {
         tote_diagnose(TOTE_LEVEL_ERROR, component, "journal_directory %s cannot be used: %s", path,
                       problem);
     }
-    return folder.descriptor;
-}
-
-static bool enter(struct tote__journal *journal, const struct stat *status) {
-    journal->device = status->st_dev;
-    journal->inode = status->st_ino;
-    tote__lock_take(&registry_lock);
-    journal->next = registry;
-    registry = journal;
-    tote__lock_drop(&registry_lock);
-    return true;
+    return is_open;
 }
 
 static void fill_head(struct tote__journal *journal, uint32_t nonce) {
@@ -371,130 +340,70 @@ static void fill_head(struct tote__journal *journal, uint32_t nonce) {
 }
 
 /* Returns: false, with a diagnostic, when the system has no shared memory for it. */
-static bool put_in_memory(struct tote__journal *journal, uint32_t nonce) {
-    struct tote__segment_reference reference;
-    struct tote__held_signals held;
+static bool take_segment(struct tote__journal *journal) {
+    char text[TOTE__OS_ERROR_BYTES];
 
-    if (!tote__segment_make(&journal->segment, journal->size)) {
-        char text[TOTE__OS_ERROR_BYTES];
-        tote_diagnose(TOTE_LEVEL_WARN, component,
-                      "no shared memory of %zu bytes: %s; each span that ends is written to a file "
-                      "instead, by system calls",
-                      journal->size, tote__os_error(errno, text));
-        return false;
+    if (tote__segment_make(&journal->segment, journal->size)) {
+        tote__segment_note_file(&journal->segment, journal->directory.descriptor, journal->name);
+        return true;
     }
-    journal->map = journal->segment.at;
-    fill_head(journal, nonce);
-    tote__segment_note_file(&journal->segment, journal->directory.descriptor, journal->name);
-    tote__segment_refer(&journal->segment, nonce, &reference);
-    tote__hold_write_signals(&held);
-    bool is_written = pwrite(journal->file, &reference, sizeof reference, 0) == sizeof reference;
-    tote__release_write_signals(&held);
-    return is_written;
+    tote_diagnose(TOTE_LEVEL_WARN, component,
+                  "no shared memory of %zu bytes: %s; each span that ends is written to a file "
+                  "instead, by system calls",
+                  journal->size, tote__os_error(errno, text));
+    return false;
 }
 
-/* The place on the disk is taken at once, as far as the file system can do that. */
-static bool put_in_file(struct tote__journal *journal, uint32_t nonce) {
-    struct tote__held_signals held;
-
-    journal->map = mmap(NULL, journal->size, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (journal->map == MAP_FAILED) {
-        journal->map = NULL;
-        return false;
-    }
-    fill_head(journal, nonce);
-    tote__hold_write_signals(&held);
-    bool is_sized = fallocate(journal->file, 0, 0, (off_t)journal->size) == 0 ||
-                    ((errno == EOPNOTSUPP || errno == ENOSYS || errno == EINTR) &&
-                     ftruncate(journal->file, (off_t)journal->size) == 0);
-    tote__release_write_signals(&held);
-    return is_sized && write_part(journal, journal->map, sizeof(struct tote__journal_head));
-}
-
-/*
- * Make the file under another name, and rename it once it is whole and locked: whoever finds one
- * without a lock has found a dead one.
- */
-static bool make_file(struct tote__journal *journal, bool is_in_memory) {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    char aside[NAME_BYTES + 8];
-    struct stat status;
+static bool make_memory(struct tote__journal *journal, bool is_shared) {
     uint64_t random = 0;
 
     tote__os_random(&random, sizeof random);
     snprintf(journal->name, sizeof journal->name, "%08x-%016llx%s", tote__os_process_id(),
              (unsigned long long)random, TOTE__JOURNAL_SUFFIX);
-    snprintf(aside, sizeof aside, "%s.tmp", journal->name);
-    journal->file = tote__os_open(journal->directory.descriptor, aside,
-                                  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, S_IRUSR | S_IWUSR);
-    if (journal->file < 0) {
-        return false;
+    journal->map =
+        is_shared && take_segment(journal) ? journal->segment.at : tote__os_map(journal->size);
+    if (journal->map) {
+        fill_head(journal, (uint32_t)(random >> 32) ^ (uint32_t)random);
     }
-    fchmod(journal->file, S_IRUSR | S_IWUSR); /* whatever the umask is */
-    uint32_t nonce = (uint32_t)(random >> 32) ^ (uint32_t)random;
-    bool is_made = fstat(journal->file, &status) == 0 && enter(journal, &status) &&
-                   fcntl(journal->file, F_SETLKW, &whole) == 0 &&
-                   ((is_in_memory && put_in_memory(journal, nonce)) ||
-                    (is_in_file(journal) && put_in_file(journal, nonce))) &&
-                   renameat(journal->directory.descriptor, aside, journal->directory.descriptor,
-                            journal->name) == 0;
-    if (!is_made) {
-        int error = errno;
-        unlinkat(journal->directory.descriptor, aside, 0);
-        errno = error;
-    }
-    return is_made;
+    return journal->map;
 }
 
 /* Returns: false with errno set. */
-static bool refer_from(struct tote__journal *journal, int directory, int file, const char *aside) {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+static bool fill_file(const struct tote__journal *journal, int file) {
     struct tote__segment_reference reference;
-    struct stat status;
 
-    tote__segment_refer(&journal->segment, head_of(journal)->nonce, &reference);
-    if (fstat(file, &status) != 0 || fcntl(file, F_SETLK, &whole) != 0 ||
-        tote__os_write(file, (const uint8_t *)&reference, sizeof reference) != sizeof reference) {
-        return false;
+    if (is_in_file(journal)) {
+        return tote__os_reserve(file, journal->size) &&
+               write_part_to(file, journal, journal->map, sizeof(struct tote__journal_head));
     }
-    tote__lock_take(&registry_lock); /* this process's before anybody can find it */
-    journal->device = status.st_dev;
-    journal->inode = status.st_ino;
-    tote__lock_drop(&registry_lock);
-    return renameat(directory, aside, directory, journal->name) == 0;
+    tote__segment_refer(&journal->segment, head_of(journal)->nonce, &reference);
+    return tote__os_write_at(file, &reference, sizeof reference, 0);
 }
 
-/* Returns: false with errno set. */
-static bool renew_reference(struct tote__journal *journal, int spool) {
+/*
+ * Make the file under another name, and rename it once it is whole and locked: whoever finds one
+ * without a lock has found a dead one. Returns: -1 with errno set.
+ */
+static int make_file(struct tote__journal *journal, const struct tote__folder *folder) {
+    const struct tote__claim before = journal->claim;
     char aside[NAME_BYTES + 8];
-    struct tote__folder folder;
-    int directory = tote__journal_open_directory(NULL, spool, false);
-    int file = -1;
+    struct tote__folder made;
 
     snprintf(aside, sizeof aside, "%s.tmp", journal->name);
-    if (directory < 0 || !tote__folder_borrow(directory, &folder)) {
-        return false;
+    int file = tote__folder_create_file(folder, aside, O_RDWR);
+    if (file < 0) {
+        return -1;
     }
-    file = tote__folder_create_file(&folder, aside, O_RDWR);
-    const dev_t device = journal->device;
-    const ino_t inode = journal->inode;
-    if (file >= 0 && refer_from(journal, directory, file, aside)) {
-        tote__os_close_same_file(journal->file, device, inode);
-        tote__folder_close(&journal->directory);
-        journal->file = file;
-        journal->directory = folder;
-        tote__segment_note_file(&journal->segment, directory, journal->name);
-        return true;
+    bool is_made = tote__folder_borrow(file, &made);
+    tote__claim_share(&files, &journal->claim, made.device, made.inode);
+    if (is_made && tote__os_lock(file) && fill_file(journal, file) &&
+        tote__folder_rename(folder, aside, journal->name)) {
+        return file;
     }
-    int error = errno;
-    if (file >= 0) {
-        unlinkat(directory, aside, 0);
-        close(file);
-    }
-    close(directory);
-    errno = error;
-    return false;
+    tote__claim_share(&files, &journal->claim, before.device, before.inode);
+    tote__folder_remove(folder, aside);
+    tote__os_close(file);
+    return -1;
 }
 
 /* What was written to the map alone, as records that were settled. */
@@ -509,42 +418,53 @@ static bool write_all(int file, const struct tote__journal *journal) {
     return is_written;
 }
 
-/* The same file, if no other process has taken it over meanwhile. Returns: false with errno set. */
-static bool reopen_file(struct tote__journal *journal, const char *path, int spool) {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    struct tote__folder folder;
+/*
+ * The same file, if no other process has taken it over meanwhile. Returns: -1 with errno set.
+ */
+static int reopen_file(struct tote__journal *journal, const struct tote__folder *folder) {
     struct stat status;
-    int directory = tote__journal_open_directory(path, spool, false);
+    int file = tote__folder_open_file(folder, journal->name, O_RDWR, &status);
+    bool is_same = file >= 0 && status.st_dev == journal->claim.device &&
+                   status.st_ino == journal->claim.inode;
 
-    if (directory < 0 || !tote__folder_borrow(directory, &folder)) {
+    if (is_same && tote__os_lock(file) && write_all(file, journal)) {
+        atomic_store(&journal->failure, 0);
+        return file;
+    }
+    if (file >= 0) {
+        errno = is_same ? errno : EBUSY;
+        tote__os_close(file);
+    }
+    return -1;
+}
+
+/* Returns: false with errno set. */
+static bool renew(struct tote__journal *journal, const char *path, int spool) {
+    const struct tote__claim before = journal->claim;
+    struct tote__folder folder;
+
+    if (!tote__journal_open_directory(path, spool, false, &folder)) {
         return false;
     }
-    errno = 0;
-    int file = tote__folder_open_file(&folder, journal->name, O_RDWR, &status);
-    if (file >= 0 && status.st_dev == journal->device && status.st_ino == journal->inode &&
-        fcntl(file, F_SETLK, &whole) == 0 && write_all(file, journal)) {
-        tote__folder_close(&journal->directory);
-        journal->directory = folder;
-        journal->file = file;
-        atomic_store(&journal->failure, 0);
-        return true;
+    int file = is_in_file(journal) ? reopen_file(journal, &folder) : make_file(journal, &folder);
+    if (file < 0) {
+        tote__os_close(folder.descriptor);
+        return false;
     }
-    int error = errno ? errno : EBUSY;
-    if (file >= 0) {
-        close(file);
+    if (!is_in_file(journal)) {
+        tote__os_close_same_file(journal->file, before.device, before.inode);
+        tote__segment_note_file(&journal->segment, folder.descriptor, journal->name);
     }
-    close(directory);
-    errno = error;
-    return false;
+    tote__folder_close(&journal->directory);
+    journal->file = file;
+    journal->directory = folder;
+    return true;
 }
 
 void tote__journal_renew(struct tote__journal *journal, const char *directory, int spool) {
-    int error = errno;
-    bool is_renewed = is_in_file(journal)
-                          ? tote__journal_is_open(journal) || reopen_file(journal, directory, spool)
-                          : renew_reference(journal, spool);
+    bool needs_nothing = is_in_file(journal) && tote__journal_is_open(journal);
 
-    if (!is_renewed) {
+    if (!needs_nothing && !renew(journal, is_in_file(journal) ? directory : NULL, spool)) {
         char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, component,
                       "spans that end will not outlive this process: the journal's file, or its "
@@ -552,7 +472,6 @@ void tote__journal_renew(struct tote__journal *journal, const char *directory, i
                       "cannot be made or opened again now: %s",
                       tote__os_error(errno, text));
     }
-    errno = error;
 }
 
 static bool make_chunks(struct tote__journal *journal) {
@@ -570,35 +489,14 @@ static bool make_chunks(struct tote__journal *journal) {
     return true;
 }
 
-static void leave(const struct tote__journal *journal) {
-    tote__lock_take(&registry_lock);
-    for (struct tote__journal **link = &registry; *link; link = &(*link)->next) {
-        if (*link == journal) {
-            *link = journal->next;
-            break;
-        }
-    }
-    tote__lock_drop(&registry_lock);
-}
-
 bool tote__journal_is_own(const struct stat *status) {
-    bool is_own = false;
-
-    tote__lock_take(&registry_lock);
-    for (const struct tote__journal *journal = registry; journal && !is_own;
-         journal = journal->next) {
-        is_own = journal->generation == tote__generation() && journal->device == status->st_dev &&
-                 journal->inode == status->st_ino;
-    }
-    tote__lock_drop(&registry_lock);
-    return is_own;
+    return tote__is_claimed(&files, status->st_dev, status->st_ino);
 }
 
 struct tote__journal *tote__journal_new(const char *directory, int spool, size_t bytes,
                                         struct tote__journal *older) {
     struct tote__journal *journal = tote__allocate_zeroed(sizeof *journal);
     size_t chunks = bytes / TOTE__SAFE_CHUNK_BYTES;
-    int error = errno;
 
     if (!journal) {
         return NULL;
@@ -610,15 +508,15 @@ struct tote__journal *tote__journal_new(const char *directory, int spool, size_t
     journal->file = -1;
     journal->chunk_count = (uint32_t)(chunks ? chunks : 1);
     journal->size = chunk_at(journal->chunk_count);
-    int opened = tote__journal_open_directory(directory, spool, true);
-    if (opened >= 0 && !tote__folder_borrow(opened, &journal->directory)) {
-        close(opened);
-    }
+    bool is_made = tote__journal_open_directory(directory, spool, true, &journal->directory) &&
+                   make_chunks(journal);
     if (!directory && !older) { /* not in a child: its first span would wait for it */
         tote__segments_clear_away(ABANDONED_AFTER_S);
     }
-    if (journal->directory.descriptor < 0 || !make_chunks(journal) ||
-        !make_file(journal, !directory)) {
+    if (is_made && make_memory(journal, !directory)) {
+        journal->file = make_file(journal, &journal->directory);
+    }
+    if (journal->file < 0) {
         char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, component,
                       "spans that end will not outlive this process: no journal of %zu bytes in "
@@ -630,7 +528,6 @@ struct tote__journal *tote__journal_new(const char *directory, int spool, size_t
     } else {
         journal->older = older;
     }
-    errno = error;
     return journal;
 }
 
@@ -663,19 +560,19 @@ static bool is_empty(const struct tote__journal *journal) {
 static void release(struct tote__journal *journal) {
     bool is_own = journal->generation == tote__generation();
 
-    if (is_own && journal->file >= 0 && is_empty(journal)) {
-        if (tote__folder_is_open(&journal->directory)) {
-            unlinkat(journal->directory.descriptor, journal->name, 0);
+    if (is_own && is_empty(journal)) {
+        if (journal->file >= 0 && tote__folder_is_open(&journal->directory)) {
+            tote__folder_remove(&journal->directory, journal->name);
         }
         if (!is_in_file(journal)) {
             tote__segment_remove(&journal->segment);
         }
     }
-    tote__os_close_same_file(journal->file, journal->device, journal->inode);
+    tote__os_close_same_file(journal->file, journal->claim.device, journal->claim.inode);
     tote__folder_close(&journal->directory);
-    leave(journal);
+    tote__claim_drop(&files, &journal->claim);
     if (is_in_file(journal) && journal->map) {
-        munmap(journal->map, journal->size);
+        tote__os_unmap(journal->map, journal->size);
     }
     tote__segment_detach(&journal->segment);
     tote__release(journal->free_chunks, journal->chunk_count * sizeof *journal->free_chunks);
@@ -683,12 +580,9 @@ static void release(struct tote__journal *journal) {
 }
 
 void tote__journal_free(struct tote__journal *journal) {
-    int error = errno;
-
     while (journal) {
         struct tote__journal *older = journal->older;
         release(journal);
         journal = older;
     }
-    errno = error;
 }

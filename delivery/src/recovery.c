@@ -9,23 +9,17 @@
 #include "tote/internal/recovery.h"
 #include "tote/internal/os.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "journal_format.h"
 #include "segment.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
-#include "tote/internal/folder.h"
 #include "tote/internal/journal.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/request.h"
 #include "tote/internal/sdk.h"
-#include "tote/internal/write_signals.h"
 
 enum {
     MOST_SPANS = 512, /* of a batch */
@@ -62,13 +56,13 @@ struct reading {
     struct tote__arena memory; /* of what the definitions refer to */
     struct definition definitions[MOST_DEFINITIONS];
     struct tote__span_bytes items[MOST_SPANS]; /* the spans of the batch, ... */
-    off_t item_at[MOST_SPANS];                 /* ... and where they are in the file */
+    uint64_t item_at[MOST_SPANS];              /* ... and where they are in the file */
     uint8_t definition_bytes[TOTE__JOURNAL_DEFINITION_BYTES];
     uint8_t bytes[MOST_BYTES + TOTE__SAFE_CHUNK_BYTES];
 };
 
 struct tote__recovery {
-    char *path; /* NULL: the disk queue's directory */
+    const char *path; /* NULL: the disk queue's directory */
     size_t most_bytes;
     uint64_t look_at;
     uint64_t lost;
@@ -79,7 +73,6 @@ struct tote__recovery {
     uint64_t unattached;     /* by the last one, */
     uint64_t reported_unattached;
     struct tote__listing listing;
-    int directory; /* of the listing */
     int file;
     dev_t file_device;
     ino_t file_inode;
@@ -132,18 +125,12 @@ bool tote__journal_read_record(struct tote__slice run, size_t *at, struct tote__
 struct tote__recovery *tote__recovery_new(const char *directory, size_t most_bytes) {
     struct tote__recovery *recovery = tote__allocate(sizeof *recovery);
 
-    if (!recovery) {
-        return NULL;
-    }
-    *recovery = (struct tote__recovery){
-        .path = directory ? tote__copy_text(directory, strlen(directory)) : NULL,
-        .most_bytes = tote__min(most_bytes / 2, (size_t)MOST_BYTES),
-        .directory = -1,
-        .file = -1,
-    };
-    if (directory && !recovery->path) {
-        tote__release(recovery, sizeof *recovery);
-        return NULL;
+    if (recovery) {
+        *recovery = (struct tote__recovery){
+            .path = directory,
+            .most_bytes = tote__min(most_bytes / 2, (size_t)MOST_BYTES),
+            .file = -1,
+        };
     }
     return recovery;
 }
@@ -166,18 +153,13 @@ static void close_file(struct tote__recovery *recovery) {
 static void close_journal(struct tote__recovery *recovery) {
     close_file(recovery);
     tote__listing_close(&recovery->listing);
-    recovery->directory = -1;
 }
 
 void tote__recovery_free(struct tote__recovery *recovery) {
-    int error = errno;
-
     if (recovery) {
         close_journal(recovery);
-        tote__release(recovery->path, recovery->path ? strlen(recovery->path) + 1 : 0);
         tote__release(recovery, sizeof *recovery);
     }
-    errno = error;
 }
 
 uint64_t tote__recovery_lost(const struct tote__recovery *recovery) {
@@ -197,31 +179,15 @@ uint64_t tote__recovery_unattached(const struct tote__recovery *recovery) {
                                                            : recovery->unattached;
 }
 
-/* Returns: false when not all of it is there. */
-static bool read_file_at(int file, uint8_t *bytes, size_t size, off_t at) {
-    size_t done = 0;
-
-    while (done < size) {
-        ssize_t count = pread(file, bytes + done, size - done, at + (off_t)done);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count <= 0) {
-            return false;
-        }
-        done += (size_t)count;
-    }
-    return true;
-}
-
 /* A part of the journal, wherever it is. Returns: false when not all of it is there. */
-static bool read_at(const struct tote__recovery *recovery, uint8_t *bytes, size_t size, off_t at) {
+static bool read_at(const struct tote__recovery *recovery, uint8_t *bytes, size_t size,
+                    uint64_t at) {
     const struct tote__segment *segment = &recovery->reading->segment;
 
     if (!segment->at) {
-        return read_file_at(recovery->file, bytes, size, at);
+        return tote__os_read_at(recovery->file, bytes, size, at);
     }
-    if ((uint64_t)at > segment->size || size > segment->size - (size_t)at) {
+    if (at > segment->size || size > segment->size - (size_t)at) {
         return false;
     }
     memcpy(bytes, segment->at + at, size);
@@ -236,7 +202,7 @@ static const char *path_of(const struct tote__recovery *recovery) {
 static void remove_journal(const struct tote__recovery *recovery) {
     const struct reading *reading = recovery->reading;
 
-    unlinkat(recovery->directory, reading->name, 0);
+    tote__folder_remove(&recovery->listing.folder, reading->name);
     if (reading->segment.at) {
         tote__segment_remove(&reading->segment);
     }
@@ -255,7 +221,7 @@ static void set_aside(struct tote__recovery *recovery, const char *why) {
         return;
     }
     snprintf(aside, sizeof aside, "%s.corrupt", reading->name);
-    renameat(recovery->directory, reading->name, recovery->directory, aside);
+    tote__folder_rename(&recovery->listing.folder, reading->name, aside);
     tote_diagnose(TOTE_LEVEL_ERROR, component, "the journal %s in %s %s; it is set aside, as %s",
                   reading->name, path_of(recovery), why, aside);
 }
@@ -298,7 +264,7 @@ static void give_up_reference(struct tote__recovery *recovery) {
                   "delivered: shared memory does not outlive the machine or the container; see "
                   "journal_directory",
                   recovery->reading->name, path_of(recovery));
-    unlinkat(recovery->directory, recovery->reading->name, 0);
+    tote__folder_remove(&recovery->listing.folder, recovery->reading->name);
 }
 
 /* Once more only if there are more of them. */
@@ -327,7 +293,7 @@ static bool follow_reference(struct tote__recovery *recovery, const struct stat 
 
     *segment = (struct tote__segment){.id = -1, .size = (size_t)status->st_size};
     if (status->st_size != (off_t)sizeof bytes ||
-        !read_file_at(recovery->file, bytes, sizeof bytes, 0) ||
+        !tote__os_read_at(recovery->file, bytes, sizeof bytes, 0) ||
         !tote__segment_read_reference(bytes, sizeof bytes, &reference)) {
         return true;
     }
@@ -374,50 +340,50 @@ static bool is_name(const char *name, const char *end) {
            strcmp(random + length + strlen(TOTE__JOURNAL_SUFFIX), end) == 0;
 }
 
-/* A file that a Tote of the folder's owner wrote. */
-static int open_file(const struct tote__recovery *recovery, const char *name, struct stat *status) {
-    struct tote__folder folder;
+/*
+ * Open and lock a file that a Tote of the folder's owner wrote, and no process has in use. Returns:
+ * -1 when there is none.
+ */
+static int open_unused(const struct tote__recovery *recovery, const char *name, const char *end,
+                       int64_t age_s, struct stat *status) {
+    const struct tote__folder *folder = &recovery->listing.folder;
 
-    return tote__folder_borrow(recovery->directory, &folder)
-               ? tote__folder_open_file(&folder, name, O_RDWR, status)
-               : -1;
+    if (!is_name(name, end) || !tote__folder_has_file(folder, name, status) ||
+        tote__journal_is_own(status) || age_of(status) < age_s) {
+        return -1;
+    }
+    int file = tote__folder_open_file(folder, name, O_RDWR, status);
+    if (file >= 0 && tote__os_lock(file)) {
+        return file;
+    }
+    tote__os_close(file);
+    return -1;
 }
 
 /* What somebody began to make and died. */
 static void clear_away(const struct tote__recovery *recovery, const char *name) {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     struct stat status;
+    int file = open_unused(recovery, name, ".tmp", UNFINISHED_FOR_S, &status);
 
-    if (!is_name(name, ".tmp") ||
-        fstatat(recovery->directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
-        !S_ISREG(status.st_mode) || tote__journal_is_own(&status) ||
-        age_of(&status) < UNFINISHED_FOR_S) {
-        return;
-    }
-    int file = open_file(recovery, name, &status);
-    if (file >= 0 && fcntl(file, F_SETLK, &whole) == 0) {
-        unlinkat(recovery->directory, name, 0);
-    }
     if (file >= 0) {
-        close(file);
+        tote__folder_remove(&recovery->listing.folder, name);
+        tote__os_close(file);
     }
 }
 
 /* Returns: whether that is a journal of a process that is not there any more; it is ours then. */
 static bool open_journal(struct tote__recovery *recovery, const char *name) {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     struct stat status;
 
-    if (!is_name(name, "") ||
-        fstatat(recovery->directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
-        !S_ISREG(status.st_mode) || tote__journal_is_own(&status)) {
+    recovery->file = open_unused(recovery, name, "", INT64_MIN, &status);
+    if (recovery->file < 0) {
         return false;
     }
-    recovery->file = open_file(recovery, name, &status);
     recovery->file_device = status.st_dev;
     recovery->file_inode = status.st_ino;
-    if (recovery->file >= 0 && fcntl(recovery->file, F_SETLK, &whole) == 0 &&
-        fstat(recovery->file, &status) == 0 && status.st_nlink) {
+    /* It may have been removed before the lock was free. */
+    if (tote__folder_has_file(&recovery->listing.folder, name, &status) &&
+        status.st_dev == recovery->file_device && status.st_ino == recovery->file_inode) {
         recovery->reading = tote__allocate_zeroed(sizeof *recovery->reading);
     }
     if (recovery->reading) {
@@ -431,15 +397,12 @@ static bool open_journal(struct tote__recovery *recovery, const char *name) {
 }
 
 static bool open_listing(struct tote__recovery *recovery, const struct tote__spool *spool) {
-    int directory =
-        tote__journal_open_directory(recovery->path, tote__spool_descriptor(spool), false);
+    struct tote__folder folder;
 
-    if (!tote__listing_adopt(directory, &recovery->listing)) {
-        return false;
-    }
-    recovery->directory = directory;
     recovery->unattached_now = 0;
-    return true;
+    return tote__journal_open_directory(recovery->path, tote__spool_descriptor(spool), false,
+                                        &folder) &&
+           tote__listing_begin(&folder, &recovery->listing);
 }
 
 static void end_look(struct tote__recovery *recovery) {
@@ -460,15 +423,15 @@ static enum search find_journal(struct tote__recovery *recovery, const struct to
         return NONE;
     }
     for (int i = 0; i < STEP_NAMES; i++) {
-        const struct dirent *item = readdir(recovery->listing.directory);
-        if (!item) {
+        const char *name = tote__listing_next(&recovery->listing);
+        if (!name) {
             end_look(recovery);
             return NONE;
         }
-        if (open_journal(recovery, item->d_name)) {
+        if (open_journal(recovery, name)) {
             return FOUND;
         }
-        clear_away(recovery, item->d_name);
+        clear_away(recovery, name);
     }
     return NOT_YET;
 }
@@ -491,7 +454,7 @@ static bool find_definitions(const struct reading *reading, const struct tote__f
 /* Take from one chunk what the batch has room for. Returns: how much of `bytes` is used now. */
 static size_t gather_from(struct tote__recovery *recovery, size_t used) {
     struct reading *reading = recovery->reading;
-    off_t chunk_at = TOTE__JOURNAL_CHUNKS_AT + (off_t)reading->chunk * TOTE__SAFE_CHUNK_BYTES;
+    uint64_t chunk_at = TOTE__JOURNAL_CHUNKS_AT + (uint64_t)reading->chunk * TOTE__SAFE_CHUNK_BYTES;
     const struct tote__slice run = {reading->bytes + used, TOTE__SAFE_CHUNK_BYTES};
     size_t taken = 0;
     struct tote__found found;
@@ -515,7 +478,7 @@ static size_t gather_from(struct tote__recovery *recovery, size_t used) {
         if (found.is_broken || (is_live && !find_definitions(reading, &found, item))) {
             reading->broken++;
         } else if (is_live) {
-            reading->item_at[reading->item_count++] = chunk_at + (off_t)found.at;
+            reading->item_at[reading->item_count++] = chunk_at + found.at;
             taken += found.bytes.size;
         }
     }
@@ -542,19 +505,16 @@ static void gather(struct tote__recovery *recovery) {
 static void settle(const struct tote__recovery *recovery) {
     const struct reading *reading = recovery->reading;
     const uint32_t state = TOTE__RECORD_SETTLED;
-    struct tote__held_signals held;
 
-    tote__hold_write_signals(&held);
     for (size_t i = 0; i < reading->item_count; i++) {
-        off_t at = reading->item_at[i];
+        uint64_t at = reading->item_at[i];
         if (reading->segment.at) {
             struct tote__record *record = (struct tote__record *)(void *)(reading->segment.at + at);
             atomic_store(&record->state, state);
-        } else if (pwrite(recovery->file, &state, sizeof state, at) != sizeof state) {
+        } else if (!tote__os_write_at(recovery->file, &state, sizeof state, at)) {
             break;
         }
     }
-    tote__release_write_signals(&held);
 }
 
 /* All that was in it is in the spool. */
@@ -605,9 +565,6 @@ static void check_descriptors(struct tote__recovery *recovery) {
 }
 
 bool tote__recovery_step(struct tote__recovery *recovery, struct tote__spool *spool) {
-    int error = errno;
-    bool may_go_on = true;
-
     check_descriptors(recovery);
     if (recovery->file < 0) {
         if (!recovery->listing.directory && tote__clock_monotonic() < recovery->look_at) {
@@ -616,7 +573,6 @@ bool tote__recovery_step(struct tote__recovery *recovery, struct tote__spool *sp
         enum search search = find_journal(recovery, spool);
         if (search != FOUND) {
             recovery->look_at = search == NONE ? tote__deadline_in(LOOK_AGAIN_MS) : 0;
-            errno = error;
             return search == NOT_YET;
         }
     }
@@ -632,8 +588,7 @@ bool tote__recovery_step(struct tote__recovery *recovery, struct tote__spool *sp
     } else {
         close_journal(recovery);
         recovery->look_at = tote__deadline_in(LOOK_AGAIN_MS);
-        may_go_on = false;
+        return false;
     }
-    errno = error;
-    return may_go_on;
+    return true;
 }

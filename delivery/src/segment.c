@@ -40,20 +40,6 @@ struct owner {
     char path[PATH_BYTES];
 };
 
-/* The same during one run of the kernel; 0: unknown. */
-static uint64_t boot(void) {
-    static _Atomic(uint64_t) known;
-    char text[64];
-    uint64_t hash = atomic_load_explicit(&known, memory_order_relaxed);
-
-    if (!hash) {
-        size_t length = tote__os_read_file("/proc/sys/kernel/random/boot_id", text, sizeof text);
-        hash = length ? tote__journal_checksum((const uint8_t *)text, length, 0) | 1 : 0;
-        atomic_store_explicit(&known, hash, memory_order_relaxed);
-    }
-    return hash;
-}
-
 static uint64_t inode_of(const char *path) {
     struct stat status;
 
@@ -80,14 +66,13 @@ bool tote__segment_make(struct tote__segment *segment, size_t size) {
     int id = shmget(IPC_PRIVATE, size, IPC_CREAT | IPC_EXCL | S_IRUSR | S_IWUSR);
 
     *segment = (struct tote__segment){.id = id, .size = size};
-    if (id < 0 || attach(segment, 0)) {
-        return id >= 0;
+    if (id >= 0 && !attach(segment, 0)) {
+        int error = errno;
+        tote__segment_remove(segment);
+        segment->id = -1;
+        errno = error;
     }
-    int error = errno;
-    tote__segment_remove(segment);
-    segment->id = -1;
-    errno = error;
-    return false;
+    return segment->at;
 }
 
 void tote__segment_note_file(const struct tote__segment *segment, int directory, const char *name) {
@@ -116,7 +101,7 @@ void tote__segment_refer(const struct tote__segment *segment, uint32_t nonce,
         .byte_order = 1,
         .id = segment->id,
         .size = segment->size,
-        .boot = boot(),
+        .boot = tote__os_boot(),
         .ipc_space = ipc_space(),
         .process = tote__os_process_id(),
         .nonce = nonce,
@@ -146,7 +131,7 @@ enum tote__segment_found tote__segment_attach(const struct tote__segment_referen
     struct tote__journal_head head;
 
     *segment = (struct tote__segment){.id = -1};
-    if (differs(reference->boot, boot())) {
+    if (differs(reference->boot, tote__os_boot())) {
         return TOTE__SEGMENT_GONE;
     }
     if (differs(reference->ipc_space, ipc_space())) {
@@ -281,14 +266,13 @@ static void report_unknown(const struct unknown *unknown) {
 void tote__segments_clear_away(uint32_t age_s) {
     struct unknown unknown = {.count = 0};
     struct shm_info info;
-    int error = errno;
     int last = shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&info);
     int64_t now = (int64_t)(tote__clock_realtime() / 1000000000U);
 
     for (int i = 0; i <= last && i < MOST_SEGMENTS; i++) {
         struct shmid_ds status;
         int id = shmctl(i, SHM_STAT, &status);
-        if (id < 0 || status.shm_perm.cuid != geteuid() || status.shm_nattch != 0 ||
+        if (id < 0 || status.shm_perm.cuid != tote__os_user_id() || status.shm_nattch != 0 ||
             status.shm_segsz < TOTE__JOURNAL_CHUNKS_AT ||
             now - (int64_t)status.shm_dtime < (int64_t)age_s) {
             continue;
@@ -301,5 +285,4 @@ void tote__segments_clear_away(uint32_t age_s) {
         }
     }
     report_unknown(&unknown);
-    errno = error;
 }

@@ -2,11 +2,8 @@
 /*
  * send.c - what is in a disk queue, delivered without an SDK
  */
-#include <dirent.h>
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "outbox.h"
 #include "tote/context.h"
@@ -14,6 +11,7 @@
 #include "tote/internal/cancel.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/journal.h"
+#include "tote/internal/os.h"
 #include "tote/internal/spool_entry.h"
 #include "tote/internal/spool_lock.h"
 #include "tote/internal/tracer.h"
@@ -49,7 +47,7 @@ static void make_step(struct sending *sending) {
             tote__retry_shorten_pause(&sending->outbox.retry, sending->deadline);
         uint64_t due = tote__outbox_due(&sending->outbox);
         due = due < sending->deadline ? due : sending->deadline;
-        poll(NULL, 0, (int)tote__ms_until(due, LONGEST_PAUSE_MS));
+        tote__os_wait_readable(NULL, 0, tote__ms_until(due, LONGEST_PAUSE_MS));
     }
 }
 
@@ -71,22 +69,21 @@ static bool is_name_of_queue(const char *name) {
            tote__recovery_is_journal(name);
 }
 
-/* Takes ownership of the descriptor. */
-static bool holds_queue(int descriptor) {
-    DIR *directory = descriptor < 0 ? NULL : fdopendir(descriptor);
-    const struct dirent *item = NULL;
+static bool holds_queue(const char *journals, int spool) {
+    struct tote__folder folder;
+    struct tote__listing listing;
+    const char *name = NULL;
 
-    if (!directory) {
-        if (descriptor >= 0) {
-            close(descriptor);
-        }
+    if (!tote__journal_open_directory(journals, spool, false, &folder) ||
+        !tote__listing_begin(&folder, &listing)) {
         return false;
     }
     do {
-        item = readdir(directory);
-    } while (item && !is_name_of_queue(item->d_name));
-    closedir(directory);
-    return item;
+        name = tote__listing_next(&listing);
+    } while (name && !is_name_of_queue(name));
+    bool holds_some = name;
+    tote__listing_close(&listing);
+    return holds_some;
 }
 
 /*
@@ -98,8 +95,7 @@ static bool is_disk_queue(const struct tote__delivery_settings *settings,
     const char *journals = settings->journal_directory;
     int descriptor = tote__spool_descriptor(spool);
 
-    if (holds_queue(tote__journal_open_directory(NULL, descriptor, false)) ||
-        (journals && holds_queue(tote__journal_open_directory(journals, descriptor, false)))) {
+    if (holds_queue(NULL, descriptor) || (journals && holds_queue(journals, descriptor))) {
         return true;
     }
     tote_diagnose(TOTE_LEVEL_ERROR, "spool",

@@ -9,13 +9,9 @@
  */
 #include "tote/internal/spool.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "spool_file.h"
 #include "tote/diagnostics.h"
@@ -130,7 +126,7 @@ static void set_aside(struct tote__spool *spool, const struct tote__spool_entry 
 
     tote__spool_entry_name(entry, name);
     snprintf(aside, sizeof aside, "%s%s", name, corrupt_suffix);
-    renameat(spool->folder.descriptor, name, spool->folder.descriptor, aside);
+    tote__folder_rename(&spool->folder, name, aside);
     tote_diagnose(TOTE_LEVEL_ERROR, component,
                   "%s is damaged: its %u spans are lost, and it is kept as %s", name,
                   entry->span_count, aside);
@@ -152,7 +148,7 @@ static void clear_away(struct tote__spool *spool, const char *name, const struct
     } else if (age > spool->limits.max_age_s) {
         enum tote__spool_head head = tote__spool_read_head(&spool->folder, name, &written);
         if (head == TOTE__HEAD_OURS || head == TOTE__HEAD_BLANK) {
-            unlinkat(spool->folder.descriptor, name, 0);
+            tote__folder_remove(&spool->folder, name);
         }
     }
 }
@@ -186,8 +182,7 @@ static bool look_at(struct tote__spool *spool, const char *name) {
                      (entry.tag == spool->tag && entry.sequence >= spool->scan.first_sequence))) {
         return false;
     }
-    if (fstatat(spool->folder.descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-        S_ISREG(status.st_mode)) {
+    if (tote__folder_has_file(&spool->folder, name, &status)) {
         if (is_batch) {
             enter_found(spool, name, &entry, &status);
         } else if (tote__folder_owns(&spool->folder, &status)) {
@@ -197,20 +192,20 @@ static bool look_at(struct tote__spool *spool, const char *name) {
     return true;
 }
 
-static void end_scan(struct tote__spool *spool) {
-    tote__listing_close(&spool->scan.listing);
-    tote__spool_index_clear(&spool->known);
-    tote__spool_index_clear(&spool->skipped);
-    spool->known = spool->scan.found;
-    spool->unreadable = spool->scan.unreadable;
-    spool->scan = (struct scan){.listing.directory = NULL};
-    spool->next_look = tote__deadline_in(LOOK_AGAIN_MS);
-}
-
 static void drop_scan(struct tote__spool *spool) {
     tote__listing_close(&spool->scan.listing);
     tote__spool_index_clear(&spool->scan.found);
     spool->scan = (struct scan){.listing.directory = NULL};
+}
+
+static void end_scan(struct tote__spool *spool) {
+    tote__spool_index_clear(&spool->known);
+    tote__spool_index_clear(&spool->skipped);
+    spool->known = spool->scan.found;
+    spool->unreadable = spool->scan.unreadable;
+    spool->scan.found = (struct tote__spool_index){.entries = NULL};
+    drop_scan(spool);
+    spool->next_look = tote__deadline_in(LOOK_AGAIN_MS);
 }
 
 /* Look at so many files more. */
@@ -219,12 +214,12 @@ static void go_on_looking(struct tote__spool *spool, unsigned most_files) {
     unsigned files = 0;
 
     for (unsigned names = 0; names < most_names && files < most_files; names++) {
-        const struct dirent *item = readdir(spool->scan.listing.directory);
-        if (!item) {
+        const char *name = tote__listing_next(&spool->scan.listing);
+        if (!name) {
             end_scan(spool);
             return;
         }
-        files += look_at(spool, item->d_name);
+        files += look_at(spool, name);
     }
 }
 
@@ -253,22 +248,27 @@ static void forget_all(struct tote__spool *spool) {
 }
 
 /*
- * After the folder was opened again: nothing of the old one is used any more. The same directory
- * keeps what is known of it.
+ * Open the directory again, and use nothing of the old one any more. The same directory keeps what
+ * is known of it. Returns false, with a diagnostic, and nothing has changed, if it cannot be
+ * opened.
  */
-static void leave_folder(struct tote__spool *spool, struct tote__folder *old) {
-    bool is_same_directory =
-        old->device == spool->folder.device && old->inode == spool->folder.inode;
+static bool open_again(struct tote__spool *spool, uid_t owner) {
+    struct tote__folder old = spool->folder;
 
-    tote__folder_close(old);
-    drop_scan(spool);
-    tote__spool_lock_drop(&spool->lock);
-    if (!is_same_directory) {
+    if (!open_folder(spool, owner, true)) {
+        spool->folder = old;
+        return false;
+    }
+    if (old.device != spool->folder.device || old.inode != spool->folder.inode) {
         forget_all(spool);
     }
-    spool->user = geteuid();
+    tote__folder_close(&old);
+    drop_scan(spool);
+    tote__spool_lock_drop(&spool->lock);
+    spool->user = tote__os_user_id();
     spool->renewals++;
     spool->next_look = 0;
+    return true;
 }
 
 /*
@@ -277,34 +277,21 @@ static void leave_folder(struct tote__spool *spool, struct tote__folder *old) {
  * one.
  */
 static bool follow_user(struct tote__spool *spool) {
-    struct tote__folder old = spool->folder;
     int error = errno;
+    bool has_followed = (error == EACCES || error == EPERM) && tote__os_user_id() != spool->user &&
+                        open_again(spool, tote__os_user_id());
 
-    if ((error != EACCES && error != EPERM) || geteuid() == spool->user) {
-        return false;
-    }
-    if (!open_folder(spool, geteuid(), true)) {
-        spool->folder = old;
-        errno = error;
-        return false;
-    }
-    leave_folder(spool, &old);
-    return true;
+    errno = error;
+    return has_followed;
 }
 
 /* Create a directory again that was removed. Returns false if it was not, or cannot be created. */
 static bool renew(struct tote__spool *spool) {
-    struct tote__folder removed = spool->folder;
     uint64_t lost = spool->lost;
 
-    if (!tote__folder_is_removed(&removed)) {
+    if (!tote__folder_is_removed(&spool->folder) || !open_again(spool, spool->folder.owner)) {
         return false;
     }
-    if (!open_folder(spool, removed.owner, true)) {
-        spool->folder = removed;
-        return false;
-    }
-    leave_folder(spool, &removed);
     tote_diagnose(TOTE_LEVEL_WARN, component,
                   "the directory of the disk queue %s was removed, with %llu spans of this process "
                   "in it; it is created again",
@@ -317,27 +304,26 @@ static bool renew(struct tote__spool *spool) {
  * may be another file's. Returns false, with a diagnostic, if the directory cannot be opened again.
  */
 static bool check_folder(struct tote__spool *spool) {
-    struct tote__folder old = spool->folder;
-
-    if (tote__folder_is_open(&old)) {
-        if (spool->scan.listing.directory && !tote__listing_is_open(&spool->scan.listing)) {
-            drop_scan(spool);
-        }
-        return true;
+    if (!tote__folder_is_open(&spool->folder)) {
+        return open_again(spool, spool->folder.owner);
     }
-    if (!open_folder(spool, old.owner, true)) {
-        spool->folder = old;
-        spool->folder.descriptor = -1;
-        return false;
+    if (spool->scan.listing.directory && !tote__listing_is_open(&spool->scan.listing)) {
+        drop_scan(spool);
     }
-    leave_folder(spool, &old);
     return true;
+}
+
+static bool open_listing(struct tote__spool *spool) {
+    struct tote__folder folder;
+
+    return tote__folder_reopen(&spool->folder, &folder) &&
+           tote__listing_begin(&folder, &spool->scan.listing);
 }
 
 static void begin_scan(struct tote__spool *spool) {
     spool->scan = (struct scan){.first_sequence = spool->sequence};
-    if (!tote__listing_open(spool->folder.descriptor, &spool->scan.listing) && follow_user(spool)) {
-        tote__listing_open(spool->folder.descriptor, &spool->scan.listing);
+    if (!open_listing(spool) && follow_user(spool)) {
+        open_listing(spool);
     }
     spool->next_look = tote__deadline_in(LOOK_AGAIN_MS);
 }
@@ -373,7 +359,7 @@ static void evict(struct tote__spool *spool, struct tote__spool_index *index,
     tote__spool_entry_name(&entry, name);
     switch (tote__spool_read_head(&spool->folder, name, &written)) {
     case TOTE__HEAD_OURS:
-        if (unlinkat(spool->folder.descriptor, name, 0) == 0) {
+        if (tote__folder_remove(&spool->folder, name)) {
             evicted->spans += entry.span_count;
             spool->lost += entry.tag == spool->tag ? entry.span_count : 0;
         }
@@ -432,6 +418,13 @@ static void make_room(struct tote__spool *spool, size_t size) {
     report_evicted(&evicted, "there are more than spool_max_bytes or spool_max_files allow");
 }
 
+static void remove_batch(const struct tote__spool *spool, const struct tote__spool_entry *entry) {
+    char name[TOTE__SPOOL_NAME_BYTES];
+
+    tote__spool_entry_name(entry, name);
+    tote__folder_remove(&spool->folder, name);
+}
+
 static bool write_batch(struct tote__spool *spool, const struct tote__spool_entry *entry,
                         const struct tote__batch *batch) {
     char name[TOTE__SPOOL_NAME_BYTES];
@@ -444,7 +437,6 @@ static bool write_batch(struct tote__spool *spool, const struct tote__spool_entr
 bool tote__spool_put(struct tote__spool *spool, const struct tote__batch *batch) {
     uint64_t now = tote__clock_realtime();
     size_t size = TOTE__SPOOL_HEAD_BYTES + batch->message.size;
-    int error = errno;
 
     if (size > spool->limits.max_bytes || size > TOTE__SPOOL_MOST_FILE_BYTES) {
         tote_diagnose(TOTE_LEVEL_ERROR, component, "a batch of %zu bytes is over spool_max_bytes",
@@ -452,7 +444,6 @@ bool tote__spool_put(struct tote__spool *spool, const struct tote__batch *batch)
         return false;
     }
     if (!check_folder(spool)) {
-        errno = error;
         return false;
     }
     look(spool, STEP_FILES);
@@ -476,7 +467,6 @@ bool tote__spool_put(struct tote__spool *spool, const struct tote__batch *batch)
                       "a batch of %u spans cannot be written to the disk queue %s: %s",
                       batch->span_count, spool->path, tote__os_error(errno, text));
     }
-    errno = error;
     return is_put;
 }
 
@@ -555,14 +545,12 @@ static void take_up_skipped(struct tote__spool *spool) {
 }
 
 bool tote__spool_take(struct tote__spool *spool, struct tote__batch *batch) {
-    int error = errno;
     bool has_found = false;
 
     put_back(spool);
     spool->has_more = false;
     if (!check_folder(spool)) {
         spool->next_look = tote__deadline_in(LOOK_AGAIN_MS);
-        errno = error;
         return false;
     }
     if (!spool->known.count) {
@@ -579,20 +567,14 @@ bool tote__spool_take(struct tote__spool *spool, struct tote__batch *batch) {
             spool->next_look = tote__deadline_in(LOOK_AGAIN_MS);
         }
     }
-    errno = error;
     return has_found;
 }
 
 void tote__spool_remove(struct tote__spool *spool) {
-    char name[TOTE__SPOOL_NAME_BYTES];
-    int error = errno;
-
     if (spool->has_taken && check_folder(spool)) {
-        tote__spool_entry_name(&spool->taken, name);
-        unlinkat(spool->folder.descriptor, name, 0);
+        remove_batch(spool, &spool->taken);
         spool->has_taken = false;
     }
-    errno = error;
 }
 
 void tote__spool_skip(struct tote__spool *spool) {
@@ -618,16 +600,13 @@ static struct tote__spool_entry half_of(struct tote__spool *spool, uint32_t whic
 
 bool tote__spool_split(struct tote__spool *spool, const struct tote__batch halves[2]) {
     struct tote__spool_entry entries[2];
-    char name[TOTE__SPOOL_NAME_BYTES];
     bool is_split = spool->has_taken && check_folder(spool);
-    int error = errno;
 
     for (uint32_t i = 0; i < 2 && is_split; i++) {
         entries[i] = half_of(spool, i, &halves[i]);
         is_split = write_batch(spool, &entries[i], &halves[i]);
         if (!is_split && i == 1) {
-            tote__spool_entry_name(&entries[0], name);
-            unlinkat(spool->folder.descriptor, name, 0);
+            remove_batch(spool, &entries[0]);
         }
     }
     if (is_split) {
@@ -635,7 +614,6 @@ bool tote__spool_split(struct tote__spool *spool, const struct tote__batch halve
         note_file(spool, &entries[0]);
         note_file(spool, &entries[1]);
     }
-    errno = error;
     return is_split;
 }
 
@@ -669,7 +647,11 @@ void tote__spool_set_sync(struct tote__spool *spool, bool does_sync) {
     spool->does_sync = does_sync;
 }
 
-static void release(struct tote__spool *spool) {
+void tote__spool_close(struct tote__spool *spool) {
+    if (!spool) {
+        return;
+    }
+    tote__spool_lock_drop(&spool->lock);
     drop_scan(spool);
     tote__folder_close(&spool->folder);
     tote__spool_index_clear(&spool->known);
@@ -695,7 +677,7 @@ static struct tote__spool *make(const char *path, const struct tote__spool_limit
         .limits = *limits,
         .path = copy,
         .folder = {.descriptor = -1},
-        .user = geteuid(),
+        .user = tote__os_user_id(),
         .lock = TOTE__SPOOL_LOCK_INIT,
         .does_sync = true,
         .clock = tote__spool_clock_start(),
@@ -706,36 +688,36 @@ static struct tote__spool *make(const char *path, const struct tote__spool_limit
 
 static struct tote__spool *open_spool(const char *path, const struct tote__spool_limits *limits,
                                       uid_t owner, bool may_make) {
-    int error = errno;
     struct tote__spool *spool = make(path, limits);
 
     if (spool && !open_folder(spool, owner, may_make)) {
-        release(spool);
+        tote__spool_close(spool);
         spool = NULL;
     }
     if (spool) {
         look(spool, OPEN_FILES);
     }
-    errno = error;
     return spool;
 }
 
 struct tote__spool *tote__spool_open(const char *path, const struct tote__spool_limits *limits) {
-    return open_spool(path, limits, geteuid(), true);
+    return open_spool(path, limits, tote__os_user_id(), true);
 }
 
 struct tote__spool *tote__spool_open_existing(const char *path,
                                               const struct tote__spool_limits *limits) {
-    return open_spool(path, limits, geteuid() ? geteuid() : TOTE__ANY_OWNER, false);
+    uid_t user = tote__os_user_id();
+
+    return open_spool(path, limits, user ? user : TOTE__ANY_OWNER, false);
 }
 
 /* The descriptor may be another one's by now: the host closes what it does not know. */
 struct tote__spool *tote__spool_reopen(const struct tote__spool *inherited, const char *path) {
-    int error = errno;
     struct tote__folder folder;
     struct tote__spool *spool = NULL;
 
-    if (inherited->user != geteuid() || !tote__folder_reopen(&inherited->folder, &folder)) {
+    if (inherited->user != tote__os_user_id() ||
+        !tote__folder_reopen(&inherited->folder, &folder)) {
         return tote__spool_open(path, &inherited->limits);
     }
     spool = make(inherited->path, &inherited->limits);
@@ -746,17 +728,5 @@ struct tote__spool *tote__spool_reopen(const struct tote__spool *inherited, cons
     } else {
         tote__folder_close(&folder);
     }
-    errno = error;
     return spool;
-}
-
-void tote__spool_close(struct tote__spool *spool) {
-    int error = errno;
-
-    if (!spool) {
-        return;
-    }
-    tote__spool_lock_drop(&spool->lock);
-    release(spool);
-    errno = error;
 }

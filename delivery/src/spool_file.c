@@ -11,8 +11,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "checksum.h"
 #include "tote/internal/os.h"
@@ -78,7 +76,7 @@ static bool write_all(int fd, const struct tote__batch *batch, struct tote__boot
     put_head(head, batch, now);
     return tote__os_write(fd, head, sizeof head) == sizeof head &&
            tote__os_write(fd, batch->message.at, batch->message.size) == batch->message.size &&
-           (!does_sync || fsync(fd) == 0);
+           (!does_sync || tote__os_sync(fd));
 }
 
 bool tote__spool_write_file(const struct tote__folder *folder, const char *name,
@@ -92,44 +90,18 @@ bool tote__spool_write_file(const struct tote__folder *folder, const char *name,
     if (fd < 0) {
         return false;
     }
-    flock(fd, LOCK_EX | LOCK_NB); /* see tote__spool_remove_unfinished() */
-    errno = 0;
-    bool is_written = write_all(fd, batch, now, does_sync);
-    int error = is_written || errno ? errno : ENOSPC; /* of a write that was cut short */
-    if (is_written && renameat(folder->descriptor, aside, folder->descriptor, name) == 0) {
+    tote__os_lock_open_file(fd); /* see tote__spool_remove_unfinished() */
+    bool is_written =
+        write_all(fd, batch, now, does_sync) && tote__folder_rename(folder, aside, name);
+    if (is_written) {
         made = name;
         is_written = !does_sync || tote__folder_sync(folder);
-        error = errno;
-    } else if (is_written) {
-        is_written = false;
-        error = errno;
     }
-    if (close(fd) != 0 && is_written) {
+    if (!tote__os_close(fd) || !is_written) {
         is_written = false;
-        error = errno;
-    }
-    if (!is_written) {
-        unlinkat(folder->descriptor, made, 0);
-        errno = error;
+        tote__folder_remove(folder, made);
     }
     return is_written;
-}
-
-/* Returns how much there is, `size` at most. */
-static size_t read_up_to(int fd, uint8_t *bytes, size_t size) {
-    size_t done = 0;
-
-    while (done < size) {
-        ssize_t count = read(fd, bytes + done, size - done);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count <= 0) {
-            break;
-        }
-        done += (size_t)count;
-    }
-    return done;
 }
 
 int tote__spool_read_file(const struct tote__folder *folder, const char *name,
@@ -147,11 +119,10 @@ int tote__spool_read_file(const struct tote__folder *folder, const char *name,
     } else if (!tote__buffer_reserve(buffer, (size_t)status.st_size)) {
         error = ENOMEM;
     } else {
-        errno = 0;
-        buffer->size = read_up_to(fd, buffer->bytes, (size_t)status.st_size);
+        buffer->size = tote__os_read(fd, buffer->bytes, (size_t)status.st_size);
         error = buffer->size < (size_t)status.st_size ? errno : 0;
     }
-    close(fd);
+    tote__os_close(fd);
     return error;
 }
 
@@ -175,8 +146,8 @@ enum tote__spool_head tote__spool_read_head(const struct tote__folder *folder, c
     if (fd < 0) {
         return TOTE__HEAD_UNKNOWN;
     }
-    size_t size = read_up_to(fd, head, sizeof head);
-    close(fd);
+    size_t size = tote__os_read(fd, head, sizeof head);
+    tote__os_close(fd);
     if (size == sizeof head && is_head_whole(head)) {
         *written = (struct tote__boot_time){(uint32_t)get_number(head + 28, 4),
                                             (uint32_t)get_number(head + 32, 4)};
@@ -194,10 +165,8 @@ void tote__spool_remove_unfinished(const struct tote__folder *folder, const char
         return;
     }
     int fd = tote__folder_open_file(folder, name, O_RDWR, &status);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
-        unlinkat(folder->descriptor, name, 0);
+    if (fd >= 0 && tote__os_lock_open_file(fd)) {
+        tote__folder_remove(folder, name);
     }
-    if (fd >= 0) {
-        close(fd);
-    }
+    tote__os_close(fd);
 }

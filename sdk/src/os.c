@@ -7,10 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <locale.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -27,9 +31,7 @@ int tote__os_above_stdio(int descriptor) {
         return descriptor;
     }
     int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    int error = errno;
-    close(descriptor);
-    errno = error;
+    tote__os_close(descriptor);
     return moved;
 }
 
@@ -211,23 +213,11 @@ bool tote__os_machine(char *buffer, size_t size) {
 }
 
 size_t tote__os_read_file(const char *path, char *buffer, size_t size) {
-    size_t length = 0;
     int error = errno;
     int descriptor = size ? tote__os_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0) : -1;
+    size_t length = descriptor >= 0 ? tote__os_read(descriptor, buffer, size - 1) : 0;
 
-    while (descriptor >= 0 && length < size - 1) {
-        ssize_t got = read(descriptor, buffer + length, size - 1 - length);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            break;
-        }
-        length += (size_t)got;
-    }
-    if (descriptor >= 0) {
-        close(descriptor);
-    }
+    tote__os_close(descriptor);
     if (size) {
         buffer[length] = '\0';
     }
@@ -263,23 +253,112 @@ int tote__os_open_regular(const char *path) {
     return descriptor;
 }
 
-size_t tote__os_write(int descriptor, const uint8_t *bytes, size_t size) {
+bool tote__os_close(int descriptor) {
+    int error = errno;
+    bool is_closed = descriptor < 0 || close(descriptor) == 0;
+
+    errno = is_closed ? error : errno;
+    return is_closed;
+}
+
+enum { FROM_HERE = -1 };
+
+/* errno is that of the last attempt. */
+static size_t read_all(int descriptor, uint8_t *bytes, size_t size, off_t at) {
+    size_t done = 0;
+    ssize_t got = 1;
+
+    errno = 0;
+    while (done < size && (got > 0 || (got < 0 && errno == EINTR))) {
+        got = at == FROM_HERE ? read(descriptor, bytes + done, size - done)
+                              : pread(descriptor, bytes + done, size - done, at + (off_t)done);
+        done += got > 0 ? (size_t)got : 0;
+    }
+    return done;
+}
+
+size_t tote__os_read(int descriptor, void *bytes, size_t size) {
+    return read_all(descriptor, bytes, size, FROM_HERE);
+}
+
+bool tote__os_read_at(int descriptor, void *bytes, size_t size, uint64_t at) {
+    return read_all(descriptor, bytes, size, (off_t)at) == size;
+}
+
+static size_t write_all(int descriptor, const uint8_t *bytes, size_t size, off_t at) {
     struct tote__held_signals signals;
     size_t done = 0;
+    ssize_t written = 1;
+    int cancel = tote__cancel_disable();
 
     tote__hold_write_signals(&signals);
-    while (done < size) {
-        ssize_t written = write(descriptor, bytes + done, size - done);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            break;
-        }
-        done += (size_t)written;
+    while (done < size && (written > 0 || (written < 0 && errno == EINTR))) {
+        written = at == FROM_HERE ? write(descriptor, bytes + done, size - done)
+                                  : pwrite(descriptor, bytes + done, size - done, at + (off_t)done);
+        done += written > 0 ? (size_t)written : 0;
     }
+    errno = written ? errno : ENOSPC;
     tote__release_write_signals(&signals);
+    tote__cancel_restore(cancel);
     return done;
+}
+
+size_t tote__os_write(int descriptor, const uint8_t *bytes, size_t size) {
+    return write_all(descriptor, bytes, size, FROM_HERE);
+}
+
+bool tote__os_write_at(int descriptor, const void *bytes, size_t size, uint64_t at) {
+    return write_all(descriptor, bytes, size, (off_t)at) == size;
+}
+
+bool tote__os_reserve(int descriptor, uint64_t size) {
+    struct tote__held_signals signals;
+
+    tote__hold_write_signals(&signals);
+    bool is_done = fallocate(descriptor, 0, 0, (off_t)size) == 0 ||
+                   ((errno == EOPNOTSUPP || errno == ENOSYS || errno == EINTR) &&
+                    ftruncate(descriptor, (off_t)size) == 0);
+    tote__release_write_signals(&signals);
+    return is_done;
+}
+
+bool tote__os_lock(int descriptor) {
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    return fcntl(descriptor, F_SETLK, &whole) == 0;
+}
+
+bool tote__os_lock_open_file(int descriptor) {
+    return flock(descriptor, LOCK_EX | LOCK_NB) == 0;
+}
+
+bool tote__os_sync(int descriptor) {
+    return fsync(descriptor) == 0;
+}
+
+enum { MOST_DESCRIPTORS = 2 };
+
+void tote__os_wait_readable(const int *descriptors, size_t count, uint32_t most_ms) {
+    struct pollfd fds[MOST_DESCRIPTORS];
+    int error = errno;
+
+    count = tote__min(count, MOST_DESCRIPTORS);
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = (struct pollfd){.fd = descriptors[i], .events = POLLIN};
+    }
+    poll(fds, count, (int)tote__min(most_ms, INT_MAX));
+    errno = error;
+}
+
+void *tote__os_map(size_t size) {
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+void tote__os_unmap(void *memory, size_t size) {
+    munmap(memory, size);
 }
 
 /* strerror() is not for threads, and strerror_r() is not the same everywhere. */

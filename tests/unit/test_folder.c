@@ -235,21 +235,6 @@ static void files_that_root_creates_belong_to_the_directorys_owner(void **state)
     assert_int_equal(f.status.st_mode & 07777, 0600);
 }
 
-static void a_link_is_read_if_it_is_the_owners(void **state) {
-    char target[64];
-
-    (void)state;
-    assert_true(open_folder(f.path));
-    assert_int_equal(symlink("/somewhere", in_folder("link")), 0);
-    assert_true(tote__folder_read_link(&f.folder, "link", target, sizeof target));
-    assert_string_equal(target, "/somewhere");
-    assert_false(tote__folder_read_link(&f.folder, "nothing", target, sizeof target));
-    need_root();
-    assert_int_equal(lchown(in_folder("link"), OTHER_USER, OTHER_USER), 0);
-    assert_false(tote__folder_read_link(&f.folder, "link", target, sizeof target));
-    assert_string_equal(target, "");
-}
-
 static void a_removed_directory_is_noticed(void **state) {
     (void)state;
     assert_true(open_folder(f.path));
@@ -273,7 +258,6 @@ int main(int argc, char **argv) {
         FRESH_TEST(only_regular_files_are_opened),
         FRESH_TEST(only_files_that_no_other_user_wrote_are_opened),
         FRESH_TEST(files_that_root_creates_belong_to_the_directorys_owner),
-        FRESH_TEST(a_link_is_read_if_it_is_the_owners),
         FRESH_TEST(a_removed_directory_is_noticed),
     };
     return RUN_TESTS(tests, argc, argv);

@@ -74,15 +74,15 @@ void tote__folder_close(struct tote__folder *folder);
 /* A look at the files of a directory, which goes on from call to call. */
 struct tote__listing {
     DIR *directory; /* NULL: none is under way */
-    dev_t device;
-    ino_t inode;
+    struct tote__folder folder;
 };
 
-/* Begin a look at a directory. Returns false, with errno set, if it cannot be opened. */
-bool tote__listing_open(int directory, struct tote__listing *listing);
+/* Begin a look at a directory. The descriptor is the listing's from now on, and closed on failure.
+ */
+bool tote__listing_begin(const struct tote__folder *folder, struct tote__listing *listing);
 
-/* Take over the descriptor of the directory. Returns false, and closes it, on failure. */
-bool tote__listing_adopt(int descriptor, struct tote__listing *listing);
+/* Return the name of another file, until the next call; NULL after the last one. */
+const char *tote__listing_next(struct tote__listing *listing);
 
 /* The two as of a folder. A listing that is not under way is not open. */
 bool tote__listing_is_open(const struct tote__listing *listing);
@@ -116,11 +116,14 @@ int tote__folder_open_file(const struct tote__folder *folder, const char *name, 
  */
 int tote__folder_create_file(const struct tote__folder *folder, const char *name, int access);
 
-/*
- * Read a symbolic link of the owner. Returns false if there is none, or if it belongs to another
- * user.
- */
-bool tote__folder_read_link(const struct tote__folder *folder, const char *name, char *target,
-                            size_t size);
+/* Return whether there is a regular file of that name, and its status. No link is followed. */
+bool tote__folder_has_file(const struct tote__folder *folder, const char *name,
+                           struct stat *status);
+
+/* Return false, with errno set, if that cannot be done. */
+bool tote__folder_rename(const struct tote__folder *folder, const char *from, const char *to);
+
+/* Keeps errno. */
+bool tote__folder_remove(const struct tote__folder *folder, const char *name);
 
 #endif

@@ -9,22 +9,24 @@
  *
  * There is one journal for each process; the record lock of its file tells whether that process
  * lives. Threads have chunks of their own, so they share no line.
+ *
+ * What opens, renews and frees a journal leaves errno to its caller to keep.
  */
 #ifndef TOTE_DELIVERY_JOURNAL_H
 #define TOTE_DELIVERY_JOURNAL_H
 
-#include <sys/stat.h>
-
+#include "tote/internal/folder.h"
 #include "tote/internal/safe_memory.h"
 
 struct tote__journal;
 
 /*
  * Open the directory of the journals' files: `directory`, made if it is not there, or if that is
- * NULL the one of the disk queue, an open directory. Returns: -1 with errno set when it is not
+ * NULL the one of the disk queue, an open directory. Returns: false with errno set when it is not
  * there, or not safe (folder.h). It has to belong to the owner of the disk queue.
  */
-int tote__journal_open_directory(const char *directory, int spool, bool may_make);
+bool tote__journal_open_directory(const char *directory, int spool, bool may_make,
+                                  struct tote__folder *folder);
 
 /*
  * Make this process's journal of so many bytes. `directory` NULL: in shared memory, with a file in

@@ -2,7 +2,7 @@
 /*
  * recovery.h - the journals of processes that died, into the spool
  *
- * Threads: one at a time.
+ * Threads: one at a time. errno is the caller's to keep.
  */
 #ifndef TOTE_DELIVERY_RECOVERY_H
 #define TOTE_DELIVERY_RECOVERY_H
@@ -13,7 +13,7 @@ struct tote__recovery;
 
 /*
  * Recover journals from that directory; NULL: from the disk queue's, where their files refer to
- * shared memory. A batch is at most that large unless it is of one span. Returns: NULL if out of
+ * shared memory; the text is borrowed. A batch is at most that large unless it is of one span. Returns: NULL if out of
  * memory.
  */
 struct tote__recovery *tote__recovery_new(const char *directory, size_t most_bytes);

@@ -6,7 +6,7 @@
  * takes them out. The lock is released when its process ends, even by SIGKILL. The directory is
  * read a few files at a time, so that no call takes longer with more files in it.
  *
- * Threads: one at a time.
+ * Threads: one at a time. errno is the caller's to keep.
  */
 #ifndef TOTE_DELIVERY_SPOOL_H
 #define TOTE_DELIVERY_SPOOL_H

@@ -10,19 +10,17 @@
 #ifndef TOTE_DELIVERY_SPOOL_LOCK_H
 #define TOTE_DELIVERY_SPOOL_LOCK_H
 
+#include "tote/internal/claim.h"
 #include "tote/internal/folder.h"
 
 /* The directory may hold files of other programs, so the name is one of Tote's own. */
 #define TOTE__SPOOL_LOCK_NAME "tote.lock"
 
 struct tote__spool_lock {
-    struct tote__spool_lock *next; /* of the locks that this process holds */
-    int descriptor;                /* -1: not held */
-    uint32_t generation;           /* of the process that took it */
-    dev_t device;                  /* of the directory */
+    struct tote__claim claim; /* on the directory */
+    int descriptor;           /* -1: not held */
+    dev_t device;             /* of the file */
     ino_t inode;
-    dev_t file_device;
-    ino_t file_inode;
 };
 
 #define TOTE__SPOOL_LOCK_INIT                                                                      \

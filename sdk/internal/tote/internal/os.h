@@ -89,8 +89,49 @@ void tote__os_close_same_file(int descriptor, dev_t device, ino_t inode);
  */
 int tote__os_open_regular(const char *path);
 
-/* Write it all, and raise no signal. Returns: how much was written; if not all, errno tells why. */
+/*
+ * Close a descriptor that nobody else knows; -1 is none. Keeps errno. Returns: false, with errno
+ * set, when what was written is not on a server's disk.
+ */
+bool tote__os_close(int descriptor);
+
+/*
+ * Read and write it all, from where the descriptor is or from `at`; a signal does not cut that
+ * short. Returns: how much was done; if not all, errno tells why: 0 at the end of the file, ENOSPC
+ * when there is no more room. A write raises no signal, and is no cancellation point.
+ */
+size_t tote__os_read(int descriptor, void *bytes, size_t size);
+bool tote__os_read_at(int descriptor, void *bytes, size_t size, uint64_t at);
 size_t tote__os_write(int descriptor, const uint8_t *bytes, size_t size);
+bool tote__os_write_at(int descriptor, const void *bytes, size_t size, uint64_t at);
+
+/*
+ * Have a file that is open for writing be so large, with its place on the disk as far as the file
+ * system can do that. Raises no signal. Returns: false with errno set.
+ */
+bool tote__os_reserve(int descriptor, uint64_t size);
+
+/*
+ * Take the record lock of a whole file that is open for writing, without waiting. It is this
+ * process's, and closing any descriptor of the file drops it. Returns: false with errno set.
+ */
+bool tote__os_lock(int descriptor);
+
+/* The same lock of the open file, which excludes other threads of this process, too (flock()). */
+bool tote__os_lock_open_file(int descriptor);
+
+/* Wait until what was written is on the disk. Returns: false with errno set. */
+bool tote__os_sync(int descriptor);
+
+/*
+ * Wait for so long, or until one of the descriptors is readable, or a signal comes; -1 is none.
+ * Keeps errno.
+ */
+void tote__os_wait_readable(const int *descriptors, size_t count, uint32_t most_ms);
+
+/* Private memory of zeros that takes room only where it is stored to. NULL when there is none. */
+void *tote__os_map(size_t size);
+void tote__os_unmap(void *memory, size_t size);
 
 /* What an error is called, in English. Returns: the buffer. */
 enum { TOTE__OS_ERROR_BYTES = 96 };
