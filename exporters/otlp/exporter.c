@@ -135,8 +135,11 @@ static tote_export_state go_on(struct exporter *exporter, const tote_export_step
             return end_attempt(exporter, &answer, outcome);
         }
     }
-    uint32_t wait_ms = step->may_wait ? tote__ms_until(step->deadline_ns, SLICE_MS) : 0;
-    return tote__transport_step(exporter->transport, wait_ms, &answer)
+    uint64_t until = step->may_wait ? tote__deadline_in(SLICE_MS) : 0;
+    if (until > step->deadline_ns) {
+        until = step->deadline_ns;
+    }
+    return tote__transport_step(exporter->transport, until, &answer)
                ? end_attempt(exporter, &answer, outcome)
                : TOTE_EXPORT_UNDER_WAY;
 }

@@ -48,7 +48,7 @@ enum tote__outcome send_text(struct fixture *f, const char *text, uint64_t deadl
     const struct tote__request request = {{(const uint8_t *)text, strlen(text)}, 1, deadline};
 
     if (tote__transport_begin(f->transport, &request, &f->answer)) {
-        while (!tote__transport_step(f->transport, 10000, &f->answer)) {
+        while (!tote__transport_step(f->transport, tote__deadline_in(10000), &f->answer)) {
         }
     }
     return f->answer.outcome;

@@ -283,7 +283,7 @@ static unsigned wakes_of_host(struct tote__transport *transport, struct tote__an
 static unsigned wakes_of_worker(struct tote__transport *transport, struct tote__answer *answer) {
     unsigned wakes = 0;
 
-    while (!tote__transport_step(transport, STALL_MS, answer)) {
+    while (!tote__transport_step(transport, tote__deadline_in(STALL_MS), answer)) {
         wakes++;
     }
     return wakes;
@@ -465,7 +465,7 @@ static void assert_refused(const char *status, const char *cure) {
     assert_true(tote__otlp_settings_resolve(&settings, &options));
     struct tote__transport *transport = tote__transport_new(&settings);
     assert_true(tote__transport_begin(transport, &request, &answer));
-    while (!tote__transport_step(transport, FLUSH_MS, &answer)) {
+    while (!tote__transport_step(transport, tote__deadline_in(FLUSH_MS), &answer)) {
     }
     assert_int_not_equal(answer.outcome, TOTE__ANSWERED);
     assert_non_null(strstr(answer.error, "CONNECT"));

@@ -40,7 +40,7 @@ struct tote__connection {
     CURLM *multi;
     CURL *easy;
     struct curl_slist *headers;
-    int epoll;       /* the transport's, in which curl's sockets are watched */
+    int epoll;         /* the transport's, in which curl's sockets are watched */
     uint64_t timer;    /* when curl wants to be called, whatever the sockets do */
     uint64_t deadline; /* of the request that is under way, ... */
     bool is_busy;      /* ... if one is */

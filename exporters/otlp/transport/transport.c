@@ -5,9 +5,7 @@
 #include "transport.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <locale.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -341,28 +339,16 @@ bool tote__transport_begin(struct tote__transport *transport, const struct tote_
     return has_begun;
 }
 
-bool tote__transport_step(struct tote__transport *transport, uint32_t wait_ms,
+bool tote__transport_step(struct tote__transport *transport, uint64_t until,
                           struct tote__answer *answer) {
     no_answer(answer);
     if (!is_busy(transport)) {
         return true;
     }
     struct call call = start_call(transport);
-    bool is_over = advance(transport, tote__deadline_in(wait_ms), answer);
+    bool is_over = advance(transport, until, answer);
     end_call(&call);
     return is_over;
-}
-
-bool tote__transport_pause(struct tote__transport *transport, uint32_t wait_ms) {
-    int error = errno;
-    struct pollfd interrupt = {tote__transport_descriptor(transport) < 0 ? -1 : transport->wake,
-                               POLLIN, 0};
-
-    if (!atomic_load(&transport->is_interrupted)) {
-        poll(&interrupt, 1, (int)tote__min(wait_ms, INT_MAX));
-    }
-    errno = error;
-    return !atomic_load(&transport->is_interrupted);
 }
 
 uint64_t tote__transport_due(const struct tote__transport *transport) {

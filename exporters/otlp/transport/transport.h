@@ -54,16 +54,13 @@ struct tote__request {
 };
 
 /*
- * Send without waiting, or for not longer than so many ms at a time: begin, and step until it is
+ * Send without waiting, or until some time of the monotonic clock: begin, and step until it is
  * over. Begin returns false when it is over at once. Both keep errno.
  */
 bool tote__transport_begin(struct tote__transport *transport, const struct tote__request *request,
                            struct tote__answer *answer);
-bool tote__transport_step(struct tote__transport *transport, uint32_t wait_ms,
+bool tote__transport_step(struct tote__transport *transport, uint64_t until,
                           struct tote__answer *answer);
-
-/* Let so many ms pass. Returns: false when there was an interrupt. */
-bool tote__transport_pause(struct tote__transport *transport, uint32_t wait_ms);
 
 /*
  * Forget about a request that is under way, if one is, and about an interrupt that is not heard

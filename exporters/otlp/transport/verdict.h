@@ -23,7 +23,6 @@ enum tote__fate {
 struct tote__verdict {
     enum tote__fate fate;
     bool is_late;         /* there is no response because the time was over */
-    bool is_cut_short;    /* given up for the end of a shutdown, before the request's own timeout */
     bool is_reset;        /* the stream was reset; with a large request its size may be the cause */
     bool has_lost_status; /* of gRPC: a response of which libcurl lost the trailers, or all of it */
     bool is_readable;     /* a success says nothing, or what can be read */
