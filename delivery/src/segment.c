@@ -43,7 +43,7 @@ struct owner {
 static uint64_t inode_of(const char *path) {
     struct stat status;
 
-    return stat(path, &status) == 0 ? (uint64_t)status.st_ino : 0;
+    return tote__os_path_status(path, &status) ? (uint64_t)status.st_ino : 0;
 }
 
 static uint64_t ipc_space(void) {

@@ -48,7 +48,7 @@ struct scan {
 
 struct tote__spool {
     struct tote__spool_limits limits;
-    char *path; /* absolute; NULL: out of memory */
+    const char *path;
     struct tote__folder folder;
     uid_t user; /* effective, when the folder was opened */
     struct tote__spool_lock lock;
@@ -657,25 +657,22 @@ void tote__spool_close(struct tote__spool *spool) {
     tote__spool_index_clear(&spool->known);
     tote__spool_index_clear(&spool->skipped);
     tote__buffer_clear(&spool->file);
-    tote__release(spool->path, spool->path ? strlen(spool->path) + 1 : 0);
     tote__release(spool, sizeof *spool);
 }
 
 static struct tote__spool *make(const char *path, const struct tote__spool_limits *limits) {
     struct tote__spool *spool = tote__allocate(sizeof *spool);
-    char *copy = tote__absolute_path(path);
     uint32_t tag = 0;
 
-    if (!spool || !copy || !tote__os_random(&tag, sizeof tag)) {
+    if (!spool || !tote__os_random(&tag, sizeof tag)) {
         tote_diagnose(TOTE_LEVEL_ERROR, component, "the disk queue %s cannot be used: %s", path,
-                      spool && copy ? "no random number is available" : "out of memory");
-        tote__release(copy, copy ? strlen(copy) + 1 : 0);
+                      spool ? "no random number is available" : "out of memory");
         tote__release(spool, sizeof *spool);
         return NULL;
     }
     *spool = (struct tote__spool){
         .limits = *limits,
-        .path = copy,
+        .path = path,
         .folder = {.descriptor = -1},
         .user = tote__os_user_id(),
         .lock = TOTE__SPOOL_LOCK_INIT,

@@ -255,9 +255,7 @@ static bool take_file(struct tote__otlp_settings *settings, const char *source, 
 
     *path = keep_path(settings, value);
     int descriptor = *path ? tote__os_open_regular(*path) : -1;
-    if (descriptor >= 0) {
-        close(descriptor);
-    }
+    tote__os_close(descriptor);
     if (!*path || descriptor >= 0) {
         return true;
     }

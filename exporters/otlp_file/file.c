@@ -12,7 +12,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "otlp/encode/encode.h"
@@ -46,10 +45,11 @@ static bool open_file(struct exporter *exporter) {
     int fd =
         tote__os_open(AT_FDCWD, exporter->path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0666);
 
-    if (fd < 0 || fstat(fd, &status) != 0) {
+    if (fd < 0 || !tote__os_status(fd, &status)) {
+        tote__os_close(fd);
         return false;
     }
-    fcntl(fd, F_SETFL, O_APPEND);
+    tote__os_set_waiting(fd, O_APPEND);
     exporter->fd = fd;
     exporter->device = status.st_dev;
     exporter->inode = status.st_ino;
@@ -69,7 +69,7 @@ static const char *name_of(const struct exporter *exporter) {
 static bool is_in_place(const struct exporter *exporter, const struct stat *file) {
     struct stat status;
 
-    return stat(exporter->path, &status) == 0 && status.st_ino == file->st_ino &&
+    return tote__os_path_status(exporter->path, &status) && status.st_ino == file->st_ino &&
            status.st_dev == file->st_dev;
 }
 
@@ -96,7 +96,7 @@ static void rotate(struct exporter *exporter) {
     for (uint32_t i = exporter->max_files; from && to && i > 0; i--) {
         format_name(exporter, to, size, i);
         format_name(exporter, from, size, i - 1);
-        if (rename(from, to) != 0 && errno != ENOENT) {
+        if (!tote__os_rename(from, to) && errno != ENOENT) {
             char text[TOTE__OS_ERROR_BYTES];
             tote_diagnose(TOTE_LEVEL_WARN, component, "%s cannot be renamed: %s", from,
                           tote__os_error(errno, text));
@@ -112,7 +112,7 @@ static void rotate(struct exporter *exporter) {
 static off_t prepare(struct exporter *exporter, size_t more) {
     struct stat status;
 
-    if (!exporter->path || fstat(exporter->fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+    if (!exporter->path || !tote__os_status(exporter->fd, &status) || !S_ISREG(status.st_mode)) {
         return -1;
     }
     if (atomic_load(&exporter->is_prepared)) {
@@ -124,15 +124,16 @@ static off_t prepare(struct exporter *exporter, size_t more) {
                (uint64_t)status.st_size + more > exporter->max_bytes) {
         rotate(exporter);
     }
-    return fstat(exporter->fd, &status) == 0 ? status.st_size : -1;
+    return tote__os_status(exporter->fd, &status) ? status.st_size : -1;
 }
 
 /* Cut off what is there of a line, unless others wrote behind it. */
 static void take_back(struct exporter *exporter, off_t start, size_t written) {
     struct stat status;
 
-    if (start < 0 || fstat(exporter->fd, &status) != 0 ||
-        status.st_size != start + (off_t)written || ftruncate(exporter->fd, start) != 0) {
+    if (start < 0 || !tote__os_status(exporter->fd, &status) ||
+        status.st_size != start + (off_t)written ||
+        !tote__os_truncate(exporter->fd, (uint64_t)start)) {
         tote_diagnose(TOTE_LEVEL_WARN, component, "a part of a line stays in %s",
                       name_of(exporter));
     }

@@ -5,13 +5,13 @@
  * What is kept is a copy of the functions, with zero where the caller's struct ended.
  */
 #include <errno.h>
-#include <poll.h>
 
 #include "read_span.h"
 #include "span.h"
 #include "tote/internal/cancel.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/os.h"
 #include "tote/internal/request.h"
 #include "tote/internal/sdk.h"
 #include "tote/internal/tracer.h"
@@ -62,12 +62,10 @@ void tote__outcome_add(tote_export_outcome *sum, const tote_export_outcome *outc
 /* Wait until an exporter that works in steps can go on. */
 static void wait_for_step(const tote_span_exporter *exporter, uint64_t deadline) {
     uint64_t due = exporter->ops.due(exporter->self);
-    struct pollfd descriptor = {
-        .fd = exporter->ops.descriptor ? exporter->ops.descriptor(exporter->self) : -1,
-        .events = POLLIN};
+    int descriptor = exporter->ops.descriptor ? exporter->ops.descriptor(exporter->self) : -1;
 
     due = due < deadline ? due : deadline;
-    poll(&descriptor, 1, (int)tote__ms_until(due, LONGEST_WAIT_MS));
+    tote__os_wait_readable(&descriptor, 1, tote__ms_until(due, LONGEST_WAIT_MS));
 }
 
 /* Step until `count` spans are over. */

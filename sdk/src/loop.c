@@ -4,8 +4,6 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include "core.h"
 #include "tote/internal/cancel.h"
@@ -29,14 +27,12 @@ static int make_epoll(const struct core_config *config) {
         if (!processor->loop) {
             continue;
         }
-        epoll = epoll < 0 ? tote__os_above_stdio(epoll_create1(EPOLL_CLOEXEC)) : epoll;
+        epoll = epoll < 0 ? tote__os_epoll() : epoll;
         if (epoll < 0 || !processor->loop->watch(processor->self, epoll)) {
             tote_diagnose(TOTE_LEVEL_ERROR, "sdk",
                           "no descriptor for the host's loop can be had: raise the limit of open "
                           "files; call tote_sdk_poll() at times meanwhile");
-            if (epoll >= 0) {
-                close(epoll);
-            }
+            tote__os_close(epoll);
             return -1;
         }
     }
@@ -82,7 +78,7 @@ int tote_sdk_get_poll_fd(const tote_sdk *sdk) {
 /* A parent's is left open: by now the host may have another file under its number. */
 void tote__core_loop_close(const struct core_config *config) {
     if (has_epoll(config)) {
-        close(config->loop.epoll);
+        tote__os_close(config->loop.epoll);
     }
 }
 

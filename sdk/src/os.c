@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -241,6 +242,26 @@ void tote__os_close_same_file(int descriptor, dev_t device, ino_t inode) {
     }
 }
 
+bool tote__os_status(int descriptor, struct stat *status) {
+    return fstat(descriptor, status) == 0;
+}
+
+bool tote__os_path_status(const char *path, struct stat *status) {
+    return stat(path, status) == 0;
+}
+
+bool tote__os_rename(const char *from, const char *to) {
+    return rename(from, to) == 0;
+}
+
+bool tote__os_truncate(int descriptor, uint64_t size) {
+    return ftruncate(descriptor, (off_t)size) == 0;
+}
+
+void tote__os_set_waiting(int descriptor, int flags) {
+    fcntl(descriptor, F_SETFL, flags);
+}
+
 int tote__os_open_regular(const char *path) {
     struct stat status;
     int descriptor = tote__os_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
@@ -348,6 +369,34 @@ void tote__os_wait_readable(const int *descriptors, size_t count, uint32_t most_
     }
     poll(fds, count, (int)tote__min(most_ms, INT_MAX));
     errno = error;
+}
+
+int tote__os_event(void) {
+    return tote__os_above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+int tote__os_epoll(void) {
+    return tote__os_above_stdio(epoll_create1(EPOLL_CLOEXEC));
+}
+
+void tote__os_set_event(int event, bool is_readable) {
+    int error = errno;
+    int cancel = tote__cancel_disable();
+    eventfd_t count;
+
+    if (is_readable) {
+        eventfd_write(event, 1);
+    } else {
+        eventfd_read(event, &count);
+    }
+    tote__cancel_restore(cancel);
+    errno = error;
+}
+
+bool tote__os_watch(int epoll, int descriptor, bool is_new) {
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = descriptor};
+
+    return epoll_ctl(epoll, is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, descriptor, &event) == 0;
 }
 
 void *tote__os_map(size_t size) {

@@ -8,15 +8,11 @@
  */
 #include "host.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-
 #include "../wait.h"
 #include "export.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/context.h"
+#include "tote/internal/os.h"
 
 enum { LONGEST_WAIT_MS = 60000, NS_PER_US = 1000 };
 
@@ -26,12 +22,8 @@ void tote__batch_start_host(struct batch_queue *queue) {
     atomic_store(&queue->sleep, tote__batch_sleep(queue));
 }
 
-static void hush(struct batch_queue *queue) {
-    int error = errno;
-    eventfd_t count;
-
-    eventfd_read(tote__batch_event(queue), &count);
-    errno = error;
+static void hush(const struct batch_queue *queue) {
+    tote__os_set_event(tote__batch_event(queue), false);
 }
 
 /* Returns: false while somebody else works. */
@@ -108,13 +100,11 @@ static int exporter_descriptor(const struct batch_queue *queue) {
 }
 
 static void wait_for_work(struct batch_queue *queue, uint64_t deadline) {
-    struct pollfd fds[] = {{tote__batch_event(queue), POLLIN, 0},
-                           {exporter_descriptor(queue), POLLIN, 0}};
+    const int descriptors[] = {tote__batch_event(queue), exporter_descriptor(queue)};
     uint32_t until_due = tote__ms_until(atomic_load(&queue->due), LONGEST_WAIT_MS);
-    int error = errno;
 
-    poll(fds, TOTE_COUNT_OF(fds), (int)tote__ms_until(deadline, until_due));
-    errno = error;
+    tote__os_wait_readable(descriptors, TOTE_COUNT_OF(descriptors),
+                           tote__ms_until(deadline, until_due));
 }
 
 void tote__batch_drive_until(struct batch_queue *queue, const _Atomic(bool) *is_done_flag,
@@ -154,26 +144,19 @@ bool tote__batch_part_host(struct batch_queue *queue, uint64_t deadline) {
     return true;
 }
 
-/* Ask the epoll instance about one descriptor, by EPOLL_CTL_ADD or EPOLL_CTL_MOD. */
-static bool control(int epoll, int operation, int fd) {
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-
-    return fd >= 0 && epoll_ctl(epoll, operation, fd, &event) == 0;
-}
-
-static bool control_all(struct batch_queue *queue, int epoll, int operation) {
-    return control(epoll, operation, tote__batch_event(queue)) &&
+static bool watch(const struct batch_queue *queue, int epoll, bool is_new) {
+    return tote__os_watch(epoll, tote__batch_event(queue), is_new) &&
            (!queue->processor->exporter->ops.descriptor ||
-            control(epoll, operation, exporter_descriptor(queue)));
+            tote__os_watch(epoll, exporter_descriptor(queue), is_new));
 }
 
 bool tote__batch_watch(struct batch_queue *queue, int epoll) {
     return (tote__batch_event(queue) >= 0 || tote__batch_make_event(queue)) &&
-           control_all(queue, epoll, EPOLL_CTL_ADD);
+           watch(queue, epoll, true);
 }
 
 bool tote__batch_is_watched(struct batch_queue *queue, int epoll) {
-    return control_all(queue, epoll, EPOLL_CTL_MOD);
+    return watch(queue, epoll, false);
 }
 
 void tote__batch_poll(struct batch_queue *queue) {

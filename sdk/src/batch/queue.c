@@ -5,9 +5,6 @@
 #include "queue.h"
 
 #include <errno.h>
-#include <sys/eventfd.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "../losses.h"
 #include "../wait.h"
@@ -30,10 +27,10 @@ static void release_memory(struct batch_queue *queue, size_t count) {
 }
 
 bool tote__batch_make_event(struct batch_queue *queue) {
-    int event = tote__os_above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    struct stat status = {.st_ino = 0};
+    int event = tote__os_event();
+    struct stat status;
 
-    if (event >= 0 && fstat(event, &status) == 0) {
+    if (event >= 0 && tote__os_status(event, &status)) {
         queue->event_device = status.st_dev;
         queue->event_inode = status.st_ino;
     }
@@ -112,7 +109,7 @@ static void release_queue(struct batch_queue *queue) {
     if (queue->generation != tote__generation()) {
         tote__worker_thread_release_inherited(&queue->thread);
     } else if (tote__batch_event(queue) >= 0) { /* an inherited one may be the host's by now */
-        close(queue->event);
+        tote__os_close(queue->event);
     }
     release_memory(queue, count);
 }
@@ -218,13 +215,8 @@ bool tote__batch_has_short_delay(const struct batch_queue *queue) {
 }
 
 static void wake_host(struct batch_queue *queue) {
-    int error = errno;
-    int cancel = tote__cancel_disable();
-
     atomic_store(&queue->due, 0);
-    eventfd_write(tote__batch_event(queue), 1);
-    tote__cancel_restore(cancel);
-    errno = error;
+    tote__os_set_event(tote__batch_event(queue), true);
 }
 
 void tote__batch_wake(struct batch_queue *queue) {

@@ -37,7 +37,8 @@ struct tote__spool_trouble {
 };
 
 /*
- * Open the directory of this user, and create it if it is missing. NULL, with a diagnostic, if it
+ * Open the directory of this user, and create it if it is missing. Its path is borrowed, and should
+ * be absolute. NULL, with a diagnostic, if it
  * cannot be used.
  */
 struct tote__spool *tote__spool_open(const char *directory,

@@ -11,7 +11,7 @@
 #ifndef TOTE_INTERNAL_OS_H
 #define TOTE_INTERNAL_OS_H
 
-#include <sys/types.h>
+#include <sys/stat.h>
 
 #include "tote/common.h"
 
@@ -83,6 +83,18 @@ bool tote__os_is_same_file(int descriptor, dev_t device, ino_t inode);
 /* Close a descriptor that still refers to that file. */
 void tote__os_close_same_file(int descriptor, dev_t device, ino_t inode);
 
+/* The status of what a descriptor refers to, or of what a path leads to. Returns: false with errno.
+ */
+bool tote__os_status(int descriptor, struct stat *status);
+bool tote__os_path_status(const char *path, struct stat *status);
+
+/* Returns: false with errno set. */
+bool tote__os_rename(const char *from, const char *to);
+bool tote__os_truncate(int descriptor, uint64_t size);
+
+/* Have calls on a descriptor wait, which tote__os_open() opened with O_NONBLOCK and these flags. */
+void tote__os_set_waiting(int descriptor, int flags);
+
 /*
  * Open a regular file to read from. Returns: -1 with errno set; EINVAL for anything else, for
  * example a FIFO, which is not waited for.
@@ -128,6 +140,22 @@ bool tote__os_sync(int descriptor);
  * Keeps errno.
  */
 void tote__os_wait_readable(const int *descriptors, size_t count, uint32_t most_ms);
+
+/*
+ * An eventfd and an epoll instance, that no program inherits and that are not 0, 1 or 2. Returns:
+ * -1 with errno set.
+ */
+int tote__os_event(void);
+int tote__os_epoll(void);
+
+/* Have an eventfd be readable, or not. Keeps errno, is no cancellation point; -1 is none. */
+void tote__os_set_event(int event, bool is_readable);
+
+/*
+ * Have an epoll instance tell when the descriptor is readable. Returns: false with errno set; with
+ * `is_new` false, also when it is not watched there already.
+ */
+bool tote__os_watch(int epoll, int descriptor, bool is_new);
 
 /* Private memory of zeros that takes room only where it is stored to. NULL when there is none. */
 void *tote__os_map(size_t size);
