@@ -33,7 +33,6 @@ struct walk {
 };
 
 static bool fail(struct walk *walk, int error) {
-    char text[TOTE__OS_ERROR_BYTES];
     struct stat status;
 
     if (!*walk->problem && error == EACCES && walk->at >= 0 && fstat(walk->at, &status) == 0) {
@@ -44,7 +43,7 @@ static bool fail(struct walk *walk, int error) {
             tote__os_user_id(), (unsigned)status.st_uid, (unsigned)(status.st_mode & 07777),
             tote__os_user_id());
     } else if (!*walk->problem) {
-        snprintf(walk->problem, TOTE__FOLDER_PROBLEM_BYTES, "%s", tote__os_error(error, text));
+        snprintf(walk->problem, TOTE__FOLDER_PROBLEM_BYTES, "%s", tote__os_error(error).text);
     }
     return false;
 }
@@ -189,12 +188,11 @@ static struct tote__folder folder_of(int descriptor, const struct stat *status) 
 static bool adopt(int fd, uid_t owner, struct tote__folder *folder,
                   char problem[TOTE__FOLDER_PROBLEM_BYTES]) {
     struct stat status;
-    char text[TOTE__OS_ERROR_BYTES];
     static const char cure[] = "use a directory of its own, such as a subdirectory, which Tote "
                                "creates with mode 0700";
 
     if (fstat(fd, &status) != 0) {
-        snprintf(problem, TOTE__FOLDER_PROBLEM_BYTES, "%s", tote__os_error(errno, text));
+        snprintf(problem, TOTE__FOLDER_PROBLEM_BYTES, "%s", tote__os_error(errno).text);
     } else if (owner != TOTE__ANY_OWNER && status.st_uid != owner) {
         snprintf(problem, TOTE__FOLDER_PROBLEM_BYTES,
                  "it belongs to user %u and not to user %u, which this process runs as; %s%s",

@@ -103,13 +103,12 @@ static inline bool keep(struct tote__journal *journal, const void *from, size_t 
 /* No lock is held. */
 static void report_failure(struct tote__journal *journal) {
     int failure = atomic_load_explicit(&journal->failure, memory_order_relaxed);
-    char text[TOTE__OS_ERROR_BYTES];
 
     if (failure && !atomic_exchange_explicit(&journal->has_reported, true, memory_order_relaxed)) {
         tote_diagnose(TOTE_LEVEL_ERROR, component,
                       "spans that end will not outlive this process, and count as unsecured: the "
                       "journal %s cannot be written: %s; make room there or see journal_directory",
-                      journal->name, tote__os_error(failure, text));
+                      journal->name, tote__os_error(failure).text);
     }
 }
 
@@ -341,8 +340,6 @@ static void fill_head(struct tote__journal *journal, uint32_t nonce) {
 
 /* Returns: false, with a diagnostic, when the system has no shared memory for it. */
 static bool take_segment(struct tote__journal *journal) {
-    char text[TOTE__OS_ERROR_BYTES];
-
     if (tote__segment_make(&journal->segment, journal->size)) {
         tote__segment_note_file(&journal->segment, journal->directory.descriptor, journal->name);
         return true;
@@ -350,7 +347,7 @@ static bool take_segment(struct tote__journal *journal) {
     tote_diagnose(TOTE_LEVEL_WARN, component,
                   "no shared memory of %zu bytes: %s; each span that ends is written to a file "
                   "instead, by system calls",
-                  journal->size, tote__os_error(errno, text));
+                  journal->size, tote__os_error(errno).text);
     return false;
 }
 
@@ -465,12 +462,11 @@ void tote__journal_renew(struct tote__journal *journal, const char *directory, i
     bool needs_nothing = is_in_file(journal) && tote__journal_is_open(journal);
 
     if (!needs_nothing && !renew(journal, is_in_file(journal) ? directory : NULL, spool)) {
-        char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, component,
                       "spans that end will not outlive this process: the journal's file, or its "
                       "directory, was removed, or this process has closed its descriptor, and it "
                       "cannot be made or opened again now: %s",
-                      tote__os_error(errno, text));
+                      tote__os_error(errno).text);
     }
 }
 
@@ -517,12 +513,11 @@ struct tote__journal *tote__journal_new(const char *directory, int spool, size_t
         journal->file = make_file(journal, &journal->directory);
     }
     if (journal->file < 0) {
-        char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, component,
                       "spans that end will not outlive this process: no journal of %zu bytes in "
                       "%s: %s; see journal_bytes and journal_directory",
                       journal->size, directory ? directory : "the directory of the disk queue",
-                      tote__os_error(errno, text));
+                      tote__os_error(errno).text);
         tote__journal_free(journal);
         journal = NULL;
     } else {

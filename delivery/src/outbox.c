@@ -168,7 +168,7 @@ static void note_spool(struct tote__outbox *outbox) {
 static bool spool_request(struct tote__outbox *outbox, const struct tote__buffer *request,
                           size_t count) {
     const struct tote__batch batch = {
-        .message = {request->bytes, request->size},
+        .message = tote__buffer_slice(request),
         .span_count = (uint32_t)count,
         .is_own = true,
     };
@@ -219,7 +219,7 @@ static bool split_batch(struct tote__outbox *outbox, size_t first) {
     for (size_t i = 0; i < 2 && is_split; i++) {
         is_split = tote__request_cut(whole->message, ranges[i], &requests[i]);
         halves[i] = *whole;
-        halves[i].message = (struct tote__slice){requests[i].bytes, requests[i].size};
+        halves[i].message = tote__buffer_slice(&requests[i]);
         halves[i].span_count = (uint32_t)(ranges[i].to - ranges[i].from);
     }
     is_split = is_split && tote__spool_split(outbox->spool, halves);
@@ -255,10 +255,6 @@ static void add(_Atomic(uint64_t) *counter, uint64_t count) {
     atomic_fetch_add_explicit(counter, count, memory_order_relaxed);
 }
 
-static const char *text_of(const char *text) {
-    return text ? text : "";
-}
-
 /*
  * Say what became of the spans of a request that is over, but for those that arrived, and complete
  * the outcome's counts. Spans that the receiver rejected are reported by the exporter, except when
@@ -277,14 +273,15 @@ static void report_loss(const struct tote__outbox *outbox, tote_export_outcome *
     case TOTE_EXPORT_TOO_LARGE:
     case TOTE_EXPORT_NOT_ACCEPTED: /* there is no disk queue, or it cannot be written */
         tote_diagnose(TOTE_LEVEL_ERROR, component, "%s answered %s, %zu spans are lost%s",
-                      destination, text_of(outcome->reason), count, text_of(outcome->advice));
+                      destination, tote__or_empty(outcome->reason), count,
+                      tote__or_empty(outcome->advice));
         outcome->rejected = count;
         break;
     default:
         count -= tote__min(count, outcome->rejected + outcome->delivered);
         tote_diagnose(TOTE_LEVEL_ERROR, component, "%zu spans did not get to %s: %s%s", count,
                       destination, outcome->reason ? outcome->reason : "the export failed",
-                      text_of(outcome->advice));
+                      tote__or_empty(outcome->advice));
         break;
     }
 }
@@ -314,7 +311,7 @@ static bool is_kept_in_spool(struct tote__outbox *outbox, const tote_export_outc
         if (count == 1) {
             return false;
         }
-        note_too_large(outbox, bytes, text_of(outcome->reason));
+        note_too_large(outbox, bytes, tote__or_empty(outcome->reason));
         first = count / 2;
     } else if (is_reset && limit->resets >= MOST_RESETS && may_probe(limit, count)) {
         limit->has_probe = true;
@@ -378,22 +375,16 @@ static tote_export_state step_batch(struct tote__outbox *outbox, const tote_expo
 
 /*
  * Have the first sent from this span on, in parts of so many spans. Returns: false if out of
- * memory.
+ * memory, which is the outcome then.
  */
-static bool begin_part(struct tote__outbox *outbox, size_t from, size_t count) {
+static bool begin_part(struct tote__outbox *outbox, size_t from, size_t count,
+                       tote_export_outcome *outcome) {
     const struct tote__kept *kept = kept_at(outbox, 0);
     struct tote__sent_part *part = &outbox->part;
 
     part->range = (struct tote__range){from, tote__min(from + count, kept->count)};
     part->request.size = 0;
-    return tote__request_cut((struct tote__slice){kept->request.bytes, kept->request.size},
-                             part->range, &part->request);
-}
-
-/* Returns: false if out of memory, which is the outcome then. */
-static bool begin_next_part(struct tote__outbox *outbox, size_t from, size_t count,
-                            tote_export_outcome *outcome) {
-    if (begin_part(outbox, from, count)) {
+    if (tote__request_cut(tote__buffer_slice(&kept->request), part->range, &part->request)) {
         return true;
     }
     outcome->result = TOTE_FAILURE;
@@ -410,7 +401,7 @@ static struct tote__slice current_request(struct tote__outbox *outbox, size_t *c
     const struct tote__buffer *buffer = is_part ? &part->request : &kept->request;
 
     *count = is_part ? part->range.to - part->range.from : kept->count;
-    return (struct tote__slice){buffer->bytes, buffer->size};
+    return tote__buffer_slice(buffer);
 }
 
 /* Put the rest of the first request into the spool. The part to send stays as it is on failure. */
@@ -422,11 +413,9 @@ static bool spool_rest(struct tote__outbox *outbox) {
     if (!range.from) {
         return spool_request(outbox, &kept->request, kept->count);
     }
-    bool is_spooled =
-        can_spool(outbox) &&
-        tote__request_cut((struct tote__slice){kept->request.bytes, kept->request.size}, range,
-                          &rest) &&
-        spool_request(outbox, &rest, range.to - range.from);
+    bool is_spooled = can_spool(outbox) &&
+                      tote__request_cut(tote__buffer_slice(&kept->request), range, &rest) &&
+                      spool_request(outbox, &rest, range.to - range.from);
     tote__buffer_clear(&rest);
     return is_spooled;
 }
@@ -450,10 +439,10 @@ static bool go_on_in_parts(struct tote__outbox *outbox, size_t bytes,
         if (outbox->retry.is_reset && may_probe(&outbox->limit, count)) {
             outbox->limit.has_probe = true;
             part->next_count = count / 2;
-            return begin_next_part(outbox, from, 1, outcome);
+            return begin_part(outbox, from, 1, outcome);
         }
-        note_too_large(outbox, bytes, text_of(outcome->reason));
-        return begin_next_part(outbox, from, count / 2, outcome);
+        note_too_large(outbox, bytes, tote__or_empty(outcome->reason));
+        return begin_part(outbox, from, count / 2, outcome);
     }
     bool is_last = !part->range.to || part->range.to == kept_at(outbox, 0)->count;
     if (is_last || may_save(outcome) || (!is_success && outcome->failure == TOTE_EXPORT_LOST)) {
@@ -464,7 +453,7 @@ static bool go_on_in_parts(struct tote__outbox *outbox, size_t bytes,
     part->delivered += count - outcome->rejected;
     size_t next_count = part->next_count ? part->next_count : count;
     part->next_count = 0;
-    return begin_next_part(outbox, from + count, next_count, outcome);
+    return begin_part(outbox, from + count, next_count, outcome);
 }
 
 /* How many spans of the first request are not over. */

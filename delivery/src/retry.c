@@ -21,10 +21,6 @@ enum {
 static const char *const component = "delivery";
 static const uint64_t ns_per_ms = 1000000;
 
-static const char *text_of(const char *text) {
-    return text ? text : "";
-}
-
 static const char *reason_of(const tote_export_outcome *outcome) {
     if (outcome->reason) {
         return outcome->reason;
@@ -110,7 +106,7 @@ static void shorten_pause(struct tote__retry *retry, const struct tote__manner *
 /* For requests that are given up without an attempt of their own. */
 static void keep_cause(struct tote__retry *retry, const tote_export_outcome *outcome) {
     snprintf(retry->cause, sizeof retry->cause, "%.255s", reason_of(outcome));
-    snprintf(retry->advice, sizeof retry->advice, "%.255s", text_of(outcome->advice));
+    snprintf(retry->advice, sizeof retry->advice, "%.255s", tote__or_empty(outcome->advice));
 }
 
 static void note_failure(struct tote__retry *retry, const tote_export_outcome *outcome,
@@ -174,7 +170,7 @@ void tote__retry_put_off(struct tote__retry *retry, const tote_export_outcome *o
                   "%s answered %s: %zu spans are not accepted here; they stay in the disk queue "
                   "%s within its limits until they are%s",
                   settings->destination, reason_of(outcome), span_count, settings->spool_directory,
-                  text_of(outcome->advice));
+                  tote__or_empty(outcome->advice));
     retry->is_not_accepted = true;
 }
 

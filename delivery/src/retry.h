@@ -14,6 +14,10 @@
 #include "tote/internal/request.h"
 #include "tote/internal/sdk.h"
 
+static inline const char *tote__or_empty(const char *text) {
+    return text ? text : "";
+}
+
 /* All zero but for the first two, at first. */
 struct tote__retry {
     const struct tote__delivery_settings *settings;

@@ -110,13 +110,11 @@ static void note_file(struct tote__spool *spool, const struct tote__spool_entry 
 }
 
 static void report_unreadable(const char *name, int error) {
-    char text[TOTE__OS_ERROR_BYTES];
-
     tote_diagnose(TOTE_LEVEL_ERROR, component, "%s stays in the disk queue and is not sent: %s",
                   name,
                   error == EPERM ? "it is not a regular file of the directory's owner, or other "
                                    "users may write to it; change its owner and mode, or remove it"
-                                 : tote__os_error(error, text));
+                                 : tote__os_error(error).text);
 }
 
 /* Keep the bytes of a damaged file for whoever looks into it. */
@@ -462,10 +460,9 @@ bool tote__spool_put(struct tote__spool *spool, const struct tote__batch *batch)
         spool->last_time = entry.time;
         note_file(spool, &entry);
     } else {
-        char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, component,
                       "a batch of %u spans cannot be written to the disk queue %s: %s",
-                      batch->span_count, spool->path, tote__os_error(errno, text));
+                      batch->span_count, spool->path, tote__os_error(errno).text);
     }
     return is_put;
 }
@@ -481,11 +478,10 @@ bool tote__spool_may_send(struct tote__spool *spool) {
     int error = tote__spool_lock_take(&spool->lock, &spool->folder);
     bool is_locked_out = error && error != EAGAIN && error != ENOENT;
     if (is_locked_out && !spool->is_locked_out) {
-        char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, component,
                       "nothing is sent from the disk queue %s: its file '%s' cannot be opened: %s; "
                       "it has to be a regular file of user %u with mode 0600",
-                      spool->path, TOTE__SPOOL_LOCK_NAME, tote__os_error(error, text),
+                      spool->path, TOTE__SPOOL_LOCK_NAME, tote__os_error(error).text,
                       (unsigned)spool->folder.owner);
     }
     spool->is_locked_out = is_locked_out;
@@ -507,7 +503,7 @@ static bool try_to_take(struct tote__spool *spool, const struct tote__spool_entr
         spool->unreadable++;
         return false;
     }
-    if (!tote__spool_parse((struct tote__slice){spool->file.bytes, spool->file.size}, batch)) {
+    if (!tote__spool_parse(tote__buffer_slice(&spool->file), batch)) {
         set_aside(spool, entry);
         return false;
     }

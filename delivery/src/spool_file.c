@@ -136,36 +136,37 @@ static enum tote__spool_head judge_head(const uint8_t *head, size_t size) {
     return memcmp(head, magic, compared) == 0 ? TOTE__HEAD_OURS : TOTE__HEAD_FOREIGN;
 }
 
-enum tote__spool_head tote__spool_read_head(const struct tote__folder *folder, const char *name,
-                                            struct tote__boot_time *written) {
+static enum tote__spool_head read_head(int fd, struct tote__boot_time *written) {
     uint8_t head[TOTE__SPOOL_HEAD_BYTES];
-    struct stat status;
-    int fd = tote__folder_open_file(folder, name, O_RDONLY, &status);
+    size_t size = fd < 0 ? 0 : tote__os_read(fd, head, sizeof head);
+    bool is_whole = size == sizeof head && is_head_whole(head);
 
     *written = (struct tote__boot_time){0};
-    if (fd < 0) {
-        return TOTE__HEAD_UNKNOWN;
-    }
-    size_t size = tote__os_read(fd, head, sizeof head);
-    tote__os_close(fd);
-    if (size == sizeof head && is_head_whole(head)) {
+    if (is_whole) {
         *written = (struct tote__boot_time){(uint32_t)get_number(head + 28, 4),
                                             (uint32_t)get_number(head + 32, 4)};
     }
-    return judge_head(head, size);
+    return fd < 0 ? TOTE__HEAD_UNKNOWN : judge_head(head, size);
+}
+
+enum tote__spool_head tote__spool_read_head(const struct tote__folder *folder, const char *name,
+                                            struct tote__boot_time *written) {
+    struct stat status;
+    int fd = tote__folder_open_file(folder, name, O_RDONLY, &status);
+    enum tote__spool_head head = read_head(fd, written);
+
+    tote__os_close(fd);
+    return head;
 }
 
 /* A writer holds a lock on its file from the start, also against other threads of its process. */
 void tote__spool_remove_unfinished(const struct tote__folder *folder, const char *name) {
     struct tote__boot_time written;
     struct stat status;
-    enum tote__spool_head head = tote__spool_read_head(folder, name, &written);
-
-    if (head != TOTE__HEAD_OURS && head != TOTE__HEAD_BLANK) {
-        return;
-    }
     int fd = tote__folder_open_file(folder, name, O_RDWR, &status);
-    if (fd >= 0 && tote__os_lock_open_file(fd)) {
+    enum tote__spool_head head = read_head(fd, &written);
+
+    if ((head == TOTE__HEAD_OURS || head == TOTE__HEAD_BLANK) && tote__os_lock_open_file(fd)) {
         tote__folder_remove(folder, name);
     }
     tote__os_close(fd);

@@ -219,9 +219,8 @@ static tote_result console_export_spans(void *self, const tote_span_data *const 
     tote__release_write_signals(&signals);
     funlockfile(exporter->out);
     if (has_failed) {
-        char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, "console", "%zu spans could not be written: %s", count,
-                      tote__os_error(reason, text));
+                      tote__os_error(reason).text);
     }
     errno = error;
     return has_failed ? TOTE_FAILURE : TOTE_SUCCESS;

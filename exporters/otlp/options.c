@@ -251,8 +251,6 @@ static bool ends_in_quotation_mark(const char *path) {
  */
 static bool take_file(struct tote__otlp_settings *settings, const char *source, const char *value,
                       const char **path) {
-    char text[TOTE__OS_ERROR_BYTES];
-
     *path = keep_path(settings, value);
     int descriptor = *path ? tote__os_open_regular(*path) : -1;
     tote__os_close(descriptor);
@@ -271,7 +269,7 @@ static bool take_file(struct tote__otlp_settings *settings, const char *source, 
             TOTE_LEVEL_ERROR, "otlp",
             "%s: the file %s cannot be read: %s; nothing is delivered to %s while "
             "it cannot%s",
-            source, *path, tote__os_error(errno, text), settings->shown_url,
+            source, *path, tote__os_error(errno).text, settings->shown_url,
             ends_in_quotation_mark(*path) ? "; remove the quotation marks around the value" : "");
     }
     return true;

@@ -97,9 +97,8 @@ static void rotate(struct exporter *exporter) {
         format_name(exporter, to, size, i);
         format_name(exporter, from, size, i - 1);
         if (!tote__os_rename(from, to) && errno != ENOENT) {
-            char text[TOTE__OS_ERROR_BYTES];
             tote_diagnose(TOTE_LEVEL_WARN, component, "%s cannot be renamed: %s", from,
-                          tote__os_error(errno, text));
+                          tote__os_error(errno).text);
         }
     }
     tote__arena_clear(&arena);
@@ -190,9 +189,8 @@ static tote_result file_export_spans(void *self, const tote_span_data *const *sp
         error = write_line(exporter, &exporter->buffer);
     }
     if (error) {
-        char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, component, "%zu spans were not written to %s: %s", count,
-                      name_of(exporter), tote__os_error(error, text));
+                      name_of(exporter), tote__os_error(error).text);
     }
     errno = before;
     return error ? TOTE_FAILURE : TOTE_SUCCESS;
@@ -262,10 +260,9 @@ tote_span_exporter *tote_otlp_file_exporter_new(const tote_otlp_file_options *op
 
     TOTE__COPY_OPTIONS(tote_otlp_file_options, &own, options);
     if (!exporter || !take_path(exporter, own.path)) {
-        char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, component,
                       "%s cannot be written to, no exporter is made: %s",
-                      own.path ? own.path : "stdout", tote__os_error(errno, text));
+                      own.path ? own.path : "stdout", tote__os_error(errno).text);
         if (exporter) {
             file_destroy(exporter);
         }

@@ -411,15 +411,16 @@ void tote__os_unmap(void *memory, size_t size) {
 }
 
 /* strerror() is not for threads, and strerror_r() is not the same everywhere. */
-const char *tote__os_error(int error, char buffer[TOTE__OS_ERROR_BYTES]) {
+struct tote__error_text tote__os_error(int error) {
+    struct tote__error_text described;
     int before = errno;
     locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 
-    snprintf(buffer, TOTE__OS_ERROR_BYTES, "%s (errno %d)",
+    snprintf(described.text, sizeof described.text, "%s (errno %d)",
              plain ? strerror_l(error, plain) : "no text", error);
     if (plain) {
         freelocale(plain);
     }
     errno = before;
-    return buffer;
+    return described;
 }

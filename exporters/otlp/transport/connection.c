@@ -608,22 +608,19 @@ static void describe_error(struct tote__connection *connection, CURLcode result,
     if (!tote__describe_descriptors(connection->socket_error, connection->error,
                                     sizeof connection->error, answer) &&
         connection->settings->unix_path && answer->outcome == TOTE__NOT_CONNECTED) {
-        char text[TOTE__OS_ERROR_BYTES];
         long error = 0;
         curl_easy_getinfo(connection->easy, CURLINFO_OS_ERRNO, &error);
         snprintf(connection->error, sizeof connection->error, "socket %s: %s",
-                 connection->settings->unix_path, tote__os_error((int)error, text));
+                 connection->settings->unix_path, tote__os_error((int)error).text);
         answer->advice = "; start a receiver that listens there, or check the path";
     }
 }
 
 bool tote__describe_descriptors(int error, char *text, size_t size, struct tote__answer *answer) {
-    char buffer[TOTE__OS_ERROR_BYTES];
-
     if (error != EMFILE && error != ENFILE) {
         return false;
     }
-    snprintf(text, size, "no descriptor: %s", tote__os_error(error, buffer));
+    snprintf(text, size, "no descriptor: %s", tote__os_error(error).text);
     answer->error = text;
     answer->advice = error == EMFILE ? "; raise the process's limit of open files (RLIMIT_NOFILE)"
                                      : "; raise the system's limit of open files (fs.file-max)";

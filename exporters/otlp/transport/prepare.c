@@ -160,12 +160,11 @@ static bool read_file(const char *path, struct curl_blob *blob) {
         close(descriptor);
     }
     if (path && !is_read) {
-        char text[TOTE__OS_ERROR_BYTES];
         tote_diagnose(TOTE_LEVEL_ERROR, component, "not prepared: %s cannot be read%s%s", path,
                       descriptor < 0 ? ": " : "",
                       descriptor >= 0   ? ""
                       : error == EINVAL ? "it is no regular file"
-                                        : tote__os_error(error, text));
+                                        : tote__os_error(error).text);
         tote__release(data, size);
         return false;
     }

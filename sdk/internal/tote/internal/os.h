@@ -161,8 +161,11 @@ bool tote__os_watch(int epoll, int descriptor, bool is_new);
 void *tote__os_map(size_t size);
 void tote__os_unmap(void *memory, size_t size);
 
-/* What an error is called, in English. Returns: the buffer. */
+/* What an error is called, in English. The text lasts until the end of the expression. */
 enum { TOTE__OS_ERROR_BYTES = 96 };
-const char *tote__os_error(int error, char buffer[TOTE__OS_ERROR_BYTES]);
+struct tote__error_text {
+    char text[TOTE__OS_ERROR_BYTES];
+};
+struct tote__error_text tote__os_error(int error);
 
 #endif
