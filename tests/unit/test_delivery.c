@@ -16,6 +16,7 @@
 #include "otlp/request.pb-c.h"
 #include "receiver.h"
 #include "tote/exporters/otlp.h"
+#include "tote/internal/clock.h"
 #include "tote/tote.h"
 
 /* An SDK that exports to this URL, and nothing from the environment. */
@@ -80,13 +81,6 @@ static void a_partial_success_that_rejects_spans_fails_the_flush_and_the_shutdow
     assert_int_equal(closed_stats(sdk).exported, 6);
     tote_sdk_close(&sdk, 0);
     receiver_stop(receiver);
-}
-
-static uint64_t now_ms(void) {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 /* Requirements G3, G7, D30 */
@@ -260,12 +254,11 @@ static tote_sdk *start_with_spool(const char *url, const char *spool, uint32_t r
 }
 
 static void await_exported(tote_sdk *sdk, uint64_t count) {
-    uint64_t start = now_ms();
+    uint64_t end = tote__deadline_in(20000);
 
     while (closed_stats(sdk).exported + closed_stats(sdk).recovered < count &&
-           now_ms() - start < 20000) {
-        const struct timespec moment = {.tv_nsec = 5000000};
-        nanosleep(&moment, NULL);
+           tote__clock_monotonic() < end) {
+        usleep(5000);
     }
 }
 
@@ -346,6 +339,18 @@ static void remove_directory(const char *directory) {
     assert_int_equal(system(command), 0);
 }
 
+/* An empty directory for a disk queue. */
+struct place {
+    char directory[64];
+};
+
+static struct place make_place(void) {
+    struct place place = {"/tmp/tote-delivery-XXXXXX"};
+
+    assert_non_null(mkdtemp(place.directory));
+    return place;
+}
+
 static bool has_told_of_saved;
 static bool has_told_of_removed;
 
@@ -369,16 +374,13 @@ static void flush_some(tote_sdk *sdk) {
  */
 static void a_shutdown_tells_no_more_of_the_disk_queue_than_is_known(void **state) {
     enum { HOUR_MS = 3600 * 1000 };
-    char place[] = "/tmp/tote-delivery-XXXXXX";
-    char spool[64];
+    const struct place place = make_place();
 
     (void)state;
-    assert_non_null(mkdtemp(place));
-    snprintf(spool, sizeof spool, "%s/spool", place);
-    tote_sdk *sdk = start_with_retries("http://127.0.0.1:1", spool, HOUR_MS, HOUR_MS);
+    tote_sdk *sdk = start_with_retries("http://127.0.0.1:1", place.directory, HOUR_MS, HOUR_MS);
     flush_some(sdk); /* may be in flight */
     flush_some(sdk);
-    remove_directory(spool);
+    remove_directory(place.directory);
     flush_some(sdk);
     assert_true(closed_stats(sdk).dropped_spool_full > 0);
     tote_set_diagnostics(note_shutdown, TOTE_LEVEL_INFO, NULL);
@@ -386,19 +388,7 @@ static void a_shutdown_tells_no_more_of_the_disk_queue_than_is_known(void **stat
     tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
     assert_true(has_told_of_saved);
     assert_true(has_told_of_removed);
-    remove_directory(place);
-}
-
-/* An empty directory for a disk queue. */
-struct place {
-    char directory[64];
-};
-
-static struct place make_place(void) {
-    struct place place = {"/tmp/tote-delivery-XXXXXX"};
-
-    assert_non_null(mkdtemp(place.directory));
-    return place;
+    remove_directory(place.directory);
 }
 
 /* Flush once for each of so many requests of three spans. */
@@ -611,10 +601,9 @@ static void a_full_disk_loses_nothing_that_memory_can_keep(void **state) {
 
     limit_files(0);
     make_spans(3);
-    uint64_t start = now_ms();
-    while (!failed_writes && now_ms() - start < 20000) {
-        const struct timespec moment = {.tv_nsec = 5000000};
-        nanosleep(&moment, NULL);
+    uint64_t end = tote__deadline_in(20000);
+    while (!failed_writes && tote__clock_monotonic() < end) {
+        usleep(5000);
     }
     struct receiver *receiver = receiver_start_unix(socket);
     await_exported(sdk, 3);
@@ -649,10 +638,10 @@ static void shutdown_keeps_its_deadline_whatever_the_collector_does(void **state
                             (struct receiver_answer){.manner = manners[i], .body_size = 100000});
         make_spans(5);
 
-        uint64_t start = now_ms();
+        uint64_t end = tote__deadline_in(5000); /* far below the 10 s that an export may take */
         assert_int_equal(tote_sdk_force_flush(sdk, 100), TOTE_TIMED_OUT);
         assert_int_not_equal(tote_sdk_close(&sdk, 300), TOTE_SUCCESS);
-        assert_true(now_ms() - start < 5000); /* far below the 10 s that an export may take */
+        assert_true(tote__clock_monotonic() < end);
         tote_stats stats = closed_stats(kept);
         assert_int_equal(stats.ended, 5);
         assert_int_equal(stats.exported, 0);
