@@ -76,6 +76,11 @@ static inline void tote__off_text(char *buffer, size_t size) {
 #define tote_curl_set_allowed_hosts(...) TOTE__OFF_BOOL((tote_curl_set_allowed_hosts)(__VA_ARGS__))
 #endif
 
+#ifdef TOTE__OFF_DELIVERY
+#define tote_delivery_exporter_new(...) TOTE__OFF_POINTER(tote_span_exporter *, (tote_delivery_exporter_new)(__VA_ARGS__))
+#define tote_delivery_send(...) TOTE__OFF_NUMBER(tote_result, (tote_delivery_send)(__VA_ARGS__))
+#endif
+
 #ifdef TOTE__OFF_DIAGNOSTICS
 #define tote_diagnose(...) TOTE__OFF((tote_diagnose)(__VA_ARGS__))
 #define tote_set_diagnostics(...) TOTE__OFF((tote_set_diagnostics)(__VA_ARGS__))

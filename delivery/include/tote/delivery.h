@@ -73,12 +73,7 @@ TOTE_API tote_result tote_delivery_send(tote_span_exporter *exporter,
 
 TOTE_END_DECLS
 
-#ifdef TOTE_DISABLED /* see tote/common.h */
-#define tote_delivery_exporter_new(...)                                                           \
-    (TOTE__OFF((tote_delivery_exporter_new)(__VA_ARGS__)),                                         \
-     (tote_span_exporter *)tote__off_pointer())
-#define tote_delivery_send(...)                                                                   \
-    (TOTE__OFF((tote_delivery_send)(__VA_ARGS__)), (tote_result)tote__off_int(0))
-#endif
+#define TOTE__OFF_DELIVERY
+#include "tote/disabled.h"
 
 #endif

@@ -159,19 +159,4 @@ TOTE_API void tote_span_exporter_free(tote_span_exporter *exporter);
 
 TOTE_END_DECLS
 
-#ifdef TOTE_DISABLED /* see tote/common.h */
-#define tote_span_batch_get_count(...)                                                            \
-    (TOTE__OFF((tote_span_batch_get_count)(__VA_ARGS__)), (size_t)tote__off_int(0))
-#define tote_span_batch_get_spans(...)                                                            \
-    (TOTE__OFF((tote_span_batch_get_spans)(__VA_ARGS__)),                                          \
-     (const tote_span_data *const *)tote__off_pointer())
-#define tote_span_batch_get_request(...)                                                          \
-    (TOTE__OFF((tote_span_batch_get_request)(__VA_ARGS__)), (const void *)tote__off_pointer())
-#define tote_span_exporter_export(...)                                                            \
-    (TOTE__OFF((tote_span_exporter_export)(__VA_ARGS__)), (tote_result)tote__off_int(0))
-#define tote_span_exporter_force_flush(...)                                                       \
-    (TOTE__OFF((tote_span_exporter_force_flush)(__VA_ARGS__)), (tote_result)tote__off_int(0))
-#define tote_span_exporter_shutdown(...)                                                          \
-    (TOTE__OFF((tote_span_exporter_shutdown)(__VA_ARGS__)), (tote_result)tote__off_int(0))
-#endif
 #endif
