@@ -148,7 +148,8 @@ void tote__span_view_free(struct span_view *view) {
         return;
     }
     for (size_t i = 0; i < view->link_count; i++) {
-        tote_trace_state_unref(view->links[i].context->trace_state);
+        const tote_span_context *context = view->links[i].context;
+        tote_trace_state_unref(context ? context->trace_state : NULL);
     }
     tote__arena_clear(&view->arena);
     tote__release(view, sizeof *view);

@@ -266,7 +266,7 @@ static size_t depth_at(const struct tote__stack *stack, tote_context_token token
 size_t tote__stack_find(const struct tote__stack *stack, tote_context_token token) {
     size_t depth = depth_at(stack, token);
 
-    return depth && stack->frames[depth - 1].token == token ? depth - 1 : SIZE_MAX;
+    return stack && depth && stack->frames[depth - 1].token == token ? depth - 1 : SIZE_MAX;
 }
 
 size_t tote__stack_find_scope(const struct tote__stack *stack, const tote_scope *scope) {

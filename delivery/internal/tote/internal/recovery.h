@@ -13,8 +13,8 @@ struct tote__recovery;
 
 /*
  * Recover journals from that directory; NULL: from the disk queue's, where their files refer to
- * shared memory; the text is borrowed. A batch is at most that large unless it is of one span. Returns: NULL if out of
- * memory.
+ * shared memory; the text is borrowed. A batch is at most that large unless it is of one span.
+ * Returns: NULL if out of memory.
  */
 struct tote__recovery *tote__recovery_new(const char *directory, size_t most_bytes);
 void tote__recovery_free(struct tote__recovery *recovery);
