@@ -19,7 +19,7 @@ static tote_result append_lines(void *self, const tote_span_data *const *spans, 
 
     (void)timeout_ms;
     if (!file || fseek(file, 0, SEEK_END) != 0) {
-        outcome->failure = TOTE_EXPORT_UNREACHABLE;
+        outcome->failure = TOTE_EXPORT_FAILURE_UNREACHABLE;
         outcome->reason = "there is no such file";
         if (file) {
             fclose(file);

@@ -105,7 +105,7 @@ static void start_tote(int loop) {
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
 
-    batch.mode = TOTE_EXPORT_BY_HOST;
+    batch.mode = TOTE_EXPORT_MODE_BY_HOST;
     options.batch = &batch;
     sdk = tote_sdk_start(&options);
     tracer = tote_get_tracer("loop", "1.0");

@@ -64,7 +64,7 @@ static void start_tote(uv_loop_t *loop) {
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
-    batch.mode = TOTE_EXPORT_BY_HOST;
+    batch.mode = TOTE_EXPORT_MODE_BY_HOST;
     options.batch = &batch;
     sdk = tote_sdk_start(&options);
     tracer = tote_get_tracer("loop", "1.0");

@@ -15,7 +15,7 @@ tote_sdk *tote_memory_sdk_start(tote_memory *memory) {
     if (!exporter) {
         return NULL;
     }
-    batch.mode = TOTE_EXPORT_AT_END;
+    batch.mode = TOTE_EXPORT_MODE_AT_END;
     options.ignore_environment = true;
     options.resource_detectors = "none";
     options.exporters = &exporter;

@@ -34,7 +34,7 @@ static tote_span_processor *make(tote_span_exporter *exporter, const tote_batch_
     }
     struct tote__configuration configuration = {.reads_environment = !options.ignore_environment};
     tote__configuration_resolve_batch(&options, &configuration);
-    is_simple |= configuration.mode == TOTE_EXPORT_AT_END;
+    is_simple |= configuration.mode == TOTE_EXPORT_MODE_AT_END;
     tote_span_processor *processor = tote__processor_make(exporter, &configuration, is_simple);
     tote__cancel_restore(cancel);
     errno = error;

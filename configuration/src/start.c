@@ -130,7 +130,7 @@ static void add_exporter(struct processors *processors, tote_span_exporter *expo
 
 static void add_all(struct processors *processors, const tote_sdk_options *options,
                     const struct tote__configuration *configuration) {
-    bool is_simple = configuration->mode == TOTE_EXPORT_AT_END;
+    bool is_simple = configuration->mode == TOTE_EXPORT_MODE_AT_END;
 
     for (size_t i = 0; i < options->processor_count; i++) {
         if (options->processors[i]) {
@@ -208,7 +208,7 @@ static void report_started(const tote_sdk_options *options,
                   configuration->exporter_count > 1 ? "," : "",
                   configuration->exporter_count > 1 ? configuration->exporters[1] : "",
                   options->exporter_count, options->processor_count);
-    if (configuration->mode == TOTE_EXPORT_AT_END) {
+    if (configuration->mode == TOTE_EXPORT_MODE_AT_END) {
         tote_diagnose(TOTE_LEVEL_DEBUG, "sdk", "each span is exported as it ends");
         return;
     }

@@ -183,13 +183,13 @@ static void renew_journal(struct exporter *exporter) {
 static tote_export_state end_after_shutdown(struct exporter *exporter,
                                             tote_export_outcome *outcome) {
     if (!tote__outbox_end_first(&exporter->outbox, outcome)) {
-        return TOTE_EXPORT_IDLE;
+        return TOTE_EXPORT_STATE_IDLE;
     }
     if (outcome->shut_down) {
         tote_diagnose(TOTE_LEVEL_WARN, component, "%zu spans after shutdown are lost",
                       outcome->shut_down);
     }
-    return TOTE_EXPORT_OVER;
+    return TOTE_EXPORT_STATE_OVER;
 }
 
 static tote_export_state delivery_step(void *self, const tote_export_step *step,

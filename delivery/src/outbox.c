@@ -187,8 +187,8 @@ static bool spool_request(struct tote__outbox *outbox, const struct tote__buffer
 
 /* Whether a request with this outcome belongs into the disk queue, if there is one. */
 static bool may_save(const tote_export_outcome *outcome) {
-    return tote__is_retryable(outcome) ||
-           (outcome->result != TOTE_SUCCESS && outcome->failure == TOTE_EXPORT_NOT_ACCEPTED);
+    return tote__is_retryable(outcome) || (outcome->result != TOTE_SUCCESS &&
+                                           outcome->failure == TOTE_EXPORT_FAILURE_NOT_ACCEPTED);
 }
 
 static bool is_away(const struct tote__outbox *outbox) {
@@ -269,9 +269,9 @@ static void report_loss(const struct tote__outbox *outbox, tote_export_outcome *
         return;
     }
     switch (outcome->failure) {
-    case TOTE_EXPORT_REJECTED:
-    case TOTE_EXPORT_TOO_LARGE:
-    case TOTE_EXPORT_NOT_ACCEPTED: /* there is no disk queue, or it cannot be written */
+    case TOTE_EXPORT_FAILURE_REJECTED:
+    case TOTE_EXPORT_FAILURE_TOO_LARGE:
+    case TOTE_EXPORT_FAILURE_NOT_ACCEPTED: /* there is no disk queue, or it cannot be written */
         tote_diagnose(TOTE_LEVEL_ERROR, component, "%s answered %s, %zu spans are lost%s",
                       destination, tote__or_empty(outcome->reason), count,
                       tote__or_empty(outcome->advice));
@@ -293,13 +293,13 @@ static bool is_kept_in_spool(struct tote__outbox *outbox, const tote_export_outc
     size_t count = outbox->batch.span_count;
     bool is_reset = outbox->retry.is_reset;
     bool is_too_large =
-        outcome->result != TOTE_SUCCESS && outcome->failure == TOTE_EXPORT_TOO_LARGE;
+        outcome->result != TOTE_SUCCESS && outcome->failure == TOTE_EXPORT_FAILURE_TOO_LARGE;
     size_t first = 0; /* spans in the first of two files */
 
     if (!is_too_large && !may_save(outcome)) {
         return false;
     }
-    if (outcome->failure == TOTE_EXPORT_NOT_ACCEPTED) {
+    if (outcome->failure == TOTE_EXPORT_FAILURE_NOT_ACCEPTED) {
         tote__retry_put_off(&outbox->retry, outcome, count);
         tote__spool_skip(outbox->spool); /* the answer may be about this file alone */
         return true;
@@ -353,7 +353,7 @@ static tote_export_state go_on(struct tote__outbox *outbox, struct tote__slice r
         outbox->sent = tote__batch_of_request(request, count);
     }
     tote_export_state state = tote__retry_step(&outbox->retry, &outbox->sent, manner, outcome);
-    if (state == TOTE_EXPORT_OVER) {
+    if (state == TOTE_EXPORT_STATE_OVER) {
         tote__span_batch_clear(&outbox->sent);
     }
     return state;
@@ -365,10 +365,10 @@ static tote_export_state step_batch(struct tote__outbox *outbox, const tote_expo
     tote_export_state state =
         go_on(outbox, outbox->batch.message, outbox->batch.span_count, &manner, outcome);
 
-    if (state == TOTE_EXPORT_OVER) {
+    if (state == TOTE_EXPORT_STATE_OVER) {
         outbox->is_sending_batch = false;
         settle_batch(outbox, outcome);
-        state = TOTE_EXPORT_UNDER_WAY; /* there may be another one */
+        state = TOTE_EXPORT_STATE_UNDER_WAY; /* there may be another one */
     }
     return state;
 }
@@ -388,7 +388,7 @@ static bool begin_part(struct tote__outbox *outbox, size_t from, size_t count,
         return true;
     }
     outcome->result = TOTE_FAILURE;
-    outcome->failure = TOTE_EXPORT_LOST;
+    outcome->failure = TOTE_EXPORT_FAILURE_LOST;
     outcome->reason = "out of memory";
     return false;
 }
@@ -430,7 +430,7 @@ static bool go_on_in_parts(struct tote__outbox *outbox, size_t bytes,
     size_t count = outcome->span_count;
     size_t from = part->range.from;
     bool is_success = outcome->result == TOTE_SUCCESS;
-    bool is_too_large = !is_success && outcome->failure == TOTE_EXPORT_TOO_LARGE;
+    bool is_too_large = !is_success && outcome->failure == TOTE_EXPORT_FAILURE_TOO_LARGE;
 
     if (is_too_large && outbox->retry.is_reset) {
         note_resets(&outbox->limit, bytes, MOST_RESETS);
@@ -445,7 +445,8 @@ static bool go_on_in_parts(struct tote__outbox *outbox, size_t bytes,
         return begin_part(outbox, from, count / 2, outcome);
     }
     bool is_last = !part->range.to || part->range.to == kept_at(outbox, 0)->count;
-    if (is_last || may_save(outcome) || (!is_success && outcome->failure == TOTE_EXPORT_LOST)) {
+    if (is_last || may_save(outcome) ||
+        (!is_success && outcome->failure == TOTE_EXPORT_FAILURE_LOST)) {
         return false;
     }
     report_loss(outbox, outcome);
@@ -469,7 +470,7 @@ static tote_export_state end_first(struct tote__outbox *outbox, tote_export_outc
     outcome->delivered += part.delivered;
     outcome->rejected += part.rejected;
     outbox->is_batchs_turn = true;
-    return TOTE_EXPORT_OVER;
+    return TOTE_EXPORT_STATE_OVER;
 }
 
 /*
@@ -517,17 +518,17 @@ static tote_export_state step_kept(struct tote__outbox *outbox, const tote_expor
     };
     tote_export_state state = go_on(outbox, request, count, &manner, outcome);
 
-    if (state == TOTE_EXPORT_IDLE) {
-        return spool_first(outbox, outcome) ? TOTE_EXPORT_OVER : state;
+    if (state == TOTE_EXPORT_STATE_IDLE) {
+        return spool_first(outbox, outcome) ? TOTE_EXPORT_STATE_OVER : state;
     }
-    if (state == TOTE_EXPORT_UNDER_WAY) {
+    if (state == TOTE_EXPORT_STATE_UNDER_WAY) {
         return state;
     }
     if (outcome->result == TOTE_SUCCESS) {
         note_accepted(outbox, request.size);
     }
     if (go_on_in_parts(outbox, request.size, outcome)) {
-        return TOTE_EXPORT_UNDER_WAY;
+        return TOTE_EXPORT_STATE_UNDER_WAY;
     }
     const tote_export_outcome last = *outcome;
     if (!may_save(&last) || !spool_first(outbox, outcome)) {
@@ -536,10 +537,10 @@ static tote_export_state step_kept(struct tote__outbox *outbox, const tote_expor
         report_loss(outbox, outcome);
         return end_first(outbox, outcome);
     }
-    if (last.failure == TOTE_EXPORT_NOT_ACCEPTED) {
+    if (last.failure == TOTE_EXPORT_FAILURE_NOT_ACCEPTED) {
         tote__retry_put_off(&outbox->retry, &last, count);
     }
-    return TOTE_EXPORT_OVER;
+    return TOTE_EXPORT_STATE_OVER;
 }
 
 /* Nothing is under way: what made the receiver's descriptor readable is of no interest. */
@@ -557,18 +558,18 @@ tote_export_state tote__outbox_step(struct tote__outbox *outbox, const tote_expo
     set_sync(outbox, step->may_wait);
     if (step->begins_nothing && !outbox->retry.is_sending) {
         quiet_receiver(outbox, step);
-        return TOTE_EXPORT_IDLE;
+        return TOTE_EXPORT_STATE_IDLE;
     }
     if (!outbox->is_sending_batch && !outbox->retry.is_sending) {
         if (outbox->count && is_away(outbox) && spool_first(outbox, outcome)) {
-            return TOTE_EXPORT_OVER;
+            return TOTE_EXPORT_STATE_OVER;
         }
         choose_batch(outbox);
     }
     if (outbox->is_sending_batch) {
         return step_batch(outbox, step, outcome);
     }
-    return outbox->count ? step_kept(outbox, step, outcome) : TOTE_EXPORT_IDLE;
+    return outbox->count ? step_kept(outbox, step, outcome) : TOTE_EXPORT_STATE_IDLE;
 }
 
 bool tote__outbox_has_request(const struct tote__outbox *outbox) {

@@ -96,8 +96,8 @@ struct tote__kept *tote__outbox_next(struct tote__outbox *outbox);
 void tote__outbox_add(struct tote__outbox *outbox);
 
 /*
- * Do what can be done. Returns TOTE_EXPORT_OVER with the outcome of the spans of a request that was
- * kept.
+ * Do what can be done. Returns TOTE_EXPORT_STATE_OVER with the outcome of the spans of a request
+ * that was kept.
  */
 tote_export_state tote__outbox_step(struct tote__outbox *outbox, const tote_export_step *step,
                                     tote_export_outcome *outcome);

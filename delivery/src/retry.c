@@ -39,12 +39,12 @@ bool tote__is_retryable(const tote_export_outcome *outcome) {
         return false;
     }
     switch (outcome->failure) {
-    case TOTE_EXPORT_UNKNOWN:
+    case TOTE_EXPORT_FAILURE_UNKNOWN:
         return !has_counts(outcome);
-    case TOTE_EXPORT_UNREACHABLE:
-    case TOTE_EXPORT_UNAVAILABLE:
-    case TOTE_EXPORT_STREAM_RESET:
-    case TOTE_EXPORT_INTERRUPTED:
+    case TOTE_EXPORT_FAILURE_UNREACHABLE:
+    case TOTE_EXPORT_FAILURE_UNAVAILABLE:
+    case TOTE_EXPORT_FAILURE_STREAM_RESET:
+    case TOTE_EXPORT_FAILURE_INTERRUPTED:
         return true;
     default:
         return false;
@@ -111,7 +111,7 @@ static void keep_cause(struct tote__retry *retry, const tote_export_outcome *out
 
 static void note_failure(struct tote__retry *retry, const tote_export_outcome *outcome,
                          const struct tote__manner *manner, uint64_t deadline) {
-    bool is_reset = outcome->failure == TOTE_EXPORT_STREAM_RESET;
+    bool is_reset = outcome->failure == TOTE_EXPORT_FAILURE_STREAM_RESET;
 
     keep_cause(retry, outcome);
     retry->failures++;
@@ -179,7 +179,7 @@ static tote_export_state end(struct tote__retry *retry) {
     retry->deadline = 0;
     retry->resets = 0;
     retry->has_last_attempt = false;
-    return TOTE_EXPORT_OVER;
+    return TOTE_EXPORT_STATE_OVER;
 }
 
 /*
@@ -209,21 +209,21 @@ static tote_export_state judge(struct tote__retry *retry, const tote_span_batch 
     bool is_over = outcome->result == TOTE_SUCCESS;
 
     retry->is_sending = false;
-    retry->is_gone = !is_over && outcome->failure == TOTE_EXPORT_UNREACHABLE;
-    retry->is_reset = !is_over && outcome->failure == TOTE_EXPORT_STREAM_RESET;
+    retry->is_gone = !is_over && outcome->failure == TOTE_EXPORT_FAILURE_UNREACHABLE;
+    retry->is_reset = !is_over && outcome->failure == TOTE_EXPORT_FAILURE_STREAM_RESET;
     if (!tote__is_retryable(outcome)) {
-        if (is_over || (outcome->failure != TOTE_EXPORT_NOT_ACCEPTED &&
-                        outcome->failure != TOTE_EXPORT_LOST)) {
+        if (is_over || (outcome->failure != TOTE_EXPORT_FAILURE_NOT_ACCEPTED &&
+                        outcome->failure != TOTE_EXPORT_FAILURE_LOST)) {
             note_answer(retry);
         }
         return end(retry);
     }
-    if (outcome->failure == TOTE_EXPORT_INTERRUPTED) {
+    if (outcome->failure == TOTE_EXPORT_FAILURE_INTERRUPTED) {
         return end(retry);
     }
-    if (outcome->failure == TOTE_EXPORT_STREAM_RESET &&
+    if (outcome->failure == TOTE_EXPORT_FAILURE_STREAM_RESET &&
         is_reset_too_often(retry, request, manner->most_resets)) {
-        outcome->failure = TOTE_EXPORT_TOO_LARGE;
+        outcome->failure = TOTE_EXPORT_FAILURE_TOO_LARGE;
         forget_failures(retry);
         return end(retry);
     }
@@ -231,7 +231,7 @@ static tote_export_state judge(struct tote__retry *retry, const tote_span_batch 
     bool is_given_up = manner->is_only_attempt || (manner->step.is_last_chance && retry->is_gone) ||
                        retry->retry_at >= deadline;
     return is_given_up ? give_up(retry, manner, outcome->result == TOTE_TIMED_OUT)
-                       : TOTE_EXPORT_IDLE;
+                       : TOTE_EXPORT_STATE_IDLE;
 }
 
 static uint64_t deadline_of(const struct tote__retry *retry, uint32_t timeout_ms) {
@@ -248,14 +248,14 @@ static tote_export_state hold_back(struct tote__retry *retry, const struct tote_
     shorten_pause(retry, manner, deadline);
     bool is_late = retry->retry_at >= deadline;
     if (!(is_late && (retry->deadline || is_last_chance)) && !(is_last_chance && retry->is_gone)) {
-        return TOTE_EXPORT_IDLE;
+        return TOTE_EXPORT_STATE_IDLE;
     }
     snprintf(retry->reason, sizeof retry->reason, "%s (%s)",
              retry->is_asked_to_wait ? "the receiver asked to wait for longer"
                                      : "the receiver has been away",
              retry->cause);
     outcome->result = is_late ? TOTE_TIMED_OUT : TOTE_FAILURE;
-    outcome->failure = TOTE_EXPORT_UNAVAILABLE;
+    outcome->failure = TOTE_EXPORT_FAILURE_UNAVAILABLE;
     outcome->reason = retry->reason;
     outcome->advice = retry->advice;
     return give_up(retry, manner, false);
@@ -274,7 +274,8 @@ static bool begin(const struct tote__retry *retry, const tote_span_batch *reques
         receiver->ops.save(receiver->self); /* forgets the part that it took */
     }
     outcome->result = TOTE_FAILURE;
-    outcome->failure = request->count > 1 ? TOTE_EXPORT_TOO_LARGE : TOTE_EXPORT_LOST;
+    outcome->failure =
+        request->count > 1 ? TOTE_EXPORT_FAILURE_TOO_LARGE : TOTE_EXPORT_FAILURE_LOST;
     outcome->reason = "the exporter takes only some of the spans";
     return false;
 }
@@ -285,7 +286,7 @@ static bool attempt(const struct tote__retry *retry, const tote_span_batch *requ
     const tote_span_exporter *receiver = retry->receiver;
 
     if (receiver->ops.step) {
-        return receiver->ops.step(receiver->self, step, outcome) == TOTE_EXPORT_OVER;
+        return receiver->ops.step(receiver->self, step, outcome) == TOTE_EXPORT_STATE_OVER;
     }
     const tote_span_data *const *spans = tote_span_batch_get_spans(request);
     if (!spans) {
@@ -324,7 +325,7 @@ tote_export_state tote__retry_step(struct tote__retry *retry, const tote_span_ba
     step.timeout_ms = tote__ms_until(deadline, UINT32_MAX);
     return attempt(retry, request, &step, outcome)
                ? judge(retry, request, manner, deadline, outcome)
-               : TOTE_EXPORT_UNDER_WAY;
+               : TOTE_EXPORT_STATE_UNDER_WAY;
 }
 
 uint64_t tote__retry_due(const struct tote__retry *retry) {

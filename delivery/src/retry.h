@@ -57,8 +57,9 @@ enum { TOTE__NEVER_TOO_LARGE_BYTES = 16 << 10 };
 bool tote__is_retryable(const tote_export_outcome *outcome);
 
 /*
- * Go on with the request: the same each time until it is over. Returns TOTE_EXPORT_OVER with an
- * outcome, which is retryable if the request was given up; TOTE_EXPORT_IDLE until the retry is due.
+ * Go on with the request: the same each time until it is over. Returns TOTE_EXPORT_STATE_OVER with
+ * an outcome, which is retryable if the request was given up; TOTE_EXPORT_STATE_IDLE until the
+ * retry is due.
  */
 tote_export_state tote__retry_step(struct tote__retry *retry, const tote_span_batch *request,
                                    const struct tote__manner *manner, tote_export_outcome *outcome);

@@ -40,7 +40,7 @@ static void make_step(struct sending *sending) {
     };
     tote_export_outcome outcome = TOTE_EXPORT_OUTCOME_INIT;
 
-    if (tote__outbox_step(&sending->outbox, &step, &outcome) == TOTE_EXPORT_IDLE &&
+    if (tote__outbox_step(&sending->outbox, &step, &outcome) == TOTE_EXPORT_STATE_IDLE &&
         is_something_left(sending)) {
         sending->has_last_attempt =
             sending->has_last_attempt ||

@@ -94,7 +94,7 @@ static const char *shown(struct tote__otlp_settings *settings, CURLU *url) {
 /* Returns: NULL, or why it cannot be used. */
 static const char *take_url(struct tote__otlp_settings *settings, const char *source, CURLU *url,
                             const char *text, bool is_base) {
-    bool is_grpc = settings->protocol == TOTE_OTLP_GRPC;
+    bool is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
     bool has_scheme = strstr(text, "://");
 
     if (!has_scheme && !is_grpc) {

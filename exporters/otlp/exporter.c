@@ -60,18 +60,18 @@ static tote_export_failure failure_of(const struct tote__verdict *verdict,
                                       enum tote__outcome answered) {
     switch (verdict->fate) {
     case TOTE__REFUSED:
-        return TOTE_EXPORT_REJECTED;
+        return TOTE_EXPORT_FAILURE_REJECTED;
     case TOTE__NOT_HERE:
-        return TOTE_EXPORT_NOT_ACCEPTED;
+        return TOTE_EXPORT_FAILURE_NOT_ACCEPTED;
     case TOTE__TOO_LARGE:
-        return TOTE_EXPORT_TOO_LARGE;
+        return TOTE_EXPORT_FAILURE_TOO_LARGE;
     case TOTE__LOST:
-        return TOTE_EXPORT_LOST;
+        return TOTE_EXPORT_FAILURE_LOST;
     default:
-        return answered == TOTE__NOT_CONNECTED ? TOTE_EXPORT_UNREACHABLE
-               : answered == TOTE__INTERRUPTED ? TOTE_EXPORT_INTERRUPTED
-               : verdict->is_reset             ? TOTE_EXPORT_STREAM_RESET
-                                               : TOTE_EXPORT_UNAVAILABLE;
+        return answered == TOTE__NOT_CONNECTED ? TOTE_EXPORT_FAILURE_UNREACHABLE
+               : answered == TOTE__INTERRUPTED ? TOTE_EXPORT_FAILURE_INTERRUPTED
+               : verdict->is_reset             ? TOTE_EXPORT_FAILURE_STREAM_RESET
+                                               : TOTE_EXPORT_FAILURE_UNAVAILABLE;
     }
 }
 
@@ -100,7 +100,7 @@ static tote_export_state end_attempt(struct exporter *exporter, const struct tot
     }
     exporter->is_sending = false;
     exporter->batch = NULL;
-    return TOTE_EXPORT_OVER;
+    return TOTE_EXPORT_STATE_OVER;
 }
 
 static size_t otlp_deliver(void *self, const tote_span_batch *batch, tote_export_outcome *outcome) {
@@ -125,7 +125,7 @@ static tote_export_state go_on(struct exporter *exporter, const tote_export_step
 
     if (!exporter->batch) {
         tote__transport_hush(exporter->transport);
-        return TOTE_EXPORT_IDLE;
+        return TOTE_EXPORT_STATE_IDLE;
     }
     if (!exporter->is_sending) {
         const struct tote__request request = {exporter->batch->request, exporter->batch->count,
@@ -141,7 +141,7 @@ static tote_export_state go_on(struct exporter *exporter, const tote_export_step
     }
     return tote__transport_step(exporter->transport, until, &answer)
                ? end_attempt(exporter, &answer, outcome)
-               : TOTE_EXPORT_UNDER_WAY;
+               : TOTE_EXPORT_STATE_UNDER_WAY;
 }
 
 static tote_export_state otlp_step(void *self, const tote_export_step *step,
@@ -248,9 +248,9 @@ static tote_span_exporter *make_exporter(const tote_otlp_options *options) {
 
 tote_span_exporter *tote_otlp_exporter_new(const tote_otlp_options *options) {
     static const char *const protocols[] = {
-        [TOTE_OTLP_HTTP_PROTOBUF] = "http/protobuf",
-        [TOTE_OTLP_HTTP_JSON] = "http/json",
-        [TOTE_OTLP_GRPC] = "grpc",
+        [TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF] = "http/protobuf",
+        [TOTE_OTLP_PROTOCOL_HTTP_JSON] = "http/json",
+        [TOTE_OTLP_PROTOCOL_GRPC] = "grpc",
     };
     tote_span_exporter *made = make_exporter(options);
 

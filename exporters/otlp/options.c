@@ -123,7 +123,7 @@ static bool take_value(struct tote__otlp_settings *settings, enum variable varia
     case COMPRESSION:
         found = find_word(name, value, compressions, TOTE_COUNT_OF(compressions),
                           "neither gzip nor none");
-        settings->is_gzip = found == TOTE_OTLP_GZIP;
+        settings->is_gzip = found == TOTE_OTLP_COMPRESSION_GZIP;
         return found;
     default:
         return take_timeout(settings, name);
@@ -172,7 +172,7 @@ static void take_options(struct tote__otlp_settings *settings, const tote_otlp_o
                                           options->header_count);
     }
     if (options->compression != TOTE_OTLP_COMPRESSION_DEFAULT) {
-        settings->is_gzip = options->compression == TOTE_OTLP_GZIP;
+        settings->is_gzip = options->compression == TOTE_OTLP_COMPRESSION_GZIP;
     }
     if (options->timeout_ms) {
         settings->delivery.timeout_ms =
@@ -208,7 +208,7 @@ static void take_spool(struct tote__otlp_settings *settings, const tote_otlp_opt
 /* Returns: false when the options ask for what cannot be. */
 static bool check_journal(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
     const char *obstacle = !settings->delivery.spool_directory ? "there is no spool_directory"
-                           : settings->protocol == TOTE_OTLP_HTTP_JSON
+                           : settings->protocol == TOTE_OTLP_PROTOCOL_HTTP_JSON
                                ? "it is for http/protobuf and grpc"
                                : NULL;
 
@@ -229,7 +229,7 @@ static bool take_transport(struct tote__otlp_settings *settings, const tote_otlp
         return true;
     }
     TOTE__COPY_OPTIONS(tote_otlp_transport, &settings->transport, options->transport);
-    if (!settings->transport.send || settings->protocol == TOTE_OTLP_GRPC) {
+    if (!settings->transport.send || settings->protocol == TOTE_OTLP_PROTOCOL_GRPC) {
         tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "no exporter is made: %s",
                       settings->transport.send
                           ? "tote_otlp_options.transport is for HTTP, not for gRPC"
@@ -311,10 +311,10 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
         take_environment(settings, options);
     }
     if (settings->protocol == TOTE_OTLP_PROTOCOL_DEFAULT) {
-        settings->protocol = TOTE_OTLP_HTTP_PROTOBUF;
+        settings->protocol = TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF;
     }
     settings->delivery.max_request_bytes = options->max_request_bytes ? options->max_request_bytes
-                                           : settings->protocol == TOTE_OTLP_GRPC
+                                           : settings->protocol == TOTE_OTLP_PROTOCOL_GRPC
                                                ? DEFAULT_MAX_GRPC_REQUEST_BYTES
                                                : DEFAULT_MAX_REQUEST_BYTES;
     take_spool(settings, options);
@@ -324,7 +324,7 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
         return false;
     }
     if (!settings->url) {
-        bool is_grpc = settings->protocol == TOTE_OTLP_GRPC;
+        bool is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
         tote__otlp_take_endpoint(settings, "the default",
                                  is_grpc ? default_grpc_endpoint : default_http_endpoint, true);
     }
@@ -365,8 +365,8 @@ bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
 }
 
 const char *tote__otlp_content_type(const struct tote__otlp_settings *settings) {
-    return settings->protocol == TOTE_OTLP_HTTP_JSON ? "application/json"
-                                                     : "application/x-protobuf";
+    return settings->protocol == TOTE_OTLP_PROTOCOL_HTTP_JSON ? "application/json"
+                                                              : "application/x-protobuf";
 }
 
 void tote__otlp_settings_clear(struct tote__otlp_settings *settings) {

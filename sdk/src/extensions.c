@@ -80,13 +80,13 @@ static void step_until_over(const tote_span_exporter *exporter, size_t count, ui
     while (count) {
         tote_export_outcome outcome = TOTE_EXPORT_OUTCOME_INIT;
         tote_export_state state = exporter->ops.step(exporter->self, &step, &outcome);
-        if (state == TOTE_EXPORT_OVER) {
+        if (state == TOTE_EXPORT_STATE_OVER) {
             size_t left = outcome.span_count - outcome.rejected - outcome.too_large -
                           outcome.shut_down - outcome.saved;
             outcome.delivered = outcome.result == TOTE_SUCCESS ? left : outcome.delivered;
             tote__outcome_add(sum, &outcome);
             count -= tote__min(count, outcome.span_count);
-        } else if (state == TOTE_EXPORT_IDLE) {
+        } else if (state == TOTE_EXPORT_STATE_IDLE) {
             wait_for_step(exporter, deadline);
         }
     }

@@ -147,9 +147,8 @@ void tote__span_view_free(struct span_view *view) {
     if (!view) {
         return;
     }
-    for (size_t i = 0; i < view->link_count; i++) {
-        const tote_span_context *context = view->links[i].context;
-        tote_trace_state_unref(context ? context->trace_state : NULL);
+    for (size_t i = 0; view->links && i < view->link_count; i++) {
+        tote_trace_state_unref(view->links[i].context->trace_state);
     }
     tote__arena_clear(&view->arena);
     tote__release(view, sizeof *view);

@@ -61,7 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         tote__incoming_take_body((char *)(uintptr_t)body, 1, (size_t)(text + size - body),
                                  &incoming);
         for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
-            judge(&incoming, is_grpc ? TOTE_OTLP_GRPC : TOTE_OTLP_HTTP_PROTOBUF, statuses[i]);
+            judge(&incoming, is_grpc ? TOTE_OTLP_PROTOCOL_GRPC : TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF,
+                  statuses[i]);
         }
     }
     tote__buffer_clear(&incoming.body);

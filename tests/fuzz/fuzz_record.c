@@ -21,8 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
     tote__read_span_set(&span, tote__resource_at(0), &tote__tracer_at(UINT32_MAX)->scope,
                         (struct tote__slice){data, size});
-    encode(TOTE_OTLP_PROTOBUF, borrowed);
-    encode(TOTE_OTLP_JSON, borrowed);
+    encode(TOTE_OTLP_ENCODING_PROTOBUF, borrowed);
+    encode(TOTE_OTLP_ENCODING_JSON, borrowed);
     size_t parts = read_all(borrowed);
     tote_span_data *copy = tote_span_data_ref(borrowed);
     MUST(copy);

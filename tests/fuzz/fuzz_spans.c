@@ -105,7 +105,7 @@ static void check_json(const tote_span_data *span, const tote_otlp_buffer *proto
     struct tote__arena arena = {NULL, NULL, 0};
     const char *surprise;
 
-    MUST(tote_otlp_encode(TOTE_OTLP_JSON, &span, 1, &buffer));
+    MUST(tote_otlp_encode(TOTE_OTLP_ENCODING_JSON, &span, 1, &buffer));
     Tote__Otlp__ExportTraceServiceRequest *request =
         request_from_json(buffer.bytes, buffer.size, &arena, &surprise);
     MUST(request);
@@ -117,7 +117,7 @@ static void check_json(const tote_span_data *span, const tote_otlp_buffer *proto
 static void check(const tote_span_data *span) {
     tote_otlp_buffer buffer = {NULL, 0, 0};
 
-    MUST(tote_otlp_encode(TOTE_OTLP_PROTOBUF, &span, 1, &buffer));
+    MUST(tote_otlp_encode(TOTE_OTLP_ENCODING_PROTOBUF, &span, 1, &buffer));
     Tote__Otlp__ExportTraceServiceRequest *request =
         tote__otlp__export_trace_service_request__unpack(NULL, buffer.size, buffer.bytes);
     MUST(request);
@@ -149,7 +149,7 @@ static void start_sdk(void) {
 
     tote_set_diagnostics(ignore, TOTE_LEVEL_ERROR, NULL);
     options.ignore_environment = true;
-    batch.mode = TOTE_EXPORT_AT_END;
+    batch.mode = TOTE_EXPORT_MODE_AT_END;
     options.batch = &batch;
     options.exporters = &exporter;
     options.exporter_count = 1;

@@ -100,9 +100,10 @@ static int send_requests(const char *url, const char *mode, size_t count) {
 
     otlp.ignore_environment = true;
     otlp.endpoint = url;
-    otlp.protocol = strcmp(mode, "grpc") == 0 ? TOTE_OTLP_GRPC : TOTE_OTLP_HTTP_PROTOBUF;
+    otlp.protocol =
+        strcmp(mode, "grpc") == 0 ? TOTE_OTLP_PROTOCOL_GRPC : TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF;
     tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
-    batch.mode = is_by_host ? TOTE_EXPORT_BY_HOST : TOTE_EXPORT_BY_WORKER;
+    batch.mode = is_by_host ? TOTE_EXPORT_MODE_BY_HOST : TOTE_EXPORT_MODE_BY_WORKER;
     batch.max_export_batch_size = BATCH;
     batch.schedule_delay_ms = 3600000;
     options.ignore_environment = true;

@@ -118,14 +118,14 @@ static void no_call_is_a_cancellation_point(void **state) {
 
 static void nor_where_the_hosts_loop_exports(void **state) {
     (void)state;
-    f.batch.mode = TOTE_EXPORT_BY_HOST;
+    f.batch.mode = TOTE_EXPORT_MODE_BY_HOST;
     f.batch.max_export_batch_size = SPANS / 2;
     work_in_a_cancelled_thread();
 }
 
 static void nor_where_each_span_is_exported_as_it_ends(void **state) {
     (void)state;
-    f.batch.mode = TOTE_EXPORT_AT_END;
+    f.batch.mode = TOTE_EXPORT_MODE_AT_END;
     work_in_a_cancelled_thread();
 }
 
@@ -150,7 +150,7 @@ static void a_flush_that_is_cancelled_ends_and_exporting_goes_on(void **state) {
     void *result = NULL;
 
     (void)state;
-    f.batch.mode = TOTE_EXPORT_BY_HOST;
+    f.batch.mode = TOTE_EXPORT_MODE_BY_HOST;
     f.batch.schedule_delay_ms = 3600000;
     f.otlp.timeout_ms = 2 * SHORT_MS; /* the request that hangs is lost */
     f.otlp.retry_first_ms = f.otlp.retry_longest_ms = 1;

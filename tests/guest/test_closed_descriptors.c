@@ -359,7 +359,7 @@ static void an_epoll_instance_of_the_host_is_left_as_it_is(void **state) {
 
 static void spans_are_delivered_by_the_hosts_loop(void **state) {
     (void)state;
-    f.batch.mode = TOTE_EXPORT_BY_HOST;
+    f.batch.mode = TOTE_EXPORT_MODE_BY_HOST;
     run_kinds(send_before_and_after);
     assert_int_equal(receiver_wait(f.receiver, 2 * KINDS), 2 * KINDS);
 }
@@ -397,7 +397,7 @@ static void turn_before_and_after(void) {
 
 static void the_host_asks_for_another_descriptor_for_its_loop(void **state) {
     (void)state;
-    f.batch.mode = TOTE_EXPORT_BY_HOST;
+    f.batch.mode = TOTE_EXPORT_MODE_BY_HOST;
     f.batch.max_export_batch_size = 1;
     run_kinds(turn_before_and_after);
     assert_int_equal(receiver_wait(f.receiver, 2 * KINDS), 2 * KINDS);
@@ -417,7 +417,7 @@ static void a_request_that_is_under_way_touches_nothing(void **state) {
     (void)state;
     receiver_set_answer(f.receiver, (struct receiver_answer){.manner = RECEIVER_HANGS});
     run_kinds(close_during_a_request);
-    f.batch.mode = TOTE_EXPORT_BY_HOST;
+    f.batch.mode = TOTE_EXPORT_MODE_BY_HOST;
     run_kinds(close_during_a_request);
 }
 

@@ -42,7 +42,7 @@ static int set_up(void **state) {
     host.receiver = receiver_start();
     host.otlp.ignore_environment = true;
     host.otlp.endpoint = receiver_url(host.receiver);
-    host.batch.mode = TOTE_EXPORT_BY_HOST;
+    host.batch.mode = TOTE_EXPORT_MODE_BY_HOST;
     host.batch.max_export_batch_size = BATCH;
     host.batch.schedule_delay_ms = 3600000;
     tote_set_diagnostics(count_diagnostic, TOTE_LEVEL_WARN, NULL);
@@ -380,7 +380,7 @@ static void threads_that_flush_take_turns_with_the_loop(void **state) {
 /* The contract of tote_sdk_get_poll_fd() */
 static void in_other_modes_there_is_nothing_to_wait_for(void **state) {
     (void)state;
-    host.batch.mode = TOTE_EXPORT_BY_WORKER;
+    host.batch.mode = TOTE_EXPORT_MODE_BY_WORKER;
     start();
     assert_int_equal(tote_sdk_get_poll_fd(host.sdk), -1);
     assert_int_equal(tote_sdk_get_poll_timeout_ms(host.sdk), -1);

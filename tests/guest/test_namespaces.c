@@ -41,7 +41,7 @@ static int enter_in(int way) {
     tote_memory *memory = tote_memory_new();
     tote_span_exporter *exporter = tote_memory_exporter_new(memory);
 
-    batch.mode = way == BY_HOST ? TOTE_EXPORT_BY_HOST : TOTE_EXPORT_BY_WORKER;
+    batch.mode = way == BY_HOST ? TOTE_EXPORT_MODE_BY_HOST : TOTE_EXPORT_MODE_BY_WORKER;
     options.batch = &batch;
     options.exporters = &exporter;
     options.exporter_count = 1;

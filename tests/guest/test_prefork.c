@@ -108,7 +108,7 @@ static int set_up(enum mode mode) {
     options.exporter_count = 1;
     batch.max_queue_size = 1 << 16;
     options.batch = &batch;
-    batch.mode = mode == BY_HOST ? TOTE_EXPORT_BY_HOST : TOTE_EXPORT_BY_WORKER;
+    batch.mode = mode == BY_HOST ? TOTE_EXPORT_MODE_BY_HOST : TOTE_EXPORT_MODE_BY_WORKER;
     options.thread_factory = mode == BY_FACTORY ? &factory : NULL;
     server.sdk = tote_sdk_start(&options);
     server.tracer = tote_get_tracer("server", NULL);

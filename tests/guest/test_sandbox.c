@@ -242,7 +242,7 @@ static void a_prepared_sdk_delivers_under_a_filter_that_kills_who_opens_or_clone
 static void so_does_one_by_the_hosts_loop(void **state) {
     struct fixture *fixture = *state;
     const struct guest guest = {
-        .lock_in = forbid, .is_prepared = true, .mode = TOTE_EXPORT_BY_HOST};
+        .lock_in = forbid, .is_prepared = true, .mode = TOTE_EXPORT_MODE_BY_HOST};
 
     assert_int_equal(run_child(fixture, guest), 0);
     assert_int_equal(receiver_wait(fixture->receiver, 1), 1);
@@ -252,7 +252,7 @@ static void so_does_one_by_the_hosts_loop(void **state) {
 static void the_hosts_loop_needs_no_thread_at_all(void **state) {
     struct fixture *fixture = *state;
     const struct guest guest = {
-        .lock_in_early = forbid_threads, .is_prepared = true, .mode = TOTE_EXPORT_BY_HOST};
+        .lock_in_early = forbid_threads, .is_prepared = true, .mode = TOTE_EXPORT_MODE_BY_HOST};
 
     if (fixture->has_identity) { /* its certificate is for the address alone */
         identity_remove(&fixture->identity);
@@ -280,7 +280,7 @@ static void nor_does_one_make_a_thread_where_the_hosts_loop_exports(void **state
     const struct guest guest = {.lock_in = forbid_files,
                                 .is_prepared = true,
                                 .lock_in_child = forbid_threads,
-                                .mode = TOTE_EXPORT_BY_HOST};
+                                .mode = TOTE_EXPORT_MODE_BY_HOST};
 
     assert_int_equal(run_child(fixture, guest), 0);
     assert_int_equal(receiver_wait(fixture->receiver, 1), 1);

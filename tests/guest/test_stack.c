@@ -282,7 +282,7 @@ static void run_an_sdk(tote_span_exporter *exporter, tote_export_mode mode) {
 
 static void *export_to_a_console(void *arg) {
     FILE *out = fopen("/dev/null", "w");
-    run_an_sdk(tote_console_exporter_new(out), TOTE_EXPORT_AT_END);
+    run_an_sdk(tote_console_exporter_new(out), TOTE_EXPORT_MODE_AT_END);
     fclose(out);
     return arg;
 }
@@ -290,13 +290,13 @@ static void *export_to_a_console(void *arg) {
 static void *export_to_a_file_by_host(void *arg) {
     tote_otlp_file_options options = TOTE_OTLP_FILE_OPTIONS_INIT;
     options.path = "/dev/null";
-    run_an_sdk(tote_otlp_file_exporter_new(&options), TOTE_EXPORT_BY_HOST);
+    run_an_sdk(tote_otlp_file_exporter_new(&options), TOTE_EXPORT_MODE_BY_HOST);
     return arg;
 }
 
 static void *export_to_memory_by_worker(void *arg) {
     tote_memory *memory = tote_memory_new();
-    run_an_sdk(tote_memory_exporter_new(memory), TOTE_EXPORT_BY_WORKER);
+    run_an_sdk(tote_memory_exporter_new(memory), TOTE_EXPORT_MODE_BY_WORKER);
     tote_memory_unref(memory);
     return arg;
 }

@@ -110,7 +110,7 @@ static void run_file(const char *directory, int listener, const char *endpoint) 
     (void)listener, (void)endpoint;
     snprintf(path, sizeof path, "%s/spans.jsonl", directory);
     options.path = path;
-    tote_sdk *sdk = start(tote_otlp_file_exporter_new(&options), TOTE_EXPORT_BY_WORKER);
+    tote_sdk *sdk = start(tote_otlp_file_exporter_new(&options), TOTE_EXPORT_MODE_BY_WORKER);
     end_span();
     if (tote_sdk_force_flush(sdk, SAFETY_NET_MS) != TOTE_SUCCESS) {
         _exit(NOT_SENT);
@@ -128,13 +128,13 @@ static void run_otlp(const char *directory, int listener, const char *endpoint,
     options.endpoint = endpoint;
     options.spool_directory = directory;
     options.spool_before_end = true;
-    options.journal_directory = mode == TOTE_EXPORT_BY_WORKER ? directory : NULL;
+    options.journal_directory = mode == TOTE_EXPORT_MODE_BY_WORKER ? directory : NULL;
     tote_sdk *sdk = start(tote_otlp_exporter_new(&options), mode);
     end_span();
 
     struct pollfd waits = {.fd = listener, .events = POLLIN};
     for (int i = 0; i < SAFETY_NET_MS / 10 && poll(&waits, 1, 10) == 0; i++) {
-        tote_sdk_force_flush(sdk, mode == TOTE_EXPORT_BY_HOST ? 10 : 0);
+        tote_sdk_force_flush(sdk, mode == TOTE_EXPORT_MODE_BY_HOST ? 10 : 0);
     }
     if (!waits.revents) {
         _exit(NOT_SENT);
@@ -144,11 +144,11 @@ static void run_otlp(const char *directory, int listener, const char *endpoint,
 }
 
 static void run_worker(const char *directory, int listener, const char *endpoint) {
-    run_otlp(directory, listener, endpoint, TOTE_EXPORT_BY_WORKER);
+    run_otlp(directory, listener, endpoint, TOTE_EXPORT_MODE_BY_WORKER);
 }
 
 static void run_by_host(const char *directory, int listener, const char *endpoint) {
-    run_otlp(directory, listener, endpoint, TOTE_EXPORT_BY_HOST);
+    run_otlp(directory, listener, endpoint, TOTE_EXPORT_MODE_BY_HOST);
 }
 
 /* The host opens its standard input meanwhile. */

@@ -102,19 +102,19 @@ static int run_sdk(const char *exporter, tote_export_mode mode, int spans) {
 }
 
 static int console_by_worker(void) {
-    return run_sdk("console", TOTE_EXPORT_BY_WORKER, FEW);
+    return run_sdk("console", TOTE_EXPORT_MODE_BY_WORKER, FEW);
 }
 
 static int console_by_host(void) {
-    return run_sdk("console", TOTE_EXPORT_BY_HOST, FEW);
+    return run_sdk("console", TOTE_EXPORT_MODE_BY_HOST, FEW);
 }
 
 static int console_at_end(void) {
-    return run_sdk("console", TOTE_EXPORT_AT_END, FEW);
+    return run_sdk("console", TOTE_EXPORT_MODE_AT_END, FEW);
 }
 
 static int much_for_console(void) {
-    return run_sdk("console", TOTE_EXPORT_BY_HOST, MUCH);
+    return run_sdk("console", TOTE_EXPORT_MODE_BY_HOST, MUCH);
 }
 
 /* A thread of the host's that is the worker for a while. */
@@ -180,15 +180,15 @@ static void the_console_exporter_without_a_reader_leaves_the_host_alone(void **s
 }
 
 static int lines_by_worker(void) {
-    return run_sdk("otlp/stdout", TOTE_EXPORT_BY_WORKER, FEW);
+    return run_sdk("otlp/stdout", TOTE_EXPORT_MODE_BY_WORKER, FEW);
 }
 
 static int lines_by_host(void) {
-    return run_sdk("otlp/stdout", TOTE_EXPORT_BY_HOST, FEW);
+    return run_sdk("otlp/stdout", TOTE_EXPORT_MODE_BY_HOST, FEW);
 }
 
 static int lines_at_end(void) {
-    return run_sdk("otlp/stdout", TOTE_EXPORT_AT_END, FEW);
+    return run_sdk("otlp/stdout", TOTE_EXPORT_MODE_AT_END, FEW);
 }
 
 static void the_otlp_file_exporter_without_a_reader_leaves_the_host_alone(void **state) {

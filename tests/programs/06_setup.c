@@ -68,14 +68,14 @@ int main(void) {
 
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
     otlp.ignore_environment = true;
-    otlp.protocol = TOTE_OTLP_GRPC;
+    otlp.protocol = TOTE_OTLP_PROTOCOL_GRPC;
     otlp.endpoint = "https://collector.example:4317";
     otlp.headers = headers;
     otlp.header_count = TOTE_COUNT_OF(headers);
     otlp.ca_file = "/etc/ssl/own-ca.pem";
     otlp.client_certificate_file = "/etc/ssl/client.pem";
     otlp.client_key_file = "/etc/ssl/client.key";
-    otlp.compression = TOTE_OTLP_GZIP;
+    otlp.compression = TOTE_OTLP_COMPRESSION_GZIP;
     otlp.spool_directory = "/var/spool/shop";
     otlp.spool_max_bytes = (size_t)64 << 20;
     tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);

@@ -62,7 +62,7 @@ static void configure(bool spools) {
     f.otlp.spool_before_end = spools && draw(2);
     f.otlp.journal_bytes = (size_t)65536 << draw(4);
     f.batch = (tote_batch_options)TOTE_BATCH_OPTIONS_INIT;
-    f.batch.mode = draw(4) ? TOTE_EXPORT_BY_WORKER : TOTE_EXPORT_BY_HOST;
+    f.batch.mode = draw(4) ? TOTE_EXPORT_MODE_BY_WORKER : TOTE_EXPORT_MODE_BY_HOST;
     f.batch.max_queue_size = 16U << draw(8);
     f.batch.max_export_batch_size = 1 + draw(f.batch.max_queue_size);
     f.batch.schedule_delay_ms = 1 + draw(20);

@@ -146,7 +146,7 @@ static void assert_defaults(const struct tote__configuration *result) {
     assert_string_equal(result->propagators, "tracecontext,baggage");
     assert_int_equal(result->exporter_count, 1);
     assert_string_equal(result->exporters[0], "otlp");
-    assert_int_equal(result->mode, TOTE_EXPORT_BY_WORKER);
+    assert_int_equal(result->mode, TOTE_EXPORT_MODE_BY_WORKER);
     assert_int_equal(result->batch.max_queue_size, 2048);
     assert_true(result->batch.may_exceed_queue_size);
     assert_int_equal(result->batch.max_queue_bytes, 14 << 20);

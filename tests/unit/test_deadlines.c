@@ -260,8 +260,9 @@ static uint64_t flush_and_shut_down(const struct setting *setting) {
 }
 
 static void come_back_in_time(enum manner manner) {
-    static const tote_export_mode modes[] = {TOTE_EXPORT_BY_WORKER, TOTE_EXPORT_BY_HOST};
-    static const tote_otlp_protocol protocols[] = {TOTE_OTLP_HTTP_PROTOBUF, TOTE_OTLP_GRPC};
+    static const tote_export_mode modes[] = {TOTE_EXPORT_MODE_BY_WORKER, TOTE_EXPORT_MODE_BY_HOST};
+    static const tote_otlp_protocol protocols[] = {TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF,
+                                                   TOTE_OTLP_PROTOCOL_GRPC};
 
     tote_set_diagnostics(NULL, TOTE_LEVEL_NONE, NULL);
     for (size_t i = 0; i < 4; i++) {
@@ -307,11 +308,12 @@ static void with_a_byte_a_second(void **state) {
 
 /* The receiver is the cause of a loss if it does not answer within the request's own timeout. */
 static void a_request_that_times_out_before_the_end_of_a_shutdown_is_not_lost_to_it(void **state) {
-    static const tote_export_mode modes[] = {TOTE_EXPORT_BY_WORKER, TOTE_EXPORT_BY_HOST};
+    static const tote_export_mode modes[] = {TOTE_EXPORT_MODE_BY_WORKER, TOTE_EXPORT_MODE_BY_HOST};
 
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(modes); i++) {
-        const struct setting setting = {ANSWER_HANGS, modes[i], TOTE_OTLP_HTTP_PROTOBUF, 100};
+        const struct setting setting = {ANSWER_HANGS, modes[i], TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF,
+                                        100};
         struct peer peer;
         tote_sdk *sdk = start(peer_start(&peer, setting.manner), &setting);
 

@@ -197,7 +197,7 @@ static void be_unavailable_once(void *self, const tote_otlp_request *request,
 
 /* A pause that would pass the end of the shutdown is shortened. */
 static void a_shutdown_makes_a_last_attempt(void **state) {
-    static const tote_export_mode modes[] = {TOTE_EXPORT_BY_WORKER, TOTE_EXPORT_BY_HOST};
+    static const tote_export_mode modes[] = {TOTE_EXPORT_MODE_BY_WORKER, TOTE_EXPORT_MODE_BY_HOST};
 
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(modes); i++) {

@@ -166,7 +166,8 @@ static void an_export_that_fails_is_retried(void **state) {
 static void what_is_rejected_is_not_retried(void **state) {
     struct fixture *f = *state;
 
-    f->flaky.failure = (tote_export_outcome){.failure = TOTE_EXPORT_REJECTED, .reason = "no"};
+    f->flaky.failure =
+        (tote_export_outcome){.failure = TOTE_EXPORT_FAILURE_REJECTED, .reason = "no"};
     start_delivery(f, 1, false, f->directory);
     make_spans();
     assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
@@ -268,10 +269,10 @@ static tote_export_state step(void *self, const tote_export_step *how,
 
     (void)how;
     if (!stepping->batch) {
-        return TOTE_EXPORT_IDLE;
+        return TOTE_EXPORT_STATE_IDLE;
     }
     if (stepping->steps++ == 0) {
-        return TOTE_EXPORT_UNDER_WAY;
+        return TOTE_EXPORT_STATE_UNDER_WAY;
     }
     outcome->span_count = tote_span_batch_get_count(stepping->batch);
     outcome->result =
@@ -279,7 +280,7 @@ static tote_export_state step(void *self, const tote_export_step *how,
                                   outcome->span_count, SAFETY_NET_MS, NULL);
     tote_span_batch_get_request(stepping->batch, &stepping->request_size);
     stepping->batch = NULL;
-    return TOTE_EXPORT_OVER;
+    return TOTE_EXPORT_STATE_OVER;
 }
 
 static uint64_t due_at_once(void *self) {

@@ -238,7 +238,7 @@ static tote_sdk *start_sampling(tote_memory *memory, struct sampling sampling) {
     parents.root = constant(sampling.root);
     parents.remote_parent_undecided = sampling.has_undecided ? constant(sampling.undecided) : NULL;
     options.sampler = tote_sampler_new_parent_based(&parents);
-    batch.mode = TOTE_EXPORT_AT_END;
+    batch.mode = TOTE_EXPORT_MODE_AT_END;
     options.batch = &batch;
     options.exporters = &exporter;
     options.exporter_count = 1;

@@ -16,8 +16,8 @@ typedef Tote__Otlp__AnyValue any_value_message;
 static request_message *encode_and_unpack(const struct sdk_fixture *f) {
     tote_otlp_buffer buffer = {NULL, 0, 0};
 
-    assert_true(tote_otlp_encode(TOTE_OTLP_PROTOBUF, (const tote_span_data *const *)f->spans,
-                                 f->ended, &buffer));
+    assert_true(tote_otlp_encode(TOTE_OTLP_ENCODING_PROTOBUF,
+                                 (const tote_span_data *const *)f->spans, f->ended, &buffer));
     request_message *request =
         tote__otlp__export_trace_service_request__unpack(NULL, buffer.size, buffer.bytes);
     assert_non_null(request);
@@ -277,7 +277,7 @@ static void no_spans_are_no_bytes(void **state) {
     tote_otlp_buffer buffer = {NULL, 0, 0};
 
     (void)state;
-    assert_true(tote_otlp_encode(TOTE_OTLP_PROTOBUF, NULL, 0, &buffer));
+    assert_true(tote_otlp_encode(TOTE_OTLP_ENCODING_PROTOBUF, NULL, 0, &buffer));
     assert_int_equal(buffer.size, 0);
     tote_otlp_buffer_clear(&buffer);
 }

@@ -34,7 +34,7 @@ static tote_sdk *start_sdk(const char *url) {
 
     otlp.ignore_environment = true;
     otlp.endpoint = url;
-    otlp.protocol = TOTE_OTLP_GRPC;
+    otlp.protocol = TOTE_OTLP_PROTOCOL_GRPC;
     otlp.retry_first_ms = 5;
     otlp.timeout_ms = FLUSH_MS;
     tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
@@ -211,7 +211,7 @@ static tote_spool_report send_files(struct grpc_receiver *receiver, const size_t
 
     options.ignore_environment = true;
     options.endpoint = grpc_receiver_url(receiver);
-    options.protocol = TOTE_OTLP_GRPC;
+    options.protocol = TOTE_OTLP_PROTOCOL_GRPC;
     options.retry_first_ms = 5;
     options.retry_longest_ms = 20;
     options.spool_directory = directory;
@@ -329,7 +329,7 @@ static void a_receiver_that_opens_no_window_costs_a_few_wake_ups(void **state) {
     struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.stalls = true});
 
     (void)state;
-    send_to_stalled(grpc_receiver_url(receiver), TOTE_OTLP_GRPC);
+    send_to_stalled(grpc_receiver_url(receiver), TOTE_OTLP_PROTOCOL_GRPC);
     grpc_receiver_stop(receiver);
 }
 
@@ -338,8 +338,8 @@ static void a_receiver_that_reads_nothing_costs_a_few_wake_ups(void **state) {
     int listener = listen_without_reading(url, sizeof url);
 
     (void)state;
-    send_to_stalled(url, TOTE_OTLP_HTTP_PROTOBUF);
-    send_to_stalled(url, TOTE_OTLP_GRPC);
+    send_to_stalled(url, TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF);
+    send_to_stalled(url, TOTE_OTLP_PROTOCOL_GRPC);
     close(listener);
 }
 
@@ -454,7 +454,7 @@ static void assert_refused(const char *status, const char *cure) {
     const tote_otlp_options options = {.struct_size = sizeof options,
                                        .ignore_environment = true,
                                        .endpoint = "http://127.0.0.1:1",
-                                       .protocol = TOTE_OTLP_GRPC};
+                                       .protocol = TOTE_OTLP_PROTOCOL_GRPC};
     const struct tote__request request = {
         {(const uint8_t *)"spans", 5}, 1, tote__deadline_in(FLUSH_MS)};
     struct proxy proxy = {.refusal = status};

@@ -61,7 +61,7 @@ static int set_up(void **state) {
     f.otlp.spool_before_end = true;
     f.otlp.journal_directory = f.journals;
     f.otlp.journal_bytes = 64 * CHUNK;
-    f.batch.mode = TOTE_EXPORT_BY_HOST;
+    f.batch.mode = TOTE_EXPORT_MODE_BY_HOST;
     f.batch.schedule_delay_ms = 3600000;
     f.batch.max_queue_size = 100000;
     reports_reset(TOTE_LEVEL_WARN);
@@ -258,7 +258,7 @@ static void it_arrives_as_if_it_had_been_sent(void **state) {
 static void the_next_start_delivers_it(void **state) {
     (void)state;
     die_after(end_some);
-    f.batch.mode = TOTE_EXPORT_BY_HOST;
+    f.batch.mode = TOTE_EXPORT_MODE_BY_HOST;
     start();
     while (stats().recovered < SPANS + 1) {
         tote_sdk_poll(f.sdk);
@@ -539,7 +539,7 @@ static void it_needs_a_spool_and_protobuf(void **state) {
     assert_null(tote_otlp_exporter_new(&f.otlp));
     assert_non_null(strstr(reports.message, "there is no spool_directory"));
     f.otlp.spool_directory = f.directory;
-    f.otlp.protocol = TOTE_OTLP_HTTP_JSON;
+    f.otlp.protocol = TOTE_OTLP_PROTOCOL_HTTP_JSON;
     assert_null(tote_otlp_exporter_new(&f.otlp));
 }
 

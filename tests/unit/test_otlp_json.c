@@ -30,8 +30,8 @@ static char *encode(const struct sdk_fixture *f) {
     struct tote__arena arena = {NULL, NULL, 0};
     const char *surprise;
 
-    assert_true(tote_otlp_encode(TOTE_OTLP_JSON, spans, f->ended, &json));
-    assert_true(tote_otlp_encode(TOTE_OTLP_PROTOBUF, spans, f->ended, &protobuf));
+    assert_true(tote_otlp_encode(TOTE_OTLP_ENCODING_JSON, spans, f->ended, &json));
+    assert_true(tote_otlp_encode(TOTE_OTLP_ENCODING_PROTOBUF, spans, f->ended, &protobuf));
     assert_null(memchr(json.bytes, '\n', json.size));
     Tote__Otlp__ExportTraceServiceRequest *request =
         request_from_json(json.bytes, json.size, &arena, &surprise);
@@ -278,8 +278,8 @@ static void numbers_do_not_depend_on_the_locale(void **state) {
     end_span_with(f, tote_double(2.5e-7));
     end_span_with(f, tote_double(2.5e+200));
     tote_otlp_buffer buffer = {NULL, 0, 0};
-    bool is_done = tote_otlp_encode(TOTE_OTLP_JSON, (const tote_span_data *const *)f->spans,
-                                    f->ended, &buffer);
+    bool is_done = tote_otlp_encode(TOTE_OTLP_ENCODING_JSON,
+                                    (const tote_span_data *const *)f->spans, f->ended, &buffer);
     setlocale(LC_NUMERIC, "C");
     assert_true(is_done);
     char *text = text_of(&buffer);
@@ -359,8 +359,8 @@ static void nul_is_escaped(void **state) {
     tote_otlp_buffer buffer = {NULL, 0, 0};
 
     end_span_with(f, tote_string_of("a\0b", 3));
-    assert_true(
-        tote_otlp_encode(TOTE_OTLP_JSON, (const tote_span_data *const *)f->spans, 1, &buffer));
+    assert_true(tote_otlp_encode(TOTE_OTLP_ENCODING_JSON, (const tote_span_data *const *)f->spans,
+                                 1, &buffer));
     char *text = text_of(&buffer);
     assert_has(text, "{\"stringValue\":\"a\\u0000b\"}");
     assert_has(text, "]}]}]}");
@@ -529,11 +529,11 @@ static void encoding_is_appended(void **state) {
     const tote_span_data *const *spans = (const tote_span_data *const *)f->spans;
     end_span_with(f, tote_int(1));
 
-    assert_true(tote_otlp_encode(TOTE_OTLP_JSON, NULL, 0, &buffer));
+    assert_true(tote_otlp_encode(TOTE_OTLP_ENCODING_JSON, NULL, 0, &buffer));
     assert_int_equal(buffer.size, 0);
-    assert_true(tote_otlp_encode(TOTE_OTLP_JSON, spans, 1, &buffer));
+    assert_true(tote_otlp_encode(TOTE_OTLP_ENCODING_JSON, spans, 1, &buffer));
     size_t size = buffer.size;
-    assert_true(tote_otlp_encode(TOTE_OTLP_JSON, spans, 1, &buffer));
+    assert_true(tote_otlp_encode(TOTE_OTLP_ENCODING_JSON, spans, 1, &buffer));
     assert_int_equal(buffer.size, 2 * size);
     assert_memory_equal(buffer.bytes, buffer.bytes + size, size);
     tote_otlp_buffer_clear(&buffer);

@@ -368,7 +368,7 @@ static void a_protocol_that_nobody_knows_counts_as_not_set_with_a_warning(void *
     set_variable("TRACES_", "PROTOCOL", "thrift");
     set_variable("", "PROTOCOL", "http/json");
     struct tote__otlp_settings settings = resolved(NULL);
-    assert_int_equal(settings.protocol, TOTE_OTLP_HTTP_JSON);
+    assert_int_equal(settings.protocol, TOTE_OTLP_PROTOCOL_HTTP_JSON);
     assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 1);
     tote__otlp_settings_clear(&settings);
 }
@@ -380,7 +380,7 @@ static void blanks_around_protocol_and_compression_do_not_count(void **state) {
     set_variable("", "COMPRESSION", "\tgzip ");
     set_variable("TRACES_", "COMPRESSION", " ");
     struct tote__otlp_settings settings = resolved(NULL);
-    assert_int_equal(settings.protocol, TOTE_OTLP_HTTP_JSON);
+    assert_int_equal(settings.protocol, TOTE_OTLP_PROTOCOL_HTTP_JSON);
     assert_true(settings.is_gzip);
     assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 0); /* blanks alone count as unset */
     tote__otlp_settings_clear(&settings);
@@ -421,7 +421,7 @@ static void an_endpoint_of_grpc_may_be_a_host_and_a_port(void **state) {
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(cases); i++) {
         const tote_otlp_options options = {.struct_size = sizeof options,
-                                           .protocol = TOTE_OTLP_GRPC,
+                                           .protocol = TOTE_OTLP_PROTOCOL_GRPC,
                                            .endpoint = cases[i].endpoint,
                                            .insecure = cases[i].insecure};
         struct tote__otlp_settings settings = resolved(&options);
@@ -451,7 +451,7 @@ static void options_for_what_is_missing_make_no_exporter(void **state) {
     assert_refused((tote_otlp_options){.endpoint = "collector:4318"});
     assert_refused((tote_otlp_options){.endpoint = "unix:relative"});
     assert_refused((tote_otlp_options){.transport = &empty});
-    assert_refused((tote_otlp_options){.transport = &own, .protocol = TOTE_OTLP_GRPC});
+    assert_refused((tote_otlp_options){.transport = &own, .protocol = TOTE_OTLP_PROTOCOL_GRPC});
 }
 
 /* Requirement G5 */

@@ -26,7 +26,7 @@ static const uint64_t ns_per_s = 1000000000;
 static void a_request_says_what_it_is_and_who_sent_it(void **state) {
     struct fixture *f = *state;
 
-    open_transport(f, (tote_otlp_options){.protocol = TOTE_OTLP_HTTP_PROTOBUF});
+    open_transport(f, (tote_otlp_options){.protocol = TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF});
 
     assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
     assert_int_equal(f->answer.status, 200);
@@ -76,7 +76,7 @@ static void a_compressed_body_is_the_same_after_inflating(void **state) {
     uint8_t text[64];
     z_stream stream = {.next_out = text, .avail_out = sizeof text};
 
-    open_transport(f, (tote_otlp_options){.compression = TOTE_OTLP_GZIP});
+    open_transport(f, (tote_otlp_options){.compression = TOTE_OTLP_COMPRESSION_GZIP});
     send_text(f, "the first request", in_seconds(10));
     assert_int_equal(send_text(f, "spans and spans and spans", in_seconds(10)), TOTE__ANSWERED);
 

@@ -124,7 +124,7 @@ static bool check_row(const struct vector_row *row) {
     bool is_grpc = strncmp(row->columns[0], "grpc", 4) == 0;
     const struct tote__answer answer = answer_of(row->columns[0]);
     const struct tote__verdict verdict =
-        judge(&answer, is_grpc ? TOTE_OTLP_GRPC : TOTE_OTLP_HTTP_PROTOBUF);
+        judge(&answer, is_grpc ? TOTE_OTLP_PROTOCOL_GRPC : TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF);
 
     return is_expected(row->columns[1], &verdict);
 }
@@ -147,7 +147,7 @@ static void of_all_final_statuses_four_are_tried_again(void **state) {
     for (long status = 100; status < 600; status++) {
         struct tote__answer answer = nothing;
         answer.status = status;
-        const struct tote__verdict verdict = judge(&answer, TOTE_OTLP_HTTP_JSON);
+        const struct tote__verdict verdict = judge(&answer, TOTE_OTLP_PROTOCOL_HTTP_JSON);
         bool is_success = status >= 200 && status < 300;
         bool is_retried =
             status < 200 || status == 429 || status == 502 || status == 503 || status == 504;
@@ -179,7 +179,7 @@ static void of_all_codes_of_grpc_six_are_tried_again_and_one_if_it_says_so(void 
         snprintf(code, sizeof code, "%u", i);
         answer.status = 200;
         answer.grpc_status = code;
-        assert_int_equal(judge(&answer, TOTE_OTLP_GRPC).fate, fate);
+        assert_int_equal(judge(&answer, TOTE_OTLP_PROTOCOL_GRPC).fate, fate);
     }
 }
 
@@ -193,24 +193,25 @@ static void a_retry_info_may_ask_for_less_than_a_second(void **state) {
     (void)state;
     answer.grpc_status = "8";
     answer.grpc_details = retry_details(1, 1);
-    struct tote__verdict verdict = judge(&answer, TOTE_OTLP_GRPC);
+    struct tote__verdict verdict = judge(&answer, TOTE_OTLP_PROTOCOL_GRPC);
     assert_int_equal(verdict.fate, TOTE__TRY_AGAIN);
     assert_int_equal(verdict.response.wait_ms, 1001);
 
     answer.grpc_details = retry_details(-5, 0);
-    verdict = judge(&answer, TOTE_OTLP_GRPC);
+    verdict = judge(&answer, TOTE_OTLP_PROTOCOL_GRPC);
     assert_int_equal(verdict.fate, TOTE__TRY_AGAIN);
     assert_int_equal(verdict.response.wait_ms, 0);
     assert_false(verdict.response.names_wait);
 
     answer.grpc_details = retry_details(0, 0);
-    assert_true(judge(&answer, TOTE_OTLP_GRPC).response.names_wait);
+    assert_true(judge(&answer, TOTE_OTLP_PROTOCOL_GRPC).response.names_wait);
 
     answer.grpc_details = retry_details(INT64_MAX, INT32_MAX);
-    assert_true(judge(&answer, TOTE_OTLP_GRPC).response.wait_ms <= 86400 * MS_PER_S + 3000);
+    assert_true(judge(&answer, TOTE_OTLP_PROTOCOL_GRPC).response.wait_ms <=
+                86400 * MS_PER_S + 3000);
 
     answer.grpc_details = "!garbage!";
-    assert_int_equal(judge(&answer, TOTE_OTLP_GRPC).fate, TOTE__REFUSED);
+    assert_int_equal(judge(&answer, TOTE_OTLP_PROTOCOL_GRPC).fate, TOTE__REFUSED);
 }
 
 /* Partners: a proxy's HTML without a grpc-status stands for what its HTTP status does */
@@ -237,7 +238,7 @@ static void an_http_error_stands_for_a_code_of_grpc(void **state) {
         struct tote__answer answer = nothing;
         answer.status = cases[i].status;
         answer.content_type = "text/html";
-        const struct tote__verdict verdict = judge(&answer, TOTE_OTLP_GRPC);
+        const struct tote__verdict verdict = judge(&answer, TOTE_OTLP_PROTOCOL_GRPC);
         assert_int_equal(verdict.fate, cases[i].fate);
         assert_string_equal(verdict.reason, cases[i].reason);
     }
@@ -249,8 +250,8 @@ static void the_cure_of_an_http_404_is_another_one_for_grpc(void **state) {
 
     (void)state;
     answer.status = 404;
-    assert_non_null(strstr(judge(&answer, TOTE_OTLP_HTTP_JSON).advice, "check the path"));
-    const struct tote__verdict verdict = judge(&answer, TOTE_OTLP_GRPC);
+    assert_non_null(strstr(judge(&answer, TOTE_OTLP_PROTOCOL_HTTP_JSON).advice, "check the path"));
+    const struct tote__verdict verdict = judge(&answer, TOTE_OTLP_PROTOCOL_GRPC);
     assert_null(strstr(verdict.advice, "path"));
     assert_non_null(strstr(verdict.advice, "no OTLP/gRPC receiver"));
 }
@@ -281,13 +282,13 @@ static void an_error_of_grpc_may_say_that_the_request_is_too_large(void **state)
         answer.status = 200;
         answer.grpc_status = cases[i].code;
         answer.grpc_message = cases[i].message;
-        assert_int_equal(judge(&answer, TOTE_OTLP_GRPC).fate, cases[i].fate);
+        assert_int_equal(judge(&answer, TOTE_OTLP_PROTOCOL_GRPC).fate, cases[i].fate);
     }
     struct tote__answer answer = nothing;
     answer.grpc_status = "8";
     answer.grpc_message = "larger than max";
     answer.grpc_details = retry_details(1, 0);
-    assert_int_equal(judge(&answer, TOTE_OTLP_GRPC).fate, TOTE__TRY_AGAIN);
+    assert_int_equal(judge(&answer, TOTE_OTLP_PROTOCOL_GRPC).fate, TOTE__TRY_AGAIN);
 }
 
 /* Requirement G11: the message is percent-encoded */
@@ -297,7 +298,7 @@ static void an_error_of_grpc_says_why(void **state) {
     (void)state;
     answer.grpc_status = "3";
     answer.grpc_message = "100%25 wrong%0Aids";
-    const struct tote__verdict verdict = judge(&answer, TOTE_OTLP_GRPC);
+    const struct tote__verdict verdict = judge(&answer, TOTE_OTLP_PROTOCOL_GRPC);
     assert_int_equal(verdict.fate, TOTE__REFUSED);
     assert_string_equal(verdict.reason, "INVALID_ARGUMENT");
     assert_string_equal(verdict.response.remark, "100% wrong ids");
@@ -324,7 +325,7 @@ static struct tote__verdict judge_message(bool is_compressed, const void *bytes,
     answer.status = 200;
     answer.grpc_status = "0";
     answer.body = (struct tote__slice){body, TOTE__GRPC_HEAD_BYTES + size};
-    return judge(&answer, TOTE_OTLP_GRPC);
+    return judge(&answer, TOTE_OTLP_PROTOCOL_GRPC);
 }
 
 /* Requirements G7, G12: plain, compressed, empty, or not there at all */
@@ -341,12 +342,12 @@ static void a_success_of_grpc_may_reject_spans_in_a_compressed_message(void **st
     assert_string_equal(verdict.response.remark, "full");
     assert_true(judge_message(false, "", 0, 0).is_readable);
     answer.grpc_status = "0";
-    assert_true(judge(&answer, TOTE_OTLP_GRPC).is_readable);
+    assert_true(judge(&answer, TOTE_OTLP_PROTOCOL_GRPC).is_readable);
 }
 
 /* What listens there may be something else: the spans wait in a disk queue, if there is one. */
 static void an_answer_that_is_too_large_leaves_spans_in_the_disk_queue(void **state) {
-    struct tote__otlp_settings settings = {.protocol = TOTE_OTLP_HTTP_PROTOBUF,
+    struct tote__otlp_settings settings = {.protocol = TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF,
                                            .max_response_bytes = 4096};
     struct tote__answer answer = nothing;
     struct tote__verdict verdict;

@@ -187,7 +187,7 @@ static void visit_processors(struct tour *tour) {
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
-    batch.mode = TOTE_EXPORT_BY_HOST;
+    batch.mode = TOTE_EXPORT_MODE_BY_HOST;
     batch.ignore_environment = true;
     tote_span_processor *inner = tote_batch_processor_new(tote_memory_exporter_new(spans), &batch);
     tote_span_processor *processors[] = {
@@ -278,11 +278,11 @@ static void encode(struct tour *tour, tote_otlp_encoding encoding) {
 }
 
 static void visit_encoding(struct tour *tour) {
-    encode(tour, TOTE_OTLP_PROTOBUF);
+    encode(tour, TOTE_OTLP_ENCODING_PROTOBUF);
 }
 
 static void visit_json(struct tour *tour) {
-    encode(tour, TOTE_OTLP_JSON);
+    encode(tour, TOTE_OTLP_ENCODING_JSON);
 }
 
 /* End a span that has a trace state and a value of each kind that is written in its own way. */

@@ -52,7 +52,7 @@ static int set_up(void **state) {
     f->options.not_global = true;
     f->options.resource_detectors = "none";
     f->batch = (tote_batch_options)TOTE_BATCH_OPTIONS_INIT;
-    f->batch.mode = TOTE_EXPORT_BY_HOST;
+    f->batch.mode = TOTE_EXPORT_MODE_BY_HOST;
     f->batch.schedule_delay_ms = AN_HOUR_MS;
     tote_set_diagnostics(keep_diagnostic, TOTE_LEVEL_INFO, f);
     *state = f;
@@ -264,10 +264,10 @@ static void two_exporters_have_settings_of_their_own(void **state) {
     tote_memory_unref(later);
 }
 
-/* Contract of processors.h: TOTE_EXPORT_AT_END makes a simple processor */
+/* Contract of processors.h: TOTE_EXPORT_MODE_AT_END makes a simple processor */
 static void a_batch_processor_that_exports_at_the_end_is_a_simple_one(void **state) {
     struct fixture *f = *state;
-    f->batch.mode = TOTE_EXPORT_AT_END;
+    f->batch.mode = TOTE_EXPORT_MODE_AT_END;
     tote_span_processor *processor = memory_batch(f);
     start(f, &processor, 1);
 
@@ -332,7 +332,7 @@ static void a_wrapped_processor_gets_its_thread_from_the_sdks_factory(void **sta
     const tote_thread_factory factory = {sizeof factory, start_host_thread, join_host_thread,
                                          &host};
     struct fixture *f = *state;
-    f->batch.mode = TOTE_EXPORT_BY_WORKER;
+    f->batch.mode = TOTE_EXPORT_MODE_BY_WORKER;
     f->options.thread_factory = &factory;
     tote_span_processor *processor = wrapped(&f->filter, memory_batch(f));
 
@@ -352,7 +352,7 @@ static void a_disabled_sdk_makes_no_thread(void **state) {
     const tote_thread_factory factory = {sizeof factory, start_host_thread, join_host_thread,
                                          &host};
     struct fixture *f = *state;
-    f->batch.mode = TOTE_EXPORT_BY_WORKER;
+    f->batch.mode = TOTE_EXPORT_MODE_BY_WORKER;
     f->options.thread_factory = &factory;
     setenv("OTEL_SDK_DISABLED", "true", 1);
     tote_span_processor *processor = memory_batch(f);

@@ -245,8 +245,8 @@ static void both_kinds_of_span_are_encoded_alike(void **state) {
     end_full_span(f);
 
     read_span(&read, f->spans[0], &arena);
-    assert_same_encoding(TOTE_OTLP_PROTOBUF, f->spans[0], data_of(&read));
-    assert_same_encoding(TOTE_OTLP_JSON, f->spans[0], data_of(&read));
+    assert_same_encoding(TOTE_OTLP_ENCODING_PROTOBUF, f->spans[0], data_of(&read));
+    assert_same_encoding(TOTE_OTLP_ENCODING_JSON, f->spans[0], data_of(&read));
     tote__arena_clear(&arena);
 }
 

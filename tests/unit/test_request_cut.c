@@ -35,7 +35,7 @@ static void make_spans(struct sdk_fixture *f) {
 static void encode(const struct sdk_fixture *f, struct tote__range range,
                    tote_otlp_buffer *buffer) {
     buffer->size = 0;
-    assert_true(tote_otlp_encode(TOTE_OTLP_PROTOBUF,
+    assert_true(tote_otlp_encode(TOTE_OTLP_ENCODING_PROTOBUF,
                                  (const tote_span_data *const *)f->spans + range.from,
                                  range.to - range.from, buffer));
 }
@@ -149,7 +149,8 @@ static tote_stats send_batch(tote_otlp_protocol protocol, size_t limit, size_t l
 
 /* 413 means that smaller requests may be accepted. RFC 9110 section 15.5.14 */
 static void a_request_that_is_refused_for_its_size_arrives_in_parts(void **state) {
-    static const tote_otlp_protocol protocols[] = {TOTE_OTLP_HTTP_PROTOBUF, TOTE_OTLP_HTTP_JSON};
+    static const tote_otlp_protocol protocols[] = {TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF,
+                                                   TOTE_OTLP_PROTOCOL_HTTP_JSON};
 
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(protocols); i++) {
@@ -165,7 +166,7 @@ static void a_request_that_is_refused_for_its_size_arrives_in_parts(void **state
 static void a_span_that_is_refused_for_its_size_is_rejected_alone(void **state) {
     (void)state;
     for (size_t large = 0; large < SPANS; large++) {
-        tote_stats stats = send_batch(TOTE_OTLP_HTTP_PROTOBUF, 4 * TEXT_BYTES, large);
+        tote_stats stats = send_batch(TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF, 4 * TEXT_BYTES, large);
         assert_int_equal(stats.exported, SPANS - 1);
         assert_int_equal(stats.rejected, 1);
         assert_int_equal(stats.in_flight, 0);
@@ -179,7 +180,7 @@ static void a_direct_export_is_split_too(void **state) {
 
     make_spans(f);
     for (size_t limit = 0; limit <= 3 * TEXT_BYTES; limit += 3 * TEXT_BYTES) {
-        tote_span_exporter *exporter = new_exporter(TOTE_OTLP_HTTP_PROTOBUF, limit);
+        tote_span_exporter *exporter = new_exporter(TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF, limit);
         tote_export_outcome report = TOTE_EXPORT_OUTCOME_INIT;
         tote_span_exporter_export(exporter, (const tote_span_data *const *)f->spans, SPANS, 10000,
                                   &report);

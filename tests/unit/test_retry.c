@@ -54,16 +54,17 @@ static tote_export_state answer(void *self, const tote_export_step *asked,
     receiver.times[tote__min(receiver.attempts++, MOST_ANSWERS - 1)] = tote__clock_monotonic();
     outcome->span_count = 3;
     if (next->status == 200) {
-        return TOTE_EXPORT_OVER;
+        return TOTE_EXPORT_STATE_OVER;
     }
     snprintf(reason, sizeof reason, "%d", next->status);
     outcome->result = TOTE_FAILURE;
-    outcome->failure = next->status == 400 ? TOTE_EXPORT_REJECTED : TOTE_EXPORT_UNAVAILABLE;
+    outcome->failure =
+        next->status == 400 ? TOTE_EXPORT_FAILURE_REJECTED : TOTE_EXPORT_FAILURE_UNAVAILABLE;
     outcome->names_wait = next->retry_after >= 0;
     outcome->wait_ms = outcome->names_wait ? (uint64_t)next->retry_after * 1000 : 0;
     outcome->reason = reason;
     outcome->advice = "; see to it";
-    return TOTE_EXPORT_OVER;
+    return TOTE_EXPORT_STATE_OVER;
 }
 
 static uint64_t never(void *self) {
@@ -137,7 +138,7 @@ static void wait_until_due(void) {
 static void run(uint32_t timeout_ms) {
     uint64_t deadline = tote__deadline_in(timeout_ms);
 
-    while (step(tote__ms_until(deadline, timeout_ms), false) != TOTE_EXPORT_OVER) {
+    while (step(tote__ms_until(deadline, timeout_ms), false) != TOTE_EXPORT_STATE_OVER) {
         wait_until_due();
     }
 }
@@ -197,13 +198,13 @@ static void the_next_request_waits_for_what_the_receiver_asked(void **state) {
     run(TIMEOUT_MS);
 
     for (int i = 0; i < 100; i++) {
-        assert_int_equal(step(TIMEOUT_MS, false), TOTE_EXPORT_IDLE);
+        assert_int_equal(step(TIMEOUT_MS, false), TOTE_EXPORT_STATE_IDLE);
     }
     tote__retry_hurry(&sender.retry);
-    assert_int_equal(step(TIMEOUT_MS, false), TOTE_EXPORT_IDLE);
+    assert_int_equal(step(TIMEOUT_MS, false), TOTE_EXPORT_STATE_IDLE);
     assert_int_equal(receiver.attempts, 1);
     assert_true(tote__retry_due(&sender.retry) > tote__deadline_in(3000 * 1000));
-    assert_int_equal(step(TIMEOUT_MS, true), TOTE_EXPORT_OVER);
+    assert_int_equal(step(TIMEOUT_MS, true), TOTE_EXPORT_STATE_OVER);
     assert_true(tote__is_retryable(&sender.outcome));
     assert_int_equal(receiver.attempts, 1);
 }
@@ -214,9 +215,9 @@ static void a_request_that_is_given_up_before_an_attempt_has_the_last_cause(void
     open_with((struct tote__delivery_settings){
         .retry_first_ms = 1, .timeout_ms = TOTE_UNLIMITED, .max_retry_after_ms = TOTE_UNLIMITED});
     will_answer(503, "3600");
-    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
+    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
     tote__retry_forget(&sender.retry);
-    assert_int_equal(step(TIMEOUT_MS, true), TOTE_EXPORT_OVER);
+    assert_int_equal(step(TIMEOUT_MS, true), TOTE_EXPORT_STATE_OVER);
     assert_int_equal(receiver.attempts, 1);
     assert_string_equal(sender.outcome.reason, "the receiver asked to wait for longer (503)");
     assert_string_equal(sender.outcome.advice, "; see to it");
@@ -239,7 +240,7 @@ static void a_receiver_can_ask_for_a_limited_wait(void **state) {
                                              .max_retry_after_ms = cases[i].max_retry_after_ms});
         will_answer(503, "86400");
         uint64_t before = tote__clock_monotonic();
-        assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
+        assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
         uint64_t after = tote__clock_monotonic();
         uint64_t due = tote__retry_due(&sender.retry);
         assert_in_range(due, before + cases[i].wait_ms * ns_per_ms,
@@ -261,11 +262,11 @@ static void a_retry_after_of_zero_is_at_once(void **state) {
                                                .timeout_ms = TOTE_UNLIMITED});
     will_answer(503, "0");
     for (int i = 0; i < 10; i++) {
-        assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
+        assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
         assert_int_equal(receiver.attempts, i + 1);
         assert_true(tote__retry_due(&sender.retry) <= tote__clock_monotonic());
     }
-    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
+    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
     assert_true(tote__retry_due(&sender.retry) > tote__deadline_in(2000 * 1000));
 }
 
@@ -279,9 +280,9 @@ static void after_attempts_at_once_the_schedule_begins_with_its_first_pause(void
     will_answer(503, "0");
     for (uint64_t factor = 1; factor <= 4; factor *= 2) {
         for (int i = 0; i < 10 && factor == 1; i++) {
-            assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
+            assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
         }
-        assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
+        assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
         assert_true(tote__retry_due(&sender.retry) <=
                     tote__clock_monotonic() + factor * MOST_MS * ns_per_ms);
         assert_true(tote__retry_due(&sender.retry) >
@@ -298,7 +299,7 @@ static void a_short_retry_after_is_not_made_longer(void **state) {
                                                .retry_longest_ms = UINT32_MAX,
                                                .timeout_ms = TOTE_UNLIMITED});
     will_answer(503, "1");
-    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
+    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
     assert_true(tote__retry_due(&sender.retry) <= tote__deadline_in(1000));
 }
 
@@ -310,10 +311,10 @@ static void somebody_who_waits_makes_the_next_attempt_come_now(void **state) {
                                                .timeout_ms = TOTE_UNLIMITED});
     will_answer(503, NULL);
     will_answer(200, NULL);
-    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
-    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
+    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
+    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
     tote__retry_hurry(&sender.retry);
-    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_OVER);
+    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_OVER);
     assert_int_equal(sender.outcome.result, TOTE_SUCCESS);
 }
 
@@ -325,7 +326,8 @@ static void run_to_shutdown(uint32_t timeout_ms) {
                                                  .may_wait = true,
                                                  .is_last_chance = true}};
 
-    while (tote__retry_step(&sender.retry, &batch, &manner, &sender.outcome) != TOTE_EXPORT_OVER) {
+    while (tote__retry_step(&sender.retry, &batch, &manner, &sender.outcome) !=
+           TOTE_EXPORT_STATE_OVER) {
         wait_until_due();
     }
 }
@@ -354,7 +356,7 @@ static void a_pause_under_way_is_shortened_at_a_shutdown(void **state) {
                                                .timeout_ms = TOTE_UNLIMITED});
     will_answer(503, NULL);
     will_answer(200, NULL);
-    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_IDLE);
+    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
     run_to_shutdown(200);
     assert_int_equal(sender.outcome.result, TOTE_SUCCESS);
     assert_int_equal(receiver.attempts, 2);
@@ -399,7 +401,7 @@ static void what_is_refused_is_not_sent_again(void **state) {
     open_with((struct tote__delivery_settings){.retry_first_ms = 1});
     will_answer(400, NULL);
     run(TIMEOUT_MS);
-    assert_int_equal(sender.outcome.failure, TOTE_EXPORT_REJECTED);
+    assert_int_equal(sender.outcome.failure, TOTE_EXPORT_FAILURE_REJECTED);
     assert_int_equal(receiver.attempts, 1);
 }
 

@@ -121,7 +121,7 @@ static void fill(struct everything *all) {
                                                     new_span_id, count_destroyed};
 
     *all = (struct everything){.batch = TOTE_BATCH_OPTIONS_INIT, .options = TOTE_SDK_OPTIONS_INIT};
-    all->batch.mode = TOTE_EXPORT_AT_END;
+    all->batch.mode = TOTE_EXPORT_MODE_AT_END;
     all->exporters[1] =
         tote_span_exporter_new(&exporter, NULL); /* [0]: one that could not be made */
     all->processors[1] = tote_span_processor_new(&processor, NULL);

@@ -23,7 +23,7 @@ TOTE_BEGIN_DECLS
 
 /**
  * Batches for the exporter. NULL options are the defaults and the OTEL_BSP_* variables, as in
- * tote_sdk_start(); options override variables, field by field. TOTE_EXPORT_AT_END makes a simple
+ * tote_sdk_start(); options override variables, field by field. TOTE_EXPORT_MODE_AT_END makes a simple
  * processor. At most 16 may exist at a time, with those of tote_sdk_start().
  */
 TOTE_API TOTE_MUST_USE tote_span_processor *

@@ -21,9 +21,9 @@ TOTE_BEGIN_DECLS
 
 /** Who moves ended spans to the exporter. */
 typedef enum tote_export_mode {
-    TOTE_EXPORT_BY_WORKER, /**< batches, one thread made at start */
-    TOTE_EXPORT_BY_HOST,   /**< batches, no thread: your loop calls tote_sdk_poll() */
-    TOTE_EXPORT_AT_END     /**< each span as it ends, on the thread that ends it: for tests, not for services */
+    TOTE_EXPORT_MODE_BY_WORKER, /**< batches, one thread made at start */
+    TOTE_EXPORT_MODE_BY_HOST,   /**< batches, no thread: your loop calls tote_sdk_poll() */
+    TOTE_EXPORT_MODE_AT_END     /**< each span as it ends, on the thread that ends it: for tests, not for services */
 } tote_export_mode;
 
 /** Spec: trace/sdk.md#batching-processor */
@@ -44,7 +44,7 @@ typedef struct tote_batch_options {
 } tote_batch_options;
 
 #define TOTE_BATCH_OPTIONS_INIT \
-    { sizeof(tote_batch_options), TOTE_EXPORT_BY_WORKER, 0, 0, 0, 0, 0, 0, false }
+    { sizeof(tote_batch_options), TOTE_EXPORT_MODE_BY_WORKER, 0, 0, 0, 0, 0, 0, false }
 
 typedef struct tote_sdk_options {
     size_t struct_size;

@@ -24,8 +24,8 @@ bool tote_otlp_encode(tote_otlp_encoding encoding, const tote_span_data *const *
         return true;
     }
     struct tote__buffer own = {buffer->bytes, buffer->size, buffer->capacity};
-    bool is_done = encoding == TOTE_OTLP_JSON ? tote__otlp_encode_json(&own, spans, count)
-                                              : tote__request_of_spans(&own, spans, count);
+    bool is_done = encoding == TOTE_OTLP_ENCODING_JSON ? tote__otlp_encode_json(&own, spans, count)
+                                                       : tote__request_of_spans(&own, spans, count);
     *buffer = (tote_otlp_buffer){own.bytes, own.size, own.capacity};
     return is_done;
 }

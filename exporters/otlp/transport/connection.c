@@ -238,7 +238,7 @@ static bool add_header(struct curl_slist **list, const char *line) {
 }
 
 static bool add_headers(struct curl_slist **list, const struct tote__otlp_settings *settings) {
-    bool is_grpc = settings->protocol == TOTE_OTLP_GRPC;
+    bool is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
     bool has_timeout =
         is_grpc && settings->delivery.timeout_ms && settings->delivery.timeout_ms != UINT32_MAX;
     char type[64];
@@ -264,12 +264,12 @@ static bool add_headers(struct curl_slist **list, const struct tote__otlp_settin
  */
 static bool can_reuse(const struct tote__otlp_settings *settings) {
     enum { VERSION_8_0 = 0x080000 };
-    return settings->protocol != TOTE_OTLP_GRPC || settings->is_tls ||
+    return settings->protocol != TOTE_OTLP_PROTOCOL_GRPC || settings->is_tls ||
            curl_version_info(CURLVERSION_NOW)->version_num >= VERSION_8_0;
 }
 
 static long http_version(const struct tote__otlp_settings *settings) {
-    if (settings->protocol != TOTE_OTLP_GRPC) {
+    if (settings->protocol != TOTE_OTLP_PROTOCOL_GRPC) {
         return CURL_HTTP_VERSION_1_1;
     }
     return settings->is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
@@ -286,7 +286,8 @@ static int set_request_options(struct tote__connection *connection,
     failed |= (int)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     failed |= (int)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(settings));
     failed |= (int)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, can_reuse(settings) ? 0L : 1L);
-    if (settings->protocol != TOTE_OTLP_GRPC) { /* an expanded answer keeps to the limit, too */
+    if (settings->protocol !=
+        TOTE_OTLP_PROTOCOL_GRPC) { /* an expanded answer keeps to the limit, too */
         failed |= (int)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     }
     failed |= (int)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -400,7 +401,7 @@ struct tote__connection *tote__connection_new(const struct tote__otlp_settings *
         .timer = TOTE__NEVER,
         .cut_at = TOTE__NEVER,
         .incoming = {.max_size = settings->max_response_bytes,
-                     .is_grpc = settings->protocol == TOTE_OTLP_GRPC},
+                     .is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC},
         .settings = settings,
     };
     for (size_t i = 0; i < TOTE__MAX_WATCHES; i++) {

@@ -44,7 +44,7 @@ void tote__otlp_take_proxy(struct tote__otlp_settings *settings) {
 
 /* An empty text is none. A proxy forwards HTTP/1 requests only: gRPC needs a tunnel. */
 int tote__proxy_apply(const struct tote__otlp_settings *settings, CURL *easy) {
-    long needs_tunnel = settings->protocol == TOTE_OTLP_GRPC;
+    long needs_tunnel = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
     int failed = 0;
 
     failed |= (int)curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy);

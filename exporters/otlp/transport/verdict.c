@@ -129,7 +129,7 @@ static void read_retry_after(const struct tote__answer *answer, struct tote__res
 static void judge_failure(const struct tote__otlp_settings *settings,
                           const struct tote__answer *answer, struct tote__verdict *verdict) {
     const struct http_status *row = find_status(answer->status);
-    bool is_grpc = settings->protocol == TOTE_OTLP_GRPC;
+    bool is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
 
     tote__otlp_read_error(answer->body, answer->content_type, &verdict->response);
     verdict->fate = row->fate;
@@ -304,7 +304,7 @@ void tote__otlp_judge(const struct tote__otlp_settings *settings, const struct t
         verdict->is_late = outcome == TOTE__TIMED_OUT;
         verdict->is_reset = outcome == TOTE__STREAM_RESET;
         note_lost_answer(answer, verdict);
-    } else if (settings->protocol == TOTE_OTLP_GRPC) {
+    } else if (settings->protocol == TOTE_OTLP_PROTOCOL_GRPC) {
         judge_grpc(settings, answer, verdict);
     } else {
         judge_http(settings, answer, verdict);

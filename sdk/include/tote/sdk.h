@@ -115,20 +115,20 @@ TOTE_API tote_sdk *tote_sdk_ref(tote_sdk *sdk);
 TOTE_API void tote_sdk_unref(tote_sdk *sdk);
 
 /**
- * TOTE_EXPORT_BY_HOST: a descriptor that gets readable when tote_sdk_poll() has work; the same until the SDK is gone.
+ * TOTE_EXPORT_MODE_BY_HOST: a descriptor that gets readable when tote_sdk_poll() has work; the same until the SDK is gone.
  * It is an epoll instance: poll it, select it or add it to an epoll instance of yours; read nothing from it, and do not
  * close it. -1 in other modes, or with a diagnostic when there is none to be had. A forked child has one of its own: ask again.
  */
 TOTE_API int tote_sdk_get_poll_fd(const tote_sdk *sdk);
 
 /**
- * TOTE_EXPORT_BY_HOST: call tote_sdk_poll() after this many milliseconds at the latest; -1: only when readable, or in
+ * TOTE_EXPORT_MODE_BY_HOST: call tote_sdk_poll() after this many milliseconds at the latest; -1: only when readable, or in
  * other modes. Ask before each wait: it changes with what is under way.
  */
 TOTE_API int tote_sdk_get_poll_timeout_ms(const tote_sdk *sdk);
 
 /**
- * TOTE_EXPORT_BY_HOST: do what can be done without waiting: encode, compress, send, read answers. Once poll_budget_us
+ * TOTE_EXPORT_MODE_BY_HOST: do what can be done without waiting: encode, compress, send, read answers. Once poll_budget_us
  * have gone nothing more is begun, and the descriptor stays readable; what was begun, at most one batch of spans, is brought to its
  * end. Called too often it does nothing. tote_sdk_force_flush() and tote_sdk_shutdown() do the same work, and wait, on the thread that calls
  * them. No thread is made, but by libcurl for each look-up of a name: tote_sdk_prepare() looks it up beforehand, on the calling

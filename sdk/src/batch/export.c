@@ -289,9 +289,9 @@ static bool send_some(struct batch_queue *queue, bool may_wait, bool begins_noth
     tote_export_state state = exporter->ops.step(exporter->self, &step, &outcome);
 
     queue->is_urgent = false;
-    queue->is_sending = state == TOTE_EXPORT_UNDER_WAY;
-    queue->send_began = state == TOTE_EXPORT_OVER ? 0 : start;
-    if (state != TOTE_EXPORT_OVER) {
+    queue->is_sending = state == TOTE_EXPORT_STATE_UNDER_WAY;
+    queue->send_began = state == TOTE_EXPORT_STATE_OVER ? 0 : start;
+    if (state != TOTE_EXPORT_STATE_OVER) {
         return may_wait && queue->is_sending;
     }
     queue->kept--;

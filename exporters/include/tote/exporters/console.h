@@ -5,7 +5,7 @@
  *
  * The format may change with any version: let no program read it.
  *
- * OTEL_TRACES_EXPORTER=console and TOTE_EXPORT_AT_END write each span on the thread that ends it, which waits
+ * OTEL_TRACES_EXPORTER=console and TOTE_EXPORT_MODE_AT_END write each span on the thread that ends it, which waits
  * until `out` has taken it, and for its turn: while you watch, not in a service. As one of the options'
  * exporters it gets batches, from the worker.
  */

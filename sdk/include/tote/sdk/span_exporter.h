@@ -37,15 +37,15 @@ TOTE_API const void *tote_span_batch_get_request(const tote_span_batch *batch, s
 
 /** Why spans did not arrive. */
 typedef enum tote_export_failure {
-    TOTE_EXPORT_UNKNOWN,      /**< the exporter does not say */
-    TOTE_EXPORT_UNREACHABLE,  /**< there is no receiver, or no way to it */
-    TOTE_EXPORT_UNAVAILABLE,  /**< the same spans may be accepted another time */
-    TOTE_EXPORT_STREAM_RESET, /**< likewise; if there are many, fewer may be accepted */
-    TOTE_EXPORT_TOO_LARGE,    /**< these are too many for one request: fewer may be accepted */
-    TOTE_EXPORT_NOT_ACCEPTED, /**< not as the exporter is configured: credentials, path, protocol */
-    TOTE_EXPORT_REJECTED,     /**< the receiver said no, for good */
-    TOTE_EXPORT_LOST,         /**< for good, and nobody said no */
-    TOTE_EXPORT_INTERRUPTED   /**< by a shutdown */
+    TOTE_EXPORT_FAILURE_UNKNOWN,      /**< the exporter does not say */
+    TOTE_EXPORT_FAILURE_UNREACHABLE,  /**< there is no receiver, or no way to it */
+    TOTE_EXPORT_FAILURE_UNAVAILABLE,  /**< the same spans may be accepted another time */
+    TOTE_EXPORT_FAILURE_STREAM_RESET, /**< likewise; if there are many, fewer may be accepted */
+    TOTE_EXPORT_FAILURE_TOO_LARGE,    /**< these are too many for one request: fewer may be accepted */
+    TOTE_EXPORT_FAILURE_NOT_ACCEPTED, /**< not as the exporter is configured: credentials, path, protocol */
+    TOTE_EXPORT_FAILURE_REJECTED,     /**< the receiver said no, for good */
+    TOTE_EXPORT_FAILURE_LOST,         /**< for good, and nobody said no */
+    TOTE_EXPORT_FAILURE_INTERRUPTED   /**< by a shutdown */
 } tote_export_failure;
 
 /**
@@ -72,7 +72,7 @@ typedef struct tote_export_outcome {
 } tote_export_outcome;
 
 #define TOTE_EXPORT_OUTCOME_INIT                                                                 \
-    { sizeof(tote_export_outcome), 0, TOTE_SUCCESS, 0, 0, 0, 0, 0, TOTE_EXPORT_UNKNOWN, false,    \
+    { sizeof(tote_export_outcome), 0, TOTE_SUCCESS, 0, 0, 0, 0, 0, TOTE_EXPORT_FAILURE_UNKNOWN, false,    \
       0, false, NULL, NULL }
 
 /** How a step is made. */
@@ -88,9 +88,9 @@ typedef struct tote_export_step {
 
 /** Where an exporter that works in steps is. */
 typedef enum tote_export_state {
-    TOTE_EXPORT_IDLE,      /**< nothing to do until due() */
-    TOTE_EXPORT_UNDER_WAY, /**< the next step goes on when the descriptor is readable, and when due() */
-    TOTE_EXPORT_OVER       /**< of outcome->span_count spans; the next step may have more to do */
+    TOTE_EXPORT_STATE_IDLE,      /**< nothing to do until due() */
+    TOTE_EXPORT_STATE_UNDER_WAY, /**< the next step goes on when the descriptor is readable, and when due() */
+    TOTE_EXPORT_STATE_OVER       /**< of outcome->span_count spans; the next step may have more to do */
 } tote_export_state;
 
 typedef struct tote_span_exporter_ops {
