@@ -126,7 +126,7 @@ static void clear_kept(struct tote__kept *kept) {
 }
 
 static void forget_part(struct tote__outbox *outbox) {
-    outbox->part.delivered = outbox->part.rejected = 0;
+    outbox->part.done = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
     outbox->part.range = (struct tote__range){0, 0};
     outbox->part.next_count = 0;
 }
@@ -246,6 +246,9 @@ static void choose_batch(struct tote__outbox *outbox) {
     } while (outbox->is_sending_batch &&
              outbox->batch.message.size > outbox->limit.accepted_bytes &&
              split_batch(outbox, outbox->batch.span_count / 2));
+    if (outbox->is_sending_batch) {
+        tote__span_batch_clear(&outbox->sent); /* of a request in memory that waits */
+    }
     outbox->look_at =
         outbox->is_sending_batch || is_recovering ? 0 : tote__spool_next_look(outbox->spool);
     note_spool(outbox);
@@ -262,9 +265,8 @@ static void add(_Atomic(uint64_t) *counter, uint64_t count) {
  */
 static void report_loss(const struct tote__outbox *outbox, tote_export_outcome *outcome) {
     const char *destination = outbox->retry.settings->destination;
-    size_t count = outcome->span_count;
+    size_t left = tote__outcome_complete(outcome, outcome->span_count);
 
-    outcome->rejected = tote__min(outcome->rejected, count);
     if (outcome->result == TOTE_SUCCESS) {
         return;
     }
@@ -273,13 +275,13 @@ static void report_loss(const struct tote__outbox *outbox, tote_export_outcome *
     case TOTE_EXPORT_FAILURE_TOO_LARGE:
     case TOTE_EXPORT_FAILURE_NOT_ACCEPTED: /* there is no disk queue, or it cannot be written */
         tote_diagnose(TOTE_LEVEL_ERROR, component, "%s answered %s, %zu spans are lost%s",
-                      destination, tote__or_empty(outcome->reason), count,
+                      destination, outcome->reason ? outcome->reason : "no", left,
                       tote__or_empty(outcome->advice));
-        outcome->rejected = count;
+        outcome->rejected += left;
         break;
     default:
-        count -= tote__min(count, outcome->rejected + outcome->delivered);
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "%zu spans did not get to %s: %s%s", count,
+        left += outcome->shut_down;
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "%zu spans did not get to %s: %s%s", left,
                       destination, outcome->reason ? outcome->reason : "the export failed",
                       tote__or_empty(outcome->advice));
         break;
@@ -334,7 +336,7 @@ static void settle_batch(struct tote__outbox *outbox, tote_export_outcome *outco
         note_accepted(outbox, outbox->batch.message.size);
     }
     report_loss(outbox, outcome);
-    uint64_t rejected = outcome->result == TOTE_SUCCESS ? outcome->rejected : count;
+    uint64_t rejected = count - outcome->delivered;
     tote__spool_remove(outbox->spool);
     if (outbox->batch.is_own) {
         add(&outbox->delivered, count - rejected);
@@ -450,8 +452,7 @@ static bool go_on_in_parts(struct tote__outbox *outbox, size_t bytes,
         return false;
     }
     report_loss(outbox, outcome);
-    part->rejected += outcome->rejected;
-    part->delivered += count - outcome->rejected;
+    tote__outcome_add(&part->done, outcome);
     size_t next_count = part->next_count ? part->next_count : count;
     part->next_count = 0;
     return begin_part(outbox, from + count, next_count, outcome);
@@ -459,16 +460,16 @@ static bool go_on_in_parts(struct tote__outbox *outbox, size_t bytes,
 
 /* How many spans of the first request are not over. */
 static size_t left_of_first(struct tote__outbox *outbox) {
-    return kept_at(outbox, 0)->count - outbox->part.delivered - outbox->part.rejected;
+    return kept_at(outbox, 0)->count - outbox->part.done.span_count;
 }
 
 /* The first request is over: add the parts of it that were over before. */
 static tote_export_state end_first(struct tote__outbox *outbox, tote_export_outcome *outcome) {
-    const struct tote__sent_part part = outbox->part;
+    tote_export_outcome sum = outbox->part.done;
 
+    tote__outcome_add(&sum, outcome);
+    *outcome = sum;
     outcome->span_count = drop_first(outbox);
-    outcome->delivered += part.delivered;
-    outcome->rejected += part.rejected;
     outbox->is_batchs_turn = true;
     return TOTE_EXPORT_STATE_OVER;
 }
@@ -486,7 +487,7 @@ static bool spool_first(struct tote__outbox *outbox, tote_export_outcome *outcom
     tote__span_batch_clear(&outbox->sent);
     tote__retry_forget(&outbox->retry);
     *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
-    outcome->saved = count;
+    outcome->span_count = outcome->saved = count;
     end_first(outbox, outcome);
     return true;
 }
@@ -495,16 +496,28 @@ bool tote__outbox_end_first(struct tote__outbox *outbox, tote_export_outcome *ou
     if (!outbox->count) {
         return false;
     }
-    if (!outbox->is_sending_batch) {
-        tote__retry_cancel(&outbox->retry);
-        tote__span_batch_clear(&outbox->sent);
-    }
+    tote__retry_cancel(&outbox->retry);
+    tote__span_batch_clear(&outbox->sent);
+    outbox->is_sending_batch = false;
     if (!spool_first(outbox, outcome)) {
         outcome->result = TOTE_FAILURE;
-        outcome->shut_down = left_of_first(outbox);
+        outcome->span_count = outcome->shut_down = left_of_first(outbox);
         end_first(outbox, outcome);
     }
     return true;
+}
+
+/* Nothing is under way: what made the receiver's descriptor readable is of no interest. */
+static void quiet_receiver(const struct tote__outbox *outbox, const tote_export_step *step) {
+    const tote_span_exporter *receiver = outbox->retry.receiver;
+    tote_export_outcome none = TOTE_EXPORT_OUTCOME_INIT;
+    tote_export_step quiet = *step;
+
+    quiet.begins_nothing = true;
+    quiet.may_wait = false;
+    if (receiver->ops.step && !step->may_wait) { /* who waits sleeps without the descriptor */
+        receiver->ops.step(receiver->self, &quiet, &none);
+    }
 }
 
 static tote_export_state step_kept(struct tote__outbox *outbox, const tote_export_step *step,
@@ -519,7 +532,11 @@ static tote_export_state step_kept(struct tote__outbox *outbox, const tote_expor
     tote_export_state state = go_on(outbox, request, count, &manner, outcome);
 
     if (state == TOTE_EXPORT_STATE_IDLE) {
-        return spool_first(outbox, outcome) ? TOTE_EXPORT_STATE_OVER : state;
+        if (spool_first(outbox, outcome)) {
+            return TOTE_EXPORT_STATE_OVER;
+        }
+        quiet_receiver(outbox, step);
+        return state;
     }
     if (state == TOTE_EXPORT_STATE_UNDER_WAY) {
         return state;
@@ -541,16 +558,6 @@ static tote_export_state step_kept(struct tote__outbox *outbox, const tote_expor
         tote__retry_put_off(&outbox->retry, &last, count);
     }
     return TOTE_EXPORT_STATE_OVER;
-}
-
-/* Nothing is under way: what made the receiver's descriptor readable is of no interest. */
-static void quiet_receiver(const struct tote__outbox *outbox, const tote_export_step *step) {
-    const tote_span_exporter *receiver = outbox->retry.receiver;
-    tote_export_outcome none = TOTE_EXPORT_OUTCOME_INIT;
-
-    if (receiver->ops.step) {
-        receiver->ops.step(receiver->self, step, &none);
-    }
 }
 
 tote_export_state tote__outbox_step(struct tote__outbox *outbox, const tote_export_step *step,
@@ -605,8 +612,9 @@ size_t tote__outbox_spill(struct tote__outbox *outbox) {
             break;
         }
         /* All of it counts as saved, and a part as delivered from there. */
-        add(&outbox->delivered, outbox->part.delivered);
-        add(&outbox->rejected, outbox->part.rejected);
+        const tote_export_outcome *done = &outbox->part.done;
+        add(&outbox->delivered, done->delivered);
+        add(&outbox->rejected, done->span_count - done->delivered);
         spilled += drop_first(outbox);
     }
     return spilled;
@@ -623,6 +631,7 @@ void tote__outbox_clear(struct tote__outbox *outbox) {
     for (size_t i = 0; i < TOTE__MOST_KEPT; i++) {
         clear_kept(&outbox->kept[i]);
     }
+    tote__span_batch_clear(&outbox->sent);
     tote__buffer_clear(&outbox->part.request);
     tote__recovery_free(outbox->recovery);
     outbox->recovery = NULL;

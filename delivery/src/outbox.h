@@ -45,8 +45,7 @@ struct tote__size_limit {
 
 /* What became of the spans of the first request that are over, and what is sent of the others. */
 struct tote__sent_part {
-    size_t delivered;
-    size_t rejected;
+    tote_export_outcome done; /* of the parts that are over */
     struct tote__range range; /* empty: the whole request is sent */
     size_t next_count;        /* of the spans in the part behind a probe; 0: this is none */
     struct tote__buffer request;

@@ -208,6 +208,7 @@ static tote_export_state judge(struct tote__retry *retry, const tote_span_batch 
                                tote_export_outcome *outcome) {
     bool is_over = outcome->result == TOTE_SUCCESS;
 
+    tote__outcome_complete(outcome, request->count);
     retry->is_sending = false;
     retry->is_gone = !is_over && outcome->failure == TOTE_EXPORT_FAILURE_UNREACHABLE;
     retry->is_reset = !is_over && outcome->failure == TOTE_EXPORT_FAILURE_STREAM_RESET;
@@ -241,8 +242,9 @@ static uint64_t deadline_of(const struct tote__retry *retry, uint32_t timeout_ms
 }
 
 /* Between two attempts, or before the first one while the receiver is away. */
-static tote_export_state hold_back(struct tote__retry *retry, const struct tote__manner *manner,
-                                   uint64_t deadline, tote_export_outcome *outcome) {
+static tote_export_state hold_back(struct tote__retry *retry, const tote_span_batch *request,
+                                   const struct tote__manner *manner, uint64_t deadline,
+                                   tote_export_outcome *outcome) {
     bool is_last_chance = manner->step.is_last_chance;
 
     shorten_pause(retry, manner, deadline);
@@ -258,6 +260,7 @@ static tote_export_state hold_back(struct tote__retry *retry, const struct tote_
     outcome->failure = TOTE_EXPORT_FAILURE_UNAVAILABLE;
     outcome->reason = retry->reason;
     outcome->advice = retry->advice;
+    tote__outcome_complete(outcome, request->count);
     return give_up(retry, manner, false);
 }
 
@@ -265,18 +268,54 @@ static tote_export_state hold_back(struct tote__retry *retry, const struct tote_
 static bool begin(const struct tote__retry *retry, const tote_span_batch *request,
                   tote_export_outcome *outcome) {
     const tote_span_exporter *receiver = retry->receiver;
+    size_t taken = receiver->ops.deliver ? receiver->ops.deliver(receiver->self, request, outcome)
+                                         : request->count;
 
-    if (!receiver->ops.deliver ||
-        receiver->ops.deliver(receiver->self, request, outcome) == request->count) {
+    if (taken >= request->count) {
         return true;
     }
-    if (receiver->ops.save) {
+    if (taken) {
         receiver->ops.save(receiver->self); /* forgets the part that it took */
     }
-    outcome->result = TOTE_FAILURE;
-    outcome->failure =
-        request->count > 1 ? TOTE_EXPORT_FAILURE_TOO_LARGE : TOTE_EXPORT_FAILURE_LOST;
-    outcome->reason = "the exporter takes only some of the spans";
+    if (taken || (outcome->span_count && outcome->span_count < request->count)) {
+        *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
+        outcome->failure = TOTE_EXPORT_FAILURE_TOO_LARGE;
+        outcome->result = TOTE_FAILURE;
+        outcome->reason = "the exporter takes only some of the spans";
+    } else if (!outcome->span_count) {
+        outcome->failure = TOTE_EXPORT_FAILURE_UNAVAILABLE;
+        outcome->result = TOTE_FAILURE;
+        outcome->reason = "the exporter has no room";
+    }
+    return false;
+}
+
+/* Give up an attempt that nothing ends. */
+static void cancel_attempt(const struct tote__retry *retry, tote_export_outcome *outcome) {
+    retry->receiver->ops.save(retry->receiver->self);
+    *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
+    outcome->result = TOTE_TIMED_OUT;
+    outcome->failure = TOTE_EXPORT_FAILURE_UNAVAILABLE;
+    outcome->reason = "the exporter did not end the export in time";
+}
+
+/* Returns: whether the attempt is over. */
+static bool step_attempt(const struct tote__retry *retry, const tote_export_step *step,
+                         tote_export_outcome *outcome) {
+    const tote_span_exporter *receiver = retry->receiver;
+    uint64_t start = step->may_wait ? tote__clock_monotonic() : 0;
+
+    if (receiver->ops.step(receiver->self, step, outcome) == TOTE_EXPORT_STATE_OVER) {
+        return true;
+    }
+    uint64_t now = tote__clock_monotonic();
+    if (step->deadline_ns < now && now - step->deadline_ns > TOTE__STEP_GRACE_NS) {
+        cancel_attempt(retry, outcome);
+        return true;
+    }
+    if (step->may_wait && now - start < ns_per_ms) { /* it did not wait itself */
+        tote__span_exporter_wait(receiver, now + TOTE__STEP_SLICE_NS);
+    }
     return false;
 }
 
@@ -286,7 +325,7 @@ static bool attempt(const struct tote__retry *retry, const tote_span_batch *requ
     const tote_span_exporter *receiver = retry->receiver;
 
     if (receiver->ops.step) {
-        return receiver->ops.step(receiver->self, step, outcome) == TOTE_EXPORT_STATE_OVER;
+        return step_attempt(retry, step, outcome);
     }
     const tote_span_data *const *spans = tote_span_batch_get_spans(request);
     if (!spans) {
@@ -308,11 +347,10 @@ tote_export_state tote__retry_step(struct tote__retry *retry, const tote_span_ba
         manner->step.deadline_ns < own_deadline ? manner->step.deadline_ns : own_deadline;
 
     *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
-    outcome->span_count = request->count;
     retry->is_cut_short = false;
     if (!retry->is_sending) {
         if (tote__clock_monotonic() < retry->retry_at) {
-            return hold_back(retry, manner, deadline, outcome);
+            return hold_back(retry, request, manner, deadline, outcome);
         }
         retry->deadline = own_deadline;
         retry->is_sending = begin(retry, request, outcome);
@@ -346,7 +384,7 @@ void tote__retry_forget(struct tote__retry *retry) {
 }
 
 void tote__retry_cancel(struct tote__retry *retry) {
-    if (retry->receiver->ops.save) {
+    if (retry->receiver->ops.save) { /* there is none if it blocks */
         retry->receiver->ops.save(retry->receiver->self);
     }
     end(retry);

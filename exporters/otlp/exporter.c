@@ -103,15 +103,20 @@ static tote_export_state end_attempt(struct exporter *exporter, const struct tot
     return TOTE_EXPORT_STATE_OVER;
 }
 
-static size_t otlp_deliver(void *self, const tote_span_batch *batch, tote_export_outcome *outcome) {
-    struct exporter *exporter = self;
-
-    (void)outcome;
-    if (exporter->generation != tote__generation()) { /* what is under way is the parent's */
+/* In a forked child, what is under way is the parent's. */
+static void forget_parent(struct exporter *exporter) {
+    if (exporter->generation != tote__generation()) {
         exporter->generation = tote__generation();
         exporter->batch = NULL;
         exporter->is_sending = false;
     }
+}
+
+static size_t otlp_deliver(void *self, const tote_span_batch *batch, tote_export_outcome *outcome) {
+    struct exporter *exporter = self;
+
+    (void)outcome;
+    forget_parent(exporter);
     if (exporter->batch || !tote_span_batch_get_request(batch, NULL)) {
         return 0;
     }
@@ -148,6 +153,7 @@ static tote_export_state otlp_step(void *self, const tote_export_step *step,
                                    tote_export_outcome *outcome) {
     struct exporter *exporter = self;
 
+    forget_parent(exporter);
     atomic_store(&exporter->is_in_step, true);
     tote_export_state state = go_on(exporter, step, outcome);
     atomic_store(&exporter->is_in_step, false);

@@ -25,10 +25,11 @@ tote_span_exporter *tote_span_exporter_new(const tote_span_exporter_ops *ops, vo
     tote_span_exporter_ops copy = {.struct_size = sizeof copy};
 
     TOTE__COPY_OPTIONS(tote_span_exporter_ops, &copy, ops);
-    bool is_usable = copy.export_spans || (copy.deliver && copy.step && copy.due);
+    bool is_usable = copy.export_spans || (copy.deliver && copy.step && copy.due && copy.save);
     if (!exporter || !is_usable) {
         tote_diagnose(TOTE_LEVEL_ERROR, component, "span exporter not made: %s",
-                      exporter ? "it has no export_spans, nor deliver, step and due" : "no memory");
+                      exporter ? "it has no export_spans, nor deliver, step, due and save"
+                               : "no memory");
         if (copy.destroy) {
             copy.destroy(self);
         }
@@ -47,20 +48,50 @@ tote_span_exporter *tote__span_exporter_set_extras(tote_span_exporter *exporter,
     return exporter;
 }
 
-void tote__outcome_add(tote_export_outcome *sum, const tote_export_outcome *outcome) {
-    size_t *sums[] = {&sum->delivered, &sum->rejected, &sum->too_large, &sum->shut_down,
-                      &sum->saved};
-    const size_t counts[] = {outcome->delivered, outcome->rejected, outcome->too_large,
-                             outcome->shut_down, outcome->saved};
+static size_t *counts_of(tote_export_outcome *outcome, size_t index) {
+    size_t *const counts[TOTE__OUTCOME_COUNTS] = {&outcome->rejected, &outcome->too_large,
+                                                  &outcome->shut_down, &outcome->saved,
+                                                  &outcome->delivered};
 
-    for (size_t i = 0; i < TOTE_COUNT_OF(sums); i++) {
-        *sums[i] += counts[i];
-    }
-    sum->result = outcome->result != TOTE_SUCCESS ? outcome->result : sum->result;
+    return counts[index];
 }
 
-/* Wait until an exporter that works in steps can go on. */
-static void wait_for_step(const tote_span_exporter *exporter, uint64_t deadline) {
+size_t tote__outcome_complete(tote_export_outcome *outcome, size_t span_count) {
+    size_t left = span_count;
+
+    outcome->span_count = span_count;
+    outcome->delivered = outcome->result == TOTE_SUCCESS ? 0 : outcome->delivered;
+    for (size_t i = 0; i < TOTE__OUTCOME_COUNTS; i++) {
+        size_t *count = counts_of(outcome, i);
+        *count = tote__min(*count, left);
+        left -= *count;
+    }
+    if (outcome->result == TOTE_SUCCESS) {
+        outcome->delivered = left;
+        left = 0;
+    }
+    return left;
+}
+
+void tote__outcome_add(tote_export_outcome *sum, const tote_export_outcome *outcome) {
+    tote_export_outcome added = *outcome;
+
+    sum->span_count += added.span_count;
+    for (size_t i = 0; i < TOTE__OUTCOME_COUNTS; i++) {
+        *counts_of(sum, i) += *counts_of(&added, i);
+    }
+    if (added.result != TOTE_SUCCESS) {
+        sum->result = added.result;
+        sum->failure = added.failure;
+        sum->names_wait = added.names_wait;
+        sum->wait_ms = added.wait_ms;
+        sum->may_retry_at_once = added.may_retry_at_once;
+        sum->reason = added.reason;
+        sum->advice = added.advice;
+    }
+}
+
+void tote__span_exporter_wait(const tote_span_exporter *exporter, uint64_t deadline) {
     uint64_t due = exporter->ops.due(exporter->self);
     int descriptor = exporter->ops.descriptor ? exporter->ops.descriptor(exporter->self) : -1;
 
@@ -68,7 +99,7 @@ static void wait_for_step(const tote_span_exporter *exporter, uint64_t deadline)
     tote__os_wait_readable(&descriptor, 1, tote__ms_until(due, LONGEST_WAIT_MS));
 }
 
-/* Step until `count` spans are over. */
+/* Step until `count` spans are over, or the deadline has passed and nothing ends them. */
 static void step_until_over(const tote_span_exporter *exporter, size_t count, uint64_t deadline,
                             tote_export_outcome *sum) {
     const tote_export_step step = {.struct_size = sizeof step,
@@ -76,44 +107,52 @@ static void step_until_over(const tote_span_exporter *exporter, size_t count, ui
                                    .deadline_ns = TOTE__NEVER,
                                    .is_last_chance = true,
                                    .may_wait = true};
+    uint64_t last =
+        deadline < TOTE__NEVER - TOTE__STEP_GRACE_NS ? deadline + TOTE__STEP_GRACE_NS : TOTE__NEVER;
+    tote_export_outcome outcome = TOTE_EXPORT_OUTCOME_INIT;
 
-    while (count) {
-        tote_export_outcome outcome = TOTE_EXPORT_OUTCOME_INIT;
-        tote_export_state state = exporter->ops.step(exporter->self, &step, &outcome);
-        if (state == TOTE_EXPORT_STATE_OVER) {
-            size_t left = outcome.span_count - outcome.rejected - outcome.too_large -
-                          outcome.shut_down - outcome.saved;
-            outcome.delivered = outcome.result == TOTE_SUCCESS ? left : outcome.delivered;
-            tote__outcome_add(sum, &outcome);
-            count -= tote__min(count, outcome.span_count);
-        } else if (state == TOTE_EXPORT_STATE_IDLE) {
-            wait_for_step(exporter, deadline);
+    while (exporter->ops.step(exporter->self, &step, &outcome) != TOTE_EXPORT_STATE_OVER) {
+        uint64_t now = tote__clock_monotonic();
+        if (now >= last) {
+            outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
+            outcome.result = TOTE_TIMED_OUT;
+            outcome.saved = exporter->ops.save(exporter->self);
+            break;
         }
+        uint64_t slice = now + TOTE__STEP_SLICE_NS;
+        tote__span_exporter_wait(exporter, slice < last ? slice : last);
+        outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
     }
+    tote__outcome_complete(&outcome, count);
+    tote__outcome_add(sum, &outcome);
 }
 
 /* In steps: nothing more is sent after a loss. */
 static void export_in_steps(const tote_span_exporter *exporter, const tote_span_data *const *spans,
-                            size_t count, uint32_t timeout_ms, tote_export_outcome *outcome) {
+                            size_t count, uint32_t timeout_ms, tote_export_outcome *sum) {
     uint64_t deadline = tote__deadline_in(timeout_ms);
 
-    for (size_t done = 0; done < count && outcome->result == TOTE_SUCCESS;) {
-        const tote_span_batch batch = tote__batch_of_spans(spans + done, count - done);
+    for (size_t done = 0; done < count && sum->result == TOTE_SUCCESS;) {
+        tote_span_batch batch = tote__batch_of_spans(spans + done, count - done);
         tote_export_outcome over = TOTE_EXPORT_OUTCOME_INIT;
-        size_t taken = exporter->ops.deliver(exporter->self, &batch, &over);
-        tote__outcome_add(outcome, &over);
-        done += taken + over.span_count;
+        size_t taken = tote__min(exporter->ops.deliver(exporter->self, &batch, &over), batch.count);
         if (taken) {
-            step_until_over(exporter, taken, deadline, outcome);
-        } else if (!over.span_count) {
-            tote_diagnose(TOTE_LEVEL_ERROR, component, "memory is out, %zu spans are lost",
-                          count - done);
-            outcome->result = TOTE_FAILURE;
+            step_until_over(exporter, taken, deadline, sum);
+        } else if (over.span_count) {
+            taken = tote__min(over.span_count, batch.count);
+            tote__outcome_complete(&over, taken);
+            tote__outcome_add(sum, &over);
+        } else {
+            tote_diagnose(TOTE_LEVEL_ERROR, component,
+                          "an exporter takes no spans, or memory is out: %zu spans are lost",
+                          batch.count);
+            sum->result = TOTE_FAILURE;
         }
+        done += taken;
+        tote__span_batch_clear(&batch);
     }
-    bool is_refused = outcome->rejected || outcome->too_large || outcome->shut_down;
-    outcome->result =
-        is_refused && outcome->result == TOTE_SUCCESS ? TOTE_FAILURE : outcome->result;
+    bool is_refused = sum->rejected || sum->too_large || sum->shut_down;
+    sum->result = is_refused && sum->result == TOTE_SUCCESS ? TOTE_FAILURE : sum->result;
 }
 
 tote_result tote_span_exporter_export(tote_span_exporter *exporter,
@@ -122,7 +161,6 @@ tote_result tote_span_exporter_export(tote_span_exporter *exporter,
     tote_export_outcome own = TOTE_EXPORT_OUTCOME_INIT;
     int error = errno;
 
-    own.span_count = count;
     if (!exporter || (count && !spans)) {
         own.result = TOTE_FAILURE;
     } else if (exporter->ops.export_spans) {
@@ -130,6 +168,8 @@ tote_result tote_span_exporter_export(tote_span_exporter *exporter,
     } else {
         export_in_steps(exporter, spans, count, timeout_ms, &own);
     }
+    own.struct_size = sizeof own;
+    tote__outcome_complete(&own, count);
     if (outcome && outcome->struct_size >= sizeof outcome->struct_size) {
         tote__copy_options("tote_export_outcome", outcome, outcome->struct_size, &own);
     }

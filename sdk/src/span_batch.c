@@ -12,7 +12,7 @@ const tote_span_data *const *tote_span_batch_get_spans(const tote_span_batch *ba
     tote_span_batch *own = (tote_span_batch *)batch;
     size_t count = 0;
 
-    if (own && !own->spans) {
+    if (own && !own->spans && !own->read) {
         own->read = tote__request_read(own->request);
         own->spans = own->read ? tote__request_spans_get(own->read, &count) : NULL;
         own->spans = count == own->count ? own->spans : NULL;

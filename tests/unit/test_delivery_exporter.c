@@ -249,6 +249,8 @@ static void spans_of_a_killed_process_are_exported_by_the_next_one(void **state)
 /* An exporter that works in steps: each batch is over with the second step. */
 struct stepping {
     const tote_span_batch *batch;
+    unsigned full_for; /* so many calls of deliver find no room */
+    bool is_never_over;
     unsigned steps;
     size_t request_size;
     tote_span_exporter *inner;
@@ -258,6 +260,10 @@ static size_t take_batch(void *self, const tote_span_batch *batch, tote_export_o
     struct stepping *stepping = self;
 
     (void)outcome;
+    if (stepping->full_for) {
+        stepping->full_for--;
+        return 0;
+    }
     stepping->batch = batch;
     stepping->steps = 0;
     return tote_span_batch_get_count(batch);
@@ -271,7 +277,7 @@ static tote_export_state step(void *self, const tote_export_step *how,
     if (!stepping->batch) {
         return TOTE_EXPORT_STATE_IDLE;
     }
-    if (stepping->steps++ == 0) {
+    if (stepping->steps++ == 0 || stepping->is_never_over) {
         return TOTE_EXPORT_STATE_UNDER_WAY;
     }
     outcome->span_count = tote_span_batch_get_count(stepping->batch);
@@ -284,7 +290,14 @@ static tote_export_state step(void *self, const tote_export_step *how,
 }
 
 static uint64_t due_at_once(void *self) {
-    return ((const struct stepping *)self)->batch ? 0 : UINT64_MAX;
+    const struct stepping *stepping = self;
+
+    return stepping->batch && !stepping->is_never_over ? 0 : UINT64_MAX;
+}
+
+static size_t forget_batch(void *self) {
+    ((struct stepping *)self)->batch = NULL;
+    return 0;
 }
 
 static void free_stepping(void *self) {
@@ -295,7 +308,8 @@ static const tote_span_exporter_ops stepping_ops = {.struct_size = sizeof steppi
                                                     .destroy = free_stepping,
                                                     .deliver = take_batch,
                                                     .step = step,
-                                                    .due = due_at_once};
+                                                    .due = due_at_once,
+                                                    .save = forget_batch};
 
 /* Contract of span_exporter.h */
 static void an_exporter_that_works_in_steps_gets_its_batches(void **state) {
@@ -308,6 +322,122 @@ static void an_exporter_that_works_in_steps_gets_its_batches(void **state) {
     assert_arrived(f, SPANS);
     assert_true(stepping.request_size > SPANS * 50);
     tote_sdk_close(&f->sdk, SAFETY_NET_MS);
+}
+
+/* "No room" is no word about the spans: nothing is split, rejected or removed for it. */
+static void an_exporter_without_room_is_tried_again(void **state) {
+    struct fixture *f = *state;
+    struct stepping stepping = {.full_for = 3, .inner = tote_memory_exporter_new(f->memory)};
+    tote_delivery_options options = TOTE_DELIVERY_OPTIONS_INIT;
+    tote_spool_report report = {.struct_size = sizeof report};
+
+    start_delivery(f, UINT32_MAX, false, f->directory);
+    make_spans();
+    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    options.spool_directory = f->directory;
+    options.retry_first_ms = 1;
+    tote_span_exporter *exporter = tote_span_exporter_new(&stepping_ops, &stepping);
+    assert_int_equal(tote_delivery_send(exporter, &options, SAFETY_NET_MS, &report), TOTE_SUCCESS);
+    assert_int_equal(report.delivered, SPANS);
+    assert_int_equal(report.rejected, 0);
+    assert_arrived(f, SPANS);
+}
+
+/* Contract of span_exporter.h: a second after its deadline an export is given up */
+static void an_export_that_never_ends_is_given_up(void **state) {
+    struct fixture *f = *state;
+    struct stepping stepping = {.is_never_over = true,
+                                .inner = tote_memory_exporter_new(f->memory)};
+    tote_delivery_options options = TOTE_DELIVERY_OPTIONS_INIT;
+
+    options.timeout_ms = 50;
+    start(f,
+          tote_delivery_exporter_new(tote_span_exporter_new(&stepping_ops, &stepping), &options));
+    make_spans();
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
+    assert_int_equal(stats_of(f->sdk).dropped_retries_exhausted, SPANS);
+    assert_true(stepping.steps < 200); /* nothing spins */
+    tote_sdk_close(&f->sdk, SAFETY_NET_MS);
+}
+
+/* Without a wrapper, too. */
+static void exporting_in_steps_keeps_its_timeout(void **state) {
+    struct fixture *f = *state;
+    struct stepping stepping = {.is_never_over = true,
+                                .inner = tote_memory_exporter_new(f->memory)};
+    tote_export_outcome outcome = TOTE_EXPORT_OUTCOME_INIT;
+
+    start_delivery(f, 0, false, NULL);
+    make_spans();
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    const tote_span_data *span = tote_memory_get_at(f->memory, 0);
+    tote_span_exporter *exporter = tote_span_exporter_new(&stepping_ops, &stepping);
+    assert_int_equal(tote_span_exporter_export(exporter, &span, 1, 50, &outcome), TOTE_TIMED_OUT);
+    assert_int_equal(outcome.delivered, 0);
+    tote_span_exporter_free(exporter);
+}
+
+static tote_result deliver_some(void *self, const tote_span_data *const *spans, size_t count,
+                                uint32_t timeout_ms, tote_export_outcome *outcome) {
+    (void)self, (void)spans, (void)timeout_ms;
+    *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
+    outcome->delivered = 3;
+    outcome->rejected = count - 3;
+    return TOTE_FAILURE;
+}
+
+/* Each span is in one count, also of an exporter that overwrites the whole outcome. */
+static void what_a_partial_failure_counts_is_counted(void **state) {
+    static const tote_span_exporter_ops ops = {.struct_size = sizeof ops,
+                                               .export_spans = deliver_some};
+    struct fixture *f = *state;
+    tote_delivery_options options = TOTE_DELIVERY_OPTIONS_INIT;
+    tote_spool_report report = {.struct_size = sizeof report};
+
+    start(f, tote_span_exporter_new(&ops, NULL));
+    make_spans();
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
+    assert_int_equal(stats_of(f->sdk).exported, 3);
+    assert_int_equal(stats_of(f->sdk).rejected, SPANS - 3);
+    assert_int_equal(stats_of(f->sdk).in_flight, 0);
+    tote_sdk_close(&f->sdk, SAFETY_NET_MS);
+
+    start_delivery(f, UINT32_MAX, false, f->directory);
+    make_spans();
+    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    options.spool_directory = f->directory;
+    tote_delivery_send(tote_span_exporter_new(&ops, NULL), &options, SAFETY_NET_MS, &report);
+    assert_int_equal(report.delivered, 3);
+    assert_int_equal(report.rejected, SPANS - 3);
+}
+
+/* A request that is too large for the disk queue waits in memory while a file is sent. */
+static void a_file_is_sent_while_a_request_waits_in_memory(void **state) {
+    enum { LARGE_BYTES = 20000, FAILURES = 3 };
+    static char text[LARGE_BYTES + 1];
+    struct fixture *f = *state;
+    tote_delivery_options options = TOTE_DELIVERY_OPTIONS_INIT;
+
+    memset(text, 'x', LARGE_BYTES);
+    options.retry_first_ms = 20;
+    options.spool_directory = f->directory;
+    options.spool_max_bytes = LARGE_BYTES / 2;
+    start(f, tote_delivery_exporter_new(make_flaky(f, FAILURES), &options));
+    make_spans();
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    tote_span *span = tote_tracer_start_span(tote_get_tracer("any.scope", "1.2"), "large", NULL);
+    tote_span_set_attribute(span, "text", tote_string(text));
+    tote_span_close(&span);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    for (int i = 0; i < SAFETY_NET_MS && stats_of(f->sdk).exported < SPANS + 1; i++) {
+        usleep(1000);
+    }
+    size_t large = 0;
+    for (size_t i = 0; i < tote_memory_get_count(f->memory); i++) {
+        large += strcmp(tote_span_data_get_name(tote_memory_get_at(f->memory, i)), "large") == 0;
+    }
+    assert_int_equal(large, 1);
+    assert_int_equal(tote_memory_get_count(f->memory), SPANS + 1);
 }
 
 static void an_exporter_without_a_way_to_export_is_not_made(void **state) {
@@ -331,6 +461,11 @@ int main(int argc, char **argv) {
         FRESH_TEST(a_disk_queue_is_delivered_without_an_sdk),
         FRESH_TEST(spans_of_a_killed_process_are_exported_by_the_next_one),
         FRESH_TEST(an_exporter_that_works_in_steps_gets_its_batches),
+        FRESH_TEST(an_exporter_without_room_is_tried_again),
+        FRESH_TEST(an_export_that_never_ends_is_given_up),
+        FRESH_TEST(exporting_in_steps_keeps_its_timeout),
+        FRESH_TEST(what_a_partial_failure_counts_is_counted),
+        FRESH_TEST(a_file_is_sent_while_a_request_waits_in_memory),
         FRESH_TEST(an_exporter_without_a_way_to_export_is_not_made),
     };
     return RUN_TESTS(tests, argc, argv);

@@ -67,6 +67,11 @@ static tote_export_state answer(void *self, const tote_export_step *asked,
     return TOTE_EXPORT_STATE_OVER;
 }
 
+static size_t forget(void *self) {
+    (void)self;
+    return 0;
+}
+
 static uint64_t never(void *self) {
     (void)self;
     return TOTE__NEVER;
@@ -79,7 +84,7 @@ static void will_answer(int status, const char *retry_after) {
 
 static void open_with(struct tote__delivery_settings settings) {
     static const tote_span_exporter_ops ops = {
-        .struct_size = sizeof ops, .deliver = take, .step = answer, .due = never};
+        .struct_size = sizeof ops, .deliver = take, .step = answer, .due = never, .save = forget};
 
     settings.destination = "the receiver";
     settings.timeout_ms = settings.timeout_ms ? settings.timeout_ms : TIMEOUT_MS;

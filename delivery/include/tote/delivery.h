@@ -65,7 +65,9 @@ typedef struct tote_spool_report {
 /**
  * Deliver what is in the spool_directory of the options by this exporter, without an SDK: what
  * programs left there that have ended, or died. Takes the exporter, always. Blocks for at most
- * timeout_ms. The report may be NULL. The result is that of tote_otlp_send_spool().
+ * timeout_ms. The report may be NULL. Returns TOTE_SUCCESS if nothing is left, also if spans were
+ * rejected; TOTE_TIMED_OUT if something is; TOTE_FAILURE if nothing could be tried, if spans are not
+ * accepted, or if files are unreadable, damaged or cannot be attached.
  */
 TOTE_API tote_result tote_delivery_send(tote_span_exporter *exporter,
                                         const tote_delivery_options *options, uint32_t timeout_ms,

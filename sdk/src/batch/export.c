@@ -220,11 +220,13 @@ static void export_directly(struct batch_queue *queue) {
  */
 static bool deliver_some(struct batch_queue *queue) {
     const tote_span_exporter *exporter = queue->processor->exporter;
-    const tote_span_batch batch =
+    tote_span_batch batch =
         tote__batch_of_spans(queue->spans + queue->batch_from, batch_left(queue));
     tote_export_outcome outcome = TOTE_EXPORT_OUTCOME_INIT;
-    size_t count = exporter->ops.deliver(exporter->self, &batch, &outcome);
+    size_t count = tote__min(exporter->ops.deliver(exporter->self, &batch, &outcome), batch.count);
 
+    outcome.span_count = tote__min(outcome.span_count, batch.count);
+    tote__span_batch_clear(&batch);
     if (count) {
         pass_over(queue, count);
         queue->kept++;
@@ -235,10 +237,11 @@ static bool deliver_some(struct batch_queue *queue) {
     }
     if (!outcome.span_count) {
         outcome.span_count = batch_left(queue);
+        outcome.result = TOTE_FAILURE;
         tote_diagnose(TOTE_LEVEL_ERROR, component, "memory is out, %zu spans are lost",
                       outcome.span_count);
     }
-    outcome.result = TOTE_FAILURE;
+    tote__outcome_complete(&outcome, outcome.span_count);
     pass_over(queue, outcome.span_count);
     settle(queue, &outcome);
     let_go_of(queue, queue->taken_to - batch_left(queue) - outcome.span_count, outcome.span_count);

@@ -4,8 +4,9 @@
  * SpanExporter: a way out for ended spans. Spec: trace/sdk.md#span-exporter
  *
  * An exporter either blocks (export_spans), or works in steps that do not block (deliver, step,
- * due, descriptor, save). Both kinds can be wrapped by tote_delivery_exporter_new(), which adds
- * retry, a disk queue and crash-safe mode; that wrapper works in steps itself.
+ * due, descriptor, save). tote_delivery_exporter_new() wraps either kind, and adds retry, a disk
+ * queue and crash-safe mode. A processor always wraps an exporter of yours that works in steps:
+ * with the defaults, if you have not.
  *
  * Threads:  one at a time calls export_spans, deliver, step, due and save; any thread the others,
  *           also meanwhile.
@@ -54,9 +55,9 @@ typedef enum tote_export_failure {
  */
 typedef struct tote_export_outcome {
     size_t struct_size;
-    size_t span_count; /**< of a step: of how many spans this is the outcome, those that were delivered first */
-    tote_result result; /**< of a step: of the spans in no count; of export_spans it is the value returned */
-    size_t delivered;   /**< arrived although the result is not TOTE_SUCCESS */
+    size_t span_count; /**< of how many spans this is the outcome; Tote fills it in, except where deliver returns 0 */
+    tote_result result; /**< of the spans in no count; the value that export_spans returns wins */
+    size_t delivered;   /**< arrived; only looked at if the result is not TOTE_SUCCESS */
     size_t rejected;    /**< the receiver said no to them, for good */
     size_t too_large;   /**< never sent: over a limit of the exporter, each alone */
     size_t shut_down;   /**< not delivered because the exporter was told to stop */
@@ -78,19 +79,19 @@ typedef struct tote_export_outcome {
 /** How a step is made. */
 typedef struct tote_export_step {
     size_t struct_size;
-    uint32_t timeout_ms;   /**< of a request with its retries, from its first attempt on, if the exporter's own is not shorter */
-    uint64_t deadline_ns;  /**< of CLOCK_MONOTONIC: the end of a shutdown. Nothing goes on after it; UINT64_MAX: none */
-    bool is_last_chance;   /**< what cannot be tried again in time is given up now, or saved */
-    bool may_wait;         /**< for the receiver, some 50 ms; never between attempts */
-    bool is_urgent;        /**< somebody waits: end a pause between attempts, unless the receiver asked for it */
-    bool begins_nothing;   /**< only what is under way goes on */
+    uint32_t timeout_ms;  /**< for what was delivered, with its retries, from its first attempt on; an exporter may have a shorter one */
+    uint64_t deadline_ns; /**< of CLOCK_MONOTONIC: end what is under way by then; a second later it is given up by save. UINT64_MAX: none */
+    bool is_last_chance;  /**< what cannot be tried again in time is given up now, or saved */
+    bool may_wait;        /**< for the receiver, for up to 50 ms; never between attempts */
+    bool is_urgent;       /**< somebody waits: end a pause between attempts, unless the receiver asked for it */
+    bool begins_nothing;  /**< only what is under way goes on; if nothing is, what keeps the descriptor readable is forgotten */
 } tote_export_step;
 
 /** Where an exporter that works in steps is. */
 typedef enum tote_export_state {
     TOTE_EXPORT_STATE_IDLE,      /**< nothing to do until due() */
     TOTE_EXPORT_STATE_UNDER_WAY, /**< the next step goes on when the descriptor is readable, and when due() */
-    TOTE_EXPORT_STATE_OVER       /**< of outcome->span_count spans; the next step may have more to do */
+    TOTE_EXPORT_STATE_OVER       /**< what one call of deliver took: once for each call that took spans, in their order */
 } tote_export_state;
 
 typedef struct tote_span_exporter_ops {
@@ -111,16 +112,15 @@ typedef struct tote_span_exporter_ops {
     void (*destroy)(void *self); /**< last, once, also when new failed; may be NULL */
 
     /**
-     * The first function of an exporter that works in steps; then step and due are needed, too. Take as many of the
-     * first spans as there is room for, without waiting. In a forked child this begins anew: what the parent delivered
-     * is the parent's. Returns how many; 0 when there is no room until a step is
-     * over. What is over at once is in the outcome, and only that: the spans that were taken are none of its.
-     * The batch stays valid until their outcome is known, or they are given up, when the exporter
-     * is wrapped; else it is valid for the call.
+     * The first function of an exporter that works in steps; step, due and save are needed, too. Take the first spans of
+     * the batch without waiting, all of them if there is room. Returns how many. A receiver that takes fewer gets the
+     * others in a batch of their own. 0: there is no room until a step is over, or the first outcome->span_count spans
+     * are over already, with this outcome. The batch stays valid until what was taken is over or given up. In a forked
+     * child any function may be called first: what the parent delivered is the parent's.
      */
     size_t (*deliver)(void *self, const tote_span_batch *batch, tote_export_outcome *outcome);
 
-    /** Go on with what was delivered first. */
+    /** Go on with what was delivered first. The outcome is looked at for TOTE_EXPORT_STATE_OVER. */
     tote_export_state (*step)(void *self, const tote_export_step *step, tote_export_outcome *outcome);
 
     /** When a step has something to do whatever the descriptor says, by CLOCK_MONOTONIC in ns. UINT64_MAX: never. */
@@ -130,8 +130,8 @@ typedef struct tote_span_exporter_ops {
     int (*descriptor)(void *self);
 
     /**
-     * Forget all that is not over. First save it, from the first spans on, where it outlives this process, as far as that
-     * can be. Returns how many spans were saved. May be NULL.
+     * Give up all that is not over. First save it, from the first spans on, where it outlives this process, as far as that
+     * can be. Returns how many spans were saved.
      */
     size_t (*save)(void *self);
 } tote_span_exporter_ops;

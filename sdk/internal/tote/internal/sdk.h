@@ -115,7 +115,21 @@ struct tote_span_exporter {
 tote_span_exporter *tote__span_exporter_set_extras(tote_span_exporter *exporter,
                                                    const struct tote__exporter_extras *extras);
 
-/* Add the counts of one outcome to those of another. */
+/*
+ * After a call of an exporter: have the counts sum up to so many spans at most, and `delivered` be
+ * one of them. Returns: how many of the spans are in none: they are lost.
+ */
+enum { TOTE__OUTCOME_COUNTS = 5 };
+size_t tote__outcome_complete(tote_export_outcome *outcome, size_t span_count);
+
+/* Wait until an exporter that works in steps can go on, or until the deadline. */
+void tote__span_exporter_wait(const tote_span_exporter *exporter, uint64_t deadline);
+
+/* So long waits who steps, before others have their turn, and for one past its deadline. */
+#define TOTE__STEP_SLICE_NS 50000000U
+#define TOTE__STEP_GRACE_NS 1000000000U
+
+/* Add a complete outcome to a sum, which has the result and the cause of the last failure. */
 void tote__outcome_add(tote_export_outcome *sum, const tote_export_outcome *outcome);
 
 /* What a processor can do that is driven by the host's loop. One call at a time, but for watch. */
