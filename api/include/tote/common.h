@@ -54,10 +54,10 @@
 
 /*
  * With TOTE_DISABLED defined instrumentation is compiled away: each call becomes what it would be
- * without memory: nothing, NULL, false, 0, or -1 if that stands for nothing. Arguments are checked by
- * the compiler and not evaluated, but a function given to run is run. No library of Tote is needed
- * then. What only computes (ids as text, values, trace states) and what implements extension points
- * stays as it is. See tote/disabled.h, which each header includes.
+ * without memory: nothing, NULL, false, 0, or -1 if that stands for nothing. Arguments are checked
+ * by the compiler and not evaluated, but a function given to run is run. No library of Tote is
+ * needed then. What only computes (ids as text, values, trace states) and what implements extension
+ * points stays as it is. See tote/disabled.h, which each header includes.
  */
 
 /** An inline function that is an exported symbol as well, for callers that read no headers. */

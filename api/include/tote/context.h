@@ -56,19 +56,22 @@ TOTE_API void *tote_context_get_value(const tote_context *context, const tote_co
 
 /**
  * Copy out who the current span is; each pointer may be NULL. The one function that a signal
- * handler may call, to say in which trace a program crashed. Returns: false when there is no valid span.
+ * handler may call, to say in which trace a program crashed. Returns: false when there is no valid
+ * span.
  */
 TOTE_API bool tote_current_span_context(tote_trace_id *trace_id, tote_span_id *span_id,
                                         uint8_t *trace_flags);
 
-TOTE_API TOTE_MUST_USE tote_context *tote_context_with_store(const tote_context *context, tote_store *store);
+TOTE_API TOTE_MUST_USE tote_context *tote_context_with_store(const tote_context *context,
+                                                             tote_store *store);
 
 /** A context with this span; NULL takes the span out, so that the next one starts a trace. */
-TOTE_API TOTE_MUST_USE tote_context *tote_context_with_span(const tote_context *context, tote_span *span);
+TOTE_API TOTE_MUST_USE tote_context *tote_context_with_span(const tote_context *context,
+                                                            tote_span *span);
 
 /** Takes `value`, also on failure. */
-TOTE_API TOTE_MUST_USE tote_context *tote_context_with_value(const tote_context *context,
-                                               const tote_context_key *key, void *value);
+TOTE_API TOTE_MUST_USE tote_context *
+tote_context_with_value(const tote_context *context, const tote_context_key *key, void *value);
 
 /** A context in which Tote starts no spans and injects nothing: for an exporter's own calls. */
 TOTE_API TOTE_MUST_USE tote_context *tote_context_with_suppression(const tote_context *context);
@@ -87,15 +90,16 @@ TOTE_API bool tote_context_detach(tote_context_token token);
 TOTE_API int tote_context_run(const tote_context *context, int (*run)(void *arg), void *arg);
 
 /**
- * Note what is current here; needs no release. Before code that may be left by longjmp, for tote_context_unwind(); or before
- * a callback, for tote_context_detach() after it, which is false when the callback left something behind.
+ * Note what is current here; needs no release. Before code that may be left by longjmp, for
+ * tote_context_unwind(); or before a callback, for tote_context_detach() after it, which is false
+ * when the callback left something behind.
  */
 TOTE_API tote_context_token tote_context_mark(void);
 
 /**
  * Go back to a mark: detach all since, and close the scopes opened since and still current here,
- * with this status. Their handles are gone. The mark stays good if the scope it was taken in is closed
- * meanwhile, by any thread. Returns: how many scopes were closed.
+ * with this status. Their handles are gone. The mark stays good if the scope it was taken in is
+ * closed meanwhile, by any thread. Returns: how many scopes were closed.
  */
 TOTE_API size_t tote_context_unwind(tote_context_token mark, tote_status_code status,
                                     const char *description);
@@ -103,12 +107,15 @@ TOTE_API size_t tote_context_unwind(tote_context_token mark, tote_status_code st
 /** Where the current context is kept when that is not the thread: a fibre runtime's own slot. */
 typedef struct tote_context_slot {
     size_t struct_size;
-    void *(*get)(void *self);              /**< the running fibre's pointer, NULL at first */
+    void *(*get)(void *self);             /**< the running fibre's pointer, NULL at first */
     void (*set)(void *self, void *stack); /**< keep this pointer for the running fibre */
     void *self;
 } tote_context_slot;
 
-/** Use this slot from now on; NULL is the thread's again. Threads: setup. Returns: false when too late. */
+/**
+ * Use this slot from now on; NULL is the thread's again. Threads: setup. Returns: false when too
+ * late.
+ */
 TOTE_API bool tote_context_set_slot(const tote_context_slot *slot);
 
 /** Free what a slot kept for a fibre that has ended. */

@@ -47,7 +47,10 @@ typedef struct tote_allocator {
     void *self;
 } tote_allocator;
 
-/** Before any other call. Threads: setup. Returns: false, and no change, when memory is in use already. */
+/**
+ * Before any other call. Threads: setup. Returns: false, and no change, when memory is in use
+ * already.
+ */
 TOTE_API bool tote_set_allocator(const tote_allocator *allocator);
 
 TOTE_END_DECLS

@@ -63,30 +63,34 @@ TOTE_API void tote_inject(const tote_context *context, void *carrier,
  * from tote_context_root()). What cannot be read leaves that part as it was. Never NULL: unref it.
  */
 TOTE_API TOTE_MUST_USE tote_context *tote_extract(const tote_context *context, const void *carrier,
-                                    const tote_text_map_getter *getter);
+                                                  const tote_text_map_getter *getter);
 
 /** The same two with a propagator of your choice. NULL does nothing. */
-TOTE_API void tote_propagator_inject(const tote_propagator *propagator,
-                                     const tote_context *context, void *carrier,
-                                     const tote_text_map_setter *setter);
+TOTE_API void tote_propagator_inject(const tote_propagator *propagator, const tote_context *context,
+                                     void *carrier, const tote_text_map_setter *setter);
 TOTE_API TOTE_MUST_USE tote_context *tote_propagator_extract(const tote_propagator *propagator,
-                                               const tote_context *context, const void *carrier,
-                                               const tote_text_map_getter *getter);
+                                                             const tote_context *context,
+                                                             const void *carrier,
+                                                             const tote_text_map_getter *getter);
 
 /** The names this propagator writes. Borrowed; NULL past the end. */
 TOTE_API const char *tote_propagator_get_field(const tote_propagator *propagator, size_t index);
 
 /**
- * A context whose message goes to `host`, as it stands in the URL; NULL takes that back. For one injection:
- * what limits propagation by destination asks for it, and takes a host that it is not told for one that is not allowed.
+ * A context whose message goes to `host`, as it stands in the URL; NULL takes that back. For one
+ * injection: what limits propagation by destination asks for it, and takes a host that it is not
+ * told for one that is not allowed.
  */
 TOTE_API TOTE_MUST_USE tote_context *tote_context_with_destination(const tote_context *context,
-                                                     const char *host);
+                                                                   const char *host);
 
 /** Borrowed from the context; NULL when it is not known. */
 TOTE_API const char *tote_context_get_destination(const tote_context *context);
 
-/** A header with its lengths; a carrier without callbacks, also for bindings. Its layout never changes. */
+/**
+ * A header with its lengths; a carrier without callbacks, also for bindings. Its layout never
+ * changes.
+ */
 typedef struct tote_header {
     const char *name;
     size_t name_length;
@@ -96,12 +100,13 @@ typedef struct tote_header {
 
 /** Extract from an array of headers. */
 TOTE_API TOTE_MUST_USE tote_context *tote_extract_headers(const tote_context *context,
-                                            const tote_header *headers, size_t count);
+                                                          const tote_header *headers, size_t count);
 
 /**
- * Inject into an array of headers, whose text goes to `buffer`, ended with NUL. What does not fit is left
- * out whole, with a diagnostic; 16 headers and TOTE_INJECT_BYTES are always enough for the propagators
- * that come with Tote, but for Jaeger and OT trace, which have a header for each entry of baggage.
+ * Inject into an array of headers, whose text goes to `buffer`, ended with NUL. What does not fit
+ * is left out whole, with a diagnostic; 16 headers and TOTE_INJECT_BYTES are always enough for the
+ * propagators that come with Tote, but for Jaeger and OT trace, which have a header for each entry
+ * of baggage.
  * Returns: how many headers were written. Remove yours of the same names before you add them.
  */
 TOTE_API size_t tote_inject_headers(const tote_context *context, tote_header *headers,
@@ -110,8 +115,9 @@ TOTE_API size_t tote_inject_headers(const tote_context *context, tote_header *he
 #define TOTE_INJECT_BYTES 32768
 
 /**
- * An array of headers as a carrier: what most servers hold. Setting a header replaces those of its name, in any
- * case, and copies its text to `buffer`; nothing is allocated. What does not fit is left out whole, with a diagnostic.
+ * An array of headers as a carrier: what most servers hold. Setting a header replaces those of its
+ * name, in any case, and copies its text to `buffer`; nothing is allocated. What does not fit is
+ * left out whole, with a diagnostic.
  */
 typedef struct tote_header_array {
     tote_header *headers;

@@ -35,11 +35,12 @@ typedef struct tote_propagator_ops {
 } tote_propagator_ops;
 
 /** Takes `self`, always. If out of memory one that does nothing; never NULL. */
-TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new(const tote_propagator_ops *ops, void *self);
+TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new(const tote_propagator_ops *ops,
+                                                            void *self);
 
 /**
- * Call `visit` for the headers called `key`, ignoring case, and only those; for all when it is NULL: what a
- * propagator reads with.
+ * Call `visit` for the headers called `key`, ignoring case, and only those; for all when it is
+ * NULL: what a propagator reads with.
  */
 TOTE_API void tote_getter_get_all(const tote_text_map_getter *getter, const void *carrier,
                                   const char *key, tote_header_visitor visit, void *arg);
@@ -48,9 +49,9 @@ TOTE_API void tote_getter_get_all(const tote_text_map_getter *getter, const void
 typedef tote_propagator *(*tote_propagator_constructor)(void);
 
 /**
- * Have OTEL_PROPAGATORS and tote_propagator_from_names() find a propagator of yours by this name, whatever
- * the case; built-in names win, then the last registered. `make` must stay for ever. Returns: false when
- * it was not registered.
+ * Have OTEL_PROPAGATORS and tote_propagator_from_names() find a propagator of yours by this name,
+ * whatever the case; built-in names win, then the last registered. `make` must stay for ever.
+ * Returns: false when it was not registered.
  */
 TOTE_API bool tote_propagator_register(const char *name, tote_propagator_constructor make);
 

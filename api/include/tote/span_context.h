@@ -31,12 +31,13 @@ enum { TOTE_TRACE_FLAG_SAMPLED = 1 << 0, TOTE_TRACE_FLAG_RANDOM = 1 << 1 };
 typedef struct tote_span_context tote_span_context;
 
 /** Invalid ids are kept as they are. NULL if out of memory. */
-TOTE_API TOTE_MUST_USE tote_span_context *tote_span_context_new(const tote_trace_id *trace_id,
-                                                  const tote_span_id *span_id, uint8_t trace_flags,
-                                                  const tote_trace_state *trace_state,
-                                                  bool is_remote);
+TOTE_API TOTE_MUST_USE tote_span_context *
+tote_span_context_new(const tote_trace_id *trace_id, const tote_span_id *span_id,
+                      uint8_t trace_flags, const tote_trace_state *trace_state, bool is_remote);
 
-/** One more reference, or an equal copy where `context` is part of a span. NULL if out of memory. */
+/**
+ * One more reference, or an equal copy where `context` is part of a span. NULL if out of memory.
+ */
 TOTE_API tote_span_context *tote_span_context_ref(const tote_span_context *context);
 TOTE_API void tote_span_context_unref(tote_span_context *context);
 
@@ -53,7 +54,9 @@ TOTE_API bool tote_span_context_is_sampled(const tote_span_context *context);
 TOTE_API void tote_trace_id_to_hex(const tote_trace_id *id, char *hex);
 TOTE_API void tote_span_id_to_hex(const tote_span_id *id, char *hex);
 
-/** Exactly 32 (16) lower-case digits, not all zero. Returns: false, and `id` as it was, otherwise. */
+/**
+ * Exactly 32 (16) lower-case digits, not all zero. Returns: false, and `id` as it was, otherwise.
+ */
 TOTE_API bool tote_trace_id_from_hex(tote_trace_id *id, const char *hex);
 TOTE_API bool tote_span_id_from_hex(tote_span_id *id, const char *hex);
 

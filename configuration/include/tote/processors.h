@@ -16,15 +16,15 @@
 #ifndef TOTE_PROCESSORS_H
 #define TOTE_PROCESSORS_H
 
-#include "tote/start.h"
 #include "tote/sdk/span_processor.h"
+#include "tote/start.h"
 
 TOTE_BEGIN_DECLS
 
 /**
  * Batches for the exporter. NULL options are the defaults and the OTEL_BSP_* variables, as in
- * tote_sdk_start(); options override variables, field by field. TOTE_EXPORT_MODE_AT_END makes a simple
- * processor. At most 16 may exist at a time, with those of tote_sdk_start().
+ * tote_sdk_start(); options override variables, field by field. TOTE_EXPORT_MODE_AT_END makes a
+ * simple processor. At most 16 may exist at a time, with those of tote_sdk_start().
  */
 TOTE_API TOTE_MUST_USE tote_span_processor *
 tote_batch_processor_new(tote_span_exporter *exporter, const tote_batch_options *options);

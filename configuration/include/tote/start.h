@@ -23,7 +23,8 @@ TOTE_BEGIN_DECLS
 typedef enum tote_export_mode {
     TOTE_EXPORT_MODE_BY_WORKER, /**< batches, one thread made at start */
     TOTE_EXPORT_MODE_BY_HOST,   /**< batches, no thread: your loop calls tote_sdk_poll() */
-    TOTE_EXPORT_MODE_AT_END     /**< each span as it ends, on the thread that ends it: for tests, not for services */
+    /** Each span as it ends, on the thread that ends it: for tests, not for services */
+    TOTE_EXPORT_MODE_AT_END
 } tote_export_mode;
 
 /** Spec: trace/sdk.md#batching-processor */
@@ -31,8 +32,9 @@ typedef struct tote_batch_options {
     size_t struct_size;
     tote_export_mode mode;
     /**
-     * Spans; 2048. More are dropped and counted. If neither this nor OTEL_BSP_MAX_QUEUE_SIZE is set, an OTLP exporter
-     * goes on to max_queue_bytes, so that a burst is not lost. TOTE_UNLIMITED: only max_queue_bytes counts.
+     * Spans; 2048. More are dropped and counted. If neither this nor OTEL_BSP_MAX_QUEUE_SIZE is
+     * set, an OTLP exporter goes on to max_queue_bytes, so that a burst is not lost.
+     * TOTE_UNLIMITED: only max_queue_bytes counts.
      */
     uint32_t max_queue_size;
     size_t max_queue_bytes;         /**< of records, about 250 bytes a span; 14 MiB */
@@ -43,16 +45,17 @@ typedef struct tote_batch_options {
     bool ignore_environment;        /**< leave OTEL_BSP_* out */
 } tote_batch_options;
 
-#define TOTE_BATCH_OPTIONS_INIT \
+#define TOTE_BATCH_OPTIONS_INIT                                                                    \
     { sizeof(tote_batch_options), TOTE_EXPORT_MODE_BY_WORKER, 0, 0, 0, 0, 0, 0, false }
 
 typedef struct tote_sdk_options {
     size_t struct_size;
     bool ignore_environment;
-    bool not_global;         /**< an SDK of its own; leaves the global provider and propagator alone */
+    /** An SDK of its own; leaves the global provider and propagator alone */
+    bool not_global;
     /**
-     * YAML, as OTEL_CONFIG_FILE. Not in this version: a file given here or there is not read, which is
-     * an error in diagnostics, and the other options and variables apply.
+     * YAML, as OTEL_CONFIG_FILE. Not in this version: a file given here or there is not read, which
+     * is an error in diagnostics, and the other options and variables apply.
      */
     const char *config_file;
 
@@ -60,7 +63,7 @@ typedef struct tote_sdk_options {
     const tote_attribute *resource_attributes; /**< win over detected ones */
     size_t resource_attribute_count;
     const char *resource_schema_url; /**< NULL: that of the detectors */
-    const char *resource_detectors; /**< "host,process"; NULL: all there are; "none" */
+    const char *resource_detectors;  /**< "host,process"; NULL: all there are; "none" */
 
     tote_sampler *sampler;           /**< taken; NULL: parent based, always on */
     tote_id_generator *id_generator; /**< taken */
@@ -76,13 +79,13 @@ typedef struct tote_sdk_options {
      */
     tote_span_processor *const *processors;
     size_t processor_count;
-    tote_span_exporter *const *exporters;   /**< each taken; a NULL is left out */
+    tote_span_exporter *const *exporters; /**< each taken; a NULL is left out */
     /**
      * 0: none if one of `processors` exports or is NULL (it could not be made), else what the
      * environment says, else OTLP.
      */
     size_t exporter_count;
-    const tote_batch_options *batch;        /**< for each of `exporters` */
+    const tote_batch_options *batch; /**< for each of `exporters` */
 
     const tote_thread_factory *thread_factory;
     /** NULL: the system's clocks. A local child takes its start from its parent's real time and the
@@ -92,14 +95,16 @@ typedef struct tote_sdk_options {
     void *clock;
 } tote_sdk_options;
 
-#define TOTE_SDK_OPTIONS_INIT                                                              \
-    { sizeof(tote_sdk_options), false, false, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL,  \
-      NULL, NULL, TOTE_STORE_EXPORT_ALL, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL }
+#define TOTE_SDK_OPTIONS_INIT                                                                      \
+    {                                                                                              \
+        sizeof(tote_sdk_options), false, false, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, \
+            NULL, TOTE_STORE_EXPORT_ALL, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL         \
+    }
 
 /**
- * Start. While an SDK is running globally this is one more reference to it, and the options are released
- * with a diagnostic. After a shutdown a new one may be started, and serves the tracers there are.
- * NULL on failure: the reason went to diagnostics and spans are not recorded.
+ * Start. While an SDK is running globally this is one more reference to it, and the options are
+ * released with a diagnostic. After a shutdown a new one may be started, and serves the tracers
+ * there are. NULL on failure: the reason went to diagnostics and spans are not recorded.
  * Blocks: some milliseconds with OTLP (5 to 25 have been seen), to set up TLS; for no network.
  */
 TOTE_API TOTE_MUST_USE tote_sdk *tote_sdk_start(const tote_sdk_options *options);

@@ -3,11 +3,11 @@
  * @file tote/delivery.h
  * Retry, a disk queue and crash-safe mode for any exporter.
  *
- * tote_delivery_exporter_new() wraps an exporter. What it cannot send now is sent again later: after
- * a pause that doubles, or from a disk queue that outlives the process. In crash-safe mode ended
- * spans outlive a process that is killed. An exporter of your own needs no code for that; it may
- * say more about a failure in tote_export_outcome. The OTLP exporter has the same around it: its
- * options are in tote_otlp_options. See docs/delivery.md, examples/deliver.c.
+ * tote_delivery_exporter_new() wraps an exporter. What it cannot send now is sent again later:
+ * after a pause that doubles, or from a disk queue that outlives the process. In crash-safe mode
+ * ended spans outlive a process that is killed. An exporter of your own needs no code for that; it
+ * may say more about a failure in tote_export_outcome. The OTLP exporter has the same around it:
+ * its options are in tote_otlp_options. See docs/delivery.md, examples/deliver.c.
  *
  * Threads:  as for an exporter: tote/sdk/span_exporter.h.
  * Lifetime: options are copied.
@@ -22,13 +22,19 @@ TOTE_BEGIN_DECLS
 /** Fields that are 0 or NULL have the default. TOTE_UNLIMITED is no limit. */
 typedef struct tote_delivery_options {
     size_t struct_size;
-    const char *destination;       /**< names the receiver in diagnostics; "the exporter" */
-    uint32_t timeout_ms;           /**< of one request with its retries; 10000 */
-    uint32_t retry_first_ms;       /**< to wait after an attempt that failed, more or less a fifth; doubled each time; 1000 */
-    uint32_t retry_longest_ms;     /**< 30000 */
-    uint32_t max_retry_after_ms;   /**< the longest wait that the receiver can ask for; 300000 */
-    size_t max_request_bytes;      /**< as OTLP in protobuf; 64 MiB. More spans are exported in several calls */
-    const char *spool_directory;   /**< of the disk queue; created if it is missing. NULL: no disk queue. One directory per destination */
+    const char *destination; /**< names the receiver in diagnostics; "the exporter" */
+    uint32_t timeout_ms;     /**< of one request with its retries; 10000 */
+    /** To wait after an attempt that failed, more or less a fifth; doubled each time; 1000 */
+    uint32_t retry_first_ms;
+    uint32_t retry_longest_ms;   /**< 30000 */
+    uint32_t max_retry_after_ms; /**< the longest wait that the receiver can ask for; 300000 */
+    /** As OTLP in protobuf; 64 MiB. More spans are exported in several calls */
+    size_t max_request_bytes;
+    /**
+     * Of the disk queue; created if it is missing. NULL: no disk queue. One directory per
+     * destination
+     */
+    const char *spool_directory;
     size_t spool_max_bytes;        /**< 256 MiB; then the oldest spans are evicted, and counted */
     uint32_t spool_max_files;      /**< 4096 */
     uint32_t spool_max_age_s;      /**< 86400 */
@@ -38,7 +44,7 @@ typedef struct tote_delivery_options {
     size_t journal_bytes;          /**< of crash-safe memory; 14 MiB */
 } tote_delivery_options;
 
-#define TOTE_DELIVERY_OPTIONS_INIT                                                               \
+#define TOTE_DELIVERY_OPTIONS_INIT                                                                 \
     { sizeof(tote_delivery_options), NULL, 0, 0, 0, 0, 0, NULL, 0, 0, 0, false, false, NULL, 0 }
 
 /**
@@ -51,23 +57,44 @@ tote_delivery_exporter_new(tote_span_exporter *exporter, const tote_delivery_opt
 /** What came of a disk queue. */
 typedef struct tote_spool_report {
     size_t struct_size;
-    uint64_t delivered;    /**< spans */
-    uint64_t rejected;     /**< by the receiver */
+    uint64_t delivered; /**< spans */
+    uint64_t rejected;  /**< by the receiver */
     uint64_t batches_left;
-    uint64_t lost;         /**< ended in processes that died, and were not written down, as those counted; or could not be read */
-    uint64_t unreadable;   /**< files that cannot be opened, or that another user owns or may write to; they stay */
-    uint64_t damaged;      /**< batches and journals that were damaged; kept as *.corrupt, except for journals in shared memory */
-    uint64_t not_accepted; /**< spans of the batch that the receiver did not accept here, for example for its credentials; it stays */
-    uint64_t gone;         /**< crash-safe journals whose shared memory no longer exists; the number of their spans is unknown */
-    uint64_t unattached;   /**< crash-safe journals in the shared memory of another container or IPC namespace; they stay, and the number of their spans is unknown */
+    /**
+     * Ended in processes that died, and were not written down, as those counted; or could not be
+     * read
+     */
+    uint64_t lost;
+    /** Files that cannot be opened, or that another user owns or may write to; they stay */
+    uint64_t unreadable;
+    /**
+     * Batches and journals that were damaged; kept as *.corrupt, except for journals in shared
+     * memory
+     */
+    uint64_t damaged;
+    /**
+     * Spans of the batch that the receiver did not accept here, for example for its credentials; it
+     * stays
+     */
+    uint64_t not_accepted;
+    /**
+     * Crash-safe journals whose shared memory no longer exists; the number of their spans is
+     * unknown
+     */
+    uint64_t gone;
+    /**
+     * Crash-safe journals in the shared memory of another container or IPC namespace; they stay,
+     * and the number of their spans is unknown
+     */
+    uint64_t unattached;
 } tote_spool_report;
 
 /**
  * Deliver what is in the spool_directory of the options by this exporter, without an SDK: what
  * programs left there that have ended, or died. Takes the exporter, always. Blocks for at most
  * timeout_ms. The report may be NULL. Returns TOTE_SUCCESS if nothing is left, also if spans were
- * rejected; TOTE_TIMED_OUT if something is; TOTE_FAILURE if nothing could be tried, if spans are not
- * accepted, or if files are unreadable, damaged or cannot be attached.
+ * rejected; TOTE_TIMED_OUT if something is; TOTE_FAILURE if nothing could be tried, if spans are
+ * not accepted, or if files are unreadable, damaged or cannot be attached.
  */
 TOTE_API tote_result tote_delivery_send(tote_span_exporter *exporter,
                                         const tote_delivery_options *options, uint32_t timeout_ms,

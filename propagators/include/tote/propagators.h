@@ -42,7 +42,7 @@ typedef struct tote_baggage_propagator_options {
     size_t allowed_host_count;
 } tote_baggage_propagator_options;
 
-#define TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT \
+#define TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT                                                       \
     { sizeof(tote_baggage_propagator_options), NULL, 0, false, 0, 0, NULL, 0 }
 
 /** `baggage`. A member that exceeds a limit is left out. Options are copied. Spec: w3c/baggage */
@@ -82,8 +82,8 @@ tote_propagator_new_ot_trace(const tote_baggage_propagator_options *options);
 TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_opencensus(bool raw);
 
 /** Run propagators in order; on extract the last one wins. Takes ownership of the references. */
-TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_composite(tote_propagator *const *propagators,
-                                                        size_t count);
+TOTE_API TOTE_MUST_USE tote_propagator *
+tote_propagator_new_composite(tote_propagator *const *propagators, size_t count);
 
 /**
  * Return the propagators of a list of names in the syntax of OTEL_PROPAGATORS, for example

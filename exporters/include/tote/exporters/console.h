@@ -5,9 +5,9 @@
  *
  * The format may change with any version: let no program read it.
  *
- * OTEL_TRACES_EXPORTER=console and TOTE_EXPORT_MODE_AT_END write each span on the thread that ends it, which waits
- * until `out` has taken it, and for its turn: while you watch, not in a service. As one of the options'
- * exporters it gets batches, from the worker.
+ * OTEL_TRACES_EXPORTER=console and TOTE_EXPORT_MODE_AT_END write each span on the thread that ends
+ * it, which waits until `out` has taken it, and for its turn: while you watch, not in a service. As
+ * one of the options' exporters it gets batches, from the worker.
  */
 #ifndef TOTE_EXPORTERS_CONSOLE_H
 #define TOTE_EXPORTERS_CONSOLE_H

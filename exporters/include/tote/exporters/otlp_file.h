@@ -3,8 +3,8 @@
  * @file tote/exporters/otlp_file.h
  * OTLP in files: a request a line, as JSON, to stdout or to a file. Spec: protocol/file-exporter.md
  *
- * What collectors read with their otlpjsonfile receiver, and `tote view FILE` draws. OTEL_TRACES_EXPORTER=otlp/stdout is the
- * same with no options.
+ * What collectors read with their otlpjsonfile receiver, and `tote view FILE` draws.
+ * OTEL_TRACES_EXPORTER=otlp/stdout is the same with no options.
  *
  * Threads:  any.
  * Lifetime: options are copied.
@@ -18,18 +18,25 @@ TOTE_BEGIN_DECLS
 
 typedef struct tote_otlp_file_options {
     size_t struct_size;
-    const char *path;   /**< appended to, and made if it is not there; by convention *.jsonl; made absolute. NULL: stdout */
-    uint64_t max_bytes; /**< before a line would go over it, PATH becomes PATH.1, that one PATH.2 and so on; 0: never */
+    /**
+     * Appended to, and made if it is not there; by convention *.jsonl; made absolute. NULL: stdout
+     */
+    const char *path;
+    /** Before a line would go over it, PATH becomes PATH.1, that one PATH.2 and so on; 0: never */
+    uint64_t max_bytes;
     uint32_t max_files; /**< how many of those are kept; 4 */
 } tote_otlp_file_options;
 
-#define TOTE_OTLP_FILE_OPTIONS_INIT { sizeof(tote_otlp_file_options), NULL, 0, 0 }
+#define TOTE_OTLP_FILE_OPTIONS_INIT                                                                \
+    { sizeof(tote_otlp_file_options), NULL, 0, 0 }
 
 /**
- * NULL options: stdout. A file that somebody else moved or removed is made anew; several processes may write to one, whole lines each, but
- * one of them at most should move it. NULL when it cannot be opened.
+ * NULL options: stdout. A file that somebody else moved or removed is made anew; several processes
+ * may write to one, whole lines each, but one of them at most should move it. NULL when it cannot
+ * be opened.
  */
-TOTE_API TOTE_MUST_USE tote_span_exporter *tote_otlp_file_exporter_new(const tote_otlp_file_options *options);
+TOTE_API TOTE_MUST_USE tote_span_exporter *
+tote_otlp_file_exporter_new(const tote_otlp_file_options *options);
 
 TOTE_END_DECLS
 

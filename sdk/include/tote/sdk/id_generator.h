@@ -30,7 +30,8 @@ typedef struct tote_id_generator_ops {
 } tote_id_generator_ops;
 
 /** A generator of your own. Takes `self`, always. NULL on failure. */
-TOTE_API TOTE_MUST_USE tote_id_generator *tote_id_generator_new(const tote_id_generator_ops *ops, void *self);
+TOTE_API TOTE_MUST_USE tote_id_generator *tote_id_generator_new(const tote_id_generator_ops *ops,
+                                                                void *self);
 
 /** Only for one that nothing has taken. */
 TOTE_API void tote_id_generator_free(tote_id_generator *generator);

@@ -48,8 +48,7 @@ TOTE_API void tote_sampling_result_set_trace_state(tote_sampling_result *result,
 
 typedef struct tote_sampler_ops {
     size_t struct_size;
-    tote_sampling_decision (*should_sample)(void *self,
-                                            const tote_sampling_parameters *parameters,
+    tote_sampling_decision (*should_sample)(void *self, const tote_sampling_parameters *parameters,
                                             tote_sampling_result *result);
     /** As snprintf() does: writes at most `size` bytes, returns the whole length. May be NULL. */
     size_t (*get_description)(void *self, char *buffer, size_t size);
@@ -85,10 +84,11 @@ typedef struct tote_parent_based_options {
     tote_sampler *remote_parent_undecided;
 } tote_parent_based_options;
 
-#define TOTE_PARENT_BASED_OPTIONS_INIT \
+#define TOTE_PARENT_BASED_OPTIONS_INIT                                                             \
     { sizeof(tote_parent_based_options), NULL, NULL, NULL, NULL, NULL, NULL }
 
-TOTE_API TOTE_MUST_USE tote_sampler *tote_sampler_new_parent_based(const tote_parent_based_options *options);
+TOTE_API TOTE_MUST_USE tote_sampler *
+tote_sampler_new_parent_based(const tote_parent_based_options *options);
 
 /** Ask a sampler, as one that wraps others does. */
 TOTE_API tote_sampling_decision

@@ -56,7 +56,10 @@ TOTE_API uint64_t tote_span_data_get_start_time_unix_nano(const tote_span_data *
 /** 0 when the span has not ended. */
 TOTE_API uint64_t tote_span_data_get_end_time_unix_nano(const tote_span_data *span);
 
-/** The attributes, and in `count` how many. Returns: NULL and 0 when there are none or out of memory. */
+/**
+ * The attributes, and in `count` how many. Returns: NULL and 0 when there are none or out of
+ * memory.
+ */
 TOTE_API const tote_attribute *tote_span_data_get_attributes(const tote_span_data *span,
                                                              size_t *count);
 TOTE_API const tote_event *tote_span_data_get_events(const tote_span_data *span, size_t *count);
@@ -66,7 +69,10 @@ TOTE_API const tote_link *tote_span_data_get_links(const tote_span_data *span, s
 TOTE_API const tote_value *tote_span_data_get_attribute(const tote_span_data *span,
                                                         const char *key);
 
-/** How many were left out: over a limit, unusable, or for want of memory. Spec: trace/sdk.md#span-limits */
+/**
+ * How many were left out: over a limit, unusable, or for want of memory. Spec:
+ * trace/sdk.md#span-limits
+ */
 TOTE_API size_t tote_span_data_get_dropped_attribute_count(const tote_span_data *span);
 TOTE_API size_t tote_span_data_get_dropped_event_count(const tote_span_data *span);
 TOTE_API size_t tote_span_data_get_dropped_link_count(const tote_span_data *span);

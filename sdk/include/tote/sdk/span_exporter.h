@@ -42,11 +42,13 @@ typedef enum tote_export_failure {
     TOTE_EXPORT_FAILURE_UNREACHABLE,  /**< there is no receiver, or no way to it */
     TOTE_EXPORT_FAILURE_UNAVAILABLE,  /**< the same spans may be accepted another time */
     TOTE_EXPORT_FAILURE_STREAM_RESET, /**< likewise; if there are many, fewer may be accepted */
-    TOTE_EXPORT_FAILURE_TOO_LARGE,    /**< these are too many for one request: fewer may be accepted */
-    TOTE_EXPORT_FAILURE_NOT_ACCEPTED, /**< not as the exporter is configured: credentials, path, protocol */
-    TOTE_EXPORT_FAILURE_REJECTED,     /**< the receiver said no, for good */
-    TOTE_EXPORT_FAILURE_LOST,         /**< for good, and nobody said no */
-    TOTE_EXPORT_FAILURE_INTERRUPTED   /**< by a shutdown */
+    /** These are too many for one request: fewer may be accepted */
+    TOTE_EXPORT_FAILURE_TOO_LARGE,
+    /** Not as the exporter is configured: credentials, path, protocol */
+    TOTE_EXPORT_FAILURE_NOT_ACCEPTED,
+    TOTE_EXPORT_FAILURE_REJECTED,   /**< the receiver said no, for good */
+    TOTE_EXPORT_FAILURE_LOST,       /**< for good, and nobody said no */
+    TOTE_EXPORT_FAILURE_INTERRUPTED /**< by a shutdown */
 } tote_export_failure;
 
 /**
@@ -55,7 +57,8 @@ typedef enum tote_export_failure {
  */
 typedef struct tote_export_outcome {
     size_t struct_size;
-    size_t span_count; /**< of how many spans this is the outcome; Tote fills it in, except where deliver returns 0 */
+    /** Of how many spans this is the outcome; Tote fills it in, except where deliver returns 0 */
+    size_t span_count;
     tote_result result; /**< of the spans in no count; the value that export_spans returns wins */
     size_t delivered;   /**< arrived; only looked at if the result is not TOTE_SUCCESS */
     size_t rejected;    /**< the receiver said no to them, for good */
@@ -65,42 +68,62 @@ typedef struct tote_export_outcome {
 
     /* If the result is not TOTE_SUCCESS: */
     tote_export_failure failure;
-    bool names_wait;        /**< the receiver says when to try again: */
-    uint64_t wait_ms;       /**< in so many ms; 0 is at once */
-    bool may_retry_at_once; /**< the attempt failed for a reason that is over, as a connection that was closed */
-    const char *reason;     /**< for a log: "503: overloaded"; borrowed until the next call; NULL: none */
-    const char *advice;     /**< what to do about it: "; check the port"; likewise */
+    bool names_wait;  /**< the receiver says when to try again: */
+    uint64_t wait_ms; /**< in so many ms; 0 is at once */
+    /** The attempt failed for a reason that is over, as a connection that was closed */
+    bool may_retry_at_once;
+    /** For a log: "503: overloaded"; borrowed until the next call; NULL: none */
+    const char *reason;
+    const char *advice; /**< what to do about it: "; check the port"; likewise */
 } tote_export_outcome;
 
-#define TOTE_EXPORT_OUTCOME_INIT                                                                 \
-    { sizeof(tote_export_outcome), 0, TOTE_SUCCESS, 0, 0, 0, 0, 0, TOTE_EXPORT_FAILURE_UNKNOWN, false,    \
-      0, false, NULL, NULL }
+#define TOTE_EXPORT_OUTCOME_INIT                                                                   \
+    {                                                                                              \
+        sizeof(tote_export_outcome), 0, TOTE_SUCCESS, 0, 0, 0, 0, 0, TOTE_EXPORT_FAILURE_UNKNOWN,  \
+            false, 0, false, NULL, NULL                                                            \
+    }
 
 /** How a step is made. */
 typedef struct tote_export_step {
     size_t struct_size;
-    uint32_t timeout_ms;  /**< for what was delivered, with its retries, from its first attempt on; an exporter may have a shorter one */
-    uint64_t deadline_ns; /**< of CLOCK_MONOTONIC: end what is under way by then; a second later it is given up by save. UINT64_MAX: none */
-    bool is_last_chance;  /**< what cannot be tried again in time is given up now, or saved */
-    bool may_wait;        /**< for the receiver, for up to 50 ms; never between attempts */
-    bool is_urgent;       /**< somebody waits: end a pause between attempts, unless the receiver asked for it */
-    bool begins_nothing;  /**< only what is under way goes on; if nothing is, what keeps the descriptor readable is forgotten */
+    /**
+     * For what was delivered, with its retries, from its first attempt on; an exporter may have a
+     * shorter one
+     */
+    uint32_t timeout_ms;
+    /**
+     * Of CLOCK_MONOTONIC: end what is under way by then; a second later it is given up by save.
+     * UINT64_MAX: none
+     */
+    uint64_t deadline_ns;
+    bool is_last_chance; /**< what cannot be tried again in time is given up now, or saved */
+    bool may_wait;       /**< for the receiver, for up to 50 ms; never between attempts */
+    /** Somebody waits: end a pause between attempts, unless the receiver asked for it */
+    bool is_urgent;
+    /**
+     * Only what is under way goes on; if nothing is, what keeps the descriptor readable is
+     * forgotten
+     */
+    bool begins_nothing;
 } tote_export_step;
 
 /** Where an exporter that works in steps is. */
 typedef enum tote_export_state {
-    TOTE_EXPORT_STATE_IDLE,      /**< nothing to do until due() */
-    TOTE_EXPORT_STATE_UNDER_WAY, /**< the next step goes on when the descriptor is readable, and when due() */
-    TOTE_EXPORT_STATE_OVER       /**< what one call of deliver took: once for each call that took spans, in their order */
+    TOTE_EXPORT_STATE_IDLE, /**< nothing to do until due() */
+    /** The next step goes on when the descriptor is readable, and when due() */
+    TOTE_EXPORT_STATE_UNDER_WAY,
+    /** What one call of deliver took: once for each call that took spans, in their order */
+    TOTE_EXPORT_STATE_OVER
 } tote_export_state;
 
 typedef struct tote_span_exporter_ops {
     size_t struct_size;
 
     /**
-     * Send `count` spans within `timeout_ms` and say whether they arrived: the result is for those in no
-     * count of the outcome, which may be left alone. The spans are borrowed for the call. What is not delivered
-     * is dropped and counted, unless the exporter is wrapped by tote_delivery_exporter_new(). NULL for an exporter that works in steps.
+     * Send `count` spans within `timeout_ms` and say whether they arrived: the result is for those
+     * in no count of the outcome, which may be left alone. The spans are borrowed for the call.
+     * What is not delivered is dropped and counted, unless the exporter is wrapped by
+     * tote_delivery_exporter_new(). NULL for an exporter that works in steps.
      */
     tote_result (*export_spans)(void *self, const tote_span_data *const *spans, size_t count,
                                 uint32_t timeout_ms, tote_export_outcome *outcome);
@@ -112,46 +135,57 @@ typedef struct tote_span_exporter_ops {
     void (*destroy)(void *self); /**< last, once, also when new failed; may be NULL */
 
     /**
-     * The first function of an exporter that works in steps; step, due and save are needed, too. Take the first spans of
-     * the batch without waiting, all of them if there is room. Returns how many. A receiver that takes fewer gets the
-     * others in a batch of their own. 0: there is no room until a step is over, or the first outcome->span_count spans
-     * are over already, with this outcome. The batch stays valid until what was taken is over or given up. In a forked
-     * child any function may be called first: what the parent delivered is the parent's.
+     * The first function of an exporter that works in steps; step, due and save are needed, too.
+     * Take the first spans of the batch without waiting, all of them if there is room. Returns how
+     * many. A receiver that takes fewer gets the others in a batch of their own. 0: there is no
+     * room until a step is over, or the first outcome->span_count spans are over already, with this
+     * outcome. The batch stays valid until what was taken is over or given up. In a forked child
+     * any function may be called first: what the parent delivered is the parent's.
      */
     size_t (*deliver)(void *self, const tote_span_batch *batch, tote_export_outcome *outcome);
 
     /** Go on with what was delivered first. The outcome is looked at for TOTE_EXPORT_STATE_OVER. */
-    tote_export_state (*step)(void *self, const tote_export_step *step, tote_export_outcome *outcome);
+    tote_export_state (*step)(void *self, const tote_export_step *step,
+                              tote_export_outcome *outcome);
 
-    /** When a step has something to do whatever the descriptor says, by CLOCK_MONOTONIC in ns. UINT64_MAX: never. */
+    /**
+     * When a step has something to do whatever the descriptor says, by CLOCK_MONOTONIC in ns.
+     * UINT64_MAX: never.
+     */
     uint64_t (*due)(void *self);
 
-    /** Readable when a step can go on: one for the life of the process; -1: none. From any thread. May be NULL. */
+    /**
+     * Readable when a step can go on: one for the life of the process; -1: none. From any thread.
+     * May be NULL.
+     */
     int (*descriptor)(void *self);
 
     /**
-     * Give up all that is not over. First save it, from the first spans on, where it outlives this process, as far as that
-     * can be. Returns how many spans were saved.
+     * Give up all that is not over. First save it, from the first spans on, where it outlives this
+     * process, as far as that can be. Returns how many spans were saved.
      */
     size_t (*save)(void *self);
 } tote_span_exporter_ops;
 
 /** An exporter of your own. Takes `self`, always. NULL on failure. */
-TOTE_API TOTE_MUST_USE tote_span_exporter *tote_span_exporter_new(const tote_span_exporter_ops *ops, void *self);
+TOTE_API TOTE_MUST_USE tote_span_exporter *tote_span_exporter_new(const tote_span_exporter_ops *ops,
+                                                                  void *self);
 
 /*
- * For an exporter that wraps another one, and for tests: what a processor does with an exporter. Not while a processor
- * has it. NULL: TOTE_FAILURE, or TOTE_SUCCESS where there is nothing to do.
+ * For an exporter that wraps another one, and for tests: what a processor does with an exporter.
+ * Not while a processor has it. NULL: TOTE_FAILURE, or TOTE_SUCCESS where there is nothing to do.
  */
 
 /**
- * Export spans, whichever kind of exporter it is; one that works in steps is waited for. Blocks for about timeout_ms at
- * most. Returns outcome->result; the outcome may be NULL. Each span is in one count of it, or in the result.
+ * Export spans, whichever kind of exporter it is; one that works in steps is waited for. Blocks for
+ * about timeout_ms at most. Returns outcome->result; the outcome may be NULL. Each span is in one
+ * count of it, or in the result.
  */
 TOTE_API tote_result tote_span_exporter_export(tote_span_exporter *exporter,
                                                const tote_span_data *const *spans, size_t count,
                                                uint32_t timeout_ms, tote_export_outcome *outcome);
-TOTE_API tote_result tote_span_exporter_force_flush(tote_span_exporter *exporter, uint32_t timeout_ms);
+TOTE_API tote_result tote_span_exporter_force_flush(tote_span_exporter *exporter,
+                                                    uint32_t timeout_ms);
 TOTE_API tote_result tote_span_exporter_shutdown(tote_span_exporter *exporter, uint32_t timeout_ms);
 
 /** Only for one that nothing has taken. */

@@ -27,7 +27,10 @@ typedef struct tote_span_processor tote_span_processor;
 typedef struct tote_span_processor_ops {
     size_t struct_size;
 
-    /** `span` is the one the program gets: write to it, keep it with tote_span_ref(). Spec: trace/sdk.md#onstart */
+    /**
+     * `span` is the one the program gets: write to it, keep it with tote_span_ref(). Spec:
+     * trace/sdk.md#onstart
+     */
     void (*on_start)(void *self, tote_span *span, const tote_context *parent);
 
     /**
@@ -41,30 +44,31 @@ typedef struct tote_span_processor_ops {
 
     tote_result (*force_flush)(void *self, uint32_t timeout_ms);
     tote_result (*shutdown)(void *self, uint32_t timeout_ms); /**< once; includes a flush */
-    void (*destroy)(void *self);                              /**< last, once, also when new failed */
+    /** Last, once, also when new failed */
+    void (*destroy)(void *self);
 } tote_span_processor_ops;
 
 /** A processor of your own. Takes `self`, always. NULL on failure. */
-TOTE_API TOTE_MUST_USE tote_span_processor *tote_span_processor_new(const tote_span_processor_ops *ops,
-                                                      void *self);
+TOTE_API TOTE_MUST_USE tote_span_processor *
+tote_span_processor_new(const tote_span_processor_ops *ops, void *self);
 
 /**
- * A processor of your own in front of another one. The SDK calls yours, and yours passes on what the
- * inner one is to get. A function that is NULL passes everything on. tote_sdk_prepare(),
+ * A processor of your own in front of another one. The SDK calls yours, and yours passes on what
+ * the inner one is to get. A function that is NULL passes everything on. tote_sdk_prepare(),
  * tote_sdk_poll(), tote_sdk_get_stats() and tote_sdk_after_fork_child() reach the inner one without
- * your functions. A span that is not passed on is in no count of tote_stats except `started`.
- * Takes `inner` and `self`, always; `inner` lives until `destroy` has returned. NULL on failure, and
- * if `inner` is NULL.
+ * your functions. A span that is not passed on is in no count of tote_stats except `started`. Takes
+ * `inner` and `self`, always; `inner` lives until `destroy` has returned. NULL on failure, and if
+ * `inner` is NULL.
  */
-TOTE_API TOTE_MUST_USE tote_span_processor *tote_span_processor_wrap(tote_span_processor *inner,
-                                                       const tote_span_processor_ops *ops,
-                                                       void *self);
+TOTE_API TOTE_MUST_USE tote_span_processor *
+tote_span_processor_wrap(tote_span_processor *inner, const tote_span_processor_ops *ops,
+                         void *self);
 
 /**
- * Call the processor that yours wraps. Call on_start, on_ending and on_end from your function of the
- * same name. A span that you keep with tote_span_data_ref() may be passed to on_end later, from any
- * thread, until your `shutdown` returns: for decisions at the end of a trace. A span that has not
- * ended, or that an exporter got, is not processed, with a diagnostic.
+ * Call the processor that yours wraps. Call on_start, on_ending and on_end from your function of
+ * the same name. A span that you keep with tote_span_data_ref() may be passed to on_end later, from
+ * any thread, until your `shutdown` returns: for decisions at the end of a trace. A span that has
+ * not ended, or that an exporter got, is not processed, with a diagnostic.
  * Returns: TOTE_SUCCESS if there is nothing to flush or to shut down.
  */
 TOTE_API void tote_span_processor_on_start(tote_span_processor *inner, tote_span *span,

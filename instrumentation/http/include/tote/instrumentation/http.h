@@ -53,7 +53,7 @@ typedef struct tote_http_request {
     bool ignore_forwarded;
 } tote_http_request;
 
-#define TOTE_HTTP_REQUEST_INIT \
+#define TOTE_HTTP_REQUEST_INIT                                                                     \
     { sizeof(tote_http_request), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, false }
 
 /**

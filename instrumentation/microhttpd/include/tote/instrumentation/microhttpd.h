@@ -49,7 +49,7 @@ typedef struct tote_microhttpd_server {
     bool ignore_forwarded; /**< as in tote_http_request */
 } tote_microhttpd_server;
 
-#define TOTE_MICROHTTPD_SERVER_INIT \
+#define TOTE_MICROHTTPD_SERVER_INIT                                                                \
     { sizeof(tote_microhttpd_server), NULL, NULL, NULL, NULL, NULL, NULL, NULL, false }
 
 /**
