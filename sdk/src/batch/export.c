@@ -130,7 +130,7 @@ static void settle(struct batch_queue *queue, const tote_export_outcome *outcome
     counts->too_large += part_of(&left, outcome->too_large);
     counts->shut_down += part_of(&left, outcome->shut_down);
     counts->spooled += part_of(&left, outcome->saved);
-    counts->exported += part_of(&left, is_success ? left : outcome->delivered);
+    counts->exported += part_of(&left, is_success ? (size_t)left : outcome->delivered);
     *(is_cut_short ? &counts->shut_down : &counts->retries_exhausted) += left;
     counts->failures +=
         !is_success || outcome->rejected || outcome->too_large || outcome->shut_down;
