@@ -282,8 +282,7 @@ static void report_loss(const struct tote__outbox *outbox, tote_export_outcome *
     default:
         left += outcome->shut_down;
         tote_diagnose(TOTE_LEVEL_ERROR, component, "%zu spans did not get to %s: %s%s", left,
-                      destination, outcome->reason ? outcome->reason : "the export failed",
-                      tote__or_empty(outcome->advice));
+                      destination, tote__reason_of(outcome), tote__or_empty(outcome->advice));
         break;
     }
 }

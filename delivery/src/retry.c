@@ -21,7 +21,7 @@ enum {
 static const char *const component = "delivery";
 static const uint64_t ns_per_ms = 1000000;
 
-static const char *reason_of(const tote_export_outcome *outcome) {
+const char *tote__reason_of(const tote_export_outcome *outcome) {
     if (outcome->reason) {
         return outcome->reason;
     }
@@ -78,7 +78,7 @@ static void report_failure(struct tote__retry *retry, const tote_export_outcome 
     }
     tote_diagnose(retry->is_reported && !limit[0] ? TOTE_LEVEL_DEBUG : TOTE_LEVEL_WARN, component,
                   "%s: %s; nothing is sent for %llu ms%s", retry->settings->destination,
-                  reason_of(outcome), (unsigned long long)wait_ms, limit);
+                  tote__reason_of(outcome), (unsigned long long)wait_ms, limit);
     retry->is_reported = true;
 }
 
@@ -105,7 +105,7 @@ static void shorten_pause(struct tote__retry *retry, const struct tote__manner *
 
 /* For requests that are given up without an attempt of their own. */
 static void keep_cause(struct tote__retry *retry, const tote_export_outcome *outcome) {
-    snprintf(retry->cause, sizeof retry->cause, "%.255s", reason_of(outcome));
+    snprintf(retry->cause, sizeof retry->cause, "%.255s", tote__reason_of(outcome));
     snprintf(retry->advice, sizeof retry->advice, "%.255s", tote__or_empty(outcome->advice));
 }
 
@@ -169,8 +169,8 @@ void tote__retry_put_off(struct tote__retry *retry, const tote_export_outcome *o
     tote_diagnose(retry->is_not_accepted ? TOTE_LEVEL_DEBUG : TOTE_LEVEL_ERROR, component,
                   "%s answered %s: %zu spans are not accepted here; they stay in the disk queue "
                   "%s within its limits until they are%s",
-                  settings->destination, reason_of(outcome), span_count, settings->spool_directory,
-                  tote__or_empty(outcome->advice));
+                  settings->destination, tote__reason_of(outcome), span_count,
+                  settings->spool_directory, tote__or_empty(outcome->advice));
     retry->is_not_accepted = true;
 }
 
@@ -330,7 +330,7 @@ static bool attempt(const struct tote__retry *retry, const tote_span_batch *requ
     const tote_span_data *const *spans = tote_span_batch_get_spans(request);
     if (!spans) {
         outcome->result = TOTE_FAILURE;
-        outcome->reason = "memory is out, or the request is damaged";
+        outcome->reason = "out of memory, or the request is damaged";
         return true;
     }
     outcome->result = receiver->ops.export_spans(receiver->self, spans, request->count,
@@ -347,7 +347,7 @@ tote_export_state tote__retry_step(struct tote__retry *retry, const tote_span_ba
         manner->step.deadline_ns < own_deadline ? manner->step.deadline_ns : own_deadline;
 
     *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
-    retry->is_cut_short = false;
+    retry->is_cut_short = retry->is_reset = false;
     if (!retry->is_sending) {
         if (tote__clock_monotonic() < retry->retry_at) {
             return hold_back(retry, request, manner, deadline, outcome);

@@ -53,6 +53,9 @@ struct tote__manner {
 /* No receiver has a limit that low: a smaller request is not refused for its size. */
 enum { TOTE__NEVER_TOO_LARGE_BYTES = 16 << 10 };
 
+/* Return why an export failed, for a log. */
+const char *tote__reason_of(const tote_export_outcome *outcome);
+
 /* Whether the same spans may arrive another time. */
 bool tote__is_retryable(const tote_export_outcome *outcome);
 

@@ -13,6 +13,7 @@
 #include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
 
+enum { RESET = 1 }; /* instead of a status: the stream was reset */
 enum { MOST_ANSWERS = 16, TIMEOUT_MS = 10000, DAY_MS = 86400 * 1000 };
 
 /* A status of HTTP, and Retry-After in seconds; -1: none. */
@@ -58,8 +59,9 @@ static tote_export_state answer(void *self, const tote_export_step *asked,
     }
     snprintf(reason, sizeof reason, "%d", next->status);
     outcome->result = TOTE_FAILURE;
-    outcome->failure =
-        next->status == 400 ? TOTE_EXPORT_FAILURE_REJECTED : TOTE_EXPORT_FAILURE_UNAVAILABLE;
+    outcome->failure = next->status == 400     ? TOTE_EXPORT_FAILURE_REJECTED
+                       : next->status == RESET ? TOTE_EXPORT_FAILURE_STREAM_RESET
+                                               : TOTE_EXPORT_FAILURE_UNAVAILABLE;
     outcome->names_wait = next->retry_after >= 0;
     outcome->wait_ms = outcome->names_wait ? (uint64_t)next->retry_after * 1000 : 0;
     outcome->reason = reason;
@@ -96,6 +98,13 @@ static void open_with(struct tote__delivery_settings settings) {
     assert_non_null(receiver.exporter);
     sender.retry =
         (struct tote__retry){.settings = &sender.settings, .receiver = receiver.exporter};
+}
+
+/* No pause of the schedule ends during a test. */
+static void open_with_long_pauses(void) {
+    open_with((struct tote__delivery_settings){.retry_first_ms = 3600 * 1000,
+                                               .retry_longest_ms = UINT32_MAX,
+                                               .timeout_ms = TOTE_UNLIMITED});
 }
 
 static const uint64_t ns_per_ms = 1000000;
@@ -228,6 +237,18 @@ static void a_request_that_is_given_up_before_an_attempt_has_the_last_cause(void
     assert_string_equal(sender.outcome.advice, "; see to it");
 }
 
+/* What is known of a limit on the size comes from attempts alone. */
+static void a_request_that_is_given_up_before_an_attempt_was_not_reset(void **state) {
+    (void)state;
+    open_with_long_pauses();
+    will_answer(RESET, NULL);
+    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
+    assert_true(sender.retry.is_reset);
+    tote__retry_forget(&sender.retry);
+    assert_int_equal(step(1, true), TOTE_EXPORT_STATE_OVER);
+    assert_false(sender.retry.is_reset);
+}
+
 /* A receiver cannot stop a process for a day, and a diagnostic names the limit. */
 static void a_receiver_can_ask_for_a_limited_wait(void **state) {
     static const struct {
@@ -262,9 +283,7 @@ static void a_receiver_can_ask_for_a_limited_wait(void **state) {
 /* Spec: protocol/otlp.md#otlphttp-throttling; not for ever, as that would be a busy loop. */
 static void a_retry_after_of_zero_is_at_once(void **state) {
     (void)state;
-    open_with((struct tote__delivery_settings){.retry_first_ms = 3600 * 1000,
-                                               .retry_longest_ms = UINT32_MAX,
-                                               .timeout_ms = TOTE_UNLIMITED});
+    open_with_long_pauses();
     will_answer(503, "0");
     for (int i = 0; i < 10; i++) {
         assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
@@ -300,9 +319,7 @@ static void after_attempts_at_once_the_schedule_begins_with_its_first_pause(void
 /* A wait that the receiver names replaces the schedule, also when it is shorter. */
 static void a_short_retry_after_is_not_made_longer(void **state) {
     (void)state;
-    open_with((struct tote__delivery_settings){.retry_first_ms = 3600 * 1000,
-                                               .retry_longest_ms = UINT32_MAX,
-                                               .timeout_ms = TOTE_UNLIMITED});
+    open_with_long_pauses();
     will_answer(503, "1");
     assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
     assert_true(tote__retry_due(&sender.retry) <= tote__deadline_in(1000));
@@ -311,9 +328,7 @@ static void a_short_retry_after_is_not_made_longer(void **state) {
 /* Requirement G10: who waits for a flush does not wait for the schedule */
 static void somebody_who_waits_makes_the_next_attempt_come_now(void **state) {
     (void)state;
-    open_with((struct tote__delivery_settings){.retry_first_ms = 3600 * 1000,
-                                               .retry_longest_ms = UINT32_MAX,
-                                               .timeout_ms = TOTE_UNLIMITED});
+    open_with_long_pauses();
     will_answer(503, NULL);
     will_answer(200, NULL);
     assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
@@ -342,9 +357,7 @@ static void a_pause_past_the_end_of_a_shutdown_is_shortened(void **state) {
     enum { SHUTDOWN_MS = 200 };
 
     (void)state;
-    open_with((struct tote__delivery_settings){.retry_first_ms = 3600 * 1000,
-                                               .retry_longest_ms = UINT32_MAX,
-                                               .timeout_ms = TOTE_UNLIMITED});
+    open_with_long_pauses();
     will_answer(503, NULL);
     will_answer(200, NULL);
     run_to_shutdown(SHUTDOWN_MS);
@@ -356,9 +369,7 @@ static void a_pause_past_the_end_of_a_shutdown_is_shortened(void **state) {
 /* Also if the pause began before the shutdown did. */
 static void a_pause_under_way_is_shortened_at_a_shutdown(void **state) {
     (void)state;
-    open_with((struct tote__delivery_settings){.retry_first_ms = 3600 * 1000,
-                                               .retry_longest_ms = UINT32_MAX,
-                                               .timeout_ms = TOTE_UNLIMITED});
+    open_with_long_pauses();
     will_answer(503, NULL);
     will_answer(200, NULL);
     assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
@@ -370,9 +381,7 @@ static void a_pause_under_way_is_shortened_at_a_shutdown(void **state) {
 /* One last attempt and no more; the loss is the shutdown's. */
 static void a_last_attempt_that_fails_is_the_last(void **state) {
     (void)state;
-    open_with((struct tote__delivery_settings){.retry_first_ms = 3600 * 1000,
-                                               .retry_longest_ms = UINT32_MAX,
-                                               .timeout_ms = TOTE_UNLIMITED});
+    open_with_long_pauses();
     will_answer(503, NULL);
     run_to_shutdown(100);
     assert_true(tote__is_retryable(&sender.outcome));
@@ -431,6 +440,7 @@ int main(int argc, char **argv) {
         FRESH_TEST(a_wait_past_the_deadline_is_not_begun),
         FRESH_TEST(the_next_request_waits_for_what_the_receiver_asked),
         FRESH_TEST(a_request_that_is_given_up_before_an_attempt_has_the_last_cause),
+        FRESH_TEST(a_request_that_is_given_up_before_an_attempt_was_not_reset),
         FRESH_TEST(a_receiver_can_ask_for_a_limited_wait),
         FRESH_TEST(a_retry_after_of_zero_is_at_once),
         FRESH_TEST(after_attempts_at_once_the_schedule_begins_with_its_first_pause),
