@@ -206,14 +206,19 @@ static void spans_in_the_disk_queue_are_exported_by_the_next_process(void **stat
     assert_arrived(f, SPANS);
 }
 
+/* Leave a batch in the disk queue. */
+static void save_spans(struct fixture *f) {
+    start_delivery(f, UINT32_MAX, false, f->directory);
+    make_spans();
+    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+}
+
 static void a_disk_queue_is_delivered_without_an_sdk(void **state) {
     struct fixture *f = *state;
     tote_delivery_options options = TOTE_DELIVERY_OPTIONS_INIT;
     tote_spool_report report = {.struct_size = sizeof report};
 
-    start_delivery(f, UINT32_MAX, false, f->directory);
-    make_spans();
-    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    save_spans(f);
 
     options.spool_directory = f->directory;
     options.retry_first_ms = 1;
@@ -331,9 +336,7 @@ static void an_exporter_without_room_is_tried_again(void **state) {
     tote_delivery_options options = TOTE_DELIVERY_OPTIONS_INIT;
     tote_spool_report report = {.struct_size = sizeof report};
 
-    start_delivery(f, UINT32_MAX, false, f->directory);
-    make_spans();
-    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    save_spans(f);
     options.spool_directory = f->directory;
     options.retry_first_ms = 1;
     tote_span_exporter *exporter = tote_span_exporter_new(&stepping_ops, &stepping);
@@ -402,9 +405,7 @@ static void what_a_partial_failure_counts_is_counted(void **state) {
     assert_int_equal(stats_of(f->sdk).in_flight, 0);
     tote_sdk_close(&f->sdk, SAFETY_NET_MS);
 
-    start_delivery(f, UINT32_MAX, false, f->directory);
-    make_spans();
-    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    save_spans(f);
     options.spool_directory = f->directory;
     tote_delivery_send(tote_span_exporter_new(&ops, NULL), &options, SAFETY_NET_MS, &report);
     assert_int_equal(report.delivered, 3);
