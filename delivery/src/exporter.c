@@ -429,22 +429,6 @@ tote_span_exporter *tote__delivery_exporter_new(tote_span_exporter *receiver,
                                           &delivery_extras);
 }
 
-/* Returns: false if out of memory. */
-static bool keep_text(struct tote__arena *memory, const char **text) {
-    *text = *text ? tote__arena_text(memory, *text, strlen(*text)) : NULL;
-    return *text;
-}
-
-static bool keep_path(struct tote__arena *memory, const char **path) {
-    char *absolute = *path && **path ? tote__absolute_path(*path) : NULL;
-    bool is_asked = *path && **path;
-
-    *path = absolute;
-    bool is_kept = keep_text(memory, path);
-    tote__release(absolute, absolute ? strlen(absolute) + 1 : 0);
-    return is_kept || !is_asked;
-}
-
 static uint32_t or_default(uint32_t given, uint32_t otherwise) {
     return given ? given : otherwise;
 }
@@ -453,36 +437,46 @@ static size_t size_or_default(size_t given, size_t otherwise) {
     return given ? given : otherwise;
 }
 
-/* Put options together with the defaults. Returns: false, with a diagnostic, on failure. */
+bool tote__delivery_resolve(const tote_delivery_options *options, struct tote__arena *memory,
+                            struct tote__delivery_settings *settings) {
+    const char *spool = options->spool_directory;
+    const char *journal = options->journal_directory;
+    const char *destination = options->destination;
+
+    *settings = (struct tote__delivery_settings){
+        .destination = destination ? tote__arena_text(memory, destination, strlen(destination))
+                                   : "the exporter",
+        .timeout_ms =
+            options->timeout_ms == TOTE_NOTHING ? 0 : or_default(options->timeout_ms, 10000),
+        .retry_first_ms = or_default(options->retry_first_ms, 1000),
+        .retry_longest_ms = or_default(options->retry_longest_ms, 30000),
+        .max_retry_after_ms = or_default(options->max_retry_after_ms, 300000),
+        .max_request_bytes = size_or_default(options->max_request_bytes, 64 << 20),
+        .spool_directory = spool ? tote__keep_path(memory, spool) : NULL,
+        .needs_spool = true,
+        .spools_before_end = options->spool_before_end,
+        .spool_no_sync = options->spool_no_sync,
+        .journal_directory = journal ? tote__keep_path(memory, journal) : NULL,
+        .journal_bytes = size_or_default(options->journal_bytes, 14 << 20),
+        .spool_limits = {.max_bytes = size_or_default(options->spool_max_bytes, 256 << 20),
+                         .max_files = or_default(options->spool_max_files, 4096),
+                         .max_age_s = or_default(options->spool_max_age_s, 86400)},
+    };
+    return settings->destination && (!spool || settings->spool_directory) &&
+           (!journal || settings->journal_directory);
+}
+
+/* Returns: false, with a diagnostic, if out of memory or if the options contradict each other. */
 static bool resolve(const tote_delivery_options *given, struct tote__arena *memory,
                     struct tote__delivery_settings *settings) {
     tote_delivery_options own = TOTE_DELIVERY_OPTIONS_INIT;
 
     TOTE__COPY_OPTIONS(tote_delivery_options, &own, given);
-    *settings = (struct tote__delivery_settings){
-        .destination = own.destination ? own.destination : "the exporter",
-        .timeout_ms = or_default(own.timeout_ms, 10000),
-        .retry_first_ms = or_default(own.retry_first_ms, 1000),
-        .retry_longest_ms = or_default(own.retry_longest_ms, 30000),
-        .max_retry_after_ms = or_default(own.max_retry_after_ms, 300000),
-        .max_request_bytes = size_or_default(own.max_request_bytes, 64 << 20),
-        .spool_directory = own.spool_directory,
-        .needs_spool = true,
-        .spools_before_end = own.spool_before_end,
-        .spool_no_sync = own.spool_no_sync,
-        .journal_directory = own.journal_directory,
-        .journal_bytes = size_or_default(own.journal_bytes, 14 << 20),
-        .spool_limits = {.max_bytes = size_or_default(own.spool_max_bytes, 256 << 20),
-                         .max_files = or_default(own.spool_max_files, 4096),
-                         .max_age_s = or_default(own.spool_max_age_s, 86400)},
-    };
-    bool is_complete = keep_text(memory, &settings->destination) &&
-                       keep_path(memory, &settings->spool_directory) &&
-                       keep_path(memory, &settings->journal_directory);
+    bool is_complete = tote__delivery_resolve(&own, memory, settings);
     bool is_possible = !settings->spools_before_end || settings->spool_directory;
     if (!is_complete || !is_possible) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "no exporter is made: %s",
-                      is_complete ? "spool_before_end needs a spool_directory" : "memory is out");
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "no exporter is created: %s",
+                      is_complete ? "spool_before_end needs a spool_directory" : "out of memory");
     }
     return is_complete && is_possible;
 }

@@ -250,6 +250,15 @@ char *tote__absolute_path(const char *path) {
     return copy;
 }
 
+const char *tote__keep_path(struct tote__arena *arena, const char *path) {
+    char *absolute = tote__absolute_path(path);
+    size_t length = absolute ? strlen(absolute) : 0;
+    const char *kept = absolute ? tote__arena_text(arena, absolute, length) : NULL;
+
+    tote__release(absolute, absolute ? length + 1 : 0);
+    return kept;
+}
+
 bool tote__folder_is_of_another_user(const char *path) {
     char problem[TOTE__FOLDER_PROBLEM_BYTES];
     struct tote__folder folder;

@@ -21,8 +21,6 @@
 #include "tote/internal/sdk.h"
 #include "tote/internal/tracer.h"
 
-enum { SLICE_MS = 50 /* of a wait for the receiver, so that meanwhile others are looked after */ };
-
 struct exporter {
     struct tote__otlp_settings settings;
     struct tote__transport *transport;
@@ -79,12 +77,10 @@ static tote_export_failure failure_of(const struct tote__verdict *verdict,
 static tote_export_state end_attempt(struct exporter *exporter, const struct tote__answer *answer,
                                      tote_export_outcome *outcome) {
     struct tote__verdict *verdict = &exporter->verdict;
-    const char *detail;
     const char *remark = verdict->response.remark;
 
     tote__otlp_judge(&exporter->settings, answer, verdict);
-    detail = verdict->detail ? verdict->detail : "";
-    outcome->span_count = exporter->batch->count;
+    const char *detail = verdict->detail ? verdict->detail : "";
     if (verdict->fate == TOTE__TAKEN) {
         count_accepted(exporter, outcome);
     } else {
@@ -140,10 +136,8 @@ static tote_export_state go_on(struct exporter *exporter, const tote_export_step
             return end_attempt(exporter, &answer, outcome);
         }
     }
-    uint64_t until = step->may_wait ? tote__deadline_in(SLICE_MS) : 0;
-    if (until > step->deadline_ns) {
-        until = step->deadline_ns;
-    }
+    uint64_t slice = step->may_wait ? tote__clock_monotonic() + TOTE__STEP_SLICE_NS : 0;
+    uint64_t until = slice < step->deadline_ns ? slice : step->deadline_ns;
     return tote__transport_step(exporter->transport, until, &answer)
                ? end_attempt(exporter, &answer, outcome)
                : TOTE_EXPORT_STATE_UNDER_WAY;

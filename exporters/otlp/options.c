@@ -26,33 +26,14 @@ static const char default_http_endpoint[] = "http://localhost:4318";
 static const char default_grpc_endpoint[] = "http://localhost:4317";
 
 enum {
-    DEFAULT_TIMEOUT_MS = 10000,
-    DEFAULT_RETRY_FIRST_MS = 1000,
-    DEFAULT_RETRY_LONGEST_MS = 30000,
-    DEFAULT_MAX_RETRY_AFTER_MS = 300000,
-    DEFAULT_MAX_REQUEST_BYTES = 64 << 20,
-    DEFAULT_MAX_GRPC_REQUEST_BYTES = 3900000, /* some servers accept 4,000,000 bytes, most 4 MiB */
-    DEFAULT_MAX_RESPONSE_BYTES = 4 << 20,
-    DEFAULT_SPOOL_MAX_BYTES = 256 << 20,
-    DEFAULT_SPOOL_MAX_FILES = 4096,
-    DEFAULT_SPOOL_MAX_AGE_S = 86400,
-    DEFAULT_JOURNAL_BYTES = 14 << 20
+    MOST_GRPC_REQUEST_BYTES = 3900000, /* some servers accept 4,000,000 bytes, most 4 MiB */
+    DEFAULT_MAX_RESPONSE_BYTES = 4 << 20
 };
 
-static const char *keep(struct tote__otlp_settings *settings, const char *text) {
-    const char *kept = tote__arena_text(&settings->memory, text, strlen(text));
-
-    settings->is_incomplete |= !kept;
-    return kept;
-}
-
-/* The path of a file is used later, too: the host may change its working directory meanwhile. */
 static const char *keep_path(struct tote__otlp_settings *settings, const char *path) {
-    char *absolute = tote__absolute_path(path);
-    const char *kept = absolute ? keep(settings, absolute) : NULL;
+    const char *kept = tote__keep_path(&settings->memory, path);
 
     settings->is_incomplete |= !kept;
-    tote__release(absolute, absolute ? strlen(absolute) + 1 : 0);
     return kept;
 }
 
@@ -174,35 +155,38 @@ static void take_options(struct tote__otlp_settings *settings, const tote_otlp_o
     if (options->compression != TOTE_OTLP_COMPRESSION_DEFAULT) {
         settings->is_gzip = options->compression == TOTE_OTLP_COMPRESSION_GZIP;
     }
-    if (options->timeout_ms) {
-        settings->delivery.timeout_ms =
-            options->timeout_ms == TOTE_NOTHING ? 0 : options->timeout_ms;
-    }
 }
 
 static bool is_set(const tote_otlp_options *options, const char *name) {
     return !options->ignore_environment && tote__env_boolean(name);
 }
 
-static void take_spool(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
+/* The part of the options that delivery/ implements. A timeout of the environment is there. */
+static void take_delivery(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
     const char *variable = options->ignore_environment ? NULL : tote__env("OTEL_C_SPOOL_DIRECTORY");
-    const char *directory = options->spool_directory ? options->spool_directory : variable;
-
-    settings->delivery.needs_spool = options->spool_directory;
-    settings->delivery.spool_no_sync =
-        options->spool_no_sync || is_set(options, "OTEL_C_SPOOL_NO_SYNC");
-    settings->delivery.spool_directory = directory ? keep_path(settings, directory) : NULL;
-    settings->delivery.spool_limits = (struct tote__spool_limits){
-        .max_bytes = options->spool_max_bytes ? options->spool_max_bytes : DEFAULT_SPOOL_MAX_BYTES,
-        .max_files = options->spool_max_files ? options->spool_max_files : DEFAULT_SPOOL_MAX_FILES,
-        .max_age_s = options->spool_max_age_s ? options->spool_max_age_s : DEFAULT_SPOOL_MAX_AGE_S,
+    bool is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
+    const tote_delivery_options delivery = {
+        .struct_size = sizeof delivery,
+        .timeout_ms = options->timeout_ms ? options->timeout_ms : settings->delivery.timeout_ms,
+        .retry_first_ms = options->retry_first_ms,
+        .retry_longest_ms = options->retry_longest_ms,
+        .max_retry_after_ms = options->max_retry_after_ms,
+        .max_request_bytes = options->max_request_bytes ? options->max_request_bytes
+                             : is_grpc                  ? MOST_GRPC_REQUEST_BYTES
+                                                        : 0,
+        .spool_directory = options->spool_directory ? options->spool_directory : variable,
+        .spool_max_bytes = options->spool_max_bytes,
+        .spool_max_files = options->spool_max_files,
+        .spool_max_age_s = options->spool_max_age_s,
+        .spool_no_sync = options->spool_no_sync || is_set(options, "OTEL_C_SPOOL_NO_SYNC"),
+        .spool_before_end = options->spool_before_end || is_set(options, "OTEL_C_SPOOL_BEFORE_END"),
+        .journal_directory = options->journal_directory,
+        .journal_bytes = options->journal_bytes,
     };
-    settings->delivery.spools_before_end =
-        options->spool_before_end || is_set(options, "OTEL_C_SPOOL_BEFORE_END");
-    settings->delivery.journal_directory =
-        options->journal_directory ? keep_path(settings, options->journal_directory) : NULL;
-    settings->delivery.journal_bytes =
-        options->journal_bytes ? options->journal_bytes : DEFAULT_JOURNAL_BYTES;
+
+    settings->is_incomplete |=
+        !tote__delivery_resolve(&delivery, &settings->memory, &settings->delivery);
+    settings->delivery.needs_spool = options->spool_directory;
 }
 
 /* Returns: false when the options ask for what cannot be. */
@@ -313,11 +297,7 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
     if (settings->protocol == TOTE_OTLP_PROTOCOL_DEFAULT) {
         settings->protocol = TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF;
     }
-    settings->delivery.max_request_bytes = options->max_request_bytes ? options->max_request_bytes
-                                           : settings->protocol == TOTE_OTLP_PROTOCOL_GRPC
-                                               ? DEFAULT_MAX_GRPC_REQUEST_BYTES
-                                               : DEFAULT_MAX_REQUEST_BYTES;
-    take_spool(settings, options);
+    take_delivery(settings, options);
     take_options(settings, options);
     if (settings->has_unusable_endpoint || !check_journal(settings, options) ||
         !take_transport(settings, options)) {
@@ -347,12 +327,6 @@ bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
 
     TOTE__COPY_OPTIONS(tote_otlp_options, &own, options);
     *settings = (struct tote__otlp_settings){
-        .delivery.timeout_ms = DEFAULT_TIMEOUT_MS,
-        .delivery.retry_first_ms = own.retry_first_ms ? own.retry_first_ms : DEFAULT_RETRY_FIRST_MS,
-        .delivery.retry_longest_ms =
-            own.retry_longest_ms ? own.retry_longest_ms : DEFAULT_RETRY_LONGEST_MS,
-        .delivery.max_retry_after_ms =
-            own.max_retry_after_ms ? own.max_retry_after_ms : DEFAULT_MAX_RETRY_AFTER_MS,
         .max_response_bytes =
             own.max_response_bytes ? own.max_response_bytes : DEFAULT_MAX_RESPONSE_BYTES,
     };

@@ -25,6 +25,13 @@ struct tote__delivery_settings {
     struct tote__spool_limits spool_limits;
 };
 
+/*
+ * Complete options of this version: put them together with the defaults, and copy their texts.
+ * Returns false if out of memory.
+ */
+bool tote__delivery_resolve(const tote_delivery_options *options, struct tote__arena *memory,
+                            struct tote__delivery_settings *settings);
+
 /* Takes the receiver, always; NULL, with a diagnostic, on failure and if it is NULL. */
 tote_span_exporter *tote__delivery_exporter_new(tote_span_exporter *receiver,
                                                 const struct tote__delivery_settings *settings);

@@ -15,7 +15,7 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
-#include "tote/common.h"
+#include "tote/internal/memory.h"
 
 struct tote__folder {
     int descriptor; /* -1: none */
@@ -43,6 +43,9 @@ bool tote__folder_open(const char *path, uid_t owner, bool may_make, struct tote
  * empty. NULL if out of memory.
  */
 char *tote__absolute_path(const char *path);
+
+/* Return the same in the arena. NULL if out of memory. */
+const char *tote__keep_path(struct tote__arena *arena, const char *path);
 
 /*
  * Return whether the directory belongs to another user than the one that this process runs as, so
