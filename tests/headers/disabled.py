@@ -112,17 +112,25 @@ def functions(text):
         yield " ".join(found[1].split()), found[2], names
 
 
+def define(name, parameters, *parts):
+    """A macro in one line, or with each part in a line of its own if that is over 100 columns."""
+    line = f"#define {name}({parameters}) " + " ".join(parts)
+    if len(line) > 100:
+        line = f" \\\n{4 * ' '}".join([f"#define {name}({parameters})", *parts])
+    return line + "\n"
+
+
 def macro(result, name, parameters):
     if name in values:
         names = ", ".join(parameters)
-        return f"#define {name}({names}) \\\n    (TOTE__OFF(({name})({names})), {values[name]})\n"
+        return define(name, names, f"(TOTE__OFF(({name})({names})),", f"{values[name]})")
     call = f"({name})(__VA_ARGS__)"
     if result == "void":
-        return f"#define {name}(...) TOTE__OFF({call})\n"
+        return define(name, "...", f"TOTE__OFF({call})")
     if result == "bool":
-        return f"#define {name}(...) TOTE__OFF_BOOL({call})\n"
+        return define(name, "...", f"TOTE__OFF_BOOL({call})")
     kind = "POINTER" if result.endswith("*") else "NUMBER"
-    return f"#define {name}(...) TOTE__OFF_{kind}({result}, {call})\n"
+    return define(name, "...", f"TOTE__OFF_{kind}({result}, {call})")
 
 
 def generate():

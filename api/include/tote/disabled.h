@@ -27,37 +27,55 @@ static inline void tote__off_text(char *buffer, size_t size) {
 #endif
 
 #ifdef TOTE__OFF_BAGGAGE
-#define tote_context_with_baggage(...) TOTE__OFF_POINTER(tote_context *, (tote_context_with_baggage)(__VA_ARGS__))
-#define tote_context_without_baggage(...) TOTE__OFF_POINTER(tote_context *, (tote_context_without_baggage)(__VA_ARGS__))
-#define tote_context_with_empty_baggage(...) TOTE__OFF_POINTER(tote_context *, (tote_context_with_empty_baggage)(__VA_ARGS__))
+#define tote_context_with_baggage(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_baggage)(__VA_ARGS__))
+#define tote_context_without_baggage(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_without_baggage)(__VA_ARGS__))
+#define tote_context_with_empty_baggage(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_empty_baggage)(__VA_ARGS__))
 #define tote_context_get_baggage(context, name, buffer, size) \
-    (TOTE__OFF((tote_context_get_baggage)(context, name, buffer, size)), tote__off_text(buffer, size), tote__off_number(-1))
-#define tote_context_get_all_baggage(...) TOTE__OFF_POINTER(tote_entries *, (tote_context_get_all_baggage)(__VA_ARGS__))
+    (TOTE__OFF((tote_context_get_baggage)(context, name, buffer, size)), \
+    tote__off_text(buffer, size), tote__off_number(-1))
+#define tote_context_get_all_baggage(...) \
+    TOTE__OFF_POINTER(tote_entries *, (tote_context_get_all_baggage)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_EXPORTERS_CONSOLE
-#define tote_console_exporter_new(...) TOTE__OFF_POINTER(tote_span_exporter *, (tote_console_exporter_new)(__VA_ARGS__))
+#define tote_console_exporter_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_console_exporter_new)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_CONTEXT
-#define tote_context_root(...) TOTE__OFF_POINTER(const tote_context *, (tote_context_root)(__VA_ARGS__))
-#define tote_context_current(...) TOTE__OFF_POINTER(const tote_context *, (tote_context_current)(__VA_ARGS__))
+#define tote_context_root(...) \
+    TOTE__OFF_POINTER(const tote_context *, (tote_context_root)(__VA_ARGS__))
+#define tote_context_current(...) \
+    TOTE__OFF_POINTER(const tote_context *, (tote_context_current)(__VA_ARGS__))
 #define tote_context_ref(...) TOTE__OFF_POINTER(tote_context *, (tote_context_ref)(__VA_ARGS__))
 #define tote_context_unref(...) TOTE__OFF((tote_context_unref)(__VA_ARGS__))
-#define tote_context_get_store(...) TOTE__OFF_POINTER(tote_store *, (tote_context_get_store)(__VA_ARGS__))
-#define tote_context_get_span(...) TOTE__OFF_POINTER(tote_span *, (tote_context_get_span)(__VA_ARGS__))
-#define tote_context_get_span_context(...) TOTE__OFF_POINTER(const tote_span_context *, (tote_context_get_span_context)(__VA_ARGS__))
+#define tote_context_get_store(...) \
+    TOTE__OFF_POINTER(tote_store *, (tote_context_get_store)(__VA_ARGS__))
+#define tote_context_get_span(...) \
+    TOTE__OFF_POINTER(tote_span *, (tote_context_get_span)(__VA_ARGS__))
+#define tote_context_get_span_context(...) \
+    TOTE__OFF_POINTER(const tote_span_context *, (tote_context_get_span_context)(__VA_ARGS__))
 #define tote_context_get_value(...) TOTE__OFF_POINTER(void *, (tote_context_get_value)(__VA_ARGS__))
 #define tote_current_span_context(...) TOTE__OFF_BOOL((tote_current_span_context)(__VA_ARGS__))
-#define tote_context_with_store(...) TOTE__OFF_POINTER(tote_context *, (tote_context_with_store)(__VA_ARGS__))
-#define tote_context_with_span(...) TOTE__OFF_POINTER(tote_context *, (tote_context_with_span)(__VA_ARGS__))
-#define tote_context_with_value(...) TOTE__OFF_POINTER(tote_context *, (tote_context_with_value)(__VA_ARGS__))
-#define tote_context_with_suppression(...) TOTE__OFF_POINTER(tote_context *, (tote_context_with_suppression)(__VA_ARGS__))
-#define tote_context_attach(...) TOTE__OFF_NUMBER(tote_context_token, (tote_context_attach)(__VA_ARGS__))
+#define tote_context_with_store(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_store)(__VA_ARGS__))
+#define tote_context_with_span(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_span)(__VA_ARGS__))
+#define tote_context_with_value(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_value)(__VA_ARGS__))
+#define tote_context_with_suppression(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_suppression)(__VA_ARGS__))
+#define tote_context_attach(...) \
+    TOTE__OFF_NUMBER(tote_context_token, (tote_context_attach)(__VA_ARGS__))
 #define tote_context_detach(...) TOTE__OFF_BOOL((tote_context_detach)(__VA_ARGS__))
 #define tote_context_run(context, run, arg) \
-    (TOTE__OFF((tote_context_run)(context, run, arg)), tote__off_run(run, arg))
-#define tote_context_mark(...) TOTE__OFF_NUMBER(tote_context_token, (tote_context_mark)(__VA_ARGS__))
+    (TOTE__OFF((tote_context_run)(context, run, arg)), \
+    tote__off_run(run, arg))
+#define tote_context_mark(...) \
+    TOTE__OFF_NUMBER(tote_context_token, (tote_context_mark)(__VA_ARGS__))
 #define tote_context_unwind(...) TOTE__OFF_NUMBER(size_t, (tote_context_unwind)(__VA_ARGS__))
 #define tote_context_set_slot(...) TOTE__OFF_BOOL((tote_context_set_slot)(__VA_ARGS__))
 #define tote_context_stack_free(...) TOTE__OFF((tote_context_stack_free)(__VA_ARGS__))
@@ -65,19 +83,24 @@ static inline void tote__off_text(char *buffer, size_t size) {
 
 #ifdef TOTE__OFF_INSTRUMENTATION_CURL
 #define tote_curl_perform(easy, headers) \
-    (TOTE__OFF((tote_curl_perform)(easy, headers)), curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers), curl_easy_perform(easy))
+    (TOTE__OFF((tote_curl_perform)(easy, headers)), \
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers), curl_easy_perform(easy))
 #define tote_curl_begin(...) TOTE__OFF_POINTER(tote_curl_request *, (tote_curl_begin)(__VA_ARGS__))
 #define tote_curl_end(...) TOTE__OFF((tote_curl_end)(__VA_ARGS__))
 #define tote_curl_set_prereq_function(...) TOTE__OFF((tote_curl_set_prereq_function)(__VA_ARGS__))
 #define tote_curl_inject(context, headers) \
-    (TOTE__OFF((tote_curl_inject)(context, headers)), (headers))
-#define tote_curl_list_getter(...) TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_curl_list_getter)(__VA_ARGS__))
-#define tote_curl_list_setter(...) TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_curl_list_setter)(__VA_ARGS__))
+    (TOTE__OFF((tote_curl_inject)(context, headers)), \
+    (headers))
+#define tote_curl_list_getter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_curl_list_getter)(__VA_ARGS__))
+#define tote_curl_list_setter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_curl_list_setter)(__VA_ARGS__))
 #define tote_curl_set_allowed_hosts(...) TOTE__OFF_BOOL((tote_curl_set_allowed_hosts)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_DELIVERY
-#define tote_delivery_exporter_new(...) TOTE__OFF_POINTER(tote_span_exporter *, (tote_delivery_exporter_new)(__VA_ARGS__))
+#define tote_delivery_exporter_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_delivery_exporter_new)(__VA_ARGS__))
 #define tote_delivery_send(...) TOTE__OFF_NUMBER(tote_result, (tote_delivery_send)(__VA_ARGS__))
 #endif
 
@@ -105,141 +128,196 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
     }
     return count;
 }
-#define tote_extract_environment(...) TOTE__OFF_POINTER(tote_context *, (tote_extract_environment)(__VA_ARGS__))
+#define tote_extract_environment(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_extract_environment)(__VA_ARGS__))
 #define tote_inject_environment(context, base, variables, capacity, buffer, size) \
-    (TOTE__OFF((tote_inject_environment)(context, base, variables, capacity, buffer, size)), tote__off_environment(base, variables, capacity))
-#define tote_environment_getter(...) TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_environment_getter)(__VA_ARGS__))
-#define tote_environment_setter(...) TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_environment_setter)(__VA_ARGS__))
+    (TOTE__OFF((tote_inject_environment)(context, base, variables, capacity, buffer, size)), \
+    tote__off_environment(base, variables, capacity))
+#define tote_environment_getter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_environment_getter)(__VA_ARGS__))
+#define tote_environment_setter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_environment_setter)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_INSTRUMENTATION_HTTP
-#define tote_http_server_open(...) TOTE__OFF_POINTER(tote_scope *, (tote_http_server_open)(__VA_ARGS__))
+#define tote_http_server_open(...) \
+    TOTE__OFF_POINTER(tote_scope *, (tote_http_server_open)(__VA_ARGS__))
 #define tote_http_server_set_route(...) TOTE__OFF((tote_http_server_set_route)(__VA_ARGS__))
 #define tote_http_server_set_status(...) TOTE__OFF((tote_http_server_set_status)(__VA_ARGS__))
 #define tote_http_client_set_status(...) TOTE__OFF((tote_http_client_set_status)(__VA_ARGS__))
-#define tote_http_server_attributes(...) TOTE__OFF_NUMBER(size_t, (tote_http_server_attributes)(__VA_ARGS__))
+#define tote_http_server_attributes(...) \
+    TOTE__OFF_NUMBER(size_t, (tote_http_server_attributes)(__VA_ARGS__))
 #define tote_http_known_method(method) \
-    (TOTE__OFF((tote_http_known_method)(method)), tote__off_string())
+    (TOTE__OFF((tote_http_known_method)(method)), \
+    tote__off_string())
 #define tote_http_span_name(buffer, size, method, target) \
-    (TOTE__OFF((tote_http_span_name)(buffer, size, method, target)), tote__off_text(buffer, size), (size_t)tote__off_number(0))
+    (TOTE__OFF((tote_http_span_name)(buffer, size, method, target)), \
+    tote__off_text(buffer, size), (size_t)tote__off_number(0))
 #define tote_http_redact_query(buffer, size, query) \
-    (TOTE__OFF((tote_http_redact_query)(buffer, size, query)), tote__off_text(buffer, size), (size_t)tote__off_number(0))
+    (TOTE__OFF((tote_http_redact_query)(buffer, size, query)), \
+    tote__off_text(buffer, size), (size_t)tote__off_number(0))
 #endif
 
 #ifdef TOTE__OFF_LOG
 #define tote_log_fields(context, format, buffer, size) \
-    (TOTE__OFF((tote_log_fields)(context, format, buffer, size)), tote__off_text(buffer, size), (size_t)tote__off_number(0))
+    (TOTE__OFF((tote_log_fields)(context, format, buffer, size)), \
+    tote__off_text(buffer, size), (size_t)tote__off_number(0))
 #endif
 
 #ifdef TOTE__OFF_EXPORTERS_MEMORY
 #define tote_memory_new(...) TOTE__OFF_POINTER(tote_memory *, (tote_memory_new)(__VA_ARGS__))
-#define tote_memory_exporter_new(...) TOTE__OFF_POINTER(tote_span_exporter *, (tote_memory_exporter_new)(__VA_ARGS__))
+#define tote_memory_exporter_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_memory_exporter_new)(__VA_ARGS__))
 #define tote_memory_get_count(...) TOTE__OFF_NUMBER(size_t, (tote_memory_get_count)(__VA_ARGS__))
-#define tote_memory_get_at(...) TOTE__OFF_POINTER(const tote_span_data *, (tote_memory_get_at)(__VA_ARGS__))
-#define tote_memory_find(...) TOTE__OFF_POINTER(const tote_span_data *, (tote_memory_find)(__VA_ARGS__))
+#define tote_memory_get_at(...) \
+    TOTE__OFF_POINTER(const tote_span_data *, (tote_memory_get_at)(__VA_ARGS__))
+#define tote_memory_find(...) \
+    TOTE__OFF_POINTER(const tote_span_data *, (tote_memory_find)(__VA_ARGS__))
 #define tote_memory_clear(...) TOTE__OFF((tote_memory_clear)(__VA_ARGS__))
 #define tote_memory_unref(...) TOTE__OFF((tote_memory_unref)(__VA_ARGS__))
-#define tote_memory_sdk_start(...) TOTE__OFF_POINTER(tote_sdk *, (tote_memory_sdk_start)(__VA_ARGS__))
+#define tote_memory_sdk_start(...) \
+    TOTE__OFF_POINTER(tote_sdk *, (tote_memory_sdk_start)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_INSTRUMENTATION_MICROHTTPD
-#define tote_microhttpd_getter(...) TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_microhttpd_getter)(__VA_ARGS__))
-#define tote_microhttpd_setter(...) TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_microhttpd_setter)(__VA_ARGS__))
+#define tote_microhttpd_getter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_microhttpd_getter)(__VA_ARGS__))
+#define tote_microhttpd_setter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_microhttpd_setter)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_EXPORTERS_OTLP
-#define tote_otlp_exporter_new(...) TOTE__OFF_POINTER(tote_span_exporter *, (tote_otlp_exporter_new)(__VA_ARGS__))
+#define tote_otlp_exporter_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_otlp_exporter_new)(__VA_ARGS__))
 #define tote_otlp_send_spool(...) TOTE__OFF_NUMBER(tote_result, (tote_otlp_send_spool)(__VA_ARGS__))
 #define tote_otlp_encode(...) TOTE__OFF_BOOL((tote_otlp_encode)(__VA_ARGS__))
 #define tote_otlp_buffer_clear(...) TOTE__OFF((tote_otlp_buffer_clear)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_EXPORTERS_OTLP_FILE
-#define tote_otlp_file_exporter_new(...) TOTE__OFF_POINTER(tote_span_exporter *, (tote_otlp_file_exporter_new)(__VA_ARGS__))
+#define tote_otlp_file_exporter_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_otlp_file_exporter_new)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_PROCESSORS
-#define tote_batch_processor_new(...) TOTE__OFF_POINTER(tote_span_processor *, (tote_batch_processor_new)(__VA_ARGS__))
-#define tote_simple_processor_new(...) TOTE__OFF_POINTER(tote_span_processor *, (tote_simple_processor_new)(__VA_ARGS__))
+#define tote_batch_processor_new(...) \
+    TOTE__OFF_POINTER(tote_span_processor *, (tote_batch_processor_new)(__VA_ARGS__))
+#define tote_simple_processor_new(...) \
+    TOTE__OFF_POINTER(tote_span_processor *, (tote_simple_processor_new)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_PROPAGATOR
 #define tote_inject(...) TOTE__OFF((tote_inject)(__VA_ARGS__))
 #define tote_extract(...) TOTE__OFF_POINTER(tote_context *, (tote_extract)(__VA_ARGS__))
 #define tote_propagator_inject(...) TOTE__OFF((tote_propagator_inject)(__VA_ARGS__))
-#define tote_propagator_extract(...) TOTE__OFF_POINTER(tote_context *, (tote_propagator_extract)(__VA_ARGS__))
-#define tote_propagator_get_field(...) TOTE__OFF_POINTER(const char *, (tote_propagator_get_field)(__VA_ARGS__))
-#define tote_context_with_destination(...) TOTE__OFF_POINTER(tote_context *, (tote_context_with_destination)(__VA_ARGS__))
-#define tote_context_get_destination(...) TOTE__OFF_POINTER(const char *, (tote_context_get_destination)(__VA_ARGS__))
-#define tote_extract_headers(...) TOTE__OFF_POINTER(tote_context *, (tote_extract_headers)(__VA_ARGS__))
+#define tote_propagator_extract(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_propagator_extract)(__VA_ARGS__))
+#define tote_propagator_get_field(...) \
+    TOTE__OFF_POINTER(const char *, (tote_propagator_get_field)(__VA_ARGS__))
+#define tote_context_with_destination(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_destination)(__VA_ARGS__))
+#define tote_context_get_destination(...) \
+    TOTE__OFF_POINTER(const char *, (tote_context_get_destination)(__VA_ARGS__))
+#define tote_extract_headers(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_extract_headers)(__VA_ARGS__))
 #define tote_inject_headers(...) TOTE__OFF_NUMBER(size_t, (tote_inject_headers)(__VA_ARGS__))
-#define tote_header_array_getter(...) TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_header_array_getter)(__VA_ARGS__))
-#define tote_header_array_setter(...) TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_header_array_setter)(__VA_ARGS__))
+#define tote_header_array_getter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_header_array_getter)(__VA_ARGS__))
+#define tote_header_array_setter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_header_array_setter)(__VA_ARGS__))
 #define tote_propagator_set_global(...) TOTE__OFF((tote_propagator_set_global)(__VA_ARGS__))
-#define tote_propagator_ref_global(...) TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_ref_global)(__VA_ARGS__))
-#define tote_propagator_ref(...) TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_ref)(__VA_ARGS__))
+#define tote_propagator_ref_global(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_ref_global)(__VA_ARGS__))
+#define tote_propagator_ref(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_ref)(__VA_ARGS__))
 #define tote_propagator_unref(...) TOTE__OFF((tote_propagator_unref)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_PROPAGATORS
-#define tote_propagator_new_tracecontext(...) TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_tracecontext)(__VA_ARGS__))
-#define tote_propagator_new_baggage(...) TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_baggage)(__VA_ARGS__))
-#define tote_propagator_new_b3(...) TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_b3)(__VA_ARGS__))
-#define tote_propagator_new_b3_multi(...) TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_b3_multi)(__VA_ARGS__))
-#define tote_propagator_new_jaeger(...) TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_jaeger)(__VA_ARGS__))
-#define tote_propagator_new_ot_trace(...) TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_ot_trace)(__VA_ARGS__))
-#define tote_propagator_new_opencensus(...) TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_opencensus)(__VA_ARGS__))
-#define tote_propagator_new_composite(...) TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_composite)(__VA_ARGS__))
-#define tote_propagator_from_names(...) TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_from_names)(__VA_ARGS__))
+#define tote_propagator_new_tracecontext(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_tracecontext)(__VA_ARGS__))
+#define tote_propagator_new_baggage(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_baggage)(__VA_ARGS__))
+#define tote_propagator_new_b3(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_b3)(__VA_ARGS__))
+#define tote_propagator_new_b3_multi(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_b3_multi)(__VA_ARGS__))
+#define tote_propagator_new_jaeger(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_jaeger)(__VA_ARGS__))
+#define tote_propagator_new_ot_trace(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_ot_trace)(__VA_ARGS__))
+#define tote_propagator_new_opencensus(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_opencensus)(__VA_ARGS__))
+#define tote_propagator_new_composite(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_composite)(__VA_ARGS__))
+#define tote_propagator_from_names(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_from_names)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_SDK_SAMPLER
-#define tote_sampling_result_set_attribute(...) TOTE__OFF((tote_sampling_result_set_attribute)(__VA_ARGS__))
-#define tote_sampling_result_set_trace_state(...) TOTE__OFF((tote_sampling_result_set_trace_state)(__VA_ARGS__))
+#define tote_sampling_result_set_attribute(...) \
+    TOTE__OFF((tote_sampling_result_set_attribute)(__VA_ARGS__))
+#define tote_sampling_result_set_trace_state(...) \
+    TOTE__OFF((tote_sampling_result_set_trace_state)(__VA_ARGS__))
 #define tote_sampler_new(...) TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_new)(__VA_ARGS__))
-#define tote_sampler_new_always_on(...) TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_new_always_on)(__VA_ARGS__))
-#define tote_sampler_new_always_off(...) TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_new_always_off)(__VA_ARGS__))
-#define tote_sampler_new_ratio(...) TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_new_ratio)(__VA_ARGS__))
-#define tote_sampler_new_parent_based(...) TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_new_parent_based)(__VA_ARGS__))
-#define tote_sampler_should_sample(...) TOTE__OFF_NUMBER(tote_sampling_decision, (tote_sampler_should_sample)(__VA_ARGS__))
+#define tote_sampler_new_always_on(...) \
+    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_new_always_on)(__VA_ARGS__))
+#define tote_sampler_new_always_off(...) \
+    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_new_always_off)(__VA_ARGS__))
+#define tote_sampler_new_ratio(...) \
+    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_new_ratio)(__VA_ARGS__))
+#define tote_sampler_new_parent_based(...) \
+    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_new_parent_based)(__VA_ARGS__))
+#define tote_sampler_should_sample(...) \
+    TOTE__OFF_NUMBER(tote_sampling_decision, (tote_sampler_should_sample)(__VA_ARGS__))
 #define tote_sampler_get_description(sampler, buffer, size) \
-    (TOTE__OFF((tote_sampler_get_description)(sampler, buffer, size)), tote__off_text(buffer, size), (size_t)tote__off_number(0))
+    (TOTE__OFF((tote_sampler_get_description)(sampler, buffer, size)), \
+    tote__off_text(buffer, size), (size_t)tote__off_number(0))
 #define tote_sampler_free(...) TOTE__OFF((tote_sampler_free)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_SCOPE
 #define tote_run_scoped(tracer, name, options, run, arg) \
-    (TOTE__OFF((tote_run_scoped)(tracer, name, options, run, arg)), tote__off_run(run, arg))
+    (TOTE__OFF((tote_run_scoped)(tracer, name, options, run, arg)), \
+    tote__off_run(run, arg))
 #define tote_scope_open(...) TOTE__OFF_POINTER(tote_scope *, (tote_scope_open)(__VA_ARGS__))
 #define tote_scope_suspend(...) TOTE__OFF_BOOL((tote_scope_suspend)(__VA_ARGS__))
 #define tote_scope_resume(...) TOTE__OFF_BOOL((tote_scope_resume)(__VA_ARGS__))
-#define tote_scope_get_context(...) TOTE__OFF_POINTER(const tote_context *, (tote_scope_get_context)(__VA_ARGS__))
-#define tote_scope_get_store(...) TOTE__OFF_POINTER(tote_store *, (tote_scope_get_store)(__VA_ARGS__))
+#define tote_scope_get_context(...) \
+    TOTE__OFF_POINTER(const tote_context *, (tote_scope_get_context)(__VA_ARGS__))
+#define tote_scope_get_store(...) \
+    TOTE__OFF_POINTER(tote_store *, (tote_scope_get_store)(__VA_ARGS__))
 #define tote_scope_get_span(...) TOTE__OFF_POINTER(tote_span *, (tote_scope_get_span)(__VA_ARGS__))
 #define tote_scope_close(...) TOTE__OFF((tote_scope_close)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_SDK
 #define tote_sdk_prepare(...) TOTE__OFF_NUMBER(tote_result, (tote_sdk_prepare)(__VA_ARGS__))
-#define tote_sdk_ref_tracer_provider(...) TOTE__OFF_POINTER(tote_tracer_provider *, (tote_sdk_ref_tracer_provider)(__VA_ARGS__))
+#define tote_sdk_ref_tracer_provider(...) \
+    TOTE__OFF_POINTER(tote_tracer_provider *, (tote_sdk_ref_tracer_provider)(__VA_ARGS__))
 #define tote_sdk_force_flush(...) TOTE__OFF_NUMBER(tote_result, (tote_sdk_force_flush)(__VA_ARGS__))
 #define tote_sdk_shutdown(...) TOTE__OFF_NUMBER(tote_result, (tote_sdk_shutdown)(__VA_ARGS__))
 #define tote_sdk_close(...) TOTE__OFF_NUMBER(tote_result, (tote_sdk_close)(__VA_ARGS__))
 #define tote_sdk_ref(...) TOTE__OFF_POINTER(tote_sdk *, (tote_sdk_ref)(__VA_ARGS__))
 #define tote_sdk_unref(...) TOTE__OFF((tote_sdk_unref)(__VA_ARGS__))
 #define tote_sdk_get_poll_fd(sdk) \
-    (TOTE__OFF((tote_sdk_get_poll_fd)(sdk)), (int)tote__off_number(-1))
+    (TOTE__OFF((tote_sdk_get_poll_fd)(sdk)), \
+    (int)tote__off_number(-1))
 #define tote_sdk_get_poll_timeout_ms(sdk) \
-    (TOTE__OFF((tote_sdk_get_poll_timeout_ms)(sdk)), (int)tote__off_number(-1))
+    (TOTE__OFF((tote_sdk_get_poll_timeout_ms)(sdk)), \
+    (int)tote__off_number(-1))
 #define tote_sdk_poll(...) TOTE__OFF((tote_sdk_poll)(__VA_ARGS__))
-#define tote_sdk_after_fork_child(...) TOTE__OFF_NUMBER(tote_result, (tote_sdk_after_fork_child)(__VA_ARGS__))
+#define tote_sdk_after_fork_child(...) \
+    TOTE__OFF_NUMBER(tote_result, (tote_sdk_after_fork_child)(__VA_ARGS__))
 #define tote_sdk_get_stats(...) TOTE__OFF_BOOL((tote_sdk_get_stats)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_SPAN
 #define tote_span_current(...) TOTE__OFF_POINTER(tote_span *, (tote_span_current)(__VA_ARGS__))
-#define tote_span_new_non_recording(...) TOTE__OFF_POINTER(tote_span *, (tote_span_new_non_recording)(__VA_ARGS__))
-#define tote_span_get_context(...) TOTE__OFF_POINTER(const tote_span_context *, (tote_span_get_context)(__VA_ARGS__))
+#define tote_span_new_non_recording(...) \
+    TOTE__OFF_POINTER(tote_span *, (tote_span_new_non_recording)(__VA_ARGS__))
+#define tote_span_get_context(...) \
+    TOTE__OFF_POINTER(const tote_span_context *, (tote_span_get_context)(__VA_ARGS__))
 #define tote_span_is_recording(...) TOTE__OFF_BOOL((tote_span_is_recording)(__VA_ARGS__))
 #define tote_span_set_attribute(...) TOTE__OFF((tote_span_set_attribute)(__VA_ARGS__))
 #define tote_span_set_attributes(...) TOTE__OFF((tote_span_set_attributes)(__VA_ARGS__))
@@ -264,18 +342,25 @@ static inline const tote_span_id *tote__off_span_id(void) {
     static const tote_span_id none = {{0}};
     return &none;
 }
-#define tote_span_context_new(...) TOTE__OFF_POINTER(tote_span_context *, (tote_span_context_new)(__VA_ARGS__))
-#define tote_span_context_ref(...) TOTE__OFF_POINTER(tote_span_context *, (tote_span_context_ref)(__VA_ARGS__))
+#define tote_span_context_new(...) \
+    TOTE__OFF_POINTER(tote_span_context *, (tote_span_context_new)(__VA_ARGS__))
+#define tote_span_context_ref(...) \
+    TOTE__OFF_POINTER(tote_span_context *, (tote_span_context_ref)(__VA_ARGS__))
 #define tote_span_context_unref(...) TOTE__OFF((tote_span_context_unref)(__VA_ARGS__))
 #define tote_span_context_get_trace_id(context) \
-    (TOTE__OFF((tote_span_context_get_trace_id)(context)), tote__off_trace_id())
+    (TOTE__OFF((tote_span_context_get_trace_id)(context)), \
+    tote__off_trace_id())
 #define tote_span_context_get_span_id(context) \
-    (TOTE__OFF((tote_span_context_get_span_id)(context)), tote__off_span_id())
-#define tote_span_context_get_trace_flags(...) TOTE__OFF_NUMBER(uint8_t, (tote_span_context_get_trace_flags)(__VA_ARGS__))
-#define tote_span_context_get_trace_state(...) TOTE__OFF_POINTER(const tote_trace_state *, (tote_span_context_get_trace_state)(__VA_ARGS__))
+    (TOTE__OFF((tote_span_context_get_span_id)(context)), \
+    tote__off_span_id())
+#define tote_span_context_get_trace_flags(...) \
+    TOTE__OFF_NUMBER(uint8_t, (tote_span_context_get_trace_flags)(__VA_ARGS__))
+#define tote_span_context_get_trace_state(...) \
+    TOTE__OFF_POINTER(const tote_trace_state *, (tote_span_context_get_trace_state)(__VA_ARGS__))
 #define tote_span_context_is_valid(...) TOTE__OFF_BOOL((tote_span_context_is_valid)(__VA_ARGS__))
 #define tote_span_context_is_remote(...) TOTE__OFF_BOOL((tote_span_context_is_remote)(__VA_ARGS__))
-#define tote_span_context_is_sampled(...) TOTE__OFF_BOOL((tote_span_context_is_sampled)(__VA_ARGS__))
+#define tote_span_context_is_sampled(...) \
+    TOTE__OFF_BOOL((tote_span_context_is_sampled)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_START
@@ -291,20 +376,24 @@ static inline const tote_span_id *tote__off_span_id(void) {
 #define tote_store_add_all(...) TOTE__OFF_NUMBER(size_t, (tote_store_add_all)(__VA_ARGS__))
 #define tote_store_delete(...) TOTE__OFF_BOOL((tote_store_delete)(__VA_ARGS__))
 #define tote_store_get(store, key, buffer, size) \
-    (TOTE__OFF((tote_store_get)(store, key, buffer, size)), tote__off_text(buffer, size), tote__off_number(-1))
+    (TOTE__OFF((tote_store_get)(store, key, buffer, size)), \
+    tote__off_text(buffer, size), tote__off_number(-1))
 #define tote_store_get_all(...) TOTE__OFF_POINTER(tote_entries *, (tote_store_get_all)(__VA_ARGS__))
 #define tote_store_seal(...) TOTE__OFF((tote_store_seal)(__VA_ARGS__))
 #define tote_store_ref(...) TOTE__OFF_POINTER(tote_store *, (tote_store_ref)(__VA_ARGS__))
 #define tote_store_unref(...) TOTE__OFF((tote_store_unref)(__VA_ARGS__))
 #define tote_entries_get_count(...) TOTE__OFF_NUMBER(size_t, (tote_entries_get_count)(__VA_ARGS__))
-#define tote_entries_get_at(...) TOTE__OFF_POINTER(const tote_entry *, (tote_entries_get_at)(__VA_ARGS__))
-#define tote_entries_find(...) TOTE__OFF_POINTER(const tote_entry *, (tote_entries_find)(__VA_ARGS__))
+#define tote_entries_get_at(...) \
+    TOTE__OFF_POINTER(const tote_entry *, (tote_entries_get_at)(__VA_ARGS__))
+#define tote_entries_find(...) \
+    TOTE__OFF_POINTER(const tote_entry *, (tote_entries_find)(__VA_ARGS__))
 #define tote_entries_free(...) TOTE__OFF((tote_entries_free)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_THREAD
 #define tote_thread_create(thread, attributes, start, arg) \
-    (TOTE__OFF((tote_thread_create)(thread, attributes, start, arg)), pthread_create(thread, attributes, start, arg))
+    (TOTE__OFF((tote_thread_create)(thread, attributes, start, arg)), \
+    pthread_create(thread, attributes, start, arg))
 #define tote_fork_prepare(...) TOTE__OFF((tote_fork_prepare)(__VA_ARGS__))
 #define tote_fork_parent(...) TOTE__OFF((tote_fork_parent)(__VA_ARGS__))
 #define tote_fork_child(...) TOTE__OFF((tote_fork_child)(__VA_ARGS__))
@@ -312,17 +401,23 @@ static inline const tote_span_id *tote__off_span_id(void) {
 
 #ifdef TOTE__OFF_TRACER
 #define tote_get_tracer(...) TOTE__OFF_POINTER(tote_tracer *, (tote_get_tracer)(__VA_ARGS__))
-#define tote_tracer_provider_get_tracer(...) TOTE__OFF_POINTER(tote_tracer *, (tote_tracer_provider_get_tracer)(__VA_ARGS__))
+#define tote_tracer_provider_get_tracer(...) \
+    TOTE__OFF_POINTER(tote_tracer *, (tote_tracer_provider_get_tracer)(__VA_ARGS__))
 #define tote_tracer_is_enabled(...) TOTE__OFF_BOOL((tote_tracer_is_enabled)(__VA_ARGS__))
-#define tote_tracer_start_span(...) TOTE__OFF_POINTER(tote_span *, (tote_tracer_start_span)(__VA_ARGS__))
-#define tote_tracer_provider_set_global(...) TOTE__OFF((tote_tracer_provider_set_global)(__VA_ARGS__))
-#define tote_tracer_provider_ref_global(...) TOTE__OFF_POINTER(tote_tracer_provider *, (tote_tracer_provider_ref_global)(__VA_ARGS__))
-#define tote_tracer_provider_ref(...) TOTE__OFF_POINTER(tote_tracer_provider *, (tote_tracer_provider_ref)(__VA_ARGS__))
+#define tote_tracer_start_span(...) \
+    TOTE__OFF_POINTER(tote_span *, (tote_tracer_start_span)(__VA_ARGS__))
+#define tote_tracer_provider_set_global(...) \
+    TOTE__OFF((tote_tracer_provider_set_global)(__VA_ARGS__))
+#define tote_tracer_provider_ref_global(...) \
+    TOTE__OFF_POINTER(tote_tracer_provider *, (tote_tracer_provider_ref_global)(__VA_ARGS__))
+#define tote_tracer_provider_ref(...) \
+    TOTE__OFF_POINTER(tote_tracer_provider *, (tote_tracer_provider_ref)(__VA_ARGS__))
 #define tote_tracer_provider_unref(...) TOTE__OFF((tote_tracer_provider_unref)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_INSTRUMENTATION_XRAY
-#define tote_propagator_new_xray(...) TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_xray)(__VA_ARGS__))
+#define tote_propagator_new_xray(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_xray)(__VA_ARGS__))
 #define tote_xray_register(...) TOTE__OFF_BOOL((tote_xray_register)(__VA_ARGS__))
 #endif
 #endif
