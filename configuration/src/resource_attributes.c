@@ -31,7 +31,7 @@ static char *take_text(struct tote__arena *arena, const char *text, size_t lengt
     tote__trim(&text, &length);
     char *decoded = tote__arena_text(arena, text, length);
     if (!decoded) {
-        *problem = "memory is out";
+        *problem = "out of memory";
         return NULL;
     }
     *decoded_length = tote__percent_decode(decoded, text, length, &malformed);
@@ -71,7 +71,7 @@ bool tote__parse_resource_attributes(const char *text, struct tote__arena *arena
                                      tote_attribute **attributes, size_t *count) {
     size_t most = count_members(text);
     tote_attribute *taken = tote__arena_allocate(arena, most * sizeof *taken);
-    const char *problem = taken ? NULL : "memory is out";
+    const char *problem = taken ? NULL : "out of memory";
     const char *member = text;
     size_t length = 0;
 

@@ -234,7 +234,7 @@ static tote_sdk *start(const tote_sdk_options *options) {
     size_t most = options->processor_count + options->exporter_count + TOTE__MOST_EXPORTERS;
     processors.items = tote__allocate_zeroed(most * sizeof(*processors.items));
     if (!processors.items) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "sdk", "not started: memory is out");
+        tote_diagnose(TOTE_LEVEL_ERROR, "sdk", "not started: out of memory");
         release_options(options);
         return NULL;
     }

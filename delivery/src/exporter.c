@@ -383,8 +383,8 @@ static const tote_span_exporter_ops delivery_ops = {
 };
 
 /*
- * Returns: false when a disk queue is needed and cannot be had. As root the directory of another
- * user can be had later.
+ * Returns: false if a disk queue is needed and not available. As root the directory of another user
+ * may be available later.
  */
 static bool open_spool(struct exporter *exporter) {
     const struct tote__delivery_settings *settings = &exporter->settings;
@@ -412,7 +412,7 @@ tote_span_exporter *tote__delivery_exporter_new(tote_span_exporter *receiver,
 
     if (!exporter) {
         tote_diagnose(TOTE_LEVEL_ERROR, component, "no exporter is made: %s",
-                      receiver ? "memory is out" : "there is none to wrap");
+                      receiver ? "out of memory" : "there is none to wrap");
         tote_span_exporter_free(receiver);
         return NULL;
     }

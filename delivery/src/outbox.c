@@ -259,9 +259,8 @@ static void add(_Atomic(uint64_t) *counter, uint64_t count) {
 }
 
 /*
- * Say what became of the spans of a request that is over, but for those that arrived, and complete
- * the outcome's counts. Spans that the receiver rejected are reported by the exporter, except when
- * all are.
+ * Report the spans of a request that were lost, and complete the outcome's counts. The exporter
+ * reports a partial success itself.
  */
 static void report_loss(const struct tote__outbox *outbox, tote_export_outcome *outcome) {
     const char *destination = outbox->retry.settings->destination;

@@ -2,8 +2,7 @@
 /*
  * retry.h - one request at a time to one receiver, again and again while it may still arrive
  *
- * How long to wait between attempts belongs to the receiver, not to the request: who comes next
- * does not begin anew to knock at a door that is closed. Spec: protocol/exporter.md#retry,
+ * Backoff is per receiver: a new request does not reset it. Spec: protocol/exporter.md#retry,
  * protocol/otlp.md#otlphttp-throttling
  */
 #ifndef TOTE_DELIVERY_RETRY_H
@@ -18,7 +17,7 @@ static inline const char *tote__or_empty(const char *text) {
     return text ? text : "";
 }
 
-/* All zero but for the first two, at first. */
+/* All zero at first, except for the first two. */
 struct tote__retry {
     const struct tote__delivery_settings *settings;
     const tote_span_exporter *receiver;
@@ -29,7 +28,7 @@ struct tote__retry {
     unsigned at_once;  /* of these, the attempts that were followed by one without a pause, ... */
     unsigned pauses;   /* ... and by a pause of the schedule, which doubles */
     bool is_asked_to_wait; /* by the receiver */
-    bool is_gone;          /* there was no connection to be had, last time */
+    bool is_gone;          /* no connection was possible, last time */
     bool is_reset;         /* the receiver reset the stream, last time */
     bool is_cut_short; /* the request was given up for a deadline of the step's, not for its own */
     bool is_reported;  /* a diagnostic says that the receiver fails */

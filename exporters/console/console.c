@@ -249,7 +249,7 @@ tote_span_exporter *tote_console_exporter_new(FILE *out) {
     struct exporter *exporter = tote__allocate_zeroed(sizeof *exporter);
 
     if (!exporter) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "console", "memory is out, no exporter is made");
+        tote_diagnose(TOTE_LEVEL_ERROR, "console", "out of memory, no exporter is made");
         return NULL;
     }
     exporter->out = out ? out : stdout;

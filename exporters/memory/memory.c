@@ -135,7 +135,7 @@ tote_memory *tote_memory_new(void) {
     tote_memory *memory = tote__allocate_zeroed(sizeof *memory);
 
     if (!memory) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "memory exporter", "memory is out, none is made");
+        tote_diagnose(TOTE_LEVEL_ERROR, "memory exporter", "out of memory, none is made");
         return NULL;
     }
     atomic_init(&memory->references, 1);
@@ -149,7 +149,7 @@ tote_span_exporter *tote_memory_exporter_new(tote_memory *memory) {
         return NULL;
     }
     if (!exporter) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "memory exporter", "memory is out, none is made");
+        tote_diagnose(TOTE_LEVEL_ERROR, "memory exporter", "out of memory, none is made");
         return NULL;
     }
     tote__references_add(&memory->references);

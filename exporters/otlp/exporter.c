@@ -229,7 +229,7 @@ static tote_span_exporter *make_exporter(const tote_otlp_options *options) {
     struct exporter *exporter = tote__allocate_zeroed(sizeof *exporter);
 
     if (!exporter) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "memory is out, no exporter is made");
+        tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "out of memory, no exporter is made");
         return refuse(options);
     }
     if (!tote__otlp_settings_resolve(&exporter->settings, options)) {
@@ -238,7 +238,7 @@ static tote_span_exporter *make_exporter(const tote_otlp_options *options) {
     }
     exporter->transport = tote__transport_new(&exporter->settings);
     if (!exporter->transport) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "memory is out, no exporter is made");
+        tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "out of memory, no exporter is made");
         otlp_destroy(exporter);
         return NULL;
     }

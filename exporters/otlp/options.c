@@ -315,7 +315,7 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
     }
     bool are_good = settings->is_incomplete || take_files(settings, options);
     if (settings->is_incomplete) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "memory is out, no exporter is made");
+        tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "out of memory, no exporter is made");
     }
     return are_good && !settings->is_incomplete;
 }

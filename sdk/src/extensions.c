@@ -144,7 +144,7 @@ static void export_in_steps(const tote_span_exporter *exporter, const tote_span_
             tote__outcome_add(sum, &over);
         } else {
             tote_diagnose(TOTE_LEVEL_ERROR, component,
-                          "an exporter takes no spans, or memory is out: %zu spans are lost",
+                          "an exporter takes no spans, or out of memory: %zu spans are lost",
                           batch.count);
             sum->result = TOTE_FAILURE;
         }

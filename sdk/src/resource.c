@@ -95,7 +95,7 @@ uint32_t tote__resource_intern(const tote_attribute *attributes, size_t count,
     struct entry *entry = make_entry(attributes, given, url);
     if (!entry) {
         tote_diagnose(TOTE_LEVEL_ERROR, "resource",
-                      "memory is out: spans go out with an empty resource, without a service.name");
+                      "out of memory: spans go out with an empty resource, without a service.name");
         return 0;
     }
     uint32_t index = find_or_add(entry);

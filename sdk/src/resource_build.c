@@ -115,7 +115,7 @@ uint32_t tote__resource_build(const struct tote__resource_sources *sources) {
     set_service_name(&builder, sources->service_name);
     if (builder.is_out_of_memory) {
         tote_diagnose(TOTE_LEVEL_ERROR, "resource",
-                      "memory is out: attributes are missing in the resource of all spans");
+                      "out of memory: attributes are missing in the resource of all spans");
     }
     bool has_own_url = sources->schema_url && *sources->schema_url;
     uint32_t index = tote__resource_intern(builder.attributes.items, builder.attributes.count,

@@ -63,7 +63,7 @@ tote_sampler *tote_sampler_new(const tote_sampler_ops *ops, void *self) {
         return sampler;
     }
     tote_diagnose(TOTE_LEVEL_ERROR, "sampler", "sampler not made: %s; it drops every span",
-                  sampler ? "it has no should_sample function" : "memory is out");
+                  sampler ? "it has no should_sample function" : "out of memory");
     tote__release(sampler, sizeof *sampler);
     if (own.destroy) {
         own.destroy(self);

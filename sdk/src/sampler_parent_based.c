@@ -106,7 +106,7 @@ tote_sampler *tote_sampler_new_parent_based(const tote_parent_based_options *opt
     }
     if (!self) {
         tote_diagnose(TOTE_LEVEL_ERROR, "sampler",
-                      "parent based sampler not made: memory is out; it drops every span");
+                      "parent based sampler not made: out of memory; it drops every span");
         free_samplers(&chosen);
         return tote_sampler_new_always_off();
     }

@@ -166,7 +166,7 @@ tote_sampler *tote_sampler_new_ratio(double ratio) {
     if (!self || !(ratio >= 0 && ratio <= 1)) {
         tote_diagnose(TOTE_LEVEL_ERROR, "sampler",
                       "sampler with the ratio %g not made: %s; it drops every span", ratio,
-                      self ? "a ratio is from 0 to 1" : "memory is out");
+                      self ? "a ratio is from 0 to 1" : "out of memory");
         tote__release(self, sizeof *self);
         return tote_sampler_new_always_off();
     }

@@ -76,7 +76,7 @@ tote__always_inline void tote__span_lock_drop(struct span_lock *lock) {
 }
 
 /*
- * Take `shared`, if that is possible at once, of a span that may end and start anew meanwhile: if
+ * Take `shared`, if that is possible at once, of a span that may end and start again meanwhile: if
  * it is open and shared afterwards, the lock is that of the open span. Returns: whether it is
  * taken.
  */

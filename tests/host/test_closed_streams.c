@@ -64,7 +64,7 @@ static int made(long result) {
     return (int)result;
 }
 
-/* In the place of those of libc, for Tote and libcurl. The mode is of files that are created. */
+/* Instead of those of libc, for Tote and libcurl. The mode is of files that are created. */
 TOTE_API int open(const char *path, int flags, ...) {
     return made(syscall(SYS_openat, AT_FDCWD, path, flags, S_IRUSR | S_IWUSR));
 }

@@ -34,7 +34,7 @@ struct fixture {
     size_t diagnostic_count;
 };
 
-static size_t encodings_left = SIZE_MAX; /* until memory is out */
+static size_t encodings_left = SIZE_MAX; /* until out of memory */
 
 /* Takes the place of the library's: the span's first letter, as often as its size says. */
 bool tote__request_of_spans(struct tote__buffer *buffer, const tote_span_data *const *spans,

@@ -50,7 +50,7 @@ bool tote_propagator_register(const char *name, tote_propagator_constructor make
     struct registration *made = tote__allocate(sizeof *made + length);
     if (!made) {
         errno = error;
-        tote_diagnose(TOTE_LEVEL_ERROR, "propagator", "memory is out: %.64s was not registered",
+        tote_diagnose(TOTE_LEVEL_ERROR, "propagator", "out of memory: %.64s was not registered",
                       name);
         return false;
     }

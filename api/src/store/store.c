@@ -194,7 +194,7 @@ tote_store *tote__layer_begin(tote_store *parent) {
     tote_store *layer = tote_store_new(parent);
 
     if (!layer) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "store", "baggage stays as it was: memory is out");
+        tote_diagnose(TOTE_LEVEL_ERROR, "store", "baggage stays as it was: out of memory");
     }
     return layer;
 }

@@ -145,7 +145,7 @@ bool tote__store_has(const tote_store *store, const struct store_key *key, bool 
 
 static void report_unread(const struct store_key *key) {
     tote_diagnose(TOTE_LEVEL_ERROR, "store",
-                  "the value of '%.*s' is not read: memory is out; it looks absent",
+                  "the value of '%.*s' is not read: out of memory; it looks absent",
                   (int)tote__utf8_valid_prefix(key->text, tote__min(key->length, 64)), key->text);
 }
 

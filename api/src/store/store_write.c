@@ -159,7 +159,7 @@ static void report(enum store_outcome outcome, const char *key, size_t length) {
     static const char *const formats[] = {
         [STORE_FULL] = "'%.*s' not kept: with it the store would be larger than %d bytes; keep "
                        "what is large elsewhere",
-        [STORE_NO_MEMORY] = "'%.*s' not changed: memory is out",
+        [STORE_NO_MEMORY] = "'%.*s' not changed: out of memory",
         [STORE_SEALED] = "'%.*s' not changed: the store is sealed; open a scope, and change it "
                          "there",
     };

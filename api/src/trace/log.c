@@ -2,7 +2,7 @@
 /*
  * log.c - the fields that tie a log line to its trace
  *
- * A field is written as far as it fits, counted in full, and taken back when it did not fit.
+ * A field is written as far as it fits, counted in full, and removed again if it does not fit.
  */
 #include "tote/log.h"
 

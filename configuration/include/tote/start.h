@@ -8,7 +8,7 @@
  * field; `ignore_environment` leaves the variables out.
  *
  * Threads:  setup.
- * Lifetime: everything in the options is copied; what says "taken" is taken also on failure.
+ * Lifetime: everything in the options is copied. "Taken": ownership passes, also on failure.
  * Units:    _ms. 0 in an option is its default.
  */
 #ifndef TOTE_START_H
@@ -104,7 +104,8 @@ typedef struct tote_sdk_options {
 /**
  * Start. While an SDK is running globally this is one more reference to it, and the options are
  * released with a diagnostic. After a shutdown a new one may be started, and serves the tracers
- * there are. NULL on failure: the reason went to diagnostics and spans are not recorded.
+ * there are.
+ * NULL on failure: the reason went to diagnostics and spans are not recorded.
  * Blocks: some milliseconds with OTLP (5 to 25 have been seen), to set up TLS; for no network.
  */
 TOTE_API TOTE_MUST_USE tote_sdk *tote_sdk_start(const tote_sdk_options *options);

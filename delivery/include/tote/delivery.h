@@ -24,7 +24,7 @@ typedef struct tote_delivery_options {
     size_t struct_size;
     const char *destination; /**< names the receiver in diagnostics; "the exporter" */
     uint32_t timeout_ms;     /**< of one request with its retries; 10000 */
-    /** To wait after an attempt that failed, more or less a fifth; doubled each time; 1000 */
+    /** First backoff after a failed attempt, with +-20 % jitter; doubled each time; 1000 */
     uint32_t retry_first_ms;
     uint32_t retry_longest_ms;   /**< 30000 */
     uint32_t max_retry_after_ms; /**< the longest wait that the receiver can ask for; 300000 */

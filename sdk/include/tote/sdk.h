@@ -7,10 +7,11 @@
  * A NULL SDK is taken by every call and does nothing.
  *
  * Threads:  any.
- * Lifetime: counted. Units:    _ms. 0 in an option is its default. Fork:     the child has an empty
- *           queue and its own worker; nothing needs to be called. Exit:     nothing is hidden in
- *           atexit(): a program that returns from main or exits without tote_sdk_close() or
- *           tote_sdk_shutdown() loses the spans that still wait, without a word.
+ * Lifetime: counted.
+ * Units:    _ms. 0 in an option is its default.
+ * Fork:     the child has an empty queue and its own worker; nothing needs to be called.
+ * Exit:     nothing is hidden in atexit(). If a program returns from main or exits without calling
+ *           tote_sdk_close() or tote_sdk_shutdown(), queued spans are silently lost.
  */
 #ifndef TOTE_SDK_H
 #define TOTE_SDK_H
@@ -130,8 +131,8 @@ TOTE_API void tote_sdk_unref(tote_sdk *sdk);
 /**
  * TOTE_EXPORT_MODE_BY_HOST: a descriptor that gets readable when tote_sdk_poll() has work; the same
  * until the SDK is gone. It is an epoll instance: poll it, select it or add it to an epoll instance
- * of yours; read nothing from it, and do not close it. -1 in other modes, or with a diagnostic when
- * there is none to be had. A forked child has one of its own: ask again.
+ * of yours; read nothing from it, and do not close it. -1 in other modes, or with a diagnostic if
+ * none is available. A forked child has one of its own: ask again.
  */
 TOTE_API int tote_sdk_get_poll_fd(const tote_sdk *sdk);
 
@@ -160,7 +161,7 @@ TOTE_API void tote_sdk_poll(tote_sdk *sdk);
  * export any more, and one child alone may do this, or spans arrive twice. What the parent had
  * open, or had handed to its exporter by then, stays its own: flush before the fork and nothing is.
  * In a process that was not forked since the start it does nothing. Returns: TOTE_FAILURE when
- * there is no worker to be had.
+ * no worker is available.
  */
 TOTE_API tote_result tote_sdk_after_fork_child(tote_sdk *sdk, bool adopts_queue);
 
@@ -174,7 +175,7 @@ typedef struct tote_stats {
     uint64_t started; /**< recording ones, also those that never end */
     uint64_t ended;   /**< sampled ones, once for each exporter they go to */
     uint64_t exported;
-    /** The receiver said no: to a span, or to a whole request for good */
+    /** Permanently rejected by the receiver: single spans, or a whole request */
     uint64_t rejected;
     uint64_t dropped_queue_full; /**< the exporter did not keep up */
     /** Over max_queue_bytes or the exporter's own limit, alone */

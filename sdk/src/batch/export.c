@@ -238,7 +238,7 @@ static bool deliver_some(struct batch_queue *queue) {
     if (!outcome.span_count) {
         outcome.span_count = batch_left(queue);
         outcome.result = TOTE_FAILURE;
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "memory is out, %zu spans are lost",
+        tote_diagnose(TOTE_LEVEL_ERROR, component, "out of memory, %zu spans are lost",
                       outcome.span_count);
     }
     tote__outcome_complete(&outcome, outcome.span_count);

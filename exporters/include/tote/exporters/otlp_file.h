@@ -31,7 +31,7 @@ typedef struct tote_otlp_file_options {
     { sizeof(tote_otlp_file_options), NULL, 0, 0 }
 
 /**
- * NULL options: stdout. A file that somebody else moved or removed is made anew; several processes
+ * NULL options: stdout. A file that was moved or removed is created again; several processes
  * may write to one, whole lines each, but one of them at most should move it. NULL when it cannot
  * be opened.
  */

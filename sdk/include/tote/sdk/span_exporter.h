@@ -46,14 +46,14 @@ typedef enum tote_export_failure {
     TOTE_EXPORT_FAILURE_TOO_LARGE,
     /** Not as the exporter is configured: credentials, path, protocol */
     TOTE_EXPORT_FAILURE_NOT_ACCEPTED,
-    TOTE_EXPORT_FAILURE_REJECTED,   /**< the receiver said no, for good */
-    TOTE_EXPORT_FAILURE_LOST,       /**< for good, and nobody said no */
+    TOTE_EXPORT_FAILURE_REJECTED,   /**< permanent failure: the receiver rejects the spans */
+    TOTE_EXPORT_FAILURE_LOST,       /**< permanent failure for another reason */
     TOTE_EXPORT_FAILURE_INTERRUPTED /**< by a shutdown */
 } tote_export_failure;
 
 /**
- * What became of spans: counts by cause, and a result for those in no count. All zero at first but
- * for struct_size, which whoever makes it sets.
+ * What became of spans: counts by cause, and a result for those in no count. All zero at first,
+ * except for struct_size, which the caller sets.
  */
 typedef struct tote_export_outcome {
     size_t struct_size;
@@ -61,16 +61,16 @@ typedef struct tote_export_outcome {
     size_t span_count;
     tote_result result; /**< of the spans in no count; the value that export_spans returns wins */
     size_t delivered;   /**< arrived; only looked at if the result is not TOTE_SUCCESS */
-    size_t rejected;    /**< the receiver said no to them, for good */
+    size_t rejected;    /**< permanently rejected by the receiver */
     size_t too_large;   /**< never sent: over a limit of the exporter, each alone */
-    size_t shut_down;   /**< not delivered because the exporter was told to stop */
+    size_t shut_down;   /**< not delivered because the exporter was shut down */
     size_t saved;       /**< kept where they outlive this process, and sent later */
 
     /* If the result is not TOTE_SUCCESS: */
     tote_export_failure failure;
-    bool names_wait;  /**< the receiver says when to try again: */
+    bool names_wait;  /**< the receiver asks for a wait before the retry: */
     uint64_t wait_ms; /**< in so many ms; 0 is at once */
-    /** The attempt failed for a reason that is over, as a connection that was closed */
+    /** The cause of the failure is over, for example a connection that was closed */
     bool may_retry_at_once;
     /** For a log: "503: overloaded"; borrowed until the next call; NULL: none */
     const char *reason;
