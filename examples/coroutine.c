@@ -115,7 +115,7 @@ int main(void) {
         drop(all[i]);
     }
     tote_scope_close(&scope);
-    int result = tote_sdk_close(&sdk, 5000) == TOTE_SUCCESS ? 0 : 1;
+    int result = tote_sdk_close(&sdk, 5000) == TOTE_RESULT_SUCCESS ? 0 : 1;
     tote_context_stack_free(main_flow.contexts);
     return result;
 }

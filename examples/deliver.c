@@ -24,13 +24,13 @@ static tote_result append_lines(void *self, const tote_span_data *const *spans, 
         if (file) {
             fclose(file);
         }
-        return TOTE_FAILURE;
+        return TOTE_RESULT_FAILURE;
     }
     for (size_t i = 0; i < count; i++) {
         fprintf(file, "%s of %s\n", tote_span_data_get_name(spans[i]),
                 tote_span_data_get_instrumentation_scope(spans[i])->name);
     }
-    return fclose(file) == 0 ? TOTE_SUCCESS : TOTE_FAILURE;
+    return fclose(file) == 0 ? TOTE_RESULT_SUCCESS : TOTE_RESULT_FAILURE;
 }
 
 int main(int argc, char **argv) {
@@ -44,18 +44,18 @@ int main(int argc, char **argv) {
         return 2;
     }
     delivery.destination = argv[1];
-    delivery.spool_directory = argv[2];
-    delivery.spool_before_end = true;
+    delivery.disk_queue_directory = argv[2];
+    delivery.crash_safe = true;
     tote_span_exporter *lines = tote_span_exporter_new(&ops, argv[1]);
     if (argc > 3) {
-        return tote_delivery_send(lines, &delivery, 5000, NULL) == TOTE_SUCCESS ? 0 : 1;
+        return tote_disk_queue_send(lines, &delivery, 5000, NULL) == TOTE_RESULT_SUCCESS ? 0 : 1;
     }
-    tote_span_exporter *exporters[] = {tote_delivery_exporter_new(lines, &delivery)};
+    tote_span_exporter *exporters[] = {tote_span_exporter_delivery_new(lines, &delivery)};
     options.exporters = exporters;
     options.exporter_count = TOTE_COUNT_OF(exporters);
     tote_sdk *sdk = tote_sdk_start(&options);
 
     tote_span *span = tote_tracer_start_span(tote_get_tracer("deliver", NULL), "work", NULL);
     tote_span_close(&span);
-    return tote_sdk_close(&sdk, 5000) == TOTE_SUCCESS ? 0 : 1;
+    return tote_sdk_close(&sdk, 5000) == TOTE_RESULT_SUCCESS ? 0 : 1;
 }

@@ -93,5 +93,5 @@ int main(int argc, char **argv) {
     for (long left = strtol(argv[2], NULL, 10); left > 0 && FCGX_Accept_r(&fcgi) == 0; left--) {
         serve(tracer, &fcgi);
     }
-    return tote_sdk_close(&sdk, 5000) == TOTE_SUCCESS ? 0 : 1;
+    return tote_sdk_close(&sdk, 5000) == TOTE_RESULT_SUCCESS ? 0 : 1;
 }

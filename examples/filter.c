@@ -52,9 +52,10 @@ int main(void) {
         .struct_size = sizeof filter_ops, .on_ending = redact, .on_end = drop_health_checks,
         /* force_flush and shutdown are NULL: they go to the batch processor */
     };
-    struct filter filter = {tote_batch_processor_new(tote_console_exporter_new(NULL), NULL)};
+    struct filter filter = {
+        tote_span_processor_batch_new(tote_span_exporter_console_new(NULL), NULL)};
     tote_span_processor *processors[] = {
-        tote_span_processor_wrap(filter.inner, &filter_ops, &filter)};
+        tote_span_processor_wrapper_new(filter.inner, &filter_ops, &filter)};
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
     options.processors = processors;
@@ -65,5 +66,5 @@ int main(void) {
     request("/cart", "ada@example.com");
     request("/health", NULL);
     request("/pay", NULL);
-    return tote_sdk_close(&sdk, 5000) == TOTE_SUCCESS ? 0 : 1;
+    return tote_sdk_close(&sdk, 5000) == TOTE_RESULT_SUCCESS ? 0 : 1;
 }

@@ -14,5 +14,5 @@ int main(void) {
     tote_span_close(&span);
 
     /* Sends what waits. Whoever returns or exits without it loses that, without a word. */
-    return tote_sdk_close(&sdk, 5000) == TOTE_SUCCESS ? 0 : 1;
+    return tote_sdk_close(&sdk, 5000) == TOTE_RESULT_SUCCESS ? 0 : 1;
 }

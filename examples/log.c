@@ -14,7 +14,7 @@ static void log_line(const char *format, ...) {
     char fields[2048];
     va_list arguments;
 
-    tote_log_fields(NULL, TOTE_LOG_LOGFMT, fields, sizeof fields);
+    tote_log_fields(tote_context_current(), TOTE_LOG_FORMAT_LOGFMT, fields, sizeof fields);
     va_start(arguments, format);
     vprintf(format, arguments);
     va_end(arguments);
@@ -33,7 +33,8 @@ static int handle(void *arg) {
 
     (void)arg;
     tote_store_add(store, "user.id", tote_string("u_123"));
-    tote_store_add_as(store, "session", tote_string("secret"), TOTE_PRIVATE, NULL); /* not logged */
+    tote_store_add_as(store, "session", tote_string("secret"), TOTE_VISIBILITY_PRIVATE,
+                      NULL); /* not logged */
     log_line("request received");
     int result = tote_run_scoped(tote_get_tracer("log", NULL), "charge", NULL, charge, NULL);
     log_line("request done");

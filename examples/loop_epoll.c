@@ -52,7 +52,7 @@ static bool on_readable(struct request *request) {
     request->lines++;
     ptrdiff_t length = tote_store_get(tote_store_current(), "request.id", id, sizeof id);
     if (length >= 0 && write(request->descriptor, id, (size_t)length) != length) {
-        tote_span_set_status(tote_span_current(), TOTE_STATUS_ERROR, "answer not written");
+        tote_span_set_status(tote_span_current(), TOTE_STATUS_CODE_ERROR, "answer not written");
     }
     tote_scope_suspend(request->scope);
     return true;
@@ -105,7 +105,7 @@ static void start_tote(int loop) {
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
 
-    batch.mode = TOTE_EXPORT_MODE_BY_HOST;
+    batch.mode = TOTE_EXPORT_MODE_HOST_DRIVEN;
     options.batch = &batch;
     sdk = tote_sdk_start(&options);
     tracer = tote_get_tracer("loop", "1.0");
@@ -154,5 +154,5 @@ int main(int argc, char **argv) {
     printf("%zu requests on one thread, %zu wrong answers\n", count, wrong);
     close(loop);
     free(requests);
-    return tote_sdk_close(&sdk, 5000) == TOTE_SUCCESS && !wrong ? 0 : 1;
+    return tote_sdk_close(&sdk, 5000) == TOTE_RESULT_SUCCESS && !wrong ? 0 : 1;
 }

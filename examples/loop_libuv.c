@@ -64,7 +64,7 @@ static void start_tote(uv_loop_t *loop) {
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
-    batch.mode = TOTE_EXPORT_MODE_BY_HOST;
+    batch.mode = TOTE_EXPORT_MODE_HOST_DRIVEN;
     options.batch = &batch;
     sdk = tote_sdk_start(&options);
     tracer = tote_get_tracer("loop", "1.0");
@@ -166,5 +166,5 @@ int main(int argc, char **argv) {
     uv_loop_close(uv_default_loop());
     free(requests);
     printf("%d requests on one thread, %zu wrong answers\n", count, wrong);
-    return tote_sdk_close(&sdk, 5000) == TOTE_SUCCESS && !wrong ? 0 : 1;
+    return tote_sdk_close(&sdk, 5000) == TOTE_RESULT_SUCCESS && !wrong ? 0 : 1;
 }

@@ -107,5 +107,5 @@ int main(void) {
     for (size_t i = 0; i < TOTE_COUNT_OF(threads); i++) {
         pthread_join(threads[i], NULL);
     }
-    return tote_sdk_close(&sdk, 5000) == TOTE_SUCCESS ? 0 : 1;
+    return tote_sdk_close(&sdk, 5000) == TOTE_RESULT_SUCCESS ? 0 : 1;
 }

@@ -112,7 +112,7 @@ static unsigned call(const char *url, const char *body, struct text *answer) {
 
 /* The entries that travel: name to value, and name to metadata where there is some. */
 static void add_baggage(json_t *answer) {
-    tote_entries *entries = tote_context_get_all_baggage(NULL);
+    tote_entries *entries = tote_context_get_all_baggage(tote_context_current());
     json_t *values = json_object(), *metadata = json_object();
 
     for (size_t i = 0; i < tote_entries_get_count(entries); i++) {
@@ -140,9 +140,9 @@ static void read_parent_id(const struct request *request, char parent_id[TOTE_SP
 }
 
 static void serve_context(struct request *request) {
-    const tote_span_context *span = tote_context_get_span_context(NULL);
+    const tote_span_context *span = tote_context_get_span_context(tote_context_current());
     char trace_id[TOTE_TRACE_ID_HEX_SIZE], span_id[TOTE_SPAN_ID_HEX_SIZE];
-    char parent_id[TOTE_SPAN_ID_HEX_SIZE], flags[3], trace_state[TOTE_INJECT_BYTES];
+    char parent_id[TOTE_SPAN_ID_HEX_SIZE], flags[3], trace_state[TOTE_INJECT_BUFFER_BYTES];
 
     tote_trace_id_to_hex(tote_span_context_get_trace_id(span), trace_id);
     tote_span_id_to_hex(tote_span_context_get_span_id(span), span_id);

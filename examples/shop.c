@@ -73,7 +73,8 @@ static int buy(void *arg) {
     tote_store *store = tote_store_current();
 
     tote_store_add(store, "user.id", tote_string("u_123")); /* travels, and stands on spans */
-    tote_store_add_as(store, "session", tote_string("s3cr3t"), TOTE_PRIVATE, NULL); /* stays here */
+    tote_store_add_as(store, "session", tote_string("s3cr3t"), TOTE_VISIBILITY_PRIVATE,
+                      NULL); /* stays here */
     work_for(2);
     request->status = call_next("/checkout", request->item);
     return 0;
@@ -92,7 +93,7 @@ static int charge(void *arg) {
 
     (void)arg;
     if (tote_store_get(store, "user.id", user, sizeof user) < 0) { /* the frontend added it */
-        tote_span_set_status(tote_span_current(), TOTE_STATUS_ERROR, "nobody to charge");
+        tote_span_set_status(tote_span_current(), TOTE_STATUS_CODE_ERROR, "nobody to charge");
         return -1;
     }
     tote_span_set_attribute(tote_span_current(), "payment.account", tote_string(user));
@@ -121,7 +122,7 @@ static int look_up(void *arg) {
     work_for(5);
     if (strcmp(request->item, "unicorn") == 0) {
         tote_span_add_event(tote_span_current(), "out of stock", found, TOTE_COUNT_OF(found), 0);
-        tote_span_set_status(tote_span_current(), TOTE_STATUS_ERROR, "no unicorns left");
+        tote_span_set_status(tote_span_current(), TOTE_STATUS_CODE_ERROR, "no unicorns left");
         request->status = 409;
         return 1;
     }
@@ -217,7 +218,7 @@ static int run(const struct service *service, uint16_t port) {
     fflush(stdout);
     sigwait(&signals, &caught);
     MHD_stop_daemon(daemon);
-    return tote_sdk_close(&sdk, 5000) == TOTE_SUCCESS ? 0 : 1;
+    return tote_sdk_close(&sdk, 5000) == TOTE_RESULT_SUCCESS ? 0 : 1;
 }
 
 int main(int argc, char **argv) {

@@ -6,7 +6,7 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <tote/exporters/memory.h>
+#include <tote/exporters/in_memory.h>
 #include <tote/tote.h>
 
 /* The code under test: charges are refused over 100. */
@@ -25,20 +25,20 @@ static void expect(int condition, const char *what) {
 }
 
 int main(void) {
-    tote_memory *memory = tote_memory_new();
-    tote_sdk *sdk = tote_memory_sdk_start(memory);
+    tote_in_memory_spans *memory = tote_in_memory_spans_new();
+    tote_sdk *sdk = tote_in_memory_sdk_start(memory);
     int amount = 101;
 
     tote_run_scoped(tote_get_tracer("shop", NULL), "charge", NULL, charge, &amount);
 
-    const tote_span_data *span = tote_memory_find(memory, "charge");
+    const tote_span_data *span = tote_in_memory_spans_find(memory, "charge");
     const tote_value *value = tote_span_data_get_attribute(span, "amount");
     expect(span != NULL, "a charge makes a span");
     expect(value && value->as.integer == 101, "the span tells the amount");
-    expect(tote_span_data_get_status_code(span) == TOTE_STATUS_ERROR,
+    expect(tote_span_data_get_status_code(span) == TOTE_STATUS_CODE_ERROR,
            "a refused charge is an error");
 
     tote_sdk_close(&sdk, 1000);
-    tote_memory_unref(memory);
+    tote_in_memory_spans_unref(memory);
     return failures != 0;
 }

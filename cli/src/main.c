@@ -29,7 +29,7 @@ static void print_usage(FILE *out) {
     fputs(
         "usage: tote view [--port N] [--grpc-port N] [--once | --count N] [--quiet-ms N]\n"
         "       tote view FILE...\n"
-        "       tote send [--timeout-ms N] [--journals DIRECTORY] DIRECTORY\n"
+        "       tote send [--timeout-ms N] [--crash-safe-directory DIRECTORY] DIRECTORY\n"
         "       tote --version | --help\n"
         "\n"
         "view receives traces (OTLP over HTTP, protobuf or JSON, and over gRPC) on loopback and\n"
@@ -43,15 +43,17 @@ static void print_usage(FILE *out) {
         "  --count N      end after so many, at least one\n"
         "  --quiet-ms N   how long to wait for the rest of a trace (2000)\n"
         "\n"
-        "send delivers what programs left in a spool (OTEL_C_SPOOL_DIRECTORY), to where\n"
+        "send delivers what programs left in a disk queue (OTEL_C_DISK_QUEUE_DIRECTORY), to where\n"
         "OTEL_EXPORTER_OTLP_ENDPOINT and the like say. It stops at the first answer that\n"
         "the receiver does not accept requests there (401, 403, 404, ...), and leaves the rest.\n"
-        "It exits with 0 if nothing is left in the spool, with 1 if something is, with 3 if files\n"
+        "It exits with 0 if nothing is left in the disk queue, with 1 if something is, with 3 if "
+        "files\n"
         "cannot be opened, are damaged or belong to another container, and with 4 if the\n"
         "receiver rejected spans or does not accept them there.\n"
         "\n"
         "  --timeout-ms N  how long to try (30000)\n"
-        "  --journals DIR  where the journals of killed programs are, if not in memory\n"
+        "  --crash-safe-directory DIR  where the crash-safe files of killed programs are, if not "
+        "in memory\n"
         "\n"
         "An arrow before a service: in for a server, out for a client, dashed for messages.\n"
         "A number behind an ellipsis: the depth of a span for which there is no room to indent.\n",
@@ -155,11 +157,11 @@ static int view(int argc, char **argv) {
     return file_count ? view_files(&options, files, file_count) : view_run(&options);
 }
 
-static int send_spool(int argc, char **argv) {
+static int send_disk_queue(int argc, char **argv) {
     static const struct range timeouts = {0, MOST_TIMEOUT_MS};
     unsigned long timeout_ms = SEND_TIMEOUT_MS;
     const char *directory = NULL;
-    const char *journals = NULL;
+    const char *crash_files = NULL;
     bool has_options = true; /* until "--" */
 
     for (int i = 0; i < argc; i++) {
@@ -171,10 +173,10 @@ static int send_spool(int argc, char **argv) {
         } else if (strcmp(argv[i], "--help") == 0) {
             print_usage(stdout);
             return 0;
-        } else if (strcmp(argv[i], "--journals") == 0) {
-            journals = argv[++i];
-            if (!journals) {
-                return usage_error("send: --journals needs a directory", NULL);
+        } else if (strcmp(argv[i], "--crash-safe-directory") == 0) {
+            crash_files = argv[++i];
+            if (!crash_files) {
+                return usage_error("send: --crash-safe-directory needs a directory", NULL);
             }
         } else if (strcmp(argv[i], "--timeout-ms") == 0) {
             if (!read_number(argv[++i], timeouts, &timeout_ms)) {
@@ -186,7 +188,7 @@ static int send_spool(int argc, char **argv) {
             return usage_error("send: unknown option", argv[i]);
         }
     }
-    return directory ? send_run(directory, journals, (unsigned)timeout_ms)
+    return directory ? send_run(directory, crash_files, (unsigned)timeout_ms)
                      : usage_error("send: which directory?", NULL);
 }
 
@@ -220,7 +222,7 @@ static int run(int argc, char **argv) {
         return view(argc - 2, argv + 2);
     }
     if (argc > 1 && strcmp(argv[1], "send") == 0) {
-        return send_spool(argc - 2, argv + 2);
+        return send_disk_queue(argc - 2, argv + 2);
     }
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
         printf("tote %s\n", tote_version());

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * send.c - tote send: deliver what is in a spool
+ * send.c - tote send: deliver what is in a disk queue
  */
 #include "send.h"
 
@@ -21,36 +21,36 @@ static bool is_directory(const char *path) {
     return is_one;
 }
 
-int send_run(const char *directory, const char *journals, unsigned timeout_ms) {
+int send_run(const char *directory, const char *crash_files, unsigned timeout_ms) {
     tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
-    tote_spool_report report = {.struct_size = sizeof report};
+    tote_disk_queue_report report = {.struct_size = sizeof report};
 
-    if (!is_directory(directory) || (journals && !is_directory(journals))) {
+    if (!is_directory(directory) || (crash_files && !is_directory(crash_files))) {
         return EXIT_FAILURE;
     }
-    options.spool_directory = directory;
-    options.journal_directory = journals;
-    tote_result result = tote_otlp_send_spool(&options, timeout_ms, &report);
+    options.disk_queue_directory = directory;
+    options.crash_safe_directory = crash_files;
+    tote_result result = tote_otlp_disk_queue_send(&options, timeout_ms, &report);
     bool is_unreadable = report.unreadable || report.damaged || report.unattached;
     bool is_rejected = report.rejected || report.not_accepted;
-    if (result == TOTE_FAILURE && !is_unreadable && !is_rejected) {
+    if (result == TOTE_RESULT_FAILURE && !is_unreadable && !is_rejected) {
         return EXIT_FAILURE; /* nothing was tried, and a diagnostic reported why */
     }
     printf("%" PRIu64 " spans delivered, %" PRIu64 " rejected, %" PRIu64 " batches left\n",
-           report.delivered, report.rejected, report.batches_left);
+           report.delivered, report.rejected, report.batches_pending);
     if (report.lost) {
         printf("%" PRIu64 " more ended in programs that were killed, and were not written down\n",
                report.lost);
     }
     if (report.gone) {
         printf("%" PRIu64
-               " crash-safe journals are gone with their shared memory, as after a restart; "
+               " crash-safe files are gone with their shared memory, as after a restart; "
                "how many spans they held is unknown\n",
                report.gone);
     }
     if (report.unattached) {
         printf("%" PRIu64
-               " crash-safe journals stay: their shared memory is of another container or IPC "
+               " crash-safe files stay: their shared memory is of another container or IPC "
                "namespace; how many spans they hold is unknown\n",
                report.unattached);
     }
@@ -68,5 +68,5 @@ int send_run(const char *directory, const char *journals, unsigned timeout_ms) {
     if (is_rejected) {
         return EXIT_REJECTED;
     }
-    return result == TOTE_SUCCESS ? EXIT_SUCCESS : EXIT_FAILURE;
+    return result == TOTE_RESULT_SUCCESS ? EXIT_SUCCESS : EXIT_FAILURE;
 }

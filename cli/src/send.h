@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * send.h - tote send: deliver what is in a spool
+ * send.h - tote send: deliver what is in a disk queue
  */
 #ifndef TOTE_CLI_SEND_H
 #define TOTE_CLI_SEND_H
@@ -12,9 +12,9 @@ enum {
 };
 
 /*
- * `journals` may be NULL. Send to where OTEL_EXPORTER_OTLP_* say. Returns the exit status:
+ * `crash-safe files` may be NULL. Send to where OTEL_EXPORTER_OTLP_* say. Returns the exit status:
  * EXIT_SUCCESS if nothing is left, EXIT_UNREADABLE, EXIT_REJECTED, or EXIT_FAILURE.
  */
-int send_run(const char *directory, const char *journals, unsigned timeout_ms);
+int send_run(const char *directory, const char *crash_files, unsigned timeout_ms);
 
 #endif

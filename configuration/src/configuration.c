@@ -26,7 +26,7 @@ enum {
 /* An option as in tote/sdk.h, else its variables, else the default. Returns: a literal number. */
 static uint32_t choose(const struct tote__configuration *result, uint32_t option,
                        const char *variable, const char *general, uint32_t fallback) {
-    if (option == TOTE_NOTHING) {
+    if (option == TOTE_OPTION_ZERO) {
         return 0;
     }
     if (option) {
@@ -47,7 +47,7 @@ static void resolve_limits(const tote_span_limits *options, struct tote__configu
                "OTEL_ATTRIBUTE_COUNT_LIMIT", DEFAULT_COUNT);
     limits->attribute_value_length =
         choose(result, given.attribute_value_length, "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-               "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", TOTE_UNLIMITED);
+               "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", TOTE_OPTION_UNLIMITED);
     limits->attribute_value_depth =
         choose(result, given.attribute_value_depth, NULL, NULL, DEFAULT_DEPTH);
     limits->event_count =
@@ -65,9 +65,9 @@ static void resolve_limits(const tote_span_limits *options, struct tote__configu
 /* A number of spans; at least 1. */
 static uint32_t choose_size(const struct tote__configuration *result, const char *name,
                             uint32_t option, const char *variable, uint32_t fallback) {
-    if (option == TOTE_NOTHING) {
+    if (option == TOTE_OPTION_ZERO) {
         tote__diagnose_each(TOTE_LEVEL_WARN, "configuration",
-                            "tote_batch_options.%s: TOTE_NOTHING counts as 1", name);
+                            "tote_batch_options.%s: TOTE_OPTION_ZERO counts as 1", name);
         return 1;
     }
     if (option) {
@@ -84,7 +84,7 @@ static uint32_t choose_timeout(const struct tote__configuration *result, uint32_
     }
     uint32_t timeout =
         tote__environment_number("OTEL_BSP_EXPORT_TIMEOUT", NULL, 0, DEFAULT_EXPORT_TIMEOUT_MS);
-    return timeout ? timeout : TOTE_UNLIMITED;
+    return timeout ? timeout : TOTE_OPTION_UNLIMITED;
 }
 
 /* Requirement L40. A batch size that was not chosen follows the queue's without a word. */
@@ -97,12 +97,12 @@ static void fit_batch(const tote_batch_options *given, struct tote__configuratio
         return;
     }
     if (given->max_export_batch_size || batch->max_export_batch_size != DEFAULT_BATCH_SIZE) {
-        tote_diagnose(TOTE_LEVEL_WARN, "configuration",
-                      "a batch size of %u spans (%s) is reduced to %s of %u",
-                      batch->max_export_batch_size,
-                      given->max_export_batch_size ? "tote_batch_options.max_export_batch_size"
-                                                   : "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
-                      most < MOST_BATCH_SIZE ? "the queue size" : "the maximum", most);
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, "configuration",
+            "a batch size of %u spans (%s) is reduced to %s of %u", batch->max_export_batch_size,
+            given->max_export_batch_size ? "tote_batch_options.max_export_batch_size"
+                                         : "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+            most < MOST_BATCH_SIZE ? "the queue size" : "the maximum", most);
     }
     batch->max_export_batch_size = most;
 }
@@ -116,7 +116,7 @@ void tote__configuration_resolve_batch(const tote_batch_options *options,
     TOTE__COPY_OPTIONS(tote_batch_options, &given, options);
     result->reads_environment &= !given.ignore_environment;
     result->mode = given.mode;
-    batch->is_by_host = given.mode == TOTE_EXPORT_MODE_BY_HOST;
+    batch->is_by_host = given.mode == TOTE_EXPORT_MODE_HOST_DRIVEN;
     batch->poll_budget_us = given.poll_budget_us ? given.poll_budget_us : DEFAULT_POLL_BUDGET_US;
     batch->max_queue_size = choose_size(result, "max_queue_size", given.max_queue_size,
                                         "OTEL_BSP_MAX_QUEUE_SIZE", DEFAULT_QUEUE_SIZE);
@@ -139,12 +139,13 @@ static void resolve_thread_factory(const tote_thread_factory *options,
 
     TOTE__COPY_OPTIONS(tote_thread_factory, &given, options);
     if (options && !(given.start && given.join)) {
-        tote_diagnose(TOTE_LEVEL_WARN, "configuration",
-                      "tote_sdk_options.thread_factory lacks %s and is ignored: the worker is a "
-                      "POSIX thread",
-                      given.start  ? "join"
-                      : given.join ? "start"
-                                   : "start and join");
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, "configuration",
+            "tote_sdk_options.thread_factory lacks %s and is ignored: the worker is a "
+            "POSIX thread",
+            given.start  ? "join"
+            : given.join ? "start"
+                         : "start and join");
         given = (tote_thread_factory){.struct_size = sizeof given};
     }
     result->thread_factory = given;
@@ -212,11 +213,11 @@ static void report_config_file(const tote_sdk_options *options,
         file = tote__env("OTEL_CONFIG_FILE");
     }
     if (file) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "configuration",
-                      "the configuration file '%s' (%s) is ignored: this version does not support "
-                      "it; options and the other OTEL_* variables apply",
-                      file,
-                      options->config_file ? "tote_sdk_options.config_file" : "OTEL_CONFIG_FILE");
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "configuration",
+            "the configuration file '%s' (%s) is ignored: this version does not support "
+            "it; options and the other OTEL_* variables apply",
+            file, options->config_file ? "tote_sdk_options.config_file" : "OTEL_CONFIG_FILE");
     }
 }
 
@@ -224,7 +225,7 @@ void tote__configuration_resolve(const tote_sdk_options *options,
                                  struct tote__configuration *result) {
     *result = (struct tote__configuration){
         .reads_environment = !options->ignore_environment,
-        .is_global = !options->not_global,
+        .is_global = !options->skip_global_registration,
     };
     report_config_file(options, result);
     result->is_disabled = result->reads_environment && tote__env_boolean("OTEL_SDK_DISABLED");

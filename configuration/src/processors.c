@@ -15,7 +15,7 @@ tote_span_processor *tote__processor_make(tote_span_exporter *exporter,
                                           const struct tote__configuration *configuration,
                                           bool is_simple) {
     if (exporter && exporter->ops.deliver && !exporter->extras) { /* one of the program's own */
-        exporter = tote_delivery_exporter_new(exporter, NULL);
+        exporter = tote_span_exporter_delivery_new(exporter, NULL);
     }
     return is_simple ? tote__simple_processor_new(exporter, configuration->batch.export_timeout_ms)
                      : tote__batch_processor_new(exporter, &configuration->batch);
@@ -34,18 +34,18 @@ static tote_span_processor *make(tote_span_exporter *exporter, const tote_batch_
     }
     struct tote__configuration configuration = {.reads_environment = !options.ignore_environment};
     tote__configuration_resolve_batch(&options, &configuration);
-    is_simple |= configuration.mode == TOTE_EXPORT_MODE_AT_END;
+    is_simple |= configuration.mode == TOTE_EXPORT_MODE_SIMPLE;
     tote_span_processor *processor = tote__processor_make(exporter, &configuration, is_simple);
     tote__cancel_restore(cancel);
     errno = error;
     return processor;
 }
 
-tote_span_processor *tote_batch_processor_new(tote_span_exporter *exporter,
-                                              const tote_batch_options *options) {
+tote_span_processor *tote_span_processor_batch_new(tote_span_exporter *exporter,
+                                                   const tote_batch_options *options) {
     return make(exporter, options, false);
 }
 
-tote_span_processor *tote_simple_processor_new(tote_span_exporter *exporter) {
+tote_span_processor *tote_span_processor_simple_new(tote_span_exporter *exporter) {
     return make(exporter, NULL, true);
 }

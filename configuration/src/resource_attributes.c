@@ -91,9 +91,9 @@ bool tote__parse_resource_attributes(const char *text, struct tote__arena *arena
     if (problem) {
         *attributes = NULL;
         *count = 0;
-        tote_diagnose(TOTE_LEVEL_ERROR, "OTEL_RESOURCE_ATTRIBUTES",
-                      "the variable is ignored, because of its entry '%.*s': %s",
-                      (int)tote__min(length, 256), member, problem);
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "OTEL_RESOURCE_ATTRIBUTES",
+                                "the variable is ignored, because of its entry '%.*s': %s",
+                                (int)tote__min(length, 256), member, problem);
     }
     return !problem;
 }

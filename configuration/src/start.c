@@ -45,13 +45,13 @@ static tote_sampler *make_sampler(const char *name, double ratio) {
     tote_parent_based_options options = TOTE_PARENT_BASED_OPTIONS_INIT;
 
     if (strcmp(root_name, "always_off") == 0) {
-        options.root = tote_sampler_new_always_off();
+        options.root = tote_sampler_always_off_new();
     } else if (strcmp(root_name, "traceidratio") == 0) {
-        options.root = tote_sampler_new_ratio(ratio);
+        options.root = tote_sampler_trace_id_ratio_new(ratio);
     } else {
-        options.root = tote_sampler_new_always_on();
+        options.root = tote_sampler_always_on_new();
     }
-    return is_parent_based ? tote_sampler_new_parent_based(&options) : options.root;
+    return is_parent_based ? tote_sampler_parent_based_new(&options) : options.root;
 }
 
 static uint32_t make_resource(const tote_sdk_options *options,
@@ -81,7 +81,7 @@ static uint32_t make_resource(const tote_sdk_options *options,
 static tote_result lose_spans(void *self, const tote_span_data *const *spans, size_t count,
                               uint32_t timeout_ms, tote_export_outcome *report) {
     (void)self, (void)spans, (void)count, (void)timeout_ms, (void)report;
-    return TOTE_FAILURE;
+    return TOTE_RESULT_FAILURE;
 }
 
 /* Replaces one that cannot be made, so that the spans it would get count as dropped. */
@@ -96,16 +96,16 @@ static tote_span_exporter *make_otlp_exporter(const struct tote__configuration *
     tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
 
     options.ignore_environment = !configuration->reads_environment;
-    return tote_otlp_exporter_new(&options);
+    return tote_span_exporter_otlp_new(&options);
 }
 
 /* The exporter of this name. One that cannot be made has reported that. NULL if out of memory. */
 static tote_span_exporter *make_exporter(const char *name,
                                          const struct tote__configuration *configuration) {
-    tote_span_exporter *exporter = strcmp(name, "console") == 0 ? tote_console_exporter_new(NULL)
-                                   : strcmp(name, "otlp/stdout") == 0
-                                       ? tote_otlp_file_exporter_new(NULL)
-                                       : make_otlp_exporter(configuration);
+    tote_span_exporter *exporter =
+        strcmp(name, "console") == 0       ? tote_span_exporter_console_new(NULL)
+        : strcmp(name, "otlp/stdout") == 0 ? tote_span_exporter_otlp_file_new(NULL)
+                                           : make_otlp_exporter(configuration);
 
     return exporter ? exporter : make_losing_exporter();
 }
@@ -130,7 +130,7 @@ static void add_exporter(struct processors *processors, tote_span_exporter *expo
 
 static void add_all(struct processors *processors, const tote_sdk_options *options,
                     const struct tote__configuration *configuration) {
-    bool is_simple = configuration->mode == TOTE_EXPORT_MODE_AT_END;
+    bool is_simple = configuration->mode == TOTE_EXPORT_MODE_SIMPLE;
 
     for (size_t i = 0; i < options->processor_count; i++) {
         if (options->processors[i]) {
@@ -195,32 +195,34 @@ static void report_started(const tote_sdk_options *options,
     const struct tote__batch_settings *batch = &configuration->batch;
 
     if (configuration->is_disabled) {
-        tote_diagnose(TOTE_LEVEL_DEBUG, "sdk", "OTEL_SDK_DISABLED is true: nothing is recorded");
+        tote_diagnostics_report(TOTE_LEVEL_DEBUG, "sdk",
+                                "OTEL_SDK_DISABLED is true: nothing is recorded");
         return;
     }
-    tote_diagnose(TOTE_LEVEL_DEBUG, "sdk",
-                  "version " TOTE_VERSION " started: sampler %s (ratio %g), propagators %s, "
-                  "exporters %s%s%s and %zu of the program's, %zu processors of the program's",
-                  configuration->sampler ? configuration->sampler : own,
-                  configuration->sampler_ratio,
-                  configuration->propagators ? configuration->propagators : own,
-                  configuration->exporter_count ? configuration->exporters[0] : "none",
-                  configuration->exporter_count > 1 ? "," : "",
-                  configuration->exporter_count > 1 ? configuration->exporters[1] : "",
-                  options->exporter_count, options->processor_count);
-    if (configuration->mode == TOTE_EXPORT_MODE_AT_END) {
-        tote_diagnose(TOTE_LEVEL_DEBUG, "sdk", "each span is exported as it ends");
+    tote_diagnostics_report(
+        TOTE_LEVEL_DEBUG, "sdk",
+        "version " TOTE_VERSION " started: sampler %s (ratio %g), propagators %s, "
+        "exporters %s%s%s and %zu of the program's, %zu processors of the program's",
+        configuration->sampler ? configuration->sampler : own, configuration->sampler_ratio,
+        configuration->propagators ? configuration->propagators : own,
+        configuration->exporter_count ? configuration->exporters[0] : "none",
+        configuration->exporter_count > 1 ? "," : "",
+        configuration->exporter_count > 1 ? configuration->exporters[1] : "",
+        options->exporter_count, options->processor_count);
+    if (configuration->mode == TOTE_EXPORT_MODE_SIMPLE) {
+        tote_diagnostics_report(TOTE_LEVEL_DEBUG, "sdk", "each span is exported as it ends");
         return;
     }
     if (!options->exporter_count && !configuration->exporter_count) {
         return;
     }
-    tote_diagnose(TOTE_LEVEL_DEBUG, "sdk",
-                  "%s (but not to the console of OTEL_TRACES_EXPORTER): queue of %u "
-                  "spans and %zu bytes, batches of %u spans, every %u ms, export timeout %u ms",
-                  batch->is_by_host ? "the host's loop exports" : "a worker exports",
-                  batch->max_queue_size, batch->max_queue_bytes, batch->max_export_batch_size,
-                  batch->schedule_delay_ms, batch->export_timeout_ms);
+    tote_diagnostics_report(
+        TOTE_LEVEL_DEBUG, "sdk",
+        "%s (but not to the console of OTEL_TRACES_EXPORTER): queue of %u "
+        "spans and %zu bytes, batches of %u spans, every %u ms, export timeout %u ms",
+        batch->is_by_host ? "the host's loop exports" : "a worker exports", batch->max_queue_size,
+        batch->max_queue_bytes, batch->max_export_batch_size, batch->schedule_delay_ms,
+        batch->export_timeout_ms);
 }
 
 static tote_sdk *start(const tote_sdk_options *options) {
@@ -234,7 +236,7 @@ static tote_sdk *start(const tote_sdk_options *options) {
     size_t most = options->processor_count + options->exporter_count + TOTE__MOST_EXPORTERS;
     processors.items = tote__allocate_zeroed(most * sizeof(*processors.items));
     if (!processors.items) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "sdk", "not started: out of memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "sdk", "not started: out of memory");
         release_options(options);
         return NULL;
     }
@@ -267,11 +269,12 @@ tote_sdk *tote_sdk_start(const tote_sdk_options *given) {
     int error = errno;
     int cancel = tote__cancel_disable();
 
-    tote_sdk *sdk = options.not_global ? NULL : tote__sdk_ref_global();
+    tote_sdk *sdk = options.skip_global_registration ? NULL : tote__sdk_ref_global();
     if (sdk) {
-        tote_diagnose(given ? TOTE_LEVEL_WARN : TOTE_LEVEL_INFO, "sdk",
-                      "an SDK is running already: this start is one more reference to it, and its "
-                      "options have no effect; close it as often as it was started");
+        tote_diagnostics_report(
+            given ? TOTE_LEVEL_WARN : TOTE_LEVEL_INFO, "sdk",
+            "an SDK is running already: this start is one more reference to it, and its "
+            "options have no effect; close it as often as it was started");
         release_options(&options);
     } else {
         sdk = start(&options);

@@ -8,7 +8,7 @@
 #include <xxhash.h>
 
 #include "checksum.h"
-#include "journal_format.h"
+#include "crash_file_format.h"
 #include "tote/internal/text.h"
 
 uint64_t tote__checksum(const uint8_t *bytes, size_t size) {
@@ -16,6 +16,6 @@ uint64_t tote__checksum(const uint8_t *bytes, size_t size) {
 }
 
 /* `start` is mixed in at the end: XXH3 with a seed is slower for more than 240 bytes. */
-uint64_t tote__journal_checksum(const uint8_t *bytes, size_t size, uint64_t start) {
+uint64_t tote__crash_file_checksum(const uint8_t *bytes, size_t size, uint64_t start) {
     return tote__mix(XXH3_64bits(bytes, size), start);
 }

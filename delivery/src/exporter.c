@@ -12,8 +12,8 @@
 #include "tote/internal/cancel.h"
 #include "tote/internal/claim.h"
 #include "tote/internal/clock.h"
+#include "tote/internal/crash_file.h"
 #include "tote/internal/fork.h"
-#include "tote/internal/journal.h"
 #include "tote/internal/os.h"
 #include "tote/internal/tracer.h"
 
@@ -24,11 +24,11 @@ struct exporter {
     struct tote__arena memory; /* of the settings' texts, if they are the exporter's own */
     tote_span_exporter *receiver;
     struct tote__outbox outbox;
-    struct tote__claim claim;       /* on the directory of the disk queue */
-    struct tote__journal *journal;  /* this process's; NULL: none */
-    struct tote__journal *journals; /* and those of its parents */
+    struct tote__claim claim;             /* on the directory of the disk queue */
+    struct tote__crash_file *crash_file;  /* this process's; NULL: none */
+    struct tote__crash_file *crash_files; /* and those of its parents */
     uid_t user;          /* effective, when the disk queue was opened, or could not be opened */
-    uint32_t renewals;   /* of the disk queue's directory, that the journal knows of */
+    uint32_t renewals;   /* of the disk queue's directory, that the crash-safe file knows of */
     uint32_t generation; /* of the process that these two are of */
     _Atomic(uint32_t) exporting; /* the generation in which there is a request; 0: in none */
     _Atomic(uint64_t) stop_at;   /* when a shutdown ends what is under way; 0: there is none */
@@ -37,7 +37,7 @@ struct exporter {
 
 /* The user of the moment; where there is no disk queue, nobody asks. */
 static bool has_new_user(const struct exporter *exporter) {
-    return exporter->settings.spool_directory && tote__os_user_id() != exporter->user;
+    return exporter->settings.disk_queue_directory && tote__os_user_id() != exporter->user;
 }
 
 /*
@@ -46,10 +46,10 @@ static bool has_new_user(const struct exporter *exporter) {
  */
 static struct tote__claims directories;
 
-static bool claim_directory(struct exporter *exporter, const struct tote__spool *spool) {
+static bool claim_directory(struct exporter *exporter, const struct tote__disk_queue *disk_queue) {
     struct tote__folder folder;
 
-    return !tote__folder_borrow(tote__spool_descriptor(spool), &folder) ||
+    return !tote__folder_borrow(tote__disk_queue_descriptor(disk_queue), &folder) ||
            tote__claim_take(&directories, &exporter->claim, folder.device, folder.inode);
 }
 
@@ -57,16 +57,18 @@ static bool claim_directory(struct exporter *exporter, const struct tote__spool 
  * Let no other exporter of this process use the directory. Returns NULL, with a diagnostic, and
  * closes the disk queue, if one does already.
  */
-static struct tote__spool *claim_spool(struct exporter *exporter, struct tote__spool *spool) {
-    if (!spool || claim_directory(exporter, spool)) {
-        return spool;
+static struct tote__disk_queue *claim_disk_queue(struct exporter *exporter,
+                                                 struct tote__disk_queue *disk_queue) {
+    if (!disk_queue || claim_directory(exporter, disk_queue)) {
+        return disk_queue;
     }
-    tote_diagnose(TOTE_LEVEL_ERROR, "spool",
-                  "the disk queue %s is not used for %s: another exporter of this process uses the "
-                  "directory, and its receiver would get these spans; give each destination a "
-                  "directory of its own (spool_directory, OTEL_C_SPOOL_DIRECTORY)",
-                  exporter->settings.spool_directory, exporter->settings.destination);
-    tote__spool_close(spool);
+    tote_diagnostics_report(
+        TOTE_LEVEL_ERROR, "disk queue",
+        "the disk queue %s is not used for %s: another exporter of this process uses the "
+        "directory, and its receiver would get these spans; give each destination a "
+        "directory of its own (disk_queue_directory, OTEL_C_DISK_QUEUE_DIRECTORY)",
+        exporter->settings.disk_queue_directory, exporter->settings.destination);
+    tote__disk_queue_close(disk_queue);
     return NULL;
 }
 
@@ -76,11 +78,11 @@ static void follow_user(struct exporter *exporter) {
         return;
     }
     exporter->user = tote__os_user_id();
-    if (!exporter->outbox.spool) {
+    if (!exporter->outbox.disk_queue) {
         const struct tote__delivery_settings *settings = &exporter->settings;
-        struct tote__spool *spool =
-            tote__spool_open(settings->spool_directory, &settings->spool_limits);
-        tote__outbox_set_spool(&exporter->outbox, claim_spool(exporter, spool));
+        struct tote__disk_queue *disk_queue =
+            tote__disk_queue_open(settings->disk_queue_directory, &settings->disk_queue_limits);
+        tote__outbox_set_disk_queue(&exporter->outbox, claim_disk_queue(exporter, disk_queue));
     }
 }
 
@@ -93,14 +95,16 @@ static void enter(struct exporter *exporter) {
 
     atomic_store(&exporter->exporting, generation);
     if (exporter->generation != generation) {
-        struct tote__spool *spool = exporter->outbox.spool;
-        struct tote__spool *own =
-            spool ? tote__spool_reopen(spool, exporter->settings.spool_directory) : NULL;
+        struct tote__disk_queue *disk_queue = exporter->outbox.disk_queue;
+        struct tote__disk_queue *own =
+            disk_queue
+                ? tote__disk_queue_reopen(disk_queue, exporter->settings.disk_queue_directory)
+                : NULL;
         tote__outbox_begin(&exporter->outbox, &exporter->settings, exporter->receiver,
-                           claim_spool(exporter, own));
+                           claim_disk_queue(exporter, own));
         exporter->generation = generation;
         exporter->user =
-            spool ? tote__os_user_id() : exporter->user; /* a failure is reported already */
+            disk_queue ? tote__os_user_id() : exporter->user; /* a failure is reported already */
     }
     follow_user(exporter);
 }
@@ -130,7 +134,7 @@ static size_t encode(const struct exporter *exporter, struct tote__buffer *reque
             return count; /* one span larger than the rest may be accepted */
         }
         if (count == 1) {
-            tote_diagnose(
+            tote_diagnostics_report(
                 TOTE_LEVEL_WARN, component,
                 "a span makes a request of %zu bytes and is lost; max_request_bytes is %zu",
                 request->size, exporter->settings.max_request_bytes);
@@ -164,17 +168,17 @@ static size_t delivery_deliver(void *self, const tote_span_batch *batch,
 }
 
 /* The directory may be another one than before. */
-static void renew_journal(struct exporter *exporter) {
-    const struct tote__spool *spool = exporter->outbox.spool;
-    uint32_t renewals = spool ? tote__spool_renewals(spool) : 0;
+static void renew_crash_file(struct exporter *exporter) {
+    const struct tote__disk_queue *disk_queue = exporter->outbox.disk_queue;
+    uint32_t renewals = disk_queue ? tote__disk_queue_renewals(disk_queue) : 0;
 
     if (renewals != exporter->renewals) {
-        claim_directory(exporter, spool);
+        claim_directory(exporter, disk_queue);
     }
-    if (spool && exporter->journal &&
-        (renewals != exporter->renewals || !tote__journal_is_open(exporter->journal))) {
-        tote__journal_renew(exporter->journal, exporter->settings.journal_directory,
-                            tote__spool_descriptor(spool));
+    if (disk_queue && exporter->crash_file &&
+        (renewals != exporter->renewals || !tote__crash_file_is_open(exporter->crash_file))) {
+        tote__crash_file_renew(exporter->crash_file, exporter->settings.crash_safe_directory,
+                               tote__disk_queue_descriptor(disk_queue));
     }
     exporter->renewals = renewals;
 }
@@ -186,10 +190,10 @@ static tote_export_state end_after_shutdown(struct exporter *exporter,
         return TOTE_EXPORT_STATE_IDLE;
     }
     if (outcome->shut_down) {
-        tote_diagnose(TOTE_LEVEL_WARN, component, "%zu spans after shutdown are lost",
-                      outcome->shut_down);
+        tote_diagnostics_report(TOTE_LEVEL_WARN, component, "%zu spans after shutdown are lost",
+                                outcome->shut_down);
     }
-    return TOTE_EXPORT_STATE_OVER;
+    return TOTE_EXPORT_STATE_COMPLETED;
 }
 
 static tote_export_state delivery_step(void *self, const tote_export_step *step,
@@ -206,11 +210,11 @@ static tote_export_state delivery_step(void *self, const tote_export_step *step,
         state = end_after_shutdown(exporter, outcome);
     } else {
         own.deadline_ns = stop_at && stop_at < own.deadline_ns ? stop_at : own.deadline_ns;
-        if (step->is_urgent) {
-            tote__retry_hurry(&outbox->retry);
+        if (step->retry_now) {
+            tote__retry_now(&outbox->retry);
         }
         state = tote__outbox_step(outbox, &own, outcome);
-        renew_journal(exporter);
+        renew_crash_file(exporter);
     }
     if (stop_at && outcome->shut_down) {
         atomic_store(&exporter->was_cut_short, true);
@@ -246,48 +250,51 @@ static size_t delivery_save(void *self) {
  * The directory of the disk queue is opened again if the host has closed the inherited descriptor,
  * or if the process has changed its user.
  */
-static struct tote__journal *make_journal(const struct exporter *exporter) {
+static struct tote__crash_file *make_crash_file(const struct exporter *exporter) {
     const struct tote__delivery_settings *settings = &exporter->settings;
-    int inherited = exporter->outbox.spool && !has_new_user(exporter)
-                        ? tote__spool_descriptor(exporter->outbox.spool)
+    int inherited = exporter->outbox.disk_queue && !has_new_user(exporter)
+                        ? tote__disk_queue_descriptor(exporter->outbox.disk_queue)
                         : -1;
     char problem[TOTE__FOLDER_PROBLEM_BYTES];
     struct tote__folder opened = {.descriptor = -1};
 
-    if (inherited < 0 && !settings->journal_directory &&
-        !tote__folder_open(settings->spool_directory, tote__os_user_id(), true, &opened, problem)) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "spool",
-                      "spans that end will not outlive this process: the disk queue %s cannot be "
-                      "used: %s",
-                      settings->spool_directory, problem);
+    if (inherited < 0 && !settings->crash_safe_directory &&
+        !tote__folder_open(settings->disk_queue_directory, tote__os_user_id(), true, &opened,
+                           problem)) {
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "disk queue",
+            "spans that end will not outlive this process: the disk queue %s cannot be "
+            "used: %s",
+            settings->disk_queue_directory, problem);
         return NULL;
     }
-    struct tote__journal *journal = tote__journal_new(settings->journal_directory,
-                                                      inherited < 0 ? opened.descriptor : inherited,
-                                                      settings->journal_bytes, exporter->journals);
+    struct tote__crash_file *crash_file = tote__crash_file_new(
+        settings->crash_safe_directory, inherited < 0 ? opened.descriptor : inherited,
+        settings->crash_safe_bytes, exporter->crash_files);
     tote__folder_close(&opened);
-    return journal;
+    return crash_file;
 }
 
-static const struct tote__safe_memory *delivery_begin_securing(void *self) {
+static const struct tote__crash_safe_memory *delivery_begin_crash_safe(void *self) {
     struct exporter *exporter = self;
-    bool may_have_spool = exporter->outbox.spool || has_new_user(exporter);
+    bool may_have_disk_queue = exporter->outbox.disk_queue || has_new_user(exporter);
     int error = errno;
 
-    if (!exporter->settings.spools_before_end) {
+    if (!exporter->settings.is_crash_safe) {
         return NULL;
     }
-    exporter->journal = may_have_spool ? make_journal(exporter) : NULL;
-    exporter->journals = exporter->journal ? exporter->journal : exporter->journals;
+    exporter->crash_file = may_have_disk_queue ? make_crash_file(exporter) : NULL;
+    exporter->crash_files = exporter->crash_file ? exporter->crash_file : exporter->crash_files;
     errno = error;
-    return exporter->journal ? tote__journal_memory(exporter->journal) : NULL;
+    return exporter->crash_file ? tote__crash_file_memory(exporter->crash_file) : NULL;
 }
 
 static void delivery_add_counts(void *self, struct tote__saved_counts *counts) {
     const struct exporter *exporter = self;
     const struct tote__outbox *outbox = &exporter->outbox;
 
-    counts->unsecured += exporter->journal ? tote__journal_unsecured(exporter->journal) : 0;
+    counts->not_crash_safe +=
+        exporter->crash_file ? tote__crash_file_unsecured(exporter->crash_file) : 0;
     if (exporter->generation == tote__generation()) {
         counts->delivered += atomic_load_explicit(&outbox->delivered, memory_order_relaxed);
         counts->rejected += atomic_load_explicit(&outbox->rejected, memory_order_relaxed);
@@ -303,19 +310,19 @@ static void delivery_add_counts(void *self, struct tote__saved_counts *counts) {
 static tote_result delivery_prepare(void *self, uint32_t timeout_ms, bool may_make_thread) {
     const struct exporter *exporter = self;
     const tote_span_exporter *receiver = exporter->receiver;
-    tote_result result = TOTE_SUCCESS;
+    tote_result result = TOTE_RESULT_SUCCESS;
 
     if (receiver->extras && receiver->extras->prepare) {
         result = receiver->extras->prepare(receiver->self, timeout_ms, may_make_thread);
     }
-    if (exporter->settings.spool_directory) { /* also one that is not open yet */
-        tote_diagnose(
+    if (exporter->settings.disk_queue_directory) { /* also one that is not open yet */
+        tote_diagnostics_report(
             TOTE_LEVEL_ERROR, component,
             "not prepared to open no files: the disk queue %s opens them for each request "
-            "that it saves or sends, and a forked child does for its journal; a process "
-            "that may not open files needs an exporter without spool_directory",
-            exporter->settings.spool_directory);
-        return TOTE_FAILURE;
+            "that it saves or sends, and a forked child does for its crash-safe file; a process "
+            "that may not open files needs an exporter without disk_queue_directory",
+            exporter->settings.disk_queue_directory);
+        return TOTE_RESULT_FAILURE;
     }
     return result;
 }
@@ -323,7 +330,7 @@ static tote_result delivery_prepare(void *self, uint32_t timeout_ms, bool may_ma
 static const struct tote__exporter_extras delivery_extras = {
     .prepare = delivery_prepare,
     .add_counts = delivery_add_counts,
-    .begin_securing = delivery_begin_securing,
+    .begin_crash_safe = delivery_begin_crash_safe,
 };
 
 static bool is_exporting(struct exporter *exporter) {
@@ -351,7 +358,7 @@ static tote_result delivery_shutdown(void *self, uint32_t timeout_ms) {
     tote_result result =
         tote_span_exporter_shutdown(exporter->receiver, tote__ms_until(deadline, UINT32_MAX));
     errno = error;
-    return is_late || atomic_load(&exporter->was_cut_short) ? TOTE_TIMED_OUT : result;
+    return is_late || atomic_load(&exporter->was_cut_short) ? TOTE_RESULT_TIMEOUT : result;
 }
 
 static void delivery_destroy(void *self) {
@@ -363,7 +370,7 @@ static void delivery_destroy(void *self) {
         tote__outbox_clear(&exporter->outbox);
     }
     tote__claim_drop(&directories, &exporter->claim);
-    tote__journal_free(exporter->journals);
+    tote__crash_file_free(exporter->crash_files);
     tote_span_exporter_free(exporter->receiver);
     tote__arena_clear(&exporter->memory);
     tote__release(exporter, sizeof *exporter);
@@ -386,24 +393,25 @@ static const tote_span_exporter_ops delivery_ops = {
  * Returns: false if a disk queue is needed and not available. As root the directory of another user
  * may be available later.
  */
-static bool open_spool(struct exporter *exporter) {
+static bool open_disk_queue(struct exporter *exporter) {
     const struct tote__delivery_settings *settings = &exporter->settings;
 
-    if (!settings->spool_directory) {
+    if (!settings->disk_queue_directory) {
         return true;
     }
     int error = errno;
     int cancel = tote__cancel_disable();
-    struct tote__spool *opened =
-        tote__spool_open(settings->spool_directory, &settings->spool_limits);
-    struct tote__spool *spool = claim_spool(exporter, opened);
+    struct tote__disk_queue *opened =
+        tote__disk_queue_open(settings->disk_queue_directory, &settings->disk_queue_limits);
+    struct tote__disk_queue *disk_queue = claim_disk_queue(exporter, opened);
     tote__cancel_restore(cancel);
     errno = error;
-    tote__outbox_set_spool(&exporter->outbox, spool);
+    tote__outbox_set_disk_queue(&exporter->outbox, disk_queue);
     bool can_follow = tote__os_user_id() == 0;
-    exporter->settings.spools_before_end &= spool || can_follow;
-    return spool || !settings->needs_spool ||
-           (!opened && can_follow && tote__folder_is_of_another_user(settings->spool_directory));
+    exporter->settings.is_crash_safe &= disk_queue || can_follow;
+    return disk_queue || !settings->needs_disk_queue ||
+           (!opened && can_follow &&
+            tote__folder_is_of_another_user(settings->disk_queue_directory));
 }
 
 tote_span_exporter *tote__delivery_exporter_new(tote_span_exporter *receiver,
@@ -411,8 +419,8 @@ tote_span_exporter *tote__delivery_exporter_new(tote_span_exporter *receiver,
     struct exporter *exporter = receiver ? tote__allocate_zeroed(sizeof *exporter) : NULL;
 
     if (!exporter) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "no exporter is made: %s",
-                      receiver ? "out of memory" : "there is none to wrap");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "no exporter is made: %s",
+                                receiver ? "out of memory" : "there is none to wrap");
         tote_span_exporter_free(receiver);
         return NULL;
     }
@@ -421,7 +429,7 @@ tote_span_exporter *tote__delivery_exporter_new(tote_span_exporter *receiver,
     exporter->user = tote__os_user_id();
     exporter->generation = tote__generation();
     tote__outbox_begin(&exporter->outbox, &exporter->settings, receiver, NULL);
-    if (!open_spool(exporter)) {
+    if (!open_disk_queue(exporter)) {
         delivery_destroy(exporter);
         return NULL;
     }
@@ -439,31 +447,32 @@ static size_t size_or_default(size_t given, size_t otherwise) {
 
 bool tote__delivery_resolve(const tote_delivery_options *options, struct tote__arena *memory,
                             struct tote__delivery_settings *settings) {
-    const char *spool = options->spool_directory;
-    const char *journal = options->journal_directory;
+    const char *disk_queue = options->disk_queue_directory;
+    const char *crash_file = options->crash_safe_directory;
     const char *destination = options->destination;
 
     *settings = (struct tote__delivery_settings){
         .destination = destination ? tote__arena_text(memory, destination, strlen(destination))
                                    : "the exporter",
         .timeout_ms =
-            options->timeout_ms == TOTE_NOTHING ? 0 : or_default(options->timeout_ms, 10000),
-        .retry_first_ms = or_default(options->retry_first_ms, 1000),
-        .retry_longest_ms = or_default(options->retry_longest_ms, 30000),
+            options->timeout_ms == TOTE_OPTION_ZERO ? 0 : or_default(options->timeout_ms, 10000),
+        .initial_backoff_ms = or_default(options->initial_backoff_ms, 1000),
+        .max_backoff_ms = or_default(options->max_backoff_ms, 30000),
         .max_retry_after_ms = or_default(options->max_retry_after_ms, 300000),
         .max_request_bytes = size_or_default(options->max_request_bytes, 64 << 20),
-        .spool_directory = spool ? tote__keep_path(memory, spool) : NULL,
-        .needs_spool = true,
-        .spools_before_end = options->spool_before_end,
-        .spool_no_sync = options->spool_no_sync,
-        .journal_directory = journal ? tote__keep_path(memory, journal) : NULL,
-        .journal_bytes = size_or_default(options->journal_bytes, 14 << 20),
-        .spool_limits = {.max_bytes = size_or_default(options->spool_max_bytes, 256 << 20),
-                         .max_files = or_default(options->spool_max_files, 4096),
-                         .max_age_s = or_default(options->spool_max_age_s, 86400)},
+        .disk_queue_directory = disk_queue ? tote__keep_path(memory, disk_queue) : NULL,
+        .needs_disk_queue = true,
+        .is_crash_safe = options->crash_safe,
+        .disk_queue_no_sync = options->disk_queue_no_sync,
+        .crash_safe_directory = crash_file ? tote__keep_path(memory, crash_file) : NULL,
+        .crash_safe_bytes = size_or_default(options->crash_safe_bytes, 14 << 20),
+        .disk_queue_limits = {.max_bytes =
+                                  size_or_default(options->disk_queue_max_bytes, 256 << 20),
+                              .max_files = or_default(options->disk_queue_max_files, 4096),
+                              .max_age_s = or_default(options->disk_queue_max_age_s, 86400)},
     };
-    return settings->destination && (!spool || settings->spool_directory) &&
-           (!journal || settings->journal_directory);
+    return settings->destination && (!disk_queue || settings->disk_queue_directory) &&
+           (!crash_file || settings->crash_safe_directory);
 }
 
 /* Returns: false, with a diagnostic, if out of memory or if the options contradict each other. */
@@ -473,16 +482,17 @@ static bool resolve(const tote_delivery_options *given, struct tote__arena *memo
 
     TOTE__COPY_OPTIONS(tote_delivery_options, &own, given);
     bool is_complete = tote__delivery_resolve(&own, memory, settings);
-    bool is_possible = !settings->spools_before_end || settings->spool_directory;
+    bool is_possible = !settings->is_crash_safe || settings->disk_queue_directory;
     if (!is_complete || !is_possible) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "no exporter is created: %s",
-                      is_complete ? "spool_before_end needs a spool_directory" : "out of memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "no exporter is created: %s",
+                                is_complete ? "crash_safe needs a disk_queue_directory"
+                                            : "out of memory");
     }
     return is_complete && is_possible;
 }
 
-tote_span_exporter *tote_delivery_exporter_new(tote_span_exporter *receiver,
-                                               const tote_delivery_options *options) {
+tote_span_exporter *tote_span_exporter_delivery_new(tote_span_exporter *receiver,
+                                                    const tote_delivery_options *options) {
     struct tote__delivery_settings settings;
     struct tote__arena memory = {.chunks = NULL};
     tote_span_exporter *made = NULL;
@@ -500,11 +510,11 @@ tote_span_exporter *tote_delivery_exporter_new(tote_span_exporter *receiver,
     return made;
 }
 
-tote_result tote_delivery_send(tote_span_exporter *receiver, const tote_delivery_options *options,
-                               uint32_t timeout_ms, tote_spool_report *report) {
+tote_result tote_disk_queue_send(tote_span_exporter *receiver, const tote_delivery_options *options,
+                                 uint32_t timeout_ms, tote_disk_queue_report *report) {
     struct tote__delivery_settings settings;
     struct tote__arena memory = {.chunks = NULL};
-    tote_result result = TOTE_FAILURE;
+    tote_result result = TOTE_RESULT_FAILURE;
 
     if (receiver && resolve(options, &memory, &settings)) {
         result = tote__delivery_send(receiver, &settings, timeout_ms, report);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * outbox.c - requests that wait for their receiver: in memory, and with a spool on disk
+ * outbox.c - requests that wait for their receiver: in memory, and with a disk queue on disk
  */
 #include "outbox.h"
 
@@ -9,7 +9,7 @@
 #include "tote/internal/memory.h"
 
 /* A buffer of this size stays for the next time. */
-enum { IDLE_BYTES = 1 << 20, SPOOL_AGAIN_MS = 10000, MOST_SYNC_MS = 500 };
+enum { IDLE_BYTES = 1 << 20, DISK_QUEUE_AGAIN_MS = 10000, MOST_SYNC_MS = 500 };
 
 static const char *const component = "delivery";
 
@@ -17,28 +17,29 @@ static const char *const component = "delivery";
  * Whether the disk queue waits for the disk: only where the caller may wait, and unless an option
  * says no.
  */
-static void set_sync(struct tote__outbox *outbox, bool may_wait) {
-    if (outbox->spool) {
-        tote__spool_set_sync(outbox->spool, may_wait && !outbox->retry.settings->spool_no_sync);
+static void set_sync(struct tote__outbox *outbox, bool may_block) {
+    if (outbox->disk_queue) {
+        tote__disk_queue_set_sync(outbox->disk_queue,
+                                  may_block && !outbox->retry.settings->disk_queue_no_sync);
     }
 }
 
 void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__delivery_settings *settings,
-                        const tote_span_exporter *receiver, struct tote__spool *spool) {
+                        const tote_span_exporter *receiver, struct tote__disk_queue *disk_queue) {
     *outbox = (struct tote__outbox){
         .retry = {.settings = settings, .receiver = receiver},
         .limit.accepted_bytes = SIZE_MAX,
     };
-    tote__outbox_set_spool(outbox, spool);
+    tote__outbox_set_disk_queue(outbox, disk_queue);
 }
 
-void tote__outbox_set_spool(struct tote__outbox *outbox, struct tote__spool *spool) {
+void tote__outbox_set_disk_queue(struct tote__outbox *outbox, struct tote__disk_queue *disk_queue) {
     const struct tote__delivery_settings *settings = outbox->retry.settings;
 
-    if (spool) { /* there may be journals although this process has none */
-        outbox->spool = spool;
+    if (disk_queue) { /* there may be crash-safe files although this process has none */
+        outbox->disk_queue = disk_queue;
         outbox->recovery =
-            tote__recovery_new(settings->journal_directory, settings->max_request_bytes);
+            tote__recovery_new(settings->crash_safe_directory, settings->max_request_bytes);
         set_sync(outbox, true);
     }
 }
@@ -57,11 +58,12 @@ static void note_too_large(struct tote__outbox *outbox, size_t bytes, const char
         return;
     }
     outbox->limit.accepted_bytes = half;
-    tote_diagnose(TOTE_LEVEL_WARN, component,
-                  "%s refuses a request of %zu bytes as too large (%s): it is split, and so are "
-                  "later requests "
-                  "over %zu bytes; raise the receiver's limit, or lower max_request_bytes",
-                  outbox->retry.settings->destination, bytes, reason, half);
+    tote_diagnostics_report(
+        TOTE_LEVEL_WARN, component,
+        "%s refuses a request of %zu bytes as too large (%s): it is split, and so are "
+        "later requests "
+        "over %zu bytes; raise the receiver's limit, or lower max_request_bytes",
+        outbox->retry.settings->destination, bytes, reason, half);
 }
 
 enum { MOST_RESETS = 3 };
@@ -155,39 +157,40 @@ static size_t drop_first(struct tote__outbox *outbox) {
     return count;
 }
 
-static bool can_spool(const struct tote__outbox *outbox) {
-    return outbox->spool && tote__clock_monotonic() >= outbox->spool_fails_until;
+static bool can_disk_queue(const struct tote__outbox *outbox) {
+    return outbox->disk_queue && tote__clock_monotonic() >= outbox->disk_queue_fails_until;
 }
 
-/* What the spool dropped meanwhile counts as lost from here on. */
-static void note_spool(struct tote__outbox *outbox) {
-    atomic_store_explicit(&outbox->lost, tote__spool_lost(outbox->spool), memory_order_relaxed);
+/* What the disk queue dropped meanwhile counts as lost from here on. */
+static void note_disk_queue(struct tote__outbox *outbox) {
+    atomic_store_explicit(&outbox->lost, tote__disk_queue_lost(outbox->disk_queue),
+                          memory_order_relaxed);
 }
 
 /* Put a request into the disk queue. Returns: false when there is none, or it cannot be. */
-static bool spool_request(struct tote__outbox *outbox, const struct tote__buffer *request,
-                          size_t count) {
+static bool disk_queue_request(struct tote__outbox *outbox, const struct tote__buffer *request,
+                               size_t count) {
     const struct tote__batch batch = {
         .message = tote__buffer_slice(request),
         .span_count = (uint32_t)count,
         .is_own = true,
     };
 
-    if (!can_spool(outbox)) {
+    if (!can_disk_queue(outbox)) {
         return false;
     }
-    bool is_put = tote__spool_put(outbox->spool, &batch);
+    bool is_put = tote__disk_queue_put(outbox->disk_queue, &batch);
     if (!is_put) {
-        outbox->spool_fails_until = tote__deadline_in(SPOOL_AGAIN_MS);
+        outbox->disk_queue_fails_until = tote__deadline_in(DISK_QUEUE_AGAIN_MS);
     }
     outbox->look_at = 0;
-    note_spool(outbox);
+    note_disk_queue(outbox);
     return is_put;
 }
 
 /* Whether a request with this outcome belongs into the disk queue, if there is one. */
 static bool may_save(const tote_export_outcome *outcome) {
-    return tote__is_retryable(outcome) || (outcome->result != TOTE_SUCCESS &&
+    return tote__is_retryable(outcome) || (outcome->result != TOTE_RESULT_SUCCESS &&
                                            outcome->failure == TOTE_EXPORT_FAILURE_NOT_ACCEPTED);
 }
 
@@ -197,13 +200,13 @@ static bool is_away(const struct tote__outbox *outbox) {
 
 static bool has_backlog(const struct tote__outbox *outbox) {
     return outbox->is_sending_batch ||
-           (outbox->spool && !is_away(outbox) && tote__clock_monotonic() >= outbox->look_at);
+           (outbox->disk_queue && !is_away(outbox) && tote__clock_monotonic() >= outbox->look_at);
 }
 
-/* Have a part of what dead processes left come into the spool. Returns: whether to go on. */
+/* Have a part of what dead processes left come into the disk queue. Returns: whether to go on. */
 static bool recover(struct tote__outbox *outbox) {
-    return outbox->recovery && tote__spool_may_send(outbox->spool) &&
-           tote__recovery_step(outbox->recovery, outbox->spool);
+    return outbox->recovery && tote__disk_queue_may_send(outbox->disk_queue) &&
+           tote__recovery_step(outbox->recovery, outbox->disk_queue);
 }
 
 /*
@@ -222,14 +225,14 @@ static bool split_batch(struct tote__outbox *outbox, size_t first) {
         halves[i].message = tote__buffer_slice(&requests[i]);
         halves[i].span_count = (uint32_t)(ranges[i].to - ranges[i].from);
     }
-    is_split = is_split && tote__spool_split(outbox->spool, halves);
+    is_split = is_split && tote__disk_queue_split(outbox->disk_queue, halves);
     tote__buffer_clear(&requests[0]);
     tote__buffer_clear(&requests[1]);
     return is_split;
 }
 
 /*
- * Look whether it is the turn of a batch of the spool, and there is one. A part of what dead
+ * Look whether it is the turn of a batch of the disk queue, and there is one. A part of what dead
  * processes left is moved there first, so that recovery and sending alternate.
  */
 static void choose_batch(struct tote__outbox *outbox) {
@@ -242,16 +245,17 @@ static void choose_batch(struct tote__outbox *outbox) {
     outbox->is_batchs_turn = false;
     bool is_recovering = recover(outbox);
     do {
-        outbox->is_sending_batch = tote__spool_take(outbox->spool, &outbox->batch);
+        outbox->is_sending_batch = tote__disk_queue_take(outbox->disk_queue, &outbox->batch);
     } while (outbox->is_sending_batch &&
              outbox->batch.message.size > outbox->limit.accepted_bytes &&
              split_batch(outbox, outbox->batch.span_count / 2));
     if (outbox->is_sending_batch) {
         tote__span_batch_clear(&outbox->sent); /* of a request in memory that waits */
     }
-    outbox->look_at =
-        outbox->is_sending_batch || is_recovering ? 0 : tote__spool_next_look(outbox->spool);
-    note_spool(outbox);
+    outbox->look_at = outbox->is_sending_batch || is_recovering
+                          ? 0
+                          : tote__disk_queue_next_look(outbox->disk_queue);
+    note_disk_queue(outbox);
 }
 
 static void add(_Atomic(uint64_t) *counter, uint64_t count) {
@@ -266,34 +270,35 @@ static void report_loss(const struct tote__outbox *outbox, tote_export_outcome *
     const char *destination = outbox->retry.settings->destination;
     size_t left = tote__outcome_complete(outcome, outcome->span_count);
 
-    if (outcome->result == TOTE_SUCCESS) {
+    if (outcome->result == TOTE_RESULT_SUCCESS) {
         return;
     }
     switch (outcome->failure) {
     case TOTE_EXPORT_FAILURE_REJECTED:
     case TOTE_EXPORT_FAILURE_TOO_LARGE:
     case TOTE_EXPORT_FAILURE_NOT_ACCEPTED: /* there is no disk queue, or it cannot be written */
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "%s answered %s, %zu spans are lost%s",
-                      destination, outcome->reason ? outcome->reason : "no", left,
-                      tote__or_empty(outcome->advice));
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "%s answered %s, %zu spans are lost%s",
+                                destination, outcome->reason ? outcome->reason : "no", left,
+                                tote__or_empty(outcome->advice));
         outcome->rejected += left;
         break;
     default:
         left += outcome->shut_down;
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "%zu spans did not get to %s: %s%s", left,
-                      destination, tote__reason_of(outcome), tote__or_empty(outcome->advice));
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "%zu spans did not get to %s: %s%s",
+                                left, destination, tote__reason_of(outcome),
+                                tote__or_empty(outcome->advice));
         break;
     }
 }
 
-/* Returns: whether the spans of the batch stay in the spool, in one file or in two. */
-static bool is_kept_in_spool(struct tote__outbox *outbox, const tote_export_outcome *outcome) {
+/* Returns: whether the spans of the batch stay in the disk queue, in one file or in two. */
+static bool is_kept_in_disk_queue(struct tote__outbox *outbox, const tote_export_outcome *outcome) {
     struct tote__size_limit *limit = &outbox->limit;
     size_t bytes = outbox->batch.message.size;
     size_t count = outbox->batch.span_count;
     bool is_reset = outbox->retry.is_reset;
     bool is_too_large =
-        outcome->result != TOTE_SUCCESS && outcome->failure == TOTE_EXPORT_FAILURE_TOO_LARGE;
+        outcome->result != TOTE_RESULT_SUCCESS && outcome->failure == TOTE_EXPORT_FAILURE_TOO_LARGE;
     size_t first = 0; /* spans in the first of two files */
 
     if (!is_too_large && !may_save(outcome)) {
@@ -301,7 +306,7 @@ static bool is_kept_in_spool(struct tote__outbox *outbox, const tote_export_outc
     }
     if (outcome->failure == TOTE_EXPORT_FAILURE_NOT_ACCEPTED) {
         tote__retry_put_off(&outbox->retry, outcome, count);
-        tote__spool_skip(outbox->spool); /* the answer may be about this file alone */
+        tote__disk_queue_skip(outbox->disk_queue); /* the answer may be about this file alone */
         return true;
     }
     if (is_reset) {
@@ -318,24 +323,25 @@ static bool is_kept_in_spool(struct tote__outbox *outbox, const tote_export_outc
         first = 1;
     }
     if (!split_batch(outbox, first) && !outbox->retry.is_gone) {
-        tote__spool_skip(outbox->spool); /* the receiver can be reached: the others first */
+        tote__disk_queue_skip(
+            outbox->disk_queue); /* the receiver can be reached: the others first */
     }
     return true;
 }
 
-/* A batch of the spool has its outcome. */
+/* A batch of the disk queue has its outcome. */
 static void settle_batch(struct tote__outbox *outbox, tote_export_outcome *outcome) {
     uint64_t count = outbox->batch.span_count;
 
-    if (is_kept_in_spool(outbox, outcome)) {
+    if (is_kept_in_disk_queue(outbox, outcome)) {
         return;
     }
-    if (outcome->result == TOTE_SUCCESS) {
+    if (outcome->result == TOTE_RESULT_SUCCESS) {
         note_accepted(outbox, outbox->batch.message.size);
     }
     report_loss(outbox, outcome);
     uint64_t rejected = count - outcome->delivered;
-    tote__spool_remove(outbox->spool);
+    tote__disk_queue_remove(outbox->disk_queue);
     if (outbox->batch.is_own) {
         add(&outbox->delivered, count - rejected);
         add(&outbox->rejected, rejected);
@@ -353,7 +359,7 @@ static tote_export_state go_on(struct tote__outbox *outbox, struct tote__slice r
         outbox->sent = tote__batch_of_request(request, count);
     }
     tote_export_state state = tote__retry_step(&outbox->retry, &outbox->sent, manner, outcome);
-    if (state == TOTE_EXPORT_STATE_OVER) {
+    if (state == TOTE_EXPORT_STATE_COMPLETED) {
         tote__span_batch_clear(&outbox->sent);
     }
     return state;
@@ -365,10 +371,10 @@ static tote_export_state step_batch(struct tote__outbox *outbox, const tote_expo
     tote_export_state state =
         go_on(outbox, outbox->batch.message, outbox->batch.span_count, &manner, outcome);
 
-    if (state == TOTE_EXPORT_STATE_OVER) {
+    if (state == TOTE_EXPORT_STATE_COMPLETED) {
         outbox->is_sending_batch = false;
         settle_batch(outbox, outcome);
-        state = TOTE_EXPORT_STATE_UNDER_WAY; /* there may be another one */
+        state = TOTE_EXPORT_STATE_IN_FLIGHT; /* there may be another one */
     }
     return state;
 }
@@ -387,7 +393,7 @@ static bool begin_part(struct tote__outbox *outbox, size_t from, size_t count,
     if (tote__request_cut(tote__buffer_slice(&kept->request), part->range, &part->request)) {
         return true;
     }
-    outcome->result = TOTE_FAILURE;
+    outcome->result = TOTE_RESULT_FAILURE;
     outcome->failure = TOTE_EXPORT_FAILURE_LOST;
     outcome->reason = "out of memory";
     return false;
@@ -404,18 +410,19 @@ static struct tote__slice current_request(struct tote__outbox *outbox, size_t *c
     return tote__buffer_slice(buffer);
 }
 
-/* Put the rest of the first request into the spool. The part to send stays as it is on failure. */
-static bool spool_rest(struct tote__outbox *outbox) {
+/* Put the rest of the first request into the disk queue. The part to send stays as it is on
+ * failure. */
+static bool disk_queue_rest(struct tote__outbox *outbox) {
     const struct tote__kept *kept = kept_at(outbox, 0);
     const struct tote__range range = {outbox->part.range.from, kept->count};
     struct tote__buffer rest = {NULL, 0, 0};
 
     if (!range.from) {
-        return spool_request(outbox, &kept->request, kept->count);
+        return disk_queue_request(outbox, &kept->request, kept->count);
     }
-    bool is_spooled = can_spool(outbox) &&
+    bool is_spooled = can_disk_queue(outbox) &&
                       tote__request_cut(tote__buffer_slice(&kept->request), range, &rest) &&
-                      spool_request(outbox, &rest, range.to - range.from);
+                      disk_queue_request(outbox, &rest, range.to - range.from);
     tote__buffer_clear(&rest);
     return is_spooled;
 }
@@ -429,7 +436,7 @@ static bool go_on_in_parts(struct tote__outbox *outbox, size_t bytes,
     struct tote__sent_part *part = &outbox->part;
     size_t count = outcome->span_count;
     size_t from = part->range.from;
-    bool is_success = outcome->result == TOTE_SUCCESS;
+    bool is_success = outcome->result == TOTE_RESULT_SUCCESS;
     bool is_too_large = !is_success && outcome->failure == TOTE_EXPORT_FAILURE_TOO_LARGE;
 
     if (is_too_large && outbox->retry.is_reset) {
@@ -469,17 +476,17 @@ static tote_export_state end_first(struct tote__outbox *outbox, tote_export_outc
     *outcome = sum;
     outcome->span_count = drop_first(outbox);
     outbox->is_batchs_turn = true;
-    return TOTE_EXPORT_STATE_OVER;
+    return TOTE_EXPORT_STATE_COMPLETED;
 }
 
 /*
  * Save the first request in the disk queue without another attempt. Returns: false if it cannot be
  * saved. It stays in memory then, and is retried as without a disk queue.
  */
-static bool spool_first(struct tote__outbox *outbox, tote_export_outcome *outcome) {
+static bool disk_queue_first(struct tote__outbox *outbox, tote_export_outcome *outcome) {
     size_t count = left_of_first(outbox);
 
-    if (!spool_rest(outbox)) {
+    if (!disk_queue_rest(outbox)) {
         return false;
     }
     tote__span_batch_clear(&outbox->sent);
@@ -497,8 +504,8 @@ bool tote__outbox_end_first(struct tote__outbox *outbox, tote_export_outcome *ou
     tote__retry_cancel(&outbox->retry);
     tote__span_batch_clear(&outbox->sent);
     outbox->is_sending_batch = false;
-    if (!spool_first(outbox, outcome)) {
-        outcome->result = TOTE_FAILURE;
+    if (!disk_queue_first(outbox, outcome)) {
+        outcome->result = TOTE_RESULT_FAILURE;
         outcome->span_count = outcome->shut_down = left_of_first(outbox);
         end_first(outbox, outcome);
     }
@@ -511,9 +518,9 @@ static void quiet_receiver(const struct tote__outbox *outbox, const tote_export_
     tote_export_outcome none = TOTE_EXPORT_OUTCOME_INIT;
     tote_export_step quiet = *step;
 
-    quiet.begins_nothing = true;
-    quiet.may_wait = false;
-    if (receiver->ops.step && !step->may_wait) { /* who waits sleeps without the descriptor */
+    quiet.drain_only = true;
+    quiet.may_block = false;
+    if (receiver->ops.step && !step->may_block) { /* who waits sleeps without the descriptor */
         receiver->ops.step(receiver->self, &quiet, &none);
     }
 }
@@ -530,23 +537,23 @@ static tote_export_state step_kept(struct tote__outbox *outbox, const tote_expor
     tote_export_state state = go_on(outbox, request, count, &manner, outcome);
 
     if (state == TOTE_EXPORT_STATE_IDLE) {
-        if (spool_first(outbox, outcome)) {
-            return TOTE_EXPORT_STATE_OVER;
+        if (disk_queue_first(outbox, outcome)) {
+            return TOTE_EXPORT_STATE_COMPLETED;
         }
         quiet_receiver(outbox, step);
         return state;
     }
-    if (state == TOTE_EXPORT_STATE_UNDER_WAY) {
+    if (state == TOTE_EXPORT_STATE_IN_FLIGHT) {
         return state;
     }
-    if (outcome->result == TOTE_SUCCESS) {
+    if (outcome->result == TOTE_RESULT_SUCCESS) {
         note_accepted(outbox, request.size);
     }
     if (go_on_in_parts(outbox, request.size, outcome)) {
-        return TOTE_EXPORT_STATE_UNDER_WAY;
+        return TOTE_EXPORT_STATE_IN_FLIGHT;
     }
     const tote_export_outcome last = *outcome;
-    if (!may_save(&last) || !spool_first(outbox, outcome)) {
+    if (!may_save(&last) || !disk_queue_first(outbox, outcome)) {
         outcome->span_count = left_of_first(outbox);
         outcome->shut_down = outbox->retry.is_cut_short ? outcome->span_count : outcome->shut_down;
         report_loss(outbox, outcome);
@@ -555,19 +562,19 @@ static tote_export_state step_kept(struct tote__outbox *outbox, const tote_expor
     if (last.failure == TOTE_EXPORT_FAILURE_NOT_ACCEPTED) {
         tote__retry_put_off(&outbox->retry, &last, count);
     }
-    return TOTE_EXPORT_STATE_OVER;
+    return TOTE_EXPORT_STATE_COMPLETED;
 }
 
 tote_export_state tote__outbox_step(struct tote__outbox *outbox, const tote_export_step *step,
                                     tote_export_outcome *outcome) {
-    set_sync(outbox, step->may_wait);
-    if (step->begins_nothing && !outbox->retry.is_sending) {
+    set_sync(outbox, step->may_block);
+    if (step->drain_only && !outbox->retry.is_sending) {
         quiet_receiver(outbox, step);
         return TOTE_EXPORT_STATE_IDLE;
     }
     if (!outbox->is_sending_batch && !outbox->retry.is_sending) {
-        if (outbox->count && is_away(outbox) && spool_first(outbox, outcome)) {
-            return TOTE_EXPORT_STATE_OVER;
+        if (outbox->count && is_away(outbox) && disk_queue_first(outbox, outcome)) {
+            return TOTE_EXPORT_STATE_COMPLETED;
         }
         choose_batch(outbox);
     }
@@ -587,7 +594,7 @@ uint64_t tote__outbox_due(const struct tote__outbox *outbox) {
     if (outbox->count || outbox->is_sending_batch) {
         return retry_at;
     }
-    if (!outbox->spool) {
+    if (!outbox->disk_queue) {
         return TOTE__NEVER;
     }
     return retry_at > outbox->look_at ? retry_at : outbox->look_at;
@@ -597,7 +604,7 @@ size_t tote__outbox_spill(struct tote__outbox *outbox) {
     uint64_t synced_until = tote__deadline_in(MOST_SYNC_MS);
     size_t spilled = 0;
 
-    if (!outbox->spool) {
+    if (!outbox->disk_queue) {
         return 0;
     }
     if (!outbox->is_sending_batch) {
@@ -606,7 +613,7 @@ size_t tote__outbox_spill(struct tote__outbox *outbox) {
     }
     while (outbox->count) {
         set_sync(outbox, tote__clock_monotonic() < synced_until);
-        if (!spool_rest(outbox)) {
+        if (!disk_queue_rest(outbox)) {
             break;
         }
         /* All of it counts as saved, and a part as delivered from there. */
@@ -633,6 +640,6 @@ void tote__outbox_clear(struct tote__outbox *outbox) {
     tote__buffer_clear(&outbox->part.request);
     tote__recovery_free(outbox->recovery);
     outbox->recovery = NULL;
-    tote__spool_close(outbox->spool);
-    outbox->spool = NULL;
+    tote__disk_queue_close(outbox->disk_queue);
+    outbox->disk_queue = NULL;
 }

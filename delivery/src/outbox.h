@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * outbox.h - requests that wait for their receiver: in memory, and with a spool on disk
+ * outbox.h - requests that wait for their receiver: in memory, and with a disk queue on disk
  *
- * In memory one waits for its turn, and, without a spool, for its next attempt. With a spool the
- * first attempt that fails sends it, and all that come while the receiver is away, to disk; from
- * there they are sent when it is back, the oldest one first, in turn with new ones. A request that
- * the disk queue cannot save stays in memory and is retried as without one.
+ * In memory one waits for its turn, and, without a disk queue, for its next attempt. With a disk
+ * queue the first attempt that fails sends it, and all that come while the receiver is away, to
+ * disk; from there they are sent when it is back, the oldest one first, in turn with new ones. A
+ * request that the disk queue cannot save stays in memory and is retried as without one.
  *
  * Threads: one at a time. The counts may be read by any thread.
  */
@@ -15,8 +15,8 @@
 #include <stdatomic.h>
 
 #include "retry.h"
+#include "tote/internal/disk_queue.h"
 #include "tote/internal/recovery.h"
-#include "tote/internal/spool.h"
 
 /* One is sent, and one is ready when that is over. */
 enum { TOTE__MOST_KEPT = 2 };
@@ -59,14 +59,14 @@ struct tote__outbox {
     struct tote__retry retry;    /* of the first, or of the batch */
     tote_span_batch sent;        /* what the receiver has */
     struct tote__size_limit limit;
-    struct tote__spool *spool;       /* NULL: none */
-    struct tote__recovery *recovery; /* of what dead processes left; NULL: none */
-    struct tote__batch batch;        /* of the spool, ... */
-    bool is_sending_batch;           /* ... that is under way */
+    struct tote__disk_queue *disk_queue; /* NULL: none */
+    struct tote__recovery *recovery;     /* of what dead processes left; NULL: none */
+    struct tote__batch batch;            /* of the disk queue, ... */
+    bool is_sending_batch;               /* ... that is under way */
     bool is_batchs_turn;
-    uint64_t look_at;           /* when to look into the spool, */
-    uint64_t spool_fails_until; /* and when to try again to write to it */
-    /* What became of this process's spans that went to the spool, ... */
+    uint64_t look_at;                /* when to look into the disk queue, */
+    uint64_t disk_queue_fails_until; /* and when to try again to write to it */
+    /* What became of this process's spans that went to the disk queue, ... */
     _Atomic(uint64_t) delivered;
     _Atomic(uint64_t) rejected;
     _Atomic(uint64_t) lost;
@@ -76,11 +76,11 @@ struct tote__outbox {
 };
 
 void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__delivery_settings *settings,
-                        const tote_span_exporter *receiver, struct tote__spool *spool);
+                        const tote_span_exporter *receiver, struct tote__disk_queue *disk_queue);
 
 /* Add a disk queue to an outbox that has none; the outbox takes ownership. NULL: nothing happens.
  */
-void tote__outbox_set_spool(struct tote__outbox *outbox, struct tote__spool *spool);
+void tote__outbox_set_disk_queue(struct tote__outbox *outbox, struct tote__disk_queue *disk_queue);
 
 /*
  * How large a request of several spans may become: what the settings allow, and what the receiver
@@ -95,8 +95,8 @@ struct tote__kept *tote__outbox_next(struct tote__outbox *outbox);
 void tote__outbox_add(struct tote__outbox *outbox);
 
 /*
- * Do what can be done. Returns TOTE_EXPORT_STATE_OVER with the outcome of the spans of a request
- * that was kept.
+ * Do what can be done. Returns TOTE_EXPORT_STATE_COMPLETED with the outcome of the spans of a
+ * request that was kept.
  */
 tote_export_state tote__outbox_step(struct tote__outbox *outbox, const tote_export_step *step,
                                     tote_export_outcome *outcome);

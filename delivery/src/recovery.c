@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * recovery.c - the journals of processes that died, into the spool
+ * recovery.c - the crash-safe files of processes that died, into the disk queue
  *
  * A file is read, not mapped: whatever becomes of it meanwhile, it is no more than an error. Of a
- * journal in shared memory parts are copied before they are looked at, likewise. Spans are settled
- * in it once they are in the spool, so that a death in between has them twice and not lost.
+ * crash-safe file in shared memory parts are copied before they are looked at, likewise. Spans are
+ * settled in it once they are in the disk queue, so that a death in between has them twice and not
+ * lost.
  */
 #include "tote/internal/recovery.h"
 #include "tote/internal/os.h"
@@ -12,11 +13,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#include "journal_format.h"
+#include "crash_file_format.h"
 #include "segment.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
-#include "tote/internal/journal.h"
+#include "tote/internal/crash_file.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/request.h"
 #include "tote/internal/sdk.h"
@@ -31,20 +32,20 @@ enum {
     UNFINISHED_FOR_S = 3 /* a file that is being made has no lock for a moment */
 };
 
-static const char *const component = "spool";
+static const char *const component = "disk queue";
 
-/* A resource or a scope of the journal's process: the other is NULL. */
+/* A resource or a scope of the crash-safe file's process: the other is NULL. */
 struct definition {
     uint32_t index;
     const struct tote__resource *resource;
     const tote_instrumentation_scope *scope;
 };
 
-/* A journal that is being read, and the batch that is made of it. */
+/* A crash-safe file that is being read, and the batch that is made of it. */
 struct reading {
     char name[NAME_BYTES];
-    struct tote__segment segment; /* id -1: the journal is in the file */
-    struct tote__journal_head head;
+    struct tote__segment segment; /* id -1: the crash-safe file is in the file */
+    struct tote__crash_file_head head;
     uint32_t chunk_count; /* that were ever used */
     uint32_t chunk;       /* where to go on, ... */
     size_t at;            /* ... and where in it */
@@ -57,7 +58,7 @@ struct reading {
     struct definition definitions[MOST_DEFINITIONS];
     struct tote__span_bytes items[MOST_SPANS]; /* the spans of the batch, ... */
     uint64_t item_at[MOST_SPANS];              /* ... and where they are in the file */
-    uint8_t definition_bytes[TOTE__JOURNAL_DEFINITION_BYTES];
+    uint8_t definition_bytes[TOTE__CRASH_FILE_DEFINITION_BYTES];
     uint8_t bytes[MOST_BYTES + TOTE__SAFE_CHUNK_BYTES];
 };
 
@@ -66,9 +67,9 @@ struct tote__recovery {
     size_t most_bytes;
     uint64_t look_at;
     uint64_t lost;
-    uint64_t damaged; /* journals, ... */
+    uint64_t damaged; /* crash-safe files, ... */
     uint64_t gone;    /* ... and those whose shared memory no longer exists */
-    /* Journals in shared memory that cannot be attached from here: */
+    /* Crash-safe files in shared memory that cannot be attached from here: */
     uint64_t unattached_now; /* found by the look that is under way, */
     uint64_t unattached;     /* by the last one, */
     uint64_t reported_unattached;
@@ -79,19 +80,19 @@ struct tote__recovery {
     struct reading *reading; /* NULL: none */
 };
 
-bool tote__journal_read_head(struct tote__slice bytes, uint64_t file_size,
-                             struct tote__journal_head *head) {
+bool tote__crash_file_read_head(struct tote__slice bytes, uint64_t file_size,
+                                struct tote__crash_file_head *head) {
     if (bytes.size < sizeof *head) {
         return false;
     }
     memcpy(head, bytes.at, sizeof *head);
-    return memcmp(head->magic, TOTE__JOURNAL_MAGIC, sizeof head->magic) == 0 &&
-           head->byte_order == 1 && head->checksum == tote__journal_head_checksum(head) &&
+    return memcmp(head->magic, TOTE__CRASH_FILE_MAGIC, sizeof head->magic) == 0 &&
+           head->byte_order == 1 && head->checksum == tote__crash_file_head_checksum(head) &&
            file_size ==
-               TOTE__JOURNAL_CHUNKS_AT + (uint64_t)head->chunk_count * TOTE__SAFE_CHUNK_BYTES;
+               TOTE__CRASH_FILE_CHUNKS_AT + (uint64_t)head->chunk_count * TOTE__SAFE_CHUNK_BYTES;
 }
 
-bool tote__journal_read_record(struct tote__slice run, size_t *at, struct tote__found *found) {
+bool tote__crash_file_read_record(struct tote__slice run, size_t *at, struct tote__found *found) {
     struct tote__record head;
     size_t left = run.size - *at;
 
@@ -115,8 +116,9 @@ bool tote__journal_read_record(struct tote__slice run, size_t *at, struct tote__
         return true;
     }
     uint64_t start = (uint64_t)head.resource << 32 | head.scope;
-    found->is_broken = found->state == TOTE__RECORD_LIVE &&
-                       head.checksum != tote__journal_checksum(found->bytes.at, head.size, start);
+    found->is_broken =
+        found->state == TOTE__RECORD_LIVE &&
+        head.checksum != tote__crash_file_checksum(found->bytes.at, head.size, start);
     size_t size = tote__record_size(head.size);
     *at += size < left ? size : left;
     return true;
@@ -150,14 +152,14 @@ static void close_file(struct tote__recovery *recovery) {
     recovery->reading = NULL;
 }
 
-static void close_journal(struct tote__recovery *recovery) {
+static void close_crash_file(struct tote__recovery *recovery) {
     close_file(recovery);
     tote__listing_close(&recovery->listing);
 }
 
 void tote__recovery_free(struct tote__recovery *recovery) {
     if (recovery) {
-        close_journal(recovery);
+        close_crash_file(recovery);
         tote__release(recovery, sizeof *recovery);
     }
 }
@@ -179,7 +181,7 @@ uint64_t tote__recovery_unattached(const struct tote__recovery *recovery) {
                                                            : recovery->unattached;
 }
 
-/* A part of the journal, wherever it is. Returns: false when not all of it is there. */
+/* A part of the crash-safe file, wherever it is. Returns: false when not all of it is there. */
 static bool read_at(const struct tote__recovery *recovery, uint8_t *bytes, size_t size,
                     uint64_t at) {
     const struct tote__segment *segment = &recovery->reading->segment;
@@ -198,8 +200,8 @@ static const char *path_of(const struct tote__recovery *recovery) {
     return recovery->path ? recovery->path : "the disk queue";
 }
 
-/* It is over with the journal: its file goes, and its shared memory. */
-static void remove_journal(const struct tote__recovery *recovery) {
+/* It is over with the crash-safe file: its file goes, and its shared memory. */
+static void remove_crash_file(const struct tote__recovery *recovery) {
     const struct reading *reading = recovery->reading;
 
     tote__folder_remove(&recovery->listing.folder, reading->name);
@@ -215,15 +217,17 @@ static void set_aside(struct tote__recovery *recovery, const char *why) {
 
     recovery->damaged++;
     if (reading->segment.at) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "the journal %s in %s %s; it is removed",
-                      reading->name, path_of(recovery), why);
-        remove_journal(recovery);
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
+                                "the crash-safe file %s in %s %s; it is removed", reading->name,
+                                path_of(recovery), why);
+        remove_crash_file(recovery);
         return;
     }
     snprintf(aside, sizeof aside, "%s.corrupt", reading->name);
     tote__folder_rename(&recovery->listing.folder, reading->name, aside);
-    tote_diagnose(TOTE_LEVEL_ERROR, component, "the journal %s in %s %s; it is set aside, as %s",
-                  reading->name, path_of(recovery), why, aside);
+    tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
+                            "the crash-safe file %s in %s %s; it is set aside, as %s",
+                            reading->name, path_of(recovery), why, aside);
 }
 
 /* Returns: false if out of memory. */
@@ -241,12 +245,12 @@ static bool read_definition(struct reading *reading, const struct tote__found *f
 }
 
 static void read_definitions(struct reading *reading) {
-    const struct tote__slice run = {reading->definition_bytes, TOTE__JOURNAL_DEFINITION_BYTES};
+    const struct tote__slice run = {reading->definition_bytes, TOTE__CRASH_FILE_DEFINITION_BYTES};
     size_t at = 0;
     struct tote__found found;
 
     while (reading->definition_count < MOST_DEFINITIONS &&
-           tote__journal_read_record(run, &at, &found)) {
+           tote__crash_file_read_record(run, &at, &found)) {
         reading->broken += found.is_broken;
         reading->definition_count += !found.is_broken && read_definition(reading, &found);
     }
@@ -259,23 +263,25 @@ static int64_t age_of(const struct stat *status) {
 /* The file refers to shared memory that no longer exists. */
 static void give_up_reference(struct tote__recovery *recovery) {
     recovery->gone++;
-    tote_diagnose(TOTE_LEVEL_WARN, component,
-                  "the journal %s in %s is gone, with the spans of its process that were not "
-                  "delivered: shared memory does not outlive the machine or the container; see "
-                  "journal_directory",
-                  recovery->reading->name, path_of(recovery));
+    tote_diagnostics_report(
+        TOTE_LEVEL_WARN, component,
+        "the crash-safe file %s in %s is gone, with the spans of its process that were not "
+        "delivered: shared memory does not outlive the machine or the container; see "
+        "crash_safe_directory",
+        recovery->reading->name, path_of(recovery));
     tote__folder_remove(&recovery->listing.folder, recovery->reading->name);
 }
 
 /* Once more only if there are more of them. */
 static void report_unattached(struct tote__recovery *recovery) {
     if (recovery->unattached > recovery->reported_unattached) {
-        tote_diagnose(
+        tote_diagnostics_report(
             TOTE_LEVEL_WARN, component,
-            "%llu crash-safe journals in %s stay, and their spans are not sent: they are in "
+            "%llu crash-safe files in %s stay, and their spans are not sent: they are in "
             "shared memory that cannot be attached from here, as that of another container or IPC "
             "namespace; run the program or 'tote send' there ('nsenter --ipc'), let the containers "
-            "share one IPC namespace, or set journal_directory. If that namespace has ended, the "
+            "share one IPC namespace, or set crash_safe_directory. If that namespace has ended, "
+            "the "
             "spans are lost, and the files can be removed",
             (unsigned long long)recovery->unattached, path_of(recovery));
         recovery->reported_unattached = recovery->unattached;
@@ -283,8 +289,8 @@ static void report_unattached(struct tote__recovery *recovery) {
 }
 
 /*
- * If the file refers to shared memory, the journal is there. Returns: false when that cannot be
- * attached.
+ * If the file refers to shared memory, the crash-safe file is there. Returns: false when that
+ * cannot be attached.
  */
 static bool follow_reference(struct tote__recovery *recovery, const struct stat *status) {
     struct tote__segment_reference reference;
@@ -305,19 +311,19 @@ static bool follow_reference(struct tote__recovery *recovery, const struct stat 
     return found == TOTE__SEGMENT_ATTACHED;
 }
 
-static bool read_journal(struct tote__recovery *recovery, const struct stat *status) {
+static bool read_crash_file(struct tote__recovery *recovery, const struct stat *status) {
     struct reading *reading = recovery->reading;
-    uint8_t head[sizeof(struct tote__journal_head)];
+    uint8_t head[sizeof(struct tote__crash_file_head)];
 
     if (!follow_reference(recovery, status)) {
         return false;
     }
     if (!read_at(recovery, head, sizeof head, 0) ||
-        !tote__journal_read_head((struct tote__slice){head, sizeof head}, reading->segment.size,
-                                 &reading->head) ||
-        !read_at(recovery, reading->definition_bytes, TOTE__JOURNAL_DEFINITION_BYTES,
-                 TOTE__JOURNAL_HEAD_BYTES)) {
-        set_aside(recovery, "is not what a journal looks like");
+        !tote__crash_file_read_head((struct tote__slice){head, sizeof head}, reading->segment.size,
+                                    &reading->head) ||
+        !read_at(recovery, reading->definition_bytes, TOTE__CRASH_FILE_DEFINITION_BYTES,
+                 TOTE__CRASH_FILE_HEAD_BYTES)) {
+        set_aside(recovery, "is not what a crash-safe file looks like");
         return false;
     }
     reading->chunk_count = tote__used_chunks(&reading->head);
@@ -326,8 +332,8 @@ static bool read_journal(struct tote__recovery *recovery, const struct stat *sta
 }
 
 /*
- * Return whether the name is one that tote__journal_new() makes, PROCESS-RANDOM.journal in hex,
- * with this behind it.
+ * Return whether the name is one that tote__crash_file_new() makes, PROCESS-RANDOM.crash-safe in
+ * hex, with this behind it.
  */
 static bool is_name(const char *name, const char *end) {
     static const char digits[] = "0123456789abcdef";
@@ -336,8 +342,9 @@ static bool is_name(const char *name, const char *end) {
     size_t length = strspn(random, digits);
 
     return process && random > name + process && length && strlen(name) < NAME_BYTES &&
-           strncmp(random + length, TOTE__JOURNAL_SUFFIX, strlen(TOTE__JOURNAL_SUFFIX)) == 0 &&
-           strcmp(random + length + strlen(TOTE__JOURNAL_SUFFIX), end) == 0;
+           strncmp(random + length, TOTE__CRASH_FILE_SUFFIX, strlen(TOTE__CRASH_FILE_SUFFIX)) ==
+               0 &&
+           strcmp(random + length + strlen(TOTE__CRASH_FILE_SUFFIX), end) == 0;
 }
 
 /*
@@ -349,7 +356,7 @@ static int open_unused(const struct tote__recovery *recovery, const char *name, 
     const struct tote__folder *folder = &recovery->listing.folder;
 
     if (!is_name(name, end) || !tote__folder_has_file(folder, name, status) ||
-        tote__journal_is_own(status) || age_of(status) < age_s) {
+        tote__crash_file_is_own(status) || age_of(status) < age_s) {
         return -1;
     }
     int file = tote__folder_open_file(folder, name, O_RDWR, status);
@@ -371,8 +378,9 @@ static void clear_away(const struct tote__recovery *recovery, const char *name) 
     }
 }
 
-/* Returns: whether that is a journal of a process that is not there any more; it is ours then. */
-static bool open_journal(struct tote__recovery *recovery, const char *name) {
+/* Returns: whether that is a crash-safe file of a process that is not there any more; it is ours
+ * then. */
+static bool open_crash_file(struct tote__recovery *recovery, const char *name) {
     struct stat status;
 
     recovery->file = open_unused(recovery, name, "", INT64_MIN, &status);
@@ -388,7 +396,7 @@ static bool open_journal(struct tote__recovery *recovery, const char *name) {
     }
     if (recovery->reading) {
         snprintf(recovery->reading->name, sizeof recovery->reading->name, "%s", name);
-        if (read_journal(recovery, &status)) {
+        if (read_crash_file(recovery, &status)) {
             return true;
         }
     }
@@ -396,30 +404,32 @@ static bool open_journal(struct tote__recovery *recovery, const char *name) {
     return false;
 }
 
-static bool open_listing(struct tote__recovery *recovery, const struct tote__spool *spool) {
+static bool open_listing(struct tote__recovery *recovery,
+                         const struct tote__disk_queue *disk_queue) {
     struct tote__folder folder;
 
     recovery->unattached_now = 0;
-    return tote__journal_open_directory(recovery->path, tote__spool_descriptor(spool), false,
-                                        &folder) &&
+    return tote__crash_file_open_directory(recovery->path, tote__disk_queue_descriptor(disk_queue),
+                                           false, &folder) &&
            tote__listing_begin(&folder, &recovery->listing);
 }
 
 static void end_look(struct tote__recovery *recovery) {
-    close_journal(recovery);
+    close_crash_file(recovery);
     recovery->unattached = recovery->unattached_now;
     report_unattached(recovery);
 }
 
-bool tote__recovery_is_journal(const char *name) {
+bool tote__recovery_is_crash_file(const char *name) {
     return is_name(name, "");
 }
 
 enum search { FOUND, NOT_YET, NONE };
 
 /* Look at a few more files of the directory, which may hold very many batches of the disk queue. */
-static enum search find_journal(struct tote__recovery *recovery, const struct tote__spool *spool) {
-    if (!recovery->listing.directory && !open_listing(recovery, spool)) {
+static enum search find_crash_file(struct tote__recovery *recovery,
+                                   const struct tote__disk_queue *disk_queue) {
+    if (!recovery->listing.directory && !open_listing(recovery, disk_queue)) {
         return NONE;
     }
     for (int i = 0; i < STEP_NAMES; i++) {
@@ -428,7 +438,7 @@ static enum search find_journal(struct tote__recovery *recovery, const struct to
             end_look(recovery);
             return NONE;
         }
-        if (open_journal(recovery, name)) {
+        if (open_crash_file(recovery, name)) {
             return FOUND;
         }
         clear_away(recovery, name);
@@ -454,7 +464,8 @@ static bool find_definitions(const struct reading *reading, const struct tote__f
 /* Take from one chunk what the batch has room for. Returns: how much of `bytes` is used now. */
 static size_t gather_from(struct tote__recovery *recovery, size_t used) {
     struct reading *reading = recovery->reading;
-    uint64_t chunk_at = TOTE__JOURNAL_CHUNKS_AT + (uint64_t)reading->chunk * TOTE__SAFE_CHUNK_BYTES;
+    uint64_t chunk_at =
+        TOTE__CRASH_FILE_CHUNKS_AT + (uint64_t)reading->chunk * TOTE__SAFE_CHUNK_BYTES;
     const struct tote__slice run = {reading->bytes + used, TOTE__SAFE_CHUNK_BYTES};
     size_t taken = 0;
     struct tote__found found;
@@ -464,7 +475,7 @@ static size_t gather_from(struct tote__recovery *recovery, size_t used) {
         reading->chunk = reading->chunk_count;
         return used;
     }
-    for (size_t next = reading->at; tote__journal_read_record(run, &next, &found);
+    for (size_t next = reading->at; tote__crash_file_read_record(run, &next, &found);
          reading->at = next) {
         bool is_live = found.state == TOTE__RECORD_LIVE;
         bool is_full =
@@ -517,29 +528,29 @@ static void settle(const struct tote__recovery *recovery) {
     }
 }
 
-/* All that was in it is in the spool. */
+/* All that was in it is in the disk queue. */
 static void finish(struct tote__recovery *recovery) {
-    uint64_t unsecured = recovery->reading->head.unsecured;
+    uint64_t not_crash_safe = recovery->reading->head.not_crash_safe;
     uint64_t dropped = recovery->reading->head.dropped;
 
-    recovery->lost += unsecured + dropped + recovery->reading->broken;
-    if (recovery->reading->recovered || unsecured || dropped) {
-        tote_diagnose(
-            unsecured || dropped ? TOTE_LEVEL_WARN : TOTE_LEVEL_INFO, component,
-            "process %u died with %llu spans that had ended, which are in the spool now; %llu "
+    recovery->lost += not_crash_safe + dropped + recovery->reading->broken;
+    if (recovery->reading->recovered || not_crash_safe || dropped) {
+        tote_diagnostics_report(
+            not_crash_safe || dropped ? TOTE_LEVEL_WARN : TOTE_LEVEL_INFO, component,
+            "process %u died with %llu spans that had ended, which are in the disk queue now; %llu "
             "more had no room in its file, and %llu none in its queue",
             recovery->reading->head.process, (unsigned long long)recovery->reading->recovered,
-            (unsigned long long)unsecured, (unsigned long long)dropped);
+            (unsigned long long)not_crash_safe, (unsigned long long)dropped);
     }
     if (recovery->reading->broken) {
-        set_aside(recovery, "is damaged: what could be read is in the spool");
+        set_aside(recovery, "is damaged: what could be read is in the disk queue");
     } else {
-        remove_journal(recovery);
+        remove_crash_file(recovery);
     }
     close_file(recovery);
 }
 
-static bool put_batch(struct reading *reading, struct tote__spool *spool) {
+static bool put_batch(struct reading *reading, struct tote__disk_queue *disk_queue) {
     reading->request.size = 0;
     if (!tote__request_encode(&reading->request, reading->items, reading->item_count)) {
         return false;
@@ -548,7 +559,7 @@ static bool put_batch(struct reading *reading, struct tote__spool *spool) {
         .message = tote__buffer_slice(&reading->request),
         .span_count = (uint32_t)reading->item_count,
     };
-    return tote__spool_put(spool, &batch);
+    return tote__disk_queue_put(disk_queue, &batch);
 }
 
 /* The host may have closed the descriptors: then another look begins. */
@@ -560,17 +571,17 @@ static void check_descriptors(struct tote__recovery *recovery) {
         recovery->listing.directory && !tote__listing_is_open(&recovery->listing);
 
     if (is_file_lost || is_listing_lost) {
-        close_journal(recovery);
+        close_crash_file(recovery);
     }
 }
 
-bool tote__recovery_step(struct tote__recovery *recovery, struct tote__spool *spool) {
+bool tote__recovery_step(struct tote__recovery *recovery, struct tote__disk_queue *disk_queue) {
     check_descriptors(recovery);
     if (recovery->file < 0) {
         if (!recovery->listing.directory && tote__clock_monotonic() < recovery->look_at) {
             return false;
         }
-        enum search search = find_journal(recovery, spool);
+        enum search search = find_crash_file(recovery, disk_queue);
         if (search != FOUND) {
             recovery->look_at = search == NONE ? tote__deadline_in(LOOK_AGAIN_MS) : 0;
             return search == NOT_YET;
@@ -579,14 +590,14 @@ bool tote__recovery_step(struct tote__recovery *recovery, struct tote__spool *sp
     gather(recovery);
     if (!recovery->reading->item_count) {
         finish(recovery);
-    } else if (put_batch(recovery->reading, spool)) {
+    } else if (put_batch(recovery->reading, disk_queue)) {
         recovery->reading->recovered += recovery->reading->item_count;
         settle(recovery);
         if (recovery->reading->chunk == recovery->reading->chunk_count) {
             finish(recovery);
         }
     } else {
-        close_journal(recovery);
+        close_crash_file(recovery);
         recovery->look_at = tote__deadline_in(LOOK_AGAIN_MS);
         return false;
     }

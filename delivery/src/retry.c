@@ -25,7 +25,8 @@ const char *tote__reason_of(const tote_export_outcome *outcome) {
     if (outcome->reason) {
         return outcome->reason;
     }
-    return outcome->result == TOTE_TIMED_OUT ? "the export took too long" : "the export failed";
+    return outcome->result == TOTE_RESULT_TIMEOUT ? "the export took too long"
+                                                  : "the export failed";
 }
 
 /* One that counts some of the spans says more than nothing: the others cannot be told from them. */
@@ -35,7 +36,7 @@ static bool has_counts(const tote_export_outcome *outcome) {
 }
 
 bool tote__is_retryable(const tote_export_outcome *outcome) {
-    if (outcome->result == TOTE_SUCCESS) {
+    if (outcome->result == TOTE_RESULT_SUCCESS) {
         return false;
     }
     switch (outcome->failure) {
@@ -52,33 +53,35 @@ bool tote__is_retryable(const tote_export_outcome *outcome) {
 }
 
 /* With jitter, so that not all clients come back at the same time. */
-static uint64_t with_jitter(struct tote__retry *retry, uint64_t wait_ms) {
+static uint64_t with_jitter(struct tote__retry *retry, uint64_t retry_after_ms) {
     tote_span_id random;
 
     tote__random_span_id(&retry->random, &random);
-    return wait_ms * (100 - JITTER_PERCENT + random.bytes[0] % (2 * JITTER_PERCENT + 1)) / 100;
+    return retry_after_ms * (100 - JITTER_PERCENT + random.bytes[0] % (2 * JITTER_PERCENT + 1)) /
+           100;
 }
 
 /* Doubled with each pause of the schedule; attempts at once have none. */
 static uint64_t backoff_ms(struct tote__retry *retry) {
     unsigned doublings = (unsigned)tote__min(retry->pauses++, MOST_DOUBLINGS);
-    uint64_t wait_ms = (uint64_t)retry->settings->retry_first_ms << doublings;
-    uint64_t longest_ms = retry->settings->retry_longest_ms;
+    uint64_t retry_after_ms = (uint64_t)retry->settings->initial_backoff_ms << doublings;
+    uint64_t longest_ms = retry->settings->max_backoff_ms;
 
-    return with_jitter(retry, wait_ms < longest_ms ? wait_ms : longest_ms);
+    return with_jitter(retry, retry_after_ms < longest_ms ? retry_after_ms : longest_ms);
 }
 
 static void report_failure(struct tote__retry *retry, const tote_export_outcome *outcome,
-                           uint64_t wait_ms) {
+                           uint64_t retry_after_ms) {
     char limit[96] = "";
 
-    if (retry->is_asked_to_wait && outcome->wait_ms > wait_ms) {
+    if (retry->is_asked_to_wait && outcome->retry_after_ms > retry_after_ms) {
         snprintf(limit, sizeof limit, " (it asks for %llu ms, max_retry_after_ms is %u)",
-                 (unsigned long long)outcome->wait_ms, retry->settings->max_retry_after_ms);
+                 (unsigned long long)outcome->retry_after_ms, retry->settings->max_retry_after_ms);
     }
-    tote_diagnose(retry->is_reported && !limit[0] ? TOTE_LEVEL_DEBUG : TOTE_LEVEL_WARN, component,
-                  "%s: %s; nothing is sent for %llu ms%s", retry->settings->destination,
-                  tote__reason_of(outcome), (unsigned long long)wait_ms, limit);
+    tote_diagnostics_report(retry->is_reported && !limit[0] ? TOTE_LEVEL_DEBUG : TOTE_LEVEL_WARN,
+                            component, "%s: %s; nothing is sent for %llu ms%s",
+                            retry->settings->destination, tote__reason_of(outcome),
+                            (unsigned long long)retry_after_ms, limit);
     retry->is_reported = true;
 }
 
@@ -97,7 +100,7 @@ bool tote__retry_shorten_pause(struct tote__retry *retry, uint64_t deadline) {
 /* If this is the last chance, make a last attempt before the deadline. */
 static void shorten_pause(struct tote__retry *retry, const struct tote__manner *manner,
                           uint64_t deadline) {
-    if (manner->step.is_last_chance && !manner->is_only_attempt && !retry->is_gone &&
+    if (manner->step.is_final && !manner->is_only_attempt && !retry->is_gone &&
         !retry->has_last_attempt) {
         retry->has_last_attempt = tote__retry_shorten_pause(retry, deadline);
     }
@@ -115,23 +118,23 @@ static void note_failure(struct tote__retry *retry, const tote_export_outcome *o
 
     keep_cause(retry, outcome);
     retry->failures++;
-    retry->is_asked_to_wait = outcome->names_wait && outcome->wait_ms;
+    retry->is_asked_to_wait = outcome->has_retry_after && outcome->retry_after_ms;
     bool is_at_once =
-        outcome->names_wait && !outcome->wait_ms
+        outcome->has_retry_after && !outcome->retry_after_ms
             ? retry->at_once < MOST_AT_ONCE
-            : outcome->may_retry_at_once && retry->failures <= (is_reset ? MOST_LOST : 1U);
+            : outcome->retry_at_once && retry->failures <= (is_reset ? MOST_LOST : 1U);
     retry->at_once = is_at_once ? retry->at_once + 1 : retry->at_once;
-    uint64_t wait_ms = 0;
+    uint64_t retry_after_ms = 0;
     if (retry->is_asked_to_wait) {
         uint64_t most_ms = retry->settings->max_retry_after_ms;
-        wait_ms = outcome->wait_ms < most_ms ? outcome->wait_ms : most_ms;
+        retry_after_ms = outcome->retry_after_ms < most_ms ? outcome->retry_after_ms : most_ms;
     } else if (!is_at_once) {
-        wait_ms = backoff_ms(retry);
+        retry_after_ms = backoff_ms(retry);
     }
     uint64_t now = tote__clock_monotonic();
-    retry->retry_at = now + wait_ms * ns_per_ms;
+    retry->retry_at = now + retry_after_ms * ns_per_ms;
     shorten_pause(retry, manner, deadline);
-    if (!outcome->may_retry_at_once || !is_at_once) { /* what is over at once is no news */
+    if (!outcome->retry_at_once || !is_at_once) { /* what is over at once is no news */
         report_failure(retry, outcome, (retry->retry_at - now) / ns_per_ms);
     }
 }
@@ -144,12 +147,13 @@ static void forget_failures(struct tote__retry *retry) {
     retry->retry_at = 0;
 }
 
-static void note_answer(struct tote__retry *retry) {
+static void note_response(struct tote__retry *retry) {
     if (retry->is_reported) {
-        tote_diagnose(TOTE_LEVEL_INFO, component, "%s answers again", retry->settings->destination);
+        tote_diagnostics_report(TOTE_LEVEL_INFO, component, "%s answers again",
+                                retry->settings->destination);
     } else if (retry->is_not_accepted) {
-        tote_diagnose(TOTE_LEVEL_INFO, component, "%s accepts requests again",
-                      retry->settings->destination);
+        tote_diagnostics_report(TOTE_LEVEL_INFO, component, "%s accepts requests again",
+                                retry->settings->destination);
     }
     forget_failures(retry);
     retry->is_asked_to_wait = false;
@@ -160,17 +164,18 @@ static void note_answer(struct tote__retry *retry) {
 void tote__retry_put_off(struct tote__retry *retry, const tote_export_outcome *outcome,
                          size_t span_count) {
     const struct tote__delivery_settings *settings = retry->settings;
-    uint64_t wait_ms = with_jitter(retry, settings->retry_longest_ms);
+    uint64_t retry_after_ms = with_jitter(retry, settings->max_backoff_ms);
 
     keep_cause(retry, outcome);
     retry->failures++;
     retry->is_asked_to_wait = false;
-    retry->retry_at = tote__clock_monotonic() + wait_ms * ns_per_ms;
-    tote_diagnose(retry->is_not_accepted ? TOTE_LEVEL_DEBUG : TOTE_LEVEL_ERROR, component,
-                  "%s answered %s: %zu spans are not accepted here; they stay in the disk queue "
-                  "%s within its limits until they are%s",
-                  settings->destination, tote__reason_of(outcome), span_count,
-                  settings->spool_directory, tote__or_empty(outcome->advice));
+    retry->retry_at = tote__clock_monotonic() + retry_after_ms * ns_per_ms;
+    tote_diagnostics_report(
+        retry->is_not_accepted ? TOTE_LEVEL_DEBUG : TOTE_LEVEL_ERROR, component,
+        "%s answered %s: %zu spans are not accepted here; they stay in the disk queue "
+        "%s within its limits until they are%s",
+        settings->destination, tote__reason_of(outcome), span_count, settings->disk_queue_directory,
+        tote__or_empty(outcome->advice));
     retry->is_not_accepted = true;
 }
 
@@ -179,7 +184,7 @@ static tote_export_state end(struct tote__retry *retry) {
     retry->deadline = 0;
     retry->resets = 0;
     retry->has_last_attempt = false;
-    return TOTE_EXPORT_STATE_OVER;
+    return TOTE_EXPORT_STATE_COMPLETED;
 }
 
 /*
@@ -206,7 +211,7 @@ static bool is_reset_too_often(struct tote__retry *retry, const tote_span_batch 
 static tote_export_state judge(struct tote__retry *retry, const tote_span_batch *request,
                                const struct tote__manner *manner, uint64_t deadline,
                                tote_export_outcome *outcome) {
-    bool is_over = outcome->result == TOTE_SUCCESS;
+    bool is_over = outcome->result == TOTE_RESULT_SUCCESS;
 
     tote__outcome_complete(outcome, request->count);
     retry->is_sending = false;
@@ -215,7 +220,7 @@ static tote_export_state judge(struct tote__retry *retry, const tote_span_batch 
     if (!tote__is_retryable(outcome)) {
         if (is_over || (outcome->failure != TOTE_EXPORT_FAILURE_NOT_ACCEPTED &&
                         outcome->failure != TOTE_EXPORT_FAILURE_LOST)) {
-            note_answer(retry);
+            note_response(retry);
         }
         return end(retry);
     }
@@ -229,9 +234,9 @@ static tote_export_state judge(struct tote__retry *retry, const tote_span_batch 
         return end(retry);
     }
     note_failure(retry, outcome, manner, deadline);
-    bool is_given_up = manner->is_only_attempt || (manner->step.is_last_chance && retry->is_gone) ||
+    bool is_given_up = manner->is_only_attempt || (manner->step.is_final && retry->is_gone) ||
                        retry->retry_at >= deadline;
-    return is_given_up ? give_up(retry, manner, outcome->result == TOTE_TIMED_OUT)
+    return is_given_up ? give_up(retry, manner, outcome->result == TOTE_RESULT_TIMEOUT)
                        : TOTE_EXPORT_STATE_IDLE;
 }
 
@@ -245,18 +250,18 @@ static uint64_t deadline_of(const struct tote__retry *retry, uint32_t timeout_ms
 static tote_export_state hold_back(struct tote__retry *retry, const tote_span_batch *request,
                                    const struct tote__manner *manner, uint64_t deadline,
                                    tote_export_outcome *outcome) {
-    bool is_last_chance = manner->step.is_last_chance;
+    bool is_final = manner->step.is_final;
 
     shorten_pause(retry, manner, deadline);
     bool is_late = retry->retry_at >= deadline;
-    if (!(is_late && (retry->deadline || is_last_chance)) && !(is_last_chance && retry->is_gone)) {
+    if (!(is_late && (retry->deadline || is_final)) && !(is_final && retry->is_gone)) {
         return TOTE_EXPORT_STATE_IDLE;
     }
     snprintf(retry->reason, sizeof retry->reason, "%s (%s)",
              retry->is_asked_to_wait ? "the receiver asked to wait for longer"
                                      : "the receiver has been away",
              retry->cause);
-    outcome->result = is_late ? TOTE_TIMED_OUT : TOTE_FAILURE;
+    outcome->result = is_late ? TOTE_RESULT_TIMEOUT : TOTE_RESULT_FAILURE;
     outcome->failure = TOTE_EXPORT_FAILURE_UNAVAILABLE;
     outcome->reason = retry->reason;
     outcome->advice = retry->advice;
@@ -280,11 +285,11 @@ static bool begin(const struct tote__retry *retry, const tote_span_batch *reques
     if (taken || (outcome->span_count && outcome->span_count < request->count)) {
         *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
         outcome->failure = TOTE_EXPORT_FAILURE_TOO_LARGE;
-        outcome->result = TOTE_FAILURE;
+        outcome->result = TOTE_RESULT_FAILURE;
         outcome->reason = "the exporter takes only some of the spans";
     } else if (!outcome->span_count) {
         outcome->failure = TOTE_EXPORT_FAILURE_UNAVAILABLE;
-        outcome->result = TOTE_FAILURE;
+        outcome->result = TOTE_RESULT_FAILURE;
         outcome->reason = "the exporter has no room";
     }
     return false;
@@ -294,7 +299,7 @@ static bool begin(const struct tote__retry *retry, const tote_span_batch *reques
 static void cancel_attempt(const struct tote__retry *retry, tote_export_outcome *outcome) {
     retry->receiver->ops.save(retry->receiver->self);
     *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
-    outcome->result = TOTE_TIMED_OUT;
+    outcome->result = TOTE_RESULT_TIMEOUT;
     outcome->failure = TOTE_EXPORT_FAILURE_UNAVAILABLE;
     outcome->reason = "the exporter did not end the export in time";
 }
@@ -303,9 +308,9 @@ static void cancel_attempt(const struct tote__retry *retry, tote_export_outcome 
 static bool step_attempt(const struct tote__retry *retry, const tote_export_step *step,
                          tote_export_outcome *outcome) {
     const tote_span_exporter *receiver = retry->receiver;
-    uint64_t start = step->may_wait ? tote__clock_monotonic() : 0;
+    uint64_t start = step->may_block ? tote__clock_monotonic() : 0;
 
-    if (receiver->ops.step(receiver->self, step, outcome) == TOTE_EXPORT_STATE_OVER) {
+    if (receiver->ops.step(receiver->self, step, outcome) == TOTE_EXPORT_STATE_COMPLETED) {
         return true;
     }
     uint64_t now = tote__clock_monotonic();
@@ -313,7 +318,7 @@ static bool step_attempt(const struct tote__retry *retry, const tote_export_step
         cancel_attempt(retry, outcome);
         return true;
     }
-    if (step->may_wait && now - start < ns_per_ms) { /* it did not wait itself */
+    if (step->may_block && now - start < ns_per_ms) { /* it did not wait itself */
         tote__span_exporter_wait(receiver, now + TOTE__STEP_SLICE_NS);
     }
     return false;
@@ -329,7 +334,7 @@ static bool attempt(const struct tote__retry *retry, const tote_span_batch *requ
     }
     const tote_span_data *const *spans = tote_span_batch_get_spans(request);
     if (!spans) {
-        outcome->result = TOTE_FAILURE;
+        outcome->result = TOTE_RESULT_FAILURE;
         outcome->reason = "out of memory, or the request is damaged";
         return true;
     }
@@ -363,7 +368,7 @@ tote_export_state tote__retry_step(struct tote__retry *retry, const tote_span_ba
     step.timeout_ms = tote__ms_until(deadline, UINT32_MAX);
     return attempt(retry, request, &step, outcome)
                ? judge(retry, request, manner, deadline, outcome)
-               : TOTE_EXPORT_STATE_UNDER_WAY;
+               : TOTE_EXPORT_STATE_IN_FLIGHT;
 }
 
 uint64_t tote__retry_due(const struct tote__retry *retry) {
@@ -373,7 +378,7 @@ uint64_t tote__retry_due(const struct tote__retry *retry) {
                                                   : retry->retry_at;
 }
 
-void tote__retry_hurry(struct tote__retry *retry) {
+void tote__retry_now(struct tote__retry *retry) {
     if (!retry->is_asked_to_wait) {
         retry->retry_at = 0;
     }

@@ -59,8 +59,8 @@ const char *tote__reason_of(const tote_export_outcome *outcome);
 bool tote__is_retryable(const tote_export_outcome *outcome);
 
 /*
- * Go on with the request: the same each time until it is over. Returns TOTE_EXPORT_STATE_OVER with
- * an outcome, which is retryable if the request was given up; TOTE_EXPORT_STATE_IDLE until the
+ * Go on with the request: the same each time until it is over. Returns TOTE_EXPORT_STATE_COMPLETED
+ * with an outcome, which is retryable if the request was given up; TOTE_EXPORT_STATE_IDLE until the
  * retry is due.
  */
 tote_export_state tote__retry_step(struct tote__retry *retry, const tote_span_batch *request,
@@ -83,7 +83,7 @@ void tote__retry_put_off(struct tote__retry *retry, const tote_export_outcome *o
 bool tote__retry_shorten_pause(struct tote__retry *retry, uint64_t deadline);
 
 /* Somebody waits: try again now, unless the receiver asked for time. */
-void tote__retry_hurry(struct tote__retry *retry);
+void tote__retry_now(struct tote__retry *retry);
 
 /* Forget the request, which is not being sent; or whether it is or not. */
 void tote__retry_forget(struct tote__retry *retry);

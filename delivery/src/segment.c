@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * segment.c - shared memory for a journal
+ * segment.c - shared memory for a crash-safe file
  *
  * Who may read a segment is decided by the file that refers to it: it is in a directory that only
  * its owner writes to, and the segment must have been created by that owner.
@@ -15,7 +15,7 @@
 #include <sys/shm.h>
 #include <unistd.h>
 
-#include "journal_format.h"
+#include "crash_file_format.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/os.h"
@@ -51,8 +51,8 @@ static uint64_t ipc_space(void) {
 }
 
 static uint64_t checksum(const struct tote__segment_reference *reference) {
-    return tote__journal_checksum((const uint8_t *)reference,
-                                  offsetof(struct tote__segment_reference, checksum), 0);
+    return tote__crash_file_checksum((const uint8_t *)reference,
+                                     offsetof(struct tote__segment_reference, checksum), 0);
 }
 
 static bool attach(struct tote__segment *segment, int flags) {
@@ -128,7 +128,7 @@ static bool differs(uint64_t a, uint64_t b) {
 enum tote__segment_found tote__segment_attach(const struct tote__segment_reference *reference,
                                               uid_t owner, struct tote__segment *segment) {
     struct shmid_ds status;
-    struct tote__journal_head head;
+    struct tote__crash_file_head head;
 
     *segment = (struct tote__segment){.id = -1};
     if (differs(reference->boot, tote__os_boot())) {
@@ -210,10 +210,10 @@ static bool is_of_this_root(const struct owner *owner) {
            owner->root_inode == (uint64_t)root.st_ino;
 }
 
-/* A segment that is no journal counts as one whose file exists: it is left alone. */
+/* A segment that is no crash-safe file counts as one whose file exists: it is left alone. */
 static enum reference_state look_for_reference(int id) {
     struct tote__segment segment = {.id = id};
-    struct tote__journal_head head;
+    struct tote__crash_file_head head;
     struct owner owner;
 
     if (!attach(&segment, SHM_RDONLY)) {
@@ -222,8 +222,8 @@ static enum reference_state look_for_reference(int id) {
     memcpy(&head, segment.at, sizeof head);
     memcpy(&owner, segment.at + OWNER_AT, sizeof owner);
     tote__segment_detach(&segment);
-    if (memcmp(head.magic, TOTE__JOURNAL_MAGIC, sizeof head.magic) != 0 ||
-        head.checksum != tote__journal_head_checksum(&head)) {
+    if (memcmp(head.magic, TOTE__CRASH_FILE_MAGIC, sizeof head.magic) != 0 ||
+        head.checksum != tote__crash_file_head_checksum(&head)) {
         return EXISTS;
     }
     return is_of_this_root(&owner) ? look_for_file(&owner) : UNKNOWN;
@@ -254,12 +254,13 @@ static void report_unknown(const struct unknown *unknown) {
     static _Atomic(unsigned) reported;
 
     if (unknown->count > atomic_exchange(&reported, unknown->count)) {
-        tote_diagnose(TOTE_LEVEL_WARN, "spool",
-                      "%u crash-safe journals in shared memory (%llu bytes) stay, although no "
-                      "process is attached to them: the disk queues that they belong to cannot be "
-                      "seen from here (another container, or a file system that is not mounted); "
-                      "if these no longer exist, remove the memory with 'ipcrm%s'",
-                      unknown->count, (unsigned long long)unknown->bytes, unknown->ids);
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, "disk queue",
+            "%u crash-safe files in shared memory (%llu bytes) stay, although no "
+            "process is attached to them: the disk queues that they belong to cannot be "
+            "seen from here (another container, or a file system that is not mounted); "
+            "if these no longer exist, remove the memory with 'ipcrm%s'",
+            unknown->count, (unsigned long long)unknown->bytes, unknown->ids);
     }
 }
 
@@ -273,7 +274,7 @@ void tote__segments_clear_away(uint32_t age_s) {
         struct shmid_ds status;
         int id = shmctl(i, SHM_STAT, &status);
         if (id < 0 || status.shm_perm.cuid != tote__os_user_id() || status.shm_nattch != 0 ||
-            status.shm_segsz < TOTE__JOURNAL_CHUNKS_AT ||
+            status.shm_segsz < TOTE__CRASH_FILE_CHUNKS_AT ||
             now - (int64_t)status.shm_dtime < (int64_t)age_s) {
             continue;
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * segment.h - shared memory for a journal
+ * segment.h - shared memory for a crash-safe file
  *
  * A System V segment outlives its process, costs no system call per span, and has a size that never
  * changes. A mapped file has not: another process can truncate it or punch a hole into it, and a
@@ -66,9 +66,9 @@ void tote__segment_detach(struct tote__segment *segment);
 void tote__segment_remove(const struct tote__segment *segment);
 
 /*
- * Remove this user's journals in memory that no process is attached to and whose file is gone, if
- * they were left at least that long ago. Report, once, those whose file cannot be looked for from
- * here; they stay.
+ * Remove this user's crash-safe files in memory that no process is attached to and whose file is
+ * gone, if they were left at least that long ago. Report, once, those whose file cannot be looked
+ * for from here; they stay.
  */
 void tote__segments_clear_away(uint32_t age_s);
 

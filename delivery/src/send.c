@@ -10,10 +10,10 @@
 #include "tote/diagnostics.h"
 #include "tote/internal/cancel.h"
 #include "tote/internal/clock.h"
-#include "tote/internal/journal.h"
+#include "tote/internal/crash_file.h"
+#include "tote/internal/disk_queue_entry.h"
+#include "tote/internal/disk_queue_lock.h"
 #include "tote/internal/os.h"
-#include "tote/internal/spool_entry.h"
-#include "tote/internal/spool_lock.h"
 #include "tote/internal/tracer.h"
 
 enum { LONGEST_PAUSE_MS = 60000 };
@@ -26,9 +26,9 @@ struct sending {
 
 /* Or nobody has looked yet. */
 static bool is_something_left(const struct sending *sending) {
-    return !tote__spool_trouble(sending->outbox.spool).is_locked_out &&
+    return !tote__disk_queue_trouble(sending->outbox.disk_queue).is_locked_out &&
            (sending->outbox.is_sending_batch || sending->outbox.look_at == 0 ||
-            tote__spool_count(sending->outbox.spool));
+            tote__disk_queue_count(sending->outbox.disk_queue));
 }
 
 static void make_step(struct sending *sending) {
@@ -36,7 +36,7 @@ static void make_step(struct sending *sending) {
         .struct_size = sizeof step,
         .timeout_ms = tote__ms_until(sending->deadline, UINT32_MAX),
         .deadline_ns = TOTE__NEVER,
-        .may_wait = true,
+        .may_block = true,
     };
     tote_export_outcome outcome = TOTE_EXPORT_OUTCOME_INIT;
 
@@ -63,18 +63,18 @@ static int send_all(void *arg) {
 }
 
 static bool is_name_of_queue(const char *name) {
-    struct tote__spool_entry entry;
+    struct tote__disk_queue_entry entry;
 
-    return strcmp(name, TOTE__SPOOL_LOCK_NAME) == 0 || tote__spool_entry_read(name, "", &entry) ||
-           tote__recovery_is_journal(name);
+    return strcmp(name, TOTE__DISK_QUEUE_LOCK_NAME) == 0 ||
+           tote__disk_queue_entry_read(name, "", &entry) || tote__recovery_is_crash_file(name);
 }
 
-static bool holds_queue(const char *journals, int spool) {
+static bool holds_queue(const char *crash_files, int disk_queue) {
     struct tote__folder folder;
     struct tote__listing listing;
     const char *name = NULL;
 
-    if (!tote__journal_open_directory(journals, spool, false, &folder) ||
+    if (!tote__crash_file_open_directory(crash_files, disk_queue, false, &folder) ||
         !tote__listing_begin(&folder, &listing)) {
         return false;
     }
@@ -88,31 +88,32 @@ static bool holds_queue(const char *journals, int spool) {
 
 /*
  * A mistyped directory must stay as it is: no lock is created in it. Returns false, with a
- * diagnostic, if neither the directory nor that of the journals contains anything to send.
+ * diagnostic, if neither the directory nor that of the crash-safe files contains anything to send.
  */
 static bool is_disk_queue(const struct tote__delivery_settings *settings,
-                          const struct tote__spool *spool) {
-    const char *journals = settings->journal_directory;
-    int descriptor = tote__spool_descriptor(spool);
+                          const struct tote__disk_queue *disk_queue) {
+    const char *crash_files = settings->crash_safe_directory;
+    int descriptor = tote__disk_queue_descriptor(disk_queue);
 
-    if (holds_queue(NULL, descriptor) || (journals && holds_queue(journals, descriptor))) {
+    if (holds_queue(NULL, descriptor) || (crash_files && holds_queue(crash_files, descriptor))) {
         return true;
     }
-    tote_diagnose(TOTE_LEVEL_ERROR, "spool",
-                  "%s is not a disk queue: it contains no batch, no journal and no %s; nothing is "
-                  "sent, and nothing was created in it",
-                  settings->spool_directory, TOTE__SPOOL_LOCK_NAME);
+    tote_diagnostics_report(
+        TOTE_LEVEL_ERROR, "disk queue",
+        "%s is not a disk queue: it contains no batch, no crash-safe file and no %s; nothing is "
+        "sent, and nothing was created in it",
+        settings->disk_queue_directory, TOTE__DISK_QUEUE_LOCK_NAME);
     return false;
 }
 
 /* What came of it. */
-static tote_result fill_report(const struct tote__outbox *outbox, tote_spool_report *report) {
-    const struct tote__spool_trouble trouble = tote__spool_trouble(outbox->spool);
+static tote_result fill_report(const struct tote__outbox *outbox, tote_disk_queue_report *report) {
+    const struct tote__disk_queue_trouble trouble = tote__disk_queue_trouble(outbox->disk_queue);
     const struct tote__recovery *recovery = outbox->recovery;
 
     report->delivered = outbox->recovered;
     report->rejected = outbox->others_rejected;
-    report->batches_left = tote__spool_count(outbox->spool);
+    report->batches_pending = tote__disk_queue_count(outbox->disk_queue);
     report->lost = recovery ? tote__recovery_lost(recovery) : 0;
     report->unreadable = trouble.unreadable + trouble.is_locked_out;
     report->damaged = trouble.damaged + (recovery ? tote__recovery_damaged(recovery) : 0);
@@ -120,49 +121,50 @@ static tote_result fill_report(const struct tote__outbox *outbox, tote_spool_rep
     report->gone = recovery ? tote__recovery_gone(recovery) : 0;
     report->unattached = recovery ? tote__recovery_unattached(recovery) : 0;
     if (report->unreadable || report->damaged || report->not_accepted || report->unattached) {
-        return TOTE_FAILURE;
+        return TOTE_RESULT_FAILURE;
     }
-    return report->batches_left ? TOTE_TIMED_OUT : TOTE_SUCCESS;
+    return report->batches_pending ? TOTE_RESULT_TIMEOUT : TOTE_RESULT_SUCCESS;
 }
 
 static tote_result send_from(const tote_span_exporter *receiver,
                              const struct tote__delivery_settings *settings, uint32_t timeout_ms,
-                             tote_spool_report *report) {
+                             tote_disk_queue_report *report) {
     struct sending sending = {.deadline = tote__deadline_in(timeout_ms)};
-    struct tote__spool *spool =
-        tote__spool_open_existing(settings->spool_directory, &settings->spool_limits);
+    struct tote__disk_queue *disk_queue = tote__disk_queue_open_existing(
+        settings->disk_queue_directory, &settings->disk_queue_limits);
 
-    if (!spool || !is_disk_queue(settings, spool)) {
-        report->unreadable = !spool; /* the directory */
-        tote__spool_close(spool);
-        return TOTE_FAILURE;
+    if (!disk_queue || !is_disk_queue(settings, disk_queue)) {
+        report->unreadable = !disk_queue; /* the directory */
+        tote__disk_queue_close(disk_queue);
+        return TOTE_RESULT_FAILURE;
     }
     tote_context *context = tote_context_with_suppression(tote_context_root());
-    tote__outbox_begin(&sending.outbox, settings, receiver, spool);
+    tote__outbox_begin(&sending.outbox, settings, receiver, disk_queue);
     bool is_over = tote_context_run(context, send_all, &sending) == 0;
     tote_result result = fill_report(&sending.outbox, report);
     tote__outbox_drop(&sending.outbox);
     tote__outbox_clear(&sending.outbox);
     tote_context_unref(context);
-    return result == TOTE_SUCCESS && !is_over ? TOTE_TIMED_OUT : result;
+    return result == TOTE_RESULT_SUCCESS && !is_over ? TOTE_RESULT_TIMEOUT : result;
 }
 
 tote_result tote__delivery_send(tote_span_exporter *receiver,
                                 const struct tote__delivery_settings *settings, uint32_t timeout_ms,
-                                tote_spool_report *report) {
-    tote_spool_report own = {.struct_size = sizeof own};
-    tote_result result = TOTE_FAILURE;
+                                tote_disk_queue_report *report) {
+    tote_disk_queue_report own = {.struct_size = sizeof own};
+    tote_result result = TOTE_RESULT_FAILURE;
     int error = errno;
     int cancel = tote__cancel_disable();
 
-    if (settings->spool_directory) {
+    if (settings->disk_queue_directory) {
         result = send_from(receiver, settings, timeout_ms, &own);
     } else {
-        tote_diagnose(TOTE_LEVEL_ERROR, "spool", "which disk queue? spool_directory is not set");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "disk queue",
+                                "which disk queue? disk_queue_directory is not set");
     }
     tote_span_exporter_free(receiver);
     if (report && report->struct_size >= sizeof report->struct_size) {
-        tote__copy_options("tote_spool_report", report, report->struct_size, &own);
+        tote__copy_options("tote_disk_queue_report", report, report->struct_size, &own);
     }
     tote__cancel_restore(cancel);
     errno = error;

@@ -120,10 +120,10 @@ static void put_status(FILE *out, const tote_span_data *span) {
     tote_status_code code = tote_span_data_get_status_code(span);
     const char *description = tote_span_data_get_status_description(span);
 
-    if (code == TOTE_STATUS_UNSET) {
+    if (code == TOTE_STATUS_CODE_UNSET) {
         return;
     }
-    fputs(code == TOTE_STATUS_OK ? "  status ok" : "  status error", out);
+    fputs(code == TOTE_STATUS_CODE_OK ? "  status ok" : "  status error", out);
     if (*description) {
         fputs(": ", out);
         put_text(out, description);
@@ -200,14 +200,15 @@ static tote_result console_export_spans(void *self, const tote_span_data *const 
 
     (void)timeout_ms;
     if (!spans || !count) {
-        return TOTE_SUCCESS;
+        return TOTE_RESULT_SUCCESS;
     }
     if (atomic_load(&exporter->is_shut_down)) {
-        tote_diagnose(TOTE_LEVEL_WARN, "console", "%zu spans after shutdown are lost", count);
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "console", "%zu spans after shutdown are lost",
+                                count);
         if (report) {
             report->shut_down += count;
         }
-        return TOTE_FAILURE;
+        return TOTE_RESULT_FAILURE;
     }
     flockfile(exporter->out); /* the program writes there too */
     tote__hold_write_signals(&signals);
@@ -219,11 +220,11 @@ static tote_result console_export_spans(void *self, const tote_span_data *const 
     tote__release_write_signals(&signals);
     funlockfile(exporter->out);
     if (has_failed) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "console", "%zu spans could not be written: %s", count,
-                      tote__os_error(reason).text);
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "console", "%zu spans could not be written: %s",
+                                count, tote__os_error(reason).text);
     }
     errno = error;
-    return has_failed ? TOTE_FAILURE : TOTE_SUCCESS;
+    return has_failed ? TOTE_RESULT_FAILURE : TOTE_RESULT_SUCCESS;
 }
 
 static tote_result console_shutdown(void *self, uint32_t timeout_ms) {
@@ -231,7 +232,7 @@ static tote_result console_shutdown(void *self, uint32_t timeout_ms) {
 
     (void)timeout_ms;
     atomic_store(&exporter->is_shut_down, true);
-    return TOTE_SUCCESS;
+    return TOTE_RESULT_SUCCESS;
 }
 
 static void console_destroy(void *self) {
@@ -245,11 +246,11 @@ static const tote_span_exporter_ops console_ops = {
     .destroy = console_destroy,
 };
 
-tote_span_exporter *tote_console_exporter_new(FILE *out) {
+tote_span_exporter *tote_span_exporter_console_new(FILE *out) {
     struct exporter *exporter = tote__allocate_zeroed(sizeof *exporter);
 
     if (!exporter) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "console", "out of memory, no exporter is made");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "console", "out of memory, no exporter is made");
         return NULL;
     }
     exporter->out = out ? out : stdout;

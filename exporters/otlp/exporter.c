@@ -9,8 +9,8 @@
 #include <stdio.h>
 
 #include "options.h"
+#include "otlp/transport/export_result.h"
 #include "otlp/transport/transport.h"
-#include "otlp/transport/verdict.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/otlp.h"
 #include "tote/internal/cancel.h"
@@ -28,35 +28,37 @@ struct exporter {
     bool is_sending;
     uint32_t generation; /* of the process that these two are of */
     _Atomic(bool) is_in_step;
-    struct tote__verdict verdict; /* of the last attempt, with its texts */
+    struct tote__export_result export_result; /* of the last attempt, with its texts */
     char reason[640];
 };
 
 /* Say what a receiver that accepted a request says besides, and count what it rejected. */
 static void count_accepted(struct exporter *exporter, tote_export_outcome *outcome) {
-    const struct tote__verdict *verdict = &exporter->verdict;
-    const struct tote__response *response = &verdict->response;
+    const struct tote__export_result *export_result = &exporter->export_result;
+    const struct tote__export_response *export_response = &export_result->export_response;
     const char *url = exporter->settings.shown_url;
     size_t count = exporter->batch->count;
 
-    if (!verdict->is_readable) {
-        tote_diagnose(TOTE_LEVEL_WARN, "otlp",
-                      "%s answered %s with a body that cannot be read; taken as success", url,
-                      verdict->reason);
-    } else if (response->rejected) {
-        tote_diagnose(TOTE_LEVEL_WARN, "otlp", "%s rejected %llu of %zu spans: %s", url,
-                      (unsigned long long)response->rejected, count,
-                      *response->remark ? response->remark : "it does not say why");
-    } else if (*response->remark) {
-        tote_diagnose(TOTE_LEVEL_WARN, "otlp", "%s took the spans and says: %s", url,
-                      response->remark);
+    if (!export_result->is_readable) {
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "otlp",
+                                "%s answered %s with a body that cannot be read; taken as success",
+                                url, export_result->reason);
+    } else if (export_response->rejected) {
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "otlp", "%s rejected %llu of %zu spans: %s", url,
+                                (unsigned long long)export_response->rejected, count,
+                                *export_response->message ? export_response->message
+                                                          : "it does not say why");
+    } else if (*export_response->message) {
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "otlp", "%s took the spans and says: %s", url,
+                                export_response->message);
     }
-    outcome->rejected = response->rejected < count ? (size_t)response->rejected : count;
+    outcome->rejected =
+        export_response->rejected < count ? (size_t)export_response->rejected : count;
 }
 
-static tote_export_failure failure_of(const struct tote__verdict *verdict,
+static tote_export_failure failure_of(const struct tote__export_result *export_result,
                                       enum tote__outcome answered) {
-    switch (verdict->fate) {
+    switch (export_result->fate) {
     case TOTE__REFUSED:
         return TOTE_EXPORT_FAILURE_REJECTED;
     case TOTE__NOT_HERE:
@@ -68,35 +70,36 @@ static tote_export_failure failure_of(const struct tote__verdict *verdict,
     default:
         return answered == TOTE__NOT_CONNECTED ? TOTE_EXPORT_FAILURE_UNREACHABLE
                : answered == TOTE__INTERRUPTED ? TOTE_EXPORT_FAILURE_INTERRUPTED
-               : verdict->is_reset             ? TOTE_EXPORT_FAILURE_STREAM_RESET
+               : export_result->is_reset       ? TOTE_EXPORT_FAILURE_STREAM_RESET
                                                : TOTE_EXPORT_FAILURE_UNAVAILABLE;
     }
 }
 
 /* The attempt is over. */
-static tote_export_state end_attempt(struct exporter *exporter, const struct tote__answer *answer,
+static tote_export_state end_attempt(struct exporter *exporter,
+                                     const struct tote__response *response,
                                      tote_export_outcome *outcome) {
-    struct tote__verdict *verdict = &exporter->verdict;
-    const char *remark = verdict->response.remark;
+    struct tote__export_result *export_result = &exporter->export_result;
+    const char *message = export_result->export_response.message;
 
-    tote__otlp_judge(&exporter->settings, answer, verdict);
-    const char *detail = verdict->detail ? verdict->detail : "";
-    if (verdict->fate == TOTE__TAKEN) {
+    tote__otlp_judge(&exporter->settings, response, export_result);
+    const char *detail = export_result->detail ? export_result->detail : "";
+    if (export_result->fate == TOTE__TAKEN) {
         count_accepted(exporter, outcome);
     } else {
-        snprintf(exporter->reason, sizeof exporter->reason, "%s%s%s%s%s%s", verdict->reason,
-                 *detail ? " (" : "", detail, *detail ? ")" : "", *remark ? ": " : "", remark);
-        outcome->result = verdict->is_late ? TOTE_TIMED_OUT : TOTE_FAILURE;
-        outcome->failure = failure_of(verdict, answer->outcome);
-        outcome->names_wait = verdict->response.names_wait;
-        outcome->wait_ms = verdict->response.wait_ms;
-        outcome->may_retry_at_once = verdict->has_lost_status;
+        snprintf(exporter->reason, sizeof exporter->reason, "%s%s%s%s%s%s", export_result->reason,
+                 *detail ? " (" : "", detail, *detail ? ")" : "", *message ? ": " : "", message);
+        outcome->result = export_result->is_late ? TOTE_RESULT_TIMEOUT : TOTE_RESULT_FAILURE;
+        outcome->failure = failure_of(export_result, response->outcome);
+        outcome->has_retry_after = export_result->export_response.has_retry_after;
+        outcome->retry_after_ms = export_result->export_response.retry_after_ms;
+        outcome->retry_at_once = export_result->has_lost_status;
         outcome->reason = exporter->reason;
-        outcome->advice = verdict->advice;
+        outcome->advice = export_result->advice;
     }
     exporter->is_sending = false;
     exporter->batch = NULL;
-    return TOTE_EXPORT_STATE_OVER;
+    return TOTE_EXPORT_STATE_COMPLETED;
 }
 
 /* In a forked child, what is under way is the parent's. */
@@ -122,25 +125,25 @@ static size_t otlp_deliver(void *self, const tote_span_batch *batch, tote_export
 
 static tote_export_state go_on(struct exporter *exporter, const tote_export_step *step,
                                tote_export_outcome *outcome) {
-    struct tote__answer answer;
+    struct tote__response response;
 
     if (!exporter->batch) {
-        tote__transport_hush(exporter->transport);
+        tote__transport_drain(exporter->transport);
         return TOTE_EXPORT_STATE_IDLE;
     }
     if (!exporter->is_sending) {
         const struct tote__request request = {exporter->batch->request, exporter->batch->count,
                                               step->deadline_ns};
-        exporter->is_sending = tote__transport_begin(exporter->transport, &request, &answer);
+        exporter->is_sending = tote__transport_begin(exporter->transport, &request, &response);
         if (!exporter->is_sending) {
-            return end_attempt(exporter, &answer, outcome);
+            return end_attempt(exporter, &response, outcome);
         }
     }
-    uint64_t slice = step->may_wait ? tote__clock_monotonic() + TOTE__STEP_SLICE_NS : 0;
+    uint64_t slice = step->may_block ? tote__clock_monotonic() + TOTE__STEP_SLICE_NS : 0;
     uint64_t until = slice < step->deadline_ns ? slice : step->deadline_ns;
-    return tote__transport_step(exporter->transport, until, &answer)
-               ? end_attempt(exporter, &answer, outcome)
-               : TOTE_EXPORT_STATE_UNDER_WAY;
+    return tote__transport_step(exporter->transport, until, &response)
+               ? end_attempt(exporter, &response, outcome)
+               : TOTE_EXPORT_STATE_IN_FLIGHT;
 }
 
 static tote_export_state otlp_step(void *self, const tote_export_step *step,
@@ -186,7 +189,7 @@ static tote_result otlp_shutdown(void *self, uint32_t timeout_ms) {
     if (atomic_load(&exporter->is_in_step)) {
         tote__transport_interrupt(exporter->transport);
     }
-    return TOTE_SUCCESS;
+    return TOTE_RESULT_SUCCESS;
 }
 
 static void otlp_destroy(void *self) {
@@ -229,7 +232,7 @@ static tote_span_exporter *make_exporter(const tote_otlp_options *options) {
     struct exporter *exporter = tote__allocate_zeroed(sizeof *exporter);
 
     if (!exporter) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "out of memory, no exporter is made");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp", "out of memory, no exporter is made");
         return refuse(options);
     }
     if (!tote__otlp_settings_resolve(&exporter->settings, options)) {
@@ -238,7 +241,7 @@ static tote_span_exporter *make_exporter(const tote_otlp_options *options) {
     }
     exporter->transport = tote__transport_new(&exporter->settings);
     if (!exporter->transport) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "out of memory, no exporter is made");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp", "out of memory, no exporter is made");
         otlp_destroy(exporter);
         return NULL;
     }
@@ -246,7 +249,7 @@ static tote_span_exporter *make_exporter(const tote_otlp_options *options) {
                                           &otlp_extras);
 }
 
-tote_span_exporter *tote_otlp_exporter_new(const tote_otlp_options *options) {
+tote_span_exporter *tote_span_exporter_otlp_new(const tote_otlp_options *options) {
     static const char *const protocols[] = {
         [TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF] = "http/protobuf",
         [TOTE_OTLP_PROTOCOL_HTTP_JSON] = "http/json",
@@ -258,19 +261,19 @@ tote_span_exporter *tote_otlp_exporter_new(const tote_otlp_options *options) {
         return NULL;
     }
     const struct tote__otlp_settings *settings = &((const struct exporter *)made->self)->settings;
-    tote_diagnose(TOTE_LEVEL_DEBUG, "otlp", "exports to %s by %s, %s, within %u ms",
-                  settings->shown_url, protocols[settings->protocol],
-                  settings->is_gzip ? "with gzip" : "not compressed",
-                  settings->delivery.timeout_ms);
+    tote_diagnostics_report(TOTE_LEVEL_DEBUG, "otlp", "exports to %s by %s, %s, within %u ms",
+                            settings->shown_url, protocols[settings->protocol],
+                            settings->is_gzip ? "with gzip" : "not compressed",
+                            settings->delivery.timeout_ms);
     return tote__delivery_exporter_new(made, &settings->delivery);
 }
 
-tote_result tote_otlp_send_spool(const tote_otlp_options *options, uint32_t timeout_ms,
-                                 tote_spool_report *report) {
+tote_result tote_otlp_disk_queue_send(const tote_otlp_options *options, uint32_t timeout_ms,
+                                      tote_disk_queue_report *report) {
     int error = errno;
     int cancel = tote__cancel_disable();
     tote_span_exporter *exporter = make_exporter(options);
-    tote_result result = TOTE_FAILURE;
+    tote_result result = TOTE_RESULT_FAILURE;
 
     if (exporter) {
         const struct tote__otlp_settings *settings =

@@ -147,7 +147,7 @@ void tote__otlp_take_header_attributes(struct tote__otlp_settings *settings, con
         const char *name = headers[i].key ? headers[i].key : "";
         tote_value value = headers[i].value;
 
-        const char *obstacle = value.type != TOTE_TYPE_STRING
+        const char *obstacle = value.type != TOTE_VALUE_TYPE_STRING
                                    ? "its value is not a string"
                                    : add(settings, name, strlen(name), value.as.string, value.size);
         if (obstacle) {

@@ -163,48 +163,52 @@ static bool is_set(const tote_otlp_options *options, const char *name) {
 
 /* The part of the options that delivery/ implements. A timeout of the environment is there. */
 static void take_delivery(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
-    const char *variable = options->ignore_environment ? NULL : tote__env("OTEL_C_SPOOL_DIRECTORY");
+    const char *variable =
+        options->ignore_environment ? NULL : tote__env("OTEL_C_DISK_QUEUE_DIRECTORY");
     bool is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
     const tote_delivery_options delivery = {
         .struct_size = sizeof delivery,
         .timeout_ms = options->timeout_ms ? options->timeout_ms : settings->delivery.timeout_ms,
-        .retry_first_ms = options->retry_first_ms,
-        .retry_longest_ms = options->retry_longest_ms,
+        .initial_backoff_ms = options->initial_backoff_ms,
+        .max_backoff_ms = options->max_backoff_ms,
         .max_retry_after_ms = options->max_retry_after_ms,
         .max_request_bytes = options->max_request_bytes ? options->max_request_bytes
                              : is_grpc                  ? MOST_GRPC_REQUEST_BYTES
                                                         : 0,
-        .spool_directory = options->spool_directory ? options->spool_directory : variable,
-        .spool_max_bytes = options->spool_max_bytes,
-        .spool_max_files = options->spool_max_files,
-        .spool_max_age_s = options->spool_max_age_s,
-        .spool_no_sync = options->spool_no_sync || is_set(options, "OTEL_C_SPOOL_NO_SYNC"),
-        .spool_before_end = options->spool_before_end || is_set(options, "OTEL_C_SPOOL_BEFORE_END"),
-        .journal_directory = options->journal_directory,
-        .journal_bytes = options->journal_bytes,
+        .disk_queue_directory =
+            options->disk_queue_directory ? options->disk_queue_directory : variable,
+        .disk_queue_max_bytes = options->disk_queue_max_bytes,
+        .disk_queue_max_files = options->disk_queue_max_files,
+        .disk_queue_max_age_s = options->disk_queue_max_age_s,
+        .disk_queue_no_sync =
+            options->disk_queue_no_sync || is_set(options, "OTEL_C_DISK_QUEUE_NO_SYNC"),
+        .crash_safe = options->crash_safe || is_set(options, "OTEL_C_CRASH_SAFE"),
+        .crash_safe_directory = options->crash_safe_directory,
+        .crash_safe_bytes = options->crash_safe_bytes,
     };
 
     settings->is_incomplete |=
         !tote__delivery_resolve(&delivery, &settings->memory, &settings->delivery);
-    settings->delivery.needs_spool = options->spool_directory;
+    settings->delivery.needs_disk_queue = options->disk_queue_directory;
 }
 
 /* Returns: false when the options ask for what cannot be. */
-static bool check_journal(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
-    const char *obstacle = !settings->delivery.spool_directory ? "there is no spool_directory"
-                           : settings->protocol == TOTE_OTLP_PROTOCOL_HTTP_JSON
-                               ? "it is for http/protobuf and grpc"
-                               : NULL;
+static bool check_crash_file(struct tote__otlp_settings *settings,
+                             const tote_otlp_options *options) {
+    const char *obstacle =
+        !settings->delivery.disk_queue_directory             ? "there is no disk_queue_directory"
+        : settings->protocol == TOTE_OTLP_PROTOCOL_HTTP_JSON ? "it is for http/protobuf and grpc"
+                                                             : NULL;
 
-    if (!settings->delivery.spools_before_end || !obstacle) {
+    if (!settings->delivery.is_crash_safe || !obstacle) {
         return true;
     }
-    tote_diagnose(TOTE_LEVEL_ERROR, "otlp",
-                  "spans that end will not outlive this process, which spool_before_end asks "
-                  "for: %s",
-                  obstacle);
-    settings->delivery.spools_before_end = false;
-    return !options->spool_before_end;
+    tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp",
+                            "spans that end will not outlive this process, which crash_safe asks "
+                            "for: %s",
+                            obstacle);
+    settings->delivery.is_crash_safe = false;
+    return !options->crash_safe;
 }
 
 /* Returns: whether there is none, or one that can be used. */
@@ -214,10 +218,10 @@ static bool take_transport(struct tote__otlp_settings *settings, const tote_otlp
     }
     TOTE__COPY_OPTIONS(tote_otlp_transport, &settings->transport, options->transport);
     if (!settings->transport.send || settings->protocol == TOTE_OTLP_PROTOCOL_GRPC) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "no exporter is made: %s",
-                      settings->transport.send
-                          ? "tote_otlp_options.transport is for HTTP, not for gRPC"
-                          : "tote_otlp_options.transport has no send function");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp", "no exporter is made: %s",
+                                settings->transport.send
+                                    ? "tote_otlp_options.transport is for HTTP, not for gRPC"
+                                    : "tote_otlp_options.transport has no send function");
         return false;
     }
     return true;
@@ -299,7 +303,7 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
     }
     take_delivery(settings, options);
     take_options(settings, options);
-    if (settings->has_unusable_endpoint || !check_journal(settings, options) ||
+    if (settings->has_unusable_endpoint || !check_crash_file(settings, options) ||
         !take_transport(settings, options)) {
         return false;
     }
@@ -315,7 +319,7 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
     }
     bool are_good = settings->is_incomplete || take_files(settings, options);
     if (settings->is_incomplete) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "out of memory, no exporter is made");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp", "out of memory, no exporter is made");
     }
     return are_good && !settings->is_incomplete;
 }

@@ -97,8 +97,8 @@ static void rotate(struct exporter *exporter) {
         format_name(exporter, to, size, i);
         format_name(exporter, from, size, i - 1);
         if (!tote__os_rename(from, to) && errno != ENOENT) {
-            tote_diagnose(TOTE_LEVEL_WARN, component, "%s cannot be renamed: %s", from,
-                          tote__os_error(errno).text);
+            tote_diagnostics_report(TOTE_LEVEL_WARN, component, "%s cannot be renamed: %s", from,
+                                    tote__os_error(errno).text);
         }
     }
     tote__arena_clear(&arena);
@@ -133,8 +133,8 @@ static void take_back(struct exporter *exporter, off_t start, size_t written) {
     if (start < 0 || !tote__os_status(exporter->fd, &status) ||
         status.st_size != start + (off_t)written ||
         !tote__os_truncate(exporter->fd, (uint64_t)start)) {
-        tote_diagnose(TOTE_LEVEL_WARN, component, "a part of a line stays in %s",
-                      name_of(exporter));
+        tote_diagnostics_report(TOTE_LEVEL_WARN, component, "a part of a line stays in %s",
+                                name_of(exporter));
     }
 }
 
@@ -176,24 +176,25 @@ static tote_result file_export_spans(void *self, const tote_span_data *const *sp
 
     (void)timeout_ms;
     if (!spans || !count) {
-        return TOTE_SUCCESS;
+        return TOTE_RESULT_SUCCESS;
     }
     if (atomic_load(&exporter->is_shut_down)) {
-        tote_diagnose(TOTE_LEVEL_WARN, component, "%zu spans after shutdown are lost", count);
+        tote_diagnostics_report(TOTE_LEVEL_WARN, component, "%zu spans after shutdown are lost",
+                                count);
         if (report) {
             report->shut_down += count;
         }
-        return TOTE_FAILURE;
+        return TOTE_RESULT_FAILURE;
     }
     if (encode(exporter, spans, count)) {
         error = write_line(exporter, &exporter->buffer);
     }
     if (error) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "%zu spans were not written to %s: %s", count,
-                      name_of(exporter), tote__os_error(error).text);
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "%zu spans were not written to %s: %s",
+                                count, name_of(exporter), tote__os_error(error).text);
     }
     errno = before;
-    return error ? TOTE_FAILURE : TOTE_SUCCESS;
+    return error ? TOTE_RESULT_FAILURE : TOTE_RESULT_SUCCESS;
 }
 
 /* From now on the file that is open is written to, also when it was renamed. */
@@ -202,14 +203,15 @@ static tote_result file_prepare(void *self, uint32_t timeout_ms, bool may_make_t
 
     (void)timeout_ms, (void)may_make_thread;
     if (exporter->path && exporter->max_bytes) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component,
-                      "not prepared to open no files: %s is rotated; a process that may not open "
-                      "files needs an exporter without max_bytes",
-                      exporter->path);
-        return TOTE_FAILURE;
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, component,
+            "not prepared to open no files: %s is rotated; a process that may not open "
+            "files needs an exporter without max_bytes",
+            exporter->path);
+        return TOTE_RESULT_FAILURE;
     }
     atomic_store(&exporter->is_prepared, true);
-    return TOTE_SUCCESS;
+    return TOTE_RESULT_SUCCESS;
 }
 
 static const struct tote__exporter_extras file_extras = {.prepare = file_prepare};
@@ -219,7 +221,7 @@ static tote_result file_shutdown(void *self, uint32_t timeout_ms) {
 
     (void)timeout_ms;
     atomic_store(&exporter->is_shut_down, true);
-    return TOTE_SUCCESS;
+    return TOTE_RESULT_SUCCESS;
 }
 
 static void file_destroy(void *self) {
@@ -253,16 +255,16 @@ static bool take_path(struct exporter *exporter, const char *path) {
     return exporter->path && open_file(exporter);
 }
 
-tote_span_exporter *tote_otlp_file_exporter_new(const tote_otlp_file_options *options) {
+tote_span_exporter *tote_span_exporter_otlp_file_new(const tote_otlp_file_options *options) {
     tote_otlp_file_options own = TOTE_OTLP_FILE_OPTIONS_INIT;
     struct exporter *exporter = tote__allocate_zeroed(sizeof *exporter);
     int error = errno;
 
     TOTE__COPY_OPTIONS(tote_otlp_file_options, &own, options);
     if (!exporter || !take_path(exporter, own.path)) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component,
-                      "%s cannot be written to, no exporter is made: %s",
-                      own.path ? own.path : "stdout", tote__os_error(errno).text);
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
+                                "%s cannot be written to, no exporter is made: %s",
+                                own.path ? own.path : "stdout", tote__os_error(errno).text);
         if (exporter) {
             file_destroy(exporter);
         }

@@ -83,7 +83,8 @@ static tote_context *extract(void *self, const tote_context *context, const void
                              const tote_text_map_getter *getter) {
     struct tote_span_context remote = {.is_remote = true};
     char single[LONGEST_SINGLE];
-    size_t length = tote__getter_get_first(getter, carrier, single_name, single, sizeof single);
+    size_t length =
+        tote__text_map_getter_get_first(getter, carrier, single_name, single, sizeof single);
 
     (void)self;
     if (length && length <= sizeof single && read_single(&remote, single, length)) {
@@ -158,13 +159,13 @@ static void inject_multi(void *self, const tote_context *context, void *carrier,
     setter->set(carrier, multi_names[FLAGS], is_debug ? "1" : NULL, is_debug);
 }
 
-tote_propagator *tote_propagator_new_b3(void) {
+tote_propagator *tote_propagator_b3_new(void) {
     static const struct format format = {{single_name}, inject_single, extract};
 
     return tote__format_new(&format, NULL);
 }
 
-tote_propagator *tote_propagator_new_b3_multi(void) {
+tote_propagator *tote_propagator_b3_multi_new(void) {
     static const struct format format = {
         {"x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "x-b3-flags"}, inject_multi, extract};
 

@@ -158,7 +158,8 @@ static void inject(void *self, const tote_context *context, void *carrier,
     writer.arena = (struct tote__arena){NULL, NULL, 0};
     bool may_leave = tote__baggage_may_leave(writer.rules, context);
     if (may_leave) {
-        tote__store_visit(tote_context_get_store(context), TOTE_PROPAGATE, inject_entry, &writer);
+        tote__store_visit(tote_context_get_store(context), TOTE_VISIBILITY_PROPAGATE, inject_entry,
+                          &writer);
     }
 
     if (writer.length) {
@@ -179,7 +180,7 @@ static const char *skip_blanks(const char *at, const char *end) {
  * ends, a comma or `end`. What is let in can go out as it is.
  */
 static const char *read_member(struct baggage_reader *reader, const char *at, const char *end) {
-    struct tote__layer_entry entry = {.metadata = ""};
+    struct tote__overlay_entry entry = {.metadata = ""};
     const char *member = skip_blanks(at, end);
 
     entry.key = member;
@@ -244,12 +245,12 @@ static tote_context *extract(void *self, const tote_context *context, const void
     struct baggage_reader reader = tote__baggage_reader_begin(self, context);
 
     if (!reader.rules->ignore_incoming) {
-        tote_getter_get_all(getter, carrier, "baggage", visit_header, &reader);
+        tote_text_map_getter_get_all(getter, carrier, "baggage", visit_header, &reader);
     }
     return tote__baggage_reader_end(&reader, NULL);
 }
 
-tote_propagator *tote_propagator_new_baggage(const tote_baggage_propagator_options *options) {
+tote_propagator *tote_propagator_baggage_new(const tote_baggage_propagator_options *options) {
     static const struct format format = {{"baggage"}, inject, extract};
 
     return tote__baggage_propagator_new(&format, options, USUAL_MEMBERS);

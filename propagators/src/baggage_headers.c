@@ -106,7 +106,8 @@ void tote__baggage_headers_inject(const struct baggage_rules *rules, const char 
                             .setter = setter};
 
     if (tote__baggage_may_leave(rules, context)) {
-        tote__store_visit(tote_context_get_store(context), TOTE_PROPAGATE, inject_entry, &writer);
+        tote__store_visit(tote_context_get_store(context), TOTE_VISIBILITY_PROPAGATE, inject_entry,
+                          &writer);
     }
 }
 
@@ -126,8 +127,8 @@ static bool visit_header(void *arg, const char *name, size_t name_length, const 
                                     headers->prefix_length)) {
         return true;
     }
-    struct tote__layer_entry entry = {.key = name + headers->prefix_length,
-                                      .key_length = name_length - headers->prefix_length};
+    struct tote__overlay_entry entry = {.key = name + headers->prefix_length,
+                                        .key_length = name_length - headers->prefix_length};
     tote__trim(&value, &value_length);
     if (tote__is_token(entry.key, entry.key_length)) {
         tote__baggage_keep(headers->reader, &entry, value, value_length, headers->encoding,
@@ -143,5 +144,5 @@ void tote__baggage_headers_read(struct baggage_reader *reader, const char *prefi
                               .prefix_length = strlen(prefix),
                               .encoding = is_encoded ? BAGGAGE_FORM : BAGGAGE_PLAIN};
 
-    tote_getter_get_all(getter, carrier, NULL, visit_header, &headers);
+    tote_text_map_getter_get_all(getter, carrier, NULL, visit_header, &headers);
 }

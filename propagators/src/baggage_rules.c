@@ -29,8 +29,9 @@ tote_propagator *tote__baggage_propagator_new(const struct format *format,
     if (!rules ||
         !tote__name_list_copy(&rules->names, options.allowed_names, options.allowed_name_count) ||
         !tote__name_list_copy(&rules->hosts, options.allowed_hosts, options.allowed_host_count)) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "baggage",
-                      "propagator not made: out of memory; baggage is neither sent nor read");
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "baggage",
+            "propagator not made: out of memory; baggage is neither sent nor read");
         destroy(rules);
         return tote__propagator_of_nothing();
     }
@@ -86,8 +87,9 @@ void tote__baggage_report(const struct baggage_rules *rules, const char *header,
     };
 
     if (problem != BAGGAGE_NO_PROBLEM) {
-        tote_diagnose(problem == BAGGAGE_MEMORY ? TOTE_LEVEL_ERROR : TOTE_LEVEL_WARN, "baggage",
-                      formats[problem], entry->key, header, rules->max_members, rules->max_bytes);
+        tote_diagnostics_report(problem == BAGGAGE_MEMORY ? TOTE_LEVEL_ERROR : TOTE_LEVEL_WARN,
+                                "baggage", formats[problem], entry->key, header, rules->max_members,
+                                rules->max_bytes);
     }
 }
 
@@ -107,18 +109,18 @@ static size_t decode(char *out, const char *text, size_t length, enum baggage_en
     return tote__percent_decode(out, text, length, NULL);
 }
 
-static bool keep(struct baggage_reader *reader, struct tote__layer_entry *entry, const char *value,
-                 size_t length) {
-    if (!reader->layer) {
-        reader->layer = tote__layer_begin(reader->parent);
+static bool keep(struct baggage_reader *reader, struct tote__overlay_entry *entry,
+                 const char *value, size_t length) {
+    if (!reader->overlay) {
+        reader->overlay = tote__overlay_begin(reader->parent);
     }
     entry->value = tote_string_of(value, length);
-    entry->flags = TOTE_EVERYWHERE | TOTE__REMOTE;
-    return reader->layer && tote__layer_put(reader->layer, entry);
+    entry->flags = TOTE_VISIBILITY_ALL | TOTE__REMOTE;
+    return reader->overlay && tote__overlay_put(reader->overlay, entry);
 }
 
 static __attribute__((noinline)) bool keep_decoded(struct baggage_reader *reader,
-                                                   struct tote__layer_entry *entry,
+                                                   struct tote__overlay_entry *entry,
                                                    const char *value, size_t length,
                                                    enum baggage_encoding encoding) {
     char usual[256];
@@ -131,7 +133,7 @@ static __attribute__((noinline)) bool keep_decoded(struct baggage_reader *reader
     return is_kept;
 }
 
-void tote__baggage_keep(struct baggage_reader *reader, struct tote__layer_entry *entry,
+void tote__baggage_keep(struct baggage_reader *reader, struct tote__overlay_entry *entry,
                         const char *value, size_t length, enum baggage_encoding encoding,
                         size_t bytes) {
     if (baggage_is_full(reader, bytes)) {
@@ -152,19 +154,20 @@ tote_context *tote__baggage_reader_end(struct baggage_reader *reader,
                                        const tote_span_context *remote) {
     /* One report for each message: the sender controls the number of entries. */
     if (reader->is_out_of_memory) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "baggage",
-                      "entries of a received message are ignored: out of memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "baggage",
+                                "entries of a received message are ignored: out of memory");
     } else if (reader->over_limit) {
-        tote_diagnose(TOTE_LEVEL_WARN, "baggage",
-                      "entries of a received message are ignored: it has more than %zu entries or "
-                      "%zu bytes; see tote_baggage_propagator_options",
-                      reader->rules->max_members, reader->rules->max_bytes);
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, "baggage",
+            "entries of a received message are ignored: it has more than %zu entries or "
+            "%zu bytes; see tote_baggage_propagator_options",
+            reader->rules->max_members, reader->rules->max_bytes);
     }
     if (!reader->count) {
-        tote_store_unref(reader->layer);
-        reader->layer = NULL;
+        tote_store_unref(reader->overlay);
+        reader->overlay = NULL;
     }
-    tote_context *changed = tote__context_with_layer(reader->context, reader->layer);
+    tote_context *changed = tote__context_with_overlay(reader->context, reader->overlay);
     if (!remote) {
         return changed;
     }

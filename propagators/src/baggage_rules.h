@@ -58,12 +58,12 @@ enum baggage_problem {
 void tote__baggage_report(const struct baggage_rules *rules, const char *header,
                           const struct tote__entry *entry, enum baggage_problem problem);
 
-/* Entries of a message on their way into a layer. */
+/* Entries of a message on their way into an overlay. */
 struct baggage_reader {
     const struct baggage_rules *rules;
     const tote_context *context;
     tote_store *parent;
-    tote_store *layer; /* made for the first entry */
+    tote_store *overlay; /* made for the first entry */
     size_t count;
     size_t bytes; /* of the entries kept */
     size_t over_limit;
@@ -86,7 +86,7 @@ enum baggage_encoding { BAGGAGE_PLAIN, BAGGAGE_PERCENT, BAGGAGE_FORM /* and + fo
  * Keep an entry, whose key and metadata are set, unless `bytes` are too much; its value is decoded
  * once. Octets that are no UTF-8 are repaired where it is kept.
  */
-void tote__baggage_keep(struct baggage_reader *reader, struct tote__layer_entry *entry,
+void tote__baggage_keep(struct baggage_reader *reader, struct tote__overlay_entry *entry,
                         const char *value, size_t length, enum baggage_encoding encoding,
                         size_t bytes);
 

@@ -85,7 +85,7 @@ static const tote_propagator_ops composite_ops = {
     .destroy = destroy,
 };
 
-tote_propagator *tote_propagator_new_composite(tote_propagator *const *propagators, size_t count) {
+tote_propagator *tote_propagator_composite_new(tote_propagator *const *propagators, size_t count) {
     count = propagators ? count : 0;
     struct composite *composite =
         tote__allocate(sizeof *composite + count * sizeof(tote_propagator *));
@@ -94,8 +94,8 @@ tote_propagator *tote_propagator_new_composite(tote_propagator *const *propagato
         for (size_t i = 0; i < count; i++) {
             tote_propagator_unref(propagators[i]);
         }
-        tote_diagnose(TOTE_LEVEL_ERROR, "propagator",
-                      "composite not made: no memory; nothing is propagated");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "propagator",
+                                "composite not made: no memory; nothing is propagated");
         return tote__propagator_of_nothing();
     }
     composite->count = count;

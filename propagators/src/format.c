@@ -21,7 +21,7 @@ bool tote__read_headers(const tote_text_map_getter *getter, const void *carrier,
                         const char *const *names, size_t count, size_t size, char *room,
                         struct tote__part *values) {
     for (size_t i = 0; i < count; i++, room += size) {
-        size_t length = tote__getter_get_first(getter, carrier, names[i], room, size);
+        size_t length = tote__text_map_getter_get_first(getter, carrier, names[i], room, size);
         if (length > size) {
             return false;
         }

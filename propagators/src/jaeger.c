@@ -57,8 +57,8 @@ static bool read_list(void *arg, const char *name, size_t name_length, const cha
         }
         const char *equals = memchr(part.at, '=', part.length);
         if (equals) {
-            struct tote__layer_entry entry = {.key = part.at,
-                                              .key_length = (size_t)(equals - part.at)};
+            struct tote__overlay_entry entry = {.key = part.at,
+                                                .key_length = (size_t)(equals - part.at)};
             const char *text = equals + 1;
             size_t length = part.length - entry.key_length - 1;
             tote__trim(&entry.key, &entry.key_length);
@@ -76,11 +76,12 @@ static tote_context *extract(void *self, const tote_context *context, const void
     struct baggage_reader reader = tote__baggage_reader_begin(self, context);
     struct tote_span_context remote = {.is_remote = true};
     char value[MOST_READ];
-    size_t length = tote__getter_get_first(getter, carrier, trace_name, value, sizeof value);
+    size_t length =
+        tote__text_map_getter_get_first(getter, carrier, trace_name, value, sizeof value);
     bool has_span = length && length <= sizeof value && read_trace(&remote, value, length);
 
     if (!reader.rules->ignore_incoming) {
-        tote_getter_get_all(getter, carrier, "jaeger-baggage", read_list, &reader);
+        tote_text_map_getter_get_all(getter, carrier, "jaeger-baggage", read_list, &reader);
         tote__baggage_headers_read(&reader, prefix, true, carrier, getter);
     }
     return tote__baggage_reader_end(&reader, has_span ? &remote : NULL);
@@ -107,7 +108,7 @@ static void inject(void *self, const tote_context *context, void *carrier,
     tote__baggage_headers_inject(self, prefix, true, context, carrier, setter);
 }
 
-tote_propagator *tote_propagator_new_jaeger(const tote_baggage_propagator_options *options) {
+tote_propagator *tote_propagator_jaeger_new(const tote_baggage_propagator_options *options) {
     static const struct format format = {{trace_name}, inject, extract};
 
     return tote__baggage_propagator_new(&format, options, BAGGAGE_HEADERS_USUAL_MEMBERS);

@@ -15,29 +15,29 @@
 enum { MOST_NAMES = 16 };
 
 static tote_propagator *new_baggage(void) {
-    return tote_propagator_new_baggage(NULL);
+    return tote_propagator_baggage_new(NULL);
 }
 
 static tote_propagator *new_jaeger(void) {
-    return tote_propagator_new_jaeger(NULL);
+    return tote_propagator_jaeger_new(NULL);
 }
 
 static tote_propagator *new_ot_trace(void) {
-    return tote_propagator_new_ot_trace(NULL);
+    return tote_propagator_ot_trace_new(NULL);
 }
 
 static tote_propagator *new_opencensus(void) {
-    return tote_propagator_new_opencensus(false);
+    return tote_propagator_opencensus_new(false);
 }
 
 static const struct {
     const char *name;
     tote_propagator_constructor make;
 } built_in[] = {
-    {"tracecontext", tote_propagator_new_tracecontext},
+    {"tracecontext", tote_propagator_tracecontext_new},
     {"baggage", new_baggage},
-    {"b3", tote_propagator_new_b3},
-    {"b3multi", tote_propagator_new_b3_multi},
+    {"b3", tote_propagator_b3_new},
+    {"b3multi", tote_propagator_b3_multi_new},
     {"jaeger", new_jaeger},
     {"ottrace", new_ot_trace},
     {"opencensus", new_opencensus},
@@ -69,7 +69,7 @@ static bool select_name(struct selection *selection, const char *component, cons
             TOTE_LEVEL_WARN, component,
             "unknown propagator '%.*s' is ignored; known are tracecontext, baggage, b3, b3multi, "
             "jaeger, ottrace, opencensus, none, those registered with tote_propagator_register(), "
-            "and xray after tote_xray_register() of libtote-xray",
+            "and xray after tote_propagator_xray_register() of libtote-xray",
             (int)tote__min(length, 64), name);
         return false;
     }
@@ -97,7 +97,7 @@ static tote_propagator *make_all(const struct selection *selection) {
         made[i] = selection->make[i]();
     }
     return selection->count == 1 && made[0] ? made[0]
-                                            : tote_propagator_new_composite(made, selection->count);
+                                            : tote_propagator_composite_new(made, selection->count);
 }
 
 tote_propagator *tote__propagator_from_names(const char *component, const char *names) {

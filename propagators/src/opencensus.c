@@ -47,7 +47,7 @@ static tote_context *extract(void *self, const tote_context *context, const void
                              const tote_text_map_getter *getter) {
     struct tote_span_context remote = {.is_remote = true};
     char value[MOST_READ];
-    size_t length = tote__getter_get_first(getter, carrier, name, value, sizeof value);
+    size_t length = tote__text_map_getter_get_first(getter, carrier, name, value, sizeof value);
 
     (void)self;
     if (!length || length > sizeof value) {
@@ -101,7 +101,7 @@ static void inject_raw(void *self, const tote_context *context, void *carrier,
     }
 }
 
-tote_propagator *tote_propagator_new_opencensus(bool raw) {
+tote_propagator *tote_propagator_opencensus_new(bool raw) {
     static const struct format formats[] = {{{name}, inject, extract},
                                             {{name}, inject_raw, extract}};
 

@@ -48,7 +48,7 @@ static void inject(void *self, const tote_context *context, void *carrier,
     tote__baggage_headers_inject(self, prefix, false, context, carrier, setter);
 }
 
-tote_propagator *tote_propagator_new_ot_trace(const tote_baggage_propagator_options *options) {
+tote_propagator *tote_propagator_ot_trace_new(const tote_baggage_propagator_options *options) {
     static const struct format format = {
         {"ot-tracer-traceid", "ot-tracer-spanid", "ot-tracer-sampled"}, inject, extract};
 

@@ -32,7 +32,7 @@ static void inject_trace_state(const tote_trace_state *trace_state, void *carrie
     if (header) {
         tote_trace_state_to_header(trace_state, header, length + 1);
     } else {
-        tote_diagnose(TOTE_LEVEL_ERROR, "tracecontext", "tracestate not sent: no memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "tracecontext", "tracestate not sent: no memory");
     }
     setter->set(carrier, "tracestate", header, header ? length : 0);
     tote__arena_clear(&arena);
@@ -155,7 +155,7 @@ static tote_trace_state *extract_trace_state(const void *carrier,
     struct joined joined = {.text = usual, .capacity = sizeof usual};
     tote_trace_state *trace_state = NULL;
 
-    tote_getter_get_all(getter, carrier, "tracestate", visit_tracestate, &joined);
+    tote_text_map_getter_get_all(getter, carrier, "tracestate", visit_tracestate, &joined);
     if (joined.length && joined.length <= LONGEST_TRACESTATE) {
         trace_state = tote_trace_state_from_header(joined.text, joined.length);
     }
@@ -168,7 +168,7 @@ static tote_context *extract(void *self, const tote_context *context, const void
     struct parent parent = {.remote = {.is_remote = true}};
 
     (void)self;
-    tote_getter_get_all(getter, carrier, "traceparent", visit_traceparent, &parent);
+    tote_text_map_getter_get_all(getter, carrier, "traceparent", visit_traceparent, &parent);
     if (!parent.is_good) {
         return tote_context_ref(context);
     }
@@ -178,7 +178,7 @@ static tote_context *extract(void *self, const tote_context *context, const void
     return extracted;
 }
 
-tote_propagator *tote_propagator_new_tracecontext(void) {
+tote_propagator *tote_propagator_tracecontext_new(void) {
     static const struct format format = {{"traceparent", "tracestate"}, inject, extract};
 
     return tote__format_new(&format, NULL);

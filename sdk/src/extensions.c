@@ -27,9 +27,9 @@ tote_span_exporter *tote_span_exporter_new(const tote_span_exporter_ops *ops, vo
     TOTE__COPY_OPTIONS(tote_span_exporter_ops, &copy, ops);
     bool is_usable = copy.export_spans || (copy.deliver && copy.step && copy.due && copy.save);
     if (!exporter || !is_usable) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "span exporter not made: %s",
-                      exporter ? "it has no export_spans, nor deliver, step, due and save"
-                               : "no memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "span exporter not made: %s",
+                                exporter ? "it has no export_spans, nor deliver, step, due and save"
+                                         : "no memory");
         if (copy.destroy) {
             copy.destroy(self);
         }
@@ -60,13 +60,13 @@ size_t tote__outcome_complete(tote_export_outcome *outcome, size_t span_count) {
     size_t left = span_count;
 
     outcome->span_count = span_count;
-    outcome->delivered = outcome->result == TOTE_SUCCESS ? 0 : outcome->delivered;
+    outcome->delivered = outcome->result == TOTE_RESULT_SUCCESS ? 0 : outcome->delivered;
     for (size_t i = 0; i < TOTE__OUTCOME_COUNTS; i++) {
         size_t *count = counts_of(outcome, i);
         *count = tote__min(*count, left);
         left -= *count;
     }
-    if (outcome->result == TOTE_SUCCESS) {
+    if (outcome->result == TOTE_RESULT_SUCCESS) {
         outcome->delivered = left;
         left = 0;
     }
@@ -80,12 +80,12 @@ void tote__outcome_add(tote_export_outcome *sum, const tote_export_outcome *outc
     for (size_t i = 0; i < TOTE__OUTCOME_COUNTS; i++) {
         *counts_of(sum, i) += *counts_of(&added, i);
     }
-    if (added.result != TOTE_SUCCESS) {
+    if (added.result != TOTE_RESULT_SUCCESS) {
         sum->result = added.result;
         sum->failure = added.failure;
-        sum->names_wait = added.names_wait;
-        sum->wait_ms = added.wait_ms;
-        sum->may_retry_at_once = added.may_retry_at_once;
+        sum->has_retry_after = added.has_retry_after;
+        sum->retry_after_ms = added.retry_after_ms;
+        sum->retry_at_once = added.retry_at_once;
         sum->reason = added.reason;
         sum->advice = added.advice;
     }
@@ -105,17 +105,17 @@ static void step_until_over(const tote_span_exporter *exporter, size_t count, ui
     const tote_export_step step = {.struct_size = sizeof step,
                                    .timeout_ms = tote__ms_until(deadline, UINT32_MAX),
                                    .deadline_ns = TOTE__NEVER,
-                                   .is_last_chance = true,
-                                   .may_wait = true};
+                                   .is_final = true,
+                                   .may_block = true};
     uint64_t last =
         deadline < TOTE__NEVER - TOTE__STEP_GRACE_NS ? deadline + TOTE__STEP_GRACE_NS : TOTE__NEVER;
     tote_export_outcome outcome = TOTE_EXPORT_OUTCOME_INIT;
 
-    while (exporter->ops.step(exporter->self, &step, &outcome) != TOTE_EXPORT_STATE_OVER) {
+    while (exporter->ops.step(exporter->self, &step, &outcome) != TOTE_EXPORT_STATE_COMPLETED) {
         uint64_t now = tote__clock_monotonic();
         if (now >= last) {
             outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
-            outcome.result = TOTE_TIMED_OUT;
+            outcome.result = TOTE_RESULT_TIMEOUT;
             outcome.saved = exporter->ops.save(exporter->self);
             break;
         }
@@ -132,7 +132,7 @@ static void export_in_steps(const tote_span_exporter *exporter, const tote_span_
                             size_t count, uint32_t timeout_ms, tote_export_outcome *sum) {
     uint64_t deadline = tote__deadline_in(timeout_ms);
 
-    for (size_t done = 0; done < count && sum->result == TOTE_SUCCESS;) {
+    for (size_t done = 0; done < count && sum->result == TOTE_RESULT_SUCCESS;) {
         tote_span_batch batch = tote__batch_of_spans(spans + done, count - done);
         tote_export_outcome over = TOTE_EXPORT_OUTCOME_INIT;
         size_t taken = tote__min(exporter->ops.deliver(exporter->self, &batch, &over), batch.count);
@@ -143,16 +143,17 @@ static void export_in_steps(const tote_span_exporter *exporter, const tote_span_
             tote__outcome_complete(&over, taken);
             tote__outcome_add(sum, &over);
         } else {
-            tote_diagnose(TOTE_LEVEL_ERROR, component,
-                          "an exporter takes no spans, or out of memory: %zu spans are lost",
-                          batch.count);
-            sum->result = TOTE_FAILURE;
+            tote_diagnostics_report(
+                TOTE_LEVEL_ERROR, component,
+                "an exporter takes no spans, or out of memory: %zu spans are lost", batch.count);
+            sum->result = TOTE_RESULT_FAILURE;
         }
         done += taken;
         tote__span_batch_clear(&batch);
     }
     bool is_refused = sum->rejected || sum->too_large || sum->shut_down;
-    sum->result = is_refused && sum->result == TOTE_SUCCESS ? TOTE_FAILURE : sum->result;
+    sum->result =
+        is_refused && sum->result == TOTE_RESULT_SUCCESS ? TOTE_RESULT_FAILURE : sum->result;
 }
 
 tote_result tote_span_exporter_export(tote_span_exporter *exporter,
@@ -162,7 +163,7 @@ tote_result tote_span_exporter_export(tote_span_exporter *exporter,
     int error = errno;
 
     if (!exporter || (count && !spans)) {
-        own.result = TOTE_FAILURE;
+        own.result = TOTE_RESULT_FAILURE;
     } else if (exporter->ops.export_spans) {
         own.result = exporter->ops.export_spans(exporter->self, spans, count, timeout_ms, &own);
     } else {
@@ -180,12 +181,12 @@ tote_result tote_span_exporter_export(tote_span_exporter *exporter,
 tote_result tote_span_exporter_force_flush(tote_span_exporter *exporter, uint32_t timeout_ms) {
     return exporter && exporter->ops.force_flush
                ? exporter->ops.force_flush(exporter->self, timeout_ms)
-               : TOTE_SUCCESS;
+               : TOTE_RESULT_SUCCESS;
 }
 
 tote_result tote_span_exporter_shutdown(tote_span_exporter *exporter, uint32_t timeout_ms) {
     return exporter && exporter->ops.shutdown ? exporter->ops.shutdown(exporter->self, timeout_ms)
-                                              : TOTE_SUCCESS;
+                                              : TOTE_RESULT_SUCCESS;
 }
 
 void tote_span_exporter_free(tote_span_exporter *exporter) {
@@ -204,8 +205,8 @@ tote_span_processor *tote_span_processor_new(const tote_span_processor_ops *ops,
 
     TOTE__COPY_OPTIONS(tote_span_processor_ops, &copy, ops);
     if (!processor || !ops) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "span processor not made: %s",
-                      processor ? "it has no functions" : "no memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "span processor not made: %s",
+                                processor ? "it has no functions" : "no memory");
         if (copy.destroy) {
             copy.destroy(self);
         }
@@ -216,13 +217,14 @@ tote_span_processor *tote_span_processor_new(const tote_span_processor_ops *ops,
     return processor;
 }
 
-tote_span_processor *tote_span_processor_wrap(tote_span_processor *inner,
-                                              const tote_span_processor_ops *ops, void *self) {
+tote_span_processor *tote_span_processor_wrapper_new(tote_span_processor *inner,
+                                                     const tote_span_processor_ops *ops,
+                                                     void *self) {
     tote_span_processor *processor = tote_span_processor_new(ops, self);
 
     if (!inner || !processor) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "span processor not made: %s",
-                      inner ? "what it wraps is released" : "there is nothing to wrap");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "span processor not made: %s",
+                                inner ? "what it wraps is released" : "there is nothing to wrap");
         tote_span_processor_free(processor);
         tote_span_processor_free(inner);
         return NULL;
@@ -257,11 +259,12 @@ void tote_span_processor_on_end(tote_span_processor *processor, const tote_span_
     if (called && is_readable && tote__span_is_ended(tote__span_of_data(span))) {
         called->ops.on_end(called->self, span);
     } else if (called && span) {
-        tote_diagnose(TOTE_LEVEL_WARN, component,
-                      "tote_span_processor_on_end: span \"%.64s\" %s: not processed; pass on what "
-                      "on_end got",
-                      tote_span_data_get_name(span),
-                      is_readable ? "has not ended" : "comes from an exporter");
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, component,
+            "tote_span_processor_on_end: span \"%.64s\" %s: not processed; pass on what "
+            "on_end got",
+            tote_span_data_get_name(span),
+            is_readable ? "has not ended" : "comes from an exporter");
     }
     errno = error;
 }
@@ -271,7 +274,8 @@ tote_result tote_span_processor_force_flush(tote_span_processor *processor, uint
     int error = errno;
     int cancel = tote__cancel_disable();
 
-    tote_result result = called ? called->ops.force_flush(called->self, timeout_ms) : TOTE_SUCCESS;
+    tote_result result =
+        called ? called->ops.force_flush(called->self, timeout_ms) : TOTE_RESULT_SUCCESS;
     tote__cancel_restore(cancel);
     errno = error;
     return result;
@@ -282,7 +286,8 @@ tote_result tote_span_processor_shutdown(tote_span_processor *processor, uint32_
     int error = errno;
     int cancel = tote__cancel_disable();
 
-    tote_result result = called ? called->ops.shutdown(called->self, timeout_ms) : TOTE_SUCCESS;
+    tote_result result =
+        called ? called->ops.shutdown(called->self, timeout_ms) : TOTE_RESULT_SUCCESS;
     tote__cancel_restore(cancel);
     errno = error;
     return result;

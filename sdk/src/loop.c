@@ -29,9 +29,10 @@ static int make_epoll(const struct core_config *config) {
         }
         epoll = epoll < 0 ? tote__os_epoll() : epoll;
         if (epoll < 0 || !processor->loop->watch(processor->self, epoll)) {
-            tote_diagnose(TOTE_LEVEL_ERROR, "sdk",
-                          "no descriptor for the host's loop can be had: raise the limit of open "
-                          "files; call tote_sdk_poll() at times meanwhile");
+            tote_diagnostics_report(
+                TOTE_LEVEL_ERROR, "sdk",
+                "no descriptor for the host's loop can be had: raise the limit of open "
+                "files; call tote_sdk_poll() at times meanwhile");
             tote__os_close(epoll);
             return -1;
         }

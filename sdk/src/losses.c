@@ -42,8 +42,8 @@ void tote__report_losses(const char *component, const tote_stats *stats) {
         {stats->dropped_too_large, "too large"},
         {stats->dropped_retries_exhausted, "not delivered to the receiver"},
         {stats->dropped_shutdown, "not exported before the end of the shutdown"},
-        {stats->dropped_memory, "for want of memory"},
-        {stats->dropped_spool_full, "evicted from the disk queue, damaged or removed there"},
+        {stats->dropped_out_of_memory, "for want of memory"},
+        {stats->dropped_disk_queue_full, "evicted from the disk queue, damaged or removed there"},
         {stats->in_flight, "still with the exporter"},
     };
     char list[LIST_BYTES];
@@ -56,12 +56,12 @@ void tote__report_losses(const char *component, const tote_stats *stats) {
                             (unsigned long long)stats->ended, (unsigned long long)stats->exported,
                             (unsigned long long)sum, list);
     }
-    if (stats->spooled) {
+    if (stats->in_disk_queue) {
         tote__diagnose_each(
             TOTE_LEVEL_INFO, component,
             "shut down: %llu spans were saved in the disk queue, for the next start "
             "or `tote send`, if no other process has sent or removed them",
-            (unsigned long long)stats->spooled);
+            (unsigned long long)stats->in_disk_queue);
     }
 }
 
@@ -73,8 +73,8 @@ void tote__add_saved(const tote_span_exporter *exporter, uint64_t saved, tote_st
     }
     stats->exported += counts.delivered;
     stats->rejected += counts.rejected;
-    stats->dropped_spool_full += counts.lost;
-    stats->spooled += saved - counts.delivered - counts.rejected - counts.lost;
+    stats->dropped_disk_queue_full += counts.lost;
+    stats->in_disk_queue += saved - counts.delivered - counts.rejected - counts.lost;
     stats->recovered += counts.recovered;
-    stats->unsecured += counts.unsecured;
+    stats->not_crash_safe += counts.not_crash_safe;
 }

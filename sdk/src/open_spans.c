@@ -64,7 +64,7 @@ static void unlist(struct span *span) {
 
 void tote__span_release_block(void *block) {
     unlist(block);
-    tote__span_clear_room(block);
+    tote__span_clear_buffer(block);
 }
 
 static void add_name(const struct span_origin *origin, struct span *span,

@@ -14,8 +14,8 @@ static void read_status(struct tote__read_span *span, struct tote__slice status)
         if (tote__field_tag(&field) == TOTE__STATUS_MESSAGE) {
             span->description = field.content;
         } else if (tote__field_tag(&field) == TOTE__STATUS_CODE) {
-            bool is_known = field.value <= TOTE_STATUS_ERROR;
-            span->facts.status_code = is_known ? (uint8_t)field.value : TOTE_STATUS_UNSET;
+            bool is_known = field.value <= TOTE_STATUS_CODE_ERROR;
+            span->facts.status_code = is_known ? (uint8_t)field.value : TOTE_STATUS_CODE_UNSET;
         }
     }
 }

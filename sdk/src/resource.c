@@ -94,8 +94,9 @@ uint32_t tote__resource_intern(const tote_attribute *attributes, size_t count,
     }
     struct entry *entry = make_entry(attributes, given, url);
     if (!entry) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "resource",
-                      "out of memory: spans go out with an empty resource, without a service.name");
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "resource",
+            "out of memory: spans go out with an empty resource, without a service.name");
         return 0;
     }
     uint32_t index = find_or_add(entry);
@@ -103,16 +104,17 @@ uint32_t tote__resource_intern(const tote_attribute *attributes, size_t count,
         free_entry(entry);
     }
     if (!index) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "resource",
-                      "%d different resources are in use, which is the most: spans go out with an "
-                      "empty one; start SDKs with resources that they share",
-                      MOST_RESOURCES - 1);
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "resource",
+            "%d different resources are in use, which is the most: spans go out with an "
+            "empty one; start SDKs with resources that they share",
+            MOST_RESOURCES - 1);
     }
     return index;
 }
 
 static bool is_text(const tote_value *value, const char *text) {
-    return value->type == TOTE_TYPE_STRING && strcmp(value->as.string, text) == 0;
+    return value->type == TOTE_VALUE_TYPE_STRING && strcmp(value->as.string, text) == 0;
 }
 
 /*
@@ -123,7 +125,7 @@ static bool renew_attribute(tote_attribute *attribute, const struct tote__proces
                             const struct tote__process_identity *now) {
     const tote_value *value = &attribute->value;
 
-    if (strcmp(attribute->key, "process.pid") == 0 && value->type == TOTE_TYPE_INT &&
+    if (strcmp(attribute->key, "process.pid") == 0 && value->type == TOTE_VALUE_TYPE_INT &&
         value->as.integer == before->pid) {
         attribute->value = tote_int(now->pid);
     } else if (strcmp(attribute->key, "process.creation.time") == 0 &&

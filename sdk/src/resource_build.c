@@ -84,7 +84,7 @@ static bool is_blank(const char *text, size_t length) {
 /* Spec: semantic conventions, resource/service.md: service.name is never empty */
 static bool is_empty_name(const tote_attribute *attribute) {
     return attribute->key && strcmp(attribute->key, "service.name") == 0 &&
-           attribute->value.type == TOTE_TYPE_STRING &&
+           attribute->value.type == TOTE_VALUE_TYPE_STRING &&
            is_blank(attribute->value.as.string, attribute->value.size);
 }
 
@@ -114,8 +114,9 @@ uint32_t tote__resource_build(const struct tote__resource_sources *sources) {
     set_all(&builder, sources->attributes, sources->attribute_count);
     set_service_name(&builder, sources->service_name);
     if (builder.is_out_of_memory) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "resource",
-                      "out of memory: attributes are missing in the resource of all spans");
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "resource",
+            "out of memory: attributes are missing in the resource of all spans");
     }
     bool has_own_url = sources->schema_url && *sources->schema_url;
     uint32_t index = tote__resource_intern(builder.attributes.items, builder.attributes.count,

@@ -25,7 +25,7 @@ size_t tote__put_description(const char *text, char *buffer, size_t size) {
 static tote_sampling_decision sample(void *self, const tote_sampling_parameters *parameters,
                                      tote_sampling_result *result) {
     (void)parameters, (void)result;
-    return self ? TOTE_SAMPLING_RECORD_AND_SAMPLE : TOTE_SAMPLING_DROP;
+    return self ? TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE : TOTE_SAMPLING_DECISION_DROP;
 }
 
 /* Spec: trace/sdk.md#alwayson, #alwaysoff */
@@ -36,19 +36,20 @@ static size_t describe(void *self, char *buffer, size_t size) {
 static struct tote_sampler always_on = {
     .ops = {sizeof(tote_sampler_ops), sample, describe, NULL},
     .self = &always_on,
-    .known = {TOTE_SAMPLING_RECORD_AND_SAMPLE, TOTE_SAMPLING_RECORD_AND_SAMPLE,
-              TOTE_SAMPLING_RECORD_AND_SAMPLE, TOTE_SAMPLING_RECORD_AND_SAMPLE,
-              TOTE_SAMPLING_RECORD_AND_SAMPLE, TOTE_SAMPLING_RECORD_AND_SAMPLE}};
-static struct tote_sampler always_off = {.ops = {sizeof(tote_sampler_ops), sample, describe, NULL},
-                                         .known = {TOTE_SAMPLING_DROP, TOTE_SAMPLING_DROP,
-                                                   TOTE_SAMPLING_DROP, TOTE_SAMPLING_DROP,
-                                                   TOTE_SAMPLING_DROP, TOTE_SAMPLING_DROP}};
+    .known = {TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE, TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE,
+              TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE, TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE,
+              TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE, TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE}};
+static struct tote_sampler always_off = {
+    .ops = {sizeof(tote_sampler_ops), sample, describe, NULL},
+    .known = {TOTE_SAMPLING_DECISION_DROP, TOTE_SAMPLING_DECISION_DROP, TOTE_SAMPLING_DECISION_DROP,
+              TOTE_SAMPLING_DECISION_DROP, TOTE_SAMPLING_DECISION_DROP,
+              TOTE_SAMPLING_DECISION_DROP}};
 
-tote_sampler *tote_sampler_new_always_on(void) {
+tote_sampler *tote_sampler_always_on_new(void) {
     return &always_on;
 }
 
-tote_sampler *tote_sampler_new_always_off(void) {
+tote_sampler *tote_sampler_always_off_new(void) {
     return &always_off;
 }
 
@@ -62,8 +63,9 @@ tote_sampler *tote_sampler_new(const tote_sampler_ops *ops, void *self) {
         memset(sampler->known, TOTE__ASK_SAMPLER, sizeof sampler->known);
         return sampler;
     }
-    tote_diagnose(TOTE_LEVEL_ERROR, "sampler", "sampler not made: %s; it drops every span",
-                  sampler ? "it has no should_sample function" : "out of memory");
+    tote_diagnostics_report(TOTE_LEVEL_ERROR, "sampler",
+                            "sampler not made: %s; it drops every span",
+                            sampler ? "it has no should_sample function" : "out of memory");
     tote__release(sampler, sizeof *sampler);
     if (own.destroy) {
         own.destroy(self);
@@ -85,12 +87,13 @@ tote_sampling_decision tote_sampler_should_sample(tote_sampler *sampler,
                                                   const tote_sampling_parameters *parameters,
                                                   tote_sampling_result *result) {
     if (!sampler || !parameters) {
-        return TOTE_SAMPLING_DROP;
+        return TOTE_SAMPLING_DECISION_DROP;
     }
     tote_sampling_decision decision = sampler->ops.should_sample(sampler->self, parameters, result);
-    return decision == TOTE_SAMPLING_RECORD_ONLY || decision == TOTE_SAMPLING_RECORD_AND_SAMPLE
+    return decision == TOTE_SAMPLING_DECISION_RECORD_ONLY ||
+                   decision == TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE
                ? decision
-               : TOTE_SAMPLING_DROP;
+               : TOTE_SAMPLING_DECISION_DROP;
 }
 
 size_t tote_sampler_get_description(const tote_sampler *sampler, char *buffer, size_t size) {

@@ -78,14 +78,14 @@ static const tote_sampler_ops parent_based_ops = {
     parent_based_destroy};
 
 static tote_sampler *on_unless(tote_sampler *given) {
-    return given ? given : tote_sampler_new_always_on();
+    return given ? given : tote_sampler_always_on_new();
 }
 
 static tote_sampler *off_unless(tote_sampler *given) {
-    return given ? given : tote_sampler_new_always_off();
+    return given ? given : tote_sampler_always_off_new();
 }
 
-tote_sampler *tote_sampler_new_parent_based(const tote_parent_based_options *options) {
+tote_sampler *tote_sampler_parent_based_new(const tote_parent_based_options *options) {
     tote_parent_based_options given = TOTE_PARENT_BASED_OPTIONS_INIT;
     struct parent_based *self = tote__allocate(sizeof *self);
 
@@ -105,10 +105,11 @@ tote_sampler *tote_sampler_new_parent_based(const tote_parent_based_options *opt
         chosen.samplers[TOTE__REMOTE_UNDECIDED] = chosen.samplers[TOTE__NO_PARENT];
     }
     if (!self) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "sampler",
-                      "parent based sampler not made: out of memory; it drops every span");
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "sampler",
+            "parent based sampler not made: out of memory; it drops every span");
         free_samplers(&chosen);
-        return tote_sampler_new_always_off();
+        return tote_sampler_always_off_new();
     }
     *self = chosen;
     tote_sampler *sampler = tote_sampler_new(&parent_based_ops, self);

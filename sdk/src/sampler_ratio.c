@@ -91,16 +91,18 @@ static void warn_of_parent(struct ratio *ratio, const char *member) {
     bool has_threshold = find_sub_key(member, "th", &length) || find_sub_key(member, "rv", &length);
 
     if (has_threshold && is_first_warning(ratio, WARNED_TRACE_STATE)) {
-        tote_diagnose(TOTE_LEVEL_WARN, "sampler",
-                      "%s decides for a span whose parent was sampled by probability (tracestate "
-                      "'ot=%s') and leaves that as it is: traces may lack spans, and counts that "
-                      "are scaled up from it are wrong; make it the root of a parent based sampler",
-                      ratio->description, member);
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, "sampler",
+            "%s decides for a span whose parent was sampled by probability (tracestate "
+            "'ot=%s') and leaves that as it is: traces may lack spans, and counts that "
+            "are scaled up from it are wrong; make it the root of a parent based sampler",
+            ratio->description, member);
     } else if (!has_threshold && is_first_warning(ratio, WARNED_CHILD)) {
-        tote_diagnose(TOTE_LEVEL_WARN, "sampler",
-                      "%s decides for a span that has a parent, whatever was decided for that: "
-                      "traces may lack spans; make it the root of a parent based sampler",
-                      ratio->description);
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, "sampler",
+            "%s decides for a span that has a parent, whatever was decided for that: "
+            "traces may lack spans; make it the root of a parent based sampler",
+            ratio->description);
     }
 }
 
@@ -113,7 +115,7 @@ static tote_sampling_decision ratio_should_sample(void *self,
 
     (void)result;
     if (!parameters->trace_id) {
-        return TOTE_SAMPLING_DROP;
+        return TOTE_SAMPLING_DECISION_DROP;
     }
     uint64_t randomness =
         read_randomness(parameters->trace_id->bytes + sizeof(tote_trace_id) - RANDOM_BYTES);
@@ -128,7 +130,8 @@ static tote_sampling_decision ratio_should_sample(void *self,
             warn_of_parent(ratio, member);
         }
     }
-    return randomness >= ratio->threshold ? TOTE_SAMPLING_RECORD_AND_SAMPLE : TOTE_SAMPLING_DROP;
+    return randomness >= ratio->threshold ? TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE
+                                          : TOTE_SAMPLING_DECISION_DROP;
 }
 
 static size_t ratio_get_description(void *self, char *buffer, size_t size) {
@@ -160,15 +163,15 @@ static void describe(struct ratio *ratio, double value) {
 static const tote_sampler_ops ratio_ops = {sizeof ratio_ops, ratio_should_sample,
                                            ratio_get_description, ratio_destroy};
 
-tote_sampler *tote_sampler_new_ratio(double ratio) {
+tote_sampler *tote_sampler_trace_id_ratio_new(double ratio) {
     struct ratio *self = tote__allocate(sizeof *self);
 
     if (!self || !(ratio >= 0 && ratio <= 1)) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "sampler",
-                      "sampler with the ratio %g not made: %s; it drops every span", ratio,
-                      self ? "a ratio is from 0 to 1" : "out of memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "sampler",
+                                "sampler with the ratio %g not made: %s; it drops every span",
+                                ratio, self ? "a ratio is from 0 to 1" : "out of memory");
         tote__release(self, sizeof *self);
-        return tote_sampler_new_always_off();
+        return tote_sampler_always_off_new();
     }
     *self = (struct ratio){.threshold = tote__sampling_threshold(ratio)};
     describe(self, ratio == 0 ? 0 : ratio);

@@ -38,8 +38,8 @@ void tote__core_reset_counters(struct span_counters *counters, uint32_t run) {
 enum { SHORTEST_WAIT_MS = 50, LONGEST_WAIT_MS = 1000 };
 
 /* Wait until no other thread is inside a call. Returns: false when one stays for too long. */
-static bool wait_for_others(uint32_t wait_ms) {
-    uint64_t deadline = tote__clock_monotonic() + wait_ms * 1000000ULL;
+static bool wait_for_others(uint32_t retry_after_ms) {
+    uint64_t deadline = tote__clock_monotonic() + retry_after_ms * 1000000ULL;
     const struct thread_state *own = tote__thread_state();
 
     if (!atomic_load(&tote__core_needs_fence) && !tote__barrier_all_threads()) {
@@ -127,11 +127,11 @@ static void add_thread_counts(const tote_sdk *sdk, const struct core_config *con
         stats->started += read_count(&counters->started);
         stats->started_after_shutdown += read_count(&counters->late);
         stats->ended += memory;
-        stats->dropped_memory += memory;
+        stats->dropped_out_of_memory += memory;
     }
     uint64_t gone = finished + stats->never_ended;
     stats->open = stats->started > gone ? stats->started - gone : 0;
-    stats->started_before_start = config->early;
+    stats->started_before_sdk = config->early;
     uint64_t unrecorded = tote__unrecorded_count();
     uint64_t by_then = read_count(&config->unrecorded_by_then);
     stats->started_after_shutdown += unrecorded > by_then ? unrecorded - by_then : 0;
@@ -157,10 +157,10 @@ static void report_end(const tote_sdk *sdk, const struct core_config *config) {
     if (stats.open) {
         report_open(config, stats.open);
     }
-    if (stats.dropped_memory) {
+    if (stats.dropped_out_of_memory) {
         tote__diagnose_each(TOTE_LEVEL_WARN, "sdk",
                             "shut down: %llu spans were not recorded for want of memory",
-                            (unsigned long long)stats.dropped_memory);
+                            (unsigned long long)stats.dropped_out_of_memory);
     }
     tote__report_suppressed();
 }
@@ -180,14 +180,14 @@ static bool end_starting(tote_sdk *sdk, struct core_config *config) {
 }
 
 /* The last reference is gone. */
-static void stop(tote_sdk *sdk, uint32_t wait_ms) {
+static void stop(tote_sdk *sdk, uint32_t retry_after_ms) {
     struct core_config *config = atomic_load(&sdk->config);
     int cancel = tote__cancel_disable();
 
     end_starting(sdk, config);
     atomic_store(&sdk->config, NULL);
     config->next = atomic_exchange(&left_behind, NULL);
-    if (wait_for_others(wait_ms)) {
+    if (wait_for_others(retry_after_ms)) {
         while (config) {
             struct core_config *next = config->next;
             free_config(config);
@@ -195,9 +195,10 @@ static void stop(tote_sdk *sdk, uint32_t wait_ms) {
         }
     } else {
         leave_behind(config);
-        tote_diagnose(TOTE_LEVEL_WARN, "sdk",
-                      "released while a callback of it runs: what it was made of stays in memory "
-                      "until the next one is");
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, "sdk",
+            "released while a callback of it runs: what it was made of stays in memory "
+            "until the next one is");
     }
     atomic_store_explicit(&sdk->is_in_use, false, memory_order_release);
     tote__cancel_restore(cancel);
@@ -333,7 +334,7 @@ static struct core_config *make_config(const struct tote__sdk_settings *settings
     config->is_disabled = settings->is_disabled;
     config->is_global = settings->is_global;
     atomic_init(&config->unrecorded_by_then, UINT64_MAX);
-    config->sampler = settings->sampler ? settings->sampler : tote_sampler_new_parent_based(NULL);
+    config->sampler = settings->sampler ? settings->sampler : tote_sampler_parent_based_new(NULL);
     config->id_generator = settings->id_generator;
     config->origin.resource = settings->resource;
     atomic_init(&config->resource_generation, tote__generation());
@@ -386,15 +387,15 @@ tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
     tote_sdk *sdk = claim_core();
 
     if (!sdk) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "sdk", "not started: %d others run already",
-                      TOTE__SDK_SLOTS);
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "sdk", "not started: %d others run already",
+                                TOTE__SDK_SLOTS);
         release_settings(settings);
         return NULL;
     }
     uint32_t run = atomic_load(&sdk->provider.run) + 1;
     struct core_config *config = make_config(settings, sdk->slot, run);
     if (!config) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "sdk", "not started: no memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "sdk", "not started: no memory");
         atomic_store(&sdk->is_in_use, false);
         return NULL;
     }
@@ -447,9 +448,9 @@ tote_sdk *tote_sdk_ref(tote_sdk *sdk) {
     return sdk;
 }
 
-static void drop_reference(tote_sdk *sdk, uint32_t wait_ms) {
+static void drop_reference(tote_sdk *sdk, uint32_t retry_after_ms) {
     if (atomic_fetch_sub_explicit(&sdk->references, 1, memory_order_acq_rel) == 1) {
-        stop(sdk, wait_ms);
+        stop(sdk, retry_after_ms);
     }
 }
 
@@ -463,17 +464,17 @@ void tote_sdk_unref(tote_sdk *sdk) {
  * Of two outcomes the one that matters more: a timeout may still turn out well, a failure will not.
  */
 static tote_result worse(tote_result a, tote_result b) {
-    if (a == TOTE_FAILURE || b == TOTE_FAILURE) {
-        return TOTE_FAILURE;
+    if (a == TOTE_RESULT_FAILURE || b == TOTE_RESULT_FAILURE) {
+        return TOTE_RESULT_FAILURE;
     }
-    return a == TOTE_TIMED_OUT ? a : b;
+    return a == TOTE_RESULT_TIMEOUT ? a : b;
 }
 
 /* Flush or shut down every processor, within one deadline for all. */
 static tote_result for_all_processors(struct core_config *config, bool is_shutdown,
                                       uint32_t timeout_ms) {
     uint64_t deadline = tote__deadline_in(timeout_ms);
-    tote_result result = TOTE_SUCCESS;
+    tote_result result = TOTE_RESULT_SUCCESS;
     tote_result (*call)(tote_span_processor * processor, uint32_t timeout_ms) =
         is_shutdown ? tote_span_processor_shutdown : tote_span_processor_force_flush;
 
@@ -487,7 +488,7 @@ tote_result tote_sdk_force_flush(tote_sdk *sdk, uint32_t timeout_ms) {
     struct core_config *config = sdk ? atomic_load(&sdk->config) : NULL;
 
     if (!config || config->is_disabled || atomic_load(&config->is_shut_down)) {
-        return TOTE_SUCCESS;
+        return TOTE_RESULT_SUCCESS;
     }
     return for_all_processors(config, false, timeout_ms);
 }
@@ -496,7 +497,7 @@ tote_result tote_sdk_shutdown(tote_sdk *sdk, uint32_t timeout_ms) {
     struct core_config *config = sdk ? atomic_load(&sdk->config) : NULL;
 
     if (!config || !end_starting(sdk, config)) {
-        return TOTE_SUCCESS;
+        return TOTE_RESULT_SUCCESS;
     }
     tote_result result = for_all_processors(config, true, timeout_ms);
     report_end(sdk, config);
@@ -505,7 +506,7 @@ tote_result tote_sdk_shutdown(tote_sdk *sdk, uint32_t timeout_ms) {
 
 tote_result tote_sdk_close(tote_sdk **sdk, uint32_t timeout_ms) {
     if (!sdk || !*sdk) {
-        return TOTE_SUCCESS;
+        return TOTE_RESULT_SUCCESS;
     }
     uint64_t deadline = tote__deadline_in(timeout_ms);
     tote_sdk *closed = *sdk;
@@ -522,7 +523,7 @@ tote_result tote_sdk_close(tote_sdk **sdk, uint32_t timeout_ms) {
 tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms) {
     struct core_config *config = sdk ? atomic_load(&sdk->config) : NULL;
     uint64_t deadline = tote__deadline_in(timeout_ms);
-    tote_result result = TOTE_SUCCESS;
+    tote_result result = TOTE_RESULT_SUCCESS;
     int cancel = tote__cancel_disable();
 
     for (size_t i = 0; config && !config->is_disabled && i < config->processor_count; i++) {
@@ -534,7 +535,7 @@ tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms) {
                                                              processor->loop == NULL));
         }
         if (processor->loop && tote_sdk_get_poll_fd(sdk) < 0) {
-            result = TOTE_FAILURE;
+            result = TOTE_RESULT_FAILURE;
         }
     }
     tote__cancel_restore(cancel);
@@ -543,7 +544,7 @@ tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms) {
 
 tote_result tote_sdk_after_fork_child(tote_sdk *sdk, bool adopts_queue) {
     struct core_config *config = sdk ? atomic_load(&sdk->config) : NULL;
-    tote_result result = TOTE_SUCCESS;
+    tote_result result = TOTE_RESULT_SUCCESS;
 
     if (!config || config->is_disabled || atomic_load(&config->is_shut_down)) {
         return result;
@@ -551,7 +552,7 @@ tote_result tote_sdk_after_fork_child(tote_sdk *sdk, bool adopts_queue) {
     for (size_t i = 0; i < config->processor_count; i++) {
         const tote_span_processor *processor = tote__innermost(config->processors[i]);
         if (processor->after_fork && !processor->after_fork(processor->self, adopts_queue)) {
-            result = TOTE_FAILURE;
+            result = TOTE_RESULT_FAILURE;
         }
     }
     return result;

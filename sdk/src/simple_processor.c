@@ -86,14 +86,15 @@ static enum fate fate_of(const struct export *export) {
     if (export->outcome.saved) {
         return SPOOLED;
     }
-    return export->outcome.result == TOTE_SUCCESS || export->outcome.delivered ? EXPORTED
-                                                                               : NOT_DELIVERED;
+    return export->outcome.result == TOTE_RESULT_SUCCESS || export->outcome.delivered
+               ? EXPORTED
+               : NOT_DELIVERED;
 }
 
 /* Leave out what cannot be exported from here. */
 static bool is_refused(struct simple_processor *processor, const tote_span_data *span) {
     if (tote__thread.is_exporting) {
-        tote_diagnose(
+        tote_diagnostics_report(
             TOTE_LEVEL_WARN, component,
             "span \"%.64s\" ended inside an export: dropped; an exporter's own calls must "
             "not be traced",
@@ -135,7 +136,7 @@ static tote_result simple_force_flush(void *self, uint32_t timeout_ms) {
     struct simple_processor *processor = self;
 
     return atomic_load(&processor->is_shut_down)
-               ? TOTE_SUCCESS
+               ? TOTE_RESULT_SUCCESS
                : tote_span_exporter_force_flush(processor->exporter, timeout_ms);
 }
 
@@ -164,7 +165,7 @@ static tote_result simple_shutdown(void *self, uint32_t timeout_ms) {
     tote_stats stats = TOTE_STATS_INIT;
 
     if (atomic_exchange(&processor->is_shut_down, true)) {
-        return TOTE_SUCCESS;
+        return TOTE_RESULT_SUCCESS;
     }
     tote_result result = tote_span_exporter_shutdown(processor->exporter, timeout_ms);
     simple_add_stats(processor, &stats);
@@ -195,8 +196,8 @@ tote_span_processor *tote__simple_processor_new(tote_span_exporter *exporter,
     tote_span_processor *made = tote__allocate(sizeof *made);
 
     if (!exporter || !processor || !made) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "not made: %s",
-                      exporter ? "no memory" : "there is no exporter");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "not made: %s",
+                                exporter ? "no memory" : "there is no exporter");
         tote__release(processor, sizeof *processor);
         tote__release(made, sizeof *made);
         tote_span_exporter_free(exporter);

@@ -14,7 +14,7 @@
 #include "attribute_index.h"
 #include "core.h"
 #include "span_attributes.h"
-#include "span_room.h"
+#include "span_buffer.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/context.h"
 #include "tote/internal/export_rules.h"
@@ -79,7 +79,7 @@ tote__rarely_called static void report_drops_and_unlock(struct span *span) {
     snprintf(name, sizeof name, "%s", name_of(span));
     span->drop_reported = true;
     tote__span_lock_drop(&span->lock);
-    tote_diagnose(
+    tote_diagnostics_report(
         TOTE_LEVEL_WARN, "span",
         "span \"%s\": %u attributes, %u events and %u links were left out:%s%s%s; the span "
         "counts all that follow",
@@ -171,15 +171,15 @@ static void span_add_link(tote_span *base, const tote_span_context *context,
 
 /* Spec: trace/api.md#set-status */
 static void put_status(struct span *span, tote_status_code code, const char *description) {
-    if (code != TOTE_STATUS_OK && code != TOTE_STATUS_ERROR) {
+    if (code != TOTE_STATUS_CODE_OK && code != TOTE_STATUS_CODE_ERROR) {
         return; /* UNSET says nothing */
     }
-    if (span->facts.status_code == TOTE_STATUS_OK) {
+    if (span->facts.status_code == TOTE_STATUS_CODE_OK) {
         return; /* final */
     }
     span->facts.status_code = (uint8_t)code;
     span->description.size = 0;
-    if (code == TOTE_STATUS_ERROR && description && *description) {
+    if (code == TOTE_STATUS_CODE_ERROR && description && *description) {
         tote__span_set_text(span, &span->description, description);
     }
 }
@@ -200,10 +200,10 @@ static void span_fail(tote_span *base, int code) {
     if (!open_for_writing(span)) {
         return;
     }
-    if (span->facts.status_code == TOTE_STATUS_UNSET) {
+    if (span->facts.status_code == TOTE_STATUS_CODE_UNSET) {
         snprintf(number, sizeof number, "%d", code);
         const tote_attribute type = {"error.type", tote_string(number)};
-        span->facts.status_code = TOTE_STATUS_ERROR;
+        span->facts.status_code = TOTE_STATUS_CODE_ERROR;
         tote__span_put_attributes(span, &type, 1);
     }
     close_for_writing(span);
@@ -247,12 +247,12 @@ static bool export_entry(void *arg, const struct tote__entry *entry) {
 tote__apart static void visit_store(struct span *span, const struct core_config *config) {
     struct store_export export = {.span = span, .config = config};
 
-    if (!tote__store_visit(span->store, TOTE_EXPORT, export_entry, &export)) {
+    if (!tote__store_visit(span->store, TOTE_VISIBILITY_EXPORT, export_entry, &export)) {
         /* how many is not known */
         tote__span_lose(span, &span->facts.dropped_attribute_count, LOST_TO_MEMORY);
     }
     if (export.left_out) {
-        tote_diagnose(
+        tote_diagnostics_report(
             TOTE_LEVEL_WARN, "span",
             "span \"%.64s\" takes at most %d store entries and %d bytes, of remote ones %d and "
             "%d: %u more, from '%s' on, are left out and counted",
@@ -332,7 +332,7 @@ static void finish(struct span *span, struct thread_state *thread) {
 }
 
 tote__rarely_called static void report_early_end(const struct span *span, uint64_t early_by) {
-    tote_diagnose(
+    tote_diagnostics_report(
         TOTE_LEVEL_WARN, "span",
         "span \"%.64s\" ended %llu ns before its start: its end is set to its start; check "
         "the times that are given to it, or the clock",
@@ -396,10 +396,10 @@ tote__rarely_called static void abandon(struct span *span) {
         tote__count(&tote__core_counters(thread, span->origin.slot, span->origin.run)->never_ended);
     }
     leave_core(thread);
-    tote_diagnose(TOTE_LEVEL_WARN, "span",
-                  "span \"%.64s\" was released without an end: it is not exported; call "
-                  "tote_span_end() or tote_span_close()",
-                  name_of(span));
+    tote_diagnostics_report(TOTE_LEVEL_WARN, "span",
+                            "span \"%.64s\" was released without an end: it is not exported; call "
+                            "tote_span_end() or tote_span_close()",
+                            name_of(span));
 }
 
 /* Returns: whether the block may go home. */
@@ -413,7 +413,7 @@ static bool retire(struct span *span) {
     if (has_parts(span)) {
         release_parts(span);
     }
-    tote__span_trim_room(span);
+    tote__span_trim_buffer(span);
     atomic_store_explicit(&span->state, SPAN_FREE, memory_order_release);
     return true;
 }

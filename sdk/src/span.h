@@ -32,8 +32,8 @@ enum span_state {
 enum span_loss { LOST_TO_LIMIT = 1, LOST_TO_KEY = 2, LOST_TO_MEMORY = 4 };
 
 /*
- * A growing run of bytes of a span. Its place is an offset: below SPAN_ROOM_BYTES into the block's
- * room, from there on into the overflow.
+ * A growing run of bytes of a span. Its place is an offset: below SPAN_BUFFER_BYTES into the
+ * block's room, from there on into the overflow.
  */
 struct region {
     uint32_t offset;
@@ -118,12 +118,12 @@ struct span {
  * that stays with the block. Places inside are offsets, so that a block means the same wherever it
  * is mapped.
  */
-enum { SPAN_BLOCK_BYTES = 1024, SPAN_ROOM_BYTES = SPAN_BLOCK_BYTES - sizeof(struct span) };
+enum { SPAN_BLOCK_BYTES = 1024, SPAN_BUFFER_BYTES = SPAN_BLOCK_BYTES - sizeof(struct span) };
 
-_Static_assert(SPAN_ROOM_BYTES >= 512, "a block has room for a usual span");
+_Static_assert(SPAN_BUFFER_BYTES >= 512, "a block has room for a usual span");
 
 /* Release the overflow, of a block that is not in use. */
-void tote__span_clear_room(void *block);
+void tote__span_clear_buffer(void *block);
 
 /* open_spans.c: the block's memory is released next. */
 void tote__span_release_block(void *block);
@@ -138,8 +138,9 @@ static const struct tote__pool_kind tote__span_pool = {.index = TOTE__POOL_SPANS
 static inline uint8_t *tote__span_at(const struct span *span, const struct region *region) {
     struct span *self = (struct span *)span;
 
-    return region->offset < SPAN_ROOM_BYTES ? self->room + region->offset
-                                            : self->overflow + (region->offset - SPAN_ROOM_BYTES);
+    return region->offset < SPAN_BUFFER_BYTES
+               ? self->room + region->offset
+               : self->overflow + (region->offset - SPAN_BUFFER_BYTES);
 }
 
 static inline struct tote__slice tote__span_slice(const struct span *span,

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "attribute_index.h"
-#include "span_room.h"
+#include "span_buffer.h"
 #include "tote/internal/map_index.h"
 #include "tote/internal/record.h"
 #include "tote/internal/short_attribute.h"

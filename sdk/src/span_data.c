@@ -183,7 +183,7 @@ const tote_resource *tote_span_data_get_resource(const tote_span_data *data) {
 }
 
 /* Returns what to keep: a copy of a span that borrows its bytes, else the span. */
-tote_span_data *tote_span_data_ref(const tote_span_data *data) {
+tote_span_data *tote_span_data_copy(const tote_span_data *data) {
     struct tote__read_span *read = tote__as_read_span(data);
 
     if (read) {
@@ -192,6 +192,6 @@ tote_span_data *tote_span_data_ref(const tote_span_data *data) {
     return data ? (tote_span_data *)tote_span_ref(&self(data)->base) : NULL;
 }
 
-void tote_span_data_unref(tote_span_data *data) {
+void tote_span_data_free(tote_span_data *data) {
     tote_span_unref((tote_span *)data);
 }

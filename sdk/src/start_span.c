@@ -9,7 +9,7 @@
 
 #include "core.h"
 #include "span_attributes.h"
-#include "span_room.h"
+#include "span_buffer.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/context.h"
 #include "tote/internal/fork.h"
@@ -98,7 +98,7 @@ tote__always_inline void set_up_context(const struct start *start,
     new_span_id(start, &context->span_id);
     atomic_init(&context->references, 0);
     context->trace_flags = random_flag(start);
-    if (start->decision == TOTE_SAMPLING_RECORD_AND_SAMPLE) {
+    if (start->decision == TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE) {
         context->trace_flags |= TOTE_TRACE_FLAG_SAMPLED;
     }
     context->hints = start->parent_span ? start->parent_span->context.hints & TOTE__DEBUG : 0;
@@ -183,7 +183,7 @@ static void put_result(struct span *span, const tote_sampling_result *result) {
 tote__always_inline void set_up_content(const struct start *start, struct span *span) {
     const tote_span_options *options = start->options;
 
-    tote__span_begin_room(span, start->name);
+    tote__span_begin_buffer(span, start->name);
     if (options->attributes) {
         tote__span_put_attributes(span, options->attributes, options->attribute_count);
     }
@@ -230,14 +230,14 @@ tote__always_inline tote_store *store_of(const struct start *start) {
 
 /* The span of a decision; NULL if out of memory. */
 tote__always_inline tote_span *make_span(const struct start *start, const tote_context *parent) {
-    if (start->decision == TOTE_SAMPLING_DROP) {
+    if (start->decision == TOTE_SAMPLING_DECISION_DROP) {
         return begin_span(start, tote__pool_take(&tote__plain_span_pool), NULL);
     }
     struct span *span = begin_span(start, take_block(), &tote__recording_ops);
     struct span_counters *counters =
         tote__core_counters(start->thread, start->config->origin.slot, start->config->origin.run);
     if (!span) {
-        if (start->decision == TOTE_SAMPLING_RECORD_AND_SAMPLE) {
+        if (start->decision == TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE) {
             tote__count(&counters->lost_to_memory);
         }
         return NULL;

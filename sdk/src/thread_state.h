@@ -38,7 +38,8 @@ struct thread_state {
     _Atomic(uint32_t) inside;  /* how many calls of the SDK the owner is in; see sdk.c */
     struct tote__random random;
     struct span_counters counters[TOTE__SDK_SLOTS];
-    _Atomic(void *) lanes[TOTE__PROCESSOR_SLOTS]; /* the batch processors' own, by their slots */
+    _Atomic(void *)
+        thread_queues[TOTE__PROCESSOR_SLOTS]; /* the batch processors' own, by their slots */
 };
 
 /* No membarrier(2) here: threads fence for themselves. */

@@ -43,13 +43,13 @@ int main(int argc, char **argv) {
 
     otlp.ignore_environment = true;
     otlp.endpoint = argc > 1 ? argv[1] : NULL;
-    otlp.spool_directory = getenv("BENCH_QUEUE");
-    otlp.spool_before_end = getenv("BENCH_CRASH_SAFE") != NULL;
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    otlp.disk_queue_directory = getenv("BENCH_QUEUE");
+    otlp.crash_safe = getenv("BENCH_CRASH_SAFE") != NULL;
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.ignore_environment = true;
     options.exporters = &exporter;
     options.exporter_count = 1;
-    tote_set_diagnostics(NULL, TOTE_LEVEL_NONE, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_NONE, NULL);
     tote_sdk *sdk = tote_sdk_start(&options);
     tote_tracer *tracer = tote_get_tracer("away", "1.0");
     clock_gettime(CLOCK_MONOTONIC, &next);

@@ -38,7 +38,7 @@ static void start(const struct sink *sink) {
 
     otlp.ignore_environment = true;
     otlp.endpoint = sink->url;
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.exporters = &exporter;
     options.exporter_count = 1;
     bench_start(&options);

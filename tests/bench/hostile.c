@@ -47,7 +47,7 @@ static double cost(size_t size) {
     tote_header_array carrier = {.headers = headers};
     double best = 1e18;
 
-    tote_xray_register();
+    tote_propagator_xray_register();
     tote_propagator *propagator =
         tote_propagator_from_names("tracecontext,baggage,b3,jaeger,ottrace,opencensus,xray");
     if (strcmp(kind->header, "tracestate") == 0) {
@@ -83,9 +83,9 @@ static double cost(size_t size) {
 static double cost_of_kilobyte(void) {
     size_t kilobytes = bench_argument % 10 == 0 ? 10 : bench_argument % 10 == 1 ? 100 : 1000;
 
-    tote_set_diagnostics(ignore, TOTE_LEVEL_WARN, NULL);
+    tote_diagnostics_set_handler(ignore, TOTE_LEVEL_WARN, NULL);
     double each = cost(kilobytes * KILOBYTE) / (double)kilobytes;
-    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
     return each;
 }
 

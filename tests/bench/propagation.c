@@ -39,7 +39,7 @@ static const tote_text_map_getter getter = {sizeof getter, pass_all};
 static const tote_text_map_setter setter = {sizeof setter, set_nothing};
 
 static void extract_once(void) {
-    propagator = bench_argument == 1 ? tote_propagator_new_tracecontext()
+    propagator = bench_argument == 1 ? tote_propagator_tracecontext_new()
                                      : tote_propagator_from_names("tracecontext,baggage");
     context = tote_propagator_extract(propagator, tote_context_root(), headers, &getter);
 }

@@ -22,14 +22,14 @@ static struct {
     size_t size;
 } request;
 
-static void keep_first(void *self, const tote_otlp_request *sent, tote_otlp_answer *answer) {
+static void keep_first(void *self, const tote_otlp_request *sent, tote_otlp_response *response) {
     (void)self;
     if (!request.body) {
         request.body = malloc(sent->body_size);
         request.size = sent->body_size;
         memcpy(request.body, sent->body, sent->body_size);
     }
-    answer->status = 200;
+    response->status = 200;
 }
 
 bool raw_encode(size_t spans) {
@@ -42,7 +42,7 @@ bool raw_encode(size_t spans) {
     }
     otlp.ignore_environment = true;
     otlp.transport = &transport;
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.exporters = &exporter;
     options.exporter_count = 1;
     bench_start(&options);

@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static enum MHD_Result answer(void *arg, struct MHD_Connection *connection, const char *url,
-                              const char *method, const char *version, const char *body,
-                              size_t *body_size, void **request) {
+static enum MHD_Result response(void *arg, struct MHD_Connection *connection, const char *url,
+                                const char *method, const char *version, const char *body,
+                                size_t *body_size, void **request) {
     static int seen;
 
     (void)arg, (void)url, (void)method, (void)version, (void)body;
@@ -34,7 +34,7 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *connection, cons
 /* Tell the port, and take requests until the end. */
 static void serve(int to_parent) {
     struct MHD_Daemon *daemon =
-        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, answer, NULL,
+        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, response, NULL,
                          MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)1 << 20, MHD_OPTION_END);
     const union MHD_DaemonInfo *info =
         daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT) : NULL;

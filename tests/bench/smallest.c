@@ -16,7 +16,7 @@ int main(int argc, char **argv) {
     long count = wanted ? atol(wanted) : 1;
 
     otlp.endpoint = argc > 1 ? argv[1] : NULL;
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.exporters = &exporter;
     options.exporter_count = 1;
     tote_sdk *sdk = tote_sdk_start(&options);
@@ -28,5 +28,5 @@ int main(int argc, char **argv) {
             tote_sdk_force_flush(sdk, 10000);
         }
     }
-    return tote_sdk_close(&sdk, 10000) == TOTE_SUCCESS ? 0 : 1;
+    return tote_sdk_close(&sdk, 10000) == TOTE_RESULT_SUCCESS ? 0 : 1;
 }

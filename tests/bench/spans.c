@@ -24,14 +24,14 @@ static tote_result count_spans(void *self, const tote_span_data *const *spans, s
                                uint32_t timeout_ms, tote_export_outcome *report) {
     (void)self, (void)spans, (void)timeout_ms, (void)report;
     atomic_fetch_add(&exported, count);
-    return TOTE_SUCCESS;
+    return TOTE_RESULT_SUCCESS;
 }
 
 static void start_sampled_out(void) {
     tote_sdk_options options = bench_options();
     tote_span_exporter *no_exporter = NULL;
 
-    options.sampler = tote_sampler_new_always_off();
+    options.sampler = tote_sampler_always_off_new();
     options.exporters = &no_exporter;
     options.exporter_count = 1;
     bench_start(&options);
@@ -49,13 +49,13 @@ static void start_with_batches(void) {
     bench_start(&options);
 }
 
-static void take_all(void *self, const tote_otlp_request *request, tote_otlp_answer *answer) {
+static void take_all(void *self, const tote_otlp_request *request, tote_otlp_response *response) {
     (void)self, (void)request;
-    answer->status = 200;
+    response->status = 200;
 }
 
-/* To OTLP, with a transport that does nothing; with a spool for what has ended, perhaps. */
-static void start_with_transport(bool spools_before_end) {
+/* To OTLP, with a transport that does nothing; with a disk queue for what has ended, perhaps. */
+static void start_with_transport(bool is_crash_safe) {
     static const tote_otlp_transport transport = {.struct_size = sizeof transport,
                                                   .send = take_all};
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
@@ -63,26 +63,26 @@ static void start_with_transport(bool spools_before_end) {
 
     otlp.ignore_environment = true;
     otlp.transport = &transport;
-    otlp.spool_directory = spools_before_end ? "bench-spool" : NULL;
-    otlp.spool_before_end = spools_before_end;
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    otlp.disk_queue_directory = is_crash_safe ? "bench-disk_queue" : NULL;
+    otlp.crash_safe = is_crash_safe;
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.exporters = &exporter;
     options.exporter_count = 1;
     bench_start(&options);
 }
 
-static void start_without_journal(void) {
+static void start_without_crash_file(void) {
     start_with_transport(false);
 }
 
-static void start_with_journal(void) {
+static void start_with_crash_file(void) {
     start_with_transport(true);
 }
 
-static void stop_with_journal(void) {
+static void stop_with_crash_file(void) {
     bench_stop();
-    unlink("bench-spool/tote.lock");
-    rmdir("bench-spool");
+    unlink("bench-disk_queue/tote.lock");
+    rmdir("bench-disk_queue");
 }
 
 static void api_only(size_t count) {
@@ -230,7 +230,7 @@ static void batch_floor(size_t count) {
 }
 
 /* W4's, and the bytes once more. */
-static void journal_floor(size_t count) {
+static void crash_file_floor(size_t count) {
     batch_floor(count);
     for (size_t i = 0; i < count; i++) {
         floor_copy(320);
@@ -435,17 +435,17 @@ static const struct bench_row rows[] = {
     {.id = "W4o",
      .name = "W4 to OTLP, by a transport that does nothing",
      .count = PACED_SPANS,
-     .set_up = start_without_journal,
+     .set_up = start_without_crash_file,
      .timed = paced,
      .tear_down = bench_stop,
      .floor = batch_floor},
     {.id = "W4j",
-     .name = "W4o with spool_before_end: written down as they end",
+     .name = "W4o with crash_safe: written down as they end",
      .count = PACED_SPANS,
-     .set_up = start_with_journal,
+     .set_up = start_with_crash_file,
      .timed = paced,
-     .tear_down = stop_with_journal,
-     .floor = journal_floor},
+     .tear_down = stop_with_crash_file,
+     .floor = crash_file_floor},
     {.id = "W4w",
      .name = "one wake of a thread that sleeps, for each of 512 spans",
      .value = wake_for_a_span,

@@ -36,32 +36,32 @@ start_viewer() {
     done
 }
 
-spool=$work/spool
-OTEL_C_SPOOL_DIRECTORY=$spool OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
+disk_queue=$work/disk_queue
+OTEL_C_DISK_QUEUE_DIRECTORY=$disk_queue OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
     "$program" >"$work/program" 2>&1
 expect "a program ends well with nobody there" $? 0
-expect "its spans are in the spool" "$(find "$spool" -name '*.otlp' | wc -l)" 1
+expect "its spans are in the disk queue" "$(find "$disk_queue" -name '*.otlp' | wc -l)" 1
 
 OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
-    "$tote" send --timeout-ms 200 "$spool" >"$work/away"
+    "$tote" send --timeout-ms 200 "$disk_queue" >"$work/away"
 expect "nobody takes them: the exit status says so" $? 1
 expect "and so do words" "$(cat "$work/away")" "0 spans delivered, 0 rejected, 1 batches left"
 
 start_viewer
-OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port "$tote" send "$spool" >"$work/back"
+OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port "$tote" send "$disk_queue" >"$work/back"
 expect "somebody takes them" $? 0
 expect "all" "$(cat "$work/back")" "1 spans delivered, 0 rejected, 0 batches left"
 timeout 30 tail --pid="$viewer" -f /dev/null
 expect "they arrive" "$(grep -c hello "$work/view")" 1
-expect "nothing is left" "$(find "$spool" -name '*.otlp' | wc -l)" 0
+expect "nothing is left" "$(find "$disk_queue" -name '*.otlp' | wc -l)" 0
 
 # A file says nothing about the protocol: whoever sends it uses its own.
 for protocols in "http/json http/protobuf" "http/protobuf http/json"; do
-    OTEL_EXPORTER_OTLP_PROTOCOL=${protocols% *} OTEL_C_SPOOL_DIRECTORY=$spool OTEL_LOG_LEVEL=none \
+    OTEL_EXPORTER_OTLP_PROTOCOL=${protocols% *} OTEL_C_DISK_QUEUE_DIRECTORY=$disk_queue OTEL_LOG_LEVEL=none \
         OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$program" >"$work/program" 2>&1
     start_viewer
     OTEL_EXPORTER_OTLP_PROTOCOL=${protocols#* } OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port \
-        "$tote" send "$spool" >"$work/translated"
+        "$tote" send "$disk_queue" >"$work/translated"
     expect "a queue of another protocol is sent" "$? $(cat "$work/translated")" \
         "0 1 spans delivered, 0 rejected, 0 batches left"
     timeout 30 tail --pid="$viewer" -f /dev/null
@@ -70,25 +70,25 @@ done
 
 # An endpoint that does not accept requests here, and then one that does: nothing is lost between.
 for _ in 1 2; do
-    OTEL_C_SPOOL_DIRECTORY=$spool OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
+    OTEL_C_DISK_QUEUE_DIRECTORY=$disk_queue OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
         "$program" >"$work/program" 2>&1
 done
 start_viewer 2
 OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://127.0.0.1:$port/elsewhere \
-    "$tote" send "$spool" >"$work/path" 2>"$work/path.err"
+    "$tote" send "$disk_queue" >"$work/path" 2>"$work/path.err"
 expect "a wrong path has an exit status of its own" $? 4
 expect "and loses nothing" "$(cat "$work/path")" "0 spans delivered, 0 rejected, 2 batches left
 the receiver does not accept them here: what is left stays, and nothing more is sent"
 expect "the cure is named" "$(grep -c 'answered 404.*check the path' "$work/path.err")" 1
-expect "the batches are there" "$(find "$spool" -name '*.otlp' | wc -l)" 2
-OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port "$tote" send "$spool" >"$work/path"
+expect "the batches are there" "$(find "$disk_queue" -name '*.otlp' | wc -l)" 2
+OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port "$tote" send "$disk_queue" >"$work/path"
 expect "the right path delivers them" "$? $(cat "$work/path")" \
     "0 2 spans delivered, 0 rejected, 0 batches left"
 timeout 30 tail --pid="$viewer" -f /dev/null
 
 # Nothing is left of what a receiver rejects, but it is no success.
 if command -v python3 >/dev/null; then
-    OTEL_C_SPOOL_DIRECTORY=$spool OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
+    OTEL_C_DISK_QUEUE_DIRECTORY=$disk_queue OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
         "$program" >"$work/program" 2>&1
     python3 - >"$work/reject" 2>/dev/null <<'END' &
 import http.server
@@ -108,41 +108,41 @@ END
         sleep 0.02
     done
     OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$(cat "$work/reject") OTEL_LOG_LEVEL=none \
-        "$tote" send "$spool" >"$work/rejected"
+        "$tote" send "$disk_queue" >"$work/rejected"
     expect "rejected spans are no success" "$? $(cat "$work/rejected")" \
         "4 0 spans delivered, 1 rejected, 0 batches left"
 fi
 
 # What cannot be opened or is damaged stays, is counted, and has an exit status of its own.
-OTEL_C_SPOOL_DIRECTORY=$spool OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
+OTEL_C_DISK_QUEUE_DIRECTORY=$disk_queue OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
     "$program" >"$work/program" 2>&1
-file=$(find "$spool" -name '*.otlp')
+file=$(find "$disk_queue" -name '*.otlp')
 chmod 666 "$file"
-: >"$spool/18eab4004c6e1b99-a5c3a138-00000001-2.otlp"
-chmod 600 "$spool/18eab4004c6e1b99-a5c3a138-00000001-2.otlp"
-OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none "$tote" send "$spool" >"$work/left"
+: >"$disk_queue/18eab4004c6e1b99-a5c3a138-00000001-2.otlp"
+chmod 600 "$disk_queue/18eab4004c6e1b99-a5c3a138-00000001-2.otlp"
+OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none "$tote" send "$disk_queue" >"$work/left"
 expect "what cannot be sent has an exit status of its own" $? 3
 expect "and is counted" "$(cat "$work/left")" "0 spans delivered, 0 rejected, 0 batches left
 1 files cannot be opened, 1 files are damaged"
 expect "what another user may write to stays" "$(ls "$file")" "$file"
 
-chmod 777 "$spool"
-OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$tote" send "$spool" >/dev/null 2>"$work/shared.err"
+chmod 777 "$disk_queue"
+OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$tote" send "$disk_queue" >/dev/null 2>"$work/shared.err"
 expect "a directory that every user may write to is refused" $? 3
 expect "with the reason" "$(grep -c 'every user may write to it (mode 0777)' "$work/shared.err")" 1
-chmod 700 "$spool"
+chmod 700 "$disk_queue"
 
 if [ "$(id -u)" = 0 ]; then
-    rm -rf "$spool"
-    OTEL_C_SPOOL_DIRECTORY=$spool OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 \
+    rm -rf "$disk_queue"
+    OTEL_C_DISK_QUEUE_DIRECTORY=$disk_queue OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 \
         OTEL_LOG_LEVEL=none "$program" >"$work/program" 2>&1
-    rm -f "$spool/tote.lock"
-    chown -R 65534 "$spool"
-    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$tote" send --timeout-ms 200 "$spool" >"$work/root"
+    rm -f "$disk_queue/tote.lock"
+    chown -R 65534 "$disk_queue"
+    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$tote" send --timeout-ms 200 "$disk_queue" >"$work/root"
     expect "root sends from the directory of another user" "$(cat "$work/root")" \
         "0 spans delivered, 0 rejected, 1 batches left"
-    expect "and has the lock" "$(ls "$spool/tote.lock")" "$spool/tote.lock"
-    expect "and leaves nothing that the user cannot open" "$(find "$spool" ! -user 65534)" ""
+    expect "and has the lock" "$(ls "$disk_queue/tote.lock")" "$disk_queue/tote.lock"
+    expect "and leaves nothing that the user cannot open" "$(find "$disk_queue" ! -user 65534)" ""
 fi
 
 "$tote" send "$work/nowhere" 2>"$work/nowhere.err"
@@ -150,8 +150,8 @@ expect "a directory that is not there is an error" $? 1
 expect "that says which" "$(cat "$work/nowhere.err")" "tote: send: there is no directory $work/nowhere"
 
 mkdir -m 700 "$work/queue"
-"$tote" send --journals "$work/nowhere" "$work/queue" 2>"$work/nowhere.err"
-expect "so is a directory of journals that is not there" "$? $(cat "$work/nowhere.err")" \
+"$tote" send --crash-safe-directory "$work/nowhere" "$work/queue" 2>"$work/nowhere.err"
+expect "so is a directory of crash-safe files that is not there" "$? $(cat "$work/nowhere.err")" \
     "1 tote: send: there is no directory $work/nowhere"
 (cd "$work" && "$tote" send -- -nowhere) 2>"$work/nowhere.err"
 expect "a directory behind -- is none of the options" "$? $(cat "$work/nowhere.err")" \
@@ -165,7 +165,7 @@ expect "a directory that is not a disk queue is an error" $? 1
 expect "of one line" "$(wc -l <"$work/other.out") $(grep -c 'other is not a disk queue' "$work/other.out")" "1 1"
 expect "nothing is created in it" "$(ls -A "$work/other")" lock
 
-"$tote" send --timeout-ms -1 "$spool" 2>"$work/number.err"
+"$tote" send --timeout-ms -1 "$disk_queue" 2>"$work/number.err"
 expect "a timeout out of range is an error" $? 2
 expect "that names the range" "$(head -1 "$work/number.err")" \
     "tote: send: --timeout-ms needs a number up to 86400000, which is not '-1'"

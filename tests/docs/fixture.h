@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <tote/exporters/memory.h>
+#include <tote/exporters/in_memory.h>
 #include <tote/tote.h>
 
 #define CHECK(condition)                                                                           \

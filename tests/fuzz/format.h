@@ -72,7 +72,7 @@ static inline void check_format(tote_propagator *in, tote_propagator *out, unsig
     tote_header headers[MOST_LINES];
     tote_header_array carrier = {.headers = headers};
 
-    tote_set_diagnostics(ignore_report, TOTE_LEVEL_WARN, NULL);
+    tote_diagnostics_set_handler(ignore_report, TOTE_LEVEL_WARN, NULL);
     carrier.count = split_headers((const char *)data, size, headers);
     tote_context *context =
         tote_propagator_extract(in, tote_context_root(), &carrier, tote_header_array_getter());

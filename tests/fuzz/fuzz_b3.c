@@ -8,8 +8,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static tote_propagator *single, *multi;
 
     if (!single) {
-        single = tote_propagator_new_b3();
-        multi = tote_propagator_new_b3_multi();
+        single = tote_propagator_b3_new();
+        multi = tote_propagator_b3_multi_new();
     }
     check_format(single, multi, 0, data, size);
     check_format(multi, single, 0, data, size);

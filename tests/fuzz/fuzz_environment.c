@@ -33,7 +33,7 @@ static bool is_normalized(void *arg, const char *name, size_t name_length, const
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static char buffer[TOTE_INJECT_BYTES];
+    static char buffer[TOTE_INJECT_BUFFER_BYTES];
     char *base[MOST_LINES + 1], *variables[MOST_VARIABLES];
     char *copy = malloc(size + 1);
     size_t seen = 0;

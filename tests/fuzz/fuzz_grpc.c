@@ -121,7 +121,7 @@ static void send_call(int fd, const uint8_t *data, size_t size, bool is_message)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct grpc_server *server;
-    char answer[4096];
+    char response[4096];
 
     server = server ? server : grpc_start(0, take, note);
     MUST(server);
@@ -140,7 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         send_call(fd, data + 1, size - 1, data[0] % 4 == 1);
     }
     shutdown(fd, SHUT_WR);
-    while (recv(fd, answer, sizeof answer, 0) > 0) {
+    while (recv(fd, response, sizeof response, 0) > 0) {
     }
     close(fd);
     return 0;

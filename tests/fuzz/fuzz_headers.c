@@ -15,10 +15,10 @@ static void set_propagators(const char *names) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     tote_header in[MOST_LINES], out[8];
-    static char buffer[TOTE_INJECT_BYTES];
+    static char buffer[TOTE_INJECT_BUFFER_BYTES];
     size_t count = split_headers((const char *)data, size, in);
 
-    tote_set_diagnostics(ignore_report, TOTE_LEVEL_WARN, NULL);
+    tote_diagnostics_set_handler(ignore_report, TOTE_LEVEL_WARN, NULL);
     set_propagators("b3,b3multi,jaeger,ottrace,opencensus,baggage,tracecontext");
     tote_context *context = tote_extract_headers(tote_context_root(), in, count);
     set_propagators("tracecontext,baggage");

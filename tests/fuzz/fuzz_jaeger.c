@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static tote_propagator *jaeger;
 
     if (!jaeger) {
-        jaeger = tote_propagator_new_jaeger(NULL);
+        jaeger = tote_propagator_jaeger_new(NULL);
     }
     check_format(jaeger, jaeger, 0, data, size);
     return 0;

@@ -24,10 +24,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     encode(TOTE_OTLP_ENCODING_PROTOBUF, borrowed);
     encode(TOTE_OTLP_ENCODING_JSON, borrowed);
     size_t parts = read_all(borrowed);
-    tote_span_data *copy = tote_span_data_ref(borrowed);
+    tote_span_data *copy = tote_span_data_copy(borrowed);
     MUST(copy);
     tote__read_span_clear(&span);
     MUST(read_all(copy) == parts);
-    tote_span_data_unref(copy);
+    tote_span_data_free(copy);
     return 0;
 }

@@ -9,7 +9,7 @@
 static void read_spans(tote_span_batch *batch) {
     const tote_span_data *const *spans = tote_span_batch_get_spans(batch);
     size_t count = spans ? batch->count : 0;
-    tote_span_data *kept = count ? tote_span_data_ref(spans[count - 1]) : NULL;
+    tote_span_data *kept = count ? tote_span_data_copy(spans[count - 1]) : NULL;
 
     for (size_t i = 0; i < count; i++) {
         const tote_resource *resource = tote_span_data_get_resource(spans[i]);
@@ -21,7 +21,7 @@ static void read_spans(tote_span_batch *batch) {
         const tote_instrumentation_scope *scope = tote_span_data_get_instrumentation_scope(kept);
         MUST(strlen(scope->name) + strlen(scope->version) + strlen(scope->schema_url) < SIZE_MAX);
         read_all(kept);
-        tote_span_data_unref(kept);
+        tote_span_data_free(kept);
     }
 }
 

@@ -76,7 +76,7 @@ static void tell(tote_span *span, struct input *input) {
             tote_span_add_link(span, tote_span_get_context(span), &attribute, 1);
             break;
         case 2:
-            tote_span_set_status(span, TOTE_STATUS_ERROR, key);
+            tote_span_set_status(span, TOTE_STATUS_CODE_ERROR, key);
             break;
         case 3:
             tote_span_update_name(span, key);
@@ -133,7 +133,7 @@ static tote_result check_spans(void *self, const tote_span_data *const *spans, s
     for (size_t i = 0; i < count; i++) {
         check(spans[i]);
     }
-    return TOTE_SUCCESS;
+    return TOTE_RESULT_SUCCESS;
 }
 
 static void ignore(tote_level level, const char *component, const char *message, void *user_data) {
@@ -147,9 +147,9 @@ static void start_sdk(void) {
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     tote_span_exporter *exporter = tote_span_exporter_new(&ops, NULL);
 
-    tote_set_diagnostics(ignore, TOTE_LEVEL_ERROR, NULL);
+    tote_diagnostics_set_handler(ignore, TOTE_LEVEL_ERROR, NULL);
     options.ignore_environment = true;
-    batch.mode = TOTE_EXPORT_MODE_AT_END;
+    batch.mode = TOTE_EXPORT_MODE_SIMPLE;
     options.batch = &batch;
     options.exporters = &exporter;
     options.exporter_count = 1;

@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static tote_propagator *xray;
 
     if (!xray) {
-        xray = tote_propagator_new_xray();
+        xray = tote_propagator_xray_new();
     }
     check_format(xray, xray, 0, data, size);
     return 0;

@@ -14,7 +14,7 @@ enum { MOST_LINES = 64, MOST_WRITTEN = MOST_LINES + 16 };
 struct written {
     tote_header headers[MOST_WRITTEN];
     size_t count;
-    char buffer[TOTE_INJECT_BYTES];
+    char buffer[TOTE_INJECT_BUFFER_BYTES];
 };
 
 static inline void ignore_report(tote_level level, const char *component, const char *message,
@@ -28,7 +28,7 @@ static inline void use_propagator(const char *names) {
 
     if (!is_done) {
         tote_propagator *propagator = tote_propagator_from_names(names);
-        tote_set_diagnostics(ignore_report, TOTE_LEVEL_WARN, NULL);
+        tote_diagnostics_set_handler(ignore_report, TOTE_LEVEL_WARN, NULL);
         tote_propagator_set_global(propagator);
         tote_propagator_unref(propagator);
         is_done = true;

@@ -54,7 +54,7 @@ static size_t read_all(const tote_span_data *span) {
     MUST(strlen(tote_span_data_get_name(span)) < SIZE_MAX);
     MUST(strlen(tote_span_data_get_status_description(span)) < SIZE_MAX);
     MUST(tote_span_data_get_kind(span) <= TOTE_SPAN_KIND_CONSUMER);
-    MUST(tote_span_data_get_status_code(span) <= TOTE_STATUS_ERROR);
+    MUST(tote_span_data_get_status_code(span) <= TOTE_STATUS_CODE_ERROR);
     read_context(tote_span_data_get_context(span));
     read_context(tote_span_data_get_parent(span));
     return read_parts(span);

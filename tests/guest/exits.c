@@ -38,7 +38,7 @@ static void work(void) {
 
 /* Nobody receives, so nothing is delivered; but it is known in time. */
 static int close_sdk(void) {
-    return tote_sdk_close(&sdk, TIMEOUT_MS) == TOTE_TIMED_OUT ? 1 : 0;
+    return tote_sdk_close(&sdk, TIMEOUT_MS) == TOTE_RESULT_TIMEOUT ? 1 : 0;
 }
 
 static void close_at_exit(void) {

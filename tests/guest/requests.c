@@ -68,13 +68,13 @@ static void end_spans(void) {
 static void turn(tote_sdk *sdk) {
     int fd = tote_sdk_get_poll_fd(sdk);
     int due_ms = tote_sdk_get_poll_timeout_ms(sdk);
-    long wait_ms = due_ms < 0 || due_ms > 100 ? 100 : due_ms;
-    struct timeval timeout = {wait_ms / 1000, wait_ms % 1000 * 1000};
+    long retry_after_ms = due_ms < 0 || due_ms > 100 ? 100 : due_ms;
+    struct timeval timeout = {retry_after_ms / 1000, retry_after_ms % 1000 * 1000};
     fd_set readable;
 
     FD_ZERO(&readable);
     FD_SET(fd, &readable);
-    if (wait_ms) {
+    if (retry_after_ms) {
         select(fd + 1, &readable, NULL, NULL, &timeout);
     }
     tote_sdk_poll(sdk);
@@ -102,8 +102,8 @@ static int send_requests(const char *url, const char *mode, size_t count) {
     otlp.endpoint = url;
     otlp.protocol =
         strcmp(mode, "grpc") == 0 ? TOTE_OTLP_PROTOCOL_GRPC : TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF;
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
-    batch.mode = is_by_host ? TOTE_EXPORT_MODE_BY_HOST : TOTE_EXPORT_MODE_BY_WORKER;
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
+    batch.mode = is_by_host ? TOTE_EXPORT_MODE_HOST_DRIVEN : TOTE_EXPORT_MODE_WORKER;
     batch.max_export_batch_size = BATCH;
     batch.schedule_delay_ms = 3600000;
     options.ignore_environment = true;
@@ -118,7 +118,7 @@ static int send_requests(const char *url, const char *mode, size_t count) {
         end_spans();
         wait_for(sdk, (i + 1) * BATCH, is_by_host);
     }
-    return tote_sdk_close(&sdk, 10000) == TOTE_SUCCESS ? 0 : 1;
+    return tote_sdk_close(&sdk, 10000) == TOTE_RESULT_SUCCESS ? 0 : 1;
 }
 
 int main(int argc, char **argv) {

@@ -20,7 +20,7 @@ enum { SPANS = 10, TIMEOUT_MS = 20000, SHORT_MS = 300 };
 static struct {
     struct receiver *receiver;
     char directory[64];
-    char journals[80];
+    char crash_files[80];
     tote_otlp_options otlp;
     tote_batch_options batch;
     tote_sdk *sdk;
@@ -45,13 +45,13 @@ static int tear_down(void **state) {
     (void)state;
     tote_sdk_close(&f.sdk, TIMEOUT_MS);
     receiver_stop(f.receiver);
-    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
     snprintf(command, sizeof command, "rm -rf '%s'", f.directory);
     return system(command);
 }
 
 static void start(void) {
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&f.otlp);
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&f.otlp);
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
     options.exporters = &exporter;
@@ -81,7 +81,7 @@ static tote_stats stats(void) {
  */
 static void *work_while_cancelled(void *arg) {
     pthread_cancel(pthread_self());
-    tote_diagnose(TOTE_LEVEL_ERROR, "test", "a line for standard error");
+    tote_diagnostics_report(TOTE_LEVEL_ERROR, "test", "a line for standard error");
     end_spans(SPANS);
     tote_sdk_get_poll_fd(f.sdk);
     tote_sdk_get_poll_timeout_ms(f.sdk);
@@ -108,7 +108,7 @@ static void work_in_a_cancelled_thread(void) {
     assert_ptr_equal(result, PTHREAD_CANCELED);
     assert_true(atomic_load(&f.has_returned));
     assert_int_equal(received_spans(f.receiver, NULL), 2 * SPANS);
-    assert_int_equal(tote_sdk_close(&f.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_close(&f.sdk, TIMEOUT_MS), TOTE_RESULT_SUCCESS);
 }
 
 static void no_call_is_a_cancellation_point(void **state) {
@@ -118,23 +118,23 @@ static void no_call_is_a_cancellation_point(void **state) {
 
 static void nor_where_the_hosts_loop_exports(void **state) {
     (void)state;
-    f.batch.mode = TOTE_EXPORT_MODE_BY_HOST;
+    f.batch.mode = TOTE_EXPORT_MODE_HOST_DRIVEN;
     f.batch.max_export_batch_size = SPANS / 2;
     work_in_a_cancelled_thread();
 }
 
 static void nor_where_each_span_is_exported_as_it_ends(void **state) {
     (void)state;
-    f.batch.mode = TOTE_EXPORT_MODE_AT_END;
+    f.batch.mode = TOTE_EXPORT_MODE_SIMPLE;
     work_in_a_cancelled_thread();
 }
 
 static void nor_where_each_span_is_written_to_a_file(void **state) {
     (void)state;
-    snprintf(f.journals, sizeof f.journals, "%s/own", f.directory);
-    f.otlp.spool_directory = f.directory;
-    f.otlp.spool_before_end = true;
-    f.otlp.journal_directory = f.journals;
+    snprintf(f.crash_files, sizeof f.crash_files, "%s/own", f.directory);
+    f.otlp.disk_queue_directory = f.directory;
+    f.otlp.crash_safe = true;
+    f.otlp.crash_safe_directory = f.crash_files;
     work_in_a_cancelled_thread();
 }
 
@@ -150,11 +150,11 @@ static void a_flush_that_is_cancelled_ends_and_exporting_goes_on(void **state) {
     void *result = NULL;
 
     (void)state;
-    f.batch.mode = TOTE_EXPORT_MODE_BY_HOST;
+    f.batch.mode = TOTE_EXPORT_MODE_HOST_DRIVEN;
     f.batch.schedule_delay_ms = 3600000;
     f.otlp.timeout_ms = 2 * SHORT_MS; /* the request that hangs is lost */
-    f.otlp.retry_first_ms = f.otlp.retry_longest_ms = 1;
-    receiver_set_answer(f.receiver, (struct receiver_answer){.manner = RECEIVER_HANGS});
+    f.otlp.initial_backoff_ms = f.otlp.max_backoff_ms = 1;
+    receiver_set_response(f.receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     start();
     end_spans(SPANS);
     assert_int_equal(pthread_create(&thread, NULL, flush, NULL), 0);
@@ -164,7 +164,7 @@ static void a_flush_that_is_cancelled_ends_and_exporting_goes_on(void **state) {
     assert_int_equal(pthread_cancel(thread), 0);
     assert_int_equal(pthread_join(thread, &result), 0);
     assert_ptr_equal(result, PTHREAD_CANCELED);
-    receiver_set_answer(f.receiver, (struct receiver_answer){.manner = RECEIVER_ANSWERS});
+    receiver_set_response(f.receiver, (struct receiver_response){.manner = RECEIVER_RESPONSES});
     end_spans(SPANS);
     tote_sdk_shutdown(f.sdk, TIMEOUT_MS);
     assert_int_equal(stats().exported, SPANS);

@@ -37,7 +37,7 @@ enum { FILE_OF_HOST, DIRECTORY_OF_HOST, SOCKET_OF_HOST, KINDS, LOOP_OF_HOST = KI
 static struct {
     char folder[64];
     char queue[128];
-    char journals[128];
+    char crash_files[128];
     char lines[128]; /* a file */
     struct receiver *receiver;
     tote_otlp_options otlp;
@@ -61,14 +61,15 @@ static int set_up(void **state) {
         return -1;
     }
     snprintf(f.queue, sizeof f.queue, "%s/queue", f.folder);
-    snprintf(f.journals, sizeof f.journals, "%s/journals", f.folder);
+    snprintf(f.crash_files, sizeof f.crash_files, "%s/crash_safe_files", f.folder);
     snprintf(f.lines, sizeof f.lines, "%s/lines", f.folder);
     f.receiver = receiver_start();
     f.otlp.ignore_environment = true;
     f.otlp.endpoint = receiver_url(f.receiver);
-    f.otlp.retry_first_ms = f.otlp.retry_longest_ms = 3600000; /* no attempt while numbers change */
+    f.otlp.initial_backoff_ms = f.otlp.max_backoff_ms =
+        3600000; /* no attempt while numbers change */
     f.batch.schedule_delay_ms = 3600000;
-    tote_set_diagnostics(NULL, TOTE_LEVEL_NONE, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_NONE, NULL);
     return f.receiver ? 0 : -1;
 }
 
@@ -77,7 +78,7 @@ static int tear_down(void **state) {
 
     (void)state;
     receiver_stop(f.receiver);
-    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
     snprintf(command, sizeof command, "rm -rf '%s'", f.folder);
     return system(command);
 }
@@ -315,16 +316,16 @@ static void run_kinds(void (*work)(void)) {
 }
 
 static void send_before_and_after(void) {
-    start_with(tote_otlp_exporter_new(&f.otlp));
+    start_with(tote_span_exporter_otlp_new(&f.otlp));
     end_spans(1);
-    EXPECT(tote_sdk_force_flush(f.sdk, TIMEOUT_MS) == TOTE_SUCCESS);
+    EXPECT(tote_sdk_force_flush(f.sdk, TIMEOUT_MS) == TOTE_RESULT_SUCCESS);
     close_all();
     end_spans(1);
-    EXPECT(tote_sdk_force_flush(f.sdk, TIMEOUT_MS) == TOTE_SUCCESS);
+    EXPECT(tote_sdk_force_flush(f.sdk, TIMEOUT_MS) == TOTE_RESULT_SUCCESS);
     EXPECT(stats().exported == 2);
     expect_untouched();
     close_all();
-    EXPECT(tote_sdk_close(&f.sdk, TIMEOUT_MS) == TOTE_SUCCESS);
+    EXPECT(tote_sdk_close(&f.sdk, TIMEOUT_MS) == TOTE_RESULT_SUCCESS);
     expect_untouched();
 }
 
@@ -339,12 +340,12 @@ static void spans_are_delivered_by_another_connection(void **state) {
 /* Without a kept socket, the epoll instance alone has to be known again. */
 static void close_between_connections(void) {
     f.otlp.endpoint = "http://127.0.0.1:1";
-    start_with(tote_otlp_exporter_new(&f.otlp));
+    start_with(tote_span_exporter_otlp_new(&f.otlp));
     end_spans(1);
-    EXPECT(tote_sdk_force_flush(f.sdk, 300) != TOTE_SUCCESS);
+    EXPECT(tote_sdk_force_flush(f.sdk, 300) != TOTE_RESULT_SUCCESS);
     close_all();
     end_spans(1);
-    EXPECT(tote_sdk_force_flush(f.sdk, 300) != TOTE_SUCCESS);
+    EXPECT(tote_sdk_force_flush(f.sdk, 300) != TOTE_RESULT_SUCCESS);
     expect_untouched();
     tote_sdk_close(&f.sdk, 300);
     expect_untouched();
@@ -359,7 +360,7 @@ static void an_epoll_instance_of_the_host_is_left_as_it_is(void **state) {
 
 static void spans_are_delivered_by_the_hosts_loop(void **state) {
     (void)state;
-    f.batch.mode = TOTE_EXPORT_MODE_BY_HOST;
+    f.batch.mode = TOTE_EXPORT_MODE_HOST_DRIVEN;
     run_kinds(send_before_and_after);
     assert_int_equal(receiver_wait(f.receiver, 2 * KINDS), 2 * KINDS);
 }
@@ -376,7 +377,7 @@ static void turn_until_exported(uint64_t count) {
 }
 
 static void turn_before_and_after(void) {
-    start_with(tote_otlp_exporter_new(&f.otlp));
+    start_with(tote_span_exporter_otlp_new(&f.otlp));
     EXPECT(tote_sdk_get_poll_fd(f.sdk) >= 0);
     end_spans(1);
     turn_until_exported(1);
@@ -397,7 +398,7 @@ static void turn_before_and_after(void) {
 
 static void the_host_asks_for_another_descriptor_for_its_loop(void **state) {
     (void)state;
-    f.batch.mode = TOTE_EXPORT_MODE_BY_HOST;
+    f.batch.mode = TOTE_EXPORT_MODE_HOST_DRIVEN;
     f.batch.max_export_batch_size = 1;
     run_kinds(turn_before_and_after);
     assert_int_equal(receiver_wait(f.receiver, 2 * KINDS), 2 * KINDS);
@@ -405,7 +406,7 @@ static void the_host_asks_for_another_descriptor_for_its_loop(void **state) {
 
 static void close_during_a_request(void) {
     f.batch.max_export_batch_size = 1;
-    start_with(tote_otlp_exporter_new(&f.otlp));
+    start_with(tote_span_exporter_otlp_new(&f.otlp));
     end_spans(1);
     tote_sdk_force_flush(f.sdk, 300); /* the request is under way */
     close_all();
@@ -415,21 +416,21 @@ static void close_during_a_request(void) {
 
 static void a_request_that_is_under_way_touches_nothing(void **state) {
     (void)state;
-    receiver_set_answer(f.receiver, (struct receiver_answer){.manner = RECEIVER_HANGS});
+    receiver_set_response(f.receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     run_kinds(close_during_a_request);
-    f.batch.mode = TOTE_EXPORT_MODE_BY_HOST;
+    f.batch.mode = TOTE_EXPORT_MODE_HOST_DRIVEN;
     run_kinds(close_during_a_request);
 }
 
 static void save_before_and_after(void) {
     f.otlp.endpoint = "http://127.0.0.1:1";
-    start_with(tote_otlp_exporter_new(&f.otlp));
+    start_with(tote_span_exporter_otlp_new(&f.otlp));
     end_spans(1);
     tote_sdk_force_flush(f.sdk, TIMEOUT_MS);
     close_all();
     end_spans(1);
     tote_sdk_force_flush(f.sdk, TIMEOUT_MS);
-    EXPECT(stats().spooled == 2);
+    EXPECT(stats().in_disk_queue == 2);
     expect_untouched();
     close_all();
     tote_sdk_close(&f.sdk, TIMEOUT_MS);
@@ -437,22 +438,22 @@ static void save_before_and_after(void) {
 }
 
 static uint64_t deliver(void) {
-    tote_spool_report report = {.struct_size = sizeof report};
+    tote_disk_queue_report report = {.struct_size = sizeof report};
 
-    assert_int_equal(tote_otlp_send_spool(&f.otlp, TIMEOUT_MS, &report), TOTE_SUCCESS);
+    assert_int_equal(tote_otlp_disk_queue_send(&f.otlp, TIMEOUT_MS, &report), TOTE_RESULT_SUCCESS);
     return report.delivered;
 }
 
 static void the_disk_queue_is_opened_again(void **state) {
     (void)state;
-    f.otlp.spool_directory = f.queue;
+    f.otlp.disk_queue_directory = f.queue;
     run_kinds(save_before_and_after);
     assert_int_equal(deliver(), 2 * KINDS);
 }
 
 static void secure_before_and_after(void) {
     f.otlp.endpoint = "http://127.0.0.1:1";
-    start_with(tote_otlp_exporter_new(&f.otlp));
+    start_with(tote_span_exporter_otlp_new(&f.otlp));
     end_spans(10);
     close_all();
     end_spans(1);
@@ -466,8 +467,8 @@ static void secure_before_and_after(void) {
 }
 
 static void check_that_spans_outlive(void) {
-    f.otlp.spool_directory = f.queue;
-    f.otlp.spool_before_end = true;
+    f.otlp.disk_queue_directory = f.queue;
+    f.otlp.crash_safe = true;
     for (f.kind = 0; f.kind < KINDS; f.kind++) {
         run(secure_before_and_after, SIGKILL);
     }
@@ -481,7 +482,7 @@ static void crash_safe_spans_outlive_the_process(void **state) {
 
 static void crash_safe_spans_in_a_file_outlive_the_process(void **state) {
     (void)state;
-    f.otlp.journal_directory = f.journals;
+    f.otlp.crash_safe_directory = f.crash_files;
     check_that_spans_outlive();
 }
 
@@ -489,12 +490,12 @@ static void write_lines_before_and_after(void) {
     tote_otlp_file_options options = TOTE_OTLP_FILE_OPTIONS_INIT;
 
     options.path = f.lines;
-    start_with(tote_otlp_file_exporter_new(&options));
+    start_with(tote_span_exporter_otlp_file_new(&options));
     end_spans(1);
-    EXPECT(tote_sdk_force_flush(f.sdk, TIMEOUT_MS) == TOTE_SUCCESS);
+    EXPECT(tote_sdk_force_flush(f.sdk, TIMEOUT_MS) == TOTE_RESULT_SUCCESS);
     close_all();
     end_spans(1);
-    EXPECT(tote_sdk_force_flush(f.sdk, TIMEOUT_MS) == TOTE_SUCCESS);
+    EXPECT(tote_sdk_force_flush(f.sdk, TIMEOUT_MS) == TOTE_RESULT_SUCCESS);
     expect_untouched();
     close_all();
     tote_sdk_close(&f.sdk, TIMEOUT_MS);

@@ -42,10 +42,10 @@ static int set_up(void **state) {
     host.receiver = receiver_start();
     host.otlp.ignore_environment = true;
     host.otlp.endpoint = receiver_url(host.receiver);
-    host.batch.mode = TOTE_EXPORT_MODE_BY_HOST;
+    host.batch.mode = TOTE_EXPORT_MODE_HOST_DRIVEN;
     host.batch.max_export_batch_size = BATCH;
     host.batch.schedule_delay_ms = 3600000;
-    tote_set_diagnostics(count_diagnostic, TOTE_LEVEL_WARN, NULL);
+    tote_diagnostics_set_handler(count_diagnostic, TOTE_LEVEL_WARN, NULL);
     return host.receiver ? 0 : -1;
 }
 
@@ -53,7 +53,7 @@ static int tear_down(void **state) {
     (void)state;
     receiver_stop(host.receiver);
     tote_sdk_close(&host.sdk, 0);
-    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
     return 0;
 }
 
@@ -70,7 +70,7 @@ static void start_with(tote_span_exporter *exporter) {
 }
 
 static void start(void) {
-    start_with(tote_otlp_exporter_new(&host.otlp));
+    start_with(tote_span_exporter_otlp_new(&host.otlp));
 }
 
 static void end_spans(size_t count) {
@@ -86,8 +86,8 @@ static tote_stats stats(void) {
     assert_true(tote_sdk_get_stats(host.sdk, &stats));
     assert_int_equal(stats.ended, stats.exported + stats.rejected + stats.dropped_queue_full +
                                       stats.dropped_too_large + stats.dropped_retries_exhausted +
-                                      stats.dropped_shutdown + stats.dropped_memory +
-                                      stats.waiting + stats.in_flight);
+                                      stats.dropped_shutdown + stats.dropped_out_of_memory +
+                                      stats.queued + stats.in_flight);
     return stats;
 }
 
@@ -111,7 +111,7 @@ static void turn(void) {
 static void loop_until_settled(size_t count) {
     uint64_t end = tote__deadline_in(SAFETY_NET_MS);
 
-    while (stats().ended - stats().waiting - stats().in_flight < count) {
+    while (stats().ended - stats().queued - stats().in_flight < count) {
         assert_true(tote__clock_monotonic() < end);
         turn();
     }
@@ -156,7 +156,7 @@ static void less_than_a_batch_is_exported_when_it_is_time(void **state) {
 /* The contract of tote_sdk_get_poll_timeout_ms(): a loop is not woken for an empty queue */
 static void without_a_delay_spans_are_exported_at_once_and_an_idle_loop_sleeps(void **state) {
     (void)state;
-    host.batch.schedule_delay_ms = TOTE_NOTHING;
+    host.batch.schedule_delay_ms = TOTE_OPTION_ZERO;
     start();
     for (size_t round = 1; round <= 3; round++) {
         assert_in_range(tote_sdk_get_poll_timeout_ms(host.sdk), 1000, 5000);
@@ -177,7 +177,7 @@ static void polling_with_nothing_to_do_does_nothing(void **state) {
     for (int i = 0; i < 100; i++) {
         tote_sdk_poll(host.sdk);
     }
-    assert_int_equal(stats().waiting, BATCH - 1);
+    assert_int_equal(stats().queued, BATCH - 1);
     assert_false(is_readable());
     assert_in_range(tote_sdk_get_poll_timeout_ms(host.sdk), 1, 3600000);
     assert_int_equal(receiver_wait(host.receiver, 0), 0);
@@ -187,11 +187,11 @@ static void polling_with_nothing_to_do_does_nothing(void **state) {
 static void a_receiver_that_hangs_does_not_hold_the_loop_up(void **state) {
     (void)state;
     host.otlp.timeout_ms = 300;
-    receiver_set_answer(host.receiver, (struct receiver_answer){.manner = RECEIVER_HANGS});
+    receiver_set_response(host.receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     start();
     end_spans(BATCH);
     size_t turns = 0;
-    while (stats().ended - stats().waiting - stats().in_flight < BATCH) {
+    while (stats().ended - stats().queued - stats().in_flight < BATCH) {
         tote_sdk_poll(host.sdk); /* would be one call, if it waited */
         turns++;
     }
@@ -206,7 +206,7 @@ static void a_turn_that_has_used_its_budget_leaves_the_rest_to_the_next(void **s
     start();
     end_spans(20 * BATCH);
     tote_sdk_poll(host.sdk);
-    assert_true(stats().waiting > 0);
+    assert_true(stats().queued > 0);
     assert_true(is_readable());
     loop_until_settled(20 * BATCH);
     assert_int_equal(stats().exported, 20 * BATCH);
@@ -217,14 +217,14 @@ static void a_flush_does_the_work_itself_and_keeps_its_deadline(void **state) {
     (void)state;
     start();
     end_spans(3 * BATCH + 1);
-    assert_int_equal(tote_sdk_force_flush(host.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(host.sdk, TIMEOUT_MS), TOTE_RESULT_SUCCESS);
     assert_int_equal(received_spans(host.receiver, NULL), 3 * BATCH + 1);
 
-    receiver_set_answer(host.receiver, (struct receiver_answer){.manner = RECEIVER_HANGS});
+    receiver_set_response(host.receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     end_spans(1);
-    assert_int_equal(tote_sdk_force_flush(host.sdk, 50), TOTE_TIMED_OUT);
+    assert_int_equal(tote_sdk_force_flush(host.sdk, 50), TOTE_RESULT_TIMEOUT);
     assert_int_equal(stats().in_flight, 1);
-    assert_int_equal(tote_sdk_force_flush(host.sdk, 0), TOTE_TIMED_OUT);
+    assert_int_equal(tote_sdk_force_flush(host.sdk, 0), TOTE_RESULT_TIMEOUT);
 }
 
 /* Spec: trace/sdk.md#shutdown-1 */
@@ -232,7 +232,7 @@ static void a_shutdown_exports_what_waits_or_counts_it(void **state) {
     (void)state;
     start();
     end_spans(BATCH + 1);
-    assert_int_equal(tote_sdk_shutdown(host.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_shutdown(host.sdk, TIMEOUT_MS), TOTE_RESULT_SUCCESS);
     assert_int_equal(received_spans(host.receiver, NULL), BATCH + 1);
     end_spans(1);
     assert_int_equal(stats().exported, BATCH + 1);
@@ -241,10 +241,10 @@ static void a_shutdown_exports_what_waits_or_counts_it(void **state) {
     assert_false(is_readable());
     tote_sdk_close(&host.sdk, 0);
 
-    receiver_set_answer(host.receiver, (struct receiver_answer){.manner = RECEIVER_HANGS});
+    receiver_set_response(host.receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     start();
     end_spans(BATCH + 1);
-    assert_int_equal(tote_sdk_shutdown(host.sdk, 50), TOTE_TIMED_OUT);
+    assert_int_equal(tote_sdk_shutdown(host.sdk, 50), TOTE_RESULT_TIMEOUT);
     assert_int_equal(stats().dropped_shutdown, BATCH + 1);
 }
 
@@ -253,7 +253,7 @@ static void a_connection_that_the_receiver_closes_is_no_work(void **state) {
     (void)state;
     start();
     end_spans(BATCH);
-    assert_int_equal(tote_sdk_force_flush(host.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(host.sdk, TIMEOUT_MS), TOTE_RESULT_SUCCESS);
     receiver_stop(host.receiver);
     host.receiver = receiver_start();
     for (int i = 0; i < 3; i++) { /* at most one turn to hear of it */
@@ -304,12 +304,12 @@ static void a_forked_child_has_a_loop_of_its_own(void **state) {
         }
         loop_until_settled(BATCH);
         end_spans(1);
-        _exit(tote_sdk_close(&host.sdk, TIMEOUT_MS) == TOTE_SUCCESS ? 0 : 4);
+        _exit(tote_sdk_close(&host.sdk, TIMEOUT_MS) == TOTE_RESULT_SUCCESS ? 0 : 4);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     assert_int_equal(tote_sdk_get_poll_fd(host.sdk), parents);
-    assert_int_equal(tote_sdk_force_flush(host.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(host.sdk, TIMEOUT_MS), TOTE_RESULT_SUCCESS);
     assert_int_equal(stats().exported, BATCH + 3);
     assert_int_equal(received_spans(host.receiver, NULL), BATCH + 3 + BATCH + 1);
 }
@@ -329,7 +329,7 @@ static tote_result export_own(void *self, const tote_span_data *const *spans, si
     tote_span_close(&span);
     own.flush = tote_sdk_force_flush(host.sdk, TIMEOUT_MS);
     own.spans += count;
-    return TOTE_SUCCESS;
+    return TOTE_RESULT_SUCCESS;
 }
 
 /* The contract of tote_sdk_poll(): it is called there, and what it calls is not traced */
@@ -345,14 +345,14 @@ static void an_exporter_of_the_hosts_own_is_called_by_the_loop(void **state) {
     loop_until_settled(2 * BATCH);
     assert_int_equal(own.spans, 2 * BATCH);
     assert_false(own.was_traced);
-    assert_int_equal(own.flush, TOTE_FAILURE); /* it cannot wait for itself */
+    assert_int_equal(own.flush, TOTE_RESULT_FAILURE); /* it cannot wait for itself */
 }
 
 /* The contract of tote_sdk_poll() and tote_sdk_force_flush(): from any thread */
 static void *flush_again_and_again(void *arg) {
     for (int i = 0; i < 50; i++) {
         end_spans(3);
-        assert_int_equal(tote_sdk_force_flush(host.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+        assert_int_equal(tote_sdk_force_flush(host.sdk, TIMEOUT_MS), TOTE_RESULT_SUCCESS);
     }
     return arg;
 }
@@ -380,7 +380,7 @@ static void threads_that_flush_take_turns_with_the_loop(void **state) {
 /* The contract of tote_sdk_get_poll_fd() */
 static void in_other_modes_there_is_nothing_to_wait_for(void **state) {
     (void)state;
-    host.batch.mode = TOTE_EXPORT_MODE_BY_WORKER;
+    host.batch.mode = TOTE_EXPORT_MODE_WORKER;
     start();
     assert_int_equal(tote_sdk_get_poll_fd(host.sdk), -1);
     assert_int_equal(tote_sdk_get_poll_timeout_ms(host.sdk), -1);

@@ -3,8 +3,8 @@
  * test_kill.c - a service under load is killed, again and again: no span is lost whose end had
  * returned
  *
- * Services die one after the other over one spool; who comes next delivers what was left, and in
- * the end somebody else does. Meanwhile the receiver is up, down, or now this and now that.
+ * Services die one after the other over one disk queue; who comes next delivers what was left, and
+ * in the end somebody else does. Meanwhile the receiver is up, down, or now this and now that.
  */
 #include "support.h"
 
@@ -26,11 +26,11 @@
 
 enum {
     GROUPS = 20,
-    KILLS = 10, /* in a group: one receiver, one spool */
+    KILLS = 10, /* in a group: one receiver, one disk queue */
     THREADS = 2,
     MOST_SPANS = 20000, /* of a thread */
     BATCH = 64,
-    MOST_TWICE = 512, /* after a kill: one request, of the queue or of the spool */
+    MOST_TWICE = 512, /* after a kill: one request, of the queue or of the disk queue */
     TIMEOUT_MS = 30000
 };
 
@@ -57,13 +57,13 @@ static int set_up(void **state) {
     f.otlp = (tote_otlp_options)TOTE_OTLP_OPTIONS_INIT;
     f.otlp.ignore_environment = true;
     f.otlp.endpoint = receiver_url(f.receiver);
-    f.otlp.spool_directory = f.directory;
-    f.otlp.spool_before_end = true;
-    f.otlp.retry_first_ms = 5;
-    f.otlp.retry_longest_ms = 20;
+    f.otlp.disk_queue_directory = f.directory;
+    f.otlp.crash_safe = true;
+    f.otlp.initial_backoff_ms = 5;
+    f.otlp.max_backoff_ms = 20;
     f.otlp.timeout_ms = 1000;
     memset(f.seen, 0, sizeof f.seen);
-    tote_set_diagnostics(NULL, TOTE_LEVEL_NONE, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_NONE, NULL);
     return f.receiver && f.progress != MAP_FAILED && mkdtemp(f.directory) ? 0 : -1;
 }
 
@@ -111,7 +111,7 @@ static void *work(void *arg) {
 static void serve(unsigned number) {
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&f.otlp);
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&f.otlp);
     struct worker workers[THREADS];
     pthread_t thread;
 
@@ -136,26 +136,26 @@ static void serve(unsigned number) {
 
 /* A receiver's day. */
 static void be_up(long us) {
-    receiver_set_answer(f.receiver, (struct receiver_answer){.manner = RECEIVER_ANSWERS});
+    receiver_set_response(f.receiver, (struct receiver_response){.manner = RECEIVER_RESPONSES});
     pause_us(us);
 }
 
 static void be_down(long us) {
-    receiver_set_answer(f.receiver, (struct receiver_answer){.manner = RECEIVER_CLOSES});
+    receiver_set_response(f.receiver, (struct receiver_response){.manner = RECEIVER_CLOSES});
     pause_us(us);
 }
 
 static void be_now_this_now_that(long us) {
-    static const struct receiver_answer answers[] = {
-        {.manner = RECEIVER_ANSWERS},
+    static const struct receiver_response responses[] = {
+        {.manner = RECEIVER_RESPONSES},
         {.manner = RECEIVER_CLOSES},
-        {.manner = RECEIVER_ANSWERS, .status = 503},
+        {.manner = RECEIVER_RESPONSES, .status = 503},
         {.manner = RECEIVER_CLOSES_MIDWAY, .body_size = 100},
-        {.manner = RECEIVER_ANSWERS, .delay_ms = 3},
+        {.manner = RECEIVER_RESPONSES, .delay_ms = 3},
     };
 
     for (long left = us; left > 0; left -= 2000) {
-        receiver_set_answer(f.receiver, answers[(size_t)random() % TOTE_COUNT_OF(answers)]);
+        receiver_set_response(f.receiver, responses[(size_t)random() % TOTE_COUNT_OF(responses)]);
         pause_us(2000);
     }
 }
@@ -206,7 +206,7 @@ static size_t count_missing(void) {
  * counters name
  */
 static void no_span_is_lost_that_had_ended_before_a_kill(void **state) {
-    tote_spool_report report = {.struct_size = sizeof report};
+    tote_disk_queue_report report = {.struct_size = sizeof report};
 
     (void)state;
     f.twice = 0;
@@ -214,7 +214,7 @@ static void no_span_is_lost_that_had_ended_before_a_kill(void **state) {
         run_and_kill(i);
     }
     be_up(0);
-    assert_int_equal(tote_otlp_send_spool(&f.otlp, TIMEOUT_MS, &report), TOTE_SUCCESS);
+    assert_int_equal(tote_otlp_disk_queue_send(&f.otlp, TIMEOUT_MS, &report), TOTE_RESULT_SUCCESS);
     assert_int_equal(report.lost, 0);
     received_taken_spans(f.receiver, see);
     assert_int_equal(count_missing(), 0);

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tote/exporters/memory.h"
+#include "tote/exporters/in_memory.h"
 #include "tote/sdk.h"
 #include "tote/tote.h"
 
@@ -38,17 +38,17 @@ static int run_child(int (*run)(void)) {
 static int enter_in(int way) {
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
-    tote_memory *memory = tote_memory_new();
-    tote_span_exporter *exporter = tote_memory_exporter_new(memory);
+    tote_in_memory_spans *memory = tote_in_memory_spans_new();
+    tote_span_exporter *exporter = tote_span_exporter_in_memory_new(memory);
 
-    batch.mode = way == BY_HOST ? TOTE_EXPORT_MODE_BY_HOST : TOTE_EXPORT_MODE_BY_WORKER;
+    batch.mode = way == BY_HOST ? TOTE_EXPORT_MODE_HOST_DRIVEN : TOTE_EXPORT_MODE_WORKER;
     options.batch = &batch;
     options.exporters = &exporter;
     options.exporter_count = 1;
     tote_sdk *sdk = tote_sdk_start(&options);
     int error = way == IN_CHILD ? run_child(enter_namespace) : enter_namespace();
     tote_sdk_close(&sdk, 1000);
-    tote_memory_unref(memory);
+    tote_in_memory_spans_unref(memory);
     return error;
 }
 

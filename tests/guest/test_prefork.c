@@ -103,12 +103,12 @@ static int set_up(enum mode mode) {
     server.receiver = receiver_start();
     otlp.ignore_environment = options.ignore_environment = true;
     otlp.endpoint = receiver_url(server.receiver);
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.exporters = &exporter;
     options.exporter_count = 1;
     batch.max_queue_size = 1 << 16;
     options.batch = &batch;
-    batch.mode = mode == BY_HOST ? TOTE_EXPORT_MODE_BY_HOST : TOTE_EXPORT_MODE_BY_WORKER;
+    batch.mode = mode == BY_HOST ? TOTE_EXPORT_MODE_HOST_DRIVEN : TOTE_EXPORT_MODE_WORKER;
     options.thread_factory = mode == BY_FACTORY ? &factory : NULL;
     server.sdk = tote_sdk_start(&options);
     server.tracer = tote_get_tracer("server", NULL);
@@ -160,7 +160,7 @@ static int work(void) {
     make_spans("worker", EACH);
     tote_context_detach(token);
     tote_context_unref(context);
-    return tote_sdk_close(&server.sdk, TIMEOUT_MS) == TOTE_SUCCESS ? 0 : 3;
+    return tote_sdk_close(&server.sdk, TIMEOUT_MS) == TOTE_RESULT_SUCCESS ? 0 : 3;
 }
 
 static pid_t clone_bare(void) {
@@ -258,7 +258,7 @@ static void serve(pid_t (*make)(void), size_t thread_count) {
         tote_span_close(&server.open[i]);
     }
     make_spans("after", AFTER);
-    assert_int_equal(tote_sdk_force_flush(server.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(server.sdk, TIMEOUT_MS), TOTE_RESULT_SUCCESS);
     read_requests();
     assert_int_equal(arrived.inherited, OPEN);
     assert_int_equal(arrived.before, BEFORE);
@@ -325,7 +325,7 @@ static void a_program_that_is_started_by_vfork_changes_nothing(void **state) {
     }
     assert_true(tote_span_is_recording(open));
     tote_span_close(&open);
-    assert_int_equal(tote_sdk_force_flush(server.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(server.sdk, TIMEOUT_MS), TOTE_RESULT_SUCCESS);
     read_requests();
     assert_int_equal(arrived.before, BEFORE);
     assert_int_equal(arrived.inherited, 1);
@@ -358,11 +358,11 @@ static int run_daemon(bool adopts_queue) {
     if (daemon(1, 1) != 0) {
         return 2;
     }
-    if (tote_sdk_after_fork_child(server.sdk, adopts_queue) != TOTE_SUCCESS) {
+    if (tote_sdk_after_fork_child(server.sdk, adopts_queue) != TOTE_RESULT_SUCCESS) {
         return 3;
     }
     make_spans("after", AFTER);
-    return tote_sdk_close(&server.sdk, TIMEOUT_MS) == TOTE_SUCCESS ? 0 : 4;
+    return tote_sdk_close(&server.sdk, TIMEOUT_MS) == TOTE_RESULT_SUCCESS ? 0 : 4;
 }
 
 /* In a child, with an SDK of its own; the end of the pipe tells when the daemon is gone. */
@@ -373,7 +373,7 @@ static void daemonize(bool adopts_queue) {
     assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
     if (child == 0) {
-        int status = tote_sdk_after_fork_child(server.sdk, false) == TOTE_SUCCESS
+        int status = tote_sdk_after_fork_child(server.sdk, false) == TOTE_RESULT_SUCCESS
                          ? run_daemon(adopts_queue)
                          : 5;
         byte = (char)status;
@@ -406,9 +406,9 @@ static void a_daemon_does_not_without_being_told(void **state) {
 static void adoption_in_a_process_that_was_not_forked_does_nothing(void **state) {
     (void)state;
     make_spans("before", BEFORE);
-    assert_int_equal(tote_sdk_after_fork_child(server.sdk, true), TOTE_SUCCESS);
-    assert_int_equal(tote_sdk_after_fork_child(NULL, true), TOTE_SUCCESS);
-    assert_int_equal(tote_sdk_force_flush(server.sdk, TIMEOUT_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_after_fork_child(server.sdk, true), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote_sdk_after_fork_child(NULL, true), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(server.sdk, TIMEOUT_MS), TOTE_RESULT_SUCCESS);
     read_requests();
     assert_int_equal(arrived.before, BEFORE);
 }
@@ -429,13 +429,14 @@ static int work_without_threads(void) {
     if (!filter_calls(refused, TOTE_COUNT_OF(refused), SECCOMP_RET_ERRNO | EPERM)) {
         return 3;
     }
-    tote_set_diagnostics(count_report, TOTE_LEVEL_ERROR, NULL);
+    tote_diagnostics_set_handler(count_report, TOTE_LEVEL_ERROR, NULL);
     make_spans("worker", EACH);
     tote_sdk_get_stats(server.sdk, &stats);
     if (server.mode == BY_HOST) { /* needs none */
-        return tote_sdk_close(&server.sdk, TIMEOUT_MS) == TOTE_SUCCESS && reports == 0 ? 0 : 6;
+        return tote_sdk_close(&server.sdk, TIMEOUT_MS) == TOTE_RESULT_SUCCESS && reports == 0 ? 0
+                                                                                              : 6;
     }
-    if (stats.ended != EACH || stats.dropped_memory != EACH) {
+    if (stats.ended != EACH || stats.dropped_out_of_memory != EACH) {
         return 4;
     }
     return reports == 1 ? 0 : 5;

@@ -150,7 +150,7 @@ static int end_spans_and_close(tote_sdk *sdk) {
         tote_span *span = tote_tracer_start_span(tote_get_tracer("guest", NULL), "work", NULL);
         tote_span_close(&span);
     }
-    return tote_sdk_close(&sdk, TIMEOUT_MS) == TOTE_SUCCESS ? 0 : 4;
+    return tote_sdk_close(&sdk, TIMEOUT_MS) == TOTE_RESULT_SUCCESS ? 0 : 4;
 }
 
 /* Returns: 0 when the child has delivered all. */
@@ -183,12 +183,12 @@ static int work_behind(const struct fixture *fixture, const char *endpoint,
 
     otlp.endpoint = endpoint;
     otlp.ca_file = fixture->has_identity ? fixture->identity.certificate_path : NULL;
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.exporters = &exporter;
     options.exporter_count = 1;
     options.ignore_environment = true;
     tote_sdk *sdk = tote_sdk_start(&options);
-    if (guest->is_prepared && tote_sdk_prepare(sdk, TIMEOUT_MS) != TOTE_SUCCESS) {
+    if (guest->is_prepared && tote_sdk_prepare(sdk, TIMEOUT_MS) != TOTE_RESULT_SUCCESS) {
         return 2;
     }
     if (guest->lock_in && !guest->lock_in()) {
@@ -242,7 +242,7 @@ static void a_prepared_sdk_delivers_under_a_filter_that_kills_who_opens_or_clone
 static void so_does_one_by_the_hosts_loop(void **state) {
     struct fixture *fixture = *state;
     const struct guest guest = {
-        .lock_in = forbid, .is_prepared = true, .mode = TOTE_EXPORT_MODE_BY_HOST};
+        .lock_in = forbid, .is_prepared = true, .mode = TOTE_EXPORT_MODE_HOST_DRIVEN};
 
     assert_int_equal(run_child(fixture, guest), 0);
     assert_int_equal(receiver_wait(fixture->receiver, 1), 1);
@@ -252,7 +252,7 @@ static void so_does_one_by_the_hosts_loop(void **state) {
 static void the_hosts_loop_needs_no_thread_at_all(void **state) {
     struct fixture *fixture = *state;
     const struct guest guest = {
-        .lock_in_early = forbid_threads, .is_prepared = true, .mode = TOTE_EXPORT_MODE_BY_HOST};
+        .lock_in_early = forbid_threads, .is_prepared = true, .mode = TOTE_EXPORT_MODE_HOST_DRIVEN};
 
     if (fixture->has_identity) { /* its certificate is for the address alone */
         identity_remove(&fixture->identity);
@@ -280,7 +280,7 @@ static void nor_does_one_make_a_thread_where_the_hosts_loop_exports(void **state
     const struct guest guest = {.lock_in = forbid_files,
                                 .is_prepared = true,
                                 .lock_in_child = forbid_threads,
-                                .mode = TOTE_EXPORT_MODE_BY_HOST};
+                                .mode = TOTE_EXPORT_MODE_HOST_DRIVEN};
 
     assert_int_equal(run_child(fixture, guest), 0);
     assert_int_equal(receiver_wait(fixture->receiver, 1), 1);
@@ -331,7 +331,7 @@ static void addresses_and_files_are_taken_once(void **state) {
     uint64_t soon = tote__clock_monotonic() + UINT64_C(20000000000);
 
     struct tote__otlp_settings settings = settings_of("http://collector.test:4318/v1/traces", NULL);
-    assert_int_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_SUCCESS);
+    assert_int_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_RESULT_SUCCESS);
     assert_non_null(strstr(prepared.addresses->data, "collector.test:4318:"));
     assert_non_null(strstr(prepared.addresses->data, "127.0.0.1"));
     assert_null(prepared.files[TOTE__CA_FILE].data);
@@ -339,14 +339,14 @@ static void addresses_and_files_are_taken_once(void **state) {
     tote__otlp_settings_clear(&settings);
 
     settings = settings_of("http://[::1]:4318/v1/traces", NULL);
-    assert_int_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_SUCCESS);
+    assert_int_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_RESULT_SUCCESS);
     assert_null(prepared.addresses);
     tote__prepared_clear(&prepared);
     tote__otlp_settings_clear(&settings);
 
     if (fixture->has_identity) {
         settings = settings_of("https://127.0.0.1/", fixture->identity.certificate_path);
-        assert_int_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_SUCCESS);
+        assert_int_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_RESULT_SUCCESS);
         assert_int_equal(prepared.files[TOTE__CA_FILE].len, strlen(fixture->identity.certificate));
         tote__prepared_clear(&prepared);
         tote__otlp_settings_clear(&settings);
@@ -377,24 +377,25 @@ static void what_opens_files_while_it_runs_cannot_be_prepared(void **state) {
     snprintf(path, sizeof path, "%s/spans", folder);
     otlp.ignore_environment = true;
     otlp.endpoint = "http://127.0.0.1:1";
-    assert_int_equal(prepare_with(tote_otlp_exporter_new(&otlp)), TOTE_SUCCESS);
+    assert_int_equal(prepare_with(tote_span_exporter_otlp_new(&otlp)), TOTE_RESULT_SUCCESS);
     reports_reset(TOTE_LEVEL_ERROR);
-    otlp.spool_directory = folder;
-    assert_int_equal(prepare_with(tote_otlp_exporter_new(&otlp)), TOTE_FAILURE);
+    otlp.disk_queue_directory = folder;
+    assert_int_equal(prepare_with(tote_span_exporter_otlp_new(&otlp)), TOTE_RESULT_FAILURE);
     assert_non_null(strstr(reports.message, "the disk queue"));
     reports_reset(TOTE_LEVEL_ERROR);
-    setenv("OTEL_C_SPOOL_DIRECTORY", "/proc/queue", 1); /* cannot be opened, as another user's */
-    otlp.spool_directory = NULL;
+    setenv("OTEL_C_DISK_QUEUE_DIRECTORY", "/proc/queue",
+           1); /* cannot be opened, as another user's */
+    otlp.disk_queue_directory = NULL;
     otlp.ignore_environment = false;
-    assert_int_equal(prepare_with(tote_otlp_exporter_new(&otlp)), TOTE_FAILURE);
+    assert_int_equal(prepare_with(tote_span_exporter_otlp_new(&otlp)), TOTE_RESULT_FAILURE);
     assert_non_null(strstr(reports.message, "not prepared to open no files: the disk queue"));
-    unsetenv("OTEL_C_SPOOL_DIRECTORY");
+    unsetenv("OTEL_C_DISK_QUEUE_DIRECTORY");
     file.path = path;
-    assert_int_equal(prepare_with(tote_otlp_file_exporter_new(&file)), TOTE_SUCCESS);
+    assert_int_equal(prepare_with(tote_span_exporter_otlp_file_new(&file)), TOTE_RESULT_SUCCESS);
     file.max_bytes = 1000;
-    assert_int_equal(prepare_with(tote_otlp_file_exporter_new(&file)), TOTE_FAILURE);
+    assert_int_equal(prepare_with(tote_span_exporter_otlp_file_new(&file)), TOTE_RESULT_FAILURE);
     assert_non_null(strstr(reports.message, "is rotated"));
-    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
     unlink(path);
     snprintf(path, sizeof path, "%s/tote.lock", folder);
     unlink(path);
@@ -415,14 +416,14 @@ static void a_fifo_in_the_place_of_a_certificate_is_refused(void **state) {
     struct tote__otlp_settings settings = settings_of("https://127.0.0.1/", path);
     assert_int_equal(mkfifo(path, 0600), 0);
     reports_reset(TOTE_LEVEL_ERROR);
-    assert_int_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_FAILURE);
+    assert_int_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_RESULT_FAILURE);
     assert_non_null(strstr(reports.message, "no regular file"));
     tote__otlp_settings_clear(&settings);
     options.ignore_environment = true;
     options.endpoint = "https://127.0.0.1/";
     options.client_key_file = path;
-    assert_null(tote_otlp_exporter_new(&options));
-    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    assert_null(tote_span_exporter_otlp_new(&options));
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
     unlink(path);
     rmdir(folder);
 }
@@ -433,16 +434,16 @@ static void what_cannot_be_had_is_told_and_leaves_nothing(void **state) {
     uint64_t soon = tote__clock_monotonic() + UINT64_C(20000000000);
 
     (void)state;
-    tote_set_diagnostics(ignore, TOTE_LEVEL_ERROR, NULL);
+    tote_diagnostics_set_handler(ignore, TOTE_LEVEL_ERROR, NULL);
     struct tote__otlp_settings settings = settings_of("https://127.0.0.1/", "/nowhere/ca.pem");
-    assert_int_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_FAILURE);
+    assert_int_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_RESULT_FAILURE);
     tote__otlp_settings_clear(&settings);
     settings = settings_of("http://nobody.invalid/", NULL);
-    assert_int_not_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_SUCCESS);
-    assert_int_equal(tote__prepare(&settings, 0, true, &prepared), TOTE_TIMED_OUT);
+    assert_int_not_equal(tote__prepare(&settings, soon, true, &prepared), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote__prepare(&settings, 0, true, &prepared), TOTE_RESULT_TIMEOUT);
     tote__otlp_settings_clear(&settings);
-    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
-    assert_int_equal(tote_sdk_prepare(NULL, 0), TOTE_SUCCESS);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
+    assert_int_equal(tote_sdk_prepare(NULL, 0), TOTE_RESULT_SUCCESS);
 }
 
 #define SANDBOX_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "tote/exporters/console.h"
-#include "tote/exporters/memory.h"
+#include "tote/exporters/in_memory.h"
 #include "tote/exporters/otlp_file.h"
 #include "tote/instrumentation/http.h"
 #include "tote/log.h"
@@ -166,10 +166,11 @@ static void *read_and_delete_entries(void *arg) {
 static void *change_contexts(void *arg) {
     tote_context_token token = tote_context_attach(outer);
     tote_context_token mark = tote_context_mark();
-    tote_context *context = tote_context_with_baggage(NULL, "a", tote_string("b"), "m");
+    tote_context *context =
+        tote_context_with_baggage(tote_context_current(), "a", tote_string("b"), "m");
     tote_context *without = tote_context_without_baggage(context, "a");
     tote_context_attach(context);
-    tote_context_unwind(mark, TOTE_STATUS_ERROR, "left");
+    tote_context_unwind(mark, TOTE_STATUS_CODE_ERROR, "left");
     tote_context_detach(token);
     tote_context_unref(without);
     tote_context_unref(context);
@@ -194,8 +195,8 @@ static void *extract(void *arg) {
 
 static void *write_log_fields(void *arg) {
     char line[512];
-    tote_log_fields(outer, TOTE_LOG_JSON, line, sizeof line);
-    tote_log_fields(outer, TOTE_LOG_LOGFMT, line, sizeof line);
+    tote_log_fields(outer, TOTE_LOG_FORMAT_JSON, line, sizeof line);
+    tote_log_fields(outer, TOTE_LOG_FORMAT_LOGFMT, line, sizeof line);
     return arg;
 }
 
@@ -246,14 +247,14 @@ static const struct call hot_calls[] = {
 /* What has something to report is not on the hot path any more. */
 static void the_hot_path_takes_4_kb_at_most(void **state) {
     (void)state;
-    tote_set_diagnostics(NULL, TOTE_LEVEL_NONE, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_NONE, NULL);
     assert_calls_take_at_most(hot_calls, TOTE_COUNT_OF(hot_calls), HOT_BYTES);
 }
 
 /* The rest: set-up, reports, and exporting on the calling thread without a network. */
 
 static void *report(void *arg) {
-    tote_diagnose(TOTE_LEVEL_ERROR, "test", "%s and %d", "a report to standard error", 1);
+    tote_diagnostics_report(TOTE_LEVEL_ERROR, "test", "%s and %d", "a report to standard error", 1);
     return arg;
 }
 
@@ -262,7 +263,7 @@ static void run_an_sdk(tote_span_exporter *exporter, tote_export_mode mode) {
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
     batch.mode = mode;
-    options.not_global = true;
+    options.skip_global_registration = true;
     options.batch = &batch;
     options.exporters = &exporter;
     options.exporter_count = 1;
@@ -282,7 +283,7 @@ static void run_an_sdk(tote_span_exporter *exporter, tote_export_mode mode) {
 
 static void *export_to_a_console(void *arg) {
     FILE *out = fopen("/dev/null", "w");
-    run_an_sdk(tote_console_exporter_new(out), TOTE_EXPORT_MODE_AT_END);
+    run_an_sdk(tote_span_exporter_console_new(out), TOTE_EXPORT_MODE_SIMPLE);
     fclose(out);
     return arg;
 }
@@ -290,14 +291,14 @@ static void *export_to_a_console(void *arg) {
 static void *export_to_a_file_by_host(void *arg) {
     tote_otlp_file_options options = TOTE_OTLP_FILE_OPTIONS_INIT;
     options.path = "/dev/null";
-    run_an_sdk(tote_otlp_file_exporter_new(&options), TOTE_EXPORT_MODE_BY_HOST);
+    run_an_sdk(tote_span_exporter_otlp_file_new(&options), TOTE_EXPORT_MODE_HOST_DRIVEN);
     return arg;
 }
 
 static void *export_to_memory_by_worker(void *arg) {
-    tote_memory *memory = tote_memory_new();
-    run_an_sdk(tote_memory_exporter_new(memory), TOTE_EXPORT_MODE_BY_WORKER);
-    tote_memory_unref(memory);
+    tote_in_memory_spans *memory = tote_in_memory_spans_new();
+    run_an_sdk(tote_span_exporter_in_memory_new(memory), TOTE_EXPORT_MODE_WORKER);
+    tote_in_memory_spans_unref(memory);
     return arg;
 }
 
@@ -309,7 +310,7 @@ static void *compare_values(void *arg) {
 
 static void the_hot_path_takes_8_kb_at_most_when_it_reports_something(void **state) {
     (void)state;
-    tote_set_diagnostics(NULL, TOTE_LEVEL_DEBUG, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_DEBUG, NULL);
     assert_calls_take_at_most(hot_calls, TOTE_COUNT_OF(hot_calls), OTHER_BYTES);
 }
 
@@ -384,12 +385,12 @@ static void make_values(void) {
 
 static int set_up(void **state) {
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
-    tote_memory *memory = tote_memory_new();
-    tote_span_exporter *exporters[] = {tote_memory_exporter_new(memory)};
+    tote_in_memory_spans *memory = tote_in_memory_spans_new();
+    tote_span_exporter *exporters[] = {tote_span_exporter_in_memory_new(memory)};
 
     (void)state;
     make_values();
-    tote_memory_unref(memory);
+    tote_in_memory_spans_unref(memory);
     options.ignore_environment = true;
     options.service_name = "stack";
     options.exporters = exporters;
@@ -399,7 +400,8 @@ static int set_up(void **state) {
     tote_scope *scope = tote_scope_open(tracer, "outer", NULL);
     add_entries(NULL);
     tote_store_add(tote_scope_get_store(scope), "wide", wide);
-    outer = tote_context_with_baggage(NULL, "long", tote_string_of(long_text, 3000), NULL);
+    outer = tote_context_with_baggage(tote_context_current(), "long",
+                                      tote_string_of(long_text, 3000), NULL);
     tote_scope_close(&scope);
     return sdk ? 0 : 1;
 }

@@ -14,8 +14,9 @@ target = top / "api/include/tote/disabled.h"
 
 # What only computes, and what implements extension points.
 stay = re.compile(
-    r"tote_(version|value_\w+|trace_state_\w+|\w+_(to|from)_hex|getter_get_all|propagator_(new|register)"
-    r"|span_(batch|data|exporter|processor)_\w+|span_get_data|id_generator_\w+|microhttpd_(handle|completed))$")
+    r"tote_(version|value_\w+|trace_state_\w+|\w+_(to|from)_hex|text_map_getter_get_all|propagator_(new|register)"
+    r"|span_(batch|data)_\w+|span_(exporter|processor)_(new|wrapper_new|on_\w+|export|force_flush|shutdown|free)"
+    r"|span_get_data|id_generator_\w+|microhttpd_(handle|completed))$")
 
 # The values that are not 0, false or NULL, and what has to be done all the same.
 values = {

@@ -110,9 +110,9 @@ static void run_file(const char *directory, int listener, const char *endpoint) 
     (void)listener, (void)endpoint;
     snprintf(path, sizeof path, "%s/spans.jsonl", directory);
     options.path = path;
-    tote_sdk *sdk = start(tote_otlp_file_exporter_new(&options), TOTE_EXPORT_MODE_BY_WORKER);
+    tote_sdk *sdk = start(tote_span_exporter_otlp_file_new(&options), TOTE_EXPORT_MODE_WORKER);
     end_span();
-    if (tote_sdk_force_flush(sdk, SAFETY_NET_MS) != TOTE_SUCCESS) {
+    if (tote_sdk_force_flush(sdk, SAFETY_NET_MS) != TOTE_RESULT_SUCCESS) {
         _exit(NOT_SENT);
     }
     print();
@@ -126,15 +126,15 @@ static void run_otlp(const char *directory, int listener, const char *endpoint,
 
     options.ignore_environment = true;
     options.endpoint = endpoint;
-    options.spool_directory = directory;
-    options.spool_before_end = true;
-    options.journal_directory = mode == TOTE_EXPORT_MODE_BY_WORKER ? directory : NULL;
-    tote_sdk *sdk = start(tote_otlp_exporter_new(&options), mode);
+    options.disk_queue_directory = directory;
+    options.crash_safe = true;
+    options.crash_safe_directory = mode == TOTE_EXPORT_MODE_WORKER ? directory : NULL;
+    tote_sdk *sdk = start(tote_span_exporter_otlp_new(&options), mode);
     end_span();
 
     struct pollfd waits = {.fd = listener, .events = POLLIN};
     for (int i = 0; i < SAFETY_NET_MS / 10 && poll(&waits, 1, 10) == 0; i++) {
-        tote_sdk_force_flush(sdk, mode == TOTE_EXPORT_MODE_BY_HOST ? 10 : 0);
+        tote_sdk_force_flush(sdk, mode == TOTE_EXPORT_MODE_HOST_DRIVEN ? 10 : 0);
     }
     if (!waits.revents) {
         _exit(NOT_SENT);
@@ -144,11 +144,11 @@ static void run_otlp(const char *directory, int listener, const char *endpoint,
 }
 
 static void run_worker(const char *directory, int listener, const char *endpoint) {
-    run_otlp(directory, listener, endpoint, TOTE_EXPORT_MODE_BY_WORKER);
+    run_otlp(directory, listener, endpoint, TOTE_EXPORT_MODE_WORKER);
 }
 
 static void run_by_host(const char *directory, int listener, const char *endpoint) {
-    run_otlp(directory, listener, endpoint, TOTE_EXPORT_MODE_BY_HOST);
+    run_otlp(directory, listener, endpoint, TOTE_EXPORT_MODE_HOST_DRIVEN);
 }
 
 /* The host opens its standard input meanwhile. */
@@ -167,7 +167,7 @@ static void run_and_open(const char *directory, int listener, const char *endpoi
     when_made = open_stdin;
     snprintf(path, sizeof path, "%s/spans.jsonl", directory);
     options.path = path;
-    tote_span_exporter *exporter = tote_otlp_file_exporter_new(&options);
+    tote_span_exporter *exporter = tote_span_exporter_otlp_file_new(&options);
     if (!exporter || when_made) {
         _exit(NOT_STARTED);
     }

@@ -71,7 +71,7 @@ static void end_spans(int count) {
 
 static int report_something(void) {
     errno = ENOTTY;
-    tote_diagnose(TOTE_LEVEL_ERROR, "test", "nobody reads this");
+    tote_diagnostics_report(TOTE_LEVEL_ERROR, "test", "nobody reads this");
     return errno != ENOTTY;
 }
 
@@ -85,8 +85,8 @@ static int run_sdk(const char *exporter, tote_export_mode mode, int spans) {
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     tote_span_exporter *exporters[] = {strcmp(exporter, "console") == 0
-                                           ? tote_console_exporter_new(NULL)
-                                           : tote_otlp_file_exporter_new(NULL)};
+                                           ? tote_span_exporter_console_new(NULL)
+                                           : tote_span_exporter_otlp_file_new(NULL)};
 
     batch.mode = mode;
     options.ignore_environment = true;
@@ -102,19 +102,19 @@ static int run_sdk(const char *exporter, tote_export_mode mode, int spans) {
 }
 
 static int console_by_worker(void) {
-    return run_sdk("console", TOTE_EXPORT_MODE_BY_WORKER, FEW);
+    return run_sdk("console", TOTE_EXPORT_MODE_WORKER, FEW);
 }
 
 static int console_by_host(void) {
-    return run_sdk("console", TOTE_EXPORT_MODE_BY_HOST, FEW);
+    return run_sdk("console", TOTE_EXPORT_MODE_HOST_DRIVEN, FEW);
 }
 
 static int console_at_end(void) {
-    return run_sdk("console", TOTE_EXPORT_MODE_AT_END, FEW);
+    return run_sdk("console", TOTE_EXPORT_MODE_SIMPLE, FEW);
 }
 
 static int much_for_console(void) {
-    return run_sdk("console", TOTE_EXPORT_MODE_BY_HOST, MUCH);
+    return run_sdk("console", TOTE_EXPORT_MODE_HOST_DRIVEN, MUCH);
 }
 
 /* A thread of the host's that is the worker for a while. */
@@ -153,7 +153,7 @@ static int console_by_a_thread_of_the_host(void) {
     const tote_thread_factory factory = {sizeof factory, start_host_thread, join_host_thread,
                                          &host_thread};
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
-    tote_span_exporter *exporter = tote_console_exporter_new(NULL);
+    tote_span_exporter *exporter = tote_span_exporter_console_new(NULL);
 
     options.ignore_environment = true;
     options.thread_factory = &factory;
@@ -180,15 +180,15 @@ static void the_console_exporter_without_a_reader_leaves_the_host_alone(void **s
 }
 
 static int lines_by_worker(void) {
-    return run_sdk("otlp/stdout", TOTE_EXPORT_MODE_BY_WORKER, FEW);
+    return run_sdk("otlp/stdout", TOTE_EXPORT_MODE_WORKER, FEW);
 }
 
 static int lines_by_host(void) {
-    return run_sdk("otlp/stdout", TOTE_EXPORT_MODE_BY_HOST, FEW);
+    return run_sdk("otlp/stdout", TOTE_EXPORT_MODE_HOST_DRIVEN, FEW);
 }
 
 static int lines_at_end(void) {
-    return run_sdk("otlp/stdout", TOTE_EXPORT_MODE_AT_END, FEW);
+    return run_sdk("otlp/stdout", TOTE_EXPORT_MODE_SIMPLE, FEW);
 }
 
 static void the_otlp_file_exporter_without_a_reader_leaves_the_host_alone(void **state) {
@@ -229,7 +229,7 @@ static int fill_a_file(void) {
     tote_otlp_file_options options = TOTE_OTLP_FILE_OPTIONS_INIT;
 
     options.path = path;
-    tote_span_exporter *exporters[] = {tote_otlp_file_exporter_new(&options)};
+    tote_span_exporter *exporters[] = {tote_span_exporter_otlp_file_new(&options)};
     tote_sdk_options sdk_options = TOTE_SDK_OPTIONS_INIT;
     sdk_options.ignore_environment = true;
     sdk_options.exporters = exporters;
@@ -274,7 +274,7 @@ static int keep_what_is_the_hosts(void) {
     bool is_pending;
 
     signal(SIGPIPE, note_signal);
-    tote_diagnose(TOTE_LEVEL_ERROR, "test", "first");
+    tote_diagnostics_report(TOTE_LEVEL_ERROR, "test", "first");
     if (caught || is_sigpipe_blocked(&is_pending) || is_pending) {
         return 1;
     }
@@ -282,7 +282,7 @@ static int keep_what_is_the_hosts(void) {
     sigaddset(&sigpipe, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &sigpipe, NULL);
     raise(SIGPIPE); /* pending: it is the host's to take */
-    tote_diagnose(TOTE_LEVEL_ERROR, "test", "second");
+    tote_diagnostics_report(TOTE_LEVEL_ERROR, "test", "second");
     if (caught || !is_sigpipe_blocked(&is_pending) || !is_pending) {
         return 2;
     }

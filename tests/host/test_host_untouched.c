@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tote/exporters/memory.h"
+#include "tote/exporters/in_memory.h"
 #include "tote/start.h"
 #include "tour.h"
 
@@ -131,8 +131,8 @@ static void nothing_is_touched_before_an_sdk_starts(void **state) {
 }
 
 /* Starts an SDK with a worker thread that keeps spans in `memory`. */
-static tote_sdk *start_sdk(tote_memory *memory) {
-    tote_span_exporter *exporters[] = {tote_memory_exporter_new(memory)};
+static tote_sdk *start_sdk(tote_in_memory_spans *memory) {
+    tote_span_exporter *exporters[] = {tote_span_exporter_in_memory_new(memory)};
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
     options.ignore_environment = true;
@@ -146,7 +146,7 @@ static tote_sdk *start_sdk(tote_memory *memory) {
 static void nothing_is_touched_while_an_sdk_starts_runs_and_stops(void **state) {
     (void)state;
     struct visit visit = visit_start(true);
-    tote_memory *memory = tote_memory_new();
+    tote_in_memory_spans *memory = tote_in_memory_spans_new();
     int errors[3];
 
     errno = EXDEV;
@@ -156,17 +156,17 @@ static void nothing_is_touched_while_an_sdk_starts_runs_and_stops(void **state) 
     errno = EXDEV;
     tote_result flushed = tote_sdk_force_flush(sdk, 10000);
     errors[1] = errno;
-    size_t count = tote_memory_get_count(memory);
+    size_t count = tote_in_memory_spans_get_count(memory);
     tote_result closed = tote_sdk_close(&sdk, 10000);
     errors[2] = errno;
-    tote_memory_unref(memory);
+    tote_in_memory_spans_unref(memory);
 
     assert_nothing_touched(&visit, "spans were started while no SDK was running");
     for (size_t i = 0; i < TOTE_COUNT_OF(errors); i++) {
         assert_int_equal(errors[i], EXDEV);
     }
-    assert_int_equal(flushed, TOTE_SUCCESS);
-    assert_int_equal(closed, TOTE_SUCCESS);
+    assert_int_equal(flushed, TOTE_RESULT_SUCCESS);
+    assert_int_equal(closed, TOTE_RESULT_SUCCESS);
     assert_true(count > 4);
 }
 

@@ -35,8 +35,9 @@ int main(void) {
     if (pthread_create(&thread, NULL, run, &result) != 0 || pthread_join(thread, NULL) != 0) {
         return 2;
     }
-    tote_context *context = tote_context_with_baggage(NULL, "user", tote_string("u_1"), NULL);
-    tote_log_fields(context, TOTE_LOG_LOGFMT, line, sizeof line);
+    tote_context *context =
+        tote_context_with_baggage(tote_context_current(), "user", tote_string("u_1"), NULL);
+    tote_log_fields(context, TOTE_LOG_FORMAT_LOGFMT, line, sizeof line);
     tote_context_unref(context);
     return result || strcmp(line, "user=u_1") != 0;
 }

@@ -297,11 +297,11 @@ test('grpc, a receiver that takes 64 KiB: the spans arrive in parts', async () =
 
 // A batch that the receiver can never take does not keep the others in the disk queue.
 test('grpc, the disk queue: what is too large does not hold up the others', async () => {
-    const spool = path.join(work, 'spool-too-large');
-    const variables = { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_C_SPOOL_DIRECTORY: spool };
+    const disk_queue = path.join(work, 'disk_queue-too-large');
+    const variables = { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_C_DISK_QUEUE_DIRECTORY: disk queue };
     await exportSpans({ ...variables, OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await freePort()}` });
     const sink = await startGrpcSink({ maxBytes: 64 << 10 });
-    const { status, stdout, stderr } = await run('bin/tote', ['send', spool], { ...variables, OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint });
+    const { status, stdout, stderr } = await run('bin/tote', ['send', disk queue], { ...variables, OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint });
     await sink.stop();
     assert.equal(status, 0, stdout + stderr);
     assertAllArrived(sink.requests);
@@ -381,18 +381,18 @@ test('haproxy in between: gRPC', async () => {
 });
 
 // Requirement G8: an answer in HTML without a grpc-status, a stream that is cut off: both are tried again
-test('haproxy with nobody behind it: the spool keeps the spans', async () => {
+test('haproxy with nobody behind it: the disk queue keeps the spans', async () => {
     const proxy = await startHaproxy(await freePort());
-    const spool = path.join(work, 'spool');
+    const disk_queue = path.join(work, 'disk queue');
     const { stderr } = await exportSpans({
         OTEL_EXPORTER_OTLP_ENDPOINT: proxy.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
-        OTEL_C_SPOOL_DIRECTORY: spool, OTEL_LOG_LEVEL: 'debug',
+        OTEL_C_DISK_QUEUE_DIRECTORY: disk queue, OTEL_LOG_LEVEL: 'debug',
     });
     assert.match(stderr, /UNAVAILABLE|closed without an answer|reset the stream/);
     await proxy.stop();
 
     const sink = await startGrpcSink();
-    const { status, stdout } = await run('bin/tote', ['send', spool], {
+    const { status, stdout } = await run('bin/tote', ['send', disk queue], {
         OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
     });
     await sink.stop();

@@ -59,7 +59,7 @@ static void make_one_of_everything(tote_tracer *tracer) {
     tote_span_add_event(span, "event", attributes, 3, at_ms(5));
     tote_span_add_event(span, "bare", NULL, 0, at_ms(6));
     tote_span_add_link(span, tote_span_get_context(span), attributes, 1);
-    tote_span_set_status(span, TOTE_STATUS_ERROR, "went wrong");
+    tote_span_set_status(span, TOTE_STATUS_CODE_ERROR, "went wrong");
     tote_span_end(span, at_ms(10));
     tote_span_unref(span);
 }
@@ -72,7 +72,7 @@ static void make_kinds(tote_tracer *tracer) {
     for (int i = 0; i < 5; i++) {
         options.kind = (tote_span_kind)i;
         tote_span *span = tote_tracer_start_span(tracer, names[i], &options);
-        tote_span_set_status(span, i % 2 ? TOTE_STATUS_OK : TOTE_STATUS_UNSET, NULL);
+        tote_span_set_status(span, i % 2 ? TOTE_STATUS_CODE_OK : TOTE_STATUS_CODE_UNSET, NULL);
         tote_span_end(span, at_ms(21));
         tote_span_unref(span);
     }
@@ -96,7 +96,7 @@ static void make_load(tote_tracer *tracer) {
 int main(void) {
     static const tote_id_generator_ops ids = {
         .struct_size = sizeof ids, .new_trace_id = new_trace_id, .new_span_id = new_span_id};
-    static const tote_attribute of_scope = {"scope.attribute", {.type = TOTE_TYPE_BOOL}};
+    static const tote_attribute of_scope = {"scope.attribute", {.type = TOTE_VALUE_TYPE_BOOL}};
     tote_tracer_options of_tracer = TOTE_TRACER_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
@@ -109,5 +109,5 @@ int main(void) {
     make_one_of_everything(tote_get_tracer("plain", NULL));
     make_kinds(tote_tracer_provider_get_tracer(NULL, "with everything", &of_tracer));
     make_load(tote_get_tracer("plain", NULL));
-    return tote_sdk_close(&sdk, 10000) == TOTE_SUCCESS ? 0 : 1;
+    return tote_sdk_close(&sdk, 10000) == TOTE_RESULT_SUCCESS ? 0 : 1;
 }

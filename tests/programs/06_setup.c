@@ -57,8 +57,8 @@ static void join(void *self, void *thread) {
 int main(void) {
     const tote_allocator allocator = {sizeof allocator, allocate, reallocate, release, NULL};
     const tote_thread_factory threads = {sizeof threads, start, join, NULL};
-    tote_set_allocator(&allocator);
-    tote_set_diagnostics(report, TOTE_LEVEL_INFO, stderr);
+    tote_allocator_set(&allocator);
+    tote_diagnostics_set_handler(report, TOTE_LEVEL_INFO, stderr);
 
     const tote_attribute resource[] = {
         {"deployment.environment.name", tote_string("production")},
@@ -76,12 +76,12 @@ int main(void) {
     otlp.client_certificate_file = "/etc/ssl/client.pem";
     otlp.client_key_file = "/etc/ssl/client.key";
     otlp.compression = TOTE_OTLP_COMPRESSION_GZIP;
-    otlp.spool_directory = "/var/spool/shop";
-    otlp.spool_max_bytes = (size_t)64 << 20;
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    otlp.disk_queue_directory = "/var/disk_queue/shop";
+    otlp.disk_queue_max_bytes = (size_t)64 << 20;
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
 
     tote_parent_based_options parents = TOTE_PARENT_BASED_OPTIONS_INIT;
-    parents.root = tote_sampler_new_ratio(0.1);
+    parents.root = tote_sampler_trace_id_ratio_new(0.1);
 
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     batch.max_queue_size = 8192;
@@ -94,7 +94,7 @@ int main(void) {
     options.service_name = "shop";
     options.resource_attributes = resource;
     options.resource_attribute_count = TOTE_COUNT_OF(resource);
-    options.sampler = tote_sampler_new_parent_based(&parents);
+    options.sampler = tote_sampler_parent_based_new(&parents);
     options.propagator = tote_propagator_from_names("tracecontext,baggage,b3");
     options.limits = &limits;
     options.exporters = &exporter;
@@ -108,5 +108,5 @@ int main(void) {
     if (tote_sdk_get_stats(sdk, &stats)) {
         printf("%llu dropped\n", (unsigned long long)stats.dropped_queue_full);
     }
-    return tote_sdk_close(&sdk, 5000) == TOTE_TIMED_OUT;
+    return tote_sdk_close(&sdk, 5000) == TOTE_RESULT_TIMEOUT;
 }

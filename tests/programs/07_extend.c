@@ -26,14 +26,14 @@ static tote_result print_spans(void *self, const tote_span_data *const *spans, s
             fprintf(out, "  %s=%s\n", attributes[a].key, text);
         }
     }
-    return fflush(out) == 0 ? TOTE_SUCCESS : TOTE_FAILURE;
+    return fflush(out) == 0 ? TOTE_RESULT_SUCCESS : TOTE_RESULT_FAILURE;
 }
 
 /* Drop health checks, ask another sampler about the rest. */
 static tote_sampling_decision no_health(void *self, const tote_sampling_parameters *parameters,
                                         tote_sampling_result *result) {
     if (strncmp(parameters->name, "GET /health", 11) == 0) {
-        return TOTE_SAMPLING_DROP;
+        return TOTE_SAMPLING_DECISION_DROP;
     }
     tote_sampling_result_set_attribute(result, "sampled.by", tote_string("no_health"));
     return tote_sampler_should_sample(self, parameters, result);
@@ -45,7 +45,7 @@ static void free_inner(void *self) {
 /* Export errors and nothing else. */
 static void pass_errors(void *self, const tote_span_data *span) {
     tote_span_processor **batch = self;
-    if (tote_span_data_get_status_code(span) == TOTE_STATUS_ERROR) {
+    if (tote_span_data_get_status_code(span) == TOTE_STATUS_CODE_ERROR) {
         tote_span_processor_on_end(*batch, span);
     }
 }
@@ -57,13 +57,13 @@ int main(void) {
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     tote_span_exporter *exporter = tote_span_exporter_new(&printer, stderr);
 
-    options.sampler = tote_sampler_new(&sampler, tote_sampler_new_parent_based(NULL));
+    options.sampler = tote_sampler_new(&sampler, tote_sampler_parent_based_new(NULL));
     static const tote_span_processor_ops errors = {sizeof errors, NULL, NULL, pass_errors,
                                                    NULL,          NULL, NULL};
-    tote_span_processor *batch = tote_batch_processor_new(exporter, NULL);
-    tote_span_processor *processor = tote_span_processor_wrap(batch, &errors, &batch);
+    tote_span_processor *batch = tote_span_processor_batch_new(exporter, NULL);
+    tote_span_processor *processor = tote_span_processor_wrapper_new(batch, &errors, &batch);
     options.processors = &processor;
     options.processor_count = 1;
     tote_sdk *sdk = tote_sdk_start(&options);
-    return tote_sdk_close(&sdk, 1000) != TOTE_SUCCESS;
+    return tote_sdk_close(&sdk, 1000) != TOTE_RESULT_SUCCESS;
 }

@@ -1,7 +1,7 @@
 // Every header from C++17, with what a C++ user writes around it.
 #include <memory>
 #include <string_view>
-#include <tote/exporters/memory.h>
+#include <tote/exporters/in_memory.h>
 #include <tote/exporters/otlp.h>
 #include <tote/instrumentation/curl.h>
 #include <tote/processors.h>
@@ -22,7 +22,7 @@ struct Scope {
 int main() {
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     options.service_name = "c++";
-    tote_span_processor *unused = tote_simple_processor_new(nullptr);
+    tote_span_processor *unused = tote_span_processor_simple_new(nullptr);
     tote_span_processor_free(unused);
     tote_sdk *sdk = tote_sdk_start(&options);
     {

@@ -76,7 +76,7 @@ static void start(struct seen *run) {
         .is_global = true,
         .limits = {.struct_size = sizeof(tote_span_limits),
                    .attribute_count = 128,
-                   .attribute_value_length = TOTE_UNLIMITED},
+                   .attribute_value_length = TOTE_OPTION_UNLIMITED},
         .processors = &processor,
         .processor_count = 1,
     };
@@ -287,6 +287,6 @@ int main(int argc, char **argv) {
          .schedules = 6000},
     };
 
-    tote_set_diagnostics(NULL, TOTE_LEVEL_NONE, NULL); /* of spans that end late */
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_NONE, NULL); /* of spans that end late */
     return schedule_main(cases, TOTE_COUNT_OF(cases), argc, argv);
 }

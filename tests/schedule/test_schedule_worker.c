@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tote/exporters/memory.h"
+#include "tote/exporters/in_memory.h"
 #include "tote/internal/sdk.h"
 #include "tote/tote.h"
 #include "wait.h"
@@ -28,7 +28,7 @@ enum { MOST_SPANS = 6, BATCH = 2, AN_HOUR_MS = 3600000, LONG_MS = 60000 };
 
 static const uint64_t no_timer_ns = 1000000000; /* any timer takes longer */
 
-static tote_memory *memory;
+static tote_in_memory_spans *memory;
 static const tote_span_data *spans[MOST_SPANS];
 
 static tote_span_processor *processor;
@@ -40,12 +40,12 @@ static void *work_arg;
 static bool is_work_over;
 
 static void make_spans(void) {
-    tote_sdk *sdk = tote_memory_sdk_start(memory);
+    tote_sdk *sdk = tote_in_memory_sdk_start(memory);
 
     for (size_t i = 0; i < MOST_SPANS; i++) {
         tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "work", NULL);
         tote_span_close(&span);
-        spans[i] = tote_memory_get_at(memory, i);
+        spans[i] = tote_in_memory_spans_get_at(memory, i);
     }
     tote_sdk_close(&sdk, LONG_MS);
 }
@@ -60,7 +60,7 @@ static tote_result export_spans(void *self, const tote_span_data *const *batch, 
     atomic_fetch_add(&exported, (uint32_t)count);
     exports_at_once--;
     schedule_wake(&exported);
-    return TOTE_SUCCESS;
+    return TOTE_RESULT_SUCCESS;
 }
 
 static void *start_thread(void *self, const char *name, void (*run)(void *arg), void *arg) {
@@ -132,7 +132,7 @@ static void await_exported(uint32_t count) {
         schedule_wait(&exported, seen, UINT64_MAX);
     }
     SCHEDULE_CHECK(schedule_elapsed() < no_timer_ns);
-    SCHEDULE_CHECK(processor->ops.shutdown(processor->self, LONG_MS) == TOTE_SUCCESS);
+    SCHEDULE_CHECK(processor->ops.shutdown(processor->self, LONG_MS) == TOTE_RESULT_SUCCESS);
     SCHEDULE_CHECK(schedule_elapsed() < no_timer_ns);
 }
 
@@ -147,7 +147,7 @@ static void await_spans_of_two(void) {
 /* What a thread had ended is exported when its flush returns. */
 static void end_and_flush(void) {
     end_spans();
-    SCHEDULE_CHECK(processor->ops.force_flush(processor->self, LONG_MS) == TOTE_SUCCESS);
+    SCHEDULE_CHECK(processor->ops.force_flush(processor->self, LONG_MS) == TOTE_RESULT_SUCCESS);
     SCHEDULE_CHECK(atomic_load(&exported) >= spans_each);
     SCHEDULE_CHECK(schedule_elapsed() < no_timer_ns);
 }
@@ -155,7 +155,7 @@ static void end_and_flush(void) {
 static void shut_down(void) {
     tote_result result = processor->ops.shutdown(processor->self, LONG_MS);
 
-    SCHEDULE_CHECK(result == TOTE_SUCCESS || result == TOTE_FAILURE);
+    SCHEDULE_CHECK(result == TOTE_RESULT_SUCCESS || result == TOTE_RESULT_FAILURE);
     SCHEDULE_CHECK(schedule_elapsed() < no_timer_ns);
 }
 
@@ -163,7 +163,7 @@ static tote_stats stats_of(void) {
     tote_stats stats = TOTE_STATS_INIT;
 
     processor->add_stats(processor->self, &stats);
-    SCHEDULE_CHECK(stats.waiting == 0 && stats.in_flight == 0);
+    SCHEDULE_CHECK(stats.queued == 0 && stats.in_flight == 0);
     SCHEDULE_CHECK(stats.exported == exported);
     SCHEDULE_CHECK(stats.ended ==
                    stats.exported + stats.dropped_queue_full + stats.dropped_shutdown);
@@ -216,10 +216,11 @@ int main(int argc, char **argv) {
          .schedules = 2000},
     };
 
-    memory = tote_memory_new();
-    tote_set_diagnostics(NULL, TOTE_LEVEL_NONE, NULL); /* of spans that are lost on purpose */
+    memory = tote_in_memory_spans_new();
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_NONE,
+                                 NULL); /* of spans that are lost on purpose */
     make_spans();
     int result = schedule_main(cases, TOTE_COUNT_OF(cases), argc, argv);
-    tote_memory_unref(memory);
+    tote_in_memory_spans_unref(memory);
     return result;
 }

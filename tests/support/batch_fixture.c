@@ -52,7 +52,7 @@ static tote_result test_flush(void *self, uint32_t timeout_ms) {
 
     (void)timeout_ms;
     exporter->flushes++;
-    return TOTE_SUCCESS;
+    return TOTE_RESULT_SUCCESS;
 }
 
 static tote_result test_shutdown(void *self, uint32_t timeout_ms) {
@@ -61,10 +61,10 @@ static tote_result test_shutdown(void *self, uint32_t timeout_ms) {
     (void)timeout_ms;
     exporter->shutdowns++;
     if (exporter->heeds_shutdown && exporter->is_gated) {
-        exporter->result = TOTE_FAILURE;
+        exporter->result = TOTE_RESULT_FAILURE;
         test_exporter_open_gate(exporter);
     }
-    return TOTE_SUCCESS;
+    return TOTE_RESULT_SUCCESS;
 }
 
 static void test_destroy(void *self) {
@@ -127,7 +127,7 @@ int batch_fixture_set_up(void **state) {
         .schedule_delay_ms = AN_HOUR_MS,
         .export_timeout_ms = 30000,
     };
-    tote_set_diagnostics(keep_diagnostic, TOTE_LEVEL_INFO, fixture);
+    tote_diagnostics_set_handler(keep_diagnostic, TOTE_LEVEL_INFO, fixture);
     *state = fixture;
     return 0;
 }
@@ -138,7 +138,7 @@ struct batch_fixture *batch_fixture_start_with(void **state, tote_span_processor
         .sampler = fixture->sampler,
         .limits = {.struct_size = sizeof(tote_span_limits),
                    .attribute_count = 128,
-                   .attribute_value_length = TOTE_UNLIMITED,
+                   .attribute_value_length = TOTE_OPTION_UNLIMITED,
                    .attribute_value_depth = 64,
                    .event_count = 128,
                    .link_count = 128,
@@ -178,7 +178,7 @@ int batch_fixture_tear_down(void **state) {
 
     test_exporter_open_gate(&fixture->exporter);
     tote_sdk_close(&fixture->sdk, SAFETY_NET_MS);
-    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
     free(fixture);
     return 0;
 }
@@ -200,8 +200,8 @@ tote_stats get_stats(struct batch_fixture *fixture) {
 bool accounting_closes(const tote_stats *stats) {
     uint64_t dropped = stats->dropped_queue_full + stats->dropped_too_large +
                        stats->dropped_retries_exhausted + stats->dropped_shutdown +
-                       stats->dropped_memory + stats->dropped_spool_full;
+                       stats->dropped_out_of_memory + stats->dropped_disk_queue_full;
 
-    return stats->ended == stats->exported + stats->rejected + dropped + stats->waiting +
-                               stats->in_flight + stats->spooled;
+    return stats->ended == stats->exported + stats->rejected + dropped + stats->queued +
+                               stats->in_flight + stats->in_disk_queue;
 }

@@ -39,8 +39,8 @@ int curl_fixture_set_up(void **state) {
     int result = curl_fixture_set_up_without_sdk(state);
     struct curl_fixture *fixture = *state;
 
-    fixture->memory = tote_memory_new();
-    fixture->sdk = tote_memory_sdk_start(fixture->memory);
+    fixture->memory = tote_in_memory_spans_new();
+    fixture->sdk = tote_in_memory_sdk_start(fixture->memory);
     return fixture->sdk ? result : -1;
 }
 
@@ -51,14 +51,14 @@ int curl_fixture_tear_down(void **state) {
     curl_easy_cleanup(fixture->easy);
     receiver_stop(fixture->receiver);
     tote_sdk_close(&fixture->sdk, 1000);
-    tote_memory_unref(fixture->memory);
+    tote_in_memory_spans_unref(fixture->memory);
     free(fixture);
     return 0;
 }
 
 const tote_span_data *curl_fixture_only_span(struct curl_fixture *f) {
-    assert_int_equal(tote_memory_get_count(f->memory), 1);
-    return tote_memory_get_at(f->memory, 0);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), 1);
+    return tote_in_memory_spans_get_at(f->memory, 0);
 }
 
 void assert_span_text(const tote_span_data *span, const char *key, const char *text) {

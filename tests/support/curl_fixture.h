@@ -8,7 +8,7 @@
 #include "support.h"
 
 #include "receiver.h"
-#include "tote/exporters/memory.h"
+#include "tote/exporters/in_memory.h"
 #include "tote/instrumentation/curl.h"
 #include "tote/tote.h"
 
@@ -16,7 +16,7 @@ struct curl_fixture {
     struct receiver *receiver;
     CURL *easy;
     char url[128];
-    tote_memory *memory;
+    tote_in_memory_spans *memory;
     tote_sdk *sdk;
 };
 

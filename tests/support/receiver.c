@@ -48,7 +48,7 @@ struct receiver {
     char url[64];
     pthread_mutex_t lock;
     pthread_cond_t has_more;
-    struct receiver_answer answer;
+    struct receiver_response response;
     struct request *requests[MAX_REQUESTS];
     size_t request_count;
     size_t connection_count;
@@ -58,7 +58,7 @@ struct receiver {
 
 /* The body of one answer on its way. */
 struct body {
-    struct receiver_answer answer;
+    struct receiver_response response;
 };
 
 static void pause_ms(unsigned ms) {
@@ -92,66 +92,66 @@ static enum MHD_Result note_header(void *arg, enum MHD_ValueKind kind, const cha
 
 static ssize_t give_body(void *arg, uint64_t position, char *buffer, size_t room) {
     const struct body *body = arg;
-    const struct receiver_answer *answer = &body->answer;
-    size_t left = answer->body_size - (size_t)position;
+    const struct receiver_response *response = &body->response;
+    size_t left = response->body_size - (size_t)position;
 
-    if (answer->manner == RECEIVER_CLOSES_MIDWAY && position >= answer->body_size / 2) {
+    if (response->manner == RECEIVER_CLOSES_MIDWAY && position >= response->body_size / 2) {
         return MHD_CONTENT_READER_END_WITH_ERROR;
     }
-    if (answer->manner == RECEIVER_DRIPS) {
+    if (response->manner == RECEIVER_DRIPS) {
         pause_ms(DRIP_MS);
         room = 1;
     }
     size_t size = left < room ? left : room;
-    if (answer->manner == RECEIVER_CLOSES_MIDWAY && size > answer->body_size / 2) {
-        size = answer->body_size / 2;
+    if (response->manner == RECEIVER_CLOSES_MIDWAY && size > response->body_size / 2) {
+        size = response->body_size / 2;
     }
-    if (answer->body) {
-        memcpy(buffer, (const char *)answer->body + position, size);
+    if (response->body) {
+        memcpy(buffer, (const char *)response->body + position, size);
     } else {
         memset(buffer, 'x', size);
     }
     return (ssize_t)size;
 }
 
-static void add_headers(struct MHD_Response *response, const char *const *headers) {
+static void add_headers(struct MHD_Response *mhd_response, const char *const *headers) {
     for (; *headers; headers++) {
         const char *colon = strchr(*headers, ':');
         char name[64];
         snprintf(name, sizeof name, "%.*s", (int)(colon - *headers), *headers);
-        MHD_add_response_header(response, name, colon + 2);
+        MHD_add_response_header(mhd_response, name, colon + 2);
     }
 }
 
 static enum MHD_Result respond(struct MHD_Connection *connection,
-                               const struct receiver_answer *answer) {
+                               const struct receiver_response *response) {
     struct body *body = malloc(sizeof *body);
 
     if (!body) {
         return MHD_NO;
     }
-    body->answer = *answer;
-    struct MHD_Response *response =
-        MHD_create_response_from_callback(answer->body_size, 16384, give_body, body, free);
-    add_headers(response, answer->headers);
+    body->response = *response;
+    struct MHD_Response *mhd_response =
+        MHD_create_response_from_callback(response->body_size, 16384, give_body, body, free);
+    add_headers(mhd_response, response->headers);
     enum MHD_Result result =
-        MHD_queue_response(connection, answer->status ? answer->status : 200, response);
-    MHD_destroy_response(response);
+        MHD_queue_response(connection, response->status ? response->status : 200, mhd_response);
+    MHD_destroy_response(mhd_response);
     return result;
 }
 
 static enum MHD_Result finish(struct receiver *receiver, struct MHD_Connection *connection,
                               struct request *request, void **state) {
     pthread_mutex_lock(&receiver->lock);
-    struct receiver_answer answer = receiver->answer;
+    struct receiver_response response = receiver->response;
     bool has_room = receiver->request_count < MAX_REQUESTS;
-    request->is_taken = answer.manner != RECEIVER_HANGS && answer.manner != RECEIVER_CLOSES &&
-                        (answer.status == 0 || answer.status / 100 == 2);
+    request->is_taken = response.manner != RECEIVER_HANGS && response.manner != RECEIVER_CLOSES &&
+                        (response.status == 0 || response.status / 100 == 2);
     if (has_room) {
         receiver->requests[receiver->request_count++] = request;
         *state = NULL;
     }
-    bool hangs = answer.manner == RECEIVER_HANGS && receiver->hanging_count < MAX_HANGING;
+    bool hangs = response.manner == RECEIVER_HANGS && receiver->hanging_count < MAX_HANGING;
     if (hangs) {
         receiver->hanging[receiver->hanging_count++] = connection;
         MHD_suspend_connection(connection);
@@ -162,8 +162,9 @@ static enum MHD_Result finish(struct receiver *receiver, struct MHD_Connection *
     if (hangs) {
         return MHD_YES;
     }
-    pause_ms(answer.delay_ms);
-    return answer.manner == RECEIVER_CLOSES || !has_room ? MHD_NO : respond(connection, &answer);
+    pause_ms(response.delay_ms);
+    return response.manner == RECEIVER_CLOSES || !has_room ? MHD_NO
+                                                           : respond(connection, &response);
 }
 
 static enum MHD_Result take(void *arg, struct MHD_Connection *connection, const char *url,
@@ -338,9 +339,9 @@ const char *receiver_url(const struct receiver *receiver) {
     return receiver->url;
 }
 
-void receiver_set_answer(struct receiver *receiver, struct receiver_answer answer) {
+void receiver_set_response(struct receiver *receiver, struct receiver_response response) {
     pthread_mutex_lock(&receiver->lock);
-    receiver->answer = answer;
+    receiver->response = response;
     pthread_mutex_unlock(&receiver->lock);
 }
 
@@ -403,7 +404,7 @@ void receiver_stop(struct receiver *receiver) {
         return;
     }
     pthread_mutex_lock(&receiver->lock);
-    receiver->answer.manner = RECEIVER_CLOSES; /* nobody hangs from here on */
+    receiver->response.manner = RECEIVER_CLOSES; /* nobody hangs from here on */
     for (size_t i = 0; i < receiver->hanging_count; i++) {
         MHD_resume_connection(receiver->hanging[i]);
     }

@@ -14,14 +14,14 @@
 struct receiver;
 
 enum receiver_manner {
-    RECEIVER_ANSWERS,       /* at once */
+    RECEIVER_RESPONSES,     /* at once */
     RECEIVER_HANGS,         /* never, until it is stopped */
     RECEIVER_CLOSES,        /* without an answer */
     RECEIVER_CLOSES_MIDWAY, /* after half of the body */
     RECEIVER_DRIPS          /* a byte of the body now and then */
 };
 
-struct receiver_answer {
+struct receiver_response {
     enum receiver_manner manner;
     unsigned status;        /* 0: 200 */
     const char *headers[5]; /* "name: value"; ends with NULL */
@@ -49,7 +49,7 @@ struct receiver *receiver_start_tls(const char *certificate, const char *key);
 const char *receiver_url(const struct receiver *receiver);
 
 /* From the next request on. What the answer points to must live until then. */
-void receiver_set_answer(struct receiver *receiver, struct receiver_answer answer);
+void receiver_set_response(struct receiver *receiver, struct receiver_response response);
 
 /* Wait until so many requests have come, whole; for a minute at most. Returns: how many have. */
 size_t receiver_wait(struct receiver *receiver, size_t count);

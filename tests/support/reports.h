@@ -27,7 +27,7 @@ static inline void reports_keep(tote_level level, const char *component, const c
 static inline void reports_reset(tote_level level) {
     reports.count = 0;
     reports.component[0] = reports.message[0] = '\0';
-    tote_set_diagnostics(reports_keep, level, NULL);
+    tote_diagnostics_set_handler(reports_keep, level, NULL);
 }
 
 #endif

@@ -26,7 +26,7 @@ static void keep_ended(void *self, const tote_span_data *span) {
 
     pthread_mutex_lock(&lock);
     if (fixture->ended < FIXTURE_MOST_SPANS) {
-        fixture->spans[fixture->ended] = tote_span_data_ref(span);
+        fixture->spans[fixture->ended] = tote_span_data_copy(span);
     }
     fixture->ended++;
     pthread_mutex_unlock(&lock);
@@ -59,7 +59,7 @@ int sdk_fixture_set_up(void **state) {
         .is_global = true,
         .limits = {.struct_size = sizeof(tote_span_limits),
                    .attribute_count = 128,
-                   .attribute_value_length = TOTE_UNLIMITED,
+                   .attribute_value_length = TOTE_OPTION_UNLIMITED,
                    .attribute_value_depth = 64,
                    .event_count = 128,
                    .link_count = 128,
@@ -69,7 +69,7 @@ int sdk_fixture_set_up(void **state) {
         .now_unix_nano = read_clock,
         .clock = fixture,
     };
-    tote_set_diagnostics(keep_diagnostic, TOTE_LEVEL_DEBUG, fixture);
+    tote_diagnostics_set_handler(keep_diagnostic, TOTE_LEVEL_DEBUG, fixture);
     *state = fixture;
     return 0;
 }
@@ -106,9 +106,9 @@ int sdk_fixture_tear_down(void **state) {
 
     tote_sdk_close(&fixture->sdk, 1000);
     for (size_t i = 0; i < fixture->ended && i < FIXTURE_MOST_SPANS; i++) {
-        tote_span_data_unref(fixture->spans[i]);
+        tote_span_data_free(fixture->spans[i]);
     }
-    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
     free(fixture);
     return 0;
 }

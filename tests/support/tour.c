@@ -60,7 +60,7 @@ static void read_store(struct tour *tour, const tote_store *store) {
     KEEP(all = tote_store_get_all(store));
     EXPECT(tote_entries_get_count(all) == 3);
     KEEP(entry = tote_entries_find(all, "number"));
-    EXPECT(entry && entry->value.type == TOTE_TYPE_INT);
+    EXPECT(entry && entry->value.type == TOTE_VALUE_TYPE_INT);
     KEEP(tote_entries_free(all));
 }
 
@@ -73,8 +73,8 @@ static void visit_stores(struct tour *tour) {
     KEEP(child = tote_store_new(parent));
     KEEP(is_done = tote_store_add(parent, "number", tote_int(42)));
     EXPECT(is_done);
-    KEEP(tote_store_add_as(parent, "secret", tote_string("s"), TOTE_PRIVATE, "meta"));
-    KEEP(tote_store_add_all(child, more, TOTE_COUNT_OF(more), TOTE_EXPORT));
+    KEEP(tote_store_add_as(parent, "secret", tote_string("s"), TOTE_VISIBILITY_PRIVATE, "meta"));
+    KEEP(tote_store_add_all(child, more, TOTE_COUNT_OF(more), TOTE_VISIBILITY_EXPORT));
     KEEP(is_done = tote_store_delete(child, "secret"));
     EXPECT(is_done);
     for (int i = 0; i < 100; i++) {
@@ -104,7 +104,7 @@ static void visit_contexts(struct tour *tour) {
     char text[16] = "";
     bool is_detached = false;
 
-    KEEP(with_store = tote_context_with_store(NULL, store));
+    KEEP(with_store = tote_context_with_store(tote_context_current(), store));
     KEEP(with_value = tote_context_with_value(with_store, &key, malloc(1)));
     EXPECT(tote_context_get_value(with_value, &key) != NULL);
     KEEP(with_baggage = tote_context_with_baggage(with_value, "who", tote_string("me"), NULL));
@@ -113,7 +113,7 @@ static void visit_contexts(struct tour *tour) {
     KEEP(token = tote_context_attach(with_value));
     KEEP(mark = tote_context_mark());
     KEEP(tote_context_run(with_value, add_to_current, NULL));
-    KEEP(tote_context_unwind(mark, TOTE_STATUS_UNSET, NULL));
+    KEEP(tote_context_unwind(mark, TOTE_STATUS_CODE_UNSET, NULL));
     KEEP(is_detached = tote_context_detach(token));
     EXPECT(is_detached);
     EXPECT(tote_context_current() == tote_context_root());
@@ -131,7 +131,7 @@ static void tell_span(struct tour *tour, tote_span *span) {
     KEEP(tote_span_add_event(span, "event", attributes, TOTE_COUNT_OF(attributes), 0));
     KEEP(tote_span_add_link(span, tote_span_get_context(span), attributes, 1));
     KEEP(tote_span_record_exception(span, "E", "message", NULL, 0));
-    KEEP(tote_span_set_status(span, TOTE_STATUS_ERROR, "went wrong"));
+    KEEP(tote_span_set_status(span, TOTE_STATUS_CODE_ERROR, "went wrong"));
     KEEP(tote_span_update_name(span, "another name"));
     for (int i = 0; i < 40; i++) {
         char name[8] = {'k', (char)('A' + i), '\0'};
@@ -153,7 +153,7 @@ static void visit_spans(struct tour *tour) {
     KEEP((void)tote_tracer_is_enabled(tracer, &options));
     KEEP(span = tote_tracer_start_span(tracer, "parent", &options));
     EXPECT(tote_span_is_recording(span) == tour->has_sdk);
-    KEEP(context = tote_context_with_span(NULL, span));
+    KEEP(context = tote_context_with_span(tote_context_current(), span));
     options.parent = context;
     KEEP(child = tote_tracer_start_span(tracer, "child", &options));
     EXPECT(tote_span_context_is_valid(tote_span_get_context(child)) == tour->has_sdk);
@@ -173,7 +173,7 @@ static void visit_scopes(struct tour *tour) {
 
     KEEP(scope = tote_scope_open(tracer, "scope", NULL));
     KEEP(tote_store_add(tote_store_current(), "user.id", tote_string("u_1")));
-    KEEP(tote_log_fields(NULL, TOTE_LOG_JSON, fields, sizeof fields));
+    KEEP(tote_log_fields(tote_context_current(), TOTE_LOG_FORMAT_JSON, fields, sizeof fields));
     EXPECT(strstr(fields, "u_1") != NULL);
     KEEP(is_done = tote_scope_suspend(scope));
     EXPECT(is_done);
@@ -209,12 +209,12 @@ static void visit_injection(struct tour *tour) {
     tote_propagator *propagator = NULL;
     tote_scope *scope = tote_scope_open(tote_get_tracer("tour", NULL), "out", NULL);
     tote_header headers[8];
-    char *buffer = calloc(1, TOTE_INJECT_BYTES);
+    char *buffer = calloc(1, TOTE_INJECT_BUFFER_BYTES);
     size_t count = 0;
 
     tote_store_add(tote_store_current(), "tenant", tote_string("t 1"));
-    KEEP(count =
-             tote_inject_headers(NULL, headers, TOTE_COUNT_OF(headers), buffer, TOTE_INJECT_BYTES));
+    KEEP(count = tote_inject_headers(tote_context_current(), headers, TOTE_COUNT_OF(headers),
+                                     buffer, TOTE_INJECT_BUFFER_BYTES));
     EXPECT(count >= (tour->has_sdk ? 2 : 0));
     for (size_t i = 0; i < count; i++) {
         EXPECT(strlen(headers[i].name) == headers[i].name_length);

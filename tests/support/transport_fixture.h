@@ -12,7 +12,7 @@ struct fixture {
     struct receiver *receiver;
     struct tote__otlp_settings settings;
     struct tote__transport *transport;
-    struct tote__answer answer;
+    struct tote__response response;
 };
 
 /* Of cmocka. The state is the fixture. */

@@ -64,7 +64,7 @@ static void fake_add_event(tote_span *base, const char *name, const tote_attribu
     span->events++;
     strncpy(span->event_name, name, sizeof span->event_name - 1);
     span->event_text[0] = '\0';
-    for (size_t i = 0; i < count && attributes[i].value.type == TOTE_TYPE_STRING; i++) {
+    for (size_t i = 0; i < count && attributes[i].value.type == TOTE_VALUE_TYPE_STRING; i++) {
         char *text = span->event_text;
         strncat(text, attributes[i].key, sizeof span->event_text - 1 - strlen(text));
         strncat(text, "=", sizeof span->event_text - 1 - strlen(text));
@@ -204,7 +204,7 @@ static void count_diagnostic(tote_level level, const char *component, const char
 
 /* Start counting from 0; each kind is reported once. */
 static inline void count_diagnostics(void) {
-    tote_set_diagnostics(count_diagnostic, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(count_diagnostic, TOTE_LEVEL_INFO, NULL);
     diagnostics = 0;
 }
 
@@ -229,7 +229,7 @@ static void fake_release(void *self, void *memory, size_t size) {
 static inline void use_fake_allocator(void) {
     static const tote_allocator allocator = {sizeof allocator, fake_allocate, fake_reallocate,
                                              fake_release, NULL};
-    tote_set_allocator(&allocator);
+    tote_allocator_set(&allocator);
     tote__pools_keep = false;
 }
 

@@ -56,7 +56,7 @@ static inline void use_counting_allocator(void) {
     const tote_allocator allocator = {sizeof allocator, counting_allocate, counting_reallocate,
                                       counting_release, NULL};
 
-    tote_set_allocator(&allocator);
+    tote_allocator_set(&allocator);
     tote__pools_keep = false;
 }
 
@@ -68,7 +68,7 @@ static void count_diagnostic(tote_level level, const char *component, const char
 
 /* From now on, from zero. */
 static inline void count_diagnostics(void) {
-    tote_set_diagnostics(count_diagnostic, TOTE_LEVEL_DEBUG, NULL);
+    tote_diagnostics_set_handler(count_diagnostic, TOTE_LEVEL_DEBUG, NULL);
     diagnostics = 0;
 }
 
@@ -90,7 +90,8 @@ static inline bool lists(const tote_entries *entries, const char *key, const cha
     if (!entry || !expected) {
         return !entry && !expected;
     }
-    return entry->value.type == TOTE_TYPE_STRING && strcmp(entry->value.as.string, expected) == 0;
+    return entry->value.type == TOTE_VALUE_TYPE_STRING &&
+           strcmp(entry->value.as.string, expected) == 0;
 }
 
 /* What `run` returns in a child of its own, where it may spoil what all share. */

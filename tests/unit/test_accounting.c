@@ -49,20 +49,20 @@ static void pause_us(unsigned us) {
     nanosleep(&time, NULL);
 }
 
-static void configure(bool spools) {
+static void configure(bool disk_queues) {
     f.otlp = (tote_otlp_options)TOTE_OTLP_OPTIONS_INIT;
     f.otlp.ignore_environment = true;
     f.otlp.endpoint = receiver_url(f.receiver);
-    f.otlp.retry_first_ms = 1 + draw(10);
-    f.otlp.retry_longest_ms = 10 + draw(20);
+    f.otlp.initial_backoff_ms = 1 + draw(10);
+    f.otlp.max_backoff_ms = 10 + draw(20);
     f.otlp.timeout_ms = f.is_lossless ? LONG_MS : 20 + draw(200);
     f.otlp.max_request_bytes = draw(2) ? 0 : 1000 + draw(4000);
-    f.otlp.spool_directory = spools ? f.directory : NULL;
-    f.otlp.spool_max_files = draw(3) ? 0 : 2 + draw(4);
-    f.otlp.spool_before_end = spools && draw(2);
-    f.otlp.journal_bytes = (size_t)65536 << draw(4);
+    f.otlp.disk_queue_directory = disk_queues ? f.directory : NULL;
+    f.otlp.disk_queue_max_files = draw(3) ? 0 : 2 + draw(4);
+    f.otlp.crash_safe = disk_queues && draw(2);
+    f.otlp.crash_safe_bytes = (size_t)65536 << draw(4);
     f.batch = (tote_batch_options)TOTE_BATCH_OPTIONS_INIT;
-    f.batch.mode = draw(4) ? TOTE_EXPORT_MODE_BY_WORKER : TOTE_EXPORT_MODE_BY_HOST;
+    f.batch.mode = draw(4) ? TOTE_EXPORT_MODE_WORKER : TOTE_EXPORT_MODE_HOST_DRIVEN;
     f.batch.max_queue_size = 16U << draw(8);
     f.batch.max_export_batch_size = 1 + draw(f.batch.max_queue_size);
     f.batch.schedule_delay_ms = 1 + draw(20);
@@ -71,7 +71,7 @@ static void configure(bool spools) {
 
 static void start(void) {
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&f.otlp);
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&f.otlp);
 
     options.ignore_environment = true;
     options.exporters = &exporter;
@@ -102,22 +102,22 @@ static void *work(void *arg) {
 }
 
 static void be_different(void) {
-    static const struct receiver_answer answers[] = {
-        {.manner = RECEIVER_ANSWERS},
-        {.manner = RECEIVER_ANSWERS},
-        {.manner = RECEIVER_ANSWERS, .status = 503},
-        {.manner = RECEIVER_ANSWERS, .status = 400},
-        {.manner = RECEIVER_ANSWERS, .status = 429, .headers = {"Retry-After: 0"}},
+    static const struct receiver_response responses[] = {
+        {.manner = RECEIVER_RESPONSES},
+        {.manner = RECEIVER_RESPONSES},
+        {.manner = RECEIVER_RESPONSES, .status = 503},
+        {.manner = RECEIVER_RESPONSES, .status = 400},
+        {.manner = RECEIVER_RESPONSES, .status = 429, .headers = {"Retry-After: 0"}},
         {.manner = RECEIVER_CLOSES},
         /* from here on nobody can tell what became of a request */
         {.manner = RECEIVER_HANGS},
         {.manner = RECEIVER_CLOSES_MIDWAY, .body_size = 50},
         {.manner = RECEIVER_DRIPS, .body_size = 4},
-        {.manner = RECEIVER_ANSWERS, .delay_ms = 60},
+        {.manner = RECEIVER_RESPONSES, .delay_ms = 60},
     };
 
-    receiver_set_answer(f.receiver,
-                        answers[draw(f.is_lossless ? 6 : (unsigned)TOTE_COUNT_OF(answers))]);
+    receiver_set_response(f.receiver,
+                          responses[draw(f.is_lossless ? 6 : (unsigned)TOTE_COUNT_OF(responses))]);
 }
 
 /* The loads, while the receiver has its moods and the host its loop. */
@@ -162,30 +162,30 @@ static size_t count_acknowledged(void) {
 
 static uint64_t dropped(const tote_stats *stats) {
     return stats->dropped_queue_full + stats->dropped_too_large + stats->dropped_retries_exhausted +
-           stats->dropped_shutdown + stats->dropped_memory + stats->dropped_spool_full;
+           stats->dropped_shutdown + stats->dropped_out_of_memory + stats->dropped_disk_queue_full;
 }
 
 static tote_stats closed_stats(void) {
     tote_stats stats = TOTE_STATS_INIT;
 
     assert_true(tote_sdk_get_stats(f.sdk, &stats));
-    assert_int_equal(stats.ended, stats.exported + stats.rejected + dropped(&stats) +
-                                      stats.waiting + stats.in_flight + stats.spooled);
+    assert_int_equal(stats.ended, stats.exported + stats.rejected + dropped(&stats) + stats.queued +
+                                      stats.in_flight + stats.in_disk_queue);
     return stats;
 }
 
 static void shut_down(void) {
     if (f.is_lossless) {
-        receiver_set_answer(f.receiver, (struct receiver_answer){.manner = RECEIVER_ANSWERS});
+        receiver_set_response(f.receiver, (struct receiver_response){.manner = RECEIVER_RESPONSES});
     }
     tote_result result = tote_sdk_shutdown(f.sdk, f.is_lossless ? LONG_MS : draw(300));
     tote_stats stats = closed_stats();
-    while (result == TOTE_TIMED_OUT && stats.waiting + stats.in_flight) {
+    while (result == TOTE_RESULT_TIMEOUT && stats.queued + stats.in_flight) {
         pause_us(1000); /* a worker that hung in a system call comes back in its own time */
         stats = closed_stats();
     }
     assert_int_equal(stats.ended, f.counts[0] + f.counts[1]);
-    assert_int_equal(stats.waiting + stats.in_flight, 0);
+    assert_int_equal(stats.queued + stats.in_flight, 0);
 }
 
 /* Over all rounds: what never happened was not tried. */
@@ -199,19 +199,19 @@ static void add_to_total(const tote_stats *stats) {
     total.dropped_too_large += stats->dropped_too_large;
     total.dropped_retries_exhausted += stats->dropped_retries_exhausted;
     total.dropped_shutdown += stats->dropped_shutdown;
-    total.dropped_spool_full += stats->dropped_spool_full;
-    total.spooled += stats->spooled;
-    total.unsecured += stats->unsecured;
+    total.dropped_disk_queue_full += stats->dropped_disk_queue_full;
+    total.in_disk_queue += stats->in_disk_queue;
+    total.not_crash_safe += stats->not_crash_safe;
 }
 
 static void print_stats(const char *what, const tote_stats *stats) {
     print_message(
         "%s: %" PRIu64 " ended: %" PRIu64 " exported, %" PRIu64 " rejected; dropped: queue full "
         "%" PRIu64 ", too large %" PRIu64 ", retries %" PRIu64 ", shutdown %" PRIu64
-        ", spool full %" PRIu64 "; spooled %" PRIu64 ", unsecured %" PRIu64 "\n",
+        ", disk queue full %" PRIu64 "; spooled %" PRIu64 ", unsecured %" PRIu64 "\n",
         what, stats->ended, stats->exported, stats->rejected, stats->dropped_queue_full,
         stats->dropped_too_large, stats->dropped_retries_exhausted, stats->dropped_shutdown,
-        stats->dropped_spool_full, stats->spooled, stats->unsecured);
+        stats->dropped_disk_queue_full, stats->in_disk_queue, stats->not_crash_safe);
 }
 
 /* What the counters say must be what the receiver has. */
@@ -225,21 +225,22 @@ static void compare(void) {
         assert_int_equal(got, stats.exported);
     } else { /* it may have taken what nobody heard of, but it has what was counted */
         assert_true(got >= stats.exported);
-        assert_true(got <= stats.exported + stats.rejected + dropped(&stats) + stats.spooled);
+        assert_true(got <= stats.exported + stats.rejected + dropped(&stats) + stats.in_disk_queue);
     }
-    if (!f.otlp.spool_directory) {
-        assert_int_equal(stats.spooled, 0);
+    if (!f.otlp.disk_queue_directory) {
+        assert_int_equal(stats.in_disk_queue, 0);
         return;
     }
-    tote_spool_report report = {.struct_size = sizeof report};
-    f.otlp.spool_max_files = 0;
-    receiver_set_answer(f.receiver, (struct receiver_answer){.manner = RECEIVER_ANSWERS});
+    tote_disk_queue_report report = {.struct_size = sizeof report};
+    f.otlp.disk_queue_max_files = 0;
+    receiver_set_response(f.receiver, (struct receiver_response){.manner = RECEIVER_RESPONSES});
     tote_sdk_close(&f.sdk, 0);
-    assert_int_equal(tote_otlp_send_spool(&f.otlp, LONG_MS, &report), TOTE_SUCCESS);
-    assert_int_equal(report.delivered, stats.spooled);
+    assert_int_equal(tote_otlp_disk_queue_send(&f.otlp, LONG_MS, &report), TOTE_RESULT_SUCCESS);
+    assert_int_equal(report.delivered, stats.in_disk_queue);
     got = count_acknowledged();
-    assert_true(got >= stats.exported); /* ... and some of the spool it had, perhaps */
-    assert_int_equal(f.is_lossless ? got : 0, f.is_lossless ? stats.exported + stats.spooled : 0);
+    assert_true(got >= stats.exported); /* ... and some of the disk queue it had, perhaps */
+    assert_int_equal(f.is_lossless ? got : 0,
+                     f.is_lossless ? stats.exported + stats.in_disk_queue : 0);
 }
 
 static void run_round(unsigned seed) {
@@ -265,13 +266,13 @@ static void run_round(unsigned seed) {
     assert_int_equal(system(command), 0);
 }
 
-/* Design 6: ended = exported + rejected + dropped + waiting + in flight + spooled */
+/* Design 6: ended = exported + rejected + dropped + queued + in_flight + in_disk_queue */
 static void the_counters_say_what_the_receiver_has(void **state) {
     const char *only = getenv("TOTE_SEED");
     unsigned first = only ? (unsigned)strtoul(only, NULL, 10) : (unsigned)time(NULL);
 
     (void)state;
-    tote_set_diagnostics(NULL, TOTE_LEVEL_NONE, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_NONE, NULL);
     for (unsigned i = 0; i < (only ? 1 : ROUNDS); i++) {
         run_round(first + i);
     }

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "layer.h"
+#include "overlay.h"
 #include "store_fixture.h"
 #include "tote/baggage.h"
 #include "tote/internal/store.h"
@@ -30,8 +30,8 @@ static size_t count_baggage(const tote_context *context) {
 /* A context over a new store with baggage user=ann, and token, that does not travel. */
 static tote_context *context_with_baggage_and_more(void) {
     tote_store *store = tote_store_new(NULL);
-    tote_store_add_as(store, "user", tote_string("ann"), TOTE_EVERYWHERE, "p=1");
-    tote_store_add_as(store, "token", tote_string("secret"), TOTE_PRIVATE, NULL);
+    tote_store_add_as(store, "user", tote_string("ann"), TOTE_VISIBILITY_ALL, "p=1");
+    tote_store_add_as(store, "token", tote_string("secret"), TOTE_VISIBILITY_PRIVATE, NULL);
     tote_context *context = tote_context_with_store(tote_context_root(), store);
 
     tote_store_unref(store);
@@ -61,7 +61,8 @@ static void with_baggage_makes_a_new_context_and_leaves_the_old_one(void **state
 static void names_and_values_come_back_byte_by_byte(void **state) {
     (void)state;
     static const char value[] = "B% \xF0\x9F\x92\xBC";
-    tote_context *one = tote_context_with_baggage(NULL, "a", tote_string(value), NULL);
+    tote_context *one =
+        tote_context_with_baggage(tote_context_current(), "a", tote_string(value), NULL);
     tote_context *two = tote_context_with_baggage(one, "A", tote_string(""), NULL);
     tote_context *three = tote_context_with_baggage(two, "\xC3\xA9", tote_string("e"), NULL);
 
@@ -108,7 +109,8 @@ static void without_baggage_takes_one_entry_away(void **state) {
 /* Design 6: the name a repaired key was added by takes it away too */
 static void a_name_that_was_repaired_is_taken_away_by_the_same_name(void **state) {
     (void)state;
-    tote_context *old = tote_context_with_baggage(NULL, "k\xFF", tote_string("x"), NULL);
+    tote_context *old =
+        tote_context_with_baggage(tote_context_current(), "k\xFF", tote_string("x"), NULL);
     tote_context *changed = tote_context_without_baggage(old, "k\xFF");
 
     assert_true(carries(old, "k\xEF\xBF\xBD", "x"));
@@ -132,7 +134,7 @@ static void an_empty_baggage_is_empty_and_leaves_the_old_context(void **state) {
 }
 
 /* Design R3: entries that do not propagate stay live */
-static void what_does_not_travel_is_seen_through_a_layer_live(void **state) {
+static void what_does_not_travel_is_seen_through_an_overlay_live(void **state) {
     (void)state;
     tote_context *old = context_with_baggage_and_more();
     tote_context *changed = tote_context_with_empty_baggage(old);
@@ -140,8 +142,8 @@ static void what_does_not_travel_is_seen_through_a_layer_live(void **state) {
 
     assert_true(says(tote_context_get_store(changed), "token", "secret"));
     assert_true(carries(changed, "token", NULL));
-    tote_store_add_as(above, "token", tote_string("newer"), TOTE_PRIVATE, NULL);
-    tote_store_add_as(above, "shard", tote_int(7), TOTE_EXPORT, NULL);
+    tote_store_add_as(above, "token", tote_string("newer"), TOTE_VISIBILITY_PRIVATE, NULL);
+    tote_store_add_as(above, "shard", tote_int(7), TOTE_VISIBILITY_EXPORT, NULL);
     assert_true(says(tote_context_get_store(changed), "token", "newer"));
     assert_true(says(tote_context_get_store(changed), "shard", "7"));
     tote_context_unref(changed);
@@ -149,7 +151,7 @@ static void what_does_not_travel_is_seen_through_a_layer_live(void **state) {
 }
 
 /* Design R3: later writes above are not seen through it */
-static void later_baggage_above_is_not_seen_through_a_layer(void **state) {
+static void later_baggage_above_is_not_seen_through_an_overlay(void **state) {
     (void)state;
     tote_context *old = context_with_baggage_and_more();
     tote_context *changed = tote_context_with_baggage(old, "team", tote_string("x"), NULL);
@@ -168,15 +170,16 @@ static void later_baggage_above_is_not_seen_through_a_layer(void **state) {
 }
 
 /* Design R3 */
-static void a_layer_refuses_writes_and_stores_under_it_take_them(void **state) {
+static void an_overlay_refuses_writes_and_stores_under_it_take_them(void **state) {
     (void)state;
-    tote_context *context = tote_context_with_baggage(NULL, "user", tote_string("ann"), NULL);
-    tote_store *layer = tote_context_get_store(context);
-    tote_store *child = tote_store_new(layer);
+    tote_context *context =
+        tote_context_with_baggage(tote_context_current(), "user", tote_string("ann"), NULL);
+    tote_store *overlay = tote_context_get_store(context);
+    tote_store *child = tote_store_new(overlay);
     count_diagnostics();
 
-    assert_false(tote_store_add(layer, "user", tote_string("bob")));
-    assert_false(tote_store_delete(layer, "user"));
+    assert_false(tote_store_add(overlay, "user", tote_string("bob")));
+    assert_false(tote_store_delete(overlay, "user"));
     assert_int_equal(diagnostics, 1);
     assert_true(carries(context, "user", "ann"));
     assert_true(tote_store_add(child, "user", tote_string("bob")));
@@ -186,8 +189,8 @@ static void a_layer_refuses_writes_and_stores_under_it_take_them(void **state) {
     tote_context_unref(context);
 }
 
-/* Design R3: what is hidden by a layer stays hidden below it, and below a flattened chain */
-static void a_layer_hides_for_all_that_is_under_it(void **state) {
+/* Design R3: what is hidden by an overlay stays hidden below it, and below a flattened chain */
+static void an_overlay_hides_for_all_that_is_under_it(void **state) {
     (void)state;
     tote_context *old = context_with_baggage_and_more();
     tote_context *changed = tote_context_with_empty_baggage(old);
@@ -210,7 +213,7 @@ static void a_layer_hides_for_all_that_is_under_it(void **state) {
 /* Design R8: numbers keep their types, and read as text */
 static void scalars_of_all_types_travel(void **state) {
     (void)state;
-    tote_context *one = tote_context_with_baggage(NULL, "int", tote_int(7), NULL);
+    tote_context *one = tote_context_with_baggage(tote_context_current(), "int", tote_int(7), NULL);
     tote_context *two = tote_context_with_baggage(one, "double", tote_double(.5), NULL);
     tote_context *three = tote_context_with_baggage(two, "bool", tote_bool(true), NULL);
 
@@ -236,32 +239,33 @@ static bool note_flags(void *arg, const struct tote__entry *entry) {
 /* Design R8: remote entries remember that they came from outside */
 static void entries_that_came_from_outside_stay_marked_until_they_are_replaced(void **state) {
     (void)state;
-    const struct tote__layer_entry entry = {.key = "remote",
-                                            .key_length = 6,
-                                            .value = tote_string("1"),
-                                            .flags = TOTE_EVERYWHERE | TOTE__REMOTE};
+    const struct tote__overlay_entry entry = {.key = "remote",
+                                              .key_length = 6,
+                                              .value = tote_string("1"),
+                                              .flags = TOTE_VISIBILITY_ALL | TOTE__REMOTE};
     uint32_t flags[2] = {0, 0};
-    tote_context *extracted = context_over_layer(tote_store_root(), &entry, 1);
+    tote_context *extracted = context_over_overlay(tote_store_root(), &entry, 1);
     tote_context *more = tote_context_with_baggage(extracted, "own", tote_int(1), NULL);
     tote_context *replaced = tote_context_with_baggage(more, "remote", tote_int(1), NULL);
 
-    tote__store_visit(tote_context_get_store(more), TOTE_PROPAGATE, note_flags, flags);
-    assert_int_equal(flags[0], TOTE_EVERYWHERE);
-    assert_int_equal(flags[1], TOTE_EVERYWHERE | TOTE__REMOTE);
-    tote__store_visit(tote_context_get_store(replaced), TOTE_PROPAGATE, note_flags, flags);
-    assert_int_equal(flags[1], TOTE_EVERYWHERE);
+    tote__store_visit(tote_context_get_store(more), TOTE_VISIBILITY_PROPAGATE, note_flags, flags);
+    assert_int_equal(flags[0], TOTE_VISIBILITY_ALL);
+    assert_int_equal(flags[1], TOTE_VISIBILITY_ALL | TOTE__REMOTE);
+    tote__store_visit(tote_context_get_store(replaced), TOTE_VISIBILITY_PROPAGATE, note_flags,
+                      flags);
+    assert_int_equal(flags[1], TOTE_VISIBILITY_ALL);
     tote_context_unref(replaced);
     tote_context_unref(more);
     tote_context_unref(extracted);
 }
 
 /* Requirement B14 */
-static void of_two_entries_of_a_name_in_a_layer_the_last_counts(void **state) {
+static void of_two_entries_of_a_name_in_an_overlay_the_last_counts(void **state) {
     (void)state;
-    const struct tote__layer_entry entries[] = {
-        {"a", 1, tote_string("1"), TOTE_EVERYWHERE, "m", 1},
-        {"a", 1, tote_string("2"), TOTE_EVERYWHERE, NULL, 0}};
-    tote_context *context = context_over_layer(tote_store_root(), entries, 2);
+    const struct tote__overlay_entry entries[] = {
+        {"a", 1, tote_string("1"), TOTE_VISIBILITY_ALL, "m", 1},
+        {"a", 1, tote_string("2"), TOTE_VISIBILITY_ALL, NULL, 0}};
+    tote_context *context = context_over_overlay(tote_store_root(), entries, 2);
 
     assert_true(carries(context, "a", "2"));
     assert_int_equal(count_baggage(context), 1);
@@ -271,7 +275,8 @@ static void of_two_entries_of_a_name_in_a_layer_the_last_counts(void **state) {
 /* Requirements A8, B4: NULL is the current context */
 static void baggage_of_the_current_context_needs_no_handle(void **state) {
     (void)state;
-    tote_context *context = tote_context_with_baggage(NULL, "user", tote_string("ann"), NULL);
+    tote_context *context =
+        tote_context_with_baggage(tote_context_current(), "user", tote_string("ann"), NULL);
     tote_context_token token = tote_context_attach(context);
 
     assert_true(carries(NULL, "user", "ann"));
@@ -374,13 +379,13 @@ int main(int argc, char **argv) {
         TEST(without_baggage_takes_one_entry_away),
         TEST(a_name_that_was_repaired_is_taken_away_by_the_same_name),
         TEST(an_empty_baggage_is_empty_and_leaves_the_old_context),
-        TEST(what_does_not_travel_is_seen_through_a_layer_live),
-        TEST(later_baggage_above_is_not_seen_through_a_layer),
-        TEST(a_layer_refuses_writes_and_stores_under_it_take_them),
-        TEST(a_layer_hides_for_all_that_is_under_it),
+        TEST(what_does_not_travel_is_seen_through_an_overlay_live),
+        TEST(later_baggage_above_is_not_seen_through_an_overlay),
+        TEST(an_overlay_refuses_writes_and_stores_under_it_take_them),
+        TEST(an_overlay_hides_for_all_that_is_under_it),
         TEST(scalars_of_all_types_travel),
         TEST(entries_that_came_from_outside_stay_marked_until_they_are_replaced),
-        TEST(of_two_entries_of_a_name_in_a_layer_the_last_counts),
+        TEST(of_two_entries_of_a_name_in_an_overlay_the_last_counts),
         TEST(baggage_of_the_current_context_needs_no_handle),
         TEST(a_name_that_is_none_changes_nothing),
         TEST(without_memory_the_old_context_comes_back),

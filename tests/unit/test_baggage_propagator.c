@@ -30,7 +30,7 @@ static tote_context *extract(tote_propagator *propagator, const char *header, si
 }
 
 static tote_context *extract_text(const char *header) {
-    return extract(tote_propagator_new_baggage(NULL), header, strlen(header));
+    return extract(tote_propagator_baggage_new(NULL), header, strlen(header));
 }
 
 /* Takes the propagator and the context. */
@@ -81,32 +81,32 @@ static void entries_that_came_in_remember_it(void **state) {
 
     (void)state;
     tote__store_visit(tote_context_get_store(context), UINT32_MAX, note_flags, &flags);
-    assert_int_equal(flags, TOTE_EVERYWHERE | TOTE__REMOTE);
+    assert_int_equal(flags, TOTE_VISIBILITY_ALL | TOTE__REMOTE);
     tote_context_unref(context);
 }
 
 /* Design R1 */
 static void only_entries_that_propagate_leave(void **state) {
     (void)state;
-    assert_sent(tote_propagator_new_baggage(NULL),
-                with_entry("k", tote_string("v"), TOTE_PROPAGATE, NULL), "k=v");
-    assert_sent(tote_propagator_new_baggage(NULL),
-                with_entry("k", tote_string("v"), TOTE_EXPORT, NULL), NULL);
-    assert_sent(tote_propagator_new_baggage(NULL),
-                with_entry("k", tote_string("v"), TOTE_PRIVATE, NULL), NULL);
+    assert_sent(tote_propagator_baggage_new(NULL),
+                with_entry("k", tote_string("v"), TOTE_VISIBILITY_PROPAGATE, NULL), "k=v");
+    assert_sent(tote_propagator_baggage_new(NULL),
+                with_entry("k", tote_string("v"), TOTE_VISIBILITY_EXPORT, NULL), NULL);
+    assert_sent(tote_propagator_baggage_new(NULL),
+                with_entry("k", tote_string("v"), TOTE_VISIBILITY_PRIVATE, NULL), NULL);
 }
 
 /* Design section 1: numbers go out as text, the same in every locale. */
 static void scalars_go_out_as_text(void **state) {
     (void)state;
-    assert_sent(tote_propagator_new_baggage(NULL),
-                with_entry("k", tote_int(-42), TOTE_PROPAGATE, NULL), "k=-42");
-    assert_sent(tote_propagator_new_baggage(NULL),
-                with_entry("k", tote_double(1.5), TOTE_PROPAGATE, NULL), "k=1.5");
-    assert_sent(tote_propagator_new_baggage(NULL),
-                with_entry("k", tote_bool(true), TOTE_PROPAGATE, NULL), "k=true");
-    assert_sent(tote_propagator_new_baggage(NULL),
-                with_entry("k", tote_string(""), TOTE_PROPAGATE, NULL), "k=");
+    assert_sent(tote_propagator_baggage_new(NULL),
+                with_entry("k", tote_int(-42), TOTE_VISIBILITY_PROPAGATE, NULL), "k=-42");
+    assert_sent(tote_propagator_baggage_new(NULL),
+                with_entry("k", tote_double(1.5), TOTE_VISIBILITY_PROPAGATE, NULL), "k=1.5");
+    assert_sent(tote_propagator_baggage_new(NULL),
+                with_entry("k", tote_bool(true), TOTE_VISIBILITY_PROPAGATE, NULL), "k=true");
+    assert_sent(tote_propagator_baggage_new(NULL),
+                with_entry("k", tote_string(""), TOTE_VISIBILITY_PROPAGATE, NULL), "k=");
 }
 
 /* Requirement B13 */
@@ -114,23 +114,24 @@ static void what_is_no_scalar_or_has_no_token_as_name_stays_and_is_reported(void
     tote_value items[] = {tote_int(1)};
 
     (void)state;
-    assert_sent(tote_propagator_new_baggage(NULL),
-                with_entry("k", tote_array(items, 1), TOTE_PROPAGATE, NULL), NULL);
+    assert_sent(tote_propagator_baggage_new(NULL),
+                with_entry("k", tote_array(items, 1), TOTE_VISIBILITY_PROPAGATE, NULL), NULL);
     assert_int_equal(reports.count, 1);
     set_up(NULL);
-    assert_sent(tote_propagator_new_baggage(NULL),
-                with_entry("a b", tote_string("v"), TOTE_PROPAGATE, NULL), NULL);
+    assert_sent(tote_propagator_baggage_new(NULL),
+                with_entry("a b", tote_string("v"), TOTE_VISIBILITY_PROPAGATE, NULL), NULL);
     assert_int_equal(reports.count, 1);
 }
 
 /* Requirement B12: what breaks the list is encoded, the rest is as it was, ends trimmed. */
 static void metadata_cannot_break_the_list(void **state) {
     (void)state;
-    assert_sent(tote_propagator_new_baggage(NULL),
-                with_entry("k", tote_string("v"), TOTE_PROPAGATE, " a = 1;b,c\r\n\"\\%20 "),
-                "k=v;a = 1;b%2Cc%0D%0A%22%5C%20");
-    assert_sent(tote_propagator_new_baggage(NULL),
-                with_entry("k", tote_string("v"), TOTE_PROPAGATE, " \t "), "k=v");
+    assert_sent(
+        tote_propagator_baggage_new(NULL),
+        with_entry("k", tote_string("v"), TOTE_VISIBILITY_PROPAGATE, " a = 1;b,c\r\n\"\\%20 "),
+        "k=v;a = 1;b%2Cc%0D%0A%22%5C%20");
+    assert_sent(tote_propagator_baggage_new(NULL),
+                with_entry("k", tote_string("v"), TOTE_VISIBILITY_PROPAGATE, " \t "), "k=v");
 }
 
 /* Requirement B10, B12: a property that the grammar forbids spoils its member only. */
@@ -156,10 +157,10 @@ static void members_over_a_limit_of_ones_own_are_left_out_whole(void **state) {
     (void)state;
     few.max_members = 2;
     short_one.max_bytes = 9;
-    tote_context *context = extract(tote_propagator_new_baggage(&few), "a=1,b=2,c=3", 11);
+    tote_context *context = extract(tote_propagator_baggage_new(&few), "a=1,b=2,c=3", 11);
     assert_int_equal(count_baggage(context), 2);
     tote_context_unref(context);
-    context = extract(tote_propagator_new_baggage(&short_one), "a=1,bb=22,c=3,d=4", 17);
+    context = extract(tote_propagator_baggage_new(&short_one), "a=1,bb=22,c=3,d=4", 17);
     assert_int_equal(count_baggage(context), 2); /* a=1,bb=22 are nine bytes */
     tote_context_unref(context);
 }
@@ -170,14 +171,14 @@ static void what_leaves_obeys_the_same_limits(void **state) {
 
     (void)state;
     options.max_bytes = 5;
-    assert_sent(tote_propagator_new_baggage(&options),
-                with_entry("k", tote_string("abc"), TOTE_PROPAGATE, NULL), "k=abc");
+    assert_sent(tote_propagator_baggage_new(&options),
+                with_entry("k", tote_string("abc"), TOTE_VISIBILITY_PROPAGATE, NULL), "k=abc");
     assert_int_equal(reports.count, 0);
-    assert_sent(tote_propagator_new_baggage(&options),
-                with_entry("k", tote_string("abcd"), TOTE_PROPAGATE, NULL), NULL);
+    assert_sent(tote_propagator_baggage_new(&options),
+                with_entry("k", tote_string("abcd"), TOTE_VISIBILITY_PROPAGATE, NULL), NULL);
     assert_int_equal(reports.count, 1);
-    assert_sent(tote_propagator_new_baggage(&options),
-                with_entry("k", tote_string("a b"), TOTE_PROPAGATE, NULL), NULL);
+    assert_sent(tote_propagator_baggage_new(&options),
+                with_entry("k", tote_string("a b"), TOTE_VISIBILITY_PROPAGATE, NULL), NULL);
 }
 
 /* The contract of tote_baggage_propagator_options: options are copied. */
@@ -189,12 +190,12 @@ static void allowed_names_alone_leave(void **state) {
     (void)state;
     options.allowed_names = names;
     options.allowed_name_count = 2;
-    tote_propagator *propagator = tote_propagator_new_baggage(&options);
+    tote_propagator *propagator = tote_propagator_baggage_new(&options);
     name[0] = 'x';
     tote_context *both = extract_text("yes=1,no=2");
     assert_sent(tote_propagator_ref(propagator), both, "yes=1");
     options.allowed_name_count = 0;
-    assert_sent(tote_propagator_new_baggage(&options), extract_text("yes=1"), NULL);
+    assert_sent(tote_propagator_baggage_new(&options), extract_text("yes=1"), NULL);
     tote_propagator_unref(propagator);
 }
 
@@ -204,21 +205,21 @@ static void incoming_baggage_can_be_ignored(void **state) {
 
     (void)state;
     options.ignore_incoming = true;
-    tote_context *context = extract(tote_propagator_new_baggage(&options), "k=v", 3);
+    tote_context *context = extract(tote_propagator_baggage_new(&options), "k=v", 3);
     assert_ptr_equal(context, tote_context_root());
     tote_context_unref(context);
 }
 
 /* Requirement B11, L15 */
 static void what_comes_in_replaces_what_was_there_and_private_entries_stay(void **state) {
-    tote_context *before = with_entry("a", tote_string("1"), TOTE_PROPAGATE, NULL);
-    tote_propagator *propagator = tote_propagator_new_baggage(NULL);
+    tote_context *before = with_entry("a", tote_string("1"), TOTE_VISIBILITY_PROPAGATE, NULL);
+    tote_propagator *propagator = tote_propagator_baggage_new(NULL);
     struct carrier in = {.count = 0};
     char text[8];
 
     (void)state;
-    tote_store_add_as(tote_context_get_store(before), "secret", tote_string("s"), TOTE_PRIVATE,
-                      NULL);
+    tote_store_add_as(tote_context_get_store(before), "secret", tote_string("s"),
+                      TOTE_VISIBILITY_PRIVATE, NULL);
     carrier_add(&in, "baggage", "b=2");
     tote_context *context = tote_propagator_extract(propagator, before, &in, &carrier_getter);
     tote_store *store = tote_context_get_store(context);
@@ -240,11 +241,11 @@ static void ten_megabytes_of_members_keep_the_first_180(void **state) {
     for (size_t at = 0; at < size; at += 10) {
         snprintf(header + at, 11, "k%07zu=,", at / 10);
     }
-    tote_context *context = extract(tote_propagator_new_baggage(NULL), header, size);
+    tote_context *context = extract(tote_propagator_baggage_new(NULL), header, size);
     assert_int_equal(count_baggage(context), 180);
     tote_context_unref(context);
     memset(header, 'x', size);
-    context = extract(tote_propagator_new_baggage(NULL), header, size);
+    context = extract(tote_propagator_baggage_new(NULL), header, size);
     assert_ptr_equal(context, tote_context_root());
     tote_context_unref(context);
     free(header);

@@ -31,10 +31,10 @@ static tote_result export_to_pipe(void *self, const tote_span_data *const *spans
         int length = snprintf(line, sizeof line, "%ld %s\n", (long)getpid(),
                               tote_span_data_get_name(spans[i]));
         if (write(exporter->fd, line, (size_t)length) != length) {
-            return TOTE_FAILURE;
+            return TOTE_RESULT_FAILURE;
         }
     }
-    return TOTE_SUCCESS;
+    return TOTE_RESULT_SUCCESS;
 }
 
 struct fork_fixture {
@@ -98,18 +98,18 @@ static int run_child(struct fork_fixture *f) {
     tote_stats stats = get_stats(f->batch);
 
     f->exporter.is_gated = false;
-    if (stats.ended != 0 || stats.waiting != 0 || stats.in_flight != 0) {
+    if (stats.ended != 0 || stats.queued != 0 || stats.in_flight != 0) {
         return 1; /* counts from zero */
     }
     end_named(f, "child");
-    if (tote_sdk_force_flush(f->batch->sdk, SAFETY_NET_MS) != TOTE_SUCCESS) {
+    if (tote_sdk_force_flush(f->batch->sdk, SAFETY_NET_MS) != TOTE_RESULT_SUCCESS) {
         return 2;
     }
     stats = get_stats(f->batch);
     if (stats.ended != 1 || stats.exported != 1 || !accounting_closes(&stats)) {
         return 3;
     }
-    return tote_sdk_close(&f->batch->sdk, SAFETY_NET_MS) == TOTE_SUCCESS ? 0 : 4;
+    return tote_sdk_close(&f->batch->sdk, SAFETY_NET_MS) == TOTE_RESULT_SUCCESS ? 0 : 4;
 }
 
 /* Design R14: each process exports its own spans, once */
@@ -129,7 +129,7 @@ static void a_fork_in_the_middle_of_an_export_duplicates_nothing(void **state) {
     assert_int_equal(wait_for_child(child), 0);
     f.exporter.is_gated = false;
     sem_post(&f.exporter.gate);
-    assert_int_equal(tote_sdk_force_flush(f.batch->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(f.batch->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     tote_sdk_close(&f.batch->sdk, SAFETY_NET_MS);
 
     read_all(&f, text, sizeof text);
@@ -155,7 +155,7 @@ static void the_first_spans_of_a_child_start_its_worker(void **state) {
         end_named(&f, "first");
         end_named(&f, "second");
         _exit(wait_for_post(&f.exporter.has_begun) &&
-                      tote_sdk_shutdown(f.batch->sdk, SAFETY_NET_MS) == TOTE_SUCCESS
+                      tote_sdk_shutdown(f.batch->sdk, SAFETY_NET_MS) == TOTE_RESULT_SUCCESS
                   ? 0
                   : 1);
     }
@@ -259,6 +259,6 @@ int main(int argc, char **argv) {
     const tote_allocator allocator = {sizeof allocator, test_allocate, test_reallocate,
                                       test_release, NULL};
 
-    tote_set_allocator(&allocator);
+    tote_allocator_set(&allocator);
     return RUN_TESTS(tests, argc, argv);
 }

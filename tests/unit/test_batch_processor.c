@@ -44,14 +44,14 @@ static void a_blocked_exporter_bounds_the_queue_and_never_the_caller(void **stat
     end_spans(f, 2048 + 10);
     tote_stats stats = get_stats(f);
     assert_int_equal(stats.in_flight, 512);
-    assert_int_equal(stats.waiting, 2048);
+    assert_int_equal(stats.queued, 2048);
     assert_int_equal(stats.dropped_queue_full, 10);
     assert_true(accounting_closes(&stats));
     assert_int_equal(f->diagnostics, 1);
     assert_non_null(strstr(f->first_diagnostic, "OTEL_BSP_MAX_QUEUE_SIZE"));
 
     test_exporter_open_gate(&f->exporter);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     assert_int_equal(f->exporter.largest, 512);
     assert_int_equal(get_stats(f).exported, 2560);
     assert_int_equal(f->exporter.overlaps, 0);
@@ -66,11 +66,11 @@ static void the_limit_of_a_batch_holds_after_many_flushes(void **state) {
 
     for (size_t i = 0; i < 50; i++) {
         end_spans(f, 1);
-        assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+        assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     }
     assert_int_equal(f->exporter.spans, 50);
     end_spans(f, 64);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     assert_int_equal(f->exporter.spans, 114);
     assert_int_equal(f->exporter.largest, 16);
 }
@@ -80,7 +80,7 @@ static void a_flush_exports_everything_and_then_flushes_the_exporter(void **stat
     struct batch_fixture *f = batch_fixture_start(state);
 
     end_spans(f, 700);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     assert_int_equal(f->exporter.spans, 700);
     assert_int_equal(f->exporter.flushes, 1);
 }
@@ -92,11 +92,11 @@ static void a_flush_returns_at_its_deadline_and_the_work_goes_on(void **state) {
     batch_fixture_start(state);
 
     end_spans(f, 3);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, 20), TOTE_TIMED_OUT);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, 20), TOTE_RESULT_TIMEOUT);
     assert_int_equal(get_stats(f).in_flight, 3);
     test_exporter_open_gate(&f->exporter);
     assert_true(wait_for_post(&f->exporter.has_ended));
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     assert_int_equal(get_stats(f).exported, 3);
 }
 
@@ -107,7 +107,7 @@ static void a_flush_without_time_only_starts_the_work(void **state) {
     batch_fixture_start(state);
 
     end_spans(f, 3);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, 0), TOTE_TIMED_OUT);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, 0), TOTE_RESULT_TIMEOUT);
     assert_true(wait_for_post(&f->exporter.has_begun));
     test_exporter_open_gate(&f->exporter);
     assert_true(wait_for_post(&f->exporter.has_ended));
@@ -118,12 +118,12 @@ static void a_flush_without_time_only_starts_the_work(void **state) {
 static void a_flush_says_when_an_export_failed(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
 
-    f->exporter.result = TOTE_FAILURE;
+    f->exporter.result = TOTE_RESULT_FAILURE;
     end_spans(f, 3);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
-    f->exporter.result = TOTE_SUCCESS;
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_FAILURE);
+    f->exporter.result = TOTE_RESULT_SUCCESS;
     end_spans(f, 1);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     tote_stats stats = get_stats(f);
     assert_int_equal(stats.dropped_retries_exhausted, 3);
     assert_int_equal(stats.exported, 1);
@@ -135,7 +135,7 @@ static void rejected_spans_are_not_exported_ones(void **state) {
 
     f->exporter.reports_rejected = 2;
     end_spans(f, 5);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_FAILURE);
     tote_stats stats = get_stats(f);
     assert_int_equal(stats.rejected, 2);
     assert_int_equal(stats.exported, 3);
@@ -146,11 +146,11 @@ static void rejected_spans_are_not_exported_ones(void **state) {
 static void what_arrived_before_a_failure_counts_as_exported(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
 
-    f->exporter.result = TOTE_FAILURE;
+    f->exporter.result = TOTE_RESULT_FAILURE;
     f->exporter.reports_rejected = 1;
     f->exporter.reports_delivered = 2;
     end_spans(f, 5);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_FAILURE);
     tote_stats stats = get_stats(f);
     assert_int_equal(stats.exported, 2);
     assert_int_equal(stats.rejected, 1);
@@ -169,7 +169,7 @@ static void flush_from_inside(struct test_exporter *exporter) {
     struct batch_fixture *f = exporter->user_data;
 
     exporter->on_export = NULL;
-    exporter->result = (int)tote_sdk_force_flush(f->sdk, TOTE_UNLIMITED);
+    exporter->result = (int)tote_sdk_force_flush(f->sdk, TOTE_OPTION_UNLIMITED);
 }
 
 /* Requirement D27 */
@@ -180,15 +180,15 @@ static void a_flush_from_inside_an_export_fails_and_does_not_hang(void **state) 
     batch_fixture_start(state);
 
     end_spans(f, 1);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
-    assert_int_equal(f->exporter.result, TOTE_FAILURE);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_FAILURE);
+    assert_int_equal(f->exporter.result, TOTE_RESULT_FAILURE);
 }
 
 static void shut_down_from_inside(struct test_exporter *exporter) {
     struct batch_fixture *f = exporter->user_data;
 
     exporter->on_export = NULL;
-    exporter->result = (int)tote_sdk_shutdown(f->sdk, TOTE_UNLIMITED);
+    exporter->result = (int)tote_sdk_shutdown(f->sdk, TOTE_OPTION_UNLIMITED);
 }
 
 /* Requirement D3 */
@@ -200,7 +200,7 @@ static void a_shutdown_from_inside_an_export_fails_and_does_not_hang(void **stat
 
     end_spans(f, 512);
     assert_true(wait_for_post(&f->exporter.has_ended));
-    assert_int_equal(f->exporter.result, TOTE_FAILURE);
+    assert_int_equal(f->exporter.result, TOTE_RESULT_FAILURE);
     assert_int_equal(f->exporter.shutdowns, 1);
     tote_sdk_close(&f->sdk, SAFETY_NET_MS);
     assert_true(wait_for_post(&f->exporter.is_destroyed));
@@ -212,9 +212,9 @@ static void shutdown_exports_what_waits_and_happens_once(void **state) {
     tote_span *late = tote_tracer_start_span(f->tracer, "late", NULL);
 
     end_spans(f, 700);
-    assert_int_equal(tote_sdk_shutdown(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
-    assert_int_equal(tote_sdk_shutdown(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     tote_span_close(&late);
     tote_stats stats = get_stats(f);
     assert_int_equal(stats.exported, 700);
@@ -236,7 +236,7 @@ static void shutdown_interrupts_an_export_past_the_deadline(void **state) {
     end_spans(f, 512);
     assert_true(wait_for_post(&f->exporter.has_begun));
     end_spans(f, 100);
-    assert_int_equal(tote_sdk_shutdown(f->sdk, 20), TOTE_TIMED_OUT);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, 20), TOTE_RESULT_TIMEOUT);
     tote_stats stats = get_stats(f);
     assert_int_equal(stats.dropped_shutdown, 612);
     assert_true(accounting_closes(&stats));
@@ -251,7 +251,7 @@ static void an_exporter_that_never_heeds_is_left_behind(void **state) {
     end_spans(f, 512);
     assert_true(wait_for_post(&f->exporter.has_begun));
     end_spans(f, 100);
-    assert_int_equal(tote_sdk_shutdown(f->sdk, 20), TOTE_TIMED_OUT);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, 20), TOTE_RESULT_TIMEOUT);
     tote_stats stats = get_stats(f);
     assert_int_equal(stats.dropped_shutdown, 100);
     assert_int_equal(stats.in_flight, 512);
@@ -281,7 +281,7 @@ static void a_shutdown_tells_every_loss_by_its_cause(void **state) {
     batch_fixture_start(state);
 
     f->exporter.is_gated = true;
-    f->exporter.result = TOTE_FAILURE;
+    f->exporter.result = TOTE_RESULT_FAILURE;
     f->exporter.reports_rejected = 1;
     end_spans(f, 4);
     assert_true(wait_for_post(&f->exporter.has_begun));
@@ -306,7 +306,7 @@ static void a_shutdown_that_lost_nothing_is_silent(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
 
     end_spans(f, 3);
-    assert_int_equal(tote_sdk_shutdown(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     assert_int_equal(f->diagnostics, 0);
 }
 
@@ -316,7 +316,7 @@ static void a_full_queue_behind_a_failing_exporter_is_no_reason_for_a_larger_one
     f->batch.max_queue_size = 4;
     batch_fixture_start(state);
 
-    f->exporter.result = TOTE_FAILURE;
+    f->exporter.result = TOTE_RESULT_FAILURE;
     end_spans(f, 4);
     tote_sdk_force_flush(f->sdk, SAFETY_NET_MS);
     f->exporter.is_gated = true;
@@ -330,7 +330,7 @@ static void a_shutdown_tells_what_was_held_back(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
 
     for (int i = 0; i < 8; i++) {
-        tote_diagnose(TOTE_LEVEL_WARN, "test", "%d apples lost", i);
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "test", "%d apples lost", i);
     }
     tote_sdk_shutdown(f->sdk, SAFETY_NET_MS);
     assert_string_equal(f->last_diagnostic, "test: held back 7 more like this: 0 apples lost ...");
@@ -353,7 +353,7 @@ static void the_queue_is_bounded_in_bytes(void **state) {
 
     for (size_t i = 0; i < 50; i++) {
         set_payload(f, 100 * 1024);
-        if (get_stats(f).waiting == 0) {
+        if (get_stats(f).queued == 0) {
             tote_sdk_force_flush(f->sdk, SAFETY_NET_MS);
         }
     }
@@ -368,7 +368,7 @@ static void the_queue_is_bounded_in_bytes(void **state) {
 static tote_sampling_decision record_only(void *self, const tote_sampling_parameters *parameters,
                                           tote_sampling_result *result) {
     (void)self, (void)parameters, (void)result;
-    return TOTE_SAMPLING_RECORD_ONLY;
+    return TOTE_SAMPLING_DECISION_RECORD_ONLY;
 }
 
 /* Requirements D30, L24, L47 */
@@ -413,7 +413,7 @@ static void the_worker_is_named_takes_no_signals_and_is_not_traced(void **state)
     batch_fixture_start(state);
 
     end_spans(f, 1);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     assert_string_equal(seen.name, "tote-worker");
     assert_true(seen.is_sigterm_blocked);
     assert_false(seen.is_recording);
@@ -470,7 +470,7 @@ static void the_hosts_thread_factory_is_used_and_joined(void **state) {
     batch_fixture_start(state);
 
     end_spans(f, 1);
-    assert_int_equal(tote_sdk_shutdown(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     assert_string_equal(host.name, "tote-worker");
     assert_int_equal(host.started, 1);
     assert_int_equal(host.joined, 1);
@@ -489,11 +489,11 @@ static void without_a_thread_all_spans_are_dropped_and_counted(void **state) {
     end_spans(f, 5);
     tote_stats stats = get_stats(f);
     assert_int_equal(stats.ended, 5);
-    assert_int_equal(stats.dropped_memory, 5);
-    assert_int_equal(stats.waiting, 0);
+    assert_int_equal(stats.dropped_out_of_memory, 5);
+    assert_int_equal(stats.queued, 0);
     assert_true(accounting_closes(&stats));
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
-    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_FAILURE);
+    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_RESULT_FAILURE);
     assert_int_equal(f->exporter.exports, 0);
     assert_int_equal(f->exporter.destroys, 1);
 }
@@ -558,7 +558,7 @@ static void a_span_that_finds_no_memory_for_its_ring_is_counted(void **state) {
     end_spans(f, 1);
     tote_sdk_force_flush(f->sdk, SAFETY_NET_MS);
     tote_stats stats = get_stats(f);
-    assert_int_equal(stats.dropped_memory, 1);
+    assert_int_equal(stats.dropped_out_of_memory, 1);
     assert_int_equal(stats.exported, 1);
     assert_true(accounting_closes(&stats));
 }
@@ -597,7 +597,7 @@ int main(int argc, char **argv) {
         BATCH_TEST(a_span_that_finds_no_memory_for_its_ring_is_counted),
     };
 
-    tote_set_allocator(&allocator);
+    tote_allocator_set(&allocator);
     tote__pools_keep = false;
     return RUN_TESTS(tests, argc, argv);
 }

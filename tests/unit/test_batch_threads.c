@@ -48,7 +48,7 @@ static void crowd_join(struct crowd *crowd) {
 static void change_mood(struct test_exporter *exporter) {
     size_t n = exporter->exports;
 
-    exporter->result = n % 3 == 0 ? TOTE_FAILURE : TOTE_SUCCESS;
+    exporter->result = n % 3 == 0 ? TOTE_RESULT_FAILURE : TOTE_RESULT_SUCCESS;
     exporter->reports_rejected = n % 5 == 0 ? 7 : 0;
 }
 
@@ -69,7 +69,7 @@ static void the_accounting_closes_with_many_threads_and_a_moody_exporter(void **
     tote_sdk_force_flush(f->sdk, SAFETY_NET_MS);
     tote_stats stats = get_stats(f);
     assert_int_equal(stats.ended, 16000);
-    assert_int_equal(stats.waiting + stats.in_flight, 0);
+    assert_int_equal(stats.queued + stats.in_flight, 0);
     assert_int_equal(stats.ended - stats.dropped_queue_full, f->exporter.spans);
     assert_true(accounting_closes(&stats));
     assert_true(f->exporter.largest <= 64);
@@ -83,8 +83,8 @@ static void threads_that_have_ended_leave_their_spans_to_be_exported(void **stat
 
     crowd_start(&crowd, 8);
     crowd_join(&crowd);
-    assert_int_equal(get_stats(f).waiting, 40);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(get_stats(f).queued, 40);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     assert_int_equal(f->exporter.spans, 40);
     assert_int_equal(f->exporter.exports, 1);
 }
@@ -131,11 +131,11 @@ static void one_thread_can_use_all_of_the_queue_beside_many_idle_ones(void **sta
 
     crowd_start(&crowd, MOST_THREADS);
     pthread_barrier_wait(&barrier);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, 0), TOTE_TIMED_OUT);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, 0), TOTE_RESULT_TIMEOUT);
     assert_true(wait_for_post(&f->exporter.has_begun));
     end_spans(f, 3000);
     tote_stats stats = get_stats(f);
-    assert_int_equal(stats.waiting, 2048);
+    assert_int_equal(stats.queued, 2048);
     assert_int_equal(stats.dropped_queue_full, 3000 - 2048);
     assert_true(accounting_closes(&stats));
     test_exporter_open_gate(&f->exporter);
@@ -154,8 +154,8 @@ static void *end_and_flush(void *arg) {
     struct flusher *flusher = arg;
     struct batch_fixture *f = flusher->fixture;
 
-    flusher->result = TOTE_SUCCESS;
-    for (int i = 0; i < 20 && flusher->result == TOTE_SUCCESS; i++) {
+    flusher->result = TOTE_RESULT_SUCCESS;
+    for (int i = 0; i < 20 && flusher->result == TOTE_RESULT_SUCCESS; i++) {
         end_spans(f, 3);
         flusher->result = tote_sdk_force_flush(f->sdk, SAFETY_NET_MS);
     }
@@ -173,7 +173,7 @@ static void many_threads_can_flush_at_once(void **state) {
     }
     for (size_t i = 0; i < 8; i++) {
         pthread_join(flushers[i].thread, NULL);
-        assert_int_equal(flushers[i].result, TOTE_SUCCESS);
+        assert_int_equal(flushers[i].result, TOTE_RESULT_SUCCESS);
     }
     assert_int_equal(f->exporter.spans, 480);
     assert_int_equal(f->exporter.overlaps, 0);
@@ -197,7 +197,7 @@ static void a_shutdown_beside_ending_spans_loses_none_uncounted(void **state) {
     pthread_join(stopper.thread, NULL);
     crowd_join(&crowd);
     tote_stats stats = get_stats(f);
-    assert_int_equal(stats.waiting + stats.in_flight, 0);
+    assert_int_equal(stats.queued + stats.in_flight, 0);
     assert_int_equal(stats.exported, f->exporter.spans);
     assert_true(accounting_closes(&stats));
 }

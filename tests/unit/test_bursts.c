@@ -25,7 +25,7 @@ static tote_sdk *start_sdk(const char *url) {
 
     otlp.ignore_environment = true;
     otlp.endpoint = url;
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.ignore_environment = true;
     options.service_name = "bursts";
     options.exporters = &exporter;
@@ -78,7 +78,7 @@ static void after_any_number_of_flushes_the_batch_limit_holds(void **state) {
     (void)state;
     for (int i = 0; i < FLUSHES; i++) {
         make_spans(EACH);
-        assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_SUCCESS);
+        assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_RESULT_SUCCESS);
     }
     size_t requests = receiver_wait(receiver, REQUESTS);
     assert_int_equal(spans_received(receiver, requests), FLUSHES * EACH);
@@ -94,9 +94,9 @@ static void a_burst_waits_for_a_slow_receiver(void **state) {
     tote_sdk *sdk = start_sdk(receiver_url(receiver));
 
     (void)state;
-    receiver_set_answer(receiver, (struct receiver_answer){.delay_ms = 10});
+    receiver_set_response(receiver, (struct receiver_response){.delay_ms = 10});
     make_spans(SPANS);
-    assert_int_equal(tote_sdk_force_flush(sdk, 20000), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(sdk, 20000), TOTE_RESULT_SUCCESS);
     assert_int_equal(stats_of(sdk).exported, SPANS);
     assert_int_equal(spans_received(receiver, receiver_wait(receiver, SPANS / BATCH)), SPANS);
     tote_sdk_close(&sdk, 5000);
@@ -110,11 +110,11 @@ static void what_waits_when_the_sdk_shuts_down_is_counted(void **state) {
     tote_sdk *sdk = start_sdk(receiver_url(receiver));
 
     (void)state;
-    receiver_set_answer(receiver, (struct receiver_answer){.delay_ms = 200});
+    receiver_set_response(receiver, (struct receiver_response){.delay_ms = 200});
     make_spans(SPANS);
-    assert_int_not_equal(tote_sdk_shutdown(sdk, 100), TOTE_SUCCESS);
+    assert_int_not_equal(tote_sdk_shutdown(sdk, 100), TOTE_RESULT_SUCCESS);
     tote_stats stats = stats_of(sdk);
-    for (int i = 0; i < 1000 && stats.in_flight + stats.waiting; i++) { /* the worker leaves */
+    for (int i = 0; i < 1000 && stats.in_flight + stats.queued; i++) { /* the worker leaves */
         const struct timespec moment = {.tv_nsec = 5000000};
         nanosleep(&moment, NULL);
         stats = stats_of(sdk);
@@ -138,17 +138,18 @@ static void a_forked_child_does_not_send_what_its_parent_keeps(void **state) {
     struct receiver *receiver = receiver_start();
     tote_sdk *sdk = start_sdk(receiver_url(receiver));
     int status = 1;
-    receiver_set_answer(receiver, (struct receiver_answer){.delay_ms = 100});
+    receiver_set_response(receiver, (struct receiver_response){.delay_ms = 100});
     make_spans(SPANS);
     pid_t child = fork();
     if (child == 0) {
         make_spans(1);
-        _exit(tote_sdk_force_flush(sdk, 10000) == TOTE_SUCCESS && stats_of(sdk).exported == 1 ? 0
-                                                                                              : 1);
+        _exit(tote_sdk_force_flush(sdk, 10000) == TOTE_RESULT_SUCCESS && stats_of(sdk).exported == 1
+                  ? 0
+                  : 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
-    assert_int_equal(tote_sdk_force_flush(sdk, 20000), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(sdk, 20000), TOTE_RESULT_SUCCESS);
     size_t requests = receiver_wait(receiver, SPANS / BATCH + 1);
     assert_int_equal(spans_received(receiver, requests), SPANS + 1);
     tote_sdk_close(&sdk, 5000);
@@ -188,9 +189,10 @@ static void join_worker(void *self, void *thread) {
     pthread_join(((struct burst *)self)->worker, NULL);
 }
 
-static void count_spans(void *self, const tote_otlp_request *request, tote_otlp_answer *answer) {
+static void count_spans(void *self, const tote_otlp_request *request,
+                        tote_otlp_response *response) {
     atomic_fetch_add(&((struct burst *)self)->received, request->span_count);
-    answer->status = 200;
+    response->status = 200;
 }
 
 /* Default settings, except the thread and the transport; `max_bytes` 0 is the default, too. */
@@ -205,7 +207,7 @@ static tote_sdk *start_burst(struct burst *burst, size_t max_bytes) {
     sem_init(&burst->gate, 0, 0);
     otlp.ignore_environment = true;
     otlp.transport = &transport;
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     batch.max_queue_bytes = max_bytes;
     options.ignore_environment = true;
     options.exporters = &exporter;
@@ -219,11 +221,11 @@ static tote_sdk *start_burst(struct burst *burst, size_t max_bytes) {
 
 static void *record_five_attributes(void *arg) {
     static const tote_attribute attributes[] = {
-        {"http.request.method", {.type = TOTE_TYPE_STRING, .as.string = "GET"}},
-        {"url.path", {.type = TOTE_TYPE_STRING, .as.string = "/orders/1234567"}},
-        {"http.response.status_code", {.type = TOTE_TYPE_INT, .as.integer = 200}},
-        {"server.address", {.type = TOTE_TYPE_STRING, .as.string = "orders.example.com"}},
-        {"retry", {.type = TOTE_TYPE_BOOL, .as.boolean = false}},
+        {"http.request.method", {.type = TOTE_VALUE_TYPE_STRING, .as.string = "GET"}},
+        {"url.path", {.type = TOTE_VALUE_TYPE_STRING, .as.string = "/orders/1234567"}},
+        {"http.response.status_code", {.type = TOTE_VALUE_TYPE_INT, .as.integer = 200}},
+        {"server.address", {.type = TOTE_VALUE_TYPE_STRING, .as.string = "orders.example.com"}},
+        {"retry", {.type = TOTE_VALUE_TYPE_BOOL, .as.boolean = false}},
     };
     const struct burst *burst = arg;
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
@@ -250,7 +252,7 @@ static tote_stats run_burst(size_t threads, size_t spans, size_t max_bytes) {
     }
     assert_int_equal(stats_of(sdk).exported, 0);
     sem_post(&burst.gate);
-    assert_int_equal(tote_sdk_shutdown(sdk, 60000), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_shutdown(sdk, 60000), TOTE_RESULT_SUCCESS);
     tote_stats stats = stats_of(sdk);
     assert_int_equal(atomic_load(&burst.received), stats.exported);
     tote_sdk_close(&sdk, 0);
@@ -292,6 +294,6 @@ int main(int argc, char **argv) {
         SDK_TEST(a_burst_of_32000_spans_arrives_although_the_worker_gets_no_cpu),
         SDK_TEST(beyond_the_bound_in_bytes_spans_are_dropped_and_counted),
     };
-    tote_set_diagnostics(ignore, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(ignore, TOTE_LEVEL_INFO, NULL);
     return RUN_TESTS(tests, argc, argv);
 }

@@ -91,7 +91,7 @@ static void assert_values(const tote_text_map_getter *getter, const void *carrie
                           const char *expected) {
     struct values values = {""};
 
-    tote_getter_get_all(getter, carrier, key, add_value, &values);
+    tote_text_map_getter_get_all(getter, carrier, key, add_value, &values);
     assert_string_equal(values.text, expected);
 }
 
@@ -195,7 +195,7 @@ static void only_variables_with_normalized_names_are_read(void **state) {
 /* Requirement E20: a trace goes on in a program that is started. */
 static void a_child_process_reads_what_its_parent_wrote(void **state) {
     char *const arguments[] = {"sh", "-c", "echo \"$TRACEPARENT $BAGGAGE $HOME\"", NULL};
-    char *variables[256], buffer[TOTE_INJECT_BYTES], line[256] = "", expected[256];
+    char *variables[256], buffer[TOTE_INJECT_BUFFER_BYTES], line[256] = "", expected[256];
     int ends[2];
 
     assert_true(tote_inject_environment(*state, NULL, variables, TOTE_COUNT_OF(variables), buffer,
@@ -246,7 +246,7 @@ static void a_list_of_libcurl_is_read_and_replaced(void **state) {
 struct exchange {
     bool is_valid;
     struct values baggage;
-    char answer[4096];
+    char response[4096];
 };
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
@@ -260,8 +260,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     (void)url, (void)method, (void)version, (void)body, (void)body_size, (void)request_state;
     tote_context *remote = tote_extract(tote_context_root(), connection, tote_microhttpd_getter());
     exchange->is_valid = tote_span_context_is_valid(tote_context_get_span_context(remote));
-    tote_getter_get_all(tote_microhttpd_getter(), connection, "baggage", add_value,
-                        &exchange->baggage);
+    tote_text_map_getter_get_all(tote_microhttpd_getter(), connection, "baggage", add_value,
+                                 &exchange->baggage);
     MHD_add_response_header(response, "TraceParent", "old");
     MHD_add_response_header(response, "traceparent", "older");
     MHD_add_response_header(response, "TRACESTATE", "old=1");
@@ -287,8 +287,8 @@ static void exchange_with(const char *request, struct exchange *exchange) {
     address.sin_port = htons(MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
     assert_int_equal(connect(descriptor, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(send(descriptor, request, strlen(request), 0), (ssize_t)strlen(request));
-    while ((got = recv(descriptor, exchange->answer + length, sizeof exchange->answer - 1 - length,
-                       0)) > 0) {
+    while ((got = recv(descriptor, exchange->response + length,
+                       sizeof exchange->response - 1 - length, 0)) > 0) {
         length += (size_t)got;
     }
     close(descriptor);
@@ -297,7 +297,7 @@ static void exchange_with(const char *request, struct exchange *exchange) {
 
 /* Requirement E2: several headers of one name are several; a response has each once. */
 static void a_request_of_libmicrohttpd_is_read_and_its_response_written(void **state) {
-    struct exchange exchange = {.answer = ""};
+    struct exchange exchange = {.response = ""};
 
     (void)state;
     exchange_with("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTRACEPARENT: " PARENT
@@ -305,10 +305,10 @@ static void a_request_of_libmicrohttpd_is_read_and_its_response_written(void **s
                   &exchange);
     assert_true(exchange.is_valid);
     assert_string_equal(exchange.baggage.text, "a=1|b=2|");
-    assert_non_null(strstr(exchange.answer, "traceparent: " PARENT "\r\n"));
-    assert_non_null(strstr(exchange.answer, "X-Own: 1\r\n"));
-    assert_null(strstr(exchange.answer, "old"));
-    assert_null(strstr(exchange.answer, "TRACESTATE"));
+    assert_non_null(strstr(exchange.response, "traceparent: " PARENT "\r\n"));
+    assert_non_null(strstr(exchange.response, "X-Own: 1\r\n"));
+    assert_null(strstr(exchange.response, "old"));
+    assert_null(strstr(exchange.response, "TRACESTATE"));
 }
 
 #define CARRIER_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -327,7 +327,7 @@ int main(int argc, char **argv) {
         CARRIER_TEST(a_request_of_libmicrohttpd_is_read_and_its_response_written),
     };
 
-    if (!tote_set_allocator(&allocator)) {
+    if (!tote_allocator_set(&allocator)) {
         return 1;
     }
     tote__pools_keep = true; /* allocations are counted, also under a sanitizer */

@@ -51,7 +51,7 @@ static tote_propagator *first_and_second(void) {
     tote_propagator *both[] = {tote_propagator_new(&noting, first), NULL,
                                tote_propagator_new(&noting, second)};
 
-    return tote_propagator_new_composite(both, 3);
+    return tote_propagator_composite_new(both, 3);
 }
 
 /* Requirement E4 */
@@ -85,16 +85,16 @@ static void fields_are_the_union(void **state) {
     tote_propagator_unref(composite);
 }
 
-/* The contract of tote_propagator_new_composite() */
+/* The contract of tote_propagator_composite_new() */
 static void references_are_taken_and_given_back(void **state) {
     (void)state;
     tote_propagator_unref(first_and_second());
     assert_int_equal(destroyed, 2);
 }
 
-/* The contract of tote_propagator_new_composite() */
+/* The contract of tote_propagator_composite_new() */
 static void of_nothing_does_nothing(void **state) {
-    tote_propagator *composite = tote_propagator_new_composite(NULL, 7);
+    tote_propagator *composite = tote_propagator_composite_new(NULL, 7);
     struct carrier carrier = {.count = 0};
 
     (void)state;

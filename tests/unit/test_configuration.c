@@ -50,7 +50,7 @@ static struct tote__configuration resolve(const tote_sdk_options *options) {
 
 /* What stands behind a variable in the file, as text like its second column. */
 static void describe_number(char *text, size_t size, uint32_t number) {
-    snprintf(text, size, number == TOTE_UNLIMITED ? "no limit" : "%u", number);
+    snprintf(text, size, number == TOTE_OPTION_UNLIMITED ? "no limit" : "%u", number);
 }
 
 static void describe_effect(const char *variable, char *text, size_t size) {
@@ -146,7 +146,7 @@ static void assert_defaults(const struct tote__configuration *result) {
     assert_string_equal(result->propagators, "tracecontext,baggage");
     assert_int_equal(result->exporter_count, 1);
     assert_string_equal(result->exporters[0], "otlp");
-    assert_int_equal(result->mode, TOTE_EXPORT_MODE_BY_WORKER);
+    assert_int_equal(result->mode, TOTE_EXPORT_MODE_WORKER);
     assert_int_equal(result->batch.max_queue_size, 2048);
     assert_true(result->batch.may_exceed_queue_size);
     assert_int_equal(result->batch.max_queue_bytes, 14 << 20);
@@ -154,7 +154,7 @@ static void assert_defaults(const struct tote__configuration *result) {
     assert_int_equal(result->batch.schedule_delay_ms, 5000);
     assert_int_equal(result->batch.export_timeout_ms, 30000);
     assert_int_equal(result->limits.attribute_count, 128);
-    assert_int_equal(result->limits.attribute_value_length, TOTE_UNLIMITED);
+    assert_int_equal(result->limits.attribute_value_length, TOTE_OPTION_UNLIMITED);
     assert_int_equal(result->limits.attribute_value_depth, 64);
     assert_int_equal(result->limits.event_count, 128);
     assert_int_equal(result->limits.link_count, 128);
@@ -282,7 +282,7 @@ static void options_go_over_the_variables_field_by_field(void **state) {
     options.limits = &limits;
     options.batch = &batch;
     options.service_name = "given";
-    options.sampler = tote_sampler_new_always_off();
+    options.sampler = tote_sampler_always_off_new();
     options.exporters = &no_exporter;
     options.exporter_count = 1;
     struct tote__configuration result = resolve(&options);
@@ -296,7 +296,7 @@ static void options_go_over_the_variables_field_by_field(void **state) {
     assert_int_equal(reports.count, 0);
 }
 
-/* tote/start.h: TOTE_UNLIMITED and TOTE_NOTHING */
+/* tote/start.h: TOTE_OPTION_UNLIMITED and TOTE_OPTION_ZERO */
 static void unlimited_and_nothing_become_literal_numbers(void **state) {
     tote_span_limits limits = TOTE_SPAN_LIMITS_INIT;
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
@@ -304,10 +304,10 @@ static void unlimited_and_nothing_become_literal_numbers(void **state) {
 
     (void)state;
     setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "3", 1);
-    limits.attribute_count = TOTE_UNLIMITED;
-    limits.link_count = TOTE_NOTHING;
-    batch.schedule_delay_ms = TOTE_NOTHING;
-    batch.export_timeout_ms = TOTE_UNLIMITED;
+    limits.attribute_count = TOTE_OPTION_UNLIMITED;
+    limits.link_count = TOTE_OPTION_ZERO;
+    batch.schedule_delay_ms = TOTE_OPTION_ZERO;
+    batch.export_timeout_ms = TOTE_OPTION_UNLIMITED;
     options.limits = &limits;
     options.batch = &batch;
     struct tote__configuration result = resolve(&options);
@@ -352,13 +352,13 @@ static void a_queue_holds_something_and_not_everything(void **state) {
 
     (void)state;
     options.batch = &batch;
-    batch.max_queue_size = TOTE_UNLIMITED; /* bytes are the bound */
+    batch.max_queue_size = TOTE_OPTION_UNLIMITED; /* bytes are the bound */
     assert_int_equal(resolve(&options).batch.max_queue_size, UINT32_MAX);
-    batch.max_export_batch_size = TOTE_UNLIMITED;
+    batch.max_export_batch_size = TOTE_OPTION_UNLIMITED;
     assert_int_equal(resolve(&options).batch.max_export_batch_size, 1 << 16);
     assert_int_equal(reports.count, 1);
     batch.max_export_batch_size = 0;
-    batch.max_queue_size = TOTE_NOTHING;
+    batch.max_queue_size = TOTE_OPTION_ZERO;
     assert_int_equal(resolve(&options).batch.max_queue_size, 1);
     assert_int_equal(resolve(&options).batch.max_export_batch_size, 1);
     assert_int_equal(reports.count, 2);

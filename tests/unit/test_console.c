@@ -11,12 +11,12 @@ static char *written(struct sdk_fixture *f) {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    tote_span_exporter *exporter = tote_console_exporter_new(out);
+    tote_span_exporter *exporter = tote_span_exporter_console_new(out);
 
     assert_int_equal(exporter->ops.export_spans(exporter->self,
                                                 (const tote_span_data *const *)f->spans, f->ended,
                                                 1000, NULL),
-                     TOTE_SUCCESS);
+                     TOTE_RESULT_SUCCESS);
     tote_span_exporter_free(exporter);
     fclose(out);
     return text;
@@ -42,7 +42,7 @@ static void all_that_a_span_was_told_can_be_read(void **state) {
 
     tote_span_set_attribute(span, "answer", tote_int(42));
     tote_span_add_event(span, "retried", &attribute, 1, 1001500000);
-    tote_span_set_status(span, TOTE_STATUS_ERROR, "no such page");
+    tote_span_set_status(span, TOTE_STATUS_CODE_ERROR, "no such page");
     tote_span_end(span, 1012345678);
     tote_span_unref(span);
 
@@ -61,7 +61,7 @@ static void all_that_a_span_was_told_can_be_read(void **state) {
 static void parents_and_links_are_told_by_their_ids(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *parent = tote_tracer_start_span(f->tracer, "parent", NULL);
-    tote_context *context = tote_context_with_span(NULL, parent);
+    tote_context *context = tote_context_with_span(tote_context_current(), parent);
     const tote_span_options options = {.struct_size = sizeof options, .parent = context};
     tote_span *span = tote_tracer_start_span(f->tracer, "child", &options);
     const tote_span_context *identity = tote_span_get_context(parent);
@@ -121,13 +121,13 @@ static void after_shutdown_nothing_is_written(void **state) {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    tote_span_exporter *exporter = tote_console_exporter_new(out);
+    tote_span_exporter *exporter = tote_span_exporter_console_new(out);
     tote_span_close(&span);
 
-    assert_int_equal(exporter->ops.shutdown(exporter->self, 0), TOTE_SUCCESS);
+    assert_int_equal(exporter->ops.shutdown(exporter->self, 0), TOTE_RESULT_SUCCESS);
     assert_int_equal(exporter->ops.export_spans(
                          exporter->self, (const tote_span_data *const *)f->spans, 1, 0, &report),
-                     TOTE_FAILURE);
+                     TOTE_RESULT_FAILURE);
 
     tote_span_exporter_free(exporter);
     fclose(out);
@@ -141,12 +141,12 @@ static void a_file_that_takes_nothing_is_a_failure(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = tote_tracer_start_span(f->tracer, "work", NULL);
     FILE *full = fopen("/dev/full", "w");
-    tote_span_exporter *exporter = tote_console_exporter_new(full);
+    tote_span_exporter *exporter = tote_span_exporter_console_new(full);
     tote_span_close(&span);
 
     assert_int_equal(exporter->ops.export_spans(
                          exporter->self, (const tote_span_data *const *)f->spans, 1, 0, NULL),
-                     TOTE_FAILURE);
+                     TOTE_RESULT_FAILURE);
     assert_int_equal(f->diagnostics, 1);
     assert_contains(f->last_diagnostic, "No space left on device");
     tote_span_exporter_free(exporter);

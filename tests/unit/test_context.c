@@ -275,7 +275,7 @@ static void a_run_borrows_its_context_and_restores_the_one_before(void **state) 
     assert_int_equal(tote_context_run(context, return_references, context), 1);
     assert_true(tote_context_run(context, expect_current, context));
     assert_ptr_equal(tote_context_current(), outer);
-    assert_true(tote_context_run(NULL, expect_current, outer));
+    assert_true(tote_context_run(tote_context_current(), expect_current, outer));
     tote_context_detach(token);
     tote_context_unref(outer);
     tote_context_unref(context);
@@ -360,7 +360,7 @@ static void unwind_goes_back_to_a_mark_over_runs_left_by_longjmp(void **state) {
         tote_context_run(context, run_and_jump, context);
     }
     assert_ptr_equal(tote_context_current(), context);
-    assert_int_equal(tote_context_unwind(mark, TOTE_STATUS_ERROR, "jumped"), 0);
+    assert_int_equal(tote_context_unwind(mark, TOTE_STATUS_CODE_ERROR, "jumped"), 0);
     assert_ptr_equal(tote_context_current(), outer);
     assert_int_equal(atomic_load(&context->references), 1);
     assert_true(tote_context_detach(token));
@@ -374,7 +374,7 @@ static tote_span_id seen_span_id;
 static void look_at_current(int number) {
     uint8_t flags;
     (void)number;
-    was_valid = tote_current_span_context(NULL, &seen_span_id, &flags);
+    was_valid = tote_context_get_current_ids(NULL, &seen_span_id, &flags);
 }
 
 /* Design section 6 */
@@ -383,8 +383,8 @@ static void a_signal_handler_may_ask_who_the_current_span_is(void **state) {
     tote_trace_id trace_id = {{1}};
     tote_span_id span_id = {{2}};
     tote_span_context *remote = tote_span_context_new(&trace_id, &span_id, 1, NULL, true);
-    tote_span *span = tote_span_new_non_recording(remote);
-    tote_context *context = tote_context_with_span(NULL, span);
+    tote_span *span = tote_span_non_recording_new(remote);
+    tote_context *context = tote_context_with_span(tote_context_current(), span);
     struct sigaction action = {.sa_handler = look_at_current};
     struct sigaction before;
     sigaction(SIGUSR1, &action, &before);
@@ -563,8 +563,8 @@ static void null_is_the_current_context_or_nothing(void **state) {
     assert_ptr_equal(tote_context_with_value(NULL, NULL, NULL), tote_context_root());
     assert_true(tote_context_detach(tote_context_attach(NULL)));
     assert_int_equal(tote_context_run(NULL, NULL, NULL), 0);
-    assert_int_equal(tote_context_unwind(0, TOTE_STATUS_ERROR, NULL), 0);
-    assert_false(tote_current_span_context(NULL, NULL, NULL));
+    assert_int_equal(tote_context_unwind(0, TOTE_STATUS_CODE_ERROR, NULL), 0);
+    assert_false(tote_context_get_current_ids(NULL, NULL, NULL));
     tote_context_stack_free(NULL);
     assert_int_equal(diagnostics, 1); /* the value without a key */
 }

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "curl_fixture.h"
-#include "tote/exporters/memory.h"
+#include "tote/exporters/in_memory.h"
 #include "tote/instrumentation/curl.h"
 #include "tote/sdk/sampler.h"
 #include "tote/tote.h"
@@ -43,7 +43,8 @@ static int perform(void *arg) {
     struct curl_fixture *f = arg;
 
     tote_store_add(tote_store_current(), "user.id", tote_string("u_1"));
-    tote_store_add_as(tote_store_current(), "session", tote_string("s3cr3t"), TOTE_PRIVATE, NULL);
+    tote_store_add_as(tote_store_current(), "session", tote_string("s3cr3t"),
+                      TOTE_VISIBILITY_PRIVATE, NULL);
     return (int)tote_curl_perform(f->easy, NULL);
 }
 
@@ -52,8 +53,8 @@ static void the_store_travels_and_the_span_is_a_child_of_the_current_one(void **
     struct curl_fixture *f = *state;
 
     assert_int_equal(tote_run_scoped(tote_get_tracer("test", NULL), "op", NULL, perform, f), 0);
-    const tote_span_data *client = tote_memory_find(f->memory, "GET");
-    const tote_span_data *parent = tote_memory_find(f->memory, "op");
+    const tote_span_data *client = tote_in_memory_spans_find(f->memory, "GET");
+    const tote_span_data *parent = tote_in_memory_spans_find(f->memory, "op");
 
     assert_string_equal(receiver_header(f->receiver, 0, "baggage"), "user.id=u_1");
     assert_true(client && parent);
@@ -95,7 +96,7 @@ static void a_span_tells_the_request_by_the_conventions(void **state) {
     const tote_span_data *span = curl_fixture_only_span(f);
 
     assert_string_equal(tote_span_data_get_name(span), "POST");
-    assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_UNSET);
+    assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_UNSET);
     assert_span_text(span, "http.request.method", "POST");
     assert_span_lacks(span, "http.request.method_original");
     assert_span_text(span, "url.full", f->url);
@@ -118,7 +119,7 @@ static void the_path_is_recorded_as_it_was_sent(void **state) {
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
     assert_span_text(curl_fixture_only_span(f), "url.full", resolved);
 
-    tote_memory_clear(f->memory);
+    tote_in_memory_spans_clear(f->memory);
     curl_easy_setopt(f->easy, CURLOPT_PATH_AS_IS, 1L);
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
     assert_span_text(curl_fixture_only_span(f), "url.full", f->url);
@@ -172,7 +173,7 @@ static void credentials_are_redacted(void **state) {
         fail_to_connect(f);
         assert_span_text(curl_fixture_only_span(f), "url.full",
                          is_returned ? urls[i][1] : "http://h.test/x");
-        tote_memory_clear(f->memory);
+        tote_in_memory_spans_clear(f->memory);
     }
 }
 
@@ -196,7 +197,7 @@ static void secrets_in_a_query_are_redacted(void **state) {
         curl_easy_setopt(f->easy, CURLOPT_URL, urls[i][0]);
         fail_to_connect(f);
         assert_span_text(curl_fixture_only_span(f), "url.full", urls[i][1]);
-        tote_memory_clear(f->memory);
+        tote_in_memory_spans_clear(f->memory);
     }
 }
 
@@ -222,18 +223,18 @@ static void an_error_status_makes_the_span_an_error(void **state) {
     struct curl_fixture *f = *state;
 
     for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
-        receiver_set_answer(f->receiver, (struct receiver_answer){.status = rows[i].status});
+        receiver_set_response(f->receiver, (struct receiver_response){.status = rows[i].status});
         assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
         const tote_span_data *span = curl_fixture_only_span(f);
         if (rows[i].error_type) {
-            assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_ERROR);
+            assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_ERROR);
             assert_span_text(span, "error.type", rows[i].error_type);
             assert_span_text(span, "http.response.status_code", rows[i].error_type);
         } else {
-            assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_UNSET);
+            assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_UNSET);
             assert_span_lacks(span, "error.type");
         }
-        tote_memory_clear(f->memory);
+        tote_in_memory_spans_clear(f->memory);
     }
 }
 
@@ -254,7 +255,8 @@ static void a_refused_connection_is_an_error(void **state) {
     close(bound);
 
     assert_span_text(curl_fixture_only_span(f), "error.type", "connection_failed");
-    assert_int_equal(tote_span_data_get_status_code(curl_fixture_only_span(f)), TOTE_STATUS_ERROR);
+    assert_int_equal(tote_span_data_get_status_code(curl_fixture_only_span(f)),
+                     TOTE_STATUS_CODE_ERROR);
     assert_span_lacks(curl_fixture_only_span(f), "http.response.status_code");
 }
 
@@ -262,8 +264,8 @@ static void a_refused_connection_is_an_error(void **state) {
 static void a_lost_connection_is_an_error_with_the_status_that_came(void **state) {
     struct curl_fixture *f = *state;
 
-    receiver_set_answer(
-        f->receiver, (struct receiver_answer){.manner = RECEIVER_CLOSES_MIDWAY, .body_size = 1000});
+    receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_CLOSES_MIDWAY,
+                                                                  .body_size = 1000});
     assert_int_not_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
 
     assert_span_text(curl_fixture_only_span(f), "error.type", "connection_lost");
@@ -279,11 +281,11 @@ static size_t refuse_body(char *bytes, size_t size, size_t count, void *arg) {
 static void every_failure_has_a_type(void **state) {
     struct curl_fixture *f = *state;
 
-    receiver_set_answer(f->receiver, (struct receiver_answer){.body_size = 10});
+    receiver_set_response(f->receiver, (struct receiver_response){.body_size = 10});
     curl_easy_setopt(f->easy, CURLOPT_WRITEFUNCTION, refuse_body);
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_WRITE_ERROR);
     assert_span_text(curl_fixture_only_span(f), "error.type", "aborted");
-    tote_memory_clear(f->memory);
+    tote_in_memory_spans_clear(f->memory);
 
     curl_easy_setopt(f->easy, CURLOPT_PROTOCOLS_STR, "https");
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_UNSUPPORTED_PROTOCOL);
@@ -294,12 +296,13 @@ static void every_failure_has_a_type(void **state) {
 static void a_status_that_curl_makes_a_failure_is_the_error(void **state) {
     struct curl_fixture *f = *state;
 
-    receiver_set_answer(f->receiver, (struct receiver_answer){.status = 404});
+    receiver_set_response(f->receiver, (struct receiver_response){.status = 404});
     curl_easy_setopt(f->easy, CURLOPT_FAILONERROR, 1L);
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_HTTP_RETURNED_ERROR);
 
     assert_span_text(curl_fixture_only_span(f), "error.type", "404");
-    assert_int_equal(tote_span_data_get_status_code(curl_fixture_only_span(f)), TOTE_STATUS_ERROR);
+    assert_int_equal(tote_span_data_get_status_code(curl_fixture_only_span(f)),
+                     TOTE_STATUS_CODE_ERROR);
     assert_string_equal(tote_span_data_get_status_description(curl_fixture_only_span(f)), "");
 }
 
@@ -318,7 +321,8 @@ static void a_transfer_that_the_program_gives_up_is_no_error(void **state) {
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_ABORTED_BY_CALLBACK);
 
     assert_span_lacks(curl_fixture_only_span(f), "error.type");
-    assert_int_equal(tote_span_data_get_status_code(curl_fixture_only_span(f)), TOTE_STATUS_UNSET);
+    assert_int_equal(tote_span_data_get_status_code(curl_fixture_only_span(f)),
+                     TOTE_STATUS_CODE_UNSET);
 }
 
 /* Requirement J4 */
@@ -341,7 +345,7 @@ static tote_sampling_decision note_attributes(void *self, const tote_sampling_pa
     for (size_t i = 0; i < span->attribute_count; i++) {
         strcat(strcat(text, " "), span->attributes[i].key);
     }
-    return TOTE_SAMPLING_DROP;
+    return TOTE_SAMPLING_DECISION_DROP;
 }
 
 /* Requirement J6 */
@@ -371,7 +375,7 @@ static bool is_injected(struct curl_fixture *f, size_t request) {
 
     assert_int_equal(tote_curl_perform(f->easy, list), CURLE_OK);
     assert_string_equal(receiver_header(f->receiver, request, "X-Own"), "1");
-    assert_int_equal(tote_memory_get_count(f->memory), request + 1);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), request + 1);
     curl_slist_free_all(list);
     return receiver_header(f->receiver, request, "traceparent") != NULL;
 }
@@ -426,7 +430,7 @@ static void the_two_halves_serve_the_multi_interface(void **state) {
     curl_multi_add_handle(multi, f->easy);
     CURLcode result = run_multi(multi);
     curl_multi_remove_handle(multi, f->easy);
-    assert_int_equal(tote_memory_get_count(f->memory), 0);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), 0);
     tote_curl_end(&request, result);
 
     assert_null(request);
@@ -463,7 +467,7 @@ static void headers_that_tote_has_nothing_for_are_the_programs(void **state) {
     assert_string_not_equal(receiver_header(f->receiver, 0, "traceparent"), "mine");
 
     tote_store *store = tote_store_current();
-    tote_store_add_as(store, "user.id", tote_string("u_1"), TOTE_PROPAGATE, NULL);
+    tote_store_add_as(store, "user.id", tote_string("u_1"), TOTE_VISIBILITY_PROPAGATE, NULL);
     assert_int_equal(tote_curl_perform(f->easy, list), CURLE_OK);
     assert_string_equal(receiver_header(f->receiver, 1, "baggage"), "user.id=u_1");
     tote_store_delete(store, "user.id");
@@ -507,7 +511,7 @@ static void a_handle_without_a_url_fails_as_it_would_and_has_no_span(void **stat
     CURL *easy = curl_easy_init();
 
     assert_int_equal(tote_curl_perform(easy, NULL), CURLE_URL_MALFORMAT);
-    assert_int_equal(tote_memory_get_count(f->memory), 0);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), 0);
     curl_easy_cleanup(easy);
 }
 

@@ -18,8 +18,8 @@ static struct receiver *lead(struct curl_fixture *f, const char *host) {
     assert_non_null(other);
     snprintf(location, sizeof location, "Location: http://%s%s/there", host,
              strrchr(receiver_url(other), ':'));
-    receiver_set_answer(f->receiver,
-                        (struct receiver_answer){.status = 302, .headers = {location}});
+    receiver_set_response(f->receiver,
+                          (struct receiver_response){.status = 302, .headers = {location}});
     curl_easy_setopt(f->easy, CURLOPT_FOLLOWLOCATION, 1L);
     return other;
 }
@@ -50,10 +50,10 @@ static void each_attempt_has_a_span_and_headers_of_its_own(void **state) {
 
     curl_easy_setopt(f->easy, CURLOPT_POSTFIELDS, "all of it");
     tote_run_scoped(tote_get_tracer("test", NULL), "parent", NULL, perform, f);
-    assert_int_equal(tote_memory_get_count(f->memory), 3);
-    const tote_span_data *first = tote_memory_get_at(f->memory, 0);
-    const tote_span_data *second = tote_memory_get_at(f->memory, 1);
-    const tote_span_data *parent = tote_memory_get_at(f->memory, 2);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), 3);
+    const tote_span_data *first = tote_in_memory_spans_get_at(f->memory, 0);
+    const tote_span_data *second = tote_in_memory_spans_get_at(f->memory, 1);
+    const tote_span_data *parent = tote_in_memory_spans_get_at(f->memory, 2);
 
     assert_is_of(traceparent_of(f->receiver, 0), first);
     assert_is_of(traceparent_of(other, 0), second);
@@ -93,8 +93,8 @@ static void the_users_headers_go_with_each_attempt(void **state) {
     assert_int_equal(tote_curl_perform(f->easy, list), CURLE_OK);
     assert_string_equal(receiver_header(f->receiver, 0, "X-Own"), "1");
     assert_string_equal(receiver_header(other, 0, "X-Own"), "1");
-    assert_is_of(traceparent_of(f->receiver, 0), tote_memory_get_at(f->memory, 0));
-    assert_is_of(traceparent_of(other, 0), tote_memory_get_at(f->memory, 1));
+    assert_is_of(traceparent_of(f->receiver, 0), tote_in_memory_spans_get_at(f->memory, 0));
+    assert_is_of(traceparent_of(other, 0), tote_in_memory_spans_get_at(f->memory, 1));
     assert_string_equal(list->data, "X-Own: 1");
     assert_string_equal(list->next->data, "traceparent: old");
     curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, NULL);
@@ -118,7 +118,7 @@ static void a_redirect_does_not_lead_headers_past_the_list(void **state) {
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
     assert_non_null(traceparent_of(f->receiver, 1));
     assert_null(traceparent_of(other, 1));
-    assert_span_text(tote_memory_get_at(f->memory, 2), "server.address", "127.0.0.1");
+    assert_span_text(tote_in_memory_spans_get_at(f->memory, 2), "server.address", "127.0.0.1");
 
     tote_curl_set_allowed_hosts(names, 1);
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
@@ -130,14 +130,15 @@ static void a_redirect_does_not_lead_headers_past_the_list(void **state) {
 /* Requirements J3, J4 */
 static void a_redirect_to_where_nobody_is_fails_in_its_own_span(void **state) {
     struct curl_fixture *f = *state;
-    struct receiver_answer answer = {.status = 302, .headers = {"Location: http://127.0.0.1:1/x"}};
+    struct receiver_response response = {.status = 302,
+                                         .headers = {"Location: http://127.0.0.1:1/x"}};
 
-    receiver_set_answer(f->receiver, answer);
+    receiver_set_response(f->receiver, response);
     curl_easy_setopt(f->easy, CURLOPT_FOLLOWLOCATION, 1L);
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_COULDNT_CONNECT);
-    assert_int_equal(tote_memory_get_count(f->memory), 2);
-    const tote_span_data *first = tote_memory_get_at(f->memory, 0);
-    const tote_span_data *second = tote_memory_get_at(f->memory, 1);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), 2);
+    const tote_span_data *first = tote_in_memory_spans_get_at(f->memory, 0);
+    const tote_span_data *second = tote_in_memory_spans_get_at(f->memory, 1);
 
     assert_span_text(first, "http.response.status_code", "302");
     assert_span_lacks(first, "error.type");
@@ -154,11 +155,11 @@ static void a_redirect_to_one_who_does_not_answer_has_no_status(void **state) {
     struct curl_fixture *f = *state;
     struct receiver *other = lead(f, "127.0.0.1");
 
-    receiver_set_answer(other, (struct receiver_answer){.manner = RECEIVER_CLOSES});
+    receiver_set_response(other, (struct receiver_response){.manner = RECEIVER_CLOSES});
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_GOT_NOTHING);
-    assert_int_equal(tote_memory_get_count(f->memory), 2);
-    assert_span_text(tote_memory_get_at(f->memory, 0), "http.response.status_code", "302");
-    const tote_span_data *second = tote_memory_get_at(f->memory, 1);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), 2);
+    assert_span_text(tote_in_memory_spans_get_at(f->memory, 0), "http.response.status_code", "302");
+    const tote_span_data *second = tote_in_memory_spans_get_at(f->memory, 1);
     assert_span_text(second, "error.type", "connection_lost");
     assert_span_lacks(second, "http.response.status_code");
     receiver_stop(other);
@@ -167,15 +168,15 @@ static void a_redirect_to_one_who_does_not_answer_has_no_status(void **state) {
 /* Requirement J3 */
 static void too_many_redirects_are_the_error_of_the_last(void **state) {
     struct curl_fixture *f = *state;
-    struct receiver_answer answer = {.status = 302, .headers = {"Location: /again"}};
+    struct receiver_response response = {.status = 302, .headers = {"Location: /again"}};
 
-    receiver_set_answer(f->receiver, answer);
+    receiver_set_response(f->receiver, response);
     curl_easy_setopt(f->easy, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(f->easy, CURLOPT_MAXREDIRS, 2L);
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_TOO_MANY_REDIRECTS);
-    assert_int_equal(tote_memory_get_count(f->memory), 3);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), 3);
     for (size_t i = 0; i < 3; i++) {
-        const tote_span_data *span = tote_memory_get_at(f->memory, i);
+        const tote_span_data *span = tote_in_memory_spans_get_at(f->memory, i);
         assert_span_text(span, "http.response.status_code", "302");
         assert_is_of(traceparent_of(f->receiver, i), span);
         if (i < 2) {
@@ -191,7 +192,7 @@ static struct {
     CURL *easy;
     unsigned calls;
     int port;
-    int answer;
+    int response;
 } users;
 
 static int users_function(void *arg, char *peer, char *local, int peer_port, int local_port) {
@@ -201,7 +202,7 @@ static int users_function(void *arg, char *peer, char *local, int peer_port, int
     users.easy = arg;
     users.port = peer_port;
     users.calls++;
-    return users.answer;
+    return users.response;
 }
 
 /* The contract of tote_curl_set_prereq_function() */
@@ -213,7 +214,7 @@ static void the_programs_own_function_is_asked_too(void **state) {
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
     assert_int_equal(users.calls, 1);
     assert_ptr_equal(users.easy, f->easy);
-    users.answer = CURL_PREREQFUNC_ABORT;
+    users.response = CURL_PREREQFUNC_ABORT;
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_ABORTED_BY_CALLBACK);
     assert_int_equal(receiver_wait(f->receiver, 1), 1);
     tote_curl_set_prereq_function(NULL);

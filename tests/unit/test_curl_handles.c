@@ -97,7 +97,7 @@ static void assert_is_untouched(struct curl_fixture *f, const struct mail *mail)
     assert_true(subject && body && subject < body);
     assert_null(strstr(mail->text, "traceparent"));
     assert_null(strstr(mail->text, "baggage"));
-    assert_int_equal(tote_memory_get_count(f->memory), 0);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), 0);
 }
 
 /* Spec: semantic-conventions http-spans.md#http-client: spans of HTTP, and of nothing else */
@@ -178,7 +178,7 @@ static void get_in_parts(struct curl_fixture *f, const char *host, const char *p
 }
 
 static const tote_span_data *last_span(struct curl_fixture *f) {
-    return tote_memory_get_at(f->memory, tote_memory_get_count(f->memory) - 1);
+    return tote_in_memory_spans_get_at(f->memory, tote_in_memory_spans_get_count(f->memory) - 1);
 }
 
 /* Neither of the host nor of the request before it: an old URL is not reported. */
@@ -190,7 +190,7 @@ static void assert_url(const tote_span_data *span, const char *host) {
     const char *const keys[] = {"url.full", "server.address", "server.port"};
     for (size_t i = 0; i < TOTE_COUNT_OF(keys); i++) {
         const tote_value *value = tote_span_data_get_attribute(span, keys[i]);
-        assert_true(!value || value->type == TOTE_TYPE_EMPTY);
+        assert_true(!value || value->type == TOTE_VALUE_TYPE_EMPTY);
     }
 }
 
@@ -270,9 +270,9 @@ static void a_handle_reports_its_url_as_without_tote(void **state) {
 static void a_redirect_out_of_http_ends_the_last_span(void **state) {
     struct curl_fixture *f = *state;
 
-    receiver_set_answer(
-        f->receiver,
-        (struct receiver_answer){.status = 302, .headers = {"Location: ftp://127.0.0.1:1/there"}});
+    receiver_set_response(
+        f->receiver, (struct receiver_response){.status = 302,
+                                                .headers = {"Location: ftp://127.0.0.1:1/there"}});
     curl_easy_setopt(f->easy, CURLOPT_FOLLOWLOCATION, 1L);
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_COULDNT_CONNECT);
     assert_span_text(curl_fixture_only_span(f), "http.response.status_code", "302");
@@ -323,7 +323,7 @@ static void a_copy_of_a_handle_under_way_has_the_programs_headers(void **state) 
     struct curl_fixture *f = *state;
     struct curl_slist *list = own_list(f);
 
-    receiver_set_answer(f->receiver, (struct receiver_answer){.delay_ms = 50});
+    receiver_set_response(f->receiver, (struct receiver_response){.delay_ms = 50});
     tote_curl_request *request = tote_curl_begin(f->easy, list);
     CURLM *multi = send_request(f);
     CURL *during = curl_easy_duphandle(f->easy);
@@ -332,7 +332,7 @@ static void a_copy_of_a_handle_under_way_has_the_programs_headers(void **state) 
     CURL *of_a_copy = curl_easy_duphandle(after);
     assert_int_equal(curl_easy_perform(during), CURLE_OK);
     finish(f, multi, &request);
-    assert_int_equal(tote_memory_get_count(f->memory), 1);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), 1);
     assert_int_equal(curl_easy_perform(after), CURLE_OK);
     assert_int_equal(curl_easy_perform(during), CURLE_OK);
     assert_int_equal(tote_curl_perform(traced, list), CURLE_OK);
@@ -345,7 +345,7 @@ static void a_copy_of_a_handle_under_way_has_the_programs_headers(void **state) 
     assert_is_plain(f, 3);
     assert_string_not_equal(receiver_header(f->receiver, 4, "traceparent"), "mine");
     assert_is_plain(f, 5);
-    assert_int_equal(tote_memory_get_count(f->memory),
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory),
                      2); /* of the handle, and of the traced one */
     curl_easy_cleanup(during);
     curl_easy_cleanup(after);
@@ -361,12 +361,12 @@ static void a_copy_never_has_the_headers_of_later_requests(void **state) {
     struct curl_slist *list = own_list(f);
     struct curl_slist *secret = curl_slist_append(NULL, "Authorization: Bearer secret");
 
-    receiver_set_answer(f->receiver, (struct receiver_answer){.delay_ms = 20});
+    receiver_set_response(f->receiver, (struct receiver_response){.delay_ms = 20});
     tote_curl_request *request = tote_curl_begin(f->easy, list);
     CURLM *multi = send_request(f);
     CURL *copy = curl_easy_duphandle(f->easy);
     finish(f, multi, &request);
-    receiver_set_answer(f->receiver, (struct receiver_answer){.status = 204});
+    receiver_set_response(f->receiver, (struct receiver_response){.status = 204});
     for (int i = 0; i < LATER; i++) {
         assert_int_equal(tote_curl_perform(f->easy, secret), CURLE_OK);
     }

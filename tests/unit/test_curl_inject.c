@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #include "receiver.h"
-#include "tote/exporters/memory.h"
+#include "tote/exporters/in_memory.h"
 #include "tote/instrumentation/curl.h"
 #include "tote/propagators.h"
 #include "tote/tote.h"
@@ -59,7 +59,8 @@ static void inject_replaces_a_trace_as_a_whole_in_any_case(void **state) {
 /* Design 6: without an SDK there is nothing to inject, and the list is the user's as it was */
 static void without_an_sdk_a_list_keeps_its_headers(void **state) {
     (void)state;
-    struct curl_slist *list = tote_curl_inject(NULL, curl_slist_append(NULL, "X-Own: 1"));
+    struct curl_slist *list =
+        tote_curl_inject(tote_context_current(), curl_slist_append(NULL, "X-Own: 1"));
 
     assert_int_equal(count_headers(list, "X-Own: 1"), 1);
     assert_null(list->next);
@@ -77,9 +78,9 @@ static void allow_host(const char *host) {
 
     options.allowed_hosts = &host;
     options.allowed_host_count = 1;
-    tote_propagator *both[] = {tote_propagator_new_tracecontext(),
-                               tote_propagator_new_baggage(&options)};
-    tote_propagator *propagator = tote_propagator_new_composite(both, 2);
+    tote_propagator *both[] = {tote_propagator_tracecontext_new(),
+                               tote_propagator_baggage_new(&options)};
+    tote_propagator *propagator = tote_propagator_composite_new(both, 2);
     tote_propagator_set_global(propagator);
     tote_propagator_unref(propagator);
 }
@@ -164,10 +165,10 @@ static void baggage_does_not_go_to_a_host_in_parts_that_is_not_allowed(void **st
 }
 
 static int start_sdk(void **state) {
-    tote_memory *memory = tote_memory_new();
+    tote_in_memory_spans *memory = tote_in_memory_spans_new();
 
-    *state = tote_memory_sdk_start(memory);
-    tote_memory_unref(memory);
+    *state = tote_in_memory_sdk_start(memory);
+    tote_in_memory_spans_unref(memory);
     return *state ? 0 : -1;
 }
 

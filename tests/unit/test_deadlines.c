@@ -94,7 +94,7 @@ static void fill_backlog(struct peer *peer) {
 }
 
 /* The head of an answer and a part of its body; then nothing, or a byte a second. */
-static void answer_slowly(struct peer *peer, int connection) {
+static void response_slowly(struct peer *peer, int connection) {
     static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc";
     char request[4096];
 
@@ -117,14 +117,14 @@ static void *serve(void *arg) {
         struct pollfd fd = {peer->listener, POLLIN, 0};
         int connection = poll(&fd, 1, 10) == 1 ? accept(peer->listener, NULL, NULL) : -1;
         if (connection >= 0) {
-            answer_slowly(peer, connection);
+            response_slowly(peer, connection);
             close(connection);
         }
     }
     return NULL;
 }
 
-enum manner { NAME_HANGS, CONNECT_HANGS, TLS_HANGS, ANSWER_HANGS, ANSWER_DRIPS };
+enum manner { NAME_HANGS, CONNECT_HANGS, TLS_HANGS, RESPONSE_HANGS, RESPONSE_DRIPS };
 
 /* Returns: the URL. */
 static const char *peer_start(struct peer *peer, enum manner manner) {
@@ -137,8 +137,8 @@ static const char *peer_start(struct peer *peer, enum manner manner) {
     if (manner == CONNECT_HANGS) {
         fill_backlog(peer);
     }
-    if (manner == ANSWER_HANGS || manner == ANSWER_DRIPS) {
-        peer->drips = manner == ANSWER_DRIPS;
+    if (manner == RESPONSE_HANGS || manner == RESPONSE_DRIPS) {
+        peer->drips = manner == RESPONSE_DRIPS;
         peer->has_thread = true;
         assert_int_equal(pthread_create(&peer->thread, NULL, serve, peer), 0);
     }
@@ -180,7 +180,7 @@ static tote_sdk *start(const char *url, const struct setting *setting) {
     otlp.protocol = setting->protocol;
     otlp.timeout_ms = setting->request_timeout_ms;
     batch.mode = setting->mode;
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.ignore_environment = true;
     options.exporters = &exporter;
     options.exporter_count = 1;
@@ -242,10 +242,10 @@ static uint64_t flush_and_shut_down(const struct setting *setting) {
     tote_sdk *sdk = start(peer_start(&peer, setting->manner), setting);
 
     struct begin started = begin();
-    assert_int_equal(tote_sdk_force_flush(sdk, TIMEOUT_MS), TOTE_TIMED_OUT);
+    assert_int_equal(tote_sdk_force_flush(sdk, TIMEOUT_MS), TOTE_RESULT_TIMEOUT);
     uint64_t late = lateness(started);
     started = begin();
-    assert_int_equal(tote_sdk_shutdown(sdk, TIMEOUT_MS), TOTE_TIMED_OUT);
+    assert_int_equal(tote_sdk_shutdown(sdk, TIMEOUT_MS), TOTE_RESULT_TIMEOUT);
     uint64_t late_again = lateness(started);
 
     tote_stats stats = settled_stats(sdk);
@@ -260,11 +260,11 @@ static uint64_t flush_and_shut_down(const struct setting *setting) {
 }
 
 static void come_back_in_time(enum manner manner) {
-    static const tote_export_mode modes[] = {TOTE_EXPORT_MODE_BY_WORKER, TOTE_EXPORT_MODE_BY_HOST};
+    static const tote_export_mode modes[] = {TOTE_EXPORT_MODE_WORKER, TOTE_EXPORT_MODE_HOST_DRIVEN};
     static const tote_otlp_protocol protocols[] = {TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF,
                                                    TOTE_OTLP_PROTOCOL_GRPC};
 
-    tote_set_diagnostics(NULL, TOTE_LEVEL_NONE, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_NONE, NULL);
     for (size_t i = 0; i < 4; i++) {
         const struct setting setting = {manner, modes[i / 2], protocols[i % 2], 0};
         uint64_t least = UINT64_MAX;
@@ -295,29 +295,29 @@ static void in_the_handshake_of_tls(void **state) {
     come_back_in_time(TLS_HANGS);
 }
 
-static void in_the_middle_of_its_answer(void **state) {
+static void in_the_middle_of_its_response(void **state) {
     (void)state;
-    come_back_in_time(ANSWER_HANGS);
+    come_back_in_time(RESPONSE_HANGS);
 }
 
 /* ... or answers so */
 static void with_a_byte_a_second(void **state) {
     (void)state;
-    come_back_in_time(ANSWER_DRIPS);
+    come_back_in_time(RESPONSE_DRIPS);
 }
 
 /* The receiver is the cause of a loss if it does not answer within the request's own timeout. */
 static void a_request_that_times_out_before_the_end_of_a_shutdown_is_not_lost_to_it(void **state) {
-    static const tote_export_mode modes[] = {TOTE_EXPORT_MODE_BY_WORKER, TOTE_EXPORT_MODE_BY_HOST};
+    static const tote_export_mode modes[] = {TOTE_EXPORT_MODE_WORKER, TOTE_EXPORT_MODE_HOST_DRIVEN};
 
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(modes); i++) {
-        const struct setting setting = {ANSWER_HANGS, modes[i], TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF,
+        const struct setting setting = {RESPONSE_HANGS, modes[i], TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF,
                                         100};
         struct peer peer;
         tote_sdk *sdk = start(peer_start(&peer, setting.manner), &setting);
 
-        assert_int_equal(tote_sdk_shutdown(sdk, 60000), TOTE_FAILURE);
+        assert_int_equal(tote_sdk_shutdown(sdk, 60000), TOTE_RESULT_FAILURE);
         tote_stats stats = settled_stats(sdk);
         assert_int_equal(stats.dropped_retries_exhausted, SPANS);
         assert_int_equal(stats.dropped_shutdown, 0);
@@ -331,7 +331,7 @@ int main(int argc, char **argv) {
         SDK_TEST(in_the_look_up_of_its_name),
         SDK_TEST(in_connect),
         SDK_TEST(in_the_handshake_of_tls),
-        SDK_TEST(in_the_middle_of_its_answer),
+        SDK_TEST(in_the_middle_of_its_response),
         SDK_TEST(with_a_byte_a_second),
         SDK_TEST(a_request_that_times_out_before_the_end_of_a_shutdown_is_not_lost_to_it),
     };

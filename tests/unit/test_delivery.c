@@ -27,7 +27,7 @@ static tote_sdk *start_sdk(const char *url) {
     otlp.ignore_environment = true;
     otlp.endpoint = url;
     otlp.timeout_ms = 1500;
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.ignore_environment = true;
     options.service_name = "delivery";
     options.exporters = &exporter;
@@ -49,15 +49,16 @@ static void make_spans(size_t count) {
     }
 }
 
-/* ended = exported + rejected + all dropped + waiting + in flight + spooled. Design section 6 */
+/* ended = exported + rejected + all dropped + queued + in_flight + in_disk_queue. Design section 6
+ */
 static tote_stats closed_stats(tote_sdk *sdk) {
     tote_stats s = TOTE_STATS_INIT;
 
     assert_true(tote_sdk_get_stats(sdk, &s));
     assert_int_equal(s.ended, s.exported + s.rejected + s.dropped_queue_full + s.dropped_too_large +
                                   s.dropped_retries_exhausted + s.dropped_shutdown +
-                                  s.dropped_memory + s.dropped_spool_full + s.waiting +
-                                  s.in_flight + s.spooled);
+                                  s.dropped_out_of_memory + s.dropped_disk_queue_full + s.queued +
+                                  s.in_flight + s.in_disk_queue);
     return s;
 }
 
@@ -68,15 +69,15 @@ static void a_partial_success_that_rejects_spans_fails_the_flush_and_the_shutdow
     tote_sdk *sdk = start_sdk(receiver_url(receiver));
 
     (void)state;
-    receiver_set_answer(receiver,
-                        (struct receiver_answer){.body = body,
-                                                 .body_size = sizeof body - 1,
-                                                 .headers = {"Content-Type: application/json"}});
+    receiver_set_response(
+        receiver, (struct receiver_response){.body = body,
+                                             .body_size = sizeof body - 1,
+                                             .headers = {"Content-Type: application/json"}});
     make_spans(5);
-    assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_FAILURE);
+    assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_RESULT_FAILURE);
     assert_int_equal(closed_stats(sdk).rejected, 2);
     make_spans(5);
-    assert_int_equal(tote_sdk_shutdown(sdk, 10000), TOTE_FAILURE);
+    assert_int_equal(tote_sdk_shutdown(sdk, 10000), TOTE_RESULT_FAILURE);
     assert_int_equal(closed_stats(sdk).rejected, 4);
     assert_int_equal(closed_stats(sdk).exported, 6);
     tote_sdk_close(&sdk, 0);
@@ -90,7 +91,7 @@ static void spans_arrive_as_a_request_that_protobuf_c_reads(void **state) {
 
     (void)state;
     make_spans(1200);
-    assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_RESULT_SUCCESS);
     tote_stats stats = closed_stats(sdk);
     assert_int_equal(stats.exported, 1200);
 
@@ -110,7 +111,7 @@ static void spans_arrive_as_a_request_that_protobuf_c_reads(void **state) {
         tote__otlp__export_trace_service_request__free_unpacked(request, NULL);
     }
     assert_int_equal(spans, 1200);
-    assert_int_equal(tote_sdk_close(&sdk, 5000), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_close(&sdk, 5000), TOTE_RESULT_SUCCESS);
     receiver_stop(receiver);
 }
 
@@ -120,14 +121,14 @@ static void a_collector_that_refuses_is_told_apart_from_one_that_is_down(void **
     tote_sdk *sdk = start_sdk(receiver_url(receiver));
 
     (void)state;
-    receiver_set_answer(receiver, (struct receiver_answer){.status = 400});
+    receiver_set_response(receiver, (struct receiver_response){.status = 400});
     make_spans(3);
-    assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_FAILURE);
+    assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_RESULT_FAILURE);
     assert_int_equal(closed_stats(sdk).rejected, 3);
     receiver_stop(receiver);
 
     make_spans(2);
-    assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_FAILURE);
+    assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_RESULT_FAILURE);
     tote_stats stats = closed_stats(sdk);
     assert_int_equal(stats.rejected, 3);
     assert_int_equal(stats.dropped_retries_exhausted, 2);
@@ -142,8 +143,9 @@ static struct {
     size_t size;
 } away;
 
-static void send_to_nobody(void *self, const tote_otlp_request *request, tote_otlp_answer *answer) {
-    (void)self, (void)answer;
+static void send_to_nobody(void *self, const tote_otlp_request *request,
+                           tote_otlp_response *response) {
+    (void)self, (void)response;
     if (away.attempts++ == 0) {
         away.body = request->body;
         away.size = request->body_size;
@@ -171,15 +173,15 @@ static void a_collector_that_is_away_costs_a_few_attempts_and_no_work(void **sta
     memset(&away, 0, sizeof away);
     otlp.ignore_environment = true;
     otlp.transport = &transport;
-    otlp.retry_first_ms = 50;
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    otlp.initial_backoff_ms = 50;
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.ignore_environment = true;
     options.exporters = &exporter;
     options.exporter_count = 1;
     tote_sdk *sdk = tote_sdk_start(&options);
     make_spans(10);
     uint64_t before = cpu_ms();
-    assert_int_equal(tote_sdk_force_flush(sdk, TIME_MS), TOTE_TIMED_OUT);
+    assert_int_equal(tote_sdk_force_flush(sdk, TIME_MS), TOTE_RESULT_TIMEOUT);
     assert_in_range(away.attempts, 2, 6); /* after 50, 150, 350, 750 ms, more or less */
     assert_false(away.is_another);
     assert_in_range(cpu_ms() - before, 0, TIME_MS / 2);
@@ -188,16 +190,16 @@ static void a_collector_that_is_away_costs_a_few_attempts_and_no_work(void **sta
 }
 
 static void be_unavailable_once(void *self, const tote_otlp_request *request,
-                                tote_otlp_answer *answer) {
+                                tote_otlp_response *response) {
     unsigned *requests = self;
 
     (void)request;
-    answer->status = (*requests)++ ? 200 : 503;
+    response->status = (*requests)++ ? 200 : 503;
 }
 
 /* A pause that would pass the end of the shutdown is shortened. */
 static void a_shutdown_makes_a_last_attempt(void **state) {
-    static const tote_export_mode modes[] = {TOTE_EXPORT_MODE_BY_WORKER, TOTE_EXPORT_MODE_BY_HOST};
+    static const tote_export_mode modes[] = {TOTE_EXPORT_MODE_WORKER, TOTE_EXPORT_MODE_HOST_DRIVEN};
 
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(modes); i++) {
@@ -210,25 +212,25 @@ static void a_shutdown_makes_a_last_attempt(void **state) {
 
         otlp.ignore_environment = options.ignore_environment = true;
         otlp.transport = &transport;
-        otlp.retry_first_ms = 3600 * 1000;
-        otlp.retry_longest_ms = 3600 * 1000;
+        otlp.initial_backoff_ms = 3600 * 1000;
+        otlp.max_backoff_ms = 3600 * 1000;
         batch.mode = modes[i];
-        tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+        tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
         options.exporters = &exporter;
         options.exporter_count = 1;
         options.batch = &batch;
         tote_sdk *sdk = tote_sdk_start(&options);
         make_spans(3);
-        assert_int_equal(tote_sdk_shutdown(sdk, 3000), TOTE_SUCCESS);
+        assert_int_equal(tote_sdk_shutdown(sdk, 3000), TOTE_RESULT_SUCCESS);
         assert_int_equal(closed_stats(sdk).exported, 3);
         assert_int_equal(requests, 2);
         tote_sdk_close(&sdk, 0);
     }
 }
 
-/* An SDK with a spool, to a receiver that need not be there. */
-static tote_sdk *start_with_retries(const char *url, const char *spool, uint32_t retry_first_ms,
-                                    uint32_t retry_longest_ms) {
+/* An SDK with a disk queue, to a receiver that need not be there. */
+static tote_sdk *start_with_retries(const char *url, const char *disk_queue,
+                                    uint32_t initial_backoff_ms, uint32_t max_backoff_ms) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
@@ -236,10 +238,10 @@ static tote_sdk *start_with_retries(const char *url, const char *spool, uint32_t
     batch.schedule_delay_ms = 10;
     otlp.ignore_environment = true;
     otlp.endpoint = url;
-    otlp.retry_first_ms = retry_first_ms;
-    otlp.retry_longest_ms = retry_longest_ms;
-    otlp.spool_directory = spool;
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    otlp.initial_backoff_ms = initial_backoff_ms;
+    otlp.max_backoff_ms = max_backoff_ms;
+    otlp.disk_queue_directory = disk_queue;
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.ignore_environment = true;
     options.exporters = &exporter;
     options.exporter_count = 1;
@@ -249,8 +251,9 @@ static tote_sdk *start_with_retries(const char *url, const char *spool, uint32_t
     return sdk;
 }
 
-static tote_sdk *start_with_spool(const char *url, const char *spool, uint32_t retry_longest_ms) {
-    return start_with_retries(url, spool, 10, retry_longest_ms);
+static tote_sdk *start_with_disk_queue(const char *url, const char *disk_queue,
+                                       uint32_t max_backoff_ms) {
+    return start_with_retries(url, disk_queue, 10, max_backoff_ms);
 }
 
 static void await_exported(tote_sdk *sdk, uint64_t count) {
@@ -277,58 +280,58 @@ static size_t spans_received(struct receiver *receiver) {
     return spans;
 }
 
-/* With the spool on none is lost over a collector outage, and each arrives once */
+/* With the disk queue on none is lost over a collector outage, and each arrives once */
 static void spans_of_an_outage_arrive_when_the_collector_is_back(void **state) {
     char place[] = "/tmp/tote-outage-XXXXXX";
     char socket[64];
     char url[80];
-    char spool[64];
+    char disk_queue[64];
 
     (void)state;
     assert_non_null(mkdtemp(place));
     snprintf(socket, sizeof socket, "%s/socket", place);
-    snprintf(spool, sizeof spool, "%s/spool", place);
+    snprintf(disk_queue, sizeof disk_queue, "%s/disk_queue", place);
     snprintf(url, sizeof url, "unix:%s", socket);
-    tote_sdk *sdk = start_with_spool(url, spool, 20);
+    tote_sdk *sdk = start_with_disk_queue(url, disk_queue, 20);
 
     make_spans(5000);
-    assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_RESULT_SUCCESS);
     tote_stats stats = closed_stats(sdk);
     assert_int_equal(stats.exported, 0);
-    assert_int_equal(stats.spooled + stats.dropped_queue_full, 5000);
-    uint64_t saved = stats.spooled;
+    assert_int_equal(stats.in_disk_queue + stats.dropped_queue_full, 5000);
+    uint64_t saved = stats.in_disk_queue;
     assert_true(saved > 0);
 
     struct receiver *receiver = receiver_start_unix(socket);
     await_exported(sdk, saved);
     stats = closed_stats(sdk);
     assert_int_equal(stats.exported, saved);
-    assert_int_equal(stats.spooled, 0);
-    assert_int_equal(tote_sdk_close(&sdk, 5000), TOTE_SUCCESS);
+    assert_int_equal(stats.in_disk_queue, 0);
+    assert_int_equal(tote_sdk_close(&sdk, 5000), TOTE_RESULT_SUCCESS);
     assert_int_equal(spans_received(receiver), saved);
     receiver_stop(receiver);
 
     /* An end while the collector is away: the next start delivers. */
-    sdk = start_with_spool(url, spool, 20);
+    sdk = start_with_disk_queue(url, disk_queue, 20);
     make_spans(700);
-    assert_int_equal(tote_sdk_close(&sdk, 5000), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_close(&sdk, 5000), TOTE_RESULT_SUCCESS);
     unlink(socket);
     receiver = receiver_start_unix(socket);
-    sdk = start_with_spool(url, spool, 20);
+    sdk = start_with_disk_queue(url, disk_queue, 20);
     make_spans(1);
     await_exported(sdk, 701);
     stats = closed_stats(sdk);
     assert_int_equal(stats.recovered, 700);
     assert_int_equal(stats.exported, 1);
-    assert_int_equal(tote_sdk_close(&sdk, 5000), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_close(&sdk, 5000), TOTE_RESULT_SUCCESS);
     assert_int_equal(spans_received(receiver), 701);
     receiver_stop(receiver);
 
     unlink(socket);
     char lock[80];
-    snprintf(lock, sizeof lock, "%s/tote.lock", spool);
+    snprintf(lock, sizeof lock, "%s/tote.lock", disk_queue);
     assert_int_equal(unlink(lock), 0);
-    assert_int_equal(rmdir(spool), 0); /* nothing else is there */
+    assert_int_equal(rmdir(disk_queue), 0); /* nothing else is there */
     assert_int_equal(rmdir(place), 0);
 }
 
@@ -365,7 +368,7 @@ static void note_shutdown(tote_level level, const char *component, const char *t
 
 static void flush_some(tote_sdk *sdk) {
     make_spans(5);
-    assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(sdk, 10000), TOTE_RESULT_SUCCESS);
 }
 
 /*
@@ -382,10 +385,10 @@ static void a_shutdown_tells_no_more_of_the_disk_queue_than_is_known(void **stat
     flush_some(sdk);
     remove_directory(place.directory);
     flush_some(sdk);
-    assert_true(closed_stats(sdk).dropped_spool_full > 0);
-    tote_set_diagnostics(note_shutdown, TOTE_LEVEL_INFO, NULL);
+    assert_true(closed_stats(sdk).dropped_disk_queue_full > 0);
+    tote_diagnostics_set_handler(note_shutdown, TOTE_LEVEL_INFO, NULL);
     tote_sdk_close(&sdk, 10000);
-    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
     assert_true(has_told_of_saved);
     assert_true(has_told_of_removed);
     remove_directory(place.directory);
@@ -400,14 +403,15 @@ static tote_stats export_requests(tote_sdk *sdk, unsigned requests) {
     return closed_stats(sdk);
 }
 
-static tote_spool_report send_spool(const char *url, const char *spool, tote_result expected) {
+static tote_disk_queue_report send_disk_queue(const char *url, const char *disk_queue,
+                                              tote_result expected) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
-    tote_spool_report report = {.struct_size = sizeof report};
+    tote_disk_queue_report report = {.struct_size = sizeof report};
 
     otlp.ignore_environment = true;
     otlp.endpoint = url;
-    otlp.spool_directory = spool;
-    assert_int_equal(tote_otlp_send_spool(&otlp, 30000, &report), expected);
+    otlp.disk_queue_directory = disk_queue;
+    assert_int_equal(tote_otlp_disk_queue_send(&otlp, 30000, &report), expected);
     return report;
 }
 
@@ -433,7 +437,7 @@ static void ignore(tote_level level, const char *component, const char *message,
  */
 static void what_an_endpoint_does_not_accept_stays_in_the_disk_queue(void **state) {
     enum { REQUESTS = 4, SPANS = 3 * REQUESTS };
-    static const struct receiver_answer answers[] = {
+    static const struct receiver_response responses[] = {
         {.status = 302},
         {.status = 401},
         {.status = 403},
@@ -444,35 +448,35 @@ static void what_an_endpoint_does_not_accept_stays_in_the_disk_queue(void **stat
     };
 
     (void)state;
-    for (size_t i = 0; i < TOTE_COUNT_OF(answers); i++) {
+    for (size_t i = 0; i < TOTE_COUNT_OF(responses); i++) {
         const struct place place = make_place();
         struct receiver *receiver = receiver_start();
         const char *url = receiver_url(receiver);
-        receiver_set_answer(receiver, answers[i]);
-        tote_set_diagnostics(keep_error, TOTE_LEVEL_INFO, NULL);
+        receiver_set_response(receiver, responses[i]);
+        tote_diagnostics_set_handler(keep_error, TOTE_LEVEL_INFO, NULL);
         errors = 0;
-        tote_sdk *sdk = start_with_spool(url, place.directory, 3600 * 1000);
+        tote_sdk *sdk = start_with_disk_queue(url, place.directory, 3600 * 1000);
         tote_stats stats = export_requests(sdk, REQUESTS);
         assert_int_equal(stats.rejected, 0);
-        assert_int_equal(stats.spooled, SPANS);
+        assert_int_equal(stats.in_disk_queue, SPANS);
         assert_int_equal(errors, 1);
         assert_non_null(strstr(last_error, "stay in the disk queue"));
-        assert_int_equal(tote_sdk_close(&sdk, 10000), TOTE_SUCCESS);
+        assert_int_equal(tote_sdk_close(&sdk, 10000), TOTE_RESULT_SUCCESS);
         assert_true(receiver_wait(receiver, 1) <= REQUESTS + 1); /* one for each flush */
 
         /* From the disk queue, too; the first answer is enough. */
         size_t before = receiver_wait(receiver, 1);
-        tote_spool_report report = send_spool(url, place.directory, TOTE_FAILURE);
+        tote_disk_queue_report report = send_disk_queue(url, place.directory, TOTE_RESULT_FAILURE);
         assert_int_equal(report.delivered + report.rejected, 0);
         assert_int_equal(report.not_accepted, 3);
-        assert_int_equal(report.batches_left, REQUESTS);
+        assert_int_equal(report.batches_pending, REQUESTS);
         assert_int_equal(receiver_wait(receiver, before + 1), before + 1);
 
-        receiver_set_answer(receiver, (struct receiver_answer){.status = 200});
-        report = send_spool(url, place.directory, TOTE_SUCCESS);
+        receiver_set_response(receiver, (struct receiver_response){.status = 200});
+        report = send_disk_queue(url, place.directory, TOTE_RESULT_SUCCESS);
         assert_int_equal(report.delivered, SPANS);
         assert_int_equal(report.not_accepted, 0);
-        tote_set_diagnostics(ignore, TOTE_LEVEL_INFO, NULL);
+        tote_diagnostics_set_handler(ignore, TOTE_LEVEL_INFO, NULL);
         receiver_stop(receiver);
         remove_directory(place.directory);
     }
@@ -483,18 +487,18 @@ static uint64_t attempts_within(unsigned timeout_ms) {
     struct receiver *receiver = receiver_start();
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
 
-    receiver_set_answer(receiver, (struct receiver_answer){.status = 503});
-    tote_sdk *sdk = start_with_spool(receiver_url(receiver), place.directory, 3600 * 1000);
-    assert_int_equal(export_requests(sdk, 1).spooled, 3);
+    receiver_set_response(receiver, (struct receiver_response){.status = 503});
+    tote_sdk *sdk = start_with_disk_queue(receiver_url(receiver), place.directory, 3600 * 1000);
+    assert_int_equal(export_requests(sdk, 1).in_disk_queue, 3);
     tote_sdk_close(&sdk, 10000);
     size_t before = receiver_wait(receiver, 1);
 
     otlp.ignore_environment = true;
     otlp.endpoint = receiver_url(receiver);
-    otlp.spool_directory = place.directory;
-    otlp.retry_first_ms = 3600 * 1000;
-    otlp.retry_longest_ms = UINT32_MAX;
-    assert_int_equal(tote_otlp_send_spool(&otlp, timeout_ms, NULL), TOTE_TIMED_OUT);
+    otlp.disk_queue_directory = place.directory;
+    otlp.initial_backoff_ms = 3600 * 1000;
+    otlp.max_backoff_ms = UINT32_MAX;
+    assert_int_equal(tote_otlp_disk_queue_send(&otlp, timeout_ms, NULL), TOTE_RESULT_TIMEOUT);
     size_t attempts = receiver_wait(receiver, before + 1) - before;
     receiver_stop(receiver);
     remove_directory(place.directory);
@@ -513,17 +517,17 @@ static void what_an_endpoint_did_not_accept_is_delivered_once_it_does(void **sta
     struct receiver *receiver = receiver_start();
 
     (void)state;
-    receiver_set_answer(receiver, (struct receiver_answer){.status = 401});
-    tote_sdk *sdk = start_with_spool(receiver_url(receiver), place.directory, 20);
-    assert_int_equal(export_requests(sdk, 3).spooled, 9);
+    receiver_set_response(receiver, (struct receiver_response){.status = 401});
+    tote_sdk *sdk = start_with_disk_queue(receiver_url(receiver), place.directory, 20);
+    assert_int_equal(export_requests(sdk, 3).in_disk_queue, 9);
     size_t tried = receiver_wait(receiver, 10); /* also from the disk queue, one after the other */
     assert_true(tried >= 10);
-    assert_int_equal(closed_stats(sdk).spooled, 9);
-    receiver_set_answer(receiver, (struct receiver_answer){.status = 200});
+    assert_int_equal(closed_stats(sdk).in_disk_queue, 9);
+    receiver_set_response(receiver, (struct receiver_response){.status = 200});
     await_exported(sdk, 9);
     tote_stats stats = closed_stats(sdk);
     assert_int_equal(stats.exported, 9);
-    assert_int_equal(stats.rejected + stats.spooled, 0);
+    assert_int_equal(stats.rejected + stats.in_disk_queue, 0);
     tote_sdk_close(&sdk, 5000);
     receiver_stop(receiver);
     remove_directory(place.directory);
@@ -535,17 +539,18 @@ static void what_is_malformed_is_rejected_also_with_a_disk_queue(void **state) {
     struct receiver *receiver = receiver_start();
 
     (void)state;
-    tote_sdk *sdk = start_with_spool("http://127.0.0.1:1", place.directory, 20);
-    assert_int_equal(export_requests(sdk, 2).spooled, 6);
+    tote_sdk *sdk = start_with_disk_queue("http://127.0.0.1:1", place.directory, 20);
+    assert_int_equal(export_requests(sdk, 2).in_disk_queue, 6);
     tote_sdk_close(&sdk, 5000);
-    receiver_set_answer(receiver, (struct receiver_answer){.status = 400});
-    tote_spool_report report = send_spool(receiver_url(receiver), place.directory, TOTE_SUCCESS);
+    receiver_set_response(receiver, (struct receiver_response){.status = 400});
+    tote_disk_queue_report report =
+        send_disk_queue(receiver_url(receiver), place.directory, TOTE_RESULT_SUCCESS);
     assert_int_equal(report.rejected, 6);
-    assert_int_equal(report.batches_left, 0);
-    sdk = start_with_spool(receiver_url(receiver), place.directory, 20);
+    assert_int_equal(report.batches_pending, 0);
+    sdk = start_with_disk_queue(receiver_url(receiver), place.directory, 20);
     tote_stats stats = export_requests(sdk, 1);
     assert_int_equal(stats.rejected, 3);
-    assert_int_equal(stats.spooled, 0);
+    assert_int_equal(stats.in_disk_queue, 0);
     tote_sdk_close(&sdk, 5000);
     receiver_stop(receiver);
     remove_directory(place.directory);
@@ -556,7 +561,7 @@ static void without_a_disk_queue_what_is_not_accepted_is_rejected(void **state) 
     struct receiver *receiver = receiver_start();
 
     (void)state;
-    receiver_set_answer(receiver, (struct receiver_answer){.status = 403});
+    receiver_set_response(receiver, (struct receiver_response){.status = 403});
     tote_sdk *sdk = start_sdk(receiver_url(receiver));
     assert_int_equal(export_requests(sdk, 3).rejected, 9);
     assert_int_equal(receiver_wait(receiver, 3), 3); /* and nothing is paused */
@@ -586,18 +591,18 @@ static void a_full_disk_loses_nothing_that_memory_can_keep(void **state) {
     char place[] = "/tmp/tote-full-XXXXXX";
     char socket[64];
     char url[80];
-    char spool[64];
+    char disk_queue[64];
     char lock[80];
 
     (void)state;
     assert_non_null(mkdtemp(place));
     snprintf(socket, sizeof socket, "%s/socket", place);
-    snprintf(spool, sizeof spool, "%s/spool", place);
-    snprintf(lock, sizeof lock, "%s/tote.lock", spool);
+    snprintf(disk_queue, sizeof disk_queue, "%s/disk_queue", place);
+    snprintf(lock, sizeof lock, "%s/tote.lock", disk_queue);
     snprintf(url, sizeof url, "unix:%s", socket);
     failed_writes = 0;
-    tote_set_diagnostics(count_failed_writes, TOTE_LEVEL_INFO, NULL);
-    tote_sdk *sdk = start_with_spool(url, spool, 20);
+    tote_diagnostics_set_handler(count_failed_writes, TOTE_LEVEL_INFO, NULL);
+    tote_sdk *sdk = start_with_disk_queue(url, disk_queue, 20);
 
     limit_files(0);
     make_spans(3);
@@ -608,18 +613,18 @@ static void a_full_disk_loses_nothing_that_memory_can_keep(void **state) {
     struct receiver *receiver = receiver_start_unix(socket);
     await_exported(sdk, 3);
     limit_files(RLIM_INFINITY);
-    tote_set_diagnostics(ignore, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(ignore, TOTE_LEVEL_INFO, NULL);
     tote_stats stats = closed_stats(sdk);
     assert_int_equal(failed_writes, 1); /* it is not tried with each attempt */
     assert_int_equal(stats.exported, 3);
     assert_int_equal(stats.dropped_retries_exhausted, 0);
-    assert_int_equal(tote_sdk_close(&sdk, 5000), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_close(&sdk, 5000), TOTE_RESULT_SUCCESS);
     assert_int_equal(spans_received(receiver), 3);
     receiver_stop(receiver);
 
     unlink(socket);
     unlink(lock);
-    assert_int_equal(rmdir(spool), 0);
+    assert_int_equal(rmdir(disk_queue), 0);
     assert_int_equal(rmdir(place), 0);
 }
 
@@ -634,13 +639,13 @@ static void shutdown_keeps_its_deadline_whatever_the_collector_does(void **state
         struct receiver *receiver = receiver_start();
         tote_sdk *sdk = start_sdk(receiver_url(receiver));
         tote_sdk *kept = tote_sdk_ref(sdk);
-        receiver_set_answer(receiver,
-                            (struct receiver_answer){.manner = manners[i], .body_size = 100000});
+        receiver_set_response(
+            receiver, (struct receiver_response){.manner = manners[i], .body_size = 100000});
         make_spans(5);
 
         uint64_t end = tote__deadline_in(5000); /* far below the 10 s that an export may take */
-        assert_int_equal(tote_sdk_force_flush(sdk, 100), TOTE_TIMED_OUT);
-        assert_int_not_equal(tote_sdk_close(&sdk, 300), TOTE_SUCCESS);
+        assert_int_equal(tote_sdk_force_flush(sdk, 100), TOTE_RESULT_TIMEOUT);
+        assert_int_not_equal(tote_sdk_close(&sdk, 300), TOTE_RESULT_SUCCESS);
         assert_true(tote__clock_monotonic() < end);
         tote_stats stats = closed_stats(kept);
         assert_int_equal(stats.ended, 5);
@@ -673,10 +678,10 @@ static tote_sdk *start_crash_safe_sdk(const char *directory) {
 
     otlp.ignore_environment = true;
     otlp.endpoint = "http://127.0.0.1:1";
-    otlp.spool_directory = directory;
-    otlp.spool_before_end = true;
-    otlp.journal_bytes = 1 << 20;
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    otlp.disk_queue_directory = directory;
+    otlp.crash_safe = true;
+    otlp.crash_safe_bytes = 1 << 20;
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.ignore_environment = true;
     options.exporters = &exporter;
     options.exporter_count = 1;
@@ -733,7 +738,7 @@ static void workers_that_change_their_user_use_the_disk_queue_of_that_user(void 
         bool is_other = becomes_other_user();
         make_spans(2);
         tote_sdk_shutdown(sdk, 5000);
-        _exit(is_other && closed_stats(sdk).spooled == 2 ? 0 : 1);
+        _exit(is_other && closed_stats(sdk).in_disk_queue == 2 ? 0 : 1);
     }
     assert_int_equal(status_of(child), 0);
     assert_int_equal(count_files(directory, ".otlp"), 1);
@@ -742,10 +747,10 @@ static void workers_that_change_their_user_use_the_disk_queue_of_that_user(void 
     if (child == 0) { /* killed before its span is exported */
         bool is_other = becomes_other_user();
         make_spans(1);
-        _exit(is_other && count_files(directory, ".journal") ? 0 : 1);
+        _exit(is_other && count_files(directory, ".crash-safe") ? 0 : 1);
     }
     assert_int_equal(status_of(child), 0);
-    assert_true(count_files(directory, ".journal") > 0); /* crash-safe */
+    assert_true(count_files(directory, ".crash-safe") > 0); /* crash-safe */
     tote_sdk_close(&sdk, 100);
     remove_directory(directory);
 }
@@ -766,7 +771,7 @@ static void a_process_that_changes_its_user_uses_the_disk_queue_of_that_user(voi
             bool is_other = chown(directory, OTHER_USER, OTHER_USER) == 0 && becomes_other_user();
             make_spans(2);
             tote_sdk_shutdown(sdk, 5000);
-            _exit(sdk && is_other && closed_stats(sdk).spooled == 2 ? 0 : 1);
+            _exit(sdk && is_other && closed_stats(sdk).in_disk_queue == 2 ? 0 : 1);
         }
         assert_int_equal(status_of(child), 0);
         assert_int_equal(count_files(directory, ".otlp"), 1);
@@ -794,6 +799,6 @@ int main(int argc, char **argv) {
         SDK_TEST(workers_that_change_their_user_use_the_disk_queue_of_that_user),
         SDK_TEST(a_process_that_changes_its_user_uses_the_disk_queue_of_that_user),
     };
-    tote_set_diagnostics(ignore, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(ignore, TOTE_LEVEL_INFO, NULL);
     return RUN_TESTS(tests, argc, argv);
 }

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "tote/delivery.h"
-#include "tote/exporters/memory.h"
+#include "tote/exporters/in_memory.h"
 #include "tote/processors.h"
 #include "tote/tote.h"
 
@@ -41,7 +41,7 @@ static tote_result export_flakily(void *self, const tote_span_data *const *spans
     outcome->failure = flaky->failure.failure;
     outcome->rejected = flaky->failure.rejected;
     outcome->reason = flaky->failure.reason;
-    return TOTE_FAILURE;
+    return TOTE_RESULT_FAILURE;
 }
 
 static void free_flaky(void *self) {
@@ -49,7 +49,7 @@ static void free_flaky(void *self) {
 }
 
 struct fixture {
-    tote_memory *memory;
+    tote_in_memory_spans *memory;
     struct flaky flaky;
     char directory[64];
     tote_sdk *sdk;
@@ -58,7 +58,7 @@ struct fixture {
 static int set_up(void **state) {
     static struct fixture f;
 
-    f = (struct fixture){.memory = tote_memory_new(), .directory = "/tmp/tote-any-XXXXXX"};
+    f = (struct fixture){.memory = tote_in_memory_spans_new(), .directory = "/tmp/tote-any-XXXXXX"};
     *state = &f;
     return f.memory && mkdtemp(f.directory) ? 0 : -1;
 }
@@ -72,7 +72,7 @@ static int tear_down(void **state) {
     struct fixture *f = *state;
 
     tote_sdk_close(&f->sdk, SAFETY_NET_MS);
-    tote_memory_unref(f->memory);
+    tote_in_memory_spans_unref(f->memory);
     nftw(f->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
     return 0;
 }
@@ -83,7 +83,7 @@ static tote_span_exporter *make_flaky(struct fixture *f, unsigned failures) {
 
     f->flaky.failures_left = failures;
     f->flaky.calls = 0;
-    f->flaky.inner = tote_memory_exporter_new(f->memory);
+    f->flaky.inner = tote_span_exporter_in_memory_new(f->memory);
     return tote_span_exporter_new(&ops, &f->flaky);
 }
 
@@ -102,10 +102,10 @@ static void start_delivery(struct fixture *f, unsigned failures, bool is_crash_s
                            const char *directory) {
     tote_delivery_options options = TOTE_DELIVERY_OPTIONS_INIT;
 
-    options.retry_first_ms = 1;
-    options.spool_directory = directory;
-    options.spool_before_end = is_crash_safe;
-    start(f, tote_delivery_exporter_new(make_flaky(f, failures), &options));
+    options.initial_backoff_ms = 1;
+    options.disk_queue_directory = directory;
+    options.crash_safe = is_crash_safe;
+    start(f, tote_span_exporter_delivery_new(make_flaky(f, failures), &options));
 }
 
 static void make_spans(void) {
@@ -121,10 +121,10 @@ static void make_spans(void) {
 
 /* What arrived is what ended, with its resource and its scope. */
 static void assert_arrived(struct fixture *f, size_t count) {
-    assert_int_equal(tote_memory_get_count(f->memory), count);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), count);
     for (size_t i = 0; i < count; i++) {
         size_t events = 0;
-        const tote_span_data *span = tote_memory_get_at(f->memory, i);
+        const tote_span_data *span = tote_in_memory_spans_get_at(f->memory, i);
         const tote_resource *resource = tote_span_data_get_resource(span);
         const char *service = NULL;
         for (size_t j = 0; j < resource->attribute_count; j++) {
@@ -156,7 +156,7 @@ static void an_export_that_fails_is_retried(void **state) {
 
     start_delivery(f, 3, false, NULL);
     make_spans();
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     assert_int_equal(f->flaky.calls, 4);
     assert_int_equal(stats_of(f->sdk).exported, SPANS);
     assert_arrived(f, SPANS);
@@ -170,7 +170,7 @@ static void what_is_rejected_is_not_retried(void **state) {
         (tote_export_outcome){.failure = TOTE_EXPORT_FAILURE_REJECTED, .reason = "no"};
     start_delivery(f, 1, false, f->directory);
     make_spans();
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_FAILURE);
     assert_int_equal(f->flaky.calls, 1);
     assert_int_equal(stats_of(f->sdk).rejected, SPANS);
 }
@@ -182,7 +182,7 @@ static void an_export_that_counts_some_spans_is_not_retried(void **state) {
     f->flaky.failure = (tote_export_outcome){.rejected = 2};
     start_delivery(f, 1, false, f->directory);
     make_spans();
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_FAILURE);
     assert_int_equal(f->flaky.calls, 1);
     assert_int_equal(stats_of(f->sdk).rejected, 2);
     assert_int_equal(stats_of(f->sdk).dropped_retries_exhausted, SPANS - 2);
@@ -193,9 +193,9 @@ static void spans_in_the_disk_queue_are_exported_by_the_next_process(void **stat
 
     start_delivery(f, UINT32_MAX, false, f->directory);
     make_spans();
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
-    assert_int_equal(stats_of(f->sdk).spooled, SPANS);
-    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
+    assert_int_equal(stats_of(f->sdk).in_disk_queue, SPANS);
+    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     assert_arrived(f, 0);
 
     start_delivery(f, 0, false, f->directory);
@@ -210,22 +210,22 @@ static void spans_in_the_disk_queue_are_exported_by_the_next_process(void **stat
 static void save_spans(struct fixture *f) {
     start_delivery(f, UINT32_MAX, false, f->directory);
     make_spans();
-    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
 }
 
 static void a_disk_queue_is_delivered_without_an_sdk(void **state) {
     struct fixture *f = *state;
     tote_delivery_options options = TOTE_DELIVERY_OPTIONS_INIT;
-    tote_spool_report report = {.struct_size = sizeof report};
+    tote_disk_queue_report report = {.struct_size = sizeof report};
 
     save_spans(f);
 
-    options.spool_directory = f->directory;
-    options.retry_first_ms = 1;
-    assert_int_equal(tote_delivery_send(make_flaky(f, 2), &options, SAFETY_NET_MS, &report),
-                     TOTE_SUCCESS);
+    options.disk_queue_directory = f->directory;
+    options.initial_backoff_ms = 1;
+    assert_int_equal(tote_disk_queue_send(make_flaky(f, 2), &options, SAFETY_NET_MS, &report),
+                     TOTE_RESULT_SUCCESS);
     assert_int_equal(report.delivered, SPANS);
-    assert_int_equal(report.batches_left, 0);
+    assert_int_equal(report.batches_pending, 0);
     assert_arrived(f, SPANS);
 }
 
@@ -283,7 +283,7 @@ static tote_export_state step(void *self, const tote_export_step *how,
         return TOTE_EXPORT_STATE_IDLE;
     }
     if (stepping->steps++ == 0 || stepping->is_never_over) {
-        return TOTE_EXPORT_STATE_UNDER_WAY;
+        return TOTE_EXPORT_STATE_IN_FLIGHT;
     }
     outcome->span_count = tote_span_batch_get_count(stepping->batch);
     outcome->result =
@@ -291,7 +291,7 @@ static tote_export_state step(void *self, const tote_export_step *how,
                                   outcome->span_count, SAFETY_NET_MS, NULL);
     tote_span_batch_get_request(stepping->batch, &stepping->request_size);
     stepping->batch = NULL;
-    return TOTE_EXPORT_STATE_OVER;
+    return TOTE_EXPORT_STATE_COMPLETED;
 }
 
 static uint64_t due_at_once(void *self) {
@@ -319,28 +319,30 @@ static const tote_span_exporter_ops stepping_ops = {.struct_size = sizeof steppi
 /* Contract of span_exporter.h */
 static void an_exporter_that_works_in_steps_gets_its_batches(void **state) {
     struct fixture *f = *state;
-    struct stepping stepping = {.inner = tote_memory_exporter_new(f->memory)};
+    struct stepping stepping = {.inner = tote_span_exporter_in_memory_new(f->memory)};
 
     start(f, tote_span_exporter_new(&stepping_ops, &stepping));
     make_spans();
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     assert_arrived(f, SPANS);
     assert_true(stepping.request_size > SPANS * 50);
     tote_sdk_close(&f->sdk, SAFETY_NET_MS);
 }
 
 /* "No room" is no word about the spans: nothing is split, rejected or removed for it. */
-static void an_exporter_without_room_is_tried_again(void **state) {
+static void an_exporter_without_capacity_is_retried(void **state) {
     struct fixture *f = *state;
-    struct stepping stepping = {.full_for = 3, .inner = tote_memory_exporter_new(f->memory)};
+    struct stepping stepping = {.full_for = 3,
+                                .inner = tote_span_exporter_in_memory_new(f->memory)};
     tote_delivery_options options = TOTE_DELIVERY_OPTIONS_INIT;
-    tote_spool_report report = {.struct_size = sizeof report};
+    tote_disk_queue_report report = {.struct_size = sizeof report};
 
     save_spans(f);
-    options.spool_directory = f->directory;
-    options.retry_first_ms = 1;
+    options.disk_queue_directory = f->directory;
+    options.initial_backoff_ms = 1;
     tote_span_exporter *exporter = tote_span_exporter_new(&stepping_ops, &stepping);
-    assert_int_equal(tote_delivery_send(exporter, &options, SAFETY_NET_MS, &report), TOTE_SUCCESS);
+    assert_int_equal(tote_disk_queue_send(exporter, &options, SAFETY_NET_MS, &report),
+                     TOTE_RESULT_SUCCESS);
     assert_int_equal(report.delivered, SPANS);
     assert_int_equal(report.rejected, 0);
     assert_arrived(f, SPANS);
@@ -350,14 +352,14 @@ static void an_exporter_without_room_is_tried_again(void **state) {
 static void an_export_that_never_ends_is_given_up(void **state) {
     struct fixture *f = *state;
     struct stepping stepping = {.is_never_over = true,
-                                .inner = tote_memory_exporter_new(f->memory)};
+                                .inner = tote_span_exporter_in_memory_new(f->memory)};
     tote_delivery_options options = TOTE_DELIVERY_OPTIONS_INIT;
 
     options.timeout_ms = 50;
-    start(f,
-          tote_delivery_exporter_new(tote_span_exporter_new(&stepping_ops, &stepping), &options));
+    start(f, tote_span_exporter_delivery_new(tote_span_exporter_new(&stepping_ops, &stepping),
+                                             &options));
     make_spans();
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_FAILURE);
     assert_int_equal(stats_of(f->sdk).dropped_retries_exhausted, SPANS);
     assert_true(stepping.steps < 200); /* nothing spins */
     tote_sdk_close(&f->sdk, SAFETY_NET_MS);
@@ -367,15 +369,16 @@ static void an_export_that_never_ends_is_given_up(void **state) {
 static void exporting_in_steps_keeps_its_timeout(void **state) {
     struct fixture *f = *state;
     struct stepping stepping = {.is_never_over = true,
-                                .inner = tote_memory_exporter_new(f->memory)};
+                                .inner = tote_span_exporter_in_memory_new(f->memory)};
     tote_export_outcome outcome = TOTE_EXPORT_OUTCOME_INIT;
 
     start_delivery(f, 0, false, NULL);
     make_spans();
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
-    const tote_span_data *span = tote_memory_get_at(f->memory, 0);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
+    const tote_span_data *span = tote_in_memory_spans_get_at(f->memory, 0);
     tote_span_exporter *exporter = tote_span_exporter_new(&stepping_ops, &stepping);
-    assert_int_equal(tote_span_exporter_export(exporter, &span, 1, 50, &outcome), TOTE_TIMED_OUT);
+    assert_int_equal(tote_span_exporter_export(exporter, &span, 1, 50, &outcome),
+                     TOTE_RESULT_TIMEOUT);
     assert_int_equal(outcome.delivered, 0);
     tote_span_exporter_free(exporter);
 }
@@ -386,7 +389,7 @@ static tote_result deliver_some(void *self, const tote_span_data *const *spans, 
     *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
     outcome->delivered = 3;
     outcome->rejected = count - 3;
-    return TOTE_FAILURE;
+    return TOTE_RESULT_FAILURE;
 }
 
 /* Each span is in one count, also of an exporter that overwrites the whole outcome. */
@@ -395,19 +398,19 @@ static void what_a_partial_failure_counts_is_counted(void **state) {
                                                .export_spans = deliver_some};
     struct fixture *f = *state;
     tote_delivery_options options = TOTE_DELIVERY_OPTIONS_INIT;
-    tote_spool_report report = {.struct_size = sizeof report};
+    tote_disk_queue_report report = {.struct_size = sizeof report};
 
     start(f, tote_span_exporter_new(&ops, NULL));
     make_spans();
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_FAILURE);
     assert_int_equal(stats_of(f->sdk).exported, 3);
     assert_int_equal(stats_of(f->sdk).rejected, SPANS - 3);
     assert_int_equal(stats_of(f->sdk).in_flight, 0);
     tote_sdk_close(&f->sdk, SAFETY_NET_MS);
 
     save_spans(f);
-    options.spool_directory = f->directory;
-    tote_delivery_send(tote_span_exporter_new(&ops, NULL), &options, SAFETY_NET_MS, &report);
+    options.disk_queue_directory = f->directory;
+    tote_disk_queue_send(tote_span_exporter_new(&ops, NULL), &options, SAFETY_NET_MS, &report);
     assert_int_equal(report.delivered, 3);
     assert_int_equal(report.rejected, SPANS - 3);
 }
@@ -420,35 +423,36 @@ static void a_file_is_sent_while_a_request_waits_in_memory(void **state) {
     tote_delivery_options options = TOTE_DELIVERY_OPTIONS_INIT;
 
     memset(text, 'x', LARGE_BYTES);
-    options.retry_first_ms = 20;
-    options.spool_directory = f->directory;
-    options.spool_max_bytes = LARGE_BYTES / 2;
-    start(f, tote_delivery_exporter_new(make_flaky(f, FAILURES), &options));
+    options.initial_backoff_ms = 20;
+    options.disk_queue_directory = f->directory;
+    options.disk_queue_max_bytes = LARGE_BYTES / 2;
+    start(f, tote_span_exporter_delivery_new(make_flaky(f, FAILURES), &options));
     make_spans();
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     tote_span *span = tote_tracer_start_span(tote_get_tracer("any.scope", "1.2"), "large", NULL);
     tote_span_set_attribute(span, "text", tote_string(text));
     tote_span_close(&span);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     for (int i = 0; i < SAFETY_NET_MS && stats_of(f->sdk).exported < SPANS + 1; i++) {
         usleep(1000);
     }
     size_t large = 0;
-    for (size_t i = 0; i < tote_memory_get_count(f->memory); i++) {
-        large += strcmp(tote_span_data_get_name(tote_memory_get_at(f->memory, i)), "large") == 0;
+    for (size_t i = 0; i < tote_in_memory_spans_get_count(f->memory); i++) {
+        large += strcmp(tote_span_data_get_name(tote_in_memory_spans_get_at(f->memory, i)),
+                        "large") == 0;
     }
     assert_int_equal(large, 1);
-    assert_int_equal(tote_memory_get_count(f->memory), SPANS + 1);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), SPANS + 1);
 }
 
 static void an_exporter_without_a_way_to_export_is_not_made(void **state) {
     struct fixture *f = *state;
-    struct stepping stepping = {.inner = tote_memory_exporter_new(f->memory)};
+    struct stepping stepping = {.inner = tote_span_exporter_in_memory_new(f->memory)};
     tote_span_exporter_ops ops = stepping_ops;
 
     ops.step = NULL;
     assert_null(tote_span_exporter_new(&ops, &stepping));
-    assert_null(tote_delivery_exporter_new(NULL, NULL));
+    assert_null(tote_span_exporter_delivery_new(NULL, NULL));
 }
 
 #define FRESH_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -462,7 +466,7 @@ int main(int argc, char **argv) {
         FRESH_TEST(a_disk_queue_is_delivered_without_an_sdk),
         FRESH_TEST(spans_of_a_killed_process_are_exported_by_the_next_one),
         FRESH_TEST(an_exporter_that_works_in_steps_gets_its_batches),
-        FRESH_TEST(an_exporter_without_room_is_tried_again),
+        FRESH_TEST(an_exporter_without_capacity_is_retried),
         FRESH_TEST(an_export_that_never_ends_is_given_up),
         FRESH_TEST(exporting_in_steps_keeps_its_timeout),
         FRESH_TEST(what_a_partial_failure_counts_is_counted),

@@ -24,20 +24,20 @@ static void keep(tote_level level, const char *component, const char *message, v
 static int set_up(void **state) {
     (void)state;
     memset(&seen, 0, sizeof seen);
-    tote_set_diagnostics(keep, TOTE_LEVEL_WARN, NULL);
+    tote_diagnostics_set_handler(keep, TOTE_LEVEL_WARN, NULL);
     return 0;
 }
 
 /* Requirement A14 */
 static void reports_go_to_the_handler_up_to_the_level(void **state) {
     (void)state;
-    tote_diagnose(TOTE_LEVEL_WARN, "test", "%d spans", 7);
+    tote_diagnostics_report(TOTE_LEVEL_WARN, "test", "%d spans", 7);
     assert_string_equal(seen.message, "test: 7 spans");
-    tote_diagnose(TOTE_LEVEL_INFO, "test", "not wanted");
-    tote_diagnose(TOTE_LEVEL_NONE, "test", "no level");
-    tote_diagnose((tote_level)99, "test", "no such level");
-    tote_diagnose(TOTE_LEVEL_WARN, NULL, "nobody");
-    tote_diagnose(TOTE_LEVEL_WARN, "test", NULL);
+    tote_diagnostics_report(TOTE_LEVEL_INFO, "test", "not wanted");
+    tote_diagnostics_report(TOTE_LEVEL_NONE, "test", "no level");
+    tote_diagnostics_report((tote_level)99, "test", "no such level");
+    tote_diagnostics_report(TOTE_LEVEL_WARN, NULL, "nobody");
+    tote_diagnostics_report(TOTE_LEVEL_WARN, "test", NULL);
     assert_int_equal(seen.count, 1);
 }
 
@@ -45,10 +45,10 @@ static void reports_go_to_the_handler_up_to_the_level(void **state) {
 static void the_same_report_is_given_once_and_others_still_get_through(void **state) {
     (void)state;
     for (int i = 0; i < 1000; i++) {
-        tote_diagnose(TOTE_LEVEL_WARN, "test", "%d lost", i);
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "test", "%d lost", i);
     }
     assert_int_equal(seen.count, 1);
-    tote_diagnose(TOTE_LEVEL_ERROR, "test", "something else");
+    tote_diagnostics_report(TOTE_LEVEL_ERROR, "test", "something else");
     assert_int_equal(seen.count, 2);
     assert_int_equal(seen.level, TOTE_LEVEL_ERROR);
 }
@@ -57,7 +57,7 @@ static void the_same_report_is_given_once_and_others_still_get_through(void **st
 static void a_different_text_is_not_hidden_by_the_first(void **state) {
     (void)state;
     for (int i = 0; i < 10; i++) {
-        tote_diagnose(TOTE_LEVEL_WARN, "test", "'%s' is too large", i % 2 ? "b" : "a");
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "test", "'%s' is too large", i % 2 ? "b" : "a");
     }
     assert_int_equal(seen.count, 2);
     assert_string_equal(seen.message, "test: 'b' is too large");
@@ -70,10 +70,10 @@ static void ever_new_texts_of_one_kind_do_not_flood_the_log(void **state) {
     (void)state;
     for (int i = 0; i < 26; i++) {
         text[0] = (char)('a' + i);
-        tote_diagnose(TOTE_LEVEL_WARN, "test", "'%s' is malformed", text);
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "test", "'%s' is malformed", text);
     }
     assert_int_equal(seen.count, 8);
-    tote_diagnose(TOTE_LEVEL_WARN, "test", "another kind");
+    tote_diagnostics_report(TOTE_LEVEL_WARN, "test", "another kind");
     assert_int_equal(seen.count, 9);
     tote__report_suppressed();
     assert_string_equal(seen.message, "test: held back 18 more like this: 'h' is malformed ...");
@@ -83,10 +83,10 @@ static void ever_new_texts_of_one_kind_do_not_flood_the_log(void **state) {
 static void what_was_held_back_is_told_when_asked_for(void **state) {
     (void)state;
     for (int i = 0; i < 10; i++) {
-        tote_diagnose(TOTE_LEVEL_WARN, "test", "%d lost", i);
-        tote_diagnose(TOTE_LEVEL_ERROR, "other", "once %s", "more");
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "test", "%d lost", i);
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "other", "once %s", "more");
     }
-    tote_diagnose(TOTE_LEVEL_WARN, "test", "only once");
+    tote_diagnostics_report(TOTE_LEVEL_WARN, "test", "only once");
     assert_int_equal(seen.count, 3);
     tote__report_suppressed();
     assert_int_equal(seen.count, 5);
@@ -107,13 +107,13 @@ static void more_kinds_than_are_kept_all_get_through(void **state) {
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 64; i++) {
             snprintf(name, sizeof name, "kind %d", i);
-            tote_diagnose(TOTE_LEVEL_WARN, name, "lost");
+            tote_diagnostics_report(TOTE_LEVEL_WARN, name, "lost");
         }
         assert_int_equal(seen.count, 64);
     }
     for (int i = 64; i < 200; i++) {
         snprintf(name, sizeof name, "kind %d", i);
-        tote_diagnose(TOTE_LEVEL_WARN, name, "lost");
+        tote_diagnostics_report(TOTE_LEVEL_WARN, name, "lost");
     }
     assert_int_equal(seen.count, 200);
 }
@@ -131,9 +131,9 @@ static void each_text_is_given_where_that_is_asked_for(void **state) {
 /* Who wants to see everything does. */
 static void debug_reports_are_not_held_back(void **state) {
     (void)state;
-    tote_set_diagnostics(keep, TOTE_LEVEL_DEBUG, NULL);
+    tote_diagnostics_set_handler(keep, TOTE_LEVEL_DEBUG, NULL);
     for (int i = 0; i < 5; i++) {
-        tote_diagnose(TOTE_LEVEL_DEBUG, "test", "%d exported", i);
+        tote_diagnostics_report(TOTE_LEVEL_DEBUG, "test", "%d exported", i);
     }
     assert_int_equal(seen.count, 5);
 }
@@ -141,9 +141,9 @@ static void debug_reports_are_not_held_back(void **state) {
 /* A handler that is set anew starts with a clean slate. */
 static void a_new_handler_gets_every_kind_again(void **state) {
     (void)state;
-    tote_diagnose(TOTE_LEVEL_WARN, "test", "again");
-    tote_set_diagnostics(keep, TOTE_LEVEL_WARN, NULL);
-    tote_diagnose(TOTE_LEVEL_WARN, "test", "again");
+    tote_diagnostics_report(TOTE_LEVEL_WARN, "test", "again");
+    tote_diagnostics_set_handler(keep, TOTE_LEVEL_WARN, NULL);
+    tote_diagnostics_report(TOTE_LEVEL_WARN, "test", "again");
     assert_int_equal(seen.count, 2);
 }
 
@@ -154,7 +154,7 @@ static void long_messages_are_cut_at_a_code_point(void **state) {
     }
 
     (void)state;
-    tote_diagnose(TOTE_LEVEL_WARN, "t", "%s", text);
+    tote_diagnostics_report(TOTE_LEVEL_WARN, "t", "%s", text);
     size_t length = strlen(seen.message) - strlen("t: ");
     assert_int_equal(length, 1022);
 }
@@ -165,7 +165,7 @@ static void call_tote(tote_level level, const char *component, const char *messa
 
     (void)level, (void)component, (void)message;
     if (++*calls < 3) {
-        tote_diagnose(TOTE_LEVEL_WARN, "handler", *calls == 1 ? "one" : "two");
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "handler", *calls == 1 ? "one" : "two");
     }
 }
 
@@ -174,8 +174,8 @@ static void a_handler_may_call_tote(void **state) {
     size_t calls = 0;
 
     (void)state;
-    tote_set_diagnostics(call_tote, TOTE_LEVEL_WARN, &calls);
-    tote_diagnose(TOTE_LEVEL_WARN, "test", "first");
+    tote_diagnostics_set_handler(call_tote, TOTE_LEVEL_WARN, &calls);
+    tote_diagnostics_report(TOTE_LEVEL_WARN, "test", "first");
     assert_int_equal(calls, 3);
 }
 
@@ -187,10 +187,10 @@ static void without_a_handler_reports_go_to_stderr(void **state) {
 
     (void)state;
     assert_int_equal(pipe(ends), 0);
-    tote_set_diagnostics(NULL, TOTE_LEVEL_WARN, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_WARN, NULL);
     dup2(ends[1], STDERR_FILENO);
     errno = 42;
-    tote_diagnose(TOTE_LEVEL_WARN, "queue", "full (%d)", 2048);
+    tote_diagnostics_report(TOTE_LEVEL_WARN, "queue", "full (%d)", 2048);
     int error = errno;
     dup2(own, STDERR_FILENO);
     ssize_t length = read(ends[0], text, sizeof text - 1);
@@ -210,7 +210,7 @@ static void report_ever_new_things(tote_level level, const char *component, cons
     (void)level, (void)component, (void)message;
     if (++*calls < 1000) {
         snprintf(name, sizeof name, "handler %zu", *calls);
-        tote_diagnose(TOTE_LEVEL_WARN, name, "again");
+        tote_diagnostics_report(TOTE_LEVEL_WARN, name, "again");
     }
 }
 
@@ -219,21 +219,21 @@ static void a_handler_whose_calls_are_reported_comes_to_an_end(void **state) {
     size_t calls = 0;
 
     (void)state;
-    tote_set_diagnostics(report_ever_new_things, TOTE_LEVEL_WARN, &calls);
-    tote_diagnose(TOTE_LEVEL_WARN, "test", "first");
+    tote_diagnostics_set_handler(report_ever_new_things, TOTE_LEVEL_WARN, &calls);
+    tote_diagnostics_report(TOTE_LEVEL_WARN, "test", "first");
     assert_in_range(calls, 2, 10);
     calls = 1000;
-    tote_diagnose(TOTE_LEVEL_WARN, "test", "second");
+    tote_diagnostics_report(TOTE_LEVEL_WARN, "test", "second");
     assert_int_equal(calls, 1001);
 }
 
 /* A message may quote what came from outside; it stays one line, and controls no terminal. */
 static void control_characters_in_a_message_are_replaced(void **state) {
     (void)state;
-    tote_diagnose(TOTE_LEVEL_WARN, "test", "key '%s'",
-                  "a\033[31m\r\nb\xC2\x9B"
-                  "c\xE2\x80\xAE"
-                  "d\xC3\xA9");
+    tote_diagnostics_report(TOTE_LEVEL_WARN, "test", "key '%s'",
+                            "a\033[31m\r\nb\xC2\x9B"
+                            "c\xE2\x80\xAE"
+                            "d\xC3\xA9");
     assert_string_equal(seen.message, "test: key 'a?[31m??b?c?d\xC3\xA9'");
 }
 

@@ -43,8 +43,8 @@ static void disabled_calls_have_the_values_that_stand_for_nothing(void **state) 
     (void)state;
     assert_null(tote_get_tracer("tracer", NULL));
     assert_false(tote_store_add(NULL, "key", tote_int(1)));
-    assert_int_equal(tote_store_add_all(NULL, NULL, 1, TOTE_EXPORT), 0);
-    assert_int_equal(tote_sdk_force_flush(NULL, 0), TOTE_SUCCESS);
+    assert_int_equal(tote_store_add_all(NULL, NULL, 1, TOTE_VISIBILITY_EXPORT), 0);
+    assert_int_equal(tote_sdk_force_flush(NULL, 0), TOTE_RESULT_SUCCESS);
     assert_int_equal(tote_context_mark(), 0);
     assert_null(tote_propagator_get_field(NULL, 0));
     assert_int_equal(tote_store_get(NULL, "key", text, sizeof text), -1);

@@ -109,7 +109,7 @@ static void only_true_is_true_and_only_false_is_false_in_silence(void **state) {
 enum { IGNORED, TAKEN, NOT_PRIVILEGED };
 
 static int take_variables(void) {
-    tote_propagator *propagator = tote_propagator_new_tracecontext();
+    tote_propagator *propagator = tote_propagator_tracecontext_new();
     tote_propagator_set_global(propagator);
     tote_context *context = tote_extract_environment(tote_context_root(), NULL);
     bool is_taken = tote__env("OTEL_A") || context != tote_context_root();

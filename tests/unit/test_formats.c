@@ -11,7 +11,7 @@
 #include "reports.h"
 #include "tote/baggage.h"
 #include "tote/environment.h"
-#include "tote/exporters/memory.h"
+#include "tote/exporters/in_memory.h"
 #include "tote/instrumentation/xray.h"
 #include "tote/propagators.h"
 #include "tote/sdk/sampler.h"
@@ -74,7 +74,7 @@ static void assert_baggage(const tote_context *context, const char *name, const 
 static int set_up(void **state) {
     (void)state;
     reports_reset(TOTE_LEVEL_WARN);
-    return tote_xray_register() ? 0 : -1;
+    return tote_propagator_xray_register() ? 0 : -1;
 }
 
 /* Requirement E3 */
@@ -174,8 +174,8 @@ static struct carrier inject_child(const char *names, tote_context *context, cha
 
 /* Requirement E16, L18: debug goes on to our spans, and from B3 to Jaeger. */
 static void a_debug_flag_goes_on_to_children_in_every_format_that_has_one(void **state) {
-    tote_memory *memory = tote_memory_new();
-    tote_sdk *sdk = tote_memory_sdk_start(memory);
+    tote_in_memory_spans *memory = tote_in_memory_spans_new();
+    tote_sdk *sdk = tote_in_memory_sdk_start(memory);
     char span_id[17], expected[96];
 
     (void)state;
@@ -196,12 +196,12 @@ static void a_debug_flag_goes_on_to_children_in_every_format_that_has_one(void *
     assert_header(&out, "b3", expected);
     carrier_clear(&out);
     tote_sdk_close(&sdk, 1000);
-    tote_memory_unref(memory);
+    tote_in_memory_spans_unref(memory);
 }
 
 /* Spec: context/api-propagators.md#b3-requirements */
 static void a_deferred_decision_is_passed_on_only_without_a_span_of_our_own(void **state) {
-    tote_memory *memory = tote_memory_new();
+    tote_in_memory_spans *memory = tote_in_memory_spans_new();
     char span_id[17], expected[64];
 
     (void)state;
@@ -209,13 +209,13 @@ static void a_deferred_decision_is_passed_on_only_without_a_span_of_our_own(void
     assert_sent("b3multi", extract("b3", "b3", TRACE "-" SPAN), "x-b3-sampled", NULL);
     assert_sent("tracecontext", extract("b3", "b3", TRACE "-" SPAN), "traceparent",
                 "00-" TRACE "-" SPAN "-00");
-    tote_sdk *sdk = tote_memory_sdk_start(memory);
+    tote_sdk *sdk = tote_in_memory_sdk_start(memory);
     struct carrier out = inject_child("b3", extract("b3", "b3", TRACE "-" SPAN), span_id);
     snprintf(expected, sizeof expected, TRACE "-%s-1", span_id);
     assert_header(&out, "b3", expected);
     carrier_clear(&out);
     tote_sdk_close(&sdk, 1000);
-    tote_memory_unref(memory);
+    tote_in_memory_spans_unref(memory);
 }
 
 /* A parent-based sampler: what its root and its sampler of undecided parents decide. */
@@ -226,19 +226,19 @@ struct sampling {
 };
 
 static tote_sampler *constant(bool is_on) {
-    return is_on ? tote_sampler_new_always_on() : tote_sampler_new_always_off();
+    return is_on ? tote_sampler_always_on_new() : tote_sampler_always_off_new();
 }
 
-static tote_sdk *start_sampling(tote_memory *memory, struct sampling sampling) {
+static tote_sdk *start_sampling(tote_in_memory_spans *memory, struct sampling sampling) {
     tote_parent_based_options parents = TOTE_PARENT_BASED_OPTIONS_INIT;
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
-    tote_span_exporter *exporter = tote_memory_exporter_new(memory);
+    tote_span_exporter *exporter = tote_span_exporter_in_memory_new(memory);
 
     parents.root = constant(sampling.root);
     parents.remote_parent_undecided = sampling.has_undecided ? constant(sampling.undecided) : NULL;
-    options.sampler = tote_sampler_new_parent_based(&parents);
-    batch.mode = TOTE_EXPORT_MODE_AT_END;
+    options.sampler = tote_sampler_parent_based_new(&parents);
+    batch.mode = TOTE_EXPORT_MODE_SIMPLE;
     options.batch = &batch;
     options.exporters = &exporter;
     options.exporter_count = 1;
@@ -298,7 +298,7 @@ static void a_message_without_a_decision_or_without_ids_is_completed_by_the_rece
 
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
-        tote_memory *memory = tote_memory_new();
+        tote_in_memory_spans *memory = tote_in_memory_spans_new();
         tote_sdk *sdk = start_sampling(memory, rows[i].sampling);
         char span_id[17];
         struct carrier out =
@@ -309,22 +309,22 @@ static void a_message_without_a_decision_or_without_ids_is_completed_by_the_rece
         assert_int_equal(strlen(sent), 51);
         assert_int_equal(sent[50], rows[i].b3);
         assert_int_equal(memcmp(sent, TRACE, 32) == 0, rows[i].continues);
-        assert_int_equal(tote_memory_get_count(memory), rows[i].is_sampled);
+        assert_int_equal(tote_in_memory_spans_get_count(memory), rows[i].is_sampled);
         if (rows[i].is_sampled) {
-            const tote_span_data *span = tote_memory_get_at(memory, 0);
+            const tote_span_data *span = tote_in_memory_spans_get_at(memory, 0);
             assert_int_equal(tote_span_context_is_valid(tote_span_data_get_parent(span)),
                              rows[i].has_parent);
         }
         carrier_clear(&out);
         tote_sdk_close(&sdk, 1000);
-        tote_memory_unref(memory);
+        tote_in_memory_spans_unref(memory);
     }
 }
 
 /* Spec: w3c/trace-context, random-trace-id flag: nobody vouches for an id of X-Ray */
 static void a_trace_id_without_a_parent_is_not_called_random(void **state) {
-    tote_memory *memory = tote_memory_new();
-    tote_sdk *sdk = tote_memory_sdk_start(memory);
+    tote_in_memory_spans *memory = tote_in_memory_spans_new();
+    tote_sdk *sdk = tote_in_memory_sdk_start(memory);
     char span_id[17], expected[64];
 
     (void)state;
@@ -334,7 +334,7 @@ static void a_trace_id_without_a_parent_is_not_called_random(void **state) {
     assert_header(&out, "traceparent", expected);
     carrier_clear(&out);
     tote_sdk_close(&sdk, 1000);
-    tote_memory_unref(memory);
+    tote_in_memory_spans_unref(memory);
 }
 
 /* A relay without a span of its own, with or without an SDK, sends on what came in */
@@ -375,8 +375,8 @@ static void a_decision_without_ids_does_not_replace_a_trace(void **state) {
 /* Requirement E16: a span context that is referenced on its own keeps what it was told. */
 static void a_copy_of_a_span_context_keeps_the_debug_flag(void **state) {
     tote_context *context = extract("b3", "b3", TRACE "-" SPAN "-d");
-    tote_span_context *copy = tote_span_context_ref(tote_context_get_span_context(context));
-    tote_span *span = tote_span_new_non_recording(copy);
+    tote_span_context *copy = tote_span_context_copy(tote_context_get_span_context(context));
+    tote_span *span = tote_span_non_recording_new(copy);
 
     (void)state;
     assert_sent("b3", tote_context_with_span(tote_context_root(), span), "b3", TRACE "-" SPAN "-d");
@@ -422,9 +422,9 @@ static void jaeger_baggage_has_limits(void **state) {
         tote_context_unref(before);
     }
     static tote_header headers[128];
-    static char buffer[TOTE_INJECT_BYTES];
+    static char buffer[TOTE_INJECT_BUFFER_BYTES];
     tote_header_array out = {headers, 0, TOTE_COUNT_OF(headers), buffer, sizeof buffer};
-    tote_propagator *jaeger = tote_propagator_new_jaeger(NULL);
+    tote_propagator *jaeger = tote_propagator_jaeger_new(NULL);
     reports_reset(TOTE_LEVEL_WARN);
     tote_propagator_inject(jaeger, context, &out, tote_header_array_setter());
     assert_int_equal(out.count, 64);
@@ -468,7 +468,7 @@ static void opencensus_is_29_bytes_of_base64_or_bare(void **state) {
         "\0\0\x80\xf1\x98\xee\x56\x34\x3b\xa8\x64\xfe\x8b\x2a\x57\xd3\xef\xf7"
         "\1\xe4\x57\xb5\xa2\xe4\xd8\x6b\xd1\2\1";
     static const char text[] = "AACA8ZjuVjQ7qGT+iypX0+/3AeRXtaLk2GvRAgE";
-    tote_propagator *raw = tote_propagator_new_opencensus(true);
+    tote_propagator *raw = tote_propagator_opencensus_new(true);
     struct carrier out = {.count = 0}, in = {.count = 0};
 
     (void)state;
@@ -525,8 +525,8 @@ static void xray_is_written_in_its_one_order(void **state) {
  */
 static void lineage_of_xray_is_passed_on(void **state) {
     static const char *const broken[] = {"", "a\r\nx: 1", "a b", "a\x01", "a\xff"};
-    tote_memory *memory = tote_memory_new();
-    tote_sdk *sdk = tote_memory_sdk_start(memory);
+    tote_in_memory_spans *memory = tote_in_memory_spans_new();
+    tote_sdk *sdk = tote_in_memory_sdk_start(memory);
     char span_id[17], header[600], long_one[300];
 
     (void)state;
@@ -554,7 +554,7 @@ static void lineage_of_xray_is_passed_on(void **state) {
     }
     assert_sent("xray", extract("xray", "x-amzn-trace-id", "Lineage=a:1"), "x-amzn-trace-id", NULL);
     tote_sdk_close(&sdk, 1000);
-    tote_memory_unref(memory);
+    tote_in_memory_spans_unref(memory);
 }
 
 /* Spec: context/env-carriers.md: what could not be read back is not written, and reported */
@@ -562,7 +562,7 @@ static void baggage_in_header_names_is_not_written_to_an_environment(void **stat
     static const char *const formats[] = {"jaeger", "ottrace"};
     char *none[] = {NULL};
     char *variables[16];
-    char buffer[TOTE_INJECT_BYTES];
+    char buffer[TOTE_INJECT_BUFFER_BYTES];
     tote_context *remote = extract("b3", "b3", TRACE "-" SPAN "-1");
     tote_context *context = tote_context_with_baggage(remote, "user.id", tote_string("u_1"), NULL);
 

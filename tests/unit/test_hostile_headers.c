@@ -95,7 +95,7 @@ static int set_up(void **state) {
                                    header("baggage", "k=v,bad", 7)};
 
     (void)state;
-    tote_set_diagnostics(count_report, TOTE_LEVEL_WARN, NULL);
+    tote_diagnostics_set_handler(count_report, TOTE_LEVEL_WARN, NULL);
     use(tote_propagator_from_names("tracecontext,baggage"));
     tote_context *context = tote_extract_headers(tote_context_root(), headers, 2);
     count_baggage(context);
@@ -171,7 +171,7 @@ static void ten_megabytes_of_any_header_take_no_more_memory_than_one(void **stat
     static const char *const parts[] = {"0", "1:", "a-", "k=v,", "%41", "=", ";", "Root=1;", "A"};
 
     (void)state;
-    assert_true(tote_xray_register());
+    assert_true(tote_propagator_xray_register());
     use(tote_propagator_from_names("tracecontext,baggage,b3,jaeger,ottrace,opencensus,xray"));
     for (size_t i = 0; i < TOTE_COUNT_OF(headers) * TOTE_COUNT_OF(parts); i++) {
         const char *name = headers[i / TOTE_COUNT_OF(parts)];
@@ -195,7 +195,7 @@ static void a_hundred_thousand_headers_of_baggage_are_as_bounded_as_one(void **s
         int length = snprintf(names + i * NAME, NAME, "uberctx-k%zu", i);
         headers[i] = (tote_header){names + i * NAME, (size_t)length, "v", 1};
     }
-    use(tote_propagator_new_jaeger(NULL));
+    use(tote_propagator_jaeger_new(NULL));
     struct outcome outcome = extract(headers, HEADERS);
     assert_int_equal(outcome.members, 64);
     assert_true(outcome.memory < MOST_MEMORY);
@@ -380,7 +380,7 @@ static void when_memory_runs_out_a_header_is_read_whole_or_not_at_all(void **sta
 
 /* The contract of tote_inject_headers(): whole or not at all. */
 static void when_memory_runs_out_no_header_is_sent_in_part(void **state) {
-    static char list[513] = "k=", value[3000], buffer[TOTE_INJECT_BYTES];
+    static char list[513] = "k=", value[3000], buffer[TOTE_INJECT_BUFFER_BYTES];
     tote_header sent[8];
     bool has_failed = true;
 
@@ -412,10 +412,10 @@ static void when_memory_runs_out_no_header_is_sent_in_part(void **state) {
 }
 
 static tote_propagator *make_composite(void) {
-    tote_propagator *both[] = {tote_propagator_new_tracecontext(),
-                               tote_propagator_new_baggage(NULL)};
+    tote_propagator *both[] = {tote_propagator_tracecontext_new(),
+                               tote_propagator_baggage_new(NULL)};
 
-    return tote_propagator_new_composite(both, 2);
+    return tote_propagator_composite_new(both, 2);
 }
 
 static tote_propagator *make_by_names(void) {
@@ -428,12 +428,12 @@ static tote_propagator *make_baggage(void) {
 
     options.allowed_names = options.allowed_hosts = names;
     options.allowed_name_count = options.allowed_host_count = 2;
-    return tote_propagator_new_baggage(&options);
+    return tote_propagator_baggage_new(&options);
 }
 
 /* The contract of tote/propagators.h: a constructor gives one that does nothing, never NULL. */
 static void without_memory_constructors_give_what_does_nothing(void **state) {
-    static tote_propagator *(*const make[])(void) = {tote_propagator_new_tracecontext, make_baggage,
+    static tote_propagator *(*const make[])(void) = {tote_propagator_tracecontext_new, make_baggage,
                                                      make_composite, make_by_names};
 
     (void)state;
@@ -474,7 +474,7 @@ int main(int argc, char **argv) {
         HOSTILE_TEST(without_memory_constructors_give_what_does_nothing),
     };
 
-    if (!tote_set_allocator(&allocator)) {
+    if (!tote_allocator_set(&allocator)) {
         return 1;
     }
     return RUN_TESTS(tests, argc, argv);

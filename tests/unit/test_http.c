@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "carrier.h"
-#include "tote/exporters/memory.h"
+#include "tote/exporters/in_memory.h"
 #include "tote/instrumentation/http.h"
 #include "tote/tote.h"
 
@@ -106,9 +106,9 @@ static void secrets_in_a_query_are_redacted_in_a_buffer_of_any_size(void **state
 
 static tote_http_request request;
 static struct carrier headers;
-static tote_attribute attributes[TOTE_HTTP_SERVER_ATTRIBUTES];
+static tote_attribute attributes[TOTE_HTTP_SERVER_MAX_ATTRIBUTES];
 static size_t count;
-static char buffer[TOTE_HTTP_SERVER_BYTES];
+static char buffer[TOTE_HTTP_SERVER_BUFFER_BYTES];
 
 static int reset(void **state) {
     (void)state;
@@ -344,8 +344,8 @@ static void a_status_of_400_is_an_error_to_the_client_alone(void **state) {
                 {200, "timeout", "timeout", "timeout"},
                 {0, "timeout", "timeout", "timeout"},
                 {0, NULL, NULL, NULL}};
-    tote_memory *memory = tote_memory_new();
-    tote_sdk *sdk = tote_memory_sdk_start(memory);
+    tote_in_memory_spans *memory = tote_in_memory_spans_new();
+    tote_sdk *sdk = tote_in_memory_sdk_start(memory);
 
     (void)state;
     for (size_t i = 0; i < 2 * TOTE_COUNT_OF(rows); i++) {
@@ -354,18 +354,18 @@ static void a_status_of_400_is_an_error_to_the_client_alone(void **state) {
         (i % 2 ? tote_http_client_set_status
                : tote_http_server_set_status)(span, rows[i / 2].status, rows[i / 2].error);
         tote_span_close(&span);
-        const tote_span_data *data = tote_memory_get_at(memory, 0);
+        const tote_span_data *data = tote_in_memory_spans_get_at(memory, 0);
         const tote_value *error = tote_span_data_get_attribute(data, "error.type");
         assert_int_equal(error != NULL, expected != NULL);
         assert_true(!error || tote_value_equals(*error, tote_string(expected)));
         assert_int_equal(tote_span_data_get_status_code(data),
-                         expected ? TOTE_STATUS_ERROR : TOTE_STATUS_UNSET);
+                         expected ? TOTE_STATUS_CODE_ERROR : TOTE_STATUS_CODE_UNSET);
         assert_int_equal(tote_span_data_get_attribute(data, "http.response.status_code") != NULL,
                          rows[i / 2].status != 0);
-        tote_memory_clear(memory);
+        tote_in_memory_spans_clear(memory);
     }
     tote_sdk_close(&sdk, 1000);
-    tote_memory_unref(memory);
+    tote_in_memory_spans_unref(memory);
 }
 
 #define HTTP_TEST(test) cmocka_unit_test_setup(test, reset)

@@ -184,7 +184,7 @@ static bool has_just(const tote_span_data *data, const tote_value *expected, int
     size_t wanted = 0;
 
     for (int i = 0; i < count; i++) {
-        wanted += expected[i].type != TOTE_TYPE_EMPTY;
+        wanted += expected[i].type != TOTE_VALUE_TYPE_EMPTY;
     }
     for (size_t i = 0; i < found; i++) {
         int number = atoi(strrchr(attributes[i].key, '.') + 1);
@@ -381,5 +381,5 @@ int main(int argc, char **argv) {
     };
     const tote_allocator allocator = {sizeof allocator, allocate, reallocate, release, NULL};
 
-    return tote_set_allocator(&allocator) ? RUN_TESTS(tests, argc, argv) : 1;
+    return tote_allocator_set(&allocator) ? RUN_TESTS(tests, argc, argv) : 1;
 }

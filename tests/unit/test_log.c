@@ -20,7 +20,7 @@ static tote_context *context_new(bool has_span) {
     tote_trace_id trace_id = {{1}};
     tote_span_id span_id = {{2}};
     tote_span_context *span_context = tote_span_context_new(&trace_id, &span_id, 1, NULL, false);
-    tote_span *span = has_span ? tote_span_new_non_recording(span_context) : NULL;
+    tote_span *span = has_span ? tote_span_non_recording_new(span_context) : NULL;
     tote_store *store = tote_store_new(NULL);
     tote_context *with_store = tote_context_with_store(tote_context_root(), store);
     tote_context *context = tote_context_with_span(with_store, span);
@@ -48,15 +48,15 @@ static void ids_come_first_and_then_the_entries_that_are_exported(void **state) 
     tote_context *context = context_new(true);
     tote_store *store = tote_context_get_store(context);
 
-    assert_fields(context, TOTE_LOG_LOGFMT, trace_logfmt);
-    assert_fields(context, TOTE_LOG_JSON, trace_json);
+    assert_fields(context, TOTE_LOG_FORMAT_LOGFMT, trace_logfmt);
+    assert_fields(context, TOTE_LOG_FORMAT_JSON, trace_json);
     tote_store_add(store, "user", tote_string("u_1"));
-    tote_store_add_as(store, "token", tote_string("t"), TOTE_PRIVATE, NULL);
-    tote_store_add_as(store, "only.out", tote_string("o"), TOTE_PROPAGATE, NULL);
+    tote_store_add_as(store, "token", tote_string("t"), TOTE_VISIBILITY_PRIVATE, NULL);
+    tote_store_add_as(store, "only.out", tote_string("o"), TOTE_VISIBILITY_PROPAGATE, NULL);
     strcpy(expected, trace_logfmt);
-    assert_fields(context, TOTE_LOG_LOGFMT, strcat(expected, " user=u_1"));
+    assert_fields(context, TOTE_LOG_FORMAT_LOGFMT, strcat(expected, " user=u_1"));
     strcpy(expected, trace_json);
-    assert_fields(context, TOTE_LOG_JSON, strcat(expected, ",\"user\":\"u_1\""));
+    assert_fields(context, TOTE_LOG_FORMAT_JSON, strcat(expected, ",\"user\":\"u_1\""));
     tote_context_unref(context);
 }
 
@@ -89,8 +89,8 @@ static void text_is_quoted_and_escaped_as_its_format_needs(void **state) {
     for (size_t i = 0; i < TOTE_COUNT_OF(texts); i++) {
         tote_context *context = context_new(false);
         tote_store_add(tote_context_get_store(context), texts[i].key, tote_string(texts[i].text));
-        assert_fields(context, TOTE_LOG_LOGFMT, texts[i].logfmt);
-        assert_fields(context, TOTE_LOG_JSON, texts[i].json);
+        assert_fields(context, TOTE_LOG_FORMAT_LOGFMT, texts[i].logfmt);
+        assert_fields(context, TOTE_LOG_FORMAT_JSON, texts[i].json);
         tote_context_unref(context);
     }
 }
@@ -99,8 +99,8 @@ static void assert_value(tote_value value, const char *logfmt, const char *json)
     tote_context *context = context_new(false);
 
     tote_store_add(tote_context_get_store(context), "k", value);
-    assert_fields(context, TOTE_LOG_LOGFMT, logfmt);
-    assert_fields(context, TOTE_LOG_JSON, json);
+    assert_fields(context, TOTE_LOG_FORMAT_LOGFMT, logfmt);
+    assert_fields(context, TOTE_LOG_FORMAT_JSON, json);
     tote_context_unref(context);
 }
 
@@ -128,7 +128,7 @@ static void a_field_that_does_not_fit_is_left_out_whole(void **state) {
 
     for (size_t size = 1; size <= sizeof buffer; size++) {
         char found[sizeof buffer];
-        assert_int_equal(tote_log_fields(context, TOTE_LOG_LOGFMT, buffer, size),
+        assert_int_equal(tote_log_fields(context, TOTE_LOG_FORMAT_LOGFMT, buffer, size),
                          sizeof trace_logfmt - 1);
         assert_true(strlen(buffer) < size);
         strcpy(found, buffer);
@@ -151,7 +151,7 @@ static void a_shorter_field_after_one_left_out_still_begins_without_a_separator(
     tote_store_add(tote_context_get_store(context), "a", tote_string("b"));
     tote_store_add(tote_context_get_store(context), "long", tote_string("too long a text"));
 
-    size_t length = tote_log_fields(context, TOTE_LOG_LOGFMT, buffer, sizeof buffer);
+    size_t length = tote_log_fields(context, TOTE_LOG_FORMAT_LOGFMT, buffer, sizeof buffer);
     assert_string_equal(buffer, "a=b");
     assert_int_equal(length, strlen("long=\"too long a text\" a=b"));
     tote_context_unref(context);
@@ -165,8 +165,8 @@ static void an_entry_named_as_the_ids_does_not_stand_beside_them(void **state) {
 
     tote_store_add(tote_context_get_store(with_span), "trace_id", tote_string("forged"));
     tote_store_add(tote_context_get_store(without_span), "trace_id", tote_string("other"));
-    assert_fields(with_span, TOTE_LOG_LOGFMT, trace_logfmt);
-    assert_fields(without_span, TOTE_LOG_LOGFMT, "trace_id=other");
+    assert_fields(with_span, TOTE_LOG_FORMAT_LOGFMT, trace_logfmt);
+    assert_fields(without_span, TOTE_LOG_FORMAT_LOGFMT, "trace_id=other");
     tote_context_unref(with_span);
     tote_context_unref(without_span);
 }
@@ -178,12 +178,12 @@ static void nothing_to_say_is_the_empty_string_and_null_is_harmless(void **state
     tote_context *context = context_new(false);
 
     errno = EXDEV;
-    assert_int_equal(tote_log_fields(context, TOTE_LOG_JSON, buffer, sizeof buffer), 0);
+    assert_int_equal(tote_log_fields(context, TOTE_LOG_FORMAT_JSON, buffer, sizeof buffer), 0);
     assert_string_equal(buffer, "");
     strcpy(buffer, "before");
-    assert_int_equal(tote_log_fields(context, TOTE_LOG_LOGFMT, buffer, 0), 0);
+    assert_int_equal(tote_log_fields(context, TOTE_LOG_FORMAT_LOGFMT, buffer, 0), 0);
     assert_string_equal(buffer, "before");
-    assert_int_equal(tote_log_fields(NULL, TOTE_LOG_LOGFMT, NULL, 10), 0);
+    assert_int_equal(tote_log_fields(NULL, TOTE_LOG_FORMAT_LOGFMT, NULL, 10), 0);
     assert_int_equal(errno, EXDEV);
     tote_context_unref(context);
 }
@@ -211,9 +211,9 @@ static void remote_entries_never_write_a_loggers_or_a_traces_field(void **state)
                      "service.name=evil,http.route=evil,user=u_1");
 
     snprintf(expected, sizeof expected, "%s user=u_1", trace_logfmt);
-    assert_fields(context, TOTE_LOG_LOGFMT, expected);
+    assert_fields(context, TOTE_LOG_FORMAT_LOGFMT, expected);
     snprintf(expected, sizeof expected, "%s,\"user\":\"u_1\"", trace_json);
-    assert_fields(context, TOTE_LOG_JSON, expected);
+    assert_fields(context, TOTE_LOG_FORMAT_JSON, expected);
     tote_context_unref(context);
 }
 
@@ -223,7 +223,7 @@ static void remote_entries_write_no_trace_where_there_is_none(void **state) {
     tote_context *context = context_from("trace_id=1,span_id=2");
     tote_context *without = tote_context_with_span(context, NULL);
 
-    assert_fields(without, TOTE_LOG_JSON, "");
+    assert_fields(without, TOTE_LOG_FORMAT_JSON, "");
     tote_context_unref(without);
     tote_context_unref(context);
 }
@@ -252,9 +252,9 @@ static void a_line_takes_as_many_entries_as_a_span(void **state) {
         tote_store_add(tote_context_get_store(own), key, tote_string("v"));
     }
     tote_context *remote = context_from(baggage);
-    tote_log_fields(own, TOTE_LOG_LOGFMT, line, sizeof line);
+    tote_log_fields(own, TOTE_LOG_FORMAT_LOGFMT, line, sizeof line);
     assert_int_equal(count_of(line, '='), 32);
-    tote_log_fields(remote, TOTE_LOG_LOGFMT, line, sizeof line);
+    tote_log_fields(remote, TOTE_LOG_FORMAT_LOGFMT, line, sizeof line);
     assert_int_equal(count_of(line, '='), 3 + 16);
     tote_context_unref(remote);
     tote_context_unref(own);
@@ -271,7 +271,7 @@ static void names_in_logfmt_are_never_the_same(void **state) {
     tote_store_add(store, "a=b", tote_int(1));
     tote_store_add(store, "a%20b", tote_int(1));
     tote_store_add(store, "a_b", tote_int(1));
-    tote_log_fields(context, TOTE_LOG_LOGFMT, line, sizeof line);
+    tote_log_fields(context, TOTE_LOG_FORMAT_LOGFMT, line, sizeof line);
     assert_non_null(strstr(line, "a%20b=1"));
     assert_non_null(strstr(line, "a%3Db=1"));
     assert_non_null(strstr(line, "a%2520b=1"));

@@ -64,9 +64,9 @@ static void an_allocator_cannot_be_changed_in_the_middle(void **state) {
 
     (void)state;
     tote__release(tote__allocate(1), 1);
-    assert_false(tote_set_allocator(&other));
-    assert_false(tote_set_allocator(&incomplete));
-    assert_false(tote_set_allocator(NULL));
+    assert_false(tote_allocator_set(&other));
+    assert_false(tote_allocator_set(&incomplete));
+    assert_false(tote_allocator_set(NULL));
 }
 
 static void an_arena_uses_its_buffer_first_and_gives_all_back(void **state) {
@@ -114,6 +114,6 @@ int main(int argc, char **argv) {
     };
     const tote_allocator allocator = {sizeof allocator, host_allocate, host_reallocate,
                                       host_release, NULL};
-    tote_set_diagnostics(NULL, TOTE_LEVEL_NONE, NULL);
-    return tote_set_allocator(&allocator) ? RUN_TESTS(tests, argc, argv) : 1;
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_NONE, NULL);
+    return tote_allocator_set(&allocator) ? RUN_TESTS(tests, argc, argv) : 1;
 }

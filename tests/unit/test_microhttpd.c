@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "tote/diagnostics.h"
-#include "tote/exporters/memory.h"
+#include "tote/exporters/in_memory.h"
 #include "tote/instrumentation/microhttpd.h"
 #include "tote/tote.h"
 
@@ -52,7 +52,7 @@ struct fixture {
     tote_microhttpd_server server;
     struct MHD_Daemon *daemon;
     uint16_t port;
-    tote_memory *memory;
+    tote_in_memory_spans *memory;
     tote_sdk *sdk;
     unsigned completed; /* calls of our own callback, in the request's scope */
     atomic_uint calls;
@@ -62,7 +62,7 @@ struct fixture {
     bool has_helper;
 };
 
-static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status) {
+static enum MHD_Result response(struct MHD_Connection *connection, unsigned status) {
     static char body[] = "done\n";
     struct MHD_Response *response =
         MHD_create_response_from_buffer(sizeof body - 1, body, MHD_RESPMEM_PERSISTENT);
@@ -135,9 +135,9 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
     if (strcmp(url, "/late-route") == 0) {
         tote_http_server_set_route(tote_span_current(), method, "/late/{x}");
     }
-    return answer(connection, strcmp(url, "/error") == 0     ? 503
-                              : strcmp(url, "/missing") == 0 ? 404
-                                                             : 200);
+    return response(connection, strcmp(url, "/error") == 0     ? 503
+                                : strcmp(url, "/missing") == 0 ? 404
+                                                               : 200);
 }
 
 static void completed(void *cls, struct MHD_Connection *connection, void **state,
@@ -159,8 +159,8 @@ static int set_up(void **state) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
     *state = f;
-    f->memory = tote_memory_new();
-    f->sdk = tote_memory_sdk_start(f->memory);
+    f->memory = tote_in_memory_spans_new();
+    f->sdk = tote_in_memory_sdk_start(f->memory);
     f->server = (tote_microhttpd_server)TOTE_MICROHTTPD_SERVER_INIT;
     f->server.tracer = tote_get_tracer("test", NULL);
     f->server.handle = handle;
@@ -183,7 +183,7 @@ static int tear_down(void **state) {
         pthread_join(f->helper, NULL);
     }
     tote_sdk_close(&f->sdk, 1000);
-    tote_memory_unref(f->memory);
+    tote_in_memory_spans_unref(f->memory);
     free(f);
     return 0;
 }
@@ -204,23 +204,23 @@ static void send_text(int descriptor, const char *text) {
 
 /* Wait for so many spans, and for no more. */
 static void await_spans(const struct fixture *f, size_t count) {
-    for (int i = 0; i < 60000 && tote_memory_get_count(f->memory) < count; i++) {
+    for (int i = 0; i < 60000 && tote_in_memory_spans_get_count(f->memory) < count; i++) {
         usleep(1000);
     }
-    assert_int_equal(tote_memory_get_count(f->memory), count);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), count);
 }
 
 /* Ask, and read until the server closes; then wait for its span. */
 static const tote_span_data *ask(struct fixture *f, const char *request) {
-    char answer_text[1024];
+    char response_text[1024];
     int descriptor = connect_to(f);
 
     send_text(descriptor, request);
-    while (recv(descriptor, answer_text, sizeof answer_text, 0) > 0) {
+    while (recv(descriptor, response_text, sizeof response_text, 0) > 0) {
     }
     close(descriptor);
     await_spans(f, 1);
-    return tote_memory_get_at(f->memory, 0);
+    return tote_in_memory_spans_get_at(f->memory, 0);
 }
 
 static void assert_text(const tote_span_data *span, const char *key, const char *expected) {
@@ -264,7 +264,7 @@ static void a_request_is_a_server_span_in_the_trace_of_its_headers(void **state)
     assert_text(span, "http.response.status_code", "200");
     assert_text(span, "error.type", NULL);
     assert_text(span, "user.id", "u_1");
-    assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_UNSET);
+    assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_UNSET);
 }
 
 /* Spec: http-spans.md#http-server: a target in absolute form, whose credentials are not recorded */
@@ -280,13 +280,13 @@ static void a_request_to_a_proxy_is_recorded_without_its_password(void **state) 
 }
 
 /* Requirement J3 */
-static void from_500_on_an_answer_is_an_error(void **state) {
+static void from_500_on_a_response_is_an_error(void **state) {
     const tote_span_data *span = ask(*state, GET("/error", "Host: a\r\n"));
 
     assert_string_equal(tote_span_data_get_name(span), "GET");
     assert_text(span, "http.response.status_code", "503");
     assert_text(span, "error.type", "503");
-    assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_ERROR);
+    assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_ERROR);
 }
 
 /* Requirement J3 */
@@ -295,7 +295,7 @@ static void what_is_not_there_is_no_error_of_the_server(void **state) {
 
     assert_text(span, "http.response.status_code", "404");
     assert_text(span, "error.type", NULL);
-    assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_UNSET);
+    assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_UNSET);
 }
 
 /* Wait until the handler has been called so often. */
@@ -322,7 +322,7 @@ static void a_body_in_pieces_is_one_scope_over_many_calls(void **state) {
     }
     close(descriptor);
     await_spans(f, 1);
-    const tote_span_data *span = tote_memory_get_at(f->memory, 0);
+    const tote_span_data *span = tote_in_memory_spans_get_at(f->memory, 0);
     assert_string_equal(tote_span_data_get_name(span), "POST");
     assert_text(span, "calls", "4"); /* headers, two pieces, the end */
     assert_int_equal(f->completed, 1);
@@ -340,12 +340,12 @@ static void a_suspended_request_goes_on_in_its_scope(void **state) {
 }
 
 /* Requirement J3: a connection that the handler gives up */
-static void a_request_without_an_answer_is_an_error(void **state) {
+static void a_request_without_a_response_is_an_error(void **state) {
     const tote_span_data *span = ask(*state, GET("/refused", "Host: a\r\n"));
 
     assert_text(span, "error.type", "connection_lost");
     assert_text(span, "http.response.status_code", NULL);
-    assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_ERROR);
+    assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_ERROR);
 }
 
 /* A handler whose state is odd, even and at last NULL: any value is its own. */
@@ -365,7 +365,7 @@ static enum MHD_Result handle_with_any_state(void *cls, struct MHD_Connection *c
         *body_size = 0;
         return MHD_YES;
     }
-    return answer(connection, 200);
+    return response(connection, 200);
 }
 
 static void check_state(void *cls, struct MHD_Connection *connection, void **state,
@@ -391,7 +391,7 @@ static void a_request_is_served_whatever_allocation_fails(void **state) {
         ssize_t length;
         size_t at = 0;
 
-        tote_memory_clear(f->memory);
+        tote_in_memory_spans_clear(f->memory);
         atomic_store(&allocations_left, i);
         send_text(descriptor, "POST /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
                               "Content-Length: 2\r\n\r\nab");
@@ -405,7 +405,7 @@ static void a_request_is_served_whatever_allocation_fails(void **state) {
             usleep(1000);
         }
         atomic_store(&allocations_left, -1);
-        assert_true(i > 0 || tote_memory_get_count(f->memory) == 0);
+        assert_true(i > 0 || tote_in_memory_spans_get_count(f->memory) == 0);
     }
 }
 
@@ -436,7 +436,7 @@ static void requests_of_one_connection_do_not_see_each_other(void **state) {
     }
     close(descriptor);
     for (size_t i = 0; i < 3; i++) {
-        const tote_span_data *span = tote_memory_get_at(f->memory, i);
+        const tote_span_data *span = tote_in_memory_spans_get_at(f->memory, i);
         assert_text(span, "calls", "2");
         assert_false(tote_span_context_is_valid(tote_span_data_get_parent(span)));
     }
@@ -448,11 +448,11 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SERVER_TEST(a_request_is_a_server_span_in_the_trace_of_its_headers),
         SERVER_TEST(a_request_to_a_proxy_is_recorded_without_its_password),
-        SERVER_TEST(from_500_on_an_answer_is_an_error),
+        SERVER_TEST(from_500_on_a_response_is_an_error),
         SERVER_TEST(what_is_not_there_is_no_error_of_the_server),
         SERVER_TEST(a_body_in_pieces_is_one_scope_over_many_calls),
         SERVER_TEST(a_suspended_request_goes_on_in_its_scope),
-        SERVER_TEST(a_request_without_an_answer_is_an_error),
+        SERVER_TEST(a_request_without_a_response_is_an_error),
         SERVER_TEST(a_request_is_served_whatever_allocation_fails),
         SERVER_TEST(a_route_can_be_told_by_the_handler),
         SERVER_TEST(requests_of_one_connection_do_not_see_each_other),
@@ -460,6 +460,6 @@ int main(int argc, char **argv) {
     static const tote_allocator allocator = {sizeof allocator, test_allocate, test_reallocate,
                                              test_release, NULL};
 
-    tote_set_allocator(&allocator);
+    tote_allocator_set(&allocator);
     return RUN_TESTS(tests, argc, argv);
 }

@@ -35,7 +35,7 @@ static void keep_warning(tote_level level, const char *component, const char *me
 static struct sdk_fixture *start_and_watch(void **state) {
     memset(&warnings, 0, sizeof warnings);
     is_watching = true;
-    tote_set_diagnostics(keep_warning, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(keep_warning, TOTE_LEVEL_INFO, NULL);
     struct sdk_fixture *f = *state;
     f->settings.now_unix_nano = NULL;
     return sdk_fixture_start(state);
@@ -78,7 +78,7 @@ static void spans_that_are_open_at_the_shutdown_are_counted_and_named(void **sta
 
     start_and_close("ended");
     assert_int_equal(stats_of(f->sdk).open, 4);
-    assert_int_equal(tote_sdk_shutdown(f->sdk, 1000), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, 1000), TOTE_RESULT_SUCCESS);
     const char *warning = only_warning("4 spans are open");
     const char *const names[] = {"\"load\"", "\"request\"", "\"query\"", "\"parse\""};
     size_t named = 0;
@@ -140,16 +140,16 @@ static void spans_that_are_started_before_the_sdk_are_counted_and_named(void **s
     const char *warning = only_warning("4 spans were started while no SDK was running");
     assert_non_null(
         strstr(warning, "\"main\", \"configure\", \"in a thread that is gone\" and 1 more"));
-    assert_int_equal(stats_of(f->sdk).started_before_start, 4);
+    assert_int_equal(stats_of(f->sdk).started_before_sdk, 4);
     start_and_close("in time");
-    assert_int_equal(stats_of(f->sdk).started_before_start, 4);
+    assert_int_equal(stats_of(f->sdk).started_before_sdk, 4);
     assert_int_equal(stats_of(f->sdk).started, 1);
 }
 
 static void what_one_sdk_reported_as_early_the_next_one_does_not(void **state) {
     struct sdk_fixture *f = start_and_watch(state);
 
-    assert_int_equal(stats_of(f->sdk).started_before_start, 0);
+    assert_int_equal(stats_of(f->sdk).started_before_sdk, 0);
     assert_int_equal(warnings.count, 0);
 }
 
@@ -317,5 +317,5 @@ int main(int argc, char **argv) {
         SDK_TEST(open_spans_are_named_while_other_threads_change_them),
         SDK_TEST(a_thread_that_has_2000_spans_open_again_and_again_allocates_nothing),
     };
-    return tote_set_allocator(&allocator) ? RUN_TESTS(tests, argc, argv) : 1;
+    return tote_allocator_set(&allocator) ? RUN_TESTS(tests, argc, argv) : 1;
 }

@@ -60,7 +60,7 @@ static void every_field_of_a_span_stands_where_otlp_has_it(void **state) {
     const tote_span_id span_id = {{0xb7}};
     tote_trace_state *trace_state = tote_trace_state_from_header("foo=1,bar=2", 11);
     tote_span_context *remote = tote_span_context_new(&trace_id, &span_id, 3, trace_state, true);
-    tote_span *parent = tote_span_new_non_recording(remote);
+    tote_span *parent = tote_span_non_recording_new(remote);
     tote_context *context = tote_context_with_span(tote_context_root(), parent);
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
     options.parent = context;
@@ -69,7 +69,7 @@ static void every_field_of_a_span_stands_where_otlp_has_it(void **state) {
     tote_span *span = tote_tracer_start_span(f->tracer, "GET /", &options);
     tote_span_add_event(span, "event", NULL, 0, 18);
     tote_span_add_link(span, remote, NULL, 0);
-    tote_span_set_status(span, TOTE_STATUS_ERROR, "bad");
+    tote_span_set_status(span, TOTE_STATUS_CODE_ERROR, "bad");
     tote_span_end(span, 19);
 
     request_message *request = encode_and_unpack(f);
@@ -217,7 +217,7 @@ static void fill_randomly(tote_span *span, uint64_t *seed) {
             tote_span_add_link(span, tote_span_get_context(span), &attribute, 1);
             break;
         case 2:
-            tote_span_set_status(span, TOTE_STATUS_ERROR, random_text(seed, text + 256));
+            tote_span_set_status(span, TOTE_STATUS_CODE_ERROR, random_text(seed, text + 256));
             break;
         case 3:
             tote_span_update_name(span, random_text(seed, text + 256));
@@ -264,7 +264,7 @@ static void attributes_on_the_wire_are_those_that_readers_see(void **state) {
     assert_int_equal(message->n_attributes, count);
     for (size_t i = 0; i < count; i++) {
         assert_string_equal(message->attributes[i]->key, attributes[i].key);
-        if (attributes[i].value.type == TOTE_TYPE_STRING) {
+        if (attributes[i].value.type == TOTE_VALUE_TYPE_STRING) {
             assert_string_equal(message->attributes[i]->value->string_value,
                                 attributes[i].value.as.string);
         }

@@ -98,7 +98,7 @@ static int set_up(void **state) {
         f.sizes[i] = 10;
         f.spans[i] = (const tote_span_data *)(const void *)&f.sizes[i];
     }
-    tote_set_diagnostics(note, TOTE_LEVEL_INFO, &f);
+    tote_diagnostics_set_handler(note, TOTE_LEVEL_INFO, &f);
     *state = &f;
     return f.receiver ? 0 : -1;
 }
@@ -108,7 +108,7 @@ static int tear_down(void **state) {
 
     tote_span_exporter_free(f->exporter);
     receiver_stop(f->receiver);
-    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
     return 0;
 }
 
@@ -117,7 +117,7 @@ static void open_exporter(struct fixture *f, tote_otlp_options options) {
     options.struct_size = sizeof options;
     options.ignore_environment = true;
     options.endpoint = options.endpoint ? options.endpoint : receiver_url(f->receiver);
-    f->exporter = tote_otlp_exporter_new(&options);
+    f->exporter = tote_span_exporter_otlp_new(&options);
     assert_non_null(f->exporter);
 }
 
@@ -147,8 +147,8 @@ static void a_success_is_any_status_from_200_to_299(void **state) {
 
     open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
     for (size_t i = 0; i < TOTE_COUNT_OF(statuses); i++) {
-        receiver_set_answer(f->receiver, (struct receiver_answer){.status = statuses[i]});
-        assert_int_equal(export_spans(f, 3), TOTE_SUCCESS);
+        receiver_set_response(f->receiver, (struct receiver_response){.status = statuses[i]});
+        assert_int_equal(export_spans(f, 3), TOTE_RESULT_SUCCESS);
         assert_report(f, 0, 0, 0);
         assert_int_equal(receiver_request(f->receiver, i).body_size, 30);
     }
@@ -160,7 +160,7 @@ static void no_spans_make_no_request(void **state) {
     struct fixture *f = *state;
 
     open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
-    assert_int_equal(export_spans(f, 0), TOTE_SUCCESS);
+    assert_int_equal(export_spans(f, 0), TOTE_RESULT_SUCCESS);
     assert_int_equal(receiver_connection_count(f->receiver), 0);
 }
 
@@ -169,18 +169,18 @@ static void garbage_in_a_200_is_a_success_with_one_diagnostic(void **state) {
     struct fixture *f = *state;
 
     open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
-    receiver_set_answer(f->receiver,
-                        (struct receiver_answer){.body = "<html>ok",
-                                                 .body_size = 8,
-                                                 .headers = {"Content-Type: text/html"}});
+    receiver_set_response(f->receiver,
+                          (struct receiver_response){.body = "<html>ok",
+                                                     .body_size = 8,
+                                                     .headers = {"Content-Type: text/html"}});
 
-    assert_int_equal(export_spans(f, 3), TOTE_SUCCESS);
+    assert_int_equal(export_spans(f, 3), TOTE_RESULT_SUCCESS);
     assert_report(f, 0, 0, 0);
     assert_int_equal(f->diagnostic_count, 1);
     assert_int_equal(f->level, TOTE_LEVEL_WARN);
 }
 
-static void answer_partial_success(struct fixture *f, int64_t rejected, const char *message) {
+static void response_partial_success(struct fixture *f, int64_t rejected, const char *message) {
     static uint8_t body[128];
     Tote__Otlp__ExportTracePartialSuccess partial = TOTE__OTLP__EXPORT_TRACE_PARTIAL_SUCCESS__INIT;
     Tote__Otlp__ExportTraceServiceResponse response =
@@ -189,10 +189,11 @@ static void answer_partial_success(struct fixture *f, int64_t rejected, const ch
     partial.rejected_spans = rejected;
     partial.error_message = (char *)(uintptr_t)message;
     response.partial_success = &partial;
-    receiver_set_answer(f->receiver, (struct receiver_answer){
-                                         .body = body,
-                                         .body_size = protobuf_c_message_pack(&response.base, body),
-                                         .headers = {"Content-Type: application/x-protobuf"}});
+    receiver_set_response(
+        f->receiver,
+        (struct receiver_response){.body = body,
+                                   .body_size = protobuf_c_message_pack(&response.base, body),
+                                   .headers = {"Content-Type: application/x-protobuf"}});
 }
 
 /* Requirement G7 */
@@ -200,13 +201,13 @@ static void spans_of_a_partial_success_are_counted_as_rejected(void **state) {
     struct fixture *f = *state;
 
     open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
-    answer_partial_success(f, 2, "too old");
-    assert_int_equal(export_spans(f, 3), TOTE_FAILURE);
+    response_partial_success(f, 2, "too old");
+    assert_int_equal(export_spans(f, 3), TOTE_RESULT_FAILURE);
     assert_report(f, 2, 0, 0);
     assert_int_equal(f->report.delivered, 1);
     assert_non_null(strstr(f->message, "too old"));
 
-    answer_partial_success(f, 99, "");
+    response_partial_success(f, 99, "");
     export_spans(f, 3);
     assert_report(f, 3, 0, 0);
 }
@@ -216,9 +217,9 @@ static void a_hint_of_the_receiver_is_passed_on(void **state) {
     struct fixture *f = *state;
 
     open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
-    answer_partial_success(f, 0, "use gzip");
+    response_partial_success(f, 0, "use gzip");
 
-    assert_int_equal(export_spans(f, 3), TOTE_SUCCESS);
+    assert_int_equal(export_spans(f, 3), TOTE_RESULT_SUCCESS);
     assert_report(f, 0, 0, 0);
     assert_int_equal(f->level, TOTE_LEVEL_WARN);
     assert_non_null(strstr(f->message, "use gzip"));
@@ -229,13 +230,13 @@ static void a_refusal_is_counted_and_told_with_url_status_and_reason(void **stat
     struct fixture *f = *state;
 
     open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
-    receiver_set_answer(
-        f->receiver, (struct receiver_answer){.status = 400,
-                                              .body = "\x08\x03\x12\x0Ano such id",
-                                              .body_size = 14,
-                                              .headers = {"Content-Type: application/x-protobuf"}});
+    receiver_set_response(f->receiver, (struct receiver_response){
+                                           .status = 400,
+                                           .body = "\x08\x03\x12\x0Ano such id",
+                                           .body_size = 14,
+                                           .headers = {"Content-Type: application/x-protobuf"}});
 
-    assert_int_equal(export_spans(f, 3), TOTE_FAILURE);
+    assert_int_equal(export_spans(f, 3), TOTE_RESULT_FAILURE);
     assert_report(f, 3, 0, 0);
     assert_int_equal(f->level, TOTE_LEVEL_ERROR);
     assert_non_null(strstr(f->message, receiver_url(f->receiver)));
@@ -245,13 +246,13 @@ static void a_refusal_is_counted_and_told_with_url_status_and_reason(void **stat
 }
 
 /* Requirement G6, trap L38 */
-static void an_answer_that_is_too_large_is_a_failure(void **state) {
+static void a_response_that_is_too_large_is_a_failure(void **state) {
     struct fixture *f = *state;
 
     open_exporter(f, (tote_otlp_options){.max_response_bytes = 1000});
-    receiver_set_answer(f->receiver, (struct receiver_answer){.body_size = 1001});
+    receiver_set_response(f->receiver, (struct receiver_response){.body_size = 1001});
 
-    assert_int_equal(export_spans(f, 3), TOTE_FAILURE);
+    assert_int_equal(export_spans(f, 3), TOTE_RESULT_FAILURE);
     assert_report(f, 0, 0, 0);
     assert_non_null(strstr(f->message, "max_response_bytes"));
 }
@@ -261,10 +262,10 @@ static void the_shorter_of_both_timeouts_ends_an_export(void **state) {
     struct fixture *f = *state;
 
     open_exporter(f, (tote_otlp_options){.timeout_ms = 100});
-    receiver_set_answer(f->receiver, (struct receiver_answer){.manner = RECEIVER_HANGS});
-    assert_int_equal(export_for(f, 3, UINT32_MAX), TOTE_TIMED_OUT);
-    assert_int_equal(export_for(f, 3, 50), TOTE_TIMED_OUT);
-    assert_int_equal(export_for(f, 3, 0), TOTE_TIMED_OUT);
+    receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
+    assert_int_equal(export_for(f, 3, UINT32_MAX), TOTE_RESULT_TIMEOUT);
+    assert_int_equal(export_for(f, 3, 50), TOTE_RESULT_TIMEOUT);
+    assert_int_equal(export_for(f, 3, 0), TOTE_RESULT_TIMEOUT);
     assert_report(f, 0, 0, 0);
 }
 
@@ -274,7 +275,7 @@ static void a_batch_over_the_limit_goes_out_in_parts(void **state) {
     size_t total = 0;
 
     open_exporter(f, (tote_otlp_options){.max_request_bytes = 25});
-    assert_int_equal(export_spans(f, 5), TOTE_SUCCESS);
+    assert_int_equal(export_spans(f, 5), TOTE_RESULT_SUCCESS);
     assert_report(f, 0, 0, 0);
 
     size_t requests = receiver_wait(f->receiver, 3);
@@ -291,13 +292,13 @@ static void of_a_batch_in_parts_those_that_arrived_are_told(void **state) {
 
     open_exporter(f, (tote_otlp_options){.max_request_bytes = 25});
     encodings_left = 2; /* all four, which are too many; the first two; nothing more */
-    assert_int_equal(export_spans(f, 4), TOTE_FAILURE);
+    assert_int_equal(export_spans(f, 4), TOTE_RESULT_FAILURE);
     encodings_left = SIZE_MAX;
     assert_report(f, 0, 0, 0);
     assert_int_equal(f->report.delivered, 2);
     assert_int_equal(receiver_wait(f->receiver, 1), 1);
 
-    assert_int_equal(export_spans(f, 4), TOTE_SUCCESS);
+    assert_int_equal(export_spans(f, 4), TOTE_RESULT_SUCCESS);
     assert_int_equal(f->report.delivered, 4);
 }
 
@@ -307,7 +308,7 @@ static void a_span_over_the_limit_is_never_sent_and_counted(void **state) {
 
     open_exporter(f, (tote_otlp_options){.max_request_bytes = 25});
     f->sizes[1] = 26;
-    assert_int_equal(export_spans(f, 4), TOTE_FAILURE);
+    assert_int_equal(export_spans(f, 4), TOTE_RESULT_FAILURE);
     assert_report(f, 0, 1, 0);
 
     size_t requests = receiver_wait(f->receiver, 2);
@@ -323,16 +324,16 @@ static void without_memory_for_a_request_nothing_is_sent(void **state) {
     open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
     f->sizes[1] = SIZE_MAX;
 
-    assert_int_equal(export_spans(f, 3), TOTE_FAILURE);
+    assert_int_equal(export_spans(f, 3), TOTE_RESULT_FAILURE);
     assert_report(f, 0, 0, 0);
     assert_int_equal(receiver_connection_count(f->receiver), 0);
 }
 
 static size_t attempts;
 
-static void fail_once(void *self, const tote_otlp_request *request, tote_otlp_answer *answer) {
+static void fail_once(void *self, const tote_otlp_request *request, tote_otlp_response *response) {
     (void)self, (void)request;
-    answer->status = attempts++ ? 200 : 503;
+    response->status = attempts++ ? 200 : 503;
 }
 
 /* The spans stay in memory, and are retried as without a disk queue */
@@ -347,15 +348,15 @@ static void a_disk_queue_that_cannot_be_written_costs_no_attempt(void **state) {
     attempts = 0;
     assert_non_null(mkdtemp(directory));
     open_exporter(f, (tote_otlp_options){.transport = &transport,
-                                         .spool_directory = directory,
-                                         .retry_first_ms = 1});
+                                         .disk_queue_directory = directory,
+                                         .initial_backoff_ms = 1});
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
     const struct rlimit none = {.rlim_cur = 0, .rlim_max = usual.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
     export_spans(f, 3);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &usual), 0);
 
-    assert_int_equal(f->result, TOTE_SUCCESS);
+    assert_int_equal(f->result, TOTE_RESULT_SUCCESS);
     assert_int_equal(f->report.delivered, 3);
     assert_int_equal(f->report.saved, 0);
     assert_int_equal(attempts, 2);
@@ -364,10 +365,11 @@ static void a_disk_queue_that_cannot_be_written_costs_no_attempt(void **state) {
     assert_int_equal(rmdir(directory), 0);
 }
 
-static void not_authorized(void *self, const tote_otlp_request *request, tote_otlp_answer *answer) {
+static void not_authorized(void *self, const tote_otlp_request *request,
+                           tote_otlp_response *response) {
     (void)self, (void)request;
     attempts++;
-    answer->status = 401;
+    response->status = 401;
 }
 
 /* What would be accepted with other credentials is saved, and the next export does not try. */
@@ -380,7 +382,8 @@ static void what_is_not_accepted_here_goes_to_the_disk_queue(void **state) {
 
     attempts = 0;
     assert_non_null(mkdtemp(directory));
-    open_exporter(f, (tote_otlp_options){.transport = &transport, .spool_directory = directory});
+    open_exporter(f,
+                  (tote_otlp_options){.transport = &transport, .disk_queue_directory = directory});
     for (int i = 0; i < 2; i++) {
         export_spans(f, 3);
         assert_int_equal(f->report.saved, 3);
@@ -406,15 +409,15 @@ static void shutdown_ends_an_export_that_has_no_timeout(void **state) {
     struct fixture *f = *state;
     pthread_t thread;
 
-    open_exporter(f, (tote_otlp_options){.timeout_ms = TOTE_UNLIMITED});
-    receiver_set_answer(f->receiver, (struct receiver_answer){.manner = RECEIVER_HANGS});
+    open_exporter(f, (tote_otlp_options){.timeout_ms = TOTE_OPTION_UNLIMITED});
+    receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     assert_int_equal(pthread_create(&thread, NULL, export_without_deadline, f), 0);
     assert_int_equal(receiver_wait(f->receiver, 1), 1);
 
-    assert_int_equal(f->exporter->ops.shutdown(f->exporter->self, 20), TOTE_TIMED_OUT);
+    assert_int_equal(f->exporter->ops.shutdown(f->exporter->self, 20), TOTE_RESULT_TIMEOUT);
 
     pthread_join(thread, NULL);
-    assert_int_equal(f->result, TOTE_FAILURE);
+    assert_int_equal(f->result, TOTE_RESULT_FAILURE);
     assert_report(f, 0, 0, 3);
 }
 
@@ -423,10 +426,10 @@ static void after_shutdown_export_fails_and_counts(void **state) {
     struct fixture *f = *state;
 
     open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
-    assert_int_equal(f->exporter->ops.shutdown(f->exporter->self, 1000), TOTE_SUCCESS);
-    assert_int_equal(f->exporter->ops.shutdown(f->exporter->self, 0), TOTE_SUCCESS);
+    assert_int_equal(f->exporter->ops.shutdown(f->exporter->self, 1000), TOTE_RESULT_SUCCESS);
+    assert_int_equal(f->exporter->ops.shutdown(f->exporter->self, 0), TOTE_RESULT_SUCCESS);
 
-    assert_int_equal(export_spans(f, 3), TOTE_FAILURE);
+    assert_int_equal(export_spans(f, 3), TOTE_RESULT_FAILURE);
     assert_report(f, 0, 0, 3);
     assert_int_equal(receiver_connection_count(f->receiver), 0);
 }
@@ -437,21 +440,21 @@ static void a_child_of_a_process_that_exports_can_export_and_shut_down(void **st
     pthread_t thread;
     int status = -1;
 
-    open_exporter(f, (tote_otlp_options){.timeout_ms = TOTE_UNLIMITED});
-    receiver_set_answer(f->receiver, (struct receiver_answer){.manner = RECEIVER_HANGS});
+    open_exporter(f, (tote_otlp_options){.timeout_ms = TOTE_OPTION_UNLIMITED});
+    receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     assert_int_equal(pthread_create(&thread, NULL, export_without_deadline, f), 0);
     assert_int_equal(receiver_wait(f->receiver, 1), 1);
-    receiver_set_answer(f->receiver, (struct receiver_answer){.manner = RECEIVER_ANSWERS});
+    receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_RESPONSES});
     pid_t child = fork();
     if (child == 0) {
-        bool is_well = export_spans(f, 2) == TOTE_SUCCESS;
-        is_well &= f->exporter->ops.shutdown(f->exporter->self, UINT32_MAX) == TOTE_SUCCESS;
+        bool is_well = export_spans(f, 2) == TOTE_RESULT_SUCCESS;
+        is_well &= f->exporter->ops.shutdown(f->exporter->self, UINT32_MAX) == TOTE_RESULT_SUCCESS;
         tote_span_exporter_free(f->exporter);
         _exit(is_well ? 0 : 1);
     }
     waitpid(child, &status, 0);
 
-    assert_int_equal(f->exporter->ops.shutdown(f->exporter->self, 0), TOTE_TIMED_OUT);
+    assert_int_equal(f->exporter->ops.shutdown(f->exporter->self, 0), TOTE_RESULT_TIMEOUT);
     pthread_join(thread, NULL);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
@@ -468,7 +471,7 @@ int main(int argc, char **argv) {
         TEST_WITH_RECEIVER(spans_of_a_partial_success_are_counted_as_rejected),
         TEST_WITH_RECEIVER(a_hint_of_the_receiver_is_passed_on),
         TEST_WITH_RECEIVER(a_refusal_is_counted_and_told_with_url_status_and_reason),
-        TEST_WITH_RECEIVER(an_answer_that_is_too_large_is_a_failure),
+        TEST_WITH_RECEIVER(a_response_that_is_too_large_is_a_failure),
         TEST_WITH_RECEIVER(the_shorter_of_both_timeouts_ends_an_export),
         TEST_WITH_RECEIVER(a_batch_over_the_limit_goes_out_in_parts),
         TEST_WITH_RECEIVER(of_a_batch_in_parts_those_that_arrived_are_told),

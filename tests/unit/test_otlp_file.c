@@ -57,7 +57,7 @@ static int tear_down(void **state) {
 
 static void open_exporter(tote_otlp_file_options options) {
     options.struct_size = sizeof options;
-    f.exporter = tote_otlp_file_exporter_new(&options);
+    f.exporter = tote_span_exporter_otlp_file_new(&options);
     assert_non_null(f.exporter);
 }
 
@@ -113,13 +113,13 @@ static const char *names_in(const char *text) {
 static void each_batch_is_a_line_of_json_behind_what_was_there(void **state) {
     (void)state;
     open_exporter((tote_otlp_file_options){.path = f.path});
-    assert_int_equal(export_next(2), TOTE_SUCCESS);
-    assert_int_equal(export_next(1), TOTE_SUCCESS);
+    assert_int_equal(export_next(2), TOTE_RESULT_SUCCESS);
+    assert_int_equal(export_next(1), TOTE_RESULT_SUCCESS);
     assert_string_equal(names_in(text_of(0)), "01,2");
     tote_span_exporter_free(f.exporter);
 
     open_exporter((tote_otlp_file_options){.path = f.path});
-    assert_int_equal(export_next(1), TOTE_SUCCESS);
+    assert_int_equal(export_next(1), TOTE_RESULT_SUCCESS);
     assert_string_equal(names_in(text_of(0)), "01,2,3");
     assert_int_equal(reports.count, 0);
 }
@@ -129,7 +129,7 @@ static void a_file_that_would_grow_too_large_is_moved_and_the_oldest_one_goes(vo
     (void)state;
     open_exporter((tote_otlp_file_options){.path = f.path, .max_bytes = 1, .max_files = 2});
     for (int i = 0; i < 5; i++) {
-        assert_int_equal(export_next(1), TOTE_SUCCESS); /* a line is never cut */
+        assert_int_equal(export_next(1), TOTE_RESULT_SUCCESS); /* a line is never cut */
     }
     assert_string_equal(names_in(text_of(0)), "4");
     assert_string_equal(names_in(text_of(1)), "3");
@@ -155,7 +155,7 @@ static void a_file_is_filled_up_to_its_limit(void **state) {
     assert_string_equal(names_in(text_of(0)), "4");
 }
 
-/* The contract of tote_otlp_file_exporter_new(): as logrotate does */
+/* The contract of tote_span_exporter_otlp_file_new(): as logrotate does */
 static void a_file_that_somebody_moved_is_made_anew(void **state) {
     char moved[PATH_BYTES + 16];
 
@@ -189,13 +189,13 @@ static void what_does_not_fit_on_the_disk_is_told_and_leaves_no_half_line(void *
     int error = errno;
     setrlimit(RLIMIT_FSIZE, &before);
 
-    assert_int_equal(result, TOTE_FAILURE);
+    assert_int_equal(result, TOTE_RESULT_FAILURE);
     assert_int_equal(error, ENOTTY);
     assert_int_equal(reports.count, 1);
     assert_non_null(strstr(reports.message, "1 spans were not written to "));
     assert_non_null(strstr(reports.message, "File too large"));
     assert_string_equal(names_in(text_of(0)), "0");
-    assert_int_equal(export_next(1), TOTE_SUCCESS);
+    assert_int_equal(export_next(1), TOTE_RESULT_SUCCESS);
     assert_string_equal(names_in(text_of(0)), "0,2");
 }
 
@@ -204,7 +204,7 @@ static void a_path_that_cannot_be_written_to_makes_no_exporter(void **state) {
 
     (void)state;
     options.path = "/nowhere/spans.jsonl";
-    assert_null(tote_otlp_file_exporter_new(&options));
+    assert_null(tote_span_exporter_otlp_file_new(&options));
     assert_int_equal(reports.count, 1);
     assert_non_null(strstr(reports.message, "/nowhere/spans.jsonl"));
     assert_non_null(strstr(reports.message, "No such file or directory"));
@@ -217,7 +217,7 @@ static void a_fifo_without_a_reader_makes_no_exporter_and_does_not_block(void **
     (void)state;
     assert_int_equal(mkfifo(f.path, 0600), 0);
     options.path = f.path;
-    assert_null(tote_otlp_file_exporter_new(&options));
+    assert_null(tote_span_exporter_otlp_file_new(&options));
     assert_int_equal(reports.count, 1);
     assert_non_null(strstr(reports.message, f.path));
 }
@@ -226,8 +226,8 @@ static void a_fifo_without_a_reader_makes_no_exporter_and_does_not_block(void **
 static void after_shutdown_nothing_is_written(void **state) {
     (void)state;
     open_exporter((tote_otlp_file_options){.path = f.path});
-    assert_int_equal(f.exporter->ops.shutdown(f.exporter->self, 0), TOTE_SUCCESS);
-    assert_int_equal(export_next(1), TOTE_FAILURE);
+    assert_int_equal(f.exporter->ops.shutdown(f.exporter->self, 0), TOTE_RESULT_SUCCESS);
+    assert_int_equal(export_next(1), TOTE_RESULT_FAILURE);
     assert_string_equal(text_of(0), "");
     assert_int_equal(reports.count, 1);
 }
@@ -245,14 +245,14 @@ static void the_environment_can_choose_lines_on_stdout(void **state) {
             _exit(1);
         }
         tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
-        options.not_global = true;
+        options.skip_global_registration = true;
         tote_sdk *sdk = tote_sdk_start(&options);
         tote_tracer_provider *provider = tote_sdk_ref_tracer_provider(sdk);
         tote_tracer *tracer = tote_tracer_provider_get_tracer(provider, "child", NULL);
         tote_span *span = tote_tracer_start_span(tracer, "c", NULL);
         tote_span_close(&span);
         tote_tracer_provider_unref(provider);
-        _exit(tote_sdk_close(&sdk, 5000) == TOTE_SUCCESS ? 0 : 2);
+        _exit(tote_sdk_close(&sdk, 5000) == TOTE_RESULT_SUCCESS ? 0 : 2);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
@@ -268,8 +268,8 @@ static void a_relative_path_is_that_of_the_start(void **state) {
     open_exporter((tote_otlp_file_options){.path = "spans.jsonl", .max_bytes = 1});
     assert_int_equal(fchdir(before), 0);
     close(before);
-    assert_int_equal(export_next(1), TOTE_SUCCESS);
-    assert_int_equal(export_next(1), TOTE_SUCCESS); /* renames the file of the first */
+    assert_int_equal(export_next(1), TOTE_RESULT_SUCCESS);
+    assert_int_equal(export_next(1), TOTE_RESULT_SUCCESS); /* renames the file of the first */
     assert_string_equal(names_in(text_of(1)), "0");
     assert_string_equal(names_in(text_of(0)), "1");
     assert_int_equal(reports.count, 0);

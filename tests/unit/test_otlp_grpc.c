@@ -23,7 +23,7 @@
 #include "tote/diagnostics.h"
 #include "tote/exporters/otlp.h"
 #include "tote/internal/clock.h"
-#include "tote/internal/spool.h"
+#include "tote/internal/disk_queue.h"
 #include "tote/tote.h"
 
 enum { SPAN_BYTES = 20000, LIMIT = 110000, FLUSH_MS = 30000 };
@@ -35,9 +35,9 @@ static tote_sdk *start_sdk(const char *url) {
     otlp.ignore_environment = true;
     otlp.endpoint = url;
     otlp.protocol = TOTE_OTLP_PROTOCOL_GRPC;
-    otlp.retry_first_ms = 5;
+    otlp.initial_backoff_ms = 5;
     otlp.timeout_ms = FLUSH_MS;
-    tote_span_exporter *exporter = tote_otlp_exporter_new(&otlp);
+    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.ignore_environment = true;
     options.exporters = &exporter;
     options.exporter_count = 1;
@@ -110,7 +110,7 @@ static void a_response_before_the_request_has_ended_is_found_at_once(void **stat
     assert_int_equal(flush(sdk).rejected, SPANS);
     assert_int_equal(reports.count, 1);
     assert_non_null(strstr(reports.message, "UNAUTHENTICATED"));
-    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
     tote_sdk_close(&sdk, 0);
     grpc_receiver_stop(receiver);
 }
@@ -167,8 +167,8 @@ static void a_response_without_grpc_status_is_retried_and_not_counted_as_rejecte
     grpc_receiver_stop(receiver);
 }
 
-/* Put a request of one span with so much text into the spool. */
-static void spool_span(struct tote__spool *spool, size_t size) {
+/* Put a request of one span with so much text into the disk queue. */
+static void disk_queue_span(struct tote__disk_queue *disk_queue, size_t size) {
     Tote__Otlp__Span span = TOTE__OTLP__SPAN__INIT;
     Tote__Otlp__Span *spans[] = {&span};
     Tote__Otlp__ScopeSpans of_scope = TOTE__OTLP__SCOPE_SPANS__INIT;
@@ -188,34 +188,34 @@ static void spool_span(struct tote__spool *spool, size_t size) {
         .message = {bytes, tote__otlp__export_trace_service_request__pack(&request, bytes)},
         .span_count = 1,
     };
-    assert_true(tote__spool_put(spool, &batch));
+    assert_true(tote__disk_queue_put(disk_queue, &batch));
     free(bytes);
     free(span.name);
 }
 
 /* Deliver files of one span each, of these sizes, from a disk queue. */
-static tote_spool_report send_files(struct grpc_receiver *receiver, const size_t *sizes,
-                                    size_t count) {
-    const struct tote__spool_limits limits = {64 << 20, 100, 3600};
+static tote_disk_queue_report send_files(struct grpc_receiver *receiver, const size_t *sizes,
+                                         size_t count) {
+    const struct tote__disk_queue_limits limits = {64 << 20, 100, 3600};
     char directory[] = "/tmp/tote-grpc-XXXXXX";
     char lock[64];
     tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
-    tote_spool_report report = {.struct_size = sizeof report};
+    tote_disk_queue_report report = {.struct_size = sizeof report};
 
     assert_non_null(mkdtemp(directory));
-    struct tote__spool *spool = tote__spool_open(directory, &limits);
+    struct tote__disk_queue *disk_queue = tote__disk_queue_open(directory, &limits);
     for (size_t i = 0; i < count; i++) {
-        spool_span(spool, sizes[i]);
+        disk_queue_span(disk_queue, sizes[i]);
     }
-    tote__spool_close(spool);
+    tote__disk_queue_close(disk_queue);
 
     options.ignore_environment = true;
     options.endpoint = grpc_receiver_url(receiver);
     options.protocol = TOTE_OTLP_PROTOCOL_GRPC;
-    options.retry_first_ms = 5;
-    options.retry_longest_ms = 20;
-    options.spool_directory = directory;
-    assert_int_equal(tote_otlp_send_spool(&options, FLUSH_MS, &report), TOTE_SUCCESS);
+    options.initial_backoff_ms = 5;
+    options.max_backoff_ms = 20;
+    options.disk_queue_directory = directory;
+    assert_int_equal(tote_otlp_disk_queue_send(&options, FLUSH_MS, &report), TOTE_RESULT_SUCCESS);
     snprintf(lock, sizeof lock, "%s/tote.lock", directory);
     unlink(lock);
     assert_int_equal(rmdir(directory), 0);
@@ -226,7 +226,7 @@ static tote_spool_report send_files(struct grpc_receiver *receiver, const size_t
 static void a_file_that_fails_does_not_hold_up_the_others(void **state) {
     static const size_t sizes[] = {2 * LIMIT, 100, 100, 100, 100, 100};
     struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.limit = LIMIT});
-    tote_spool_report report = send_files(receiver, sizes, TOTE_COUNT_OF(sizes));
+    tote_disk_queue_report report = send_files(receiver, sizes, TOTE_COUNT_OF(sizes));
 
     (void)state;
     assert_int_equal(report.delivered, 5);
@@ -243,7 +243,7 @@ static void a_file_that_fails_does_not_hold_up_the_others(void **state) {
 static void an_outage_that_resets_every_stream_costs_no_span(void **state) {
     static const size_t sizes[] = {LIMIT, 100, 2 * LIMIT};
     struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.resets_first = 12});
-    tote_spool_report report = send_files(receiver, sizes, TOTE_COUNT_OF(sizes));
+    tote_disk_queue_report report = send_files(receiver, sizes, TOTE_COUNT_OF(sizes));
 
     (void)state;
     assert_int_equal(report.delivered, TOTE_COUNT_OF(sizes));
@@ -268,10 +268,10 @@ static int listen_without_reading(char *url, size_t size) {
 enum { STALL_MS = 600, TRIES = 8, STALLED_BYTES = 8 << 20, MOST_WAKES = 60 };
 
 /* Returns: how often a host's loop is woken for a request that makes no progress. */
-static unsigned wakes_of_host(struct tote__transport *transport, struct tote__answer *answer) {
+static unsigned wakes_of_host(struct tote__transport *transport, struct tote__response *response) {
     unsigned wakes = 0;
 
-    while (!tote__transport_step(transport, 0, answer)) {
+    while (!tote__transport_step(transport, 0, response)) {
         struct pollfd fd = {tote__transport_descriptor(transport), POLLIN, 0};
         poll(&fd, 1, (int)tote__ms_until(tote__transport_due(transport), STALL_MS));
         wakes++;
@@ -280,10 +280,11 @@ static unsigned wakes_of_host(struct tote__transport *transport, struct tote__an
 }
 
 /* Returns: the same for a worker that waits in each step. */
-static unsigned wakes_of_worker(struct tote__transport *transport, struct tote__answer *answer) {
+static unsigned wakes_of_worker(struct tote__transport *transport,
+                                struct tote__response *response) {
     unsigned wakes = 0;
 
-    while (!tote__transport_step(transport, tote__deadline_in(STALL_MS), answer)) {
+    while (!tote__transport_step(transport, tote__deadline_in(STALL_MS), response)) {
         wakes++;
     }
     return wakes;
@@ -292,16 +293,17 @@ static unsigned wakes_of_worker(struct tote__transport *transport, struct tote__
 /* On a busy machine the time may be over before it is connected: then there is nothing to count. */
 static unsigned wakes_of(const struct tote__otlp_settings *settings, bool by_host) {
     static uint8_t bytes[STALLED_BYTES];
-    struct tote__answer answer;
+    struct tote__response response;
     unsigned wakes = 0;
 
     for (int i = 0; i < TRIES && !wakes; i++) {
         struct tote__transport *transport = tote__transport_new(settings);
         const struct tote__request request = {
             {bytes, sizeof bytes}, 1, tote__deadline_in(STALL_MS)};
-        assert_true(tote__transport_begin(transport, &request, &answer));
-        wakes = by_host ? wakes_of_host(transport, &answer) : wakes_of_worker(transport, &answer);
-        wakes = answer.outcome == TOTE__TIMED_OUT ? wakes : 0;
+        assert_true(tote__transport_begin(transport, &request, &response));
+        wakes =
+            by_host ? wakes_of_host(transport, &response) : wakes_of_worker(transport, &response);
+        wakes = response.outcome == TOTE__TIMED_OUT ? wakes : 0;
         tote__transport_free(transport);
     }
     return wakes;
@@ -459,17 +461,17 @@ static void assert_refused(const char *status, const char *cure) {
         {(const uint8_t *)"spans", 5}, 1, tote__deadline_in(FLUSH_MS)};
     struct proxy proxy = {.refusal = status};
     struct tote__otlp_settings settings;
-    struct tote__answer answer;
+    struct tote__response response;
 
     start_proxy(&proxy);
     assert_true(tote__otlp_settings_resolve(&settings, &options));
     struct tote__transport *transport = tote__transport_new(&settings);
-    assert_true(tote__transport_begin(transport, &request, &answer));
-    while (!tote__transport_step(transport, tote__deadline_in(FLUSH_MS), &answer)) {
+    assert_true(tote__transport_begin(transport, &request, &response));
+    while (!tote__transport_step(transport, tote__deadline_in(FLUSH_MS), &response)) {
     }
-    assert_int_not_equal(answer.outcome, TOTE__ANSWERED);
-    assert_non_null(strstr(answer.error, "CONNECT"));
-    assert_non_null(strstr(answer.advice, cure));
+    assert_int_not_equal(response.outcome, TOTE__RESPONDED);
+    assert_non_null(strstr(response.error, "CONNECT"));
+    assert_non_null(strstr(response.advice, cure));
     tote__transport_free(transport);
     tote__otlp_settings_clear(&settings);
     stop_proxy(&proxy);
@@ -501,6 +503,6 @@ int main(int argc, char **argv) {
         SDK_TEST(a_receiver_that_reads_nothing_costs_a_few_wake_ups),
     };
     unsetenv("http_proxy");
-    tote_set_diagnostics(ignore, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(ignore, TOTE_LEVEL_INFO, NULL);
     return RUN_TESTS(tests, argc, argv);
 }

@@ -84,7 +84,7 @@ static void assert_value_is(struct sdk_fixture *f, tote_value value, const char 
 /* Start a span with this remote parent. */
 static tote_span *start_child_of(const struct sdk_fixture *f, tote_span_context *remote,
                                  tote_span_kind kind) {
-    tote_span *parent = tote_span_new_non_recording(remote);
+    tote_span *parent = tote_span_non_recording_new(remote);
     tote_context *context = tote_context_with_span(tote_context_root(), parent);
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
 
@@ -122,7 +122,7 @@ static void span_is_written_just_like_this(void **state) {
     tote_span_add_event(span, "retry", &attempt, 1, 18);
     tote_span_add_event(span, "too many", NULL, 0, 18);
     tote_span_add_link(span, remote, NULL, 0);
-    tote_span_set_status(span, TOTE_STATUS_ERROR, "bad \"luck\"");
+    tote_span_set_status(span, TOTE_STATUS_CODE_ERROR, "bad \"luck\"");
     tote_span_end(span, 1544712661000000000U);
     char expected[2048];
     char span_id[17];
@@ -487,7 +487,7 @@ static void fill_randomly(tote_span *span, uint64_t *seed) {
             tote_span_add_link(span, tote_span_get_context(span), &attribute, 1);
             break;
         case 2:
-            tote_span_set_status(span, TOTE_STATUS_ERROR, random_text(seed, text + 256));
+            tote_span_set_status(span, TOTE_STATUS_CODE_ERROR, random_text(seed, text + 256));
             break;
         case 3:
             tote_span_update_name(span, random_text(seed, text + 256));

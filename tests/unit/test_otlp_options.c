@@ -44,7 +44,7 @@ static int start_over(void **state) {
         set_variable("TRACES_", words[i], NULL);
     }
     memset(diagnostics, 0, sizeof diagnostics);
-    tote_set_diagnostics(count, TOTE_LEVEL_DEBUG, NULL);
+    tote_diagnostics_set_handler(count, TOTE_LEVEL_DEBUG, NULL);
     return 0;
 }
 
@@ -218,8 +218,8 @@ static void an_option_wins_over_its_variable_and_leaves_the_others(void **state)
 static void relative_paths_are_those_of_the_start(void **state) {
     const tote_otlp_options options = {.struct_size = sizeof options,
                                        .client_key_file = "key.pem",
-                                       .spool_directory = "queue",
-                                       .journal_directory = "journals"};
+                                       .disk_queue_directory = "queue",
+                                       .crash_safe_directory = "crash-safe"};
     char directory[512];
     char expected[640];
 
@@ -235,21 +235,21 @@ static void relative_paths_are_those_of_the_start(void **state) {
     snprintf(expected, sizeof expected, "%s/key.pem", directory);
     assert_string_equal(settings.client_key_file, expected);
     snprintf(expected, sizeof expected, "%s/queue", directory);
-    assert_string_equal(settings.delivery.spool_directory, expected);
-    snprintf(expected, sizeof expected, "%s/journals", directory);
-    assert_string_equal(settings.delivery.journal_directory, expected);
+    assert_string_equal(settings.delivery.disk_queue_directory, expected);
+    snprintf(expected, sizeof expected, "%s/crash-safe", directory);
+    assert_string_equal(settings.delivery.crash_safe_directory, expected);
     tote__otlp_settings_clear(&settings);
 }
 
 /* An empty path is a mistake, and not the working directory. */
 static void an_empty_path_stays_empty(void **state) {
     const tote_otlp_options options = {
-        .struct_size = sizeof options, .ca_file = "", .spool_directory = ""};
+        .struct_size = sizeof options, .ca_file = "", .disk_queue_directory = ""};
 
     (void)state;
     struct tote__otlp_settings settings = resolved(&options);
     assert_string_equal(settings.ca_file, "");
-    assert_string_equal(settings.delivery.spool_directory, "");
+    assert_string_equal(settings.delivery.disk_queue_directory, "");
     tote__otlp_settings_clear(&settings);
 }
 
@@ -325,7 +325,7 @@ static void a_variable_that_cannot_be_used_counts_as_not_set(void **state) {
 /* Requirement G1, trap L41 */
 static void a_timeout_of_zero_in_the_environment_is_no_limit(void **state) {
     const tote_otlp_options unlimited = {.struct_size = sizeof unlimited,
-                                         .timeout_ms = TOTE_UNLIMITED};
+                                         .timeout_ms = TOTE_OPTION_UNLIMITED};
 
     (void)state;
     set_variable("", "TIMEOUT", "0");
@@ -438,8 +438,9 @@ static void an_endpoint_of_grpc_may_be_a_host_and_a_port(void **state) {
     tote__otlp_settings_clear(&settings);
 }
 
-static void never_called(void *self, const tote_otlp_request *request, tote_otlp_answer *answer) {
-    (void)self, (void)request, (void)answer;
+static void never_called(void *self, const tote_otlp_request *request,
+                         tote_otlp_response *response) {
+    (void)self, (void)request, (void)response;
 }
 
 /* Design 8: what cannot be had is refused, and nobody is left to think otherwise */

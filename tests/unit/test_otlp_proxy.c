@@ -24,16 +24,16 @@ static void a_proxy_that_is_away_is_named_by_its_variable(void **state) {
     setenv("http_proxy", "http://me:secret@127.0.0.1:1", 1);
     open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:4318"});
     assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NOT_CONNECTED);
-    assert_non_null(strstr(f->answer.error, "127.0.0.1 port 1 "));
-    assert_non_null(strstr(f->answer.advice, "the proxy in http_proxy"));
-    assert_null(strstr(f->answer.advice, "secret"));
+    assert_non_null(strstr(f->response.error, "127.0.0.1 port 1 "));
+    assert_non_null(strstr(f->response.advice, "the proxy in http_proxy"));
+    assert_null(strstr(f->response.advice, "secret"));
     tote__transport_free(f->transport);
     tote__otlp_settings_clear(&f->settings);
 
     setenv("no_proxy", "127.0.0.1", 1);
     open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:1"});
     assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NOT_CONNECTED);
-    assert_null(strstr(f->answer.advice, "proxy"));
+    assert_null(strstr(f->response.advice, "proxy"));
     unsetenv("no_proxy");
     unsetenv("http_proxy");
 }
@@ -50,10 +50,10 @@ static void the_password_of_a_proxy_is_in_no_error(void **state) {
     for (size_t i = 0; i < TOTE_COUNT_OF(proxies); i++) {
         setenv("http_proxy", proxies[i], 1);
         open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:1"});
-        assert_int_not_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
-        assert_string_not_equal(f->answer.error, "");
-        if (strstr(f->answer.error, "sec") || strstr(f->answer.error, "me:")) {
-            fail_msg("%s: %s", proxies[i], f->answer.error);
+        assert_int_not_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+        assert_string_not_equal(f->response.error, "");
+        if (strstr(f->response.error, "sec") || strstr(f->response.error, "me:")) {
+            fail_msg("%s: %s", proxies[i], f->response.error);
         }
         tote__transport_free(f->transport);
         tote__otlp_settings_clear(&f->settings);
@@ -70,14 +70,14 @@ static void the_proxy_is_the_one_of_the_start(void **state) {
     open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:1"});
     setenv("http_proxy", "http://127.0.0.1:1", 1);
     setenv("no_proxy", "127.0.0.1", 1);
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
     close_transport(f);
     unsetenv("http_proxy");
     unsetenv("no_proxy");
 
     open_transport(f, (tote_otlp_options){.timeout_ms = 0});
     setenv("http_proxy", "http://127.0.0.1:1", 1);
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
     unsetenv("http_proxy");
 }
 
@@ -107,13 +107,13 @@ static void a_request_does_not_read_the_environment(void **state) {
 
     name_closed_port(closed, sizeof closed);
     open_transport(f, (tote_otlp_options){.timeout_ms = 0});
-    assert_int_equal(send_without_environment(f), TOTE__ANSWERED);
+    assert_int_equal(send_without_environment(f), TOTE__RESPONDED);
     close_transport(f);
 
     char named[64]; /* libcurl knows the addresses of localhost itself */
     snprintf(named, sizeof named, "http://localhost%s", strrchr(receiver_url(f->receiver), ':'));
     open_transport(f, (tote_otlp_options){.endpoint = named});
-    assert_int_equal(send_without_environment(f), TOTE__ANSWERED);
+    assert_int_equal(send_without_environment(f), TOTE__RESPONDED);
     close_transport(f);
 
     open_transport(f, (tote_otlp_options){.endpoint = closed});
@@ -123,7 +123,7 @@ static void a_request_does_not_read_the_environment(void **state) {
     setenv("all_proxy", receiver_url(f->receiver), 1);
     open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:1"});
     unsetenv("all_proxy");
-    assert_int_equal(send_without_environment(f), TOTE__ANSWERED);
+    assert_int_equal(send_without_environment(f), TOTE__RESPONDED);
 }
 
 /* Nor does the TLS library. */
@@ -140,7 +140,7 @@ static void a_request_over_tls_does_not_read_the_environment(void **state) {
     assert_int_equal(send_without_environment(f), TOTE__TLS_FAILED);
     close_transport(f);
     open_transport(f, (tote_otlp_options){.ca_file = identity.certificate_path});
-    assert_int_equal(send_without_environment(f), TOTE__ANSWERED);
+    assert_int_equal(send_without_environment(f), TOTE__RESPONDED);
     identity_remove(&identity);
 }
 
@@ -159,7 +159,7 @@ static void a_certificate_is_found_after_a_change_of_the_directory(void **state)
     assert_int_equal(chdir(identity.folder), 0);
     open_transport(f, (tote_otlp_options){.ca_file = strrchr(identity.certificate_path, '/') + 1});
     assert_int_equal(fchdir(before), 0);
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
     close(before);
     identity_remove(&identity);
 }

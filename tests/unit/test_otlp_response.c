@@ -15,13 +15,13 @@ static struct tote__slice pack(const ProtobufCMessage *message, uint8_t *buffer)
 
 static struct tote__slice partial_success(int64_t rejected, const char *message, uint8_t *buffer) {
     Tote__Otlp__ExportTracePartialSuccess partial = TOTE__OTLP__EXPORT_TRACE_PARTIAL_SUCCESS__INIT;
-    Tote__Otlp__ExportTraceServiceResponse response =
+    Tote__Otlp__ExportTraceServiceResponse export_response =
         TOTE__OTLP__EXPORT_TRACE_SERVICE_RESPONSE__INIT;
 
     partial.rejected_spans = rejected;
     partial.error_message = (char *)(uintptr_t)message;
-    response.partial_success = &partial;
-    return pack(&response.base, buffer);
+    export_response.partial_success = &partial;
+    return pack(&export_response.base, buffer);
 }
 
 static struct tote__slice error_status(const char *message, uint8_t *buffer) {
@@ -38,80 +38,81 @@ static struct tote__slice text(const char *body) {
 
 /* Requirement G7 */
 static void a_partial_success_tells_how_many_were_rejected_and_why(void **state) {
-    struct tote__response response;
+    struct tote__export_response export_response;
     uint8_t buffer[64];
 
     (void)state;
-    assert_true(
-        tote__otlp_read_response(partial_success(3, "too old", buffer), protobuf, &response));
-    assert_int_equal(response.rejected, 3);
-    assert_string_equal(response.remark, "too old");
+    assert_true(tote__otlp_read_response(partial_success(3, "too old", buffer), protobuf,
+                                         &export_response));
+    assert_int_equal(export_response.rejected, 3);
+    assert_string_equal(export_response.message, "too old");
 
-    assert_true(tote__otlp_read_response(partial_success(0, "hint", buffer), "", &response));
-    assert_int_equal(response.rejected, 0);
-    assert_string_equal(response.remark, "hint");
-    assert_true(tote__otlp_read_response(partial_success(-1, "", buffer), protobuf, &response));
-    assert_int_equal(response.rejected, 0);
+    assert_true(tote__otlp_read_response(partial_success(0, "hint", buffer), "", &export_response));
+    assert_int_equal(export_response.rejected, 0);
+    assert_string_equal(export_response.message, "hint");
+    assert_true(
+        tote__otlp_read_response(partial_success(-1, "", buffer), protobuf, &export_response));
+    assert_int_equal(export_response.rejected, 0);
 }
 
 /* Requirement G7 */
 static void an_empty_body_says_nothing(void **state) {
-    struct tote__response response;
+    struct tote__export_response export_response;
 
     (void)state;
-    assert_true(tote__otlp_read_response(text(""), "application/json", &response));
-    assert_int_equal(response.rejected, 0);
-    assert_string_equal(response.remark, "");
+    assert_true(tote__otlp_read_response(text(""), "application/json", &export_response));
+    assert_int_equal(export_response.rejected, 0);
+    assert_string_equal(export_response.message, "");
 }
 
 /* Requirement G7: a body that cannot be read changes nothing */
 static void garbage_is_not_readable_and_says_nothing(void **state) {
-    struct tote__response response;
+    struct tote__export_response export_response;
 
     (void)state;
-    assert_false(tote__otlp_read_response(text("\x0A\x7Fgarbage"), protobuf, &response));
-    assert_int_equal(response.rejected, 0);
-    assert_false(tote__otlp_read_response(text("<html>"), "text/html", &response));
-    assert_string_equal(response.remark, "");
+    assert_false(tote__otlp_read_response(text("\x0A\x7Fgarbage"), protobuf, &export_response));
+    assert_int_equal(export_response.rejected, 0);
+    assert_false(tote__otlp_read_response(text("<html>"), "text/html", &export_response));
+    assert_string_equal(export_response.message, "");
 }
 
 /* Requirements G7, G16: whatever else is said, and however the number is written */
 static void a_partial_success_may_be_json(void **state) {
     static const char json[] = "application/json; charset=utf-8";
-    struct tote__response response;
+    struct tote__export_response export_response;
 
     (void)state;
     assert_true(tote__otlp_read_response(
         text("{\"partialSuccess\": {\"rejectedSpans\":\"3\",\"more\":[{}, 1.5e3],"
              "\"errorMessage\":\"too\\u0020old\"}}"),
-        json, &response));
-    assert_int_equal(response.rejected, 3);
-    assert_string_equal(response.remark, "too old");
+        json, &export_response));
+    assert_int_equal(export_response.rejected, 3);
+    assert_string_equal(export_response.message, "too old");
 
     assert_true(tote__otlp_read_response(text("{\"partialSuccess\":{\"rejectedSpans\":7}}"), json,
-                                         &response));
-    assert_int_equal(response.rejected, 7);
-    assert_true(tote__otlp_read_response(text("{\"ok\":1}"), json, &response));
-    assert_int_equal(response.rejected, 0);
-    assert_true(tote__otlp_read_response(text(" {} "), json, &response));
+                                         &export_response));
+    assert_int_equal(export_response.rejected, 7);
+    assert_true(tote__otlp_read_response(text("{\"ok\":1}"), json, &export_response));
+    assert_int_equal(export_response.rejected, 0);
+    assert_true(tote__otlp_read_response(text(" {} "), json, &export_response));
     assert_true(tote__otlp_read_response(
         text("{\"partialSuccess\":{\"rejectedSpans\": null,\"errorMessage\":\"ok\"}}"), json,
-        &response));
-    assert_int_equal(response.rejected, 0);
-    assert_string_equal(response.remark, "ok");
+        &export_response));
+    assert_int_equal(export_response.rejected, 0);
+    assert_string_equal(export_response.message, "ok");
 }
 
 /* Nobody can tell how many spans were rejected. */
 static void a_number_of_rejected_spans_that_is_none_is_not_readable(void **state) {
     static const char *const numbers[] = {"2.5", "1e400", "\"many\"", "true", "{}", "[2]", "\"\""};
-    struct tote__response response;
+    struct tote__export_response export_response;
     char body[128];
 
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(numbers); i++) {
         snprintf(body, sizeof body, "{\"partialSuccess\":{\"rejectedSpans\":%s}}", numbers[i]);
-        assert_false(tote__otlp_read_response(text(body), "application/json", &response));
-        assert_int_equal(response.rejected, 0);
+        assert_false(tote__otlp_read_response(text(body), "application/json", &export_response));
+        assert_int_equal(export_response.rejected, 0);
     }
 }
 
@@ -132,57 +133,59 @@ static void json_that_is_broken_is_not_readable(void **state) {
         "{\"a\":1.}",
     };
     char deep[1000];
-    struct tote__response response;
+    struct tote__export_response export_response;
 
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(broken); i++) {
-        assert_false(tote__otlp_read_response(text(broken[i]), "application/json", &response));
-        assert_int_equal(response.rejected, 0);
+        assert_false(
+            tote__otlp_read_response(text(broken[i]), "application/json", &export_response));
+        assert_int_equal(export_response.rejected, 0);
     }
     memset(deep, '[', sizeof deep - 1);
     deep[sizeof deep - 1] = '\0';
-    assert_false(tote__otlp_read_response(text(deep), "application/json", &response));
+    assert_false(tote__otlp_read_response(text(deep), "application/json", &export_response));
 }
 
 /* Requirement G11 */
 static void an_error_in_json_has_a_message(void **state) {
-    struct tote__response response;
+    struct tote__export_response export_response;
 
     (void)state;
     tote__otlp_read_error(text("{\"code\":3,\"message\":\"no such \\ud83d\\ude00 \\ud83d id\"}"),
-                          "application/json", &response);
-    assert_string_equal(response.remark, "no such \xF0\x9F\x98\x80 \xEF\xBF\xBD id");
+                          "application/json", &export_response);
+    assert_string_equal(export_response.message, "no such \xF0\x9F\x98\x80 \xEF\xBF\xBD id");
 }
 
 /* Trap L38: unpacking takes no more than the body's size and some */
 static void a_body_of_many_unknown_fields_is_not_unpacked(void **state) {
     static uint8_t fields[2 << 20];
-    struct tote__response response;
+    struct tote__export_response export_response;
 
     (void)state;
     for (size_t i = 0; i < sizeof fields; i += 2) {
         fields[i] = 0x78; /* field 15, a varint */
         fields[i + 1] = 1;
     }
-    assert_false(
-        tote__otlp_read_response((struct tote__slice){fields, sizeof fields}, protobuf, &response));
-    assert_int_equal(response.rejected, 0);
+    assert_false(tote__otlp_read_response((struct tote__slice){fields, sizeof fields}, protobuf,
+                                          &export_response));
+    assert_int_equal(export_response.rejected, 0);
 }
 
 /* Requirement G11 */
 static void an_error_is_told_by_status_or_plain_text(void **state) {
-    struct tote__response response;
+    struct tote__export_response export_response;
     uint8_t buffer[64];
 
     (void)state;
-    tote__otlp_read_error(error_status("no such tenant", buffer), protobuf, &response);
-    assert_string_equal(response.remark, "no such tenant");
-    tote__otlp_read_error(text("404 page not found\n"), "text/plain; charset=utf-8", &response);
-    assert_string_equal(response.remark, "404 page not found");
-    tote__otlp_read_error(text("<html>"), "text/html", &response);
-    assert_string_equal(response.remark, "");
-    tote__otlp_read_error(text("\x12\x7F"), protobuf, &response);
-    assert_string_equal(response.remark, "");
+    tote__otlp_read_error(error_status("no such tenant", buffer), protobuf, &export_response);
+    assert_string_equal(export_response.message, "no such tenant");
+    tote__otlp_read_error(text("404 page not found\n"), "text/plain; charset=utf-8",
+                          &export_response);
+    assert_string_equal(export_response.message, "404 page not found");
+    tote__otlp_read_error(text("<html>"), "text/html", &export_response);
+    assert_string_equal(export_response.message, "");
+    tote__otlp_read_error(text("\x12\x7F"), protobuf, &export_response);
+    assert_string_equal(export_response.message, "");
 }
 
 /* A proxy or a wrong port answers in a form of its own; what it says helps to find it. */
@@ -190,7 +193,7 @@ static void a_text_is_shown_whatever_its_content_type_says(void **state) {
     static const struct {
         const char *body;
         const char *content_type;
-        const char *remark;
+        const char *message;
     } cases[] = {
         {"tenant unknown", "", "tenant unknown"},
         {"tenant unknown", "application/octet-stream", "tenant unknown"},
@@ -203,40 +206,40 @@ static void a_text_is_shown_whatever_its_content_type_says(void **state) {
         {"<html><body>\x01\x02", "text/html", ""},
         {"\x1F\x8B\x08 compressed", "text/plain", ""},
     };
-    struct tote__response response;
+    struct tote__export_response export_response;
 
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(cases); i++) {
-        tote__otlp_read_error(text(cases[i].body), cases[i].content_type, &response);
-        assert_string_equal(response.remark, cases[i].remark);
+        tote__otlp_read_error(text(cases[i].body), cases[i].content_type, &export_response);
+        assert_string_equal(export_response.message, cases[i].message);
     }
 }
 
 /* Requirement G11: a log may be a terminal */
-static void a_remark_is_one_printable_line(void **state) {
-    struct tote__response response;
+static void a_message_is_one_printable_line(void **state) {
+    struct tote__export_response export_response;
     uint8_t buffer[64];
 
     (void)state;
     tote__otlp_read_error(error_status("\x1B[2Jline\nline\xC2\x9Bm\xFFh\xC3\xA9\x7F", buffer),
-                          protobuf, &response);
-    assert_string_equal(response.remark, " [2Jline line m\xEF\xBF\xBDh\xC3\xA9");
+                          protobuf, &export_response);
+    assert_string_equal(export_response.message, " [2Jline line m\xEF\xBF\xBDh\xC3\xA9");
 }
 
 /* Requirement G11 */
-static void a_long_remark_is_cut_between_code_points(void **state) {
-    struct tote__response response;
+static void a_long_message_is_cut_between_code_points(void **state) {
+    struct tote__export_response export_response;
     char body[2001] = {0};
 
     (void)state;
     for (size_t i = 0; i < sizeof body - 1; i += 2) {
         memcpy(body + i, "\xC3\xA9", 2);
     }
-    tote__otlp_read_error(text(body), "text/plain", &response);
-    assert_int_equal(strlen(response.remark), 254);
+    tote__otlp_read_error(text(body), "text/plain", &export_response);
+    assert_int_equal(strlen(export_response.message), 254);
     memset(body, 0xFF, sizeof body - 1);
-    tote__otlp_read_error(text(body), "text/plain", &response);
-    assert_int_equal(strlen(response.remark), 255);
+    tote__otlp_read_error(text(body), "text/plain", &export_response);
+    assert_int_equal(strlen(export_response.message), 255);
 }
 
 int main(int argc, char **argv) {
@@ -251,8 +254,8 @@ int main(int argc, char **argv) {
         TEST(a_body_of_many_unknown_fields_is_not_unpacked),
         TEST(an_error_is_told_by_status_or_plain_text),
         TEST(a_text_is_shown_whatever_its_content_type_says),
-        TEST(a_remark_is_one_printable_line),
-        TEST(a_long_remark_is_cut_between_code_points),
+        TEST(a_message_is_one_printable_line),
+        TEST(a_long_message_is_cut_between_code_points),
     };
     return RUN_TESTS(tests, argc, argv);
 }

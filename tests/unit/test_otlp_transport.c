@@ -14,7 +14,7 @@
 #include <zlib.h>
 
 #include "identity.h"
-#include "otlp/transport/incoming.h"
+#include "otlp/transport/response_reader.h"
 #include "otlp/transport/transport.h"
 #include "receiver.h"
 #include "tote/internal/clock.h"
@@ -28,8 +28,8 @@ static void a_request_says_what_it_is_and_who_sent_it(void **state) {
 
     open_transport(f, (tote_otlp_options){.protocol = TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF});
 
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
-    assert_int_equal(f->answer.status, 200);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(f->response.status, 200);
     struct received request = receiver_request(f->receiver, 0);
     assert_string_equal(request.method, "POST");
     assert_string_equal(request.path, "/v1/traces");
@@ -51,7 +51,7 @@ static void headers_of_the_program_go_out_and_may_replace_the_user_agent(void **
 
     open_transport(f, (tote_otlp_options){.headers = headers, .header_count = 3});
 
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
     assert_string_equal(receiver_header(f->receiver, 0, "user-agent"), "MyDistro/1");
     assert_string_equal(receiver_header(f->receiver, 0, "authorization"), "Basic eA==");
     assert_string_equal(receiver_header(f->receiver, 0, "x-empty"), "");
@@ -64,7 +64,7 @@ static void twenty_requests_use_one_connection(void **state) {
     open_transport(f, (tote_otlp_options){.timeout_ms = 0});
 
     for (int i = 0; i < 20; i++) {
-        assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+        assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
     }
     assert_int_equal(receiver_wait(f->receiver, 20), 20);
     assert_int_equal(receiver_connection_count(f->receiver), 1);
@@ -78,7 +78,7 @@ static void a_compressed_body_is_the_same_after_inflating(void **state) {
 
     open_transport(f, (tote_otlp_options){.compression = TOTE_OTLP_COMPRESSION_GZIP});
     send_text(f, "the first request", in_seconds(10));
-    assert_int_equal(send_text(f, "spans and spans and spans", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(send_text(f, "spans and spans and spans", in_seconds(10)), TOTE__RESPONDED);
 
     struct received request = receiver_request(f->receiver, 1);
     assert_string_equal(receiver_header(f->receiver, 1, "content-encoding"), "gzip");
@@ -92,34 +92,35 @@ static void a_compressed_body_is_the_same_after_inflating(void **state) {
 }
 
 /* Requirements G8, G9 */
-static void an_answer_comes_with_status_body_and_headers(void **state) {
+static void a_response_comes_with_status_body_and_headers(void **state) {
     struct fixture *f = *state;
 
     open_transport(f, (tote_otlp_options){.timeout_ms = 0});
-    receiver_set_answer(f->receiver, (struct receiver_answer){
-                                         .status = 503,
-                                         .headers = {"Content-Type: text/plain", "Retry-After: 7"},
-                                         .body = "busy",
-                                         .body_size = 4});
+    receiver_set_response(
+        f->receiver,
+        (struct receiver_response){.status = 503,
+                                   .headers = {"Content-Type: text/plain", "Retry-After: 7"},
+                                   .body = "busy",
+                                   .body_size = 4});
 
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
-    assert_int_equal(f->answer.status, 503);
-    assert_int_equal(f->answer.body.size, 4);
-    assert_memory_equal(f->answer.body.at, "busy", 4);
-    assert_string_equal(f->answer.content_type, "text/plain");
-    assert_string_equal(f->answer.retry_after, "7");
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(f->response.status, 503);
+    assert_int_equal(f->response.body.size, 4);
+    assert_memory_equal(f->response.body.at, "busy", 4);
+    assert_string_equal(f->response.content_type, "text/plain");
+    assert_string_equal(f->response.retry_after, "7");
 }
 
 /* Requirement G3: the specification knows no redirects, and a body may not go elsewhere */
-static void a_redirect_is_an_answer_and_not_followed(void **state) {
+static void a_redirect_is_a_response_and_not_followed(void **state) {
     struct fixture *f = *state;
 
     open_transport(f, (tote_otlp_options){.timeout_ms = 0});
-    receiver_set_answer(f->receiver,
-                        (struct receiver_answer){.status = 307, .headers = {"Location: /other"}});
+    receiver_set_response(
+        f->receiver, (struct receiver_response){.status = 307, .headers = {"Location: /other"}});
 
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
-    assert_int_equal(f->answer.status, 307);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(f->response.status, 307);
     assert_int_equal(receiver_wait(f->receiver, 1), 1);
 }
 
@@ -132,18 +133,18 @@ static void a_refused_connection_is_told_from_a_lost_one(void **state) {
     open_transport(f, (tote_otlp_options){.endpoint = url});
 
     assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NOT_CONNECTED);
-    assert_int_equal(f->answer.status, 0);
-    assert_true(strlen(f->answer.error) > 0);
+    assert_int_equal(f->response.status, 0);
+    assert_true(strlen(f->response.error) > 0);
 }
 
 /* Requirement G8 */
-static void a_connection_closed_without_an_answer_is_reported_as_that(void **state) {
+static void a_connection_closed_without_a_response_is_reported_as_that(void **state) {
     struct fixture *f = *state;
 
     open_transport(f, (tote_otlp_options){.timeout_ms = 0});
-    receiver_set_answer(f->receiver, (struct receiver_answer){.manner = RECEIVER_CLOSES});
+    receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_CLOSES});
 
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NO_ANSWER);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NO_RESPONSE);
 }
 
 /* Requirement G7: the receiver has the spans once it says 200 */
@@ -151,12 +152,12 @@ static void a_status_counts_although_its_body_is_cut_off(void **state) {
     struct fixture *f = *state;
 
     open_transport(f, (tote_otlp_options){.timeout_ms = 0});
-    receiver_set_answer(
-        f->receiver, (struct receiver_answer){.manner = RECEIVER_CLOSES_MIDWAY, .body_size = 1000});
+    receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_CLOSES_MIDWAY,
+                                                                  .body_size = 1000});
 
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
-    assert_int_equal(f->answer.status, 200);
-    assert_int_equal(f->answer.body.size, 500);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(f->response.status, 200);
+    assert_int_equal(f->response.body.size, 500);
 }
 
 /* A server of one connection, that sends these bytes after the request, and ends the connection. */
@@ -228,7 +229,7 @@ static enum tote__outcome send_to_raw(struct fixture *f, struct raw_server serve
 }
 
 /* Spec: RFC 9110 section 15.2, a client waits for a final response after an interim one */
-static void an_interim_response_before_a_lost_connection_is_no_answer(void **state) {
+static void an_interim_response_before_a_lost_connection_is_no_response(void **state) {
     static const char *const interims[] = {
         "HTTP/1.1 100 Continue\r\n\r\n",
         "HTTP/1.1 102 Processing\r\n\r\n",
@@ -240,33 +241,33 @@ static void an_interim_response_before_a_lost_connection_is_no_answer(void **sta
 
     for (size_t i = 0; i < TOTE_COUNT_OF(interims); i++) {
         assert_int_equal(send_to_raw(f, (struct raw_server){.bytes = interims[i]}),
-                         TOTE__NO_ANSWER);
+                         TOTE__NO_RESPONSE);
         assert_int_equal(send_to_raw(f, (struct raw_server){.bytes = interims[i], .resets = true}),
-                         TOTE__NO_ANSWER);
+                         TOTE__NO_RESPONSE);
     }
 }
 
 /* Too many headers: libcurl gives up, each version with a result of its own. */
-static void an_interim_response_before_endless_headers_is_no_answer(void **state) {
+static void an_interim_response_before_endless_headers_is_no_response(void **state) {
     struct fixture *f = *state;
     const struct raw_server server = {.bytes = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 X\r\n",
                                       .repeated = 20000};
 
-    assert_int_not_equal(send_to_raw(f, server), TOTE__ANSWERED);
+    assert_int_not_equal(send_to_raw(f, server), TOTE__RESPONDED);
 }
 
-static void a_final_response_after_an_interim_one_is_the_answer(void **state) {
+static void a_final_response_after_an_interim_one_is_the_response(void **state) {
     struct fixture *f = *state;
     const struct raw_server server = {
         .bytes = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 400 Bad\r\nContent-Length: 9\r\n\r\nx",
         .resets = true};
 
-    assert_int_equal(send_to_raw(f, server), TOTE__ANSWERED);
-    assert_int_equal(f->answer.status, 400);
+    assert_int_equal(send_to_raw(f, server), TOTE__RESPONDED);
+    assert_int_equal(f->response.status, 400);
 }
 
 /* Spec: RFC 9112 section 8, a response is incomplete if its header section has not ended */
-static void a_response_that_is_cut_off_in_its_headers_is_no_answer(void **state) {
+static void a_response_that_is_cut_off_in_its_headers_is_no_response(void **state) {
     static const char *const cut[] = {
         "HTTP/1.1 20",
         "HTTP/1.1 200 OK\r\n",
@@ -278,7 +279,7 @@ static void a_response_that_is_cut_off_in_its_headers_is_no_answer(void **state)
     struct fixture *f = *state;
 
     for (size_t i = 0; i < TOTE_COUNT_OF(cut); i++) {
-        assert_int_equal(send_to_raw(f, (struct raw_server){.bytes = cut[i]}), TOTE__NO_ANSWER);
+        assert_int_equal(send_to_raw(f, (struct raw_server){.bytes = cut[i]}), TOTE__NO_RESPONSE);
     }
 }
 
@@ -287,7 +288,7 @@ static void a_receiver_that_hangs_costs_no_more_than_the_deadline(void **state) 
     struct fixture *f = *state;
 
     open_transport(f, (tote_otlp_options){.timeout_ms = 0});
-    receiver_set_answer(f->receiver, (struct receiver_answer){.manner = RECEIVER_HANGS});
+    receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
 
     uint64_t begin = tote__clock_monotonic();
     assert_int_equal(send_text(f, "spans", begin + ns_per_s), TOTE__TIMED_OUT);
@@ -300,8 +301,8 @@ static void a_receiver_that_drips_costs_no_more_than_the_deadline(void **state) 
     struct fixture *f = *state;
 
     open_transport(f, (tote_otlp_options){.timeout_ms = 0});
-    receiver_set_answer(f->receiver,
-                        (struct receiver_answer){.manner = RECEIVER_DRIPS, .body_size = 1000000});
+    receiver_set_response(
+        f->receiver, (struct receiver_response){.manner = RECEIVER_DRIPS, .body_size = 1000000});
 
     uint64_t begin = tote__clock_monotonic();
     assert_int_equal(send_text(f, "spans", begin + ns_per_s), TOTE__TIMED_OUT);
@@ -309,17 +310,17 @@ static void a_receiver_that_drips_costs_no_more_than_the_deadline(void **state) 
 }
 
 /* Requirement G6, trap L38 */
-static void an_answer_over_the_limit_is_not_read_to_its_end(void **state) {
+static void a_response_over_the_limit_is_not_read_to_its_end(void **state) {
     struct fixture *f = *state;
 
     open_transport(f, (tote_otlp_options){.timeout_ms = 0});
-    receiver_set_answer(f->receiver, (struct receiver_answer){.body_size = 5 << 20});
-    assert_int_equal(send_text(f, "spans", in_seconds(30)), TOTE__ANSWER_TOO_LARGE);
-    assert_true(f->answer.body.size <= 4 << 20);
+    receiver_set_response(f->receiver, (struct receiver_response){.body_size = 5 << 20});
+    assert_int_equal(send_text(f, "spans", in_seconds(30)), TOTE__RESPONSE_TOO_LARGE);
+    assert_true(f->response.body.size <= 4 << 20);
 
-    receiver_set_answer(f->receiver, (struct receiver_answer){.body_size = 4 << 20});
-    assert_int_equal(send_text(f, "spans", in_seconds(30)), TOTE__ANSWERED);
-    assert_int_equal(f->answer.body.size, 4 << 20);
+    receiver_set_response(f->receiver, (struct receiver_response){.body_size = 4 << 20});
+    assert_int_equal(send_text(f, "spans", in_seconds(30)), TOTE__RESPONDED);
+    assert_int_equal(f->response.body.size, 4 << 20);
 }
 
 static void *send_without_deadline(void *arg) {
@@ -335,14 +336,14 @@ static void an_interrupt_ends_a_send_and_all_later_ones(void **state) {
     pthread_t thread;
 
     open_transport(f, (tote_otlp_options){.timeout_ms = 0});
-    receiver_set_answer(f->receiver, (struct receiver_answer){.manner = RECEIVER_HANGS});
+    receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     assert_int_equal(pthread_create(&thread, NULL, send_without_deadline, f), 0);
     assert_int_equal(receiver_wait(f->receiver, 1), 1);
 
     tote__transport_interrupt(f->transport);
 
     pthread_join(thread, NULL);
-    assert_int_equal(f->answer.outcome, TOTE__INTERRUPTED);
+    assert_int_equal(f->response.outcome, TOTE__INTERRUPTED);
     assert_int_equal(send_text(f, "spans", UINT64_MAX), TOTE__INTERRUPTED);
 }
 
@@ -360,7 +361,7 @@ static void a_unix_socket_is_an_endpoint(void **state) {
     assert_non_null(receiver);
     open_transport(f, (tote_otlp_options){.endpoint = endpoint});
 
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
     assert_string_equal(receiver_request(receiver, 0).path, "/v1/traces");
 
     receiver_stop(receiver);
@@ -374,8 +375,8 @@ static void a_missing_unix_socket_is_named(void **state) {
 
     open_transport(f, (tote_otlp_options){.endpoint = "unix:/tmp/no/such/socket"});
     assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NOT_CONNECTED);
-    assert_non_null(strstr(f->answer.error, "socket /tmp/no/such/socket: No such file"));
-    assert_non_null(strstr(f->answer.advice, "check the path"));
+    assert_non_null(strstr(f->response.error, "socket /tmp/no/such/socket: No such file"));
+    assert_non_null(strstr(f->response.advice, "check the path"));
 }
 
 enum { MOST_DESCRIPTORS = 256 };
@@ -423,8 +424,8 @@ static void send_without_descriptors(struct fixture *f) {
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 
     assert_true(outcome == TOTE__NOT_SENT || outcome == TOTE__NOT_CONNECTED);
-    assert_non_null(strstr(f->answer.error, "Too many open files"));
-    assert_non_null(strstr(f->answer.advice, "RLIMIT_NOFILE"));
+    assert_non_null(strstr(f->response.error, "Too many open files"));
+    assert_non_null(strstr(f->response.advice, "RLIMIT_NOFILE"));
 }
 
 /* Both for the transport's own descriptors and for the socket. */
@@ -434,7 +435,7 @@ static void a_process_without_free_descriptors_is_reported_as_that(void **state)
     open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:1"});
     send_without_descriptors(f);
     assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NOT_CONNECTED);
-    assert_null(strstr(f->answer.error, "Too many open files"));
+    assert_null(strstr(f->response.error, "Too many open files"));
     send_without_descriptors(f);
 }
 
@@ -444,24 +445,24 @@ static void a_receiver_that_requires_a_client_certificate_names_its_variable(voi
                                 "tlsv13 alert certificate required, errno 0";
 
     (void)state;
-    assert_non_null(strstr(tote__incoming_advice(CURLE_RECV_ERROR, error),
+    assert_non_null(strstr(tote__response_reader_advice(CURLE_RECV_ERROR, error),
                            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"));
-    assert_non_null(strstr(tote__incoming_advice(CURLE_SSL_CONNECT_ERROR,
-                                                 "OpenSSL/3.0.19: error:0A000410:SSL "
-                                                 "routines::sslv3 alert handshake failure"),
+    assert_non_null(strstr(tote__response_reader_advice(CURLE_SSL_CONNECT_ERROR,
+                                                        "OpenSSL/3.0.19: error:0A000410:SSL "
+                                                        "routines::sslv3 alert handshake failure"),
                            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"));
-    assert_string_equal(tote__incoming_advice(CURLE_RECV_ERROR, "Recv failure"), "");
+    assert_string_equal(tote__response_reader_advice(CURLE_RECV_ERROR, "Recv failure"), "");
 }
 
 static void an_expired_certificate_is_to_be_renewed(void **state) {
     (void)state;
     assert_non_null(
-        strstr(tote__incoming_advice(CURLE_PEER_FAILED_VERIFICATION,
-                                     "SSL certificate problem: certificate has expired"),
+        strstr(tote__response_reader_advice(CURLE_PEER_FAILED_VERIFICATION,
+                                            "SSL certificate problem: certificate has expired"),
                "renew"));
     assert_non_null(
-        strstr(tote__incoming_advice(CURLE_PEER_FAILED_VERIFICATION,
-                                     "SSL certificate problem: self-signed certificate"),
+        strstr(tote__response_reader_advice(CURLE_PEER_FAILED_VERIFICATION,
+                                            "SSL certificate problem: self-signed certificate"),
                "OTEL_EXPORTER_OTLP_CERTIFICATE"));
 }
 
@@ -469,10 +470,10 @@ static void an_expired_certificate_is_to_be_renewed(void **state) {
 static void a_tls_handshake_that_does_not_end_has_a_cure_of_its_own(void **state) {
     (void)state;
     assert_non_null(
-        strstr(tote__incoming_advice(CURLE_OPERATION_TIMEDOUT, "SSL connection timeout"),
+        strstr(tote__response_reader_advice(CURLE_OPERATION_TIMEDOUT, "SSL connection timeout"),
                "does not finish the TLS handshake"));
-    assert_string_equal(tote__incoming_advice(CURLE_OPERATION_TIMEDOUT, "Connection timed out"),
-                        "");
+    assert_string_equal(
+        tote__response_reader_advice(CURLE_OPERATION_TIMEDOUT, "Connection timed out"), "");
 }
 
 /* Returns: what the child's sends came to. */
@@ -483,7 +484,7 @@ static int send_in_child(struct fixture *f, int times) {
     if (child == 0) {
         bool is_well = true;
         for (int i = 0; i < times; i++) {
-            is_well &= send_text(f, "child", in_seconds(10)) == TOTE__ANSWERED;
+            is_well &= send_text(f, "child", in_seconds(10)) == TOTE__RESPONDED;
         }
         tote__transport_free(f->transport);
         _exit(is_well ? 0 : 1);
@@ -497,12 +498,12 @@ static void a_forked_child_and_its_parent_both_send_afterwards(void **state) {
     struct fixture *f = *state;
 
     open_transport(f, (tote_otlp_options){.timeout_ms = 0});
-    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__RESPONDED);
 
     assert_int_equal(send_in_child(f, 2), 0);
-    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__RESPONDED);
     assert_int_equal(send_in_child(f, 0), 0);
-    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__RESPONDED);
 
     assert_int_equal(receiver_wait(f->receiver, 5), 5);
     assert_int_equal(receiver_connection_count(f->receiver), 2);
@@ -525,7 +526,7 @@ static void tls_needs_a_certificate_that_is_trusted(void **state) {
     tote__transport_free(f->transport);
     tote__otlp_settings_clear(&f->settings);
     open_transport(f, (tote_otlp_options){.ca_file = identity.certificate_path});
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
     identity_remove(&identity);
 }
 
@@ -556,9 +557,9 @@ static void a_renewed_certificate_is_read_again(void **state) {
     open_transport(f, (tote_otlp_options){.ca_file = identity.certificate_path});
     assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__TLS_FAILED);
     replace_file(identity.certificate_path, identity.certificate);
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
     unlink(identity.certificate_path); /* between two versions of it */
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
     replace_file(identity.certificate_path, other.certificate);
     assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__TLS_FAILED);
     identity_remove(&identity);
@@ -577,18 +578,23 @@ static void a_prepared_transport_reads_a_certificate_when_it_is_prepared_again(v
     receiver_stop(f->receiver);
     f->receiver = receiver_start_tls(identity.certificate, identity.key);
     open_transport(f, (tote_otlp_options){.ca_file = identity.certificate_path});
-    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true), TOTE_SUCCESS);
+    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true),
+                     TOTE_RESULT_SUCCESS);
     replace_file(identity.certificate_path, other.certificate);
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
-    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true), TOTE_SUCCESS);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true),
+                     TOTE_RESULT_SUCCESS);
     assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__TLS_FAILED);
     replace_file(identity.certificate_path, identity.certificate);
-    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true), TOTE_SUCCESS);
-    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true), TOTE_SUCCESS);
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true),
+                     TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true),
+                     TOTE_RESULT_SUCCESS);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
     unlink(identity.certificate_path);
-    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true), TOTE_FAILURE);
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true),
+                     TOTE_RESULT_FAILURE);
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
     identity_remove(&identity);
     identity_remove(&other);
 }
@@ -604,13 +610,13 @@ static void a_forked_child_leaves_the_tls_session_of_its_parent_alone(void **sta
     receiver_stop(f->receiver);
     f->receiver = receiver_start_tls(identity.certificate, identity.key);
     open_transport(f, (tote_otlp_options){.ca_file = identity.certificate_path});
-    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__RESPONDED);
 
     assert_int_equal(send_in_child(f, 2), 0);
     assert_int_equal(receiver_connection_count(f->receiver), 2);
-    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__RESPONDED);
     assert_int_equal(send_in_child(f, 0), 0);
-    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__ANSWERED);
+    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__RESPONDED);
 
     assert_int_equal(receiver_connection_count(f->receiver), 2);
     identity_remove(&identity);
@@ -622,18 +628,18 @@ int main(int argc, char **argv) {
         TEST_WITH_RECEIVER(headers_of_the_program_go_out_and_may_replace_the_user_agent),
         TEST_WITH_RECEIVER(twenty_requests_use_one_connection),
         TEST_WITH_RECEIVER(a_compressed_body_is_the_same_after_inflating),
-        TEST_WITH_RECEIVER(an_answer_comes_with_status_body_and_headers),
-        TEST_WITH_RECEIVER(a_redirect_is_an_answer_and_not_followed),
+        TEST_WITH_RECEIVER(a_response_comes_with_status_body_and_headers),
+        TEST_WITH_RECEIVER(a_redirect_is_a_response_and_not_followed),
         TEST_WITH_RECEIVER(a_refused_connection_is_told_from_a_lost_one),
-        TEST_WITH_RECEIVER(a_connection_closed_without_an_answer_is_reported_as_that),
+        TEST_WITH_RECEIVER(a_connection_closed_without_a_response_is_reported_as_that),
         TEST_WITH_RECEIVER(a_status_counts_although_its_body_is_cut_off),
-        TEST_WITH_RECEIVER(an_interim_response_before_a_lost_connection_is_no_answer),
-        TEST_WITH_RECEIVER(an_interim_response_before_endless_headers_is_no_answer),
-        TEST_WITH_RECEIVER(a_final_response_after_an_interim_one_is_the_answer),
-        TEST_WITH_RECEIVER(a_response_that_is_cut_off_in_its_headers_is_no_answer),
+        TEST_WITH_RECEIVER(an_interim_response_before_a_lost_connection_is_no_response),
+        TEST_WITH_RECEIVER(an_interim_response_before_endless_headers_is_no_response),
+        TEST_WITH_RECEIVER(a_final_response_after_an_interim_one_is_the_response),
+        TEST_WITH_RECEIVER(a_response_that_is_cut_off_in_its_headers_is_no_response),
         TEST_WITH_RECEIVER(a_receiver_that_hangs_costs_no_more_than_the_deadline),
         TEST_WITH_RECEIVER(a_receiver_that_drips_costs_no_more_than_the_deadline),
-        TEST_WITH_RECEIVER(an_answer_over_the_limit_is_not_read_to_its_end),
+        TEST_WITH_RECEIVER(a_response_over_the_limit_is_not_read_to_its_end),
         TEST_WITH_RECEIVER(an_interrupt_ends_a_send_and_all_later_ones),
         TEST_WITH_RECEIVER(a_unix_socket_is_an_endpoint),
         TEST_WITH_RECEIVER(a_missing_unix_socket_is_named),

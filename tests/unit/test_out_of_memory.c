@@ -18,7 +18,7 @@
 #include "global_sdk.h"
 #include "otlp/encode/encode.h"
 #include "tote/diagnostics.h"
-#include "tote/exporters/memory.h"
+#include "tote/exporters/in_memory.h"
 #include "tote/internal/pool.h"
 #include "tote/processors.h"
 #include "tote/scope.h"
@@ -87,19 +87,19 @@ static void ignore_diagnostic(tote_level level, const char *component, const cha
     (void)level, (void)component, (void)message, (void)user_data;
 }
 
-static tote_memory *ended_spans; /* NULL: no SDK */
+static tote_in_memory_spans *ended_spans; /* NULL: no SDK */
 
 static void visit_sdk(struct tour *tour) {
-    tote_memory *spans = tote_memory_new();
-    tote_sdk *sdk = tote_memory_sdk_start(spans);
+    tote_in_memory_spans *spans = tote_in_memory_spans_new();
+    tote_sdk *sdk = tote_in_memory_sdk_start(spans);
 
     tour->has_sdk = true;
     tour_all(tour);
-    if (tote_memory_get_count(spans) < 4) {
+    if (tote_in_memory_spans_get_count(spans) < 4) {
         tour->surprise = "spans were exported";
     }
     tote_sdk_close(&sdk, 1000);
-    tote_memory_unref(spans);
+    tote_in_memory_spans_unref(spans);
 }
 
 /* Returns: how many allocations failed; for none of them, `tour` tells what went wrong. */
@@ -111,7 +111,7 @@ static long run_with_failure_at(long n, bool fails_on, void (*visit)(struct tour
     visit(tour);
     atomic_store(&memory.fails_on, false);
     atomic_store(&memory.countdown, -1);
-    tote_memory_clear(ended_spans);
+    tote_in_memory_spans_clear(ended_spans);
     return atomic_load(&memory.failures);
 }
 
@@ -156,15 +156,15 @@ static void every_allocation_may_fail_without_an_sdk(void **state) {
 /* Design: guest rules, out of memory */
 static void every_allocation_may_fail_with_an_sdk(void **state) {
     (void)state;
-    ended_spans = tote_memory_new();
-    tote_sdk *sdk = tote_memory_sdk_start(ended_spans);
+    ended_spans = tote_in_memory_spans_new();
+    tote_sdk *sdk = tote_in_memory_sdk_start(ended_spans);
 
     for (size_t i = 0; i < tour_stop_count; i++) {
         print_message("  %s\n", tour_stops[i].name);
         assert_survives(tour_stops[i].visit, true);
     }
     tote_sdk_close(&sdk, 1000);
-    tote_memory_unref(ended_spans);
+    tote_in_memory_spans_unref(ended_spans);
     ended_spans = NULL;
 }
 
@@ -183,16 +183,17 @@ static void pass_on(void *self, const tote_span_data *span) {
 /* A program's own processors that export: one is wrapped and driven by the host. */
 static void visit_processors(struct tour *tour) {
     static const tote_span_processor_ops ops = {.struct_size = sizeof ops, .on_end = pass_on};
-    tote_memory *spans = tote_memory_new();
+    tote_in_memory_spans *spans = tote_in_memory_spans_new();
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
-    batch.mode = TOTE_EXPORT_MODE_BY_HOST;
+    batch.mode = TOTE_EXPORT_MODE_HOST_DRIVEN;
     batch.ignore_environment = true;
-    tote_span_processor *inner = tote_batch_processor_new(tote_memory_exporter_new(spans), &batch);
+    tote_span_processor *inner =
+        tote_span_processor_batch_new(tote_span_exporter_in_memory_new(spans), &batch);
     tote_span_processor *processors[] = {
-        tote_span_processor_wrap(inner, &ops, &inner),
-        tote_simple_processor_new(tote_memory_exporter_new(spans)),
+        tote_span_processor_wrapper_new(inner, &ops, &inner),
+        tote_span_processor_simple_new(tote_span_exporter_in_memory_new(spans)),
     };
     options.ignore_environment = true;
     options.resource_detectors = "none";
@@ -202,10 +203,10 @@ static void visit_processors(struct tour *tour) {
     tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "work", NULL);
     tote_span_close(&span);
     tote_sdk_close(&sdk, 1000);
-    if (tote_memory_get_count(spans) < 2) {
+    if (tote_in_memory_spans_get_count(spans) < 2) {
         tour->surprise = "both processors exported";
     }
-    tote_memory_unref(spans);
+    tote_in_memory_spans_unref(spans);
 }
 
 /* Design: guest rules, out of memory */
@@ -247,12 +248,12 @@ static void visit_links(struct tour *tour) {
 /* Design: guest rules, out of memory */
 static void every_allocation_may_fail_as_a_link_is_read(void **state) {
     (void)state;
-    ended_spans = tote_memory_new();
-    tote_sdk *sdk = tote_memory_sdk_start(ended_spans);
+    ended_spans = tote_in_memory_spans_new();
+    tote_sdk *sdk = tote_in_memory_sdk_start(ended_spans);
 
     assert_survives(visit_links, true);
     tote_sdk_close(&sdk, 1000);
-    tote_memory_unref(ended_spans);
+    tote_in_memory_spans_unref(ended_spans);
     ended_spans = NULL;
 }
 
@@ -291,8 +292,8 @@ static void end_span_to_encode(const char *scope) {
     const tote_span_id span_id = {{1}};
     tote_trace_state *trace_state = tote_trace_state_from_header("vendor=1", 8);
     tote_span_context *remote = tote_span_context_new(&trace_id, &span_id, 1, trace_state, true);
-    tote_span *parent = tote_span_new_non_recording(remote);
-    tote_context *context = tote_context_with_span(NULL, parent);
+    tote_span *parent = tote_span_non_recording_new(remote);
+    tote_context *context = tote_context_with_span(tote_context_current(), parent);
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
 
     options.parent = context;
@@ -324,30 +325,30 @@ static void visit_read_span(struct tour *tour) {
     assert_true(!has_name || strcmp(name, "work") == 0);
     tote_span_data_get_attributes(data, &count);
     assert_true(!count || count == attributes_to_read);
-    tote_span_data *copy = tote_span_data_ref(data);
+    tote_span_data *copy = tote_span_data_copy(data);
     tote__read_span_clear(&span);
     if (!copy || !has_name || count != attributes_to_read ||
         strcmp(tote_span_data_get_name(copy), "work") != 0 ||
         !tote_span_data_get_context(copy)->trace_state) {
         tour->surprise = "the span that was read";
     }
-    tote_span_data_unref(copy);
+    tote_span_data_free(copy);
 }
 
 /* Design: guest rules, out of memory */
 static void every_allocation_may_fail_as_spans_are_encoded_and_read(void **state) {
     (void)state;
-    ended_spans = tote_memory_new();
-    tote_sdk *sdk = tote_memory_sdk_start(ended_spans);
+    ended_spans = tote_in_memory_spans_new();
+    tote_sdk *sdk = tote_in_memory_sdk_start(ended_spans);
     char name[16];
 
     for (size_t i = 0; i < ENCODED_SPANS; i++) {
         snprintf(name, sizeof name, "scope %zu", i % ENCODED_SCOPES);
         end_span_to_encode(name);
     }
-    assert_int_equal(tote_memory_get_count(ended_spans), ENCODED_SPANS);
+    assert_int_equal(tote_in_memory_spans_get_count(ended_spans), ENCODED_SPANS);
     for (size_t i = 0; i < ENCODED_SPANS; i++) {
-        encoded[i] = tote_span_data_ref(tote_memory_get_at(ended_spans, i));
+        encoded[i] = tote_span_data_copy(tote_in_memory_spans_get_at(ended_spans, i));
     }
     assert_survives(visit_encoding, true);
     assert_survives(visit_json, true);
@@ -357,10 +358,10 @@ static void every_allocation_may_fail_as_spans_are_encoded_and_read(void **state
     assert_survives(visit_read_span, true);
     tote__arena_clear(&arena);
     for (size_t i = 0; i < ENCODED_SPANS; i++) {
-        tote_span_data_unref(encoded[i]);
+        tote_span_data_free(encoded[i]);
     }
     tote_sdk_close(&sdk, 1000);
-    tote_memory_unref(ended_spans);
+    tote_in_memory_spans_unref(ended_spans);
     ended_spans = NULL;
 }
 
@@ -409,9 +410,9 @@ int main(int argc, char **argv) {
 
     atomic_store(&memory.countdown, -1);
     tote__pools_keep = false;
-    if (!tote_set_allocator(&allocator)) {
+    if (!tote_allocator_set(&allocator)) {
         return 1;
     }
-    tote_set_diagnostics(ignore_diagnostic, TOTE_LEVEL_DEBUG, NULL);
+    tote_diagnostics_set_handler(ignore_diagnostic, TOTE_LEVEL_DEBUG, NULL);
     return RUN_TESTS(tests, argc, argv);
 }

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tote/exporters/memory.h"
+#include "tote/exporters/in_memory.h"
 #include "tote/processors.h"
 
 /* A processor that wraps another one; a span whose name begins with "health" is dropped. */
@@ -24,7 +24,7 @@ struct filter {
 
 /* An SDK with processors of the program; the environment applies unless a test says otherwise. */
 struct fixture {
-    tote_memory *memory;
+    tote_in_memory_spans *memory;
     tote_sdk_options options;
     struct filter filter;
     tote_batch_options batch; /* driven by the host, so that nothing is exported by itself */
@@ -47,14 +47,14 @@ static int set_up(void **state) {
     struct fixture *f = calloc(1, sizeof *f);
 
     assert_non_null(f);
-    f->memory = tote_memory_new();
+    f->memory = tote_in_memory_spans_new();
     f->options = (tote_sdk_options)TOTE_SDK_OPTIONS_INIT;
-    f->options.not_global = true;
+    f->options.skip_global_registration = true;
     f->options.resource_detectors = "none";
     f->batch = (tote_batch_options)TOTE_BATCH_OPTIONS_INIT;
-    f->batch.mode = TOTE_EXPORT_MODE_BY_HOST;
+    f->batch.mode = TOTE_EXPORT_MODE_HOST_DRIVEN;
     f->batch.schedule_delay_ms = AN_HOUR_MS;
-    tote_set_diagnostics(keep_diagnostic, TOTE_LEVEL_INFO, f);
+    tote_diagnostics_set_handler(keep_diagnostic, TOTE_LEVEL_INFO, f);
     *state = f;
     return 0;
 }
@@ -63,8 +63,8 @@ static int tear_down(void **state) {
     struct fixture *f = *state;
 
     tote_sdk_close(&f->sdk, SAFETY_NET_MS);
-    tote_memory_unref(f->memory);
-    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    tote_in_memory_spans_unref(f->memory);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
     unsetenv("OTEL_BSP_MAX_QUEUE_SIZE");
     unsetenv("OTEL_SDK_DISABLED");
     free(f);
@@ -99,7 +99,7 @@ static tote_stats stats_of(const struct fixture *f) {
 }
 
 static tote_span_processor *memory_batch(const struct fixture *f) {
-    return tote_batch_processor_new(tote_memory_exporter_new(f->memory), &f->batch);
+    return tote_span_processor_batch_new(tote_span_exporter_in_memory_new(f->memory), &f->batch);
 }
 
 static void redact(void *self, tote_span *span) {
@@ -111,7 +111,7 @@ static void pass_on(void *self, const tote_span_data *span) {
     struct filter *filter = self;
 
     if (filter->keeps) {
-        filter->kept = tote_span_data_ref(span);
+        filter->kept = tote_span_data_copy(span);
     } else if (strncmp(tote_span_data_get_name(span), "health", 6) != 0) {
         tote_span_processor_on_end(filter->inner, span);
     }
@@ -132,7 +132,7 @@ static const tote_span_processor_ops filter_ops = {
 
 static tote_span_processor *wrapped(struct filter *filter, tote_span_processor *inner) {
     filter->inner = inner;
-    return tote_span_processor_wrap(inner, &filter_ops, filter);
+    return tote_span_processor_wrapper_new(inner, &filter_ops, filter);
 }
 
 /* Spec: trace/sdk.md#onending, trace/sdk.md#onendspan */
@@ -144,10 +144,10 @@ static void a_wrapping_processor_drops_and_redacts_before_the_queue(void **state
     end_span(f, "health");
     end_span(f, "work");
     assert_int_equal(stats_of(f).ended, 1);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
-    assert_int_equal(tote_memory_get_count(f->memory), 1);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), 1);
     const tote_value *secret =
-        tote_span_data_get_attribute(tote_memory_find(f->memory, "work"), "secret");
+        tote_span_data_get_attribute(tote_in_memory_spans_find(f->memory, "work"), "secret");
     char text[32];
     assert_non_null(secret);
     tote_value_to_text(*secret, text, sizeof text);
@@ -179,13 +179,13 @@ static void count_end(void *self, const tote_span_data *span) {
 static tote_result count_flush(void *self, uint32_t timeout_ms) {
     (void)timeout_ms;
     ((struct counting *)self)->flushes++;
-    return TOTE_FAILURE;
+    return TOTE_RESULT_FAILURE;
 }
 
 static tote_result count_shutdown(void *self, uint32_t timeout_ms) {
     (void)timeout_ms;
     ((struct counting *)self)->shutdowns++;
-    return TOTE_TIMED_OUT;
+    return TOTE_RESULT_TIMEOUT;
 }
 
 static void count_destroy(void *self) {
@@ -202,8 +202,8 @@ static void a_wrapping_processor_without_functions_passes_everything_on(void **s
     struct fixture *f = *state;
     struct counting counts = {0};
     tote_span_processor *inner = tote_span_processor_new(&counting_ops, &counts);
-    tote_span_processor *middle = tote_span_processor_wrap(inner, &nothing, NULL);
-    tote_span_processor *outer = tote_span_processor_wrap(middle, &nothing, NULL);
+    tote_span_processor *middle = tote_span_processor_wrapper_new(inner, &nothing, NULL);
+    tote_span_processor *outer = tote_span_processor_wrapper_new(middle, &nothing, NULL);
     f->options.exporters = &(tote_span_exporter *){NULL};
     f->options.exporter_count = 1;
     start(f, &outer, 1);
@@ -212,9 +212,9 @@ static void a_wrapping_processor_without_functions_passes_everything_on(void **s
     assert_int_equal(counts.starts, 1);
     assert_int_equal(counts.endings, 1);
     assert_int_equal(counts.ends, 1);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_FAILURE);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_FAILURE);
     assert_int_equal(counts.flushes, 1);
-    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_TIMED_OUT);
+    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_RESULT_TIMEOUT);
     assert_int_equal(counts.shutdowns, 1);
     assert_int_equal(counts.destroys, 1);
 }
@@ -230,13 +230,13 @@ static void a_wrapping_processor_can_call_each_function_of_the_other(void **stat
 
     tote_span_processor_on_start(inner, span, tote_context_root());
     tote_span_processor_on_ending(inner, span);
-    tote_span_data *data = tote_span_data_ref(tote_span_get_data(span));
+    tote_span_data *data = tote_span_data_copy(tote_span_get_data(span));
     tote_span_close(&span);
     tote_span_processor_on_end(inner, data);
-    tote_span_data_unref(data);
+    tote_span_data_free(data);
     assert_int_equal(counts.starts + counts.endings + counts.ends, 3);
-    assert_int_equal(tote_span_processor_force_flush(inner, 0), TOTE_FAILURE);
-    assert_int_equal(tote_span_processor_shutdown(inner, 0), TOTE_TIMED_OUT);
+    assert_int_equal(tote_span_processor_force_flush(inner, 0), TOTE_RESULT_FAILURE);
+    assert_int_equal(tote_span_processor_shutdown(inner, 0), TOTE_RESULT_TIMEOUT);
     assert_int_equal(counts.flushes + counts.shutdowns, 2);
     tote_span_processor_free(inner);
     assert_int_equal(counts.destroys, 1);
@@ -245,51 +245,51 @@ static void a_wrapping_processor_can_call_each_function_of_the_other(void **stat
 /* Each exporter has a queue of its own: one exports each span at once, the other by the host. */
 static void two_exporters_have_settings_of_their_own(void **state) {
     struct fixture *f = *state;
-    tote_memory *later = tote_memory_new();
+    tote_in_memory_spans *later = tote_in_memory_spans_new();
     tote_span_processor *processors[] = {
-        tote_simple_processor_new(tote_memory_exporter_new(f->memory)),
-        tote_batch_processor_new(tote_memory_exporter_new(later), &f->batch),
+        tote_span_processor_simple_new(tote_span_exporter_in_memory_new(f->memory)),
+        tote_span_processor_batch_new(tote_span_exporter_in_memory_new(later), &f->batch),
     };
     start(f, processors, TOTE_COUNT_OF(processors));
 
     end_span(f, "work");
-    assert_int_equal(tote_memory_get_count(f->memory), 1);
-    assert_int_equal(tote_memory_get_count(later), 0);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), 1);
+    assert_int_equal(tote_in_memory_spans_get_count(later), 0);
     tote_stats stats = stats_of(f);
     assert_int_equal(stats.ended, 2);
     assert_int_equal(stats.exported, 1);
-    assert_int_equal(stats.waiting, 1);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
-    assert_int_equal(tote_memory_get_count(later), 1);
-    tote_memory_unref(later);
+    assert_int_equal(stats.queued, 1);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote_in_memory_spans_get_count(later), 1);
+    tote_in_memory_spans_unref(later);
 }
 
-/* Contract of processors.h: TOTE_EXPORT_MODE_AT_END makes a simple processor */
+/* Contract of processors.h: TOTE_EXPORT_MODE_SIMPLE makes a simple processor */
 static void a_batch_processor_that_exports_at_the_end_is_a_simple_one(void **state) {
     struct fixture *f = *state;
-    f->batch.mode = TOTE_EXPORT_MODE_AT_END;
+    f->batch.mode = TOTE_EXPORT_MODE_SIMPLE;
     tote_span_processor *processor = memory_batch(f);
     start(f, &processor, 1);
 
     end_span(f, "work");
-    assert_int_equal(tote_memory_get_count(f->memory), 1);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), 1);
 }
 
 /* Contract of sdk.h: tote_sdk_poll() drives each batch processor, wrapped or not */
 static void the_host_drives_a_wrapped_processor(void **state) {
     struct fixture *f = *state;
-    f->batch.schedule_delay_ms = TOTE_NOTHING;
+    f->batch.schedule_delay_ms = TOTE_OPTION_ZERO;
     tote_span_processor *processor = wrapped(&f->filter, memory_batch(f));
     start(f, &processor, 1);
 
     assert_true(tote_sdk_get_poll_fd(f->sdk) >= 0);
     assert_true(tote_sdk_get_poll_timeout_ms(f->sdk) >= 0);
     end_span(f, "work");
-    assert_int_equal(stats_of(f).waiting, 1);
-    for (int i = 0; i < 100 && stats_of(f).waiting; i++) {
+    assert_int_equal(stats_of(f).queued, 1);
+    for (int i = 0; i < 100 && stats_of(f).queued; i++) {
         tote_sdk_poll(f->sdk);
     }
-    assert_int_equal(tote_memory_get_count(f->memory), 1);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), 1);
     assert_int_equal(stats_of(f).exported, 1);
 }
 
@@ -332,7 +332,7 @@ static void a_wrapped_processor_gets_its_thread_from_the_sdks_factory(void **sta
     const tote_thread_factory factory = {sizeof factory, start_host_thread, join_host_thread,
                                          &host};
     struct fixture *f = *state;
-    f->batch.mode = TOTE_EXPORT_MODE_BY_WORKER;
+    f->batch.mode = TOTE_EXPORT_MODE_WORKER;
     f->options.thread_factory = &factory;
     tote_span_processor *processor = wrapped(&f->filter, memory_batch(f));
 
@@ -340,10 +340,10 @@ static void a_wrapped_processor_gets_its_thread_from_the_sdks_factory(void **sta
     start(f, &processor, 1);
     assert_int_equal(host.started, 1);
     end_span(f, "work");
-    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     assert_int_equal(host.started, 1);
     assert_int_equal(host.joined, 1);
-    assert_int_equal(tote_memory_get_count(f->memory), 1);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), 1);
 }
 
 /* Spec: configuration/sdk-environment-variables.md#general-sdk-configuration */
@@ -352,17 +352,17 @@ static void a_disabled_sdk_makes_no_thread(void **state) {
     const tote_thread_factory factory = {sizeof factory, start_host_thread, join_host_thread,
                                          &host};
     struct fixture *f = *state;
-    f->batch.mode = TOTE_EXPORT_MODE_BY_WORKER;
+    f->batch.mode = TOTE_EXPORT_MODE_WORKER;
     f->options.thread_factory = &factory;
     setenv("OTEL_SDK_DISABLED", "true", 1);
     tote_span_processor *processor = memory_batch(f);
     start(f, &processor, 1);
 
     end_span(f, "work");
-    assert_int_equal(tote_sdk_prepare(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
-    assert_int_equal(tote_sdk_after_fork_child(f->sdk, false), TOTE_SUCCESS);
-    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_prepare(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote_sdk_after_fork_child(f->sdk, false), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote_sdk_close(&f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     assert_int_equal(host.started, 0);
 }
 
@@ -371,21 +371,21 @@ static size_t prepared;
 static tote_result prepare_exporter(void *self, uint32_t timeout_ms, bool may_make_thread) {
     (void)self, (void)timeout_ms, (void)may_make_thread;
     prepared++;
-    return TOTE_TIMED_OUT;
+    return TOTE_RESULT_TIMEOUT;
 }
 
 /* Contract of sdk.h: tote_sdk_prepare() reaches each exporter */
 static void the_exporter_of_a_wrapped_processor_is_prepared(void **state) {
     static const struct tote__exporter_extras extras = {.prepare = prepare_exporter};
     struct fixture *f = *state;
-    tote_span_exporter *exporter = tote_memory_exporter_new(f->memory);
+    tote_span_exporter *exporter = tote_span_exporter_in_memory_new(f->memory);
     exporter->extras = &extras;
     tote_span_processor *processor =
-        wrapped(&f->filter, tote_batch_processor_new(exporter, &f->batch));
+        wrapped(&f->filter, tote_span_processor_batch_new(exporter, &f->batch));
     start(f, &processor, 1);
 
     prepared = 0;
-    assert_int_equal(tote_sdk_prepare(f->sdk, SAFETY_NET_MS), TOTE_TIMED_OUT);
+    assert_int_equal(tote_sdk_prepare(f->sdk, SAFETY_NET_MS), TOTE_RESULT_TIMEOUT);
     assert_int_equal(prepared, 1);
 }
 
@@ -398,15 +398,15 @@ static void a_child_adopts_the_queue_of_a_wrapped_processor(void **state) {
     end_span(f, "work");
     pid_t child = fork();
     if (child == 0) {
-        bool is_adopted = tote_sdk_after_fork_child(f->sdk, true) == TOTE_SUCCESS &&
-                          tote_sdk_force_flush(f->sdk, SAFETY_NET_MS) == TOTE_SUCCESS;
-        _exit(is_adopted ? (int)tote_memory_get_count(f->memory) : 99);
+        bool is_adopted = tote_sdk_after_fork_child(f->sdk, true) == TOTE_RESULT_SUCCESS &&
+                          tote_sdk_force_flush(f->sdk, SAFETY_NET_MS) == TOTE_RESULT_SUCCESS;
+        _exit(is_adopted ? (int)tote_in_memory_spans_get_count(f->memory) : 99);
     }
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 1);
-    assert_int_equal(tote_memory_get_count(f->memory), 0);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), 0);
 }
 
 /* How many of three spans find no place in the queue. */
@@ -448,7 +448,7 @@ static void no_exporter_is_added_to_a_processor_that_exports(void **state) {
 /* Contract of sdk.h: what a filter would have kept back does not leave the process without it */
 static void no_exporter_is_added_for_a_processor_that_could_not_be_made(void **state) {
     struct fixture *f = *state;
-    tote_span_processor *processor = wrapped(&f->filter, tote_batch_processor_new(NULL, NULL));
+    tote_span_processor *processor = wrapped(&f->filter, tote_span_processor_batch_new(NULL, NULL));
     assert_null(processor);
     assert_int_equal(f->filter.destroyed, 1);
     start(f, &processor, 1);
@@ -461,7 +461,7 @@ static void *pass_kept_on(void *arg) {
     struct filter *filter = arg;
 
     tote_span_processor_on_end(filter->inner, filter->kept);
-    tote_span_data_unref(filter->kept);
+    tote_span_data_free(filter->kept);
     return NULL;
 }
 
@@ -477,8 +477,8 @@ static void a_kept_span_is_passed_on_by_another_thread(void **state) {
     assert_int_equal(stats_of(f).ended, 0);
     assert_int_equal(pthread_create(&thread, NULL, pass_kept_on, &f->filter), 0);
     pthread_join(thread, NULL);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
-    assert_non_null(tote_memory_find(f->memory, "work"));
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
+    assert_non_null(tote_in_memory_spans_find(f->memory, "work"));
 }
 
 /* Contract of span_processor.h: only ended spans of processors are passed on */
@@ -493,8 +493,8 @@ static void a_span_that_is_open_or_read_from_a_record_is_not_processed(void **st
     assert_non_null(strstr(f->diagnostic, "has not ended"));
     assert_int_equal(stats_of(f).ended, 0);
     tote_span_close(&span);
-    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_SUCCESS);
-    tote_span_processor_on_end(processor, tote_memory_find(f->memory, "open"));
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
+    tote_span_processor_on_end(processor, tote_in_memory_spans_find(f->memory, "open"));
     assert_int_equal(f->diagnostics, 2);
     assert_non_null(strstr(f->diagnostic, "comes from an exporter"));
     assert_int_equal(stats_of(f).ended, 1);
@@ -508,13 +508,13 @@ static void without_a_processor_nothing_is_done(void **state) {
     tote_span_processor_on_start(NULL, NULL, NULL);
     tote_span_processor_on_ending(NULL, NULL);
     tote_span_processor_on_end(NULL, NULL);
-    assert_int_equal(tote_span_processor_force_flush(NULL, 1), TOTE_SUCCESS);
-    assert_int_equal(tote_span_processor_shutdown(NULL, 1), TOTE_SUCCESS);
-    assert_null(tote_simple_processor_new(NULL));
-    assert_null(tote_batch_processor_new(NULL, NULL));
-    assert_null(tote_span_processor_wrap(NULL, &filter_ops, &filter));
+    assert_int_equal(tote_span_processor_force_flush(NULL, 1), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote_span_processor_shutdown(NULL, 1), TOTE_RESULT_SUCCESS);
+    assert_null(tote_span_processor_simple_new(NULL));
+    assert_null(tote_span_processor_batch_new(NULL, NULL));
+    assert_null(tote_span_processor_wrapper_new(NULL, &filter_ops, &filter));
     assert_int_equal(filter.destroyed, 1);
-    assert_null(tote_span_processor_wrap(NULL, NULL, NULL));
+    assert_null(tote_span_processor_wrapper_new(NULL, NULL, NULL));
 }
 
 /* Contract of span_processor.h: a processor is taken always */
@@ -522,8 +522,8 @@ static void what_is_wrapped_is_released_if_the_wrapping_one_is_not_made(void **s
     struct counting counts = {0};
 
     (void)state;
-    assert_null(
-        tote_span_processor_wrap(tote_span_processor_new(&counting_ops, &counts), NULL, NULL));
+    assert_null(tote_span_processor_wrapper_new(tote_span_processor_new(&counting_ops, &counts),
+                                                NULL, NULL));
     assert_int_equal(counts.destroys, 1);
 }
 
@@ -534,8 +534,8 @@ static void a_processor_that_is_not_used_is_released_with_its_exporter(void **st
 
     (void)state;
     test_exporter_init(&exporter);
-    made[0] = tote_batch_processor_new(test_exporter_new(&exporter), NULL);
-    made[1] = tote_simple_processor_new(test_exporter_new(&exporter));
+    made[0] = tote_span_processor_batch_new(test_exporter_new(&exporter), NULL);
+    made[1] = tote_span_processor_simple_new(test_exporter_new(&exporter));
     tote_span_processor_free(made[0]);
     tote_span_processor_free(made[1]);
     assert_int_equal(exporter.destroys, 2);

@@ -76,7 +76,7 @@ static void the_global_propagator_does_nothing_until_one_is_set(void **state) {
 
 /* Requirement E5 */
 static void the_global_propagator_is_referenced_and_can_be_taken_back(void **state) {
-    tote_propagator *propagator = tote_propagator_new_tracecontext();
+    tote_propagator *propagator = tote_propagator_tracecontext_new();
 
     (void)state;
     use(propagator);
@@ -131,7 +131,7 @@ static void a_suppressed_context_does_not_touch_the_carrier(void **state) {
     struct carrier carrier = {.count = 0};
 
     (void)state;
-    use(tote_propagator_new_tracecontext());
+    use(tote_propagator_tracecontext_new());
     tote_context *context = extract_one("traceparent", PARENT "01");
     tote_context *suppressed = tote_context_with_suppression(context);
     tote_inject(suppressed, &carrier, &carrier_setter);
@@ -145,10 +145,10 @@ static void null_injects_what_is_current(void **state) {
     struct carrier carrier = {.count = 0};
 
     (void)state;
-    use(tote_propagator_new_tracecontext());
+    use(tote_propagator_tracecontext_new());
     tote_context *context = extract_one("traceparent", PARENT "03");
     tote_context_token token = tote_context_attach(context);
-    tote_inject(NULL, &carrier, &carrier_setter);
+    tote_inject(tote_context_current(), &carrier, &carrier_setter);
     tote_context_detach(token);
     assert_string_equal(carrier_get(&carrier, "traceparent"), PARENT "03");
     tote_context_unref(context);
@@ -163,7 +163,7 @@ static void tracestate_is_kept_up_to_its_legal_maximum(void **state) {
     char *list = malloc(LONGEST + 1);
 
     (void)state;
-    use(tote_propagator_new_tracecontext());
+    use(tote_propagator_tracecontext_new());
     memset(list, 'x', LONGEST + 1);
     for (int i = 0; i < 32; i++) {
         list[i * 514] = (char)('0' + i / 10);
@@ -185,7 +185,7 @@ static void ten_megabytes_of_tracestate_leave_the_trace_alone(void **state) {
     char *list = malloc(size);
 
     (void)state;
-    use(tote_propagator_new_tracecontext());
+    use(tote_propagator_tracecontext_new());
     memset(list, 'a', size);
     assert_null(passed_tracestate(list, size));
     memset(list, ',', size);
@@ -198,7 +198,7 @@ static void a_getter_passes_only_headers_of_the_name(void **state) {
     struct carrier carrier = {.count = 0};
 
     (void)state;
-    use(tote_propagator_new_tracecontext());
+    use(tote_propagator_tracecontext_new());
     carrier_add(&carrier, "traceparent2", PARENT "00");
     carrier_add(&carrier, "TRACEPARENT", PARENT "01");
     carrier_add(&carrier, "x", "y");
@@ -229,12 +229,12 @@ static void a_visitor_that_wants_no_more_is_called_no_more(void **state) {
     unsigned visits = 0;
 
     (void)state;
-    tote_getter_get_all(&deaf, NULL, "key", stop_at_once, &visits);
+    tote_text_map_getter_get_all(&deaf, NULL, "key", stop_at_once, &visits);
     assert_int_equal(visits, 1);
-    tote_getter_get_all(NULL, NULL, "key", stop_at_once, &visits);
-    tote_getter_get_all(&deaf, NULL, "key", NULL, &visits);
+    tote_text_map_getter_get_all(NULL, NULL, "key", stop_at_once, &visits);
+    tote_text_map_getter_get_all(&deaf, NULL, "key", NULL, &visits);
     assert_int_equal(visits, 1);
-    tote_getter_get_all(&deaf, NULL, NULL, stop_at_once, &visits); /* of any name */
+    tote_text_map_getter_get_all(&deaf, NULL, NULL, stop_at_once, &visits); /* of any name */
     assert_int_equal(visits, 2);
 }
 
@@ -294,7 +294,7 @@ static void null_is_accepted_everywhere(void **state) {
 /* The contract of tote_inject_headers() */
 static void headers_go_to_an_array_and_come_from_one(void **state) {
     tote_header headers[8];
-    static char buffer[TOTE_INJECT_BYTES];
+    static char buffer[TOTE_INJECT_BUFFER_BYTES];
 
     (void)state;
     use(tote_propagator_from_names("tracecontext,baggage"));
@@ -335,24 +335,24 @@ static void a_header_that_does_not_fit_is_left_out_whole_and_reported(void **sta
 
 /* Requirement E2: set replaces. */
 static void two_propagators_of_one_header_write_it_once(void **state) {
-    tote_propagator *both[] = {tote_propagator_new_tracecontext(),
-                               tote_propagator_new_tracecontext()};
+    tote_propagator *both[] = {tote_propagator_tracecontext_new(),
+                               tote_propagator_tracecontext_new()};
     tote_header headers[8];
     char buffer[512];
 
     (void)state;
-    use(tote_propagator_new_composite(both, 2));
+    use(tote_propagator_composite_new(both, 2));
     tote_context *context = extract_one("traceparent", PARENT "01");
     assert_int_equal(tote_inject_headers(context, headers, 8, buffer, sizeof buffer), 1);
     assert_string_equal(headers[0].value, PARENT "01");
     tote_context_unref(context);
 }
 
-/* The contract of TOTE_INJECT_BYTES */
+/* The contract of TOTE_INJECT_BUFFER_BYTES */
 static void the_longest_headers_fit_into_the_promised_buffer(void **state) {
     enum { MEMBERS = 32, MEMBER = 514 };
     tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
-    static char list[MEMBERS * MEMBER], value[15358], buffer[TOTE_INJECT_BYTES];
+    static char list[MEMBERS * MEMBER], value[15358], buffer[TOTE_INJECT_BUFFER_BYTES];
     tote_header headers[16];
 
     (void)state;
@@ -360,12 +360,12 @@ static void the_longest_headers_fit_into_the_promised_buffer(void **state) {
     tote_baggage_propagator_options none = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
     const char *no_name = NULL;
     none.allowed_names = &no_name; /* a list of none: the trace alone */
-    assert_true(tote_xray_register());
+    assert_true(tote_propagator_xray_register());
     tote_propagator *all[] = {
-        tote_propagator_new_tracecontext(), tote_propagator_new_baggage(&options),
-        tote_propagator_from_names("b3,b3multi,opencensus,xray"), tote_propagator_new_jaeger(&none),
-        tote_propagator_new_ot_trace(&none)};
-    use(tote_propagator_new_composite(all, TOTE_COUNT_OF(all)));
+        tote_propagator_tracecontext_new(), tote_propagator_baggage_new(&options),
+        tote_propagator_from_names("b3,b3multi,opencensus,xray"), tote_propagator_jaeger_new(&none),
+        tote_propagator_ot_trace_new(&none)};
+    use(tote_propagator_composite_new(all, TOTE_COUNT_OF(all)));
     memset(value, 'v', sizeof value);
     memset(list, 'x', sizeof list);
     for (int i = 0; i < MEMBERS; i++) {

@@ -55,7 +55,7 @@ static const tote_text_map_setter setter = {sizeof setter, set_nothing};
 
 static void *inject_on_and_on(void *arg) {
     while (!atomic_load(&is_over)) {
-        tote_inject(NULL, arg, &setter);
+        tote_inject(tote_context_current(), arg, &setter);
         tote_propagator_unref(tote_propagator_ref_global());
     }
     return NULL;
@@ -117,7 +117,7 @@ static void inject_until_told(void *self, const tote_context *context, void *car
 }
 
 static void *inject_once(void *arg) {
-    tote_inject(NULL, arg, &setter);
+    tote_inject(tote_context_current(), arg, &setter);
     return NULL;
 }
 
@@ -164,7 +164,7 @@ static void a_propagator_may_replace_itself(void **state) {
     (void)state;
     tote_propagator_set_global(propagator);
     tote_propagator_unref(propagator);
-    tote_inject(NULL, NULL, &setter);
+    tote_inject(tote_context_current(), NULL, &setter);
     assert_null(tote_propagator_ref_global());
     tote_propagator_set_global(NULL);
 }

@@ -42,7 +42,7 @@ static void end_full_span(struct sdk_fixture *f) {
     const tote_span_id span_id = {{0xB7}};
     tote_trace_state *trace_state = tote_trace_state_from_header("foo=1,bar=2", 11);
     tote_span_context *remote = tote_span_context_new(&trace_id, &span_id, 3, trace_state, true);
-    tote_span *parent = tote_span_new_non_recording(remote);
+    tote_span *parent = tote_span_non_recording_new(remote);
     tote_context *context = tote_context_with_span(tote_context_root(), parent);
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
     const tote_attribute of_event = {"key", everything()};
@@ -60,7 +60,7 @@ static void end_full_span(struct sdk_fixture *f) {
     tote_span_add_link(span, remote, &of_event, 1);
     tote_span_add_link(span, tote_span_get_context(span), NULL, 0);
     tote_span_add_link(span, remote, NULL, 0);
-    tote_span_set_status(span, TOTE_STATUS_ERROR, "bad");
+    tote_span_set_status(span, TOTE_STATUS_CODE_ERROR, "bad");
     tote_span_end(span, 19);
     tote_span_unref(span);
     tote_context_unref(context);
@@ -258,7 +258,7 @@ static void assert_within_bound(struct sdk_fixture *f, size_t length) {
     text[length] = '\0';
     tote_span *span = tote_tracer_start_span(f->tracer, text, NULL);
     tote_span_set_attribute(span, "text", tote_string(text));
-    tote_span_set_status(span, TOTE_STATUS_ERROR, text);
+    tote_span_set_status(span, TOTE_STATUS_CODE_ERROR, text);
     const struct span *ended = tote__span_of_data(tote_span_get_data(span));
     tote_span_end(span, UINT64_MAX);
     size_t most = tote__record_most_bytes(ended);
@@ -292,19 +292,19 @@ static void a_reference_outlives_the_bytes_that_were_borrowed(void **state) {
     read_span(&read, f->spans[0], &arena);
     assert_string_equal(tote_span_data_get_name(data_of(&read)), "GET /\xC3\xA9");
 
-    tote_span_data *kept = tote_span_data_ref(data_of(&read));
+    tote_span_data *kept = tote_span_data_copy(data_of(&read));
     assert_non_null(kept);
     assert_ptr_not_equal(kept, data_of(&read));
-    tote_span_data_unref((tote_span_data *)&read); /* counts nothing */
+    tote_span_data_free((tote_span_data *)&read); /* counts nothing */
     tote__read_span_clear(&read);
     memset(&read, CANARY, sizeof read);
     tote__arena_clear(&arena);
     assert_same_span(f->spans[0], kept);
-    tote_span_data *again = tote_span_data_ref(kept);
+    tote_span_data *again = tote_span_data_copy(kept);
     assert_ptr_equal(again, kept);
-    tote_span_data_unref(kept);
+    tote_span_data_free(kept);
     assert_same_span(f->spans[0], again);
-    tote_span_data_unref(again);
+    tote_span_data_free(again);
 }
 
 static void *compare_in_thread(void *arg) {
@@ -364,7 +364,7 @@ static void bytes_that_are_no_span_are_read_as_far_as_they_are_one(void **state)
     assert_false(tote__trace_id_is_valid(&context->trace_id));
     assert_memory_equal(&context->span_id, &span_id, sizeof span_id);
     assert_int_equal(tote_span_data_get_kind(span), TOTE_SPAN_KIND_INTERNAL);
-    assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_UNSET);
+    assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_UNSET);
     assert_string_equal(tote_span_data_get_name(span), "");
     tote__read_span_clear(&read);
 

@@ -93,7 +93,7 @@ static struct {
     size_t spans;
 } receiver;
 
-static void answer(void *self, const tote_otlp_request *request, tote_otlp_answer *out) {
+static void response(void *self, const tote_otlp_request *request, tote_otlp_response *out) {
     (void)self;
     receiver.requests++;
     if (request->body_size > receiver.limit) {
@@ -110,16 +110,17 @@ static void ignore(tote_level level, const char *component, const char *message,
 }
 
 static tote_span_exporter *new_exporter(tote_otlp_protocol protocol, size_t limit) {
-    static const tote_otlp_transport transport = {.struct_size = sizeof transport, .send = answer};
+    static const tote_otlp_transport transport = {.struct_size = sizeof transport,
+                                                  .send = response};
     tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
 
-    tote_set_diagnostics(ignore, TOTE_LEVEL_NONE, NULL);
+    tote_diagnostics_set_handler(ignore, TOTE_LEVEL_NONE, NULL);
     memset(&receiver, 0, sizeof receiver);
     receiver.limit = limit;
     options.ignore_environment = true;
     options.protocol = protocol;
     options.transport = &transport;
-    return tote_otlp_exporter_new(&options);
+    return tote_span_exporter_otlp_new(&options);
 }
 
 static tote_stats send_batch(tote_otlp_protocol protocol, size_t limit, size_t large) {

@@ -39,7 +39,7 @@ static const tote_value *find(uint32_t index, const char *key) {
 static const char *find_text(uint32_t index, const char *key) {
     const tote_value *value = find(index, key);
 
-    return value && value->type == TOTE_TYPE_STRING ? value->as.string : NULL;
+    return value && value->type == TOTE_VALUE_TYPE_STRING ? value->as.string : NULL;
 }
 
 /* What a row of the file says is there, must be there, and nothing else. */
@@ -334,7 +334,7 @@ static const tote_value *see_value(const char *key) {
 static const char *see_text(const char *key) {
     const tote_value *value = see_value(key);
 
-    return value && value->type == TOTE_TYPE_STRING ? value->as.string : "";
+    return value && value->type == TOTE_VALUE_TYPE_STRING ? value->as.string : "";
 }
 
 /* What a process says about itself. */

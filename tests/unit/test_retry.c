@@ -14,19 +14,19 @@
 #include "tote/internal/clock.h"
 
 enum { RESET = 1 }; /* instead of a status: the stream was reset */
-enum { MOST_ANSWERS = 16, TIMEOUT_MS = 10000, DAY_MS = 86400 * 1000 };
+enum { MOST_RESPONSES = 16, TIMEOUT_MS = 10000, DAY_MS = 86400 * 1000 };
 
 /* A status of HTTP, and Retry-After in seconds; -1: none. */
-struct answer {
+struct response {
     int status;
     int retry_after;
 };
 
 static struct {
-    struct answer answers[MOST_ANSWERS]; /* the last one stays */
-    size_t answer_count;
+    struct response responses[MOST_RESPONSES]; /* the last one stays */
+    size_t response_count;
     size_t attempts;
-    uint64_t times[MOST_ANSWERS]; /* of the attempts */
+    uint64_t times[MOST_RESPONSES]; /* of the attempts */
     tote_span_exporter *exporter;
 } receiver;
 
@@ -45,28 +45,28 @@ static size_t take(void *self, const tote_span_batch *batch, tote_export_outcome
     return tote_span_batch_get_count(batch);
 }
 
-static tote_export_state answer(void *self, const tote_export_step *asked,
-                                tote_export_outcome *outcome) {
-    const struct answer *next =
-        &receiver.answers[tote__min(receiver.attempts, receiver.answer_count - 1)];
+static tote_export_state response(void *self, const tote_export_step *asked,
+                                  tote_export_outcome *outcome) {
+    const struct response *next =
+        &receiver.responses[tote__min(receiver.attempts, receiver.response_count - 1)];
     static char reason[16];
 
     (void)self, (void)asked;
-    receiver.times[tote__min(receiver.attempts++, MOST_ANSWERS - 1)] = tote__clock_monotonic();
+    receiver.times[tote__min(receiver.attempts++, MOST_RESPONSES - 1)] = tote__clock_monotonic();
     outcome->span_count = 3;
     if (next->status == 200) {
-        return TOTE_EXPORT_STATE_OVER;
+        return TOTE_EXPORT_STATE_COMPLETED;
     }
     snprintf(reason, sizeof reason, "%d", next->status);
-    outcome->result = TOTE_FAILURE;
+    outcome->result = TOTE_RESULT_FAILURE;
     outcome->failure = next->status == 400     ? TOTE_EXPORT_FAILURE_REJECTED
                        : next->status == RESET ? TOTE_EXPORT_FAILURE_STREAM_RESET
                                                : TOTE_EXPORT_FAILURE_UNAVAILABLE;
-    outcome->names_wait = next->retry_after >= 0;
-    outcome->wait_ms = outcome->names_wait ? (uint64_t)next->retry_after * 1000 : 0;
+    outcome->has_retry_after = next->retry_after >= 0;
+    outcome->retry_after_ms = outcome->has_retry_after ? (uint64_t)next->retry_after * 1000 : 0;
     outcome->reason = reason;
     outcome->advice = "; see to it";
-    return TOTE_EXPORT_STATE_OVER;
+    return TOTE_EXPORT_STATE_COMPLETED;
 }
 
 static size_t forget(void *self) {
@@ -79,18 +79,18 @@ static uint64_t never(void *self) {
     return TOTE__NEVER;
 }
 
-static void will_answer(int status, const char *retry_after) {
-    receiver.answers[receiver.answer_count++] =
-        (struct answer){status, retry_after ? atoi(retry_after) : -1};
+static void will_respond(int status, const char *retry_after) {
+    receiver.responses[receiver.response_count++] =
+        (struct response){status, retry_after ? atoi(retry_after) : -1};
 }
 
 static void open_with(struct tote__delivery_settings settings) {
     static const tote_span_exporter_ops ops = {
-        .struct_size = sizeof ops, .deliver = take, .step = answer, .due = never, .save = forget};
+        .struct_size = sizeof ops, .deliver = take, .step = response, .due = never, .save = forget};
 
     settings.destination = "the receiver";
     settings.timeout_ms = settings.timeout_ms ? settings.timeout_ms : TIMEOUT_MS;
-    settings.retry_longest_ms = settings.retry_longest_ms ? settings.retry_longest_ms : 30000;
+    settings.max_backoff_ms = settings.max_backoff_ms ? settings.max_backoff_ms : 30000;
     settings.max_retry_after_ms =
         settings.max_retry_after_ms ? settings.max_retry_after_ms : 300000;
     sender.settings = settings;
@@ -102,9 +102,9 @@ static void open_with(struct tote__delivery_settings settings) {
 
 /* No pause of the schedule ends during a test. */
 static void open_with_long_pauses(void) {
-    open_with((struct tote__delivery_settings){.retry_first_ms = 3600 * 1000,
-                                               .retry_longest_ms = UINT32_MAX,
-                                               .timeout_ms = TOTE_UNLIMITED});
+    open_with((struct tote__delivery_settings){.initial_backoff_ms = 3600 * 1000,
+                                               .max_backoff_ms = UINT32_MAX,
+                                               .timeout_ms = TOTE_OPTION_UNLIMITED});
 }
 
 static const uint64_t ns_per_ms = 1000000;
@@ -134,12 +134,12 @@ static tote_span_batch request(void) {
     return tote__batch_of_request((struct tote__slice){(const uint8_t *)"spans", 5}, 3);
 }
 
-static tote_export_state step(uint32_t timeout_ms, bool is_last_chance) {
+static tote_export_state step(uint32_t timeout_ms, bool is_final) {
     const tote_span_batch batch = request();
     const struct tote__manner manner = {.step = {.timeout_ms = timeout_ms,
                                                  .deadline_ns = TOTE__NEVER,
-                                                 .may_wait = true,
-                                                 .is_last_chance = is_last_chance}};
+                                                 .may_block = true,
+                                                 .is_final = is_final}};
 
     return tote__retry_step(&sender.retry, &batch, &manner, &sender.outcome);
 }
@@ -152,7 +152,7 @@ static void wait_until_due(void) {
 static void run(uint32_t timeout_ms) {
     uint64_t deadline = tote__deadline_in(timeout_ms);
 
-    while (step(tote__ms_until(deadline, timeout_ms), false) != TOTE_EXPORT_STATE_OVER) {
+    while (step(tote__ms_until(deadline, timeout_ms), false) != TOTE_EXPORT_STATE_COMPLETED) {
         wait_until_due();
     }
 }
@@ -166,14 +166,14 @@ static void the_wait_doubles_with_each_attempt_up_to_the_longest(void **state) {
     static const uint64_t waits[] = {10, 20, 40, 40, 40};
 
     (void)state;
-    open_with((struct tote__delivery_settings){.retry_first_ms = 10, .retry_longest_ms = 40});
+    open_with((struct tote__delivery_settings){.initial_backoff_ms = 10, .max_backoff_ms = 40});
     for (size_t i = 0; i < TOTE_COUNT_OF(waits); i++) {
-        will_answer(i % 2 ? 503 : 0, NULL);
+        will_respond(i % 2 ? 503 : 0, NULL);
     }
-    will_answer(200, NULL);
+    will_respond(200, NULL);
     run(TIMEOUT_MS);
 
-    assert_int_equal(sender.outcome.result, TOTE_SUCCESS);
+    assert_int_equal(sender.outcome.result, TOTE_RESULT_SUCCESS);
     assert_int_equal(receiver.attempts, TOTE_COUNT_OF(waits) + 1);
     for (size_t i = 0; i < TOTE_COUNT_OF(waits); i++) {
         assert_true(gap_ms(i + 1) + 1 >= waits[i] * 4 / 5);
@@ -183,19 +183,19 @@ static void the_wait_doubles_with_each_attempt_up_to_the_longest(void **state) {
 /* Requirement G9: the receiver's word is worth more than the schedule */
 static void a_retry_after_is_waited_for(void **state) {
     (void)state;
-    open_with((struct tote__delivery_settings){.retry_first_ms = 1});
-    will_answer(429, "1");
-    will_answer(200, NULL);
+    open_with((struct tote__delivery_settings){.initial_backoff_ms = 1});
+    will_respond(429, "1");
+    will_respond(200, NULL);
     run(TIMEOUT_MS);
-    assert_int_equal(sender.outcome.result, TOTE_SUCCESS);
+    assert_int_equal(sender.outcome.result, TOTE_RESULT_SUCCESS);
     assert_true(gap_ms(1) >= 1000);
 }
 
 /* Requirement G9, trap L36: when the wait passes the deadline, give up now */
 static void a_wait_past_the_deadline_is_not_begun(void **state) {
     (void)state;
-    open_with((struct tote__delivery_settings){.retry_first_ms = 1});
-    will_answer(503, "3600");
+    open_with((struct tote__delivery_settings){.initial_backoff_ms = 1});
+    will_respond(503, "3600");
     uint64_t start = tote__clock_monotonic();
     run(TIMEOUT_MS);
     assert_true(tote__is_retryable(&sender.outcome));
@@ -206,19 +206,19 @@ static void a_wait_past_the_deadline_is_not_begun(void **state) {
 /* Who comes next does not begin anew to knock at a closed door; design 6: nothing spins */
 static void the_next_request_waits_for_what_the_receiver_asked(void **state) {
     (void)state;
-    open_with((struct tote__delivery_settings){.retry_first_ms = 1,
-                                               .max_retry_after_ms = TOTE_UNLIMITED});
-    will_answer(503, "3600");
+    open_with((struct tote__delivery_settings){.initial_backoff_ms = 1,
+                                               .max_retry_after_ms = TOTE_OPTION_UNLIMITED});
+    will_respond(503, "3600");
     run(TIMEOUT_MS);
 
     for (int i = 0; i < 100; i++) {
         assert_int_equal(step(TIMEOUT_MS, false), TOTE_EXPORT_STATE_IDLE);
     }
-    tote__retry_hurry(&sender.retry);
+    tote__retry_now(&sender.retry);
     assert_int_equal(step(TIMEOUT_MS, false), TOTE_EXPORT_STATE_IDLE);
     assert_int_equal(receiver.attempts, 1);
     assert_true(tote__retry_due(&sender.retry) > tote__deadline_in(3000 * 1000));
-    assert_int_equal(step(TIMEOUT_MS, true), TOTE_EXPORT_STATE_OVER);
+    assert_int_equal(step(TIMEOUT_MS, true), TOTE_EXPORT_STATE_COMPLETED);
     assert_true(tote__is_retryable(&sender.outcome));
     assert_int_equal(receiver.attempts, 1);
 }
@@ -226,12 +226,13 @@ static void the_next_request_waits_for_what_the_receiver_asked(void **state) {
 /* What is given up without an attempt of its own has the cause of the last one, and its cure. */
 static void a_request_that_is_given_up_before_an_attempt_has_the_last_cause(void **state) {
     (void)state;
-    open_with((struct tote__delivery_settings){
-        .retry_first_ms = 1, .timeout_ms = TOTE_UNLIMITED, .max_retry_after_ms = TOTE_UNLIMITED});
-    will_answer(503, "3600");
+    open_with((struct tote__delivery_settings){.initial_backoff_ms = 1,
+                                               .timeout_ms = TOTE_OPTION_UNLIMITED,
+                                               .max_retry_after_ms = TOTE_OPTION_UNLIMITED});
+    will_respond(503, "3600");
     assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
     tote__retry_forget(&sender.retry);
-    assert_int_equal(step(TIMEOUT_MS, true), TOTE_EXPORT_STATE_OVER);
+    assert_int_equal(step(TIMEOUT_MS, true), TOTE_EXPORT_STATE_COMPLETED);
     assert_int_equal(receiver.attempts, 1);
     assert_string_equal(sender.outcome.reason, "the receiver asked to wait for longer (503)");
     assert_string_equal(sender.outcome.advice, "; see to it");
@@ -241,11 +242,11 @@ static void a_request_that_is_given_up_before_an_attempt_has_the_last_cause(void
 static void a_request_that_is_given_up_before_an_attempt_was_not_reset(void **state) {
     (void)state;
     open_with_long_pauses();
-    will_answer(RESET, NULL);
+    will_respond(RESET, NULL);
     assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
     assert_true(sender.retry.is_reset);
     tote__retry_forget(&sender.retry);
-    assert_int_equal(step(1, true), TOTE_EXPORT_STATE_OVER);
+    assert_int_equal(step(1, true), TOTE_EXPORT_STATE_COMPLETED);
     assert_false(sender.retry.is_reset);
 }
 
@@ -253,27 +254,27 @@ static void a_request_that_is_given_up_before_an_attempt_was_not_reset(void **st
 static void a_receiver_can_ask_for_a_limited_wait(void **state) {
     static const struct {
         uint32_t max_retry_after_ms;
-        uint32_t wait_ms;
-    } cases[] = {{0, 300000}, {2000, 2000}, {TOTE_UNLIMITED, 86400000}};
+        uint32_t retry_after_ms;
+    } cases[] = {{0, 300000}, {2000, 2000}, {TOTE_OPTION_UNLIMITED, 86400000}};
 
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(cases); i++) {
         set_up(state);
-        tote_set_diagnostics(note, TOTE_LEVEL_WARN, NULL);
+        tote_diagnostics_set_handler(note, TOTE_LEVEL_WARN, NULL);
         open_with(
-            (struct tote__delivery_settings){.retry_first_ms = 1,
-                                             .timeout_ms = TOTE_UNLIMITED,
+            (struct tote__delivery_settings){.initial_backoff_ms = 1,
+                                             .timeout_ms = TOTE_OPTION_UNLIMITED,
                                              .max_retry_after_ms = cases[i].max_retry_after_ms});
-        will_answer(503, "86400");
+        will_respond(503, "86400");
         uint64_t before = tote__clock_monotonic();
         assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
         uint64_t after = tote__clock_monotonic();
         uint64_t due = tote__retry_due(&sender.retry);
-        assert_in_range(due, before + cases[i].wait_ms * ns_per_ms,
-                        after + cases[i].wait_ms * ns_per_ms);
+        assert_in_range(due, before + cases[i].retry_after_ms * ns_per_ms,
+                        after + cases[i].retry_after_ms * ns_per_ms);
         assert_int_equal(strstr(message, "max_retry_after_ms is ") != NULL,
-                         cases[i].wait_ms < 86400000);
-        tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+                         cases[i].retry_after_ms < 86400000);
+        tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
         if (i + 1 < TOTE_COUNT_OF(cases)) {
             tear_down(state);
         }
@@ -284,7 +285,7 @@ static void a_receiver_can_ask_for_a_limited_wait(void **state) {
 static void a_retry_after_of_zero_is_at_once(void **state) {
     (void)state;
     open_with_long_pauses();
-    will_answer(503, "0");
+    will_respond(503, "0");
     for (int i = 0; i < 10; i++) {
         assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
         assert_int_equal(receiver.attempts, i + 1);
@@ -299,9 +300,10 @@ static void after_attempts_at_once_the_schedule_begins_with_its_first_pause(void
     enum { FIRST_MS = 600 * 1000, MOST_MS = FIRST_MS * 6 / 5 };
 
     (void)state;
-    open_with((struct tote__delivery_settings){
-        .retry_first_ms = FIRST_MS, .retry_longest_ms = UINT32_MAX, .timeout_ms = TOTE_UNLIMITED});
-    will_answer(503, "0");
+    open_with((struct tote__delivery_settings){.initial_backoff_ms = FIRST_MS,
+                                               .max_backoff_ms = UINT32_MAX,
+                                               .timeout_ms = TOTE_OPTION_UNLIMITED});
+    will_respond(503, "0");
     for (uint64_t factor = 1; factor <= 4; factor *= 2) {
         for (int i = 0; i < 10 && factor == 1; i++) {
             assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
@@ -311,7 +313,7 @@ static void after_attempts_at_once_the_schedule_begins_with_its_first_pause(void
                     tote__clock_monotonic() + factor * MOST_MS * ns_per_ms);
         assert_true(tote__retry_due(&sender.retry) >
                     tote__clock_monotonic() + factor * (FIRST_MS / 2) * ns_per_ms);
-        tote__retry_hurry(&sender.retry);
+        tote__retry_now(&sender.retry);
     }
     assert_int_equal(receiver.attempts, 13);
 }
@@ -320,7 +322,7 @@ static void after_attempts_at_once_the_schedule_begins_with_its_first_pause(void
 static void a_short_retry_after_is_not_made_longer(void **state) {
     (void)state;
     open_with_long_pauses();
-    will_answer(503, "1");
+    will_respond(503, "1");
     assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
     assert_true(tote__retry_due(&sender.retry) <= tote__deadline_in(1000));
 }
@@ -329,13 +331,13 @@ static void a_short_retry_after_is_not_made_longer(void **state) {
 static void somebody_who_waits_makes_the_next_attempt_come_now(void **state) {
     (void)state;
     open_with_long_pauses();
-    will_answer(503, NULL);
-    will_answer(200, NULL);
+    will_respond(503, NULL);
+    will_respond(200, NULL);
     assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
     assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
-    tote__retry_hurry(&sender.retry);
-    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_OVER);
-    assert_int_equal(sender.outcome.result, TOTE_SUCCESS);
+    tote__retry_now(&sender.retry);
+    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_COMPLETED);
+    assert_int_equal(sender.outcome.result, TOTE_RESULT_SUCCESS);
 }
 
 /* Step until it is over, as a worker does at a shutdown with this deadline. */
@@ -343,11 +345,11 @@ static void run_to_shutdown(uint32_t timeout_ms) {
     const tote_span_batch batch = request();
     const struct tote__manner manner = {.step = {.timeout_ms = UINT32_MAX,
                                                  .deadline_ns = tote__deadline_in(timeout_ms),
-                                                 .may_wait = true,
-                                                 .is_last_chance = true}};
+                                                 .may_block = true,
+                                                 .is_final = true}};
 
     while (tote__retry_step(&sender.retry, &batch, &manner, &sender.outcome) !=
-           TOTE_EXPORT_STATE_OVER) {
+           TOTE_EXPORT_STATE_COMPLETED) {
         wait_until_due();
     }
 }
@@ -358,10 +360,10 @@ static void a_pause_past_the_end_of_a_shutdown_is_shortened(void **state) {
 
     (void)state;
     open_with_long_pauses();
-    will_answer(503, NULL);
-    will_answer(200, NULL);
+    will_respond(503, NULL);
+    will_respond(200, NULL);
     run_to_shutdown(SHUTDOWN_MS);
-    assert_int_equal(sender.outcome.result, TOTE_SUCCESS);
+    assert_int_equal(sender.outcome.result, TOTE_RESULT_SUCCESS);
     assert_int_equal(receiver.attempts, 2);
     assert_in_range(gap_ms(1), SHUTDOWN_MS / 4, UINT32_MAX);
 }
@@ -370,11 +372,11 @@ static void a_pause_past_the_end_of_a_shutdown_is_shortened(void **state) {
 static void a_pause_under_way_is_shortened_at_a_shutdown(void **state) {
     (void)state;
     open_with_long_pauses();
-    will_answer(503, NULL);
-    will_answer(200, NULL);
+    will_respond(503, NULL);
+    will_respond(200, NULL);
     assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
     run_to_shutdown(200);
-    assert_int_equal(sender.outcome.result, TOTE_SUCCESS);
+    assert_int_equal(sender.outcome.result, TOTE_RESULT_SUCCESS);
     assert_int_equal(receiver.attempts, 2);
 }
 
@@ -382,7 +384,7 @@ static void a_pause_under_way_is_shortened_at_a_shutdown(void **state) {
 static void a_last_attempt_that_fails_is_the_last(void **state) {
     (void)state;
     open_with_long_pauses();
-    will_answer(503, NULL);
+    will_respond(503, NULL);
     run_to_shutdown(100);
     assert_true(tote__is_retryable(&sender.outcome));
     assert_true(sender.retry.is_cut_short);
@@ -392,8 +394,9 @@ static void a_last_attempt_that_fails_is_the_last(void **state) {
 /* Spec: protocol/otlp.md#otlphttp-throttling */
 static void a_wait_that_the_receiver_asked_for_is_not_shortened_at_a_shutdown(void **state) {
     (void)state;
-    open_with((struct tote__delivery_settings){.retry_first_ms = 1, .timeout_ms = TOTE_UNLIMITED});
-    will_answer(503, "3600");
+    open_with((struct tote__delivery_settings){.initial_backoff_ms = 1,
+                                               .timeout_ms = TOTE_OPTION_UNLIMITED});
+    will_respond(503, "3600");
     run_to_shutdown(100);
     assert_true(tote__is_retryable(&sender.outcome));
     assert_int_equal(receiver.attempts, 1);
@@ -402,8 +405,8 @@ static void a_wait_that_the_receiver_asked_for_is_not_shortened_at_a_shutdown(vo
 /* What its own timeout ends is not lost to the shutdown. */
 static void a_request_that_times_out_before_the_end_of_a_shutdown_is_not_cut_short(void **state) {
     (void)state;
-    open_with((struct tote__delivery_settings){.retry_first_ms = 10, .timeout_ms = 50});
-    will_answer(503, NULL);
+    open_with((struct tote__delivery_settings){.initial_backoff_ms = 10, .timeout_ms = 50});
+    will_respond(503, NULL);
     run_to_shutdown(TIMEOUT_MS);
     assert_true(tote__is_retryable(&sender.outcome));
     assert_false(sender.retry.is_cut_short);
@@ -412,8 +415,8 @@ static void a_request_that_times_out_before_the_end_of_a_shutdown_is_not_cut_sho
 /* Requirement G8 */
 static void what_is_refused_is_not_sent_again(void **state) {
     (void)state;
-    open_with((struct tote__delivery_settings){.retry_first_ms = 1});
-    will_answer(400, NULL);
+    open_with((struct tote__delivery_settings){.initial_backoff_ms = 1});
+    will_respond(400, NULL);
     run(TIMEOUT_MS);
     assert_int_equal(sender.outcome.failure, TOTE_EXPORT_FAILURE_REJECTED);
     assert_int_equal(receiver.attempts, 1);
@@ -422,8 +425,8 @@ static void what_is_refused_is_not_sent_again(void **state) {
 /* Requirement G1: the timeout is for all attempts together */
 static void attempts_end_with_the_timeout(void **state) {
     (void)state;
-    open_with((struct tote__delivery_settings){.retry_first_ms = 20, .timeout_ms = 200});
-    will_answer(502, NULL);
+    open_with((struct tote__delivery_settings){.initial_backoff_ms = 20, .timeout_ms = 200});
+    will_respond(502, NULL);
     uint64_t start = tote__clock_monotonic();
     run(TIMEOUT_MS);
     assert_true(tote__is_retryable(&sender.outcome));

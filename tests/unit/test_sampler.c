@@ -27,7 +27,7 @@ static void keep_report(tote_level level, const char *component, const char *mes
 static int reset(void **state) {
     (void)state;
     memset(&reports, 0, sizeof reports);
-    tote_set_diagnostics(keep_report, TOTE_LEVEL_DEBUG, NULL);
+    tote_diagnostics_set_handler(keep_report, TOTE_LEVEL_DEBUG, NULL);
     return 0;
 }
 
@@ -42,7 +42,7 @@ static tote_context *with_parent(const tote_trace_id *trace_id, const tote_span_
                                  uint8_t flags, const char *trace_state, bool is_remote) {
     tote_trace_state *list = tote_trace_state_from_header(trace_state, strlen(trace_state));
     tote_span_context *identity = tote_span_context_new(trace_id, span_id, flags, list, is_remote);
-    tote_span *span = tote_span_new_non_recording(identity);
+    tote_span *span = tote_span_non_recording_new(identity);
     tote_context *context = tote_context_with_span(tote_context_root(), span);
 
     tote_span_unref(span);
@@ -100,23 +100,24 @@ static const tote_sampler_ops counting = {sizeof counting, count_asked, NULL, co
 /* Requirement D11 */
 static void always_on_samples_and_always_off_drops(void **state) {
     (void)state;
-    assert_int_equal(ask(tote_sampler_new_always_on(), tote_context_root(), &some_trace),
-                     TOTE_SAMPLING_RECORD_AND_SAMPLE);
-    assert_int_equal(ask(tote_sampler_new_always_off(), tote_context_root(), &some_trace),
-                     TOTE_SAMPLING_DROP);
-    assert_int_equal(ask(NULL, tote_context_root(), &some_trace), TOTE_SAMPLING_DROP);
-    assert_description(tote_sampler_new_always_on(), "AlwaysOnSampler");
-    assert_description(tote_sampler_new_always_off(), "AlwaysOffSampler");
+    assert_int_equal(ask(tote_sampler_always_on_new(), tote_context_root(), &some_trace),
+                     TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE);
+    assert_int_equal(ask(tote_sampler_always_off_new(), tote_context_root(), &some_trace),
+                     TOTE_SAMPLING_DECISION_DROP);
+    assert_int_equal(ask(NULL, tote_context_root(), &some_trace), TOTE_SAMPLING_DECISION_DROP);
+    assert_description(tote_sampler_always_on_new(), "AlwaysOnSampler");
+    assert_description(tote_sampler_always_off_new(), "AlwaysOffSampler");
 }
 
 /* Requirement D13 */
 static void a_ratio_is_described_so_that_it_can_be_told_from_others(void **state) {
     (void)state;
-    assert_description(tote_sampler_new_ratio(0.0001), "TraceIdRatioBased{0.000100}");
-    assert_description(tote_sampler_new_ratio(1), "TraceIdRatioBased{1.000000}");
-    assert_description(tote_sampler_new_ratio(0), "TraceIdRatioBased{0.000000}");
-    assert_description(tote_sampler_new_ratio(0.00000025), "TraceIdRatioBased{0.00000025}");
-    assert_description(tote_sampler_new_ratio(0.1234567), "TraceIdRatioBased{0.1234567}");
+    assert_description(tote_sampler_trace_id_ratio_new(0.0001), "TraceIdRatioBased{0.000100}");
+    assert_description(tote_sampler_trace_id_ratio_new(1), "TraceIdRatioBased{1.000000}");
+    assert_description(tote_sampler_trace_id_ratio_new(0), "TraceIdRatioBased{0.000000}");
+    assert_description(tote_sampler_trace_id_ratio_new(0.00000025),
+                       "TraceIdRatioBased{0.00000025}");
+    assert_description(tote_sampler_trace_id_ratio_new(0.1234567), "TraceIdRatioBased{0.1234567}");
     assert_int_equal(reports.count, 0);
 }
 
@@ -125,16 +126,16 @@ static void a_parent_based_sampler_is_described_with_all_that_it_asks(void **sta
     tote_parent_based_options options = TOTE_PARENT_BASED_OPTIONS_INIT;
 
     (void)state;
-    options.root = tote_sampler_new_ratio(0.5);
-    assert_description(tote_sampler_new_parent_based(&options),
+    options.root = tote_sampler_trace_id_ratio_new(0.5);
+    assert_description(tote_sampler_parent_based_new(&options),
                        "ParentBased{root:TraceIdRatioBased{0.500000},"
                        "remoteParentSampled:AlwaysOnSampler,"
                        "remoteParentNotSampled:AlwaysOffSampler,"
                        "localParentSampled:AlwaysOnSampler,"
                        "localParentNotSampled:AlwaysOffSampler}");
     options = (tote_parent_based_options)TOTE_PARENT_BASED_OPTIONS_INIT;
-    options.remote_parent_undecided = tote_sampler_new_ratio(0.5);
-    assert_description(tote_sampler_new_parent_based(&options),
+    options.remote_parent_undecided = tote_sampler_trace_id_ratio_new(0.5);
+    assert_description(tote_sampler_parent_based_new(&options),
                        "ParentBased{root:AlwaysOnSampler,remoteParentSampled:AlwaysOnSampler,"
                        "remoteParentNotSampled:AlwaysOffSampler,"
                        "localParentSampled:AlwaysOnSampler,"
@@ -156,7 +157,7 @@ static int asked_for(uint8_t flags, bool is_remote, const tote_span_id *span_id)
     const tote_parent_based_options options = {sizeof options, samplers[0], samplers[1],
                                                samplers[2],    samplers[3], samplers[4],
                                                samplers[5]};
-    tote_sampler *sampler = tote_sampler_new_parent_based(&options);
+    tote_sampler *sampler = tote_sampler_parent_based_new(&options);
     tote_context *parent = with_parent(&some_trace, span_id, flags, "", is_remote);
     ask(sampler, parent, &some_trace);
     tote_context_unref(parent);
@@ -184,15 +185,15 @@ static void a_parent_based_sampler_asks_the_one_for_the_kind_of_parent(void **st
 
 /* Requirement D11, D12 */
 static void without_options_the_parent_decides_and_roots_are_sampled(void **state) {
-    tote_sampler *sampler = tote_sampler_new_parent_based(NULL);
+    tote_sampler *sampler = tote_sampler_parent_based_new(NULL);
     tote_context *sampled = with_parent(&some_trace, &some_span, 1, "", true);
     tote_context *dropped = with_parent(&some_trace, &some_span, 0, "", false);
 
     (void)state;
     assert_int_equal(ask(sampler, tote_context_root(), &some_trace),
-                     TOTE_SAMPLING_RECORD_AND_SAMPLE);
-    assert_int_equal(ask(sampler, sampled, &some_trace), TOTE_SAMPLING_RECORD_AND_SAMPLE);
-    assert_int_equal(ask(sampler, dropped, &some_trace), TOTE_SAMPLING_DROP);
+                     TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE);
+    assert_int_equal(ask(sampler, sampled, &some_trace), TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE);
+    assert_int_equal(ask(sampler, dropped, &some_trace), TOTE_SAMPLING_DECISION_DROP);
     tote_context_unref(sampled);
     tote_context_unref(dropped);
     tote_sampler_free(sampler);
@@ -211,7 +212,7 @@ static bool check_threshold(const struct vector_row *row) {
 
     if (strcmp(row->columns[1], "INVALID") == 0) {
         reset(NULL);
-        tote_sampler *sampler = tote_sampler_new_ratio(ratio);
+        tote_sampler *sampler = tote_sampler_trace_id_ratio_new(ratio);
         assert_description(sampler, "AlwaysOffSampler");
         return reports.count == 1;
     }
@@ -234,10 +235,11 @@ static bool check_decision(const struct vector_row *row) {
         return false;
     }
     double rejected = (double)threshold_of(parts[2]) / (double)((uint64_t)1 << 56);
-    tote_sampler *sampler = tote_sampler_new_ratio(1 - rejected);
+    tote_sampler *sampler = tote_sampler_trace_id_ratio_new(1 - rejected);
     tote_context *parent = with_parent(&trace_id, &some_span, 3, parts[1], true);
-    bool is_good = ask(sampler, parent, &trace_id) ==
-                   (is_sampled ? TOTE_SAMPLING_RECORD_AND_SAMPLE : TOTE_SAMPLING_DROP);
+    bool is_good =
+        ask(sampler, parent, &trace_id) ==
+        (is_sampled ? TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE : TOTE_SAMPLING_DECISION_DROP);
     tote_context_unref(parent);
     tote_sampler_free(sampler);
     return is_good;
@@ -257,20 +259,20 @@ static void a_higher_ratio_samples_all_that_a_lower_one_does(void **state) {
 
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(ratios); i++) {
-        samplers[i] = tote_sampler_new_ratio(ratios[i]);
+        samplers[i] = tote_sampler_trace_id_ratio_new(ratios[i]);
         assert_true(i == 0 ||
                     tote__sampling_threshold(ratios[i]) <= tote__sampling_threshold(ratios[i - 1]));
     }
     for (int round = 0; round < 500; round++) {
         tote_trace_id id;
         tote__random_trace_id(&random, &id);
-        tote_sampling_decision last = TOTE_SAMPLING_DROP;
+        tote_sampling_decision last = TOTE_SAMPLING_DECISION_DROP;
         for (size_t i = 0; i < TOTE_COUNT_OF(ratios); i++) {
             tote_sampling_decision decision = ask(samplers[i], tote_context_root(), &id);
             assert_true(decision >= last);
             last = decision;
         }
-        assert_int_equal(last, TOTE_SAMPLING_RECORD_AND_SAMPLE);
+        assert_int_equal(last, TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE);
     }
     for (size_t i = 0; i < TOTE_COUNT_OF(ratios); i++) {
         tote_sampler_free(samplers[i]);
@@ -279,7 +281,7 @@ static void a_higher_ratio_samples_all_that_a_lower_one_does(void **state) {
 
 /* Requirement D13: the warnings, once each for a sampler */
 static void a_ratio_that_decides_for_a_child_warns_once_and_more_strongly_with_th(void **state) {
-    tote_sampler *sampler = tote_sampler_new_ratio(0.5);
+    tote_sampler *sampler = tote_sampler_trace_id_ratio_new(0.5);
     tote_context *plain = with_parent(&some_trace, &some_span, 1, "", true);
     tote_context *marked = with_parent(&some_trace, &some_span, 1, "ot=th:8", true);
 
@@ -304,9 +306,9 @@ static void a_decision_that_does_not_exist_is_a_drop(void **state) {
     tote_sampler *sampler = tote_sampler_new(&counting, &counter);
 
     (void)state;
-    assert_int_equal(ask(sampler, NULL, &some_trace), TOTE_SAMPLING_DROP);
-    counter.decision = TOTE_SAMPLING_RECORD_ONLY;
-    assert_int_equal(ask(sampler, NULL, &some_trace), TOTE_SAMPLING_RECORD_ONLY);
+    assert_int_equal(ask(sampler, NULL, &some_trace), TOTE_SAMPLING_DECISION_DROP);
+    counter.decision = TOTE_SAMPLING_DECISION_RECORD_ONLY;
+    assert_int_equal(ask(sampler, NULL, &some_trace), TOTE_SAMPLING_DECISION_RECORD_ONLY);
     tote_sampler_free(sampler);
 }
 
@@ -319,7 +321,7 @@ static void a_sampler_that_cannot_be_made_drops_and_releases_its_self(void **sta
     tote_sampler *sampler = tote_sampler_new(&lacking, &counter);
     assert_int_equal(counter.destroyed, 1);
     assert_int_equal(reports.count, 1);
-    assert_int_equal(ask(sampler, NULL, &some_trace), TOTE_SAMPLING_DROP);
+    assert_int_equal(ask(sampler, NULL, &some_trace), TOTE_SAMPLING_DECISION_DROP);
     tote_sampler_free(sampler);
     assert_int_equal(counter.destroyed, 1);
 }
@@ -345,7 +347,7 @@ static void attributes_of_a_result_are_copies_of_which_the_last_of_a_key_counts(
     assert_int_equal(result.dropped_attribute_count, 1);
     assert_string_equal(result.attributes.items[0].value.as.items[1].as.string, "first");
     assert_string_equal(result.attributes.items[4].key, "k3");
-    assert_int_equal(result.attributes.items[4].value.type, TOTE_TYPE_BOOL);
+    assert_int_equal(result.attributes.items[4].value.type, TOTE_VALUE_TYPE_BOOL);
     tote__sampling_result_clear(&result);
 }
 

@@ -290,8 +290,8 @@ static void unwind_ends_the_scopes_that_longjmp_left(void **state) {
         tote_scope_resume(resumed);
         tote_run_scoped(tracer, "outer", NULL, nest_and_jump, NULL);
     }
-    assert_int_equal(tote_context_unwind(mark, TOTE_STATUS_ERROR, "unwound"), 3);
-    assert_int_equal(fake_span_of(innermost)->status, TOTE_STATUS_ERROR);
+    assert_int_equal(tote_context_unwind(mark, TOTE_STATUS_CODE_ERROR, "unwound"), 3);
+    assert_int_equal(fake_span_of(innermost)->status, TOTE_STATUS_CODE_ERROR);
     assert_string_equal(fake_span_of(innermost)->description, "unwound");
     assert_int_equal(fake.ended, 3);
     assert_ptr_equal(tote_context_current(), tote_scope_get_context(scope));

@@ -424,7 +424,7 @@ static void *close_scope(void *arg) {
 static void *unwind_elsewhere(void *arg) {
     const tote_context_token *mark = arg;
     tote_scope *scope = tote_scope_open(tracer, "of another thread", NULL);
-    bool is_wrong = tote_context_unwind(*mark, TOTE_STATUS_ERROR, "not here") != 0 ||
+    bool is_wrong = tote_context_unwind(*mark, TOTE_STATUS_CODE_ERROR, "not here") != 0 ||
                     tote_context_detach(*mark) ||
                     tote_context_current() != tote_scope_get_context(scope);
 
@@ -462,10 +462,10 @@ static void a_mark_outlives_the_scope_it_was_taken_in(void **state) {
             open_and_close(1);
             longjmp(jump, 1);
         }
-        assert_int_equal(tote_context_unwind(mark, TOTE_STATUS_ERROR, "jumped"), 1);
+        assert_int_equal(tote_context_unwind(mark, TOTE_STATUS_CODE_ERROR, "jumped"), 1);
         assert_int_equal(fake.ended, ended + 1);
         assert_ptr_equal(tote_context_current(), tote_scope_get_context(outer));
-        assert_int_equal(tote_context_unwind(mark, TOTE_STATUS_ERROR, "again"), 0);
+        assert_int_equal(tote_context_unwind(mark, TOTE_STATUS_CODE_ERROR, "again"), 0);
         tote_scope_close(&outer);
         assert_int_equal(diagnostics, 0);
         open_and_close(SCOPES_BEFORE_SECOND_MARK);

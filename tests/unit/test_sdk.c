@@ -14,7 +14,7 @@ static tote_context *context_with_parent(uint8_t flags, const char *trace_state,
     const tote_span_id span_id = {{0xb7}};
     tote_trace_state *state = tote_trace_state_from_header(trace_state, strlen(trace_state));
     tote_span_context *parent = tote_span_context_new(&trace_id, &span_id, flags, state, is_remote);
-    tote_span *span = tote_span_new_non_recording(parent);
+    tote_span *span = tote_span_non_recording_new(parent);
     tote_context *context = tote_context_with_span(tote_context_root(), span);
 
     tote_trace_state_unref(state);
@@ -97,7 +97,7 @@ static void a_child_of_a_remote_parent_continues_its_trace(void **state) {
 /* Requirements D7, D8, L2, L23 */
 static void a_dropped_span_has_a_new_id_and_keeps_trace_and_random_flag(void **state) {
     struct sdk_fixture *f = *state;
-    f->settings.sampler = tote_sampler_new_always_off();
+    f->settings.sampler = tote_sampler_always_off_new();
     sdk_fixture_start(state);
     tote_context *remote =
         context_with_parent(TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM, "foo=1", true);
@@ -119,7 +119,7 @@ static void a_dropped_span_has_a_new_id_and_keeps_trace_and_random_flag(void **s
 
 /* Requirements D8, L24 */
 static void a_span_that_is_recorded_only_is_not_sampled(void **state) {
-    struct decision decision = {.decision = TOTE_SAMPLING_RECORD_ONLY};
+    struct decision decision = {.decision = TOTE_SAMPLING_DECISION_RECORD_ONLY};
     struct sdk_fixture *f = *state;
     f->settings.sampler = sampler_of(&decision);
     sdk_fixture_start(state);
@@ -133,7 +133,7 @@ static void a_span_that_is_recorded_only_is_not_sampled(void **state) {
 
 /* Requirements D10, L25 */
 static void a_sampler_may_clear_the_trace_state(void **state) {
-    struct decision decision = {.decision = TOTE_SAMPLING_RECORD_AND_SAMPLE,
+    struct decision decision = {.decision = TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE,
                                 .clears_trace_state = true};
     struct sdk_fixture *f = *state;
     f->settings.sampler = sampler_of(&decision);
@@ -288,7 +288,7 @@ static tote_sampling_decision decide_with_unusable(void *self,
     tote_sampling_result_set_attribute(result, "", tote_int(1));
     tote_sampling_result_set_attribute(result, NULL, tote_int(1));
     tote_sampling_result_set_attribute(result, "kept", tote_int(1));
-    return TOTE_SAMPLING_RECORD_AND_SAMPLE;
+    return TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE;
 }
 
 /* Spec: trace/sdk.md#span-limits, dropped attributes */
@@ -335,8 +335,8 @@ static void after_shutdown_spans_carry_the_trace_on_and_record_nothing(void **st
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *open = start_under(f, tote_context_root());
 
-    assert_int_equal(tote_sdk_shutdown(f->sdk, 1000), TOTE_SUCCESS);
-    assert_int_equal(tote_sdk_shutdown(f->sdk, 1000), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, 1000), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, 1000), TOTE_RESULT_SUCCESS);
     tote_context *context = tote_context_with_span(tote_context_root(), open);
     tote_span *late = start_under(f, context);
     assert_false(tote_span_is_recording(late));

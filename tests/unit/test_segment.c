@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "reports.h"
-#include "src/journal_format.h"
+#include "src/crash_file_format.h"
 #include "src/segment.h"
 
 enum { OWNER_AT = 1024, LONG_NAME_BYTES = 3000 };
@@ -23,7 +23,7 @@ static struct {
     struct tote__segment segment;
 } f;
 
-static const char name[] = "1-1.journal";
+static const char name[] = "1-1.crash-safe";
 
 static void make_file(void) {
     int file = openat(f.directory, name, O_WRONLY | O_CREAT, 0600);
@@ -48,7 +48,7 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     (void)state;
-    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
     tote__segment_detach(&f.segment);
     tote__segment_remove(&f.segment);
     unlinkat(f.directory, name, 0);
@@ -56,13 +56,13 @@ static int tear_down(void **state) {
     return rmdir(f.path);
 }
 
-/* A journal to which the file of this name refers. */
-static void make_journal(const char *file) {
-    assert_true(tote__segment_make(&f.segment, TOTE__JOURNAL_CHUNKS_AT));
-    struct tote__journal_head *head = (struct tote__journal_head *)(void *)f.segment.at;
-    memcpy(head->magic, TOTE__JOURNAL_MAGIC, sizeof head->magic);
+/* A crash-safe file to which the file of this name refers. */
+static void make_crash_file(const char *file) {
+    assert_true(tote__segment_make(&f.segment, TOTE__CRASH_FILE_CHUNKS_AT));
+    struct tote__crash_file_head *head = (struct tote__crash_file_head *)(void *)f.segment.at;
+    memcpy(head->magic, TOTE__CRASH_FILE_MAGIC, sizeof head->magic);
     head->byte_order = 1;
-    head->checksum = tote__journal_head_checksum(head);
+    head->checksum = tote__crash_file_head_checksum(head);
     tote__segment_note_file(&f.segment, f.directory, file);
 }
 
@@ -82,7 +82,7 @@ static bool is_reported(void) {
 
 static void memory_whose_file_exists_is_left_alone(void **state) {
     (void)state;
-    make_journal(name);
+    make_crash_file(name);
     tote__segment_detach(&f.segment);
     tote__segments_clear_away(0);
     assert_true(is_there());
@@ -91,7 +91,7 @@ static void memory_whose_file_exists_is_left_alone(void **state) {
 
 static void memory_whose_file_is_deleted_is_removed_after_a_while(void **state) {
     (void)state;
-    make_journal(name);
+    make_crash_file(name);
     assert_int_equal(unlinkat(f.directory, name, 0), 0);
     tote__segments_clear_away(0);
     assert_true(is_there()); /* this process is attached */
@@ -105,7 +105,7 @@ static void memory_whose_file_is_deleted_is_removed_after_a_while(void **state) 
 
 static void memory_whose_file_cannot_be_looked_for_is_reported_once(void **state) {
     (void)state;
-    make_journal(name);
+    make_crash_file(name);
     *(uint64_t *)(void *)(f.segment.at + OWNER_AT) ^= 2; /* the mount namespace */
     tote__segment_detach(&f.segment);
     tote__segments_clear_away(3600);
@@ -113,7 +113,7 @@ static void memory_whose_file_cannot_be_looked_for_is_reported_once(void **state
     tote__segments_clear_away(0);
     assert_true(is_there());
     assert_true(is_reported());
-    assert_non_null(strstr(reports.message, " crash-safe journals in shared memory ("));
+    assert_non_null(strstr(reports.message, " crash-safe files in shared memory ("));
     reports_reset(TOTE_LEVEL_WARN);
     tote__segments_clear_away(0);
     assert_false(is_reported());
@@ -127,7 +127,7 @@ static void memory_without_a_path_is_reported(void **state) {
     memset(long_name, 'a', sizeof long_name - 1);
     long_name[sizeof long_name - 1] = '\0';
     tote__segments_clear_away(0); /* what other programs left is reported by now */
-    make_journal(long_name);
+    make_crash_file(long_name);
     tote__segment_detach(&f.segment);
     tote__segments_clear_away(0);
     assert_true(is_there());
@@ -136,7 +136,7 @@ static void memory_without_a_path_is_reported(void **state) {
 
 static void memory_of_another_kind_is_left_alone(void **state) {
     (void)state;
-    make_journal(name);
+    make_crash_file(name);
     assert_int_equal(unlinkat(f.directory, name, 0), 0);
     *f.segment.at ^= 1;
     tote__segment_detach(&f.segment);

@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "tote/exporters/memory.h"
+#include "tote/exporters/in_memory.h"
 #include "tote/sdk/id_generator.h"
 #include "tote/tote.h"
 
@@ -36,7 +36,7 @@ static void look(int number) {
 
     (void)number;
     errno = 77;
-    if (tote_current_span_context(&trace, &span, &flags)) {
+    if (tote_context_get_current_ids(&trace, &span, &flags)) {
         bool is_whole = is_of_one_byte(trace.bytes, sizeof trace.bytes) &&
                         is_of_one_byte(span.bytes, sizeof span.bytes);
         atomic_fetch_add(&torn, !is_whole);
@@ -66,11 +66,11 @@ static tote_sdk *start(void) {
         .struct_size = sizeof ids, .new_trace_id = new_trace_id, .new_span_id = new_span_id};
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
-    tote_memory *memory = tote_memory_new();
-    tote_span_exporter *exporter = tote_memory_exporter_new(memory);
+    tote_in_memory_spans *memory = tote_in_memory_spans_new();
+    tote_span_exporter *exporter = tote_span_exporter_in_memory_new(memory);
 
-    tote_memory_unref(memory); /* the exporter has it */
-    batch.max_queue_size = 64; /* what is too much is dropped */
+    tote_in_memory_spans_unref(memory); /* the exporter has it */
+    batch.max_queue_size = 64;          /* what is too much is dropped */
     options.ignore_environment = true;
     options.id_generator = tote_id_generator_new(&ids, NULL);
     options.exporters = &exporter;
@@ -119,7 +119,7 @@ static void a_handler_sees_one_whole_span_or_none_whatever_it_interrupts(void **
 
     (void)state;
     assert_non_null(sdk);
-    tote_set_diagnostics(ignore, TOTE_LEVEL_WARN, NULL);
+    tote_diagnostics_set_handler(ignore, TOTE_LEVEL_WARN, NULL);
     sigaction(SIGUSR1, &action, &before);
     threads[0] = pthread_self();
     pthread_create(&threads[1], NULL, work, NULL);
@@ -134,7 +134,7 @@ static void a_handler_sees_one_whole_span_or_none_whatever_it_interrupts(void **
     assert_true(atomic_load(&calls) > 0);
     assert_int_equal(atomic_load(&torn), 0);
     tote_sdk_close(&sdk, 10000);
-    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
 }
 
 int main(int argc, char **argv) {

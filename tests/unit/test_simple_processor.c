@@ -38,7 +38,7 @@ static void exports_of_many_threads_never_overlap(void **state) {
 }
 
 static void count_failure_and_rejection(struct batch_fixture *f) {
-    f->exporter.result = TOTE_FAILURE;
+    f->exporter.result = TOTE_RESULT_FAILURE;
     end_spans(f, 2);
     f->exporter.reports_rejected = 1;
     end_spans(f, 1);
@@ -101,8 +101,8 @@ static void a_span_that_ends_after_shutdown_is_counted(void **state) {
     struct batch_fixture *f = batch_fixture_start_simple(state);
     tote_span *span = tote_tracer_start_span(f->tracer, "late", NULL);
 
-    assert_int_equal(tote_sdk_shutdown(f->sdk, 1000), TOTE_SUCCESS);
-    assert_int_equal(tote_sdk_shutdown(f->sdk, 1000), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, 1000), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, 1000), TOTE_RESULT_SUCCESS);
     tote_span_close(&span);
     assert_int_equal(f->exporter.shutdowns, 1);
     assert_int_equal(f->exporter.exports, 0);
@@ -113,7 +113,7 @@ static void a_span_that_ends_after_shutdown_is_counted(void **state) {
 static void a_flush_reaches_the_exporter(void **state) {
     struct batch_fixture *f = batch_fixture_start_simple(state);
 
-    assert_int_equal(tote_sdk_force_flush(f->sdk, 1000), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, 1000), TOTE_RESULT_SUCCESS);
     assert_int_equal(f->exporter.flushes, 1);
 }
 

@@ -56,7 +56,7 @@ static void every_type_of_value_comes_back_as_it_was_set(void **state) {
     assert_true(tote_value_equals(*attribute_of(data, "array"), tote_array(items, 4)));
     assert_true(tote_value_equals(*attribute_of(data, "map"), tote_map(fields + 1, 1)));
     assert_true(tote_value_equals(*attribute_of(data, "bytes"), tote_bytes("\0\1", 2)));
-    assert_int_equal(attribute_of(data, "empty")->type, TOTE_TYPE_EMPTY);
+    assert_int_equal(attribute_of(data, "empty")->type, TOTE_VALUE_TYPE_EMPTY);
     assert_true(attribute_of(data, "least")->as.integer == INT64_MIN);
 }
 
@@ -99,7 +99,7 @@ static void values_are_cut_to_length_and_depth_without_cutting_a_code_point(void
     const tote_value *array = attribute_of(data, "array");
     assert_int_equal(array->size, 2);
     assert_string_equal(array->as.items[0].as.string, "h\xC3\xA9");
-    assert_int_equal(array->as.items[1].type, TOTE_TYPE_EMPTY);
+    assert_int_equal(array->as.items[1].type, TOTE_VALUE_TYPE_EMPTY);
 }
 
 /* Requirement D21: 0 is legal */
@@ -187,16 +187,16 @@ static void status_follows_the_order_unset_error_ok(void **state) {
     tote_span *span = start(f);
     const tote_span_data *data = tote_span_get_data(span);
 
-    tote_span_set_status(span, TOTE_STATUS_ERROR, "a");
-    tote_span_set_status(span, TOTE_STATUS_UNSET, "b");
+    tote_span_set_status(span, TOTE_STATUS_CODE_ERROR, "a");
+    tote_span_set_status(span, TOTE_STATUS_CODE_UNSET, "b");
     assert_string_equal(tote_span_data_get_status_description(data), "a");
-    tote_span_set_status(span, TOTE_STATUS_ERROR, "");
+    tote_span_set_status(span, TOTE_STATUS_CODE_ERROR, "");
     assert_string_equal(tote_span_data_get_status_description(data), "");
-    assert_int_equal(tote_span_data_get_status_code(data), TOTE_STATUS_ERROR);
-    tote_span_set_status(span, TOTE_STATUS_OK, "ignored");
+    assert_int_equal(tote_span_data_get_status_code(data), TOTE_STATUS_CODE_ERROR);
+    tote_span_set_status(span, TOTE_STATUS_CODE_OK, "ignored");
     assert_string_equal(tote_span_data_get_status_description(data), "");
-    tote_span_set_status(span, TOTE_STATUS_ERROR, "too late");
-    assert_int_equal(tote_span_data_get_status_code(data), TOTE_STATUS_OK);
+    tote_span_set_status(span, TOTE_STATUS_CODE_ERROR, "too late");
+    assert_int_equal(tote_span_data_get_status_code(data), TOTE_STATUS_CODE_OK);
     tote_span_close(&span);
 }
 
@@ -373,8 +373,10 @@ static void a_span_that_grows_loses_nothing(void **state) {
 static int nothing(void *arg) {
     (void)arg;
     tote_store_add(tote_store_current(), "user.id", tote_string("u_1"));
-    tote_store_add_as(tote_store_current(), "token", tote_string("secret"), TOTE_PRIVATE, NULL);
-    tote_store_add_as(tote_store_current(), "wire.only", tote_int(1), TOTE_PROPAGATE, NULL);
+    tote_store_add_as(tote_store_current(), "token", tote_string("secret"), TOTE_VISIBILITY_PRIVATE,
+                      NULL);
+    tote_store_add_as(tote_store_current(), "wire.only", tote_int(1), TOTE_VISIBILITY_PROPAGATE,
+                      NULL);
     tote_store_add(tote_store_current(), "both", tote_string("store"));
     tote_span_set_attribute(tote_span_current(), "both", tote_string("span"));
     return 7;
@@ -394,7 +396,7 @@ static void a_scoped_run_exports_its_store_and_the_spans_own_attributes_win(void
     assert_null(tote_span_data_get_attribute(data, "token"));
     assert_null(tote_span_data_get_attribute(data, "wire.only"));
     assert_string_equal(attribute_of(data, "both")->as.string, "span");
-    assert_int_equal(tote_span_data_get_status_code(data), TOTE_STATUS_ERROR);
+    assert_int_equal(tote_span_data_get_status_code(data), TOTE_STATUS_CODE_ERROR);
     assert_string_equal(attribute_of(data, "error.type")->as.string, "7");
 }
 
@@ -475,7 +477,7 @@ static void a_name_that_grows_many_times_leaves_room_for_the_rest(void **state) 
         memset(text, 'a', length);
         tote_span_update_name(span, text);
     }
-    tote_span_set_status(span, TOTE_STATUS_ERROR, "still kept");
+    tote_span_set_status(span, TOTE_STATUS_CODE_ERROR, "still kept");
     tote_span_close(&span);
     const tote_span_data *data = sdk_fixture_only_span(f);
     assert_int_equal(strlen(tote_span_data_get_name(data)), LONGEST);

@@ -107,7 +107,7 @@ static void null_is_the_invalid_context(void **state) {
     assert_null(tote_span_context_get_trace_state(NULL));
     assert_int_equal(tote_span_context_get_trace_flags(NULL), 0);
     assert_ptr_equal(tote_span_context_get_trace_id(NULL), &tote__invalid_span_context.trace_id);
-    assert_null(tote_span_context_ref(NULL));
+    assert_null(tote_span_context_copy(NULL));
     tote_span_context_unref(NULL);
 }
 
@@ -118,8 +118,8 @@ static void a_reference_to_an_embedded_context_is_a_copy(void **state) {
         .trace_id = trace_id, .span_id = span_id, .trace_flags = 3, .trace_state = list};
 
     (void)state;
-    tote_span_context *copy = tote_span_context_ref(&embedded);
-    tote_span_context *same = tote_span_context_ref(copy);
+    tote_span_context *copy = tote_span_context_copy(&embedded);
+    tote_span_context *same = tote_span_context_copy(copy);
     tote_trace_state_unref(list);
 
     assert_ptr_not_equal(copy, &embedded);

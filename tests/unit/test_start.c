@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tote/exporters/memory.h"
+#include "tote/exporters/in_memory.h"
 #include "tote/instrumentation/xray.h"
 #include "tote/internal/pool.h"
 #include "tote/propagators.h"
@@ -43,7 +43,7 @@ static int reset(void **state) {
     unsetenv("OTEL_SERVICE_NAME");
     unsetenv("OTEL_RESOURCE_ATTRIBUTES");
     memset(&seen, 0, sizeof seen);
-    tote_set_diagnostics(keep_report, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(keep_report, TOTE_LEVEL_INFO, NULL);
     tote_propagator_set_global(NULL);
     return 0;
 }
@@ -79,7 +79,7 @@ static tote_result export_spans(void *self, const tote_span_data *const *spans, 
                                sizeof seen.service_name);
         }
     }
-    return TOTE_SUCCESS;
+    return TOTE_RESULT_SUCCESS;
 }
 
 static void count_destroyed(void *self) {
@@ -90,7 +90,7 @@ static void count_destroyed(void *self) {
 static tote_sampling_decision sample(void *self, const tote_sampling_parameters *parameters,
                                      tote_sampling_result *result) {
     (void)self, (void)parameters, (void)result;
-    return TOTE_SAMPLING_RECORD_AND_SAMPLE;
+    return TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE;
 }
 
 static void new_trace_id(void *self, tote_trace_id *id) {
@@ -121,7 +121,7 @@ static void fill(struct everything *all) {
                                                     new_span_id, count_destroyed};
 
     *all = (struct everything){.batch = TOTE_BATCH_OPTIONS_INIT, .options = TOTE_SDK_OPTIONS_INIT};
-    all->batch.mode = TOTE_EXPORT_MODE_AT_END;
+    all->batch.mode = TOTE_EXPORT_MODE_SIMPLE;
     all->exporters[1] =
         tote_span_exporter_new(&exporter, NULL); /* [0]: one that could not be made */
     all->processors[1] = tote_span_processor_new(&processor, NULL);
@@ -161,7 +161,7 @@ static void what_a_start_takes_is_used_and_released_at_the_end(void **state) {
     (void)state;
     fill(&all);
     all.options.service_name = "shop";
-    all.options.propagator = tote_propagator_new_baggage(NULL);
+    all.options.propagator = tote_propagator_baggage_new(NULL);
     tote_sdk *sdk = tote_sdk_start(&all.options);
     assert_non_null(sdk);
     assert_int_equal(end_a_span()->bytes[0], 0x17);
@@ -169,7 +169,7 @@ static void what_a_start_takes_is_used_and_released_at_the_end(void **state) {
     assert_int_equal(seen.exported, 1);
     assert_string_equal(seen.service_name, "shop");
     assert_int_equal(seen.destroyed, 0);
-    assert_int_equal(tote_sdk_close(&sdk, 1000), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_close(&sdk, 1000), TOTE_RESULT_SUCCESS);
     assert_int_equal(seen.destroyed, TAKEN);
     assert_int_equal(seen.reports, 0);
 }
@@ -182,26 +182,26 @@ static void a_second_start_gives_a_reference_and_releases_its_options(void **sta
     fill(&all);
     tote_sdk *first = tote_sdk_start(&all.options);
     fill(&all);
-    all.options.propagator = tote_propagator_new_baggage(NULL);
+    all.options.propagator = tote_propagator_baggage_new(NULL);
     tote_sdk *second = tote_sdk_start(&all.options);
     assert_ptr_equal(first, second);
     assert_int_equal(seen.destroyed, TAKEN);
     assert_int_equal(seen.reports, 1);
     assert_string_equal(first_field(), "traceparent");
-    assert_int_equal(tote_sdk_close(&second, 1000), TOTE_SUCCESS);
+    assert_int_equal(tote_sdk_close(&second, 1000), TOTE_RESULT_SUCCESS);
     end_a_span();
     assert_int_equal(seen.exported, 1);
     tote_sdk_close(&first, 1000);
     assert_int_equal(seen.destroyed, 2 * TAKEN);
 }
 
-/* tote/start.h: not_global leaves the global provider and propagator alone */
+/* tote/start.h: skip_global_registration leaves the global provider and propagator alone */
 static void an_sdk_of_its_own_changes_nothing_that_is_global(void **state) {
     struct everything all;
 
     (void)state;
     fill(&all);
-    all.options.not_global = true;
+    all.options.skip_global_registration = true;
     tote_sdk *sdk = tote_sdk_start(&all.options);
     assert_non_null(sdk);
     end_a_span();
@@ -283,11 +283,11 @@ static void the_environment_chooses_the_formats(void **state) {
     };
 
     (void)state;
-    assert_true(tote_xray_register());
+    assert_true(tote_propagator_xray_register());
     for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
         const char *first;
         reset(NULL);
-        tote_set_diagnostics(keep_report, TOTE_LEVEL_WARN, NULL);
+        tote_diagnostics_set_handler(keep_report, TOTE_LEVEL_WARN, NULL);
         assert_int_equal(start_with_propagators(rows[i].names, &first), rows[i].count);
         assert_true(rows[i].first ? first && strcmp(first, rows[i].first) == 0 : !first);
         assert_int_equal(seen.reports, rows[i].reports);
@@ -341,7 +341,7 @@ static void without_a_usable_endpoint_spans_count_as_dropped(void **state) {
     tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "work", NULL);
     assert_true(tote_span_context_is_sampled(tote_span_get_context(span)));
     tote_span_close(&span);
-    assert_int_equal(tote_sdk_force_flush(sdk, 5000), TOTE_FAILURE);
+    assert_int_equal(tote_sdk_force_flush(sdk, 5000), TOTE_RESULT_FAILURE);
     assert_true(tote_sdk_get_stats(sdk, &stats));
     assert_int_equal(stats.ended, 1);
     assert_int_equal(stats.dropped_retries_exhausted, 1);
@@ -367,7 +367,7 @@ static void at_debug_level_the_start_and_each_batch_are_told(void **state) {
     setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:secret@127.0.0.1:9", 1);
     setenv("OTEL_TRACES_SAMPLER", "traceidratio", 1);
     setenv("OTEL_PROPAGATORS", "baggage", 1);
-    tote_set_diagnostics(gather_reports, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(gather_reports, TOTE_LEVEL_INFO, NULL);
     tote_sdk *sdk = tote_sdk_start(NULL);
     tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "work", NULL);
     tote_span_close(&span);
@@ -429,19 +429,19 @@ static void a_start_keeps_errno(void **state) {
     tote_sdk_close(&sdk, 1000);
 }
 
-/* tote/exporters/memory.h */
+/* tote/exporters/in_memory.h */
 static void the_sdk_for_tests_keeps_spans_and_ignores_the_environment(void **state) {
-    tote_memory *memory = tote_memory_new();
+    tote_in_memory_spans *memory = tote_in_memory_spans_new();
 
     (void)state;
     setenv("OTEL_SDK_DISABLED", "true", 1);
-    tote_sdk *sdk = tote_memory_sdk_start(memory);
+    tote_sdk *sdk = tote_in_memory_sdk_start(memory);
     end_a_span();
-    assert_int_equal(tote_memory_get_count(memory), 1);
-    assert_non_null(tote_memory_find(memory, "span"));
+    assert_int_equal(tote_in_memory_spans_get_count(memory), 1);
+    assert_non_null(tote_in_memory_spans_find(memory, "span"));
     tote_sdk_close(&sdk, 1000);
-    tote_memory_unref(memory);
-    assert_null(tote_memory_sdk_start(NULL));
+    tote_in_memory_spans_unref(memory);
+    assert_null(tote_in_memory_sdk_start(NULL));
 }
 
 int main(int argc, char **argv) {
@@ -462,7 +462,7 @@ int main(int argc, char **argv) {
     };
     const tote_allocator allocator = {sizeof allocator, allocate, reallocate, release, NULL};
 
-    tote_set_allocator(&allocator);
+    tote_allocator_set(&allocator);
     tote__pools_keep = false;
     return RUN_TESTS(tests, argc, argv);
 }

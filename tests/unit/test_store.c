@@ -205,7 +205,7 @@ static void get_all_has_values_with_their_types(void **state) {
                                     {"array", tote_array(items, 2)}, {"map", tote_map(fields, 2)}};
     tote_store *store = tote_store_new(NULL);
 
-    assert_int_equal(tote_store_add_all(store, added, 8, TOTE_EXPORT), 8);
+    assert_int_equal(tote_store_add_all(store, added, 8, TOTE_VISIBILITY_EXPORT), 8);
     tote_entries *entries = tote_store_get_all(store);
 
     assert_int_equal(tote_entries_get_count(entries), 8);
@@ -213,7 +213,7 @@ static void get_all_has_values_with_their_types(void **state) {
         const tote_entry *entry = tote_entries_find(entries, added[i].key);
         assert_non_null(entry);
         assert_true(tote_value_equals(entry->value, added[i].value));
-        assert_int_equal(entry->visibility, TOTE_EXPORT);
+        assert_int_equal(entry->visibility, TOTE_VISIBILITY_EXPORT);
         assert_string_equal(entry->metadata, "");
     }
     tote_entries_free(entries);
@@ -246,15 +246,15 @@ static void get_writes_any_value_as_text_and_tells_its_length(void **state) {
 static void add_replaces_value_visibility_and_metadata_together(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
-    tote_store_add_as(store, "user", tote_string("ann"), TOTE_PROPAGATE, "p=1");
-    tote_store_add_as(store, "user", tote_int(2), TOTE_EXPORT, NULL);
+    tote_store_add_as(store, "user", tote_string("ann"), TOTE_VISIBILITY_PROPAGATE, "p=1");
+    tote_store_add_as(store, "user", tote_int(2), TOTE_VISIBILITY_EXPORT, NULL);
 
     tote_entries *entries = tote_store_get_all(store);
     const tote_entry *entry = tote_entries_find(entries, "user");
 
     assert_int_equal(tote_entries_get_count(entries), 1);
     assert_int_equal(entry->value.as.integer, 2);
-    assert_int_equal(entry->visibility, TOTE_EXPORT);
+    assert_int_equal(entry->visibility, TOTE_VISIBILITY_EXPORT);
     assert_string_equal(entry->metadata, "");
     tote_entries_free(entries);
     tote_store_unref(store);
@@ -264,7 +264,7 @@ static void add_replaces_value_visibility_and_metadata_together(void **state) {
 static void metadata_is_kept_as_it_is(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
-    tote_store_add_as(store, "user", tote_string("ann"), TOTE_EVERYWHERE, "p=1;q");
+    tote_store_add_as(store, "user", tote_string("ann"), TOTE_VISIBILITY_ALL, "p=1;q");
 
     tote_entries *entries = tote_store_get_all(store);
 
@@ -285,8 +285,8 @@ static void a_key_that_is_none_is_refused(void **state) {
     assert_false(tote_store_delete(store, ""));
     assert_true(says(store, NULL, NULL));
     assert_true(says(store, "", NULL));
-    assert_int_equal(tote_store_add_all(store, added, 3, TOTE_EVERYWHERE), 1);
-    assert_int_equal(tote_store_add_all(store, NULL, 3, TOTE_EVERYWHERE), 0);
+    assert_int_equal(tote_store_add_all(store, added, 3, TOTE_VISIBILITY_ALL), 1);
+    assert_int_equal(tote_store_add_all(store, NULL, 3, TOTE_VISIBILITY_ALL), 0);
     tote_store_unref(store);
 }
 
@@ -311,7 +311,7 @@ static void null_is_an_empty_store(void **state) {
 static void text_that_is_not_utf8_is_repaired(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
-    tote_store_add_as(store, "k\xFF", tote_string("\xC3\xA9\x80"), TOTE_EVERYWHERE, "m\xFF");
+    tote_store_add_as(store, "k\xFF", tote_string("\xC3\xA9\x80"), TOTE_VISIBILITY_ALL, "m\xFF");
 
     tote_entries *entries = tote_store_get_all(store);
     const tote_entry *entry = tote_entries_get_at(entries, 0);

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "layer.h"
+#include "overlay.h"
 #include "store_fixture.h"
 #include "tote/internal/store.h"
 
@@ -57,7 +57,7 @@ static void what_would_exceed_the_cap_changes_nothing(void **state) {
     assert_false(tote_store_add(store, "small", tote_string(large)));
     assert_false(tote_store_add(store, "larger", tote_string(larger)));
     assert_false(tote_store_add(store, larger, tote_int(1)));
-    assert_false(tote_store_add_as(store, "small", tote_int(1), TOTE_EVERYWHERE, larger));
+    assert_false(tote_store_add_as(store, "small", tote_int(1), TOTE_VISIBILITY_ALL, larger));
 
     assert_int_equal(diagnostics, 3); /* one for each key */
     assert_true(says(store, "small", "stays"));
@@ -182,22 +182,22 @@ static bool find_remote(void *arg, const struct tote__entry *entry) {
     return true;
 }
 
-/* Design R3: what a layer hides stays hidden, and what came from outside is known to have */
-static void a_layer_in_a_chain_that_is_flattened_still_hides(void **state) {
+/* Design R3: what an overlay hides stays hidden, and what came from outside is known to have */
+static void an_overlay_in_a_chain_that_is_flattened_still_hides(void **state) {
     (void)state;
-    const struct tote__layer_entry entry = {.key = "tenant",
-                                            .key_length = 6,
-                                            .value = tote_string("t_1"),
-                                            .flags = TOTE_EVERYWHERE | TOTE__REMOTE};
+    const struct tote__overlay_entry entry = {.key = "tenant",
+                                              .key_length = 6,
+                                              .value = tote_string("t_1"),
+                                              .flags = TOTE_VISIBILITY_ALL | TOTE__REMOTE};
     tote_store *top = tote_store_new(NULL);
     tote_store *parent = tote_store_new(top);
     tote_store_add(top, "above", tote_string("1"));
-    tote_store_add_as(top, "zone", tote_string("b"), TOTE_EXPORT, NULL);
+    tote_store_add_as(top, "zone", tote_string("b"), TOTE_VISIBILITY_EXPORT, NULL);
     tote_store_add(parent, "user", tote_string("ann"));
-    tote_store_add_as(parent, "token", tote_string("secret"), TOTE_PRIVATE, NULL);
-    tote_store *layer = new_layer(parent, &entry, 1);
+    tote_store_add_as(parent, "token", tote_string("secret"), TOTE_VISIBILITY_PRIVATE, NULL);
+    tote_store *overlay = new_overlay(parent, &entry, 1);
 
-    tote_store *store = deep_chain(layer, 2000);
+    tote_store *store = deep_chain(overlay, 2000);
     tote_store_add(top, "later", tote_string("2"));
 
     bool is_remote = false;
@@ -207,10 +207,10 @@ static void a_layer_in_a_chain_that_is_flattened_still_hides(void **state) {
     assert_true(says(store, "zone", "b"));
     assert_true(says(store, "token", "secret"));
     assert_true(says(store, "tenant", "t_1"));
-    assert_true(tote__store_visit(store, TOTE_PROPAGATE, find_remote, &is_remote));
+    assert_true(tote__store_visit(store, TOTE_VISIBILITY_PROPAGATE, find_remote, &is_remote));
     assert_true(is_remote);
     tote_store_unref(store);
-    tote_store_unref(layer);
+    tote_store_unref(overlay);
     tote_store_unref(parent);
     tote_store_unref(top);
 }
@@ -302,7 +302,7 @@ int main(int argc, char **argv) {
         TEST(a_value_in_the_middle_of_many_empty_stores_is_found),
         TEST(a_chain_of_two_thousand_stores_says_what_all_its_levels_say),
         TEST(what_the_topmost_store_says_stays_live_under_a_flattened_chain),
-        TEST(a_layer_in_a_chain_that_is_flattened_still_hides),
+        TEST(an_overlay_in_a_chain_that_is_flattened_still_hides),
         TEST(a_chain_that_was_flattened_many_times_is_released),
         TEST(without_memory_nothing_changes_and_it_is_said),
         TEST(without_memory_an_own_entry_is_still_deleted),

@@ -4,14 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "layer.h"
+#include "overlay.h"
 #include "tote/internal/store.h"
 #include "tote/propagators.h"
 
 /* What a key is in a parent and in its child. */
 enum { ABSENT = 100, DELETED };
-static const uint32_t conditions[] = {ABSENT,         DELETED,     TOTE_PRIVATE,
-                                      TOTE_PROPAGATE, TOTE_EXPORT, TOTE_EVERYWHERE};
+static const uint32_t conditions[] = {ABSENT,
+                                      DELETED,
+                                      TOTE_VISIBILITY_PRIVATE,
+                                      TOTE_VISIBILITY_PROPAGATE,
+                                      TOTE_VISIBILITY_EXPORT,
+                                      TOTE_VISIBILITY_ALL};
 enum { CONDITIONS = sizeof conditions / sizeof *conditions, ROWS = CONDITIONS * CONDITIONS };
 
 static void put(tote_store *store, uint32_t condition, const char *value) {
@@ -77,7 +81,7 @@ static void a_span_shows_what_the_nearest_entry_alone_exports(void **state) {
         tote_context *context = context_of(row);
         const tote_span_data *data = span_of(f, context);
         const tote_value *value = tote_span_data_get_attribute(data, "token");
-        const char *wanted = expected(row, TOTE_EXPORT);
+        const char *wanted = expected(row, TOTE_VISIBILITY_EXPORT);
         assert_int_equal(value != NULL, wanted != NULL);
         assert_true(!value || strcmp(value->as.string, wanted) == 0);
         assert_int_equal(attribute_count_of(data), wanted != NULL);
@@ -88,14 +92,14 @@ static void a_span_shows_what_the_nearest_entry_alone_exports(void **state) {
 /* Design R1: what goes out with a request */
 static void headers_carry_what_the_nearest_entry_alone_propagates(void **state) {
     (void)state;
-    char buffer[TOTE_INJECT_BYTES];
+    char buffer[TOTE_INJECT_BUFFER_BYTES];
     tote_header headers[8];
-    tote_propagator *propagator = tote_propagator_new_baggage(NULL);
+    tote_propagator *propagator = tote_propagator_baggage_new(NULL);
     tote_propagator_set_global(propagator);
 
     for (size_t row = 0; row < ROWS; row++) {
         tote_context *context = context_of(row);
-        const char *wanted = expected(row, TOTE_PROPAGATE);
+        const char *wanted = expected(row, TOTE_VISIBILITY_PROPAGATE);
         size_t count = tote_inject_headers(context, headers, 8, buffer, sizeof buffer);
         assert_int_equal(count, wanted != NULL);
         if (wanted) {
@@ -115,12 +119,12 @@ static void log_fields_say_what_the_nearest_entry_alone_exports(void **state) {
 
     for (size_t row = 0; row < ROWS; row++) {
         tote_context *context = context_of(row);
-        const char *wanted = expected(row, TOTE_EXPORT);
+        const char *wanted = expected(row, TOTE_VISIBILITY_EXPORT);
         char field[64] = "";
         if (wanted) {
             snprintf(field, sizeof field, "token=\"%s\"", wanted);
         }
-        tote_log_fields(context, TOTE_LOG_LOGFMT, text, sizeof text);
+        tote_log_fields(context, TOTE_LOG_FORMAT_LOGFMT, text, sizeof text);
         assert_string_equal(text, field);
         tote_context_unref(context);
     }
@@ -129,15 +133,15 @@ static void log_fields_say_what_the_nearest_entry_alone_exports(void **state) {
 static void assert_log_fields(const tote_context *context, const char *expected) {
     char text[64];
 
-    tote_log_fields(context, TOTE_LOG_LOGFMT, text, sizeof text);
+    tote_log_fields(context, TOTE_LOG_FORMAT_LOGFMT, text, sizeof text);
     assert_string_equal(text, expected);
 }
 
 /* The contract of tote_store_export: it holds for spans and for log lines alike */
 static void log_fields_follow_the_export_mode_of_the_global_sdk(void **state) {
     static const char *const allowed[] = {"local"};
-    static const struct tote__layer_entry entries[] = {
-        {.key = "remote", .key_length = 6, .flags = TOTE_EVERYWHERE | TOTE__REMOTE}};
+    static const struct tote__overlay_entry entries[] = {
+        {.key = "remote", .key_length = 6, .flags = TOTE_VISIBILITY_ALL | TOTE__REMOTE}};
     static const struct {
         tote_store_export mode;
         const char *expected;
@@ -146,7 +150,7 @@ static void log_fields_follow_the_export_mode_of_the_global_sdk(void **state) {
                 {TOTE_STORE_EXPORT_ALLOWED, "local=1"},
                 {TOTE_STORE_EXPORT_NONE, ""}};
     struct sdk_fixture *f = *state;
-    tote_store *remote = new_layer(NULL, entries, 1);
+    tote_store *remote = new_overlay(NULL, entries, 1);
     tote_store *store = tote_store_new(remote);
     tote_store_unref(remote);
     tote_store_add(store, "local", tote_int(1));
@@ -173,19 +177,19 @@ static void log_fields_follow_the_export_mode_of_the_global_sdk(void **state) {
     tote_context_unref(context);
 }
 
-/* A layer of so many entries that came in, k0, k1 and so on. */
+/* An overlay of so many entries that came in, k0, k1 and so on. */
 static tote_context *remote_context(size_t count, const char *value) {
-    struct tote__layer_entry entries[64];
+    struct tote__overlay_entry entries[64];
     char keys[64][24];
 
     for (size_t i = 0; i < count; i++) {
         snprintf(keys[i], sizeof keys[i], "k%zu", i);
-        entries[i] = (struct tote__layer_entry){.key = keys[i],
-                                                .key_length = strlen(keys[i]),
-                                                .value = tote_string(value),
-                                                .flags = TOTE_EVERYWHERE | TOTE__REMOTE};
+        entries[i] = (struct tote__overlay_entry){.key = keys[i],
+                                                  .key_length = strlen(keys[i]),
+                                                  .value = tote_string(value),
+                                                  .flags = TOTE_VISIBILITY_ALL | TOTE__REMOTE};
     }
-    return context_over(new_layer(NULL, entries, count));
+    return context_over(new_overlay(NULL, entries, count));
 }
 
 /* Design R8 */
@@ -245,22 +249,22 @@ static void at_most_32_entries_and_4096_bytes_of_a_store_stand_on_a_span(void **
     }
 }
 
-/* A layer of one entry that came in, and a store over it with one that did not. */
+/* An overlay of one entry that came in, and a store over it with one that did not. */
 static tote_context *two_origins(const char *remote_key, const char *local_key) {
-    const struct tote__layer_entry entry = {.key = remote_key,
-                                            .key_length = strlen(remote_key),
-                                            .value = tote_string("remote"),
-                                            .flags = TOTE_EVERYWHERE | TOTE__REMOTE};
-    tote_store *layer = new_layer(NULL, &entry, 1);
-    tote_store *store = tote_store_new(layer);
+    const struct tote__overlay_entry entry = {.key = remote_key,
+                                              .key_length = strlen(remote_key),
+                                              .value = tote_string("remote"),
+                                              .flags = TOTE_VISIBILITY_ALL | TOTE__REMOTE};
+    tote_store *overlay = new_overlay(NULL, &entry, 1);
+    tote_store *store = tote_store_new(overlay);
 
-    tote_store_unref(layer);
+    tote_store_unref(overlay);
     tote_store_add(store, local_key, tote_string("local"));
     return context_over(store);
 }
 
 /* Design R8 */
-static void a_stranger_does_not_write_under_reserved_names(void **state) {
+static void remote_baggage_does_not_set_reserved_names(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     static const char *const names[] = {"service.name", "telemetry.sdk.name",  "http.route",
                                         "url.full",     "error.type",          "otel.status_code",
@@ -276,7 +280,7 @@ static void a_stranger_does_not_write_under_reserved_names(void **state) {
 }
 
 /* Design R8: the names next to them, and our own entries under them, are no trouble */
-static void what_is_not_reserved_or_not_a_strangers_stands_on_a_span(void **state) {
+static void entries_that_are_local_or_not_reserved_are_on_spans(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     static const char *const names[] = {"service", "services.x", "httpx.y", "Service.name"};
 
@@ -290,7 +294,7 @@ static void what_is_not_reserved_or_not_a_strangers_stands_on_a_span(void **stat
 }
 
 /* Design R8: an entry of our own under the same name is ours */
-static void an_entry_added_again_here_is_a_strangers_no_more(void **state) {
+static void an_entry_that_is_added_again_here_is_local(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_context *context = two_origins("service.tier", "service.tier");
 
@@ -397,9 +401,9 @@ int main(int argc, char **argv) {
         SDK_TEST(at_most_sixteen_entries_that_came_in_stand_on_a_span),
         SDK_TEST(entries_that_came_in_take_at_most_1024_bytes_of_a_span),
         SDK_TEST(at_most_32_entries_and_4096_bytes_of_a_store_stand_on_a_span),
-        SDK_TEST(a_stranger_does_not_write_under_reserved_names),
-        SDK_TEST(what_is_not_reserved_or_not_a_strangers_stands_on_a_span),
-        SDK_TEST(an_entry_added_again_here_is_a_strangers_no_more),
+        SDK_TEST(remote_baggage_does_not_set_reserved_names),
+        SDK_TEST(entries_that_are_local_or_not_reserved_are_on_spans),
+        SDK_TEST(an_entry_that_is_added_again_here_is_local),
         SDK_TEST(a_provider_may_export_all_entries),
         SDK_TEST(a_provider_may_export_what_is_its_own),
         SDK_TEST(a_provider_may_export_what_it_names),

@@ -193,8 +193,9 @@ static void long_metadata_is_kept_or_refused_whole(void **state) {
     for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
         tote_store *store = tote_store_new(NULL);
         char *metadata = letters(rows[i].length, 'm');
-        assert_int_equal(tote_store_add_as(store, "k", tote_string("1"), TOTE_PROPAGATE, metadata),
-                         rows[i].is_kept);
+        assert_int_equal(
+            tote_store_add_as(store, "k", tote_string("1"), TOTE_VISIBILITY_PROPAGATE, metadata),
+            rows[i].is_kept);
         tote_entries *entries = tote_store_get_all(store);
         const tote_entry *entry = tote_entries_find(entries, "k");
         assert_int_equal(entry != NULL, rows[i].is_kept);

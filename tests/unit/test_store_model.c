@@ -6,7 +6,7 @@
 #include "tote/internal/store.h"
 
 /*
- * A tree of stores and layers is changed at random, and compared with one that is kept as plainly
+ * A tree of stores and overlays is changed at random, and compared with one that is kept as plainly
  * as can be: a table of what each store says of each key.
  */
 enum { NODES = 12, KEYS = 10, LONGEST_VALUE = 600, STEPS = 60000 };
@@ -36,7 +36,7 @@ struct said {
 struct node {
     tote_store *store; /* NULL: not in use */
     struct node *parent;
-    bool is_layer;
+    bool is_overlay;
     struct said said[KEYS];
 };
 
@@ -68,18 +68,18 @@ static const struct said *resolve(const struct node *node, uint32_t key) {
 
     for (; node; node = node->parent) {
         const struct said *said = &node->said[key];
-        bool is_hidden = hides_propagating && said->visibility & TOTE_PROPAGATE;
+        bool is_hidden = hides_propagating && said->visibility & TOTE_VISIBILITY_PROPAGATE;
         if (said->says != NOTHING) {
             return said->says == A_VALUE && !is_hidden ? said : NULL;
         }
-        hides_propagating |= node->is_layer;
+        hides_propagating |= node->is_overlay;
     }
     return NULL;
 }
 
-/* The empty key is none, a layer is sealed. */
+/* The empty key is none, an overlay is sealed. */
 static bool takes(const struct node *node, uint32_t key) {
-    return !node->is_layer && keys[key][0];
+    return !node->is_overlay && keys[key][0];
 }
 
 static void add(struct model *model, struct node *node, uint32_t key) {
@@ -132,8 +132,8 @@ static void check_get_all(const struct node *node) {
     tote_entries_free(entries);
 }
 
-/* A layer without one key, or an empty one. */
-static tote_store *layer_of(tote_store *parent, const char *without) {
+/* An overlay without one key, or an empty one. */
+static tote_store *overlay_of(tote_store *parent, const char *without) {
     tote_context *context = tote_context_with_store(tote_context_root(), parent);
     tote_context *changed = without ? tote_context_without_baggage(context, without)
                                     : tote_context_with_empty_baggage(context);
@@ -150,18 +150,18 @@ static void grow(struct model *model, struct node *node, struct node *parent) {
 
     memset(node->said, 0, sizeof node->said);
     node->parent = parent;
-    node->is_layer = kind < 2;
-    if (!node->is_layer) {
+    node->is_overlay = kind < 2;
+    if (!node->is_overlay) {
         node->store = tote_store_new(parent->store);
         return;
     }
     for (uint32_t key = 0; kind == 0 && key < KEYS; key++) {
         const struct said *said = resolve(parent, key);
-        if (said && said->visibility & TOTE_PROPAGATE && key != without) {
+        if (said && said->visibility & TOTE_VISIBILITY_PROPAGATE && key != without) {
             node->said[key] = *said;
         }
     }
-    node->store = layer_of(parent->store, kind == 0 ? keys[without] : NULL);
+    node->store = overlay_of(parent->store, kind == 0 ? keys[without] : NULL);
 }
 
 /* Its children keep it, but here they would look for it. */
@@ -209,7 +209,7 @@ static void a_tree_that_is_changed_at_random_says_what_a_plain_table_says(void *
     (void)state;
     long before = atomic_load(&memory.live_bytes);
     static struct model model = {.random = 88172645463325252U};
-    count_diagnostics(); /* layers refuse writes, which is said */
+    count_diagnostics(); /* overlays refuse writes, which is said */
     model.nodes[0].store = tote_store_new(NULL);
 
     for (int i = 0; i < STEPS; i++) {

@@ -20,34 +20,34 @@ static const struct row {
 } rows[] = {
     {ABSENT, ABSENT, '-', '-', '-', '-', '-', '-'},
     {ABSENT, DELETED, '-', '-', '-', '-', '-', '-'},
-    {ABSENT, TOTE_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
-    {ABSENT, TOTE_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
-    {ABSENT, TOTE_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
-    {ABSENT, TOTE_EVERYWHERE, 'c', 'c', 'c', 'c', 'c', 'c'},
-    {TOTE_PRIVATE, ABSENT, 'p', 'p', '-', '-', '-', '-'},
-    {TOTE_PRIVATE, DELETED, '-', '-', '-', '-', '-', '-'},
-    {TOTE_PRIVATE, TOTE_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
-    {TOTE_PRIVATE, TOTE_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
-    {TOTE_PRIVATE, TOTE_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
-    {TOTE_PRIVATE, TOTE_EVERYWHERE, 'c', 'c', 'c', 'c', 'c', 'c'},
-    {TOTE_PROPAGATE, ABSENT, 'p', 'p', 'p', '-', 'p', 'p'},
-    {TOTE_PROPAGATE, DELETED, '-', '-', '-', '-', '-', '-'},
-    {TOTE_PROPAGATE, TOTE_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
-    {TOTE_PROPAGATE, TOTE_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
-    {TOTE_PROPAGATE, TOTE_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
-    {TOTE_PROPAGATE, TOTE_EVERYWHERE, 'c', 'c', 'c', 'c', 'c', 'c'},
-    {TOTE_EXPORT, ABSENT, 'p', 'p', '-', 'p', '-', '-'},
-    {TOTE_EXPORT, DELETED, '-', '-', '-', '-', '-', '-'},
-    {TOTE_EXPORT, TOTE_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
-    {TOTE_EXPORT, TOTE_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
-    {TOTE_EXPORT, TOTE_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
-    {TOTE_EXPORT, TOTE_EVERYWHERE, 'c', 'c', 'c', 'c', 'c', 'c'},
-    {TOTE_EVERYWHERE, ABSENT, 'p', 'p', 'p', 'p', 'p', 'p'},
-    {TOTE_EVERYWHERE, DELETED, '-', '-', '-', '-', '-', '-'},
-    {TOTE_EVERYWHERE, TOTE_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
-    {TOTE_EVERYWHERE, TOTE_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
-    {TOTE_EVERYWHERE, TOTE_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
-    {TOTE_EVERYWHERE, TOTE_EVERYWHERE, 'c', 'c', 'c', 'c', 'c', 'c'},
+    {ABSENT, TOTE_VISIBILITY_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
+    {ABSENT, TOTE_VISIBILITY_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
+    {ABSENT, TOTE_VISIBILITY_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
+    {ABSENT, TOTE_VISIBILITY_ALL, 'c', 'c', 'c', 'c', 'c', 'c'},
+    {TOTE_VISIBILITY_PRIVATE, ABSENT, 'p', 'p', '-', '-', '-', '-'},
+    {TOTE_VISIBILITY_PRIVATE, DELETED, '-', '-', '-', '-', '-', '-'},
+    {TOTE_VISIBILITY_PRIVATE, TOTE_VISIBILITY_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
+    {TOTE_VISIBILITY_PRIVATE, TOTE_VISIBILITY_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
+    {TOTE_VISIBILITY_PRIVATE, TOTE_VISIBILITY_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
+    {TOTE_VISIBILITY_PRIVATE, TOTE_VISIBILITY_ALL, 'c', 'c', 'c', 'c', 'c', 'c'},
+    {TOTE_VISIBILITY_PROPAGATE, ABSENT, 'p', 'p', 'p', '-', 'p', 'p'},
+    {TOTE_VISIBILITY_PROPAGATE, DELETED, '-', '-', '-', '-', '-', '-'},
+    {TOTE_VISIBILITY_PROPAGATE, TOTE_VISIBILITY_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
+    {TOTE_VISIBILITY_PROPAGATE, TOTE_VISIBILITY_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
+    {TOTE_VISIBILITY_PROPAGATE, TOTE_VISIBILITY_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
+    {TOTE_VISIBILITY_PROPAGATE, TOTE_VISIBILITY_ALL, 'c', 'c', 'c', 'c', 'c', 'c'},
+    {TOTE_VISIBILITY_EXPORT, ABSENT, 'p', 'p', '-', 'p', '-', '-'},
+    {TOTE_VISIBILITY_EXPORT, DELETED, '-', '-', '-', '-', '-', '-'},
+    {TOTE_VISIBILITY_EXPORT, TOTE_VISIBILITY_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
+    {TOTE_VISIBILITY_EXPORT, TOTE_VISIBILITY_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
+    {TOTE_VISIBILITY_EXPORT, TOTE_VISIBILITY_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
+    {TOTE_VISIBILITY_EXPORT, TOTE_VISIBILITY_ALL, 'c', 'c', 'c', 'c', 'c', 'c'},
+    {TOTE_VISIBILITY_ALL, ABSENT, 'p', 'p', 'p', 'p', 'p', 'p'},
+    {TOTE_VISIBILITY_ALL, DELETED, '-', '-', '-', '-', '-', '-'},
+    {TOTE_VISIBILITY_ALL, TOTE_VISIBILITY_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
+    {TOTE_VISIBILITY_ALL, TOTE_VISIBILITY_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
+    {TOTE_VISIBILITY_ALL, TOTE_VISIBILITY_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
+    {TOTE_VISIBILITY_ALL, TOTE_VISIBILITY_ALL, 'c', 'c', 'c', 'c', 'c', 'c'},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -154,7 +154,7 @@ static void a_visit_of_what_propagates_asks_the_nearest_entry_alone(void **state
 
     for (size_t i = 0; i < ROWS; i++) {
         tote_store *store = store_of(&rows[i]);
-        assert_int_equal(visited(store, TOTE_PROPAGATE), rows[i].visit_propagate);
+        assert_int_equal(visited(store, TOTE_VISIBILITY_PROPAGATE), rows[i].visit_propagate);
         assert_int_equal(visited(store, UINT32_MAX), rows[i].get_all);
         tote_store_unref(store);
     }
@@ -166,7 +166,7 @@ static void a_visit_of_what_is_exported_asks_the_nearest_entry_alone(void **stat
 
     for (size_t i = 0; i < ROWS; i++) {
         tote_store *store = store_of(&rows[i]);
-        assert_int_equal(visited(store, TOTE_EXPORT), rows[i].visit_export);
+        assert_int_equal(visited(store, TOTE_VISIBILITY_EXPORT), rows[i].visit_export);
         tote_store_unref(store);
     }
 }
@@ -186,8 +186,8 @@ static void baggage_asks_the_nearest_entry_alone(void **state) {
     }
 }
 
-/* Design R1: what a baggage layer over the two shows is what they showed */
-static void a_layer_over_them_travels_as_they_did(void **state) {
+/* Design R1: what a baggage overlay over the two shows is what they showed */
+static void an_overlay_over_them_travels_as_they_did(void **state) {
     (void)state;
     char text[8];
 
@@ -203,8 +203,8 @@ static void a_layer_over_them_travels_as_they_did(void **state) {
     }
 }
 
-/* Design R3: what propagates above an empty layer is hidden, what does not stays */
-static void an_empty_layer_hides_what_propagates_and_that_alone(void **state) {
+/* Design R3: what propagates above an empty overlay is hidden, what does not stays */
+static void an_empty_overlay_hides_what_propagates_and_that_alone(void **state) {
     (void)state;
 
     for (size_t i = 0; i < ROWS; i++) {
@@ -213,8 +213,9 @@ static void an_empty_layer_hides_what_propagates_and_that_alone(void **state) {
         const tote_store *store = tote_context_get_store(changed);
         bool is_hidden = rows[i].visit_propagate != '-';
         assert_int_equal(visited(store, UINT32_MAX), is_hidden ? '-' : rows[i].get_all);
-        assert_int_equal(visited(store, TOTE_PROPAGATE), '-');
-        assert_int_equal(visited(store, TOTE_EXPORT), is_hidden ? '-' : rows[i].visit_export);
+        assert_int_equal(visited(store, TOTE_VISIBILITY_PROPAGATE), '-');
+        assert_int_equal(visited(store, TOTE_VISIBILITY_EXPORT),
+                         is_hidden ? '-' : rows[i].visit_export);
         tote_context_unref(changed);
         tote_context_unref(context);
     }
@@ -229,8 +230,8 @@ static void add_shows_everywhere_and_add_as_what_it_is_told(void **state) {
 
     tote_entries *entries = tote_store_get_all(store);
 
-    assert_int_equal(tote_entries_find(entries, "everywhere")->visibility, TOTE_EVERYWHERE);
-    assert_int_equal(tote_entries_find(entries, "more")->visibility, TOTE_EVERYWHERE);
+    assert_int_equal(tote_entries_find(entries, "everywhere")->visibility, TOTE_VISIBILITY_ALL);
+    assert_int_equal(tote_entries_find(entries, "more")->visibility, TOTE_VISIBILITY_ALL);
     tote_entries_free(entries);
     tote_store_unref(store);
 }
@@ -259,7 +260,7 @@ static bool check_entry(void *arg, const struct tote__entry *entry) {
 
     assert_string_equal(entry->key, "user");
     assert_int_equal(entry->key_length, 4);
-    assert_int_equal(entry->flags, TOTE_PROPAGATE);
+    assert_int_equal(entry->flags, TOTE_VISIBILITY_PROPAGATE);
     assert_int_equal(entry->attribute.size, sizeof whole - 1);
     assert_memory_equal(entry->attribute.at, whole, sizeof whole - 1);
     assert_ptr_equal(entry->value.at, entry->attribute.at + 10);
@@ -275,7 +276,7 @@ static void a_visit_shows_entries_as_they_are_sent(void **state) {
     (void)state;
     unsigned count = 0;
     tote_store *store = tote_store_new(NULL);
-    tote_store_add_as(store, "user", tote_string("z"), TOTE_PROPAGATE, "m");
+    tote_store_add_as(store, "user", tote_string("z"), TOTE_VISIBILITY_PROPAGATE, "m");
 
     assert_true(tote__store_visit(store, UINT32_MAX, check_entry, &count));
     assert_int_equal(count, 1);
@@ -293,21 +294,23 @@ static int add_to_the_root_before_and_after_the_first_span(void) {
     if (!tote_store_add(root, "early", tote_string("1")) || diagnostics != 0) {
         return 1;
     }
-    if (visited(root, TOTE_EXPORT) != '1' || visited(root, TOTE_PROPAGATE) != '-') {
+    if (visited(root, TOTE_VISIBILITY_EXPORT) != '1' ||
+        visited(root, TOTE_VISIBILITY_PROPAGATE) != '-') {
         return 2;
     }
     tote__store_note_span();
     if (!tote_store_add(root, "early", tote_string("2")) || diagnostics != 1) {
         return 3;
     }
-    if (visited(root, TOTE_EXPORT) != '2' || visited(root, TOTE_PROPAGATE) != '-') {
+    if (visited(root, TOTE_VISIBILITY_EXPORT) != '2' ||
+        visited(root, TOTE_VISIBILITY_PROPAGATE) != '-') {
         return 4;
     }
-    if (!tote_store_add_as(root, "early", tote_string("3"), TOTE_PROPAGATE, NULL) ||
-        visited(root, TOTE_PROPAGATE) != '3' || diagnostics != 1) {
+    if (!tote_store_add_as(root, "early", tote_string("3"), TOTE_VISIBILITY_PROPAGATE, NULL) ||
+        visited(root, TOTE_VISIBILITY_PROPAGATE) != '3' || diagnostics != 1) {
         return 5;
     }
-    tote_set_diagnostics(count_diagnostic, TOTE_LEVEL_DEBUG, NULL);
+    tote_diagnostics_set_handler(count_diagnostic, TOTE_LEVEL_DEBUG, NULL);
     tote_store *child = tote_store_new(root);
     tote_store_add(child, "late", tote_int(1));
     tote_store_unref(child);
@@ -332,7 +335,7 @@ static int seal_the_root(void) {
     tote__store_note_span();
     count_diagnostics();
     if (tote_store_add(root, "zone", tote_string("c")) || tote_store_delete(root, "zone") ||
-        tote_store_add_as(root, "user", tote_int(1), TOTE_EXPORT, NULL) ||
+        tote_store_add_as(root, "user", tote_int(1), TOTE_VISIBILITY_EXPORT, NULL) ||
         diagnostics != 2) { /* one for each key */
         return 1;
     }
@@ -361,8 +364,8 @@ int main(int argc, char **argv) {
         TEST(a_visit_of_what_propagates_asks_the_nearest_entry_alone),
         TEST(a_visit_of_what_is_exported_asks_the_nearest_entry_alone),
         TEST(baggage_asks_the_nearest_entry_alone),
-        TEST(a_layer_over_them_travels_as_they_did),
-        TEST(an_empty_layer_hides_what_propagates_and_that_alone),
+        TEST(an_overlay_over_them_travels_as_they_did),
+        TEST(an_empty_overlay_hides_what_propagates_and_that_alone),
         TEST(add_shows_everywhere_and_add_as_what_it_is_told),
         TEST(a_visit_ends_when_no_more_are_wanted),
         TEST(a_visit_shows_entries_as_they_are_sent),

@@ -21,7 +21,7 @@ static tote_span *remote_span(void) {
     tote_span_id span_id = {{2}};
     tote_span_context *context =
         tote_span_context_new(&trace_id, &span_id, TOTE_TRACE_FLAG_SAMPLED, NULL, true);
-    tote_span *span = tote_span_new_non_recording(context);
+    tote_span *span = tote_span_non_recording_new(context);
 
     tote_span_context_unref(context);
     return span;
@@ -120,7 +120,7 @@ static void without_a_provider_a_span_carries_on_what_its_parent_has(void **stat
     (void)state;
     tote_tracer *tracer = tote_get_tracer("library", NULL);
     tote_span *remote = remote_span();
-    tote_context *context = tote_context_with_span(NULL, remote);
+    tote_context *context = tote_context_with_span(tote_context_current(), remote);
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
 
     tote_span *orphan = tote_tracer_start_span(tracer, "work", NULL);
@@ -145,7 +145,7 @@ static void without_a_provider_a_recording_parent_is_not_handed_out(void **state
     tote_tracer *tracer = tote_get_tracer("library", NULL);
     tote_tracer_provider_set_global(&fake.base);
     tote_span *parent = tote_tracer_start_span(tracer, "parent", NULL);
-    tote_context *context = tote_context_with_span(NULL, parent);
+    tote_context *context = tote_context_with_span(tote_context_current(), parent);
     tote_context_token token = tote_context_attach(context);
     tote_tracer_provider_set_global(NULL);
 
@@ -166,7 +166,7 @@ static void without_a_provider_a_recording_parent_is_not_handed_out(void **state
 static void under_suppression_no_span_is_started(void **state) {
     (void)state;
     tote_tracer *tracer = tote_get_tracer("library", NULL);
-    tote_context *context = tote_context_with_suppression(NULL);
+    tote_context *context = tote_context_with_suppression(tote_context_current());
     tote_context_token token = tote_context_attach(context);
     tote_tracer_provider_set_global(&fake.base);
 

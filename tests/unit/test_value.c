@@ -22,7 +22,7 @@ static void a_value_is_sixteen_bytes_and_says_what_it_was_made_of(void **state) 
     (void)state;
 
     assert_int_equal(sizeof(tote_value), 16);
-    assert_int_equal(tote_string(NULL).type, TOTE_TYPE_EMPTY);
+    assert_int_equal(tote_string(NULL).type, TOTE_VALUE_TYPE_EMPTY);
     assert_int_equal(tote_string("four").size, 4);
     assert_int_equal(tote_string_of("four", 2).size, 2);
     assert_true(tote_uint(UINT64_MAX).as.integer == INT64_MAX);
@@ -116,8 +116,8 @@ static void deep_maps_are_compared_in_reasonable_time(void **state) {
 /* Requirement A14 */
 static void sizes_without_content_are_no_trouble(void **state) {
     (void)state;
-    const tote_value_type types[] = {TOTE_TYPE_STRING, TOTE_TYPE_BYTES, TOTE_TYPE_ARRAY,
-                                     TOTE_TYPE_MAP};
+    const tote_value_type types[] = {TOTE_VALUE_TYPE_STRING, TOTE_VALUE_TYPE_BYTES,
+                                     TOTE_VALUE_TYPE_ARRAY, TOTE_VALUE_TYPE_MAP};
     const char *texts[] = {"", "", "[]", "{}"};
 
     for (size_t i = 0; i < 4; i++) {

@@ -74,12 +74,12 @@ static void nesting_ends_at_the_limit(void **state) {
         levels[i] = tote_array(&levels[i - 1], 1);
     }
     tote_value value = write_and_read(levels[LEVELS - 1], &tote__wire_no_limits, &arena);
-    while (value.type == TOTE_TYPE_ARRAY && value.size) {
+    while (value.type == TOTE_VALUE_TYPE_ARRAY && value.size) {
         value = value.as.items[0];
         depth++;
     }
     assert_int_equal(depth, 64);
-    assert_int_equal(value.type, TOTE_TYPE_EMPTY);
+    assert_int_equal(value.type, TOTE_VALUE_TYPE_EMPTY);
     tote__arena_clear(&arena);
 }
 
@@ -95,9 +95,10 @@ static void values_that_are_not_sound_do_no_harm(void **state) {
 
     (void)state;
     unknown.type = 99;
-    assert_int_equal(write_and_read(unknown, &tote__wire_no_limits, &arena).type, TOTE_TYPE_EMPTY);
+    assert_int_equal(write_and_read(unknown, &tote__wire_no_limits, &arena).type,
+                     TOTE_VALUE_TYPE_EMPTY);
     assert_int_equal(write_and_read(tote_array(NULL, 5), &tote__wire_no_limits, &arena).type,
-                     TOTE_TYPE_EMPTY);
+                     TOTE_VALUE_TYPE_EMPTY);
     assert_int_equal(write_and_read(tote_string_of(NULL, 5), &tote__wire_no_limits, &arena).size,
                      0);
     tote_value map = write_and_read(tote_map(fields, 4), &tote__wire_no_limits, &arena);
@@ -186,7 +187,7 @@ static void what_is_not_short_is_refused_by_the_short_way(void **state) {
     const tote_value values[] = {
         tote_string("\xC3\xA9"), tote_string("12345678\xFF"),
         tote_string_of(NULL, 3), tote_bytes("ab", 2),
-        tote_array(&item, 1),    tote_value_make(TOTE_TYPE_EMPTY, NULL, 0)};
+        tote_array(&item, 1),    tote_value_make(TOTE_VALUE_TYPE_EMPTY, NULL, 0)};
     uint8_t out[256];
 
     (void)state;

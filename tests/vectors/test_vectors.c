@@ -69,18 +69,18 @@ static bool is_accepted(const tote_propagator *propagator, const tote_context *c
 }
 
 static bool check_traceparent(const struct vector_row *row) {
-    tote_propagator *propagator = tote_propagator_new_tracecontext();
+    tote_propagator *propagator = tote_propagator_tracecontext_new();
     struct carrier in = {.count = 0};
     char *rest = row->columns[1];
-    char *verdict = vectors_word(&rest);
+    char *export_result = vectors_word(&rest);
 
     add_lines(&in, "TraceParent", row->columns[0]);
     carrier_add(&in, "tracestate", "foo=1");
     tote_context *context =
         tote_propagator_extract(propagator, tote_context_root(), &in, &carrier_getter);
-    bool is_good = strcmp(verdict, "ACCEPT") == 0
+    bool is_good = strcmp(export_result, "ACCEPT") == 0
                        ? is_accepted(propagator, context, rest)
-                       : strcmp(verdict, "REJECT") == 0 && context == tote_context_root();
+                       : strcmp(export_result, "REJECT") == 0 && context == tote_context_root();
     tote_context_unref(context);
     carrier_clear(&in);
     tote_propagator_unref(propagator);
@@ -94,18 +94,19 @@ static void every_row_of_traceparent(void **state) {
 }
 
 static bool check_tracestate(const struct vector_row *row) {
-    tote_propagator *propagator = tote_propagator_new_tracecontext();
+    tote_propagator *propagator = tote_propagator_tracecontext_new();
     struct carrier in = {.count = 0};
     char *rest = row->columns[1];
-    char *verdict = vectors_word(&rest);
-    const char *expected = strcmp(verdict, "KEEP") == 0 ? vectors_unescape(rest).at : NULL;
+    char *export_result = vectors_word(&rest);
+    const char *expected = strcmp(export_result, "KEEP") == 0 ? vectors_unescape(rest).at : NULL;
 
     carrier_add(&in, "traceparent", good_traceparent);
     add_lines(&in, "tracestate", row->columns[0]);
     tote_context *context =
         tote_propagator_extract(propagator, tote_context_root(), &in, &carrier_getter);
     struct carrier out = injected(propagator, context);
-    bool is_known = expected || strcmp(verdict, "EMPTY") == 0 || strcmp(verdict, "DISCARD") == 0;
+    bool is_known =
+        expected || strcmp(export_result, "EMPTY") == 0 || strcmp(export_result, "DISCARD") == 0;
     bool is_good = is_known && equals(carrier_get(&out, "traceparent"), good_traceparent) &&
                    equals(carrier_get(&out, "tracestate"), expected);
     carrier_clear(&out);
@@ -149,7 +150,7 @@ static bool check_operation(const struct vector_row *row) {
         return true;
     }
     reports = 0;
-    tote_set_diagnostics(count_report, TOTE_LEVEL_WARN, NULL);
+    tote_diagnostics_set_handler(count_report, TOTE_LEVEL_WARN, NULL);
     struct text initial = vectors_unescape(parts[0]);
     tote_trace_state *before = tote_trace_state_from_header(initial.at, initial.length);
     tote_trace_state *after = change(before, parts[1]);
@@ -159,7 +160,7 @@ static bool check_operation(const struct vector_row *row) {
                    is_error == (reports > 0);
     tote_trace_state_unref(after);
     tote_trace_state_unref(before);
-    tote_set_diagnostics(NULL, TOTE_LEVEL_INFO, NULL);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
     return is_good;
 }
 
@@ -197,7 +198,7 @@ static struct pair read_pair(char *text) {
 static bool has_pair(const tote_entries *entries, const struct pair *pair) {
     const tote_entry *entry = tote_entries_find(entries, pair->name.at);
 
-    return entry && entry->visibility == TOTE_EVERYWHERE &&
+    return entry && entry->visibility == TOTE_VISIBILITY_ALL &&
            tote_value_equals(entry->value, tote_string_of(pair->value.at, pair->value.length)) &&
            equals(entry->metadata, pair->metadata.at);
 }
@@ -219,17 +220,18 @@ static bool has_pairs(const tote_context *context, char *expected) {
 }
 
 static bool check_baggage(const struct vector_row *row) {
-    tote_propagator *propagator = tote_propagator_new_baggage(NULL);
+    tote_propagator *propagator = tote_propagator_baggage_new(NULL);
     struct carrier in = {.count = 0};
     char *rest = row->columns[1];
-    char *verdict = vectors_word(&rest);
+    char *export_result = vectors_word(&rest);
     tote_context *before =
         tote_context_with_baggage(tote_context_root(), "before", tote_string("1"), NULL);
 
     add_lines(&in, "Baggage", row->columns[0]);
     tote_context *context = tote_propagator_extract(propagator, before, &in, &carrier_getter);
-    bool is_good = strcmp(verdict, "SET") == 0 ? has_pairs(context, rest)
-                                               : strcmp(verdict, "NONE") == 0 && context == before;
+    bool is_good = strcmp(export_result, "SET") == 0
+                       ? has_pairs(context, rest)
+                       : strcmp(export_result, "NONE") == 0 && context == before;
     tote_context_unref(context);
     tote_context_unref(before);
     carrier_clear(&in);
@@ -260,15 +262,15 @@ static tote_context *with_pairs(char *column) {
 }
 
 static bool check_baggage_inject(const struct vector_row *row) {
-    tote_propagator *propagator = tote_propagator_new_baggage(NULL);
+    tote_propagator *propagator = tote_propagator_baggage_new(NULL);
     char *rest = row->columns[1];
-    char *verdict = vectors_word(&rest);
-    bool is_sent = strcmp(verdict, "HEADER") == 0;
+    char *export_result = vectors_word(&rest);
+    bool is_sent = strcmp(export_result, "HEADER") == 0;
 
     tote_context *context = with_pairs(row->columns[0]);
     struct carrier out = injected(propagator, context);
     /* What has nothing to send leaves the carrier as it is. */
-    bool is_good = (is_sent || strcmp(verdict, "OMIT") == 0) &&
+    bool is_good = (is_sent || strcmp(export_result, "OMIT") == 0) &&
                    equals(carrier_get(&out, "baggage"), is_sent ? rest : "old=1");
     carrier_clear(&out);
     tote_context_unref(context);

@@ -103,23 +103,23 @@ static bool has_hints;
 
 static bool is_as_expected(const tote_context *context, const tote_context *base, char *expected) {
     const tote_span_context *span = tote_context_get_span_context(context);
-    char *verdict = vectors_word(&expected);
+    char *export_result = vectors_word(&expected);
     char *baggage = strstr(expected, "bag:");
 
-    if (strcmp(verdict, "NONE") == 0) {
+    if (strcmp(export_result, "NONE") == 0) {
         return context == base;
     }
     if (baggage) {
         baggage += 4;
     }
-    if (strcmp(verdict, "BAGGAGE") == 0) {
+    if (strcmp(export_result, "BAGGAGE") == 0) {
         return baggage && has_baggage(context, baggage) &&
                span == tote_context_get_span_context(base);
     }
     char *trace_id = vectors_word(&expected);
     char *span_id = vectors_word(&expected);
     char *flags = vectors_word(&expected);
-    return strcmp(verdict, "ACCEPT") == 0 && has_ids(span, trace_id, span_id, flags) &&
+    return strcmp(export_result, "ACCEPT") == 0 && has_ids(span, trace_id, span_id, flags) &&
            (baggage || !has_hints || span->hints == hints_of(expected)) &&
            has_baggage(context, baggage);
 }
@@ -146,26 +146,26 @@ static bool check_extract(const struct vector_row *row) {
 static void every_row_of_b3(void **state) {
     (void)state;
     has_hints = true;
-    check_rows("b3.tsv", check_extract, tote_propagator_new_b3(), tote_propagator_new_b3_multi());
+    check_rows("b3.tsv", check_extract, tote_propagator_b3_new(), tote_propagator_b3_multi_new());
 }
 
 /* Requirement E17, L20 */
 static void every_row_of_jaeger(void **state) {
     (void)state;
-    check_rows("jaeger.tsv", check_extract, tote_propagator_new_jaeger(NULL), NULL);
+    check_rows("jaeger.tsv", check_extract, tote_propagator_jaeger_new(NULL), NULL);
 }
 
 /* Requirement E19 */
 static void every_row_of_ot_trace(void **state) {
     (void)state;
-    check_rows("ottrace.tsv", check_extract, tote_propagator_new_ot_trace(NULL), NULL);
+    check_rows("ottrace.tsv", check_extract, tote_propagator_ot_trace_new(NULL), NULL);
 }
 
 /* Requirement E18 */
 static void every_row_of_xray(void **state) {
     (void)state;
     has_hints = false;
-    check_rows("xray.tsv", check_extract, tote_propagator_new_xray(), NULL);
+    check_rows("xray.tsv", check_extract, tote_propagator_xray_new(), NULL);
 }
 
 static bool check_inject(const struct vector_row *row) {
@@ -201,8 +201,8 @@ static bool check_inject(const struct vector_row *row) {
 /* Requirement E7, E16 */
 static void every_row_of_b3_inject(void **state) {
     (void)state;
-    check_rows("b3_inject.tsv", check_inject, tote_propagator_new_b3(),
-               tote_propagator_new_b3_multi());
+    check_rows("b3_inject.tsv", check_inject, tote_propagator_b3_new(),
+               tote_propagator_b3_multi_new());
 }
 
 static bool take_value(void *arg, const char *name, size_t name_length, const char *value,
@@ -219,7 +219,7 @@ static bool check_key(const struct vector_row *row) {
 
     snprintf(expected, sizeof expected, "%s=value", row->columns[1]);
     tote_environment_setter()->set(&environment, key, "value", 5);
-    tote_getter_get_all(tote_environment_getter(), &environment, key, take_value, value);
+    tote_text_map_getter_get_all(tote_environment_getter(), &environment, key, take_value, value);
     return environment.count == 1 && strcmp(variables[0], expected) == 0 && !variables[1] &&
            strcmp(value, "value") == 0;
 }

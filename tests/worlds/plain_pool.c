@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <tote/exporters/memory.h>
+#include <tote/exporters/in_memory.h>
 #include <tote/tote.h>
 
 enum { REQUESTS = 4 };
@@ -26,7 +26,7 @@ static struct {
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static void run_task(void) {
-    const tote_span_context *context = tote_context_get_span_context(NULL);
+    const tote_span_context *context = tote_context_get_span_context(tote_context_current());
     char user[sizeof pool.user] = "";
 
     tote_store_get(tote_store_current(), "user", user, sizeof user);
@@ -82,8 +82,8 @@ static bool serve(pthread_t *thread, unsigned number) {
 
 int main(int argc, char **argv) {
     unsigned long expected = argc > 1 ? strtoul(argv[1], NULL, 10) : 0, known = 0;
-    tote_memory *memory = tote_memory_new();
-    tote_sdk *sdk = tote_memory_sdk_start(memory);
+    tote_in_memory_spans *memory = tote_in_memory_spans_new();
+    tote_sdk *sdk = tote_in_memory_sdk_start(memory);
     pthread_t thread;
 
     for (unsigned i = 0; i < REQUESTS; i++) {
@@ -95,7 +95,7 @@ int main(int argc, char **argv) {
     pthread_mutex_unlock(&pool.lock);
     pthread_join(thread, NULL);
     tote_sdk_close(&sdk, 1000);
-    tote_memory_unref(memory);
+    tote_in_memory_spans_unref(memory);
     printf("%lu tasks in the context of their requests; %lu expected\n", known, expected);
     return known != expected || !pool.is_root_after;
 }

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <tote/exporters/memory.h>
+#include <tote/exporters/in_memory.h>
 #include <tote/tote.h>
 
 enum { THREADS = 64 };
@@ -32,11 +32,12 @@ static void *run(void *arg) {
     return (void *)(uintptr_t)is_known;
 }
 
-static size_t count_children(const tote_memory *memory, const tote_span_context *parent) {
+static size_t count_children(const tote_in_memory_spans *memory, const tote_span_context *parent) {
     size_t count = 0;
 
-    for (size_t i = 0; i < tote_memory_get_count(memory); i++) {
-        const tote_span_context *own = tote_span_data_get_parent(tote_memory_get_at(memory, i));
+    for (size_t i = 0; i < tote_in_memory_spans_get_count(memory); i++) {
+        const tote_span_context *own =
+            tote_span_data_get_parent(tote_in_memory_spans_get_at(memory, i));
         count += memcmp(tote_span_context_get_span_id(own), tote_span_context_get_span_id(parent),
                         sizeof(tote_span_id)) == 0;
     }
@@ -45,8 +46,8 @@ static size_t count_children(const tote_memory *memory, const tote_span_context 
 
 int main(int argc, char **argv) {
     size_t expected = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
-    tote_memory *memory = tote_memory_new();
-    tote_sdk *sdk = tote_memory_sdk_start(memory);
+    tote_in_memory_spans *memory = tote_in_memory_spans_new();
+    tote_sdk *sdk = tote_in_memory_sdk_start(memory);
     pthread_t threads[THREADS];
     size_t known = 0;
 
@@ -66,7 +67,7 @@ int main(int argc, char **argv) {
     size_t children = count_children(memory, tote_span_get_context(tote_scope_get_span(scope)));
     tote_scope_close(&scope);
     tote_sdk_close(&sdk, 1000);
-    tote_memory_unref(memory);
+    tote_in_memory_spans_unref(memory);
     printf("%zu of %d threads know their creator's store, %zu are its children; %zu expected\n",
            known, THREADS, children, expected);
     return known != expected || children != expected;

@@ -86,8 +86,8 @@ static void do_step(struct task *task) {
 }
 
 void scenario_begin(struct scenario *scenario, size_t count) {
-    *scenario = (struct scenario){.memory = tote_memory_new(), .count = count};
-    scenario->sdk = tote_memory_sdk_start(scenario->memory);
+    *scenario = (struct scenario){.memory = tote_in_memory_spans_new(), .count = count};
+    scenario->sdk = tote_in_memory_sdk_start(scenario->memory);
     tracer = tote_get_tracer("scenario", NULL);
     scenario->around = tote_scope_open(tracer, "around", NULL);
     tote_store_add(tote_store_current(), "shared", tote_string("parent's"));
@@ -131,7 +131,7 @@ void task_run(struct task *task, void (*pause)(void *arg), void *arg) {
 static int64_t number_of(const tote_span_data *span, const char *key) {
     const tote_value *value = tote_span_data_get_attribute(span, key);
 
-    return value && value->type == TOTE_TYPE_INT ? value->as.integer : -1;
+    return value && value->type == TOTE_VALUE_TYPE_INT ? value->as.integer : -1;
 }
 
 static bool is_parent(const tote_span_context *parent, const tote_span_data *span) {
@@ -147,9 +147,9 @@ static bool is_parent(const tote_span_context *parent, const tote_span_data *spa
 static void check_spans(struct scenario *scenario, const tote_span_context *around) {
     const tote_span_data *own[SCENARIO_TASKS] = {NULL}, *inside[SCENARIO_TASKS] = {NULL};
 
-    assert_int_equal(tote_memory_get_count(scenario->memory), 2 * scenario->count);
+    assert_int_equal(tote_in_memory_spans_get_count(scenario->memory), 2 * scenario->count);
     for (size_t i = 0; i < 2 * scenario->count; i++) {
-        const tote_span_data *span = tote_memory_get_at(scenario->memory, i);
+        const tote_span_data *span = tote_in_memory_spans_get_at(scenario->memory, i);
         bool is_own = strcmp(tote_span_data_get_name(span), "task") == 0;
         int64_t number = number_of(span, is_own ? "number" : "inside");
         assert_in_range(number, 0, scenario->count - 1);
@@ -177,5 +177,5 @@ void scenario_end(struct scenario *scenario) {
     check_spans(scenario, tote_span_get_context(tote_scope_get_span(scenario->around)));
     tote_scope_close(&scenario->around);
     tote_sdk_close(&scenario->sdk, 1000);
-    tote_memory_unref(scenario->memory);
+    tote_in_memory_spans_unref(scenario->memory);
 }

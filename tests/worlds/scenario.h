@@ -10,7 +10,7 @@
 #ifndef TOTE_TESTS_SCENARIO_H
 #define TOTE_TESTS_SCENARIO_H
 
-#include "tote/exporters/memory.h"
+#include "tote/exporters/in_memory.h"
 #include "tote/tote.h"
 
 enum { SCENARIO_TASKS = 1000, SCENARIO_STEPS = 5 };
@@ -23,7 +23,7 @@ struct task {
 };
 
 struct scenario {
-    tote_memory *memory;
+    tote_in_memory_spans *memory;
     tote_sdk *sdk;
     tote_scope *around;
     size_t count;

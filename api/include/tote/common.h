@@ -8,7 +8,7 @@
  *            changed (store, span) the doc comment says "borrowed".
  * NULL:      accepted everywhere. A NULL `const tote_context *` is the current
  *            context. Where another NULL means something the function says so; elsewhere
- *            the call does nothing and returns 0, false, NULL or TOTE_SUCCESS.
+ *            the call does nothing and returns 0, false, NULL or TOTE_RESULT_SUCCESS.
  * Text:      UTF-8. `const char *` ends with NUL; text with a length is given as
  *            tote_string_of(). What Tote hands out always ends with NUL.
  * Options:   set `struct_size`, leave the rest zero: zero is the default of every
@@ -85,9 +85,9 @@ TOTE_API const char *tote_version(void);
 
 /** How an operation with a deadline ended. Spec: trace/sdk.md#forceflush */
 typedef enum tote_result {
-    TOTE_SUCCESS,
-    TOTE_FAILURE,  /**< the reason went to diagnostics */
-    TOTE_TIMED_OUT /**< the deadline came first; work may still complete */
+    TOTE_RESULT_SUCCESS,
+    TOTE_RESULT_FAILURE, /**< the reason went to diagnostics */
+    TOTE_RESULT_TIMEOUT  /**< the deadline came first; work may still complete */
 } tote_result;
 
 TOTE_END_DECLS

@@ -59,8 +59,8 @@ TOTE_API void *tote_context_get_value(const tote_context *context, const tote_co
  * handler may call, to say in which trace a program crashed. Returns: false when there is no valid
  * span.
  */
-TOTE_API bool tote_current_span_context(tote_trace_id *trace_id, tote_span_id *span_id,
-                                        uint8_t *trace_flags);
+TOTE_API bool tote_context_get_current_ids(tote_trace_id *trace_id, tote_span_id *span_id,
+                                           uint8_t *trace_flags);
 
 TOTE_API TOTE_MUST_USE tote_context *tote_context_with_store(const tote_context *context,
                                                              tote_store *store);

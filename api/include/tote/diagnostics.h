@@ -31,12 +31,12 @@ typedef void (*tote_diagnostics_handler)(tote_level level, const char *component
  * shutdown of an SDK, reports how many were held back. Only TOTE_LEVEL_DEBUG goes out each time.
  * Never call it with a lock held that a handler may want.
  */
-TOTE_API void tote_diagnose(tote_level level, const char *component, const char *format, ...)
-    TOTE_PRINTF(3, 4);
+TOTE_API void tote_diagnostics_report(tote_level level, const char *component, const char *format,
+                                      ...) TOTE_PRINTF(3, 4);
 
 /** Send reports up to `level` to `handler`; NULL is stderr again. */
-TOTE_API void tote_set_diagnostics(tote_diagnostics_handler handler, tote_level level,
-                                   void *user_data);
+TOTE_API void tote_diagnostics_set_handler(tote_diagnostics_handler handler, tote_level level,
+                                           void *user_data);
 
 /** Where Tote's memory comes from. `size` is what was asked for. */
 typedef struct tote_allocator {
@@ -51,7 +51,7 @@ typedef struct tote_allocator {
  * Before any other call. Threads: setup. Returns: false, and no change, when memory is in use
  * already.
  */
-TOTE_API bool tote_set_allocator(const tote_allocator *allocator);
+TOTE_API bool tote_allocator_set(const tote_allocator *allocator);
 
 TOTE_END_DECLS
 

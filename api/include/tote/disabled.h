@@ -41,8 +41,8 @@ static inline void tote__off_text(char *buffer, size_t size) {
 #endif
 
 #ifdef TOTE__OFF_EXPORTERS_CONSOLE
-#define tote_console_exporter_new(...) \
-    TOTE__OFF_POINTER(tote_span_exporter *, (tote_console_exporter_new)(__VA_ARGS__))
+#define tote_span_exporter_console_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_console_new)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_CONTEXT
@@ -59,7 +59,8 @@ static inline void tote__off_text(char *buffer, size_t size) {
 #define tote_context_get_span_context(...) \
     TOTE__OFF_POINTER(const tote_span_context *, (tote_context_get_span_context)(__VA_ARGS__))
 #define tote_context_get_value(...) TOTE__OFF_POINTER(void *, (tote_context_get_value)(__VA_ARGS__))
-#define tote_current_span_context(...) TOTE__OFF_BOOL((tote_current_span_context)(__VA_ARGS__))
+#define tote_context_get_current_ids(...) \
+    TOTE__OFF_BOOL((tote_context_get_current_ids)(__VA_ARGS__))
 #define tote_context_with_store(...) \
     TOTE__OFF_POINTER(tote_context *, (tote_context_with_store)(__VA_ARGS__))
 #define tote_context_with_span(...) \
@@ -99,15 +100,15 @@ static inline void tote__off_text(char *buffer, size_t size) {
 #endif
 
 #ifdef TOTE__OFF_DELIVERY
-#define tote_delivery_exporter_new(...) \
-    TOTE__OFF_POINTER(tote_span_exporter *, (tote_delivery_exporter_new)(__VA_ARGS__))
-#define tote_delivery_send(...) TOTE__OFF_NUMBER(tote_result, (tote_delivery_send)(__VA_ARGS__))
+#define tote_span_exporter_delivery_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_delivery_new)(__VA_ARGS__))
+#define tote_disk_queue_send(...) TOTE__OFF_NUMBER(tote_result, (tote_disk_queue_send)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_DIAGNOSTICS
-#define tote_diagnose(...) TOTE__OFF((tote_diagnose)(__VA_ARGS__))
-#define tote_set_diagnostics(...) TOTE__OFF((tote_set_diagnostics)(__VA_ARGS__))
-#define tote_set_allocator(...) TOTE__OFF_BOOL((tote_set_allocator)(__VA_ARGS__))
+#define tote_diagnostics_report(...) TOTE__OFF((tote_diagnostics_report)(__VA_ARGS__))
+#define tote_diagnostics_set_handler(...) TOTE__OFF((tote_diagnostics_set_handler)(__VA_ARGS__))
+#define tote_allocator_set(...) TOTE__OFF_BOOL((tote_allocator_set)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_ENVIRONMENT
@@ -158,25 +159,27 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
     tote__off_text(buffer, size), (size_t)tote__off_number(0))
 #endif
 
+#ifdef TOTE__OFF_EXPORTERS_IN_MEMORY
+#define tote_in_memory_spans_new(...) \
+    TOTE__OFF_POINTER(tote_in_memory_spans *, (tote_in_memory_spans_new)(__VA_ARGS__))
+#define tote_span_exporter_in_memory_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_in_memory_new)(__VA_ARGS__))
+#define tote_in_memory_spans_get_count(...) \
+    TOTE__OFF_NUMBER(size_t, (tote_in_memory_spans_get_count)(__VA_ARGS__))
+#define tote_in_memory_spans_get_at(...) \
+    TOTE__OFF_POINTER(const tote_span_data *, (tote_in_memory_spans_get_at)(__VA_ARGS__))
+#define tote_in_memory_spans_find(...) \
+    TOTE__OFF_POINTER(const tote_span_data *, (tote_in_memory_spans_find)(__VA_ARGS__))
+#define tote_in_memory_spans_clear(...) TOTE__OFF((tote_in_memory_spans_clear)(__VA_ARGS__))
+#define tote_in_memory_spans_unref(...) TOTE__OFF((tote_in_memory_spans_unref)(__VA_ARGS__))
+#define tote_in_memory_sdk_start(...) \
+    TOTE__OFF_POINTER(tote_sdk *, (tote_in_memory_sdk_start)(__VA_ARGS__))
+#endif
+
 #ifdef TOTE__OFF_LOG
 #define tote_log_fields(context, format, buffer, size) \
     (TOTE__OFF((tote_log_fields)(context, format, buffer, size)), \
     tote__off_text(buffer, size), (size_t)tote__off_number(0))
-#endif
-
-#ifdef TOTE__OFF_EXPORTERS_MEMORY
-#define tote_memory_new(...) TOTE__OFF_POINTER(tote_memory *, (tote_memory_new)(__VA_ARGS__))
-#define tote_memory_exporter_new(...) \
-    TOTE__OFF_POINTER(tote_span_exporter *, (tote_memory_exporter_new)(__VA_ARGS__))
-#define tote_memory_get_count(...) TOTE__OFF_NUMBER(size_t, (tote_memory_get_count)(__VA_ARGS__))
-#define tote_memory_get_at(...) \
-    TOTE__OFF_POINTER(const tote_span_data *, (tote_memory_get_at)(__VA_ARGS__))
-#define tote_memory_find(...) \
-    TOTE__OFF_POINTER(const tote_span_data *, (tote_memory_find)(__VA_ARGS__))
-#define tote_memory_clear(...) TOTE__OFF((tote_memory_clear)(__VA_ARGS__))
-#define tote_memory_unref(...) TOTE__OFF((tote_memory_unref)(__VA_ARGS__))
-#define tote_memory_sdk_start(...) \
-    TOTE__OFF_POINTER(tote_sdk *, (tote_memory_sdk_start)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_INSTRUMENTATION_MICROHTTPD
@@ -187,23 +190,24 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
 #endif
 
 #ifdef TOTE__OFF_EXPORTERS_OTLP
-#define tote_otlp_exporter_new(...) \
-    TOTE__OFF_POINTER(tote_span_exporter *, (tote_otlp_exporter_new)(__VA_ARGS__))
-#define tote_otlp_send_spool(...) TOTE__OFF_NUMBER(tote_result, (tote_otlp_send_spool)(__VA_ARGS__))
+#define tote_span_exporter_otlp_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_otlp_new)(__VA_ARGS__))
+#define tote_otlp_disk_queue_send(...) \
+    TOTE__OFF_NUMBER(tote_result, (tote_otlp_disk_queue_send)(__VA_ARGS__))
 #define tote_otlp_encode(...) TOTE__OFF_BOOL((tote_otlp_encode)(__VA_ARGS__))
 #define tote_otlp_buffer_clear(...) TOTE__OFF((tote_otlp_buffer_clear)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_EXPORTERS_OTLP_FILE
-#define tote_otlp_file_exporter_new(...) \
-    TOTE__OFF_POINTER(tote_span_exporter *, (tote_otlp_file_exporter_new)(__VA_ARGS__))
+#define tote_span_exporter_otlp_file_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_otlp_file_new)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_PROCESSORS
-#define tote_batch_processor_new(...) \
-    TOTE__OFF_POINTER(tote_span_processor *, (tote_batch_processor_new)(__VA_ARGS__))
-#define tote_simple_processor_new(...) \
-    TOTE__OFF_POINTER(tote_span_processor *, (tote_simple_processor_new)(__VA_ARGS__))
+#define tote_span_processor_batch_new(...) \
+    TOTE__OFF_POINTER(tote_span_processor *, (tote_span_processor_batch_new)(__VA_ARGS__))
+#define tote_span_processor_simple_new(...) \
+    TOTE__OFF_POINTER(tote_span_processor *, (tote_span_processor_simple_new)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_PROPAGATOR
@@ -234,22 +238,22 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
 #endif
 
 #ifdef TOTE__OFF_PROPAGATORS
-#define tote_propagator_new_tracecontext(...) \
-    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_tracecontext)(__VA_ARGS__))
-#define tote_propagator_new_baggage(...) \
-    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_baggage)(__VA_ARGS__))
-#define tote_propagator_new_b3(...) \
-    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_b3)(__VA_ARGS__))
-#define tote_propagator_new_b3_multi(...) \
-    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_b3_multi)(__VA_ARGS__))
-#define tote_propagator_new_jaeger(...) \
-    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_jaeger)(__VA_ARGS__))
-#define tote_propagator_new_ot_trace(...) \
-    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_ot_trace)(__VA_ARGS__))
-#define tote_propagator_new_opencensus(...) \
-    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_opencensus)(__VA_ARGS__))
-#define tote_propagator_new_composite(...) \
-    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_composite)(__VA_ARGS__))
+#define tote_propagator_tracecontext_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_tracecontext_new)(__VA_ARGS__))
+#define tote_propagator_baggage_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_baggage_new)(__VA_ARGS__))
+#define tote_propagator_b3_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_b3_new)(__VA_ARGS__))
+#define tote_propagator_b3_multi_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_b3_multi_new)(__VA_ARGS__))
+#define tote_propagator_jaeger_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_jaeger_new)(__VA_ARGS__))
+#define tote_propagator_ot_trace_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_ot_trace_new)(__VA_ARGS__))
+#define tote_propagator_opencensus_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_opencensus_new)(__VA_ARGS__))
+#define tote_propagator_composite_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_composite_new)(__VA_ARGS__))
 #define tote_propagator_from_names(...) \
     TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_from_names)(__VA_ARGS__))
 #endif
@@ -260,14 +264,14 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
 #define tote_sampling_result_set_trace_state(...) \
     TOTE__OFF((tote_sampling_result_set_trace_state)(__VA_ARGS__))
 #define tote_sampler_new(...) TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_new)(__VA_ARGS__))
-#define tote_sampler_new_always_on(...) \
-    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_new_always_on)(__VA_ARGS__))
-#define tote_sampler_new_always_off(...) \
-    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_new_always_off)(__VA_ARGS__))
-#define tote_sampler_new_ratio(...) \
-    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_new_ratio)(__VA_ARGS__))
-#define tote_sampler_new_parent_based(...) \
-    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_new_parent_based)(__VA_ARGS__))
+#define tote_sampler_always_on_new(...) \
+    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_always_on_new)(__VA_ARGS__))
+#define tote_sampler_always_off_new(...) \
+    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_always_off_new)(__VA_ARGS__))
+#define tote_sampler_trace_id_ratio_new(...) \
+    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_trace_id_ratio_new)(__VA_ARGS__))
+#define tote_sampler_parent_based_new(...) \
+    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_parent_based_new)(__VA_ARGS__))
 #define tote_sampler_should_sample(...) \
     TOTE__OFF_NUMBER(tote_sampling_decision, (tote_sampler_should_sample)(__VA_ARGS__))
 #define tote_sampler_get_description(sampler, buffer, size) \
@@ -314,8 +318,8 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
 
 #ifdef TOTE__OFF_SPAN
 #define tote_span_current(...) TOTE__OFF_POINTER(tote_span *, (tote_span_current)(__VA_ARGS__))
-#define tote_span_new_non_recording(...) \
-    TOTE__OFF_POINTER(tote_span *, (tote_span_new_non_recording)(__VA_ARGS__))
+#define tote_span_non_recording_new(...) \
+    TOTE__OFF_POINTER(tote_span *, (tote_span_non_recording_new)(__VA_ARGS__))
 #define tote_span_get_context(...) \
     TOTE__OFF_POINTER(const tote_span_context *, (tote_span_get_context)(__VA_ARGS__))
 #define tote_span_is_recording(...) TOTE__OFF_BOOL((tote_span_is_recording)(__VA_ARGS__))
@@ -344,8 +348,8 @@ static inline const tote_span_id *tote__off_span_id(void) {
 }
 #define tote_span_context_new(...) \
     TOTE__OFF_POINTER(tote_span_context *, (tote_span_context_new)(__VA_ARGS__))
-#define tote_span_context_ref(...) \
-    TOTE__OFF_POINTER(tote_span_context *, (tote_span_context_ref)(__VA_ARGS__))
+#define tote_span_context_copy(...) \
+    TOTE__OFF_POINTER(tote_span_context *, (tote_span_context_copy)(__VA_ARGS__))
 #define tote_span_context_unref(...) TOTE__OFF((tote_span_context_unref)(__VA_ARGS__))
 #define tote_span_context_get_trace_id(context) \
     (TOTE__OFF((tote_span_context_get_trace_id)(context)), \
@@ -416,8 +420,9 @@ static inline const tote_span_id *tote__off_span_id(void) {
 #endif
 
 #ifdef TOTE__OFF_INSTRUMENTATION_XRAY
-#define tote_propagator_new_xray(...) \
-    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_new_xray)(__VA_ARGS__))
-#define tote_xray_register(...) TOTE__OFF_BOOL((tote_xray_register)(__VA_ARGS__))
+#define tote_propagator_xray_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_xray_new)(__VA_ARGS__))
+#define tote_propagator_xray_register(...) \
+    TOTE__OFF_BOOL((tote_propagator_xray_register)(__VA_ARGS__))
 #endif
 #endif

@@ -30,8 +30,8 @@ TOTE_API TOTE_MUST_USE tote_context *tote_extract_environment(const tote_context
  * The environment of a child: `base` (NULL: the process's own), in which what is injected takes the
  * place of older variables. Writes pointers to `variables`, ended by a NULL, and new text to
  * `buffer`; so both must live until posix_spawn() or execve() has been called, and `base` too.
- * Nothing is allocated; call it before fork(), not after. TOTE_INJECT_BYTES and 16 variables more
- * than `base` has are always enough for the propagators that come with Tote but Jaeger and OT
+ * Nothing is allocated; call it before fork(), not after. TOTE_INJECT_BUFFER_BYTES and 16 variables
+ * more than `base` has are always enough for the propagators that come with Tote but Jaeger and OT
  * trace, which write a variable for each entry. What does not fit is left out whole, with a
  * diagnostic.
  * Returns: how many variables there are; 0, and an empty environment, when not even `base` and the

@@ -104,15 +104,15 @@ TOTE_API TOTE_MUST_USE tote_context *tote_extract_headers(const tote_context *co
 
 /**
  * Inject into an array of headers, whose text goes to `buffer`, ended with NUL. What does not fit
- * is left out whole, with a diagnostic; 16 headers and TOTE_INJECT_BYTES are always enough for the
- * propagators that come with Tote, except for Jaeger and OT trace, which have a header for each
- * entry of baggage.
- * Returns: how many headers were written. Remove yours of the same names before you add them.
+ * is left out whole, with a diagnostic; 16 headers and TOTE_INJECT_BUFFER_BYTES are always enough
+ * for the propagators that come with Tote, except for Jaeger and OT trace, which have a header for
+ * each entry of baggage. Returns: how many headers were written. Remove yours of the same names
+ * before you add them.
  */
 TOTE_API size_t tote_inject_headers(const tote_context *context, tote_header *headers,
                                     size_t capacity, char *buffer, size_t size);
 
-#define TOTE_INJECT_BYTES 32768
+#define TOTE_INJECT_BUFFER_BYTES 32768
 
 /**
  * An array of headers as a carrier: what most servers hold. Setting a header replaces those of its

@@ -42,8 +42,8 @@ TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new(const tote_propagato
  * Call `visit` for the headers called `key`, ignoring case, and only those; for all when it is
  * NULL: what a propagator reads with.
  */
-TOTE_API void tote_getter_get_all(const tote_text_map_getter *getter, const void *carrier,
-                                  const char *key, tote_header_visitor visit, void *arg);
+TOTE_API void tote_text_map_getter_get_all(const tote_text_map_getter *getter, const void *carrier,
+                                           const char *key, tote_header_visitor visit, void *arg);
 
 /** Makes a propagator with its defaults. Returns: a reference; NULL does nothing. */
 typedef tote_propagator *(*tote_propagator_constructor)(void);

@@ -38,7 +38,7 @@ tote_span_context_new(const tote_trace_id *trace_id, const tote_span_id *span_id
 /**
  * One more reference, or an equal copy where `context` is part of a span. NULL if out of memory.
  */
-TOTE_API tote_span_context *tote_span_context_ref(const tote_span_context *context);
+TOTE_API tote_span_context *tote_span_context_copy(const tote_span_context *context);
 TOTE_API void tote_span_context_unref(tote_span_context *context);
 
 TOTE_API const tote_trace_id *tote_span_context_get_trace_id(const tote_span_context *context);

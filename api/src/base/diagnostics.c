@@ -216,7 +216,7 @@ static void diagnose(tote_level level, const char *component, const char *format
     errno = error;
 }
 
-void tote_diagnose(tote_level level, const char *component, const char *format, ...) {
+void tote_diagnostics_report(tote_level level, const char *component, const char *format, ...) {
     va_list arguments;
 
     va_start(arguments, format);
@@ -257,7 +257,8 @@ void tote__report_suppressed(void) {
     errno = error;
 }
 
-void tote_set_diagnostics(tote_diagnostics_handler handler, tote_level level, void *user_data) {
+void tote_diagnostics_set_handler(tote_diagnostics_handler handler, tote_level level,
+                                  void *user_data) {
     tote__lock_take(&state.lock);
     state.handler = handler;
     state.user_data = user_data;

@@ -32,15 +32,16 @@ static tote_allocator allocator = {sizeof(tote_allocator), system_allocate, syst
                                    system_release, NULL};
 static atomic_bool is_in_use;
 
-bool tote_set_allocator(const tote_allocator *replacement) {
+bool tote_allocator_set(const tote_allocator *replacement) {
     if (!replacement || replacement->struct_size < sizeof allocator || !replacement->allocate ||
         !replacement->reallocate || !replacement->release) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "memory", "allocator is not complete, not used");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "memory", "allocator is not complete, not used");
         return false;
     }
     if (atomic_load(&is_in_use)) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "memory",
-                      "allocator set too late: memory is in use already; set it first in main");
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "memory",
+            "allocator set too late: memory is in use already; set it first in main");
         return false;
     }
     allocator = *replacement;

@@ -41,20 +41,20 @@ static bool have_equal_bytes(tote_value a, tote_value b) {
 }
 
 static uint32_t known_type(tote_value value) {
-    return value.type > TOTE_TYPE_MAP ? (uint32_t)TOTE_TYPE_EMPTY : value.type;
+    return value.type > TOTE_VALUE_TYPE_MAP ? (uint32_t)TOTE_VALUE_TYPE_EMPTY : value.type;
 }
 
 /* Values of one type, and no lists. */
 static bool are_equal_scalars(tote_value a, tote_value b) {
     switch (a.type) {
-    case TOTE_TYPE_STRING:
-    case TOTE_TYPE_BYTES:
+    case TOTE_VALUE_TYPE_STRING:
+    case TOTE_VALUE_TYPE_BYTES:
         return have_equal_bytes(a, b);
-    case TOTE_TYPE_BOOL:
+    case TOTE_VALUE_TYPE_BOOL:
         return a.as.boolean == b.as.boolean;
-    case TOTE_TYPE_INT:
+    case TOTE_VALUE_TYPE_INT:
         return a.as.integer == b.as.integer;
-    case TOTE_TYPE_DOUBLE: /* by content: a NaN is the same as itself */
+    case TOTE_VALUE_TYPE_DOUBLE: /* by content: a NaN is the same as itself */
         return memcmp(&a.as.real, &b.as.real, sizeof a.as.real) == 0;
     default:
         return true;
@@ -88,7 +88,7 @@ static bool push_pair(struct comparison *comparison, tote_value a, tote_value b)
         return true;
     }
     *pair = (struct pair){.a = a, .b = b};
-    if (a.type == TOTE_TYPE_ARRAY) {
+    if (a.type == TOTE_VALUE_TYPE_ARRAY) {
         return a.size == b.size && (!a.size || (a.as.items && b.as.items));
     }
     pair->index_of_a = tote__map_index_new(a);
@@ -124,7 +124,7 @@ static bool compare_parts(struct comparison *comparison) {
     if (comparison->parts_left-- == 0) {
         return false;
     }
-    if (pair->a.type == TOTE_TYPE_ARRAY) {
+    if (pair->a.type == TOTE_VALUE_TYPE_ARRAY) {
         return compare_values(comparison, pair->a.as.items[at], pair->b.as.items[at]);
     }
     if (!tote__map_is_kept(pair->a, pair->index_of_a, at)) {
@@ -235,26 +235,26 @@ static void put_scalar(struct tote__writer *writer, tote_value value, bool is_ne
     const char *quote = is_nested ? "\"" : "";
 
     switch (value.type) {
-    case TOTE_TYPE_STRING:
+    case TOTE_VALUE_TYPE_STRING:
         if (is_nested) {
             tote__write_quoted(writer, value.as.string, value.size);
         } else if (value.as.string) {
             tote__write(writer, value.as.string, value.size);
         }
         break;
-    case TOTE_TYPE_BOOL:
+    case TOTE_VALUE_TYPE_BOOL:
         put_text(writer, value.as.boolean ? "true" : "false");
         break;
-    case TOTE_TYPE_INT:
+    case TOTE_VALUE_TYPE_INT:
         put_integer(writer, value.as.integer);
         break;
-    case TOTE_TYPE_DOUBLE:
+    case TOTE_VALUE_TYPE_DOUBLE:
         quote = isfinite(value.as.real) ? "" : quote;
         put_text(writer, quote);
         put_double(writer, value.as.real);
         put_text(writer, quote);
         break;
-    case TOTE_TYPE_BYTES:
+    case TOTE_VALUE_TYPE_BYTES:
         put_text(writer, quote);
         put_base64(writer, value.as.bytes, value.as.bytes ? value.size : 0);
         put_text(writer, quote);
@@ -285,7 +285,7 @@ struct walk {
  * is.
  */
 static void open_list(struct walk *walk, tote_value list) {
-    bool is_array = list.type == TOTE_TYPE_ARRAY;
+    bool is_array = list.type == TOTE_VALUE_TYPE_ARRAY;
 
     struct level *level = tote__levels_push(&walk->levels);
     if (!level) {
@@ -301,13 +301,13 @@ static void close_list(struct walk *walk) {
 
     walk->levels.depth--;
     tote__map_index_free(level->index);
-    put_text(walk->writer, level->list.type == TOTE_TYPE_ARRAY ? "]" : "}");
+    put_text(walk->writer, level->list.type == TOTE_VALUE_TYPE_ARRAY ? "]" : "}");
 }
 
 /* The next part of the list on top, or its end. */
 static void put_part(struct walk *walk) {
     struct level *level = tote__levels_top(&walk->levels);
-    bool is_array = level->list.type == TOTE_TYPE_ARRAY;
+    bool is_array = level->list.type == TOTE_VALUE_TYPE_ARRAY;
     uint32_t at = level->at++;
 
     if (!level->list.as.items || at >= level->list.size || !walk->parts_left) {

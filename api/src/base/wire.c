@@ -45,15 +45,15 @@ static uint8_t *put_text(uint8_t *out, uint8_t tag, struct tote__text text) {
 
 static size_t scalar_size(tote_value value, const struct tote__wire_limits *limits) {
     switch (value.type) {
-    case TOTE_TYPE_STRING:
+    case TOTE_VALUE_TYPE_STRING:
         return tote__run_size(take_text(value.as.string, value.size, limits->value_length).written);
-    case TOTE_TYPE_BOOL:
+    case TOTE_VALUE_TYPE_BOOL:
         return 2;
-    case TOTE_TYPE_INT:
+    case TOTE_VALUE_TYPE_INT:
         return 1 + tote__varint_size((uint64_t)value.as.integer);
-    case TOTE_TYPE_DOUBLE:
+    case TOTE_VALUE_TYPE_DOUBLE:
         return 1 + sizeof value.as.real;
-    case TOTE_TYPE_BYTES:
+    case TOTE_VALUE_TYPE_BYTES:
         return tote__run_size(value.as.bytes ? tote__min(value.size, limits->value_length) : 0);
     default:
         return 0;
@@ -70,19 +70,19 @@ static uint8_t *put_double(uint8_t *out, double real) {
 
 static uint8_t *put_scalar(uint8_t *out, tote_value value, const struct tote__wire_limits *limits) {
     switch (value.type) {
-    case TOTE_TYPE_STRING:
+    case TOTE_VALUE_TYPE_STRING:
         return put_text(out, TOTE__ANY_STRING,
                         take_text(value.as.string, value.size, limits->value_length));
-    case TOTE_TYPE_BOOL:
+    case TOTE_VALUE_TYPE_BOOL:
         *out++ = TOTE__ANY_BOOL;
         *out++ = value.as.boolean;
         return out;
-    case TOTE_TYPE_INT:
+    case TOTE_VALUE_TYPE_INT:
         *out++ = TOTE__ANY_INT;
         return tote__put_varint(out, (uint64_t)value.as.integer);
-    case TOTE_TYPE_DOUBLE:
+    case TOTE_VALUE_TYPE_DOUBLE:
         return put_double(out, value.as.real);
-    case TOTE_TYPE_BYTES:
+    case TOTE_VALUE_TYPE_BYTES:
         return tote__put_run(out, TOTE__ANY_BYTES, value.as.bytes,
                              value.as.bytes ? tote__min(value.size, limits->value_length) : 0);
     default:
@@ -146,7 +146,7 @@ static bool push_level(struct writer *writer, tote_value list) {
     }
     struct level *level = &writer->levels[writer->depth++];
     level->list = list;
-    bool has_index = list.type == TOTE_TYPE_MAP && writer->has_indexes;
+    bool has_index = list.type == TOTE_VALUE_TYPE_MAP && writer->has_indexes;
     level->index = has_index ? tote__map_index_new(list) : NULL;
     level->left = list.size;
     level->end = (uint32_t)writer->written;
@@ -156,7 +156,7 @@ static bool push_level(struct writer *writer, tote_value list) {
 /* The head of the list on top. Returns: where it ends. */
 static uint32_t pop_level(struct writer *writer) {
     const struct level *level = &writer->levels[--writer->depth];
-    bool is_array = level->list.type == TOTE_TYPE_ARRAY;
+    bool is_array = level->list.type == TOTE_VALUE_TYPE_ARRAY;
 
     put_head_back(writer, is_array ? TOTE__ANY_ARRAY : TOTE__ANY_MAP, writer->written - level->end);
     tote__map_index_free(level->index);
@@ -165,7 +165,7 @@ static uint32_t pop_level(struct writer *writer) {
 
 /* What goes ahead of a part whose value was written; `end` is where that ends. */
 static void put_part_head(struct writer *writer, const struct level *level, uint32_t end) {
-    if (level->list.type == TOTE_TYPE_MAP) {
+    if (level->list.type == TOTE_VALUE_TYPE_MAP) {
         put_head_back(writer, TOTE__KEY_VALUE_VALUE, writer->written - end);
         put_key_back(writer, level->list.as.fields[level->left].key);
     }
@@ -175,7 +175,7 @@ static void put_part_head(struct writer *writer, const struct level *level, uint
 /* The part before the ones that were written. */
 static void put_part(struct writer *writer, struct level *level) {
     uint32_t at = --level->left;
-    bool is_map = level->list.type == TOTE_TYPE_MAP;
+    bool is_map = level->list.type == TOTE_VALUE_TYPE_MAP;
     uint32_t end = (uint32_t)writer->written;
 
     writer->parts_left--;
@@ -266,14 +266,14 @@ struct tote__attribute_plan tote__plan_attribute(const char *key, size_t key_len
     struct tote__attribute_plan plan = {
         .key = take_text(key, key_length, UINT32_MAX), .value = value, .limits = limits};
 
-    if (value.type == TOTE_TYPE_STRING) {
+    if (value.type == TOTE_VALUE_TYPE_STRING) {
         plan.text = take_text(value.as.string, value.size, limits->value_length);
         plan.any_value_size = tote__run_size(plan.text.written);
     } else if (!tote__is_list(value)) {
         plan.any_value_size = scalar_size(value, limits);
     } else if (!walk_list(NULL, value, limits, &plan.any_value_size)) {
         plan.is_too_large = true;
-        plan.value = tote_value_make(TOTE_TYPE_EMPTY, NULL, 0);
+        plan.value = tote_value_make(TOTE_VALUE_TYPE_EMPTY, NULL, 0);
         plan.any_value_size = 0;
     }
     plan.key_value_size = tote__run_size(plan.key.written) + tote__run_size(plan.any_value_size);
@@ -285,7 +285,7 @@ uint8_t *tote__put_planned(uint8_t *out, uint8_t tag, const struct tote__attribu
     out = tote__put_head(out, tag, plan->key_value_size);
     out = put_text(out, TOTE__KEY_VALUE_KEY, plan->key);
     out = tote__put_head(out, TOTE__KEY_VALUE_VALUE, plan->any_value_size);
-    if (plan->value.type == TOTE_TYPE_STRING) {
+    if (plan->value.type == TOTE_VALUE_TYPE_STRING) {
         return put_text(out, TOTE__ANY_STRING, plan->text);
     }
     return tote__is_list(plan->value)

@@ -138,7 +138,8 @@ static void push_level(struct reader *reader, struct tote__slice message, bool i
     void *parts = level ? allocate_parts(reader, count, size) : NULL;
 
     if (parts) {
-        *target = tote_value_make(is_array ? TOTE_TYPE_ARRAY : TOTE_TYPE_MAP, parts, count);
+        *target =
+            tote_value_make(is_array ? TOTE_VALUE_TYPE_ARRAY : TOTE_VALUE_TYPE_MAP, parts, count);
         *level = (struct level){message, target, 0};
     } else if (level) {
         reader->levels.depth--;
@@ -146,7 +147,7 @@ static void push_level(struct reader *reader, struct tote__slice message, bool i
 }
 
 static tote_value unpack_scalar(const struct tote__field *field, struct tote__arena *arena) {
-    const tote_value empty = tote_value_make(TOTE_TYPE_EMPTY, NULL, 0);
+    const tote_value empty = tote_value_make(TOTE_VALUE_TYPE_EMPTY, NULL, 0);
     const char *copy;
     double real;
 
@@ -178,7 +179,7 @@ static bool is_list(const struct tote__field *field) {
 static void unpack_one(struct reader *reader, struct tote__slice any_value, tote_value *target) {
     struct tote__field field;
 
-    *target = tote_value_make(TOTE_TYPE_EMPTY, NULL, 0);
+    *target = tote_value_make(TOTE_VALUE_TYPE_EMPTY, NULL, 0);
     if (!tote__next_field(&any_value, &field)) {
         return;
     }
@@ -199,7 +200,7 @@ static void unpack_part(struct reader *reader, struct level *level) {
             return;
         }
     } while (field.number != 1 || field.type != 2);
-    if (level->target->type == TOTE_TYPE_ARRAY) {
+    if (level->target->type == TOTE_VALUE_TYPE_ARRAY) {
         tote_value *items = (tote_value *)level->target->as.items;
         unpack_one(reader, field.content, &items[level->done++]);
         return;
@@ -210,7 +211,7 @@ static void unpack_part(struct reader *reader, struct level *level) {
     if (part->key) {
         unpack_one(reader, parts.value, &part->value);
     } else {
-        *level->target = tote_value_make(TOTE_TYPE_EMPTY, NULL, 0);
+        *level->target = tote_value_make(TOTE_VALUE_TYPE_EMPTY, NULL, 0);
         reader->levels.depth--;
     }
 }
@@ -239,7 +240,7 @@ tote_value tote__unpack_any_value(struct tote__slice any_value, struct tote__are
     struct tote__field field;
 
     if (!tote__next_field(&rest, &field)) {
-        return tote_value_make(TOTE_TYPE_EMPTY, NULL, 0);
+        return tote_value_make(TOTE_VALUE_TYPE_EMPTY, NULL, 0);
     }
     return is_list(&field) ? unpack_list(any_value, arena) : unpack_scalar(&field, arena);
 }

@@ -88,8 +88,8 @@ void *tote_context_get_value(const tote_context *context, const tote_context_key
     return at ? at->value : NULL;
 }
 
-bool tote_current_span_context(tote_trace_id *trace_id, tote_span_id *span_id,
-                               uint8_t *trace_flags) {
+bool tote_context_get_current_ids(tote_trace_id *trace_id, tote_span_id *span_id,
+                                  uint8_t *trace_flags) {
     const tote_span *span = tote_context_current()->span;
     const tote_span_context *context = span ? &span->context : &tote__invalid_span_context;
 
@@ -125,10 +125,11 @@ static tote_context *make(const tote_context *context, tote_store *store, tote_s
 
     if (!made) {
         char label[TOTE__SPAN_LABEL_BYTES];
-        tote_diagnose(TOTE_LEVEL_ERROR, "context",
-                      "out of memory: the context of %s stays as it was, without what was to be "
-                      "added",
-                      tote__span_label(context->span ? context->span : span, label));
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "context",
+            "out of memory: the context of %s stays as it was, without what was to be "
+            "added",
+            tote__span_label(context->span ? context->span : span, label));
         tote_store_unref(store);
         tote_span_unref(span);
         return NULL;
@@ -164,7 +165,7 @@ tote_context *tote__context_with_remote_span(const tote_context *context,
     bool has_parent = context->span && tote__span_context_is_valid(&context->span->context);
     bool is_kept =
         tote__span_context_is_valid(remote) || ((remote->hints & TOTE__PARTIAL) && !has_parent);
-    tote_span *span = is_kept ? tote_span_new_non_recording(remote) : &tote__invalid_span;
+    tote_span *span = is_kept ? tote_span_non_recording_new(remote) : &tote__invalid_span;
 
     return span == &tote__invalid_span ? tote_context_ref(context)
                                        : tote__context_with_own_span(context, span);
@@ -180,19 +181,20 @@ tote_context *tote_context_with_value(const tote_context *context, const tote_co
                                       void *value) {
     context = tote__context_or_current(context);
     if (!key) {
-        tote_diagnose(TOTE_LEVEL_WARN, "context",
-                      "tote_context_with_value(): the key is NULL, so the value %p is not kept; "
-                      "pass the address of a static tote_context_key",
-                      value);
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, "context",
+            "tote_context_with_value(): the key is NULL, so the value %p is not kept; "
+            "pass the address of a static tote_context_key",
+            value);
         return tote_context_ref(context);
     }
     int error = errno;
     struct tote__context_value *first = tote__allocate(sizeof *first);
     tote_context *made = copy(context);
     if (!first || !made) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "context",
-                      "out of memory: the value of '%.64s' is not kept",
-                      key->name ? key->name : "");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "context",
+                                "out of memory: the value of '%.64s' is not kept",
+                                key->name ? key->name : "");
         tote__release(first, sizeof *first);
         tote_context_unref(made);
         errno = error;

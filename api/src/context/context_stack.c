@@ -192,14 +192,15 @@ static struct tote__stack *make_room(struct tote__stack *stack) {
     }
     errno = error;
     if (!stack) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "context",
-                      "out of memory: a context could not be made current; what runs under it is "
-                      "not traced, and what it adds is not kept");
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "context",
+            "out of memory: a context could not be made current; what runs under it is "
+            "not traced, and what it adds is not kept");
     }
     return stack;
 }
 
-struct tote__stack *tote__stack_with_room(void) {
+struct tote__stack *tote__stack_with_space(void) {
     struct tote__stack *stack = tote__stack_here();
 
     if (tote__unlikely(!stack || stack->depth + 1 >= stack->capacity)) {
@@ -428,7 +429,7 @@ const tote_context *tote_context_current(void) {
 }
 
 tote_context_token tote_context_attach(const tote_context *context) {
-    struct tote__stack *stack = tote__stack_with_room();
+    struct tote__stack *stack = tote__stack_with_space();
 
     return stack ? push(stack, tote_context_ref(context), TOTE__FRAME_ATTACHED, 1) : 0;
 }
@@ -436,11 +437,12 @@ tote_context_token tote_context_attach(const tote_context *context) {
 static __attribute__((noinline)) bool report_unknown(tote_context_token token) {
     char label[TOTE__SPAN_LABEL_BYTES];
 
-    tote_diagnose(TOTE_LEVEL_WARN, "context",
-                  "token %llu was detached, but it is another thread's, was detached before, or "
-                  "is none; nothing was changed, the current context is still that of %s. Detach "
-                  "each token once, on the thread that attached it",
-                  (unsigned long long)token, tote__span_label(tote_span_current(), label));
+    tote_diagnostics_report(
+        TOTE_LEVEL_WARN, "context",
+        "token %llu was detached, but it is another thread's, was detached before, or "
+        "is none; nothing was changed, the current context is still that of %s. Detach "
+        "each token once, on the thread that attached it",
+        (unsigned long long)token, tote__span_label(tote_span_current(), label));
     return false;
 }
 
@@ -479,7 +481,7 @@ static __attribute__((noinline)) bool detach_below_top(struct tote__stack *stack
     }
     tote__span_label(top(stack)->span, label);
     if (tote__stack_pop_to(stack, depth, &leave) > expected) {
-        tote_diagnose(
+        tote_diagnostics_report(
             TOTE_LEVEL_WARN, "context",
             "token %llu was detached before what was made current after it, at last the "
             "context of %s; that was detached too. Detach and close in the opposite order",
@@ -520,11 +522,12 @@ static __attribute__((noinline)) void leave_run(struct tote__stack *stack,
     tote__span_label(top(stack)->span, label);
     /* When it is gone, a token from before the run was detached in it; that was reported. */
     if (at != SIZE_MAX && tote__stack_pop_to(stack, at, &leave) > 1) {
-        tote_diagnose(TOTE_LEVEL_WARN, "context",
-                      "a function given to tote_context_run() left the context of %s attached or "
-                      "its scope open; all that it left was taken off. Detach and close before "
-                      "the function returns",
-                      label);
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, "context",
+            "a function given to tote_context_run() left the context of %s attached or "
+            "its scope open; all that it left was taken off. Detach and close before "
+            "the function returns",
+            label);
     }
 }
 
@@ -533,7 +536,7 @@ int tote_context_run(const tote_context *context, int (*run)(void *arg), void *a
         return 0;
     }
     context = tote__context_or_current(context);
-    struct tote__stack *stack = tote__stack_with_room();
+    struct tote__stack *stack = tote__stack_with_space();
     if (!stack) {
         return run_void(run, arg);
     }
@@ -584,19 +587,21 @@ bool tote_context_set_slot(const tote_context_slot *given) {
     if (given) {
         TOTE__COPY_OPTIONS(tote_context_slot, &copy, given);
         if (!copy.get || !copy.set) {
-            tote_diagnose(TOTE_LEVEL_ERROR, "context",
-                          "tote_context_set_slot(): the slot has no `%s` and is not used; give "
-                          "both functions",
-                          copy.get ? "set" : "get");
+            tote_diagnostics_report(
+                TOTE_LEVEL_ERROR, "context",
+                "tote_context_set_slot(): the slot has no `%s` and is not used; give "
+                "both functions",
+                copy.get ? "set" : "get");
             return false;
         }
     }
     if (tote_context_current() != &tote__root_context) {
         char label[TOTE__SPAN_LABEL_BYTES];
-        tote_diagnose(TOTE_LEVEL_ERROR, "context",
-                      "tote_context_set_slot(): the slot is not used, because the context of %s is "
-                      "attached here already; set the slot first",
-                      tote__span_label(tote_span_current(), label));
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "context",
+            "tote_context_set_slot(): the slot is not used, because the context of %s is "
+            "attached here already; set the slot first",
+            tote__span_label(tote_span_current(), label));
         return false;
     }
     atomic_store_explicit(&slot_in_use, NULL, memory_order_release);

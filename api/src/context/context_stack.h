@@ -68,7 +68,7 @@ void tote__inherited_free(struct tote__inherited *inherited);
 struct tote__stack *tote__stack_here(void);
 
 /* The same, made if need be, with room for one push. NULL if out of memory; reports that. */
-struct tote__stack *tote__stack_with_room(void);
+struct tote__stack *tote__stack_with_space(void);
 
 /* Make `context` current on a stack that has room. */
 tote_context_token tote__stack_push(struct tote__stack *stack, const tote_context *context,

@@ -88,10 +88,11 @@ static tote_scope *scope_new(tote_tracer *tracer, const char *name,
         if (scope) {
             tote__pool_put(&tote__context_pool, scope);
         }
-        tote_diagnose(TOTE_LEVEL_ERROR, "scope",
-                      "out of memory: the scope \"%.64s\" was not opened; its work is not traced, "
-                      "and what it adds is not kept",
-                      name ? name : "");
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "scope",
+            "out of memory: the scope \"%.64s\" was not opened; its work is not traced, "
+            "and what it adds is not kept",
+            name ? name : "");
         return NULL;
     }
     tote__context_init(&scope->context, parent, store,
@@ -121,7 +122,7 @@ static tote_scope *scope_begin(tote_tracer *tracer, const char *name,
                                const tote_span_options *options, enum tote__frame_kind kind,
                                tote_context_token *token) {
     tote_span_options room;
-    struct tote__stack *stack = tote__stack_with_room();
+    struct tote__stack *stack = tote__stack_with_space();
 
     if (!stack) {
         return NULL;
@@ -131,7 +132,7 @@ static tote_scope *scope_begin(tote_tracer *tracer, const char *name,
     if (!scope) {
         return NULL;
     }
-    stack = tote__stack_with_room(); /* the span's start may have run the host's code */
+    stack = tote__stack_with_space(); /* the span's start may have run the host's code */
     if (!stack) {
         tote_span_end(own_span(scope), 0);
         scope_unref(scope);
@@ -146,7 +147,7 @@ static tote_scope *scope_begin(tote_tracer *tracer, const char *name,
 static tote__apart void warn(const char *format, const tote_scope *scope) {
     char label[SCOPE_LABEL_BYTES];
 
-    tote_diagnose(TOTE_LEVEL_WARN, "scope", format, label_of(scope, label));
+    tote_diagnostics_report(TOTE_LEVEL_WARN, "scope", format, label_of(scope, label));
 }
 
 static const char still_open[] = "%s ended before what was made current in it; that was ended too. "
@@ -241,7 +242,7 @@ bool tote_scope_resume(tote_scope *scope) {
         tote__stack_push_void();
         return true;
     }
-    struct tote__stack *stack = tote__stack_with_room();
+    struct tote__stack *stack = tote__stack_with_space();
     if (!stack) {
         return false;
     }

@@ -114,8 +114,9 @@ int tote__thread_create_in_scope(tote__thread_create_function create, pthread_t 
     struct tote__inherited *inherited = scope ? tote__allocate(sizeof *inherited) : NULL;
 
     if (scope && !inherited) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "context",
-                      "out of memory: a thread starts without the context of its creator");
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "context",
+            "out of memory: a thread starts without the context of its creator");
     }
     errno = error;
     if (!inherited) {

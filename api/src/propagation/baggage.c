@@ -2,7 +2,7 @@
 /*
  * baggage.c - baggage as OpenTelemetry has it: contexts that do not change. Spec: baggage/api.md
  *
- * Every change makes a sealed layer over the context's store, with its own copy of all baggage.
+ * Every change makes a sealed overlay over the context's store, with its own copy of all baggage.
  */
 #include "tote/baggage.h"
 
@@ -12,19 +12,19 @@
 #include "tote/diagnostics.h"
 #include "tote/internal/text.h"
 
-tote_context *tote__context_with_layer(const tote_context *context, tote_store *layer) {
-    if (layer) {
-        layer->hides_propagating = true;
-        layer->is_sealed = true;
+tote_context *tote__context_with_overlay(const tote_context *context, tote_store *overlay) {
+    if (overlay) {
+        overlay->hides_propagating = true;
+        overlay->is_sealed = true;
     }
-    tote_context *changed = tote_context_with_store(context, layer);
-    tote_store_unref(layer);
+    tote_context *changed = tote_context_with_store(context, overlay);
+    tote_store_unref(overlay);
     return changed;
 }
 
-/* The baggage of a context, except one name, on its way into a layer. */
+/* The baggage of a context, except one name, on its way into an overlay. */
 struct copy {
-    tote_store *layer;
+    tote_store *overlay;
     struct store_key without;
     bool has_failed;
 };
@@ -34,34 +34,35 @@ static bool copy_entry(void *arg, const struct tote__entry *entry) {
     bool is_left_out = copy->without.length == entry->key_length &&
                        memcmp(copy->without.text, entry->key, entry->key_length) == 0;
 
-    copy->has_failed = !is_left_out && !tote__store_append_entry(copy->layer, entry);
+    copy->has_failed = !is_left_out && !tote__store_append_entry(copy->overlay, entry);
     return !copy->has_failed;
 }
 
 /* The context with its baggage except `name`, and with `added` if that is not NULL. */
 static tote_context *change(const tote_context *context, const char *name,
-                            const struct tote__layer_entry *added) {
+                            const struct tote__overlay_entry *added) {
     max_align_t memory[8];
     struct tote__arena arena = tote__arena_over(memory, sizeof memory);
     tote_store *store = tote_context_get_store(context);
-    struct copy copy = {.layer = tote__layer_begin(store)};
+    struct copy copy = {.overlay = tote__overlay_begin(store)};
 
-    bool is_copied = copy.layer && tote__store_key(&copy.without, name, strlen(name), &arena) &&
-                     tote__store_visit(store, TOTE_PROPAGATE, copy_entry, &copy) &&
+    bool is_copied = copy.overlay && tote__store_key(&copy.without, name, strlen(name), &arena) &&
+                     tote__store_visit(store, TOTE_VISIBILITY_PROPAGATE, copy_entry, &copy) &&
                      !copy.has_failed;
     tote__arena_clear(&arena);
-    if (copy.layer && !is_copied) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "baggage",
-                      "out of memory: '%.*s' is not %s; the baggage stays as it was",
-                      (int)tote__utf8_valid_prefix(name, tote__min(strlen(name), 64)), name,
-                      added ? "set" : "removed");
+    if (copy.overlay && !is_copied) {
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "baggage",
+                                "out of memory: '%.*s' is not %s; the baggage stays as it was",
+                                (int)tote__utf8_valid_prefix(name, tote__min(strlen(name), 64)),
+                                name, added ? "set" : "removed");
     }
-    bool is_changed = is_copied && (!added || tote__store_put(copy.layer, added) == STORE_WRITTEN);
+    bool is_changed =
+        is_copied && (!added || tote__store_put(copy.overlay, added) == STORE_WRITTEN);
     if (!is_changed) {
-        tote_store_unref(copy.layer);
+        tote_store_unref(copy.overlay);
         return tote_context_ref(context);
     }
-    return tote__context_with_layer(context, copy.layer);
+    return tote__context_with_overlay(context, copy.overlay);
 }
 
 tote_context *tote_context_with_baggage(const tote_context *context, const char *name,
@@ -69,11 +70,11 @@ tote_context *tote_context_with_baggage(const tote_context *context, const char 
     if (!name || !*name) {
         return tote_context_ref(context);
     }
-    const struct tote__layer_entry added = {
+    const struct tote__overlay_entry added = {
         .key = name,
         .key_length = strlen(name),
         .value = value,
-        .flags = TOTE_EVERYWHERE,
+        .flags = TOTE_VISIBILITY_ALL,
         .metadata = metadata,
         .metadata_length = metadata ? strlen(metadata) : 0,
     };
@@ -85,14 +86,16 @@ tote_context *tote_context_without_baggage(const tote_context *context, const ch
 }
 
 tote_context *tote_context_with_empty_baggage(const tote_context *context) {
-    return tote__context_with_layer(context, tote__layer_begin(tote_context_get_store(context)));
+    return tote__context_with_overlay(context,
+                                      tote__overlay_begin(tote_context_get_store(context)));
 }
 
 ptrdiff_t tote_context_get_baggage(const tote_context *context, const char *name, char *buffer,
                                    size_t size) {
-    return tote__store_get(tote_context_get_store(context), name, TOTE_PROPAGATE, buffer, size);
+    return tote__store_get(tote_context_get_store(context), name, TOTE_VISIBILITY_PROPAGATE, buffer,
+                           size);
 }
 
 tote_entries *tote_context_get_all_baggage(const tote_context *context) {
-    return tote__entries_new(tote_context_get_store(context), TOTE_PROPAGATE);
+    return tote__entries_new(tote_context_get_store(context), TOTE_VISIBILITY_PROPAGATE);
 }

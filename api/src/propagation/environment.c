@@ -111,8 +111,9 @@ static void set_variable(void *carrier, const char *key, const char *value, size
     }
     if (environment->count + 1 >= environment->capacity || environment->size < name_length + 2 ||
         environment->size - name_length - 2 < value_length) {
-        tote_diagnose(TOTE_LEVEL_WARN, "environment",
-                      "variable for '%s' left out: the caller's array or buffer is too small", key);
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, "environment",
+            "variable for '%s' left out: the caller's array or buffer is too small", key);
         return;
     }
     char *out = environment->buffer;

@@ -64,8 +64,9 @@ static void set_header(void *carrier, const char *key, const char *value, size_t
     }
     if (array->count >= array->capacity || array->size < key_length + 1 ||
         array->size - key_length - 1 < value_length + 1) {
-        tote_diagnose(TOTE_LEVEL_WARN, "propagator",
-                      "header '%s' left out: the caller's array or buffer is too small", key);
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "propagator",
+                                "header '%s' left out: the caller's array or buffer is too small",
+                                key);
         return;
     }
     tote_header *header = &array->headers[array->count++];

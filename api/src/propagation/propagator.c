@@ -53,8 +53,9 @@ tote_propagator *tote_propagator_new(const tote_propagator_ops *ops, void *self)
     tote_propagator *propagator = ops ? tote__allocate_zeroed(sizeof *propagator) : NULL;
 
     if (!propagator) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "propagator", "not made: %s; nothing is propagated",
-                      ops ? "no memory" : "no functions given");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "propagator",
+                                "not made: %s; nothing is propagated",
+                                ops ? "no memory" : "no functions given");
         if (ops && ops->struct_size >= sizeof *ops && ops->destroy) {
             ops->destroy(self);
         }
@@ -229,8 +230,8 @@ static bool pass_on(void *arg, const char *name, size_t name_length, const char 
     return !filter->is_over;
 }
 
-void tote_getter_get_all(const tote_text_map_getter *getter, const void *carrier, const char *key,
-                         tote_header_visitor visit, void *arg) {
+void tote_text_map_getter_get_all(const tote_text_map_getter *getter, const void *carrier,
+                                  const char *key, tote_header_visitor visit, void *arg) {
     if (!getter || !getter->get_all || !visit) {
         return;
     }
@@ -257,10 +258,10 @@ static bool take_first(void *arg, const char *name, size_t name_length, const ch
     return false;
 }
 
-size_t tote__getter_get_first(const tote_text_map_getter *getter, const void *carrier,
-                              const char *key, char *room, size_t size) {
+size_t tote__text_map_getter_get_first(const tote_text_map_getter *getter, const void *carrier,
+                                       const char *key, char *room, size_t size) {
     struct first first = {room, size, 0};
 
-    tote_getter_get_all(getter, carrier, key, take_first, &first);
+    tote_text_map_getter_get_all(getter, carrier, key, take_first, &first);
     return first.length;
 }

@@ -37,10 +37,11 @@ bool tote_propagator_register(const char *name, tote_propagator_constructor make
     size_t length = name ? strlen(name) : 0;
 
     if (!name || !make || !tote__is_token(name, length)) {
-        tote_diagnose(TOTE_LEVEL_WARN, "propagator",
-                      "\"%.64s\" was not registered: it needs a name of header characters and a "
-                      "constructor",
-                      name ? name : "");
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, "propagator",
+            "\"%.64s\" was not registered: it needs a name of header characters and a "
+            "constructor",
+            name ? name : "");
         return false;
     }
     if (tote__propagator_find(name, length) == make) {
@@ -50,8 +51,8 @@ bool tote_propagator_register(const char *name, tote_propagator_constructor make
     struct registration *made = tote__allocate(sizeof *made + length);
     if (!made) {
         errno = error;
-        tote_diagnose(TOTE_LEVEL_ERROR, "propagator", "out of memory: %.64s was not registered",
-                      name);
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "propagator",
+                                "out of memory: %.64s was not registered", name);
         return false;
     }
     *made = (struct registration){.make = make, .name_length = length};

@@ -27,7 +27,7 @@ tote_store *tote__store_void(void) {
 }
 
 tote_store *tote_store_current(void) {
-    return tote_context_get_store(NULL);
+    return tote_context_get_store(tote_context_current());
 }
 
 static tote_store *new_node(tote_store *parent) {
@@ -137,7 +137,7 @@ void tote_store_seal(tote_store *store) {
 static __attribute__((noinline)) bool put(tote_store *store, const char *key, size_t length,
                                           tote_value value, uint32_t flags, const char *metadata,
                                           size_t metadata_length) {
-    const struct tote__layer_entry entry = {
+    const struct tote__overlay_entry entry = {
         .key = key,
         .key_length = length,
         .value = value,
@@ -155,7 +155,7 @@ bool tote_store_add_as(tote_store *store, const char *key, tote_value value, uin
     }
     size_t length = strlen(key);
     size_t metadata_length = metadata ? strlen(metadata) : 0;
-    uint32_t flags = visibility & TOTE_EVERYWHERE;
+    uint32_t flags = visibility & TOTE_VISIBILITY_ALL;
     if (!metadata_length && tote__store_put_new(store, key, length, value, flags)) {
         return true;
     }
@@ -164,20 +164,21 @@ bool tote_store_add_as(tote_store *store, const char *key, tote_value value, uin
 
 /* To the root, after spans were started, is mostly a mistake. */
 static bool add_to_root(const char *key, tote_value value) {
-    bool is_added = tote_store_add_as(&root, key, value, TOTE_EXPORT, NULL);
+    bool is_added = tote_store_add_as(&root, key, value, TOTE_VISIBILITY_EXPORT, NULL);
 
     if (is_added && atomic_load_explicit(&tote__store_has_spans, memory_order_relaxed)) {
-        tote_diagnose(TOTE_LEVEL_WARN, "store",
-                      "'%.*s' added outside any scope: it goes on all spans of the process and to "
-                      "no other service; open a scope, or add it before the first span",
-                      (int)tote__utf8_valid_prefix(key, tote__min(strlen(key), 64)), key);
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, "store",
+            "'%.*s' added outside any scope: it goes on all spans of the process and to "
+            "no other service; open a scope, or add it before the first span",
+            (int)tote__utf8_valid_prefix(key, tote__min(strlen(key), 64)), key);
     }
     return is_added;
 }
 
 bool tote_store_add(tote_store *store, const char *key, tote_value value) {
     return store == &root ? add_to_root(key, value)
-                          : tote_store_add_as(store, key, value, TOTE_EVERYWHERE, NULL);
+                          : tote_store_add_as(store, key, value, TOTE_VISIBILITY_ALL, NULL);
 }
 
 size_t tote_store_add_all(tote_store *store, const tote_attribute *entries, size_t count,
@@ -190,16 +191,17 @@ size_t tote_store_add_all(tote_store *store, const tote_attribute *entries, size
     return kept;
 }
 
-tote_store *tote__layer_begin(tote_store *parent) {
-    tote_store *layer = tote_store_new(parent);
+tote_store *tote__overlay_begin(tote_store *parent) {
+    tote_store *overlay = tote_store_new(parent);
 
-    if (!layer) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "store", "baggage stays as it was: out of memory");
+    if (!overlay) {
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "store",
+                                "baggage stays as it was: out of memory");
     }
-    return layer;
+    return overlay;
 }
 
-bool tote__layer_put(tote_store *layer, const struct tote__layer_entry *entry) {
-    return tote__store_put_unshared(layer, entry) ||
-           tote__store_put(layer, entry) != STORE_NO_MEMORY;
+bool tote__overlay_put(tote_store *overlay, const struct tote__overlay_entry *entry) {
+    return tote__store_put_unshared(overlay, entry) ||
+           tote__store_put(overlay, entry) != STORE_NO_MEMORY;
 }

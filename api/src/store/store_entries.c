@@ -33,7 +33,7 @@ static bool collect(void *arg, const struct tote__entry *entry) {
     const char *key = tote__arena_text(arena, entry->key, entry->key_length);
     const char *metadata = tote__arena_text(arena, entry->metadata, entry->metadata_length);
     tote_value value = tote__unpack_any_value(entry->value, arena);
-    bool is_lost = value.type == TOTE_TYPE_EMPTY && entry->value.size;
+    bool is_lost = value.type == TOTE_VALUE_TYPE_EMPTY && entry->value.size;
 
     if (!link || !key || !metadata || is_lost) {
         collection->has_failed = true;
@@ -42,7 +42,7 @@ static bool collect(void *arg, const struct tote__entry *entry) {
     link->entry = (tote_entry){
         .key = key,
         .value = value,
-        .visibility = entry->flags & TOTE_EVERYWHERE,
+        .visibility = entry->flags & TOTE_VISIBILITY_ALL,
         .metadata = metadata,
     };
     link->next = collection->last;

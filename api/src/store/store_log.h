@@ -47,7 +47,7 @@ static inline void tote__log_publish(struct store_log *log, struct log_extent ex
 }
 
 /* The most words that a further record may have. */
-static inline uint32_t tote__log_room(const struct store_log *log, struct log_extent extent) {
+static inline uint32_t tote__log_buffer(const struct store_log *log, struct log_extent extent) {
     uint32_t left = log->capacity - extent.length - extent.count;
 
     return left ? left - 1 : 0;

@@ -18,7 +18,7 @@ enum { STORE_FIRST_WORDS = 32, STORE_DEEPEST = 1024 };
 struct tote_store {
     _Atomic(struct store_log *) current; /* NULL: nothing was written yet */
     tote_store *parent;                  /* one reference */
-    bool hides_propagating; /* a layer: what propagates above it is not seen through it */
+    bool hides_propagating; /* an overlay: what propagates above it is not seen through it */
     bool keeps_nothing;
     bool is_sealed;               /* guarded by `lock` */
     _Atomic(uint32_t) references; /* 0: static, never counted */
@@ -54,10 +54,10 @@ bool tote__store_put_new(tote_store *store, const char *key, size_t length, tote
                          uint32_t flags);
 
 /* The same without the lock, for a store that nobody else knows yet. */
-bool tote__store_put_unshared(tote_store *store, const struct tote__layer_entry *entry);
+bool tote__store_put_unshared(tote_store *store, const struct tote__overlay_entry *entry);
 
 /* Add or replace an entry, and report it when that cannot be. The flags are taken as they are. */
-enum store_outcome tote__store_put(tote_store *store, const struct tote__layer_entry *entry);
+enum store_outcome tote__store_put(tote_store *store, const struct tote__overlay_entry *entry);
 
 /*
  * Append a record, of whatever size in all; its key is not in the store yet, which nobody else
@@ -69,7 +69,8 @@ bool tote__store_append(tote_store *store, const struct store_record *record);
 bool tote__store_append_entry(void *store, const struct tote__entry *entry);
 
 /*
- * Whether the key, that is UTF-8, is visible; `hides_propagating` as if there were a layer below.
+ * Whether the key, that is UTF-8, is visible; `hides_propagating` as if there were an overlay
+ * below.
  */
 bool tote__store_has(const tote_store *store, const struct store_key *key, bool hides_propagating);
 
@@ -79,7 +80,7 @@ ptrdiff_t tote__store_get(const tote_store *store, const char *key, uint32_t vis
 
 /*
  * Visit all keys that the stores from `store` on have, but not `end` and what is above it: those
- * that are deleted or hidden by a layer too, with RECORD_TOMBSTONE as their flags and no value.
+ * that are deleted or hidden by an overlay too, with RECORD_TOMBSTONE as their flags and no value.
  * Returns: false when memory ran out or the visitor wanted no more.
  */
 bool tote__store_visit_until(const tote_store *store, const tote_store *end,

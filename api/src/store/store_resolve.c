@@ -3,8 +3,8 @@
  * store_resolve.c - what is visible in a store
  *
  * One rule for all who ask: the nearest entry or tombstone of a key decides alone, with its own
- * flags; a layer hides what propagates above it. Levels are read one after the other, each as it is
- * at that moment; nothing is lent out.
+ * flags; an overlay hides what propagates above it. Levels are read one after the other, each as it
+ * is at that moment; nothing is lent out.
  */
 #include <string.h>
 
@@ -105,9 +105,10 @@ static enum found find_in_level(const tote_store *store, const struct store_key 
     return ABSENT;
 }
 
-/* The rule. `hides_propagating`: a layer is below. */
+/* The rule. `hides_propagating`: an overlay is below. */
 static bool is_visible(uint32_t flags, bool hides_propagating) {
-    return !(flags & RECORD_TOMBSTONE) && !(hides_propagating && (flags & TOTE_PROPAGATE));
+    return !(flags & RECORD_TOMBSTONE) &&
+           !(hides_propagating && (flags & TOTE_VISIBILITY_PROPAGATE));
 }
 
 /* Copy the record that decides out, if it is visible; to be dropped when it is found. */
@@ -144,9 +145,10 @@ bool tote__store_has(const tote_store *store, const struct store_key *key, bool 
 }
 
 static void report_unread(const struct store_key *key) {
-    tote_diagnose(TOTE_LEVEL_ERROR, "store",
-                  "the value of '%.*s' is not read: out of memory; it looks absent",
-                  (int)tote__utf8_valid_prefix(key->text, tote__min(key->length, 64)), key->text);
+    tote_diagnostics_report(TOTE_LEVEL_ERROR, "store",
+                            "the value of '%.*s' is not read: out of memory; it looks absent",
+                            (int)tote__utf8_valid_prefix(key->text, tote__min(key->length, 64)),
+                            key->text);
 }
 
 /* Returns: the length of the text, -1 if out of memory. */
@@ -156,7 +158,7 @@ static ptrdiff_t write_any_value(const struct store_record *record, struct tote_
     max_align_t room[12];
     struct tote__arena arena = tote__arena_over(room, sizeof room);
     tote_value value = tote__unpack_any_value(any_value, &arena);
-    if (value.type == TOTE_TYPE_EMPTY && any_value.size) {
+    if (value.type == TOTE_VALUE_TYPE_EMPTY && any_value.size) {
         report_unread(&record->key);
     } else {
         length = (ptrdiff_t)tote_value_to_text(value, buffer, size);
@@ -382,7 +384,7 @@ static bool visit_entry(const struct visit *visit, const struct store_record *re
         .key = record->key.text,
         .key_length = record->key.length,
         .hash = record->key.hash,
-        .flags = record->flags & (TOTE_EVERYWHERE | TOTE__REMOTE | RECORD_TOMBSTONE),
+        .flags = record->flags & (TOTE_VISIBILITY_ALL | TOTE__REMOTE | RECORD_TOMBSTONE),
         .attribute = {record->attribute, record->attribute_size},
         .value = tote__record_value(record),
         .metadata = record->metadata,
@@ -398,7 +400,8 @@ static void visit_record(struct visit *visit, const uint64_t *words) {
     if (!see(&visit->seen, &visit->arena, words, &visit->has_failed)) {
         return;
     }
-    if (!is_visible(record.flags, visit->hides_propagating)) { /* deleted, or hidden by a layer */
+    if (!is_visible(record.flags,
+                    visit->hides_propagating)) { /* deleted, or hidden by an overlay */
         is_wanted = visit->wants_hidden;
         record.flags = RECORD_TOMBSTONE;
         record.attribute_size = 0;

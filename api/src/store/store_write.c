@@ -125,7 +125,7 @@ static bool write_into_fresh(tote_store *store, const struct survey *survey,
 /* Write the record where there is room. The lock is held. Returns: false if out of memory. */
 static bool write_record(tote_store *store, const struct survey *survey,
                          const struct store_key *key, const uint64_t *words, uint32_t count) {
-    if (!survey->log || tote__log_room(survey->log, survey->extent) < count) {
+    if (!survey->log || tote__log_buffer(survey->log, survey->extent) < count) {
         return write_into_fresh(store, survey, key, words, count);
     }
     tote__log_publish(survey->log, tote__log_write(survey->log, survey->extent, words, count));
@@ -165,9 +165,10 @@ static void report(enum store_outcome outcome, const char *key, size_t length) {
     };
 
     if (outcome != STORE_WRITTEN) {
-        tote_diagnose(outcome == STORE_NO_MEMORY ? TOTE_LEVEL_ERROR : TOTE_LEVEL_WARN, "store",
-                      formats[outcome], (int)tote__utf8_valid_prefix(key, tote__min(length, 64)),
-                      key, TOTE_STORE_MAX_BYTES);
+        tote_diagnostics_report(outcome == STORE_NO_MEMORY ? TOTE_LEVEL_ERROR : TOTE_LEVEL_WARN,
+                                "store", formats[outcome],
+                                (int)tote__utf8_valid_prefix(key, tote__min(length, 64)), key,
+                                TOTE_STORE_MAX_BYTES);
     }
 }
 
@@ -199,7 +200,7 @@ static enum store_outcome put_record(tote_store *store, const struct store_recor
     tote__lock_take(&store->lock);
     struct survey survey = survey_of(store);
     survey.live = survey.extent;
-    bool is_simple = survey.log && tote__log_room(survey.log, survey.extent) >= count &&
+    bool is_simple = survey.log && tote__log_buffer(survey.log, survey.extent) >= count &&
                      survey.extent.length + count <= MOST_WORDS &&
                      !tote__log_has_hash(survey.log, survey.extent, record->key.hash);
     if (!is_simple) {
@@ -266,7 +267,7 @@ tote__always_inline bool append_in_place(tote_store *store, const char *key, siz
     size_t bytes = length + 2 + tote__short_attribute_bound(length, value);
     uint32_t most = (uint32_t)(RECORD_HEAD_WORDS + tote__words_for(bytes) + 1);
 
-    if (!log || tote__log_room(log, extent) < most || at + most > MOST_WORDS) {
+    if (!log || tote__log_buffer(log, extent) < most || at + most > MOST_WORDS) {
         return false;
     }
     uint64_t first = pack_short(tote__log_place(log, at), key, length, value, flags);
@@ -290,7 +291,7 @@ bool tote__store_put_new(tote_store *store, const char *key, size_t length, tote
     return is_put;
 }
 
-bool tote__store_put_unshared(tote_store *store, const struct tote__layer_entry *entry) {
+bool tote__store_put_unshared(tote_store *store, const struct tote__overlay_entry *entry) {
     return is_short(entry->key_length, entry->value, entry->metadata_length) &&
            append_in_place(store, entry->key, entry->key_length, entry->value, entry->flags);
 }
@@ -300,7 +301,7 @@ _Static_assert(USUAL_WORDS > RECORD_HEAD_WORDS + 2 * (TOTE__SHORT_CONTENT + 1) /
                "what pack_short() writes has room");
 
 /* Any entry. `usual` is room for most. */
-static enum store_outcome put_entry(tote_store *store, const struct tote__layer_entry *entry,
+static enum store_outcome put_entry(tote_store *store, const struct tote__overlay_entry *entry,
                                     uint64_t usual[USUAL_WORDS]) {
     struct tote__arena arena = tote__arena_over(usual, USUAL_WORDS * sizeof *usual);
     struct store_record record = {.flags = entry->flags};
@@ -336,7 +337,7 @@ done:
     return outcome;
 }
 
-enum store_outcome tote__store_put(tote_store *store, const struct tote__layer_entry *entry) {
+enum store_outcome tote__store_put(tote_store *store, const struct tote__overlay_entry *entry) {
     struct store_record record = {.key = {.text = entry->key, .length = entry->key_length}};
     uint64_t words[USUAL_WORDS];
     enum store_outcome outcome;
@@ -354,7 +355,8 @@ enum store_outcome tote__store_put(tote_store *store, const struct tote__layer_e
 }
 
 /* Leave a tombstone. Returns: whether the key was visible, and is no more. */
-static bool bury(tote_store *store, const struct store_key *key, struct tote__arena *arena) {
+static bool add_tombstone(tote_store *store, const struct store_key *key,
+                          struct tote__arena *arena) {
     const struct store_record record = {.key = *key, .flags = RECORD_TOMBSTONE};
     uint32_t count = (uint32_t)tote__record_words(&record);
     uint64_t *words = tote__arena_allocate(arena, count * sizeof *words);
@@ -388,7 +390,7 @@ bool tote_store_delete(tote_store *store, const char *key) {
     if (!tote__store_key(&own_key, key, strlen(key), &arena)) {
         report(STORE_NO_MEMORY, key, strlen(key));
     } else if (own_key.length <= RECORD_LONGEST_TEXT) {
-        was_visible = bury(store, &own_key, &arena);
+        was_visible = add_tombstone(store, &own_key, &arena);
     }
     tote__arena_clear(&arena);
     return was_visible;

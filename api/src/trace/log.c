@@ -100,9 +100,9 @@ static void put_text_field(struct line *line, const char *name, size_t name_leng
 
 /* Whether the text of a value that is no string is JSON as it stands. */
 static bool is_bare_json(tote_value value) {
-    return value.type == TOTE_TYPE_DOUBLE
+    return value.type == TOTE_VALUE_TYPE_DOUBLE
                ? isfinite(value.as.real)
-               : value.type != TOTE_TYPE_EMPTY && value.type != TOTE_TYPE_BYTES;
+               : value.type != TOTE_VALUE_TYPE_EMPTY && value.type != TOTE_VALUE_TYPE_BYTES;
 }
 
 static void put_value_field(struct line *line, const struct tote__entry *entry) {
@@ -192,7 +192,8 @@ static void put_trace(struct line *line, const tote_span_context *context) {
 
 size_t tote_log_fields(const tote_context *context, tote_log_format format, char *buffer,
                        size_t size) {
-    struct line line = {.out = {buffer, buffer ? size : 0, 0}, .is_json = format == TOTE_LOG_JSON};
+    struct line line = {.out = {buffer, buffer ? size : 0, 0},
+                        .is_json = format == TOTE_LOG_FORMAT_JSON};
     int error = errno;
 
     context = tote__context_or_current(context);
@@ -201,7 +202,7 @@ size_t tote_log_fields(const tote_context *context, tote_log_format format, char
     if (line.has_trace) {
         put_trace(&line, span);
     }
-    tote__store_visit(tote_context_get_store(context), TOTE_EXPORT, put_entry, &line);
+    tote__store_visit(tote_context_get_store(context), TOTE_VISIBILITY_EXPORT, put_entry, &line);
     if (buffer && size) {
         buffer[line.used] = '\0';
     }

@@ -38,7 +38,7 @@ const char *tote__span_label(const tote_span *span, char label[TOTE__SPAN_LABEL_
     return label;
 }
 
-tote_span *tote_span_new_non_recording(const tote_span_context *context) {
+tote_span *tote_span_non_recording_new(const tote_span_context *context) {
     if (!context) {
         return &tote__invalid_span;
     }
@@ -46,8 +46,9 @@ tote_span *tote_span_new_non_recording(const tote_span_context *context) {
     if (!span) {
         char id[TOTE_TRACE_ID_HEX_SIZE];
         tote_trace_id_to_hex(&context->trace_id, id);
-        tote_diagnose(TOTE_LEVEL_ERROR, "span",
-                      "out of memory: trace %s is lost here: what follows is not part of it", id);
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "span",
+            "out of memory: trace %s is lost here: what follows is not part of it", id);
         return &tote__invalid_span;
     }
     span->ops = NULL;
@@ -126,7 +127,7 @@ void tote_span_record_exception(tote_span *span, const char *type, const char *m
         fits ? tote__arena_allocate(&arena, (given + TOTE_COUNT_OF(generated)) * sizeof *all)
              : NULL;
     for (size_t i = 0; all && i < TOTE_COUNT_OF(generated); i++) {
-        bool is_said = generated[i].value.type != TOTE_TYPE_EMPTY;
+        bool is_said = generated[i].value.type != TOTE_VALUE_TYPE_EMPTY;
         if (is_said && !tote__map_find(tote_map(attributes, given), NULL, generated[i].key)) {
             all[count++] = generated[i];
         }

@@ -38,7 +38,7 @@ tote_span_context *tote_span_context_new(const tote_trace_id *trace_id, const to
     return context;
 }
 
-tote_span_context *tote_span_context_ref(const tote_span_context *context) {
+tote_span_context *tote_span_context_copy(const tote_span_context *context) {
     tote_span_context *counted = (tote_span_context *)context;
 
     if (!context) {

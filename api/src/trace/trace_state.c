@@ -197,9 +197,9 @@ tote_trace_state *tote_trace_state_with(const tote_trace_state *state, const cha
     size_t value_length = value ? strnlen(value, MOST_VALUE + 1) : 0;
 
     if (!is_key(key, key_length) || !is_value(value, value_length)) {
-        tote_diagnose(TOTE_LEVEL_WARN, "trace_state",
-                      "member \"%.64s\" not set: its %s is not allowed in a tracestate",
-                      key ? key : "", is_key(key, key_length) ? "value" : "key");
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "trace_state",
+                                "member \"%.64s\" not set: its %s is not allowed in a tracestate",
+                                key ? key : "", is_key(key, key_length) ? "value" : "key");
         return tote_trace_state_ref((tote_trace_state *)state);
     }
     members[0] = (struct member){key, key_length, value, value_length};

@@ -137,11 +137,12 @@ static tote_tracer *intern(tote_tracer *wanted) {
     if (tracer) {
         result = add(tracer);
         if (!result) {
-            tote_diagnose(TOTE_LEVEL_WARN, "tracer",
-                          "more than %d different tracers: \"%.64s\" and others share one without "
-                          "a name. Do not put what varies into a tracer's name, version or "
-                          "attributes",
-                          MOST_TRACERS, wanted->scope.name);
+            tote_diagnostics_report(
+                TOTE_LEVEL_WARN, "tracer",
+                "more than %d different tracers: \"%.64s\" and others share one without "
+                "a name. Do not put what varies into a tracer's name, version or "
+                "attributes",
+                MOST_TRACERS, wanted->scope.name);
             result = &nameless;
         }
     }
@@ -166,8 +167,9 @@ tote_tracer *tote_tracer_provider_get_tracer(tote_tracer_provider *provider, con
 
     TOTE__COPY_OPTIONS(tote_tracer_options, &options, given);
     if (!name || !*name) {
-        tote_diagnose(TOTE_LEVEL_WARN, "tracer",
-                      "tracer without a name: give it the name of the library that traces");
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, "tracer",
+            "tracer without a name: give it the name of the library that traces");
     }
     tote_tracer wanted = {
         .provider = provider,
@@ -182,9 +184,10 @@ tote_tracer *tote_tracer_provider_get_tracer(tote_tracer_provider *provider, con
     tote_tracer *tracer = is_complete ? intern(&wanted) : NULL;
     if (!tracer) {
         tote__arena_clear(&wanted.memory);
-        tote_diagnose(TOTE_LEVEL_ERROR, "tracer",
-                      "out of memory: tracer \"%.64s\" is replaced by the one without a name",
-                      name ? name : "");
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "tracer",
+            "out of memory: tracer \"%.64s\" is replaced by the one without a name",
+            name ? name : "");
     }
     errno = error;
     return tracer ? tracer : &nameless;
@@ -206,10 +209,11 @@ void tote__copy_options(const char *type, void *options, size_t size, const void
     }
     memcpy(&given_size, given, sizeof given_size);
     if (given_size < sizeof given_size) {
-        tote_diagnose(TOTE_LEVEL_WARN, "options",
-                      "a %s without struct_size was not read: its defaults apply; begin with its "
-                      "_INIT, or set struct_size",
-                      type);
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, "options",
+            "a %s without struct_size was not read: its defaults apply; begin with its "
+            "_INIT, or set struct_size",
+            type);
         return;
     }
     memcpy((char *)options + sizeof given_size, (const char *)given + sizeof given_size,
@@ -261,7 +265,7 @@ static tote_span *carry_on(const tote_context *parent, const tote_span_options *
     if (!span || options->root) {
         return &tote__invalid_span;
     }
-    return tote_span_is_recording(span) ? tote_span_new_non_recording(&span->context)
+    return tote_span_is_recording(span) ? tote_span_non_recording_new(&span->context)
                                         : tote_span_ref(span);
 }
 

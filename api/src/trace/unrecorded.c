@@ -157,8 +157,9 @@ void tote__unrecorded_report_late(const char *name) {
         !atomic_exchange_explicit(&is_late_expected, false, memory_order_relaxed)) {
         return;
     }
-    tote_diagnose(TOTE_LEVEL_WARN, "sdk",
-                  "span \"%s\" was started after the SDK was shut down: it is not recorded, and no "
-                  "later one is; call tote_sdk_close() after the last span",
-                  name);
+    tote_diagnostics_report(
+        TOTE_LEVEL_WARN, "sdk",
+        "span \"%s\" was started after the SDK was shut down: it is not recorded, and no "
+        "later one is; call tote_sdk_close() after the last span",
+        name);
 }

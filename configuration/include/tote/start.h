@@ -21,10 +21,10 @@ TOTE_BEGIN_DECLS
 
 /** Who moves ended spans to the exporter. */
 typedef enum tote_export_mode {
-    TOTE_EXPORT_MODE_BY_WORKER, /**< batches, one thread made at start */
-    TOTE_EXPORT_MODE_BY_HOST,   /**< batches, no thread: your loop calls tote_sdk_poll() */
+    TOTE_EXPORT_MODE_WORKER,      /**< batches, one thread made at start */
+    TOTE_EXPORT_MODE_HOST_DRIVEN, /**< batches, no thread: your loop calls tote_sdk_poll() */
     /** Each span as it ends, on the thread that ends it: for tests, not for services */
-    TOTE_EXPORT_MODE_AT_END
+    TOTE_EXPORT_MODE_SIMPLE
 } tote_export_mode;
 
 /** Spec: trace/sdk.md#batching-processor */
@@ -34,25 +34,25 @@ typedef struct tote_batch_options {
     /**
      * Spans; 2048. More are dropped and counted. If neither this nor OTEL_BSP_MAX_QUEUE_SIZE is
      * set, an OTLP exporter goes on to max_queue_bytes, so that a burst is not lost.
-     * TOTE_UNLIMITED: only max_queue_bytes counts.
+     * TOTE_OPTION_UNLIMITED: only max_queue_bytes counts.
      */
     uint32_t max_queue_size;
     size_t max_queue_bytes;         /**< of records, about 250 bytes a span; 14 MiB */
     uint32_t max_export_batch_size; /**< spans; 512 */
-    uint32_t schedule_delay_ms;     /**< 5000; TOTE_NOTHING: each span is exported at once */
+    uint32_t schedule_delay_ms;     /**< 5000; TOTE_OPTION_ZERO: each span is exported at once */
     uint32_t export_timeout_ms;     /**< 30000 */
     uint32_t poll_budget_us;        /**< 1000: what tote_sdk_poll() may take for each exporter */
     bool ignore_environment;        /**< leave OTEL_BSP_* out */
 } tote_batch_options;
 
 #define TOTE_BATCH_OPTIONS_INIT                                                                    \
-    { sizeof(tote_batch_options), TOTE_EXPORT_MODE_BY_WORKER, 0, 0, 0, 0, 0, 0, false }
+    { sizeof(tote_batch_options), TOTE_EXPORT_MODE_WORKER, 0, 0, 0, 0, 0, 0, false }
 
 typedef struct tote_sdk_options {
     size_t struct_size;
     bool ignore_environment;
     /** An SDK of its own; leaves the global provider and propagator alone */
-    bool not_global;
+    bool skip_global_registration;
     /**
      * YAML, as OTEL_CONFIG_FILE. Not in this version: a file given here or there is not read, which
      * is an error in diagnostics, and the other options and variables apply.

@@ -3,7 +3,7 @@
  * @file tote/delivery.h
  * Retry, a disk queue and crash-safe mode for any exporter.
  *
- * tote_delivery_exporter_new() wraps an exporter. What it cannot send now is sent again later:
+ * tote_span_exporter_delivery_new() wraps an exporter. What it cannot send now is sent again later:
  * after a pause that doubles, or from a disk queue that outlives the process. In crash-safe mode
  * ended spans outlive a process that is killed. An exporter of your own needs no code for that; it
  * may say more about a failure in tote_export_outcome. The OTLP exporter has the same around it:
@@ -19,14 +19,14 @@
 
 TOTE_BEGIN_DECLS
 
-/** Fields that are 0 or NULL have the default. TOTE_UNLIMITED is no limit. */
+/** Fields that are 0 or NULL have the default. TOTE_OPTION_UNLIMITED is no limit. */
 typedef struct tote_delivery_options {
     size_t struct_size;
     const char *destination; /**< names the receiver in diagnostics; "the exporter" */
     uint32_t timeout_ms;     /**< of one request with its retries; 10000 */
     /** First backoff after a failed attempt, with +-20 % jitter; doubled each time; 1000 */
-    uint32_t retry_first_ms;
-    uint32_t retry_longest_ms;   /**< 30000 */
+    uint32_t initial_backoff_ms;
+    uint32_t max_backoff_ms;     /**< 30000 */
     uint32_t max_retry_after_ms; /**< the longest wait that the receiver can ask for; 300000 */
     /** As OTLP in protobuf; 64 MiB. More spans are exported in several calls */
     size_t max_request_bytes;
@@ -34,14 +34,14 @@ typedef struct tote_delivery_options {
      * Of the disk queue; created if it is missing. NULL: no disk queue. One directory per
      * destination
      */
-    const char *spool_directory;
-    size_t spool_max_bytes;        /**< 256 MiB; then the oldest spans are evicted, and counted */
-    uint32_t spool_max_files;      /**< 4096 */
-    uint32_t spool_max_age_s;      /**< 86400 */
-    bool spool_no_sync;            /**< do not wait until a batch is on the disk */
-    bool spool_before_end;         /**< crash-safe mode; needs spool_directory */
-    const char *journal_directory; /**< of crash-safe files; NULL: shared memory */
-    size_t journal_bytes;          /**< of crash-safe memory; 14 MiB */
+    const char *disk_queue_directory;
+    size_t disk_queue_max_bytes;   /**< 256 MiB; then the oldest spans are evicted, and counted */
+    uint32_t disk_queue_max_files; /**< 4096 */
+    uint32_t disk_queue_max_age_s; /**< 86400 */
+    bool disk_queue_no_sync;       /**< do not wait until a batch is on the disk */
+    bool crash_safe;               /**< crash-safe mode; needs disk_queue_directory */
+    const char *crash_safe_directory; /**< of crash-safe files; NULL: shared memory */
+    size_t crash_safe_bytes;          /**< of crash-safe memory; 14 MiB */
 } tote_delivery_options;
 
 #define TOTE_DELIVERY_OPTIONS_INIT                                                                 \
@@ -52,14 +52,14 @@ typedef struct tote_delivery_options {
  * NULL, with a diagnostic, if it is NULL, if out of memory, and if the disk queue cannot be used.
  */
 TOTE_API TOTE_MUST_USE tote_span_exporter *
-tote_delivery_exporter_new(tote_span_exporter *exporter, const tote_delivery_options *options);
+tote_span_exporter_delivery_new(tote_span_exporter *exporter, const tote_delivery_options *options);
 
 /** What came of a disk queue. */
-typedef struct tote_spool_report {
+typedef struct tote_disk_queue_report {
     size_t struct_size;
     uint64_t delivered; /**< spans */
     uint64_t rejected;  /**< by the receiver */
-    uint64_t batches_left;
+    uint64_t batches_pending;
     /**
      * Ended in processes that died, and were not written down, as those counted; or could not be
      * read
@@ -68,8 +68,8 @@ typedef struct tote_spool_report {
     /** Files that cannot be opened, or that another user owns or may write to; they stay */
     uint64_t unreadable;
     /**
-     * Batches and journals that were damaged; kept as *.corrupt, except for journals in shared
-     * memory
+     * Batches and crash-safe files that were damaged; kept as *.corrupt, except for crash-safe
+     * files in shared memory
      */
     uint64_t damaged;
     /**
@@ -78,27 +78,27 @@ typedef struct tote_spool_report {
      */
     uint64_t not_accepted;
     /**
-     * Crash-safe journals whose shared memory no longer exists; the number of their spans is
+     * Crash-safe files whose shared memory no longer exists; the number of their spans is
      * unknown
      */
     uint64_t gone;
     /**
-     * Crash-safe journals in the shared memory of another container or IPC namespace; they stay,
+     * Crash-safe files in the shared memory of another container or IPC namespace; they stay,
      * and the number of their spans is unknown
      */
     uint64_t unattached;
-} tote_spool_report;
+} tote_disk_queue_report;
 
 /**
- * Deliver what is in the spool_directory of the options by this exporter, without an SDK: what
+ * Deliver what is in the disk_queue_directory of the options by this exporter, without an SDK: what
  * programs left there that have ended, or died. Takes the exporter, always. Blocks for at most
- * timeout_ms. The report may be NULL. Returns TOTE_SUCCESS if nothing is left, also if spans were
- * rejected; TOTE_TIMED_OUT if something is; TOTE_FAILURE if nothing could be tried, if spans are
- * not accepted, or if files are unreadable, damaged or cannot be attached.
+ * timeout_ms. The report may be NULL. Returns TOTE_RESULT_SUCCESS if nothing is left, also if spans
+ * were rejected; TOTE_RESULT_TIMEOUT if something is; TOTE_RESULT_FAILURE if nothing could be
+ * tried, if spans are not accepted, or if files are unreadable, damaged or cannot be attached.
  */
-TOTE_API tote_result tote_delivery_send(tote_span_exporter *exporter,
-                                        const tote_delivery_options *options, uint32_t timeout_ms,
-                                        tote_spool_report *report);
+TOTE_API tote_result tote_disk_queue_send(tote_span_exporter *exporter,
+                                          const tote_delivery_options *options, uint32_t timeout_ms,
+                                          tote_disk_queue_report *report);
 
 TOTE_END_DECLS
 

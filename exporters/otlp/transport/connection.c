@@ -199,7 +199,7 @@ bool tote__connection_is_open(const struct tote__connection *connection) {
     return is_open;
 }
 
-bool tote__connection_watch_answer(struct tote__connection *connection) {
+bool tote__connection_watch_response(struct tote__connection *connection) {
     int error = errno;
     struct tote__watch *watch = first_socket(connection);
     struct epoll_event event = {.events = (uint32_t)EPOLLIN | (uint32_t)EPOLLONESHOT};
@@ -312,9 +312,10 @@ static int set_guest_options(struct tote__connection *connection) {
     failed |= (int)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* waits for no name look-up */
     failed |= (int)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, connection->error);
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, tote__incoming_take_body);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, tote__response_reader_take_body);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_WRITEDATA, &connection->incoming);
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, tote__incoming_take_header);
+    failed |=
+        (int)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, tote__response_reader_take_header);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_HEADERDATA, &connection->incoming);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, connection);
@@ -431,7 +432,7 @@ bool tote__connection_begin(struct tote__connection *connection, struct tote__sl
     uint32_t connect_ms = tote__ms_until(deadline, CONNECT_TIMEOUT_MS);
     CURL *easy = connection->easy;
 
-    tote__incoming_begin(&connection->incoming);
+    tote__response_reader_begin(&connection->incoming);
     connection->error[0] = '\0';
     connection->socket_error = 0;
     connection->cut_at = TOTE__NEVER;
@@ -531,7 +532,7 @@ static bool is_cut(struct tote__connection *connection) {
 
     curl_easy_getinfo(connection->easy, CURLINFO_RESPONSE_CODE, &status);
     if (connection->cut_at == TOTE__NEVER && connection->incoming.is_grpc &&
-        tote__incoming_is_answer(&connection->incoming, status)) {
+        tote__response_reader_is_response(&connection->incoming, status)) {
         connection->cut_at = tote__deadline_in(GRACE_MS);
     }
     return tote__clock_monotonic() >= connection->cut_at;
@@ -593,52 +594,54 @@ static bool run(struct tote__connection *connection, uint64_t until, bool *is_do
  * cannot use as it is.
  */
 static void describe_error(struct tote__connection *connection, CURLcode result,
-                           struct tote__answer *answer) {
+                           struct tote__response *response) {
     bool may_have_secrets = result == CURLE_COULDNT_RESOLVE_PROXY ||
                             strchr(connection->error, '@') ||
                             strstr(connection->error, "Unsupported proxy");
 
-    answer->error = connection->error;
+    response->error = connection->error;
     if (result != CURLE_OK && (may_have_secrets || !connection->error[0])) {
-        answer->error = curl_easy_strerror(result);
+        response->error = curl_easy_strerror(result);
     }
     const char *advice =
         tote__proxy_advice(connection->settings, connection->easy, result, connection->error,
                            connection->advice, sizeof connection->advice);
-    answer->advice = advice ? advice : tote__incoming_advice(result, connection->error);
+    response->advice = advice ? advice : tote__response_reader_advice(result, connection->error);
     if (!tote__describe_descriptors(connection->socket_error, connection->error,
-                                    sizeof connection->error, answer) &&
-        connection->settings->unix_path && answer->outcome == TOTE__NOT_CONNECTED) {
+                                    sizeof connection->error, response) &&
+        connection->settings->unix_path && response->outcome == TOTE__NOT_CONNECTED) {
         long error = 0;
         curl_easy_getinfo(connection->easy, CURLINFO_OS_ERRNO, &error);
         snprintf(connection->error, sizeof connection->error, "socket %s: %s",
                  connection->settings->unix_path, tote__os_error((int)error).text);
-        answer->advice = "; start a receiver that listens there, or check the path";
+        response->advice = "; start a receiver that listens there, or check the path";
     }
 }
 
-bool tote__describe_descriptors(int error, char *text, size_t size, struct tote__answer *answer) {
+bool tote__describe_descriptors(int error, char *text, size_t size,
+                                struct tote__response *response) {
     if (error != EMFILE && error != ENFILE) {
         return false;
     }
     snprintf(text, size, "no descriptor: %s", tote__os_error(error).text);
-    answer->error = text;
-    answer->advice = error == EMFILE ? "; raise the process's limit of open files (RLIMIT_NOFILE)"
-                                     : "; raise the system's limit of open files (fs.file-max)";
+    response->error = text;
+    response->advice = error == EMFILE ? "; raise the process's limit of open files (RLIMIT_NOFILE)"
+                                       : "; raise the system's limit of open files (fs.file-max)";
     return true;
 }
 
 /* `result`: how the transfer ended; CURLE_OK if it did not. */
-static void end(struct tote__connection *connection, CURLcode result, struct tote__answer *answer) {
-    tote__incoming_read(&connection->incoming, answer);
-    curl_easy_getinfo(connection->easy, CURLINFO_RESPONSE_CODE, &answer->status);
-    describe_error(connection, result, answer);
+static void end(struct tote__connection *connection, CURLcode result,
+                struct tote__response *response) {
+    tote__response_reader_read(&connection->incoming, response);
+    curl_easy_getinfo(connection->easy, CURLINFO_RESPONSE_CODE, &response->status);
+    describe_error(connection, result, response);
     curl_multi_remove_handle(connection->multi, connection->easy);
     connection->is_busy = false;
 }
 
 bool tote__connection_step(struct tote__connection *connection, uint64_t until,
-                           struct tote__answer *answer) {
+                           struct tote__response *response) {
     CURLcode result = CURLE_OK;
     bool is_done = false;
     bool is_good = run(connection, until, &is_done);
@@ -646,15 +649,16 @@ bool tote__connection_step(struct tote__connection *connection, uint64_t until,
     if (is_good && !is_done && tote__clock_monotonic() < connection->deadline) {
         return false;
     }
-    answer->outcome = is_good ? TOTE__TIMED_OUT : TOTE__NOT_SENT;
+    response->outcome = is_good ? TOTE__TIMED_OUT : TOTE__NOT_SENT;
     if (is_good && is_done) {
         result = result_of(connection);
-        answer->outcome = tote__incoming_outcome(&connection->incoming, connection->easy, result);
+        response->outcome =
+            tote__response_reader_outcome(&connection->incoming, connection->easy, result);
     }
-    end(connection, result, answer);
+    end(connection, result, response);
     return true;
 }
 
-void tote__connection_cancel(struct tote__connection *connection, struct tote__answer *answer) {
-    end(connection, CURLE_OK, answer);
+void tote__connection_cancel(struct tote__connection *connection, struct tote__response *response) {
+    end(connection, CURLE_OK, response);
 }

@@ -13,8 +13,8 @@
 #include <stdatomic.h>
 
 #include "body.h"
-#include "incoming.h"
 #include "prepare.h"
+#include "response_reader.h"
 #include "transport.h"
 
 /*
@@ -47,7 +47,7 @@ struct tote__connection {
     uint64_t cut_at;   /* a response is here, and curl goes on; TOTE__NEVER: there is none */
     struct tote__watch watches[TOTE__MAX_WATCHES];
     struct tote__packer packer;
-    struct tote__incoming incoming;
+    struct tote__response_reader incoming;
     bool is_in_timer;    /* curl was called for its timer, and ... */
     unsigned held_stdio; /* ... these numbers are taken meanwhile */
     int socket_error;    /* the errno of a socket that could not be made; 0: none */
@@ -59,7 +59,8 @@ struct tote__connection {
 uint64_t tote__socket_inode(int fd);
 
 /* If this errno means that no descriptor is free, say so in `answer`, and what to do about it. */
-bool tote__describe_descriptors(int error, char *text, size_t size, struct tote__answer *answer);
+bool tote__describe_descriptors(int error, char *text, size_t size,
+                                struct tote__response *response);
 
 /*
  * Opens nothing. The settings stay as long, and `prepared`, which may be NULL. NULL if out of
@@ -80,7 +81,7 @@ bool tote__connection_is_open(const struct tote__connection *connection);
  * stays as it is. Returns: false if there is none, or if the epoll instance does not have it: the
  * number is another file's then. Only for a connection that is open.
  */
-bool tote__connection_watch_answer(struct tote__connection *connection);
+bool tote__connection_watch_response(struct tote__connection *connection);
 
 /* In a child, or if the connection is not open: close what is still its own, and forget the rest.
  */
@@ -92,12 +93,12 @@ bool tote__connection_begin(struct tote__connection *connection, struct tote__sl
 
 /* Do what can be done until then. Returns: whether the request is over, and `answer` is filled. */
 bool tote__connection_step(struct tote__connection *connection, uint64_t until,
-                           struct tote__answer *answer);
+                           struct tote__response *response);
 
 /* When the next step has something to do even without an event. */
 uint64_t tote__connection_due(const struct tote__connection *connection);
 
 /* Give the request up. `answer` gets what came; its outcome is as it was before. */
-void tote__connection_cancel(struct tote__connection *connection, struct tote__answer *answer);
+void tote__connection_cancel(struct tote__connection *connection, struct tote__response *response);
 
 #endif

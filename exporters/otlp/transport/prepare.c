@@ -95,17 +95,18 @@ static tote_result await_lookup(struct lookup *lookup, uint64_t deadline,
     while (!atomic_load(&lookup->is_done)) {
         const struct timespec moment = {.tv_nsec = LOOK_MS * 1000000L};
         if (tote__clock_monotonic() >= deadline) {
-            return TOTE_TIMED_OUT;
+            return TOTE_RESULT_TIMEOUT;
         }
         nanosleep(&moment, NULL);
     }
     if (lookup->error) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "not prepared: there is no address of %s: %s",
-                      lookup->host, gai_strerror(lookup->error));
-        return TOTE_FAILURE;
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
+                                "not prepared: there is no address of %s: %s", lookup->host,
+                                gai_strerror(lookup->error));
+        return TOTE_RESULT_FAILURE;
     }
     prepared->addresses = list_addresses(lookup);
-    return prepared->addresses ? TOTE_SUCCESS : TOTE_FAILURE;
+    return prepared->addresses ? TOTE_RESULT_SUCCESS : TOTE_RESULT_FAILURE;
 }
 
 static bool needs_lookup(const struct tote__otlp_settings *settings) {
@@ -119,10 +120,10 @@ static bool needs_lookup(const struct tote__otlp_settings *settings) {
 static tote_result look_up_host(const struct tote__otlp_settings *settings, uint64_t deadline,
                                 bool may_make_thread, struct tote__prepared *prepared) {
     struct lookup *lookup = tote__allocate_zeroed(sizeof *lookup);
-    tote_result result = TOTE_FAILURE;
+    tote_result result = TOTE_RESULT_FAILURE;
 
     if (!lookup) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "not prepared: no memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "not prepared: no memory");
         return result;
     }
     snprintf(lookup->host, sizeof lookup->host, "%s", settings->host);
@@ -131,7 +132,7 @@ static tote_result look_up_host(const struct tote__otlp_settings *settings, uint
     if (!may_make_thread) {
         look_up(lookup);
     } else if (!start_lookup(lookup)) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "not prepared: no thread can be made");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "not prepared: no thread can be made");
         lookup_unref(lookup);
         lookup_unref(lookup);
         return result;
@@ -160,11 +161,11 @@ static bool read_file(const char *path, struct curl_blob *blob) {
         close(descriptor);
     }
     if (path && !is_read) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "not prepared: %s cannot be read%s%s", path,
-                      descriptor < 0 ? ": " : "",
-                      descriptor >= 0   ? ""
-                      : error == EINVAL ? "it is no regular file"
-                                        : tote__os_error(error).text);
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "not prepared: %s cannot be read%s%s",
+                                path, descriptor < 0 ? ": " : "",
+                                descriptor >= 0   ? ""
+                                : error == EINVAL ? "it is no regular file"
+                                                  : tote__os_error(error).text);
         tote__release(data, size);
         return false;
     }
@@ -196,15 +197,15 @@ static bool read_files(const struct tote__otlp_settings *settings,
 
 tote_result tote__prepare(const struct tote__otlp_settings *settings, uint64_t deadline,
                           bool may_make_thread, struct tote__prepared *prepared) {
-    tote_result result = TOTE_FAILURE;
+    tote_result result = TOTE_RESULT_FAILURE;
 
     *prepared = (struct tote__prepared){.addresses = NULL};
     if (!settings->is_tls || read_files(settings, prepared)) {
         result = needs_lookup(settings)
                      ? look_up_host(settings, deadline, may_make_thread, prepared)
-                     : TOTE_SUCCESS;
+                     : TOTE_RESULT_SUCCESS;
     }
-    if (result != TOTE_SUCCESS) {
+    if (result != TOTE_RESULT_SUCCESS) {
         tote__prepared_clear(prepared);
     }
     return result;

@@ -20,9 +20,9 @@ struct tote__prepared {
 
 /*
  * Look up and read. The deadline is of the monotonic clock; a look-up without a thread of its own
- * does not keep it. Returns: TOTE_TIMED_OUT when the look-up took longer; it goes on, and is
- * forgotten as it ends. TOTE_FAILURE, with a diagnostic, when something cannot be had. Then there
- * is nothing to clear.
+ * does not keep it. Returns: TOTE_RESULT_TIMEOUT when the look-up took longer; it goes on, and is
+ * forgotten as it ends. TOTE_RESULT_FAILURE, with a diagnostic, when something cannot be had. Then
+ * there is nothing to clear.
  */
 tote_result tote__prepare(const struct tote__otlp_settings *settings, uint64_t deadline,
                           bool may_make_thread, struct tote__prepared *prepared);

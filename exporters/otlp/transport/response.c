@@ -53,32 +53,34 @@ static bool is_json(const char *content_type) {
 }
 
 /* Keep what a person may read in a line of a log. */
-static void set_remark(struct tote__response *response, const char *text, size_t length) {
-    char repaired[3 * TOTE__REMARK_SIZE]; /* three bytes at most become of one */
-    char *out = response->remark;
+static void set_message(struct tote__export_response *export_response, const char *text,
+                        size_t length) {
+    char repaired[3 * TOTE__MESSAGE_SIZE]; /* three bytes at most become of one */
+    char *out = export_response->message;
     uint32_t code_point;
 
     tote__trim(&text, &length);
-    length = tote__utf8_cut(text, length, TOTE__REMARK_SIZE - 1);
+    length = tote__utf8_cut(text, length, TOTE__MESSAGE_SIZE - 1);
     length = (size_t)(tote__utf8_repair(repaired, text, length) - repaired);
-    length = tote__utf8_cut(repaired, length, TOTE__REMARK_SIZE - 1);
+    length = tote__utf8_cut(repaired, length, TOTE__MESSAGE_SIZE - 1);
     for (size_t at = 0; at < length;) {
         size_t size = tote__control_size(repaired + at, length - at, &code_point);
         *out++ = size ? ' ' : repaired[at];
         at += size ? size : 1;
     }
-    while (out > response->remark && out[-1] == ' ') {
+    while (out > export_response->message && out[-1] == ' ') {
         out--;
     }
     *out = '\0';
 }
 
 /* As `size` is the receiver's to choose, so is `rejected`. */
-static void set_rejected(struct tote__response *response, int64_t rejected) {
-    response->rejected = rejected > 0 ? (uint64_t)rejected : 0;
+static void set_rejected(struct tote__export_response *export_response, int64_t rejected) {
+    export_response->rejected = rejected > 0 ? (uint64_t)rejected : 0;
 }
 
-static bool read_protobuf_response(struct tote__slice body, struct tote__response *response) {
+static bool read_protobuf_response(struct tote__slice body,
+                                   struct tote__export_response *export_response) {
     struct budget budget = {.left = body.size + UNPACK_EXTRA_BYTES};
     ProtobufCAllocator allocator = {budget_allocate, budget_release, &budget};
     Tote__Otlp__ExportTraceServiceResponse *message =
@@ -86,21 +88,23 @@ static bool read_protobuf_response(struct tote__slice body, struct tote__respons
 
     if (message && message->partial_success) {
         const Tote__Otlp__ExportTracePartialSuccess *partial = message->partial_success;
-        set_rejected(response, partial->rejected_spans);
-        set_remark(response, partial->error_message, strlen(partial->error_message));
+        set_rejected(export_response, partial->rejected_spans);
+        set_message(export_response, partial->error_message, strlen(partial->error_message));
     }
     tote__arena_clear(&budget.arena);
     return message;
 }
 
-static void read_json_remark(struct tote__slice value, struct tote__response *response) {
-    char text[TOTE__REMARK_SIZE];
+static void read_json_message(struct tote__slice value,
+                              struct tote__export_response *export_response) {
+    char text[TOTE__MESSAGE_SIZE];
 
-    set_remark(response, text, tote__json_string(value, text, sizeof text));
+    set_message(export_response, text, tote__json_string(value, text, sizeof text));
 }
 
 /* Returns: false also if the number of rejected spans is none. */
-static bool read_json_response(struct tote__slice body, struct tote__response *response) {
+static bool read_json_response(struct tote__slice body,
+                               struct tote__export_response *export_response) {
     struct tote__json_wanted wanted[] = {{.path = ".partialSuccess.rejectedSpans"},
                                          {.path = ".partialSuccess.errorMessage"}};
     bool is_json = tote__json_find(body, wanted, TOTE_COUNT_OF(wanted));
@@ -109,73 +113,75 @@ static bool read_json_response(struct tote__slice body, struct tote__response *r
     int64_t rejected = 0;
 
     bool is_read = is_json && (is_null || tote__json_integer(number, &rejected));
-    set_rejected(response, rejected);
-    read_json_remark(wanted[1].value, response);
+    set_rejected(export_response, rejected);
+    read_json_message(wanted[1].value, export_response);
     return is_read;
 }
 
 bool tote__otlp_read_response(struct tote__slice body, const char *content_type,
-                              struct tote__response *response) {
+                              struct tote__export_response *export_response) {
     bool is_read = !body.size;
 
-    *response = (struct tote__response){.rejected = 0};
+    *export_response = (struct tote__export_response){.rejected = 0};
     if (body.size && is_json(content_type)) {
-        is_read = read_json_response(body, response);
+        is_read = read_json_response(body, export_response);
     } else if (body.size && (!*content_type || is_protobuf(content_type))) {
-        is_read = read_protobuf_response(body, response);
+        is_read = read_protobuf_response(body, export_response);
     }
     if (!is_read) {
-        *response = (struct tote__response){.rejected = 0};
+        *export_response = (struct tote__export_response){.rejected = 0};
     }
     return is_read;
 }
 
 /* When to try again. A delay that is none, or too long to mean anything, is as good as no word. */
 static void read_retry_info(const ProtobufCBinaryData *value, ProtobufCAllocator *allocator,
-                            struct tote__response *response) {
+                            struct tote__export_response *export_response) {
     Tote__Otlp__RetryInfo *info =
         tote__otlp__retry_info__unpack(allocator, value->len, value->data);
     const Tote__Otlp__RetryDelay *delay = info ? info->retry_delay : NULL;
 
-    response->asks_to_wait = info;
+    export_response->asks_to_wait = info;
     if (delay && delay->seconds >= 0 && delay->nanos >= 0) {
         uint64_t seconds =
             delay->seconds < LONGEST_WAIT_S ? (uint64_t)delay->seconds : LONGEST_WAIT_S;
-        response->names_wait = true;
-        response->wait_ms = seconds * 1000 + ((uint64_t)delay->nanos + 999999) / 1000000;
+        export_response->has_retry_after = true;
+        export_response->retry_after_ms =
+            seconds * 1000 + ((uint64_t)delay->nanos + 999999) / 1000000;
     }
 }
 
 /* The code is nobody's business but gRPC's, which also says it elsewhere. */
-static void read_status(struct tote__slice body, struct tote__response *response) {
+static void read_status(struct tote__slice body, struct tote__export_response *export_response) {
     static const char retry_info[] = "/google.rpc.RetryInfo";
     struct budget budget = {.left = body.size + UNPACK_EXTRA_BYTES};
     ProtobufCAllocator allocator = {budget_allocate, budget_release, &budget};
     Tote__Otlp__RpcStatus *status = tote__otlp__rpc_status__unpack(&allocator, body.size, body.at);
 
     if (status && *status->message) {
-        set_remark(response, status->message, strlen(status->message));
+        set_message(export_response, status->message, strlen(status->message));
     }
     for (size_t i = 0; status && i < status->n_details; i++) {
         const Tote__Otlp__Detail *detail = status->details[i];
         const char *type = strrchr(detail->type_url, '/');
         if (type && strcmp(type, retry_info) == 0) {
-            read_retry_info(&detail->value, &allocator, response);
+            read_retry_info(&detail->value, &allocator, export_response);
         }
     }
     tote__arena_clear(&budget.arena);
 }
 
-static void read_json_status(struct tote__slice body, struct tote__response *response) {
+static void read_json_status(struct tote__slice body,
+                             struct tote__export_response *export_response) {
     struct tote__json_wanted message = {.path = ".message"};
 
     tote__json_find(body, &message, 1);
-    read_json_remark(message.value, response);
+    read_json_message(message.value, export_response);
 }
 
 /* Whether a log may show it, whatever its content type says. */
 static bool is_text(struct tote__slice body) {
-    size_t size = tote__min(body.size, TOTE__REMARK_SIZE);
+    size_t size = tote__min(body.size, TOTE__MESSAGE_SIZE);
 
     for (size_t i = 0; i < size; i++) {
         uint8_t c = body.at[i];
@@ -187,8 +193,9 @@ static bool is_text(struct tote__slice body) {
 }
 
 /* What a page of HTML says, without its tags. */
-static void set_page_remark(struct tote__response *response, struct tote__slice body) {
-    char text[TOTE__REMARK_SIZE];
+static void set_page_message(struct tote__export_response *export_response,
+                             struct tote__slice body) {
+    char text[TOTE__MESSAGE_SIZE];
     size_t length = 0;
     bool is_tag = false;
 
@@ -200,41 +207,42 @@ static void set_page_remark(struct tote__response *response, struct tote__slice 
             text[length++] = separates ? ' ' : c;
         }
     }
-    set_remark(response, text, length);
+    set_message(export_response, text, length);
 }
 
 void tote__otlp_read_error(struct tote__slice body, const char *content_type,
-                           struct tote__response *response) {
-    *response = (struct tote__response){.rejected = 0};
+                           struct tote__export_response *export_response) {
+    *export_response = (struct tote__export_response){.rejected = 0};
     if (body.size && is_json(content_type)) {
-        read_json_status(body, response);
+        read_json_status(body, export_response);
     } else if (body.size && is_protobuf(content_type)) {
-        read_status(body, response);
+        read_status(body, export_response);
     }
-    if (*response->remark || !is_text(body)) {
+    if (*export_response->message || !is_text(body)) {
         return;
     }
     if (is_type(content_type, "text/html")) {
-        set_page_remark(response, body);
+        set_page_message(export_response, body);
     } else {
-        set_remark(response, (const char *)body.at, body.size);
+        set_message(export_response, (const char *)body.at, body.size);
     }
 }
 
 void tote__otlp_read_grpc_error(const char *message, const char *details,
-                                struct tote__response *response) {
+                                struct tote__export_response *export_response) {
     struct tote__arena arena = {.chunks = NULL};
     size_t message_length = strlen(message);
     size_t details_length = strlen(details);
     char *text = tote__arena_allocate(&arena, message_length + details_length + 1);
 
-    *response = (struct tote__response){.rejected = 0};
+    *export_response = (struct tote__export_response){.rejected = 0};
     if (text) {
-        set_remark(response, text, tote__percent_decode(text, message, message_length, NULL));
+        set_message(export_response, text,
+                    tote__percent_decode(text, message, message_length, NULL));
         memcpy(text, details, details_length + 1);
         size_t size = tote__base64_decode(text, details_length);
         if (size) {
-            read_status((struct tote__slice){(const uint8_t *)text, size}, response);
+            read_status((struct tote__slice){(const uint8_t *)text, size}, export_response);
         }
     }
     tote__arena_clear(&arena);

@@ -130,7 +130,7 @@ static bool is_own_connection(const struct tote__transport *transport) {
 
     return connection && connection->generation == tote__generation() &&
            transport->connection_make == transport->makes && tote__connection_is_open(connection) &&
-           (tote__connection_watch_answer(connection) || has_descriptors(transport));
+           (tote__connection_watch_response(connection) || has_descriptors(transport));
 }
 
 /*
@@ -204,8 +204,8 @@ static bool is_busy(const struct tote__transport *transport) {
            transport->connection->generation == tote__generation();
 }
 
-static void no_answer(struct tote__answer *answer) {
-    *answer = (struct tote__answer){
+static void no_response(struct tote__response *response) {
+    *response = (struct tote__response){
         .outcome = TOTE__NOT_SENT,
         .content_type = "",
         .retry_after = "",
@@ -217,23 +217,24 @@ static void no_answer(struct tote__answer *answer) {
     };
 }
 
-static void read_own_answer(const tote_otlp_answer *own, size_t most, struct tote__answer *answer) {
-    answer->error = "";
-    answer->status = own->status;
-    answer->content_type = own->content_type ? own->content_type : "";
-    answer->retry_after = own->retry_after ? own->retry_after : "";
-    answer->body = (struct tote__slice){own->body, own->body ? own->body_size : 0};
-    answer->outcome = own->status < TOTE__FIRST_FINAL_STATUS ? TOTE__NO_ANSWER
-                      : answer->body.size > most             ? TOTE__ANSWER_TOO_LARGE
-                                                             : TOTE__ANSWERED;
+static void read_own_response(const tote_otlp_response *own, size_t most,
+                              struct tote__response *response) {
+    response->error = "";
+    response->status = own->status;
+    response->content_type = own->content_type ? own->content_type : "";
+    response->retry_after = own->retry_after ? own->retry_after : "";
+    response->body = (struct tote__slice){own->body, own->body ? own->body_size : 0};
+    response->outcome = own->status < TOTE__FIRST_FINAL_STATUS ? TOTE__NO_RESPONSE
+                        : response->body.size > most           ? TOTE__RESPONSE_TOO_LARGE
+                                                               : TOTE__RESPONDED;
 }
 
 /* By the program's own transport: it is over when this returns. */
 static void send_by_own(const struct tote__otlp_settings *settings,
-                        const struct tote__request *request, struct tote__answer *answer) {
+                        const struct tote__request *request, struct tote__response *response) {
     struct tote__packer packer = {.has_stream = false};
     struct tote__slice body = tote__pack(&packer, settings, request->message);
-    tote_otlp_answer own = {.struct_size = sizeof own};
+    tote_otlp_response own = {.struct_size = sizeof own};
 
     if (body.at) {
         const tote_otlp_request asked = {
@@ -246,7 +247,7 @@ static void send_by_own(const struct tote__otlp_settings *settings,
             .timeout_ms = tote__ms_until(request->deadline, UINT32_MAX),
         };
         settings->transport.send(settings->transport.self, &asked, &own);
-        read_own_answer(&own, settings->max_response_bytes, answer);
+        read_own_response(&own, settings->max_response_bytes, response);
     }
     tote__packer_clear(&packer);
 }
@@ -263,29 +264,29 @@ static bool begin(struct tote__transport *transport, const struct tote__request 
 }
 
 /* The host has closed descriptors while a request is under way. */
-static void lose_connection(struct tote__transport *transport, struct tote__answer *answer) {
-    answer->outcome = TOTE__NO_ANSWER;
-    answer->error = "this process has closed the descriptors of the connection";
+static void lose_connection(struct tote__transport *transport, struct tote__response *response) {
+    response->outcome = TOTE__NO_RESPONSE;
+    response->error = "this process has closed the descriptors of the connection";
     tote__connection_leave_behind(transport->connection);
     transport->connection = NULL;
 }
 
 /* Returns: whether it is over, and `answer` is filled. */
 static bool advance(struct tote__transport *transport, uint64_t until,
-                    struct tote__answer *answer) {
+                    struct tote__response *response) {
     bool is_own = transport->is_checked || is_own_connection(transport);
 
     transport->is_checked = false; /* much can happen until the next step */
     if (!is_own) {
-        lose_connection(transport, answer);
+        lose_connection(transport, response);
         return true;
     }
     if (atomic_load(&transport->is_interrupted)) {
-        answer->outcome = TOTE__INTERRUPTED;
-        tote__connection_cancel(transport->connection, answer);
+        response->outcome = TOTE__INTERRUPTED;
+        tote__connection_cancel(transport->connection, response);
         return true;
     }
-    return tote__connection_step(transport->connection, until, answer);
+    return tote__connection_step(transport->connection, until, response);
 }
 
 /* What stands around a call of libcurl. */
@@ -319,13 +320,13 @@ static void end_call(const struct call *call) {
 }
 
 bool tote__transport_begin(struct tote__transport *transport, const struct tote__request *request,
-                           struct tote__answer *answer) {
+                           struct tote__response *response) {
     bool has_begun = false;
 
-    no_answer(answer);
+    no_response(response);
     if (transport->settings->transport.send) {
         int error = errno;
-        send_by_own(transport->settings, request, answer);
+        send_by_own(transport->settings, request, response);
         errno = error;
         return false;
     }
@@ -333,20 +334,20 @@ bool tote__transport_begin(struct tote__transport *transport, const struct tote_
     has_begun = begin(transport, request);
     if (!transport->connection) {
         tote__describe_descriptors(atomic_load(&transport->error), transport->error_text,
-                                   sizeof transport->error_text, answer);
+                                   sizeof transport->error_text, response);
     }
     end_call(&call);
     return has_begun;
 }
 
 bool tote__transport_step(struct tote__transport *transport, uint64_t until,
-                          struct tote__answer *answer) {
-    no_answer(answer);
+                          struct tote__response *response) {
+    no_response(response);
     if (!is_busy(transport)) {
         return true;
     }
     struct call call = start_call(transport);
-    bool is_over = advance(transport, until, answer);
+    bool is_over = advance(transport, until, response);
     end_call(&call);
     return is_over;
 }
@@ -356,7 +357,7 @@ uint64_t tote__transport_due(const struct tote__transport *transport) {
 }
 
 /* Each event comes once, except an interrupt's. */
-void tote__transport_hush(struct tote__transport *transport) {
+void tote__transport_drain(struct tote__transport *transport) {
     struct epoll_event events[TOTE__MAX_WATCHES];
     int error = errno;
 
@@ -367,12 +368,12 @@ void tote__transport_hush(struct tote__transport *transport) {
 }
 
 void tote__transport_cancel(struct tote__transport *transport) {
-    struct tote__answer answer = {.outcome = TOTE__INTERRUPTED};
+    struct tote__response response = {.outcome = TOTE__INTERRUPTED};
 
     if (is_busy(transport) && !is_own_connection(transport)) {
-        lose_connection(transport, &answer);
+        lose_connection(transport, &response);
     } else if (is_busy(transport)) {
-        tote__connection_cancel(transport->connection, &answer);
+        tote__connection_cancel(transport->connection, &response);
     }
     if (has_descriptors(transport)) { /* an interrupt has come */
         char bytes[8];
@@ -387,14 +388,14 @@ tote_result tote__transport_prepare(struct tote__transport *transport, uint64_t 
                                     bool may_make_thread) {
     struct tote__prepared *prepared = tote__allocate(sizeof *prepared);
     int error = errno;
-    tote_result result = TOTE_FAILURE;
+    tote_result result = TOTE_RESULT_FAILURE;
 
     if (prepared) {
         result = tote__prepare(transport->settings, deadline, may_make_thread, prepared);
     } else {
-        tote_diagnose(TOTE_LEVEL_ERROR, "otlp", "not prepared: no memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp", "not prepared: no memory");
     }
-    if (result == TOTE_SUCCESS) {
+    if (result == TOTE_RESULT_SUCCESS) {
         free_prepared(atomic_exchange(&transport->renewed, prepared));
     } else {
         tote__release(prepared, sizeof *prepared);

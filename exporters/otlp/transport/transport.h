@@ -17,20 +17,20 @@ struct tote__transport;
 enum { TOTE__FIRST_FINAL_STATUS = 200 };
 
 enum tote__outcome {
-    TOTE__ANSWERED,      /* with a final status, whichever */
+    TOTE__RESPONDED,     /* with a final status, whichever */
     TOTE__NOT_CONNECTED, /* the receiver got nothing */
-    TOTE__NO_ANSWER,     /* the connection ended without one */
+    TOTE__NO_RESPONSE,   /* the connection ended without one */
     TOTE__STREAM_RESET,  /* the receiver ended the stream, but not the connection, without one */
     TOTE__TIMED_OUT,     /* the deadline came first */
     TOTE__INTERRUPTED,
     TOTE__TLS_FAILED,
-    TOTE__ANSWER_TOO_LARGE, /* it was not read to its end */
-    TOTE__NOT_HTTP2,        /* which gRPC needs */
-    TOTE__NOT_SENT          /* memory, or a setting that curl refuses */
+    TOTE__RESPONSE_TOO_LARGE, /* it was not read to its end */
+    TOTE__NOT_HTTP2,          /* which gRPC needs */
+    TOTE__NOT_SENT            /* memory, or a setting that curl refuses */
 };
 
 /* What is pointed to lives until the next request begins. */
-struct tote__answer {
+struct tote__response {
     enum tote__outcome outcome;
     long status;              /* 0: none came */
     struct tote__slice body;  /* as far as it came */
@@ -58,9 +58,9 @@ struct tote__request {
  * over. Begin returns false when it is over at once. Both keep errno.
  */
 bool tote__transport_begin(struct tote__transport *transport, const struct tote__request *request,
-                           struct tote__answer *answer);
+                           struct tote__response *response);
 bool tote__transport_step(struct tote__transport *transport, uint64_t until,
-                          struct tote__answer *answer);
+                          struct tote__response *response);
 
 /*
  * Forget about a request that is under way, if one is, and about an interrupt that is not heard
@@ -78,7 +78,7 @@ int tote__transport_descriptor(struct tote__transport *transport);
  * Forget what made it readable: a kept connection that the receiver closed. For when nothing is
  * under way.
  */
-void tote__transport_hush(struct tote__transport *transport);
+void tote__transport_drain(struct tote__transport *transport);
 
 /* When the next step has something to do even so; TOTE__NEVER when nothing is under way. */
 uint64_t tote__transport_due(const struct tote__transport *transport);

@@ -62,7 +62,7 @@ static void start_sdk(void) {
         state.sdk = tote_sdk_start(NULL);
         atexit(close_sdk); /* before what the transport uses, which was set up earlier, is closed */
     } else {
-        tote_diagnose(
+        tote_diagnostics_report(
             TOTE_LEVEL_ERROR, "preload",
             "transfers are not traced: the exporter needs a libcurl with TLS, 7.88 or newer");
     }

@@ -47,7 +47,8 @@ static void set_header(void *carrier, const char *key, const char *value, size_t
     if (longer) {
         *list = longer;
     } else {
-        tote_diagnose(TOTE_LEVEL_ERROR, "curl", "header '%.64s' not sent: no memory", key);
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "curl", "header '%.64s' not sent: no memory",
+                                key);
     }
     tote__arena_clear(&arena);
 }

@@ -230,7 +230,7 @@ static void set_status(const tote_curl_request *request, long status, CURLcode r
     }
     tote_http_client_set_status(span, (unsigned)status, is_failed ? error_type(result) : NULL);
     if (is_failed) {
-        tote_span_set_status(span, TOTE_STATUS_ERROR,
+        tote_span_set_status(span, TOTE_STATUS_CODE_ERROR,
                              request->transfer.curl->easy_strerror(result));
     }
 }
@@ -379,10 +379,11 @@ static int before_request(void *arg, char *peer, char *local, int peer_port, int
         const char *url = get_url(request);
         if (is_http(request, url)) {
             if (!url) {
-                tote_diagnose(TOTE_LEVEL_WARN, "curl",
-                              "URL in CURLOPT_CURLU unknown, libcurl before 8.12 reports an old "
-                              "one: its span lacks it, headers with a limit on hosts are not "
-                              "sent; set CURLOPT_URL to NULL too");
+                tote_diagnostics_report(
+                    TOTE_LEVEL_WARN, "curl",
+                    "URL in CURLOPT_CURLU unknown, libcurl before 8.12 reports an old "
+                    "one: its span lacks it, headers with a limit on hosts are not "
+                    "sent; set CURLOPT_URL to NULL too");
             }
             start_attempt(request, url, peer, peer_port);
         } else {

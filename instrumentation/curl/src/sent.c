@@ -114,7 +114,8 @@ static void set_line(void *carrier, const char *key, const char *value, size_t v
     struct line *line =
         tote__arena_allocate(injected->arena, sizeof *line + length + 2 + value_length + 1);
     if (!line) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "curl", "header '%.64s' not sent: no memory", key);
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "curl", "header '%.64s' not sent: no memory",
+                                key);
         return;
     }
     char *end = mempcpy(line->text, key, length);
@@ -192,7 +193,7 @@ struct curl_slist *tote__sent_make(struct tote__sent *sent, struct curl_slist *o
     }
     struct curl_slist *first = injected.first ? injected.first : &none;
     if (!sent->head || !append(sent, &injected, first, own)) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "curl", "headers not injected: no memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "curl", "headers not injected: no memory");
         return tote__sent_reset(sent, own);
     }
     sent->head->node = *first;

@@ -54,7 +54,7 @@ static struct tote__part header(const struct writer *writer, const char *name,
                                 char room[MOST_HEADER]) {
     const tote_http_request *request = writer->request;
     size_t length =
-        tote__getter_get_first(request->getter, request->carrier, name, room, MOST_HEADER);
+        tote__text_map_getter_get_first(request->getter, request->carrier, name, room, MOST_HEADER);
 
     return (struct tote__part){room, tote__min(length, MOST_HEADER)};
 }
@@ -216,8 +216,8 @@ size_t tote_http_server_attributes(const tote_http_request *given, tote_attribut
 
 /* Not on the stack, which may be small. Without memory the span has no attributes. */
 struct described {
-    tote_attribute attributes[TOTE_HTTP_SERVER_ATTRIBUTES];
-    char buffer[TOTE_HTTP_SERVER_BYTES];
+    tote_attribute attributes[TOTE_HTTP_SERVER_MAX_ATTRIBUTES];
+    char buffer[TOTE_HTTP_SERVER_BUFFER_BYTES];
 };
 
 tote_scope *tote_http_server_open(tote_tracer *tracer, const tote_http_request *given) {

@@ -19,7 +19,7 @@ static void set_status(tote_span *span, unsigned status, const char *error_type,
     }
     if (error_type) {
         tote_span_set_attribute(span, "error.type", tote_string(error_type));
-        tote_span_set_status(span, TOTE_STATUS_ERROR, NULL);
+        tote_span_set_status(span, TOTE_STATUS_CODE_ERROR, NULL);
     }
 }
 

@@ -73,8 +73,8 @@ static void set_header(void *carrier, const char *key, const char *value, size_t
     (void)value_length;
     remove_headers(carrier, key);
     if (value && MHD_add_response_header(carrier, key, value) != MHD_YES) {
-        tote_diagnose(TOTE_LEVEL_WARN, "microhttpd", "libmicrohttpd does not take header '%.64s'",
-                      key);
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "microhttpd",
+                                "libmicrohttpd does not take header '%.64s'", key);
     }
 }
 

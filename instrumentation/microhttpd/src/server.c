@@ -46,8 +46,8 @@ static struct request *request_new(void) {
     struct request *request = tote__allocate_zeroed(sizeof *request);
 
     if (!request) {
-        tote_diagnose(TOTE_LEVEL_WARN, "microhttpd",
-                      "request served without a span: out of memory");
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "microhttpd",
+                                "request served without a span: out of memory");
         return NULL;
     }
     struct bucket *bucket = bucket_of(request);

@@ -120,7 +120,8 @@ static tote_context *add_lineage(tote_context *context, struct tote__part lineag
     char *text = tote__copy_text(lineage.at, lineage.length);
 
     if (!text) {
-        tote_diagnose(TOTE_LEVEL_ERROR, "xray", "out of memory: Lineage is not passed on");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "xray",
+                                "out of memory: Lineage is not passed on");
         return context;
     }
     tote_context *made = tote_context_with_value(context, &lineage_key, text);
@@ -132,7 +133,7 @@ static tote_context *extract(void *self, const tote_context *context, const void
                              const tote_text_map_getter *getter) {
     struct reader reader = {.remote = {.is_remote = true, .hints = TOTE__DEFERRED}};
     char value[MOST_READ];
-    size_t length = tote__getter_get_first(getter, carrier, name, value, sizeof value);
+    size_t length = tote__text_map_getter_get_first(getter, carrier, name, value, sizeof value);
 
     (void)self;
     if (length > sizeof value || !read_parts(&reader, value, length)) {
@@ -177,7 +178,7 @@ static const char *get_field(void *self, size_t index) {
     return index == 0 ? name : NULL;
 }
 
-tote_propagator *tote_propagator_new_xray(void) {
+tote_propagator *tote_propagator_xray_new(void) {
     static const tote_propagator_ops ops = {
         .struct_size = sizeof ops,
         .inject = inject,
@@ -188,6 +189,6 @@ tote_propagator *tote_propagator_new_xray(void) {
     return tote_propagator_new(&ops, NULL);
 }
 
-bool tote_xray_register(void) {
-    return tote_propagator_register("xray", tote_propagator_new_xray);
+bool tote_propagator_xray_register(void) {
+    return tote_propagator_register("xray", tote_propagator_xray_new);
 }

@@ -19,7 +19,7 @@
 TOTE_BEGIN_DECLS
 
 /** `traceparent` and `tracestate`. Spec: w3c/trace-context (Level 2) */
-TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_tracecontext(void);
+TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_tracecontext_new(void);
 
 /**
  * Which baggage may leave the process, to which hosts, and whether incoming baggage is read. Every
@@ -47,7 +47,7 @@ typedef struct tote_baggage_propagator_options {
 
 /** `baggage`. A member that exceeds a limit is left out. Options are copied. Spec: w3c/baggage */
 TOTE_API TOTE_MUST_USE tote_propagator *
-tote_propagator_new_baggage(const tote_baggage_propagator_options *options);
+tote_propagator_baggage_new(const tote_baggage_propagator_options *options);
 
 /**
  * B3 of Zipkin: the header `b3`, or with b3multi `x-b3-traceid` and three more. Both read either
@@ -56,8 +56,8 @@ tote_propagator_new_baggage(const tote_baggage_propagator_options *options);
  * tote/sdk/sampler.h. A decision without ids applies to the next root span.
  * Spec: context/api-propagators.md#b3-requirements
  */
-TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_b3(void);
-TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_b3_multi(void);
+TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_b3_new(void);
+TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_b3_multi_new(void);
 
 /**
  * Jaeger's `uber-trace-id`, with one header `uberctx-NAME` for each baggage entry. `jaeger-baggage`
@@ -65,7 +65,7 @@ TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_b3_multi(void);
  * Deprecated by the specification.
  */
 TOTE_API TOTE_MUST_USE tote_propagator *
-tote_propagator_new_jaeger(const tote_baggage_propagator_options *options);
+tote_propagator_jaeger_new(const tote_baggage_propagator_options *options);
 
 /**
  * OT trace: `ot-tracer-traceid`, `ot-tracer-spanid`, `ot-tracer-sampled`, and one header
@@ -73,17 +73,17 @@ tote_propagator_new_jaeger(const tote_baggage_propagator_options *options);
  * 16 digits, so half of the trace id is lost. Otherwise as Jaeger's.
  */
 TOTE_API TOTE_MUST_USE tote_propagator *
-tote_propagator_new_ot_trace(const tote_baggage_propagator_options *options);
+tote_propagator_ot_trace_new(const tote_baggage_propagator_options *options);
 
 /**
  * OpenCensus's `grpc-trace-bin`, 29 bytes: base64, as on the wire, or with `raw` the bytes, for
  * gRPC libraries that encode them. Both are read.
  */
-TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_opencensus(bool raw);
+TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_opencensus_new(bool raw);
 
 /** Run propagators in order; on extract the last one wins. Takes ownership of the references. */
 TOTE_API TOTE_MUST_USE tote_propagator *
-tote_propagator_new_composite(tote_propagator *const *propagators, size_t count);
+tote_propagator_composite_new(tote_propagator *const *propagators, size_t count);
 
 /**
  * Return the propagators of a list of names in the syntax of OTEL_PROPAGATORS, for example

@@ -35,7 +35,7 @@ static struct chunk *take_free(struct chunk_pool *pool, bool may_be_hot) {
 }
 
 /* NULL if there is no crash-safe memory left. */
-static struct chunk *make_safe(const struct tote__safe_memory *safe) {
+static struct chunk *make_safe(const struct tote__crash_safe_memory *safe) {
     struct chunk *chunk = tote__allocate(sizeof *chunk);
 
     if (!chunk) {

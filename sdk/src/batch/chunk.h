@@ -17,7 +17,8 @@
 #define TOTE__CHUNK_OPEN UINT32_MAX /* `filled` while the chunk is being filled */
 
 struct chunk {
-    struct chunk *next; /* of the lane: set by the thread that fills; or in the list of free ones */
+    struct chunk *next; /* of the per-thread queue: set by the thread that fills; or in the list of
+                           free ones */
     uint8_t *bytes;
     uint32_t capacity;
     uint32_t number;          /* in the crash-safe memory, from 1 on; 0: ordinary memory */
@@ -29,9 +30,9 @@ struct chunk {
 
 /* The chunks of one queue. All zero at first, except `safe`. */
 struct chunk_pool {
-    const struct tote__safe_memory *safe; /* NULL: none */
-    struct tote__lock lock;               /* guards what follows */
-    struct chunk *first_free;             /* the one that is free for the longest time */
+    const struct tote__crash_safe_memory *safe; /* NULL: none */
+    struct tote__lock lock;                     /* guards what follows */
+    struct chunk *first_free;                   /* the one that is free for the longest time */
     struct chunk *last_free;
     uint32_t count; /* of the chunks of usual size, free or not */
 };

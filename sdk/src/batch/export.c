@@ -55,15 +55,15 @@ static bool is_ring_full(const struct batch_queue *queue) {
     return queue->taken_to - queue->taken_from > (TOTE__TAKEN_BATCHES - 1) * most_in_batch(queue);
 }
 
-/* Take from one lane, as of the last sweep. Returns: how many. */
-static size_t take_from(struct batch_queue *queue, struct lane *lane, size_t most) {
+/* Take from one per-thread queue, as of the last sweep. Returns: how many. */
+static size_t take_from(struct batch_queue *queue, struct thread_queue *thread_queue, size_t most) {
     size_t places = TOTE__TAKEN_BATCHES * most_in_batch(queue);
     size_t left = places - (size_t)(queue->taken_to % places);
     size_t taken = 0;
 
     do { /* up to the end of the ring, and on from its start */
-        size_t count =
-            tote__lane_take(lane, taken_at(queue, queue->taken_to), tote__min(most - taken, left));
+        size_t count = tote__thread_queue_take(thread_queue, taken_at(queue, queue->taken_to),
+                                               tote__min(most - taken, left));
         queue->taken_to += count;
         taken += count;
         left = count == left ? most : 0;
@@ -85,14 +85,15 @@ static void show_batch(struct batch_queue *queue, size_t count) {
 }
 
 /*
- * Take a batch, from one lane after the other; the last one is dealt with. Returns: whether there
- * is one.
+ * Take a batch, from one per-thread queue after the other; the last one is dealt with. Returns:
+ * whether there is one.
  */
 static bool take_batch(struct batch_queue *queue) {
     size_t most = most_in_batch(queue);
-    struct lane *first = atomic_load_explicit(&queue->lanes.first, memory_order_acquire);
-    struct lane *start = queue->turn ? queue->turn : first;
-    struct lane *lane = start;
+    struct thread_queue *first =
+        atomic_load_explicit(&queue->thread_queues.first, memory_order_acquire);
+    struct thread_queue *start = queue->turn ? queue->turn : first;
+    struct thread_queue *thread_queue = start;
     size_t count = 0;
 
     if (!first || is_ring_full(queue)) {
@@ -100,12 +101,12 @@ static bool take_batch(struct batch_queue *queue) {
     }
     tote__lock_take(&queue->lock);
     do {
-        count += take_from(queue, lane, most - count);
-        lane = lane->next ? lane->next : first;
-    } while (count < most && lane != start);
+        count += take_from(queue, thread_queue, most - count);
+        thread_queue = thread_queue->next ? thread_queue->next : first;
+    } while (count < most && thread_queue != start);
     queue->counts.in_flight += count;
     tote__lock_drop(&queue->lock);
-    queue->turn = lane;
+    queue->turn = thread_queue;
     show_batch(queue, count);
     return count != 0;
 }
@@ -121,7 +122,7 @@ static uint64_t part_of(uint64_t *left, size_t amount) {
 /* Count what became of spans. What a stop cut short was lost to that, not to the receiver. */
 static void settle(struct batch_queue *queue, const tote_export_outcome *outcome) {
     struct batch_counts *counts = &queue->counts;
-    bool is_success = outcome->result == TOTE_SUCCESS;
+    bool is_success = outcome->result == TOTE_RESULT_SUCCESS;
     bool is_cut_short = atomic_load(&queue->stop) == STOP_NOW;
     uint64_t left = outcome->span_count;
 
@@ -129,7 +130,7 @@ static void settle(struct batch_queue *queue, const tote_export_outcome *outcome
     counts->rejected += part_of(&left, outcome->rejected);
     counts->too_large += part_of(&left, outcome->too_large);
     counts->shut_down += part_of(&left, outcome->shut_down);
-    counts->spooled += part_of(&left, outcome->saved);
+    counts->in_disk_queue += part_of(&left, outcome->saved);
     counts->exported += part_of(&left, is_success ? (size_t)left : outcome->delivered);
     *(is_cut_short ? &counts->shut_down : &counts->retries_exhausted) += left;
     counts->failures +=
@@ -150,7 +151,7 @@ static void pass_over(struct batch_queue *queue, size_t count) {
 static void let_go_of(struct batch_queue *queue, uint64_t from, size_t count) {
     for (size_t i = 0; i < count; i++) {
         struct taken *taken = taken_at(queue, from + i);
-        tote__lanes_settle(&queue->lanes, taken);
+        tote__thread_queues_settle(&queue->thread_queues, taken);
         taken->record = NULL;
     }
 }
@@ -164,7 +165,7 @@ static void let_go(struct batch_queue *queue, size_t count) {
         }
         queue->taken_from++; /* first: a fork in between must not have it released twice */
         if (taken->record) {
-            tote__lanes_settle(&queue->lanes, taken);
+            tote__thread_queues_settle(&queue->thread_queues, taken);
             count--;
         }
     }
@@ -189,17 +190,18 @@ static uint32_t export_timeout(struct batch_queue *queue) {
 /* An export of spans is over: the memory of their records can be used again. */
 static void end_export(struct batch_queue *queue, const tote_export_outcome *outcome,
                        uint64_t start) {
-    static const char *const results[] = {
-        [TOTE_SUCCESS] = "success", [TOTE_FAILURE] = "failure", [TOTE_TIMED_OUT] = "timed out"};
+    static const char *const results[] = {[TOTE_RESULT_SUCCESS] = "success",
+                                          [TOTE_RESULT_FAILURE] = "failure",
+                                          [TOTE_RESULT_TIMEOUT] = "timed out"};
     size_t index = (size_t)outcome->result;
 
     settle(queue, outcome);
     start_delay(queue);
     let_go(queue, outcome->span_count);
-    tote_diagnose(TOTE_LEVEL_DEBUG, component, "export of %zu spans: %s, after %llu ms",
-                  outcome->span_count,
-                  index < TOTE_COUNT_OF(results) ? results[index] : "no known result",
-                  (unsigned long long)(tote__clock_monotonic() - start) / 1000000);
+    tote_diagnostics_report(TOTE_LEVEL_DEBUG, component, "export of %zu spans: %s, after %llu ms",
+                            outcome->span_count,
+                            index < TOTE_COUNT_OF(results) ? results[index] : "no known result",
+                            (unsigned long long)(tote__clock_monotonic() - start) / 1000000);
 }
 
 /* What is left of the batch, by an exporter that keeps nothing. */
@@ -237,9 +239,9 @@ static bool deliver_some(struct batch_queue *queue) {
     }
     if (!outcome.span_count) {
         outcome.span_count = batch_left(queue);
-        outcome.result = TOTE_FAILURE;
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "out of memory, %zu spans are lost",
-                      outcome.span_count);
+        outcome.result = TOTE_RESULT_FAILURE;
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "out of memory, %zu spans are lost",
+                                outcome.span_count);
     }
     tote__outcome_complete(&outcome, outcome.span_count);
     pass_over(queue, outcome.span_count);
@@ -276,26 +278,26 @@ static bool has_something_to_send(const struct batch_queue *queue) {
  * What the exporter keeps longest, or saved. Returns: whether to go on at once: it is done with
  * that, or may wait for it.
  */
-static bool send_some(struct batch_queue *queue, bool may_wait, bool begins_nothing) {
+static bool send_some(struct batch_queue *queue, bool may_block, bool drain_only) {
     const tote_span_exporter *exporter = queue->processor->exporter;
     tote_export_outcome outcome = TOTE_EXPORT_OUTCOME_INIT;
     const tote_export_step step = {
         .struct_size = sizeof step,
         .timeout_ms = queue->processor->settings.export_timeout_ms,
         .deadline_ns = is_stopping(queue) ? atomic_load(&queue->stop_deadline) : TOTE__NEVER,
-        .is_last_chance = is_stopping(queue),
-        .may_wait = may_wait,
-        .is_urgent = queue->is_urgent,
-        .begins_nothing = begins_nothing,
+        .is_final = is_stopping(queue),
+        .may_block = may_block,
+        .retry_now = queue->retry_now,
+        .drain_only = drain_only,
     };
     uint64_t start = queue->send_began ? queue->send_began : tote__clock_monotonic();
     tote_export_state state = exporter->ops.step(exporter->self, &step, &outcome);
 
-    queue->is_urgent = false;
-    queue->is_sending = state == TOTE_EXPORT_STATE_UNDER_WAY;
-    queue->send_began = state == TOTE_EXPORT_STATE_OVER ? 0 : start;
-    if (state != TOTE_EXPORT_STATE_OVER) {
-        return may_wait && queue->is_sending;
+    queue->retry_now = false;
+    queue->is_sending = state == TOTE_EXPORT_STATE_IN_FLIGHT;
+    queue->send_began = state == TOTE_EXPORT_STATE_COMPLETED ? 0 : start;
+    if (state != TOTE_EXPORT_STATE_COMPLETED) {
+        return may_block && queue->is_sending;
     }
     queue->kept--;
     queue->flush_left -= queue->flush_left != 0;
@@ -311,11 +313,12 @@ void tote__batch_quiet(struct batch_queue *queue) {
 
 /* Whether all that had ended when the flush began is with the exporter. */
 static bool is_handed_over(struct batch_queue *queue) {
-    struct lane *lane = atomic_load_explicit(&queue->lanes.first, memory_order_acquire);
+    struct thread_queue *thread_queue =
+        atomic_load_explicit(&queue->thread_queues.first, memory_order_acquire);
 
-    for (; lane; lane = lane->next) {
-        uint64_t head = atomic_load_explicit(&lane->head, memory_order_relaxed);
-        if ((int64_t)(lane->flush_to - head) > 0) {
+    for (; thread_queue; thread_queue = thread_queue->next) {
+        uint64_t head = atomic_load_explicit(&thread_queue->head, memory_order_relaxed);
+        if ((int64_t)(thread_queue->flush_to - head) > 0) {
             return false;
         }
     }
@@ -339,11 +342,12 @@ static bool is_flush_asked(struct batch_queue *queue) {
 static void begin_flush(struct batch_queue *queue) {
     queue->flush_round = atomic_load(&queue->flushes_asked);
     queue->flush = FLUSH_TAKES;
-    queue->is_urgent = queue->kept != 0;
-    tote__lanes_sweep(&queue->lanes);
-    struct lane *lane = atomic_load_explicit(&queue->lanes.first, memory_order_acquire);
-    for (; lane; lane = lane->next) {
-        lane->flush_to = lane->tail_seen;
+    queue->retry_now = queue->kept != 0;
+    tote__thread_queues_sweep(&queue->thread_queues);
+    struct thread_queue *thread_queue =
+        atomic_load_explicit(&queue->thread_queues.first, memory_order_acquire);
+    for (; thread_queue; thread_queue = thread_queue->next) {
+        thread_queue->flush_to = thread_queue->tail_seen;
     }
 }
 
@@ -364,7 +368,7 @@ static bool has_room(struct batch_queue *queue) {
 static void become_idle(struct batch_queue *queue) {
     if (queue->is_idle || !tote__batch_has_short_delay(queue)) {
         tote__pools_trim(&tote__span_pool);
-        tote__chunk_pool_trim(&queue->lanes.pool, unused_ns);
+        tote__chunk_pool_trim(&queue->thread_queues.pool, unused_ns);
     } else {
         queue->is_idle = true;
     }
@@ -373,7 +377,7 @@ static void become_idle(struct batch_queue *queue) {
 
 /* The first span after an idle time starts the delay, so that others join its batch. */
 static void end_idle_time(struct batch_queue *queue) {
-    if (queue->is_idle && tote__lanes_sweep(&queue->lanes)) {
+    if (queue->is_idle && tote__thread_queues_sweep(&queue->thread_queues)) {
         queue->is_idle = false;
         start_delay(queue);
     }
@@ -384,7 +388,7 @@ static void end_idle_time(struct batch_queue *queue) {
  * their way.
  */
 static bool is_export_due(struct batch_queue *queue) {
-    uint64_t waiting = tote__lanes_sweep(&queue->lanes);
+    uint64_t waiting = tote__thread_queues_sweep(&queue->thread_queues);
     bool has_overflow =
         atomic_load(&queue->has_overflow) && atomic_exchange(&queue->has_overflow, 0);
 
@@ -406,8 +410,8 @@ static bool wants_batch(struct batch_queue *queue) {
  * Give the exporter what is due: all that it has room for, or one batch if others are to have their
  * turn.
  */
-static bool hand_over_due(struct batch_queue *queue, bool may_wait) {
-    bool may_go_on = may_wait && queue->processor->exporter->ops.deliver;
+static bool hand_over_due(struct batch_queue *queue, bool may_block) {
+    bool may_go_on = may_block && queue->processor->exporter->ops.deliver;
     bool has_some = wants_batch(queue) && hand_over(queue);
 
     while (has_some && may_go_on && wants_batch(queue) && hand_over(queue)) {
@@ -415,17 +419,17 @@ static bool hand_over_due(struct batch_queue *queue, bool may_wait) {
     return has_some;
 }
 
-bool tote__batch_step(struct batch_queue *queue, bool may_wait) {
+bool tote__batch_step(struct batch_queue *queue, bool may_block) {
     end_idle_time(queue);
     if (is_flush_asked(queue)) {
         begin_flush(queue);
     }
-    bool has_done = hand_over_due(queue, may_wait);
+    bool has_done = hand_over_due(queue, may_block);
     if (queue->flush == FLUSH_TAKES && is_handed_over(queue)) {
         queue->flush = FLUSH_SENDS;
         queue->flush_left = queue->kept; /* no more, or a flush would never end */
     }
-    if (has_something_to_send(queue) && send_some(queue, may_wait, false)) {
+    if (has_something_to_send(queue) && send_some(queue, may_block, false)) {
         has_done = true;
     }
     if (queue->flush == FLUSH_SENDS && queue->flush_left == 0) {
@@ -438,8 +442,9 @@ bool tote__batch_step(struct batch_queue *queue, bool may_wait) {
 bool tote__batch_has_work(struct batch_queue *queue) {
     uint64_t due = queue->is_idle ? 1 : most_in_batch(queue);
 
-    return is_flush_asked(queue) || (has_room(queue) && (atomic_load(&queue->has_overflow) ||
-                                                         tote__lanes_sweep(&queue->lanes) >= due));
+    return is_flush_asked(queue) ||
+           (has_room(queue) && (atomic_load(&queue->has_overflow) ||
+                                tote__thread_queues_sweep(&queue->thread_queues) >= due));
 }
 
 uint64_t tote__batch_due(struct batch_queue *queue) {
@@ -476,13 +481,13 @@ static void finish_sending(struct batch_queue *queue) {
 
 /* In crash-safe memory what was taken stays for the next process; the rest is lost. */
 static void leave_taken(struct batch_queue *queue) {
-    tote_export_outcome outcome = {.result = TOTE_SUCCESS};
+    tote_export_outcome outcome = {.result = TOTE_RESULT_SUCCESS};
 
     while (queue->taken_from != queue->taken_to) {
         const struct taken *taken = taken_at(queue, queue->taken_from++);
         if (taken->record) {
             outcome.saved += tote__is_safe(taken);
-            tote__lanes_forget(taken);
+            tote__thread_queues_forget(taken);
         }
     }
     outcome.span_count = outcome.saved;
@@ -493,7 +498,8 @@ static void leave_taken(struct batch_queue *queue) {
 static void save_or_forget(struct batch_queue *queue) {
     bool saves = queue->processor->exporter->ops.deliver && save_kept(queue);
 
-    while (batch_left(queue) || (tote__lanes_sweep(&queue->lanes) && take_batch(queue))) {
+    while (batch_left(queue) ||
+           (tote__thread_queues_sweep(&queue->thread_queues) && take_batch(queue))) {
         if (!saves || !deliver_some(queue)) {
             pass_over(queue, batch_left(queue));
             leave_taken(queue);
@@ -510,12 +516,12 @@ void tote__batch_leave(struct batch_queue *queue) {
     size_t lost = (size_t)queue->counts.in_flight;
     if (lost) {
         settle(queue, &(tote_export_outcome){
-                          .span_count = lost, .result = TOTE_FAILURE, .shut_down = lost});
+                          .span_count = lost, .result = TOTE_RESULT_FAILURE, .shut_down = lost});
     }
     tote__lock_take(&queue->lock);
     queue->is_over = true;
     tote__lock_drop(&queue->lock);
-    tote__batch_answer(queue, atomic_load(&queue->flushes_asked), TOTE_SUCCESS);
+    tote__batch_answer(queue, atomic_load(&queue->flushes_asked), TOTE_RESULT_SUCCESS);
     tote__worker_thread_leave(&queue->thread);
     atomic_store(&queue->worker, NULL);
     atomic_store(&queue->has_left, 1);

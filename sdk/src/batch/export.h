@@ -16,7 +16,7 @@ void tote__batch_start_schedule(struct batch_queue *queue);
 enum worker_sleep tote__batch_sleep(const struct batch_queue *queue);
 
 /* Do what is due. Returns: whether there may be more of that. */
-bool tote__batch_step(struct batch_queue *queue, bool may_wait);
+bool tote__batch_step(struct batch_queue *queue, bool may_block);
 
 /*
  * Whether a step has something to do, other than for the time or for a request that is under way.

@@ -3,8 +3,8 @@
  * flush.c - those who wait for the worker, or work in its place where it is the host
  *
  * A flush takes a ticket; the worker answers all tickets up to the one that was the last when it
- * looked at the lanes. Nobody waits past the deadline, and a shutdown only a little for a worker
- * that does not come back. Spec: trace/sdk.md#forceflush-1
+ * looked at the per-thread queues. Nobody waits past the deadline, and a shutdown only a little for
+ * a worker that does not come back. Spec: trace/sdk.md#forceflush-1
  */
 #include "flush.h"
 
@@ -20,7 +20,7 @@ static bool is_idle(struct batch_queue *queue) {
     tote_stats stats = TOTE_STATS_INIT;
 
     tote__batch_add_stats(queue->processor, &stats);
-    return stats.waiting + stats.in_flight == 0;
+    return stats.queued + stats.in_flight == 0;
 }
 
 /* Wait for the answer to a call that was asked. */
@@ -47,26 +47,27 @@ tote_result tote__batch_flush(struct batch_queue *queue, uint32_t timeout_ms) {
     struct flush_call call = {.deadline = tote__deadline_in(timeout_ms)};
 
     if (tote__batch_is_worker(queue)) {
-        tote_diagnose(TOTE_LEVEL_WARN, component,
-                      "flushed from the thread that exports: it cannot wait for itself, nothing is "
-                      "done");
-        return TOTE_FAILURE;
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, component,
+            "flushed from the thread that exports: it cannot wait for itself, nothing is "
+            "done");
+        return TOTE_RESULT_FAILURE;
     }
     if (!tote__batch_start_worker(queue)) {
-        return TOTE_FAILURE;
+        return TOTE_RESULT_FAILURE;
     }
     if (!tote__batch_ask(queue, &call, timeout_ms != 0)) {
-        return TOTE_SUCCESS;
+        return TOTE_RESULT_SUCCESS;
     }
     if (timeout_ms == 0) {
-        return is_idle(queue) ? TOTE_SUCCESS : TOTE_TIMED_OUT;
+        return is_idle(queue) ? TOTE_RESULT_SUCCESS : TOTE_RESULT_TIMEOUT;
     }
     return await(queue, &call);
 }
 
 static tote_result shut_down_exporter(struct batch_processor *processor, uint32_t timeout_ms) {
     if (atomic_exchange(&processor->is_exporter_shut_down, true)) {
-        return TOTE_SUCCESS;
+        return TOTE_RESULT_SUCCESS;
     }
     return tote_span_exporter_shutdown(processor->exporter, timeout_ms);
 }
@@ -78,7 +79,7 @@ static bool flush_and_leave(struct batch_queue *queue, uint64_t deadline) {
     if (queue->processor->settings.is_by_host) {
         bool is_asked = tote__batch_ask(queue, &call, true);
         atomic_store(&queue->stop, STOP_WHEN_FLUSHED);
-        bool is_flushed = !is_asked || await(queue, &call) != TOTE_TIMED_OUT;
+        bool is_flushed = !is_asked || await(queue, &call) != TOTE_RESULT_TIMEOUT;
         atomic_store(&queue->is_parted, is_flushed && tote__batch_part_host(queue, deadline));
         return is_flushed;
     }
@@ -116,9 +117,10 @@ static void report_losses(struct batch_queue *queue, bool has_ended) {
 
     tote__batch_add_stats(queue->processor, &stats);
     if (!has_ended) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component,
-                      "the exporter did not come back when it was shut down: its thread is left "
-                      "behind");
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, component,
+            "the exporter did not come back when it was shut down: its thread is left "
+            "behind");
     }
     tote__report_losses(component, &stats);
 }
@@ -153,8 +155,8 @@ tote_result tote__batch_stop(struct batch_queue *queue, uint32_t timeout_ms) {
     report_losses(queue, has_ended || tote__batch_is_worker(queue));
     bool has_dropped = after.shut_down != before.shut_down;
     if (!has_ended || (has_dropped && tote__clock_monotonic() >= deadline)) {
-        return tote__batch_is_worker(queue) ? TOTE_FAILURE : TOTE_TIMED_OUT;
+        return tote__batch_is_worker(queue) ? TOTE_RESULT_FAILURE : TOTE_RESULT_TIMEOUT;
     }
     bool has_failed = has_dropped || state == WORKER_REFUSED || after.failures != before.failures;
-    return has_failed ? TOTE_FAILURE : result;
+    return has_failed ? TOTE_RESULT_FAILURE : result;
 }

@@ -22,7 +22,7 @@ void tote__batch_start_host(struct batch_queue *queue) {
     atomic_store(&queue->sleep, tote__batch_sleep(queue));
 }
 
-static void hush(const struct batch_queue *queue) {
+static void drain(const struct batch_queue *queue) {
     tote__os_set_event(tote__batch_event(queue), false);
 }
 
@@ -68,7 +68,7 @@ static int run(void *arg) {
     struct batch_queue *queue = drive->queue;
     bool has_more = true;
 
-    hush(queue);
+    drain(queue);
     atomic_store(&queue->sleep, AWAKE);
     while (has_more && !is_done(drive)) {
         has_more = tote__batch_step(queue, false);
@@ -137,7 +137,7 @@ bool tote__batch_part_host(struct batch_queue *queue, uint64_t deadline) {
     }
     atomic_fetch_add(&queue->references, 1);
     atomic_store(&queue->sleep, AWAKE); /* nothing wakes from here on */
-    hush(queue);
+    drain(queue);
     tote__batch_leave(queue);
     unclaim(queue);
     tote__batch_queue_unref(queue);

@@ -46,25 +46,27 @@ static void report_full(struct batch_queue *queue, uint64_t dropped) {
         !atomic_compare_exchange_strong(&queue->next_report, &due, now + report_every_ns)) {
         return;
     }
-    if (queue->lanes.counts_spans) {
+    if (queue->thread_queues.counts_spans) {
         snprintf(spans, sizeof spans, "%u spans, ", settings->max_queue_size);
     }
     tote_stats stats = TOTE_STATS_INIT;
     tote__batch_add_stats(queue->processor, &stats);
     bool is_failing = atomic_load_explicit(&queue->is_failing, memory_order_relaxed);
-    tote_diagnose(TOTE_LEVEL_WARN, component, "queue full (%s%zu bytes), %llu spans dropped; %s",
-                  spans, settings->max_queue_bytes, (unsigned long long)stats.dropped_queue_full,
-                  is_failing ? "the last export failed: see to that, a larger queue fills as well"
-                             : "spans end faster than they are exported: raise "
-                               "OTEL_BSP_MAX_QUEUE_SIZE or max_queue_bytes, or sample less");
+    tote_diagnostics_report(
+        TOTE_LEVEL_WARN, component, "queue full (%s%zu bytes), %llu spans dropped; %s", spans,
+        settings->max_queue_bytes, (unsigned long long)stats.dropped_queue_full,
+        is_failing ? "the last export failed: see to that, a larger queue fills as well"
+                   : "spans end faster than they are exported: raise "
+                     "OTEL_BSP_MAX_QUEUE_SIZE or max_queue_bytes, or sample less");
 }
 
 static void report_too_large(const struct batch_queue *queue, const struct span *span) {
-    tote_diagnose(TOTE_LEVEL_WARN, component,
-                  "span \"%.64s\" of %zu bytes is larger than the whole queue may be (%zu): "
-                  "dropped; raise max_queue_bytes, or set limits",
-                  tote_span_data_get_name((const tote_span_data *)span),
-                  tote__record_most_bytes(span), queue->processor->settings.max_queue_bytes);
+    tote_diagnostics_report(
+        TOTE_LEVEL_WARN, component,
+        "span \"%.64s\" of %zu bytes is larger than the whole queue may be (%zu): "
+        "dropped; raise max_queue_bytes, or set limits",
+        tote_span_data_get_name((const tote_span_data *)span), tote__record_most_bytes(span),
+        queue->processor->settings.max_queue_bytes);
 }
 
 static void note_full(struct batch_queue *queue, uint64_t dropped) {
@@ -75,12 +77,13 @@ static void note_full(struct batch_queue *queue, uint64_t dropped) {
     report_full(queue, dropped);
 }
 
-static void drop(struct batch_queue *queue, struct lane *lane, enum drop_cause cause,
-                 uint64_t spans) {
-    const struct tote__safe_memory *safe = queue->lanes.pool.safe;
-    uint64_t count = atomic_load_explicit(&lane->dropped[cause], memory_order_relaxed) + spans;
+static void drop(struct batch_queue *queue, struct thread_queue *thread_queue,
+                 enum drop_cause cause, uint64_t spans) {
+    const struct tote__crash_safe_memory *safe = queue->thread_queues.pool.safe;
+    uint64_t count =
+        atomic_load_explicit(&thread_queue->dropped[cause], memory_order_relaxed) + spans;
 
-    atomic_store_explicit(&lane->dropped[cause], count, memory_order_relaxed);
+    atomic_store_explicit(&thread_queue->dropped[cause], count, memory_order_relaxed);
     for (uint64_t i = 0; safe && i < spans; i++) {
         safe->note_drop(safe->self);
     }
@@ -90,17 +93,19 @@ static void drop(struct batch_queue *queue, struct lane *lane, enum drop_cause c
 }
 
 /*
- * At which tail of a lane all lanes are looked at next. One thread alone finds its batch exactly.
- * Many find it together, without looking at each other's lanes so often that it costs something;
- * and before a queue that is bounded in spans is full.
+ * At which tail of a per-thread queue all per-thread queues are looked at next. One thread alone
+ * finds its batch exactly. Many find it together, without looking at each other's per-thread queues
+ * so often that it costs something; and before a queue that is bounded in spans is full.
  */
 static uint64_t next_check(const struct batch_queue *queue, uint64_t tail, uint64_t missing) {
     const struct tote__batch_settings *settings = &queue->processor->settings;
-    uint64_t lanes = atomic_load_explicit(&queue->lanes.count, memory_order_relaxed);
-    uint64_t spare = (settings->max_queue_size - settings->max_export_batch_size) / lanes;
+    uint64_t thread_queues =
+        atomic_load_explicit(&queue->thread_queues.count, memory_order_relaxed);
+    uint64_t spare = (settings->max_queue_size - settings->max_export_batch_size) / thread_queues;
 
-    if (lanes > 1) {
-        missing = missing / lanes > 4 * lanes ? missing / lanes : 4 * lanes;
+    if (thread_queues > 1) {
+        missing = missing / thread_queues > 4 * thread_queues ? missing / thread_queues
+                                                              : 4 * thread_queues;
         missing =
             missing < settings->max_export_batch_size ? missing : settings->max_export_batch_size;
         missing = missing < spare ? missing : spare;
@@ -109,17 +114,17 @@ static uint64_t next_check(const struct batch_queue *queue, uint64_t tail, uint6
 }
 
 /* Wake the worker if there is a batch for it, and nothing has woken it yet. */
-static void consider_waking(struct batch_queue *queue, struct lane *lane) {
+static void consider_waking(struct batch_queue *queue, struct thread_queue *thread_queue) {
     uint64_t batch = queue->processor->settings.max_export_batch_size;
-    uint64_t tail = atomic_load_explicit(&lane->tail, memory_order_relaxed);
+    uint64_t tail = atomic_load_explicit(&thread_queue->tail, memory_order_relaxed);
     uint64_t missing = batch;
 
-    tote__lane_announce(lane);
+    tote__thread_queue_announce(thread_queue);
     uint32_t sleep = atomic_load(&queue->sleep);
     if (sleep == SLEEPS_UNTIL_SPAN) {
         tote__batch_wake(queue);
     } else if (sleep == SLEEPS_UNTIL_BATCH) {
-        uint64_t waiting = tote__lanes_waiting(&queue->lanes, batch);
+        uint64_t waiting = tote__thread_queues_waiting(&queue->thread_queues, batch);
         if (waiting >= batch) {
             tote__batch_wake(queue);
         } else {
@@ -127,12 +132,12 @@ static void consider_waking(struct batch_queue *queue, struct lane *lane) {
         }
     }
     bool looks_each_time = tote__batch_has_short_delay(queue);
-    lane->check_at = looks_each_time ? 0 : next_check(queue, tail, missing);
+    thread_queue->check_at = looks_each_time ? 0 : next_check(queue, tail, missing);
 }
 
 /* A way into the queue for this thread. NULL when nothing is queued: then `lost` are counted. */
-static struct lane *open_lane(struct batch_processor *processor, struct thread_state *state,
-                              uint64_t lost) {
+static struct thread_queue *open_thread_queue(struct batch_processor *processor,
+                                              struct thread_state *state, uint64_t lost) {
     struct batch_queue *queue = tote__batch_queue(processor);
 
     if (!queue) {
@@ -143,30 +148,33 @@ static struct lane *open_lane(struct batch_processor *processor, struct thread_s
     if (!refusal && (!state || !tote__batch_start_worker(queue))) {
         refusal = DROP_MEMORY;
     }
-    struct lane *lane = refusal ? NULL : tote__lane_new(&queue->lanes, state);
-    if (!lane) {
+    struct thread_queue *thread_queue =
+        refusal ? NULL : tote__thread_queue_new(&queue->thread_queues, state);
+    if (!thread_queue) {
         atomic_fetch_add_explicit(&queue->lost[refusal ? refusal : DROP_MEMORY], lost,
                                   memory_order_relaxed);
         return NULL;
     }
     if (!tote__batch_has_short_delay(queue)) { /* else it looks each time */
-        lane->check_at = next_check(queue, 0, processor->settings.max_export_batch_size);
+        thread_queue->check_at = next_check(queue, 0, processor->settings.max_export_batch_size);
     }
-    atomic_store_explicit(&state->lanes[processor->slot], lane, memory_order_release);
-    return lane;
+    atomic_store_explicit(&state->thread_queues[processor->slot], thread_queue,
+                          memory_order_release);
+    return thread_queue;
 }
 
-static struct lane *find_lane(struct batch_processor *processor, uint64_t lost) {
+static struct thread_queue *find_thread_queue(struct batch_processor *processor, uint64_t lost) {
     struct thread_state *state = tote__thread_state();
-    struct lane *lane =
-        state ? atomic_load_explicit(&state->lanes[processor->slot], memory_order_relaxed) : NULL;
+    struct thread_queue *thread_queue =
+        state ? atomic_load_explicit(&state->thread_queues[processor->slot], memory_order_relaxed)
+              : NULL;
 
-    return tote__unlikely(!lane) ? open_lane(processor, state, lost) : lane;
+    return tote__unlikely(!thread_queue) ? open_thread_queue(processor, state, lost) : thread_queue;
 }
 
-static struct batch_queue *queue_of(struct lane *lane) {
-    return (struct batch_queue *)(void *)((char *)lane->lanes -
-                                          offsetof(struct batch_queue, lanes));
+static struct batch_queue *queue_of(struct thread_queue *thread_queue) {
+    return (struct batch_queue *)(void *)((char *)thread_queue->thread_queues -
+                                          offsetof(struct batch_queue, thread_queues));
 }
 
 static void batch_on_end(void *self, const tote_span_data *data) {
@@ -176,20 +184,22 @@ static void batch_on_end(void *self, const tote_span_data *data) {
     if (!tote__span_is_sampled(span)) {
         return;
     }
-    struct lane *lane = find_lane(processor, 1);
-    struct batch_queue *queue = lane ? queue_of(lane) : NULL;
-    if (!lane || span->generation != queue->generation) {
+    struct thread_queue *thread_queue = find_thread_queue(processor, 1);
+    struct batch_queue *queue = thread_queue ? queue_of(thread_queue) : NULL;
+    if (!thread_queue || span->generation != queue->generation) {
         return;
     }
     uint32_t refusal = atomic_load_explicit(&queue->refuses, memory_order_relaxed);
-    enum drop_cause cause = refusal ? (enum drop_cause)refusal : tote__lane_push(lane, span);
+    enum drop_cause cause =
+        refusal ? (enum drop_cause)refusal : tote__thread_queue_push(thread_queue, span);
     if (tote__unlikely(cause != DROP_NONE)) {
         if (cause == DROP_TOO_LARGE) {
             report_too_large(queue, span);
         }
-        drop(queue, lane, cause, 1);
-    } else if (atomic_load_explicit(&lane->tail, memory_order_relaxed) >= lane->check_at) {
-        consider_waking(queue, lane);
+        drop(queue, thread_queue, cause, 1);
+    } else if (atomic_load_explicit(&thread_queue->tail, memory_order_relaxed) >=
+               thread_queue->check_at) {
+        consider_waking(queue, thread_queue);
     }
 }
 
@@ -197,38 +207,39 @@ static tote_result batch_force_flush(void *self, uint32_t timeout_ms) {
     struct batch_processor *processor = self;
 
     if (atomic_load(&processor->is_shut_down)) {
-        return TOTE_SUCCESS;
+        return TOTE_RESULT_SUCCESS;
     }
     struct batch_queue *queue = tote__batch_queue(processor);
-    return queue ? tote__batch_flush(queue, timeout_ms) : TOTE_FAILURE;
+    return queue ? tote__batch_flush(queue, timeout_ms) : TOTE_RESULT_FAILURE;
 }
 
 static tote_result batch_shutdown(void *self, uint32_t timeout_ms) {
     struct batch_processor *processor = self;
 
     if (atomic_exchange(&processor->is_shut_down, true)) {
-        return TOTE_SUCCESS;
+        return TOTE_RESULT_SUCCESS;
     }
     struct batch_queue *queue = tote__batch_queue(processor);
-    return queue ? tote__batch_stop(queue, timeout_ms) : TOTE_FAILURE;
+    return queue ? tote__batch_stop(queue, timeout_ms) : TOTE_RESULT_FAILURE;
 }
 
 /* The parent's memory is this process's, and nobody else looks there. */
 static void adopt(struct batch_queue *queue, struct batch_queue *inherited) {
-    struct lane *lane = find_lane(queue->processor, 0);
-    struct lane *from = atomic_load_explicit(&inherited->lanes.first, memory_order_acquire);
+    struct thread_queue *thread_queue = find_thread_queue(queue->processor, 0);
+    struct thread_queue *from =
+        atomic_load_explicit(&inherited->thread_queues.first, memory_order_acquire);
     uint64_t lost[DROP_CAUSES] = {0};
 
-    for (; lane && from; from = from->next) {
-        tote__lane_adopt(lane, from, lost);
+    for (; thread_queue && from; from = from->next) {
+        tote__thread_queue_adopt(thread_queue, from, lost);
     }
-    for (int cause = DROP_NONE + 1; lane && cause < DROP_CAUSES; cause++) {
+    for (int cause = DROP_NONE + 1; thread_queue && cause < DROP_CAUSES; cause++) {
         if (lost[cause]) {
-            drop(queue, lane, (enum drop_cause)cause, lost[cause]);
+            drop(queue, thread_queue, (enum drop_cause)cause, lost[cause]);
         }
     }
-    if (lane) {
-        consider_waking(queue, lane);
+    if (thread_queue) {
+        consider_waking(queue, thread_queue);
     }
 }
 
@@ -266,7 +277,7 @@ static void batch_destroy(void *self) {
     } else {
         batch_shutdown(processor, 0);
         tote__batch_part(queue, 0);
-        tote__batch_close_lanes(queue);
+        tote__batch_close_thread_queues(queue);
         tote__batch_queue_unref(queue);
     }
     atomic_store_explicit(&slots[slot], false, memory_order_release);
@@ -340,25 +351,25 @@ static struct batch_processor *make_processor(tote_span_exporter *exporter,
 tote_span_processor *tote__batch_processor_new(tote_span_exporter *exporter,
                                                const struct tote__batch_settings *settings) {
     if (!exporter || !settings) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "not made: there is no exporter");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "not made: there is no exporter");
         tote_span_exporter_free(exporter);
         return NULL;
     }
     struct batch_processor *processor = make_processor(exporter, settings);
     if (!processor) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "not made: no memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "not made: no memory");
         return NULL;
     }
     if (!claim_slot(&processor->slot)) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "not made: %d others run already",
-                      TOTE__PROCESSOR_SLOTS);
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "not made: %d others run already",
+                                TOTE__PROCESSOR_SLOTS);
         tote__batch_processor_release(processor);
         return NULL;
     }
     tote_span_processor *made = tote__allocate(sizeof *made);
     struct batch_queue *queue = tote__batch_queue(processor);
     if (!made || !queue) {
-        tote_diagnose(TOTE_LEVEL_ERROR, component, "not made: no memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "not made: no memory");
         tote__release(made, sizeof *made);
         batch_destroy(processor);
         return NULL;

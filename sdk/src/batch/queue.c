@@ -46,10 +46,10 @@ int tote__batch_event(const struct batch_queue *queue) {
 }
 
 /* Memory that outlives the process; NULL: none is asked for or available. */
-static const struct tote__safe_memory *begin_securing(const tote_span_exporter *exporter) {
+static const struct tote__crash_safe_memory *begin_crash_safe(const tote_span_exporter *exporter) {
     const struct tote__exporter_extras *extras = exporter->extras;
 
-    return extras && extras->begin_securing ? extras->begin_securing(exporter->self) : NULL;
+    return extras && extras->begin_crash_safe ? extras->begin_crash_safe(exporter->self) : NULL;
 }
 
 static struct batch_queue *make_queue(struct batch_processor *processor,
@@ -73,8 +73,8 @@ static struct batch_queue *make_queue(struct batch_processor *processor,
     if (atomic_load_explicit(&processor->is_shut_down, memory_order_relaxed)) {
         atomic_init(&queue->refuses, DROP_SHUTDOWN);
     }
-    tote__lanes_init(&queue->lanes, settings->max_queue_size, settings->max_queue_bytes,
-                     begin_securing(processor->exporter));
+    tote__thread_queues_init(&queue->thread_queues, settings->max_queue_size,
+                             settings->max_queue_bytes, begin_crash_safe(processor->exporter));
     return queue;
 }
 
@@ -103,9 +103,10 @@ static void release_queue(struct batch_queue *queue) {
     size_t count = queue->processor->settings.max_export_batch_size;
 
     while (queue->taken_from != queue->taken_to) {
-        tote__lanes_forget(&queue->taken[queue->taken_from++ % (count * TOTE__TAKEN_BATCHES)]);
+        tote__thread_queues_forget(
+            &queue->taken[queue->taken_from++ % (count * TOTE__TAKEN_BATCHES)]);
     }
-    tote__lanes_clear(&queue->lanes);
+    tote__thread_queues_clear(&queue->thread_queues);
     if (queue->generation != tote__generation()) {
         tote__worker_thread_release_inherited(&queue->thread);
     } else if (tote__batch_event(queue) >= 0) { /* an inherited one may be the host's by now */
@@ -132,12 +133,13 @@ void tote__batch_queue_unref(struct batch_queue *queue) {
     }
 }
 
-void tote__batch_close_lanes(struct batch_queue *queue) {
+void tote__batch_close_thread_queues(struct batch_queue *queue) {
     uint32_t slot = queue->processor->slot;
-    struct lane *lane = atomic_load_explicit(&queue->lanes.first, memory_order_acquire);
+    struct thread_queue *thread_queue =
+        atomic_load_explicit(&queue->thread_queues.first, memory_order_acquire);
 
-    for (; lane; lane = lane->next) {
-        atomic_store_explicit(&lane->home->lanes[slot], NULL, memory_order_release);
+    for (; thread_queue; thread_queue = thread_queue->next) {
+        atomic_store_explicit(&thread_queue->home->thread_queues[slot], NULL, memory_order_release);
     }
 }
 
@@ -161,16 +163,16 @@ static void add_drops(_Atomic(uint64_t) *drops, tote_stats *stats) {
     stats->dropped_queue_full += count[DROP_QUEUE_FULL];
     stats->dropped_too_large += count[DROP_TOO_LARGE];
     stats->dropped_shutdown += count[DROP_SHUTDOWN];
-    stats->dropped_memory += count[DROP_MEMORY];
+    stats->dropped_out_of_memory += count[DROP_MEMORY];
 }
 
-static void add_lane(struct lane *lane, bool is_over, tote_stats *stats) {
-    uint64_t tail = atomic_load_explicit(&lane->tail, memory_order_acquire);
-    uint64_t waiting = tail - atomic_load_explicit(&lane->head, memory_order_relaxed);
+static void add_thread_queue(struct thread_queue *thread_queue, bool is_over, tote_stats *stats) {
+    uint64_t tail = atomic_load_explicit(&thread_queue->tail, memory_order_acquire);
+    uint64_t waiting = tail - atomic_load_explicit(&thread_queue->head, memory_order_relaxed);
 
     stats->ended += tail;
-    *(is_over ? &stats->dropped_shutdown : &stats->waiting) += waiting;
-    add_drops(lane->dropped, stats);
+    *(is_over ? &stats->dropped_shutdown : &stats->queued) += waiting;
+    add_drops(thread_queue->dropped, stats);
 }
 
 static void add_counts(const struct batch_counts *counts, tote_stats *stats) {
@@ -188,13 +190,14 @@ void tote__batch_add_stats(void *self, tote_stats *stats) {
     struct batch_queue *queue = atomic_load_explicit(&processor->queue, memory_order_acquire);
 
     if (queue && queue->generation == tote__generation()) {
-        struct lane *lane = atomic_load_explicit(&queue->lanes.first, memory_order_acquire);
+        struct thread_queue *thread_queue =
+            atomic_load_explicit(&queue->thread_queues.first, memory_order_acquire);
         tote__lock_take(&queue->lock);
-        for (; lane; lane = lane->next) {
-            add_lane(lane, queue->is_over, stats);
+        for (; thread_queue; thread_queue = thread_queue->next) {
+            add_thread_queue(thread_queue, queue->is_over, stats);
         }
         add_counts(&queue->counts, stats);
-        tote__add_saved(processor->exporter, queue->counts.spooled, stats);
+        tote__add_saved(processor->exporter, queue->counts.in_disk_queue, stats);
         tote__lock_drop(&queue->lock);
         add_drops(queue->lost, stats);
     }
@@ -202,7 +205,7 @@ void tote__batch_add_stats(void *self, tote_stats *stats) {
     uint64_t lost = processor->lost_generation == tote__generation() ? processor->lost : 0;
     tote__lock_drop(&processor->lock);
     stats->ended += lost;
-    stats->dropped_memory += lost;
+    stats->dropped_out_of_memory += lost;
 }
 
 /*
@@ -258,7 +261,7 @@ void tote__batch_answer(struct batch_queue *queue, uint32_t round, tote_result r
             continue;
         }
         *link = call->next;
-        call->result = queue->counts.failures != call->failures ? TOTE_FAILURE : result;
+        call->result = queue->counts.failures != call->failures ? TOTE_RESULT_FAILURE : result;
         atomic_store_explicit(&call->is_done, true, memory_order_release); /* it may be gone now */
     }
     tote__lock_drop(&queue->lock);
@@ -293,7 +296,7 @@ void tote__batch_withdraw(struct batch_queue *queue, struct flush_call *call) {
     }
     if (*link) {
         *link = call->next;
-        call->result = TOTE_TIMED_OUT;
+        call->result = TOTE_RESULT_TIMEOUT;
     }
     tote__lock_drop(&queue->lock);
 }

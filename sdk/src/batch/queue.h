@@ -3,10 +3,11 @@
  * queue.h - what the batch processor is made of
  *
  * processor    what it was made with, for as long as it is there
- *   queue      one for each process in a line of forks: lanes, bounds, counts, who flushes
+ *   queue      one for each process in a line of forks: per-thread queues, bounds, counts, who
+ * flushes
  *
- * The modules, each of which knows only those before it: chunk, lane, queue; export (from the queue
- * to the exporter); worker and host (who exports); flush; processor.
+ * The modules, each of which knows only those before it: chunk, per-thread queue, queue; export
+ * (from the queue to the exporter); worker and host (who exports); flush; processor.
  *
  * A forked child makes a queue of its own and never looks into the inherited one. In one process a
  * queue is kept by the processor and by the worker: one that hangs in an exporter finds everything
@@ -18,7 +19,7 @@
 #include <sys/types.h>
 
 #include "../worker_thread.h"
-#include "lane.h"
+#include "thread_queue.h"
 #include "tote/internal/record.h"
 #include "tote/internal/sdk.h"
 
@@ -52,7 +53,7 @@ struct batch_counts {
     uint64_t too_large;
     uint64_t retries_exhausted;
     uint64_t shut_down;
-    uint64_t spooled;
+    uint64_t in_disk_queue;
     uint64_t in_flight;
     uint64_t failures; /* exports and flushes of the exporter, not spans */
 };
@@ -74,9 +75,9 @@ struct batch_queue {
     uint32_t generation;
     _Atomic(uint32_t) refuses; /* an enum drop_cause */
     _Atomic(uint32_t) references;
-    char apart_from_lanes[64];
+    char apart_from_thread_queues[64];
 
-    struct lanes lanes;
+    struct thread_queues thread_queues;
     char apart_from_worker[64];
 
     /* Between the worker and those who wake it. */
@@ -100,10 +101,10 @@ struct batch_queue {
         batch_to;        /* ... of which these were taken, and are not with the exporter yet */
     struct taken *taken; /* a ring of all that is not settled, the batch at its end, ... */
     uint64_t taken_from, taken_to; /* ... which count on */
-    struct lane *turn;             /* whose turn it is */
+    struct thread_queue *turn;     /* whose turn it is */
     size_t kept;                   /* requests that the exporter keeps */
     bool is_sending;               /* its last step left something under way */
-    bool is_urgent;                /* somebody waits for what is kept */
+    bool retry_now;                /* somebody waits for what is kept */
     uint64_t send_began;           /* of the first of them; 0: it has not */
     uint64_t next_export;
     size_t flush_left; /* requests that are part of the flush */
@@ -118,10 +119,10 @@ struct batch_queue {
     ino_t event_inode;
     _Atomic(uint64_t) due; /* when there is something to do, whatever the descriptors say */
 
-    _Atomic(uint64_t) lost[DROP_CAUSES]; /* of threads that have no lane */
+    _Atomic(uint64_t) lost[DROP_CAUSES]; /* of threads that have no per-thread queue */
     _Atomic(uint64_t) next_report;       /* when a full queue may be reported again */
 
-    struct tote__lock lock; /* guards what follows, and the lanes' heads */
+    struct tote__lock lock; /* guards what follows, and the per-thread queues' heads */
     bool is_over;           /* nobody takes out any more: what waits is lost */
     struct batch_counts counts;
     struct flush_call *flush_calls;
@@ -131,7 +132,7 @@ struct batch_processor {
     tote_span_exporter *exporter;
     struct tote__batch_settings settings;
     tote_thread_factory thread_factory; /* functions NULL: pthreads */
-    uint32_t slot;                      /* in the lanes of a thread's state */
+    uint32_t slot;                      /* in the per-thread queues of a thread's state */
     _Atomic(bool) is_shut_down;
     _Atomic(bool) is_exporter_shut_down;
     struct tote__lock lock; /* guards making a queue, and what follows */
@@ -149,8 +150,9 @@ void tote__batch_queue_unref(struct batch_queue *queue);
 /* For one whose queue is a parent process's, or not made. */
 void tote__batch_processor_release(struct batch_processor *processor);
 
-/* Forget the lanes in the states of the threads. No call is in progress and none follows. */
-void tote__batch_close_lanes(struct batch_queue *queue);
+/* Forget the per-thread queues in the states of the threads. No call is in progress and none
+ * follows. */
+void tote__batch_close_thread_queues(struct batch_queue *queue);
 
 /* So many spans were lost before there was a queue. */
 void tote__batch_count_lost(struct batch_processor *processor, uint64_t lost);

@@ -67,9 +67,10 @@ bool tote__batch_start_worker(struct batch_queue *queue) {
     if (!is_started) {
         atomic_fetch_sub_explicit(&queue->references, 1, memory_order_relaxed);
         atomic_store(&queue->refuses, DROP_MEMORY);
-        tote_diagnose(TOTE_LEVEL_ERROR, component,
-                      "no thread can be made to export with: all spans are dropped; raise the "
-                      "limit of threads");
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, component,
+            "no thread can be made to export with: all spans are dropped; raise the "
+            "limit of threads");
     }
     atomic_store(&queue->worker_state, is_started ? WORKER_RUNNING : WORKER_REFUSED);
     tote__wake(&queue->worker_state);

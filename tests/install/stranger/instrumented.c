@@ -14,7 +14,7 @@ int main(void) {
         "Root=1-8a3c60f7-d188f8fa79d48a391a778fa6;Parent=53995c3f42cd8ad8;Sampled=1";
     const tote_header header = {"X-Amzn-Trace-Id", 15, value, sizeof value - 1};
 
-    tote_xray_register();
+    tote_propagator_xray_register();
     tote_propagator *propagator = tote_propagator_from_names("xray,tracecontext");
     tote_propagator_set_global(propagator);
     tote_context *context = tote_extract_headers(tote_context_root(), &header, 1);

@@ -8,7 +8,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
-#include <tote/exporters/memory.h>
+#include <tote/exporters/in_memory.h>
 #include <tote/tote.h>
 
 static const char *failure;
@@ -68,8 +68,8 @@ int main(int argc, char **argv) {
     if (plugin) {
         plugin_load();
     }
-    tote_memory *memory = tote_memory_new();
-    tote_sdk *sdk = tote_memory_sdk_start(memory);
+    tote_in_memory_spans *memory = tote_in_memory_spans_new();
+    tote_sdk *sdk = tote_in_memory_sdk_start(memory);
     tote_scope *scope = tote_scope_open(tote_get_tracer("program", NULL), "in the program", NULL);
 
     tote_store_add(tote_store_current(), "tenant", tote_string("t_1"));
@@ -79,13 +79,13 @@ int main(int argc, char **argv) {
     }
     tote_scope_close(&scope);
 
-    const tote_span_data *own = tote_memory_find(memory, "in the program");
+    const tote_span_data *own = tote_in_memory_spans_find(memory, "in the program");
     check_own_span(own);
     if (plugin) {
-        check_plugin_span(tote_memory_find(memory, "in the plugin"), own);
+        check_plugin_span(tote_in_memory_spans_find(memory, "in the plugin"), own);
     }
     tote_sdk_close(&sdk, 1000);
-    tote_memory_unref(memory);
+    tote_in_memory_spans_unref(memory);
     if (failure) {
         fprintf(stderr, "not so: %s\n", failure);
     }

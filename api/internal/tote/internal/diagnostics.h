@@ -12,8 +12,8 @@
 TOTE_SHARED void tote__set_diagnostics_level(tote_level level);
 
 /*
- * tote_diagnose() where each text counts for itself and not each format: for what is wrong with a
- * configuration, of which there is a little of many kinds.
+ * tote_diagnostics_report() where each text counts for itself and not each format: for what is
+ * wrong with a configuration, of which there is a little of many kinds.
  */
 TOTE_SHARED void tote__diagnose_each(tote_level level, const char *component, const char *format,
                                      ...) TOTE_PRINTF(3, 4);

@@ -2,7 +2,7 @@
 /*
  * memory.h - memory from the host's allocator, and arenas of it
  *
- * All of Tote's memory comes from here, so that tote_set_allocator() sees all of
+ * All of Tote's memory comes from here, so that tote_allocator_set() sees all of
  * it. Every call may fail; a size has to be given back with the memory.
  */
 #ifndef TOTE_INTERNAL_MEMORY_H

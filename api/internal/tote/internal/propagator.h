@@ -16,8 +16,9 @@ TOTE_SHARED tote_propagator_constructor tote__propagator_find(const char *name, 
  * The first header of this name, without blanks at its ends: its first `size` bytes to `room`,
  * which may be fewer than there are. Returns: its length, 0 when there is none.
  */
-TOTE_SHARED size_t tote__getter_get_first(const tote_text_map_getter *getter, const void *carrier,
-                                          const char *key, char *room, size_t size);
+TOTE_SHARED size_t tote__text_map_getter_get_first(const tote_text_map_getter *getter,
+                                                   const void *carrier, const char *key, char *room,
+                                                   size_t size);
 
 /* That of the context's span; the invalid one if there is none. */
 static inline const tote_span_context *tote__span_context_of(const tote_context *context) {

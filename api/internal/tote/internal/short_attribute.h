@@ -20,8 +20,9 @@ enum {
 
 /* As large as it can become, with `key_length`; more than TOTE__SHORT_CONTENT: it is not short. */
 static inline size_t tote__short_attribute_bound(size_t key_length, tote_value value) {
-    return key_length + (value.type == TOTE_TYPE_STRING ? TOTE__SHORT_AROUND + (size_t)value.size
-                                                        : 4 + TOTE__SHORT_NUMBER);
+    return key_length + (value.type == TOTE_VALUE_TYPE_STRING
+                             ? TOTE__SHORT_AROUND + (size_t)value.size
+                             : 4 + TOTE__SHORT_NUMBER);
 }
 
 /* Four bytes: two tags, each with a number of one byte. */
@@ -38,17 +39,17 @@ static inline uint8_t *tote__put_short_value(uint8_t *out, tote_value value) {
     uint64_t bits;
 
     switch (value.type) {
-    case TOTE_TYPE_STRING:
+    case TOTE_VALUE_TYPE_STRING:
         at = tote__put_short_heads(out, TOTE__KEY_VALUE_VALUE, size + 2, TOTE__ANY_STRING, size);
         return value.as.string && tote__copy_ascii(at, value.as.string, size) ? at + size : NULL;
-    case TOTE_TYPE_BOOL:
+    case TOTE_VALUE_TYPE_BOOL:
         return tote__put_short_heads(out, TOTE__KEY_VALUE_VALUE, 2, TOTE__ANY_BOOL,
                                      value.as.boolean);
-    case TOTE_TYPE_INT:
+    case TOTE_VALUE_TYPE_INT:
         at = tote__put_varint(at, (uint64_t)value.as.integer);
         out[2] = TOTE__ANY_INT;
         break;
-    case TOTE_TYPE_DOUBLE:
+    case TOTE_VALUE_TYPE_DOUBLE:
         memcpy(&bits, &value.as.real, sizeof bits);
         at = tote__put_fixed64(at, bits);
         out[2] = TOTE__ANY_DOUBLE;

@@ -41,8 +41,8 @@ TOTE_SHARED bool tote__store_is_bare(const tote_store *store);
 TOTE_SHARED bool tote__store_visit(const tote_store *store, uint32_t visibility,
                                    tote__entry_visitor visit, void *arg);
 
-/* An entry for a layer. */
-struct tote__layer_entry {
+/* An entry for an overlay. */
+struct tote__overlay_entry {
     const char *key;
     size_t key_length;
     tote_value value;
@@ -52,18 +52,19 @@ struct tote__layer_entry {
 };
 
 /*
- * A layer over `parent`: hides all entries above that propagate, and holds its own instead. Begin
- * (NULL if out of memory; reports that), put (false if out of memory; what is too large is left
- * out; reports both), and make a context of it.
+ * An overlay over `parent`: hides all entries above that propagate, and holds its own instead.
+ * Begin (NULL if out of memory; reports that), put (false if out of memory; what is too large is
+ * left out; reports both), and make a context of it.
  */
-TOTE_SHARED tote_store *tote__layer_begin(tote_store *parent);
-TOTE_SHARED bool tote__layer_put(tote_store *layer, const struct tote__layer_entry *entry);
+TOTE_SHARED tote_store *tote__overlay_begin(tote_store *parent);
+TOTE_SHARED bool tote__overlay_put(tote_store *overlay, const struct tote__overlay_entry *entry);
 
 /*
- * The context `context` over the layer, which is complete and sealed now; NULL: over its store.
- * What extract and with_baggage return. Takes the layer. Never NULL.
+ * The context `context` over the overlay, which is complete and sealed now; NULL: over its store.
+ * What extract and with_baggage return. Takes the overlay. Never NULL.
  */
-TOTE_SHARED tote_context *tote__context_with_layer(const tote_context *context, tote_store *layer);
+TOTE_SHARED tote_context *tote__context_with_overlay(const tote_context *context,
+                                                     tote_store *overlay);
 
 /* Spans are being made from here on: a plain add to the root store now is worth a diagnostic. */
 extern atomic_bool tote__store_has_spans;

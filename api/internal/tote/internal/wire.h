@@ -32,7 +32,7 @@ enum {
 
 /* Whether it has parts: an array or a map. */
 static inline bool tote__is_list(tote_value value) {
-    return value.type == TOTE_TYPE_ARRAY || value.type == TOTE_TYPE_MAP;
+    return value.type == TOTE_VALUE_TYPE_ARRAY || value.type == TOTE_VALUE_TYPE_MAP;
 }
 
 /* Tags of KeyValue, AnyValue, ArrayValue and KeyValueList. */

@@ -5,7 +5,7 @@
  *
  * The format may change with any version: let no program read it.
  *
- * OTEL_TRACES_EXPORTER=console and TOTE_EXPORT_MODE_AT_END write each span on the thread that ends
+ * OTEL_TRACES_EXPORTER=console and TOTE_EXPORT_MODE_SIMPLE write each span on the thread that ends
  * it, which waits until `out` has taken it, and for its turn: while you watch, not in a service. As
  * one of the options' exporters it gets batches, from the worker.
  */
@@ -19,7 +19,7 @@
 TOTE_BEGIN_DECLS
 
 /** Writes to `out`, which must live as long; NULL is stdout. NULL on failure. */
-TOTE_API TOTE_MUST_USE tote_span_exporter *tote_console_exporter_new(FILE *out);
+TOTE_API TOTE_MUST_USE tote_span_exporter *tote_span_exporter_console_new(FILE *out);
 
 TOTE_END_DECLS
 

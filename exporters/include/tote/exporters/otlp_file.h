@@ -36,7 +36,7 @@ typedef struct tote_otlp_file_options {
  * be opened.
  */
 TOTE_API TOTE_MUST_USE tote_span_exporter *
-tote_otlp_file_exporter_new(const tote_otlp_file_options *options);
+tote_span_exporter_otlp_file_new(const tote_otlp_file_options *options);
 
 TOTE_END_DECLS
 

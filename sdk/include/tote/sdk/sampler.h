@@ -17,9 +17,9 @@ TOTE_BEGIN_DECLS
 typedef struct tote_sampler tote_sampler;
 
 typedef enum tote_sampling_decision {
-    TOTE_SAMPLING_DROP,
-    TOTE_SAMPLING_RECORD_ONLY,
-    TOTE_SAMPLING_RECORD_AND_SAMPLE
+    TOTE_SAMPLING_DECISION_DROP,
+    TOTE_SAMPLING_DECISION_RECORD_ONLY,
+    TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE
 } tote_sampling_decision;
 
 /**
@@ -58,15 +58,15 @@ typedef struct tote_sampler_ops {
 /** A sampler of your own. Takes `self`, always. */
 TOTE_API TOTE_MUST_USE tote_sampler *tote_sampler_new(const tote_sampler_ops *ops, void *self);
 
-TOTE_API TOTE_MUST_USE tote_sampler *tote_sampler_new_always_on(void);
-TOTE_API TOTE_MUST_USE tote_sampler *tote_sampler_new_always_off(void);
+TOTE_API TOTE_MUST_USE tote_sampler *tote_sampler_always_on_new(void);
+TOTE_API TOTE_MUST_USE tote_sampler *tote_sampler_always_off_new(void);
 
 /**
  * This share of all traces, from 0 to 1, decided by the trace id so that all services agree;
  * the parent's decision is not asked. Spec: trace/sdk.md#traceidratiobased, decision as in
  * trace/tracestate-probability-sampling.md
  */
-TOTE_API TOTE_MUST_USE tote_sampler *tote_sampler_new_ratio(double ratio);
+TOTE_API TOTE_MUST_USE tote_sampler *tote_sampler_trace_id_ratio_new(double ratio);
 
 /** What to do for each kind of parent; NULL is the specification's default. All are taken. */
 typedef struct tote_parent_based_options {
@@ -79,7 +79,7 @@ typedef struct tote_parent_based_options {
 
     /**
      * For a remote parent without a sampling decision, as B3 and X-Ray allow. NULL: `root` decides.
-     * With tote_sampler_new_always_off() no decision means not sampled.
+     * With tote_sampler_always_off_new() no decision means not sampled.
      */
     tote_sampler *remote_parent_undecided;
 } tote_parent_based_options;
@@ -88,7 +88,7 @@ typedef struct tote_parent_based_options {
     { sizeof(tote_parent_based_options), NULL, NULL, NULL, NULL, NULL, NULL }
 
 TOTE_API TOTE_MUST_USE tote_sampler *
-tote_sampler_new_parent_based(const tote_parent_based_options *options);
+tote_sampler_parent_based_new(const tote_parent_based_options *options);
 
 /** Ask a sampler, as one that wraps others does. */
 TOTE_API tote_sampling_decision

@@ -8,7 +8,7 @@
  *
  * Threads:  any, once the span has ended: then nothing in it changes any more. Before that, in
  *           on_start and on_ending, the thread of the callback.
- * Lifetime: borrowed for the callback. To keep a span longer, keep what tote_span_data_ref()
+ * Lifetime: borrowed for the callback. To keep a span longer, keep what tote_span_data_copy()
  *           returns. What a getter returns is borrowed from the span; of a span that has not ended,
  *           until that is changed.
  * Units:    `_unix_nano` is nanoseconds since the Unix epoch, UTC.
@@ -87,10 +87,10 @@ TOTE_API const tote_resource *tote_span_data_get_resource(const tote_span_data *
 /**
  * Keep a span. Returns: what to keep and to release, which may be a copy; NULL if out of memory.
  */
-TOTE_API tote_span_data *tote_span_data_ref(const tote_span_data *span);
+TOTE_API tote_span_data *tote_span_data_copy(const tote_span_data *span);
 
-/** Release what tote_span_data_ref() returned. */
-TOTE_API void tote_span_data_unref(tote_span_data *span);
+/** Release what tote_span_data_copy() returned. */
+TOTE_API void tote_span_data_free(tote_span_data *span);
 
 TOTE_END_DECLS
 #endif

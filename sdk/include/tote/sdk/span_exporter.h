@@ -4,9 +4,9 @@
  * SpanExporter: a way out for ended spans. Spec: trace/sdk.md#span-exporter
  *
  * An exporter either blocks (export_spans), or works in steps that do not block (deliver, step,
- * due, descriptor, save). tote_delivery_exporter_new() wraps either kind, and adds retry, a disk
- * queue and crash-safe mode. A processor always wraps an exporter of yours that works in steps:
- * with the defaults, if you have not.
+ * due, descriptor, save). tote_span_exporter_delivery_new() wraps either kind, and adds retry, a
+ * disk queue and crash-safe mode. A processor always wraps an exporter of yours that works in
+ * steps: with the defaults, if you have not.
  *
  * Threads:  one at a time calls export_spans, deliver, step, due and save; any thread the others,
  *           also meanwhile.
@@ -60,18 +60,18 @@ typedef struct tote_export_outcome {
     /** Of how many spans this is the outcome; Tote fills it in, except where deliver returns 0 */
     size_t span_count;
     tote_result result; /**< of the spans in no count; the value that export_spans returns wins */
-    size_t delivered;   /**< arrived; only looked at if the result is not TOTE_SUCCESS */
+    size_t delivered;   /**< arrived; only looked at if the result is not TOTE_RESULT_SUCCESS */
     size_t rejected;    /**< permanently rejected by the receiver */
     size_t too_large;   /**< never sent: over a limit of the exporter, each alone */
     size_t shut_down;   /**< not delivered because the exporter was shut down */
     size_t saved;       /**< kept where they outlive this process, and sent later */
 
-    /* If the result is not TOTE_SUCCESS: */
+    /* If the result is not TOTE_RESULT_SUCCESS: */
     tote_export_failure failure;
-    bool names_wait;  /**< the receiver asks for a wait before the retry: */
-    uint64_t wait_ms; /**< in so many ms; 0 is at once */
+    bool has_retry_after;    /**< the receiver asks for a wait before the retry: */
+    uint64_t retry_after_ms; /**< in so many ms; 0 is at once */
     /** The cause of the failure is over, for example a connection that was closed */
-    bool may_retry_at_once;
+    bool retry_at_once;
     /** For a log: "503: overloaded"; borrowed until the next call; NULL: none */
     const char *reason;
     const char *advice; /**< what to do about it: "; check the port"; likewise */
@@ -79,8 +79,8 @@ typedef struct tote_export_outcome {
 
 #define TOTE_EXPORT_OUTCOME_INIT                                                                   \
     {                                                                                              \
-        sizeof(tote_export_outcome), 0, TOTE_SUCCESS, 0, 0, 0, 0, 0, TOTE_EXPORT_FAILURE_UNKNOWN,  \
-            false, 0, false, NULL, NULL                                                            \
+        sizeof(tote_export_outcome), 0, TOTE_RESULT_SUCCESS, 0, 0, 0, 0, 0,                        \
+            TOTE_EXPORT_FAILURE_UNKNOWN, false, 0, false, NULL, NULL                               \
     }
 
 /** How a step is made. */
@@ -96,24 +96,24 @@ typedef struct tote_export_step {
      * UINT64_MAX: none
      */
     uint64_t deadline_ns;
-    bool is_last_chance; /**< what cannot be tried again in time is given up now, or saved */
-    bool may_wait;       /**< for the receiver, for up to 50 ms; never between attempts */
+    bool is_final;  /**< what cannot be tried again in time is given up now, or saved */
+    bool may_block; /**< for the receiver, for up to 50 ms; never between attempts */
     /** Somebody waits: end a pause between attempts, unless the receiver asked for it */
-    bool is_urgent;
+    bool retry_now;
     /**
      * Only what is under way goes on; if nothing is, what keeps the descriptor readable is
      * forgotten
      */
-    bool begins_nothing;
+    bool drain_only;
 } tote_export_step;
 
 /** Where an exporter that works in steps is. */
 typedef enum tote_export_state {
     TOTE_EXPORT_STATE_IDLE, /**< nothing to do until due() */
     /** The next step goes on when the descriptor is readable, and when due() */
-    TOTE_EXPORT_STATE_UNDER_WAY,
+    TOTE_EXPORT_STATE_IN_FLIGHT,
     /** What one call of deliver took: once for each call that took spans, in their order */
-    TOTE_EXPORT_STATE_OVER
+    TOTE_EXPORT_STATE_COMPLETED
 } tote_export_state;
 
 typedef struct tote_span_exporter_ops {
@@ -123,7 +123,7 @@ typedef struct tote_span_exporter_ops {
      * Send `count` spans within `timeout_ms` and say whether they arrived: the result is for those
      * in no count of the outcome, which may be left alone. The spans are borrowed for the call.
      * What is not delivered is dropped and counted, unless the exporter is wrapped by
-     * tote_delivery_exporter_new(). NULL for an exporter that works in steps.
+     * tote_span_exporter_delivery_new(). NULL for an exporter that works in steps.
      */
     tote_result (*export_spans)(void *self, const tote_span_data *const *spans, size_t count,
                                 uint32_t timeout_ms, tote_export_outcome *outcome);
@@ -144,7 +144,8 @@ typedef struct tote_span_exporter_ops {
      */
     size_t (*deliver)(void *self, const tote_span_batch *batch, tote_export_outcome *outcome);
 
-    /** Go on with what was delivered first. The outcome is looked at for TOTE_EXPORT_STATE_OVER. */
+    /** Go on with what was delivered first. The outcome is looked at for
+     * TOTE_EXPORT_STATE_COMPLETED. */
     tote_export_state (*step)(void *self, const tote_export_step *step,
                               tote_export_outcome *outcome);
 
@@ -173,7 +174,8 @@ TOTE_API TOTE_MUST_USE tote_span_exporter *tote_span_exporter_new(const tote_spa
 
 /*
  * For an exporter that wraps another one, and for tests: what a processor does with an exporter.
- * Not while a processor has it. NULL: TOTE_FAILURE, or TOTE_SUCCESS where there is nothing to do.
+ * Not while a processor has it. NULL: TOTE_RESULT_FAILURE, or TOTE_RESULT_SUCCESS where there is
+ * nothing to do.
  */
 
 /**

@@ -4,8 +4,8 @@
  * SpanProcessor: sees recording spans start and end. Spec: trace/sdk.md#span-processor
  *
  * Processors are called in the order of the options, before those of tote_sdk_options.exporters. A
- * processor that filters or redacts wraps the processor that exports: tote_span_processor_wrap(),
- * tote/processors.h, examples/filter.c.
+ * processor that filters or redacts wraps the processor that exports:
+ * tote_span_processor_wrapper_new(), tote/processors.h, examples/filter.c.
  *
  * Threads:  on_start, on_ending and on_end come on the thread that starts or ends the span, many at
  *           once; force_flush and shutdown from any. No lock is held.
@@ -39,7 +39,7 @@ typedef struct tote_span_processor_ops {
      */
     void (*on_ending)(void *self, tote_span *span);
 
-    /** All there is to know; keep it with tote_span_data_ref(). Spec: trace/sdk.md#onendspan */
+    /** All there is to know; keep it with tote_span_data_copy(). Spec: trace/sdk.md#onendspan */
     void (*on_end)(void *self, const tote_span_data *span);
 
     tote_result (*force_flush)(void *self, uint32_t timeout_ms);
@@ -61,15 +61,15 @@ tote_span_processor_new(const tote_span_processor_ops *ops, void *self);
  * `inner` is NULL.
  */
 TOTE_API TOTE_MUST_USE tote_span_processor *
-tote_span_processor_wrap(tote_span_processor *inner, const tote_span_processor_ops *ops,
-                         void *self);
+tote_span_processor_wrapper_new(tote_span_processor *inner, const tote_span_processor_ops *ops,
+                                void *self);
 
 /**
  * Call the processor that yours wraps. Call on_start, on_ending and on_end from your function of
- * the same name. A span that you keep with tote_span_data_ref() may be passed to on_end later, from
- * any thread, until your `shutdown` returns: for decisions at the end of a trace. A span that has
- * not ended, or that an exporter got, is not processed, with a diagnostic.
- * Returns: TOTE_SUCCESS if there is nothing to flush or to shut down.
+ * the same name. A span that you keep with tote_span_data_copy() may be passed to on_end later,
+ * from any thread, until your `shutdown` returns: for decisions at the end of a trace. A span that
+ * has not ended, or that an exporter got, is not processed, with a diagnostic. Returns:
+ * TOTE_RESULT_SUCCESS if there is nothing to flush or to shut down.
  */
 TOTE_API void tote_span_processor_on_start(tote_span_processor *inner, tote_span *span,
                                            const tote_context *parent);

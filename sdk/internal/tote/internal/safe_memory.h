@@ -20,7 +20,7 @@ enum tote__safety {
 };
 
 /* Threads: thread-safe, except `settle`, which one thread calls at a time. */
-struct tote__safe_memory {
+struct tote__crash_safe_memory {
     void *self;
 
     /* A chunk of TOTE__SAFE_CHUNK_BYTES and its number, from 1 on. NULL: there is none. */

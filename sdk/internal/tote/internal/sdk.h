@@ -84,7 +84,7 @@ struct tote__saved_counts {
     uint64_t rejected;
     uint64_t lost;
     uint64_t recovered;
-    uint64_t unsecured; /* ended, and would not have outlived the process */
+    uint64_t not_crash_safe; /* ended, and would not have outlived the process */
 };
 
 /* What an exporter of ours can do besides. From any thread; NULL: nothing. */
@@ -99,7 +99,7 @@ struct tote__exporter_extras {
      * Memory that outlives this process, for the records of the queue; NULL: there is none. Before
      * the first span of a queue, and never twice at a time. It is there until `destroy`.
      */
-    const struct tote__safe_memory *(*begin_securing)(void *self);
+    const struct tote__crash_safe_memory *(*begin_crash_safe)(void *self);
 };
 
 /*

@@ -76,8 +76,8 @@ TOTE_API void tote_http_server_set_status(tote_span *span, unsigned status, cons
 TOTE_API void tote_http_client_set_status(tote_span *span, unsigned status, const char *error_type);
 
 /** The sizes that tote_http_server_attributes() needs at most. */
-#define TOTE_HTTP_SERVER_ATTRIBUTES 16
-#define TOTE_HTTP_SERVER_BYTES 4096
+#define TOTE_HTTP_SERVER_MAX_ATTRIBUTES 16
+#define TOTE_HTTP_SERVER_BUFFER_BYTES 4096
 
 /**
  * Write the attributes that a server span has at its start, for callers that make the span

@@ -21,13 +21,13 @@
 TOTE_BEGIN_DECLS
 
 /** Returns a propagator that does nothing if out of memory, never NULL. */
-TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new_xray(void);
+TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_xray_new(void);
 
 /**
  * Register the name `xray` for OTEL_PROPAGATORS and tote_propagator_from_names(). Call it before
  * tote_sdk_start(). Returns false if out of memory.
  */
-TOTE_API bool tote_xray_register(void);
+TOTE_API bool tote_propagator_xray_register(void);
 
 TOTE_END_DECLS
 

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * export_result.c - what an answer means for the spans of a request
+ */
+#include "export_result.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "body.h"
+
+enum { LONGEST_WAIT_S = 86400, MS_PER_S = 1000 };
+
+static const char protobuf[] = "application/x-protobuf";
+
+bool tote__otlp_retry_after(const char *text, int64_t now, uint64_t *retry_after_ms) {
+    size_t digits = strspn(text, "0123456789");
+    bool is_number = digits && !text[digits];
+    int64_t date = *text >= 'A' ? (int64_t)curl_getdate(text, NULL) : -1;
+    int64_t seconds = is_number    ? strtoll(text, NULL, 10) /* the largest if it is larger */
+                      : date > now ? date - now
+                                   : 0;
+
+    seconds = seconds < LONGEST_WAIT_S ? seconds : LONGEST_WAIT_S;
+    *retry_after_ms = (uint64_t)seconds * MS_PER_S;
+    return seconds > 0 || is_number;
+}
+
+static bool is_success(const struct tote__response *response) {
+    return response->status >= TOTE__FIRST_FINAL_STATUS && response->status < 300;
+}
+
+static const char see_log[] = "; see the log of the receiver";
+static const char credentials[] =
+    "; check the credentials in OTEL_EXPORTER_OTLP_HEADERS or headers";
+static const char path[] =
+    "; check the path: /v1/traces is added to OTEL_EXPORTER_OTLP_ENDPOINT, and not to "
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+
+enum { GRPC_UNKNOWN = 2, GRPC_RESOURCE_EXHAUSTED = 8, GRPC_OUT_OF_RANGE = 11 };
+
+/*
+ * The codes of gRPC. Some mean the endpoint, the credentials or the protocol, whatever the request
+ * contains.
+ */
+static const struct grpc_code {
+    const char *name;
+    enum tote__export_fate fate;
+    const char *advice;
+} grpc_codes[] = {
+    {"OK", TOTE__TAKEN, ""},
+    {"CANCELLED", TOTE__TRY_AGAIN, see_log},
+    {"UNKNOWN", TOTE__REFUSED, see_log},
+    {"INVALID_ARGUMENT", TOTE__REFUSED, see_log},
+    {"DEADLINE_EXCEEDED", TOTE__TRY_AGAIN, see_log},
+    {"NOT_FOUND", TOTE__REFUSED, see_log},
+    {"ALREADY_EXISTS", TOTE__REFUSED, see_log},
+    {"PERMISSION_DENIED", TOTE__NOT_HERE, credentials},
+    {"RESOURCE_EXHAUSTED", TOTE__REFUSED, "; send less, or raise the receiver's limits"},
+    {"FAILED_PRECONDITION", TOTE__REFUSED, see_log},
+    {"ABORTED", TOTE__TRY_AGAIN, see_log},
+    {"OUT_OF_RANGE", TOTE__TRY_AGAIN, see_log},
+    {"UNIMPLEMENTED", TOTE__NOT_HERE,
+     "; check the port: what listens there is no OTLP/gRPC receiver of traces"},
+    {"INTERNAL", TOTE__REFUSED, see_log},
+    {"UNAVAILABLE", TOTE__TRY_AGAIN, see_log},
+    {"DATA_LOSS", TOTE__TRY_AGAIN, see_log},
+    {"UNAUTHENTICATED", TOTE__NOT_HERE, credentials},
+};
+
+/*
+ * HTTP statuses. The code is what each stands for if gRPC gets it without a grpc-status.
+ * Spec: protocol/otlp.md#failures-1, grpc/grpc doc/http-grpc-status-mapping.md
+ */
+static const struct http_status {
+    long status;
+    enum tote__export_fate fate;
+    unsigned code;
+    const char *advice;
+} http_statuses[] = {
+    {300, TOTE__NOT_HERE, GRPC_UNKNOWN, /* and all others below 400 */
+     "; redirects are not followed: set the endpoint to the place that it names"},
+    {400, TOTE__REFUSED, 13, see_log},
+    {401, TOTE__NOT_HERE, 16, credentials},
+    {402, TOTE__NOT_HERE, GRPC_UNKNOWN, see_log},
+    {403, TOTE__NOT_HERE, 7, credentials},
+    {404, TOTE__NOT_HERE, 12, path},
+    {405, TOTE__NOT_HERE, GRPC_UNKNOWN, path},
+    {407, TOTE__NOT_HERE, GRPC_UNKNOWN, "; check the credentials in http_proxy or https_proxy"},
+    {410, TOTE__NOT_HERE, GRPC_UNKNOWN, path},
+    {413, TOTE__TOO_LARGE, GRPC_UNKNOWN, "; raise the receiver's limit for the size of a request"},
+    {415, TOTE__NOT_HERE, GRPC_UNKNOWN,
+     "; check whether the receiver accepts OTEL_EXPORTER_OTLP_PROTOCOL and _COMPRESSION"},
+    {421, TOTE__NOT_HERE, GRPC_UNKNOWN, path},
+    {426, TOTE__NOT_HERE, GRPC_UNKNOWN, see_log},
+    {429, TOTE__TRY_AGAIN, 14, see_log},
+    {501, TOTE__NOT_HERE, GRPC_UNKNOWN, path},
+    {502, TOTE__TRY_AGAIN, 14, see_log},
+    {503, TOTE__TRY_AGAIN, 14, see_log},
+    {504, TOTE__TRY_AGAIN, 14, see_log},
+    {505, TOTE__NOT_HERE, GRPC_UNKNOWN, see_log},
+    {511, TOTE__NOT_HERE, GRPC_UNKNOWN, see_log},
+    {0, TOTE__REFUSED, GRPC_UNKNOWN, see_log}, /* any other one */
+};
+
+static const struct http_status *find_status(long status) {
+    const struct http_status *row = http_statuses;
+    long first = status >= 300 && status < 400 ? 300 : status;
+
+    while (row->status && row->status != first) {
+        row++;
+    }
+    return row;
+}
+
+static void read_retry_after(const struct tote__response *response,
+                             struct tote__export_response *export_response) {
+    export_response->has_retry_after =
+        tote__otlp_retry_after(response->retry_after, time(NULL), &export_response->retry_after_ms);
+    export_response->asks_to_wait = export_response->has_retry_after;
+}
+
+/*
+ * A failure by its HTTP status, also of gRPC without a grpc-status. A path is no setting of gRPC:
+ * what has none there is another kind of server.
+ */
+static void judge_failure(const struct tote__otlp_settings *settings,
+                          const struct tote__response *response,
+                          struct tote__export_result *export_result) {
+    const struct http_status *row = find_status(response->status);
+    bool is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
+
+    tote__otlp_read_error(response->body, response->content_type, &export_result->export_response);
+    export_result->fate = row->fate;
+    export_result->advice =
+        is_grpc && row->advice == path
+            ? "; check the endpoint's host and port: what listens there is no OTLP/gRPC receiver; "
+              "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf is for one of OTLP/HTTP"
+            : row->advice;
+    if (is_grpc) {
+        export_result->reason = grpc_codes[row->code].name;
+    }
+    if (export_result->fate == TOTE__TRY_AGAIN) {
+        read_retry_after(response, &export_result->export_response);
+    }
+}
+
+static void judge_http(const struct tote__otlp_settings *settings,
+                       const struct tote__response *response,
+                       struct tote__export_result *export_result) {
+    snprintf(export_result->digits, sizeof export_result->digits, "%ld", response->status);
+    export_result->reason = export_result->digits;
+    if (is_success(response)) {
+        export_result->fate = TOTE__TAKEN;
+        export_result->is_readable = tote__otlp_read_response(
+            response->body, response->content_type, &export_result->export_response);
+    } else {
+        judge_failure(settings, response, export_result);
+    }
+}
+
+/*
+ * The rest of the response is not read. A receiver of OTLP has no reason to send so much: what
+ * listens there may be something else. With a disk queue the spans wait until that is corrected.
+ */
+static void judge_too_large(const struct tote__otlp_settings *settings,
+                            struct tote__export_result *export_result) {
+    bool can_wait = settings->delivery.disk_queue_directory;
+
+    export_result->fate = can_wait ? TOTE__NOT_HERE : TOTE__LOST;
+    export_result->reason = can_wait ? "with more than max_response_bytes"
+                                     : "the answer is larger than max_response_bytes";
+    export_result->advice = "; check the endpoint's port and path, or raise max_response_bytes";
+}
+
+static void judge_grpc_message(const struct tote__otlp_settings *settings,
+                               const struct tote__response *response,
+                               struct tote__export_result *export_result) {
+    struct tote__buffer whole = {.bytes = NULL};
+    struct tote__slice message;
+    enum tote__grpc_reading reading =
+        tote__grpc_read(response->body, settings->max_response_bytes, &whole, &message);
+
+    if (reading == TOTE__GRPC_READ) {
+        export_result->is_readable =
+            tote__otlp_read_response(message, protobuf, &export_result->export_response);
+    } else if (reading == TOTE__GRPC_TOO_LARGE) {
+        judge_too_large(settings, export_result);
+    }
+    tote__buffer_clear(&whole);
+}
+
+/* What is no code is UNKNOWN. */
+static unsigned read_grpc_code(const char *text) {
+    size_t digits = strspn(text, "0123456789");
+    unsigned code = digits && digits <= 2 && !text[digits] ? (unsigned)atoi(text) : GRPC_UNKNOWN;
+
+    return code < TOTE_COUNT_OF(grpc_codes) ? code : GRPC_UNKNOWN;
+}
+
+/*
+ * Whether an error means that the request is larger than the receiver accepts. gRPC has no code for
+ * it: servers send RESOURCE_EXHAUSTED or OUT_OF_RANGE, and name the cause in the message.
+ */
+static bool is_too_large(unsigned code, const char *message) {
+    static const char *const words[] = {"larger than max", "too large", "exceeds max",
+                                        "exceeds the max"};
+    bool is_found = false;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(words) && !is_found; i++) {
+        is_found = strcasestr(message, words[i]);
+    }
+    return is_found && (code == GRPC_RESOURCE_EXHAUSTED || code == GRPC_OUT_OF_RANGE);
+}
+
+/*
+ * Without a grpc-status the HTTP status decides. A success without it was cut off: libcurl before 8
+ * loses the trailers when a GOAWAY comes with them.
+ */
+static void judge_grpc(const struct tote__otlp_settings *settings,
+                       const struct tote__response *response,
+                       struct tote__export_result *export_result) {
+    unsigned code = read_grpc_code(response->grpc_status);
+
+    if (!*response->grpc_status && is_success(response)) {
+        export_result->fate = TOTE__TRY_AGAIN;
+        export_result->has_lost_status = true;
+        export_result->reason = "the response has no grpc-status";
+        return;
+    }
+    if (!*response->grpc_status) {
+        judge_failure(settings, response, export_result);
+        return;
+    }
+    export_result->reason = grpc_codes[code].name;
+    export_result->fate = grpc_codes[code].fate;
+    export_result->advice = grpc_codes[code].advice;
+    if (export_result->fate == TOTE__TAKEN) {
+        judge_grpc_message(settings, response, export_result);
+        return;
+    }
+    tote__otlp_read_grpc_error(response->grpc_message, response->grpc_details,
+                               &export_result->export_response);
+    if (!export_result->export_response.asks_to_wait &&
+        is_too_large(code, export_result->export_response.message)) {
+        export_result->fate = TOTE__TOO_LARGE;
+    } else if (export_result->export_response.asks_to_wait && code == GRPC_RESOURCE_EXHAUSTED) {
+        export_result->fate = TOTE__TRY_AGAIN;
+    }
+}
+
+/* An answer without a final status is none. */
+static enum tote__outcome outcome_of(const struct tote__response *response) {
+    bool is_final = response->status >= TOTE__FIRST_FINAL_STATUS || *response->grpc_status;
+
+    return response->outcome == TOTE__RESPONDED && !is_final ? TOTE__NO_RESPONSE
+                                                             : response->outcome;
+}
+
+/*
+ * A receiver may respond, and reset the stream with NO_ERROR, before it has the whole request.
+ * libcurl before 8 loses such a response, and has no words for this reset, as it has for the
+ * others. The response to a smaller request is not lost. Spec: RFC 9113 section 8.1
+ */
+static void note_lost_response(const struct tote__response *response,
+                               struct tote__export_result *export_result) {
+    if (export_result->is_reset && response->error &&
+        strcmp(response->error, curl_easy_strerror(CURLE_HTTP2_STREAM)) == 0) {
+        export_result->has_lost_status = true;
+        export_result->reason =
+            "the receiver responded before it had the whole request, and libcurl "
+            "before 8 lost the response";
+        export_result->detail = "";
+        export_result->advice = "; use libcurl 8, or lower max_request_bytes";
+    }
+}
+
+void tote__otlp_judge(const struct tote__otlp_settings *settings,
+                      const struct tote__response *response,
+                      struct tote__export_result *export_result) {
+    static const struct {
+        const char *reason;
+        const char *advice;
+    } failures[] = {
+        [TOTE__NOT_CONNECTED] = {"no connection",
+                                 "; start a collector there, or set OTEL_EXPORTER_OTLP_ENDPOINT to "
+                                 "where one is, or OTEL_TRACES_EXPORTER=none"},
+        [TOTE__NO_RESPONSE] = {"the connection was closed without an answer",
+                               "; see whether that endpoint speaks OTLP, and by the protocol of "
+                               "OTEL_EXPORTER_OTLP_PROTOCOL"},
+        [TOTE__STREAM_RESET] = {"the receiver reset the stream",
+                                "; see the log of the receiver, or lower max_request_bytes"},
+        [TOTE__TIMED_OUT] = {"no answer in time", "; see to the receiver and the network, or raise "
+                                                  "OTEL_EXPORTER_OTLP_TIMEOUT"},
+        [TOTE__INTERRUPTED] = {"interrupted by shutdown", ""},
+        [TOTE__TLS_FAILED] = {"TLS failed",
+                              "; check the endpoint's scheme and OTEL_EXPORTER_OTLP_CERTIFICATE"},
+        [TOTE__NOT_HTTP2] = {"the receiver does not speak HTTP/2, as gRPC needs it",
+                             "; check the endpoint's port and OTEL_EXPORTER_OTLP_PROTOCOL"},
+        [TOTE__NOT_SENT] = {"the request could not be made", ""},
+    };
+    const enum tote__outcome outcome = outcome_of(response);
+
+    *export_result = (struct tote__export_result){
+        .fate = TOTE__LOST, .reason = "", .detail = response->error, .advice = ""};
+    if (outcome == TOTE__RESPONSE_TOO_LARGE) {
+        judge_too_large(settings, export_result);
+    } else if (outcome != TOTE__RESPONDED) {
+        export_result->fate = TOTE__TRY_AGAIN;
+        export_result->reason = failures[outcome].reason;
+        export_result->advice =
+            response->advice && *response->advice ? response->advice : failures[outcome].advice;
+        export_result->is_late = outcome == TOTE__TIMED_OUT;
+        export_result->is_reset = outcome == TOTE__STREAM_RESET;
+        note_lost_response(response, export_result);
+    } else if (settings->protocol == TOTE_OTLP_PROTOCOL_GRPC) {
+        judge_grpc(settings, response, export_result);
+    } else {
+        judge_http(settings, response, export_result);
+    }
+}

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "otlp/response.pb-c.h"
+#include "otlp/transport/body.h"
+#include "otlp/transport/export_result.h"
+#include "tote/internal/base64.h"
+#include "vectors.h"
+
+enum { MS_PER_S = 1000, NOW = 1600000000 };
+
+static const struct tote__response nothing = {
+    .content_type = "",
+    .retry_after = "",
+    .grpc_status = "",
+    .grpc_message = "",
+    .grpc_details = "",
+    .error = "",
+};
+
+static struct tote__export_result judge(const struct tote__response *response,
+                                        tote_otlp_protocol protocol) {
+    static struct tote__otlp_settings settings;
+    struct tote__export_result export_result;
+
+    settings.protocol = protocol;
+    settings.max_response_bytes = 4096;
+    tote__otlp_judge(&settings, response, &export_result);
+    return export_result;
+}
+
+/* A google.rpc.Status with a RetryInfo, as grpc-status-details-bin has it. */
+static const char *retry_details(int64_t seconds, int32_t nanos) {
+    static char text[512];
+    uint8_t info_bytes[64];
+    uint8_t status_bytes[256];
+    Tote__Otlp__RetryDelay delay = TOTE__OTLP__RETRY_DELAY__INIT;
+    Tote__Otlp__RetryInfo info = TOTE__OTLP__RETRY_INFO__INIT;
+    Tote__Otlp__Detail other = TOTE__OTLP__DETAIL__INIT;
+    Tote__Otlp__Detail detail = TOTE__OTLP__DETAIL__INIT;
+    Tote__Otlp__Detail *details[] = {&other, &detail};
+    Tote__Otlp__RpcStatus status = TOTE__OTLP__RPC_STATUS__INIT;
+
+    delay.seconds = seconds;
+    delay.nanos = nanos;
+    info.retry_delay = &delay;
+    other.type_url = (char *)"type.googleapis.com/google.rpc.DebugInfo";
+    detail.type_url = (char *)"type.googleapis.com/google.rpc.RetryInfo";
+    detail.value.data = info_bytes;
+    detail.value.len = tote__otlp__retry_info__pack(&info, info_bytes);
+    status.details = details;
+    status.n_details = TOTE_COUNT_OF(details);
+    size_t size = tote__otlp__rpc_status__pack(&status, status_bytes);
+    text[tote__base64_encode(text, status_bytes, size)] = '\0';
+    return text;
+}
+
+/* "200 partial_success rejected=0 msg=hint" */
+static struct tote__slice partial_success(const char *message) {
+    static uint8_t bytes[128];
+    Tote__Otlp__ExportTracePartialSuccess partial = TOTE__OTLP__EXPORT_TRACE_PARTIAL_SUCCESS__INIT;
+    Tote__Otlp__ExportTraceServiceResponse export_response =
+        TOTE__OTLP__EXPORT_TRACE_SERVICE_RESPONSE__INIT;
+
+    partial.error_message = (char *)(uintptr_t)message;
+    export_response.partial_success = &partial;
+    return (struct tote__slice){
+        bytes, tote__otlp__export_trace_service_response__pack(&export_response, bytes)};
+}
+
+/* What the first column tells, as an answer. */
+static struct tote__response response_of(const char *reaction) {
+    static char code[8];
+    const char *retry_after = strstr(reaction, "Retry-After: ");
+    const char *message = strstr(reaction, "msg=");
+    struct tote__response response = nothing;
+
+    if (strncmp(reaction, "grpc ", 5) == 0) {
+        snprintf(code, sizeof code, "%d", atoi(reaction + 5));
+        response.status = 200;
+        response.grpc_status = code;
+        response.grpc_details = strstr(reaction, "RetryInfo(30s)") ? retry_details(30, 0) : "";
+    } else if (strcmp(reaction, "connection refused") == 0) {
+        response.outcome = TOTE__NOT_CONNECTED;
+    } else if (strncmp(reaction, "connection closed", 17) == 0) {
+        response.outcome = TOTE__NO_RESPONSE;
+    } else {
+        response.status = atol(reaction);
+        response.retry_after = retry_after ? retry_after + 13 : "";
+    }
+    if (message) {
+        response.body = partial_success(strcmp(message, "msg=\"\"") == 0 ? "" : message + 4);
+    }
+    return response;
+}
+
+static bool is_expected(const char *behaviour, const struct tote__export_result *export_result) {
+    const struct tote__export_response *export_response = &export_result->export_response;
+    unsigned seconds = 0;
+
+    if (strncmp(behaviour, "split", 5) == 0) {
+        return export_result->fate == TOTE__TOO_LARGE;
+    }
+    if (strncmp(behaviour, "drop", 4) == 0) {
+        return export_result->fate == TOTE__REFUSED || export_result->fate == TOTE__NOT_HERE;
+    }
+    if (strstr(behaviour, "success")) {
+        return export_result->fate == TOTE__TAKEN && export_result->is_readable &&
+               export_response->rejected == 0 &&
+               strcmp(export_response->message, strstr(behaviour, "hint") ? "hint" : "") == 0;
+    }
+    if (sscanf(behaviour, "retry after %u s", &seconds) == 1) {
+        return export_result->fate == TOTE__TRY_AGAIN && export_response->asks_to_wait &&
+               export_response->retry_after_ms == seconds * MS_PER_S;
+    }
+    bool is_backoff = strstr(behaviour, "backoff") || strcmp(behaviour, "retry") == 0;
+    return is_backoff && export_result->fate == TOTE__TRY_AGAIN && !export_response->asks_to_wait;
+}
+
+static bool check_row(const struct vector_row *row) {
+    bool is_grpc = strncmp(row->columns[0], "grpc", 4) == 0;
+    const struct tote__response response = response_of(row->columns[0]);
+    const struct tote__export_result export_result =
+        judge(&response, is_grpc ? TOTE_OTLP_PROTOCOL_GRPC : TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF);
+
+    return is_expected(row->columns[1], &export_result);
+}
+
+/* Requirements G7-G11: vectors/otlp_responses.tsv */
+static void each_response_is_taken_as_the_table_says(void **state) {
+    (void)state;
+    vectors_check("otlp_responses.tsv", check_row);
+}
+
+/*
+ * Every other final status is final for the spans, too, or for the endpoint as it is configured; an
+ * interim status is no answer. Spec: protocol/otlp.md#failures-1, RFC 9110 sections 15.2 to 15.6
+ */
+static void of_all_final_statuses_four_are_tried_again(void **state) {
+    static const long of_endpoint[] = {401, 402, 403, 404, 405, 407, 410,
+                                       415, 421, 426, 501, 505, 511};
+
+    (void)state;
+    for (long status = 100; status < 600; status++) {
+        struct tote__response response = nothing;
+        response.status = status;
+        const struct tote__export_result export_result =
+            judge(&response, TOTE_OTLP_PROTOCOL_HTTP_JSON);
+        bool is_success = status >= 200 && status < 300;
+        bool is_retried =
+            status < 200 || status == 429 || status == 502 || status == 503 || status == 504;
+        bool is_not_here = status >= 300 && status < 400;
+        for (size_t i = 0; i < TOTE_COUNT_OF(of_endpoint); i++) {
+            is_not_here = is_not_here || status == of_endpoint[i];
+        }
+        assert_int_equal(export_result.fate, is_success      ? TOTE__TAKEN
+                                             : is_retried    ? TOTE__TRY_AGAIN
+                                             : status == 413 ? TOTE__TOO_LARGE
+                                             : is_not_here   ? TOTE__NOT_HERE
+                                                             : TOTE__REFUSED);
+    }
+}
+
+/* Spec: protocol/otlp.md#failures; 7, 12 and 16 are about the endpoint and its credentials */
+static void of_all_codes_of_grpc_six_are_tried_again_and_one_if_it_says_so(void **state) {
+    static const unsigned retried[] = {1, 4, 10, 11, 14, 15};
+    char code[8];
+
+    (void)state;
+    for (unsigned i = 0; i < 40; i++) {
+        struct tote__response response = nothing;
+        enum tote__export_fate fate = i == 0 ? TOTE__TAKEN : TOTE__REFUSED;
+        fate = i == 7 || i == 12 || i == 16 ? TOTE__NOT_HERE : fate;
+        for (size_t r = 0; r < TOTE_COUNT_OF(retried); r++) {
+            fate = retried[r] == i ? TOTE__TRY_AGAIN : fate;
+        }
+        snprintf(code, sizeof code, "%u", i);
+        response.status = 200;
+        response.grpc_status = code;
+        assert_int_equal(judge(&response, TOTE_OTLP_PROTOCOL_GRPC).fate, fate);
+    }
+}
+
+/*
+ * Requirement G9: at least what RetryInfo says, rounded up; one without a delay asks for nothing
+ * but another attempt
+ */
+static void a_retry_info_may_ask_for_less_than_a_second(void **state) {
+    struct tote__response response = nothing;
+
+    (void)state;
+    response.grpc_status = "8";
+    response.grpc_details = retry_details(1, 1);
+    struct tote__export_result export_result = judge(&response, TOTE_OTLP_PROTOCOL_GRPC);
+    assert_int_equal(export_result.fate, TOTE__TRY_AGAIN);
+    assert_int_equal(export_result.export_response.retry_after_ms, 1001);
+
+    response.grpc_details = retry_details(-5, 0);
+    export_result = judge(&response, TOTE_OTLP_PROTOCOL_GRPC);
+    assert_int_equal(export_result.fate, TOTE__TRY_AGAIN);
+    assert_int_equal(export_result.export_response.retry_after_ms, 0);
+    assert_false(export_result.export_response.has_retry_after);
+
+    response.grpc_details = retry_details(0, 0);
+    assert_true(judge(&response, TOTE_OTLP_PROTOCOL_GRPC).export_response.has_retry_after);
+
+    response.grpc_details = retry_details(INT64_MAX, INT32_MAX);
+    assert_true(judge(&response, TOTE_OTLP_PROTOCOL_GRPC).export_response.retry_after_ms <=
+                86400 * MS_PER_S + 3000);
+
+    response.grpc_details = "!garbage!";
+    assert_int_equal(judge(&response, TOTE_OTLP_PROTOCOL_GRPC).fate, TOTE__REFUSED);
+}
+
+/* Partners: a proxy's HTML without a grpc-status stands for what its HTTP status does */
+static void an_http_error_stands_for_a_code_of_grpc(void **state) {
+    static const struct {
+        long status;
+        enum tote__export_fate fate;
+        const char *reason;
+    } cases[] = {
+        {503, TOTE__TRY_AGAIN, "UNAVAILABLE"},
+        {502, TOTE__TRY_AGAIN, "UNAVAILABLE"},
+        {429, TOTE__TRY_AGAIN, "UNAVAILABLE"},
+        {401, TOTE__NOT_HERE, "UNAUTHENTICATED"},
+        {403, TOTE__NOT_HERE, "PERMISSION_DENIED"},
+        {404, TOTE__NOT_HERE, "UNIMPLEMENTED"},
+        {302, TOTE__NOT_HERE, "UNKNOWN"},
+        {413, TOTE__TOO_LARGE, "UNKNOWN"},
+        {500, TOTE__REFUSED, "UNKNOWN"},
+        {200, TOTE__TRY_AGAIN, "the response has no grpc-status"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(cases); i++) {
+        struct tote__response response = nothing;
+        response.status = cases[i].status;
+        response.content_type = "text/html";
+        const struct tote__export_result export_result = judge(&response, TOTE_OTLP_PROTOCOL_GRPC);
+        assert_int_equal(export_result.fate, cases[i].fate);
+        assert_string_equal(export_result.reason, cases[i].reason);
+    }
+}
+
+/* A path is no setting of gRPC. */
+static void the_cure_of_an_http_404_is_another_one_for_grpc(void **state) {
+    struct tote__response response = nothing;
+
+    (void)state;
+    response.status = 404;
+    assert_non_null(
+        strstr(judge(&response, TOTE_OTLP_PROTOCOL_HTTP_JSON).advice, "check the path"));
+    const struct tote__export_result export_result = judge(&response, TOTE_OTLP_PROTOCOL_GRPC);
+    assert_null(strstr(export_result.advice, "path"));
+    assert_non_null(strstr(export_result.advice, "no OTLP/gRPC receiver"));
+}
+
+/*
+ * gRPC has no code for a request that is too large: the message names the cause, in the words of
+ * each implementation.
+ */
+static void an_error_of_grpc_may_say_that_the_request_is_too_large(void **state) {
+    static const struct {
+        const char *code;
+        const char *message;
+        enum tote__export_fate fate;
+    } cases[] = {
+        {"8", "grpc: received message larger than max (5000000 vs. 4194304)", TOTE__TOO_LARGE},
+        {"8", "Received message larger than max (5000000 vs. 4194304)", TOTE__TOO_LARGE},
+        {"8", "gRPC message exceeds maximum size 4194304: 5000000", TOTE__TOO_LARGE},
+        {"8", "Received message exceeds the maximum configured message size.", TOTE__TOO_LARGE},
+        {"11", "Error, decoded message length too large: found 5000000 bytes", TOTE__TOO_LARGE},
+        {"8", "quota exhausted", TOTE__REFUSED},
+        {"11", "later", TOTE__TRY_AGAIN},
+        {"3", "attribute too large", TOTE__REFUSED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(cases); i++) {
+        struct tote__response response = nothing;
+        response.status = 200;
+        response.grpc_status = cases[i].code;
+        response.grpc_message = cases[i].message;
+        assert_int_equal(judge(&response, TOTE_OTLP_PROTOCOL_GRPC).fate, cases[i].fate);
+    }
+    struct tote__response response = nothing;
+    response.grpc_status = "8";
+    response.grpc_message = "larger than max";
+    response.grpc_details = retry_details(1, 0);
+    assert_int_equal(judge(&response, TOTE_OTLP_PROTOCOL_GRPC).fate, TOTE__TRY_AGAIN);
+}
+
+/* Requirement G11: the message is percent-encoded */
+static void an_error_of_grpc_says_why(void **state) {
+    struct tote__response response = nothing;
+
+    (void)state;
+    response.grpc_status = "3";
+    response.grpc_message = "100%25 wrong%0Aids";
+    const struct tote__export_result export_result = judge(&response, TOTE_OTLP_PROTOCOL_GRPC);
+    assert_int_equal(export_result.fate, TOTE__REFUSED);
+    assert_string_equal(export_result.reason, "INVALID_ARGUMENT");
+    assert_string_equal(export_result.export_response.message, "100% wrong ids");
+}
+
+static size_t compress_to(uint8_t *out, size_t capacity, const void *bytes, size_t size) {
+    z_stream stream = {.next_in = (z_const Bytef *)(uintptr_t)bytes, .avail_in = (uInt)size};
+
+    assert_int_equal(deflateInit2(&stream, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    stream.next_out = out;
+    stream.avail_out = (uInt)capacity;
+    assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    deflateEnd(&stream);
+    return capacity - stream.avail_out;
+}
+
+static struct tote__export_result judge_message(bool is_compressed, const void *bytes, size_t size,
+                                                size_t claimed) {
+    static uint8_t body[8192];
+    struct tote__response response = nothing;
+
+    tote__grpc_put_head(body, is_compressed, claimed);
+    memcpy(body + TOTE__GRPC_HEAD_BYTES, bytes, size);
+    response.status = 200;
+    response.grpc_status = "0";
+    response.body = (struct tote__slice){body, TOTE__GRPC_HEAD_BYTES + size};
+    return judge(&response, TOTE_OTLP_PROTOCOL_GRPC);
+}
+
+/* Requirements G7, G12: plain, compressed, empty, or not there at all */
+static void a_success_of_grpc_may_reject_spans_in_a_compressed_message(void **state) {
+    struct tote__slice message = partial_success("full");
+    struct tote__response response = nothing;
+    uint8_t packed[512];
+
+    (void)state;
+    struct tote__export_result export_result =
+        judge_message(false, message.at, message.size, message.size);
+    assert_string_equal(export_result.export_response.message, "full");
+    size_t size = compress_to(packed, sizeof packed, message.at, message.size);
+    export_result = judge_message(true, packed, size, size);
+    assert_string_equal(export_result.export_response.message, "full");
+    assert_true(judge_message(false, "", 0, 0).is_readable);
+    response.grpc_status = "0";
+    assert_true(judge(&response, TOTE_OTLP_PROTOCOL_GRPC).is_readable);
+}
+
+/* What listens there may be something else: the spans wait in a disk queue, if there is one. */
+static void a_response_that_is_too_large_leaves_spans_in_the_disk_queue(void **state) {
+    struct tote__otlp_settings settings = {.protocol = TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF,
+                                           .max_response_bytes = 4096};
+    struct tote__response response = nothing;
+    struct tote__export_result export_result;
+
+    (void)state;
+    response.outcome = TOTE__RESPONSE_TOO_LARGE;
+    response.status = 200;
+    tote__otlp_judge(&settings, &response, &export_result);
+    assert_int_equal(export_result.fate, TOTE__LOST);
+    settings.delivery.disk_queue_directory = "/var/disk_queue/tote";
+    tote__otlp_judge(&settings, &response, &export_result);
+    assert_int_equal(export_result.fate, TOTE__NOT_HERE);
+    assert_non_null(strstr(export_result.reason, "max_response_bytes"));
+    assert_non_null(strstr(export_result.advice, "check the endpoint"));
+}
+
+/* Requirement G7: spans that were taken stay taken, whatever follows; trap L38 */
+static void a_success_of_grpc_that_is_garbage_is_one_and_a_bomb_is_not(void **state) {
+    static const uint8_t zeros[1 << 16];
+    uint8_t packed[512];
+
+    (void)state;
+    assert_int_equal(judge_message(false, "\x0A\x7Fx", 3, 3).fate, TOTE__TAKEN);
+    assert_false(judge_message(false, "\x0A\x7Fx", 3, 3).is_readable);
+    assert_false(judge_message(false, "abc", 3, 300).is_readable);
+    assert_false(judge_message(true, "abc", 3, 3).is_readable);
+    size_t size = compress_to(packed, sizeof packed, zeros, sizeof zeros);
+    assert_false(judge_message(true, packed, size / 2, size / 2).is_readable);
+    struct tote__export_result export_result = judge_message(true, packed, size, size);
+    assert_int_equal(export_result.fate, TOTE__LOST);
+    assert_non_null(strstr(export_result.reason, "max_response_bytes"));
+}
+
+/* Requirement G9 */
+static void a_retry_after_is_seconds_or_a_date_and_a_day_at_most(void **state) {
+    static const struct {
+        const char *text;
+        uint64_t seconds; /* 0: it asks for nothing, if there is no 0 */
+    } cases[] = {
+        {"5", 5},
+        {"0", 0},
+        {"00", 0},
+        {"-1", 0},
+        {"", 0},
+        {"5s", 0},
+        {"1e3", 0},
+        {"99999999999999999999", 86400},
+        {"Sun, 13 Sep 2020 12:26:50 GMT", 10},
+        {"Sun, 13 Sep 2020 12:26:30 GMT", 0},
+        {"Sunday, 13-Sep-20 12:26:50 GMT", 10},
+        {"Sun Sep 13 12:26:50 2020", 10},
+        {"soon", 0},
+    };
+    uint64_t retry_after_ms;
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(cases); i++) {
+        assert_int_equal(tote__otlp_retry_after(cases[i].text, NOW, &retry_after_ms),
+                         cases[i].seconds != 0 || cases[i].text[0] == '0');
+        assert_int_equal(retry_after_ms, cases[i].seconds * MS_PER_S);
+    }
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST(each_response_is_taken_as_the_table_says),
+        TEST(of_all_final_statuses_four_are_tried_again),
+        TEST(of_all_codes_of_grpc_six_are_tried_again_and_one_if_it_says_so),
+        TEST(a_retry_info_may_ask_for_less_than_a_second),
+        TEST(an_http_error_stands_for_a_code_of_grpc),
+        TEST(the_cure_of_an_http_404_is_another_one_for_grpc),
+        TEST(an_error_of_grpc_may_say_that_the_request_is_too_large),
+        TEST(an_error_of_grpc_says_why),
+        TEST(a_success_of_grpc_may_reject_spans_in_a_compressed_message),
+        TEST(a_success_of_grpc_that_is_garbage_is_one_and_a_bomb_is_not),
+        cmocka_unit_test(a_response_that_is_too_large_leaves_spans_in_the_disk_queue),
+        TEST(a_retry_after_is_seconds_or_a_date_and_a_day_at_most),
+    };
+    return RUN_TESTS(tests, argc, argv);
+}
