@@ -17,24 +17,32 @@
 
 enum { BATCH = 16 };
 
-/* An SDK with small batches that exports to this URL. */
-static tote_sdk *start_sdk(const char *url) {
+/* An SDK with small batches that exports to both URLs; `other` may be NULL. */
+static tote_sdk *start_sdk_for_two(const char *url, const char *other) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
 
     otlp.ignore_environment = true;
     otlp.endpoint = url;
-    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
+    tote_span_exporter *exporters[2] = {tote_span_exporter_otlp_new(&otlp), NULL};
+    if (other) {
+        otlp.endpoint = other;
+        exporters[1] = tote_span_exporter_otlp_new(&otlp);
+    }
     options.ignore_environment = true;
     options.service_name = "bursts";
-    options.exporters = &exporter;
-    options.exporter_count = 1;
+    options.exporters = exporters;
+    options.exporter_count = other ? 2 : 1;
     batch.max_export_batch_size = BATCH;
     options.batch = &batch;
     tote_sdk *sdk = tote_sdk_start(&options);
     assert_non_null(sdk);
     return sdk;
+}
+
+static tote_sdk *start_sdk(const char *url) {
+    return start_sdk_for_two(url, NULL);
 }
 
 static tote_stats stats_of(tote_sdk *sdk) {
@@ -100,6 +108,26 @@ static void a_burst_waits_for_a_slow_receiver(void **state) {
     assert_int_equal(stats_of(sdk).exported, SPANS);
     assert_int_equal(spans_received(receiver, receiver_wait(receiver, SPANS / BATCH)), SPANS);
     tote_sdk_close(&sdk, 5000);
+    receiver_stop(receiver);
+}
+
+/* Each has a queue and a request in flight of its own. Compliance: EX-15 */
+static void a_receiver_that_hangs_does_not_hold_up_another(void **state) {
+    enum { SPANS = 4 * BATCH };
+    struct receiver *hanging = receiver_start();
+    struct receiver *receiver = receiver_start();
+
+    (void)state;
+    receiver_set_response(hanging, (struct receiver_response){.manner = RECEIVER_HANGS});
+    tote_sdk *sdk = start_sdk_for_two(receiver_url(hanging), receiver_url(receiver));
+    make_spans(SPANS);
+    assert_int_equal(receiver_wait(hanging, 1), 1);
+    assert_int_equal(spans_received(receiver, receiver_wait(receiver, SPANS / BATCH)), SPANS);
+    tote_stats stats = stats_of(sdk);
+    assert_int_equal(stats.ended, 2 * SPANS);
+    assert_true(stats.queued + stats.in_flight >= SPANS);
+    assert_int_not_equal(tote_sdk_close(&sdk, 100), TOTE_RESULT_SUCCESS);
+    receiver_stop(hanging);
     receiver_stop(receiver);
 }
 
@@ -289,6 +317,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(after_any_number_of_flushes_the_batch_limit_holds),
         SDK_TEST(a_burst_waits_for_a_slow_receiver),
+        SDK_TEST(a_receiver_that_hangs_does_not_hold_up_another),
         SDK_TEST(what_waits_when_the_sdk_shuts_down_is_counted),
         SDK_TEST(a_forked_child_does_not_send_what_its_parent_keeps),
         SDK_TEST(a_burst_of_32000_spans_arrives_although_the_worker_gets_no_cpu),

@@ -146,7 +146,58 @@ static void a_sampler_may_clear_the_trace_state(void **state) {
     tote_context_unref(remote);
 }
 
-/* Requirements C9, L22: `root`, and a parent without a span id, start a new trace */
+static tote_sampling_decision note_parent(void *self, const tote_sampling_parameters *parameters,
+                                          tote_sampling_result *result) {
+    (void)result;
+    *(const tote_context **)self = parameters->parent;
+    return TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE;
+}
+
+static void note_parent_on_start(void *self, tote_span *span, const tote_context *parent) {
+    (void)span;
+    *(const tote_context **)self = parent;
+}
+
+/* Compliance: TR-24, TR-54 */
+static void a_sampler_and_a_processor_get_the_whole_context_of_the_parent(void **state) {
+    static const tote_sampler_ops sampler = {.struct_size = sizeof sampler,
+                                             .should_sample = note_parent};
+    static const tote_span_processor_ops ops = {.struct_size = sizeof ops,
+                                                .on_start = note_parent_on_start};
+    const tote_context *sampled = NULL;
+    const tote_context *started = NULL;
+    struct sdk_fixture *f = *state;
+    tote_span_processor *processor = tote_span_processor_new(&ops, &started);
+    f->settings.sampler = tote_sampler_new(&sampler, &sampled);
+    f->settings.processors = &processor;
+    f->settings.processor_count = 1;
+    sdk_fixture_start(state);
+    tote_context *parent = context_with_parent(TOTE_TRACE_FLAG_SAMPLED, "foo=1", true);
+
+    tote_span *span = start_under(f, parent);
+    assert_ptr_equal(sampled, parent);
+    assert_ptr_equal(started, parent);
+    tote_span_close(&span);
+    tote_context_unref(parent);
+}
+
+/* Spec: trace/api.md#determining-the-parent-span-from-a-context. Compliance: TR-21 */
+static void without_a_parent_in_its_options_a_span_is_a_child_of_the_current_span(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    tote_span *outer = start_under(f, tote_context_root());
+    tote_context *context = tote_context_with_span(NULL, outer);
+    tote_context_token token = tote_context_attach(context);
+
+    tote_span *inner = start_under(f, NULL);
+    tote_context_detach(token);
+    tote_span_close(&inner);
+    assert_memory_equal(tote_span_context_get_span_id(tote_span_data_get_parent(f->spans[0])),
+                        tote_span_context_get_span_id(tote_span_get_context(outer)), 8);
+    tote_context_unref(context);
+    tote_span_close(&outer);
+}
+
+/* `root` starts a new trace */
 static void a_root_span_ignores_the_parent(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_context *parent = context_with_parent(0, "foo=1", true);
@@ -567,13 +618,14 @@ struct writer {
     char name;
 };
 
-static void *write_attributes(void *arg) {
+static void *write_attributes_and_events(void *arg) {
     const struct writer *writer = arg;
     char key[] = {writer->name, '.', 'x', '\0'};
 
     for (int i = 0; i < EACH; i++) {
         key[2] = (char)('0' + i);
         tote_span_set_attribute(writer->span, key, tote_int(i));
+        tote_span_add_event(writer->span, key, NULL, 0, 0);
     }
     return NULL;
 }
@@ -588,9 +640,10 @@ static void threads_may_write_to_a_span_beside_the_one_that_started_it(void **st
         struct writer writers[WRITERS + 1] = {{span, 'a'}, {span, 'b'}, {span, 'c'}};
         pthread_t threads[WRITERS];
         for (size_t i = 0; i < WRITERS; i++) {
-            assert_int_equal(pthread_create(&threads[i], NULL, write_attributes, &writers[i]), 0);
+            assert_int_equal(
+                pthread_create(&threads[i], NULL, write_attributes_and_events, &writers[i]), 0);
         }
-        write_attributes(&writers[WRITERS]);
+        write_attributes_and_events(&writers[WRITERS]);
         for (size_t i = 0; i < WRITERS; i++) {
             pthread_join(threads[i], NULL);
         }
@@ -598,6 +651,8 @@ static void threads_may_write_to_a_span_beside_the_one_that_started_it(void **st
         tote_span_close(&span);
         size_t count;
         tote_span_data_get_attributes(f->spans[f->ended - 1], &count);
+        assert_int_equal(count, (WRITERS + 1) * EACH);
+        tote_span_data_get_events(f->spans[f->ended - 1], &count);
         assert_int_equal(count, (WRITERS + 1) * EACH);
     }
 }
@@ -609,6 +664,8 @@ int main(int argc, char **argv) {
         SDK_TEST(a_dropped_span_has_a_new_id_and_keeps_trace_and_random_flag),
         SDK_TEST(a_span_that_is_recorded_only_is_not_sampled),
         SDK_TEST(a_sampler_may_clear_the_trace_state),
+        SDK_TEST(a_sampler_and_a_processor_get_the_whole_context_of_the_parent),
+        SDK_TEST(without_a_parent_in_its_options_a_span_is_a_child_of_the_current_span),
         SDK_TEST(a_root_span_ignores_the_parent),
         SDK_TEST(times_of_a_trace_come_from_one_anchor),
         SDK_TEST(children_of_a_long_lived_root_start_by_the_clock_of_today),

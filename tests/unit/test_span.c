@@ -122,6 +122,30 @@ static void a_limit_of_zero_keeps_nothing_and_counts_all(void **state) {
     assert_int_equal(tote_span_data_get_dropped_link_count(data), 1);
 }
 
+/* Spec: trace/sdk.md#span-limits. Compliance: TR-33, TR-35 */
+static void events_and_links_over_their_limits_are_dropped_and_counted(void **state) {
+    struct sdk_fixture *f = *state;
+    f->settings.limits.event_count = 1;
+    f->settings.limits.link_count = 2;
+    sdk_fixture_start(state);
+    tote_span *span = start(f);
+    size_t count = 0;
+
+    for (int i = 0; i < 4; i++) {
+        tote_span_add_event(span, "e", NULL, 0, 0);
+        tote_span_add_link(span, tote_span_get_context(span), NULL, 0);
+    }
+    tote_span_close(&span);
+
+    const tote_span_data *data = sdk_fixture_only_span(f);
+    tote_span_data_get_events(data, &count);
+    assert_int_equal(count, 1);
+    tote_span_data_get_links(data, &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(tote_span_data_get_dropped_event_count(data), 3);
+    assert_int_equal(tote_span_data_get_dropped_link_count(data), 2);
+}
+
 /* Requirements C13, D21, D23 */
 static void events_keep_their_order_their_times_and_unique_keys(void **state) {
     struct sdk_fixture *f = *state;
@@ -543,6 +567,7 @@ int main(int argc, char **argv) {
         SDK_TEST(at_the_count_limit_known_keys_change_and_new_ones_are_counted),
         SDK_TEST(values_are_cut_to_length_and_depth_without_cutting_a_code_point),
         SDK_TEST(a_limit_of_zero_keeps_nothing_and_counts_all),
+        SDK_TEST(events_and_links_over_their_limits_are_dropped_and_counted),
         SDK_TEST(events_keep_their_order_their_times_and_unique_keys),
         SDK_TEST(links_without_ids_count_only_when_they_say_something),
         SDK_TEST(a_link_of_the_start_keeps_its_attributes_without_a_context),
