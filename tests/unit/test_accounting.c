@@ -266,7 +266,10 @@ static void run_round(unsigned seed) {
     assert_int_equal(system(command), 0);
 }
 
-/* Design 6: ended = exported + rejected + dropped + queued + in_flight + in_disk_queue */
+/*
+ * ended = exported + rejected + dropped + queued + in_flight + in_disk_queue.
+ * Compliance: SO-03, SO-05, SO-06, SO-07
+ */
 static void the_counters_say_what_the_receiver_has(void **state) {
     const char *only = getenv("TOTE_SEED");
     unsigned first = only ? (unsigned)strtoul(only, NULL, 10) : (unsigned)time(NULL);

@@ -80,7 +80,7 @@ static void a_wrapped_span_context_records_nothing_and_is_handed_back(void **sta
     tote_span_close(&wrapped);
 }
 
-/* Requirement C16 */
+/* Spec: trace/api.md#record-exception. Compliance: TR-51, TR-52 */
 static void an_exception_is_an_event_with_type_and_message(void **state) {
     (void)state;
     const tote_attribute own[] = {{"exception.message", tote_string("mine")},
@@ -115,7 +115,7 @@ static void an_exception_without_memory_for_all_of_it_keeps_type_and_message(voi
     assert_int_equal(errno, EXDEV);
 }
 
-/* Requirement A8 */
+/* Spec: trace/api.md#context-interaction. Compliance: TR-09, TR-10, TR-13 */
 static void the_current_span_is_that_of_the_current_context(void **state) {
     (void)state;
     tote_context *context = tote_context_with_span(tote_context_current(), span);

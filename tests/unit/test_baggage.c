@@ -38,7 +38,7 @@ static tote_context *context_with_baggage_and_more(void) {
     return context;
 }
 
-/* Requirement B3 */
+/* Spec: baggage/api.md#operations. Compliance: BG-01 */
 static void with_baggage_makes_a_new_context_and_leaves_the_old_one(void **state) {
     (void)state;
     tote_context *old = context_with_baggage_and_more();
@@ -90,7 +90,7 @@ static void metadata_stays_with_its_entry(void **state) {
     tote_context_unref(old);
 }
 
-/* Requirement B3 */
+/* Spec: baggage/api.md#operations. Compliance: BG-01 */
 static void without_baggage_takes_one_entry_away(void **state) {
     (void)state;
     tote_context *old = context_with_baggage_and_more();

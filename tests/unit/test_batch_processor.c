@@ -75,7 +75,7 @@ static void the_limit_of_a_batch_holds_after_many_flushes(void **state) {
     assert_int_equal(f->exporter.largest, 16);
 }
 
-/* Requirement D27 */
+/* Compliance: TR-08, TR-59, EX-02 */
 static void a_flush_exports_everything_and_then_flushes_the_exporter(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
 
@@ -206,7 +206,7 @@ static void a_shutdown_from_inside_an_export_fails_and_does_not_hang(void **stat
     assert_true(wait_for_post(&f->exporter.is_destroyed));
 }
 
-/* Requirements D27, L47 */
+/* Spec: trace/sdk.md#shutdown. Compliance: TR-07 */
 static void shutdown_exports_what_waits_and_happens_once(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
     tote_span *late = tote_tracer_start_span(f->tracer, "late", NULL);

@@ -175,7 +175,7 @@ static void an_environment_that_does_not_fit_is_told(void **state) {
     assert_int_equal(reports.count, 1);
 }
 
-/* Requirement E20, L21: normalized names alone are read; of two variables of one name the first. */
+/* Normalized names alone are read; of two variables of one name the first. Compliance: CP-18 */
 static void only_variables_with_normalized_names_are_read(void **state) {
     char *lower[] = {"traceparent=" PARENT, "Baggage=k=v", NULL};
     char good[] = "TRACEPARENT=" PARENT;
@@ -192,7 +192,7 @@ static void only_variables_with_normalized_names_are_read(void **state) {
     tote_context_unref(context);
 }
 
-/* Requirement E20: a trace goes on in a program that is started. */
+/* A trace goes on in a program that is started. Spec: context/env-carriers.md. Compliance: CP-19 */
 static void a_child_process_reads_what_its_parent_wrote(void **state) {
     char *const arguments[] = {"sh", "-c", "echo \"$TRACEPARENT $BAGGAGE $HOME\"", NULL};
     char *variables[256], buffer[TOTE_INJECT_BUFFER_BYTES], line[256] = "", expected[256];

@@ -54,7 +54,7 @@ static tote_propagator *first_and_second(void) {
     return tote_propagator_composite_new(both, 3);
 }
 
-/* Requirement E4 */
+/* Spec: context/api-propagators.md#composite-propagator. Compliance: CP-07 */
 static void propagators_work_in_order_and_the_last_one_extracted_wins(void **state) {
     tote_propagator *composite = first_and_second();
     struct carrier carrier = {.count = 0};
@@ -73,7 +73,7 @@ static void propagators_work_in_order_and_the_last_one_extracted_wins(void **sta
     tote_propagator_unref(composite);
 }
 
-/* Requirement E3, E4 */
+/* Spec: context/api-propagators.md#fields. Compliance: CP-15 */
 static void fields_are_the_union(void **state) {
     tote_propagator *composite = first_and_second();
 

@@ -109,7 +109,7 @@ static bool check_effect(const struct vector_row *row) {
     return reports.count == (report ? 1 : 0) && strcmp(effect, expected) == 0;
 }
 
-/* Requirement H: env_values.tsv */
+/* env_values.tsv. Compliance: EV-16 */
 static void numbers_and_names_have_the_effect_of_every_row(void **state) {
     (void)state;
     effects_checked = 0;
@@ -124,7 +124,7 @@ static bool check_boolean(const struct vector_row *row) {
            reports.count == (strstr(row->columns[1], "+warn") ? 1 : 0);
 }
 
-/* Requirement H: env_boolean.tsv */
+/* env_boolean.tsv. Compliance: EV-01 */
 static void only_the_word_true_disables(void **state) {
     (void)state;
     vectors_check("env_boolean.tsv", check_boolean);
@@ -227,7 +227,7 @@ static void set_every_variable(void) {
     }
 }
 
-/* Requirement H */
+/* Compliance: EV-03, EV-06, EV-09, EV-10, EV-11, EV-12, EV-13, EV-14, EV-15, EV-16 */
 static void every_variable_has_its_effect(void **state) {
     (void)state;
     set_every_variable();
@@ -267,7 +267,7 @@ static void a_program_that_ignores_the_environment_gets_the_defaults(void **stat
     assert_int_equal(reports.count, 0);
 }
 
-/* tote/start.h: options go over the variables, field by field */
+/* tote/start.h: options go over the variables, field by field. Compliance: TR-58 */
 static void options_go_over_the_variables_field_by_field(void **state) {
     tote_span_limits limits = TOTE_SPAN_LIMITS_INIT;
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
@@ -317,7 +317,7 @@ static void unlimited_and_nothing_become_literal_numbers(void **state) {
     assert_int_equal(result.batch.export_timeout_ms, UINT32_MAX);
 }
 
-/* Requirement D21 */
+/* Spec: configuration/sdk-environment-variables.md#attribute-limits. Compliance: EV-18, EV-19 */
 static void a_limit_of_spans_falls_back_to_the_general_one(void **state) {
     (void)state;
     setenv("OTEL_ATTRIBUTE_COUNT_LIMIT", "10", 1);
@@ -331,7 +331,7 @@ static void a_limit_of_spans_falls_back_to_the_general_one(void **state) {
     assert_int_equal(reports.count, 1);
 }
 
-/* Requirement L40 */
+/* Spec: configuration/sdk-environment-variables.md#batch-span-processor. Compliance: EV-06 */
 static void a_batch_is_not_larger_than_the_queue(void **state) {
     (void)state;
     setenv("OTEL_BSP_MAX_QUEUE_SIZE", "100", 1);
@@ -364,7 +364,7 @@ static void a_queue_holds_something_and_not_everything(void **state) {
     assert_int_equal(reports.count, 2);
 }
 
-/* Requirement H: OTEL_TRACES_SAMPLER_ARG, independent of the locale */
+/* OTEL_TRACES_SAMPLER_ARG, independent of the locale. Compliance: EV-17 */
 static void a_ratio_is_a_plain_number_from_0_to_1(void **state) {
     static const char *const right[] = {"0", "1", "0.5", ".5", "5e-1", " 0.5 ", "1.0"};
     static const char *const wrong[] = {"-0.1", "1.01", "nan", "inf", "0x1p-1",
@@ -388,7 +388,7 @@ static void a_ratio_is_a_plain_number_from_0_to_1(void **state) {
     setlocale(LC_ALL, "C");
 }
 
-/* Requirement H: the argument counts only with a sampler that has one */
+/* The argument counts only with a sampler that has one. Compliance: EV-17 */
 static void the_samplers_argument_is_not_looked_at_without_its_sampler(void **state) {
     (void)state;
     setenv("OTEL_TRACES_SAMPLER_ARG", "abc", 1);
@@ -398,7 +398,7 @@ static void the_samplers_argument_is_not_looked_at_without_its_sampler(void **st
     assert_int_equal(reports.count, 0);
 }
 
-/* Requirement H: OTEL_TRACES_EXPORTER */
+/* OTEL_TRACES_EXPORTER. Compliance: EV-09 */
 static void exporters_are_a_list_without_repetition(void **state) {
     (void)state;
     setenv("OTEL_TRACES_EXPORTER", " Console ,otlp,,otlp", 1);
@@ -438,7 +438,7 @@ static void an_exporter_that_is_not_supported_is_reported_and_left_out(void **st
     assert_non_null(strstr(reports.message, "otlp"));
 }
 
-/* Requirement H: OTEL_LOG_LEVEL */
+/* OTEL_LOG_LEVEL. Compliance: EV-04 */
 static void the_log_level_is_a_word(void **state) {
     static const struct {
         const char *word;

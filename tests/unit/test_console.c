@@ -28,7 +28,7 @@ static void assert_contains(const char *text, const char *part) {
     }
 }
 
-/* Requirement D32 */
+/* Spec: trace/sdk_exporters/stdout.md. Compliance: EX-03 */
 static void all_that_a_span_was_told_can_be_read(void **state) {
     const tote_attribute service = {"service.name", tote_string("shop")};
     struct sdk_fixture *f = *state;

@@ -31,7 +31,7 @@ static int expect_current(void *context) {
     return tote_context_current() == context;
 }
 
-/* Requirement A10 */
+/* Spec: context/README.md#get-current-context. Compliance: CP-06 */
 static void the_root_is_current_when_nothing_is_attached(void **state) {
     (void)state;
     const tote_context *root = tote_context_root();
@@ -43,7 +43,7 @@ static void the_root_is_current_when_nothing_is_attached(void **state) {
     assert_false(tote_span_context_is_valid(tote_context_get_span_context(root)));
 }
 
-/* Requirement A1 */
+/* Spec: context/README.md#set-value. Compliance: CP-03 */
 static void a_write_makes_a_new_context_and_leaves_the_old_one(void **state) {
     (void)state;
     int number = 1;
@@ -72,7 +72,7 @@ static void a_write_makes_a_new_context_and_leaves_the_old_one(void **state) {
     tote_store_unref(store);
 }
 
-/* Requirement A3 */
+/* Spec: context/README.md#create-a-key. Compliance: CP-01 */
 static void keys_of_one_name_are_different_keys(void **state) {
     (void)state;
     int number = 1;
@@ -83,7 +83,7 @@ static void keys_of_one_name_are_different_keys(void **state) {
     tote_context_unref(context);
 }
 
-/* Requirement A4 */
+/* Spec: context/README.md#get-value. Compliance: CP-02 */
 static void a_newer_value_hides_an_older_one_and_both_are_destroyed_once(void **state) {
     (void)state;
     int older = 1;
@@ -144,7 +144,7 @@ static void without_memory_the_old_context_comes_back_and_the_value_is_destroyed
     }
 }
 
-/* Requirement A6 */
+/* Spec: context/README.md#detach-context. Compliance: CP-05 */
 static void detach_restores_what_was_current_before(void **state) {
     (void)state;
     tote_context *outer = context_with(NULL);
@@ -166,7 +166,7 @@ static void detach_restores_what_was_current_before(void **state) {
     tote_context_unref(inner);
 }
 
-/* Requirement A5 */
+/* Spec: context/README.md#attach-context. Compliance: CP-04 */
 static void an_attached_context_lives_without_its_maker(void **state) {
     (void)state;
     destroyed = 0;
@@ -180,7 +180,7 @@ static void an_attached_context_lives_without_its_maker(void **state) {
     assert_int_equal(destroyed, 1);
 }
 
-/* Requirement A6 */
+/* Spec: context/README.md#detach-context. Compliance: CP-05 */
 static void tokens_detached_out_of_order_take_off_what_is_above(void **state) {
     (void)state;
     tote_context *context = context_with(NULL);
@@ -212,7 +212,7 @@ static void *attach_elsewhere(void *arg) {
     return &token;
 }
 
-/* Requirement A6 */
+/* Spec: context/README.md#detach-context. Compliance: CP-05 */
 static void tokens_that_are_not_known_here_change_nothing(void **state) {
     (void)state;
     tote_context *context = context_with(NULL);

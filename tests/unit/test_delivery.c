@@ -84,7 +84,7 @@ static void a_partial_success_that_rejects_spans_fails_the_flush_and_the_shutdow
     receiver_stop(receiver);
 }
 
-/* Requirements G3, G7, D30 */
+/* Spec: protocol/exporter.md#specify-protocol. Compliance: EX-06 */
 static void spans_arrive_as_a_request_that_protobuf_c_reads(void **state) {
     struct receiver *receiver = receiver_start();
     tote_sdk *sdk = start_sdk(receiver_url(receiver));

@@ -77,7 +77,7 @@ static int set_up(void **state) {
     return tote_propagator_xray_register() ? 0 : -1;
 }
 
-/* Requirement E3 */
+/* Spec: context/api-propagators.md#fields. Compliance: CP-15 */
 static void the_fields_of_a_format_are_what_it_writes(void **state) {
     static const struct {
         const char *names;
@@ -106,7 +106,7 @@ static void the_fields_of_a_format_are_what_it_writes(void **state) {
     assert_int_equal(reports.count, 0);
 }
 
-/* Requirement E6, E15 to E19: each format reads what it writes, sampled or not. */
+/* Each format reads what it writes, sampled or not. Compliance: CP-14 */
 static void each_format_reads_what_it_writes(void **state) {
     static const char *const names[] = {"tracecontext", "b3",         "b3multi", "jaeger",
                                         "ottrace",      "opencensus", "xray"};
@@ -385,7 +385,7 @@ static void a_copy_of_a_span_context_keeps_the_debug_flag(void **state) {
     tote_context_unref(context);
 }
 
-/* Requirement E17: encoded on the way out, decoded once on the way in. */
+/* Encoded on the way out, decoded once on the way in. Compliance: CP-11 */
 static void jaeger_baggage_is_a_header_for_each_entry(void **state) {
     tote_context *context = extract("jaeger", "UberCtx-Key", "a%20b+c%2B%C3%A9%2541");
 
@@ -453,7 +453,7 @@ static void ot_trace_sends_only_what_a_header_can_have(void **state) {
     }
 }
 
-/* Requirement E19: 16 digits go out, 16 or 32 come in. */
+/* 16 digits go out, 16 or 32 come in. Compliance: CP-12 */
 static void ot_trace_ids_lose_their_first_half(void **state) {
     (void)state;
     assert_sent("ottrace", extract("b3", "b3", TRACE "-" SPAN "-1"), "ot-tracer-traceid",
@@ -462,7 +462,7 @@ static void ot_trace_ids_lose_their_first_half(void **state) {
     assert_sent("ottrace", extract("b3", "b3", TRACE "-" SPAN "-0"), "ot-tracer-sampled", "false");
 }
 
-/* Requirement E6: the bytes, in base64 with padding or without, or as they are. */
+/* The bytes, in base64 with padding or without, or as they are. Compliance: CP-13 */
 static void opencensus_is_29_bytes_of_base64_or_bare(void **state) {
     static const char bytes[] =
         "\0\0\x80\xf1\x98\xee\x56\x34\x3b\xa8\x64\xfe\x8b\x2a\x57\xd3\xef\xf7"

@@ -24,7 +24,7 @@ static tote_result export_spans(tote_span_exporter *exporter, const struct sdk_f
                                       f->ended, 1000, NULL);
 }
 
-/* Requirement D32 */
+/* Spec: trace/sdk.md#span-exporter. Compliance: EX-04 */
 static void spans_are_kept_in_their_order_and_found_by_name(void **state) {
     struct sdk_fixture *f = start_with_spans(state, 100);
     tote_in_memory_spans *memory = tote_in_memory_spans_new();

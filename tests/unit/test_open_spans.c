@@ -72,6 +72,7 @@ static tote_stats stats_of(const tote_sdk *sdk) {
     return stats;
 }
 
+/* Compliance: SO-01, SO-02 */
 static void spans_that_are_open_at_the_shutdown_are_counted_and_named(void **state) {
     struct sdk_fixture *f = start_and_watch(state);
     tote_span *open[4] = {start("load"), start("request"), start("query"), start("parse")};

@@ -53,7 +53,7 @@ static const any_value_message *attribute_of(const span_message *span, const cha
     return NULL;
 }
 
-/* Requirements G18, G19, L32 */
+/* Compliance: TR-26, EX-06 */
 static void every_field_of_a_span_stands_where_otlp_has_it(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     const tote_trace_id trace_id = {{0x0a, 0xf7}};
@@ -97,7 +97,10 @@ static void every_field_of_a_span_stands_where_otlp_has_it(void **state) {
     tote_trace_state_unref(trace_state);
 }
 
-/* Requirements G17, L31: values that are zero are on the wire, and an empty one has no field */
+/*
+ * Values that are zero are on the wire, and an empty one has no field.
+ * Compliance: TR-38, TR-39, TR-40, TR-41
+ */
 static void values_that_are_zero_are_written(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = tote_tracer_start_span(f->tracer, "", NULL);
@@ -125,7 +128,10 @@ static void values_that_are_zero_are_written(void **state) {
     free_request(request);
 }
 
-/* Requirement G20: one ResourceSpans a resource, one ScopeSpans a scope, with their schema URLs */
+/*
+ * One ResourceSpans a resource, one ScopeSpans a scope, with their schema URLs.
+ * Compliance: TR-03, TR-04, TR-05, EX-16
+ */
 static void spans_are_grouped_by_instrumentation_scope(void **state) {
     const tote_attribute resource = {"service.name", tote_string("shop")};
     const tote_attribute about = {"team", tote_string("a")};

@@ -131,7 +131,7 @@ static bool check_row(const struct vector_row *row) {
     return is_expected(row->columns[1], &export_result);
 }
 
-/* Requirements G7-G11: vectors/otlp_responses.tsv */
+/* vectors/otlp_responses.tsv. Compliance: EX-13 */
 static void each_response_is_taken_as_the_table_says(void **state) {
     (void)state;
     vectors_check("otlp_responses.tsv", check_row);
@@ -139,7 +139,8 @@ static void each_response_is_taken_as_the_table_says(void **state) {
 
 /*
  * Every other final status is final for the spans, too, or for the endpoint as it is configured; an
- * interim status is no answer. Spec: protocol/otlp.md#failures-1, RFC 9110 sections 15.2 to 15.6
+ * interim status is no answer. Spec: protocol/otlp.md#failures-1, RFC 9110 sections 15.2 to 15.6.
+ * Compliance: EX-12
  */
 static void of_all_final_statuses_four_are_tried_again(void **state) {
     static const long of_endpoint[] = {401, 402, 403, 404, 405, 407, 410,
@@ -166,7 +167,10 @@ static void of_all_final_statuses_four_are_tried_again(void **state) {
     }
 }
 
-/* Spec: protocol/otlp.md#failures; 7, 12 and 16 are about the endpoint and its credentials */
+/*
+ * Spec: protocol/otlp.md#failures; 7, 12 and 16 are about the endpoint and its credentials.
+ * Compliance: EX-05
+ */
 static void of_all_codes_of_grpc_six_are_tried_again_and_one_if_it_says_so(void **state) {
     static const unsigned retried[] = {1, 4, 10, 11, 14, 15};
     char code[8];
@@ -332,7 +336,7 @@ static struct tote__export_result judge_message(bool is_compressed, const void *
     return judge(&response, TOTE_OTLP_PROTOCOL_GRPC);
 }
 
-/* Requirements G7, G12: plain, compressed, empty, or not there at all */
+/* Plain, compressed, empty, or not there at all. Compliance: EX-18 */
 static void a_success_of_grpc_may_reject_spans_in_a_compressed_message(void **state) {
     struct tote__slice message = partial_success("full");
     struct tote__response response = nothing;
@@ -386,7 +390,7 @@ static void a_success_of_grpc_that_is_garbage_is_one_and_a_bomb_is_not(void **st
     assert_non_null(strstr(export_result.reason, "max_response_bytes"));
 }
 
-/* Requirement G9 */
+/* Compliance: EX-14 */
 static void a_retry_after_is_seconds_or_a_date_and_a_day_at_most(void **state) {
     static const struct {
         const char *text;

@@ -196,7 +196,7 @@ static void response_partial_success(struct fixture *f, int64_t rejected, const 
                                    .headers = {"Content-Type: application/x-protobuf"}});
 }
 
-/* Requirement G7 */
+/* Compliance: EX-19 */
 static void spans_of_a_partial_success_are_counted_as_rejected(void **state) {
     struct fixture *f = *state;
 
@@ -245,7 +245,7 @@ static void a_refusal_is_counted_and_told_with_url_status_and_reason(void **stat
     assert_int_equal(receiver_wait(f->receiver, 1), 1);
 }
 
-/* Requirement G6, trap L38 */
+/* Spec: protocol/exporter.md#configuration-options. Compliance: EX-10 */
 static void a_response_that_is_too_large_is_a_failure(void **state) {
     struct fixture *f = *state;
 
@@ -269,7 +269,7 @@ static void the_shorter_of_both_timeouts_ends_an_export(void **state) {
     assert_report(f, 0, 0, 0);
 }
 
-/* Requirement G6 */
+/* Spec: protocol/exporter.md#configuration-options. Compliance: EX-09 */
 static void a_batch_over_the_limit_goes_out_in_parts(void **state) {
     struct fixture *f = *state;
     size_t total = 0;
@@ -302,7 +302,7 @@ static void of_a_batch_in_parts_those_that_arrived_are_told(void **state) {
     assert_int_equal(f->report.delivered, 4);
 }
 
-/* Requirement G6 */
+/* Spec: protocol/exporter.md#configuration-options. Compliance: EX-09 */
 static void a_span_over_the_limit_is_never_sent_and_counted(void **state) {
     struct fixture *f = *state;
 

@@ -239,6 +239,7 @@ static void a_file_that_fails_does_not_hold_up_the_others(void **state) {
 
 /*
  * A proxy without a receiver behind it may reset every stream: that is no reason to give up a span.
+ * Compliance: EX-05
  */
 static void an_outage_that_resets_every_stream_costs_no_span(void **state) {
     static const size_t sizes[] = {LIMIT, 100, 2 * LIMIT};

@@ -108,7 +108,7 @@ static tote_span_context *make_remote(uint8_t flags, const char *trace_state) {
     return context;
 }
 
-/* Requirements G16, G17, G19, L32, L33: the whole of a small request, byte by byte */
+/* The whole of a small request, byte by byte. Compliance: EX-07 */
 static void span_is_written_just_like_this(void **state) {
     struct sdk_fixture *f = *state;
     const tote_attribute service = {"service.name", tote_string("shop")};
@@ -376,7 +376,10 @@ static void text_that_is_not_utf_8_is_repaired(void **state) {
                     "{\"stringValue\":\"\xEF\xBF\xBD(h\xC3\xA9\"}");
 }
 
-/* Requirement G20: one ResourceSpans a resource, one ScopeSpans a scope, with their schema URLs */
+/*
+ * One ResourceSpans a resource, one ScopeSpans a scope, with their schema URLs.
+ * Compliance: EX-16
+ */
 static void spans_are_grouped_by_resource_and_scope(void **state) {
     const tote_attribute resource = {"service.name", tote_string("shop")};
     const tote_attribute about = {"team", tote_string("a")};
@@ -499,7 +502,10 @@ static void fill_randomly(tote_span *span, uint64_t *seed) {
     }
 }
 
-/* The oracle is jansson, protobuf-c's packing and the encoder for protobuf: see encode() */
+/*
+ * The oracle is jansson, protobuf-c's packing and the encoder for protobuf: see encode().
+ * Compliance: EX-07
+ */
 static void random_spans_are_the_same_in_json_and_protobuf(void **state) {
     struct sdk_fixture *f = *state;
     f->settings.limits.attribute_count = 12;

@@ -93,7 +93,7 @@ static bool check_headers(const struct vector_row *row) {
     return is_good;
 }
 
-/* Requirement G5, trap L35: vectors/otlp_headers.tsv */
+/* vectors/otlp_headers.tsv. Spec: protocol/exporter.md#configuration-options. Compliance: EV-07 */
 static void the_headers_variable_is_read_as_the_vectors_say(void **state) {
     (void)state;
     vectors_check("otlp_headers.tsv", check_headers);
@@ -132,7 +132,7 @@ static bool check_endpoint(const struct vector_row *row) {
     return strcmp(actual, expected) == 0 && diagnostics[TOTE_LEVEL_ERROR] == 0;
 }
 
-/* Requirement G2, trap L34: vectors/otlp_http_endpoint.tsv */
+/* vectors/otlp_http_endpoint.tsv. Compliance: EV-07 */
 static void the_endpoint_variables_make_the_url_the_vectors_name(void **state) {
     (void)state;
     vectors_check("otlp_http_endpoint.tsv", check_endpoint);
@@ -171,7 +171,7 @@ static void set_all_variables(const char *infix, const char *mark) {
     set_variable(infix, "CLIENT_KEY", text);
 }
 
-/* Requirement G1, trap L35: the signal's value replaces the general one as a whole */
+/* The signal's value replaces the general one as a whole. Compliance: EV-07 */
 static void variables_for_traces_win_over_general_ones(void **state) {
     (void)state;
     set_all_variables("", "general");

@@ -36,7 +36,7 @@ static struct tote__slice text(const char *body) {
     return (struct tote__slice){(const uint8_t *)body, strlen(body)};
 }
 
-/* Requirement G7 */
+/* Compliance: EX-19 */
 static void a_partial_success_tells_how_many_were_rejected_and_why(void **state) {
     struct tote__export_response export_response;
     uint8_t buffer[64];

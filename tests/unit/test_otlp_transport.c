@@ -22,7 +22,7 @@
 
 static const uint64_t ns_per_s = 1000000000;
 
-/* Requirements G3, G4 */
+/* Spec: protocol/exporter.md#user-agent. Compliance: EX-17 */
 static void a_request_says_what_it_is_and_who_sent_it(void **state) {
     struct fixture *f = *state;
 
@@ -70,7 +70,7 @@ static void twenty_requests_use_one_connection(void **state) {
     assert_int_equal(receiver_connection_count(f->receiver), 1);
 }
 
-/* Requirement G3 */
+/* Spec: protocol/exporter.md#configuration-options. Compliance: EX-08 */
 static void a_compressed_body_is_the_same_after_inflating(void **state) {
     struct fixture *f = *state;
     uint8_t text[64];
@@ -309,7 +309,7 @@ static void a_receiver_that_drips_costs_no_more_than_the_deadline(void **state) 
     assert_true(tote__clock_monotonic() - begin < 30 * ns_per_s);
 }
 
-/* Requirement G6, trap L38 */
+/* Spec: protocol/exporter.md#configuration-options. Compliance: EX-10 */
 static void a_response_over_the_limit_is_not_read_to_its_end(void **state) {
     struct fixture *f = *state;
 

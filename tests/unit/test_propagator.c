@@ -60,7 +60,7 @@ static char *passed_tracestate(const char *list, size_t length) {
     return copy;
 }
 
-/* Requirement E5, L49 */
+/* Spec: context/api-propagators.md#global-propagators. Compliance: CP-08 */
 static void the_global_propagator_does_nothing_until_one_is_set(void **state) {
     struct carrier carrier = {.count = 0};
 
@@ -74,7 +74,7 @@ static void the_global_propagator_does_nothing_until_one_is_set(void **state) {
     carrier_clear(&carrier);
 }
 
-/* Requirement E5 */
+/* Spec: context/api-propagators.md#global-propagators. Compliance: CP-08 */
 static void the_global_propagator_is_referenced_and_can_be_taken_back(void **state) {
     tote_propagator *propagator = tote_propagator_tracecontext_new();
 
@@ -105,7 +105,10 @@ static void a_context_without_a_span_leaves_the_carrier_as_it_is(void **state) {
     carrier_clear(&carrier);
 }
 
-/* Spec: w3c/trace-context: a tracestate is read with the traceparent beside it */
+/*
+ * Spec: w3c/trace-context: a tracestate is read with the traceparent beside it.
+ * Compliance: CP-16
+ */
 static void a_carrier_that_is_used_again_has_the_new_trace_alone(void **state) {
     struct carrier carrier = {.count = 0};
 
@@ -156,7 +159,8 @@ static void null_injects_what_is_current(void **state) {
 }
 
 /*
- * Requirement E12: the longest legal list is kept, a longer one is left out and the trace goes on.
+ * The longest legal list is kept, a longer one is left out and the trace goes on.
+ * Compliance: TR-18
  */
 static void tracestate_is_kept_up_to_its_legal_maximum(void **state) {
     enum { LONGEST = 16447 };
@@ -193,7 +197,7 @@ static void ten_megabytes_of_tracestate_leave_the_trace_alone(void **state) {
     free(list);
 }
 
-/* Requirement E8: names are compared ignoring case, and every line counts. */
+/* Names are compared ignoring case, and every line counts. Compliance: CP-17 */
 static void a_getter_passes_only_headers_of_the_name(void **state) {
     struct carrier carrier = {.count = 0};
 
@@ -249,7 +253,7 @@ static void count_destroy(void *self) {
     *(unsigned *)self += 100;
 }
 
-/* The contract of tote_propagator_ops */
+/* The contract of tote_propagator_ops. Compliance: CP-14 */
 static void a_propagator_of_ones_own_may_return_nothing_and_is_destroyed_once(void **state) {
     tote_propagator_ops ops = {
         .struct_size = sizeof ops, .extract = extract_nothing, .destroy = count_destroy};

@@ -15,7 +15,7 @@ static int compare(const void *a, const void *b) {
     return memcmp(a, b, sizeof(tote_span_id));
 }
 
-/* Requirement D20 */
+/* Spec: trace/sdk.md#id-generators. Compliance: TR-57 */
 static void ids_do_not_repeat_and_are_never_zero(void **state) {
     static tote_span_id ids[DRAWS];
     static const tote_span_id zero;
@@ -32,7 +32,7 @@ static void ids_do_not_repeat_and_are_never_zero(void **state) {
     }
 }
 
-/* Requirement D20: at least the right-most 56 bits are random */
+/* At least the right-most 56 bits are random. Compliance: TR-19 */
 static void every_bit_of_a_trace_id_takes_both_values(void **state) {
     struct tote__random random = {.generation = 0};
     tote_trace_id ones = {{0}};

@@ -93,7 +93,7 @@ static bool check_variable(const struct vector_row *row) {
     return is_good;
 }
 
-/* Requirement F4: otel_resource_attributes.tsv */
+/* otel_resource_attributes.tsv. Compliance: EV-02 */
 static void the_variable_is_parsed_as_every_row_says(void **state) {
     (void)state;
     vectors_check("otel_resource_attributes.tsv", check_variable);
@@ -127,7 +127,7 @@ static void a_key_with_a_nul_in_it_discards_everything(void **state) {
     tote__arena_clear(&arena);
 }
 
-/* Requirement F2, F3 */
+/* Spec: resource/sdk.md#sdk-provided-resource-attributes. Compliance: RS-05 */
 static void without_anything_there_is_what_the_sdk_says_and_a_name_for_the_service(void **state) {
     uint32_t index = tote__resource_build(&(struct tote__resource_sources){.detectors = "none"});
 
@@ -141,7 +141,7 @@ static void without_anything_there_is_what_the_sdk_says_and_a_name_for_the_servi
     assert_int_equal(reports.count, 0);
 }
 
-/* Requirement F3, L39 */
+/* Spec: configuration/sdk-environment-variables.md#general-sdk-configuration. Compliance: EV-03 */
 static void the_name_of_the_service_is_of_the_strongest_source(void **state) {
     const tote_attribute by_variable[] = {{"service.name", tote_string("listed")}};
     const tote_attribute by_program[] = {{"service.name", tote_string("given")}};
@@ -186,7 +186,7 @@ static void an_empty_name_of_the_service_counts_as_none(void **state) {
                         "unknown_service:test_resource");
 }
 
-/* Spec: resource/sdk.md#detecting-resource-information-from-the-environment, #merge */
+/* Spec: resource/sdk.md#detecting-resource-information-from-the-environment. Compliance: RS-07 */
 static void the_schema_url_is_that_of_the_detectors_unless_the_program_has_one(void **state) {
     static const char own[] = "https://opentelemetry.io/schemas/1.38.0";
     static const struct {
@@ -205,7 +205,7 @@ static void the_schema_url_is_that_of_the_detectors_unless_the_program_has_one(v
     }
 }
 
-/* Requirement F1, L44 */
+/* Compliance: RS-01, RS-03 */
 static void a_stronger_source_wins_also_with_an_empty_value(void **state) {
     const tote_attribute by_variable[] = {{"host.name", tote_string("listed")},
                                           {"team", tote_string("a")}};
@@ -226,7 +226,7 @@ static void a_stronger_source_wins_also_with_an_empty_value(void **state) {
                         "https://opentelemetry.io/schemas/1.38.0");
 }
 
-/* Requirement F5, F6 */
+/* Spec: resource/sdk.md#detecting-resource-information-from-the-environment. Compliance: RS-06 */
 static void detectors_say_what_the_system_is_and_which_process(void **state) {
     uint32_t index = tote__resource_build(&(struct tote__resource_sources){.detectors = NULL});
     char host[256];
@@ -248,7 +248,7 @@ static void detectors_say_what_the_system_is_and_which_process(void **state) {
     assert_null(find(index, "process.command_line"));
 }
 
-/* Requirement F5 */
+/* Spec: resource/sdk.md#detecting-resource-information-from-the-environment. Compliance: RS-06 */
 static void only_the_detectors_that_are_named_run(void **state) {
     uint32_t index =
         tote__resource_build(&(struct tote__resource_sources){.detectors = " Process "});
@@ -457,7 +457,7 @@ static void equal_resources_are_one_and_different_ones_are_not(void **state) {
     assert_int_equal(tote__resource_at(index)->encoded.at[0], TOTE__TAG_RESOURCE_ATTRIBUTE);
 }
 
-/* Design R10 */
+/* Spec: resource/sdk.md#the-empty-resource. Compliance: RS-02 */
 static void an_unknown_index_is_the_empty_resource(void **state) {
     (void)state;
     assert_int_equal(tote__resource_intern(NULL, 0, NULL), 0);

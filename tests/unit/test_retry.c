@@ -161,7 +161,7 @@ static uint64_t gap_ms(size_t attempt) {
     return (receiver.times[attempt] - receiver.times[attempt - 1]) / 1000000;
 }
 
-/* Requirements G8, G9: more or less a fifth, and not more often */
+/* More or less a fifth, and not more often. Compliance: EX-12 */
 static void the_wait_doubles_with_each_attempt_up_to_the_longest(void **state) {
     static const uint64_t waits[] = {10, 20, 40, 40, 40};
 
@@ -180,7 +180,7 @@ static void the_wait_doubles_with_each_attempt_up_to_the_longest(void **state) {
     }
 }
 
-/* Requirement G9: the receiver's word is worth more than the schedule */
+/* The receiver's word is worth more than the schedule. Compliance: EX-14 */
 static void a_retry_after_is_waited_for(void **state) {
     (void)state;
     open_with((struct tote__delivery_settings){.initial_backoff_ms = 1});
@@ -412,7 +412,7 @@ static void a_request_that_times_out_before_the_end_of_a_shutdown_is_not_cut_sho
     assert_false(sender.retry.is_cut_short);
 }
 
-/* Requirement G8 */
+/* Compliance: EX-13 */
 static void what_is_refused_is_not_sent_again(void **state) {
     (void)state;
     open_with((struct tote__delivery_settings){.initial_backoff_ms = 1});

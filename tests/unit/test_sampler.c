@@ -351,7 +351,7 @@ static void attributes_of_a_result_are_copies_of_which_the_last_of_a_key_counts(
     tote__sampling_result_clear(&result);
 }
 
-/* Requirement L25 */
+/* Spec: trace/sdk.md#shouldsample. Compliance: TR-53 */
 static void a_result_starts_with_the_parents_trace_state_and_may_clear_it(void **state) {
     tote_trace_state *list = tote_trace_state_from_header("foo=1", 5);
     struct tote_sampling_result result;

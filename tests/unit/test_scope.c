@@ -35,7 +35,7 @@ static int add_and_return(void *arg) {
     return sees(tote_store_current(), "user") ? 0 : 42;
 }
 
-/* Design section 1, scope */
+/* Spec: trace/api.md#context-interaction. Compliance: TR-14 */
 static void a_scoped_run_has_a_store_and_a_span_that_end_with_it(void **state) {
     (void)state;
     tote_span *span = NULL;

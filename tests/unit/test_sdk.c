@@ -56,7 +56,7 @@ static tote_sampler *sampler_of(struct decision *decision) {
     return tote_sampler_new(&ops, decision);
 }
 
-/* Requirements D7, D9, L3, L32 */
+/* Compliance: TR-11, TR-19 */
 static void a_root_has_new_random_ids_and_the_flags_of_its_decision(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *first = start_under(f, tote_context_root());
@@ -72,7 +72,7 @@ static void a_root_has_new_random_ids_and_the_flags_of_its_decision(void **state
     assert_false(tote_span_context_is_valid(tote_span_data_get_parent(f->spans[0])));
 }
 
-/* Requirements C2, C9, D9, E11: a child copies the random flag, and is not remote itself */
+/* A child copies the random flag, and is not remote itself. Compliance: TR-17, TR-19, TR-22 */
 static void a_child_of_a_remote_parent_continues_its_trace(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_context *remote = context_with_parent(TOTE_TRACE_FLAG_SAMPLED, "foo=1", true);
@@ -94,7 +94,7 @@ static void a_child_of_a_remote_parent_continues_its_trace(void **state) {
     tote_context_unref(remote);
 }
 
-/* Requirements D7, D8, L2, L23 */
+/* Spec: trace/sdk.md#sdk-span-creation. Compliance: TR-56 */
 static void a_dropped_span_has_a_new_id_and_keeps_trace_and_random_flag(void **state) {
     struct sdk_fixture *f = *state;
     f->settings.sampler = tote_sampler_always_off_new();
@@ -131,7 +131,7 @@ static void a_span_that_is_recorded_only_is_not_sampled(void **state) {
     assert_non_null(tote_span_data_get_attribute(sdk_fixture_only_span(f), "sampler"));
 }
 
-/* Requirements D10, L25 */
+/* Spec: trace/sdk.md#shouldsample. Compliance: TR-53 */
 static void a_sampler_may_clear_the_trace_state(void **state) {
     struct decision decision = {.decision = TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE,
                                 .clears_trace_state = true};
@@ -197,7 +197,7 @@ static void without_a_parent_in_its_options_a_span_is_a_child_of_the_current_spa
     tote_span_close(&outer);
 }
 
-/* `root` starts a new trace */
+/* `root` starts a new trace. Spec: trace/api.md#span-creation. Compliance: TR-20 */
 static void a_root_span_ignores_the_parent(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_context *parent = context_with_parent(0, "foo=1", true);
@@ -381,7 +381,7 @@ static void after_the_shutdown_no_processor_is_called_for_a_span(void **state) {
     assert_int_equal(f->ended, 0);
 }
 
-/* Requirement D3 */
+/* Spec: trace/sdk.md#shutdown. Compliance: TR-07 */
 static void after_shutdown_spans_carry_the_trace_on_and_record_nothing(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *open = start_under(f, tote_context_root());
@@ -398,7 +398,7 @@ static void after_shutdown_spans_carry_the_trace_on_and_record_nothing(void **st
     tote_span_close(&open);
 }
 
-/* A tracer fetched before an SDK runs serves it, and the next one. Requirement C6, design R9 */
+/* A tracer fetched before an SDK runs serves it, and the next one. Compliance: TR-05, TR-61 */
 static void a_tracer_outlives_the_sdks_it_serves(void **state) {
     tote_tracer *early = tote_get_tracer("early", NULL);
     tote_span *span = tote_tracer_start_span(early, "before", NULL);
@@ -458,7 +458,7 @@ static void mark_destroyed(void *self) {
     atomic_store((atomic_size_t *)self, SIZE_MAX / 2);
 }
 
-/* Requirement D3, design R9: an SDK ends while other threads start and end spans */
+/* An SDK ends while other threads start and end spans. Compliance: TR-15 */
 static void an_sdk_may_end_while_threads_start_spans(void **state) {
     static const tote_span_processor_ops ops = {
         .struct_size = sizeof ops, .on_end = ignore_span, .destroy = mark_destroyed};
@@ -512,7 +512,7 @@ static void wait_until_asked(void *self, tote_span *span) {
     }
 }
 
-/* For the thread sanitizer: who asks takes no lock */
+/* For the thread sanitizer: who asks takes no lock. Compliance: TR-32 */
 static void a_span_may_end_while_another_thread_asks_whether_it_records(void **state) {
     static const tote_span_processor_ops ops = {.struct_size = sizeof ops,
                                                 .on_ending = wait_until_asked};
@@ -630,7 +630,10 @@ static void *write_attributes_and_events(void *arg) {
     return NULL;
 }
 
-/* Spec: trace/api.md#concurrency. The first that comes makes the span a shared one. */
+/*
+ * Spec: trace/api.md#concurrency-requirements. The first that comes makes the span a shared one.
+ * Compliance: TR-32, TR-50
+ */
 static void threads_may_write_to_a_span_beside_the_one_that_started_it(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
 

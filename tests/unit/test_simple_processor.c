@@ -5,7 +5,7 @@
 
 #include "tote/internal/clock.h"
 
-/* Requirement D29 */
+/* Spec: trace/sdk.md#span-exporter. Compliance: EX-01 */
 static void each_span_is_exported_as_it_ends(void **state) {
     struct batch_fixture *f = batch_fixture_start_simple(state);
 
@@ -109,7 +109,7 @@ static void a_span_that_ends_after_shutdown_is_counted(void **state) {
     assert_int_equal(get_stats(f).dropped_shutdown, 1);
 }
 
-/* Requirement D27 */
+/* Compliance: TR-59, EX-02 */
 static void a_flush_reaches_the_exporter(void **state) {
     struct batch_fixture *f = batch_fixture_start_simple(state);
 

@@ -19,7 +19,7 @@ static const tote_value *attribute_of(const tote_span_data *span, const char *ke
     return value;
 }
 
-/* Requirement C12 */
+/* Spec: trace/api.md#set-attributes. Compliance: TR-37 */
 static void attribute_of_the_same_key_is_replaced(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = start(f);
@@ -38,7 +38,7 @@ static void attribute_of_the_same_key_is_replaced(void **state) {
     assert_string_equal(attribute_of(data, "name")->as.string, "x");
 }
 
-/* Requirements C12, L31: values that are zero or empty are values */
+/* Values that are zero or empty are values. Compliance: TR-38, TR-39, TR-40, TR-41, TR-42, TR-43 */
 static void every_type_of_value_comes_back_as_it_was_set(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = start(f);
@@ -60,7 +60,7 @@ static void every_type_of_value_comes_back_as_it_was_set(void **state) {
     assert_true(attribute_of(data, "least")->as.integer == INT64_MIN);
 }
 
-/* Requirements D21, D22, L27 */
+/* Compliance: TR-34, TR-58, TR-60 */
 static void at_the_count_limit_known_keys_change_and_new_ones_are_counted(void **state) {
     struct sdk_fixture *f = *state;
     f->settings.limits.attribute_count = 1;
@@ -78,7 +78,7 @@ static void at_the_count_limit_known_keys_change_and_new_ones_are_counted(void *
     assert_int_equal(f->diagnostics, 1);
 }
 
-/* Requirements D21, L27, L28 */
+/* Compliance: TR-44, TR-60 */
 static void values_are_cut_to_length_and_depth_without_cutting_a_code_point(void **state) {
     struct sdk_fixture *f = *state;
     f->settings.limits.attribute_value_length = 2;
@@ -102,7 +102,7 @@ static void values_are_cut_to_length_and_depth_without_cutting_a_code_point(void
     assert_int_equal(array->as.items[1].type, TOTE_VALUE_TYPE_EMPTY);
 }
 
-/* Requirement D21: 0 is legal */
+/* 0 is legal. Spec: trace/sdk.md#span-limits. Compliance: TR-33, TR-35 */
 static void a_limit_of_zero_keeps_nothing_and_counts_all(void **state) {
     struct sdk_fixture *f = *state;
     f->settings.limits.attribute_count = 0;
@@ -146,7 +146,7 @@ static void events_and_links_over_their_limits_are_dropped_and_counted(void **st
     assert_int_equal(tote_span_data_get_dropped_link_count(data), 2);
 }
 
-/* Requirements C13, D21, D23 */
+/* Spec: trace/api.md#add-events. Compliance: TR-48, TR-49 */
 static void events_keep_their_order_their_times_and_unique_keys(void **state) {
     struct sdk_fixture *f = *state;
     f->settings.limits.attribute_count_per_event = 2;
@@ -174,7 +174,7 @@ static void events_keep_their_order_their_times_and_unique_keys(void **state) {
     assert_int_equal(events[1].time_unix_nano, 7);
 }
 
-/* Requirements C14, L29 */
+/* Compliance: TR-46, TR-47 */
 static void links_without_ids_count_only_when_they_say_something(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     const tote_trace_id trace_id = {{1}};
@@ -205,7 +205,7 @@ static void links_without_ids_count_only_when_they_say_something(void **state) {
     tote_span_context_unref(nobody);
 }
 
-/* Requirements C15, L26 */
+/* Spec: trace/api.md#set-status. Compliance: TR-31 */
 static void status_follows_the_order_unset_error_ok(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = start(f);
@@ -224,6 +224,7 @@ static void status_follows_the_order_unset_error_ok(void **state) {
     tote_span_close(&span);
 }
 
+/* Spec: trace/api.md#specifying-links. Compliance: TR-45 */
 static void a_link_of_the_start_keeps_its_attributes_without_a_context(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     const tote_attribute why = {"why", tote_string("batch")};
@@ -309,7 +310,7 @@ static void what_is_left_out_is_reported_with_the_span_and_the_cause(void **stat
     tote_span_close(&span);
 }
 
-/* Requirements C11, C16, L30 */
+/* Compliance: TR-27, TR-28, TR-29, TR-30 */
 static void an_ended_span_changes_no_more_and_stays_a_parent(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = start(f);
@@ -336,7 +337,7 @@ static void an_ended_span_changes_no_more_and_stays_a_parent(void **state) {
     tote_span_unref(span);
 }
 
-/* Requirement L50: text that is no UTF-8, names that are missing or long */
+/* Text that is no UTF-8, names that are missing or long. Compliance: TR-25, TR-44 */
 static void names_of_any_kind_are_kept_as_utf8(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     static char longest[100001];
@@ -438,10 +439,7 @@ static int fill_store(void *arg) {
     return 0;
 }
 
-/*
- * Requirement D25, design section 1: in on_ending the span's attributes evict the store's at the
- * limit
- */
+/* In on_ending the span's attributes evict the store's at the limit. Compliance: TR-36 */
 static void on_ending_may_write_and_wins_over_the_store(void **state) {
     static const tote_span_processor_ops ops = {.struct_size = sizeof ops,
                                                 .on_ending = add_on_ending};

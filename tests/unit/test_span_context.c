@@ -67,7 +67,7 @@ static void ids_of_another_length_or_all_zero_leave_the_id_alone(void **state) {
     assert_memory_equal(&id, &trace_id, sizeof id);
 }
 
-/* Requirement C1, C2 */
+/* Spec: trace/api.md#isremote. Compliance: TR-17 */
 static void a_context_keeps_what_it_is_made_of(void **state) {
     tote_trace_state *list = tote_trace_state_from_header("a=1", 3);
     tote_span_context *context =
@@ -85,7 +85,7 @@ static void a_context_keeps_what_it_is_made_of(void **state) {
     tote_span_context_unref(context);
 }
 
-/* Requirement C1 */
+/* Spec: trace/api.md#isvalid. Compliance: TR-16 */
 static void both_ids_must_be_set_for_a_valid_context(void **state) {
     tote_span_context *no_span = tote_span_context_new(&trace_id, NULL, 0, NULL, false);
     tote_span_context *no_trace = tote_span_context_new(NULL, &span_id, 0, NULL, false);

@@ -154,7 +154,7 @@ static const char *first_field(void) {
     return field;
 }
 
-/* tote/start.h: what is taken is used, and released with the SDK */
+/* tote/start.h: what is taken is used, and released with the SDK. Compliance: TR-01, TR-57 */
 static void what_a_start_takes_is_used_and_released_at_the_end(void **state) {
     struct everything all;
 
@@ -195,7 +195,10 @@ static void a_second_start_gives_a_reference_and_releases_its_options(void **sta
     assert_int_equal(seen.destroyed, 2 * TAKEN);
 }
 
-/* tote/start.h: skip_global_registration leaves the global provider and propagator alone */
+/*
+ * tote/start.h: skip_global_registration leaves the global provider and propagator alone.
+ * Compliance: TR-01
+ */
 static void an_sdk_of_its_own_changes_nothing_that_is_global(void **state) {
     struct everything all;
 
@@ -211,7 +214,7 @@ static void an_sdk_of_its_own_changes_nothing_that_is_global(void **state) {
     assert_int_equal(seen.destroyed, TAKEN);
 }
 
-/* Requirement H: OTEL_SDK_DISABLED; propagators stay active */
+/* OTEL_SDK_DISABLED; propagators stay active. Compliance: EV-01 */
 static void a_disabled_sdk_records_nothing_and_still_propagates(void **state) {
     struct everything all;
 
@@ -254,9 +257,7 @@ static size_t start_with_propagators(const char *names, const char **first) {
     return count;
 }
 
-/*
- * Requirement E5, E6, H: every name, lists, names given twice, none; only W3C's without being asked
- */
+/* Every name, lists, names given twice, none; only W3C's without being asked. Compliance: EV-05 */
 static void the_environment_chooses_the_formats(void **state) {
     static const struct {
         const char *names;
@@ -294,7 +295,7 @@ static void the_environment_chooses_the_formats(void **state) {
     }
 }
 
-/* Requirement H: env_values.tsv, OTEL_PROPAGATORS */
+/* env_values.tsv, OTEL_PROPAGATORS. Compliance: EV-05 */
 static void an_unknown_propagator_is_skipped_and_none_does_nothing(void **state) {
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
@@ -312,7 +313,7 @@ static void an_unknown_propagator_is_skipped_and_none_does_nothing(void **state)
     tote_sdk_close(&sdk, 1000);
 }
 
-/* Requirement F4, H: what the variables say of the resource arrives on spans */
+/* What the variables say of the resource arrives on spans. Compliance: RS-04, EV-02 */
 static void the_resource_of_the_environment_is_on_every_span(void **state) {
     struct everything all;
 
@@ -384,7 +385,7 @@ static void at_debug_level_the_start_and_each_batch_are_told(void **state) {
     assert_null(strstr(debug_reports, "secret"));
 }
 
-/* Requirement H: OTEL_LOG_LEVEL goes before all other variables */
+/* OTEL_LOG_LEVEL goes before all other variables. Compliance: EV-04 */
 static void the_log_level_is_also_for_the_reports_of_the_start(void **state) {
     (void)state;
     setenv("OTEL_LOG_LEVEL", "none", 1);

@@ -27,7 +27,7 @@ static tote_span *remote_span(void) {
     return span;
 }
 
-/* Requirement C5 */
+/* Spec: trace/api.md#get-a-tracer. Compliance: TR-02, TR-03, TR-04 */
 static void all_four_parameters_make_a_tracer_what_it_is(void **state) {
     (void)state;
     const tote_attribute attributes[] = {{"a", tote_int(1)}, {"b", tote_string("x")}};
@@ -276,7 +276,7 @@ static void *fetch_tracers(void *arg) {
     return NULL;
 }
 
-/* Requirement C21 */
+/* Spec: trace/api.md#concurrency-requirements. Compliance: TR-06 */
 static void threads_that_ask_for_the_same_tracers_get_the_same(void **state) {
     (void)state;
     pthread_t threads[THREADS];

@@ -87,7 +87,7 @@ static bool check_traceparent(const struct vector_row *row) {
     return is_good;
 }
 
-/* Requirement E8, E9, E10, E11, L1, L4, L5, L6 */
+/* Compliance: TR-18, CP-09 */
 static void every_row_of_traceparent(void **state) {
     (void)state;
     vectors_check("traceparent.tsv", check_traceparent);
@@ -116,7 +116,7 @@ static bool check_tracestate(const struct vector_row *row) {
     return is_good;
 }
 
-/* Requirement C3, E12, L7, L8, L9, L10 */
+/* Compliance: TR-18, CP-09 */
 static void every_row_of_tracestate(void **state) {
     (void)state;
     vectors_check("tracestate.tsv", check_tracestate);
@@ -239,7 +239,7 @@ static bool check_baggage(const struct vector_row *row) {
     return is_good;
 }
 
-/* Requirement B6, B7, B8, B9, B10, B11, B12, B14, L12, L13, L14, L15, L17 */
+/* Spec: baggage/api.md#propagation. Compliance: BG-02 */
 static void every_row_of_baggage(void **state) {
     (void)state;
     vectors_check("baggage.tsv", check_baggage);
@@ -278,7 +278,7 @@ static bool check_baggage_inject(const struct vector_row *row) {
     return is_good;
 }
 
-/* Requirement B7, B12, B13, L12, L13, L16 */
+/* Spec: baggage/api.md#propagation. Compliance: BG-02 */
 static void every_row_of_baggage_inject(void **state) {
     (void)state;
     vectors_check("baggage_inject.tsv", check_baggage_inject);

@@ -142,20 +142,20 @@ static bool check_extract(const struct vector_row *row) {
     return is_good;
 }
 
-/* Requirement E15, E16, L18, L19: both configurations read either form */
+/* Both configurations read either form. Compliance: CP-10 */
 static void every_row_of_b3(void **state) {
     (void)state;
     has_hints = true;
     check_rows("b3.tsv", check_extract, tote_propagator_b3_new(), tote_propagator_b3_multi_new());
 }
 
-/* Requirement E17, L20 */
+/* Spec: context/api-propagators.md#propagators-distribution. Compliance: CP-11 */
 static void every_row_of_jaeger(void **state) {
     (void)state;
     check_rows("jaeger.tsv", check_extract, tote_propagator_jaeger_new(NULL), NULL);
 }
 
-/* Requirement E19 */
+/* Spec: context/api-propagators.md#propagators-distribution. Compliance: CP-12 */
 static void every_row_of_ot_trace(void **state) {
     (void)state;
     check_rows("ottrace.tsv", check_extract, tote_propagator_ot_trace_new(NULL), NULL);
@@ -198,7 +198,7 @@ static bool check_inject(const struct vector_row *row) {
     return is_good;
 }
 
-/* Requirement E7, E16 */
+/* Spec: context/api-propagators.md#b3-requirements. Compliance: CP-10 */
 static void every_row_of_b3_inject(void **state) {
     (void)state;
     check_rows("b3_inject.tsv", check_inject, tote_propagator_b3_new(),
@@ -224,7 +224,7 @@ static bool check_key(const struct vector_row *row) {
            strcmp(value, "value") == 0;
 }
 
-/* Requirement E20 */
+/* Spec: context/env-carriers.md. Compliance: CP-19 */
 static void every_row_of_env_carrier_keys(void **state) {
     (void)state;
     vectors_check("env_carrier_keys.tsv", check_key);
