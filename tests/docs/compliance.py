@@ -46,8 +46,8 @@ compatibility with OpenCensus and OpenTracing.
 
 LEGEND = """
 * *met*: the tests in the last column prove it.
-* *met, not proven*: Tote has the feature, but no test proves it. The last column says where it is.
-* *partial*, *not yet*: the last column says what is missing.
+* *met, not proven*: Tote has the feature, but no test proves it. The last column names the place.
+* *partial*, *not yet*: the last column names what is missing.
 
 The ids are Tote's own: two letters for the section of the matrix, and a number. A row keeps its id
 when the matrix changes. A test is a program and one of its functions:
@@ -72,6 +72,16 @@ def read_rows(problems):
             problems.append(f"{TABLE.name}:{number}: {row.id} is {row.state} without a reason")
         rows[row.id] = row
     return rows
+
+
+def check_notes(rows, problems):
+    """The functions and fields that a note names are in a public header."""
+    headers = "".join(path.read_text() for path in ROOT.glob("*/include/**/*.h"))
+    words = set(re.findall(r"\w+", re.sub(r"/\*.*?\*/", " ", headers, flags=re.S)))
+    for row in rows.values():
+        for names in re.findall(r"\btote_\w+(?:\.\w+)?", row.note):
+            if not words.issuperset(names.split(".")):
+                problems.append(f"{TABLE.name}: {row.id} names {names}, which no header declares")
 
 
 def test_macros(texts):
@@ -166,6 +176,7 @@ def generate(rows, tests):
 def main():
     problems = []
     rows = read_rows(problems)
+    check_notes(rows, problems)
     tests = read_marks(rows, problems)
     page = generate(rows, tests)
     if sys.argv[1:2] != ["check"]:

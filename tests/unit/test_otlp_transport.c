@@ -42,6 +42,20 @@ static void a_request_says_what_it_is_and_who_sent_it(void **state) {
     assert_null(receiver_header(f->receiver, 0, "content-encoding"));
 }
 
+/* Spec: protocol/otlp.md#json-protobuf-encoding. Compliance: EX-07 */
+static void a_request_in_json_has_the_content_type_of_json(void **state) {
+    struct fixture *f = *state;
+
+    open_transport(f, (tote_otlp_options){.protocol = TOTE_OTLP_PROTOCOL_HTTP_JSON});
+
+    assert_int_equal(send_text(f, "{}", in_seconds(10)), TOTE__RESPONDED);
+    struct received request = receiver_request(f->receiver, 0);
+    assert_string_equal(request.path, "/v1/traces");
+    assert_int_equal(request.body_size, 2);
+    assert_memory_equal(request.body, "{}", 2);
+    assert_string_equal(receiver_header(f->receiver, 0, "content-type"), "application/json");
+}
+
 /* Requirements G1, G4, G5 */
 static void headers_of_the_program_go_out_and_may_replace_the_user_agent(void **state) {
     struct fixture *f = *state;
@@ -625,6 +639,7 @@ static void a_forked_child_leaves_the_tls_session_of_its_parent_alone(void **sta
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST_WITH_RECEIVER(a_request_says_what_it_is_and_who_sent_it),
+        TEST_WITH_RECEIVER(a_request_in_json_has_the_content_type_of_json),
         TEST_WITH_RECEIVER(headers_of_the_program_go_out_and_may_replace_the_user_agent),
         TEST_WITH_RECEIVER(twenty_requests_use_one_connection),
         TEST_WITH_RECEIVER(a_compressed_body_is_the_same_after_inflating),
