@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * test_store_export.c - which entries of a store are attributes, baggage and log fields
+ */
 #include "sdk_fixture.h"
 
 #include <stdio.h>
@@ -8,7 +11,7 @@
 #include "tote/internal/store.h"
 #include "tote/propagators.h"
 
-/* What a key is in a parent and in its child. */
+/* States of a key in a store: one of these or a visibility. */
 enum { ABSENT = 100, DELETED };
 static const uint32_t conditions[] = {ABSENT,
                                       DELETED,
@@ -26,7 +29,7 @@ static void put(tote_store *store, uint32_t condition, const char *value) {
     }
 }
 
-/* Over the store, which it takes. */
+/* Return a context with the store. Takes ownership of the store. */
 static tote_context *context_over(tote_store *store) {
     tote_context *context = tote_context_with_store(tote_context_root(), store);
 
@@ -34,7 +37,7 @@ static tote_context *context_over(tote_store *store) {
     return context;
 }
 
-/* A context over a child and its parent, in which the key is what the row says. */
+/* Return a context with a store and its parent, in which the key has the states of the row. */
 static tote_context *context_of(size_t row) {
     tote_store *parent = tote_store_new(NULL);
     tote_store *child = tote_store_new(parent);
@@ -45,7 +48,7 @@ static tote_context *context_of(size_t row) {
     return context_over(child);
 }
 
-/* What one who may see only entries with `visibility` sees; NULL: nothing. */
+/* The value of the key among the entries with this visibility; NULL if it has none. */
 static const char *expected(size_t row, uint32_t visibility) {
     uint32_t of_parent = conditions[row / CONDITIONS];
     uint32_t of_child = conditions[row % CONDITIONS];
@@ -56,7 +59,7 @@ static const char *expected(size_t row, uint32_t visibility) {
     return of_parent < ABSENT && of_parent & visibility ? "of parent" : NULL;
 }
 
-/* A span with this context as its parent, started and ended. */
+/* Start and end a span with this context as its parent. */
 static const tote_span_data *span_of(struct sdk_fixture *f, const tote_context *context) {
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
     options.parent = context;
@@ -73,8 +76,8 @@ static size_t attribute_count_of(const tote_span_data *span) {
     return count;
 }
 
-/* Design R1: what stands on an exported span */
-static void a_span_shows_what_the_nearest_entry_alone_exports(void **state) {
+/* The contract of TOTE_VISIBILITY_EXPORT: the nearest entry of a key hides those below it */
+static void only_the_nearest_entry_of_a_key_is_a_span_attribute(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
 
     for (size_t row = 0; row < ROWS; row++) {
@@ -89,8 +92,8 @@ static void a_span_shows_what_the_nearest_entry_alone_exports(void **state) {
     }
 }
 
-/* Design R1: what goes out with a request */
-static void headers_carry_what_the_nearest_entry_alone_propagates(void **state) {
+/* Spec: baggage/api.md#propagation */
+static void only_the_nearest_entry_of_a_key_is_in_the_baggage_header(void **state) {
     (void)state;
     char buffer[TOTE_INJECT_BUFFER_BYTES];
     tote_header headers[8];
@@ -112,8 +115,8 @@ static void headers_carry_what_the_nearest_entry_alone_propagates(void **state) 
     tote_propagator_unref(propagator);
 }
 
-/* Design R1: what log lines say */
-static void log_fields_say_what_the_nearest_entry_alone_exports(void **state) {
+/* The contract of tote_log_fields(): TOTE_VISIBILITY_EXPORT decides, as on spans */
+static void only_the_nearest_entry_of_a_key_is_a_log_field(void **state) {
     (void)state;
     char text[64];
 
@@ -137,7 +140,7 @@ static void assert_log_fields(const tote_context *context, const char *expected)
     assert_string_equal(text, expected);
 }
 
-/* The contract of tote_store_export: it holds for spans and for log lines alike */
+/* The contract of tote_store_export: it holds for spans and for log fields */
 static void log_fields_follow_the_export_mode_of_the_global_sdk(void **state) {
     static const char *const allowed[] = {"local"};
     static const struct tote__overlay_entry entries[] = {
@@ -177,7 +180,7 @@ static void log_fields_follow_the_export_mode_of_the_global_sdk(void **state) {
     tote_context_unref(context);
 }
 
-/* An overlay of so many entries that came in, k0, k1 and so on. */
+/* Return a context with `count` entries of remote baggage: k0, k1 and so on. */
 static tote_context *remote_context(size_t count, const char *value) {
     struct tote__overlay_entry entries[64];
     char keys[64][24];
@@ -192,8 +195,8 @@ static tote_context *remote_context(size_t count, const char *value) {
     return context_over(new_overlay(NULL, entries, count));
 }
 
-/* Design R8 */
-static void at_most_sixteen_entries_that_came_in_stand_on_a_span(void **state) {
+/* The contract of tote_store_export: the limits of remote baggage */
+static void at_most_16_entries_of_remote_baggage_are_on_a_span(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     static const size_t counts[] = {0, 1, 15, 16, 17, 60};
 
@@ -207,8 +210,8 @@ static void at_most_sixteen_entries_that_came_in_stand_on_a_span(void **state) {
     }
 }
 
-/* Design R8 */
-static void entries_that_came_in_take_at_most_1024_bytes_of_a_span(void **state) {
+/* The contract of tote_store_export: the limits of remote baggage */
+static void remote_baggage_has_at_most_1024_bytes_on_a_span(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     char value[301];
     memset(value, 'v', sizeof value - 1);
@@ -222,8 +225,8 @@ static void entries_that_came_in_take_at_most_1024_bytes_of_a_span(void **state)
     tote_context_unref(context);
 }
 
-/* Design section 4 */
-static void at_most_32_entries_and_4096_bytes_of_a_store_stand_on_a_span(void **state) {
+/* The contract of tote_store_export: the limits of a store */
+static void at_most_32_entries_and_4096_bytes_of_a_store_are_on_a_span(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     static const struct {
         size_t count;
@@ -249,7 +252,7 @@ static void at_most_32_entries_and_4096_bytes_of_a_store_stand_on_a_span(void **
     }
 }
 
-/* An overlay of one entry that came in, and a store over it with one that did not. */
+/* Return a context with one entry of remote baggage and one local entry in a store above it. */
 static tote_context *two_origins(const char *remote_key, const char *local_key) {
     const struct tote__overlay_entry entry = {.key = remote_key,
                                               .key_length = strlen(remote_key),
@@ -263,38 +266,92 @@ static tote_context *two_origins(const char *remote_key, const char *local_key) 
     return context_over(store);
 }
 
-/* Design R8 */
-static void remote_baggage_does_not_set_reserved_names(void **state) {
+/* docs/propagation.md#reserved-names */
+static const char *const prefixes[] = {
+    "service.",   "telemetry.",  "http.",   "url.",     "error.",     "otel.",
+    "exception.", "server.",     "client.", "network.", "db.",        "rpc.",
+    "messaging.", "host.",       "os.",     "process.", "container.", "k8s.",
+    "cloud.",     "deployment.", "code.",   "thread.",  "peer."};
+
+/* Join the start of `text` with `end`. Returns `key`. */
+static char *key_of(char key[32], const char *text, size_t length, const char *end) {
+    snprintf(key, 32, "%.*s%s", (int)length, text, end);
+    return key;
+}
+
+static void assert_remote(struct sdk_fixture *f, const char *key, bool is_exported) {
+    tote_context *context = two_origins(key, "own");
+    const tote_span_data *data = span_of(f, context);
+    char fields[128], expected[64] = "own=local";
+
+    if (is_exported) {
+        snprintf(expected, sizeof expected, "own=local %s=remote", key);
+    }
+    tote_log_fields(context, TOTE_LOG_FORMAT_LOGFMT, fields, sizeof fields);
+    assert_string_equal(fields, expected);
+    assert_int_equal(tote_span_data_get_attribute(data, key) != NULL, is_exported);
+    assert_non_null(tote_span_data_get_attribute(data, "own"));
+    assert_int_equal(tote_span_data_get_dropped_attribute_count(data), 0);
+    tote_context_unref(context);
+}
+
+/* The contract of tote_store_export, for every prefix: on spans and in log fields */
+static void remote_baggage_sets_no_reserved_name(void **state) {
+    static const char *const ends[] = {"", "x", ".", "name.of.a.long.attribute"};
     struct sdk_fixture *f = sdk_fixture_start(state);
-    static const char *const names[] = {"service.name", "telemetry.sdk.name",  "http.route",
-                                        "url.full",     "error.type",          "otel.status_code",
-                                        "service.",     "http.request.method", "error.x"};
+    char key[64];
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(prefixes); i++) {
+        for (size_t k = 0; k < TOTE_COUNT_OF(ends); k++) {
+            snprintf(key, sizeof key, "%s%s", prefixes[i], ends[k]);
+            assert_remote(f, key, false);
+        }
+    }
+}
+
+/*
+ * The contract of tote_store_export: a prefix is compared as a whole, dot included, and case counts
+ */
+static void remote_baggage_sets_names_next_to_the_reserved_ones(void **state) {
+    static const char *const names[] = {
+        "a",     ".",      ".http.x", "a.http.x",         "hosts.x", "dbx",
+        "dbx.y", "d.b",    "httpx.y", "services.x",       "osx.y",   "user.id",
+        "net.x", "urls.x", "zzz.x",   "telemetryy.sdk.x", "o.x",     "abcdefghijklm.x",
+        "DB.x",  "Http.x", "K8S.x",   "http_.x",          "http-x"};
+    struct sdk_fixture *f = sdk_fixture_start(state);
 
     for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
-        tote_context *context = two_origins(names[i], "user.id");
+        assert_remote(f, names[i], true);
+    }
+    for (size_t i = 0; i < TOTE_COUNT_OF(prefixes); i++) {
+        size_t length = strlen(prefixes[i]) - 1;
+        char key[32];
+        assert_remote(f, key_of(key, prefixes[i], length, "s.x"), true);
+        assert_remote(f, key_of(key, prefixes[i], length - 1, ".x"), true);
+        assert_remote(f, key_of(key, prefixes[i], length, "_"), true);
+        key_of(key, prefixes[i], length, ".x");
+        key[0] = (char)(key[0] - 'a' + 'A');
+        assert_remote(f, key, true);
+    }
+}
+
+/* The contract of tote_store_export: the names are reserved against remote baggage only */
+static void local_entries_may_have_reserved_names(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(prefixes); i++) {
+        char key[32];
+        tote_context *context =
+            two_origins("user.id", key_of(key, prefixes[i], strlen(prefixes[i]), "x"));
         const tote_span_data *data = span_of(f, context);
-        assert_null(tote_span_data_get_attribute(data, names[i]));
-        assert_int_equal(attribute_count_of(data), 1);
+        assert_non_null(tote_span_data_get_attribute(data, key));
+        assert_non_null(tote_span_data_get_attribute(data, "user.id"));
         tote_context_unref(context);
     }
 }
 
-/* Design R8: the names next to them, and our own entries under them, are no trouble */
-static void entries_that_are_local_or_not_reserved_are_on_spans(void **state) {
-    struct sdk_fixture *f = sdk_fixture_start(state);
-    static const char *const names[] = {"service", "services.x", "httpx.y", "Service.name"};
-
-    for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
-        tote_context *context = two_origins(names[i], "http.route");
-        const tote_span_data *data = span_of(f, context);
-        assert_non_null(tote_span_data_get_attribute(data, names[i]));
-        assert_non_null(tote_span_data_get_attribute(data, "http.route"));
-        tote_context_unref(context);
-    }
-}
-
-/* Design R8: an entry of our own under the same name is ours */
-static void an_entry_that_is_added_again_here_is_local(void **state) {
+/* The contract of tote_store_export: an entry that this process replaces is local */
+static void a_remote_entry_that_is_replaced_here_is_local(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_context *context = two_origins("service.tier", "service.tier");
 
@@ -305,75 +362,75 @@ static void an_entry_that_is_added_again_here_is_local(void **state) {
     tote_context_unref(context);
 }
 
-/* Whether a span under this option shows the remote `a` and the local `b`. */
-static void assert_shown(void **state, bool is_remote_shown, bool is_local_shown) {
+/* Check whether a span has the remote entry `a` and the local entry `b`. */
+static void assert_exported(void **state, bool is_remote_exported, bool is_local_exported) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_context *context = two_origins("a", "b");
     const tote_span_data *data = span_of(f, context);
 
-    assert_int_equal(tote_span_data_get_attribute(data, "a") != NULL, is_remote_shown);
-    assert_int_equal(tote_span_data_get_attribute(data, "b") != NULL, is_local_shown);
+    assert_int_equal(tote_span_data_get_attribute(data, "a") != NULL, is_remote_exported);
+    assert_int_equal(tote_span_data_get_attribute(data, "b") != NULL, is_local_exported);
     tote_context_unref(context);
 }
 
-/* Design R8 */
-static void a_provider_may_export_all_entries(void **state) {
-    assert_shown(state, true, true);
+/* The contract of TOTE_STORE_EXPORT_ALL */
+static void all_entries_are_exported_by_default(void **state) {
+    assert_exported(state, true, true);
 }
 
-/* Design R8 */
-static void a_provider_may_export_what_is_its_own(void **state) {
+/* The contract of TOTE_STORE_EXPORT_LOCAL */
+static void only_local_entries_are_exported_if_so_configured(void **state) {
     ((struct sdk_fixture *)*state)->settings.store_export = TOTE_STORE_EXPORT_LOCAL;
-    assert_shown(state, false, true);
+    assert_exported(state, false, true);
 }
 
-/* Design R8 */
-static void a_provider_may_export_what_it_names(void **state) {
+/* The contract of TOTE_STORE_EXPORT_ALLOWED */
+static void only_allowed_entries_are_exported_if_so_configured(void **state) {
     static const char *const keys[] = {"a", "c", "bb", ""};
     struct sdk_fixture *f = *state;
 
     f->settings.store_export = TOTE_STORE_EXPORT_ALLOWED;
     f->settings.store_export_keys = keys;
     f->settings.store_export_key_count = TOTE_COUNT_OF(keys);
-    assert_shown(state, true, false);
+    assert_exported(state, true, false);
 }
 
-/* Design R8 */
-static void a_provider_that_names_nothing_exports_nothing(void **state) {
+/* The contract of TOTE_STORE_EXPORT_ALLOWED */
+static void an_empty_list_of_allowed_entries_exports_none(void **state) {
     ((struct sdk_fixture *)*state)->settings.store_export = TOTE_STORE_EXPORT_ALLOWED;
-    assert_shown(state, false, false);
+    assert_exported(state, false, false);
 }
 
-/* Design R8 */
-static void a_provider_may_export_no_entries(void **state) {
+/* The contract of TOTE_STORE_EXPORT_NONE */
+static void no_entries_are_exported_if_so_configured(void **state) {
     ((struct sdk_fixture *)*state)->settings.store_export = TOTE_STORE_EXPORT_NONE;
-    assert_shown(state, false, false);
+    assert_exported(state, false, false);
 }
 
-/* Design section 4: the store is read when the span ends, and once */
-static void a_span_shows_the_store_as_it_is_at_its_end(void **state) {
+/* The contract of tote_store_export: the store is read once, when the span ends */
+static void a_span_has_the_entries_that_the_store_has_at_its_end(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_store *store = tote_store_new(NULL);
     tote_context *context = context_over(tote_store_ref(store));
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
     options.parent = context;
     tote_store_add(store, "step", tote_int(1));
-    tote_store_add(store, "gone", tote_int(1));
+    tote_store_add(store, "deleted", tote_int(1));
     tote_span *span = tote_tracer_start_span(f->tracer, "work", &options);
 
     tote_store_add(store, "step", tote_int(2));
-    tote_store_delete(store, "gone");
+    tote_store_delete(store, "deleted");
     tote_span_close(&span);
     tote_store_add(store, "step", tote_int(3));
 
     const tote_span_data *data = sdk_fixture_only_span(f);
     assert_int_equal(tote_span_data_get_attribute(data, "step")->as.integer, 2);
-    assert_null(tote_span_data_get_attribute(data, "gone"));
+    assert_null(tote_span_data_get_attribute(data, "deleted"));
     tote_context_unref(context);
     tote_store_unref(store);
 }
 
-/* Design section 1: numbers go out typed on spans */
+/* Spec: common/README.md#attribute */
 static void numbers_keep_their_type_on_a_span(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_store *store = tote_store_new(NULL);
@@ -394,22 +451,23 @@ static void numbers_keep_their_type_on_a_span(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        SDK_TEST(a_span_shows_what_the_nearest_entry_alone_exports),
-        SDK_TEST(headers_carry_what_the_nearest_entry_alone_propagates),
-        SDK_TEST(log_fields_say_what_the_nearest_entry_alone_exports),
+        SDK_TEST(only_the_nearest_entry_of_a_key_is_a_span_attribute),
+        SDK_TEST(only_the_nearest_entry_of_a_key_is_in_the_baggage_header),
+        SDK_TEST(only_the_nearest_entry_of_a_key_is_a_log_field),
         SDK_TEST(log_fields_follow_the_export_mode_of_the_global_sdk),
-        SDK_TEST(at_most_sixteen_entries_that_came_in_stand_on_a_span),
-        SDK_TEST(entries_that_came_in_take_at_most_1024_bytes_of_a_span),
-        SDK_TEST(at_most_32_entries_and_4096_bytes_of_a_store_stand_on_a_span),
-        SDK_TEST(remote_baggage_does_not_set_reserved_names),
-        SDK_TEST(entries_that_are_local_or_not_reserved_are_on_spans),
-        SDK_TEST(an_entry_that_is_added_again_here_is_local),
-        SDK_TEST(a_provider_may_export_all_entries),
-        SDK_TEST(a_provider_may_export_what_is_its_own),
-        SDK_TEST(a_provider_may_export_what_it_names),
-        SDK_TEST(a_provider_that_names_nothing_exports_nothing),
-        SDK_TEST(a_provider_may_export_no_entries),
-        SDK_TEST(a_span_shows_the_store_as_it_is_at_its_end),
+        SDK_TEST(at_most_16_entries_of_remote_baggage_are_on_a_span),
+        SDK_TEST(remote_baggage_has_at_most_1024_bytes_on_a_span),
+        SDK_TEST(at_most_32_entries_and_4096_bytes_of_a_store_are_on_a_span),
+        SDK_TEST(remote_baggage_sets_no_reserved_name),
+        SDK_TEST(remote_baggage_sets_names_next_to_the_reserved_ones),
+        SDK_TEST(local_entries_may_have_reserved_names),
+        SDK_TEST(a_remote_entry_that_is_replaced_here_is_local),
+        SDK_TEST(all_entries_are_exported_by_default),
+        SDK_TEST(only_local_entries_are_exported_if_so_configured),
+        SDK_TEST(only_allowed_entries_are_exported_if_so_configured),
+        SDK_TEST(an_empty_list_of_allowed_entries_exports_none),
+        SDK_TEST(no_entries_are_exported_if_so_configured),
+        SDK_TEST(a_span_has_the_entries_that_the_store_has_at_its_end),
         SDK_TEST(numbers_keep_their_type_on_a_span),
     };
     return RUN_TESTS(tests, argc, argv);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * export_rules.c - how much of a store goes out
+ * export_rules.c - the limits and reserved names of exported store entries
  */
 #include "tote/internal/export_rules.h"
 
@@ -25,15 +25,43 @@ bool tote__export_take(struct tote__export_budget *budget, const struct tote__en
     return true;
 }
 
-bool tote__export_is_reserved(const struct tote__entry *entry) {
-    static const char *const prefixes[] = {"service.", "telemetry.", "http.",
-                                           "url.",     "error.",     "otel."};
+/*
+ * The namespaces of the semantic conventions that describe the process or its peers, in the order
+ * of strcmp(). docs/propagation.md lists them.
+ */
+static const char namespaces[][12] = {
+    "client",  "cloud", "code",   "container", "db",        "deployment", "error", "exception",
+    "host",    "http",  "k8s",    "messaging", "network",   "os",         "otel",  "peer",
+    "process", "rpc",   "server", "service",   "telemetry", "thread",     "url",
+};
 
-    for (size_t i = 0; (entry->flags & TOTE__REMOTE) && i < TOTE_COUNT_OF(prefixes); i++) {
-        size_t length = strlen(prefixes[i]);
-        if (entry->key_length >= length && memcmp(entry->key, prefixes[i], length) == 0) {
+/* Compare a key's part before its first dot with a namespace, as strcmp(). */
+static int compare(const char *part, size_t length, const char *name) {
+    int order = strncmp(part, name, length);
+
+    return order ? order : -(name[length] != '\0');
+}
+
+/* Whether the key begins with a namespace and a dot. */
+static bool is_in_namespace(const char *key, size_t key_length) {
+    const char *dot = memchr(key, '.', tote__min(key_length, sizeof *namespaces));
+    size_t first = 0, end = dot ? TOTE_COUNT_OF(namespaces) : 0;
+
+    while (first < end) {
+        size_t middle = (first + end) / 2;
+        int order = compare(key, (size_t)(dot - key), namespaces[middle]);
+        if (order == 0) {
             return true;
+        }
+        if (order < 0) {
+            end = middle;
+        } else {
+            first = middle + 1;
         }
     }
     return false;
+}
+
+bool tote__export_is_reserved(const struct tote__entry *entry) {
+    return (entry->flags & TOTE__REMOTE) && is_in_namespace(entry->key, entry->key_length);
 }

@@ -63,10 +63,11 @@ typedef struct tote_thread_factory {
 
 /**
  * Which entries of the store leave the process on spans and, by the global SDK, in the fields of
- * tote_log_fields(). They become attributes of a span as it ends: at most 32 of them and 4,096
- * bytes, of those that came in with baggage at most 16 and 1,024 bytes and none under the names
- * that belong to the program (service. telemetry. http. url. error. otel.). What a span was told
- * itself always wins. What is left out counts as a dropped attribute.
+ * tote_log_fields(). They become attributes of a span as it ends: at most 32 entries and 4,096
+ * bytes, of which at most 16 entries and 1,024 bytes of remote baggage. Remote baggage never sets a
+ * reserved name, for example one that begins with "http.": docs/propagation.md lists the prefixes.
+ * Attributes that are set on the span itself replace entries of the same name. An entry that
+ * exceeds a limit counts as a dropped attribute.
  */
 typedef enum tote_store_export {
     TOTE_STORE_EXPORT_ALL,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * export_rules.h - how much of a store goes out, on a span or in a log line
+ * export_rules.h - the limits and reserved names of store entries on spans and in log lines
  *
- * See tote/sdk.h at tote_store_export, and tote/log.h.
+ * The public contract is at tote_store_export in tote/sdk.h, and in tote/log.h.
  */
 #ifndef TOTE_INTERNAL_EXPORT_RULES_H
 #define TOTE_INTERNAL_EXPORT_RULES_H
@@ -16,7 +16,7 @@ enum {
     TOTE__MOST_REMOTE_BYTES = 1024
 };
 
-/* What was taken so far. All zero at first. */
+/* The entries exported so far. All zero at first. */
 struct tote__export_budget {
     uint32_t count;
     uint32_t remote_count;
@@ -24,13 +24,13 @@ struct tote__export_budget {
     size_t remote_bytes;
 };
 
-/* Take the entry, if it is within the limits. */
+/* Count the entry. Returns false, and counts nothing, if the entry exceeds a limit. */
 TOTE_SHARED bool tote__export_take(struct tote__export_budget *budget,
                                    const struct tote__entry *entry);
 
 /*
- * Whether the entry came from another process under a name that belongs to this one: it does not go
- * out.
+ * Whether the entry came in with remote baggage under a name that describes this process or its
+ * peers. Such an entry is not exported. Case-sensitive, as attribute names are.
  */
 TOTE_SHARED bool tote__export_is_reserved(const struct tote__entry *entry);
 
