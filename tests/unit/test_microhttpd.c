@@ -267,6 +267,52 @@ static void a_request_is_a_server_span_in_the_trace_of_its_headers(void **state)
     assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_UNSET);
 }
 
+static size_t link_count_of(const tote_span_data *span) {
+    size_t count;
+
+    tote_span_data_get_links(span, &count);
+    return count;
+}
+
+/* The contract of tote_microhttpd_server.public_endpoint */
+static void a_public_endpoint_links_its_trace_to_that_of_the_headers(void **state) {
+    struct fixture *f = *state;
+    char trace_id[TOTE_TRACE_ID_HEX_SIZE], span_id[TOTE_SPAN_ID_HEX_SIZE];
+    size_t count;
+
+    f->server.public_endpoint = true;
+    const tote_span_data *span =
+        ask(f, GET("/orders/7", "Host: a\r\ntraceparent: " PARENT
+                                "\r\ntracestate: a=b\r\nbaggage: user.id=u_1\r\n"));
+    const tote_span_context *context = tote_span_data_get_context(span);
+    const tote_link *links = tote_span_data_get_links(span, &count);
+
+    assert_int_equal(count, 1);
+    tote_trace_id_to_hex(tote_span_context_get_trace_id(links->context), trace_id);
+    tote_span_id_to_hex(tote_span_context_get_span_id(links->context), span_id);
+    assert_string_equal(trace_id, "0af7651916cd43dd8448eb211c80319c");
+    assert_string_equal(span_id, "b7ad6b7169203331");
+    tote_trace_id_to_hex(tote_span_context_get_trace_id(context), trace_id);
+    assert_string_not_equal(trace_id, "0af7651916cd43dd8448eb211c80319c");
+    assert_int_equal(
+        tote_trace_state_to_header(tote_span_context_get_trace_state(context), NULL, 0), 0);
+    assert_false(tote_span_context_is_valid(tote_span_data_get_parent(span)));
+    assert_text(span, "user.id", NULL);
+    assert_text(span, "calls", "2"); /* entries of the handler are kept */
+}
+
+/* The contract of tote_microhttpd_server.public_endpoint: there is no incoming span to link to */
+static void a_public_endpoint_without_a_trace_in_the_headers_has_no_link(void **state) {
+    struct fixture *f = *state;
+
+    f->server.public_endpoint = true;
+    const tote_span_data *span =
+        ask(f, GET("/a", "Host: a\r\ntraceparent: 00-0-0-01\r\nbaggage: user.id=u_1\r\n"));
+    assert_int_equal(link_count_of(span), 0);
+    assert_false(tote_span_context_is_valid(tote_span_data_get_parent(span)));
+    assert_text(span, "user.id", NULL);
+}
+
 /* Spec: http-spans.md#http-server: a target in absolute form, whose credentials are not recorded */
 static void a_request_to_a_proxy_is_recorded_without_its_password(void **state) {
     const tote_span_data *span =
@@ -447,6 +493,8 @@ static void requests_of_one_connection_do_not_see_each_other(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SERVER_TEST(a_request_is_a_server_span_in_the_trace_of_its_headers),
+        SERVER_TEST(a_public_endpoint_links_its_trace_to_that_of_the_headers),
+        SERVER_TEST(a_public_endpoint_without_a_trace_in_the_headers_has_no_link),
         SERVER_TEST(a_request_to_a_proxy_is_recorded_without_its_password),
         SERVER_TEST(from_500_on_a_response_is_an_error),
         SERVER_TEST(what_is_not_there_is_no_error_of_the_server),

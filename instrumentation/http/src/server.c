@@ -214,8 +214,26 @@ size_t tote_http_server_attributes(const tote_http_request *given, tote_attribut
     return write_attributes(&request, attributes, capacity, buffer, size);
 }
 
-/* Not on the stack, which may be small. Without memory the span has no attributes. */
-struct described {
+/*
+ * Set the parent: the incoming context, or the root context if the headers are not to be trusted.
+ * `link` points to the incoming span, if there is one; it borrows from `incoming`.
+ */
+static void set_parent(tote_span_options *options, const tote_http_request *request,
+                       const tote_context *incoming, tote_link *link) {
+    if (!request->public_endpoint) {
+        options->parent = incoming;
+        return;
+    }
+    options->parent = tote_context_root();
+    link->context = tote_context_get_span_context(incoming);
+    if (tote_span_context_is_valid(link->context)) {
+        options->links = link;
+        options->link_count = 1;
+    }
+}
+
+/* Allocated, because stacks may be small. If out of memory, the span has no attributes. */
+struct start {
     tote_attribute attributes[TOTE_HTTP_SERVER_MAX_ATTRIBUTES];
     char buffer[TOTE_HTTP_SERVER_BUFFER_BYTES];
 };
@@ -223,22 +241,23 @@ struct described {
 tote_scope *tote_http_server_open(tote_tracer *tracer, const tote_http_request *given) {
     tote_http_request request = TOTE_HTTP_REQUEST_INIT;
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
-    struct described *described = tote__allocate(sizeof *described);
+    tote_link link = {.context = NULL};
+    struct start *start = tote__allocate(sizeof *start);
     char name[256];
 
     TOTE__COPY_OPTIONS(tote_http_request, &request, given);
-    tote_context *remote = tote_extract(tote_context_root(), request.carrier, request.getter);
+    tote_context *incoming = tote_extract(tote_context_root(), request.carrier, request.getter);
     tote_http_span_name(name, sizeof name, request.method, request.route);
-    options.parent = remote;
+    set_parent(&options, &request, incoming, &link);
     options.kind = TOTE_SPAN_KIND_SERVER;
-    if (described) {
-        options.attributes = described->attributes;
+    if (start) {
+        options.attributes = start->attributes;
         options.attribute_count =
-            write_attributes(&request, described->attributes, TOTE_COUNT_OF(described->attributes),
-                             described->buffer, sizeof described->buffer);
+            write_attributes(&request, start->attributes, TOTE_COUNT_OF(start->attributes),
+                             start->buffer, sizeof start->buffer);
     }
     tote_scope *scope = tote_scope_open(tracer, name, &options);
-    tote__release(described, sizeof *described);
-    tote_context_unref(remote);
+    tote__release(start, sizeof *start);
+    tote_context_unref(incoming);
     return scope;
 }

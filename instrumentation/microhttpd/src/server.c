@@ -168,6 +168,7 @@ static tote_scope *open_scope(const tote_microhttpd_server *server,
     request.carrier = connection;
     request.getter = tote_microhttpd_getter();
     request.ignore_forwarded = server->ignore_forwarded;
+    request.public_endpoint = server->public_endpoint;
     return tote_http_server_open(server->tracer, &request);
 }
 

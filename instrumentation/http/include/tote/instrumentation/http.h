@@ -51,10 +51,20 @@ typedef struct tote_http_request {
      * server: any client can send these headers.
      */
     bool ignore_forwarded;
+
+    /**
+     * Do not trust the propagation headers: start a new trace, link its root span to the incoming
+     * span and drop incoming baggage. Set it if untrusted clients can reach the server. See
+     * docs/propagation.md#at-the-edge-which-mode
+     */
+    bool public_endpoint;
 } tote_http_request;
 
 #define TOTE_HTTP_REQUEST_INIT                                                                     \
-    { sizeof(tote_http_request), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, false }
+    {                                                                                              \
+        sizeof(tote_http_request), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, false, \
+            false                                                                                  \
+    }
 
 /**
  * Open a scope with a server span that continues the trace of the headers, as tote_scope_open().

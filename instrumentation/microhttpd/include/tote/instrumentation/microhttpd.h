@@ -47,10 +47,11 @@ typedef struct tote_microhttpd_server {
     const char *(*get_route)(void *cls, const char *method, const char *path);
     void *get_route_cls;
     bool ignore_forwarded; /**< as in tote_http_request */
+    bool public_endpoint;  /**< as in tote_http_request */
 } tote_microhttpd_server;
 
 #define TOTE_MICROHTTPD_SERVER_INIT                                                                \
-    { sizeof(tote_microhttpd_server), NULL, NULL, NULL, NULL, NULL, NULL, NULL, false }
+    { sizeof(tote_microhttpd_server), NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, false }
 
 /**
  * Pass both to MHD_start_daemon(), with the server as `cls`. The span ends when the request is
