@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bytes.c - buffers for what is received, within limits
+ *
+ * Tests: tests/unit/test_view_requests.c
  */
 #include "bytes.h"
 

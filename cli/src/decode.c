@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * decode.c - an OTLP request to spans, by protobuf-c
+ *
+ * Tests: tests/unit/test_collector.c
  */
 #include "decode.h"
 

@@ -4,6 +4,8 @@
  *
  * nghttp2 speaks HTTP/2; here are the sockets, and what gRPC adds: a head of five bytes before a
  * message, and the status in trailers. Spec: gRPC over HTTP/2
+ *
+ * Tests: tests/cli/test_view.sh, tests/fuzz/fuzz_grpc.c
  */
 #include "grpc.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * gunzip.c - decompress a gzip body
+ *
+ * Tests: tests/unit/test_view_requests.c
  */
 #include "gunzip.h"
 

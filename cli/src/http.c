@@ -5,6 +5,8 @@
  * libmicrohttpd's thread calls everything here but http_start() and http_stop(). Connections are
  * in a list by their last activity: when there are too many, the one that was idle longest is
  * closed, so that idle connections cannot shut others out.
+ *
+ * Tests: tests/cli/test_view.sh
  */
 #include "http.h"
 

@@ -4,6 +4,8 @@
  *
  * The descriptors of protobuf-c tell which keys there are and what is in them. Spec:
  * protocol/otlp.md#json-protobuf-encoding
+ *
+ * Tests: tests/unit/test_view_requests.c, tests/fuzz/fuzz_json.c
  */
 #include "json.h"
 

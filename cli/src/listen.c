@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * listen.c - a listening socket on loopback
+ *
+ * Tests: tests/cli/test_view.sh
  */
 #include "listen.h"
 

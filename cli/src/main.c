@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * main.c - the program tote
+ *
+ * Tests: tests/cli/test_view.sh, tests/cli/test_send.sh
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * receipt.c - what became of a request, and the response that reports it
+ *
+ * Tests: tests/unit/test_collector.c, tests/cli/test_view.sh
  */
 #include "receipt.h"
 

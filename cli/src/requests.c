@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * requests.c - the requests that a body or a file contains
+ *
+ * Tests: tests/unit/test_view_requests.c
  */
 #include "requests.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * send.c - tote send: deliver what is in a disk queue
+ *
+ * Tests: tests/cli/test_send.sh
  */
 #include "send.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * terminal.c - width, colour, and text that does no harm
+ *
+ * Tests: tests/unit/test_waterfall.c, tests/cli/test_view.sh
  */
 #include "terminal.h"
 

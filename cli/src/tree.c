@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tree.c - the spans of a trace, each below its parent
+ *
+ * Tests: tests/unit/test_waterfall.c
  */
 #include "tree.h"
 

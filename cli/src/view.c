@@ -4,6 +4,8 @@
  *
  * The threads of the HTTP server and the gRPC server take requests in, the main thread draws;
  * `lock` guards the collector and the counts.
+ *
+ * Tests: tests/cli/test_view.sh
  */
 #include "view.h"
 

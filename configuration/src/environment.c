@@ -4,6 +4,8 @@
  *
  * The component of a diagnostic is the name of the variable.
  * Spec: configuration/sdk-environment-variables.md
+ *
+ * Tests: tests/unit/test_configuration.c
  */
 #include <errno.h>
 #include <locale.h>

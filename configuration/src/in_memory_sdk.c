@@ -3,6 +3,8 @@
  * in_memory_sdk.c - the SDK that tests of instrumentation use
  *
  * It depends on nothing outside the test: not on variables, not on the machine.
+ *
+ * Tests: tests/unit/test_start.c
  */
 #include "tote/exporters/in_memory.h"
 #include "tote/start.h"

@@ -4,6 +4,8 @@
  *
  * All of it counts or nothing: half of a resource is worse than none, because nobody would see what
  * is missing. Spec: resource/sdk.md#specifying-resource-information-via-an-environment-variable
+ *
+ * Tests: tests/unit/test_resource.c
  */
 #include <string.h>
 

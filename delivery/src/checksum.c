@@ -3,6 +3,8 @@
  * checksum.c - the one checksum of files and of crash-safe memory
  *
  * XXH3, from the header of libxxhash alone: 30 ns for the 300 bytes of a usual span.
+ *
+ * Tests: tests/unit/test_otlp_crash_file.c, tests/unit/test_otlp_disk_queue.c
  */
 #define XXH_INLINE_ALL
 #include <xxhash.h>

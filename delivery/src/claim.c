@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * claim.c - which files and directories this process has in use
+ *
+ * Tests: tests/unit/test_disk_queue_claim.c
  */
 #include "tote/internal/claim.h"
 

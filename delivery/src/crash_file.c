@@ -8,6 +8,8 @@
  * `map` is shared memory, or private memory whose every change is also written to the file. In the
  * file a record is first written as an empty one and then made live, so that one whose write was
  * cut short is not there.
+ *
+ * Tests: tests/unit/test_otlp_crash_file.c, tests/fuzz/fuzz_crash_file.c
  */
 #include "tote/internal/crash_file.h"
 

@@ -6,6 +6,8 @@
  * from call to call, into an index of its own, which replaces `known` at its end. So every call
  * makes a bounded number of steps, however many files there are. What other processes do meanwhile
  * is noticed when a file is not there any more, or by the next look.
+ *
+ * Tests: tests/unit/test_otlp_disk_queue.c
  */
 #include "tote/internal/disk_queue.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * disk_queue_clock.c - the age of batches, whatever happens to the clock of the day
+ *
+ * Tests: tests/unit/test_otlp_disk_queue.c
  */
 #include "disk_queue_clock.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * disk_queue_entry.c - the batches of the disk queue as this process knows them, and their names
+ *
+ * Tests: tests/unit/test_otlp_disk_queue.c
  */
 #include "tote/internal/disk_queue_entry.h"
 

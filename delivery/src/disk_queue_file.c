@@ -4,6 +4,8 @@
  *
  * Head: magic 8, encoding 4, spans 4, size 8, checksum of the message 4, boot 4, seconds since the
  * boot 4, checksum of the head 4.
+ *
+ * Tests: tests/unit/test_otlp_disk_queue.c
  */
 #include "disk_queue_file.h"
 

@@ -4,6 +4,8 @@
  *
  * A file is opened and closed only by who has claimed the directory: closing it while another queue
  * of this process holds the lock would drop that.
+ *
+ * Tests: tests/unit/test_otlp_disk_queue.c
  */
 #include "tote/internal/disk_queue_lock.h"
 

@@ -3,6 +3,8 @@
  * exporter.c - retry, disk queue and crash-safe mode around an exporter
  *
  * Each span ends up in one count of an outcome. One request is under way at a time.
+ *
+ * Tests: tests/unit/test_delivery_exporter.c, tests/unit/test_delivery.c
  */
 #include <errno.h>
 #include <stdatomic.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * outbox.c - requests that wait for their receiver: in memory, and with a disk queue on disk
+ *
+ * Tests: tests/unit/test_delivery.c, tests/unit/test_retry.c
  */
 #include "outbox.h"
 

@@ -6,6 +6,8 @@
  * crash-safe file in shared memory parts are copied before they are looked at, likewise. Spans are
  * settled in it once they are in the disk queue, so that a death in between has them twice and not
  * lost.
+ *
+ * Tests: tests/unit/test_otlp_crash_file.c, tests/fuzz/fuzz_crash_file.c
  */
 #include "tote/internal/recovery.h"
 #include "tote/internal/os.h"

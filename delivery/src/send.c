@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * send.c - what is in a disk queue, delivered without an SDK
+ *
+ * Tests: tests/unit/test_otlp_crash_file.c, tests/cli/test_send.sh
  */
 #include <errno.h>
 #include <string.h>

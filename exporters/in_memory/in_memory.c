@@ -4,6 +4,8 @@
  *
  * `lock` guards the list. A longer list is published by one store of its pointer, with all that
  * belongs to it.
+ *
+ * Tests: tests/unit/test_in_memory_exporter.c
  */
 #include <errno.h>
 #include <stdatomic.h>

@@ -4,6 +4,8 @@
  *
  * curl's own parser decides what a URL is, because curl will be given it.
  * Spec: protocol/exporter.md#endpoint-urls-for-otlphttp, and #configuration-options for gRPC
+ *
+ * Tests: tests/unit/test_otlp_options.c
  */
 #include <curl/curl.h>
 #include <stdio.h>

@@ -3,6 +3,8 @@
  * exporter.c - requests to a collector, one attempt at a time
  *
  * What is kept, retried and saved is the affair of delivery/ around it. Spec: protocol/exporter.md
+ *
+ * Tests: tests/unit/test_otlp_exporter.c
  */
 #include <errno.h>
 #include <stdatomic.h>

@@ -5,6 +5,8 @@
  * Nothing gets into the list that could end a header line, change what the request
  * is, or stand there twice. Values are secrets: no diagnostic shows one.
  * Spec: protocol/exporter.md#specifying-headers-via-environment-variables
+ *
+ * Tests: tests/unit/test_otlp_options.c
  */
 #include <stdio.h>
 #include <string.h>

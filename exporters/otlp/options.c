@@ -5,6 +5,8 @@
  * A variable is looked at only when its option is not set. One that cannot be used counts as not
  * set, with a warning; except for an endpoint, without which no exporter is made.
  * Spec: protocol/exporter.md#configuration-options
+ *
+ * Tests: tests/unit/test_otlp_options.c
  */
 #include "options.h"
 

@@ -4,6 +4,8 @@
  *
  * A line is written whole or, as far as the system lets us, not at all: what did not fit on the
  * disk is cut off again.
+ *
+ * Tests: tests/unit/test_otlp_file.c
  */
 #include "tote/exporters/otlp_file.h"
 

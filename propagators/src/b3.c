@@ -4,6 +4,8 @@
  *
  * The id of the caller's own parent is checked in the single form, never kept, and never written. A
  * sampling decision without ids is kept for the next root span.
+ *
+ * Tests: tests/unit/test_formats.c, tests/fuzz/fuzz_b3.c
  */
 #include "format.h"
 

@@ -4,6 +4,8 @@
  *
  * Members that cannot be read, or do not fit, are left out whole; the others stand. Both ways are
  * linear in what they read, and bounded in what they keep.
+ *
+ * Tests: tests/unit/test_baggage_propagator.c, tests/fuzz/fuzz_baggage.c
  */
 #include <string.h>
 

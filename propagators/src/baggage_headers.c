@@ -4,6 +4,8 @@
  *
  * Not in the environment: the name of a variable is upper case without '-' and '.', so the name of
  * an entry could not be read back. Spec: context/env-carriers.md#name-normalization
+ *
+ * Tests: tests/unit/test_formats.c, tests/unit/test_trust.c
  */
 #include "baggage_headers.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * baggage_rules.c - what all formats that carry baggage share
+ *
+ * Tests: tests/unit/test_trust.c
  */
 #include "baggage_rules.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * format.c - what the formats share
+ *
+ * Tests: tests/unit/test_formats.c
  */
 #include "format.h"
 

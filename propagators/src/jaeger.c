@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * jaeger.c - uber-trace-id, and baggage as uberctx-NAME. Spec: jaegertracing.io client-libraries.md
+ *
+ * Tests: tests/unit/test_formats.c, tests/fuzz/fuzz_jaeger.c
  */
 #include <string.h>
 

@@ -3,6 +3,8 @@
  * names.c - propagators by the names of OTEL_PROPAGATORS
  *
  * The table has those that come with Tote; others register themselves with the API.
+ *
+ * Tests: tests/unit/test_composite.c
  */
 #include "tote/internal/propagators.h"
 

@@ -6,6 +6,8 @@
  * Version 0, then fields: a number and as many bytes as it has. A field that is not known ends
  * them, because nobody can tell how long it is. gRPC sends what is binary in base64, with padding
  * or without.
+ *
+ * Tests: tests/unit/test_formats.c, tests/fuzz/fuzz_opencensus.c
  */
 #include <string.h>
 

@@ -3,6 +3,8 @@
  * ot_trace.c - ot-tracer-traceid and its like, and baggage as ot-baggage-NAME
  *
  * Baggage is read and written only beside a good span.
+ *
+ * Tests: tests/unit/test_formats.c, tests/fuzz/fuzz_ot_trace.c
  */
 #include "baggage_headers.h"
 

@@ -4,6 +4,8 @@
  *
  * A traceparent that cannot be read leaves the context as it was, and its tracestate unread; a
  * tracestate that cannot be read leaves the traceparent good.
+ *
+ * Tests: tests/unit/test_propagator.c, tests/fuzz/fuzz_traceparent.c
  */
 #include <string.h>
 

@@ -5,6 +5,8 @@
  * The table has the offset of each attribute and is at most half full. What was added since the
  * last search is entered by the next one. An attribute that was removed has another tag, and the
  * table's entry of it stays until one of the same key is entered.
+ *
+ * Tests: tests/unit/test_large_values.c
  */
 #include "attribute_index.h"
 

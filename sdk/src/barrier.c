@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * barrier.c - membarrier(2)
+ *
+ * Tests: tests/unit/test_span.c, tests/schedule/test_schedule_core.c
  */
 #include "barrier.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * buffer.c - bytes that grow
+ *
+ * Tests: tests/unit/test_json_writer.c, tests/unit/test_request_cut.c
  */
 #include "tote/internal/buffer.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * definition.c - what records refer to, as parts of an OTLP request
+ *
+ * Tests: tests/unit/test_record.c, tests/unit/test_otlp_encode.c
  */
 #include <string.h>
 

@@ -3,6 +3,8 @@
  * extensions.c - exporters and processors of the program's own
  *
  * What is kept is a copy of the functions, with zero where the caller's struct ended.
+ *
+ * Tests: tests/unit/test_processors.c
  */
 #include <errno.h>
 

@@ -4,6 +4,8 @@
  *
  * The built-in one is xoshiro256**, seeded by the system. Its state belongs to one thread and to
  * one generation of forks: a child seeds anew, so no two processes make the same ids.
+ *
+ * Tests: tests/unit/test_random.c
  */
 #include "tote/sdk/id_generator.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * loop.c - the host's own loop in the place of workers
+ *
+ * Tests: tests/unit/test_processors.c, tests/guest/test_host_loop.c
  */
 #include <errno.h>
 #include <limits.h>

@@ -3,6 +3,8 @@
  * losses.c - what a shutdown says about spans that were not delivered
  *
  * The figures are those of tote_sdk_get_stats(), so that a log and a program never disagree.
+ *
+ * Tests: tests/unit/test_accounting.c
  */
 #include "losses.h"
 

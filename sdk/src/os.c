@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * os.c - the system calls of the SDK, in one place
+ *
+ * Tests: tests/unit/test_folder.c, tests/unit/test_resource.c
  */
 #include "tote/internal/os.h"
 

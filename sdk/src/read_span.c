@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * read_span.c - a span that is read from its bytes
+ *
+ * Tests: tests/unit/test_record.c, tests/fuzz/fuzz_record.c
  */
 #include <string.h>
 

@@ -4,6 +4,8 @@
  *
  * A span comes as the bytes it has in the request: lengths are added up in one pass, and the bytes
  * are joined in a second. Spec: opentelemetry-proto collector/trace/v1/trace_service.proto
+ *
+ * Tests: tests/unit/test_otlp_encode.c
  */
 #include "tote/internal/request.h"
 

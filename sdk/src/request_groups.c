@@ -4,6 +4,8 @@
  *
  * Most requests have one or two groups, and a span is mostly of the one that came last: groups are
  * looked through from the end.
+ *
+ * Tests: tests/unit/test_otlp_encode.c
  */
 #include "request_groups.h"
 

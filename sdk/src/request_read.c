@@ -3,6 +3,8 @@
  * request_read.c - the spans of a request
  *
  * The request may come from a file: bounds are checked, and what is unknown is left out.
+ *
+ * Tests: tests/unit/test_otlp_disk_queue.c, tests/fuzz/fuzz_request.c
  */
 #include <string.h>
 

@@ -5,6 +5,8 @@
  * Sources are merged from the weakest to the strongest; a stronger one replaces a value, also by an
  * empty one. An empty service.name counts as none. The schema URL of the program replaces that of
  * the detectors. Spec: resource/sdk.md#merge
+ *
+ * Tests: tests/unit/test_resource.c
  */
 #include "tote/internal/resource.h"
 

@@ -6,6 +6,8 @@
  * waits, asks a network, or reads what only a privileged process may read. The arguments of the
  * program are not taken: they may hold secrets. Spec: semantic conventions, resource/host.md,
  * os.md, process.md
+ *
+ * Tests: tests/unit/test_resource.c
  */
 #include "resource_detect.h"
 

@@ -3,6 +3,8 @@
  * sampler_parent_based.c - a sampler for each kind of parent
  *
  * Spec: trace/sdk.md#parentbased
+ *
+ * Tests: tests/unit/test_sampler.c
  */
 #include "tote/diagnostics.h"
 #include "tote/internal/memory.h"

@@ -5,6 +5,8 @@
  * A trace is sampled when its randomness, 56 bits, reaches the threshold. Everyone who
  * decides like that agrees, and a higher ratio takes all that a lower one takes.
  * Spec: trace/sdk.md#traceidratiobased, trace/tracestate-probability-sampling.md
+ *
+ * Tests: tests/unit/test_sampler.c
  */
 #include <errno.h>
 #include <stdatomic.h>

@@ -3,6 +3,8 @@
  * span_attributes.c - writing attributes, events and links in wire format
  *
  * Spec: opentelemetry-proto trace/v1/trace.proto, trace/sdk.md#span-limits
+ *
+ * Tests: tests/unit/test_span.c
  */
 #include "span_attributes.h"
 

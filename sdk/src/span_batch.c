@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * span_batch.c - spans on their way to a receiver, as spans and as a request
+ *
+ * Tests: tests/unit/test_delivery_exporter.c, tests/unit/test_retry.c
  */
 #include "tote/internal/request.h"
 

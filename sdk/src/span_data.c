@@ -6,6 +6,8 @@
  * view when they are first asked for; the view belongs to the span. Of a span that has not ended it
  * is made anew each time, because the span may have changed. A span that has become a record is
  * read from its bytes; see read_span.c.
+ *
+ * Tests: tests/unit/test_record.c, tests/unit/test_span.c
  */
 #include <string.h>
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * span_lock.c - a thread comes to the span of another one
+ *
+ * Tests: tests/unit/test_span.c, tests/schedule/test_schedule_core.c
  */
 #include "span_lock.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * span_view.c - attributes, events and links, unpacked from the fields of an OTLP Span
+ *
+ * Tests: tests/unit/test_span.c, tests/unit/test_record.c
  */
 #include "span_view.h"
 

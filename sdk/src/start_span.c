@@ -4,6 +4,8 @@
  *
  * In the specification's order: trace id, sampler, span id, span. Spec:
  * trace/sdk.md#sdk-span-creation
+ *
+ * Tests: tests/unit/test_sdk.c, tests/unit/test_sampler.c
  */
 #include <string.h>
 

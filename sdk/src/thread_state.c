@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * thread_state.c - a state for each thread, adopted when its thread has ended
+ *
+ * Tests: tests/unit/test_batch_threads.c
  */
 #include "thread_state.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * wait.c - futex(2)
+ *
+ * Tests: tests/schedule/test_schedule_worker.c
  */
 #include "wait.h"
 

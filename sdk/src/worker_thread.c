@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * worker_thread.c - a thread of Tote's own in the host's process
+ *
+ * Tests: tests/unit/test_batch_fork.c, tests/unit/test_batch_threads.c
  */
 #include "worker_thread.h"
 

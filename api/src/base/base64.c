@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * base64.c - bytes as text, and back
+ *
+ * Tests: tests/unit/test_otlp_export_result.c
  */
 #include "tote/internal/base64.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * lock.c - waiting for a lock
+ *
+ * Tests: tests/unit/test_fork.c, tests/schedule/test_schedule_core.c
  */
 #include "tote/internal/lock.h"
 

@@ -5,6 +5,8 @@
  * Entries are sorted by hash, then key, then place, by a heapsort: its worst case is n log n, needs
  * no memory and no recursion, and an untrusted client cannot slow it down by keys of equal hashes.
  * Of a run of equal keys only the last entry is kept.
+ *
+ * Tests: tests/unit/test_large_values.c
  */
 #include "tote/internal/map_index.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * name_list.c - lists of names that something is allowed for
+ *
+ * Tests: tests/unit/test_curl.c, tests/unit/test_trust.c
  */
 #include "tote/internal/name_list.h"
 

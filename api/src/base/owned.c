@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * owned.c - things of threads, in a list for each process
+ *
+ * Tests: tests/unit/test_pool.c, tests/schedule/test_schedule_memory.c
  */
 #include "tote/internal/owned.h"
 

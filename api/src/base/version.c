@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * version.c - which version runs
+ *
+ * Tests: tests/unit/test_resource.c
  */
 #include "tote/common.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * wire_read.c - attributes from OTLP's wire format
+ *
+ * Tests: tests/unit/test_wire.c, tests/fuzz/fuzz_wire.c
  */
 #include <string.h>
 

@@ -4,6 +4,8 @@
  *
  * A signal that was pending before is the host's and stays pending; one that became pending
  * meanwhile was raised by the write and is taken off.
+ *
+ * Tests: tests/host/test_dead_readers.c
  */
 #include "tote/internal/write_signals.h"
 

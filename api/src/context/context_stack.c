@@ -5,6 +5,8 @@
  * Each thread, or fibre with a slot of the host's, has one stack of frames; the top frame's context
  * is current. `current` in the thread's slot always names a context that lives, also between two
  * instructions, where a signal handler may read it: it is set before a reference is dropped.
+ *
+ * Tests: tests/unit/test_context.c
  */
 #include "context_stack.h"
 

@@ -9,6 +9,8 @@
  * The context is attached, not run in: a thread that leaves by pthread_exit() releases it with its
  * stack. If out of memory, the start data is on the creator's stack, and the creator waits until
  * the new thread has copied it: the program's thread is created in any case.
+ *
+ * Tests: tests/unit/test_scope_threads.c
  */
 #include "tote/thread.h"
 

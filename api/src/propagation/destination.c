@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * destination.c - where a message goes, for propagators that are not to tell everybody everything
+ *
+ * Tests: tests/unit/test_trust.c
  */
 #include <string.h>
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * environment.c - environment variables as a carrier. Spec: context/env-carriers.md
+ *
+ * Tests: tests/unit/test_carriers.c, tests/fuzz/fuzz_environment.c
  */
 #include "tote/environment.h"
 

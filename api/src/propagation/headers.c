@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * headers.c - an array of headers as a carrier. Spec: context/api-propagators.md#carrier
+ *
+ * Tests: tests/unit/test_carriers.c, tests/fuzz/fuzz_headers.c
  */
 #include <string.h>
 

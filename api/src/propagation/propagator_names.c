@@ -4,6 +4,8 @@
  *
  * A list that only grows, at its head, so it is read without a lock. It lies in this library,
  * because one that registers may know no other.
+ *
+ * Tests: tests/unit/test_composite.c
  */
 #include "tote/internal/propagator.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * export_rules.c - the limits and reserved names of exported store entries
+ *
+ * Tests: tests/unit/test_store_export.c
  */
 #include "tote/internal/export_rules.h"
 

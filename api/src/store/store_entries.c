@@ -3,6 +3,8 @@
  * store_entries.c - snapshots of what is visible in a store
  *
  * A snapshot is one arena: the entries are linked as they are found, and put in a row at the end.
+ *
+ * Tests: tests/unit/test_store.c, tests/unit/test_store_model.c
  */
 #include <string.h>
 

@@ -5,6 +5,8 @@
  * One rule for all who ask: the nearest entry or tombstone of a key decides alone, with its own
  * flags; an overlay hides what propagates above it. Levels are read one after the other, each as it
  * is at that moment; nothing is lent out.
+ *
+ * Tests: tests/unit/test_store_visibility.c, tests/unit/test_store_model.c
  */
 #include <string.h>
 

@@ -4,6 +4,8 @@
  *
  * Writers take turns. What they have to know about the current log they read from it each time and
  * keep nowhere else, so it is right also in a child that was forked in the middle of a change.
+ *
+ * Tests: tests/unit/test_store.c, tests/unit/test_store_bounds.c
  */
 #include <string.h>
 

@@ -4,6 +4,8 @@
  *
  * Each thread counts in memory of its own, which another thread adopts when the first one has
  * ended: a program without an SDK pays a store for each span, and no shared cache line.
+ *
+ * Tests: tests/unit/test_accounting.c
  */
 #include "tote/internal/unrecorded.h"
 

@@ -5,6 +5,8 @@
  * The request is read and written as JSON field by field, without objects in between. Tables name
  * the members of each message. Fields that have their default are left out, members of a oneof
  * never are. Spec: protocol/otlp.md#json-protobuf-encoding
+ *
+ * Tests: tests/unit/test_otlp_json.c
  */
 #include "encode.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * encoding.c - spans to bytes in either encoding
+ *
+ * Tests: tests/unit/test_otlp_encode.c, tests/unit/test_otlp_json.c
  */
 #include "encode.h"
 #include "tote/internal/memory.h"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * body.c - the body of a request, and gRPC's body of a response
+ *
+ * Tests: tests/unit/test_otlp_grpc.c, tests/unit/test_otlp_export_result.c
  */
 #include "body.h"
 

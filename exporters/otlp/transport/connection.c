@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * connection.c - what curl holds of one kept connection
+ *
+ * Tests: tests/unit/test_otlp_transport.c
  */
 #include "connection.h"
 

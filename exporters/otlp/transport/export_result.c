@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * export_result.c - what an answer means for the spans of a request
+ *
+ * Tests: tests/unit/test_otlp_export_result.c
  */
 #include "export_result.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * json_reader.c - values of a JSON text, in one pass. RFC 8259
+ *
+ * Tests: tests/unit/test_otlp_response.c, tests/fuzz/fuzz_response.c
  */
 #include "json_reader.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * prepare.c - what a connection needs from outside, taken beforehand
+ *
+ * Tests: tests/guest/test_sandbox.c
  */
 #include "prepare.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * proxy.c - the HTTP or SOCKS proxy that the environment names for the endpoint
+ *
+ * Tests: tests/unit/test_otlp_proxy.c
  */
 #include "proxy.h"
 

@@ -4,6 +4,8 @@
  *
  * A body comes from outside: unpacking one may take its own size in memory and some more,
  * no matter what it says. Spec: protocol/otlp.md#otlphttp-response
+ *
+ * Tests: tests/unit/test_otlp_response.c, tests/fuzz/fuzz_response.c
  */
 #include "response.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * response_reader.c - an answer, as curl brings it piece by piece
+ *
+ * Tests: tests/unit/test_otlp_transport.c, tests/fuzz/fuzz_http_response.c
  */
 #include "response_reader.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * transport.c - requests to one receiver, one at a time
+ *
+ * Tests: tests/unit/test_otlp_transport.c, tests/unit/test_otlp_grpc.c
  */
 #include "transport.h"
 

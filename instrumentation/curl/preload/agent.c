@@ -4,6 +4,8 @@
  *
  * It is started by the OTEL_* variables at the first transfer, unless the program has started one,
  * continues the trace of the environment, and is closed as the program exits.
+ *
+ * Tests: tests/examples/test_preload_curl.sh
  */
 #include <pthread.h>
 #include <stdlib.h>

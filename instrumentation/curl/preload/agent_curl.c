@@ -4,6 +4,8 @@
  *
  * The agent is not linked with a libcurl. So no other one is loaded into the process, and the
  * exporter's calls do not come to the interposer.
+ *
+ * Tests: tests/examples/test_preload_curl.sh
  */
 #define CURL_DISABLE_TYPECHECK
 #include <stdarg.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * handles.c - the handles whose creation was seen
+ *
+ * Tests: tests/examples/test_preload_curl.sh
  */
 #include <pthread.h>
 #include <stdatomic.h>

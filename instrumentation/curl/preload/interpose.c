@@ -8,6 +8,8 @@
  * called for it. A handle whose creation was not seen, because the program got curl_easy_init() by
  * dlsym() or was bound past the interposer (RTLD_DEEPBIND), is never touched: calls for it go to
  * the caller's own libcurl as they are.
+ *
+ * Tests: tests/examples/test_preload_curl.sh
  */
 #define CURL_DISABLE_TYPECHECK
 #include <dlfcn.h>

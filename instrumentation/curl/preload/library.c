@@ -7,6 +7,8 @@
  * caller was linked with, to the first definition in the global scope and then in the caller's own
  * dependencies. The same is done here, once for each place of a call; an object that was unmapped
  * since makes that place unknown again.
+ *
+ * Tests: tests/examples/test_preload_curl.sh
  */
 #include <dlfcn.h>
 #include <elf.h>

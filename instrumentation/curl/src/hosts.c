@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * hosts.c - the hosts that headers may go to
+ *
+ * Tests: tests/unit/test_curl.c, tests/unit/test_curl_attempts.c
  */
 #include "curl_parts.h"
 #include "tote/internal/name_list.h"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * inject.c - a curl_slist as a carrier
+ *
+ * Tests: tests/unit/test_curl_inject.c, tests/unit/test_carriers.c
  */
 #include <stdio.h>
 #include <string.h>

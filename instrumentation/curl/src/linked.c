@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * linked.c - requests with the libcurl that the program is linked with
+ *
+ * Tests: tests/unit/test_curl.c
  */
 #define CURL_DISABLE_TYPECHECK
 #include <stdatomic.h>

@@ -4,6 +4,8 @@
  *
  * Invariant: a bucket changes by one store under its lock, so that a forked child, for which a lock
  * that was held counts as free, finds a sound list.
+ *
+ * Tests: tests/unit/test_curl_handles.c
  */
 #include <stdint.h>
 

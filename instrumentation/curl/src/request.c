@@ -5,6 +5,8 @@
  * libcurl calls back before it sends a request, again for each redirect and for each answer to a
  * challenge: there one span ends, the next one starts, and the headers are made for the host that
  * gets them. Spec: semantic-conventions http-spans.md#http-client
+ *
+ * Tests: tests/unit/test_curl.c
  */
 #define CURL_DISABLE_TYPECHECK
 #include <stdatomic.h>

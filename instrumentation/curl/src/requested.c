@@ -11,6 +11,8 @@
  * scheme is a capital. For a transfer without CURLOPT_CURLU these versions report a new,
  * normalized text, with a scheme in small letters. So a text with the mark is an old one. Where
  * the marked text is the handle's CURLOPT_URL, only case differs, which counts nowhere in a scheme.
+ *
+ * Tests: tests/unit/test_curl.c
  */
 #define CURL_DISABLE_TYPECHECK
 #include <string.h>

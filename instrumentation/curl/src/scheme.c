@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * scheme.c - which transfers are HTTP
+ *
+ * Tests: tests/unit/test_curl.c
  */
 #define CURL_DISABLE_TYPECHECK
 #include <string.h>

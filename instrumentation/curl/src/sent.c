@@ -5,6 +5,8 @@
  * Heads are never freed. One that is free waits until many others were used before it is used
  * again, because a copy of its handle may still have it; a copy gets its own list back before it
  * sends anything (request.c).
+ *
+ * Tests: tests/unit/test_curl_attempts.c
  */
 #include <stdatomic.h>
 #include <string.h>

@@ -3,6 +3,8 @@
  * url.c - a URL as a span may tell it: without credentials and secrets
  *
  * Spec: semantic-conventions http-spans.md#http-client, url.full
+ *
+ * Tests: tests/unit/test_curl.c
  */
 #include <stdlib.h>
 #include <string.h>

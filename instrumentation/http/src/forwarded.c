@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * forwarded.c - the Forwarded header. Spec: RFC 7239
+ *
+ * Tests: tests/unit/test_http.c
  */
 #include "http_parts.h"
 

@@ -2,6 +2,8 @@
 /*
  * method.c - which methods are known, and the names of spans. Spec: http-spans.md#name,
  * http.request.method
+ *
+ * Tests: tests/unit/test_http.c
  */
 #include <pthread.h>
 #include <stdio.h>

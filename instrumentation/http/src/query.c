@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * query.c - a query without its secrets. Spec: http-spans.md, url.full and url.query
+ *
+ * Tests: tests/unit/test_http.c
  */
 #include <string.h>
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * server.c - the attributes of a server span. Spec: http-spans.md#http-server
+ *
+ * Tests: tests/unit/test_http.c
  */
 #include <stdlib.h>
 #include <string.h>

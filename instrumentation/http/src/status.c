@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * status.c - what a status means to a span. Spec: http-spans.md#status
+ *
+ * Tests: tests/unit/test_http.c
  */
 #include <stdio.h>
 

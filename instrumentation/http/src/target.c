@@ -3,6 +3,8 @@
  * target.c - the parts of a request target, and of an authority. Spec: RFC 9112 section 3.2
  *
  * Invariant: no part of the result contains the credentials of a URL.
+ *
+ * Tests: tests/unit/test_http.c
  */
 #include "http_parts.h"
 

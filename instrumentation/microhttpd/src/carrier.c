@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * carrier.c - headers of libmicrohttpd's requests and responses
+ *
+ * Tests: tests/unit/test_carriers.c
  */
 #include <string.h>
 #include <strings.h>

@@ -7,6 +7,8 @@
  * the pointer is the handler's.
  * Invariant: the pointer is Tote's exactly if it is in the table of live requests; only then it is
  * dereferenced.
+ *
+ * Tests: tests/unit/test_microhttpd.c
  */
 #include <arpa/inet.h>
 #include <stdio.h>

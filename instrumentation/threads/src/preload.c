@@ -8,6 +8,8 @@
  * A thread that is created in a scope has the current context of its creator until that scope is
  * closed, and the root context from then on: it may be one of a pool, which serves other requests.
  * A thread that is created outside of any scope, as Tote's own are, is created as without this.
+ *
+ * Tests: tests/worlds/plain_threads.c, tests/worlds/plain_pool.c
  */
 #include <dlfcn.h>
 #include <errno.h>

@@ -5,6 +5,8 @@
  * Load balancers send a root without a parent: the next root span continues its trace id.
  * `Lineage`, by which Lambda finds functions that call each other in a loop, is passed on as it is:
  * a value of the context, so that spans and other formats do not have it.
+ *
+ * Tests: tests/unit/test_formats.c, tests/fuzz/fuzz_xray.c
  */
 #include "tote/instrumentation/xray.h"
 

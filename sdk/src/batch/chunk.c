@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * chunk.c - where chunks come from and go to
+ *
+ * Tests: tests/unit/test_thread_queues.c
  */
 #include "chunk.h"
 

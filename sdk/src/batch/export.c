@@ -5,6 +5,8 @@
  * One at a time takes records out, the worker or who drives it in its place, so that there are
  * never two exports at once. A record keeps its memory until it is settled: delivered, saved, or
  * given up. Spec: trace/sdk.md#batching-processor
+ *
+ * Tests: tests/unit/test_batch_processor.c
  */
 #include "export.h"
 

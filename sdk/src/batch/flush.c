@@ -5,6 +5,8 @@
  * A flush takes a ticket; the worker answers all tickets up to the one that was the last when it
  * looked at the per-thread queues. Nobody waits past the deadline, and a shutdown only a little for
  * a worker that does not come back. Spec: trace/sdk.md#forceflush-1
+ *
+ * Tests: tests/unit/test_batch_processor.c, tests/unit/test_batch_threads.c
  */
 #include "flush.h"
 

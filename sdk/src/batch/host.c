@@ -5,6 +5,8 @@
  * Nobody has a thread here: who polls, flushes or shuts down works, one at a time, in steps that do
  * not wait. What there is to wait for are two descriptors: the queue's own, which producers write
  * to as they would wake a worker, and the exporter's.
+ *
+ * Tests: tests/unit/test_batch_processor.c, tests/guest/test_host_loop.c
  */
 #include "host.h"
 

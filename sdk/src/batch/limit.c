@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * limit.c - a bound that many threads share and rarely touch
+ *
+ * Tests: tests/unit/test_thread_queues.c
  */
 #include "limit.h"
 

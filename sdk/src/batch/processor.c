@@ -5,6 +5,8 @@
  * on_end is the last thing that the host's thread does for a span: it becomes a record in the
  * thread's own chunk. No cache line is written that another thread writes, but once for a portion
  * of the bound. Spec: trace/sdk.md#batching-processor
+ *
+ * Tests: tests/unit/test_batch_processor.c
  */
 #include <stdio.h>
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * queue.c - the memory and the counts of a batch processor's queue, and who waits for it
+ *
+ * Tests: tests/unit/test_batch_processor.c
  */
 #include "queue.h"
 

@@ -2,6 +2,8 @@
 /*
  * thread_queue.c - records on their way from the threads that end spans to the one that exports
  * them
+ *
+ * Tests: tests/unit/test_thread_queues.c, tests/schedule/test_schedule_thread_queues.c
  */
 #include "thread_queue.h"
 

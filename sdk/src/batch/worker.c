@@ -3,6 +3,8 @@
  * worker.c - the thread that exports
  *
  * It sleeps until a batch waits, the delay is over, or somebody flushes or stops.
+ *
+ * Tests: tests/unit/test_batch_processor.c, tests/schedule/test_schedule_worker.c
  */
 #include "worker.h"
 
