@@ -4,13 +4,14 @@
 #
 # In Markdown a C block has a marker in the line before it, which no reader of the page sees: <!-- test: NAME -->.
 # If there is a file NAME.c.in among the harnesses, the block replaces its line SNIPPET; otherwise it is a whole
-# program. In a header (`-v header=NAME`) the block is the first run of lines that are indented by four.
+# program. A block with the marker <!-- program: NAME --> is a program that test_tutorial.sh runs: it is written to
+# out/program-NAME.c. In a header (`-v header=NAME`) the block is the first run of lines that are indented by four.
 # Writes out/name-NAME.c for each, out/name.sh with all shell blocks, and prints the names.
 
 function finish(    line, number, harness, target) {
-    target = out "/" name "-" block ".c"
-    harness = harnesses "/" block ".c.in"
-    if ((getline line < harness) < 0) {
+    target = out "/" (is_program ? "program" : name) "-" block ".c"
+    harness = is_program ? "/dev/null" : harnesses "/" block ".c.in"
+    if ((getline line < harness) <= 0) {
         printf "#line %d \"%s\"\n%s", first, FILENAME, text > target
     } else {
         printf "#line 1 \"%s\"\n", harness > target
@@ -26,7 +27,7 @@ function finish(    line, number, harness, target) {
         close(harness)
     }
     close(target)
-    print name "-" block
+    if (!is_program) print name "-" block
     block = ""
 }
 
@@ -64,7 +65,7 @@ state == "other" { if (/^```$/) state = ""; next }
 /^```sh$/ { state = "sh"; next }
 /^```/ { state = "other"; next }
 { marker = "" }
-/^<!-- test: [a-z_]+ -->$/ { marker = $3 }
+/^<!-- (test|program): [a-z_]+ -->$/ { marker = $3; is_program = $2 == "program:" }
 
 END {
     if (state != "" && state != "done") fail("a block has no end")

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# test_tutorial.sh - the programs and commands of docs/getting-started.md, as a reader runs them
+#
+# test_tutorial.sh BUILD BLOCKS WORK COMPILER: installs BUILD under WORK, compiles the programs of BLOCKS there with
+# the page's own commands, and runs them. The ports are others than on the page: those may be in use.
+set -euo pipefail
+
+build=$1 blocks=$2 work=$3 compiler=$4
+rm -rf "$work"
+mkdir -p "$work"
+cmake --install "$build" --prefix "$work/prefix" >"$work/install.log" || { cat "$work/install.log"; exit 1; }
+libraries=$(dirname "$(find "$work/prefix" -name libtote.so)")
+cp "$blocks"/program-*.c "$work"
+cd "$work"
+for program in program-*.c; do
+    mv "$program" "${program#program-}"
+done
+
+# The commands between the installation and the preload object. No compiler warning is accepted.
+sed -e '/^\.\/dev /d' -e '/^LD_PRELOAD=/d' -e 's/^cc /"$compiler" -std=gnu11 -Wall -Wextra -Werror /' \
+    -e 's/ 8080 / "$stock_port" /' -e 's|\./shop$|./shop "http://127.0.0.1:$stock_port/stock/lamp"|' \
+    "$blocks/getting-started.sh" >commands.sh
+[ "$(grep -c '"\$compiler"' commands.sh)" = 3 ] && [ "$(grep -c 'stock_port' commands.sh)" = 2 ] ||
+    { echo "the commands of the page are not those that this test knows:"; cat commands.sh; exit 1; }
+
+for variable in "${!OTEL_@}"; do
+    unset "$variable"
+done
+unset CFLAGS LDFLAGS
+export PKG_CONFIG_PATH=$libraries/pkgconfig LD_LIBRARY_PATH=$libraries no_proxy='*' NO_PROXY='*'
+export OTEL_EXPORTER_OTLP_ENDPOINT
+
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# The page's commands, and the processes that they leave in the background.
+{
+    echo 'trap "jobs -p >pids" EXIT'
+    echo 'tote() { exec "$tote" "$@" --port "$view_port" --grpc-port 0; }'
+    cat commands.sh
+} >run.sh
+export tote=$work/prefix/bin/tote compiler view_port stock_port
+
+finish() {
+    [ ! -s pids ] || xargs kill <pids 2>/dev/null || true
+    rm -f pids
+}
+trap finish EXIT
+
+# On a busy machine the last span of a trace may be late: then the viewer draws it apart from the others.
+for attempt in 1 2 3; do
+    view_port=$(free_port) stock_port=$(free_port)
+    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$view_port
+    bash -e run.sh >output 2>&1 || { cat output; exit 1; }
+    for _ in $(seq 50); do
+        ! grep -q ' 2 services ' output || break 2
+        sleep 0.1
+    done
+    finish
+    echo "attempt $attempt: no trace with two services"
+done
+
+failed=0
+expect() { grep -Eq -- "$1" output || { echo "not in the output: $1"; failed=1; }; }
+expect '^hello \(internal'
+expect 'answer: 42|answer=42'
+expect '^trace [0-9a-f]{32} · 3 spans · 2 services · '
+expect '^traceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-0[13]$'
+expect '^user\.id: u_123$'
+expect '^buy +shop '
+expect 'GET +→ shop '
+expect 'GET /stock/\{item\} +← stock '
+expect 'stock\.left=3'
+[ $failed = 0 ] || cat output
+exit $failed
