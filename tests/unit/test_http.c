@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_http.c - names, attributes and statuses of HTTP by the conventions
+ * test_http.c - names, attributes and statuses of HTTP spans
  */
 #include "support.h"
 
@@ -30,7 +30,7 @@ static void an_unknown_method_is_other(void **state) {
     assert_string_equal(tote_http_known_method(NULL), "_OTHER");
 }
 
-/* Returns: what check_methods_of_environment() does in a process with this list. */
+/* Return the result of check_methods_of_environment() in a process with this list. */
 static int run_with_methods(const char *list) {
     char variable[128];
     int status = -1;
@@ -46,7 +46,7 @@ static int run_with_methods(const char *list) {
     return WEXITSTATUS(status);
 }
 
-/* Returns: a bit for each of three methods that is known. */
+/* Return a bit for each of three methods that is known. */
 static int check_methods_of_environment(void) {
     static const char *const methods[] = {"GET", "POST", "PURGE"};
     int known = 0;
@@ -61,13 +61,13 @@ static int check_methods_of_environment(void) {
 static void the_environment_replaces_the_known_methods(void **state) {
     (void)state;
     assert_int_equal(run_with_methods("GET, PURGE"), 5);
-    assert_int_equal(run_with_methods(""), 3); /* the usual ones, where it names none */
+    assert_int_equal(run_with_methods(""), 3); /* the default list */
     assert_int_equal(run_with_methods("  "), 3);
     assert_int_equal(run_with_methods(" ,"), 3);
 }
 
 /* Spec: http-spans.md#name */
-static void a_name_is_method_and_route_and_never_a_path(void **state) {
+static void a_span_name_is_the_method_and_the_route(void **state) {
     char name[16];
 
     (void)state;
@@ -142,7 +142,7 @@ static void make(void) {
 /* Spec: http-spans.md#http-server, url.path, url.query */
 static void a_target_is_split_at_its_query(void **state) {
     static const struct {
-        const char *target, *query, *path, *told;
+        const char *target, *query, *path, *expected;
     } rows[] = {
         {"/a?b=1", NULL, "/a", "b=1"},
         {"/a", NULL, "/a", NULL},
@@ -162,17 +162,17 @@ static void a_target_is_split_at_its_query(void **state) {
         request.query = rows[i].query;
         make();
         assert_attribute("url.path", rows[i].path);
-        assert_attribute("url.query", rows[i].told);
+        assert_attribute("url.query", rows[i].expected);
         assert_attribute("url.scheme", "http");
         assert_attribute("server.address", NULL);
     }
 }
 
 /*
- * Spec: RFC 9112 sections 3.2 and 3.3: the target precedes Host, and credentials are no part of any
- * attribute
+ * Spec: RFC 9112 sections 3.2 and 3.3: the target precedes Host, and no attribute contains
+ * credentials
  */
-static void a_target_of_another_form_is_a_url_an_authority_or_an_asterisk(void **state) {
+static void all_forms_of_a_target_are_read(void **state) {
     static const struct {
         const char *method, *target, *path, *query, *scheme, *server, *port;
     } rows[] = {
@@ -306,7 +306,19 @@ static void a_server_without_a_proxy_can_ignore_forwarded_headers(void **state) 
     assert_attribute("url.scheme", "http");
 }
 
-/* The contract of tote_http_server_attributes(): long text is cut to the buffer */
+static size_t length_of(const char *key) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(attributes[i].key, key) == 0) {
+            return tote_value_to_text(attributes[i].value, NULL, 0);
+        }
+    }
+    return 0;
+}
+
+/*
+ * The contract of tote_http_server_attributes(): text is cut, and buffers of the documented sizes
+ * are enough
+ */
 static void a_buffer_of_any_size_is_not_overrun(void **state) {
     static char longest[10000];
 
@@ -319,19 +331,24 @@ static void a_buffer_of_any_size_is_not_overrun(void **state) {
     carrier_add(&headers, "x-forwarded-for", longest);
     for (size_t size = 0; size < sizeof buffer; size = size * 2 + 1) {
         for (size_t capacity = 0; capacity <= TOTE_COUNT_OF(attributes); capacity++) {
-            char *room = malloc(size + 1);
-            count = tote_http_server_attributes(&request, attributes, capacity, room, size);
+            char *exact = malloc(size ? size : 1);
+            count = tote_http_server_attributes(&request, attributes, capacity, exact, size);
             assert_true(count <= capacity);
-            free(room);
+            free(exact);
         }
     }
     make();
     assert_attribute("http.request.method", "_OTHER");
-    assert_true(count < TOTE_COUNT_OF(attributes)); /* there is room for all that there can be */
+    assert_true(count < TOTE_COUNT_OF(attributes)); /* more attributes do not exist */
+    assert_int_equal(length_of("url.path"), sizeof longest - 1);
+    assert_int_equal(length_of("url.query"), TOTE_HTTP_SERVER_BUFFER_BYTES / 2 - 1);
+    assert_int_equal(length_of("server.address"), 512);
+    assert_int_equal(length_of("client.address"), 512);
+    assert_int_equal(length_of("user_agent.original"), 512);
 }
 
 /* Spec: http-spans.md#status */
-static void a_status_of_400_is_an_error_to_the_client_alone(void **state) {
+static void a_status_of_400_is_an_error_of_client_spans_only(void **state) {
     static const struct {
         unsigned status;
         const char *error;
@@ -374,16 +391,16 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         HTTP_TEST(an_unknown_method_is_other),
         HTTP_TEST(the_environment_replaces_the_known_methods),
-        HTTP_TEST(a_name_is_method_and_route_and_never_a_path),
+        HTTP_TEST(a_span_name_is_the_method_and_the_route),
         HTTP_TEST(secrets_in_a_query_are_redacted_in_a_buffer_of_any_size),
         HTTP_TEST(a_target_is_split_at_its_query),
-        HTTP_TEST(a_target_of_another_form_is_a_url_an_authority_or_an_asterisk),
+        HTTP_TEST(all_forms_of_a_target_are_read),
         HTTP_TEST(the_authority_of_http_2_precedes_host),
         HTTP_TEST(the_default_port_is_that_of_the_scheme),
         HTTP_TEST(the_first_proxy_reports_client_host_and_scheme),
         HTTP_TEST(a_server_without_a_proxy_can_ignore_forwarded_headers),
         HTTP_TEST(a_buffer_of_any_size_is_not_overrun),
-        HTTP_TEST(a_status_of_400_is_an_error_to_the_client_alone),
+        HTTP_TEST(a_status_of_400_is_an_error_of_client_spans_only),
     };
 
     if (argc > 1 && strcmp(argv[1], "--methods") == 0) {

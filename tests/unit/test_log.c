@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * test_log.c - the fields of log lines
+ */
 #include "support.h"
 
 #include <errno.h>
@@ -15,7 +18,7 @@ static const char trace_logfmt[] =
 static const char trace_json[] = "\"trace_id\":\"01000000000000000000000000000000\","
                                  "\"span_id\":\"0200000000000000\",\"trace_flags\":\"01\"";
 
-/* A context with an empty store of its own, and a span or none. */
+/* Return a context with an empty store, and with a span or without. */
 static tote_context *context_new(bool has_span) {
     tote_trace_id trace_id = {{1}};
     tote_span_id span_id = {{2}};
@@ -41,8 +44,8 @@ static void assert_fields(const tote_context *context, tote_log_format format,
     assert_int_equal(length, strlen(expected));
 }
 
-/* Design section 1, R1 */
-static void ids_come_first_and_then_the_entries_that_are_exported(void **state) {
+/* Spec: compatibility/logging_trace_context.md. The contract of TOTE_VISIBILITY_EXPORT */
+static void exported_entries_follow_the_ids_of_the_trace(void **state) {
     (void)state;
     char expected[256];
     tote_context *context = context_new(true);
@@ -83,8 +86,8 @@ static const struct {
     {"a b=\"c\"", "x", "a%20b%3D%22c%22=x", "\"a b=\\\"c\\\"\":\"x\""},
 };
 
-/* Design section 6 */
-static void text_is_quoted_and_escaped_as_its_format_needs(void **state) {
+/* The contract of tote_log_fields(): escaped for the format */
+static void text_is_quoted_and_escaped_for_its_format(void **state) {
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(texts); i++) {
         tote_context *context = context_new(false);
@@ -104,8 +107,8 @@ static void assert_value(tote_value value, const char *logfmt, const char *json)
     tote_context_unref(context);
 }
 
-/* Design section 1 */
-static void values_keep_their_type_in_json_whatever_the_locale(void **state) {
+/* The contract of tote_log_fields(): independent of the locale */
+static void values_keep_their_type_in_json_in_any_locale(void **state) {
     (void)state;
     const tote_value items[] = {tote_int(1)};
 
@@ -118,8 +121,8 @@ static void values_keep_their_type_in_json_whatever_the_locale(void **state) {
     setlocale(LC_ALL, "C");
 }
 
-/* Requirement A14 */
-static void a_field_that_does_not_fit_is_left_out_whole(void **state) {
+/* The contract of tote_log_fields(): no part of a field is written */
+static void a_field_that_does_not_fit_is_left_out_completely(void **state) {
     (void)state;
     tote_context *context = context_new(true);
     char buffer[sizeof trace_logfmt];
@@ -143,8 +146,8 @@ static void a_field_that_does_not_fit_is_left_out_whole(void **state) {
     tote_context_unref(context);
 }
 
-/* Requirement A14 */
-static void a_shorter_field_after_one_left_out_still_begins_without_a_separator(void **state) {
+/* The contract of tote_log_fields(): fields that fit are written */
+static void the_first_field_that_fits_has_no_separator(void **state) {
     (void)state;
     char buffer[8];
     tote_context *context = context_new(false);
@@ -157,8 +160,8 @@ static void a_shorter_field_after_one_left_out_still_begins_without_a_separator(
     tote_context_unref(context);
 }
 
-/* Design section 1 */
-static void an_entry_named_as_the_ids_does_not_stand_beside_them(void **state) {
+/* Spec: compatibility/logging_trace_context.md: each field of the trace is written once */
+static void an_entry_with_the_name_of_an_id_is_left_out(void **state) {
     (void)state;
     tote_context *with_span = context_new(true);
     tote_context *without_span = context_new(false);
@@ -171,8 +174,8 @@ static void an_entry_named_as_the_ids_does_not_stand_beside_them(void **state) {
     tote_context_unref(without_span);
 }
 
-/* Requirement A14 */
-static void nothing_to_say_is_the_empty_string_and_null_is_harmless(void **state) {
+/* The contract of tote_log_fields(): "" without fields; errno is preserved */
+static void without_fields_the_text_is_empty_and_null_is_a_no_op(void **state) {
     (void)state;
     char buffer[8] = "before";
     tote_context *context = context_new(false);
@@ -188,7 +191,7 @@ static void nothing_to_say_is_the_empty_string_and_null_is_harmless(void **state
     tote_context_unref(context);
 }
 
-/* A context with what came in as baggage. */
+/* Return a context with remote baggage. */
 static tote_context *context_from(const char *baggage) {
     const tote_header header = {"baggage", 7, baggage, strlen(baggage)};
     const tote_header_array array = {.headers = (tote_header *)(uintptr_t)&header, .count = 1};
@@ -202,8 +205,8 @@ static tote_context *context_from(const char *baggage) {
     return context;
 }
 
-/* Another process must not forge what a logger or Tote writes. */
-static void remote_entries_never_write_a_loggers_or_a_traces_field(void **state) {
+/* The contract of tote_log_fields(): another process cannot forge these fields */
+static void remote_baggage_sets_no_field_of_a_logger_or_of_the_trace(void **state) {
     (void)state;
     char expected[256];
     tote_context *context =
@@ -217,8 +220,8 @@ static void remote_entries_never_write_a_loggers_or_a_traces_field(void **state)
     tote_context_unref(context);
 }
 
-/* Also where there is no span: a log line without a trace has no ids at all. */
-static void remote_entries_write_no_trace_where_there_is_none(void **state) {
+/* The contract of tote_log_fields(): the same without a span */
+static void remote_baggage_sets_no_ids_without_a_trace(void **state) {
     (void)state;
     tote_context *context = context_from("trace_id=1,span_id=2");
     tote_context *without = tote_context_with_span(context, NULL);
@@ -237,8 +240,8 @@ static size_t count_of(const char *text, char c) {
     return count;
 }
 
-/* tote/log.h: the limits of spans */
-static void a_line_takes_as_many_entries_as_a_span(void **state) {
+/* The contract of tote_log_fields(): the limits of spans */
+static void a_line_has_as_many_entries_as_a_span(void **state) {
     (void)state;
     static char line[16384];
     char baggage[1000] = "";
@@ -260,8 +263,8 @@ static void a_line_takes_as_many_entries_as_a_span(void **state) {
     tote_context_unref(own);
 }
 
-/* Different keys stay different fields. */
-static void names_in_logfmt_are_never_the_same(void **state) {
+/* The contract of tote_log_fields(): the encoding of names is unique */
+static void different_names_are_different_in_logfmt(void **state) {
     (void)state;
     tote_context *context = context_new(false);
     tote_store *store = tote_context_get_store(context);
@@ -281,17 +284,17 @@ static void names_in_logfmt_are_never_the_same(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(ids_come_first_and_then_the_entries_that_are_exported),
-        TEST(text_is_quoted_and_escaped_as_its_format_needs),
-        TEST(values_keep_their_type_in_json_whatever_the_locale),
-        TEST(a_field_that_does_not_fit_is_left_out_whole),
-        TEST(a_shorter_field_after_one_left_out_still_begins_without_a_separator),
-        TEST(an_entry_named_as_the_ids_does_not_stand_beside_them),
-        TEST(nothing_to_say_is_the_empty_string_and_null_is_harmless),
-        TEST(remote_entries_never_write_a_loggers_or_a_traces_field),
-        TEST(remote_entries_write_no_trace_where_there_is_none),
-        TEST(a_line_takes_as_many_entries_as_a_span),
-        TEST(names_in_logfmt_are_never_the_same),
+        TEST(exported_entries_follow_the_ids_of_the_trace),
+        TEST(text_is_quoted_and_escaped_for_its_format),
+        TEST(values_keep_their_type_in_json_in_any_locale),
+        TEST(a_field_that_does_not_fit_is_left_out_completely),
+        TEST(the_first_field_that_fits_has_no_separator),
+        TEST(an_entry_with_the_name_of_an_id_is_left_out),
+        TEST(without_fields_the_text_is_empty_and_null_is_a_no_op),
+        TEST(remote_baggage_sets_no_field_of_a_logger_or_of_the_trace),
+        TEST(remote_baggage_sets_no_ids_without_a_trace),
+        TEST(a_line_has_as_many_entries_as_a_span),
+        TEST(different_names_are_different_in_logfmt),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -21,7 +21,7 @@
 
 #define PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
-/* The allocator of this process: all allocations fail from the n-th on; negative: none fails. */
+/* Allocations that succeed before all fail; negative: none fails. */
 static atomic_long allocations_left = -1;
 
 static bool is_to_fail(void) {
@@ -47,19 +47,19 @@ static void test_release(void *self, void *memory, size_t size) {
     free(memory);
 }
 
-/* A daemon, and an SDK that keeps what ends. */
+/* A daemon, and an SDK that keeps ended spans in memory. */
 struct fixture {
     tote_microhttpd_server server;
     struct MHD_Daemon *daemon;
     uint16_t port;
     tote_in_memory_spans *memory;
     tote_sdk *sdk;
-    unsigned completed; /* calls of our own callback, in the request's scope */
+    unsigned completed; /* calls of completed() in the scope of the request */
     atomic_uint calls;
     void *expected_state;
     atomic_uint checked;
-    pthread_t helper;
-    bool has_helper;
+    pthread_t worker;
+    bool has_worker;
 };
 
 static enum MHD_Result response(struct MHD_Connection *connection, unsigned status) {
@@ -72,40 +72,40 @@ static enum MHD_Result response(struct MHD_Connection *connection, unsigned stat
     return result;
 }
 
-/* Works for a connection that is suspended, then has it go on. */
-struct help {
+/* The work of another thread for a suspended connection. */
+struct work {
     struct fixture *fixture;
     struct MHD_Connection *connection;
     tote_context *context;
 };
 
-static int add_from_helper(void *arg) {
+static int add_from_worker(void *arg) {
     (void)arg;
-    tote_store_add(tote_store_current(), "helped", tote_bool(true));
-    tote_span_add_event(tote_span_current(), "helped", NULL, 0, 0);
+    tote_store_add(tote_store_current(), "worked", tote_bool(true));
+    tote_span_add_event(tote_span_current(), "worked", NULL, 0, 0);
     return 0;
 }
 
-static void *help(void *arg) {
-    struct help *help = arg;
+static void *do_work(void *arg) {
+    struct work *work = arg;
 
-    tote_context_run(help->context, add_from_helper, NULL);
-    tote_context_unref(help->context);
-    MHD_resume_connection(help->connection);
-    free(help);
+    tote_context_run(work->context, add_from_worker, NULL);
+    tote_context_unref(work->context);
+    MHD_resume_connection(work->connection);
+    free(work);
     return NULL;
 }
 
 static enum MHD_Result suspend(struct fixture *fixture, struct MHD_Connection *connection) {
-    struct help *made = malloc(sizeof *made);
+    struct work *work = malloc(sizeof *work);
 
-    *made = (struct help){fixture, connection, tote_context_ref(tote_context_current())};
+    *work = (struct work){fixture, connection, tote_context_ref(tote_context_current())};
     MHD_suspend_connection(connection);
-    fixture->has_helper = pthread_create(&fixture->helper, NULL, help, made) == 0;
+    fixture->has_worker = pthread_create(&fixture->worker, NULL, do_work, work) == 0;
     return MHD_YES;
 }
 
-/* Counts its calls in its state, and in the store. */
+/* Count the calls in the state and in the store. */
 static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, const char *url,
                               const char *method, const char *version, const char *body,
                               size_t *body_size, void **state) {
@@ -126,7 +126,7 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
         *body_size = 0;
         return MHD_YES;
     }
-    if (strcmp(url, "/suspended") == 0 && !fixture->has_helper) {
+    if (strcmp(url, "/suspended") == 0 && !fixture->has_worker) {
         return suspend(fixture, connection);
     }
     if (strcmp(url, "/refused") == 0) {
@@ -179,8 +179,8 @@ static int tear_down(void **state) {
     struct fixture *f = *state;
 
     MHD_stop_daemon(f->daemon);
-    if (f->has_helper) {
-        pthread_join(f->helper, NULL);
+    if (f->has_worker) {
+        pthread_join(f->worker, NULL);
     }
     tote_sdk_close(&f->sdk, 1000);
     tote_in_memory_spans_unref(f->memory);
@@ -202,7 +202,7 @@ static void send_text(int descriptor, const char *text) {
     assert_int_equal(send(descriptor, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
 }
 
-/* Wait for so many spans, and for no more. */
+/* Wait until this number of spans has ended. */
 static void await_spans(const struct fixture *f, size_t count) {
     for (int i = 0; i < 60000 && tote_in_memory_spans_get_count(f->memory) < count; i++) {
         usleep(1000);
@@ -210,8 +210,8 @@ static void await_spans(const struct fixture *f, size_t count) {
     assert_int_equal(tote_in_memory_spans_get_count(f->memory), count);
 }
 
-/* Ask, and read until the server closes; then wait for its span. */
-static const tote_span_data *ask(struct fixture *f, const char *request) {
+/* Send a request, read until the server closes the connection, and return the span. */
+static const tote_span_data *send_request(struct fixture *f, const char *request) {
     char response_text[1024];
     int descriptor = connect_to(f);
 
@@ -238,12 +238,12 @@ static void assert_text(const tote_span_data *span, const char *key, const char 
 
 #define GET(path, headers) "GET " path " HTTP/1.1\r\nConnection: close\r\n" headers "\r\n"
 
-/* Requirement J1, J5, J7 */
-static void a_request_is_a_server_span_in_the_trace_of_its_headers(void **state) {
-    const tote_span_data *span =
-        ask(*state, GET("/orders/7?a=b%20c&sig=s3cr3t&d",
-                        "Host: shop.test:8080\r\nUser-Agent: probe/1.0\r\ntraceparent: " PARENT
-                        "\r\nbaggage: user.id=u_1\r\n"));
+/* Spec: http-spans.md#http-server */
+static void a_request_has_a_server_span_in_the_trace_of_its_headers(void **state) {
+    const tote_span_data *span = send_request(
+        *state, GET("/orders/7?a=b%20c&sig=s3cr3t&d",
+                    "Host: shop.test:8080\r\nUser-Agent: probe/1.0\r\ntraceparent: " PARENT
+                    "\r\nbaggage: user.id=u_1\r\n"));
     char id[TOTE_SPAN_ID_HEX_SIZE];
 
     assert_string_equal(tote_span_data_get_name(span), "GET /orders/{id}");
@@ -282,8 +282,8 @@ static void a_public_endpoint_links_its_trace_to_that_of_the_headers(void **stat
 
     f->server.public_endpoint = true;
     const tote_span_data *span =
-        ask(f, GET("/orders/7", "Host: a\r\ntraceparent: " PARENT
-                                "\r\ntracestate: a=b\r\nbaggage: user.id=u_1\r\n"));
+        send_request(f, GET("/orders/7", "Host: a\r\ntraceparent: " PARENT
+                                         "\r\ntracestate: a=b\r\nbaggage: user.id=u_1\r\n"));
     const tote_span_context *context = tote_span_data_get_context(span);
     const tote_link *links = tote_span_data_get_links(span, &count);
 
@@ -307,17 +307,17 @@ static void a_public_endpoint_without_a_trace_in_the_headers_has_no_link(void **
 
     f->server.public_endpoint = true;
     const tote_span_data *span =
-        ask(f, GET("/a", "Host: a\r\ntraceparent: 00-0-0-01\r\nbaggage: user.id=u_1\r\n"));
+        send_request(f, GET("/a", "Host: a\r\ntraceparent: 00-0-0-01\r\nbaggage: user.id=u_1\r\n"));
     assert_int_equal(link_count_of(span), 0);
     assert_false(tote_span_context_is_valid(tote_span_data_get_parent(span)));
     assert_text(span, "user.id", NULL);
 }
 
 /* Spec: http-spans.md#http-server: a target in absolute form, whose credentials are not recorded */
-static void a_request_to_a_proxy_is_recorded_without_its_password(void **state) {
-    const tote_span_data *span =
-        ask(*state,
-            "GET http://u:s3cr3t@b.test:81/p?q=1 HTTP/1.1\r\nConnection: close\r\nHost: a\r\n\r\n");
+static void the_password_in_a_target_is_not_recorded(void **state) {
+    const tote_span_data *span = send_request(
+        *state,
+        "GET http://u:s3cr3t@b.test:81/p?q=1 HTTP/1.1\r\nConnection: close\r\nHost: a\r\n\r\n");
 
     assert_text(span, "url.path", "/p");
     assert_text(span, "url.query", "q=1");
@@ -325,9 +325,9 @@ static void a_request_to_a_proxy_is_recorded_without_its_password(void **state) 
     assert_text(span, "server.port", "81");
 }
 
-/* Requirement J3 */
-static void from_500_on_a_response_is_an_error(void **state) {
-    const tote_span_data *span = ask(*state, GET("/error", "Host: a\r\n"));
+/* Spec: http-spans.md#status */
+static void a_response_with_status_500_or_above_is_an_error(void **state) {
+    const tote_span_data *span = send_request(*state, GET("/error", "Host: a\r\n"));
 
     assert_string_equal(tote_span_data_get_name(span), "GET");
     assert_text(span, "http.response.status_code", "503");
@@ -335,24 +335,24 @@ static void from_500_on_a_response_is_an_error(void **state) {
     assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_ERROR);
 }
 
-/* Requirement J3 */
-static void what_is_not_there_is_no_error_of_the_server(void **state) {
-    const tote_span_data *span = ask(*state, GET("/missing", "Host: a\r\n"));
+/* Spec: http-spans.md#status */
+static void a_response_with_status_404_is_not_an_error(void **state) {
+    const tote_span_data *span = send_request(*state, GET("/missing", "Host: a\r\n"));
 
     assert_text(span, "http.response.status_code", "404");
     assert_text(span, "error.type", NULL);
     assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_UNSET);
 }
 
-/* Wait until the handler has been called so often. */
+/* Wait until the handler has been called this number of times. */
 static void await_calls(const struct fixture *f, unsigned count) {
     for (int i = 0; i < 60000 && atomic_load(&f->calls) < count; i++) {
         usleep(1000);
     }
 }
 
-/* Design 2: the calls of one request share a store and a span, and those alone */
-static void a_body_in_pieces_is_one_scope_over_many_calls(void **state) {
+/* The contract of tote_microhttpd_handle(): the calls for one request share a store and a span */
+static void all_calls_for_one_request_have_the_same_scope(void **state) {
     struct fixture *f = *state;
     int descriptor = connect_to(f);
     char text[256];
@@ -374,27 +374,27 @@ static void a_body_in_pieces_is_one_scope_over_many_calls(void **state) {
     assert_int_equal(f->completed, 1);
 }
 
-/* Design 2: suspended here, helped by another thread, resumed */
-static void a_suspended_request_goes_on_in_its_scope(void **state) {
-    const tote_span_data *span = ask(*state, GET("/suspended", "Host: a\r\n"));
+/* The contract of tote/instrumentation/microhttpd.h: MHD_suspend_connection() and its resume */
+static void a_suspended_request_continues_in_its_scope(void **state) {
+    const tote_span_data *span = send_request(*state, GET("/suspended", "Host: a\r\n"));
     size_t count;
 
     tote_span_data_get_events(span, &count);
     assert_int_equal(count, 1);
-    assert_text(span, "helped", "true");
+    assert_text(span, "worked", "true");
     assert_text(span, "http.response.status_code", "200");
 }
 
-/* Requirement J3: a connection that the handler gives up */
+/* Spec: http-spans.md#status: the handler closes the connection */
 static void a_request_without_a_response_is_an_error(void **state) {
-    const tote_span_data *span = ask(*state, GET("/refused", "Host: a\r\n"));
+    const tote_span_data *span = send_request(*state, GET("/refused", "Host: a\r\n"));
 
     assert_text(span, "error.type", "connection_lost");
     assert_text(span, "http.response.status_code", NULL);
     assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_ERROR);
 }
 
-/* A handler whose state is odd, even and at last NULL: any value is its own. */
+/* A handler that uses any value as its state: odd, even and NULL. */
 static enum MHD_Result handle_with_any_state(void *cls, struct MHD_Connection *connection,
                                              const char *url, const char *method,
                                              const char *version, const char *body,
@@ -425,8 +425,8 @@ static void check_state(void *cls, struct MHD_Connection *connection, void **sta
     atomic_fetch_add(&fixture->checked, 1);
 }
 
-/* The contract of tote_microhttpd_handle(): out of memory costs the span, never the request */
-static void a_request_is_served_whatever_allocation_fails(void **state) {
+/* The contract of tote/instrumentation/microhttpd.h: out of memory loses the span only */
+static void a_request_is_served_if_any_allocation_fails(void **state) {
     struct fixture *f = *state;
     char text[1024];
 
@@ -455,16 +455,16 @@ static void a_request_is_served_whatever_allocation_fails(void **state) {
     }
 }
 
-/* Requirement J1 */
-static void a_route_can_be_told_by_the_handler(void **state) {
-    const tote_span_data *span = ask(*state, GET("/late-route", "Host: a\r\n"));
+/* Spec: http-spans.md#name */
+static void the_handler_can_set_the_route(void **state) {
+    const tote_span_data *span = send_request(*state, GET("/late-route", "Host: a\r\n"));
 
     assert_string_equal(tote_span_data_get_name(span), "GET /late/{x}");
     assert_text(span, "http.route", "/late/{x}");
 }
 
-/* Design 2: after a request nothing of it is current on libmicrohttpd's threads */
-static void requests_of_one_connection_do_not_see_each_other(void **state) {
+/* The contract of tote_microhttpd_handle(): a scope is current during calls for its request only */
+static void requests_of_one_connection_have_separate_scopes(void **state) {
     struct fixture *f = *state;
     char text[1024];
     int descriptor = connect_to(f);
@@ -492,18 +492,18 @@ static void requests_of_one_connection_do_not_see_each_other(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        SERVER_TEST(a_request_is_a_server_span_in_the_trace_of_its_headers),
+        SERVER_TEST(a_request_has_a_server_span_in_the_trace_of_its_headers),
         SERVER_TEST(a_public_endpoint_links_its_trace_to_that_of_the_headers),
         SERVER_TEST(a_public_endpoint_without_a_trace_in_the_headers_has_no_link),
-        SERVER_TEST(a_request_to_a_proxy_is_recorded_without_its_password),
-        SERVER_TEST(from_500_on_a_response_is_an_error),
-        SERVER_TEST(what_is_not_there_is_no_error_of_the_server),
-        SERVER_TEST(a_body_in_pieces_is_one_scope_over_many_calls),
-        SERVER_TEST(a_suspended_request_goes_on_in_its_scope),
+        SERVER_TEST(the_password_in_a_target_is_not_recorded),
+        SERVER_TEST(a_response_with_status_500_or_above_is_an_error),
+        SERVER_TEST(a_response_with_status_404_is_not_an_error),
+        SERVER_TEST(all_calls_for_one_request_have_the_same_scope),
+        SERVER_TEST(a_suspended_request_continues_in_its_scope),
         SERVER_TEST(a_request_without_a_response_is_an_error),
-        SERVER_TEST(a_request_is_served_whatever_allocation_fails),
-        SERVER_TEST(a_route_can_be_told_by_the_handler),
-        SERVER_TEST(requests_of_one_connection_do_not_see_each_other),
+        SERVER_TEST(a_request_is_served_if_any_allocation_fails),
+        SERVER_TEST(the_handler_can_set_the_route),
+        SERVER_TEST(requests_of_one_connection_have_separate_scopes),
     };
     static const tote_allocator allocator = {sizeof allocator, test_allocate, test_reallocate,
                                              test_release, NULL};

@@ -6,7 +6,7 @@
  */
 #include "http_parts.h"
 
-/* Remove the part before the next `separator` that is not quoted from `*rest`, and return it. */
+/* Split off the part before the next unquoted `separator`, and return it trimmed. */
 static struct tote__part take_part(struct tote__part *rest, char separator) {
     struct tote__part part = {rest->at, 0};
     bool is_quoted = false;
@@ -29,7 +29,10 @@ static struct tote__part take_part(struct tote__part *rest, char separator) {
     return part;
 }
 
-/* Unescape a quoted string to `out`, which may be where it is. An unfinished one is empty. */
+/*
+ * Unescape a quoted string to `out`, which may overlap it. Returns an empty part if the closing
+ * quote is missing.
+ */
 static struct tote__part unquote(char *out, struct tote__part value) {
     struct tote__part text = {out, 0};
 

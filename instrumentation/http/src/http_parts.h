@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http_parts.h - what the files of the HTTP instrumentation share
+ * http_parts.h - internal functions of the HTTP instrumentation
  */
 #ifndef TOTE_HTTP_PARTS_H
 #define TOTE_HTTP_PARTS_H
@@ -37,7 +37,7 @@ bool tote__http_is_scheme(struct tote__part text);
  */
 struct tote__part tote__http_forwarded_parameter(char *header, size_t length, const char *name);
 
-/* As tote_http_redact_query(). */
+/* Do the same as tote_http_redact_query(). `buffer` may be NULL only if `size` is 0. */
 size_t tote__http_redact(char *buffer, size_t size, struct tote__part query);
 
 #endif

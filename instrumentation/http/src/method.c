@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * method.c - which methods are known, and the names of spans. Spec: http-spans.md#name,
- * http.request.method
+ * method.c - known methods, and names of spans. Spec: http-spans.md#name, http.request.method
  *
  * Tests: tests/unit/test_http.c
  */
@@ -16,7 +15,7 @@
 
 enum { MOST_METHODS = 32 };
 
-/* Read once, and kept: text of the environment may go. */
+/* Read once. The text is a copy, because the program may change its environment. Never freed. */
 static struct {
     pthread_once_t once;
     struct tote__part methods[MOST_METHODS];
@@ -24,11 +23,11 @@ static struct {
 } known = {.once = PTHREAD_ONCE_INIT};
 
 static void read_known(void) {
-    static const char usual[] = "CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,TRACE,QUERY";
+    static const char standard[] = "CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,TRACE,QUERY";
     const char *given = secure_getenv("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS");
     bool is_given = given && given[strspn(given, ", \t\r\n")];
     char *copy = is_given ? tote__copy_text(given, strlen(given)) : NULL;
-    const char *list = copy ? copy : usual;
+    const char *list = copy ? copy : standard;
     size_t count = tote__split(list, strlen(list), ',', known.methods, MOST_METHODS);
 
     known.count = tote__min(count, MOST_METHODS);

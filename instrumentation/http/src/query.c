@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * query.c - a query without its secrets. Spec: http-spans.md, url.full and url.query
+ * query.c - redacts secrets in a query. Spec: http-spans.md, url.full and url.query
  *
  * Tests: tests/unit/test_http.c
  */
@@ -9,7 +9,7 @@
 #include "http_parts.h"
 #include "tote/instrumentation/http.h"
 
-/* Whether the parameter, "name=value", is one whose value is a secret. Case counts. */
+/* Whether the value of the parameter, "name=value", is a secret. Case-sensitive. */
 static bool is_secret(struct tote__part parameter) {
     static const char *const names[] = {
         "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token",
@@ -29,7 +29,7 @@ static bool is_secret(struct tote__part parameter) {
     return false;
 }
 
-/* Text that is cut where there is no room, and counted as if there were. */
+/* Text in a buffer. Text that does not fit is cut; `length` is the full length. */
 struct cut {
     char *buffer;
     size_t size;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * server.c - the attributes of a server span. Spec: http-spans.md#http-server
+ * server.c - server spans and their attributes. Spec: http-spans.md#http-server
  *
- * Tests: tests/unit/test_http.c
+ * Tests: tests/unit/test_http.c, tests/unit/test_http_public_endpoint.c
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 
 enum { MOST_HEADER = 512 };
 
-/* The attributes so far. */
+/* The attributes that are written so far, and what is left of the buffer. */
 struct writer {
     const tote_http_request *request;
     struct tote__http_target target;
@@ -32,7 +32,7 @@ static void add(struct writer *writer, const char *key, tote_value value) {
     }
 }
 
-/* Text that does not outlive the call goes to the buffer. */
+/* Add text that is not valid after the call. It is copied to the buffer. */
 static void add_copy(struct writer *writer, const char *key, struct tote__part text) {
     size_t length = tote__utf8_cut(text.at, text.length, tote__min(text.length, writer->size));
 
@@ -51,14 +51,17 @@ static void add_text(struct writer *writer, const char *key, const char *text) {
     }
 }
 
-/* The first header of this name, up to MOST_HEADER bytes of it; empty when there is none. */
+/*
+ * Copy up to MOST_HEADER bytes of the first header with this name to `storage`. Returns an empty
+ * part if there is none.
+ */
 static struct tote__part header(const struct writer *writer, const char *name,
-                                char room[MOST_HEADER]) {
+                                char storage[MOST_HEADER]) {
     const tote_http_request *request = writer->request;
-    size_t length =
-        tote__text_map_getter_get_first(request->getter, request->carrier, name, room, MOST_HEADER);
+    size_t length = tote__text_map_getter_get_first(request->getter, request->carrier, name,
+                                                    storage, MOST_HEADER);
 
-    return (struct tote__part){room, tote__min(length, MOST_HEADER)};
+    return (struct tote__part){storage, tote__min(length, MOST_HEADER)};
 }
 
 static struct tote__part first_of_list(struct tote__part list) {
@@ -70,16 +73,17 @@ static struct tote__part first_of_list(struct tote__part list) {
 }
 
 /*
- * A parameter of Forwarded, else the first element of the other header, if the server trusts them.
+ * Return the parameter of Forwarded, else the first element of the header `other`; an empty part if
+ * the server ignores both.
  */
 static struct tote__part forwarded(const struct writer *writer, const char *parameter,
-                                   const char *other, char room[MOST_HEADER]) {
+                                   const char *other, char storage[MOST_HEADER]) {
     if (writer->request->ignore_forwarded) {
         return (struct tote__part){NULL, 0};
     }
-    size_t length = header(writer, "forwarded", room).length;
-    struct tote__part value = tote__http_forwarded_parameter(room, length, parameter);
-    return value.length ? value : first_of_list(header(writer, other, room));
+    size_t length = header(writer, "forwarded", storage).length;
+    struct tote__part value = tote__http_forwarded_parameter(storage, length, parameter);
+    return value.length ? value : first_of_list(header(writer, other, storage));
 }
 
 static void add_method(struct writer *writer) {
@@ -106,16 +110,16 @@ static void add_target(struct writer *writer) {
 }
 
 /*
- * The scheme that the client used: as a proxy reports it, else of an absolute-form target, else of
- * the connection. Returns the default port; 0 if the scheme has none.
+ * Add the scheme that the client used: as a proxy reports it, else of an absolute-form target, else
+ * of the connection. Returns the default port of the scheme; 0 if it has none.
  */
 static unsigned add_scheme(struct writer *writer) {
     static const struct {
         const char *name;
         unsigned port;
     } known[] = {{"http", 80}, {"https", 443}, {"ws", 80}, {"wss", 443}};
-    char room[MOST_HEADER];
-    struct tote__part scheme = forwarded(writer, "proto", "x-forwarded-proto", room);
+    char storage[MOST_HEADER];
+    struct tote__part scheme = forwarded(writer, "proto", "x-forwarded-proto", storage);
 
     if (!tote__http_is_scheme(scheme)) {
         scheme = writer->target.scheme;
@@ -135,20 +139,20 @@ static unsigned add_scheme(struct writer *writer) {
     return 0;
 }
 
-/* The host that the client asked for. The target precedes Host. Spec: RFC 9112 section 3.2.2 */
+/* Add the host of the request. The target precedes Host. Spec: RFC 9112 section 3.2.2 */
 static void add_server(struct writer *writer, unsigned default_port) {
-    char room[MOST_HEADER];
+    char storage[MOST_HEADER];
     unsigned port;
-    struct tote__part authority = forwarded(writer, "host", "x-forwarded-host", room);
+    struct tote__part authority = forwarded(writer, "host", "x-forwarded-host", storage);
 
     if (!authority.length) {
         authority = writer->target.authority;
     }
     if (!authority.length) {
-        authority = header(writer, ":authority", room);
+        authority = header(writer, ":authority", storage);
     }
     if (!authority.length) {
-        authority = header(writer, "host", room);
+        authority = header(writer, "host", storage);
     }
     authority = tote__http_without_credentials(authority);
     struct tote__part host = tote__http_split_host(authority, &port);
@@ -161,19 +165,16 @@ static void add_server(struct writer *writer, unsigned default_port) {
     }
 }
 
-/*
- * Whether a proxy hides the client: "unknown", or a name that begins with "_". Spec: RFC 7239
- * section 6
- */
+/* Whether a proxy hides the client: "unknown" or "_NAME". Spec: RFC 7239 section 6 */
 static bool is_hidden(struct tote__part client) {
     return client.length && (client.at[0] == '_' ||
                              tote__equals_ignoring_case(client.at, client.length, "unknown", 7));
 }
 
 static void add_client(struct writer *writer) {
-    char room[MOST_HEADER];
+    char storage[MOST_HEADER];
     unsigned port;
-    struct tote__part client = forwarded(writer, "for", "x-forwarded-for", room);
+    struct tote__part client = forwarded(writer, "for", "x-forwarded-for", storage);
 
     client = tote__http_split_host(client, &port);
     if (client.length && !is_hidden(client)) {
@@ -185,7 +186,7 @@ static void add_client(struct writer *writer) {
     if (writer->request->peer_address && writer->request->peer_port) {
         add(writer, "network.peer.port", tote_int(writer->request->peer_port));
     }
-    add_copy(writer, "user_agent.original", header(writer, "user-agent", room));
+    add_copy(writer, "user_agent.original", header(writer, "user-agent", storage));
 }
 
 static size_t write_attributes(const tote_http_request *request, tote_attribute *attributes,

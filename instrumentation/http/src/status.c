@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * status.c - what a status means to a span. Spec: http-spans.md#status
+ * status.c - statuses and routes on spans. Spec: http-spans.md#status
  *
  * Tests: tests/unit/test_http.c
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * target.c - the parts of a request target, and of an authority. Spec: RFC 9112 section 3.2
+ * target.c - splits request targets and authorities. Spec: RFC 9112 section 3.2
  *
  * Invariant: no part of the result contains the credentials of a URL.
  *

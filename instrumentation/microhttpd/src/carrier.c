@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * carrier.c - headers of libmicrohttpd's requests and responses
+ * carrier.c - requests and responses of libmicrohttpd as carriers
  *
  * Tests: tests/unit/test_carriers.c
  */
@@ -30,7 +30,7 @@ static void get_headers(const void *carrier, const char *key, tote_header_visito
                         void *arg) {
     struct visit visit = {visitor, arg};
 
-    (void)key; /* who asks picks */
+    (void)key; /* the visitor compares names */
     MHD_get_connection_values_n((struct MHD_Connection *)carrier, MHD_HEADER_KIND, pass_header,
                                 &visit);
 }
@@ -41,7 +41,7 @@ const tote_text_map_getter *tote_microhttpd_getter(void) {
     return &getter;
 }
 
-/* A header that is looked for, and as what it was found. */
+/* A search for a header: `name` and `value` are NULL until one is found. */
 struct search {
     const char *key;
     const char *name;
@@ -75,8 +75,11 @@ static void set_header(void *carrier, const char *key, const char *value, size_t
     (void)value_length;
     remove_headers(carrier, key);
     if (value && MHD_add_response_header(carrier, key, value) != MHD_YES) {
-        tote_diagnostics_report(TOTE_LEVEL_WARN, "microhttpd",
-                                "libmicrohttpd does not take header '%.64s'", key);
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, "microhttpd",
+            "header '%.64s' is not sent: libmicrohttpd rejected it, because its value "
+            "is not valid in a header or because it is out of memory",
+            key);
     }
 }
 

@@ -3,10 +3,10 @@
  * server.c - a server span around a request of libmicrohttpd. Spec: http-spans.md#http-server
  *
  * libmicrohttpd keeps one pointer for each request. It points to Tote's `struct request`, which
- * holds the handler's pointer. If Tote is out of memory the request is served without a span, and
- * the pointer is the handler's.
- * Invariant: the pointer is Tote's exactly if it is in the table of live requests; only then it is
- * dereferenced.
+ * holds the handler's pointer. If out of memory, the request is served without a span, and the
+ * pointer is the handler's.
+ * Invariant: the pointer is Tote's if and only if it is in the table of live requests. No other
+ * pointer is dereferenced.
  *
  * Tests: tests/unit/test_microhttpd.c
  */
@@ -25,14 +25,14 @@ enum { MOST_QUERY = 2048, BUCKETS = 64 };
 
 struct request {
     tote_scope *scope;
-    void *state; /* the handler's own */
+    void *state; /* the pointer of the handler */
     unsigned status;
     _Atomic(struct request *) next; /* in its bucket */
 };
 
 /*
- * The live requests, by address. The lock is for changes and walks; each change is one store, so a
- * child that is forked during a change sees a whole list.
+ * The live requests, by address. The lock guards changes and searches. Each change is one store, so
+ * a child that is forked during a change has a consistent list.
  */
 static struct bucket {
     struct tote__lock lock;
@@ -49,7 +49,7 @@ static struct request *request_new(void) {
 
     if (!request) {
         tote_diagnostics_report(TOTE_LEVEL_WARN, "microhttpd",
-                                "request served without a span: out of memory");
+                                "out of memory: a request is served without a span");
         return NULL;
     }
     struct bucket *bucket = bucket_of(request);
@@ -61,7 +61,8 @@ static struct request *request_new(void) {
 }
 
 /*
- * The link to the request with this address; its value is NULL if there is none. The lock is taken.
+ * Return the link to the request with this address; its value is NULL if there is none. The caller
+ * holds the lock.
  */
 static _Atomic(struct request *) *find_link(struct bucket *bucket, const void *pointer) {
     _Atomic(struct request *) *link = &bucket->first;
@@ -98,7 +99,7 @@ static void request_free(struct request *request) {
     tote__release(request, sizeof *request);
 }
 
-/* A query that is put together again: libmicrohttpd has taken it apart. */
+/* A query that is rebuilt from its parameters, because libmicrohttpd has parsed it. */
 struct query {
     char text[MOST_QUERY];
     size_t length;
@@ -128,7 +129,7 @@ static enum MHD_Result put_argument(void *cls, enum MHD_ValueKind kind, const ch
     return MHD_YES;
 }
 
-/* Text of the peer's address. Returns: its port, 0 when it has none. */
+/* Write the address of the peer, "" if it is unknown. Returns its port, or 0. */
 static uint16_t read_peer(struct MHD_Connection *connection, char address[INET6_ADDRSTRLEN]) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -174,8 +175,8 @@ static tote_scope *open_scope(const tote_microhttpd_server *server,
     return tote_http_server_open(server->tracer, &request);
 }
 
-/* The status of the response that was queued, as long as libmicrohttpd has it. */
-static void note_status(struct request *request, struct MHD_Connection *connection) {
+/* Keep the status of the queued response. libmicrohttpd may not report it later. */
+static void keep_status(struct request *request, struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_HTTP_STATUS);
 
@@ -209,14 +210,14 @@ enum MHD_Result tote_microhttpd_handle(void *cls, struct MHD_Connection *connect
     }
     enum MHD_Result result = server.handle(server.handle_cls, connection, url, method, version,
                                            upload_data, upload_data_size, &request->state);
-    note_status(request, connection);
+    keep_status(request, connection);
     if (is_current) {
         tote_scope_suspend(request->scope);
     }
     return result;
 }
 
-/* Why there was no whole answer; NULL when there was. */
+/* Return the error.type of an incomplete response; NULL if it was sent completely. */
 static const char *error_of(enum MHD_RequestTerminationCode how) {
     switch (how) {
     case MHD_REQUEST_TERMINATED_COMPLETED_OK:
@@ -226,9 +227,9 @@ static const char *error_of(enum MHD_RequestTerminationCode how) {
     case MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN:
         return "shutdown";
     case MHD_REQUEST_TERMINATED_READ_ERROR:
-        return "request_not_read";
+        return "read_error";
     case MHD_REQUEST_TERMINATED_CLIENT_ABORT:
-        return "client_gone";
+        return "client_abort";
     case MHD_REQUEST_TERMINATED_WITH_ERROR:
     default:
         return "connection_lost";
@@ -247,7 +248,7 @@ void tote_microhttpd_completed(void *cls, struct MHD_Connection *connection, voi
         }
         return;
     }
-    note_status(request, connection);
+    keep_status(request, connection);
     bool is_current = tote_scope_resume(request->scope);
     if (server.completed) {
         server.completed(server.completed_cls, connection, &request->state, how);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xray.c - AWS X-Ray's trace header. Spec: AWS X-Ray developer guide, "Tracing header"
+ * xray.c - the trace header of AWS X-Ray. Spec: AWS X-Ray developer guide, "Tracing header"
  *
  * Load balancers send a root without a parent: the next root span continues its trace id.
- * `Lineage`, by which Lambda finds functions that call each other in a loop, is passed on as it is:
- * a value of the context, so that spans and other formats do not have it.
+ * Lambda detects loops of functions by `Lineage`. It is passed on unchanged, in a value of the
+ * context, which spans and other formats do not contain.
  *
  * Tests: tests/unit/test_formats.c, tests/fuzz/fuzz_xray.c
  */
@@ -37,7 +37,7 @@ static void release_lineage(void *text) {
 
 static const tote_context_key lineage_key = {"x-ray lineage", release_lineage};
 
-/* What a header has so far. */
+/* The fields of a header that are read so far. */
 struct reader {
     tote_span_context remote;
     struct tote__part lineage; /* empty: none */
@@ -60,7 +60,7 @@ static bool read_parent(tote_span_context *remote, struct tote__part value) {
            tote__hex_decode(remote->span_id.bytes, value.at, sizeof remote->span_id);
 }
 
-/* "1" and "0" are decisions; "?" asks the receiver for one. */
+/* "1" and "0" are decisions. With "?" or another value the receiver decides. */
 static void read_sampled(tote_span_context *remote, struct tote__part value) {
     bool is_sampled = tote__part_is(value, "1");
 
@@ -68,7 +68,7 @@ static void read_sampled(tote_span_context *remote, struct tote__part value) {
     remote->hints = is_sampled || tote__part_is(value, "0") ? 0 : TOTE__DEFERRED;
 }
 
-/* What is passed on cannot end a field or a header. */
+/* Whether the value can be passed on: it cannot end a field or a header. */
 static bool is_lineage(struct tote__part value) {
     for (size_t i = 0; i < value.length; i++) {
         if (value.at[i] < '!' || value.at[i] > '~' || value.at[i] == ',') {
@@ -117,18 +117,19 @@ static bool read_parts(struct reader *reader, const char *value, size_t length) 
     return true;
 }
 
-/* Takes the reference to `context`, and returns one. */
+/* Takes ownership of the reference to `context`. Returns a reference. */
 static tote_context *add_lineage(tote_context *context, struct tote__part lineage) {
     char *text = tote__copy_text(lineage.at, lineage.length);
 
     if (!text) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, "xray",
-                                "out of memory: Lineage is not passed on");
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "xray",
+            "out of memory: Lineage is not passed on, and Lambda cannot detect a loop");
         return context;
     }
-    tote_context *made = tote_context_with_value(context, &lineage_key, text);
+    tote_context *result = tote_context_with_value(context, &lineage_key, text);
     tote_context_unref(context);
-    return made;
+    return result;
 }
 
 static tote_context *extract(void *self, const tote_context *context, const void *carrier,
@@ -144,9 +145,9 @@ static tote_context *extract(void *self, const tote_context *context, const void
     if (!reader.has_parent && tote__trace_id_is_valid(&reader.remote.trace_id)) {
         reader.remote.hints |= TOTE__PARTIAL;
     }
-    tote_context *made = tote__context_with_remote_span(context, &reader.remote);
+    tote_context *result = tote__context_with_remote_span(context, &reader.remote);
     bool has_lineage = reader.lineage.length && tote__trace_id_is_valid(&reader.remote.trace_id);
-    return has_lineage ? add_lineage(made, reader.lineage) : made;
+    return has_lineage ? add_lineage(result, reader.lineage) : result;
 }
 
 static void inject(void *self, const tote_context *context, void *carrier,

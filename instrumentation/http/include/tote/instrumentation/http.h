@@ -2,8 +2,8 @@
 /**
  * @file tote/instrumentation/http.h
  * Names, attributes and statuses of HTTP spans, for servers and clients of any kind: for example a
- * module of nginx, a filter of HAProxy, a FastCGI program. libtote-microhttpd and libtote-curl use
- * it.
+ * module of nginx, a filter of HAProxy or a FastCGI program. libtote-microhttpd and libtote-curl
+ * use it.
  * Spec: semantic-conventions http-spans.md
  *
  * A server opens a scope when it has the headers of a request, and closes it after the response:
@@ -14,13 +14,14 @@
  *     request.carrier = &headers;
  *     request.getter = tote_header_array_getter();
  *     tote_scope *scope = tote_http_server_open(tracer, &request);
- *     answer();
+ *     handle_request();
  *     tote_http_server_set_route(tote_scope_get_span(scope), "GET", "/orders/{id}");
  *     tote_http_server_set_status(tote_scope_get_span(scope), 200, NULL);
  *     tote_scope_close(&scope);
  *
- * Threads:  thread-safe.
- * Lifetime: text is borrowed during the call.
+ * Threads:  thread-safe; no function blocks.
+ * Lifetime: arguments are borrowed during the call, except in tote_http_server_attributes().
+ * On failure: a NULL span or an ended span is a no-op. If out of memory, attributes are missing.
  */
 #ifndef TOTE_INSTRUMENTATION_HTTP_H
 #define TOTE_INSTRUMENTATION_HTTP_H
@@ -33,29 +34,33 @@ TOTE_BEGIN_DECLS
 /** A request, as the server received it. NULL and 0: unknown. */
 typedef struct tote_http_request {
     size_t struct_size;
-    const char *method; /**< as received, case included */
+    const char *method; /**< as received; case-sensitive */
 
-    /** As received, in any form of RFC 9112 section 3.2. Credentials in it are never recorded. */
+    /**
+     * As received, in any form of RFC 9112 section 3.2. The user name and the password of a URL are
+     * never recorded. The query is recorded as by tote_http_redact_query().
+     */
     const char *target;
-    const char *query;            /**< the query without `?`, if the server has split the target */
+    const char *query;            /**< without `?`; NULL: the query of `target` */
     const char *scheme;           /**< of the connection, for example "https"; NULL: http */
     const char *protocol_version; /**< "1.0", "1.1", "2" or "3" */
     const char *route;            /**< for example "/orders/{id}", if it is already known */
-    const char *peer_address;     /**< of the other end of the connection */
+    const char *peer_address;     /**< the IP address of the other end of the connection */
     uint16_t peer_port;
-    const void *carrier; /**< the headers; `:authority` of HTTP/2 precedes Host */
-    const tote_text_map_getter *getter;
+    const void *carrier;                /**< the headers; `:authority` of HTTP/2 precedes Host */
+    const tote_text_map_getter *getter; /**< reads `carrier`; NULL: no headers */
 
     /**
-     * Ignore Forwarded, X-Forwarded-For, -Host and -Proto. Set it if no proxy is in front of the
-     * server: any client can send these headers.
+     * Ignore Forwarded, X-Forwarded-For, X-Forwarded-Host and X-Forwarded-Proto. Set it if no proxy
+     * is in front of the server: any client can send these headers.
      */
     bool ignore_forwarded;
 
     /**
-     * Do not trust the propagation headers: start a new trace, link its root span to the incoming
-     * span and drop incoming baggage. Set it if untrusted clients can reach the server. See
-     * docs/propagation.md#at-the-edge-which-mode
+     * Start a new trace, link its root span to the incoming span and drop remote baggage. Set it if
+     * untrusted clients can reach the server: see docs/propagation.md#at-the-edge-which-mode. The
+     * incoming sampling decision and tracestate are not continued. Without a valid incoming span
+     * there is no link.
      */
     bool public_endpoint;
 } tote_http_request;
@@ -67,54 +72,64 @@ typedef struct tote_http_request {
     }
 
 /**
- * Open a scope with a server span that continues the trace of the headers, as tote_scope_open().
- * The store of the scope contains the baggage of the carrier.
+ * Open a scope with a server span, and make it current. Close it with tote_scope_close(). The span
+ * continues the trace of the headers, and the store of the scope contains their baggage, except
+ * with `public_endpoint`. The current context of the thread is not used. A NULL tracer: a scope
+ * without a span. Never NULL: see tote_scope_open().
  */
 TOTE_API TOTE_MUST_USE tote_scope *tote_http_server_open(tote_tracer *tracer,
                                                          const tote_http_request *request);
 
-/** Set the route and the span name made of it. Do not pass a path: a path contains ids. */
+/**
+ * Set http.route and the span name that is made of it. Do not pass a path: a path contains ids.
+ * Without a route (NULL or "") nothing changes.
+ */
 TOTE_API void tote_http_server_set_route(tote_span *span, const char *method, const char *route);
 
 /**
- * Set the status of the response; 500 and above is an error. `error_type` names another cause of
- * failure in few words, for example "timeout"; NULL: none. A status of 0: no response was sent.
+ * Set the status of the response: http.response.status_code. A status of 500 and above is an error.
+ * `error_type` names another cause of failure in a few words, for example "timeout"; NULL: none. It
+ * makes the span an error with any status. A status of 0: no response was sent.
  */
 TOTE_API void tote_http_server_set_status(tote_span *span, unsigned status, const char *error_type);
 
-/** The same for a client span: 400 and above is an error. */
+/** Do the same for a client span: a status of 400 and above is an error. */
 TOTE_API void tote_http_client_set_status(tote_span *span, unsigned status, const char *error_type);
 
-/** The sizes that tote_http_server_attributes() needs at most. */
+/** Sizes that are enough for tote_http_server_attributes(). */
 #define TOTE_HTTP_SERVER_MAX_ATTRIBUTES 16
 #define TOTE_HTTP_SERVER_BUFFER_BYTES 4096
 
 /**
  * Write the attributes that a server span has at its start, for callers that make the span
- * themselves. Generated text goes to `buffer`; long text is cut. Returns the number of attributes;
- * attributes that do not fit are left out.
+ * themselves. Returns the number of attributes; attributes that do not fit are left out. The
+ * attributes borrow text from `request` and from `buffer`, which has `size` bytes. A query is cut
+ * to half of `buffer`, the text of a header to 512 bytes.
  */
 TOTE_API size_t tote_http_server_attributes(const tote_http_request *request,
                                             tote_attribute *attributes, size_t capacity,
                                             char *buffer, size_t size);
 
 /**
- * Return the value of http.request.method: the method itself if it is known, else "_OTHER". The
- * comparison is case-sensitive. Known methods are those of RFC 9110, PATCH and QUERY; if set,
- * OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS replaces the list. The variable is read once.
+ * Return the value of http.request.method: `method` itself if it is known, else "_OTHER". The
+ * comparison is case-sensitive. Known methods are those of RFC 9110, PATCH and QUERY. The variable
+ * OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS replaces the list with up to 32 methods, separated by
+ * commas. It is read once, at the first use of this library.
  */
 TOTE_API const char *tote_http_known_method(const char *method);
 
 /**
- * Write the name of a span: "GET /orders/{id}", "GET" if `target` is NULL, "HTTP" for an unknown
- * method. The name is cut to `size`, including the NUL. Returns its full length.
+ * Write the name of a span: "GET /orders/{id}", "GET" if `target` is NULL or "", "HTTP" instead of
+ * an unknown method. The name is cut to `size` bytes, including the NUL. Returns its full length.
  */
 TOTE_API size_t tote_http_span_name(char *buffer, size_t size, const char *method,
                                     const char *target);
 
 /**
- * Write a query with REDACTED as the value of signatures and credentials, for example
- * X-Amz-Signature and sig. The text is cut to `size`, including the NUL. Returns its full length.
+ * Write a query with REDACTED as the value of signatures and credentials. Their names are
+ * AWSAccessKeyId, sig, Signature, X-Amz-Credential, X-Amz-Security-Token, X-Amz-Signature and
+ * X-Goog-Signature; case-sensitive. The text is cut to `size` bytes, including the NUL. Returns its
+ * full length. A NULL query is empty.
  */
 TOTE_API size_t tote_http_redact_query(char *buffer, size_t size, const char *query);
 

@@ -5,8 +5,8 @@
  * Spec: semantic-conventions http-spans.md#http-server
  *
  * Tote calls your handler in a scope of the request. The store of the scope contains the baggage of
- * the request; entries that one call adds are visible in the next call, on any thread. If Tote is
- * out of memory, the request is served without a scope.
+ * the request, and entries that one call adds are visible in the next call, on any thread. If out
+ * of memory, the request is served without a scope, with a diagnostic.
  *
  *     static tote_microhttpd_server server = TOTE_MICROHTTPD_SERVER_INIT;
  *     server.tracer = tote_get_tracer("shop", "1.0");
@@ -16,10 +16,11 @@
  *                          MHD_OPTION_NOTIFY_COMPLETED, tote_microhttpd_completed, &server,
  *                          MHD_OPTION_END);
  *
- * A suspended connection continues in its scope after MHD_resume_connection(). Pass
- * tote_context_ref(tote_context_current()) to a thread that works for the connection meanwhile.
+ * A suspended connection continues in its scope after MHD_resume_connection(). If another thread
+ * works for the suspended connection, pass it tote_context_ref(tote_context_current()).
  *
- * Threads: any thread of libmicrohttpd.
+ * Threads: your functions run on threads of libmicrohttpd, concurrently for different connections.
+ *          Tote does not block there, except to export in TOTE_EXPORT_MODE_SIMPLE.
  */
 #ifndef TOTE_INSTRUMENTATION_MICROHTTPD_H
 #define TOTE_INSTRUMENTATION_MICROHTTPD_H
@@ -30,32 +31,38 @@
 
 TOTE_BEGIN_DECLS
 
-/** The server. It must live as long as the daemon. */
+/** The options of a daemon. Keep the struct, unchanged, until MHD_stop_daemon() returns. */
 typedef struct tote_microhttpd_server {
     size_t struct_size;
-    tote_tracer *tracer;
-    MHD_AccessHandlerCallback handle; /**< yours; it has its own `cls` and its own state pointer */
+    tote_tracer *tracer; /**< NULL: scopes without spans */
+
+    /**
+     * Your handler, with a `cls` and a state pointer of its own. NULL: every request is refused.
+     */
+    MHD_AccessHandlerCallback handle;
     void *handle_cls;
-    MHD_RequestCompletedCallback completed; /**< yours; NULL: none */
+    MHD_RequestCompletedCallback completed; /**< yours, called in the scope; NULL: none */
     void *completed_cls;
 
     /**
-     * Return the route of a path, for example "/orders/{id}"; NULL if the path has none or the
-     * handler calls tote_http_server_set_route(). The text must live until the next call. NULL: no
-     * path has a route.
+     * Return the route of a path, for example "/orders/{id}". Return NULL if the path has none, or
+     * if the handler calls tote_http_server_set_route(). Called before the scope exists. The text
+     * must stay valid until `handle` is called. NULL: no path has a route.
      */
     const char *(*get_route)(void *cls, const char *method, const char *path);
     void *get_route_cls;
     bool ignore_forwarded; /**< as in tote_http_request */
-    bool public_endpoint;  /**< as in tote_http_request */
+    bool public_endpoint;  /**< as in tote_http_request: set it if untrusted clients can connect */
 } tote_microhttpd_server;
 
 #define TOTE_MICROHTTPD_SERVER_INIT                                                                \
     { sizeof(tote_microhttpd_server), NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, false }
 
 /**
- * Pass both to MHD_start_daemon(), with the server as `cls`. The span ends when the request is
- * completed.
+ * Pass both functions to MHD_start_daemon(), with the same server as `cls`. The span ends when
+ * libmicrohttpd calls tote_microhttpd_completed(); without it, spans never end and leak. If the
+ * response was not sent completely, the span is an error, and error.type is "timeout", "shutdown",
+ * "read_error", "client_abort" or "connection_lost".
  */
 TOTE_API enum MHD_Result tote_microhttpd_handle(void *server, struct MHD_Connection *connection,
                                                 const char *url, const char *method,
@@ -64,12 +71,13 @@ TOTE_API enum MHD_Result tote_microhttpd_handle(void *server, struct MHD_Connect
 TOTE_API void tote_microhttpd_completed(void *server, struct MHD_Connection *connection,
                                         void **state, enum MHD_RequestTerminationCode how);
 
-/** Reads the headers of a request: the carrier is its `struct MHD_Connection *`. */
+/** Return the functions that read a request. The carrier is its `struct MHD_Connection *`. */
 TOTE_API const tote_text_map_getter *tote_microhttpd_getter(void);
 
 /**
- * Writes headers of a response: the carrier is a `struct MHD_Response *`. The client receives the
- * baggage of the store.
+ * Return the functions that write a response. The carrier is a `struct MHD_Response *`. If you
+ * inject a context into a response, the client receives its baggage. A header that libmicrohttpd
+ * rejects is missing, with a diagnostic.
  */
 TOTE_API const tote_text_map_setter *tote_microhttpd_setter(void);
 
