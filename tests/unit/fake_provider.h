@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake_provider.h - a provider whose spans only count, an allocator that runs out when told to, and
- * a count of diagnostics: for tests of the API without an SDK
+ * fake_provider.h - a provider whose spans only count, an allocator that can fail, and a count of
+ * diagnostics: for tests of the API without an SDK
  */
 #ifndef TOTE_TESTS_FAKE_PROVIDER_H
 #define TOTE_TESTS_FAKE_PROVIDER_H
@@ -145,7 +145,7 @@ static tote_span *fake_start_span(tote_tracer_provider *provider, tote_tracer *t
     return &span->base;
 }
 
-/* Also keeps what it was given; not for tests with threads. */
+/* Also keeps its arguments; not for tests with threads. */
 static tote_span *fake_start_span_and_note(tote_tracer_provider *provider, tote_tracer *tracer,
                                            const char *name, const tote_span_options *options,
                                            const tote_context *parent, tote_store *store) {
@@ -175,7 +175,7 @@ static const struct tote__provider_ops fake_provider_ops = {fake_start_span, fak
 static const struct tote__provider_ops fake_noting_ops = {fake_start_span_and_note, fake_is_enabled,
                                                           fake_ref, fake_unref, NULL};
 
-/* The fake provider, as good as new. */
+/* The fake provider, reset. */
 static inline tote_tracer_provider *fake_provider(void) {
     fake.base.ops = &fake_provider_ops;
     fake.started = fake.ended = fake.destroyed = 0;
@@ -188,7 +188,7 @@ static _Atomic(unsigned) diagnostics;
 static char last_diagnostic[512];
 static pthread_mutex_t diagnostic_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Whether the last diagnostic has this in it. */
+/* Whether the last diagnostic contains this text. */
 static inline bool was_told(const char *text) {
     return strstr(last_diagnostic, text) != NULL;
 }
@@ -225,7 +225,7 @@ static void fake_release(void *self, void *memory, size_t size) {
     free(memory);
 }
 
-/* First in main. */
+/* Call it first in main. */
 static inline void use_fake_allocator(void) {
     static const tote_allocator allocator = {sizeof allocator, fake_allocate, fake_reallocate,
                                              fake_release, NULL};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_fixture.h - what tests of stores share: an allocator that counts and can run out, a count
- * of diagnostics, and short ways to ask
+ * store_fixture.h - what tests of stores share: an allocator that counts and can fail, a count of
+ * diagnostics, and short queries
  */
 #ifndef TOTE_TESTS_STORE_FIXTURE_H
 #define TOTE_TESTS_STORE_FIXTURE_H
@@ -30,7 +30,7 @@ static void *counting_allocate(void *self, size_t size) {
 
     if (block) {
         atomic_fetch_add(&memory.live_bytes, (long)size);
-        memset(block, 0xA5, size); /* nobody may count on zeros */
+        memset(block, 0xA5, size); /* so that no code relies on zeros */
     }
     return block;
 }
@@ -66,13 +66,13 @@ static void count_diagnostic(tote_level level, const char *component, const char
     diagnostics++;
 }
 
-/* From now on, from zero. */
+/* Reset the counts. */
 static inline void count_diagnostics(void) {
     tote_diagnostics_set_handler(count_diagnostic, TOTE_LEVEL_DEBUG, NULL);
     diagnostics = 0;
 }
 
-/* Whether the store says just that of the key; `expected` NULL: nothing. */
+/* Whether the store has exactly this value for the key; `expected` NULL: none. */
 static inline bool says(const tote_store *store, const char *key, const char *expected) {
     char text[256];
     ptrdiff_t length = tote_store_get(store, key, text, sizeof text);
@@ -83,7 +83,7 @@ static inline bool says(const tote_store *store, const char *key, const char *ex
     return (size_t)length == strlen(expected) && strcmp(text, expected) == 0;
 }
 
-/* The same of a snapshot. */
+/* The same for a snapshot. */
 static inline bool lists(const tote_entries *entries, const char *key, const char *expected) {
     const tote_entry *entry = tote_entries_find(entries, key);
 
@@ -94,7 +94,7 @@ static inline bool lists(const tote_entries *entries, const char *key, const cha
            strcmp(entry->value.as.string, expected) == 0;
 }
 
-/* What `run` returns in a child of its own, where it may spoil what all share. */
+/* Return what `run` returns in a child process, so that it may change process-wide state. */
 static inline int in_child(int (*run)(void)) {
     int status = -1;
     pid_t child = fork();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_accounting.c - where every span went: the counters against what a receiver really got
+ * test_accounting.c - every span is counted once: the counters against what a receiver really got
  *
- * Random loads, settings, faults and shutdowns; each round says its seed, and TOTE_SEED=N runs that
- * one again.
+ * Random loads, settings, faults and shutdowns. Each round prints its seed; TOTE_SEED=N repeats
+ * that round.
  */
 #include "support.h"
 
@@ -33,7 +33,7 @@ static struct {
     size_t counts[THREADS]; /* of the spans that each thread ends */
     unsigned seeds[THREADS];
     bool is_over;
-    bool is_lossless;    /* the receiver says yes or no to each request */
+    bool is_lossless;    /* the receiver answers each request with a definite success or failure */
     char large[LARGE];   /* of a value */
     size_t acknowledged; /* spans, each once */
     uint8_t seen[THREADS][MOST_SPANS];
@@ -109,7 +109,7 @@ static void be_different(void) {
         {.manner = RECEIVER_RESPONSES, .status = 400},
         {.manner = RECEIVER_RESPONSES, .status = 429, .headers = {"Retry-After: 0"}},
         {.manner = RECEIVER_CLOSES},
-        /* from here on nobody can tell what became of a request */
+        /* from here on the result of a request may be unknown */
         {.manner = RECEIVER_HANGS},
         {.manner = RECEIVER_CLOSES_MIDWAY, .body_size = 50},
         {.manner = RECEIVER_DRIPS, .body_size = 4},
@@ -120,7 +120,7 @@ static void be_different(void) {
                           responses[draw(f.is_lossless ? 6 : (unsigned)TOTE_COUNT_OF(responses))]);
 }
 
-/* The loads, while the receiver has its moods and the host its loop. */
+/* The loads, while the receiver changes its responses and the host runs its loop. */
 static void run(void) {
     pthread_t threads[THREADS];
 
@@ -152,7 +152,7 @@ static void see(const Tote__Otlp__Span *span) {
     f.seen[thread][index] = 1;
 }
 
-/* Returns: how many spans are in requests that the receiver took, each counted once. */
+/* Return how many spans are in the requests that the receiver accepted, each counted once. */
 static size_t count_acknowledged(void) {
     f.acknowledged = 0;
     memset(f.seen, 0, sizeof f.seen);
@@ -181,14 +181,14 @@ static void shut_down(void) {
     tote_result result = tote_sdk_shutdown(f.sdk, f.is_lossless ? LONG_MS : draw(300));
     tote_stats stats = closed_stats();
     while (result == TOTE_RESULT_TIMEOUT && stats.queued + stats.in_flight) {
-        pause_us(1000); /* a worker that hung in a system call comes back in its own time */
+        pause_us(1000); /* a worker that was stuck in a system call returns later */
         stats = closed_stats();
     }
     assert_int_equal(stats.ended, f.counts[0] + f.counts[1]);
     assert_int_equal(stats.queued + stats.in_flight, 0);
 }
 
-/* Over all rounds: what never happened was not tried. */
+/* Over all rounds: each case must have occurred. */
 static tote_stats total;
 
 static void add_to_total(const tote_stats *stats) {
@@ -214,7 +214,7 @@ static void print_stats(const char *what, const tote_stats *stats) {
         stats->dropped_disk_queue_full, stats->in_disk_queue, stats->not_crash_safe);
 }
 
-/* What the counters say must be what the receiver has. */
+/* The counters must equal what the receiver has. */
 static void compare(void) {
     tote_stats stats = closed_stats();
     size_t got = count_acknowledged();
@@ -223,7 +223,8 @@ static void compare(void) {
     print_stats(f.is_lossless ? "the receiver tells" : "nobody knows", &stats);
     if (f.is_lossless) {
         assert_int_equal(got, stats.exported);
-    } else { /* it may have taken what nobody heard of, but it has what was counted */
+    } else { /* it may have accepted requests whose response was lost, but it has what was counted
+              */
         assert_true(got >= stats.exported);
         assert_true(got <= stats.exported + stats.rejected + dropped(&stats) + stats.in_disk_queue);
     }
@@ -238,7 +239,7 @@ static void compare(void) {
     assert_int_equal(tote_otlp_disk_queue_send(&f.otlp, LONG_MS, &report), TOTE_RESULT_SUCCESS);
     assert_int_equal(report.delivered, stats.in_disk_queue);
     got = count_acknowledged();
-    assert_true(got >= stats.exported); /* ... and some of the disk queue it had, perhaps */
+    assert_true(got >= stats.exported); /* and perhaps some of the disk queue */
     assert_int_equal(f.is_lossless ? got : 0,
                      f.is_lossless ? stats.exported + stats.in_disk_queue : 0);
 }
@@ -270,7 +271,7 @@ static void run_round(unsigned seed) {
  * ended = exported + rejected + dropped + queued + in_flight + in_disk_queue.
  * Compliance: SO-03, SO-05, SO-06, SO-07
  */
-static void the_counters_say_what_the_receiver_has(void **state) {
+static void the_counters_equal_what_the_receiver_has(void **state) {
     const char *only = getenv("TOTE_SEED");
     unsigned first = only ? (unsigned)strtoul(only, NULL, 10) : (unsigned)time(NULL);
 
@@ -283,7 +284,7 @@ static void the_counters_say_what_the_receiver_has(void **state) {
 }
 
 int main(int argc, char **argv) {
-    const struct CMUnitTest tests[] = {TEST(the_counters_say_what_the_receiver_has)};
+    const struct CMUnitTest tests[] = {TEST(the_counters_equal_what_the_receiver_has)};
 
     return RUN_TESTS(tests, argc, argv);
 }

@@ -23,7 +23,7 @@ static int tear_down(void **state) {
     return fake.destroyed == fake.started ? 0 : 1;
 }
 
-/* Requirement C22 */
+/* Spec: library-guidelines.md#opentelemetry-client-generic-design */
 static void calls_on_a_span_reach_the_sdk(void **state) {
     (void)state;
     const tote_attribute two[] = {{"a", tote_int(1)}, {"b", tote_int(2)}};
@@ -46,8 +46,8 @@ static void calls_on_a_span_reach_the_sdk(void **state) {
     assert_false(tote_span_is_recording(span));
 }
 
-/* Requirement A9 */
-static void an_ended_span_lives_until_its_last_reference(void **state) {
+/* Spec: trace/api.md#end */
+static void an_ended_span_lives_until_its_last_reference_is_released(void **state) {
     (void)state;
     tote_span *second = tote_span_ref(span);
 
@@ -60,8 +60,8 @@ static void an_ended_span_lives_until_its_last_reference(void **state) {
     assert_int_equal(fake.destroyed, 1);
 }
 
-/* Requirement C17 */
-static void a_wrapped_span_context_records_nothing_and_is_handed_back(void **state) {
+/* Spec: trace/api.md#wrapping-a-spancontext-in-a-span */
+static void a_wrapped_span_context_is_returned_and_records_nothing(void **state) {
     (void)state;
     tote_trace_id trace_id = {{1}};
     tote_span_id span_id = {{2}};
@@ -98,8 +98,8 @@ static void an_exception_is_an_event_with_type_and_message(void **state) {
     assert_int_equal(fake_span_of(span)->status, TOTE_STATUS_CODE_UNSET);
 }
 
-/* Requirement A14 */
-static void an_exception_without_memory_for_all_of_it_keeps_type_and_message(void **state) {
+/* Spec: error-handling.md */
+static void out_of_memory_an_exception_keeps_type_and_message(void **state) {
     (void)state;
     tote_attribute many[40];
     for (size_t i = 0; i < 40; i++) {
@@ -116,7 +116,7 @@ static void an_exception_without_memory_for_all_of_it_keeps_type_and_message(voi
 }
 
 /* Spec: trace/api.md#context-interaction. Compliance: TR-09, TR-10, TR-13 */
-static void the_current_span_is_that_of_the_current_context(void **state) {
+static void the_current_span_is_the_span_of_the_current_context(void **state) {
     (void)state;
     tote_context *context = tote_context_with_span(tote_context_current(), span);
     tote_context_token token = tote_context_attach(context);
@@ -130,8 +130,8 @@ static void the_current_span_is_that_of_the_current_context(void **state) {
     tote_context_unref(context);
 }
 
-/* Requirement A14 */
-static void without_memory_a_wrapped_span_is_the_invalid_one(void **state) {
+/* Spec: error-handling.md */
+static void out_of_memory_a_wrapped_span_is_the_invalid_span(void **state) {
     (void)state;
     is_memory_out = true;
     tote_span *wrapped = tote_span_non_recording_new(tote_span_get_context(span));
@@ -142,7 +142,7 @@ static void without_memory_a_wrapped_span_is_the_invalid_one(void **state) {
     tote_span_close(&wrapped);
 }
 
-/* Requirement A14 */
+/* Spec: error-handling.md */
 static void null_is_harmless_everywhere(void **state) {
     (void)state;
     tote_span *none = NULL;
@@ -173,12 +173,12 @@ static void null_is_harmless_everywhere(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SPAN_TEST(calls_on_a_span_reach_the_sdk),
-        SPAN_TEST(an_ended_span_lives_until_its_last_reference),
-        SPAN_TEST(a_wrapped_span_context_records_nothing_and_is_handed_back),
+        SPAN_TEST(an_ended_span_lives_until_its_last_reference_is_released),
+        SPAN_TEST(a_wrapped_span_context_is_returned_and_records_nothing),
         SPAN_TEST(an_exception_is_an_event_with_type_and_message),
-        SPAN_TEST(an_exception_without_memory_for_all_of_it_keeps_type_and_message),
-        SPAN_TEST(the_current_span_is_that_of_the_current_context),
-        SPAN_TEST(without_memory_a_wrapped_span_is_the_invalid_one),
+        SPAN_TEST(out_of_memory_an_exception_keeps_type_and_message),
+        SPAN_TEST(the_current_span_is_the_span_of_the_current_context),
+        SPAN_TEST(out_of_memory_a_wrapped_span_is_the_invalid_span),
         SPAN_TEST(null_is_harmless_everywhere),
     };
     use_fake_allocator();

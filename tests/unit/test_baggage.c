@@ -8,7 +8,7 @@
 #include "tote/baggage.h"
 #include "tote/internal/store.h"
 
-/* Whether the context's baggage says just that of the name; `expected` NULL: nothing. */
+/* Whether the context's baggage has exactly this value for the name; `expected` NULL: none. */
 static bool carries(const tote_context *context, const char *name, const char *expected) {
     char text[256];
     ptrdiff_t length = tote_context_get_baggage(context, name, text, sizeof text);
@@ -27,7 +27,10 @@ static size_t count_baggage(const tote_context *context) {
     return count;
 }
 
-/* A context over a new store with baggage user=ann, and token, that does not travel. */
+/*
+ * A context over a new store with the baggage user=ann and an entry `token` that does not
+ * propagate.
+ */
 static tote_context *context_with_baggage_and_more(void) {
     tote_store *store = tote_store_new(NULL);
     tote_store_add_as(store, "user", tote_string("ann"), TOTE_VISIBILITY_ALL, "p=1");
@@ -57,8 +60,8 @@ static void with_baggage_makes_a_new_context_and_leaves_the_old_one(void **state
     tote_context_unref(old);
 }
 
-/* Requirement B2 */
-static void names_and_values_come_back_byte_by_byte(void **state) {
+/* Spec: baggage/api.md#overview */
+static void names_and_values_are_returned_byte_for_byte(void **state) {
     (void)state;
     static const char value[] = "B% \xF0\x9F\x92\xBC";
     tote_context *one =
@@ -75,7 +78,7 @@ static void names_and_values_come_back_byte_by_byte(void **state) {
     tote_context_unref(one);
 }
 
-/* Requirement B1 */
+/* Spec: baggage/api.md#overview */
 static void metadata_stays_with_its_entry(void **state) {
     (void)state;
     tote_context *old = context_with_baggage_and_more();
@@ -91,7 +94,7 @@ static void metadata_stays_with_its_entry(void **state) {
 }
 
 /* Spec: baggage/api.md#operations. Compliance: BG-01 */
-static void without_baggage_takes_one_entry_away(void **state) {
+static void without_baggage_removes_one_entry(void **state) {
     (void)state;
     tote_context *old = context_with_baggage_and_more();
     tote_context *both = tote_context_with_baggage(old, "team", tote_string("x"), NULL);
@@ -106,8 +109,8 @@ static void without_baggage_takes_one_entry_away(void **state) {
     tote_context_unref(old);
 }
 
-/* Design 6: the name a repaired key was added by takes it away too */
-static void a_name_that_was_repaired_is_taken_away_by_the_same_name(void **state) {
+/* A repaired key is found by the name that it was added with. */
+static void a_repaired_name_is_removed_by_its_original_spelling(void **state) {
     (void)state;
     tote_context *old =
         tote_context_with_baggage(tote_context_current(), "k\xFF", tote_string("x"), NULL);
@@ -119,7 +122,7 @@ static void a_name_that_was_repaired_is_taken_away_by_the_same_name(void **state
     tote_context_unref(old);
 }
 
-/* Requirements B4, B15 */
+/* Spec: baggage/api.md#clear-baggage-in-the-context */
 static void an_empty_baggage_is_empty_and_leaves_the_old_context(void **state) {
     (void)state;
     tote_context *old = context_with_baggage_and_more();
@@ -133,8 +136,7 @@ static void an_empty_baggage_is_empty_and_leaves_the_old_context(void **state) {
     tote_context_unref(old);
 }
 
-/* Design R3: entries that do not propagate stay live */
-static void what_does_not_travel_is_seen_through_an_overlay_live(void **state) {
+static void entries_that_do_not_propagate_are_live_through_an_overlay(void **state) {
     (void)state;
     tote_context *old = context_with_baggage_and_more();
     tote_context *changed = tote_context_with_empty_baggage(old);
@@ -150,8 +152,7 @@ static void what_does_not_travel_is_seen_through_an_overlay_live(void **state) {
     tote_context_unref(old);
 }
 
-/* Design R3: later writes above are not seen through it */
-static void later_baggage_above_is_not_seen_through_an_overlay(void **state) {
+static void baggage_added_above_later_is_not_visible_through_an_overlay(void **state) {
     (void)state;
     tote_context *old = context_with_baggage_and_more();
     tote_context *changed = tote_context_with_baggage(old, "team", tote_string("x"), NULL);
@@ -169,8 +170,7 @@ static void later_baggage_above_is_not_seen_through_an_overlay(void **state) {
     tote_context_unref(old);
 }
 
-/* Design R3 */
-static void an_overlay_refuses_writes_and_stores_under_it_take_them(void **state) {
+static void an_overlay_refuses_writes_and_its_child_stores_accept_them(void **state) {
     (void)state;
     tote_context *context =
         tote_context_with_baggage(tote_context_current(), "user", tote_string("ann"), NULL);
@@ -189,8 +189,8 @@ static void an_overlay_refuses_writes_and_stores_under_it_take_them(void **state
     tote_context_unref(context);
 }
 
-/* Design R3: what is hidden by an overlay stays hidden below it, and below a flattened chain */
-static void an_overlay_hides_for_all_that_is_under_it(void **state) {
+/* Also below a child store, and below a flattened chain. */
+static void entries_hidden_by_an_overlay_are_hidden_in_its_child_stores(void **state) {
     (void)state;
     tote_context *old = context_with_baggage_and_more();
     tote_context *changed = tote_context_with_empty_baggage(old);
@@ -210,8 +210,8 @@ static void an_overlay_hides_for_all_that_is_under_it(void **state) {
     tote_context_unref(old);
 }
 
-/* Design R8: numbers keep their types, and read as text */
-static void scalars_of_all_types_travel(void **state) {
+/* Numbers keep their types, and are read as text. */
+static void scalars_of_all_types_propagate(void **state) {
     (void)state;
     tote_context *one = tote_context_with_baggage(tote_context_current(), "int", tote_int(7), NULL);
     tote_context *two = tote_context_with_baggage(one, "double", tote_double(.5), NULL);
@@ -236,8 +236,7 @@ static bool note_flags(void *arg, const struct tote__entry *entry) {
     return true;
 }
 
-/* Design R8: remote entries remember that they came from outside */
-static void entries_that_came_from_outside_stay_marked_until_they_are_replaced(void **state) {
+static void remote_entries_stay_marked_as_remote_until_they_are_replaced(void **state) {
     (void)state;
     const struct tote__overlay_entry entry = {.key = "remote",
                                               .key_length = 6,
@@ -259,8 +258,8 @@ static void entries_that_came_from_outside_stay_marked_until_they_are_replaced(v
     tote_context_unref(extracted);
 }
 
-/* Requirement B14 */
-static void of_two_entries_of_a_name_in_an_overlay_the_last_counts(void **state) {
+/* Spec: w3c/baggage, duplicate names */
+static void the_last_of_two_entries_with_one_name_in_an_overlay_wins(void **state) {
     (void)state;
     const struct tote__overlay_entry entries[] = {
         {"a", 1, tote_string("1"), TOTE_VISIBILITY_ALL, "m", 1},
@@ -272,8 +271,8 @@ static void of_two_entries_of_a_name_in_an_overlay_the_last_counts(void **state)
     tote_context_unref(context);
 }
 
-/* Requirements A8, B4: NULL is the current context */
-static void baggage_of_the_current_context_needs_no_handle(void **state) {
+/* Spec: baggage/api.md#context-interaction */
+static void baggage_of_the_current_context_can_be_read_and_set(void **state) {
     (void)state;
     tote_context *context =
         tote_context_with_baggage(tote_context_current(), "user", tote_string("ann"), NULL);
@@ -286,8 +285,8 @@ static void baggage_of_the_current_context_needs_no_handle(void **state) {
     tote_context_unref(context);
 }
 
-/* Trap 50 */
-static void a_name_that_is_none_changes_nothing(void **state) {
+/* Spec: error-handling.md */
+static void an_invalid_name_changes_nothing(void **state) {
     (void)state;
     tote_context *old = context_with_baggage_and_more();
     tote_context *same[] = {tote_context_with_baggage(old, NULL, tote_int(1), NULL),
@@ -304,8 +303,8 @@ static void a_name_that_is_none_changes_nothing(void **state) {
     tote_context_unref(old);
 }
 
-/* Requirement A14; baggage.h: on failure the old context */
-static void without_memory_the_old_context_comes_back(void **state) {
+/* Spec: error-handling.md */
+static void out_of_memory_returns_the_old_context(void **state) {
     (void)state;
     tote_context *old = context_with_baggage_and_more();
     long before = atomic_load(&memory.live_bytes);
@@ -329,7 +328,6 @@ static void without_memory_the_old_context_comes_back(void **state) {
     tote_context_unref(old);
 }
 
-/* Design R4: what would exceed changes nothing */
 static void baggage_that_is_too_large_is_refused_and_the_old_value_stays(void **state) {
     (void)state;
     tote_context *old = context_with_baggage_and_more();
@@ -347,8 +345,8 @@ static void baggage_that_is_too_large_is_refused_and_the_old_value_stays(void **
     tote_context_unref(old);
 }
 
-/* Spec: baggage/api.md#remove-value. Of two stores, and so more than can be added to one. */
-static void what_is_taken_away_is_gone_and_all_of_the_rest_stays(void **state) {
+/* More entries than one store can hold, from two stores. Spec: baggage/api.md#remove-value */
+static void removed_entries_are_absent_and_all_others_stay(void **state) {
     (void)state;
     tote_context *old = context_with_baggage_and_more();
     tote_store *child = tote_store_new(tote_context_get_store(old));
@@ -374,23 +372,23 @@ static void what_is_taken_away_is_gone_and_all_of_the_rest_stays(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(with_baggage_makes_a_new_context_and_leaves_the_old_one),
-        TEST(names_and_values_come_back_byte_by_byte),
+        TEST(names_and_values_are_returned_byte_for_byte),
         TEST(metadata_stays_with_its_entry),
-        TEST(without_baggage_takes_one_entry_away),
-        TEST(a_name_that_was_repaired_is_taken_away_by_the_same_name),
+        TEST(without_baggage_removes_one_entry),
+        TEST(a_repaired_name_is_removed_by_its_original_spelling),
         TEST(an_empty_baggage_is_empty_and_leaves_the_old_context),
-        TEST(what_does_not_travel_is_seen_through_an_overlay_live),
-        TEST(later_baggage_above_is_not_seen_through_an_overlay),
-        TEST(an_overlay_refuses_writes_and_stores_under_it_take_them),
-        TEST(an_overlay_hides_for_all_that_is_under_it),
-        TEST(scalars_of_all_types_travel),
-        TEST(entries_that_came_from_outside_stay_marked_until_they_are_replaced),
-        TEST(of_two_entries_of_a_name_in_an_overlay_the_last_counts),
-        TEST(baggage_of_the_current_context_needs_no_handle),
-        TEST(a_name_that_is_none_changes_nothing),
-        TEST(without_memory_the_old_context_comes_back),
+        TEST(entries_that_do_not_propagate_are_live_through_an_overlay),
+        TEST(baggage_added_above_later_is_not_visible_through_an_overlay),
+        TEST(an_overlay_refuses_writes_and_its_child_stores_accept_them),
+        TEST(entries_hidden_by_an_overlay_are_hidden_in_its_child_stores),
+        TEST(scalars_of_all_types_propagate),
+        TEST(remote_entries_stay_marked_as_remote_until_they_are_replaced),
+        TEST(the_last_of_two_entries_with_one_name_in_an_overlay_wins),
+        TEST(baggage_of_the_current_context_can_be_read_and_set),
+        TEST(an_invalid_name_changes_nothing),
+        TEST(out_of_memory_returns_the_old_context),
         TEST(baggage_that_is_too_large_is_refused_and_the_old_value_stays),
-        TEST(what_is_taken_away_is_gone_and_all_of_the_rest_stays),
+        TEST(removed_entries_are_absent_and_all_others_stay),
     };
     use_counting_allocator();
     return RUN_TESTS(tests, argc, argv);

@@ -17,7 +17,7 @@ static int set_up(void **state) {
     return 0;
 }
 
-/* Takes the propagator. */
+/* Releases the propagator. */
 static tote_context *extract(tote_propagator *propagator, const char *header, size_t length) {
     struct carrier in = {.count = 0};
 
@@ -33,7 +33,7 @@ static tote_context *extract_text(const char *header) {
     return extract(tote_propagator_baggage_new(NULL), header, strlen(header));
 }
 
-/* Takes the propagator and the context. */
+/* Releases the propagator and the context. */
 static void assert_sent(tote_propagator *propagator, tote_context *context, const char *expected) {
     struct carrier out = {.count = 0};
 
@@ -50,7 +50,7 @@ static void assert_sent(tote_propagator *propagator, tote_context *context, cons
     tote_propagator_unref(propagator);
 }
 
-/* A context over a store that has one entry. */
+/* A context over a store with one entry. */
 static tote_context *with_entry(const char *key, tote_value value, uint32_t visibility,
                                 const char *metadata) {
     tote_store *store = tote_store_new(NULL);
@@ -74,8 +74,7 @@ static bool note_flags(void *arg, const struct tote__entry *entry) {
     return true;
 }
 
-/* Design R8 */
-static void entries_that_came_in_remember_it(void **state) {
+static void extracted_entries_are_marked_as_remote(void **state) {
     tote_context *context = extract_text("k=v");
     uint32_t flags = 0;
 
@@ -85,8 +84,7 @@ static void entries_that_came_in_remember_it(void **state) {
     tote_context_unref(context);
 }
 
-/* Design R1 */
-static void only_entries_that_propagate_leave(void **state) {
+static void only_entries_that_propagate_are_injected(void **state) {
     (void)state;
     assert_sent(tote_propagator_baggage_new(NULL),
                 with_entry("k", tote_string("v"), TOTE_VISIBILITY_PROPAGATE, NULL), "k=v");
@@ -96,8 +94,8 @@ static void only_entries_that_propagate_leave(void **state) {
                 with_entry("k", tote_string("v"), TOTE_VISIBILITY_PRIVATE, NULL), NULL);
 }
 
-/* Design section 1: numbers go out as text, the same in every locale. */
-static void scalars_go_out_as_text(void **state) {
+/* The same text in every locale. */
+static void scalars_are_injected_as_text(void **state) {
     (void)state;
     assert_sent(tote_propagator_baggage_new(NULL),
                 with_entry("k", tote_int(-42), TOTE_VISIBILITY_PROPAGATE, NULL), "k=-42");
@@ -109,8 +107,8 @@ static void scalars_go_out_as_text(void **state) {
                 with_entry("k", tote_string(""), TOTE_VISIBILITY_PROPAGATE, NULL), "k=");
 }
 
-/* Requirement B13 */
-static void what_is_no_scalar_or_has_no_token_as_name_stays_and_is_reported(void **state) {
+/* Spec: w3c/baggage, key and value */
+static void entries_that_are_no_scalars_or_tokens_are_not_injected_and_reported(void **state) {
     tote_value items[] = {tote_int(1)};
 
     (void)state;
@@ -123,7 +121,10 @@ static void what_is_no_scalar_or_has_no_token_as_name_stays_and_is_reported(void
     assert_int_equal(reports.count, 1);
 }
 
-/* Requirement B12: what breaks the list is encoded, the rest is as it was, ends trimmed. */
+/*
+ * Bytes that break the list are encoded, others are unchanged, ends are trimmed. Spec: w3c/baggage,
+ * property
+ */
 static void metadata_cannot_break_the_list(void **state) {
     (void)state;
     assert_sent(
@@ -134,7 +135,7 @@ static void metadata_cannot_break_the_list(void **state) {
                 with_entry("k", tote_string("v"), TOTE_VISIBILITY_PROPAGATE, " \t "), "k=v");
 }
 
-/* Requirement B10, B12: a property that the grammar forbids spoils its member only. */
+/* A property that the grammar forbids discards its member only. Spec: w3c/baggage, property */
 static void a_member_with_forbidden_bytes_in_its_metadata_is_dropped(void **state) {
     (void)state;
     for (const char *const *header =
@@ -149,8 +150,8 @@ static void a_member_with_forbidden_bytes_in_its_metadata_is_dropped(void **stat
     }
 }
 
-/* Requirement B9 */
-static void members_over_a_limit_of_ones_own_are_left_out_whole(void **state) {
+/* Spec: w3c/baggage, limits */
+static void members_over_a_configured_limit_are_left_out_whole(void **state) {
     tote_baggage_propagator_options few = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
     tote_baggage_propagator_options short_one = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
 
@@ -165,8 +166,8 @@ static void members_over_a_limit_of_ones_own_are_left_out_whole(void **state) {
     tote_context_unref(context);
 }
 
-/* Requirement B9 */
-static void what_leaves_obeys_the_same_limits(void **state) {
+/* Spec: w3c/baggage, limits */
+static void injection_obeys_the_same_limits(void **state) {
     tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
 
     (void)state;
@@ -181,8 +182,8 @@ static void what_leaves_obeys_the_same_limits(void **state) {
                 with_entry("k", tote_string("a b"), TOTE_VISIBILITY_PROPAGATE, NULL), NULL);
 }
 
-/* The contract of tote_baggage_propagator_options: options are copied. */
-static void allowed_names_alone_leave(void **state) {
+/* The options are copied. */
+static void only_allowed_names_are_injected(void **state) {
     char name[] = "yes";
     const char *const names[] = {name, NULL};
     tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
@@ -199,7 +200,6 @@ static void allowed_names_alone_leave(void **state) {
     tote_propagator_unref(propagator);
 }
 
-/* The contract of tote_baggage_propagator_options */
 static void incoming_baggage_can_be_ignored(void **state) {
     tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
 
@@ -210,8 +210,8 @@ static void incoming_baggage_can_be_ignored(void **state) {
     tote_context_unref(context);
 }
 
-/* Requirement B11, L15 */
-static void what_comes_in_replaces_what_was_there_and_private_entries_stay(void **state) {
+/* Spec: baggage/api.md#propagation */
+static void extracted_baggage_replaces_baggage_and_private_entries_stay(void **state) {
     tote_context *before = with_entry("a", tote_string("1"), TOTE_VISIBILITY_PROPAGATE, NULL);
     tote_propagator *propagator = tote_propagator_baggage_new(NULL);
     struct carrier in = {.count = 0};
@@ -232,7 +232,10 @@ static void what_comes_in_replaces_what_was_there_and_private_entries_stay(void 
     carrier_clear(&in);
 }
 
-/* Requirement B9: a hostile header costs its length in time and the limits in memory. */
+/*
+ * A hostile header costs time in proportion to its length, and memory up to the limits. Spec:
+ * w3c/baggage, limits
+ */
 static void ten_megabytes_of_members_keep_the_first_180(void **state) {
     size_t size = 10000000;
     char *header = malloc(size + 1);
@@ -255,17 +258,17 @@ static void ten_megabytes_of_members_keep_the_first_180(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        BAGGAGE_TEST(entries_that_came_in_remember_it),
-        BAGGAGE_TEST(only_entries_that_propagate_leave),
-        BAGGAGE_TEST(scalars_go_out_as_text),
-        BAGGAGE_TEST(what_is_no_scalar_or_has_no_token_as_name_stays_and_is_reported),
+        BAGGAGE_TEST(extracted_entries_are_marked_as_remote),
+        BAGGAGE_TEST(only_entries_that_propagate_are_injected),
+        BAGGAGE_TEST(scalars_are_injected_as_text),
+        BAGGAGE_TEST(entries_that_are_no_scalars_or_tokens_are_not_injected_and_reported),
         BAGGAGE_TEST(metadata_cannot_break_the_list),
         BAGGAGE_TEST(a_member_with_forbidden_bytes_in_its_metadata_is_dropped),
-        BAGGAGE_TEST(members_over_a_limit_of_ones_own_are_left_out_whole),
-        BAGGAGE_TEST(what_leaves_obeys_the_same_limits),
-        BAGGAGE_TEST(allowed_names_alone_leave),
+        BAGGAGE_TEST(members_over_a_configured_limit_are_left_out_whole),
+        BAGGAGE_TEST(injection_obeys_the_same_limits),
+        BAGGAGE_TEST(only_allowed_names_are_injected),
         BAGGAGE_TEST(incoming_baggage_can_be_ignored),
-        BAGGAGE_TEST(what_comes_in_replaces_what_was_there_and_private_entries_stay),
+        BAGGAGE_TEST(extracted_baggage_replaces_baggage_and_private_entries_stay),
         BAGGAGE_TEST(ten_megabytes_of_members_keep_the_first_180),
     };
     return RUN_TESTS(tests, argc, argv);

@@ -9,7 +9,7 @@
 
 #include "worker_thread.h"
 
-/* An exporter that writes a line into a pipe for each span: who exported, and what. */
+/* An exporter that writes a line with the process and the name of each span into a pipe. */
 struct pipe_exporter {
     int fd;
     atomic_bool is_gated; /* in the process that sets it, for one export */
@@ -43,7 +43,7 @@ struct fork_fixture {
     int read_fd;
 };
 
-/* An SDK of the batch fixture's settings, that exports to a pipe. */
+/* An SDK with the settings of the batch fixture that exports to a pipe. */
 static void start_to_pipe(struct fork_fixture *f, void **state) {
     static const tote_span_exporter_ops ops = {.struct_size = sizeof ops,
                                                .export_spans = export_to_pipe};
@@ -65,7 +65,7 @@ static void end_named(struct fork_fixture *f, const char *name) {
     tote_span_close(&span);
 }
 
-/* All that was written, once nobody can write any more. */
+/* Everything that was written, once all writers have closed the pipe. */
 static void read_all(struct fork_fixture *f, char *text, size_t size) {
     size_t length = 0;
     ssize_t count;
@@ -93,13 +93,13 @@ static int wait_for_child(pid_t child) {
     return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* What the child does; its exit status says which step was not as it should be. */
+/* What the child does; its exit status is the number of the step that failed. */
 static int run_child(struct fork_fixture *f) {
     tote_stats stats = get_stats(f->batch);
 
     f->exporter.is_gated = false;
     if (stats.ended != 0 || stats.queued != 0 || stats.in_flight != 0) {
-        return 1; /* counts from zero */
+        return 1; /* counts start at zero */
     }
     end_named(f, "child");
     if (tote_sdk_force_flush(f->batch->sdk, SAFETY_NET_MS) != TOTE_RESULT_SUCCESS) {
@@ -112,7 +112,7 @@ static int run_child(struct fork_fixture *f) {
     return tote_sdk_close(&f->batch->sdk, SAFETY_NET_MS) == TOTE_RESULT_SUCCESS ? 0 : 4;
 }
 
-/* Design R14: each process exports its own spans, once */
+/* Each process exports its own spans, once. */
 static void a_fork_in_the_middle_of_an_export_duplicates_nothing(void **state) {
     struct fork_fixture f = {.exporter = {.is_gated = true}};
     char text[1024];
@@ -139,8 +139,8 @@ static void a_fork_in_the_middle_of_an_export_duplicates_nothing(void **state) {
     assert_null(strstr(strstr(text, "child") + 1, "child"));
 }
 
-/* Design R14: no call from the host is needed, the first span starts the worker */
-static void the_first_spans_of_a_child_start_its_worker(void **state) {
+/* No call from the host is needed. */
+static void the_first_span_of_a_child_starts_its_worker(void **state) {
     struct fork_fixture f = {.exporter = {.is_gated = false}};
     char text[1024];
     if (HAS_ADDRESS_SANITIZER) {
@@ -167,8 +167,8 @@ static void the_first_spans_of_a_child_start_its_worker(void **state) {
     assert_once(text, getpid(), "parent");
 }
 
-/* Design R14: a child that never traces can still let go of everything, and so can its child */
-static void children_that_end_nothing_release_what_they_inherited(void **state) {
+/* The same holds for a child of that child. */
+static void a_child_without_spans_releases_what_it_inherited(void **state) {
     struct fork_fixture f = {.exporter = {.is_gated = false}};
     char text[1024];
     if (HAS_ADDRESS_SANITIZER) {
@@ -224,8 +224,8 @@ static void wait_at_gate(void *arg) {
     wait_for_post(&work->gate);
 }
 
-/* Design R14: there is nobody in the child to free what the parent's worker has of its own */
-static void a_child_releases_what_its_parents_worker_had(void **state) {
+/* In the child no worker exists to free its memory. */
+static void a_child_releases_the_memory_of_its_parents_worker(void **state) {
     const tote_thread_factory factory = {.struct_size = sizeof factory};
     struct waiting_work work;
     struct worker_thread thread;
@@ -252,9 +252,9 @@ static void a_child_releases_what_its_parents_worker_had(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         BATCH_TEST(a_fork_in_the_middle_of_an_export_duplicates_nothing),
-        BATCH_TEST(the_first_spans_of_a_child_start_its_worker),
-        BATCH_TEST(children_that_end_nothing_release_what_they_inherited),
-        BATCH_TEST(a_child_releases_what_its_parents_worker_had),
+        BATCH_TEST(the_first_span_of_a_child_starts_its_worker),
+        BATCH_TEST(a_child_without_spans_releases_what_it_inherited),
+        BATCH_TEST(a_child_releases_the_memory_of_its_parents_worker),
     };
     const tote_allocator allocator = {sizeof allocator, test_allocate, test_reallocate,
                                       test_release, NULL};

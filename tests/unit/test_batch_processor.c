@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Requirement D30 */
+/* Spec: trace/sdk.md#batching-processor, maxExportBatchSize */
 static void a_queue_of_one_batch_is_exported_without_waiting_for_the_delay(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
 
@@ -20,7 +20,7 @@ static void a_queue_of_one_batch_is_exported_without_waiting_for_the_delay(void 
     assert_int_equal(f->exporter.exports, 5);
 }
 
-/* Requirement D30 */
+/* Spec: trace/sdk.md#batching-processor, scheduledDelayMillis */
 static void less_than_a_batch_is_exported_when_the_delay_is_over(void **state) {
     struct batch_fixture *f = *state;
     f->batch.schedule_delay_ms = 2;
@@ -33,8 +33,8 @@ static void less_than_a_batch_is_exported_when_the_delay_is_over(void **state) {
     }
 }
 
-/* Requirements D30, L47 */
-static void a_blocked_exporter_bounds_the_queue_and_never_the_caller(void **state) {
+/* Spec: trace/sdk.md#batching-processor, maxQueueSize */
+static void a_blocked_exporter_fills_the_queue_and_never_blocks_the_caller(void **state) {
     struct batch_fixture *f = *state;
     f->exporter.is_gated = true;
     batch_fixture_start(state);
@@ -57,7 +57,7 @@ static void a_blocked_exporter_bounds_the_queue_and_never_the_caller(void **stat
     assert_int_equal(f->exporter.overlaps, 0);
 }
 
-/* Requirement D30: what others lost after a flush, as performance.md says, we do not */
+/* Spec: trace/sdk.md#batching-processor, maxExportBatchSize */
 static void the_limit_of_a_batch_holds_after_many_flushes(void **state) {
     struct batch_fixture *f = *state;
     f->batch.max_export_batch_size = 16;
@@ -85,8 +85,8 @@ static void a_flush_exports_everything_and_then_flushes_the_exporter(void **stat
     assert_int_equal(f->exporter.flushes, 1);
 }
 
-/* Requirement D27: timeout beats completeness */
-static void a_flush_returns_at_its_deadline_and_the_work_goes_on(void **state) {
+/* A timeout has priority over completeness. Spec: trace/sdk.md#forceflush-1 */
+static void a_flush_returns_at_its_deadline_and_the_export_continues(void **state) {
     struct batch_fixture *f = *state;
     f->exporter.is_gated = true;
     batch_fixture_start(state);
@@ -100,8 +100,8 @@ static void a_flush_returns_at_its_deadline_and_the_work_goes_on(void **state) {
     assert_int_equal(get_stats(f).exported, 3);
 }
 
-/* Contract of sdk.h: a timeout of 0 does not wait */
-static void a_flush_without_time_only_starts_the_work(void **state) {
+/* A timeout of 0 does not wait. */
+static void a_flush_with_a_timeout_of_zero_only_starts_the_export(void **state) {
     struct batch_fixture *f = *state;
     f->exporter.is_gated = true;
     batch_fixture_start(state);
@@ -114,8 +114,8 @@ static void a_flush_without_time_only_starts_the_work(void **state) {
     assert_int_equal(f->exporter.spans, 3);
 }
 
-/* Requirement D27 */
-static void a_flush_says_when_an_export_failed(void **state) {
+/* Spec: trace/sdk.md#forceflush-1 */
+static void a_flush_returns_failure_after_an_export_failed(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
 
     f->exporter.result = TOTE_RESULT_FAILURE;
@@ -129,8 +129,7 @@ static void a_flush_says_when_an_export_failed(void **state) {
     assert_int_equal(stats.exported, 1);
 }
 
-/* Design section 6, accounting */
-static void rejected_spans_are_not_exported_ones(void **state) {
+static void rejected_spans_are_not_counted_as_exported(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
 
     f->exporter.reports_rejected = 2;
@@ -142,8 +141,8 @@ static void rejected_spans_are_not_exported_ones(void **state) {
     assert_true(accounting_closes(&stats));
 }
 
-/* Design section 6, accounting: of a batch that went out in parts some may have arrived */
-static void what_arrived_before_a_failure_counts_as_exported(void **state) {
+/* Of a batch that was sent in parts, some spans may have arrived. */
+static void spans_delivered_before_a_failure_count_as_exported(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
 
     f->exporter.result = TOTE_RESULT_FAILURE;
@@ -172,7 +171,7 @@ static void flush_from_inside(struct test_exporter *exporter) {
     exporter->result = (int)tote_sdk_force_flush(f->sdk, TOTE_OPTION_UNLIMITED);
 }
 
-/* Requirement D27 */
+/* Spec: trace/sdk.md#forceflush-1 */
 static void a_flush_from_inside_an_export_fails_and_does_not_hang(void **state) {
     struct batch_fixture *f = *state;
     f->exporter.user_data = f;
@@ -191,7 +190,7 @@ static void shut_down_from_inside(struct test_exporter *exporter) {
     exporter->result = (int)tote_sdk_shutdown(f->sdk, TOTE_OPTION_UNLIMITED);
 }
 
-/* Requirement D3 */
+/* Spec: trace/sdk.md#shutdown-1 */
 static void a_shutdown_from_inside_an_export_fails_and_does_not_hang(void **state) {
     struct batch_fixture *f = *state;
     f->exporter.user_data = f;
@@ -207,7 +206,7 @@ static void a_shutdown_from_inside_an_export_fails_and_does_not_hang(void **stat
 }
 
 /* Spec: trace/sdk.md#shutdown. Compliance: TR-07 */
-static void shutdown_exports_what_waits_and_happens_once(void **state) {
+static void shutdown_exports_queued_spans_and_happens_once(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
     tote_span *late = tote_tracer_start_span(f->tracer, "late", NULL);
 
@@ -226,7 +225,7 @@ static void shutdown_exports_what_waits_and_happens_once(void **state) {
     assert_int_equal(f->exporter.destroys, 1);
 }
 
-/* Requirement D3: bounded time; the exporter's shutdown interrupts */
+/* The exporter's own shutdown interrupts it. Spec: trace/sdk.md#shutdown-1 */
 static void shutdown_interrupts_an_export_past_the_deadline(void **state) {
     struct batch_fixture *f = *state;
     f->exporter.is_gated = true;
@@ -242,8 +241,8 @@ static void shutdown_interrupts_an_export_past_the_deadline(void **state) {
     assert_true(accounting_closes(&stats));
 }
 
-/* Requirement D3: bounded time, whatever the exporter does; nothing is freed under it */
-static void an_exporter_that_never_heeds_is_left_behind(void **state) {
+/* Nothing is freed while the exporter runs. Spec: trace/sdk.md#shutdown-1 */
+static void a_shutdown_does_not_wait_for_an_exporter_that_never_returns(void **state) {
     struct batch_fixture *f = *state;
     f->exporter.is_gated = true;
     batch_fixture_start(state);
@@ -261,8 +260,7 @@ static void an_exporter_that_never_heeds_is_left_behind(void **state) {
     assert_true(wait_for_post(&f->exporter.is_destroyed));
 }
 
-/* Contract of sdk.h: an unref without a shutdown drops what waits */
-static void a_release_without_shutdown_drops_what_waits(void **state) {
+static void unref_without_shutdown_drops_queued_spans(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
 
     end_spans(f, 3);
@@ -273,8 +271,8 @@ static void a_release_without_shutdown_drops_what_waits(void **state) {
     assert_int_equal(f->exporter.destroys, 1);
 }
 
-/* Design section 6: what a shutdown says of losses are the figures of the statistics */
-static void a_shutdown_tells_every_loss_by_its_cause(void **state) {
+/* The figures are those of the statistics. */
+static void a_shutdown_reports_every_loss_by_its_cause(void **state) {
     struct batch_fixture *f = *state;
     f->batch.max_queue_size = 4;
     f->batch.max_export_batch_size = 4;
@@ -301,8 +299,7 @@ static void a_shutdown_tells_every_loss_by_its_cause(void **state) {
                         "4 not delivered to the receiver");
 }
 
-/* Nothing lost, nothing said. */
-static void a_shutdown_that_lost_nothing_is_silent(void **state) {
+static void a_shutdown_without_loss_reports_nothing(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
 
     end_spans(f, 3);
@@ -310,8 +307,8 @@ static void a_shutdown_that_lost_nothing_is_silent(void **state) {
     assert_int_equal(f->diagnostics, 0);
 }
 
-/* The cure of a full queue depends on why it is full. */
-static void a_full_queue_behind_a_failing_exporter_is_no_reason_for_a_larger_one(void **state) {
+/* The cure of a full queue depends on its cause. */
+static void a_full_queue_behind_a_failing_exporter_does_not_suggest_a_larger_queue(void **state) {
     struct batch_fixture *f = *state;
     f->batch.max_queue_size = 4;
     batch_fixture_start(state);
@@ -325,8 +322,8 @@ static void a_full_queue_behind_a_failing_exporter_is_no_reason_for_a_larger_one
     assert_null(strstr(f->first_diagnostic, "OTEL_BSP_MAX_QUEUE_SIZE"));
 }
 
-/* What was rate limited is told at the end, as there may be no next one of its kind. */
-static void a_shutdown_tells_what_was_held_back(void **state) {
+/* There may be no next report of its kind. */
+static void a_shutdown_reports_rate_limited_messages(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
 
     for (int i = 0; i < 8; i++) {
@@ -345,7 +342,6 @@ static void set_payload(struct batch_fixture *f, size_t size) {
     free(payload);
 }
 
-/* Design section 6: every queue is bounded in spans and bytes */
 static void the_queue_is_bounded_in_bytes(void **state) {
     struct batch_fixture *f = *state;
     f->batch.max_queue_bytes = 1024 * 1024;
@@ -371,7 +367,7 @@ static tote_sampling_decision record_only(void *self, const tote_sampling_parame
     return TOTE_SAMPLING_DECISION_RECORD_ONLY;
 }
 
-/* Requirements D30, L24, L47 */
+/* Spec: trace/sdk.md#recording-sampled-reaction-table */
 static void recorded_spans_that_are_not_sampled_are_never_queued(void **state) {
     static const tote_sampler_ops ops = {.struct_size = sizeof ops, .should_sample = record_only};
     struct batch_fixture *f = *state;
@@ -404,8 +400,7 @@ static void look_around(struct test_exporter *exporter) {
     tote_span_close(&span);
 }
 
-/* Design section 6 */
-static void the_worker_is_named_takes_no_signals_and_is_not_traced(void **state) {
+static void the_worker_is_named_blocks_signals_and_is_not_traced(void **state) {
     struct batch_fixture *f = *state;
     struct surroundings seen = {.fixture = f, .is_recording = true};
     f->exporter.user_data = &seen;
@@ -419,7 +414,7 @@ static void the_worker_is_named_takes_no_signals_and_is_not_traced(void **state)
     assert_false(seen.is_recording);
 }
 
-/* A thread factory of the host's. */
+/* A thread factory of the host. */
 struct host_threads {
     char name[32];
     void (*work)(void *arg);
@@ -462,8 +457,7 @@ static tote_thread_factory factory_of(struct host_threads *host) {
     return (tote_thread_factory){sizeof(tote_thread_factory), host_start, host_join, host};
 }
 
-/* Design section 6 */
-static void the_hosts_thread_factory_is_used_and_joined(void **state) {
+static void the_worker_is_created_and_joined_by_the_hosts_thread_factory(void **state) {
     struct host_threads host = {.name = ""};
     struct batch_fixture *f = *state;
     f->thread_factory = factory_of(&host);
@@ -477,7 +471,7 @@ static void the_hosts_thread_factory_is_used_and_joined(void **state) {
     assert_int_equal(f->exporter.spans, 1);
 }
 
-/* Contract of sdk.h: what is lost is counted, and no call reports that it was delivered */
+/* No call reports that the spans were delivered. */
 static void without_a_thread_all_spans_are_dropped_and_counted(void **state) {
     struct host_threads host = {.is_failing = true};
     struct batch_fixture *f = *state;
@@ -498,7 +492,6 @@ static void without_a_thread_all_spans_are_dropped_and_counted(void **state) {
     assert_int_equal(f->exporter.destroys, 1);
 }
 
-/* Contract of sdk.h */
 static void without_an_exporter_there_is_no_processor(void **state) {
     struct batch_fixture *f = *state;
 
@@ -506,8 +499,8 @@ static void without_an_exporter_there_is_no_processor(void **state) {
     assert_int_equal(f->diagnostics, 1);
 }
 
-/* Design R11: places in the threads' states are used again */
-static void processors_can_be_made_again_and_again(void **state) {
+/* Entries in the threads' states are reused. */
+static void creating_many_processors_one_after_the_other_reuses_entries(void **state) {
     struct batch_fixture *f = *state;
 
     for (size_t i = 0; i < 40; i++) {
@@ -519,7 +512,7 @@ static void processors_can_be_made_again_and_again(void **state) {
     assert_int_equal(f->exporter.destroys, 40);
 }
 
-/* The allocator of this program fails on a thread that says so. */
+/* The allocator of this program fails on a thread that asks for it. */
 static _Thread_local bool is_memory_out;
 
 static void *test_allocate(void *self, size_t size) {
@@ -548,8 +541,7 @@ static void *end_span_without_memory(void *arg) {
     return NULL;
 }
 
-/* Design section 6: any allocation may fail, the count says so */
-static void a_span_that_finds_no_memory_for_its_ring_is_counted(void **state) {
+static void a_span_without_memory_for_its_queue_is_counted(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
     pthread_t thread;
 
@@ -569,32 +561,32 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         BATCH_TEST(a_queue_of_one_batch_is_exported_without_waiting_for_the_delay),
         BATCH_TEST(less_than_a_batch_is_exported_when_the_delay_is_over),
-        BATCH_TEST(a_blocked_exporter_bounds_the_queue_and_never_the_caller),
+        BATCH_TEST(a_blocked_exporter_fills_the_queue_and_never_blocks_the_caller),
         BATCH_TEST(the_limit_of_a_batch_holds_after_many_flushes),
         BATCH_TEST(a_flush_exports_everything_and_then_flushes_the_exporter),
-        BATCH_TEST(a_flush_returns_at_its_deadline_and_the_work_goes_on),
-        BATCH_TEST(a_flush_without_time_only_starts_the_work),
-        BATCH_TEST(a_flush_says_when_an_export_failed),
-        BATCH_TEST(rejected_spans_are_not_exported_ones),
-        BATCH_TEST(what_arrived_before_a_failure_counts_as_exported),
+        BATCH_TEST(a_flush_returns_at_its_deadline_and_the_export_continues),
+        BATCH_TEST(a_flush_with_a_timeout_of_zero_only_starts_the_export),
+        BATCH_TEST(a_flush_returns_failure_after_an_export_failed),
+        BATCH_TEST(rejected_spans_are_not_counted_as_exported),
+        BATCH_TEST(spans_delivered_before_a_failure_count_as_exported),
         BATCH_TEST(a_flush_from_inside_an_export_fails_and_does_not_hang),
         BATCH_TEST(a_shutdown_from_inside_an_export_fails_and_does_not_hang),
-        BATCH_TEST(shutdown_exports_what_waits_and_happens_once),
+        BATCH_TEST(shutdown_exports_queued_spans_and_happens_once),
         BATCH_TEST(shutdown_interrupts_an_export_past_the_deadline),
-        BATCH_TEST(an_exporter_that_never_heeds_is_left_behind),
-        BATCH_TEST(a_release_without_shutdown_drops_what_waits),
-        BATCH_TEST(a_shutdown_tells_every_loss_by_its_cause),
-        BATCH_TEST(a_shutdown_that_lost_nothing_is_silent),
-        BATCH_TEST(a_full_queue_behind_a_failing_exporter_is_no_reason_for_a_larger_one),
-        BATCH_TEST(a_shutdown_tells_what_was_held_back),
+        BATCH_TEST(a_shutdown_does_not_wait_for_an_exporter_that_never_returns),
+        BATCH_TEST(unref_without_shutdown_drops_queued_spans),
+        BATCH_TEST(a_shutdown_reports_every_loss_by_its_cause),
+        BATCH_TEST(a_shutdown_without_loss_reports_nothing),
+        BATCH_TEST(a_full_queue_behind_a_failing_exporter_does_not_suggest_a_larger_queue),
+        BATCH_TEST(a_shutdown_reports_rate_limited_messages),
         BATCH_TEST(the_queue_is_bounded_in_bytes),
         BATCH_TEST(recorded_spans_that_are_not_sampled_are_never_queued),
-        BATCH_TEST(the_worker_is_named_takes_no_signals_and_is_not_traced),
-        BATCH_TEST(the_hosts_thread_factory_is_used_and_joined),
+        BATCH_TEST(the_worker_is_named_blocks_signals_and_is_not_traced),
+        BATCH_TEST(the_worker_is_created_and_joined_by_the_hosts_thread_factory),
         BATCH_TEST(without_a_thread_all_spans_are_dropped_and_counted),
         BATCH_TEST(without_an_exporter_there_is_no_processor),
-        BATCH_TEST(processors_can_be_made_again_and_again),
-        BATCH_TEST(a_span_that_finds_no_memory_for_its_ring_is_counted),
+        BATCH_TEST(creating_many_processors_one_after_the_other_reuses_entries),
+        BATCH_TEST(a_span_without_memory_for_its_queue_is_counted),
     };
 
     tote_allocator_set(&allocator);

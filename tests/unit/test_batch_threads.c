@@ -17,7 +17,7 @@ struct crowd {
     size_t spans_each;
     pthread_t threads[MOST_THREADS];
     size_t count;
-    pthread_barrier_t *ends_after; /* NULL: as soon as it is done */
+    pthread_barrier_t *ends_after; /* NULL: as soon as its spans have ended */
 };
 
 static void *end_own_share(void *arg) {
@@ -25,8 +25,8 @@ static void *end_own_share(void *arg) {
 
     end_spans(crowd->fixture, crowd->spans_each);
     if (crowd->ends_after) {
-        pthread_barrier_wait(crowd->ends_after); /* all are done */
-        pthread_barrier_wait(crowd->ends_after); /* all may go */
+        pthread_barrier_wait(crowd->ends_after); /* all spans have ended */
+        pthread_barrier_wait(crowd->ends_after); /* all threads may end */
     }
     return NULL;
 }
@@ -44,7 +44,7 @@ static void crowd_join(struct crowd *crowd) {
     }
 }
 
-/* Now a success, now a failure, now some that are rejected. */
+/* Returns success, failure, or partial success, in turn. */
 static void change_mood(struct test_exporter *exporter) {
     size_t n = exporter->exports;
 
@@ -52,8 +52,7 @@ static void change_mood(struct test_exporter *exporter) {
     exporter->reports_rejected = n % 5 == 0 ? 7 : 0;
 }
 
-/* Design section 6, accounting */
-static void the_accounting_closes_with_many_threads_and_a_moody_exporter(void **state) {
+static void every_span_is_counted_once_with_many_threads_and_a_failing_exporter(void **state) {
     struct batch_fixture *f = *state;
     struct crowd crowd = {.fixture = f, .spans_each = 2000};
     f->exporter.on_export = change_mood;
@@ -76,8 +75,8 @@ static void the_accounting_closes_with_many_threads_and_a_moody_exporter(void **
     assert_int_equal(f->exporter.overlaps, 0);
 }
 
-/* Requirement D30: a batch is collected from all threads */
-static void threads_that_have_ended_leave_their_spans_to_be_exported(void **state) {
+/* A batch is collected from all threads. Spec: trace/sdk.md#batching-processor */
+static void spans_of_threads_that_have_exited_are_exported(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
     struct crowd crowd = {.fixture = f, .spans_each = 5};
 
@@ -99,8 +98,7 @@ static size_t count_thread_states(void) {
     return count;
 }
 
-/* Design R11: a dead thread's ring is adopted by the next */
-static void a_thread_takes_over_the_ring_of_one_that_has_ended(void **state) {
+static void a_new_thread_reuses_the_queue_of_a_thread_that_has_exited(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
     struct crowd crowd = {.fixture = f, .spans_each = 3};
 
@@ -120,7 +118,7 @@ static void a_thread_takes_over_the_ring_of_one_that_has_ended(void **state) {
  * Spec: trace/sdk.md#batching-processor, maxQueueSize. The credit of idle threads does not shrink
  * the queue.
  */
-static void one_thread_can_use_all_of_the_queue_beside_many_idle_ones(void **state) {
+static void one_thread_can_use_the_whole_queue_next_to_many_idle_threads(void **state) {
     struct batch_fixture *f = *state;
     struct crowd crowd = {.fixture = f, .spans_each = 1};
     pthread_barrier_t barrier;
@@ -162,8 +160,8 @@ static void *end_and_flush(void *arg) {
     return NULL;
 }
 
-/* Requirement D27: all methods can be called from many threads */
-static void many_threads_can_flush_at_once(void **state) {
+/* Spec: trace/sdk.md#concurrency-requirements */
+static void many_threads_can_flush_concurrently(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
     struct flusher flushers[8];
 
@@ -186,8 +184,11 @@ static void *shut_down(void *arg) {
     return NULL;
 }
 
-/* Requirement D27: what ends while it shuts down is exported or counted, never lost */
-static void a_shutdown_beside_ending_spans_loses_none_uncounted(void **state) {
+/*
+ * A span that ends during a shutdown is exported or counted. Spec:
+ * trace/sdk.md#concurrency-requirements
+ */
+static void spans_that_end_during_a_shutdown_are_exported_or_counted(void **state) {
     struct batch_fixture *f = batch_fixture_start(state);
     struct crowd crowd = {.fixture = f, .spans_each = 1000};
     struct flusher stopper = {.fixture = f};
@@ -206,7 +207,7 @@ static void keep_thread_id(struct test_exporter *exporter) {
     *(long *)exporter->user_data = syscall(SYS_gettid);
 }
 
-/* How often a thread of this process went to sleep. */
+/* How often a thread of this process has slept. */
 static long count_sleeps(long thread_id) {
     char path[64];
     char line[128];
@@ -254,12 +255,12 @@ static void with_a_short_delay_spans_are_exported_and_an_idle_worker_sleeps(void
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        BATCH_TEST(the_accounting_closes_with_many_threads_and_a_moody_exporter),
-        BATCH_TEST(threads_that_have_ended_leave_their_spans_to_be_exported),
-        BATCH_TEST(a_thread_takes_over_the_ring_of_one_that_has_ended),
-        BATCH_TEST(one_thread_can_use_all_of_the_queue_beside_many_idle_ones),
-        BATCH_TEST(many_threads_can_flush_at_once),
-        BATCH_TEST(a_shutdown_beside_ending_spans_loses_none_uncounted),
+        BATCH_TEST(every_span_is_counted_once_with_many_threads_and_a_failing_exporter),
+        BATCH_TEST(spans_of_threads_that_have_exited_are_exported),
+        BATCH_TEST(a_new_thread_reuses_the_queue_of_a_thread_that_has_exited),
+        BATCH_TEST(one_thread_can_use_the_whole_queue_next_to_many_idle_threads),
+        BATCH_TEST(many_threads_can_flush_concurrently),
+        BATCH_TEST(spans_that_end_during_a_shutdown_are_exported_or_counted),
         BATCH_TEST(with_a_short_delay_spans_are_exported_and_an_idle_worker_sleeps),
     };
     return RUN_TESTS(tests, argc, argv);

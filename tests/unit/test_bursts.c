@@ -77,7 +77,10 @@ static size_t spans_received(struct receiver *receiver, size_t requests) {
     return spans;
 }
 
-/* Requirement D28: the limit of a batch is one for every request, on one connection for all */
+/*
+ * The batch limit holds for every request, on one connection for all. Spec:
+ * trace/sdk.md#batching-processor, maxExportBatchSize
+ */
 static void after_any_number_of_flushes_the_batch_limit_holds(void **state) {
     enum { FLUSHES = 8, EACH = 40, REQUESTS = FLUSHES * 3 };
     struct receiver *receiver = receiver_start();
@@ -95,8 +98,8 @@ static void after_any_number_of_flushes_the_batch_limit_holds(void **state) {
     receiver_stop(receiver);
 }
 
-/* A burst is neither lost nor sent twice while an answer is waited for. */
-static void a_burst_waits_for_a_slow_receiver(void **state) {
+/* A burst is neither lost nor sent twice while a response is pending. */
+static void a_burst_stays_queued_until_a_slow_receiver_responds(void **state) {
     enum { SPANS = 40 * BATCH };
     struct receiver *receiver = receiver_start();
     tote_sdk *sdk = start_sdk(receiver_url(receiver));
@@ -111,8 +114,8 @@ static void a_burst_waits_for_a_slow_receiver(void **state) {
     receiver_stop(receiver);
 }
 
-/* Each has a queue and a request in flight of its own. Compliance: EX-15 */
-static void a_receiver_that_hangs_does_not_hold_up_another(void **state) {
+/* Each exporter has its own queue and its own request in flight. Compliance: EX-15 */
+static void a_receiver_that_hangs_does_not_delay_another_receiver(void **state) {
     enum { SPANS = 4 * BATCH };
     struct receiver *hanging = receiver_start();
     struct receiver *receiver = receiver_start();
@@ -131,8 +134,7 @@ static void a_receiver_that_hangs_does_not_hold_up_another(void **state) {
     receiver_stop(receiver);
 }
 
-/* Design section 6: a shutdown keeps its deadline, and accounts for what it leaves */
-static void what_waits_when_the_sdk_shuts_down_is_counted(void **state) {
+static void spans_that_a_shutdown_could_not_deliver_are_counted(void **state) {
     enum { SPANS = 40 * BATCH };
     struct receiver *receiver = receiver_start();
     tote_sdk *sdk = start_sdk(receiver_url(receiver));
@@ -142,7 +144,7 @@ static void what_waits_when_the_sdk_shuts_down_is_counted(void **state) {
     make_spans(SPANS);
     assert_int_not_equal(tote_sdk_shutdown(sdk, 100), TOTE_RESULT_SUCCESS);
     tote_stats stats = stats_of(sdk);
-    for (int i = 0; i < 1000 && stats.in_flight + stats.queued; i++) { /* the worker leaves */
+    for (int i = 0; i < 1000 && stats.in_flight + stats.queued; i++) { /* the worker returns */
         const struct timespec moment = {.tv_nsec = 5000000};
         nanosleep(&moment, NULL);
         stats = stats_of(sdk);
@@ -155,8 +157,8 @@ static void what_waits_when_the_sdk_shuts_down_is_counted(void **state) {
     receiver_stop(receiver);
 }
 
-/* Design R14: each span at most once at the receiver */
-static void a_forked_child_does_not_send_what_its_parent_keeps(void **state) {
+/* The receiver gets each span at most once. */
+static void a_forked_child_does_not_send_the_queued_spans_of_its_parent(void **state) {
     enum { SPANS = 8 * BATCH };
 
     (void)state;
@@ -223,7 +225,7 @@ static void count_spans(void *self, const tote_otlp_request *request,
     response->status = 200;
 }
 
-/* Default settings, except the thread and the transport; `max_bytes` 0 is the default, too. */
+/* Default settings, except the thread and the transport; `max_bytes` 0 is the default. */
 static tote_sdk *start_burst(struct burst *burst, size_t max_bytes) {
     const tote_otlp_transport transport = {
         .struct_size = sizeof transport, .send = count_spans, .self = burst};
@@ -288,8 +290,8 @@ static tote_stats run_burst(size_t threads, size_t spans, size_t max_bytes) {
     return stats;
 }
 
-/* The default settings have room for a burst, whatever the scheduler does. */
-static void a_burst_of_32000_spans_arrives_although_the_worker_gets_no_cpu(void **state) {
+/* The default queue holds a burst of this size without any help of the scheduler. */
+static void a_burst_of_32000_spans_arrives_although_the_worker_gets_no_cpu_time(void **state) {
     enum { SPANS = 32000 };
 
     (void)state;
@@ -297,8 +299,8 @@ static void a_burst_of_32000_spans_arrives_although_the_worker_gets_no_cpu(void 
     assert_int_equal(run_burst(16, SPANS, 0).exported, SPANS);
 }
 
-/* Spec: trace/sdk.md#batching-processor: what comes when the queue is full is dropped */
-static void beyond_the_bound_in_bytes_spans_are_dropped_and_counted(void **state) {
+/* Spec: trace/sdk.md#batching-processor, maxQueueSize */
+static void spans_beyond_the_queue_limit_in_bytes_are_dropped_and_counted(void **state) {
     enum { SPANS = 3200, BYTES = 100000 };
 
     (void)state;
@@ -316,12 +318,12 @@ static void ignore(tote_level level, const char *component, const char *message,
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(after_any_number_of_flushes_the_batch_limit_holds),
-        SDK_TEST(a_burst_waits_for_a_slow_receiver),
-        SDK_TEST(a_receiver_that_hangs_does_not_hold_up_another),
-        SDK_TEST(what_waits_when_the_sdk_shuts_down_is_counted),
-        SDK_TEST(a_forked_child_does_not_send_what_its_parent_keeps),
-        SDK_TEST(a_burst_of_32000_spans_arrives_although_the_worker_gets_no_cpu),
-        SDK_TEST(beyond_the_bound_in_bytes_spans_are_dropped_and_counted),
+        SDK_TEST(a_burst_stays_queued_until_a_slow_receiver_responds),
+        SDK_TEST(a_receiver_that_hangs_does_not_delay_another_receiver),
+        SDK_TEST(spans_that_a_shutdown_could_not_deliver_are_counted),
+        SDK_TEST(a_forked_child_does_not_send_the_queued_spans_of_its_parent),
+        SDK_TEST(a_burst_of_32000_spans_arrives_although_the_worker_gets_no_cpu_time),
+        SDK_TEST(spans_beyond_the_queue_limit_in_bytes_are_dropped_and_counted),
     };
     tote_diagnostics_set_handler(ignore, TOTE_LEVEL_INFO, NULL);
     return RUN_TESTS(tests, argc, argv);

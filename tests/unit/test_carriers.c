@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_carriers.c - the carriers that come with Tote: arrays of headers, environments, lists of
+ * test_carriers.c - the carriers that Tote provides: arrays of headers, environments, lists of
  * libcurl, requests and responses of libmicrohttpd
  */
 #include "support.h"
@@ -43,7 +43,7 @@ static void release(void *self, void *memory, size_t size) {
     free(memory);
 }
 
-/* In a trace, with an entry. */
+/* A context with a span and a store entry. */
 static tote_context *make_context(void) {
     const tote_header headers[] = {{"traceparent", 11, PARENT, 55}, {"baggage", 7, "k=v", 3}};
 
@@ -57,7 +57,8 @@ static int set_up(void **state) {
     tote_propagator_set_global(propagator);
     tote_propagator_unref(propagator);
     *state = make_context();
-    tote_inject_headers(*state, NULL, 0, NULL, 0); /* once, so that what a thread keeps is there */
+    tote_inject_headers(*state, NULL, 0, NULL,
+                        0); /* so that the memory that a thread keeps is allocated */
     reports_reset(TOTE_LEVEL_WARN);
     return 0;
 }
@@ -68,7 +69,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* What a carrier says of each header, as "a|b|". */
+/* All values that the carrier returns for each header, as "a|b|". */
 struct values {
     char text[256];
 };
@@ -96,9 +97,10 @@ static void assert_values(const tote_text_map_getter *getter, const void *carrie
 }
 
 /*
- * Requirement E2: several of one name are several, in order; a value that is set is the only one.
+ * Several headers of one name are several values, in order; a value that is set is the only one.
+ * Spec: context/api-propagators.md#getall
  */
-static void an_array_of_headers_is_read_and_replaced_whatever_the_case(void **state) {
+static void an_array_of_headers_is_read_and_replaced_case_insensitively(void **state) {
     tote_header headers[8] = {{"Host", 4, "a", 1},
                               {"TraceParent", 11, "old", 3},
                               {"baggage", 7, "x=1", 3},
@@ -117,7 +119,7 @@ static void an_array_of_headers_is_read_and_replaced_whatever_the_case(void **st
     assert_int_equal(reports.count, 0);
 }
 
-/* The contract of tote_header_array: whole or not at all, and what was there before is kept. */
+/* Headers that were there before are kept. */
 static void a_header_that_does_not_fit_into_the_array_is_left_out_whole(void **state) {
     tote_header headers[2] = {{"Host", 4, "a", 1}};
     char buffer[256];
@@ -137,7 +139,8 @@ static char *const base[] = {"PATH=/bin",
                              NULL};
 
 /*
- * Requirement E20: one copy for the child, older variables gone, ours untouched, nothing allocated.
+ * One copy for the child, without older variables; the process's environment is unchanged and
+ * nothing is allocated. Spec: context/env-carriers.md
  */
 static void an_environment_for_a_child_has_each_variable_once(void **state) {
     char *variables[16], buffer[256];
@@ -157,10 +160,8 @@ static void an_environment_for_a_child_has_each_variable_once(void **state) {
     assert_int_equal(reports.count, 0);
 }
 
-/*
- * The contract of tote_inject_environment(): the child gets all of `base`, or the caller is told.
- */
-static void an_environment_that_does_not_fit_is_told(void **state) {
+/* The child gets all variables of `base`, or the call fails. */
+static void an_environment_that_does_not_fit_is_an_error(void **state) {
     char *variables[8], buffer[256];
 
     for (size_t room = 0; room <= 6; room++) {
@@ -175,7 +176,7 @@ static void an_environment_that_does_not_fit_is_told(void **state) {
     assert_int_equal(reports.count, 1);
 }
 
-/* Normalized names alone are read; of two variables of one name the first. Compliance: CP-18 */
+/* Of two variables with one name the first is read. Compliance: CP-18 */
 static void only_variables_with_normalized_names_are_read(void **state) {
     char *lower[] = {"traceparent=" PARENT, "Baggage=k=v", NULL};
     char good[] = "TRACEPARENT=" PARENT;
@@ -192,8 +193,8 @@ static void only_variables_with_normalized_names_are_read(void **state) {
     tote_context_unref(context);
 }
 
-/* A trace goes on in a program that is started. Spec: context/env-carriers.md. Compliance: CP-19 */
-static void a_child_process_reads_what_its_parent_wrote(void **state) {
+/* A trace continues in a child process. Spec: context/env-carriers.md. Compliance: CP-19 */
+static void a_child_process_extracts_the_context_that_its_parent_injected(void **state) {
     char *const arguments[] = {"sh", "-c", "echo \"$TRACEPARENT $BAGGAGE $HOME\"", NULL};
     char *variables[256], buffer[TOTE_INJECT_BUFFER_BYTES], line[256] = "", expected[256];
     int ends[2];
@@ -215,10 +216,13 @@ static void a_child_process_reads_what_its_parent_wrote(void **state) {
     assert_int_equal(waitpid(child, &status, 0), child);
     snprintf(expected, sizeof expected, PARENT " k=v %s\n", getenv("HOME") ? getenv("HOME") : "");
     assert_string_equal(line, expected);
-    assert_null(getenv("TRACEPARENT")); /* our own environment is as it was */
+    assert_null(getenv("TRACEPARENT")); /* the process's own environment is unchanged */
 }
 
-/* Requirement E2: in any case, and in both forms that curl has for a header. */
+/*
+ * Names are case-insensitive, in both forms that curl has for a header. Spec:
+ * context/api-propagators.md#get
+ */
 static void a_list_of_libcurl_is_read_and_replaced(void **state) {
     static const char *const lines[] = {"TRACEPARENT: old", "X-Own: 1", "baggage:x=1",
                                         "Baggage: y=2",     "Empty;",   "TraceState;"};
@@ -242,7 +246,7 @@ static void a_list_of_libcurl_is_read_and_replaced(void **state) {
     curl_slist_free_all(list);
 }
 
-/* What the server saw of a request, and what it answered. */
+/* What the server saw of a request, and its response. */
 struct exchange {
     bool is_valid;
     struct values baggage;
@@ -273,7 +277,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     return result;
 }
 
-/* Send bytes to a server of this process, and keep what comes back. */
+/* Send bytes to a server of this process, and keep the response. */
 static void exchange_with(const char *request, struct exchange *exchange) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct MHD_Daemon *daemon =
@@ -295,7 +299,10 @@ static void exchange_with(const char *request, struct exchange *exchange) {
     MHD_stop_daemon(daemon);
 }
 
-/* Requirement E2: several headers of one name are several; a response has each once. */
+/*
+ * Several headers of one name are several values; a response has each name once. Spec:
+ * context/api-propagators.md#getall
+ */
 static void a_request_of_libmicrohttpd_is_read_and_its_response_written(void **state) {
     struct exchange exchange = {.response = ""};
 
@@ -317,12 +324,12 @@ int main(int argc, char **argv) {
     const tote_allocator allocator = {sizeof allocator, count_allocation, count_reallocation,
                                       release, NULL};
     const struct CMUnitTest tests[] = {
-        CARRIER_TEST(an_array_of_headers_is_read_and_replaced_whatever_the_case),
+        CARRIER_TEST(an_array_of_headers_is_read_and_replaced_case_insensitively),
         CARRIER_TEST(a_header_that_does_not_fit_into_the_array_is_left_out_whole),
         CARRIER_TEST(an_environment_for_a_child_has_each_variable_once),
-        CARRIER_TEST(an_environment_that_does_not_fit_is_told),
+        CARRIER_TEST(an_environment_that_does_not_fit_is_an_error),
         CARRIER_TEST(only_variables_with_normalized_names_are_read),
-        CARRIER_TEST(a_child_process_reads_what_its_parent_wrote),
+        CARRIER_TEST(a_child_process_extracts_the_context_that_its_parent_injected),
         CARRIER_TEST(a_list_of_libcurl_is_read_and_replaced),
         CARRIER_TEST(a_request_of_libmicrohttpd_is_read_and_its_response_written),
     };

@@ -33,7 +33,7 @@ static int tear_down(void **state) {
 
 #define COLLECTOR_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
-/* A span as it goes over the wire; its ids are the bytes `trace`, `id` and `parent`, 0: none. */
+/* A span in OTLP form; its ids consist of the bytes `trace`, `id` and `parent`, 0: none. */
 struct wire_span {
     Tote__Otlp__Span message;
     uint8_t trace_id[17];
@@ -85,7 +85,7 @@ static uint8_t *pack_span(Tote__Otlp__Span *span, size_t *size) {
     return bytes;
 }
 
-/* Send a span to the collector at this time, as a request of its own. */
+/* Send a span to the collector at this time, in a request of its own. */
 static struct receipt send_for_receipt(struct collector *collector, Tote__Otlp__Span *span,
                                        uint64_t now_ms) {
     size_t size;
@@ -100,7 +100,7 @@ static bool send_span(struct collector *collector, Tote__Otlp__Span *span, uint6
     return send_for_receipt(collector, span, now_ms).outcome == TAKEN;
 }
 
-/* The trace that had news last. */
+/* The trace that got a span last. */
 static const struct trace *last_trace(const struct collector *collector) {
     assert_non_null(collector->fresh.last);
     return collector->fresh.last;
@@ -129,8 +129,7 @@ static void expect_trace(struct collector *collector, uint64_t now_ms, uint8_t i
     trace_free(trace);
 }
 
-/* Pain 42 */
-static void a_complete_trace_is_shown_once_it_has_settled(void **state) {
+static void a_complete_trace_is_shown_when_no_more_spans_arrive(void **state) {
     struct collector *collector = *state;
 
     send(collector, 1, 2, 1, 1000);
@@ -142,8 +141,7 @@ static void a_complete_trace_is_shown_once_it_has_settled(void **state) {
     assert_int_equal(collector->span_count, 0);
 }
 
-/* Pain 42 */
-static void news_make_a_complete_trace_wait_again(void **state) {
+static void a_late_span_restarts_the_delay_of_a_complete_trace(void **state) {
     struct collector *collector = *state;
 
     send(collector, 1, 1, 0, 1000);
@@ -153,12 +151,11 @@ static void news_make_a_complete_trace_wait_again(void **state) {
     expect_trace(collector, 1200 + SETTLED_MS, 1, 2);
 }
 
-/* Pain 42 */
-static void one_that_misses_a_span_is_shown_when_it_is_quiet(void **state) {
+static void an_incomplete_trace_is_shown_after_a_longer_delay(void **state) {
     struct collector *collector = *state;
 
     send(collector, 1, 1, 0, 1000);
-    send(collector, 1, 3, 2, 1000); /* its parent is still to come */
+    send(collector, 1, 3, 2, 1000); /* its parent arrives later */
     send(collector, 2, 5, 4, 1001); /* and this one's root */
 
     assert_null(collector_next(collector, 1000 + QUIET_MS - 1, false));
@@ -167,8 +164,7 @@ static void one_that_misses_a_span_is_shown_when_it_is_quiet(void **state) {
     expect_trace(collector, 1001 + QUIET_MS, 2, 1);
 }
 
-/* Pain 42 */
-static void the_quietest_trace_comes_first(void **state) {
+static void the_trace_without_new_spans_for_longest_is_shown_first(void **state) {
     struct collector *collector = *state;
 
     send(collector, 3, 1, 0, 1002);
@@ -180,8 +176,7 @@ static void the_quietest_trace_comes_first(void **state) {
     expect_trace(collector, 5000, 3, 1);
 }
 
-/* Pain 42: of one request */
-static void traces_that_come_together_are_shown_in_the_order_of_their_starts(void **state) {
+static void traces_of_one_request_are_shown_in_the_order_of_their_start_times(void **state) {
     static const uint8_t order[] = {2, 3, 1};
     struct collector *collector = *state;
 
@@ -190,7 +185,7 @@ static void traces_that_come_together_are_shown_in_the_order_of_their_starts(voi
         make_span(&span, order[i], 1, 0);
         span.message.start_time_unix_nano = 1000U + order[i];
         assert_true(send_span(collector, &span.message, 1000));
-        make_span(&span, order[i], 2, 1); /* a child, that may be the first to come */
+        make_span(&span, order[i], 2, 1); /* a child that may arrive first */
         span.message.start_time_unix_nano = 2000U - order[i];
         assert_true(send_span(collector, &span.message, 1000));
     }
@@ -199,8 +194,7 @@ static void traces_that_come_together_are_shown_in_the_order_of_their_starts(voi
     expect_trace(collector, 5000, 3, 2);
 }
 
-/* Pain 42 */
-static void too_many_traces_are_given_before_their_time(void **state) {
+static void with_too_many_traces_the_oldest_are_shown_early(void **state) {
     struct collector *collector = *state;
     struct wire_span span;
 
@@ -218,8 +212,7 @@ static void too_many_traces_are_given_before_their_time(void **state) {
     assert_int_equal(collector->trace_count, 10000);
 }
 
-/* Pain 42 */
-static void traces_of_too_many_bytes_are_given_before_their_time(void **state) {
+static void traces_over_the_memory_limit_are_shown_early(void **state) {
     struct collector *collector = *state;
     const size_t size = 4 << 20;
     char *text = malloc(size + 1);
@@ -228,7 +221,7 @@ static void traces_of_too_many_bytes_are_given_before_their_time(void **state) {
     assert_non_null(text);
     memset(text, 'x', size);
     text[size] = '\0';
-    for (uint8_t i = 1; i <= 16; i++) { /* 64 MiB, and some */
+    for (uint8_t i = 1; i <= 16; i++) { /* more than 64 MiB */
         assert_null(collector_next(collector, 1000, false));
         make_span(&span, i, 1, 0);
         span.message.name = text;
@@ -237,14 +230,14 @@ static void traces_of_too_many_bytes_are_given_before_their_time(void **state) {
     struct trace *trace = collector_next(collector, 1000, false);
 
     assert_non_null(trace);
-    assert_true(strlen(trace->spans->name) < 1000); /* no more is kept of it */
+    assert_true(strlen(trace->spans->name) < 1000); /* the rest of it is not kept */
     trace_free(trace);
     assert_null(collector_next(collector, 1000, false));
     free(text);
 }
 
 /* Spec: protocol/otlp.md#otlpgrpc-throttling */
-static void a_request_is_refused_for_now_while_too_much_is_held(void **state) {
+static void a_request_over_the_memory_limit_gets_a_retryable_response(void **state) {
     struct collector *collector = *state;
     struct wire_span span;
     struct receipt receipt = {.outcome = TAKEN};
@@ -266,8 +259,8 @@ static void a_request_is_refused_for_now_while_too_much_is_held(void **state) {
     assert_true(send_span(collector, &span.message, 1000));
 }
 
-/* Many empty attributes take little on the wire and much in memory. */
-static void memory_counts_and_not_what_is_on_the_wire(void **state) {
+/* Many empty attributes are few bytes on the wire and much memory. */
+static void the_limit_counts_memory_and_not_bytes_on_the_wire(void **state) {
     enum { ATTRIBUTES = 20000 };
     struct collector *collector = *state;
     static Tote__Otlp__KeyValue attribute;
@@ -293,14 +286,14 @@ static void memory_counts_and_not_what_is_on_the_wire(void **state) {
 }
 
 /* Spec: protocol/otlp.md#partial-success */
-static void what_is_left_out_of_one_request_is_counted(void **state) {
+static void spans_left_out_of_a_request_are_counted(void **state) {
     enum { TRACES = 40003 };
     struct collector *collector = *state;
     struct wire_span span;
     uint8_t *all = NULL;
     size_t all_size = 0;
 
-    for (unsigned i = 0; i < TRACES; i++) { /* requests one behind the other are one request */
+    for (unsigned i = 0; i < TRACES; i++) { /* requests one after the other are one request */
         size_t size;
         make_span(&span, 1, 1, 0);
         set_trace_number(&span, i);
@@ -319,8 +312,7 @@ static void what_is_left_out_of_one_request_is_counted(void **state) {
     assert_true(receipt.left_out > 0 && receipt.left_out < 10);
 }
 
-/* Pain 42 */
-static void what_is_pending_comes_out_when_all_is_wanted(void **state) {
+static void a_flush_returns_all_pending_traces(void **state) {
     struct collector *collector = *state;
 
     send(collector, 1, 3, 2, 1000);
@@ -331,7 +323,7 @@ static void what_is_pending_comes_out_when_all_is_wanted(void **state) {
     trace_free(trace);
 }
 
-/* Requirement G18 */
+/* Spec: opentelemetry-proto trace/v1/trace.proto, trace_id and span_id */
 static void spans_with_ids_of_a_wrong_length_or_of_zeros_are_rejected_and_counted(void **state) {
     struct collector *collector = *state;
     struct wire_span span;
@@ -347,8 +339,8 @@ static void spans_with_ids_of_a_wrong_length_or_of_zeros_are_rejected_and_counte
     }
 }
 
-/* Requirement G18 */
-static void a_parent_of_zeros_or_of_a_wrong_length_is_none(void **state) {
+/* Spec: opentelemetry-proto trace/v1/trace.proto, parent_span_id */
+static void a_parent_id_of_zeros_or_of_a_wrong_length_is_no_parent(void **state) {
     struct collector *collector = *state;
     struct wire_span span;
 
@@ -363,8 +355,7 @@ static void a_parent_of_zeros_or_of_a_wrong_length_is_none(void **state) {
     expect_trace(collector, 1001 + SETTLED_MS, 2, 1);
 }
 
-/* Pain 42 */
-static void a_span_is_told_as_it_was_sent(void **state) {
+static void a_span_is_shown_as_it_was_sent(void **state) {
     struct collector *collector = *state;
     Tote__Otlp__Span__Status status = TOTE__OTLP__SPAN__STATUS__INIT;
     Tote__Otlp__Span__Event event = TOTE__OTLP__SPAN__EVENT__INIT;
@@ -420,7 +411,7 @@ static Tote__Otlp__AnyValue text_value(const char *text) {
     return value;
 }
 
-/* Send a span with this attribute only. Returns: the text of its value. */
+/* Send a span with only this attribute. Return the text of its value. */
 static const char *sent_value(struct collector *collector, Tote__Otlp__AnyValue *value) {
     Tote__Otlp__KeyValue attribute = TOTE__OTLP__KEY_VALUE__INIT;
     Tote__Otlp__KeyValue *attributes = &attribute;
@@ -436,8 +427,7 @@ static const char *sent_value(struct collector *collector, Tote__Otlp__AnyValue 
     return last_trace(collector)->spans->attributes[0].value;
 }
 
-/* Pain 42 */
-static void every_type_of_a_value_has_a_text(void **state) {
+static void every_value_type_has_a_text(void **state) {
     struct collector *collector = *state;
     Tote__Otlp__AnyValue value = text_value("\033]0;x\a");
 
@@ -459,8 +449,7 @@ static void every_type_of_a_value_has_a_text(void **state) {
     assert_string_equal(sent_value(collector, NULL), "");
 }
 
-/* Pain 42 */
-static void lists_are_shown_with_their_items(void **state) {
+static void arrays_are_shown_with_their_items(void **state) {
     struct collector *collector = *state;
     Tote__Otlp__AnyValue items[] = {text_value("a\n"), text_value("b")};
     Tote__Otlp__AnyValue *item_list[] = {&items[0], &items[1]};
@@ -486,8 +475,7 @@ static void lists_are_shown_with_their_items(void **state) {
     assert_string_equal(sent_value(collector, &value), "{k:[a\xEF\xBF\xBD,b],k:[a\xEF\xBF\xBD,b]}");
 }
 
-/* Pain 42 */
-static void a_list_that_is_too_long_is_cut(void **state) {
+static void an_array_that_is_too_long_is_cut(void **state) {
     struct collector *collector = *state;
     char longest[3001];
     memset(longest, 'x', sizeof longest - 1);
@@ -507,8 +495,7 @@ static void a_list_that_is_too_long_is_cut(void **state) {
     assert_int_equal(text[0], '[');
 }
 
-/* Pain 42 */
-static void garbage_is_refused(void **state) {
+static void malformed_requests_are_refused(void **state) {
     static const char *const bodies[] = {"\xFF", "\x0A\x7F", "{\"resourceSpans\":[]}",
                                          "\x0A\x04\x12\x02\x12\x7F"};
     struct collector *collector = *state;
@@ -553,8 +540,7 @@ static bool send_nested(struct collector *collector, size_t depth) {
     return is_taken;
 }
 
-/* Pain 42 */
-static void what_is_nested_too_deep_is_refused(void **state) {
+static void a_value_that_is_nested_too_deep_is_refused(void **state) {
     struct collector *collector = *state;
 
     assert_true(send_nested(collector, 3));
@@ -564,8 +550,7 @@ static void what_is_nested_too_deep_is_refused(void **state) {
     assert_false(send_nested(collector, 500));
 }
 
-/* Pain 42 */
-static void what_would_take_too_much_memory_is_refused(void **state) {
+static void a_request_that_would_need_too_much_memory_is_refused(void **state) {
     enum { MEMBERS = 5000000 };
     struct collector *collector = *state;
     uint8_t *bytes = calloc(MEMBERS, 2);
@@ -580,8 +565,8 @@ static void what_would_take_too_much_memory_is_refused(void **state) {
     free(bytes);
 }
 
-/* Requirement G18 */
-static void an_empty_request_is_a_good_one(void **state) {
+/* Spec: opentelemetry-proto collector/trace/v1/trace_service.proto */
+static void an_empty_request_is_valid(void **state) {
     struct collector *collector = *state;
 
     assert_int_equal(collector_take(collector, (const uint8_t *)"", 0, 1000).outcome, TAKEN);
@@ -590,27 +575,27 @@ static void an_empty_request_is_a_good_one(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        COLLECTOR_TEST(a_complete_trace_is_shown_once_it_has_settled),
-        COLLECTOR_TEST(news_make_a_complete_trace_wait_again),
-        COLLECTOR_TEST(one_that_misses_a_span_is_shown_when_it_is_quiet),
-        COLLECTOR_TEST(the_quietest_trace_comes_first),
-        COLLECTOR_TEST(traces_that_come_together_are_shown_in_the_order_of_their_starts),
-        COLLECTOR_TEST(too_many_traces_are_given_before_their_time),
-        COLLECTOR_TEST(traces_of_too_many_bytes_are_given_before_their_time),
-        COLLECTOR_TEST(a_request_is_refused_for_now_while_too_much_is_held),
-        COLLECTOR_TEST(memory_counts_and_not_what_is_on_the_wire),
-        COLLECTOR_TEST(what_is_left_out_of_one_request_is_counted),
-        COLLECTOR_TEST(what_is_pending_comes_out_when_all_is_wanted),
+        COLLECTOR_TEST(a_complete_trace_is_shown_when_no_more_spans_arrive),
+        COLLECTOR_TEST(a_late_span_restarts_the_delay_of_a_complete_trace),
+        COLLECTOR_TEST(an_incomplete_trace_is_shown_after_a_longer_delay),
+        COLLECTOR_TEST(the_trace_without_new_spans_for_longest_is_shown_first),
+        COLLECTOR_TEST(traces_of_one_request_are_shown_in_the_order_of_their_start_times),
+        COLLECTOR_TEST(with_too_many_traces_the_oldest_are_shown_early),
+        COLLECTOR_TEST(traces_over_the_memory_limit_are_shown_early),
+        COLLECTOR_TEST(a_request_over_the_memory_limit_gets_a_retryable_response),
+        COLLECTOR_TEST(the_limit_counts_memory_and_not_bytes_on_the_wire),
+        COLLECTOR_TEST(spans_left_out_of_a_request_are_counted),
+        COLLECTOR_TEST(a_flush_returns_all_pending_traces),
         COLLECTOR_TEST(spans_with_ids_of_a_wrong_length_or_of_zeros_are_rejected_and_counted),
-        COLLECTOR_TEST(a_parent_of_zeros_or_of_a_wrong_length_is_none),
-        COLLECTOR_TEST(a_span_is_told_as_it_was_sent),
-        COLLECTOR_TEST(every_type_of_a_value_has_a_text),
-        COLLECTOR_TEST(lists_are_shown_with_their_items),
-        COLLECTOR_TEST(a_list_that_is_too_long_is_cut),
-        COLLECTOR_TEST(garbage_is_refused),
-        COLLECTOR_TEST(what_is_nested_too_deep_is_refused),
-        COLLECTOR_TEST(what_would_take_too_much_memory_is_refused),
-        COLLECTOR_TEST(an_empty_request_is_a_good_one),
+        COLLECTOR_TEST(a_parent_id_of_zeros_or_of_a_wrong_length_is_no_parent),
+        COLLECTOR_TEST(a_span_is_shown_as_it_was_sent),
+        COLLECTOR_TEST(every_value_type_has_a_text),
+        COLLECTOR_TEST(arrays_are_shown_with_their_items),
+        COLLECTOR_TEST(an_array_that_is_too_long_is_cut),
+        COLLECTOR_TEST(malformed_requests_are_refused),
+        COLLECTOR_TEST(a_value_that_is_nested_too_deep_is_refused),
+        COLLECTOR_TEST(a_request_that_would_need_too_much_memory_is_refused),
+        COLLECTOR_TEST(an_empty_request_is_valid),
     };
 
     return RUN_TESTS(tests, argc, argv);

@@ -33,7 +33,7 @@ static tote_context *note_extract(void *self, const tote_context *context, const
     return tote_context_with_value(context, &last_key, self);
 }
 
-/* Two fields: one of its own and one that all have. */
+/* Two fields: one of its own and one that all share. */
 static const char *field(void *self, size_t index) {
     return index == 0 ? self : index == 1 ? "shared" : NULL;
 }
@@ -85,15 +85,13 @@ static void fields_are_the_union(void **state) {
     tote_propagator_unref(composite);
 }
 
-/* The contract of tote_propagator_composite_new() */
-static void references_are_taken_and_given_back(void **state) {
+static void references_are_kept_and_released(void **state) {
     (void)state;
     tote_propagator_unref(first_and_second());
     assert_int_equal(destroyed, 2);
 }
 
-/* The contract of tote_propagator_composite_new() */
-static void of_nothing_does_nothing(void **state) {
+static void a_composite_of_no_propagators_does_nothing(void **state) {
     tote_propagator *composite = tote_propagator_composite_new(NULL, 7);
     struct carrier carrier = {.count = 0};
 
@@ -115,8 +113,8 @@ static size_t count_fields(tote_propagator *propagator) {
     return count;
 }
 
-/* Requirement E5, H: OTEL_PROPAGATORS */
-static void names_are_trimmed_and_count_once_whatever_their_case(void **state) {
+/* Spec: configuration/sdk-environment-variables.md#general-sdk-configuration, OTEL_PROPAGATORS */
+static void names_are_trimmed_deduplicated_and_case_insensitive(void **state) {
     (void)state;
     assert_int_equal(count_fields(tote_propagator_from_names("tracecontext,baggage")), 3);
     assert_int_equal(count_fields(tote_propagator_from_names(" Baggage\t,,baggage ")), 1);
@@ -127,8 +125,7 @@ static void names_are_trimmed_and_count_once_whatever_their_case(void **state) {
     assert_int_equal(reports.count, 0);
 }
 
-/* The contract of tote_propagator_from_names() */
-static void a_name_that_is_not_known_is_left_out_with_a_report(void **state) {
+static void an_unknown_name_is_left_out_and_reported(void **state) {
     (void)state;
     assert_int_equal(count_fields(tote_propagator_from_names("baggage,tracecontex")), 1);
     assert_int_equal(reports.count, 1);
@@ -143,7 +140,7 @@ static tote_propagator *new_noting(void) {
     return tote_propagator_new(&noting, name);
 }
 
-/* Design section 8, 5: a library of its own is found by its name. */
+/* A propagator of a separate library is found by its name. */
 static void a_registered_propagator_is_found_by_its_name(void **state) {
     (void)state;
     assert_true(tote_propagator_register("noting", new_noting));
@@ -158,7 +155,7 @@ static void a_registered_propagator_is_found_by_its_name(void **state) {
     assert_false(tote_propagator_register("noting", NULL));
 }
 
-/* A list without a known name has a consequence of its own, which is reported */
+/* The diagnostic for a list without a known name states its consequence. */
 static void a_list_without_a_known_name_propagates_nothing_and_is_reported(void **state) {
     (void)state;
     assert_int_equal(count_fields(tote__propagator_from_names("OTEL_PROPAGATORS", "w3c")), 0);
@@ -178,10 +175,10 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         COMPOSITE_TEST(propagators_work_in_order_and_the_last_one_extracted_wins),
         COMPOSITE_TEST(fields_are_the_union),
-        COMPOSITE_TEST(references_are_taken_and_given_back),
-        COMPOSITE_TEST(of_nothing_does_nothing),
-        COMPOSITE_TEST(names_are_trimmed_and_count_once_whatever_their_case),
-        COMPOSITE_TEST(a_name_that_is_not_known_is_left_out_with_a_report),
+        COMPOSITE_TEST(references_are_kept_and_released),
+        COMPOSITE_TEST(a_composite_of_no_propagators_does_nothing),
+        COMPOSITE_TEST(names_are_trimmed_deduplicated_and_case_insensitive),
+        COMPOSITE_TEST(an_unknown_name_is_left_out_and_reported),
         COMPOSITE_TEST(a_registered_propagator_is_found_by_its_name),
         COMPOSITE_TEST(a_list_without_a_known_name_propagates_nothing_and_is_reported),
     };

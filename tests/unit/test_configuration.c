@@ -48,7 +48,7 @@ static struct tote__configuration resolve(const tote_sdk_options *options) {
     return result;
 }
 
-/* What stands behind a variable in the file, as text like its second column. */
+/* The value that a row of the file expects, as the text of its second column. */
 static void describe_number(char *text, size_t size, uint32_t number) {
     snprintf(text, size, number == TOTE_OPTION_UNLIMITED ? "no limit" : "%u", number);
 }
@@ -69,11 +69,11 @@ static void describe_effect(const char *variable, char *text, size_t size) {
     } else if (strcmp(variable, "OTEL_TRACES_SAMPLER") == 0) {
         snprintf(text, size, "%s", result.sampler);
     } else {
-        text[0] = '\0'; /* what makes a propagator or an exporter is tested there */
+        text[0] = '\0'; /* propagators and exporters are tested in their own programs */
     }
 }
 
-/* Set "A=1 B=2", or "A unset, B=2". Returns: the first name, in `settings`. */
+/* Set "A=1 B=2", or "A unset, B=2". Return the first name, in `settings`. */
 static const char *apply(char *settings) {
     const char *first = NULL;
     char *rest = settings;
@@ -125,13 +125,13 @@ static bool check_boolean(const struct vector_row *row) {
 }
 
 /* env_boolean.tsv. Compliance: EV-01 */
-static void only_the_word_true_disables(void **state) {
+static void only_true_disables_the_sdk(void **state) {
     (void)state;
     vectors_check("env_boolean.tsv", check_boolean);
 }
 
-/* Requirement L40 */
-static void one_does_not_disable(void **state) {
+/* Spec: configuration/sdk-environment-variables.md#boolean */
+static void the_value_1_does_not_disable_the_sdk(void **state) {
     (void)state;
     setenv("OTEL_SDK_DISABLED", "1", 1);
     assert_false(resolve(&defaults).is_disabled);
@@ -165,7 +165,7 @@ static void assert_defaults(const struct tote__configuration *result) {
     assert_null(result->environment_resource_attributes);
 }
 
-/* Requirement D21, D30, H: the defaults; empty is unset */
+/* An empty variable is unset. Spec: configuration/sdk-environment-variables.md */
 static void without_options_and_variables_the_defaults_apply(void **state) {
     struct tote__configuration result = resolve(&defaults);
 
@@ -185,7 +185,7 @@ static void without_options_and_variables_the_defaults_apply(void **state) {
     assert_int_equal(reports.count, 0);
 }
 
-/* Spec: configuration/common.md: a list that names nothing is no choice; that is reported */
+/* A list without any item is reported. Spec: configuration/common.md */
 static void a_list_of_commas_alone_leaves_the_default_and_is_reported(void **state) {
     (void)state;
     setenv("OTEL_PROPAGATORS", ",", 1);
@@ -253,8 +253,8 @@ static void every_variable_has_its_effect(void **state) {
     assert_int_equal(reports.count, 0);
 }
 
-/* Requirement H; tote/start.h: ignore_environment leaves the variables out */
-static void a_program_that_ignores_the_environment_gets_the_defaults(void **state) {
+/* The option `ignore_environment`. */
+static void a_program_that_ignores_the_environment_gets_the_default_settings(void **state) {
     tote_sdk_options options = defaults;
 
     (void)state;
@@ -267,8 +267,8 @@ static void a_program_that_ignores_the_environment_gets_the_defaults(void **stat
     assert_int_equal(reports.count, 0);
 }
 
-/* tote/start.h: options go over the variables, field by field. Compliance: TR-58 */
-static void options_go_over_the_variables_field_by_field(void **state) {
+/* Compliance: TR-58 */
+static void options_override_variables_field_by_field(void **state) {
     tote_span_limits limits = TOTE_SPAN_LIMITS_INIT;
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     tote_span_exporter *no_exporter = NULL;
@@ -296,8 +296,7 @@ static void options_go_over_the_variables_field_by_field(void **state) {
     assert_int_equal(reports.count, 0);
 }
 
-/* tote/start.h: TOTE_OPTION_UNLIMITED and TOTE_OPTION_ZERO */
-static void unlimited_and_nothing_become_literal_numbers(void **state) {
+static void unlimited_and_zero_are_resolved_to_numbers(void **state) {
     tote_span_limits limits = TOTE_SPAN_LIMITS_INIT;
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     tote_sdk_options options = defaults;
@@ -318,7 +317,7 @@ static void unlimited_and_nothing_become_literal_numbers(void **state) {
 }
 
 /* Spec: configuration/sdk-environment-variables.md#attribute-limits. Compliance: EV-18, EV-19 */
-static void a_limit_of_spans_falls_back_to_the_general_one(void **state) {
+static void a_span_limit_falls_back_to_the_general_limit(void **state) {
     (void)state;
     setenv("OTEL_ATTRIBUTE_COUNT_LIMIT", "10", 1);
     setenv("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "20", 1);
@@ -345,14 +344,13 @@ static void a_batch_is_not_larger_than_the_queue(void **state) {
     assert_int_equal(reports.count, 1);
 }
 
-/* Design section 6: every queue is bounded */
-static void a_queue_holds_something_and_not_everything(void **state) {
+static void the_queue_size_is_at_least_one_and_always_bounded(void **state) {
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     tote_sdk_options options = defaults;
 
     (void)state;
     options.batch = &batch;
-    batch.max_queue_size = TOTE_OPTION_UNLIMITED; /* bytes are the bound */
+    batch.max_queue_size = TOTE_OPTION_UNLIMITED; /* the limit is the one in bytes */
     assert_int_equal(resolve(&options).batch.max_queue_size, UINT32_MAX);
     batch.max_export_batch_size = TOTE_OPTION_UNLIMITED;
     assert_int_equal(resolve(&options).batch.max_export_batch_size, 1 << 16);
@@ -365,7 +363,7 @@ static void a_queue_holds_something_and_not_everything(void **state) {
 }
 
 /* OTEL_TRACES_SAMPLER_ARG, independent of the locale. Compliance: EV-17 */
-static void a_ratio_is_a_plain_number_from_0_to_1(void **state) {
+static void a_ratio_is_a_decimal_number_from_0_to_1(void **state) {
     static const char *const right[] = {"0", "1", "0.5", ".5", "5e-1", " 0.5 ", "1.0"};
     static const char *const wrong[] = {"-0.1", "1.01", "nan", "inf", "0x1p-1",
                                         "0,5",  "0.5x", "1e",  "--1", "0.5 0.5"};
@@ -389,7 +387,7 @@ static void a_ratio_is_a_plain_number_from_0_to_1(void **state) {
 }
 
 /* The argument counts only with a sampler that has one. Compliance: EV-17 */
-static void the_samplers_argument_is_not_looked_at_without_its_sampler(void **state) {
+static void the_sampler_argument_is_ignored_without_its_sampler(void **state) {
     (void)state;
     setenv("OTEL_TRACES_SAMPLER_ARG", "abc", 1);
     assert_string_equal(resolve(&defaults).sampler, "parentbased_always_on");
@@ -399,7 +397,7 @@ static void the_samplers_argument_is_not_looked_at_without_its_sampler(void **st
 }
 
 /* OTEL_TRACES_EXPORTER. Compliance: EV-09 */
-static void exporters_are_a_list_without_repetition(void **state) {
+static void the_exporter_list_is_deduplicated(void **state) {
     (void)state;
     setenv("OTEL_TRACES_EXPORTER", " Console ,otlp,,otlp", 1);
     struct tote__configuration result = resolve(&defaults);
@@ -414,8 +412,11 @@ static void exporters_are_a_list_without_repetition(void **state) {
     assert_int_equal(reports.count, 1);
 }
 
-/* Requirement D32, H: "logging" must not be supported, zipkin is not */
-static void an_exporter_that_is_not_supported_is_reported_and_left_out(void **state) {
+/*
+ * "logging" must not be supported, and zipkin is not. Spec:
+ * configuration/sdk-environment-variables.md#exporter-selection
+ */
+static void an_unsupported_exporter_is_left_out_and_reported(void **state) {
     static const char *const names[] = {"zipkin", "logging", "foo"};
 
     (void)state;
@@ -430,16 +431,16 @@ static void an_exporter_that_is_not_supported_is_reported_and_left_out(void **st
         assert_int_equal(reports.count, 1);
         assert_non_null(strstr(reports.message, names[i]));
     }
-    setenv("OTEL_TRACES_EXPORTER", "foo,bar", 1); /* nothing usable: the setting is ignored */
+    setenv("OTEL_TRACES_EXPORTER", "foo,bar", 1); /* no usable item: the variable is ignored */
     reports_reset(TOTE_LEVEL_DEBUG);
     assert_string_equal(resolve(&defaults).exporters[0], "otlp");
-    assert_int_equal(reports.count, 3); /* each by itself */
+    assert_int_equal(reports.count, 3); /* one report for each */
     assert_non_null(strstr(reports.message, "'foo,bar'"));
     assert_non_null(strstr(reports.message, "otlp"));
 }
 
 /* OTEL_LOG_LEVEL. Compliance: EV-04 */
-static void the_log_level_is_a_word(void **state) {
+static void the_log_level_is_a_name(void **state) {
     static const struct {
         const char *word;
         tote_level level;
@@ -461,8 +462,8 @@ static void the_log_level_is_a_word(void **state) {
     assert_int_equal(reports.count, 1);
 }
 
-/* Requirement H: OTEL_CONFIG_FILE; this version does not read it and says so */
-static void a_configuration_file_is_reported_and_the_rest_applies(void **state) {
+/* This version does not read the file of OTEL_CONFIG_FILE. */
+static void a_configuration_file_is_reported_and_the_other_variables_apply(void **state) {
     tote_sdk_options options = defaults;
 
     (void)state;
@@ -488,8 +489,7 @@ static void join_thread(void *self, void *thread) {
     (void)self, (void)thread;
 }
 
-/* tote/start.h: a thread factory is used whole or not at all */
-static void a_thread_factory_needs_both_its_functions(void **state) {
+static void a_thread_factory_needs_both_functions(void **state) {
     tote_thread_factory factory = {sizeof factory, start_thread, NULL, &factory};
     tote_sdk_options options = defaults;
 
@@ -507,24 +507,24 @@ static void a_thread_factory_needs_both_its_functions(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         CONFIGURATION_TEST(numbers_and_names_have_the_effect_of_every_row),
-        CONFIGURATION_TEST(only_the_word_true_disables),
-        CONFIGURATION_TEST(one_does_not_disable),
+        CONFIGURATION_TEST(only_true_disables_the_sdk),
+        CONFIGURATION_TEST(the_value_1_does_not_disable_the_sdk),
         CONFIGURATION_TEST(without_options_and_variables_the_defaults_apply),
         CONFIGURATION_TEST(a_list_of_commas_alone_leaves_the_default_and_is_reported),
         CONFIGURATION_TEST(every_variable_has_its_effect),
-        CONFIGURATION_TEST(a_program_that_ignores_the_environment_gets_the_defaults),
-        CONFIGURATION_TEST(options_go_over_the_variables_field_by_field),
-        CONFIGURATION_TEST(unlimited_and_nothing_become_literal_numbers),
-        CONFIGURATION_TEST(a_limit_of_spans_falls_back_to_the_general_one),
+        CONFIGURATION_TEST(a_program_that_ignores_the_environment_gets_the_default_settings),
+        CONFIGURATION_TEST(options_override_variables_field_by_field),
+        CONFIGURATION_TEST(unlimited_and_zero_are_resolved_to_numbers),
+        CONFIGURATION_TEST(a_span_limit_falls_back_to_the_general_limit),
         CONFIGURATION_TEST(a_batch_is_not_larger_than_the_queue),
-        CONFIGURATION_TEST(a_queue_holds_something_and_not_everything),
-        CONFIGURATION_TEST(a_ratio_is_a_plain_number_from_0_to_1),
-        CONFIGURATION_TEST(the_samplers_argument_is_not_looked_at_without_its_sampler),
-        CONFIGURATION_TEST(exporters_are_a_list_without_repetition),
-        CONFIGURATION_TEST(an_exporter_that_is_not_supported_is_reported_and_left_out),
-        CONFIGURATION_TEST(the_log_level_is_a_word),
-        CONFIGURATION_TEST(a_configuration_file_is_reported_and_the_rest_applies),
-        CONFIGURATION_TEST(a_thread_factory_needs_both_its_functions),
+        CONFIGURATION_TEST(the_queue_size_is_at_least_one_and_always_bounded),
+        CONFIGURATION_TEST(a_ratio_is_a_decimal_number_from_0_to_1),
+        CONFIGURATION_TEST(the_sampler_argument_is_ignored_without_its_sampler),
+        CONFIGURATION_TEST(the_exporter_list_is_deduplicated),
+        CONFIGURATION_TEST(an_unsupported_exporter_is_left_out_and_reported),
+        CONFIGURATION_TEST(the_log_level_is_a_name),
+        CONFIGURATION_TEST(a_configuration_file_is_reported_and_the_other_variables_apply),
+        CONFIGURATION_TEST(a_thread_factory_needs_both_functions),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -6,7 +6,7 @@
 
 #include "tote/exporters/console.h"
 
-/* What the exporter writes of all spans that ended; free it. */
+/* What the exporter writes for all spans that ended; the caller frees it. */
 static char *written(struct sdk_fixture *f) {
     char *text = NULL;
     size_t size = 0;
@@ -29,7 +29,7 @@ static void assert_contains(const char *text, const char *part) {
 }
 
 /* Spec: trace/sdk_exporters/stdout.md. Compliance: EX-03 */
-static void all_that_a_span_was_told_can_be_read(void **state) {
+static void everything_that_a_span_recorded_is_written(void **state) {
     const tote_attribute service = {"service.name", tote_string("shop")};
     struct sdk_fixture *f = *state;
     f->settings.resource = tote__resource_intern(&service, 1, NULL);
@@ -57,8 +57,8 @@ static void all_that_a_span_was_told_can_be_read(void **state) {
     free(text);
 }
 
-/* Requirement D32 */
-static void parents_and_links_are_told_by_their_ids(void **state) {
+/* Spec: trace/sdk_exporters/stdout.md */
+static void parents_and_links_are_written_with_their_ids(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *parent = tote_tracer_start_span(f->tracer, "parent", NULL);
     tote_context *context = tote_context_with_span(tote_context_current(), parent);
@@ -84,8 +84,8 @@ static void parents_and_links_are_told_by_their_ids(void **state) {
     tote_context_unref(context);
 }
 
-/* Design 6: what comes from outside must not drive a terminal */
-static void control_characters_are_shown_and_not_sent(void **state) {
+/* Text from another program must not control a terminal. */
+static void control_characters_are_escaped(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = tote_tracer_start_span(f->tracer, "\x1B[2Jtwo\nlines\xC2\x9B", NULL);
 
@@ -98,7 +98,7 @@ static void control_characters_are_shown_and_not_sent(void **state) {
     free(text);
 }
 
-/* Requirement D21: limits */
+/* Spec: common/README.md#attribute-limits */
 static void long_values_are_written_whole(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = tote_tracer_start_span(f->tracer, "long", NULL);
@@ -113,7 +113,7 @@ static void long_values_are_written_whole(void **state) {
     free(text);
 }
 
-/* Requirement D31 */
+/* Spec: trace/sdk.md#shutdown-2 */
 static void after_shutdown_nothing_is_written(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = tote_tracer_start_span(f->tracer, "late", NULL);
@@ -136,8 +136,8 @@ static void after_shutdown_nothing_is_written(void **state) {
     free(text);
 }
 
-/* Design 6: counted, and the errno of the program left alone */
-static void a_file_that_takes_nothing_is_a_failure(void **state) {
+/* The spans are counted and the program's errno is unchanged. */
+static void a_write_error_is_a_failed_export(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = tote_tracer_start_span(f->tracer, "work", NULL);
     FILE *full = fopen("/dev/full", "w");
@@ -155,12 +155,12 @@ static void a_file_that_takes_nothing_is_a_failure(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        SDK_TEST(all_that_a_span_was_told_can_be_read),
-        SDK_TEST(parents_and_links_are_told_by_their_ids),
-        SDK_TEST(control_characters_are_shown_and_not_sent),
+        SDK_TEST(everything_that_a_span_recorded_is_written),
+        SDK_TEST(parents_and_links_are_written_with_their_ids),
+        SDK_TEST(control_characters_are_escaped),
         SDK_TEST(long_values_are_written_whole),
         SDK_TEST(after_shutdown_nothing_is_written),
-        SDK_TEST(a_file_that_takes_nothing_is_a_failure),
+        SDK_TEST(a_write_error_is_a_failed_export),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -102,7 +102,6 @@ static void a_newer_value_hides_an_older_one_and_both_are_destroyed_once(void **
     assert_int_equal(destroyed, 2);
 }
 
-/* Requirement A10 */
 static void a_hundred_thousand_values_are_released_without_recursion(void **state) {
     (void)state;
     tote_context *context = tote_context_ref(tote_context_root());
@@ -117,8 +116,8 @@ static void a_hundred_thousand_values_are_released_without_recursion(void **stat
     assert_int_equal(destroyed, 100000);
 }
 
-/* Requirement A14 */
-static void without_memory_the_old_context_comes_back_and_the_value_is_destroyed(void **state) {
+/* Spec: error-handling.md */
+static void out_of_memory_returns_the_old_context_and_destroys_the_value(void **state) {
     (void)state;
     int number = 1;
     tote_context *context = context_with(&number);
@@ -167,7 +166,7 @@ static void detach_restores_what_was_current_before(void **state) {
 }
 
 /* Spec: context/README.md#attach-context. Compliance: CP-04 */
-static void an_attached_context_lives_without_its_maker(void **state) {
+static void an_attached_context_outlives_its_creators_reference(void **state) {
     (void)state;
     destroyed = 0;
     tote_context *context = tote_context_with_value(tote_context_root(), &user_key, NULL);
@@ -181,7 +180,7 @@ static void an_attached_context_lives_without_its_maker(void **state) {
 }
 
 /* Spec: context/README.md#detach-context. Compliance: CP-05 */
-static void tokens_detached_out_of_order_take_off_what_is_above(void **state) {
+static void detaching_out_of_order_detaches_all_later_attachments(void **state) {
     (void)state;
     tote_context *context = context_with(NULL);
     count_diagnostics();
@@ -213,7 +212,7 @@ static void *attach_elsewhere(void *arg) {
 }
 
 /* Spec: context/README.md#detach-context. Compliance: CP-05 */
-static void tokens_that_are_not_known_here_change_nothing(void **state) {
+static void foreign_and_used_tokens_change_nothing(void **state) {
     (void)state;
     tote_context *context = context_with(NULL);
     pthread_t thread;
@@ -243,7 +242,7 @@ static void tokens_that_are_not_known_here_change_nothing(void **state) {
     tote_context_unref(context);
 }
 
-/* Requirement A5 */
+/* Spec: context/README.md#attach-context */
 static void attachments_nest_a_thousand_deep(void **state) {
     (void)state;
     enum { DEPTH = 1000 };
@@ -265,7 +264,6 @@ static int return_references(void *arg) {
     return (int)atomic_load(&context->references);
 }
 
-/* Design section 2 */
 static void a_run_borrows_its_context_and_restores_the_one_before(void **state) {
     (void)state;
     tote_context *outer = context_with(NULL);
@@ -285,8 +283,8 @@ static int leave_two_attached(void *arg) {
     return tote_context_attach(arg) && tote_context_attach(arg) ? 5 : 0;
 }
 
-/* Requirement A14 */
-static void what_a_run_leaves_attached_is_taken_off(void **state) {
+/* Spec: error-handling.md */
+static void contexts_that_a_run_leaves_attached_are_detached(void **state) {
     (void)state;
     tote_context *context = context_with(NULL);
     count_diagnostics();
@@ -305,8 +303,8 @@ static int detach_what_is_outside(void *arg) {
     return tote_context_detach(outer_token) ? 1 : 0;
 }
 
-/* Requirement A6 */
-static void a_run_may_detach_what_it_runs_in_without_harm(void **state) {
+/* Spec: context/README.md#detach-context */
+static void a_run_may_detach_its_own_context_safely(void **state) {
     (void)state;
     tote_context *outer = context_with(NULL);
     tote_context *context = context_with(NULL);
@@ -320,8 +318,7 @@ static void a_run_may_detach_what_it_runs_in_without_harm(void **state) {
     tote_context_unref(context);
 }
 
-/* Design section 2 */
-static void a_mark_is_detached_true_only_when_nothing_was_left_behind(void **state) {
+static void detaching_a_mark_fails_if_later_attachments_were_left(void **state) {
     (void)state;
     tote_context *context = context_with(NULL);
     count_diagnostics();
@@ -348,8 +345,7 @@ static int run_and_jump(void *arg) {
     return tote_context_run(arg, attach_and_jump, arg);
 }
 
-/* Design section 2 */
-static void unwind_goes_back_to_a_mark_over_runs_left_by_longjmp(void **state) {
+static void unwind_restores_the_context_of_a_mark_after_longjmp(void **state) {
     (void)state;
     tote_context *outer = context_with(NULL);
     tote_context *context = context_with(NULL);
@@ -377,8 +373,7 @@ static void look_at_current(int number) {
     was_valid = tote_context_get_current_ids(NULL, &seen_span_id, &flags);
 }
 
-/* Design section 6 */
-static void a_signal_handler_may_ask_who_the_current_span_is(void **state) {
+static void a_signal_handler_may_read_the_current_span(void **state) {
     (void)state;
     tote_trace_id trace_id = {{1}};
     tote_span_id span_id = {{2}};
@@ -403,7 +398,6 @@ static void a_signal_handler_may_ask_who_the_current_span_is(void **state) {
     tote_span_context_unref(remote);
 }
 
-/* Requirement A11 */
 static void a_forked_child_keeps_the_stack_of_the_thread_that_forked(void **state) {
     (void)state;
     int status = -1;
@@ -422,7 +416,7 @@ static void a_forked_child_keeps_the_stack_of_the_thread_that_forked(void **stat
     tote_context_unref(context);
 }
 
-/* Fibres of one thread, each with the pointer that Tote keeps for it. */
+/* Fibres of one thread, each with its own pointer for Tote. */
 struct fibre {
     ucontext_t machine;
     void *stack;
@@ -469,8 +463,7 @@ static void run_fibre(void) {
     switch_to(&main_fibre);
 }
 
-/* Requirement A11 */
-static void fibres_with_a_slot_have_a_stack_each(void **state) {
+static void each_fibre_with_a_context_slot_has_its_own_stack(void **state) {
     (void)state;
     static char memory[2][65536];
     const tote_context_slot slot = {sizeof slot, get_of_fibre, set_of_fibre, NULL};
@@ -497,8 +490,7 @@ static void fibres_with_a_slot_have_a_stack_each(void **state) {
     tote_context_stack_free(main_fibre.stack);
 }
 
-/* Design section 5 */
-static void a_slot_that_is_not_complete_or_comes_too_late_is_refused(void **state) {
+static void an_incomplete_or_late_context_slot_is_refused(void **state) {
     (void)state;
     const tote_context_slot incomplete = {sizeof incomplete, get_of_fibre, NULL, NULL};
     const tote_context_slot slot = {sizeof slot, get_of_fibre, set_of_fibre, NULL};
@@ -519,11 +511,11 @@ static int add_here(void *arg) {
     return tote_store_add(tote_store_current(), "lost", tote_int(1));
 }
 
-/* Requirement A14 */
-static void without_memory_a_run_keeps_nothing_and_attach_gives_no_token(void **state) {
+/* Spec: error-handling.md */
+static void out_of_memory_a_run_keeps_no_memory_and_attach_returns_no_token(void **state) {
     (void)state;
     tote_context *context = context_with(NULL);
-    tote_context_token tokens[4096]; /* more than any stack has had room for */
+    tote_context_token tokens[4096]; /* more than any stack holds */
     size_t count = 0;
     count_diagnostics();
 
@@ -547,7 +539,7 @@ static void without_memory_a_run_keeps_nothing_and_attach_gives_no_token(void **
     tote_context_unref(context);
 }
 
-/* Requirement A14 */
+/* Spec: error-handling.md */
 static void null_is_the_current_context_or_nothing(void **state) {
     (void)state;
     count_diagnostics();
@@ -576,22 +568,22 @@ int main(int argc, char **argv) {
         TEST(keys_of_one_name_are_different_keys),
         TEST(a_newer_value_hides_an_older_one_and_both_are_destroyed_once),
         TEST(a_hundred_thousand_values_are_released_without_recursion),
-        TEST(without_memory_the_old_context_comes_back_and_the_value_is_destroyed),
+        TEST(out_of_memory_returns_the_old_context_and_destroys_the_value),
         TEST(detach_restores_what_was_current_before),
-        TEST(an_attached_context_lives_without_its_maker),
-        TEST(tokens_detached_out_of_order_take_off_what_is_above),
-        TEST(tokens_that_are_not_known_here_change_nothing),
+        TEST(an_attached_context_outlives_its_creators_reference),
+        TEST(detaching_out_of_order_detaches_all_later_attachments),
+        TEST(foreign_and_used_tokens_change_nothing),
         TEST(attachments_nest_a_thousand_deep),
         TEST(a_run_borrows_its_context_and_restores_the_one_before),
-        TEST(what_a_run_leaves_attached_is_taken_off),
-        TEST(a_run_may_detach_what_it_runs_in_without_harm),
-        TEST(a_mark_is_detached_true_only_when_nothing_was_left_behind),
-        TEST(unwind_goes_back_to_a_mark_over_runs_left_by_longjmp),
-        TEST(a_signal_handler_may_ask_who_the_current_span_is),
+        TEST(contexts_that_a_run_leaves_attached_are_detached),
+        TEST(a_run_may_detach_its_own_context_safely),
+        TEST(detaching_a_mark_fails_if_later_attachments_were_left),
+        TEST(unwind_restores_the_context_of_a_mark_after_longjmp),
+        TEST(a_signal_handler_may_read_the_current_span),
         TEST(a_forked_child_keeps_the_stack_of_the_thread_that_forked),
-        TEST(fibres_with_a_slot_have_a_stack_each),
-        TEST(a_slot_that_is_not_complete_or_comes_too_late_is_refused),
-        TEST(without_memory_a_run_keeps_nothing_and_attach_gives_no_token),
+        TEST(each_fibre_with_a_context_slot_has_its_own_stack),
+        TEST(an_incomplete_or_late_context_slot_is_refused),
+        TEST(out_of_memory_a_run_keeps_no_memory_and_attach_returns_no_token),
         TEST(null_is_the_current_context_or_nothing),
     };
     use_fake_allocator();

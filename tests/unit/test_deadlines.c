@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_deadlines.c - flush and shutdown come back in time, whatever the other side does
+ * test_deadlines.c - flush and shutdown return by their deadline, whatever the peer does
  *
- * A machine that is busy elsewhere may hold one try up, so there are some; who does not look at his
- * deadline misses it in all of them.
+ * On a busy machine a single try may be late, so there are several. A deadline that is not observed
+ * is missed in all of them.
  */
 #include "support.h"
 
@@ -26,17 +26,18 @@
 #include "tote/internal/clock.h"
 #include "tote/tote.h"
 
-/* A busy machine is late in some tries; a deadline that does not hold is late in all of them. */
+/* On a busy machine some tries are late; a deadline that does not hold is missed in all of them. */
 enum { TIMEOUT_MS = 150, TRIES = 20, SPANS = 3, MOST_FILLERS = 8 };
-/* A sanitizer makes it long to read the certificates of the system. */
+/* With a sanitizer, reading the system's certificates takes long. */
 enum { GRACE_MS = HAS_ADDRESS_SANITIZER || HAS_THREAD_SANITIZER ? 500 : 50 };
 
 static const char hanging_name[] = "name.that.hangs.test";
 
-/* The other side. */
+/* The peer. */
 struct peer {
     int listener;
-    int fillers[MOST_FILLERS]; /* connections that nobody accepts, so that no other comes through */
+    int fillers[MOST_FILLERS]; /* connections that are never accepted, so that no other one succeeds
+                                */
     pthread_t thread;
     bool has_thread;
     bool drips;
@@ -46,7 +47,7 @@ struct peer {
 static _Atomic(bool) lets_names_go;
 static _Atomic(unsigned) hanging_lookups;
 
-/* In the place of the system's, for libcurl and for Tote. */
+/* Replaces the system's function, for libcurl and for Tote. */
 __attribute__((visibility("default"))) int getaddrinfo(const char *name, const char *service,
                                                        const struct addrinfo *hints,
                                                        struct addrinfo **result) {
@@ -82,7 +83,7 @@ static struct sockaddr_in address_of(int listener) {
     return address;
 }
 
-/* Until a further connection does not come through. */
+/* Open connections until one does not succeed. */
 static void fill_backlog(struct peer *peer) {
     const struct sockaddr_in address = address_of(peer->listener);
 
@@ -93,7 +94,7 @@ static void fill_backlog(struct peer *peer) {
     usleep(20000);
 }
 
-/* The head of an answer and a part of its body; then nothing, or a byte a second. */
+/* The head and a part of the body of a response; then nothing, or a byte per second. */
 static void response_slowly(struct peer *peer, int connection) {
     static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc";
     char request[4096];
@@ -126,7 +127,7 @@ static void *serve(void *arg) {
 
 enum manner { NAME_HANGS, CONNECT_HANGS, TLS_HANGS, RESPONSE_HANGS, RESPONSE_DRIPS };
 
-/* Returns: the URL. */
+/* Return the URL. */
 static const char *peer_start(struct peer *peer, enum manner manner) {
     static char url[64];
 
@@ -162,7 +163,7 @@ static void peer_stop(struct peer *peer) {
     }
 }
 
-/* How an SDK exports there. */
+/* How an SDK exports to it. */
 struct setting {
     enum manner manner;
     tote_export_mode mode;
@@ -194,7 +195,7 @@ static tote_sdk *start(const char *url, const struct setting *setting) {
     return sdk;
 }
 
-/* How long this thread was ready to run and had no CPU, in ms; 0 if that is not known. */
+/* How long this thread was ready to run without a CPU, in ms; 0 if unknown. */
 static uint64_t cpu_delay(void) {
     unsigned long long used = 0;
     unsigned long long delay = 0;
@@ -216,7 +217,9 @@ static struct begin begin(void) {
     return (struct begin){tote__clock_monotonic(), cpu_delay()};
 }
 
-/* Returns: how much too late it was, in ms, apart from what other programs of the machine cost. */
+/*
+ * Return by how much it was late, in ms, without the time that other programs of the machine used.
+ */
 static uint64_t lateness(struct begin started) {
     uint64_t ms = (tote__clock_monotonic() - started.time) / 1000000;
     uint64_t allowed = TIMEOUT_MS + cpu_delay() - started.cpu_delay;
@@ -224,7 +227,7 @@ static uint64_t lateness(struct begin started) {
     return ms > allowed ? ms - allowed : 0;
 }
 
-/* A worker that did not come back in time, on a busy machine, still settles what it has. */
+/* A worker that was late on a busy machine still settles its batch. */
 static tote_stats settled_stats(tote_sdk *sdk) {
     uint64_t end = tote__deadline_in(30000);
     tote_stats stats = TOTE_STATS_INIT;
@@ -279,35 +282,36 @@ static void come_back_in_time(enum manner manner) {
 }
 
 /* Deadlines hold against a collector that hangs ... Spec: trace/sdk.md#forceflush-1, #shutdown-1 */
-static void in_the_look_up_of_its_name(void **state) {
+static void during_name_resolution(void **state) {
     (void)state;
     come_back_in_time(NAME_HANGS);
     assert_true(hanging_lookups >= 4);
 }
 
-static void in_connect(void **state) {
+static void during_connect(void **state) {
     (void)state;
     come_back_in_time(CONNECT_HANGS);
 }
 
-static void in_the_handshake_of_tls(void **state) {
+static void during_the_tls_handshake(void **state) {
     (void)state;
     come_back_in_time(TLS_HANGS);
 }
 
-static void in_the_middle_of_its_response(void **state) {
+static void in_the_middle_of_a_response(void **state) {
     (void)state;
     come_back_in_time(RESPONSE_HANGS);
 }
 
-/* ... or answers so */
-static void with_a_byte_a_second(void **state) {
+/* ... or sends its response slowly */
+static void with_a_response_of_a_byte_per_second(void **state) {
     (void)state;
     come_back_in_time(RESPONSE_DRIPS);
 }
 
-/* The receiver is the cause of a loss if it does not answer within the request's own timeout. */
-static void a_request_that_times_out_before_the_end_of_a_shutdown_is_not_lost_to_it(void **state) {
+/* The receiver is the cause of a loss if it does not respond within the timeout of the request. */
+static void
+spans_of_a_request_that_times_out_during_a_shutdown_count_as_retries_exhausted(void **state) {
     static const tote_export_mode modes[] = {TOTE_EXPORT_MODE_WORKER, TOTE_EXPORT_MODE_HOST_DRIVEN};
 
     (void)state;
@@ -328,12 +332,12 @@ static void a_request_that_times_out_before_the_end_of_a_shutdown_is_not_lost_to
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        SDK_TEST(in_the_look_up_of_its_name),
-        SDK_TEST(in_connect),
-        SDK_TEST(in_the_handshake_of_tls),
-        SDK_TEST(in_the_middle_of_its_response),
-        SDK_TEST(with_a_byte_a_second),
-        SDK_TEST(a_request_that_times_out_before_the_end_of_a_shutdown_is_not_lost_to_it),
+        SDK_TEST(during_name_resolution),
+        SDK_TEST(during_connect),
+        SDK_TEST(during_the_tls_handshake),
+        SDK_TEST(in_the_middle_of_a_response),
+        SDK_TEST(with_a_response_of_a_byte_per_second),
+        SDK_TEST(spans_of_a_request_that_times_out_during_a_shutdown_count_as_retries_exhausted),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -49,8 +49,7 @@ static void make_spans(size_t count) {
     }
 }
 
-/* ended = exported + rejected + all dropped + queued + in_flight + in_disk_queue. Design section 6
- */
+/* ended = exported + rejected + all dropped + queued + in_flight + in_disk_queue */
 static tote_stats closed_stats(tote_sdk *sdk) {
     tote_stats s = TOTE_STATS_INIT;
 
@@ -115,8 +114,8 @@ static void spans_arrive_as_a_request_that_protobuf_c_reads(void **state) {
     receiver_stop(receiver);
 }
 
-/* A collector that says no: its spans are rejected, and counted. Requirement G8 */
-static void a_collector_that_refuses_is_told_apart_from_one_that_is_down(void **state) {
+/* Refused spans are rejected, and counted. Spec: protocol/otlp.md#failures-1 */
+static void a_refusal_is_counted_apart_from_an_unreachable_collector(void **state) {
     struct receiver *receiver = receiver_start();
     tote_sdk *sdk = start_sdk(receiver_url(receiver));
 
@@ -135,7 +134,7 @@ static void a_collector_that_refuses_is_told_apart_from_one_that_is_down(void **
     tote_sdk_close(&sdk, 5000);
 }
 
-/* A way to a receiver that is away. */
+/* A path to a receiver that is not reachable. */
 static struct {
     _Atomic(unsigned) attempts;
     _Atomic(bool) is_another; /* request than the first one, or encoded again */
@@ -161,8 +160,8 @@ static uint64_t cpu_ms(void) {
     return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
 }
 
-/* While the collector is down nothing is encoded twice and nothing spins. Design 6 */
-static void a_collector_that_is_away_costs_a_few_attempts_and_no_work(void **state) {
+/* While the collector is unreachable nothing is encoded twice, and no thread spins. */
+static void an_unreachable_collector_costs_a_few_attempts_and_no_encoding(void **state) {
     enum { TIME_MS = 1000 };
     static const tote_otlp_transport transport = {.struct_size = sizeof transport,
                                                   .send = send_to_nobody};
@@ -182,7 +181,7 @@ static void a_collector_that_is_away_costs_a_few_attempts_and_no_work(void **sta
     make_spans(10);
     uint64_t before = cpu_ms();
     assert_int_equal(tote_sdk_force_flush(sdk, TIME_MS), TOTE_RESULT_TIMEOUT);
-    assert_in_range(away.attempts, 2, 6); /* after 50, 150, 350, 750 ms, more or less */
+    assert_in_range(away.attempts, 2, 6); /* after 50, 150, 350 and 750 ms, with jitter */
     assert_false(away.is_another);
     assert_in_range(cpu_ms() - before, 0, TIME_MS / 2);
     assert_int_equal(closed_stats(sdk).in_flight, 10);
@@ -197,7 +196,7 @@ static void be_unavailable_once(void *self, const tote_otlp_request *request,
     response->status = (*requests)++ ? 200 : 503;
 }
 
-/* A pause that would pass the end of the shutdown is shortened. */
+/* A pause that would end after the shutdown is shortened. */
 static void a_shutdown_makes_a_last_attempt(void **state) {
     static const tote_export_mode modes[] = {TOTE_EXPORT_MODE_WORKER, TOTE_EXPORT_MODE_HOST_DRIVEN};
 
@@ -228,7 +227,7 @@ static void a_shutdown_makes_a_last_attempt(void **state) {
     }
 }
 
-/* An SDK with a disk queue, to a receiver that need not be there. */
+/* An SDK with a disk queue, for a receiver that may be absent. */
 static tote_sdk *start_with_retries(const char *url, const char *disk_queue,
                                     uint32_t initial_backoff_ms, uint32_t max_backoff_ms) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
@@ -280,8 +279,8 @@ static size_t spans_received(struct receiver *receiver) {
     return spans;
 }
 
-/* With the disk queue on none is lost over a collector outage, and each arrives once */
-static void spans_of_an_outage_arrive_when_the_collector_is_back(void **state) {
+/* With a disk queue no span is lost in an outage of the collector, and each arrives once. */
+static void spans_of_an_outage_arrive_once_the_collector_is_reachable(void **state) {
     char place[] = "/tmp/tote-outage-XXXXXX";
     char socket[64];
     char url[80];
@@ -311,7 +310,7 @@ static void spans_of_an_outage_arrive_when_the_collector_is_back(void **state) {
     assert_int_equal(spans_received(receiver), saved);
     receiver_stop(receiver);
 
-    /* An end while the collector is away: the next start delivers. */
+    /* Shut down while the collector is away; the next start delivers. */
     sdk = start_with_disk_queue(url, disk_queue, 20);
     make_spans(700);
     assert_int_equal(tote_sdk_close(&sdk, 5000), TOTE_RESULT_SUCCESS);
@@ -372,10 +371,11 @@ static void flush_some(tote_sdk *sdk) {
 }
 
 /*
- * Another process may have sent what was saved, and a removed directory is neither full nor old.
- * Files are removed one after the other: a retry in between takes them for sent by another process.
+ * Another process may have sent the saved spans, and a removed directory is neither full nor old.
+ * Files are removed one after the other, so a retry in between counts some as sent by another
+ * process.
  */
-static void a_shutdown_tells_no_more_of_the_disk_queue_than_is_known(void **state) {
+static void a_shutdown_reports_only_known_facts_about_the_disk_queue(void **state) {
     enum { HOUR_MS = 3600 * 1000 };
     const struct place place = make_place();
 
@@ -394,7 +394,7 @@ static void a_shutdown_tells_no_more_of_the_disk_queue_than_is_known(void **stat
     remove_directory(place.directory);
 }
 
-/* Flush once for each of so many requests of three spans. */
+/* Flush once for each of this many requests of three spans. */
 static tote_stats export_requests(tote_sdk *sdk, unsigned requests) {
     for (unsigned i = 0; i < requests; i++) {
         make_spans(3);
@@ -432,10 +432,10 @@ static void ignore(tote_level level, const char *component, const char *message,
 }
 
 /*
- * A wrong token or path is no fault of the spans: they outlive it in the disk queue, without a busy
- * loop, and one diagnostic says what to correct. RFC 9110 sections 15.4 and 15.5
+ * A wrong token or path is no fault of the spans. They stay in the disk queue, without a busy loop,
+ * and one diagnostic has the cure. Spec: RFC 9110 sections 15.4 and 15.5
  */
-static void what_an_endpoint_does_not_accept_stays_in_the_disk_queue(void **state) {
+static void spans_refused_for_a_wrong_configuration_stay_in_the_disk_queue(void **state) {
     enum { REQUESTS = 4, SPANS = 3 * REQUESTS };
     static const struct receiver_response responses[] = {
         {.status = 302},
@@ -444,7 +444,7 @@ static void what_an_endpoint_does_not_accept_stays_in_the_disk_queue(void **stat
         {.status = 404},
         {.status = 405},
         {.status = 407},
-        {.status = 200, .body_size = 5 << 20}, /* no receiver's: a large page */
+        {.status = 200, .body_size = 5 << 20}, /* not a receiver: a large page */
     };
 
     (void)state;
@@ -464,7 +464,7 @@ static void what_an_endpoint_does_not_accept_stays_in_the_disk_queue(void **stat
         assert_int_equal(tote_sdk_close(&sdk, 10000), TOTE_RESULT_SUCCESS);
         assert_true(receiver_wait(receiver, 1) <= REQUESTS + 1); /* one for each flush */
 
-        /* From the disk queue, too; the first answer is enough. */
+        /* Also when sending from the disk queue, where the first response is enough. */
         size_t before = receiver_wait(receiver, 1);
         tote_disk_queue_report report = send_disk_queue(url, place.directory, TOTE_RESULT_FAILURE);
         assert_int_equal(report.delivered + report.rejected, 0);
@@ -505,14 +505,14 @@ static uint64_t attempts_within(unsigned timeout_ms) {
     return attempts;
 }
 
-/* The schedule of retries does not cost the attempt that the timeout has time for. */
-static void sending_a_disk_queue_ends_with_a_last_attempt(void **state) {
+/* A pause of the retry schedule does not use up the time for a last attempt. */
+static void sending_from_a_disk_queue_ends_with_a_last_attempt(void **state) {
     (void)state;
     assert_int_equal(attempts_within(1000), 2);
 }
 
-/* A program that runs delivers them when the receiver accepts them. */
-static void what_an_endpoint_did_not_accept_is_delivered_once_it_does(void **state) {
+/* A running process delivers them once the receiver accepts them. */
+static void spans_refused_for_a_wrong_configuration_are_delivered_later(void **state) {
     const struct place place = make_place();
     struct receiver *receiver = receiver_start();
 
@@ -533,8 +533,8 @@ static void what_an_endpoint_did_not_accept_is_delivered_once_it_does(void **sta
     remove_directory(place.directory);
 }
 
-/* What is malformed never becomes acceptable, and does not fill the disk queue. */
-static void what_is_malformed_is_rejected_also_with_a_disk_queue(void **state) {
+/* A malformed request never becomes acceptable, and does not fill the disk queue. */
+static void malformed_requests_are_rejected_also_with_a_disk_queue(void **state) {
     const struct place place = make_place();
     struct receiver *receiver = receiver_start();
 
@@ -556,8 +556,8 @@ static void what_is_malformed_is_rejected_also_with_a_disk_queue(void **state) {
     remove_directory(place.directory);
 }
 
-/* Without a disk queue nothing waits for another configuration. */
-static void without_a_disk_queue_what_is_not_accepted_is_rejected(void **state) {
+/* Without a disk queue no span is kept until the configuration is corrected. */
+static void without_a_disk_queue_refused_spans_are_rejected(void **state) {
     struct receiver *receiver = receiver_start();
 
     (void)state;
@@ -569,7 +569,7 @@ static void without_a_disk_queue_what_is_not_accepted_is_rejected(void **state) 
     receiver_stop(receiver);
 }
 
-/* What the process may write to a file: nothing is like a full disk. */
+/* How much the process may write to a file; 0 is like a full disk. */
 static void limit_files(rlim_t bytes) {
     struct rlimit limit;
 
@@ -586,8 +586,8 @@ static void count_failed_writes(tote_level level, const char *component, const c
     failed_writes += strstr(message, "cannot be written to the disk queue") != NULL;
 }
 
-/* A request that the disk queue cannot save is retried as without a disk queue */
-static void a_full_disk_loses_nothing_that_memory_can_keep(void **state) {
+/* A request that the disk queue cannot save is retried as without a disk queue. */
+static void a_full_disk_loses_no_span_that_fits_in_memory(void **state) {
     char place[] = "/tmp/tote-full-XXXXXX";
     char socket[64];
     char url[80];
@@ -615,7 +615,7 @@ static void a_full_disk_loses_nothing_that_memory_can_keep(void **state) {
     limit_files(RLIM_INFINITY);
     tote_diagnostics_set_handler(ignore, TOTE_LEVEL_INFO, NULL);
     tote_stats stats = closed_stats(sdk);
-    assert_int_equal(failed_writes, 1); /* it is not tried with each attempt */
+    assert_int_equal(failed_writes, 1); /* not tried again with each attempt */
     assert_int_equal(stats.exported, 3);
     assert_int_equal(stats.dropped_retries_exhausted, 0);
     assert_int_equal(tote_sdk_close(&sdk, 5000), TOTE_RESULT_SUCCESS);
@@ -628,10 +628,8 @@ static void a_full_disk_loses_nothing_that_memory_can_keep(void **state) {
     assert_int_equal(rmdir(place), 0);
 }
 
-/*
- * The host does not wait for a collector that does not answer, and the counters tell what was lost.
- */
-static void shutdown_keeps_its_deadline_whatever_the_collector_does(void **state) {
+/* The host does not wait for a collector that hangs, and the counters contain the loss. */
+static void shutdown_returns_by_its_deadline_with_a_collector_that_hangs(void **state) {
     static const enum receiver_manner manners[] = {RECEIVER_HANGS, RECEIVER_DRIPS};
 
     (void)state;
@@ -655,7 +653,7 @@ static void shutdown_keeps_its_deadline_whatever_the_collector_does(void **state
     }
 }
 
-/* Requirement D3: what ends after shutdown is counted too */
+/* Spec: trace/sdk.md#shutdown */
 static void spans_that_end_after_shutdown_are_counted(void **state) {
     struct receiver *receiver = receiver_start();
     tote_sdk *sdk = start_sdk(receiver_url(receiver));
@@ -671,7 +669,7 @@ static void spans_that_end_after_shutdown_are_counted(void **state) {
 
 enum { OTHER_USER = 65534 };
 
-/* With a disk queue in this directory, and a collector that is away. */
+/* With a disk queue in this directory, and an unreachable collector. */
 static tote_sdk *start_crash_safe_sdk(const char *directory) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
@@ -688,7 +686,9 @@ static tote_sdk *start_crash_safe_sdk(const char *directory) {
     return exporter ? tote_sdk_start(&options) : NULL;
 }
 
-/* Only root can change its user, and a child of a checked process cannot have threads. */
+/*
+ * Only root can change its user, and a child of a process under a sanitizer cannot create threads.
+ */
 static bool can_have_other_user_in_a_child(void) {
     return geteuid() == 0 && !HAS_ADDRESS_SANITIZER && !HAS_THREAD_SANITIZER && !HAS_HELGRIND;
 }
@@ -721,8 +721,8 @@ static int status_of(pid_t child) {
     return status;
 }
 
-/* The master stays root; its workers own the directory */
-static void workers_that_change_their_user_use_the_disk_queue_of_that_user(void **state) {
+/* The master stays root; its workers own the directory. */
+static void workers_that_change_their_user_share_the_disk_queue_of_that_user(void **state) {
     char directory[] = "/tmp/tote-delivery-XXXXXX";
 
     (void)state;
@@ -755,7 +755,7 @@ static void workers_that_change_their_user_use_the_disk_queue_of_that_user(void 
     remove_directory(directory);
 }
 
-/* Without a fork; the directory may also get its owner after the start */
+/* Without a fork. The owner of the directory may also change after the start. */
 static void a_process_that_changes_its_user_uses_the_disk_queue_of_that_user(void **state) {
     (void)state;
     if (!can_have_other_user_in_a_child()) {
@@ -783,20 +783,20 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(spans_arrive_as_a_request_that_protobuf_c_reads),
         SDK_TEST(a_partial_success_that_rejects_spans_fails_the_flush_and_the_shutdown),
-        SDK_TEST(a_shutdown_tells_no_more_of_the_disk_queue_than_is_known),
-        SDK_TEST(a_collector_that_refuses_is_told_apart_from_one_that_is_down),
-        SDK_TEST(a_collector_that_is_away_costs_a_few_attempts_and_no_work),
+        SDK_TEST(a_shutdown_reports_only_known_facts_about_the_disk_queue),
+        SDK_TEST(a_refusal_is_counted_apart_from_an_unreachable_collector),
+        SDK_TEST(an_unreachable_collector_costs_a_few_attempts_and_no_encoding),
         SDK_TEST(a_shutdown_makes_a_last_attempt),
-        SDK_TEST(spans_of_an_outage_arrive_when_the_collector_is_back),
-        SDK_TEST(what_an_endpoint_does_not_accept_stays_in_the_disk_queue),
-        SDK_TEST(sending_a_disk_queue_ends_with_a_last_attempt),
-        SDK_TEST(what_an_endpoint_did_not_accept_is_delivered_once_it_does),
-        SDK_TEST(what_is_malformed_is_rejected_also_with_a_disk_queue),
-        SDK_TEST(without_a_disk_queue_what_is_not_accepted_is_rejected),
-        SDK_TEST(a_full_disk_loses_nothing_that_memory_can_keep),
-        SDK_TEST(shutdown_keeps_its_deadline_whatever_the_collector_does),
+        SDK_TEST(spans_of_an_outage_arrive_once_the_collector_is_reachable),
+        SDK_TEST(spans_refused_for_a_wrong_configuration_stay_in_the_disk_queue),
+        SDK_TEST(sending_from_a_disk_queue_ends_with_a_last_attempt),
+        SDK_TEST(spans_refused_for_a_wrong_configuration_are_delivered_later),
+        SDK_TEST(malformed_requests_are_rejected_also_with_a_disk_queue),
+        SDK_TEST(without_a_disk_queue_refused_spans_are_rejected),
+        SDK_TEST(a_full_disk_loses_no_span_that_fits_in_memory),
+        SDK_TEST(shutdown_returns_by_its_deadline_with_a_collector_that_hangs),
         SDK_TEST(spans_that_end_after_shutdown_are_counted),
-        SDK_TEST(workers_that_change_their_user_use_the_disk_queue_of_that_user),
+        SDK_TEST(workers_that_change_their_user_share_the_disk_queue_of_that_user),
         SDK_TEST(a_process_that_changes_its_user_uses_the_disk_queue_of_that_user),
     };
     tote_diagnostics_set_handler(ignore, TOTE_LEVEL_INFO, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_delivery_exporter.c - retry, disk queue and crash-safe mode for exporters of a program's own
+ * test_delivery_exporter.c - retry, disk queue and crash-safe mode for a program's own exporters
  *
- * The exporters here have no line for any of that.
+ * The exporters here contain no code for any of them.
  */
 #include "support.h"
 
@@ -21,11 +21,11 @@
 
 enum { SAFETY_NET_MS = 20000, SPANS = 5 };
 
-/* An exporter that fails so many times, and then gives the spans to one that keeps them. */
+/* An exporter that fails this many times, and then passes the spans to one that keeps them. */
 struct flaky {
     unsigned failures_left;
     unsigned calls;
-    tote_export_outcome failure; /* as it is told; zero: nothing is */
+    tote_export_outcome failure; /* as set by the test; zero: nothing */
     tote_span_exporter *inner;
 };
 
@@ -119,7 +119,7 @@ static void make_spans(void) {
     }
 }
 
-/* What arrived is what ended, with its resource and its scope. */
+/* The spans that arrived are those that ended, with their resource and scope. */
 static void assert_arrived(struct fixture *f, size_t count) {
     assert_int_equal(tote_in_memory_spans_get_count(f->memory), count);
     for (size_t i = 0; i < count; i++) {
@@ -150,7 +150,7 @@ static tote_stats stats_of(const tote_sdk *sdk) {
     return stats;
 }
 
-/* Spec: protocol/exporter.md#retry, for any exporter */
+/* The retry applies to any exporter. Spec: protocol/exporter.md#retry */
 static void an_export_that_fails_is_retried(void **state) {
     struct fixture *f = *state;
 
@@ -162,8 +162,7 @@ static void an_export_that_fails_is_retried(void **state) {
     assert_arrived(f, SPANS);
 }
 
-/* Contract of delivery.h: an outcome that says more is heard */
-static void what_is_rejected_is_not_retried(void **state) {
+static void rejected_spans_are_not_retried(void **state) {
     struct fixture *f = *state;
 
     f->flaky.failure =
@@ -175,7 +174,7 @@ static void what_is_rejected_is_not_retried(void **state) {
     assert_int_equal(stats_of(f->sdk).rejected, SPANS);
 }
 
-/* Spans of which some are counted cannot be told from the others. */
+/* Counted spans cannot be told from the others of their batch. */
 static void an_export_that_counts_some_spans_is_not_retried(void **state) {
     struct fixture *f = *state;
 
@@ -229,7 +228,7 @@ static void a_disk_queue_is_delivered_without_an_sdk(void **state) {
     assert_arrived(f, SPANS);
 }
 
-/* Requirement: crash-safe mode; the process has no time to do anything. */
+/* In crash-safe mode; the killed process runs no code. */
 static void spans_of_a_killed_process_are_exported_by_the_next_one(void **state) {
     struct fixture *f = *state;
     int status = 0;
@@ -251,10 +250,10 @@ static void spans_of_a_killed_process_are_exported_by_the_next_one(void **state)
     assert_arrived(f, SPANS);
 }
 
-/* An exporter that works in steps: each batch is over with the second step. */
+/* An exporter that works in steps: each batch is finished in the second step. */
 struct stepping {
     const tote_span_batch *batch;
-    unsigned full_for; /* so many calls of deliver find no room */
+    unsigned full_for; /* this many calls of deliver() have no capacity */
     bool is_never_over;
     unsigned steps;
     size_t request_size;
@@ -316,7 +315,6 @@ static const tote_span_exporter_ops stepping_ops = {.struct_size = sizeof steppi
                                                     .due = due_at_once,
                                                     .save = forget_batch};
 
-/* Contract of span_exporter.h */
 static void an_exporter_that_works_in_steps_gets_its_batches(void **state) {
     struct fixture *f = *state;
     struct stepping stepping = {.inner = tote_span_exporter_in_memory_new(f->memory)};
@@ -329,7 +327,7 @@ static void an_exporter_that_works_in_steps_gets_its_batches(void **state) {
     tote_sdk_close(&f->sdk, SAFETY_NET_MS);
 }
 
-/* "No room" is no word about the spans: nothing is split, rejected or removed for it. */
+/* No capacity is no failure of the spans: nothing is split, rejected or removed. */
 static void an_exporter_without_capacity_is_retried(void **state) {
     struct fixture *f = *state;
     struct stepping stepping = {.full_for = 3,
@@ -348,8 +346,8 @@ static void an_exporter_without_capacity_is_retried(void **state) {
     assert_arrived(f, SPANS);
 }
 
-/* Contract of span_exporter.h: a second after its deadline an export is given up */
-static void an_export_that_never_ends_is_given_up(void **state) {
+/* An export is abandoned one second after its deadline. */
+static void an_export_that_never_ends_is_abandoned(void **state) {
     struct fixture *f = *state;
     struct stepping stepping = {.is_never_over = true,
                                 .inner = tote_span_exporter_in_memory_new(f->memory)};
@@ -361,12 +359,12 @@ static void an_export_that_never_ends_is_given_up(void **state) {
     make_spans();
     assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_FAILURE);
     assert_int_equal(stats_of(f->sdk).dropped_retries_exhausted, SPANS);
-    assert_true(stepping.steps < 200); /* nothing spins */
+    assert_true(stepping.steps < 200); /* no busy loop */
     tote_sdk_close(&f->sdk, SAFETY_NET_MS);
 }
 
 /* Without a wrapper, too. */
-static void exporting_in_steps_keeps_its_timeout(void **state) {
+static void exporting_in_steps_without_a_wrapper_keeps_its_timeout(void **state) {
     struct fixture *f = *state;
     struct stepping stepping = {.is_never_over = true,
                                 .inner = tote_span_exporter_in_memory_new(f->memory)};
@@ -392,8 +390,8 @@ static tote_result deliver_some(void *self, const tote_span_data *const *spans, 
     return TOTE_RESULT_FAILURE;
 }
 
-/* Each span is in one count, also of an exporter that overwrites the whole outcome. */
-static void what_a_partial_failure_counts_is_counted(void **state) {
+/* Each span is counted once, also if an exporter overwrites the whole outcome. */
+static void each_span_of_a_partial_failure_is_counted_once(void **state) {
     static const tote_span_exporter_ops ops = {.struct_size = sizeof ops,
                                                .export_spans = deliver_some};
     struct fixture *f = *state;
@@ -415,8 +413,8 @@ static void what_a_partial_failure_counts_is_counted(void **state) {
     assert_int_equal(report.rejected, SPANS - 3);
 }
 
-/* A request that is too large for the disk queue waits in memory while a file is sent. */
-static void a_file_is_sent_while_a_request_waits_in_memory(void **state) {
+/* A request that is too large for the disk queue stays in memory while a file is sent. */
+static void a_file_is_sent_while_a_request_is_pending_in_memory(void **state) {
     enum { LARGE_BYTES = 20000, FAILURES = 3 };
     static char text[LARGE_BYTES + 1];
     struct fixture *f = *state;
@@ -445,7 +443,7 @@ static void a_file_is_sent_while_a_request_waits_in_memory(void **state) {
     assert_int_equal(tote_in_memory_spans_get_count(f->memory), SPANS + 1);
 }
 
-static void an_exporter_without_a_way_to_export_is_not_made(void **state) {
+static void an_exporter_without_an_export_function_is_not_created(void **state) {
     struct fixture *f = *state;
     struct stepping stepping = {.inner = tote_span_exporter_in_memory_new(f->memory)};
     tote_span_exporter_ops ops = stepping_ops;
@@ -460,18 +458,18 @@ static void an_exporter_without_a_way_to_export_is_not_made(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         FRESH_TEST(an_export_that_fails_is_retried),
-        FRESH_TEST(what_is_rejected_is_not_retried),
+        FRESH_TEST(rejected_spans_are_not_retried),
         FRESH_TEST(an_export_that_counts_some_spans_is_not_retried),
         FRESH_TEST(spans_in_the_disk_queue_are_exported_by_the_next_process),
         FRESH_TEST(a_disk_queue_is_delivered_without_an_sdk),
         FRESH_TEST(spans_of_a_killed_process_are_exported_by_the_next_one),
         FRESH_TEST(an_exporter_that_works_in_steps_gets_its_batches),
         FRESH_TEST(an_exporter_without_capacity_is_retried),
-        FRESH_TEST(an_export_that_never_ends_is_given_up),
-        FRESH_TEST(exporting_in_steps_keeps_its_timeout),
-        FRESH_TEST(what_a_partial_failure_counts_is_counted),
-        FRESH_TEST(a_file_is_sent_while_a_request_waits_in_memory),
-        FRESH_TEST(an_exporter_without_a_way_to_export_is_not_made),
+        FRESH_TEST(an_export_that_never_ends_is_abandoned),
+        FRESH_TEST(exporting_in_steps_without_a_wrapper_keeps_its_timeout),
+        FRESH_TEST(each_span_of_a_partial_failure_is_counted_once),
+        FRESH_TEST(a_file_is_sent_while_a_request_is_pending_in_memory),
+        FRESH_TEST(an_exporter_without_an_export_function_is_not_created),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -28,7 +28,7 @@ static int set_up(void **state) {
     return 0;
 }
 
-/* Requirement A14 */
+/* Spec: error-handling.md */
 static void reports_go_to_the_handler_up_to_the_level(void **state) {
     (void)state;
     tote_diagnostics_report(TOTE_LEVEL_WARN, "test", "%d spans", 7);
@@ -41,8 +41,8 @@ static void reports_go_to_the_handler_up_to_the_level(void **state) {
     assert_int_equal(seen.count, 1);
 }
 
-/* Design section 6: the same report at most once a minute, whatever its figures are */
-static void the_same_report_is_given_once_and_others_still_get_through(void **state) {
+/* Numbers in the text do not make it another report. */
+static void a_repeated_report_is_suppressed_and_others_are_not(void **state) {
     (void)state;
     for (int i = 0; i < 1000; i++) {
         tote_diagnostics_report(TOTE_LEVEL_WARN, "test", "%d lost", i);
@@ -63,8 +63,8 @@ static void a_different_text_is_not_hidden_by_the_first(void **state) {
     assert_string_equal(seen.message, "test: 'b' is too large");
 }
 
-/* As when a peer sends something new each time. */
-static void ever_new_texts_of_one_kind_do_not_flood_the_log(void **state) {
+/* For example when a peer sends a new text each time. */
+static void many_different_texts_of_one_kind_do_not_flood_the_log(void **state) {
     char text[8] = "a";
 
     (void)state;
@@ -79,8 +79,8 @@ static void ever_new_texts_of_one_kind_do_not_flood_the_log(void **state) {
     assert_string_equal(seen.message, "test: held back 18 more like this: 'h' is malformed ...");
 }
 
-/* Design section 6: what was held back is told at shutdown, each kind once */
-static void what_was_held_back_is_told_when_asked_for(void **state) {
+/* Each kind is reported once. */
+static void suppressed_reports_are_counted_at_shutdown(void **state) {
     (void)state;
     for (int i = 0; i < 10; i++) {
         tote_diagnostics_report(TOTE_LEVEL_WARN, "test", "%d lost", i);
@@ -97,10 +97,10 @@ static void what_was_held_back_is_told_when_asked_for(void **state) {
 }
 
 /*
- * Nobody sees all kinds that there are; with more than the table has the count must not be
- * another's.
+ * No caller sees all kinds that exist. If there are more than the table has, each has its own
+ * count.
  */
-static void more_kinds_than_are_kept_all_get_through(void **state) {
+static void kinds_beyond_the_size_of_the_table_are_all_reported(void **state) {
     char name[32];
 
     (void)state;
@@ -118,8 +118,8 @@ static void more_kinds_than_are_kept_all_get_through(void **state) {
     assert_int_equal(seen.count, 200);
 }
 
-/* Two mistakes in one variable are two reports, the same one twice is one. */
-static void each_text_is_given_where_that_is_asked_for(void **state) {
+/* Two mistakes in one variable are two reports; the same one twice is one. */
+static void kinds_that_are_reported_per_text_report_each_text_once(void **state) {
     (void)state;
     for (int i = 0; i < 6; i++) {
         tote__diagnose_each(TOTE_LEVEL_WARN, "test", "'%s' is not known", i % 2 ? "foo" : "bar");
@@ -128,8 +128,7 @@ static void each_text_is_given_where_that_is_asked_for(void **state) {
     assert_string_equal(seen.message, "test: 'foo' is not known");
 }
 
-/* Who wants to see everything does. */
-static void debug_reports_are_not_held_back(void **state) {
+static void debug_reports_are_not_rate_limited(void **state) {
     (void)state;
     tote_diagnostics_set_handler(keep, TOTE_LEVEL_DEBUG, NULL);
     for (int i = 0; i < 5; i++) {
@@ -138,8 +137,8 @@ static void debug_reports_are_not_held_back(void **state) {
     assert_int_equal(seen.count, 5);
 }
 
-/* A handler that is set anew starts with a clean slate. */
-static void a_new_handler_gets_every_kind_again(void **state) {
+/* Setting a handler resets the rate limit. */
+static void a_new_handler_receives_every_kind(void **state) {
     (void)state;
     tote_diagnostics_report(TOTE_LEVEL_WARN, "test", "again");
     tote_diagnostics_set_handler(keep, TOTE_LEVEL_WARN, NULL);
@@ -179,7 +178,7 @@ static void a_handler_may_call_tote(void **state) {
     assert_int_equal(calls, 3);
 }
 
-/* Design section 6: never stdout, errno untouched, and one line on stderr */
+/* Never on stdout, errno is unchanged, and one line on stderr. */
 static void without_a_handler_reports_go_to_stderr(void **state) {
     char text[256] = "";
     int ends[2];
@@ -214,8 +213,8 @@ static void report_ever_new_things(tote_level level, const char *component, cons
     }
 }
 
-/* Two kinds that share a place in the table would call the handler for each other for ever. */
-static void a_handler_whose_calls_are_reported_comes_to_an_end(void **state) {
+/* Two kinds with one entry in the table would call the handler for each other without end. */
+static void a_handler_that_causes_reports_does_not_loop(void **state) {
     size_t calls = 0;
 
     (void)state;
@@ -227,7 +226,7 @@ static void a_handler_whose_calls_are_reported_comes_to_an_end(void **state) {
     assert_int_equal(calls, 1001);
 }
 
-/* A message may quote what came from outside; it stays one line, and controls no terminal. */
+/* A message may quote text of another program. It stays one line, and controls no terminal. */
 static void control_characters_in_a_message_are_replaced(void **state) {
     (void)state;
     tote_diagnostics_report(TOTE_LEVEL_WARN, "test", "key '%s'",
@@ -240,18 +239,18 @@ static void control_characters_in_a_message_are_replaced(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(reports_go_to_the_handler_up_to_the_level, set_up),
-        cmocka_unit_test_setup(the_same_report_is_given_once_and_others_still_get_through, set_up),
+        cmocka_unit_test_setup(a_repeated_report_is_suppressed_and_others_are_not, set_up),
         cmocka_unit_test_setup(a_different_text_is_not_hidden_by_the_first, set_up),
-        cmocka_unit_test_setup(ever_new_texts_of_one_kind_do_not_flood_the_log, set_up),
-        cmocka_unit_test_setup(what_was_held_back_is_told_when_asked_for, set_up),
-        cmocka_unit_test_setup(more_kinds_than_are_kept_all_get_through, set_up),
-        cmocka_unit_test_setup(each_text_is_given_where_that_is_asked_for, set_up),
-        cmocka_unit_test_setup(debug_reports_are_not_held_back, set_up),
-        cmocka_unit_test_setup(a_new_handler_gets_every_kind_again, set_up),
+        cmocka_unit_test_setup(many_different_texts_of_one_kind_do_not_flood_the_log, set_up),
+        cmocka_unit_test_setup(suppressed_reports_are_counted_at_shutdown, set_up),
+        cmocka_unit_test_setup(kinds_beyond_the_size_of_the_table_are_all_reported, set_up),
+        cmocka_unit_test_setup(kinds_that_are_reported_per_text_report_each_text_once, set_up),
+        cmocka_unit_test_setup(debug_reports_are_not_rate_limited, set_up),
+        cmocka_unit_test_setup(a_new_handler_receives_every_kind, set_up),
         cmocka_unit_test_setup(long_messages_are_cut_at_a_code_point, set_up),
         cmocka_unit_test_setup(a_handler_may_call_tote, set_up),
         cmocka_unit_test_setup(without_a_handler_reports_go_to_stderr, set_up),
-        cmocka_unit_test_setup(a_handler_whose_calls_are_reported_comes_to_an_end, set_up),
+        cmocka_unit_test_setup(a_handler_that_causes_reports_does_not_loop, set_up),
         cmocka_unit_test_setup(control_characters_in_a_message_are_replaced, set_up),
     };
     return RUN_TESTS(tests, argc, argv);

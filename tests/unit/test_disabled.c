@@ -37,7 +37,7 @@ static void a_disabled_run_runs_its_function(void **state) {
     assert_int_equal(tote_run_scoped(NULL, "name", NULL, return_of, &seven), 7);
 }
 
-static void disabled_calls_have_the_values_that_stand_for_nothing(void **state) {
+static void disabled_calls_return_their_documented_values(void **state) {
     char text[] = "text";
 
     (void)state;
@@ -51,14 +51,14 @@ static void disabled_calls_have_the_values_that_stand_for_nothing(void **state) 
     assert_string_equal(text, "");
 }
 
-/* The contracts of these two: without a descriptor, and without a time, -1 */
-static void a_host_loop_without_an_sdk_has_nothing_to_wait_for(void **state) {
+/* Both functions return -1. */
+static void a_disabled_host_loop_has_no_descriptor_and_no_timeout(void **state) {
     (void)state;
     assert_int_equal(tote_sdk_get_poll_fd(NULL), -1);
     assert_int_equal(tote_sdk_get_poll_timeout_ms(NULL), -1);
 }
 
-static void a_child_gets_its_environment_all_the_same(void **state) {
+static void a_child_still_gets_its_environment(void **state) {
     char *base[] = {(char[]){"A=b"}, NULL};
     char *variables[4];
 
@@ -72,9 +72,9 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(arguments_of_disabled_calls_are_not_evaluated),
         TEST(a_disabled_run_runs_its_function),
-        TEST(disabled_calls_have_the_values_that_stand_for_nothing),
-        TEST(a_host_loop_without_an_sdk_has_nothing_to_wait_for),
-        TEST(a_child_gets_its_environment_all_the_same),
+        TEST(disabled_calls_return_their_documented_values),
+        TEST(a_disabled_host_loop_has_no_descriptor_and_no_timeout),
+        TEST(a_child_still_gets_its_environment),
     };
 
     return RUN_TESTS(tests, argc, argv);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A directory of a disk queue is one exporter's: what is in it goes to one receiver.
- */
+/* A directory of a disk queue belongs to one exporter, so its files have one receiver. */
 #include "support.h"
 
 #include <stdlib.h>
@@ -19,7 +17,7 @@ static struct {
     tote_span_exporter *first;
 } f;
 
-/* A URL for each, where nobody listens. */
+/* A URL for each, without a listener. */
 static tote_span_exporter *make(const char *url, const char *directory) {
     tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
 
@@ -54,7 +52,7 @@ static int tear_down(void **state) {
     return system(command);
 }
 
-static void a_second_exporter_is_refused_a_directory_that_is_in_use(void **state) {
+static void a_second_exporter_cannot_use_a_directory_in_use(void **state) {
     const char *const paths[] = {f.directory, f.alias};
 
     (void)state;
@@ -67,7 +65,7 @@ static void a_second_exporter_is_refused_a_directory_that_is_in_use(void **state
     }
 }
 
-static void by_the_variable_a_second_exporter_has_no_disk_queue(void **state) {
+static void a_second_exporter_for_the_same_variable_has_no_disk_queue(void **state) {
     (void)state;
     setenv("OTEL_C_DISK_QUEUE_DIRECTORY", f.directory, 1);
     tote_span_exporter *second = make("http://127.0.0.1:2", NULL);
@@ -75,7 +73,7 @@ static void by_the_variable_a_second_exporter_has_no_disk_queue(void **state) {
     assert_int_equal(reports.count, 1);
     assert_non_null(strstr(reports.message, "http://127.0.0.1:2/v1/traces"));
     tote_span_exporter_free(second);
-    tote_span_exporter_free(f.first); /* which the second has not let go */
+    tote_span_exporter_free(f.first); /* which the second one did not release */
     f.first = NULL;
     reports_reset(TOTE_LEVEL_WARN);
     second = make("http://127.0.0.1:2", NULL);
@@ -83,7 +81,7 @@ static void by_the_variable_a_second_exporter_has_no_disk_queue(void **state) {
     tote_span_exporter_free(second);
 }
 
-static void an_exporter_that_is_shut_down_lets_its_directory_go(void **state) {
+static void an_exporter_that_is_shut_down_releases_its_directory(void **state) {
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
     (void)state;
@@ -100,7 +98,7 @@ static void an_exporter_that_is_shut_down_lets_its_directory_go(void **state) {
     tote_sdk_close(&sdk, 0);
 }
 
-static void other_directories_are_free(void **state) {
+static void other_directories_are_available(void **state) {
     char other[128];
 
     (void)state;
@@ -110,7 +108,7 @@ static void other_directories_are_free(void **state) {
     tote_span_exporter_free(second);
 }
 
-/* What a child inherits and never uses is its parent's. */
+/* A child that never uses an exporter leaves the directory with its parent. */
 static void a_forked_child_can_use_the_directory_of_its_parent(void **state) {
     int status = 0;
 
@@ -128,10 +126,10 @@ static void a_forked_child_can_use_the_directory_of_its_parent(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        FRESH_TEST(a_second_exporter_is_refused_a_directory_that_is_in_use),
-        FRESH_TEST(by_the_variable_a_second_exporter_has_no_disk_queue),
-        FRESH_TEST(an_exporter_that_is_shut_down_lets_its_directory_go),
-        FRESH_TEST(other_directories_are_free),
+        FRESH_TEST(a_second_exporter_cannot_use_a_directory_in_use),
+        FRESH_TEST(a_second_exporter_for_the_same_variable_has_no_disk_queue),
+        FRESH_TEST(an_exporter_that_is_shut_down_releases_its_directory),
+        FRESH_TEST(other_directories_are_available),
         FRESH_TEST(a_forked_child_can_use_the_directory_of_its_parent),
     };
     return RUN_TESTS(tests, argc, argv);

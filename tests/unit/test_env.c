@@ -26,7 +26,7 @@ static int reset(void **state) {
     return 0;
 }
 
-/* Requirement H, rules: empty is unset */
+/* Spec: configuration/common.md */
 static void an_empty_variable_is_unset(void **state) {
     uint64_t number = 7;
 
@@ -38,7 +38,7 @@ static void an_empty_variable_is_unset(void **state) {
     assert_false(tote__env_number("OTEL_A", 0, 10, &number));
     assert_false(tote__env_number("OTEL_B", 0, 10, &number));
     assert_false(tote__env_boolean("OTEL_A"));
-    setenv("OTEL_A", "  \t\r\n", 1); /* as files of variables leave behind */
+    setenv("OTEL_A", "  \t\r\n", 1); /* left behind by files of variables */
     assert_null(tote__env("OTEL_A"));
     assert_false(tote__env_number("OTEL_A", 0, 10, &number));
     assert_false(tote__env_boolean("OTEL_A"));
@@ -46,8 +46,8 @@ static void an_empty_variable_is_unset(void **state) {
     assert_int_equal(reports.count, 0);
 }
 
-/* Requirement H, rules: numbers */
-static void whole_numbers_within_the_bounds_are_taken(void **state) {
+/* Spec: configuration/common.md#numeric */
+static void integers_within_the_bounds_are_accepted(void **state) {
     uint64_t number = 0;
 
     (void)state;
@@ -60,8 +60,8 @@ static void whole_numbers_within_the_bounds_are_taken(void **state) {
     assert_int_equal(reports.count, 0);
 }
 
-/* Requirement H, rules: numbers */
-static void what_is_no_whole_number_within_the_bounds_is_reported_and_ignored(void **state) {
+/* Spec: configuration/common.md#numeric */
+static void other_texts_and_numbers_out_of_range_are_reported_and_ignored(void **state) {
     static const char *const wrong[] = {
         "abc", "-5", "+5", "0x10", "1e3", "5s", "1.0", "1 2", "3", "11", "18446744073709551616"};
 
@@ -78,8 +78,8 @@ static void what_is_no_whole_number_within_the_bounds_is_reported_and_ignored(vo
     }
 }
 
-/* Requirement H, rules: a warning for each variable that cannot be used */
-static void of_two_wrong_variables_both_are_reported(void **state) {
+/* Spec: configuration/common.md */
+static void two_wrong_variables_are_both_reported(void **state) {
     uint64_t number;
 
     (void)state;
@@ -91,8 +91,9 @@ static void of_two_wrong_variables_both_are_reported(void **state) {
     assert_int_equal(reports.count, 2);
 }
 
-/* Requirement H, rules: only "true" is true; env_boolean.tsv has more, see test_configuration */
-static void only_true_is_true_and_only_false_is_false_in_silence(void **state) {
+/* Further values: env_boolean.tsv, see test_configuration. Spec:
+ * configuration/sdk-environment-variables.md#boolean */
+static void only_true_is_true_and_only_false_is_false_without_a_warning(void **state) {
     (void)state;
     setenv("OTEL_A", "tRuE", 1);
     assert_true(tote__env_boolean("OTEL_A"));
@@ -105,7 +106,7 @@ static void only_true_is_true_and_only_false_is_false_in_silence(void **state) {
     assert_string_equal(reports.component, "OTEL_A");
 }
 
-/* What the program does as a copy that is setuid. */
+/* What the program does when it runs as a setuid copy. */
 enum { IGNORED, TAKEN, NOT_PRIVILEGED };
 
 static int take_variables(void) {
@@ -135,7 +136,7 @@ static int run_as_other_user(const char *path) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* Its caller has fewer rights, and must not choose what it opens or connects to */
+/* The caller has fewer rights, and must not choose what the program opens or connects to. */
 static void a_setuid_program_ignores_variables(void **state) {
     char directory[] = "/tmp/tote-env-XXXXXX";
     char path[64];
@@ -162,11 +163,11 @@ static void a_setuid_program_ignores_variables(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(an_empty_variable_is_unset, reset),
-        cmocka_unit_test_setup(whole_numbers_within_the_bounds_are_taken, reset),
-        cmocka_unit_test_setup(what_is_no_whole_number_within_the_bounds_is_reported_and_ignored,
+        cmocka_unit_test_setup(integers_within_the_bounds_are_accepted, reset),
+        cmocka_unit_test_setup(other_texts_and_numbers_out_of_range_are_reported_and_ignored,
                                reset),
-        cmocka_unit_test_setup(of_two_wrong_variables_both_are_reported, reset),
-        cmocka_unit_test_setup(only_true_is_true_and_only_false_is_false_in_silence, reset),
+        cmocka_unit_test_setup(two_wrong_variables_are_both_reported, reset),
+        cmocka_unit_test_setup(only_true_is_true_and_only_false_is_false_without_a_warning, reset),
         cmocka_unit_test_setup(a_setuid_program_ignores_variables, reset),
     };
 

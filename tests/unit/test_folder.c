@@ -43,7 +43,7 @@ static int tear_down(void **state) {
     return system(command);
 }
 
-/* Only root can make something belong to another user. */
+/* Only root can change the owner of a file. */
 static void need_root(void) {
     if (geteuid() != 0) {
         skip();
@@ -76,7 +76,7 @@ static void assert_refused(const char *name) {
     assert_int_equal(errno, EPERM);
 }
 
-static void a_missing_directory_is_created_for_its_owner_alone(void **state) {
+static void a_missing_directory_is_created_with_access_for_its_owner_only(void **state) {
     struct stat status;
 
     (void)state;
@@ -90,8 +90,8 @@ static void a_missing_directory_is_created_for_its_owner_alone(void **state) {
     refuse(f.path, "No such file"); /* only the last component is created */
 }
 
-/* A program with umask 0777 must find its own files again */
-static void the_umask_takes_no_permission_of_the_owner_away(void **state) {
+/* A program with umask 0777 must be able to open its own files. */
+static void the_umask_does_not_remove_permissions_of_the_owner(void **state) {
     (void)state;
     mode_t before = umask(0777);
     bool is_open = open_folder(f.path);
@@ -112,7 +112,7 @@ static void a_directory_that_every_user_may_write_to_is_refused(void **state) {
     assert_int_equal(chmod(f.path, 0777), 0);
     refuse(f.path, "0777");
     assert_int_equal(chmod(f.path, 01777), 0);
-    refuse(f.path, "subdirectory"); /* as /tmp */
+    refuse(f.path, "subdirectory"); /* for example /tmp */
     assert_int_equal(chmod(f.path, 0770), 0);
     assert_true(open_folder(f.path));
 }
@@ -127,7 +127,7 @@ static void a_directory_of_another_user_is_refused(void **state) {
     assert_int_equal(f.folder.owner, OTHER_USER);
 }
 
-/* Of a server that starts as root and changes its user */
+/* For example of a server that starts as root and changes its user. */
 static void an_error_names_the_user_of_the_process_and_the_owner(void **state) {
     int status = 0;
 
@@ -153,7 +153,7 @@ static void an_error_names_the_user_of_the_process_and_the_owner(void **state) {
     assert_non_null(strstr(f.problem, "once the process has changed to that user"));
 }
 
-static void what_is_no_directory_is_refused(void **state) {
+static void a_path_that_is_no_directory_is_refused(void **state) {
     (void)state;
     refuse("/dev/null", "Not a directory");
     refuse("/dev/null/below", "Not a directory");
@@ -178,7 +178,9 @@ static void links_of_this_user_and_of_root_are_followed(void **state) {
     refuse(link, "Too many levels");
 }
 
-/* Whoever may create a link in a shared directory must not choose where the files go */
+/*
+ * A user who may create a link in a shared directory must not choose where the files are written.
+ */
 static void links_of_another_user_are_not_followed(void **state) {
     char link[128];
 
@@ -206,7 +208,7 @@ static void only_regular_files_are_opened(void **state) {
     assert_int_equal(errno, ENOENT);
 }
 
-static void only_files_that_no_other_user_wrote_are_opened(void **state) {
+static void files_that_other_users_may_write_are_not_opened(void **state) {
     (void)state;
     assert_true(open_folder(f.path));
     assert_int_equal(close(tote__folder_create_file(&f.folder, "file", O_RDWR)), 0);
@@ -222,7 +224,7 @@ static void only_files_that_no_other_user_wrote_are_opened(void **state) {
     assert_refused("file");
 }
 
-/* One command of an administrator must not leave files that the service cannot open */
+/* A command that an administrator runs must not leave files that the service cannot open. */
 static void files_that_root_creates_belong_to_the_directorys_owner(void **state) {
     (void)state;
     need_root();
@@ -247,16 +249,16 @@ static void a_removed_directory_is_noticed(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        FRESH_TEST(a_missing_directory_is_created_for_its_owner_alone),
-        FRESH_TEST(the_umask_takes_no_permission_of_the_owner_away),
+        FRESH_TEST(a_missing_directory_is_created_with_access_for_its_owner_only),
+        FRESH_TEST(the_umask_does_not_remove_permissions_of_the_owner),
         FRESH_TEST(a_directory_that_every_user_may_write_to_is_refused),
         FRESH_TEST(a_directory_of_another_user_is_refused),
         FRESH_TEST(an_error_names_the_user_of_the_process_and_the_owner),
-        FRESH_TEST(what_is_no_directory_is_refused),
+        FRESH_TEST(a_path_that_is_no_directory_is_refused),
         FRESH_TEST(links_of_this_user_and_of_root_are_followed),
         FRESH_TEST(links_of_another_user_are_not_followed),
         FRESH_TEST(only_regular_files_are_opened),
-        FRESH_TEST(only_files_that_no_other_user_wrote_are_opened),
+        FRESH_TEST(files_that_other_users_may_write_are_not_opened),
         FRESH_TEST(files_that_root_creates_belong_to_the_directorys_owner),
         FRESH_TEST(a_removed_directory_is_noticed),
     };

@@ -29,8 +29,7 @@ static int is_next(void) {
     return tote__generation() == parents + 1 && tote__generation() == parents + 1 ? 0 : 1;
 }
 
-/* Design R14 */
-static void a_child_is_of_the_next_generation_and_its_parent_stays(void **state) {
+static void a_child_has_the_next_generation_and_its_parent_keeps_its_own(void **state) {
     (void)state;
     parents = tote__generation();
     assert_int_not_equal(parents, 0);
@@ -44,7 +43,7 @@ static int fork_again(void) {
     return run_in_child(is_next);
 }
 
-static void a_grandchild_is_one_further(void **state) {
+static void a_grandchild_has_the_generation_after_its_parent(void **state) {
     (void)state;
     assert_int_equal(run_in_child(fork_again), 0);
 }
@@ -55,7 +54,7 @@ static int take_the_lock(void) {
     return 0;
 }
 
-/* Design R14: a lock held by an older generation counts as free */
+/* A lock held by an older generation counts as free. */
 static void a_lock_held_during_fork_is_free_in_the_child(void **state) {
     (void)state;
     tote__lock_take(&lock);
@@ -63,23 +62,20 @@ static void a_lock_held_during_fork_is_free_in_the_child(void **state) {
     tote__lock_drop(&lock);
 }
 
-/* Registered before Tote's handler, so it runs in a child before that. */
+/* Registered before Tote's handler, so a child runs it earlier. */
 static void use_early(void) {
     tote__generation();
 }
 
-/*
- * Design R14: what a handler of the host begins in the child is not taken for the parent's
- * afterwards
- */
-static void a_child_is_counted_once_although_the_host_uses_it_in_a_handler(void **state) {
+/* A span that a handler of the host starts in the child belongs to the child. */
+static void a_child_that_traces_in_a_fork_handler_is_counted_once(void **state) {
     (void)state;
     parents = tote__generation();
     assert_int_equal(run_in_child(is_next), 0);
 }
 
-/* By hand, where nothing else tells: the next look counts one more. */
-static void a_fork_that_nobody_saw_can_be_told(void **state) {
+/* If no fork handler ran, the next check advances the generation. */
+static void a_fork_without_handlers_can_be_announced(void **state) {
     uint32_t before = tote__generation();
 
     (void)state;
@@ -92,11 +88,11 @@ static void a_fork_that_nobody_saw_can_be_told(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(a_child_is_of_the_next_generation_and_its_parent_stays),
-        TEST(a_grandchild_is_one_further),
+        TEST(a_child_has_the_next_generation_and_its_parent_keeps_its_own),
+        TEST(a_grandchild_has_the_generation_after_its_parent),
         TEST(a_lock_held_during_fork_is_free_in_the_child),
-        TEST(a_child_is_counted_once_although_the_host_uses_it_in_a_handler),
-        TEST(a_fork_that_nobody_saw_can_be_told),
+        TEST(a_child_that_traces_in_a_fork_handler_is_counted_once),
+        TEST(a_fork_without_handlers_can_be_announced),
     };
 
     pthread_atfork(NULL, NULL, use_early);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_formats.c - B3, Jaeger, OT trace, OpenCensus and X-Ray: what goes out, and what goes on with
+ * test_formats.c - B3, Jaeger, OT trace, OpenCensus and X-Ray: what is injected, and what continues
  * a trace
  */
 #include "support.h"
@@ -53,7 +53,7 @@ static void assert_header(const struct carrier *out, const char *name, const cha
     }
 }
 
-/* Takes the context. */
+/* Releases the context. */
 static void assert_sent(const char *names, tote_context *context, const char *name,
                         const char *expected) {
     struct carrier out = inject(names, context);
@@ -136,7 +136,7 @@ static void each_format_reads_what_it_writes(void **state) {
     }
 }
 
-/* Requirement E7 */
+/* Spec: context/api-propagators.md#inject */
 static void without_a_span_nothing_is_written_or_removed(void **state) {
     static const char *const names[] = {"b3", "b3multi", "jaeger", "ottrace", "opencensus", "xray"};
 
@@ -157,7 +157,9 @@ static void without_a_span_nothing_is_written_or_removed(void **state) {
     }
 }
 
-/* A child span of the context under an SDK, and what `names` inject of it. Takes the context. */
+/*
+ * A child span of the context under an SDK, and what `names` inject for it. Releases the context.
+ */
 static struct carrier inject_child(const char *names, tote_context *context, char span_id[17]) {
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
 
@@ -172,8 +174,11 @@ static struct carrier inject_child(const char *names, tote_context *context, cha
     return out;
 }
 
-/* Requirement E16, L18: debug goes on to our spans, and from B3 to Jaeger. */
-static void a_debug_flag_goes_on_to_children_in_every_format_that_has_one(void **state) {
+/*
+ * The debug flag passes to our spans, and from B3 to Jaeger. Spec:
+ * context/api-propagators.md#b3-requirements
+ */
+static void the_debug_flag_passes_to_children_in_every_format_that_has_one(void **state) {
     tote_in_memory_spans *memory = tote_in_memory_spans_new();
     tote_sdk *sdk = tote_in_memory_sdk_start(memory);
     char span_id[17], expected[96];
@@ -200,7 +205,7 @@ static void a_debug_flag_goes_on_to_children_in_every_format_that_has_one(void *
 }
 
 /* Spec: context/api-propagators.md#b3-requirements */
-static void a_deferred_decision_is_passed_on_only_without_a_span_of_our_own(void **state) {
+static void a_deferred_decision_is_relayed_only_without_a_span_of_our_own(void **state) {
     tote_in_memory_spans *memory = tote_in_memory_spans_new();
     char span_id[17], expected[64];
 
@@ -248,10 +253,10 @@ static tote_sdk *start_sampling(tote_in_memory_spans *memory, struct sampling sa
 }
 
 /*
- * Spec: trace/sdk.md#parentbased, B3 and X-Ray: what a message leaves open the receiver decides,
- * and a decision without ids holds for the receiver's new trace
+ * An undecided message is decided by the receiver. A decision without ids applies to the receiver's
+ * new trace. B3 and X-Ray. Spec: trace/sdk.md#parentbased
  */
-static void a_message_without_a_decision_or_without_ids_is_completed_by_the_receiver(void **state) {
+static void a_message_without_a_decision_or_ids_is_decided_by_the_receiver(void **state) {
 #define ROOT "1-80f198ee-56343ba864fe8b2a57d3eff7"
     static const struct {
         const char *format, *name, *value;
@@ -321,8 +326,8 @@ static void a_message_without_a_decision_or_without_ids_is_completed_by_the_rece
     }
 }
 
-/* Spec: w3c/trace-context, random-trace-id flag: nobody vouches for an id of X-Ray */
-static void a_trace_id_without_a_parent_is_not_called_random(void **state) {
+/* Ids of X-Ray are not known to be random. Spec: w3c/trace-context, random-trace-id flag */
+static void a_trace_id_of_xray_without_a_parent_is_not_marked_random(void **state) {
     tote_in_memory_spans *memory = tote_in_memory_spans_new();
     tote_sdk *sdk = tote_in_memory_sdk_start(memory);
     char span_id[17], expected[64];
@@ -337,8 +342,8 @@ static void a_trace_id_without_a_parent_is_not_called_random(void **state) {
     tote_in_memory_spans_unref(memory);
 }
 
-/* A relay without a span of its own, with or without an SDK, sends on what came in */
-static void a_message_without_ids_is_relayed_as_it_came(void **state) {
+/* A relay without a span of its own sends on what it received, with or without an SDK. */
+static void a_message_without_ids_is_relayed_unchanged(void **state) {
     (void)state;
     assert_sent("b3", extract("b3", "b3", "0"), "b3", "0");
     assert_sent("b3", extract("b3multi", "x-b3-flags", "1"), "b3", "d");
@@ -357,7 +362,7 @@ static void a_message_without_ids_is_relayed_as_it_came(void **state) {
     assert_sent("ottrace", extract("b3", "b3", TRACE "-" SPAN), "ot-tracer-sampled", NULL);
 }
 
-/* The contract of a list of formats: a decision alone does not replace a trace */
+/* A decision without ids does not replace a trace that another format has read. */
 static void a_decision_without_ids_does_not_replace_a_trace(void **state) {
     struct carrier in = {.count = 0};
     tote_propagator *both = tote_propagator_from_names("tracecontext,b3");
@@ -372,7 +377,7 @@ static void a_decision_without_ids_does_not_replace_a_trace(void **state) {
     tote_propagator_unref(both);
 }
 
-/* Requirement E16: a span context that is referenced on its own keeps what it was told. */
+/* Spec: context/api-propagators.md#b3-requirements */
 static void a_copy_of_a_span_context_keeps_the_debug_flag(void **state) {
     tote_context *context = extract("b3", "b3", TRACE "-" SPAN "-d");
     tote_span_context *copy = tote_span_context_copy(tote_context_get_span_context(context));
@@ -385,7 +390,7 @@ static void a_copy_of_a_span_context_keeps_the_debug_flag(void **state) {
     tote_context_unref(context);
 }
 
-/* Encoded on the way out, decoded once on the way in. Compliance: CP-11 */
+/* Encoded when injected, decoded once when extracted. Compliance: CP-11 */
 static void jaeger_baggage_is_a_header_for_each_entry(void **state) {
     tote_context *context = extract("jaeger", "UberCtx-Key", "a%20b+c%2B%C3%A9%2541");
 
@@ -401,7 +406,7 @@ static void jaeger_baggage_is_a_header_for_each_entry(void **state) {
     tote_context_unref(context);
 }
 
-/* Requirement E17: 64 entries and 8,192 bytes, and each whole. */
+/* At most 64 entries and 8,192 bytes, and only whole entries. */
 static void jaeger_baggage_has_limits(void **state) {
     static char list[200 * 8];
     char name[16];
@@ -433,8 +438,8 @@ static void jaeger_baggage_has_limits(void **state) {
     tote_context_unref(context);
 }
 
-/* Requirement E19: as it is, or not at all. */
-static void ot_trace_sends_only_what_a_header_can_have(void **state) {
+/* Unchanged, or not at all. */
+static void ot_trace_sends_only_baggage_that_is_legal_in_a_header(void **state) {
     static const struct {
         const char *value;
         const char *sent;
@@ -453,8 +458,8 @@ static void ot_trace_sends_only_what_a_header_can_have(void **state) {
     }
 }
 
-/* 16 digits go out, 16 or 32 come in. Compliance: CP-12 */
-static void ot_trace_ids_lose_their_first_half(void **state) {
+/* 16 digits are injected, 16 or 32 are extracted. Compliance: CP-12 */
+static void ot_trace_injects_the_second_half_of_trace_ids(void **state) {
     (void)state;
     assert_sent("ottrace", extract("b3", "b3", TRACE "-" SPAN "-1"), "ot-tracer-traceid",
                 "64fe8b2a57d3eff7");
@@ -462,8 +467,8 @@ static void ot_trace_ids_lose_their_first_half(void **state) {
     assert_sent("ottrace", extract("b3", "b3", TRACE "-" SPAN "-0"), "ot-tracer-sampled", "false");
 }
 
-/* The bytes, in base64 with padding or without, or as they are. Compliance: CP-13 */
-static void opencensus_is_29_bytes_of_base64_or_bare(void **state) {
+/* The bytes, in base64 with or without padding, or binary. Compliance: CP-13 */
+static void opencensus_is_29_bytes_in_base64_or_binary(void **state) {
     static const char bytes[] =
         "\0\0\x80\xf1\x98\xee\x56\x34\x3b\xa8\x64\xfe\x8b\x2a\x57\xd3\xef\xf7"
         "\1\xe4\x57\xb5\xa2\xe4\xd8\x6b\xd1\2\1";
@@ -488,8 +493,8 @@ static void opencensus_is_29_bytes_of_base64_or_bare(void **state) {
     tote_propagator_unref(raw);
 }
 
-/* Requirement E1, E6: nothing is stored of what cannot be read. */
-static void opencensus_that_is_broken_is_not_read(void **state) {
+/* Spec: context/api-propagators.md#extract */
+static void malformed_opencensus_is_not_extracted(void **state) {
     static const char *const broken[] = {
         "AQCA8ZjuVjQ7qGT+iypX0+/3AeRXtaLk2GvRAgE", /* version 1 */
         "AACA8ZjuVjQ7qGT+iypX0+/3AeRXtaLk2Gs",     /* a span id cut short */
@@ -504,14 +509,14 @@ static void opencensus_that_is_broken_is_not_read(void **state) {
     for (size_t i = 0; i < TOTE_COUNT_OF(broken); i++) {
         assert_ptr_equal(extract("opencensus", "grpc-trace-bin", broken[i]), tote_context_root());
     }
-    /* A field of tomorrow ends what can be read; sampling is not told. */
+    /* An unknown field ends the readable part; the sampled flag is not set. */
     assert_sent("b3",
                 extract("opencensus", "grpc-trace-bin", "AACA8ZjuVjQ7qGT+iypX0+/3AeRXtaLk2GvRCQE"),
                 "b3", TRACE "-" SPAN "-0");
 }
 
-/* Requirement E18 */
-static void xray_is_written_in_its_one_order(void **state) {
+/* Spec: AWS X-Ray developer guide, "Tracing header" */
+static void xray_parts_are_written_in_a_fixed_order(void **state) {
     (void)state;
     assert_sent("xray", extract("b3", "b3", TRACE "-" SPAN "-1"), "x-amzn-trace-id",
                 "Root=1-80f198ee-56343ba864fe8b2a57d3eff7;Parent=" SPAN ";Sampled=1");
@@ -523,7 +528,7 @@ static void xray_is_written_in_its_one_order(void **state) {
  * Spec: AWS Lambda developer guide, recursive loop detection: its X-Ray header says which functions
  * a request went through
  */
-static void lineage_of_xray_is_passed_on(void **state) {
+static void the_lineage_of_xray_is_relayed(void **state) {
     static const char *const broken[] = {"", "a\r\nx: 1", "a b", "a\x01", "a\xff"};
     tote_in_memory_spans *memory = tote_in_memory_spans_new();
     tote_sdk *sdk = tote_in_memory_sdk_start(memory);
@@ -557,7 +562,7 @@ static void lineage_of_xray_is_passed_on(void **state) {
     tote_in_memory_spans_unref(memory);
 }
 
-/* Spec: context/env-carriers.md: what could not be read back is not written, and reported */
+/* A name that could not be read back is not written, and reported. Spec: context/env-carriers.md */
 static void baggage_in_header_names_is_not_written_to_an_environment(void **state) {
     static const char *const formats[] = {"jaeger", "ottrace"};
     char *none[] = {NULL};
@@ -589,7 +594,7 @@ static void baggage_in_header_names_is_not_written_to_an_environment(void **stat
     tote_context_unref(remote);
 }
 
-/* An entry that is not sent is reported with its name, the header and the cause of its own */
+/* The report names the entry, the header and the cause. */
 static void an_entry_that_is_not_sent_is_reported_with_its_cause(void **state) {
     static const char *const formats[][2] = {
         {"baggage", "baggage"}, {"jaeger", "uberctx-"}, {"ottrace", "ot-baggage-"}};
@@ -625,7 +630,10 @@ static void an_entry_that_is_not_sent_is_reported_with_its_cause(void **state) {
     }
 }
 
-/* Requirement E4, E5: a list of formats reads whichever comes, and writes all. */
+/*
+ * A list of formats reads any of them, and writes all. Spec:
+ * context/api-propagators.md#composite-propagator
+ */
 static void a_mesh_in_transition_reads_one_format_and_writes_both(void **state) {
     static const char *const names = "b3multi,jaeger,tracecontext";
     struct carrier out;
@@ -647,21 +655,21 @@ int main(int argc, char **argv) {
         FORMAT_TEST(the_fields_of_a_format_are_what_it_writes),
         FORMAT_TEST(each_format_reads_what_it_writes),
         FORMAT_TEST(without_a_span_nothing_is_written_or_removed),
-        FORMAT_TEST(a_debug_flag_goes_on_to_children_in_every_format_that_has_one),
-        FORMAT_TEST(a_deferred_decision_is_passed_on_only_without_a_span_of_our_own),
-        FORMAT_TEST(a_message_without_a_decision_or_without_ids_is_completed_by_the_receiver),
-        FORMAT_TEST(a_trace_id_without_a_parent_is_not_called_random),
-        FORMAT_TEST(a_message_without_ids_is_relayed_as_it_came),
+        FORMAT_TEST(the_debug_flag_passes_to_children_in_every_format_that_has_one),
+        FORMAT_TEST(a_deferred_decision_is_relayed_only_without_a_span_of_our_own),
+        FORMAT_TEST(a_message_without_a_decision_or_ids_is_decided_by_the_receiver),
+        FORMAT_TEST(a_trace_id_of_xray_without_a_parent_is_not_marked_random),
+        FORMAT_TEST(a_message_without_ids_is_relayed_unchanged),
         FORMAT_TEST(a_decision_without_ids_does_not_replace_a_trace),
         FORMAT_TEST(a_copy_of_a_span_context_keeps_the_debug_flag),
         FORMAT_TEST(jaeger_baggage_is_a_header_for_each_entry),
         FORMAT_TEST(jaeger_baggage_has_limits),
-        FORMAT_TEST(ot_trace_sends_only_what_a_header_can_have),
-        FORMAT_TEST(ot_trace_ids_lose_their_first_half),
-        FORMAT_TEST(opencensus_is_29_bytes_of_base64_or_bare),
-        FORMAT_TEST(opencensus_that_is_broken_is_not_read),
-        FORMAT_TEST(xray_is_written_in_its_one_order),
-        FORMAT_TEST(lineage_of_xray_is_passed_on),
+        FORMAT_TEST(ot_trace_sends_only_baggage_that_is_legal_in_a_header),
+        FORMAT_TEST(ot_trace_injects_the_second_half_of_trace_ids),
+        FORMAT_TEST(opencensus_is_29_bytes_in_base64_or_binary),
+        FORMAT_TEST(malformed_opencensus_is_not_extracted),
+        FORMAT_TEST(xray_parts_are_written_in_a_fixed_order),
+        FORMAT_TEST(the_lineage_of_xray_is_relayed),
         FORMAT_TEST(baggage_in_header_names_is_not_written_to_an_environment),
         FORMAT_TEST(an_entry_that_is_not_sent_is_reported_with_its_cause),
         FORMAT_TEST(a_mesh_in_transition_reads_one_format_and_writes_both),

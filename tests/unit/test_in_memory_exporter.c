@@ -43,7 +43,6 @@ static void spans_are_kept_in_their_order_and_found_by_name(void **state) {
     tote_in_memory_spans_unref(memory);
 }
 
-/* Requirement D32 */
 static void spans_stay_until_the_memory_is_cleared(void **state) {
     struct sdk_fixture *f = start_with_spans(state, 3);
     tote_in_memory_spans *memory = tote_in_memory_spans_new();
@@ -59,8 +58,8 @@ static void spans_stay_until_the_memory_is_cleared(void **state) {
     tote_in_memory_spans_unref(memory);
 }
 
-/* Requirement D32: two providers may share a memory, and outlive whoever made it */
-static void exporters_share_a_memory_and_keep_it(void **state) {
+/* The memory outlives the caller's reference and the SDKs. */
+static void exporters_share_a_memory_and_hold_a_reference(void **state) {
     struct sdk_fixture *f = start_with_spans(state, 1);
     tote_in_memory_spans *memory = tote_in_memory_spans_new();
     tote_span_exporter *one = tote_span_exporter_in_memory_new(memory);
@@ -76,7 +75,7 @@ static void exporters_share_a_memory_and_keep_it(void **state) {
     tote_span_exporter_free(other);
 }
 
-/* Requirement D31 */
+/* Spec: trace/sdk.md#shutdown-2 */
 static void after_shutdown_nothing_is_kept(void **state) {
     struct sdk_fixture *f = start_with_spans(state, 1);
     tote_in_memory_spans *memory = tote_in_memory_spans_new();
@@ -94,7 +93,6 @@ static void after_shutdown_nothing_is_kept(void **state) {
     tote_in_memory_spans_unref(memory);
 }
 
-/* Design 6: NULL in, no-op out */
 static void without_a_memory_nothing_happens(void **state) {
     (void)state;
     assert_null(tote_span_exporter_in_memory_new(NULL));
@@ -109,7 +107,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(spans_are_kept_in_their_order_and_found_by_name),
         SDK_TEST(spans_stay_until_the_memory_is_cleared),
-        SDK_TEST(exporters_share_a_memory_and_keep_it),
+        SDK_TEST(exporters_share_a_memory_and_hold_a_reference),
         SDK_TEST(after_shutdown_nothing_is_kept),
         TEST(without_a_memory_nothing_happens),
     };

@@ -13,8 +13,8 @@ static uint64_t next_random(uint64_t *seed) {
     return *seed ^ *seed >> 29;
 }
 
-/* Requirement G16: the oracle is strtod() */
-static void every_double_is_read_as_the_same_again(void **state) {
+/* The oracle is strtod(). Spec: protocol/otlp.md#json-protobuf-encoding */
+static void every_double_survives_writing_and_reading(void **state) {
     uint64_t seed = 1;
 
     (void)state;
@@ -46,8 +46,8 @@ static void write_text(struct tote__buffer *buffer, const char *text, size_t len
     assert_true(tote__json_finish(&json));
 }
 
-/* Requirement G16: what needs care is found wherever it stands among eight bytes */
-static void special_bytes_are_found_at_every_place(void **state) {
+/* Special bytes are found at each place in a block of eight. */
+static void special_bytes_are_escaped_at_every_offset(void **state) {
     static const char *const specials[][2] = {{"\x1F", "\\u001f"},      {"\"", "\\\""},
                                               {"\\", "\\\\"},           {"\xC3\xA9", "\xC3\xA9"},
                                               {"\xFF", "\xEF\xBF\xBD"}, {"\x7F", "\x7F"}};
@@ -70,8 +70,8 @@ static void special_bytes_are_found_at_every_place(void **state) {
     }
 }
 
-/* Requirements G16, G21: nothing that is not UTF-8 is ever written */
-static void what_is_not_utf_8_is_replaced(void **state) {
+/* Nothing that is not UTF-8 is written. Spec: RFC 8259 */
+static void invalid_utf_8_is_replaced(void **state) {
     struct tote__buffer buffer = {NULL, 0, 0};
 
     (void)state;
@@ -82,8 +82,8 @@ static void what_is_not_utf_8_is_replaced(void **state) {
     tote__buffer_clear(&buffer);
 }
 
-/* Requirement G16: objects and arrays, empty ones too, need no care for commas */
-static void commas_stand_between_values_alone(void **state) {
+/* Also around empty objects and arrays. */
+static void commas_are_written_only_between_values(void **state) {
     static const char expected[] = "{\"a\":[1,{},\"2\"],\"b\":[]}";
     struct tote__buffer buffer = {NULL, 0, 0};
     struct tote__json json = tote__json_start(&buffer);
@@ -106,10 +106,10 @@ static void commas_stand_between_values_alone(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(every_double_is_read_as_the_same_again),
-        TEST(special_bytes_are_found_at_every_place),
-        TEST(what_is_not_utf_8_is_replaced),
-        TEST(commas_stand_between_values_alone),
+        TEST(every_double_survives_writing_and_reading),
+        TEST(special_bytes_are_escaped_at_every_offset),
+        TEST(invalid_utf_8_is_replaced),
+        TEST(commas_are_written_only_between_values),
     };
     return RUN_TESTS(tests, argc, argv);
 }

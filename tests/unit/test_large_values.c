@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_large_values.c - what a caller controls the size of takes time in proportion, or is refused
+ * test_large_values.c - large values from a caller take time in proportion to their size, or are
+ * refused
  *
- * Times are of this thread's CPU. The limit is many times what the work takes, also under a
- * sanitizer; work that grows with the square of the count takes longer by far.
+ * Times are CPU times of this thread. The limit is many times what the work needs, also under a
+ * sanitizer; work that grows with the square of the count exceeds it by far.
  */
 #include "sdk_fixture.h"
 
@@ -46,7 +47,7 @@ static double cpu_s(void) {
 static char keys[FIELDS][KEY_BYTES];
 static tote_attribute fields[FIELDS];
 
-/* Fields of `distinct` keys, one after the other; the value tells the place. */
+/* Fields of `distinct` keys, in turn; the value is the position. */
 static tote_value map_of(int count, int distinct) {
     for (int i = 0; i < count; i++) {
         snprintf(keys[i], sizeof keys[i], "some.common.prefix.%d", i % distinct);
@@ -57,7 +58,9 @@ static tote_value map_of(int count, int distinct) {
 
 static tote_value shared_parts[SHARED_DEPTH][2];
 
-/* An array of two that are the same array of two, and so on: 2 to the power of SHARED_DEPTH. */
+/*
+ * An array of two references to an array of two, and so on: 2 to the power of SHARED_DEPTH values.
+ */
 static tote_value shared_array(void) {
     tote_value value = tote_int(1);
 
@@ -78,13 +81,14 @@ static void a_map_of_many_fields_takes_time_in_proportion(void **state) {
     tote_span_close(&span);
     tote_value kept = tote_span_data_get_attributes(sdk_fixture_only_span(f), &(size_t){0})->value;
     assert_int_equal(kept.size, FIELDS / 2);
-    assert_int_equal(kept.as.fields[0].value.as.integer, FIELDS / 2); /* of each key the last */
+    assert_int_equal(kept.as.fields[0].value.as.integer,
+                     FIELDS / 2); /* the last value of each key */
     assert_true(tote_value_equals(kept, map));
     assert_true(tote_value_to_text(map, NULL, 0) > FIELDS);
     assert_true(cpu_s() - start < longest_s);
 }
 
-static void a_map_of_many_fields_is_refused_by_a_store_in_time(void **state) {
+static void a_store_refuses_a_map_of_many_fields_in_proportional_time(void **state) {
     tote_store *store = tote_store_new(NULL);
     double start = cpu_s();
 
@@ -114,7 +118,7 @@ static void events_and_links_of_many_attributes_take_time_in_proportion(void **s
     assert_int_equal(events[0].attributes[0].value.as.integer, FIELDS / 2);
 }
 
-/* Spec: trace/sdk.md#span-limits: a limit may be as large as the program likes */
+/* A limit may be as large as the program wants. Spec: trace/sdk.md#span-limits */
 static void an_event_with_a_large_limit_takes_time_in_proportion(void **state) {
     enum { LIMIT = FIELDS / 4 };
     struct sdk_fixture *f = *state;
@@ -140,14 +144,14 @@ static void an_event_with_a_large_limit_takes_time_in_proportion(void **state) {
     assert_int_equal(events[4].attributes[LIMIT - 1].value.as.integer, FIELDS / 2 + LIMIT - 1);
 }
 
-/* Values of several lengths, of which each replaces one of another length. */
+/* Values of several lengths; each replaces one of another length. */
 static const char *text_of(int round) {
     static const char *const texts[] = {"short", "", "a text that is longer than the others are"};
 
     return texts[round % 3];
 }
 
-/* Spec: trace/sdk.md#span-limits: a limit may be as large as the program likes */
+/* A limit may be as large as the program wants. Spec: trace/sdk.md#span-limits */
 static void a_span_with_a_large_limit_takes_time_in_proportion(void **state) {
     enum { DISTINCT = FIELDS / 2 };
     struct sdk_fixture *f = *state;
@@ -176,7 +180,7 @@ static void a_span_with_a_large_limit_takes_time_in_proportion(void **state) {
     }
 }
 
-/* Whether the span has just the first `count` keys, each with its value in `expected`. */
+/* Whether the span has exactly the first `count` keys, each with its value in `expected`. */
 static bool has_just(const tote_span_data *data, const tote_value *expected, int count) {
     size_t found = 0;
     const tote_attribute *attributes = tote_span_data_get_attributes(data, &found);
@@ -194,10 +198,10 @@ static bool has_just(const tote_span_data *data, const tote_value *expected, int
 }
 
 /*
- * Of each key the last value counts, also if out of memory for a while, and if the attributes are
- * read before the end.
+ * The last value of each key is kept, also if out of memory for a while, or if attributes are read
+ * before the end.
  */
-static void many_attributes_are_what_they_would_be_one_by_one(void **state) {
+static void many_attributes_at_once_equal_setting_them_one_by_one(void **state) {
     enum { KEYS = 700, STEPS = 20000 };
     static tote_value expected[KEYS];
     struct sdk_fixture *f = *state;
@@ -225,7 +229,7 @@ static void many_attributes_are_what_they_would_be_one_by_one(void **state) {
     assert_true(has_just(sdk_fixture_only_span(f), expected, KEYS));
 }
 
-/* What an event keeps, by the plain rule: each attribute is set after the other. */
+/* The attributes that an event must keep: each one is set after the other. */
 struct kept {
     tote_attribute attributes[60];
     size_t count;
@@ -250,7 +254,7 @@ static void keep(struct kept *kept, tote_attribute attribute, size_t limit) {
 }
 
 /* Spec: common/README.md#attribute-collections, #attribute-limits */
-static void an_event_keeps_what_it_would_keep_if_each_attribute_were_set_in_turn(void **state) {
+static void attributes_of_an_event_equal_setting_them_one_by_one(void **state) {
     static const char *const names[] = {"", "a", "b", "c", "d", "e", "a longer key", NULL};
     enum { LIMIT = 4, ROUNDS = 100 };
     static struct kept expected[ROUNDS];
@@ -299,8 +303,8 @@ static void a_scope_of_many_attributes_takes_time_in_proportion(void **state) {
     assert_true(cpu_s() - start < longest_s);
 }
 
-/* It is a matter of two lines for a caller, and is looked at up to a limit. */
-static void an_array_of_endless_size_is_dropped_and_counted(void **state) {
+/* An array of any size takes two lines of code, so it is only examined up to a limit. */
+static void an_array_of_exponential_size_is_dropped_and_counted(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     const tote_attribute attribute = {"shared", shared_array()};
     tote_store *store = tote_store_new(NULL);
@@ -323,7 +327,7 @@ static void an_array_of_endless_size_is_dropped_and_counted(void **state) {
 }
 
 /* The index of a large map needs memory; the result does not depend on it. */
-static void without_memory_a_map_is_written_the_same(void **state) {
+static void out_of_memory_a_map_is_written_the_same(void **state) {
     enum { COUNT = 100, BYTES = 8192 };
     static uint8_t with[BYTES];
     static uint8_t without[BYTES];
@@ -342,8 +346,8 @@ static void without_memory_a_map_is_written_the_same(void **state) {
     assert_true(is_equal);
 }
 
-/* Against the plain rule, with keys that are often the same, empty or missing. */
-static void an_index_finds_what_a_search_finds(void **state) {
+/* Compared with a plain search, with keys that are often repeated, empty or missing. */
+static void an_index_finds_the_same_as_a_search(void **state) {
     static const char *const names[] = {"", "a", "b", "ab", "ba", "abc", "a longer key", NULL};
     tote_attribute given[60];
 
@@ -368,16 +372,16 @@ static void an_index_finds_what_a_search_finds(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(a_map_of_many_fields_takes_time_in_proportion),
-        SDK_TEST(a_map_of_many_fields_is_refused_by_a_store_in_time),
+        SDK_TEST(a_store_refuses_a_map_of_many_fields_in_proportional_time),
         SDK_TEST(events_and_links_of_many_attributes_take_time_in_proportion),
         SDK_TEST(an_event_with_a_large_limit_takes_time_in_proportion),
         SDK_TEST(a_span_with_a_large_limit_takes_time_in_proportion),
-        SDK_TEST(many_attributes_are_what_they_would_be_one_by_one),
-        SDK_TEST(an_event_keeps_what_it_would_keep_if_each_attribute_were_set_in_turn),
+        SDK_TEST(many_attributes_at_once_equal_setting_them_one_by_one),
+        SDK_TEST(attributes_of_an_event_equal_setting_them_one_by_one),
         SDK_TEST(a_scope_of_many_attributes_takes_time_in_proportion),
-        SDK_TEST(an_array_of_endless_size_is_dropped_and_counted),
-        TEST(without_memory_a_map_is_written_the_same),
-        TEST(an_index_finds_what_a_search_finds),
+        SDK_TEST(an_array_of_exponential_size_is_dropped_and_counted),
+        TEST(out_of_memory_a_map_is_written_the_same),
+        TEST(an_index_finds_the_same_as_a_search),
     };
     const tote_allocator allocator = {sizeof allocator, allocate, reallocate, release, NULL};
 

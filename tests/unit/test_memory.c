@@ -39,8 +39,8 @@ static void host_release(void *self, void *memory, size_t size) {
     free(memory);
 }
 
-/* Design section 5: all memory comes from the host's allocator, and goes back with its size */
-static void what_is_given_back_is_what_was_asked_for(void **state) {
+/* All memory comes from the host's allocator. */
+static void memory_is_freed_with_the_size_it_was_allocated_with(void **state) {
     (void)state;
     void *memory = tote__allocate(100);
     memory = tote__reallocate(memory, 100, 1000);
@@ -58,7 +58,7 @@ static void what_is_given_back_is_what_was_asked_for(void **state) {
     assert_int_equal(host.bytes, 0);
 }
 
-static void an_allocator_cannot_be_changed_in_the_middle(void **state) {
+static void an_allocator_cannot_be_changed_while_memory_is_allocated(void **state) {
     const tote_allocator other = {sizeof other, host_allocate, host_reallocate, host_release, NULL};
     const tote_allocator incomplete = {.struct_size = sizeof incomplete};
 
@@ -69,7 +69,7 @@ static void an_allocator_cannot_be_changed_in_the_middle(void **state) {
     assert_false(tote_allocator_set(NULL));
 }
 
-static void an_arena_uses_its_buffer_first_and_gives_all_back(void **state) {
+static void an_arena_uses_its_buffer_first_and_frees_everything(void **state) {
     max_align_t buffer[4];
     struct tote__arena arena = tote__arena_over(buffer, sizeof buffer);
 
@@ -91,7 +91,7 @@ static void an_arena_uses_its_buffer_first_and_gives_all_back(void **state) {
     assert_int_equal(host.blocks, 0);
 }
 
-static void an_arena_says_when_memory_is_out_and_goes_on_afterwards(void **state) {
+static void an_arena_reports_out_of_memory_and_works_afterwards(void **state) {
     struct tote__arena arena = {NULL, NULL, 0};
 
     (void)state;
@@ -107,10 +107,10 @@ static void an_arena_says_when_memory_is_out_and_goes_on_afterwards(void **state
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(what_is_given_back_is_what_was_asked_for),
-        TEST(an_allocator_cannot_be_changed_in_the_middle),
-        TEST(an_arena_uses_its_buffer_first_and_gives_all_back),
-        TEST(an_arena_says_when_memory_is_out_and_goes_on_afterwards),
+        TEST(memory_is_freed_with_the_size_it_was_allocated_with),
+        TEST(an_allocator_cannot_be_changed_while_memory_is_allocated),
+        TEST(an_arena_uses_its_buffer_first_and_frees_everything),
+        TEST(an_arena_reports_out_of_memory_and_works_afterwards),
     };
     const tote_allocator allocator = {sizeof allocator, host_allocate, host_reallocate,
                                       host_release, NULL};

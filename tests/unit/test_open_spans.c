@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_open_spans.c - spans that nothing exports: started too early or too late, or never ended
+ * test_open_spans.c - spans that are not exported because they start too early or too late, or
+ * never end
  *
  * Spec: trace/sdk.md#shutdown, trace/sdk.md#span-processor
  */
@@ -41,7 +42,7 @@ static struct sdk_fixture *start_and_watch(void **state) {
     return sdk_fixture_start(state);
 }
 
-/* The only warning that has this in it; fails the test when there is not just one. */
+/* Return the only warning that contains this text; fails the test unless there is exactly one. */
 static const char *only_warning(const char *part) {
     const char *found = NULL;
 
@@ -147,7 +148,7 @@ static void spans_that_are_started_before_the_sdk_are_counted_and_named(void **s
     assert_int_equal(stats_of(f->sdk).started, 1);
 }
 
-static void what_one_sdk_reported_as_early_the_next_one_does_not(void **state) {
+static void early_spans_are_reported_by_one_sdk_only(void **state) {
     struct sdk_fixture *f = start_and_watch(state);
 
     assert_int_equal(stats_of(f->sdk).started_before_sdk, 0);
@@ -218,7 +219,7 @@ struct churn {
 };
 
 /*
- * Names that move into the overflow while they are read, spans that end, and spans that never do.
+ * Names that move into the overflow while they are read, spans that end, and spans that never end.
  */
 static void *churn(void *arg) {
     struct churn *churn = arg;
@@ -238,7 +239,7 @@ static void *churn(void *arg) {
 }
 
 /*
- * For the sanitizers: the names are read while other threads start, rename, end and release spans.
+ * For the sanitizers: other threads start, rename, end and release spans while the names are read.
  */
 static void open_spans_are_named_while_other_threads_change_them(void **state) {
     struct churn work = {.tracer = tote_get_tracer("churn", NULL)};
@@ -280,8 +281,11 @@ static void release(void *self, void *memory, size_t size) {
     free(memory);
 }
 
-/* Their blocks stay with the thread: a start needs no memory, and no lock of the lists of blocks */
-static void a_thread_that_has_2000_spans_open_again_and_again_allocates_nothing(void **state) {
+/*
+ * Their blocks stay with the thread: a start allocates nothing, and takes no lock of the lists of
+ * blocks.
+ */
+static void a_thread_that_repeatedly_has_2000_open_spans_allocates_nothing(void **state) {
     enum { OPEN = 2000 };
     static tote_span *open[OPEN];
     size_t allocated = 0;
@@ -311,12 +315,12 @@ int main(int argc, char **argv) {
         SDK_TEST(a_span_that_another_thread_ends_is_not_open),
         SDK_TEST(a_span_that_is_released_without_an_end_is_counted_and_named),
         SDK_TEST(spans_that_are_started_before_the_sdk_are_counted_and_named),
-        SDK_TEST(what_one_sdk_reported_as_early_the_next_one_does_not),
+        SDK_TEST(early_spans_are_reported_by_one_sdk_only),
         SDK_TEST(spans_that_are_started_after_the_shutdown_are_counted_and_the_first_is_named),
         SDK_TEST(an_sdk_that_is_not_global_counts_what_its_own_tracers_start_late),
         SDK_TEST(a_forked_child_counts_its_own_open_spans),
         SDK_TEST(open_spans_are_named_while_other_threads_change_them),
-        SDK_TEST(a_thread_that_has_2000_spans_open_again_and_again_allocates_nothing),
+        SDK_TEST(a_thread_that_repeatedly_has_2000_open_spans_allocates_nothing),
     };
     return tote_allocator_set(&allocator) ? RUN_TESTS(tests, argc, argv) : 1;
 }

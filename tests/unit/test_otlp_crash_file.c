@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_otlp_crash_file.c - what ended in a process that died is delivered by another one
+ * test_otlp_crash_file.c - spans that ended in a process that died are delivered by another process
  *
- * The children export by a host's loop that never turns: what has ended stands in the crash-safe
- * file and nowhere else. Most tests run with a crash-safe file in a file, and once more with one in
- * shared memory.
+ * The children use a host loop that never runs, so their spans exist in the crash-safe file only.
+ * Most tests run twice: with a crash-safe file in a file, and in shared memory.
  */
 #include "support.h"
 
@@ -80,7 +79,7 @@ static int set_up_in_memory(void **state) {
 
 static bool has_no_shared_memory;
 
-/* In place of libc's. */
+/* Replaces libc's function. */
 int shmget(key_t key, size_t size, int flags) {
     if (has_no_shared_memory) {
         errno = ENOSYS;
@@ -132,7 +131,7 @@ static tote_stats stats(void) {
     return stats;
 }
 
-/* A process that does that and is killed. */
+/* A process that does this and is killed. */
 static void die_after(void (*work)(void)) {
     int status = 0;
     pid_t child = fork();
@@ -162,7 +161,7 @@ static tote_disk_queue_report deliver(void) {
 
 static char found_name[512];
 
-/* How many files there end like this; the name of one of them is in found_name. */
+/* How many files end with this suffix; the name of one of them is in found_name. */
 static size_t count_files(const char *end) {
     DIR *directory = opendir(f.crash_files);
     struct dirent *item;
@@ -182,13 +181,13 @@ static size_t count_files(const char *end) {
     return count;
 }
 
-/* NULL when there is none. */
+/* Returns NULL if there is none. */
 static const char *find_file(const char *end) {
     return count_files(end) ? found_name : NULL;
 }
 
-/* Delivery you can prove: a span is safe when its end returns */
-static void what_ended_before_a_kill_is_delivered(void **state) {
+/* A span is safe when tote_span_end() returns. */
+static void spans_that_ended_before_a_kill_are_delivered(void **state) {
     (void)state;
     die_after(end_some);
     assert_non_null(find_file(".crash-safe"));
@@ -218,7 +217,7 @@ static bool is_there(int segment) {
     return shmctl(segment, IPC_STAT, &status) == 0;
 }
 
-static void shared_memory_goes_with_what_stood_in_it(void **state) {
+static void shared_memory_is_removed_after_delivery(void **state) {
     (void)state;
     die_after(end_some);
     int id = reference().id;
@@ -231,8 +230,8 @@ static void shared_memory_goes_with_what_stood_in_it(void **state) {
     assert_false(is_there(id));
 }
 
-/* Its resource, scopes and attributes with it */
-static void it_arrives_as_if_it_had_been_sent(void **state) {
+/* With its resource, scopes and attributes. */
+static void a_recovered_span_arrives_complete(void **state) {
     (void)state;
     die_after(end_some);
     deliver();
@@ -255,8 +254,7 @@ static void it_arrives_as_if_it_had_been_sent(void **state) {
     tote__otlp__export_trace_service_request__free_unpacked(message, NULL);
 }
 
-/* The next start delivers */
-static void the_next_start_delivers_it(void **state) {
+static void the_next_start_delivers_recovered_spans(void **state) {
     (void)state;
     die_after(end_some);
     f.batch.mode = TOTE_EXPORT_MODE_HOST_DRIVEN;
@@ -268,8 +266,7 @@ static void the_next_start_delivers_it(void **state) {
     assert_int_equal(stats().ended, 0);
 }
 
-/* A process that lives is left alone */
-static void who_lives_keeps_his_own(void **state) {
+static void the_file_of_a_running_process_is_left_alone(void **state) {
     int status = 0;
 
     (void)state;
@@ -284,7 +281,7 @@ static void who_lives_keeps_his_own(void **state) {
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
-    assert_int_equal(deliver().delivered, 0); /* nor by itself */
+    assert_int_equal(deliver().delivered, 0); /* nor after a step */
     assert_int_equal(tote_sdk_force_flush(f.sdk, TIMEOUT_MS), TOTE_RESULT_SUCCESS);
     assert_int_equal(received_spans(f.receiver, NULL), SPANS + 1);
     assert_non_null(find_file(".crash-safe"));
@@ -298,8 +295,8 @@ static void end_and_deliver_half(void) {
     end_spans("two", SPANS);
 }
 
-/* Duplicates only for what was not acknowledged */
-static void what_was_delivered_before_a_kill_is_not_delivered_again(void **state) {
+/* Duplicates are possible only for requests without a response. */
+static void spans_delivered_before_a_kill_are_not_delivered_twice(void **state) {
     (void)state;
     die_after(end_and_deliver_half);
     assert_int_equal(received_spans(f.receiver, NULL), SPANS);
@@ -311,8 +308,8 @@ static void end_too_many(void) {
     end_spans("many", 2000);
 }
 
-/* What the file's own counters name */
-static void what_has_no_room_is_counted_in_the_file(void **state) {
+/* The counters in the file contain them. */
+static void spans_without_space_are_counted_in_the_crash_safe_file(void **state) {
     (void)state;
     f.otlp.crash_safe_bytes = 4 * CHUNK;
     die_after(end_too_many);
@@ -323,7 +320,7 @@ static void what_has_no_room_is_counted_in_the_file(void **state) {
     assert_non_null(strstr(reports.message, "had no room in its file"));
 }
 
-static void the_process_counts_them_too(void **state) {
+static void spans_without_space_are_counted_in_the_statistics(void **state) {
     (void)state;
     f.otlp.crash_safe_bytes = 4 * CHUNK;
     start();
@@ -333,8 +330,8 @@ static void the_process_counts_them_too(void **state) {
     assert_int_equal(stats().exported, 2000); /* they live as long as the process */
 }
 
-/* Design R10: the file is used again and again */
-static void room_comes_back_with_what_is_delivered(void **state) {
+/* The space of delivered spans is reused. */
+static void delivered_spans_free_their_space(void **state) {
     (void)state;
     f.otlp.crash_safe_bytes = 2 * CHUNK;
     start();
@@ -350,7 +347,7 @@ static void overflow_the_queue(void) {
     end_spans("one", SPANS);
 }
 
-static void what_the_queue_dropped_is_counted_in_the_file(void **state) {
+static void spans_dropped_from_the_queue_are_counted_in_the_crash_safe_file(void **state) {
     (void)state;
     f.batch.max_queue_size = SPANS / 2;
     die_after(overflow_the_queue);
@@ -359,7 +356,7 @@ static void what_the_queue_dropped_is_counted_in_the_file(void **state) {
     assert_int_equal(report.lost, SPANS - SPANS / 2);
 }
 
-/* Change the byte there, from the crash-safe file's end if negative. */
+/* Change the byte at this offset, from the end of the crash-safe file if negative. */
 static void spoil(off_t at) {
     uint8_t byte = 0;
     int file = open(find_file(".crash-safe"), O_RDWR);
@@ -371,7 +368,7 @@ static void spoil(off_t at) {
     close(file);
 }
 
-/* A torn or corrupted file is reported, set aside, and never crashes the reader */
+/* A truncated or corrupted file is reported and set aside, and never crashes the reader. */
 static void a_damaged_span_is_set_aside_and_the_others_are_delivered(void **state) {
     (void)state;
     die_after(end_some);
@@ -401,8 +398,8 @@ static void a_file_that_was_cut_off_is_set_aside(void **state) {
     assert_non_null(find_file(".crash-safe.corrupt"));
 }
 
-/* Wherever a byte is wrong, what is delivered is what ended */
-static void no_damage_makes_spans_that_were_not(void **state) {
+/* Whichever byte is changed, each delivered span equals one that ended. */
+static void a_damaged_file_never_yields_spans_that_did_not_exist(void **state) {
     (void)state;
     for (int i = 0; i < 40; i++) {
         die_after(end_some);
@@ -415,8 +412,8 @@ static void no_damage_makes_spans_that_were_not(void **state) {
     }
 }
 
-/* A process that dies as it makes one leaves no memory taken */
-static void what_was_never_finished_is_cleared_away(void **state) {
+/* A process that dies while it creates a file leaves no memory allocated. */
+static void unfinished_files_and_segments_are_removed(void **state) {
     char path[256];
     const struct timespec times[] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
 
@@ -431,8 +428,7 @@ static void what_was_never_finished_is_cleared_away(void **state) {
     assert_null(find_file(""));
 }
 
-/* Each process has one of its own; design R14 */
-static void a_forked_child_writes_its_own(void **state) {
+static void a_forked_child_writes_its_own_crash_safe_file(void **state) {
     int status = 0;
 
     (void)state;
@@ -449,7 +445,7 @@ static void a_forked_child_writes_its_own(void **state) {
     assert_int_equal(received_spans(f.receiver, NULL), 3);
 }
 
-/* What a daemon and those who watch it tell each other. */
+/* Messages between a daemon and the process that watches it. */
 struct daemon {
     _Atomic(bool) may_adopt;
     _Atomic(bool) has_adopted;
@@ -461,7 +457,7 @@ static void await(const _Atomic(bool) *is_so) {
     }
 }
 
-/* A process that ends spans, and goes on in a child that adopts them, adds one, and is killed. */
+/* A process that ends spans, continues in a child that adopts them, adds one, and is killed. */
 static void become_a_daemon(struct daemon *daemon, bool waits) {
     start();
     end_spans("before", SPANS);
@@ -493,7 +489,7 @@ static struct daemon *start_daemon(bool waits) {
     return daemon;
 }
 
-/* Deliver until that many have come; the daemon dies in its own time. */
+/* Deliver until this many have arrived; the daemon dies asynchronously. */
 static void deliver_until(size_t count) {
     for (int i = 0; i < 500 && received_spans(f.receiver, NULL) < count; i++) {
         deliver();
@@ -503,16 +499,14 @@ static void deliver_until(size_t count) {
     assert_null(find_file(".crash-safe"));
 }
 
-/*
- * The contract of tote_sdk_after_fork_child(): who adopts the queue has it written down as its own
- */
-static void what_a_child_adopts_is_delivered_once(void **state) {
+/* The child that adopts a queue is recorded as its owner. See tote_sdk_after_fork_child(). */
+static void spans_adopted_by_a_child_are_delivered_once(void **state) {
     (void)state;
     munmap(start_daemon(true), sizeof(struct daemon));
     deliver_until(SPANS + 1);
 }
 
-static void what_somebody_delivered_before_is_not_adopted(void **state) {
+static void spans_delivered_by_another_process_are_not_adopted(void **state) {
     (void)state;
     struct daemon *daemon = start_daemon(false);
     assert_int_equal(deliver().delivered, SPANS); /* the parent is dead */
@@ -521,8 +515,8 @@ static void what_somebody_delivered_before_is_not_adopted(void **state) {
     munmap(daemon, sizeof *daemon);
 }
 
-/* Somebody else's folder is not written to */
-static void a_folder_that_others_may_write_to_is_not_used(void **state) {
+/* A directory of another user is not written to. */
+static void a_directory_that_other_users_may_write_to_is_not_used(void **state) {
     (void)state;
     assert_int_equal(mkdir(f.crash_files, 0700), 0);
     assert_int_equal(chmod(f.crash_files, 0777), 0);
@@ -533,8 +527,7 @@ static void a_folder_that_others_may_write_to_is_not_used(void **state) {
     assert_int_equal(stats().exported, 1);
 }
 
-/* The contract of tote_otlp_options.crash_safe */
-static void it_needs_a_disk_queue_and_protobuf(void **state) {
+static void crash_safe_mode_needs_a_disk_queue_and_protobuf(void **state) {
     (void)state;
     f.otlp.disk_queue_directory = NULL;
     assert_null(tote_span_exporter_otlp_new(&f.otlp));
@@ -544,8 +537,8 @@ static void it_needs_a_disk_queue_and_protobuf(void **state) {
     assert_null(tote_span_exporter_otlp_new(&f.otlp));
 }
 
-/* A guest is not ended: a store to a mapped file that was cut off would raise SIGBUS */
-static void a_file_that_is_cut_off_does_not_end_the_process(void **state) {
+/* Writing to a mapped file that was truncated would raise SIGBUS. */
+static void a_truncated_crash_safe_file_does_not_terminate_the_process(void **state) {
     (void)state;
     start();
     end_some();
@@ -555,7 +548,7 @@ static void a_file_that_is_cut_off_does_not_end_the_process(void **state) {
     assert_int_equal(stats().exported, 2 * (SPANS + 1));
 }
 
-/* What may be written to a file, from here on, of the whole process. */
+/* The limit for files that the whole process writes, from here on. */
 static void limit_files(rlim_t bytes) {
     struct rlimit limit;
 
@@ -564,8 +557,8 @@ static void limit_files(rlim_t bytes) {
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-/* A guest is not ended: SIGXFSZ would do that */
-static void a_limit_on_files_ends_no_process_that_starts(void **state) {
+/* SIGXFSZ would terminate the host. */
+static void a_limit_on_file_sizes_does_not_terminate_the_process(void **state) {
     (void)state;
     limit_files(16);
     start();
@@ -576,7 +569,7 @@ static void a_limit_on_files_ends_no_process_that_starts(void **state) {
     assert_int_equal(stats().exported, SPANS);
 }
 
-/* ... and what cannot be written any more is counted */
+/* Further spans are counted. */
 static void a_file_that_cannot_be_written_is_reported_once_and_counted(void **state) {
     (void)state;
     start();
@@ -600,7 +593,7 @@ static long page_faults(void) {
     return usage.ru_minflt + usage.ru_majflt;
 }
 
-/* Many crash-safe files of dead processes do not keep what was recovered from the collector */
+/* Many crash-safe files of dead processes do not delay the delivery of recovered spans. */
 static void recovered_spans_are_sent_while_other_crash_files_are_read(void **state) {
     enum { CHILDREN = 6 };
 
@@ -619,21 +612,21 @@ static void recovered_spans_are_sent_while_other_crash_files_are_read(void **sta
     assert_int_equal(deliver().delivered, CHILDREN * (SPANS + 1));
 }
 
-/* The work is in proportion to what was written, not to the size of a crash-safe file */
+/* The time is in proportion to what was written, not to the size of a crash-safe file. */
 static void a_reader_does_not_touch_the_chunks_that_were_never_used(void **state) {
     enum { PAGES = 4096 };
 
     (void)state;
     f.otlp.crash_safe_bytes = (size_t)PAGES * 4096;
     die_after(end_some);
-    assert_int_equal(deliver().delivered, SPANS + 1); /* what is done once is done now */
+    assert_int_equal(deliver().delivered, SPANS + 1); /* a file is read once */
     die_after(end_some);
     long before = page_faults();
     assert_int_equal(deliver().delivered, SPANS + 1);
     assert_in_range(page_faults() - before, 0, PAGES / 2);
 }
 
-/* If the number of used chunks is damaged, all chunks are read */
+/* If the number of used chunks is damaged, all chunks are read. */
 static void a_damaged_number_of_chunks_hides_no_span(void **state) {
     (void)state;
     die_after(end_some);
@@ -641,9 +634,11 @@ static void a_damaged_number_of_chunks_hides_no_span(void **state) {
     assert_int_equal(deliver().delivered, SPANS + 1);
 }
 
-/* A crash-safe file is not touched before it is used: 16 MiB are 4,096 pages, on the thread of the
- * host */
-static void the_first_span_of_a_child_does_not_wait_for_a_whole_crash_file(void **state) {
+/*
+ * A crash-safe file is not touched before it is used: 16 MiB are 4,096 page faults on the host's
+ * thread.
+ */
+static void the_first_span_of_a_child_does_not_touch_the_whole_crash_safe_file(void **state) {
     int status = 0;
 
     (void)state;
@@ -680,7 +675,7 @@ static void write_reference(struct tote__segment_reference changed) {
     close(file);
 }
 
-static void after_a_restart_of_the_machine_the_loss_is_reported(void **state) {
+static void after_a_reboot_the_lost_shared_memory_is_reported(void **state) {
     (void)state;
     die_after(end_some);
     struct tote__segment_reference changed = reference();
@@ -693,8 +688,8 @@ static void after_a_restart_of_the_machine_the_loss_is_reported(void **state) {
     assert_null(find_file(".crash-safe"));
 }
 
-/* Another container has it, which may live, however old its file is by the clock of the day. */
-static void memory_of_another_namespace_stays_and_is_reported(void **state) {
+/* Its process may be alive in another container, however old the file is. */
+static void shared_memory_of_another_namespace_is_kept_and_reported(void **state) {
     (void)state;
     die_after(end_some);
     const struct tote__segment_reference right = reference();
@@ -715,8 +710,8 @@ static void memory_of_another_namespace_stays_and_is_reported(void **state) {
     assert_null(find_file(".crash-safe"));
 }
 
-/* The number of a segment that is gone may be another program's by now */
-static void memory_of_another_program_is_left_alone(void **state) {
+/* The id of a removed segment may be reused by another program. */
+static void shared_memory_of_another_program_is_left_alone(void **state) {
     (void)state;
     die_after(end_some);
     const struct tote__segment_reference right = reference();
@@ -736,12 +731,12 @@ static void end_some_while_the_directory_is_removed(void) {
     snprintf(command, sizeof command, "rm -rf '%s'", f.directory);
     if (system(command) == 0) {
         end_spans("before", 1);
-        tote_sdk_force_flush(f.sdk, TIMEOUT_MS); /* to the disk queue: nobody listens */
+        tote_sdk_force_flush(f.sdk, TIMEOUT_MS); /* to the disk queue, as there is no receiver */
         end_some();
     }
 }
 
-static void spans_outlive_the_process_also_after_the_directory_was_removed(void **state) {
+static void spans_survive_the_process_also_after_the_directory_was_removed(void **state) {
     const char *endpoint = f.otlp.endpoint;
 
     (void)state;
@@ -760,38 +755,38 @@ static void spans_outlive_the_process_also_after_the_directory_was_removed(void 
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        BOTH_TEST(what_ended_before_a_kill_is_delivered),
-        BOTH_TEST(it_arrives_as_if_it_had_been_sent),
-        BOTH_TEST(the_next_start_delivers_it),
-        BOTH_TEST(who_lives_keeps_his_own),
-        BOTH_TEST(what_was_delivered_before_a_kill_is_not_delivered_again),
-        BOTH_TEST(what_has_no_room_is_counted_in_the_file),
-        BOTH_TEST(the_process_counts_them_too),
-        BOTH_TEST(room_comes_back_with_what_is_delivered),
-        BOTH_TEST(what_the_queue_dropped_is_counted_in_the_file),
+        BOTH_TEST(spans_that_ended_before_a_kill_are_delivered),
+        BOTH_TEST(a_recovered_span_arrives_complete),
+        BOTH_TEST(the_next_start_delivers_recovered_spans),
+        BOTH_TEST(the_file_of_a_running_process_is_left_alone),
+        BOTH_TEST(spans_delivered_before_a_kill_are_not_delivered_twice),
+        BOTH_TEST(spans_without_space_are_counted_in_the_crash_safe_file),
+        BOTH_TEST(spans_without_space_are_counted_in_the_statistics),
+        BOTH_TEST(delivered_spans_free_their_space),
+        BOTH_TEST(spans_dropped_from_the_queue_are_counted_in_the_crash_safe_file),
         FILE_TEST(a_damaged_span_is_set_aside_and_the_others_are_delivered),
         FILE_TEST(a_file_that_is_no_crash_file_is_set_aside),
         FILE_TEST(a_file_that_was_cut_off_is_set_aside),
-        FILE_TEST(no_damage_makes_spans_that_were_not),
-        FILE_TEST(what_was_never_finished_is_cleared_away),
-        BOTH_TEST(a_forked_child_writes_its_own),
-        BOTH_TEST(what_a_child_adopts_is_delivered_once),
-        BOTH_TEST(what_somebody_delivered_before_is_not_adopted),
-        FILE_TEST(a_folder_that_others_may_write_to_is_not_used),
-        FILE_TEST(it_needs_a_disk_queue_and_protobuf),
-        BOTH_TEST(a_file_that_is_cut_off_does_not_end_the_process),
-        BOTH_TEST(a_limit_on_files_ends_no_process_that_starts),
-        BOTH_TEST(the_first_span_of_a_child_does_not_wait_for_a_whole_crash_file),
+        FILE_TEST(a_damaged_file_never_yields_spans_that_did_not_exist),
+        FILE_TEST(unfinished_files_and_segments_are_removed),
+        BOTH_TEST(a_forked_child_writes_its_own_crash_safe_file),
+        BOTH_TEST(spans_adopted_by_a_child_are_delivered_once),
+        BOTH_TEST(spans_delivered_by_another_process_are_not_adopted),
+        FILE_TEST(a_directory_that_other_users_may_write_to_is_not_used),
+        FILE_TEST(crash_safe_mode_needs_a_disk_queue_and_protobuf),
+        BOTH_TEST(a_truncated_crash_safe_file_does_not_terminate_the_process),
+        BOTH_TEST(a_limit_on_file_sizes_does_not_terminate_the_process),
+        BOTH_TEST(the_first_span_of_a_child_does_not_touch_the_whole_crash_safe_file),
         BOTH_TEST(recovered_spans_are_sent_while_other_crash_files_are_read),
         MEMORY_TEST(a_reader_does_not_touch_the_chunks_that_were_never_used),
         FILE_TEST(a_damaged_number_of_chunks_hides_no_span),
         FILE_TEST(a_file_that_cannot_be_written_is_reported_once_and_counted),
-        MEMORY_TEST(shared_memory_goes_with_what_stood_in_it),
+        MEMORY_TEST(shared_memory_is_removed_after_delivery),
         MEMORY_TEST(without_shared_memory_spans_are_written_to_the_disk_queue),
-        MEMORY_TEST(after_a_restart_of_the_machine_the_loss_is_reported),
-        MEMORY_TEST(memory_of_another_namespace_stays_and_is_reported),
-        MEMORY_TEST(memory_of_another_program_is_left_alone),
-        MEMORY_TEST(spans_outlive_the_process_also_after_the_directory_was_removed),
+        MEMORY_TEST(after_a_reboot_the_lost_shared_memory_is_reported),
+        MEMORY_TEST(shared_memory_of_another_namespace_is_kept_and_reported),
+        MEMORY_TEST(shared_memory_of_another_program_is_left_alone),
+        MEMORY_TEST(spans_survive_the_process_also_after_the_directory_was_removed),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -31,8 +31,8 @@ static struct {
 } f;
 
 /*
- * What the calls of the system that these functions stand for were asked, and how far the clocks
- * are off.
+ * How often the system calls that these functions replace were called, and the offsets of the
+ * clocks.
  */
 static struct {
     int64_t wall_s;
@@ -49,7 +49,7 @@ int clock_gettime(clockid_t id, struct timespec *time) {
     return result;
 }
 
-/* What readdir() is called with large files. */
+/* The name of readdir() with large files. */
 struct dirent64 *readdir64(DIR *directory) {
     static struct dirent64 *(*next)(DIR *);
 
@@ -115,7 +115,7 @@ static void assert_taken(const char *text, uint32_t spans) {
     assert_int_equal(f.batch.span_count, spans);
 }
 
-/* As another process finds it. */
+/* Open it as another process does. */
 static void open_again(struct tote__disk_queue_limits limits) {
     tote__disk_queue_close(f.disk_queue);
     open_with(limits);
@@ -129,7 +129,7 @@ static bool is_there(const char *name) {
     return lstat(path, &status) == 0;
 }
 
-/* The name of the first file with this end. */
+/* The name of the first file with this suffix. */
 static bool find_file(const char *end, char *path, size_t size) {
     DIR *directory = opendir(f.directory);
     struct dirent *item;
@@ -154,8 +154,8 @@ static void write_file(const char *name, const char *text) {
     fclose(file);
 }
 
-/* Design: whole batches, one file each, the oldest out first */
-static void batches_come_out_in_the_order_they_went_in(void **state) {
+/* Whole batches, one file each. */
+static void batches_are_read_in_the_order_they_were_written(void **state) {
     (void)state;
     open_with(usual);
     assert_false(take(f.disk_queue));
@@ -168,7 +168,7 @@ static void batches_come_out_in_the_order_they_went_in(void **state) {
     assert_taken("one", 1); /* it is there until it is removed */
     tote__disk_queue_remove(f.disk_queue);
     assert_taken("two", 2);
-    assert_true(put(f.disk_queue, "four", 4)); /* as the receiver has the word */
+    assert_true(put(f.disk_queue, "four", 4)); /* as the receiver has its response */
     tote__disk_queue_remove(f.disk_queue);
     assert_taken("three", 3);
     tote__disk_queue_remove(f.disk_queue);
@@ -178,8 +178,7 @@ static void batches_come_out_in_the_order_they_went_in(void **state) {
     assert_int_equal(tote__disk_queue_lost(f.disk_queue), 0);
 }
 
-/* What outlives the process: the next one finds it */
-static void batches_outlive_who_put_them_there(void **state) {
+static void batches_survive_the_process_that_wrote_them(void **state) {
     (void)state;
     open_with(usual);
     assert_true(put(f.disk_queue, "spans", 7));
@@ -190,8 +189,8 @@ static void batches_outlive_who_put_them_there(void **state) {
     assert_false(f.batch.is_own);
 }
 
-/* What is written is nobody else's to read */
-static void files_are_their_owners_alone(void **state) {
+/* Other users cannot read the spans. */
+static void files_are_readable_by_their_owner_only(void **state) {
     char path[512];
     struct stat status;
 
@@ -206,8 +205,8 @@ static void files_are_their_owners_alone(void **state) {
     assert_int_equal(status.st_mode & 0777, 0700);
 }
 
-/* Caps: files, bytes, age; the oldest goes first, and is counted */
-static void too_many_batches_push_the_oldest_out(void **state) {
+/* Limits of files, bytes and age: the oldest batch is evicted first, and counted. */
+static void too_many_batches_evict_the_oldest(void **state) {
     (void)state;
     open_with((struct tote__disk_queue_limits){1 << 20, 2, 3600});
     put(f.disk_queue, "one", 1);
@@ -217,13 +216,13 @@ static void too_many_batches_push_the_oldest_out(void **state) {
     assert_int_equal(reports.count, 1);
     assert_taken("two", 2);
 
-    assert_true(put(f.disk_queue, "four", 4)); /* the one that is on its way stays */
+    assert_true(put(f.disk_queue, "four", 4)); /* the batch in flight stays */
     assert_int_equal(tote__disk_queue_lost(f.disk_queue), 1 + 3);
     tote__disk_queue_remove(f.disk_queue);
     assert_taken("four", 4);
 }
 
-static void too_many_bytes_push_the_oldest_out(void **state) {
+static void too_many_bytes_evict_the_oldest(void **state) {
     (void)state;
     open_with((struct tote__disk_queue_limits){2 * FILE_BYTES + 3, 100, 3600});
     put(f.disk_queue, "1....", 1);
@@ -238,7 +237,7 @@ static void too_many_bytes_push_the_oldest_out(void **state) {
     assert_taken("2....", 2);
 }
 
-static void what_is_too_old_goes_and_is_counted_if_it_is_ones_own(void **state) {
+static void batches_over_the_age_limit_are_evicted_and_own_ones_are_counted(void **state) {
     (void)state;
     write_file("0000000000000001-00000001-00000000-5.otlp", "from 1970");
     open_with(usual);
@@ -249,10 +248,7 @@ static void what_is_too_old_goes_and_is_counted_if_it_is_ones_own(void **state) 
     assert_int_equal(reports.count, 1);
 }
 
-/*
- * Whatever was changed in it, a file that is not what was written is set aside and told; nothing
- * crashes
- */
+/* A file with any changed byte is set aside and reported, and never crashes the reader. */
 static void a_file_that_was_changed_is_set_aside(void **state) {
     char path[512];
 
@@ -291,7 +287,7 @@ static void a_file_that_was_changed_is_set_aside(void **state) {
     }
 }
 
-/* What others put there is left alone; what was begun and not finished is no batch */
+/* An unfinished file is no batch. */
 static void other_files_are_left_alone(void **state) {
     char path[512];
 
@@ -304,12 +300,12 @@ static void other_files_are_left_alone(void **state) {
     open_with(usual);
     assert_false(take(f.disk_queue));
     assert_true(find_file("notes.otlp", path, sizeof path));
-    assert_true(find_file(".tmp", path, sizeof path)); /* somebody may be at it */
+    assert_true(find_file(".tmp", path, sizeof path)); /* another process may be writing it */
     assert_int_equal(reports.count, 0);
 }
 
-/* One at a time takes batches out, of all processes and in one */
-static void one_at_a_time_takes_batches_out(void **state) {
+/* Of all processes, and within one process. */
+static void only_one_process_at_a_time_reads_batches(void **state) {
     int status = 0;
 
     (void)state;
@@ -328,7 +324,7 @@ static void one_at_a_time_takes_batches_out(void **state) {
     }
     waitpid(child, &status, 0);
     assert_int_equal(status, 0);
-    assert_true(take(f.disk_queue)); /* the child's end did not take the lock away */
+    assert_true(take(f.disk_queue)); /* the end of the child did not release the lock */
 
     child = fork();
     if (child == 0) {
@@ -347,8 +343,7 @@ static void one_at_a_time_takes_batches_out(void **state) {
     assert_int_equal(status, 0);
 }
 
-/* A directory that cannot be used is told */
-static void a_directory_that_cannot_be_used_is_told(void **state) {
+static void an_unusable_directory_is_reported(void **state) {
     (void)state;
     assert_null(tote__disk_queue_open("/proc/no/such/place", &usual));
     assert_int_equal(reports.count, 1);
@@ -358,7 +353,7 @@ static void a_directory_that_cannot_be_used_is_told(void **state) {
     assert_non_null(strstr(reports.message, "/dev/null"));
 }
 
-/* Only what a queue writes is removed, however old it is */
+/* Only files that a queue has written are removed, however old others are. */
 static void old_files_of_other_programs_are_left_alone(void **state) {
     static const char *const names[] = {"other-program.tmp", "report.corrupt",
                                         "18eab4004c6e1b99-a5c3a138-00000000-2.otlp.tmp",
@@ -388,7 +383,7 @@ static void old_files_of_other_programs_are_left_alone(void **state) {
     assert_false(is_there(own[1]));
 }
 
-/* Another thread or process may be at it still, whatever the clocks say */
+/* Another thread or process may still write it, whatever the clocks show. */
 static void a_file_that_is_being_written_is_not_removed(void **state) {
     static const char name[] = "18eab4004c6e1b99-a5c3a138-00000000-2.otlp.tmp";
     const struct timespec times[] = {{.tv_sec = 1735689600}, {.tv_sec = 1735689600}};
@@ -407,8 +402,8 @@ static void a_file_that_is_being_written_is_not_removed(void **state) {
     assert_false(is_there(name));
 }
 
-/* Opening a FIFO waits for a writer */
-static void a_fifo_in_place_of_a_batch_is_passed_over_without_waiting(void **state) {
+/* Opening a FIFO would wait for a writer. */
+static void a_fifo_with_the_name_of_a_batch_is_skipped_without_blocking(void **state) {
     char path[512];
 
     (void)state;
@@ -425,8 +420,8 @@ static void a_fifo_in_place_of_a_batch_is_passed_over_without_waiting(void **sta
     assert_true(is_there(strrchr(path, '/') + 1));
 }
 
-/* A batch that another user could have written is not sent in this user's name */
-static void a_file_of_another_user_stays_and_is_counted(void **state) {
+/* A batch that another user could have written is not sent with this user's credentials. */
+static void a_file_of_another_user_is_kept_and_counted(void **state) {
     char path[512];
 
     (void)state;
@@ -449,7 +444,7 @@ static void a_file_of_another_user_stays_and_is_counted(void **state) {
     assert_taken("two", 2);
 }
 
-static void a_lock_that_cannot_be_opened_is_told(void **state) {
+static void a_lock_file_that_cannot_be_opened_is_reported(void **state) {
     (void)state;
     open_with(usual);
     put(f.disk_queue, "one", 1);
@@ -460,8 +455,11 @@ static void a_lock_that_cannot_be_opened_is_told(void **state) {
     assert_non_null(strstr(reports.message, "'tote.lock' cannot be opened"));
 }
 
-/* A command of root in the directory of a service leaves files that the service can open */
-static void what_root_leaves_belongs_to_the_directorys_owner(void **state) {
+/*
+ * A command that root runs in the directory of a service must leave files that the service can
+ * open.
+ */
+static void files_created_by_root_belong_to_the_directorys_owner(void **state) {
     struct stat status;
 
     (void)state;
@@ -484,8 +482,8 @@ static void what_root_leaves_belongs_to_the_directorys_owner(void **state) {
     assert_int_equal(status.st_uid, OTHER_USER);
 }
 
-/* A queue that gives up its own descriptor of the lock must not release the lock of another one */
-static void the_end_of_one_queue_does_not_release_the_lock_of_another(void **state) {
+/* Closing a descriptor of the lock must not release the lock of another queue in this process. */
+static void closing_one_queue_does_not_release_the_lock_of_another(void **state) {
     int status = 0;
 
     (void)state;
@@ -512,8 +510,8 @@ static void put_many(uint32_t count) {
     }
 }
 
-/* Each call makes a bounded number of steps, so that a host's event loop is not held up */
-static void no_call_takes_longer_with_many_files(void **state) {
+/* Each call makes a bounded number of steps, so it does not stall a host's event loop. */
+static void the_work_of_a_call_does_not_grow_with_the_number_of_files(void **state) {
     static const struct tote__disk_queue_limits wide = {1 << 30, 1 << 20, 3600};
     unsigned sent = 0;
     unsigned idle = 0;
@@ -544,8 +542,8 @@ static void no_call_takes_longer_with_many_files(void **state) {
     assert_false(take(f.disk_queue));
 }
 
-/* Whoever finds too many files removes them little by little */
-static void files_over_the_limits_go_in_bounded_steps(void **state) {
+/* Too many files are removed over several calls. */
+static void files_over_the_limits_are_removed_in_bounded_steps(void **state) {
     enum { STEP = 64, FILES = 1000 };
 
     (void)state;
@@ -561,7 +559,7 @@ static void files_over_the_limits_go_in_bounded_steps(void **state) {
     assert_int_equal(tote__disk_queue_count(f.disk_queue), 10);
 }
 
-/* Damaged files are no reason to read all of them in one call */
+/* Damaged files do not cause one call to read all of them. */
 static void damaged_files_are_set_aside_in_bounded_steps(void **state) {
     enum { FILES = 100, STEP = 16 };
     char name[64];
@@ -581,8 +579,8 @@ static void damaged_files_are_set_aside_in_bounded_steps(void **state) {
     assert_int_equal(tote__disk_queue_trouble(f.disk_queue).damaged, FILES);
 }
 
-/* A machine without a real-time clock starts in 1970 */
-static void no_age_limit_is_none_and_a_clock_near_1970_makes_nothing_old(void **state) {
+/* A machine without a real-time clock starts in 1970. */
+static void without_an_age_limit_or_with_a_clock_near_1970_nothing_is_evicted(void **state) {
     (void)state;
     calls.wall_s = 100 - (int64_t)time(NULL);
     open_with((struct tote__disk_queue_limits){1 << 20, 100, UINT32_MAX});
@@ -602,7 +600,9 @@ static void no_age_limit_is_none_and_a_clock_near_1970_makes_nothing_old(void **
     assert_int_equal(reports.count, 0);
 }
 
-/* What a clock that nobody sets would keep is kept, and what it would drop is dropped */
+/*
+ * A clock that is never set gives the same result: which batches are kept, and which are evicted.
+ */
 static void a_clock_that_is_set_changes_no_age(void **state) {
     (void)state;
     open_with(usual);
@@ -615,14 +615,14 @@ static void a_clock_that_is_set_changes_no_age(void **state) {
     }
     assert_int_equal(reports.count, 0);
     calls.wall_s = 0;
-    calls.steady_s = usual.max_age_s + 10; /* it was asleep */
+    calls.steady_s = usual.max_age_s + 10; /* the machine was suspended */
     calls.wall_s = calls.steady_s;
     assert_false(take(f.disk_queue));
     assert_int_equal(reports.count, 1);
 }
 
-/* The oldest is evicted first, and new ones are newer, also when the clock was set back */
-static void a_batch_that_is_put_later_is_newer_whatever_the_clock_says(void **state) {
+/* The oldest is evicted first. A new batch is newer, also after the clock was set back. */
+static void a_batch_written_later_is_newer_whatever_the_clock_shows(void **state) {
     (void)state;
     open_with((struct tote__disk_queue_limits){1 << 20, 2, 3600});
     put(f.disk_queue, "one", 1);
@@ -653,14 +653,14 @@ static void a_directory_that_was_removed_is_created_again(void **state) {
     assert_taken("three", 3);
     tote__disk_queue_remove(f.disk_queue);
 
-    assert_int_equal(remove_directory(), 0); /* other processes may want to put something there */
+    assert_int_equal(remove_directory(), 0); /* other processes may add files meanwhile */
     calls.steady_s = 10;
     assert_false(take(f.disk_queue));
     assert_int_equal(stat(f.directory, &status), 0);
 }
 
-/* On the disk before it counts as saved: the bytes, then the name */
-static void a_batch_is_on_the_disk_before_it_counts_as_saved(void **state) {
+/* The bytes are synced first, then the name. */
+static void a_batch_is_synced_to_disk_before_it_counts_as_saved(void **state) {
     char path[512];
 
     (void)state;
@@ -681,7 +681,7 @@ static void a_batch_is_on_the_disk_before_it_counts_as_saved(void **state) {
     assert_false(find_file(".tmp", path, sizeof path));
 }
 
-/* A file that was empty after a loss of power is set aside */
+/* A file that is empty after a power failure is set aside. */
 static void an_empty_file_is_set_aside(void **state) {
     char path[512];
 
@@ -697,31 +697,31 @@ static void an_empty_file_is_set_aside(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        FRESH_TEST(batches_come_out_in_the_order_they_went_in),
-        FRESH_TEST(batches_outlive_who_put_them_there),
-        FRESH_TEST(files_are_their_owners_alone),
-        FRESH_TEST(too_many_batches_push_the_oldest_out),
-        FRESH_TEST(too_many_bytes_push_the_oldest_out),
-        FRESH_TEST(what_is_too_old_goes_and_is_counted_if_it_is_ones_own),
+        FRESH_TEST(batches_are_read_in_the_order_they_were_written),
+        FRESH_TEST(batches_survive_the_process_that_wrote_them),
+        FRESH_TEST(files_are_readable_by_their_owner_only),
+        FRESH_TEST(too_many_batches_evict_the_oldest),
+        FRESH_TEST(too_many_bytes_evict_the_oldest),
+        FRESH_TEST(batches_over_the_age_limit_are_evicted_and_own_ones_are_counted),
         FRESH_TEST(a_file_that_was_changed_is_set_aside),
         FRESH_TEST(other_files_are_left_alone),
-        FRESH_TEST(one_at_a_time_takes_batches_out),
-        FRESH_TEST(a_directory_that_cannot_be_used_is_told),
+        FRESH_TEST(only_one_process_at_a_time_reads_batches),
+        FRESH_TEST(an_unusable_directory_is_reported),
         FRESH_TEST(old_files_of_other_programs_are_left_alone),
         FRESH_TEST(a_file_that_is_being_written_is_not_removed),
-        FRESH_TEST(a_fifo_in_place_of_a_batch_is_passed_over_without_waiting),
-        FRESH_TEST(a_file_of_another_user_stays_and_is_counted),
-        FRESH_TEST(a_lock_that_cannot_be_opened_is_told),
-        FRESH_TEST(what_root_leaves_belongs_to_the_directorys_owner),
-        FRESH_TEST(the_end_of_one_queue_does_not_release_the_lock_of_another),
-        FRESH_TEST(no_call_takes_longer_with_many_files),
-        FRESH_TEST(files_over_the_limits_go_in_bounded_steps),
+        FRESH_TEST(a_fifo_with_the_name_of_a_batch_is_skipped_without_blocking),
+        FRESH_TEST(a_file_of_another_user_is_kept_and_counted),
+        FRESH_TEST(a_lock_file_that_cannot_be_opened_is_reported),
+        FRESH_TEST(files_created_by_root_belong_to_the_directorys_owner),
+        FRESH_TEST(closing_one_queue_does_not_release_the_lock_of_another),
+        FRESH_TEST(the_work_of_a_call_does_not_grow_with_the_number_of_files),
+        FRESH_TEST(files_over_the_limits_are_removed_in_bounded_steps),
         FRESH_TEST(damaged_files_are_set_aside_in_bounded_steps),
-        FRESH_TEST(no_age_limit_is_none_and_a_clock_near_1970_makes_nothing_old),
+        FRESH_TEST(without_an_age_limit_or_with_a_clock_near_1970_nothing_is_evicted),
         FRESH_TEST(a_clock_that_is_set_changes_no_age),
-        FRESH_TEST(a_batch_that_is_put_later_is_newer_whatever_the_clock_says),
+        FRESH_TEST(a_batch_written_later_is_newer_whatever_the_clock_shows),
         FRESH_TEST(a_directory_that_was_removed_is_created_again),
-        FRESH_TEST(a_batch_is_on_the_disk_before_it_counts_as_saved),
+        FRESH_TEST(a_batch_is_synced_to_disk_before_it_counts_as_saved),
         FRESH_TEST(an_empty_file_is_set_aside),
     };
     return RUN_TESTS(tests, argc, argv);

@@ -12,7 +12,10 @@ typedef Tote__Otlp__ExportTraceServiceRequest request_message;
 typedef Tote__Otlp__Span span_message;
 typedef Tote__Otlp__AnyValue any_value_message;
 
-/* Encode what ended, have protobuf-c read it, and see that it would have written the same bytes. */
+/*
+ * Encode the ended spans, decode them with protobuf-c, and check that protobuf-c encodes them to
+ * the same bytes.
+ */
 static request_message *encode_and_unpack(const struct sdk_fixture *f) {
     tote_otlp_buffer buffer = {NULL, 0, 0};
 
@@ -54,7 +57,7 @@ static const any_value_message *attribute_of(const span_message *span, const cha
 }
 
 /* Compliance: TR-26, EX-06 */
-static void every_field_of_a_span_stands_where_otlp_has_it(void **state) {
+static void every_field_of_a_span_is_encoded_in_its_otlp_field(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     const tote_trace_id trace_id = {{0x0a, 0xf7}};
     const tote_span_id span_id = {{0xb7}};
@@ -98,10 +101,9 @@ static void every_field_of_a_span_stands_where_otlp_has_it(void **state) {
 }
 
 /*
- * Values that are zero are on the wire, and an empty one has no field.
- * Compliance: TR-38, TR-39, TR-40, TR-41
+ * Zero values are encoded, and an empty value has no field. Compliance: TR-38, TR-39, TR-40, TR-41
  */
-static void values_that_are_zero_are_written(void **state) {
+static void zero_values_are_encoded(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = tote_tracer_start_span(f->tracer, "", NULL);
     tote_span_set_attribute(span, "bool", tote_bool(false));
@@ -129,8 +131,8 @@ static void values_that_are_zero_are_written(void **state) {
 }
 
 /*
- * One ResourceSpans a resource, one ScopeSpans a scope, with their schema URLs.
- * Compliance: TR-03, TR-04, TR-05, EX-16
+ * One ResourceSpans per resource, one ScopeSpans per scope, with their schema URLs. Compliance:
+ * TR-03, TR-04, TR-05, EX-16
  */
 static void spans_are_grouped_by_instrumentation_scope(void **state) {
     const tote_attribute resource = {"service.name", tote_string("shop")};
@@ -163,7 +165,7 @@ static void spans_are_grouped_by_instrumentation_scope(void **state) {
     free_request(request);
 }
 
-/* Numbers that repeat from run to run, so that a failure does too. */
+/* Pseudo-random numbers that are the same in each run, so that a failure can be reproduced. */
 static uint32_t next_random(uint64_t *seed) {
     *seed = *seed * 6364136223846793005U + 1442695040888963407U;
     return (uint32_t)(*seed >> 33);
@@ -182,7 +184,7 @@ static const char *random_text(uint64_t *seed, char *buffer) {
     return buffer;
 }
 
-/* A value of any type; `items` and `text` hold what it points to. */
+/* A value of any type; `items` and `text` hold the data that it points to. */
 static tote_value random_value(uint64_t *seed, tote_value *items, char *text) {
     switch (next_random(seed) % 7) {
     case 0:
@@ -254,8 +256,8 @@ static void random_spans_are_encoded_byte_for_byte_as_protobuf_c_does(void **sta
     free_request(encode_and_unpack(f));
 }
 
-/* What is encoded is what the accessors say. */
-static void attributes_on_the_wire_are_those_that_readers_see(void **state) {
+/* The encoded attributes equal those that the accessors return. */
+static void encoded_attributes_equal_those_of_the_accessors(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     uint64_t seed = 7;
     tote_span *span = tote_tracer_start_span(f->tracer, "s", NULL);
@@ -278,8 +280,7 @@ static void attributes_on_the_wire_are_those_that_readers_see(void **state) {
     free_request(request);
 }
 
-/* No spans: nothing to send. */
-static void no_spans_are_no_bytes(void **state) {
+static void no_spans_are_encoded_as_no_bytes(void **state) {
     tote_otlp_buffer buffer = {NULL, 0, 0};
 
     (void)state;
@@ -290,12 +291,12 @@ static void no_spans_are_no_bytes(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        SDK_TEST(every_field_of_a_span_stands_where_otlp_has_it),
-        SDK_TEST(values_that_are_zero_are_written),
+        SDK_TEST(every_field_of_a_span_is_encoded_in_its_otlp_field),
+        SDK_TEST(zero_values_are_encoded),
         SDK_TEST(spans_are_grouped_by_instrumentation_scope),
         SDK_TEST(random_spans_are_encoded_byte_for_byte_as_protobuf_c_does),
-        SDK_TEST(attributes_on_the_wire_are_those_that_readers_see),
-        SDK_TEST(no_spans_are_no_bytes),
+        SDK_TEST(encoded_attributes_equal_those_of_the_accessors),
+        SDK_TEST(no_spans_are_encoded_as_no_bytes),
     };
     return RUN_TESTS(tests, argc, argv);
 }

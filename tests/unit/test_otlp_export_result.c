@@ -34,7 +34,7 @@ static struct tote__export_result judge(const struct tote__response *response,
     return export_result;
 }
 
-/* A google.rpc.Status with a RetryInfo, as grpc-status-details-bin has it. */
+/* A google.rpc.Status with a RetryInfo, in the form of grpc-status-details-bin. */
 static const char *retry_details(int64_t seconds, int32_t nanos) {
     static char text[512];
     uint8_t info_bytes[64];
@@ -73,7 +73,7 @@ static struct tote__slice partial_success(const char *message) {
         bytes, tote__otlp__export_trace_service_response__pack(&export_response, bytes)};
 }
 
-/* What the first column tells, as an answer. */
+/* The response that the first column describes. */
 static struct tote__response response_of(const char *reaction) {
     static char code[8];
     const char *retry_after = strstr(reaction, "Retry-After: ");
@@ -132,17 +132,17 @@ static bool check_row(const struct vector_row *row) {
 }
 
 /* vectors/otlp_responses.tsv. Compliance: EX-13 */
-static void each_response_is_taken_as_the_table_says(void **state) {
+static void each_response_has_the_export_result_of_the_table(void **state) {
     (void)state;
     vectors_check("otlp_responses.tsv", check_row);
 }
 
 /*
- * Every other final status is final for the spans, too, or for the endpoint as it is configured; an
- * interim status is no answer. Spec: protocol/otlp.md#failures-1, RFC 9110 sections 15.2 to 15.6.
+ * Every other final status is final for the spans, or for the endpoint as it is configured; an
+ * interim status is no response. Spec: protocol/otlp.md#failures-1, RFC 9110 sections 15.2 to 15.6.
  * Compliance: EX-12
  */
-static void of_all_final_statuses_four_are_tried_again(void **state) {
+static void four_of_all_final_statuses_are_retryable(void **state) {
     static const long of_endpoint[] = {401, 402, 403, 404, 405, 407, 410,
                                        415, 421, 426, 501, 505, 511};
 
@@ -168,10 +168,10 @@ static void of_all_final_statuses_four_are_tried_again(void **state) {
 }
 
 /*
- * Spec: protocol/otlp.md#failures; 7, 12 and 16 are about the endpoint and its credentials.
+ * Codes 7, 12 and 16 are about the endpoint and its credentials. Spec: protocol/otlp.md#failures.
  * Compliance: EX-05
  */
-static void of_all_codes_of_grpc_six_are_tried_again_and_one_if_it_says_so(void **state) {
+static void six_grpc_codes_are_retryable_and_one_with_a_retry_info(void **state) {
     static const unsigned retried[] = {1, 4, 10, 11, 14, 15};
     char code[8];
 
@@ -191,10 +191,10 @@ static void of_all_codes_of_grpc_six_are_tried_again_and_one_if_it_says_so(void 
 }
 
 /*
- * Requirement G9: at least what RetryInfo says, rounded up; one without a delay asks for nothing
- * but another attempt
+ * The delay is a minimum, rounded up; a RetryInfo without a delay only allows a retry. Spec:
+ * protocol/otlp.md#otlpgrpc-throttling
  */
-static void a_retry_info_may_ask_for_less_than_a_second(void **state) {
+static void a_retry_info_may_have_a_delay_below_one_second(void **state) {
     struct tote__response response = nothing;
 
     (void)state;
@@ -221,8 +221,11 @@ static void a_retry_info_may_ask_for_less_than_a_second(void **state) {
     assert_int_equal(judge(&response, TOTE_OTLP_PROTOCOL_GRPC).fate, TOTE__REFUSED);
 }
 
-/* Partners: a proxy's HTML without a grpc-status stands for what its HTTP status does */
-static void an_http_error_stands_for_a_code_of_grpc(void **state) {
+/*
+ * A proxy's HTML without a grpc-status counts as its HTTP status. Spec: grpc/grpc
+ * doc/http-grpc-status-mapping.md
+ */
+static void an_http_error_without_grpc_status_has_a_grpc_code(void **state) {
     static const struct {
         long status;
         enum tote__export_fate fate;
@@ -251,8 +254,8 @@ static void an_http_error_stands_for_a_code_of_grpc(void **state) {
     }
 }
 
-/* A path is no setting of gRPC. */
-static void the_cure_of_an_http_404_is_another_one_for_grpc(void **state) {
+/* gRPC has no path to configure. */
+static void the_diagnostic_for_an_http_404_has_another_cure_for_grpc(void **state) {
     struct tote__response response = nothing;
 
     (void)state;
@@ -265,10 +268,10 @@ static void the_cure_of_an_http_404_is_another_one_for_grpc(void **state) {
 }
 
 /*
- * gRPC has no code for a request that is too large: the message names the cause, in the words of
- * each implementation.
+ * gRPC has no code for a request that is too large: the message has the cause, with a text of each
+ * implementation.
  */
-static void an_error_of_grpc_may_say_that_the_request_is_too_large(void **state) {
+static void a_grpc_message_may_mean_that_the_request_is_too_large(void **state) {
     static const struct {
         const char *code;
         const char *message;
@@ -299,8 +302,8 @@ static void an_error_of_grpc_may_say_that_the_request_is_too_large(void **state)
     assert_int_equal(judge(&response, TOTE_OTLP_PROTOCOL_GRPC).fate, TOTE__TRY_AGAIN);
 }
 
-/* Requirement G11: the message is percent-encoded */
-static void an_error_of_grpc_says_why(void **state) {
+/* The message is percent-encoded. Spec: grpc/grpc doc/PROTOCOL-HTTP2.md */
+static void the_diagnostic_for_a_grpc_error_contains_its_message(void **state) {
     struct tote__response response = nothing;
 
     (void)state;
@@ -336,8 +339,8 @@ static struct tote__export_result judge_message(bool is_compressed, const void *
     return judge(&response, TOTE_OTLP_PROTOCOL_GRPC);
 }
 
-/* Plain, compressed, empty, or not there at all. Compliance: EX-18 */
-static void a_success_of_grpc_may_reject_spans_in_a_compressed_message(void **state) {
+/* Plain, compressed, empty, or absent. Compliance: EX-18 */
+static void a_grpc_success_may_reject_spans_in_a_compressed_message(void **state) {
     struct tote__slice message = partial_success("full");
     struct tote__response response = nothing;
     uint8_t packed[512];
@@ -354,7 +357,7 @@ static void a_success_of_grpc_may_reject_spans_in_a_compressed_message(void **st
     assert_true(judge(&response, TOTE_OTLP_PROTOCOL_GRPC).is_readable);
 }
 
-/* What listens there may be something else: the spans wait in a disk queue, if there is one. */
+/* The endpoint may be another server: the spans stay in the disk queue, if there is one. */
 static void a_response_that_is_too_large_leaves_spans_in_the_disk_queue(void **state) {
     struct tote__otlp_settings settings = {.protocol = TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF,
                                            .max_response_bytes = 4096};
@@ -373,8 +376,8 @@ static void a_response_that_is_too_large_leaves_spans_in_the_disk_queue(void **s
     assert_non_null(strstr(export_result.advice, "check the endpoint"));
 }
 
-/* Requirement G7: spans that were taken stay taken, whatever follows; trap L38 */
-static void a_success_of_grpc_that_is_garbage_is_one_and_a_bomb_is_not(void **state) {
+/* Accepted spans stay accepted, whatever follows. Spec: protocol/otlp.md#full-success */
+static void a_malformed_grpc_success_is_a_success_and_a_gzip_bomb_is_a_failure(void **state) {
     static const uint8_t zeros[1 << 16];
     uint8_t packed[512];
 
@@ -391,10 +394,10 @@ static void a_success_of_grpc_that_is_garbage_is_one_and_a_bomb_is_not(void **st
 }
 
 /* Compliance: EX-14 */
-static void a_retry_after_is_seconds_or_a_date_and_a_day_at_most(void **state) {
+static void a_retry_after_is_seconds_or_a_date_and_at_most_one_day(void **state) {
     static const struct {
         const char *text;
-        uint64_t seconds; /* 0: it asks for nothing, if there is no 0 */
+        uint64_t seconds; /* 0: no delay, if there is no 0 */
     } cases[] = {
         {"5", 5},
         {"0", 0},
@@ -422,18 +425,18 @@ static void a_retry_after_is_seconds_or_a_date_and_a_day_at_most(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(each_response_is_taken_as_the_table_says),
-        TEST(of_all_final_statuses_four_are_tried_again),
-        TEST(of_all_codes_of_grpc_six_are_tried_again_and_one_if_it_says_so),
-        TEST(a_retry_info_may_ask_for_less_than_a_second),
-        TEST(an_http_error_stands_for_a_code_of_grpc),
-        TEST(the_cure_of_an_http_404_is_another_one_for_grpc),
-        TEST(an_error_of_grpc_may_say_that_the_request_is_too_large),
-        TEST(an_error_of_grpc_says_why),
-        TEST(a_success_of_grpc_may_reject_spans_in_a_compressed_message),
-        TEST(a_success_of_grpc_that_is_garbage_is_one_and_a_bomb_is_not),
+        TEST(each_response_has_the_export_result_of_the_table),
+        TEST(four_of_all_final_statuses_are_retryable),
+        TEST(six_grpc_codes_are_retryable_and_one_with_a_retry_info),
+        TEST(a_retry_info_may_have_a_delay_below_one_second),
+        TEST(an_http_error_without_grpc_status_has_a_grpc_code),
+        TEST(the_diagnostic_for_an_http_404_has_another_cure_for_grpc),
+        TEST(a_grpc_message_may_mean_that_the_request_is_too_large),
+        TEST(the_diagnostic_for_a_grpc_error_contains_its_message),
+        TEST(a_grpc_success_may_reject_spans_in_a_compressed_message),
+        TEST(a_malformed_grpc_success_is_a_success_and_a_gzip_bomb_is_a_failure),
         cmocka_unit_test(a_response_that_is_too_large_leaves_spans_in_the_disk_queue),
-        TEST(a_retry_after_is_seconds_or_a_date_and_a_day_at_most),
+        TEST(a_retry_after_is_seconds_or_a_date_and_at_most_one_day),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exporter with an encoder that the tests command: a span is a number, and so many bytes.
+ * The exporter with an encoder that the tests control: a span is a number, and its size in bytes.
  */
 #include "support.h"
 
@@ -25,7 +25,7 @@ enum { MAX_SPANS = 16 };
 struct fixture {
     struct receiver *receiver;
     tote_span_exporter *exporter;
-    size_t sizes[MAX_SPANS]; /* the spans: their addresses are all that is passed around */
+    size_t sizes[MAX_SPANS]; /* the spans: only their addresses are passed on */
     const tote_span_data *spans[MAX_SPANS];
     tote_export_outcome report;
     tote_result result;
@@ -36,7 +36,7 @@ struct fixture {
 
 static size_t encodings_left = SIZE_MAX; /* until out of memory */
 
-/* Takes the place of the library's: the span's first letter, as often as its size says. */
+/* Replaces the library's encoder: the span's first letter, repeated `size` times. */
 bool tote__request_of_spans(struct tote__buffer *buffer, const tote_span_data *const *spans,
                             size_t count) {
     if (encodings_left-- == 0) {
@@ -58,7 +58,7 @@ bool tote__request_of_spans(struct tote__buffer *buffer, const tote_span_data *c
     return true;
 }
 
-/* These are in the same object files of the library, and not called. */
+/* Part of the same object files of the library, and not called. */
 bool tote__request_encode(struct tote__buffer *buffer, const struct tote__span_bytes *spans,
                           size_t count) {
     (void)buffer, (void)spans, (void)count;
@@ -112,7 +112,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* An exporter of these options, to the receiver when they name nobody. */
+/* An exporter with these options, for the receiver unless they name an endpoint. */
 static void open_exporter(struct fixture *f, tote_otlp_options options) {
     options.struct_size = sizeof options;
     options.ignore_environment = true;
@@ -121,7 +121,7 @@ static void open_exporter(struct fixture *f, tote_otlp_options options) {
     assert_non_null(f->exporter);
 }
 
-/* The way processors call it. */
+/* Called as processors do. */
 static tote_result export_for(struct fixture *f, size_t count, uint32_t timeout_ms) {
     f->report = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
     tote_span_exporter_export(f->exporter, f->spans, count, timeout_ms, &f->report);
@@ -140,7 +140,7 @@ static void assert_report(const struct fixture *f, size_t rejected, size_t too_l
     assert_int_equal(f->report.shut_down, shut_down);
 }
 
-/* Requirement G7: any 2xx, with or without a body */
+/* Any 2xx, with or without a body. Spec: protocol/otlp.md#full-success */
 static void a_success_is_any_status_from_200_to_299(void **state) {
     struct fixture *f = *state;
     static const unsigned statuses[] = {200, 201, 202, 204};
@@ -155,7 +155,7 @@ static void a_success_is_any_status_from_200_to_299(void **state) {
     assert_int_equal(f->diagnostic_count, 0);
 }
 
-/* Requirement G7: do not send empty requests */
+/* Spec: protocol/otlp.md#otlphttp-request */
 static void no_spans_make_no_request(void **state) {
     struct fixture *f = *state;
 
@@ -164,8 +164,8 @@ static void no_spans_make_no_request(void **state) {
     assert_int_equal(receiver_connection_count(f->receiver), 0);
 }
 
-/* Requirement G7 */
-static void garbage_in_a_200_is_a_success_with_one_diagnostic(void **state) {
+/* Spec: protocol/otlp.md#full-success-1 */
+static void a_malformed_body_in_a_200_is_a_success_with_one_diagnostic(void **state) {
     struct fixture *f = *state;
 
     open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
@@ -212,8 +212,8 @@ static void spans_of_a_partial_success_are_counted_as_rejected(void **state) {
     assert_report(f, 3, 0, 0);
 }
 
-/* Requirement G7: no rejected span and a message is a warning */
-static void a_hint_of_the_receiver_is_passed_on(void **state) {
+/* A message without rejected spans is a warning. Spec: protocol/otlp.md#partial-success */
+static void a_message_of_the_receiver_is_reported(void **state) {
     struct fixture *f = *state;
 
     open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
@@ -225,8 +225,8 @@ static void a_hint_of_the_receiver_is_passed_on(void **state) {
     assert_non_null(strstr(f->message, "use gzip"));
 }
 
-/* Requirements G8, G11, trap L36 */
-static void a_refusal_is_counted_and_told_with_url_status_and_reason(void **state) {
+/* Spec: protocol/otlp.md#failures-1 */
+static void a_refusal_is_counted_and_reported_with_url_status_and_reason(void **state) {
     struct fixture *f = *state;
 
     open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
@@ -257,7 +257,7 @@ static void a_response_that_is_too_large_is_a_failure(void **state) {
     assert_non_null(strstr(f->message, "max_response_bytes"));
 }
 
-/* Requirement G1 */
+/* Spec: protocol/exporter.md#configuration-options */
 static void the_shorter_of_both_timeouts_ends_an_export(void **state) {
     struct fixture *f = *state;
 
@@ -270,7 +270,7 @@ static void the_shorter_of_both_timeouts_ends_an_export(void **state) {
 }
 
 /* Spec: protocol/exporter.md#configuration-options. Compliance: EX-09 */
-static void a_batch_over_the_limit_goes_out_in_parts(void **state) {
+static void a_batch_over_the_request_limit_is_sent_in_parts(void **state) {
     struct fixture *f = *state;
     size_t total = 0;
 
@@ -286,12 +286,12 @@ static void a_batch_over_the_limit_goes_out_in_parts(void **state) {
     assert_int_equal(total, 50);
 }
 
-/* Design section 6, accounting: nothing is sent after a loss, and what had arrived is told */
-static void of_a_batch_in_parts_those_that_arrived_are_told(void **state) {
+/* Nothing is sent after a loss, and the delivered spans are reported. */
+static void delivered_parts_of_a_batch_are_reported(void **state) {
     struct fixture *f = *state;
 
     open_exporter(f, (tote_otlp_options){.max_request_bytes = 25});
-    encodings_left = 2; /* all four, which are too many; the first two; nothing more */
+    encodings_left = 2; /* all four, which are too many; the first two; then none */
     assert_int_equal(export_spans(f, 4), TOTE_RESULT_FAILURE);
     encodings_left = SIZE_MAX;
     assert_report(f, 0, 0, 0);
@@ -317,8 +317,7 @@ static void a_span_over_the_limit_is_never_sent_and_counted(void **state) {
     }
 }
 
-/* Design 6: out of memory */
-static void without_memory_for_a_request_nothing_is_sent(void **state) {
+static void out_of_memory_for_a_request_nothing_is_sent(void **state) {
     struct fixture *f = *state;
 
     open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
@@ -336,7 +335,7 @@ static void fail_once(void *self, const tote_otlp_request *request, tote_otlp_re
     response->status = attempts++ ? 200 : 503;
 }
 
-/* The spans stay in memory, and are retried as without a disk queue */
+/* The spans stay in memory, and are retried as without a disk queue. */
 static void a_disk_queue_that_cannot_be_written_costs_no_attempt(void **state) {
     static const tote_otlp_transport transport = {.struct_size = sizeof transport,
                                                   .send = fail_once};
@@ -372,8 +371,8 @@ static void not_authorized(void *self, const tote_otlp_request *request,
     response->status = 401;
 }
 
-/* What would be accepted with other credentials is saved, and the next export does not try. */
-static void what_is_not_accepted_here_goes_to_the_disk_queue(void **state) {
+/* Spans that other credentials would deliver are saved, and the next export makes no attempt. */
+static void spans_refused_for_wrong_credentials_are_saved_in_the_disk_queue(void **state) {
     static const tote_otlp_transport transport = {.struct_size = sizeof transport,
                                                   .send = not_authorized};
     struct fixture *f = *state;
@@ -404,7 +403,7 @@ static void *export_without_deadline(void *arg) {
     return NULL;
 }
 
-/* Requirement G10, trap L41 */
+/* Spec: protocol/exporter.md#configuration-options, trace/sdk.md#shutdown-2 */
 static void shutdown_ends_an_export_that_has_no_timeout(void **state) {
     struct fixture *f = *state;
     pthread_t thread;
@@ -421,7 +420,7 @@ static void shutdown_ends_an_export_that_has_no_timeout(void **state) {
     assert_report(f, 0, 0, 3);
 }
 
-/* Requirement D31 */
+/* Spec: trace/sdk.md#shutdown-2 */
 static void after_shutdown_export_fails_and_counts(void **state) {
     struct fixture *f = *state;
 
@@ -434,8 +433,7 @@ static void after_shutdown_export_fails_and_counts(void **state) {
     assert_int_equal(receiver_connection_count(f->receiver), 0);
 }
 
-/* Design R14 */
-static void a_child_of_a_process_that_exports_can_export_and_shut_down(void **state) {
+static void a_forked_child_of_an_exporting_process_can_export_and_shut_down(void **state) {
     struct fixture *f = *state;
     pthread_t thread;
     int status = -1;
@@ -467,21 +465,21 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST_WITH_RECEIVER(a_success_is_any_status_from_200_to_299),
         TEST_WITH_RECEIVER(no_spans_make_no_request),
-        TEST_WITH_RECEIVER(garbage_in_a_200_is_a_success_with_one_diagnostic),
+        TEST_WITH_RECEIVER(a_malformed_body_in_a_200_is_a_success_with_one_diagnostic),
         TEST_WITH_RECEIVER(spans_of_a_partial_success_are_counted_as_rejected),
-        TEST_WITH_RECEIVER(a_hint_of_the_receiver_is_passed_on),
-        TEST_WITH_RECEIVER(a_refusal_is_counted_and_told_with_url_status_and_reason),
+        TEST_WITH_RECEIVER(a_message_of_the_receiver_is_reported),
+        TEST_WITH_RECEIVER(a_refusal_is_counted_and_reported_with_url_status_and_reason),
         TEST_WITH_RECEIVER(a_response_that_is_too_large_is_a_failure),
         TEST_WITH_RECEIVER(the_shorter_of_both_timeouts_ends_an_export),
-        TEST_WITH_RECEIVER(a_batch_over_the_limit_goes_out_in_parts),
-        TEST_WITH_RECEIVER(of_a_batch_in_parts_those_that_arrived_are_told),
+        TEST_WITH_RECEIVER(a_batch_over_the_request_limit_is_sent_in_parts),
+        TEST_WITH_RECEIVER(delivered_parts_of_a_batch_are_reported),
         TEST_WITH_RECEIVER(a_span_over_the_limit_is_never_sent_and_counted),
-        TEST_WITH_RECEIVER(without_memory_for_a_request_nothing_is_sent),
+        TEST_WITH_RECEIVER(out_of_memory_for_a_request_nothing_is_sent),
         TEST_WITH_RECEIVER(a_disk_queue_that_cannot_be_written_costs_no_attempt),
-        TEST_WITH_RECEIVER(what_is_not_accepted_here_goes_to_the_disk_queue),
+        TEST_WITH_RECEIVER(spans_refused_for_wrong_credentials_are_saved_in_the_disk_queue),
         TEST_WITH_RECEIVER(shutdown_ends_an_export_that_has_no_timeout),
         TEST_WITH_RECEIVER(after_shutdown_export_fails_and_counts),
-        TEST_WITH_RECEIVER(a_child_of_a_process_that_exports_can_export_and_shut_down),
+        TEST_WITH_RECEIVER(a_forked_child_of_an_exporting_process_can_export_and_shut_down),
     };
 
     unsetenv("http_proxy");

@@ -23,7 +23,7 @@ static struct {
     char directory[64];
     char path[PATH_BYTES];
     tote_span_exporter *exporter;
-    size_t exported; /* of the SDK's spans, which are named after their number */
+    size_t exported; /* of the SDK's spans, whose names are their numbers */
 } f;
 
 static int set_up(void **state) {
@@ -61,7 +61,7 @@ static void open_exporter(tote_otlp_file_options options) {
     assert_non_null(f.exporter);
 }
 
-/* The next so many of the SDK's spans. */
+/* The next `count` spans of the SDK. */
 static tote_result export_next(size_t count) {
     const tote_span_data *const *spans = (const tote_span_data *const *)f.sdk->spans;
     tote_export_outcome report = {0};
@@ -71,7 +71,7 @@ static tote_result export_next(size_t count) {
                                         &report);
 }
 
-/* The text of PATH, or of PATH.number; "" when there is none. */
+/* The content of PATH, or of PATH.number; "" if the file does not exist. */
 static const char *text_of(unsigned number) {
     static char text[TEXT_BYTES];
     char path[PATH_BYTES + 16];
@@ -110,7 +110,7 @@ static const char *names_in(const char *text) {
 }
 
 /* Spec: protocol/file-exporter.md#json-file-serialization */
-static void each_batch_is_a_line_of_json_behind_what_was_there(void **state) {
+static void each_batch_is_appended_as_one_line_of_json(void **state) {
     (void)state;
     open_exporter((tote_otlp_file_options){.path = f.path});
     assert_int_equal(export_next(2), TOTE_RESULT_SUCCESS);
@@ -124,8 +124,8 @@ static void each_batch_is_a_line_of_json_behind_what_was_there(void **state) {
     assert_int_equal(reports.count, 0);
 }
 
-/* The contract of tote_otlp_file_options.max_bytes and max_files */
-static void a_file_that_would_grow_too_large_is_moved_and_the_oldest_one_goes(void **state) {
+/* The options max_bytes and max_files. */
+static void a_file_at_its_size_limit_is_rotated_and_the_oldest_removed(void **state) {
     (void)state;
     open_exporter((tote_otlp_file_options){.path = f.path, .max_bytes = 1, .max_files = 2});
     for (int i = 0; i < 5; i++) {
@@ -138,7 +138,7 @@ static void a_file_that_would_grow_too_large_is_moved_and_the_oldest_one_goes(vo
     assert_int_equal(reports.count, 0);
 }
 
-/* The contract of tote_otlp_file_options.max_bytes */
+/* The option max_bytes. */
 static void a_file_is_filled_up_to_its_limit(void **state) {
     (void)state;
     open_exporter((tote_otlp_file_options){.path = f.path});
@@ -155,8 +155,8 @@ static void a_file_is_filled_up_to_its_limit(void **state) {
     assert_string_equal(names_in(text_of(0)), "4");
 }
 
-/* The contract of tote_span_exporter_otlp_file_new(): as logrotate does */
-static void a_file_that_somebody_moved_is_made_anew(void **state) {
+/* For example by logrotate. */
+static void a_file_that_was_moved_away_is_created_again(void **state) {
     char moved[PATH_BYTES + 16];
 
     (void)state;
@@ -171,8 +171,8 @@ static void a_file_that_somebody_moved_is_made_anew(void **state) {
     assert_string_equal(names_in(text_of(0)), "2");
 }
 
-/* Nothing is lost silently, and whoever reads finds whole lines. */
-static void what_does_not_fit_on_the_disk_is_told_and_leaves_no_half_line(void **state) {
+/* Nothing is lost silently, and readers find whole lines. */
+static void a_full_disk_is_reported_and_leaves_no_partial_line(void **state) {
     struct rlimit limit;
     struct rlimit before;
 
@@ -199,7 +199,7 @@ static void what_does_not_fit_on_the_disk_is_told_and_leaves_no_half_line(void *
     assert_string_equal(names_in(text_of(0)), "0,2");
 }
 
-static void a_path_that_cannot_be_written_to_makes_no_exporter(void **state) {
+static void no_exporter_is_created_for_a_path_that_cannot_be_written(void **state) {
     tote_otlp_file_options options = TOTE_OTLP_FILE_OPTIONS_INIT;
 
     (void)state;
@@ -210,8 +210,8 @@ static void a_path_that_cannot_be_written_to_makes_no_exporter(void **state) {
     assert_non_null(strstr(reports.message, "No such file or directory"));
 }
 
-/* Opening a FIFO for writing blocks until a reader comes. */
-static void a_fifo_without_a_reader_makes_no_exporter_and_does_not_block(void **state) {
+/* Opening a FIFO for writing blocks until there is a reader. */
+static void no_exporter_is_created_for_a_fifo_without_a_reader(void **state) {
     tote_otlp_file_options options = TOTE_OTLP_FILE_OPTIONS_INIT;
 
     (void)state;
@@ -232,8 +232,8 @@ static void after_shutdown_nothing_is_written(void **state) {
     assert_int_equal(reports.count, 1);
 }
 
-/* Spec: configuration/sdk-environment-variables.md#exporter-selection: otlp/stdout */
-static void the_environment_can_choose_lines_on_stdout(void **state) {
+/* Spec: configuration/sdk-environment-variables.md#exporter-selection, otlp/stdout */
+static void the_environment_can_select_otlp_lines_on_stdout(void **state) {
     int status = -1;
 
     (void)state;
@@ -260,7 +260,7 @@ static void the_environment_can_choose_lines_on_stdout(void **state) {
 }
 
 /* A daemon changes its directory to the root directory. */
-static void a_relative_path_is_that_of_the_start(void **state) {
+static void a_relative_path_refers_to_the_directory_at_the_start(void **state) {
     int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     (void)state;
@@ -269,7 +269,7 @@ static void a_relative_path_is_that_of_the_start(void **state) {
     assert_int_equal(fchdir(before), 0);
     close(before);
     assert_int_equal(export_next(1), TOTE_RESULT_SUCCESS);
-    assert_int_equal(export_next(1), TOTE_RESULT_SUCCESS); /* renames the file of the first */
+    assert_int_equal(export_next(1), TOTE_RESULT_SUCCESS); /* renames the first file */
     assert_string_equal(names_in(text_of(1)), "0");
     assert_string_equal(names_in(text_of(0)), "1");
     assert_int_equal(reports.count, 0);
@@ -279,16 +279,16 @@ static void a_relative_path_is_that_of_the_start(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        FILE_TEST(each_batch_is_a_line_of_json_behind_what_was_there),
-        FILE_TEST(a_file_that_would_grow_too_large_is_moved_and_the_oldest_one_goes),
+        FILE_TEST(each_batch_is_appended_as_one_line_of_json),
+        FILE_TEST(a_file_at_its_size_limit_is_rotated_and_the_oldest_removed),
         FILE_TEST(a_file_is_filled_up_to_its_limit),
-        FILE_TEST(a_file_that_somebody_moved_is_made_anew),
-        FILE_TEST(a_relative_path_is_that_of_the_start),
-        FILE_TEST(what_does_not_fit_on_the_disk_is_told_and_leaves_no_half_line),
-        FILE_TEST(a_path_that_cannot_be_written_to_makes_no_exporter),
-        FILE_TEST(a_fifo_without_a_reader_makes_no_exporter_and_does_not_block),
+        FILE_TEST(a_file_that_was_moved_away_is_created_again),
+        FILE_TEST(a_relative_path_refers_to_the_directory_at_the_start),
+        FILE_TEST(a_full_disk_is_reported_and_leaves_no_partial_line),
+        FILE_TEST(no_exporter_is_created_for_a_path_that_cannot_be_written),
+        FILE_TEST(no_exporter_is_created_for_a_fifo_without_a_reader),
         FILE_TEST(after_shutdown_nothing_is_written),
-        FILE_TEST(the_environment_can_choose_lines_on_stdout),
+        FILE_TEST(the_environment_can_select_otlp_lines_on_stdout),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -65,10 +65,10 @@ static tote_stats flush(tote_sdk *sdk) {
 }
 
 /*
- * A reset stream may mean that the request is too large: it is tried a few times, then split, and
+ * A reset stream may mean that the request is too large. It is retried a few times, then split, and
  * no span is lost.
  */
-static void a_request_whose_stream_is_reset_again_and_again_is_split(void **state) {
+static void a_request_whose_stream_is_reset_repeatedly_is_split(void **state) {
     enum { SPANS = 20, MOST_RESETS = 2 * 3 }; /* of 400 kB and of 200 kB */
     struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.limit = LIMIT});
     tote_sdk *sdk = start_sdk(grpc_receiver_url(receiver));
@@ -84,7 +84,7 @@ static void a_request_whose_stream_is_reset_again_and_again_is_split(void **stat
     assert_int_equal(counts.spans, SPANS);
     assert_in_range(counts.resets, 3, MOST_RESETS);
 
-    /* The limit is known now: no later request is reset. */
+    /* The limit is known from here on: no later request is reset. */
     for (int i = 0; i < SPANS; i++) {
         make_span(SPAN_BYTES);
     }
@@ -94,8 +94,8 @@ static void a_request_whose_stream_is_reset_again_and_again_is_split(void **stat
     grpc_receiver_stop(receiver);
 }
 
-/* libcurl before 8 loses such a response to a large request, and not to a small one. */
-static void a_response_before_the_request_has_ended_is_found_at_once(void **state) {
+/* libcurl before version 8 loses such a response to a large request, but not to a small one. */
+static void a_lost_response_to_a_large_request_is_detected_at_once(void **state) {
     enum { SPANS = 20 };
     struct grpc_receiver *receiver =
         grpc_receiver_start((struct grpc_manner){.responds_early = true});
@@ -115,7 +115,7 @@ static void a_response_before_the_request_has_ended_is_found_at_once(void **stat
     grpc_receiver_stop(receiver);
 }
 
-/* What cannot be split any more is rejected, and only that. */
+/* Only a single span over the limit is rejected. */
 static void a_span_over_the_receivers_limit_is_rejected_alone(void **state) {
     struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.limit = LIMIT});
     tote_sdk *sdk = start_sdk(grpc_receiver_url(receiver));
@@ -132,8 +132,8 @@ static void a_span_over_the_receivers_limit_is_rejected_alone(void **state) {
 }
 
 /*
- * A response may come before the request has ended: nobody waits until the export times out. RFC
- * 9113 section 8.1
+ * A response may arrive before the request has ended; the export does not wait until its timeout.
+ * Spec: RFC 9113 section 8.1
  */
 static void a_response_before_the_end_of_the_request_is_read_at_once(void **state) {
     enum { SPANS = 20 };
@@ -152,7 +152,7 @@ static void a_response_before_the_end_of_the_request_is_read_at_once(void **stat
     grpc_receiver_stop(receiver);
 }
 
-/* Spec: protocol/otlp.md#failures: what is not known to be refused may be sent again. */
+/* Spans that may have been accepted can be retried. Spec: protocol/otlp.md#failures */
 static void a_response_without_grpc_status_is_retried_and_not_counted_as_rejected(void **state) {
     struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.without_status = 1});
     tote_sdk *sdk = start_sdk(grpc_receiver_url(receiver));
@@ -167,7 +167,7 @@ static void a_response_without_grpc_status_is_retried_and_not_counted_as_rejecte
     grpc_receiver_stop(receiver);
 }
 
-/* Put a request of one span with so much text into the disk queue. */
+/* Put a request of one span with this much text into the disk queue. */
 static void disk_queue_span(struct tote__disk_queue *disk_queue, size_t size) {
     Tote__Otlp__Span span = TOTE__OTLP__SPAN__INIT;
     Tote__Otlp__Span *spans[] = {&span};
@@ -193,7 +193,7 @@ static void disk_queue_span(struct tote__disk_queue *disk_queue, size_t size) {
     free(span.name);
 }
 
-/* Deliver files of one span each, of these sizes, from a disk queue. */
+/* Deliver files of one span each, with these sizes, from a disk queue. */
 static tote_disk_queue_report send_files(struct grpc_receiver *receiver, const size_t *sizes,
                                          size_t count) {
     const struct tote__disk_queue_limits limits = {64 << 20, 100, 3600};
@@ -222,8 +222,8 @@ static tote_disk_queue_report send_files(struct grpc_receiver *receiver, const s
     return report;
 }
 
-/* While the receiver can be reached, a file that fails is tried again after all others. */
-static void a_file_that_fails_does_not_hold_up_the_others(void **state) {
+/* While the receiver is reachable, a failed file is retried after all others. */
+static void a_file_that_fails_does_not_delay_the_others(void **state) {
     static const size_t sizes[] = {2 * LIMIT, 100, 100, 100, 100, 100};
     struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.limit = LIMIT});
     tote_disk_queue_report report = send_files(receiver, sizes, TOTE_COUNT_OF(sizes));
@@ -238,8 +238,7 @@ static void a_file_that_fails_does_not_hold_up_the_others(void **state) {
 }
 
 /*
- * A proxy without a receiver behind it may reset every stream: that is no reason to give up a span.
- * Compliance: EX-05
+ * A proxy without a receiver may reset every stream: no span is dropped for that. Compliance: EX-05
  */
 static void an_outage_that_resets_every_stream_costs_no_span(void **state) {
     static const size_t sizes[] = {LIMIT, 100, 2 * LIMIT};
@@ -253,7 +252,7 @@ static void an_outage_that_resets_every_stream_costs_no_span(void **state) {
     grpc_receiver_stop(receiver);
 }
 
-/* A receiver that accepts a connection and reads nothing of it: the window of TCP is full. */
+/* A receiver that accepts a connection and reads nothing from it: the TCP window is full. */
 static int listen_without_reading(char *url, size_t size) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
@@ -268,7 +267,7 @@ static int listen_without_reading(char *url, size_t size) {
 
 enum { STALL_MS = 600, TRIES = 8, STALLED_BYTES = 8 << 20, MOST_WAKES = 60 };
 
-/* Returns: how often a host's loop is woken for a request that makes no progress. */
+/* Return how often a host loop is woken for a request that makes no progress. */
 static unsigned wakes_of_host(struct tote__transport *transport, struct tote__response *response) {
     unsigned wakes = 0;
 
@@ -280,7 +279,7 @@ static unsigned wakes_of_host(struct tote__transport *transport, struct tote__re
     return wakes;
 }
 
-/* Returns: the same for a worker that waits in each step. */
+/* Return the same for a worker that waits in each step. */
 static unsigned wakes_of_worker(struct tote__transport *transport,
                                 struct tote__response *response) {
     unsigned wakes = 0;
@@ -291,7 +290,9 @@ static unsigned wakes_of_worker(struct tote__transport *transport,
     return wakes;
 }
 
-/* On a busy machine the time may be over before it is connected: then there is nothing to count. */
+/*
+ * On a busy machine the time may end before the connection is made: then there is nothing to count.
+ */
 static unsigned wakes_of(const struct tote__otlp_settings *settings, bool by_host) {
     static uint8_t bytes[STALLED_BYTES];
     struct tote__response response;
@@ -327,7 +328,7 @@ static void send_to_stalled(const char *url, tote_otlp_protocol protocol) {
     tote__otlp_settings_clear(&settings);
 }
 
-/* Without progress there is nothing to do: neither the worker nor the host's loop spins. */
+/* Without progress neither the worker nor the host loop spins. */
 static void a_receiver_that_opens_no_window_costs_a_few_wake_ups(void **state) {
     struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.stalls = true});
 
@@ -346,7 +347,7 @@ static void a_receiver_that_reads_nothing_costs_a_few_wake_ups(void **state) {
     close(listener);
 }
 
-/* An HTTP/1.1 proxy for one connection, which opens a tunnel to the port that is asked for. */
+/* An HTTP/1.1 proxy for one connection, which opens a tunnel to the requested port. */
 struct proxy {
     int listener;
     char url[64];
@@ -364,7 +365,7 @@ static int connect_to(unsigned port) {
     return connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 ? fd : -1;
 }
 
-/* Read a head of HTTP/1.1 to its end, and not beyond it. */
+/* Read the head of an HTTP/1.1 message to its end, and not beyond it. */
 static void read_head(int fd, char *line, size_t size) {
     char head[2048];
     size_t length = 0;
@@ -378,7 +379,7 @@ static void read_head(int fd, char *line, size_t size) {
     snprintf(line, size, "%.*s", (int)strcspn(head, "\r"), head);
 }
 
-/* Pass bytes on in both directions until one side closes. */
+/* Relay bytes in both directions until one side closes. */
 static void pass_on(int client, int receiver) {
     struct pollfd ends[] = {{client, POLLIN, 0}, {receiver, POLLIN, 0}};
     char bytes[4096];
@@ -419,7 +420,7 @@ static void *serve_proxy(void *arg) {
     return NULL;
 }
 
-/* What is created while http_proxy is set uses the proxy. */
+/* A transport that is created while http_proxy is set uses the proxy. */
 static void start_proxy(struct proxy *proxy) {
     proxy->listener = listen_without_reading(proxy->url, sizeof proxy->url);
     assert_int_equal(pthread_create(&proxy->thread, NULL, serve_proxy, proxy), 0);
@@ -433,7 +434,7 @@ static void stop_proxy(struct proxy *proxy) {
 }
 
 /* A proxy passes requests on as HTTP/1.1. Spec: RFC 9110 section 9.3.6, CONNECT */
-static void a_proxy_is_asked_for_a_tunnel(void **state) {
+static void a_grpc_request_uses_a_tunnel_through_a_proxy(void **state) {
     struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.limit = 0});
     struct proxy proxy = {.refusal = NULL};
     char expected[96];
@@ -452,7 +453,7 @@ static void a_proxy_is_asked_for_a_tunnel(void **state) {
     grpc_receiver_stop(receiver);
 }
 
-/* A proxy that refuses a tunnel with this status has this cure. */
+/* The status of a proxy that refuses a tunnel, and the cure in the diagnostic. */
 static void assert_refused(const char *status, const char *cure) {
     const tote_otlp_options options = {.struct_size = sizeof options,
                                        .ignore_environment = true,
@@ -491,14 +492,14 @@ static void ignore(tote_level level, const char *component, const char *message,
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        SDK_TEST(a_request_whose_stream_is_reset_again_and_again_is_split),
-        SDK_TEST(a_response_before_the_request_has_ended_is_found_at_once),
+        SDK_TEST(a_request_whose_stream_is_reset_repeatedly_is_split),
+        SDK_TEST(a_lost_response_to_a_large_request_is_detected_at_once),
         SDK_TEST(a_span_over_the_receivers_limit_is_rejected_alone),
         SDK_TEST(a_response_before_the_end_of_the_request_is_read_at_once),
         SDK_TEST(a_response_without_grpc_status_is_retried_and_not_counted_as_rejected),
-        SDK_TEST(a_file_that_fails_does_not_hold_up_the_others),
+        SDK_TEST(a_file_that_fails_does_not_delay_the_others),
         SDK_TEST(an_outage_that_resets_every_stream_costs_no_span),
-        SDK_TEST(a_proxy_is_asked_for_a_tunnel),
+        SDK_TEST(a_grpc_request_uses_a_tunnel_through_a_proxy),
         SDK_TEST(a_proxy_that_refuses_a_tunnel_is_named_by_its_variable),
         SDK_TEST(a_receiver_that_opens_no_window_costs_a_few_wake_ups),
         SDK_TEST(a_receiver_that_reads_nothing_costs_a_few_wake_ups),

@@ -11,7 +11,7 @@
 #include "otlp/encode/encode.h"
 #include "request_from_json.h"
 
-/* As a text to be freed. */
+/* As a text that the caller frees. */
 static char *text_of(const tote_otlp_buffer *buffer) {
     char *text = calloc(1, buffer->size + 1);
 
@@ -20,8 +20,8 @@ static char *text_of(const tote_otlp_buffer *buffer) {
 }
 
 /*
- * What ended, in JSON, as a text to be freed. It is one line, and the request that protobuf-c packs
- * to what tote_otlp_encode() makes of the same spans.
+ * The ended spans in JSON, as a text that the caller frees. It is one line, and equals the request
+ * that protobuf-c packs from what tote_otlp_encode() makes of the same spans.
  */
 static char *encode(const struct sdk_fixture *f) {
     const tote_span_data *const *spans = (const tote_span_data *const *)f->spans;
@@ -56,7 +56,7 @@ static void assert_has(const char *json, const char *part) {
     }
 }
 
-/* Encode what ended, and see whether this is a part of it. */
+/* Encode the ended spans, and check that this text is a part of the result. */
 static void assert_encoded_has(const struct sdk_fixture *f, const char *part) {
     char *json = encode(f);
 
@@ -72,7 +72,7 @@ static void end_span_with(struct sdk_fixture *f, tote_value value) {
     tote_span_close(&span);
 }
 
-/* The value comes out as this text. */
+/* The value is encoded as this text. */
 static void assert_value_is(struct sdk_fixture *f, tote_value value, const char *text) {
     char part[512];
 
@@ -108,8 +108,8 @@ static tote_span_context *make_remote(uint8_t flags, const char *trace_state) {
     return context;
 }
 
-/* The whole of a small request, byte by byte. Compliance: EX-07 */
-static void span_is_written_just_like_this(void **state) {
+/* The whole text of a small request. Compliance: EX-07 */
+static void a_request_has_exactly_this_text(void **state) {
     struct sdk_fixture *f = *state;
     const tote_attribute service = {"service.name", tote_string("shop")};
     f->settings.resource = tote__resource_intern(&service, 1, "https://schema/resource");
@@ -152,9 +152,10 @@ static void span_is_written_just_like_this(void **state) {
 }
 
 /*
- * Requirements G16, G20: what has its default is left out; resource and scope are not, though empty
+ * Default values are left out; resource and scope are written even if empty. Spec:
+ * protocol/otlp.md#json-protobuf-encoding
  */
-static void fields_with_their_default_are_left_out(void **state) {
+static void fields_with_default_values_are_left_out(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = tote_tracer_start_span(tote_get_tracer("", NULL), "", NULL);
     tote_span_close(&span);
@@ -169,9 +170,10 @@ static void fields_with_their_default_are_left_out(void **state) {
 }
 
 /*
- * Requirements G17, L31: members of a oneof are written though they are zero; the empty value is {}
+ * Members of a oneof are written even if zero; the empty value is {}. Spec: opentelemetry-proto
+ * common/v1/common.proto
  */
-static void values_that_are_zero_are_written(void **state) {
+static void zero_values_are_encoded(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
 
     assert_value_is(f, tote_bool(false), "{\"boolValue\":false}");
@@ -184,8 +186,11 @@ static void values_that_are_zero_are_written(void **state) {
     assert_value_is(f, tote_string(NULL), "{}");
 }
 
-/* Requirement G19, L32: 0x103 and 0x303, and bits of W3C that we do not know are not passed on */
-static void flags_tell_whether_the_parent_is_remote(void **state) {
+/*
+ * Flags are 0x103 and 0x303, and undefined W3C bits are not passed on. Spec: opentelemetry-proto
+ * trace/v1/trace.proto, SpanFlags
+ */
+static void flags_contain_whether_the_parent_is_remote(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *root = tote_tracer_start_span(f->tracer, "root", NULL);
     tote_span_close(&root);
@@ -198,7 +203,7 @@ static void flags_tell_whether_the_parent_is_remote(void **state) {
     tote_span_context_unref(remote);
 }
 
-/* Requirement G16, L33 */
+/* Spec: protocol/otlp.md#json-protobuf-encoding */
 static void ids_are_hex_kinds_are_numbers_and_times_are_strings(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span_context *remote = make_remote(1, "");
@@ -214,8 +219,8 @@ static void ids_are_hex_kinds_are_numbers_and_times_are_strings(void **state) {
     tote_span_context_unref(remote);
 }
 
-/* Requirement G16 */
-static void integers_are_decimal_strings_to_their_limits(void **state) {
+/* Spec: protocol/otlp.md#json-protobuf-encoding */
+static void integers_are_decimal_strings_over_their_whole_range(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
 
     assert_value_is(f, tote_int(INT64_MAX), "{\"intValue\":\"9223372036854775807\"}");
@@ -230,8 +235,7 @@ static void integers_are_decimal_strings_to_their_limits(void **state) {
     }
 }
 
-/* Requirement G16 */
-static void doubles_have_as_few_digits_as_they_need(void **state) {
+static void doubles_have_the_fewest_digits_that_keep_their_value(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
 
     assert_value_is(f, tote_double(1), "{\"doubleValue\":1}");
@@ -245,8 +249,8 @@ static void doubles_have_as_few_digits_as_they_need(void **state) {
     assert_value_is(f, tote_double(9007199254740993.0), "{\"doubleValue\":9007199254740992}");
 }
 
-/* Requirement G16 */
-static void doubles_that_are_no_numbers_are_strings(void **state) {
+/* Spec: protocol/otlp.md#json-protobuf-encoding */
+static void nan_and_infinity_are_strings(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
 
     assert_value_is(f, tote_double((double)NAN), "{\"doubleValue\":\"NaN\"}");
@@ -259,14 +263,13 @@ static uint64_t next_random(uint64_t *seed) {
     return *seed ^ *seed >> 29;
 }
 
-/* Requirement G16 */
-static void minus_zero_stays_below_zero(void **state) {
+static void negative_zero_keeps_its_sign(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
 
     assert_value_is(f, tote_double(-0.0), "{\"doubleValue\":-0.0}");
 }
 
-/* Design: guest rules; a locale with a decimal comma changes nothing */
+/* A locale with a decimal comma changes nothing. */
 static void numbers_do_not_depend_on_the_locale(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "de_DE", "fr_FR.UTF-8"};
@@ -289,7 +292,7 @@ static void numbers_do_not_depend_on_the_locale(void **state) {
     tote_otlp_buffer_clear(&buffer);
 }
 
-/* Requirement G16: base64 with its padding */
+/* With its padding. Spec: protocol/otlp.md#json-protobuf-encoding */
 static void bytes_are_base64(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
 
@@ -299,8 +302,7 @@ static void bytes_are_base64(void **state) {
     assert_value_is(f, tote_bytes("\0\xFF\xFE\xFB", 4), "{\"bytesValue\":\"AP/++w==\"}");
 }
 
-/* Requirement G16 */
-static void lists_are_nested_as_they_are(void **state) {
+static void arrays_and_maps_keep_their_nesting(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     const tote_value inner[] = {tote_string("x"), tote_string(NULL), tote_array(NULL, 0)};
     const tote_attribute fields[] = {{"list", tote_array(inner, 3)}, {"yes", tote_bool(true)}};
@@ -313,7 +315,7 @@ static void lists_are_nested_as_they_are(void **state) {
         "{\"arrayValue\":{}}]}}},{\"key\":\"yes\",\"value\":{\"boolValue\":true}}]}}]}}");
 }
 
-/* Requirement G16: as deep as values can be, in arrays and in maps */
+/* In arrays and in maps. */
 static void values_are_nested_up_to_the_limit(void **state) {
     enum { LEVELS = 70 };
     struct sdk_fixture *f = sdk_fixture_start(state);
@@ -333,7 +335,7 @@ static void values_are_nested_up_to_the_limit(void **state) {
     free(encode(f));
 }
 
-/* Requirement G16 */
+/* Spec: RFC 8259 section 7 */
 static void control_characters_quotes_and_backslashes_are_escaped(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
 
@@ -353,7 +355,7 @@ static void control_characters_quotes_and_backslashes_are_escaped(void **state) 
     }
 }
 
-/* Requirement G16: NUL too, which a text with a length may have */
+/* A text with a length may contain NUL. Spec: RFC 8259 section 7 */
 static void nul_is_escaped(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_otlp_buffer buffer = {NULL, 0, 0};
@@ -368,8 +370,8 @@ static void nul_is_escaped(void **state) {
     tote_otlp_buffer_clear(&buffer);
 }
 
-/* Requirements G16, G21 */
-static void text_that_is_not_utf_8_is_repaired(void **state) {
+/* Spec: RFC 8259 section 8.1 */
+static void invalid_utf_8_is_repaired(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
 
     assert_value_is(f, tote_string("\xC3(h\xC3\xA9"),
@@ -377,8 +379,8 @@ static void text_that_is_not_utf_8_is_repaired(void **state) {
 }
 
 /*
- * One ResourceSpans a resource, one ScopeSpans a scope, with their schema URLs.
- * Compliance: EX-16
+ * One ResourceSpans per resource, one ScopeSpans per scope, with their schema URLs. Compliance:
+ * EX-16
  */
 static void spans_are_grouped_by_resource_and_scope(void **state) {
     const tote_attribute resource = {"service.name", tote_string("shop")};
@@ -409,8 +411,8 @@ static void spans_are_grouped_by_resource_and_scope(void **state) {
     free(json);
 }
 
-/* Requirement G20: spans of two SDKs, one after the other, with resources of their own */
-static void each_resource_has_a_part_of_its_own(void **state) {
+/* Spans of two SDKs, one after the other, each with its own resource. */
+static void each_resource_has_its_own_resource_spans(void **state) {
     struct sdk_fixture *f = *state;
     const tote_attribute first = {"service.name", tote_string("first")};
     const tote_attribute second = {"service.name", tote_string("second")};
@@ -445,7 +447,7 @@ static const char *random_text(uint64_t *seed, char *buffer) {
     return buffer;
 }
 
-/* A value of any type; `items`, `field` and `text` hold what it points to. */
+/* A value of any type; `items`, `field` and `text` hold the data that it points to. */
 static tote_value random_value(uint64_t *seed, tote_value *items, tote_attribute *field,
                                char *text) {
     switch (next_random(seed) % 8) {
@@ -506,7 +508,7 @@ static void fill_randomly(tote_span *span, uint64_t *seed) {
  * The oracle is jansson, protobuf-c's packing and the encoder for protobuf: see encode().
  * Compliance: EX-07
  */
-static void random_spans_are_the_same_in_json_and_protobuf(void **state) {
+static void random_spans_are_equal_in_json_and_protobuf(void **state) {
     struct sdk_fixture *f = *state;
     f->settings.limits.attribute_count = 12;
     f->settings.limits.attribute_count_per_event = 0;
@@ -528,7 +530,7 @@ static void random_spans_are_the_same_in_json_and_protobuf(void **state) {
     tote_span_context_unref(remote);
 }
 
-/* The contract of encodings: appended to what there is, and no spans are no bytes */
+/* JSON is appended to the buffer, and no spans append nothing. */
 static void encoding_is_appended(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_otlp_buffer buffer = {NULL, 0, 0};
@@ -547,25 +549,25 @@ static void encoding_is_appended(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        SDK_TEST(span_is_written_just_like_this),
-        SDK_TEST(fields_with_their_default_are_left_out),
-        SDK_TEST(values_that_are_zero_are_written),
-        SDK_TEST(flags_tell_whether_the_parent_is_remote),
+        SDK_TEST(a_request_has_exactly_this_text),
+        SDK_TEST(fields_with_default_values_are_left_out),
+        SDK_TEST(zero_values_are_encoded),
+        SDK_TEST(flags_contain_whether_the_parent_is_remote),
         SDK_TEST(ids_are_hex_kinds_are_numbers_and_times_are_strings),
-        SDK_TEST(integers_are_decimal_strings_to_their_limits),
-        SDK_TEST(doubles_have_as_few_digits_as_they_need),
-        SDK_TEST(doubles_that_are_no_numbers_are_strings),
-        SDK_TEST(minus_zero_stays_below_zero),
+        SDK_TEST(integers_are_decimal_strings_over_their_whole_range),
+        SDK_TEST(doubles_have_the_fewest_digits_that_keep_their_value),
+        SDK_TEST(nan_and_infinity_are_strings),
+        SDK_TEST(negative_zero_keeps_its_sign),
         SDK_TEST(numbers_do_not_depend_on_the_locale),
         SDK_TEST(bytes_are_base64),
-        SDK_TEST(lists_are_nested_as_they_are),
+        SDK_TEST(arrays_and_maps_keep_their_nesting),
         SDK_TEST(values_are_nested_up_to_the_limit),
         SDK_TEST(control_characters_quotes_and_backslashes_are_escaped),
         SDK_TEST(nul_is_escaped),
-        SDK_TEST(text_that_is_not_utf_8_is_repaired),
+        SDK_TEST(invalid_utf_8_is_repaired),
         SDK_TEST(spans_are_grouped_by_resource_and_scope),
-        SDK_TEST(each_resource_has_a_part_of_its_own),
-        SDK_TEST(random_spans_are_the_same_in_json_and_protobuf),
+        SDK_TEST(each_resource_has_its_own_resource_spans),
+        SDK_TEST(random_spans_are_equal_in_json_and_protobuf),
         SDK_TEST(encoding_is_appended),
     };
     return RUN_TESTS(tests, argc, argv);

@@ -36,7 +36,7 @@ static void set_variable(const char *infix, const char *word, const char *value)
     }
 }
 
-/* An empty environment, and nothing reported so far. */
+/* An empty environment, and no diagnostic so far. */
 static int start_over(void **state) {
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(words); i++) {
@@ -94,7 +94,7 @@ static bool check_headers(const struct vector_row *row) {
 }
 
 /* vectors/otlp_headers.tsv. Spec: protocol/exporter.md#configuration-options. Compliance: EV-07 */
-static void the_headers_variable_is_read_as_the_vectors_say(void **state) {
+static void the_headers_variable_is_parsed_as_in_the_vectors(void **state) {
     (void)state;
     vectors_check("otlp_headers.tsv", check_headers);
 }
@@ -112,7 +112,7 @@ static void normalise(const char *text, char *out, size_t size) {
 }
 
 static bool check_endpoint(const struct vector_row *row) {
-    char *variables[VECTORS_MOST_PARTS]; /* the general one, that of traces */
+    char *variables[VECTORS_MOST_PARTS]; /* the general one, then the one for traces */
     char expected[512];
     char actual[512];
 
@@ -133,13 +133,13 @@ static bool check_endpoint(const struct vector_row *row) {
 }
 
 /* vectors/otlp_http_endpoint.tsv. Compliance: EV-07 */
-static void the_endpoint_variables_make_the_url_the_vectors_name(void **state) {
+static void the_endpoint_variables_give_the_url_of_the_vectors(void **state) {
     (void)state;
     vectors_check("otlp_http_endpoint.tsv", check_endpoint);
 }
 
-/* Requirement G1 */
-static void without_options_and_variables_the_defaults_hold(void **state) {
+/* Spec: protocol/exporter.md#configuration-options */
+static void without_options_and_variables_the_defaults_apply(void **state) {
     struct tote__otlp_settings settings = resolved(NULL);
 
     (void)state;
@@ -191,8 +191,8 @@ static void variables_for_traces_win_over_general_ones(void **state) {
     tote__otlp_settings_clear(&settings);
 }
 
-/* Requirement H: env config has a code equivalent; options win, field by field */
-static void an_option_wins_over_its_variable_and_leaves_the_others(void **state) {
+/* Field by field. Spec: configuration/common.md */
+static void an_option_overrides_only_its_own_variable(void **state) {
     const tote_attribute header = {"from", tote_string("options")};
     const tote_otlp_options options = {.struct_size = sizeof options,
                                        .endpoint = "http://options:1/base",
@@ -214,8 +214,8 @@ static void an_option_wins_over_its_variable_and_leaves_the_others(void **state)
     tote__otlp_settings_clear(&settings);
 }
 
-/* The host may change its directory later. */
-static void relative_paths_are_those_of_the_start(void **state) {
+/* The host may change its working directory later. */
+static void relative_paths_refer_to_the_directory_at_the_start(void **state) {
     const tote_otlp_options options = {.struct_size = sizeof options,
                                        .client_key_file = "key.pem",
                                        .disk_queue_directory = "queue",
@@ -241,7 +241,7 @@ static void relative_paths_are_those_of_the_start(void **state) {
     tote__otlp_settings_clear(&settings);
 }
 
-/* An empty path is a mistake, and not the working directory. */
+/* An empty path is a mistake, and does not mean the working directory. */
 static void an_empty_path_stays_empty(void **state) {
     const tote_otlp_options options = {
         .struct_size = sizeof options, .ca_file = "", .disk_queue_directory = ""};
@@ -253,13 +253,15 @@ static void an_empty_path_stays_empty(void **state) {
     tote__otlp_settings_clear(&settings);
 }
 
-/* libcurl reads them so, see CURLOPT_PROXY. A CGI program gets HTTP_PROXY from its client. */
-static void the_variables_of_a_proxy_are_those_of_libcurl(void **state) {
+/*
+ * The order is that of libcurl, see CURLOPT_PROXY. A CGI program gets HTTP_PROXY from its client.
+ */
+static void the_proxy_variables_are_those_of_libcurl(void **state) {
     static const char *const names[] = {"http_proxy",  "HTTP_PROXY", "https_proxy",
                                         "HTTPS_PROXY", "all_proxy",  "ALL_PROXY"};
     static const struct {
         const char *endpoint;
-        size_t order[4]; /* of names[], the first that is set counts */
+        size_t order[4]; /* names[] in order of precedence: the first that is set is used */
         size_t count;
     } cases[] = {
         {"http://localhost:4318", {0, 4, 5}, 3},
@@ -280,7 +282,7 @@ static void the_variables_of_a_proxy_are_those_of_libcurl(void **state) {
             assert_string_equal(settings.proxy, wanted ? wanted : "");
             if (wanted) {
                 assert_string_equal(settings.proxy_variable, wanted);
-                setenv(wanted, "", 1); /* counts as not set */
+                setenv(wanted, "", 1); /* counts as unset */
             }
             tote__otlp_settings_clear(&settings);
         }
@@ -290,8 +292,7 @@ static void the_variables_of_a_proxy_are_those_of_libcurl(void **state) {
     }
 }
 
-/* Requirement H */
-static void the_environment_can_be_left_out(void **state) {
+static void the_environment_can_be_ignored(void **state) {
     const tote_otlp_options options = {.struct_size = sizeof options, .ignore_environment = true};
 
     (void)state;
@@ -307,8 +308,8 @@ static void the_environment_can_be_left_out(void **state) {
     tote__otlp_settings_clear(&settings);
 }
 
-/* Requirement H: what is unknown or out of range counts as not set, with a warning */
-static void a_variable_that_cannot_be_used_counts_as_not_set(void **state) {
+/* A warning is reported. Spec: configuration/common.md */
+static void an_invalid_variable_counts_as_unset_with_a_warning(void **state) {
     (void)state;
     set_variable("TRACES_", "COMPRESSION", "brotli");
     set_variable("", "COMPRESSION", "gzip");
@@ -322,7 +323,7 @@ static void a_variable_that_cannot_be_used_counts_as_not_set(void **state) {
     tote__otlp_settings_clear(&settings);
 }
 
-/* Requirement G1, trap L41 */
+/* Spec: configuration/common.md#timeout */
 static void a_timeout_of_zero_in_the_environment_is_no_limit(void **state) {
     const tote_otlp_options unlimited = {.struct_size = sizeof unlimited,
                                          .timeout_ms = TOTE_OPTION_UNLIMITED};
@@ -338,8 +339,8 @@ static void a_timeout_of_zero_in_the_environment_is_no_limit(void **state) {
     tote__otlp_settings_clear(&settings);
 }
 
-/* Requirements G1, G13 */
-static void the_protocol_decides_what_the_default_endpoint_is(void **state) {
+/* Spec: protocol/exporter.md#configuration-options */
+static void the_default_endpoint_depends_on_the_protocol(void **state) {
     static const struct {
         const char *protocol;
         const char *url;
@@ -362,8 +363,8 @@ static void the_protocol_decides_what_the_default_endpoint_is(void **state) {
     assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 0);
 }
 
-/* Requirement G1 */
-static void a_protocol_that_nobody_knows_counts_as_not_set_with_a_warning(void **state) {
+/* Spec: protocol/exporter.md#specify-protocol */
+static void an_unknown_protocol_counts_as_unset_with_a_warning(void **state) {
     (void)state;
     set_variable("TRACES_", "PROTOCOL", "thrift");
     set_variable("", "PROTOCOL", "http/json");
@@ -373,8 +374,8 @@ static void a_protocol_that_nobody_knows_counts_as_not_set_with_a_warning(void *
     tote__otlp_settings_clear(&settings);
 }
 
-/* Spec: configuration/common.md#enum, blanks as in every other variable */
-static void blanks_around_protocol_and_compression_do_not_count(void **state) {
+/* Blanks are ignored as in every other variable. Spec: configuration/common.md#enum */
+static void blanks_around_protocol_and_compression_are_ignored(void **state) {
     (void)state;
     set_variable("TRACES_", "PROTOCOL", " HTTP/json\t");
     set_variable("", "COMPRESSION", "\tgzip ");
@@ -382,12 +383,12 @@ static void blanks_around_protocol_and_compression_do_not_count(void **state) {
     struct tote__otlp_settings settings = resolved(NULL);
     assert_int_equal(settings.protocol, TOTE_OTLP_PROTOCOL_HTTP_JSON);
     assert_true(settings.is_gzip);
-    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 0); /* blanks alone count as unset */
+    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 0); /* a variable of blanks only is unset */
     tote__otlp_settings_clear(&settings);
 }
 
-/* A variable that was read from a file or a secret ends with a newline. */
-static void line_ends_around_values_do_not_count(void **state) {
+/* A variable that was read from a file or a secret often ends with a newline. */
+static void line_ends_around_values_are_ignored(void **state) {
     (void)state;
     set_variable("", "ENDPOINT", "http://collector.test:4318\r\n");
     set_variable("", "HEADERS", "authorization=Bearer x\n");
@@ -401,9 +402,10 @@ static void line_ends_around_values_do_not_count(void **state) {
 }
 
 /*
- * Requirements G1, G2: a scheme beats `insecure`; no path is appended, and none of one's own used
+ * A scheme overrides `insecure`; no path is appended, and one in the endpoint is ignored. Spec:
+ * protocol/exporter.md#configuration-options
  */
-static void an_endpoint_of_grpc_may_be_a_host_and_a_port(void **state) {
+static void a_grpc_endpoint_may_be_a_host_and_a_port(void **state) {
     static const struct {
         const char *endpoint;
         bool insecure;
@@ -443,8 +445,8 @@ static void never_called(void *self, const tote_otlp_request *request,
     (void)self, (void)request, (void)response;
 }
 
-/* Design 8: what cannot be had is refused, and nobody is left to think otherwise */
-static void options_for_what_is_missing_make_no_exporter(void **state) {
+/* No exporter, rather than one that silently does something else. */
+static void no_exporter_is_created_for_options_that_are_not_available(void **state) {
     const tote_otlp_transport empty = {.struct_size = sizeof empty};
     const tote_otlp_transport own = {.struct_size = sizeof own, .send = never_called};
 
@@ -455,8 +457,8 @@ static void options_for_what_is_missing_make_no_exporter(void **state) {
     assert_refused((tote_otlp_options){.transport = &own, .protocol = TOTE_OTLP_PROTOCOL_GRPC});
 }
 
-/* Requirement G5 */
-static void options_headers_that_cannot_be_sent_are_left_out(void **state) {
+/* Spec: protocol/exporter.md#specifying-headers-via-environment-variables */
+static void headers_of_the_options_that_cannot_be_sent_are_left_out(void **state) {
     const tote_attribute headers[] = {{"ok", tote_string("1")},
                                       {"content-type", tote_string("text/plain")},
                                       {"Grpc-Timeout", tote_string("1S")},
@@ -475,8 +477,7 @@ static void options_headers_that_cannot_be_sent_are_left_out(void **state) {
     tote__otlp_settings_clear(&settings);
 }
 
-/* Pain 37 */
-static void a_unix_endpoint_is_a_path_of_a_socket(void **state) {
+static void a_unix_endpoint_is_the_path_of_a_socket(void **state) {
     (void)state;
     set_variable("", "ENDPOINT", "unix:/run/collector");
     struct tote__otlp_settings settings = resolved(NULL);
@@ -491,8 +492,8 @@ static void a_unix_endpoint_is_a_path_of_a_socket(void **state) {
     tote__otlp_settings_clear(&settings);
 }
 
-/* Requirement G7: what goes to diagnostics names the receiver, and no secret */
-static void the_url_to_be_shown_has_no_credentials_and_no_query(void **state) {
+/* Diagnostics name the receiver, and contain no secret. */
+static void the_url_in_diagnostics_has_no_credentials_and_no_query(void **state) {
     (void)state;
     set_variable("TRACES_", "ENDPOINT", "https://me:secret@host:1/p/../q?key=secret#part");
 
@@ -503,8 +504,8 @@ static void the_url_to_be_shown_has_no_credentials_and_no_query(void **state) {
     tote__otlp_settings_clear(&settings);
 }
 
-/* Headers and spans are for the endpoint that was given, and go to no other one. */
-static void an_endpoint_that_cannot_be_used_makes_no_exporter(void **state) {
+/* Headers and spans are meant for the given endpoint, and are sent to no other. */
+static void no_exporter_is_created_for_an_unusable_endpoint(void **state) {
     static const struct {
         const char *infix;
         const char *value;
@@ -540,8 +541,8 @@ static void an_endpoint_that_cannot_be_used_makes_no_exporter(void **state) {
     }
 }
 
-/* The transport of the program knows its receiver. */
-static void a_transport_of_the_program_needs_no_endpoint(void **state) {
+/* The program's own transport knows its receiver. */
+static void a_custom_transport_needs_no_endpoint(void **state) {
     const tote_otlp_transport own = {.struct_size = sizeof own, .send = never_called};
     const tote_otlp_options options = {.struct_size = sizeof options, .transport = &own};
 
@@ -551,8 +552,8 @@ static void a_transport_of_the_program_needs_no_endpoint(void **state) {
     tote__otlp_settings_clear(&settings);
 }
 
-/* One diagnostic at the start, instead of one failing handshake after the other. */
-static void a_file_of_tls_that_cannot_be_read_is_named_with_its_source(void **state) {
+/* One diagnostic at the start, instead of a failed handshake for each export. */
+static void an_unreadable_tls_file_is_named_with_its_source(void **state) {
     static const struct {
         const char *infix;
         const char *word;
@@ -588,8 +589,7 @@ static void a_file_of_tls_that_cannot_be_read_is_named_with_its_source(void **st
     tote__otlp_settings_clear(&settings);
 }
 
-/* Without TLS they are not needed. */
-static void files_of_tls_are_not_missed_without_tls(void **state) {
+static void tls_files_are_not_read_without_tls(void **state) {
     (void)state;
     set_variable("", "ENDPOINT", "http://collector");
     set_variable("", "CERTIFICATE", "/nonexistent/ca.pem");
@@ -598,9 +598,7 @@ static void files_of_tls_are_not_missed_without_tls(void **state) {
     tote__otlp_settings_clear(&settings);
 }
 
-/*
- * What may be a password or a token is in no diagnostic, wherever it stands in what cannot be used.
- */
+/* A password or token is in no diagnostic, wherever it is in an invalid value. */
 static void no_diagnostic_shows_the_value_of_an_endpoint_or_a_header(void **state) {
     static const char *const endpoints[] = {
         "secret",
@@ -649,7 +647,7 @@ static void no_diagnostic_shows_the_value_of_an_endpoint_or_a_header(void **stat
 }
 
 /* A diagnostic names the variable or the option, the entry in it, and the cause. */
-static void a_header_that_is_left_out_is_named_with_the_cause(void **state) {
+static void a_header_that_is_left_out_is_reported_with_the_cause(void **state) {
     static const struct {
         const char *text;
         const char *cause;
@@ -679,8 +677,10 @@ static void a_header_that_is_left_out_is_named_with_the_cause(void **state) {
     tote__otlp_settings_clear(&settings);
 }
 
-/* Spec: protocol/exporter.md#endpoint-urls-for-otlphttp: the base endpoint gets the path */
-static void an_endpoint_that_gets_the_path_twice_is_reported(void **state) {
+/*
+ * The path is appended to the base endpoint. Spec: protocol/exporter.md#endpoint-urls-for-otlphttp
+ */
+static void an_endpoint_that_already_has_the_path_is_reported(void **state) {
     (void)state;
     set_variable("", "ENDPOINT", "http://localhost:4318/v1/traces/");
     struct tote__otlp_settings settings = resolved(NULL);
@@ -701,33 +701,33 @@ static void an_endpoint_that_gets_the_path_twice_is_reported(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        FRESH_TEST(the_headers_variable_is_read_as_the_vectors_say),
-        FRESH_TEST(the_endpoint_variables_make_the_url_the_vectors_name),
-        FRESH_TEST(without_options_and_variables_the_defaults_hold),
+        FRESH_TEST(the_headers_variable_is_parsed_as_in_the_vectors),
+        FRESH_TEST(the_endpoint_variables_give_the_url_of_the_vectors),
+        FRESH_TEST(without_options_and_variables_the_defaults_apply),
         FRESH_TEST(variables_for_traces_win_over_general_ones),
-        FRESH_TEST(an_option_wins_over_its_variable_and_leaves_the_others),
-        FRESH_TEST(relative_paths_are_those_of_the_start),
+        FRESH_TEST(an_option_overrides_only_its_own_variable),
+        FRESH_TEST(relative_paths_refer_to_the_directory_at_the_start),
         FRESH_TEST(an_empty_path_stays_empty),
-        FRESH_TEST(the_variables_of_a_proxy_are_those_of_libcurl),
-        FRESH_TEST(the_environment_can_be_left_out),
-        FRESH_TEST(a_variable_that_cannot_be_used_counts_as_not_set),
+        FRESH_TEST(the_proxy_variables_are_those_of_libcurl),
+        FRESH_TEST(the_environment_can_be_ignored),
+        FRESH_TEST(an_invalid_variable_counts_as_unset_with_a_warning),
         FRESH_TEST(a_timeout_of_zero_in_the_environment_is_no_limit),
-        FRESH_TEST(the_protocol_decides_what_the_default_endpoint_is),
-        FRESH_TEST(a_protocol_that_nobody_knows_counts_as_not_set_with_a_warning),
-        FRESH_TEST(blanks_around_protocol_and_compression_do_not_count),
-        FRESH_TEST(line_ends_around_values_do_not_count),
-        FRESH_TEST(an_endpoint_of_grpc_may_be_a_host_and_a_port),
-        FRESH_TEST(options_for_what_is_missing_make_no_exporter),
-        FRESH_TEST(options_headers_that_cannot_be_sent_are_left_out),
-        FRESH_TEST(a_unix_endpoint_is_a_path_of_a_socket),
-        FRESH_TEST(an_endpoint_that_cannot_be_used_makes_no_exporter),
-        FRESH_TEST(a_transport_of_the_program_needs_no_endpoint),
-        FRESH_TEST(a_file_of_tls_that_cannot_be_read_is_named_with_its_source),
-        FRESH_TEST(files_of_tls_are_not_missed_without_tls),
+        FRESH_TEST(the_default_endpoint_depends_on_the_protocol),
+        FRESH_TEST(an_unknown_protocol_counts_as_unset_with_a_warning),
+        FRESH_TEST(blanks_around_protocol_and_compression_are_ignored),
+        FRESH_TEST(line_ends_around_values_are_ignored),
+        FRESH_TEST(a_grpc_endpoint_may_be_a_host_and_a_port),
+        FRESH_TEST(no_exporter_is_created_for_options_that_are_not_available),
+        FRESH_TEST(headers_of_the_options_that_cannot_be_sent_are_left_out),
+        FRESH_TEST(a_unix_endpoint_is_the_path_of_a_socket),
+        FRESH_TEST(no_exporter_is_created_for_an_unusable_endpoint),
+        FRESH_TEST(a_custom_transport_needs_no_endpoint),
+        FRESH_TEST(an_unreadable_tls_file_is_named_with_its_source),
+        FRESH_TEST(tls_files_are_not_read_without_tls),
         FRESH_TEST(no_diagnostic_shows_the_value_of_an_endpoint_or_a_header),
-        FRESH_TEST(a_header_that_is_left_out_is_named_with_the_cause),
-        FRESH_TEST(an_endpoint_that_gets_the_path_twice_is_reported),
-        FRESH_TEST(the_url_to_be_shown_has_no_credentials_and_no_query),
+        FRESH_TEST(a_header_that_is_left_out_is_reported_with_the_cause),
+        FRESH_TEST(an_endpoint_that_already_has_the_path_is_reported),
+        FRESH_TEST(the_url_in_diagnostics_has_no_credentials_and_no_query),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_otlp_proxy.c - the variables of a proxy, the environment and the working directory belong to
- * the host, which may change them once the exporter is created
+ * test_otlp_proxy.c - the proxy variables, the environment and the working directory belong to the
+ * host, which may change them after the exporter is created
  */
 #include "support.h"
 
@@ -18,7 +18,7 @@
 #include "identity.h"
 #include "transport_fixture.h"
 
-static void a_proxy_that_is_away_is_named_by_its_variable(void **state) {
+static void the_diagnostic_for_an_unreachable_proxy_names_its_variable(void **state) {
     struct fixture *f = *state;
 
     setenv("http_proxy", "http://me:secret@127.0.0.1:1", 1);
@@ -38,8 +38,8 @@ static void a_proxy_that_is_away_is_named_by_its_variable(void **state) {
     unsetenv("http_proxy");
 }
 
-/* libcurl quotes the variable of a proxy that it cannot use. */
-static void the_password_of_a_proxy_is_in_no_error(void **state) {
+/* libcurl quotes a proxy variable that it cannot use. */
+static void the_password_of_a_proxy_is_in_no_diagnostic(void **state) {
     static const char *const proxies[] = {
         "http://me:secret@host:port", "http://me:secret@127.0.0.1:99999",
         "foo://me:secret@host",       "http://me:secret@[host",
@@ -62,8 +62,8 @@ static void the_password_of_a_proxy_is_in_no_error(void **state) {
     f->transport = NULL;
 }
 
-/* The host may change its environment at any time, but not while it creates the exporter. */
-static void the_proxy_is_the_one_of_the_start(void **state) {
+/* The host may change its environment at any time, except while it creates the exporter. */
+static void the_proxy_is_read_when_the_exporter_is_created(void **state) {
     struct fixture *f = *state;
 
     setenv("http_proxy", receiver_url(f->receiver), 1);
@@ -82,8 +82,8 @@ static void the_proxy_is_the_one_of_the_start(void **state) {
 }
 
 /*
- * Send from a process whose environment cannot be read, in a locale with messages. Returns: the
- * outcome; -1 if something reads the environment, which ends the process.
+ * Send from a process whose environment cannot be read, in a locale with translated messages.
+ * Return the outcome; -1 if something reads the environment, which ends the process.
  */
 static int send_without_environment(struct fixture *f) {
     int status = -1;
@@ -100,7 +100,7 @@ static int send_without_environment(struct fixture *f) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* Requests are sent by a thread that Tote adds, while the host may change its environment. */
+/* Requests are sent by Tote's thread, while the host may change its environment. */
 static void a_request_does_not_read_the_environment(void **state) {
     struct fixture *f = *state;
     char closed[64];
@@ -110,7 +110,7 @@ static void a_request_does_not_read_the_environment(void **state) {
     assert_int_equal(send_without_environment(f), TOTE__RESPONDED);
     close_transport(f);
 
-    char named[64]; /* libcurl knows the addresses of localhost itself */
+    char named[64]; /* libcurl resolves localhost itself */
     snprintf(named, sizeof named, "http://localhost%s", strrchr(receiver_url(f->receiver), ':'));
     open_transport(f, (tote_otlp_options){.endpoint = named});
     assert_int_equal(send_without_environment(f), TOTE__RESPONDED);
@@ -126,7 +126,7 @@ static void a_request_does_not_read_the_environment(void **state) {
     assert_int_equal(send_without_environment(f), TOTE__RESPONDED);
 }
 
-/* Nor does the TLS library. */
+/* The TLS library does not read it either. */
 static void a_request_over_tls_does_not_read_the_environment(void **state) {
     struct fixture *f = *state;
     struct identity identity;
@@ -136,7 +136,7 @@ static void a_request_over_tls_does_not_read_the_environment(void **state) {
     }
     receiver_stop(f->receiver);
     f->receiver = receiver_start_tls(identity.certificate, identity.key);
-    open_transport(f, (tote_otlp_options){.timeout_ms = 0}); /* with the CAs of the system */
+    open_transport(f, (tote_otlp_options){.timeout_ms = 0}); /* with the system's CAs */
     assert_int_equal(send_without_environment(f), TOTE__TLS_FAILED);
     close_transport(f);
     open_transport(f, (tote_otlp_options){.ca_file = identity.certificate_path});
@@ -145,7 +145,7 @@ static void a_request_over_tls_does_not_read_the_environment(void **state) {
 }
 
 /* A daemon changes its directory to the root directory. */
-static void a_certificate_is_found_after_a_change_of_the_directory(void **state) {
+static void a_certificate_is_found_after_a_change_of_the_working_directory(void **state) {
     struct fixture *f = *state;
     struct identity identity;
     int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -166,12 +166,12 @@ static void a_certificate_is_found_after_a_change_of_the_directory(void **state)
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST_WITH_RECEIVER(a_proxy_that_is_away_is_named_by_its_variable),
-        TEST_WITH_RECEIVER(the_proxy_is_the_one_of_the_start),
+        TEST_WITH_RECEIVER(the_diagnostic_for_an_unreachable_proxy_names_its_variable),
+        TEST_WITH_RECEIVER(the_proxy_is_read_when_the_exporter_is_created),
         TEST_WITH_RECEIVER(a_request_does_not_read_the_environment),
         TEST_WITH_RECEIVER(a_request_over_tls_does_not_read_the_environment),
-        TEST_WITH_RECEIVER(a_certificate_is_found_after_a_change_of_the_directory),
-        TEST_WITH_RECEIVER(the_password_of_a_proxy_is_in_no_error),
+        TEST_WITH_RECEIVER(a_certificate_is_found_after_a_change_of_the_working_directory),
+        TEST_WITH_RECEIVER(the_password_of_a_proxy_is_in_no_diagnostic),
     };
 
     unsetenv("http_proxy");

@@ -37,7 +37,7 @@ static struct tote__slice text(const char *body) {
 }
 
 /* Compliance: EX-19 */
-static void a_partial_success_tells_how_many_were_rejected_and_why(void **state) {
+static void a_partial_success_has_a_number_of_rejected_spans_and_a_message(void **state) {
     struct tote__export_response export_response;
     uint8_t buffer[64];
 
@@ -55,8 +55,8 @@ static void a_partial_success_tells_how_many_were_rejected_and_why(void **state)
     assert_int_equal(export_response.rejected, 0);
 }
 
-/* Requirement G7 */
-static void an_empty_body_says_nothing(void **state) {
+/* Spec: protocol/otlp.md#full-success-1 */
+static void an_empty_body_has_no_message(void **state) {
     struct tote__export_response export_response;
 
     (void)state;
@@ -65,8 +65,8 @@ static void an_empty_body_says_nothing(void **state) {
     assert_string_equal(export_response.message, "");
 }
 
-/* Requirement G7: a body that cannot be read changes nothing */
-static void garbage_is_not_readable_and_says_nothing(void **state) {
+/* A body that cannot be read changes no result. Spec: protocol/otlp.md#full-success-1 */
+static void a_malformed_body_has_no_message(void **state) {
     struct tote__export_response export_response;
 
     (void)state;
@@ -76,7 +76,9 @@ static void garbage_is_not_readable_and_says_nothing(void **state) {
     assert_string_equal(export_response.message, "");
 }
 
-/* Requirements G7, G16: whatever else is said, and however the number is written */
+/*
+ * With other fields, and a number in any JSON form. Spec: protocol/otlp.md#json-protobuf-encoding
+ */
 static void a_partial_success_may_be_json(void **state) {
     static const char json[] = "application/json; charset=utf-8";
     struct tote__export_response export_response;
@@ -102,8 +104,8 @@ static void a_partial_success_may_be_json(void **state) {
     assert_string_equal(export_response.message, "ok");
 }
 
-/* Nobody can tell how many spans were rejected. */
-static void a_number_of_rejected_spans_that_is_none_is_not_readable(void **state) {
+/* The number of rejected spans is unknown. */
+static void a_malformed_number_of_rejected_spans_is_not_readable(void **state) {
     static const char *const numbers[] = {"2.5", "1e400", "\"many\"", "true", "{}", "[2]", "\"\""};
     struct tote__export_response export_response;
     char body[128];
@@ -116,8 +118,7 @@ static void a_number_of_rejected_spans_that_is_none_is_not_readable(void **state
     }
 }
 
-/* Requirement G7: what is not JSON to its end says nothing */
-static void json_that_is_broken_is_not_readable(void **state) {
+static void malformed_json_is_not_readable(void **state) {
     static const char *const broken[] = {
         "{",
         "[]x",
@@ -146,7 +147,7 @@ static void json_that_is_broken_is_not_readable(void **state) {
     assert_false(tote__otlp_read_response(text(deep), "application/json", &export_response));
 }
 
-/* Requirement G11 */
+/* Spec: protocol/otlp.md#failures-1 */
 static void an_error_in_json_has_a_message(void **state) {
     struct tote__export_response export_response;
 
@@ -156,7 +157,7 @@ static void an_error_in_json_has_a_message(void **state) {
     assert_string_equal(export_response.message, "no such \xF0\x9F\x98\x80 \xEF\xBF\xBD id");
 }
 
-/* Trap L38: unpacking takes no more than the body's size and some */
+/* Unpacking needs little more memory than the size of the body. */
 static void a_body_of_many_unknown_fields_is_not_unpacked(void **state) {
     static uint8_t fields[2 << 20];
     struct tote__export_response export_response;
@@ -171,8 +172,8 @@ static void a_body_of_many_unknown_fields_is_not_unpacked(void **state) {
     assert_int_equal(export_response.rejected, 0);
 }
 
-/* Requirement G11 */
-static void an_error_is_told_by_status_or_plain_text(void **state) {
+/* Spec: protocol/otlp.md#failures-1 */
+static void an_error_message_is_a_status_message_or_plain_text(void **state) {
     struct tote__export_response export_response;
     uint8_t buffer[64];
 
@@ -188,8 +189,8 @@ static void an_error_is_told_by_status_or_plain_text(void **state) {
     assert_string_equal(export_response.message, "");
 }
 
-/* A proxy or a wrong port answers in a form of its own; what it says helps to find it. */
-static void a_text_is_shown_whatever_its_content_type_says(void **state) {
+/* A proxy or a wrong port responds in its own format; its text helps to find the mistake. */
+static void a_text_body_is_shown_whatever_its_content_type(void **state) {
     static const struct {
         const char *body;
         const char *content_type;
@@ -215,7 +216,7 @@ static void a_text_is_shown_whatever_its_content_type_says(void **state) {
     }
 }
 
-/* Requirement G11: a log may be a terminal */
+/* A log may be a terminal. */
 static void a_message_is_one_printable_line(void **state) {
     struct tote__export_response export_response;
     uint8_t buffer[64];
@@ -226,7 +227,6 @@ static void a_message_is_one_printable_line(void **state) {
     assert_string_equal(export_response.message, " [2Jline line m\xEF\xBF\xBDh\xC3\xA9");
 }
 
-/* Requirement G11 */
 static void a_long_message_is_cut_between_code_points(void **state) {
     struct tote__export_response export_response;
     char body[2001] = {0};
@@ -244,16 +244,16 @@ static void a_long_message_is_cut_between_code_points(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(a_partial_success_tells_how_many_were_rejected_and_why),
-        TEST(an_empty_body_says_nothing),
-        TEST(garbage_is_not_readable_and_says_nothing),
+        TEST(a_partial_success_has_a_number_of_rejected_spans_and_a_message),
+        TEST(an_empty_body_has_no_message),
+        TEST(a_malformed_body_has_no_message),
         TEST(a_partial_success_may_be_json),
-        TEST(json_that_is_broken_is_not_readable),
-        TEST(a_number_of_rejected_spans_that_is_none_is_not_readable),
+        TEST(malformed_json_is_not_readable),
+        TEST(a_malformed_number_of_rejected_spans_is_not_readable),
         TEST(an_error_in_json_has_a_message),
         TEST(a_body_of_many_unknown_fields_is_not_unpacked),
-        TEST(an_error_is_told_by_status_or_plain_text),
-        TEST(a_text_is_shown_whatever_its_content_type_says),
+        TEST(an_error_message_is_a_status_message_or_plain_text),
+        TEST(a_text_body_is_shown_whatever_its_content_type),
         TEST(a_message_is_one_printable_line),
         TEST(a_long_message_is_cut_between_code_points),
     };

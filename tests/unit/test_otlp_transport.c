@@ -23,7 +23,7 @@
 static const uint64_t ns_per_s = 1000000000;
 
 /* Spec: protocol/exporter.md#user-agent. Compliance: EX-17 */
-static void a_request_says_what_it_is_and_who_sent_it(void **state) {
+static void a_request_has_a_content_type_and_a_user_agent(void **state) {
     struct fixture *f = *state;
 
     open_transport(f, (tote_otlp_options){.protocol = TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF});
@@ -56,8 +56,8 @@ static void a_request_in_json_has_the_content_type_of_json(void **state) {
     assert_string_equal(receiver_header(f->receiver, 0, "content-type"), "application/json");
 }
 
-/* Requirements G1, G4, G5 */
-static void headers_of_the_program_go_out_and_may_replace_the_user_agent(void **state) {
+/* Spec: protocol/exporter.md#user-agent */
+static void headers_of_the_program_are_sent_and_may_replace_the_user_agent(void **state) {
     struct fixture *f = *state;
     const tote_attribute headers[] = {{"User-Agent", tote_string("MyDistro/1")},
                                       {"authorization", tote_string("Basic eA==")},
@@ -71,7 +71,7 @@ static void headers_of_the_program_go_out_and_may_replace_the_user_agent(void **
     assert_string_equal(receiver_header(f->receiver, 0, "x-empty"), "");
 }
 
-/* Requirement G3 */
+/* Spec: protocol/otlp.md#otlphttp-connection */
 static void twenty_requests_use_one_connection(void **state) {
     struct fixture *f = *state;
 
@@ -105,8 +105,8 @@ static void a_compressed_body_is_the_same_after_inflating(void **state) {
     inflateEnd(&stream);
 }
 
-/* Requirements G8, G9 */
-static void a_response_comes_with_status_body_and_headers(void **state) {
+/* Spec: protocol/otlp.md#otlphttp-response */
+static void a_response_has_status_body_and_headers(void **state) {
     struct fixture *f = *state;
 
     open_transport(f, (tote_otlp_options){.timeout_ms = 0});
@@ -125,7 +125,7 @@ static void a_response_comes_with_status_body_and_headers(void **state) {
     assert_string_equal(f->response.retry_after, "7");
 }
 
-/* Requirement G3: the specification knows no redirects, and a body may not go elsewhere */
+/* A body must not be sent to another server. */
 static void a_redirect_is_a_response_and_not_followed(void **state) {
     struct fixture *f = *state;
 
@@ -138,8 +138,8 @@ static void a_redirect_is_a_response_and_not_followed(void **state) {
     assert_int_equal(receiver_wait(f->receiver, 1), 1);
 }
 
-/* Requirement G8 */
-static void a_refused_connection_is_told_from_a_lost_one(void **state) {
+/* Spec: protocol/otlp.md#otlphttp-connection */
+static void a_refused_connection_is_distinct_from_a_lost_one(void **state) {
     struct fixture *f = *state;
     char url[64];
 
@@ -151,8 +151,8 @@ static void a_refused_connection_is_told_from_a_lost_one(void **state) {
     assert_true(strlen(f->response.error) > 0);
 }
 
-/* Requirement G8 */
-static void a_connection_closed_without_a_response_is_reported_as_that(void **state) {
+/* Spec: protocol/otlp.md#otlphttp-connection */
+static void a_connection_closed_without_a_response_is_reported(void **state) {
     struct fixture *f = *state;
 
     open_transport(f, (tote_otlp_options){.timeout_ms = 0});
@@ -161,8 +161,8 @@ static void a_connection_closed_without_a_response_is_reported_as_that(void **st
     assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NO_RESPONSE);
 }
 
-/* Requirement G7: the receiver has the spans once it says 200 */
-static void a_status_counts_although_its_body_is_cut_off(void **state) {
+/* The receiver has the spans once it has sent a 200. Spec: protocol/otlp.md#full-success-1 */
+static void a_status_counts_even_if_its_body_is_cut_off(void **state) {
     struct fixture *f = *state;
 
     open_transport(f, (tote_otlp_options){.timeout_ms = 0});
@@ -174,7 +174,7 @@ static void a_status_counts_although_its_body_is_cut_off(void **state) {
     assert_int_equal(f->response.body.size, 500);
 }
 
-/* A server of one connection, that sends these bytes after the request, and ends the connection. */
+/* A server for one connection that sends these bytes after the request, and ends the connection. */
 struct raw_server {
     int listener;
     char url[64];
@@ -229,7 +229,7 @@ static void start_raw(struct raw_server *server) {
     assert_int_equal(pthread_create(&server->thread, NULL, serve_raw, server), 0);
 }
 
-/* Return what a send comes to if the server does this. */
+/* Return the outcome of a send to this server. */
 static enum tote__outcome send_to_raw(struct fixture *f, struct raw_server server) {
     start_raw(&server);
     open_transport(f, (tote_otlp_options){.endpoint = server.url});
@@ -261,8 +261,8 @@ static void an_interim_response_before_a_lost_connection_is_no_response(void **s
     }
 }
 
-/* Too many headers: libcurl gives up, each version with a result of its own. */
-static void an_interim_response_before_endless_headers_is_no_response(void **state) {
+/* Too many headers: libcurl gives up, with a different result in each version. */
+static void an_interim_response_before_too_many_headers_is_no_response(void **state) {
     struct fixture *f = *state;
     const struct raw_server server = {.bytes = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 X\r\n",
                                       .repeated = 20000};
@@ -297,8 +297,8 @@ static void a_response_that_is_cut_off_in_its_headers_is_no_response(void **stat
     }
 }
 
-/* Requirement G1: the timeout of an export */
-static void a_receiver_that_hangs_costs_no_more_than_the_deadline(void **state) {
+/* The timeout of an export. Spec: protocol/exporter.md#configuration-options */
+static void a_receiver_that_hangs_does_not_delay_beyond_the_deadline(void **state) {
     struct fixture *f = *state;
 
     open_transport(f, (tote_otlp_options){.timeout_ms = 0});
@@ -310,8 +310,11 @@ static void a_receiver_that_hangs_costs_no_more_than_the_deadline(void **state) 
     assert_int_equal(send_text(f, "spans", 0), TOTE__TIMED_OUT);
 }
 
-/* Requirement G1: a byte now and then does not move the deadline */
-static void a_receiver_that_drips_costs_no_more_than_the_deadline(void **state) {
+/*
+ * A byte now and then does not extend the deadline. Spec:
+ * protocol/exporter.md#configuration-options
+ */
+static void a_receiver_that_sends_slowly_does_not_delay_beyond_the_deadline(void **state) {
     struct fixture *f = *state;
 
     open_transport(f, (tote_otlp_options){.timeout_ms = 0});
@@ -344,8 +347,8 @@ static void *send_without_deadline(void *arg) {
     return NULL;
 }
 
-/* Requirement G10 */
-static void an_interrupt_ends_a_send_and_all_later_ones(void **state) {
+/* Spec: trace/sdk.md#shutdown-2 */
+static void an_interrupt_ends_the_current_send_and_all_later_ones(void **state) {
     struct fixture *f = *state;
     pthread_t thread;
 
@@ -361,7 +364,6 @@ static void an_interrupt_ends_a_send_and_all_later_ones(void **state) {
     assert_int_equal(send_text(f, "spans", UINT64_MAX), TOTE__INTERRUPTED);
 }
 
-/* Requirement G1 and pain 37: a collector that listens on a socket file */
 static void a_unix_socket_is_an_endpoint(void **state) {
     struct fixture *f = *state;
     char folder[] = "/tmp/tote-test-XXXXXX";
@@ -383,8 +385,8 @@ static void a_unix_socket_is_an_endpoint(void **state) {
     rmdir(folder);
 }
 
-/* The error names the socket, and not a port of localhost. */
-static void a_missing_unix_socket_is_named(void **state) {
+/* The error names the socket, and no port of localhost. */
+static void the_diagnostic_for_a_missing_unix_socket_names_it(void **state) {
     struct fixture *f = *state;
 
     open_transport(f, (tote_otlp_options){.endpoint = "unix:/tmp/no/such/socket"});
@@ -395,11 +397,11 @@ static void a_missing_unix_socket_is_named(void **state) {
 
 enum { MOST_DESCRIPTORS = 256 };
 
-/* Neither the sockets of libcurl nor those of the transport. */
+/* Neither the sockets of libcurl nor the descriptors of the transport. */
 static void a_program_that_the_host_executes_inherits_no_descriptor(void **state) {
     struct fixture *f = *state;
     bool was_open[MOST_DESCRIPTORS];
-    int gap[4]; /* the lowest free numbers are no neighbours */
+    int gap[4]; /* the lowest free numbers are not adjacent */
     size_t count = 0;
 
     for (size_t i = 0; i < TOTE_COUNT_OF(gap); i++) {
@@ -443,7 +445,7 @@ static void send_without_descriptors(struct fixture *f) {
 }
 
 /* Both for the transport's own descriptors and for the socket. */
-static void a_process_without_free_descriptors_is_reported_as_that(void **state) {
+static void a_process_without_free_descriptors_is_reported(void **state) {
     struct fixture *f = *state;
 
     open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:1"});
@@ -468,7 +470,7 @@ static void a_receiver_that_requires_a_client_certificate_names_its_variable(voi
     assert_string_equal(tote__response_reader_advice(CURLE_RECV_ERROR, "Recv failure"), "");
 }
 
-static void an_expired_certificate_is_to_be_renewed(void **state) {
+static void the_cure_of_an_expired_certificate_is_to_renew_it(void **state) {
     (void)state;
     assert_non_null(
         strstr(tote__response_reader_advice(CURLE_PEER_FAILED_VERIFICATION,
@@ -480,8 +482,8 @@ static void an_expired_certificate_is_to_be_renewed(void **state) {
                "OTEL_EXPORTER_OTLP_CERTIFICATE"));
 }
 
-/* The receiver is there: to start one is no cure. */
-static void a_tls_handshake_that_does_not_end_has_a_cure_of_its_own(void **state) {
+/* The receiver runs: the diagnostic does not suggest to start it. */
+static void a_tls_handshake_that_does_not_end_has_its_own_cure(void **state) {
     (void)state;
     assert_non_null(
         strstr(tote__response_reader_advice(CURLE_OPERATION_TIMEDOUT, "SSL connection timeout"),
@@ -490,7 +492,7 @@ static void a_tls_handshake_that_does_not_end_has_a_cure_of_its_own(void **state
         tote__response_reader_advice(CURLE_OPERATION_TIMEDOUT, "Connection timed out"), "");
 }
 
-/* Returns: what the child's sends came to. */
+/* Return the outcome of the child's sends. */
 static int send_in_child(struct fixture *f, int times) {
     int status = -1;
     pid_t child = fork();
@@ -507,8 +509,7 @@ static int send_in_child(struct fixture *f, int times) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* Design R14 */
-static void a_forked_child_and_its_parent_both_send_afterwards(void **state) {
+static void a_forked_child_and_its_parent_can_both_send(void **state) {
     struct fixture *f = *state;
 
     open_transport(f, (tote_otlp_options){.timeout_ms = 0});
@@ -523,7 +524,7 @@ static void a_forked_child_and_its_parent_both_send_afterwards(void **state) {
     assert_int_equal(receiver_connection_count(f->receiver), 2);
 }
 
-/* Requirement G1: the certificate file */
+/* The certificate option. Spec: protocol/exporter.md#configuration-options */
 static void tls_needs_a_certificate_that_is_trusted(void **state) {
     struct fixture *f = *state;
     struct identity identity;
@@ -557,7 +558,7 @@ static void replace_file(const char *path, const char *text) {
 }
 
 /* A certificate is renewed while the process runs. */
-static void a_renewed_certificate_is_read_again(void **state) {
+static void a_renewed_certificate_is_loaded(void **state) {
     struct fixture *f = *state;
     struct identity identity;
     struct identity other;
@@ -580,7 +581,7 @@ static void a_renewed_certificate_is_read_again(void **state) {
     identity_remove(&other);
 }
 
-/* The contract of tote_sdk_prepare(): files are read by it, and by nothing else. */
+/* Files are read by tote_sdk_prepare(), and by nothing else. */
 static void a_prepared_transport_reads_a_certificate_when_it_is_prepared_again(void **state) {
     struct fixture *f = *state;
     struct identity identity;
@@ -613,7 +614,7 @@ static void a_prepared_transport_reads_a_certificate_when_it_is_prepared_again(v
     identity_remove(&other);
 }
 
-/* Design R14: the child says no goodbye in the name of its parent */
+/* The child does not close the session with a close_notify of its parent. */
 static void a_forked_child_leaves_the_tls_session_of_its_parent_alone(void **state) {
     struct fixture *f = *state;
     struct identity identity;
@@ -638,34 +639,34 @@ static void a_forked_child_leaves_the_tls_session_of_its_parent_alone(void **sta
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST_WITH_RECEIVER(a_request_says_what_it_is_and_who_sent_it),
+        TEST_WITH_RECEIVER(a_request_has_a_content_type_and_a_user_agent),
         TEST_WITH_RECEIVER(a_request_in_json_has_the_content_type_of_json),
-        TEST_WITH_RECEIVER(headers_of_the_program_go_out_and_may_replace_the_user_agent),
+        TEST_WITH_RECEIVER(headers_of_the_program_are_sent_and_may_replace_the_user_agent),
         TEST_WITH_RECEIVER(twenty_requests_use_one_connection),
         TEST_WITH_RECEIVER(a_compressed_body_is_the_same_after_inflating),
-        TEST_WITH_RECEIVER(a_response_comes_with_status_body_and_headers),
+        TEST_WITH_RECEIVER(a_response_has_status_body_and_headers),
         TEST_WITH_RECEIVER(a_redirect_is_a_response_and_not_followed),
-        TEST_WITH_RECEIVER(a_refused_connection_is_told_from_a_lost_one),
-        TEST_WITH_RECEIVER(a_connection_closed_without_a_response_is_reported_as_that),
-        TEST_WITH_RECEIVER(a_status_counts_although_its_body_is_cut_off),
+        TEST_WITH_RECEIVER(a_refused_connection_is_distinct_from_a_lost_one),
+        TEST_WITH_RECEIVER(a_connection_closed_without_a_response_is_reported),
+        TEST_WITH_RECEIVER(a_status_counts_even_if_its_body_is_cut_off),
         TEST_WITH_RECEIVER(an_interim_response_before_a_lost_connection_is_no_response),
-        TEST_WITH_RECEIVER(an_interim_response_before_endless_headers_is_no_response),
+        TEST_WITH_RECEIVER(an_interim_response_before_too_many_headers_is_no_response),
         TEST_WITH_RECEIVER(a_final_response_after_an_interim_one_is_the_response),
         TEST_WITH_RECEIVER(a_response_that_is_cut_off_in_its_headers_is_no_response),
-        TEST_WITH_RECEIVER(a_receiver_that_hangs_costs_no_more_than_the_deadline),
-        TEST_WITH_RECEIVER(a_receiver_that_drips_costs_no_more_than_the_deadline),
+        TEST_WITH_RECEIVER(a_receiver_that_hangs_does_not_delay_beyond_the_deadline),
+        TEST_WITH_RECEIVER(a_receiver_that_sends_slowly_does_not_delay_beyond_the_deadline),
         TEST_WITH_RECEIVER(a_response_over_the_limit_is_not_read_to_its_end),
-        TEST_WITH_RECEIVER(an_interrupt_ends_a_send_and_all_later_ones),
+        TEST_WITH_RECEIVER(an_interrupt_ends_the_current_send_and_all_later_ones),
         TEST_WITH_RECEIVER(a_unix_socket_is_an_endpoint),
-        TEST_WITH_RECEIVER(a_missing_unix_socket_is_named),
+        TEST_WITH_RECEIVER(the_diagnostic_for_a_missing_unix_socket_names_it),
         TEST_WITH_RECEIVER(a_program_that_the_host_executes_inherits_no_descriptor),
-        TEST_WITH_RECEIVER(a_process_without_free_descriptors_is_reported_as_that),
+        TEST_WITH_RECEIVER(a_process_without_free_descriptors_is_reported),
         cmocka_unit_test(a_receiver_that_requires_a_client_certificate_names_its_variable),
-        cmocka_unit_test(an_expired_certificate_is_to_be_renewed),
-        cmocka_unit_test(a_tls_handshake_that_does_not_end_has_a_cure_of_its_own),
-        TEST_WITH_RECEIVER(a_forked_child_and_its_parent_both_send_afterwards),
+        cmocka_unit_test(the_cure_of_an_expired_certificate_is_to_renew_it),
+        cmocka_unit_test(a_tls_handshake_that_does_not_end_has_its_own_cure),
+        TEST_WITH_RECEIVER(a_forked_child_and_its_parent_can_both_send),
         TEST_WITH_RECEIVER(tls_needs_a_certificate_that_is_trusted),
-        TEST_WITH_RECEIVER(a_renewed_certificate_is_read_again),
+        TEST_WITH_RECEIVER(a_renewed_certificate_is_loaded),
         TEST_WITH_RECEIVER(a_prepared_transport_reads_a_certificate_when_it_is_prepared_again),
         TEST_WITH_RECEIVER(a_forked_child_leaves_the_tls_session_of_its_parent_alone),
     };

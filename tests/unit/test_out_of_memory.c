@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_out_of_memory.c - every allocation of every stop of the tour fails once
+ * test_out_of_memory.c - every allocation of every step of the tour fails once
  *
- * A run in which the n-th allocation fails, for n = 0, 1, 2 ... until one needs no n-th: nothing
- * crashes, nothing leaks, sizes are given back as they were asked for, and the run in which
- * nothing fails is as if nothing ever had. Then the same with all allocations from the n-th on.
+ * A step is run with its n-th allocation failing, for n = 0, 1, 2 ... until it makes no n-th
+ * allocation. Nothing crashes, nothing leaks, blocks are freed with their sizes, and the run
+ * without a failure has its usual result. Then the same with all allocations from the n-th on.
  */
 #include "support.h"
 
@@ -30,11 +30,11 @@ enum { MOST_ALLOCATIONS = 20000, HEADER_SIZE = 16 };
 
 /* The allocator of this process. */
 static struct {
-    atomic_long countdown; /* allocations until the one that fails; negative: none does */
-    atomic_bool fails_on;  /* and so do all after it */
+    atomic_long countdown; /* allocations until the one that fails; negative: none fails */
+    atomic_bool fails_on;  /* and all later ones fail, too */
     atomic_long failures;
     atomic_long live_bytes;
-    atomic_long wrong_sizes; /* given back with another size than asked for */
+    atomic_long wrong_sizes; /* freed with another size than the allocated one */
 } memory;
 
 static bool is_to_fail(void) {
@@ -57,7 +57,7 @@ static void *test_allocate(void *self, size_t size) {
     }
     memcpy(block, &size, sizeof size);
     atomic_fetch_add(&memory.live_bytes, (long)size);
-    return memset(block + HEADER_SIZE, 0xA5, size); /* nobody may count on zeros */
+    return memset(block + HEADER_SIZE, 0xA5, size); /* so that no code relies on zeros */
 }
 
 static void test_release(void *self, void *released, size_t size) {
@@ -81,7 +81,7 @@ static void *test_reallocate(void *self, void *old, size_t old_size, size_t size
     return copy;
 }
 
-/* Diagnostics are to be expected, and belong to nobody here. */
+/* Diagnostics are expected here, and ignored. */
 static void ignore_diagnostic(tote_level level, const char *component, const char *message,
                               void *user_data) {
     (void)level, (void)component, (void)message, (void)user_data;
@@ -102,7 +102,7 @@ static void visit_sdk(struct tour *tour) {
     tote_in_memory_spans_unref(spans);
 }
 
-/* Returns: how many allocations failed; for none of them, `tour` tells what went wrong. */
+/* Return how many allocations failed; if none did, `tour` reports what went wrong. */
 static long run_with_failure_at(long n, bool fails_on, void (*visit)(struct tour *),
                                 struct tour *tour) {
     atomic_store(&memory.failures, 0);
@@ -115,7 +115,7 @@ static long run_with_failure_at(long n, bool fails_on, void (*visit)(struct tour
     return atomic_load(&memory.failures);
 }
 
-/* Lets each allocation of `visit` fail. Returns: how many runs that took. */
+/* Let each allocation of `visit` fail. Return how many runs that took. */
 static long exhaust(void (*visit)(struct tour *), bool has_sdk, bool fails_on) {
     for (long n = 0; n < MOST_ALLOCATIONS; n++) {
         struct tour tour = {.has_sdk = has_sdk};
@@ -131,7 +131,7 @@ static long exhaust(void (*visit)(struct tour *), bool has_sdk, bool fails_on) {
     return 0;
 }
 
-/* What is kept for later use is there after a first round; a second one adds nothing. */
+/* Memory that is kept for reuse is allocated in the first round; a second round adds nothing. */
 static void assert_survives(void (*visit)(struct tour *), bool has_sdk) {
     exhaust(visit, has_sdk, false);
     exhaust(visit, has_sdk, true);
@@ -144,7 +144,6 @@ static void assert_survives(void (*visit)(struct tour *), bool has_sdk) {
     assert_int_equal(atomic_load(&memory.wrong_sizes), 0);
 }
 
-/* Design: guest rules, out of memory */
 static void every_allocation_may_fail_without_an_sdk(void **state) {
     (void)state;
     for (size_t i = 0; i < tour_stop_count; i++) {
@@ -153,7 +152,6 @@ static void every_allocation_may_fail_without_an_sdk(void **state) {
     }
 }
 
-/* Design: guest rules, out of memory */
 static void every_allocation_may_fail_with_an_sdk(void **state) {
     (void)state;
     ended_spans = tote_in_memory_spans_new();
@@ -168,8 +166,7 @@ static void every_allocation_may_fail_with_an_sdk(void **state) {
     ended_spans = NULL;
 }
 
-/* Design: guest rules, out of memory */
-static void every_allocation_may_fail_as_an_sdk_starts_and_stops(void **state) {
+static void every_allocation_may_fail_while_an_sdk_starts_and_stops(void **state) {
     (void)state;
     assert_survives(visit_sdk, true);
 }
@@ -180,7 +177,7 @@ static void pass_on(void *self, const tote_span_data *span) {
     tote_span_processor_on_end(*inner, span);
 }
 
-/* A program's own processors that export: one is wrapped and driven by the host. */
+/* A program's own exporting processors: one is wrapped and driven by the host. */
 static void visit_processors(struct tour *tour) {
     static const tote_span_processor_ops ops = {.struct_size = sizeof ops, .on_end = pass_on};
     tote_in_memory_spans *spans = tote_in_memory_spans_new();
@@ -209,13 +206,12 @@ static void visit_processors(struct tour *tour) {
     tote_in_memory_spans_unref(spans);
 }
 
-/* Design: guest rules, out of memory */
-static void every_allocation_may_fail_as_a_program_makes_its_processors(void **state) {
+static void every_allocation_may_fail_while_a_program_creates_processors(void **state) {
     (void)state;
     assert_survives(visit_processors, true);
 }
 
-/* A link whose attributes need more memory than there is when it is unpacked. */
+/* A link whose attributes need more memory than is available when it is unpacked. */
 static void visit_links(struct tour *tour) {
     enum { COUNT = 100 };
     static char text[128];
@@ -245,8 +241,7 @@ static void visit_links(struct tour *tour) {
     tote_trace_state_unref(trace_state);
 }
 
-/* Design: guest rules, out of memory */
-static void every_allocation_may_fail_as_a_link_is_read(void **state) {
+static void every_allocation_may_fail_while_a_link_is_read(void **state) {
     (void)state;
     ended_spans = tote_in_memory_spans_new();
     tote_sdk *sdk = tote_in_memory_sdk_start(ended_spans);
@@ -261,10 +256,7 @@ enum { ENCODED_SPANS = 1200, ENCODED_SCOPES = 20 };
 
 static tote_span_data *encoded[ENCODED_SPANS];
 
-/*
- * Behind what there is, which stays, more spans and instrumentation scopes than there is room for
- * without memory.
- */
+/* Appended spans and scopes that need more memory than is available; the earlier ones stay. */
 static void encode(struct tour *tour, tote_otlp_encoding encoding) {
     struct tote__buffer before = {NULL, 0, 0};
     size_t size = tote__buffer_reserve(&before, 1);
@@ -286,7 +278,7 @@ static void visit_json(struct tour *tour) {
     encode(tour, TOTE_OTLP_ENCODING_JSON);
 }
 
-/* End a span that has a trace state and a value of each kind that is written in its own way. */
+/* End a span that has a trace state, and a value of each kind with its own encoding. */
 static void end_span_to_encode(const char *scope) {
     const tote_trace_id trace_id = {{1}};
     const tote_span_id span_id = {{1}};
@@ -311,7 +303,7 @@ static void end_span_to_encode(const char *scope) {
 static struct tote__span_bytes bytes_to_read;
 static size_t attributes_to_read;
 
-/* Ids, times and counts need no memory; what does is there, or it is not. */
+/* Ids, times and counts need no memory; every other field is either complete or absent. */
 static void visit_read_span(struct tour *tour) {
     struct tote__read_span span;
     const tote_span_data *data = (const tote_span_data *)&span;
@@ -335,8 +327,7 @@ static void visit_read_span(struct tour *tour) {
     tote_span_data_free(copy);
 }
 
-/* Design: guest rules, out of memory */
-static void every_allocation_may_fail_as_spans_are_encoded_and_read(void **state) {
+static void every_allocation_may_fail_while_spans_are_encoded_and_read(void **state) {
     (void)state;
     ended_spans = tote_in_memory_spans_new();
     tote_sdk *sdk = tote_in_memory_sdk_start(ended_spans);
@@ -371,8 +362,8 @@ static void *add_in_thread(void *arg) {
     return NULL;
 }
 
-/* Design: guest rules. The program gets its thread, and nothing of it lands in the root store */
-static void a_thread_is_created_without_any_memory_of_tote(void **state) {
+/* The program gets its thread, and nothing of it is added to the root store. */
+static void a_thread_is_created_even_if_tote_is_out_of_memory(void **state) {
     tote_scope *scope = tote_scope_open(tote_get_tracer("test", NULL), "creator", NULL);
     pthread_t thread;
     bool has_run = false;
@@ -399,11 +390,11 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(every_allocation_may_fail_without_an_sdk),
         SDK_TEST(every_allocation_may_fail_with_an_sdk),
-        SDK_TEST(every_allocation_may_fail_as_an_sdk_starts_and_stops),
-        SDK_TEST(every_allocation_may_fail_as_a_program_makes_its_processors),
-        SDK_TEST(every_allocation_may_fail_as_a_link_is_read),
-        SDK_TEST(every_allocation_may_fail_as_spans_are_encoded_and_read),
-        SDK_TEST(a_thread_is_created_without_any_memory_of_tote),
+        SDK_TEST(every_allocation_may_fail_while_an_sdk_starts_and_stops),
+        SDK_TEST(every_allocation_may_fail_while_a_program_creates_processors),
+        SDK_TEST(every_allocation_may_fail_while_a_link_is_read),
+        SDK_TEST(every_allocation_may_fail_while_spans_are_encoded_and_read),
+        SDK_TEST(a_thread_is_created_even_if_tote_is_out_of_memory),
     };
     const tote_allocator allocator = {sizeof allocator, test_allocate, test_reallocate,
                                       test_release, NULL};

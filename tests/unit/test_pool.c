@@ -24,7 +24,7 @@ static const struct tote__pool_kind kind = {.index = TOTE__POOL_SPANS,
                                             .size = SIZE,
                                             .clear = count_cleared};
 
-/* Objects that change hands. */
+/* Objects that are passed between threads. */
 struct load {
     void *objects[64];
     size_t count;
@@ -62,7 +62,7 @@ static bool is_of(const struct load *load, const void *object) {
     return false;
 }
 
-/* Let two calls see that nobody comes for what was returned: all but a little is released. */
+/* Trim twice without a use of the returned objects: all except a few are released. */
 static void trim_often(void) {
     for (int i = 0; i < 10; i++) {
         tote__pools_trim(&kind);
@@ -74,15 +74,15 @@ static int empty_pools(void **state) {
 
     (void)state;
     trim_often();
-    take_all(&load); /* whatever the last test left with this thread */
+    take_all(&load); /* what the last test left in this thread */
     put_all(&load);
     trim_often();
     cleared = 0;
     return 0;
 }
 
-/* Design R11 */
-static void what_was_given_back_is_taken_again(void **state) {
+/* Objects return to the thread that allocated them. */
+static void returned_objects_are_reused(void **state) {
     void *first = tote__pool_take(&kind);
 
     (void)state;
@@ -94,8 +94,8 @@ static void what_was_given_back_is_taken_again(void **state) {
     assert_int_equal(cleared, 0);
 }
 
-/* Design R11: no memory is freed by one thread that another allocated, and keeps needing */
-static void what_another_thread_gives_back_comes_home(void **state) {
+/* A steady state frees no memory in a thread that did not allocate it. */
+static void objects_returned_by_another_thread_are_reused_by_their_own_thread(void **state) {
     struct load load = {.count = 10};
 
     (void)state;
@@ -110,8 +110,8 @@ static void what_another_thread_gives_back_comes_home(void **state) {
     put_all(&again);
 }
 
-/* Bounded: more than a kind keeps goes back to the allocator */
-static void a_pool_keeps_no_more_than_its_kind_says(void **state) {
+/* Objects over the limit of their kind return to the allocator. */
+static void a_pool_keeps_at_most_the_limit_of_its_kind(void **state) {
     struct load own = {.count = 20};
     struct load returned = {.count = 40};
 
@@ -125,14 +125,14 @@ static void a_pool_keeps_no_more_than_its_kind_says(void **state) {
     cleared = 0;
     take_all(&returned);
     run_elsewhere(put_all, &returned);
-    struct load again = {.count = KEPT + 1}; /* past its own it comes for what was returned */
+    struct load again = {.count = KEPT + 1}; /* beyond its own it takes the returned ones */
     take_all(&again);
     assert_true(cleared >= returned.count - KEPT_MOST - KEPT);
     put_all(&again);
 }
 
-/* After a burst: half of what nobody came for, each time */
-static void what_nobody_comes_for_is_released_by_and_by(void **state) {
+/* After a burst, half of the unused objects each time. */
+static void unused_objects_are_released_gradually(void **state) {
     struct load load = {.count = 32};
 
     (void)state;
@@ -159,8 +159,8 @@ static void *take_and_put(void *arg) {
     return NULL;
 }
 
-/* A thread that has ended comes for nothing */
-static void the_pool_of_a_thread_that_has_ended_is_emptied(void **state) {
+/* A thread that has exited takes none. */
+static void the_pool_of_a_thread_that_has_exited_is_emptied(void **state) {
     struct load load = {.count = KEPT};
 
     (void)state;
@@ -170,8 +170,8 @@ static void the_pool_of_a_thread_that_has_ended_is_emptied(void **state) {
     assert_int_equal(cleared, KEPT);
 }
 
-/* Under AddressSanitizer, and in tests of memory: so that what is used after its end is seen */
-static void nothing_is_kept_when_pools_are_off(void **state) {
+/* Under AddressSanitizer and in tests of memory, so that a use after free is detected. */
+static void disabled_pools_keep_no_objects(void **state) {
     struct load load = {.count = 3};
 
     (void)state;
@@ -183,13 +183,14 @@ static void nothing_is_kept_when_pools_are_off(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(what_was_given_back_is_taken_again, empty_pools),
-        cmocka_unit_test_setup(what_another_thread_gives_back_comes_home, empty_pools),
-        cmocka_unit_test_setup(a_pool_keeps_no_more_than_its_kind_says, empty_pools),
-        cmocka_unit_test_setup(what_nobody_comes_for_is_released_by_and_by, empty_pools),
-        cmocka_unit_test_setup(the_pool_of_a_thread_that_has_ended_is_emptied, empty_pools),
-        cmocka_unit_test_setup(nothing_is_kept_when_pools_are_off, empty_pools),
+        cmocka_unit_test_setup(returned_objects_are_reused, empty_pools),
+        cmocka_unit_test_setup(objects_returned_by_another_thread_are_reused_by_their_own_thread,
+                               empty_pools),
+        cmocka_unit_test_setup(a_pool_keeps_at_most_the_limit_of_its_kind, empty_pools),
+        cmocka_unit_test_setup(unused_objects_are_released_gradually, empty_pools),
+        cmocka_unit_test_setup(the_pool_of_a_thread_that_has_exited_is_emptied, empty_pools),
+        cmocka_unit_test_setup(disabled_pools_keep_no_objects, empty_pools),
     };
-    tote__pools_keep = true; /* this is about them */
+    tote__pools_keep = true; /* this test is about pools */
     return RUN_TESTS(tests, argc, argv);
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The processors that export as a program makes them: wrapped, and with settings of their own.
- */
+/* Exporting processors that a program creates: wrapped, and with their own settings. */
 #include "batch_fixture.h"
 
 #include <pthread.h>
@@ -14,7 +12,7 @@
 #include "tote/exporters/in_memory.h"
 #include "tote/processors.h"
 
-/* A processor that wraps another one; a span whose name begins with "health" is dropped. */
+/* A processor that wraps another one, and drops spans whose names begin with "health". */
 struct filter {
     tote_span_processor *inner;
     tote_span_data *kept;
@@ -22,7 +20,7 @@ struct filter {
     size_t destroyed;
 };
 
-/* An SDK with processors of the program; the environment applies unless a test says otherwise. */
+/* An SDK with the program's processors; the environment applies unless a test sets otherwise. */
 struct fixture {
     tote_in_memory_spans *memory;
     tote_sdk_options options;
@@ -156,7 +154,7 @@ static void a_wrapping_processor_drops_and_redacts_before_the_queue(void **state
     assert_int_equal(f->filter.destroyed, 1);
 }
 
-/* A processor that counts its calls, and knows whether what wraps it was destroyed before. */
+/* A processor that counts its calls, and records whether its wrapper was destroyed first. */
 struct counting {
     size_t starts, endings, ends, flushes, shutdowns, destroys;
 };
@@ -196,7 +194,7 @@ static const tote_span_processor_ops counting_ops = {
     sizeof counting_ops, count_start,    count_ending, count_end,
     count_flush,         count_shutdown, count_destroy};
 
-/* Contract of span_processor.h: a function that is NULL passes everything on */
+/* A function that is NULL passes everything on. */
 static void a_wrapping_processor_without_functions_passes_everything_on(void **state) {
     static const tote_span_processor_ops nothing = {.struct_size = sizeof nothing};
     struct fixture *f = *state;
@@ -219,8 +217,8 @@ static void a_wrapping_processor_without_functions_passes_everything_on(void **s
     assert_int_equal(counts.destroys, 1);
 }
 
-/* Contract of span_processor.h: each function of the processor that is wrapped can be called */
-static void a_wrapping_processor_can_call_each_function_of_the_other(void **state) {
+/* Each function of the wrapped processor can be called. */
+static void a_wrapping_processor_can_call_each_function_of_the_wrapped_one(void **state) {
     struct fixture *f = *state;
     struct counting counts = {0};
     tote_span_processor *inner = tote_span_processor_new(&counting_ops, &counts);
@@ -242,8 +240,8 @@ static void a_wrapping_processor_can_call_each_function_of_the_other(void **stat
     assert_int_equal(counts.destroys, 1);
 }
 
-/* Each exporter has a queue of its own: one exports each span at once, the other by the host. */
-static void two_exporters_have_settings_of_their_own(void **state) {
+/* Each exporter has its own queue: one exports each span at once, the other by the host loop. */
+static void two_exporters_have_their_own_settings(void **state) {
     struct fixture *f = *state;
     tote_in_memory_spans *later = tote_in_memory_spans_new();
     tote_span_processor *processors[] = {
@@ -264,8 +262,8 @@ static void two_exporters_have_settings_of_their_own(void **state) {
     tote_in_memory_spans_unref(later);
 }
 
-/* Contract of processors.h: TOTE_EXPORT_MODE_SIMPLE makes a simple processor */
-static void a_batch_processor_that_exports_at_the_end_is_a_simple_one(void **state) {
+/* TOTE_EXPORT_MODE_SIMPLE. */
+static void a_batch_processor_in_simple_mode_is_a_simple_processor(void **state) {
     struct fixture *f = *state;
     f->batch.mode = TOTE_EXPORT_MODE_SIMPLE;
     tote_span_processor *processor = memory_batch(f);
@@ -275,7 +273,7 @@ static void a_batch_processor_that_exports_at_the_end_is_a_simple_one(void **sta
     assert_int_equal(tote_in_memory_spans_get_count(f->memory), 1);
 }
 
-/* Contract of sdk.h: tote_sdk_poll() drives each batch processor, wrapped or not */
+/* tote_sdk_poll() drives each batch processor, wrapped or not. */
 static void the_host_drives_a_wrapped_processor(void **state) {
     struct fixture *f = *state;
     f->batch.schedule_delay_ms = TOTE_OPTION_ZERO;
@@ -293,7 +291,7 @@ static void the_host_drives_a_wrapped_processor(void **state) {
     assert_int_equal(stats_of(f).exported, 1);
 }
 
-/* Threads that a host makes. */
+/* Threads that the host creates. */
 struct host_thread {
     pthread_t thread;
     void (*work)(void *arg);
@@ -326,7 +324,7 @@ static void join_host_thread(void *self, void *thread) {
     host->joined++;
 }
 
-/* Contract of processors.h: the worker starts with the SDK, by its thread factory */
+/* The worker starts with the SDK. */
 static void a_wrapped_processor_gets_its_thread_from_the_sdks_factory(void **state) {
     struct host_thread host = {.started = 0};
     const tote_thread_factory factory = {sizeof factory, start_host_thread, join_host_thread,
@@ -347,7 +345,7 @@ static void a_wrapped_processor_gets_its_thread_from_the_sdks_factory(void **sta
 }
 
 /* Spec: configuration/sdk-environment-variables.md#general-sdk-configuration */
-static void a_disabled_sdk_makes_no_thread(void **state) {
+static void a_disabled_sdk_creates_no_thread(void **state) {
     struct host_thread host = {.started = 0};
     const tote_thread_factory factory = {sizeof factory, start_host_thread, join_host_thread,
                                          &host};
@@ -374,7 +372,7 @@ static tote_result prepare_exporter(void *self, uint32_t timeout_ms, bool may_ma
     return TOTE_RESULT_TIMEOUT;
 }
 
-/* Contract of sdk.h: tote_sdk_prepare() reaches each exporter */
+/* tote_sdk_prepare() reaches each exporter. */
 static void the_exporter_of_a_wrapped_processor_is_prepared(void **state) {
     static const struct tote__exporter_extras extras = {.prepare = prepare_exporter};
     struct fixture *f = *state;
@@ -389,7 +387,7 @@ static void the_exporter_of_a_wrapped_processor_is_prepared(void **state) {
     assert_int_equal(prepared, 1);
 }
 
-/* Contract of sdk.h: a child may take over what waited */
+/* A forked child may adopt queued spans. */
 static void a_child_adopts_the_queue_of_a_wrapped_processor(void **state) {
     struct fixture *f = *state;
     tote_span_processor *processor = wrapped(&f->filter, memory_batch(f));
@@ -409,7 +407,7 @@ static void a_child_adopts_the_queue_of_a_wrapped_processor(void **state) {
     assert_int_equal(tote_in_memory_spans_get_count(f->memory), 0);
 }
 
-/* How many of three spans find no place in the queue. */
+/* How many of three spans do not fit into the queue. */
 static uint64_t dropped_of_three(struct fixture *f) {
     tote_span_processor *processor = memory_batch(f);
 
@@ -435,7 +433,7 @@ static void the_variables_apply_unless_options_are_given(void **state) {
     assert_int_equal(dropped_of_three(f), 0);
 }
 
-/* Contract of sdk.h: a program that exports itself gets no exporter besides */
+/* A program with its own exporting processor gets no default exporter. */
 static void no_exporter_is_added_to_a_processor_that_exports(void **state) {
     struct fixture *f = *state;
     tote_span_processor *processor = wrapped(&f->filter, memory_batch(f));
@@ -445,8 +443,8 @@ static void no_exporter_is_added_to_a_processor_that_exports(void **state) {
     assert_int_equal(stats_of(f).ended, 1);
 }
 
-/* Contract of sdk.h: what a filter would have kept back does not leave the process without it */
-static void no_exporter_is_added_for_a_processor_that_could_not_be_made(void **state) {
+/* Spans that the missing filter would have dropped are not exported. */
+static void no_exporter_is_added_for_a_processor_that_could_not_be_created(void **state) {
     struct fixture *f = *state;
     tote_span_processor *processor = wrapped(&f->filter, tote_span_processor_batch_new(NULL, NULL));
     assert_null(processor);
@@ -465,7 +463,7 @@ static void *pass_kept_on(void *arg) {
     return NULL;
 }
 
-/* Contract of span_processor.h: a span that is kept may be passed on later, from any thread */
+/* A span that is kept may be passed on later, by any thread. */
 static void a_kept_span_is_passed_on_by_another_thread(void **state) {
     struct fixture *f = *state;
     tote_span_processor *processor = wrapped(&f->filter, memory_batch(f));
@@ -481,8 +479,8 @@ static void a_kept_span_is_passed_on_by_another_thread(void **state) {
     assert_non_null(tote_in_memory_spans_find(f->memory, "work"));
 }
 
-/* Contract of span_processor.h: only ended spans of processors are passed on */
-static void a_span_that_is_open_or_read_from_a_record_is_not_processed(void **state) {
+/* Only ended spans of processors are passed on. */
+static void open_spans_and_spans_read_from_records_are_not_processed(void **state) {
     struct fixture *f = *state;
     tote_span_processor *processor = memory_batch(f);
     start(f, &processor, 1);
@@ -500,8 +498,7 @@ static void a_span_that_is_open_or_read_from_a_record_is_not_processed(void **st
     assert_int_equal(stats_of(f).ended, 1);
 }
 
-/* Contract of common.h: NULL is accepted everywhere */
-static void without_a_processor_nothing_is_done(void **state) {
+static void without_a_processor_nothing_happens(void **state) {
     struct filter filter = {.keeps = false};
 
     (void)state;
@@ -517,8 +514,7 @@ static void without_a_processor_nothing_is_done(void **state) {
     assert_null(tote_span_processor_wrapper_new(NULL, NULL, NULL));
 }
 
-/* Contract of span_processor.h: a processor is taken always */
-static void what_is_wrapped_is_released_if_the_wrapping_one_is_not_made(void **state) {
+static void the_wrapped_processor_is_released_if_its_wrapper_is_not_created(void **state) {
     struct counting counts = {0};
 
     (void)state;
@@ -528,7 +524,7 @@ static void what_is_wrapped_is_released_if_the_wrapping_one_is_not_made(void **s
 }
 
 /* A processor that is never given to an SDK has no thread, and releases its exporter. */
-static void a_processor_that_is_not_used_is_released_with_its_exporter(void **state) {
+static void an_unused_processor_is_released_with_its_exporter(void **state) {
     struct test_exporter exporter = {.destroys = 0};
     tote_span_processor *made[2];
 
@@ -546,22 +542,22 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         PROCESSORS_TEST(a_wrapping_processor_drops_and_redacts_before_the_queue),
         PROCESSORS_TEST(a_wrapping_processor_without_functions_passes_everything_on),
-        PROCESSORS_TEST(a_wrapping_processor_can_call_each_function_of_the_other),
-        PROCESSORS_TEST(two_exporters_have_settings_of_their_own),
-        PROCESSORS_TEST(a_batch_processor_that_exports_at_the_end_is_a_simple_one),
+        PROCESSORS_TEST(a_wrapping_processor_can_call_each_function_of_the_wrapped_one),
+        PROCESSORS_TEST(two_exporters_have_their_own_settings),
+        PROCESSORS_TEST(a_batch_processor_in_simple_mode_is_a_simple_processor),
         PROCESSORS_TEST(the_host_drives_a_wrapped_processor),
         PROCESSORS_TEST(a_wrapped_processor_gets_its_thread_from_the_sdks_factory),
-        PROCESSORS_TEST(a_disabled_sdk_makes_no_thread),
+        PROCESSORS_TEST(a_disabled_sdk_creates_no_thread),
         PROCESSORS_TEST(the_exporter_of_a_wrapped_processor_is_prepared),
         PROCESSORS_TEST(a_child_adopts_the_queue_of_a_wrapped_processor),
         PROCESSORS_TEST(the_variables_apply_unless_options_are_given),
         PROCESSORS_TEST(no_exporter_is_added_to_a_processor_that_exports),
-        PROCESSORS_TEST(no_exporter_is_added_for_a_processor_that_could_not_be_made),
+        PROCESSORS_TEST(no_exporter_is_added_for_a_processor_that_could_not_be_created),
         PROCESSORS_TEST(a_kept_span_is_passed_on_by_another_thread),
-        PROCESSORS_TEST(a_span_that_is_open_or_read_from_a_record_is_not_processed),
-        PROCESSORS_TEST(without_a_processor_nothing_is_done),
-        PROCESSORS_TEST(what_is_wrapped_is_released_if_the_wrapping_one_is_not_made),
-        PROCESSORS_TEST(a_processor_that_is_not_used_is_released_with_its_exporter),
+        PROCESSORS_TEST(open_spans_and_spans_read_from_records_are_not_processed),
+        PROCESSORS_TEST(without_a_processor_nothing_happens),
+        PROCESSORS_TEST(the_wrapped_processor_is_released_if_its_wrapper_is_not_created),
+        PROCESSORS_TEST(an_unused_processor_is_released_with_its_exporter),
     };
 
     return RUN_TESTS(tests, argc, argv);

@@ -53,8 +53,8 @@ static void every_bit_of_a_trace_id_takes_both_values(void **state) {
     }
 }
 
-/* Requirement D20: two generators share nothing */
-static void two_generators_make_different_ids(void **state) {
+/* Two generators share no state. Spec: trace/sdk.md#id-generators */
+static void two_generators_generate_different_ids(void **state) {
     struct tote__random first = {.generation = 0};
     struct tote__random second = {.generation = 0};
     tote_trace_id ids[2];
@@ -65,7 +65,6 @@ static void two_generators_make_different_ids(void **state) {
     assert_memory_not_equal(&ids[0], &ids[1], sizeof ids[0]);
 }
 
-/* Design R14 */
 static void a_forked_child_does_not_repeat_its_parents_ids(void **state) {
     struct tote__random random = {.generation = 0};
     tote_trace_id own;
@@ -106,8 +105,8 @@ static void count_destroyed(void *self) {
     destroyed++;
 }
 
-/* Requirement D20 */
-static void a_generator_takes_its_self_also_when_it_cannot_be_made(void **state) {
+/* Ownership of `self` passes to the generator. */
+static void a_generator_that_cannot_be_created_releases_its_self(void **state) {
     const tote_id_generator_ops whole = {sizeof whole, true, draw_trace_id, draw_span_id,
                                          count_destroyed};
     const tote_id_generator_ops half = {sizeof half, true, draw_trace_id, NULL, count_destroyed};
@@ -127,9 +126,9 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(ids_do_not_repeat_and_are_never_zero),
         TEST(every_bit_of_a_trace_id_takes_both_values),
-        TEST(two_generators_make_different_ids),
+        TEST(two_generators_generate_different_ids),
         TEST(a_forked_child_does_not_repeat_its_parents_ids),
-        TEST(a_generator_takes_its_self_also_when_it_cannot_be_made),
+        TEST(a_generator_that_cannot_be_created_releases_its_self),
     };
     return RUN_TESTS(tests, argc, argv);
 }

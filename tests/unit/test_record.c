@@ -36,7 +36,7 @@ static tote_value everything(void) {
     return tote_map(outer, 3);
 }
 
-/* End a span that has all there is, and more events and attributes than it may keep. */
+/* End a span that has every kind of data, and more events and attributes than its limits allow. */
 static void end_full_span(struct sdk_fixture *f) {
     const tote_trace_id trace_id = {{0x0A, 0xF7}};
     const tote_span_id span_id = {{0xB7}};
@@ -134,7 +134,7 @@ static void assert_same_links(const tote_span_data *a, const tote_span_data *b) 
     }
 }
 
-/* Of the parent's context a Span has the id, and whether it is remote. */
+/* A Span contains the id of the parent, and whether it is remote. */
 static void assert_same_parent(const tote_span_data *a, const tote_span_data *b) {
     const tote_span_context *as = tote_span_data_get_parent(a);
     const tote_span_context *bs = tote_span_data_get_parent(b);
@@ -212,7 +212,7 @@ static void a_span_is_read_from_its_bytes_as_it_was_recorded(void **state) {
     tote__arena_clear(&arena);
 }
 
-static void a_span_with_nothing_is_read_from_its_bytes(void **state) {
+static void an_empty_span_is_read_from_its_bytes(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     struct tote__arena arena = {.chunks = NULL};
     struct tote__read_span read;
@@ -238,7 +238,7 @@ static void assert_same_encoding(tote_otlp_encoding encoding, const tote_span_da
     tote_otlp_buffer_clear(&buffers[1]);
 }
 
-static void both_kinds_of_span_are_encoded_alike(void **state) {
+static void ended_spans_and_spans_read_from_records_are_encoded_alike(void **state) {
     struct sdk_fixture *f = start_with_limits(state);
     struct tote__arena arena = {.chunks = NULL};
     struct tote__read_span read;
@@ -250,7 +250,7 @@ static void both_kinds_of_span_are_encoded_alike(void **state) {
     tote__arena_clear(&arena);
 }
 
-/* A span whose texts are so long, in a buffer that is as large as the bound. */
+/* A span with texts of this length, in a buffer of exactly the bound. */
 static void assert_within_bound(struct sdk_fixture *f, size_t length) {
     char *text = malloc(length + 1);
     assert_non_null(text);
@@ -275,7 +275,7 @@ static void assert_within_bound(struct sdk_fixture *f, size_t length) {
     tote_span_unref(span);
 }
 
-static void a_span_is_written_within_its_bound(void **state) {
+static void a_span_is_written_within_its_size_bound(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     const size_t lengths[] = {0, 1, 127, 128, 16383, 16384, 2097151, 2097152};
 
@@ -295,7 +295,7 @@ static void a_reference_outlives_the_bytes_that_were_borrowed(void **state) {
     tote_span_data *kept = tote_span_data_copy(data_of(&read));
     assert_non_null(kept);
     assert_ptr_not_equal(kept, data_of(&read));
-    tote_span_data_free((tote_span_data *)&read); /* counts nothing */
+    tote_span_data_free((tote_span_data *)&read); /* has no effect */
     tote__read_span_clear(&read);
     memset(&read, CANARY, sizeof read);
     tote__arena_clear(&arena);
@@ -314,7 +314,7 @@ static void *compare_in_thread(void *arg) {
     return NULL;
 }
 
-static void many_threads_read_one_span(void **state) {
+static void many_threads_can_read_one_span(void **state) {
     struct sdk_fixture *f = start_with_limits(state);
     struct tote__arena arena = {.chunks = NULL};
     struct tote__read_span read;
@@ -333,7 +333,7 @@ static void many_threads_read_one_span(void **state) {
     tote__arena_clear(&arena);
 }
 
-/* What is set once is used again, for other bytes. */
+/* A reader is set up once and reused for other bytes. */
 static void read_bytes(struct tote__read_span *read, const char *bytes, size_t size) {
     tote__read_span_set(read, tote__resource_at(UINT32_MAX), &tote__tracer_at(UINT32_MAX)->scope,
                         (struct tote__slice){(const uint8_t *)bytes, size});
@@ -341,7 +341,7 @@ static void read_bytes(struct tote__read_span *read, const char *bytes, size_t s
 
 #define READ(read, bytes) read_bytes(read, bytes, sizeof(bytes) - 1)
 
-static void bytes_that_are_no_span_are_read_as_far_as_they_are_one(void **state) {
+static void malformed_bytes_are_read_up_to_the_first_error(void **state) {
     const tote_span_id span_id = {{'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'}};
     struct tote__read_span read;
     const tote_span_data *span = data_of(&read);
@@ -368,7 +368,7 @@ static void bytes_that_are_no_span_are_read_as_far_as_they_are_one(void **state)
     assert_string_equal(tote_span_data_get_name(span), "");
     tote__read_span_clear(&read);
 
-    /* Two trace states of a link and of the span: the last one counts, and none is left behind. */
+    /* Two trace states of a link and of the span: the last one is used, and none leaks. */
     READ(&read, "\x1A\x03"
                 "a=1"
                 "\x1A\x03"
@@ -389,12 +389,12 @@ static void bytes_that_are_no_span_are_read_as_far_as_they_are_one(void **state)
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(a_span_is_read_from_its_bytes_as_it_was_recorded),
-        SDK_TEST(a_span_with_nothing_is_read_from_its_bytes),
-        SDK_TEST(both_kinds_of_span_are_encoded_alike),
-        SDK_TEST(a_span_is_written_within_its_bound),
+        SDK_TEST(an_empty_span_is_read_from_its_bytes),
+        SDK_TEST(ended_spans_and_spans_read_from_records_are_encoded_alike),
+        SDK_TEST(a_span_is_written_within_its_size_bound),
         SDK_TEST(a_reference_outlives_the_bytes_that_were_borrowed),
-        SDK_TEST(many_threads_read_one_span),
-        cmocka_unit_test(bytes_that_are_no_span_are_read_as_far_as_they_are_one),
+        SDK_TEST(many_threads_can_read_one_span),
+        cmocka_unit_test(malformed_bytes_are_read_up_to_the_first_error),
     };
     return RUN_TESTS(tests, argc, argv);
 }

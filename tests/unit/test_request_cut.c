@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_request_cut.c - a part of an encoded request is what the encoder makes of these spans, and a
- * request that a receiver refuses for its size arrives in parts
+ * test_request_cut.c - a part of an encoded request equals what the encoder makes of its spans, and
+ * a request that a receiver refuses for its size is sent in parts
  */
 #include "sdk_fixture.h"
 
@@ -20,7 +20,7 @@ enum { SPANS = 7, TEXT_BYTES = 1000 };
 
 typedef Tote__Otlp__ExportTraceServiceRequest request_message;
 
-/* Spans of two scopes, the first ones of the first. */
+/* Spans of two scopes, those of the first scope first. */
 static void make_spans(struct sdk_fixture *f) {
     for (int i = 0; i < SPANS; i++) {
         char name[] = {(char)('a' + i), '[', ']', '"', ',', '\0'};
@@ -41,7 +41,7 @@ static void encode(const struct sdk_fixture *f, struct tote__range range,
 }
 
 /* Spec: opentelemetry-proto collector/trace/v1/trace_service.proto */
-static void a_part_is_what_the_encoder_makes_of_its_spans(void **state) {
+static void a_part_equals_what_the_encoder_makes_of_its_spans(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_otlp_buffer whole = {NULL, 0, 0};
     struct tote__buffer cut = {NULL, 0, 0};
@@ -65,8 +65,8 @@ static void a_part_is_what_the_encoder_makes_of_its_spans(void **state) {
     tote_otlp_buffer_clear(&made);
 }
 
-/* What was damaged on the way, or has fewer spans than it is said to have. */
-static void a_damaged_request_is_not_cut(void **state) {
+/* Damaged, or with fewer spans than given. */
+static void a_malformed_request_is_not_split(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_otlp_buffer whole = {NULL, 0, 0};
     struct tote__buffer cut = {NULL, 0, 0};
@@ -74,7 +74,7 @@ static void a_damaged_request_is_not_cut(void **state) {
     make_spans(f);
     encode(f, (struct tote__range){0, SPANS}, &whole);
     for (size_t size = 0; size <= whole.size; size++) {
-        uint8_t *exact = malloc(size + 1); /* so that a sanitizer sees what is read behind it */
+        uint8_t *exact = malloc(size + 1); /* so that a sanitizer detects reads beyond the end */
         memcpy(exact, whole.bytes, size);
         assert_false(tote__request_cut((struct tote__slice){exact, size},
                                        (struct tote__range){0, SPANS + 1}, &cut));
@@ -85,7 +85,7 @@ static void a_damaged_request_is_not_cut(void **state) {
     tote__buffer_clear(&cut);
 }
 
-/* A receiver with a limit, over a transport of the test's own. */
+/* A receiver with a limit, over the test's own transport. */
 static struct {
     size_t limit;
     size_t requests;
@@ -148,7 +148,7 @@ static tote_stats send_batch(tote_otlp_protocol protocol, size_t limit, size_t l
     return stats;
 }
 
-/* 413 means that smaller requests may be accepted. RFC 9110 section 15.5.14 */
+/* 413 means that smaller requests may be accepted. Spec: RFC 9110 section 15.5.14 */
 static void a_request_that_is_refused_for_its_size_arrives_in_parts(void **state) {
     static const tote_otlp_protocol protocols[] = {TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF,
                                                    TOTE_OTLP_PROTOCOL_HTTP_JSON};
@@ -163,7 +163,7 @@ static void a_request_that_is_refused_for_its_size_arrives_in_parts(void **state
     }
 }
 
-/* One span that is over the limit alone is rejected; the others arrive. */
+/* A single span over the limit is rejected; the others arrive. */
 static void a_span_that_is_refused_for_its_size_is_rejected_alone(void **state) {
     (void)state;
     for (size_t large = 0; large < SPANS; large++) {
@@ -175,8 +175,7 @@ static void a_span_that_is_refused_for_its_size_is_rejected_alone(void **state) 
     }
 }
 
-/* Also without a queue. */
-static void a_direct_export_is_split_too(void **state) {
+static void an_export_without_a_queue_is_split_too(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
 
     make_spans(f);
@@ -193,11 +192,11 @@ static void a_direct_export_is_split_too(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        SDK_TEST(a_part_is_what_the_encoder_makes_of_its_spans),
-        SDK_TEST(a_damaged_request_is_not_cut),
+        SDK_TEST(a_part_equals_what_the_encoder_makes_of_its_spans),
+        SDK_TEST(a_malformed_request_is_not_split),
         TEST(a_request_that_is_refused_for_its_size_arrives_in_parts),
         TEST(a_span_that_is_refused_for_its_size_is_rejected_alone),
-        SDK_TEST(a_direct_export_is_split_too),
+        SDK_TEST(an_export_without_a_queue_is_split_too),
     };
     return RUN_TESTS(tests, argc, argv);
 }

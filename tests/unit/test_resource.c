@@ -42,7 +42,7 @@ static const char *find_text(uint32_t index, const char *key) {
     return value && value->type == TOTE_VALUE_TYPE_STRING ? value->as.string : NULL;
 }
 
-/* What a row of the file says is there, must be there, and nothing else. */
+/* The resource has exactly what a row of the file expects. */
 static bool has_members(char *expected, const tote_attribute *attributes, size_t count) {
     char *parts[VECTORS_MOST_PARTS];
     size_t at = vectors_split(expected, '|', parts);
@@ -62,7 +62,7 @@ static bool has_members(char *expected, const tote_attribute *attributes, size_t
             return false;
         }
     }
-    for (size_t i = 0; i < count; i++) { /* a key given twice stands there twice */
+    for (size_t i = 0; i < count; i++) { /* a key that is given twice is there twice */
         for (size_t other = 0; other < i; other++) {
             if (strcmp(attributes[i].key, attributes[other].key) == 0) {
                 at++;
@@ -94,12 +94,12 @@ static bool check_variable(const struct vector_row *row) {
 }
 
 /* otel_resource_attributes.tsv. Compliance: EV-02 */
-static void the_variable_is_parsed_as_every_row_says(void **state) {
+static void the_variable_is_parsed_as_in_every_row(void **state) {
     (void)state;
     vectors_check("otel_resource_attributes.tsv", check_variable);
 }
 
-/* Requirement F4: what a shell joins may begin or end with a comma */
+/* Shell concatenation may leave a comma at the start or the end. */
 static void empty_members_are_skipped_and_blanks_around_them_too(void **state) {
     struct tote__arena arena = {NULL, NULL, 0};
     tote_attribute *attributes;
@@ -114,7 +114,7 @@ static void empty_members_are_skipped_and_blanks_around_them_too(void **state) {
     tote__arena_clear(&arena);
 }
 
-/* Requirement F4: a key is text that ends with NUL */
+/* A key is a NUL-terminated text. */
 static void a_key_with_a_nul_in_it_discards_everything(void **state) {
     struct tote__arena arena = {NULL, NULL, 0};
     tote_attribute *attributes;
@@ -128,7 +128,7 @@ static void a_key_with_a_nul_in_it_discards_everything(void **state) {
 }
 
 /* Spec: resource/sdk.md#sdk-provided-resource-attributes. Compliance: RS-05 */
-static void without_anything_there_is_what_the_sdk_says_and_a_name_for_the_service(void **state) {
+static void the_default_resource_has_the_sdk_attributes_and_a_service_name(void **state) {
     uint32_t index = tote__resource_build(&(struct tote__resource_sources){.detectors = "none"});
 
     (void)state;
@@ -142,7 +142,7 @@ static void without_anything_there_is_what_the_sdk_says_and_a_name_for_the_servi
 }
 
 /* Spec: configuration/sdk-environment-variables.md#general-sdk-configuration. Compliance: EV-03 */
-static void the_name_of_the_service_is_of_the_strongest_source(void **state) {
+static void the_service_name_comes_from_the_source_with_the_highest_priority(void **state) {
     const tote_attribute by_variable[] = {{"service.name", tote_string("listed")}};
     const tote_attribute by_program[] = {{"service.name", tote_string("given")}};
     struct tote__resource_sources sources = {.environment_attributes = by_variable,
@@ -161,7 +161,7 @@ static void the_name_of_the_service_is_of_the_strongest_source(void **state) {
 }
 
 /* Spec: semantic conventions, resource/service.md: service.name is never empty */
-static void an_empty_name_of_the_service_counts_as_none(void **state) {
+static void an_empty_service_name_counts_as_none(void **state) {
     const tote_attribute empty[] = {{"service.name", tote_string("")}};
     struct tote__resource_sources sources = {.environment_attributes = empty,
                                              .environment_attribute_count = 1,
@@ -187,7 +187,7 @@ static void an_empty_name_of_the_service_counts_as_none(void **state) {
 }
 
 /* Spec: resource/sdk.md#detecting-resource-information-from-the-environment. Compliance: RS-07 */
-static void the_schema_url_is_that_of_the_detectors_unless_the_program_has_one(void **state) {
+static void the_schema_url_is_that_of_the_detectors_unless_the_program_sets_one(void **state) {
     static const char own[] = "https://opentelemetry.io/schemas/1.38.0";
     static const struct {
         const char *detectors, *schema_url, *expected;
@@ -206,7 +206,7 @@ static void the_schema_url_is_that_of_the_detectors_unless_the_program_has_one(v
 }
 
 /* Compliance: RS-01, RS-03 */
-static void a_stronger_source_wins_also_with_an_empty_value(void **state) {
+static void a_source_with_higher_priority_wins_also_with_an_empty_value(void **state) {
     const tote_attribute by_variable[] = {{"host.name", tote_string("listed")},
                                           {"team", tote_string("a")}};
     const tote_attribute by_program[] = {{"team", tote_string("")}, {"n", tote_int(3)}};
@@ -227,7 +227,7 @@ static void a_stronger_source_wins_also_with_an_empty_value(void **state) {
 }
 
 /* Spec: resource/sdk.md#detecting-resource-information-from-the-environment. Compliance: RS-06 */
-static void detectors_say_what_the_system_is_and_which_process(void **state) {
+static void detectors_describe_the_host_and_the_process(void **state) {
     uint32_t index = tote__resource_build(&(struct tote__resource_sources){.detectors = NULL});
     char host[256];
 
@@ -262,8 +262,8 @@ static void only_the_detectors_that_are_named_run(void **state) {
     assert_int_equal(reports.count, 1);
 }
 
-/* Spec: resource/sdk.md#resource-detector-name: a duplicate is reported as an error */
-static void a_detector_that_is_named_twice_is_an_error(void **state) {
+/* A duplicate name is an error. Spec: resource/sdk.md#resource-detector-name */
+static void a_detector_that_is_named_twice_is_reported_as_an_error(void **state) {
     (void)state;
     reports_reset(TOTE_LEVEL_ERROR);
     uint32_t index =
@@ -274,8 +274,8 @@ static void a_detector_that_is_named_twice_is_an_error(void **state) {
     assert_non_null(find(index, "host.name"));
 }
 
-/* Requirement F6: a UUID, version 4 */
-static void an_instance_has_one_random_id_and_a_child_another(void **state) {
+/* A UUID of version 4. */
+static void an_instance_has_a_random_id_and_a_child_process_has_its_own(void **state) {
     const struct tote__resource_sources sources = {.detectors = "service"};
     uint32_t index = tote__resource_build(&sources);
     const char *id = find_text(index, "service.instance.id");
@@ -296,7 +296,7 @@ static void an_instance_has_one_random_id_and_a_child_another(void **state) {
     assert_int_equal(status, 0);
 }
 
-static const tote_resource *seen; /* that of the span that ended last */
+static const tote_resource *seen; /* of the span that ended last */
 
 static void see(void *self, const tote_span_data *span) {
     (void)self;
@@ -337,7 +337,7 @@ static const char *see_text(const char *key) {
     return value && value->type == TOTE_VALUE_TYPE_STRING ? value->as.string : "";
 }
 
-/* What a process says about itself. */
+/* The process attributes of a process. */
 struct self {
     int64_t pid;
     char created[80];
@@ -371,14 +371,14 @@ static int wait_for(pid_t child) {
     return status;
 }
 
-/* Design R14. Spec: resource/process.md */
-static void a_childs_spans_have_its_own_process_and_instance(void **state) {
+/* Spec: resource/process.md */
+static void spans_of_a_child_process_have_its_own_pid_and_instance_id(void **state) {
     tote_sdk *sdk = start_seeing(NULL, 0);
     const struct self parent = see_self();
 
     (void)state;
     assert_int_equal(parent.pid, getpid());
-    usleep(20000); /* the parent's time is known to a hundredth of a second */
+    usleep(20000); /* the time of the parent has a resolution of 10 ms */
     pid_t child = fork();
     if (child == 0) {
         const struct self self = see_self();
@@ -396,8 +396,8 @@ static void a_childs_spans_have_its_own_process_and_instance(void **state) {
     tote_sdk_close(&sdk, 0);
 }
 
-/* A program that becomes a daemon has another process id, and its parent is gone */
-static void so_have_those_of_a_daemon(void **state) {
+/* A daemon has another process id, and its parent has exited. */
+static void spans_of_a_daemon_have_its_own_pid_and_instance_id(void **state) {
     tote_sdk *sdk = start_seeing(NULL, 0);
     const struct self parent = see_self();
     int result[2];
@@ -422,8 +422,8 @@ static void so_have_those_of_a_daemon(void **state) {
     tote_sdk_close(&sdk, 0);
 }
 
-/* What the program sets is the program's to change */
-static void what_the_program_said_about_itself_stays_in_a_child(void **state) {
+/* Attributes of the program are changed only by the program. */
+static void process_attributes_set_by_the_program_stay_in_a_child(void **state) {
     const tote_attribute attributes[] = {{"service.instance.id", tote_string("mine")},
                                          {"process.pid", tote_int(1)},
                                          {"process.creation.time", tote_string("yesterday")}};
@@ -440,8 +440,8 @@ static void what_the_program_said_about_itself_stays_in_a_child(void **state) {
     tote_sdk_close(&sdk, 0);
 }
 
-/* Design R10: spans name their resource by an index */
-static void equal_resources_are_one_and_different_ones_are_not(void **state) {
+/* Records refer to their resource by an index. */
+static void equal_resources_share_an_index_and_different_ones_do_not(void **state) {
     const tote_attribute a[] = {{"k", tote_string("a")}, {NULL, tote_int(1)}};
     const tote_attribute twice[] = {{"k", tote_string("x")}, {"k", tote_string("a")}};
     const tote_attribute b[] = {{"k", tote_string("b")}};
@@ -467,8 +467,8 @@ static void an_unknown_index_is_the_empty_resource(void **state) {
     assert_ptr_equal(tote__resource_at(255), tote__resource_at(0));
 }
 
-/* Design section 6: every table is bounded; last here, because it stays full */
-static void a_full_table_gives_the_empty_resource_and_says_so(void **state) {
+/* Every table is bounded. The last test here, because the table stays full. */
+static void a_full_table_gives_the_empty_resource_and_is_reported(void **state) {
     uint32_t index = 1;
     int64_t number = 0;
 
@@ -483,8 +483,7 @@ static void a_full_table_gives_the_empty_resource_and_says_so(void **state) {
     assert_int_not_equal(tote__resource_intern(&first, 1, NULL), 0);
 }
 
-/* Design section 6: errno stays */
-static void asking_the_system_keeps_errno_and_never_cuts(void **state) {
+static void detectors_keep_errno_and_truncate_nothing(void **state) {
     char small[2];
     char text[64];
 
@@ -500,25 +499,25 @@ static void asking_the_system_keeps_errno_and_never_cuts(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        RESOURCE_TEST(the_variable_is_parsed_as_every_row_says),
+        RESOURCE_TEST(the_variable_is_parsed_as_in_every_row),
         RESOURCE_TEST(empty_members_are_skipped_and_blanks_around_them_too),
         RESOURCE_TEST(a_key_with_a_nul_in_it_discards_everything),
-        RESOURCE_TEST(without_anything_there_is_what_the_sdk_says_and_a_name_for_the_service),
-        RESOURCE_TEST(the_name_of_the_service_is_of_the_strongest_source),
-        RESOURCE_TEST(an_empty_name_of_the_service_counts_as_none),
-        RESOURCE_TEST(the_schema_url_is_that_of_the_detectors_unless_the_program_has_one),
-        RESOURCE_TEST(a_stronger_source_wins_also_with_an_empty_value),
-        RESOURCE_TEST(detectors_say_what_the_system_is_and_which_process),
+        RESOURCE_TEST(the_default_resource_has_the_sdk_attributes_and_a_service_name),
+        RESOURCE_TEST(the_service_name_comes_from_the_source_with_the_highest_priority),
+        RESOURCE_TEST(an_empty_service_name_counts_as_none),
+        RESOURCE_TEST(the_schema_url_is_that_of_the_detectors_unless_the_program_sets_one),
+        RESOURCE_TEST(a_source_with_higher_priority_wins_also_with_an_empty_value),
+        RESOURCE_TEST(detectors_describe_the_host_and_the_process),
         RESOURCE_TEST(only_the_detectors_that_are_named_run),
-        RESOURCE_TEST(a_detector_that_is_named_twice_is_an_error),
-        RESOURCE_TEST(an_instance_has_one_random_id_and_a_child_another),
-        RESOURCE_TEST(a_childs_spans_have_its_own_process_and_instance),
-        RESOURCE_TEST(so_have_those_of_a_daemon),
-        RESOURCE_TEST(what_the_program_said_about_itself_stays_in_a_child),
-        RESOURCE_TEST(equal_resources_are_one_and_different_ones_are_not),
+        RESOURCE_TEST(a_detector_that_is_named_twice_is_reported_as_an_error),
+        RESOURCE_TEST(an_instance_has_a_random_id_and_a_child_process_has_its_own),
+        RESOURCE_TEST(spans_of_a_child_process_have_its_own_pid_and_instance_id),
+        RESOURCE_TEST(spans_of_a_daemon_have_its_own_pid_and_instance_id),
+        RESOURCE_TEST(process_attributes_set_by_the_program_stay_in_a_child),
+        RESOURCE_TEST(equal_resources_share_an_index_and_different_ones_do_not),
         RESOURCE_TEST(an_unknown_index_is_the_empty_resource),
-        RESOURCE_TEST(asking_the_system_keeps_errno_and_never_cuts),
-        RESOURCE_TEST(a_full_table_gives_the_empty_resource_and_says_so),
+        RESOURCE_TEST(detectors_keep_errno_and_truncate_nothing),
+        RESOURCE_TEST(a_full_table_gives_the_empty_resource_and_is_reported),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Attempts and the time between them, with a receiver that the tests command.
- */
+/* Attempts and the time between them, with a receiver that the tests control. */
 #include "support.h"
 
 #include <poll.h>
@@ -16,14 +14,14 @@
 enum { RESET = 1 }; /* instead of a status: the stream was reset */
 enum { MOST_RESPONSES = 16, TIMEOUT_MS = 10000, DAY_MS = 86400 * 1000 };
 
-/* A status of HTTP, and Retry-After in seconds; -1: none. */
+/* An HTTP status, and Retry-After in seconds; -1: none. */
 struct response {
     int status;
     int retry_after;
 };
 
 static struct {
-    struct response responses[MOST_RESPONSES]; /* the last one stays */
+    struct response responses[MOST_RESPONSES]; /* the last one repeats */
     size_t response_count;
     size_t attempts;
     uint64_t times[MOST_RESPONSES]; /* of the attempts */
@@ -148,7 +146,7 @@ static void wait_until_due(void) {
     poll(NULL, 0, (int)tote__ms_until(tote__retry_due(&sender.retry), TIMEOUT_MS));
 }
 
-/* Step until it is over, as a worker does. */
+/* Step until the request is settled, as a worker does. */
 static void run(uint32_t timeout_ms) {
     uint64_t deadline = tote__deadline_in(timeout_ms);
 
@@ -161,8 +159,8 @@ static uint64_t gap_ms(size_t attempt) {
     return (receiver.times[attempt] - receiver.times[attempt - 1]) / 1000000;
 }
 
-/* More or less a fifth, and not more often. Compliance: EX-12 */
-static void the_wait_doubles_with_each_attempt_up_to_the_longest(void **state) {
+/* With a jitter of +-20 %, and up to the longest pause. Compliance: EX-12 */
+static void the_backoff_doubles_with_each_attempt_up_to_the_longest(void **state) {
     static const uint64_t waits[] = {10, 20, 40, 40, 40};
 
     (void)state;
@@ -180,8 +178,8 @@ static void the_wait_doubles_with_each_attempt_up_to_the_longest(void **state) {
     }
 }
 
-/* The receiver's word is worth more than the schedule. Compliance: EX-14 */
-static void a_retry_after_is_waited_for(void **state) {
+/* It overrides the schedule. Compliance: EX-14 */
+static void the_next_attempt_waits_for_the_retry_after(void **state) {
     (void)state;
     open_with((struct tote__delivery_settings){.initial_backoff_ms = 1});
     will_respond(429, "1");
@@ -191,8 +189,11 @@ static void a_retry_after_is_waited_for(void **state) {
     assert_true(gap_ms(1) >= 1000);
 }
 
-/* Requirement G9, trap L36: when the wait passes the deadline, give up now */
-static void a_wait_past_the_deadline_is_not_begun(void **state) {
+/*
+ * If the pause would pass the deadline, the request is abandoned at once. Spec:
+ * protocol/otlp.md#otlphttp-throttling
+ */
+static void a_request_whose_backoff_would_pass_the_deadline_is_abandoned(void **state) {
     (void)state;
     open_with((struct tote__delivery_settings){.initial_backoff_ms = 1});
     will_respond(503, "3600");
@@ -203,8 +204,8 @@ static void a_wait_past_the_deadline_is_not_begun(void **state) {
     assert_true(tote__clock_monotonic() - start < 5 * (uint64_t)1000000000);
 }
 
-/* Who comes next does not begin anew to knock at a closed door; design 6: nothing spins */
-static void the_next_request_waits_for_what_the_receiver_asked(void **state) {
+/* Backoff is per endpoint: a new request does not reset it. */
+static void a_retry_after_also_applies_to_the_next_request(void **state) {
     (void)state;
     open_with((struct tote__delivery_settings){.initial_backoff_ms = 1,
                                                .max_retry_after_ms = TOTE_OPTION_UNLIMITED});
@@ -223,8 +224,10 @@ static void the_next_request_waits_for_what_the_receiver_asked(void **state) {
     assert_int_equal(receiver.attempts, 1);
 }
 
-/* What is given up without an attempt of its own has the cause of the last one, and its cure. */
-static void a_request_that_is_given_up_before_an_attempt_has_the_last_cause(void **state) {
+/*
+ * A request that is abandoned without an attempt has the cause of the last attempt, and its cure.
+ */
+static void a_request_abandoned_before_an_attempt_has_the_last_cause(void **state) {
     (void)state;
     open_with((struct tote__delivery_settings){.initial_backoff_ms = 1,
                                                .timeout_ms = TOTE_OPTION_UNLIMITED,
@@ -238,8 +241,8 @@ static void a_request_that_is_given_up_before_an_attempt_has_the_last_cause(void
     assert_string_equal(sender.outcome.advice, "; see to it");
 }
 
-/* What is known of a limit on the size comes from attempts alone. */
-static void a_request_that_is_given_up_before_an_attempt_was_not_reset(void **state) {
+/* Only attempts show that there is a limit on the size. */
+static void a_request_abandoned_before_an_attempt_does_not_count_as_reset(void **state) {
     (void)state;
     open_with_long_pauses();
     will_respond(RESET, NULL);
@@ -250,8 +253,8 @@ static void a_request_that_is_given_up_before_an_attempt_was_not_reset(void **st
     assert_false(sender.retry.is_reset);
 }
 
-/* A receiver cannot stop a process for a day, and a diagnostic names the limit. */
-static void a_receiver_can_ask_for_a_limited_wait(void **state) {
+/* A receiver cannot stop a process for a day, and a diagnostic has the limit. */
+static void a_retry_after_is_limited(void **state) {
     static const struct {
         uint32_t max_retry_after_ms;
         uint32_t retry_after_ms;
@@ -281,8 +284,8 @@ static void a_receiver_can_ask_for_a_limited_wait(void **state) {
     }
 }
 
-/* Spec: protocol/otlp.md#otlphttp-throttling; not for ever, as that would be a busy loop. */
-static void a_retry_after_of_zero_is_at_once(void **state) {
+/* Not without limit, as that would be a busy loop. Spec: protocol/otlp.md#otlphttp-throttling */
+static void a_retry_after_of_zero_retries_at_once(void **state) {
     (void)state;
     open_with_long_pauses();
     will_respond(503, "0");
@@ -295,8 +298,8 @@ static void a_retry_after_of_zero_is_at_once(void **state) {
     assert_true(tote__retry_due(&sender.retry) > tote__deadline_in(2000 * 1000));
 }
 
-/* Attempts at once are no part of the schedule, which begins with its first pause behind them. */
-static void after_attempts_at_once_the_schedule_begins_with_its_first_pause(void **state) {
+/* Immediate attempts are no part of the schedule, which starts with its first pause. */
+static void after_immediate_attempts_the_schedule_starts_with_its_first_pause(void **state) {
     enum { FIRST_MS = 600 * 1000, MOST_MS = FIRST_MS * 6 / 5 };
 
     (void)state;
@@ -318,8 +321,8 @@ static void after_attempts_at_once_the_schedule_begins_with_its_first_pause(void
     assert_int_equal(receiver.attempts, 13);
 }
 
-/* A wait that the receiver names replaces the schedule, also when it is shorter. */
-static void a_short_retry_after_is_not_made_longer(void **state) {
+/* A pause that the receiver requests replaces the schedule, also if it is shorter. */
+static void a_short_retry_after_is_not_extended(void **state) {
     (void)state;
     open_with_long_pauses();
     will_respond(503, "1");
@@ -327,8 +330,8 @@ static void a_short_retry_after_is_not_made_longer(void **state) {
     assert_true(tote__retry_due(&sender.retry) <= tote__deadline_in(1000));
 }
 
-/* Requirement G10: who waits for a flush does not wait for the schedule */
-static void somebody_who_waits_makes_the_next_attempt_come_now(void **state) {
+/* A flush does not wait for the schedule. */
+static void a_flush_retries_now(void **state) {
     (void)state;
     open_with_long_pauses();
     will_respond(503, NULL);
@@ -340,7 +343,7 @@ static void somebody_who_waits_makes_the_next_attempt_come_now(void **state) {
     assert_int_equal(sender.outcome.result, TOTE_RESULT_SUCCESS);
 }
 
-/* Step until it is over, as a worker does at a shutdown with this deadline. */
+/* Step until the request is settled, as a worker does at a shutdown with this deadline. */
 static void run_to_shutdown(uint32_t timeout_ms) {
     const tote_span_batch batch = request();
     const struct tote__manner manner = {.step = {.timeout_ms = UINT32_MAX,
@@ -354,8 +357,8 @@ static void run_to_shutdown(uint32_t timeout_ms) {
     }
 }
 
-/* The schedule of retries does not cost the last attempt that the deadline has time for. */
-static void a_pause_past_the_end_of_a_shutdown_is_shortened(void **state) {
+/* A pause of the schedule does not use up the time for a last attempt. */
+static void a_pause_beyond_the_end_of_a_shutdown_is_shortened(void **state) {
     enum { SHUTDOWN_MS = 200 };
 
     (void)state;
@@ -368,8 +371,8 @@ static void a_pause_past_the_end_of_a_shutdown_is_shortened(void **state) {
     assert_in_range(gap_ms(1), SHUTDOWN_MS / 4, UINT32_MAX);
 }
 
-/* Also if the pause began before the shutdown did. */
-static void a_pause_under_way_is_shortened_at_a_shutdown(void **state) {
+/* Also if the pause began before the shutdown. */
+static void a_pause_in_progress_is_shortened_at_a_shutdown(void **state) {
     (void)state;
     open_with_long_pauses();
     will_respond(503, NULL);
@@ -380,7 +383,7 @@ static void a_pause_under_way_is_shortened_at_a_shutdown(void **state) {
     assert_int_equal(receiver.attempts, 2);
 }
 
-/* One last attempt and no more; the loss is the shutdown's. */
+/* One last attempt and no more; the loss is that of the shutdown. */
 static void a_last_attempt_that_fails_is_the_last(void **state) {
     (void)state;
     open_with_long_pauses();
@@ -392,7 +395,7 @@ static void a_last_attempt_that_fails_is_the_last(void **state) {
 }
 
 /* Spec: protocol/otlp.md#otlphttp-throttling */
-static void a_wait_that_the_receiver_asked_for_is_not_shortened_at_a_shutdown(void **state) {
+static void a_retry_after_is_not_shortened_at_a_shutdown(void **state) {
     (void)state;
     open_with((struct tote__delivery_settings){.initial_backoff_ms = 1,
                                                .timeout_ms = TOTE_OPTION_UNLIMITED});
@@ -402,8 +405,8 @@ static void a_wait_that_the_receiver_asked_for_is_not_shortened_at_a_shutdown(vo
     assert_int_equal(receiver.attempts, 1);
 }
 
-/* What its own timeout ends is not lost to the shutdown. */
-static void a_request_that_times_out_before_the_end_of_a_shutdown_is_not_cut_short(void **state) {
+/* Spans whose own timeout ends are not counted as lost by the shutdown. */
+static void a_request_that_times_out_during_a_shutdown_keeps_its_timeout(void **state) {
     (void)state;
     open_with((struct tote__delivery_settings){.initial_backoff_ms = 10, .timeout_ms = 50});
     will_respond(503, NULL);
@@ -413,7 +416,7 @@ static void a_request_that_times_out_before_the_end_of_a_shutdown_is_not_cut_sho
 }
 
 /* Compliance: EX-13 */
-static void what_is_refused_is_not_sent_again(void **state) {
+static void a_refused_request_is_not_retried(void **state) {
     (void)state;
     open_with((struct tote__delivery_settings){.initial_backoff_ms = 1});
     will_respond(400, NULL);
@@ -422,7 +425,7 @@ static void what_is_refused_is_not_sent_again(void **state) {
     assert_int_equal(receiver.attempts, 1);
 }
 
-/* Requirement G1: the timeout is for all attempts together */
+/* The timeout covers all attempts together. Spec: protocol/exporter.md#configuration-options */
 static void attempts_end_with_the_timeout(void **state) {
     (void)state;
     open_with((struct tote__delivery_settings){.initial_backoff_ms = 20, .timeout_ms = 200});
@@ -438,23 +441,23 @@ static void attempts_end_with_the_timeout(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        FRESH_TEST(the_wait_doubles_with_each_attempt_up_to_the_longest),
-        FRESH_TEST(a_retry_after_is_waited_for),
-        FRESH_TEST(a_wait_past_the_deadline_is_not_begun),
-        FRESH_TEST(the_next_request_waits_for_what_the_receiver_asked),
-        FRESH_TEST(a_request_that_is_given_up_before_an_attempt_has_the_last_cause),
-        FRESH_TEST(a_request_that_is_given_up_before_an_attempt_was_not_reset),
-        FRESH_TEST(a_receiver_can_ask_for_a_limited_wait),
-        FRESH_TEST(a_retry_after_of_zero_is_at_once),
-        FRESH_TEST(after_attempts_at_once_the_schedule_begins_with_its_first_pause),
-        FRESH_TEST(a_short_retry_after_is_not_made_longer),
-        FRESH_TEST(somebody_who_waits_makes_the_next_attempt_come_now),
-        FRESH_TEST(a_pause_past_the_end_of_a_shutdown_is_shortened),
-        FRESH_TEST(a_pause_under_way_is_shortened_at_a_shutdown),
+        FRESH_TEST(the_backoff_doubles_with_each_attempt_up_to_the_longest),
+        FRESH_TEST(the_next_attempt_waits_for_the_retry_after),
+        FRESH_TEST(a_request_whose_backoff_would_pass_the_deadline_is_abandoned),
+        FRESH_TEST(a_retry_after_also_applies_to_the_next_request),
+        FRESH_TEST(a_request_abandoned_before_an_attempt_has_the_last_cause),
+        FRESH_TEST(a_request_abandoned_before_an_attempt_does_not_count_as_reset),
+        FRESH_TEST(a_retry_after_is_limited),
+        FRESH_TEST(a_retry_after_of_zero_retries_at_once),
+        FRESH_TEST(after_immediate_attempts_the_schedule_starts_with_its_first_pause),
+        FRESH_TEST(a_short_retry_after_is_not_extended),
+        FRESH_TEST(a_flush_retries_now),
+        FRESH_TEST(a_pause_beyond_the_end_of_a_shutdown_is_shortened),
+        FRESH_TEST(a_pause_in_progress_is_shortened_at_a_shutdown),
         FRESH_TEST(a_last_attempt_that_fails_is_the_last),
-        FRESH_TEST(a_wait_that_the_receiver_asked_for_is_not_shortened_at_a_shutdown),
-        FRESH_TEST(a_request_that_times_out_before_the_end_of_a_shutdown_is_not_cut_short),
-        FRESH_TEST(what_is_refused_is_not_sent_again),
+        FRESH_TEST(a_retry_after_is_not_shortened_at_a_shutdown),
+        FRESH_TEST(a_request_that_times_out_during_a_shutdown_keeps_its_timeout),
+        FRESH_TEST(a_refused_request_is_not_retried),
         FRESH_TEST(attempts_end_with_the_timeout),
     };
     return RUN_TESTS(tests, argc, argv);

@@ -37,7 +37,7 @@ static const tote_trace_id some_trace = {{0x0A, 0xF7, 0x65, 0x19, 0x16, 0xCD, 0x
                                           0x48, 0xEB, 0x21, 0x1C, 0x80, 0x31, 0x9C}};
 static const tote_span_id some_span = {{0xB7, 0xAD, 0x6B, 0x71, 0x69, 0x20, 0x33, 0x31}};
 
-/* A context with a span that carries this; the span id may be zero. */
+/* A context with a span that has this span context; the span id may be zero. */
 static tote_context *with_parent(const tote_trace_id *trace_id, const tote_span_id *span_id,
                                  uint8_t flags, const char *trace_state, bool is_remote) {
     tote_trace_state *list = tote_trace_state_from_header(trace_state, strlen(trace_state));
@@ -51,7 +51,7 @@ static tote_context *with_parent(const tote_trace_id *trace_id, const tote_span_
     return context;
 }
 
-/* What the sampler decides; the result is thrown away. */
+/* The decision of the sampler; the rest of its result is discarded. */
 static tote_sampling_decision ask(tote_sampler *sampler, const tote_context *parent,
                                   const tote_trace_id *trace_id) {
     const tote_sampling_parameters parameters = {
@@ -75,7 +75,7 @@ static void assert_description(tote_sampler *sampler, const char *expected) {
     tote_sampler_free(sampler);
 }
 
-/* A sampler of the program's own: `self` counts what is asked of it. */
+/* A custom sampler: `self` counts its calls. */
 struct counter {
     int asked;
     int destroyed;
@@ -97,7 +97,7 @@ static void count_destroyed(void *self) {
 
 static const tote_sampler_ops counting = {sizeof counting, count_asked, NULL, count_destroyed};
 
-/* Requirement D11 */
+/* Spec: trace/sdk.md#alwayson */
 static void always_on_samples_and_always_off_drops(void **state) {
     (void)state;
     assert_int_equal(ask(tote_sampler_always_on_new(), tote_context_root(), &some_trace),
@@ -109,8 +109,8 @@ static void always_on_samples_and_always_off_drops(void **state) {
     assert_description(tote_sampler_always_off_new(), "AlwaysOffSampler");
 }
 
-/* Requirement D13 */
-static void a_ratio_is_described_so_that_it_can_be_told_from_others(void **state) {
+/* Spec: trace/sdk.md#traceidratiobased */
+static void the_description_of_a_ratio_is_distinct_from_others(void **state) {
     (void)state;
     assert_description(tote_sampler_trace_id_ratio_new(0.0001), "TraceIdRatioBased{0.000100}");
     assert_description(tote_sampler_trace_id_ratio_new(1), "TraceIdRatioBased{1.000000}");
@@ -121,8 +121,8 @@ static void a_ratio_is_described_so_that_it_can_be_told_from_others(void **state
     assert_int_equal(reports.count, 0);
 }
 
-/* Requirement D12 */
-static void a_parent_based_sampler_is_described_with_all_that_it_asks(void **state) {
+/* Spec: trace/sdk.md#parentbased */
+static void the_description_of_a_parent_based_sampler_has_all_its_samplers(void **state) {
     tote_parent_based_options options = TOTE_PARENT_BASED_OPTIONS_INIT;
 
     (void)state;
@@ -144,7 +144,8 @@ static void a_parent_based_sampler_is_described_with_all_that_it_asks(void **sta
 }
 
 /*
- * Ask a sampler that counts for each kind of parent. Returns: which one was asked, -1 unless one.
+ * Call a sampler that counts for each kind of parent. Return which one was called, -1 unless
+ * exactly one.
  */
 static int asked_for(uint8_t flags, bool is_remote, const tote_span_id *span_id) {
     struct counter counters[6] = {{0, 0, 0}};
@@ -169,8 +170,8 @@ static int asked_for(uint8_t flags, bool is_remote, const tote_span_id *span_id)
     return asked;
 }
 
-/* Requirement D12, L22 */
-static void a_parent_based_sampler_asks_the_one_for_the_kind_of_parent(void **state) {
+/* Spec: trace/sdk.md#parentbased */
+static void a_parent_based_sampler_uses_the_sampler_for_the_kind_of_parent(void **state) {
     static const tote_span_id no_span;
 
     (void)state;
@@ -183,7 +184,7 @@ static void a_parent_based_sampler_asks_the_one_for_the_kind_of_parent(void **st
     assert_int_equal(asked_for(1, false, &no_span), 0);
 }
 
-/* Requirement D11, D12 */
+/* Spec: trace/sdk.md#parentbased */
 static void without_options_the_parent_decides_and_roots_are_sampled(void **state) {
     tote_sampler *sampler = tote_sampler_parent_based_new(NULL);
     tote_context *sampled = with_parent(&some_trace, &some_span, 1, "", true);
@@ -219,8 +220,8 @@ static bool check_threshold(const struct vector_row *row) {
     return tote__sampling_threshold(ratio) == threshold_of(row->columns[1] + strlen("th:"));
 }
 
-/* Requirement D14: sampling_threshold.tsv */
-static void a_ratio_gives_the_threshold_that_all_sdks_give(void **state) {
+/* sampling_threshold.tsv. Spec: trace/tracestate-probability-sampling.md */
+static void a_ratio_gives_the_threshold_of_the_specification(void **state) {
     (void)state;
     vectors_check("sampling_threshold.tsv", check_threshold);
 }
@@ -245,14 +246,14 @@ static bool check_decision(const struct vector_row *row) {
     return is_good;
 }
 
-/* Requirement D13, D14: sampling_decision.tsv, as far as it is about the decision */
+/* The decisions of sampling_decision.tsv. Spec: trace/tracestate-probability-sampling.md */
 static void randomness_that_reaches_the_threshold_is_sampled(void **state) {
     (void)state;
     vectors_check("sampling_decision.tsv", check_decision);
 }
 
-/* Requirement D13 */
-static void a_higher_ratio_samples_all_that_a_lower_one_does(void **state) {
+/* Spec: trace/sdk.md#traceidratiobased */
+static void a_higher_ratio_samples_every_trace_of_a_lower_ratio(void **state) {
     static const double ratios[] = {0, 1e-17, 1e-9, 0.0001, 0.01, 0.01001, 0.1, 0.5, 0.9999999, 1};
     struct tote__random random = {.generation = 0};
     tote_sampler *samplers[TOTE_COUNT_OF(ratios)];
@@ -279,8 +280,8 @@ static void a_higher_ratio_samples_all_that_a_lower_one_does(void **state) {
     }
 }
 
-/* Requirement D13: the warnings, once each for a sampler */
-static void a_ratio_that_decides_for_a_child_warns_once_and_more_strongly_with_th(void **state) {
+/* Each sampler warns once. Spec: trace/sdk.md#traceidratiobased */
+static void a_ratio_for_child_spans_warns_once_and_differently_with_th(void **state) {
     tote_sampler *sampler = tote_sampler_trace_id_ratio_new(0.5);
     tote_context *plain = with_parent(&some_trace, &some_span, 1, "", true);
     tote_context *marked = with_parent(&some_trace, &some_span, 1, "ot=th:8", true);
@@ -300,8 +301,8 @@ static void a_ratio_that_decides_for_a_child_warns_once_and_more_strongly_with_t
     tote_sampler_free(sampler);
 }
 
-/* Requirement D8, design R14: what a sampler of the program's returns may be anything */
-static void a_decision_that_does_not_exist_is_a_drop(void **state) {
+/* A custom sampler may return any number. */
+static void an_unknown_decision_drops_the_span(void **state) {
     struct counter counter = {0, 0, 17};
     tote_sampler *sampler = tote_sampler_new(&counting, &counter);
 
@@ -312,8 +313,8 @@ static void a_decision_that_does_not_exist_is_a_drop(void **state) {
     tote_sampler_free(sampler);
 }
 
-/* Requirement D10; design section 5: a constructor takes `self`, always */
-static void a_sampler_that_cannot_be_made_drops_and_releases_its_self(void **state) {
+/* Ownership of `self` passes to the constructor, also on failure. */
+static void a_sampler_that_cannot_be_created_drops_and_releases_its_self(void **state) {
     struct counter counter = {0, 0, 0};
     const tote_sampler_ops lacking = {sizeof lacking, NULL, NULL, count_destroyed};
 
@@ -326,8 +327,8 @@ static void a_sampler_that_cannot_be_made_drops_and_releases_its_self(void **sta
     assert_int_equal(counter.destroyed, 1);
 }
 
-/* Requirement D10 */
-static void attributes_of_a_result_are_copies_of_which_the_last_of_a_key_counts(void **state) {
+/* Spec: trace/sdk.md#shouldsample */
+static void attributes_of_a_result_are_copied_and_the_last_of_a_key_wins(void **state) {
     char text[] = "first";
     tote_value items[] = {tote_int(1), tote_string(text)};
     struct tote_sampling_result result;
@@ -370,17 +371,17 @@ static void a_result_starts_with_the_parents_trace_state_and_may_clear_it(void *
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SAMPLER_TEST(always_on_samples_and_always_off_drops),
-        SAMPLER_TEST(a_ratio_is_described_so_that_it_can_be_told_from_others),
-        SAMPLER_TEST(a_parent_based_sampler_is_described_with_all_that_it_asks),
-        SAMPLER_TEST(a_parent_based_sampler_asks_the_one_for_the_kind_of_parent),
+        SAMPLER_TEST(the_description_of_a_ratio_is_distinct_from_others),
+        SAMPLER_TEST(the_description_of_a_parent_based_sampler_has_all_its_samplers),
+        SAMPLER_TEST(a_parent_based_sampler_uses_the_sampler_for_the_kind_of_parent),
         SAMPLER_TEST(without_options_the_parent_decides_and_roots_are_sampled),
-        SAMPLER_TEST(a_ratio_gives_the_threshold_that_all_sdks_give),
+        SAMPLER_TEST(a_ratio_gives_the_threshold_of_the_specification),
         SAMPLER_TEST(randomness_that_reaches_the_threshold_is_sampled),
-        SAMPLER_TEST(a_higher_ratio_samples_all_that_a_lower_one_does),
-        SAMPLER_TEST(a_ratio_that_decides_for_a_child_warns_once_and_more_strongly_with_th),
-        SAMPLER_TEST(a_decision_that_does_not_exist_is_a_drop),
-        SAMPLER_TEST(a_sampler_that_cannot_be_made_drops_and_releases_its_self),
-        SAMPLER_TEST(attributes_of_a_result_are_copies_of_which_the_last_of_a_key_counts),
+        SAMPLER_TEST(a_higher_ratio_samples_every_trace_of_a_lower_ratio),
+        SAMPLER_TEST(a_ratio_for_child_spans_warns_once_and_differently_with_th),
+        SAMPLER_TEST(an_unknown_decision_drops_the_span),
+        SAMPLER_TEST(a_sampler_that_cannot_be_created_drops_and_releases_its_self),
+        SAMPLER_TEST(attributes_of_a_result_are_copied_and_the_last_of_a_key_wins),
         SAMPLER_TEST(a_result_starts_with_the_parents_trace_state_and_may_clear_it),
     };
     return RUN_TESTS(tests, argc, argv);

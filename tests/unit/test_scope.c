@@ -54,8 +54,7 @@ static int fail_early(void *arg) {
     return -7;
 }
 
-/* Design section 1, scope */
-static void a_run_that_fails_says_so_on_its_span(void **state) {
+static void a_failed_run_sets_the_error_status_of_its_span(void **state) {
     (void)state;
     tote_span *span = NULL;
 
@@ -70,8 +69,7 @@ static int note_span(void *arg) {
     return 3;
 }
 
-/* Design section 1, scope */
-static void without_a_tracer_there_is_a_store_and_the_span_stays(void **state) {
+static void a_scope_without_a_tracer_has_a_store_and_keeps_the_current_span(void **state) {
     (void)state;
     tote_span *inner = NULL;
     tote_scope *outer = tote_scope_open(tracer, "outer", NULL);
@@ -87,7 +85,6 @@ static void without_a_tracer_there_is_a_store_and_the_span_stays(void **state) {
     tote_scope_close(&outer);
 }
 
-/* Design R7 */
 static void a_span_of_a_scope_has_the_scopes_store(void **state) {
     (void)state;
     tote_scope *scope = tote_scope_open(tracer, "work", NULL);
@@ -99,7 +96,6 @@ static void a_span_of_a_scope_has_the_scopes_store(void **state) {
     tote_scope_close(&scope);
 }
 
-/* Design R7 */
 static void a_root_scope_drops_the_parent_span_and_keeps_the_store(void **state) {
     (void)state;
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
@@ -118,8 +114,7 @@ static void a_root_scope_drops_the_parent_span_and_keeps_the_store(void **state)
     tote_scope_close(&outer);
 }
 
-/* Design R7 */
-static void a_scope_is_under_the_parent_that_its_options_name(void **state) {
+static void a_scope_is_a_child_of_the_parent_in_its_options(void **state) {
     (void)state;
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
     tote_scope *first = tote_scope_open(tracer, "first", NULL);
@@ -134,8 +129,7 @@ static void a_scope_is_under_the_parent_that_its_options_name(void **state) {
     tote_scope_close(&first);
 }
 
-/* Design R7 */
-static void closing_clears_nothing_that_others_still_see(void **state) {
+static void closing_a_scope_keeps_what_other_references_see(void **state) {
     (void)state;
     tote_scope *scope = tote_scope_open(tracer, "work", NULL);
     tote_store_add(tote_scope_get_store(scope), "user", tote_string("u_1"));
@@ -151,7 +145,6 @@ static void closing_clears_nothing_that_others_still_see(void **state) {
     tote_context_unref(context);
 }
 
-/* Design R7 */
 static void a_scope_is_suspended_and_resumed(void **state) {
     (void)state;
     tote_scope *scope = tote_scope_open(tracer, "work", NULL);
@@ -166,7 +159,6 @@ static void a_scope_is_suspended_and_resumed(void **state) {
     assert_int_equal(diagnostics, 0);
 }
 
-/* Design R7 */
 static void suspending_twice_and_resuming_twice_is_reported_and_does_nothing(void **state) {
     (void)state;
     tote_scope *scope = tote_scope_open(tracer, "work", NULL);
@@ -183,7 +175,6 @@ static void suspending_twice_and_resuming_twice_is_reported_and_does_nothing(voi
     tote_scope_close(&scope);
 }
 
-/* Design R7 */
 static void closing_an_outer_scope_closes_the_inner_ones(void **state) {
     (void)state;
     tote_scope *outer = tote_scope_open(tracer, "outer", NULL);
@@ -195,14 +186,13 @@ static void closing_an_outer_scope_closes_the_inner_ones(void **state) {
     assert_true(was_told("the scope of span \"outer\" ended before"));
     assert_ptr_equal(tote_context_current(), tote_context_root());
     assert_false(tote_scope_resume(inner));
-    tote_scope_close(&inner); /* the second close */
+    tote_scope_close(&inner); /* closed a second time */
     assert_int_equal(diagnostics, 3);
     assert_true(was_told("the scope of span \"inner\" was closed"));
     assert_int_equal(fake.ended, 2);
 }
 
-/* Design R7 */
-static void closing_a_suspended_scope_leaves_what_is_current(void **state) {
+static void closing_a_suspended_scope_leaves_the_current_context(void **state) {
     (void)state;
     tote_scope *first = tote_scope_open(tracer, "first", NULL);
     tote_scope_suspend(first);
@@ -223,7 +213,6 @@ static int leave_a_scope_open(void *arg) {
     return 0;
 }
 
-/* Design R7 */
 static void a_scoped_run_ends_the_scopes_left_open_in_it(void **state) {
     (void)state;
 
@@ -234,7 +223,6 @@ static void a_scoped_run_ends_the_scopes_left_open_in_it(void **state) {
     tote_scope_close(&left_open);
 }
 
-/* Requirement A6 */
 static void a_run_in_a_context_suspends_the_scopes_left_open_in_it(void **state) {
     (void)state;
 
@@ -252,8 +240,7 @@ static int close_outer(void *arg) {
     return 1;
 }
 
-/* Design R7 */
-static void a_scoped_run_survives_that_the_scope_around_it_is_closed(void **state) {
+static void a_scoped_run_survives_the_close_of_its_outer_scope(void **state) {
     (void)state;
     tote_scope *outer = tote_scope_open(tracer, "outer", NULL);
 
@@ -278,8 +265,7 @@ static int nest_and_jump(void *arg) {
     return tote_run_scoped(tracer, "inner", NULL, open_and_jump, arg);
 }
 
-/* Design section 2 */
-static void unwind_ends_the_scopes_that_longjmp_left(void **state) {
+static void unwind_closes_the_scopes_left_by_longjmp(void **state) {
     (void)state;
     tote_scope *scope = tote_scope_open(tracer, "request", NULL);
     tote_scope *resumed = tote_scope_open(tracer, "resumed", NULL);
@@ -295,7 +281,7 @@ static void unwind_ends_the_scopes_that_longjmp_left(void **state) {
     assert_string_equal(fake_span_of(innermost)->description, "unwound");
     assert_int_equal(fake.ended, 3);
     assert_ptr_equal(tote_context_current(), tote_scope_get_context(scope));
-    assert_true(tote_scope_resume(resumed)); /* its handle is not lost */
+    assert_true(tote_scope_resume(resumed)); /* its handle is still valid */
     tote_scope_close(&resumed);
     tote_scope_close(&scope);
     tote_span_unref(innermost);
@@ -311,8 +297,7 @@ static int add_lost(void *arg) {
     return was_kept;
 }
 
-/* Design R2 */
-static void without_memory_a_scope_keeps_nothing_and_its_parent_gets_nothing(void **state) {
+static void out_of_memory_a_scope_stores_nothing_and_its_parent_is_unchanged(void **state) {
     (void)state;
     tote_scope *outer = tote_scope_open(tracer, "outer", NULL);
     errno = EXDEV;
@@ -340,8 +325,8 @@ static void without_memory_a_scope_keeps_nothing_and_its_parent_gets_nothing(voi
     tote_scope_close(&outer);
 }
 
-/* Requirement A14 */
-static void any_number_of_scopes_without_memory_close_to_what_was_current(void **state) {
+/* Spec: error-handling.md */
+static void scopes_opened_out_of_memory_restore_the_current_context_when_closed(void **state) {
     (void)state;
     enum { MANY = 100 };
     tote_scope *outer[5];
@@ -365,7 +350,7 @@ static void any_number_of_scopes_without_memory_close_to_what_was_current(void *
     }
 }
 
-/* Requirement C19 */
+/* Spec: trace/api.md#behavior-of-the-api-in-the-absence-of-an-installed-sdk */
 static void without_an_sdk_a_scope_still_has_its_store(void **state) {
     (void)state;
     tote_tracer_provider_set_global(NULL);
@@ -377,7 +362,7 @@ static void without_an_sdk_a_scope_still_has_its_store(void **state) {
     tote_scope_close(&scope);
 }
 
-/* Requirement A14 */
+/* Spec: error-handling.md */
 static void null_is_harmless_everywhere(void **state) {
     (void)state;
     tote_scope *none = NULL;
@@ -401,22 +386,22 @@ static void null_is_harmless_everywhere(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SCOPE_TEST(a_scoped_run_has_a_store_and_a_span_that_end_with_it),
-        SCOPE_TEST(a_run_that_fails_says_so_on_its_span),
-        SCOPE_TEST(without_a_tracer_there_is_a_store_and_the_span_stays),
+        SCOPE_TEST(a_failed_run_sets_the_error_status_of_its_span),
+        SCOPE_TEST(a_scope_without_a_tracer_has_a_store_and_keeps_the_current_span),
         SCOPE_TEST(a_span_of_a_scope_has_the_scopes_store),
         SCOPE_TEST(a_root_scope_drops_the_parent_span_and_keeps_the_store),
-        SCOPE_TEST(a_scope_is_under_the_parent_that_its_options_name),
-        SCOPE_TEST(closing_clears_nothing_that_others_still_see),
+        SCOPE_TEST(a_scope_is_a_child_of_the_parent_in_its_options),
+        SCOPE_TEST(closing_a_scope_keeps_what_other_references_see),
         SCOPE_TEST(a_scope_is_suspended_and_resumed),
         SCOPE_TEST(suspending_twice_and_resuming_twice_is_reported_and_does_nothing),
         SCOPE_TEST(closing_an_outer_scope_closes_the_inner_ones),
-        SCOPE_TEST(closing_a_suspended_scope_leaves_what_is_current),
+        SCOPE_TEST(closing_a_suspended_scope_leaves_the_current_context),
         SCOPE_TEST(a_scoped_run_ends_the_scopes_left_open_in_it),
         SCOPE_TEST(a_run_in_a_context_suspends_the_scopes_left_open_in_it),
-        SCOPE_TEST(a_scoped_run_survives_that_the_scope_around_it_is_closed),
-        SCOPE_TEST(unwind_ends_the_scopes_that_longjmp_left),
-        SCOPE_TEST(without_memory_a_scope_keeps_nothing_and_its_parent_gets_nothing),
-        SCOPE_TEST(any_number_of_scopes_without_memory_close_to_what_was_current),
+        SCOPE_TEST(a_scoped_run_survives_the_close_of_its_outer_scope),
+        SCOPE_TEST(unwind_closes_the_scopes_left_by_longjmp),
+        SCOPE_TEST(out_of_memory_a_scope_stores_nothing_and_its_parent_is_unchanged),
+        SCOPE_TEST(scopes_opened_out_of_memory_restore_the_current_context_when_closed),
         SCOPE_TEST(without_an_sdk_a_scope_still_has_its_store),
         SCOPE_TEST(null_is_harmless_everywhere),
     };

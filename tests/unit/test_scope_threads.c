@@ -37,7 +37,7 @@ static void run_in_thread(void *(*run)(void *arg), void *arg) {
     pthread_join(thread, NULL);
 }
 
-/* A thread with a number, and what it found. */
+/* A thread with a number, and its result. */
 struct worker {
     char own[2]; /* a key */
     bool is_good;
@@ -68,7 +68,6 @@ static void *run_own_scopes(void *arg) {
     return NULL;
 }
 
-/* Design R6 */
 static void parallel_scopes_share_their_parent_and_do_not_see_each_other(void **state) {
     (void)state;
     pthread_t threads[THREADS];
@@ -133,8 +132,7 @@ static void *run_child(void *arg) {
     return NULL;
 }
 
-/* Design R7 */
-static void a_scope_may_close_while_its_children_go_on_in_other_threads(void **state) {
+static void a_scope_may_close_while_its_children_run_in_other_threads(void **state) {
     (void)state;
     pthread_t thread;
     tote_scope *scope = tote_scope_open(tracer, "parent", NULL);
@@ -162,8 +160,7 @@ static void *resume_and_close(void *arg) {
     return NULL;
 }
 
-/* Design R7 */
-static void a_scope_suspended_here_is_resumed_on_another_thread(void **state) {
+static void a_suspended_scope_can_be_resumed_on_another_thread(void **state) {
     (void)state;
     struct worker worker = {.scope = tote_scope_open(tracer, "work", NULL)};
     tote_store_add(tote_store_current(), "user", tote_string("u_1"));
@@ -184,8 +181,7 @@ static void *take_from_elsewhere(void *arg) {
     return NULL;
 }
 
-/* Design R7 */
-static void closing_from_another_thread_ends_the_span_and_touches_no_other_slot(void **state) {
+static void closing_a_scope_from_another_thread_ends_its_span_only(void **state) {
     (void)state;
     struct worker worker = {.scope = tote_scope_open(tracer, "work", NULL)};
     const tote_context *context = tote_scope_get_context(worker.scope);
@@ -209,8 +205,7 @@ static void *open_and_leave(void *arg) {
     return NULL;
 }
 
-/* Design R7 */
-static void a_scope_open_when_its_thread_ends_is_suspended(void **state) {
+static void a_scope_that_is_open_when_its_thread_exits_is_suspended(void **state) {
     (void)state;
     struct worker worker = {.scope = NULL};
 
@@ -230,7 +225,6 @@ static void *exit_in_scope(void *arg) {
     return NULL;
 }
 
-/* Design R7 */
 static void a_thread_that_exits_in_a_scoped_run_ends_its_span(void **state) {
     (void)state;
     pthread_t thread;
@@ -248,8 +242,7 @@ static void *note_context(void *arg) {
     return arg;
 }
 
-/* Design section 2 */
-static void a_thread_starts_in_its_makers_context_and_gives_its_result(void **state) {
+static void a_thread_inherits_its_creators_context_and_returns_its_result(void **state) {
     (void)state;
     pthread_t thread;
     void *result = NULL;
@@ -276,7 +269,7 @@ static bool starts_in(const tote_context *context) {
     return worker.is_good;
 }
 
-/* A thread of a pool: its creator's scope is open at first, and closed then. */
+/* A thread of a pool: its creator's scope is open at first, then closed. */
 static struct pool {
     pthread_barrier_t turn;
     const tote_context *context; /* of the creator */
@@ -293,7 +286,7 @@ static void *work_in_pool(void *unused) {
     tote_context_token token = tote_context_attach(pool.context);
     pthread_barrier_wait(&pool.turn);
     pthread_barrier_wait(&pool.turn);                            /* closed in between */
-    is_good = is_good && tote_context_current() == pool.context; /* the thread's own doing */
+    is_good = is_good && tote_context_current() == pool.context; /* attached by the thread itself */
     tote_context_detach(token);
     is_good = is_good && tote_context_current() == tote_context_root() &&
               !sees(tote_store_current(), "user") && starts_in(tote_context_root());
@@ -329,7 +322,7 @@ a_thread_of_unknown_use_is_in_its_creators_context_while_the_scope_is_open(void 
     is_memory_out = false;
     tote_scope_close(&outer);
 
-    token = tote_context_attach(attached); /* in no scope: nobody knows until when */
+    token = tote_context_attach(attached); /* in no scope: until when is unknown */
     assert_true(starts_in(tote_context_root()));
     tote_context_detach(token);
     tote_context_unref(attached);
@@ -354,8 +347,7 @@ static void *work_without_memory(void *arg) {
     return NULL;
 }
 
-/* Design R2 */
-static void a_thread_that_never_had_memory_keeps_nothing_in_its_scopes(void **state) {
+static void scopes_of_a_thread_that_is_out_of_memory_store_nothing(void **state) {
     (void)state;
     struct worker worker = {.is_good = false};
 
@@ -375,7 +367,6 @@ static void *move_scopes(void *arg) {
     return NULL;
 }
 
-/* Design R7 */
 static void a_scope_is_current_on_one_thread_at_a_time(void **state) {
     (void)state;
     pthread_t threads[THREADS];
@@ -405,8 +396,7 @@ static void *have_something_released(void *arg) {
     return NULL;
 }
 
-/* Design R11 */
-static void what_the_sdk_has_for_a_thread_is_released_with_it(void **state) {
+static void the_sdks_state_of_a_thread_is_released_when_it_exits(void **state) {
     (void)state;
     released = 0;
     run_in_thread(have_something_released, &released);
@@ -420,7 +410,7 @@ static void *close_scope(void *arg) {
     return NULL;
 }
 
-/* A mark is of no use any more on a thread that did not take it. */
+/* A mark is useless on a thread that did not take it. */
 static void *unwind_elsewhere(void *arg) {
     const tote_context_token *mark = arg;
     tote_scope *scope = tote_scope_open(tracer, "of another thread", NULL);
@@ -441,12 +431,9 @@ static void open_and_close(size_t count) {
 
 static jmp_buf jump;
 
-/*
- * A watchdog closes the request that the mark was taken in; what longjmp leaves is closed by
- * unwind.
- */
+/* A watchdog closes the request in which the mark was taken; unwind closes what longjmp left. */
 static void a_mark_outlives_the_scope_it_was_taken_in(void **state) {
-    enum { SCOPES_BEFORE_SECOND_MARK = 5000 }; /* more than a stack's first tokens */
+    enum { SCOPES_BEFORE_SECOND_MARK = 5000 }; /* more than the tokens that a stack starts with */
 
     (void)state;
     for (volatile int round = 0; round < 2; round++) {
@@ -472,8 +459,8 @@ static void a_mark_outlives_the_scope_it_was_taken_in(void **state) {
     }
 }
 
-/* The callback's own scope is found although the one around it was closed meanwhile. */
-static void a_mark_in_a_closed_scope_still_tells_what_a_callback_left(void **state) {
+/* The callback's own scope is found although its outer scope was closed meanwhile. */
+static void a_mark_in_a_closed_scope_still_finds_the_scopes_a_callback_left(void **state) {
     (void)state;
     tote_scope *request = tote_scope_open(tracer, "request", NULL);
     tote_context_token mark = tote_context_mark();
@@ -501,18 +488,18 @@ static void another_threads_mark_changes_nothing(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SCOPE_TEST(parallel_scopes_share_their_parent_and_do_not_see_each_other),
-        SCOPE_TEST(a_scope_may_close_while_its_children_go_on_in_other_threads),
-        SCOPE_TEST(a_scope_suspended_here_is_resumed_on_another_thread),
-        SCOPE_TEST(closing_from_another_thread_ends_the_span_and_touches_no_other_slot),
-        SCOPE_TEST(a_scope_open_when_its_thread_ends_is_suspended),
+        SCOPE_TEST(a_scope_may_close_while_its_children_run_in_other_threads),
+        SCOPE_TEST(a_suspended_scope_can_be_resumed_on_another_thread),
+        SCOPE_TEST(closing_a_scope_from_another_thread_ends_its_span_only),
+        SCOPE_TEST(a_scope_that_is_open_when_its_thread_exits_is_suspended),
         SCOPE_TEST(a_thread_that_exits_in_a_scoped_run_ends_its_span),
-        SCOPE_TEST(a_thread_starts_in_its_makers_context_and_gives_its_result),
+        SCOPE_TEST(a_thread_inherits_its_creators_context_and_returns_its_result),
         SCOPE_TEST(a_thread_of_unknown_use_is_in_its_creators_context_while_the_scope_is_open),
-        SCOPE_TEST(a_thread_that_never_had_memory_keeps_nothing_in_its_scopes),
+        SCOPE_TEST(scopes_of_a_thread_that_is_out_of_memory_store_nothing),
         SCOPE_TEST(a_scope_is_current_on_one_thread_at_a_time),
-        SCOPE_TEST(what_the_sdk_has_for_a_thread_is_released_with_it),
+        SCOPE_TEST(the_sdks_state_of_a_thread_is_released_when_it_exits),
         SCOPE_TEST(a_mark_outlives_the_scope_it_was_taken_in),
-        SCOPE_TEST(a_mark_in_a_closed_scope_still_tells_what_a_callback_left),
+        SCOPE_TEST(a_mark_in_a_closed_scope_still_finds_the_scopes_a_callback_left),
         SCOPE_TEST(another_threads_mark_changes_nothing),
     };
     use_fake_allocator();

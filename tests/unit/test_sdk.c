@@ -8,7 +8,7 @@
 #include "span.h"
 #include "tote/internal/clock.h"
 
-/* A context whose span came from elsewhere, or was made here. */
+/* A context with a remote or a local span. */
 static tote_context *context_with_parent(uint8_t flags, const char *trace_state, bool is_remote) {
     const tote_trace_id trace_id = {{0x0a, 0xf7}};
     const tote_span_id span_id = {{0xb7}};
@@ -30,7 +30,7 @@ static tote_span *start_under(struct sdk_fixture *f, const tote_context *context
     return tote_tracer_start_span(f->tracer, "work", &options);
 }
 
-/* What the sampler of a test decides. */
+/* The decision of the test's sampler. */
 struct decision {
     tote_sampling_decision decision;
     bool clears_trace_state;
@@ -117,8 +117,8 @@ static void a_dropped_span_has_a_new_id_and_keeps_trace_and_random_flag(void **s
     tote_context_unref(remote);
 }
 
-/* Requirements D8, L24 */
-static void a_span_that_is_recorded_only_is_not_sampled(void **state) {
+/* Spec: trace/sdk.md#recording-sampled-reaction-table */
+static void a_record_only_span_is_not_sampled(void **state) {
     struct decision decision = {.decision = TOTE_SAMPLING_DECISION_RECORD_ONLY};
     struct sdk_fixture *f = *state;
     f->settings.sampler = sampler_of(&decision);
@@ -215,7 +215,7 @@ static void a_root_span_ignores_the_parent(void **state) {
     tote_context_unref(parent);
 }
 
-/* Design R13: local children share their root's anchor; given times are taken as they are */
+/* Local children share the anchor of their root; explicit times are unchanged. */
 static void times_of_a_trace_come_from_one_anchor(void **state) {
     struct sdk_fixture *f = *state;
     f->settings.now_unix_nano = NULL;
@@ -236,7 +236,7 @@ static void times_of_a_trace_come_from_one_anchor(void **state) {
     assert_int_equal(tote_span_data_get_end_time_unix_nano(f->spans[1]), 1ULL << 62);
 }
 
-/* Have the span and its anchor started earlier, by the two clocks. */
+/* Move the start of the span and its anchor back, on both clocks. */
 static void make_older(tote_span *base, int64_t realtime_s, int64_t monotonic_s) {
     struct span *span = (struct span *)base;
 
@@ -249,18 +249,18 @@ static uint64_t start_time_of(const tote_span *span) {
     return ((const struct span *)span)->facts.start_time_unix_nano;
 }
 
-/* The real-time clock was set, or the machine was suspended, under an open root. */
-static void children_of_a_long_lived_root_start_by_the_clock_of_today(void **state) {
+/* The real-time clock was set, or the machine was suspended, while a root span was open. */
+static void children_of_a_long_lived_root_use_the_current_real_time_clock(void **state) {
     enum { SLACK_S = 10 };
     static const struct {
         int64_t realtime_s;
         int64_t monotonic_s;
-        int64_t late_s; /* how far the child's start lies before now */
+        int64_t late_s; /* how long before now the child starts */
     } cases[] = {
-        {7200, 3600, 0},  /* the clock went forward by an hour */
+        {7200, 3600, 0},  /* the clock was set forward by an hour */
         {60, 3600, 0},    /* it was set back, ... */
         {-60, 3600, -60}, /* ... before the start of the root */
-        {90, 5, 85},      /* a young anchor is shared */
+        {90, 5, 85},      /* a recent anchor is shared */
     };
     struct sdk_fixture *f = *state;
     f->settings.now_unix_nano = NULL;
@@ -286,7 +286,7 @@ static void children_of_a_long_lived_root_start_by_the_clock_of_today(void **sta
     assert_int_equal(f->diagnostics, 0);
 }
 
-/* Design R13. Spec: trace/api.md#end */
+/* Spec: trace/api.md#end */
 static void a_span_does_not_end_before_it_starts(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
@@ -310,7 +310,7 @@ static void a_span_does_not_end_before_it_starts(void **state) {
     }
 }
 
-static void a_child_does_not_start_before_its_parent_where_the_clock_is_set_back(void **state) {
+static void a_child_does_not_start_before_its_parent_after_the_clock_was_set_back(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *parent = tote_tracer_start_span(f->tracer, "parent", NULL);
     tote_context *context = tote_context_with_span(tote_context_root(), parent);
@@ -319,7 +319,7 @@ static void a_child_does_not_start_before_its_parent_where_the_clock_is_set_back
 
     f->now = 10;
     tote_span *child = tote_tracer_start_span(f->tracer, "child", &options);
-    options.start_time_unix_nano = 20; /* what the program says is taken as it is */
+    options.start_time_unix_nano = 20; /* times of the program are unchanged */
     tote_span *queued = tote_tracer_start_span(f->tracer, "queued", &options);
     tote_span_end(child, 1500);
     tote_span_end(queued, 30);
@@ -342,7 +342,7 @@ static tote_sampling_decision decide_with_unusable(void *self,
     return TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE;
 }
 
-/* Spec: trace/sdk.md#span-limits, dropped attributes */
+/* Dropped attributes are counted. Spec: trace/sdk.md#span-limits */
 static void attributes_of_a_sampler_that_cannot_be_kept_are_counted(void **state) {
     static const tote_sampler_ops ops = {.struct_size = sizeof ops,
                                          .should_sample = decide_with_unusable};
@@ -363,7 +363,7 @@ static void count_ending(void *self, tote_span *span) {
     ++*(size_t *)self;
 }
 
-/* Spec: trace/sdk.md#onending: not after Shutdown */
+/* OnEnding is not called after Shutdown. Spec: trace/sdk.md#onending */
 static void after_the_shutdown_no_processor_is_called_for_a_span(void **state) {
     size_t endings = 0;
     static const tote_span_processor_ops ops = {.struct_size = sizeof ops,
@@ -382,7 +382,7 @@ static void after_the_shutdown_no_processor_is_called_for_a_span(void **state) {
 }
 
 /* Spec: trace/sdk.md#shutdown. Compliance: TR-07 */
-static void after_shutdown_spans_carry_the_trace_on_and_record_nothing(void **state) {
+static void after_shutdown_spans_continue_the_trace_and_record_nothing(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *open = start_under(f, tote_context_root());
 
@@ -413,8 +413,8 @@ static void a_tracer_outlives_the_sdks_it_serves(void **state) {
                         "early");
 }
 
-/* Requirement C5: a provider's own tracers stay with it */
-static void an_sdk_that_is_not_global_has_tracers_of_its_own(void **state) {
+/* A provider's own tracers do not change to another provider. Spec: trace/api.md#get-a-tracer */
+static void an_sdk_that_is_not_global_has_its_own_tracers(void **state) {
     struct sdk_fixture *f = *state;
     f->settings.is_global = false;
     sdk_fixture_start(state);
@@ -512,8 +512,8 @@ static void wait_until_asked(void *self, tote_span *span) {
     }
 }
 
-/* For the thread sanitizer: who asks takes no lock. Compliance: TR-32 */
-static void a_span_may_end_while_another_thread_asks_whether_it_records(void **state) {
+/* For the thread sanitizer: is_recording takes no lock. Compliance: TR-32 */
+static void a_span_may_end_while_another_thread_calls_is_recording(void **state) {
     static const tote_span_processor_ops ops = {.struct_size = sizeof ops,
                                                 .on_ending = wait_until_asked};
     struct sdk_fixture *f = *state;
@@ -533,15 +533,14 @@ static void a_span_may_end_while_another_thread_asks_whether_it_records(void **s
     tote_span_unref(asker.span);
 }
 
-/* Design section 6, accounting */
-static void a_span_that_ends_after_its_sdk_leaves_the_counts_of_the_next_alone(void **state) {
+static void a_span_that_ends_after_its_sdk_does_not_change_the_next_sdks_counts(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *late = tote_tracer_start_span(f->tracer, "late", NULL);
     tote_stats stats = TOTE_STATS_INIT;
 
     tote_sdk_close(&f->sdk, 1000);
     f->settings.processor_count = 0;
-    sdk_fixture_start(state); /* in the same place */
+    sdk_fixture_start(state); /* with the same address */
     tote_span *span = tote_tracer_start_span(f->tracer, "work", NULL);
     tote_span_close(&late);
     tote_span_close(&span);
@@ -550,8 +549,8 @@ static void a_span_that_ends_after_its_sdk_leaves_the_counts_of_the_next_alone(v
     assert_int_equal(f->ended, 1);
 }
 
-/* A start that meets a close begins anew. Here as a program can do it that keeps the provider. */
-static void an_sdk_that_was_closed_is_not_brought_back_by_the_next_start(void **state) {
+/* A start that meets a close retries. A program that keeps the provider can cause this. */
+static void a_start_does_not_revive_a_closed_sdk(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_tracer_provider *provider = tote_sdk_ref_tracer_provider(f->sdk);
 
@@ -563,10 +562,8 @@ static void an_sdk_that_was_closed_is_not_brought_back_by_the_next_start(void **
     assert_null(f->sdk);
 }
 
-/*
- * The same when it is only about to go: its last start was closed, and another reference is left.
- */
-static void an_sdk_that_was_shut_down_is_not_started_once_more(void **state) {
+/* The same during the shutdown: its last start was closed, and another reference is left. */
+static void a_start_does_not_revive_an_sdk_that_was_shut_down(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_tracer_provider *provider = tote_sdk_ref_tracer_provider(f->sdk);
     tote_sdk *kept = tote_sdk_ref(f->sdk);
@@ -590,8 +587,8 @@ static void *end_span(void *span) {
     return NULL;
 }
 
-/* Or is cancelled there, in the write() of an exporter */
-static void a_thread_that_ends_in_a_callback_does_not_keep_the_sdk(void **state) {
+/* Or is cancelled in the write() of an exporter. */
+static void a_thread_that_exits_in_a_callback_does_not_keep_the_sdk_alive(void **state) {
     static const tote_span_processor_ops ops = {
         .struct_size = sizeof ops, .on_end = exit_thread, .destroy = mark_destroyed};
     struct sdk_fixture *f = *state;
@@ -631,10 +628,10 @@ static void *write_attributes_and_events(void *arg) {
 }
 
 /*
- * Spec: trace/api.md#concurrency-requirements. The first that comes makes the span a shared one.
- * Compliance: TR-32, TR-50
+ * The first access from another thread marks the span as shared. Spec:
+ * trace/api.md#concurrency-requirements. Compliance: TR-32, TR-50
  */
-static void threads_may_write_to_a_span_beside_the_one_that_started_it(void **state) {
+static void several_threads_may_write_to_one_span(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
 
     for (int round = 0; round < 50; round++) {
@@ -665,27 +662,27 @@ int main(int argc, char **argv) {
         SDK_TEST(a_root_has_new_random_ids_and_the_flags_of_its_decision),
         SDK_TEST(a_child_of_a_remote_parent_continues_its_trace),
         SDK_TEST(a_dropped_span_has_a_new_id_and_keeps_trace_and_random_flag),
-        SDK_TEST(a_span_that_is_recorded_only_is_not_sampled),
+        SDK_TEST(a_record_only_span_is_not_sampled),
         SDK_TEST(a_sampler_may_clear_the_trace_state),
         SDK_TEST(a_sampler_and_a_processor_get_the_whole_context_of_the_parent),
         SDK_TEST(without_a_parent_in_its_options_a_span_is_a_child_of_the_current_span),
         SDK_TEST(a_root_span_ignores_the_parent),
         SDK_TEST(times_of_a_trace_come_from_one_anchor),
-        SDK_TEST(children_of_a_long_lived_root_start_by_the_clock_of_today),
+        SDK_TEST(children_of_a_long_lived_root_use_the_current_real_time_clock),
         SDK_TEST(a_span_does_not_end_before_it_starts),
-        SDK_TEST(a_child_does_not_start_before_its_parent_where_the_clock_is_set_back),
+        SDK_TEST(a_child_does_not_start_before_its_parent_after_the_clock_was_set_back),
         SDK_TEST(attributes_of_a_sampler_that_cannot_be_kept_are_counted),
         SDK_TEST(after_the_shutdown_no_processor_is_called_for_a_span),
-        SDK_TEST(after_shutdown_spans_carry_the_trace_on_and_record_nothing),
+        SDK_TEST(after_shutdown_spans_continue_the_trace_and_record_nothing),
         SDK_TEST(a_tracer_outlives_the_sdks_it_serves),
-        SDK_TEST(an_sdk_that_is_not_global_has_tracers_of_its_own),
+        SDK_TEST(an_sdk_that_is_not_global_has_its_own_tracers),
         SDK_TEST(an_sdk_may_end_while_threads_start_spans),
-        SDK_TEST(a_span_may_end_while_another_thread_asks_whether_it_records),
-        SDK_TEST(a_span_that_ends_after_its_sdk_leaves_the_counts_of_the_next_alone),
-        SDK_TEST(an_sdk_that_was_closed_is_not_brought_back_by_the_next_start),
-        SDK_TEST(an_sdk_that_was_shut_down_is_not_started_once_more),
-        SDK_TEST(a_thread_that_ends_in_a_callback_does_not_keep_the_sdk),
-        SDK_TEST(threads_may_write_to_a_span_beside_the_one_that_started_it),
+        SDK_TEST(a_span_may_end_while_another_thread_calls_is_recording),
+        SDK_TEST(a_span_that_ends_after_its_sdk_does_not_change_the_next_sdks_counts),
+        SDK_TEST(a_start_does_not_revive_a_closed_sdk),
+        SDK_TEST(a_start_does_not_revive_an_sdk_that_was_shut_down),
+        SDK_TEST(a_thread_that_exits_in_a_callback_does_not_keep_the_sdk_alive),
+        SDK_TEST(several_threads_may_write_to_one_span),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -56,7 +56,7 @@ static int tear_down(void **state) {
     return rmdir(f.path);
 }
 
-/* A crash-safe file to which the file of this name refers. */
+/* A crash-safe file to which the file with this name refers. */
 static void make_crash_file(const char *file) {
     assert_true(tote__segment_make(&f.segment, TOTE__CRASH_FILE_CHUNKS_AT));
     struct tote__crash_file_head *head = (struct tote__crash_file_head *)(void *)f.segment.at;
@@ -72,7 +72,7 @@ static bool is_there(void) {
     return shmctl(f.segment.id, IPC_STAT, &status) == 0;
 }
 
-/* Whether a diagnostic has the command that removes the segment. */
+/* Whether a diagnostic contains the command that removes the segment. */
 static bool is_reported(void) {
     char wanted[32];
 
@@ -80,7 +80,7 @@ static bool is_reported(void) {
     return strstr(reports.message, "ipcrm") && strstr(reports.message, wanted);
 }
 
-static void memory_whose_file_exists_is_left_alone(void **state) {
+static void shared_memory_whose_file_exists_is_left_alone(void **state) {
     (void)state;
     make_crash_file(name);
     tote__segment_detach(&f.segment);
@@ -89,7 +89,7 @@ static void memory_whose_file_exists_is_left_alone(void **state) {
     assert_false(is_reported());
 }
 
-static void memory_whose_file_is_deleted_is_removed_after_a_while(void **state) {
+static void shared_memory_whose_file_is_deleted_is_removed_after_a_delay(void **state) {
     (void)state;
     make_crash_file(name);
     assert_int_equal(unlinkat(f.directory, name, 0), 0);
@@ -97,13 +97,13 @@ static void memory_whose_file_is_deleted_is_removed_after_a_while(void **state) 
     assert_true(is_there()); /* this process is attached */
     tote__segment_detach(&f.segment);
     tote__segments_clear_away(3600);
-    assert_true(is_there()); /* somebody may be moving the directory */
+    assert_true(is_there()); /* the directory may be about to be moved */
     tote__segments_clear_away(0);
     assert_false(is_there());
     make_file();
 }
 
-static void memory_whose_file_cannot_be_looked_for_is_reported_once(void **state) {
+static void shared_memory_whose_file_cannot_be_looked_up_is_reported_once(void **state) {
     (void)state;
     make_crash_file(name);
     *(uint64_t *)(void *)(f.segment.at + OWNER_AT) ^= 2; /* the mount namespace */
@@ -119,14 +119,14 @@ static void memory_whose_file_cannot_be_looked_for_is_reported_once(void **state
     assert_false(is_reported());
 }
 
-/* The path is longer than the segment has room for. */
-static void memory_without_a_path_is_reported(void **state) {
+/* The path is longer than the segment can hold. */
+static void shared_memory_without_a_path_is_reported(void **state) {
     char long_name[LONG_NAME_BYTES];
 
     (void)state;
     memset(long_name, 'a', sizeof long_name - 1);
     long_name[sizeof long_name - 1] = '\0';
-    tote__segments_clear_away(0); /* what other programs left is reported by now */
+    tote__segments_clear_away(0); /* segments of other programs have been reported before */
     make_crash_file(long_name);
     tote__segment_detach(&f.segment);
     tote__segments_clear_away(0);
@@ -134,7 +134,7 @@ static void memory_without_a_path_is_reported(void **state) {
     assert_true(is_reported());
 }
 
-static void memory_of_another_kind_is_left_alone(void **state) {
+static void shared_memory_of_another_format_is_left_alone(void **state) {
     (void)state;
     make_crash_file(name);
     assert_int_equal(unlinkat(f.directory, name, 0), 0);
@@ -150,11 +150,11 @@ static void memory_of_another_kind_is_left_alone(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        FRESH_TEST(memory_whose_file_exists_is_left_alone),
-        FRESH_TEST(memory_whose_file_is_deleted_is_removed_after_a_while),
-        FRESH_TEST(memory_whose_file_cannot_be_looked_for_is_reported_once),
-        FRESH_TEST(memory_without_a_path_is_reported),
-        FRESH_TEST(memory_of_another_kind_is_left_alone),
+        FRESH_TEST(shared_memory_whose_file_exists_is_left_alone),
+        FRESH_TEST(shared_memory_whose_file_is_deleted_is_removed_after_a_delay),
+        FRESH_TEST(shared_memory_whose_file_cannot_be_looked_up_is_reported_once),
+        FRESH_TEST(shared_memory_without_a_path_is_reported),
+        FRESH_TEST(shared_memory_of_another_format_is_left_alone),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_signals.c - a handler that asks who the current span is, at any moment of what it interrupts
+ * test_signals.c - a signal handler that reads the current span, at any moment of the interrupted
+ * code
  */
 #include "support.h"
 
@@ -17,7 +18,7 @@
 
 enum { ROUNDS = 5000 };
 
-/* What the handlers saw. Each id has one byte all over, so that parts of two are none. */
+/* What the handlers read. All bytes of an id are equal, so a mix of two ids is detected. */
 static atomic_size_t calls;
 static atomic_size_t current; /* calls in which there was a span */
 static atomic_size_t torn;    /* ids of no span, or an errno that was changed */
@@ -69,8 +70,8 @@ static tote_sdk *start(void) {
     tote_in_memory_spans *memory = tote_in_memory_spans_new();
     tote_span_exporter *exporter = tote_span_exporter_in_memory_new(memory);
 
-    tote_in_memory_spans_unref(memory); /* the exporter has it */
-    batch.max_queue_size = 64;          /* what is too much is dropped */
+    tote_in_memory_spans_unref(memory); /* the exporter holds a reference */
+    batch.max_queue_size = 64;          /* spans beyond it are dropped */
     options.ignore_environment = true;
     options.id_generator = tote_id_generator_new(&ids, NULL);
     options.exporters = &exporter;
@@ -88,7 +89,7 @@ static int work_inside(void *arg) {
     return 0;
 }
 
-/* Scopes, stores and spans come and go; what is interrupted is any of it. */
+/* Scopes, stores and spans start and end; a signal may interrupt any of it. */
 static void *work(void *arg) {
     tote_tracer *tracer = tote_get_tracer("test", NULL);
 
@@ -109,8 +110,8 @@ static void *disturb(void *arg) {
     return NULL;
 }
 
-/* Design 6: the one function that is async-signal-safe */
-static void a_handler_sees_one_whole_span_or_none_whatever_it_interrupts(void **state) {
+/* tote_context_get_current_ids() is async-signal-safe. */
+static void a_signal_handler_reads_one_whole_span_or_none_at_any_moment(void **state) {
     struct sigaction action = {.sa_handler = look};
     struct sigaction before;
     tote_sdk *sdk = start();
@@ -139,7 +140,7 @@ static void a_handler_sees_one_whole_span_or_none_whatever_it_interrupts(void **
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(a_handler_sees_one_whole_span_or_none_whatever_it_interrupts),
+        TEST(a_signal_handler_reads_one_whole_span_or_none_at_any_moment),
     };
     return RUN_TESTS(tests, argc, argv);
 }

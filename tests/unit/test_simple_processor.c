@@ -22,7 +22,7 @@ static void *end_some(void *arg) {
     return NULL;
 }
 
-/* Requirement D29 */
+/* Spec: trace/sdk.md#simple-processor */
 static void exports_of_many_threads_never_overlap(void **state) {
     struct batch_fixture *f = batch_fixture_start_simple(state);
     pthread_t threads[4];
@@ -44,8 +44,7 @@ static void count_failure_and_rejection(struct batch_fixture *f) {
     end_spans(f, 1);
 }
 
-/* Design section 6, accounting */
-static void what_is_not_delivered_is_counted_by_cause(void **state) {
+static void undelivered_spans_are_counted_by_cause(void **state) {
     struct batch_fixture *f = batch_fixture_start_simple(state);
 
     count_failure_and_rejection(f);
@@ -55,7 +54,7 @@ static void what_is_not_delivered_is_counted_by_cause(void **state) {
     assert_true(accounting_closes(&stats));
 
     f->exporter.reports_rejected = 0;
-    f->exporter.reports_delivered = 1; /* only what followed it failed */
+    f->exporter.reports_delivered = 1; /* only the rest failed */
     end_spans(f, 1);
     assert_int_equal(get_stats(f).exported, 1);
 }
@@ -72,7 +71,10 @@ static void start_and_end_spans(struct test_exporter *exporter) {
     tote_context_unref(root);
 }
 
-/* Requirement D29: what an exporter does is not traced, and never waits for itself */
+/*
+ * What an exporter does is not traced, and an export never waits for itself. Spec:
+ * trace/sdk.md#simple-processor
+ */
 static void an_exporter_that_ends_spans_does_not_hang(void **state) {
     struct batch_fixture *f = batch_fixture_start_simple(state);
 
@@ -85,8 +87,7 @@ static void an_exporter_that_ends_spans_does_not_hang(void **state) {
     assert_true(accounting_closes(&stats));
 }
 
-/* Design section 6 */
-static void a_shutdown_tells_what_was_lost(void **state) {
+static void a_shutdown_reports_lost_spans(void **state) {
     struct batch_fixture *f = batch_fixture_start_simple(state);
 
     count_failure_and_rejection(f);
@@ -96,7 +97,7 @@ static void a_shutdown_tells_what_was_lost(void **state) {
                         "not: 1 rejected by the receiver, 2 not delivered to the receiver");
 }
 
-/* Requirement D27 */
+/* Spec: trace/sdk.md#shutdown-1 */
 static void a_span_that_ends_after_shutdown_is_counted(void **state) {
     struct batch_fixture *f = batch_fixture_start_simple(state);
     tote_span *span = tote_tracer_start_span(f->tracer, "late", NULL);
@@ -117,8 +118,8 @@ static void a_flush_reaches_the_exporter(void **state) {
     assert_int_equal(f->exporter.flushes, 1);
 }
 
-/* Contract of span_exporter.h: whoever is given an exporter takes it, always */
-static void an_exporter_that_cannot_be_used_is_destroyed(void **state) {
+/* The caller passes ownership of an exporter, also on failure. */
+static void an_unusable_exporter_is_destroyed(void **state) {
     struct batch_fixture *f = *state;
     tote_span_exporter_ops ops = {.struct_size = sizeof ops};
 
@@ -135,7 +136,7 @@ static void *end_one(void *arg) {
     return NULL;
 }
 
-/* Design section 6: the calls that take a deadline keep it */
+/* Calls with a deadline return by it. */
 static void a_close_does_not_wait_for_an_exporter_that_hangs_on_another_thread(void **state) {
     struct batch_fixture *f = *state;
     pthread_t thread;
@@ -153,19 +154,19 @@ static void a_close_does_not_wait_for_an_exporter_that_hangs_on_another_thread(v
 
     batch_fixture_start_simple(state);
     tote_sdk_close(&f->sdk, 1000);
-    assert_int_equal(f->exporter.destroys, 2); /* the one left behind went with it */
+    assert_int_equal(f->exporter.destroys, 2); /* the abandoned exporter is destroyed with it */
 }
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         BATCH_TEST(each_span_is_exported_as_it_ends),
         BATCH_TEST(exports_of_many_threads_never_overlap),
-        BATCH_TEST(what_is_not_delivered_is_counted_by_cause),
+        BATCH_TEST(undelivered_spans_are_counted_by_cause),
         BATCH_TEST(an_exporter_that_ends_spans_does_not_hang),
-        BATCH_TEST(a_shutdown_tells_what_was_lost),
+        BATCH_TEST(a_shutdown_reports_lost_spans),
         BATCH_TEST(a_span_that_ends_after_shutdown_is_counted),
         BATCH_TEST(a_flush_reaches_the_exporter),
-        BATCH_TEST(an_exporter_that_cannot_be_used_is_destroyed),
+        BATCH_TEST(an_unusable_exporter_is_destroyed),
         BATCH_TEST(a_close_does_not_wait_for_an_exporter_that_hangs_on_another_thread),
     };
     return RUN_TESTS(tests, argc, argv);

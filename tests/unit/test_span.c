@@ -20,7 +20,7 @@ static const tote_value *attribute_of(const tote_span_data *span, const char *ke
 }
 
 /* Spec: trace/api.md#set-attributes. Compliance: TR-37 */
-static void attribute_of_the_same_key_is_replaced(void **state) {
+static void an_attribute_with_the_same_key_is_replaced(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = start(f);
 
@@ -39,7 +39,7 @@ static void attribute_of_the_same_key_is_replaced(void **state) {
 }
 
 /* Values that are zero or empty are values. Compliance: TR-38, TR-39, TR-40, TR-41, TR-42, TR-43 */
-static void every_type_of_value_comes_back_as_it_was_set(void **state) {
+static void values_of_every_type_are_returned_as_they_were_set(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = start(f);
     const tote_value items[] = {tote_int(-1), tote_string(""), tote_double(0.0), tote_bool(false)};
@@ -61,7 +61,7 @@ static void every_type_of_value_comes_back_as_it_was_set(void **state) {
 }
 
 /* Compliance: TR-34, TR-58, TR-60 */
-static void at_the_count_limit_known_keys_change_and_new_ones_are_counted(void **state) {
+static void at_the_count_limit_existing_keys_change_and_new_ones_are_counted(void **state) {
     struct sdk_fixture *f = *state;
     f->settings.limits.attribute_count = 1;
     sdk_fixture_start(state);
@@ -147,7 +147,7 @@ static void events_and_links_over_their_limits_are_dropped_and_counted(void **st
 }
 
 /* Spec: trace/api.md#add-events. Compliance: TR-48, TR-49 */
-static void events_keep_their_order_their_times_and_unique_keys(void **state) {
+static void events_keep_their_order_and_times_and_have_unique_keys(void **state) {
     struct sdk_fixture *f = *state;
     f->settings.limits.attribute_count_per_event = 2;
     sdk_fixture_start(state);
@@ -175,7 +175,7 @@ static void events_keep_their_order_their_times_and_unique_keys(void **state) {
 }
 
 /* Compliance: TR-46, TR-47 */
-static void links_without_ids_count_only_when_they_say_something(void **state) {
+static void links_without_ids_are_kept_only_with_attributes_or_a_trace_state(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     const tote_trace_id trace_id = {{1}};
     const tote_span_id span_id = {{2}};
@@ -225,7 +225,7 @@ static void status_follows_the_order_unset_error_ok(void **state) {
 }
 
 /* Spec: trace/api.md#specifying-links. Compliance: TR-45 */
-static void a_link_of_the_start_keeps_its_attributes_without_a_context(void **state) {
+static void a_link_at_start_keeps_its_attributes_without_a_span_context(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     const tote_attribute why = {"why", tote_string("batch")};
     const tote_link links[] = {{.context = NULL, .attributes = &why, .attribute_count = 1},
@@ -243,7 +243,7 @@ static void a_link_of_the_start_keeps_its_attributes_without_a_context(void **st
     assert_string_equal(kept[0].attributes[0].value.as.string, "batch");
 }
 
-/* Spec: opentelemetry-proto trace/v1/trace.proto, SpanFlags: other bits are reserved */
+/* Undefined bits are reserved. Spec: opentelemetry-proto trace/v1/trace.proto, SpanFlags */
 static void a_link_leaves_out_trace_flags_that_are_not_defined(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     const tote_trace_id trace_id = {{7}};
@@ -260,8 +260,8 @@ static void a_link_leaves_out_trace_flags_that_are_not_defined(void **state) {
     tote_span_context_unref(context);
 }
 
-/* As if each were set after the other. Spec: common/README.md#attribute-collections */
-static void a_repeated_key_of_an_event_does_not_take_the_place_of_another(void **state) {
+/* The result equals setting them one by one. Spec: common/README.md#attribute-collections */
+static void a_repeated_key_of_an_event_does_not_replace_another_key(void **state) {
     struct sdk_fixture *f = *state;
     f->settings.limits.attribute_count_per_event = 1;
     f->settings.limits.attribute_count_per_link = 2;
@@ -286,8 +286,8 @@ static void a_repeated_key_of_an_event_does_not_take_the_place_of_another(void *
     assert_int_equal(link->dropped_attribute_count, 1);
 }
 
-/* One diagnostic, which names the span and the cause. */
-static void what_is_left_out_is_reported_with_the_span_and_the_cause(void **state) {
+/* One diagnostic names the span and the cause. */
+static void dropped_data_is_reported_with_the_span_and_the_cause(void **state) {
     struct sdk_fixture *f = *state;
     f->settings.limits.attribute_count = 1;
     sdk_fixture_start(state);
@@ -311,7 +311,7 @@ static void what_is_left_out_is_reported_with_the_span_and_the_cause(void **stat
 }
 
 /* Compliance: TR-27, TR-28, TR-29, TR-30 */
-static void an_ended_span_changes_no_more_and_stays_a_parent(void **state) {
+static void an_ended_span_does_not_change_and_can_still_be_a_parent(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = start(f);
 
@@ -337,8 +337,8 @@ static void an_ended_span_changes_no_more_and_stays_a_parent(void **state) {
     tote_span_unref(span);
 }
 
-/* Text that is no UTF-8, names that are missing or long. Compliance: TR-25, TR-44 */
-static void names_of_any_kind_are_kept_as_utf8(void **state) {
+/* Invalid UTF-8, and missing or long names. Compliance: TR-25, TR-44 */
+static void names_are_repaired_to_valid_utf8(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     static char longest[100001];
     memset(longest, 'n', sizeof longest - 1);
@@ -361,8 +361,8 @@ static void names_of_any_kind_are_kept_as_utf8(void **state) {
 }
 
 /*
- * A span that outgrows its block keeps everything: 128 attributes, 128 events, 64 links, text of 10
- * KB.
+ * A span that outgrows its block keeps everything: 128 attributes, 128 events, 64 links, 10 KB of
+ * text.
  */
 static void a_span_that_grows_loses_nothing(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
@@ -408,10 +408,10 @@ static int nothing(void *arg) {
 }
 
 /*
- * Design R1: what get_all says at the end stands on the span, private entries and those of the wire
- * do not
+ * Entries that get_all returns at the end are added to the span; private and remote reserved
+ * entries are not.
  */
-static void a_scoped_run_exports_its_store_and_the_spans_own_attributes_win(void **state) {
+static void a_scoped_run_exports_its_store_and_the_attributes_of_the_span_win(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
 
     assert_int_equal(tote_run_scoped(f->tracer, "run", NULL, nothing, NULL), 7);
@@ -459,11 +459,8 @@ static void on_ending_may_write_and_wins_over_the_store(void **state) {
     assert_int_equal(tote_span_data_get_dropped_attribute_count(data), 1);
 }
 
-/*
- * Design R14: a span records and ends in the process that started it; in a child it is a valid
- * parent
- */
-static void in_a_forked_child_a_span_is_a_parent_and_nothing_more(void **state) {
+/* A span records and ends in the process that started it; in a child it is a valid parent. */
+static void in_a_forked_child_a_span_of_the_parent_process_is_only_a_parent(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = start(f);
 
@@ -488,8 +485,8 @@ static void in_a_forked_child_a_span_is_a_parent_and_nothing_more(void **state) 
     assert_null(tote_span_data_get_attribute(sdk_fixture_only_span(f), "a"));
 }
 
-/* The old places of a text are no more, together, than the new one. */
-static void a_name_that_grows_many_times_leaves_room_for_the_rest(void **state) {
+/* Together, the former places of a text use no more space than the new one. */
+static void a_name_that_grows_many_times_leaves_space_for_other_data(void **state) {
     enum { LONGEST = 12000 };
     static char text[LONGEST + 1];
     struct sdk_fixture *f = sdk_fixture_start(state);
@@ -506,9 +503,7 @@ static void a_name_that_grows_many_times_leaves_room_for_the_rest(void **state) 
     assert_string_equal(tote_span_data_get_status_description(data), "still kept");
 }
 
-/*
- * Design section 6: a caller that gives far too much does not wait for a search through all of it
- */
+/* A caller with far too many attributes does not cause a search through all of them. */
 static void an_event_with_very_many_attributes_is_cut_at_once(void **state) {
     enum { COUNT = 100000 };
     static tote_attribute attributes[COUNT];
@@ -522,7 +517,7 @@ static void an_event_with_very_many_attributes_is_cut_at_once(void **state) {
     }
     clock_t before = clock();
     tote_span_add_event(span, "all of it", attributes, COUNT, 0);
-    assert_true(clock() - before < 10 * CLOCKS_PER_SEC); /* it was minutes */
+    assert_true(clock() - before < 10 * CLOCKS_PER_SEC); /* would take minutes otherwise */
     tote_span_close(&span);
     size_t count;
     const tote_event *events = tote_span_data_get_events(sdk_fixture_only_span(f), &count);
@@ -537,7 +532,7 @@ static size_t bytes_in_use(void) {
     return info.uordblks + info.hblkhd;
 }
 
-/* A pool keeps blocks, and what is usual in them, for ever. */
+/* A pool keeps blocks of the usual size. */
 static void large_spans_leave_no_memory_in_the_pool(void **state) {
     enum { COUNT = 32, BYTES = 1 << 20 };
     static char text[BYTES];
@@ -560,26 +555,26 @@ static void large_spans_leave_no_memory_in_the_pool(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        SDK_TEST(attribute_of_the_same_key_is_replaced),
-        SDK_TEST(every_type_of_value_comes_back_as_it_was_set),
-        SDK_TEST(at_the_count_limit_known_keys_change_and_new_ones_are_counted),
+        SDK_TEST(an_attribute_with_the_same_key_is_replaced),
+        SDK_TEST(values_of_every_type_are_returned_as_they_were_set),
+        SDK_TEST(at_the_count_limit_existing_keys_change_and_new_ones_are_counted),
         SDK_TEST(values_are_cut_to_length_and_depth_without_cutting_a_code_point),
         SDK_TEST(a_limit_of_zero_keeps_nothing_and_counts_all),
         SDK_TEST(events_and_links_over_their_limits_are_dropped_and_counted),
-        SDK_TEST(events_keep_their_order_their_times_and_unique_keys),
-        SDK_TEST(links_without_ids_count_only_when_they_say_something),
-        SDK_TEST(a_link_of_the_start_keeps_its_attributes_without_a_context),
+        SDK_TEST(events_keep_their_order_and_times_and_have_unique_keys),
+        SDK_TEST(links_without_ids_are_kept_only_with_attributes_or_a_trace_state),
+        SDK_TEST(a_link_at_start_keeps_its_attributes_without_a_span_context),
         SDK_TEST(a_link_leaves_out_trace_flags_that_are_not_defined),
-        SDK_TEST(a_repeated_key_of_an_event_does_not_take_the_place_of_another),
-        SDK_TEST(what_is_left_out_is_reported_with_the_span_and_the_cause),
+        SDK_TEST(a_repeated_key_of_an_event_does_not_replace_another_key),
+        SDK_TEST(dropped_data_is_reported_with_the_span_and_the_cause),
         SDK_TEST(status_follows_the_order_unset_error_ok),
-        SDK_TEST(an_ended_span_changes_no_more_and_stays_a_parent),
-        SDK_TEST(names_of_any_kind_are_kept_as_utf8),
+        SDK_TEST(an_ended_span_does_not_change_and_can_still_be_a_parent),
+        SDK_TEST(names_are_repaired_to_valid_utf8),
         SDK_TEST(a_span_that_grows_loses_nothing),
-        SDK_TEST(a_scoped_run_exports_its_store_and_the_spans_own_attributes_win),
+        SDK_TEST(a_scoped_run_exports_its_store_and_the_attributes_of_the_span_win),
         SDK_TEST(on_ending_may_write_and_wins_over_the_store),
-        SDK_TEST(in_a_forked_child_a_span_is_a_parent_and_nothing_more),
-        SDK_TEST(a_name_that_grows_many_times_leaves_room_for_the_rest),
+        SDK_TEST(in_a_forked_child_a_span_of_the_parent_process_is_only_a_parent),
+        SDK_TEST(a_name_that_grows_many_times_leaves_space_for_other_data),
         SDK_TEST(an_event_with_very_many_attributes_is_cut_at_once),
         SDK_TEST(large_spans_leave_no_memory_in_the_pool),
     };

@@ -10,7 +10,7 @@ static size_t bytes_of(const tote_span *span) {
     return tote__span_bytes((const struct span *)span);
 }
 
-/* Texts of every length up to so many, over and over. */
+/* Texts of every length up to this, in turn. */
 static void overwrite(tote_span *span, const char *key, size_t longest, size_t times) {
     static char text[4096];
 
@@ -20,7 +20,7 @@ static void overwrite(tote_span *span, const char *key, size_t longest, size_t t
     }
 }
 
-/* Requirement D21, guest rules: what is replaced takes no room */
+/* Replaced values use no space. Spec: trace/sdk.md#span-limits */
 static void an_attribute_overwritten_a_million_times_does_not_grow_its_span(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = tote_tracer_start_span(f->tracer, "work", NULL);
@@ -37,8 +37,9 @@ static void an_attribute_overwritten_a_million_times_does_not_grow_its_span(void
     assert_int_equal(count, 3);
 }
 
-/* The same where the span has outgrown its block */
-static void nor_does_a_large_one_beyond_its_largest_value(void **state) {
+/* The same for a span that has outgrown its block. */
+static void
+a_large_overwritten_attribute_does_not_grow_its_span_beyond_its_largest_value(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = tote_tracer_start_span(f->tracer, "work", NULL);
 
@@ -50,7 +51,7 @@ static void nor_does_a_large_one_beyond_its_largest_value(void **state) {
     tote_span_close(&span);
 }
 
-/* A name that changes leaves its old place behind, but not without end */
+/* The former place of a name is reused. */
 static void a_name_changed_a_hundred_thousand_times_does_not_grow_its_span(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = tote_tracer_start_span(f->tracer, "w", NULL);
@@ -66,8 +67,8 @@ static void a_name_changed_a_hundred_thousand_times_does_not_grow_its_span(void 
     tote_span_close(&span);
 }
 
-/* The bytes of a large span count for the queue: it takes what it needs, and little more. */
-static void a_large_span_takes_little_more_than_it_holds(void **state) {
+/* The bytes of a large span count for the queue, so it must not reserve much more than it holds. */
+static void a_large_span_uses_little_more_memory_than_it_holds(void **state) {
     enum { LARGE = 17 << 20 };
     struct sdk_fixture *f = sdk_fixture_start(state);
     tote_span *span = tote_tracer_start_span(f->tracer, "work", NULL);
@@ -87,8 +88,8 @@ static void a_large_span_takes_little_more_than_it_holds(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(an_attribute_overwritten_a_million_times_does_not_grow_its_span),
-        SDK_TEST(nor_does_a_large_one_beyond_its_largest_value),
-        SDK_TEST(a_large_span_takes_little_more_than_it_holds),
+        SDK_TEST(a_large_overwritten_attribute_does_not_grow_its_span_beyond_its_largest_value),
+        SDK_TEST(a_large_span_uses_little_more_memory_than_it_holds),
         SDK_TEST(a_name_changed_a_hundred_thousand_times_does_not_grow_its_span),
     };
     return RUN_TESTS(tests, argc, argv);

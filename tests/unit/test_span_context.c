@@ -13,7 +13,7 @@ static const tote_trace_id trace_id = {{0x0a, 0xf7, 0x65, 0x19, 0x16, 0xcd, 0x43
                                         0xeb, 0x21, 0x1c, 0x80, 0x31, 0x9c}};
 static const tote_span_id span_id = {{0xb7, 0xad, 0x6b, 0x71, 0x69, 0x20, 0x33, 0x31}};
 
-/* Requirement C1 */
+/* Spec: trace/api.md#retrieving-the-traceid-and-spanid */
 static void ids_are_written_as_lower_case_hex(void **state) {
     char hex[TOTE_TRACE_ID_HEX_SIZE];
 
@@ -26,8 +26,8 @@ static void ids_are_written_as_lower_case_hex(void **state) {
     assert_string_equal(hex, "0000000000000000");
 }
 
-/* Requirement C1 */
-static void every_byte_survives_hex_and_back(void **state) {
+/* Spec: trace/api.md#retrieving-the-traceid-and-spanid */
+static void every_byte_survives_conversion_to_hex_and_back(void **state) {
     (void)state;
     for (int byte = 0; byte < 256; byte++) {
         char hex[TOTE_SPAN_ID_HEX_SIZE];
@@ -39,7 +39,7 @@ static void every_byte_survives_hex_and_back(void **state) {
     }
 }
 
-/* Requirement C1, E8 */
+/* Spec: w3c/trace-context, trace-id */
 static void only_lower_case_digits_are_read(void **state) {
     char hex[TOTE_SPAN_ID_HEX_SIZE];
     tote_span_id id;
@@ -53,8 +53,8 @@ static void only_lower_case_digits_are_read(void **state) {
     }
 }
 
-/* Requirement C1 */
-static void ids_of_another_length_or_all_zero_leave_the_id_alone(void **state) {
+/* Spec: w3c/trace-context, trace-id */
+static void ids_of_another_length_or_all_zero_leave_the_id_unchanged(void **state) {
     tote_trace_id id = trace_id;
 
     (void)state;
@@ -68,7 +68,7 @@ static void ids_of_another_length_or_all_zero_leave_the_id_alone(void **state) {
 }
 
 /* Spec: trace/api.md#isremote. Compliance: TR-17 */
-static void a_context_keeps_what_it_is_made_of(void **state) {
+static void a_span_context_keeps_its_fields(void **state) {
     tote_trace_state *list = tote_trace_state_from_header("a=1", 3);
     tote_span_context *context =
         tote_span_context_new(&trace_id, &span_id, TOTE_TRACE_FLAG_RANDOM, list, true);
@@ -98,7 +98,6 @@ static void both_ids_must_be_set_for_a_valid_context(void **state) {
     tote_span_context_unref(no_trace);
 }
 
-/* Requirement C1 */
 static void null_is_the_invalid_context(void **state) {
     (void)state;
     assert_false(tote_span_context_is_valid(NULL));
@@ -111,7 +110,7 @@ static void null_is_the_invalid_context(void **state) {
     tote_span_context_unref(NULL);
 }
 
-/* Design section 1: who keeps a span's context keeps no span. */
+/* A reference to a span's context does not keep the span. */
 static void a_reference_to_an_embedded_context_is_a_copy(void **state) {
     tote_trace_state *list = tote_trace_state_from_header("a=1", 3);
     const tote_span_context embedded = {
@@ -134,10 +133,10 @@ static void a_reference_to_an_embedded_context_is_a_copy(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(ids_are_written_as_lower_case_hex),
-        TEST(every_byte_survives_hex_and_back),
+        TEST(every_byte_survives_conversion_to_hex_and_back),
         TEST(only_lower_case_digits_are_read),
-        TEST(ids_of_another_length_or_all_zero_leave_the_id_alone),
-        TEST(a_context_keeps_what_it_is_made_of),
+        TEST(ids_of_another_length_or_all_zero_leave_the_id_unchanged),
+        TEST(a_span_context_keeps_its_fields),
         TEST(both_ids_must_be_set_for_a_valid_context),
         TEST(null_is_the_invalid_context),
         TEST(a_reference_to_an_embedded_context_is_a_copy),

@@ -16,7 +16,9 @@
 #include "tote/sdk/span_processor.h"
 #include "tote/tote.h"
 
-/* What was told to diagnostics, and what became of all that a start takes. */
+/*
+ * Reports to the diagnostics handler, and the state of everything that a start takes ownership of.
+ */
 static struct {
     int reports;
     tote_level level;
@@ -50,7 +52,7 @@ static int reset(void **state) {
 
 #define START_TEST(test) cmocka_unit_test_setup(test, reset)
 
-/* Memory, of which one portion is refused; -1: none. */
+/* Memory, of which one allocation fails; -1: none. */
 static int portions_left = -1;
 
 static void *allocate(void *self, size_t size) {
@@ -103,7 +105,10 @@ static void new_span_id(void *self, tote_span_id *id) {
     memset(id, 0x17, sizeof *id);
 }
 
-/* Options with one of everything that is taken but a propagator; each exported as it ends. */
+/*
+ * Options with one of everything that is owned except a propagator; each span is exported as it
+ * ends.
+ */
 struct everything {
     tote_batch_options batch;
     tote_span_exporter *exporters[2];
@@ -123,7 +128,7 @@ static void fill(struct everything *all) {
     *all = (struct everything){.batch = TOTE_BATCH_OPTIONS_INIT, .options = TOTE_SDK_OPTIONS_INIT};
     all->batch.mode = TOTE_EXPORT_MODE_SIMPLE;
     all->exporters[1] =
-        tote_span_exporter_new(&exporter, NULL); /* [0]: one that could not be made */
+        tote_span_exporter_new(&exporter, NULL); /* [0]: one that could not be created */
     all->processors[1] = tote_span_processor_new(&processor, NULL);
     all->options.resource_detectors = "none";
     all->options.batch = &all->batch;
@@ -154,8 +159,8 @@ static const char *first_field(void) {
     return field;
 }
 
-/* tote/start.h: what is taken is used, and released with the SDK. Compliance: TR-01, TR-57 */
-static void what_a_start_takes_is_used_and_released_at_the_end(void **state) {
+/* Ownership passes to the SDK. Compliance: TR-01, TR-57 */
+static void a_start_uses_its_options_and_releases_them_at_the_end(void **state) {
     struct everything all;
 
     (void)state;
@@ -174,8 +179,7 @@ static void what_a_start_takes_is_used_and_released_at_the_end(void **state) {
     assert_int_equal(seen.reports, 0);
 }
 
-/* tote/start.h: a second start is one more reference */
-static void a_second_start_gives_a_reference_and_releases_its_options(void **state) {
+static void a_second_start_returns_a_reference_and_releases_its_options(void **state) {
     struct everything all;
 
     (void)state;
@@ -196,10 +200,9 @@ static void a_second_start_gives_a_reference_and_releases_its_options(void **sta
 }
 
 /*
- * tote/start.h: skip_global_registration leaves the global provider and propagator alone.
- * Compliance: TR-01
+ * skip_global_registration leaves the global provider and propagator unchanged. Compliance: TR-01
  */
-static void an_sdk_of_its_own_changes_nothing_that_is_global(void **state) {
+static void an_sdk_without_global_registration_changes_no_global_state(void **state) {
     struct everything all;
 
     (void)state;
@@ -214,7 +217,7 @@ static void an_sdk_of_its_own_changes_nothing_that_is_global(void **state) {
     assert_int_equal(seen.destroyed, TAKEN);
 }
 
-/* OTEL_SDK_DISABLED; propagators stay active. Compliance: EV-01 */
+/* Propagators stay active. Compliance: EV-01 */
 static void a_disabled_sdk_records_nothing_and_still_propagates(void **state) {
     struct everything all;
 
@@ -234,8 +237,7 @@ static void a_disabled_sdk_records_nothing_and_still_propagates(void **state) {
 }
 
 /*
- * Start with a list of names. Returns: how many fields the global propagator has then, and its
- * first one.
+ * Start with a list of names. Return how many fields the global propagator has, and its first one.
  */
 static size_t start_with_propagators(const char *names, const char **first) {
     size_t count = 0;
@@ -257,8 +259,8 @@ static size_t start_with_propagators(const char *names, const char **first) {
     return count;
 }
 
-/* Every name, lists, names given twice, none; only W3C's without being asked. Compliance: EV-05 */
-static void the_environment_chooses_the_formats(void **state) {
+/* Every name, lists, names given twice, none; by default only W3C's. Compliance: EV-05 */
+static void the_environment_selects_the_propagators(void **state) {
     static const struct {
         const char *names;
         size_t count;
@@ -313,7 +315,7 @@ static void an_unknown_propagator_is_skipped_and_none_does_nothing(void **state)
     tote_sdk_close(&sdk, 1000);
 }
 
-/* What the variables say of the resource arrives on spans. Compliance: RS-04, EV-02 */
+/* Variables of the resource are exported. Compliance: RS-04, EV-02 */
 static void the_resource_of_the_environment_is_on_every_span(void **state) {
     struct everything all;
 
@@ -326,7 +328,7 @@ static void the_resource_of_the_environment_is_on_every_span(void **state) {
     tote_sdk_close(&sdk, 1000);
 }
 
-/* They go to no other receiver, and nothing is lost without a count. */
+/* They are sent to no other receiver, and no loss is uncounted. */
 static void without_a_usable_endpoint_spans_count_as_dropped(void **state) {
     tote_stats stats = TOTE_STATS_INIT;
 
@@ -360,8 +362,11 @@ static void gather_reports(tote_level level, const char *component, const char *
     snprintf(debug_reports + length, sizeof debug_reports - length, "%s: %s\n", component, message);
 }
 
-/* Requirement H: OTEL_LOG_LEVEL; design section 6: no secret is told */
-static void at_debug_level_the_start_and_each_batch_are_told(void **state) {
+/*
+ * OTEL_LOG_LEVEL. No secret is reported. Spec:
+ * configuration/sdk-environment-variables.md#general-sdk-configuration
+ */
+static void at_debug_level_the_start_and_each_batch_are_reported(void **state) {
     (void)state;
     debug_reports[0] = '\0';
     setenv("OTEL_LOG_LEVEL", "debug", 1);
@@ -385,8 +390,8 @@ static void at_debug_level_the_start_and_each_batch_are_told(void **state) {
     assert_null(strstr(debug_reports, "secret"));
 }
 
-/* OTEL_LOG_LEVEL goes before all other variables. Compliance: EV-04 */
-static void the_log_level_is_also_for_the_reports_of_the_start(void **state) {
+/* OTEL_LOG_LEVEL is read before all other variables. Compliance: EV-04 */
+static void the_log_level_applies_to_reports_of_the_start(void **state) {
     (void)state;
     setenv("OTEL_LOG_LEVEL", "none", 1);
     setenv("OTEL_TRACES_EXPORTER", "foo,none", 1);
@@ -397,8 +402,7 @@ static void the_log_level_is_also_for_the_reports_of_the_start(void **state) {
     tote_sdk_close(&sdk, 1000);
 }
 
-/* Design section 6: any allocation may fail */
-static void whichever_allocation_fails_nothing_that_is_taken_is_lost(void **state) {
+static void whichever_allocation_fails_nothing_that_was_passed_leaks(void **state) {
     int refused = 0;
 
     (void)state;
@@ -414,10 +418,9 @@ static void whichever_allocation_fails_nothing_that_is_taken_is_lost(void **stat
         tote_sdk_close(&sdk, 1000);
         assert_int_equal(seen.destroyed, TAKEN);
     }
-    assert_in_range(refused, 1, 99); /* the last ones had all they asked for */
+    assert_in_range(refused, 1, 99); /* the last runs had all their memory */
 }
 
-/* Design section 6 */
 static void a_start_keeps_errno(void **state) {
     struct everything all;
 
@@ -431,7 +434,7 @@ static void a_start_keeps_errno(void **state) {
 }
 
 /* tote/exporters/in_memory.h */
-static void the_sdk_for_tests_keeps_spans_and_ignores_the_environment(void **state) {
+static void the_sdk_for_unit_tests_keeps_spans_and_ignores_the_environment(void **state) {
     tote_in_memory_spans *memory = tote_in_memory_spans_new();
 
     (void)state;
@@ -447,19 +450,19 @@ static void the_sdk_for_tests_keeps_spans_and_ignores_the_environment(void **sta
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        START_TEST(what_a_start_takes_is_used_and_released_at_the_end),
-        START_TEST(a_second_start_gives_a_reference_and_releases_its_options),
-        START_TEST(an_sdk_of_its_own_changes_nothing_that_is_global),
+        START_TEST(a_start_uses_its_options_and_releases_them_at_the_end),
+        START_TEST(a_second_start_returns_a_reference_and_releases_its_options),
+        START_TEST(an_sdk_without_global_registration_changes_no_global_state),
         START_TEST(a_disabled_sdk_records_nothing_and_still_propagates),
-        START_TEST(the_environment_chooses_the_formats),
+        START_TEST(the_environment_selects_the_propagators),
         START_TEST(an_unknown_propagator_is_skipped_and_none_does_nothing),
         START_TEST(the_resource_of_the_environment_is_on_every_span),
         START_TEST(without_a_usable_endpoint_spans_count_as_dropped),
-        START_TEST(at_debug_level_the_start_and_each_batch_are_told),
-        START_TEST(the_log_level_is_also_for_the_reports_of_the_start),
-        START_TEST(whichever_allocation_fails_nothing_that_is_taken_is_lost),
+        START_TEST(at_debug_level_the_start_and_each_batch_are_reported),
+        START_TEST(the_log_level_applies_to_reports_of_the_start),
+        START_TEST(whichever_allocation_fails_nothing_that_was_passed_leaks),
         START_TEST(a_start_keeps_errno),
-        START_TEST(the_sdk_for_tests_keeps_spans_and_ignores_the_environment),
+        START_TEST(the_sdk_for_unit_tests_keeps_spans_and_ignores_the_environment),
     };
     const tote_allocator allocator = {sizeof allocator, allocate, reallocate, release, NULL};
 

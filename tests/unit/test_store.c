@@ -3,8 +3,7 @@
 
 #include "store_fixture.h"
 
-/* Requirement A10 */
-static void what_is_added_can_be_read_back(void **state) {
+static void an_added_entry_can_be_read(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
 
@@ -16,7 +15,6 @@ static void what_is_added_can_be_read_back(void **state) {
     tote_store_unref(store);
 }
 
-/* Design R1: the root store is everybody's */
 static void the_root_is_read_by_every_store_under_it(void **state) {
     (void)state;
     tote_store *child = tote_store_new(tote_store_root());
@@ -30,8 +28,7 @@ static void the_root_is_read_by_every_store_under_it(void **state) {
     tote_store_unref(child);
 }
 
-/* Requirement A10 */
-static void a_child_sees_what_its_parent_has(void **state) {
+static void a_child_store_sees_the_entries_of_its_parent(void **state) {
     (void)state;
     tote_store *parent = tote_store_new(NULL);
     tote_store *child = tote_store_new(parent);
@@ -45,8 +42,7 @@ static void a_child_sees_what_its_parent_has(void **state) {
     tote_store_unref(parent);
 }
 
-/* Requirement A10 */
-static void what_a_child_adds_is_its_own_and_goes_with_it(void **state) {
+static void entries_of_a_child_store_are_local_and_removed_with_it(void **state) {
     (void)state;
     tote_store *parent = tote_store_new(NULL);
     tote_store *child = tote_store_new(parent);
@@ -66,8 +62,7 @@ static void what_a_child_adds_is_its_own_and_goes_with_it(void **state) {
     tote_store_unref(parent);
 }
 
-/* Design 1: live */
-static void changes_in_a_parent_show_in_a_living_child(void **state) {
+static void a_child_store_sees_later_changes_of_its_parent(void **state) {
     (void)state;
     tote_store *parent = tote_store_new(NULL);
     tote_store *child = tote_store_new(parent);
@@ -82,8 +77,7 @@ static void changes_in_a_parent_show_in_a_living_child(void **state) {
     tote_store_unref(parent);
 }
 
-/* Design R4 */
-static void what_a_child_deletes_is_hidden_there_alone(void **state) {
+static void a_key_deleted_in_a_child_store_is_hidden_only_there(void **state) {
     (void)state;
     tote_store *parent = tote_store_new(NULL);
     tote_store *child = tote_store_new(parent);
@@ -99,8 +93,7 @@ static void what_a_child_deletes_is_hidden_there_alone(void **state) {
     tote_store_unref(parent);
 }
 
-/* Design R4 */
-static void delete_tells_whether_the_key_was_visible(void **state) {
+static void delete_returns_whether_the_key_was_visible(void **state) {
     (void)state;
     tote_store *parent = tote_store_new(NULL);
     tote_store *child = tote_store_new(parent);
@@ -108,7 +101,7 @@ static void delete_tells_whether_the_key_was_visible(void **state) {
     assert_false(tote_store_delete(parent, "user"));
     assert_false(tote_store_delete(child, "user"));
     tote_store_add(parent, "user", tote_string("ann"));
-    assert_false(tote_store_delete(child, "user")); /* it was hidden already */
+    assert_false(tote_store_delete(child, "user")); /* it was hidden before */
     tote_store_add(child, "user", tote_string("bob"));
     assert_true(tote_store_delete(child, "user"));
     assert_false(tote_store_delete(child, "user"));
@@ -118,8 +111,7 @@ static void delete_tells_whether_the_key_was_visible(void **state) {
     tote_store_unref(parent);
 }
 
-/* Design R4 */
-static void a_key_that_is_added_again_after_delete_is_back(void **state) {
+static void a_key_added_after_its_deletion_is_visible(void **state) {
     (void)state;
     tote_store *parent = tote_store_new(NULL);
     tote_store *child = tote_store_new(parent);
@@ -136,7 +128,7 @@ static void a_key_that_is_added_again_after_delete_is_back(void **state) {
     tote_store_unref(parent);
 }
 
-/* Design R4: whatever the parent does */
+/* Whatever the parent does. */
 static void a_key_that_was_deleted_before_the_parent_added_it_stays_hidden(void **state) {
     (void)state;
     tote_store *parent = tote_store_new(NULL);
@@ -145,7 +137,7 @@ static void a_key_that_was_deleted_before_the_parent_added_it_stays_hidden(void 
     assert_false(tote_store_delete(child, "user"));
     tote_store_add(parent, "user", tote_string("ann"));
     assert_true(says(child, "user", NULL));
-    for (int i = 0; i < 1000; i++) { /* until the child's log was written anew, and more */
+    for (int i = 0; i < 1000; i++) { /* until the child's log was rewritten several times */
         tote_store_add(child, "other", tote_int(i));
     }
     assert_true(says(child, "user", NULL));
@@ -153,8 +145,7 @@ static void a_key_that_was_deleted_before_the_parent_added_it_stays_hidden(void 
     tote_store_unref(parent);
 }
 
-/* Design R1 */
-static void get_all_merges_child_over_parent_without_what_was_deleted(void **state) {
+static void get_all_merges_child_over_parent_without_deleted_keys(void **state) {
     (void)state;
     tote_store *parent = tote_store_new(NULL);
     tote_store *child = tote_store_new(parent);
@@ -179,8 +170,7 @@ static void get_all_merges_child_over_parent_without_what_was_deleted(void **sta
     tote_store_unref(parent);
 }
 
-/* Design R5 */
-static void a_snapshot_is_not_touched_by_what_comes_later(void **state) {
+static void a_snapshot_is_not_changed_by_later_writes(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
     tote_store_add(store, "user", tote_string("ann"));
@@ -194,8 +184,8 @@ static void a_snapshot_is_not_touched_by_what_comes_later(void **state) {
     tote_entries_free(entries);
 }
 
-/* Requirement B3 */
-static void get_all_has_values_with_their_types(void **state) {
+/* Spec: baggage/api.md#get-all-values */
+static void get_all_returns_values_with_their_types(void **state) {
     (void)state;
     const tote_value items[] = {tote_int(1), tote_string("two")};
     const tote_attribute fields[] = {{"a", tote_array(items, 2)}, {"b", tote_bool(false)}};
@@ -220,8 +210,7 @@ static void get_all_has_values_with_their_types(void **state) {
     tote_store_unref(store);
 }
 
-/* Design R5 */
-static void get_writes_any_value_as_text_and_tells_its_length(void **state) {
+static void get_writes_any_value_as_text_and_returns_its_length(void **state) {
     (void)state;
     const tote_value items[] = {tote_int(1), tote_string("two")};
     tote_store *store = tote_store_new(NULL);
@@ -242,7 +231,6 @@ static void get_writes_any_value_as_text_and_tells_its_length(void **state) {
     tote_store_unref(store);
 }
 
-/* Design R4 */
 static void add_replaces_value_visibility_and_metadata_together(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
@@ -260,8 +248,7 @@ static void add_replaces_value_visibility_and_metadata_together(void **state) {
     tote_store_unref(store);
 }
 
-/* Requirement B1 */
-static void metadata_is_kept_as_it_is(void **state) {
+static void metadata_is_kept_unchanged(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
     tote_store_add_as(store, "user", tote_string("ann"), TOTE_VISIBILITY_ALL, "p=1;q");
@@ -273,8 +260,7 @@ static void metadata_is_kept_as_it_is(void **state) {
     tote_store_unref(store);
 }
 
-/* Trap 50 */
-static void a_key_that_is_none_is_refused(void **state) {
+static void an_invalid_key_is_refused(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
     const tote_attribute added[] = {{"a", tote_int(1)}, {NULL, tote_int(2)}, {"", tote_int(3)}};
@@ -290,7 +276,7 @@ static void a_key_that_is_none_is_refused(void **state) {
     tote_store_unref(store);
 }
 
-/* Requirement A14 */
+/* Spec: error-handling.md */
 static void null_is_an_empty_store(void **state) {
     (void)state;
 
@@ -307,8 +293,8 @@ static void null_is_an_empty_store(void **state) {
     tote_entries_free(NULL);
 }
 
-/* Design 6, trap 50: text that is not UTF-8 is repaired, and found by the name it was added by */
-static void text_that_is_not_utf8_is_repaired(void **state) {
+/* Invalid UTF-8 is repaired, and found by the original key. */
+static void invalid_utf8_is_repaired(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
     tote_store_add_as(store, "k\xFF", tote_string("\xC3\xA9\x80"), TOTE_VISIBILITY_ALL, "m\xFF");
@@ -326,8 +312,7 @@ static void text_that_is_not_utf8_is_repaired(void **state) {
     tote_store_unref(store);
 }
 
-/* Requirement B2 */
-static void keys_of_all_lengths_are_told_apart(void **state) {
+static void keys_of_all_lengths_are_distinct(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
     char key[64];
@@ -345,8 +330,8 @@ static void keys_of_all_lengths_are_told_apart(void **state) {
     tote_store_unref(store);
 }
 
-/* Design R5: a thousand entries, which is more than what is kept on the stack */
-static void a_thousand_entries_are_all_there_once(void **state) {
+/* A thousand entries, more than are kept on the stack. */
+static void each_of_a_thousand_entries_is_returned_once(void **state) {
     (void)state;
     tote_store *parent = tote_store_new(NULL);
     tote_store *child = tote_store_new(parent);
@@ -370,8 +355,7 @@ static void a_thousand_entries_are_all_there_once(void **state) {
     tote_store_unref(parent);
 }
 
-/* Design R7 */
-static void a_store_keeps_its_parent(void **state) {
+static void a_store_keeps_its_parent_alive(void **state) {
     (void)state;
     long before = atomic_load(&memory.live_bytes);
     tote_store *parent = tote_store_new(NULL);
@@ -389,27 +373,27 @@ static void a_store_keeps_its_parent(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(what_is_added_can_be_read_back),
+        TEST(an_added_entry_can_be_read),
         TEST(the_root_is_read_by_every_store_under_it),
-        TEST(a_child_sees_what_its_parent_has),
-        TEST(what_a_child_adds_is_its_own_and_goes_with_it),
-        TEST(changes_in_a_parent_show_in_a_living_child),
-        TEST(what_a_child_deletes_is_hidden_there_alone),
-        TEST(delete_tells_whether_the_key_was_visible),
-        TEST(a_key_that_is_added_again_after_delete_is_back),
+        TEST(a_child_store_sees_the_entries_of_its_parent),
+        TEST(entries_of_a_child_store_are_local_and_removed_with_it),
+        TEST(a_child_store_sees_later_changes_of_its_parent),
+        TEST(a_key_deleted_in_a_child_store_is_hidden_only_there),
+        TEST(delete_returns_whether_the_key_was_visible),
+        TEST(a_key_added_after_its_deletion_is_visible),
         TEST(a_key_that_was_deleted_before_the_parent_added_it_stays_hidden),
-        TEST(get_all_merges_child_over_parent_without_what_was_deleted),
-        TEST(a_snapshot_is_not_touched_by_what_comes_later),
-        TEST(get_all_has_values_with_their_types),
-        TEST(get_writes_any_value_as_text_and_tells_its_length),
+        TEST(get_all_merges_child_over_parent_without_deleted_keys),
+        TEST(a_snapshot_is_not_changed_by_later_writes),
+        TEST(get_all_returns_values_with_their_types),
+        TEST(get_writes_any_value_as_text_and_returns_its_length),
         TEST(add_replaces_value_visibility_and_metadata_together),
-        TEST(metadata_is_kept_as_it_is),
-        TEST(a_key_that_is_none_is_refused),
+        TEST(metadata_is_kept_unchanged),
+        TEST(an_invalid_key_is_refused),
         TEST(null_is_an_empty_store),
-        TEST(text_that_is_not_utf8_is_repaired),
-        TEST(keys_of_all_lengths_are_told_apart),
-        TEST(a_thousand_entries_are_all_there_once),
-        TEST(a_store_keeps_its_parent),
+        TEST(invalid_utf8_is_repaired),
+        TEST(keys_of_all_lengths_are_distinct),
+        TEST(each_of_a_thousand_entries_is_returned_once),
+        TEST(a_store_keeps_its_parent_alive),
     };
     use_counting_allocator();
     return RUN_TESTS(tests, argc, argv);

@@ -7,8 +7,7 @@
 #include "store_fixture.h"
 #include "tote/internal/store.h"
 
-/* Design R5 */
-static void overwriting_one_key_a_million_times_takes_no_memory(void **state) {
+static void overwriting_one_key_a_million_times_does_not_grow_the_store(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
     tote_store_add(store, "other", tote_string("stays"));
@@ -27,8 +26,7 @@ static void overwriting_one_key_a_million_times_takes_no_memory(void **state) {
     tote_store_unref(store);
 }
 
-/* Design R4 */
-static void deleting_what_is_added_takes_no_memory_either(void **state) {
+static void adding_and_deleting_repeatedly_does_not_grow_the_store(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
     char key[24];
@@ -42,8 +40,7 @@ static void deleting_what_is_added_takes_no_memory_either(void **state) {
     tote_store_unref(store);
 }
 
-/* Design R4 */
-static void what_would_exceed_the_cap_changes_nothing(void **state) {
+static void a_write_over_the_limit_changes_nothing(void **state) {
     (void)state;
     tote_store *store = tote_store_new(tote_store_root());
     char *large = calloc(1, TOTE_STORE_MAX_BYTES);
@@ -70,8 +67,8 @@ static void what_would_exceed_the_cap_changes_nothing(void **state) {
     tote_store_unref(store);
 }
 
-/* Design R4: always leaves a tombstone */
-static void a_full_store_can_still_hide_what_it_inherits(void **state) {
+/* A deletion always leaves a tombstone. */
+static void a_full_store_can_still_hide_inherited_entries(void **state) {
     (void)state;
     tote_store *parent = tote_store_new(NULL);
     tote_store *child = tote_store_new(parent);
@@ -92,7 +89,6 @@ static void a_full_store_can_still_hide_what_it_inherits(void **state) {
     tote_store_unref(parent);
 }
 
-/* Design R5 */
 static void a_value_in_the_middle_of_many_empty_stores_is_found(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
@@ -110,10 +106,7 @@ static void a_value_in_the_middle_of_many_empty_stores_is_found(void **state) {
     tote_store_unref(store);
 }
 
-/*
- * A chain under `top`, deeper than chains are kept. Each level has a key of its own, and a few
- * share one.
- */
+/* A chain below `top`, deeper than the limit. Each level has its own key, and a few share one. */
 static tote_store *deep_chain(tote_store *top, int depth) {
     tote_store *store = tote_store_ref(top);
     char key[24];
@@ -133,8 +126,8 @@ static tote_store *deep_chain(tote_store *top, int depth) {
     return store;
 }
 
-/* Design R5: depth over 1,024 flattens */
-static void a_chain_of_two_thousand_stores_says_what_all_its_levels_say(void **state) {
+/* A chain deeper than 1,024 is flattened. */
+static void a_chain_of_two_thousand_stores_has_the_entries_of_all_levels(void **state) {
     (void)state;
     long before = atomic_load(&memory.live_bytes);
     tote_store *top = tote_store_new(NULL);
@@ -162,8 +155,8 @@ static void a_chain_of_two_thousand_stores_says_what_all_its_levels_say(void **s
     assert_int_equal(atomic_load(&memory.live_bytes), before);
 }
 
-/* Design R2: facts about the process are seen from everywhere */
-static void what_the_topmost_store_says_stays_live_under_a_flattened_chain(void **state) {
+/* Entries of the root store describe the process and are visible from everywhere. */
+static void entries_of_the_root_store_stay_live_under_a_flattened_chain(void **state) {
     (void)state;
     tote_store *top = tote_store_new(NULL);
     tote_store *store = deep_chain(top, 1500);
@@ -182,8 +175,8 @@ static bool find_remote(void *arg, const struct tote__entry *entry) {
     return true;
 }
 
-/* Design R3: what an overlay hides stays hidden, and what came from outside is known to have */
-static void an_overlay_in_a_chain_that_is_flattened_still_hides(void **state) {
+/* Entries hidden by an overlay stay hidden, and remote entries stay marked as remote. */
+static void an_overlay_in_a_flattened_chain_still_hides_entries(void **state) {
     (void)state;
     const struct tote__overlay_entry entry = {.key = "tenant",
                                               .key_length = 6,
@@ -215,8 +208,8 @@ static void an_overlay_in_a_chain_that_is_flattened_still_hides(void **state) {
     tote_store_unref(top);
 }
 
-/* Design R5: released in a loop, never by recursion */
-static void a_chain_that_was_flattened_many_times_is_released(void **state) {
+/* Released in a loop, never by recursion. */
+static void a_chain_flattened_many_times_is_released_without_recursion(void **state) {
     (void)state;
     long before = atomic_load(&memory.live_bytes);
 
@@ -224,8 +217,8 @@ static void a_chain_that_was_flattened_many_times_is_released(void **state) {
     assert_int_equal(atomic_load(&memory.live_bytes), before);
 }
 
-/* Design R2: out of memory never writes through to the parent */
-static void without_memory_nothing_changes_and_it_is_said(void **state) {
+/* Out of memory never writes to the parent. */
+static void out_of_memory_changes_nothing_and_is_reported(void **state) {
     (void)state;
     tote_store *parent = tote_store_new(NULL);
     tote_store *store = tote_store_new(parent);
@@ -253,8 +246,8 @@ static void without_memory_nothing_changes_and_it_is_said(void **state) {
     tote_store_unref(parent);
 }
 
-/* Design R4: what is to be hidden is hidden, also without memory */
-static void without_memory_an_own_entry_is_still_deleted(void **state) {
+/* Also out of memory, a deleted entry is hidden. */
+static void out_of_memory_an_own_entry_can_still_be_deleted(void **state) {
     (void)state;
     tote_store *parent = tote_store_new(NULL);
     tote_store *store = tote_store_new(parent);
@@ -262,7 +255,7 @@ static void without_memory_an_own_entry_is_still_deleted(void **state) {
     tote_store_add(store, "token", tote_string("secret"));
     atomic_store(&memory.is_out, true);
     while (tote_store_add(store, "filling", tote_int(1))) {
-        continue; /* until there is no room left in the log */
+        continue; /* until the log is full */
     }
 
     bool was_visible = tote_store_delete(store, "token");
@@ -278,8 +271,8 @@ static void without_memory_an_own_entry_is_still_deleted(void **state) {
     tote_store_unref(parent);
 }
 
-/* Design R2: the store of a scope that memory was out for */
-static void the_void_keeps_nothing_and_does_not_complain(void **state) {
+/* The store of a scope that could not be allocated. */
+static void the_void_store_keeps_nothing_and_reports_nothing(void **state) {
     (void)state;
     tote_store *nothing = tote__store_void();
     count_diagnostics();
@@ -295,18 +288,18 @@ static void the_void_keeps_nothing_and_does_not_complain(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(overwriting_one_key_a_million_times_takes_no_memory),
-        TEST(deleting_what_is_added_takes_no_memory_either),
-        TEST(what_would_exceed_the_cap_changes_nothing),
-        TEST(a_full_store_can_still_hide_what_it_inherits),
+        TEST(overwriting_one_key_a_million_times_does_not_grow_the_store),
+        TEST(adding_and_deleting_repeatedly_does_not_grow_the_store),
+        TEST(a_write_over_the_limit_changes_nothing),
+        TEST(a_full_store_can_still_hide_inherited_entries),
         TEST(a_value_in_the_middle_of_many_empty_stores_is_found),
-        TEST(a_chain_of_two_thousand_stores_says_what_all_its_levels_say),
-        TEST(what_the_topmost_store_says_stays_live_under_a_flattened_chain),
-        TEST(an_overlay_in_a_chain_that_is_flattened_still_hides),
-        TEST(a_chain_that_was_flattened_many_times_is_released),
-        TEST(without_memory_nothing_changes_and_it_is_said),
-        TEST(without_memory_an_own_entry_is_still_deleted),
-        TEST(the_void_keeps_nothing_and_does_not_complain),
+        TEST(a_chain_of_two_thousand_stores_has_the_entries_of_all_levels),
+        TEST(entries_of_the_root_store_stay_live_under_a_flattened_chain),
+        TEST(an_overlay_in_a_flattened_chain_still_hides_entries),
+        TEST(a_chain_flattened_many_times_is_released_without_recursion),
+        TEST(out_of_memory_changes_nothing_and_is_reported),
+        TEST(out_of_memory_an_own_entry_can_still_be_deleted),
+        TEST(the_void_store_keeps_nothing_and_reports_nothing),
     };
     use_counting_allocator();
     return RUN_TESTS(tests, argc, argv);

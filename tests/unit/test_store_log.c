@@ -6,7 +6,7 @@
 #include "tote/internal/text.h"
 
 /*
- * Keys of one length whose hashes are the same in the 32 bits that a record keeps; the first ones
+ * Keys of one length whose hashes are equal in the 32 bits that a record keeps; the first ones
  * differ only after a whole word.
  */
 static const char *const twins[][2] = {
@@ -16,7 +16,7 @@ static const char *const twins[][2] = {
     {"674412.user-name", "378566.user-name"},
 };
 
-/* A text of so many letters; free it. */
+/* A text of this many letters; the caller frees it. */
 static char *letters(size_t length, char letter) {
     char *text = malloc(length + 1);
 
@@ -26,8 +26,8 @@ static char *letters(size_t length, char letter) {
     return text;
 }
 
-/* Design R5: hashes are compared first, and are not enough */
-static void keys_of_the_same_hash_are_told_apart(void **state) {
+/* Hashes are compared first; equal hashes are followed by a comparison of the keys. */
+static void keys_with_the_same_hash_are_distinct(void **state) {
     (void)state;
 
     for (size_t i = 0; i < TOTE_COUNT_OF(twins); i++) {
@@ -55,8 +55,8 @@ static void keys_of_the_same_hash_are_told_apart(void **state) {
     }
 }
 
-/* Design R5: the same while the log is written anew */
-static void keys_of_the_same_hash_survive_that_the_log_is_rewritten(void **state) {
+/* The same while the log is rewritten. */
+static void keys_with_the_same_hash_survive_a_rewrite_of_the_log(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
     char text[16];
@@ -71,7 +71,7 @@ static void keys_of_the_same_hash_survive_that_the_log_is_rewritten(void **state
     tote_store_unref(store);
 }
 
-/* Design R5: every filling of the first log, to the last word and one beyond */
+/* Every fill level of the first log, up to the last word and one beyond. */
 static void a_record_fits_into_what_is_left_of_a_log_to_the_word(void **state) {
     (void)state;
 
@@ -89,7 +89,7 @@ static void a_record_fits_into_what_is_left_of_a_log_to_the_word(void **state) {
     }
 }
 
-/* How large the value of `key` may be at most. Adds and deletes. */
+/* The largest value that `key` may have. Adds and deletes. */
 static size_t largest_value(tote_store *store, const char *key) {
     char *text = letters(TOTE_STORE_MAX_BYTES, 'x');
     size_t fits = 0;
@@ -106,8 +106,7 @@ static size_t largest_value(tote_store *store, const char *key) {
     return fits;
 }
 
-/* Design R4: just what fits is kept, again and again */
-static void the_cap_is_the_same_for_every_filling_of_a_store(void **state) {
+static void the_limit_is_the_same_for_every_fill_level_of_a_store(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
     size_t fits = largest_value(store, "key");
@@ -125,7 +124,7 @@ static void the_cap_is_the_same_for_every_filling_of_a_store(void **state) {
     tote_store_unref(store);
 }
 
-/* Design R4: keys that a record has room for, and those it has not */
+/* Keys that fit into a record, and keys that do not. */
 static void long_keys_are_kept_or_refused_whole(void **state) {
     (void)state;
     static const struct {
@@ -139,7 +138,7 @@ static void long_keys_are_kept_or_refused_whole(void **state) {
         char *key = letters(rows[i].length, 'k');
         assert_int_equal(tote_store_add(store, key, tote_string("1")), rows[i].is_kept);
         assert_true(says(store, key, rows[i].is_kept ? "1" : NULL));
-        key[rows[i].length - 1] = 'l'; /* of the same length, and another one */
+        key[rows[i].length - 1] = 'l'; /* of the same length, and different */
         assert_true(says(store, key, NULL));
         assert_false(tote_store_delete(store, key));
         key[rows[i].length - 1] = 'k';
@@ -150,8 +149,8 @@ static void long_keys_are_kept_or_refused_whole(void **state) {
     }
 }
 
-/* Design R4: a tombstone needs a key only */
-static void the_longest_key_can_be_deleted_in_a_child_that_has_it_not(void **state) {
+/* A tombstone needs only a key. */
+static void the_longest_key_can_be_deleted_in_a_child_store_that_inherits_it(void **state) {
     (void)state;
     tote_store *parent = tote_store_new(NULL);
     tote_store *child = tote_store_new(parent);
@@ -165,8 +164,8 @@ static void the_longest_key_can_be_deleted_in_a_child_that_has_it_not(void **sta
     tote_store_unref(parent);
 }
 
-/* Design R4: the cap counts what a store keeps, to the word */
-static void a_store_may_be_full_to_the_last_byte_of_its_cap(void **state) {
+/* The limit counts the words that a store keeps. */
+static void a_store_can_be_filled_to_the_last_byte_of_its_limit(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
     size_t fits = largest_value(store, "key");
@@ -181,7 +180,7 @@ static void a_store_may_be_full_to_the_last_byte_of_its_cap(void **state) {
     tote_store_unref(store);
 }
 
-/* Requirement B12: metadata as long as it may be, and longer */
+/* Metadata of the longest permitted length, and longer. */
 static void long_metadata_is_kept_or_refused_whole(void **state) {
     (void)state;
     static const struct {
@@ -206,7 +205,7 @@ static void long_metadata_is_kept_or_refused_whole(void **state) {
     }
 }
 
-/* What a child finds that was forked between the two steps in which an entry is replaced. */
+/* The state that a child sees that was forked between the two steps of replacing an entry. */
 static tote_store *half_replaced(tote_store *parent) {
     tote_store *store = tote_store_new(parent);
     tote_store *other = tote_store_new(NULL);
@@ -224,15 +223,15 @@ static tote_store *half_replaced(tote_store *parent) {
     return store;
 }
 
-/* Until the log has been written anew. */
+/* Until the log has been rewritten. */
 static void rewrite(tote_store *store) {
     for (int i = 0; i < 100; i++) {
         tote_store_add(store, "filling", tote_int(i));
     }
 }
 
-/* Design R14: what was replaced does not come back, whenever the process forked */
-static void an_entry_half_replaced_is_deleted_for_good(void **state) {
+/* The old value is never visible, whenever the process forked. */
+static void a_half_replaced_entry_is_deleted_permanently(void **state) {
     (void)state;
     tote_store *parents[] = {NULL, tote_store_new(NULL)};
 
@@ -248,8 +247,7 @@ static void an_entry_half_replaced_is_deleted_for_good(void **state) {
     tote_store_unref(parents[1]);
 }
 
-/* Design R14 */
-static void an_entry_half_replaced_says_the_new_value(void **state) {
+static void a_half_replaced_entry_has_the_new_value(void **state) {
     (void)state;
     tote_store *store = half_replaced(NULL);
 
@@ -261,8 +259,7 @@ static void an_entry_half_replaced_says_the_new_value(void **state) {
     tote_store_unref(store);
 }
 
-/* Designs R4, R14 */
-static void an_entry_half_replaced_is_deleted_without_memory(void **state) {
+static void a_half_replaced_entry_can_be_deleted_out_of_memory(void **state) {
     (void)state;
     tote_store *store = half_replaced(NULL);
     atomic_store(&memory.is_out, true);
@@ -278,8 +275,8 @@ static void an_entry_half_replaced_is_deleted_without_memory(void **state) {
     tote_store_unref(store);
 }
 
-/* Design R5, requirement A14: a value that memory was out for is absent, not empty */
-static void a_value_that_memory_is_out_for_is_not_read_as_empty(void **state) {
+/* A value without memory is absent, not empty. */
+static void a_value_without_memory_is_absent_and_not_empty(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
     tote_value items[200];
@@ -300,7 +297,6 @@ static void a_value_that_memory_is_out_for_is_not_read_as_empty(void **state) {
     tote_store_unref(store);
 }
 
-/* Design R5 */
 static void a_thousand_keys_are_replaced_and_deleted_one_by_one(void **state) {
     (void)state;
     tote_store *parent = tote_store_new(NULL);
@@ -329,18 +325,18 @@ static void a_thousand_keys_are_replaced_and_deleted_one_by_one(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(keys_of_the_same_hash_are_told_apart),
-        TEST(keys_of_the_same_hash_survive_that_the_log_is_rewritten),
+        TEST(keys_with_the_same_hash_are_distinct),
+        TEST(keys_with_the_same_hash_survive_a_rewrite_of_the_log),
         TEST(a_record_fits_into_what_is_left_of_a_log_to_the_word),
-        TEST(the_cap_is_the_same_for_every_filling_of_a_store),
-        TEST(a_store_may_be_full_to_the_last_byte_of_its_cap),
+        TEST(the_limit_is_the_same_for_every_fill_level_of_a_store),
+        TEST(a_store_can_be_filled_to_the_last_byte_of_its_limit),
         TEST(long_keys_are_kept_or_refused_whole),
-        TEST(the_longest_key_can_be_deleted_in_a_child_that_has_it_not),
+        TEST(the_longest_key_can_be_deleted_in_a_child_store_that_inherits_it),
         TEST(long_metadata_is_kept_or_refused_whole),
-        TEST(an_entry_half_replaced_is_deleted_for_good),
-        TEST(an_entry_half_replaced_says_the_new_value),
-        TEST(an_entry_half_replaced_is_deleted_without_memory),
-        TEST(a_value_that_memory_is_out_for_is_not_read_as_empty),
+        TEST(a_half_replaced_entry_is_deleted_permanently),
+        TEST(a_half_replaced_entry_has_the_new_value),
+        TEST(a_half_replaced_entry_can_be_deleted_out_of_memory),
+        TEST(a_value_without_memory_is_absent_and_not_empty),
         TEST(a_thousand_keys_are_replaced_and_deleted_one_by_one),
     };
     use_counting_allocator();
