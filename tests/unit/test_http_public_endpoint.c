@@ -10,10 +10,12 @@
 
 #include "carrier.h"
 #include "tote/instrumentation/http.h"
+#include "tote/instrumentation/xray.h"
 #include "tote/propagators.h"
 
 #define TRACE "0af7651916cd43dd8448eb211c80319c"
 #define SPAN "b7ad6b7169203331"
+#define TRACE_STATE "ot=th:0,client=state"
 
 /* What the sampler of a test saw last. */
 static struct {
@@ -43,7 +45,8 @@ static tote_sampler *looking_sampler(void) {
 static struct carrier headers;
 
 static int set_up(void **state) {
-    tote_propagator *propagator = tote_propagator_from_names("b3,tracecontext,baggage");
+    assert_true(tote_propagator_xray_register());
+    tote_propagator *propagator = tote_propagator_from_names("b3,xray,tracecontext,baggage");
 
     tote_propagator_set_global(propagator);
     tote_propagator_unref(propagator);
@@ -93,6 +96,10 @@ static bool is_in_trace(const tote_span_context *context, const char *trace_id) 
     return strcmp(hex, trace_id) == 0;
 }
 
+static size_t trace_state_length(const tote_span_context *context) {
+    return tote_trace_state_to_header(tote_span_context_get_trace_state(context), NULL, 0);
+}
+
 static void assert_root(const tote_span_data *span, const char *incoming_trace_id) {
     const tote_span_context *context = tote_span_data_get_context(span);
 
@@ -119,7 +126,7 @@ static void add_incoming(size_t row) {
     carrier_add(&headers, incoming[row].name, incoming[row].value);
     carrier_add(&headers, "baggage", "user.id=u_1;p=1,tenant=t");
     if (strcmp(incoming[row].name, "traceparent") == 0) {
-        carrier_add(&headers, "tracestate", "ot=th:0,client=state");
+        carrier_add(&headers, "tracestate", TRACE_STATE);
     }
 }
 
@@ -136,6 +143,9 @@ static void a_public_endpoint_starts_a_trace_that_is_linked_to_the_incoming_span
         assert_root(span, TRACE);
         assert_int_equal(count, 1);
         assert_ids(links->context, TRACE, SPAN);
+        assert_int_equal(trace_state_length(links->context),
+                         carrier_get(&headers, "tracestate") ? strlen(TRACE_STATE) : 0);
+        assert_int_equal(trace_state_length(tote_span_data_get_context(span)), 0);
         assert_true(tote_span_context_is_remote(links->context));
         assert_int_equal(tote_span_context_get_trace_flags(links->context), incoming[i].flags);
         assert_false(seen.has_parent);
@@ -189,6 +199,27 @@ static void a_public_endpoint_drops_the_baggage_and_the_trace_state(void **state
     assert_null(tote_span_data_get_attribute(span, "user.id"));
     assert_true(
         tote_value_equals(*tote_span_data_get_attribute(span, "tenant"), tote_string("own")));
+}
+
+/* docs/propagation.md#at-the-edge-which-mode */
+static void a_public_endpoint_drops_the_lineage_of_xray(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    size_t count;
+
+    for (int is_public = 0; is_public < 2; is_public++) {
+        carrier_clear(&headers);
+        carrier_add(&headers, "x-amzn-trace-id",
+                    "Root=1-0af76519-16cd43dd8448eb211c80319c;Parent=" SPAN ";Lineage=a:1");
+        tote_scope *scope = open_request(is_public);
+        carrier_clear(&headers);
+        tote_inject(tote_context_current(), &headers, &carrier_setter);
+        assert_non_null(carrier_get(&headers, "x-amzn-trace-id"));
+        assert_int_equal(strstr(carrier_get(&headers, "x-amzn-trace-id"), "Lineage") != NULL,
+                         !is_public);
+        tote_scope_close(&scope);
+        tote_span_data_get_links(f->spans[is_public], &count);
+        assert_int_equal(count, is_public);
+    }
 }
 
 /* The contract of tote_http_request.public_endpoint: there is no incoming span to link to */
@@ -315,6 +346,7 @@ int main(int argc, char **argv) {
         PUBLIC_TEST(a_public_endpoint_starts_a_trace_that_is_linked_to_the_incoming_span),
         PUBLIC_TEST(an_internal_service_continues_the_trace_and_the_baggage),
         PUBLIC_TEST(a_public_endpoint_drops_the_baggage_and_the_trace_state),
+        PUBLIC_TEST(a_public_endpoint_drops_the_lineage_of_xray),
         PUBLIC_TEST(a_public_endpoint_without_an_incoming_span_starts_a_trace_without_a_link),
         PUBLIC_TEST(clients_of_a_public_endpoint_do_not_decide_what_is_sampled),
         PUBLIC_TEST(a_public_endpoint_without_an_sdk_passes_no_trace_on),
