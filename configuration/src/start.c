@@ -15,6 +15,7 @@
 #include "tote/exporters/otlp_file.h"
 #include "tote/internal/cancel.h"
 #include "tote/internal/diagnostics.h"
+#include "tote/internal/env.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/propagators.h"
 #include "tote/internal/resource.h"
@@ -166,7 +167,9 @@ static tote_sdk *make_sdk(const tote_sdk_options *options,
         .id_generator = options->id_generator,
         .resource = make_resource(options, configuration),
         .limits = configuration->limits,
-        .store_export = options->store_export,
+        .store_export = (tote_store_export)tote__known_value("tote_sdk_options.store_export",
+                                                             (uint32_t)options->store_export,
+                                                             TOTE_STORE_EXPORT_NONE),
         .store_export_keys = options->store_export_keys,
         .store_export_key_count = options->store_export_key_count,
         .processors = processors->items,

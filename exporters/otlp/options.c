@@ -295,7 +295,7 @@ static bool take_files(struct tote__otlp_settings *settings, const tote_otlp_opt
 
 /* The protocol comes first: what an endpoint may be depends on it. */
 static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
-    settings->protocol = options->protocol;
+    settings->protocol = (tote_otlp_protocol)options->protocol;
     settings->is_insecure = options->insecure;
     if (!options->ignore_environment) {
         take_environment(settings, options);
@@ -332,6 +332,10 @@ bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
     int error = errno;
 
     TOTE__COPY_OPTIONS(tote_otlp_options, &own, options);
+    own.protocol =
+        tote__known_value("tote_otlp_options.protocol", own.protocol, TOTE_OTLP_PROTOCOL_GRPC);
+    own.compression = tote__known_value("tote_otlp_options.compression", own.compression,
+                                        TOTE_OTLP_COMPRESSION_GZIP);
     *settings = (struct tote__otlp_settings){
         .max_response_bytes =
             own.max_response_bytes ? own.max_response_bytes : DEFAULT_MAX_RESPONSE_BYTES,

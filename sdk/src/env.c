@@ -2,8 +2,8 @@
 /*
  * env.c - environment variables, read by the rules of the specification
  *
- * Reports carry the variable's name as their component, and each text counts for itself: of two
- * mistakes both are to be told.
+ * The component of a diagnostic is the variable's name. Each text is rate-limited on its own, so
+ * that all mistakes are reported.
  */
 #include "tote/internal/env.h"
 
@@ -24,13 +24,13 @@ const char *tote__env(const char *name) {
     if (tote__is_privileged()) {
         tote__diagnose_each(TOTE_LEVEL_WARN, name,
                             "ignored: the program is setuid, setgid or has file capabilities, and "
-                            "takes no variables from its caller; set options in the program");
+                            "ignores the variables of its caller; set options in the program");
         return NULL;
     }
     return text;
 }
 
-/* strtoull() also takes signs, which wrap around, and other blanks. */
+/* strtoull() also accepts signs, which wrap around, and other blanks. */
 static bool parse_number(const char *text, uint64_t *number) {
     size_t length = strlen(text);
     uint64_t result = 0;
@@ -88,4 +88,14 @@ bool tote__env_boolean(const char *name) {
                             text);
     }
     return false;
+}
+
+uint32_t tote__known_value(const char *name, uint32_t value, uint32_t last) {
+    if (value <= last) {
+        return value;
+    }
+    tote__diagnose_each(TOTE_LEVEL_WARN, "options",
+                        "%s: unknown value %u: the default is used; see the enum in the header",
+                        name, (unsigned)value);
+    return 0;
 }

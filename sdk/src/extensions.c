@@ -58,9 +58,24 @@ static size_t *counts_of(tote_export_outcome *outcome, size_t index) {
     return counts[index];
 }
 
+/* An exporter may set any value. */
+static void check_values(tote_export_outcome *outcome) {
+    if (outcome->result > TOTE_RESULT_TIMEOUT ||
+        outcome->failure > TOTE_EXPORT_FAILURE_INTERRUPTED) {
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, component,
+            "an exporter returned the unknown result %u or failure %u: it counts "
+            "as a failure; see tote_result and tote_export_failure",
+            (unsigned)outcome->result, (unsigned)outcome->failure);
+        outcome->result = TOTE_RESULT_FAILURE;
+        outcome->failure = TOTE_EXPORT_FAILURE_UNKNOWN;
+    }
+}
+
 size_t tote__outcome_complete(tote_export_outcome *outcome, size_t span_count) {
     size_t left = span_count;
 
+    check_values(outcome);
     outcome->span_count = span_count;
     outcome->delivered = outcome->result == TOTE_RESULT_SUCCESS ? 0 : outcome->delivered;
     for (size_t i = 0; i < TOTE__OUTCOME_COUNTS; i++) {
@@ -177,7 +192,7 @@ tote_result tote_span_exporter_export(tote_span_exporter *exporter,
         tote__copy_options("tote_export_outcome", outcome, outcome->struct_size, &own);
     }
     errno = error;
-    return own.result;
+    return (tote_result)own.result;
 }
 
 tote_result tote_span_exporter_force_flush(tote_span_exporter *exporter, uint32_t timeout_ms) {

@@ -4,12 +4,12 @@
  * Start the SDK.
  * Spec: configuration/sdk-environment-variables.md
  *
- * tote_sdk_start(NULL) does what the OTEL_* variables say. Options go over the variables, field by
- * field; `ignore_environment` leaves the variables out.
+ * tote_sdk_start(NULL) applies the OTEL_* variables. Options override environment variables, field
+ * by field. `ignore_environment` ignores all variables. See docs/configuration.md.
  *
- * Threads:  setup.
- * Lifetime: everything in the options is copied. "Taken": ownership passes, also on failure.
- * Units:    _ms. 0 in an option is its default.
+ * Threads:  call it before other threads use Tote.
+ * Lifetime: options are copied. "Takes ownership" means also on failure.
+ * Units:    _ms is milliseconds. In options, 0 or NULL selects the default.
  */
 #ifndef TOTE_START_H
 #define TOTE_START_H
@@ -19,30 +19,31 @@
 
 TOTE_BEGIN_DECLS
 
-/** Who moves ended spans to the exporter. */
+/** How ended spans get to the exporter. */
 typedef enum tote_export_mode {
-    TOTE_EXPORT_MODE_WORKER,      /**< batches, one thread made at start */
-    TOTE_EXPORT_MODE_HOST_DRIVEN, /**< batches, no thread: your loop calls tote_sdk_poll() */
-    /** Each span as it ends, on the thread that ends it: for tests, not for services */
+    TOTE_EXPORT_MODE_WORKER,      /**< In batches, by a thread that is created at start */
+    TOTE_EXPORT_MODE_HOST_DRIVEN, /**< In batches, by the host event loop: tote_sdk_poll() */
+    /** Each span when it ends, on the thread that ends it; for tests, not for services */
     TOTE_EXPORT_MODE_SIMPLE
 } tote_export_mode;
 
-/** Spec: trace/sdk.md#batching-processor */
+/** Options of a batch processor. Spec: trace/sdk.md#batching-processor */
 typedef struct tote_batch_options {
     size_t struct_size;
     tote_export_mode mode;
     /**
-     * Spans; 2048. More are dropped and counted. If neither this nor OTEL_BSP_MAX_QUEUE_SIZE is
-     * set, an OTLP exporter goes on to max_queue_bytes, so that a burst is not lost.
-     * TOTE_OPTION_UNLIMITED: only max_queue_bytes counts.
+     * Spans. More are dropped and counted. TOTE_OPTION_UNLIMITED: only max_queue_bytes limits the
+     * queue. Default: 2048, but an OTLP exporter queues up to max_queue_bytes if neither this nor
+     * OTEL_BSP_MAX_QUEUE_SIZE is set
      */
     uint32_t max_queue_size;
-    size_t max_queue_bytes;         /**< of records, about 250 bytes a span; 14 MiB */
-    uint32_t max_export_batch_size; /**< spans; 512 */
-    uint32_t schedule_delay_ms;     /**< 5000; TOTE_OPTION_ZERO: each span is exported at once */
-    uint32_t export_timeout_ms;     /**< 30000 */
-    uint32_t poll_budget_us;        /**< 1000: what tote_sdk_poll() may take for each exporter */
-    bool ignore_environment;        /**< leave OTEL_BSP_* out */
+    size_t max_queue_bytes;         /**< A span takes about 250 bytes. Default: 14 MiB */
+    uint32_t max_export_batch_size; /**< Spans. Default: 512 */
+    /** Between two exports. TOTE_OPTION_ZERO: each span is exported immediately. Default: 5000 */
+    uint32_t schedule_delay_ms;
+    uint32_t export_timeout_ms; /**< Default: 30000 */
+    uint32_t poll_budget_us;    /**< For each exporter in one tote_sdk_poll(). Default: 1000 */
+    bool ignore_environment;    /**< Ignore the OTEL_BSP_* variables */
 } tote_batch_options;
 
 #define TOTE_BATCH_OPTIONS_INIT                                                                    \
@@ -51,7 +52,7 @@ typedef struct tote_batch_options {
 typedef struct tote_sdk_options {
     size_t struct_size;
     bool ignore_environment;
-    /** An SDK of its own; leaves the global provider and propagator alone */
+    /** Do not register the global provider and propagator; use tote_sdk_ref_tracer_provider() */
     bool skip_global_registration;
     /**
      * YAML, as OTEL_CONFIG_FILE. Not in this version: a file given here or there is not read, which
@@ -60,37 +61,48 @@ typedef struct tote_sdk_options {
     const char *config_file;
 
     const char *service_name;
-    const tote_attribute *resource_attributes; /**< win over detected ones */
+    const tote_attribute *resource_attributes; /**< Override detected attributes */
     size_t resource_attribute_count;
-    const char *resource_schema_url; /**< NULL: that of the detectors */
-    const char *resource_detectors;  /**< "host,process"; NULL: all there are; "none" */
+    const char *resource_schema_url; /**< Default: the detectors' */
+    const char *resource_detectors;  /**< For example "host,process" or "none". Default: all */
 
-    tote_sampler *sampler;           /**< taken; NULL: parent based, always on */
-    tote_id_generator *id_generator; /**< taken */
-    tote_propagator *propagator;     /**< taken; NULL: tracecontext,baggage */
+    tote_sampler *sampler;           /**< Takes ownership. Default: parent based, always on */
+    tote_id_generator *id_generator; /**< Takes ownership. Default: random ids */
+    tote_propagator *propagator;     /**< Takes ownership. Default: tracecontext,baggage */
     const tote_span_limits *limits;
     tote_store_export store_export;
-    const char *const *store_export_keys;
+    const char *const *store_export_keys; /**< For TOTE_STORE_EXPORT_ALLOWED */
     size_t store_export_key_count;
 
     /**
-     * Each taken; run before those of `exporters`. A processor may export itself, with settings of
-     * its own: tote/processors.h. A NULL is left out.
+     * Takes ownership of each. They run before those of `exporters`. A processor may export with
+     * its own settings: tote/processors.h. NULL elements are ignored, except for the default of
+     * `exporters`
      */
     tote_span_processor *const *processors;
     size_t processor_count;
-    tote_span_exporter *const *exporters; /**< each taken; a NULL is left out */
     /**
-     * 0: none if one of `processors` exports or is NULL (it could not be made), else what the
-     * environment says, else OTLP.
+     * Takes ownership of each. NULL elements are ignored. Default: none, if one of `processors`
+     * exports or is NULL (it could not be created); else OTEL_TRACES_EXPORTER; else OTLP
      */
+    tote_span_exporter *const *exporters;
     size_t exporter_count;
-    const tote_batch_options *batch; /**< for each of `exporters` */
+    const tote_batch_options *batch; /**< For each of `exporters` */
 
-    const tote_thread_factory *thread_factory;
-    /** NULL: the system's clocks. A local child takes its start from its parent's real time and the
-     * monotonic clock, or reads the real time again if that is more than 10 s old; it never starts
-     * before its parent. Events and the end follow the monotonic clock from the span's start. */
+    const tote_thread_factory *thread_factory; /**< Default: POSIX threads */
+    /**
+     * A clock for span times: nanoseconds since the Unix epoch. Called with `clock` when a span
+     * starts or ends and when an event is added, on the thread that does so, concurrently and
+     * without a lock. It should not block, and must not start spans.
+     *
+     * It need not be monotonic. A child that would start before its parent in the same process
+     * starts with it; a span that would end before its start ends at its start. `clock` must stay
+     * valid until the SDK is released.
+     *
+     * Default: the system's clocks. The first span of a trace in this process reads the real time.
+     * Its children, events and ends add the monotonic time since then, so setting the clock does
+     * not change durations. A child reads the real time again if that reading is older than 10 s
+     */
     uint64_t (*now_unix_nano)(void *clock);
     void *clock;
 } tote_sdk_options;
@@ -102,11 +114,15 @@ typedef struct tote_sdk_options {
     }
 
 /**
- * Start. While an SDK is running globally this is one more reference to it, and the options are
- * released with a diagnostic. After a shutdown a new one may be started, and serves the tracers
- * there are.
- * NULL on failure: the reason went to diagnostics and spans are not recorded.
- * Blocks: some milliseconds with OTLP (5 to 25 have been seen), to set up TLS; for no network.
+ * Start the SDK. Release it with tote_sdk_close(). Returns NULL, with a diagnostic, on failure;
+ * spans are then not recorded.
+ *
+ * If a global SDK is running, the call returns another reference to it. The options then have no
+ * effect, and what they own is released, with a diagnostic. After a shutdown a new SDK may be
+ * started; existing tracers use it.
+ *
+ * The call does not wait for the network. With OTLP it takes some milliseconds (5 to 25 measured)
+ * to initialize TLS.
  */
 TOTE_API TOTE_MUST_USE tote_sdk *tote_sdk_start(const tote_sdk_options *options);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/** @file tote/tote.h The API and what starts the SDK: all that a program needs. */
+/** @file tote/tote.h The API and tote/start.h: all that a program needs. */
 #ifndef TOTE_TOTE_H
 #define TOTE_TOTE_H
 

@@ -3,13 +3,15 @@
  * @file tote/delivery.h
  * Retry, a disk queue and crash-safe mode for any exporter.
  *
- * tote_span_exporter_delivery_new() wraps an exporter. What it cannot send now is sent again later:
- * after a pause that doubles, or from a disk queue that outlives the process. In crash-safe mode
- * ended spans outlive a process that is killed. An exporter of your own needs no code for that; it
- * may say more about a failure in tote_export_outcome. The OTLP exporter has the same around it:
- * its options are in tote_otlp_options. See docs/delivery.md, examples/deliver.c.
+ * tote_span_exporter_delivery_new() wraps an exporter. Failed exports are retried with backoff, or
+ * saved in a disk queue that outlives the process. In crash-safe mode, ended spans survive a
+ * process that is killed. The wrapped exporter needs no code for that; it may describe failures in
+ * tote_export_outcome.
  *
- * Threads:  as for an exporter: tote/sdk/span_exporter.h.
+ * The OTLP exporter is wrapped already: its options are in tote_otlp_options. See docs/delivery.md,
+ * examples/deliver.c.
+ *
+ * Threads:  as for an exporter: tote/sdk/span_exporter.h. tote_disk_queue_send() is thread-safe.
  * Lifetime: options are copied.
  */
 #ifndef TOTE_DELIVERY_H
@@ -19,82 +21,81 @@
 
 TOTE_BEGIN_DECLS
 
-/** Fields that are 0 or NULL have the default. TOTE_OPTION_UNLIMITED is no limit. */
+/** 0 or NULL selects the default. TOTE_OPTION_UNLIMITED is no limit. */
 typedef struct tote_delivery_options {
     size_t struct_size;
-    const char *destination; /**< names the receiver in diagnostics; "the exporter" */
-    uint32_t timeout_ms;     /**< of one request with its retries; 10000 */
-    /** First backoff after a failed attempt, with +-20 % jitter; doubled each time; 1000 */
+    const char *destination; /**< Name of the receiver in diagnostics. Default: "the exporter" */
+    uint32_t timeout_ms;     /**< For one request with its retries. Default: 10000 */
+    /** First backoff after a failure, with +-20 % jitter; doubled each time. Default: 1000 */
     uint32_t initial_backoff_ms;
-    uint32_t max_backoff_ms;     /**< 30000 */
-    uint32_t max_retry_after_ms; /**< the longest wait that the receiver can ask for; 300000 */
-    /** As OTLP in protobuf; 64 MiB. More spans are exported in several calls */
+    uint32_t max_backoff_ms;     /**< Default: 30000 */
+    uint32_t max_retry_after_ms; /**< Limit on a wait the receiver asks for. Default: 300000 */
+    /** For one request, in bytes of OTLP protobuf; larger batches are split. Default: 64 MiB */
     size_t max_request_bytes;
     /**
-     * Of the disk queue; created if it is missing. NULL: no disk queue. One directory per
-     * destination
+     * Directory of the disk queue, created if it is missing. Each destination needs its own.
+     * Default: no disk queue
      */
     const char *disk_queue_directory;
-    size_t disk_queue_max_bytes;   /**< 256 MiB; then the oldest spans are evicted, and counted */
-    uint32_t disk_queue_max_files; /**< 4096 */
-    uint32_t disk_queue_max_age_s; /**< 86400 */
-    bool disk_queue_no_sync;       /**< do not wait until a batch is on the disk */
-    bool crash_safe;               /**< crash-safe mode; needs disk_queue_directory */
-    const char *crash_safe_directory; /**< of crash-safe files; NULL: shared memory */
-    size_t crash_safe_bytes;          /**< of crash-safe memory; 14 MiB */
+    size_t disk_queue_max_bytes;      /**< The oldest batches are evicted. Default: 256 MiB */
+    uint32_t disk_queue_max_files;    /**< The oldest batches are evicted. Default: 4096 */
+    uint32_t disk_queue_max_age_s;    /**< Older batches are evicted. Default: 86400 */
+    bool disk_queue_no_sync;          /**< Do not wait until a batch is on the disk */
+    bool crash_safe;                  /**< Crash-safe mode; needs disk_queue_directory */
+    const char *crash_safe_directory; /**< For crash-safe files. Default: shared memory */
+    size_t crash_safe_bytes;          /**< Size of crash-safe memory. Default: 14 MiB */
 } tote_delivery_options;
 
 #define TOTE_DELIVERY_OPTIONS_INIT                                                                 \
     { sizeof(tote_delivery_options), NULL, 0, 0, 0, 0, 0, NULL, 0, 0, 0, false, false, NULL, 0 }
 
 /**
- * Wrap an exporter. NULL options are the defaults: retry alone. Takes the exporter, always. Returns
- * NULL, with a diagnostic, if it is NULL, if out of memory, and if the disk queue cannot be used.
+ * Wrap an exporter. With NULL options it is retried and has no disk queue. Takes ownership of the
+ * exporter, also on failure.
+ *
+ * Returns NULL, with a diagnostic, if the exporter is NULL, if out of memory, or if the disk queue
+ * cannot be used.
  */
 TOTE_API TOTE_MUST_USE tote_span_exporter *
 tote_span_exporter_delivery_new(tote_span_exporter *exporter, const tote_delivery_options *options);
 
-/** What came of a disk queue. */
+/** The result of sending a disk queue. The caller sets `struct_size`; Tote fills no more. */
 typedef struct tote_disk_queue_report {
     size_t struct_size;
-    uint64_t delivered; /**< spans */
-    uint64_t rejected;  /**< by the receiver */
+    uint64_t delivered; /**< Spans */
+    uint64_t rejected;  /**< Spans that the receiver rejected */
     uint64_t batches_pending;
-    /**
-     * Ended in processes that died, and were not written down, as those counted; or could not be
-     * read
-     */
+    /** Spans that were not saved before their process died, as far as counted, or are unreadable */
     uint64_t lost;
     /** Files that cannot be opened, or that another user owns or may write to; they stay */
     uint64_t unreadable;
     /**
-     * Batches and crash-safe files that were damaged; kept as *.corrupt, except for crash-safe
-     * files in shared memory
+     * Damaged batches and crash-safe files. They are renamed to *.corrupt; a damaged file in shared
+     * memory is removed
      */
     uint64_t damaged;
-    /**
-     * Spans of the batch that the receiver did not accept here, for example for its credentials; it
-     * stays
-     */
+    /** Spans of the batch that the receiver does not accept, for example with these credentials */
     uint64_t not_accepted;
-    /**
-     * Crash-safe files whose shared memory no longer exists; the number of their spans is
-     * unknown
-     */
+    /** Crash-safe files whose shared memory no longer exists; their spans cannot be counted */
     uint64_t gone;
     /**
-     * Crash-safe files in the shared memory of another container or IPC namespace; they stay,
-     * and the number of their spans is unknown
+     * Crash-safe files in shared memory of another container or IPC namespace. They stay; their
+     * spans cannot be counted
      */
     uint64_t unattached;
 } tote_disk_queue_report;
 
 /**
- * Deliver what is in the disk_queue_directory of the options by this exporter, without an SDK: what
- * programs left there that have ended, or died. Takes the exporter, always. Blocks for at most
- * timeout_ms. The report may be NULL. Returns TOTE_RESULT_SUCCESS if nothing is left, also if spans
- * were rejected; TOTE_RESULT_TIMEOUT if something is; TOTE_RESULT_FAILURE if nothing could be
- * tried, if spans are not accepted, or if files are unreadable, damaged or cannot be attached.
+ * Send the batches in disk_queue_directory, and the spans in crash-safe files of processes that
+ * died, by this exporter. Needs no SDK. Takes ownership of the exporter, also on failure. `report`
+ * may be NULL.
+ *
+ * Blocks for at most timeout_ms, plus up to 50 ms for the step in progress.
+ *
+ * Returns TOTE_RESULT_SUCCESS if nothing is left, including if spans were rejected. Returns
+ * TOTE_RESULT_TIMEOUT if batches are pending. Returns TOTE_RESULT_FAILURE if the exporter or
+ * directory cannot be used, if spans are not accepted, or if files are unreadable, damaged or not
+ * attachable.
  */
 TOTE_API tote_result tote_disk_queue_send(tote_span_exporter *exporter,
                                           const tote_delivery_options *options, uint32_t timeout_ms,

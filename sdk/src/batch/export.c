@@ -195,14 +195,11 @@ static void end_export(struct batch_queue *queue, const tote_export_outcome *out
     static const char *const results[] = {[TOTE_RESULT_SUCCESS] = "success",
                                           [TOTE_RESULT_FAILURE] = "failure",
                                           [TOTE_RESULT_TIMEOUT] = "timed out"};
-    size_t index = (size_t)outcome->result;
-
     settle(queue, outcome);
     start_delay(queue);
     let_go(queue, outcome->span_count);
     tote_diagnostics_report(TOTE_LEVEL_DEBUG, component, "export of %zu spans: %s, after %llu ms",
-                            outcome->span_count,
-                            index < TOTE_COUNT_OF(results) ? results[index] : "no known result",
+                            outcome->span_count, results[outcome->result],
                             (unsigned long long)(tote__clock_monotonic() - start) / 1000000);
 }
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file tote/exporters/console.h
- * Console: spans as text, for people. Spec: trace/sdk_exporters/stdout.md
+ * Console exporter: writes spans as text for debugging. Spec: trace/sdk_exporters/stdout.md
  *
- * The format may change with any version: let no program read it.
+ * The format may change with any version; do not parse it.
  *
- * OTEL_TRACES_EXPORTER=console and TOTE_EXPORT_MODE_SIMPLE write each span on the thread that ends
- * it, which waits until `out` has taken it, and for its turn: while you watch, not in a service. As
- * one of the options' exporters it gets batches, from the worker.
+ * With OTEL_TRACES_EXPORTER=console or TOTE_EXPORT_MODE_SIMPLE each span is written on the thread
+ * that ends it. That thread blocks until the text is written; do not use this in a service. In
+ * tote_sdk_options.exporters the exporter gets batches from the worker.
  */
 #ifndef TOTE_EXPORTERS_CONSOLE_H
 #define TOTE_EXPORTERS_CONSOLE_H
@@ -18,7 +18,10 @@
 
 TOTE_BEGIN_DECLS
 
-/** Writes to `out`, which must live as long; NULL is stdout. NULL on failure. */
+/**
+ * Create a console exporter. `out` must stay open until the SDK is released; NULL is stdout.
+ * Returns NULL, with a diagnostic, if out of memory.
+ */
 TOTE_API TOTE_MUST_USE tote_span_exporter *tote_span_exporter_console_new(FILE *out);
 
 TOTE_END_DECLS

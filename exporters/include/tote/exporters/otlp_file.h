@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file tote/exporters/otlp_file.h
- * OTLP in files: a request a line, as JSON, to stdout or to a file. Spec: protocol/file-exporter.md
+ * OTLP file exporter: writes one request per line, as JSON, to a file or stdout. Spec:
+ * protocol/file-exporter.md
  *
- * What collectors read with their otlpjsonfile receiver, and `tote view FILE` draws.
- * OTEL_TRACES_EXPORTER=otlp/stdout is the same with no options.
+ * The collector reads such a file with its otlpjsonfile receiver; `tote view FILE` displays it.
+ * OTEL_TRACES_EXPORTER=otlp/stdout selects this exporter with default options.
  *
- * Threads:  any.
+ * Threads:  thread-safe.
  * Lifetime: options are copied.
  */
 #ifndef TOTE_EXPORTERS_OTLP_FILE_H
@@ -19,21 +20,27 @@ TOTE_BEGIN_DECLS
 typedef struct tote_otlp_file_options {
     size_t struct_size;
     /**
-     * Appended to, and made if it is not there; by convention *.jsonl; made absolute. NULL: stdout
+     * A file to append to, by convention *.jsonl. It is created if it is missing. A relative path
+     * is resolved once. Default: stdout
      */
     const char *path;
-    /** Before a line would go over it, PATH becomes PATH.1, that one PATH.2 and so on; 0: never */
+    /**
+     * Rotate the file before a line would exceed this size: PATH is renamed to PATH.1, PATH.1 to
+     * PATH.2, and so on. Default: never
+     */
     uint64_t max_bytes;
-    uint32_t max_files; /**< how many of those are kept; 4 */
+    uint32_t max_files; /**< Number of rotated files to keep. Default: 4 */
 } tote_otlp_file_options;
 
 #define TOTE_OTLP_FILE_OPTIONS_INIT                                                                \
     { sizeof(tote_otlp_file_options), NULL, 0, 0 }
 
 /**
- * NULL options: stdout. A file that was moved or removed is created again; several processes
- * may write to one, whole lines each, but one of them at most should move it. NULL when it cannot
- * be opened.
+ * Create an OTLP file exporter. NULL options select stdout. Returns NULL, with a diagnostic, if the
+ * file cannot be opened.
+ *
+ * A file that was renamed or removed is created again. Several processes may append to one file;
+ * each line is written whole. Only one of them may rotate it.
  */
 TOTE_API TOTE_MUST_USE tote_span_exporter *
 tote_span_exporter_otlp_file_new(const tote_otlp_file_options *options);

@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file tote/sdk/span_exporter.h
- * SpanExporter: a way out for ended spans. Spec: trace/sdk.md#span-exporter
+ * SpanExporter: sends ended spans to a receiver. Spec: trace/sdk.md#span-exporter
  *
- * An exporter either blocks (export_spans), or works in steps that do not block (deliver, step,
- * due, descriptor, save). tote_span_exporter_delivery_new() wraps either kind, and adds retry, a
- * disk queue and crash-safe mode. A processor always wraps an exporter of yours that works in
- * steps: with the defaults, if you have not.
+ * There are two kinds of exporters. A blocking exporter has export_spans. A non-blocking one works
+ * in steps: it has deliver, step, due, save and possibly descriptor.
  *
- * Threads:  one at a time calls export_spans, deliver, step, due and save; any thread the others,
- *           also meanwhile.
- * Lifetime: sole owner; whoever is given an exporter takes it, always.
+ * tote_span_exporter_delivery_new() wraps either kind, and adds retry, a disk queue and crash-safe
+ * mode. A processor wraps a non-blocking exporter of the program with the default options if the
+ * program has not wrapped it.
+ *
+ * Threads:  export_spans, deliver, step, due and save are not called concurrently. The other
+ *           functions may run on any thread, also while one of these runs.
+ * Shutdown: shutdown is called once. After that, any function may still be called by a thread that
+ *           was exporting. It must then return at once: export_spans with TOTE_RESULT_FAILURE,
+ *           deliver with 0 and outcome->shut_down. destroy is the last call.
+ * Fork:     in a child any function may be called first. What the parent delivered is the parent's.
+ * Lifetime: one owner. A function or option that is given an exporter takes ownership, also on
+ *           failure.
  */
 #ifndef TOTE_SDK_SPAN_EXPORTER_H
 #define TOTE_SDK_SPAN_EXPORTER_H
@@ -21,60 +28,61 @@ TOTE_BEGIN_DECLS
 
 typedef struct tote_span_exporter tote_span_exporter;
 
-/** Ended spans on their way to a receiver. Borrowed for the call, unless a function says more. */
+/** Ended spans to be exported. Borrowed for the call, unless a function says otherwise. */
 typedef struct tote_span_batch tote_span_batch;
 
-/** 0 for NULL. */
+/** Return the number of spans. Returns 0 for NULL. */
 TOTE_API size_t tote_span_batch_get_count(const tote_span_batch *batch);
 
-/** The spans, as many as the count says. NULL if out of memory, and for NULL. */
+/** Return the spans, borrowed like the batch. Returns NULL if out of memory, and for NULL. */
 TOTE_API const tote_span_data *const *tote_span_batch_get_spans(const tote_span_batch *batch);
 
 /**
- * The spans as the bytes of an OTLP ExportTraceServiceRequest; made once, and borrowed like the
- * batch. NULL if out of memory, and for NULL.
+ * Return the spans as an OTLP ExportTraceServiceRequest in protobuf, borrowed like the batch. It is
+ * encoded once. Returns NULL if out of memory, and for NULL. `size` may be NULL.
  */
 TOTE_API const void *tote_span_batch_get_request(const tote_span_batch *batch, size_t *size);
 
-/** Why spans did not arrive. */
+/** Why spans were not delivered. */
 typedef enum tote_export_failure {
-    TOTE_EXPORT_FAILURE_UNKNOWN,      /**< the exporter does not say */
-    TOTE_EXPORT_FAILURE_UNREACHABLE,  /**< there is no receiver, or no way to it */
-    TOTE_EXPORT_FAILURE_UNAVAILABLE,  /**< the same spans may be accepted another time */
-    TOTE_EXPORT_FAILURE_STREAM_RESET, /**< likewise; if there are many, fewer may be accepted */
-    /** These are too many for one request: fewer may be accepted */
-    TOTE_EXPORT_FAILURE_TOO_LARGE,
-    /** Not as the exporter is configured: credentials, path, protocol */
+    /** Not specified by the exporter. Retryable, unless the outcome has counts */
+    TOTE_EXPORT_FAILURE_UNKNOWN,
+    TOTE_EXPORT_FAILURE_UNREACHABLE,  /**< Retryable: no connection to the receiver */
+    TOTE_EXPORT_FAILURE_UNAVAILABLE,  /**< Retryable: the receiver may accept the spans later */
+    TOTE_EXPORT_FAILURE_STREAM_RESET, /**< Retryable: the request may also be too large */
+    TOTE_EXPORT_FAILURE_TOO_LARGE,    /**< Retryable with fewer spans */
+    /** The receiver does not accept requests of this exporter: credentials, path or protocol */
     TOTE_EXPORT_FAILURE_NOT_ACCEPTED,
-    TOTE_EXPORT_FAILURE_REJECTED,   /**< permanent failure: the receiver rejects the spans */
-    TOTE_EXPORT_FAILURE_LOST,       /**< permanent failure for another reason */
-    TOTE_EXPORT_FAILURE_INTERRUPTED /**< by a shutdown */
+    TOTE_EXPORT_FAILURE_REJECTED,   /**< Permanent failure: the receiver rejects these spans */
+    TOTE_EXPORT_FAILURE_LOST,       /**< Permanent failure for another reason */
+    TOTE_EXPORT_FAILURE_INTERRUPTED /**< Retryable: interrupted by a shutdown */
 } tote_export_failure;
 
 /**
- * What became of spans: counts by cause, and a result for those in no count. All zero at first,
- * except for struct_size, which the caller sets.
+ * The outcome of an export: counts of spans by cause, and a result for the spans in no count. An
+ * exporter receives it from Tote, all zero except for `struct_size`. A caller of
+ * tote_span_exporter_export() sets `struct_size`; Tote fills no more than that.
  */
 typedef struct tote_export_outcome {
     size_t struct_size;
-    /** Of how many spans this is the outcome; Tote fills it in, except where deliver returns 0 */
-    size_t span_count;
-    tote_result result; /**< of the spans in no count; the value that export_spans returns wins */
-    size_t delivered;   /**< arrived; only looked at if the result is not TOTE_RESULT_SUCCESS */
-    size_t rejected;    /**< permanently rejected by the receiver */
-    size_t too_large;   /**< never sent: over a limit of the exporter, each alone */
-    size_t shut_down;   /**< not delivered because the exporter was shut down */
-    size_t saved;       /**< kept where they outlive this process, and sent later */
+    size_t span_count; /**< Filled by Tote, except where deliver returns 0 */
+    /** A tote_result, of the spans in no count; the return value of export_spans replaces it */
+    uint32_t result;
+    size_t delivered; /**< Accepted by the receiver; ignored if the result is success */
+    size_t rejected;  /**< Permanently rejected by the receiver */
+    size_t too_large; /**< Single spans over a limit of the exporter, never sent */
+    size_t shut_down; /**< Not delivered because the exporter was shut down */
+    size_t saved;     /**< Stored outside of this process, for example on disk, and sent later */
 
     /* If the result is not TOTE_RESULT_SUCCESS: */
-    tote_export_failure failure;
-    bool has_retry_after;    /**< the receiver asks for a wait before the retry: */
-    uint64_t retry_after_ms; /**< in so many ms; 0 is at once */
-    /** The cause of the failure is over, for example a connection that was closed */
-    bool retry_at_once;
-    /** For a log: "503: overloaded"; borrowed until the next call; NULL: none */
+    uint32_t failure;        /**< A tote_export_failure */
+    bool has_retry_after;    /**< The receiver asks to wait for `retry_after_ms` */
+    uint64_t retry_after_ms; /**< 0: retry immediately */
+    bool retry_at_once;      /**< Retry without backoff, for example after a closed connection */
+    /** For diagnostics: "503: overloaded". Borrowed until the next call; may be NULL */
     const char *reason;
-    const char *advice; /**< what to do about it: "; check the port"; likewise */
+    /** Appended to a diagnostic: "; check the port". Borrowed until the next call; may be NULL */
+    const char *advice;
 } tote_export_outcome;
 
 #define TOTE_EXPORT_OUTCOME_INIT                                                                   \
@@ -83,114 +91,128 @@ typedef struct tote_export_outcome {
             TOTE_EXPORT_FAILURE_UNKNOWN, false, 0, false, NULL, NULL                               \
     }
 
-/** How a step is made. */
+/** Parameters of one step, filled by Tote. */
 typedef struct tote_export_step {
     size_t struct_size;
-    /**
-     * For what was delivered, with its retries, from its first attempt on; an exporter may have a
-     * shorter one
-     */
+    /** For the delivered batch with its retries, from the first attempt on. UINT32_MAX: none */
     uint32_t timeout_ms;
     /**
-     * Of CLOCK_MONOTONIC: end what is under way by then; a second later it is given up by save.
-     * UINT64_MAX: none
+     * In CLOCK_MONOTONIC nanoseconds: when to end the attempt in flight. If it has not ended a
+     * second later, save is called. UINT64_MAX: none
      */
     uint64_t deadline_ns;
-    bool is_final;  /**< what cannot be tried again in time is given up now, or saved */
-    bool may_block; /**< for the receiver, for up to 50 ms; never between attempts */
-    /** Somebody waits: end a pause between attempts, unless the receiver asked for it */
+    bool is_final;  /**< A shutdown: do not wait for a retry that is due after the deadline */
+    bool may_block; /**< The step may wait for the receiver, for up to 50 ms */
+    /** A flush: retry now, unless the receiver asked to wait */
     bool retry_now;
     /**
-     * Only what is under way goes on; if nothing is, what keeps the descriptor readable is
-     * forgotten
+     * Only continue what is in flight. If nothing is, stop whatever keeps the descriptor readable
      */
     bool drain_only;
 } tote_export_step;
 
-/** Where an exporter that works in steps is. */
+/** The state of a non-blocking exporter after a step. */
 typedef enum tote_export_state {
-    TOTE_EXPORT_STATE_IDLE, /**< nothing to do until due() */
-    /** The next step goes on when the descriptor is readable, and when due() */
-    TOTE_EXPORT_STATE_IN_FLIGHT,
-    /** What one call of deliver took: once for each call that took spans, in their order */
+    TOTE_EXPORT_STATE_IDLE,      /**< Nothing to do until due() */
+    TOTE_EXPORT_STATE_IN_FLIGHT, /**< Call again when the descriptor is readable, or at due() */
+    /** The spans of one call of deliver are done. Calls complete in their order */
     TOTE_EXPORT_STATE_COMPLETED
 } tote_export_state;
 
+/** Functions of an exporter. */
 typedef struct tote_span_exporter_ops {
     size_t struct_size;
 
     /**
-     * Send `count` spans within `timeout_ms` and say whether they arrived: the result is for those
-     * in no count of the outcome, which may be left alone. The spans are borrowed for the call.
-     * What is not delivered is dropped and counted, unless the exporter is wrapped by
-     * tote_span_exporter_delivery_new(). NULL for an exporter that works in steps.
+     * Send `count` spans within `timeout_ms`, and return the result of the spans in no count of the
+     * outcome. The outcome may be left unchanged. The spans are borrowed for the call. Spans that
+     * are not delivered are dropped and counted, unless tote_span_exporter_delivery_new() wraps the
+     * exporter. NULL for a non-blocking exporter.
      */
     tote_result (*export_spans)(void *self, const tote_span_data *const *spans, size_t count,
                                 uint32_t timeout_ms, tote_export_outcome *outcome);
 
-    tote_result (*force_flush)(void *self, uint32_t timeout_ms); /**< may be NULL */
-
-    /** Also interrupts an export that is under way past `timeout_ms`. May be NULL. */
-    tote_result (*shutdown)(void *self, uint32_t timeout_ms);
-    void (*destroy)(void *self); /**< last, once, also when new failed; may be NULL */
+    /** Complete all pending work within `timeout_ms`. May be NULL. */
+    tote_result (*force_flush)(void *self, uint32_t timeout_ms);
 
     /**
-     * The first function of an exporter that works in steps; step, due and save are needed, too.
-     * Take the first spans of the batch without waiting, all of them if there is room. Returns how
-     * many. A receiver that takes fewer gets the others in a batch of their own. 0: there is no
-     * room until a step is over, or the first outcome->span_count spans are over already, with this
-     * outcome. The batch stays valid until what was taken is over or given up. In a forked child
-     * any function may be called first: what the parent delivered is the parent's.
+     * Stop. Interrupt an export that is still running after `timeout_ms`, on another thread. May be
+     * NULL.
+     */
+    tote_result (*shutdown)(void *self, uint32_t timeout_ms);
+
+    /**
+     * Release `self`. Called once, after all other calls have returned, and if
+     * tote_span_exporter_new() fails. May be NULL.
+     */
+    void (*destroy)(void *self);
+
+    /**
+     * Accept the first spans of a batch without blocking, all of them if possible, and return their
+     * number. Spans that are not accepted are delivered in another batch. The batch stays valid
+     * until the accepted spans are completed, or until save.
+     *
+     * Return 0 if nothing can be accepted until a step completes. Return 0 and set
+     * outcome->span_count if that many spans are completed already, with this outcome.
+     *
+     * An exporter that has deliver is non-blocking, and must have step, due and save.
      */
     size_t (*deliver)(void *self, const tote_span_batch *batch, tote_export_outcome *outcome);
 
-    /** Go on with what was delivered first. The outcome is looked at for
-     * TOTE_EXPORT_STATE_COMPLETED. */
+    /**
+     * Continue with the spans that were delivered first. The outcome is read for
+     * TOTE_EXPORT_STATE_COMPLETED.
+     */
     tote_export_state (*step)(void *self, const tote_export_step *step,
                               tote_export_outcome *outcome);
 
     /**
-     * When a step has something to do whatever the descriptor says, by CLOCK_MONOTONIC in ns.
-     * UINT64_MAX: never.
+     * Return when the next step is needed even if the descriptor is not readable, in
+     * CLOCK_MONOTONIC nanoseconds. UINT64_MAX: never.
      */
     uint64_t (*due)(void *self);
 
     /**
-     * Readable when a step can go on: one for the life of the process; -1: none. From any thread.
-     * May be NULL.
+     * Return a descriptor that is readable when a step can continue: the same for the life of the
+     * process, or -1. May be NULL.
      */
     int (*descriptor)(void *self);
 
     /**
-     * Give up all that is not over. First save it, from the first spans on, where it outlives this
-     * process, as far as that can be. Returns how many spans were saved.
+     * Discard all spans that are not completed. First save them outside of this process, in their
+     * order, as far as possible. Return how many spans were saved.
      */
     size_t (*save)(void *self);
 } tote_span_exporter_ops;
 
-/** An exporter of your own. Takes `self`, always. NULL on failure. */
+/**
+ * Create an exporter. Takes ownership of `self`, also on failure: `destroy` is called then. Returns
+ * NULL, with a diagnostic, if functions are missing or out of memory.
+ */
 TOTE_API TOTE_MUST_USE tote_span_exporter *tote_span_exporter_new(const tote_span_exporter_ops *ops,
                                                                   void *self);
 
 /*
- * For an exporter that wraps another one, and for tests: what a processor does with an exporter.
- * Not while a processor has it. NULL: TOTE_RESULT_FAILURE, or TOTE_RESULT_SUCCESS where there is
- * nothing to do.
+ * The following functions do what a processor does with an exporter, for an exporter that wraps
+ * another one and for tests. Do not call them for an exporter that a processor owns.
  */
 
 /**
- * Export spans, whichever kind of exporter it is; one that works in steps is waited for. Blocks for
- * about timeout_ms at most. Returns outcome->result; the outcome may be NULL. Each span is in one
- * count of it, or in the result.
+ * Export spans by an exporter of either kind, and wait for the outcome. Blocks for at most
+ * timeout_ms if the exporter keeps to it; a non-blocking one is given up a second later. `outcome`
+ * may be NULL. Each span is in one count of the outcome, or in its result. Returns the result;
+ * TOTE_RESULT_FAILURE if the exporter is NULL.
  */
 TOTE_API tote_result tote_span_exporter_export(tote_span_exporter *exporter,
                                                const tote_span_data *const *spans, size_t count,
                                                uint32_t timeout_ms, tote_export_outcome *outcome);
+
+/** Call the function of the exporter. Returns TOTE_RESULT_SUCCESS if it has none, and for NULL. */
 TOTE_API tote_result tote_span_exporter_force_flush(tote_span_exporter *exporter,
                                                     uint32_t timeout_ms);
 TOTE_API tote_result tote_span_exporter_shutdown(tote_span_exporter *exporter, uint32_t timeout_ms);
 
-/** Only for one that nothing has taken. */
+/** Free an exporter that was given to no other function or option. */
 TOTE_API void tote_span_exporter_free(tote_span_exporter *exporter);
 
 TOTE_END_DECLS
