@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""check_configuration.py - docs/configuration.md names all variables and options, and no others
+"""check_configuration.py - docs/configuration.md names all variables and options, and no others;
+docs/delivery.md the counters
 
 Variables are the literals in calls of the functions that read the environment. A call whose name
 is no literal is listed in COMPUTED, with the function that knows its names: a new one fails here
@@ -85,11 +86,11 @@ def read_variables(problems):
     return found
 
 
-def fields(struct, problems):
-    text = without_comments((ROOT / STRUCTS[struct]).read_text())
+def fields(struct, header, problems):
+    text = without_comments((ROOT / header).read_text())
     match = re.search(r"typedef struct %s \{(.*?)\n\} %s;" % (struct, struct), text, re.S)
     if not match:
-        problems.append(f"{STRUCTS[struct]} has no struct {struct}")
+        problems.append(f"{header} has no struct {struct}")
         return set()
     names = set()
     for member in match.group(1).split(";"):
@@ -137,8 +138,13 @@ def main():
     compare("variable", in_code, variables, problems)
     problems += [f"variable {name} is mentioned, and the code does not read it"
                  for name in sorted(mentioned - in_code - variables)]
-    for struct in STRUCTS:
-        compare(f"field {struct}", fields(struct, problems), options.pop(struct, set()), problems)
+    for struct, header in STRUCTS.items():
+        compare(f"field {struct}", fields(struct, header, problems), options.pop(struct, set()),
+                problems)
+    counters = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/delivery.md").read_text()
+                          .partition("| counter |")[2].partition("\n\n")[0], flags=re.M)
+    compare("counter (docs/delivery.md)", fields("tote_stats", "sdk/include/tote/sdk.h", problems),
+            set(counters), problems)
     problems += [f"section {name} has options, and is about no known struct" for name in options]
     for problem in problems:
         print(f"{PAGE.relative_to(ROOT)}: {problem}", file=sys.stderr)
