@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bytes.c - buffers for what is received, within limits
+ * bytes.c - buffers for received bytes, with limits
  *
  * Tests: tests/unit/test_view_requests.c
  */
@@ -13,10 +13,10 @@
 
 enum { FIRST_BYTES = 4096 };
 
-/* The capacity of all buffers. */
+/* The sum of the capacities of all buffers. */
 static atomic_size_t in_use;
 
-/* Replace the part of one buffer in the sum. Returns: false if there is no room for that. */
+/* Change the capacity of one buffer in the sum. Returns: false if that would exceed a limit. */
 static bool account(size_t before, size_t after) {
     size_t sum = atomic_load(&in_use);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bytes.h - buffers for what is received, within limits
+ * bytes.h - buffers for received bytes, with limits
  *
- * All buffers together have a limit. A buffer may grow only to half of what the others leave, so
- * that a few large bodies that never end cannot keep small ones out.
+ * All buffers together have a limit. A buffer may grow to half of what the others leave, so that a
+ * few large bodies that never end cannot block small ones.
  *
- * Threads: buffers of different threads are independent.
+ * Threads: each buffer belongs to one thread; different threads may use different buffers.
  */
 #ifndef TOTE_CLI_BYTES_H
 #define TOTE_CLI_BYTES_H
@@ -18,20 +18,20 @@
 enum {
     BYTES_MOST = 64 << 20,         /* in one buffer */
     BYTES_MOST_IN_ALL = 256 << 20, /* in all buffers */
-    DECODED_MOST = 256 << 20       /* what decoding one request may take beyond its bytes */
+    DECODED_MOST = 256 << 20       /* memory to decode one request, in addition to its bytes */
 };
 
-/* Starts out all zero. */
+/* Begins as all zero. */
 struct bytes {
     uint8_t *at;
     size_t size;
     size_t capacity;
 };
 
-/* Make room for `more` bytes behind the size. Returns TAKEN, TOO_LARGE or BUSY. */
+/* Reserve `more` bytes after `size`. Returns: TAKEN, TOO_LARGE or BUSY. */
 enum outcome bytes_reserve(struct bytes *bytes, size_t more);
 
-/* Returns: the same. */
+/* Append bytes. Returns: TAKEN, TOO_LARGE or BUSY. */
 enum outcome bytes_append(struct bytes *bytes, const void *more, size_t size);
 
 void bytes_clear(struct bytes *bytes);

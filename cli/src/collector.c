@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * collector.c - spans by their traces
+ * collector.c - received spans, grouped by trace
  */
 #include "collector.h"
 
@@ -12,8 +12,8 @@
 #include "tote/internal/text.h"
 
 /*
- * Beyond the most, the oldest traces are shown early; from BUSY_FACTOR times that on, requests are
- * turned away; beyond LEFT_OUT_FACTOR times that, a request loses spans.
+ * Over these limits, the oldest traces are drawn early. Over BUSY_FACTOR times the limits, requests
+ * are refused. Over LEFT_OUT_FACTOR times the limits, spans of a request are left out.
  */
 enum {
     MOST_TRACES = 10000,
@@ -23,10 +23,10 @@ enum {
     LEFT_OUT_FACTOR = 4,
     SETTLED_MS = 300,
     ID_BYTES = 8,
-    TRACE_BYTES = 4096 /* what a trace of one small span takes */
+    TRACE_BYTES = 4096 /* the memory of a trace with one small span */
 };
 
-/* A request on its way in. */
+/* A request that is being added. */
 struct taking {
     struct collector *collector;
     uint64_t now_ms;
@@ -41,7 +41,7 @@ static void unlink_trace(struct trace *trace) {
     trace->list = NULL;
 }
 
-/* Put a trace into a list behind `previous`, NULL: as the first. */
+/* Insert a trace into a list after `previous`; NULL: as the first. */
 static void link_trace(struct trace_list *list, struct trace *trace, struct trace *previous) {
     trace->list = list;
     trace->previous = previous;
@@ -50,7 +50,7 @@ static void link_trace(struct trace_list *list, struct trace *trace, struct trac
     *(trace->next ? &trace->next->previous : &list->last) = trace;
 }
 
-/* The seed keeps a sender from choosing ids that all have one hash. */
+/* The seed prevents a sender from choosing ids that all have the same hash. */
 static struct trace **bucket_of(struct collector *collector, const uint8_t id[16]) {
     uint64_t words[2];
 
@@ -73,7 +73,7 @@ bool collector_is_full(const struct collector *collector) {
     return exceeds(collector, 1);
 }
 
-/* Find the trace with this id, or make it. NULL: out of memory. */
+/* Find the trace with this id, or create it. NULL: out of memory. */
 static struct trace *find_trace(struct collector *collector, const uint8_t id[16]) {
     struct trace **bucket = bucket_of(collector, id);
     struct trace *trace = *bucket;
@@ -96,7 +96,7 @@ static struct trace *find_trace(struct collector *collector, const uint8_t id[16
     return trace;
 }
 
-/* A trace that has news is the last of the fresh ones. */
+/* Move a trace that got a span to the end of the fresh ones. */
 static void note_news(struct collector *collector, struct trace *trace, uint64_t now_ms) {
     if (trace->list == &collector->fresh && trace->last_news_ms == now_ms) {
         return;
@@ -151,7 +151,7 @@ static int compare_ids(const void *a, const void *b) {
     return memcmp(a, b, ID_BYTES);
 }
 
-/* A root is there, and every parent. Out of memory: the trace waits until it is quiet. */
+/* Whether the trace has a root and all parents. Out of memory: false, until it is quiet. */
 static bool find_complete(const struct trace *trace) {
     size_t size = trace->span_count * ID_BYTES;
     uint8_t *ids = tote__allocate(size);
@@ -175,7 +175,7 @@ static bool find_complete(const struct trace *trace) {
     return has_root && has_parents;
 }
 
-/* By the last news, and where those came together by the beginning. */
+/* Compare the time of the last span, then the start. */
 static bool is_older(const struct trace *a, const struct trace *b) {
     return a->last_news_ms < b->last_news_ms ||
            (a->last_news_ms == b->last_news_ms && a->start_unix_nano < b->start_unix_nano);
@@ -193,7 +193,8 @@ static void move_to_end(struct trace_list *list, struct trace *trace) {
     link_trace(list, trace, list->last);
 }
 
-/* Append what is to be shown, the oldest first; out of memory: in the order in which it came. */
+/* Append the traces to the ready ones, the oldest first; if out of memory, in their order of
+ * arrival. */
 static void make_ready(struct collector *collector, struct trace_list *due, size_t count) {
     size_t size = count * sizeof(struct trace *);
     struct trace **sorted = count > 1 ? tote__allocate(size) : NULL;
@@ -214,7 +215,7 @@ static void make_ready(struct collector *collector, struct trace_list *due, size
     }
 }
 
-/* Find out what is to be shown. Each trace is checked once after each piece of news. */
+/* Find the traces that are due. A trace is checked once after it got spans. */
 static void settle(struct collector *collector, uint64_t now_ms, bool all) {
     uint64_t settled_ms = tote__min(SETTLED_MS, collector->quiet_ms);
     struct trace_list due = {NULL, NULL};

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * collector.h - spans by their traces, until a trace is complete or quiet
+ * collector.h - received spans, grouped by trace until the trace is complete or quiet
  *
- * Taking a span in and choosing the next trace take constant time on average, however many traces
- * are held.
+ * Adding a span and choosing the next trace take constant time on average.
  *
  * Threads: not thread-safe.
  */
@@ -18,31 +17,31 @@ enum { COLLECTOR_BUCKETS = 16384 };
 /* All fields start as zero, except quiet_ms. */
 struct collector {
     struct trace *buckets[COLLECTOR_BUCKETS]; /* by the hash of the trace id */
-    struct trace_list fresh;                  /* not yet checked; by their last news */
-    struct trace_list waiting;                /* checked and incomplete; by their last news */
-    struct trace_list ready;                  /* to be shown, in this order */
-    uint64_t seed;                            /* of the hash; 0: not yet chosen */
+    struct trace_list fresh;                  /* not yet checked; by their last span */
+    struct trace_list waiting;                /* checked and incomplete; by their last span */
+    struct trace_list ready;                  /* to be drawn, in this order */
+    uint64_t seed;                            /* of the hash; 0: not chosen yet */
     size_t trace_count;
     size_t span_count;
-    size_t bytes;      /* of memory, about */
-    unsigned quiet_ms; /* without news for so long a trace is shown, complete or not */
+    size_t bytes;      /* of memory, estimated */
+    unsigned quiet_ms; /* a trace that got no span for so long is drawn, complete or not */
 };
 
 /*
- * Take a request's spans in at this time. BUSY: too much is held already, and nothing was taken.
- * Spans of one request that go far beyond that are left out and counted.
+ * Add the spans of a request that arrived at `now_ms`. BUSY: too much is pending, nothing was
+ * added. Spans of one request that go far beyond the limits are left out and counted.
  */
 struct receipt collector_take(struct collector *collector, const uint8_t *bytes, size_t size,
                               uint64_t now_ms);
 
 /*
- * Remove and return the trace to be shown now: complete and without news for a moment, quiet, or
- * the oldest of too many; any, when `all` is wanted. Of those that are due together the
- * oldest comes first, by the last news and the start. The caller frees it. NULL when there is none.
+ * Remove and return the trace to be drawn now: one that is complete and got no span for a moment,
+ * one that is quiet, or the oldest of too many. `all`: any trace. The oldest is first, by its last
+ * span and its start. The caller frees it. NULL: no trace is due.
  */
 struct trace *collector_next(struct collector *collector, uint64_t now_ms, bool all);
 
-/* Whether so much is held that collector_next() returns a trace before its time. */
+/* Whether so much is held that collector_next() returns a trace early. */
 bool collector_is_full(const struct collector *collector);
 
 void trace_free(struct trace *trace);

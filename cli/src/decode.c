@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * decode.c - an OTLP request to spans, by protobuf-c
+ * decode.c - decode an OTLP request into spans, with protobuf-c
  *
  * Tests: tests/unit/test_collector.c
  */
@@ -18,20 +18,20 @@
 enum {
     LONGEST_NAME = 512,
     DEEPEST_MESSAGE = 100,
-    MEMBER_BYTES = 64, /* what protobuf-c takes for a member of a message while it unpacks, about */
-    TEXT_BYTES = 16    /* what a short text takes in an arena */
+    MEMBER_BYTES = 64, /* memory of protobuf-c for a member while it unpacks, estimated */
+    TEXT_BYTES = 16    /* memory of a short text in an arena */
 };
 
 static const char *clean(struct tote__arena *arena, const char *text) {
     return terminal_clean(arena, text, strlen(text));
 }
 
-/* Of a name no more than anybody reads: a service's is kept with each of its spans. */
+/* Limit names: that of a service is copied into each of its spans. */
 static const char *clean_name(struct tote__arena *arena, const char *name) {
     return terminal_clean(arena, name, tote__utf8_cut(name, strlen(name), LONGEST_NAME));
 }
 
-/* The text of a value on its way; what is too much for it is left out. */
+/* The text of a value; what does not fit is left out. */
 struct text {
     char bytes[TERMINAL_LONGEST];
     size_t length;
@@ -47,7 +47,7 @@ static void append(struct text *text, const char *more) {
 
     memcpy(text->bytes + text->length, more, fitting);
     text->length += fitting;
-    if (fitting < length) { /* full for good, so that nothing comes after a gap */
+    if (fitting < length) { /* full from now on: nothing may follow the gap */
         memset(text->bytes + text->length, '.', sizeof text->bytes - text->length);
         text->length = sizeof text->bytes;
     }
@@ -60,7 +60,7 @@ static void append_scalar(struct text *text, tote_value value) {
     append(text, scalar);
 }
 
-/* Append a value; lists as in JSON, without quotes. check() has limited the depth. */
+/* Append a value; lists like in JSON, without quotes. check() has limited the depth. */
 static void append_value(struct text *text, const Tote__Otlp__AnyValue *value) {
     char size[32];
 
@@ -150,7 +150,7 @@ static const char *service_of(const Tote__Otlp__Resource *resource) {
     return "?";
 }
 
-/* An id has its length, and is not all zero: some write that for none. */
+/* Whether an id has the right length and is not all zero, which some SDKs write for none. */
 static bool is_id(const ProtobufCBinaryData *id, size_t size) {
     static const uint8_t none[16];
 
@@ -172,9 +172,7 @@ static tote_span_kind kind_of(const Tote__Otlp__Span *message) {
     }
 }
 
-/*
- * What the span takes in the arena, about. Many empty attributes take much more than on the wire.
- */
+/* Estimate the memory of a span. Many empty attributes take much more than on the wire. */
 static size_t held_bytes(const Tote__Otlp__Span *message) {
     const size_t attribute_bytes = sizeof(struct trace_attribute) + 2 * (size_t)TEXT_BYTES;
     size_t bytes = sizeof(struct trace_span) + tote__otlp__span__get_packed_size(message) +
@@ -187,7 +185,7 @@ static size_t held_bytes(const Tote__Otlp__Span *message) {
     return bytes;
 }
 
-/* Where the spans go. */
+/* The destination of the spans. */
 struct destination {
     decode_place place;
     void *arg;
@@ -231,7 +229,7 @@ static void decode_span(const Tote__Otlp__Span *message, const char *service,
     decode_events(arena, span, message);
 }
 
-/* Bytes of a message that are still to be looked at. */
+/* Bytes of a message that are not checked yet. */
 struct wire {
     const uint8_t *at;
     size_t left;
@@ -250,7 +248,7 @@ static bool read_varint(struct wire *wire, uint64_t *value, unsigned most_bytes)
     return false;
 }
 
-/* The size of a field's value, which is next; of what precedes it with its length, that is read. */
+/* Return the size of the value that is next. The length of a length-delimited value is consumed. */
 static bool read_size(struct wire *wire, unsigned type, uint64_t *size) {
     uint64_t number;
 
@@ -272,8 +270,8 @@ static bool read_size(struct wire *wire, unsigned type, uint64_t *size) {
 }
 
 /*
- * Whether a message is nested no deeper than the stack allows, and unpacking it takes no more than
- * DECODED_MOST bytes: protobuf-c has no limits. `spent` adds up.
+ * Check that a message is nested at most DEEPEST_MESSAGE deep and that unpacking it takes at most
+ * DECODED_MOST bytes, because protobuf-c has no limits. `spent` is the sum so far.
  */
 static enum outcome check(const ProtobufCMessageDescriptor *type, struct wire wire, unsigned depth,
                           size_t *spent) {

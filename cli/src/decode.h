@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * decode.h - an OTLP request to spans
+ * decode.h - decode an OTLP request into spans
  */
 #ifndef TOTE_CLI_DECODE_H
 #define TOTE_CLI_DECODE_H
@@ -9,8 +9,8 @@
 #include "trace.h"
 
 /*
- * Return an empty span of the trace with this id, and the arena that its content goes to. It will
- * take about so many bytes. NULL: leave it out.
+ * Return an empty span of the trace with this id, and the arena for its content, which will take
+ * about `bytes`. NULL: leave the span out.
  */
 typedef struct trace_span *(*decode_place)(void *arg, const uint8_t trace_id[16],
                                            uint64_t start_unix_nano, size_t bytes,

@@ -2,8 +2,8 @@
 /*
  * grpc.c - OTLP/gRPC without TLS, on loopback
  *
- * nghttp2 speaks HTTP/2; here are the sockets, and what gRPC adds: a head of five bytes before a
- * message, and the status in trailers. Spec: gRPC over HTTP/2
+ * nghttp2 implements HTTP/2. This file has the sockets and what gRPC adds: a head of five bytes
+ * before each message, and the status in trailers. Spec: gRPC over HTTP/2
  *
  * Tests: tests/cli/test_view.sh, tests/fuzz/fuzz_grpc.c
  */
@@ -31,40 +31,40 @@ enum {
     WINDOW_BYTES = 1 << 20,
     HEAD_BYTES = 5,
     PORTION = 65536,
-    MOST_ACCEPTED = 64, /* at a time */
+    MOST_ACCEPTED = 64, /* in a row */
     TICK_MS = 1000,
-    MOST_STREAM_MS = 60000 /* from the beginning of a request to the end of its response */
+    MOST_STREAM_MS = 60000 /* from the start of a request to the end of its response */
 };
 
-/* Of gRPC. */
+/* Status codes of gRPC. */
 enum { OK = 0, INVALID_ARGUMENT = 3, RESOURCE_EXHAUSTED = 8, UNIMPLEMENTED = 12 };
 
 static const char path[] = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
 /*
- * A google.rpc.Status in base64, for RESOURCE_EXHAUSTED that is worth a retry: code 8, and as its
- * detail "type.googleapis.com/google.rpc.RetryInfo" with a retry_delay of RETRY_AFTER_SECONDS.
+ * A google.rpc.Status in base64 for a retryable RESOURCE_EXHAUSTED: code 8, and the detail
+ * "type.googleapis.com/google.rpc.RetryInfo" with a retry_delay of RETRY_AFTER_SECONDS.
  * Spec: protocol/otlp.md#otlpgrpc-throttling
  */
 static const char retry_details[] =
     "CAgaMAoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlJldHJ5SW5mbxIECgIIAQ==";
 
-_Static_assert(RETRY_AFTER_SECONDS == 1, "it is in retry_details");
+_Static_assert(RETRY_AFTER_SECONDS == 1, "retry_details contains it");
 
 struct stream {
     struct stream *next;
     struct connection *connection;
     int32_t id;
-    bool is_known; /* its path is ours */
-    bool is_gzip;  /* what is compressed, is so */
+    bool is_known; /* it has the path of this service */
+    bool is_gzip;  /* compressed messages use gzip */
     uint64_t start_ms;
     struct bytes body;
     struct receipt receipt;
-    char status[4]; /* as text, for the trailers */
+    char status[4]; /* text, for the trailers */
     char message[RECEIPT_TEXT_BYTES];
-    uint8_t response[HEAD_BYTES + RECEIPT_RESPONSE_BYTES]; /* a message, to be sent */
+    uint8_t response[HEAD_BYTES + RECEIPT_RESPONSE_BYTES]; /* the message to be sent */
     size_t response_size;
-    size_t sent; /* of it */
+    size_t sent; /* how much of it was sent */
 };
 
 struct connection {
@@ -77,7 +77,7 @@ struct connection {
 
 struct grpc_server {
     int listener;
-    int stops; /* an event descriptor */
+    int stops; /* an eventfd */
     unsigned port;
     requests_take *take;
     receipt_note *note;
@@ -98,7 +98,7 @@ static void free_stream(struct stream *stream) {
     free(stream);
 }
 
-/* It is closed. */
+/* The stream is closed. */
 static void remove_stream(struct stream *stream) {
     struct stream **link = &stream->connection->streams;
 
@@ -152,7 +152,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 
     (void)flags, (void)arg;
     if (!stream || !stream->is_known || stream->receipt.outcome != TAKEN) {
-        return 0; /* it is read all the same: clients handle an early response badly */
+        return 0; /* the rest is read and ignored: clients handle an early response badly */
     }
     stream->receipt.outcome = bytes_append(&stream->body, bytes, size);
     if (stream->receipt.outcome != TAKEN) {
@@ -161,7 +161,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     return 0;
 }
 
-/* Take the one message of a body. */
+/* Handle the single message of a body. */
 static struct receipt take_message(const struct stream *stream) {
     const struct grpc_server *server = stream->connection->server;
     struct receipt receipt = {.outcome = MALFORMED};
@@ -196,7 +196,7 @@ static struct receipt take_message(const struct stream *stream) {
             NGHTTP2_NV_FLAG_NONE                                                                   \
     }
 
-/* A message, or none, then the trailers. */
+/* Send the message, if any, then the trailers. */
 static ssize_t read_response(nghttp2_session *session, int32_t id, uint8_t *buffer, size_t room,
                              uint32_t *flags, nghttp2_data_source *source, void *arg) {
     struct stream *stream = source->ptr;
@@ -222,7 +222,7 @@ static ssize_t read_response(nghttp2_session *session, int32_t id, uint8_t *buff
                                                                      : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
-/* Set what the response of a request that was taken contains. */
+/* Set the response of a request that was accepted. */
 static void set_response(struct stream *stream) {
     size_t size = receipt_to_protobuf(&stream->receipt, stream->response + HEAD_BYTES);
 
@@ -330,7 +330,7 @@ static bool start_session(struct connection *connection) {
                                                  WINDOW_BYTES) == 0;
 }
 
-/* Send what the socket takes. Returns: false when the connection is over. */
+/* Send as much as the socket accepts. Returns: false if the connection is closed. */
 static bool send_pending(struct connection *connection) {
     return nghttp2_session_send(connection->session) == 0 &&
            (nghttp2_session_want_read(connection->session) ||
@@ -342,7 +342,7 @@ static void remove_connection(struct grpc_server *server, size_t index) {
     server->connections[index] = server->connections[--server->connection_count];
 }
 
-/* Idle connections must not shut others out. */
+/* Close the connection that was idle longest, so that idle ones cannot block others. */
 static void evict_oldest(struct grpc_server *server) {
     size_t oldest = 0;
 
@@ -388,7 +388,7 @@ static void accept_connections(struct grpc_server *server) {
     }
 }
 
-/* Returns: false when the connection is over. */
+/* Returns: false if the connection is closed. */
 static bool serve_connection(struct connection *connection, short events) {
     uint8_t bytes[PORTION];
 
@@ -407,7 +407,7 @@ static bool serve_connection(struct connection *connection, short events) {
     return send_pending(connection);
 }
 
-/* Whether a request takes so long that it only holds memory. */
+/* Whether a request exceeds the time limit. */
 static bool is_stuck(const struct connection *connection, uint64_t now) {
     for (const struct stream *stream = connection->streams; stream; stream = stream->next) {
         if (now - stream->start_ms > MOST_STREAM_MS) {

@@ -12,8 +12,8 @@
 struct grpc_server;
 
 /*
- * On this port, 0 is a free one. `take` and `note` are called on the server's thread. NULL, and
- * errno says why.
+ * Listen on this port; 0 selects a free one. `take` and `note` are called on the server's thread.
+ * On failure: NULL, and errno is set.
  */
 struct grpc_server *grpc_start(unsigned port, requests_take *take, receipt_note *note);
 

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <zlib.h>
 
-enum { PORTION = 16384, GZIP_WINDOW = 15 + 16 /* the largest one, with a gzip header */ };
+enum { PORTION = 16384, GZIP_WINDOW = 15 + 16 /* the largest, with a gzip header */ };
 
 /* Decompress up to the end of the next member. */
 static enum outcome expand_member(z_stream *stream, struct bytes *plain) {
@@ -18,7 +18,7 @@ static enum outcome expand_member(z_stream *stream, struct bytes *plain) {
     while (state == Z_OK) {
         enum outcome outcome = bytes_reserve(plain, 1);
         if (outcome != TAKEN && plain->size == BYTES_MOST) {
-            outcome = TAKEN; /* nothing more fits, but it may be at its end */
+            outcome = TAKEN; /* the buffer is full, but the member may be complete */
         }
         if (outcome != TAKEN) {
             return outcome;

@@ -2,9 +2,9 @@
 /*
  * http.c - OTLP/HTTP without TLS, on loopback
  *
- * libmicrohttpd's thread calls everything here but http_start() and http_stop(). Connections are
- * in a list by their last activity: when there are too many, the one that was idle longest is
- * closed, so that idle connections cannot shut others out.
+ * libmicrohttpd's thread calls everything here except http_start() and http_stop(). Connections are
+ * in a list by their last activity. If there are too many, the one that was idle longest is closed,
+ * so that idle connections cannot block others.
  *
  * Tests: tests/cli/test_view.sh
  */
@@ -26,12 +26,12 @@
 
 enum {
     MOST_CONNECTIONS = 256,
-    EVICTED_CONNECTIONS = 32, /* that may be on their way to their end beyond the most */
+    EVICTED_CONNECTIONS = 32, /* that are being closed, in addition to the limit */
     IDLE_SECONDS = 60,
     MOST_BODY_SECONDS = 60
 };
 
-/* A connection, from its start to its end. */
+/* A connection. */
 struct peer {
     struct peer *previous;
     struct peer *next;
@@ -46,13 +46,13 @@ struct http_server {
     receipt_note *note;
     struct peer *oldest; /* by the last activity */
     struct peer *newest;
-    size_t peer_count; /* in the list */
+    size_t peer_count; /* in that list */
 };
 
 /* A request whose body is being received. */
 struct request {
     struct bytes body;
-    unsigned status; /* what is wrong with the request already; 0: nothing */
+    unsigned status; /* of an error in the headers; 0: no error */
     struct receipt receipt;
     time_t start;
 };
@@ -85,7 +85,7 @@ static void list_newest(struct http_server *server, struct peer *peer) {
     server->peer_count++;
 }
 
-/* libmicrohttpd reads the end of the stream then, and closes the connection. */
+/* Close a connection: libmicrohttpd reads the end of the stream, and closes it. */
 static void evict_oldest(struct http_server *server) {
     struct peer *peer = server->oldest;
 
@@ -123,7 +123,7 @@ static void note_activity(struct http_server *server, struct MHD_Connection *con
     }
 }
 
-/* Whether a header is this word, perhaps with parameters behind it. */
+/* Whether a header has this value, optionally followed by parameters. */
 static bool is_header(struct MHD_Connection *connection, const char *name, const char *word) {
     const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
     size_t length = strlen(word);
@@ -162,7 +162,7 @@ static enum MHD_Result respond(struct MHD_Connection *connection, unsigned statu
     return result;
 }
 
-/* A failure, with a Status in the encoding of the request. Spec: protocol/otlp.md#failures */
+/* Respond with a Status in the encoding of the request. Spec: protocol/otlp.md#failures */
 static enum MHD_Result respond_failure(struct MHD_Connection *connection, unsigned status,
                                        const char *message) {
     char body[RECEIPT_RESPONSE_BYTES];
@@ -193,14 +193,14 @@ static enum MHD_Result respond_success(struct MHD_Connection *connection,
 static const char *message_of(unsigned status) {
     switch (status) {
     case MHD_HTTP_NOT_FOUND:
-        return "only /v1/traces is here";
+        return "the only path is /v1/traces";
     case MHD_HTTP_METHOD_NOT_ALLOWED:
-        return "only POST is possible here";
+        return "the only method is POST";
     case MHD_HTTP_FORBIDDEN:
         return "the Host header must be an IP address or localhost";
     default:
-        return "the content type must be application/x-protobuf or application/json, the content "
-               "encoding gzip, x-gzip, identity or none";
+        return "the content type must be application/x-protobuf or application/json, and the "
+               "content encoding gzip, x-gzip, identity or none";
     }
 }
 
@@ -232,7 +232,7 @@ static struct receipt take_plain(const struct http_server *server,
                                : server->take(NULL, body->at, body->size);
 }
 
-/* Spec: RFC 9110 section 8.4.1.3: x-gzip is the same. */
+/* Spec: RFC 9110 section 8.4.1.3: x-gzip is the same as gzip. */
 static bool is_gzip(struct MHD_Connection *connection) {
     return is_header(connection, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip") ||
            is_header(connection, MHD_HTTP_HEADER_CONTENT_ENCODING, "x-gzip");
@@ -254,7 +254,7 @@ static struct receipt take_body(const struct http_server *server, struct MHD_Con
     return receipt;
 }
 
-/* Whether the body comes as it is, or in the one encoding that we know. */
+/* Whether the body is not encoded, or compressed with gzip. */
 static bool has_known_encoding(struct MHD_Connection *connection) {
     const char *name = MHD_HTTP_HEADER_CONTENT_ENCODING;
 
@@ -263,8 +263,8 @@ static bool has_known_encoding(struct MHD_Connection *connection) {
 }
 
 /*
- * Whether the Host header is an IP address or localhost. A page of another site whose name was made
- * to resolve to this machine (DNS rebinding) sends its own name.
+ * Whether the Host header is an IP address or localhost. A web page whose host name an attacker
+ * made resolve to this machine (DNS rebinding) sends that name.
  */
 static bool is_local(const char *host) {
     static const char localhost[] = "localhost";
@@ -286,7 +286,7 @@ static bool is_local(const char *host) {
            (length > below_length && strcasecmp(name + length - below_length, below) == 0);
 }
 
-/* What is wrong with a request whose headers are here; 0: nothing. */
+/* Return the status for an error in the headers of a request; 0: no error. */
 static unsigned check(struct MHD_Connection *connection, const char *url, const char *method) {
     const char *host =
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
@@ -306,7 +306,7 @@ static unsigned check(struct MHD_Connection *connection, const char *url, const 
     return 0;
 }
 
-/* Take a part of the body; what cannot be held is read all the same. A body has a time limit. */
+/* Append a part of the body. Beyond the limits it is read and ignored. A body has a time limit. */
 static enum MHD_Result receive(struct request *request, const char *bytes, size_t size) {
     if (now_seconds() - request->start > MOST_BODY_SECONDS) {
         return MHD_NO;
@@ -361,7 +361,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
     }
 }
 
-/* The socket is our own, because libmicrohttpd does not keep errno when it cannot listen. */
+/* The socket is opened here, because libmicrohttpd does not keep errno if it cannot listen. */
 static struct MHD_Daemon *start_daemon(struct http_server *server, int listener) {
     return MHD_start_daemon(
         MHD_USE_AUTO_INTERNAL_THREAD, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * json.c - OTLP/JSON to the same request in protobuf
+ * json.c - convert a request from OTLP/JSON to protobuf
  *
- * The descriptors of protobuf-c tell which keys there are and what is in them. Spec:
- * protocol/otlp.md#json-protobuf-encoding
+ * The descriptors of protobuf-c define the keys and the types of their values.
+ * Spec: protocol/otlp.md#json-protobuf-encoding
  *
  * Tests: tests/unit/test_view_requests.c, tests/fuzz/fuzz_json.c
  */
@@ -24,7 +24,7 @@
 enum { MOST_DEPTH = 100, LENGTH_BYTES = 5, ESCAPE_LENGTH = 6 /* of \uXXXX */ };
 
 /*
- * Memory for jansson, within a limit: "{}" takes a hundred times its length. Each block knows its
+ * Memory for jansson, with a limit: "{}" takes a hundred times its length. Each block contains its
  * size.
  */
 struct block {
@@ -58,7 +58,7 @@ static void release(void *memory) {
     }
 }
 
-/* A request on its way to protobuf. */
+/* The request in protobuf. */
 struct output {
     struct bytes bytes;
     struct receipt receipt;
@@ -97,7 +97,7 @@ static void put_key(struct output *output, const ProtobufCFieldDescriptor *field
     put_varint(output, (uint64_t)field->id << 3 | wire_type);
 }
 
-/* "start_time_unix_nano" is startTimeUnixNano. */
+/* The key startTimeUnixNano is the field "start_time_unix_nano". */
 static bool is_key_of(const char *key, const char *name) {
     for (; *name; name++, key++) {
         char expected = *name;
@@ -121,7 +121,7 @@ static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescript
     return NULL;
 }
 
-/* "SPAN_KIND_SERVER", or "SERVER". Returns: false when it is not a name of a value. */
+/* Read "SPAN_KIND_SERVER" or "SERVER". Returns: false if it is not the name of a value. */
 static bool read_name(const ProtobufCEnumDescriptor *type, const char *name, uint64_t *number) {
     size_t length = strlen(name);
 
@@ -137,7 +137,7 @@ static bool read_name(const ProtobufCEnumDescriptor *type, const char *name, uin
     return false;
 }
 
-/* What a field may be. */
+/* Whether a number fits into a field of this type. */
 static bool is_in_range(ProtobufCType type, bool is_negative, uint64_t number) {
     switch (type) {
     case PROTOBUF_C_TYPE_INT64:
@@ -152,7 +152,7 @@ static bool is_in_range(ProtobufCType type, bool is_negative, uint64_t number) {
     }
 }
 
-/* A whole number in a text. */
+/* Read a whole number from a text. */
 static bool read_digits(const char *text, bool *is_negative, uint64_t *number) {
     char *end;
 
@@ -165,7 +165,7 @@ static bool read_digits(const char *text, bool *is_negative, uint64_t *number) {
     return !*end && errno == 0;
 }
 
-/* A whole number, as such, as "1e3", as a text, or as the name of a value of an enumeration. */
+/* Read a whole number: a number, "1e3", a string, or the name of an enumeration value. */
 static bool read_number(const ProtobufCFieldDescriptor *field, const json_t *json,
                         uint64_t *number) {
     bool is_negative = false;
@@ -192,7 +192,7 @@ static bool read_number(const ProtobufCFieldDescriptor *field, const json_t *jso
     return is_in_range(field->type, is_negative && *number, *number);
 }
 
-/* A number, or a text with one, also "NaN" and "-Infinity". */
+/* Read a number, or a string that contains one, "NaN" or "-Infinity". */
 static bool read_real(const json_t *json, double *real) {
     const char *text = json_string_value(json);
     char *end;
@@ -224,7 +224,7 @@ static bool read_hex(char *text, size_t length) {
     return length % 2 == 0;
 }
 
-/* Either alphabet, with padding or without: RFC 4648 sections 4 and 5. */
+/* Read base64 in either alphabet, with padding or without. Spec: RFC 4648 sections 4 and 5 */
 static bool read_base64(char *text, size_t *length) {
     for (size_t i = 0; i < *length; i++) {
         text[i] = text[i] == '-' ? '+' : text[i] == '_' ? '/' : text[i];
@@ -236,8 +236,8 @@ static bool read_base64(char *text, size_t *length) {
 }
 
 /*
- * Turn a text into the bytes it stands for, in place. Ids are hex; what is too short for that is
- * base64, as protobuf's own JSON has it. Spec: protocol/otlp.md#json-protobuf-encoding
+ * Decode a text in place. Ids are hex; ids that are too short for hex are base64, as in protobuf's
+ * own JSON. Spec: protocol/otlp.md#json-protobuf-encoding
  */
 static bool read_bytes(const char *name, char *text, size_t *length) {
     bool is_trace_id = strcmp(name, "trace_id") == 0;
@@ -253,7 +253,7 @@ static bool read_bytes(const char *name, char *text, size_t *length) {
     return is_read;
 }
 
-/* Returns: false when the value is of the wrong type. */
+/* Returns: false if the value has the wrong type. */
 static bool put_bytes(struct output *output, const ProtobufCFieldDescriptor *field,
                       const json_t *json) {
     size_t length = json_string_length(json);
@@ -330,7 +330,7 @@ static bool put_number(struct output *output, const ProtobufCFieldDescriptor *fi
 static void put_message(struct output *output, const ProtobufCMessageDescriptor *type,
                         const json_t *json, unsigned depth);
 
-/* Its length is known when it is written: there is room for the longest, which is closed then. */
+/* Reserve the longest length, write the message, then close the gap after the actual length. */
 static void put_submessage(struct output *output, const ProtobufCFieldDescriptor *field,
                            const json_t *json, unsigned depth) {
     uint8_t length[LENGTH_BYTES] = {0};
@@ -411,7 +411,7 @@ static void put_message(struct output *output, const ProtobufCMessageDescriptor 
     }
 }
 
-/* The four digits of an escape, or -1. */
+/* Return the code unit of an escape, or -1. */
 static long read_escape(const char *text, size_t length) {
     long unit = 0;
 
@@ -436,7 +436,7 @@ static bool is_low(long unit) {
     return unit >= 0xDC00 && unit <= 0xDFFF;
 }
 
-/* The next escape that is half of a surrogate pair, from `at` on; `size` if there is none. */
+/* Find the next escape that is half of a surrogate pair, from `at` on. `size`: there is none. */
 static size_t find_half(const char *json, size_t size, size_t at) {
     while (at < size) {
         const char *next = memchr(json + at, '\\', size - at);
@@ -474,7 +474,7 @@ char *json_repair(const char *json, size_t size, size_t *repaired_size) {
     return repaired;
 }
 
-/* Whole numbers beyond 64 bits are read as real ones, and with them all others. */
+/* If a whole number exceeds 64 bits, read all numbers as real ones. */
 static json_t *parse(const char *json, size_t size, bool is_alone, size_t *length) {
     size_t flags = JSON_ALLOW_NUL | (is_alone ? 0 : JSON_DISABLE_EOF_CHECK);
     json_error_t error;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * json.h - OTLP/JSON to the same request in protobuf
+ * json.h - convert a request from OTLP/JSON to protobuf
  *
- * Threads: not thread-safe: jansson's allocation functions are the process's.
+ * Threads: not thread-safe: jansson's allocation functions are process-wide.
  */
 #ifndef TOTE_CLI_JSON_H
 #define TOTE_CLI_JSON_H
@@ -11,26 +11,27 @@
 
 #include "bytes.h"
 
-/* What a text begins with. */
+/* The first value of a text. */
 struct json_request {
-    struct bytes protobuf; /* to be cleared by the caller */
+    struct bytes protobuf; /* the caller clears it */
     struct receipt receipt;
     size_t length;   /* of the value in the text; 0: not JSON */
-    bool has_traces; /* it has the key resourceSpans */
+    bool has_traces; /* the value has the key resourceSpans */
 };
 
 /*
- * Convert the JSON value that the text begins with. `is_alone`: nothing but white space may follow.
+ * Convert the first JSON value of the text. `is_alone`: only white space may follow.
  *
- * Unknown keys are skipped. Numbers may be texts, enumeration values names, and ids hex or base64.
- * A value of the wrong type or out of range is left out and counted; if an object or a list is
- * something else, the request is malformed. Memory is limited to DECODED_MOST bytes.
+ * Unknown keys are skipped. Numbers may be strings, enumeration values may be names, and ids may be
+ * hex or base64. A value of the wrong type or out of range is left out and counted. If something
+ * else is found instead of an object or an array, the request is malformed. Memory is limited to
+ * DECODED_MOST bytes.
  */
 struct json_request json_to_request(const char *json, size_t size, bool is_alone);
 
 /*
- * Repair what JSON parsers refuse: bytes that are not UTF-8 and halves of surrogate pairs become
- * U+FFFD. Returns: a copy to be freed, or NULL if no repair is needed or if out of memory.
+ * Replace bytes that are not UTF-8 and halves of surrogate pairs, which JSON parsers reject, by
+ * U+FFFD. Returns: a copy to be freed; NULL if no repair is needed or if out of memory.
  */
 char *json_repair(const char *json, size_t size, size_t *repaired_size);
 

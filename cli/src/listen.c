@@ -22,7 +22,7 @@ int listen_on_loopback(unsigned port) {
     if (listener < 0) {
         return -1;
     }
-    /* Past connections in TIME_WAIT do not count; a second listener does. */
+    /* Allow connections in TIME_WAIT; a second listener still fails. */
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (bind(listener, (const struct sockaddr *)&address, sizeof address) != 0 ||
         listen(listener, SOMAXCONN) != 0) {

@@ -6,12 +6,12 @@
 #define TOTE_CLI_LISTEN_H
 
 /*
- * Listen on 127.0.0.1; port 0 is a free one. The socket does not block. Returns: its descriptor;
- * -1, and errno says why.
+ * Listen on 127.0.0.1; port 0 selects a free one. The socket is non-blocking. Returns: its
+ * descriptor, or -1 with errno.
  */
 int listen_on_loopback(unsigned port);
 
-/* The port of a listening socket. */
+/* Return the port of a listening socket. */
 unsigned listen_port(int listener);
 
 #endif

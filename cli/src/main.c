@@ -30,35 +30,41 @@ enum {
 static void print_usage(FILE *out) {
     fputs(
         "usage: tote view [--port N] [--grpc-port N] [--once | --count N] [--quiet-ms N]\n"
-        "       tote view FILE...\n"
+        "       tote view [--once | --count N] FILE...\n"
         "       tote send [--timeout-ms N] [--crash-safe-directory DIRECTORY] DIRECTORY\n"
         "       tote --version | --help\n"
         "\n"
-        "view receives traces (OTLP over HTTP, protobuf or JSON, and over gRPC) on loopback and\n"
-        "draws each one when all of it has come, or when nothing has for a while. With files it\n"
-        "draws what they contain: JSON or a request in protobuf, perhaps compressed with gzip;\n"
-        "- is standard input.\n"
+        "view receives traces on 127.0.0.1 (OTLP over HTTP in protobuf or JSON, OTLP over gRPC).\n"
+        "It draws a trace when it is complete, or when none of its spans arrived for a while.\n"
+        "With files it draws the traces that they contain: OTLP/JSON, or one request in protobuf,\n"
+        "optionally compressed with gzip. The file - is standard input.\n"
         "\n"
-        "  --port N       listen on this port for HTTP (4318); 0: a free one, for gRPC, too\n"
-        "  --grpc-port N  and on this one for gRPC (4317, a free one if that is in use)\n"
-        "  --once         end after the first trace\n"
-        "  --count N      end after so many, at least one\n"
-        "  --quiet-ms N   how long to wait for the rest of a trace (2000)\n"
+        "  --port N       HTTP port (4318); 0 selects a free port for HTTP and for gRPC\n"
+        "  --grpc-port N  gRPC port (4317, or a free one if that is in use); 0 selects a free one\n"
+        "  --once         exit after the first trace\n"
+        "  --count N      exit after N traces, at least 1\n"
+        "  --quiet-ms N   wait N milliseconds for missing spans of a trace (2000)\n"
         "\n"
-        "send delivers what programs left in a disk queue (OTEL_C_DISK_QUEUE_DIRECTORY), to where\n"
-        "OTEL_EXPORTER_OTLP_ENDPOINT and the like say. It stops at the first answer that\n"
-        "the receiver does not accept requests there (401, 403, 404, ...), and leaves the rest.\n"
-        "It exits with 0 if nothing is left in the disk queue, with 1 if something is, with 3 if "
-        "files\n"
-        "cannot be opened, are damaged or belong to another container, and with 4 if the\n"
-        "receiver rejected spans or does not accept them there.\n"
+        "An arrow before a service marks the kind of a span: in for a server, out for a client,\n"
+        "dashed for messages. A number after an ellipsis is the depth of a span that is too deep\n"
+        "to be indented.\n"
         "\n"
-        "  --timeout-ms N  how long to try (30000)\n"
-        "  --crash-safe-directory DIR  where the crash-safe files of killed programs are, if not "
-        "in memory\n"
+        "send delivers the spans in a disk queue (OTEL_C_DISK_QUEUE_DIRECTORY) to the endpoint\n"
+        "that OTEL_EXPORTER_OTLP_ENDPOINT and the related variables set. It stops at the first\n"
+        "response that shows that the endpoint does not accept requests (401, 403, 404, ...), and\n"
+        "leaves the rest in the queue.\n"
         "\n"
-        "An arrow before a service: in for a server, out for a client, dashed for messages.\n"
-        "A number behind an ellipsis: the depth of a span for which there is no room to indent.\n",
+        "  --timeout-ms N  stop after N milliseconds (30000)\n"
+        "  --crash-safe-directory DIRECTORY\n"
+        "                  also deliver from the crash-safe files in DIRECTORY, for programs that\n"
+        "                  set the option crash_safe_directory\n"
+        "\n"
+        "Exit status of send:\n"
+        "  0  the disk queue is empty\n"
+        "  1  batches are left in the disk queue, or the directory does not exist\n"
+        "  2  wrong usage\n"
+        "  3  files cannot be opened, are damaged, or belong to another container\n"
+        "  4  the receiver rejected spans, or does not accept requests at this endpoint\n",
         out);
 }
 
@@ -78,14 +84,14 @@ static bool read_number(const char *text, struct range range, unsigned long *num
     return !*end && errno == 0 && *number >= range.least && *number <= range.most;
 }
 
-/* One line about what is wrong, and where to read more: the whole text would hide it. */
+/* Report the error in one line, and where to read more: the whole text would hide the error. */
 static int usage_error(const char *what, const char *about) {
     fprintf(stderr, "tote: %s%s%s%s\nTry 'tote --help' for more information.\n", what,
             about ? " '" : "", about ? about : "", about ? "'" : "");
     return EXIT_USAGE;
 }
 
-/* For an option and its value, which is NULL if it is missing. */
+/* Report an option and its value; the value is NULL if it is missing. */
 static int number_error(const char *command, char *const option[2], struct range range) {
     char what[96];
     char from[32] = "up";
@@ -94,11 +100,11 @@ static int number_error(const char *command, char *const option[2], struct range
         snprintf(from, sizeof from, "from %lu", range.least);
     }
     snprintf(what, sizeof what, "%s: %s needs a number %s to %lu%s", command, option[0], from,
-             range.most, option[1] ? ", which is not" : "");
+             range.most, option[1] ? ", not" : "");
     return usage_error(what, option[1]);
 }
 
-/* The number for this option, and its range; NULL: it is none of those that take one. */
+/* Return the number that this option sets, and its range. NULL: the option takes no number. */
 static unsigned *find_number(struct view_options *options, const char *option,
                              struct range *range) {
     if (strcmp(option, "--port") == 0) {
@@ -125,7 +131,7 @@ static int view(int argc, char **argv) {
     unsigned long number;
     struct range range;
     bool has_options = true; /* until "--" */
-    char **files = argv;     /* those of the arguments that are some, one behind the other */
+    char **files = argv;     /* overwritten with the arguments that are files */
     size_t file_count = 0;
 
     for (int i = 0; i < argc; i++) {
@@ -169,7 +175,7 @@ static int send_disk_queue(int argc, char **argv) {
     for (int i = 0; i < argc; i++) {
         if (!has_options || argv[i][0] != '-') {
             if (directory) {
-                return usage_error("send: one directory at a time, not also", argv[i]);
+                return usage_error("send: only one directory is allowed; unexpected", argv[i]);
             }
             directory = argv[i];
         } else if (strcmp(argv[i], "--help") == 0) {
@@ -191,12 +197,12 @@ static int send_disk_queue(int argc, char **argv) {
         }
     }
     return directory ? send_run(directory, crash_files, (unsigned)timeout_ms)
-                     : usage_error("send: which directory?", NULL);
+                     : usage_error("send: the directory of the disk queue is missing", NULL);
 }
 
 /*
- * Have descriptors 0 to 2 open, so that no file or socket gets one of their numbers. Output that
- * was closed still fails.
+ * Open descriptors 0 to 2 if they are closed, so that no file or socket gets one of their numbers.
+ * They are read-only: output to a descriptor that was closed still fails.
  */
 static void open_stdio(void) {
     while (true) {
@@ -208,7 +214,7 @@ static void open_stdio(void) {
     }
 }
 
-/* A full disk is an error that nobody would see otherwise. */
+/* Report output that could not be written, for example because the disk is full. */
 static int end(int code) {
     errno = 0;
     if (fflush(stdout) != 0 || ferror(stdout)) {
@@ -234,7 +240,8 @@ static int run(int argc, char **argv) {
         print_usage(stdout);
         return 0;
     }
-    return argc > 1 ? usage_error("unknown command", argv[1]) : usage_error("which command?", NULL);
+    return argc > 1 ? usage_error("unknown command", argv[1])
+                    : usage_error("a command is missing", NULL);
 }
 
 int main(int argc, char **argv) {

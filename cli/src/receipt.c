@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * receipt.c - what became of a request, and the response that reports it
+ * receipt.c - the result of a request, and the response that reports it
  *
  * Tests: tests/unit/test_collector.c, tests/cli/test_view.sh
  */
@@ -37,7 +37,7 @@ void receipt_describe(const struct receipt *receipt, char text[RECEIPT_TEXT_BYTE
     case TAKEN:
         append_count(text, receipt->invalid_ids, "span",
                      "rejected: the trace id or the span id is missing or invalid");
-        append_count(text, receipt->left_out, "span", "rejected: no room to hold more");
+        append_count(text, receipt->left_out, "span", "rejected: too many spans are pending");
         append_count(text, receipt->invalid_values, "value",
                      "left out: wrong type or out of range");
         break;
@@ -46,12 +46,12 @@ void receipt_describe(const struct receipt *receipt, char text[RECEIPT_TEXT_BYTE
         break;
     case TOO_LARGE:
         snprintf(text, RECEIPT_TEXT_BYTES,
-                 "the request is larger than %d MiB, or its content takes more than %d MiB",
+                 "the request is larger than %d MiB, or decoding it takes more than %d MiB",
                  BYTES_MOST >> 20, DECODED_MOST >> 20);
         break;
     case BUSY:
-        snprintf(text, RECEIPT_TEXT_BYTES,
-                 "more arrives than can be held and drawn: retry after %d s", RETRY_AFTER_SECONDS);
+        snprintf(text, RECEIPT_TEXT_BYTES, "too many spans are pending: retry after %d s",
+                 RETRY_AFTER_SECONDS);
         break;
     }
 }

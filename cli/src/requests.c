@@ -37,7 +37,7 @@ struct receipt requests_from_json(const void *json, size_t size, requests_take *
     return receipt;
 }
 
-/* Read to the end. The caller frees it. NULL, and errno says why. */
+/* Read to the end. The caller frees the result. On failure: NULL, and errno is set. */
 static uint8_t *read_all(FILE *file, size_t *size) {
     uint8_t *bytes = NULL;
     size_t capacity = PORTION;
@@ -61,15 +61,15 @@ static uint8_t *read_all(FILE *file, size_t *size) {
     return bytes;
 }
 
-/* A file of JSON that is read. */
+/* A JSON file that is being read. */
 struct text {
     const char *at;
     const char *end;
-    const char *counted; /* as far as lines are counted */
+    const char *counted; /* lines up to here are counted */
     size_t line;
     size_t requests;
-    size_t skipped;       /* lines, or values that are something else */
-    size_t first_skipped; /* its line */
+    size_t skipped;       /* lines, or values that are not requests */
+    size_t first_skipped; /* the line of the first one */
     bool is_damaged;      /* a line that looked like a request was skipped */
 };
 
@@ -89,7 +89,7 @@ static void skip_line(struct text *text) {
     skip(text, (size_t)((end ? end : text->end) - text->at));
 }
 
-/* Take the value that begins here, or skip it. */
+/* Handle the value that begins here, or skip it. */
 static void take_value(struct text *text, requests_take *take, void *arg, struct receipt *sum) {
     struct json_request request = json_to_request(text->at, (size_t)(text->end - text->at), false);
     struct receipt receipt = request.receipt;
@@ -113,7 +113,7 @@ static void take_value(struct text *text, requests_take *take, void *arg, struct
     }
 }
 
-/* Spec: protocol/file-exporter.md: a request a line. People indent them and put them into lists. */
+/* Spec: protocol/file-exporter.md: one request per line. Indented ones and arrays are read too. */
 static bool take_text(const char *path, const char *bytes, size_t size, requests_take *take,
                       void *arg, struct receipt *sum) {
     struct text text = {.at = bytes, .end = bytes + size, .counted = bytes, .line = 1};
@@ -139,7 +139,7 @@ static bool take_text(const char *path, const char *bytes, size_t size, requests
     return text.requests && !text.is_damaged;
 }
 
-/* Protobuf may look like text, "\n{" for one, but text is not a whole request in protobuf. */
+/* Protobuf may look like text, for example "\n{", but text is never a whole request in protobuf. */
 static bool take_content(const char *path, const uint8_t *bytes, size_t size, requests_take *take,
                          void *arg, struct receipt *sum) {
     size_t mark = sizeof byte_order_mark - 1;

@@ -9,16 +9,16 @@
 
 #include "receipt.h"
 
-/* Take a request in protobuf; `arg` is the caller's. */
+/* Handle a request in protobuf; `arg` is the caller's. */
 typedef struct receipt requests_take(void *arg, const uint8_t *bytes, size_t size);
 
-/* A request in JSON, as `take` is given it in protobuf. */
+/* Convert a request from JSON to protobuf and call `take`. */
 struct receipt requests_from_json(const void *json, size_t size, requests_take *take, void *arg);
 
 /*
- * The requests of a file: one in protobuf, or values of JSON: a line each, indented, or in a list.
- * Lines between them, such as a program's own output, are skipped and counted. gzip is read, too.
- * "-" is the standard input.
+ * Call `take` for each request of a file: one in protobuf, or JSON values: one per line, indented,
+ * or in an array. Other lines, such as a program's own output, are skipped and counted. The file
+ * may be compressed with gzip. "-" is standard input.
  *
  * Returns: false, after a message on standard error, if the file cannot be read, contains no
  * request, or contains a damaged one.

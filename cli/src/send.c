@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * send.c - tote send: deliver what is in a disk queue
+ * send.c - tote send: deliver the batches of a disk queue
  *
  * Tests: tests/cli/test_send.sh
  */
@@ -18,7 +18,7 @@ static bool is_directory(const char *path) {
     bool is_one = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 
     if (!is_one) {
-        fprintf(stderr, "tote: send: there is no directory %s\n", path);
+        fprintf(stderr, "tote: send: the directory %s does not exist\n", path);
     }
     return is_one;
 }
@@ -41,24 +41,25 @@ int send_run(const char *directory, const char *crash_files, unsigned timeout_ms
     printf("%" PRIu64 " spans delivered, %" PRIu64 " rejected, %" PRIu64 " batches left\n",
            report.delivered, report.rejected, report.batches_pending);
     if (report.lost) {
-        printf("%" PRIu64 " more ended in programs that were killed, and were not written down\n",
+        printf("%" PRIu64 " more spans ended in programs that were killed and are lost\n",
                report.lost);
     }
     if (report.gone) {
-        printf("%" PRIu64
-               " crash-safe files are gone with their shared memory, as after a restart; "
-               "how many spans they held is unknown\n",
-               report.gone);
+        printf(
+            "%" PRIu64
+            " crash-safe files refer to shared memory that no longer exists, for example after a "
+            "restart; the number of lost spans is unknown\n",
+            report.gone);
     }
     if (report.unattached) {
-        printf("%" PRIu64
-               " crash-safe files stay: their shared memory is of another container or IPC "
-               "namespace; how many spans they hold is unknown\n",
-               report.unattached);
+        printf(
+            "%" PRIu64
+            " crash-safe files are left: their shared memory belongs to another container or IPC "
+            "namespace; run tote send there\n",
+            report.unattached);
     }
     if (report.not_accepted) {
-        puts(
-            "the receiver does not accept them here: what is left stays, and nothing more is sent");
+        puts("the receiver does not accept requests at this endpoint: the rest stays in the queue");
     }
     if (report.unreadable || report.damaged) {
         printf("%" PRIu64 " files cannot be opened, %" PRIu64 " files are damaged\n",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * terminal.c - width, colour, and text that does no harm
+ * terminal.c - width, colour, and safe text
  *
  * Tests: tests/unit/test_waterfall.c, tests/cli/test_view.sh
  */
@@ -43,7 +43,7 @@ struct terminal terminal_of(FILE *out) {
     };
 }
 
-/* The bytes of the code point that the text begins with. */
+/* Return the length of the first code point in bytes. */
 static size_t code_point_size(const char *text) {
     size_t size = 1;
 
@@ -57,7 +57,7 @@ const char *terminal_after_code_point(const char *text) {
     return text + code_point_size(text);
 }
 
-/* Decode the code point that valid UTF-8 of this size is. */
+/* Decode one code point of valid UTF-8 that has this size. */
 static uint32_t decode(const char *text, size_t size) {
     unsigned char first = (unsigned char)*text;
     uint32_t code_point = size == 1 ? first : first & (0xFFU >> (size + 1));
@@ -72,7 +72,7 @@ size_t terminal_next_columns(const char *text) {
     size_t size = code_point_size(text);
     wchar_t code_point = (wchar_t)decode(text, size);
     int columns = size == 1 ? 1 : wcwidth(code_point);
-    return columns < 0 ? 1 : (size_t)columns; /* one that the locale does not know */
+    return columns < 0 ? 1 : (size_t)columns; /* unknown to the locale */
 }
 
 size_t terminal_columns(const char *text) {
@@ -86,8 +86,8 @@ size_t terminal_columns(const char *text) {
 
 /*
  * Whether a code point controls the terminal or the layout of the line: the control characters of
- * ASCII and U+0080 to U+009F, line and paragraph separators, what sets the direction of text
- * (Unicode UAX #9), invisible marks and tags. Joiners stay: emoji and some scripts need them.
+ * ASCII and U+0080 to U+009F, line and paragraph separators, direction marks (Unicode UAX #9),
+ * invisible marks and tags. Joiners are kept: emoji and some scripts need them.
  */
 static bool is_control(uint32_t code_point) {
     static const struct {
@@ -107,13 +107,13 @@ static bool is_control(uint32_t code_point) {
     return false;
 }
 
-/* Valid UTF-8 that is looked at code point by code point. */
+/* Valid UTF-8 that is read code point by code point. */
 struct text {
     const char *at;
     size_t left;
 };
 
-/* Take the next code point. Returns: its text, U+FFFD for a control character. */
+/* Read the next code point. Returns: its text, or U+FFFD for a control character. */
 static const char *next_clean(struct text *text, size_t *size) {
     static const char replacement[] = "\xEF\xBF\xBD";
     const char *at = text->at;
@@ -141,7 +141,7 @@ static size_t clean_length(struct text text) {
 }
 
 const char *terminal_clean(struct tote__arena *arena, const char *text, size_t length) {
-    char valid[3 * TERMINAL_LONGEST]; /* a byte that is no code point becomes three */
+    char valid[3 * TERMINAL_LONGEST]; /* a byte that is not UTF-8 becomes three */
 
     length = tote__utf8_cut(text, length, TERMINAL_LONGEST);
     size_t valid_size = (size_t)(tote__utf8_repair(valid, text, length) - valid);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace.h - a trace as the viewer keeps it
+ * trace.h - a received trace
  *
- * All of a trace lies in its arena. Text is UTF-8 without control characters: it may be shown
- * as it is.
+ * All memory of a trace is in its arena. Text is UTF-8 without control characters: it is safe to
+ * display.
  */
 #ifndef TOTE_CLI_TRACE_H
 #define TOTE_CLI_TRACE_H
@@ -37,14 +37,14 @@ struct trace_span {
     tote_span_kind kind;
     const char *name;
     const char *service;
-    const char *status_message; /* "" when none */
+    const char *status_message; /* "" if none */
     uint64_t start_unix_nano;
     uint64_t end_unix_nano;
     struct trace_attribute *attributes;
     size_t attribute_count;
     struct trace_event *events;
     size_t event_count;
-    uint32_t dropped_attribute_count; /* by the program that made the span */
+    uint32_t dropped_attribute_count; /* reported by the sender */
     uint32_t dropped_event_count;
     uint32_t dropped_link_count;
 };
@@ -55,17 +55,17 @@ struct trace_list {
 };
 
 struct trace {
-    struct trace_list *list; /* the list that it is in, NULL: none */
+    struct trace_list *list; /* the list that contains it; NULL: none */
     struct trace *previous;  /* in that list */
     struct trace *next;
     struct trace *next_in_bucket;
     uint8_t id[16];
     struct tote__arena arena;
-    struct trace_span *spans; /* in no order */
+    struct trace_span *spans; /* unordered */
     size_t span_count;
-    uint64_t start_unix_nano; /* of its earliest span */
-    size_t bytes;             /* of memory, about */
-    uint64_t last_news_ms;    /* of a clock of the viewer's */
+    uint64_t start_unix_nano; /* of the earliest span */
+    size_t bytes;             /* of memory, estimated */
+    uint64_t last_news_ms;    /* when it got its last span, on the clock of the viewer */
 };
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tree.c - the spans of a trace, each below its parent
+ * tree.c - the spans of a trace as trees
  *
  * Tests: tests/unit/test_waterfall.c
  */
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A depth that is not known yet, and that of a node on the way that is being followed. */
+/* The depth is not known yet; the node is on the path that is being followed. */
 #define UNKNOWN SIZE_MAX
 #define FOLLOWED (SIZE_MAX - 1)
 
@@ -48,7 +48,7 @@ static struct tree_node *find_node(struct tree_node **by_id, size_t count, const
     return NULL;
 }
 
-/* Take the earliest node of a circle out of it. Nodes are in the order of their start. */
+/* Make the earliest node of a cycle a top. Nodes are ordered by their start. */
 static void cut_circle(struct tree_node *node) {
     struct tree_node *earliest = node;
     struct tree_node *at = node;
@@ -61,7 +61,7 @@ static void cut_circle(struct tree_node *node) {
     earliest->parent = NULL;
 }
 
-/* Mark the nodes from this one upwards. Returns: the first that is known or marked, or NULL. */
+/* Mark this node and its ancestors. Returns: the first that is known or marked, or NULL. */
 static struct tree_node *follow(struct tree_node *node) {
     while (node && node->depth == UNKNOWN) {
         node->depth = FOLLOWED;
@@ -70,7 +70,7 @@ static struct tree_node *follow(struct tree_node *node) {
     return node;
 }
 
-/* Set the depth of a node and of those above it. */
+/* Set the depth of a node and of its ancestors. */
 static void find_depth(struct tree_node *node) {
     struct tree_node *top = follow(node);
     size_t depth = 0;
@@ -116,7 +116,7 @@ struct tree tree_make(struct trace *trace) {
     for (i = 0; i < size; i++) {
         find_depth(&nodes[i]);
     }
-    for (i = size; i-- > 0;) { /* the last first: each goes in front of the later ones */
+    for (i = size; i-- > 0;) { /* in reverse, because each is inserted in front */
         struct tree_node *parent = nodes[i].parent;
         if (parent) {
             nodes[i].next = parent->first;

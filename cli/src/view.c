@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * view.c - receive on loopback, or read files, and draw
+ * view.c - tote view: receive on loopback, or read files, and draw
  *
- * The threads of the HTTP server and the gRPC server take requests in, the main thread draws;
- * `lock` guards the collector and the counts.
+ * The threads of the HTTP and gRPC servers receive requests, the main thread draws. `lock` guards
+ * the collector and the counts.
  *
  * Tests: tests/cli/test_view.sh
  */
@@ -28,8 +28,8 @@ enum { TICK_MS = 50, MOST_AT_A_TIME = 1000, REPORT_MS = 1000 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct collector collector;
-static struct receipt counts; /* since they were last reported */
-static size_t busy_count;     /* requests turned away, likewise */
+static struct receipt counts; /* since the last report */
+static size_t busy_count;     /* requests refused as BUSY since the last report */
 
 static uint64_t now_ms(void) {
     struct timespec now;
@@ -47,7 +47,7 @@ static struct receipt collect(void *arg, const uint8_t *bytes, size_t size) {
     return receipt;
 }
 
-/* Count what a server answered. */
+/* Count the response of a server. */
 static void note(const struct receipt *receipt) {
     pthread_mutex_lock(&lock);
     if (receipt->outcome == TAKEN) {
@@ -65,14 +65,14 @@ static struct trace *next_trace(uint64_t now, bool all) {
 }
 
 static void draw(struct trace *trace) {
-    struct terminal terminal = terminal_of(stdout); /* it may have been resized */
+    struct terminal terminal = terminal_of(stdout); /* each time: it may be resized */
 
     fputc('\n', stdout);
     waterfall_draw(&terminal, trace);
     trace_free(trace);
 }
 
-/* Draw what is due. Returns: how many traces that was, `most` at most. */
+/* Draw at most `most` traces that are due. Returns: how many. */
 static unsigned draw_due(bool all, unsigned most) {
     struct trace *trace;
     unsigned drawn = 0;
@@ -85,7 +85,7 @@ static unsigned draw_due(bool all, unsigned most) {
     return drawn;
 }
 
-/* Report what was rejected, left out or turned away since the last report. */
+/* Report what was rejected, left out or refused since the last report. */
 static void report(void) {
     char text[RECEIPT_TEXT_BYTES];
 
@@ -100,17 +100,12 @@ static void report(void) {
         fprintf(stderr, "tote: %s\n", text);
     }
     if (busy) {
-        fprintf(stderr,
-                "tote: %zu request%s refused for now: more arrives than can be drawn; senders "
-                "retry\n",
+        fprintf(stderr, "tote: %zu request%s refused: too many spans are pending; senders retry\n",
                 busy, busy == 1 ? "" : "s");
     }
 }
 
-/*
- * Draw what comes until a signal, the count, or an output that takes no more. Returns: whether it
- * was a signal.
- */
+/* Draw until a signal, the count, or a write error. Returns: whether it was a signal. */
 static bool draw_until_end(const sigset_t *signals, unsigned count) {
     const struct timespec tick = {0, TICK_MS * 1000000L};
     const struct timespec none = {0, 0};
@@ -138,12 +133,12 @@ struct receivers {
     struct grpc_server *grpc;
 };
 
-static void say_cannot_listen(unsigned port, const char *option) {
+static void report_cannot_listen(unsigned port, const char *option) {
     bool is_in_use = errno == EADDRINUSE;
 
     fprintf(stderr, "tote: cannot listen on 127.0.0.1:%u: %s%s%s%s\n", port,
-            errno ? strerror(errno) : "no reason given", is_in_use ? "; " : "",
-            is_in_use ? option : "", is_in_use ? " 0 takes a free port" : "");
+            errno ? strerror(errno) : "unknown error", is_in_use ? "; " : "",
+            is_in_use ? option : "", is_in_use ? " 0 selects a free port" : "");
 }
 
 static void stop(struct receivers *receivers) {
@@ -151,12 +146,12 @@ static void stop(struct receivers *receivers) {
     grpc_stop(receivers->grpc);
 }
 
-/* A gRPC port that nobody asked for may be in use: then it is a free one. */
+/* Listen on the gRPC port, or on a free one if the default port is in use. */
 static struct grpc_server *start_grpc(const struct view_options *options) {
     struct grpc_server *server = grpc_start(options->grpc_port, collect, note);
 
     if (!server && errno == EADDRINUSE && !options->is_grpc_port_wanted) {
-        fprintf(stderr, "tote: port %u is in use: gRPC listens on a free port instead\n",
+        fprintf(stderr, "tote: port %u is in use: gRPC uses a free port instead\n",
                 options->grpc_port);
         server = grpc_start(0, collect, note);
     }
@@ -167,13 +162,13 @@ static bool start(struct receivers *receivers, const struct view_options *option
     errno = 0;
     receivers->http = http_start(options->port, collect, note);
     if (!receivers->http) {
-        say_cannot_listen(options->port, "--port");
+        report_cannot_listen(options->port, "--port");
         return false;
     }
     errno = 0;
     receivers->grpc = start_grpc(options);
     if (!receivers->grpc) {
-        say_cannot_listen(options->grpc_port, "--grpc-port");
+        report_cannot_listen(options->grpc_port, "--grpc-port");
         stop(receivers);
         return false;
     }
@@ -183,12 +178,12 @@ static bool start(struct receivers *receivers, const struct view_options *option
     return true;
 }
 
-/* Traces to be drawn until the program ends. */
+/* How many traces are still to be drawn. */
 struct drawing_files {
     unsigned left;
 };
 
-/* A requests_take, for files: time stands still, and what is too much is drawn at once. */
+/* A requests_take, for files: traces over the limits are drawn at once, the others at the end. */
 static struct receipt collect_from_file(void *arg, const uint8_t *bytes, size_t size) {
     struct drawing_files *drawing = arg;
     struct trace *trace;
@@ -233,7 +228,7 @@ int view_run(const struct view_options *options) {
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* taken by sigtimedwait() */
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* for sigtimedwait() */
     signal(SIGPIPE, SIG_IGN);
 
     collector.quiet_ms = options->quiet_ms;

@@ -2,9 +2,9 @@
 /*
  * waterfall.c - drawing a trace
  *
- * A row for each span: its place in the tree, its kind, its service, a bar to the scale of the
- * trace's time, how long it took; below it, dimmed, what it was told. Parents first, children as
- * they started.
+ * Each span has a row: its place in the tree, its kind, its service, a bar on the time scale of the
+ * trace, and its duration. Its attributes and events are below, dimmed. A parent is above its
+ * children, which are ordered by their start.
  */
 #include "waterfall.h"
 
@@ -26,7 +26,7 @@ enum {
 
 struct service {
     const char *name;
-    const char *shown; /* a part of it: without what it shares with others, if it is too long */
+    const char *shown; /* a part of it, without what it shares with others, if it is too long */
 };
 
 struct drawing {
@@ -40,12 +40,12 @@ struct drawing {
     size_t kind_columns; /* 0: all spans are internal */
     size_t service_columns;
     size_t bar_columns;
-    const struct service *services; /* each once, sorted; its index picks the colour */
+    const struct service *services; /* unique, sorted; the index selects the colour */
     size_t service_count;
-    const struct tree_node *path[DEEPEST]; /* from the top to the row that is drawn */
+    const struct tree_node *path[DEEPEST]; /* from the top to the current row */
 };
 
-/* In the unit in which it has one to three digits before the point. */
+/* Format a duration in the unit that gives one to three digits before the point. */
 static void format_duration(const struct drawing *drawing, char *text, size_t size,
                             uint64_t nanoseconds) {
     double count = (double)nanoseconds;
@@ -74,12 +74,12 @@ static int compare_services(const void *a, const void *b) {
     return strcmp(((const struct service *)a)->name, ((const struct service *)b)->name);
 }
 
-/* The most columns for the name of a service. */
+/* Return the maximum number of columns for the name of a service. */
 static size_t most_service_columns(const struct drawing *drawing) {
     return drawing->terminal->width / 6;
 }
 
-/* How many bytes two names begin with in common. */
+/* Return the length of the common prefix of two names. */
 static size_t shared_length(const char *a, const char *b) {
     size_t length = 0;
 
@@ -90,8 +90,8 @@ static size_t shared_length(const char *a, const char *b) {
 }
 
 /*
- * What of a name can be left out at its beginning: what it shares with a neighbour among the
- * sorted names, and what SDKs put before the name of the program if nobody has named the service.
+ * Return how much can be left out at the beginning of a name: what it shares with a neighbour among
+ * the sorted names, and the prefix that SDKs put before the program's name for unnamed services.
  */
 static size_t needless_length(const struct service *service, bool has_previous, bool has_next) {
     static const char unknown[] = "unknown_service:";
@@ -110,8 +110,8 @@ static size_t needless_length(const struct service *service, bool has_previous, 
 }
 
 /*
- * Where names do not fit into their column, show the part in which they differ. An ellipsis stands
- * for what is left out, and no more is left out than necessary.
+ * If names do not fit into their column, show the part in which they differ. An ellipsis replaces
+ * what is left out. No more is left out than necessary.
  */
 static void shorten_services(const struct drawing *drawing, struct service *services) {
     size_t columns = most_service_columns(drawing);
@@ -127,7 +127,7 @@ static void shorten_services(const struct drawing *drawing, struct service *serv
     }
 }
 
-/* Note each service once. Returns: false if out of memory. */
+/* Collect the services. Returns: false if out of memory. */
 static bool list_services(struct drawing *drawing, struct trace *trace) {
     size_t count = drawing->tree.count;
     struct service *services = tote__arena_allocate(&trace->arena, count * sizeof *services);
@@ -166,8 +166,8 @@ static const char *colour_of(const struct drawing *drawing, const struct service
 }
 
 /*
- * How many guides there is room for, and for a name behind them. If a node is deeper, its depth is
- * put between them and needs room, too.
+ * Return how many guides fit before a name. If a node is deeper, its depth is printed in between
+ * and needs columns, too.
  */
 static size_t most_guides(size_t name_columns, size_t deepest) {
     size_t most = tote__min((name_columns - LEAST_NAME) / GUIDE_COLUMNS, DEEPEST);
@@ -183,7 +183,7 @@ static size_t most_guides(size_t name_columns, size_t deepest) {
     return most > needed ? most - needed : 0;
 }
 
-/* The columns of the table, by what is to go into them. */
+/* Compute the width of each column from its content. */
 static void lay_out(struct drawing *drawing) {
     size_t name = 12;
     size_t service = 4;
@@ -201,7 +201,7 @@ static void lay_out(struct drawing *drawing) {
         service = columns > service ? columns : service;
         drawing->start =
             span->start_unix_nano < drawing->start ? span->start_unix_nano : drawing->start;
-        /* A clock may have been set back: a span may start after all have ended. */
+        /* If a clock was set back, a span may start after all others have ended. */
         uint64_t end = span->start_unix_nano + duration_of(span);
         drawing->end = end > drawing->end ? end : drawing->end;
         if (span->kind != TOTE_SPAN_KIND_INTERNAL) {
@@ -222,7 +222,7 @@ static void put_id(FILE *out, const uint8_t *id, size_t size) {
     }
 }
 
-/* When the trace began, as much of that as fits: date and time, the time, or nothing. */
+/* Format the start of the trace as far as it fits: date and time, the time, or nothing. */
 static void format_start(char *text, size_t size, uint64_t start_unix_nano, size_t columns) {
     static const char *const formats[] = {"%Y-%m-%d %H:%M:%S", "%H:%M:%S"};
     time_t seconds = (time_t)(start_unix_nano / 1000000000);
@@ -260,7 +260,7 @@ static void draw_head(const struct drawing *drawing, const struct trace *trace) 
     fprintf(drawing->out, "%s%s%s\n", figures, *when ? dot : "", when);
 }
 
-/* One guide of a row: the node's own, which leads to its name, or one that leads further down. */
+/* Draw one guide of a row: the node's own, which leads to its name, or one that continues below. */
 static void put_guide(const struct drawing *drawing, const struct tree_node *of, bool is_own) {
     static const char *const guides[2][2][2] = {
         {{"|  ", "   "}, {"|- ", "`- "}},
@@ -275,8 +275,8 @@ static size_t shown_guides(const struct drawing *drawing, const struct tree_node
 }
 
 /*
- * Guides from the left edge to the node; `is_row` for the row with its name. Where that is too
- * deep, the outermost and its own. Returns: their columns.
+ * Draw the guides from the left edge to the node; `is_row`: in the row of its name. If it is too
+ * deep, draw the outermost ones and its own. Returns: their columns.
  */
 static size_t draw_guides(const struct drawing *drawing, const struct tree_node *node,
                           bool is_row) {
@@ -291,7 +291,7 @@ static size_t draw_guides(const struct drawing *drawing, const struct tree_node 
     return shown * GUIDE_COLUMNS;
 }
 
-/* A node that is deeper than it can be indented has its depth before its name. Returns: columns. */
+/* Print the depth of a node that is too deep to be indented. Returns: the columns. */
 static size_t put_depth(const struct drawing *drawing, const struct tree_node *node) {
     char depth[24];
 
@@ -311,7 +311,7 @@ static void put_block(const struct drawing *drawing, unsigned eighths) {
     fputs(drawing->terminal->is_utf8 ? blocks[eighths] : "#", drawing->out);
 }
 
-/* The bar, in eighths of a column; it takes one eighth at least, and stays in its cell. */
+/* Draw the bar in eighths of a column: at least one, and never outside its cell. */
 static void draw_bar(const struct drawing *drawing, const struct trace_span *span) {
     double total = (double)(drawing->end - drawing->start);
     double scale = total > 0 ? (double)drawing->bar_columns * 8 / total : 0;
@@ -334,14 +334,14 @@ static void draw_bar(const struct drawing *drawing, const struct trace_span *spa
     terminal_put_spaces(drawing->terminal, drawing->bar_columns - from - (eighths + 7) / 8);
 }
 
-/* Notes below a span's row: pieces of text, wrapped at the terminal's width. */
+/* Notes below a span's row: texts, wrapped at the terminal's width. */
 struct notes {
     const struct drawing *drawing;
     const struct tree_node *node;
     const char *colour;
     size_t indent;
     size_t column; /* 0: no line is open */
-    size_t left;   /* columns that the note at hand may still take */
+    size_t left;   /* columns that the current note may still use */
 };
 
 static void open_line(struct notes *notes) {
@@ -360,7 +360,7 @@ static void close_line(struct notes *notes) {
     }
 }
 
-/* A part of a note, to be continued on the next line, until there were too many lines. */
+/* Print a part of a note, wrapped, up to the limit of lines. */
 static void put_part(struct notes *notes, const char *text) {
     while (*text && notes->left > 0) {
         size_t columns = terminal_next_columns(text);
@@ -440,7 +440,7 @@ static void put_event(struct notes *notes, const struct trace_event *event, uint
     put_attributes(notes, event->attributes, event->attribute_count);
 }
 
-/* An error without a message is told by its type, if it has one. */
+/* Print the message of an error, or else its type. */
 static void put_error(struct notes *notes, const struct trace_span *span) {
     const char *mark = notes->drawing->terminal->is_utf8 ? "\u2717 " : "! ";
 
@@ -472,7 +472,7 @@ static void draw_notes(const struct drawing *drawing, const struct tree_node *no
     close_line(&notes);
 }
 
-/* Requests come in at a server and go out from a client, messages likewise. */
+/* Print an arrow: in for servers and consumers, out for clients and producers. */
 static void put_kind(const struct drawing *drawing, tote_span_kind kind) {
     static const char *const marks[2][5] = {
         {" ", "<", ">", "}", "{"},
@@ -527,7 +527,7 @@ static void draw_subtree(struct drawing *drawing, struct tree_node *top) {
     }
 }
 
-/* The trees whose top is a root, or those whose top is not. */
+/* Draw the trees whose top is a root, or the other ones. */
 static void draw_trees(struct drawing *drawing, bool are_roots) {
     size_t count = 0;
 
@@ -538,7 +538,7 @@ static void draw_trees(struct drawing *drawing, bool are_roots) {
         }
         if (count++ == 0 && !are_roots) {
             terminal_paint(drawing->terminal, "2");
-            fputs("under a parent that was not seen:\n", drawing->out);
+            fputs("spans whose parent was not received:\n", drawing->out);
             terminal_paint(drawing->terminal, "0");
         }
         draw_subtree(drawing, node);

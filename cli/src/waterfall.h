@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * waterfall.h - a trace as people like to read it
+ * waterfall.h - drawing a trace
  */
 #ifndef TOTE_CLI_WATERFALL_H
 #define TOTE_CLI_WATERFALL_H
@@ -8,7 +8,7 @@
 #include "terminal.h"
 #include "trace.h"
 
-/* Draw it. What it needs for that it takes from the trace's arena. */
+/* Draw a trace; memory is allocated from its arena. */
 void waterfall_draw(const struct terminal *terminal, struct trace *trace);
 
 #endif

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# test_send.sh - a collector that was away: what programs left is delivered by tote send
+# test_send.sh - tote send delivers what programs left while the collector was unavailable
 #
 # test_send.sh TOTE PROGRAM
 set -uo pipefail
@@ -39,36 +39,36 @@ start_viewer() {
 disk_queue=$work/disk_queue
 OTEL_C_DISK_QUEUE_DIRECTORY=$disk_queue OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
     "$program" >"$work/program" 2>&1
-expect "a program ends well with nobody there" $? 0
+expect "a program exits normally without a receiver" $? 0
 expect "its spans are in the disk queue" "$(find "$disk_queue" -name '*.otlp' | wc -l)" 1
 
 OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
     "$tote" send --timeout-ms 200 "$disk_queue" >"$work/away"
-expect "nobody takes them: the exit status says so" $? 1
-expect "and so do words" "$(cat "$work/away")" "0 spans delivered, 0 rejected, 1 batches left"
+expect "without a receiver the exit status is 1" $? 1
+expect "and the batches are left" "$(cat "$work/away")" "0 spans delivered, 0 rejected, 1 batches left"
 
 start_viewer
 OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port "$tote" send "$disk_queue" >"$work/back"
-expect "somebody takes them" $? 0
-expect "all" "$(cat "$work/back")" "1 spans delivered, 0 rejected, 0 batches left"
+expect "with a receiver the exit status is 0" $? 0
+expect "all spans are delivered" "$(cat "$work/back")" "1 spans delivered, 0 rejected, 0 batches left"
 timeout 30 tail --pid="$viewer" -f /dev/null
-expect "they arrive" "$(grep -c hello "$work/view")" 1
+expect "the receiver has them" "$(grep -c hello "$work/view")" 1
 expect "nothing is left" "$(find "$disk_queue" -name '*.otlp' | wc -l)" 0
 
-# A file says nothing about the protocol: whoever sends it uses its own.
+# Files do not depend on the protocol: tote send uses the one that it is configured with.
 for protocols in "http/json http/protobuf" "http/protobuf http/json"; do
     OTEL_EXPORTER_OTLP_PROTOCOL=${protocols% *} OTEL_C_DISK_QUEUE_DIRECTORY=$disk_queue OTEL_LOG_LEVEL=none \
         OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$program" >"$work/program" 2>&1
     start_viewer
     OTEL_EXPORTER_OTLP_PROTOCOL=${protocols#* } OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port \
         "$tote" send "$disk_queue" >"$work/translated"
-    expect "a queue of another protocol is sent" "$? $(cat "$work/translated")" \
+    expect "a queue of a program with another protocol is delivered" "$? $(cat "$work/translated")" \
         "0 1 spans delivered, 0 rejected, 0 batches left"
     timeout 30 tail --pid="$viewer" -f /dev/null
-    expect "and understood" "$(grep -c hello "$work/view")" 1
+    expect "and read by the receiver" "$(grep -c hello "$work/view")" 1
 done
 
-# An endpoint that does not accept requests here, and then one that does: nothing is lost between.
+# An endpoint that does not accept requests, then one that does: no span is lost.
 for _ in 1 2; do
     OTEL_C_DISK_QUEUE_DIRECTORY=$disk_queue OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
         "$program" >"$work/program" 2>&1
@@ -76,17 +76,17 @@ done
 start_viewer 2
 OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://127.0.0.1:$port/elsewhere \
     "$tote" send "$disk_queue" >"$work/path" 2>"$work/path.err"
-expect "a wrong path has an exit status of its own" $? 4
-expect "and loses nothing" "$(cat "$work/path")" "0 spans delivered, 0 rejected, 2 batches left
-the receiver does not accept them here: what is left stays, and nothing more is sent"
+expect "a wrong path has its own exit status" $? 4
+expect "and no span is lost" "$(cat "$work/path")" "0 spans delivered, 0 rejected, 2 batches left
+the receiver does not accept requests at this endpoint: the rest stays in the queue"
 expect "the cure is named" "$(grep -c 'answered 404.*check the path' "$work/path.err")" 1
-expect "the batches are there" "$(find "$disk_queue" -name '*.otlp' | wc -l)" 2
+expect "the batches are in the queue" "$(find "$disk_queue" -name '*.otlp' | wc -l)" 2
 OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port "$tote" send "$disk_queue" >"$work/path"
 expect "the right path delivers them" "$? $(cat "$work/path")" \
     "0 2 spans delivered, 0 rejected, 0 batches left"
 timeout 30 tail --pid="$viewer" -f /dev/null
 
-# Nothing is left of what a receiver rejects, but it is no success.
+# Rejected spans are removed from the queue, but are not a success.
 if command -v python3 >/dev/null; then
     OTEL_C_DISK_QUEUE_DIRECTORY=$disk_queue OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
         "$program" >"$work/program" 2>&1
@@ -109,11 +109,11 @@ END
     done
     OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$(cat "$work/reject") OTEL_LOG_LEVEL=none \
         "$tote" send "$disk_queue" >"$work/rejected"
-    expect "rejected spans are no success" "$? $(cat "$work/rejected")" \
+    expect "rejected spans are not a success" "$? $(cat "$work/rejected")" \
         "4 0 spans delivered, 1 rejected, 0 batches left"
 fi
 
-# What cannot be opened or is damaged stays, is counted, and has an exit status of its own.
+# Files that cannot be opened or are damaged are kept and counted, and have their own exit status.
 OTEL_C_DISK_QUEUE_DIRECTORY=$disk_queue OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
     "$program" >"$work/program" 2>&1
 file=$(find "$disk_queue" -name '*.otlp')
@@ -121,10 +121,10 @@ chmod 666 "$file"
 : >"$disk_queue/18eab4004c6e1b99-a5c3a138-00000001-2.otlp"
 chmod 600 "$disk_queue/18eab4004c6e1b99-a5c3a138-00000001-2.otlp"
 OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none "$tote" send "$disk_queue" >"$work/left"
-expect "what cannot be sent has an exit status of its own" $? 3
-expect "and is counted" "$(cat "$work/left")" "0 spans delivered, 0 rejected, 0 batches left
+expect "files that cannot be sent have their own exit status" $? 3
+expect "and are counted" "$(cat "$work/left")" "0 spans delivered, 0 rejected, 0 batches left
 1 files cannot be opened, 1 files are damaged"
-expect "what another user may write to stays" "$(ls "$file")" "$file"
+expect "a file that another user may write to is kept" "$(ls "$file")" "$file"
 
 chmod 777 "$disk_queue"
 OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$tote" send "$disk_queue" >/dev/null 2>"$work/shared.err"
@@ -141,32 +141,32 @@ if [ "$(id -u)" = 0 ]; then
     OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$tote" send --timeout-ms 200 "$disk_queue" >"$work/root"
     expect "root sends from the directory of another user" "$(cat "$work/root")" \
         "0 spans delivered, 0 rejected, 1 batches left"
-    expect "and has the lock" "$(ls "$disk_queue/tote.lock")" "$disk_queue/tote.lock"
-    expect "and leaves nothing that the user cannot open" "$(find "$disk_queue" ! -user 65534)" ""
+    expect "and creates the lock" "$(ls "$disk_queue/tote.lock")" "$disk_queue/tote.lock"
+    expect "and leaves no file that the user cannot open" "$(find "$disk_queue" ! -user 65534)" ""
 fi
 
 "$tote" send "$work/nowhere" 2>"$work/nowhere.err"
-expect "a directory that is not there is an error" $? 1
-expect "that says which" "$(cat "$work/nowhere.err")" "tote: send: there is no directory $work/nowhere"
+expect "a missing directory is an error" $? 1
+expect "that names the directory" "$(cat "$work/nowhere.err")" "tote: send: the directory $work/nowhere does not exist"
 
 mkdir -m 700 "$work/queue"
 "$tote" send --crash-safe-directory "$work/nowhere" "$work/queue" 2>"$work/nowhere.err"
-expect "so is a directory of crash-safe files that is not there" "$? $(cat "$work/nowhere.err")" \
-    "1 tote: send: there is no directory $work/nowhere"
+expect "a missing directory of crash-safe files is an error" "$? $(cat "$work/nowhere.err")" \
+    "1 tote: send: the directory $work/nowhere does not exist"
 (cd "$work" && "$tote" send -- -nowhere) 2>"$work/nowhere.err"
-expect "a directory behind -- is none of the options" "$? $(cat "$work/nowhere.err")" \
-    "1 tote: send: there is no directory -nowhere"
+expect "an argument after -- is a directory" "$? $(cat "$work/nowhere.err")" \
+    "1 tote: send: the directory -nowhere does not exist"
 
-# A mistyped directory stays as it is.
+# A mistyped directory is not changed.
 mkdir -m 700 "$work/other"
 echo 1 >"$work/other/lock"
 "$tote" send "$work/other" >"$work/other.out" 2>&1
 expect "a directory that is not a disk queue is an error" $? 1
-expect "of one line" "$(wc -l <"$work/other.out") $(grep -c 'other is not a disk queue' "$work/other.out")" "1 1"
+expect "with one line" "$(wc -l <"$work/other.out") $(grep -c 'other is not a disk queue' "$work/other.out")" "1 1"
 expect "nothing is created in it" "$(ls -A "$work/other")" lock
 
 "$tote" send --timeout-ms -1 "$disk_queue" 2>"$work/number.err"
 expect "a timeout out of range is an error" $? 2
 expect "that names the range" "$(head -1 "$work/number.err")" \
-    "tote: send: --timeout-ms needs a number up to 86400000, which is not '-1'"
+    "tote: send: --timeout-ms needs a number up to 86400000, not '-1'"
 exit "$failed"

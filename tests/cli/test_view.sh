@@ -57,7 +57,7 @@ post() {
     post_as application/x-protobuf "$body" "$@"
 }
 
-# post_as TYPE BODY CURL_ARGUMENTS...: the same with this type
+# post_as TYPE BODY CURL_ARGUMENTS...: the same with this content type
 post_as() {
     local type=$1 body=$2
     shift 2
@@ -108,11 +108,11 @@ root               shop  ██████████████████�
 
 # The child is first: as long as its parent is missing, the trace is not complete.
 start --once --quiet-ms 600000
-expect "a compressed body is taken" \
+expect "a compressed body is accepted" \
     "$(post "$work/store.gz" -H 'Content-Encoding: gzip')" 200
-expect "and so is a plain one" "$(post "$work/shop")" 200
+expect "a plain body is accepted" "$(post "$work/shop")" 200
 await
-expect "the viewer ends by itself after one trace" "$code" 0
+expect "the viewer exits after one trace" "$code" 0
 expect "the trace is drawn" "$(tail -n +3 "$work/out")" "$picture"
 expect "nothing is on standard error" "$(cat "$work/err")" ""
 
@@ -121,7 +121,7 @@ trace 30313233343536373839616263646566 · 1 span · 1 service · 10.0 ms · 2023
 json          ← shop █████████████████████████████████████████████████████████████████████   10.0 ms
    answer=42  bytes=<3 bytes>'
 start --once
-expect "JSON is taken" "$(post_as 'application/json; charset=utf-8' "$work/json")" 200
+expect "JSON is accepted" "$(post_as 'application/json; charset=utf-8' "$work/json")" 200
 await
 expect "and drawn" "$(tail -n +3 "$work/out")" "$json_picture"
 
@@ -130,7 +130,7 @@ grpc() {
     local to=$1 body=$2 grpc_port
     shift 2
     grpc_port=$(sed -n 's/^listening on grpc:.*:\([0-9]*\)$/\1/p' "$work/out")
-    # On a starved machine libcurl 7.88 was seen to wait for ever: a lost attempt is made again.
+    # On a slow machine libcurl 7.88 may hang: a lost attempt is retried.
     "$curl" -s --noproxy '*' --max-time 20 --retry 2 --http2-prior-knowledge -o /dev/null -D - -H 'te: trailers' \
         -H 'content-type: application/grpc' --data-binary @"$body" "$@" \
         "http://127.0.0.1:$grpc_port/$to" | tr -d '\r' | sed -n 's/^grpc-status: //p'
@@ -146,39 +146,39 @@ service=opentelemetry.proto.collector.trace.v1.TraceService
 frame 0 "$work/shop" >"$work/shop.grpc"
 frame 1 "$work/store.gz" >"$work/store.grpc"
 start --once --quiet-ms 600000
-expect "what is no message of gRPC is refused" "$(grpc $service/Export "$work/shop")" 3
-expect "so is a message that is no request" "$(frame 0 "$work/garbage" >"$work/x"; grpc $service/Export "$work/x")" 3
-expect "and one that is compressed as nobody said" "$(grpc $service/Export "$work/store.grpc")" 3
+expect "a body that is not a gRPC message is refused" "$(grpc $service/Export "$work/shop")" 3
+expect "a message that is not a request is refused" "$(frame 0 "$work/garbage" >"$work/x"; grpc $service/Export "$work/x")" 3
+expect "a compressed message without grpc-encoding is refused" "$(grpc $service/Export "$work/store.grpc")" 3
 expect "another method is not implemented" "$(grpc $service/Import "$work/shop.grpc")" 12
-expect "a compressed message is taken" "$(grpc $service/Export "$work/store.grpc" -H 'grpc-encoding: gzip')" 0
-expect "and so is a plain one" "$(grpc $service/Export "$work/shop.grpc")" 0
+expect "a compressed message is accepted" "$(grpc $service/Export "$work/store.grpc" -H 'grpc-encoding: gzip')" 0
+expect "a plain message is accepted" "$(grpc $service/Export "$work/shop.grpc")" 0
 await
 expect "and drawn" "$(tail -n +3 "$work/out")" "$picture"
 
 { cat "$work/json"; printf '\n\n'; } >"$work/lines.jsonl"
 expect "lines of JSON in a file are drawn" "$("$tote" view "$work/lines.jsonl")" "$json_picture"
-expect "and those that come in" "$("$tote" view - <"$work/lines.jsonl")" "$json_picture"
-expect "and requests in protobuf, one a file" "$("$tote" view "$work/shop" "$work/store")" "$picture"
+expect "and lines of standard input" "$("$tote" view - <"$work/lines.jsonl")" "$json_picture"
+expect "and requests in protobuf, one per file" "$("$tote" view "$work/shop" "$work/store")" "$picture"
 "$tote" view "$work/garbage" >"$work/half" 2>"$work/half.err"
-expect "a file that contains no request makes the status say so" "$?" 1
-expect "and words say why" "$(cat "$work/half.err")" \
+expect "a file without a request is an error" "$?" 1
+expect "with a reason" "$(cat "$work/half.err")" \
     "tote: $work/garbage contains no trace request, neither in OTLP/JSON nor protobuf"
 { cat "$work/json"; printf '\n{"resourceSpans":1}\n'; } >"$work/half.jsonl"
 "$tote" view "$work/half.jsonl" >"$work/half" 2>"$work/half.err"
-expect "a damaged line makes the status say so" "$?" 1
-expect "and words say which" "$(cat "$work/half.err")" \
+expect "a damaged line is an error" "$?" 1
+expect "that names the line" "$(cat "$work/half.err")" \
     "tote: $work/half.jsonl: 1 line skipped, not a trace request in OTLP/JSON: line 2"
-expect "what came before is drawn" "$(cat "$work/half")" "$json_picture"
+expect "the lines before it are drawn" "$(cat "$work/half")" "$json_picture"
 { echo 'listening on 8080'; cat "$work/json"; printf '\nbye\n'; } >"$work/program.log"
 "$tote" view "$work/program.log" >"$work/half" 2>"$work/half.err"
-expect "lines of a program among the requests are no error" "$? $(wc -l <"$work/half.err")" "0 1"
-expect "what is between them is drawn" "$(cat "$work/half")" "$json_picture"
+expect "other lines between requests are not an error" "$? $(wc -l <"$work/half.err")" "0 1"
+expect "the requests between them are drawn" "$(cat "$work/half")" "$json_picture"
 sed 's/30313233343536373839616263646566//' "$work/json" >"$work/no_id"
 "$tote" view "$work/no_id" >"$work/half" 2>"$work/half.err"
-expect "a span without a trace id makes the status say so" "$?" 1
-expect "and words tell of it" "$(cat "$work/half.err")" \
+expect "a span without a trace id is an error" "$?" 1
+expect "with a message" "$(cat "$work/half.err")" \
     "tote: 1 span rejected: the trace id or the span id is missing or invalid"
-expect "a file that is not there is told" "$("$tote" view "$work/nowhere" 2>&1)" \
+expect "a missing file is reported" "$("$tote" view "$work/nowhere" 2>&1)" \
     "tote: $work/nowhere cannot be read: No such file or directory"
 
 start --quiet-ms 3600000
@@ -186,52 +186,52 @@ expect "another path is not found" "$("$curl" -s --noproxy '*' -o /dev/null \
     -w '%{http_code}' "http://127.0.0.1:$port/")" 404
 expect "another method is not allowed" "$("$curl" -s --noproxy '*' -o /dev/null \
     -w '%{http_code} %header{allow}' "http://127.0.0.1:$port/v1/traces")" "405 POST"
-expect "another type is not understood" "$(post_as text/plain "$work/json")" 415
-expect "nor JSON that is none" "$(post_as application/json "$work/shop")" 400
-expect "a body needs a type" "$(post_as '' "$work/shop")" 415
-expect "a type may have parameters" \
+expect "another content type is refused" "$(post_as text/plain "$work/json")" 415
+expect "invalid JSON is refused" "$(post_as application/json "$work/shop")" 400
+expect "a body needs a content type" "$(post_as '' "$work/shop")" 415
+expect "a content type may have parameters" \
     "$(post_as 'application/x-protobuf; charset=x' /dev/null)" 200
 expect "garbage is refused" "$(post "$work/garbage")" 400
-expect "so is what is not gzip" "$(post "$work/shop" -H 'Content-Encoding: gzip')" 400
+expect "a body that is not gzip is refused" "$(post "$work/shop" -H 'Content-Encoding: gzip')" 400
 head -c 40 "$work/store.gz" >"$work/half.gz"
-expect "and half of what is" "$(post "$work/half.gz" -H 'Content-Encoding: gzip')" 400
+expect "truncated gzip is refused" "$(post "$work/half.gz" -H 'Content-Encoding: gzip')" 400
 head -c 70000000 /dev/zero | gzip >"$work/bomb.gz"
-expect "and what swells beyond all bounds" "$(post "$work/bomb.gz" -H 'Content-Encoding: gzip')" 413
-expect "an encoding that nobody knows is refused" \
+expect "gzip that expands beyond the limit is refused" "$(post "$work/bomb.gz" -H 'Content-Encoding: gzip')" 413
+expect "an unknown encoding is refused" \
     "$(post "$work/shop" -H 'Content-Encoding: br')" 415
 gzip -c /dev/null >"$work/empty.gz"
-expect "x-gzip is another name of gzip, in any case" \
+expect "x-gzip is gzip, ignoring case" \
     "$(post "$work/empty.gz" -H 'Content-Encoding: X-GZip')" 200
-expect "identity is no encoding" "$(post /dev/null -H 'Content-Encoding: Identity')" 200
+expect "identity means no encoding" "$(post /dev/null -H 'Content-Encoding: Identity')" 200
 expect "an empty body is a request without spans" "$(post /dev/null)" 200
 gzip -c /dev/null | cat - "$work/store.gz" >"$work/members.gz"
-expect "a body of several gzip members is taken" \
+expect "a body of several gzip members is accepted" \
     "$(post "$work/members.gz" -H 'Content-Encoding: gzip')" 200
-expect "the response tells which spans were rejected" "$("$curl" -s --noproxy '*' --data-binary @"$work/no_id" \
+expect "the response reports rejected spans" "$("$curl" -s --noproxy '*' --data-binary @"$work/no_id" \
     -H 'Content-Type: application/json' "http://127.0.0.1:$port/v1/traces")" \
     '{"partialSuccess":{"rejectedSpans":"1","errorMessage":"1 span rejected: the trace id or the span id is missing or invalid"}}'
 expect "a failure has a message" "$("$curl" -s --noproxy '*' --data-binary '{' \
     -H 'Content-Type: application/json' "http://127.0.0.1:$port/v1/traces")" \
     '{"message":"the body is not an OTLP trace request"}'
 
-# A page of another site whose name was made to resolve to 127.0.0.1 sends that name.
+# A web page whose host name was made to resolve to 127.0.0.1 (DNS rebinding) sends that name.
 for host in evil.example localhost.evil.example 127.0.0.1.evil.example "evil.example:$port"; do
     expect "a request for the host $host is refused" "$(post /dev/null -H "Host: $host")" 403
 done
 for host in localhost "LOCALHOST:$port" api.localhost 127.0.0.1 "[::1]:$port" 10.1.2.3; do
-    expect "a request for the host $host is taken" "$(post /dev/null -H "Host: $host")" 200
+    expect "a request for the host $host is accepted" "$(post /dev/null -H "Host: $host")" 200
 done
 
 message=$("$tote" view --port "$port" 2>&1)
 expect "a port that is in use is an error" "$?" 1
-expect "that says so" "$message" "tote: cannot listen on 127.0.0.1:$port: Address already in use; --port 0 takes a free port"
+expect "with the address and the cause" "$message" "tote: cannot listen on 127.0.0.1:$port: Address already in use; --port 0 selects a free port"
 grpc_port=$(sed -n 's/^listening on grpc:.*:\([0-9]*\)$/\1/p' "$work/out")
 message=$("$tote" view --port 0 --grpc-port "$grpc_port" 2>&1)
 expect "a gRPC port that is in use is an error" "$?" 1
-expect "that says so, too" "$message" \
-    "tote: cannot listen on 127.0.0.1:$grpc_port: Address already in use; --grpc-port 0 takes a free port"
+expect "with the address and the cause of gRPC" "$message" \
+    "tote: cannot listen on 127.0.0.1:$grpc_port: Address already in use; --grpc-port 0 selects a free port"
 
-# Nobody asked for a gRPC port: of two viewers the second takes another one, and says so.
+# Without --grpc-port, the second of two viewers uses a free port and reports that.
 for which in first second; do
     "$tote" view --port 0 --grpc-port 0 >"$work/free" & free=$!
     until grep -q '^listening on http:' "$work/free"; do sleep 0.02; done
@@ -240,20 +240,20 @@ for which in first second; do
     "$tote" view --port "$(sed -n 's/^listening on http:.*://p' "$work/free")" >"$work/$which" 2>"$work/$which.err" &
     others+=($!)
     timeout 30 sh -c "until grep -q '^listening on grpc:' '$work/$which' || ! kill -0 $!; do sleep 0.02; done" 2>/dev/null
-    expect "a port for HTTP is enough: $which" "$(grep -c '^listening on ' "$work/$which")" 2
+    expect "the option --port is enough: $which" "$(grep -c '^listening on ' "$work/$which")" 2
 done
-expect "a port that is in use instead of a free one is told" "$(sed 's/[0-9][0-9]*/N/' "$work/second.err")" \
-    "tote: port N is in use: gRPC listens on a free port instead"
+expect "a free port that is used instead is reported" "$(sed 's/[0-9][0-9]*/N/' "$work/second.err")" \
+    "tote: port N is in use: gRPC uses a free port instead"
 kill "${others[@]}"
 wait "${others[@]}"
 others=()
 
-expect "a part of a trace is taken, again" "$(post "$work/store")" 200
+expect "a part of a trace is accepted" "$(post "$work/store")" 200
 kill -TERM "$viewer"
 await
-expect "a signal ends it well" "$code" 0
-expect "after it has drawn what is pending" \
-    "$(grep -c 'under a parent that was not seen\|^remote' "$work/out")" 3
+expect "a signal ends the viewer with status 0" "$code" 0
+expect "after it has drawn the pending traces" \
+    "$(grep -c 'spans whose parent was not received\|^remote' "$work/out")" 3
 
 # open_connections PORT: 300 connections that send nothing
 open_connections() {
@@ -267,16 +267,16 @@ open_connections() {
 start --quiet-ms 3600000
 connections=()
 open_connections "$port"
-expect "idle connections do not shut others out" "$(post /dev/null --max-time 20)" 200
+expect "idle connections do not block others" "$(post /dev/null --max-time 20)" 200
 open_connections "$(sed -n 's/^listening on grpc:.*:\([0-9]*\)$/\1/p' "$work/out")"
-expect "nor do they with gRPC" "$(grpc $service/Export "$work/shop.grpc" --max-time 20)" 0
+expect "nor with gRPC" "$(grpc $service/Export "$work/shop.grpc" --max-time 20)" 0
 for fd in "${connections[@]}"; do
     exec {fd}>&-
 done
 kill -TERM "$viewer"
 await
 
-# A viewer whose output nobody reads holds so much, and then sends senders away for a while.
+# A viewer whose output is blocked holds traces up to its limits, then refuses requests as retryable.
 mkfifo "$work/fifo"
 exec 4<>"$work/fifo"
 "$tote" view --port 0 >&4 2>/dev/null &
@@ -290,12 +290,12 @@ for part in a b c d e; do
     status=$(post "$work/crowd" -D "$work/headers")
     [ "$status" = 200 ] || break
 done
-expect "beyond what can be held the sender is asked to wait" \
+expect "over the limits the sender is asked to wait" \
     "$status $(tr -d '\r' <"$work/headers" | grep -i '^retry-after')" "503 Retry-After: 1"
 frame 0 "$work/shop" >"$work/x"
 grpc $service/Export "$work/x" -D "$work/headers" # instead of on standard output
 details=$(tr -d '\r' <"$work/headers" | sed -n 's/^grpc-status-details-bin: //p')
-expect "so it is with gRPC" \
+expect "also with gRPC" \
     "$(tr -d '\r' <"$work/headers" | grep '^grpc-status:') $(base64 -d <<<"$details" | "$protoc" \
         --proto_path="$protos" --decode=tote.otlp.RpcStatus response.proto | tr -d '\n')" \
     'grpc-status: 8 code: 8details {  type_url: "type.googleapis.com/google.rpc.RetryInfo"  value: "\n\002\010\001"}'
@@ -312,16 +312,16 @@ for arguments in '' 'look' 'view --port' 'view --port x' 'view --port 65536' 'vi
         "$? $(wc -c <"$work/out") $(wc -l <"$work/err") $(tail -n 1 "$work/err")" \
         "2 0 2 Try 'tote --help' for more information."
 done
-expect "an option that is not known is named" \
+expect "an unknown option is named" \
     "$("$tote" view --colour 2>&1 | head -n 1)" "tote: view: unknown option '--colour'"
-expect "so is a number that is wrong" "$("$tote" view --port 65536 2>&1 | head -n 1)" \
-    "tote: view: --port needs a number up to 65535, which is not '65536'"
-expect "or missing" "$("$tote" view --port 2>&1 | head -n 1)" \
+expect "a wrong number is named" "$("$tote" view --port 65536 2>&1 | head -n 1)" \
+    "tote: view: --port needs a number up to 65535, not '65536'"
+expect "a missing number is reported" "$("$tote" view --port 2>&1 | head -n 1)" \
     "tote: view: --port needs a number up to 65535"
-expect "and one that is too small" "$("$tote" view --count 0 2>&1 | head -n 1)" \
-    "tote: view: --count needs a number from 1 to 1000000, which is not '0'"
+expect "a number that is too small is named" "$("$tote" view --count 0 2>&1 | head -n 1)" \
+    "tote: view: --count needs a number from 1 to 1000000, not '0'"
 cp "$work/shop" "$work/--count"
-expect "a file behind -- is none of the options" \
+expect "an argument after -- is a file" \
     "$(cd "$work" && "$tote" view -- --count | head -n 2)" "$("$tote" view "$work/shop" | head -n 2)"
 for arguments in "view $work/shop" --version --help; do
     # shellcheck disable=SC2086
@@ -330,11 +330,11 @@ for arguments in "view $work/shop" --version --help; do
         "$? $(grep -c '^tote: cannot write to standard output' "$work/err")" "1 1"
     # shellcheck disable=SC2086
     "$tote" $arguments >&- 2>"$work/err"
-    expect "so is output that is closed: tote ${arguments%% *}" \
+    expect "closed output is an error: tote ${arguments%% *}" \
         "$? $(grep -c '^tote: cannot write to standard output' "$work/err")" "1 1"
 done
-expect "help is for asking" "$("$tote" view --help | head -n 1)" \
+expect "--help prints the usage" "$("$tote" view --help | head -n 1)" \
     "$("$tote" --help | head -n 1)"
-expect "there is a version" "$("$tote" --version | grep -c '^tote [0-9]*\.[0-9]*\.[0-9]*')" 1
+expect "--version prints the version" "$("$tote" --version | grep -c '^tote [0-9]*\.[0-9]*\.[0-9]*')" 1
 
 exit $failed

@@ -243,14 +243,14 @@ static void orphans_stand_under_a_note_after_the_rest(void **state) {
     add(f, 7, 98, "another", 4, 1);
     add(f, 1, 0, "root", 5, 10);
     const char *text = draw(f, 80);
-    const char *note = strstr(text, "\nunder a parent that was not seen:\n");
+    const char *note = strstr(text, "\nspans whose parent was not received:\n");
 
     assert_non_null(note);
     assert_true(strstr(text, "\nroot") < note);
     assert_true(strstr(text, "\norphan") > note);
     assert_non_null(strstr(note, "\n└─ its child"));
     assert_non_null(strstr(note, "\nanother"));
-    assert_int_equal(count_of(text, "under a parent"), 1);
+    assert_int_equal(count_of(text, "spans whose parent"), 1);
 }
 
 /* Pain 42 */
@@ -456,7 +456,7 @@ static void a_chain_of_two_thousand_is_drawn_whole(void **state) {
     }
     draw(f, 80);
     assert_int_equal(count_of(f->text, "link."), 2000);
-    assert_int_equal(count_of(f->text, "under a parent"), 0);
+    assert_int_equal(count_of(f->text, "spans whose parent"), 0);
     assert_in_range(widest(strchr(f->text, '\n') + 1), 80, 80);
 }
 
