@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fastcgi.c - a FastCGI program behind any web server, with spans by the conventions
+ * fastcgi.c - a FastCGI program behind any web server, with spans by the semantic conventions
  *
- *   fastcgi SOCKET REQUESTS       serves so many requests on a Unix socket, then ends
+ *   fastcgi SOCKET REQUESTS       serves this number of requests on a Unix socket, then ends
  *
- * What a server hands to FastCGI is variables, of which those of headers begin with HTTP_. A getter
- * makes names of headers of them; libtote-http does the rest.
+ * The web server passes each header in a variable whose name begins with HTTP_. The getter converts
+ * these names to names of headers. libtote-http does the rest.
+ *
+ * If untrusted clients can reach the web server, set request.public_endpoint: see
+ * docs/propagation.md.
  */
 #include <ctype.h>
 #include <fcgiapp.h>
@@ -20,7 +23,7 @@ static void get_headers(const void *carrier, const char *key, tote_header_visito
                         void *arg) {
     char name[128];
 
-    (void)key; /* Tote picks */
+    (void)key; /* Tote compares names */
     for (char *const *at = carrier; *at; at++) {
         const char *value = strchr(*at, '=');
         size_t length = strncmp(*at, "HTTP_", 5) == 0 && value ? (size_t)(value - *at) - 5 : 0;
@@ -39,17 +42,16 @@ static void get_headers(const void *carrier, const char *key, tote_header_visito
 
 static const tote_text_map_getter getter = {sizeof getter, get_headers};
 
-/* The handler: in the scope of the request. Returns: the status. */
-static unsigned answer(FCGX_Request *fcgi) {
+/* Handle a request, in its scope. Returns the status. */
+static unsigned handle(FCGX_Request *fcgi) {
     const char *uri = FCGX_GetParam("REQUEST_URI", fcgi->envp);
     char user[64] = "nobody";
 
     if (!uri || strncmp(uri, "/hello", 6) != 0) {
-        FCGX_FPrintF(fcgi->out, "Status: 404\r\nContent-Type: text/plain\r\n\r\nnothing here\n");
+        FCGX_FPrintF(fcgi->out, "Status: 404\r\nContent-Type: text/plain\r\n\r\nnot found\n");
         return 404;
     }
-    tote_store_get(tote_store_current(), "user.id", user,
-                   sizeof user); /* who called us, added it */
+    tote_store_get(tote_store_current(), "user.id", user, sizeof user); /* baggage */
     FCGX_FPrintF(fcgi->out, "Content-Type: text/plain\r\n\r\nhello, %s\n", user);
     return 200;
 }
@@ -67,12 +69,12 @@ static void serve(tote_tracer *tracer, FCGX_Request *fcgi) {
     request.getter = &getter;
 
     tote_scope *scope = tote_http_server_open(tracer, &request);
-    unsigned status = answer(fcgi);
+    unsigned status = handle(fcgi);
     if (status != 404) {
         tote_http_server_set_route(tote_scope_get_span(scope), request.method, "/hello");
     }
     tote_http_server_set_status(tote_scope_get_span(scope), status, NULL);
-    FCGX_Finish_r(fcgi); /* the answer goes out: that is part of the request */
+    FCGX_Finish_r(fcgi); /* sends the response, which is part of the request */
     tote_scope_close(&scope);
 }
 

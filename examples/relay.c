@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * relay.c - an HTTP service that passes the trace of what it is asked on to what it calls
+ * relay.c - an HTTP service that passes the trace of a request on to the services that it calls
  *
  *   relay [--port N]              listens on 127.0.0.1; without N on a free port
  *
- *   GET  /ctx                     the context of the request as it was understood, as JSON
- *   GET  /hop?url=URL             GET URL, and answer what it answers
+ *   GET  /ctx                     respond with the context of the request, as JSON
+ *   GET  /hop?url=URL             GET URL, and respond with its response
  *   POST /test                    [{"url": URL, "arguments": ANY}, ...]: POST each ANY to its URL,
- * then answer 200
+ *                                 then respond with 200
  *
- * Which headers are read and written is up to OTEL_PROPAGATORS, where spans go to
- * OTEL_EXPORTER_OTLP_ENDPOINT.
+ * OTEL_PROPAGATORS selects the headers, OTEL_EXPORTER_OTLP_ENDPOINT the receiver of spans.
  */
 #include <curl/curl.h>
 #include <errno.h>
@@ -29,13 +28,13 @@ enum { MOST_BODY = 1 << 20, MOST_HEADERS = 256 << 10, CALL_TIMEOUT_MS = 10000 };
 
 static tote_tracer *tracer;
 
-/* Bytes that come in bit by bit. */
+/* Bytes that are received in pieces. */
 struct text {
     char *bytes;
     size_t size;
 };
 
-/* Returns: false when there are too many, or out of memory. */
+/* Returns false if there are too many bytes, or if out of memory. */
 static bool append(struct text *text, const char *bytes, size_t size) {
     char *longer = size <= MOST_BODY - text->size ? realloc(text->bytes, text->size + size) : NULL;
 
@@ -48,31 +47,31 @@ static bool append(struct text *text, const char *bytes, size_t size) {
     return true;
 }
 
-/* A request, and what it will be answered. */
+/* A request and its response. */
 struct request {
     struct MHD_Connection *connection;
     struct text body;
     bool is_too_large;
     unsigned status;
     const char *type;
-    struct text answer;
+    struct text response;
 };
 
-static void answer_json(struct request *request, unsigned status, json_t *value) {
+static void respond_json(struct request *request, unsigned status, json_t *value) {
     char *text = json_dumps(value, JSON_INDENT(2));
 
     json_decref(value);
     request->status = text ? status : 500;
     request->type = "application/json";
     if (text) {
-        append(&request->answer, text, strlen(text));
-        append(&request->answer, "\n", 1);
+        append(&request->response, text, strlen(text));
+        append(&request->response, "\n", 1);
     }
     free(text);
 }
 
-static void answer_error(struct request *request, unsigned status, const char *why) {
-    answer_json(request, status, json_pack("{s:s}", "error", why));
+static void respond_error(struct request *request, unsigned status, const char *why) {
+    respond_json(request, status, json_pack("{s:s}", "error", why));
 }
 
 static size_t take_body(char *bytes, size_t size, size_t count, void *arg) {
@@ -80,10 +79,10 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *arg) {
 }
 
 /*
- * Call `url`, with `body` as JSON or, when that is NULL, with GET: a client span, whose headers go
- * out. Returns: the status, 0 when there was no answer.
+ * POST `body`, which is JSON, to `url`; with a NULL body, GET `url`. Makes a client span and sends
+ * its headers. Returns the status, or 0 without a response.
  */
-static unsigned call(const char *url, const char *body, struct text *answer) {
+static unsigned call(const char *url, const char *body, struct text *response) {
     CURL *easy = curl_easy_init();
     struct curl_slist *headers =
         body ? curl_slist_append(NULL, "Content-Type: application/json") : NULL;
@@ -95,7 +94,7 @@ static unsigned call(const char *url, const char *body, struct text *answer) {
     curl_easy_setopt(easy, CURLOPT_URL, url);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, response);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)CALL_TIMEOUT_MS);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
@@ -110,8 +109,8 @@ static unsigned call(const char *url, const char *body, struct text *answer) {
     return (unsigned)status;
 }
 
-/* The entries that travel: name to value, and name to metadata where there is some. */
-static void add_baggage(json_t *answer) {
+/* Add the baggage: objects of values and of metadata, by name. */
+static void add_baggage(json_t *object) {
     tote_entries *entries = tote_context_get_all_baggage(tote_context_current());
     json_t *values = json_object(), *metadata = json_object();
 
@@ -125,11 +124,11 @@ static void add_baggage(json_t *answer) {
         }
     }
     tote_entries_free(entries);
-    json_object_set_new(answer, "baggage", values);
-    json_object_set_new(answer, "baggage_metadata", metadata);
+    json_object_set_new(object, "baggage", values);
+    json_object_set_new(object, "baggage_metadata", metadata);
 }
 
-/* What the headers say, once more: the server span under that is current by now. */
+/* Extract again, for the id of the parent: the current span is the server span, its child. */
 static void read_parent_id(const struct request *request, char parent_id[TOTE_SPAN_ID_HEX_SIZE]) {
     tote_context *remote =
         tote_extract(tote_context_root(), request->connection, tote_microhttpd_getter());
@@ -150,10 +149,10 @@ static void serve_context(struct request *request) {
     snprintf(flags, sizeof flags, "%02x", tote_span_context_get_trace_flags(span));
     tote_trace_state_to_header(tote_span_context_get_trace_state(span), trace_state,
                                sizeof trace_state);
-    json_t *answer = json_pack("{s:s,s:s,s:s,s:s,s:s}", "trace_id", trace_id, "span_id", span_id,
+    json_t *object = json_pack("{s:s,s:s,s:s,s:s,s:s}", "trace_id", trace_id, "span_id", span_id,
                                "parent_id", parent_id, "flags", flags, "tracestate", trace_state);
-    add_baggage(answer);
-    answer_json(request, 200, answer);
+    add_baggage(object);
+    respond_json(request, 200, object);
 }
 
 static void serve_hop(struct request *request) {
@@ -161,14 +160,14 @@ static void serve_hop(struct request *request) {
         MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, "url");
 
     if (!url) {
-        answer_error(request, 400, "there is no url=");
+        respond_error(request, 400, "the parameter url is missing");
         return;
     }
-    request->status = call(url, NULL, &request->answer);
+    request->status = call(url, NULL, &request->response);
     if (!request->status) {
-        free(request->answer.bytes);
-        request->answer = (struct text){NULL, 0};
-        answer_error(request, 502, "there was no answer");
+        free(request->response.bytes);
+        request->response = (struct text){NULL, 0};
+        respond_error(request, 502, "no response");
     }
 }
 
@@ -181,7 +180,7 @@ static void serve_test(struct request *request) {
 
     if (!json_is_array(calls)) {
         json_decref(calls);
-        answer_error(request, 400, "the body is no array in JSON");
+        respond_error(request, 400, "the body is not a JSON array");
         return;
     }
     statuses = json_array();
@@ -195,7 +194,7 @@ static void serve_test(struct request *request) {
         free(body);
     }
     json_decref(calls);
-    answer_json(request, 200, statuses);
+    respond_json(request, 200, statuses);
 }
 
 static const struct route {
@@ -210,7 +209,7 @@ static const struct route {
 
 static enum MHD_Result reply(struct request *request) {
     struct MHD_Response *response = MHD_create_response_from_buffer(
-        request->answer.size, request->answer.bytes, MHD_RESPMEM_MUST_COPY);
+        request->response.size, request->response.bytes, MHD_RESPMEM_MUST_COPY);
 
     if (!response) {
         return MHD_NO;
@@ -234,8 +233,8 @@ static const char *get_route(void *cls, const char *method, const char *path) {
 }
 
 /*
- * Called as the headers are there, then for each piece of the body, and once more at its end; in a
- * scope of the request, in the trace that its headers tell: libtote-microhttpd sees to that.
+ * The handler. libmicrohttpd calls it after the headers, for each piece of the body, and after the
+ * body. libtote-microhttpd makes each call in the scope of the request.
  */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *body,
@@ -259,8 +258,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         }
     }
     if (!request->status) {
-        answer_error(request, request->is_too_large ? 413 : 404,
-                     request->is_too_large ? "the body is too large" : "there is no such thing");
+        respond_error(request, request->is_too_large ? 413 : 404,
+                      request->is_too_large ? "the body is too large" : "not found");
     }
     return reply(request);
 }
@@ -272,7 +271,7 @@ static void on_done(void *cls, struct MHD_Connection *connection, void **state,
     (void)cls, (void)connection, (void)how;
     if (request) {
         free(request->body.bytes);
-        free(request->answer.bytes);
+        free(request->response.bytes);
         free(request);
     }
 }
@@ -284,7 +283,7 @@ static int run(uint16_t port) {
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, NULL); /* of all threads; sigwait() below takes them */
+    sigprocmask(SIG_BLOCK, &signals, NULL); /* on all threads; sigwait() waits for them */
 
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     options.service_name = "relay";
@@ -313,7 +312,7 @@ static int run(uint16_t port) {
     fflush(stdout);
     sigwait(&signals, &caught);
     MHD_stop_daemon(daemon);
-    tote_sdk_close(&sdk, 5000); /* says itself what could not be sent */
+    tote_sdk_close(&sdk, 5000); /* a diagnostic reports spans that were not sent */
     return 0;
 }
 

@@ -6,9 +6,12 @@
  *   shop checkout  --port 0 --next http://127.0.0.1:PORT
  *   shop frontend  --port 0 --next http://127.0.0.1:PORT
  *
- * A request goes frontend -> checkout -> inventory. The frontend knows the user and adds them to
- * its store: so all three have them on their spans, and the others read them from their own stores.
- * It also knows the session, which is private: it stays where it is.
+ * A request goes frontend -> checkout -> inventory. The frontend adds the user to its store, so the
+ * spans of all three services have the user, and the other two services read it from their stores.
+ * The frontend also adds the session, which is private and stays in its process.
+ *
+ * Untrusted clients can reach the frontend: it is a public endpoint, and starts new traces. The
+ * other two services continue the trace of their caller. See docs/propagation.md.
  */
 #include <curl/curl.h>
 #include <errno.h>
@@ -23,10 +26,10 @@
 #include <tote/tote.h>
 #include <unistd.h>
 
-static const char *next_service; /* the base URL of the one to call */
+static const char *next_service; /* the base URL of the service to call */
 static tote_tracer *tracer;
 
-/* One request on its way through a service. */
+/* A request of a service. */
 struct request {
     const char *item;
     unsigned status;
@@ -37,9 +40,7 @@ static size_t ignore_body(char *bytes, size_t size, size_t count, void *arg) {
     return size * count;
 }
 
-/*
- * GET `path` for the item from the next service. Returns: the status, 0 when there was no answer.
- */
+/* GET `path` for the item from the next service. Returns the status, or 0 without a response. */
 static unsigned call_next(const char *path, const char *item) {
     char url[512];
     long status = 0;
@@ -56,7 +57,7 @@ static unsigned call_next(const char *path, const char *item) {
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore_body);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, 5000L);
-    if (tote_curl_perform(easy, NULL) == CURLE_OK) { /* a client span; headers go out with it */
+    if (tote_curl_perform(easy, NULL) == CURLE_OK) { /* a client span, with headers */
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     }
     curl_easy_cleanup(easy);
@@ -67,14 +68,14 @@ static void work_for(unsigned milliseconds) {
     usleep(milliseconds * 1000);
 }
 
-/* frontend: who is it, and what do they want? */
+/* frontend: identify the user, and call checkout. */
 static int buy(void *arg) {
     struct request *request = arg;
     tote_store *store = tote_store_current();
 
-    tote_store_add(store, "user.id", tote_string("u_123")); /* travels, and stands on spans */
+    tote_store_add(store, "user.id", tote_string("u_123")); /* sent on, and on spans */
     tote_store_add_as(store, "session", tote_string("s3cr3t"), TOTE_VISIBILITY_PRIVATE,
-                      NULL); /* stays here */
+                      NULL); /* stays in this process */
     work_for(2);
     request->status = call_next("/checkout", request->item);
     return 0;
@@ -93,7 +94,7 @@ static int charge(void *arg) {
 
     (void)arg;
     if (tote_store_get(store, "user.id", user, sizeof user) < 0) { /* the frontend added it */
-        tote_span_set_status(tote_span_current(), TOTE_STATUS_CODE_ERROR, "nobody to charge");
+        tote_span_set_status(tote_span_current(), TOTE_STATUS_CODE_ERROR, "no user to charge");
         return -1;
     }
     tote_span_set_attribute(tote_span_current(), "payment.account", tote_string(user));
@@ -107,7 +108,7 @@ static int checkout(void *arg) {
 
     tote_store_add(tote_store_current(), "cart.item", tote_string(request->item));
     if (tote_run_scoped(tracer, "reserve", NULL, reserve, request) != 0) {
-        return 0; /* the status tells */
+        return 0; /* request->status has the failure */
     }
     if (tote_run_scoped(tracer, "charge", NULL, charge, request) != 0) {
         request->status = 402;
@@ -130,8 +131,8 @@ static int look_up(void *arg) {
     return 0;
 }
 
-/* inventory: is it there? */
-static int answer_stock(void *arg) {
+/* inventory: look up the stock. */
+static int check_stock(void *arg) {
     tote_run_scoped(tracer, "look up stock", NULL, look_up, arg);
     work_for(1);
     return 0;
@@ -144,7 +145,7 @@ static const struct service {
 } services[] = {
     {"frontend", "/buy", buy},
     {"checkout", "/checkout", checkout},
-    {"inventory", "/reserve", answer_stock},
+    {"inventory", "/reserve", check_stock},
 };
 
 static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status) {
@@ -157,10 +158,7 @@ static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status)
     return result;
 }
 
-/*
- * Called in a scope of the request, in the trace that its headers tell: libtote-microhttpd sees to
- * that.
- */
+/* The handler. libtote-microhttpd calls it in a scope of the request. */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *body,
                                   size_t *body_size, void **state) {
@@ -173,7 +171,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         return reply(connection, 404);
     }
     service->serve(&request);
-    return reply(connection, request.status ? request.status : 502); /* 0: nobody answered */
+    return reply(connection, request.status ? request.status : 502); /* 0: no response */
 }
 
 static const char *get_route(void *cls, const char *method, const char *path) {
@@ -190,7 +188,7 @@ static int run(const struct service *service, uint16_t port) {
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, NULL); /* of all threads; sigwait() below takes them */
+    sigprocmask(SIG_BLOCK, &signals, NULL); /* on all threads; sigwait() waits for them */
 
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     options.service_name = service->name;
@@ -203,6 +201,7 @@ static int run(const struct service *service, uint16_t port) {
     server.tracer = tracer;
     server.handle = on_request;
     server.get_route = get_route;
+    server.public_endpoint = service->serve == buy; /* the frontend */
     server.handle_cls = server.get_route_cls = (void *)service;
     struct MHD_Daemon *daemon = MHD_start_daemon(
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, port, NULL, NULL,
@@ -237,7 +236,7 @@ int main(int argc, char **argv) {
             next_service = argv[i + 1];
         }
     }
-    if (!service || (service->serve != answer_stock && !next_service)) {
+    if (!service || (service->serve != check_stock && !next_service)) {
         fprintf(stderr, "usage: shop frontend|checkout|inventory [--port N] [--next URL]\n");
         return 2;
     }

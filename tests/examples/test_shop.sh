@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# test_shop.sh - three services, requests through them, and what arrives of that
+# test_shop.sh - requests through three services, and their traces in tote view
 #
 # test_shop.sh FOLDER_OF_PROGRAMS
 set -uo pipefail
@@ -50,7 +50,7 @@ start() {
     exit 1
 }
 
-# await NAME: until it ends; sets code.
+# await NAME: wait until it ends; sets code.
 await() {
     timeout 60 tail -s 0.1 --pid="${pids[$1]}" -f /dev/null || kill -KILL "${pids[$1]}"
     wait "${pids[$1]}"
@@ -64,10 +64,12 @@ start inventory "$bin/shop" inventory --port 0
 start checkout "$bin/shop" checkout --port 0 --next "http://127.0.0.1:$port"
 start frontend "$bin/shop" frontend --port 0 --next "http://127.0.0.1:$port"
 
+# The frontend is a public endpoint: it neither continues this trace nor keeps this baggage.
 for request in 'buy?item=book 200' 'buy?item=unicorn 409' 'buy?item=two%20words%26more 200' \
     'elsewhere 404'; do
     expect "GET /${request% *}" "$(curl -s --max-time 20 -o /dev/null -w '%{http_code}' \
-        "http://127.0.0.1:$port/${request% *}")" "${request#* }"
+        -H 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' \
+        -H 'baggage: tenant=untrusted' "http://127.0.0.1:$port/${request% *}")" "${request#* }"
 done
 
 for name in inventory checkout frontend; do # each sends what it has as it ends, the roots last
@@ -80,23 +82,24 @@ expect "the viewer has its three traces" "$code" 0
 
 traces=$(cat "$work/viewer")
 count() { grep -oE -- "$1" <<<"$traces" | wc -l; }
-expect "traces are whole" "$(grep -oE '[0-9]+ spans · [0-9]+ services' <<<"$traces" | sort)" \
+expect "traces are complete" "$(grep -oE '[0-9]+ spans · [0-9]+ services' <<<"$traces" | sort)" \
     '7 spans · 3 services
 8 spans · 3 services
 8 spans · 3 services'
 expect "the user is on every span of the three" "$(count 'user\.id=u_123')" 23
+expect "the baggage of the client is on none" "$(count 'untrusted')" 0
 expect "the session is on none" "$(count 's3cr3t|session')" 0
 expect "the item is where checkout added it, and below" "$(count 'cart\.item=unicorn')" 5
 expect "checkout knew the user" "$(count 'payment\.account=u_123')" 2
-expect "what failed is told" "$(count '✗ no unicorns left')" 1
+expect "the failure is in the trace" "$(count '✗ no unicorns left')" 1
 
 start lonely "$bin/shop" frontend --port 0 --next http://127.0.0.1:1
-expect "nobody behind the frontend" "$(curl -s --max-time 20 -o /dev/null -w '%{http_code}' \
+expect "no service behind the frontend" "$(curl -s --max-time 20 -o /dev/null -w '%{http_code}' \
     "http://127.0.0.1:$port/buy")" 502
 
 start inventory "$bin/shop" inventory --port 0
 start checkout "$bin/shop" checkout --port 0 --next "http://127.0.0.1:$port"
-expect "nobody to charge" "$(curl -s --max-time 20 -o /dev/null -w '%{http_code}' \
+expect "no user to charge" "$(curl -s --max-time 20 -o /dev/null -w '%{http_code}' \
     "http://127.0.0.1:$port/checkout")" 402
 
 "$bin/shop" >/dev/null 2>&1
