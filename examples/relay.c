@@ -97,11 +97,12 @@ static unsigned call(const char *url, const char *body, struct text *response) {
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, response);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)CALL_TIMEOUT_MS);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     if (body) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
     }
-    if (tote_curl_perform(easy, headers) == CURLE_OK) {
+    tote_curl_options options = TOTE_CURL_OPTIONS_INIT;
+    options.headers = headers;
+    if (tote_curl_perform(easy, &options) == CURLE_OK) {
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     }
     curl_easy_cleanup(easy);

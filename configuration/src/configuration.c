@@ -204,6 +204,9 @@ static void resolve_propagators(const tote_sdk_options *options,
         result->propagators =
             result->reads_environment ? tote__environment_propagators() : "tracecontext,baggage";
     }
+    if (result->reads_environment) { /* also for the program's propagator: it only limits more */
+        result->allowed_hosts = tote__env("OTEL_C_PROPAGATION_ALLOWED_HOSTS");
+    }
 }
 
 static void report_config_file(const tote_sdk_options *options,

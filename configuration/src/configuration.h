@@ -23,10 +23,11 @@ struct tote__configuration {
     const char *environment_resource_attributes; /* OTEL_RESOURCE_ATTRIBUTES as it is, or NULL */
     const char *resource_detectors;              /* NULL: all */
 
-    const char *sampler;     /* as in OTEL_TRACES_SAMPLER, lower case; NULL: the program's */
-    double sampler_ratio;    /* 1 where the sampler has none */
-    const char *propagators; /* names in a list; NULL: the program's */
-    tote_span_limits limits; /* literal: UINT32_MAX is no limit, 0 is nothing */
+    const char *sampler;       /* as in OTEL_TRACES_SAMPLER, lower case; NULL: the program's */
+    double sampler_ratio;      /* 1 where the sampler has none */
+    const char *propagators;   /* names in a list; NULL: the program's */
+    const char *allowed_hosts; /* of the propagators, hosts in a list; NULL: all */
+    tote_span_limits limits;   /* literal: UINT32_MAX is no limit, 0 is nothing */
 
     tote_export_mode mode;
     struct tote__batch_settings batch;

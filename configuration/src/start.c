@@ -187,6 +187,10 @@ static void set_propagator(const tote_sdk_options *options,
             ? tote__propagator_from_names("OTEL_PROPAGATORS", configuration->propagators)
             : tote_propagator_ref(options->propagator);
 
+    if (configuration->allowed_hosts) {
+        propagator = tote__propagator_allow_hosts("OTEL_C_PROPAGATION_ALLOWED_HOSTS", propagator,
+                                                  configuration->allowed_hosts);
+    }
     tote_propagator_set_global(propagator);
     tote_propagator_unref(propagator);
 }
@@ -212,6 +216,10 @@ static void report_started(const tote_sdk_options *options,
         configuration->exporter_count > 1 ? "," : "",
         configuration->exporter_count > 1 ? configuration->exporters[1] : "",
         options->exporter_count, options->processor_count);
+    if (configuration->allowed_hosts) {
+        tote_diagnostics_report(TOTE_LEVEL_DEBUG, "sdk", "headers are sent only to these hosts: %s",
+                                configuration->allowed_hosts);
+    }
     if (configuration->mode == TOTE_EXPORT_MODE_SIMPLE) {
         tote_diagnostics_report(TOTE_LEVEL_DEBUG, "sdk", "each span is exported as it ends");
         return;

@@ -158,17 +158,11 @@ static void inject(void *self, const tote_context *context, void *carrier,
     writer.capacity = tote__min(ON_STACK, writer.rules->max_bytes);
     writer.length = writer.members = 0;
     writer.arena = (struct tote__arena){NULL, NULL, 0};
-    bool may_leave = tote__baggage_may_leave(writer.rules, context);
-    if (may_leave) {
-        tote__store_visit(tote_context_get_store(context), TOTE_VISIBILITY_PROPAGATE, inject_entry,
-                          &writer);
-    }
-
+    tote__store_visit(tote_context_get_store(context), TOTE_VISIBILITY_PROPAGATE, inject_entry,
+                      &writer);
     if (writer.length) {
         writer.text[writer.length] = '\0'; /* both buffers have a byte more than their capacity */
         setter->set(carrier, "baggage", writer.text, writer.length);
-    } else if (!may_leave) { /* nor may what an earlier message left in the carrier */
-        setter->set(carrier, "baggage", NULL, 0);
     }
     tote__arena_clear(&writer.arena);
 }

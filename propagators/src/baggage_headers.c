@@ -107,10 +107,8 @@ void tote__baggage_headers_inject(const struct baggage_rules *rules, const char 
                             .carrier = carrier,
                             .setter = setter};
 
-    if (tote__baggage_may_leave(rules, context)) {
-        tote__store_visit(tote_context_get_store(context), TOTE_VISIBILITY_PROPAGATE, inject_entry,
-                          &writer);
-    }
+    tote__store_visit(tote_context_get_store(context), TOTE_VISIBILITY_PROPAGATE, inject_entry,
+                      &writer);
 }
 
 struct headers {

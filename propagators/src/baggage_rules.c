@@ -16,7 +16,6 @@ static void destroy(void *self) {
 
     if (rules) {
         tote__name_list_clear(&rules->names);
-        tote__name_list_clear(&rules->hosts);
         tote__release(rules, sizeof *rules);
     }
 }
@@ -29,8 +28,7 @@ tote_propagator *tote__baggage_propagator_new(const struct format *format,
 
     TOTE__COPY_OPTIONS(tote_baggage_propagator_options, &options, given);
     if (!rules ||
-        !tote__name_list_copy(&rules->names, options.allowed_names, options.allowed_name_count) ||
-        !tote__name_list_copy(&rules->hosts, options.allowed_hosts, options.allowed_host_count)) {
+        !tote__name_list_copy(&rules->names, options.allowed_names, options.allowed_name_count)) {
         tote_diagnostics_report(
             TOTE_LEVEL_ERROR, "baggage",
             "propagator not made: out of memory; baggage is neither sent nor read");
@@ -44,11 +42,6 @@ tote_propagator *tote__baggage_propagator_new(const struct format *format,
     rules->max_bytes = options.max_bytes ? options.max_bytes : BAGGAGE_USUAL_BYTES;
     rules->max_bytes = tote__min(rules->max_bytes, BAGGAGE_MOST_BYTES_EVER);
     return tote__format_new(&rules->format, destroy);
-}
-
-bool tote__baggage_may_leave(const struct baggage_rules *rules, const tote_context *context) {
-    return !rules->hosts.names ||
-           tote__name_list_allows_host(&rules->hosts, tote_context_get_destination(context));
 }
 
 bool tote__baggage_value(const struct tote__entry *entry, char room[BAGGAGE_SCALAR_SIZE],

@@ -16,7 +16,6 @@ enum { BAGGAGE_USUAL_BYTES = 8192, BAGGAGE_MOST_BYTES_EVER = 15360 };
 struct baggage_rules {
     struct format format; /* first */
     struct tote__name_list names;
-    struct tote__name_list hosts;
     bool ignore_incoming;
     size_t max_members;
     size_t max_bytes;
@@ -29,9 +28,6 @@ struct baggage_rules {
 tote_propagator *tote__baggage_propagator_new(const struct format *format,
                                               const tote_baggage_propagator_options *options,
                                               size_t usual_members);
-
-/* Whether baggage may go to where the context's message goes. */
-bool tote__baggage_may_leave(const struct baggage_rules *rules, const tote_context *context);
 
 /*
  * An entry's value as it travels: text as it is, other scalars written to `room`. False for the

@@ -53,38 +53,48 @@ url=http://127.0.0.1:$port
 
 # One transfer, and the span on the console.
 OTEL_TRACES_EXPORTER=console LD_PRELOAD=$preload curl -s -H 'X-Own: 1' "$url/ctx" >"$work/one"
-expect "it ends well" $? 0
+expect "curl succeeds" $? 0
 expect "there is one span" "$(grep -c '^GET (client, ' "$work/one")" 1
-expect "the header carried it" "$(field trace_id "$work/one") $(field parent_id "$work/one")" \
+expect "the header has its ids" "$(field trace_id "$work/one") $(field parent_id "$work/one")" \
     "$(sed -n 's/^  trace \(.*\) span \(.*\)$/\1 \2/p' "$work/one")"
-expect "it tells the request" "$(grep -cE "^  (url.full: $url/ctx|http.response.status_code: 200)$" "$work/one")" 2
+expect "it has the URL and the status" "$(grep -cE "^  (url.full: $url/ctx|http.response.status_code: 200)$" "$work/one")" 2
 
 # Two in parallel, by the multi interface, in the trace of the environment.
 TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 BAGGAGE=user=u_1 \
     OTEL_TRACES_EXPORTER=console LD_PRELOAD=$preload \
     curl -s -Z "$url/ctx" "$url/nowhere" >"$work/two" 2>/dev/null
-expect "both are in the trace that the environment tells" \
+expect "both spans are in the trace of the environment" \
     "$(grep -c 'trace 0af7651916cd43dd8448eb211c80319c span .* parent b7ad6b7169203331 (remote)$' "$work/two")" 2
-expect "which went on" "$(field trace_id "$work/two")" 0af7651916cd43dd8448eb211c80319c
-expect "with its baggage" "$(grep -c '"user": "u_1"' "$work/two")" 1
-expect "an error is one" "$(grep -c '^  error.type: 404$' "$work/two")" 1
+expect "the server continues the trace" "$(field trace_id "$work/two")" 0af7651916cd43dd8448eb211c80319c
+expect "the server gets the baggage of the environment" "$(grep -c '"user": "u_1"' "$work/two")" 1
+expect "an error status has an error type" "$(grep -c '^  error.type: 404$' "$work/two")" 1
 
 # A handle that is used again with CURLOPT_CURLU: libcurl before 8.12 reports its first URL.
 OTEL_TRACES_EXPORTER=console LD_PRELOAD=$preload "$url_in_parts" "$url/ctx?1" "$url/ctx?2" "$url/ctx?3" >"$work/parts"
-expect "a program that gives its URLs in parts ends well" $? 0
+expect "a program with URLs in parts succeeds" $? 0
 expect "each span has its own URL" "$(sed -n 's/^  url.full: //p' "$work/parts" | sort | tr '\n' ' ')" \
     "$url/ctx?1 $url/ctx?2 $url/ctx?3 "
 
-# To a receiver, whose requests are no spans themselves.
+# A list of hosts: another host gets no headers, but its request has a span.
+OTEL_C_PROPAGATION_ALLOWED_HOSTS=api.example.com OTEL_TRACES_EXPORTER=console LD_PRELOAD=$preload \
+    curl -s "$url/ctx" >"$work/limited"
+expect "a request to a host that is not allowed has a span" "$(grep -c '^GET (client, ' "$work/limited")" 1
+expect "a host that is not allowed gets no trace" "$(field parent_id "$work/limited")" 0000000000000000
+OTEL_C_PROPAGATION_ALLOWED_HOSTS=api.example.com,127.0.0.1 OTEL_TRACES_EXPORTER=console LD_PRELOAD=$preload \
+    curl -s "$url/ctx" >"$work/allowed"
+expect "an allowed host gets the trace" "$(field parent_id "$work/allowed")" \
+    "$(sed -n 's/^  trace .* span \(.*\)$/\1/p' "$work/allowed")"
+
+# With an OTLP receiver: the requests of the exporter have no spans.
 start viewer "$bin/tote" view --port 0 --once
 OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port OTEL_SERVICE_NAME=shell LD_PRELOAD=$preload \
     curl -s "$url/ctx" >/dev/null
-expect "curl ends well" $? 0
+expect "curl with an exporter succeeds" $? 0
 wait "${pids[1]}"
 expect "the receiver has one span of one service" \
     "$(grep -oE '[0-9]+ spans? · [0-9]+ services?' "$work/viewer")" "1 span · 1 service"
 
-# Nobody who receives: the program is not harmed.
+# Without a receiver the program is not affected.
 OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 LD_PRELOAD=$preload curl -s "$url/ctx" >"$work/none" 2>/dev/null
-expect "without a receiver curl works all the same" "$? $(grep -c trace_id "$work/none")" "0 1"
+expect "curl succeeds without a receiver" "$? $(grep -c trace_id "$work/none")" "0 1"
 exit $failed

@@ -36,8 +36,8 @@ values = {
     "tote_http_span_name": "tote__off_text(buffer, size), (size_t)tote__off_number(0)",
     "tote_http_redact_query": "tote__off_text(buffer, size), (size_t)tote__off_number(0)",
     "tote_curl_inject": "(headers)",
-    "tote_curl_perform":
-        "curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers), curl_easy_perform(easy)",
+    "tote_curl_begin": "tote__off_curl_begin(easy, options)",
+    "tote_curl_perform": "(void)tote__off_curl_begin(easy, options), curl_easy_perform(easy)",
 }
 
 # What the values of a header's functions are made by.
@@ -58,6 +58,19 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
         variables[count] = NULL;
     }
     return count;
+}
+""",
+    "tote/instrumentation/curl.h": """
+/* The handle gets the program's options all the same. */
+static inline tote_curl_request *tote__off_curl_begin(CURL *easy,
+                                                      const tote_curl_options *options) {
+    static const tote_curl_options defaults = TOTE_CURL_OPTIONS_INIT;
+
+    options = options ? options : &defaults;
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, options->headers);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, options->prereq_function);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, options->prereq_data);
+    return NULL;
 }
 """,
     "tote/span_context.h": """

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tote/propagators.h"
+
 static size_t ignore_body(char *bytes, size_t size, size_t count, void *arg) {
     (void)bytes, (void)arg;
     return size * count;
@@ -47,13 +49,35 @@ int curl_fixture_set_up(void **state) {
 int curl_fixture_tear_down(void **state) {
     struct curl_fixture *fixture = *state;
 
-    tote_curl_set_allowed_hosts(NULL, 0);
+    tote_propagator_set_global(NULL);
     curl_easy_cleanup(fixture->easy);
     receiver_stop(fixture->receiver);
     tote_sdk_close(&fixture->sdk, 1000);
     tote_in_memory_spans_unref(fixture->memory);
     free(fixture);
     return 0;
+}
+
+CURLcode perform_with_headers(CURL *easy, struct curl_slist *headers) {
+    tote_curl_options options = TOTE_CURL_OPTIONS_INIT;
+
+    options.headers = headers;
+    return tote_curl_perform(easy, &options);
+}
+
+tote_curl_request *begin_with_headers(CURL *easy, struct curl_slist *headers) {
+    tote_curl_options options = TOTE_CURL_OPTIONS_INIT;
+
+    options.headers = headers;
+    return tote_curl_begin(easy, &options);
+}
+
+void allow_hosts(const char *const *hosts, size_t count) {
+    tote_propagator *propagator = tote_propagator_allowed_hosts_new(
+        tote_propagator_from_names("tracecontext,baggage"), hosts, count);
+
+    tote_propagator_set_global(propagator);
+    tote_propagator_unref(propagator);
 }
 
 const tote_span_data *curl_fixture_only_span(struct curl_fixture *f) {

@@ -28,6 +28,13 @@ int curl_fixture_tear_down(void **state);
 /* Of the receiver, and `rest`. */
 void curl_fixture_set_url(struct curl_fixture *fixture, const char *rest);
 
+/* With these headers of the program, else defaults. */
+CURLcode perform_with_headers(CURL *easy, struct curl_slist *headers);
+tote_curl_request *begin_with_headers(CURL *easy, struct curl_slist *headers);
+
+/* Send headers only to these hosts, until the next SDK starts. */
+void allow_hosts(const char *const *hosts, size_t count);
+
 /* Fails the test when there is not just one. */
 const tote_span_data *curl_fixture_only_span(struct curl_fixture *fixture);
 

@@ -6,6 +6,7 @@
 #include "support.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "curl_fixture.h"
@@ -90,7 +91,7 @@ static void the_users_headers_go_with_each_attempt(void **state) {
     struct curl_slist *list = curl_slist_append(NULL, "X-Own: 1");
 
     list = curl_slist_append(list, "traceparent: old");
-    assert_int_equal(tote_curl_perform(f->easy, list), CURLE_OK);
+    assert_int_equal(perform_with_headers(f->easy, list), CURLE_OK);
     assert_string_equal(receiver_header(f->receiver, 0, "X-Own"), "1");
     assert_string_equal(receiver_header(other, 0, "X-Own"), "1");
     assert_is_of(traceparent_of(f->receiver, 0), tote_in_memory_spans_get_at(f->memory, 0));
@@ -109,7 +110,7 @@ static void a_redirect_does_not_lead_headers_past_the_list(void **state) {
     struct curl_fixture *f = *state;
     struct receiver *other = lead(f, "localhost");
 
-    tote_curl_set_allowed_hosts(numbers, 1);
+    allow_hosts(numbers, 1);
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
     assert_non_null(traceparent_of(f->receiver, 0));
     assert_null(traceparent_of(other, 0));
@@ -120,7 +121,7 @@ static void a_redirect_does_not_lead_headers_past_the_list(void **state) {
     assert_null(traceparent_of(other, 1));
     assert_span_text(tote_in_memory_spans_get_at(f->memory, 2), "server.address", "127.0.0.1");
 
-    tote_curl_set_allowed_hosts(names, 1);
+    allow_hosts(names, 1);
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
     assert_null(traceparent_of(f->receiver, 2));
     assert_non_null(traceparent_of(other, 2));
@@ -188,38 +189,75 @@ static void too_many_redirects_are_the_error_of_the_last(void **state) {
     }
 }
 
-static struct {
-    CURL *easy;
+/* The state of a prereq_function. */
+struct prereq {
     unsigned calls;
-    int port;
-    int response;
-} users;
+    int peer_port;
+    int result;
+};
 
-static int users_function(void *arg, char *peer, char *local, int peer_port, int local_port) {
+static int prereq_function(void *data, char *peer, char *local, int peer_port, int local_port) {
+    struct prereq *prereq = data;
+
     assert_string_equal(peer, "127.0.0.1");
     assert_string_equal(local, "127.0.0.1");
     assert_true(local_port > 0);
-    users.easy = arg;
-    users.port = peer_port;
-    users.calls++;
-    return users.response;
+    prereq->peer_port = peer_port;
+    prereq->calls++;
+    return prereq->result;
 }
 
-/* The contract of tote_curl_set_prereq_function() */
-static void the_programs_own_function_is_asked_too(void **state) {
+/* The contract of tote_curl_options.prereq_function */
+static void the_prereq_function_of_a_request_decides_for_each_attempt(void **state) {
     struct curl_fixture *f = *state;
+    struct receiver *other = lead(f, "127.0.0.1");
+    struct prereq prereq = {.result = CURL_PREREQFUNC_OK};
+    tote_curl_options options = TOTE_CURL_OPTIONS_INIT;
 
-    memset(&users, 0, sizeof users);
-    tote_curl_set_prereq_function(users_function);
-    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
-    assert_int_equal(users.calls, 1);
-    assert_ptr_equal(users.easy, f->easy);
-    users.response = CURL_PREREQFUNC_ABORT;
-    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_ABORTED_BY_CALLBACK);
+    options.prereq_function = prereq_function;
+    options.prereq_data = &prereq;
+    assert_int_equal(tote_curl_perform(f->easy, &options), CURLE_OK);
+    assert_int_equal(prereq.calls, 2);
+    assert_int_equal(prereq.peer_port, atoi(strrchr(receiver_url(other), ':') + 1));
+    prereq.result = CURL_PREREQFUNC_ABORT;
+    assert_int_equal(tote_curl_perform(f->easy, &options), CURLE_ABORTED_BY_CALLBACK);
+    assert_int_equal(prereq.calls, 3);
     assert_int_equal(receiver_wait(f->receiver, 1), 1);
-    tote_curl_set_prereq_function(NULL);
+    receiver_stop(other);
+}
+
+/* The contract of tote_curl_end() */
+static void after_a_request_the_handle_has_the_programs_prereq_function(void **state) {
+    struct curl_fixture *f = *state;
+    struct prereq prereq = {.result = CURL_PREREQFUNC_OK};
+    tote_curl_options options = TOTE_CURL_OPTIONS_INIT;
+
+    options.prereq_function = prereq_function;
+    options.prereq_data = &prereq;
+    assert_int_equal(tote_curl_perform(f->easy, &options), CURLE_OK);
+    assert_int_equal(curl_easy_perform(f->easy), CURLE_OK);
+    assert_int_equal(prereq.calls, 2);
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
-    assert_int_equal(users.calls, 2);
+    assert_int_equal(curl_easy_perform(f->easy), CURLE_OK);
+    assert_int_equal(prereq.calls, 2);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), 2);
+}
+
+static const char *scope_name(struct curl_fixture *f, size_t index) {
+    return tote_span_data_get_instrumentation_scope(tote_in_memory_spans_get_at(f->memory, index))
+        ->name;
+}
+
+/* The contract of tote_curl_options.tracer */
+static void a_request_uses_the_tracer_of_its_options(void **state) {
+    struct curl_fixture *f = *state;
+    tote_curl_options options = TOTE_CURL_OPTIONS_INIT;
+
+    options.tracer = tote_get_tracer("shop", "1.0");
+    assert_int_equal(tote_curl_perform(f->easy, &options), CURLE_OK);
+    assert_string_equal(scope_name(f, 0), "shop");
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+    assert_string_equal(scope_name(f, 1), "tote-curl");
 }
 
 int main(int argc, char **argv) {
@@ -230,7 +268,9 @@ int main(int argc, char **argv) {
         CURL_TEST(a_redirect_to_where_nobody_is_fails_in_its_own_span),
         CURL_TEST(a_redirect_to_one_who_does_not_answer_has_no_status),
         CURL_TEST(too_many_redirects_are_the_error_of_the_last),
-        CURL_TEST(the_programs_own_function_is_asked_too),
+        CURL_TEST(the_prereq_function_of_a_request_decides_for_each_attempt),
+        CURL_TEST(after_a_request_the_handle_has_the_programs_prereq_function),
+        CURL_TEST(a_request_uses_the_tracer_of_its_options),
     };
 
     return RUN_TESTS(tests, argc, argv);

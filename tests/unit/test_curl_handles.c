@@ -81,7 +81,7 @@ static void send_mail(struct curl_fixture *f, const char *url, const char *proto
     curl_easy_setopt(f->easy, CURLOPT_MAIL_RCPT, recipients);
     curl_easy_setopt(f->easy, CURLOPT_MIMEPOST, mime);
     curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, headers);
-    assert_int_equal(tote_curl_perform(f->easy, headers), CURLE_OK);
+    assert_int_equal(perform_with_headers(f->easy, headers), CURLE_OK);
     curl_easy_cleanup(f->easy);
     f->easy = NULL;
     curl_mime_free(mime);
@@ -201,7 +201,7 @@ static void a_url_in_parts_on_a_used_handle_does_not_pass_the_list_of_hosts(void
     struct curl_fixture *f = *state;
 
     curl_easy_setopt(f->easy, CURLOPT_URL, NULL);
-    assert_true(tote_curl_set_allowed_hosts(hosts, 1));
+    allow_hosts(hosts, 1);
     get_in_parts(f, "inside.test", "/1");
     assert_non_null(receiver_header(f->receiver, 0, "traceparent"));
     assert_span_text(last_span(f), "server.address", "inside.test");
@@ -221,7 +221,7 @@ static void a_url_in_parts_beside_a_text_does_not_pass_the_list_of_hosts(void **
     static const char *const hosts[] = {"127.0.0.1"};
     struct curl_fixture *f = *state;
 
-    assert_true(tote_curl_set_allowed_hosts(hosts, 1));
+    allow_hosts(hosts, 1);
     get_in_parts(f, "outside.test", "/");
     assert_null(receiver_header(f->receiver, 0, "traceparent"));
     assert_url(last_span(f), "outside.test");
@@ -252,7 +252,7 @@ static void a_handle_reports_its_url_as_without_tote(void **state) {
     struct curl_fixture *f = *state;
     char *text = NULL;
 
-    assert_true(tote_curl_set_allowed_hosts(hosts, 1));
+    allow_hosts(hosts, 1);
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
         curl_easy_getinfo(f->easy, CURLINFO_EFFECTIVE_URL, &text);
@@ -324,7 +324,7 @@ static void a_copy_of_a_handle_under_way_has_the_programs_headers(void **state) 
     struct curl_slist *list = own_list(f);
 
     receiver_set_response(f->receiver, (struct receiver_response){.delay_ms = 50});
-    tote_curl_request *request = tote_curl_begin(f->easy, list);
+    tote_curl_request *request = begin_with_headers(f->easy, list);
     CURLM *multi = send_request(f);
     CURL *during = curl_easy_duphandle(f->easy);
     CURL *after = curl_easy_duphandle(f->easy);
@@ -335,7 +335,7 @@ static void a_copy_of_a_handle_under_way_has_the_programs_headers(void **state) 
     assert_int_equal(tote_in_memory_spans_get_count(f->memory), 1);
     assert_int_equal(curl_easy_perform(after), CURLE_OK);
     assert_int_equal(curl_easy_perform(during), CURLE_OK);
-    assert_int_equal(tote_curl_perform(traced, list), CURLE_OK);
+    assert_int_equal(perform_with_headers(traced, list), CURLE_OK);
     curl_easy_cleanup(f->easy);
     f->easy = NULL;
     assert_int_equal(curl_easy_perform(of_a_copy), CURLE_OK);
@@ -362,13 +362,13 @@ static void a_copy_never_has_the_headers_of_later_requests(void **state) {
     struct curl_slist *secret = curl_slist_append(NULL, "Authorization: Bearer secret");
 
     receiver_set_response(f->receiver, (struct receiver_response){.delay_ms = 20});
-    tote_curl_request *request = tote_curl_begin(f->easy, list);
+    tote_curl_request *request = begin_with_headers(f->easy, list);
     CURLM *multi = send_request(f);
     CURL *copy = curl_easy_duphandle(f->easy);
     finish(f, multi, &request);
     receiver_set_response(f->receiver, (struct receiver_response){.status = 204});
     for (int i = 0; i < LATER; i++) {
-        assert_int_equal(tote_curl_perform(f->easy, secret), CURLE_OK);
+        assert_int_equal(perform_with_headers(f->easy, secret), CURLE_OK);
     }
     assert_int_equal(curl_easy_perform(copy), CURLE_OK);
     assert_is_plain(f, LATER + 1);
@@ -383,7 +383,7 @@ static void a_handle_that_was_reset_does_not_get_its_headers_again(void **state)
     struct curl_fixture *f = *state;
     struct curl_slist *list = own_list(f);
 
-    tote_curl_request *request = tote_curl_begin(f->easy, list);
+    tote_curl_request *request = begin_with_headers(f->easy, list);
     assert_int_equal(curl_easy_perform(f->easy), CURLE_OK);
     curl_easy_reset(f->easy);
     tote_curl_end(&request, CURLE_OK);

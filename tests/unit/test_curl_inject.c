@@ -74,12 +74,9 @@ static size_t ignore_body(char *bytes, size_t size, size_t count, void *arg) {
 
 /* Make baggage go to one host alone. */
 static void allow_host(const char *host) {
-    tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
-
-    options.allowed_hosts = &host;
-    options.allowed_host_count = 1;
-    tote_propagator *both[] = {tote_propagator_tracecontext_new(),
-                               tote_propagator_baggage_new(&options)};
+    tote_propagator *both[] = {
+        tote_propagator_tracecontext_new(),
+        tote_propagator_allowed_hosts_new(tote_propagator_baggage_new(NULL), &host, 1)};
     tote_propagator *propagator = tote_propagator_composite_new(both, 2);
     tote_propagator_set_global(propagator);
     tote_propagator_unref(propagator);
@@ -88,9 +85,11 @@ static void allow_host(const char *host) {
 /* GET from this process under a name, with a header of the program. */
 static void get_from(const char *host, const char *port, const char *own) {
     struct curl_slist *list = own ? curl_slist_append(NULL, own) : NULL;
+    tote_curl_options options = TOTE_CURL_OPTIONS_INIT;
     CURL *easy = curl_easy_init();
     char url[128], address[128];
 
+    options.headers = list;
     snprintf(url, sizeof url, "http://%s:%s/", host, port);
     snprintf(address, sizeof address, "%s:%s:127.0.0.1", host, port);
     struct curl_slist *resolved = curl_slist_append(NULL, address);
@@ -99,7 +98,7 @@ static void get_from(const char *host, const char *port, const char *own) {
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore_body);
-    assert_int_equal(tote_curl_perform(easy, list), CURLE_OK);
+    assert_int_equal(tote_curl_perform(easy, &options), CURLE_OK);
     curl_easy_cleanup(easy);
     curl_slist_free_all(list);
     curl_slist_free_all(resolved);

@@ -426,9 +426,9 @@ static tote_propagator *make_baggage(void) {
     static const char *const names[] = {"a", "b"};
     tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
 
-    options.allowed_names = options.allowed_hosts = names;
-    options.allowed_name_count = options.allowed_host_count = 2;
-    return tote_propagator_baggage_new(&options);
+    options.allowed_names = names;
+    options.allowed_name_count = 2;
+    return tote_propagator_allowed_hosts_new(tote_propagator_baggage_new(&options), names, 2);
 }
 
 /* The contract of tote/propagators.h: a constructor gives one that does nothing, never NULL. */
@@ -453,6 +453,24 @@ static void without_memory_constructors_give_what_does_nothing(void **state) {
     }
 }
 
+/* The contract of tote_context_with_destination(): another host never stands for this one. */
+static void without_memory_a_message_does_not_go_to_an_earlier_destination(void **state) {
+    tote_context *before = tote_context_with_destination(tote_context_root(), "allowed.test");
+    bool has_failed = true;
+
+    (void)state;
+    for (long number = 0; has_failed; number++) {
+        fail_allocation(number, false);
+        tote_context *context = tote_context_with_destination(before, "other.test");
+        has_failed = memory.has_failed;
+        fail_allocation(-1, false);
+        const char *host = tote_context_get_destination(context);
+        assert_true(host ? strcmp(host, "other.test") == 0 : has_failed);
+        tote_context_unref(context);
+    }
+    tote_context_unref(before);
+}
+
 #define HOSTILE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(int argc, char **argv) {
@@ -471,6 +489,7 @@ int main(int argc, char **argv) {
         HOSTILE_TEST(the_carrier_is_asked_once_for_each_field),
         HOSTILE_TEST(when_memory_runs_out_a_header_is_read_whole_or_not_at_all),
         HOSTILE_TEST(when_memory_runs_out_no_header_is_sent_in_part),
+        HOSTILE_TEST(without_memory_a_message_does_not_go_to_an_earlier_destination),
         HOSTILE_TEST(without_memory_constructors_give_what_does_nothing),
     };
 

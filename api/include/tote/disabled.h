@@ -83,12 +83,25 @@ static inline void tote__off_text(char *buffer, size_t size) {
 #endif
 
 #ifdef TOTE__OFF_INSTRUMENTATION_CURL
-#define tote_curl_perform(easy, headers) \
-    (TOTE__OFF((tote_curl_perform)(easy, headers)), \
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers), curl_easy_perform(easy))
-#define tote_curl_begin(...) TOTE__OFF_POINTER(tote_curl_request *, (tote_curl_begin)(__VA_ARGS__))
+#undef TOTE__OFF_INSTRUMENTATION_CURL
+/* The handle gets the program's options all the same. */
+static inline tote_curl_request *tote__off_curl_begin(CURL *easy,
+                                                      const tote_curl_options *options) {
+    static const tote_curl_options defaults = TOTE_CURL_OPTIONS_INIT;
+
+    options = options ? options : &defaults;
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, options->headers);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, options->prereq_function);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, options->prereq_data);
+    return NULL;
+}
+#define tote_curl_perform(easy, options) \
+    (TOTE__OFF((tote_curl_perform)(easy, options)), \
+    (void)tote__off_curl_begin(easy, options), curl_easy_perform(easy))
+#define tote_curl_begin(easy, options) \
+    (TOTE__OFF((tote_curl_begin)(easy, options)), \
+    tote__off_curl_begin(easy, options))
 #define tote_curl_end(...) TOTE__OFF((tote_curl_end)(__VA_ARGS__))
-#define tote_curl_set_prereq_function(...) TOTE__OFF((tote_curl_set_prereq_function)(__VA_ARGS__))
 #define tote_curl_inject(context, headers) \
     (TOTE__OFF((tote_curl_inject)(context, headers)), \
     (headers))
@@ -96,7 +109,6 @@ static inline void tote__off_text(char *buffer, size_t size) {
     TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_curl_list_getter)(__VA_ARGS__))
 #define tote_curl_list_setter(...) \
     TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_curl_list_setter)(__VA_ARGS__))
-#define tote_curl_set_allowed_hosts(...) TOTE__OFF_BOOL((tote_curl_set_allowed_hosts)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_DELIVERY
@@ -254,6 +266,8 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
     TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_opencensus_new)(__VA_ARGS__))
 #define tote_propagator_composite_new(...) \
     TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_composite_new)(__VA_ARGS__))
+#define tote_propagator_allowed_hosts_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_allowed_hosts_new)(__VA_ARGS__))
 #define tote_propagator_from_names(...) \
     TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_from_names)(__VA_ARGS__))
 #endif

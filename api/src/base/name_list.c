@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#include "tote/internal/text.h"
-
 void tote__name_list_clear(struct tote__name_list *list) {
     tote__arena_clear(&list->memory);
     *list = (struct tote__name_list){.names = NULL};
@@ -40,26 +38,6 @@ bool tote__name_list_copy(struct tote__name_list *list, const char *const *names
 bool tote__name_list_allows(const struct tote__name_list *list, const char *name) {
     for (size_t i = 0; list->names && i < list->count; i++) {
         if (strcmp(list->names[i], name) == 0) {
-            return true;
-        }
-    }
-    return !list->names;
-}
-
-static bool is_host(const char *pattern, const char *host) {
-    size_t length = strlen(pattern);
-    size_t host_length = strlen(host);
-
-    if (pattern[0] == '.' && host_length > length) {
-        host += host_length - length;
-        host_length = length;
-    }
-    return length && tote__equals_ignoring_case(host, host_length, pattern, length);
-}
-
-bool tote__name_list_allows_host(const struct tote__name_list *list, const char *host) {
-    for (size_t i = 0; list->names && host && i < list->count; i++) {
-        if (is_host(list->names[i], host)) {
             return true;
         }
     }

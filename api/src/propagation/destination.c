@@ -18,11 +18,18 @@ static const tote_context_key destination = {"destination", destroy};
 
 tote_context *tote_context_with_destination(const tote_context *context, const char *host) {
     context = tote__context_or_current(context);
-    if (!host && !tote_context_get_destination(context)) {
+    const char *before = tote_context_get_destination(context);
+
+    if (!host && !before) {
         return tote_context_ref(context);
     }
-    return tote_context_with_value(context, &destination,
-                                   host ? tote__copy_text(host, strlen(host)) : NULL);
+    tote_context *made = tote_context_with_value(context, &destination,
+                                                 host ? tote__copy_text(host, strlen(host)) : NULL);
+    if (before && tote_context_get_destination(made) == before) {
+        tote_context_unref(made);
+        return tote_context_ref(tote_context_root());
+    }
+    return made;
 }
 
 const char *tote_context_get_destination(const tote_context *context) {

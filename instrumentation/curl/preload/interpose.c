@@ -124,18 +124,6 @@ static enum tote__scheme scheme_of(const struct preload_handle *known, CURL *eas
     return is_http ? TOTE__SCHEME_UNKNOWN : TOTE__SCHEME_OTHER;
 }
 
-/* The options of the handle are the program's again. */
-static void detach(struct preload_handle *known, CURL *easy) {
-    if (!known->request) {
-        return;
-    }
-    agent->detach(&known->request, true);
-    if (known->prereq || known->prereq_data) {
-        known->library->easy_setopt(easy, CURLOPT_PREREQFUNCTION, known->prereq);
-        known->library->easy_setopt(easy, CURLOPT_PREREQDATA, known->prereq_data);
-    }
-}
-
 /* What is attached to the handle stays so, unless its next transfer is not traced. */
 static void begin(struct preload_handle *known, CURL *easy) {
     enum tote__scheme scheme = known->library->is_traced && !known->has_api_request
@@ -143,12 +131,19 @@ static void begin(struct preload_handle *known, CURL *easy) {
                                    : TOTE__SCHEME_OTHER;
 
     if (scheme == TOTE__SCHEME_OTHER || !get_agent()) {
-        detach(known, easy);
+        if (known->request) {
+            agent->detach(&known->request, true);
+        }
         return;
     }
     const struct tote__transfer transfer = {
-        &known->library->curl,           easy, known->headers, known->prereq, known->prereq_data,
-        known->library->reports_old_urls};
+        .curl = &known->library->curl,
+        .easy = easy,
+        .headers = known->headers,
+        .prereq = known->prereq,
+        .prereq_data = known->prereq_data,
+        .reports_old_urls = known->library->reports_old_urls,
+    };
     known->is_transferring =
         agent->begin(&known->request, known->library, &transfer, scheme, known->url);
 }

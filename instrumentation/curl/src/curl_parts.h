@@ -61,9 +61,6 @@ const char *tote__url_host(const char *text, char *room, size_t size);
 /* The host without the brackets of an IPv6 address. */
 tote_value tote__url_address(const struct tote__url *url);
 
-/* hosts.c: whether headers may go to this host; NULL: an unknown one. */
-bool tote__curl_is_allowed(const char *host);
-
 /* Whether a line of a list is a header of this name, in any of the forms that libcurl accepts. */
 bool tote__curl_is_header(const char *line, const char *name, size_t length);
 
@@ -97,11 +94,11 @@ void tote__sent_clear(struct tote__sent *sent, struct curl_slist *own);
 struct tote__transfer {
     const struct tote__curl *curl;
     CURL *easy;
-    struct curl_slist
-        *headers; /* the program's, set as CURLOPT_HTTPHEADER; borrowed until the end */
-    curl_prereq_callback prereq; /* the program's own, or NULL */
-    void *prereq_data;
-    bool reports_old_urls; /* that libcurl does, see requested.c */
+    struct curl_slist *headers;  /* the program's CURLOPT_HTTPHEADER, borrowed until the end */
+    curl_prereq_callback prereq; /* the program's CURLOPT_PREREQFUNCTION, or NULL */
+    void *prereq_data;           /* the program's CURLOPT_PREREQDATA */
+    tote_tracer *tracer;         /* NULL: the instrumentation's own */
+    bool reports_old_urls;       /* a property of this libcurl: see requested.c */
 };
 
 /* requested.c: the URL of a transfer. Text is libcurl's or of this struct. */

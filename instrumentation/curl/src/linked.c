@@ -2,12 +2,13 @@
 /*
  * linked.c - requests with the libcurl that the program is linked with
  *
- * Tests: tests/unit/test_curl.c
+ * Tests: tests/unit/test_curl.c, tests/unit/test_curl_attempts.c
  */
 #define CURL_DISABLE_TYPECHECK
 #include <stdatomic.h>
 
 #include "curl_parts.h"
+#include "tote/internal/tracer.h"
 
 static const struct tote__curl linked = {
     .easy_setopt = curl_easy_setopt,
@@ -20,13 +21,6 @@ static const struct tote__curl linked = {
     .url_set = curl_url_set,
     .free = curl_free,
 };
-
-/* The program's own, or NULL. */
-static _Atomic(curl_prereq_callback) users_prereq;
-
-void tote_curl_set_prereq_function(curl_prereq_callback function) {
-    atomic_store(&users_prereq, function);
-}
 
 /* curl_version_info() puts texts together: ask once. */
 static bool reports_old_urls(void) {
@@ -41,24 +35,33 @@ static bool reports_old_urls(void) {
     return answer == YES;
 }
 
-tote_curl_request *tote_curl_begin(CURL *easy, struct curl_slist *headers) {
+tote_curl_request *tote_curl_begin(CURL *easy, const tote_curl_options *given) {
+    tote_curl_options options = TOTE_CURL_OPTIONS_INIT;
     enum tote__scheme scheme = easy ? tote__curl_scheme(&linked, easy) : TOTE__SCHEME_OTHER;
 
-    if (scheme == TOTE__SCHEME_OTHER) {
-        return NULL;
-    }
-    struct tote__transfer transfer = {
-        &linked, easy, headers, atomic_load(&users_prereq), easy, reports_old_urls()};
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    tote_curl_request *request = tote__curl_attach(&transfer);
+    TOTE__COPY_OPTIONS(tote_curl_options, &options, given);
+    const struct tote__transfer transfer = {
+        .curl = &linked,
+        .easy = easy,
+        .headers = options.headers,
+        .prereq = options.prereq_function,
+        .prereq_data = options.prereq_data,
+        .tracer = options.tracer,
+        .reports_old_urls = reports_old_urls(),
+    };
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, options.headers);
+    tote_curl_request *request = scheme == TOTE__SCHEME_OTHER ? NULL : tote__curl_attach(&transfer);
     if (request) {
-        tote__curl_start(request, NULL, scheme, NULL);
+        tote__curl_start(request, tote_context_current(), scheme, NULL);
+    } else {
+        curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, options.prereq_function);
+        curl_easy_setopt(easy, CURLOPT_PREREQDATA, options.prereq_data);
     }
     return request;
 }
 
-CURLcode tote_curl_perform(CURL *easy, struct curl_slist *headers) {
-    tote_curl_request *request = tote_curl_begin(easy, headers);
+CURLcode tote_curl_perform(CURL *easy, const tote_curl_options *options) {
+    tote_curl_request *request = tote_curl_begin(easy, options);
     CURLcode result = curl_easy_perform(easy);
 
     tote_curl_end(&request, result);

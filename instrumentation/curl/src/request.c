@@ -266,15 +266,10 @@ static void use_own_headers(tote_curl_request *request) {
     use_list(request, tote__sent_reset(&request->sent, request->transfer.headers));
 }
 
-/* The program's headers, and the span's if they may go to this host. */
+/* The program's headers, and those that the propagator sends to this host; NULL: an unknown one. */
 static void send_headers(tote_curl_request *request, const char *url) {
-    char room[LONGEST_HOST + 1];
-    const char *host = tote__url_host(url, room, sizeof room);
-
-    if (!tote__curl_is_allowed(host)) {
-        use_own_headers(request);
-        return;
-    }
+    char buffer[LONGEST_HOST + 1];
+    const char *host = tote__url_host(url, buffer, sizeof buffer);
     tote_context *with_span = tote_context_with_span(request->context, request->span);
     tote_context *context = tote_context_with_destination(with_span, host);
     use_list(request, tote__sent_make(&request->sent, request->transfer.headers, context));
@@ -422,8 +417,8 @@ void tote__curl_detach(tote_curl_request **request, bool is_handle_kept) {
     tote__live_remove(&detached->live);
     if (is_handle_kept) {
         use_list(detached, transfer->headers);
-        transfer->curl->easy_setopt(transfer->easy, CURLOPT_PREREQFUNCTION, NULL);
-        transfer->curl->easy_setopt(transfer->easy, CURLOPT_PREREQDATA, NULL);
+        transfer->curl->easy_setopt(transfer->easy, CURLOPT_PREREQFUNCTION, transfer->prereq);
+        transfer->curl->easy_setopt(transfer->easy, CURLOPT_PREREQDATA, transfer->prereq_data);
     }
     tote__sent_clear(&detached->sent, transfer->headers);
     tote__release(detached, sizeof *detached);
@@ -435,7 +430,7 @@ void tote__curl_start(tote_curl_request *request, const tote_context *parent,
 
     tote__requested_start(&request->requested, transfer, parts);
     request->context = tote_context_ref(parent);
-    request->tracer = get_tracer();
+    request->tracer = transfer->tracer ? transfer->tracer : get_tracer();
     request->is_enabled = tote_tracer_is_enabled(request->tracer, NULL);
     request->attempts = 0;
     request->is_connected = false;

@@ -22,8 +22,8 @@ TOTE_BEGIN_DECLS
 TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_tracecontext_new(void);
 
 /**
- * Which baggage may leave the process, to which hosts, and whether incoming baggage is read. Every
- * receiver and every proxy on the way can read the baggage of a message.
+ * Which baggage is sent, and whether incoming baggage is read. Every receiver and every proxy on
+ * the way can read the baggage of a message. tote_propagator_allowed_hosts_new() limits the hosts.
  */
 typedef struct tote_baggage_propagator_options {
     size_t struct_size;
@@ -32,18 +32,10 @@ typedef struct tote_baggage_propagator_options {
     bool ignore_incoming; /**< for servers that untrusted clients can reach */
     size_t max_members;   /**< 0: 180 of baggage, 64 of Jaeger and OT trace */
     size_t max_bytes;     /**< 0: 8192; at most 15360 */
-
-    /**
-     * Only these hosts receive baggage. A name matches ignoring case; ".example.com" matches all
-     * hosts below that domain. NULL: any host. If set, a message without
-     * tote_context_with_destination() carries no baggage.
-     */
-    const char *const *allowed_hosts;
-    size_t allowed_host_count;
 } tote_baggage_propagator_options;
 
 #define TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT                                                       \
-    { sizeof(tote_baggage_propagator_options), NULL, 0, false, 0, 0, NULL, 0 }
+    { sizeof(tote_baggage_propagator_options), NULL, 0, false, 0, 0 }
 
 /** `baggage`. A member that exceeds a limit is left out. Options are copied. Spec: w3c/baggage */
 TOTE_API TOTE_MUST_USE tote_propagator *
@@ -84,6 +76,25 @@ TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_opencensus_new(bool raw)
 /** Run propagators in order; on extract the last one wins. Takes ownership of the references. */
 TOTE_API TOTE_MUST_USE tote_propagator *
 tote_propagator_composite_new(tote_propagator *const *propagators, size_t count);
+
+/**
+ * Wrap a propagator, so that its headers are sent only to these hosts. Takes ownership of the
+ * reference to `inner`, also on failure; copies the hosts. Wrap a composite to send no header at
+ * all to other hosts, or one propagator of a composite to limit that one. Extract is not limited.
+ *
+ * The host of a message is that of tote_context_with_destination(), which libtote-curl sets. A
+ * message without one is not sent to an allowed host. "api.example.com" matches that host, ignoring
+ * case; ".example.com" matches all hosts below that domain, but not the domain itself; "[::1]" has
+ * the brackets of a URL. An empty list (also NULL) allows no host.
+ *
+ * For other hosts inject removes the headers of tote_propagator_get_field() from the carrier, also
+ * those that the program wrote itself.
+ *
+ * The variable OTEL_C_PROPAGATION_ALLOWED_HOSTS does the same for the propagator of
+ * tote_sdk_start().
+ */
+TOTE_API TOTE_MUST_USE tote_propagator *
+tote_propagator_allowed_hosts_new(tote_propagator *inner, const char *const *hosts, size_t count);
 
 /**
  * Return the propagators of a list of names in the syntax of OTEL_PROPAGATORS, for example

@@ -22,9 +22,4 @@ TOTE_SHARED void tote__name_list_clear(struct tote__name_list *list);
 /* Whether `name` is in the list, or there is none. */
 TOTE_SHARED bool tote__name_list_allows(const struct tote__name_list *list, const char *name);
 
-/*
- * The same for a host, ignoring case: ".example.com" allows all below that. NULL: an unknown host.
- */
-TOTE_SHARED bool tote__name_list_allows_host(const struct tote__name_list *list, const char *host);
-
 #endif
