@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * coroutine.c - coroutines, each with a current context of its own
+ * coroutine.c - coroutines, each with its own current context
  *
- * What runs them tells Tote once where the running one keeps its contexts: that is the slot. From
- * then on each coroutine finds what it left current, wherever it was switched away from.
+ * The scheduler tells Tote once where the running coroutine keeps its contexts: the slot. Each
+ * coroutine then finds the context that it left current before the last switch.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +12,9 @@
 
 struct coroutine {
     ucontext_t machine;
-    void *contexts; /* Tote's; NULL at first */
+    void *contexts; /* used by Tote; NULL at first */
     char *stack;
-    tote_context *inherited; /* what was current where it was made */
+    tote_context *inherited; /* the context that was current when the coroutine was created */
     const char *user;
     bool is_done;
 };
@@ -40,7 +40,7 @@ static void switch_to(struct coroutine *next) {
     swapcontext(&from->machine, &next->machine);
 }
 
-/* As code that waits for the network does. */
+/* Yield, like code that waits for the network. */
 static void wait_for_it(void) {
     switch_to(&main_flow);
 }
@@ -51,7 +51,7 @@ static int serve(void *arg) {
 
     tote_store_add(tote_store_current(), "user.id", tote_string(self->user));
     for (int i = 0; i < 3; i++) {
-        wait_for_it(); /* others run, with stores of their own */
+        wait_for_it(); /* other coroutines run, with their own stores */
         tote_store_get(tote_store_current(), "user.id", user, sizeof user);
         printf("%s: step %d\n", user, i);
     }
@@ -96,7 +96,7 @@ static void drop(struct coroutine *coroutine) {
 int main(void) {
     const tote_context_slot slot = {sizeof slot, get_contexts, set_contexts, NULL};
 
-    tote_context_set_slot(&slot); /* before anything is made current */
+    tote_context_set_slot(&slot); /* before any context is attached */
     tote_sdk *sdk = tote_sdk_start(NULL);
     tracer = tote_get_tracer("coroutine", "1.0");
 

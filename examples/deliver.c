@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * deliver.c - an exporter of your own, with retry, a disk queue and crash-safe mode around it
+ * deliver.c - your own exporter with retry, a disk queue and crash-safe mode
  *
  * Usage: deliver FILE DIRECTORY [rest]
  *
- * The exporter appends a line for each span to FILE, and fails while there is no such file. The
- * spans then wait in the disk queue DIRECTORY, also for the next run, and they outlive a process
- * that is killed. The exporter has no line of code for that. `rest` only delivers what is there.
+ * The exporter appends a line for each span to FILE, and fails if the file does not exist. The
+ * spans are then queued in the disk queue DIRECTORY, also for the next run, and survive a process
+ * that is killed. The exporter needs no code for that. `rest` only delivers what is queued.
  */
 #include <stdio.h>
 #include <tote/delivery.h>

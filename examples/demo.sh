@@ -28,12 +28,12 @@ for program in tote shop; do
 done
 command -v curl >/dev/null || fail "the program curl is not installed"
 
-# What is set for other programs is not meant for these.
+# Ignore settings for other programs.
 for variable in "${!OTEL_@}"; do
     unset "$variable"
 done
 
-# start NAME COMMAND...: run it in the background and set `port` to the one it says it listens on.
+# start NAME COMMAND...: run it in the background and set `port` to the one that it prints.
 start() {
     local name=$1
     shift
@@ -49,7 +49,7 @@ start() {
     fail "$name did not start listening"
 }
 
-# The viewer takes the first traces and ends; another one then takes its port, and the terminal.
+# The first viewer receives the first traces and exits. The second uses its port and the terminal.
 items=(book lamp chair)
 start viewer "$bin/tote" view --port 0 --count ${#items[@]}
 viewer=${pids[-1]}
@@ -61,7 +61,7 @@ export no_proxy='*' NO_PROXY='*'
 
 start inventory "$bin/shop" inventory --port 0
 start checkout "$bin/shop" checkout --port 0 --next "http://127.0.0.1:$port"
-# The root of a trace is sent last, so that the viewer waits for the rest.
+# The root of a trace is sent last, and the viewer waits for the rest.
 export OTEL_BSP_SCHEDULE_DELAY=1000
 start frontend "$bin/shop" frontend --port 0 --next "http://127.0.0.1:$port"
 
@@ -76,7 +76,7 @@ timeout 20 tail -s 0.1 --pid="$viewer" -f /dev/null || fail "the first ${#items[
 echo "GET /buy?item=unicorn, which there are none of:"
 echo
 (
-    for _ in $(seq 200); do # until the viewer answers
+    for _ in $(seq 200); do # until the viewer responds
         ! curl -s -o /dev/null "http://127.0.0.1:$view_port/" || break
         sleep 0.05
     done

@@ -13,6 +13,6 @@ int main(void) {
     tote_span_set_attribute(span, "answer", tote_int(42));
     tote_span_close(&span);
 
-    /* Sends what waits. Whoever returns or exits without it loses that, without a word. */
+    /* Send queued spans. If the program exits without this call, they are silently lost. */
     return tote_sdk_close(&sdk, 5000) == TOTE_RESULT_SUCCESS ? 0 : 1;
 }

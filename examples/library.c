@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * library.c - a library that is instrumented, and a program that does not know it
+ * library.c - an instrumented library, and a program that does not use Tote itself
  *
- * Only libtote-api is linked: no SDK, no collector, nothing is recorded, and nothing goes wrong. In
- * a program that starts an SDK the same calls make spans.
+ * Only libtote-api is linked. Without an SDK the calls do nothing. In a program that starts an SDK
+ * the same calls create spans.
  */
 #include <stdio.h>
 #include <string.h>
 #include <tote/api.h>
 
-/* Cheap: the same tracer each time. */
+/* Cheap: returns the same tracer each time. */
 static tote_tracer *tracer(void) {
     return tote_get_tracer("example.wordcount", "1.2.0");
 }
@@ -25,7 +25,7 @@ static size_t count_words(const char *text) {
         }
         at += strcspn(at, " ");
     }
-    if (tote_span_is_recording(span)) { /* ask before costly attributes */
+    if (tote_span_is_recording(span)) { /* check before computing expensive attributes */
         tote_span_set_attribute(span, "text.length", tote_uint(strlen(text)));
     }
     tote_span_set_attribute(span, "words", tote_uint(words));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log.c - log lines that tell their trace and what the store says
+ * log.c - log lines with the ids of the trace and the entries of the store
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,7 +8,8 @@
 #include <tote/tote.h>
 
 /*
- * One line: the message, then trace_id, span_id, trace_flags and the exported entries of the store.
+ * Log one line: the message, then trace_id, span_id, trace_flags and the exported entries of the
+ * store.
  */
 static void log_line(const char *format, ...) {
     char fields[2048];
@@ -23,7 +24,7 @@ static void log_line(const char *format, ...) {
 
 static int charge(void *arg) {
     (void)arg;
-    tote_store_add(tote_store_current(), "attempt", tote_int(1)); /* gone when this returns */
+    tote_store_add(tote_store_current(), "attempt", tote_int(1)); /* removed when this returns */
     log_line("charging");
     return 0;
 }

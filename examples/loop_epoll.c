@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loop_epoll.c - a thousand requests at once on one thread, in callbacks of an epoll loop
+ * loop_epoll.c - a thousand concurrent requests on one thread, in callbacks of an epoll loop
  *
  *   loop_epoll [REQUESTS]
  *
- * A request opens a scope as it comes, suspends it at the end of each callback, resumes it at the
- * start of the next one, and closes it when it has been answered. So each callback runs in its own
- * request's store and span.
+ * A request opens a scope when it begins, suspends it at the end of each callback, resumes it at
+ * the start of the next one, and closes it after the response. So each callback runs in the store
+ * and span of its request.
  *
- * The loop exports too: Tote has no thread here. Its descriptor is watched with the others, its
- * time bounds the wait.
+ * The loop also exports: Tote has no thread here. The loop watches Tote's descriptor, and waits no
+ * longer than Tote's timeout.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@
 #include <tote/tote.h>
 #include <unistd.h>
 
-/* A connection that was accepted, and the client at its other end. */
+/* An accepted connection, and its client. */
 struct request {
     int descriptor;
     int client;
@@ -37,7 +37,7 @@ static void on_accept(struct request *request, int number) {
     tote_scope_suspend(request->scope);
 }
 
-/* Each line is answered with the id that the store says. Returns: false when the client is done. */
+/* Respond to each line with the id in the store. Returns: false when the client has finished. */
 static bool on_readable(struct request *request) {
     char line[64], id[16];
     ssize_t size = read(request->descriptor, line, sizeof line);
@@ -52,15 +52,14 @@ static bool on_readable(struct request *request) {
     request->lines++;
     ptrdiff_t length = tote_store_get(tote_store_current(), "request.id", id, sizeof id);
     if (length >= 0 && write(request->descriptor, id, (size_t)length) != length) {
-        tote_span_set_status(tote_span_current(), TOTE_STATUS_CODE_ERROR, "answer not written");
+        tote_span_set_status(tote_span_current(), TOTE_STATUS_CODE_ERROR, "response not written");
     }
     tote_scope_suspend(request->scope);
     return true;
 }
 
 /*
- * The clients, all from here: three lines each, one after the other's. Returns: how many got wrong
- * answers.
+ * Run all clients: each sends three lines, in turns. Returns: how many got a wrong response.
  */
 static size_t ask(struct request *requests, size_t count) {
     size_t wrong = 0;
@@ -82,7 +81,7 @@ static void tell(struct request *requests, size_t count) {
     }
 }
 
-/* Until as many callbacks have run. */
+/* Run until this number of callbacks has run. */
 static void run_loop(int loop, size_t callbacks) {
     struct epoll_event events[64];
 
@@ -95,11 +94,11 @@ static void run_loop(int loop, size_t callbacks) {
                 callbacks--;
             }
         }
-        tote_sdk_poll(sdk); /* costs next to nothing when there is nothing to do */
+        tote_sdk_poll(sdk); /* cheap if there is nothing to do */
     }
 }
 
-/* Watch what Tote waits for, which is no request's. */
+/* Watch Tote's descriptor, which belongs to no request. */
 static void start_tote(int loop) {
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
@@ -112,7 +111,7 @@ static void start_tote(int loop) {
     epoll_ctl(loop, EPOLL_CTL_ADD, tote_sdk_get_poll_fd(sdk), &event);
 }
 
-/* Two for each request, as far as this process may. */
+/* Allow two descriptors per request, as far as the limit permits. */
 static void allow_descriptors(void) {
     struct rlimit limit;
 
@@ -134,7 +133,7 @@ int main(int argc, char **argv) {
         int ends[2];
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = &requests[i]};
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
-            perror("loop_epoll: so many requests need more descriptors");
+            perror("loop_epoll: the limit of descriptors is too low for so many requests");
             exit(1);
         }
         requests[i].descriptor = ends[0];
@@ -151,7 +150,7 @@ int main(int argc, char **argv) {
         close(requests[i].client);
     }
     run_loop(loop, count);
-    printf("%zu requests on one thread, %zu wrong answers\n", count, wrong);
+    printf("%zu requests on one thread, %zu wrong responses\n", count, wrong);
     close(loop);
     free(requests);
     return tote_sdk_close(&sdk, 5000) == TOTE_RESULT_SUCCESS && !wrong ? 0 : 1;

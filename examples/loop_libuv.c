@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loop_libuv.c - a thousand requests at once on one thread, in callbacks of libuv, with work for
- * its pool
+ * loop_libuv.c - a thousand concurrent requests on one thread, in callbacks of libuv, with work
+ * for its pool
  *
  *   loop_libuv [REQUESTS]
  *
- * Callbacks of one request resume and suspend its scope. Work that goes to the pool takes a
- * reference to the context along, and runs in it, while the loop goes on.
+ * Callbacks of one request resume and suspend its scope. Work for the pool has a reference to the
+ * context and runs in it, while the loop continues.
  *
- * The loop exports too: Tote has no thread here. Its descriptor is watched by a handle, its time is
- * a timer's, which is set before each wait.
+ * The loop also exports: Tote has no thread here. A handle watches Tote's descriptor, and a timer
+ * is set to Tote's timeout before each wait.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +17,10 @@
 #include <uv.h>
 
 struct request {
-    uv_timer_t timer; /* stands for what a request waits for */
+    uv_timer_t timer; /* simulates I/O of the request */
     uv_work_t work;
     tote_scope *scope;
-    tote_context *context; /* the work's reference */
+    tote_context *context; /* a reference of the work */
     int number;
     int seen_by_work;
     unsigned ticks;
@@ -30,7 +30,7 @@ static tote_tracer *tracer;
 static tote_sdk *sdk;
 static size_t wrong;
 
-/* What libuv needs to drive Tote. */
+/* The handles that drive Tote. */
 static struct {
     int descriptor;
     uv_poll_t poll;
@@ -59,7 +59,7 @@ static void before_wait(uv_prepare_t *prepare) {
     }
 }
 
-/* None of the handles keeps the loop alive. */
+/* The handles do not keep the loop alive. */
 static void start_tote(uv_loop_t *loop) {
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
@@ -69,7 +69,7 @@ static void start_tote(uv_loop_t *loop) {
     sdk = tote_sdk_start(&options);
     tracer = tote_get_tracer("loop", "1.0");
     drive.descriptor = tote_sdk_get_poll_fd(sdk);
-    if (drive.descriptor < 0) { /* as with OTEL_SDK_DISABLED=true */
+    if (drive.descriptor < 0) { /* for example with OTEL_SDK_DISABLED=true */
         return;
     }
     uv_poll_init(loop, &drive.poll, drive.descriptor);
@@ -82,7 +82,7 @@ static void start_tote(uv_loop_t *loop) {
     uv_unref((uv_handle_t *)&drive.prepare);
 }
 
-/* Before the SDK goes, which the descriptor is of. */
+/* Stop before the SDK is closed, which owns the descriptor. */
 static void stop_watching(uv_loop_t *loop) {
     if (drive.descriptor < 0) {
         return;
@@ -165,6 +165,6 @@ int main(int argc, char **argv) {
     stop_watching(uv_default_loop());
     uv_loop_close(uv_default_loop());
     free(requests);
-    printf("%d requests on one thread, %zu wrong answers\n", count, wrong);
+    printf("%d requests on one thread, %zu wrong responses\n", count, wrong);
     return tote_sdk_close(&sdk, 5000) == TOTE_RESULT_SUCCESS && !wrong ? 0 : 1;
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pool.c - a pool of threads, whose tasks run in the context that they were submitted in
+ * pool.c - a thread pool whose tasks run in the context of their submitter
  *
- * A reference is taken where a task is queued, and the task is run in it: that is all a pool has to
- * do.
+ * The pool references the current context when a task is queued, and runs the task in it.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -12,7 +11,7 @@
 
 struct task {
     struct task *next;
-    tote_context *context; /* one reference */
+    tote_context *context; /* a reference */
     int (*run)(void *arg);
     void *arg;
 };
@@ -38,7 +37,7 @@ static void submit(int (*run)(void *arg), void *arg) {
     pthread_mutex_unlock(&pool.lock);
 }
 
-/* NULL when the pool is closed and nothing waits. */
+/* Return the next task; NULL if the pool is closed and empty. */
 static struct task *take(void) {
     pthread_mutex_lock(&pool.lock);
     while (!pool.first && !pool.is_closed) {
@@ -69,8 +68,9 @@ static tote_tracer *tracer;
 static int resize(void *arg) {
     char user[64] = "nobody";
 
-    tote_store_get(tote_store_current(), "user.id", user, sizeof user); /* the request's */
-    tote_store_add(tote_store_current(), "image", tote_string(arg));    /* this task's alone */
+    tote_store_get(tote_store_current(), "user.id", user,
+                   sizeof user); /* from the store of the request */
+    tote_store_add(tote_store_current(), "image", tote_string(arg)); /* only for this task */
     printf("%s is resized for %s\n", (const char *)arg, user);
     return 0;
 }
@@ -84,7 +84,7 @@ static int serve(void *user) {
 
     tote_store_add(tote_store_current(), "user.id", tote_string(user));
     for (size_t i = 0; i < TOTE_COUNT_OF(images); i++) {
-        submit(resize_in_scope, images[i]); /* done whenever, in the context of this request */
+        submit(resize_in_scope, images[i]); /* runs later, in the context of this request */
     }
     return 0;
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test.c - a test of one's own instrumentation
+ * test.c - a test of your own instrumentation
  *
- * The memory exporter keeps what ends; the test looks at it. Any test framework will do.
+ * The in-memory exporter keeps ended spans, and the test checks them. Use any test framework.
  */
 #include <stdio.h>
 #include <string.h>
 #include <tote/exporters/in_memory.h>
 #include <tote/tote.h>
 
-/* The code under test: charges are refused over 100. */
+/* The code under test: charges over 100 are refused. */
 static int charge(void *arg) {
     const int *amount = arg;
 
@@ -33,8 +33,8 @@ int main(void) {
 
     const tote_span_data *span = tote_in_memory_spans_find(memory, "charge");
     const tote_value *value = tote_span_data_get_attribute(span, "amount");
-    expect(span != NULL, "a charge makes a span");
-    expect(value && value->as.integer == 101, "the span tells the amount");
+    expect(span != NULL, "a charge creates a span");
+    expect(value && value->as.integer == 101, "the span has the amount");
     expect(tote_span_data_get_status_code(span) == TOTE_STATUS_CODE_ERROR,
            "a refused charge is an error");
 

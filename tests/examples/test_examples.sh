@@ -132,7 +132,7 @@ coroutine)
 loop_epoll | loop_libuv)
     OTEL_TRACES_EXPORTER=none "$build/bin/$example" >"$out"
     expect "it ends well" $? 0
-    expect "nobody saw another's" "$(sed 's/^[0-9]* //' "$out")" "requests on one thread, 0 wrong answers"
+    expect "no request has the store of another one" "$(sed 's/^[0-9]* //' "$out")" "requests on one thread, 0 wrong responses"
     OTEL_TRACES_EXPORTER=console "$build/bin/$example" 10 >"$out"
     expect "each has a trace of its own" "$(sed -n 's/^  trace \([0-9a-f]*\) .*/\1/p' "$out" | sort -u | wc -l)" 10
     expect "and its id" "$(sed -n 's/^  request.id: //p' "$out" | sort -u | wc -l)" 10
