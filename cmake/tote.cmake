@@ -1,6 +1,6 @@
-# How a component and a library of Tote are made, once for all.
+# Functions that define the components and libraries of Tote.
 
-# Our own flags; they never reach those who use the libraries.
+# Flags of Tote itself. Users of the libraries do not get them.
 add_library(tote_flags INTERFACE)
 target_compile_features(tote_flags INTERFACE c_std_11)
 # Files and inode numbers above 32 bits, also where `long` has 32.
@@ -10,14 +10,14 @@ target_compile_options(tote_flags INTERFACE
     $<$<COMPILE_LANGUAGE:C>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wstrict-prototypes;-Wmissing-prototypes;-Wvla>
     -fvisibility=hidden -fno-semantic-interposition -ffunction-sections -fdata-sections
     $<$<BOOL:${TOTE_WERROR}>:-Werror>)
-# gcc clears structs with a string instruction that takes 10 ns to begin; stores are faster.
+# gcc clears structs with a string instruction that takes 10 ns to start. Stores are faster.
 include(CheckCCompilerFlag)
 set(clear_by_stores -mmemset-strategy=vector_loop:256:noalign,libcall:-1:noalign)
 check_c_compiler_flag(${clear_by_stores} TOTE_HAS_MEMSET_STRATEGY)
 if(TOTE_HAS_MEMSET_STRATEGY)
     target_compile_options(tote_flags INTERFACE ${clear_by_stores})
 endif()
-# Hardening of optimised builds, where the compiler has it; sanitizers see more themselves.
+# Hardening of optimised builds, if the compiler supports it. Sanitizers replace it.
 set(hardening -fstack-protector-strong -fstack-clash-protection -fcf-protection)
 foreach(flag ${hardening})
     string(MAKE_C_IDENTIFIER "TOTE_HAS${flag}" has_flag)
@@ -30,26 +30,26 @@ if(NOT TOTE_SANITIZE)
     target_compile_options(tote_flags INTERFACE
         "$<$<NOT:$<CONFIG:Debug>>:SHELL:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>")
 endif()
-set(tote_link_hardening -Wl,-z,relro -Wl,-z,now) # of libraries and programs
+set(tote_link_hardening -Wl,-z,relro -Wl,-z,now) # for libraries and programs
 target_link_options(tote_flags INTERFACE ${tote_link_hardening})
 if(TOTE_FUZZ)
     target_compile_options(tote_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
-if(TOTE_SANITIZE STREQUAL helgrind) # which tests run under, and which is told about atomics
+if(TOTE_SANITIZE STREQUAL helgrind) # helgrind needs annotations of atomics
     target_compile_options(tote_flags INTERFACE
         "SHELL:-include ${PROJECT_SOURCE_DIR}/tests/support/helgrind_atomics.h"
-        -Wno-shadow -Wno-unused-parameter) # atomics in arguments of others, orders that go unused
+        -Wno-shadow -Wno-unused-parameter) # of the macros: nested atomics, unused memory orders
 elseif(TOTE_SANITIZE)
     target_compile_options(tote_flags INTERFACE -fsanitize=${TOTE_SANITIZE}
         -fno-omit-frame-pointer -fno-sanitize-recover=all
-        # The compiler guesses lengths badly in instrumented code.
+        # False positives in instrumented code.
         $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>)
     target_link_options(tote_flags INTERFACE -fsanitize=${TOTE_SANITIZE})
 endif()
 
 # tote_component(NAME SOURCES ... [ON components it sees] [LINK private dependencies])
 #
-# The folder's include/ is public and installed, internal/ is for the components on top, src/ its own.
+# The folder's include/ is public and installed, internal/ is for the components above, src/ is private.
 function(tote_component name)
     cmake_parse_arguments(arg "" "" "SOURCES;ON;LINK" ${ARGN})
 
@@ -76,10 +76,10 @@ endfunction()
 
 # tote_library(NAME COMPONENTS ... [ON library] [LINK private dependencies] [LINK_NAMES the same for the linker])
 #
-# libtote-NAME (libtote for tote), shared as tote::NAME and static as tote::NAME_static, and its
-# pkg-config file. LINK_NAMES, as "curl z", is what those add who link the static library: by
-# name and not as targets or packages, because who links the shared one needs none of their
-# development files, and Debian's own libcurl cannot be linked with its private requirements.
+# Define libtote-NAME (libtote for the name tote), shared as tote::NAME and static as tote::NAME_static,
+# and its pkg-config file. LINK_NAMES, for example "curl z", is what users of the static library link
+# in addition. They are names instead of targets or packages, because users of the shared library need
+# no development files of them, and Debian's libcurl cannot be linked with its private requirements.
 function(tote_library name)
     cmake_parse_arguments(arg "" "ON" "COMPONENTS;LINK;LINK_NAMES" ${ARGN})
     if(arg_LINK AND NOT arg_LINK_NAMES)
@@ -91,10 +91,10 @@ function(tote_library name)
     endif()
 
     tote_library_target(tote_lib_${name} SHARED ${name} ${output})
-    # Stays mapped: threads may be on their way out of it. Safe to dlclose means just that.
+    # nodelete: the library stays mapped after dlclose(), because a thread may still run in it.
     target_link_options(tote_lib_${name} PRIVATE ${tote_link_hardening} -Wl,-z,nodelete -Wl,--as-needed
-        -Wl,-Bsymbolic-functions) # a call inside the library needs no detour
-    if(NOT TOTE_SANITIZE) # whose functions come with the program
+        -Wl,-Bsymbolic-functions) # calls inside the library are direct
+    if(NOT TOTE_SANITIZE) # whose functions are in the program
         target_link_options(tote_lib_${name} PRIVATE -Wl,-z,defs)
     endif()
     target_link_libraries(tote_lib_${name} PRIVATE Threads::Threads ${arg_LINK})
@@ -110,7 +110,7 @@ function(tote_library name)
     set_property(GLOBAL PROPERTY TOTE_COMPONENTS_${name} ${arg_COMPONENTS})
 endfunction()
 
-# Of tote_library(): what its shared and its static target have in common.
+# The common part of the shared and the static target of tote_library().
 macro(tote_library_target target kind export_name output)
     set(objects ${arg_COMPONENTS})
     list(TRANSFORM objects REPLACE "(.+)" "$<TARGET_OBJECTS:tote_\\1_objects>")
@@ -139,9 +139,9 @@ macro(tote_library_target target kind export_name output)
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 endmacro()
 
-# tote_pkgconfig(OUTPUT BASE LINK_NAMES): OUTPUT.pc, which finds its prefix from where it lies. The names
-# are not in Requires.private: a static libtote is linked with a shared libcurl, and that would ask for
-# all that a static one needs.
+# tote_pkgconfig(OUTPUT BASE LINK_NAMES): write OUTPUT.pc, whose prefix is relative to its location. The
+# names are not in Requires.private: a static libtote is linked with a shared libcurl, and
+# Requires.private would require everything that a static libcurl needs.
 function(tote_pkgconfig output base link_names)
     set(pc_name ${output})
     set(pc_requires "")
@@ -162,7 +162,7 @@ function(tote_pkgconfig output base link_names)
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 endfunction()
 
-# The package that find_package(tote) finds. Call it after the last library.
+# Install the package for find_package(tote). Call it after the last library.
 function(tote_install_package)
     include(CMakePackageConfigHelpers)
     set(folder ${CMAKE_INSTALL_LIBDIR}/cmake/tote)
