@@ -61,7 +61,7 @@ static void print_usage(FILE *out) {
         "\n"
         "Exit status of send:\n"
         "  0  the disk queue is empty\n"
-        "  1  batches are left in the disk queue, or the directory does not exist\n"
+        "  1  batches are left in the disk queue, or the directory is not a disk queue\n"
         "  2  wrong usage\n"
         "  3  files cannot be opened, are damaged, or belong to another container\n"
         "  4  the receiver rejected spans, or does not accept requests at this endpoint\n",
