@@ -53,7 +53,7 @@ static const char *take_member(struct tote__arena *arena, const char *member, si
     size_t value_length = 0;
 
     if (!equals) {
-        return "there is no =";
+        return "the = is missing";
     }
     size_t split = (size_t)(equals - member);
     char *key = take_text(arena, member, split, &key_length, &problem);
@@ -63,7 +63,7 @@ static const char *take_member(struct tote__arena *arena, const char *member, si
         return problem;
     }
     if (!key_length || strlen(key) != key_length) {
-        return "the key is empty, or has a NUL in it";
+        return "the key is empty, or contains a NUL";
     }
     *attribute = (tote_attribute){key, tote_string_of(value, value_length)};
     return NULL;

@@ -221,7 +221,7 @@ static void report_started(const tote_sdk_options *options,
                                 configuration->allowed_hosts);
     }
     if (configuration->mode == TOTE_EXPORT_MODE_SIMPLE) {
-        tote_diagnostics_report(TOTE_LEVEL_DEBUG, "sdk", "each span is exported as it ends");
+        tote_diagnostics_report(TOTE_LEVEL_DEBUG, "sdk", "each span is exported when it ends");
         return;
     }
     if (!options->exporter_count && !configuration->exporter_count) {
@@ -229,11 +229,11 @@ static void report_started(const tote_sdk_options *options,
     }
     tote_diagnostics_report(
         TOTE_LEVEL_DEBUG, "sdk",
-        "%s (but not to the console of OTEL_TRACES_EXPORTER): queue of %u "
-        "spans and %zu bytes, batches of %u spans, every %u ms, export timeout %u ms",
-        batch->is_by_host ? "the host's loop exports" : "a worker exports", batch->max_queue_size,
-        batch->max_queue_bytes, batch->max_export_batch_size, batch->schedule_delay_ms,
-        batch->export_timeout_ms);
+        "%s (except the console of OTEL_TRACES_EXPORTER): queue of %u spans and %zu bytes, batches "
+        "of %u spans, every %u ms, export timeout %u ms",
+        batch->is_host_driven ? "the host event loop exports" : "a worker exports",
+        batch->max_queue_size, batch->max_queue_bytes, batch->max_export_batch_size,
+        batch->schedule_delay_ms, batch->export_timeout_ms);
 }
 
 static tote_sdk *start(const tote_sdk_options *options) {
@@ -284,8 +284,8 @@ tote_sdk *tote_sdk_start(const tote_sdk_options *given) {
     if (sdk) {
         tote_diagnostics_report(
             given ? TOTE_LEVEL_WARN : TOTE_LEVEL_INFO, "sdk",
-            "an SDK is running already: this start is one more reference to it, and its "
-            "options have no effect; close it as often as it was started");
+            "an SDK is running already: tote_sdk_start() returns another reference to it, and the "
+            "options have no effect; close each reference");
         release_options(&options);
     } else {
         sdk = start(&options);

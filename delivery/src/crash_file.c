@@ -110,11 +110,10 @@ static void report_failure(struct tote__crash_file *crash_file) {
 
     if (failure &&
         !atomic_exchange_explicit(&crash_file->has_reported, true, memory_order_relaxed)) {
-        tote_diagnostics_report(
-            TOTE_LEVEL_ERROR, component,
-            "spans that end will not outlive this process, and count as unsecured: the "
-            "crash-safe file %s cannot be written: %s; make room there or see crash_safe_directory",
-            crash_file->name, tote__os_error(failure).text);
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
+                                "spans are not crash-safe: the crash-safe file %s cannot be "
+                                "written: %s; free disk space there, or set crash_safe_directory",
+                                crash_file->name, tote__os_error(failure).text);
     }
 }
 
@@ -313,7 +312,7 @@ tote__crash_file_memory(const struct tote__crash_file *crash_file) {
     return &crash_file->memory;
 }
 
-uint64_t tote__crash_file_unsecured(const struct tote__crash_file *crash_file) {
+uint64_t tote__crash_file_not_saved(const struct tote__crash_file *crash_file) {
     return atomic_load_explicit(&head_of(crash_file)->not_crash_safe, memory_order_relaxed);
 }
 
@@ -353,11 +352,10 @@ static bool take_segment(struct tote__crash_file *crash_file) {
                                 crash_file->name);
         return true;
     }
-    tote_diagnostics_report(
-        TOTE_LEVEL_WARN, component,
-        "no shared memory of %zu bytes: %s; each span that ends is written to a file "
-        "instead, by system calls",
-        crash_file->size, tote__os_error(errno).text);
+    tote_diagnostics_report(TOTE_LEVEL_WARN, component,
+                            "shared memory of %zu bytes is not available: %s; each ended span is "
+                            "written to a file instead, by system calls",
+                            crash_file->size, tote__os_error(errno).text);
     return false;
 }
 
@@ -478,9 +476,8 @@ void tote__crash_file_renew(struct tote__crash_file *crash_file, const char *dir
         !renew(crash_file, is_in_file(crash_file) ? directory : NULL, disk_queue)) {
         tote_diagnostics_report(
             TOTE_LEVEL_ERROR, component,
-            "spans that end will not outlive this process: the crash-safe file's file, or its "
-            "directory, was removed, or this process has closed its descriptor, and it "
-            "cannot be made or opened again now: %s",
+            "spans are not crash-safe: the crash-safe file or its directory was removed, or this "
+            "process has closed its descriptor; it cannot be created or opened again: %s",
             tote__os_error(errno).text);
     }
 }
@@ -523,18 +520,18 @@ struct tote__crash_file *tote__crash_file_new(const char *directory, int disk_qu
         tote__crash_file_open_directory(directory, disk_queue, true, &crash_file->directory) &&
         make_chunks(crash_file);
     if (!directory && !older) { /* not in a child: its first span would wait for it */
-        tote__segments_clear_away(ABANDONED_AFTER_S);
+        tote__segments_clean_up(ABANDONED_AFTER_S);
     }
     if (is_made && make_memory(crash_file, !directory)) {
         crash_file->file = make_file(crash_file, &crash_file->directory);
     }
     if (crash_file->file < 0) {
-        tote_diagnostics_report(
-            TOTE_LEVEL_ERROR, component,
-            "spans that end will not outlive this process: no crash-safe file of %zu bytes in "
-            "%s: %s; see crash_safe_bytes and crash_safe_directory",
-            crash_file->size, directory ? directory : "the directory of the disk queue",
-            tote__os_error(errno).text);
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
+                                "spans are not crash-safe: no crash-safe file of %zu bytes can be "
+                                "created in %s: %s; see crash_safe_bytes and crash_safe_directory",
+                                crash_file->size,
+                                directory ? directory : "the directory of the disk queue",
+                                tote__os_error(errno).text);
         tote__crash_file_free(crash_file);
         crash_file = NULL;
     } else {

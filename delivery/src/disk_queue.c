@@ -458,8 +458,9 @@ bool tote__disk_queue_put(struct tote__disk_queue *disk_queue, const struct tote
     size_t size = TOTE__DISK_QUEUE_HEAD_BYTES + batch->message.size;
 
     if (size > disk_queue->limits.max_bytes || size > TOTE__DISK_QUEUE_MOST_FILE_BYTES) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
-                                "a batch of %zu bytes is over disk_queue_max_bytes", size);
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, component,
+            "a batch of %zu bytes exceeds disk_queue_max_bytes and is not saved; raise it", size);
         return false;
     }
     if (!check_folder(disk_queue)) {
@@ -499,12 +500,11 @@ bool tote__disk_queue_may_send(struct tote__disk_queue *disk_queue) {
     int error = tote__disk_queue_lock_take(&disk_queue->lock, &disk_queue->folder);
     bool is_locked_out = error && error != EAGAIN && error != ENOENT;
     if (is_locked_out && !disk_queue->is_locked_out) {
-        tote_diagnostics_report(
-            TOTE_LEVEL_ERROR, component,
-            "nothing is sent from the disk queue %s: its file '%s' cannot be opened: %s; "
-            "it has to be a regular file of user %u with mode 0600",
-            disk_queue->path, TOTE__DISK_QUEUE_LOCK_NAME, tote__os_error(error).text,
-            (unsigned)disk_queue->folder.owner);
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
+                                "nothing is sent from the disk queue %s: its file '%s' cannot be "
+                                "opened: %s; it must be a regular file of user %u with mode 0600",
+                                disk_queue->path, TOTE__DISK_QUEUE_LOCK_NAME,
+                                tote__os_error(error).text, (unsigned)disk_queue->folder.owner);
     }
     disk_queue->is_locked_out = is_locked_out;
     return !error;

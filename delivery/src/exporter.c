@@ -136,10 +136,10 @@ static size_t encode(const struct exporter *exporter, struct tote__buffer *reque
             return count; /* one span larger than the rest may be accepted */
         }
         if (count == 1) {
-            tote_diagnostics_report(
-                TOTE_LEVEL_WARN, component,
-                "a span makes a request of %zu bytes and is lost; max_request_bytes is %zu",
-                request->size, exporter->settings.max_request_bytes);
+            tote_diagnostics_report(TOTE_LEVEL_WARN, component,
+                                    "a span in a request of %zu bytes is lost: max_request_bytes "
+                                    "is %zu; raise it, or set span limits",
+                                    request->size, exporter->settings.max_request_bytes);
             outcome->span_count = outcome->too_large = 1;
             return 0;
         }
@@ -263,11 +263,9 @@ static struct tote__crash_file *make_crash_file(const struct exporter *exporter)
     if (inherited < 0 && !settings->crash_safe_directory &&
         !tote__folder_open(settings->disk_queue_directory, tote__os_user_id(), true, &opened,
                            problem)) {
-        tote_diagnostics_report(
-            TOTE_LEVEL_ERROR, "disk queue",
-            "spans that end will not outlive this process: the disk queue %s cannot be "
-            "used: %s",
-            settings->disk_queue_directory, problem);
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "disk queue",
+                                "spans are not crash-safe: the disk queue %s cannot be used: %s",
+                                settings->disk_queue_directory, problem);
         return NULL;
     }
     struct tote__crash_file *crash_file = tote__crash_file_new(
@@ -296,7 +294,7 @@ static void delivery_add_counts(void *self, struct tote__saved_counts *counts) {
     const struct tote__outbox *outbox = &exporter->outbox;
 
     counts->not_crash_safe +=
-        exporter->crash_file ? tote__crash_file_unsecured(exporter->crash_file) : 0;
+        exporter->crash_file ? tote__crash_file_not_saved(exporter->crash_file) : 0;
     if (exporter->generation == tote__generation()) {
         counts->delivered += atomic_load_explicit(&outbox->delivered, memory_order_relaxed);
         counts->rejected += atomic_load_explicit(&outbox->rejected, memory_order_relaxed);
@@ -320,9 +318,9 @@ static tote_result delivery_prepare(void *self, uint32_t timeout_ms, bool may_ma
     if (exporter->settings.disk_queue_directory) { /* also one that is not open yet */
         tote_diagnostics_report(
             TOTE_LEVEL_ERROR, component,
-            "not prepared to open no files: the disk queue %s opens them for each request "
-            "that it saves or sends, and a forked child does for its crash-safe file; a process "
-            "that may not open files needs an exporter without disk_queue_directory",
+            "not prepared: the disk queue %s opens files for each request that it saves or sends, "
+            "and a forked child opens its crash-safe file; a process that may not open files needs "
+            "an exporter without disk_queue_directory",
             exporter->settings.disk_queue_directory);
         return TOTE_RESULT_FAILURE;
     }
@@ -421,8 +419,8 @@ tote_span_exporter *tote__delivery_exporter_new(tote_span_exporter *receiver,
     struct exporter *exporter = receiver ? tote__allocate_zeroed(sizeof *exporter) : NULL;
 
     if (!exporter) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "no exporter is made: %s",
-                                receiver ? "out of memory" : "there is none to wrap");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "no exporter is created: %s",
+                                receiver ? "out of memory" : "the exporter to wrap is NULL");
         tote_span_exporter_free(receiver);
         return NULL;
     }

@@ -62,8 +62,7 @@ static void note_too_large(struct tote__outbox *outbox, size_t bytes, const char
     outbox->limit.accepted_bytes = half;
     tote_diagnostics_report(
         TOTE_LEVEL_WARN, component,
-        "%s refuses a request of %zu bytes as too large (%s): it is split, and so are "
-        "later requests "
+        "%s rejects a request of %zu bytes as too large (%s): it is split, like later requests "
         "over %zu bytes; raise the receiver's limit, or lower max_request_bytes",
         outbox->retry.settings->destination, bytes, reason, half);
 }
@@ -279,16 +278,16 @@ static void report_loss(const struct tote__outbox *outbox, tote_export_outcome *
     case TOTE_EXPORT_FAILURE_REJECTED:
     case TOTE_EXPORT_FAILURE_TOO_LARGE:
     case TOTE_EXPORT_FAILURE_NOT_ACCEPTED: /* there is no disk queue, or it cannot be written */
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "%s answered %s, %zu spans are lost%s",
-                                destination, outcome->reason ? outcome->reason : "no", left,
-                                tote__or_empty(outcome->advice));
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, component, "%s responded with %s, %zu spans are lost%s", destination,
+            outcome->reason ? outcome->reason : "no", left, tote__or_empty(outcome->advice));
         outcome->rejected += left;
         break;
     default:
         left += outcome->shut_down;
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "%zu spans did not get to %s: %s%s",
-                                left, destination, tote__reason_of(outcome),
-                                tote__or_empty(outcome->advice));
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
+                                "%zu spans were not delivered to %s: %s%s", left, destination,
+                                tote__reason_of(outcome), tote__or_empty(outcome->advice));
         break;
     }
 }

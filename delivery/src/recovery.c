@@ -228,8 +228,8 @@ static void set_aside(struct tote__recovery *recovery, const char *why) {
     snprintf(aside, sizeof aside, "%s.corrupt", reading->name);
     tote__folder_rename(&recovery->listing.folder, reading->name, aside);
     tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
-                            "the crash-safe file %s in %s %s; it is set aside, as %s",
-                            reading->name, path_of(recovery), why, aside);
+                            "the crash-safe file %s in %s %s; it is renamed to %s", reading->name,
+                            path_of(recovery), why, aside);
 }
 
 /* Returns: false if out of memory. */
@@ -267,9 +267,9 @@ static void give_up_reference(struct tote__recovery *recovery) {
     recovery->gone++;
     tote_diagnostics_report(
         TOTE_LEVEL_WARN, component,
-        "the crash-safe file %s in %s is gone, with the spans of its process that were not "
-        "delivered: shared memory does not outlive the machine or the container; see "
-        "crash_safe_directory",
+        "the shared memory of the crash-safe file %s in %s no longer exists, and the undelivered "
+        "spans of its process are lost: shared memory does not survive a restart of the machine or "
+        "container; see crash_safe_directory",
         recovery->reading->name, path_of(recovery));
     tote__folder_remove(&recovery->listing.folder, recovery->reading->name);
 }
@@ -279,12 +279,11 @@ static void report_unattached(struct tote__recovery *recovery) {
     if (recovery->unattached > recovery->reported_unattached) {
         tote_diagnostics_report(
             TOTE_LEVEL_WARN, component,
-            "%llu crash-safe files in %s stay, and their spans are not sent: they are in "
-            "shared memory that cannot be attached from here, as that of another container or IPC "
+            "%llu crash-safe files in %s are kept and not sent: their shared memory cannot be "
+            "attached from here, for example because it belongs to another container or IPC "
             "namespace; run the program or 'tote send' there ('nsenter --ipc'), let the containers "
             "share one IPC namespace, or set crash_safe_directory. If that namespace has ended, "
-            "the "
-            "spans are lost, and the files can be removed",
+            "the spans are lost, and the files can be removed",
             (unsigned long long)recovery->unattached, path_of(recovery));
         recovery->reported_unattached = recovery->unattached;
     }
@@ -539,8 +538,8 @@ static void finish(struct tote__recovery *recovery) {
     if (recovery->reading->recovered || not_crash_safe || dropped) {
         tote_diagnostics_report(
             not_crash_safe || dropped ? TOTE_LEVEL_WARN : TOTE_LEVEL_INFO, component,
-            "process %u died with %llu spans that had ended, which are in the disk queue now; %llu "
-            "more had no room in its file, and %llu none in its queue",
+            "process %u died: %llu ended spans were recovered into the disk queue; %llu more did "
+            "not fit into its crash-safe file, and %llu not into its queue",
             recovery->reading->head.process, (unsigned long long)recovery->reading->recovered,
             (unsigned long long)not_crash_safe, (unsigned long long)dropped);
     }

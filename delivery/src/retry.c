@@ -149,7 +149,7 @@ static void forget_failures(struct tote__retry *retry) {
 
 static void note_response(struct tote__retry *retry) {
     if (retry->is_reported) {
-        tote_diagnostics_report(TOTE_LEVEL_INFO, component, "%s answers again",
+        tote_diagnostics_report(TOTE_LEVEL_INFO, component, "%s responds again",
                                 retry->settings->destination);
     } else if (retry->is_not_accepted) {
         tote_diagnostics_report(TOTE_LEVEL_INFO, component, "%s accepts requests again",
@@ -170,12 +170,11 @@ void tote__retry_put_off(struct tote__retry *retry, const tote_export_outcome *o
     retry->failures++;
     retry->is_asked_to_wait = false;
     retry->retry_at = tote__clock_monotonic() + retry_after_ms * ns_per_ms;
-    tote_diagnostics_report(
-        retry->is_not_accepted ? TOTE_LEVEL_DEBUG : TOTE_LEVEL_ERROR, component,
-        "%s answered %s: %zu spans are not accepted here; they stay in the disk queue "
-        "%s within its limits until they are%s",
-        settings->destination, tote__reason_of(outcome), span_count, settings->disk_queue_directory,
-        tote__or_empty(outcome->advice));
+    tote_diagnostics_report(retry->is_not_accepted ? TOTE_LEVEL_DEBUG : TOTE_LEVEL_ERROR, component,
+                            "%s responded with %s: %zu spans are not accepted here; they stay in "
+                            "the disk queue %s within its limits until they are%s",
+                            settings->destination, tote__reason_of(outcome), span_count,
+                            settings->disk_queue_directory, tote__or_empty(outcome->advice));
     retry->is_not_accepted = true;
 }
 
@@ -259,7 +258,7 @@ static tote_export_state hold_back(struct tote__retry *retry, const tote_span_ba
     }
     snprintf(retry->reason, sizeof retry->reason, "%s (%s)",
              retry->is_asked_to_wait ? "the receiver asked to wait for longer"
-                                     : "the receiver has been away",
+                                     : "the receiver is unavailable",
              retry->cause);
     outcome->result = is_late ? TOTE_RESULT_TIMEOUT : TOTE_RESULT_FAILURE;
     outcome->failure = TOTE_EXPORT_FAILURE_UNAVAILABLE;
@@ -286,11 +285,11 @@ static bool begin(const struct tote__retry *retry, const tote_span_batch *reques
         *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
         outcome->failure = TOTE_EXPORT_FAILURE_TOO_LARGE;
         outcome->result = TOTE_RESULT_FAILURE;
-        outcome->reason = "the exporter takes only some of the spans";
+        outcome->reason = "the exporter accepts only some of the spans";
     } else if (!outcome->span_count) {
         outcome->failure = TOTE_EXPORT_FAILURE_UNAVAILABLE;
         outcome->result = TOTE_RESULT_FAILURE;
-        outcome->reason = "the exporter has no room";
+        outcome->reason = "the exporter accepts no spans now";
     }
     return false;
 }

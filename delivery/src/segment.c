@@ -256,15 +256,15 @@ static void report_unknown(const struct unknown *unknown) {
     if (unknown->count > atomic_exchange(&reported, unknown->count)) {
         tote_diagnostics_report(
             TOTE_LEVEL_WARN, "disk queue",
-            "%u crash-safe files in shared memory (%llu bytes) stay, although no "
-            "process is attached to them: the disk queues that they belong to cannot be "
-            "seen from here (another container, or a file system that is not mounted); "
-            "if these no longer exist, remove the memory with 'ipcrm%s'",
+            "%u crash-safe files in shared memory (%llu bytes) are kept, although no process is "
+            "attached to them: their disk queues are not visible from here (another container, or "
+            "a file system that is not mounted); if these no longer exist, remove the memory with "
+            "'ipcrm%s'",
             unknown->count, (unsigned long long)unknown->bytes, unknown->ids);
     }
 }
 
-void tote__segments_clear_away(uint32_t age_s) {
+void tote__segments_clean_up(uint32_t age_s) {
     struct unknown unknown = {.count = 0};
     struct shm_info info;
     int last = shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&info);

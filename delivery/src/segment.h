@@ -70,6 +70,6 @@ void tote__segment_remove(const struct tote__segment *segment);
  * gone, if they were left at least that long ago. Report, once, those whose file cannot be looked
  * for from here; they stay.
  */
-void tote__segments_clear_away(uint32_t age_s);
+void tote__segments_clean_up(uint32_t age_s);
 
 #endif

@@ -162,7 +162,7 @@ tote_result tote__delivery_send(tote_span_exporter *receiver,
         result = send_from(receiver, settings, timeout_ms, &own);
     } else {
         tote_diagnostics_report(TOTE_LEVEL_ERROR, "disk queue",
-                                "which disk queue? disk_queue_directory is not set");
+                                "nothing is sent: disk_queue_directory is not set");
     }
     tote_span_exporter_free(receiver);
     if (report && report->struct_size >= sizeof report->struct_size) {

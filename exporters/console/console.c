@@ -250,7 +250,8 @@ tote_span_exporter *tote_span_exporter_console_new(FILE *out) {
     struct exporter *exporter = tote__allocate_zeroed(sizeof *exporter);
 
     if (!exporter) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, "console", "out of memory, no exporter is made");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "console",
+                                "out of memory, no exporter is created");
         return NULL;
     }
     exporter->out = out ? out : stdout;

@@ -137,7 +137,8 @@ tote_in_memory_spans *tote_in_memory_spans_new(void) {
     tote_in_memory_spans *memory = tote__allocate_zeroed(sizeof *memory);
 
     if (!memory) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, "memory exporter", "out of memory, none is made");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "memory exporter",
+                                "out of memory: nothing is created");
         return NULL;
     }
     atomic_init(&memory->references, 1);
@@ -151,7 +152,8 @@ tote_span_exporter *tote_span_exporter_in_memory_new(tote_in_memory_spans *memor
         return NULL;
     }
     if (!exporter) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, "memory exporter", "out of memory, none is made");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "memory exporter",
+                                "out of memory: nothing is created");
         return NULL;
     }
     tote__references_add(&memory->references);

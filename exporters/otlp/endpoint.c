@@ -75,8 +75,7 @@ static void append_signal_path(struct tote__otlp_settings *settings, const char 
 static void set_grpc_path(struct tote__otlp_settings *settings, const char *source, CURLU *url) {
     if (strcmp(keep_part(settings, url, CURLUPART_PATH), "/") != 0) {
         tote__diagnose_each(TOTE_LEVEL_WARN, "otlp",
-                            "%s: gRPC has no use for the path of an endpoint, it is left out",
-                            source);
+                            "%s: gRPC endpoints have no path: it is ignored", source);
     }
     check(settings, curl_url_set(url, CURLUPART_QUERY, NULL, 0));
     check(settings, curl_url_set(url, CURLUPART_PATH, grpc_path, 0));

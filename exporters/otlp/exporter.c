@@ -43,16 +43,16 @@ static void count_accepted(struct exporter *exporter, tote_export_outcome *outco
 
     if (!export_result->is_readable) {
         tote_diagnostics_report(TOTE_LEVEL_WARN, "otlp",
-                                "%s answered %s with a body that cannot be read; taken as success",
+                                "%s responded with %s and an unreadable body: it counts as success",
                                 url, export_result->reason);
     } else if (export_response->rejected) {
         tote_diagnostics_report(TOTE_LEVEL_WARN, "otlp", "%s rejected %llu of %zu spans: %s", url,
                                 (unsigned long long)export_response->rejected, count,
                                 *export_response->message ? export_response->message
-                                                          : "it does not say why");
+                                                          : "without a reason");
     } else if (*export_response->message) {
-        tote_diagnostics_report(TOTE_LEVEL_WARN, "otlp", "%s took the spans and says: %s", url,
-                                export_response->message);
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "otlp", "%s accepted the spans with a message: %s",
+                                url, export_response->message);
     }
     outcome->rejected =
         export_response->rejected < count ? (size_t)export_response->rejected : count;
@@ -60,14 +60,14 @@ static void count_accepted(struct exporter *exporter, tote_export_outcome *outco
 
 static tote_export_failure failure_of(const struct tote__export_result *export_result,
                                       enum tote__outcome answered) {
-    switch (export_result->fate) {
-    case TOTE__REFUSED:
+    switch (export_result->kind) {
+    case TOTE__REJECTED:
         return TOTE_EXPORT_FAILURE_REJECTED;
-    case TOTE__NOT_HERE:
+    case TOTE__NOT_ACCEPTED:
         return TOTE_EXPORT_FAILURE_NOT_ACCEPTED;
     case TOTE__TOO_LARGE:
         return TOTE_EXPORT_FAILURE_TOO_LARGE;
-    case TOTE__LOST:
+    case TOTE__PERMANENT_FAILURE:
         return TOTE_EXPORT_FAILURE_LOST;
     default:
         return answered == TOTE__NOT_CONNECTED ? TOTE_EXPORT_FAILURE_UNREACHABLE
@@ -86,7 +86,7 @@ static tote_export_state end_attempt(struct exporter *exporter,
 
     tote__otlp_judge(&exporter->settings, response, export_result);
     const char *detail = export_result->detail ? export_result->detail : "";
-    if (export_result->fate == TOTE__TAKEN) {
+    if (export_result->kind == TOTE__SUCCESS) {
         count_accepted(exporter, outcome);
     } else {
         snprintf(exporter->reason, sizeof exporter->reason, "%s%s%s%s%s%s", export_result->reason,
@@ -234,7 +234,7 @@ static tote_span_exporter *make_exporter(const tote_otlp_options *options) {
     struct exporter *exporter = tote__allocate_zeroed(sizeof *exporter);
 
     if (!exporter) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp", "out of memory, no exporter is made");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp", "out of memory, no exporter is created");
         return refuse(options);
     }
     if (!tote__otlp_settings_resolve(&exporter->settings, options)) {
@@ -243,7 +243,7 @@ static tote_span_exporter *make_exporter(const tote_otlp_options *options) {
     }
     exporter->transport = tote__transport_new(&exporter->settings);
     if (!exporter->transport) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp", "out of memory, no exporter is made");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp", "out of memory, no exporter is created");
         otlp_destroy(exporter);
         return NULL;
     }

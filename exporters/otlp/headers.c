@@ -133,7 +133,7 @@ void tote__otlp_take_header_text(struct tote__otlp_settings *settings, const cha
             parts[i].length ? add_member(settings, parts[i].at, parts[i].length) : NULL;
         if (obstacle) {
             tote__diagnose_each(TOTE_LEVEL_WARN, "otlp",
-                                "%s: entry %zu is left out: %s; write name=value,name=value with "
+                                "%s: entry %zu is ignored: %s; write name=value,name=value with "
                                 "%%HH for special characters",
                                 source, i + 1, obstacle);
         }

@@ -60,11 +60,11 @@ static void take_endpoint(struct tote__otlp_settings *settings, const char *name
     const char *obstacle = tote__otlp_take_endpoint(settings, name, value, is_base);
 
     if (obstacle) {
-        tote__diagnose_each(TOTE_LEVEL_ERROR, "otlp",
-                            "%s cannot be used: %s; no exporter is made, and nothing is sent to "
-                            "another endpoint instead; write http://host:port, https://host:port "
-                            "or unix:/path",
-                            name, obstacle);
+        tote__diagnose_each(
+            TOTE_LEVEL_ERROR, "otlp",
+            "%s cannot be used: %s; no exporter is created, and nothing is sent to another "
+            "endpoint instead; write http://host:port, https://host:port or unix:/path",
+            name, obstacle);
         settings->has_unusable_endpoint = true;
     }
 }
@@ -206,9 +206,7 @@ static bool check_crash_file(struct tote__otlp_settings *settings,
         return true;
     }
     tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp",
-                            "spans that end will not outlive this process, which crash_safe asks "
-                            "for: %s",
-                            obstacle);
+                            "spans are not crash-safe, although crash_safe is set: %s", obstacle);
     settings->delivery.is_crash_safe = false;
     return !options->crash_safe;
 }
@@ -220,7 +218,7 @@ static bool take_transport(struct tote__otlp_settings *settings, const tote_otlp
     }
     TOTE__COPY_OPTIONS(tote_otlp_transport, &settings->transport, options->transport);
     if (!settings->transport.send || settings->protocol == TOTE_OTLP_PROTOCOL_GRPC) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp", "no exporter is made: %s",
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp", "no exporter is created: %s",
                                 settings->transport.send
                                     ? "tote_otlp_options.transport is for HTTP, not for gRPC"
                                     : "tote_otlp_options.transport has no send function");
@@ -249,17 +247,16 @@ static bool take_file(struct tote__otlp_settings *settings, const char *source, 
     }
     if (errno == EINVAL) {
         tote__diagnose_each(TOTE_LEVEL_ERROR, "otlp",
-                            "no exporter is made: %s is no regular file (%s); a certificate or key "
-                            "has to be one",
+                            "no exporter is created: %s is not a regular file (%s); a certificate "
+                            "or key must be one",
                             *path, source);
         return false;
     }
     if (settings->is_tls && !settings->transport.send) {
         tote__diagnose_each(
             TOTE_LEVEL_ERROR, "otlp",
-            "%s: the file %s cannot be read: %s; nothing is delivered to %s while "
-            "it cannot%s",
-            source, *path, tote__os_error(errno).text, settings->shown_url,
+            "%s: the file %s cannot be read: %s; nothing is delivered to %s until it can%s", source,
+            *path, tote__os_error(errno).text, settings->shown_url,
             ends_in_quotation_mark(*path) ? "; remove the quotation marks around the value" : "");
     }
     return true;
@@ -321,7 +318,7 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
     }
     bool are_good = settings->is_incomplete || take_files(settings, options);
     if (settings->is_incomplete) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp", "out of memory, no exporter is made");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp", "out of memory, no exporter is created");
     }
     return are_good && !settings->is_incomplete;
 }

@@ -205,11 +205,10 @@ static tote_result file_prepare(void *self, uint32_t timeout_ms, bool may_make_t
 
     (void)timeout_ms, (void)may_make_thread;
     if (exporter->path && exporter->max_bytes) {
-        tote_diagnostics_report(
-            TOTE_LEVEL_ERROR, component,
-            "not prepared to open no files: %s is rotated; a process that may not open "
-            "files needs an exporter without max_bytes",
-            exporter->path);
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
+                                "not prepared: %s is rotated; a process that may not open files "
+                                "needs an exporter without max_bytes",
+                                exporter->path);
         return TOTE_RESULT_FAILURE;
     }
     atomic_store(&exporter->is_prepared, true);
@@ -265,7 +264,7 @@ tote_span_exporter *tote_span_exporter_otlp_file_new(const tote_otlp_file_option
     TOTE__COPY_OPTIONS(tote_otlp_file_options, &own, options);
     if (!exporter || !take_path(exporter, own.path)) {
         tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
-                                "%s cannot be written to, no exporter is made: %s",
+                                "%s cannot be written to, no exporter is created: %s",
                                 own.path ? own.path : "stdout", tote__os_error(errno).text);
         if (exporter) {
             file_destroy(exporter);

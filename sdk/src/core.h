@@ -39,9 +39,9 @@ struct core_config {
     bool has_on_start;
     bool has_on_ending;
     _Atomic(bool) is_shut_down;
-    uint64_t early;                       /* spans started before it, while no SDK was running */
-    _Atomic(uint64_t) unrecorded_by_then; /* tote__unrecorded_count() at the shutdown; UINT64_MAX
-                                             before, and if not global */
+    uint64_t early; /* spans started before it, while no SDK was running */
+    _Atomic(uint64_t) unrecorded_at_shutdown; /* tote__unrecorded_count() at the shutdown;
+                                             UINT64_MAX before, and if not global */
     tote_sampler *sampler;
     tote_id_generator *id_generator; /* NULL: the thread's own random numbers */
     tote_store *root_store;          /* the process root store; borrowed */

@@ -59,8 +59,8 @@ bool tote__env_number(const char *name, uint64_t least, uint64_t most, uint64_t 
     }
     if (!parse_number(text, &parsed) || parsed < least || parsed > most) {
         tote__diagnose_each(TOTE_LEVEL_WARN, name,
-                            "'%s' is not a whole number from %" PRIu64 " to %" PRIu64
-                            ": the variable is ignored, as if it were unset",
+                            "'%s' is not an integer from %" PRIu64 " to %" PRIu64
+                            ": the variable is ignored",
                             text, least, most);
         return false;
     }

@@ -29,9 +29,9 @@ tote_span_exporter *tote_span_exporter_new(const tote_span_exporter_ops *ops, vo
     TOTE__COPY_OPTIONS(tote_span_exporter_ops, &copy, ops);
     bool is_usable = copy.export_spans || (copy.deliver && copy.step && copy.due && copy.save);
     if (!exporter || !is_usable) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "span exporter not made: %s",
-                                exporter ? "it has no export_spans, nor deliver, step, due and save"
-                                         : "no memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "no exporter is created: %s",
+                                exporter ? "it needs export_spans, or deliver, step, due and save"
+                                         : "out of memory");
         if (copy.destroy) {
             copy.destroy(self);
         }
@@ -162,7 +162,7 @@ static void export_in_steps(const tote_span_exporter *exporter, const tote_span_
         } else {
             tote_diagnostics_report(
                 TOTE_LEVEL_ERROR, component,
-                "an exporter takes no spans, or out of memory: %zu spans are lost", batch.count);
+                "an exporter accepts no spans, or out of memory: %zu spans are lost", batch.count);
             sum->result = TOTE_RESULT_FAILURE;
         }
         done += taken;
@@ -222,8 +222,8 @@ tote_span_processor *tote_span_processor_new(const tote_span_processor_ops *ops,
 
     TOTE__COPY_OPTIONS(tote_span_processor_ops, &copy, ops);
     if (!processor || !ops) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "span processor not made: %s",
-                                processor ? "it has no functions" : "no memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "no processor is created: %s",
+                                processor ? "its functions are NULL" : "out of memory");
         if (copy.destroy) {
             copy.destroy(self);
         }
@@ -240,8 +240,9 @@ tote_span_processor *tote_span_processor_wrapper_new(tote_span_processor *inner,
     tote_span_processor *processor = tote_span_processor_new(ops, self);
 
     if (!inner || !processor) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "span processor not made: %s",
-                                inner ? "what it wraps is released" : "there is nothing to wrap");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "no processor is created: %s",
+                                inner ? "the wrapped processor is released"
+                                      : "the processor to wrap is NULL");
         tote_span_processor_free(processor);
         tote_span_processor_free(inner);
         return NULL;
@@ -276,12 +277,11 @@ void tote_span_processor_on_end(tote_span_processor *processor, const tote_span_
     if (called && is_readable && tote__span_is_ended(tote__span_of_data(span))) {
         called->ops.on_end(called->self, span);
     } else if (called && span) {
-        tote_diagnostics_report(
-            TOTE_LEVEL_WARN, component,
-            "tote_span_processor_on_end: span \"%.64s\" %s: not processed; pass on what "
-            "on_end got",
-            tote_span_data_get_name(span),
-            is_readable ? "has not ended" : "comes from an exporter");
+        tote_diagnostics_report(TOTE_LEVEL_WARN, component,
+                                "tote_span_processor_on_end: span \"%.64s\" %s: not processed; "
+                                "pass on the span that on_end received",
+                                tote_span_data_get_name(span),
+                                is_readable ? "has not ended" : "comes from an exporter");
     }
     errno = error;
 }

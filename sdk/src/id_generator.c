@@ -30,7 +30,7 @@ tote_id_generator *tote_id_generator_new(const tote_id_generator_ops *ops, void 
         return generator;
     }
     tote_diagnostics_report(TOTE_LEVEL_ERROR, "id_generator",
-                            "id generator not made: %s; ids will be random",
+                            "no id generator is created: %s; ids will be random",
                             generator ? "new_trace_id or new_span_id is missing" : "out of memory");
     tote__release(generator, sizeof *generator);
     if (own.destroy) {

@@ -33,8 +33,8 @@ static int make_epoll(const struct core_config *config) {
         if (epoll < 0 || !processor->loop->watch(processor->self, epoll)) {
             tote_diagnostics_report(
                 TOTE_LEVEL_ERROR, "sdk",
-                "no descriptor for the host's loop can be had: raise the limit of open "
-                "files; call tote_sdk_poll() at times meanwhile");
+                "no descriptor for the host event loop is available: raise the limit of open "
+                "files; until then call tote_sdk_poll() regularly");
             tote__os_close(epoll);
             return -1;
         }

@@ -96,7 +96,7 @@ uint32_t tote__resource_intern(const tote_attribute *attributes, size_t count,
     if (!entry) {
         tote_diagnostics_report(
             TOTE_LEVEL_ERROR, "resource",
-            "out of memory: spans go out with an empty resource, without a service.name");
+            "out of memory: spans have an empty resource, without a service.name");
         return 0;
     }
     uint32_t index = find_or_add(entry);
@@ -104,11 +104,10 @@ uint32_t tote__resource_intern(const tote_attribute *attributes, size_t count,
         free_entry(entry);
     }
     if (!index) {
-        tote_diagnostics_report(
-            TOTE_LEVEL_ERROR, "resource",
-            "%d different resources are in use, which is the most: spans go out with an "
-            "empty one; start SDKs with resources that they share",
-            MOST_RESOURCES - 1);
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "resource",
+                                "%d different resources are in use, which is the limit: spans have "
+                                "an empty resource; use equal resources in all SDKs",
+                                MOST_RESOURCES - 1);
     }
     return index;
 }

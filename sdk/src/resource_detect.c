@@ -313,8 +313,7 @@ static unsigned choose_detectors(const char *names) {
         } else if (!detector && length && !tote__equals_ignoring_case(name, length, "none", 4)) {
             tote__diagnose_each(
                 TOTE_LEVEL_WARN, "resource",
-                "resource detector '%.*s' does not exist and is left out; there are "
-                "host, process and service",
+                "unknown resource detector '%.*s' is ignored; known are host, process and service",
                 (int)length, name);
         }
         chosen |= detector;

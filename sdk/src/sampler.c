@@ -64,7 +64,7 @@ tote_sampler *tote_sampler_new(const tote_sampler_ops *ops, void *self) {
         return sampler;
     }
     tote_diagnostics_report(TOTE_LEVEL_ERROR, "sampler",
-                            "sampler not made: %s; it drops every span",
+                            "no sampler is created: %s; all spans are dropped",
                             sampler ? "it has no should_sample function" : "out of memory");
     tote__release(sampler, sizeof *sampler);
     if (own.destroy) {

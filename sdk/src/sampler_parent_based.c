@@ -109,7 +109,7 @@ tote_sampler *tote_sampler_parent_based_new(const tote_parent_based_options *opt
     if (!self) {
         tote_diagnostics_report(
             TOTE_LEVEL_ERROR, "sampler",
-            "parent based sampler not made: out of memory; it drops every span");
+            "no parent based sampler is created: out of memory; all spans are dropped");
         free_samplers(&chosen);
         return tote_sampler_always_off_new();
     }

@@ -95,16 +95,15 @@ static void warn_of_parent(struct ratio *ratio, const char *member) {
     if (has_threshold && is_first_warning(ratio, WARNED_TRACE_STATE)) {
         tote_diagnostics_report(
             TOTE_LEVEL_WARN, "sampler",
-            "%s decides for a span whose parent was sampled by probability (tracestate "
-            "'ot=%s') and leaves that as it is: traces may lack spans, and counts that "
-            "are scaled up from it are wrong; make it the root of a parent based sampler",
+            "%s ignores the decision of a parent that was sampled by probability, and keeps its "
+            "tracestate ('ot=%s'): traces may lack spans, and counts that are scaled up from it "
+            "are wrong; make it the root of a parent based sampler",
             ratio->description, member);
     } else if (!has_threshold && is_first_warning(ratio, WARNED_CHILD)) {
-        tote_diagnostics_report(
-            TOTE_LEVEL_WARN, "sampler",
-            "%s decides for a span that has a parent, whatever was decided for that: "
-            "traces may lack spans; make it the root of a parent based sampler",
-            ratio->description);
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "sampler",
+                                "%s ignores the decision of the span's parent: traces may lack "
+                                "spans; make it the root of a parent based sampler",
+                                ratio->description);
     }
 }
 
@@ -169,9 +168,10 @@ tote_sampler *tote_sampler_trace_id_ratio_new(double ratio) {
     struct ratio *self = tote__allocate(sizeof *self);
 
     if (!self || !(ratio >= 0 && ratio <= 1)) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, "sampler",
-                                "sampler with the ratio %g not made: %s; it drops every span",
-                                ratio, self ? "a ratio is from 0 to 1" : "out of memory");
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "sampler",
+            "no sampler with the ratio %g is created: %s; all spans are dropped", ratio,
+            self ? "a ratio must be from 0 to 1" : "out of memory");
         tote__release(self, sizeof *self);
         return tote_sampler_always_off_new();
     }

@@ -89,16 +89,16 @@ void tote__core_renew_resource(struct core_config *config) {
 /*
  * What was left behind because somebody was inside for too long; the next that stops looks again.
  */
-static _Atomic(struct core_config *) left_behind;
+static _Atomic(struct core_config *) unfreed;
 
-static void leave_behind(struct core_config *configs) {
+static void defer_free(struct core_config *configs) {
     struct core_config *last = configs;
 
     while (last->next) {
         last = last->next;
     }
-    last->next = atomic_load_explicit(&left_behind, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&left_behind, &last->next, configs,
+    last->next = atomic_load_explicit(&unfreed, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&unfreed, &last->next, configs,
                                                   memory_order_release, memory_order_relaxed)) {
     }
 }
@@ -129,12 +129,12 @@ static void add_thread_counts(const tote_sdk *sdk, const struct core_config *con
         stats->ended += memory;
         stats->dropped_out_of_memory += memory;
     }
-    uint64_t gone = finished + stats->never_ended;
-    stats->open = stats->started > gone ? stats->started - gone : 0;
+    uint64_t done = finished + stats->never_ended;
+    stats->open = stats->started > done ? stats->started - done : 0;
     stats->started_before_sdk = config->early;
     uint64_t unrecorded = tote__unrecorded_count();
-    uint64_t by_then = read_count(&config->unrecorded_by_then);
-    stats->started_after_shutdown += unrecorded > by_then ? unrecorded - by_then : 0;
+    uint64_t at_shutdown = read_count(&config->unrecorded_at_shutdown);
+    stats->started_after_shutdown += unrecorded > at_shutdown ? unrecorded - at_shutdown : 0;
 }
 
 static void report_open(const struct core_config *config, uint64_t open) {
@@ -159,7 +159,7 @@ static void report_end(const tote_sdk *sdk, const struct core_config *config) {
     }
     if (stats.dropped_out_of_memory) {
         tote__diagnose_each(TOTE_LEVEL_WARN, "sdk",
-                            "shut down: %llu spans were not recorded for want of memory",
+                            "shut down: %llu spans were not recorded because out of memory",
                             (unsigned long long)stats.dropped_out_of_memory);
     }
     tote__report_suppressed();
@@ -170,7 +170,7 @@ static bool end_starting(tote_sdk *sdk, struct core_config *config) {
     bool is_first = !atomic_exchange(&config->is_shut_down, true);
 
     if (is_first && config->is_global) {
-        atomic_store(&config->unrecorded_by_then, tote__unrecorded_count());
+        atomic_store(&config->unrecorded_at_shutdown, tote__unrecorded_count());
     }
     if (is_first) {
         tote__unrecorded_expect_late();
@@ -186,7 +186,7 @@ static void stop(tote_sdk *sdk, uint32_t retry_after_ms) {
 
     end_starting(sdk, config);
     atomic_store(&sdk->config, NULL);
-    config->next = atomic_exchange(&left_behind, NULL);
+    config->next = atomic_exchange(&unfreed, NULL);
     if (wait_for_others(retry_after_ms)) {
         while (config) {
             struct core_config *next = config->next;
@@ -194,11 +194,10 @@ static void stop(tote_sdk *sdk, uint32_t retry_after_ms) {
             config = next;
         }
     } else {
-        leave_behind(config);
-        tote_diagnostics_report(
-            TOTE_LEVEL_WARN, "sdk",
-            "released while a callback of it runs: what it was made of stays in memory "
-            "until the next one is");
+        defer_free(config);
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "sdk",
+                                "released while another thread is in a call to it: its memory is "
+                                "freed when the next SDK is released");
     }
     atomic_store_explicit(&sdk->is_in_use, false, memory_order_release);
     tote__cancel_restore(cancel);
@@ -333,7 +332,7 @@ static struct core_config *make_config(const struct tote__sdk_settings *settings
     config->origin.run = run;
     config->is_disabled = settings->is_disabled;
     config->is_global = settings->is_global;
-    atomic_init(&config->unrecorded_by_then, UINT64_MAX);
+    atomic_init(&config->unrecorded_at_shutdown, UINT64_MAX);
     config->sampler = settings->sampler ? settings->sampler : tote_sampler_parent_based_new(NULL);
     config->id_generator = settings->id_generator;
     config->origin.resource = settings->resource;
@@ -387,7 +386,8 @@ tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
     tote_sdk *sdk = claim_core();
 
     if (!sdk) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, "sdk", "not started: %d others run already",
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "sdk",
+                                "not started: %d SDKs are running already, which is the limit",
                                 TOTE__SDK_SLOTS);
         release_settings(settings);
         return NULL;
@@ -395,7 +395,7 @@ tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
     uint32_t run = atomic_load(&sdk->provider.run) + 1;
     struct core_config *config = make_config(settings, sdk->slot, run);
     if (!config) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, "sdk", "not started: no memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "sdk", "not started: out of memory");
         atomic_store(&sdk->is_in_use, false);
         return NULL;
     }

@@ -19,15 +19,15 @@
 
 static const char *const component = "simple_processor";
 
-enum fate {
+enum result_kind {
     EXPORTED,
     REJECTED,
     TOO_LARGE,
     NOT_DELIVERED,
     SHUT_DOWN,
-    SPOOLED,
+    SAVED,
     INSIDE_EXPORT,
-    FATES
+    RESULT_KINDS
 };
 
 struct simple_processor {
@@ -37,7 +37,7 @@ struct simple_processor {
     tote_context *suppressed;     /* current while the exporter runs */
     struct tote__lock lock;       /* held for an export, and to forget an inherited count */
     _Atomic(uint32_t) generation; /* of the process that counts */
-    _Atomic(uint64_t) counts[FATES];
+    _Atomic(uint64_t) counts[RESULT_KINDS];
 };
 
 struct export {
@@ -46,8 +46,8 @@ struct export {
     tote_export_outcome outcome;
 };
 
-static void count(struct simple_processor *processor, enum fate fate) {
-    atomic_fetch_add_explicit(&processor->counts[fate], 1, memory_order_relaxed);
+static void count(struct simple_processor *processor, enum result_kind kind) {
+    atomic_fetch_add_explicit(&processor->counts[kind], 1, memory_order_relaxed);
 }
 
 static bool is_inherited(struct simple_processor *processor) {
@@ -57,7 +57,7 @@ static bool is_inherited(struct simple_processor *processor) {
 /* A forked child counts from zero. */
 static void forget_inherited_counts(struct simple_processor *processor) {
     tote__lock_take(&processor->lock);
-    for (size_t i = 0; i < FATES && is_inherited(processor); i++) {
+    for (size_t i = 0; i < RESULT_KINDS && is_inherited(processor); i++) {
         atomic_store_explicit(&processor->counts[i], 0, memory_order_relaxed);
     }
     atomic_store_explicit(&processor->generation, tote__generation(), memory_order_release);
@@ -73,7 +73,7 @@ static int run_export(void *arg) {
     return 0;
 }
 
-static enum fate fate_of(const struct export *export) {
+static enum result_kind result_of(const struct export *export) {
     if (export->outcome.rejected) {
         return REJECTED;
     }
@@ -84,7 +84,7 @@ static enum fate fate_of(const struct export *export) {
         return SHUT_DOWN;
     }
     if (export->outcome.saved) {
-        return SPOOLED;
+        return SAVED;
     }
     return export->outcome.result == TOTE_RESULT_SUCCESS || export->outcome.delivered
                ? EXPORTED
@@ -129,7 +129,7 @@ static void simple_on_end(void *self, const tote_span_data *span) {
     tote__thread.is_exporting = false;
     tote__lock_drop(&processor->lock);
     tote__cancel_restore(cancel);
-    count(processor, fate_of(&export));
+    count(processor, result_of(&export));
 }
 
 static tote_result simple_force_flush(void *self, uint32_t timeout_ms) {
@@ -142,12 +142,12 @@ static tote_result simple_force_flush(void *self, uint32_t timeout_ms) {
 
 static void simple_add_stats(void *self, tote_stats *stats) {
     struct simple_processor *processor = self;
-    uint64_t counts[FATES];
+    uint64_t counts[RESULT_KINDS];
 
     if (is_inherited(processor)) {
         return;
     }
-    for (size_t i = 0; i < FATES; i++) {
+    for (size_t i = 0; i < RESULT_KINDS; i++) {
         counts[i] = atomic_load_explicit(&processor->counts[i], memory_order_relaxed);
         stats->ended += counts[i];
     }
@@ -157,7 +157,7 @@ static void simple_add_stats(void *self, tote_stats *stats) {
     stats->dropped_retries_exhausted += counts[NOT_DELIVERED];
     stats->dropped_shutdown += counts[SHUT_DOWN];
     stats->dropped_queue_full += counts[INSIDE_EXPORT];
-    tote__add_saved(processor->exporter, counts[SPOOLED], stats);
+    tote__add_saved(processor->exporter, counts[SAVED], stats);
 }
 
 static tote_result simple_shutdown(void *self, uint32_t timeout_ms) {
@@ -196,8 +196,8 @@ tote_span_processor *tote__simple_processor_new(tote_span_exporter *exporter,
     tote_span_processor *made = tote__allocate(sizeof *made);
 
     if (!exporter || !processor || !made) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "not made: %s",
-                                exporter ? "no memory" : "there is no exporter");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "no processor is created: %s",
+                                exporter ? "out of memory" : "the exporter is NULL");
         tote__release(processor, sizeof *processor);
         tote__release(made, sizeof *made);
         tote_span_exporter_free(exporter);

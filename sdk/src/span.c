@@ -79,14 +79,13 @@ tote__rarely_called static void report_drops_and_unlock(struct span *span) {
     snprintf(name, sizeof name, "%s", name_of(span));
     span->drop_reported = true;
     tote__span_lock_drop(&span->lock);
-    tote_diagnostics_report(
-        TOTE_LEVEL_WARN, "span",
-        "span \"%s\": %u attributes, %u events and %u links were left out:%s%s%s; the span "
-        "counts all that follow",
-        name, counts[0], counts[1], counts[2],
-        causes & LOST_TO_LIMIT ? " over its limits (see tote_span_limits)" : "",
-        causes & LOST_TO_KEY ? " without a usable key" : "",
-        causes & LOST_TO_MEMORY ? " out of memory" : "");
+    tote_diagnostics_report(TOTE_LEVEL_WARN, "span",
+                            "span \"%s\": %u attributes, %u events and %u links were "
+                            "dropped:%s%s%s; later ones are only counted",
+                            name, counts[0], counts[1], counts[2],
+                            causes & LOST_TO_LIMIT ? " over its limits (see tote_span_limits)" : "",
+                            causes & LOST_TO_KEY ? " without a usable key" : "",
+                            causes & LOST_TO_MEMORY ? " out of memory" : "");
 }
 
 static inline void close_for_writing(struct span *span) {
@@ -254,8 +253,8 @@ tote__apart static void visit_store(struct span *span, const struct core_config 
     if (export.left_out) {
         tote_diagnostics_report(
             TOTE_LEVEL_WARN, "span",
-            "span \"%.64s\" takes at most %d store entries and %d bytes, of remote ones %d and "
-            "%d: %u more, from '%s' on, are left out and counted",
+            "span \"%.64s\" takes at most %d store entries and %d bytes (remote: %d and %d): %u "
+            "more, the first is '%s', are dropped and counted",
             name_of(span), TOTE__MOST_ENTRIES, TOTE__MOST_ENTRY_BYTES, TOTE__MOST_REMOTE_ENTRIES,
             TOTE__MOST_REMOTE_BYTES, export.left_out, export.first_key);
     }
@@ -332,11 +331,10 @@ static void finish(struct span *span, struct thread_state *thread) {
 }
 
 tote__rarely_called static void report_early_end(const struct span *span, uint64_t early_by) {
-    tote_diagnostics_report(
-        TOTE_LEVEL_WARN, "span",
-        "span \"%.64s\" ended %llu ns before its start: its end is set to its start; check "
-        "the times that are given to it, or the clock",
-        name_of(span), (unsigned long long)early_by);
+    tote_diagnostics_report(TOTE_LEVEL_WARN, "span",
+                            "span \"%.64s\" ended %llu ns before its start: its end is set to its "
+                            "start; check the given times, or the clock",
+                            name_of(span), (unsigned long long)early_by);
 }
 
 static void span_end(tote_span *base, uint64_t end_time_unix_nano) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker_thread.c - a thread of Tote's own in the host's process
+ * worker_thread.c - a thread of Tote in the host's process
  *
  * Tests: tests/unit/test_batch_fork.c, tests/unit/test_batch_threads.c
  */
@@ -18,7 +18,7 @@ static const char *const name = "tote-worker";
 static int run(void *arg) {
     struct worker_thread *thread = arg;
 
-    thread->stack = tote__thread.stack; /* NULL where the host keeps it */
+    thread->stack = tote__thread.stack; /* NULL if the host stores it */
     thread->work(thread->arg);
     return 0;
 }
@@ -26,9 +26,9 @@ static int run(void *arg) {
 /* All signals are blocked. */
 static void run_suppressed(void *arg) {
     struct worker_thread *thread = arg;
-    struct tote__held_signals signals; /* a thread of a factory's goes on afterwards */
+    struct tote__held_signals signals; /* a factory's thread continues afterwards */
     tote_context *context = tote_context_with_suppression(tote_context_root());
-    int cancel = tote__cancel_disable(); /* the host may end its own threads so */
+    int cancel = tote__cancel_disable(); /* the host may cancel its threads */
 
     thread->context = context;
     tote__hold_write_signals_of_worker(&signals);
@@ -38,7 +38,7 @@ static void run_suppressed(void *arg) {
     tote__cancel_restore(cancel);
 }
 
-/* On a thread of the factory's. */
+/* Runs on a thread of the factory. */
 static void run_for_factory(void *arg) {
     sigset_t all;
     sigset_t before;
@@ -49,14 +49,14 @@ static void run_for_factory(void *arg) {
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* On a thread of our own, which was made with all signals blocked. */
+/* Runs on a POSIX thread that was created with all signals blocked. */
 static void *run_thread(void *arg) {
     pthread_setname_np(pthread_self(), name);
     run_suppressed(arg);
     return NULL;
 }
 
-/* From the root, so that nothing takes the context of who happens to start it along. */
+/* Start it with the root context, so that it does not inherit the caller's. */
 static bool start_thread(struct worker_thread *thread) {
     sigset_t all;
     sigset_t before;
@@ -101,8 +101,8 @@ void tote__worker_thread_leave(struct worker_thread *thread) {
 }
 
 /*
- * Whatever the thread was doing with its stack: that can be read at any moment, as by a signal
- * handler. Not if it was the one that forked: then it is this thread, and still runs on it.
+ * The stack is consistent at any time, because signal handlers read it, too. If the worker itself
+ * forked, it is the current thread and still uses its stack.
  */
 void tote__worker_thread_release_inherited(struct worker_thread *thread) {
     if (thread->stack && thread->stack != tote__thread.stack) {

@@ -16,7 +16,7 @@ enum { MOST_BYTES = 4096 };
 static void check(const struct tote__export_result *export_result) {
     const char *message = export_result->export_response.message;
 
-    MUST(export_result->fate >= TOTE__TAKEN && export_result->fate <= TOTE__LOST);
+    MUST(export_result->kind >= TOTE__SUCCESS && export_result->kind <= TOTE__PERMANENT_FAILURE);
     MUST(export_result->reason && export_result->detail && export_result->advice);
     MUST(tote__utf8_valid_prefix(message, strlen(message)) == strlen(message));
 }

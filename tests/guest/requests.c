@@ -80,10 +80,10 @@ static void turn(tote_sdk *sdk) {
     tote_sdk_poll(sdk);
 }
 
-static void wait_for(tote_sdk *sdk, uint64_t count, bool is_by_host) {
+static void wait_for(tote_sdk *sdk, uint64_t count, bool is_host_driven) {
     while (exported(sdk) < count) {
         const struct timespec moment = {.tv_nsec = NS_PER_MS};
-        if (is_by_host) {
+        if (is_host_driven) {
             turn(sdk);
         } else {
             nanosleep(&moment, NULL);
@@ -96,14 +96,14 @@ static int send_requests(const char *url, const char *mode, size_t count) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
-    bool is_by_host = strcmp(mode, "host") == 0;
+    bool is_host_driven = strcmp(mode, "host") == 0;
 
     otlp.ignore_environment = true;
     otlp.endpoint = url;
     otlp.protocol =
         strcmp(mode, "grpc") == 0 ? TOTE_OTLP_PROTOCOL_GRPC : TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF;
     tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
-    batch.mode = is_by_host ? TOTE_EXPORT_MODE_HOST_DRIVEN : TOTE_EXPORT_MODE_WORKER;
+    batch.mode = is_host_driven ? TOTE_EXPORT_MODE_HOST_DRIVEN : TOTE_EXPORT_MODE_WORKER;
     batch.max_export_batch_size = BATCH;
     batch.schedule_delay_ms = 3600000;
     options.ignore_environment = true;
@@ -116,7 +116,7 @@ static int send_requests(const char *url, const char *mode, size_t count) {
             return 1;
         }
         end_spans();
-        wait_for(sdk, (i + 1) * BATCH, is_by_host);
+        wait_for(sdk, (i + 1) * BATCH, is_host_driven);
     }
     return tote_sdk_close(&sdk, 10000) == TOTE_RESULT_SUCCESS ? 0 : 1;
 }

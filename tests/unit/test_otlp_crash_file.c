@@ -97,7 +97,7 @@ static int tear_down(void **state) {
     tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
     snprintf(command, sizeof command, "rm -rf '%s'", f.directory);
     int result = system(command);
-    tote__segments_clear_away(0);
+    tote__segments_clean_up(0);
     return result;
 }
 
@@ -720,7 +720,7 @@ static void shared_memory_of_another_program_is_left_alone(void **state) {
     write_reference(changed);
     assert_int_equal(deliver().delivered, 0);
     assert_true(is_there(changed.id));
-    tote__segments_clear_away(0);
+    tote__segments_clean_up(0);
     assert_true(is_there(changed.id));
     assert_int_equal(shmctl(changed.id, IPC_RMID, NULL), 0);
 }

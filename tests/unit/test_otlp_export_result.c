@@ -104,22 +104,22 @@ static bool is_expected(const char *behaviour, const struct tote__export_result 
     unsigned seconds = 0;
 
     if (strncmp(behaviour, "split", 5) == 0) {
-        return export_result->fate == TOTE__TOO_LARGE;
+        return export_result->kind == TOTE__TOO_LARGE;
     }
     if (strncmp(behaviour, "drop", 4) == 0) {
-        return export_result->fate == TOTE__REFUSED || export_result->fate == TOTE__NOT_HERE;
+        return export_result->kind == TOTE__REJECTED || export_result->kind == TOTE__NOT_ACCEPTED;
     }
     if (strstr(behaviour, "success")) {
-        return export_result->fate == TOTE__TAKEN && export_result->is_readable &&
+        return export_result->kind == TOTE__SUCCESS && export_result->is_readable &&
                export_response->rejected == 0 &&
                strcmp(export_response->message, strstr(behaviour, "hint") ? "hint" : "") == 0;
     }
     if (sscanf(behaviour, "retry after %u s", &seconds) == 1) {
-        return export_result->fate == TOTE__TRY_AGAIN && export_response->asks_to_wait &&
+        return export_result->kind == TOTE__RETRYABLE && export_response->asks_to_wait &&
                export_response->retry_after_ms == seconds * MS_PER_S;
     }
     bool is_backoff = strstr(behaviour, "backoff") || strcmp(behaviour, "retry") == 0;
-    return is_backoff && export_result->fate == TOTE__TRY_AGAIN && !export_response->asks_to_wait;
+    return is_backoff && export_result->kind == TOTE__RETRYABLE && !export_response->asks_to_wait;
 }
 
 static bool check_row(const struct vector_row *row) {
@@ -159,11 +159,11 @@ static void four_of_all_final_statuses_are_retryable(void **state) {
         for (size_t i = 0; i < TOTE_COUNT_OF(of_endpoint); i++) {
             is_not_here = is_not_here || status == of_endpoint[i];
         }
-        assert_int_equal(export_result.fate, is_success      ? TOTE__TAKEN
-                                             : is_retried    ? TOTE__TRY_AGAIN
+        assert_int_equal(export_result.kind, is_success      ? TOTE__SUCCESS
+                                             : is_retried    ? TOTE__RETRYABLE
                                              : status == 413 ? TOTE__TOO_LARGE
-                                             : is_not_here   ? TOTE__NOT_HERE
-                                                             : TOTE__REFUSED);
+                                             : is_not_here   ? TOTE__NOT_ACCEPTED
+                                                             : TOTE__REJECTED);
     }
 }
 
@@ -178,15 +178,15 @@ static void six_grpc_codes_are_retryable_and_one_with_a_retry_info(void **state)
     (void)state;
     for (unsigned i = 0; i < 40; i++) {
         struct tote__response response = nothing;
-        enum tote__export_fate fate = i == 0 ? TOTE__TAKEN : TOTE__REFUSED;
-        fate = i == 7 || i == 12 || i == 16 ? TOTE__NOT_HERE : fate;
+        enum tote__result_kind kind = i == 0 ? TOTE__SUCCESS : TOTE__REJECTED;
+        kind = i == 7 || i == 12 || i == 16 ? TOTE__NOT_ACCEPTED : kind;
         for (size_t r = 0; r < TOTE_COUNT_OF(retried); r++) {
-            fate = retried[r] == i ? TOTE__TRY_AGAIN : fate;
+            kind = retried[r] == i ? TOTE__RETRYABLE : kind;
         }
         snprintf(code, sizeof code, "%u", i);
         response.status = 200;
         response.grpc_status = code;
-        assert_int_equal(judge(&response, TOTE_OTLP_PROTOCOL_GRPC).fate, fate);
+        assert_int_equal(judge(&response, TOTE_OTLP_PROTOCOL_GRPC).kind, kind);
     }
 }
 
@@ -201,12 +201,12 @@ static void a_retry_info_may_have_a_delay_below_one_second(void **state) {
     response.grpc_status = "8";
     response.grpc_details = retry_details(1, 1);
     struct tote__export_result export_result = judge(&response, TOTE_OTLP_PROTOCOL_GRPC);
-    assert_int_equal(export_result.fate, TOTE__TRY_AGAIN);
+    assert_int_equal(export_result.kind, TOTE__RETRYABLE);
     assert_int_equal(export_result.export_response.retry_after_ms, 1001);
 
     response.grpc_details = retry_details(-5, 0);
     export_result = judge(&response, TOTE_OTLP_PROTOCOL_GRPC);
-    assert_int_equal(export_result.fate, TOTE__TRY_AGAIN);
+    assert_int_equal(export_result.kind, TOTE__RETRYABLE);
     assert_int_equal(export_result.export_response.retry_after_ms, 0);
     assert_false(export_result.export_response.has_retry_after);
 
@@ -218,7 +218,7 @@ static void a_retry_info_may_have_a_delay_below_one_second(void **state) {
                 86400 * MS_PER_S + 3000);
 
     response.grpc_details = "!garbage!";
-    assert_int_equal(judge(&response, TOTE_OTLP_PROTOCOL_GRPC).fate, TOTE__REFUSED);
+    assert_int_equal(judge(&response, TOTE_OTLP_PROTOCOL_GRPC).kind, TOTE__REJECTED);
 }
 
 /*
@@ -228,19 +228,19 @@ static void a_retry_info_may_have_a_delay_below_one_second(void **state) {
 static void an_http_error_without_grpc_status_has_a_grpc_code(void **state) {
     static const struct {
         long status;
-        enum tote__export_fate fate;
+        enum tote__result_kind kind;
         const char *reason;
     } cases[] = {
-        {503, TOTE__TRY_AGAIN, "UNAVAILABLE"},
-        {502, TOTE__TRY_AGAIN, "UNAVAILABLE"},
-        {429, TOTE__TRY_AGAIN, "UNAVAILABLE"},
-        {401, TOTE__NOT_HERE, "UNAUTHENTICATED"},
-        {403, TOTE__NOT_HERE, "PERMISSION_DENIED"},
-        {404, TOTE__NOT_HERE, "UNIMPLEMENTED"},
-        {302, TOTE__NOT_HERE, "UNKNOWN"},
+        {503, TOTE__RETRYABLE, "UNAVAILABLE"},
+        {502, TOTE__RETRYABLE, "UNAVAILABLE"},
+        {429, TOTE__RETRYABLE, "UNAVAILABLE"},
+        {401, TOTE__NOT_ACCEPTED, "UNAUTHENTICATED"},
+        {403, TOTE__NOT_ACCEPTED, "PERMISSION_DENIED"},
+        {404, TOTE__NOT_ACCEPTED, "UNIMPLEMENTED"},
+        {302, TOTE__NOT_ACCEPTED, "UNKNOWN"},
         {413, TOTE__TOO_LARGE, "UNKNOWN"},
-        {500, TOTE__REFUSED, "UNKNOWN"},
-        {200, TOTE__TRY_AGAIN, "the response has no grpc-status"},
+        {500, TOTE__REJECTED, "UNKNOWN"},
+        {200, TOTE__RETRYABLE, "the response has no grpc-status"},
     };
 
     (void)state;
@@ -249,7 +249,7 @@ static void an_http_error_without_grpc_status_has_a_grpc_code(void **state) {
         response.status = cases[i].status;
         response.content_type = "text/html";
         const struct tote__export_result export_result = judge(&response, TOTE_OTLP_PROTOCOL_GRPC);
-        assert_int_equal(export_result.fate, cases[i].fate);
+        assert_int_equal(export_result.kind, cases[i].kind);
         assert_string_equal(export_result.reason, cases[i].reason);
     }
 }
@@ -275,16 +275,16 @@ static void a_grpc_message_may_mean_that_the_request_is_too_large(void **state) 
     static const struct {
         const char *code;
         const char *message;
-        enum tote__export_fate fate;
+        enum tote__result_kind kind;
     } cases[] = {
         {"8", "grpc: received message larger than max (5000000 vs. 4194304)", TOTE__TOO_LARGE},
         {"8", "Received message larger than max (5000000 vs. 4194304)", TOTE__TOO_LARGE},
         {"8", "gRPC message exceeds maximum size 4194304: 5000000", TOTE__TOO_LARGE},
         {"8", "Received message exceeds the maximum configured message size.", TOTE__TOO_LARGE},
         {"11", "Error, decoded message length too large: found 5000000 bytes", TOTE__TOO_LARGE},
-        {"8", "quota exhausted", TOTE__REFUSED},
-        {"11", "later", TOTE__TRY_AGAIN},
-        {"3", "attribute too large", TOTE__REFUSED},
+        {"8", "quota exhausted", TOTE__REJECTED},
+        {"11", "later", TOTE__RETRYABLE},
+        {"3", "attribute too large", TOTE__REJECTED},
     };
 
     (void)state;
@@ -293,13 +293,13 @@ static void a_grpc_message_may_mean_that_the_request_is_too_large(void **state) 
         response.status = 200;
         response.grpc_status = cases[i].code;
         response.grpc_message = cases[i].message;
-        assert_int_equal(judge(&response, TOTE_OTLP_PROTOCOL_GRPC).fate, cases[i].fate);
+        assert_int_equal(judge(&response, TOTE_OTLP_PROTOCOL_GRPC).kind, cases[i].kind);
     }
     struct tote__response response = nothing;
     response.grpc_status = "8";
     response.grpc_message = "larger than max";
     response.grpc_details = retry_details(1, 0);
-    assert_int_equal(judge(&response, TOTE_OTLP_PROTOCOL_GRPC).fate, TOTE__TRY_AGAIN);
+    assert_int_equal(judge(&response, TOTE_OTLP_PROTOCOL_GRPC).kind, TOTE__RETRYABLE);
 }
 
 /* The message is percent-encoded. Spec: grpc/grpc doc/PROTOCOL-HTTP2.md */
@@ -310,7 +310,7 @@ static void the_diagnostic_for_a_grpc_error_contains_its_message(void **state) {
     response.grpc_status = "3";
     response.grpc_message = "100%25 wrong%0Aids";
     const struct tote__export_result export_result = judge(&response, TOTE_OTLP_PROTOCOL_GRPC);
-    assert_int_equal(export_result.fate, TOTE__REFUSED);
+    assert_int_equal(export_result.kind, TOTE__REJECTED);
     assert_string_equal(export_result.reason, "INVALID_ARGUMENT");
     assert_string_equal(export_result.export_response.message, "100% wrong ids");
 }
@@ -368,10 +368,10 @@ static void a_response_that_is_too_large_leaves_spans_in_the_disk_queue(void **s
     response.outcome = TOTE__RESPONSE_TOO_LARGE;
     response.status = 200;
     tote__otlp_judge(&settings, &response, &export_result);
-    assert_int_equal(export_result.fate, TOTE__LOST);
+    assert_int_equal(export_result.kind, TOTE__PERMANENT_FAILURE);
     settings.delivery.disk_queue_directory = "/var/disk_queue/tote";
     tote__otlp_judge(&settings, &response, &export_result);
-    assert_int_equal(export_result.fate, TOTE__NOT_HERE);
+    assert_int_equal(export_result.kind, TOTE__NOT_ACCEPTED);
     assert_non_null(strstr(export_result.reason, "max_response_bytes"));
     assert_non_null(strstr(export_result.advice, "check the endpoint"));
 }
@@ -382,14 +382,14 @@ static void a_malformed_grpc_success_is_a_success_and_a_gzip_bomb_is_a_failure(v
     uint8_t packed[512];
 
     (void)state;
-    assert_int_equal(judge_message(false, "\x0A\x7Fx", 3, 3).fate, TOTE__TAKEN);
+    assert_int_equal(judge_message(false, "\x0A\x7Fx", 3, 3).kind, TOTE__SUCCESS);
     assert_false(judge_message(false, "\x0A\x7Fx", 3, 3).is_readable);
     assert_false(judge_message(false, "abc", 3, 300).is_readable);
     assert_false(judge_message(true, "abc", 3, 3).is_readable);
     size_t size = compress_to(packed, sizeof packed, zeros, sizeof zeros);
     assert_false(judge_message(true, packed, size / 2, size / 2).is_readable);
     struct tote__export_result export_result = judge_message(true, packed, size, size);
-    assert_int_equal(export_result.fate, TOTE__LOST);
+    assert_int_equal(export_result.kind, TOTE__PERMANENT_FAILURE);
     assert_non_null(strstr(export_result.reason, "max_response_bytes"));
 }
 

@@ -84,7 +84,7 @@ static void shared_memory_whose_file_exists_is_left_alone(void **state) {
     (void)state;
     make_crash_file(name);
     tote__segment_detach(&f.segment);
-    tote__segments_clear_away(0);
+    tote__segments_clean_up(0);
     assert_true(is_there());
     assert_false(is_reported());
 }
@@ -93,12 +93,12 @@ static void shared_memory_whose_file_is_deleted_is_removed_after_a_delay(void **
     (void)state;
     make_crash_file(name);
     assert_int_equal(unlinkat(f.directory, name, 0), 0);
-    tote__segments_clear_away(0);
+    tote__segments_clean_up(0);
     assert_true(is_there()); /* this process is attached */
     tote__segment_detach(&f.segment);
-    tote__segments_clear_away(3600);
+    tote__segments_clean_up(3600);
     assert_true(is_there()); /* the directory may be about to be moved */
-    tote__segments_clear_away(0);
+    tote__segments_clean_up(0);
     assert_false(is_there());
     make_file();
 }
@@ -108,14 +108,14 @@ static void shared_memory_whose_file_cannot_be_looked_up_is_reported_once(void *
     make_crash_file(name);
     *(uint64_t *)(void *)(f.segment.at + OWNER_AT) ^= 2; /* the mount namespace */
     tote__segment_detach(&f.segment);
-    tote__segments_clear_away(3600);
+    tote__segments_clean_up(3600);
     assert_false(is_reported());
-    tote__segments_clear_away(0);
+    tote__segments_clean_up(0);
     assert_true(is_there());
     assert_true(is_reported());
     assert_non_null(strstr(reports.message, " crash-safe files in shared memory ("));
     reports_reset(TOTE_LEVEL_WARN);
-    tote__segments_clear_away(0);
+    tote__segments_clean_up(0);
     assert_false(is_reported());
 }
 
@@ -126,10 +126,10 @@ static void shared_memory_without_a_path_is_reported(void **state) {
     (void)state;
     memset(long_name, 'a', sizeof long_name - 1);
     long_name[sizeof long_name - 1] = '\0';
-    tote__segments_clear_away(0); /* segments of other programs have been reported before */
+    tote__segments_clean_up(0); /* segments of other programs have been reported before */
     make_crash_file(long_name);
     tote__segment_detach(&f.segment);
-    tote__segments_clear_away(0);
+    tote__segments_clean_up(0);
     assert_true(is_there());
     assert_true(is_reported());
 }
@@ -140,7 +140,7 @@ static void shared_memory_of_another_format_is_left_alone(void **state) {
     assert_int_equal(unlinkat(f.directory, name, 0), 0);
     *f.segment.at ^= 1;
     tote__segment_detach(&f.segment);
-    tote__segments_clear_away(0);
+    tote__segments_clean_up(0);
     assert_true(is_there());
     assert_false(is_reported());
     make_file();

@@ -50,27 +50,27 @@ enum { GRPC_UNKNOWN = 2, GRPC_RESOURCE_EXHAUSTED = 8, GRPC_OUT_OF_RANGE = 11 };
  */
 static const struct grpc_code {
     const char *name;
-    enum tote__export_fate fate;
+    enum tote__result_kind kind;
     const char *advice;
 } grpc_codes[] = {
-    {"OK", TOTE__TAKEN, ""},
-    {"CANCELLED", TOTE__TRY_AGAIN, see_log},
-    {"UNKNOWN", TOTE__REFUSED, see_log},
-    {"INVALID_ARGUMENT", TOTE__REFUSED, see_log},
-    {"DEADLINE_EXCEEDED", TOTE__TRY_AGAIN, see_log},
-    {"NOT_FOUND", TOTE__REFUSED, see_log},
-    {"ALREADY_EXISTS", TOTE__REFUSED, see_log},
-    {"PERMISSION_DENIED", TOTE__NOT_HERE, credentials},
-    {"RESOURCE_EXHAUSTED", TOTE__REFUSED, "; send less, or raise the receiver's limits"},
-    {"FAILED_PRECONDITION", TOTE__REFUSED, see_log},
-    {"ABORTED", TOTE__TRY_AGAIN, see_log},
-    {"OUT_OF_RANGE", TOTE__TRY_AGAIN, see_log},
-    {"UNIMPLEMENTED", TOTE__NOT_HERE,
-     "; check the port: what listens there is no OTLP/gRPC receiver of traces"},
-    {"INTERNAL", TOTE__REFUSED, see_log},
-    {"UNAVAILABLE", TOTE__TRY_AGAIN, see_log},
-    {"DATA_LOSS", TOTE__TRY_AGAIN, see_log},
-    {"UNAUTHENTICATED", TOTE__NOT_HERE, credentials},
+    {"OK", TOTE__SUCCESS, ""},
+    {"CANCELLED", TOTE__RETRYABLE, see_log},
+    {"UNKNOWN", TOTE__REJECTED, see_log},
+    {"INVALID_ARGUMENT", TOTE__REJECTED, see_log},
+    {"DEADLINE_EXCEEDED", TOTE__RETRYABLE, see_log},
+    {"NOT_FOUND", TOTE__REJECTED, see_log},
+    {"ALREADY_EXISTS", TOTE__REJECTED, see_log},
+    {"PERMISSION_DENIED", TOTE__NOT_ACCEPTED, credentials},
+    {"RESOURCE_EXHAUSTED", TOTE__REJECTED, "; send less, or raise the receiver's limits"},
+    {"FAILED_PRECONDITION", TOTE__REJECTED, see_log},
+    {"ABORTED", TOTE__RETRYABLE, see_log},
+    {"OUT_OF_RANGE", TOTE__RETRYABLE, see_log},
+    {"UNIMPLEMENTED", TOTE__NOT_ACCEPTED,
+     "; check the port: the server there does not receive OTLP/gRPC traces"},
+    {"INTERNAL", TOTE__REJECTED, see_log},
+    {"UNAVAILABLE", TOTE__RETRYABLE, see_log},
+    {"DATA_LOSS", TOTE__RETRYABLE, see_log},
+    {"UNAUTHENTICATED", TOTE__NOT_ACCEPTED, credentials},
 };
 
 /*
@@ -79,33 +79,33 @@ static const struct grpc_code {
  */
 static const struct http_status {
     long status;
-    enum tote__export_fate fate;
+    enum tote__result_kind kind;
     unsigned code;
     const char *advice;
 } http_statuses[] = {
-    {300, TOTE__NOT_HERE, GRPC_UNKNOWN, /* and all others below 400 */
-     "; redirects are not followed: set the endpoint to the place that it names"},
-    {400, TOTE__REFUSED, 13, see_log},
-    {401, TOTE__NOT_HERE, 16, credentials},
-    {402, TOTE__NOT_HERE, GRPC_UNKNOWN, see_log},
-    {403, TOTE__NOT_HERE, 7, credentials},
-    {404, TOTE__NOT_HERE, 12, path},
-    {405, TOTE__NOT_HERE, GRPC_UNKNOWN, path},
-    {407, TOTE__NOT_HERE, GRPC_UNKNOWN, "; check the credentials in http_proxy or https_proxy"},
-    {410, TOTE__NOT_HERE, GRPC_UNKNOWN, path},
+    {300, TOTE__NOT_ACCEPTED, GRPC_UNKNOWN, /* and all others below 400 */
+     "; redirects are not followed: set the endpoint to the target of the redirect"},
+    {400, TOTE__REJECTED, 13, see_log},
+    {401, TOTE__NOT_ACCEPTED, 16, credentials},
+    {402, TOTE__NOT_ACCEPTED, GRPC_UNKNOWN, see_log},
+    {403, TOTE__NOT_ACCEPTED, 7, credentials},
+    {404, TOTE__NOT_ACCEPTED, 12, path},
+    {405, TOTE__NOT_ACCEPTED, GRPC_UNKNOWN, path},
+    {407, TOTE__NOT_ACCEPTED, GRPC_UNKNOWN, "; check the credentials in http_proxy or https_proxy"},
+    {410, TOTE__NOT_ACCEPTED, GRPC_UNKNOWN, path},
     {413, TOTE__TOO_LARGE, GRPC_UNKNOWN, "; raise the receiver's limit for the size of a request"},
-    {415, TOTE__NOT_HERE, GRPC_UNKNOWN,
+    {415, TOTE__NOT_ACCEPTED, GRPC_UNKNOWN,
      "; check whether the receiver accepts OTEL_EXPORTER_OTLP_PROTOCOL and _COMPRESSION"},
-    {421, TOTE__NOT_HERE, GRPC_UNKNOWN, path},
-    {426, TOTE__NOT_HERE, GRPC_UNKNOWN, see_log},
-    {429, TOTE__TRY_AGAIN, 14, see_log},
-    {501, TOTE__NOT_HERE, GRPC_UNKNOWN, path},
-    {502, TOTE__TRY_AGAIN, 14, see_log},
-    {503, TOTE__TRY_AGAIN, 14, see_log},
-    {504, TOTE__TRY_AGAIN, 14, see_log},
-    {505, TOTE__NOT_HERE, GRPC_UNKNOWN, see_log},
-    {511, TOTE__NOT_HERE, GRPC_UNKNOWN, see_log},
-    {0, TOTE__REFUSED, GRPC_UNKNOWN, see_log}, /* any other one */
+    {421, TOTE__NOT_ACCEPTED, GRPC_UNKNOWN, path},
+    {426, TOTE__NOT_ACCEPTED, GRPC_UNKNOWN, see_log},
+    {429, TOTE__RETRYABLE, 14, see_log},
+    {501, TOTE__NOT_ACCEPTED, GRPC_UNKNOWN, path},
+    {502, TOTE__RETRYABLE, 14, see_log},
+    {503, TOTE__RETRYABLE, 14, see_log},
+    {504, TOTE__RETRYABLE, 14, see_log},
+    {505, TOTE__NOT_ACCEPTED, GRPC_UNKNOWN, see_log},
+    {511, TOTE__NOT_ACCEPTED, GRPC_UNKNOWN, see_log},
+    {0, TOTE__REJECTED, GRPC_UNKNOWN, see_log}, /* any other one */
 };
 
 static const struct http_status *find_status(long status) {
@@ -136,16 +136,16 @@ static void judge_failure(const struct tote__otlp_settings *settings,
     bool is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
 
     tote__otlp_read_error(response->body, response->content_type, &export_result->export_response);
-    export_result->fate = row->fate;
+    export_result->kind = row->kind;
     export_result->advice =
         is_grpc && row->advice == path
-            ? "; check the endpoint's host and port: what listens there is no OTLP/gRPC receiver; "
-              "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf is for one of OTLP/HTTP"
+            ? "; check the endpoint's host and port: the server there is not an OTLP/gRPC "
+              "receiver; for OTLP/HTTP set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"
             : row->advice;
     if (is_grpc) {
         export_result->reason = grpc_codes[row->code].name;
     }
-    if (export_result->fate == TOTE__TRY_AGAIN) {
+    if (export_result->kind == TOTE__RETRYABLE) {
         read_retry_after(response, &export_result->export_response);
     }
 }
@@ -156,7 +156,7 @@ static void judge_http(const struct tote__otlp_settings *settings,
     snprintf(export_result->digits, sizeof export_result->digits, "%ld", response->status);
     export_result->reason = export_result->digits;
     if (is_success(response)) {
-        export_result->fate = TOTE__TAKEN;
+        export_result->kind = TOTE__SUCCESS;
         export_result->is_readable = tote__otlp_read_response(
             response->body, response->content_type, &export_result->export_response);
     } else {
@@ -172,9 +172,9 @@ static void judge_too_large(const struct tote__otlp_settings *settings,
                             struct tote__export_result *export_result) {
     bool can_wait = settings->delivery.disk_queue_directory;
 
-    export_result->fate = can_wait ? TOTE__NOT_HERE : TOTE__LOST;
-    export_result->reason = can_wait ? "with more than max_response_bytes"
-                                     : "the answer is larger than max_response_bytes";
+    export_result->kind = can_wait ? TOTE__NOT_ACCEPTED : TOTE__PERMANENT_FAILURE;
+    export_result->reason = can_wait ? "more than max_response_bytes"
+                                     : "the response is larger than max_response_bytes";
     export_result->advice = "; check the endpoint's port and path, or raise max_response_bytes";
 }
 
@@ -228,7 +228,7 @@ static void judge_grpc(const struct tote__otlp_settings *settings,
     unsigned code = read_grpc_code(response->grpc_status);
 
     if (!*response->grpc_status && is_success(response)) {
-        export_result->fate = TOTE__TRY_AGAIN;
+        export_result->kind = TOTE__RETRYABLE;
         export_result->has_lost_status = true;
         export_result->reason = "the response has no grpc-status";
         return;
@@ -238,9 +238,9 @@ static void judge_grpc(const struct tote__otlp_settings *settings,
         return;
     }
     export_result->reason = grpc_codes[code].name;
-    export_result->fate = grpc_codes[code].fate;
+    export_result->kind = grpc_codes[code].kind;
     export_result->advice = grpc_codes[code].advice;
-    if (export_result->fate == TOTE__TAKEN) {
+    if (export_result->kind == TOTE__SUCCESS) {
         judge_grpc_message(settings, response, export_result);
         return;
     }
@@ -248,9 +248,9 @@ static void judge_grpc(const struct tote__otlp_settings *settings,
                                &export_result->export_response);
     if (!export_result->export_response.asks_to_wait &&
         is_too_large(code, export_result->export_response.message)) {
-        export_result->fate = TOTE__TOO_LARGE;
+        export_result->kind = TOTE__TOO_LARGE;
     } else if (export_result->export_response.asks_to_wait && code == GRPC_RESOURCE_EXHAUSTED) {
-        export_result->fate = TOTE__TRY_AGAIN;
+        export_result->kind = TOTE__RETRYABLE;
     }
 }
 
@@ -288,30 +288,31 @@ void tote__otlp_judge(const struct tote__otlp_settings *settings,
         const char *advice;
     } failures[] = {
         [TOTE__NOT_CONNECTED] = {"no connection",
-                                 "; start a collector there, or set OTEL_EXPORTER_OTLP_ENDPOINT to "
-                                 "where one is, or OTEL_TRACES_EXPORTER=none"},
-        [TOTE__NO_RESPONSE] = {"the connection was closed without an answer",
-                               "; see whether that endpoint speaks OTLP, and by the protocol of "
-                               "OTEL_EXPORTER_OTLP_PROTOCOL"},
+                                 "; start a collector, correct OTEL_EXPORTER_OTLP_ENDPOINT, or set "
+                                 "OTEL_TRACES_EXPORTER=none"},
+        [TOTE__NO_RESPONSE] =
+            {"the connection was closed without a response",
+             "; check that the endpoint is an OTLP receiver for OTEL_EXPORTER_OTLP_PROTOCOL"},
         [TOTE__STREAM_RESET] = {"the receiver reset the stream",
                                 "; see the log of the receiver, or lower max_request_bytes"},
-        [TOTE__TIMED_OUT] = {"no answer in time", "; see to the receiver and the network, or raise "
-                                                  "OTEL_EXPORTER_OTLP_TIMEOUT"},
+        [TOTE__TIMED_OUT] =
+            {"no response in time",
+             "; check the receiver and the network, or raise OTEL_EXPORTER_OTLP_TIMEOUT"},
         [TOTE__INTERRUPTED] = {"interrupted by shutdown", ""},
         [TOTE__TLS_FAILED] = {"TLS failed",
                               "; check the endpoint's scheme and OTEL_EXPORTER_OTLP_CERTIFICATE"},
-        [TOTE__NOT_HTTP2] = {"the receiver does not speak HTTP/2, as gRPC needs it",
+        [TOTE__NOT_HTTP2] = {"the receiver does not support HTTP/2, which gRPC needs",
                              "; check the endpoint's port and OTEL_EXPORTER_OTLP_PROTOCOL"},
-        [TOTE__NOT_SENT] = {"the request could not be made", ""},
+        [TOTE__NOT_SENT] = {"the request could not be created", ""},
     };
     const enum tote__outcome outcome = outcome_of(response);
 
     *export_result = (struct tote__export_result){
-        .fate = TOTE__LOST, .reason = "", .detail = response->error, .advice = ""};
+        .kind = TOTE__PERMANENT_FAILURE, .reason = "", .detail = response->error, .advice = ""};
     if (outcome == TOTE__RESPONSE_TOO_LARGE) {
         judge_too_large(settings, export_result);
     } else if (outcome != TOTE__RESPONDED) {
-        export_result->fate = TOTE__TRY_AGAIN;
+        export_result->kind = TOTE__RETRYABLE;
         export_result->reason = failures[outcome].reason;
         export_result->advice =
             response->advice && *response->advice ? response->advice : failures[outcome].advice;

@@ -10,18 +10,18 @@
 #include "response.h"
 #include "transport.h"
 
-enum tote__export_fate {
-    TOTE__TAKEN,     /* by the receiver, but for those it rejected */
-    TOTE__REFUSED,   /* by the receiver, for good */
-    TOTE__NOT_HERE,  /* not accepted by this endpoint as it is configured: the same request may be
-                        accepted once the credentials, the path or the protocol are corrected */
-    TOTE__TOO_LARGE, /* refused for the size of the request: smaller ones may be accepted */
-    TOTE__TRY_AGAIN, /* they may arrive another time */
-    TOTE__LOST       /* for good, and nobody refused them */
+enum tote__result_kind {
+    TOTE__SUCCESS,      /* by the receiver, but for those it rejected */
+    TOTE__REJECTED,     /* by the receiver, for good */
+    TOTE__NOT_ACCEPTED, /* not accepted by this endpoint as it is configured: the same request may
+                       be accepted once the credentials, the path or the protocol are corrected */
+    TOTE__TOO_LARGE,    /* refused for the size of the request: smaller ones may be accepted */
+    TOTE__RETRYABLE,    /* they may arrive another time */
+    TOTE__PERMANENT_FAILURE /* for good, and nobody refused them */
 };
 
 struct tote__export_result {
-    enum tote__export_fate fate;
+    enum tote__result_kind kind;
     bool is_late;         /* there is no response because the time was over */
     bool is_reset;        /* the stream was reset; with a large request its size may be the cause */
     bool has_lost_status; /* of gRPC: a response of which libcurl lost the trailers, or all of it */

@@ -103,7 +103,7 @@ static tote_result await_lookup(struct lookup *lookup, uint64_t deadline,
     }
     if (lookup->error) {
         tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
-                                "not prepared: there is no address of %s: %s", lookup->host,
+                                "not prepared: %s cannot be resolved: %s", lookup->host,
                                 gai_strerror(lookup->error));
         return TOTE_RESULT_FAILURE;
     }
@@ -125,7 +125,7 @@ static tote_result look_up_host(const struct tote__otlp_settings *settings, uint
     tote_result result = TOTE_RESULT_FAILURE;
 
     if (!lookup) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "not prepared: no memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "not prepared: out of memory");
         return result;
     }
     snprintf(lookup->host, sizeof lookup->host, "%s", settings->host);
@@ -134,7 +134,8 @@ static tote_result look_up_host(const struct tote__otlp_settings *settings, uint
     if (!may_make_thread) {
         look_up(lookup);
     } else if (!start_lookup(lookup)) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "not prepared: no thread can be made");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
+                                "not prepared: no thread can be created");
         lookup_unref(lookup);
         lookup_unref(lookup);
         return result;
@@ -166,7 +167,7 @@ static bool read_file(const char *path, struct curl_blob *blob) {
         tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "not prepared: %s cannot be read%s%s",
                                 path, descriptor < 0 ? ": " : "",
                                 descriptor >= 0   ? ""
-                                : error == EINVAL ? "it is no regular file"
+                                : error == EINVAL ? "it is not a regular file"
                                                   : tote__os_error(error).text);
         tote__release(data, size);
         return false;

@@ -395,7 +395,7 @@ tote_result tote__transport_prepare(struct tote__transport *transport, uint64_t 
     if (prepared) {
         result = tote__prepare(transport->settings, deadline, may_make_thread, prepared);
     } else {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp", "not prepared: no memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp", "not prepared: out of memory");
     }
     if (result == TOTE_RESULT_SUCCESS) {
         free_prepared(atomic_exchange(&transport->renewed, prepared));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chunk.c - where chunks come from and go to
+ * chunk.c - allocation and reuse of chunks
  *
  * Tests: tests/unit/test_thread_queues.c
  */
@@ -10,18 +10,21 @@
 #include "tote/internal/memory.h"
 
 /*
- * Measured: a producer that fills memory again less than about 8 MiB after its reader finished with
- * it waits for the reader's cache. After a second of other work there is nothing left of that.
+ * Measured: memory that a producer refills less than about 8 MiB after its reader finished is still
+ * in the reader's cache, so writing it is slow. After a second of other work it is not.
  */
 enum { BLOCK_BYTES = 32 << 10, SMALL_BLOCK_BYTES = 4 << 10, REUSE_DISTANCE = 8 << 20 };
 static const uint64_t cold_after_ns = 1000000000;
 
-/* Neither the small ones beside crash-safe memory nor those of one large record are kept. */
+/* Small chunks beside crash-safe memory and those of one large record are not reused. */
 static bool is_usual(const struct chunk *chunk) {
     return chunk->number || chunk->capacity == BLOCK_BYTES - sizeof *chunk;
 }
 
-/* A free chunk; unless `may_be_hot`, one that its last reader's cache has forgotten. NULL: none. */
+/*
+ * Return a free chunk; without `may_be_hot`, one that its last reader's cache has evicted. Returns
+ * NULL if there is none.
+ */
 static struct chunk *take_free(struct chunk_pool *pool, bool may_be_hot) {
     uint64_t now = tote__clock_monotonic();
 
@@ -36,7 +39,7 @@ static struct chunk *take_free(struct chunk_pool *pool, bool may_be_hot) {
     return is_taken ? chunk : NULL;
 }
 
-/* NULL if there is no crash-safe memory left. */
+/* Returns NULL if no crash-safe memory is left. */
 static struct chunk *make_safe(const struct tote__crash_safe_memory *safe) {
     struct chunk *chunk = tote__allocate(sizeof *chunk);
 
@@ -81,9 +84,9 @@ static struct chunk *take_usual(struct chunk_pool *pool) {
 static struct chunk *begin(struct chunk *chunk) {
     if (chunk && chunk->number) {
         struct tote__record *first = (struct tote__record *)(void *)chunk->bytes;
-        chunk->capacity = TOTE__SAFE_CHUNK_BYTES; /* also if a broken one had less */
+        chunk->capacity = TOTE__SAFE_CHUNK_BYTES; /* a broken chunk had less */
         atomic_store_explicit(&first->state, TOTE__RECORD_EMPTY, memory_order_relaxed);
-        atomic_thread_fence(memory_order_release); /* what is stored next is not there before */
+        atomic_thread_fence(memory_order_release); /* orders it before the next store */
     }
     if (chunk) {
         chunk->next = NULL;
@@ -94,9 +97,7 @@ static struct chunk *begin(struct chunk *chunk) {
     return chunk;
 }
 
-/*
- * Where crash-safe memory is full, ordinary chunks are small: the next one may be safe again.
- */
+/* If crash-safe memory is full, ordinary chunks are small: the next one may be crash-safe again. */
 struct chunk *tote__chunk_take(struct chunk_pool *pool, size_t least) {
     size_t usual = pool->safe ? TOTE__SAFE_CHUNK_BYTES : BLOCK_BYTES - sizeof(struct chunk);
     size_t block = sizeof(struct chunk) + least;
@@ -141,7 +142,7 @@ void tote__chunk_pool_trim(struct chunk_pool *pool, uint64_t unused_ns) {
 
     tote__lock_take(&pool->lock);
     struct chunk *first = pool->first_free;
-    struct chunk *last = NULL; /* that goes */
+    struct chunk *last = NULL; /* to be released */
     for (struct chunk *at = first; at && now - at->free_since >= unused_ns; at = at->next) {
         last = at;
         pool->count--;

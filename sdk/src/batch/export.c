@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * export.c - from the queue to the exporter
+ * export.c - moves spans from the queue to the exporter
  *
- * One at a time takes records out, the worker or who drives it in its place, so that there are
- * never two exports at once. A record keeps its memory until it is settled: delivered, saved, or
- * given up. Spec: trace/sdk.md#batching-processor
+ * Only one thread takes records at a time, the worker or the caller that drives the queue, so
+ * exports never overlap. A record keeps its memory until it is settled: delivered, saved or
+ * dropped. Spec: trace/sdk.md#batching-processor
  *
  * Tests: tests/unit/test_batch_processor.c
  */
@@ -20,9 +20,9 @@
 
 static const char *const component = "batch_processor";
 
-static const uint64_t unused_ns = 5000000000; /* then chunks are released */
+static const uint64_t unused_ns = 5000000000; /* unused chunks are released after this time */
 
-/* An idle worker only gives memory back, which does not need the exact delay. */
+/* An idle worker only releases memory, which does not need the exact delay. */
 enum { IDLE_MS = 5000 };
 
 static void start_delay(struct batch_queue *queue) {
@@ -52,18 +52,18 @@ static struct taken *taken_at(struct batch_queue *queue, uint64_t index) {
     return &queue->taken[index % (TOTE__TAKEN_BATCHES * most_in_batch(queue))];
 }
 
-/* Whether another batch finds no place in it. */
+/* Return whether the ring has no capacity for another batch. */
 static bool is_ring_full(const struct batch_queue *queue) {
     return queue->taken_to - queue->taken_from > (TOTE__TAKEN_BATCHES - 1) * most_in_batch(queue);
 }
 
-/* Take from one per-thread queue, as of the last sweep. Returns: how many. */
+/* Take records of the last sweep from one per-thread queue. Returns their number. */
 static size_t take_from(struct batch_queue *queue, struct thread_queue *thread_queue, size_t most) {
     size_t places = TOTE__TAKEN_BATCHES * most_in_batch(queue);
     size_t left = places - (size_t)(queue->taken_to % places);
     size_t taken = 0;
 
-    do { /* up to the end of the ring, and on from its start */
+    do { /* the ring may wrap around */
         size_t count = tote__thread_queue_take(thread_queue, taken_at(queue, queue->taken_to),
                                                tote__min(most - taken, left));
         queue->taken_to += count;
@@ -73,7 +73,7 @@ static size_t take_from(struct batch_queue *queue, struct thread_queue *thread_q
     return taken;
 }
 
-/* Show the exporter what was taken. */
+/* Prepare the taken records for the exporter. */
 static void show_batch(struct batch_queue *queue, size_t count) {
     for (size_t i = 0; i < count; i++) {
         const struct tote__record *record = taken_at(queue, queue->taken_to - count + i)->record;
@@ -87,8 +87,8 @@ static void show_batch(struct batch_queue *queue, size_t count) {
 }
 
 /*
- * Take a batch, from one per-thread queue after the other; the last one is dealt with. Returns:
- * whether there is one.
+ * Take a batch from the per-thread queues in turn. The last one may keep records. Returns whether
+ * there is a batch.
  */
 static bool take_batch(struct batch_queue *queue) {
     size_t most = most_in_batch(queue);
@@ -113,7 +113,7 @@ static bool take_batch(struct batch_queue *queue) {
     return count != 0;
 }
 
-/* Move up to `amount` of what is `left`. */
+/* Subtract up to `amount` from `left`. Returns what was subtracted. */
 static uint64_t part_of(uint64_t *left, size_t amount) {
     uint64_t part = amount < *left ? amount : *left;
 
@@ -121,7 +121,7 @@ static uint64_t part_of(uint64_t *left, size_t amount) {
     return part;
 }
 
-/* Count what became of spans. What a stop cut short was lost to that, not to the receiver. */
+/* Count the outcome. Spans without a result after STOP_NOW count as dropped by the shutdown. */
 static void settle(struct batch_queue *queue, const tote_export_outcome *outcome) {
     struct batch_counts *counts = &queue->counts;
     bool is_success = outcome->result == TOTE_RESULT_SUCCESS;
@@ -142,15 +142,15 @@ static void settle(struct batch_queue *queue, const tote_export_outcome *outcome
     atomic_store_explicit(&queue->is_failing, !is_success, memory_order_relaxed);
 }
 
-/* The next of the batch are with the exporter, or over. */
-static void pass_over(struct batch_queue *queue, size_t count) {
+/* Skip the next spans of the batch: the exporter has them, or they are done. */
+static void skip_spans(struct batch_queue *queue, size_t count) {
     for (size_t i = 0; i < count; i++) {
         tote__read_span_clear(&queue->batch[queue->batch_from++]);
     }
 }
 
-/* Out of turn: the place in the ring stays, and is empty. */
-static void let_go_of(struct batch_queue *queue, uint64_t from, size_t count) {
+/* Settle records that are not the oldest. Their places in the ring stay, empty. */
+static void release_range(struct batch_queue *queue, uint64_t from, size_t count) {
     for (size_t i = 0; i < count; i++) {
         struct taken *taken = taken_at(queue, from + i);
         tote__thread_queues_settle(&queue->thread_queues, taken);
@@ -158,14 +158,14 @@ static void let_go_of(struct batch_queue *queue, uint64_t from, size_t count) {
     }
 }
 
-/* The first of what was taken are over: their memory can be used again. */
-static void let_go(struct batch_queue *queue, size_t count) {
+/* Settle the oldest records: their memory can be reused. */
+static void release_taken(struct batch_queue *queue, size_t count) {
     while (queue->taken_from != queue->taken_to) {
         const struct taken *taken = taken_at(queue, queue->taken_from);
         if (taken->record && !count) {
             break;
         }
-        queue->taken_from++; /* first: a fork in between must not have it released twice */
+        queue->taken_from++; /* first: otherwise a fork here would release it twice */
         if (taken->record) {
             tote__thread_queues_settle(&queue->thread_queues, taken);
             count--;
@@ -173,12 +173,12 @@ static void let_go(struct batch_queue *queue, size_t count) {
     }
 }
 
-/* The deadline is there before the flush of a shutdown is asked for, the order only afterwards. */
+/* A shutdown sets the deadline before it requests the flush, and `stop` afterwards. */
 static bool is_stopping(const struct batch_queue *queue) {
     return atomic_load(&queue->stop_deadline) != 0;
 }
 
-/* How long the exporter may take: not past the end of a shutdown. */
+/* Return the export timeout. It does not exceed the deadline of a shutdown. */
 static uint32_t export_timeout(struct batch_queue *queue) {
     uint32_t timeout = queue->processor->settings.export_timeout_ms;
 
@@ -189,7 +189,7 @@ static uint32_t export_timeout(struct batch_queue *queue) {
     return left < timeout ? left : timeout;
 }
 
-/* An export of spans is over: the memory of their records can be used again. */
+/* Complete an export: the memory of its records can be reused. */
 static void end_export(struct batch_queue *queue, const tote_export_outcome *outcome,
                        uint64_t start) {
     static const char *const results[] = {[TOTE_RESULT_SUCCESS] = "success",
@@ -197,13 +197,13 @@ static void end_export(struct batch_queue *queue, const tote_export_outcome *out
                                           [TOTE_RESULT_TIMEOUT] = "timed out"};
     settle(queue, outcome);
     start_delay(queue);
-    let_go(queue, outcome->span_count);
+    release_taken(queue, outcome->span_count);
     tote_diagnostics_report(TOTE_LEVEL_DEBUG, component, "export of %zu spans: %s, after %llu ms",
                             outcome->span_count, results[outcome->result],
                             (unsigned long long)(tote__clock_monotonic() - start) / 1000000);
 }
 
-/* What is left of the batch, by an exporter that keeps nothing. */
+/* Export the rest of the batch with a blocking exporter. */
 static void export_directly(struct batch_queue *queue) {
     tote_export_outcome outcome = TOTE_EXPORT_OUTCOME_INIT;
     uint64_t start = tote__clock_monotonic();
@@ -211,13 +211,13 @@ static void export_directly(struct batch_queue *queue) {
 
     tote_span_exporter_export(queue->processor->exporter, queue->spans + queue->batch_from, count,
                               export_timeout(queue), &outcome);
-    pass_over(queue, count);
+    skip_spans(queue, count);
     end_export(queue, &outcome, start);
 }
 
 /*
- * Deliver some of the batch to an exporter that works in steps. Returns: false when something else
- * must be over before.
+ * Deliver spans of the batch to a non-blocking exporter. Returns false if a request must complete
+ * first.
  */
 static bool deliver_some(struct batch_queue *queue) {
     const tote_span_exporter *exporter = queue->processor->exporter;
@@ -229,7 +229,7 @@ static bool deliver_some(struct batch_queue *queue) {
     outcome.span_count = tote__min(outcome.span_count, batch.count);
     tote__span_batch_clear(&batch);
     if (count) {
-        pass_over(queue, count);
+        skip_spans(queue, count);
         queue->kept++;
         return true;
     }
@@ -243,14 +243,15 @@ static bool deliver_some(struct batch_queue *queue) {
                                 outcome.span_count);
     }
     tote__outcome_complete(&outcome, outcome.span_count);
-    pass_over(queue, outcome.span_count);
+    skip_spans(queue, outcome.span_count);
     settle(queue, &outcome);
-    let_go_of(queue, queue->taken_to - batch_left(queue) - outcome.span_count, outcome.span_count);
-    let_go(queue, 0);
+    release_range(queue, queue->taken_to - batch_left(queue) - outcome.span_count,
+                  outcome.span_count);
+    release_taken(queue, 0);
     return true;
 }
 
-/* Give the exporter a batch, or more of the last one. Returns: whether it took something. */
+/* Give the exporter a batch, or more of the current one. Returns whether it accepted spans. */
 static bool hand_over(struct batch_queue *queue) {
     if (!batch_left(queue) && !take_batch(queue)) {
         return false;
@@ -262,7 +263,7 @@ static bool hand_over(struct batch_queue *queue) {
     return true;
 }
 
-/* When the exporter has something to do, other than for its descriptor. */
+/* Return when the exporter needs a step even if its descriptor is not readable. */
 static uint64_t exporter_due(const struct batch_queue *queue) {
     const tote_span_exporter *exporter = queue->processor->exporter;
 
@@ -274,8 +275,7 @@ static bool has_something_to_send(const struct batch_queue *queue) {
 }
 
 /*
- * What the exporter keeps longest, or saved. Returns: whether to go on at once: it is done with
- * that, or may wait for it.
+ * Continue the exporter's oldest request, or its disk queue. Returns whether to continue at once.
  */
 static bool send_some(struct batch_queue *queue, bool may_block, bool drain_only) {
     const tote_span_exporter *exporter = queue->processor->exporter;
@@ -304,13 +304,13 @@ static bool send_some(struct batch_queue *queue, bool may_block, bool drain_only
     return true;
 }
 
-void tote__batch_quiet(struct batch_queue *queue) {
+void tote__batch_drain(struct batch_queue *queue) {
     if (!queue->kept && !queue->is_sending && queue->processor->exporter->ops.step) {
         send_some(queue, false, true);
     }
 }
 
-/* Whether all that had ended when the flush began is with the exporter. */
+/* Return whether the exporter has all spans that had ended when the flush began. */
 static bool is_handed_over(struct batch_queue *queue) {
     struct thread_queue *thread_queue =
         atomic_load_explicit(&queue->thread_queues.first, memory_order_acquire);
@@ -324,7 +324,10 @@ static bool is_handed_over(struct batch_queue *queue) {
     return batch_left(queue) == 0;
 }
 
-/* The last deadline of those that wait for this round; the export timeout when nobody waits. */
+/*
+ * Return the time until the latest deadline of this round's flushes; the export timeout if there is
+ * none.
+ */
 static uint32_t flush_timeout(struct batch_queue *queue) {
     uint64_t deadline = tote__batch_flush_deadline(queue, queue->flush_round);
     uint32_t timeout = export_timeout(queue);
@@ -337,7 +340,7 @@ static bool is_flush_asked(struct batch_queue *queue) {
     return queue->flush == FLUSH_NONE && atomic_load(&queue->flushes_asked) != queue->flush_round;
 }
 
-/* Export what has ended by now, ... */
+/* Start to export all spans that have ended. */
 static void begin_flush(struct batch_queue *queue) {
     queue->flush_round = atomic_load(&queue->flushes_asked);
     queue->flush = FLUSH_TAKES;
@@ -350,20 +353,20 @@ static void begin_flush(struct batch_queue *queue) {
     }
 }
 
-/* ... have the exporter flush, and answer those who asked. */
+/* Flush the exporter, and complete the flushes of this round. */
 static void end_flush(struct batch_queue *queue) {
     tote_result result =
         tote_span_exporter_force_flush(queue->processor->exporter, flush_timeout(queue));
 
     queue->flush = FLUSH_NONE;
-    tote__batch_answer(queue, queue->flush_round, result);
+    tote__batch_complete_flushes(queue, queue->flush_round, result);
 }
 
 static bool has_room(struct batch_queue *queue) {
     return !queue->kept || (!is_ring_full(queue) && queue->kept < TOTE__MOST_DELIVERED);
 }
 
-/* The delay is over and no span is queued. */
+/* The delay has passed and no span is queued. */
 static void become_idle(struct batch_queue *queue) {
     if (queue->is_idle || !tote__batch_has_short_delay(queue)) {
         tote__pools_trim(&tote__span_pool);
@@ -383,8 +386,8 @@ static void end_idle_time(struct batch_queue *queue) {
 }
 
 /*
- * Whether to export now, on its own account; what is not a whole batch can wait while others are on
- * their way.
+ * Return whether an export is due without a flush. An incomplete batch waits while other requests
+ * are in flight.
  */
 static bool is_export_due(struct batch_queue *queue) {
     uint64_t waiting = tote__thread_queues_sweep(&queue->thread_queues);
@@ -406,8 +409,8 @@ static bool wants_batch(struct batch_queue *queue) {
 }
 
 /*
- * Give the exporter what is due: all that it has room for, or one batch if others are to have their
- * turn.
+ * Give the exporter what is due: all it has capacity for, or one batch if the caller must not be
+ * delayed.
  */
 static bool hand_over_due(struct batch_queue *queue, bool may_block) {
     bool may_go_on = may_block && queue->processor->exporter->ops.deliver;
@@ -426,7 +429,7 @@ bool tote__batch_step(struct batch_queue *queue, bool may_block) {
     bool has_done = hand_over_due(queue, may_block);
     if (queue->flush == FLUSH_TAKES && is_handed_over(queue)) {
         queue->flush = FLUSH_SENDS;
-        queue->flush_left = queue->kept; /* no more, or a flush would never end */
+        queue->flush_left = queue->kept; /* only those, or a flush might never end */
     }
     if (has_something_to_send(queue) && send_some(queue, may_block, false)) {
         has_done = true;
@@ -456,7 +459,7 @@ bool tote__batch_is_flushing(struct batch_queue *queue) {
     return queue->flush != FLUSH_NONE || is_flush_asked(queue);
 }
 
-/* Have the exporter save what it keeps. Returns: whether all of that is saved. */
+/* Let the exporter save what it has. Returns whether it saved all. */
 static bool save_kept(struct batch_queue *queue) {
     const tote_span_exporter *exporter = queue->processor->exporter;
     size_t kept = (size_t)queue->counts.in_flight - batch_left(queue);
@@ -466,11 +469,11 @@ static bool save_kept(struct batch_queue *queue) {
     queue->kept = 0;
     queue->is_sending = false;
     settle(queue, &outcome);
-    let_go(queue, saved);
+    release_taken(queue, saved);
     return saved == kept;
 }
 
-/* What is cut short would be sent again by who comes next. */
+/* Complete the request in flight: an interrupted one would be sent again from the disk queue. */
 static void finish_sending(struct batch_queue *queue) {
     while (queue->is_sending && atomic_load(&queue->stop) == STOP_WHEN_FLUSHED &&
            tote__clock_monotonic() < atomic_load(&queue->stop_deadline)) {
@@ -478,7 +481,7 @@ static void finish_sending(struct batch_queue *queue) {
     }
 }
 
-/* In crash-safe memory what was taken stays for the next process; the rest is lost. */
+/* Crash-safe records stay for the next process; the others are dropped. */
 static void leave_taken(struct batch_queue *queue) {
     tote_export_outcome outcome = {.result = TOTE_RESULT_SUCCESS};
 
@@ -493,14 +496,14 @@ static void leave_taken(struct batch_queue *queue) {
     settle(queue, &outcome);
 }
 
-/* What can be sent no more is saved, if that can be. */
-static void save_or_forget(struct batch_queue *queue) {
+/* Save the remaining spans, or drop them. */
+static void save_or_drop(struct batch_queue *queue) {
     bool saves = queue->processor->exporter->ops.deliver && save_kept(queue);
 
     while (batch_left(queue) ||
            (tote__thread_queues_sweep(&queue->thread_queues) && take_batch(queue))) {
         if (!saves || !deliver_some(queue)) {
-            pass_over(queue, batch_left(queue));
+            skip_spans(queue, batch_left(queue));
             leave_taken(queue);
         } else {
             saves = save_kept(queue);
@@ -511,7 +514,7 @@ static void save_or_forget(struct batch_queue *queue) {
 
 void tote__batch_leave(struct batch_queue *queue) {
     finish_sending(queue);
-    save_or_forget(queue);
+    save_or_drop(queue);
     size_t lost = (size_t)queue->counts.in_flight;
     if (lost) {
         settle(queue, &(tote_export_outcome){
@@ -520,7 +523,7 @@ void tote__batch_leave(struct batch_queue *queue) {
     tote__lock_take(&queue->lock);
     queue->is_over = true;
     tote__lock_drop(&queue->lock);
-    tote__batch_answer(queue, atomic_load(&queue->flushes_asked), TOTE_RESULT_SUCCESS);
+    tote__batch_complete_flushes(queue, atomic_load(&queue->flushes_asked), TOTE_RESULT_SUCCESS);
     tote__worker_thread_leave(&queue->thread);
     atomic_store(&queue->worker, NULL);
     atomic_store(&queue->has_left, 1);

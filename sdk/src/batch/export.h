@@ -1,38 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * export.h - from the queue to the exporter
+ * export.h - moves spans from the queue to the exporter
  *
- * Threads: one at a time, the worker or who drives in its place.
+ * Threads: one at a time: the worker, or the caller that drives the queue.
  */
 #ifndef TOTE_SDK_BATCH_EXPORT_H
 #define TOTE_SDK_BATCH_EXPORT_H
 
 #include "queue.h"
 
-/* Start the schedule of exports, with an empty queue. */
+/* Start the schedule of exports with an empty queue. */
 void tote__batch_start_schedule(struct batch_queue *queue);
 
-/* How the worker is to sleep now. */
+/* Return what may wake the worker now. */
 enum worker_sleep tote__batch_sleep(const struct batch_queue *queue);
 
-/* Do what is due. Returns: whether there may be more of that. */
+/* Do what is due. Returns whether there may be more. */
 bool tote__batch_step(struct batch_queue *queue, bool may_block);
 
-/*
- * Whether a step has something to do, other than for the time or for a request that is under way.
- */
+/* Return whether a step has work, apart from timers and a request in flight. */
 bool tote__batch_has_work(struct batch_queue *queue);
 
-/* When the next step has something to do, whatever else comes up. */
+/* Return when the next step is due even if nothing else happens. */
 uint64_t tote__batch_due(struct batch_queue *queue);
 
-/* The host is to be woken for nothing that is of no interest, as a connection that was closed. */
-void tote__batch_quiet(struct batch_queue *queue);
+/*
+ * Let the exporter drop events that need no step, for example a closed connection, so that they do
+ * not wake the host.
+ */
+void tote__batch_drain(struct batch_queue *queue);
 
-/* Whether somebody waits for a flush. */
+/* Return whether a flush is requested or in progress. */
 bool tote__batch_is_flushing(struct batch_queue *queue);
 
-/* Save or drop what is left, answer everybody, and say so: nothing is taken out any more. */
+/* Save or drop the remaining spans, and complete all flushes. No span is taken after that. */
 void tote__batch_leave(struct batch_queue *queue);
 
 #endif

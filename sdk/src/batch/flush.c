@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * flush.c - those who wait for the worker, or work in its place where it is the host
+ * flush.c - flush and shutdown of a batch processor
  *
- * A flush takes a ticket; the worker answers all tickets up to the one that was the last when it
- * looked at the per-thread queues. Nobody waits past the deadline, and a shutdown only a little for
- * a worker that does not come back. Spec: trace/sdk.md#forceflush-1
+ * A flush takes a ticket. The worker completes all tickets up to the last one when it looked at the
+ * per-thread queues. A flush waits until its deadline; a shutdown waits a little longer for the
+ * worker to return. Spec: trace/sdk.md#forceflush-1
  *
  * Tests: tests/unit/test_batch_processor.c, tests/unit/test_batch_threads.c
  */
@@ -25,7 +25,7 @@ static bool is_idle(struct batch_queue *queue) {
     return stats.queued + stats.in_flight == 0;
 }
 
-/* Wait for the answer to a call that was asked. */
+/* Wait for the completion of a flush. */
 static tote_result await(struct batch_queue *queue, struct flush_call *call) {
     for (;;) {
         uint32_t done = atomic_load(&queue->flushes_done);
@@ -35,13 +35,13 @@ static tote_result await(struct batch_queue *queue, struct flush_call *call) {
         if (tote__clock_monotonic() >= call->deadline) {
             break;
         }
-        if (queue->processor->settings.is_by_host) {
+        if (queue->processor->settings.is_host_driven) {
             tote__batch_drive_until(queue, &call->is_done, call->deadline);
         } else {
             tote__wait(&queue->flushes_done, done, call->deadline);
         }
     }
-    tote__batch_withdraw(queue, call);
+    tote__batch_cancel_flush(queue, call);
     return call->result;
 }
 
@@ -49,16 +49,15 @@ tote_result tote__batch_flush(struct batch_queue *queue, uint32_t timeout_ms) {
     struct flush_call call = {.deadline = tote__deadline_in(timeout_ms)};
 
     if (tote__batch_is_worker(queue)) {
-        tote_diagnostics_report(
-            TOTE_LEVEL_WARN, component,
-            "flushed from the thread that exports: it cannot wait for itself, nothing is "
-            "done");
+        tote_diagnostics_report(TOTE_LEVEL_WARN, component,
+                                "force_flush was called on the exporting thread: nothing is "
+                                "flushed; call it on another thread");
         return TOTE_RESULT_FAILURE;
     }
     if (!tote__batch_start_worker(queue)) {
         return TOTE_RESULT_FAILURE;
     }
-    if (!tote__batch_ask(queue, &call, timeout_ms != 0)) {
+    if (!tote__batch_request_flush(queue, &call, timeout_ms != 0)) {
         return TOTE_RESULT_SUCCESS;
     }
     if (timeout_ms == 0) {
@@ -74,31 +73,31 @@ static tote_result shut_down_exporter(struct batch_processor *processor, uint32_
     return tote_span_exporter_shutdown(processor->exporter, timeout_ms);
 }
 
-/* Have the worker flush, and leave. Returns: whether it did so until the deadline. */
+/* Let the worker flush and return. Returns whether it did so before the deadline. */
 static bool flush_and_leave(struct batch_queue *queue, uint64_t deadline) {
     struct flush_call call = {.deadline = deadline};
 
-    if (queue->processor->settings.is_by_host) {
-        bool is_asked = tote__batch_ask(queue, &call, true);
+    if (queue->processor->settings.is_host_driven) {
+        bool is_asked = tote__batch_request_flush(queue, &call, true);
         atomic_store(&queue->stop, STOP_WHEN_FLUSHED);
         bool is_flushed = !is_asked || await(queue, &call) != TOTE_RESULT_TIMEOUT;
-        atomic_store(&queue->is_parted, is_flushed && tote__batch_part_host(queue, deadline));
+        atomic_store(&queue->is_ended, is_flushed && tote__batch_end_host(queue, deadline));
         return is_flushed;
     }
-    tote__batch_ask(queue, &call, false);
+    tote__batch_request_flush(queue, &call, false);
     atomic_store(&queue->stop, STOP_WHEN_FLUSHED);
     tote__batch_wake(queue);
     return tote__batch_wait_for_change(&queue->has_left, 0, deadline);
 }
 
-/* What is queued from here on is never exported. */
+/* Spans that are queued from here on are never exported. */
 static void set_over(struct batch_queue *queue) {
     tote__lock_take(&queue->lock);
     queue->is_over = true;
     tote__lock_drop(&queue->lock);
 }
 
-/* Returns: whether the worker had the time to flush. */
+/* Stop the worker. Returns whether the flush completed in time. */
 static bool stop_worker(struct batch_queue *queue, uint64_t deadline) {
     atomic_store(&queue->stop_deadline, deadline);
     bool is_flushed = !tote__batch_is_worker(queue) && tote__clock_monotonic() < deadline &&
@@ -113,21 +112,20 @@ static bool stop_worker(struct batch_queue *queue, uint64_t deadline) {
     return is_flushed;
 }
 
-/* What is said at a shutdown about what was lost by then. */
+/* Report the spans that were lost by the end of the shutdown. */
 static void report_losses(struct batch_queue *queue, bool has_ended) {
     tote_stats stats = TOTE_STATS_INIT;
 
     tote__batch_add_stats(queue->processor, &stats);
     if (!has_ended) {
-        tote_diagnostics_report(
-            TOTE_LEVEL_ERROR, component,
-            "the exporter did not come back when it was shut down: its thread is left "
-            "behind");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
+                                "the exporter did not return in time after its shutdown: its "
+                                "thread keeps running; make its functions keep to timeout_ms");
     }
     tote__report_losses(component, &stats);
 }
 
-/* The spans that a stop lost, and the exports that failed. */
+/* Return the counts: spans lost by the shutdown, and failed exports. */
 static struct batch_counts read_counts(struct batch_queue *queue) {
     tote__lock_take(&queue->lock);
     struct batch_counts counts = queue->counts;
@@ -151,7 +149,7 @@ tote_result tote__batch_stop(struct batch_queue *queue, uint32_t timeout_ms) {
     tote_result result =
         shut_down_exporter(queue->processor, is_in_time ? tote__deadline_left_ms(deadline) : 0);
     uint64_t grace_end = tote__deadline_in(TOTE__SHUTDOWN_GRACE_MS);
-    bool has_ended = tote__batch_part(queue, grace_end);
+    bool has_ended = tote__batch_end_worker(queue, grace_end);
     struct batch_counts after = read_counts(queue);
 
     report_losses(queue, has_ended || tote__batch_is_worker(queue));

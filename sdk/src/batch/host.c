@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * host.c - the host in the worker's place
+ * host.c - export by the host event loop, without a worker thread
  *
- * Nobody has a thread here: who polls, flushes or shuts down works, one at a time, in steps that do
- * not wait. What there is to wait for are two descriptors: the queue's own, which producers write
- * to as they would wake a worker, and the exporter's.
+ * The caller that polls, flushes or shuts down does the work, one thread at a time, in steps that
+ * do not block. Two descriptors announce work: the queue's eventfd, which producers write instead
+ * of waking a worker, and the exporter's descriptor.
  *
  * Tests: tests/unit/test_batch_processor.c, tests/guest/test_host_loop.c
  */
@@ -28,7 +28,7 @@ static void drain(const struct batch_queue *queue) {
     tote__os_set_event(tote__batch_event(queue), false);
 }
 
-/* Returns: false while somebody else works. */
+/* Returns false while another thread works. */
 static bool claim(struct batch_queue *queue) {
     uint32_t nobody = 0;
 
@@ -46,18 +46,18 @@ static void unclaim(struct batch_queue *queue) {
     tote__wake(&queue->is_driven);
 }
 
-/* Whoever was at work when it was stopped, and was not waited for, leaves. */
+/* A thread that worked during STOP_NOW, and was not waited for, finishes the queue. */
 static void release(struct batch_queue *queue) {
     unclaim(queue);
     if (atomic_load(&queue->stop) == STOP_NOW) {
-        tote__batch_part_host(queue, 0);
+        tote__batch_end_host(queue, 0);
     }
 }
 
-/* Work that is to be done until a time. */
+/* Work with a time limit. */
 struct drive {
     struct batch_queue *queue;
-    const _Atomic(bool) *is_done; /* NULL: go on */
+    const _Atomic(bool) *is_done; /* NULL: until the time limit */
     uint64_t until;
 };
 
@@ -78,7 +78,7 @@ static int run(void *arg) {
             break;
         }
     }
-    tote__batch_quiet(queue);
+    tote__batch_drain(queue);
     atomic_store(&queue->due, tote__batch_due(queue));
     atomic_store(&queue->sleep, tote__batch_sleep(queue));
     if (has_more || tote__batch_has_work(queue)) {
@@ -87,7 +87,7 @@ static int run(void *arg) {
     return 0;
 }
 
-/* What the exporter calls is not traced. */
+/* Suppress tracing while the exporter runs. */
 static void drive_suppressed(struct drive *drive) {
     tote_context *context = tote_context_with_suppression(tote_context_root());
 
@@ -127,7 +127,7 @@ void tote__batch_drive_until(struct batch_queue *queue, const _Atomic(bool) *is_
     release(queue);
 }
 
-bool tote__batch_part_host(struct batch_queue *queue, uint64_t deadline) {
+bool tote__batch_end_host(struct batch_queue *queue, uint64_t deadline) {
     while (!claim(queue)) {
         if (atomic_load(&queue->has_left)) {
             return true;
@@ -138,7 +138,7 @@ bool tote__batch_part_host(struct batch_queue *queue, uint64_t deadline) {
         tote__wait(&queue->is_driven, 1, deadline);
     }
     atomic_fetch_add(&queue->references, 1);
-    atomic_store(&queue->sleep, AWAKE); /* nothing wakes from here on */
+    atomic_store(&queue->sleep, AWAKE); /* disables wake-ups */
     drain(queue);
     tote__batch_leave(queue);
     unclaim(queue);

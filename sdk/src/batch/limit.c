@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * limit.c - a bound that many threads share and rarely touch
+ * limit.c - a limit that many threads share
  *
  * Tests: tests/unit/test_thread_queues.c
  */
@@ -16,7 +16,7 @@ void tote__limit_return(struct limit *limit, size_t amount) {
     atomic_fetch_add_explicit(&limit->left, amount, memory_order_relaxed);
 }
 
-/* Take `most`, or what there is of it if that is `least` at least. Returns: how much, else 0. */
+/* Take `most`, or the rest if that is at least `least`. Returns the amount, or 0. */
 static size_t take(_Atomic(size_t) *from, size_t least, size_t most) {
     size_t there = atomic_load_explicit(from, memory_order_relaxed);
     size_t taken;
@@ -32,8 +32,8 @@ static size_t take(_Atomic(size_t) *from, size_t least, size_t most) {
 }
 
 /*
- * The credit that is taken beyond what is needed: less as the end comes near, where others would
- * have to ask for it.
+ * Return how much to take beyond what is needed: less near the limit, because it would have to be
+ * collected again.
  */
 static size_t portion_of(const struct limit *limit, size_t credits) {
     size_t left = atomic_load_explicit(&limit->left, memory_order_relaxed);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * limit.h - a bound that many threads share and rarely touch
+ * limit.h - a limit that many threads share
  *
- * Each thread takes credit from it in portions, into a credit of its own, so that it seldom writes
- * what other threads write. Credit in a credit does not make the bound smaller: when nothing is
- * left, any thread may empty the credits of the others. Only the owner adds to a credit and pays
- * from it.
+ * Each thread takes credit in portions, so that it seldom writes memory of other threads. Unused
+ * credit does not lower the limit: when nothing is left, any thread may collect the credit of the
+ * others. Only the owner adds to its credit and pays from it.
  */
 #ifndef TOTE_SDK_BATCH_LIMIT_H
 #define TOTE_SDK_BATCH_LIMIT_H
@@ -16,30 +15,30 @@
 
 struct limit {
     size_t total;
-    size_t portion;       /* the most that is taken beyond what is needed */
-    _Atomic(size_t) left; /* in no credit, and not paid */
+    size_t portion;       /* largest amount that is taken beyond what is needed */
+    _Atomic(size_t) left; /* neither in a credit nor paid */
 };
 
-/* One thread's; all zero at first. */
+/* The credit of one thread. Initially zero. */
 struct credit {
     _Atomic(size_t) left;
 };
 
 void tote__limit_init(struct limit *limit, size_t total, size_t portion);
 
-/* What was paid comes back. */
+/* Return a payment. */
 void tote__limit_return(struct limit *limit, size_t amount);
 
-/* Give the credit of a credit back, from any thread. Returns: whether there was any. */
+/* Return the unused credit, from any thread. Returns whether there was any. */
 bool tote__credit_return(struct credit *credit, struct limit *limit);
 
-/* Take a portion, then pay. */
+/* Take a portion of the limit, then pay. */
 bool tote__credit_refill_and_pay(struct credit *credit, struct limit *limit, size_t amount,
                                  size_t credits);
 
 /*
- * Pay; `credits` is how many there are. Returns: false, and nothing is paid, when too little is
- * left, in this credit and in none.
+ * Pay. `credits` is the number of credits. Returns false, without paying, if too little is left in
+ * this credit and in the limit.
  */
 static inline bool tote__credit_pay(struct credit *credit, struct limit *limit, size_t amount,
                                     size_t credits) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * processor.c - ended spans, queued for the worker
+ * processor.c - batch processor: queues ended spans
  *
- * on_end is the last thing that the host's thread does for a span: it becomes a record in the
- * thread's own chunk. No cache line is written that another thread writes, but once for a portion
- * of the bound. Spec: trace/sdk.md#batching-processor
+ * on_end encodes the span as a record in the thread's own chunk. It writes no cache line that
+ * another thread writes, except once for each portion of the limit. Spec:
+ * trace/sdk.md#batching-processor
  *
  * Tests: tests/unit/test_batch_processor.c
  */
@@ -21,7 +21,7 @@
 
 static const char *const component = "batch_processor";
 
-/* Which places in the threads' states are taken. */
+/* Slots in the threads' states that are in use. */
 static _Atomic(bool) slots[TOTE__PROCESSOR_SLOTS];
 
 static bool claim_slot(uint32_t *slot) {
@@ -34,7 +34,7 @@ static bool claim_slot(uint32_t *slot) {
     return false;
 }
 
-/* A full queue is looked at for a report once in so many drops, and reported once in a minute. */
+/* After this many drops the time is checked, and a full queue is reported at most once a minute. */
 enum { DROPS_PER_LOOK = 1024 };
 static const uint64_t report_every_ns = 61 * 1000000000ULL;
 
@@ -57,18 +57,18 @@ static void report_full(struct batch_queue *queue, uint64_t dropped) {
     tote_diagnostics_report(
         TOTE_LEVEL_WARN, component, "queue full (%s%zu bytes), %llu spans dropped; %s", spans,
         settings->max_queue_bytes, (unsigned long long)stats.dropped_queue_full,
-        is_failing ? "the last export failed: see to that, a larger queue fills as well"
+        is_failing ? "the last export failed: fix its cause; a larger queue fills up as well"
                    : "spans end faster than they are exported: raise "
                      "OTEL_BSP_MAX_QUEUE_SIZE or max_queue_bytes, or sample less");
 }
 
 static void report_too_large(const struct batch_queue *queue, const struct span *span) {
-    tote_diagnostics_report(
-        TOTE_LEVEL_WARN, component,
-        "span \"%.64s\" of %zu bytes is larger than the whole queue may be (%zu): "
-        "dropped; raise max_queue_bytes, or set limits",
-        tote_span_data_get_name((const tote_span_data *)span), tote__record_most_bytes(span),
-        queue->processor->settings.max_queue_bytes);
+    tote_diagnostics_report(TOTE_LEVEL_WARN, component,
+                            "span \"%.64s\" of %zu bytes exceeds max_queue_bytes (%zu): dropped; "
+                            "raise max_queue_bytes, or set span limits",
+                            tote_span_data_get_name((const tote_span_data *)span),
+                            tote__record_most_bytes(span),
+                            queue->processor->settings.max_queue_bytes);
 }
 
 static void note_full(struct batch_queue *queue, uint64_t dropped) {
@@ -95,9 +95,9 @@ static void drop(struct batch_queue *queue, struct thread_queue *thread_queue,
 }
 
 /*
- * At which tail of a per-thread queue all per-thread queues are looked at next. One thread alone
- * finds its batch exactly. Many find it together, without looking at each other's per-thread queues
- * so often that it costs something; and before a queue that is bounded in spans is full.
+ * Return the tail of a per-thread queue at which to count the records of all queues next. A single
+ * thread detects a batch exactly. Several threads detect it together, without reading each other's
+ * queues too often, and before a queue that is limited in spans is full.
  */
 static uint64_t next_check(const struct batch_queue *queue, uint64_t tail, uint64_t missing) {
     const struct tote__batch_settings *settings = &queue->processor->settings;
@@ -115,7 +115,7 @@ static uint64_t next_check(const struct batch_queue *queue, uint64_t tail, uint6
     return tail + (missing ? missing : 1);
 }
 
-/* Wake the worker if there is a batch for it, and nothing has woken it yet. */
+/* Wake the worker if a batch is complete and the worker sleeps. */
 static void consider_waking(struct batch_queue *queue, struct thread_queue *thread_queue) {
     uint64_t batch = queue->processor->settings.max_export_batch_size;
     uint64_t tail = atomic_load_explicit(&thread_queue->tail, memory_order_relaxed);
@@ -137,7 +137,10 @@ static void consider_waking(struct batch_queue *queue, struct thread_queue *thre
     thread_queue->check_at = looks_each_time ? 0 : next_check(queue, tail, missing);
 }
 
-/* A way into the queue for this thread. NULL when nothing is queued: then `lost` are counted. */
+/*
+ * Create a per-thread queue for this thread. Returns NULL, and counts `lost`, if spans cannot be
+ * queued.
+ */
 static struct thread_queue *open_thread_queue(struct batch_processor *processor,
                                               struct thread_state *state, uint64_t lost) {
     struct batch_queue *queue = tote__batch_queue(processor);
@@ -157,7 +160,7 @@ static struct thread_queue *open_thread_queue(struct batch_processor *processor,
                                   memory_order_relaxed);
         return NULL;
     }
-    if (!tote__batch_has_short_delay(queue)) { /* else it looks each time */
+    if (!tote__batch_has_short_delay(queue)) { /* else each span wakes it */
         thread_queue->check_at = next_check(queue, 0, processor->settings.max_export_batch_size);
     }
     atomic_store_explicit(&state->thread_queues[processor->slot], thread_queue,
@@ -225,7 +228,10 @@ static tote_result batch_shutdown(void *self, uint32_t timeout_ms) {
     return queue ? tote__batch_stop(queue, timeout_ms) : TOTE_RESULT_FAILURE;
 }
 
-/* The parent's memory is this process's, and nobody else looks there. */
+/*
+ * Take the parent's queued spans. This process has a copy of that memory and no other thread reads
+ * it.
+ */
 static void adopt(struct batch_queue *queue, struct batch_queue *inherited) {
     struct thread_queue *thread_queue = find_thread_queue(queue->processor, 0);
     struct thread_queue *from =
@@ -257,7 +263,7 @@ static bool batch_after_fork(void *self, bool adopts_queue) {
     return true;
 }
 
-/* Without a thread the queue counts what it drops. */
+/* Start the worker. Without a thread the queue counts what it drops. */
 static void batch_start(void *self, const tote_thread_factory *factory) {
     struct batch_processor *processor = self;
     struct batch_queue *queue = tote__batch_queue(processor);
@@ -268,7 +274,7 @@ static void batch_start(void *self, const tote_thread_factory *factory) {
     }
 }
 
-/* No call is in progress and none follows. */
+/* No call is in progress, and none follows. */
 static void batch_destroy(void *self) {
     struct batch_processor *processor = self;
     struct batch_queue *queue = atomic_load_explicit(&processor->queue, memory_order_acquire);
@@ -278,7 +284,7 @@ static void batch_destroy(void *self) {
         tote__batch_processor_release(processor);
     } else {
         batch_shutdown(processor, 0);
-        tote__batch_part(queue, 0);
+        tote__batch_end_worker(queue, 0);
         tote__batch_close_thread_queues(queue);
         tote__batch_queue_unref(queue);
     }
@@ -353,25 +359,30 @@ static struct batch_processor *make_processor(tote_span_exporter *exporter,
 tote_span_processor *tote__batch_processor_new(tote_span_exporter *exporter,
                                                const struct tote__batch_settings *settings) {
     if (!exporter || !settings) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "not made: there is no exporter");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
+                                "no processor is created: the exporter is NULL");
         tote_span_exporter_free(exporter);
         return NULL;
     }
     struct batch_processor *processor = make_processor(exporter, settings);
     if (!processor) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "not made: no memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
+                                "no processor is created: out of memory");
         return NULL;
     }
     if (!claim_slot(&processor->slot)) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "not made: %d others run already",
-                                TOTE__PROCESSOR_SLOTS);
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, component,
+            "no processor is created: %d batch processors exist already, which is the limit",
+            TOTE__PROCESSOR_SLOTS);
         tote__batch_processor_release(processor);
         return NULL;
     }
     tote_span_processor *made = tote__allocate(sizeof *made);
     struct batch_queue *queue = tote__batch_queue(processor);
     if (!made || !queue) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "not made: no memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
+                                "no processor is created: out of memory");
         tote__release(made, sizeof *made);
         batch_destroy(processor);
         return NULL;
@@ -380,7 +391,7 @@ tote_span_processor *tote__batch_processor_new(tote_span_exporter *exporter,
                                   .self = processor,
                                   .add_stats = tote__batch_add_stats,
                                   .exporter = exporter,
-                                  .loop = settings->is_by_host ? &batch_loop : NULL,
+                                  .loop = settings->is_host_driven ? &batch_loop : NULL,
                                   .after_fork = batch_after_fork,
                                   .start = batch_start};
     return made;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue.c - the memory and the counts of a batch processor's queue, and who waits for it
+ * queue.c - memory, counts and pending flushes of a batch processor's queue
  *
  * Tests: tests/unit/test_batch_processor.c
  */
@@ -40,14 +40,14 @@ bool tote__batch_make_event(struct batch_queue *queue) {
     return event >= 0;
 }
 
-/* All eventfds have one inode: it tells them from files and sockets. */
+/* All eventfds share one inode: the comparison detects files and sockets. */
 int tote__batch_event(const struct batch_queue *queue) {
     int event = atomic_load(&queue->event);
 
     return tote__os_is_same_file(event, queue->event_device, queue->event_inode) ? event : -1;
 }
 
-/* Memory that outlives the process; NULL: none is asked for or available. */
+/* Return crash-safe memory. Returns NULL if it is not requested or not available. */
 static const struct tote__crash_safe_memory *begin_crash_safe(const tote_span_exporter *exporter) {
     const struct tote__exporter_extras *extras = exporter->extras;
 
@@ -64,7 +64,8 @@ static struct batch_queue *make_queue(struct batch_processor *processor,
         return NULL;
     }
     atomic_init(&queue->event, -1);
-    if (!allocate_batch(queue, count) || (settings->is_by_host && !tote__batch_make_event(queue))) {
+    if (!allocate_batch(queue, count) ||
+        (settings->is_host_driven && !tote__batch_make_event(queue))) {
         release_memory(queue, count);
         return NULL;
     }
@@ -100,7 +101,10 @@ struct batch_queue *tote__batch_queue(struct batch_processor *processor) {
     return queue;
 }
 
-/* Of an inherited queue only the memory is ours: its spans are the parent's. */
+/*
+ * Release the queue. Of an inherited one only the memory is released: its spans belong to the
+ * parent.
+ */
 static void release_queue(struct batch_queue *queue) {
     size_t count = queue->processor->settings.max_export_batch_size;
 
@@ -111,7 +115,7 @@ static void release_queue(struct batch_queue *queue) {
     tote__thread_queues_clear(&queue->thread_queues);
     if (queue->generation != tote__generation()) {
         tote__worker_thread_release_inherited(&queue->thread);
-    } else if (tote__batch_event(queue) >= 0) { /* an inherited one may be the host's by now */
+    } else if (tote__batch_event(queue) >= 0) { /* an inherited number may be the host's by now */
         tote__os_close(queue->event);
     }
     release_memory(queue, count);
@@ -186,7 +190,7 @@ static void add_counts(const struct batch_counts *counts, tote_stats *stats) {
     stats->in_flight += counts->in_flight;
 }
 
-/* The lock is held while spans change places, so that each is seen in one of them. */
+/* The lock is held while spans move between counts, so each is counted once. */
 void tote__batch_add_stats(void *self, tote_stats *stats) {
     struct batch_processor *processor = self;
     struct batch_queue *queue = atomic_load_explicit(&processor->queue, memory_order_acquire);
@@ -210,9 +214,7 @@ void tote__batch_add_stats(void *self, tote_stats *stats) {
     stats->dropped_out_of_memory += lost;
 }
 
-/*
- * With a shorter delay, a timer would wake an idle worker for nothing more than once in this time.
- */
+/* With a shorter delay a timer would wake an idle worker too often. */
 enum { SHORT_DELAY_MS = 1000 };
 
 bool tote__batch_has_short_delay(const struct batch_queue *queue) {
@@ -228,14 +230,14 @@ void tote__batch_wake(struct batch_queue *queue) {
     if (atomic_load(&queue->sleep) == AWAKE || atomic_exchange(&queue->sleep, AWAKE) == AWAKE) {
         return;
     }
-    if (queue->processor->settings.is_by_host) {
+    if (queue->processor->settings.is_host_driven) {
         wake_host(queue);
     } else {
         tote__wake(&queue->sleep);
     }
 }
 
-/* Whether ticket `a` comes after ticket `b`; they wrap. */
+/* Return whether ticket `a` is later than `b`. Tickets wrap around. */
 static bool is_later(uint32_t a, uint32_t b) {
     return (int32_t)(a - b) > 0;
 }
@@ -253,7 +255,7 @@ uint64_t tote__batch_flush_deadline(struct batch_queue *queue, uint32_t round) {
     return deadline;
 }
 
-void tote__batch_answer(struct batch_queue *queue, uint32_t round, tote_result result) {
+void tote__batch_complete_flushes(struct batch_queue *queue, uint32_t round, tote_result result) {
     tote__lock_take(&queue->lock);
     struct flush_call **link = &queue->flush_calls;
     while (*link) {
@@ -264,14 +266,16 @@ void tote__batch_answer(struct batch_queue *queue, uint32_t round, tote_result r
         }
         *link = call->next;
         call->result = queue->counts.failures != call->failures ? TOTE_RESULT_FAILURE : result;
-        atomic_store_explicit(&call->is_done, true, memory_order_release); /* it may be gone now */
+        atomic_store_explicit(&call->is_done, true,
+                              memory_order_release); /* the call may return now */
     }
     tote__lock_drop(&queue->lock);
     atomic_fetch_add(&queue->flushes_done, 1);
     tote__wake(&queue->flushes_done);
 }
 
-bool tote__batch_ask(struct batch_queue *queue, struct flush_call *call, bool is_waiting) {
+bool tote__batch_request_flush(struct batch_queue *queue, struct flush_call *call,
+                               bool is_waiting) {
     tote__lock_take(&queue->lock);
     bool is_open = !queue->is_over;
     if (is_open) {
@@ -290,7 +294,7 @@ bool tote__batch_ask(struct batch_queue *queue, struct flush_call *call, bool is
     return is_open;
 }
 
-void tote__batch_withdraw(struct batch_queue *queue, struct flush_call *call) {
+void tote__batch_cancel_flush(struct batch_queue *queue, struct flush_call *call) {
     tote__lock_take(&queue->lock);
     struct flush_call **link = &queue->flush_calls;
     while (*link && *link != call) {

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue.h - what the batch processor is made of
+ * queue.h - the data of a batch processor
  *
- * processor    what it was made with, for as long as it is there
- *   queue      one for each process in a line of forks: per-thread queues, bounds, counts, who
- * flushes
+ * A processor has one queue in each process of a line of forks. A queue has the per-thread queues,
+ * limits, counts and pending flushes.
  *
- * The modules, each of which knows only those before it: chunk, per-thread queue, queue; export
- * (from the queue to the exporter); worker and host (who exports); flush; processor.
+ * Modules, each using only earlier ones: chunk, thread_queue, queue, export (from the queue to the
+ * exporter), worker and host (the exporting thread), flush, processor.
  *
- * A forked child makes a queue of its own and never looks into the inherited one. In one process a
- * queue is kept by the processor and by the worker: one that hangs in an exporter finds everything
- * in place when it comes back, even if the SDK is gone by then.
+ * A forked child creates its own queue and does not read the inherited one, except to adopt its
+ * spans. The processor and the worker each hold a reference to the queue: a worker that is blocked
+ * in an exporter finds it intact, even if the SDK was released meanwhile.
  */
 #ifndef TOTE_SDK_BATCH_QUEUE_H
 #define TOTE_SDK_BATCH_QUEUE_H
@@ -23,30 +22,30 @@
 #include "tote/internal/record.h"
 #include "tote/internal/sdk.h"
 
-/* With an exporter that works in steps: one is sent, and one is ready when that is over. */
+/* For a non-blocking exporter: one request in flight, and one ready. */
 enum { TOTE__MOST_DELIVERED = 2 };
 
-/* In the ring of what is not settled. */
+/* Capacity of the ring of unsettled records, in batches. */
 enum { TOTE__TAKEN_BATCHES = 4 };
 
 enum worker_state { WORKER_NONE, WORKER_STARTING, WORKER_RUNNING, WORKER_REFUSED };
 
 enum flush_state {
     FLUSH_NONE,
-    FLUSH_TAKES, /* what had ended goes to the exporter */
-    FLUSH_SENDS  /* the exporter sends it */
+    FLUSH_TAKES, /* spans that had ended are given to the exporter */
+    FLUSH_SENDS  /* the exporter sends them */
 };
 
 enum stop_order { STOP_NOT, STOP_WHEN_FLUSHED, STOP_NOW };
 
-/* What wakes the worker, besides the time, a flush and a shutdown. */
+/* What wakes the worker, besides timers, flushes and shutdowns. */
 enum worker_sleep {
     AWAKE,
-    SLEEPS_UNTIL_BATCH, /* a whole batch, or a full queue */
-    SLEEPS_UNTIL_SPAN   /* any span: the queue is empty, and the delay is short */
+    SLEEPS_UNTIL_BATCH, /* a complete batch, or a full queue */
+    SLEEPS_UNTIL_SPAN   /* any span: the queue is empty and the delay is short */
 };
 
-/* What was made of the spans that were taken out. */
+/* Counts of spans by outcome. */
 struct batch_counts {
     uint64_t exported;
     uint64_t rejected;
@@ -55,23 +54,23 @@ struct batch_counts {
     uint64_t shut_down;
     uint64_t in_disk_queue;
     uint64_t in_flight;
-    uint64_t failures; /* exports and flushes of the exporter, not spans */
+    uint64_t failures; /* failed exports and flushes, not spans */
 };
 
-/* One that waits for a flush; in its caller's frame, and off the list before that is left. */
+/* A pending flush, on its caller's stack. It is removed from the list before the caller returns. */
 struct flush_call {
     struct flush_call *next;
-    uint32_t ticket; /* of the round that answers it, or an earlier one */
+    uint32_t ticket; /* completed by this round or a later one */
     uint64_t deadline;
-    uint64_t failures; /* there had been before */
+    uint64_t failures; /* failures before this flush */
     tote_result result;
     _Atomic(bool) is_done;
 };
 
 struct batch_queue {
-    /* Read for every span, and hardly ever written. */
+    /* Read for each span, rarely written. */
     struct batch_processor *processor;
-    struct batch_queue *inherited; /* the parent process's */
+    struct batch_queue *inherited; /* the queue of the parent process */
     uint32_t generation;
     _Atomic(uint32_t) refuses; /* an enum drop_cause */
     _Atomic(uint32_t) references;
@@ -80,50 +79,50 @@ struct batch_queue {
     struct thread_queues thread_queues;
     char apart_from_worker[64];
 
-    /* Between the worker and those who wake it. */
-    _Atomic(uint32_t) sleep;        /* an enum worker_sleep; waited on by the worker */
-    _Atomic(uint32_t) has_overflow; /* spans were dropped for want of room */
+    /* Shared by the worker and the threads that wake it. */
+    _Atomic(uint32_t) sleep;        /* an enum worker_sleep; the worker waits for it */
+    _Atomic(uint32_t) has_overflow; /* spans were dropped because the queue was full */
     _Atomic(uint32_t) flushes_asked;
-    _Atomic(uint32_t) flushes_done;  /* counts rounds; waited on by those who flush */
-    _Atomic(uint32_t) worker_state;  /* waited on by those who stop it early */
-    _Atomic(uint32_t) has_left;      /* the worker; waited on by those who stop it */
+    _Atomic(uint32_t) flushes_done;  /* number of rounds; flushing threads wait for it */
+    _Atomic(uint32_t) worker_state;  /* a thread that stops the worker early waits for it */
+    _Atomic(uint32_t) has_left;      /* the worker has finished; the stopping thread waits for it */
     _Atomic(uint32_t) stop;          /* an enum stop_order */
-    _Atomic(bool) is_failing;        /* the last export was no success */
-    _Atomic(bool) is_parted;         /* from the worker, by join or detach */
-    _Atomic(uint64_t) stop_deadline; /* of the shutdown; 0: none has begun */
-    _Atomic(const void *) worker;    /* &tote__thread of it */
+    _Atomic(bool) is_failing;        /* the last export failed */
+    _Atomic(bool) is_ended;          /* the worker was joined or detached */
+    _Atomic(uint64_t) stop_deadline; /* of the shutdown; 0: not shut down */
+    _Atomic(const void *) worker;    /* &tote__thread of the exporting thread */
     struct worker_thread thread;
 
-    /* The worker's own, or of who drives in its place. */
-    struct tote__read_span *batch; /* max_export_batch_size of them, as exporters see them, ... */
+    /* Used only by the exporting thread. */
+    struct tote__read_span *batch; /* max_export_batch_size spans, as exporters see them */
     const tote_span_data **spans;
-    size_t batch_from,
-        batch_to;        /* ... of which these were taken, and are not with the exporter yet */
-    struct taken *taken; /* a ring of all that is not settled, the batch at its end, ... */
-    uint64_t taken_from, taken_to; /* ... which count on */
-    struct thread_queue *turn;     /* whose turn it is */
-    size_t kept;                   /* requests that the exporter keeps */
-    bool is_sending;               /* its last step left something under way */
-    bool retry_now;                /* somebody waits for what is kept */
-    uint64_t send_began;           /* of the first of them; 0: it has not */
+    size_t batch_from, batch_to;   /* the part that the exporter does not have yet */
+    struct taken *taken;           /* ring of unsettled records; the batch is at its end */
+    uint64_t taken_from, taken_to; /* positions, not wrapped */
+    struct thread_queue *turn;     /* the next per-thread queue to read */
+    size_t kept;                   /* requests that the exporter has */
+    bool is_sending;               /* a request is in flight after the last step */
+    bool retry_now;                /* a flush waits for these requests */
+    uint64_t send_began;           /* start of the oldest request; 0: not started */
     uint64_t next_export;
-    size_t flush_left; /* requests that are part of the flush */
+    size_t flush_left; /* requests that belong to the flush */
     enum flush_state flush;
-    uint32_t flush_round; /* that is being answered, or was the last */
+    uint32_t flush_round; /* in progress, or the last one */
     bool is_idle; /* no span is queued and the delay is short: the next span starts the delay */
 
-    /* Where the host is the worker. */
-    _Atomic(uint32_t) is_driven; /* by somebody; waited on by others who want to */
+    /* For host-driven export. */
+    _Atomic(uint32_t) is_driven; /* a thread drives the queue; other drivers wait for it */
     _Atomic(int) event;          /* an eventfd; -1: none */
-    dev_t event_device;          /* of what it refers to */
+    dev_t event_device;          /* identifies the eventfd */
     ino_t event_inode;
-    _Atomic(uint64_t) due; /* when there is something to do, whatever the descriptors say */
+    _Atomic(uint64_t) due; /* when work is due without an event */
 
-    _Atomic(uint64_t) lost[DROP_CAUSES]; /* of threads that have no per-thread queue */
-    _Atomic(uint64_t) next_report;       /* when a full queue may be reported again */
+    _Atomic(uint64_t) lost[DROP_CAUSES]; /* spans of threads without a per-thread queue */
+    _Atomic(uint64_t) next_report;       /* when a full queue may be reported next */
 
-    struct tote__lock lock; /* guards what follows, and the per-thread queues' heads */
-    bool is_over;           /* nobody takes out any more: what waits is lost */
+    struct tote__lock
+        lock;     /* protects the following fields and the heads of the per-thread queues */
+    bool is_over; /* no span is taken any more: queued spans are lost */
     struct batch_counts counts;
     struct flush_call *flush_calls;
 };
@@ -132,64 +131,65 @@ struct batch_processor {
     tote_span_exporter *exporter;
     struct tote__batch_settings settings;
     tote_thread_factory thread_factory; /* functions NULL: pthreads */
-    uint32_t slot;                      /* in the per-thread queues of a thread's state */
+    uint32_t slot;                      /* index into thread_state.thread_queues */
     _Atomic(bool) is_shut_down;
     _Atomic(bool) is_exporter_shut_down;
-    struct tote__lock lock; /* guards making a queue, and what follows */
+    struct tote__lock lock; /* protects the creation of a queue and the following fields */
     _Atomic(struct batch_queue *) queue;
-    uint32_t lost_generation; /* of spans for which not even a queue could be made, ... */
-    uint64_t lost;            /* ... and how many */
+    uint32_t lost_generation; /* process that counts `lost` */
+    uint64_t lost;            /* spans that were lost before a queue could be created */
 };
 
-/* This process's queue; made when there is none. NULL if out of memory. */
+/* Return this process's queue; create it if necessary. Returns NULL if out of memory. */
 struct batch_queue *tote__batch_queue(struct batch_processor *processor);
 
-/* The last one releases the queue, and the processor with its exporter. */
+/* Release a reference. The last one releases the queue and the processor with its exporter. */
 void tote__batch_queue_unref(struct batch_queue *queue);
 
-/* For one whose queue is a parent process's, or not made. */
+/* Release a processor whose queue belongs to a parent process or was not created. */
 void tote__batch_processor_release(struct batch_processor *processor);
 
-/* Forget the per-thread queues in the states of the threads. No call is in progress and none
- * follows. */
+/*
+ * Remove the per-thread queues from the threads' states. No call is in progress, and none follows.
+ */
 void tote__batch_close_thread_queues(struct batch_queue *queue);
 
-/* So many spans were lost before there was a queue. */
+/* Count spans that were lost before there was a queue. */
 void tote__batch_count_lost(struct batch_processor *processor, uint64_t lost);
 
 void tote__batch_add_stats(void *self, tote_stats *stats);
 
-/* Make the eventfd of a queue, where the host is the worker. Returns: false with errno set. */
+/* Create the eventfd for host-driven export. Returns false with errno set. */
 bool tote__batch_make_event(struct batch_queue *queue);
 
 /*
- * The eventfd; -1 if there is none, or if the host has closed it and its number may be another
- * file's.
+ * Return the eventfd. Returns -1 if there is none, or if the host has closed it: its number may be
+ * reused.
  */
 int tote__batch_event(const struct batch_queue *queue);
 
-/* Whether the worker sleeps without the delay's timer while the queue is empty. */
+/* Return whether the delay is so short that an idle worker sleeps without a timer. */
 bool tote__batch_has_short_delay(const struct batch_queue *queue);
 
 /*
- * Wake the worker, or tell the host's loop; what it is to see was stored in sequentially consistent
+ * Wake the worker or the host event loop. What it must see was stored in sequentially consistent
  * order.
  */
 void tote__batch_wake(struct batch_queue *queue);
 
-/* The last deadline of those that this flush round answers; 0 when nobody waits. */
+/* Return the latest deadline of the flushes up to this round; 0 if there is none. */
 uint64_t tote__batch_flush_deadline(struct batch_queue *queue, uint32_t round);
 
-/* The answer to all tickets up to `round`. */
-void tote__batch_answer(struct batch_queue *queue, uint32_t round, tote_result result);
+/* Complete all flushes up to `round` with this result. */
+void tote__batch_complete_flushes(struct batch_queue *queue, uint32_t round, tote_result result);
 
 /*
- * Put the call on the list of those that wait, if it `is_waiting`, and ask for a flush. Returns:
- * false when nobody will answer.
+ * Request a flush; add the call to the list if it `is_waiting`. Returns false if no thread exports
+ * any more.
  */
-bool tote__batch_ask(struct batch_queue *queue, struct flush_call *call, bool is_waiting);
+bool tote__batch_request_flush(struct batch_queue *queue, struct flush_call *call, bool is_waiting);
 
-/* Take the call off the list, if nobody has answered it yet. */
-void tote__batch_withdraw(struct batch_queue *queue, struct flush_call *call);
+/* Remove the call from the list if it is not complete. */
+void tote__batch_cancel_flush(struct batch_queue *queue, struct flush_call *call);
 
 #endif

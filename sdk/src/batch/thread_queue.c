@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread_queue.c - records on their way from the threads that end spans to the one that exports
- * them
+ * thread_queue.c - records from the threads that end spans to the thread that exports them
  *
  * Tests: tests/unit/test_thread_queues.c, tests/schedule/test_schedule_thread_queues.c
  */
@@ -64,7 +63,10 @@ struct thread_queue *tote__thread_queue_new(struct thread_queues *thread_queues,
     return thread_queue;
 }
 
-/* Collect the credit of all threads, in spans or in bytes. Returns: whether there was any. */
+/*
+ * Return the unused credit of all threads to the limit, in spans or bytes. Returns whether there
+ * was any.
+ */
 static bool collect(struct thread_queues *thread_queues, bool is_in_bytes) {
     struct thread_queue *thread_queue =
         atomic_load_explicit(&thread_queues->first, memory_order_acquire);
@@ -77,7 +79,7 @@ static bool collect(struct thread_queues *thread_queues, bool is_in_bytes) {
     return is_any;
 }
 
-/* Pay for one span. The queue is full only when no thread has enough credit left. */
+/* Pay for one span. Fails only if no thread has enough credit left. */
 static bool pay(struct thread_queue *thread_queue, size_t bytes) {
     struct thread_queues *thread_queues = thread_queue->thread_queues;
     uint32_t count = atomic_load_explicit(&thread_queues->count, memory_order_relaxed);
@@ -97,14 +99,14 @@ static bool pay(struct thread_queue *thread_queue, size_t bytes) {
     return true;
 }
 
-/* The open chunk is full, or there is none: go on in another one. */
+/* Continue in another chunk: the open one is full, or there is none. */
 static bool open_chunk(struct thread_queue *thread_queue, size_t least) {
     struct chunk *chunk = tote__chunk_take(&thread_queue->thread_queues->pool, least);
 
     if (!chunk) {
         return false;
     }
-    if (thread_queue->open) { /* the reader sees both with the next record */
+    if (thread_queue->open) { /* published with the next record */
         thread_queue->open->next = chunk;
         atomic_store_explicit(&thread_queue->open->filled, thread_queue->used,
                               memory_order_relaxed);
@@ -116,7 +118,7 @@ static bool open_chunk(struct thread_queue *thread_queue, size_t least) {
     return true;
 }
 
-/* Room for a record of so many bytes in the open chunk. NULL if out of memory. */
+/* Return the place of the next record in the open chunk. Returns NULL if out of memory. */
 static struct tote__record *make_room(struct thread_queue *thread_queue, size_t bytes) {
     size_t size = tote__record_size(bytes);
 
@@ -128,7 +130,7 @@ static struct tote__record *make_room(struct thread_queue *thread_queue, size_t 
     return (struct tote__record *)(void *)(thread_queue->open->bytes + thread_queue->used);
 }
 
-/* Have the record outlive the process, as far as that can be. */
+/* Make the record crash-safe if possible. */
 static void make_safe(const struct thread_queue *thread_queue, struct tote__record *record,
                       size_t size) {
     const struct tote__crash_safe_memory *safe = thread_queue->thread_queues->pool.safe;
@@ -141,12 +143,12 @@ static void make_safe(const struct thread_queue *thread_queue, struct tote__reco
     if (safety != TOTE__SAFE) {
         safe->note_unsafe(safe->self);
     }
-    if (safety == TOTE__CHUNK_BROKEN) { /* what came behind it would not be found */
+    if (safety == TOTE__CHUNK_BROKEN) { /* records behind it would not be found */
         thread_queue->open->capacity = thread_queue->used + (uint32_t)size;
     }
 }
 
-/* The record is complete: it is paid for, and the reader sees it. */
+/* Pay for a complete record and publish it to the reader. */
 static enum drop_cause add(struct thread_queue *thread_queue, struct tote__record *record) {
     size_t size = tote__record_size(record->size);
     uint64_t tail = atomic_load_explicit(&thread_queue->tail, memory_order_relaxed);
@@ -202,7 +204,7 @@ uint64_t tote__thread_queues_sweep(struct thread_queues *thread_queues) {
     return waiting;
 }
 
-/* The record at the cursor, which is there; the cursor goes on behind it. */
+/* Return the record at the cursor, which exists, and advance the cursor. */
 static struct tote__record *next_record(const struct thread_queue *thread_queue,
                                         struct cursor *cursor) {
     if (!cursor->chunk) {
@@ -225,7 +227,7 @@ static void give_back_if_done(struct thread_queues *thread_queues, struct chunk 
     }
 }
 
-/* What the records had paid comes back: others may wait in their place. */
+/* Return the payment of taken records to the limits. */
 static void return_payment(struct thread_queues *thread_queues, size_t count, size_t bytes) {
     tote__limit_return(&thread_queues->bytes, bytes);
     tote__limit_return(&thread_queues->spans, thread_queues->counts_spans ? count : 0);
@@ -280,7 +282,7 @@ void tote__thread_queues_forget(const struct taken *taken) {
     }
 }
 
-/* A copy of a record of the parent's. */
+/* Copy a record of the parent. */
 static enum drop_cause copy_record(struct thread_queue *thread_queue,
                                    const struct tote__record *from) {
     struct tote__record *record = make_room(thread_queue, from->size);
@@ -296,8 +298,8 @@ static enum drop_cause copy_record(struct thread_queue *thread_queue,
 }
 
 /*
- * If the parent is dead, another process may have found its crash-safe memory. It is copied first:
- * a death between the two has the span twice, and not lost.
+ * If the parent is dead, another process may have recovered its crash-safe memory. The record is
+ * copied before it is settled: a crash between the two duplicates the span instead of losing it.
  */
 static enum drop_cause adopt(struct thread_queue *thread_queue,
                              const struct tote__crash_safe_memory *parents,

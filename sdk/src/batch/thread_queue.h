@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread_queue.h - records on their way from the threads that end spans to the one that exports
- * them
+ * thread_queue.h - records from the threads that end spans to the thread that exports them
  *
- * Each thread has a per-thread queue of its own: a list of chunks. Its owner writes records into
- * the last one, the reader takes them out from the first one on; `tail` and `head` say how many
- * ever went in and out. A span that ends writes no cache line that another thread writes.
+ * Each thread has its own queue: a list of chunks. The owner writes records into the last chunk;
+ * the reader takes them from the first one. `tail` and `head` count records that were added and
+ * taken. Ending a span writes no cache line that another thread writes.
  *
- * Threads: push by the per-thread queue's owner, what takes and settles by one reader at a time.
+ * Threads: only the owner pushes; one reader at a time takes and settles.
  */
 #ifndef TOTE_SDK_BATCH_THREAD_QUEUE_H
 #define TOTE_SDK_BATCH_THREAD_QUEUE_H
@@ -24,46 +23,46 @@ enum drop_cause {
     DROP_QUEUE_FULL,
     DROP_TOO_LARGE,
     DROP_SHUTDOWN,
-    DROP_MEMORY, /* also: no worker could be made */
+    DROP_MEMORY, /* also if no worker could be created */
     DROP_CAUSES
 };
 
-/* Where the reader is in a per-thread queue. */
+/* Position of the reader in a per-thread queue. */
 struct cursor {
-    struct chunk *chunk; /* NULL: nothing was ever taken */
+    struct chunk *chunk; /* NULL: nothing was taken yet */
     uint32_t at;
     uint64_t head;
 };
 
 struct thread_queue {
-    struct thread_queue *next; /* of the queue, in no order; none is taken off */
+    struct thread_queue *next; /* in the list of all queues, unordered; none is removed */
     struct thread_queues *thread_queues;
     struct thread_state *home;
     struct credit spans;
     struct credit bytes;
-    struct chunk *first; /* set before the first record is there, and never again */
-    struct chunk *open;  /* the chunk that is being filled, ... */
-    uint32_t used;       /* ... as far as this */
-    uint64_t check_at;   /* the tail at which a batch may wait */
+    struct chunk *first; /* set once, before the first record */
+    struct chunk *open;  /* the chunk that is being written */
+    uint32_t used;       /* bytes written to it */
+    uint64_t check_at;   /* tail at which a batch may be complete */
     _Atomic(uint64_t) dropped[DROP_CAUSES];
     _Atomic(uint64_t) tail;
     char apart[64];
-    _Atomic(uint64_t) head; /* as the cursor has it, for others */
+    _Atomic(uint64_t) head; /* published copy of the cursor's head */
     /*
-     * The reader's: one cursor is in use, the other one is prepared, so that at each moment, also
-     * that of a fork, one of them is right.
+     * Used only by the reader. One cursor is current and the other is prepared, so that one of them
+     * is consistent at any time, including during a fork.
      */
     struct cursor cursors[2];
     _Atomic(uint32_t) cursor;
-    uint64_t tail_seen; /* at the last sweep, ... */
-    uint64_t flush_to;  /* ... and at the start of the flush */
+    uint64_t tail_seen; /* tail at the last sweep */
+    uint64_t flush_to;  /* tail at the start of the flush */
 };
 
-/* The per-thread queues of one queue, in one process. */
+/* The per-thread queues of one batch queue, in one process. */
 struct thread_queues {
     _Atomic(struct thread_queue *) first;
     _Atomic(uint32_t) count;
-    bool counts_spans; /* the queue is bounded in spans, too */
+    bool counts_spans; /* the number of spans is limited, too */
     char apart_from_spans[64];
     struct limit spans;
     char apart_from_bytes[64];
@@ -72,59 +71,58 @@ struct thread_queues {
     struct chunk_pool pool;
 };
 
-/* A record that was taken out, until it is settled. */
+/* A taken record, until it is settled. */
 struct taken {
     struct tote__record *record;
     struct chunk *chunk;
 };
 
-/* `most_spans` UINT32_MAX: the per-thread queues are bounded in bytes alone. */
+/* With `most_spans` UINT32_MAX only the bytes are limited. */
 void tote__thread_queues_init(struct thread_queues *thread_queues, uint32_t most_spans,
                               size_t most_bytes, const struct tote__crash_safe_memory *safe);
 
-/* Release the per-thread queues with what is in them. */
+/* Release the per-thread queues and their records. */
 void tote__thread_queues_clear(struct thread_queues *thread_queues);
 
-/* A per-thread queue for the thread of this state. NULL if out of memory. */
+/* Create a per-thread queue for the thread of this state. Returns NULL if out of memory. */
 struct thread_queue *tote__thread_queue_new(struct thread_queues *thread_queues,
                                             struct thread_state *home);
 
-/* Write the span down. Returns: DROP_NONE, or why it is not. */
+/* Encode the span as a record. Returns DROP_NONE, or why it is dropped. */
 enum drop_cause tote__thread_queue_push(struct thread_queue *thread_queue, const struct span *span);
 
 /*
- * In a forked child: move what waits in a per-thread queue of the parent process, whose memory this
- * is and whose threads are not here. `lost` gets what does not fit.
+ * In a forked child: copy the queued records of a parent's per-thread queue, whose threads do not
+ * exist here. Adds records that do not fit to `lost`.
  */
 void tote__thread_queue_adopt(struct thread_queue *thread_queue, struct thread_queue *from,
                               uint64_t lost[DROP_CAUSES]);
 
 /*
- * What was pushed is seen by whoever goes to sleep after this, if it looks at the tail in
- * sequentially consistent order once it has said so.
+ * Publish the pushed records to a reader that is about to sleep. The reader announces its sleep and
+ * then reads the tail, both in sequentially consistent order.
  */
 static inline void tote__thread_queue_announce(struct thread_queue *thread_queue) {
     atomic_store(&thread_queue->tail,
                  atomic_load_explicit(&thread_queue->tail, memory_order_relaxed));
 }
 
-/* How many records wait in all per-thread queues; not all are counted beyond `enough`. Any thread.
- */
+/* Return the number of queued records; counting stops at `enough`. Thread-safe. */
 uint64_t tote__thread_queues_waiting(const struct thread_queues *thread_queues, uint64_t enough);
 
-/* The reader's: note the tail of every per-thread queue. Returns: how many records wait. */
+/* Note the tail of each per-thread queue. Returns the number of queued records. Reader only. */
 uint64_t tote__thread_queues_sweep(struct thread_queues *thread_queues);
 
-/* The reader's: take out at most so many, as of the last sweep. Returns: how many. */
+/* Take at most that many records of the last sweep. Returns their number. Reader only. */
 size_t tote__thread_queue_take(struct thread_queue *thread_queue, struct taken *taken, size_t most);
 
-/* The reader's: the record is delivered, or given up; its memory can be used again. */
+/* Settle a record: its memory can be reused. Reader only. */
 void tote__thread_queues_settle(struct thread_queues *thread_queues, const struct taken *taken);
 
-/* The same at the end of the queue: in crash-safe memory the record stays as it is. */
+/* Release a record at the end of the queue. In crash-safe memory the record stays. */
 void tote__thread_queues_forget(const struct taken *taken);
 
-/* Whether the record outlives the process. */
+/* Return whether the record is crash-safe. */
 static inline bool tote__is_safe(const struct taken *taken) {
     return taken->chunk->number &&
            atomic_load_explicit(&taken->record->state, memory_order_relaxed) == TOTE__RECORD_LIVE;

@@ -2,7 +2,7 @@
 /*
  * worker.c - the thread that exports
  *
- * It sleeps until a batch waits, the delay is over, or somebody flushes or stops.
+ * It sleeps until a batch is complete, the delay has passed, or a flush or shutdown is requested.
  *
  * Tests: tests/unit/test_batch_processor.c, tests/schedule/test_schedule_worker.c
  */
@@ -16,7 +16,7 @@
 
 static const char *const component = "batch_processor";
 
-/* Sleep until something is due, unless something comes up. */
+/* Sleep until work is due or arrives. */
 static void rest(struct batch_queue *queue) {
     enum worker_sleep sleep = tote__batch_sleep(queue);
 
@@ -47,9 +47,9 @@ static void work(void *arg) {
     tote__batch_leave(queue);
 }
 
-/* Returns: whether somebody will do the work. */
+/* Start the worker or prepare host-driven export. Returns false on failure. */
 static bool find_worker(struct batch_queue *queue) {
-    if (queue->processor->settings.is_by_host) {
+    if (queue->processor->settings.is_host_driven) {
         tote__batch_start_host(queue);
         return true;
     }
@@ -63,16 +63,15 @@ bool tote__batch_start_worker(struct batch_queue *queue) {
     if (!atomic_compare_exchange_strong(&queue->worker_state, &state, WORKER_STARTING)) {
         return state != WORKER_REFUSED;
     }
-    int cancel = tote__cancel_disable(); /* the host's thread factory may do anything */
+    int cancel = tote__cancel_disable(); /* a thread factory may contain cancellation points */
     atomic_fetch_add_explicit(&queue->references, 1, memory_order_relaxed);
     bool is_started = find_worker(queue);
     if (!is_started) {
         atomic_fetch_sub_explicit(&queue->references, 1, memory_order_relaxed);
         atomic_store(&queue->refuses, DROP_MEMORY);
-        tote_diagnostics_report(
-            TOTE_LEVEL_ERROR, component,
-            "no thread can be made to export with: all spans are dropped; raise the "
-            "limit of threads");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
+                                "the worker thread cannot be created: all spans are dropped; raise "
+                                "the limit on threads");
     }
     atomic_store(&queue->worker_state, is_started ? WORKER_RUNNING : WORKER_REFUSED);
     tote__wake(&queue->worker_state);
@@ -90,21 +89,21 @@ bool tote__batch_wait_for_change(_Atomic(uint32_t) *word, uint32_t value, uint64
     return true;
 }
 
-bool tote__batch_part(struct batch_queue *queue, uint64_t deadline) {
+bool tote__batch_end_worker(struct batch_queue *queue, uint64_t deadline) {
     tote__batch_wait_for_change(&queue->worker_state, WORKER_STARTING, deadline);
-    if (atomic_load(&queue->worker_state) != WORKER_RUNNING || atomic_load(&queue->is_parted)) {
+    if (atomic_load(&queue->worker_state) != WORKER_RUNNING || atomic_load(&queue->is_ended)) {
         return true;
     }
-    if (queue->processor->settings.is_by_host) {
-        atomic_store(&queue->is_parted, tote__batch_part_host(queue, deadline));
-        return atomic_load(&queue->is_parted);
+    if (queue->processor->settings.is_host_driven) {
+        atomic_store(&queue->is_ended, tote__batch_end_host(queue, deadline));
+        return atomic_load(&queue->is_ended);
     }
     if (!tote__batch_is_worker(queue) &&
         tote__batch_wait_for_change(&queue->has_left, 0, deadline)) {
         tote__worker_thread_join(&queue->thread);
-        atomic_store(&queue->is_parted, true);
+        atomic_store(&queue->is_ended, true);
         return true;
     }
-    atomic_store(&queue->is_parted, tote__worker_thread_detach(&queue->thread));
+    atomic_store(&queue->is_ended, tote__worker_thread_detach(&queue->thread));
     return false;
 }

@@ -61,7 +61,7 @@ const struct tote__crash_safe_memory *
 tote__crash_file_memory(const struct tote__crash_file *crash_file);
 
 /* How many ended and could not be added. Any thread. */
-uint64_t tote__crash_file_unsecured(const struct tote__crash_file *crash_file);
+uint64_t tote__crash_file_not_saved(const struct tote__crash_file *crash_file);
 
 /*
  * Whether this process has the file open: it must not be opened again, for closing it would drop

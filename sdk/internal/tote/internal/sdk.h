@@ -65,7 +65,7 @@ struct tote__batch_settings {
     uint32_t max_export_batch_size; /* at most max_queue_size */
     uint32_t schedule_delay_ms;
     uint32_t export_timeout_ms; /* UINT32_MAX: no limit */
-    bool is_by_host;            /* no thread */
+    bool is_host_driven;        /* no thread */
     uint32_t poll_budget_us;
 };
 
