@@ -79,7 +79,7 @@ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://127.0.0.1:$port/elsewhere \
 expect "a wrong path has its own exit status" $? 4
 expect "and no span is lost" "$(cat "$work/path")" "0 spans delivered, 0 rejected, 2 batches left
 the receiver does not accept requests at this endpoint: the rest stays in the queue"
-expect "the cure is named" "$(grep -c 'answered 404.*check the path' "$work/path.err")" 1
+expect "the cure is named" "$(grep -c 'responded with 404.*check the path' "$work/path.err")" 1
 expect "the batches are in the queue" "$(find "$disk_queue" -name '*.otlp' | wc -l)" 2
 OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port "$tote" send "$disk_queue" >"$work/path"
 expect "the right path delivers them" "$? $(cat "$work/path")" \

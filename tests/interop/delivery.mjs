@@ -388,7 +388,7 @@ test('haproxy with nobody behind it: the disk queue keeps the spans', async () =
         OTEL_EXPORTER_OTLP_ENDPOINT: proxy.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
         OTEL_C_DISK_QUEUE_DIRECTORY: disk queue, OTEL_LOG_LEVEL: 'debug',
     });
-    assert.match(stderr, /UNAVAILABLE|closed without an answer|reset the stream/);
+    assert.match(stderr, /UNAVAILABLE|closed without a response|reset the stream/);
     await proxy.stop();
 
     const sink = await startGrpcSink();
@@ -421,9 +421,9 @@ const faults = {
         '502, then 504': [[{ status: 502 }, { status: 504 }], 3, 'same'],
         '202 with a body that cannot be read': [[{ status: 202, body: 'x' }], 1, 'same'],
         'a partial success': [[{ status: 200, body: Response.encode({ partialSuccess: { rejectedSpans: 1, errorMessage: 'one is bad' } }).finish() }], 1, 'same', /rejected 1 of 46 spans: one is bad/],
-        '400': [[{ status: 400, body: 'no' }], 1, 'none', /answered 400: no, 46 spans are lost/],
-        '500': [[{ status: 500 }], 1, 'none', /answered 500/],
-        'a redirect': [[{ status: 302, headers: { location: 'http://127.0.0.1:1/' } }], 1, 'none', /answered 302/],
+        '400': [[{ status: 400, body: 'no' }], 1, 'none', /responded with 400: no, 46 spans are lost/],
+        '500': [[{ status: 500 }], 1, 'none', /responded with 500/],
+        'a redirect': [[{ status: 302, headers: { location: 'http://127.0.0.1:1/' } }], 1, 'none', /responded with 302/],
         'an answer that expands to too much': [[{ status: 200, headers: { 'content-encoding': 'gzip' }, body: zlib.gzipSync(Buffer.alloc(64 << 20)) }], 1, 'same'],
     },
     grpc: {

@@ -295,7 +295,7 @@ static void a_shutdown_reports_every_loss_by_its_cause(void **state) {
     assert_int_equal(stats.exported, 2);
     assert_string_equal(f->last_diagnostic,
                         "batch_processor: shut down: of 13 ended spans 2 were exported and 11 were "
-                        "not: 2 rejected by the receiver, 5 for want of room in the queue, "
+                        "not: 2 rejected by the receiver, 5 dropped because the queue was full, "
                         "4 not delivered to the receiver");
 }
 
@@ -479,7 +479,7 @@ static void without_a_thread_all_spans_are_dropped_and_counted(void **state) {
     batch_fixture_start(state);
 
     assert_int_equal(f->diagnostics, 1);
-    assert_non_null(strstr(f->first_diagnostic, "raise the limit of threads"));
+    assert_non_null(strstr(f->first_diagnostic, "raise the limit on threads"));
     end_spans(f, 5);
     tote_stats stats = get_stats(f);
     assert_int_equal(stats.ended, 5);

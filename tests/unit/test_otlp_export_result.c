@@ -264,7 +264,7 @@ static void the_diagnostic_for_an_http_404_has_another_cure_for_grpc(void **stat
         strstr(judge(&response, TOTE_OTLP_PROTOCOL_HTTP_JSON).advice, "check the path"));
     const struct tote__export_result export_result = judge(&response, TOTE_OTLP_PROTOCOL_GRPC);
     assert_null(strstr(export_result.advice, "path"));
-    assert_non_null(strstr(export_result.advice, "no OTLP/gRPC receiver"));
+    assert_non_null(strstr(export_result.advice, "not an OTLP/gRPC receiver"));
 }
 
 /*

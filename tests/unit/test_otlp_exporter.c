@@ -391,7 +391,7 @@ static void spans_refused_for_wrong_credentials_are_saved_in_the_disk_queue(void
     assert_int_equal(attempts, 1);
     assert_int_equal(f->diagnostic_count, 1);
     assert_int_equal(f->level, TOTE_LEVEL_ERROR);
-    assert_non_null(strstr(f->message, "answered 401"));
+    assert_non_null(strstr(f->message, "responded with 401"));
     assert_non_null(strstr(f->message, directory));
     assert_non_null(strstr(f->message, "OTEL_EXPORTER_OTLP_HEADERS"));
     snprintf(command, sizeof command, "rm -rf '%s'", directory);
