@@ -36,10 +36,10 @@ def headings(path):
 
 
 def links(path):
-    for number, line in enumerate(without_code(path.read_text()).split("\n"), 1):
-        for target in LINK.findall(line):
-            if not re.match(r"[a-z]+:", target):
-                yield number, target
+    text = without_code(path.read_text())
+    for link in LINK.finditer(text):
+        if not re.match(r"[a-z]+:", link.group(1)):
+            yield text.count("\n", 0, link.end()) + 1, link.group(1)
 
 
 def check(path, problems):
