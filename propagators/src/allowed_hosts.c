@@ -86,8 +86,9 @@ static const tote_propagator_ops allowed_hosts_ops = {
 };
 
 static tote_propagator *report_no_memory(const char *component, tote_propagator *inner) {
-    tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
-                            "list of allowed hosts not made: out of memory; nothing is propagated");
+    tote_diagnostics_report(
+        TOTE_LEVEL_ERROR, component,
+        "list of allowed hosts not created: out of memory; nothing is propagated");
     tote_propagator_unref(inner);
     return tote__propagator_of_nothing();
 }

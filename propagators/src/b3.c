@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * b3.c - Zipkin's headers, one or several. Spec: context/api-propagators.md#b3-requirements
+ * b3.c - the headers of Zipkin: one, or four. Spec: context/api-propagators.md#b3-requirements
  *
- * The id of the caller's own parent is checked in the single form, never kept, and never written. A
- * sampling decision without ids is kept for the next root span.
+ * The parent id of the single form is validated, but neither kept nor written. A sampling decision
+ * without ids is kept for the next root span.
  *
  * Tests: tests/unit/test_formats.c, tests/fuzz/fuzz_b3.c
  */
@@ -59,11 +59,11 @@ static bool read_single(tote_span_context *remote, const char *value, size_t len
 
 static bool read_multi(tote_span_context *remote, const void *carrier,
                        const tote_text_map_getter *getter) {
-    char room[TOTE_COUNT_OF(multi_names) * TRACE_DIGITS];
+    char buffer[TOTE_COUNT_OF(multi_names) * TRACE_DIGITS];
     struct tote__part values[TOTE_COUNT_OF(multi_names)];
 
     if (!tote__read_headers(getter, carrier, multi_names, TOTE_COUNT_OF(multi_names), TRACE_DIGITS,
-                            room, values)) {
+                            buffer, values)) {
         return false;
     }
     bool has_no_ids = !values[TRACE_ID].length && !values[SPAN_ID].length;
@@ -97,9 +97,7 @@ static tote_context *extract(void *self, const tote_context *context, const void
                                                 : tote_context_ref(context);
 }
 
-/*
- * The sampling state to write: '0', '1', 'd', or none, which leaves the decision to the receiver.
- */
+/* Return '0', '1', 'd', or NUL, which leaves the decision to the receiver. */
 static char state_of(const tote_span_context *span) {
     if (span->hints & TOTE__DEBUG) {
         return 'd';
@@ -138,7 +136,7 @@ static void inject_single(void *self, const tote_context *context, void *carrier
     setter->set(carrier, single_name, value, (size_t)(end - value));
 }
 
-/* The headers belong together: those that this span has no value for are removed. */
+/* Set all four headers: those without a value are removed. */
 static void inject_multi(void *self, const tote_context *context, void *carrier,
                          const tote_text_map_setter *setter) {
     const tote_span_context *span = tote__span_context_of(context);

@@ -2,8 +2,8 @@
 /*
  * baggage.c - the baggage header. Spec: w3c/baggage, baggage/api.md#propagation
  *
- * Members that cannot be read, or do not fit, are left out whole; the others stand. Both ways are
- * linear in what they read, and bounded in what they keep.
+ * A member that is invalid or does not fit is left out; the others are kept. Inject and extract
+ * take linear time and bounded memory.
  *
  * Tests: tests/unit/test_baggage_propagator.c, tests/fuzz/fuzz_baggage.c
  */
@@ -13,7 +13,7 @@
 
 enum { USUAL_MEMBERS = 180, ON_STACK = 1024 };
 
-/* The header's value on its way. */
+/* The value of the header while it is written. */
 struct writer {
     const struct baggage_rules *rules;
     char usual[ON_STACK + 1];
@@ -24,7 +24,7 @@ struct writer {
     struct tote__arena arena;
 };
 
-/* Reserve room for so many bytes. */
+/* Reserve space for `size` bytes. */
 static enum baggage_problem reserve(struct writer *writer, size_t size) {
     if (size > writer->rules->max_bytes - writer->length) {
         return BAGGAGE_LIMIT;
@@ -41,7 +41,7 @@ static enum baggage_problem reserve(struct writer *writer, size_t size) {
     return BAGGAGE_NO_PROBLEM;
 }
 
-/* A text of which all but what is in `plain` is to be written as %HH. */
+/* A text whose characters outside `plain` are written as %HH. */
 struct encoded {
     const char *text;
     size_t length;
@@ -80,7 +80,7 @@ static struct encoded measure_metadata(const struct tote__entry *entry) {
     return measure(trimmed, length, TOTE__BAGGAGE_META);
 }
 
-/* Append a whole member, and the comma before it, or nothing. */
+/* Append a whole member with the comma before it, or nothing. */
 static enum baggage_problem put_member(struct writer *writer, const struct tote__entry *entry,
                                        struct tote__slice text) {
     struct encoded value = measure((const char *)text.at, text.size, TOTE__BAGGAGE_PLAIN);
@@ -112,7 +112,7 @@ static enum baggage_problem put_member(struct writer *writer, const struct tote_
     return BAGGAGE_NO_PROBLEM;
 }
 
-/* The same with a value that is no text. */
+/* The same for a value that is not text. */
 static __attribute__((noinline)) enum baggage_problem
 put_other_member(struct writer *writer, const struct tote__entry *entry) {
     char scalar[BAGGAGE_SCALAR_SIZE];
@@ -172,8 +172,8 @@ static const char *skip_blanks(const char *at, const char *end) {
 }
 
 /*
- * OWS [ name OWS "=" OWS value *( OWS ";" OWS property ) OWS ], in one pass. Returns: where it
- * ends, a comma or `end`. What is let in can go out as it is.
+ * Read OWS [ name OWS "=" OWS value *( OWS ";" OWS property ) OWS ] in one pass. Returns its end: a
+ * comma, or `end`. A member that is accepted can be sent again unchanged.
  */
 static const char *read_member(struct baggage_reader *reader, const char *at, const char *end) {
     struct tote__overlay_entry entry = {.metadata = ""};

@@ -2,8 +2,8 @@
 /*
  * baggage_headers.c - baggage as a header for each entry
  *
- * Not in the environment: the name of a variable is upper case without '-' and '.', so the name of
- * an entry could not be read back. Spec: context/env-carriers.md#name-normalization
+ * They are not written to an environment: names of variables are upper case without '-' and '.', so
+ * the names of the entries would be lost. Spec: context/env-carriers.md#name-normalization
  *
  * Tests: tests/unit/test_formats.c, tests/unit/test_trust.c
  */
@@ -26,7 +26,7 @@ struct writer {
     size_t bytes;
 };
 
-/* Whether a header can have this value: nobody trims it, and it is ASCII. */
+/* Whether a header can have this value: visible ASCII that does not begin or end with a blank. */
 static bool is_plain(struct tote__slice value) {
     const char *text = (const char *)value.at;
     size_t length = value.size;
@@ -35,7 +35,7 @@ static bool is_plain(struct tote__slice value) {
     return length == value.size && tote__span_of(TOTE__HEADER, text, length) == length;
 }
 
-/* Write the header; its parts are contiguous in memory. */
+/* Write the header of one entry. */
 static enum baggage_problem send(struct writer *writer, const struct tote__entry *entry,
                                  struct tote__slice value) {
     char usual[512];

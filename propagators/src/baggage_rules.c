@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * baggage_rules.c - what all formats that carry baggage share
+ * baggage_rules.c - what the formats with baggage share
  *
  * Tests: tests/unit/test_trust.c
  */
@@ -31,7 +31,7 @@ tote_propagator *tote__baggage_propagator_new(const struct format *format,
         !tote__name_list_copy(&rules->names, options.allowed_names, options.allowed_name_count)) {
         tote_diagnostics_report(
             TOTE_LEVEL_ERROR, "baggage",
-            "propagator not made: out of memory; baggage is neither sent nor read");
+            "propagator not created: out of memory; baggage is neither sent nor read");
         destroy(rules);
         return tote__propagator_of_nothing();
     }
@@ -44,7 +44,7 @@ tote_propagator *tote__baggage_propagator_new(const struct format *format,
     return tote__format_new(&rules->format, destroy);
 }
 
-bool tote__baggage_value(const struct tote__entry *entry, char room[BAGGAGE_SCALAR_SIZE],
+bool tote__baggage_value(const struct tote__entry *entry, char buffer[BAGGAGE_SCALAR_SIZE],
                          struct tote__slice *value) {
     struct tote__arena none = {NULL, NULL, 0};
     struct tote__slice rest = entry->value;
@@ -53,19 +53,19 @@ bool tote__baggage_value(const struct tote__entry *entry, char room[BAGGAGE_SCAL
     if (tote__any_value_string(entry->value, value)) {
         return true;
     }
-    *value = (struct tote__slice){(const uint8_t *)room, 0};
+    *value = (struct tote__slice){(const uint8_t *)buffer, 0};
     if (!tote__next_field(&rest, &field)) {
         return true; /* empty */
     }
     if (field.type == 2) {
         return false; /* bytes, an array or a map */
     }
-    value->size =
-        tote_value_to_text(tote__unpack_any_value(entry->value, &none), room, BAGGAGE_SCALAR_SIZE);
+    value->size = tote_value_to_text(tote__unpack_any_value(entry->value, &none), buffer,
+                                     BAGGAGE_SCALAR_SIZE);
     return true;
 }
 
-/* Each cause has a format of its own, so the rate limit of one does not hide another. */
+/* Each cause has its own format, so that the rate limit of one does not suppress another. */
 void tote__baggage_report(const struct baggage_rules *rules, const char *header,
                           const struct tote__entry *entry, enum baggage_problem problem) {
     static const char *const formats[] = {
@@ -147,7 +147,7 @@ void tote__baggage_keep(struct baggage_reader *reader, struct tote__overlay_entr
 
 tote_context *tote__baggage_reader_end(struct baggage_reader *reader,
                                        const tote_span_context *remote) {
-    /* One report for each message: the sender controls the number of entries. */
+    /* One report for each message, because the sender controls the number of entries. */
     if (reader->is_out_of_memory) {
         tote_diagnostics_report(TOTE_LEVEL_ERROR, "baggage",
                                 "entries of a received message are ignored: out of memory");

@@ -36,7 +36,7 @@ static tote_context *extract(void *self, const tote_context *context, const void
     return extracted;
 }
 
-/* The `index`-th field of all, some of which may be there before. */
+/* Return the `index`-th field of all propagators, duplicates included. */
 static const char *field_at(const struct composite *composite, size_t index) {
     for (size_t i = 0; i < composite->count; i++) {
         const char *field;
@@ -49,7 +49,7 @@ static const char *field_at(const struct composite *composite, size_t index) {
     return NULL;
 }
 
-/* The union of all fields. */
+/* Return the `index`-th field of all propagators without duplicates. */
 static const char *get_field(void *self, size_t index) {
     const char *field;
 
@@ -94,8 +94,9 @@ tote_propagator *tote_propagator_composite_new(tote_propagator *const *propagato
         for (size_t i = 0; i < count; i++) {
             tote_propagator_unref(propagators[i]);
         }
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, "propagator",
-                                "composite not made: no memory; nothing is propagated");
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "propagator",
+            "composite propagator not created: out of memory; nothing is propagated");
         return tote__propagator_of_nothing();
     }
     composite->count = count;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * format.c - what the formats share
+ * format.c - what the formats of propagators share
  *
  * Tests: tests/unit/test_formats.c
  */
@@ -20,14 +20,14 @@ tote_propagator *tote__format_new(const struct format *format, void (*destroy)(v
 }
 
 bool tote__read_headers(const tote_text_map_getter *getter, const void *carrier,
-                        const char *const *names, size_t count, size_t size, char *room,
+                        const char *const *names, size_t count, size_t size, char *buffer,
                         struct tote__part *values) {
-    for (size_t i = 0; i < count; i++, room += size) {
-        size_t length = tote__text_map_getter_get_first(getter, carrier, names[i], room, size);
+    for (size_t i = 0; i < count; i++, buffer += size) {
+        size_t length = tote__text_map_getter_get_first(getter, carrier, names[i], buffer, size);
         if (length > size) {
             return false;
         }
-        values[i] = (struct tote__part){room, length};
+        values[i] = (struct tote__part){buffer, length};
     }
     return true;
 }

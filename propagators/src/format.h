@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * format.h - what the formats share
+ * format.h - what the formats of propagators share
  */
 #ifndef TOTE_PROPAGATORS_FORMAT_H
 #define TOTE_PROPAGATORS_FORMAT_H
@@ -12,7 +12,7 @@
 
 enum { TRACE_DIGITS = 32, SPAN_DIGITS = 16 };
 
-/* A format without options, or the beginning of one with them: `self` of its propagator. */
+/* The `self` of a propagator: a format without options, or the first member of one with options. */
 struct format {
     const char *fields[5]; /* the headers that it writes; NULL ends them */
     void (*inject)(void *self, const tote_context *context, void *carrier,
@@ -25,20 +25,21 @@ struct format {
 tote_propagator *tote__format_new(const struct format *format, void (*destroy)(void *self));
 
 /*
- * Read the first header of each name into `size` bytes of `room`. Returns: false if one is longer.
+ * Read the first header of each name into `size` bytes of `buffer` each. Returns false if one is
+ * longer.
  */
 bool tote__read_headers(const tote_text_map_getter *getter, const void *carrier,
-                        const char *const *names, size_t count, size_t size, char *room,
+                        const char *const *names, size_t count, size_t size, char *buffer,
                         struct tote__part *values);
 
-/* Read 16 or 32 digits, and 16. */
+/* Read a trace id of 16 or 32 digits and a span id of 16 digits. */
 bool tote__read_ids(tote_span_context *remote, struct tote__part trace_id,
                     struct tote__part span_id);
 
-/* Read "1" or "0", as old tracers write them "true" or "false"; nothing defers the decision. */
+/* Read "1", "0", or "true", "false" of old tracers. An empty text leaves the decision open. */
 bool tote__read_sampled(tote_span_context *remote, struct tote__part sampled);
 
-/* Write both ids in hex. Returns: their end. */
+/* Write both ids in hexadecimal digits. Returns their end. */
 static inline char *tote__write_ids(char *out, const tote_span_context *span, char separator) {
     tote__hex_encode(out, span->trace_id.bytes, sizeof span->trace_id);
     out[TRACE_DIGITS] = separator;

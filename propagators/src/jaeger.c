@@ -22,7 +22,7 @@ static void to_lower(char *text, size_t length) {
 }
 
 /*
- * trace-id ":" span-id ":" parent-id ":" flags, as few digits as there need be; %3A is a colon too.
+ * Read trace-id ":" span-id ":" parent-id ":" flags. Leading zeros may be missing. %3A is a colon.
  */
 static bool read_trace(tote_span_context *remote, char *value, size_t length) {
     struct tote__part parts[4];
@@ -44,7 +44,7 @@ static bool read_trace(tote_span_context *remote, char *value, size_t length) {
     return tote__span_context_is_valid(remote);
 }
 
-/* jaeger-baggage: k1=v1, k2=v2, which people write by hand. */
+/* Read jaeger-baggage: k1=v1, k2=v2. People write it by hand to debug. */
 static bool read_list(void *arg, const char *name, size_t name_length, const char *value,
                       size_t value_length) {
     struct baggage_reader *reader = arg;
@@ -89,7 +89,7 @@ static tote_context *extract(void *self, const tote_context *context, const void
     return tote__baggage_reader_end(&reader, has_span ? &remote : NULL);
 }
 
-/* Debug without sampled means nothing to others. */
+/* The debug flag implies the sampled flag. */
 static char flags_of(const tote_span_context *span) {
     if (span->hints & TOTE__DEBUG) {
         return '0' + (FLAG_SAMPLED | FLAG_DEBUG);

@@ -2,7 +2,7 @@
 /*
  * names.c - propagators by the names of OTEL_PROPAGATORS
  *
- * The table has those that come with Tote; others register themselves with the API.
+ * The table has the built-in propagators. Others are registered with tote_propagator_register().
  *
  * Tests: tests/unit/test_composite.c
  */
@@ -55,13 +55,13 @@ static tote_propagator_constructor find(const char *name, size_t length) {
     return tote__propagator_find(name, length);
 }
 
-/* The constructors of a list of names, each once. */
+/* The constructors of a list of names, without duplicates. */
 struct selection {
     tote_propagator_constructor make[MOST_NAMES];
     size_t count;
 };
 
-/* Returns false if the name is unknown, or exceeds the limit. */
+/* Returns false, with a diagnostic, if the name is unknown or exceeds the limit. */
 static bool select_name(struct selection *selection, const char *component, const char *name,
                         size_t length) {
     tote_propagator_constructor make = find(name, length);

@@ -3,9 +3,9 @@
  * opencensus.c - grpc-trace-bin. Spec: census-instrumentation/opencensus-specs
  * encodings/BinaryEncoding.md
  *
- * Version 0, then fields: a number and as many bytes as it has. A field that is not known ends
- * them, because nobody can tell how long it is. gRPC sends what is binary in base64, with padding
- * or without.
+ * Version 0, then fields. A field is its number and a fixed count of bytes. An unknown field ends
+ * the list, because its length is unknown. gRPC sends binary values in base64, with or without
+ * padding.
  *
  * Tests: tests/unit/test_formats.c, tests/fuzz/fuzz_opencensus.c
  */
@@ -63,7 +63,7 @@ static tote_context *extract(void *self, const tote_context *context, const void
                : tote_context_ref(context);
 }
 
-/* Returns: whether there is a span to tell about. */
+/* Returns false if the context has no valid span. */
 static bool write_binary(uint8_t bytes[BINARY_LENGTH], const tote_context *context) {
     const tote_span_context *span = tote__span_context_of(context);
     uint8_t *end = bytes;

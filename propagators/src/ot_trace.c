@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ot_trace.c - ot-tracer-traceid and its like, and baggage as ot-baggage-NAME
+ * ot_trace.c - ot-tracer-traceid, -spanid, -sampled, and baggage as ot-baggage-NAME
  *
- * Baggage is read and written only beside a good span.
+ * Baggage is read and written only with a valid span.
  *
  * Tests: tests/unit/test_formats.c, tests/fuzz/fuzz_ot_trace.c
  */
@@ -17,10 +17,10 @@ static tote_context *extract(void *self, const tote_context *context, const void
                              const tote_text_map_getter *getter) {
     struct baggage_reader reader = tote__baggage_reader_begin(self, context);
     struct tote_span_context remote = {.is_remote = true};
-    char room[TOTE_COUNT_OF(names) * MOST_READ];
+    char buffer[TOTE_COUNT_OF(names) * MOST_READ];
     struct tote__part values[TOTE_COUNT_OF(names)];
 
-    if (!tote__read_headers(getter, carrier, names, TOTE_COUNT_OF(names), MOST_READ, room,
+    if (!tote__read_headers(getter, carrier, names, TOTE_COUNT_OF(names), MOST_READ, buffer,
                             values) ||
         !tote__read_ids(&remote, values[TRACE_ID], values[SPAN_ID]) ||
         !tote__span_context_is_valid(&remote) || !tote__read_sampled(&remote, values[SAMPLED])) {

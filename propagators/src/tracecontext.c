@@ -2,8 +2,8 @@
 /*
  * tracecontext.c - traceparent and tracestate. Spec: w3c/trace-context, Level 2
  *
- * A traceparent that cannot be read leaves the context as it was, and its tracestate unread; a
- * tracestate that cannot be read leaves the traceparent good.
+ * If the traceparent is invalid, the context does not change and the tracestate is not read. If
+ * only the tracestate is invalid, the traceparent is used without it.
  *
  * Tests: tests/unit/test_propagator.c, tests/fuzz/fuzz_traceparent.c
  */
@@ -23,7 +23,7 @@ enum {
     USUAL_TRACESTATE = 512
 };
 
-/* The two headers belong together: without one of this trace, an older tracestate is removed. */
+/* A tracestate belongs to its traceparent: if this trace has none, an older one is removed. */
 static void inject_trace_state(const tote_trace_state *trace_state, void *carrier,
                                const tote_text_map_setter *setter) {
     char usual[USUAL_TRACESTATE];
@@ -34,7 +34,8 @@ static void inject_trace_state(const tote_trace_state *trace_state, void *carrie
     if (header) {
         tote_trace_state_to_header(trace_state, header, length + 1);
     } else {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, "tracecontext", "tracestate not sent: no memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "tracecontext",
+                                "tracestate not sent: out of memory");
     }
     setter->set(carrier, "tracestate", header, header ? length : 0);
     tote__arena_clear(&arena);
@@ -61,7 +62,7 @@ static void inject(void *self, const tote_context *context, void *carrier,
     }
 }
 
-/* Version and flags at once: what is fastest is eight bytes. */
+/* Read version and flags together: eight bytes are fastest. */
 static bool read_ends(const char *header, uint8_t *version, uint8_t *flags) {
     char digits[] = "0000000000000000";
     uint8_t bytes[8];
@@ -74,7 +75,7 @@ static bool read_ends(const char *header, uint8_t *version, uint8_t *flags) {
     return is_good;
 }
 
-/* What the traceparent headers of a message say. */
+/* The result of reading the traceparent headers of a message. */
 struct parent {
     size_t count;
     bool is_good;
@@ -106,10 +107,10 @@ static bool visit_traceparent(void *arg, const char *name, size_t name_length, c
     (void)name, (void)name_length;
     parent->count++;
     parent->is_good = parent->count == 1 && read_traceparent(&parent->remote, value, value_length);
-    return parent->count == 1; /* a second one spoils both */
+    return parent->count == 1; /* two headers are invalid */
 }
 
-/* The tracestate headers of a message, joined by commas; `length` past the longest is too much. */
+/* The tracestate headers of a message, joined by commas. Too long if `length` is over the limit. */
 struct joined {
     struct tote__arena arena;
     char *text;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file tote/propagator.h
- * Propagation: a context to and from the headers of a message.
- * Spec: context/api-propagators.md
+ * Propagation: contexts to and from the headers of messages. Spec: context/api-propagators.md
  *
- * A carrier is whatever holds the headers. Tote reads it through one function and
- * writes it through another; for arrays of name-value pairs both exist already.
- * The global propagator does nothing until an SDK starts or one is set; tote/propagators.h
- * has those that come with Tote.
+ * A carrier is any object that contains headers. Tote reads it with a getter and writes it with a
+ * setter. Both exist for arrays of name-value pairs: see tote_header_array.
  *
- * Threads:  any; a carrier is used by the calling thread only, during the call.
+ * The global propagator does nothing until an SDK starts or tote_propagator_set_global() sets one.
+ * tote/propagators.h has the built-in propagators, tote/propagator_ops.h is for your own.
+ *
+ * Threads:  thread-safe. Only the calling thread uses the carrier, and only during the call.
+ * Lifetime: propagators are reference counted.
  */
 #ifndef TOTE_PROPAGATOR_H
 #define TOTE_PROPAGATOR_H
@@ -20,52 +21,58 @@ TOTE_BEGIN_DECLS
 
 typedef struct tote_propagator tote_propagator;
 
-/** Take one header. Returns: false when no more are wanted. */
+/**
+ * Receive one header. `name` and `value` are borrowed during the call and may lack a NUL. Returns
+ * false to stop: no other header is passed.
+ */
 typedef bool (*tote_header_visitor)(void *arg, const char *name, size_t name_length,
                                     const char *value, size_t value_length);
 
-/** Reads a carrier: make it a constant. Spec: context/api-propagators.md#getter-argument */
+/** Reads a carrier. Define a constant. Spec: context/api-propagators.md#getter-argument */
 typedef struct tote_text_map_getter {
     size_t struct_size;
 
     /**
-     * Pass every header called `key` to `visit`, one call for each, in order, until it returns
-     * false; all headers when `key` is NULL. Passing headers of other names too is fine: Tote
-     * compares names itself, ignoring case. So the simplest getter passes them all, always.
+     * Pass each header with the name `key` to `visit`, in order, until it returns false. If `key`
+     * is NULL, pass all headers. A getter may also pass headers with other names: Tote compares the
+     * names itself, ignoring case. So the simplest getter ignores `key`.
      */
     void (*get_all)(const void *carrier, const char *key, tote_header_visitor visit, void *arg);
 } tote_text_map_getter;
 
-/** Writes a carrier: make it a constant. Spec: context/api-propagators.md#setter-argument */
+/** Writes a carrier. Define a constant. Spec: context/api-propagators.md#setter-argument */
 typedef struct tote_text_map_setter {
     size_t struct_size;
 
     /**
-     * Make `value` the one header called `key`: remove those of the same name, in any case, first.
-     * `key` is lower case, but for the names of baggage in the headers of Jaeger and OT trace; both
-     * end with NUL. A NULL value only removes.
+     * Remove all headers with the name `key`, ignoring case, then add one with `value`. If `value`
+     * is NULL, only remove. Both texts end with NUL and are borrowed during the call. `key` is
+     * lower case, except for the names of baggage entries in the formats of Jaeger and OT trace.
      */
     void (*set)(void *carrier, const char *key, const char *value, size_t value_length);
 } tote_text_map_setter;
 
 /**
- * Write `context` (NULL: the current one) into the carrier. A format that has a value replaces all
- * of its headers: a new traceparent without a tracestate removes an older tracestate. A format that
- * has none (no valid span, no baggage) leaves the carrier as it is. To use a carrier for another
- * message, remove the fields of the propagator first: tote_propagator_get_field(). A retry of the
- * same message needs no such care. Spec: context/api-propagators.md#fields
+ * Write `context` into the carrier with the global propagator.
+ *
+ * A format that has a value replaces all its headers: a new traceparent without a tracestate
+ * removes an older tracestate. A format that has no value (no valid span, no baggage) does not
+ * change the carrier. So a retry of the same message needs no preparation. Before you use a carrier
+ * for another message, remove the headers of tote_propagator_get_field(). Does nothing for a
+ * context of tote_context_with_suppression(). Spec: context/api-propagators.md#inject
  */
 TOTE_API void tote_inject(const tote_context *context, void *carrier,
                           const tote_text_map_setter *setter);
 
 /**
- * A context with what the carrier says over `context` (NULL: the current one; a server starts
- * from tote_context_root()). What cannot be read leaves that part as it was. Never NULL: unref it.
+ * Return `context` with the span context and the baggage of the carrier, read by the global
+ * propagator. Servers pass tote_context_root(). A value that cannot be parsed changes nothing.
+ * Never NULL. Spec: context/api-propagators.md#extract
  */
 TOTE_API TOTE_MUST_USE tote_context *tote_extract(const tote_context *context, const void *carrier,
                                                   const tote_text_map_getter *getter);
 
-/** The same two with a propagator of your choice. NULL does nothing. */
+/** Inject and extract with another propagator. A NULL propagator does nothing. */
 TOTE_API void tote_propagator_inject(const tote_propagator *propagator, const tote_context *context,
                                      void *carrier, const tote_text_map_setter *setter);
 TOTE_API TOTE_MUST_USE tote_context *tote_propagator_extract(const tote_propagator *propagator,
@@ -73,24 +80,26 @@ TOTE_API TOTE_MUST_USE tote_context *tote_propagator_extract(const tote_propagat
                                                              const void *carrier,
                                                              const tote_text_map_getter *getter);
 
-/** The names this propagator writes. Borrowed; NULL past the end. */
+/**
+ * Return the name of a header that the propagator writes, or NULL if `index` is past the last one.
+ * Each name is returned once. Headers for single baggage entries, as in the format of Jaeger, are
+ * not included. Borrowed from the propagator. Spec: context/api-propagators.md#fields
+ */
 TOTE_API const char *tote_propagator_get_field(const tote_propagator *propagator, size_t index);
 
 /**
- * A context whose message goes to `host`, as it stands in the URL; NULL takes that back. For one
- * injection: what limits propagation by destination asks for it, and takes a host that it is not
- * told for one that is not allowed.
+ * Return a context for a message to `host`, written as in the URL, without port; an IPv6 address
+ * has brackets. NULL removes the host. Inject this context only: propagators of
+ * tote_propagator_allowed_hosts_new() compare the host, and a missing host is not allowed. If out
+ * of memory, the result has no destination, and may be the root context.
  */
 TOTE_API TOTE_MUST_USE tote_context *tote_context_with_destination(const tote_context *context,
                                                                    const char *host);
 
-/** Borrowed from the context; NULL when it is not known. */
+/** Return the host, or NULL if it is unknown. Borrowed from the context. */
 TOTE_API const char *tote_context_get_destination(const tote_context *context);
 
-/**
- * A header with its lengths; a carrier without callbacks, also for bindings. Its layout never
- * changes.
- */
+/** A header with its lengths. The texts need no NUL. Frozen: its layout never changes. */
 typedef struct tote_header {
     const char *name;
     size_t name_length;
@@ -98,16 +107,16 @@ typedef struct tote_header {
     size_t value_length;
 } tote_header;
 
-/** Extract from an array of headers. */
+/** Call tote_extract() for an array of headers. The array is borrowed during the call. */
 TOTE_API TOTE_MUST_USE tote_context *tote_extract_headers(const tote_context *context,
                                                           const tote_header *headers, size_t count);
 
 /**
- * Inject into an array of headers, whose text goes to `buffer`, ended with NUL. What does not fit
- * is left out whole, with a diagnostic; 16 headers and TOTE_INJECT_BUFFER_BYTES are always enough
- * for the propagators that come with Tote, except for Jaeger and OT trace, which have a header for
- * each entry of baggage. Returns: how many headers were written. Remove yours of the same names
- * before you add them.
+ * Call tote_inject() for an empty array of headers. The text is written to `buffer`, with NULs, and
+ * the headers point into it. A header that does not fit is left out, with a diagnostic. 16 headers
+ * and TOTE_INJECT_BUFFER_BYTES are enough for the built-in propagators, except for the baggage of
+ * Jaeger and OT trace, which has one header for each entry. Returns the number of headers. If you
+ * add them to a message, remove its headers with the same names first.
  */
 TOTE_API size_t tote_inject_headers(const tote_context *context, tote_header *headers,
                                     size_t capacity, char *buffer, size_t size);
@@ -115,25 +124,29 @@ TOTE_API size_t tote_inject_headers(const tote_context *context, tote_header *he
 #define TOTE_INJECT_BUFFER_BYTES 32768
 
 /**
- * An array of headers as a carrier: what most servers hold. Setting a header replaces those of its
- * name, in any case, and copies its text to `buffer`; nothing is allocated. What does not fit is
- * left out whole, with a diagnostic.
+ * An array of headers as a carrier. Setting a header removes headers with its name, ignoring case,
+ * and copies the text of the new one to `buffer`. No memory is allocated. A header that does not
+ * fit is left out, with a diagnostic. Frozen: its layout never changes.
  */
 typedef struct tote_header_array {
     tote_header *headers;
-    size_t count;    /**< how many there are */
-    size_t capacity; /**< how many there is room for */
-    char *buffer;    /**< moves on as it is used */
-    size_t size;     /**< how much of it is left */
+    size_t count;    /**< number of headers */
+    size_t capacity; /**< size of the array, in headers */
+    char *buffer;    /**< start of the unused part of the buffer */
+    size_t size;     /**< size of the unused part, in bytes */
 } tote_header_array;
 
+/** Return the functions for a carrier of the type tote_header_array. Static. */
 TOTE_API const tote_text_map_getter *tote_header_array_getter(void);
 TOTE_API const tote_text_map_setter *tote_header_array_setter(void);
 
-/** What inject and extract use; NULL: nothing again. Keeps a reference. */
+/**
+ * Set the global propagator and keep a reference to it. NULL: inject and extract do nothing.
+ * Threads that use the old one finish with it; its reference may be released by a later call.
+ */
 TOTE_API void tote_propagator_set_global(tote_propagator *propagator);
 
-/** One more reference to the global propagator: unref it. */
+/** Return the global propagator, or NULL if there is none. The caller owns the reference. */
 TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_ref_global(void);
 
 TOTE_API tote_propagator *tote_propagator_ref(const tote_propagator *propagator);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file tote/propagator_ops.h
- * For those who write a propagator. The built-in ones are in tote/propagators.h.
+ * For programs that implement a propagator. The built-in ones are in tote/propagators.h.
  * Spec: context/api-propagators.md
  *
- * Threads: callbacks come on any thread, at once; `self` must stand that.
+ * Threads: thread-safe. Callbacks may run on any thread, concurrently.
  */
 #ifndef TOTE_PROPAGATOR_OPS_H
 #define TOTE_PROPAGATOR_OPS_H
@@ -13,45 +13,55 @@
 
 TOTE_BEGIN_DECLS
 
+/** The functions of a propagator. Each may be NULL: then it does nothing. */
 typedef struct tote_propagator_ops {
     size_t struct_size;
 
     /**
-     * Write what you have of `context`, never NULL, into the carrier; set the fields you have
-     * nothing for to NULL, which removes them.
+     * Write the values of `context` into the carrier. If you have a value, set all your fields: set
+     * those without a value to NULL, which removes them. If you have none, do not change the
+     * carrier. `context` is never NULL and never suppressed.
      */
     void (*inject)(void *self, const tote_context *context, void *carrier,
                    const tote_text_map_setter *setter);
 
     /**
-     * A context with what the carrier says, over `context`, never NULL; a reference to
-     * `context` itself when it says nothing that can be read.
+     * Return `context`, which is never NULL, with the values of the carrier. If there is no value
+     * that can be parsed, return a new reference to `context`. NULL has the same meaning.
      */
     tote_context *(*extract)(void *self, const tote_context *context, const void *carrier,
                              const tote_text_map_getter *getter);
 
-    const char *(*get_field)(void *self, size_t index); /**< NULL past the end */
-    void (*destroy)(void *self);                        /**< may be NULL */
+    /** Return the name of a header that inject writes, or NULL if `index` is past the last one. */
+    const char *(*get_field)(void *self, size_t index);
+
+    /** Free `self`. Called once, when no reference is left and no call runs. */
+    void (*destroy)(void *self);
 } tote_propagator_ops;
 
-/** Takes `self`, always. If out of memory one that does nothing; never NULL. */
+/**
+ * Create a propagator. Takes ownership of `self`, also on failure. Copies `ops`. Never NULL: if out
+ * of memory, returns a propagator that does nothing, with a diagnostic.
+ */
 TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_new(const tote_propagator_ops *ops,
                                                             void *self);
 
 /**
- * Call `visit` for the headers called `key`, ignoring case, and only those; for all when it is
- * NULL: what a propagator reads with.
+ * Pass each header with the name `key`, ignoring case, to `visit`, and no other header. If `key` is
+ * NULL, pass all headers. Propagators read carriers with this function instead of calling the
+ * getter.
  */
 TOTE_API void tote_text_map_getter_get_all(const tote_text_map_getter *getter, const void *carrier,
                                            const char *key, tote_header_visitor visit, void *arg);
 
-/** Makes a propagator with its defaults. Returns: a reference; NULL does nothing. */
+/** Create a propagator with default options. Returns a reference; NULL: one that does nothing. */
 typedef tote_propagator *(*tote_propagator_constructor)(void);
 
 /**
- * Have OTEL_PROPAGATORS and tote_propagator_from_names() find a propagator of yours by this name,
- * whatever the case; built-in names win, then the last registered. `make` must stay for ever.
- * Returns: false when it was not registered.
+ * Register a name for OTEL_PROPAGATORS and tote_propagator_from_names(), which ignore case. The
+ * built-in names take precedence, then the name registered last. A name cannot be unregistered:
+ * `make` must stay loaded until the process ends. Returns false, with a diagnostic, if the name is
+ * not a token of HTTP, if `make` is NULL, or if out of memory.
  */
 TOTE_API bool tote_propagator_register(const char *name, tote_propagator_constructor make);
 

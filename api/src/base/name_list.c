@@ -2,7 +2,7 @@
 /*
  * name_list.c - lists of names that something is allowed for
  *
- * Tests: tests/unit/test_curl.c, tests/unit/test_trust.c
+ * Tests: tests/unit/test_trust.c
  */
 #include "tote/internal/name_list.h"
 

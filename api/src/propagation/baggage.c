@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * baggage.c - baggage as OpenTelemetry has it: contexts that do not change. Spec: baggage/api.md
+ * baggage.c - the immutable baggage of OpenTelemetry. Spec: baggage/api.md
  *
- * Every change makes a sealed overlay over the context's store, with its own copy of all baggage.
+ * Every change creates a sealed overlay over the context's store, with a copy of all its baggage.
  */
 #include "tote/baggage.h"
 
@@ -22,7 +22,7 @@ tote_context *tote__context_with_overlay(const tote_context *context, tote_store
     return changed;
 }
 
-/* The baggage of a context, except one name, on its way into an overlay. */
+/* A copy of the baggage of a context, except for one name, into an overlay. */
 struct copy {
     tote_store *overlay;
     struct store_key without;
@@ -38,7 +38,7 @@ static bool copy_entry(void *arg, const struct tote__entry *entry) {
     return !copy->has_failed;
 }
 
-/* The context with its baggage except `name`, and with `added` if that is not NULL. */
+/* Return the context with its baggage except `name`, and with `added` unless that is NULL. */
 static tote_context *change(const tote_context *context, const char *name,
                             const struct tote__overlay_entry *added) {
     max_align_t memory[8];

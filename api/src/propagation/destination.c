@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * destination.c - where a message goes, for propagators that are not to tell everybody everything
+ * destination.c - the host of a message, for propagators that are limited to some hosts
  *
  * Tests: tests/unit/test_trust.c
  */
@@ -25,7 +25,7 @@ tote_context *tote_context_with_destination(const tote_context *context, const c
     }
     tote_context *made = tote_context_with_value(context, &destination,
                                                  host ? tote__copy_text(host, strlen(host)) : NULL);
-    if (before && tote_context_get_destination(made) == before) {
+    if (before && tote_context_get_destination(made) == before) { /* out of memory */
         tote_context_unref(made);
         return tote_context_ref(tote_context_root());
     }

@@ -24,21 +24,21 @@ static char normalized(char c) {
     return tote__is_in(TOTE__VARIABLE, c) ? c : '_';
 }
 
-/* How long the name of a key's variable is; it never is empty. */
+/* Return the length of the name of a key's variable, which is never empty. */
 static size_t name_length_of(const char *key) {
     size_t length = strlen(key);
 
     return length ? length + is_digit(key[0]) : 1;
 }
 
-/* Its character at `at`. */
+/* Return the character of that name at an index. */
 static char name_at(const char *key, size_t at) {
     size_t added = is_digit(key[0]) || !*key;
 
     return at < added ? '_' : normalized(key[at - added]);
 }
 
-/* The value when the variable is the key's, else NULL. */
+/* Return the value if the variable is the key's, else NULL. */
 static const char *value_of(const char *variable, const char *key) {
     size_t length = name_length_of(key);
 
@@ -50,7 +50,7 @@ static const char *value_of(const char *variable, const char *key) {
     return variable[length] == '=' ? variable + length + 1 : NULL;
 }
 
-/* How long the variable's name is; 0 when it is not a normalized one. */
+/* Return the length of the variable's name, or 0 if the name is not normalized. */
 static size_t normalized_name_length(const char *variable) {
     size_t length = strcspn(variable, "=");
 
@@ -60,7 +60,7 @@ static size_t normalized_name_length(const char *variable) {
     return variable[length] == '=' ? length : 0;
 }
 
-/* Of two variables of one name the first counts, as it does for getenv(). */
+/* If two variables have one name, the first counts, as for getenv(). */
 static void get_variables(const void *carrier, const char *key, tote_header_visitor visit,
                           void *arg) {
     char *const *variables = ((const tote_environment *)carrier)->variables;

@@ -14,7 +14,7 @@ static void get_headers(const void *carrier, const char *key, tote_header_visito
                         void *arg) {
     const tote_header_array *array = carrier;
 
-    (void)key; /* who asks picks */
+    (void)key; /* the caller compares names */
     for (size_t i = 0; i < array->count; i++) {
         const tote_header *header = &array->headers[i];
         if (!visit(arg, header->name, header->name_length, header->value, header->value_length)) {
@@ -39,7 +39,7 @@ static char *copy_into(tote_header_array *array, const char *text, size_t length
     return copy;
 }
 
-/* The text of what is removed stays where it is. */
+/* The text of a removed header stays in the buffer. */
 static void remove_header(tote_header_array *array, const char *key, size_t key_length) {
     size_t kept = 0;
 

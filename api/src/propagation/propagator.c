@@ -2,9 +2,12 @@
 /*
  * propagator.c - propagators, carriers, and the global one. Spec: context/api-propagators.md
  *
- * Who uses the global propagator counts itself in and out, in one of several counters, so that
- * threads share no cache line. What was replaced is released when each counter has been seen at 0
- * since; else it waits for the next that is set. Nobody waits for anybody.
+ * A thread that uses the global propagator increments a counter before and decrements it after.
+ * There are several counters, so that threads rarely share a cache line.
+ *
+ * A replaced propagator is put on a list. Its reference is released when each counter has been seen
+ * at 0 after the replacement. Otherwise it stays on the list until the next replacement. No thread
+ * waits for another one.
  */
 #include "tote/propagator.h"
 
@@ -24,13 +27,13 @@
 
 struct tote_propagator {
     _Atomic(uint32_t) references; /* 0: static */
-    tote_propagator_ops ops;      /* zero where the caller's ended */
+    tote_propagator_ops ops;      /* zero beyond the size of the caller's struct */
     void *self;
     tote_propagator *next_replaced;
-    uint32_t replaced; /* how many references of the global one wait here */
+    uint32_t replaced; /* number of references that await release */
 };
 
-/* What stands for one that could not be made. */
+/* Returned instead of a propagator that could not be created. */
 static tote_propagator does_nothing;
 
 tote_propagator *tote__propagator_of_nothing(void) {
@@ -39,10 +42,10 @@ tote_propagator *tote__propagator_of_nothing(void) {
 
 enum { COUNTERS = 16, LOOKS = 64, CACHE_LINE = 64 };
 
-/* Users of the global propagator; a thread keeps to one of these. */
+/* Users of the global propagator; a thread always uses the same counter. */
 static struct counter { _Alignas(CACHE_LINE) _Atomic(uint32_t) users; } counters[COUNTERS];
 
-/* `lock` guards the list of those that were replaced. */
+/* `lock` guards the list of replaced propagators. */
 static struct {
     struct tote__lock lock;
     _Atomic(tote_propagator *) global;
@@ -54,8 +57,8 @@ tote_propagator *tote_propagator_new(const tote_propagator_ops *ops, void *self)
 
     if (!propagator) {
         tote_diagnostics_report(TOTE_LEVEL_ERROR, "propagator",
-                                "not made: %s; nothing is propagated",
-                                ops ? "no memory" : "no functions given");
+                                "propagator not created: %s; nothing is propagated",
+                                ops ? "out of memory" : "its functions are NULL");
         if (ops && ops->struct_size >= sizeof *ops && ops->destroy) {
             ops->destroy(self);
         }
@@ -91,7 +94,10 @@ static struct counter *own_counter(void) {
     return &counters[mixed >> 60];
 }
 
-/* The global propagator, that stays until leave(). Both are in one order with its replacement. */
+/*
+ * Return the global propagator, which is not freed until leave(). The increment and the load are
+ * sequentially consistent with the replacement and the check of the counters.
+ */
 static tote_propagator *enter(struct counter **counter) {
     *counter = own_counter();
     atomic_fetch_add(&(*counter)->users, 1);
@@ -102,7 +108,7 @@ static void leave(struct counter *counter) {
     atomic_fetch_sub_explicit(&counter->users, 1, memory_order_release);
 }
 
-/* Whether all have left that came before; a little patience, because they mostly leave at once. */
+/* Whether each counter has been 0 since the call began. Users are short, so look a few times. */
 static bool have_all_left(void) {
     for (size_t i = 0; i < COUNTERS; i++) {
         unsigned looks = 0;
@@ -115,7 +121,7 @@ static bool have_all_left(void) {
     return true;
 }
 
-/* Set the global one. Its reference to the old one goes on the list of those that were replaced. */
+/* Set the global propagator, and put the reference to the old one on the list. */
 static void replace(tote_propagator *propagator) {
     tote__lock_take(&state.lock);
     tote_propagator *old = atomic_exchange(&state.global, propagator);
@@ -126,7 +132,7 @@ static void replace(tote_propagator *propagator) {
     tote__lock_drop(&state.lock);
 }
 
-/* Take a reference that nobody uses any more off the list. Returns: NULL if there is none. */
+/* Remove a reference that no thread uses from the list. Returns NULL if there is none. */
 static tote_propagator *take_unused(void) {
     tote__lock_take(&state.lock);
     tote_propagator *first = atomic_load_explicit(&state.replaced, memory_order_relaxed);
@@ -204,13 +210,13 @@ tote_context *tote_extract(const tote_context *context, const void *carrier,
     return extracted;
 }
 
-/* Headers of one name, of those a getter passes. */
+/* Passes on the headers with one name. */
 struct filter {
-    const char *key; /* NULL: of any */
+    const char *key; /* NULL: any name */
     size_t key_length;
     tote_header_visitor visit;
     void *arg;
-    bool is_over; /* the visitor wants no more, whatever the getter does */
+    bool is_over; /* the visitor has returned false */
 };
 
 static bool pass_on(void *arg, const char *name, size_t name_length, const char *value,
@@ -240,9 +246,9 @@ void tote_text_map_getter_get_all(const tote_text_map_getter *getter, const void
     getter->get_all(carrier, key, pass_on, &filter);
 }
 
-/* The first of some headers. */
+/* A copy of the first header. */
 struct first {
-    char *room;
+    char *buffer;
     size_t size;
     size_t length;
 };
@@ -253,14 +259,14 @@ static bool take_first(void *arg, const char *name, size_t name_length, const ch
 
     (void)name, (void)name_length;
     tote__trim(&value, &value_length);
-    memcpy(first->room, value, tote__min(value_length, first->size));
+    memcpy(first->buffer, value, tote__min(value_length, first->size));
     first->length = value_length;
     return false;
 }
 
 size_t tote__text_map_getter_get_first(const tote_text_map_getter *getter, const void *carrier,
-                                       const char *key, char *room, size_t size) {
-    struct first first = {room, size, 0};
+                                       const char *key, char *buffer, size_t size) {
+    struct first first = {buffer, size, 0};
 
     tote_text_map_getter_get_all(getter, carrier, key, take_first, &first);
     return first.length;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * propagator_names.c - propagators of other libraries, by name
+ * propagator_names.c - the names of tote_propagator_register()
  *
- * A list that only grows, at its head, so it is read without a lock. It lies in this library,
- * because one that registers may know no other.
+ * Entries are added at the head of a list and never removed, so it is read without a lock. The list
+ * is in libtote-api, because a library that registers a name may be linked with no other one.
  *
  * Tests: tests/unit/test_composite.c
  */
@@ -41,8 +41,8 @@ bool tote_propagator_register(const char *name, tote_propagator_constructor make
     if (!name || !make || !tote__is_token(name, length)) {
         tote_diagnostics_report(
             TOTE_LEVEL_WARN, "propagator",
-            "\"%.64s\" was not registered: it needs a name of header characters and a "
-            "constructor",
+            "propagator '%.64s' not registered: its name must be a token of HTTP, and its "
+            "constructor must not be NULL",
             name ? name : "");
         return false;
     }
@@ -54,7 +54,7 @@ bool tote_propagator_register(const char *name, tote_propagator_constructor make
     if (!made) {
         errno = error;
         tote_diagnostics_report(TOTE_LEVEL_ERROR, "propagator",
-                                "out of memory: %.64s was not registered", name);
+                                "propagator '%.64s' not registered: out of memory", name);
         return false;
     }
     *made = (struct registration){.make = make, .name_length = length};
