@@ -2,8 +2,8 @@
 /*
  * agent.c - the SDK for programs that are not changed
  *
- * It is started by the OTEL_* variables at the first transfer, unless the program has started one,
- * continues the trace of the environment, and is closed as the program exits.
+ * It starts at the first transfer, unless the program has an SDK, and is configured by the OTEL_*
+ * variables. It continues the trace of the environment, and is closed when the program exits.
  *
  * Tests: tests/examples/test_preload_curl.sh
  */
@@ -23,12 +23,12 @@ const struct preload_library *agent_exporters_library;
 static struct {
     pthread_once_t once;
     struct preload_library *(*load)(const char *name);
-    const struct preload_library *first; /* of the transfer that starts the SDK */
+    _Atomic(const struct preload_library *) first; /* the libcurl of the first transfer */
     tote_sdk *sdk;
-    tote_context *remote; /* of the environment */
+    tote_context *remote; /* extracted from the environment */
 } state = {.once = PTHREAD_ONCE_INIT};
 
-/* Whether the exporter can use it: it calls from a thread of its own, and needs TLS. */
+/* Whether the exporter can use this libcurl on its own thread; it needs TLS. */
 static bool is_fit(const struct preload_library *library) {
     if (!library || library->is_customized) {
         return false;
@@ -42,10 +42,12 @@ static bool is_fit(const struct preload_library *library) {
     return false;
 }
 
-/* The program's libcurl: another one would take its name from a plug-in that brings its own. */
+/* Prefer the program's libcurl: loading another one could bind a plug-in to the wrong libcurl. */
 static const struct preload_library *choose_library(void) {
-    if (is_fit(state.first)) {
-        return state.first;
+    const struct preload_library *first = atomic_load(&state.first);
+
+    if (is_fit(first)) {
+        return first;
     }
     const struct preload_library *other = state.load("libcurl.so.4");
     return is_fit(other) ? other : NULL;
@@ -58,27 +60,27 @@ static void close_sdk(void) {
 static void start_sdk(void) {
     tote_tracer_provider *provider = tote_tracer_provider_ref_global();
 
-    if (provider) { /* the program's own SDK */
+    if (provider) { /* the program has an SDK */
         tote_tracer_provider_unref(provider);
     } else if ((agent_exporters_library = choose_library())) {
         state.sdk = tote_sdk_start(NULL);
-        atexit(close_sdk); /* before what the transport uses, which was set up earlier, is closed */
+        atexit(close_sdk); /* runs before the handlers of libcurl and TLS, registered earlier */
     } else {
         tote_diagnostics_report(
             TOTE_LEVEL_ERROR, "preload",
             "transfers are not traced: the exporter needs a libcurl with TLS, 7.88 or newer");
     }
-    state.remote =
-        tote_extract_environment(tote_context_root(), NULL); /* by the SDK's propagators */
+    /* With the propagators that the start has set. */
+    state.remote = tote_extract_environment(tote_context_root(), NULL);
 }
 
-/* Under the trace of the environment if no context is current. */
+/* The parent is the current context, or that of the environment if none is attached. */
 static bool begin(tote_curl_request **request, const struct preload_library *library,
                   const struct tote__transfer *transfer, enum tote__scheme scheme,
                   const CURLU *parts) {
-    if (!state.first) {
-        state.first = library;
-    }
+    const struct preload_library *none = NULL;
+
+    atomic_compare_exchange_strong(&state.first, &none, library);
     pthread_once(&state.once, start_sdk);
     if (!*request && !(*request = tote__curl_attach(transfer))) {
         return false;

@@ -2,8 +2,8 @@
 /*
  * agent_curl.c - the functions of libcurl that the exporter calls
  *
- * The agent is not linked with a libcurl. So no other one is loaded into the process, and the
- * exporter's calls do not come to the interposer.
+ * The agent is not linked with libcurl. So it loads no second libcurl into the process, and the
+ * interposer does not intercept the calls of the exporter.
  *
  * Tests: tests/examples/test_preload_curl.sh
  */
@@ -128,7 +128,7 @@ void curl_url_cleanup(CURLU *url) {
     LIBRARY.url_cleanup(url);
 }
 
-/* Versions of curl.h differ in what is const. */
+/* Versions of curl.h differ in const qualifiers. */
 CURLUcode agent_url_get(CURLU *url, CURLUPart part, char **text,
                         unsigned flags) __asm__("curl_url_get");
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * handles.c - the handles whose creation was seen
+ * handles.c - a table of the handles whose creation was intercepted
  *
  * Tests: tests/examples/test_preload_curl.sh
  */
@@ -12,7 +12,7 @@
 
 enum { BUCKETS = 256 };
 
-/* Structs are added to a list at its head, under the lock, and never removed. */
+/* Structs are added at the head of the list, under the lock, and never removed. */
 static struct bucket {
     pthread_mutex_t lock;
     _Atomic(struct preload_handle *) first;
@@ -20,7 +20,7 @@ static struct bucket {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* A fork finds no lock held, so that the child can go on. */
+/* Hold all locks during a fork, so that the child can use them. */
 static void lock_all(void) {
     for (size_t i = 0; i < BUCKETS; i++) {
         pthread_mutex_lock(&buckets[i].lock);

@@ -4,10 +4,10 @@
  *
  *   LD_PRELOAD=$prefix/lib/tote-preload-curl.so curl http://127.0.0.1/
  *
- * Invariant: a handle is bound to the libcurl that created it, and only that one's functions are
- * called for it. A handle whose creation was not seen, because the program got curl_easy_init() by
- * dlsym() or was bound past the interposer (RTLD_DEEPBIND), is never touched: calls for it go to
- * the caller's own libcurl as they are.
+ * Invariant: a handle belongs to the libcurl that created it, and only functions of that libcurl
+ * are called for it. If the creation of a handle was not intercepted, it is not touched: calls are
+ * passed to the caller's libcurl unchanged. This happens if the program got curl_easy_init() from
+ * dlsym(), or was bound with RTLD_DEEPBIND.
  *
  * Tests: tests/examples/test_preload_curl.sh
  */
@@ -24,12 +24,12 @@
 
 #define CALLER __builtin_extract_return_addr(__builtin_return_address(0))
 
-/* In curl_easy_perform() or curl_easy_cleanup(), which call libcurl's own multi interface. */
+/* Set in curl_easy_perform() and curl_easy_cleanup(), which call the multi interface of libcurl. */
 static _Thread_local struct preload_library *entered __attribute__((tls_model("initial-exec")));
 
 static const struct preload_agent *agent;
 
-/* A pipe that nobody reads raises no signal. */
+/* Write to standard error without SIGPIPE. */
 static void report(const char *reason) {
     static const struct timespec at_once = {0, 0};
     sigset_t pipe, pending, old;
@@ -67,19 +67,19 @@ static bool get_agent(void) {
     return agent != NULL;
 }
 
-/* The library that the thread is in if that calls itself, else NULL. */
+/* Return the libcurl that calls itself on this thread, else NULL. */
 static struct preload_library *calls_itself(void *caller) {
     uintptr_t address = (uintptr_t)caller;
 
     return entered && address >= entered->start && address < entered->end ? entered : NULL;
 }
 
-/* The library of the handle, or of the caller if the handle was not seen. */
+/* Return the libcurl of the handle, or that of the caller if the handle is unknown. */
 static struct preload_library *library_for(const struct preload_handle *known, void *caller) {
     return known ? known->library : preload_library_of(caller);
 }
 
-/* As libcurl guesses. */
+/* Guess the scheme as libcurl does. */
 static bool is_guessed_http(const char *text) {
     static const char *const others[] = {"ftp.", "dict.", "ldap.", "imap.", "smtp.", "pop3."};
 
@@ -102,7 +102,7 @@ static enum tote__scheme scheme_of_parts(const struct preload_handle *known) {
     return scheme;
 }
 
-/* TOTE__SCHEME_UNKNOWN: HTTP, but the URL that libcurl reports now does not say so. */
+/* TOTE__SCHEME_UNKNOWN: HTTP, but not according to the URL that libcurl reports now. */
 static enum tote__scheme scheme_of(const struct preload_handle *known, CURL *easy) {
     char *text = NULL;
     bool is_http;
@@ -124,7 +124,7 @@ static enum tote__scheme scheme_of(const struct preload_handle *known, CURL *eas
     return is_http ? TOTE__SCHEME_UNKNOWN : TOTE__SCHEME_OTHER;
 }
 
-/* What is attached to the handle stays so, unless its next transfer is not traced. */
+/* A request stays attached to the handle until a transfer that is not traced. */
 static void begin(struct preload_handle *known, CURL *easy) {
     enum tote__scheme scheme = known->library->is_traced && !known->has_api_request
                                    ? scheme_of(known, easy)
@@ -155,7 +155,7 @@ static void end(struct preload_handle *known, CURLcode result) {
     }
 }
 
-/* The handle is reset or cleaned up next. */
+/* Call it before the handle is reset or cleaned up. */
 static void abandon(struct preload_handle *known) {
     end(known, CURLE_ABORTED_BY_CALLBACK);
     if (known->request) {
@@ -170,8 +170,8 @@ static bool is_of_api(const void *function) {
 }
 
 /*
- * Keep what a transfer needs. Returns: whether libcurl gets it too, which it does not while the
- * option is Tote's.
+ * Keep the value of an option that tracing needs. Returns whether to pass it to libcurl: not while
+ * Tote's own value is set.
  */
 static bool note_option(struct preload_handle *known, CURLoption option, void *value) {
     union {
@@ -236,7 +236,7 @@ TOTE_API CURLcode(curl_easy_setopt)(CURL *easy, CURLoption option, ...) {
         result = library->easy_setopt(easy, option, value);
     } else if (option < CURLOPTTYPE_OBJECTPOINT) {
         result = library->easy_setopt(easy, option, va_arg(list, long));
-    } else { /* functions are pointers of the same size wherever libcurl runs */
+    } else { /* pointers to functions have the size of void * */
         void *value = va_arg(list, void *);
         result = !known || note_option(known, option, value)
                      ? library->easy_setopt(easy, option, value)
@@ -256,7 +256,7 @@ TOTE_API CURLcode curl_easy_perform(CURL *easy) {
     if (!known || known->is_transferring) {
         return library->easy_perform(easy);
     }
-    struct preload_library *around = entered; /* of whose callbacks this is one */
+    struct preload_library *around = entered; /* this call may be in one of its callbacks */
     begin(known, easy);
     entered = library;
     CURLcode result = library->easy_perform(easy);
@@ -278,7 +278,7 @@ TOTE_API void curl_easy_reset(CURL *easy) {
     }
 }
 
-/* The copy has what the program set, although its original may be under way. */
+/* The copy gets the options of the program, also during a transfer of the original. */
 TOTE_API CURL *curl_easy_duphandle(CURL *easy) {
     struct preload_handle *known = preload_handle_find(easy);
     struct preload_library *library = library_for(known, CALLER);
@@ -377,7 +377,7 @@ TOTE_API CURLMsg *curl_multi_info_read(CURLM *multi, int *count) {
     return message;
 }
 
-/* Given up, if its message was not read before. */
+/* A transfer whose message was not read is canceled. */
 TOTE_API CURLMcode curl_multi_remove_handle(CURLM *multi, CURL *easy) {
     struct preload_library *library = calls_itself(CALLER);
 
@@ -397,8 +397,8 @@ TOTE_API CURLMcode curl_multi_remove_handle(CURLM *multi, CURL *easy) {
 }
 
 /*
- * Functions of the program need not be for many threads, which the exporter is one of: it stays
- * away from them.
+ * The allocator of the program may not be thread-safe, so the exporter, which has its own thread,
+ * does not use this libcurl.
  */
 TOTE_API CURLcode curl_global_init_mem(long flags, curl_malloc_callback allocate,
                                        curl_free_callback release, curl_realloc_callback resize,

@@ -2,11 +2,10 @@
 /*
  * library.c - which libcurl a caller is bound to
  *
- * A process may have several: Debian's git has libcurl-gnutls, a plug-in brings its own. Without
- * the interposer the dynamic linker would bind the caller's reference, with the version that the
- * caller was linked with, to the first definition in the global scope and then in the caller's own
- * dependencies. The same is done here, once for each place of a call; an object that was unmapped
- * since makes that place unknown again.
+ * A process may have several, for example libcurl-gnutls in Debian's git, or one in a plug-in.
+ * Without the interposer the dynamic linker would bind the caller's versioned reference to the
+ * first definition in the global scope, then in the caller's dependencies. This file does the same,
+ * once for each call site. If an object was unmapped since, the call site is looked up again.
  *
  * Tests: tests/examples/test_preload_curl.sh
  */
@@ -23,11 +22,11 @@
 enum { PLACES = 16 };
 
 static struct {
-    pthread_mutex_t lock; /* of the list's other end: readers need none */
+    pthread_mutex_t lock; /* for writers; readers need no lock */
     _Atomic(struct preload_library *) first;
 } libraries = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* A place of a call, and what was found for it. */
+/* A call site and its libcurl. */
 struct place {
     void *caller;
     unsigned long long unmapped;
@@ -53,7 +52,7 @@ static void *own_base(void) {
     return base_of((void *)(uintptr_t)&preload_library_of);
 }
 
-/* Of an object's dynamic section; some platforms leave addresses as they are in the file. */
+/* Read an object's dynamic section. On some platforms its addresses are not relocated. */
 static const void *dynamic(const struct link_map *map, ElfW(Sxword) tag) {
     for (const ElfW(Dyn) *entry = map->l_ld; entry->d_tag != DT_NULL; entry++) {
         if ((ElfW(Sxword))entry->d_tag == tag) {
@@ -64,7 +63,7 @@ static const void *dynamic(const struct link_map *map, ElfW(Sxword) tag) {
     return NULL;
 }
 
-/* The version of libcurl's symbols that the object was linked with; NULL: none. */
+/* Return the version of libcurl's symbols that the object needs; NULL: none. */
 static const char *version_needed(const struct link_map *map) {
     const char *strings = dynamic(map, DT_STRTAB);
     const char *at = dynamic(map, DT_VERNEED);
@@ -84,7 +83,7 @@ static void *look_up(void *scope, const char *name, const char *version) {
     return version ? dlvsym(scope, name, version) : dlsym(scope, name);
 }
 
-/* The definition that the object's reference would be bound to without the interposer. */
+/* Return the definition that the object would be bound to without the interposer. */
 static void *bound_to(const struct link_map *map, const void *base, const char *name) {
     void *scope = dlopen(*map->l_name ? map->l_name : NULL, RTLD_LAZY | RTLD_NOLOAD);
     const char *version = version_needed(map);
@@ -115,7 +114,7 @@ void *preload_find(void *caller, const char *name) {
     return map ? bound_to(map, base_of(caller), name) : NULL;
 }
 
-/* A function of the library, and of no other one. */
+/* Get a function of this library, not one of its dependencies. */
 static bool get_function(void *handle, void *base, const char *name, void *field) {
     void *found = dlsym(handle, name);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * preload.h - what the files of tote-preload-curl.so and of its agent share
+ * preload.h - declarations for tote-preload-curl.so and its agent
  *
- * tote-preload-curl.so interposes functions of libcurl, and needs nothing but libc. At the first
- * transfer to trace it loads tote-preload-curl-agent.so, which has the SDK and calls libcurl by the
- * tables that it is given.
+ * tote-preload-curl.so intercepts functions of libcurl and needs only libc. At the first transfer
+ * that is traced it loads tote-preload-curl-agent.so, which contains the SDK and calls libcurl
+ * through struct preload_library.
  */
 #ifndef TOTE_PRELOAD_H
 #define TOTE_PRELOAD_H
@@ -13,7 +13,7 @@
 
 #include "curl_parts.h"
 
-/* Those that every libcurl has which a handle is bound to. */
+/* Functions that a libcurl must have: without them its handles are not intercepted. */
 #define PRELOAD_REQUIRED(X)                                                                        \
     X(easy_init)                                                                                   \
     X(easy_duphandle)                                                                              \
@@ -37,7 +37,7 @@
     X(slist_free_all)                                                                              \
     X(version_info)
 
-/* Those that tracing needs besides: libcurl 7.84. */
+/* Functions that tracing also needs: libcurl 7.84 has them all. */
 #define PRELOAD_TRACING(X)                                                                         \
     X(easy_nextheader)                                                                             \
     X(multi_wakeup)                                                                                \
@@ -54,52 +54,52 @@ struct preload_library {
     struct preload_library *next;
     PRELOAD_REQUIRED(PRELOAD_FIELD)
     PRELOAD_TRACING(PRELOAD_FIELD)
-    uintptr_t start, end;  /* where it is mapped */
-    bool is_traced;        /* has all functions for it */
+    uintptr_t start, end;  /* the addresses where it is mapped */
+    bool is_traced;        /* has all functions that tracing needs */
     bool reports_old_urls; /* see tote__curl_reports_old_urls() */
-    bool is_customized;    /* allocates by functions of the program: curl_global_init_mem() */
+    bool is_customized;    /* uses the allocator of the program: curl_global_init_mem() */
     struct tote__curl curl;
 };
 
-/* library.c: the libcurl that the code at `caller` is bound to; NULL if there is none. */
+/* library.c: return the libcurl that the code at `caller` is bound to; NULL if there is none. */
 struct preload_library *preload_library_of(void *caller);
 
 /* Whether `caller` is in a libcurl or in a library of Tote, whose handles are not traced. */
 bool preload_is_internal(void *caller);
 
-/* The function that the code at `caller` is bound to; NULL if there is none. */
+/* Return the function that the code at `caller` is bound to; NULL if there is none. */
 void *preload_find(void *caller, const char *name);
 
-/* The libcurl of this name, loaded if need be; NULL if there is none. */
+/* Return the libcurl with this file name, and load it if necessary; NULL on failure. */
 struct preload_library *preload_load(const char *name);
 
 /*
- * handles.c: what is known of an easy or a multi handle since it was created.
+ * handles.c: the state of an easy or a multi handle since its creation.
  *
- * These structs are never freed and stay in the table, so that a lookup needs no lock; the struct
- * of a handle that is gone is used again.
+ * These structs stay in the table and are never freed, so that a lookup needs no lock. The struct
+ * of a handle that was cleaned up is reused.
  */
 struct preload_handle {
     struct preload_handle *next;
     _Atomic(const void *) handle; /* NULL: none */
     struct preload_library *library;
-    struct curl_slist *headers; /* libcurl does not report what it was given */
+    struct curl_slist *headers; /* CURLOPT_HTTPHEADER, which libcurl does not report */
     curl_prereq_callback prereq;
     void *prereq_data;
     const CURLU *url;
     enum tote__scheme default_scheme;
     bool has_api_request;       /* libtote-curl traces the transfer */
-    bool is_transferring;       /* and `request` traces it */
-    tote_curl_request *request; /* attached at the first transfer that is traced, until the reset */
+    bool is_transferring;       /* `request` traces a transfer */
+    tote_curl_request *request; /* attached at the first traced transfer, until a reset */
 };
 
 /*
- * NULL if the handle's creation was not seen. One thread at a time uses a handle, and so what is
- * known of it.
+ * Return the state of a handle; NULL if its creation was not intercepted. One thread at a time uses
+ * a handle and its state.
  */
 struct preload_handle *preload_handle_find(const void *handle);
 
-/* Also replaces what was known of a handle at that address. NULL if out of memory. */
+/* Replace the state of an earlier handle at that address. Returns NULL if out of memory. */
 struct preload_handle *preload_handle_add(const void *handle, struct preload_library *library);
 
 /* Forget the options of the handle. Requires that nothing is attached to it. */
@@ -107,11 +107,11 @@ void preload_handle_reset(struct preload_handle *known);
 
 void preload_handle_remove(const void *handle);
 
-/* What the agent returns. */
+/* The functions of the agent. */
 struct preload_agent {
     /*
-     * Begin to trace a transfer; `*request` is attached to the handle unless it is already. Returns
-     * false if out of memory.
+     * Begin to trace a transfer. Attaches `*request` to the handle if it is NULL. Returns false if
+     * out of memory.
      */
     bool (*begin)(tote_curl_request **request, const struct preload_library *library,
                   const struct tote__transfer *transfer, enum tote__scheme scheme,
@@ -125,7 +125,7 @@ struct preload_agent {
 typedef const struct preload_agent *
 preload_agent_function(struct preload_library *(*load)(const char *name));
 
-/* The agent's one exported function. */
+/* The only exported function of the agent. */
 TOTE_API preload_agent_function tote__preload_agent;
 
 #endif

@@ -27,8 +27,8 @@ static void remove_header(struct curl_slist **list, const char *name) {
 }
 
 /*
- * Replace the header; a NULL value removes it. libcurl copies the line, so one of a usual length is
- * built on the stack. An empty header is "Name;" to libcurl.
+ * Replace the header; a NULL value only removes it. libcurl copies the line, so a short line is
+ * built on the stack. libcurl writes an empty header as "Name;".
  */
 static void set_header(void *carrier, const char *key, const char *value, size_t value_length) {
     struct curl_slist **list = carrier;
@@ -49,16 +49,16 @@ static void set_header(void *carrier, const char *key, const char *value, size_t
     if (longer) {
         *list = longer;
     } else {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, "curl", "header '%.64s' not sent: no memory",
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "curl", "header '%.64s' not sent: out of memory",
                                 key);
     }
     tote__arena_clear(&arena);
 }
 
-/* "Name: value"; "Name:" and "Name;" are curl's for none and for an empty one. */
+/* Pass lines "Name: value". In libcurl "Name:" is no header and "Name;" is an empty one. */
 static void get_headers(const void *carrier, const char *key, tote_header_visitor visit,
                         void *arg) {
-    (void)key; /* who asks picks */
+    (void)key; /* the caller compares names */
     for (const struct curl_slist *node = *(struct curl_slist *const *)carrier; node;
          node = node->next) {
         const char *colon = strchr(node->data, ':');

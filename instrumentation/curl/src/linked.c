@@ -22,17 +22,17 @@ static const struct tote__curl linked = {
     .free = curl_free,
 };
 
-/* curl_version_info() puts texts together: ask once. */
+/* curl_version_info() formats texts, so call it once. */
 static bool reports_old_urls(void) {
     enum { UNKNOWN, NO, YES };
     static atomic_int known = UNKNOWN;
-    int answer = atomic_load_explicit(&known, memory_order_relaxed);
+    int value = atomic_load_explicit(&known, memory_order_relaxed);
 
-    if (answer == UNKNOWN) {
-        answer = tote__curl_reports_old_urls(curl_version_info(CURLVERSION_NOW)) ? YES : NO;
-        atomic_store_explicit(&known, answer, memory_order_relaxed);
+    if (value == UNKNOWN) {
+        value = tote__curl_reports_old_urls(curl_version_info(CURLVERSION_NOW)) ? YES : NO;
+        atomic_store_explicit(&known, value, memory_order_relaxed);
     }
-    return answer == YES;
+    return value == YES;
 }
 
 tote_curl_request *tote_curl_begin(CURL *easy, const tote_curl_options *given) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * live.c - requests by their handles
+ * live.c - a table of requests by handle
  *
- * Invariant: a bucket changes by one store under its lock, so that a forked child, for which a lock
- * that was held counts as free, finds a sound list.
+ * Invariant: one store under the lock changes a bucket. A forked child treats a lock that was held
+ * as free, so the list must be valid after every store.
  *
  * Tests: tests/unit/test_curl_handles.c
  */

@@ -2,9 +2,10 @@
 /*
  * request.c - a client span around each attempt of a transfer
  *
- * libcurl calls back before it sends a request, again for each redirect and for each answer to a
- * challenge: there one span ends, the next one starts, and the headers are made for the host that
- * gets them. Spec: semantic-conventions http-spans.md#http-client
+ * libcurl calls before_request() before it sends a request, also for each redirect and each
+ * response to an authentication challenge. It ends the span of the last attempt, starts the next
+ * one, and injects the headers for the host of the request. Spec: semantic-conventions
+ * http-spans.md#http-client
  *
  * Tests: tests/unit/test_curl.c
  */
@@ -24,20 +25,20 @@ enum { LONGEST_HOST = 255 };
 struct tote_curl_request {
     struct tote__live live; /* first: found by the handle */
     struct tote__transfer transfer;
-    struct curl_slist *list; /* the CURLOPT_HTTPHEADER of the handle */
-    tote_context *context;   /* in which the transfer began; NULL: no transfer is in progress */
+    struct curl_slist *list; /* the current CURLOPT_HTTPHEADER of the handle */
+    tote_context *context;   /* the parent of the spans; NULL: no transfer is in progress */
     tote_tracer *tracer;
-    tote_span *span; /* of the attempt; NULL while it is not known whether it is one of HTTP */
+    tote_span *span; /* of the attempt; NULL until it is known that it is HTTP */
     uint64_t start_unix_nano;
     struct tote__requested requested;
-    struct tote__url url; /* that was read last, if spans are read */
-    unsigned attempts;    /* that were connected, ... */
-    bool is_connected;    /* ... of which this is one */
-    bool is_enabled;      /* else no one reads the spans, which only have their contexts */
+    struct tote__url url; /* the last URL that was read; empty unless is_enabled */
+    unsigned attempts;    /* number of connected attempts */
+    bool is_connected;    /* the current attempt is connected */
+    bool is_enabled;      /* spans have attributes; else they only have a context to inject */
     struct tote__sent sent;
 };
 
-/* Tracers are never freed. The one without a name, index 0, stands in while out of memory. */
+/* Tracers are never freed. If out of memory, returns the tracer with index 0, and tries later. */
 static tote_tracer *get_tracer(void) {
     static _Atomic(tote_tracer *) known;
     tote_tracer_options options = TOTE_TRACER_OPTIONS_INIT;
@@ -69,8 +70,8 @@ static const char *get_text(const struct tote__transfer *transfer, CURLINFO info
 }
 
 /*
- * The method, where libcurl reports it before the transfer: one that the program named. The others
- * are of the handle's last transfer then, or GET, whatever will be sent. NULL if it is not known.
+ * Return the method before the transfer, or NULL if it is not known. libcurl reports a custom
+ * method of the program. Otherwise it reports the method of the last transfer, or GET.
  */
 static const char *method_before(const struct tote__transfer *transfer) {
     static const char *const uncertain[] = {"GET", "HEAD", "POST", "PUT"};
@@ -85,8 +86,7 @@ static const char *method_before(const struct tote__transfer *transfer) {
 }
 
 /*
- * Read the handle's URL, unless it is the one that was read before. Returns: whether it is another
- * one.
+ * Read a URL, unless it was read before. Returns whether it is a new one.
  */
 static bool read_url(tote_curl_request *request, const char *text) {
     const struct tote__transfer *transfer = &request->transfer;
@@ -102,12 +102,12 @@ static bool read_url(tote_curl_request *request, const char *text) {
     return true;
 }
 
-/* Of the transfer that is in progress, or over. NULL: not known. */
+/* Return the URL during or after a transfer; NULL: not known. */
 static const char *get_url(tote_curl_request *request) {
     return tote__requested_url(&request->requested, &request->transfer);
 }
 
-/* Start the span of the next attempt, with the URL that was read last. */
+/* Start the span of the next attempt with the URL that was read last. */
 static void start_span(tote_curl_request *request, const char *method, uint64_t start_unix_nano) {
     const struct tote__url *url = &request->url;
     tote_attribute attributes[5];
@@ -176,7 +176,7 @@ static void set_url(tote_span *span, const struct tote__url *url) {
     }
 }
 
-/* Why there was no answer: few words, the same for the same cause. */
+/* Return the error.type of a transfer without response, which has few different values. */
 static const char *error_type(CURLcode result) {
     switch (result) {
     case CURLE_COULDNT_RESOLVE_PROXY:
@@ -205,7 +205,7 @@ static const char *error_type(CURLcode result) {
     }
 }
 
-/* Of this attempt: where it had no answer, libcurl still reports the last one's. 0 for none. */
+/* Return the status of this attempt, or 0 without a response: libcurl reports the last status. */
 static long status_of(const tote_curl_request *request) {
     const struct tote__transfer *transfer = &request->transfer;
     long status = 0;
@@ -218,7 +218,7 @@ static long status_of(const tote_curl_request *request) {
     return status;
 }
 
-/* CURLE_ABORTED_BY_CALLBACK is the program's own decision, and no error. */
+/* CURLE_ABORTED_BY_CALLBACK is a decision of the program, not an error. */
 static void set_status(const tote_curl_request *request, long status, CURLcode result) {
     tote_span *span = request->span;
     bool is_failed = result != CURLE_OK && result != CURLE_HTTP_RETURNED_ERROR &&
@@ -248,7 +248,7 @@ static void end_span(tote_curl_request *request, CURLcode result) {
     tote_span_close(&request->span);
 }
 
-/* End the span of the attempt before this one, which had an answer, or lost its connection. */
+/* End the span of the previous attempt, which had a response or lost its connection. */
 static void end_last(tote_curl_request *request) {
     end_span(request, status_of(request) ? CURLE_OK : CURLE_RECV_ERROR);
     request->is_connected = false;
@@ -261,12 +261,12 @@ static void use_list(tote_curl_request *request, struct curl_slist *list) {
     }
 }
 
-/* The program's headers alone. */
+/* Send only the program's headers. */
 static void use_own_headers(tote_curl_request *request) {
     use_list(request, tote__sent_reset(&request->sent, request->transfer.headers));
 }
 
-/* The program's headers, and those that the propagator sends to this host; NULL: an unknown one. */
+/* Send the program's headers and those that the propagator injects for the host of the URL. */
 static void send_headers(tote_curl_request *request, const char *url) {
     char buffer[LONGEST_HOST + 1];
     const char *host = tote__url_host(url, buffer, sizeof buffer);
@@ -278,19 +278,18 @@ static void send_headers(tote_curl_request *request, const char *url) {
 }
 
 /*
- * What the transfer does now is not HTTP: the program's redirect leads elsewhere, or its URL did
- * from the start.
+ * Stop tracing: the transfer is not HTTP, from the start or because of a redirect.
  */
 static void leave_alone(tote_curl_request *request) {
     if (request->attempts) {
         end_last(request);
     }
-    tote_span_unref(request->span); /* without an end it is not exported */
+    tote_span_unref(request->span); /* a span that is not ended is not exported */
     request->span = NULL;
     use_own_headers(request);
 }
 
-/* The URL is not known: the span does not keep the one that was reported before the transfer. */
+/* Remove the URL that was reported before the transfer from the span: it may be wrong. */
 static void forget_url(tote_curl_request *request) {
     static const char *const keys[] = {"url.full", "server.address", "server.port"};
 
@@ -330,9 +329,9 @@ static void start_attempt(tote_curl_request *request, const char *url, const cha
 }
 
 /*
- * A copy of a handle, made by curl_easy_duphandle() while the transfer of that was traced, has this
- * function and perhaps the list of an attempt: it gets back what the program had set. The handle is
- * where the address lies in it.
+ * A copy of a handle, made by curl_easy_duphandle() during a traced transfer, has before_request()
+ * and maybe the list of an attempt. clean_copy() sets the program's list. The copy is found by the
+ * offset of the peer's address in a handle.
  */
 static struct {
     _Atomic(const struct tote__curl *) curl;
@@ -350,7 +349,7 @@ static void clean_copy(char *peer, struct curl_slist *own) {
     }
 }
 
-/* Of the request that is sent next: by the connection if the URL is not known. */
+/* Whether the next request is HTTP. If the URL is not known, the connection decides. */
 static bool is_http(const tote_curl_request *request, const char *url) {
     if (url) {
         return tote__url_scheme(url) == TOTE__SCHEME_HTTP;
@@ -359,7 +358,7 @@ static bool is_http(const tote_curl_request *request, const char *url) {
     return name && tote__scheme_of_name(name, strlen(name)) == TOTE__SCHEME_HTTP;
 }
 
-/* A connection is there, and the next that libcurl does is to send the request. */
+/* The CURLOPT_PREREQFUNCTION: libcurl is connected, and sends the request next. */
 static int before_request(void *arg, char *peer, char *local, int peer_port, int local_port) {
     tote_curl_request *request = (tote_curl_request *)tote__live_find(peer);
 
@@ -378,9 +377,9 @@ static int before_request(void *arg, char *peer, char *local, int peer_port, int
             if (!url) {
                 tote_diagnostics_report(
                     TOTE_LEVEL_WARN, "curl",
-                    "URL in CURLOPT_CURLU unknown, libcurl before 8.12 reports an old "
-                    "one: its span lacks it, headers with a limit on hosts are not "
-                    "sent; set CURLOPT_URL to NULL too");
+                    "unknown URL in CURLOPT_CURLU, because libcurl before 8.12 reports an old "
+                    "one: the span has no URL, and a list of allowed hosts does not allow the "
+                    "request; set CURLOPT_URL to NULL whenever you set CURLOPT_CURLU");
             }
             start_attempt(request, url, peer, peer_port);
         } else {
@@ -398,6 +397,8 @@ tote_curl_request *tote__curl_attach(const struct tote__transfer *transfer) {
     tote_curl_request *request = address ? tote__allocate_zeroed(sizeof *request) : NULL;
 
     if (!request) {
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "curl",
+                                "out of memory: a transfer has no span and no trace headers");
         return NULL;
     }
     request->live.address = address;
@@ -443,7 +444,7 @@ void tote__curl_start(tote_curl_request *request, const tote_context *parent,
     }
 }
 
-/* The last attempt, if it was never connected: the one that an answer led to, or the first. */
+/* Complete the span of the last attempt if it was never connected. */
 static void end_unconnected(tote_curl_request *request, CURLcode result) {
     const struct tote__transfer *transfer = &request->transfer;
     long redirects = 0;
@@ -485,7 +486,7 @@ void tote__curl_stop(tote_curl_request *request, CURLcode result) {
     request->context = NULL;
 }
 
-/* curl_easy_reset() leaves no URL; then nothing of the transfer is left in the handle either. */
+/* curl_easy_reset() removes the URL, and with it all other options. */
 static bool was_reset(const tote_curl_request *request) {
     const char *text = get_text(&request->transfer, CURLINFO_EFFECTIVE_URL);
 

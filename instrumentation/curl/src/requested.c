@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * requested.c - the URL that libcurl really requests
+ * requested.c - the URL that libcurl requests
  *
- * CURLINFO_EFFECTIVE_URL is that, except before libcurl 8.12 if the program set CURLOPT_CURLU: the
- * handle has one text of its URL, set by CURLOPT_URL or, if there is none, by the first transfer
- * with CURLOPT_CURLU, and reports that text for later transfers with CURLOPT_CURLU too. The
- * preload object sees CURLOPT_CURLU and reads it.
+ * CURLINFO_EFFECTIVE_URL reports it, with one exception: libcurl before 8.12, if CURLOPT_CURLU is
+ * set. Such a handle has one text of its URL. It is set by CURLOPT_URL, or else by the first
+ * transfer with CURLOPT_CURLU, and is also reported for later transfers with CURLOPT_CURLU. The
+ * preload object knows the value of CURLOPT_CURLU and reads it.
  *
- * libtote-curl does not see it. It marks the text before the transfer: the first letter of the
- * scheme is a capital. For a transfer without CURLOPT_CURLU these versions report a new,
- * normalized text, with a scheme in small letters. So a text with the mark is an old one. Where
- * the marked text is the handle's CURLOPT_URL, only case differs, which counts nowhere in a scheme.
+ * libtote-curl does not know the value. It marks the text before the transfer: the first letter of
+ * the scheme becomes upper case. For a transfer without CURLOPT_CURLU these versions report a new,
+ * normalized text, with a lower-case scheme. So a text with the mark is an old one. If the marked
+ * text is the program's CURLOPT_URL, only the case of the scheme differs, which has no meaning.
  *
  * Tests: tests/unit/test_curl.c
  */
@@ -55,7 +55,7 @@ void tote__requested_start(struct tote__requested *requested, const struct tote_
     }
 }
 
-/* A text with the mark is in use by the handle: libcurl has not replaced it. */
+/* If the text still has the mark, libcurl has not replaced it. */
 static void remove_mark(struct tote__requested *requested, char *text) {
     if (requested->is_marked && is_capital(*text)) {
         *text ^= CASE;
@@ -82,8 +82,8 @@ const char *tote__requested_guess(const struct tote__requested *requested,
 }
 
 /*
- * A redirect is reported as it is. A request that is sent again on another connection has a new
- * text, which is as old: so what is unknown stays so.
+ * The URL of a redirect is always reported. If a request is retried on another connection, the text
+ * is replaced by an equally old one: an unknown URL stays unknown.
  */
 const char *tote__requested_url(struct tote__requested *requested,
                                 const struct tote__transfer *transfer) {

@@ -26,12 +26,12 @@ static bool is_of_scheme(char c) {
            c == '-' || c == '.';
 }
 
-/* As libcurl: a text has a scheme if letters, digits, "+", "-" and "." stand before ":/". */
+/* As in libcurl, a scheme is letters, digits, "+", "-" and "." before ":/". */
 enum tote__scheme tote__url_scheme(const char *text) {
     size_t length = 0;
 
     if (text && strncmp(text, "http://", strlen("http://")) == 0) {
-        return TOTE__SCHEME_HTTP; /* the usual text, without a look at each letter */
+        return TOTE__SCHEME_HTTP; /* the usual case, checked fast */
     }
     while (text && is_of_scheme(text[length])) {
         length++;
@@ -42,7 +42,7 @@ enum tote__scheme tote__url_scheme(const char *text) {
     return tote__scheme_of_name(text, length);
 }
 
-/* Where the last transfer was redirected, libcurl reports that URL until the next one begins. */
+/* After a redirect libcurl reports the last URL of that transfer until the next one begins. */
 enum tote__scheme tote__curl_scheme(const struct tote__curl *curl, CURL *easy) {
     char *text = NULL;
     long redirects = 0;

@@ -2,9 +2,8 @@
 /*
  * sent.c - the list that libcurl gets for one attempt
  *
- * Heads are never freed. One that is free waits until many others were used before it is used
- * again, because a copy of its handle may still have it; a copy gets its own list back before it
- * sends anything (request.c).
+ * Heads are never freed. A free head is reused only after many others, because a copy of its handle
+ * may still have it. A copy gets the program's list before it sends a request (request.c).
  *
  * Tests: tests/unit/test_curl_attempts.c
  */
@@ -25,8 +24,8 @@ struct tote__sent_head {
 };
 
 static struct {
-    _Atomic(struct tote__sent_head *) newest; /* of all, linked by `older` */
-    _Atomic(struct tote__sent_head *) last;   /* that was used */
+    _Atomic(struct tote__sent_head *) newest; /* of all heads, linked by `older` */
+    _Atomic(struct tote__sent_head *) last;   /* the head that was reused last */
     _Atomic(size_t) count;
     _Atomic(size_t) used;
 } heads;
@@ -45,7 +44,7 @@ static struct tote__sent_head *make_head(void) {
     return head;
 }
 
-/* The next free one after the last that was used, in a ring; NULL: there is none. */
+/* Return the next free head after the one reused last, in a ring; NULL: none is free. */
 static struct tote__sent_head *reuse_head(size_t count) {
     struct tote__sent_head *head = atomic_load(&heads.last);
 
@@ -59,7 +58,7 @@ static struct tote__sent_head *reuse_head(size_t count) {
     return NULL;
 }
 
-/* Half of those in use are free besides, so that the search for one is short. */
+/* Keep half as many free heads as used ones, so that the search is short. */
 static struct tote__sent_head *take_head(void) {
     size_t used = atomic_fetch_add(&heads.used, 1);
     size_t count = atomic_load(&heads.count);
@@ -83,7 +82,7 @@ bool tote__curl_is_header(const char *line, const char *name, size_t length) {
            (line[length] == ':' || line[length] == ';');
 }
 
-/* An injected line, or the name alone of a header that is removed. */
+/* An injected line, or only the name of a header that is removed. */
 struct line {
     struct curl_slist node; /* first */
     size_t name_length;
@@ -106,7 +105,7 @@ static void remove_line(struct curl_slist **list, const char *name, size_t lengt
     }
 }
 
-/* An empty header is "Name;" to libcurl. A NULL value removes the program's header. */
+/* libcurl writes an empty header as "Name;". A NULL value removes the program's header. */
 static void set_line(void *carrier, const char *key, const char *value, size_t value_length) {
     struct injected *injected = carrier;
     size_t length = strlen(key);
@@ -116,7 +115,7 @@ static void set_line(void *carrier, const char *key, const char *value, size_t v
     struct line *line =
         tote__arena_allocate(injected->arena, sizeof *line + length + 2 + value_length + 1);
     if (!line) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, "curl", "header '%.64s' not sent: no memory",
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "curl", "header '%.64s' not sent: out of memory",
                                 key);
         return;
     }
@@ -146,8 +145,8 @@ static bool is_replaced(const struct injected *injected, const char *line) {
 }
 
 /*
- * Append the lines of `own` that inject does not replace. What follows the last one that it does is
- * borrowed as it is. Returns: false if out of memory.
+ * Append the lines of `own` that inject does not replace. The nodes after the last replaced line
+ * are borrowed, not copied. Returns false if out of memory.
  */
 static bool append(struct tote__sent *sent, const struct injected *injected,
                    struct curl_slist *last, struct curl_slist *own) {
@@ -195,7 +194,7 @@ struct curl_slist *tote__sent_make(struct tote__sent *sent, struct curl_slist *o
     }
     struct curl_slist *first = injected.first ? injected.first : &none;
     if (!sent->head || !append(sent, &injected, first, own)) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, "curl", "headers not injected: no memory");
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "curl", "headers not injected: out of memory");
         return tote__sent_reset(sent, own);
     }
     sent->head->node = *first;

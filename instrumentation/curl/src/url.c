@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * url.c - a URL as a span may tell it: without credentials and secrets
+ * url.c - the URL of a span, without credentials and secrets
  *
  * Spec: semantic-conventions http-spans.md#http-client, url.full
  *
@@ -83,7 +83,7 @@ tote_value tote__url_address(const struct tote__url *url) {
     return tote_string_of(url->host, length);
 }
 
-const char *tote__url_host(const char *text, char *room, size_t size) {
+const char *tote__url_host(const char *text, char *buffer, size_t size) {
     const char *start = text ? strstr(text, "://") : NULL;
 
     if (!start) {
@@ -102,7 +102,7 @@ const char *tote__url_host(const char *text, char *room, size_t size) {
     if (!length || length >= size) {
         return NULL;
     }
-    memcpy(room, start, length);
-    room[length] = '\0';
-    return room;
+    memcpy(buffer, start, length);
+    buffer[length] = '\0';
+    return buffer;
 }
