@@ -36,7 +36,7 @@ static void count_one(void) {
     }
 }
 
-/* In place of libc's, to count what Tote and what it stands on ask for. */
+/* Replaces libc's function, to count the allocations of Tote and its libraries. */
 #pragma GCC visibility push(default)
 void *malloc(size_t size) {
     count_one();
@@ -178,7 +178,7 @@ static void *sleep_for_ever(void *arg) {
     return NULL;
 }
 
-/* Returns: how many rows were printed. */
+/* Return how many rows were printed. */
 static size_t run_table(const struct bench_table *table, bool is_json, int argc, char **argv) {
     size_t count = 0;
 
@@ -198,10 +198,7 @@ static size_t run_table(const struct bench_table *table, bool is_json, int argc,
     return count;
 }
 
-/*
- * The rows of the program beside this one, with the same arguments, as it prints them. Returns: how
- * much that was.
- */
+/* The output of the program next to this one, with the same arguments. Returns its length. */
 static size_t run_sibling(const char *sibling, int argc, char **argv, bool needs_comma) {
     char command[4096];
     char text[4096];

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * contexts.c - the rows about what is current and what is in a store: W8
- */
+/* contexts.c - the rows about the current context and the store: W8 */
 #include <stdio.h>
 
 #include "bench.h"
@@ -52,7 +50,7 @@ static void get(size_t count) {
     }
 }
 
-/* A slot is set and set back. */
+/* A slot is set and restored. */
 static void slot_floor(size_t count) {
     for (size_t i = 0; i < count; i++) {
         floor_call();

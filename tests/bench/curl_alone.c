@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * curl_alone.c - post once to the URL that is given: what libcurl takes by itself
- */
+/* curl_alone.c - post once to the given URL: the memory of libcurl itself */
 #include <curl/curl.h>
 
 int main(int argc, char **argv) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * delivery.c - the rows about spans that go to a receiver over HTTP: W9
+ * delivery.c - the rows about spans that are sent to a receiver over HTTP: W9
  *
- * The receiver is a process of its own, so that its work is not counted as ours.
+ * The receiver is a process of its own, so that its work is not measured.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ enum {
     SPANS = 200000,
     BURST = 32000,
     PACE = 1024,
-    WARM = 64 * PACE, /* after which memory is used again */
+    WARM = 64 * PACE, /* after this many, memory is reused */
     BATCH = 512,
     ROUNDS = 5,
     RAW_FACTOR = 3
@@ -59,7 +59,7 @@ static double cpu_ms(void) {
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e3;
 }
 
-/* What was found, for the rows of W9. */
+/* The results for the rows of W9. */
 static struct {
     bool is_measured;
     double wall_ms;
@@ -82,7 +82,7 @@ static void deliver_once(const struct sink *sink, double *wall_ms, double *used_
     bench_stop();
 }
 
-/* As many requests, of the same bytes. */
+/* As many requests, with the same bytes. */
 static double post_raw(const struct sink *sink) {
     double cpu = cpu_ms();
 
@@ -92,7 +92,7 @@ static double post_raw(const struct sink *sink) {
     return cpu_ms() - cpu;
 }
 
-/* In turns, so that both see the same machine. */
+/* Alternating, so that both run under the same conditions. */
 static void deliver(void) {
     double walls[ROUNDS];
     double used[ROUNDS];
@@ -133,7 +133,7 @@ static double lost(void) {
     return delivery.lost;
 }
 
-/* The median of a row, in ns, of a program beside this one. 0 if it failed. */
+/* The median of a row, in ns, of a program next to this one. 0 if it failed. */
 static double median_of(const char *program, const char *id) {
     static const char name[] = "\"median_ns\": ";
     char path[4096];
@@ -152,7 +152,7 @@ static double median_of(const char *program, const char *id) {
     return rows && pclose(rows) == 0 ? median : 0;
 }
 
-/* What W9c is to be at most: making the spans, encoding them, and the requests three times. */
+/* The limit for W9c: making the spans, encoding them, and three times the requests. */
 static double goal(void) {
     double spans_ms = (median_of("bench", "W3") + median_of("bench-static", "W7")) * SPANS / 1e6;
 
@@ -160,7 +160,7 @@ static double goal(void) {
     return spans_ms + RAW_FACTOR * delivery.raw_ms;
 }
 
-/* Of so many spans as fast as they can be made, with the default queue: how many arrived. */
+/* How many of this many spans arrive, made as fast as possible, with the default queue. */
 static double received_percent(size_t count) {
     struct sink sink = {0};
 
@@ -187,7 +187,7 @@ static double flood(void) {
     return received_percent(SPANS);
 }
 
-/* What can arrive: the share that leaves while the producer makes one more, all measured here. */
+/* The share that can arrive: what is sent while the producer makes one more, all measured here. */
 static double possible_percent(void) {
     struct sink sink = {0};
 

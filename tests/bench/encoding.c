@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * encoding.c - the rows about spans to bytes: W7, its parts W7f and W7c, and W7j in JSON
- */
+/* encoding.c - the rows about encoding of spans: W7, its parts W7f and W7c, and W7j in JSON */
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -28,7 +26,7 @@ static struct tote__span_bytes records[MOST_SPANS];
 static _Alignas(8) uint8_t bytes_of_records[MOST_SPANS * MOST_BYTES];
 static struct tote__buffer buffer;
 
-/* What happens as a span ends. */
+/* The work at the end of a span. */
 static void write_records(size_t count) {
     uint8_t *at = bytes_of_records;
 
@@ -76,7 +74,7 @@ static void stop(void) {
     bench_stop();
 }
 
-/* `count` records, joined in batches as large as the row says. */
+/* `count` records, joined in batches of the row's size. */
 static void join(size_t count) {
     for (size_t done = 0; done < count; done += bench_argument) {
         buffer.size = 0;
@@ -93,7 +91,7 @@ static void encode(size_t count) {
     }
 }
 
-/* The request is made first, as for a receiver. */
+/* The request is created first, as for a receiver. */
 static void encode_json(size_t count) {
     static struct tote__buffer request;
 
@@ -118,7 +116,7 @@ static void encode_json_floor(size_t count) {
     }
 }
 
-/* Records that another thread has just written, each of them joined once. */
+/* Records that another thread has just written, each joined once. */
 static double cold(size_t count) {
     uint64_t spent = 0;
 

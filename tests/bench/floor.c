@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * floor.c - what the cheapest code for a job is made of
+ * floor.c - the cheapest code for each part of the work
  *
- * Each is what the work cannot do without: clocks, random numbers, bytes that are copied once, a
- * block from a pool, a slot in a ring. A row's floor is the sum of those it needs, measured in the
- * same run.
+ * Each function is work that cannot be avoided: clocks, random numbers, bytes that are copied once,
+ * a block from a pool, a slot in a ring. A row's floor is the sum of those it needs, measured in
+ * the same run.
  */
 #include "bench.h"
 
@@ -54,7 +54,7 @@ struct block {
     char memory[1016];
 };
 
-/* Taken from the thread's own list and put back. */
+/* Taken from the thread's own list and returned. */
 void floor_block(void) {
     static struct block one;
     static struct block *list = &one;

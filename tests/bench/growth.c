@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * growth.c - the rows about work that grows: depth, entries, attributes, large spans, threads
- */
+/* growth.c - the rows about work that grows: depth, entries, attributes, large spans, threads */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +18,7 @@ static void make_names(void) {
 
 static tote_scope *scopes[MOST];
 
-/* As many scopes open, one in the other. */
+/* This many nested open scopes. */
 static void open_scopes(void) {
     bench_start_with_processor();
     for (size_t i = 0; i < bench_argument; i++) {
@@ -50,7 +48,7 @@ static void run_scoped(size_t count) {
 
 static tote_context *around;
 
-/* A context over a store of as many entries. */
+/* A context over a store of this many entries. */
 static void fill_store(void) {
     bench_start_with_processor();
     make_names();
@@ -82,7 +80,7 @@ static void start_with_names(void) {
     bench_start_with_processor();
 }
 
-/* As many attributes of their own keys. */
+/* This many attributes, each with its own key. */
 static void record_attributes(size_t count) {
     static tote_attribute attributes[MOST];
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
@@ -125,7 +123,7 @@ static void record_long_text(size_t count) {
     }
 }
 
-/* One attribute of one span, again and again, each time of another size. */
+/* One attribute of one span, repeatedly, each time with another size. */
 static void overwrite(size_t count) {
     static const char *const texts[] = {"a", "a longer text", "", "the longest of these texts"};
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
@@ -145,7 +143,7 @@ static void *record(void *count) {
     return NULL;
 }
 
-/* Spans a nanosecond of so many threads together. */
+/* Spans per nanosecond of this many threads together. */
 static double throughput(size_t thread_count) {
     pthread_t threads[MOST_THREADS];
     size_t each = MILLION / thread_count;
@@ -161,8 +159,8 @@ static double throughput(size_t thread_count) {
 }
 
 /*
- * Of one number of threads against another: the best of many short runs of each, taken in turns,
- * because whatever else the machine does only takes away.
+ * One number of threads against another: the best of many short runs of each, alternating, because
+ * other load of the machine can only slow a run down.
  */
 static double ratio_of(size_t some, size_t others) {
     enum { REPETITIONS = 25 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hostile.c - the rows about headers that somebody made large: what a kilobyte of each costs, of
+ * hostile.c - the rows about large headers from an attacker: the cost of a kilobyte of each, in
  * three sizes
  */
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 enum { KILOBYTE = 1000, LONGEST = 1000 * KILOBYTE, MOST_HEADERS = LONGEST / 16, ROUNDS = 9 };
 
-/* What is repeated until the header is long; several headers when `is_many`. */
+/* The text that is repeated until the header is long; several headers if `is_many`. */
 static const struct hostile {
     const char *header;
     const char *part;
@@ -37,7 +37,9 @@ static void ignore(tote_level level, const char *component, const char *message,
     (void)level, (void)component, (void)message, (void)user_data;
 }
 
-/* ns for extracting from `size` bytes of what row `bench_argument` / 10 has; the best of some. */
+/*
+ * ns for extracting `size` bytes of the header of row `bench_argument` / 10; the best of several.
+ */
 static double cost(size_t size) {
     static char text[LONGEST];
     static tote_header headers[MOST_HEADERS + 1];
@@ -79,7 +81,7 @@ static double cost(size_t size) {
     return best;
 }
 
-/* ns a kilobyte; the argument's last digit says how many: 10, 100 or 1,000. */
+/* ns per kilobyte; the last digit of the argument selects 10, 100 or 1,000 kilobytes. */
 static double cost_of_kilobyte(void) {
     size_t kilobytes = bench_argument % 10 == 0 ? 10 : bench_argument % 10 == 1 ? 100 : 1000;
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * main.c - the rows that stand on the libraries as they are installed
- */
+/* main.c - the rows that use the installed libraries */
 #include "bench.h"
 
 int main(int argc, char **argv) {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * main_static.c - the rows that need what the shared libraries hide
- */
+/* main_static.c - the rows that need functions which the shared libraries do not export */
 #include "bench.h"
 
 int main(int argc, char **argv) {

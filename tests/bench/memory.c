@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * memory.c - the rows about memory: peaks and sizes of small programs, M1, and peaks while the
- * collector is away, M3
+ * collector is unreachable, M3
  *
- * A program's peak is asked of the kernel when it has ended; programs lie beside this one.
+ * The kernel reports the peak of a program that has ended; the programs are in the directory of
+ * this one.
  */
 #include <netinet/in.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@
 #include "bench.h"
 #include "sink.h"
 
-/* Run a program with an argument. Returns: its peak, in MiB; 0 when it failed. */
+/* Run a program with an argument. Returns its peak, in MiB; 0 if it failed. */
 static double peak_of(const char *name, const char *argument) {
     char path[4096];
     struct rusage usage;
@@ -96,7 +97,7 @@ static double refused(void) {
     return away("http://127.0.0.1:1", NO_QUEUE);
 }
 
-/* The kernel takes connections and requests, and no process reads them. */
+/* The kernel accepts connections and requests, and no process reads them. */
 static double hanging(void) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;

@@ -17,7 +17,7 @@ static const tote_header headers[] = {
 static tote_propagator *propagator;
 static tote_context *context;
 
-/* The first headers, as many as the row says; it passes them all, whoever asks. */
+/* The first headers, as many as the row needs; all are passed, whichever is requested. */
 static void pass_all(const void *carrier, const char *key, tote_header_visitor visit, void *arg) {
     const tote_header *header = carrier;
 
@@ -62,7 +62,7 @@ static void extract(size_t count) {
     }
 }
 
-/* The bytes of the headers, copied, by way of calls to the carrier. */
+/* The bytes of the headers, copied by calls to the carrier. */
 static void header_floor(size_t count) {
     for (size_t i = 0; i < count; i++) {
         for (size_t header = 0; header < bench_argument; header++) {
@@ -72,7 +72,7 @@ static void header_floor(size_t count) {
     }
 }
 
-/* The same, and a context and a store of their own. */
+/* The same, and its own context and store. */
 static void extract_floor(size_t count) {
     for (size_t i = 0; i < count; i++) {
         for (size_t header = 0; header < bench_argument; header++) {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * raw.c - the same bytes as a request of Tote's, by hand
- */
+/* raw.c - the same bytes as a request of Tote, by hand */
 #include "raw.h"
 
 #include <arpa/inet.h>

@@ -8,10 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Encode a request of so many spans with the five attributes, for raw_post(). */
+/* Encode a request of this many spans with the five attributes, for raw_post(). */
 bool raw_encode(size_t spans);
 
-/* Post it so often to "http://127.0.0.1:port" on one connection. Returns false if that fails. */
+/*
+ * Post it this many times to "http://127.0.0.1:port" on one connection. Returns false if that
+ * fails.
+ */
 bool raw_post(const char *url, size_t count);
 
 #endif

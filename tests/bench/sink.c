@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * sink.c - on libmicrohttpd, in a forked process that is killed at the end
- */
+/* sink.c - a receiver on libmicrohttpd, in a forked process that is killed at the end */
 #include "sink.h"
 
 #include <microhttpd.h>
@@ -31,7 +29,7 @@ static enum MHD_Result response(void *arg, struct MHD_Connection *connection, co
     return result;
 }
 
-/* Tell the port, and take requests until the end. */
+/* Write the port, and accept requests until the end. */
 static void serve(int to_parent) {
     struct MHD_Daemon *daemon =
         MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, response, NULL,

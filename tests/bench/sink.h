@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * sink.h - a process that takes HTTP requests and says 200
- */
+/* sink.h - a process that accepts HTTP requests and responds with 200 */
 #ifndef TOTE_BENCH_SINK_H
 #define TOTE_BENCH_SINK_H
 

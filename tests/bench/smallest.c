@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * smallest.c - export one span, or as many as BENCH_SPANS says, to the URL that is given
- */
+/* smallest.c - export one span, or BENCH_SPANS spans, to the given URL */
 #include <stdlib.h>
 
 #include "tote/exporters/otlp.h"

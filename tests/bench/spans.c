@@ -54,7 +54,7 @@ static void take_all(void *self, const tote_otlp_request *request, tote_otlp_res
     response->status = 200;
 }
 
-/* To OTLP, with a transport that does nothing; with a disk queue for what has ended, perhaps. */
+/* To OTLP, with a transport that does nothing, and optionally a disk queue. */
 static void start_with_transport(bool is_crash_safe) {
     static const tote_otlp_transport transport = {.struct_size = sizeof transport,
                                                   .send = take_all};
@@ -203,8 +203,8 @@ static void root_floor(size_t count) {
 }
 
 /*
- * Spans as fast as the exporter takes them: after each burst the clock stands still until the
- * queue is empty. Returns: ns a span on this thread, waiting not counted.
+ * Spans as fast as the exporter accepts them: after each burst the measurement pauses until the
+ * queue is empty. Returns ns per span on this thread, without the pauses.
  */
 static double paced(size_t count) {
     enum { BURST = 1024 };
@@ -221,7 +221,7 @@ static double paced(size_t count) {
 
 enum { REPETITIONS = 9, PACED_SPANS = 500 * 1024 };
 
-/* A span's, and a slot in a ring. */
+/* The floor of a span, and a slot in a ring. */
 static void batch_floor(size_t count) {
     child_floor(count);
     for (size_t i = 0; i < count; i++) {
@@ -229,7 +229,7 @@ static void batch_floor(size_t count) {
     }
 }
 
-/* W4's, and the bytes once more. */
+/* The floor of W4, and a second copy of the bytes. */
 static void crash_file_floor(size_t count) {
     batch_floor(count);
     for (size_t i = 0; i < count; i++) {
@@ -242,7 +242,7 @@ static void start_warm(void) {
     paced(PACED_SPANS);
 }
 
-/* One of two threads: bursts that begin together, and the time this one spent in them. */
+/* One of two threads: bursts that begin together, and the time that this one spent in them. */
 struct producer {
     pthread_barrier_t *barrier;
     size_t count;
@@ -283,7 +283,7 @@ static double paced_by_two(size_t count) {
     return (double)(first.spent + second.spent) / (double)count;
 }
 
-/* How many times the spans of one thread two make, in the time that they take each. */
+/* How many times the spans of one thread two threads make, from the time of each. */
 static double paced_two_to_one(void) {
     double best = 0;
     double best_of_two = 0;
@@ -299,7 +299,7 @@ static double paced_two_to_one(void) {
     return 2 * best / best_of_two;
 }
 
-/* A thread that sleeps until it is woken, as the worker does. */
+/* A thread that sleeps until it is woken, like the worker. */
 enum { WAKES = 501, WAKES_BATCH = 512 };
 enum sleeper_state { SLEEPER_WAKES, SLEEPER_SLEEPS, SLEEPER_ENDS };
 
@@ -319,7 +319,7 @@ static void *sleep_until_woken(void *arg) {
     return NULL;
 }
 
-/* What it costs to wake a thread, for each span of a batch: it is in W4 and W4o. */
+/* The cost of waking a thread, per span of a batch: it is part of W4 and W4o. */
 static double wake_for_a_span(void) {
     static double costs[WAKES];
     const struct timespec pause = {0, 100000}; /* until the thread sleeps */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * format.h - for fuzz targets of one format: what came in with its headers goes out as them, and
- * comes in again
+ * format.h - for fuzz targets of one format: extracted headers are injected, and extracted once
+ * more
  */
 #ifndef TOTE_TESTS_FUZZ_FORMAT_H
 #define TOTE_TESTS_FUZZ_FORMAT_H
@@ -11,11 +11,11 @@
 #include "lines.h"
 #include "tote/internal/span.h"
 
-/* What a format cannot carry. */
+/* Data that a format cannot carry. */
 enum { FORMAT_HALF_TRACE_ID = 1 << 0, FORMAT_PLAIN_VALUES = 1 << 1 };
 
 /*
- * So much goes out whole: an octet that is no UTF-8 becomes nine characters, and each name has a
+ * This much is injected whole: an invalid UTF-8 octet becomes nine characters, and each name has a
  * prefix.
  */
 enum { FORMAT_ALWAYS_FITS = 8192 / 16 };
@@ -27,7 +27,7 @@ static inline void check_span(const tote_span_context *before, const tote_span_c
 
     memcpy(&half, before->trace_id.bytes + 8, sizeof half);
     if ((loses & FORMAT_HALF_TRACE_ID) && !half) {
-        return; /* what is left of the id is no id */
+        return; /* the rest of the id is no valid id */
     }
     MUST(tote_span_context_is_valid(before) == tote_span_context_is_valid(after));
     MUST(memcmp(before->trace_id.bytes + from, after->trace_id.bytes + from, 16 - from) == 0);
@@ -38,7 +38,7 @@ static inline void check_span(const tote_span_context *before, const tote_span_c
     MUST(!(before->hints & TOTE__DEFERRED) || before->trace_flags == 0);
 }
 
-/* Headers have no case, so of two names that differ in nothing else one goes out. */
+/* Header names are case-insensitive, so only one of two names that differ in case is injected. */
 static inline bool has_name(const tote_entries *entries, const char *name) {
     for (size_t i = 0; i < tote_entries_get_count(entries); i++) {
         if (strcasecmp(tote_entries_get_at(entries, i)->key, name) == 0) {
@@ -80,7 +80,7 @@ static inline void check_format(tote_propagator *in, tote_propagator *out, unsig
     carrier = (tote_header_array){written.headers, 0, MOST_WRITTEN, written.buffer,
                                   sizeof written.buffer};
     tote_propagator_inject(out, context, &carrier, tote_header_array_setter());
-    for (size_t i = 0; i < carrier.count; i++) { /* nothing that would break a message */
+    for (size_t i = 0; i < carrier.count; i++) { /* no byte that would break a message */
         MUST(!strpbrk(carrier.headers[i].value, "\r\n"));
         MUST(strlen(carrier.headers[i].value) == carrier.headers[i].value_length);
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz.h - what every fuzz target includes
+ * fuzz.h - included by every fuzz target
  *
- * A target is one function. libFuzzer calls it with input that it makes up; without libFuzzer
- * replay.c calls it with the files of the corpus.
+ * A target is one function. libFuzzer calls it with generated input; without libFuzzer, replay.c
+ * calls it with the files of the corpus.
  */
 #ifndef TOTE_TESTS_FUZZ_H
 #define TOTE_TESTS_FUZZ_H
@@ -15,7 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What holds for every input. */
+/* A condition that holds for every input. */
 #define MUST(condition) ((condition) ? (void)0 : abort())
 
 #endif

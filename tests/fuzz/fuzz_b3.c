@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * fuzz_b3.c - Zipkin's headers, both forms read, each written
- */
+/* fuzz_b3.c - Zipkin's headers: both forms are extracted, and each is injected */
 #include "format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

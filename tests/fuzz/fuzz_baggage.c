@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * fuzz_baggage.c - entries that came in go out, and come in again as they were
- */
+/* fuzz_baggage.c - extracted entries are injected, and extracted unchanged once more */
 #include "lines.h"
 
-/* Encoding makes an octet three at most: so much goes out whole, of the 8192 bytes by default. */
+/*
+ * Encoding makes at most three bytes of an octet: this much of the default 8192 bytes is injected
+ * whole.
+ */
 enum { ALWAYS_FITS = 8192 / 3 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

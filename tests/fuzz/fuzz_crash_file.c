@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_crash_file.c - a crash-safe file, torn or worse, and what is recovered from it
+ * fuzz_crash_file.c - spans recovered from a truncated or corrupted crash-safe file
  *
- * The input is the definitions and the chunks of a file, with the first byte telling how well meant
- * they are: with checksums and a head put right the reader gets to see what is behind them.
+ * The input is the definitions and the chunks of a file. Its first byte selects what is corrected:
+ * with valid checksums and a valid head the reader reaches the data behind them.
  */
 #include "fuzz.h"
 
@@ -37,7 +37,7 @@ static void write_file(const char *path) {
     close(out);
 }
 
-/* Have the records of a run, as far as they are some, pass for what somebody wrote. */
+/* Give the records of a run, where they are some, valid checksums. */
 static void put_right(uint8_t *run, size_t size, unsigned flags, bool are_definitions) {
     const size_t head = sizeof(struct tote__record);
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_environment.c - a line is a variable: what they say goes out as variables, and comes in
- * again, and the others stay as they are
+ * fuzz_environment.c - each line is a variable: what is extracted is injected as variables and
+ * extracted once more, and other variables are unchanged
  */
 #include "lines.h"
 
 enum { MOST_VARIABLES = MOST_LINES + 16 };
 
-/* Lines as variables, until the copy is used up. Returns: how many. */
+/* Lines as variables, until the copy is used up. Returns how many. */
 static size_t split_variables(char *copy, char *variables[MOST_LINES + 1]) {
     size_t count = 0;
 
@@ -49,7 +49,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     tote_context *context = tote_extract_environment(tote_context_root(), base);
     size_t written =
         tote_inject_environment(context, base, variables, MOST_VARIABLES, buffer, sizeof buffer);
-    /* Those of others stay, in their order; ours are replaced, or stay where there is nothing new.
+    /*
+     * Other variables keep their order; Tote's are replaced, or stay if there is nothing to inject.
      */
     size_t next = 0;
     for (size_t i = 0; i < written; i++) {

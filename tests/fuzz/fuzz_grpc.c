@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_grpc.c - what a client sends to the gRPC server of tote view, up to the picture
+ * fuzz_grpc.c - the requests of a client to the gRPC server of tote view, up to the drawing
  *
- * An even first byte: what follows is HTTP/2 frames. An odd one: it is the body of a call.
+ * An even first byte: the rest is HTTP/2 frames. An odd one: the rest is the body of a call.
  */
 #include "fuzz.h"
 
@@ -20,7 +20,7 @@ enum { FRAME_HEAD = 9, DATA = 0, HEADERS = 1, SETTINGS = 4, END_STREAM = 1, END_
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/* Draw what was taken: everything that a client can reach is to be reached. */
+/* Draw the accepted spans, so that all code that a client can reach is covered. */
 static struct receipt take(void *arg, const uint8_t *bytes, size_t size) {
     static struct collector collector;
     static struct terminal terminal = {.width = 80, .is_utf8 = true};
@@ -45,7 +45,7 @@ static void note(const struct receipt *receipt) {
     MUST(strlen(text) < sizeof text - 1);
 }
 
-/* Returns: -1 while all ports wait for the end of past connections, or meet the end of one. */
+/* Returns -1 while all ports are in TIME_WAIT of past connections, or collide with one. */
 static int connect_to(unsigned port) {
     const struct sockaddr_in address = {.sin_family = AF_INET,
                                         .sin_port = htons((uint16_t)port),
@@ -65,7 +65,7 @@ static int connect_to(unsigned port) {
     return fd;
 }
 
-/* The server may close the connection while we send. */
+/* The server may close the connection during a send. */
 static void send_bytes(int fd, const void *bytes, size_t size) {
     if (size) {
         (void)!send(fd, bytes, size, MSG_NOSIGNAL);
@@ -81,7 +81,7 @@ static void send_frame(int fd, uint8_t type, uint8_t flags, uint8_t stream, cons
     send_bytes(fd, bytes, size);
 }
 
-/* HPACK without a table: each name and value as it is. */
+/* HPACK without a table: each name and value is a literal. */
 static void send_headers(int fd) {
     static const char *const headers[][2] = {
         {":method", "POST"},
@@ -107,7 +107,7 @@ static void send_headers(int fd) {
     send_frame(fd, HEADERS, END_HEADERS, 1, block, (size_t)(at - block));
 }
 
-/* A message of this content, which is not compressed, or a body that may be anything. */
+/* A message with this content, not compressed, or a body of any bytes. */
 static void send_call(int fd, const uint8_t *data, size_t size, bool is_message) {
     enum { HEAD = 5 };
     uint8_t head[HEAD] = {0, 0, 0, (uint8_t)(size >> 8), (uint8_t)size};

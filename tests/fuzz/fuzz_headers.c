@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_headers.c - headers from anywhere, a line "name: value" each
+ * fuzz_headers.c - headers of any content, one per line as "name: value"
  *
- * What was extracted can be injected, and then extracted again alike.
+ * What was extracted can be injected, and then extracted once more with the same result.
  */
 #include "lines.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_http_response.c - an answer with its headers, by HTTP and by gRPC: what becomes of the
- * request
+ * fuzz_http_response.c - a response with its headers, by HTTP and by gRPC, and the export result
  *
  * The input is lines of headers, an empty line, and the body.
  */
@@ -21,7 +20,7 @@ static void check(const struct tote__export_result *export_result) {
     MUST(tote__utf8_valid_prefix(message, strlen(message)) == strlen(message));
 }
 
-/* Give the lines to who reads headers. Returns: where the body is. */
+/* Pass the lines to the header reader. Returns the position of the body. */
 static const char *take_headers(struct tote__response_reader *incoming, char *text, char *end) {
     while (text < end) {
         char *line_end = memchr(text, '\n', (size_t)(end - text));

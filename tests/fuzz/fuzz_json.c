@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * fuzz_json.c - what claims to be OTLP/JSON, for tote view
- */
+/* fuzz_json.c - input of tote view that may be OTLP/JSON */
 #include "fuzz.h"
 
 #include "json.h"

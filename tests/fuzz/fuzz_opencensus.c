@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * fuzz_opencensus.c - grpc-trace-bin, in base64 and bare
- */
+/* fuzz_opencensus.c - grpc-trace-bin, in base64 and binary */
 #include "format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

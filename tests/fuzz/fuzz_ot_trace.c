@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * fuzz_ot_trace.c - OT trace, which loses half of an id, and values that no header can have
- */
+/* fuzz_ot_trace.c - OT trace, which drops half of an id, and values that are illegal in headers */
 #include "format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * fuzz_request.c - any bytes are read as a request of the disk queue, and cut
- */
+/* fuzz_request.c - any bytes are read as a request of the disk queue, and split */
 #include "read_span.h"
 #include "tote/internal/request.h"
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * fuzz_response.c - what a receiver may answer
- */
+/* fuzz_response.c - bodies that a receiver may respond with */
 #include "fuzz.h"
 #include "otlp/transport/response.h"
 #include "tote/internal/text.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_spans.c - spans told anything are encoded byte for byte as protobuf-c packs them, and the
- * same in JSON
+ * fuzz_spans.c - spans with any content are encoded byte for byte as by protobuf-c, and equally in
+ * JSON
  */
 #include "fuzz.h"
 #include "otlp/encode/encode.h"
@@ -10,7 +10,7 @@
 #include "tote/sdk/span_exporter.h"
 #include "tote/tote.h"
 
-/* Input, taken piece by piece. */
+/* Input, consumed piece by piece. */
 struct input {
     const uint8_t *at;
     size_t left;
@@ -24,7 +24,7 @@ static unsigned take(struct input *input) {
     return *input->at++;
 }
 
-/* A text of up to 255 bytes, which may be anything but NUL. */
+/* A text of up to 255 bytes of any value except NUL. */
 static const char *take_text(struct input *input, char *text) {
     size_t length = take(input);
 
@@ -59,7 +59,7 @@ static tote_value take_value(struct input *input, tote_value *items, tote_attrib
     }
 }
 
-static void tell(tote_span *span, struct input *input) {
+static void record_from_input(tote_span *span, struct input *input) {
     char key[256];
     char text[256];
     tote_value items[2];
@@ -99,7 +99,7 @@ static void check_packed(const Tote__Otlp__ExportTraceServiceRequest *request,
     free(packed);
 }
 
-/* The span's JSON says what its protobuf does. */
+/* The JSON of the span equals its protobuf. */
 static void check_json(const tote_span_data *span, const tote_otlp_buffer *protobuf) {
     tote_otlp_buffer buffer = {NULL, 0, 0};
     struct tote__arena arena = {NULL, NULL, 0};
@@ -165,7 +165,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         is_started = true;
     }
     tote_span *span = tote_tracer_start_span(tote_get_tracer("fuzz", NULL), "work", NULL);
-    tell(span, &input);
+    record_from_input(span, &input);
     tote_span_close(&span);
     return 0;
 }

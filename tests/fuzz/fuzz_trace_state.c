@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_trace_state.c - a tracestate header that was read is written as it will be read again
+ * fuzz_trace_state.c - a tracestate header that was read is written so that it reads back the same
  */
 #include "fuzz.h"
 #include "tote/trace_state.h"

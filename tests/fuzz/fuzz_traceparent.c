@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_traceparent.c - a traceparent is read whole or not at all, and goes out as it will be read
+ * fuzz_traceparent.c - a traceparent is read whole or not at all, and is written so that it reads
+ * back the same
  */
 #include "lines.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_tracestate.c - lines of tracestate never harm their traceparent, and what is sent of them is
- * what comes back
+ * fuzz_tracestate.c - lines of tracestate never affect their traceparent, and what is injected
+ * reads back the same
  */
 #include "lines.h"
 

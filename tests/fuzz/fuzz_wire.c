@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * fuzz_wire.c - attributes read from any bytes can be written, and read again alike
- */
+/* fuzz_wire.c - attributes read from any bytes can be written, and read back the same */
 #include "fuzz.h"
 #include "tote/internal/wire.h"
 

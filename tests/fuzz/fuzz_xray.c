@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * fuzz_xray.c - the header of AWS
- */
+/* fuzz_xray.c - the trace header of AWS X-Ray */
 #include "format.h"
 #include "tote/instrumentation/xray.h"
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * lines.h - for fuzz targets of headers: lines into a context, and a context into headers
- */
+/* lines.h - for fuzz targets of headers: lines into a context, and a context into headers */
 #ifndef TOTE_TESTS_FUZZ_LINES_H
 #define TOTE_TESTS_FUZZ_LINES_H
 
@@ -10,7 +8,7 @@
 
 enum { MOST_LINES = 64, MOST_WRITTEN = MOST_LINES + 16 };
 
-/* What a context injects. */
+/* The headers that a context injects. */
 struct written {
     tote_header headers[MOST_WRITTEN];
     size_t count;
@@ -22,7 +20,7 @@ static inline void ignore_report(tote_level level, const char *component, const 
     (void)level, (void)component, (void)message, (void)user_data;
 }
 
-/* Let this be the global propagator from the first input on. */
+/* Make this the global propagator from the first input on. */
 static inline void use_propagator(const char *names) {
     static bool is_done;
 
@@ -51,7 +49,7 @@ static inline tote_context *extract_lines(tote_header first, const char *name, c
     return tote_extract_headers(tote_context_root(), headers, count);
 }
 
-/* Each line "name: value" as a header. Returns: how many there are. */
+/* Read each line "name: value" as a header. Returns how many there are. */
 static inline size_t split_headers(const char *text, size_t size, tote_header headers[MOST_LINES]) {
     const char *end = text + size;
     size_t count = 0;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * read_span.h - each accessor of a span is called, and what it returns is looked at
- */
+/* read_span.h - each accessor of a span is called, and its result is read */
 #ifndef TOTE_FUZZ_READ_SPAN_H
 #define TOTE_FUZZ_READ_SPAN_H
 
@@ -31,7 +29,7 @@ static void read_context(const tote_span_context *context) {
     MUST(memchr(header, '\0', sizeof header));
 }
 
-/* Returns: how many parts there are. */
+/* Returns how many parts there are. */
 static size_t read_parts(const tote_span_data *span) {
     size_t attribute_count, event_count, link_count;
     const tote_attribute *attributes = tote_span_data_get_attributes(span, &attribute_count);

@@ -16,7 +16,7 @@ static int replay(const char *path) {
     }
     size_t size = fread(data, 1, sizeof data, file);
     fclose(file);
-    uint8_t *exact = malloc(size ? size : 1); /* so that a read past the end is seen */
+    uint8_t *exact = malloc(size ? size : 1); /* so that a read past the end is detected */
     if (exact) {
         memcpy(exact, data, size);
         LLVMFuzzerTestOneInput(exact, size);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exits.c - a program with an SDK that works, and one way or another to end
+ * exits.c - a program with a working SDK that ends in one of several ways
  *
- *   exits WAY [PLUGIN ...]        what is run and looked at by ctest, as it is, and under valgrind
+ *   exits WAY [PLUGIN ...]        run by ctest, also under valgrind
  *
- * Each way ends with status 0 when all was well. Design 6
+ * Each way exits with status 0 on success.
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -36,7 +36,7 @@ static void work(void) {
     }
 }
 
-/* Nobody receives, so nothing is delivered; but it is known in time. */
+/* There is no receiver, so nothing is delivered; but that is known in time. */
 static int close_sdk(void) {
     return tote_sdk_close(&sdk, TIMEOUT_MS) == TOTE_RESULT_TIMEOUT ? 1 : 0;
 }
@@ -61,7 +61,7 @@ static void *work_until_over(void *arg) {
     return arg;
 }
 
-/* The SDK is closed while other threads start spans, and started again. */
+/* The SDK is closed while other threads start spans, and started once more. */
 static int close_under_load(void) {
     pthread_t threads[THREADS];
     int failed = 0;
@@ -87,7 +87,7 @@ static int close_under_load(void) {
     return close_sdk() | failed;
 }
 
-/* Load, use and unload plugins that know the API alone, which all find the one SDK. */
+/* Load, use and unload plugins that are linked to the API only, and all use the one SDK. */
 static int use_plugins(char **paths) {
     for (int i = 0; i < LOADS; i++) {
         void *plugins[2] = {NULL, NULL};
@@ -101,7 +101,7 @@ static int use_plugins(char **paths) {
             }
             memcpy(&plugin_work, &symbol, sizeof plugin_work);
             if (tote_run_scoped(tracer, "around", NULL, plugin_work, NULL) != 0) {
-                return 1; /* the plugin's span was not recorded by our SDK */
+                return 1; /* the plugin's span was not recorded by this SDK */
             }
         }
         for (size_t j = 0; j < 2; j++) {
@@ -124,7 +124,7 @@ int main(int argc, char **argv) {
         return close_sdk();
     }
     if (strcmp(way, "return") == 0) {
-        return 0; /* what waits is lost; nothing hangs or crashes */
+        return 0; /* queued spans are lost; nothing hangs or crashes */
     }
     if (strcmp(way, "at-exit") == 0) {
         atexit(close_at_exit);

@@ -9,10 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*
- * From here on `action` (SECCOMP_RET_...) is what becomes of whoever makes one of these calls; of
- * all threads there are.
- */
+/* From here on the result of each of these calls, in all threads, is `action` (SECCOMP_RET_...). */
 bool filter_calls(const int *calls, size_t count, uint32_t action);
 
 #endif

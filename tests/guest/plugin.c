@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plugin.c - a plugin that knows the API alone; it is built twice, as two who do not know each
- * other
+ * plugin.c - a plugin that is linked to the API only; it is built twice, as two independent plugins
  */
 #include <tote/api.h>
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * plugin_static.c - a plugin with an SDK of its own: the static library is linked to it
- */
+/* plugin_static.c - a plugin with its own SDK: the static library is linked into it */
 #include <tote/tote.h>
 
 TOTE_API int plugin_start(void);
@@ -24,6 +22,6 @@ int plugin_work(void) {
 }
 
 int plugin_stop(void) {
-    tote_sdk_close(&sdk, 1000); /* nothing receives */
+    tote_sdk_close(&sdk, 1000); /* there is no receiver */
     return sdk ? 1 : 0;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * requests.c - what test_system_calls.sh runs: a receiver, and a program that sends to it
+ * requests.c - run by test_system_calls.sh: a receiver, and a program that sends to it
  *
- *   requests receive http|grpc        print the URL, and serve until the end of standard input
- *   requests send URL MODE COUNT      send so many requests; MODE: worker, host, grpc
+ *   requests receive http|grpc          print the URL, and serve until the end of standard input
+ *   requests send URL MODE COUNT        send this many requests; MODE: worker, host, grpc
  *
- * Before each request that counts, the sender writes a line to standard output; those before are
+ * Before each measured request, the sender writes a line to standard output; earlier requests are
  * for memory to be allocated. It waits only by nanosleep() and select(), which Tote does not use.
  */
 #include <stdio.h>

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * test_cancel.c - pthread_cancel() does not end a thread in the middle of a call of Tote
- */
+/* test_cancel.c - pthread_cancel() does not end a thread in the middle of a call of Tote */
 #include "support.h"
 
 #include <pthread.h>
@@ -75,10 +73,7 @@ static tote_stats stats(void) {
     return stats;
 }
 
-/*
- * What a thread calls, from the first span to the end, with a request to be cancelled already
- * pending.
- */
+/* All calls of a thread, from the first span to the end, with a pending cancellation request. */
 static void *work_while_cancelled(void *arg) {
     pthread_cancel(pthread_self());
     tote_diagnostics_report(TOTE_LEVEL_ERROR, "test", "a line for standard error");
@@ -116,20 +111,20 @@ static void no_call_is_a_cancellation_point(void **state) {
     work_in_a_cancelled_thread();
 }
 
-static void nor_where_the_hosts_loop_exports(void **state) {
+static void no_call_of_host_driven_export_is_a_cancellation_point(void **state) {
     (void)state;
     f.batch.mode = TOTE_EXPORT_MODE_HOST_DRIVEN;
     f.batch.max_export_batch_size = SPANS / 2;
     work_in_a_cancelled_thread();
 }
 
-static void nor_where_each_span_is_exported_as_it_ends(void **state) {
+static void no_call_of_the_simple_processor_is_a_cancellation_point(void **state) {
     (void)state;
     f.batch.mode = TOTE_EXPORT_MODE_SIMPLE;
     work_in_a_cancelled_thread();
 }
 
-static void nor_where_each_span_is_written_to_a_file(void **state) {
+static void no_call_of_the_file_exporter_is_a_cancellation_point(void **state) {
     (void)state;
     snprintf(f.crash_files, sizeof f.crash_files, "%s/own", f.directory);
     f.otlp.disk_queue_directory = f.directory;
@@ -144,8 +139,8 @@ static void *flush(void *arg) {
     return arg;
 }
 
-/* The thread works instead of the host's loop, which must be free again afterwards. */
-static void a_flush_that_is_cancelled_ends_and_exporting_goes_on(void **state) {
+/* The thread works instead of the host's loop, which must be usable afterwards. */
+static void a_cancelled_flush_returns_and_exporting_continues(void **state) {
     pthread_t thread;
     void *result = NULL;
 
@@ -175,10 +170,10 @@ static void a_flush_that_is_cancelled_ends_and_exporting_goes_on(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         CANCEL_TEST(no_call_is_a_cancellation_point),
-        CANCEL_TEST(nor_where_the_hosts_loop_exports),
-        CANCEL_TEST(nor_where_each_span_is_exported_as_it_ends),
-        CANCEL_TEST(nor_where_each_span_is_written_to_a_file),
-        CANCEL_TEST(a_flush_that_is_cancelled_ends_and_exporting_goes_on),
+        CANCEL_TEST(no_call_of_host_driven_export_is_a_cancellation_point),
+        CANCEL_TEST(no_call_of_the_simple_processor_is_a_cancellation_point),
+        CANCEL_TEST(no_call_of_the_file_exporter_is_a_cancellation_point),
+        CANCEL_TEST(a_cancelled_flush_returns_and_exporting_continues),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_closed_descriptors.c - a host that closes all descriptors without a fork, as a daemon may
+ * test_closed_descriptors.c - a host that closes all descriptors without a fork, like some daemons
  *
- * It opens files of its own then, which get the numbers. Tote touches none of them, opens its own
- * again, and goes on.
+ * The host then opens its own files, which get the numbers. Tote touches none of them, opens its
+ * descriptors again, and continues.
  */
 #include "support.h"
 
@@ -31,7 +31,10 @@
 
 enum { TIMEOUT_MS = 20000, QUIET_LOOKS = 20, MOST = 256, DATA_OF_HOST = 77 };
 
-/* What gets the numbers. With a loop an epoll instance, and eventfds that it watches. */
+/*
+ * The host's files that get the numbers. With a loop: an epoll instance, and the eventfds that it
+ * watches.
+ */
 enum { FILE_OF_HOST, DIRECTORY_OF_HOST, SOCKET_OF_HOST, KINDS, LOOP_OF_HOST = KINDS, ALL_KINDS };
 
 static struct {
@@ -45,10 +48,10 @@ static struct {
     tote_sdk *sdk;
     int kind;
     int peer;          /* of the host's socket */
-    int loop;          /* an epoll instance of the host's */
-    int numbers[MOST]; /* that are the host's */
+    int loop;          /* an epoll instance of the host */
+    int numbers[MOST]; /* those of the host */
     int count;
-    struct stat own; /* what they refer to */
+    struct stat own; /* the files that they refer to */
 } f;
 
 static int set_up(void **state) {
@@ -83,7 +86,7 @@ static int tear_down(void **state) {
     return system(command);
 }
 
-/* Everything below runs in a child, which ends here if something is wrong. */
+/* Everything below runs in a child, which exits here on a failure. */
 static void expect(bool is_so, int line) {
     if (!is_so) {
         fprintf(stderr, "kind %d, line %d\n", f.kind, line);
@@ -147,7 +150,7 @@ static bool is_epoll(int fd) {
     return strcmp(target, "anon_inode:[eventpoll]") == 0;
 }
 
-/* A loop of the host's gets the numbers: its epoll instance that of Tote's. */
+/* A loop of the host gets the numbers: its epoll instance that of Tote's. */
 static void take_for_loop(const int *used, int count) {
     int loop = epoll_create1(0);
 
@@ -182,7 +185,7 @@ static int watched_by(int epoll) {
     return count;
 }
 
-/* It watches what it did, and hears of it what it did. */
+/* It still watches the same files, and reports the same events. */
 static void expect_untouched_loop(void) {
     struct epoll_event events[MOST];
     eventfd_t value;
@@ -228,8 +231,9 @@ static bool are_others_asleep(void) {
 }
 
 /*
- * Standard error stays open. Nothing can be done for a number that a thread of Tote is just using:
- * the host closes them while the worker sleeps, and not at the end of a flush, which wakes it too.
+ * Standard error stays open. A number that Tote's thread is using at this moment cannot be
+ * protected: the host closes the descriptors while the worker sleeps, and not at the end of a
+ * flush, which also wakes it.
  */
 static void close_all(void) {
     uint64_t end = tote__deadline_in(TIMEOUT_MS);
@@ -271,7 +275,7 @@ static bool is_folder_empty(int folder) {
     return count == 2; /* . and .. */
 }
 
-/* The numbers are the host's still, and nothing was written there. */
+/* The numbers still belong to the host, and nothing was written to its files. */
 static void expect_untouched(void) {
     struct stat status;
     char byte;
@@ -337,7 +341,7 @@ static void spans_are_delivered_by_another_connection(void **state) {
     assert_int_equal(receiver_wait(f.receiver, 2 * ALL_KINDS), 2 * ALL_KINDS);
 }
 
-/* Without a kept socket, the epoll instance alone has to be known again. */
+/* Without a kept socket, only the epoll instance has to be recognized. */
 static void close_between_connections(void) {
     f.otlp.endpoint = "http://127.0.0.1:1";
     start_with(tote_span_exporter_otlp_new(&f.otlp));
@@ -351,14 +355,14 @@ static void close_between_connections(void) {
     expect_untouched();
 }
 
-static void an_epoll_instance_of_the_host_is_left_as_it_is(void **state) {
+static void an_epoll_instance_of_the_host_is_unchanged(void **state) {
     (void)state;
     run_kinds(close_between_connections);
     f.kind = LOOP_OF_HOST;
     run(close_between_connections, 0);
 }
 
-static void spans_are_delivered_by_the_hosts_loop(void **state) {
+static void spans_are_delivered_by_host_driven_export(void **state) {
     (void)state;
     f.batch.mode = TOTE_EXPORT_MODE_HOST_DRIVEN;
     run_kinds(send_before_and_after);
@@ -396,7 +400,7 @@ static void turn_before_and_after(void) {
     expect_untouched();
 }
 
-static void the_host_asks_for_another_descriptor_for_its_loop(void **state) {
+static void the_host_gets_another_poll_descriptor_for_its_loop(void **state) {
     (void)state;
     f.batch.mode = TOTE_EXPORT_MODE_HOST_DRIVEN;
     f.batch.max_export_batch_size = 1;
@@ -408,13 +412,13 @@ static void close_during_a_request(void) {
     f.batch.max_export_batch_size = 1;
     start_with(tote_span_exporter_otlp_new(&f.otlp));
     end_spans(1);
-    tote_sdk_force_flush(f.sdk, 300); /* the request is under way */
+    tote_sdk_force_flush(f.sdk, 300); /* the request is in flight */
     close_all();
     tote_sdk_close(&f.sdk, 300);
     expect_untouched();
 }
 
-static void a_request_that_is_under_way_touches_nothing(void **state) {
+static void a_request_in_flight_touches_no_file_of_the_host(void **state) {
     (void)state;
     receiver_set_response(f.receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     run_kinds(close_during_a_request);
@@ -475,12 +479,12 @@ static void check_that_spans_outlive(void) {
     assert_int_equal(deliver(), KINDS * 31);
 }
 
-static void crash_safe_spans_outlive_the_process(void **state) {
+static void crash_safe_spans_survive_the_process(void **state) {
     (void)state;
     check_that_spans_outlive();
 }
 
-static void crash_safe_spans_in_a_file_outlive_the_process(void **state) {
+static void crash_safe_spans_in_a_file_survive_the_process(void **state) {
     (void)state;
     f.otlp.crash_safe_directory = f.crash_files;
     check_that_spans_outlive();
@@ -502,7 +506,7 @@ static void write_lines_before_and_after(void) {
     expect_untouched();
 }
 
-static void a_file_of_lines_is_opened_again(void **state) {
+static void an_otlp_file_is_opened_again(void **state) {
     size_t lines = 0;
 
     (void)state;
@@ -521,14 +525,14 @@ static void a_file_of_lines_is_opened_again(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         CLOSED_TEST(spans_are_delivered_by_another_connection),
-        CLOSED_TEST(an_epoll_instance_of_the_host_is_left_as_it_is),
-        CLOSED_TEST(spans_are_delivered_by_the_hosts_loop),
-        CLOSED_TEST(the_host_asks_for_another_descriptor_for_its_loop),
-        CLOSED_TEST(a_request_that_is_under_way_touches_nothing),
+        CLOSED_TEST(an_epoll_instance_of_the_host_is_unchanged),
+        CLOSED_TEST(spans_are_delivered_by_host_driven_export),
+        CLOSED_TEST(the_host_gets_another_poll_descriptor_for_its_loop),
+        CLOSED_TEST(a_request_in_flight_touches_no_file_of_the_host),
         CLOSED_TEST(the_disk_queue_is_opened_again),
-        CLOSED_TEST(crash_safe_spans_outlive_the_process),
-        CLOSED_TEST(crash_safe_spans_in_a_file_outlive_the_process),
-        CLOSED_TEST(a_file_of_lines_is_opened_again),
+        CLOSED_TEST(crash_safe_spans_survive_the_process),
+        CLOSED_TEST(crash_safe_spans_in_a_file_survive_the_process),
+        CLOSED_TEST(an_otlp_file_is_opened_again),
     };
     return RUN_TESTS(tests, argc, argv);
 }

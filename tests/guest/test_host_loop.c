@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_host_loop.c - a host that exports from a loop of its own: no thread, nothing waits, nothing
- * is lost
+ * test_host_loop.c - host-driven export from an event loop: no thread, no call blocks, no span is
+ * lost
  */
 #include "support.h"
 
@@ -97,7 +97,7 @@ static bool is_readable(void) {
     return poll(&fd, 1, 0) == 1;
 }
 
-/* As a host does: wait for the descriptor or the time, and poll. */
+/* Like a host: wait for the descriptor or the timeout, then poll. */
 static void turn(void) {
     struct pollfd fd = {tote_sdk_get_poll_fd(host.sdk), POLLIN, 0};
     int timeout_ms = tote_sdk_get_poll_timeout_ms(host.sdk);
@@ -107,7 +107,7 @@ static void turn(void) {
     tote_sdk_poll(host.sdk);
 }
 
-/* Turns of the loop until so many spans have gone somewhere. */
+/* Iterations of the loop until this many spans have been exported or counted. */
 static void loop_until_settled(size_t count) {
     uint64_t end = tote__deadline_in(SAFETY_NET_MS);
 
@@ -128,8 +128,7 @@ static size_t threads(void) {
     return count - 2; /* without . and .. */
 }
 
-/* Design 6: the host drives export from its own loop */
-static void spans_arrive_by_turns_of_the_loop_and_no_thread_is_made(void **state) {
+static void spans_are_exported_by_the_hosts_loop_without_a_thread(void **state) {
     (void)state;
     size_t before = threads();
     start();
@@ -142,8 +141,8 @@ static void spans_arrive_by_turns_of_the_loop_and_no_thread_is_made(void **state
     assert_int_equal(received_spans(host.receiver, NULL), 10 * BATCH);
 }
 
-/* Spec: trace/sdk.md#batching-processor: scheduledDelayMillis */
-static void less_than_a_batch_is_exported_when_it_is_time(void **state) {
+/* Spec: trace/sdk.md#batching-processor, scheduledDelayMillis */
+static void less_than_a_batch_is_exported_when_the_delay_is_over(void **state) {
     (void)state;
     host.batch.schedule_delay_ms = 20;
     start();
@@ -153,7 +152,7 @@ static void less_than_a_batch_is_exported_when_it_is_time(void **state) {
     assert_int_equal(received_spans(host.receiver, NULL), 1);
 }
 
-/* The contract of tote_sdk_get_poll_timeout_ms(): a loop is not woken for an empty queue */
+/* The loop is not woken for an empty queue. */
 static void without_a_delay_spans_are_exported_at_once_and_an_idle_loop_sleeps(void **state) {
     (void)state;
     host.batch.schedule_delay_ms = TOTE_OPTION_ZERO;
@@ -169,7 +168,6 @@ static void without_a_delay_spans_are_exported_at_once_and_an_idle_loop_sleeps(v
     assert_int_equal(received_spans(host.receiver, NULL), 3);
 }
 
-/* The contract of tote_sdk_poll() */
 static void polling_with_nothing_to_do_does_nothing(void **state) {
     (void)state;
     start();
@@ -183,8 +181,8 @@ static void polling_with_nothing_to_do_does_nothing(void **state) {
     assert_int_equal(receiver_wait(host.receiver, 0), 0);
 }
 
-/* The contract of tote_sdk_poll(): it does not wait, so that others' work goes on */
-static void a_receiver_that_hangs_does_not_hold_the_loop_up(void **state) {
+/* tote_sdk_poll() does not block, so the host's other work continues. */
+static void a_receiver_that_hangs_does_not_block_the_loop(void **state) {
     (void)state;
     host.otlp.timeout_ms = 300;
     receiver_set_response(host.receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
@@ -199,8 +197,8 @@ static void a_receiver_that_hangs_does_not_hold_the_loop_up(void **state) {
     assert_int_equal(stats().dropped_retries_exhausted, BATCH);
 }
 
-/* The contract of tote_batch_options.poll_budget_us */
-static void a_turn_that_has_used_its_budget_leaves_the_rest_to_the_next(void **state) {
+/* The option poll_budget_us. */
+static void a_poll_that_has_used_its_budget_leaves_the_rest_to_the_next(void **state) {
     (void)state;
     host.batch.poll_budget_us = 1;
     start();
@@ -213,7 +211,7 @@ static void a_turn_that_has_used_its_budget_leaves_the_rest_to_the_next(void **s
 }
 
 /* Spec: trace/sdk.md#forceflush-1 */
-static void a_flush_does_the_work_itself_and_keeps_its_deadline(void **state) {
+static void a_flush_exports_on_the_calling_thread_and_keeps_its_deadline(void **state) {
     (void)state;
     start();
     end_spans(3 * BATCH + 1);
@@ -228,7 +226,7 @@ static void a_flush_does_the_work_itself_and_keeps_its_deadline(void **state) {
 }
 
 /* Spec: trace/sdk.md#shutdown-1 */
-static void a_shutdown_exports_what_waits_or_counts_it(void **state) {
+static void a_shutdown_exports_or_counts_queued_spans(void **state) {
     (void)state;
     start();
     end_spans(BATCH + 1);
@@ -248,22 +246,23 @@ static void a_shutdown_exports_what_waits_or_counts_it(void **state) {
     assert_int_equal(stats().dropped_shutdown, BATCH + 1);
 }
 
-/* The contract of tote_sdk_get_poll_fd(): readable when there is work, and so not for ever */
-static void a_connection_that_the_receiver_closes_is_no_work(void **state) {
+/* The poll descriptor is readable while there is work, and so must not stay readable. */
+static void
+a_connection_closed_by_the_receiver_does_not_keep_the_descriptor_readable(void **state) {
     (void)state;
     start();
     end_spans(BATCH);
     assert_int_equal(tote_sdk_force_flush(host.sdk, TIMEOUT_MS), TOTE_RESULT_SUCCESS);
     receiver_stop(host.receiver);
     host.receiver = receiver_start();
-    for (int i = 0; i < 3; i++) { /* at most one turn to hear of it */
+    for (int i = 0; i < 3; i++) { /* at most one iteration to notice it */
         tote_sdk_poll(host.sdk);
     }
     assert_false(is_readable());
 }
 
-/* Requirement G: a request has a largest size */
-static void a_batch_that_is_too_large_goes_in_parts(void **state) {
+/* Spec: protocol/exporter.md#configuration-options */
+static void a_batch_that_is_too_large_is_sent_in_parts(void **state) {
     (void)state;
     host.otlp.max_request_bytes = 1000;
     start();
@@ -283,14 +282,14 @@ static void a_batch_that_is_too_large_goes_in_parts(void **state) {
     assert_int_equal(received_spans(host.receiver, NULL), 3 * BATCH - 1);
 }
 
-/* The contract of tote_sdk_get_poll_fd(): a child asks again; design R14 */
-static void a_forked_child_has_a_loop_of_its_own(void **state) {
+/* A child gets its own poll descriptor. */
+static void a_forked_child_has_its_own_poll_descriptor(void **state) {
     int status = -1;
 
     (void)state;
     start();
     end_spans(BATCH + 3);
-    tote_sdk_poll(host.sdk); /* a request is under way */
+    tote_sdk_poll(host.sdk); /* a request is in flight */
     int parents = tote_sdk_get_poll_fd(host.sdk);
     pid_t child = fork();
     if (child == 0) {
@@ -314,7 +313,7 @@ static void a_forked_child_has_a_loop_of_its_own(void **state) {
     assert_int_equal(received_spans(host.receiver, NULL), BATCH + 3 + BATCH + 1);
 }
 
-/* An exporter of the host's own. */
+/* An exporter of the host. */
 static struct {
     size_t spans;
     bool was_traced;
@@ -332,8 +331,8 @@ static tote_result export_own(void *self, const tote_span_data *const *spans, si
     return TOTE_RESULT_SUCCESS;
 }
 
-/* The contract of tote_sdk_poll(): it is called there, and what it calls is not traced */
-static void an_exporter_of_the_hosts_own_is_called_by_the_loop(void **state) {
+/* Its calls are not traced. */
+static void a_custom_exporter_is_called_by_the_loop(void **state) {
     static const tote_span_exporter_ops ops = {.struct_size = sizeof ops,
                                                .export_spans = export_own};
 
@@ -348,7 +347,7 @@ static void an_exporter_of_the_hosts_own_is_called_by_the_loop(void **state) {
     assert_int_equal(own.flush, TOTE_RESULT_FAILURE); /* it cannot wait for itself */
 }
 
-/* The contract of tote_sdk_poll() and tote_sdk_force_flush(): from any thread */
+/* tote_sdk_poll() and tote_sdk_force_flush() may be called by any thread. */
 static void *flush_again_and_again(void *arg) {
     for (int i = 0; i < 50; i++) {
         end_spans(3);
@@ -357,7 +356,7 @@ static void *flush_again_and_again(void *arg) {
     return arg;
 }
 
-static void threads_that_flush_take_turns_with_the_loop(void **state) {
+static void threads_may_flush_concurrently_with_the_loop(void **state) {
     enum { THREADS = 2, EACH = 50 * 3 };
     pthread_t threads[THREADS];
 
@@ -377,8 +376,7 @@ static void threads_that_flush_take_turns_with_the_loop(void **state) {
     assert_int_equal(received_spans(host.receiver, NULL), THREADS * EACH);
 }
 
-/* The contract of tote_sdk_get_poll_fd() */
-static void in_other_modes_there_is_nothing_to_wait_for(void **state) {
+static void other_export_modes_have_no_poll_descriptor_and_no_timeout(void **state) {
     (void)state;
     host.batch.mode = TOTE_EXPORT_MODE_WORKER;
     start();
@@ -394,20 +392,20 @@ static void in_other_modes_there_is_nothing_to_wait_for(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        HOST_TEST(spans_arrive_by_turns_of_the_loop_and_no_thread_is_made),
-        HOST_TEST(less_than_a_batch_is_exported_when_it_is_time),
+        HOST_TEST(spans_are_exported_by_the_hosts_loop_without_a_thread),
+        HOST_TEST(less_than_a_batch_is_exported_when_the_delay_is_over),
         HOST_TEST(without_a_delay_spans_are_exported_at_once_and_an_idle_loop_sleeps),
         HOST_TEST(polling_with_nothing_to_do_does_nothing),
-        HOST_TEST(a_receiver_that_hangs_does_not_hold_the_loop_up),
-        HOST_TEST(a_turn_that_has_used_its_budget_leaves_the_rest_to_the_next),
-        HOST_TEST(a_flush_does_the_work_itself_and_keeps_its_deadline),
-        HOST_TEST(a_shutdown_exports_what_waits_or_counts_it),
-        HOST_TEST(a_connection_that_the_receiver_closes_is_no_work),
-        HOST_TEST(a_batch_that_is_too_large_goes_in_parts),
-        HOST_TEST(a_forked_child_has_a_loop_of_its_own),
-        HOST_TEST(an_exporter_of_the_hosts_own_is_called_by_the_loop),
-        HOST_TEST(threads_that_flush_take_turns_with_the_loop),
-        HOST_TEST(in_other_modes_there_is_nothing_to_wait_for),
+        HOST_TEST(a_receiver_that_hangs_does_not_block_the_loop),
+        HOST_TEST(a_poll_that_has_used_its_budget_leaves_the_rest_to_the_next),
+        HOST_TEST(a_flush_exports_on_the_calling_thread_and_keeps_its_deadline),
+        HOST_TEST(a_shutdown_exports_or_counts_queued_spans),
+        HOST_TEST(a_connection_closed_by_the_receiver_does_not_keep_the_descriptor_readable),
+        HOST_TEST(a_batch_that_is_too_large_is_sent_in_parts),
+        HOST_TEST(a_forked_child_has_its_own_poll_descriptor),
+        HOST_TEST(a_custom_exporter_is_called_by_the_loop),
+        HOST_TEST(threads_may_flush_concurrently_with_the_loop),
+        HOST_TEST(other_export_modes_have_no_poll_descriptor_and_no_timeout),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_kill.c - a service under load is killed, again and again: no span is lost whose end had
- * returned
+ * test_kill.c - a service under load is killed repeatedly: no span is lost whose tote_span_end()
+ * had returned
  *
- * Services die one after the other over one disk queue; who comes next delivers what was left, and
- * in the end somebody else does. Meanwhile the receiver is up, down, or now this and now that.
+ * Services with one disk queue die one after the other; the next one delivers what was left, and
+ * finally a separate process delivers the rest. Meanwhile the receiver is up, down, or alternating.
  */
 #include "support.h"
 
@@ -30,11 +30,11 @@ enum {
     THREADS = 2,
     MOST_SPANS = 20000, /* of a thread */
     BATCH = 64,
-    MOST_TWICE = 512, /* after a kill: one request, of the queue or of the disk queue */
+    MOST_TWICE = 512, /* after a kill: one request, from the queue or from the disk queue */
     TIMEOUT_MS = 30000
 };
 
-/* What a service had done; it outlives it. */
+/* The progress of a service, in memory that survives it. */
 struct progress {
     _Atomic(uint32_t) ended[KILLS][THREADS];
 };
@@ -134,7 +134,7 @@ static void serve(unsigned number) {
     }
 }
 
-/* A receiver's day. */
+/* The states of the receiver over time. */
 static void be_up(long us) {
     receiver_set_response(f.receiver, (struct receiver_response){.manner = RECEIVER_RESPONSES});
     pause_us(us);
@@ -185,7 +185,7 @@ static void see(const Tote__Otlp__Span *span) {
     f.seen[number][thread][index] = 1;
 }
 
-/* Returns: how many had ended and were never acknowledged. */
+/* Return how many had ended and were never acknowledged. */
 static size_t count_missing(void) {
     size_t missing = 0;
 
@@ -201,11 +201,8 @@ static size_t count_missing(void) {
     return missing;
 }
 
-/*
- * Delivery you can prove: no span is lost that `end` had returned for, except those the file's own
- * counters name
- */
-static void no_span_is_lost_that_had_ended_before_a_kill(void **state) {
+/* Except spans that the counters in the crash-safe file contain. */
+static void no_span_that_had_ended_before_a_kill_is_lost(void **state) {
     tote_disk_queue_report report = {.struct_size = sizeof report};
 
     (void)state;
@@ -216,7 +213,7 @@ static void no_span_is_lost_that_had_ended_before_a_kill(void **state) {
     be_up(0);
     assert_int_equal(tote_otlp_disk_queue_send(&f.otlp, TIMEOUT_MS, &report), TOTE_RESULT_SUCCESS);
     assert_int_equal(report.lost, 0);
-    received_taken_spans(f.receiver, see);
+    received_accepted_spans(f.receiver, see);
     assert_int_equal(count_missing(), 0);
     assert_in_range(f.twice, 0, KILLS * MOST_TWICE);
     f.killed += KILLS;
@@ -230,7 +227,7 @@ int main(int argc, char **argv) {
 
     for (size_t i = 0; i < GROUPS; i++) {
         tests[i] = (struct CMUnitTest)cmocka_unit_test_setup_teardown(
-            no_span_is_lost_that_had_ended_before_a_kill, set_up, tear_down);
+            no_span_that_had_ended_before_a_kill_is_lost, set_up, tear_down);
     }
     srandom((unsigned)time(NULL));
     return RUN_TESTS(tests, argc, argv);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_namespaces.c - calls of the host that Linux allows to a process of one thread alone
+ * test_namespaces.c - system calls that Linux permits only to a process with a single thread
  *
- * Each check runs in a child of its own, because a user namespace is entered once.
+ * Each check runs in its own child, because a user namespace is entered once.
  */
 #include "support.h"
 
@@ -17,7 +17,7 @@
 
 enum { WITHOUT_SDK, WITH_WORKER, BY_HOST, IN_CHILD };
 
-/* Returns: the error number of unshare(). */
+/* Returns the error number of unshare(). */
 static int enter_namespace(void) {
     return unshare(CLONE_NEWUSER) == 0 ? 0 : errno;
 }
@@ -64,19 +64,19 @@ static int enter_in_child(void) {
     return enter_in(IN_CHILD);
 }
 
-static void a_user_namespace_is_entered_where_there_is_no_worker(void **state) {
+static void a_user_namespace_can_be_entered_without_a_worker_thread(void **state) {
     (void)state;
     if (run_child(enter_namespace) != 0) {
-        skip(); /* the system has none, or allows none */
+        skip(); /* the system has none, or permits none */
     }
-    assert_int_equal(run_child(enter_with_worker), EINVAL); /* as docs/guest.md says */
+    assert_int_equal(run_child(enter_with_worker), EINVAL); /* as in docs/guest.md */
     assert_int_equal(run_child(enter_by_host), 0);
     assert_int_equal(run_child(enter_in_child), 0);
 }
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(a_user_namespace_is_entered_where_there_is_no_worker),
+        TEST(a_user_namespace_can_be_entered_without_a_worker_thread),
     };
     return RUN_TESTS(tests, argc, argv);
 }

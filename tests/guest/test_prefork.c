@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_prefork.c - a server that forks its workers in the middle of tracing: each span arrives once
+ * test_prefork.c - a server that forks workers while it traces: each span arrives once
  *
- * All of it with a worker, with a worker on a thread of the host's, and with the host's loop.
- * TOTE_FORK_ROUNDS says how often; a few times by default.
+ * All tests run with a worker, with a worker on a thread of the host, and with host-driven export.
+ * TOTE_FORK_ROUNDS sets how often; a few times by default.
  */
 #include "support.h"
 
@@ -57,7 +57,7 @@ static void make_spans(const char *name, size_t count) {
     }
 }
 
-/* Threads as a host makes them. */
+/* Threads that the host creates. */
 struct host_thread {
     pthread_t thread;
     void (*work)(void *arg);
@@ -146,7 +146,7 @@ static void *trace_until_over(void *arg) {
     return arg;
 }
 
-/* Ends what its parent has open, which is not its own to end, and works as its child. */
+/* Closes the parent's open spans, which must have no effect, and works as a child. */
 static int work(void) {
     tote_context *context = tote_context_with_span(tote_context_root(), server.open[0]);
     tote_context_token token = tote_context_attach(context);
@@ -176,9 +176,9 @@ static void await(pid_t worker) {
 
 /*
  * Make the workers in one way or another, and wait for them. Bare: without the handlers of
- * pthread_atfork(), glibc's own too, so that a lock of malloc() which another thread holds would
- * stay taken in the child for ever. So it is one at a time, and while the receiver, whose threads
- * are of this process, has nothing to do.
+ * pthread_atfork(), including glibc's own. A lock of malloc() that another thread holds would stay
+ * locked in the child. So only one worker is made at a time, while the receiver, whose threads are
+ * of this process, has nothing to do.
  */
 static void run_workers(pid_t (*make)(void), bool is_bare) {
     enum { QUIET_US = 50000 };
@@ -186,7 +186,7 @@ static void run_workers(pid_t (*make)(void), bool is_bare) {
 
     for (size_t i = 0; i < WORKERS; i++) {
         usleep(is_bare ? QUIET_US : 0);
-        tote_sdk_poll(server.sdk); /* in the middle of a request, where the host's loop exports */
+        tote_sdk_poll(server.sdk); /* in the middle of a request with host-driven export */
         workers[i] = make();
         if (workers[i] == 0) {
             _exit(work());
@@ -201,7 +201,7 @@ static void run_workers(pid_t (*make)(void), bool is_bare) {
     }
 }
 
-/* What has arrived. */
+/* The spans that have arrived. */
 static struct arrived {
     size_t inherited, before, after, worker, thread;
     size_t ids;
@@ -240,7 +240,7 @@ static void read_requests(void) {
     free(arrived.id);
 }
 
-/* Open and end spans, have workers, end what is open, and look at what has arrived. */
+/* Open and end spans, make workers, end the open spans, and check the arrived spans. */
 static void serve(pid_t (*make)(void), size_t thread_count) {
     for (size_t i = 0; i < OPEN; i++) {
         server.open[i] = tote_tracer_start_span(server.tracer, "inherited", NULL);
@@ -273,7 +273,7 @@ static size_t rounds(void) {
     return text ? strtoul(text, NULL, 10) : 2;
 }
 
-static void serve_again_and_again(void **state, pid_t (*make)(void), size_t thread_count) {
+static void serve_repeatedly(void **state, pid_t (*make)(void), size_t thread_count) {
     for (size_t round = 0; round < rounds(); round++) {
         if (round) {
             enum mode mode = server.mode;
@@ -284,24 +284,24 @@ static void serve_again_and_again(void **state, pid_t (*make)(void), size_t thre
     }
 }
 
-/* Design R14: while other threads start spans, hold locks, and an export may be under way */
+/* While other threads start spans and hold locks, and an export may be in progress. */
 static void each_span_of_a_prefork_server_arrives_once(void **state) {
-    serve_again_and_again(state, fork, THREADS);
+    serve_repeatedly(state, fork, THREADS);
 }
 
-/* Design R14: no handlers run, and it is noticed all the same */
-static void so_it_is_with_workers_of_a_bare_clone(void **state) {
-    serve_again_and_again(state, clone_bare, 0);
+/* No fork handler runs, and the fork is detected. */
+static void each_span_arrives_once_with_workers_of_a_bare_clone(void **state) {
+    serve_repeatedly(state, clone_bare, 0);
 }
 
-static void so_it_is_with_workers_of__Fork(void **state) {
-    serve_again_and_again(state, _Fork, 0);
+static void each_span_arrives_once_with_workers_of__Fork(void **state) {
+    serve_repeatedly(state, _Fork, 0);
 }
 
-/* The child has its parent's memory, and touches nothing: it becomes another program. */
+/* The child shares its parent's memory, and touches nothing: it executes another program. */
 static pid_t vfork_true(void) {
     static char *const arguments[] = {"true", NULL};
-    pid_t child = vfork(); /* NOLINT: it is what programs do */
+    pid_t child = vfork(); /* NOLINT: this is what programs do */
 
     if (child == 0) {
         execv("/bin/true", arguments);
@@ -310,11 +310,8 @@ static pid_t vfork_true(void) {
     return child;
 }
 
-/*
- * Design R14: vfork and exec in the middle of tracing, which goes on in the parent as if nothing
- * had been
- */
-static void a_program_that_is_started_by_vfork_changes_nothing(void **state) {
+/* vfork and exec while tracing, which continues unchanged in the parent. */
+static void a_program_started_by_vfork_changes_nothing(void **state) {
     (void)state;
     make_spans("before", BEFORE);
     tote_span *open = tote_tracer_start_span(server.tracer, "inherited", NULL);
@@ -347,12 +344,12 @@ static pid_t fork_twice(void) {
     return child;
 }
 
-/* Design R14: a process in the middle that has nothing of its own */
-static void so_it_is_with_grandchildren(void **state) {
-    serve_again_and_again(state, fork_twice, THREADS);
+/* The process in between has no spans of its own. */
+static void each_span_arrives_once_with_grandchildren(void **state) {
+    serve_repeatedly(state, fork_twice, THREADS);
 }
 
-/* What daemon(3) leaves of a server, which is none of ours to wait for. */
+/* The child of a server that called daemon(3); it is not ours to wait for. */
 static int run_daemon(bool adopts_queue) {
     make_spans("before", BEFORE);
     if (daemon(1, 1) != 0) {
@@ -365,7 +362,7 @@ static int run_daemon(bool adopts_queue) {
     return tote_sdk_close(&server.sdk, TIMEOUT_MS) == TOTE_RESULT_SUCCESS ? 0 : 4;
 }
 
-/* In a child, with an SDK of its own; the end of the pipe tells when the daemon is gone. */
+/* In a child, with its own SDK; the end of the pipe signals that the daemon has exited. */
 static void daemonize(bool adopts_queue) {
     int ends[2];
     char byte;
@@ -387,22 +384,21 @@ static void daemonize(bool adopts_queue) {
     read_requests();
 }
 
-/* Design R14: daemon(3) with adoption, whose parent is gone and exports no more */
-static void a_daemon_exports_what_its_parent_left_if_it_is_told_to(void **state) {
+/* daemon(3) with adoption: its parent has exited and exports nothing. */
+static void a_daemon_exports_the_queued_spans_of_its_parent_if_it_adopts_them(void **state) {
     (void)state;
     daemonize(true);
     assert_int_equal(arrived.before, BEFORE);
     assert_int_equal(arrived.after, AFTER);
 }
 
-static void a_daemon_does_not_without_being_told(void **state) {
+static void a_daemon_does_not_export_the_spans_of_its_parent_without_adoption(void **state) {
     (void)state;
     daemonize(false);
     assert_int_equal(arrived.before, 0);
     assert_int_equal(arrived.after, AFTER);
 }
 
-/* The contract of tote_sdk_after_fork_child() */
 static void adoption_in_a_process_that_was_not_forked_does_nothing(void **state) {
     (void)state;
     make_spans("before", BEFORE);
@@ -421,7 +417,7 @@ static void count_report(tote_level level, const char *component, const char *me
     reports++;
 }
 
-/* There are no threads to be had. Returns: 0 when each span was counted and one report made. */
+/* No thread can be created. Returns 0 if each span was counted and one report was made. */
 static int work_without_threads(void) {
     static const int refused[] = {SYS_clone, SYS_clone3};
     tote_stats stats = TOTE_STATS_INIT;
@@ -442,8 +438,8 @@ static int work_without_threads(void) {
     return reports == 1 ? 0 : 5;
 }
 
-/* Design R14: a child that cannot make its worker counts, and says so once */
-static void a_child_that_gets_no_thread_counts_what_it_drops_and_says_so_once(void **state) {
+/* A child that cannot create its worker counts its spans. */
+static void a_child_without_a_thread_counts_dropped_spans_and_reports_once(void **state) {
     (void)state;
     pid_t child = fork();
     if (child == 0) {
@@ -461,14 +457,14 @@ static void a_child_that_gets_no_thread_counts_what_it_drops_and_says_so_once(vo
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         PREFORK_TEST(each_span_of_a_prefork_server_arrives_once),
-        PREFORK_TEST(so_it_is_with_workers_of_a_bare_clone),
-        PREFORK_TEST(so_it_is_with_workers_of__Fork),
-        PREFORK_TEST(so_it_is_with_grandchildren),
-        PREFORK_TEST(a_program_that_is_started_by_vfork_changes_nothing),
-        PREFORK_TEST(a_daemon_exports_what_its_parent_left_if_it_is_told_to),
-        PREFORK_TEST(a_daemon_does_not_without_being_told),
+        PREFORK_TEST(each_span_arrives_once_with_workers_of_a_bare_clone),
+        PREFORK_TEST(each_span_arrives_once_with_workers_of__Fork),
+        PREFORK_TEST(each_span_arrives_once_with_grandchildren),
+        PREFORK_TEST(a_program_started_by_vfork_changes_nothing),
+        PREFORK_TEST(a_daemon_exports_the_queued_spans_of_its_parent_if_it_adopts_them),
+        PREFORK_TEST(a_daemon_does_not_export_the_spans_of_its_parent_without_adoption),
         PREFORK_TEST(adoption_in_a_process_that_was_not_forked_does_nothing),
-        PREFORK_TEST(a_child_that_gets_no_thread_counts_what_it_drops_and_says_so_once),
+        PREFORK_TEST(a_child_without_a_thread_counts_dropped_spans_and_reports_once),
     };
     return RUN_TESTS(tests, argc, argv);
 }

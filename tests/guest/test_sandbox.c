@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_sandbox.c - after tote_sdk_prepare() no file is opened and no thread made: shown where
- * neither can be
+ * test_sandbox.c - after tote_sdk_prepare() no file is opened and no thread created: tested where
+ * neither is possible
  */
 #include "support.h"
 
@@ -57,7 +57,7 @@ static int tear_down(void **state) {
 }
 
 /*
- * The names that there are for this process, libcurl included: the test depends on no resolver and
+ * The names that this process can resolve, including libcurl: the test depends on no resolver and
  * on no /etc/hosts. getaddrinfo(3)
  */
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
@@ -91,7 +91,7 @@ void freeaddrinfo(struct addrinfo *info) {
     free(info);
 }
 
-/* Whoever makes a thread or a process, or opens a file, is killed. */
+/* A thread that creates a thread or process, or opens a file, is killed. */
 static bool forbid(void) {
     static const int forbidden[] = {
 #ifdef SYS_open
@@ -105,7 +105,7 @@ static bool forbid(void) {
     return filter_calls(forbidden, TOTE_COUNT_OF(forbidden), SECCOMP_RET_KILL_PROCESS);
 }
 
-/* Whoever makes a thread or a process is killed. */
+/* A thread that creates a thread or process is killed. */
 static bool forbid_threads(void) {
     static const int forbidden[] = {
 #ifdef SYS_fork
@@ -116,7 +116,7 @@ static bool forbid_threads(void) {
     return filter_calls(forbidden, TOTE_COUNT_OF(forbidden), SECCOMP_RET_KILL_PROCESS);
 }
 
-/* Whoever opens a file is killed. */
+/* A thread that opens a file is killed. */
 static bool forbid_files(void) {
     static const int forbidden[] = {
 #ifdef SYS_open
@@ -127,24 +127,24 @@ static bool forbid_files(void) {
     return filter_calls(forbidden, TOTE_COUNT_OF(forbidden), SECCOMP_RET_KILL_PROCESS);
 }
 
-/* Into a folder that is empty. */
+/* Into an empty directory. */
 static bool leave_the_file_system(void) {
     char folder[] = "/tmp/tote-test-XXXXXX";
 
     return mkdtemp(folder) && chroot(folder) == 0 && chdir("/") == 0;
 }
 
-/* How a guest lives. */
+/* How the process under test is confined. */
 struct guest {
     bool (*lock_in)(void);       /* after the preparations */
     bool (*lock_in_early)(void); /* before anything else; NULL: not then */
     bool is_prepared;
     bool (*lock_in_child)(
-        void); /* the work is done by a forked child, behind this; NULL: by the guest itself */
+        void); /* the work is done by a forked child, after this; NULL: by the process itself */
     tote_export_mode mode;
 };
 
-/* Returns: 0 when all was delivered. */
+/* Returns 0 if all was delivered. */
 static int end_spans_and_close(tote_sdk *sdk) {
     for (int i = 0; i < SPANS; i++) {
         tote_span *span = tote_tracer_start_span(tote_get_tracer("guest", NULL), "work", NULL);
@@ -153,7 +153,7 @@ static int end_spans_and_close(tote_sdk *sdk) {
     return tote_sdk_close(&sdk, TIMEOUT_MS) == TOTE_RESULT_SUCCESS ? 0 : 4;
 }
 
-/* Returns: 0 when the child has delivered all. */
+/* Returns 0 if the child has delivered all. */
 static int work_in_a_child(tote_sdk *sdk, bool (*lock_in)(void)) {
     int status = -1;
     pid_t child = fork();
@@ -166,8 +166,8 @@ static int work_in_a_child(tote_sdk *sdk, bool (*lock_in)(void)) {
 }
 
 /*
- * What a guest does: start, prepare if it is to, be locked in, work, and be gone. Returns: 0 when
- * all was delivered.
+ * The work of the process: start, prepare if set, lock in, work, and exit. Returns 0 if all was
+ * delivered.
  */
 static int work_behind(const struct fixture *fixture, const char *endpoint,
                        const struct guest *guest) {
@@ -199,9 +199,9 @@ static int work_behind(const struct fixture *fixture, const char *endpoint,
 }
 
 /*
- * The same in a child, that is forked before this process has the threads of a receiver: what locks
- * they would hold, those of a sanitizer's malloc() too, would stay taken in the child. Returns: its
- * status as wait() has it.
+ * The same in a child, which is forked before this process has the threads of a receiver: locks
+ * that they hold, including those of a sanitizer's malloc(), would stay locked in the child.
+ * Returns its status as of wait().
  */
 static int run_child(struct fixture *fixture, struct guest guest) {
     int status = -1;
@@ -230,16 +230,14 @@ static int run_child(struct fixture *fixture, struct guest guest) {
     return status;
 }
 
-/* Design 3, 6: no clone, no open */
-static void a_prepared_sdk_delivers_under_a_filter_that_kills_who_opens_or_clones(void **state) {
+static void a_prepared_sdk_delivers_under_a_filter_that_forbids_open_and_clone(void **state) {
     struct fixture *fixture = *state;
 
     assert_int_equal(run_child(fixture, (struct guest){.lock_in = forbid, .is_prepared = true}), 0);
     assert_int_equal(receiver_wait(fixture->receiver, 1), 1);
 }
 
-/* Design 3, 6: nor where the host's loop exports, ... */
-static void so_does_one_by_the_hosts_loop(void **state) {
+static void a_prepared_sdk_with_host_driven_export_delivers_under_that_filter(void **state) {
     struct fixture *fixture = *state;
     const struct guest guest = {
         .lock_in = forbid, .is_prepared = true, .mode = TOTE_EXPORT_MODE_HOST_DRIVEN};
@@ -248,13 +246,13 @@ static void so_does_one_by_the_hosts_loop(void **state) {
     assert_int_equal(receiver_wait(fixture->receiver, 1), 1);
 }
 
-/* ... which makes no thread from its start to its end, not even to look up a name. */
-static void the_hosts_loop_needs_no_thread_at_all(void **state) {
+/* Not even to resolve a name. */
+static void host_driven_export_never_creates_a_thread(void **state) {
     struct fixture *fixture = *state;
     const struct guest guest = {
         .lock_in_early = forbid_threads, .is_prepared = true, .mode = TOTE_EXPORT_MODE_HOST_DRIVEN};
 
-    if (fixture->has_identity) { /* its certificate is for the address alone */
+    if (fixture->has_identity) { /* its certificate is for the address only */
         identity_remove(&fixture->identity);
         fixture->has_identity = false;
     }
@@ -263,10 +261,9 @@ static void the_hosts_loop_needs_no_thread_at_all(void **state) {
 }
 
 /*
- * A server that locks itself in, and forks: its resource, worker, connection and TLS session are
- * new
+ * A server that locks itself in, and forks: resource, worker, connection and TLS session are new.
  */
-static void a_child_that_is_forked_behind_the_filter_opens_no_file(void **state) {
+static void a_child_forked_under_the_filter_opens_no_file(void **state) {
     struct fixture *fixture = *state;
     const struct guest guest = {
         .lock_in = forbid_files, .is_prepared = true, .lock_in_child = forbid_files};
@@ -275,7 +272,7 @@ static void a_child_that_is_forked_behind_the_filter_opens_no_file(void **state)
     assert_int_equal(receiver_wait(fixture->receiver, 1), 1);
 }
 
-static void nor_does_one_make_a_thread_where_the_hosts_loop_exports(void **state) {
+static void a_child_with_host_driven_export_creates_no_thread(void **state) {
     struct fixture *fixture = *state;
     const struct guest guest = {.lock_in = forbid_files,
                                 .is_prepared = true,
@@ -286,7 +283,7 @@ static void nor_does_one_make_a_thread_where_the_hosts_loop_exports(void **state
     assert_int_equal(receiver_wait(fixture->receiver, 1), 1);
 }
 
-/* The filter is one: without preparations the certificate would have to be opened. */
+/* This proves the filter: without preparations the certificate would have to be opened. */
 static void without_preparations_the_filter_kills(void **state) {
     struct fixture *fixture = *state;
 
@@ -298,7 +295,7 @@ static void without_preparations_the_filter_kills(void **state) {
     assert_int_equal(WTERMSIG(status), SIGSYS);
 }
 
-/* Design 3, 6: no /etc, nothing */
+/* No /etc, nothing. */
 static void a_prepared_sdk_delivers_from_an_empty_root(void **state) {
     struct fixture *fixture = *state;
 
@@ -324,8 +321,7 @@ static void ignore(tote_level level, const char *component, const char *message,
     (void)level, (void)component, (void)message, (void)user_data;
 }
 
-/* The contract of tote_sdk_prepare() */
-static void addresses_and_files_are_taken_once(void **state) {
+static void addresses_and_files_are_read_once(void **state) {
     struct fixture *fixture = *state;
     struct tote__prepared prepared;
     uint64_t soon = tote__clock_monotonic() + UINT64_C(20000000000);
@@ -365,8 +361,8 @@ static tote_result prepare_with(tote_span_exporter *exporter) {
     return result;
 }
 
-/* The contract of tote_sdk_prepare(): it says so when files will be opened all the same */
-static void what_opens_files_while_it_runs_cannot_be_prepared(void **state) {
+/* A diagnostic reports that files will be opened. */
+static void settings_that_open_files_while_running_cannot_be_prepared(void **state) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
     tote_otlp_file_options file = TOTE_OTLP_FILE_OPTIONS_INIT;
     char folder[] = "/tmp/tote-test-XXXXXX";
@@ -384,7 +380,7 @@ static void what_opens_files_while_it_runs_cannot_be_prepared(void **state) {
     assert_non_null(strstr(reports.message, "the disk queue"));
     reports_reset(TOTE_LEVEL_ERROR);
     setenv("OTEL_C_DISK_QUEUE_DIRECTORY", "/proc/queue",
-           1); /* cannot be opened, as another user's */
+           1); /* cannot be opened, like another user's */
     otlp.disk_queue_directory = NULL;
     otlp.ignore_environment = false;
     assert_int_equal(prepare_with(tote_span_exporter_otlp_new(&otlp)), TOTE_RESULT_FAILURE);
@@ -402,8 +398,8 @@ static void what_opens_files_while_it_runs_cannot_be_prepared(void **state) {
     rmdir(folder);
 }
 
-/* Nobody writes to the FIFO: whoever opened it without O_NONBLOCK would wait for ever */
-static void a_fifo_in_the_place_of_a_certificate_is_refused(void **state) {
+/* The FIFO has no writer: open() without O_NONBLOCK would wait without end. */
+static void a_fifo_instead_of_a_certificate_is_refused(void **state) {
     tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
     struct tote__prepared prepared;
     uint64_t soon = tote__clock_monotonic() + UINT64_C(20000000000);
@@ -428,8 +424,7 @@ static void a_fifo_in_the_place_of_a_certificate_is_refused(void **state) {
     rmdir(folder);
 }
 
-/* The contract of tote_sdk_prepare() */
-static void what_cannot_be_had_is_told_and_leaves_nothing(void **state) {
+static void a_failed_preparation_is_reported_and_leaves_nothing(void **state) {
     struct tote__prepared prepared;
     uint64_t soon = tote__clock_monotonic() + UINT64_C(20000000000);
 
@@ -450,17 +445,17 @@ static void what_cannot_be_had_is_told_and_leaves_nothing(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        SANDBOX_TEST(a_prepared_sdk_delivers_under_a_filter_that_kills_who_opens_or_clones),
-        SANDBOX_TEST(so_does_one_by_the_hosts_loop),
-        SANDBOX_TEST(the_hosts_loop_needs_no_thread_at_all),
-        SANDBOX_TEST(a_child_that_is_forked_behind_the_filter_opens_no_file),
-        SANDBOX_TEST(nor_does_one_make_a_thread_where_the_hosts_loop_exports),
-        SANDBOX_TEST(what_opens_files_while_it_runs_cannot_be_prepared),
-        SANDBOX_TEST(a_fifo_in_the_place_of_a_certificate_is_refused),
+        SANDBOX_TEST(a_prepared_sdk_delivers_under_a_filter_that_forbids_open_and_clone),
+        SANDBOX_TEST(a_prepared_sdk_with_host_driven_export_delivers_under_that_filter),
+        SANDBOX_TEST(host_driven_export_never_creates_a_thread),
+        SANDBOX_TEST(a_child_forked_under_the_filter_opens_no_file),
+        SANDBOX_TEST(a_child_with_host_driven_export_creates_no_thread),
+        SANDBOX_TEST(settings_that_open_files_while_running_cannot_be_prepared),
+        SANDBOX_TEST(a_fifo_instead_of_a_certificate_is_refused),
         SANDBOX_TEST(without_preparations_the_filter_kills),
         SANDBOX_TEST(a_prepared_sdk_delivers_from_an_empty_root),
-        SANDBOX_TEST(addresses_and_files_are_taken_once),
-        SANDBOX_TEST(what_cannot_be_had_is_told_and_leaves_nothing),
+        SANDBOX_TEST(addresses_and_files_are_read_once),
+        SANDBOX_TEST(a_failed_preparation_is_reported_and_leaves_nothing),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_stack.c - how much of the caller's stack a call takes
+ * test_stack.c - how much stack a call uses
  *
- * Each call runs on a thread of its own, on a stack that was painted before; what the thread itself
- * takes is measured the same way and subtracted. docs/guest.md has the two limits.
+ * Each call runs on its own thread, on a stack that was painted before. The use of the thread
+ * itself is measured the same way and subtracted. docs/guest.md has the two limits.
  */
 #include "support.h"
 
@@ -29,12 +29,12 @@ enum { DEEPEST = 64, FIELDS = 100, BAGGAGE_BYTES = 8190 };
 static tote_sdk *sdk;
 static tote_tracer *tracer;
 static tote_context *outer;  /* of a scope with a span and entries of every kind */
-static tote_value deep;      /* arrays and maps, as deep as is kept */
-static tote_value deep_too;  /* the same, elsewhere */
+static tote_value deep;      /* arrays and maps of the largest depth */
+static tote_value deep_too;  /* a copy of it */
 static tote_value wide;      /* a map of many fields */
 static char long_text[8200]; /* of baggage, as a header */
 
-/* The paint that is left at the low end tells how far the stack was used. */
+/* The paint that is left at the low end shows how far the stack was used. */
 static size_t bytes_used_by(void *(*call)(void *arg)) {
     unsigned char *stack = mmap(NULL, PAINTED_BYTES, PROT_READ | PROT_WRITE,
                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
@@ -65,7 +65,7 @@ struct call {
     void *(*run)(void *arg);
 };
 
-/* All are tried before the test fails: the output has the whole table. */
+/* All calls are measured before the test fails: the output has the whole table. */
 static void assert_calls_take_at_most(const struct call *calls, size_t count, size_t most) {
     size_t base = bytes_used_by(do_nothing);
     size_t too_many = 0;
@@ -82,7 +82,7 @@ static void assert_calls_take_at_most(const struct call *calls, size_t count, si
 #define CALL(name)                                                                                 \
     { #name, name }
 
-/* The hot path: what a request handler calls. */
+/* The hot path: the calls of a request handler. */
 
 static void *start_and_end_a_span(void *arg) {
     tote_span *span = tote_tracer_start_span(tracer, "span", NULL);
@@ -244,8 +244,8 @@ static const struct call hot_calls[] = {
     CALL(get_a_tracer),
 };
 
-/* What has something to report is not on the hot path any more. */
-static void the_hot_path_takes_4_kb_at_most(void **state) {
+/* A call that reports something is not on the hot path. */
+static void the_hot_path_uses_at_most_4_kb_of_stack(void **state) {
     (void)state;
     tote_diagnostics_set_handler(NULL, TOTE_LEVEL_NONE, NULL);
     assert_calls_take_at_most(hot_calls, TOTE_COUNT_OF(hot_calls), HOT_BYTES);
@@ -308,13 +308,13 @@ static void *compare_values(void *arg) {
     return arg;
 }
 
-static void the_hot_path_takes_8_kb_at_most_when_it_reports_something(void **state) {
+static void the_hot_path_uses_at_most_8_kb_of_stack_when_it_reports_something(void **state) {
     (void)state;
     tote_diagnostics_set_handler(NULL, TOTE_LEVEL_DEBUG, NULL);
     assert_calls_take_at_most(hot_calls, TOTE_COUNT_OF(hot_calls), OTHER_BYTES);
 }
 
-static void any_other_call_takes_8_kb_at_most(void **state) {
+static void any_other_call_uses_at_most_8_kb_of_stack(void **state) {
     const struct call calls[] = {
         CALL(report),
         CALL(export_to_a_console),
@@ -335,7 +335,7 @@ static void *do_all_of_it(void *arg) {
     return arg;
 }
 
-/* Spec: POSIX, PTHREAD_STACK_MIN: what a thread function that needs nothing gets */
+/* The smallest stack of a thread function. Spec: POSIX, PTHREAD_STACK_MIN */
 static void a_thread_with_the_smallest_stack_works(void **state) {
     pthread_attr_t attributes;
     pthread_t thread;
@@ -415,9 +415,9 @@ static int tear_down(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(the_hot_path_takes_4_kb_at_most),
-        TEST(the_hot_path_takes_8_kb_at_most_when_it_reports_something),
-        TEST(any_other_call_takes_8_kb_at_most),
+        TEST(the_hot_path_uses_at_most_4_kb_of_stack),
+        TEST(the_hot_path_uses_at_most_8_kb_of_stack_when_it_reports_something),
+        TEST(any_other_call_uses_at_most_8_kb_of_stack),
         TEST(a_thread_with_the_smallest_stack_works),
     };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * unload.c - a thread ends after the plugin that it used was unloaded
+ * unload.c - a thread exits after the plugin that it used was unloaded
  *
- * The host knows nothing of Tote. Each round loads the plugin, uses it on this thread and another
+ * The host is not linked to Tote. Each round loads the plugin, uses it on this thread and another
  * one, stops it, unloads it, and then ends the other thread.
  */
 #include <dlfcn.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_closed_streams.c - what a host prints to closed standard streams reaches no file and no
- * socket of Tote
+ * test_closed_streams.c - what a host prints to closed standard streams is written to no file and
+ * no socket of Tote
  *
  * Each case runs in a child that has closed 0, 1 and 2. What it prints must be lost, also if it
- * prints in the moment after a descriptor was made.
+ * prints at the moment after a descriptor was created.
  */
 #include "support.h"
 
@@ -36,10 +36,10 @@ enum {
 
 static const char printed[] = "printed by the host\n";
 
-/* What the child does after a descriptor was made, on the thread that makes it. */
+/* What the child does after a descriptor was created, on the same thread. */
 static void (*when_made)(int descriptor);
 
-/* The numbers are held by an epoll instance (EINVAL) while others are made. */
+/* The numbers are held by an epoll instance (EINVAL) while others are created. */
 static void print(void) {
     for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
         bool is_written = write(descriptor, printed, sizeof printed - 1) != -1;
@@ -64,7 +64,7 @@ static int made(long result) {
     return (int)result;
 }
 
-/* Instead of those of libc, for Tote and libcurl. The mode is of files that are created. */
+/* Replace libc's functions, for Tote and libcurl. The mode is that of created files. */
 TOTE_API int open(const char *path, int flags, ...) {
     return made(syscall(SYS_openat, AT_FDCWD, path, flags, S_IRUSR | S_IWUSR));
 }
@@ -235,7 +235,7 @@ static void host_driven_export_opens_nothing_as_a_standard_stream(void **state) 
     assert_succeeds_with_closed_streams(run_by_host);
 }
 
-static void a_stream_that_the_host_opens_meanwhile_stays_open(void **state) {
+static void a_standard_stream_that_the_host_opens_meanwhile_stays_open(void **state) {
     (void)state;
     assert_succeeds_with_closed_streams(run_and_open);
 }
@@ -245,7 +245,7 @@ int main(void) {
         cmocka_unit_test(a_file_is_not_opened_as_a_standard_stream),
         cmocka_unit_test(the_worker_opens_nothing_as_a_standard_stream),
         cmocka_unit_test(host_driven_export_opens_nothing_as_a_standard_stream),
-        cmocka_unit_test(a_stream_that_the_host_opens_meanwhile_stays_open),
+        cmocka_unit_test(a_standard_stream_that_the_host_opens_meanwhile_stays_open),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

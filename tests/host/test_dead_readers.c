@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_dead_readers.c - writing where nobody reads any more does not end the host
+ * test_dead_readers.c - writing to a pipe without a reader does not terminate the host
  *
  * Each case runs in a child whose standard output and error are pipes without a reader, with the
- * default action of SIGPIPE and SIGXFSZ, and which ends by exit(): what stdio still holds is
- * written then, too.
+ * default action of SIGPIPE and SIGXFSZ. The child ends by exit(), so that stdio writes what it has
+ * buffered, too.
  */
 #include "support.h"
 
@@ -75,12 +75,12 @@ static int report_something(void) {
     return errno != ENOTTY;
 }
 
-static void a_diagnostic_without_a_reader_leaves_the_host_alone(void **state) {
+static void a_diagnostic_without_a_reader_does_not_terminate_the_host(void **state) {
     (void)state;
     assert_host_survives(report_something);
 }
 
-/* A whole SDK, with the exporters that the environment can choose for stdout. */
+/* A whole SDK, with the exporters for stdout that the environment can select. */
 static int run_sdk(const char *exporter, tote_export_mode mode, int spans) {
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
@@ -117,7 +117,7 @@ static int much_for_console(void) {
     return run_sdk("console", TOTE_EXPORT_MODE_HOST_DRIVEN, MUCH);
 }
 
-/* A thread of the host's that is the worker for a while. */
+/* A thread of the host that is the worker for a while. */
 static struct {
     pthread_t thread;
     void (*work)(void *arg);
@@ -166,12 +166,12 @@ static int console_by_a_thread_of_the_host(void) {
     return host_thread.is_clean ? 0 : 1;
 }
 
-static void a_thread_of_the_hosts_that_was_the_worker_keeps_no_signal(void **state) {
+static void a_thread_of_the_host_that_was_the_worker_keeps_no_pending_signal(void **state) {
     (void)state;
     assert_host_survives(console_by_a_thread_of_the_host);
 }
 
-static void the_console_exporter_without_a_reader_leaves_the_host_alone(void **state) {
+static void the_console_exporter_without_a_reader_does_not_terminate_the_host(void **state) {
     (void)state;
     assert_host_survives(console_by_worker);
     assert_host_survives(console_by_host);
@@ -191,14 +191,16 @@ static int lines_at_end(void) {
     return run_sdk("otlp/stdout", TOTE_EXPORT_MODE_SIMPLE, FEW);
 }
 
-static void the_otlp_file_exporter_without_a_reader_leaves_the_host_alone(void **state) {
+static void the_otlp_file_exporter_without_a_reader_does_not_terminate_the_host(void **state) {
     (void)state;
     assert_host_survives(lines_by_worker);
     assert_host_survives(lines_by_host);
     assert_host_survives(lines_at_end);
 }
 
-/* The environment's way: diagnostics of a bad variable, and console or lines on stdout. */
+/*
+ * Selected by the environment: diagnostics of an invalid variable, and console or lines on stdout.
+ */
 static int run_environment(const char *exporter) {
     setenv("OTEL_TRACES_EXPORTER", exporter, 1);
     setenv("OTEL_TRACES_SAMPLER", "nonsense", 1);
@@ -216,7 +218,7 @@ static int lines_of_the_environment(void) {
     return run_environment("otlp/stdout");
 }
 
-static void an_sdk_set_up_by_the_environment_leaves_the_host_alone(void **state) {
+static void an_sdk_set_up_by_the_environment_does_not_terminate_the_host(void **state) {
     (void)state;
     assert_host_survives(console_of_the_environment);
     assert_host_survives(lines_of_the_environment);
@@ -246,7 +248,7 @@ static int fill_a_file(void) {
 }
 
 /* RLIMIT_FSIZE raises SIGXFSZ. */
-static void a_file_that_reaches_its_limit_leaves_the_host_alone(void **state) {
+static void a_file_that_reaches_its_size_limit_does_not_terminate_the_host(void **state) {
     (void)state;
     assert_host_survives(fill_a_file);
 }
@@ -257,7 +259,7 @@ static void note_signal(int signal_number) {
     caught = signal_number;
 }
 
-/* Returns: whether SIGPIPE is blocked, and in `is_pending` whether one is pending. */
+/* Return whether SIGPIPE is blocked, and in `is_pending` whether one is pending. */
 static bool is_sigpipe_blocked(bool *is_pending) {
     sigset_t mask;
     sigset_t pending;
@@ -268,7 +270,7 @@ static bool is_sigpipe_blocked(bool *is_pending) {
     return sigismember(&mask, SIGPIPE) == 1;
 }
 
-static int keep_what_is_the_hosts(void) {
+static int keep_the_hosts_signals(void) {
     struct tote__held_signals held;
     sigset_t sigpipe;
     bool is_pending;
@@ -281,7 +283,7 @@ static int keep_what_is_the_hosts(void) {
     sigemptyset(&sigpipe);
     sigaddset(&sigpipe, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &sigpipe, NULL);
-    raise(SIGPIPE); /* pending: it is the host's to take */
+    raise(SIGPIPE); /* pending: it is the host's */
     tote_diagnostics_report(TOTE_LEVEL_ERROR, "test", "second");
     if (caught || !is_sigpipe_blocked(&is_pending) || !is_pending) {
         return 2;
@@ -296,20 +298,20 @@ static int keep_what_is_the_hosts(void) {
     return caught == SIGPIPE ? 0 : 4;
 }
 
-static void the_hosts_own_handler_mask_and_pending_signal_stay(void **state) {
+static void the_hosts_handler_mask_and_pending_signal_are_unchanged(void **state) {
     (void)state;
-    assert_host_survives(keep_what_is_the_hosts);
+    assert_host_survives(keep_the_hosts_signals);
 }
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(a_diagnostic_without_a_reader_leaves_the_host_alone),
-        TEST(the_console_exporter_without_a_reader_leaves_the_host_alone),
-        TEST(a_thread_of_the_hosts_that_was_the_worker_keeps_no_signal),
-        TEST(the_otlp_file_exporter_without_a_reader_leaves_the_host_alone),
-        TEST(an_sdk_set_up_by_the_environment_leaves_the_host_alone),
-        TEST(a_file_that_reaches_its_limit_leaves_the_host_alone),
-        TEST(the_hosts_own_handler_mask_and_pending_signal_stay),
+        TEST(a_diagnostic_without_a_reader_does_not_terminate_the_host),
+        TEST(the_console_exporter_without_a_reader_does_not_terminate_the_host),
+        TEST(a_thread_of_the_host_that_was_the_worker_keeps_no_pending_signal),
+        TEST(the_otlp_file_exporter_without_a_reader_does_not_terminate_the_host),
+        TEST(an_sdk_set_up_by_the_environment_does_not_terminate_the_host),
+        TEST(a_file_that_reaches_its_size_limit_does_not_terminate_the_host),
+        TEST(the_hosts_handler_mask_and_pending_signal_are_unchanged),
     };
 
     return RUN_TESTS(tests, argc, argv);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_host_untouched.c - what belongs to the host is as it was, whatever it calls
+ * test_host_untouched.c - the state of the host is unchanged by calls of Tote
  *
- * The tests run in this order in one process: no SDK yet, an SDK that runs, none any more.
+ * The tests run in this order in one process: before an SDK, with a running SDK, after it.
  */
 #include "support.h"
 
@@ -22,7 +22,7 @@
 
 enum { SIGNAL_COUNT = 65 };
 
-/* What a guest must not touch; all zero but for what it holds, so that two can be compared. */
+/* The state that Tote must not change; all padding is zero, so that two can be compared. */
 struct host {
     unsigned char is_blocked[SIGNAL_COUNT];
     void (*handlers[SIGNAL_COUNT])(int);
@@ -32,7 +32,7 @@ struct host {
     mode_t umask;
 };
 
-/* Standard output and error, sent to memory for a while. */
+/* Standard output and error, redirected to memory for a while. */
 struct capture {
     int descriptors[2]; /* what the program writes to now */
     int originals[2];
@@ -73,7 +73,7 @@ static struct capture capture_start(void) {
     return capture;
 }
 
-/* Returns: what was written, to either. */
+/* Returns the text that was written to either. */
 static const char *capture_stop(struct capture *capture) {
     static char text[1024];
     ssize_t length = 0;
@@ -90,7 +90,7 @@ static const char *capture_stop(struct capture *capture) {
     return text;
 }
 
-/* A tour, and all that is noted on the way. */
+/* A tour, and all changes that are found. */
 struct visit {
     struct host before;
     struct capture capture;
@@ -120,8 +120,7 @@ static void assert_nothing_touched(struct visit *visit, const char *diagnostic) 
     assert_string_equal(visit->tour.surprise ? visit->tour.surprise : "none", "none");
 }
 
-/* Design: guest rules */
-static void nothing_is_touched_before_an_sdk_starts(void **state) {
+static void the_host_is_unchanged_before_an_sdk_starts(void **state) {
     (void)state;
     struct visit visit = visit_start(false);
 
@@ -130,7 +129,7 @@ static void nothing_is_touched_before_an_sdk_starts(void **state) {
     assert_nothing_touched(&visit, NULL);
 }
 
-/* Starts an SDK with a worker thread that keeps spans in `memory`. */
+/* Start an SDK with a worker thread that keeps spans in `memory`. */
 static tote_sdk *start_sdk(tote_in_memory_spans *memory) {
     tote_span_exporter *exporters[] = {tote_span_exporter_in_memory_new(memory)};
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
@@ -142,8 +141,7 @@ static tote_sdk *start_sdk(tote_in_memory_spans *memory) {
     return tote_sdk_start(&options);
 }
 
-/* Design: guest rules */
-static void nothing_is_touched_while_an_sdk_starts_runs_and_stops(void **state) {
+static void the_host_is_unchanged_while_an_sdk_starts_runs_and_stops(void **state) {
     (void)state;
     struct visit visit = visit_start(true);
     tote_in_memory_spans *memory = tote_in_memory_spans_new();
@@ -170,8 +168,7 @@ static void nothing_is_touched_while_an_sdk_starts_runs_and_stops(void **state) 
     assert_true(count > 4);
 }
 
-/* Design: guest rules */
-static void nothing_is_touched_after_an_sdk_has_stopped(void **state) {
+static void the_host_is_unchanged_after_an_sdk_has_stopped(void **state) {
     (void)state;
     struct visit visit = visit_start(false);
 
@@ -182,9 +179,9 @@ static void nothing_is_touched_after_an_sdk_has_stopped(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(nothing_is_touched_before_an_sdk_starts),
-        TEST(nothing_is_touched_while_an_sdk_starts_runs_and_stops),
-        TEST(nothing_is_touched_after_an_sdk_has_stopped),
+        TEST(the_host_is_unchanged_before_an_sdk_starts),
+        TEST(the_host_is_unchanged_while_an_sdk_starts_runs_and_stops),
+        TEST(the_host_is_unchanged_after_an_sdk_has_stopped),
     };
     setlocale(LC_ALL, "");
     return RUN_TESTS(tests, argc, argv);

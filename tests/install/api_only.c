@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A program that is instrumented, and has no SDK: contexts, stores and baggage work, spans do
- * nothing.
- */
+/* An instrumented program without an SDK: contexts, stores and baggage work, spans do nothing. */
 #include <pthread.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spans.c - the same spans each time, of all kinds and with values of all kinds, exported as the
- * environment says
+ * spans.c - the same spans each time, of all kinds and with values of all types, exported as the
+ * environment selects
  */
 #include <string.h>
 #include <tote/tote.h>
@@ -10,7 +10,7 @@
 
 enum { START = 1700000000, SPANS_OF_LOAD = 40 };
 
-/* Ids that count. */
+/* Ids from a counter. */
 static unsigned char last_id;
 
 static void new_trace_id(void *self, tote_trace_id *id) {

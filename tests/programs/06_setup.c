@@ -1,4 +1,4 @@
-/* (6) everything by program, nothing from the environment. */
+/* (6) all settings in code, nothing from the environment. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,8 +101,8 @@ int main(void) {
     options.exporter_count = 1;
     options.batch = &batch;
     options.thread_factory = &threads;
-    tote_sdk *sdk =
-        tote_sdk_start(&options); /* takes sampler, propagator, exporter, also on failure */
+    tote_sdk *sdk = tote_sdk_start(
+        &options); /* takes ownership of sampler, propagator and exporter, also on failure */
 
     tote_stats stats = {.struct_size = sizeof stats};
     if (tote_sdk_get_stats(sdk, &stats)) {

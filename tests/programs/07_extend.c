@@ -1,4 +1,4 @@
-/* (7) an exporter, a processor and a sampler of one's own. */
+/* (7) a custom exporter, processor and sampler. */
 #include <stdio.h>
 #include <string.h>
 #include <tote/processors.h>
@@ -29,7 +29,7 @@ static tote_result print_spans(void *self, const tote_span_data *const *spans, s
     return fflush(out) == 0 ? TOTE_RESULT_SUCCESS : TOTE_RESULT_FAILURE;
 }
 
-/* Drop health checks, ask another sampler about the rest. */
+/* Drop health checks, call another sampler for the rest. */
 static tote_sampling_decision no_health(void *self, const tote_sampling_parameters *parameters,
                                         tote_sampling_result *result) {
     if (strncmp(parameters->name, "GET /health", 11) == 0) {
@@ -42,7 +42,7 @@ static void free_inner(void *self) {
     tote_sampler_free(self);
 }
 
-/* Export errors and nothing else. */
+/* Export only errors. */
 static void pass_errors(void *self, const tote_span_data *span) {
     tote_span_processor **batch = self;
     if (tote_span_data_get_status_code(span) == TOTE_STATUS_CODE_ERROR) {

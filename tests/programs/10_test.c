@@ -1,4 +1,4 @@
-/* (10) a test of the user's own instrumentation. */
+/* (10) a test of a program's own instrumentation. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-// Every header from C++17, with what a C++ user writes around it.
+// Every header from C++17, with typical C++ code around it.
 #include <memory>
 #include <string_view>
 #include <tote/exporters/in_memory.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Spans beside the end of their SDK: what a running call uses is there until the call is over. And
- * the lock of a span: one thread at a time has it.
+ * Spans during the shutdown of their SDK: data that a running call uses exists until the call
+ * returns. And the lock of a span: one thread at a time holds it.
  */
 #include <string.h>
 
@@ -10,7 +10,7 @@
 #include "tote/internal/sdk.h"
 #include "tote/tote.h"
 
-/* membarrier(2), if there is one. */
+/* membarrier(2), if available. */
 static bool has_barrier;
 
 bool tote__barrier_is_available(void) {
@@ -39,7 +39,7 @@ static struct seen seen[RUNS];
 static tote_sdk *sdk;
 static const struct seen *started_in[SCHEDULE_MOST_THREADS];
 
-/* A call of the processor, in which others may go on. */
+/* A call of the processor, in which other threads may run. */
 static void be_inside(struct seen *run) {
     SCHEDULE_CHECK(run->is_alive);
     run->inside++;
@@ -54,7 +54,7 @@ static void on_start(void *self, tote_span *span, const tote_context *parent) {
     be_inside(self);
 }
 
-/* A span goes to the SDK that it was started with, or to none. */
+/* A span belongs to the SDK that it was started with, or to none. */
 static void on_end(void *self, const tote_span_data *span) {
     (void)span;
     SCHEDULE_CHECK(started_in[schedule_thread()] == self);
@@ -110,7 +110,7 @@ static void end_sdk(void) {
     SCHEDULE_CHECK(!seen[0].is_alive);
 }
 
-/* The next SDK has the place of the one before. */
+/* The next SDK has the address of the previous one. */
 static void end_and_start(void) {
     end_sdk();
     start(&seen[1]);
@@ -134,7 +134,7 @@ static void set_up_spans(void) {
     atomic_store(&tote__core_needs_fence, false);
 }
 
-/* On the thread that goes on in the case. */
+/* On the thread that continues in the case. */
 static void begin_span(struct fake_span *span) {
     struct thread_state *owner = tote__thread_state();
 
@@ -177,7 +177,7 @@ static void own_two_spans(void) {
     }
 }
 
-/* The second span has the place of the first. */
+/* The second span has the address of the first. */
 static void own_a_span_after_another(void) {
     share_nothing();
     for (int i = 0; i < 2; i++) {
@@ -190,7 +190,7 @@ static void own_a_span_after_another(void) {
     }
 }
 
-/* The second span has the place of the first, and another owner. */
+/* The second span has the address of the first, and another owner. */
 static _Atomic(bool) is_passed_on;
 
 static void set_up_passing(void) {
@@ -230,7 +230,7 @@ static void come_to_second(void) {
     come_to(&spans[1]);
 }
 
-/* As who reads the names of open spans. */
+/* Like the code that reads the names of open spans. */
 static void try_first(void) {
     struct fake_span *span = &spans[0];
 

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Locks, things that threads own, and pools, under all kinds of schedules.
- */
+/* Locks, objects owned by threads, and pools, under many schedules. */
 #include <string.h>
 
 #include "tote/internal/lock.h"
 #include "tote/internal/pool.h"
 
-/* A lock has one holder, and what it guards loses no change. */
+/* A lock has one holder, and no change under it is lost. */
 static struct tote__lock lock;
 static uint32_t guarded;
 static uint32_t holders;
@@ -37,10 +35,10 @@ static void check_lock(void) {
     SCHEDULE_CHECK(guarded >= 6 && guarded <= 9);
 }
 
-/* A thing has one owner, and what was left is claimed before another one is made. */
+/* An object has one owner, and an abandoned one is claimed before another is created. */
 struct thing {
     struct tote__owned owned;
-    int owner; /* 0: nobody */
+    int owner; /* 0: none */
 };
 
 enum { CLAIMS = 3 };
@@ -90,7 +88,7 @@ static void check_things(void) {
     SCHEDULE_CHECK(count >= 1 && count <= 3);
 }
 
-/* An object of a pool has one user, whoever gives it back, and while pools are trimmed. */
+/* An object of a pool has one user, whichever thread returns it, and while pools are trimmed. */
 enum { OBJECTS = 3 };
 
 struct object {
@@ -133,7 +131,7 @@ static void put_object(struct object *object) {
     tote__pool_put(&kind, object);
 }
 
-/* Take objects and hand every other one to another thread. */
+/* Take objects and pass every second one to another thread. */
 static void take_and_hand_over(void) {
     for (int i = 0; i < 2 * OBJECTS; i++) {
         struct object *object = take_object();

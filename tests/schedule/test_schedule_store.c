@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Readers of a store beside its writers, while logs are written anew and used again.
- */
+/* Readers of a store concurrent with its writers, while logs are rewritten and reused. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +10,10 @@ enum { VALUE_LENGTH = 20, WRITES = 24, READS = 6 };
 static tote_store *parent;
 static tote_store *store;
 
-/* The n-th value of a key is one letter so many times: a mixture is told from a value. */
+/*
+ * The n-th value of a key is one letter, repeated this many times: a mixture of two values is
+ * detected.
+ */
 static void write_value(const char *key, int n) {
     char text[VALUE_LENGTH + 1] = "";
 
@@ -80,7 +81,7 @@ static void read_all(void) {
     }
 }
 
-/* A key that is deleted and added again is there, or not: never an older value. */
+/* A key that is deleted and added is present or absent, never with an older value. */
 static void delete_and_add(void) {
     for (int i = 1; i < WRITES; i++) {
         SCHEDULE_CHECK(tote_store_delete(store, "first"));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Records from the threads that end spans to the one that exports them: per-thread queues, chunks
- * and credit.
+ * Records from the threads that end spans to the thread that exports them: per-thread queues,
+ * chunks and credit.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 
 enum { WRITERS = 2, SPANS = 10, MOST_SPANS = 5, MOST_BYTES = 60000, LARGE = 12000, KEPT = 4 };
 
-/* The writers' spans: the name is a number, and a chunk has room for two of the large ones. */
+/* The writers' spans: the name is a number, and a chunk holds two of the large ones. */
 static tote_in_memory_spans *memory;
 static const struct span *spans[WRITERS][SPANS];
 
@@ -26,12 +26,12 @@ static size_t pushed_count[WRITERS];
 static size_t read_count[WRITERS];
 static size_t writers_left;
 
-/* What was taken and is not settled. */
+/* Records that were taken and are not settled. */
 static struct taken kept[KEPT];
 static uint32_t kept_numbers[KEPT];
 static size_t kept_count;
 
-/* Chunks are used again at once, because the allocator has no memory for more than these. */
+/* Chunks are reused at once, because the allocator has memory for these only. */
 enum { CHUNKS = 3, CHUNK_SIZE = 32 << 10 };
 
 static size_t chunks;
@@ -114,7 +114,7 @@ static void write_records(void) {
     writers_left--;
 }
 
-/* The record is still what it was: its memory was not used again before it was settled. */
+/* The record is unchanged: its memory was not reused before it was settled. */
 static void settle_first(void) {
     SCHEDULE_CHECK(number_of(kept[0].record) == kept_numbers[0]);
     tote__thread_queues_settle(&thread_queues, &kept[0]);
@@ -165,7 +165,7 @@ static void read_records(void) {
     }
 }
 
-/* The bound holds at each moment. */
+/* The limit holds at each moment. */
 static void check_bound(void) {
     uint64_t waiting = 0;
 
@@ -178,7 +178,7 @@ static void check_bound(void) {
                    thread_queues.bytes.left <= MOST_BYTES);
 }
 
-/* Nothing is lost on the way, and all credit is back. */
+/* No record is lost, and all credit is returned. */
 static void check(void) {
     size_t in_credits = 0;
     size_t bytes_in_credits = 0;

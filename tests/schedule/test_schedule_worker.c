@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The batch processor and its worker: who sleeps is woken, a flush waits for what had ended, and a
- * shutdown leaves nothing uncounted.
+ * The batch processor and its worker: a sleeping thread is woken, a flush waits for the spans that
+ * had ended, and a shutdown leaves no span uncounted.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,7 +124,7 @@ static void end_spans(void) {
     }
 }
 
-/* Wait until so many spans are exported, which takes no timer; then shut down. */
+/* Wait until this many spans are exported, which needs no timer; then shut down. */
 static void await_exported(uint32_t count) {
     uint32_t seen;
 
@@ -144,7 +144,7 @@ static void await_spans_of_two(void) {
     await_exported(2 * spans_each);
 }
 
-/* What a thread had ended is exported when its flush returns. */
+/* Spans that a thread had ended are exported when its flush returns. */
 static void end_and_flush(void) {
     end_spans();
     SCHEDULE_CHECK(processor->ops.force_flush(processor->self, LONG_MS) == TOTE_RESULT_SUCCESS);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * batch_fixture.c - an SDK with one exporting processor, and an exporter that does as it is told
- */
+/* batch_fixture.c - an SDK with one exporting processor, and an exporter that tests control */
 #include "batch_fixture.h"
 
 #include <errno.h>

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * batch_fixture.h - an SDK with one exporting processor, and an exporter that does as it is told
- */
+/* batch_fixture.h - an SDK with one exporting processor, and an exporter that tests control */
 #ifndef TOTE_TESTS_BATCH_FIXTURE_H
 #define TOTE_TESTS_BATCH_FIXTURE_H
 
@@ -14,12 +12,12 @@
 #include "tote/internal/sdk.h"
 #include "tote/tote.h"
 
-enum { AN_HOUR_MS = 3600000, SAFETY_NET_MS = 60000 }; /* neither is ever waited for */
+enum { AN_HOUR_MS = 3600000, SAFETY_NET_MS = 60000 }; /* neither ever passes in a test */
 
 /* What the exporter does, and what it saw. */
 struct test_exporter {
     atomic_bool is_gated;       /* an export waits until the gate is posted */
-    atomic_bool heeds_shutdown; /* which then posts the gate */
+    atomic_bool heeds_shutdown; /* the exporter's shutdown posts the gate */
     atomic_int result;          /* of an export, a tote_result */
     atomic_size_t reports_rejected;
     atomic_size_t reports_delivered;
@@ -33,25 +31,25 @@ struct test_exporter {
     atomic_size_t exports;
     atomic_size_t spans;
     atomic_size_t largest;  /* batch */
-    atomic_size_t overlaps; /* exports that began while another was under way */
+    atomic_size_t overlaps; /* exports that began during another one */
     atomic_size_t running;
     atomic_size_t flushes;
     atomic_size_t shutdowns;
     atomic_size_t destroys;
 };
 
-/* Set the semaphores up, everything else is zero: succeeds at once. */
+/* Initialize the semaphores and zero everything else: exports succeed at once. */
 void test_exporter_init(struct test_exporter *exporter);
 tote_span_exporter *test_exporter_new(struct test_exporter *exporter);
 
-/* Let everything through from now on. */
+/* Let all exports pass from now on. */
 void test_exporter_open_gate(struct test_exporter *exporter);
 
-/* Wait for a post. Returns: false when it does not come, ever. */
+/* Wait for a post. Returns false if there is none. */
 bool wait_for_post(sem_t *semaphore);
 
 struct batch_fixture {
-    struct tote__batch_settings batch; /* the specification's defaults, but a delay of an hour */
+    struct tote__batch_settings batch; /* the specification's defaults, except a delay of an hour */
     tote_thread_factory thread_factory;
     tote_sampler *sampler;
     struct test_exporter exporter;
@@ -65,23 +63,23 @@ struct batch_fixture {
 int batch_fixture_set_up(void **state);
 int batch_fixture_tear_down(void **state);
 
-/* Start an SDK with a batch processor, as the settings are by now. Returns: *state. */
+/* Start an SDK with a batch processor with the current settings. Returns *state. */
 struct batch_fixture *batch_fixture_start(void **state);
 
 /* The same with the simple processor. */
 struct batch_fixture *batch_fixture_start_simple(void **state);
 
-/* The same with a processor of the test's own. */
+/* The same with the test's own processor. */
 struct batch_fixture *batch_fixture_start_with(void **state, tote_span_processor *processor);
 
 void end_spans(struct batch_fixture *fixture, size_t count);
 
 tote_stats get_stats(struct batch_fixture *fixture);
 
-/* Whether every span that ended is in one place of the statistics. */
+/* Whether every ended span is counted once in the statistics. */
 bool accounting_closes(const tote_stats *stats);
 
-/* In the table of tests. */
+/* For the table of tests. */
 #define BATCH_TEST(test)                                                                           \
     cmocka_unit_test_setup_teardown(test, batch_fixture_set_up, batch_fixture_tear_down)
 

@@ -65,7 +65,7 @@ void carrier_clear(struct carrier *carrier) {
 static void get_all(const void *self, const char *key, tote_header_visitor visit, void *arg) {
     const struct carrier *carrier = self;
 
-    (void)key; /* passing them all is fine */
+    (void)key; /* passing all of them is permitted */
     for (size_t i = 0; i < carrier->count; i++) {
         if (!visit(arg, carrier->headers[i].name, strlen(carrier->headers[i].name),
                    carrier->headers[i].value, carrier->headers[i].value_length)) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * carrier.h - headers in memory: what tests extract from and inject into
+ * carrier.h - headers in memory, from which tests extract and into which they inject
  *
- * Starts out all zero. Setting replaces, as the API asks for; names are kept as they are given.
+ * Initially all zero. Setting replaces, as the API requires; names keep their case.
  */
 #ifndef TOTE_TESTS_CARRIER_H
 #define TOTE_TESTS_CARRIER_H
@@ -21,11 +21,11 @@ struct carrier {
     size_t calls; /* of the setter */
 };
 
-/* Add a header, also one of a name that is there; a value of strlen() bytes, or so many. */
+/* Add a header, also if the name exists; a value of strlen() bytes, or of this length. */
 void carrier_add(struct carrier *carrier, const char *name, const char *value);
 void carrier_add_bytes(struct carrier *carrier, const char *name, const char *value, size_t length);
 
-/* The value of the first header called `name`, NULL when there is none. */
+/* The value of the first header with this name, NULL if there is none. */
 const char *carrier_get(const struct carrier *carrier, const char *name);
 
 void carrier_clear(struct carrier *carrier);

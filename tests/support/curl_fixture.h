@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * curl_fixture.h - a receiver, a handle that asks it, and an SDK that keeps what ends
- */
+/* curl_fixture.h - a receiver, a handle that sends to it, and an SDK that keeps ended spans */
 #ifndef TOTE_TESTS_CURL_FIXTURE_H
 #define TOTE_TESTS_CURL_FIXTURE_H
 
@@ -25,17 +23,17 @@ int curl_fixture_set_up(void **state);
 int curl_fixture_set_up_without_sdk(void **state);
 int curl_fixture_tear_down(void **state);
 
-/* Of the receiver, and `rest`. */
+/* The receiver's URL, followed by `rest`. */
 void curl_fixture_set_url(struct curl_fixture *fixture, const char *rest);
 
-/* With these headers of the program, else defaults. */
+/* With these headers; NULL: the defaults. */
 CURLcode perform_with_headers(CURL *easy, struct curl_slist *headers);
 tote_curl_request *begin_with_headers(CURL *easy, struct curl_slist *headers);
 
 /* Send headers only to these hosts, until the next SDK starts. */
 void allow_hosts(const char *const *hosts, size_t count);
 
-/* Fails the test when there is not just one. */
+/* Fails the test unless there is exactly one. */
 const tote_span_data *curl_fixture_only_span(struct curl_fixture *fixture);
 
 void assert_span_text(const tote_span_data *span, const char *key, const char *text);
@@ -44,7 +42,7 @@ void assert_span_lacks(const tote_span_data *span, const char *key);
 /* "00-", its trace id, "-", its span id, "-": all but the flags. */
 void make_traceparent(const tote_span_context *context, char text[54]);
 
-/* In the table of tests. */
+/* For the table of tests. */
 #define CURL_TEST(test)                                                                            \
     cmocka_unit_test_setup_teardown(test, curl_fixture_set_up, curl_fixture_tear_down)
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * global_sdk.h - a test that failed leaves no SDK to the next ones
- */
+/* global_sdk.h - a failed test leaves no SDK to the next ones */
 #ifndef TOTE_TESTS_GLOBAL_SDK_H
 #define TOTE_TESTS_GLOBAL_SDK_H
 
@@ -18,7 +16,7 @@ static inline int close_global_sdk(void **state) {
     return 0;
 }
 
-/* In the table of tests, of a program whose tests start an SDK each. */
+/* For the table of tests, of a program whose tests each start an SDK. */
 #define SDK_TEST(test) cmocka_unit_test_teardown(test, close_global_sdk)
 
 #endif

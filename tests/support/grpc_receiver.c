@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * grpc_receiver.c - as much of HTTP/2 as a receiver of one request at a time needs. RFC 9113
+ * grpc_receiver.c - as much of HTTP/2 as a receiver of one request at a time needs. Spec: RFC 9113
  *
- * `lock` guards the counts; all else belongs to the thread that serves.
+ * `lock` guards the counts; everything else belongs to the serving thread.
  */
 #include "grpc_receiver.h"
 
@@ -29,7 +29,7 @@ enum {
     SETTINGS = 4,
     PING = 6,
     WINDOW_UPDATE = 8,
-    END_STREAM = 1, /* of DATA and HEADERS; of SETTINGS and PING it means an acknowledgement */
+    END_STREAM = 1, /* of DATA and HEADERS; for SETTINGS and PING it means an acknowledgement */
     END_HEADERS = 4,
     INTERNAL_ERROR = 2
 };
@@ -37,7 +37,7 @@ enum {
 struct grpc_receiver {
     struct grpc_manner manner;
     int listener;
-    int stops; /* an event descriptor, readable once the thread shall end */
+    int stops; /* an event descriptor, readable when the thread must end */
     pthread_t thread;
     bool has_thread;
     char url[64];
@@ -66,7 +66,7 @@ static bool send_frame(int fd, uint8_t type, uint8_t flags, uint32_t stream, con
     return send(fd, frame, size, MSG_NOSIGNAL) == (ssize_t)size;
 }
 
-/* Returns: false at the end of the connection, or when the receiver is to stop. */
+/* Returns false at the end of the connection, or if the receiver is to stop. */
 static bool receive(const struct grpc_receiver *receiver, int fd, uint8_t *out, size_t size) {
     while (size) {
         struct pollfd fds[] = {{fd, POLLIN, 0}, {receiver->stops, POLLIN, 0}};
@@ -109,7 +109,7 @@ static uint64_t count_spans(const uint8_t *message, size_t size) {
     return spans;
 }
 
-/* ":status: 200", and "grpc-status: 0" unless that is left out. RFC 7541 */
+/* ":status: 200", and "grpc-status: 0" unless that is left out. Spec: RFC 7541 */
 static bool respond(struct grpc_receiver *receiver, int fd, uint32_t stream) {
     static const uint8_t headers[] = "\x88\x00\x0bgrpc-status\x01"
                                      "0";
@@ -126,7 +126,7 @@ static bool respond(struct grpc_receiver *receiver, int fd, uint32_t stream) {
                       has_status ? sizeof headers - 1 : 1);
 }
 
-/* "grpc-status: 8", and the words of most servers */
+/* "grpc-status: 8", and the message of most servers */
 static bool refuse(struct grpc_receiver *receiver, int fd, uint32_t stream) {
     static const uint8_t headers[] = "\x88\x00\x0bgrpc-status\x01"
                                      "8\x00\x0cgrpc-message\x0flarger than max";
@@ -135,7 +135,7 @@ static bool refuse(struct grpc_receiver *receiver, int fd, uint32_t stream) {
     return send_frame(fd, HEADERS, END_STREAM | END_HEADERS, stream, headers, sizeof headers - 1);
 }
 
-/* "grpc-status: 16", and RST_STREAM with NO_ERROR. RFC 9113 section 8.1 */
+/* "grpc-status: 16", and RST_STREAM with NO_ERROR. Spec: RFC 9113 section 8.1 */
 static bool respond_early(int fd, uint32_t stream) {
     static const uint8_t headers[] = "\x88\x00\x0bgrpc-status\x02"
                                      "16";
@@ -174,13 +174,13 @@ static bool take_data(struct grpc_receiver *receiver, int fd, uint32_t stream, s
         return reset(receiver, fd, stream);
     }
     if (limit && receiver->body_size > limit + GRPC_HEAD_BYTES) {
-        return receiver->manner.says_why ? refuse(receiver, fd, stream)
-                                         : reset(receiver, fd, stream);
+        return receiver->manner.explains_limit ? refuse(receiver, fd, stream)
+                                               : reset(receiver, fd, stream);
     }
     return !is_last || respond(receiver, fd, stream);
 }
 
-/* Returns: false when the connection is over. */
+/* Returns false when the connection has ended. */
 static bool serve_frame(struct grpc_receiver *receiver, int fd) {
     uint8_t head[HEAD_BYTES];
 

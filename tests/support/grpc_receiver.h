@@ -14,17 +14,19 @@
 
 struct grpc_receiver;
 
-/* All zero: each request gets OK. */
+/* All zero: the response to each request is OK. */
 struct grpc_manner {
-    size_t limit;  /* a request with more bytes has its stream reset while it is sent; 0: none */
-    bool says_why; /* instead of the reset it gets RESOURCE_EXHAUSTED, and is read to its end */
-    unsigned resets_first;   /* so many of the first streams are reset, whatever their size */
-    unsigned without_status; /* so many of the first requests get a response without grpc-status */
-    bool responds_early;     /* each request gets UNAUTHENTICATED after its head, and a reset */
-    bool stalls;             /* the flow-control window is never opened, and no response comes */
+    size_t limit; /* a request with more bytes has its stream reset while it is sent; 0: none */
+    bool explains_limit; /* instead of the reset it gets RESOURCE_EXHAUSTED, and is read to its end
+                          */
+    unsigned resets_first; /* this many of the first streams are reset, whatever their size */
+    unsigned
+        without_status;  /* this many of the first requests get a response without grpc-status */
+    bool responds_early; /* each request gets UNAUTHENTICATED after its head, and a reset */
+    bool stalls;         /* the flow-control window is never opened, and no response comes */
 };
 
-/* NULL when it cannot listen. */
+/* NULL if it cannot listen. */
 struct grpc_receiver *grpc_receiver_start(struct grpc_manner manner);
 
 /* "http://127.0.0.1:port" */

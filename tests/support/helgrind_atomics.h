@@ -2,11 +2,11 @@
 /*
  * helgrind_atomics.h - atomic operations and timed semaphores that helgrind understands
  *
- * Helgrind knows the locks of pthreads alone, and takes an atomic for a plain access. In a build
- * for it this header comes ahead of every file: each operation says that its object is not to be
- * checked, and that what was before a store is before what comes after a load of it. All orders
- * count as the strongest, which ThreadSanitizer is there to tell apart; what helgrind then sees is
- * every plain access that nothing orders.
+ * Helgrind supports the locks of pthreads only, and treats an atomic access as a plain one. A build
+ * for helgrind includes this header before every file. Each operation declares that its object is
+ * not checked, and that everything before a store happens before everything after a load of it. All
+ * memory orders count as the strongest; ThreadSanitizer checks their differences. Helgrind then
+ * finds every plain access that nothing orders.
  */
 #ifndef TOTE_TESTS_HELGRIND_ATOMICS_H
 #define TOTE_TESTS_HELGRIND_ATOMICS_H
@@ -72,7 +72,7 @@
 #define atomic_fetch_sub(object, value) TOTE__HG_FETCH(__atomic_fetch_sub, object, value)
 #define atomic_fetch_or(object, value) TOTE__HG_FETCH(__atomic_fetch_or, object, value)
 
-/* Helgrind knows a wait without a timeout alone. */
+/* Helgrind supports only waits without a timeout. */
 #define sem_post(semaphore)                                                                        \
     __extension__({                                                                                \
         sem_t *hg_semaphore = (semaphore);                                                         \

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * identity.c - who a receiver with TLS is
- */
+/* identity.c - the certificate and key of a receiver with TLS */
 #include "identity.h"
 
 #include <stdio.h>

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * identity.h - who a receiver with TLS is
- */
+/* identity.h - the certificate and key of a receiver with TLS */
 #ifndef TOTE_TESTS_IDENTITY_H
 #define TOTE_TESTS_IDENTITY_H
 
 #include <stdbool.h>
 
-/* A certificate for 127.0.0.1, signed by itself, and its key. */
+/* A self-signed certificate for 127.0.0.1, and its key. */
 struct identity {
     char folder[32];
     char certificate_path[64];
@@ -16,7 +14,7 @@ struct identity {
     char key[4096];
 };
 
-/* Keeps the file of the certificate. Returns: false without the program openssl. */
+/* Keeps the file of the certificate. Returns false without the program openssl. */
 bool identity_make(struct identity *identity);
 void identity_remove(const struct identity *identity);
 

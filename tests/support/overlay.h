@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * overlay.h - an overlay of entries, as extract makes it, for tests
- */
+/* overlay.h - for tests: an overlay of entries, as extract creates it */
 #ifndef TOTE_TESTS_OVERLAY_H
 #define TOTE_TESTS_OVERLAY_H
 
@@ -17,7 +15,7 @@ context_over_overlay(tote_store *parent, const struct tote__overlay_entry *entri
     return tote__context_with_overlay(tote_context_root(), overlay);
 }
 
-/* The same alone. */
+/* The same without entries of the context. */
 static inline tote_store *new_overlay(tote_store *parent, const struct tote__overlay_entry *entries,
                                       size_t count) {
     tote_context *context = context_over_overlay(parent, entries, count);

@@ -49,6 +49,7 @@ size_t received_spans(struct receiver *receiver, void (*see)(const Tote__Otlp__S
     return see_requests(receiver, see, false);
 }
 
-size_t received_taken_spans(struct receiver *receiver, void (*see)(const Tote__Otlp__Span *span)) {
+size_t received_accepted_spans(struct receiver *receiver,
+                               void (*see)(const Tote__Otlp__Span *span)) {
     return see_requests(receiver, see, true);
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * received.h - the spans that a receiver got
- */
+/* received.h - the spans that a receiver got */
 #ifndef TOTE_TESTS_RECEIVED_H
 #define TOTE_TESTS_RECEIVED_H
 
@@ -11,12 +9,12 @@
 #include "receiver.h"
 
 /*
- * Call `see`, if not NULL, for each span of all requests until now. Returns: how many spans there
- * are.
+ * Call `see`, if not NULL, for each span of all requests so far. Returns how many spans there are.
  */
 size_t received_spans(struct receiver *receiver, void (*see)(const Tote__Otlp__Span *span));
 
-/* Of the requests that it took. */
-size_t received_taken_spans(struct receiver *receiver, void (*see)(const Tote__Otlp__Span *span));
+/* Of the requests that it accepted. */
+size_t received_accepted_spans(struct receiver *receiver,
+                               void (*see)(const Tote__Otlp__Span *span));
 
 #endif

@@ -2,10 +2,10 @@
 /*
  * receiver.c - an HTTP receiver on libmicrohttpd
  *
- * `lock` guards all but what the daemon is given at start. Requests are never forgotten.
+ * `lock` guards everything that the daemon does not get at start. All requests are kept.
  *
- * The daemon works in a thread of ours, with `at_work` taken, and a fork waits for it: no lock of
- * the allocator, of a sanitizer's above all, is found taken in the child by a thread that is not
+ * The daemon works in a thread of ours that holds `at_work`, and a fork waits for it. So no lock of
+ * the allocator, or of a sanitizer's, is left locked in the child by a thread that does not exist
  * there.
  */
 #include "receiver.h"
@@ -43,8 +43,8 @@ struct receiver {
     struct MHD_Daemon *daemon;
     pthread_t thread;
     bool has_thread;
-    sem_t serves; /* its thread does no more but this */
-    int stops;    /* an event descriptor, readable once the thread shall end */
+    sem_t serves; /* its thread does nothing else */
+    int stops;    /* an event descriptor, readable when the thread must end */
     char url[64];
     pthread_mutex_t lock;
     pthread_cond_t has_more;
@@ -56,7 +56,7 @@ struct receiver {
     size_t hanging_count;
 };
 
-/* The body of one answer on its way. */
+/* The body of one response being sent. */
 struct body {
     struct receiver_response response;
 };
@@ -174,7 +174,8 @@ static enum MHD_Result take(void *arg, struct MHD_Connection *connection, const 
     struct request *request = *state;
 
     (void)url, (void)version;
-    if (!request) { /* the path is there already; a request that hung comes here again and ends */
+    if (!request) { /* the path is set already; a request that hung gets here a second time and ends
+                     */
         return MHD_NO;
     }
     if (!request->method) {
@@ -196,7 +197,7 @@ static enum MHD_Result take(void *arg, struct MHD_Connection *connection, const 
     return finish(receiver, connection, request, state);
 }
 
-/* The one place where the URI is seen whole; what it returns is the request's state. */
+/* The only callback with the whole URI; what it returns is the state of the request. */
 static void *begin(void *arg, const char *uri, struct MHD_Connection *connection) {
     struct request *request = calloc(1, sizeof *request);
 
@@ -404,7 +405,7 @@ void receiver_stop(struct receiver *receiver) {
         return;
     }
     pthread_mutex_lock(&receiver->lock);
-    receiver->response.manner = RECEIVER_CLOSES; /* nobody hangs from here on */
+    receiver->response.manner = RECEIVER_CLOSES; /* no request hangs from here on */
     for (size_t i = 0; i < receiver->hanging_count; i++) {
         MHD_resume_connection(receiver->hanging[i]);
     }

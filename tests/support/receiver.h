@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * receiver.h - an HTTP receiver in the test's own process, that answers as it is told
+ * receiver.h - an HTTP receiver in the test's own process, with responses that tests control
  *
- * It listens on a free port of the loopback interface, or on a Unix socket, and remembers
- * what it was sent. One answer is in force at a time, for all requests.
+ * It listens on a free port of the loopback interface, or on a Unix socket, and keeps all requests.
+ * One response applies at a time, to all requests.
  */
 #ifndef TOTE_TESTS_RECEIVER_H
 #define TOTE_TESTS_RECEIVER_H
@@ -16,7 +16,7 @@ struct receiver;
 enum receiver_manner {
     RECEIVER_RESPONSES,     /* at once */
     RECEIVER_HANGS,         /* never, until it is stopped */
-    RECEIVER_CLOSES,        /* without an answer */
+    RECEIVER_CLOSES,        /* without a response */
     RECEIVER_CLOSES_MIDWAY, /* after half of the body */
     RECEIVER_DRIPS          /* a byte of the body now and then */
 };
@@ -35,29 +35,29 @@ struct received {
     const char *path; /* with the query */
     const char *body;
     size_t body_size;
-    bool is_taken; /* the answer began with a status from 200 to 299 */
+    bool is_taken; /* the response began with a status from 200 to 299 */
 };
 
-/* NULL when it cannot listen. */
+/* NULL if it cannot listen. */
 struct receiver *receiver_start(void);
 struct receiver *receiver_start_unix(const char *path);
 
-/* With TLS; PEM texts, that live as long as the receiver. */
+/* With TLS; PEM texts that are valid as long as the receiver. */
 struct receiver *receiver_start_tls(const char *certificate, const char *key);
 
 /* "http://127.0.0.1:port", without a path; "https:" with TLS. */
 const char *receiver_url(const struct receiver *receiver);
 
-/* From the next request on. What the answer points to must live until then. */
+/* From the next request on. What the response points to must be valid until then. */
 void receiver_set_response(struct receiver *receiver, struct receiver_response response);
 
-/* Wait until so many requests have come, whole; for a minute at most. Returns: how many have. */
+/* Wait until this many whole requests have arrived, at most a minute. Returns how many have. */
 size_t receiver_wait(struct receiver *receiver, size_t count);
 
-/* Borrowed until the receiver stops; all zero when there is no such request. */
+/* Borrowed until the receiver stops; all zero if there is no such request. */
 struct received receiver_request(struct receiver *receiver, size_t index);
 
-/* The value of a header of that request, NULL when it has none. Borrowed likewise. */
+/* The value of a header of that request, NULL if it has none. Borrowed likewise. */
 const char *receiver_header(struct receiver *receiver, size_t index, const char *name);
 
 /* How many connections were opened so far. */

@@ -23,7 +23,7 @@ static inline void reports_keep(tote_level level, const char *component, const c
     snprintf(reports.message, sizeof reports.message, "%s", message);
 }
 
-/* Count from 0, reports up to this level; each kind is given once. */
+/* Count from 0, reports up to this level; each kind is reported once. */
 static inline void reports_reset(tote_level level) {
     reports.count = 0;
     reports.component[0] = reports.message[0] = '\0';

@@ -139,7 +139,7 @@ static void *read_list(struct reader *reader, json_t *json, size_t *count, read_
     return list;
 }
 
-/* A message in the arena, that starts out as protobuf-c says. */
+/* A message in the arena, initialized as by protobuf-c. */
 #define MESSAGE(reader, type, name, initial)                                                       \
     type *name = take((reader), sizeof(type));                                                     \
     *(name) = (type)initial
@@ -288,7 +288,7 @@ static void *read_status(struct reader *reader, json_t *json) {
     return message;
 }
 
-/* Returns: whether it is a key of what a span consists of, but numbers and names. */
+/* Returns whether it is a known key of a span, except numbers and names. */
 static bool read_part_of_span(struct reader *reader, const char *key, json_t *value,
                               Tote__Otlp__Span *message) {
     if (is(key, "attributes")) {

@@ -2,8 +2,8 @@
 /*
  * schedule.c - a scheduler that explores the interleavings of atomic operations
  *
- * One thread runs at a time: a semaphore of each thread hands the turn over, and whoever has the
- * turn owns everything here. The threads of a case are made once and run each of its schedules.
+ * One thread runs at a time: each thread has a semaphore, and the running thread owns all state
+ * here. The threads of a case are created once and run each of its schedules.
  */
 #define SCHEDULE_PLAIN
 #include "schedule.h"
@@ -23,7 +23,7 @@ static const uint64_t start_ns = 1000000000000; /* when a case begins */
 
 enum thread_state { READY, WAITS, OVER };
 
-/* What others do not see yet. */
+/* Stores that other threads do not see yet. */
 struct store {
     void *to;
     uint64_t value;
@@ -152,7 +152,7 @@ static int highest(const int *ready, int count) {
     return best;
 }
 
-/* Which thread goes on. -1: all have ended. */
+/* Choose the thread that continues. -1: all have ended. */
 static int pick(void) {
     int ready[SCHEDULE_MOST_THREADS];
     int count = ready_threads(ready);
@@ -179,7 +179,7 @@ static void await_turn(sem_t *turn) {
     }
 }
 
-/* Let another thread go on, and come back when it is this one's turn. */
+/* Let another thread run, and return at this thread's turn. */
 static void hand_over(const char *file, int line) {
     int next = pick();
 
@@ -243,7 +243,7 @@ void schedule_flush_all(void) {
     }
 }
 
-/* free() of the product and the test: a store is not delayed beyond the end of what it is to. */
+/* free() of the product and the test: a store is not delayed beyond the end of its object. */
 void __real_free(void *block);
 void __wrap_free(void *block);
 
@@ -388,7 +388,7 @@ static void run_schedule(uint64_t seed) {
     call(run.explored->tear_down);
 }
 
-/* All on one processor: one runs at a time, and a switch is cheaper there. */
+/* All on one processor: one thread runs at a time, and a switch is cheaper there. */
 static void stay_on_one_processor(void) {
     cpu_set_t one;
     int processor = sched_getcpu();
@@ -434,7 +434,7 @@ void schedule_explore(const struct schedule_case *explored) {
     sigaction(SIGABRT, &action, NULL);
     run.explored = explored;
     start_threads();
-    for (int i = 0; i < WARM_UPS; i++) { /* what threads keep, they have from then on */
+    for (int i = 0; i < WARM_UPS; i++) { /* memory that threads keep is allocated from then on */
         run_schedule(0);
     }
     run.usual_steps = run.steps;

@@ -47,16 +47,16 @@ struct schedule_case {
 /* Run the case under many seeds, or under that of SCHEDULE_SEED. A fault ends the process. */
 void schedule_explore(const struct schedule_case *explored);
 
-/* For main: explore all cases, or those whose name the argument contains. Returns: 0. */
+/* For main: explore all cases, or those whose name the argument contains. Returns 0. */
 int schedule_main(const struct schedule_case *cases, size_t count, int argc, char **argv);
 
 /* Which thread of the case is running; -1: none. */
 int schedule_thread(void);
 
-/* What time passed since the case began, in ns. */
+/* The time since the case began, in ns. */
 uint64_t schedule_elapsed(void);
 
-/* A fault, unless the condition holds. */
+/* A fault unless the condition holds. */
 #define SCHEDULE_CHECK(condition)                                                                  \
     ((condition) ? (void)0 : schedule_fail(#condition, __FILE__, __LINE__))
 
@@ -65,23 +65,22 @@ _Noreturn void schedule_fail(const char *what, const char *file, int line);
 /* Another thread may run now. */
 void schedule_point(const char *file, int line);
 
-/* The thread cannot go on before another one has run. Returns: 0. */
+/* The thread cannot continue before another one has run. Returns 0. */
 int schedule_yield(const char *file, int line);
 
-/* Whether a compare-exchange that may fail for no reason does. */
+/* Whether a compare-exchange that may fail spuriously does. */
 bool schedule_fails(void);
 
 /*
- * Store for other threads to see: at once, or some time later. `is_full`: with all that was stored
- * before, as the strongest order wants it.
+ * Store for other threads to see: at once, or later. `is_full`: together with everything stored
+ * before, as the strongest order requires.
  */
 void schedule_store(void *to, const void *value, size_t size, bool is_full);
 
-/* Replace what was loaded by what this thread has stored there last, if others do not see that yet.
- */
+/* Replace the loaded value by this thread's last store, if others do not see that yet. */
 void schedule_own_store(const void *from, void *seen, size_t size);
 
-/* Let others see what this thread, or all threads, have stored: a fence, and membarrier(2). */
+/* Make the stores of this thread, or of all threads, visible: a fence, and membarrier(2). */
 void schedule_flush(void);
 void schedule_flush_all(void);
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * sdk_fixture.c - an SDK of a test's own
- */
+/* sdk_fixture.c - an SDK for a test */
 #include "sdk_fixture.h"
 
 #include <pthread.h>
@@ -9,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Callbacks come from all threads that start and end spans. */
+/* Callbacks may run on all threads that start and end spans. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void keep_started(void *self, tote_span *span, const tote_context *parent) {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * sdk_fixture.h - an SDK of a test's own: fixed clock, what ended kept
- */
+/* sdk_fixture.h - an SDK for a test: fixed clock, ended spans are kept */
 #ifndef TOTE_TESTS_SDK_FIXTURE_H
 #define TOTE_TESTS_SDK_FIXTURE_H
 
@@ -16,7 +14,7 @@ struct sdk_fixture {
     struct tote__sdk_settings settings; /* change them, then sdk_fixture_start() */
     tote_sdk *sdk;
     tote_tracer *tracer;
-    uint64_t now; /* what the clock says; 0: the system's */
+    uint64_t now; /* the time of the clock; 0: the system's */
     size_t started;
     size_t ended;
     tote_span_data *spans[FIXTURE_MOST_SPANS]; /* one reference each */
@@ -28,14 +26,13 @@ struct sdk_fixture {
 int sdk_fixture_set_up(void **state);
 int sdk_fixture_tear_down(void **state);
 
-/* Start with the settings as they are; a processor that keeps what ends is added. Returns: *state.
- */
+/* Start with the current settings and a processor that keeps ended spans. Returns *state. */
 struct sdk_fixture *sdk_fixture_start(void **state);
 
-/* The only span that ended; fails the test when there is not just one. */
+/* The only span that ended; fails the test unless there is exactly one. */
 const tote_span_data *sdk_fixture_only_span(struct sdk_fixture *fixture);
 
-/* In the table of tests. */
+/* For the table of tests. */
 #define SDK_TEST(test)                                                                             \
     cmocka_unit_test_setup_teardown(test, sdk_fixture_set_up, sdk_fixture_tear_down)
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * support.h - what every test program includes first
- */
+/* support.h - included first by every test program */
 #ifndef TOTE_TESTS_SUPPORT_H
 #define TOTE_TESTS_SUPPORT_H
 
@@ -21,9 +19,9 @@
 #endif
 
 /*
- * What a child that is forked beside threads is not up to: with the address sanitizer it inherits
- * the locks of its allocator, which another thread may hold; with that of threads it cannot have
- * threads of its own.
+ * What a child that is forked in a process with threads cannot do. With the address sanitizer it
+ * inherits the locks of the allocator, which another thread may hold; with the thread sanitizer it
+ * cannot create threads.
  */
 #if defined(__SANITIZE_ADDRESS__)
 #define HAS_ADDRESS_SANITIZER 1
@@ -40,17 +38,17 @@
 #define HAS_THREAD_SANITIZER 0
 #endif
 
-/* Helgrind takes a child for threads of its parent. */
+/* Helgrind treats a child as threads of its parent. */
 #ifdef TOTE_TESTS_HELGRIND_ATOMICS_H
 #define HAS_HELGRIND 1
 #else
 #define HAS_HELGRIND 0
 #endif
 
-/* In the table of tests: the function's name is the test's. */
+/* For the table of tests: the function's name is the test's. */
 #define TEST(test) cmocka_unit_test(test)
 
-/* What main returns; an argument picks tests by a pattern: test_store '*parent*'. */
+/* Returned by main; an argument selects tests by a pattern: test_store '*parent*'. */
 #define RUN_TESTS(tests, argc, argv)                                                               \
     ((argc) > 1 ? cmocka_set_test_filter((argv)[1]) : (void)0,                                     \
      cmocka_run_group_tests(tests, NULL, NULL))

@@ -12,7 +12,7 @@
 #include "tote/thread.h"
 #include "tote/tote.h"
 
-/* Call, and note when errno is not what it was. */
+/* Call, and record a change of errno. */
 #define KEEP(call)                                                                                 \
     do {                                                                                           \
         errno = EXDEV;                                                                             \
@@ -123,7 +123,7 @@ static void visit_contexts(struct tour *tour) {
     tote_store_unref(store);
 }
 
-static void tell_span(struct tour *tour, tote_span *span) {
+static void fill_span(struct tour *tour, tote_span *span) {
     tote_attribute attributes[] = {{"k", tote_string("v")}, {"n", tote_double(2.5)}};
 
     KEEP(tote_span_set_attribute(span, "answer", tote_int(42)));
@@ -157,7 +157,7 @@ static void visit_spans(struct tour *tour) {
     options.parent = context;
     KEEP(child = tote_tracer_start_span(tracer, "child", &options));
     EXPECT(tote_span_context_is_valid(tote_span_get_context(child)) == tour->has_sdk);
-    tell_span(tour, child);
+    fill_span(tour, child);
     KEEP(tote_span_end(child, 0));
     KEEP(tote_span_unref(child));
     KEEP(tote_context_unref(context));

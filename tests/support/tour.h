@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tour.h - a tour of the public API, as a program uses it, for tests of what must hold throughout
+ * tour.h - a tour of the public API, as a program uses it, for tests of properties that hold
+ * throughout
  *
- * Every stop works on its own and leaves nothing behind. It never fails a test: it notes in the
- * tour what came out otherwise than it does when all goes well.
+ * Every step works on its own and leaves nothing behind. It never fails a test: it records in the
+ * tour each result that differs from the usual one.
  */
 #ifndef TOTE_TESTS_TOUR_H
 #define TOTE_TESTS_TOUR_H
@@ -25,7 +26,7 @@ struct tour_stop {
 extern const struct tour_stop tour_stops[];
 extern const size_t tour_stop_count;
 
-/* All stops, one after the other. */
+/* All steps, one after the other. */
 void tour_all(struct tour *tour);
 
 #endif

@@ -15,24 +15,24 @@ struct fixture {
     struct tote__response response;
 };
 
-/* Of cmocka. The state is the fixture. */
+/* For cmocka. The state is the fixture. */
 int transport_fixture_set_up(void **state);
 int transport_fixture_tear_down(void **state);
 
 #define TEST_WITH_RECEIVER(test)                                                                   \
     cmocka_unit_test_setup_teardown(test, transport_fixture_set_up, transport_fixture_tear_down)
 
-/* A transport of these options, to the receiver when they name nobody. */
+/* A transport with these options, to the receiver unless they name an endpoint. */
 void open_transport(struct fixture *f, tote_otlp_options options);
 void close_transport(struct fixture *f);
 
-/* Send, and wait for the answer, which is in the fixture then. */
+/* Send, and wait for the response, which is then in the fixture. */
 enum tote__outcome send_text(struct fixture *f, const char *text, uint64_t deadline);
 
 /* A deadline. */
 uint64_t in_seconds(unsigned seconds);
 
-/* A port of the loopback interface on which nobody listens. */
+/* A port of the loopback interface without a listener. */
 void name_closed_port(char *url, size_t size);
 
 #endif

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * undefined_atomics.h - the operations of stdatomic.h, for headers that define them in their own
- * way
- */
+/* undefined_atomics.h - undefines the operations of stdatomic.h, for headers that redefine them */
 #include <stdatomic.h>
 
 #undef atomic_store

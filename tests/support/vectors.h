@@ -2,8 +2,8 @@
 /*
  * vectors.h - the rows of a file in tests/vectors, each a case
  *
- * Columns come as they are written, because an escaped `|`, `=` or `;` parts what is in one: split
- * first, then unescape.
+ * Columns are unchanged text, because an escaped `|`, `=` or `;` separates the parts of a column:
+ * split first, then unescape.
  */
 #ifndef TOTE_TESTS_VECTORS_H
 #define TOTE_TESTS_VECTORS_H
@@ -13,7 +13,7 @@
 
 enum { VECTORS_MOST_COLUMNS = 4, VECTORS_MOST_PARTS = 256 };
 
-/* Some bytes, of which any may be NUL; one more follows that is. */
+/* Some bytes, any of which may be NUL; one more NUL follows. */
 struct text {
     char *at;
     size_t length;
@@ -25,7 +25,7 @@ struct vector_row {
     char *columns[VECTORS_MOST_COLUMNS];
 };
 
-/* Returns: whether the row holds. It may change the columns' text. */
+/* Returns whether the row holds. It may change the columns' text. */
 typedef bool (*vector_check)(const struct vector_row *row);
 
 /*
@@ -34,13 +34,13 @@ typedef bool (*vector_check)(const struct vector_row *row);
  */
 void vectors_check(const char *file, vector_check check);
 
-/* Part `text` at each escaped `separator`. Returns: how many parts there are, at least one. */
+/* Split `text` at each escaped `separator`. Returns how many parts there are, at least one. */
 size_t vectors_split(char *text, char separator, char *parts[VECTORS_MOST_PARTS]);
 
-/* Replace \\, \t, \n, \r and \xHH by what they stand for, in place. */
+/* Replace \\, \t, \n, \r and \xHH by the bytes that they mean, in place. */
 struct text vectors_unescape(char *text);
 
-/* Take the text up to the first space off `*rest`; all of it when there is none. */
+/* Remove the text up to the first space from `*rest`; all of it if there is none. */
 char *vectors_word(char **rest);
 
 #endif

@@ -156,7 +156,7 @@ static void see(const Tote__Otlp__Span *span) {
 static size_t count_acknowledged(void) {
     f.acknowledged = 0;
     memset(f.seen, 0, sizeof f.seen);
-    received_taken_spans(f.receiver, see);
+    received_accepted_spans(f.receiver, see);
     return f.acknowledged;
 }
 

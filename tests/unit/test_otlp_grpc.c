@@ -138,7 +138,7 @@ static void a_span_over_the_receivers_limit_is_rejected_alone(void **state) {
 static void a_response_before_the_end_of_the_request_is_read_at_once(void **state) {
     enum { SPANS = 20 };
     struct grpc_receiver *receiver =
-        grpc_receiver_start((struct grpc_manner){.limit = LIMIT, .says_why = true});
+        grpc_receiver_start((struct grpc_manner){.limit = LIMIT, .explains_limit = true});
     tote_sdk *sdk = start_sdk(grpc_receiver_url(receiver));
 
     (void)state;

@@ -6,8 +6,8 @@
 #include "tote/internal/store.h"
 
 /*
- * A tree of stores and overlays is changed at random, and compared with one that is kept as plainly
- * as can be: a table of what each store says of each key.
+ * A tree of stores and overlays is changed at random, and compared with a simple model: a table of
+ * the entry of each key in each store.
  */
 enum { NODES = 12, KEYS = 10, LONGEST_VALUE = 600, STEPS = 60000 };
 
@@ -62,7 +62,7 @@ static struct node *pick_node(struct model *model) {
     return node;
 }
 
-/* What is visible of the key; NULL: nothing. Designs R1, R3, R4 */
+/* What is visible of the key; NULL: nothing. */
 static const struct said *resolve(const struct node *node, uint32_t key) {
     bool hides_propagating = false;
 
@@ -77,7 +77,7 @@ static const struct said *resolve(const struct node *node, uint32_t key) {
     return NULL;
 }
 
-/* The empty key is none, an overlay is sealed. */
+/* The empty key is invalid, an overlay is sealed. */
 static bool takes(const struct node *node, uint32_t key) {
     return !node->is_overlay && keys[key][0];
 }
@@ -145,7 +145,7 @@ static tote_store *overlay_of(tote_store *parent, const char *without) {
 }
 
 static void grow(struct model *model, struct node *node, struct node *parent) {
-    uint32_t without = pick(model, 7); /* whose keys are no empty ones */
+    uint32_t without = pick(model, 7); /* whose keys are not empty */
     uint32_t kind = pick(model, 8);
 
     memset(node->said, 0, sizeof node->said);
@@ -164,7 +164,7 @@ static void grow(struct model *model, struct node *node, struct node *parent) {
     node->store = overlay_of(parent->store, kind == 0 ? keys[without] : NULL);
 }
 
-/* Its children keep it, but here they would look for it. */
+/* Its children keep it alive, but the model would look for it here. */
 static void drop(struct model *model, struct node *node) {
     for (size_t i = 0; i < NODES; i++) {
         if (model->nodes[i].store && model->nodes[i].parent == node) {
@@ -204,12 +204,12 @@ static void take_a_step(struct model *model) {
     }
 }
 
-/* Designs R1, R3, R4: what any changes in any order leave behind */
-static void a_tree_that_is_changed_at_random_says_what_a_plain_table_says(void **state) {
+/* Any changes, in any order. */
+static void a_randomly_changed_tree_equals_a_simple_model(void **state) {
     (void)state;
     long before = atomic_load(&memory.live_bytes);
     static struct model model = {.random = 88172645463325252U};
-    count_diagnostics(); /* overlays refuse writes, which is said */
+    count_diagnostics(); /* overlays refuse writes, which is reported */
     model.nodes[0].store = tote_store_new(NULL);
 
     for (int i = 0; i < STEPS; i++) {
@@ -223,7 +223,7 @@ static void a_tree_that_is_changed_at_random_says_what_a_plain_table_says(void *
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(a_tree_that_is_changed_at_random_says_what_a_plain_table_says),
+        TEST(a_randomly_changed_tree_equals_a_simple_model),
     };
     use_counting_allocator();
     return RUN_TESTS(tests, argc, argv);

@@ -12,7 +12,7 @@ enum { ROUNDS = 500, READERS = 3, FORKS = 20 }; /* a hundred times slower */
 enum { ROUNDS = 20000, READERS = 3, FORKS = 200 };
 #endif
 
-/* A store that is written to in a thread of its own, until it is told to stop. */
+/* A store that another thread writes to until it is stopped. */
 struct writer {
     tote_store *store;
     pthread_t thread;
@@ -45,7 +45,7 @@ static void wait_for_round(struct writer *writer, unsigned round) {
     }
 }
 
-/* Three keys; the value of one is one letter again and again, of a length that changes. */
+/* Three keys; the value of one is a repeated letter, of changing length. */
 static void write_letters(struct writer *writer, unsigned round) {
     static const char *const keys[] = {"first", "second", "third"};
     char text[200];
@@ -55,7 +55,7 @@ static void write_letters(struct writer *writer, unsigned round) {
     tote_store_add(writer->store, keys[round % 3], tote_string_of(text, length));
 }
 
-/* Whether it is one letter again and again. */
+/* Whether it is one letter repeated. */
 static bool is_whole(const char *text, size_t length) {
     for (size_t i = 0; i < length; i++) {
         if (text[i] != text[0] || text[i] < 'a' || text[i] > 'z') {
@@ -101,7 +101,7 @@ static void *run_reader(void *arg) {
     return NULL;
 }
 
-/* Design R5: never torn, never absent, though the log is written anew all the time */
+/* Never torn, never absent, although the log is rewritten all the time. */
 static void readers_see_each_value_whole_while_another_thread_writes(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
@@ -125,7 +125,7 @@ static void readers_see_each_value_whole_while_another_thread_writes(void **stat
     tote_store_unref(store);
 }
 
-/* Each writer has a key of its own. */
+/* Each writer has its own key. */
 static void write_own_key(struct writer *writer, unsigned round) {
     char key[32];
 
@@ -133,8 +133,8 @@ static void write_own_key(struct writer *writer, unsigned round) {
     tote_store_add(writer->store, key, tote_int(round));
 }
 
-/* Design R5: one lock word for writers */
-static void writers_take_turns(void **state) {
+/* One lock word for all writers. */
+static void writers_exclude_each_other(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
     struct writer writers[READERS];
@@ -174,8 +174,7 @@ static void *run_deleter(void *arg) {
     return NULL;
 }
 
-/* Design R4: who deletes a key is told so, and nobody else */
-static void of_two_threads_that_delete_a_key_one_is_told_that_it_was_visible(void **state) {
+static void only_one_of_two_threads_deletes_a_visible_key(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
     struct deleter deleters[2];
@@ -196,7 +195,7 @@ static void of_two_threads_that_delete_a_key_one_is_told_that_it_was_visible(voi
     tote_store_unref(store);
 }
 
-/* A scope's worth of work: children that come and go under one parent. */
+/* The work of a scope: children of one parent are created and released. */
 static void write_children(struct writer *writer, unsigned round) {
     tote_store *child = tote_store_new(writer->store);
     tote_store *grandchild = tote_store_new(child);
@@ -207,8 +206,7 @@ static void write_children(struct writer *writer, unsigned round) {
     tote_store_unref(grandchild);
 }
 
-/* Design R7 */
-static void threads_make_and_drop_children_of_one_store(void **state) {
+static void threads_create_and_release_children_of_one_store(void **state) {
     (void)state;
     long before = atomic_load(&memory.live_bytes);
     tote_store *store = tote_store_new(NULL);
@@ -230,7 +228,7 @@ static void threads_make_and_drop_children_of_one_store(void **state) {
     assert_int_equal(atomic_load(&memory.live_bytes), before);
 }
 
-/* What a forked child does with the store; it ends with the step that failed. */
+/* What a forked child does with the store; it exits with the number of the step that failed. */
 static int use_in_child(tote_store *store) {
     struct reader reader = {.store = store, .missing = 3};
     char text[2048];
@@ -260,8 +258,7 @@ static int use_in_child(tote_store *store) {
     return 0;
 }
 
-/* Design R14 */
-static void a_child_forked_while_another_thread_writes_has_a_sound_store(void **state) {
+static void a_child_forked_while_another_thread_writes_has_a_valid_store(void **state) {
     (void)state;
     if (HAS_ADDRESS_SANITIZER) {
         skip();
@@ -278,7 +275,7 @@ static void a_child_forked_while_another_thread_writes_has_a_sound_store(void **
         wait_for_round(&writer, i * 10);
         pid_t child = fork();
         if (child == 0) {
-            alarm(20); /* rather than hang */
+            alarm(20); /* instead of a hang */
             _exit(use_in_child(store));
         }
         assert_int_equal(waitpid(child, &status, 0), child);
@@ -291,10 +288,10 @@ static void a_child_forked_while_another_thread_writes_has_a_sound_store(void **
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(readers_see_each_value_whole_while_another_thread_writes),
-        TEST(writers_take_turns),
-        TEST(of_two_threads_that_delete_a_key_one_is_told_that_it_was_visible),
-        TEST(threads_make_and_drop_children_of_one_store),
-        TEST(a_child_forked_while_another_thread_writes_has_a_sound_store),
+        TEST(writers_exclude_each_other),
+        TEST(only_one_of_two_threads_deletes_a_visible_key),
+        TEST(threads_create_and_release_children_of_one_store),
+        TEST(a_child_forked_while_another_thread_writes_has_a_valid_store),
     };
     use_counting_allocator();
     return RUN_TESTS(tests, argc, argv);

@@ -7,7 +7,7 @@
 
 enum { ABSENT = 100, DELETED };
 
-/* What a key is in a parent and its child, and whose value each way to ask gives: - is none. */
+/* The entries of a key in a parent and its child, and whose value each query returns: - is none. */
 static const struct row {
     uint32_t parent;
     uint32_t child;
@@ -94,8 +94,7 @@ static char letter_of_entries(tote_entries *entries) {
     return found;
 }
 
-/* Design R1 */
-static void get_asks_the_nearest_entry_alone(void **state) {
+static void get_is_decided_by_the_nearest_entry_alone(void **state) {
     (void)state;
     char text[8];
 
@@ -107,8 +106,7 @@ static void get_asks_the_nearest_entry_alone(void **state) {
     }
 }
 
-/* Design R1 */
-static void get_all_asks_the_nearest_entry_alone(void **state) {
+static void get_all_is_decided_by_the_nearest_entry_alone(void **state) {
     (void)state;
 
     for (size_t i = 0; i < ROWS; i++) {
@@ -118,7 +116,7 @@ static void get_all_asks_the_nearest_entry_alone(void **state) {
     }
 }
 
-/* Design R1: flags are never inherited */
+/* Flags are never inherited. */
 static void an_entry_of_a_snapshot_has_its_own_visibility(void **state) {
     (void)state;
 
@@ -148,8 +146,8 @@ static char visited(const tote_store *store, uint32_t visibility) {
     return found;
 }
 
-/* Design R1: inject */
-static void a_visit_of_what_propagates_asks_the_nearest_entry_alone(void **state) {
+/* For injection. */
+static void a_visit_of_propagating_entries_is_decided_by_the_nearest_entry_alone(void **state) {
     (void)state;
 
     for (size_t i = 0; i < ROWS; i++) {
@@ -160,8 +158,8 @@ static void a_visit_of_what_propagates_asks_the_nearest_entry_alone(void **state
     }
 }
 
-/* Design R1: export */
-static void a_visit_of_what_is_exported_asks_the_nearest_entry_alone(void **state) {
+/* For export. */
+static void a_visit_of_exported_entries_is_decided_by_the_nearest_entry_alone(void **state) {
     (void)state;
 
     for (size_t i = 0; i < ROWS; i++) {
@@ -171,8 +169,8 @@ static void a_visit_of_what_is_exported_asks_the_nearest_entry_alone(void **stat
     }
 }
 
-/* Design R1, requirement B3 */
-static void baggage_asks_the_nearest_entry_alone(void **state) {
+/* Spec: baggage/api.md#get-value */
+static void baggage_is_decided_by_the_nearest_entry_alone(void **state) {
     (void)state;
     char text[8];
 
@@ -186,8 +184,8 @@ static void baggage_asks_the_nearest_entry_alone(void **state) {
     }
 }
 
-/* Design R1: what a baggage overlay over the two shows is what they showed */
-static void an_overlay_over_them_travels_as_they_did(void **state) {
+/* An overlay over the two stores propagates the same entries. */
+static void an_overlay_over_two_stores_propagates_the_same_entries(void **state) {
     (void)state;
     char text[8];
 
@@ -203,8 +201,8 @@ static void an_overlay_over_them_travels_as_they_did(void **state) {
     }
 }
 
-/* Design R3: what propagates above an empty overlay is hidden, what does not stays */
-static void an_empty_overlay_hides_what_propagates_and_that_alone(void **state) {
+/* Propagating entries above an empty overlay are hidden, others are not. */
+static void an_empty_overlay_hides_only_propagating_entries(void **state) {
     (void)state;
 
     for (size_t i = 0; i < ROWS; i++) {
@@ -221,8 +219,7 @@ static void an_empty_overlay_hides_what_propagates_and_that_alone(void **state) 
     }
 }
 
-/* Design R1 */
-static void add_shows_everywhere_and_add_as_what_it_is_told(void **state) {
+static void add_propagates_and_exports_and_add_with_takes_its_flags(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
     tote_store_add(store, "everywhere", tote_int(1));
@@ -241,8 +238,7 @@ static bool count_and_stop(void *arg, const struct tote__entry *entry) {
     return ++*(unsigned *)arg < 2;
 }
 
-/* store.h */
-static void a_visit_ends_when_no_more_are_wanted(void **state) {
+static void a_visit_ends_when_its_function_returns_false(void **state) {
     (void)state;
     unsigned count = 0;
     tote_store *store = tote_store_new(NULL);
@@ -271,8 +267,8 @@ static bool check_entry(void *arg, const struct tote__entry *entry) {
     return true;
 }
 
-/* Design 4: an entry is an attribute of a span from the moment it is added */
-static void a_visit_shows_entries_as_they_are_sent(void **state) {
+/* An added entry has the form of an attribute of a span. */
+static void a_visit_passes_entries_as_attributes(void **state) {
     (void)state;
     unsigned count = 0;
     tote_store *store = tote_store_new(NULL);
@@ -283,10 +279,7 @@ static void a_visit_shows_entries_as_they_are_sent(void **state) {
     tote_store_unref(store);
 }
 
-/*
- * Design R2; a step of its own process, because the root is everybody's. Returns: the step that
- * failed.
- */
+/* In its own process, because the root is shared. Returns the step that failed. */
 static int add_to_the_root_before_and_after_the_first_span(void) {
     tote_store *root = tote_store_root();
 
@@ -317,15 +310,14 @@ static int add_to_the_root_before_and_after_the_first_span(void) {
     return diagnostics == 1 ? 0 : 6;
 }
 
-/* Design R2 */
 static void
-a_plain_add_to_the_root_is_exported_alone_and_reported_once_there_are_spans(void **state) {
+a_plain_add_to_the_root_is_only_exported_and_reported_after_the_first_span(void **state) {
     (void)state;
 
     assert_int_equal(in_child(add_to_the_root_before_and_after_the_first_span), 0);
 }
 
-/* Returns: the step that failed. */
+/* Returns the step that failed. */
 static int seal_the_root(void) {
     tote_store *root = tote_store_root();
 
@@ -349,7 +341,6 @@ static int seal_the_root(void) {
     return 0;
 }
 
-/* Design R2 */
 static void a_sealed_root_refuses_writes_and_its_children_do_not(void **state) {
     (void)state;
 
@@ -358,18 +349,18 @@ static void a_sealed_root_refuses_writes_and_its_children_do_not(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(get_asks_the_nearest_entry_alone),
-        TEST(get_all_asks_the_nearest_entry_alone),
+        TEST(get_is_decided_by_the_nearest_entry_alone),
+        TEST(get_all_is_decided_by_the_nearest_entry_alone),
         TEST(an_entry_of_a_snapshot_has_its_own_visibility),
-        TEST(a_visit_of_what_propagates_asks_the_nearest_entry_alone),
-        TEST(a_visit_of_what_is_exported_asks_the_nearest_entry_alone),
-        TEST(baggage_asks_the_nearest_entry_alone),
-        TEST(an_overlay_over_them_travels_as_they_did),
-        TEST(an_empty_overlay_hides_what_propagates_and_that_alone),
-        TEST(add_shows_everywhere_and_add_as_what_it_is_told),
-        TEST(a_visit_ends_when_no_more_are_wanted),
-        TEST(a_visit_shows_entries_as_they_are_sent),
-        TEST(a_plain_add_to_the_root_is_exported_alone_and_reported_once_there_are_spans),
+        TEST(a_visit_of_propagating_entries_is_decided_by_the_nearest_entry_alone),
+        TEST(a_visit_of_exported_entries_is_decided_by_the_nearest_entry_alone),
+        TEST(baggage_is_decided_by_the_nearest_entry_alone),
+        TEST(an_overlay_over_two_stores_propagates_the_same_entries),
+        TEST(an_empty_overlay_hides_only_propagating_entries),
+        TEST(add_propagates_and_exports_and_add_with_takes_its_flags),
+        TEST(a_visit_ends_when_its_function_returns_false),
+        TEST(a_visit_passes_entries_as_attributes),
+        TEST(a_plain_add_to_the_root_is_only_exported_and_reported_after_the_first_span),
         TEST(a_sealed_root_refuses_writes_and_its_children_do_not),
     };
     use_counting_allocator();

@@ -14,8 +14,8 @@ static void assert_repaired(const char *text, const char *expected) {
     assert_memory_equal(out, expected, length);
 }
 
-/* Requirement G21 */
-static void what_is_not_utf8_becomes_one_replacement_character_each(void **state) {
+/* Each invalid sequence becomes one U+FFFD. Spec: RFC 3629 */
+static void invalid_utf8_becomes_replacement_characters(void **state) {
     (void)state;
     assert_repaired("plain text, longer than eight", "plain text, longer than eight");
     assert_repaired("h\xC3\xA9llo", "h\xC3\xA9llo");
@@ -27,8 +27,8 @@ static void what_is_not_utf8_becomes_one_replacement_character_each(void **state
     assert_repaired("\xF0\x9F\x92\xBC", "\xF0\x9F\x92\xBC");
 }
 
-/* Requirement D21 */
-static void a_prefix_counts_code_points_and_cuts_none(void **state) {
+/* Spec: common/README.md#attribute-limits */
+static void a_prefix_counts_code_points_and_never_splits_one(void **state) {
     (void)state;
     assert_int_equal(tote__utf8_prefix("h\xC3\xA9llo", 6, 2), 3);
     assert_int_equal(tote__utf8_prefix("h\xC3\xA9llo", 6, 0), 0);
@@ -38,8 +38,8 @@ static void a_prefix_counts_code_points_and_cuts_none(void **state) {
     assert_int_equal(tote__utf8_cut("h\xC3\xA9llo", 6, 3), 3);
 }
 
-/* Requirement B7 */
-static void percent_escapes_are_decoded_once_and_broken_ones_stay(void **state) {
+/* Spec: w3c/baggage, value */
+static void percent_escapes_are_decoded_once_and_malformed_ones_stay(void **state) {
     char out[16];
     bool malformed;
 
@@ -56,8 +56,8 @@ static void percent_escapes_are_decoded_once_and_broken_ones_stay(void **state) 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS "0123456789"
 
-/* Requirement B6, E20; RFC 7230, RFC 3986 */
-static void the_sets_of_characters_are_those_of_the_specifications(void **state) {
+/* Spec: RFC 7230, RFC 3986, w3c/baggage, context/env-carriers.md */
+static void the_character_sets_are_those_of_the_specifications(void **state) {
     static const struct {
         enum tote__characters set;
         const char *members;
@@ -83,10 +83,10 @@ static void the_sets_of_characters_are_those_of_the_specifications(void **state)
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(what_is_not_utf8_becomes_one_replacement_character_each),
-        TEST(a_prefix_counts_code_points_and_cuts_none),
-        TEST(percent_escapes_are_decoded_once_and_broken_ones_stay),
-        TEST(the_sets_of_characters_are_those_of_the_specifications),
+        TEST(invalid_utf8_becomes_replacement_characters),
+        TEST(a_prefix_counts_code_points_and_never_splits_one),
+        TEST(percent_escapes_are_decoded_once_and_malformed_ones_stay),
+        TEST(the_character_sets_are_those_of_the_specifications),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -13,7 +13,7 @@
 
 enum { MOST_BYTES = 16 << 20 };
 
-/* One per-thread queue, and a span to push: its name is what the test wants it to be. */
+/* One per-thread queue, and a span to push, whose name is set by the test. */
 struct fixture {
     tote_in_memory_spans *memory;
     tote_sdk *sdk;
@@ -50,7 +50,7 @@ static struct fixture *start(void **state, size_t most_bytes,
     return f;
 }
 
-/* An ended span with this name, and an attribute of so many bytes. */
+/* An ended span with this name, and an attribute of this size in bytes. */
 static const struct span *ended_span(struct fixture *f, const char *name, size_t bytes) {
     tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), name, NULL);
     char *payload = calloc(1, bytes + 1);
@@ -61,7 +61,7 @@ static const struct span *ended_span(struct fixture *f, const char *name, size_t
     return tote__span_of_data(tote_in_memory_spans_find(f->memory, name));
 }
 
-/* Whether the record is of a span of this name. */
+/* Whether the record is of a span with this name. */
 static bool is_named(const struct taken *taken, const char *name) {
     struct tote__slice rest = {taken->record->bytes, taken->record->size};
     struct tote__field field;
@@ -75,7 +75,7 @@ static bool is_named(const struct taken *taken, const char *name) {
     return false;
 }
 
-/* Take and settle all that waits. Returns: how many. */
+/* Take and settle all queued records. Return how many. */
 static size_t drain(struct fixture *f) {
     struct taken taken[64];
     size_t sum = 0;
@@ -91,8 +91,8 @@ static size_t drain(struct fixture *f) {
     return sum;
 }
 
-/* Design R10: a record has one writer and one reader */
-static void records_come_out_in_the_order_in_which_they_went_in(void **state) {
+/* A record has one writer and one reader. */
+static void records_are_read_in_the_order_in_which_they_were_pushed(void **state) {
     enum { SPANS = 2000 }; /* several chunks */
     struct fixture *f = start(state, MOST_BYTES, NULL);
     const struct span *spans[] = {ended_span(f, "a", 10), ended_span(f, "b", 200),
@@ -112,8 +112,8 @@ static void records_come_out_in_the_order_in_which_they_went_in(void **state) {
     assert_int_equal(tote__thread_queue_take(f->thread_queue, &taken, 1), 0);
 }
 
-/* A record that is larger than a chunk has one of its own. */
-static void a_large_record_is_in_one_piece(void **state) {
+/* A record that is larger than a chunk has its own chunk. */
+static void a_large_record_is_contiguous(void **state) {
     struct fixture *f = start(state, MOST_BYTES, NULL);
     const struct span *large = ended_span(f, "large", 1 << 20);
     const struct span *small = ended_span(f, "small", 1);
@@ -132,8 +132,8 @@ static void a_large_record_is_in_one_piece(void **state) {
     }
 }
 
-/* Design section 6: a queue is bounded in bytes */
-static void a_full_queue_takes_nothing_until_something_is_out(void **state) {
+/* The limit is in bytes. */
+static void a_full_queue_accepts_nothing_until_records_are_settled(void **state) {
     struct fixture *f = start(state, 100000, NULL);
     const struct span *span = ended_span(f, "work", 1000);
     size_t pushed = 0;
@@ -151,8 +151,8 @@ static void a_full_queue_takes_nothing_until_something_is_out(void **state) {
                      DROP_TOO_LARGE);
 }
 
-/* Design section 4: memory is filled again long after its reader finished with it, in its order */
-static void chunks_are_filled_again_in_the_order_in_which_they_were_read(void **state) {
+/* Memory is reused in the order in which the reader settled it, and as late as possible. */
+static void chunks_are_reused_in_the_order_in_which_they_were_read(void **state) {
     struct fixture *f = start(state, MOST_BYTES, NULL);
     const struct span *span = ended_span(f, "work", 1000);
     const uint8_t *first = NULL;
@@ -196,7 +196,7 @@ static void *push_all(void *arg) {
     return NULL;
 }
 
-static void one_thread_takes_in_order_what_another_pushes(void **state) {
+static void a_reader_thread_gets_the_records_of_a_writer_thread_in_order(void **state) {
     struct fixture *f = start(state, 200000, NULL);
     struct crowd crowd = {f, {ended_span(f, "even", 1), ended_span(f, "odd", 300)}};
     struct taken taken[100];
@@ -262,7 +262,7 @@ static void safe_note(void *self) {
     ((struct safe *)self)->unsafe++;
 }
 
-static void what_finds_no_crash_safe_memory_is_queued_all_the_same(void **state) {
+static void records_without_crash_safe_memory_are_queued_in_memory(void **state) {
     static struct safe safe;
     const struct tote__crash_safe_memory memory = {.self = &safe,
                                                    .take = safe_take,
@@ -295,7 +295,7 @@ static void what_finds_no_crash_safe_memory_is_queued_all_the_same(void **state)
     assert_int_equal(safe.live, 0);
 }
 
-/* Design R11: a lone thread may use all of it */
+/* A single thread may use the whole limit. */
 static void one_thread_can_use_the_whole_limit_and_no_more(void **state) {
     struct limit limit;
     struct credit credit = {0};
@@ -312,7 +312,7 @@ static void one_thread_can_use_the_whole_limit_and_no_more(void **state) {
     assert_false(tote__credit_pay(&credit, &limit, 1, 1));
 }
 
-/* Design R11: credit in credits does not make the bound smaller */
+/* Credit that threads hold does not make the limit smaller. */
 static void unused_credit_of_idle_threads_can_be_collected(void **state) {
     struct limit limit;
     struct credit credits[500] = {{0}};
@@ -336,8 +336,8 @@ static void unused_credit_of_idle_threads_can_be_collected(void **state) {
     assert_int_equal(paid + 500, 2048);
 }
 
-/* Design R11: the bound in bytes goes by the same rules, in sizes that vary */
-static void amounts_larger_than_a_portion_are_paid_exactly(void **state) {
+/* The limit in bytes follows the same rules with varying sizes. */
+static void amounts_larger_than_a_portion_of_credit_are_counted_exactly(void **state) {
     struct limit limit;
     struct credit credit = {0};
 
@@ -370,8 +370,8 @@ static void *pay_until_nothing_is_left(void *arg) {
     return NULL;
 }
 
-/* Each empties the other's credit while its owner pays from it. */
-static void no_credit_is_lost_or_made_as_threads_take_it_from_each_other(void **state) {
+/* Each thread takes the other's credit while its owner uses it. */
+static void no_credit_is_lost_or_created_while_threads_collect_it(void **state) {
     enum { ROUNDS = 100, TOTAL = 2000 };
 
     (void)state;
@@ -392,16 +392,16 @@ static void no_credit_is_lost_or_made_as_threads_take_it_from_each_other(void **
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        THREAD_QUEUE_TEST(records_come_out_in_the_order_in_which_they_went_in),
-        THREAD_QUEUE_TEST(a_large_record_is_in_one_piece),
-        THREAD_QUEUE_TEST(a_full_queue_takes_nothing_until_something_is_out),
-        THREAD_QUEUE_TEST(chunks_are_filled_again_in_the_order_in_which_they_were_read),
-        THREAD_QUEUE_TEST(one_thread_takes_in_order_what_another_pushes),
-        THREAD_QUEUE_TEST(what_finds_no_crash_safe_memory_is_queued_all_the_same),
+        THREAD_QUEUE_TEST(records_are_read_in_the_order_in_which_they_were_pushed),
+        THREAD_QUEUE_TEST(a_large_record_is_contiguous),
+        THREAD_QUEUE_TEST(a_full_queue_accepts_nothing_until_records_are_settled),
+        THREAD_QUEUE_TEST(chunks_are_reused_in_the_order_in_which_they_were_read),
+        THREAD_QUEUE_TEST(a_reader_thread_gets_the_records_of_a_writer_thread_in_order),
+        THREAD_QUEUE_TEST(records_without_crash_safe_memory_are_queued_in_memory),
         TEST(one_thread_can_use_the_whole_limit_and_no_more),
         TEST(unused_credit_of_idle_threads_can_be_collected),
-        TEST(amounts_larger_than_a_portion_are_paid_exactly),
-        TEST(no_credit_is_lost_or_made_as_threads_take_it_from_each_other),
+        TEST(amounts_larger_than_a_portion_of_credit_are_counted_exactly),
+        TEST(no_credit_is_lost_or_created_while_threads_collect_it),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -18,7 +18,7 @@ static tote_trace_state *read_header(const char *header) {
     return tote_trace_state_from_header(header, strlen(header));
 }
 
-/* Takes the list. */
+/* Releases the list. */
 static void assert_header(tote_trace_state *list, const char *expected) {
     char header[2048];
 
@@ -37,7 +37,7 @@ static const char *members(char *text, int count) {
     return text;
 }
 
-/* Requirement C3 */
+/* Spec: trace/api.md#tracestate */
 static void values_are_found_by_their_whole_key(void **state) {
     tote_trace_state *list = read_header("foo=1,fo=2,f=a b");
 
@@ -52,8 +52,8 @@ static void values_are_found_by_their_whole_key(void **state) {
     tote_trace_state_unref(list);
 }
 
-/* Requirement C3 */
-static void a_changed_member_moves_to_the_front_and_the_rest_keep_their_order(void **state) {
+/* Spec: trace/api.md#tracestate */
+static void an_updated_member_moves_to_the_front_and_the_others_keep_their_order(void **state) {
     tote_trace_state *list = read_header("a=1,b=2,c=3");
 
     (void)state;
@@ -63,7 +63,7 @@ static void a_changed_member_moves_to_the_front_and_the_rest_keep_their_order(vo
     assert_header(list, "a=1,b=2,c=3");
 }
 
-/* Requirement C3, L10 */
+/* Spec: trace/api.md#tracestate */
 static void a_33rd_member_drops_the_right_most_and_an_update_drops_none(void **state) {
     char text[256];
     char expected[256] = "new=1,";
@@ -79,8 +79,8 @@ static void a_33rd_member_drops_the_right_most_and_an_update_drops_none(void **s
     tote_trace_state_unref(list);
 }
 
-/* Requirement C3, L11 */
-static void bad_members_leave_the_list_as_it_was_and_are_reported(void **state) {
+/* Spec: trace/api.md#tracestate */
+static void invalid_members_leave_the_list_unchanged_and_are_reported(void **state) {
     char long_text[258];
     tote_trace_state *list = read_header("a=1");
 
@@ -96,11 +96,11 @@ static void bad_members_leave_the_list_as_it_was_and_are_reported(void **state) 
     assert_header(tote_trace_state_with(list, NULL, "1"), "a=1");
     assert_header(tote_trace_state_with(list, "b", NULL), "a=1");
     assert_null(tote_trace_state_with(NULL, "", "1"));
-    assert_int_equal(reports.count, 5); /* one a minute for each member */
+    assert_int_equal(reports.count, 5); /* one per minute for each member */
     assert_header(list, "a=1");
 }
 
-/* Requirement C3 */
+/* Spec: trace/api.md#tracestate */
 static void null_is_the_empty_list(void **state) {
     (void)state;
     assert_header(NULL, "");
@@ -114,8 +114,7 @@ static void null_is_the_empty_list(void **state) {
     tote_trace_state_unref(list);
 }
 
-/* The contract of tote_trace_state_to_header(). */
-static void a_header_is_cut_to_the_buffer_and_its_length_told(void **state) {
+static void a_header_is_truncated_to_the_buffer_and_its_length_returned(void **state) {
     char header[] = "????????";
     tote_trace_state *list = read_header("a=1,b=2");
 
@@ -128,7 +127,7 @@ static void a_header_is_cut_to_the_buffer_and_its_length_told(void **state) {
     tote_trace_state_unref(list);
 }
 
-/* Requirement E12 */
+/* Spec: w3c/trace-context, tracestate limits */
 static void the_longest_legal_list_is_kept_and_one_byte_more_is_not(void **state) {
     enum { LONGEST = 16447 };
     char *header = malloc(LONGEST + 1);
@@ -151,8 +150,8 @@ static void the_longest_legal_list_is_kept_and_one_byte_more_is_not(void **state
     free(header);
 }
 
-/* Requirement E12: what is received is bounded before it is read. */
-static void ten_megabytes_are_refused_and_ten_thousand_commas_are_not(void **state) {
+/* The length of a received header is checked before it is parsed. */
+static void ten_megabytes_are_refused_and_ten_thousand_commas_are_accepted(void **state) {
     size_t size = 10000000;
     char *header = malloc(size);
 
@@ -169,13 +168,13 @@ static void ten_megabytes_are_refused_and_ten_thousand_commas_are_not(void **sta
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TRACE_STATE_TEST(values_are_found_by_their_whole_key),
-        TRACE_STATE_TEST(a_changed_member_moves_to_the_front_and_the_rest_keep_their_order),
+        TRACE_STATE_TEST(an_updated_member_moves_to_the_front_and_the_others_keep_their_order),
         TRACE_STATE_TEST(a_33rd_member_drops_the_right_most_and_an_update_drops_none),
-        TRACE_STATE_TEST(bad_members_leave_the_list_as_it_was_and_are_reported),
+        TRACE_STATE_TEST(invalid_members_leave_the_list_unchanged_and_are_reported),
         TRACE_STATE_TEST(null_is_the_empty_list),
-        TRACE_STATE_TEST(a_header_is_cut_to_the_buffer_and_its_length_told),
+        TRACE_STATE_TEST(a_header_is_truncated_to_the_buffer_and_its_length_returned),
         TRACE_STATE_TEST(the_longest_legal_list_is_kept_and_one_byte_more_is_not),
-        TRACE_STATE_TEST(ten_megabytes_are_refused_and_ten_thousand_commas_are_not),
+        TRACE_STATE_TEST(ten_megabytes_are_refused_and_ten_thousand_commas_are_accepted),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -28,7 +28,7 @@ static tote_span *remote_span(void) {
 }
 
 /* Spec: trace/api.md#get-a-tracer. Compliance: TR-02, TR-03, TR-04 */
-static void all_four_parameters_make_a_tracer_what_it_is(void **state) {
+static void all_four_parameters_identify_a_tracer(void **state) {
     (void)state;
     const tote_attribute attributes[] = {{"a", tote_int(1)}, {"b", tote_string("x")}};
     const tote_attribute swapped[] = {
@@ -60,8 +60,8 @@ static void all_four_parameters_make_a_tracer_what_it_is(void **state) {
     assert_int_equal(seen[3]->scope.attribute_count, 2);
 }
 
-/* Requirement C5 */
-static void a_tracer_without_a_name_works_and_is_reported_once(void **state) {
+/* Spec: trace/api.md#get-a-tracer */
+static void a_tracer_without_a_name_works_and_is_reported_only_once(void **state) {
     (void)state;
     tote_tracer_provider_set_global(&fake.base);
 
@@ -74,8 +74,8 @@ static void a_tracer_without_a_name_works_and_is_reported_once(void **state) {
     tote_span_close(&span);
 }
 
-/* Requirement G21 */
-static void a_name_that_is_not_utf8_is_repaired_and_stays_one_tracer(void **state) {
+/* Spec: trace/api.md#get-a-tracer */
+static void a_name_with_invalid_utf8_is_repaired_and_names_one_tracer(void **state) {
     (void)state;
     tote_tracer *tracer = tote_get_tracer("a\xFF", NULL);
 
@@ -83,8 +83,7 @@ static void a_name_that_is_not_utf8_is_repaired_and_stays_one_tracer(void **stat
     assert_ptr_equal(tote_get_tracer("a\xFF", NULL), tracer);
 }
 
-/* Requirement C6 */
-static void a_tracer_fetched_before_the_provider_works_once_it_is_there(void **state) {
+static void a_tracer_fetched_before_the_provider_works_once_it_is_set(void **state) {
     (void)state;
     tote_tracer *tracer = tote_get_tracer("early", NULL);
     assert_false(tote_tracer_is_enabled(tracer, NULL));
@@ -100,8 +99,7 @@ static void a_tracer_fetched_before_the_provider_works_once_it_is_there(void **s
     assert_false(tote_tracer_is_enabled(tracer, NULL));
 }
 
-/* Design R9 */
-static void a_tracer_of_an_earlier_run_of_its_provider_is_idle(void **state) {
+static void a_tracer_of_an_earlier_run_of_its_provider_does_nothing(void **state) {
     (void)state;
     tote_tracer *before = tote_tracer_provider_get_tracer(&fake.base, "library", NULL);
     fake.base.run++;
@@ -115,8 +113,8 @@ static void a_tracer_of_an_earlier_run_of_its_provider_is_idle(void **state) {
     tote_span_close(&span);
 }
 
-/* Requirement C19 */
-static void without_a_provider_a_span_carries_on_what_its_parent_has(void **state) {
+/* Spec: trace/api.md#behavior-of-the-api-in-the-absence-of-an-installed-sdk */
+static void without_a_provider_a_span_has_the_span_context_of_its_parent(void **state) {
     (void)state;
     tote_tracer *tracer = tote_get_tracer("library", NULL);
     tote_span *remote = remote_span();
@@ -139,8 +137,8 @@ static void without_a_provider_a_span_carries_on_what_its_parent_has(void **stat
     tote_context_unref(context);
 }
 
-/* Requirement C19 */
-static void without_a_provider_a_recording_parent_is_not_handed_out(void **state) {
+/* Spec: trace/api.md#behavior-of-the-api-in-the-absence-of-an-installed-sdk */
+static void without_a_provider_a_recording_parent_is_not_returned(void **state) {
     (void)state;
     tote_tracer *tracer = tote_get_tracer("library", NULL);
     tote_tracer_provider_set_global(&fake.base);
@@ -162,7 +160,6 @@ static void without_a_provider_a_recording_parent_is_not_handed_out(void **state
     tote_span_close(&parent);
 }
 
-/* Requirement A13 */
 static void under_suppression_no_span_is_started(void **state) {
     (void)state;
     tote_tracer *tracer = tote_get_tracer("library", NULL);
@@ -179,7 +176,7 @@ static void under_suppression_no_span_is_started(void **state) {
     tote_context_unref(context);
 }
 
-/* Requirement C8 */
+/* Spec: trace/api.md#span-creation */
 static void starting_a_span_does_not_make_it_current(void **state) {
     (void)state;
     tote_tracer_provider_set_global(&fake.base);
@@ -192,8 +189,8 @@ static void starting_a_span_does_not_make_it_current(void **state) {
     tote_span_close(&span);
 }
 
-/* Design section 5 */
-static void options_of_another_version_are_read_as_far_as_both_know_them(void **state) {
+/* A program may be compiled with an older or newer header. */
+static void options_of_another_version_are_read_up_to_the_smaller_size(void **state) {
     (void)state;
     struct {
         tote_span_options known;
@@ -225,7 +222,7 @@ static void options_of_another_version_are_read_as_far_as_both_know_them(void **
     tote_span_close(&span);
 }
 
-/* Requirement C5 */
+/* Spec: trace/api.md#tracerprovider */
 static void the_global_provider_is_referenced_while_it_is_global(void **state) {
     (void)state;
     assert_null(tote_tracer_provider_ref_global());
@@ -242,8 +239,8 @@ static void the_global_provider_is_referenced_while_it_is_global(void **state) {
     assert_int_equal(fake.references, 0);
 }
 
-/* Requirement A14 */
-static void null_and_no_memory_are_harmless(void **state) {
+/* Spec: error-handling.md */
+static void null_and_out_of_memory_are_harmless(void **state) {
     (void)state;
     tote_tracer_provider_set_global(&fake.base);
 
@@ -277,7 +274,7 @@ static void *fetch_tracers(void *arg) {
 }
 
 /* Spec: trace/api.md#concurrency-requirements. Compliance: TR-06 */
-static void threads_that_ask_for_the_same_tracers_get_the_same(void **state) {
+static void threads_that_get_the_same_tracers_get_the_same_objects(void **state) {
     (void)state;
     pthread_t threads[THREADS];
     tote_tracer *fetched[THREADS][NAMES];
@@ -295,8 +292,8 @@ static void threads_that_ask_for_the_same_tracers_get_the_same(void **state) {
     assert_int_equal(fake.references, 0);
 }
 
-/* Design R9; last, because the table is full then. */
-static void beyond_1024_tracers_one_without_a_name_is_shared(void **state) {
+/* The last test, because the table is full afterwards. */
+static void beyond_1024_tracers_one_unnamed_tracer_is_shared(void **state) {
     (void)state;
     tote_tracer *tracer = NULL;
     char name[32];
@@ -317,20 +314,20 @@ static void beyond_1024_tracers_one_without_a_name_is_shared(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TRACER_TEST(all_four_parameters_make_a_tracer_what_it_is),
-        TRACER_TEST(a_tracer_without_a_name_works_and_is_reported_once),
-        TRACER_TEST(a_name_that_is_not_utf8_is_repaired_and_stays_one_tracer),
-        TRACER_TEST(a_tracer_fetched_before_the_provider_works_once_it_is_there),
-        TRACER_TEST(a_tracer_of_an_earlier_run_of_its_provider_is_idle),
-        TRACER_TEST(without_a_provider_a_span_carries_on_what_its_parent_has),
-        TRACER_TEST(without_a_provider_a_recording_parent_is_not_handed_out),
+        TRACER_TEST(all_four_parameters_identify_a_tracer),
+        TRACER_TEST(a_tracer_without_a_name_works_and_is_reported_only_once),
+        TRACER_TEST(a_name_with_invalid_utf8_is_repaired_and_names_one_tracer),
+        TRACER_TEST(a_tracer_fetched_before_the_provider_works_once_it_is_set),
+        TRACER_TEST(a_tracer_of_an_earlier_run_of_its_provider_does_nothing),
+        TRACER_TEST(without_a_provider_a_span_has_the_span_context_of_its_parent),
+        TRACER_TEST(without_a_provider_a_recording_parent_is_not_returned),
         TRACER_TEST(under_suppression_no_span_is_started),
         TRACER_TEST(starting_a_span_does_not_make_it_current),
-        TRACER_TEST(options_of_another_version_are_read_as_far_as_both_know_them),
+        TRACER_TEST(options_of_another_version_are_read_up_to_the_smaller_size),
         TRACER_TEST(the_global_provider_is_referenced_while_it_is_global),
-        TRACER_TEST(null_and_no_memory_are_harmless),
-        TRACER_TEST(threads_that_ask_for_the_same_tracers_get_the_same),
-        TRACER_TEST(beyond_1024_tracers_one_without_a_name_is_shared),
+        TRACER_TEST(null_and_out_of_memory_are_harmless),
+        TRACER_TEST(threads_that_get_the_same_tracers_get_the_same_objects),
+        TRACER_TEST(beyond_1024_tracers_one_unnamed_tracer_is_shared),
     };
     use_fake_allocator();
     return RUN_TESTS(tests, argc, argv);

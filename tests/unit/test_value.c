@@ -17,8 +17,8 @@
         assert_int_equal(length_, strlen(expected));                                               \
     } while (0)
 
-/* Design 8.8 */
-static void a_value_is_sixteen_bytes_and_says_what_it_was_made_of(void **state) {
+/* The size never changes. */
+static void a_value_is_sixteen_bytes_and_keeps_its_type_and_content(void **state) {
     (void)state;
 
     assert_int_equal(sizeof(tote_value), 16);
@@ -29,7 +29,7 @@ static void a_value_is_sixteen_bytes_and_says_what_it_was_made_of(void **state) 
     assert_int_equal(tote_bytes("", SIZE_MAX).size, UINT32_MAX);
 }
 
-/* Design 3, R9: a binding may call them */
+/* Bindings for other languages may call them. */
 static void the_inline_functions_have_addresses(void **state) {
     (void)state;
     tote_value (*make)(const char *text) = tote_string;
@@ -39,7 +39,7 @@ static void the_inline_functions_have_addresses(void **state) {
     assert_true(tote_value_equals(make_int(1), tote_int(1)));
 }
 
-/* Requirement B2 */
+/* Spec: common/README.md#anyvalue */
 static void values_are_equal_in_type_and_content(void **state) {
     (void)state;
     const tote_value values[] = {
@@ -57,7 +57,6 @@ static void values_are_equal_in_type_and_content(void **state) {
     }
 }
 
-/* Design 8.8: an unknown type reads as empty */
 static void an_unknown_type_is_empty(void **state) {
     (void)state;
     tote_value unknown = tote_int(1);
@@ -68,7 +67,7 @@ static void an_unknown_type_is_empty(void **state) {
     assert_text(unknown, "");
 }
 
-/* Requirement B2 */
+/* Spec: common/README.md#anyvalue */
 static void arrays_are_equal_item_by_item(void **state) {
     (void)state;
     const tote_value items[] = {tote_int(1), tote_string("b"), tote_int(3)};
@@ -80,8 +79,8 @@ static void arrays_are_equal_item_by_item(void **state) {
     assert_true(tote_value_equals(tote_array(items, 1), tote_array(others, 1)));
 }
 
-/* value.h: the last field of a key counts */
-static void maps_are_equal_in_any_order_and_the_last_of_a_key_counts(void **state) {
+/* The last field of a key is used. */
+static void maps_are_equal_in_any_order_and_the_last_field_of_a_key_wins(void **state) {
     (void)state;
     const tote_attribute one[] = {{"a", tote_int(1)}, {"b", tote_int(2)}};
     const tote_attribute two[] = {{"b", tote_int(2)}, {"a", tote_int(7)}, {"a", tote_int(1)}};
@@ -98,7 +97,7 @@ static void maps_are_equal_in_any_order_and_the_last_of_a_key_counts(void **stat
 
 enum { DEPTH = 60 };
 
-/* Design 6: never waits on the caller's thread; comparing each map both ways would take years */
+/* Comparing each map in both directions would take years. */
 static void deep_maps_are_compared_in_reasonable_time(void **state) {
     (void)state;
     tote_attribute a[DEPTH];
@@ -113,8 +112,8 @@ static void deep_maps_are_compared_in_reasonable_time(void **state) {
     assert_false(tote_value_equals(a[DEPTH - 1].value, b[DEPTH - 1].value));
 }
 
-/* Requirement A14 */
-static void sizes_without_content_are_no_trouble(void **state) {
+/* Spec: error-handling.md */
+static void sizes_without_content_are_harmless(void **state) {
     (void)state;
     const tote_value_type types[] = {TOTE_VALUE_TYPE_STRING, TOTE_VALUE_TYPE_BYTES,
                                      TOTE_VALUE_TYPE_ARRAY, TOTE_VALUE_TYPE_MAP};
@@ -127,8 +126,7 @@ static void sizes_without_content_are_no_trouble(void **state) {
     }
 }
 
-/* value.h */
-static void scalars_are_written_as_json_has_them(void **state) {
+static void scalars_are_written_as_json(void **state) {
     (void)state;
 
     assert_text(tote_string("as it \"is\"\n"), "as it \"is\"\n");
@@ -140,8 +138,8 @@ static void scalars_are_written_as_json_has_them(void **state) {
     assert_text(tote_bytes("\xFF\x00\x01", 3), "/wAB");
 }
 
-/* value.h: the shortest text that reads back as the same number */
-static void doubles_are_written_short_and_exact(void **state) {
+/* The shortest text that reads back as the same number. */
+static void doubles_are_written_with_the_fewest_digits_that_keep_their_value(void **state) {
     (void)state;
 
     assert_text(tote_double(1), "1");
@@ -155,8 +153,8 @@ static void doubles_are_written_short_and_exact(void **state) {
     assert_text(tote_double(-INFINITY), "-Infinity");
 }
 
-/* Design R8: independent of the host's locale */
-static void doubles_have_a_point_whatever_the_locale(void **state) {
+/* Independent of the host's locale. */
+static void doubles_have_a_decimal_point_in_every_locale(void **state) {
     (void)state;
     static const char *const locales[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "ps_AF.UTF-8"};
     bool is_found = false;
@@ -175,7 +173,6 @@ static void doubles_have_a_point_whatever_the_locale(void **state) {
     }
 }
 
-/* value.h */
 static void arrays_and_maps_are_written_as_json(void **state) {
     (void)state;
     const tote_value items[] = {tote_int(1),        tote_string("a\"\\\n\x01\x7F"),
@@ -194,8 +191,8 @@ static void arrays_and_maps_are_written_as_json(void **state) {
     assert_text(tote_array(NULL, 0), "[]");
 }
 
-/* Design 6: text that is not UTF-8 is repaired */
-static void json_is_utf8_whatever_the_text_is(void **state) {
+/* Spec: RFC 8259 section 8.1 */
+static void json_is_valid_utf8_whatever_the_text_is(void **state) {
     (void)state;
     const tote_value items[] = {tote_string("\xFF"), tote_string("a\xE2\x82z"),
                                 tote_string("\xC3\xA9\x80\xC3\xA9"), tote_string("\xE2\x82\xAC")};
@@ -204,8 +201,8 @@ static void json_is_utf8_whatever_the_text_is(void **state) {
                                       "\"\xC3\xA9\xEF\xBF\xBD\xC3\xA9\",\"\xE2\x82\xAC\"]");
 }
 
-/* value.h: cut at a code point, always ended with NUL */
-static void a_text_that_is_cut_ends_between_code_points(void **state) {
+/* Always terminated with NUL. */
+static void a_truncated_text_ends_between_code_points(void **state) {
     (void)state;
     static const char whole[] = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x92\xBCz"; /* 1, 2, 3, 4, 1 bytes */
     static const size_t kept[] = {0, 0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11};
@@ -220,8 +217,7 @@ static void a_text_that_is_cut_ends_between_code_points(void **state) {
     }
 }
 
-/* value.h */
-static void a_text_is_measured_without_a_buffer(void **state) {
+static void the_length_of_a_text_is_returned_without_a_buffer(void **state) {
     (void)state;
     char untouched = 'x';
     errno = EXDEV;
@@ -234,8 +230,8 @@ static void a_text_is_measured_without_a_buffer(void **state) {
     assert_int_equal(errno, EXDEV);
 }
 
-/* Requirement A14 */
-static void an_array_in_itself_has_an_end(void **state) {
+/* Spec: error-handling.md */
+static void an_array_that_contains_itself_is_cut_at_the_depth_limit(void **state) {
     (void)state;
     tote_value endless;
     char text[512];
@@ -248,22 +244,22 @@ static void an_array_in_itself_has_an_end(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(a_value_is_sixteen_bytes_and_says_what_it_was_made_of),
+        TEST(a_value_is_sixteen_bytes_and_keeps_its_type_and_content),
         TEST(the_inline_functions_have_addresses),
         TEST(values_are_equal_in_type_and_content),
         TEST(an_unknown_type_is_empty),
         TEST(arrays_are_equal_item_by_item),
-        TEST(maps_are_equal_in_any_order_and_the_last_of_a_key_counts),
+        TEST(maps_are_equal_in_any_order_and_the_last_field_of_a_key_wins),
         TEST(deep_maps_are_compared_in_reasonable_time),
-        TEST(sizes_without_content_are_no_trouble),
-        TEST(scalars_are_written_as_json_has_them),
-        TEST(doubles_are_written_short_and_exact),
-        TEST(doubles_have_a_point_whatever_the_locale),
+        TEST(sizes_without_content_are_harmless),
+        TEST(scalars_are_written_as_json),
+        TEST(doubles_are_written_with_the_fewest_digits_that_keep_their_value),
+        TEST(doubles_have_a_decimal_point_in_every_locale),
         TEST(arrays_and_maps_are_written_as_json),
-        TEST(json_is_utf8_whatever_the_text_is),
-        TEST(a_text_that_is_cut_ends_between_code_points),
-        TEST(a_text_is_measured_without_a_buffer),
-        TEST(an_array_in_itself_has_an_end),
+        TEST(json_is_valid_utf8_whatever_the_text_is),
+        TEST(a_truncated_text_ends_between_code_points),
+        TEST(the_length_of_a_text_is_returned_without_a_buffer),
+        TEST(an_array_that_contains_itself_is_cut_at_the_depth_limit),
     };
     return RUN_TESTS(tests, argc, argv);
 }

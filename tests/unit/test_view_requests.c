@@ -16,7 +16,7 @@
 #define REQUEST(span) "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{" span "}]}]}]}"
 #define ATTRIBUTE(value) "\"attributes\":[{\"key\":\"k\",\"value\":{" value "}}]"
 
-/* The last request that was taken, and how many there were. */
+/* The last request that was accepted, and how many there were. */
 struct taken {
     Tote__Otlp__ExportTraceServiceRequest *request;
     size_t count;
@@ -33,7 +33,7 @@ static int tear_down(void **state) {
 
 #define REQUEST_TEST(test) cmocka_unit_test_teardown(test, tear_down)
 
-/* A requests_take. */
+/* A function for requests_take. */
 static struct receipt keep(void *arg, const uint8_t *bytes, size_t size) {
     Tote__Otlp__ExportTraceServiceRequest *request =
         tote__otlp__export_trace_service_request__unpack(NULL, size, bytes);
@@ -65,7 +65,7 @@ static struct receipt take_json(const char *json) {
     return requests_from_json(json, strlen(json), keep, NULL);
 }
 
-/* Take JSON that is taken as a whole. */
+/* Read JSON that must be accepted as a whole. */
 static void expect_taken(const char *json) {
     struct receipt receipt = take_json(json);
 
@@ -73,7 +73,7 @@ static void expect_taken(const char *json) {
     assert_int_equal(receipt.invalid_values, 0);
 }
 
-/* Spec: protocol/otlp.md#json-protobuf-encoding: ids are hex; protobuf's own JSON has base64. */
+/* Ids are hex; protobuf's own JSON has base64. Spec: protocol/otlp.md#json-protobuf-encoding */
 static void ids_are_hex_in_either_case_or_base64(void **state) {
     static const char *const ids[] = {
         IDS,
@@ -96,7 +96,7 @@ static void ids_are_hex_in_either_case_or_base64(void **state) {
     }
 }
 
-/* As Tempo and Jaeger (kind) and Fluent Bit (code) write them. */
+/* Written by Tempo and Jaeger (kind) and Fluent Bit (code). */
 static void enumeration_values_may_be_names(void **state) {
     (void)state;
     expect_taken(
@@ -110,7 +110,7 @@ static void enumeration_values_may_be_names(void **state) {
                      TOTE__OTLP__SPAN__STATUS__STATUS_CODE__STATUS_CODE_ERROR);
 }
 
-static void values_are_read_in_each_form_that_is_allowed(void **state) {
+static void values_are_read_in_each_permitted_form(void **state) {
     (void)state;
     expect_taken(REQUEST(IDS "," ATTRIBUTE("\"intValue\":\"-9223372036854775808\"")));
     assert_true(the_value()->int_value == INT64_MIN);
@@ -153,7 +153,7 @@ static void a_value_of_the_wrong_type_or_out_of_range_is_left_out_and_counted(vo
     }
 }
 
-static void an_object_or_a_list_that_is_something_else_is_malformed(void **state) {
+static void another_type_instead_of_an_object_or_a_list_is_malformed(void **state) {
     static const char *const texts[] = {
         "{\"resourceSpans\":1}",
         "{\"resourceSpans\":[1]}",
@@ -171,8 +171,8 @@ static void an_object_or_a_list_that_is_something_else_is_malformed(void **state
     assert_int_equal(taken.count, 0);
 }
 
-/* As JavaScript cuts text, and as programs copy bytes. */
-static void broken_text_is_repaired(void **state) {
+/* JavaScript cuts between surrogates, and programs copy bytes. */
+static void invalid_text_is_repaired(void **state) {
     (void)state;
     expect_taken(REQUEST(IDS ",\"name\":\"a\\ud83d\""));
     assert_string_equal(the_span()->name, "a\xEF\xBF\xBD");
@@ -205,10 +205,10 @@ static void json_that_would_take_too_much_memory_is_too_large(void **state) {
     strcpy(at, "{}]}");
     assert_int_equal(take_json(json).outcome, TOO_LARGE);
     free(json);
-    expect_taken(REQUEST(IDS)); /* its memory was given back */
+    expect_taken(REQUEST(IDS)); /* its memory was freed */
 }
 
-/* gzip, one member. Returns: its size. */
+/* gzip, one member. Returns its size. */
 static size_t compress_member(const char *text, uint8_t *out, size_t room) {
     z_stream stream = {.next_in = (uint8_t *)(uintptr_t)text,
                        .avail_in = (uInt)strlen(text),
@@ -222,7 +222,7 @@ static size_t compress_member(const char *text, uint8_t *out, size_t room) {
 }
 
 /* Spec: RFC 1952 section 2.2 */
-static void all_members_of_a_gzip_body_count(void **state) {
+static void all_members_of_a_gzip_body_are_read(void **state) {
     uint8_t packed[200];
     struct bytes plain = {.at = NULL};
     size_t size = compress_member("one ", packed, sizeof packed);
@@ -257,8 +257,8 @@ static void a_buffer_has_a_limit(void **state) {
     bytes_clear(&bytes);
 }
 
-/* Bodies that never end may hold much of the memory; a small request still finds room. */
-static void large_buffers_leave_room_for_small_ones(void **state) {
+/* Requests that do not end may hold much of the memory; small requests still fit. */
+static void large_buffers_leave_memory_for_small_ones(void **state) {
     enum { BUFFERS = 64, SMALL = 100000 };
     struct bytes large[BUFFERS] = {{.at = NULL}};
     struct bytes small = {.at = NULL};
@@ -283,7 +283,7 @@ static void large_buffers_leave_room_for_small_ones(void **state) {
     bytes_clear(&small);
 }
 
-/* Take a file with this content. Returns: what requests_from_file() does. */
+/* Read a file with this content. Returns the result of requests_from_file(). */
 static bool take_file(const void *content, size_t size, struct receipt *sum) {
     char path[] = "/tmp/test_view_requests.XXXXXX";
     int fd = mkstemp(path);
@@ -296,7 +296,7 @@ static bool take_file(const void *content, size_t size, struct receipt *sum) {
     return is_taken;
 }
 
-static void a_file_may_have_the_forms_that_programs_and_people_write(void **state) {
+static void a_file_may_be_json_lines_or_formatted_json(void **state) {
     static const struct {
         const char *content;
         size_t count;
@@ -344,7 +344,7 @@ static void a_file_may_be_protobuf_or_gzip(void **state) {
     assert_false(take_file(packed, size - 1, &sum));
 }
 
-static void a_receipt_reports_what_was_rejected(void **state) {
+static void a_response_reports_rejected_spans(void **state) {
     const struct receipt receipt = {.outcome = TAKEN, .invalid_ids = 2, .invalid_values = 1};
     const struct receipt clean = {.outcome = TAKEN};
     uint8_t protobuf[RECEIPT_RESPONSE_BYTES];
@@ -371,17 +371,17 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         REQUEST_TEST(ids_are_hex_in_either_case_or_base64),
         REQUEST_TEST(enumeration_values_may_be_names),
-        REQUEST_TEST(values_are_read_in_each_form_that_is_allowed),
+        REQUEST_TEST(values_are_read_in_each_permitted_form),
         REQUEST_TEST(a_value_of_the_wrong_type_or_out_of_range_is_left_out_and_counted),
-        REQUEST_TEST(an_object_or_a_list_that_is_something_else_is_malformed),
-        REQUEST_TEST(broken_text_is_repaired),
+        REQUEST_TEST(another_type_instead_of_an_object_or_a_list_is_malformed),
+        REQUEST_TEST(invalid_text_is_repaired),
         REQUEST_TEST(json_that_would_take_too_much_memory_is_too_large),
-        REQUEST_TEST(all_members_of_a_gzip_body_count),
+        REQUEST_TEST(all_members_of_a_gzip_body_are_read),
         REQUEST_TEST(a_buffer_has_a_limit),
-        REQUEST_TEST(large_buffers_leave_room_for_small_ones),
-        REQUEST_TEST(a_file_may_have_the_forms_that_programs_and_people_write),
+        REQUEST_TEST(large_buffers_leave_memory_for_small_ones),
+        REQUEST_TEST(a_file_may_be_json_lines_or_formatted_json),
         REQUEST_TEST(a_file_may_be_protobuf_or_gzip),
-        REQUEST_TEST(a_receipt_reports_what_was_rejected),
+        REQUEST_TEST(a_response_reports_rejected_spans),
     };
 
     return RUN_TESTS(tests, argc, argv);

@@ -11,7 +11,7 @@
 #include "trace.h"
 #include "waterfall.h"
 
-/* A trace that is put together by hand, and the text that it was drawn as last. */
+/* A trace that a test builds, and its last drawing as text. */
 struct fixture {
     struct trace trace;
     char *text;
@@ -110,8 +110,7 @@ static size_t widest(const char *text) {
     return most;
 }
 
-/* Pain 42 */
-static void spans_are_nested_and_in_the_order_of_their_starts(void **state) {
+static void spans_are_nested_and_in_the_order_of_their_start_times(void **state) {
     struct fixture *f = *state;
 
     add(f, 4, 2, "deep", 30 * ms, 10 * ms);
@@ -127,8 +126,7 @@ static void spans_are_nested_and_in_the_order_of_their_starts(void **state) {
                         "└─ second       shop               ██████████████▌   50.0 ms\n");
 }
 
-/* Pain 42 */
-static void ascii_will_do_for_a_terminal_without_utf8(void **state) {
+static void a_terminal_without_utf8_gets_ascii(void **state) {
     struct fixture *f = *state;
 
     add(f, 1, 0, "root", 0, 100 * ms);
@@ -145,8 +143,7 @@ static void ascii_will_do_for_a_terminal_without_utf8(void **state) {
                         "`- last                   shop          ##########   50.0 ms\n");
 }
 
-/* Pain 42 */
-static void short_names_keep_their_place_in_the_tree(void **state) {
+static void short_names_keep_their_indentation(void **state) {
     struct fixture *f = *state;
 
     add(f, 1, 0, "a", 0, 10);
@@ -159,8 +156,7 @@ static void short_names_keep_their_place_in_the_tree(void **state) {
     assert_non_null(strstr(text, "\n   └─ c "));
 }
 
-/* Pain 42 */
-static void an_error_is_told_with_its_message_or_as_such(void **state) {
+static void an_error_is_shown_with_or_without_its_message(void **state) {
     struct fixture *f = *state;
     struct trace_span *told = add(f, 1, 0, "told", 0, 100);
     struct trace_span *untold = add(f, 2, 1, "untold", 10, 100);
@@ -174,8 +170,7 @@ static void an_error_is_told_with_its_message_or_as_such(void **state) {
     assert_non_null(strstr(text, "\n      ✗ error\n"));
 }
 
-/* Pain 42 */
-static void attributes_and_events_stand_below_their_span(void **state) {
+static void attributes_and_events_are_shown_below_their_span(void **state) {
     struct fixture *f = *state;
     struct trace_attribute attributes[] = {
         {"user.id", "u_1"}, {"url.full", "http://127.0.0.1/a/long/path"}, {"empty", ""}};
@@ -201,8 +196,7 @@ static void attributes_and_events_stand_below_their_span(void **state) {
                                  "   dropped 3 attributes  1 link\n"));
 }
 
-/* Pain 42 */
-static void a_long_note_goes_on_in_the_next_lines(void **state) {
+static void a_long_note_is_wrapped(void **state) {
     struct fixture *f = *state;
     struct trace_span *span = add(f, 1, 0, "root", 0, 10);
 
@@ -213,8 +207,7 @@ static void a_long_note_goes_on_in_the_next_lines(void **state) {
                                         "\n   23456789\n"));
 }
 
-/* Pain 42 */
-static void durations_are_in_the_unit_that_suits_them(void **state) {
+static void durations_have_a_suitable_unit(void **state) {
     static const struct {
         uint64_t nanoseconds;
         const char *text;
@@ -234,8 +227,7 @@ static void durations_are_in_the_unit_that_suits_them(void **state) {
     }
 }
 
-/* Pain 42 */
-static void orphans_stand_under_a_note_after_the_rest(void **state) {
+static void orphans_are_shown_last_below_a_note(void **state) {
     struct fixture *f = *state;
 
     add(f, 5, 99, "orphan", 0, 10);
@@ -253,8 +245,7 @@ static void orphans_stand_under_a_note_after_the_rest(void **state) {
     assert_int_equal(count_of(text, "spans whose parent"), 1);
 }
 
-/* Pain 42 */
-static void a_child_outside_its_parents_time_stays_in_the_picture(void **state) {
+static void a_child_outside_the_time_of_its_parent_is_drawn(void **state) {
     struct fixture *f = *state;
 
     add(f, 1, 0, "root", 50 * ms, 10 * ms);
@@ -268,7 +259,6 @@ static void a_child_outside_its_parents_time_stays_in_the_picture(void **state) 
                         "`- after      shop                   ###   10.0 ms\n");
 }
 
-/* Pain 42 */
 static void a_span_that_ended_before_it_started_has_no_duration(void **state) {
     struct fixture *f = *state;
     struct trace_span *back = add(f, 2, 1, "back", 3600 * 1000 * ms, 0);
@@ -281,7 +271,6 @@ static void a_span_that_ended_before_it_started_has_no_duration(void **state) {
     assert_in_range(widest(strchr(text, '\n') + 1), 80, 80);
 }
 
-/* Pain 42 */
 static void times_at_the_ends_of_the_range_are_drawn(void **state) {
     struct fixture *f = *state;
     struct trace_span *whole = add(f, 1, 0, "whole", 0, 0);
@@ -295,8 +284,7 @@ static void times_at_the_ends_of_the_range_are_drawn(void **state) {
     assert_int_equal(count_of(draw_ascii(f, 80), "#"), 2);
 }
 
-/* Pain 42 */
-static void the_head_tells_as_much_of_the_start_as_fits(void **state) {
+static void the_heading_shows_as_much_of_the_start_time_as_fits(void **state) {
     struct fixture *f = *state;
 
     add(f, 1, 0, "root", 0, 100 * ms);
@@ -306,8 +294,7 @@ static void the_head_tells_as_much_of_the_start_as_fits(void **state) {
     assert_non_null(strstr(draw(f, 80), "100.0 ms\n"));
 }
 
-/* Pain 42 */
-static void spans_without_duration_have_a_bar_all_the_same(void **state) {
+static void spans_without_duration_have_a_bar(void **state) {
     struct fixture *f = *state;
 
     add(f, 1, 0, "root", 0, 0);
@@ -317,9 +304,9 @@ static void spans_without_duration_have_a_bar_all_the_same(void **state) {
     assert_int_equal(count_of(f->text, "▏"), 2);
 }
 
-/* Pain 42 */
-static void what_a_span_says_cannot_speak_to_the_terminal(void **state) {
-    /* One on a line; \x9B of the second set is what \033[ is of the first. */
+/* Text of another program must not control the terminal. */
+static void control_characters_of_a_span_are_escaped(void **state) {
+    /* One per line; \x9B of the C1 set means the same as \033[. */
     static const char *const harmful[] = {
         "\033[2J",          "\033]0;title\a", "a\r\nb\tc",      "\x7F",          "\xC2\x9B[1m",
         "\xE2\x80\xAE",     "\xE2\x81\xA6",   "\x9B\x84 bytes", "\xE2\x80\xAA.", "\xE2\x80\xA8",
@@ -342,8 +329,7 @@ static void what_a_span_says_cannot_speak_to_the_terminal(void **state) {
     }
 }
 
-/* Pain 42 */
-static void text_that_does_no_harm_is_left_as_it_is(void **state) {
+static void harmless_text_is_unchanged(void **state) {
     static const char text[] = "GET /\xC3\xA4 \xE2\x9C\x97 \xF0\x9F\x90\x8E \xC2\xA0 \xE2\x80\xA6 "
                                "\xE2\x80\x8D \xE2\x80\x93 \xEF\xBF\xBD";
     struct fixture *f = *state;
@@ -352,8 +338,7 @@ static void text_that_does_no_harm_is_left_as_it_is(void **state) {
     assert_string_equal(terminal_clean(&f->trace.arena, "", 0), "");
 }
 
-/* Pain 42 */
-static void bytes_that_may_be_commands_elsewhere_are_not_written_without_utf8(void **state) {
+static void without_utf8_no_byte_of_a_control_sequence_is_written(void **state) {
     struct fixture *f = *state;
     struct trace_attribute attribute = {"k\xC4\x9B", "\xE2\x9C\x97\xC4\x9B"};
     struct trace_span *span = add(f, 1, 0, "\xC4\x9B[31m", 0, 10);
@@ -371,8 +356,7 @@ static void bytes_that_may_be_commands_elsewhere_are_not_written_without_utf8(vo
     assert_non_null(strstr(f->text, "k?=??"));
 }
 
-/* Pain 42 */
-static void two_hundred_spans_are_a_row_each(void **state) {
+static void two_hundred_spans_have_one_row_each(void **state) {
     struct fixture *f = *state;
     char names[200][16];
 
@@ -389,8 +373,7 @@ static void two_hundred_spans_are_a_row_each(void **state) {
     assert_in_range(widest(strchr(f->text, '\n') + 1), 100, 100);
 }
 
-/* Pain 42 */
-static void long_texts_are_cut_to_a_narrow_terminal(void **state) {
+static void long_texts_are_truncated_on_a_narrow_terminal(void **state) {
     struct fixture *f = *state;
     char longest[1001];
     memset(longest, 'x', sizeof longest - 1);
@@ -412,11 +395,10 @@ static void long_texts_are_cut_to_a_narrow_terminal(void **state) {
     draw(f, 40);
 
     assert_in_range(widest(strchr(f->text, '\n') + 1), 40, 40);
-    /* Names and services, depths where there is no room to indent, and notes. */
+    /* Names and services, depths without space to indent, and notes. */
     assert_in_range(count_of(f->text, "…"), 10 * 2 + 8 + 4, 10 * 2 + 9 + 6);
 }
 
-/* Pain 42 */
 static void spans_that_are_their_own_ancestors_are_drawn_once(void **state) {
     struct fixture *f = *state;
 
@@ -434,7 +416,6 @@ static void spans_that_are_their_own_ancestors_are_drawn_once(void **state) {
     assert_int_equal(count_of(f->text, "itself"), 1);
 }
 
-/* Pain 42 */
 static void spans_that_share_an_id_are_all_drawn(void **state) {
     struct fixture *f = *state;
 
@@ -447,8 +428,7 @@ static void spans_that_share_an_id_are_all_drawn(void **state) {
     assert_int_equal(count_of(f->text, "child"), 1);
 }
 
-/* Pain 42 */
-static void a_chain_of_two_thousand_is_drawn_whole(void **state) {
+static void a_chain_of_two_thousand_spans_is_drawn_completely(void **state) {
     struct fixture *f = *state;
 
     for (unsigned i = 0; i < 2000; i++) {
@@ -479,8 +459,8 @@ static void a_span_that_is_too_deep_to_be_indented_has_its_depth_before_its_name
     assert_non_null(strstr(draw_ascii(f, 60), "\n      `- ~10 link "));
 }
 
-/* As SDKs call services that nobody has named, and as companies call theirs. */
-static void services_that_are_cut_keep_the_part_in_which_they_differ(void **state) {
+/* SDKs name services without a name by program, and companies use common prefixes. */
+static void truncated_service_names_keep_the_part_that_differs(void **state) {
     static const char *const services[] = {
         "unknown_service:frontend",  "unknown_service:checkout", "company-production-cart-1",
         "company-production-cart-2", "company-of-another-name",  "shop",
@@ -499,7 +479,7 @@ static void services_that_are_cut_keep_the_part_in_which_they_differ(void **stat
     assert_non_null(strstr(f->text, " shop "));
 }
 
-/* Nobody is there to differ from. */
+/* There is no other service to differ from. */
 static void the_only_service_keeps_the_name_of_its_program(void **state) {
     struct fixture *f = *state;
 
@@ -509,8 +489,7 @@ static void the_only_service_keeps_the_name_of_its_program(void **state) {
     assert_non_null(strstr(draw(f, 72), "…a program … "));
 }
 
-/* Pain 42 */
-static void so_is_one_that_runs_backwards_in_time(void **state) {
+static void a_chain_with_decreasing_times_is_drawn_completely(void **state) {
     struct fixture *f = *state;
 
     for (unsigned i = 0; i < 2000; i++) {
@@ -519,7 +498,6 @@ static void so_is_one_that_runs_backwards_in_time(void **state) {
     assert_int_equal(count_of(draw(f, 80), "link."), 2000);
 }
 
-/* Pain 42 */
 static void colour_marks_services_and_errors(void **state) {
     struct fixture *f = *state;
     struct trace_span *span = add(f, 1, 0, "root", 0, 10);
@@ -537,8 +515,7 @@ static void colour_marks_services_and_errors(void **state) {
     assert_null(strchr(draw(f, 80), '\033'));
 }
 
-/* Pain 42 */
-static void kinds_have_marks_in_a_column_of_their_own(void **state) {
+static void kinds_have_marks_in_their_own_column(void **state) {
     struct fixture *f = *state;
 
     add(f, 1, 0, "root", 0, 100 * ms)->kind = TOTE_SPAN_KIND_SERVER;
@@ -560,7 +537,6 @@ static void kinds_have_marks_in_a_column_of_their_own(void **state) {
     assert_int_equal(count_of(f->text, "  { shop #"), 1);
 }
 
-/* Pain 42 */
 static void wide_characters_take_two_columns_and_accents_none(void **state) {
     struct fixture *f = *state;
     struct trace_attribute note = {"\u6ce8", "\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587"
@@ -580,8 +556,7 @@ static void wide_characters_take_two_columns_and_accents_none(void **state) {
     assert_int_equal(widest(rows), 40);
 }
 
-/* Pain 42 */
-static void an_error_without_a_message_is_told_by_its_type(void **state) {
+static void an_error_without_a_message_is_shown_with_its_type(void **state) {
     struct fixture *f = *state;
     struct trace_attribute type = {"error.type", "409"};
     struct trace_span *span = add(f, 1, 0, "root", 0, 100);
@@ -595,13 +570,11 @@ static void an_error_without_a_message_is_told_by_its_type(void **state) {
     assert_int_equal(count_of(draw(f, 80), "✗ out of stock\n"), 1);
 }
 
-/* Pain 42 */
-static void a_trace_without_spans_is_nothing(void **state) {
+static void a_trace_without_spans_draws_nothing(void **state) {
     assert_string_equal(draw(*state, 80), "");
 }
 
-/* Pain 42 */
-static void no_more_than_the_environment_says_of_a_terminal(void **state) {
+static void terminal_features_are_those_of_the_environment(void **state) {
     FILE *file = tmpfile();
 
     (void)state;
@@ -620,37 +593,37 @@ static void no_more_than_the_environment_says_of_a_terminal(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        DRAWING(spans_are_nested_and_in_the_order_of_their_starts),
-        DRAWING(ascii_will_do_for_a_terminal_without_utf8),
-        DRAWING(short_names_keep_their_place_in_the_tree),
-        DRAWING(an_error_is_told_with_its_message_or_as_such),
-        DRAWING(attributes_and_events_stand_below_their_span),
-        DRAWING(a_long_note_goes_on_in_the_next_lines),
-        DRAWING(durations_are_in_the_unit_that_suits_them),
-        DRAWING(orphans_stand_under_a_note_after_the_rest),
-        DRAWING(a_child_outside_its_parents_time_stays_in_the_picture),
+        DRAWING(spans_are_nested_and_in_the_order_of_their_start_times),
+        DRAWING(a_terminal_without_utf8_gets_ascii),
+        DRAWING(short_names_keep_their_indentation),
+        DRAWING(an_error_is_shown_with_or_without_its_message),
+        DRAWING(attributes_and_events_are_shown_below_their_span),
+        DRAWING(a_long_note_is_wrapped),
+        DRAWING(durations_have_a_suitable_unit),
+        DRAWING(orphans_are_shown_last_below_a_note),
+        DRAWING(a_child_outside_the_time_of_its_parent_is_drawn),
         DRAWING(a_span_that_ended_before_it_started_has_no_duration),
         DRAWING(times_at_the_ends_of_the_range_are_drawn),
-        DRAWING(the_head_tells_as_much_of_the_start_as_fits),
-        DRAWING(spans_without_duration_have_a_bar_all_the_same),
-        DRAWING(what_a_span_says_cannot_speak_to_the_terminal),
-        DRAWING(text_that_does_no_harm_is_left_as_it_is),
-        DRAWING(bytes_that_may_be_commands_elsewhere_are_not_written_without_utf8),
-        DRAWING(two_hundred_spans_are_a_row_each),
-        DRAWING(long_texts_are_cut_to_a_narrow_terminal),
+        DRAWING(the_heading_shows_as_much_of_the_start_time_as_fits),
+        DRAWING(spans_without_duration_have_a_bar),
+        DRAWING(control_characters_of_a_span_are_escaped),
+        DRAWING(harmless_text_is_unchanged),
+        DRAWING(without_utf8_no_byte_of_a_control_sequence_is_written),
+        DRAWING(two_hundred_spans_have_one_row_each),
+        DRAWING(long_texts_are_truncated_on_a_narrow_terminal),
         DRAWING(spans_that_are_their_own_ancestors_are_drawn_once),
         DRAWING(spans_that_share_an_id_are_all_drawn),
-        DRAWING(a_chain_of_two_thousand_is_drawn_whole),
+        DRAWING(a_chain_of_two_thousand_spans_is_drawn_completely),
         DRAWING(the_only_service_keeps_the_name_of_its_program),
-        DRAWING(services_that_are_cut_keep_the_part_in_which_they_differ),
+        DRAWING(truncated_service_names_keep_the_part_that_differs),
         DRAWING(a_span_that_is_too_deep_to_be_indented_has_its_depth_before_its_name),
-        DRAWING(so_is_one_that_runs_backwards_in_time),
+        DRAWING(a_chain_with_decreasing_times_is_drawn_completely),
         DRAWING(colour_marks_services_and_errors),
-        DRAWING(kinds_have_marks_in_a_column_of_their_own),
+        DRAWING(kinds_have_marks_in_their_own_column),
         DRAWING(wide_characters_take_two_columns_and_accents_none),
-        DRAWING(an_error_without_a_message_is_told_by_its_type),
-        DRAWING(a_trace_without_spans_is_nothing),
-        TEST(no_more_than_the_environment_says_of_a_terminal),
+        DRAWING(an_error_without_a_message_is_shown_with_its_type),
+        DRAWING(a_trace_without_spans_draws_nothing),
+        TEST(terminal_features_are_those_of_the_environment),
     };
 
     setlocale(LC_CTYPE, "C.UTF-8");

@@ -6,7 +6,7 @@
 
 #include "tote/internal/short_attribute.h"
 
-/* Write an attribute, see that it is as long as it was said to be, and read it back. */
+/* Write an attribute, check its length, and read it back. */
 static tote_value write_and_read(tote_value value, const struct tote__wire_limits *limits,
                                  struct tote__arena *arena) {
     size_t size = tote__attribute_size("key", 3, value, limits);
@@ -35,8 +35,8 @@ static void assert_survives(tote_value value) {
     tote__arena_clear(&arena);
 }
 
-/* Requirements C12, G17 */
-static void values_of_every_type_survive_the_wire(void **state) {
+/* Spec: opentelemetry-proto common/v1/common.proto */
+static void values_of_every_type_survive_encoding_and_decoding(void **state) {
     const tote_value items[] = {tote_int(1), tote_string("two"), tote_double(-0.5)};
     const tote_attribute fields[] = {{"a", tote_array(items, 3)}, {"b", tote_bool(true)}};
     static char longest[70000];
@@ -59,8 +59,8 @@ static void values_of_every_type_survive_the_wire(void **state) {
 }
 
 /*
- * Requirement D21: a value that is deeper than the limit is empty, and so is one below the 64th
- * level
+ * A value deeper than the limit is empty, as is one below the 64th level. Spec:
+ * common/README.md#attribute-limits
  */
 static void nesting_ends_at_the_limit(void **state) {
     enum { LEVELS = 100 };
@@ -84,10 +84,10 @@ static void nesting_ends_at_the_limit(void **state) {
 }
 
 /*
- * A caller's mistakes: sizes without a pointer, types that do not exist, a map with keys twice or
- * none
+ * Mistakes of a caller: sizes without a pointer, unknown types, a map with repeated or missing
+ * keys.
  */
-static void values_that_are_not_sound_do_no_harm(void **state) {
+static void malformed_values_are_harmless(void **state) {
     struct tote__arena arena = {NULL, NULL, 0};
     const tote_attribute fields[] = {
         {"a", tote_int(1)}, {NULL, tote_int(2)}, {"", tote_int(3)}, {"a", tote_int(4)}};
@@ -107,8 +107,10 @@ static void values_that_are_not_sound_do_no_harm(void **state) {
     tote__arena_clear(&arena);
 }
 
-/* Requirement G21: also what is as long broken as it is repaired */
-static void text_on_the_wire_is_utf_8(void **state) {
+/*
+ * Also text that is repaired to the same length. Spec: opentelemetry-proto common/v1/common.proto
+ */
+static void encoded_text_is_valid_utf_8(void **state) {
     static const char *const broken[] = {"\xFF", "\xC3(", "\xF0\x9F\x85", "a\xF0\x9F\x85z"};
     static const char *const repaired[] = {"\xEF\xBF\xBD", "\xEF\xBF\xBD(", "\xEF\xBF\xBD",
                                            "a\xEF\xBF\xBDz"};
@@ -122,8 +124,8 @@ static void text_on_the_wire_is_utf_8(void **state) {
     }
 }
 
-/* Bytes of another process, or none of ours at all: reading stops where they make no sense */
-static void bytes_that_make_no_sense_end_the_reading(void **state) {
+/* Bytes of another process, or of another program: reading stops at the first error. */
+static void reading_stops_at_malformed_bytes(void **state) {
     static const uint8_t too_long[] = {0x4A, 0x7F, 0x00};
     static const uint8_t endless[] = {0x48, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
                                       0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
@@ -139,7 +141,7 @@ static void bytes_that_make_no_sense_end_the_reading(void **state) {
     assert_false(tote__next_field(&rest, &field));
 }
 
-/* The short way and the long one. */
+/* The fast path and the general path. */
 static void assert_written_alike(const char *key, tote_value value) {
     uint8_t expected[256];
     uint8_t written[256];
@@ -158,8 +160,8 @@ static void assert_written_alike(const char *key, tote_value value) {
     assert_true(end - written <= (ptrdiff_t)tote__short_attribute_bound(length, value));
 }
 
-/* Of every length that is short, and at the ends of what numbers can be */
-static void short_attributes_are_written_as_long_ones_are(void **state) {
+/* Of every short length, and with the smallest and largest numbers. */
+static void the_fast_path_writes_the_same_bytes_as_the_general_path(void **state) {
     static const int64_t numbers[] = {0, 1, -1, 127, 128, 16384, INT64_MAX, INT64_MIN};
     char key[128] = "";
     char text[128] = "";
@@ -181,8 +183,8 @@ static void short_attributes_are_written_as_long_ones_are(void **state) {
     }
 }
 
-/* Text that has to be looked at, and values with parts, take the long way */
-static void what_is_not_short_is_refused_by_the_short_way(void **state) {
+/* Text that must be checked, and values with parts, use the general path. */
+static void the_fast_path_refuses_other_values(void **state) {
     const tote_value item = tote_int(1);
     const tote_value values[] = {
         tote_string("\xC3\xA9"), tote_string("12345678\xFF"),
@@ -199,13 +201,13 @@ static void what_is_not_short_is_refused_by_the_short_way(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(values_of_every_type_survive_the_wire),
+        TEST(values_of_every_type_survive_encoding_and_decoding),
         TEST(nesting_ends_at_the_limit),
-        TEST(values_that_are_not_sound_do_no_harm),
-        TEST(text_on_the_wire_is_utf_8),
-        TEST(bytes_that_make_no_sense_end_the_reading),
-        TEST(short_attributes_are_written_as_long_ones_are),
-        TEST(what_is_not_short_is_refused_by_the_short_way),
+        TEST(malformed_values_are_harmless),
+        TEST(encoded_text_is_valid_utf_8),
+        TEST(reading_stops_at_malformed_bytes),
+        TEST(the_fast_path_writes_the_same_bytes_as_the_general_path),
+        TEST(the_fast_path_refuses_other_values),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -21,7 +21,7 @@ static void count_report(tote_level level, const char *component, const char *me
     reports++;
 }
 
-/* The lines of a column, each a header of that name. */
+/* The lines of a column, each a header with that name. */
 static void add_lines(struct carrier *carrier, const char *name, char *column) {
     char *parts[VECTORS_MOST_PARTS];
     size_t count = vectors_split(column, '|', parts);
@@ -36,7 +36,7 @@ static bool equals(const char *text, const char *expected) {
     return text && expected ? strcmp(text, expected) == 0 : text == expected;
 }
 
-/* What is injected from `context`, into a carrier that has old headers. Takes nothing. */
+/* The headers injected from `context`, into a carrier that has old headers. Releases nothing. */
 static struct carrier injected(const tote_propagator *propagator, const tote_context *context) {
     struct carrier out = {.count = 0};
 
@@ -47,7 +47,7 @@ static struct carrier injected(const tote_propagator *propagator, const tote_con
     return out;
 }
 
-/* ACCEPT trace-id span-id flags: these, remote, and written again as version 00. */
+/* ACCEPT trace-id span-id flags: these, remote, and written as version 00. */
 static bool is_accepted(const tote_propagator *propagator, const tote_context *context,
                         char *expected) {
     const tote_span_context *span_context = tote_context_get_span_context(context);
@@ -88,7 +88,7 @@ static bool check_traceparent(const struct vector_row *row) {
 }
 
 /* Compliance: TR-18, CP-09 */
-static void every_row_of_traceparent(void **state) {
+static void every_row_of_traceparent_has_the_expected_result(void **state) {
     (void)state;
     vectors_check("traceparent.tsv", check_traceparent);
 }
@@ -117,7 +117,7 @@ static bool check_tracestate(const struct vector_row *row) {
 }
 
 /* Compliance: TR-18, CP-09 */
-static void every_row_of_tracestate(void **state) {
+static void every_row_of_tracestate_has_the_expected_result(void **state) {
     (void)state;
     vectors_check("tracestate.tsv", check_tracestate);
 }
@@ -133,7 +133,7 @@ static tote_trace_state *change(const tote_trace_state *list, char *operation) {
     return tote_trace_state_without(list, key);
 }
 
-/* Rows that change the sub-keys of `ot` are passed over: nothing in the API does that. */
+/* Rows that change sub-keys of `ot` are skipped: the API has no function for that. */
 static unsigned passed_over;
 
 static bool check_operation(const struct vector_row *row) {
@@ -164,8 +164,8 @@ static bool check_operation(const struct vector_row *row) {
     return is_good;
 }
 
-/* Requirement C3, L10, L11 */
-static void every_row_of_tracestate_ops(void **state) {
+/* Spec: trace/api.md#tracestate */
+static void every_row_of_tracestate_ops_has_the_expected_result(void **state) {
     (void)state;
     passed_over = 0;
     vectors_check("tracestate_ops.tsv", check_operation);
@@ -203,7 +203,7 @@ static bool has_pair(const tote_entries *entries, const struct pair *pair) {
            equals(entry->metadata, pair->metadata.at);
 }
 
-/* SET n pairs: these and no others. */
+/* SET n pairs: exactly these. */
 static bool has_pairs(const tote_context *context, char *expected) {
     char *parts[VECTORS_MOST_PARTS];
     size_t count = strtoul(vectors_word(&expected), NULL, 10);
@@ -240,7 +240,7 @@ static bool check_baggage(const struct vector_row *row) {
 }
 
 /* Spec: baggage/api.md#propagation. Compliance: BG-02 */
-static void every_row_of_baggage(void **state) {
+static void every_row_of_baggage_has_the_expected_result(void **state) {
     (void)state;
     vectors_check("baggage.tsv", check_baggage);
 }
@@ -269,7 +269,7 @@ static bool check_baggage_inject(const struct vector_row *row) {
 
     tote_context *context = with_pairs(row->columns[0]);
     struct carrier out = injected(propagator, context);
-    /* What has nothing to send leaves the carrier as it is. */
+    /* A context with nothing to send leaves the carrier unchanged. */
     bool is_good = (is_sent || strcmp(export_result, "OMIT") == 0) &&
                    equals(carrier_get(&out, "baggage"), is_sent ? rest : "old=1");
     carrier_clear(&out);
@@ -279,16 +279,18 @@ static bool check_baggage_inject(const struct vector_row *row) {
 }
 
 /* Spec: baggage/api.md#propagation. Compliance: BG-02 */
-static void every_row_of_baggage_inject(void **state) {
+static void every_row_of_baggage_inject_has_the_expected_result(void **state) {
     (void)state;
     vectors_check("baggage_inject.tsv", check_baggage_inject);
 }
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(every_row_of_traceparent),    TEST(every_row_of_tracestate),
-        TEST(every_row_of_tracestate_ops), TEST(every_row_of_baggage),
-        TEST(every_row_of_baggage_inject),
+        TEST(every_row_of_traceparent_has_the_expected_result),
+        TEST(every_row_of_tracestate_has_the_expected_result),
+        TEST(every_row_of_tracestate_ops_has_the_expected_result),
+        TEST(every_row_of_baggage_has_the_expected_result),
+        TEST(every_row_of_baggage_inject_has_the_expected_result),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -19,7 +19,7 @@
 #include "tote/propagators.h"
 #include "vectors.h"
 
-/* The formats whose rows are being checked: each has to hold. */
+/* The formats whose rows are being checked: each must pass. */
 static tote_propagator *propagators[2];
 
 static void check_rows(const char *file, vector_check check, tote_propagator *first,
@@ -46,7 +46,7 @@ static void add_lines(struct carrier *carrier, char *column) {
     }
 }
 
-/* A context that has both already. */
+/* A context that already has both. */
 static tote_context *make_base(void) {
     const struct tote_span_context other = {
         .trace_id.bytes = {1}, .span_id.bytes = {2}, .is_remote = true};
@@ -68,7 +68,7 @@ static bool has_ids(const tote_span_context *span, const char *trace_id, const c
            tote_span_context_is_remote(span);
 }
 
-/* bag:k\=v\|k2\=v2: these and no others; without it what was there before. */
+/* bag:k\=v\|k2\=v2: exactly these; without it the earlier ones. */
 static bool has_baggage(const tote_context *context, char *expected) {
     char *pairs[VECTORS_MOST_PARTS];
     size_t count = 1;
@@ -91,7 +91,7 @@ static bool has_baggage(const tote_context *context, char *expected) {
     return is_good;
 }
 
-/* What the word says of a span that was extracted. */
+/* What the word means for an extracted span. */
 static uint8_t hints_of(const char *word) {
     return strcmp(word, "debug") == 0      ? TOTE__DEBUG
            : strcmp(word, "deferred") == 0 ? TOTE__DEFERRED
@@ -143,26 +143,26 @@ static bool check_extract(const struct vector_row *row) {
 }
 
 /* Both configurations read either form. Compliance: CP-10 */
-static void every_row_of_b3(void **state) {
+static void every_row_of_b3_has_the_expected_result(void **state) {
     (void)state;
     has_hints = true;
     check_rows("b3.tsv", check_extract, tote_propagator_b3_new(), tote_propagator_b3_multi_new());
 }
 
 /* Spec: context/api-propagators.md#propagators-distribution. Compliance: CP-11 */
-static void every_row_of_jaeger(void **state) {
+static void every_row_of_jaeger_has_the_expected_result(void **state) {
     (void)state;
     check_rows("jaeger.tsv", check_extract, tote_propagator_jaeger_new(NULL), NULL);
 }
 
 /* Spec: context/api-propagators.md#propagators-distribution. Compliance: CP-12 */
-static void every_row_of_ot_trace(void **state) {
+static void every_row_of_ot_trace_has_the_expected_result(void **state) {
     (void)state;
     check_rows("ottrace.tsv", check_extract, tote_propagator_ot_trace_new(NULL), NULL);
 }
 
-/* Requirement E18 */
-static void every_row_of_xray(void **state) {
+/* Spec: AWS X-Ray developer guide, "Tracing header" */
+static void every_row_of_xray_has_the_expected_result(void **state) {
     (void)state;
     has_hints = false;
     check_rows("xray.tsv", check_extract, tote_propagator_xray_new(), NULL);
@@ -185,7 +185,7 @@ static bool check_inject(const struct vector_row *row) {
     carrier_add(&out, "X-B3-ParentSpanId", "05e3ac9a4f6e3b90");
     carrier_add(&out, "B3", "old");
     tote_propagator_inject(propagators[is_multi], context, &out, &carrier_setter);
-    /* The header of the other form is not this one's; without a value nothing is touched. */
+    /* A header of the other form is ignored; without a value nothing is changed. */
     size_t kept = expected.count ? 1 : 2;
     bool is_good = out.count == expected.count + kept;
     for (size_t i = 0; i < expected.count; i++) {
@@ -199,7 +199,7 @@ static bool check_inject(const struct vector_row *row) {
 }
 
 /* Spec: context/api-propagators.md#b3-requirements. Compliance: CP-10 */
-static void every_row_of_b3_inject(void **state) {
+static void every_row_of_b3_inject_has_the_expected_result(void **state) {
     (void)state;
     check_rows("b3_inject.tsv", check_inject, tote_propagator_b3_new(),
                tote_propagator_b3_multi_new());
@@ -225,16 +225,19 @@ static bool check_key(const struct vector_row *row) {
 }
 
 /* Spec: context/env-carriers.md. Compliance: CP-19 */
-static void every_row_of_env_carrier_keys(void **state) {
+static void every_row_of_env_carrier_keys_has_the_expected_result(void **state) {
     (void)state;
     vectors_check("env_carrier_keys.tsv", check_key);
 }
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(every_row_of_b3),     TEST(every_row_of_b3_inject),
-        TEST(every_row_of_jaeger), TEST(every_row_of_ot_trace),
-        TEST(every_row_of_xray),   TEST(every_row_of_env_carrier_keys),
+        TEST(every_row_of_b3_has_the_expected_result),
+        TEST(every_row_of_b3_inject_has_the_expected_result),
+        TEST(every_row_of_jaeger_has_the_expected_result),
+        TEST(every_row_of_ot_trace_has_the_expected_result),
+        TEST(every_row_of_xray_has_the_expected_result),
+        TEST(every_row_of_env_carrier_keys_has_the_expected_result),
     };
     return RUN_TESTS(tests, argc, argv);
 }

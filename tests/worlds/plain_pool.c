@@ -22,7 +22,7 @@ static struct {
     bool is_closing;
     char user[16];      /* as the last task saw it */
     bool has_parent;    /* the span of the last task */
-    bool is_root_after; /* what is current once all scopes are closed */
+    bool is_root_after; /* the current context after all scopes are closed */
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static void run_task(void) {
@@ -53,7 +53,7 @@ static void *run_pool(void *arg) {
     return NULL;
 }
 
-/* Returns: whether the task was in the context of this request; exits if in that of another one. */
+/* Returns whether the task was in the context of this request; exits if in that of another one. */
 static bool serve(pthread_t *thread, unsigned number) {
     char user[sizeof pool.user];
     tote_scope *scope = tote_scope_open(tote_get_tracer("pool", NULL), "request", NULL);

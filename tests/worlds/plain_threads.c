@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plain_threads.c - a program of plain pthread_create(): how many of its threads know the store of
+ * plain_threads.c - a program of plain pthread_create(): how many of its threads see the store of
  * their creator
  *
- *   plain_threads EXPECTED: none as it is, all with tote-preload-threads.so. Design 2
+ *   plain_threads EXPECTED: none as it is, all with tote-preload-threads.so
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ static int work(void *arg) {
     return tote_store_get(tote_store_current(), "user", arg, 16) >= 0;
 }
 
-/* In turns by returning and by pthread_exit(). */
+/* Alternately by returning and by pthread_exit(). */
 static void *run(void *arg) {
     char user[16] = "";
     bool is_known = tote_run_scoped(tracer, "thread", NULL, work, user) && strcmp(user, "u_1") == 0;

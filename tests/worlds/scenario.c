@@ -17,7 +17,7 @@ static void expect(struct task *task, bool is_so, const char *what) {
     }
 }
 
-/* Whether the current store has this text under the key; NULL: nothing. */
+/* Whether the current store has this text for the key; NULL: nothing. */
 static bool has(const char *key, const char *expected) {
     char value[32];
     ptrdiff_t length = tote_store_get(tote_store_current(), key, value, sizeof value);
@@ -141,8 +141,7 @@ static bool is_parent(const tote_span_context *parent, const tote_span_data *spa
 }
 
 /*
- * Each task left two spans: its own, with its numbers, and one inside, which the first is the
- * parent of.
+ * Each task left two spans: its own, with its numbers, and one inside, whose parent is the first.
  */
 static void check_spans(struct scenario *scenario, const tote_span_context *around) {
     const tote_span_data *own[SCENARIO_TASKS] = {NULL}, *inside[SCENARIO_TASKS] = {NULL};

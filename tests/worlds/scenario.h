@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scenario.h - many tasks at once, each in steps: the same in every world that C programs schedule
- * work in
+ * scenario.h - many tasks at once, each in steps: the same in every environment in which C programs
+ * schedule work
  *
- * Each task has a scope under the one around them all. It inherits, adds, deletes and runs a scope
- * of its own inside, and at each step looks whether it sees just what it should. How the steps are
- * interleaved, and on which threads, is the world's business.
+ * Each task has a scope below a common one. It inherits, adds, deletes and runs a scope of its own
+ * inside, and checks at each step what it sees. The environment decides how the steps are
+ * interleaved, and on which threads.
  */
 #ifndef TOTE_TESTS_SCENARIO_H
 #define TOTE_TESTS_SCENARIO_H
@@ -19,7 +19,7 @@ struct task {
     unsigned number;
     unsigned step;
     tote_scope *scope;   /* NULL when it is done */
-    const char *failure; /* the first thing that was not as it should be */
+    const char *failure; /* the first unexpected result */
 };
 
 struct scenario {
@@ -30,22 +30,22 @@ struct scenario {
     struct task tasks[SCENARIO_TASKS];
 };
 
-/* Start the SDK and the scope around; make that many tasks, whose scopes are not open yet. */
+/* Start the SDK and the common scope; create that many tasks, whose scopes are not open yet. */
 void scenario_begin(struct scenario *scenario, size_t count);
 
-/* Open the task's scope under what is current here, and suspend it. */
+/* Open the task's scope below the current one, and suspend it. */
 void task_open(struct task *task);
 
-/* One step on this thread, whatever was current on it before. Returns: whether there are more. */
+/* One step on this thread, whatever was current on it before. Returns whether there are more. */
 bool task_step(struct task *task);
 
 /*
- * The same steps for a world in which a task is one flow of control: a step, and then `pause` until
- * the next.
+ * The same steps for an environment in which a task is one flow of control: a step, and then
+ * `pause` until the next.
  */
 void task_run(struct task *task, void (*pause)(void *arg), void *arg);
 
-/* Everything was as it should be, here and in what was exported; fails the test otherwise. */
+/* All steps and all exported spans were as expected; fails the test otherwise. */
 void scenario_end(struct scenario *scenario);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_world_coroutines.c - the scenario in coroutines, each with a stack of contexts of its own
+ * test_world_coroutines.c - the scenario in coroutines, each with its own stack of contexts
  *
- * The slot is what Tote asks for where the current context is; a runtime of coroutines keeps that
- * for each.
+ * Tote asks the slot where the current context is; a coroutine runtime keeps one for each
+ * coroutine.
  */
 #include "support.h"
 
@@ -55,7 +55,7 @@ static int run_task_in(void *arg) {
     return 0;
 }
 
-/* A coroutine begins with nothing current: what it inherits is handed to it. */
+/* A coroutine starts with no current context: what it inherits is passed to it. */
 static void run_coroutine(void) {
     tote_context_run(around, run_task_in, &scenario.tasks[running - coroutines]);
     running->is_done = true;
@@ -71,8 +71,8 @@ static void make(struct coroutine *coroutine) {
     makecontext(&coroutine->machine, run_coroutine, 0);
 }
 
-/* Design 2, R6: each coroutine has its own current context, wherever it was left */
-static void coroutines_do_not_see_each_other(void **state) {
+/* Each coroutine has its own current context, wherever it was suspended. */
+static void coroutines_do_not_see_the_entries_of_each_other(void **state) {
     size_t open = COROUTINES;
 
     (void)state;
@@ -99,7 +99,7 @@ static void coroutines_do_not_see_each_other(void **state) {
 int main(int argc, char **argv) {
     const tote_context_slot slot = {sizeof slot, get, set, NULL};
     const struct CMUnitTest tests[] = {
-        TEST(coroutines_do_not_see_each_other),
+        TEST(coroutines_do_not_see_the_entries_of_each_other),
     };
 
     if (!tote_context_set_slot(&slot)) {

@@ -18,8 +18,8 @@ static void on_timer(uv_timer_t *timer) {
     }
 }
 
-/* Design 2: timers of a thousand requests on one thread */
-static void on_libuv_a_thousand_requests_do_not_see_each_other(void **state) {
+/* Timers of a thousand requests on one thread. */
+static void on_libuv_a_thousand_requests_do_not_see_the_entries_of_each_other(void **state) {
     static uv_timer_t timers[SCENARIO_TASKS];
 
     (void)state;
@@ -42,13 +42,13 @@ static void after_work(uv_work_t *work, int status) {
     struct task *task = work->data;
 
     assert_int_equal(status, 0);
-    if (task->scope && task_step(task) && task->scope) { /* a step here, the next one there */
+    if (task->scope && task_step(task) && task->scope) { /* one step here, the next one there */
         uv_queue_work(uv_default_loop(), work, on_work, after_work);
     }
 }
 
-/* Design 2: steps on the loop's thread and in its pool, in turns */
-static void in_the_pool_of_libuv_a_request_is_itself_on_either_side(void **state) {
+/* Steps alternate between the loop's thread and its pool. */
+static void in_the_pool_of_libuv_a_request_keeps_its_context(void **state) {
     enum { TASKS = 200 };
     static uv_work_t works[TASKS];
 
@@ -67,8 +67,8 @@ static void in_the_pool_of_libuv_a_request_is_itself_on_either_side(void **state
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(on_libuv_a_thousand_requests_do_not_see_each_other),
-        TEST(in_the_pool_of_libuv_a_request_is_itself_on_either_side),
+        TEST(on_libuv_a_thousand_requests_do_not_see_the_entries_of_each_other),
+        TEST(in_the_pool_of_libuv_a_request_keeps_its_context),
     };
     return RUN_TESTS(tests, argc, argv);
 }

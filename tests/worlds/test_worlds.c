@@ -20,7 +20,7 @@
 
 static struct scenario scenario;
 
-/* Design 2, R7: callbacks of many requests in any order on one thread */
+/* Callbacks of many requests in any order on one thread. */
 static void in_a_loop_each_callback_has_its_own_store_and_span(void **state) {
     size_t open = SCENARIO_TASKS;
     uint32_t random = 1;
@@ -40,8 +40,8 @@ static void in_a_loop_each_callback_has_its_own_store_and_span(void **state) {
     scenario_end(&scenario);
 }
 
-/* Design 2: epoll, with a descriptor for each request */
-static void on_epoll_a_thousand_requests_do_not_see_each_other(void **state) {
+/* epoll, with a descriptor for each request. */
+static void on_epoll_a_thousand_requests_do_not_see_the_entries_of_each_other(void **state) {
     const struct rlimit many = {2 * SCENARIO_TASKS, 2 * SCENARIO_TASKS};
     int descriptors[SCENARIO_TASKS];
     size_t open = SCENARIO_TASKS;
@@ -87,8 +87,8 @@ static void *run_task(void *arg) {
     return NULL;
 }
 
-/* Design 2: a thread starts in the context of the one that made it */
-static void threads_inherit_and_do_not_see_each_other(void **state) {
+/* A thread inherits the context of the thread that created it. */
+static void threads_inherit_and_do_not_see_the_entries_of_each_other(void **state) {
     enum { THREADS = 64 };
     pthread_t threads[THREADS];
 
@@ -140,8 +140,8 @@ static void *work(void *arg) {
     return arg;
 }
 
-/* Design 2, R7: suspended on one thread and resumed on another */
-static void in_a_pool_each_step_may_be_another_threads(void **state) {
+/* Suspended on one thread and resumed on another. */
+static void in_a_pool_each_step_may_run_on_another_thread(void **state) {
     enum { THREADS = 4 };
     pthread_t threads[THREADS];
 
@@ -161,11 +161,8 @@ static void in_a_pool_each_step_may_be_another_threads(void **state) {
     scenario_end(&scenario);
 }
 
-/*
- * Design 2, R14: a child goes on in the context that its parent forked in, with a store of its own
- * from there
- */
-static void forked_children_inherit_and_change_nothing_of_their_parent(void **state) {
+/* A child continues in the context that its parent forked in, with its own store from there. */
+static void forked_children_inherit_and_change_nothing_in_their_parent(void **state) {
     enum { CHILDREN = 8 };
     pid_t children[CHILDREN];
 
@@ -192,10 +189,10 @@ static void forked_children_inherit_and_change_nothing_of_their_parent(void **st
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(in_a_loop_each_callback_has_its_own_store_and_span),
-        TEST(on_epoll_a_thousand_requests_do_not_see_each_other),
-        TEST(threads_inherit_and_do_not_see_each_other),
-        TEST(in_a_pool_each_step_may_be_another_threads),
-        TEST(forked_children_inherit_and_change_nothing_of_their_parent),
+        TEST(on_epoll_a_thousand_requests_do_not_see_the_entries_of_each_other),
+        TEST(threads_inherit_and_do_not_see_the_entries_of_each_other),
+        TEST(in_a_pool_each_step_may_run_on_another_thread),
+        TEST(forked_children_inherit_and_change_nothing_in_their_parent),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * instrumented.c - a program on the small libraries: each is found, and works on the same state
+ * instrumented.c - a program with the instrumentation libraries: each is found, and uses the same
+ * state
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * plugin.c - a plugin that knows the API alone, and fetches its tracer as it is loaded
- */
+/* plugin.c - a plugin that is linked to the API only, and fetches its tracer when it is loaded */
 #include <tote/api.h>
 
 static tote_tracer *tracer;

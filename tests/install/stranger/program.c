@@ -2,8 +2,8 @@
 /*
  * program.c - a program on libtote; with an argument it loads that as a plugin
  *
- * The plugin is loaded with RTLD_LOCAL and fetches its tracer before the SDK starts. Its span
- * has to be in the program's trace all the same, and know the program's store: Design R9.
+ * The plugin is loaded with RTLD_LOCAL and fetches its tracer before the SDK starts. Its span must
+ * be in the program's trace, and see the program's store.
  */
 #include <dlfcn.h>
 #include <stdio.h>
