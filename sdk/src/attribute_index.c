@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * attribute_index.c - finding one of very many attributes of a span
+ * attribute_index.c - hash table for the attributes of a span with very many
  *
- * The table has the offset of each attribute and is at most half full. What was added since the
- * last search is entered by the next one. An attribute that was removed has another tag, and the
- * table's entry of it stays until one of the same key is entered.
+ * The table contains the offset of each attribute and is at most half full. Attributes that were
+ * added since the last search are entered by the next one. A removed attribute gets another tag;
+ * its entry stays until an attribute of the same key is entered.
  *
  * Tests: tests/unit/test_large_values.c
  */
@@ -19,22 +19,22 @@
 enum {
     SEARCHED = 128, /* the default limit: usual spans never have an index */
     FIRST_SLOTS = 1024,
-    REMOVED = 0, /* in place of the tag */
+    REMOVED = 0, /* tag of a removed attribute */
     COMPACTED_FROM = 4096
 };
 
 struct span_index {
-    uint32_t slot_count;    /* a power of two */
+    uint32_t slot_count;    /* power of two */
     uint32_t entered_to;    /* offset in the region up to which attributes are in the table */
-    uint32_t removed_bytes; /* of attributes in the region */
-    uint32_t slots[];       /* offsets + 1; 0: none */
+    uint32_t removed_bytes; /* number of attributes in the region */
+    uint32_t slots[];       /* offsets + 1; 0: empty */
 };
 
 static size_t index_bytes(uint32_t slot_count) {
     return sizeof(struct span_index) + slot_count * sizeof(uint32_t);
 }
 
-/* A length, and past it. We wrote it ourselves: it is sound. */
+/* Read a length and advance. The encoding is our own, so it is valid. */
 static size_t take_length(const uint8_t **at) {
     size_t length = **at & 0x7F;
 
@@ -44,7 +44,7 @@ static size_t take_length(const uint8_t **at) {
     return length;
 }
 
-/* An attribute: tag, length, tag, length, key. */
+/* Read an attribute: tag, length, tag, length, key. */
 struct attribute {
     bool is_removed;
     const uint8_t *end;
@@ -83,7 +83,7 @@ static bool search(const struct span *span, const char *key, size_t key_length,
     return false;
 }
 
-/* The slot of this key, or the free one where it would be. */
+/* Return the slot of this key, or the free one for it. */
 static uint32_t *slot_of(const struct span *span, struct span_index *index, const char *key,
                          size_t length) {
     const uint8_t *start = tote__span_at(span, &span->attributes);
@@ -117,7 +117,7 @@ static void release(struct span *span) {
     }
 }
 
-/* Replace the table by an empty one that is large enough. Returns: false if out of memory. */
+/* Replace the table by an empty one that is large enough. Returns false if out of memory. */
 static bool grow(struct span *span) {
     uint32_t removed = span->index ? span->index->removed_bytes : 0;
     uint64_t count = FIRST_SLOTS;
@@ -136,7 +136,7 @@ static bool grow(struct span *span) {
     return true;
 }
 
-/* Enter what was added since the last time. Returns: false if out of memory. */
+/* Enter the attributes that were added since the last call. Returns false if out of memory. */
 static bool catch_up(struct span *span) {
     if ((!span->index || span->attribute_count > span->index->slot_count / 2) && !grow(span)) {
         return false;

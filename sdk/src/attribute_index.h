@@ -1,43 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * attribute_index.h - finding one of very many attributes of a span
+ * attribute_index.h - hash table for the attributes of a span with very many
  *
- * Up to SEARCHED attributes are searched one after the other. With more, a hash table finds an
- * attribute by its key, and one that is replaced by a larger or smaller one is marked as removed,
- * while the new one is put at the end. So setting n attributes takes time in proportion to n. What
- * was removed never takes more than half of the region; it is taken out before anybody else reads
- * the attributes. If out of memory, the attributes are searched.
+ * Up to SEARCHED attributes are searched linearly. With more, a hash table finds an attribute by
+ * its key. An attribute that is replaced by one of another size is marked as removed, and the new
+ * one is appended, so setting n attributes takes time proportional to n. Removed attributes take at
+ * most half of the region, and are compacted before the attributes are read. If out of memory, the
+ * attributes are searched linearly.
  */
 #ifndef TOTE_SDK_ATTRIBUTE_INDEX_H
 #define TOTE_SDK_ATTRIBUTE_INDEX_H
 
 #include "span.h"
 
-/* Where an attribute stands in its region. */
+/* Place of an attribute in its region. */
 struct tote__place {
     uint32_t offset;
     uint32_t size;
 };
 
-/* Find the attribute of this key. Returns: false if there is none. */
+/* Find the attribute of this key. Returns false if there is none. */
 bool tote__find_attribute(struct span *span, const char *key, size_t key_length,
                           struct tote__place *place);
 
-/* Whether attributes are removed by tote__remove_indexed(): later ones stay where they are. */
+/*
+ * Return whether attributes are removed by tote__remove_indexed(), which moves no other attribute.
+ */
 static inline bool tote__has_index(const struct span *span) {
     return span->index != NULL;
 }
 
-/* Mark the attribute as removed. The next of its key takes its place in the index. */
+/* Mark the attribute as removed. The next one with its key replaces it in the index. */
 void tote__remove_indexed(struct span *span, struct tote__place place);
 
-/* Later attributes have moved: forget where they were. */
+/* Forget the offsets: attributes have moved. */
 void tote__reset_index(struct span *span);
 
-/* Take out what was removed. */
+/* Compact the region: delete removed attributes. */
 void tote__compact_attributes(struct span *span);
 
-/* The same, and no index any more. */
+/* Compact the region and delete the index. */
 void tote__clear_index(struct span *span);
 
 #endif

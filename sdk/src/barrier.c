@@ -25,7 +25,7 @@ bool tote__barrier_is_available(void) {
 }
 
 bool tote__barrier_all_threads(void) {
-    /* A forked child is not registered, and may be the one that stops. */
+    /* A forked child is not registered, and may be the process that stops the SDK. */
     return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) &&
            membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
 }

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * barrier.h - a memory barrier on all threads at once
+ * barrier.h - a memory barrier on all threads
  *
- * The costly half of a bargain: many threads store without a fence, and the one that rarely has to
- * know what they stored pays for all.
+ * Many threads store without a fence; the one thread that rarely must see these stores runs the
+ * barrier for all of them.
  */
 #ifndef TOTE_SDK_BARRIER_H
 #define TOTE_SDK_BARRIER_H
 
 #include "tote/internal/shared.h"
 
-/* Whether the system has it; asks, and registers this process, each time. */
+/* Return whether the system supports it, and register this process. */
 bool tote__barrier_is_available(void);
 
-/* Have every running thread of the process pass a full barrier. Returns: false when that failed. */
+/* Run a full memory barrier on each running thread of the process. Returns false on failure. */
 bool tote__barrier_all_threads(void);
 
-/* Let others run for a moment. */
+/* Yield to other threads. */
 void tote__barrier_pause(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * buffer.c - bytes that grow
+ * buffer.c - a growing buffer
  *
  * Tests: tests/unit/test_json_writer.c, tests/unit/test_request_cut.c
  */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core.h - a running SDK as its tracers and spans find it
+ * core.h - a running SDK as seen by its tracers and spans
  *
- * Cores are static and used again and again: a tracer or a span may keep the number of
- * one for ever. What a core runs with, its `config`, comes and goes; whoever uses it
- * enters first and leaves afterwards, which costs two stores to the thread's own state.
+ * Cores are static and reused: tracers and spans keep the index of a core forever. A core's
+ * `config` belongs to one run of an SDK. A thread enters the core before it uses the config and
+ * leaves it afterwards; this costs two stores to the thread's own state.
  */
 #ifndef TOTE_SDK_CORE_H
 #define TOTE_SDK_CORE_H
@@ -18,33 +18,32 @@
 #include "tote/internal/sdk.h"
 #include "tote/internal/tracer.h"
 
-/* The host's loop's way to the processors that it drives. */
+/* For host-driven export. */
 struct core_loop {
-    struct tote__lock lock;       /* guards making the next two */
-    _Atomic(uint32_t) generation; /* of the process that the descriptor is of; 0: of none */
+    struct tote__lock lock;       /* protects the following fields */
+    _Atomic(uint32_t) generation; /* the process that opened the descriptor; 0: none */
     int epoll;
 };
 
 /*
- * What one run of an SDK was set to. Does not change except `is_shut_down`, `loop`, counts and the
- * resource.
+ * Settings of one run of an SDK. Constant except `is_shut_down`, `loop`, counts and the resource.
  */
 struct core_config {
-    struct core_config *next; /* of those that were left behind */
+    struct core_config *next; /* in the list of configs to be freed */
     struct span_origin origin;
-    _Atomic(uint32_t) resource_generation; /* of the process that the origin's resource describes */
-    struct tote__lock resource_lock;       /* guards changing that */
+    _Atomic(uint32_t) resource_generation; /* the process that the origin's resource describes */
+    struct tote__lock resource_lock;       /* protects changes of the resource */
     bool is_disabled;
     bool is_global;
     bool has_on_start;
     bool has_on_ending;
     _Atomic(bool) is_shut_down;
-    uint64_t early; /* spans started before it, while no SDK was running */
+    uint64_t early; /* spans that were started before, while no SDK was running */
     _Atomic(uint64_t) unrecorded_at_shutdown; /* tote__unrecorded_count() at the shutdown;
                                              UINT64_MAX before, and if not global */
     tote_sampler *sampler;
-    tote_id_generator *id_generator; /* NULL: the thread's own random numbers */
-    tote_store *root_store;          /* the process root store; borrowed */
+    tote_id_generator *id_generator; /* NULL: the thread's random numbers */
+    tote_store *root_store;          /* the root store of the process; borrowed */
     tote_store_export store_export;
     struct tote__name_list store_export_keys;
     tote_span_processor **processors;
@@ -55,19 +54,22 @@ struct core_config {
 };
 
 struct tote_sdk {
-    tote_tracer_provider provider; /* first; ops NULL: never used */
+    tote_tracer_provider provider; /* first member; ops NULL: never used */
     uint32_t slot;
     _Atomic(bool) is_in_use;
     _Atomic(uint32_t) references;
     _Atomic(uint32_t)
-        starts; /* those that tote_sdk_start() gave and tote_sdk_close() did not take */
-    _Atomic(uint32_t) provider_references; /* keep the slot from being used again, no more */
+        starts; /* references of tote_sdk_start() that tote_sdk_close() has not released */
+    _Atomic(uint32_t) provider_references; /* keep only the slot, so that it is not reused */
     _Atomic(struct core_config *) config;
 };
 
 extern struct tote_sdk tote__cores[TOTE__SDK_SLOTS];
 
-/* What runs in the core, until tote__core_leave(); NULL, also to be left, when nothing does. */
+/*
+ * Enter the core and return its config, or NULL if no SDK runs in it. Call tote__core_leave() in
+ * both cases.
+ */
 static inline struct core_config *tote__core_enter(struct tote_sdk *core,
                                                    struct thread_state *state) {
     uint32_t depth = atomic_load_explicit(&state->inside, memory_order_relaxed);
@@ -87,19 +89,19 @@ static inline void tote__core_leave(struct thread_state *state) {
     atomic_store_explicit(&state->inside, depth - 1, memory_order_release);
 }
 
-/* Whether it makes spans for this tracer, which may be of an earlier run; `config` may be NULL. */
+/*
+ * Return whether the SDK creates spans for this tracer, which may be from an earlier run. `config`
+ * may be NULL.
+ */
 static inline bool tote__core_serves(const struct core_config *config, const tote_tracer *tracer) {
     return config && !atomic_load_explicit(&config->is_shut_down, memory_order_relaxed) &&
            (!tracer->provider || tracer->run == config->origin.run);
 }
 
-/* Have the counters start anew for this run. */
+/* Reset the counters for this run. */
 void tote__core_reset_counters(struct span_counters *counters, uint32_t run);
 
-/*
- * The thread's counters for this run, which is the one that goes on: those of the last are
- * forgotten.
- */
+/* Return the thread's counters for the current run; reset those of an earlier run. */
 static inline struct span_counters *tote__core_counters(struct thread_state *state, uint32_t slot,
                                                         uint32_t run) {
     struct span_counters *counters = &state->counters[slot];
@@ -110,22 +112,22 @@ static inline struct span_counters *tote__core_counters(struct thread_state *sta
     return counters;
 }
 
-/* Add one; only the owner of the state writes. */
+/* Increment a counter. Only the owner of the state writes it. */
 static inline void tote__count(_Atomic(uint64_t) *counter) {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
                           memory_order_relaxed);
 }
 
-/* Whether the options let an entry of a store leave the process. */
+/* Return whether the options allow an entry of a store to be exported. */
 bool tote__core_exports(const struct core_config *config, const struct tote__entry *entry);
 
-/* The first span of a forked child starts: have the resource describe this process. */
+/* Renew the resource for this process, when the first span of a forked child starts. */
 void tote__core_renew_resource(struct core_config *config);
 
-/* loop.c: as the last with it. */
+/* loop.c: close the descriptor. Nothing else of the loop is called afterwards. */
 void tote__core_loop_close(const struct core_config *config);
 
-/* The provider's start. Returns: NULL if the span is not recorded for want of an SDK or memory. */
+/* Start a span. Returns NULL if it is not recorded because no SDK runs or out of memory. */
 tote_span *tote__core_start_span(tote_tracer_provider *provider, tote_tracer *tracer,
                                  const char *name, const tote_span_options *options,
                                  const tote_context *parent, tote_store *store);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * definition.c - what records refer to, as parts of an OTLP request
+ * definition.c - resources and scopes of records, as parts of an OTLP request
  *
  * Tests: tests/unit/test_record.c, tests/unit/test_otlp_encode.c
  */
@@ -14,7 +14,7 @@ enum {
     SCOPE_NAME = 0x0A,
     SCOPE_VERSION = 0x12,
     DEFINED = 0x0A,   /* the resource of ResourceSpans, the scope of ScopeSpans */
-    SCHEMA_URL = 0x1A /* of both */
+    SCHEMA_URL = 0x1A /* schema URL of both */
 };
 
 static size_t text_size(const char *text) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * extensions.c - exporters and processors of the program's own
+ * extensions.c - exporters and processors of the program
  *
- * What is kept is a copy of the functions, with zero where the caller's struct ended.
+ * The SDK keeps a copy of the functions; fields behind the end of the caller's struct are zero.
  *
  * Tests: tests/unit/test_processors.c
  */
@@ -116,7 +116,7 @@ void tote__span_exporter_wait(const tote_span_exporter *exporter, uint64_t deadl
     tote__os_wait_readable(&descriptor, 1, tote__ms_until(due, LONGEST_WAIT_MS));
 }
 
-/* Step until `count` spans are over, or the deadline has passed and nothing ends them. */
+/* Step until `count` spans are completed, or until the deadline plus a grace period. */
 static void step_until_over(const tote_span_exporter *exporter, size_t count, uint64_t deadline,
                             tote_export_outcome *sum) {
     const tote_export_step step = {.struct_size = sizeof step,
@@ -144,7 +144,7 @@ static void step_until_over(const tote_span_exporter *exporter, size_t count, ui
     tote__outcome_add(sum, &outcome);
 }
 
-/* In steps: nothing more is sent after a loss. */
+/* Export with a non-blocking exporter. Stop after a failure. */
 static void export_in_steps(const tote_span_exporter *exporter, const tote_span_data *const *spans,
                             size_t count, uint32_t timeout_ms, tote_export_outcome *sum) {
     uint64_t deadline = tote__deadline_in(timeout_ms);
@@ -268,7 +268,7 @@ void tote_span_processor_on_ending(tote_span_processor *processor, tote_span *sp
     }
 }
 
-/* Exporters get spans that are read from records, which is what processors make of a span. */
+/* Spans of an exporter are decoded from records; processors need the recorded span. */
 void tote_span_processor_on_end(tote_span_processor *processor, const tote_span_data *span) {
     tote_span_processor *called = TOTE__PROCESSOR_WITH(processor, on_end);
     bool is_readable = span && !tote__as_read_span(span);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * id_generator.c - the program's own generators of ids, and the built-in one
+ * id_generator.c - id generators of the program, and seeds of the default one
  *
- * The built-in one is xoshiro256**, seeded by the system. Its state belongs to one thread and to
- * one generation of forks: a child seeds anew, so no two processes make the same ids.
+ * The default generator is xoshiro256**. Its state belongs to one thread and one process: a forked
+ * child is seeded again, so two processes never generate the same ids.
  *
  * Tests: tests/unit/test_random.c
  */
@@ -49,7 +49,7 @@ void tote_id_generator_free(tote_id_generator *generator) {
     tote__release(generator, sizeof *generator);
 }
 
-/* splitmix64: spreads what little differs over all bits. */
+/* splitmix64: spreads small differences over all bits. */
 static uint64_t mix(uint64_t *state) {
     uint64_t bits = *state += 0x9E3779B97F4A7C15;
 
@@ -58,7 +58,9 @@ static uint64_t mix(uint64_t *state) {
     return bits ^ bits >> 31;
 }
 
-/* Without randomness from the system: what tells two threads and two processes apart. */
+/*
+ * Seed from values that differ between threads and processes, if the system has no random numbers.
+ */
 static void seed_from_circumstances(struct tote__random *random) {
     uint64_t seed = tote__clock_realtime();
 
@@ -67,7 +69,7 @@ static void seed_from_circumstances(struct tote__random *random) {
     seed = mix(&seed) ^ (uint64_t)(uintptr_t)random;
     seed = mix(&seed) ^ (uint64_t)(uintptr_t)&seed;
     for (size_t i = 0; i < TOTE_COUNT_OF(random->state); i++) {
-        random->state[i] ^= mix(&seed); /* in a child, on top of what the parent had */
+        random->state[i] ^= mix(&seed); /* in a child, combined with the parent's state */
     }
 }
 
@@ -80,6 +82,6 @@ void tote__random_seed(struct tote__random *random, uint32_t generation) {
         seed_from_circumstances(random);
     }
     random->state[0] |= !(random->state[0] | random->state[1] | random->state[2] |
-                          random->state[3]); /* all zero would stay all zero */
+                          random->state[3]); /* xoshiro256** stays at all zero */
     random->generation = generation;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loop.c - the host's own loop in the place of workers
+ * loop.c - host-driven export: one descriptor for all processors
  *
  * Tests: tests/unit/test_processors.c, tests/guest/test_host_loop.c
  */
@@ -18,8 +18,8 @@ static struct core_config *config_of(const tote_sdk *sdk) {
 }
 
 /*
- * Returns: the epoll instance in which everything is watched; -1 when nothing needs the loop, or it
- * cannot be had.
+ * Create an epoll instance that watches all processors. Returns -1 if no processor needs it, or on
+ * failure.
  */
 static int make_epoll(const struct core_config *config) {
     int epoll = -1;
@@ -43,8 +43,8 @@ static int make_epoll(const struct core_config *config) {
 }
 
 /*
- * Whether the descriptor is of this process and still Tote's: a host may close descriptors that it
- * does not know, and give the numbers to files of its own.
+ * Return whether the descriptor is of this process and still open. A host may close descriptors
+ * that it does not know, and reuse their numbers.
  */
 static bool has_epoll(const struct core_config *config) {
     const struct core_loop *loop = &config->loop;
@@ -78,7 +78,7 @@ int tote_sdk_get_poll_fd(const tote_sdk *sdk) {
     return epoll;
 }
 
-/* A parent's is left open: by now the host may have another file under its number. */
+/* A parent's descriptor stays open: its number may be a file of the host by now. */
 void tote__core_loop_close(const struct core_config *config) {
     if (has_epoll(config)) {
         tote__os_close(config->loop.epoll);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * losses.c - what a shutdown says about spans that were not delivered
+ * losses.c - report lost spans at a shutdown
  *
- * The figures are those of tote_sdk_get_stats(), so that a log and a program never disagree.
+ * The figures are those of tote_sdk_get_stats().
  *
  * Tests: tests/unit/test_accounting.c
  */
@@ -20,7 +20,7 @@ struct loss {
 
 enum { LIST_BYTES = 512 };
 
-/* "3 rejected by the receiver, 2 queue full". Returns: how many in all. */
+/* Write "3 rejected by the receiver, 2 too large". Returns the sum. */
 static uint64_t list_losses(char *list, const struct loss *losses, size_t count) {
     uint64_t sum = 0;
     size_t length = 0;

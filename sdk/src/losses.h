@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * losses.h - what a shutdown says about spans that were not delivered
+ * losses.h - report lost spans at a shutdown
  */
 #ifndef TOTE_SDK_LOSSES_H
 #define TOTE_SDK_LOSSES_H
 
 #include "tote/sdk.h"
 
-/* Report how many were lost, by each cause there was; nothing when none were. */
+/* Report how many spans were lost, by cause, if any were. */
 void tote__report_losses(const char *component, const tote_stats *stats);
 
-/* Add the spans that the exporter saved: some may have been sent, or lost, since. */
+/* Add the spans that the exporter saved, and what became of them. */
 void tote__add_saved(const tote_span_exporter *exporter, uint64_t saved, tote_stats *stats);
 
 #endif

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * open_spans.c - the names of the spans that are open at a shutdown
+ * open_spans.c - names of the spans that are open at a shutdown
  *
- * Every block that was ever a recording span is in a list, from its first use until its memory is
- * released, so that a span pays nothing for it. A list's lock keeps its blocks from being released.
- * A span that is SPAN_OPEN while its own lock is held keeps its content: ending it and releasing it
- * unended both take that lock. There are several lists so that threads that allocate and release
- * many blocks do not meet at one lock.
+ * Each block is in a list from its first use as a recording span until its memory is released, so
+ * spans do not pay for it. The list's lock prevents the release of its blocks. A span that is
+ * SPAN_OPEN while its own lock is held keeps its content: ending and releasing it take that lock.
+ * There are several lists to avoid contention.
  */
 #include "span.h"
 
@@ -14,7 +13,7 @@ enum { LISTS = 16, CACHE_LINE = 64 };
 
 static struct block_list {
     struct tote__lock lock;
-    uint32_t generation; /* of the process that the blocks belong to */
+    uint32_t generation; /* the process that owns the blocks */
     struct span *first;
     char apart[CACHE_LINE - sizeof(struct span *) - 2 * sizeof(uint32_t)];
 } lists[LISTS];
@@ -23,7 +22,7 @@ static struct block_list *list_of(const struct span *span) {
     return &lists[(uintptr_t)span / SPAN_BLOCK_BYTES % LISTS];
 }
 
-/* The blocks of a parent process stay in it. The lock is held. */
+/* Forget the blocks of a parent process. The lock is held. */
 static void forget_inherited(struct block_list *list) {
     if (list->generation != tote__generation()) {
         list->generation = tote__generation();
@@ -72,7 +71,7 @@ static void add_name(const struct span_origin *origin, struct span *span,
     bool is_open = atomic_load_explicit(&span->state, memory_order_acquire) == SPAN_OPEN;
 
     if (!is_open || !tote__span_lock_try(&span->lock)) {
-        return; /* a span that is being written to goes unnamed: nothing waits here */
+        return; /* skip a span that is locked, instead of waiting */
     }
     if (atomic_load_explicit(&span->state, memory_order_acquire) == SPAN_OPEN &&
         tote__span_lock_is_shared(&span->lock) && span->generation == tote__generation() &&

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * os.c - the system calls of the SDK, in one place
+ * os.c - system calls of the SDK
  *
  * Tests: tests/unit/test_folder.c, tests/unit/test_resource.c
  */
@@ -55,7 +55,7 @@ unsigned tote__os_hold_stdio(void) {
     return held;
 }
 
-/* The host may have given the number to a file of its own, by dup2(). */
+/* The number may be a file of the host by now, after dup2(). */
 static bool is_epoll(int descriptor) {
     struct epoll_event event;
 
@@ -97,9 +97,11 @@ bool tote__os_socketpair(int type, int sockets[2]) {
     return is_made;
 }
 
-/* Never waits for entropy: early in a boot getrandom() says no, and /dev/urandom does not wait. */
+/*
+ * Does not block for entropy: early after boot getrandom() fails, and /dev/urandom does not block.
+ */
 bool tote__os_random(void *buffer, size_t size) {
-    char bytes[TOTE__OS_RANDOM_BYTES + 1]; /* and a NUL */
+    char bytes[TOTE__OS_RANDOM_BYTES + 1]; /* with a NUL */
     int error = errno;
     int cancel = tote__cancel_disable();
     bool is_filled = getrandom(buffer, size, GRND_NONBLOCK) == (ssize_t)size;
@@ -122,7 +124,10 @@ uint32_t tote__os_user_id(void) {
     return (uint32_t)geteuid();
 }
 
-/* Field 22 of /proc/self/stat: clock ticks since the boot. The name before it may hold anything. */
+/*
+ * Read field 22 of /proc/self/stat: clock ticks since boot. The name before it may contain any
+ * character.
+ */
 static bool parse_start_ticks(const char *stat, uint64_t *ticks) {
     const char *at = strrchr(stat, ')');
 
@@ -153,7 +158,7 @@ bool tote__os_process_start(uint64_t *time_unix_nano) {
     return true;
 }
 
-/* FNV-1a. The id is one of random bits, in hex. */
+/* FNV-1a hash of the boot id, which is random. */
 static uint32_t hash_of(const char *text) {
     uint32_t hash = 2166136261U;
 
@@ -191,7 +196,7 @@ const char *tote__os_command(void) {
     return program_invocation_name;
 }
 
-/* The host's name, or that of its kind of machine. */
+/* Copy a string of uname(2). */
 static bool copy_system_name(char *buffer, size_t size, bool is_machine) {
     struct utsname name;
     int error = errno;
@@ -286,7 +291,7 @@ bool tote__os_close(int descriptor) {
 
 enum { FROM_HERE = -1 };
 
-/* errno is that of the last attempt. */
+/* errno is from the last attempt. */
 static size_t read_all(int descriptor, uint8_t *bytes, size_t size, off_t at) {
     size_t done = 0;
     ssize_t got = 1;
@@ -412,7 +417,7 @@ void tote__os_unmap(void *memory, size_t size) {
     munmap(memory, size);
 }
 
-/* strerror() is not for threads, and strerror_r() is not the same everywhere. */
+/* strerror() is not thread-safe, and strerror_r() differs between C libraries. */
 struct tote__error_text tote__os_error(int error) {
     struct tote__error_text described;
     int before = errno;

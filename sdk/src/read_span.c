@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * read_span.c - a span that is read from its bytes
+ * read_span.c - a span that is decoded from a record
  *
  * Tests: tests/unit/test_record.c, tests/fuzz/fuzz_record.c
  */
@@ -52,7 +52,7 @@ static void read_number(struct tote__read_span *span, const struct tote__field *
     }
 }
 
-/* Read all that needs no memory, except the trace state. */
+/* Decode everything that needs no memory, except the trace state. */
 static void read_fields(struct tote__read_span *span) {
     struct tote_span_context *context = &span->base.context;
     struct tote_span_context *parent = &span->facts.parent;

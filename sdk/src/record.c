@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record.c - the one writer of an OTLP Span
+ * record.c - encodes an OTLP Span
  *
- * A span keeps attributes, events and links as fields of the Span they become, so that writing one
- * joins them. The result is byte for byte what protobuf's own packing makes: fields in the order of
- * their numbers, none that has its default. Spec: opentelemetry-proto trace/v1/trace.proto
+ * A span stores attributes, events and links as encoded fields, so encoding concatenates them. The
+ * result equals protobuf's own encoding: fields in the order of their numbers, default values
+ * omitted. Spec: opentelemetry-proto trace/v1/trace.proto
  */
 #include "tote/internal/record.h"
 
@@ -15,7 +15,9 @@
 #include "tote/internal/sdk.h"
 #include "tote/internal/tracer.h"
 
-/* Of all fields but the ones of any length, and the heads of these: no field is larger than 4 GB.
+/*
+ * Size of all fields except the variable-length ones, and of the heads of these: no field exceeds 4
+ * GB.
  */
 enum {
     MOST_HEAD = 1 + 5,
@@ -54,7 +56,7 @@ static inline uint8_t *put_text(uint8_t *out, uint8_t tag, const struct span *sp
     return text->size ? put_region(tote__put_head(out, tag, text->size), span, text) : out;
 }
 
-/* Write the NUL, too, which the next field covers. */
+/* Also writes a NUL, which the next field overwrites. */
 static uint8_t *put_trace_state(uint8_t *out, const struct span *span, size_t length) {
     out = tote__put_head(out, TOTE__SPAN_TRACE_STATE, length);
     tote_trace_state_to_header(span->base.context.trace_state, (char *)out, length + 1);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * request.c - spans to an ExportTraceServiceRequest in protobuf
+ * request.c - encodes an ExportTraceServiceRequest in protobuf
  *
- * A span comes as the bytes it has in the request: lengths are added up in one pass, and the bytes
- * are joined in a second. Spec: opentelemetry-proto collector/trace/v1/trace_service.proto
+ * Spans are already encoded: one pass adds up the lengths, a second one concatenates. Spec:
+ * opentelemetry-proto collector/trace/v1/trace_service.proto
  *
  * Tests: tests/unit/test_otlp_encode.c
  */
@@ -22,7 +22,7 @@ enum {
     SCHEMA_URL = 0x1A /* of ResourceSpans and ScopeSpans */
 };
 
-/* One encoding, on its way. */
+/* State of one encoding. */
 struct encoding {
     struct tote__arena arena;
     struct tote__grouping grouping;
@@ -134,7 +134,7 @@ bool tote__request_encode(struct tote__buffer *buffer, const struct tote__span_b
     return is_done;
 }
 
-/* Get the bytes of each. Returns: NULL if out of memory. */
+/* Return the encoded bytes of each span. Returns NULL if out of memory. */
 static const struct tote__span_bytes *bytes_of(const tote_span_data *const *spans, size_t count,
                                                struct tote__arena *arena) {
     struct tote__span_bytes *bytes = tote__arena_allocate(arena, count * sizeof *bytes);

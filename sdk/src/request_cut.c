@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * request_cut.c - some of the spans of an encoded request, as a request of their own
+ * request_cut.c - extracts a range of spans from an encoded request
  *
- * A request holds ResourceSpans, these hold ScopeSpans, these hold spans. A cut copies everything
- * except the spans outside the range. Spec: opentelemetry-proto
+ * A request contains ResourceSpans, these contain ScopeSpans, these contain spans. Everything is
+ * copied except the spans outside the range. Spec: opentelemetry-proto
  * collector/trace/v1/trace_service.proto
  */
 #include "tote/internal/request.h"
 
 #include <string.h>
 
-/* The levels at which something is nested, from the request inwards. */
+/* Nesting levels, from the request inwards. */
 enum { IN_REQUEST, IN_RESOURCE_SPANS, IN_SCOPE_SPANS, RUN_OF_BYTES = 2 };
 
 struct cut {
     struct tote__range range;
-    size_t next; /* the index of the next span */
-    size_t kept; /* spans so far */
+    size_t next; /* index of the next span */
+    size_t kept; /* spans copied so far */
 };
 
 static bool takes_next(struct cut *cut) {
@@ -27,7 +27,7 @@ static bool takes_next(struct cut *cut) {
     return is_kept;
 }
 
-/* The number of the field that nests the next level. */
+/* Return the number of the field that nests the next level. */
 static uint32_t nesting_field(unsigned level) {
     return level == IN_REQUEST ? 1 : 2;
 }
@@ -35,7 +35,7 @@ static uint32_t nesting_field(unsigned level) {
 static size_t cut_message(struct cut *cut, struct tote__slice message, unsigned level,
                           uint8_t *out);
 
-/* A nested message, without those that keep no span. Returns: its size with its head. */
+/* Copy a nested message, unless it keeps no span. Returns its size with its head. */
 static size_t cut_nested(struct cut *cut, const struct tote__field *field, unsigned level,
                          uint8_t *out) {
     struct cut measured = *cut;
@@ -55,7 +55,7 @@ static size_t cut_nested(struct cut *cut, const struct tote__field *field, unsig
     return head + size;
 }
 
-/* Returns: the size of what is kept; NULL only measures. */
+/* Returns the size of the copy. With NULL it only measures. */
 static size_t cut_message(struct cut *cut, struct tote__slice message, unsigned level,
                           uint8_t *out) {
     struct tote__field field;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * request_groups.c - the spans of a request by resource and instrumentation scope
+ * request_groups.c - groups the spans of a request by resource and scope
  *
- * Most requests have one or two groups, and a span is mostly of the one that came last: groups are
- * looked through from the end.
+ * Most requests have one or two groups, and a span is usually in the last one, so groups are
+ * searched from the end.
  *
  * Tests: tests/unit/test_otlp_encode.c
  */

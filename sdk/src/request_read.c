@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * request_read.c - the spans of a request
+ * request_read.c - decodes the spans of a request
  *
- * The request may come from a file: bounds are checked, and what is unknown is left out.
+ * The request may come from a file: bounds are checked, and unknown fields are ignored.
  *
  * Tests: tests/unit/test_otlp_disk_queue.c, tests/fuzz/fuzz_request.c
  */
@@ -12,7 +12,7 @@
 #include "tote/internal/request.h"
 #include "tote/internal/sdk.h"
 
-/* The fields of the messages, by their tags. */
+/* Tags of the fields. */
 enum {
     RESOURCE_SPANS = 0x0A,
     DEFINED = 0x0A, /* the resource of ResourceSpans, the scope of ScopeSpans */
@@ -23,14 +23,14 @@ enum {
 };
 
 struct tote__request_spans {
-    _Atomic(uint32_t) references; /* one, and one for each span that somebody keeps */
-    struct tote__arena arena;     /* of all that follows, of resources and scopes */
+    _Atomic(uint32_t) references; /* one for the owner, and one for each copied span */
+    struct tote__arena arena;     /* memory of the following fields, resources and scopes */
     size_t count;
     struct tote__read_span *read;
     const tote_span_data **spans;
 };
 
-/* Find the last field of this tag; empty if there is none. */
+/* Find the last field of this tag. Returns an empty slice if there is none. */
 static struct tote__slice find(struct tote__slice message, uint32_t tag) {
     struct tote__slice found = {NULL, 0};
     struct tote__field field;

@@ -2,9 +2,9 @@
 /*
  * resource.c - the table of resources
  *
- * A span names its resource by an index, so a resource is never freed or changed once it has
- * one, and the table is bounded. An entry becomes visible by one release store; readers take no
- * lock. Spec: resource/sdk.md
+ * A span refers to its resource by an index, so a resource is never freed or changed, and the table
+ * is bounded. An entry is published by one release store; readers take no lock. Spec:
+ * resource/sdk.md
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -20,14 +20,14 @@ enum { MOST_RESOURCES = 256 };
 struct entry {
     struct tote__resource resource;
     struct tote__arena memory;
-    struct tote__process_identity identity; /* of the process that it was made in */
+    struct tote__process_identity identity; /* the process that created it */
 };
 
 static const struct tote__resource empty = {.resource = {.schema_url = ""}};
 static _Atomic(struct entry *) table[MOST_RESOURCES]; /* [0] stays NULL: the empty one */
-static struct tote__lock lock;                        /* for adding */
+static struct tote__lock lock;                        /* protects additions */
 
-/* NULL if out of memory. */
+/* Returns NULL if out of memory. */
 static struct entry *make_entry(const tote_attribute *attributes, size_t count,
                                 const char *schema_url) {
     struct tote__arena memory = {NULL, NULL, 0};
@@ -35,7 +35,7 @@ static struct entry *make_entry(const tote_attribute *attributes, size_t count,
     struct tote__resource made = empty;
     tote_attribute *unpacked = NULL;
 
-    /* Limits of attributes do not apply. Spec: common/README.md#attribute-limits */
+    /* Attribute limits do not apply. Spec: common/README.md#attribute-limits */
     bool is_complete = entry &&
                        tote__encode_attributes(&memory, TOTE__TAG_RESOURCE_ATTRIBUTE, attributes,
                                                count, &made.encoded) &&
@@ -65,7 +65,10 @@ static bool is_equal(const struct tote__resource *a, const struct tote__resource
            strcmp(a->resource.schema_url, b->resource.schema_url) == 0;
 }
 
-/* The index of an equal one, or of `entry`, which has been added then; 0 when the table is full. */
+/*
+ * Return the index of an equal entry, or add `entry` and return its index. Returns 0 if the table
+ * is full.
+ */
 static uint32_t find_or_add(struct entry *entry) {
     uint32_t index = 1;
 
@@ -117,8 +120,8 @@ static bool is_text(const tote_value *value, const char *text) {
 }
 
 /*
- * If the attribute is what a detector found out about one process, set it to that of another.
- * Returns: whether it is.
+ * If a detector set the attribute to identify one process, set it for another process. Returns
+ * whether it did.
  */
 static bool renew_attribute(tote_attribute *attribute, const struct tote__process_identity *before,
                             const struct tote__process_identity *now) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * resource_build.c - putting a resource together
+ * resource_build.c - merges the sources of a resource
  *
- * Sources are merged from the weakest to the strongest; a stronger one replaces a value, also by an
- * empty one. An empty service.name counts as none. The schema URL of the program replaces that of
- * the detectors. Spec: resource/sdk.md#merge
+ * Sources are merged in increasing order of precedence; an empty value replaces earlier values,
+ * too. An empty service.name counts as unset. The program's schema URL replaces the detectors'.
+ * Spec: resource/sdk.md#merge
  *
  * Tests: tests/unit/test_resource.c
  */
@@ -61,14 +61,13 @@ void tote__resource_set_text(struct tote__resource_builder *builder, const char 
     tote__resource_set(builder, key, tote_string_of(copy, length));
 }
 
-/* Requirement F2: the name "opentelemetry" is not ours to take. */
+/* Only the official SDK may use "opentelemetry". Spec: semantic conventions, resource/README.md */
 static void set_own(struct tote__resource_builder *builder) {
     tote__resource_set(builder, "telemetry.sdk.name", tote_string("tote"));
     tote__resource_set(builder, "telemetry.sdk.language", tote_string("c"));
     tote__resource_set(builder, "telemetry.sdk.version", tote_string(TOTE_VERSION));
 }
 
-/* Requirement F3 */
 static void set_default_service_name(struct tote__resource_builder *builder) {
     char executable[NAME_BYTES];
     char name[sizeof executable + 32];

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * resource_detect.c - what the system says about the program
+ * resource_detect.c - resource detectors
  *
- * A detector that finds nothing adds nothing, and says nothing: that is no error. None of them
- * waits, asks a network, or reads what only a privileged process may read. The arguments of the
- * program are not taken: they may hold secrets. Spec: semantic conventions, resource/host.md,
- * os.md, process.md
+ * A detector that finds nothing sets nothing, without a diagnostic. Detectors do not block, use the
+ * network, or read files that need privileges. The program's arguments are not recorded, because
+ * they may contain secrets. Spec: semantic conventions, resource/host.md, os.md, process.md
  *
  * Tests: tests/unit/test_resource.c
  */
@@ -27,14 +26,14 @@
 
 enum { TEXT_BYTES = 4096 };
 
-/* Text that ends with NUL, when there is any. */
+/* Set an attribute to a string that ends with NUL, unless it is empty. */
 static void set(struct tote__resource_builder *builder, const char *key, const char *text) {
     if (text && *text) {
         tote__resource_set_text(builder, key, text, strlen(text));
     }
 }
 
-/* The first line of a file, without blanks around it. Returns: false when there is none. */
+/* Read the first line of a file, without blanks around it. Returns false if there is none. */
 static bool read_line(const char *path, char *line, size_t size) {
     const char *text = line;
     size_t length = tote__os_read_file(path, line, size) ? strcspn(line, "\r\n") : 0;
@@ -69,7 +68,7 @@ static void detect_arch(struct tote__resource_builder *builder) {
     set(builder, "host.arch", machine);
 }
 
-/* Early in a first boot the file says "uninitialized". */
+/* Early in the first boot the file contains "uninitialized". */
 static bool is_machine_id(const char *text) {
     return strlen(text) == 32 && strspn(text, "0123456789abcdef") == 32;
 }
@@ -87,7 +86,7 @@ static void detect_host(struct tote__resource_builder *builder) {
     }
 }
 
-/* Take a value of os-release, as NAME="A \"B\"", out of its quotes. Spec: os-release(5) */
+/* Remove the quotes of a value in os-release: NAME="A \"B\"". Spec: os-release(5) */
 static void unquote(char *value) {
     char quote = *value == '"' || *value == '\'' ? *value : '\0';
     const char *from = quote ? value + 1 : value;
@@ -157,7 +156,7 @@ static void print_time(uint64_t time_unix_nano, char *text, size_t size) {
     errno = error;
 }
 
-/* A random UUID, version 4, as text. */
+/* Write a random UUID, version 4. */
 static void make_uuid(char *text) {
     struct tote__random random = {.generation = 0};
     tote_trace_id id;
@@ -173,8 +172,8 @@ static void make_uuid(char *text) {
 }
 
 /*
- * One for each process, whatever it starts and stops: a program that starts many SDKs is still one
- * instance, and does not fill the table of resources. A child is another one.
+ * There is one id for each process: a program that starts several SDKs is one instance, and does
+ * not fill the table of resources. A forked child gets its own.
  */
 static struct tote__lock identity_lock;
 static struct tote__process_identity known;
@@ -185,7 +184,7 @@ void tote__process_identity_known(struct tote__process_identity *identity) {
     tote__lock_drop(&identity_lock);
 }
 
-/* A forked child must not open a file: its parent may have forbidden that before. */
+/* A forked child must not open files: a sandbox may forbid that. */
 static bool find_start(bool is_child, uint64_t *time_unix_nano) {
     uint64_t time = tote__fork_time();
 
@@ -219,7 +218,9 @@ void tote__process_identity(struct tote__process_identity *identity) {
     tote__lock_drop(&identity_lock);
 }
 
-/* Whether a line of passwd(5), name:password:uid:..., is of this user. The name then ends with NUL.
+/*
+ * Return whether a line of passwd(5), name:password:uid:..., belongs to this user. The name then
+ * ends with NUL.
  */
 static bool is_user(char *line, uint32_t user) {
     char *rest = line;
@@ -232,7 +233,7 @@ static bool is_user(char *line, uint32_t user) {
     return found && strcmp(found, id) == 0;
 }
 
-/* The local users only: getpwuid(3) may ask a network. */
+/* Only local users are searched: getpwuid(3) may use the network. */
 static void detect_owner(struct tote__resource_builder *builder) {
     enum { USERS_BYTES = 64 * 1024 };
     char *text = tote__allocate(USERS_BYTES);
@@ -281,7 +282,7 @@ static const struct {
 } detectors[] = {
     {"host", detect_host_and_os}, {"process", detect_process}, {"service", detect_service}};
 
-/* The detector of this name: a bit of its own; 0 when there is none. */
+/* Return the bit of the detector with this name; 0 if it is unknown. */
 static unsigned find_detector(const char *name, size_t length) {
     for (size_t i = 0; i < TOTE_COUNT_OF(detectors); i++) {
         if (tote__equals_ignoring_case(name, length, detectors[i].name,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sampler.c - samplers in general, and those that always say the same
+ * sampler.c - samplers in general, always on and always off
  *
- * Those that always say the same are static: they cost no memory, and the one that drops
- * everything is also what a constructor gives that cannot do better.
+ * Always on and always off are static, so they cannot fail. A constructor that fails returns always
+ * off.
+ *
+ * Tests: tests/unit/test_sampler.c
  */
 #include "tote/sdk/sampler.h"
 
@@ -103,7 +105,7 @@ size_t tote_sampler_get_description(const tote_sampler *sampler, char *buffer, s
     return sampler->ops.get_description(sampler->self, buffer, size);
 }
 
-/* A copy of the attribute with all that it points to, by way of its wire form. */
+/* Copy an attribute with all values, by encoding and decoding it. */
 static bool copy_attribute(struct tote__arena *memory, tote_attribute attribute,
                            tote_attribute *copy) {
     struct tote__slice fields;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sampler_parent_based.c - a sampler for each kind of parent
+ * sampler_parent_based.c - delegates to a sampler for each kind of parent
  *
  * Spec: trace/sdk.md#parentbased
  *
@@ -15,7 +15,7 @@
 
 struct parent_based {
     tote_sampler *samplers[TOTE__PARENT_KINDS];
-    bool has_undecided; /* else the one for undecided parents is the root's */
+    bool has_undecided; /* otherwise the root sampler is used for them */
 };
 
 static const char *const names[TOTE__PARENT_KINDS] = {"root",
@@ -35,12 +35,12 @@ static tote_sampling_decision parent_based_should_sample(void *self,
     return tote_sampler_should_sample(parent_based->samplers[kind], parameters, result);
 }
 
-/* The samplers that are not listed twice. */
+/* Return the number of different samplers. */
 static size_t own_count(const struct parent_based *parent_based) {
     return parent_based->has_undecided ? TOTE__PARENT_KINDS : TOTE__REMOTE_UNDECIDED;
 }
 
-/* As snprintf(), behind the `length` bytes that there are already. Returns: the length with it. */
+/* Append to a text of `length` bytes like snprintf(). Returns the whole length. */
 static size_t append(char *buffer, size_t size, size_t length, const char *text) {
     bool has_room = buffer && length < size;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sampler_ratio.c - a share of all traces, by the randomness that a trace has
+ * sampler_ratio.c - samples a share of all traces, by the trace's randomness
  *
- * A trace is sampled when its randomness, 56 bits, reaches the threshold. Everyone who
- * decides like that agrees, and a higher ratio takes all that a lower one takes.
- * Spec: trace/sdk.md#traceidratiobased, trace/tracestate-probability-sampling.md
+ * A trace is sampled if its 56 bits of randomness reach the threshold. All samplers agree about
+ * that, and a higher ratio samples all traces that a lower one samples. Spec:
+ * trace/sdk.md#traceidratiobased, trace/tracestate-probability-sampling.md
  *
  * Tests: tests/unit/test_sampler.c
  */
@@ -28,7 +28,7 @@ enum { WARNED_CHILD = 1 << 0, WARNED_TRACE_STATE = 1 << 1 };
 
 struct ratio {
     uint64_t threshold;
-    _Atomic(uint32_t) warned; /* once each for a sampler: this is on the way of every span */
+    _Atomic(uint32_t) warned; /* each warning once per sampler, because this runs for each span */
     char description[32 + MOST_DECIMALS];
 };
 
@@ -56,7 +56,10 @@ uint64_t tote__sampling_threshold(double ratio) {
     return (threshold + ((uint64_t)1 << (shift - 1))) >> shift << shift;
 }
 
-/* The value of a sub-key in an `ot` member, as `rv` in "th:c;rv:123". NULL when it has none. */
+/*
+ * Return the value of a sub-key of an `ot` member: `rv` in "th:c;rv:123". Returns NULL if there is
+ * none.
+ */
 static const char *find_sub_key(const char *member, const char *name, size_t *length) {
     size_t name_length = strlen(name);
 
@@ -73,7 +76,7 @@ static const char *find_sub_key(const char *member, const char *name, size_t *le
     return NULL;
 }
 
-/* Of 56 bits. */
+/* Read 56 bits. */
 static uint64_t read_randomness(const uint8_t *bytes) {
     uint64_t randomness = 0;
 
@@ -144,8 +147,8 @@ static void ratio_destroy(void *self) {
 }
 
 /*
- * Six decimals, or as many more as tell this ratio from all others. The host's locale may have
- * another decimal point, so the digits behind it are taken from the end.
+ * Write six decimals, or as many as identify the ratio. The locale may have another decimal point,
+ * so the digits after it are taken from the end.
  */
 static void describe(struct ratio *ratio, double value) {
     char text[MOST_DECIMALS + 32];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sdk.c - an SDK from start to end
+ * sdk.c - start, flush, shutdown and release of an SDK
  *
- * What a core runs with is freed when its last reference is gone and no thread is inside any more.
- * A thread says so in its own state by a plain store; the one that frees makes all threads' stores
- * seen by membarrier(2), so that spans pay nothing for it. Spec: trace/sdk.md#tracer-provider
+ * A core's config is freed when its last reference is released and no thread is in a call. A thread
+ * marks its calls in its own state by plain stores; the thread that frees runs membarrier(2) to see
+ * the stores of all threads. So spans need no fence. Spec: trace/sdk.md#tracer-provider
  */
 #include <errno.h>
 #include <string.h>
@@ -23,7 +23,7 @@
 
 struct tote_sdk tote__cores[TOTE__SDK_SLOTS];
 
-static struct tote__lock cores_lock; /* guards which cores are in use */
+static struct tote__lock cores_lock; /* protects the allocation of cores */
 _Atomic(bool) tote__core_needs_fence;
 
 void tote__core_reset_counters(struct span_counters *counters, uint32_t run) {
@@ -37,7 +37,7 @@ void tote__core_reset_counters(struct span_counters *counters, uint32_t run) {
 
 enum { SHORTEST_WAIT_MS = 50, LONGEST_WAIT_MS = 1000 };
 
-/* Wait until no other thread is inside a call. Returns: false when one stays for too long. */
+/* Wait until no other thread is in a call. Returns false if one does not leave in time. */
 static bool wait_for_others(uint32_t retry_after_ms) {
     uint64_t deadline = tote__clock_monotonic() + retry_after_ms * 1000000ULL;
     const struct thread_state *own = tote__thread_state();
@@ -49,7 +49,7 @@ static bool wait_for_others(uint32_t retry_after_ms) {
          state = tote__thread_state_next(state)) {
         while (atomic_load(&state->inside) != 0) {
             if (state == own || tote__clock_monotonic() > deadline) {
-                return false; /* a callback of ours is what we are in, or a very slow one */
+                return false; /* this thread is in a callback, or another callback is slow */
             }
             tote__barrier_pause();
         }
@@ -61,7 +61,7 @@ static void free_config(struct core_config *config) {
     if (!config) {
         return;
     }
-    tote__core_loop_close(config); /* while there are processors to compare it with */
+    tote__core_loop_close(config); /* uses the processors */
     for (size_t i = 0; config->processors && i < config->processor_count; i++) {
         tote_span_processor_free(config->processors[i]);
     }
@@ -86,9 +86,7 @@ void tote__core_renew_resource(struct core_config *config) {
     tote__lock_drop(&config->resource_lock);
 }
 
-/*
- * What was left behind because somebody was inside for too long; the next that stops looks again.
- */
+/* Configs that were not freed because a thread was in a call. The next release frees them. */
 static _Atomic(struct core_config *) unfreed;
 
 static void defer_free(struct core_config *configs) {
@@ -107,10 +105,7 @@ static uint64_t read_count(const _Atomic(uint64_t) *count) {
     return atomic_load_explicit(count, memory_order_relaxed);
 }
 
-/*
- * What the threads counted for this run. A span may end on another thread than the one it started
- * on.
- */
+/* Add the threads' counts of this run. A span may end on another thread than it started on. */
 static void add_thread_counts(const tote_sdk *sdk, const struct core_config *config,
                               tote_stats *stats) {
     uint64_t finished = 0;
@@ -149,7 +144,7 @@ static void report_open(const struct core_config *config, uint64_t open) {
                         names.count ? ": " : "", tote__few_names_text(&names, open, text));
 }
 
-/* What the processors do not tell themselves. */
+/* Report what the processors do not report. */
 static void report_end(const tote_sdk *sdk, const struct core_config *config) {
     tote_stats stats = TOTE_STATS_INIT;
 
@@ -165,7 +160,7 @@ static void report_end(const tote_sdk *sdk, const struct core_config *config) {
     tote__report_suppressed();
 }
 
-/* Record no more spans. Returns: false when that was done before. */
+/* Stop recording new spans. Returns false if that was done before. */
 static bool end_starting(tote_sdk *sdk, struct core_config *config) {
     bool is_first = !atomic_exchange(&config->is_shut_down, true);
 
@@ -179,7 +174,7 @@ static bool end_starting(tote_sdk *sdk, struct core_config *config) {
     return is_first;
 }
 
-/* The last reference is gone. */
+/* Release the core: its last reference is released. */
 static void stop(tote_sdk *sdk, uint32_t retry_after_ms) {
     struct core_config *config = atomic_load(&sdk->config);
     int cancel = tote__cancel_disable();
@@ -242,7 +237,7 @@ bool tote__core_exports(const struct core_config *config, const struct tote__ent
     }
 }
 
-/* Without memory for the thread's state the options are not known: nothing leaves the process. */
+/* Without the thread's state (out of memory) the options are not available: export nothing. */
 static bool provider_exports(tote_tracer_provider *provider, const struct tote__entry *entry) {
     struct thread_state *state = tote__thread_state();
 
@@ -263,7 +258,7 @@ static const struct tote__provider_ops provider_ops = {
     .exports = provider_exports,
 };
 
-/* A core that nothing refers to any more. NULL when all are in use. */
+/* Allocate a core that has no references. Returns NULL if all are in use. */
 static tote_sdk *claim_core(void) {
     tote_sdk *claimed = NULL;
 
@@ -275,7 +270,8 @@ static tote_sdk *claim_core(void) {
             atomic_store(&sdk->is_in_use, true);
             sdk->slot = slot;
             if (!sdk->provider.ops) {
-                sdk->provider.ops = &provider_ops; /* once: tracers read it whenever they like */
+                sdk->provider.ops =
+                    &provider_ops; /* set only once, because tracers read it without a lock */
             }
             claimed = sdk;
         }
@@ -284,7 +280,7 @@ static tote_sdk *claim_core(void) {
     return claimed;
 }
 
-/* A list, also if there is none: without one nothing is allowed. */
+/* Copy the keys; without keys the list is empty, which allows none. */
 static bool copy_keys(struct core_config *config, const struct tote__sdk_settings *settings) {
     static const char *const none[1];
     const char *const *keys = settings->store_export_keys;
@@ -304,7 +300,7 @@ static struct span_limits copy_limits(const tote_span_limits *limits) {
     };
 }
 
-/* What the settings say is taken, where nothing takes it. */
+/* Release what the settings own, after a failure. */
 static void release_settings(const struct tote__sdk_settings *settings) {
     for (size_t i = 0; i < settings->processor_count; i++) {
         tote_span_processor_free(settings->processors[i]);
@@ -313,9 +309,7 @@ static void release_settings(const struct tote__sdk_settings *settings) {
     tote_id_generator_free(settings->id_generator);
 }
 
-/*
- * Everything taken goes into the config at once, so that free_config() releases it on any failure.
- */
+/* The config takes ownership of everything first, so free_config() releases it on failure. */
 static struct core_config *make_config(const struct tote__sdk_settings *settings, uint32_t slot,
                                        uint32_t run) {
     struct core_config *config = tote__allocate_zeroed(sizeof *config);
@@ -356,7 +350,7 @@ static struct core_config *make_config(const struct tote__sdk_settings *settings
     return config;
 }
 
-/* Count and report the spans that were started before, while no SDK was running. */
+/* Count and report spans that were started while no SDK was running. */
 static void note_early(struct core_config *config) {
     struct tote__few_names names;
     char text[TOTE__FEW_NAMES_TEXT];
@@ -372,7 +366,7 @@ static void note_early(struct core_config *config) {
     }
 }
 
-/* No thread for spans that will never be. */
+/* Start the processors, unless the SDK is disabled and records no spans. */
 static void start_processors(const struct core_config *config, const tote_thread_factory *factory) {
     for (size_t i = 0; !config->is_disabled && i < config->processor_count; i++) {
         const tote_span_processor *processor = tote__innermost(config->processors[i]);
@@ -412,7 +406,7 @@ tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
     return sdk;
 }
 
-/* One more, unless it was the end already. */
+/* Increment the count, unless it is 0. */
 static bool count_up(_Atomic(uint32_t) *count) {
     uint32_t seen = atomic_load_explicit(count, memory_order_relaxed);
 
@@ -421,7 +415,9 @@ static bool count_up(_Atomic(uint32_t) *count) {
     return seen != 0;
 }
 
-/* The provider's reference keeps another SDK out of the slot; this one may be closed meanwhile. */
+/*
+ * The provider's reference keeps the slot from being reused; the SDK in it may be closed meanwhile.
+ */
 tote_sdk *tote__sdk_ref_global(void) {
     tote_tracer_provider *global = tote_tracer_provider_ref_global();
     tote_sdk *sdk = global && global->ops == &provider_ops ? (tote_sdk *)global : NULL;
@@ -460,9 +456,7 @@ void tote_sdk_unref(tote_sdk *sdk) {
     }
 }
 
-/*
- * Of two outcomes the one that matters more: a timeout may still turn out well, a failure will not.
- */
+/* Return the worse result: failure, then timeout. */
 static tote_result worse(tote_result a, tote_result b) {
     if (a == TOTE_RESULT_FAILURE || b == TOTE_RESULT_FAILURE) {
         return TOTE_RESULT_FAILURE;
@@ -470,7 +464,7 @@ static tote_result worse(tote_result a, tote_result b) {
     return a == TOTE_RESULT_TIMEOUT ? a : b;
 }
 
-/* Flush or shut down every processor, within one deadline for all. */
+/* Flush or shut down all processors, with one deadline. */
 static tote_result for_all_processors(struct core_config *config, bool is_shutdown,
                                       uint32_t timeout_ms) {
     uint64_t deadline = tote__deadline_in(timeout_ms);

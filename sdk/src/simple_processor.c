@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * simple_processor.c - each span exported as it ends, on the thread that ends it
+ * simple_processor.c - simple processor: exports each span when it ends
  *
- * For tests and for programs that people look at, not for services: on_end waits for the exporter,
- * and for its turn while another thread exports. What ends inside an export on the same thread is
- * dropped. Spec: trace/sdk.md#simple-processor
+ * For tests and debugging, not for services: on_end blocks for the exporter, and while another
+ * thread exports. A span that ends inside an export on the same thread is dropped. Spec:
+ * trace/sdk.md#simple-processor
  */
 #include <stdatomic.h>
 
@@ -34,9 +34,9 @@ struct simple_processor {
     tote_span_exporter *exporter;
     uint32_t export_timeout_ms;
     _Atomic(bool) is_shut_down;
-    tote_context *suppressed;     /* current while the exporter runs */
-    struct tote__lock lock;       /* held for an export, and to forget an inherited count */
-    _Atomic(uint32_t) generation; /* of the process that counts */
+    tote_context *suppressed;     /* current context while the exporter runs */
+    struct tote__lock lock;       /* held during an export and a reset of inherited counts */
+    _Atomic(uint32_t) generation; /* the process that the counts belong to */
     _Atomic(uint64_t) counts[RESULT_KINDS];
 };
 
@@ -91,7 +91,7 @@ static enum result_kind result_of(const struct export *export) {
                : NOT_DELIVERED;
 }
 
-/* Leave out what cannot be exported from here. */
+/* Return whether the span cannot be exported here, and count it. */
 static bool is_refused(struct simple_processor *processor, const tote_span_data *span) {
     if (tote__thread.is_exporting) {
         tote_diagnostics_report(

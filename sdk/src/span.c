@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * span.c - what a recording span does
+ * span.c - the functions of a recording span
  *
- * A span records in the process that started it, until it ends; in a forked child it is a valid
- * parent and nothing more. Ending fixes the time first, then shuts other threads out, then adds
- * what the store says, and hands the frozen span on.
+ * A span records only in the process that started it, until it ends; in a forked child it is only a
+ * valid parent. Ending fixes the end time, excludes other threads, adds the store's attributes, and
+ * passes the frozen span to the processors.
  */
 #include "span.h"
 
@@ -25,12 +25,12 @@ static struct span *self(const tote_span *base) {
     return (struct span *)base;
 }
 
-/* The name, which ends with NUL; for the only thread that may write to the span. */
+/* Return the name, which ends with NUL. Only for the thread that may write to the span. */
 static const char *name_of(const struct span *span) {
     return span->name.size ? (const char *)tote__span_at(span, &span->name) : "";
 }
 
-/* Whether this thread may write to the span now. */
+/* Return whether this thread may write to the span. */
 static bool is_writable(const struct span *span) {
     uint32_t state = atomic_load_explicit(&span->state, memory_order_acquire); /* for `ender` */
 
@@ -44,7 +44,7 @@ static bool span_is_recording(const tote_span *base) {
     return is_writable(self(base));
 }
 
-/* The lock is held. Drop it if nobody, or another thread, may write to the span. */
+/* Drop the lock, which is held, if this thread may not write to the span. */
 tote__apart static bool stay_if_writable(struct span *span) {
     bool may_stay = is_writable(span);
 
@@ -54,7 +54,7 @@ tote__apart static bool stay_if_writable(struct span *span) {
     return may_stay;
 }
 
-/* Take the lock if the span can be written to. */
+/* Take the lock if this thread may write to the span. */
 static inline bool open_for_writing(struct span *span) {
     uint32_t generation = tote__generation();
 
@@ -67,8 +67,8 @@ static inline bool open_for_writing(struct span *span) {
 }
 
 /*
- * Once for each span. Drop the lock, and report. The name is copied before: from then on other
- * threads may change it. Spec: trace/sdk.md#span-limits
+ * Drop the lock, and report dropped items once per span. The name is copied while the lock is held.
+ * Spec: trace/sdk.md#span-limits
  */
 tote__rarely_called static void report_drops_and_unlock(struct span *span) {
     const uint32_t counts[] = {span->facts.dropped_attribute_count, span->facts.dropped_event_count,
@@ -107,7 +107,10 @@ static void span_set_attributes(tote_span *base, const tote_attribute *attribute
     close_for_writing(span);
 }
 
-/* Enter the core of the span's SDK, if it is still there: NULL, also to be left, if it is not. */
+/*
+ * Enter the core of the span's SDK. Returns NULL if that SDK is released. Leave the core in both
+ * cases.
+ */
 static inline struct core_config *enter_core(const struct span *span, struct thread_state *thread) {
     struct core_config *config =
         thread ? tote__core_enter(&tote__cores[span->origin.slot], thread) : NULL;
@@ -121,7 +124,7 @@ static inline void leave_core(struct thread_state *thread) {
     }
 }
 
-/* The time that the program gives. */
+/* Return the time of the program's clock. */
 static uint64_t programs_now(const struct span *span) {
     struct thread_state *thread = tote__thread_state();
     const struct core_config *config = enter_core(span, thread);
@@ -132,8 +135,8 @@ static uint64_t programs_now(const struct span *span) {
 }
 
 /*
- * The anchor's real time and what has passed since, for events and the end: a clock that is set
- * changes no duration.
+ * Return the anchor's real time plus the monotonic time since then, for events and the end. Setting
+ * the clock does not change durations.
  */
 static inline uint64_t span_now(const struct span *span) {
     if (span->anchor_monotonic) {
@@ -171,10 +174,10 @@ static void span_add_link(tote_span *base, const tote_span_context *context,
 /* Spec: trace/api.md#set-status */
 static void put_status(struct span *span, tote_status_code code, const char *description) {
     if (code != TOTE_STATUS_CODE_OK && code != TOTE_STATUS_CODE_ERROR) {
-        return; /* UNSET says nothing */
+        return; /* UNSET is ignored */
     }
     if (span->facts.status_code == TOTE_STATUS_CODE_OK) {
-        return; /* final */
+        return; /* OK is final */
     }
     span->facts.status_code = (uint8_t)code;
     span->description.size = 0;
@@ -217,13 +220,13 @@ static void span_update_name(tote_span *base, const char *name) {
     }
 }
 
-/* What of the store goes on a span. */
+/* State of the export of the store's entries. */
 struct store_export {
     struct span *span;
     const struct core_config *config;
     struct tote__export_budget budget;
     uint32_t left_out;
-    char first_key[TOTE__FEW_NAMES_BYTES]; /* of those that are left out */
+    char first_key[TOTE__FEW_NAMES_BYTES]; /* the first entry that is dropped */
 };
 
 static bool export_entry(void *arg, const struct tote__entry *entry) {
@@ -247,7 +250,7 @@ tote__apart static void visit_store(struct span *span, const struct core_config 
     struct store_export export = {.span = span, .config = config};
 
     if (!tote__store_visit(span->store, TOTE_VISIBILITY_EXPORT, export_entry, &export)) {
-        /* how many is not known */
+        /* their number is unknown */
         tote__span_lose(span, &span->facts.dropped_attribute_count, LOST_TO_MEMORY);
     }
     if (export.left_out) {
@@ -260,7 +263,7 @@ tote__apart static void visit_store(struct span *span, const struct core_config 
     }
 }
 
-/* Add what the store says as the span ends. Nobody else writes to the span any more. */
+/* Add the store's attributes when the span ends. No other thread writes to the span any more. */
 static inline void add_store_attributes(struct span *span, const struct core_config *config) {
     span->store_attributes_start = span->attributes.size;
     if (span->store && !tote__store_is_bare(span->store)) {
@@ -268,17 +271,14 @@ static inline void add_store_attributes(struct span *span, const struct core_con
     }
 }
 
-/* Another thread may read the attributes meanwhile. */
+/* The lock is needed because another thread may read the attributes. */
 tote__rarely_called static void clear_index(struct span *span) {
     tote__span_lock_take(&span->lock, tote__generation());
     tote__clear_index(span);
     tote__span_lock_drop(&span->lock);
 }
 
-/*
- * Nothing changes from here on; the view is dropped before, for from then on a reader keeps the
- * next one.
- */
+/* Freeze the span. The view is dropped first: later views are kept. */
 static inline void freeze(struct span *span) {
     if (tote__unlikely(span->index)) {
         clear_index(span);
@@ -289,7 +289,7 @@ static inline void freeze(struct span *span) {
     atomic_store_explicit(&span->state, SPAN_ENDED, memory_order_release);
 }
 
-/* After the shutdown only the SDK's own processors are called, which count what ends then. */
+/* After a shutdown only the SDK's own processors are called: they count the span. */
 static bool is_called(const struct core_config *config, const tote_span_processor *processor) {
     return processor->add_stats ||
            !atomic_load_explicit(&config->is_shut_down, memory_order_relaxed);
@@ -311,7 +311,7 @@ static void run_processors(struct span *span, const struct core_config *config) 
     }
 }
 
-/* Hand the span on, if its SDK is still there: the counts of one that has gone cannot be read. */
+/* Pass the span to the processors. If its SDK is released, it is not counted. */
 static void finish(struct span *span, struct thread_state *thread) {
     const struct core_config *config = enter_core(span, thread);
     const tote_store *not_counted = config ? config->root_store : NULL;
@@ -346,7 +346,8 @@ static void span_end(tote_span *base, uint64_t end_time_unix_nano) {
         return;
     }
     if (!end_time_unix_nano) {
-        end_time_unix_nano = span_now(span); /* before the lock: waiting for it is not work */
+        end_time_unix_nano = span_now(
+            span); /* before taking the lock, because waiting for it is not part of the span */
     }
     uint64_t start = span->facts.start_time_unix_nano;
     tote__span_lock_take(&span->lock, generation);
@@ -365,13 +366,13 @@ static void span_end(tote_span *base, uint64_t end_time_unix_nano) {
     }
 }
 
-/* Whether an ended span has more than its block and the overflow. */
+/* Return whether an ended span owns more than its block and overflow. */
 static bool has_parts(const struct span *span) {
     return (uintptr_t)span->view | (uintptr_t)span->store | (uintptr_t)span->index |
            (uintptr_t)span->base.context.trace_state | (uintptr_t)span->facts.parent.trace_state;
 }
 
-/* What goes with a span in any case, before its block can be used again. */
+/* Release everything that is not kept with the block. */
 static void release_parts(struct span *span) {
     tote__span_drop_view(span);
     tote__clear_index(span);
@@ -383,11 +384,11 @@ static void release_parts(struct span *span) {
     span->facts.parent.trace_state = NULL;
 }
 
-/* The last reference to a span that has not ended is gone: nothing exports it. */
+/* The last reference to a span that has not ended is released: it is not exported. */
 tote__rarely_called static void abandon(struct span *span) {
     struct thread_state *thread = tote__thread_state();
 
-    tote__span_lock_take(&span->lock, tote__generation()); /* a shutdown may be reading the name */
+    tote__span_lock_take(&span->lock, tote__generation()); /* a shutdown may read the name */
     atomic_store_explicit(&span->state, SPAN_ENDED, memory_order_release);
     tote__span_lock_drop(&span->lock);
     if (enter_core(span, thread)) {
@@ -400,10 +401,10 @@ tote__rarely_called static void abandon(struct span *span) {
                             name_of(span));
 }
 
-/* Returns: whether the block may go home. */
+/* Prepare a span's block for reuse. Returns false if it must not be reused. */
 static bool retire(struct span *span) {
     if (span->generation != tote__generation()) {
-        return false; /* inherited: the pool is the parent's, and so are the references */
+        return false; /* inherited: the pool and the references belong to the parent */
     }
     if (tote__unlikely(atomic_load_explicit(&span->state, memory_order_relaxed) == SPAN_OPEN)) {
         abandon(span);
@@ -422,7 +423,7 @@ static void span_destroy(tote_span *base) {
     }
 }
 
-/* While another thread ends the span, that may move the name. */
+/* Copy the name under the lock: the thread that ends the span may move it. */
 static bool span_get_name(const tote_span *base, char *name, size_t size) {
     struct span *span = self(base);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * span_attributes.c - writing attributes, events and links in wire format
+ * span_attributes.c - encodes attributes, events and links
  *
  * Spec: opentelemetry-proto trace/v1/trace.proto, trace/sdk.md#span-limits
  *
@@ -19,7 +19,10 @@
 
 enum { REPAIRED_KEY_BYTES = 256 };
 
-/* A key that is UTF-8: itself, or repaired in `buffer`. NULL when it cannot be used. */
+/*
+ * Return a key in valid UTF-8: the key itself, or repaired in `buffer`. Returns NULL if it is
+ * unusable.
+ */
 static const char *usable_key(const char *key, char *buffer, size_t *length) {
     if (!key || !*key) {
         return NULL;
@@ -37,7 +40,7 @@ static const char *usable_key(const char *key, char *buffer, size_t *length) {
     return buffer;
 }
 
-/* Make the place `size` bytes large; what is behind it moves. */
+/* Resize the place to `size` bytes; the bytes behind it move. */
 static bool resize_place(struct span *span, struct tote__place *place, size_t size) {
     struct region *region = &span->attributes;
 
@@ -59,7 +62,7 @@ static bool resize_place(struct span *span, struct tote__place *place, size_t si
     return true;
 }
 
-/* The last of the attributes that the store gave; they stand in a row. There is one. */
+/* Return the last attribute from the store; they are contiguous, and there is one. */
 static struct tote__place last_store_attribute(const struct span *span) {
     struct tote__slice rest = tote__span_slice(span, &span->attributes);
     const uint8_t *start = rest.at;
@@ -86,8 +89,8 @@ static void remove_store_attribute(struct span *span, struct tote__place place) 
 }
 
 /*
- * What the key filter keeps of a key: a word's number and two bits in it. Of the key's ends alone,
- * so that it costs the same for a long key.
+ * Return the mark of a key: a word's number and two bits in it. Only both ends of the key are used,
+ * so that long keys cost the same.
  */
 struct key_mark {
     uint64_t bits;
@@ -114,12 +117,12 @@ tote__always_inline struct key_mark mark_of(const char *key, size_t length) {
         }
     }
     uint64_t ends = first ^ (last << 29 | last >> 35) ^ length;
-    uint64_t hash = (ends ^ ends >> 32) * 0x9E3779B97F4A7C15U; /* keys may differ up there alone */
+    uint64_t hash = (ends ^ ends >> 32) * 0x9E3779B97F4A7C15U; /* keys may differ only there */
     return (struct key_mark){1ULL << (hash >> 58) | 1ULL << (hash >> 52 & 63),
                              hash >> 40 & (SPAN_KEY_FILTER_WORDS - 1)};
 }
 
-/* Whether an attribute of a key of this mark may be there. */
+/* Return whether there may be an attribute with this mark. */
 static inline bool may_have(const struct span *span, struct key_mark mark) {
     return (span->key_filter[mark.word] & mark.bits) == mark.bits;
 }
@@ -129,9 +132,9 @@ static inline void note_key(struct span *span, struct key_mark mark) {
 }
 
 /*
- * The way of most: put short attributes, of new keys, for which there is room. The span's fields
- * are read once: the compiler cannot tell that bytes which are written do not change them. Returns:
- * how many were put; the one behind them is another, and not put.
+ * Fast path: put short attributes with new keys that fit. The span's fields are read once, because
+ * the compiler assumes that each written byte may change them. Returns the number put; the next
+ * attribute needs the slow path.
  */
 static size_t put_short_attributes(struct span *span, const tote_attribute *attributes,
                                    size_t count) {
@@ -170,7 +173,7 @@ static size_t put_short_attributes(struct span *span, const tote_attribute *attr
     return done;
 }
 
-/* Any attribute. The key is usable. */
+/* Put any attribute. The key is usable. */
 static void put_attribute(struct span *span, const char *key, size_t key_length, tote_value value) {
     struct key_mark mark = mark_of(key, key_length);
     struct tote__place place;
@@ -179,7 +182,7 @@ static void put_attribute(struct span *span, const char *key, size_t key_length,
     bool is_new = !may_have(span, mark) || !tote__find_attribute(span, key, key_length, &place);
 
     if (!is_new && is_of_store(span, &place)) {
-        remove_store_attribute(span, place); /* from now on it is the span's own */
+        remove_store_attribute(span, place); /* it now belongs to the span */
         is_new = true;
     }
     if (is_new) {
@@ -187,7 +190,7 @@ static void put_attribute(struct span *span, const char *key, size_t key_length,
         if (is_full && span->store_attribute_count) {
             remove_store_attribute(span, last_store_attribute(span));
             tote__span_lose(span, &span->facts.dropped_attribute_count,
-                            LOST_TO_LIMIT); /* the store's */
+                            LOST_TO_LIMIT); /* from the store */
             is_full = false;
         }
         place = (struct tote__place){span->attributes.size, 0};
@@ -198,7 +201,7 @@ static void put_attribute(struct span *span, const char *key, size_t key_length,
     }
     if (!is_new && !plan.is_too_large && place.size != plan.size && tote__has_index(span) &&
         tote__span_reserve(span, &span->attributes, plan.size)) {
-        tote__remove_indexed(span, place); /* and what is behind it stays */
+        tote__remove_indexed(span, place); /* and the rest stays */
         place = (struct tote__place){span->attributes.size, 0};
     }
     if (plan.is_too_large || !resize_place(span, &place, plan.size)) {
@@ -270,31 +273,30 @@ void tote__span_put_store_entry(struct span *span, const struct tote__entry *ent
     note_key(span, mark);
 }
 
-/* Which attributes of an event or a link are kept, and how large they are together. */
+/* The attributes of an event or link to keep, and their total size. */
 enum {
-    FEW_ATTRIBUTES = 256, /* for so many, the memory of a selection is on the stack */
+    FEW_ATTRIBUTES = 256, /* up to this many, on the stack */
     SEARCHED_ATTRIBUTES = 256
 };
 
 struct selection {
     const tote_attribute *attributes;
     size_t count;
-    uint64_t *bits; /* for each key that is kept, that of its last attribute */
+    uint64_t *bits; /* for each kept key, the index of its last attribute */
     uint32_t dropped;
     size_t size;
     uint64_t few[FEW_ATTRIBUTES / 64 + 2]; /* their bits, and padding */
     struct tote__arena memory;
 };
 
-/* A bit for each attribute. */
+/* One bit for each attribute. */
 static bool has_bit(const uint64_t *bits, size_t at) {
     return bits[at / 64] >> at % 64 & 1;
 }
 
 /*
- * Mark the last attribute of each key that is kept: a new key over the limit is dropped, and a key
- * that is kept takes its last value. Returns: false if out of memory; a search instead of an index
- * would take too long.
+ * Mark the last attribute of each kept key. A new key over the limit is dropped; a kept key takes
+ * its last value. Returns false if out of memory: a linear search would take too long.
  */
 static bool mark_kept(struct selection *selection, uint32_t limit) {
     tote_value map = tote_map(selection->attributes, selection->count);
@@ -327,8 +329,7 @@ static struct tote__attribute_plan plan_of(const struct span *span, const tote_a
 }
 
 /*
- * The result is as if each attribute were set after the other. Spec:
- * common/README.md#attribute-collections
+ * As if the attributes were set one after the other. Spec: common/README.md#attribute-collections
  */
 static void select_attributes(const struct span *span, struct selection *selection,
                               const tote_attribute *attributes, size_t count, uint32_t limit) {
@@ -368,7 +369,7 @@ static uint8_t *put_selection(const struct span *span, uint8_t *out, uint8_t tag
     return out;
 }
 
-/* Make room for a field of this content and write its head. NULL when it cannot be had. */
+/* Reserve a field of this size and write its head. Returns NULL if out of memory. */
 static uint8_t *open_field(struct span *span, struct region *region, uint8_t tag, size_t content) {
     size_t whole = tote__run_size(content);
 
@@ -419,7 +420,7 @@ void tote__span_put_event(struct span *span, const char *name, const tote_attrib
 }
 
 /*
- * Bits that W3C Trace Context does not define yet stay behind. Spec: opentelemetry-proto
+ * Bits that W3C Trace Context does not define are not exported. Spec: opentelemetry-proto
  * trace/v1/trace.proto, SpanFlags
  */
 static uint32_t link_flags(const tote_span_context *context) {
@@ -443,14 +444,14 @@ void tote__span_put_link(struct span *span, const tote_span_context *context,
                       span->origin.limits.attributes_per_link);
     if (!tote_span_context_is_valid(context) && !state_length && !selection.size) {
         tote__arena_clear(&selection.memory);
-        return; /* Spec: trace/api.md#add-link: says nothing at all */
+        return; /* an empty link. Spec: trace/api.md#add-link */
     }
     size_t content = 2 + sizeof context->trace_id + 2 + sizeof context->span_id + selection.size +
                      tote__number_size(selection.dropped) + 1 + sizeof(uint32_t);
     if (state_length) {
         content += tote__run_size(state_length);
     }
-    /* One byte more: a header ends with NUL, which the next field or nothing overwrites. */
+    /* One more byte: the header ends with NUL, which the next field overwrites. */
     bool is_full = span->link_count >= span->origin.limits.links;
     bool has_room = !is_full && tote__span_reserve(span, &span->links, content + 16);
     uint8_t *out = has_room ? open_field(span, &span->links, TOTE__SPAN_LINK, content) : NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * span_attributes.h - the attributes, events and links of a span that records
+ * span_attributes.h - attributes, events and links of a recording span
  *
- * The caller holds the span's lock, or is the only one who knows the span.
+ * The caller holds the span's lock, or the span is not published yet.
  */
 #ifndef TOTE_SDK_SPAN_ATTRIBUTES_H
 #define TOTE_SDK_SPAN_ATTRIBUTES_H
@@ -10,12 +10,10 @@
 #include "span.h"
 #include "tote/internal/store.h"
 
-/* Set them, one after the other; what cannot be kept is counted. */
+/* Set attributes in their order. Those that cannot be kept are counted. */
 void tote__span_put_attributes(struct span *span, const tote_attribute *attributes, size_t count);
 
-/*
- * Add an entry of the store as an attribute, unless the span has one of that key. Counted as above.
- */
+/* Add a store entry as an attribute, unless the span has that key. Counted as above. */
 void tote__span_put_store_entry(struct span *span, const struct tote__entry *entry);
 
 void tote__span_put_event(struct span *span, const char *name, const tote_attribute *attributes,

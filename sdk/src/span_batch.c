@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * span_batch.c - spans on their way to a receiver, as spans and as a request
+ * span_batch.c - a batch of spans, and its encoded request
  *
  * Tests: tests/unit/test_delivery_exporter.c, tests/unit/test_retry.c
  */

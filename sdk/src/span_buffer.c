@@ -2,9 +2,9 @@
 /*
  * span_buffer.c - regions in the block and its overflow
  *
- * A region that moves leaves its old place unused: regions double, so that no more is lost
- * than is kept. The last one in the overflow grows where it is. An overflow that grows moves as a
- * whole; offsets stay. A large one grows by a quarter, because all of it counts for the queue.
+ * A region that moves leaves its old place unused: regions double, so at most half is lost. The
+ * last region in the overflow grows in place. An overflow that grows moves as a whole; offsets stay
+ * valid. A large one grows by a quarter, because its size counts for the queue.
  */
 #include "span_buffer.h"
 
@@ -17,7 +17,7 @@ enum {
     SMALLEST_REGION = 64,
     SMALLEST_OVERFLOW = 4096,
     LARGE_OVERFLOW = 1 << 20,
-    LARGEST_OVERFLOW = 64 << 20 /* of one span */
+    LARGEST_OVERFLOW = 64 << 20 /* for one span */
 };
 
 static const uint32_t nowhere = UINT32_MAX;
@@ -58,10 +58,13 @@ static bool grow_overflow(struct span *span, size_t more) {
     return true;
 }
 
-/* A place of this size: at the end of the room, else in the overflow; or nowhere. */
+/*
+ * Allocate a place: at the end of the inline buffer, else in the overflow. Fails if out of memory.
+ */
 static uint32_t take_place(struct span *span, size_t size) {
     bool attributes_in_buffer = is_in_buffer(&span->attributes);
-    uint32_t lowest = span->name.offset == 0 ? span->name.capacity : 0; /* the first one's place */
+    uint32_t lowest =
+        span->name.offset == 0 ? span->name.capacity : 0; /* place of the first region */
     uint32_t end = SPAN_BUFFER_BYTES - span->room_used;
 
     if (attributes_in_buffer) {
@@ -83,10 +86,7 @@ static uint32_t take_place(struct span *span, size_t size) {
     return offset;
 }
 
-/*
- * Grow the last region of the overflow. Returns: false when it is another one, or there is no more
- * room.
- */
+/* Grow the last region of the overflow. Returns false if it is another one, or out of memory. */
 static bool grow_in_place(struct span *span, struct region *region, size_t more) {
     size_t end = (size_t)region->offset + region->capacity;
 
@@ -141,7 +141,7 @@ bool tote__span_set_text(struct span *span, struct region *region, const char *t
     }
     if (region->capacity <= written) {
         struct region larger = {0, 0, 0};
-        size_t doubled = 2 * (size_t)region->capacity; /* what is left behind is less than this */
+        size_t doubled = 2 * (size_t)region->capacity; /* the unused places are smaller than this */
         if (!tote__span_reserve(span, &larger, doubled > written ? doubled : written + 1) &&
             !tote__span_reserve(span, &larger, written + 1)) {
             return false;
@@ -161,7 +161,7 @@ bool tote__span_set_text(struct span *span, struct region *region, const char *t
 
 void tote__span_begin_buffer(struct span *span, const char *name) {
     size_t length = strlen(name);
-    uint32_t capacity = (uint32_t)(length | 7) + 1; /* with the NUL, in eights */
+    uint32_t capacity = (uint32_t)(length | 7) + 1; /* with the NUL, rounded up to 8 */
 
     if (length < SPAN_BUFFER_BYTES / 2 && tote__copy_ascii(span->room, name, length)) {
         span->room[length] = '\0';

@@ -1,42 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * span_buffer.h - where the bytes of a span go
+ * span_buffer.h - memory of a span's regions
  *
- * The name stands first in the block's room, the attributes behind it up to the end. Whatever else
- * comes takes its place from that end, so that a usual span needs no overflow.
+ * The name is at the start of the inline buffer, the attributes behind it. Other regions are
+ * allocated from its end, so that a usual span needs no overflow.
  */
 #ifndef TOTE_SDK_SPAN_BUFFER_H
 #define TOTE_SDK_SPAN_BUFFER_H
 
 #include "span.h"
 
-/*
- * Begin anew in a block that was just taken, of which nothing else is in use: keep the name, or if
- * that cannot be, an empty one.
- */
+/* Initialize the buffer of a block with the name, or with an empty one if out of memory. */
 void tote__span_begin_buffer(struct span *span, const char *name);
 
 /*
- * A block that is not used for now: release what is too large to lie about. Here, not when it is
- * taken again: many large ones would lie in the pool, perhaps for ever.
+ * Release an overflow that is too large to keep. This happens when the block is freed, so that the
+ * pool does not keep many large ones.
  */
 static inline void tote__span_trim_buffer(struct span *span) {
-    enum { KEPT_OVERFLOW = 16384 }; /* what a block may keep for its next use */
+    enum { KEPT_OVERFLOW = 16384 }; /* kept for the next use of the block */
 
     if (tote__unlikely(span->overflow_size > KEPT_OVERFLOW)) {
         tote__span_clear_buffer(span);
     }
 }
 
-/*
- * Make sure that `more` bytes can follow those of the region. Returns: false when they cannot be
- * had.
- */
+/* Reserve `more` bytes behind those of the region. Returns false if out of memory. */
 bool tote__span_reserve(struct span *span, struct region *region, size_t more);
 
 /*
- * Keep `text` as the region's, repaired and ended with NUL. Returns: false, and the old one stays,
- * on failure.
+ * Store `text` in the region, repaired and ended with NUL. On failure returns false and keeps the
+ * old text.
  */
 bool tote__span_set_text(struct span *span, struct region *region, const char *text);
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * span_data.c - a span, to be read
+ * span_data.c - read access to a span
  *
- * Of a recording span, scalars are read in place. Attributes, events and links are unpacked into a
- * view when they are first asked for; the view belongs to the span. Of a span that has not ended it
- * is made anew each time, because the span may have changed. A span that has become a record is
- * read from its bytes; see read_span.c.
+ * Scalars of a recording span are read in place. Attributes, events and links are decoded into a
+ * view on first access; the view belongs to the span. Until the span ends the view is decoded on
+ * each access, because the span may have changed. A span in a record is decoded by read_span.c.
  *
  * Tests: tests/unit/test_record.c, tests/unit/test_span.c
  */
@@ -35,7 +34,7 @@ const tote_span_data *tote_span_get_data(const tote_span *span) {
     return span && span->ops == &tote__recording_ops ? (const tote_span_data *)span : NULL;
 }
 
-/* The view of a recording span; NULL if out of memory. Many may ask at once for an ended span's. */
+/* Return the view of a recording span, or NULL if out of memory. Thread-safe for an ended span. */
 static const struct span_view *view_of_recording(struct span *span) {
     tote__span_lock_to_read(span);
     if (!tote__span_is_ended(span)) {
@@ -54,7 +53,7 @@ static const struct span_view *view_of_recording(struct span *span) {
     return view;
 }
 
-/* An empty one if out of memory. */
+/* Returns an empty view if out of memory. */
 static const struct span_view *get_view(const tote_span_data *data) {
     static const struct span_view empty = {.name = "", .description = ""};
     struct tote__read_span *read = tote__as_read_span(data);
@@ -98,7 +97,7 @@ const char *tote_span_data_get_status_description(const tote_span_data *data) {
 }
 
 const tote_span_context *tote_span_data_get_context(const tote_span_data *data) {
-    facts_of(data); /* which reads the context, too */
+    facts_of(data); /* decodes the context, too */
     return data ? &((const tote_span *)data)->context : &tote__invalid_span_context;
 }
 
@@ -184,7 +183,7 @@ const tote_resource *tote_span_data_get_resource(const tote_span_data *data) {
     return &tote__resource_at(data ? self(data)->origin.resource : 0)->resource;
 }
 
-/* Returns what to keep: a copy of a span that borrows its bytes, else the span. */
+/* A span that borrows its bytes is copied; others are reference counted. */
 tote_span_data *tote_span_data_copy(const tote_span_data *data) {
     struct tote__read_span *read = tote__as_read_span(data);
 

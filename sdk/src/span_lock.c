@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * span_lock.c - a thread comes to the span of another one
+ * span_lock.c - access to a span from another thread
  *
  * Tests: tests/unit/test_span.c, tests/schedule/test_schedule_core.c
  */
@@ -13,9 +13,9 @@ static void share(struct thread_state *owner) {
         return;
     }
     atomic_store(&owner->sharing, SPANS_BEING_SHARED);
-    if (!tote__barrier_all_threads()) { /* a filter of system calls forbids it by now */
+    if (!tote__barrier_all_threads()) { /* a seccomp filter may forbid it by now */
         atomic_store(&tote__core_needs_fence, true);
-        tote__barrier_pause(); /* no store stays unseen for so long */
+        tote__barrier_pause(); /* all stores are visible after this time */
     }
     atomic_store_explicit(&owner->sharing, SPANS_SHARED, memory_order_release);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * span_lock.h - the lock of a span, which costs the thread that started the span next to nothing
+ * span_lock.h - the lock of a span, nearly free for the thread that started it
  *
  * The owner is the thread that started the span. It takes the lock by a plain store to `owned_in`,
- * and reads the `sharing` of its state afterwards. The first thread that comes to a span of another
- * one takes `shared`, sets the owner's `sharing` to SPANS_BEING_SHARED, runs membarrier(2), and
- * sets it to SPANS_SHARED. Then it waits until `owned_in` is 0: one of the two has seen what the
- * other stored. From then on the owner takes `shared`, for all of its spans, so that a program
- * which hands its spans on pays for one barrier a thread.
+ * and reads `sharing` of its state afterwards. The first other thread that accesses one of its
+ * spans takes `shared`, sets the owner's `sharing` to SPANS_BEING_SHARED, runs membarrier(2), and
+ * sets it to SPANS_SHARED. Then it waits until `owned_in` is 0: one of the two threads sees the
+ * other's store. From then on the owner takes `shared` for all of its spans, so a program that
+ * passes spans between threads pays for one barrier per thread.
  */
 #ifndef TOTE_SDK_SPAN_LOCK_H
 #define TOTE_SDK_SPAN_LOCK_H
@@ -17,8 +17,7 @@
 
 struct span_lock {
     struct tote__lock shared;
-    /* The generation of the process in which the owner has the lock without `shared`; 0: it has
-     * not. */
+    /* The process in which the owner holds the lock without `shared`; 0: not held. */
     _Atomic(uint32_t) owned_in;
     _Atomic(struct thread_state *) owner;
 };
@@ -27,7 +26,10 @@ static inline struct thread_state *tote__span_lock_owner(const struct span_lock 
     return atomic_load_explicit(&lock->owner, memory_order_relaxed);
 }
 
-/* A span starts. Who reads the names of open spans may still have `shared` from its last use. */
+/*
+ * Initialize the lock of a new span. A reader of open spans' names may still hold `shared` from the
+ * block's previous use.
+ */
 static inline void tote__span_lock_begin(struct span_lock *lock, struct thread_state *owner) {
     if (tote__unlikely(atomic_load_explicit(&tote__core_needs_fence, memory_order_relaxed))) {
         atomic_store_explicit(&owner->sharing, SPANS_SHARED, memory_order_release);
@@ -35,25 +37,24 @@ static inline void tote__span_lock_begin(struct span_lock *lock, struct thread_s
     atomic_store_explicit(&lock->owner, owner, memory_order_relaxed);
 }
 
-/* Whether the owner keeps out while another thread has `shared`. */
+/* Return whether the owner respects `shared`. */
 static inline bool tote__span_lock_is_shared(const struct span_lock *lock) {
     return atomic_load_explicit(&tote__span_lock_owner(lock)->sharing, memory_order_acquire) ==
                SPANS_SHARED &&
            atomic_load_explicit(&lock->owned_in, memory_order_acquire) != tote__generation();
 }
 
-/* `shared` is held: have the owner take it, too, and wait until it does. */
+/* Make the owner respect `shared`, which is held, and wait until it does. */
 void tote__span_lock_wait(struct span_lock *lock);
 
-/* `generation` is this process's. */
+/* `generation` is that of this process. */
 tote__always_inline void tote__span_lock_take(struct span_lock *lock, uint32_t generation) {
     struct thread_state *owner = tote__span_lock_owner(lock);
     bool is_mine = owner == tote__thread.sdk;
 
     if (is_mine && atomic_load_explicit(&owner->sharing, memory_order_relaxed) == SPANS_OWN) {
         atomic_store_explicit(&lock->owned_in, generation, memory_order_relaxed);
-        atomic_signal_fence(
-            memory_order_seq_cst); /* the barrier of the other thread does the rest */
+        atomic_signal_fence(memory_order_seq_cst); /* paired with the barrier of the other thread */
         if (!tote__unlikely(atomic_load_explicit(&owner->sharing, memory_order_acquire) !=
                             SPANS_OWN)) {
             return;
@@ -76,9 +77,8 @@ tote__always_inline void tote__span_lock_drop(struct span_lock *lock) {
 }
 
 /*
- * Take `shared`, if that is possible at once, of a span that may end and start again meanwhile: if
- * it is open and shared afterwards, the lock is that of the open span. Returns: whether it is
- * taken.
+ * Try to take `shared` of a span that may end and be reused meanwhile. If it is open and shared
+ * afterwards, the lock is that of the open span. Returns whether it is taken.
  */
 bool tote__span_lock_try(struct span_lock *lock);
 

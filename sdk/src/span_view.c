@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * span_view.c - attributes, events and links, unpacked from the fields of an OTLP Span
+ * span_view.c - decodes attributes, events and links of an OTLP Span
  *
  * Tests: tests/unit/test_span.c, tests/unit/test_record.c
  */
@@ -93,8 +93,8 @@ static bool unpack_link(struct tote__slice content, struct tote__arena *arena, v
 }
 
 /*
- * Unpack the fields of this tag into items, of which there are as many. Returns: false if out of
- * memory: then the first `count` are complete.
+ * Decode the fields of this tag into as many items. Returns false if out of memory: then the first
+ * `count` are complete.
  */
 static bool unpack_all(struct tote__slice fields, uint8_t tag, struct tote__arena *arena,
                        bool (*unpack)(struct tote__slice content, struct tote__arena *arena,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * span_view.h - attributes, events and links, unpacked from the fields of an OTLP Span
+ * span_view.h - decoded attributes, events and links of an OTLP Span
  */
 #ifndef TOTE_SDK_SPAN_VIEW_H
 #define TOTE_SDK_SPAN_VIEW_H
@@ -20,7 +20,7 @@ struct span_view {
     size_t link_count;
 };
 
-/* Where the parts are: slices of fields, which may be the same one, and texts. */
+/* Encoded parts; slices may be equal. */
 struct span_view_source {
     struct tote__slice name;
     struct tote__slice description;
@@ -29,13 +29,13 @@ struct span_view_source {
     struct tote__slice links;
 };
 
-/* Unpack all of it. Returns: NULL if out of memory. */
+/* Decode all parts. Returns NULL if out of memory. */
 struct span_view *tote__span_view_new(const struct span_view_source *source);
 
-/* NULL is fine. */
+/* Free a view. NULL is allowed. */
 void tote__span_view_free(struct span_view *view);
 
-/* Copy an id of this size, if it has the size. */
+/* Copy an id if the content has its size. */
 void tote__read_id(void *id, size_t size, struct tote__slice content);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * start_span.c - from a tracer's call to a span
+ * start_span.c - starts a span
  *
  * In the specification's order: trace id, sampler, span id, span. Spec:
  * trace/sdk.md#sdk-span-creation
@@ -18,7 +18,7 @@
 #include "tote/internal/sampling.h"
 #include "tote/internal/unrecorded.h"
 
-/* One start, on its way. */
+/* State of one start. */
 struct start {
     const struct core_config *config;
     struct thread_state *thread;
@@ -26,17 +26,17 @@ struct start {
     const char *name;
     const tote_span_options *options;
     tote_store *store;
-    const tote_span *parent_span;            /* NULL: none, or not wanted */
+    const tote_span *parent_span;            /* NULL: no parent */
     const tote_span_context *parent_context; /* NULL: a root */
     tote_trace_id trace_id;
-    bool has_remote_trace_id; /* a root with the trace id of a message */
+    bool has_remote_trace_id; /* a root span with the trace id of a message */
     tote_sampling_decision decision;
-    const tote_sampling_result *result; /* NULL: the sampler was not asked */
+    const tote_sampling_result *result; /* NULL: the decision was known without the sampler */
 };
 
 enum { ID_ATTEMPTS = 8 };
 
-/* Of the program's generator, unless that gives only zeros. */
+/* Use the program's generator, unless it returns only zeros. */
 static void new_trace_id(const struct start *start, tote_trace_id *id) {
     const tote_id_generator *generator = start->config->id_generator;
 
@@ -50,7 +50,7 @@ static void new_trace_id(const struct start *start, tote_trace_id *id) {
     tote__random_trace_id(&start->thread->random, id);
 }
 
-/* Returns: false when the generator gives none. */
+/* Returns false if the generator returns only zeros. */
 tote__apart static bool ask_for_span_id(const tote_id_generator *generator, tote_span_id *id) {
     uint64_t bits = 0;
 
@@ -71,7 +71,9 @@ tote__always_inline void new_span_id(const struct start *start, tote_span_id *id
     tote__random_span_id(&start->thread->random, id);
 }
 
-/* A child has its parent's random flag, a root that of its generator. Spec: w3c/trace-context */
+/*
+ * A child has its parent's random flag; a root span that of its generator. Spec: w3c/trace-context
+ */
 static uint8_t random_flag(const struct start *start) {
     if (start->parent_context) {
         return start->parent_context->trace_flags & TOTE_TRACE_FLAG_RANDOM;
@@ -108,10 +110,7 @@ tote__always_inline void set_up_context(const struct start *start,
     context->trace_state = trace_state_of(start);
 }
 
-/*
- * Where a child does not share its parent's anchor: a clock that was set back does not start it
- * before its parent.
- */
+/* Do not start a child before its parent if they use different clock readings. */
 static uint64_t not_before_parent(const struct span *parent, uint64_t now) {
     bool is_early = parent && !parent->has_given_start && now < parent->facts.start_time_unix_nano;
 
@@ -119,8 +118,8 @@ static uint64_t not_before_parent(const struct span *parent, uint64_t now) {
 }
 
 /*
- * The clock anchor of a local root serves its children for this long. A child of an older one reads
- * both clocks again: the real-time clock may have been set since, or the machine was suspended.
+ * The anchor of a local root is used for this long. A child of an older one reads both clocks
+ * again: the real-time clock may have been set, or the machine suspended.
  */
 static const uint64_t longest_anchor_ns = 10 * 1000000000ULL;
 
@@ -130,8 +129,8 @@ static bool can_share_anchor(const struct start *start, const struct span *paren
 }
 
 /*
- * A local root reads both clocks. Its local children add the monotonic time that has passed since,
- * so that the times within a trace are consistent.
+ * A local root reads both clocks. Its local children add the monotonic time since then, so that
+ * times within a trace are consistent.
  */
 tote__always_inline void set_up_time(const struct start *start, struct span *span) {
     const struct core_config *config = start->config;
@@ -172,16 +171,17 @@ tote__always_inline void set_up_rest(const struct start *start, struct span *spa
     span->ender = NULL;
 }
 
-/* What the sampler says. */
+/* Add the sampler's attributes. */
 static void put_result(struct span *span, const tote_sampling_result *result) {
     tote__span_put_attributes(span, result->attributes.items, result->attributes.count);
     if (result->dropped_attribute_count) {
         span->facts.dropped_attribute_count += (uint32_t)result->dropped_attribute_count;
-        span->loss_causes |= LOST_TO_KEY; /* or to memory: the sampler's result does not tell */
+        span->loss_causes |=
+            LOST_TO_KEY; /* or out of memory: the result does not distinguish them */
     }
 }
 
-/* What the caller and the sampler say. No lock: nobody knows the span yet. */
+/* Add name, attributes and links. No lock: the span is not published yet. */
 tote__always_inline void set_up_content(const struct start *start, struct span *span) {
     const tote_span_options *options = start->options;
 
@@ -214,7 +214,7 @@ tote__always_inline void *take_block(void) {
     return span;
 }
 
-/* The beginning of every span, which is NULL if out of memory. Returns: the span. */
+/* Initialize the common part of a span, which is NULL if out of memory. Returns the span. */
 tote__always_inline void *begin_span(const struct start *start, tote_span *span,
                                      const struct tote__span_ops *ops) {
     if (span) {
@@ -225,12 +225,15 @@ tote__always_inline void *begin_span(const struct start *start, tote_span *span,
     return span;
 }
 
-/* A reference to the store; the process root store, which most spans see, is never counted. */
+/*
+ * Add a reference to the store. The root store of the process, which most spans use, is not
+ * counted.
+ */
 tote__always_inline tote_store *store_of(const struct start *start) {
     return start->store == start->config->root_store ? start->store : tote_store_ref(start->store);
 }
 
-/* The span of a decision; NULL if out of memory. */
+/* Create the span of a decision. Returns NULL if out of memory. */
 tote__always_inline tote_span *make_span(const struct start *start, const tote_context *parent) {
     if (start->decision == TOTE_SAMPLING_DECISION_DROP) {
         return begin_span(start, tote__pool_take(&tote__plain_span_pool), NULL);
@@ -261,13 +264,14 @@ tote__always_inline tote_span *make_span(const struct start *start, const tote_c
     return &span->base;
 }
 
-/* Ask a sampler that does not always say the same, and make the span of what it says. */
+/* Ask the sampler, and create the span of its decision. */
 tote__apart static tote_span *make_asked_span(struct start *start, const tote_context *parent) {
     tote_context *without_span = NULL;
     tote_sampling_result result;
 
     if (start->options->root && parent->span) {
-        without_span = tote_context_with_span(parent, NULL); /* the sampler sees no parent */
+        without_span =
+            tote_context_with_span(parent, NULL); /* no parent is passed to the sampler */
         parent = without_span;
     }
     const tote_sampling_parameters parameters = {
@@ -293,8 +297,8 @@ tote__apart static tote_span *make_asked_span(struct start *start, const tote_co
 }
 
 /*
- * Find the parent of the new span; only a valid one counts. A partial one can have the trace id of
- * a root span. Returns: its kind. Spec:
+ * Find the parent of the new span; only a valid one counts. A partial one may give a root span its
+ * trace id. Returns the kind of parent. Spec:
  * trace/api.md#determining-the-parent-span-from-a-context
  */
 static enum tote__parent_kind find_parent(struct start *start, const tote_context *parent) {
@@ -322,7 +326,7 @@ static enum tote__parent_kind find_parent(struct start *start, const tote_contex
 static tote_span *start_running(struct start *start, const tote_context *parent) {
     enum tote__parent_kind kind = find_parent(start, parent);
     int known = start->config->sampler->known[kind];
-    bool sees_no_parent = start->options->root && parent->span; /* nor do processors */
+    bool sees_no_parent = start->options->root && parent->span; /* also not to processors */
     if (known == TOTE__ASK_SAMPLER || (sees_no_parent && start->config->has_on_start)) {
         return make_asked_span(start, parent);
     }
@@ -330,7 +334,10 @@ static tote_span *start_running(struct start *start, const tote_context *parent)
     return make_span(start, parent);
 }
 
-/* A span after the shutdown: it is not recorded. The SDK may be a later one than the tracer's. */
+/*
+ * Report a span after the shutdown, which is not recorded. The SDK may be a later one than the
+ * tracer's.
+ */
 static void note_late(const struct core_config *config, struct thread_state *thread,
                       const tote_tracer *tracer, const char *name) {
     if (config && (!tracer->provider || tracer->run == config->origin.run)) {

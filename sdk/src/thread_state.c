@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread_state.c - a state for each thread, adopted when its thread has ended
+ * thread_state.c - per-thread state, reused when its thread has ended
  *
  * Tests: tests/unit/test_batch_threads.c
  */
@@ -11,7 +11,8 @@ static struct tote__owned_list all_states;
 static void release_state(void *sdk) {
     struct thread_state *state = sdk;
 
-    atomic_store_explicit(&state->inside, 0, memory_order_release); /* it may end in a callback */
+    atomic_store_explicit(&state->inside, 0,
+                          memory_order_release); /* the thread may end in a callback */
     tote__owned_leave(&state->owned);
 }
 

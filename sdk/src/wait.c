@@ -19,7 +19,7 @@ void tote__wait(_Atomic(uint32_t) *word, uint32_t value, uint64_t deadline) {
     struct timespec until = {(time_t)(deadline / NS_PER_S), (long)(deadline % NS_PER_S)};
     int error = errno;
 
-    /* WAIT_BITSET, because its time is a point on the monotonic clock. */
+    /* FUTEX_WAIT_BITSET takes an absolute time of the monotonic clock. */
     syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value,
             deadline == TOTE__NEVER ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
     errno = error;

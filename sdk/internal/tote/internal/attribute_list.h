@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * attribute_list.h - attributes of different keys
+ * attribute_list.h - a list of attributes with unique keys
  */
 #ifndef TOTE_INTERNAL_ATTRIBUTE_LIST_H
 #define TOTE_INTERNAL_ATTRIBUTE_LIST_H
@@ -8,7 +8,7 @@
 #include "tote/internal/memory.h"
 #include "tote/value.h"
 
-/* All zero at first. What the attributes point to may be in `memory`, too. */
+/* Initially zero. Keys and values may be in `memory`. */
 struct tote__attribute_list {
     struct tote__arena memory;
     tote_attribute *items;
@@ -16,7 +16,7 @@ struct tote__attribute_list {
     size_t capacity;
 };
 
-/* Add the attribute, or replace the one of its key. Returns: false if out of memory. */
+/* Add an attribute, or replace the one with its key. Returns false if out of memory. */
 bool tote__attribute_list_set(struct tote__attribute_list *list, tote_attribute attribute);
 
 #endif

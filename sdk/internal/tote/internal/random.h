@@ -2,7 +2,7 @@
 /*
  * random.h - random ids, from a generator that its user owns
  *
- * xoshiro256**, seeded by the system, and again in a forked child: its generation differs.
+ * xoshiro256**, seeded by the system, and again in a forked child.
  */
 #ifndef TOTE_INTERNAL_RANDOM_H
 #define TOTE_INTERNAL_RANDOM_H
@@ -12,7 +12,7 @@
 #include "tote/internal/fork.h"
 #include "tote/span_context.h"
 
-/* All zero at first. Threads: one at a time. */
+/* Initially zero. Threads: not thread-safe. */
 struct tote__random {
     uint64_t state[4];
     uint32_t generation;
@@ -32,7 +32,7 @@ static inline uint64_t tote__random_rotate(uint64_t bits, unsigned count) {
     return bits << count | bits >> (64 - count);
 }
 
-/* The next number; the caller has it seeded. */
+/* Return the next number. The generator must be seeded. */
 static inline uint64_t tote__random_next(struct tote__random *random) {
     uint64_t *state = random->state;
     uint64_t result = tote__random_rotate(state[1] * 5, 7) * 9;
@@ -46,7 +46,7 @@ static inline uint64_t tote__random_next(struct tote__random *random) {
     return result;
 }
 
-/* Never all zero. */
+/* Write a random id that is not all zero. */
 static inline void tote__random_span_id(struct tote__random *random, tote_span_id *id) {
     uint64_t bits;
 

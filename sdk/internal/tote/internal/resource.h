@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * resource.h - what the program, its environment and its system say about the program
+ * resource.h - builds the resource of a program
  *
  * Spec: resource/sdk.md
  */
@@ -9,19 +9,21 @@
 
 #include "tote/value.h"
 
-/* In the order of their say. All of it may be NULL or 0, and is borrowed for the call. */
+/*
+ * Sources in decreasing order of precedence. All may be NULL or 0, and are borrowed for the call.
+ */
 struct tote__resource_sources {
-    const char *service_name; /* the program's; before `attributes` */
+    const char *service_name; /* from the options; overrides `attributes` */
     const tote_attribute *attributes;
     size_t attribute_count;
     const char *schema_url;
     const char *environment_service_name;         /* OTEL_SERVICE_NAME */
     const tote_attribute *environment_attributes; /* OTEL_RESOURCE_ATTRIBUTES */
     size_t environment_attribute_count;
-    const char *detectors; /* names in a list; NULL: all there are; "none" */
+    const char *detectors; /* list of names or "none"; NULL: all */
 };
 
-/* Merge it all, over what the SDK says about itself. Returns: an index, see sdk.h. */
+/* Merge the sources with the SDK's own attributes. Returns an index, see sdk.h. */
 uint32_t tote__resource_build(const struct tote__resource_sources *sources);
 
 #endif
