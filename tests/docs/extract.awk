@@ -2,8 +2,8 @@
 #
 # awk -v name=README -v out=DIRECTORY -v harnesses=tests/docs -f extract.awk README.md
 #
-# In Markdown a C block has a marker in the line before it, which no reader of the page sees: <!-- test: NAME -->.
-# If there is a file NAME.c.in among the harnesses, the block replaces its line SNIPPET; otherwise it is a whole
+# In Markdown a C block has a marker in the line before it, which is not rendered: <!-- test: NAME -->.
+# If the harnesses have a file NAME.c.in, the block replaces its line SNIPPET; otherwise it is a whole
 # program. A block with the marker <!-- program: NAME --> is a program that test_tutorial.sh runs: it is written to
 # out/program-NAME.c. In a header (`-v header=NAME`) the block is the first run of lines that are indented by four.
 # Writes out/name-NAME.c for each, out/name.sh with all shell blocks, and prints the names.

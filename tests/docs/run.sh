@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh EXPECTED COMMAND... - runs a code block; its output has each line of the file EXPECTED, if there is one
+# run.sh EXPECTED COMMAND... - run a code block; its output contains each line of the file EXPECTED, if it exists
 set -eu
 expected=$1
 shift

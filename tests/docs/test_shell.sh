@@ -1,5 +1,5 @@
 #!/bin/sh
-# test_shell.sh TOTE FILE... - the shell blocks of the pages: syntax, and that the commands in them exist
+# test_shell.sh TOTE FILE... - check the syntax of the pages' shell blocks, and that their commands exist
 set -eu
 cd "$(dirname "$0")/../.."
 tote=$1

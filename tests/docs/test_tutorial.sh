@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# test_tutorial.sh - the programs and commands of docs/getting-started.md, as a reader runs them
+# test_tutorial.sh - run the programs and commands of docs/getting-started.md, as a reader does
 #
-# test_tutorial.sh BUILD BLOCKS WORK COMPILER: installs BUILD under WORK, compiles the programs of BLOCKS there with
-# the page's own commands, and runs them. The ports are others than on the page: those may be in use.
+# test_tutorial.sh BUILD BLOCKS WORK COMPILER: install BUILD under WORK, compile the programs of BLOCKS with the
+# page's own commands, and run them. The page's ports may be in use, so free ones replace them.
 set -euo pipefail
 
 build=$1 blocks=$2 work=$3 compiler=$4
@@ -50,7 +50,7 @@ finish() {
 }
 trap finish EXIT
 
-# On a busy machine the last span of a trace may be late: then the viewer draws it apart from the others.
+# On a busy machine the last span of a trace may be late. The viewer then draws it as a separate trace.
 for attempt in 1 2 3; do
     view_port=$(free_port) stock_port=$(free_port)
     OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$view_port
