@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* curl_fixture.c - a receiver, a handle that sends to it, and an SDK that keeps ended spans */
+/*
+ * curl_fixture.c - a receiver, a handle that sends requests to it, and an SDK with spans in memory
+ */
 #include "curl_fixture.h"
 
 #include <stdio.h>
@@ -96,7 +98,6 @@ void assert_span_lacks(const tote_span_data *span, const char *key) {
     assert_null(tote_span_data_get_attribute(span, key));
 }
 
-/* "00-", its trace id, "-", its span id, "-03" or other flags: all except the flags. */
 void make_traceparent(const tote_span_context *context, char text[54]) {
     strcpy(text, "00-");
     tote_trace_id_to_hex(tote_span_context_get_trace_id(context), text + 3);

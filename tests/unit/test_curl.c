@@ -23,8 +23,8 @@ static struct curl_slist *make_list(const char *const *lines, size_t count) {
     return list;
 }
 
-/* Requirement J4 */
-static void the_receiver_gets_the_client_spans_id(void **state) {
+/* Spec: semantic-conventions http-spans.md#http-client-span */
+static void the_injected_traceparent_has_the_id_of_the_client_span(void **state) {
     struct curl_fixture *f = *state;
     char traceparent[54];
 
@@ -48,8 +48,8 @@ static int perform(void *arg) {
     return (int)tote_curl_perform(f->easy, NULL);
 }
 
-/* Requirement J4 */
-static void the_store_travels_and_the_span_is_a_child_of_the_current_one(void **state) {
+/* Spec: semantic-conventions http-spans.md#http-client-span */
+static void baggage_is_sent_and_the_span_is_a_child_of_the_current_span(void **state) {
     struct curl_fixture *f = *state;
 
     assert_int_equal(tote_run_scoped(tote_get_tracer("test", NULL), "op", NULL, perform, f), 0);
@@ -65,8 +65,8 @@ static void the_store_travels_and_the_span_is_a_child_of_the_current_one(void **
     assert_span_lacks(client, "session");
 }
 
-/* Design 6: a list that was given is lent */
-static void the_users_list_is_not_touched_and_is_set_again(void **state) {
+/* The contract of tote_curl_options.headers */
+static void the_programs_list_is_not_changed_and_is_set_after_the_request(void **state) {
     static const char *const lines[] = {"X-Own: 1", "traceparent: mine"};
     struct curl_fixture *f = *state;
     struct curl_slist *list = make_list(lines, 2);
@@ -84,8 +84,8 @@ static void the_users_list_is_not_touched_and_is_set_again(void **state) {
     curl_slist_free_all(list);
 }
 
-/* Requirements J1, J2, J4 */
-static void a_span_tells_the_request_by_the_conventions(void **state) {
+/* Spec: semantic-conventions http-spans.md#http-client */
+static void a_span_has_the_attributes_of_the_semantic_conventions(void **state) {
     struct curl_fixture *f = *state;
     char port[8];
 
@@ -109,8 +109,8 @@ static void a_span_tells_the_request_by_the_conventions(void **state) {
     assert_span_lacks(span, "error.type");
 }
 
-/* Spec: http-spans.md#http-client, url.full: the URL that was requested */
-static void the_path_is_recorded_as_it_was_sent(void **state) {
+/* Spec: semantic-conventions http-spans.md#http-client, url.full */
+static void the_url_has_the_path_that_was_sent(void **state) {
     struct curl_fixture *f = *state;
     char resolved[128];
 
@@ -127,8 +127,8 @@ static void the_path_is_recorded_as_it_was_sent(void **state) {
     assert_string_equal(receiver_request(f->receiver, 1).path, "/a/../b");
 }
 
-/* Requirements J1, J2 */
-static void unknown_methods_are_other_and_case_counts(void **state) {
+/* Spec: semantic-conventions http-spans.md#name, http.request.method */
+static void an_unknown_method_is_recorded_as_other_and_case_is_significant(void **state) {
     struct curl_fixture *f = *state;
 
     curl_easy_setopt(f->easy, CURLOPT_CUSTOMREQUEST, "get");
@@ -149,7 +149,7 @@ static bool handle_returns_credentials(CURL *easy) {
     return url && strchr(url, '@');
 }
 
-/* A transfer of the handle's URL, whatever its host, which ends before a request is sent. */
+/* Perform a transfer that cannot connect, for any URL. */
 static void fail_to_connect(struct curl_fixture *f) {
     struct curl_slist *nowhere = curl_slist_append(NULL, "::127.0.0.1:1");
 
@@ -201,8 +201,8 @@ static void secrets_in_a_query_are_redacted(void **state) {
     }
 }
 
-/* Requirement J4 */
-static void a_default_port_is_told_too(void **state) {
+/* Spec: semantic-conventions http-spans.md#http-client, server.port */
+static void a_default_port_is_recorded(void **state) {
     struct curl_fixture *f = *state;
 
     curl_easy_setopt(f->easy, CURLOPT_URL, "https://example.test/");
@@ -214,7 +214,7 @@ static void a_default_port_is_told_too(void **state) {
     assert_span_lacks(curl_fixture_only_span(f), "http.response.status_code");
 }
 
-/* Requirement J3 */
+/* Spec: semantic-conventions http-spans.md#status */
 static void an_error_status_makes_the_span_an_error(void **state) {
     static const struct {
         unsigned status;
@@ -238,7 +238,7 @@ static void an_error_status_makes_the_span_an_error(void **state) {
     }
 }
 
-/* Requirement J3 */
+/* Spec: semantic-conventions http-spans.md#status, error.type */
 static void a_refused_connection_is_an_error(void **state) {
     struct curl_fixture *f = *state;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -246,7 +246,7 @@ static void a_refused_connection_is_an_error(void **state) {
     char url[64];
 
     int bound =
-        socket(AF_INET, SOCK_STREAM, 0); /* it does not listen, and nobody else does there */
+        socket(AF_INET, SOCK_STREAM, 0); /* bound but not listening: connections are refused */
     assert_int_equal(bind(bound, (struct sockaddr *)&address, size), 0);
     assert_int_equal(getsockname(bound, (struct sockaddr *)&address, &size), 0);
     snprintf(url, sizeof url, "http://127.0.0.1:%u/", ntohs(address.sin_port));
@@ -260,8 +260,8 @@ static void a_refused_connection_is_an_error(void **state) {
     assert_span_lacks(curl_fixture_only_span(f), "http.response.status_code");
 }
 
-/* Requirement J3 */
-static void a_lost_connection_is_an_error_with_the_status_that_came(void **state) {
+/* Spec: semantic-conventions http-spans.md#status, error.type */
+static void a_lost_connection_is_an_error_with_the_received_status(void **state) {
     struct curl_fixture *f = *state;
 
     receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_CLOSES_MIDWAY,
@@ -277,8 +277,8 @@ static size_t refuse_body(char *bytes, size_t size, size_t count, void *arg) {
     return 0;
 }
 
-/* Requirement J3 */
-static void every_failure_has_a_type(void **state) {
+/* Spec: semantic-conventions http-spans.md#status, error.type */
+static void every_failure_has_an_error_type(void **state) {
     struct curl_fixture *f = *state;
 
     receiver_set_response(f->receiver, (struct receiver_response){.body_size = 10});
@@ -292,8 +292,8 @@ static void every_failure_has_a_type(void **state) {
     assert_span_text(curl_fixture_only_span(f), "error.type", "_OTHER");
 }
 
-/* Requirement J3 */
-static void a_status_that_curl_makes_a_failure_is_the_error(void **state) {
+/* Spec: semantic-conventions http-spans.md#status, error.type */
+static void with_failonerror_the_status_is_the_error_type(void **state) {
     struct curl_fixture *f = *state;
 
     receiver_set_response(f->receiver, (struct receiver_response){.status = 404});
@@ -306,17 +306,17 @@ static void a_status_that_curl_makes_a_failure_is_the_error(void **state) {
     assert_string_equal(tote_span_data_get_status_description(curl_fixture_only_span(f)), "");
 }
 
-static int give_up(void *arg, curl_off_t all_down, curl_off_t down, curl_off_t all_up,
-                   curl_off_t up) {
+static int cancel(void *arg, curl_off_t all_down, curl_off_t down, curl_off_t all_up,
+                  curl_off_t up) {
     (void)arg, (void)all_down, (void)down, (void)all_up, (void)up;
     return 1;
 }
 
-/* Requirement J3 */
-static void a_transfer_that_the_program_gives_up_is_no_error(void **state) {
+/* The contract of tote_curl_end(): CURLE_ABORTED_BY_CALLBACK */
+static void a_transfer_that_the_program_cancels_is_not_an_error(void **state) {
     struct curl_fixture *f = *state;
 
-    curl_easy_setopt(f->easy, CURLOPT_XFERINFOFUNCTION, give_up);
+    curl_easy_setopt(f->easy, CURLOPT_XFERINFOFUNCTION, cancel);
     curl_easy_setopt(f->easy, CURLOPT_NOPROGRESS, 0L);
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_ABORTED_BY_CALLBACK);
 
@@ -325,8 +325,8 @@ static void a_transfer_that_the_program_gives_up_is_no_error(void **state) {
                      TOTE_STATUS_CODE_UNSET);
 }
 
-/* Requirement J4 */
-static void an_address_stands_without_brackets(void **state) {
+/* Spec: semantic-conventions http-spans.md#http-client, server.address */
+static void an_ipv6_address_is_recorded_without_brackets(void **state) {
     struct curl_fixture *f = *state;
 
     curl_easy_setopt(f->easy, CURLOPT_URL, "http://[::1]:8080/");
@@ -335,7 +335,7 @@ static void an_address_stands_without_brackets(void **state) {
     assert_span_text(curl_fixture_only_span(f), "server.port", "8080");
 }
 
-/* What a sampler is shown: keys and text values, one after the other. */
+/* A sampler that writes the name and the keys of the attributes to `self`. */
 static tote_sampling_decision note_attributes(void *self, const tote_sampling_parameters *span,
                                               tote_sampling_result *result) {
     char *text = self;
@@ -348,8 +348,8 @@ static tote_sampling_decision note_attributes(void *self, const tote_sampling_pa
     return TOTE_SAMPLING_DECISION_DROP;
 }
 
-/* Requirement J6 */
-static void a_sampler_sees_what_is_known_before_the_transfer(void **state) {
+/* Spec: semantic-conventions http-spans.md#http-client: attributes at the start of a span */
+static void a_sampler_gets_the_attributes_known_before_the_transfer(void **state) {
     struct curl_fixture *f = *state;
     static const tote_sampler_ops ops = {.struct_size = sizeof ops,
                                          .should_sample = note_attributes};
@@ -364,11 +364,12 @@ static void a_sampler_sees_what_is_known_before_the_transfer(void **state) {
     curl_easy_setopt(f->easy, CURLOPT_CUSTOMREQUEST, "DELETE");
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
     assert_string_equal(seen, "DELETE http.request.method url.full server.address server.port");
-    assert_non_null(receiver_header(f->receiver, 1, "traceparent")); /* sampled out, and told */
+    assert_non_null(
+        receiver_header(f->receiver, 1, "traceparent")); /* not sampled, but propagated */
 }
 
 /*
- * Whether a request to 127.0.0.1 gets a traceparent; it always gets the user's header, and a span.
+ * Whether a request to 127.0.0.1 has a traceparent. It always has the program's header and a span.
  */
 static bool is_injected(struct curl_fixture *f, size_t request) {
     struct curl_slist *list = curl_slist_append(NULL, "X-Own: 1");
@@ -380,7 +381,7 @@ static bool is_injected(struct curl_fixture *f, size_t request) {
     return receiver_header(f->receiver, request, "traceparent") != NULL;
 }
 
-/* Design R1: headers go only where they are allowed to */
+/* The contract of tote_propagator_allowed_hosts_new() */
 static void hosts_that_are_not_allowed_get_no_headers(void **state) {
     static const char *const others[] = {"example.com", NULL, "", ".0.1x", "127.0.0.11"};
     static const char *const same[] = {"example.com", "127.0.0.1"};
@@ -402,7 +403,7 @@ static void hosts_that_are_not_allowed_get_no_headers(void **state) {
     assert_false(is_injected(f, 5));
 }
 
-/* Drive a multi handle until its one transfer is done. */
+/* Run the only transfer of a multi handle. */
 static CURLcode run_multi(CURLM *multi) {
     CURLMsg *message = NULL;
     int running = 1;
@@ -419,8 +420,8 @@ static CURLcode run_multi(CURLM *multi) {
     return message->data.result;
 }
 
-/* Requirement J4 */
-static void the_two_halves_serve_the_multi_interface(void **state) {
+/* The contract of tote_curl_begin() and tote_curl_end() */
+static void begin_and_end_trace_a_transfer_of_the_multi_interface(void **state) {
     struct curl_fixture *f = *state;
     struct curl_slist *list = curl_slist_append(NULL, "X-Own: 1");
     CURLM *multi = curl_multi_init();
@@ -441,8 +442,8 @@ static void the_two_halves_serve_the_multi_interface(void **state) {
     curl_slist_free_all(list);
 }
 
-/* Design 6: NULL in, nothing out */
-static void null_is_a_no_op_everywhere(void **state) {
+/* The contract of tote/common.h: every function accepts NULL. */
+static void null_arguments_have_no_effect(void **state) {
     tote_curl_request *none = NULL;
 
     (void)state;
@@ -453,8 +454,8 @@ static void null_is_a_no_op_everywhere(void **state) {
     assert_null(tote_curl_inject(tote_context_root(), NULL));
 }
 
-/* Inject replaces only what it sets: what else the program propagates is its own. */
-static void headers_that_tote_has_nothing_for_are_the_programs(void **state) {
+/* The contract of tote_inject(): a format that has no value does not change the carrier. */
+static void without_a_value_to_inject_the_programs_headers_are_sent(void **state) {
     static const char *const lines[] = {"baggage: tenant=blue", "tracestate: vendor=1",
                                         "traceparent: mine"};
     struct curl_fixture *f = *state;
@@ -462,7 +463,8 @@ static void headers_that_tote_has_nothing_for_are_the_programs(void **state) {
 
     assert_int_equal(perform_with_headers(f->easy, list), CURLE_OK);
     assert_string_equal(receiver_header(f->receiver, 0, "baggage"), "tenant=blue");
-    assert_null(receiver_header(f->receiver, 0, "tracestate")); /* of the traceparent beside it */
+    assert_null(
+        receiver_header(f->receiver, 0, "tracestate")); /* it belongs to the old traceparent */
     assert_string_not_equal(receiver_header(f->receiver, 0, "traceparent"), "mine");
 
     tote_store *store = tote_store_current();
@@ -474,7 +476,7 @@ static void headers_that_tote_has_nothing_for_are_the_programs(void **state) {
 }
 
 /* Spec: configuration/sdk-environment-variables.md#general-sdk-configuration, OTEL_SDK_DISABLED */
-static void with_a_disabled_sdk_the_programs_headers_stay(void **state) {
+static void with_a_disabled_sdk_the_programs_headers_are_sent(void **state) {
     static const char *const lines[] = {"baggage: tenant=blue", "tracestate: vendor=1",
                                         "traceparent: mine"};
     struct curl_fixture *f = *state;
@@ -490,8 +492,8 @@ static void with_a_disabled_sdk_the_programs_headers_stay(void **state) {
     curl_slist_free_all(list);
 }
 
-/* Design 6: without an SDK nothing is recorded, and nothing breaks */
-static void without_an_sdk_requests_go_out_as_they_are(void **state) {
+/* Spec: trace/api.md#behavior-of-the-api-in-the-absence-of-an-installed-sdk */
+static void without_an_sdk_requests_are_sent_unchanged(void **state) {
     struct curl_fixture *f = *state;
     struct curl_slist *list = curl_slist_append(NULL, "X-Own: 1");
 
@@ -504,8 +506,8 @@ static void without_an_sdk_requests_go_out_as_they_are(void **state) {
     curl_slist_free_all(list);
 }
 
-/* Design 6 */
-static void a_handle_without_a_url_fails_as_it_would_and_has_no_span(void **state) {
+/* The contract of tote_curl_perform(): returns the result of curl_easy_perform(). */
+static void a_handle_without_a_url_fails_as_without_tote_and_has_no_span(void **state) {
     struct curl_fixture *f = *state;
     CURL *easy = curl_easy_init();
 
@@ -516,33 +518,33 @@ static void a_handle_without_a_url_fails_as_it_would_and_has_no_span(void **stat
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(without_an_sdk_requests_go_out_as_they_are,
+        cmocka_unit_test_setup_teardown(without_an_sdk_requests_are_sent_unchanged,
                                         curl_fixture_set_up_without_sdk, curl_fixture_tear_down),
-        cmocka_unit_test_setup_teardown(with_a_disabled_sdk_the_programs_headers_stay,
+        cmocka_unit_test_setup_teardown(with_a_disabled_sdk_the_programs_headers_are_sent,
                                         curl_fixture_set_up_without_sdk, curl_fixture_tear_down),
-        CURL_TEST(headers_that_tote_has_nothing_for_are_the_programs),
-        CURL_TEST(the_receiver_gets_the_client_spans_id),
-        CURL_TEST(the_store_travels_and_the_span_is_a_child_of_the_current_one),
-        CURL_TEST(the_users_list_is_not_touched_and_is_set_again),
-        CURL_TEST(a_span_tells_the_request_by_the_conventions),
-        CURL_TEST(the_path_is_recorded_as_it_was_sent),
-        CURL_TEST(unknown_methods_are_other_and_case_counts),
+        CURL_TEST(without_a_value_to_inject_the_programs_headers_are_sent),
+        CURL_TEST(the_injected_traceparent_has_the_id_of_the_client_span),
+        CURL_TEST(baggage_is_sent_and_the_span_is_a_child_of_the_current_span),
+        CURL_TEST(the_programs_list_is_not_changed_and_is_set_after_the_request),
+        CURL_TEST(a_span_has_the_attributes_of_the_semantic_conventions),
+        CURL_TEST(the_url_has_the_path_that_was_sent),
+        CURL_TEST(an_unknown_method_is_recorded_as_other_and_case_is_significant),
         CURL_TEST(credentials_are_redacted),
         CURL_TEST(secrets_in_a_query_are_redacted),
-        CURL_TEST(a_default_port_is_told_too),
+        CURL_TEST(a_default_port_is_recorded),
         CURL_TEST(an_error_status_makes_the_span_an_error),
         CURL_TEST(a_refused_connection_is_an_error),
-        CURL_TEST(a_lost_connection_is_an_error_with_the_status_that_came),
-        CURL_TEST(every_failure_has_a_type),
-        CURL_TEST(a_status_that_curl_makes_a_failure_is_the_error),
-        CURL_TEST(a_transfer_that_the_program_gives_up_is_no_error),
-        CURL_TEST(an_address_stands_without_brackets),
-        cmocka_unit_test_setup_teardown(a_sampler_sees_what_is_known_before_the_transfer,
+        CURL_TEST(a_lost_connection_is_an_error_with_the_received_status),
+        CURL_TEST(every_failure_has_an_error_type),
+        CURL_TEST(with_failonerror_the_status_is_the_error_type),
+        CURL_TEST(a_transfer_that_the_program_cancels_is_not_an_error),
+        CURL_TEST(an_ipv6_address_is_recorded_without_brackets),
+        cmocka_unit_test_setup_teardown(a_sampler_gets_the_attributes_known_before_the_transfer,
                                         curl_fixture_set_up_without_sdk, curl_fixture_tear_down),
         CURL_TEST(hosts_that_are_not_allowed_get_no_headers),
-        CURL_TEST(the_two_halves_serve_the_multi_interface),
-        CURL_TEST(null_is_a_no_op_everywhere),
-        CURL_TEST(a_handle_without_a_url_fails_as_it_would_and_has_no_span),
+        CURL_TEST(begin_and_end_trace_a_transfer_of_the_multi_interface),
+        CURL_TEST(null_arguments_have_no_effect),
+        CURL_TEST(a_handle_without_a_url_fails_as_without_tote_and_has_no_span),
     };
 
     return RUN_TESTS(tests, argc, argv);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_curl_attempts.c - a transfer of several requests: redirects, and connections that are not
- * had
+ * test_curl_attempts.c - transfers with several attempts, and options per request
  */
 #include "support.h"
 
@@ -11,8 +10,8 @@
 
 #include "curl_fixture.h"
 
-/* The receiver leads to another one, by this name. */
-static struct receiver *lead(struct curl_fixture *f, const char *host) {
+/* Redirect the receiver to another one, which is called `host`. */
+static struct receiver *redirect(struct curl_fixture *f, const char *host) {
     static char location[160];
     struct receiver *other = receiver_start();
 
@@ -44,10 +43,10 @@ static int perform(void *arg) {
     return 0;
 }
 
-/* Requirement J4: one span per physical attempt, no additional wrapping span */
-static void each_attempt_has_a_span_and_headers_of_its_own(void **state) {
+/* Spec: semantic-conventions http-spans.md#http-request-retries-and-redirects */
+static void each_attempt_has_its_own_span_and_headers(void **state) {
     struct curl_fixture *f = *state;
-    struct receiver *other = lead(f, "127.0.0.1");
+    struct receiver *other = redirect(f, "127.0.0.1");
 
     curl_easy_setopt(f->easy, CURLOPT_POSTFIELDS, "all of it");
     tote_run_scoped(tote_get_tracer("test", NULL), "parent", NULL, perform, f);
@@ -84,10 +83,10 @@ static void each_attempt_has_a_span_and_headers_of_its_own(void **state) {
     receiver_stop(other);
 }
 
-/* The contract of tote_curl_begin(): the list is the user's, for each attempt */
-static void the_users_headers_go_with_each_attempt(void **state) {
+/* The contract of tote_curl_options.headers: each attempt sends them. */
+static void each_attempt_sends_the_programs_headers(void **state) {
     struct curl_fixture *f = *state;
-    struct receiver *other = lead(f, "127.0.0.1");
+    struct receiver *other = redirect(f, "127.0.0.1");
     struct curl_slist *list = curl_slist_append(NULL, "X-Own: 1");
 
     list = curl_slist_append(list, "traceparent: old");
@@ -103,19 +102,19 @@ static void the_users_headers_go_with_each_attempt(void **state) {
     receiver_stop(other);
 }
 
-/* Design 8: headers go only where they are allowed to, wherever a redirect leads, ... */
-static void a_redirect_does_not_lead_headers_past_the_list(void **state) {
+/* The contract of tote_propagator_allowed_hosts_new(): each attempt is checked. */
+static void a_redirect_does_not_bypass_the_list_of_hosts(void **state) {
     static const char *const numbers[] = {"127.0.0.1"};
     static const char *const names[] = {"localhost"};
     struct curl_fixture *f = *state;
-    struct receiver *other = lead(f, "localhost");
+    struct receiver *other = redirect(f, "localhost");
 
     allow_hosts(numbers, 1);
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
     assert_non_null(traceparent_of(f->receiver, 0));
     assert_null(traceparent_of(other, 0));
 
-    /* ... and so does the next request of a handle that was led elsewhere. */
+    /* The next request of the handle, whose last URL was that of the redirect. */
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
     assert_non_null(traceparent_of(f->receiver, 1));
     assert_null(traceparent_of(other, 1));
@@ -128,8 +127,8 @@ static void a_redirect_does_not_lead_headers_past_the_list(void **state) {
     receiver_stop(other);
 }
 
-/* Requirements J3, J4 */
-static void a_redirect_to_where_nobody_is_fails_in_its_own_span(void **state) {
+/* Spec: semantic-conventions http-spans.md#http-request-retries-and-redirects */
+static void a_redirect_that_cannot_connect_fails_in_its_own_span(void **state) {
     struct curl_fixture *f = *state;
     struct receiver_response response = {.status = 302,
                                          .headers = {"Location: http://127.0.0.1:1/x"}};
@@ -151,10 +150,10 @@ static void a_redirect_to_where_nobody_is_fails_in_its_own_span(void **state) {
     assert_span_lacks(second, "network.peer.address");
 }
 
-/* Requirement J3: what the attempt before was answered is not its own */
-static void a_redirect_to_one_who_does_not_answer_has_no_status(void **state) {
+/* Spec: semantic-conventions http-spans.md#status: the status of the first attempt is not used. */
+static void a_redirect_without_a_response_has_no_status(void **state) {
     struct curl_fixture *f = *state;
-    struct receiver *other = lead(f, "127.0.0.1");
+    struct receiver *other = redirect(f, "127.0.0.1");
 
     receiver_set_response(other, (struct receiver_response){.manner = RECEIVER_CLOSES});
     assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_GOT_NOTHING);
@@ -166,8 +165,8 @@ static void a_redirect_to_one_who_does_not_answer_has_no_status(void **state) {
     receiver_stop(other);
 }
 
-/* Requirement J3 */
-static void too_many_redirects_are_the_error_of_the_last(void **state) {
+/* Spec: semantic-conventions http-spans.md#status */
+static void too_many_redirects_are_an_error_of_the_last_attempt(void **state) {
     struct curl_fixture *f = *state;
     struct receiver_response response = {.status = 302, .headers = {"Location: /again"}};
 
@@ -210,7 +209,7 @@ static int prereq_function(void *data, char *peer, char *local, int peer_port, i
 /* The contract of tote_curl_options.prereq_function */
 static void the_prereq_function_of_a_request_decides_for_each_attempt(void **state) {
     struct curl_fixture *f = *state;
-    struct receiver *other = lead(f, "127.0.0.1");
+    struct receiver *other = redirect(f, "127.0.0.1");
     struct prereq prereq = {.result = CURL_PREREQFUNC_OK};
     tote_curl_options options = TOTE_CURL_OPTIONS_INIT;
 
@@ -262,12 +261,12 @@ static void a_request_uses_the_tracer_of_its_options(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        CURL_TEST(each_attempt_has_a_span_and_headers_of_its_own),
-        CURL_TEST(the_users_headers_go_with_each_attempt),
-        CURL_TEST(a_redirect_does_not_lead_headers_past_the_list),
-        CURL_TEST(a_redirect_to_where_nobody_is_fails_in_its_own_span),
-        CURL_TEST(a_redirect_to_one_who_does_not_answer_has_no_status),
-        CURL_TEST(too_many_redirects_are_the_error_of_the_last),
+        CURL_TEST(each_attempt_has_its_own_span_and_headers),
+        CURL_TEST(each_attempt_sends_the_programs_headers),
+        CURL_TEST(a_redirect_does_not_bypass_the_list_of_hosts),
+        CURL_TEST(a_redirect_that_cannot_connect_fails_in_its_own_span),
+        CURL_TEST(a_redirect_without_a_response_has_no_status),
+        CURL_TEST(too_many_redirects_are_an_error_of_the_last_attempt),
         CURL_TEST(the_prereq_function_of_a_request_decides_for_each_attempt),
         CURL_TEST(after_a_request_the_handle_has_the_programs_prereq_function),
         CURL_TEST(a_request_uses_the_tracer_of_its_options),

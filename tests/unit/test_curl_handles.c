@@ -13,7 +13,7 @@
 
 #include "curl_fixture.h"
 
-/* A server of mail, and what it was sent. */
+/* A mail server, and the text that it received. */
 struct mail {
     int listener;
     unsigned port;
@@ -21,7 +21,7 @@ struct mail {
     char text[8192];
 };
 
-/* Talks to one client. */
+/* Serve one client. */
 static void *receive_mail(void *arg) {
     struct mail *mail = arg;
     int client = accept(mail->listener, NULL, NULL);
@@ -66,7 +66,7 @@ static void stop_mail(struct mail *mail) {
     close(mail->listener);
 }
 
-/* Send a mail in MIME to `url`, under a scope whose store has baggage. */
+/* Send a MIME mail to `url`, in a scope whose store has baggage. */
 static void send_mail(struct curl_fixture *f, const char *url, const char *protocol) {
     tote_scope *scope = tote_scope_open(NULL, "op", NULL);
     struct curl_slist *headers = curl_slist_append(NULL, "Subject: hello");
@@ -100,8 +100,8 @@ static void assert_is_untouched(struct curl_fixture *f, const struct mail *mail)
     assert_int_equal(tote_in_memory_spans_get_count(f->memory), 0);
 }
 
-/* Spec: semantic-conventions http-spans.md#http-client: spans of HTTP, and of nothing else */
-static void a_mail_is_sent_as_it_is_and_has_no_span(void **state) {
+/* Spec: semantic-conventions http-spans.md#http-client: other protocols have no such spans. */
+static void a_mail_is_sent_unchanged_and_has_no_span(void **state) {
     struct curl_fixture *f = *state;
     struct mail mail;
     char url[64];
@@ -113,8 +113,8 @@ static void a_mail_is_sent_as_it_is_and_has_no_span(void **state) {
     assert_is_untouched(f, &mail);
 }
 
-/* The same with a URL that names no scheme: only libcurl knows the handle's default. */
-static void a_mail_by_the_default_protocol_is_sent_as_it_is(void **state) {
+/* The same for a URL without a scheme: only libcurl knows the default of the handle. */
+static void a_mail_by_the_default_protocol_is_sent_unchanged(void **state) {
     struct curl_fixture *f = *state;
     struct mail mail;
     char url[64];
@@ -127,7 +127,7 @@ static void a_mail_by_the_default_protocol_is_sent_as_it_is(void **state) {
 }
 
 /* Spec: semantic-conventions http-spans.md#http-client, url.full */
-static void a_url_without_a_scheme_is_traced_as_libcurl_takes_it(void **state) {
+static void a_url_without_a_scheme_is_recorded_with_the_scheme_that_libcurl_guesses(void **state) {
     struct curl_fixture *f = *state;
     char full[160];
 
@@ -139,6 +139,7 @@ static void a_url_without_a_scheme_is_traced_as_libcurl_takes_it(void **state) {
     assert_non_null(receiver_header(f->receiver, 0, "traceparent"));
 }
 
+/* The same for a URL in CURLOPT_CURLU. */
 static void a_url_in_parts_is_traced(void **state) {
     struct curl_fixture *f = *state;
     CURLU *url = curl_url();
@@ -153,12 +154,12 @@ static void a_url_in_parts_is_traced(void **state) {
     curl_url_cleanup(url);
 }
 
-/* Whether libcurl reports an old URL. */
+/* Whether this version of libcurl reports an old URL. */
 static bool reports_old_urls(void) {
     return curl_version_info(CURLVERSION_NOW)->version_num < 0x080c00;
 }
 
-/* GET `path` from the receiver under another name, by CURLOPT_CURLU on the same handle. */
+/* GET `path` from the receiver, which is called `host`, with CURLOPT_CURLU on the same handle. */
 static void get_in_parts(struct curl_fixture *f, const char *host, const char *path) {
     const char *port = strrchr(receiver_url(f->receiver), ':') + 1;
     CURLU *url = curl_url();
@@ -181,7 +182,7 @@ static const tote_span_data *last_span(struct curl_fixture *f) {
     return tote_in_memory_spans_get_at(f->memory, tote_in_memory_spans_get_count(f->memory) - 1);
 }
 
-/* Neither of the host nor of the request before it: an old URL is not reported. */
+/* The span has the URL of its request. If libcurl reports an old URL, it has none. */
 static void assert_url(const tote_span_data *span, const char *host) {
     if (!reports_old_urls()) {
         assert_span_text(span, "server.address", host);
@@ -194,9 +195,8 @@ static void assert_url(const tote_span_data *span, const char *host) {
     }
 }
 
-/* Before libcurl 8.12 a handle that is used again reports its first URL: curl pull request 15985.
- */
-static void a_url_in_parts_on_a_used_handle_does_not_pass_the_list_of_hosts(void **state) {
+/* Before libcurl 8.12 a reused handle reports its first URL: curl pull request 15985. */
+static void a_url_in_parts_on_a_reused_handle_does_not_bypass_the_list_of_hosts(void **state) {
     static const char *const hosts[] = {"inside.test"};
     struct curl_fixture *f = *state;
 
@@ -216,8 +216,8 @@ static void a_url_in_parts_on_a_used_handle_does_not_pass_the_list_of_hosts(void
     assert_span_text(last_span(f), "server.address", "inside.test");
 }
 
-/* As above, with a text that CURLOPT_URL set, which CURLOPT_CURLU overrides. */
-static void a_url_in_parts_beside_a_text_does_not_pass_the_list_of_hosts(void **state) {
+/* The same with CURLOPT_URL set, which CURLOPT_CURLU overrides. */
+static void a_url_in_parts_that_overrides_a_text_does_not_bypass_the_list_of_hosts(void **state) {
     static const char *const hosts[] = {"127.0.0.1"};
     struct curl_fixture *f = *state;
 
@@ -225,7 +225,7 @@ static void a_url_in_parts_beside_a_text_does_not_pass_the_list_of_hosts(void **
     get_in_parts(f, "outside.test", "/");
     assert_null(receiver_header(f->receiver, 0, "traceparent"));
     assert_url(last_span(f), "outside.test");
-    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK); /* the text again */
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK); /* CURLOPT_URL */
     assert_non_null(receiver_header(f->receiver, 1, "traceparent"));
     assert_span_text(last_span(f), "url.full", f->url);
     get_in_parts(f, "outside.test", "/");
@@ -234,8 +234,8 @@ static void a_url_in_parts_beside_a_text_does_not_pass_the_list_of_hosts(void **
     assert_null(receiver_header(f->receiver, 3, "traceparent"));
 }
 
-/* With no list the headers go everywhere. */
-static void a_url_in_parts_on_a_used_handle_has_the_trace(void **state) {
+/* Without a list of hosts the headers are sent to all hosts. */
+static void without_a_list_of_hosts_a_reused_handle_sends_the_trace(void **state) {
     struct curl_fixture *f = *state;
 
     curl_easy_setopt(f->easy, CURLOPT_URL, NULL);
@@ -246,8 +246,8 @@ static void a_url_in_parts_on_a_used_handle_has_the_trace(void **state) {
     assert_url(last_span(f), "b.test");
 }
 
-/* What libtote-curl does to find old URLs does not show after the transfer. */
-static void a_handle_reports_its_url_as_without_tote(void **state) {
+/* The mark that libtote-curl sets to detect old URLs is removed after the transfer. */
+static void after_a_request_a_handle_reports_its_url_unchanged(void **state) {
     static const char *const hosts[] = {"127.0.0.1"};
     struct curl_fixture *f = *state;
     char *text = NULL;
@@ -266,8 +266,8 @@ static void a_handle_reports_its_url_as_without_tote(void **state) {
     assert_string_equal(text, f->url);
 }
 
-/* A redirect to another scheme: the attempt before it is whole, and what follows is not traced. */
-static void a_redirect_out_of_http_ends_the_last_span(void **state) {
+/* After a redirect to another scheme the transfer is not traced; the span before is complete. */
+static void a_redirect_to_another_scheme_ends_the_span(void **state) {
     struct curl_fixture *f = *state;
 
     receiver_set_response(
@@ -279,7 +279,7 @@ static void a_redirect_out_of_http_ends_the_last_span(void **state) {
     assert_span_lacks(curl_fixture_only_span(f), "error.type");
 }
 
-/* A multi handle with the fixture's handle in it, connected, and its request sent. */
+/* Send the request of the fixture's handle with a new multi handle. */
 static CURLM *send_request(struct curl_fixture *f) {
     CURLM *multi = curl_multi_init();
     int running = 1;
@@ -312,14 +312,14 @@ static struct curl_slist *own_list(struct curl_fixture *f) {
     return list;
 }
 
-/* The program's own headers, and no others. */
+/* The request has the program's headers and no others. */
 static void assert_is_plain(struct curl_fixture *f, size_t index) {
     assert_string_equal(receiver_header(f->receiver, index, "X-Own"), "1");
     assert_string_equal(receiver_header(f->receiver, index, "traceparent"), "mine");
 }
 
-/* The contract of libcurl: a copy has all options of the handle, as the program set them. */
-static void a_copy_of_a_handle_under_way_has_the_programs_headers(void **state) {
+/* A contract of libcurl: a copy has the options that the program set. */
+static void a_copy_made_during_a_request_sends_the_programs_headers(void **state) {
     struct curl_fixture *f = *state;
     struct curl_slist *list = own_list(f);
 
@@ -346,7 +346,7 @@ static void a_copy_of_a_handle_under_way_has_the_programs_headers(void **state) 
     assert_string_not_equal(receiver_header(f->receiver, 4, "traceparent"), "mine");
     assert_is_plain(f, 5);
     assert_int_equal(tote_in_memory_spans_get_count(f->memory),
-                     2); /* of the handle, and of the traced one */
+                     2); /* of the handle and of `traced` */
     curl_easy_cleanup(during);
     curl_easy_cleanup(after);
     curl_easy_cleanup(of_a_copy);
@@ -354,8 +354,8 @@ static void a_copy_of_a_handle_under_way_has_the_programs_headers(void **state) 
     curl_slist_free_all(list);
 }
 
-/* A list of other requests, that were made since, never goes out with a copy. */
-static void a_copy_never_has_the_headers_of_later_requests(void **state) {
+/* A copy never sends the list of a later request. */
+static void a_copy_never_sends_the_headers_of_later_requests(void **state) {
     enum { LATER = 200 };
     struct curl_fixture *f = *state;
     struct curl_slist *list = own_list(f);
@@ -378,8 +378,8 @@ static void a_copy_never_has_the_headers_of_later_requests(void **state) {
     curl_slist_free_all(secret);
 }
 
-/* The program takes its headers back with the rest, and may free them. */
-static void a_handle_that_was_reset_does_not_get_its_headers_again(void **state) {
+/* curl_easy_reset() ends the use of the list, so the program may free it. */
+static void after_a_reset_the_list_of_the_request_is_not_set_again(void **state) {
     struct curl_fixture *f = *state;
     struct curl_slist *list = own_list(f);
 
@@ -397,18 +397,18 @@ static void a_handle_that_was_reset_does_not_get_its_headers_again(void **state)
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        CURL_TEST(a_mail_is_sent_as_it_is_and_has_no_span),
-        CURL_TEST(a_mail_by_the_default_protocol_is_sent_as_it_is),
-        CURL_TEST(a_url_without_a_scheme_is_traced_as_libcurl_takes_it),
+        CURL_TEST(a_mail_is_sent_unchanged_and_has_no_span),
+        CURL_TEST(a_mail_by_the_default_protocol_is_sent_unchanged),
+        CURL_TEST(a_url_without_a_scheme_is_recorded_with_the_scheme_that_libcurl_guesses),
         CURL_TEST(a_url_in_parts_is_traced),
-        CURL_TEST(a_url_in_parts_on_a_used_handle_does_not_pass_the_list_of_hosts),
-        CURL_TEST(a_url_in_parts_beside_a_text_does_not_pass_the_list_of_hosts),
-        CURL_TEST(a_url_in_parts_on_a_used_handle_has_the_trace),
-        CURL_TEST(a_handle_reports_its_url_as_without_tote),
-        CURL_TEST(a_redirect_out_of_http_ends_the_last_span),
-        CURL_TEST(a_copy_of_a_handle_under_way_has_the_programs_headers),
-        CURL_TEST(a_copy_never_has_the_headers_of_later_requests),
-        CURL_TEST(a_handle_that_was_reset_does_not_get_its_headers_again),
+        CURL_TEST(a_url_in_parts_on_a_reused_handle_does_not_bypass_the_list_of_hosts),
+        CURL_TEST(a_url_in_parts_that_overrides_a_text_does_not_bypass_the_list_of_hosts),
+        CURL_TEST(without_a_list_of_hosts_a_reused_handle_sends_the_trace),
+        CURL_TEST(after_a_request_a_handle_reports_its_url_unchanged),
+        CURL_TEST(a_redirect_to_another_scheme_ends_the_span),
+        CURL_TEST(a_copy_made_during_a_request_sends_the_programs_headers),
+        CURL_TEST(a_copy_never_sends_the_headers_of_later_requests),
+        CURL_TEST(after_a_reset_the_list_of_the_request_is_not_set_again),
     };
 
     return RUN_TESTS(tests, argc, argv);

@@ -19,7 +19,7 @@ static struct curl_slist *make_list(const char *const *lines, size_t count) {
     return list;
 }
 
-/* How many lines are headers of this name, in any case. */
+/* Count the headers with this name, ignoring case. */
 static size_t count_headers(const struct curl_slist *list, const char *name) {
     size_t count = 0;
 
@@ -29,8 +29,8 @@ static size_t count_headers(const struct curl_slist *list, const char *name) {
     return count;
 }
 
-/* Spec: w3c/trace-context: a tracestate is read with the traceparent beside it */
-static void inject_replaces_a_trace_as_a_whole_in_any_case(void **state) {
+/* Spec: w3c/trace-context#tracestate-header: a tracestate belongs to its traceparent. */
+static void inject_replaces_traceparent_and_tracestate_ignoring_case(void **state) {
     (void)state;
     static const char *const lines[] = {
         "Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
@@ -56,8 +56,8 @@ static void inject_replaces_a_trace_as_a_whole_in_any_case(void **state) {
     tote_span_close(&span);
 }
 
-/* Design 6: without an SDK there is nothing to inject, and the list is the user's as it was */
-static void without_an_sdk_a_list_keeps_its_headers(void **state) {
+/* Spec: trace/api.md#behavior-of-the-api-in-the-absence-of-an-installed-sdk */
+static void without_an_sdk_a_list_is_not_changed(void **state) {
     (void)state;
     struct curl_slist *list =
         tote_curl_inject(tote_context_current(), curl_slist_append(NULL, "X-Own: 1"));
@@ -72,7 +72,7 @@ static size_t ignore_body(char *bytes, size_t size, size_t count, void *arg) {
     return size * count;
 }
 
-/* Make baggage go to one host alone. */
+/* Limit baggage to one host. */
 static void allow_host(const char *host) {
     tote_propagator *both[] = {
         tote_propagator_tracecontext_new(),
@@ -82,7 +82,7 @@ static void allow_host(const char *host) {
     tote_propagator_unref(propagator);
 }
 
-/* GET from this process under a name, with a header of the program. */
+/* GET from the receiver, which is called `host`, with a header of the program. */
 static void get_from(const char *host, const char *port, const char *own) {
     struct curl_slist *list = own ? curl_slist_append(NULL, own) : NULL;
     tote_curl_options options = TOTE_CURL_OPTIONS_INIT;
@@ -104,8 +104,8 @@ static void get_from(const char *host, const char *port, const char *own) {
     curl_slist_free_all(resolved);
 }
 
-/* Requirement B15: the URL's host is the destination; the trace goes everywhere. */
-static void baggage_goes_to_the_hosts_that_it_is_allowed_for(void **state) {
+/* The contract of tote_propagator_allowed_hosts_new(): the URL's host is the destination. */
+static void limited_baggage_is_sent_only_to_allowed_hosts(void **state) {
     struct receiver *receiver = receiver_start();
     const char *port = strrchr(receiver_url(receiver), ':') + 1;
     tote_context *context =
@@ -119,14 +119,14 @@ static void baggage_goes_to_the_hosts_that_it_is_allowed_for(void **state) {
     assert_non_null(receiver_header(receiver, 0, "traceparent"));
     assert_string_equal(receiver_header(receiver, 0, "baggage"), "user=u");
     assert_non_null(receiver_header(receiver, 1, "traceparent"));
-    assert_null(receiver_header(receiver, 1, "baggage")); /* whoever wrote it */
+    assert_null(receiver_header(receiver, 1, "baggage")); /* also if the program wrote it */
     tote_context_detach(token);
     tote_context_unref(context);
     receiver_stop(receiver);
 }
 
-/* Before libcurl 8.12 a used handle with CURLOPT_CURLU reports an old host: no host is known. */
-static void baggage_does_not_go_to_a_host_in_parts_that_is_not_allowed(void **state) {
+/* Before libcurl 8.12 a reused handle with CURLOPT_CURLU reports an old host. */
+static void a_url_in_parts_does_not_bypass_the_list_of_hosts_of_baggage(void **state) {
     struct receiver *receiver = receiver_start();
     const char *port = strrchr(receiver_url(receiver), ':') + 1;
     const char *const hosts[] = {"a.inside.test", "outside.test"};
@@ -180,12 +180,12 @@ static int stop_sdk(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(without_an_sdk_a_list_keeps_its_headers),
-        cmocka_unit_test_setup_teardown(inject_replaces_a_trace_as_a_whole_in_any_case, start_sdk,
-                                        stop_sdk),
-        cmocka_unit_test_setup_teardown(baggage_does_not_go_to_a_host_in_parts_that_is_not_allowed,
+        TEST(without_an_sdk_a_list_is_not_changed),
+        cmocka_unit_test_setup_teardown(inject_replaces_traceparent_and_tracestate_ignoring_case,
                                         start_sdk, stop_sdk),
-        cmocka_unit_test_setup_teardown(baggage_goes_to_the_hosts_that_it_is_allowed_for, start_sdk,
+        cmocka_unit_test_setup_teardown(a_url_in_parts_does_not_bypass_the_list_of_hosts_of_baggage,
+                                        start_sdk, stop_sdk),
+        cmocka_unit_test_setup_teardown(limited_baggage_is_sent_only_to_allowed_hosts, start_sdk,
                                         stop_sdk),
     };
     return RUN_TESTS(tests, argc, argv);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_hostile_headers.c - headers that somebody made to do harm, and memory that runs out
- * meanwhile
+ * test_hostile_headers.c - malicious headers, and out of memory while headers are read and written
  *
- * Whatever comes in, extracting takes the same bounded memory, gives all of it back, and asks the
- * carrier the same number of times.
+ * For any headers extract uses bounded memory, frees it, and calls the getter a fixed number of
+ * times.
  */
 #include "support.h"
 
@@ -24,8 +23,8 @@ enum { MEGABYTE = 1000000, MOST_MEMORY = 128 * 1024, MOST_LINES = 1000 };
 /* The allocator of this process. */
 static struct {
     size_t live, peak;
-    long countdown; /* allocations until the one that fails; negative: none does */
-    bool fails_on;  /* and so do all after it */
+    long countdown; /* allocations until one fails; negative: none fails */
+    bool fails_on;  /* all later allocations fail too */
     bool has_failed;
 } memory = {.countdown = -1};
 
@@ -89,7 +88,7 @@ static size_t count_baggage(const tote_context *context) {
     return count;
 }
 
-/* Everything once, so that what Tote keeps for good is not taken for a leak. */
+/* Use everything once, so that memory that Tote keeps permanently is not counted as a leak. */
 static int set_up(void **state) {
     const tote_header headers[] = {header("traceparent", TRACEPARENT, 55),
                                    header("baggage", "k=v,bad", 7)};
@@ -110,11 +109,11 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* What one extraction came to. */
+/* The result of one extract. */
 struct outcome {
-    size_t memory; /* the most it had at a time */
+    size_t memory; /* the peak */
     size_t members;
-    bool is_root; /* nothing was stored */
+    bool is_root; /* the context did not change */
 };
 
 static struct outcome extract(const tote_header *headers, size_t count) {
@@ -129,7 +128,7 @@ static struct outcome extract(const tote_header *headers, size_t count) {
     return outcome;
 }
 
-/* Extract from one header of `size` bytes, made of `part` again and again. */
+/* Extract from one header of `size` bytes that repeats `part`. */
 static struct outcome extract_many(const char *name, const char *part, size_t size) {
     size_t length = strlen(part);
     char *value = malloc(size);
@@ -143,7 +142,7 @@ static struct outcome extract_many(const char *name, const char *part, size_t si
     return outcome;
 }
 
-/* Requirement B9, B10: what is kept is bounded, and so is what is reported. */
+/* docs/propagation.md#limits: memory and the number of diagnostics are bounded. */
 static void ten_megabytes_of_baggage_take_no_more_memory_than_one(void **state) {
     static const char *const parts[] = {"a=1,",   "a=1;p,", "a=%FF,", "a=%zz,", "bad,",      ",",
                                         " , \t,", "=",      ";",      "%",      "k=v;a;b;c", "\""};
@@ -159,7 +158,7 @@ static void ten_megabytes_of_baggage_take_no_more_memory_than_one(void **state) 
     assert_in_range(reports, 1, 4);
 }
 
-/* Requirement E1, E15 to E19: what is read of any header is bounded, and so is what is kept. */
+/* docs/propagation.md#limits: the memory for each header is bounded. */
 static void ten_megabytes_of_any_header_take_no_more_memory_than_one(void **state) {
     static const char *const headers[] = {
         "traceparent",      "tracestate",        "b3",
@@ -184,7 +183,7 @@ static void ten_megabytes_of_any_header_take_no_more_memory_than_one(void **stat
     }
 }
 
-/* Requirement E17: a header an entry is as bounded as a list. */
+/* docs/propagation.md#limits: baggage in one header for each entry is bounded like a list. */
 static void a_hundred_thousand_headers_of_baggage_are_as_bounded_as_one(void **state) {
     enum { HEADERS = 100000, NAME = 16 };
     char *names = malloc((size_t)HEADERS * NAME);
@@ -204,7 +203,7 @@ static void a_hundred_thousand_headers_of_baggage_are_as_bounded_as_one(void **s
     free(names);
 }
 
-/* Requirement B9: a member that is too long is left out whole, those after it are not. */
+/* Spec: w3c/baggage#limits: a member that is too long is left out; later members are read. */
 static void a_member_of_ten_megabytes_does_not_hide_the_next(void **state) {
     size_t size = 10 * MEGABYTE;
     char *value = malloc(size);
@@ -220,8 +219,8 @@ static void a_member_of_ten_megabytes_does_not_hide_the_next(void **state) {
     assert_true(outcome.memory < MOST_MEMORY);
 }
 
-/* Requirement E12, L10 */
-static void ten_thousand_members_of_tracestate_are_not_kept_and_the_trace_goes_on(void **state) {
+/* Spec: w3c/trace-context#tracestate-limits */
+static void ten_thousand_members_of_tracestate_are_dropped_and_the_trace_continues(void **state) {
     enum { MEMBERS = 10000, MEMBER = 6 };
     char *list = malloc(MEMBERS * MEMBER);
     tote_header headers[] = {header("traceparent", TRACEPARENT, 55),
@@ -243,8 +242,8 @@ static void ten_thousand_members_of_tracestate_are_not_kept_and_the_trace_goes_o
     free(list);
 }
 
-/* Requirement E8, E9: a traceparent with one wrong byte is no traceparent. */
-static void any_control_character_anywhere_spoils_a_traceparent(void **state) {
+/* Spec: w3c/trace-context#traceparent-header: one invalid byte makes a traceparent invalid. */
+static void any_control_character_makes_a_traceparent_invalid(void **state) {
     char value[55];
 
     (void)state;
@@ -258,8 +257,9 @@ static void any_control_character_anywhere_spoils_a_traceparent(void **state) {
     }
 }
 
-/* Requirement E12, B10: they spoil the list of one, a member of the other. */
-static void control_characters_and_nul_spoil_what_they_are_in(void **state) {
+/* docs/propagation.md#limits: they invalidate the whole tracestate, but only one member of baggage.
+ */
+static void control_characters_invalidate_a_tracestate_or_one_member_of_baggage(void **state) {
     (void)state;
     for (int c = 0; c < 0x20; c++) {
         const char list[] = {'a', '=', '1', (char)c, '2', ',', 'b', '=', '2'};
@@ -276,8 +276,8 @@ static void control_characters_and_nul_spoil_what_they_are_in(void **state) {
     }
 }
 
-/* The contract of tote_header: names and values have lengths, and may be missing. */
-static void headers_that_are_empty_or_null_or_go_on_behind_a_nul_are_no_headers(void **state) {
+/* The contract of tote_header: names and values have lengths and need no NUL. */
+static void headers_that_are_empty_or_null_or_contain_a_nul_are_ignored(void **state) {
     const tote_header headers[] = {
         {NULL, 0, NULL, 0},
         {NULL, 11, TRACEPARENT, 55},
@@ -295,8 +295,8 @@ static void headers_that_are_empty_or_null_or_go_on_behind_a_nul_are_no_headers(
     assert_true(extract(headers, TOTE_COUNT_OF(headers)).is_root);
 }
 
-/* Requirement B8, B9, E9, E12 */
-static void a_thousand_lines_are_as_bounded_as_one(void **state) {
+/* docs/propagation.md#limits */
+static void a_thousand_headers_of_one_name_use_bounded_memory(void **state) {
     static tote_header lines[MOST_LINES];
     static char values[MOST_LINES][8];
 
@@ -327,7 +327,7 @@ static struct {
     size_t passed;
 } getter_calls;
 
-/* So many lines of baggage, whatever is asked for. */
+/* A getter that passes many headers of baggage, for any key. */
 static void pass_lines(const void *carrier, const char *key, tote_header_visitor visit, void *arg) {
     (void)key;
     getter_calls.questions++;
@@ -339,8 +339,8 @@ static void pass_lines(const void *carrier, const char *key, tote_header_visitor
     }
 }
 
-/* Requirement E2: each line is looked at once for each field at most, however many there are. */
-static void the_carrier_is_asked_once_for_each_field(void **state) {
+/* The contract of tote_text_map_getter: extract calls it at most once for each field. */
+static void extract_calls_the_getter_once_for_each_field(void **state) {
     static const tote_text_map_getter getter = {sizeof getter, pass_lines};
     const size_t counts[] = {1, 10, 1000, 100000};
 
@@ -353,8 +353,8 @@ static void the_carrier_is_asked_once_for_each_field(void **state) {
     }
 }
 
-/* The contract of tote_context: never NULL, and a header is read whole or not at all. */
-static void when_memory_runs_out_a_header_is_read_whole_or_not_at_all(void **state) {
+/* The contract of tote_extract(): never NULL. */
+static void if_out_of_memory_a_header_is_read_completely_or_not_at_all(void **state) {
     static const char members[] = "a=1;m,b=%C3%A9,c=3";
     const tote_header headers[] = {header("traceparent", TRACEPARENT, 55),
                                    header("tracestate", "x=1,y=2", 7),
@@ -378,8 +378,8 @@ static void when_memory_runs_out_a_header_is_read_whole_or_not_at_all(void **sta
     }
 }
 
-/* The contract of tote_inject_headers(): whole or not at all. */
-static void when_memory_runs_out_no_header_is_sent_in_part(void **state) {
+/* The contract of tote_inject_headers(): no header is cut. */
+static void if_out_of_memory_no_header_is_sent_in_part(void **state) {
     static char list[513] = "k=", value[3000], buffer[TOTE_INJECT_BUFFER_BYTES];
     tote_header sent[8];
     bool has_failed = true;
@@ -431,8 +431,8 @@ static tote_propagator *make_baggage(void) {
     return tote_propagator_allowed_hosts_new(tote_propagator_baggage_new(&options), names, 2);
 }
 
-/* The contract of tote/propagators.h: a constructor gives one that does nothing, never NULL. */
-static void without_memory_constructors_give_what_does_nothing(void **state) {
+/* The contract of tote/propagators.h: a constructor never returns NULL. */
+static void if_out_of_memory_constructors_return_a_propagator_that_does_nothing(void **state) {
     static tote_propagator *(*const make[])(void) = {tote_propagator_tracecontext_new, make_baggage,
                                                      make_composite, make_by_names};
 
@@ -454,7 +454,7 @@ static void without_memory_constructors_give_what_does_nothing(void **state) {
 }
 
 /* The contract of tote_context_with_destination(): another host never stands for this one. */
-static void without_memory_a_message_does_not_go_to_an_earlier_destination(void **state) {
+static void if_out_of_memory_a_context_does_not_keep_an_earlier_destination(void **state) {
     tote_context *before = tote_context_with_destination(tote_context_root(), "allowed.test");
     bool has_failed = true;
 
@@ -481,16 +481,16 @@ int main(int argc, char **argv) {
         HOSTILE_TEST(ten_megabytes_of_any_header_take_no_more_memory_than_one),
         HOSTILE_TEST(a_hundred_thousand_headers_of_baggage_are_as_bounded_as_one),
         HOSTILE_TEST(a_member_of_ten_megabytes_does_not_hide_the_next),
-        HOSTILE_TEST(ten_thousand_members_of_tracestate_are_not_kept_and_the_trace_goes_on),
-        HOSTILE_TEST(any_control_character_anywhere_spoils_a_traceparent),
-        HOSTILE_TEST(control_characters_and_nul_spoil_what_they_are_in),
-        HOSTILE_TEST(headers_that_are_empty_or_null_or_go_on_behind_a_nul_are_no_headers),
-        HOSTILE_TEST(a_thousand_lines_are_as_bounded_as_one),
-        HOSTILE_TEST(the_carrier_is_asked_once_for_each_field),
-        HOSTILE_TEST(when_memory_runs_out_a_header_is_read_whole_or_not_at_all),
-        HOSTILE_TEST(when_memory_runs_out_no_header_is_sent_in_part),
-        HOSTILE_TEST(without_memory_a_message_does_not_go_to_an_earlier_destination),
-        HOSTILE_TEST(without_memory_constructors_give_what_does_nothing),
+        HOSTILE_TEST(ten_thousand_members_of_tracestate_are_dropped_and_the_trace_continues),
+        HOSTILE_TEST(any_control_character_makes_a_traceparent_invalid),
+        HOSTILE_TEST(control_characters_invalidate_a_tracestate_or_one_member_of_baggage),
+        HOSTILE_TEST(headers_that_are_empty_or_null_or_contain_a_nul_are_ignored),
+        HOSTILE_TEST(a_thousand_headers_of_one_name_use_bounded_memory),
+        HOSTILE_TEST(extract_calls_the_getter_once_for_each_field),
+        HOSTILE_TEST(if_out_of_memory_a_header_is_read_completely_or_not_at_all),
+        HOSTILE_TEST(if_out_of_memory_no_header_is_sent_in_part),
+        HOSTILE_TEST(if_out_of_memory_a_context_does_not_keep_an_earlier_destination),
+        HOSTILE_TEST(if_out_of_memory_constructors_return_a_propagator_that_does_nothing),
     };
 
     if (!tote_allocator_set(&allocator)) {

@@ -42,7 +42,7 @@ static tote_context *extract_one(const char *name, const char *value) {
     return context;
 }
 
-/* What a context with these two headers sends of tracestate. Free it. */
+/* Extract this tracestate, inject it again, and return the result. The caller frees it. */
 static char *passed_tracestate(const char *list, size_t length) {
     struct carrier in = {.count = 0};
     struct carrier out = {.count = 0};
@@ -75,7 +75,7 @@ static void the_global_propagator_does_nothing_until_one_is_set(void **state) {
 }
 
 /* Spec: context/api-propagators.md#global-propagators. Compliance: CP-08 */
-static void the_global_propagator_is_referenced_and_can_be_taken_back(void **state) {
+static void the_global_propagator_is_reference_counted_and_can_be_unset(void **state) {
     tote_propagator *propagator = tote_propagator_tracecontext_new();
 
     (void)state;
@@ -90,8 +90,8 @@ static void the_global_propagator_is_referenced_and_can_be_taken_back(void **sta
     tote_context_unref(context);
 }
 
-/* Spec: context/api-propagators.md#inject: what the context has nothing for is the program's */
-static void a_context_without_a_span_leaves_the_carrier_as_it_is(void **state) {
+/* Spec: context/api-propagators.md#inject. The contract of tote_inject() */
+static void a_context_without_values_does_not_change_the_carrier(void **state) {
     struct carrier carrier = {.count = 0};
 
     (void)state;
@@ -106,10 +106,10 @@ static void a_context_without_a_span_leaves_the_carrier_as_it_is(void **state) {
 }
 
 /*
- * Spec: w3c/trace-context: a tracestate is read with the traceparent beside it.
+ * Spec: w3c/trace-context#tracestate-header: a tracestate belongs to its traceparent.
  * Compliance: CP-16
  */
-static void a_carrier_that_is_used_again_has_the_new_trace_alone(void **state) {
+static void a_reused_carrier_has_only_the_new_trace(void **state) {
     struct carrier carrier = {.count = 0};
 
     (void)state;
@@ -129,7 +129,7 @@ static void a_carrier_that_is_used_again_has_the_new_trace_alone(void **state) {
     carrier_clear(&carrier);
 }
 
-/* Design section 2: an exporter's own calls carry nothing. */
+/* The contract of tote_context_with_suppression(): requests of an exporter have no headers. */
 static void a_suppressed_context_does_not_touch_the_carrier(void **state) {
     struct carrier carrier = {.count = 0};
 
@@ -143,8 +143,8 @@ static void a_suppressed_context_does_not_touch_the_carrier(void **state) {
     tote_context_unref(context);
 }
 
-/* The contract of tote_inject(): NULL is the current context. */
-static void null_injects_what_is_current(void **state) {
+/* Spec: context/api-propagators.md#inject */
+static void the_current_context_is_injected(void **state) {
     struct carrier carrier = {.count = 0};
 
     (void)state;
@@ -159,10 +159,10 @@ static void null_injects_what_is_current(void **state) {
 }
 
 /*
- * The longest legal list is kept, a longer one is left out and the trace goes on.
+ * The longest valid list is kept. A longer one is dropped and the trace continues.
  * Compliance: TR-18
  */
-static void tracestate_is_kept_up_to_its_legal_maximum(void **state) {
+static void the_longest_valid_tracestate_is_kept(void **state) {
     enum { LONGEST = 16447 };
     char *list = malloc(LONGEST + 1);
 
@@ -183,8 +183,8 @@ static void tracestate_is_kept_up_to_its_legal_maximum(void **state) {
     free(list);
 }
 
-/* Requirement E12: hostile lengths cost their length in time and nothing in memory. */
-static void ten_megabytes_of_tracestate_leave_the_trace_alone(void **state) {
+/* Spec: w3c/trace-context#tracestate-limits */
+static void ten_megabytes_of_tracestate_are_dropped_and_the_trace_continues(void **state) {
     size_t size = 10000000;
     char *list = malloc(size);
 
@@ -197,8 +197,8 @@ static void ten_megabytes_of_tracestate_leave_the_trace_alone(void **state) {
     free(list);
 }
 
-/* Names are compared ignoring case, and every line counts. Compliance: CP-17 */
-static void a_getter_passes_only_headers_of_the_name(void **state) {
+/* The contract of tote_text_map_getter: names are compared ignoring case. Compliance: CP-17 */
+static void headers_with_other_names_are_ignored(void **state) {
     struct carrier carrier = {.count = 0};
 
     (void)state;
@@ -223,12 +223,12 @@ static void pass_thrice(const void *carrier, const char *key, tote_header_visito
                         void *arg) {
     (void)carrier;
     for (int i = 0; i < 3; i++) {
-        visit(arg, key ? key : "any", key ? strlen(key) : 3, "value", 5); /* deaf to the answer */
+        visit(arg, key ? key : "any", key ? strlen(key) : 3, "value", 5); /* ignores the result */
     }
 }
 
-/* The contract of tote_header_visitor: who wants no more gets no more, whatever the getter does. */
-static void a_visitor_that_wants_no_more_is_called_no_more(void **state) {
+/* The contract of tote_header_visitor: it is not called again after it returned false. */
+static void a_visitor_that_returned_false_is_not_called_again(void **state) {
     static const tote_text_map_getter deaf = {sizeof deaf, pass_thrice};
     unsigned visits = 0;
 
@@ -238,7 +238,7 @@ static void a_visitor_that_wants_no_more_is_called_no_more(void **state) {
     tote_text_map_getter_get_all(NULL, NULL, "key", stop_at_once, &visits);
     tote_text_map_getter_get_all(&deaf, NULL, "key", NULL, &visits);
     assert_int_equal(visits, 1);
-    tote_text_map_getter_get_all(&deaf, NULL, NULL, stop_at_once, &visits); /* of any name */
+    tote_text_map_getter_get_all(&deaf, NULL, NULL, stop_at_once, &visits); /* any name */
     assert_int_equal(visits, 2);
 }
 
@@ -254,7 +254,7 @@ static void count_destroy(void *self) {
 }
 
 /* The contract of tote_propagator_ops. Compliance: CP-14 */
-static void a_propagator_of_ones_own_may_return_nothing_and_is_destroyed_once(void **state) {
+static void a_custom_propagator_may_return_null_and_is_destroyed_once(void **state) {
     tote_propagator_ops ops = {
         .struct_size = sizeof ops, .extract = extract_nothing, .destroy = count_destroy};
     unsigned calls = 0;
@@ -275,8 +275,8 @@ static void a_propagator_of_ones_own_may_return_nothing_and_is_destroyed_once(vo
     tote_context_unref(context);
 }
 
-/* The contract of common.h: NULL in, no-op out. */
-static void null_is_accepted_everywhere(void **state) {
+/* The contract of tote/common.h: every function accepts NULL. */
+static void null_arguments_have_no_effect(void **state) {
     struct carrier carrier = {.count = 0};
 
     (void)state;
@@ -295,8 +295,8 @@ static void null_is_accepted_everywhere(void **state) {
     assert_null(tote_propagator_get_field(NULL, 0));
 }
 
-/* The contract of tote_inject_headers() */
-static void headers_go_to_an_array_and_come_from_one(void **state) {
+/* The contract of tote_inject_headers() and tote_extract_headers() */
+static void headers_are_injected_into_an_array_and_extracted_from_it(void **state) {
     tote_header headers[8];
     static char buffer[TOTE_INJECT_BUFFER_BYTES];
 
@@ -317,8 +317,8 @@ static void headers_go_to_an_array_and_come_from_one(void **state) {
     tote_context_unref(context);
 }
 
-/* The contract of tote_inject_headers(): whole or not at all. */
-static void a_header_that_does_not_fit_is_left_out_whole_and_reported(void **state) {
+/* The contract of tote_inject_headers() */
+static void a_header_that_does_not_fit_is_left_out_and_reported(void **state) {
     tote_header headers[2];
     char buffer[100];
 
@@ -337,7 +337,7 @@ static void a_header_that_does_not_fit_is_left_out_whole_and_reported(void **sta
     tote_context_unref(context);
 }
 
-/* Requirement E2: set replaces. */
+/* The contract of tote_text_map_setter */
 static void two_propagators_of_one_header_write_it_once(void **state) {
     tote_propagator *both[] = {tote_propagator_tracecontext_new(),
                                tote_propagator_tracecontext_new()};
@@ -353,7 +353,7 @@ static void two_propagators_of_one_header_write_it_once(void **state) {
 }
 
 /* The contract of TOTE_INJECT_BUFFER_BYTES */
-static void the_longest_headers_fit_into_the_promised_buffer(void **state) {
+static void the_longest_headers_fit_into_the_documented_buffer(void **state) {
     enum { MEMBERS = 32, MEMBER = 514 };
     tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
     static char list[MEMBERS * MEMBER], value[15358], buffer[TOTE_INJECT_BUFFER_BYTES];
@@ -363,7 +363,7 @@ static void the_longest_headers_fit_into_the_promised_buffer(void **state) {
     options.max_bytes = 1000000;
     tote_baggage_propagator_options none = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
     const char *no_name = NULL;
-    none.allowed_names = &no_name; /* a list of none: the trace alone */
+    none.allowed_names = &no_name; /* an empty list: only the trace is sent */
     assert_true(tote_propagator_xray_register());
     tote_propagator *all[] = {
         tote_propagator_tracecontext_new(), tote_propagator_baggage_new(&options),
@@ -396,21 +396,21 @@ static void the_longest_headers_fit_into_the_promised_buffer(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         PROPAGATOR_TEST(the_global_propagator_does_nothing_until_one_is_set),
-        PROPAGATOR_TEST(the_global_propagator_is_referenced_and_can_be_taken_back),
-        PROPAGATOR_TEST(a_context_without_a_span_leaves_the_carrier_as_it_is),
-        PROPAGATOR_TEST(a_carrier_that_is_used_again_has_the_new_trace_alone),
+        PROPAGATOR_TEST(the_global_propagator_is_reference_counted_and_can_be_unset),
+        PROPAGATOR_TEST(a_context_without_values_does_not_change_the_carrier),
+        PROPAGATOR_TEST(a_reused_carrier_has_only_the_new_trace),
         PROPAGATOR_TEST(a_suppressed_context_does_not_touch_the_carrier),
-        PROPAGATOR_TEST(null_injects_what_is_current),
-        PROPAGATOR_TEST(tracestate_is_kept_up_to_its_legal_maximum),
-        PROPAGATOR_TEST(ten_megabytes_of_tracestate_leave_the_trace_alone),
-        PROPAGATOR_TEST(a_getter_passes_only_headers_of_the_name),
-        PROPAGATOR_TEST(a_visitor_that_wants_no_more_is_called_no_more),
-        PROPAGATOR_TEST(a_propagator_of_ones_own_may_return_nothing_and_is_destroyed_once),
-        PROPAGATOR_TEST(null_is_accepted_everywhere),
-        PROPAGATOR_TEST(headers_go_to_an_array_and_come_from_one),
-        PROPAGATOR_TEST(a_header_that_does_not_fit_is_left_out_whole_and_reported),
+        PROPAGATOR_TEST(the_current_context_is_injected),
+        PROPAGATOR_TEST(the_longest_valid_tracestate_is_kept),
+        PROPAGATOR_TEST(ten_megabytes_of_tracestate_are_dropped_and_the_trace_continues),
+        PROPAGATOR_TEST(headers_with_other_names_are_ignored),
+        PROPAGATOR_TEST(a_visitor_that_returned_false_is_not_called_again),
+        PROPAGATOR_TEST(a_custom_propagator_may_return_null_and_is_destroyed_once),
+        PROPAGATOR_TEST(null_arguments_have_no_effect),
+        PROPAGATOR_TEST(headers_are_injected_into_an_array_and_extracted_from_it),
+        PROPAGATOR_TEST(a_header_that_does_not_fit_is_left_out_and_reported),
         PROPAGATOR_TEST(two_propagators_of_one_header_write_it_once),
-        PROPAGATOR_TEST(the_longest_headers_fit_into_the_promised_buffer),
+        PROPAGATOR_TEST(the_longest_headers_fit_into_the_documented_buffer),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -75,8 +75,8 @@ static void *replace_on_and_on(void *arg) {
     return NULL;
 }
 
-/* Requirement E5: the global propagator may be replaced while others use it. */
-static void a_propagator_that_is_replaced_is_not_freed_under_its_users(void **state) {
+/* The contract of tote_propagator_set_global(): other threads may use the old one. */
+static void a_replaced_propagator_is_not_freed_while_it_is_used(void **state) {
     pthread_t injectors[INJECTORS], setters[2];
 
     (void)state;
@@ -93,7 +93,7 @@ static void a_propagator_that_is_replaced_is_not_freed_under_its_users(void **st
     for (size_t i = 0; i < INJECTORS; i++) {
         pthread_join(injectors[i], NULL);
     }
-    /* Nobody uses one any more, so each of these releases a part of what was left. */
+    /* No thread uses a propagator now, so each call releases some of the replaced ones. */
     for (int i = 0; i < 2 * ROUNDS && atomic_load(&destroyed) < 2 * ROUNDS + 2; i++) {
         tote_propagator_set_global(NULL);
     }
@@ -104,8 +104,8 @@ static void a_propagator_that_is_replaced_is_not_freed_under_its_users(void **st
 static atomic_bool is_inside;
 static atomic_bool may_leave;
 
-static void inject_until_told(void *self, const tote_context *context, void *carrier,
-                              const tote_text_map_setter *given) {
+static void inject_until_released(void *self, const tote_context *context, void *carrier,
+                                  const tote_text_map_setter *given) {
     struct state *state = self;
 
     (void)context, (void)carrier, (void)given;
@@ -121,10 +121,10 @@ static void *inject_once(void *arg) {
     return NULL;
 }
 
-/* Requirement E5: who is in the middle of it keeps it; the next one that is set lets it go. */
-static void a_user_in_the_middle_keeps_what_is_replaced(void **state) {
+/* The contract of tote_propagator_set_global(): a later call releases the reference. */
+static void a_propagator_replaced_during_a_call_is_freed_by_a_later_replacement(void **state) {
     static const tote_propagator_ops lasting = {
-        .struct_size = sizeof lasting, .inject = inject_until_told, .destroy = destroy};
+        .struct_size = sizeof lasting, .inject = inject_until_released, .destroy = destroy};
     struct state *self = malloc(sizeof *self);
     pthread_t injector;
 
@@ -155,7 +155,7 @@ static void set_another(void *self, const tote_context *context, void *carrier,
     tote_propagator_set_global(NULL);
 }
 
-/* Design section 6: nothing a callback does deadlocks or frees what it runs in. */
+/* The contract of tote_propagator_ops.destroy: not while a call runs. */
 static void a_propagator_may_replace_itself(void **state) {
     static const tote_propagator_ops replacing = {.struct_size = sizeof replacing,
                                                   .inject = set_another};
@@ -171,8 +171,8 @@ static void a_propagator_may_replace_itself(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(a_propagator_that_is_replaced_is_not_freed_under_its_users),
-        TEST(a_user_in_the_middle_keeps_what_is_replaced),
+        TEST(a_replaced_propagator_is_not_freed_while_it_is_used),
+        TEST(a_propagator_replaced_during_a_call_is_freed_by_a_later_replacement),
         TEST(a_propagator_may_replace_itself),
     };
     return RUN_TESTS(tests, argc, argv);

@@ -184,7 +184,8 @@ static void an_empty_list_of_hosts_allows_none(void **state) {
     assert_int_equal(reports.count, 0);
 }
 
-/* The contract of tote_propagator_allowed_hosts_new(): what no URL has as its host is reported. */
+/* The contract of tote_propagator_allowed_hosts_new(): "An entry that no URL can have as its host".
+ */
 static void an_allowed_host_that_matches_nothing_is_reported(void **state) {
     static const char *const hosts[] = {"https://api.example.com", "api.example.com:443",
                                         "*.example.com",           "api.example.com/v1",
@@ -203,7 +204,7 @@ static void an_allowed_host_that_matches_nothing_is_reported(void **state) {
     }
 }
 
-/* Hosts are compared ignoring case; a message without a destination goes to no allowed host. */
+/* Hosts are compared ignoring case. An unknown host is not allowed. */
 static void baggage_goes_only_to_hosts_on_the_list(void **state) {
     static const char *const hosts[] = {"api.example.com", ".internal"};
     static const struct {
