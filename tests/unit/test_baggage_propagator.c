@@ -182,6 +182,24 @@ static void injection_obeys_the_same_limits(void **state) {
                 with_entry("k", tote_string("a b"), TOTE_VISIBILITY_PROPAGATE, NULL), NULL);
 }
 
+/* Spec: w3c/baggage, limits: header lines of 16 KiB are the limit of many servers. */
+static void no_option_allows_more_than_15360_bytes(void **state) {
+    enum { MEMBER_BYTES = 100, MEMBERS = 200, MOST_MEMBERS = (15360 + 1) / MEMBER_BYTES };
+    tote_baggage_propagator_options options = TOTE_BAGGAGE_PROPAGATOR_OPTIONS_INIT;
+    char header[MEMBER_BYTES * MEMBERS + 1];
+
+    (void)state;
+    options.max_members = MEMBERS;
+    options.max_bytes = sizeof header;
+    for (size_t i = 0; i < MEMBERS; i++) {
+        snprintf(header + i * MEMBER_BYTES, MEMBER_BYTES + 1, "k%03zu=%094d,", i, 0);
+    }
+    tote_context *context =
+        extract(tote_propagator_baggage_new(&options), header, sizeof header - 1);
+    assert_int_equal(count_baggage(context), MOST_MEMBERS);
+    tote_context_unref(context);
+}
+
 /* The options are copied. */
 static void only_allowed_names_are_injected(void **state) {
     char name[] = "yes";
@@ -266,6 +284,7 @@ int main(int argc, char **argv) {
         BAGGAGE_TEST(a_member_with_forbidden_bytes_in_its_metadata_is_dropped),
         BAGGAGE_TEST(members_over_a_configured_limit_are_left_out_whole),
         BAGGAGE_TEST(injection_obeys_the_same_limits),
+        BAGGAGE_TEST(no_option_allows_more_than_15360_bytes),
         BAGGAGE_TEST(only_allowed_names_are_injected),
         BAGGAGE_TEST(incoming_baggage_can_be_ignored),
         BAGGAGE_TEST(extracted_baggage_replaces_baggage_and_private_entries_stay),

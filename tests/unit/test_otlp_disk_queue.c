@@ -444,6 +444,23 @@ static void a_file_of_another_user_is_kept_and_counted(void **state) {
     assert_taken("two", 2);
 }
 
+/* Memory for a batch is limited. The file is sparse. */
+static void a_file_over_256_mib_is_kept_and_counted(void **state) {
+    char path[512];
+
+    (void)state;
+    open_with(usual);
+    put(f.disk_queue, "one", 1);
+    assert_true(find_file(".otlp", path, sizeof path));
+    put(f.disk_queue, "two", 2);
+    assert_int_equal(truncate(path, (256 << 20) + 1), 0);
+    open_again(usual);
+    assert_taken("two", 2);
+    assert_int_equal(tote__disk_queue_trouble(f.disk_queue).unreadable, 1);
+    assert_non_null(strstr(reports.message, "File too large"));
+    assert_true(is_there(strrchr(path, '/') + 1));
+}
+
 static void a_lock_file_that_cannot_be_opened_is_reported(void **state) {
     (void)state;
     open_with(usual);
@@ -711,6 +728,7 @@ int main(int argc, char **argv) {
         FRESH_TEST(a_file_that_is_being_written_is_not_removed),
         FRESH_TEST(a_fifo_with_the_name_of_a_batch_is_skipped_without_blocking),
         FRESH_TEST(a_file_of_another_user_is_kept_and_counted),
+        FRESH_TEST(a_file_over_256_mib_is_kept_and_counted),
         FRESH_TEST(a_lock_file_that_cannot_be_opened_is_reported),
         FRESH_TEST(files_created_by_root_belong_to_the_directorys_owner),
         FRESH_TEST(closing_one_queue_does_not_release_the_lock_of_another),
