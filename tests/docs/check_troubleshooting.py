@@ -4,7 +4,8 @@
 
 A quoted message in the first column of a table stands for one in the code: each of its parts,
 between `...`, conversions and HTTP statuses, is in a string literal. A cell that begins with "none"
-has no message.
+has no message. The same holds for quotes of three words in the text of the pages of PROSE, unless they are
+commands.
 """
 import pathlib
 import re
@@ -15,6 +16,8 @@ PAGE = ROOT / "docs/troubleshooting.md"
 COMPONENTS = ("api", "propagators", "sdk", "delivery", "exporters", "configuration",
               "instrumentation", "cli")
 LITERALS = re.compile(r'"(?:[^"\\\n]|\\.)*"(?:\s*"(?:[^"\\\n]|\\.)*")*')
+PROSE = ("configuration", "delivery", "guest", "troubleshooting")
+COMMAND = re.compile(r"[=(/]|^(tote:?|install|kill|ipcs) ")
 SHORTEST = 4  # what is shorter, such as ": ", proves nothing
 
 
@@ -35,10 +38,13 @@ def quoted(line):
     return [] if cell.startswith("none") else re.findall(r"`([^`]+)`", cell)
 
 
-def main():
-    literals = read_literals()
-    problems = 0
-    rows = 0
+def unknown_parts(message, literals):
+    """The parts of a quoted message that no string literal has."""
+    return [part for part in map(str.strip, re.split(r"\.\.\.|\b[1-5]\d\d\b", message))
+            if len(part) >= SHORTEST and part not in literals]
+
+
+def messages_of_tables():
     has_messages = False
     for number, line in enumerate(PAGE.read_text().split("\n"), 1):
         if not line.startswith("|"):
@@ -46,15 +52,28 @@ def main():
             continue
         has_messages = has_messages or line.startswith("| message |")
         for message in quoted(line) if has_messages else []:
-            rows += 1
-            for part in re.split(r"\.\.\.|\b[1-5]\d\d\b", message):
-                if len(part.strip()) >= SHORTEST and part.strip() not in literals:
-                    print(f"docs/{PAGE.name}:{number}: no message of the code has '{part.strip()}'",
-                          file=sys.stderr)
-                    problems += 1
-    if rows < 50:
-        print(f"docs/{PAGE.name}: only {rows} messages were found", file=sys.stderr)
-        problems += 1
+            yield f"docs/{PAGE.name}:{number}", message
+
+
+def messages_of_prose():
+    for name in PROSE:
+        text = (ROOT / f"docs/{name}.md").read_text()
+        text = re.sub(r"^(```.*?^```|\|[^\n]*)$", "", text, flags=re.M | re.S)
+        for message in (" ".join(quote.split()) for quote in re.findall(r"`([^`]+)`", text)):
+            if message.count(" ") >= 2 and not COMMAND.search(message):
+                yield f"docs/{name}.md", message
+
+
+def main():
+    literals = read_literals()
+    tables = list(messages_of_tables())
+    problems = [f"{place}: no message of the code has '{part}'"
+                for place, message in [*tables, *messages_of_prose()]
+                for part in unknown_parts(message, literals)]
+    if len(tables) < 50:
+        problems.append(f"docs/{PAGE.name}: only {len(tables)} messages were found")
+    for problem in problems:
+        print(problem, file=sys.stderr)
     return bool(problems)
 
 
