@@ -2,7 +2,7 @@
 /*
  * receipt.c - the result of a request, and the response that reports it
  *
- * Tests: tests/unit/test_collector.c, tests/cli/test_view.sh
+ * Tests: tests/unit/test_view_requests.c, tests/cli/test_view.sh
  */
 #include "receipt.h"
 

@@ -4,7 +4,7 @@
  *
  * The request may come from a file: bounds are checked, and unknown fields are ignored.
  *
- * Tests: tests/unit/test_otlp_disk_queue.c, tests/fuzz/fuzz_request.c
+ * Tests: tests/unit/test_delivery_exporter.c, tests/fuzz/fuzz_request.c
  */
 #include <string.h>
 

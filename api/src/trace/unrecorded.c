@@ -5,7 +5,7 @@
  * Each thread counts in memory of its own, which another thread adopts when the first one has
  * ended: a program without an SDK pays a store for each span, and no shared cache line.
  *
- * Tests: tests/unit/test_accounting.c
+ * Tests: tests/unit/test_open_spans.c
  */
 #include "tote/internal/unrecorded.h"
 

@@ -6,7 +6,7 @@
  * do not block. Two descriptors announce work: the queue's eventfd, which producers write instead
  * of waking a worker, and the exporter's descriptor.
  *
- * Tests: tests/unit/test_batch_processor.c, tests/guest/test_host_loop.c
+ * Tests: tests/guest/test_host_loop.c
  */
 #include "host.h"
 
