@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * configuration.c - deciding: the program's options, else the environment, else the default
+ * configuration.c - resolves options, environment variables and defaults
  *
- * Field by field. A variable whose option is given is not looked at, so it is not reported
- * either.
+ * Field by field. A variable whose option is set is not read, so it is not reported either.
  */
 #include "configuration.h"
 
@@ -20,10 +19,10 @@ enum {
     DEFAULT_DELAY_MS = 5000,
     DEFAULT_EXPORT_TIMEOUT_MS = 30000,
     DEFAULT_POLL_BUDGET_US = 1000,
-    MOST_BATCH_SIZE = 1 << 16 /* memory is asked for by it */
+    MOST_BATCH_SIZE = 1 << 16 /* memory is allocated for it */
 };
 
-/* An option as in tote/sdk.h, else its variables, else the default. Returns: a literal number. */
+/* Return an option as in tote/sdk.h, else its variables, else the default. In the result 0 is 0. */
 static uint32_t choose(const struct tote__configuration *result, uint32_t option,
                        const char *variable, const char *general, uint32_t fallback) {
     if (option == TOTE_OPTION_ZERO) {
@@ -62,7 +61,7 @@ static void resolve_limits(const tote_span_limits *options, struct tote__configu
                DEFAULT_COUNT);
 }
 
-/* A number of spans; at least 1. */
+/* Return a number of spans, at least 1. */
 static uint32_t choose_size(const struct tote__configuration *result, const char *name,
                             uint32_t option, const char *variable, uint32_t fallback) {
     if (option == TOTE_OPTION_ZERO) {
@@ -77,7 +76,7 @@ static uint32_t choose_size(const struct tote__configuration *result, const char
                                      : fallback;
 }
 
-/* 0 in the variable is no limit. Spec: configuration/common.md#timeout */
+/* The value 0 of the variable is no limit. Spec: configuration/common.md#timeout */
 static uint32_t choose_timeout(const struct tote__configuration *result, uint32_t option) {
     if (option || !result->reads_environment) {
         return choose(result, option, NULL, NULL, DEFAULT_EXPORT_TIMEOUT_MS);
@@ -87,7 +86,10 @@ static uint32_t choose_timeout(const struct tote__configuration *result, uint32_
     return timeout ? timeout : TOTE_OPTION_UNLIMITED;
 }
 
-/* Requirement L40. A batch size that was not chosen follows the queue's without a word. */
+/*
+ * Limit the batch size to the queue size. Reported unless the batch size is the default. Spec:
+ * configuration/sdk-environment-variables.md#batch-span-processor
+ */
 static void fit_batch(const tote_batch_options *given, struct tote__configuration *result) {
     struct tote__batch_settings *batch = &result->batch;
 
@@ -165,8 +167,8 @@ static void resolve_sampler(const tote_sdk_options *options, struct tote__config
 }
 
 /*
- * Whether the program exports itself. A processor that could not be made counts: no exporter may
- * get the spans instead that it would have kept back.
+ * Return whether a processor of the program exports. A processor that could not be created counts,
+ * so that no exporter gets spans that it would have filtered.
  */
 static bool has_exporting_processor(const tote_sdk_options *options) {
     bool has_one = false;

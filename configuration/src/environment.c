@@ -51,7 +51,7 @@ void tote__environment_set_log_level(void) {
     }
 }
 
-/* A decimal number, whatever the host's locale says about decimal points. */
+/* Parse a decimal number independent of the locale. */
 static bool parse_ratio(const char *text, double *ratio) {
     size_t length = strlen(text);
     char copy[64];
@@ -60,7 +60,7 @@ static bool parse_ratio(const char *text, double *ratio) {
 
     tote__trim(&text, &length);
     if (!length || length >= sizeof copy || strspn(text, "0123456789.eE+-") < length) {
-        return false; /* strtod() takes more than that */
+        return false; /* strtod() accepts more than that */
     }
     memcpy(copy, text, length);
     copy[length] = '\0';
@@ -77,7 +77,9 @@ static bool parse_ratio(const char *text, double *ratio) {
     return true;
 }
 
-/* Requirement L40: a wrong argument is reported, and the ratio is 1. */
+/*
+ * An invalid ratio is reported, and all traces are sampled. Spec: configuration/common.md#numeric
+ */
 static void read_ratio(struct tote__configuration *result) {
     const char *text = tote__env("OTEL_TRACES_SAMPLER_ARG");
 
@@ -128,7 +130,7 @@ static void add_exporter(struct tote__configuration *result, const char *name) {
     result->exporters[result->exporter_count++] = name;
 }
 
-/* Returns: false when there is no such exporter. */
+/* Returns false if there is no such exporter. */
 static bool take_exporter(struct tote__configuration *result, const char *name, size_t length) {
     static const char *const names[TOTE__MOST_EXPORTERS] = {"otlp", "otlp/stdout", "console"};
 
@@ -142,8 +144,8 @@ static bool take_exporter(struct tote__configuration *result, const char *name, 
 }
 
 /*
- * Spec: configuration/common.md: a setting of which nothing is known is ignored, so the default
- * applies.
+ * Unknown names are ignored; if no known one is left, the default applies. Spec:
+ * configuration/common.md#enum
  */
 void tote__environment_exporters(struct tote__configuration *result) {
     const char *text = tote__env("OTEL_TRACES_EXPORTER");
@@ -185,7 +187,7 @@ void tote__environment_exporters(struct tote__configuration *result) {
     }
 }
 
-/* A list of commas alone is as good as empty, but hardly what was meant. */
+/* A list without names counts as unset, but is reported. */
 const char *tote__environment_propagators(void) {
     static const char usual[] = "tracecontext,baggage";
     const char *text = tote__env("OTEL_PROPAGATORS");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * in_memory_sdk.c - the SDK that tests of instrumentation use
+ * in_memory_sdk.c - the SDK for tests of instrumentation
  *
- * It depends on nothing outside the test: not on variables, not on the machine.
+ * It does not depend on environment variables or on the machine.
  *
  * Tests: tests/unit/test_start.c
  */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * processors.c - processors that export, of options and variables
+ * processors.c - creates processors from options and environment variables
+ *
+ * Tests: tests/unit/test_processors.c
  */
 #include "tote/processors.h"
 
@@ -14,14 +16,14 @@
 tote_span_processor *tote__processor_make(tote_span_exporter *exporter,
                                           const struct tote__configuration *configuration,
                                           bool is_simple) {
-    if (exporter && exporter->ops.deliver && !exporter->extras) { /* one of the program's own */
+    if (exporter && exporter->ops.deliver && !exporter->extras) { /* an exporter of the program */
         exporter = tote_span_exporter_delivery_new(exporter, NULL);
     }
     return is_simple ? tote__simple_processor_new(exporter, configuration->batch.export_timeout_ms)
                      : tote__batch_processor_new(exporter, &configuration->batch);
 }
 
-/* Making an exporter's memory of its own may be a cancellation point. */
+/* Creating crash-safe memory may contain cancellation points. */
 static tote_span_processor *make(tote_span_exporter *exporter, const tote_batch_options *given,
                                  bool is_simple) {
     tote_batch_options options = TOTE_BATCH_OPTIONS_INIT;

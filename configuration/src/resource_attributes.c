@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * resource_attributes.c - OTEL_RESOURCE_ATTRIBUTES
+ * resource_attributes.c - parses OTEL_RESOURCE_ATTRIBUTES
  *
- * All of it counts or nothing: half of a resource is worse than none, because nobody would see what
- * is missing. Spec: resource/sdk.md#specifying-resource-information-via-an-environment-variable
+ * The variable is used as a whole or not at all, so that missing attributes are noticed. Spec:
+ * resource/sdk.md#specifying-resource-information-via-an-environment-variable
  *
  * Tests: tests/unit/test_resource.c
  */
@@ -24,7 +24,7 @@ static size_t count_members(const char *text) {
 }
 
 /*
- * Trim, then decode: encoded blanks stay. Returns: NULL, and in `problem` why, when it cannot be.
+ * Trim, then decode, so that encoded blanks are kept. Returns NULL, and sets `problem`, on failure.
  */
 static char *take_text(struct tote__arena *arena, const char *text, size_t length,
                        size_t *decoded_length, const char **problem) {
@@ -44,7 +44,7 @@ static char *take_text(struct tote__arena *arena, const char *text, size_t lengt
     return malformed ? NULL : decoded;
 }
 
-/* One `key=value`. Returns: what is wrong with it, NULL when nothing is. */
+/* Parse one `key=value`. Returns what is wrong with it, or NULL. */
 static const char *take_member(struct tote__arena *arena, const char *member, size_t length,
                                tote_attribute *attribute) {
     const char *equals = memchr(member, '=', length);

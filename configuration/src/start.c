@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * start.c - making what was decided
+ * start.c - starts an SDK from its resolved configuration
  *
- * All that the options call taken is either handed on to who takes it in turn, or
- * released: on no way is it forgotten. Spec: trace/sdk.md#tracer-provider-creation
+ * What the options own is passed on or released in every case. Spec:
+ * trace/sdk.md#tracer-provider-creation
  */
 #include <errno.h>
 #include <string.h>
@@ -28,7 +28,7 @@ static void release_exporters(const tote_sdk_options *options) {
     }
 }
 
-/* All that is taken. */
+/* Release everything the options own. */
 static void release_options(const tote_sdk_options *options) {
     tote_sampler_free(options->sampler);
     tote_id_generator_free(options->id_generator);
@@ -85,7 +85,7 @@ static tote_result lose_spans(void *self, const tote_span_data *const *spans, si
     return TOTE_RESULT_FAILURE;
 }
 
-/* Replaces one that cannot be made, so that the spans it would get count as dropped. */
+/* Replaces an exporter that could not be created, so that its spans count as dropped. */
 static tote_span_exporter *make_losing_exporter(void) {
     static const tote_span_exporter_ops ops = {.struct_size = sizeof ops,
                                                .export_spans = lose_spans};
@@ -100,7 +100,7 @@ static tote_span_exporter *make_otlp_exporter(const struct tote__configuration *
     return tote_span_exporter_otlp_new(&options);
 }
 
-/* The exporter of this name. One that cannot be made has reported that. NULL if out of memory. */
+/* Create the exporter of this name. Failures are reported. Returns NULL if out of memory. */
 static tote_span_exporter *make_exporter(const char *name,
                                          const struct tote__configuration *configuration) {
     tote_span_exporter *exporter =
@@ -111,13 +111,13 @@ static tote_span_exporter *make_exporter(const char *name,
     return exporter ? exporter : make_losing_exporter();
 }
 
-/* The processors of an SDK while they are put together. */
+/* The processors of an SDK that is being created. */
 struct processors {
     tote_span_processor **items;
     size_t count;
 };
 
-/* Takes the exporter; NULL adds nothing. */
+/* Add a processor for the exporter, and take ownership of it. NULL is ignored. */
 static void add_exporter(struct processors *processors, tote_span_exporter *exporter,
                          const struct tote__configuration *configuration, bool is_simple) {
     if (!exporter) {
@@ -138,7 +138,7 @@ static void add_all(struct processors *processors, const tote_sdk_options *optio
             processors->items[processors->count++] = options->processors[i];
         }
     }
-    if (configuration->is_disabled) { /* no worker for spans that will never be */
+    if (configuration->is_disabled) { /* a disabled SDK needs no worker */
         release_exporters(options);
         return;
     }
@@ -153,7 +153,7 @@ static void add_all(struct processors *processors, const tote_sdk_options *optio
     }
 }
 
-/* Takes what the options call taken, but the propagator. */
+/* Create the SDK. Takes ownership of what the options own, except the propagator. */
 static tote_sdk *make_sdk(const tote_sdk_options *options,
                           const struct tote__configuration *configuration,
                           struct processors *processors) {
@@ -195,7 +195,7 @@ static void set_propagator(const tote_sdk_options *options,
     tote_propagator_unref(propagator);
 }
 
-/* For whoever wonders what applies. The exporters tell where they export to. */
+/* Report the configuration at level debug. Exporters report their own. */
 static void report_started(const tote_sdk_options *options,
                            const struct tote__configuration *configuration) {
     static const char own[] = "the program's own";
@@ -241,7 +241,8 @@ static tote_sdk *start(const tote_sdk_options *options) {
     struct processors processors = {NULL, 0};
 
     if (!options->ignore_environment) {
-        tote__environment_set_log_level(); /* first: it is also for what follows */
+        tote__environment_set_log_level(); /* first, because it applies to the following diagnostics
+                                            */
     }
     tote__configuration_resolve(options, &configuration);
     size_t most = options->processor_count + options->exporter_count + TOTE__MOST_EXPORTERS;
@@ -263,7 +264,7 @@ static tote_sdk *start(const tote_sdk_options *options) {
     return sdk;
 }
 
-/* The options in this version; an array that is not there has no elements. */
+/* Return the options of this version. Arrays that are NULL have no elements. */
 static tote_sdk_options complete(const tote_sdk_options *given) {
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * console.c - spans as text, for people
+ * console.c - writes spans as text
  *
- * What a span was told goes to a terminal, so control characters in it are shown and not sent.
- * Numbers do not depend on the locale. Spec: trace/sdk_exporters/stdout.md
+ * Control characters are escaped, because the output may be a terminal. Numbers do not depend on
+ * the locale. Spec: trace/sdk_exporters/stdout.md
+ *
+ * Tests: tests/unit/test_console.c
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -66,7 +68,7 @@ static void put_attributes(FILE *out, const char *indent, const tote_attribute *
     }
 }
 
-/* In ms, to the nanosecond. A span may end before it starts. */
+/* Write a duration in milliseconds with nanosecond precision. A span may end before it starts. */
 static void put_ms(FILE *out, uint64_t from, uint64_t to) {
     uint64_t ns = to >= from ? to - from : from - to;
 
@@ -210,7 +212,7 @@ static tote_result console_export_spans(void *self, const tote_span_data *const 
         }
         return TOTE_RESULT_FAILURE;
     }
-    flockfile(exporter->out); /* the program writes there too */
+    flockfile(exporter->out); /* the program may write there, too */
     tote__hold_write_signals(&signals);
     for (size_t i = 0; i < count; i++) {
         put_span(exporter->out, spans[i]);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * in_memory.c - ended spans kept in memory
+ * in_memory.c - keeps ended spans in memory
  *
- * `lock` guards the list. A longer list is published by one store of its pointer, with all that
- * belongs to it.
+ * `lock` protects the list. A longer list is published by one store of its pointer.
  *
  * Tests: tests/unit/test_in_memory_exporter.c
  */
@@ -45,8 +44,8 @@ static void list_free(struct list *list) {
 }
 
 /*
- * With the lock held: have room for that many more. Returns: false if out of memory. The old
- * list, if there is one to free, goes to `old`.
+ * Make the list long enough for `more` spans; the lock is held. Returns false if out of memory. A
+ * list that must be freed is stored in `old`.
  */
 static bool make_room(tote_in_memory_spans *memory, size_t more, struct list **old) {
     struct list *list = atomic_load(&memory->list);
@@ -161,7 +160,7 @@ tote_span_exporter *tote_span_exporter_in_memory_new(tote_in_memory_spans *memor
     return tote_span_exporter_new(&memory_ops, exporter);
 }
 
-/* The header takes a const one, because reading changes nothing that can be seen. */
+/* Reading does not change visible state, so the public functions take a const pointer. */
 static tote_in_memory_spans *locked(const tote_in_memory_spans *memory) {
     tote_in_memory_spans *own = (tote_in_memory_spans *)(uintptr_t)memory;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * endpoint.c - from an endpoint to the URL of a request
+ * endpoint.c - the URL of an endpoint
  *
- * curl's own parser decides what a URL is, because curl will be given it.
- * Spec: protocol/exporter.md#endpoint-urls-for-otlphttp, and #configuration-options for gRPC
+ * URLs are parsed by libcurl, which uses them later. Spec:
+ * protocol/exporter.md#endpoint-urls-for-otlphttp, and #configuration-options for gRPC
  *
  * Tests: tests/unit/test_otlp_options.c
  */
@@ -25,12 +25,12 @@ static char *keep(struct tote__otlp_settings *settings, const char *text, size_t
     return kept;
 }
 
-/* Note a failure: memory ran out, or the URL gets too long. */
+/* Note a failure: out of memory, or the URL is too long. */
 static void check(struct tote__otlp_settings *settings, CURLUcode code) {
     settings->is_incomplete |= code != CURLUE_OK;
 }
 
-/* Returns: "" on failure, which is noted. */
+/* Returns "" on failure, which is noted. */
 static const char *keep_part(struct tote__otlp_settings *settings, CURLU *url, CURLUPart part) {
     unsigned flags = part == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0;
     char *text = NULL;
@@ -71,7 +71,7 @@ static void append_signal_path(struct tote__otlp_settings *settings, const char 
     }
 }
 
-/* gRPC has one path for everybody: another one is left out. */
+/* gRPC has a fixed path: another one is ignored. */
 static void set_grpc_path(struct tote__otlp_settings *settings, const char *source, CURLU *url) {
     if (strcmp(keep_part(settings, url, CURLUPART_PATH), "/") != 0) {
         tote__diagnose_each(TOTE_LEVEL_WARN, "otlp",
@@ -81,7 +81,7 @@ static void set_grpc_path(struct tote__otlp_settings *settings, const char *sour
     check(settings, curl_url_set(url, CURLUPART_PATH, grpc_path, 0));
 }
 
-/* Secrets may stand in the user part and in the query. */
+/* Return the URL without user, password and query, which may contain secrets. */
 static const char *shown(struct tote__otlp_settings *settings, CURLU *url) {
     static const CURLUPart hidden[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS,
                                        CURLUPART_QUERY};
@@ -92,7 +92,7 @@ static const char *shown(struct tote__otlp_settings *settings, CURLU *url) {
     return keep_part(settings, url, CURLUPART_URL);
 }
 
-/* Returns: NULL, or why it cannot be used. */
+/* Returns NULL, or why it cannot be used. */
 static const char *take_url(struct tote__otlp_settings *settings, const char *source, CURLU *url,
                             const char *text, bool is_base) {
     bool is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
@@ -128,7 +128,7 @@ static const char *take_url(struct tote__otlp_settings *settings, const char *so
     return NULL;
 }
 
-/* A socket has no place for a path of the request: it is always the signal's. */
+/* An endpoint of a Unix socket has no path for the request: it is always /v1/traces. */
 static const char *take_unix_path(struct tote__otlp_settings *settings, CURLU *url,
                                   const char *endpoint, const char *path) {
     if (strncmp(path, "//", 2) == 0) {

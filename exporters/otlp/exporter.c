@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exporter.c - requests to a collector, one attempt at a time
+ * exporter.c - OTLP exporter: sends requests to a collector, one attempt at a time
  *
- * What is kept, retried and saved is the affair of delivery/ around it. Spec: protocol/exporter.md
+ * Retries and the disk queue are implemented by delivery/, which wraps it. Spec:
+ * protocol/exporter.md
  *
  * Tests: tests/unit/test_otlp_exporter.c
  */
@@ -26,15 +27,15 @@
 struct exporter {
     struct tote__otlp_settings settings;
     struct tote__transport *transport;
-    const tote_span_batch *batch; /* that is to be sent; NULL: none */
+    const tote_span_batch *batch; /* the delivered batch; NULL: none */
     bool is_sending;
-    uint32_t generation; /* of the process that these two are of */
+    uint32_t generation; /* the process that `batch` and `is_sending` belong to */
     _Atomic(bool) is_in_step;
-    struct tote__export_result export_result; /* of the last attempt, with its texts */
+    struct tote__export_result export_result; /* of the last attempt */
     char reason[640];
 };
 
-/* Say what a receiver that accepted a request says besides, and count what it rejected. */
+/* Report the message of a successful response, and count rejected spans. */
 static void count_accepted(struct exporter *exporter, tote_export_outcome *outcome) {
     const struct tote__export_result *export_result = &exporter->export_result;
     const struct tote__export_response *export_response = &export_result->export_response;
@@ -59,7 +60,7 @@ static void count_accepted(struct exporter *exporter, tote_export_outcome *outco
 }
 
 static tote_export_failure failure_of(const struct tote__export_result *export_result,
-                                      enum tote__outcome answered) {
+                                      enum tote__outcome attempt) {
     switch (export_result->kind) {
     case TOTE__REJECTED:
         return TOTE_EXPORT_FAILURE_REJECTED;
@@ -70,14 +71,14 @@ static tote_export_failure failure_of(const struct tote__export_result *export_r
     case TOTE__PERMANENT_FAILURE:
         return TOTE_EXPORT_FAILURE_LOST;
     default:
-        return answered == TOTE__NOT_CONNECTED ? TOTE_EXPORT_FAILURE_UNREACHABLE
-               : answered == TOTE__INTERRUPTED ? TOTE_EXPORT_FAILURE_INTERRUPTED
-               : export_result->is_reset       ? TOTE_EXPORT_FAILURE_STREAM_RESET
-                                               : TOTE_EXPORT_FAILURE_UNAVAILABLE;
+        return attempt == TOTE__NOT_CONNECTED ? TOTE_EXPORT_FAILURE_UNREACHABLE
+               : attempt == TOTE__INTERRUPTED ? TOTE_EXPORT_FAILURE_INTERRUPTED
+               : export_result->is_reset      ? TOTE_EXPORT_FAILURE_STREAM_RESET
+                                              : TOTE_EXPORT_FAILURE_UNAVAILABLE;
     }
 }
 
-/* The attempt is over. */
+/* Complete the attempt. */
 static tote_export_state end_attempt(struct exporter *exporter,
                                      const struct tote__response *response,
                                      tote_export_outcome *outcome) {
@@ -104,7 +105,7 @@ static tote_export_state end_attempt(struct exporter *exporter,
     return TOTE_EXPORT_STATE_COMPLETED;
 }
 
-/* In a forked child, what is under way is the parent's. */
+/* In a forked child, requests in flight belong to the parent. */
 static void forget_parent(struct exporter *exporter) {
     if (exporter->generation != tote__generation()) {
         exporter->generation = tote__generation();
@@ -183,7 +184,7 @@ static tote_result otlp_prepare(void *self, uint32_t timeout_ms, bool may_make_t
 
 static const struct tote__exporter_extras otlp_extras = {.prepare = otlp_prepare};
 
-/* Where nobody hears an interrupt, it would keep the descriptor readable. */
+/* Interrupt only a step in progress: otherwise the interrupt would keep the descriptor readable. */
 static tote_result otlp_shutdown(void *self, uint32_t timeout_ms) {
     struct exporter *exporter = self;
 
@@ -205,7 +206,7 @@ static void otlp_destroy(void *self) {
     tote__release(exporter, sizeof *exporter);
 }
 
-/* What the options say is taken is taken also on failure. */
+/* Release what the options own, after a failure. */
 static tote_span_exporter *refuse(const tote_otlp_options *options) {
     tote_otlp_transport transport = {.send = NULL};
 
@@ -229,7 +230,10 @@ static const tote_span_exporter_ops otlp_ops = {
     .save = otlp_save,
 };
 
-/* An exporter that makes one attempt for each batch. NULL, with a diagnostic, on failure. */
+/*
+ * Create an exporter that makes one attempt for each batch. Returns NULL, with a diagnostic, on
+ * failure.
+ */
 static tote_span_exporter *make_exporter(const tote_otlp_options *options) {
     struct exporter *exporter = tote__allocate_zeroed(sizeof *exporter);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * headers.c - the headers that go out with each request
+ * headers.c - the configured headers of each request
  *
- * Nothing gets into the list that could end a header line, change what the request
- * is, or stand there twice. Values are secrets: no diagnostic shows one.
- * Spec: protocol/exporter.md#specifying-headers-via-environment-variables
+ * Headers that contain line breaks, change the meaning of the request, or occur twice are not
+ * accepted. Values are secret and never reported. Spec:
+ * protocol/exporter.md#specifying-headers-via-environment-variables
  *
  * Tests: tests/unit/test_otlp_options.c
  */
@@ -15,7 +15,7 @@
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/text.h"
 
-/* They say what the body is; the exporter knows better. */
+/* They describe the body: the exporter sets them. */
 static bool is_reserved(const char *name, size_t length) {
     static const char *const reserved[] = {"content-type", "content-encoding", "content-length",
                                            "transfer-encoding", "te"};
@@ -40,7 +40,7 @@ static bool is_sendable(const char *value, size_t length) {
     return true;
 }
 
-/* The place of this name: a new one at the end, or that of an equal name. */
+/* Return the place for this name: that of an equal name, or a new one. */
 static struct tote__otlp_header *place_of(struct tote__otlp_headers *headers, const char *name) {
     for (size_t i = 0; i < headers->count; i++) {
         const char *other = headers->items[i].name;
@@ -51,7 +51,7 @@ static struct tote__otlp_header *place_of(struct tote__otlp_headers *headers, co
     return &headers->items[headers->count++];
 }
 
-/* Returns: NULL, or why this may not be sent. */
+/* Returns NULL, or why the header cannot be sent. */
 static const char *add(struct tote__otlp_settings *settings, const char *name, size_t name_length,
                        const char *value, size_t value_length) {
     if (!tote__is_token(name, name_length)) {
@@ -74,7 +74,7 @@ static const char *add(struct tote__otlp_settings *settings, const char *name, s
         settings->is_incomplete = true;
         return NULL;
     }
-    /* "name:" alone would tell curl to leave the header out. */
+    /* "name:" alone would make curl omit the header */
     snprintf(line, size, value_length ? "%s: %s" : "%s;%s", header.name, header.value);
     *place_of(&settings->headers, header.name) = header;
     return NULL;
@@ -91,7 +91,7 @@ static bool make_room(struct tote__otlp_settings *settings, size_t count) {
     return items;
 }
 
-/* Add a member of the list, name=value. Returns: NULL, or why it is none. */
+/* Add a member name=value of the list. Returns NULL, or what is wrong with it. */
 static const char *add_member(struct tote__otlp_settings *settings, const char *text,
                               size_t length) {
     const char *equals = memchr(text, '=', length);

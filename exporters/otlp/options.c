@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * options.c - options and environment become the settings of an exporter
+ * options.c - resolves options and environment variables of an OTLP exporter
  *
- * A variable is looked at only when its option is not set. One that cannot be used counts as not
- * set, with a warning; except for an endpoint, without which no exporter is made.
- * Spec: protocol/exporter.md#configuration-options
+ * A variable is read only if its option is not set. An unusable one is reported and counts as
+ * unset, except an endpoint: then no exporter is created. Spec:
+ * protocol/exporter.md#configuration-options
  *
  * Tests: tests/unit/test_otlp_options.c
  */
@@ -40,8 +40,8 @@ static const char *keep_path(struct tote__otlp_settings *settings, const char *p
 }
 
 /*
- * Find a variable's value among words. Returns: its number, from 1 on as in the enumerations; 0,
- * after a warning, if it is none.
+ * Return the position of a variable's value in a list, from 1 on as in the enums. Returns 0, with a
+ * warning, if it is not in the list.
  */
 static unsigned find_word(const char *name, const char *value, const char *const *words,
                           size_t count, const char *fault) {
@@ -54,7 +54,10 @@ static unsigned find_word(const char *name, const char *value, const char *const
     return 0;
 }
 
-/* Nothing is sent to another receiver: headers, certificates and spans are for this one only. */
+/*
+ * An unusable endpoint has no replacement: headers, certificates and spans are for this receiver
+ * only.
+ */
 static void take_endpoint(struct tote__otlp_settings *settings, const char *name, const char *value,
                           bool is_base) {
     const char *obstacle = tote__otlp_take_endpoint(settings, name, value, is_base);
@@ -81,7 +84,7 @@ static bool take_timeout(struct tote__otlp_settings *settings, const char *name)
     return is_number;
 }
 
-/* Take a variable's value. Returns: false, after a warning, when it is of no use. */
+/* Apply a variable's value. Returns false, with a warning, if it is unusable. */
 static bool take_value(struct tote__otlp_settings *settings, enum variable variable,
                        const char *name, const char *value, bool is_general) {
     static const char *const protocols[] = {"http/protobuf", "http/json", "grpc"};
@@ -115,8 +118,7 @@ static bool take_value(struct tote__otlp_settings *settings, enum variable varia
 
 enum { NAME_BYTES = 64 };
 
-/* Write the name of a variable, for traces or for all signals. Returns: its value; NULL: not set.
- */
+/* Write the name of a variable for traces or for all signals. Returns its value, or NULL. */
 static const char *find_variable(const char *word, bool is_general, char name[NAME_BYTES]) {
     snprintf(name, NAME_BYTES, "OTEL_EXPORTER_OTLP_%s%s", is_general ? "" : "TRACES_", word);
     return tote__env(name);
@@ -126,7 +128,7 @@ static void take_environment(struct tote__otlp_settings *settings,
                              const tote_otlp_options *options) {
     const struct {
         const char *word;
-        bool is_given; /* by an option */
+        bool is_given; /* an option is set */
     } variables[] = {
         [PROTOCOL] = {"PROTOCOL", options->protocol != TOTE_OTLP_PROTOCOL_DEFAULT},
         [INSECURE] = {"INSECURE", options->insecure},
@@ -163,7 +165,7 @@ static bool is_set(const tote_otlp_options *options, const char *name) {
     return !options->ignore_environment && tote__env_boolean(name);
 }
 
-/* The part of the options that delivery/ implements. A timeout of the environment is there. */
+/* Resolve the options of delivery/. A timeout of the environment is already set. */
 static void take_delivery(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
     const char *variable =
         options->ignore_environment ? NULL : tote__env("OTEL_C_DISK_QUEUE_DIRECTORY");
@@ -194,7 +196,7 @@ static void take_delivery(struct tote__otlp_settings *settings, const tote_otlp_
     settings->delivery.needs_disk_queue = options->disk_queue_directory;
 }
 
-/* Returns: false when the options ask for what cannot be. */
+/* Returns false if the options contradict each other. */
 static bool check_crash_file(struct tote__otlp_settings *settings,
                              const tote_otlp_options *options) {
     const char *obstacle =
@@ -211,7 +213,7 @@ static bool check_crash_file(struct tote__otlp_settings *settings,
     return !options->crash_safe;
 }
 
-/* Returns: whether there is none, or one that can be used. */
+/* Returns false if the transport is unusable. */
 static bool take_transport(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
     if (!options->transport) {
         return true;
@@ -234,8 +236,8 @@ static bool ends_in_quotation_mark(const char *path) {
 }
 
 /*
- * Take a file of TLS. libcurl opens it itself, and would wait for the writer of a FIFO. One that
- * cannot be read now may be there later. Returns: false when it is no regular file.
+ * Set a TLS file. It must be a regular file, because libcurl would block on a FIFO. A file that is
+ * not readable now may be readable later. Returns false if it is not a regular file.
  */
 static bool take_file(struct tote__otlp_settings *settings, const char *source, const char *value,
                       const char **path) {
@@ -290,7 +292,7 @@ static bool take_files(struct tote__otlp_settings *settings, const tote_otlp_opt
     return are_good;
 }
 
-/* The protocol comes first: what an endpoint may be depends on it. */
+/* The protocol is resolved first, because the form of the endpoint depends on it. */
 static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
     settings->protocol = (tote_otlp_protocol)options->protocol;
     settings->is_insecure = options->insecure;

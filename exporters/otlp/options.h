@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * options.h - what an OTLP exporter goes by, once options and environment are put together
+ * options.h - the resolved settings of an OTLP exporter
  *
- * An option that is set wins over OTEL_EXPORTER_OTLP_TRACES_X, that one over
- * OTEL_EXPORTER_OTLP_X, that one over the default; each as a whole. Spec: protocol/exporter.md
+ * Precedence: option, OTEL_EXPORTER_OTLP_TRACES_X, OTEL_EXPORTER_OTLP_X, default; each as a whole.
+ * Spec: protocol/exporter.md
  */
 #ifndef TOTE_OTLP_OPTIONS_H
 #define TOTE_OTLP_OPTIONS_H
@@ -15,62 +15,62 @@
 struct tote__otlp_header {
     const char *name;
     const char *value;
-    const char *line; /* both, as libcurl takes them */
+    const char *line; /* "name: value", for libcurl */
 };
 
-/* No two names are equal, ignoring case; all of it may go over the wire as it is. */
+/* Names are unique, ignoring case. All texts are valid in a request. */
 struct tote__otlp_headers {
     struct tote__otlp_header *items;
     size_t count;
 };
 
 struct tote__otlp_settings {
-    struct tote__arena memory; /* of all that follows */
+    struct tote__arena memory; /* memory of the following fields */
     const char *url;
-    const char *shown_url; /* for diagnostics: without credentials and query */
-    const char *host;      /* of the URL; an address of IPv6 has brackets */
+    const char *shown_url; /* for diagnostics, without credentials and query */
+    const char *host;      /* host of the URL; IPv6 addresses have brackets */
     const char *port;
     const char *unix_path;      /* NULL: TCP */
     const char *proxy;          /* "": none */
-    const char *no_proxy;       /* the hosts without it; "": none */
+    const char *no_proxy;       /* hosts without proxy; "": none */
     const char *proxy_variable; /* NULL: none */
     struct tote__otlp_headers headers;
     const char *ca_file;                 /* NULL: the system's */
-    const char *client_certificate_file; /* NULL: none; so is the key */
+    const char *client_certificate_file; /* NULL: none */
     const char *client_key_file;
     tote_otlp_transport transport; /* without functions: libcurl */
     size_t max_response_bytes;     /* SIZE_MAX: no limit */
     struct tote__delivery_settings delivery;
     tote_otlp_protocol protocol;
-    bool is_incomplete; /* memory ran out; the rest means nothing */
+    bool is_incomplete; /* out of memory; the other fields are invalid */
     bool has_unusable_endpoint;
-    bool is_insecure; /* gRPC without TLS where the endpoint has no scheme */
+    bool is_insecure; /* gRPC without TLS if the endpoint has no scheme */
     bool is_tls;      /* the URL's scheme is https */
     bool is_gzip;
 };
 
 /*
- * Put options, which may be NULL, and environment together. Returns: false, with a diagnostic and
- * nothing to clear, when the options ask for what cannot be had.
+ * Resolve options, which may be NULL, and environment variables. Returns false, with a diagnostic
+ * and nothing to clear, on failure.
  */
 bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
                                  const tote_otlp_options *options);
 void tote__otlp_settings_clear(struct tote__otlp_settings *settings);
 
-/* Of the bytes of a request over HTTP. */
+/* Return the content type of requests over HTTP. */
 const char *tote__otlp_content_type(const struct tote__otlp_settings *settings);
 
 /*
- * endpoint.c: take a base URL, or one that is used as it is, for the protocol of the settings.
- * `source` names it in diagnostics; its text may contain secrets, and appears in none. Returns:
+ * endpoint.c: set the endpoint for the protocol of the settings, from a base URL or a complete one.
+ * `source` is its name in diagnostics; the text may contain secrets and is not reported. Returns
  * NULL, or why it cannot be used.
  */
 const char *tote__otlp_take_endpoint(struct tote__otlp_settings *settings, const char *source,
                                      const char *text, bool is_base);
 
 /*
- * headers.c: take the headers of a variable, or of the options, instead of what there is. What
- * cannot be sent is left out, with a diagnostic. `source` is for that.
+ * headers.c: replace the headers by those of a variable or of the options. Unusable ones are
+ * ignored, with a diagnostic that names `source`.
  */
 void tote__otlp_take_header_text(struct tote__otlp_settings *settings, const char *source,
                                  const char *text);

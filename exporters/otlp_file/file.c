@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * file.c - OTLP in files: a request a line
+ * file.c - OTLP file exporter: one request per line
  *
- * A line is written whole or, as far as the system lets us, not at all: what did not fit on the
- * disk is cut off again.
+ * A partial line, after an error, is removed from the file if possible.
  *
  * Tests: tests/unit/test_otlp_file.c
  */
@@ -29,19 +28,19 @@ enum { DEFAULT_MAX_FILES = 4, SUFFIX_BYTES = 16 };
 static const char *const component = "otlp_file";
 
 struct exporter {
-    char *path; /* absolute: the host may change its directory; NULL: stdout */
+    char *path; /* absolute, because the host may change its working directory; NULL: stdout */
     size_t path_size;
     uint64_t max_bytes; /* 0: no limit */
     uint32_t max_files;
     int fd;
-    dev_t device; /* of the file that was opened */
+    dev_t device; /* identifies the opened file */
     ino_t inode;
     struct tote__buffer buffer;
     atomic_bool is_shut_down;
-    atomic_bool is_prepared; /* no file is opened any more */
+    atomic_bool is_prepared; /* no file may be opened any more */
 };
 
-/* A FIFO without a reader is an error (ENXIO) and not a reason to block. */
+/* Opening a FIFO without a reader fails with ENXIO instead of blocking. */
 static bool open_file(struct exporter *exporter) {
     struct stat status;
     int fd =
@@ -58,7 +57,7 @@ static bool open_file(struct exporter *exporter) {
     return true;
 }
 
-/* The host may have closed the descriptor, and the number may be another file's. */
+/* The host may have closed the descriptor, and its number may be reused. */
 static bool is_open(const struct exporter *exporter) {
     return tote__os_is_same_file(exporter->fd, exporter->device, exporter->inode);
 }
@@ -67,7 +66,7 @@ static const char *name_of(const struct exporter *exporter) {
     return exporter->path ? exporter->path : "stdout";
 }
 
-/* Whether the path is still that of the file. */
+/* Return whether the path still refers to the open file. */
 static bool is_in_place(const struct exporter *exporter, const struct stat *file) {
     struct stat status;
 
@@ -79,7 +78,7 @@ static void reopen(struct exporter *exporter) {
     const struct exporter before = {
         .fd = exporter->fd, .device = exporter->device, .inode = exporter->inode};
 
-    if (open_file(exporter)) { /* else what there is has to do */
+    if (open_file(exporter)) { /* otherwise continue with the open file */
         tote__os_close_same_file(before.fd, before.device, before.inode);
     }
 }
@@ -88,7 +87,7 @@ static void format_name(const struct exporter *exporter, char *name, size_t size
     snprintf(name, size, number ? "%s.%u" : "%s", exporter->path, number);
 }
 
-/* PATH becomes PATH.1, that one PATH.2, and the last one goes. */
+/* Rename PATH to PATH.1, PATH.1 to PATH.2, and so on. The last file is replaced. */
 static void rotate(struct exporter *exporter) {
     struct tote__arena arena = {.chunks = NULL};
     size_t size = exporter->path_size + SUFFIX_BYTES;
@@ -107,9 +106,7 @@ static void rotate(struct exporter *exporter) {
     reopen(exporter);
 }
 
-/*
- * Have the right file open for so many bytes more. Returns: its size; -1 where that means nothing.
- */
+/* Open the right file before a write of `more` bytes. Returns its size; -1 if it has none. */
 static off_t prepare(struct exporter *exporter, size_t more) {
     struct stat status;
 
@@ -128,7 +125,7 @@ static off_t prepare(struct exporter *exporter, size_t more) {
     return tote__os_status(exporter->fd, &status) ? status.st_size : -1;
 }
 
-/* Cut off what is there of a line, unless others wrote behind it. */
+/* Remove a partial line, unless other processes wrote behind it. */
 static void take_back(struct exporter *exporter, off_t start, size_t written) {
     struct stat status;
 
@@ -140,7 +137,7 @@ static void take_back(struct exporter *exporter, off_t start, size_t written) {
     }
 }
 
-/* Returns: 0, or the error. */
+/* Returns 0 or an errno. */
 static int write_line(struct exporter *exporter, const struct tote__buffer *line) {
     if (exporter->path && !is_open(exporter) &&
         (atomic_load(&exporter->is_prepared) || !open_file(exporter))) {
@@ -199,7 +196,7 @@ static tote_result file_export_spans(void *self, const tote_span_data *const *sp
     return error ? TOTE_RESULT_FAILURE : TOTE_RESULT_SUCCESS;
 }
 
-/* From now on the file that is open is written to, also when it was renamed. */
+/* From now on the open file is used, even if it is renamed. */
 static tote_result file_prepare(void *self, uint32_t timeout_ms, bool may_make_thread) {
     struct exporter *exporter = self;
 
@@ -245,7 +242,7 @@ static const tote_span_exporter_ops file_ops = {
     .destroy = file_destroy,
 };
 
-/* Returns: false when there is no file to write to. */
+/* Returns false if the file cannot be opened. */
 static bool take_path(struct exporter *exporter, const char *path) {
     exporter->fd = path ? -1 : STDOUT_FILENO;
     if (!path) {

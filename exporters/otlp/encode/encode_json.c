@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * encode_json.c - an ExportTraceServiceRequest as JSON
+ * encode_json.c - converts an ExportTraceServiceRequest to JSON
  *
- * The request is read and written as JSON field by field, without objects in between. Tables name
- * the members of each message. Fields that have their default are left out, members of a oneof
- * never are. Spec: protocol/otlp.md#json-protobuf-encoding
+ * Fields are read and written one by one, without objects in between. Tables name the members of
+ * each message. Default values are omitted, except members of a oneof. Spec:
+ * protocol/otlp.md#json-protobuf-encoding
  *
  * Tests: tests/unit/test_otlp_json.c
  */
@@ -33,13 +33,13 @@ enum message {
     MAP
 };
 
-/* What a field is in JSON. */
+/* The JSON form of a field. */
 struct member {
     char key[27]; /* with quotation marks, colon and bracket */
     uint8_t key_size;
-    uint8_t tag; /* 0: there is no such field */
+    uint8_t tag; /* 0: no such field */
     uint8_t kind;
-    bool is_always; /* written, even if it is empty or zero */
+    bool is_always; /* written even if it is empty or zero */
     uint8_t message;
 };
 
@@ -52,7 +52,7 @@ struct member {
 
 enum { LARGEST_NUMBER = TOTE__SPAN_FLAGS >> 3 };
 
-/* The members of each message, by the numbers of their fields. */
+/* Members of each message, by field number. */
 static const struct member messages[][LARGEST_NUMBER + 1] = {
     [REQUEST] = {MANY(0x0A, "resourceSpans", RESOURCE_SPANS)},
     [RESOURCE_SPANS] = {ONE(0x0A, "resource", RESOURCE), MANY(0x12, "scopeSpans", SCOPE_SPANS),
@@ -103,23 +103,23 @@ static const struct member messages[][LARGEST_NUMBER + 1] = {
     [MAP] = {MANY(TOTE__LIST_ITEM, "values", KEY_VALUE)},
 };
 
-/* A message that is being written. */
+/* A message in progress. */
 struct level {
     struct tote__slice rest;
     const struct member *members;
-    uint32_t array; /* the tag of the fields whose array is open; 0: none */
+    uint32_t array; /* tag of the open array; 0: none */
 };
 
-/* The messages around an attribute's value, and those of a value that is as deep as it can be. */
+/* Levels around an attribute's value, and the deepest value. */
 enum { FEW_LEVELS = 16, MOST_LEVELS = 7 + 3 * TOTE__DEEPEST_VALUE };
 
 struct levels {
-    struct level few[FEW_LEVELS]; /* on the caller's stack, which may be small */
-    struct level *all;            /* `few`, or memory for MOST_LEVELS */
-    size_t depth;                 /* of the one on top */
+    struct level few[FEW_LEVELS]; /* on the stack, which may be small */
+    struct level *all;            /* `few`, or allocated memory for MOST_LEVELS */
+    size_t depth;                 /* number of levels in use */
 };
 
-/* Returns: NULL if too deep or out of memory. */
+/* Returns NULL if it is too deep or out of memory. */
 static struct level *push_level(struct levels *levels) {
     if (levels->depth + 1 == FEW_LEVELS && levels->all == levels->few) {
         struct level *all = tote__allocate(MOST_LEVELS * sizeof *all);
@@ -165,7 +165,7 @@ static void put_scalar(struct tote__json *json, const struct member *member,
     }
 }
 
-/* All of the member is copied, which is faster: what is behind the key is overwritten. */
+/* The whole member is copied, which is faster; bytes behind the key are overwritten. */
 static void put_key(struct tote__json *json, const struct member *member) {
     if (tote__json_has_room(json, sizeof *member)) {
         memcpy(json->at, member, sizeof *member);
@@ -205,7 +205,7 @@ static void put_field(struct tote__json *json, struct levels *levels,
     level->array = 0;
 }
 
-/* Without recursion: a value of any depth takes the same stack. */
+/* Not recursive: values of any depth use the same stack. */
 bool tote__otlp_json_of(struct tote__buffer *buffer, struct tote__slice request) {
     struct tote__json json = tote__json_start(buffer);
     struct levels levels;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * encoding.c - spans to bytes in either encoding
+ * encoding.c - the public encoder
  *
  * Tests: tests/unit/test_otlp_encode.c, tests/unit/test_otlp_json.c
  */

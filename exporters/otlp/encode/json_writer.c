@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * json_writer.c - JSON, straight into the bytes of a request
+ * json_writer.c - writes JSON into a buffer
  *
- * Nothing depends on the locale, and what is written is always UTF-8. Spec: RFC 8259
+ * The output does not depend on the locale and is always valid UTF-8. Spec: RFC 8259
  */
 #include "json_writer.h"
 
@@ -52,7 +52,7 @@ static bool is_plain(uint8_t byte) {
     return is_ascii(byte) && byte >= ' ' && byte != '"' && byte != '\\';
 }
 
-/* Whether any of eight bytes is no ASCII, a control character, a quote or a backslash. */
+/* Return whether any of eight bytes is not ASCII, a control character, a quote or a backslash. */
 static bool has_special(uint64_t eight) {
     const uint64_t ones = 0x0101010101010101U;
     const uint64_t highs = 0x80 * ones;
@@ -60,13 +60,13 @@ static bool has_special(uint64_t eight) {
     uint64_t backslashes = eight ^ '\\' * ones;
 
     /*
-     * Subtracting sets the high bit of a byte that was smaller. One borrows from the next only
-     * then.
+     * The subtraction sets the high bit of each byte that is smaller. A borrow happens only if
+     * there is such a byte.
      */
     return (eight | (eight - ' ' * ones) | (quotes - ones) | (backslashes - ones)) & highs;
 }
 
-/* Copy what is as it is in JSON, up to the first special byte. Returns: how much that is. */
+/* Copy bytes that need no escape, up to the first special one. Returns their number. */
 static size_t copy_plain(uint8_t *out, const uint8_t *text, size_t length) {
     size_t at = 0;
     uint64_t eight;
@@ -85,7 +85,7 @@ static size_t copy_plain(uint8_t *out, const uint8_t *text, size_t length) {
 }
 
 static uint8_t *put_escaped(uint8_t *out, uint8_t c) {
-    static const char shorts[] = "\"\"\\\\\bb\tt\nn\ff\rr"; /* each with what stands for it */
+    static const char shorts[] = "\"\"\\\\\bb\tt\nn\ff\rr"; /* characters and their escapes */
     const char *pair = c ? strchr(shorts, c) : NULL;
 
     *out++ = '\\';
@@ -99,9 +99,9 @@ static uint8_t *put_escaped(uint8_t *out, uint8_t c) {
     return out;
 }
 
-/* Take all that is no ASCII from the start of the text, repaired. */
+/* Copy non-ASCII characters from the start of the text, repaired. */
 static void put_code_points(struct tote__json *json, struct tote__slice *text) {
-    enum { LONGEST = sizeof "\xEF\xBF\xBD" - 1 }; /* what a byte becomes that is broken */
+    enum { LONGEST = sizeof "\xEF\xBF\xBD" - 1 }; /* replacement of an invalid byte */
     size_t size = 1;
 
     while (size < text->size && !is_ascii(text->at[size])) {
@@ -121,7 +121,7 @@ void tote__json_text(struct tote__json *json, struct tote__slice text) {
         return;
     }
     *json->at++ = '"';
-    while (text.size) { /* empty text has no address */
+    while (text.size) { /* empty text may be NULL */
         size_t plain = copy_plain(json->at, text.at, text.size);
         json->at += plain;
         text.at += plain;
@@ -165,13 +165,13 @@ void tote__json_base64(struct tote__json *json, struct tote__slice bytes) {
 }
 
 enum { MOST_DIGITS = 20 };         /* of 64 bits */
-#define POWER(n) ((uint64_t)1e##n) /* exact: all of them are doubles */
+#define POWER(n) ((uint64_t)1e##n) /* all of them are exact doubles */
 static const uint64_t powers_of_ten[MOST_DIGITS] = {
     POWER(0),  POWER(1),  POWER(2),  POWER(3),  POWER(4),  POWER(5),  POWER(6),
     POWER(7),  POWER(8),  POWER(9),  POWER(10), POWER(11), POWER(12), POWER(13),
     POWER(14), POWER(15), POWER(16), POWER(17), POWER(18), POWER(19)};
 
-/* 1233 / 4096 is a little more than log10(2): the estimate is right or one too low. */
+/* 1233 / 4096 is slightly more than log10(2): the estimate is exact or one too low. */
 static unsigned count_digits(uint64_t number) {
     unsigned bits = 64 - (unsigned)__builtin_clzll(number | 1);
     unsigned count = bits * 1233 >> 12;
@@ -179,7 +179,7 @@ static unsigned count_digits(uint64_t number) {
     return count + ((number | 1) >= powers_of_ten[count]);
 }
 
-/* The last `count` digits of a number, two at a time. Returns: the end of them. */
+/* Write the last `count` digits of a number, two at a time. Returns their end. */
 static uint8_t *put_digits(uint8_t *out, uint64_t number, unsigned count) {
     static const char pairs[] = "00010203040506070809101112131415161718192021222324"
                                 "25262728293031323334353637383940414243444546474849"
@@ -231,9 +231,9 @@ void tote__json_signed(struct tote__json *json, int64_t number) {
 }
 
 /*
- * A double as digits / 10^decimals, with as few decimals as are read as the same double again. Both
- * are exact, so that the quotient is what a reader makes of the text. Returns: false for one that
- * needs more digits.
+ * Represent a double as digits / 10^decimals, with the fewest decimals that are read as the same
+ * double. Both are exact, so their quotient is what a reader computes. Returns false if it needs
+ * more digits.
  */
 static bool find_decimals(double magnitude, uint64_t *digits, unsigned *decimals) {
     enum { MOST_DECIMALS = 15 };
@@ -241,7 +241,7 @@ static bool find_decimals(double magnitude, uint64_t *digits, unsigned *decimals
 
     for (*decimals = 0; *decimals <= MOST_DECIMALS; ++*decimals) {
         double scale = (double)powers_of_ten[*decimals];
-        if (!(magnitude * scale < exact - 1)) { /* so with NaN, too */
+        if (!(magnitude * scale < exact - 1)) { /* also NaN */
             return false;
         }
         *digits = (uint64_t)(magnitude * scale + 0.5);
@@ -263,7 +263,7 @@ static uint8_t *put_fraction(uint8_t *out, uint64_t digits, unsigned decimals) {
     return out;
 }
 
-/* Those that need most digits, or an exponent, and those that are no numbers. */
+/* Doubles that need most digits or an exponent, and values that are not numbers. */
 static void put_other_double(struct tote__json *json, double real) {
     char text[40];
     size_t length = tote_value_to_text(tote_double(real), text, sizeof text);
@@ -281,7 +281,7 @@ void tote__json_double(struct tote__json *json, double real) {
     unsigned decimals;
 
     if (real == 0 && signbit(real)) {
-        tote__json_put(json, "-0.0,"); /* readers would make an integer of -0 */
+        tote__json_put(json, "-0.0,"); /* readers would parse -0 as an integer */
         return;
     }
     if (!find_decimals(fabs(real), &digits, &decimals)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * body.c - the body of a request, and gRPC's body of a response
+ * body.c - request bodies, and response bodies of gRPC
  *
  * Tests: tests/unit/test_otlp_grpc.c, tests/unit/test_otlp_export_result.c
  */
@@ -10,10 +10,10 @@
 
 #include "otlp/encode/encode.h"
 
-/* For deflateInit2(): the largest window, with a gzip head and tail. */
+/* For deflateInit2(): the largest window, with a gzip head and trailer. */
 enum { GZIP_WINDOW_BITS = 15 + 16, MEMORY_LEVEL = 8, SMALLEST_EXPANSION = 1024 };
 
-/* Compress to the end of what is packed. Returns: false if out of memory. */
+/* Compress the rest of the input. Returns false if out of memory. */
 static bool compress_message(struct tote__packer *packer, struct tote__slice message) {
     struct tote__buffer *packed = &packer->packed;
     z_stream *stream = &packer->stream;
@@ -79,7 +79,7 @@ void tote__grpc_put_head(uint8_t *out, bool is_compressed, size_t size) {
     }
 }
 
-/* Expand to the end of the text, and not to the size that it claims. */
+/* Decompress to the end of the input, regardless of the size that it declares. */
 static enum tote__grpc_reading expand(struct tote__slice packed, size_t most,
                                       struct tote__buffer *whole) {
     z_stream stream = {.next_in = (z_const Bytef *)(uintptr_t)packed.at,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * connection.c - what curl holds of one kept connection
+ * connection.c - one kept connection of libcurl
  *
  * Tests: tests/unit/test_otlp_transport.c
  */
@@ -30,20 +30,22 @@ enum {
     UPLOAD_BUFFER_BYTES =
         512 << 10, /* a usual request is sent at once; unused pages cost nothing */
     MOST_EVENTS = TOTE__MAX_WATCHES,
-    GRACE_MS = 100,       /* for curl to notice the end of a response */
-    FREE_IDLE_WRITES = 8, /* before a socket is not watched for writing for a while: 1 ms, ... */
-    MOST_DOUBLINGS = 8    /* ... doubled each time up to 256 ms */
+    GRACE_MS = 100,       /* for curl to detect the end of a response */
+    FREE_IDLE_WRITES = 8, /* initial time without watching a socket for writing: 1 ms */
+    MOST_DOUBLINGS = 8    /* longest such time: 256 ms */
 };
 /*
- * CURLMOPT_QUICK_EXIT of libcurl 8.21 and later; earlier ones do not wait for resolver threads, and
- * refuse it.
+ * CURLMOPT_QUICK_EXIT of libcurl 8.21 and later. Earlier versions do not wait for resolver threads,
+ * and do not know the option.
  */
 static const CURLMoption multi_quick_exit = (CURLMoption)21;
 
 static const uint64_t ns_per_ms = 1000000;
 
-/* Connections of parent processes, or without descriptors: unusable, but not forgotten, so that no
- * leak is reported. */
+/*
+ * Connections of parent processes, or without descriptors: unusable, but still referenced, so that
+ * no leak is reported.
+ */
 static _Atomic(struct tote__connection *) left_behind;
 
 uint64_t tote__socket_inode(int fd) {
@@ -52,7 +54,7 @@ uint64_t tote__socket_inode(int fd) {
     return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) ? (uint64_t)status.st_ino : 0;
 }
 
-/* The one of this descriptor; -1 finds a free one. NULL when there is none. */
+/* Return the socket of this descriptor; -1 finds a free entry. Returns NULL if there is none. */
 static struct tote__watch *find_watch(struct tote__connection *connection, int fd) {
     for (size_t i = 0; i < TOTE__MAX_WATCHES; i++) {
         if (connection->watches[i].fd == fd) {
@@ -62,7 +64,7 @@ static struct tote__watch *find_watch(struct tote__connection *connection, int f
     return NULL;
 }
 
-/* A number that curl closed without telling is still in the table: see arm(). */
+/* A number that curl closed silently is still in the table: see arm(). */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
     struct tote__connection *connection = arg;
     int fd = tote__os_socket(address->family, address->socktype, address->protocol);
@@ -92,14 +94,16 @@ static struct tote__watch *first_socket(struct tote__connection *connection) {
     return NULL;
 }
 
-/* Without a socket curl looks a name up, which may make descriptors: they are 3 or above, too. */
+/*
+ * Without a socket curl resolves names, which may open descriptors: they must be 3 or above, too.
+ */
 static void hold_stdio(struct tote__connection *connection) {
     if (!first_socket(connection)) {
         connection->held_stdio |= tote__os_hold_stdio();
     }
 }
 
-/* Forgotten before it is closed: a child must not close what got the number afterwards. */
+/* Removed from the table before it is closed: otherwise a child might close a reused number. */
 static int close_socket(void *arg, curl_socket_t fd) {
     struct tote__connection *connection = arg;
     struct tote__watch *watch = find_watch(connection, fd);
@@ -107,7 +111,7 @@ static int close_socket(void *arg, curl_socket_t fd) {
     if (watch) {
         *watch = (struct tote__watch){.fd = -1};
     }
-    epoll_ctl(connection->epoll, EPOLL_CTL_DEL, fd, NULL); /* a child may have it open still */
+    epoll_ctl(connection->epoll, EPOLL_CTL_DEL, fd, NULL); /* a child may have it open, too */
     int result = close(fd);
     if (connection->is_in_timer) {
         hold_stdio(connection);
@@ -116,9 +120,9 @@ static int close_socket(void *arg, curl_socket_t fd) {
 }
 
 /*
- * For one event. While it connects, libcurl closes sockets without a word and says afterwards that
- * they need not be watched: nothing is done about such a number then, which may be somebody else's.
- * What a forked child keeps open tells of itself once.
+ * Watch for one event. While it connects, libcurl closes sockets silently and unwatches them
+ * afterwards; such a number may be reused and is left alone. EPOLLONESHOT also reports a socket
+ * that a forked child keeps open only once.
  */
 static void arm(struct tote__connection *connection, struct tote__watch *watch) {
     const uint32_t left_out = watch->write_at ? (uint32_t)EPOLLOUT : 0;
@@ -134,7 +138,7 @@ static void arm(struct tote__connection *connection, struct tote__watch *watch) 
     watch->armed = event.events;
 }
 
-/* curl wants to know when something can be done with a socket, or no more. */
+/* Called by curl when it starts or stops to wait for a socket. */
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused) {
     struct tote__connection *connection = arg;
     struct tote__watch *watch = find_watch(connection, fd);
@@ -184,7 +188,7 @@ void tote__connection_free(struct tote__connection *connection) {
     tote__release(connection, sizeof *connection);
 }
 
-/* The host may have closed it, and given the number to something else. */
+/* The host may have closed the descriptor, and its number may be reused. */
 static bool is_own_socket(const struct tote__watch *watch) {
     return watch->fd >= 0 && watch->inode && tote__socket_inode(watch->fd) == watch->inode;
 }
@@ -249,21 +253,19 @@ static bool add_headers(struct curl_slist **list, const struct tote__otlp_settin
     snprintf(type, sizeof type, "Content-Type: %s", tote__otlp_content_type(settings));
     snprintf(timeout, sizeof timeout, "grpc-timeout: %um",
              settings->delivery.timeout_ms % 100000000);
-    bool are_added = add_header(list, "Expect:") && /* do not wait for a 100 */
+    bool are_added = add_header(list, "Expect:") && /* do not wait for "100 Continue" */
                      add_header(list, is_grpc ? "Content-Type: application/grpc" : type) &&
                      (!is_grpc || add_header(list, "TE: trailers")) &&
                      (!settings->is_gzip || add_header(list, is_grpc ? "grpc-encoding: gzip"
                                                                      : "Content-Encoding: gzip")) &&
-                     (!has_timeout || add_header(list, timeout)); /* 8 digits at most */
+                     (!has_timeout || add_header(list, timeout)); /* at most 8 digits */
     for (size_t i = 0; i < settings->headers.count && are_added; i++) {
         are_added = add_header(list, settings->headers.items[i].line);
     }
     return are_added;
 }
 
-/*
- * libcurl before 8.0 cannot use a connection of HTTP/2 without TLS again: the second request fails.
- */
+/* libcurl before 8.0 cannot reuse an HTTP/2 connection without TLS: the second request fails. */
 static bool can_reuse(const struct tote__otlp_settings *settings) {
     enum { VERSION_8_0 = 0x080000 };
     return settings->protocol != TOTE_OTLP_PROTOCOL_GRPC || settings->is_tls ||
@@ -277,7 +279,7 @@ static long http_version(const struct tote__otlp_settings *settings) {
     return settings->is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
 }
 
-/* A user agent among the headers replaces this one. */
+/* A configured User-Agent header replaces this one. */
 static int set_request_options(struct tote__connection *connection,
                                const struct tote__otlp_settings *settings) {
     CURL *easy = connection->easy;
@@ -289,14 +291,14 @@ static int set_request_options(struct tote__connection *connection,
     failed |= (int)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(settings));
     failed |= (int)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, can_reuse(settings) ? 0L : 1L);
     if (settings->protocol !=
-        TOTE_OTLP_PROTOCOL_GRPC) { /* an expanded answer keeps to the limit, too */
+        TOTE_OTLP_PROTOCOL_GRPC) { /* the limit applies to the decompressed response, too */
         failed |= (int)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     }
     failed |= (int)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_POST, 1L);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER_BYTES);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_USERAGENT, "OTel-OTLP-Exporter-C/" TOTE_VERSION);
-    if (settings->ca_file) { /* NULL would mean none, and not the system's */
+    if (settings->ca_file) { /* NULL would mean none instead of the system's */
         failed |= (int)curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file);
     }
     failed |= (int)curl_easy_setopt(easy, CURLOPT_SSLCERT, settings->client_certificate_file);
@@ -312,7 +314,8 @@ static int set_guest_options(struct tote__connection *connection) {
     int failed = 0;
 
     failed |= (int)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* waits for no name look-up */
+    failed |=
+        (int)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a name lookup */
     failed |= (int)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, connection->error);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, tote__response_reader_take_body);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_WRITEDATA, &connection->incoming);
@@ -339,7 +342,7 @@ static int set_multi_options(struct tote__connection *connection) {
     return failed;
 }
 
-/* Return whether bytes can be read from it, or were written to it and not yet read at the end. */
+/* Return whether bytes can be read, or were written and are not yet read by the peer. */
 static bool holds_bytes(int fd) {
     int incoming = 0;
     int outgoing = 0;
@@ -350,10 +353,10 @@ static bool holds_bytes(int fd) {
 }
 
 /*
- * Return a multi handle that no program inherits. libcurl before 8 makes two sockets for wake-ups
- * without FD_CLOEXEC and does not tell them. They get the lowest free numbers. Another thread may
- * take one of these meanwhile: only a descriptor that a wake-up fills is one of libcurl's. The
- * wake-up has no effect otherwise, as curl_multi_poll() is not used.
+ * Return a multi handle whose descriptors have FD_CLOEXEC. libcurl before 8 creates two wake-up
+ * sockets without it and does not expose them. They have the lowest free numbers, but another
+ * thread may get such a number meanwhile: only a descriptor that a wake-up makes readable belongs
+ * to libcurl. The wake-up has no other effect, because curl_multi_poll() is not used.
  */
 static CURLM *make_uninherited_multi(int epoll) {
     int low[2] = {fcntl(epoll, F_DUPFD_CLOEXEC, 0), fcntl(epoll, F_DUPFD_CLOEXEC, 0)};
@@ -380,7 +383,7 @@ static CURLM *make_uninherited_multi(int epoll) {
     return multi;
 }
 
-/* The wake-up descriptors of libcurl are 3 or above as well. */
+/* The wake-up descriptors of libcurl must be 3 or above, too. */
 static CURLM *make_multi(int epoll) {
     unsigned held = tote__os_hold_stdio();
     CURLM *multi = make_uninherited_multi(epoll);
@@ -448,7 +451,7 @@ bool tote__connection_begin(struct tote__connection *connection, struct tote__sl
     return connection->is_busy;
 }
 
-/* Changes when curl sent or received something of the request. */
+/* Return a value that changes when curl sends or receives bytes of the request. */
 static uint64_t progress_of(const struct tote__connection *connection) {
     curl_off_t sent = 0;
 
@@ -457,9 +460,9 @@ static uint64_t progress_of(const struct tote__connection *connection) {
 }
 
 /*
- * libcurl before 8 asks for a writable socket all the time while the receiver's HTTP/2 window is
- * full. A socket that is writable without use is not watched for that for a while. What ends the
- * wait, a window update, makes it readable.
+ * libcurl before 8 polls for a writable socket while the receiver's HTTP/2 window is full. A socket
+ * that is writable without progress is not watched for writing for a while. A window update makes
+ * it readable.
  */
 static void note_use(struct tote__watch *watch, uint32_t events, bool has_progress) {
     watch->write_at = 0;
@@ -502,7 +505,7 @@ static int action_of(uint32_t events) {
            (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
 }
 
-/* What is not one of curl's sockets only wakes. */
+/* An event of a descriptor that is not curl's only wakes. */
 static bool handle_event(struct tote__connection *connection, const struct epoll_event *event,
                          int *running) {
     int fd = event->data.fd;
@@ -526,8 +529,8 @@ static bool handle_event(struct tote__connection *connection, const struct epoll
 }
 
 /*
- * A receiver may respond before the request has ended. libcurl before 8 then sends the request to
- * its end, and waits for what has already come. Returns: whether to end the transfer.
+ * A receiver may respond before the request has ended. libcurl before 8 then sends the rest of the
+ * request, and waits for data that has already arrived. Returns whether to end the transfer.
  */
 static bool is_cut(struct tote__connection *connection) {
     long status = 0;
@@ -540,7 +543,7 @@ static bool is_cut(struct tote__connection *connection) {
     return tote__clock_monotonic() >= connection->cut_at;
 }
 
-/* What curl wants to do at this time. Returns: false when curl gives up. */
+/* Run curl's timers. Returns false if curl fails. */
 static bool run_timer(struct tote__connection *connection, int *running) {
     if (tote__clock_monotonic() < connection->timer) {
         return true;
@@ -571,8 +574,8 @@ static bool run_sockets(struct tote__connection *connection, uint64_t until, int
 }
 
 /*
- * The timer is due when a request begins: curl sends it, before the wait for the response. Returns:
- * false when curl gives up.
+ * Start a request: its timer is due, so curl sends before the wait for the response. Returns false
+ * if curl fails.
  */
 static bool run(struct tote__connection *connection, uint64_t until, bool *is_done) {
     uint64_t now = tote__clock_monotonic();
@@ -582,7 +585,7 @@ static bool run(struct tote__connection *connection, uint64_t until, bool *is_do
     if (is_due && !run_timer(connection, &running)) {
         return false;
     }
-    bool is_over = is_due && (running == 0 || now >= until); /* the next run waits */
+    bool is_over = is_due && (running == 0 || now >= until); /* the next run polls */
     if (!is_over &&
         (!run_sockets(connection, until, &running) || !run_timer(connection, &running))) {
         return false;
@@ -592,8 +595,8 @@ static bool run(struct tote__connection *connection, uint64_t until, bool *is_do
 }
 
 /*
- * What curl reports, unless it may quote credentials: it shows the variable of a proxy that it
- * cannot use as it is.
+ * Return curl's error text, unless it may contain credentials: it quotes an unusable proxy
+ * variable.
  */
 static void describe_error(struct tote__connection *connection, CURLcode result,
                            struct tote__response *response) {
@@ -632,7 +635,7 @@ bool tote__describe_descriptors(int error, char *text, size_t size,
     return true;
 }
 
-/* `result`: how the transfer ended; CURLE_OK if it did not. */
+/* `result` is the result of the transfer; CURLE_OK if it was not completed. */
 static void end(struct tote__connection *connection, CURLcode result,
                 struct tote__response *response) {
     tote__response_reader_read(&connection->incoming, response);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * export_result.c - what an answer means for the spans of a request
+ * export_result.c - the export result of a response
  *
  * Tests: tests/unit/test_otlp_export_result.c
  */
@@ -22,7 +22,7 @@ bool tote__otlp_retry_after(const char *text, int64_t now, uint64_t *retry_after
     size_t digits = strspn(text, "0123456789");
     bool is_number = digits && !text[digits];
     int64_t date = *text >= 'A' ? (int64_t)curl_getdate(text, NULL) : -1;
-    int64_t seconds = is_number    ? strtoll(text, NULL, 10) /* the largest if it is larger */
+    int64_t seconds = is_number    ? strtoll(text, NULL, 10) /* the largest value on overflow */
                       : date > now ? date - now
                                    : 0;
 
@@ -45,8 +45,8 @@ static const char path[] =
 enum { GRPC_UNKNOWN = 2, GRPC_RESOURCE_EXHAUSTED = 8, GRPC_OUT_OF_RANGE = 11 };
 
 /*
- * The codes of gRPC. Some mean the endpoint, the credentials or the protocol, whatever the request
- * contains.
+ * gRPC status codes. Some concern the endpoint, the credentials or the protocol, regardless of the
+ * request.
  */
 static const struct grpc_code {
     const char *name;
@@ -74,8 +74,8 @@ static const struct grpc_code {
 };
 
 /*
- * HTTP statuses. The code is what each stands for if gRPC gets it without a grpc-status.
- * Spec: protocol/otlp.md#failures-1, grpc/grpc doc/http-grpc-status-mapping.md
+ * HTTP statuses. `code` is the gRPC status if a gRPC response has no grpc-status. Spec:
+ * protocol/otlp.md#failures-1, grpc/grpc doc/http-grpc-status-mapping.md
  */
 static const struct http_status {
     long status;
@@ -83,7 +83,7 @@ static const struct http_status {
     unsigned code;
     const char *advice;
 } http_statuses[] = {
-    {300, TOTE__NOT_ACCEPTED, GRPC_UNKNOWN, /* and all others below 400 */
+    {300, TOTE__NOT_ACCEPTED, GRPC_UNKNOWN, /* and all other 3xx */
      "; redirects are not followed: set the endpoint to the target of the redirect"},
     {400, TOTE__REJECTED, 13, see_log},
     {401, TOTE__NOT_ACCEPTED, 16, credentials},
@@ -105,7 +105,7 @@ static const struct http_status {
     {504, TOTE__RETRYABLE, 14, see_log},
     {505, TOTE__NOT_ACCEPTED, GRPC_UNKNOWN, see_log},
     {511, TOTE__NOT_ACCEPTED, GRPC_UNKNOWN, see_log},
-    {0, TOTE__REJECTED, GRPC_UNKNOWN, see_log}, /* any other one */
+    {0, TOTE__REJECTED, GRPC_UNKNOWN, see_log}, /* any other status */
 };
 
 static const struct http_status *find_status(long status) {
@@ -126,8 +126,8 @@ static void read_retry_after(const struct tote__response *response,
 }
 
 /*
- * A failure by its HTTP status, also of gRPC without a grpc-status. A path is no setting of gRPC:
- * what has none there is another kind of server.
+ * Set the result of a failure from its HTTP status, also for gRPC without a grpc-status. The path
+ * is not configurable for gRPC, so a wrong path means another kind of server.
  */
 static void judge_failure(const struct tote__otlp_settings *settings,
                           const struct tote__response *response,
@@ -165,8 +165,8 @@ static void judge_http(const struct tote__otlp_settings *settings,
 }
 
 /*
- * The rest of the response is not read. A receiver of OTLP has no reason to send so much: what
- * listens there may be something else. With a disk queue the spans wait until that is corrected.
+ * The response is not read to its end. An OTLP receiver does not send so much, so the endpoint may
+ * be wrong. With a disk queue the spans are kept until it is corrected.
  */
 static void judge_too_large(const struct tote__otlp_settings *settings,
                             struct tote__export_result *export_result) {
@@ -195,7 +195,7 @@ static void judge_grpc_message(const struct tote__otlp_settings *settings,
     tote__buffer_clear(&whole);
 }
 
-/* What is no code is UNKNOWN. */
+/* An invalid code is UNKNOWN. */
 static unsigned read_grpc_code(const char *text) {
     size_t digits = strspn(text, "0123456789");
     unsigned code = digits && digits <= 2 && !text[digits] ? (unsigned)atoi(text) : GRPC_UNKNOWN;
@@ -204,8 +204,8 @@ static unsigned read_grpc_code(const char *text) {
 }
 
 /*
- * Whether an error means that the request is larger than the receiver accepts. gRPC has no code for
- * it: servers send RESOURCE_EXHAUSTED or OUT_OF_RANGE, and name the cause in the message.
+ * Return whether an error means that the request is too large. gRPC has no code for that: servers
+ * send RESOURCE_EXHAUSTED or OUT_OF_RANGE, and name the cause in the message.
  */
 static bool is_too_large(unsigned code, const char *message) {
     static const char *const words[] = {"larger than max", "too large", "exceeds max",
@@ -219,8 +219,8 @@ static bool is_too_large(unsigned code, const char *message) {
 }
 
 /*
- * Without a grpc-status the HTTP status decides. A success without it was cut off: libcurl before 8
- * loses the trailers when a GOAWAY comes with them.
+ * Without a grpc-status the HTTP status decides. A success without it was truncated: libcurl before
+ * 8 loses trailers that arrive with a GOAWAY.
  */
 static void judge_grpc(const struct tote__otlp_settings *settings,
                        const struct tote__response *response,
@@ -254,7 +254,7 @@ static void judge_grpc(const struct tote__otlp_settings *settings,
     }
 }
 
-/* An answer without a final status is none. */
+/* A response without a final status counts as no response. */
 static enum tote__outcome outcome_of(const struct tote__response *response) {
     bool is_final = response->status >= TOTE__FIRST_FINAL_STATUS || *response->grpc_status;
 
@@ -264,8 +264,8 @@ static enum tote__outcome outcome_of(const struct tote__response *response) {
 
 /*
  * A receiver may respond, and reset the stream with NO_ERROR, before it has the whole request.
- * libcurl before 8 loses such a response, and has no words for this reset, as it has for the
- * others. The response to a smaller request is not lost. Spec: RFC 9113 section 8.1
+ * libcurl before 8 loses such a response, and reports this reset without details, unlike others.
+ * The response to a smaller request is not lost. Spec: RFC 9113 section 8.1
  */
 static void note_lost_response(const struct tote__response *response,
                                struct tote__export_result *export_result) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * json_reader.c - values of a JSON text, in one pass. RFC 8259
+ * json_reader.c - reads values of a JSON text in one pass. RFC 8259
  *
  * Tests: tests/unit/test_otlp_response.c, tests/fuzz/fuzz_response.c
  */
@@ -13,7 +13,7 @@
 
 enum { PATH_BYTES = 64, LONGEST_INTEGER = 20 };
 
-/* Room for text; what does not fit is left out. */
+/* A buffer for text; what does not fit is dropped. */
 struct sink {
     char *out;
     size_t size;
@@ -24,7 +24,7 @@ struct reader {
     const char *at;
     const char *end;
     unsigned depth;
-    struct sink path; /* of the value that is read: the keys around it; those of arrays are empty */
+    struct sink path; /* keys around the current value; array levels are empty */
     struct tote__json_wanted *wanted;
     size_t count;
 };
@@ -37,7 +37,7 @@ static struct reader reader_of(struct tote__slice text) {
 
 static void put(struct sink *sink, const char *bytes, size_t size) {
     if (size > sink->size - sink->length) {
-        sink->size = sink->length; /* nor does what follows */
+        sink->size = sink->length; /* the following characters do not fit either */
     } else if (size) {
         memcpy(sink->out + sink->length, bytes, size);
         sink->length += size;
@@ -55,7 +55,7 @@ static void put_code_point(struct sink *sink, uint32_t c) {
     put(sink, bytes, size);
 }
 
-/* Skip one character if the set has it. Returns: whether it was skipped. */
+/* Skip one character if it is in the set. Returns whether it was. */
 static bool skip(struct reader *reader, const char *set) {
     bool is_in = reader->at < reader->end && *reader->at && strchr(set, *reader->at);
 
@@ -63,7 +63,7 @@ static bool skip(struct reader *reader, const char *set) {
     return is_in;
 }
 
-/* Skip blanks, and then one character if the set has it. */
+/* Skip blanks, and then one character if it is in the set. */
 static bool take(struct reader *reader, const char *set) {
     while (skip(reader, " \t\r\n")) {
     }
@@ -101,7 +101,7 @@ static bool read_word(struct reader *reader, const char *word) {
     return is_one;
 }
 
-/* Four hex digits: a unit of UTF-16. */
+/* Read four hex digits: a UTF-16 code unit. */
 static bool read_unit(struct reader *reader, uint32_t *unit) {
     static const char digits[] = "0123456789abcdef";
 
@@ -115,7 +115,7 @@ static bool read_unit(struct reader *reader, uint32_t *unit) {
     return true;
 }
 
-/* Read what follows \u: one unit, or two. A half without its other half becomes U+FFFD. */
+/* Read one or two code units after \u. An unpaired surrogate becomes U+FFFD. */
 static bool read_code_point(struct reader *reader, struct sink *sink) {
     uint32_t c = 0;
     uint32_t low = 0;
@@ -147,7 +147,7 @@ static bool read_escape(struct reader *reader, struct sink *sink) {
     return true;
 }
 
-/* Read a string behind its first quotation mark. */
+/* Read a string after its first quotation mark. */
 static bool read_string(struct reader *reader, struct sink *sink) {
     bool is_good = true;
 
@@ -192,7 +192,7 @@ static bool read_value(struct reader *reader) {
            read_number(reader);
 }
 
-/* Read the members of an object, or the items of an array, behind its bracket. */
+/* Read the members of an object, or the elements of an array, after its bracket. */
 static bool read_parts(struct reader *reader, bool are_members) {
     const char *closing = are_members ? "}" : "]";
     const struct sink outside = reader->path;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * json_reader.h - values of a JSON text, found by the keys of the objects around them
+ * json_reader.h - finds values of a JSON text by the keys around them
  *
- * For what a receiver answers: it takes no memory, and nests TOTE__JSON_DEPTH deep at most.
+ * For responses of a receiver: allocates no memory, and accepts a nesting of TOTE__JSON_DEPTH.
  */
 #ifndef TOTE_OTLP_JSON_READER_H
 #define TOTE_OTLP_JSON_READER_H
@@ -12,21 +12,20 @@
 enum { TOTE__JSON_DEPTH = 64 };
 
 struct tote__json_wanted {
-    const char *path;         /* the keys, each behind a '.', at most 48 bytes */
-    struct tote__slice value; /* as it is in the text; no address: not found */
+    const char *path;         /* the keys, each after a '.', at most 48 bytes */
+    struct tote__slice value; /* the encoded value; NULL: not found */
 };
 
 /*
- * Find the values, which have no address before. Of several with one path the last is found.
- * Returns: whether the text is one object of JSON and nothing else; what is ahead of an error is
- * found.
+ * Find the values, which are initially NULL. Of several with one path the last one is found.
+ * Returns whether the text is one valid JSON object; values before an error are found.
  */
 bool tote__json_find(struct tote__slice text, struct tote__json_wanted *wanted, size_t count);
 
-/* Decode a value that is a string, cut to what fits. Returns: its length so cut; 0 for others. */
+/* Decode a string, truncated to the buffer. Returns its truncated length; 0 for other values. */
 size_t tote__json_string(struct tote__slice value, char *out, size_t size);
 
-/* Read an integer, as a number or as a string. Returns: false if it is none. */
+/* Read an integer from a number or string. Returns false if it is neither. */
 bool tote__json_integer(struct tote__slice value, int64_t *integer);
 
 #endif

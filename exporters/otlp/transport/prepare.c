@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * prepare.c - what a connection needs from outside, taken beforehand
+ * prepare.c - resolves names and reads TLS files in advance
  *
  * Tests: tests/guest/test_sandbox.c
  */
@@ -27,8 +27,8 @@ enum { MOST_FILE = 4 << 20, MOST_ADDRESSES = 16, LOOK_MS = 1 };
 static const char *const component = "otlp";
 
 /*
- * A look-up, on a thread of its own where one may be made: getaddrinfo() knows no deadline. Who
- * comes last frees it.
+ * A name lookup, on its own thread if allowed, because getaddrinfo() has no deadline. Freed by the
+ * last user.
  */
 struct lookup {
     char host[256];
@@ -118,7 +118,7 @@ static bool needs_lookup(const struct tote__otlp_settings *settings) {
            inet_pton(AF_INET, settings->host, &address) != 1;
 }
 
-/* Without a thread a look-up takes as long as it takes. */
+/* Without a thread the lookup has no deadline. */
 static tote_result look_up_host(const struct tote__otlp_settings *settings, uint64_t deadline,
                                 bool may_make_thread, struct tote__prepared *prepared) {
     struct lookup *lookup = tote__allocate_zeroed(sizeof *lookup);
@@ -145,10 +145,7 @@ static tote_result look_up_host(const struct tote__otlp_settings *settings, uint
     return result;
 }
 
-/*
- * The file's bytes. Returns: false, with a diagnostic, when it cannot be read; a NULL path has
- * none.
- */
+/* Read a file. Returns false, with a diagnostic, on failure. A NULL path has no bytes. */
 static bool read_file(const char *path, struct curl_blob *blob) {
     int descriptor = path ? tote__os_open_regular(path) : -1;
     int error = errno;
@@ -187,7 +184,7 @@ void tote__prepared_clear(struct tote__prepared *prepared) {
 static bool read_files(const struct tote__otlp_settings *settings,
                        struct tote__prepared *prepared) {
     const char *const paths[TOTE__TLS_FILES] = {
-        settings->ca_file ? settings->ca_file /* else where curl looks by itself */
+        settings->ca_file ? settings->ca_file /* otherwise curl's default */
                           : curl_version_info(CURLVERSION_NOW)->cainfo,
         settings->client_certificate_file, settings->client_key_file};
     bool are_read = true;
@@ -217,7 +214,7 @@ tote_result tote__prepare(const struct tote__otlp_settings *settings, uint64_t d
 int tote__prepared_apply(const struct tote__prepared *prepared, CURL *easy) {
     static const struct {
         CURLoption blob;
-        CURLoption unset; /* what would open files, too */
+        CURLoption unset; /* would open files, too */
     } options[TOTE__TLS_FILES] = {
         [TOTE__CA_FILE] = {CURLOPT_CAINFO_BLOB, CURLOPT_CAPATH},
         [TOTE__CERTIFICATE_FILE] = {CURLOPT_SSLCERT_BLOB, CURLOPT_SSLCERT},

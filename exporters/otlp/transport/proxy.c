@@ -44,7 +44,7 @@ void tote__otlp_take_proxy(struct tote__otlp_settings *settings) {
     }
 }
 
-/* An empty text is none. A proxy forwards HTTP/1 requests only: gRPC needs a tunnel. */
+/* Empty text is no proxy. A proxy forwards only HTTP/1 requests: gRPC needs a tunnel. */
 int tote__proxy_apply(const struct tote__otlp_settings *settings, CURL *easy) {
     long needs_tunnel = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
     int failed = 0;
@@ -55,7 +55,10 @@ int tote__proxy_apply(const struct tote__otlp_settings *settings, CURL *easy) {
     return failed;
 }
 
-/* libcurl before 8.7 does not report whether it used a proxy, but names what it cannot reach. */
+/*
+ * libcurl before 8.7 does not report whether it used a proxy, but names the host that it cannot
+ * reach.
+ */
 static bool names_other_host(const char *error, const struct tote__otlp_settings *settings) {
     static const char beginning[] = "Failed to connect to ";
     const char *named = error + sizeof beginning - 1;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * response.c - partial successes and reasons of errors, by protobuf-c, or as JSON
+ * response.c - reads partial successes and errors, by protobuf-c or from JSON
  *
- * A body comes from outside: unpacking one may take its own size in memory and some more,
- * no matter what it says. Spec: protocol/otlp.md#otlphttp-response
+ * A body is untrusted: decoding allocates at most its size plus a constant. Spec:
+ * protocol/otlp.md#otlphttp-response
  *
  * Tests: tests/unit/test_otlp_response.c, tests/fuzz/fuzz_response.c
  */
@@ -18,7 +18,7 @@
 
 enum { UNPACK_EXTRA_BYTES = 64 << 10, LONGEST_WAIT_S = 86400 };
 
-/* protobuf-c's allocator over an arena that ends. */
+/* An allocator for protobuf-c over an arena of limited size. */
 struct budget {
     struct tote__arena arena;
     size_t left;
@@ -35,7 +35,7 @@ static void *budget_allocate(void *arg, size_t size) {
 }
 
 static void budget_release(void *arg, void *memory) {
-    (void)arg, (void)memory; /* the arena goes as a whole */
+    (void)arg, (void)memory; /* the arena is freed as a whole */
 }
 
 static bool is_type(const char *content_type, const char *type) {
@@ -54,10 +54,10 @@ static bool is_json(const char *content_type) {
     return is_type(content_type, "application/json");
 }
 
-/* Keep what a person may read in a line of a log. */
+/* Copy text for a log message. */
 static void set_message(struct tote__export_response *export_response, const char *text,
                         size_t length) {
-    char repaired[3 * TOTE__MESSAGE_SIZE]; /* three bytes at most become of one */
+    char repaired[3 * TOTE__MESSAGE_SIZE]; /* one byte becomes at most three */
     char *out = export_response->message;
     uint32_t code_point;
 
@@ -76,7 +76,7 @@ static void set_message(struct tote__export_response *export_response, const cha
     *out = '\0';
 }
 
-/* As `size` is the receiver's to choose, so is `rejected`. */
+/* `size` and `rejected` are chosen by the receiver. */
 static void set_rejected(struct tote__export_response *export_response, int64_t rejected) {
     export_response->rejected = rejected > 0 ? (uint64_t)rejected : 0;
 }
@@ -104,14 +104,14 @@ static void read_json_message(struct tote__slice value,
     set_message(export_response, text, tote__json_string(value, text, sizeof text));
 }
 
-/* Returns: false also if the number of rejected spans is none. */
+/* Returns false also if the number of rejected spans is invalid. */
 static bool read_json_response(struct tote__slice body,
                                struct tote__export_response *export_response) {
     struct tote__json_wanted wanted[] = {{.path = ".partialSuccess.rejectedSpans"},
                                          {.path = ".partialSuccess.errorMessage"}};
     bool is_json = tote__json_find(body, wanted, TOTE_COUNT_OF(wanted));
     struct tote__slice number = wanted[0].value;
-    bool is_null = !number.size || *number.at == 'n'; /* a field that is not set */
+    bool is_null = !number.size || *number.at == 'n'; /* the field is not set */
     int64_t rejected = 0;
 
     bool is_read = is_json && (is_null || tote__json_integer(number, &rejected));
@@ -136,7 +136,7 @@ bool tote__otlp_read_response(struct tote__slice body, const char *content_type,
     return is_read;
 }
 
-/* When to try again. A delay that is none, or too long to mean anything, is as good as no word. */
+/* Read the retry delay. An invalid or very long one is ignored. */
 static void read_retry_info(const ProtobufCBinaryData *value, ProtobufCAllocator *allocator,
                             struct tote__export_response *export_response) {
     Tote__Otlp__RetryInfo *info =
@@ -153,7 +153,7 @@ static void read_retry_info(const ProtobufCBinaryData *value, ProtobufCAllocator
     }
 }
 
-/* The code is nobody's business but gRPC's, which also says it elsewhere. */
+/* The code is used only by gRPC, which has it in grpc-status. */
 static void read_status(struct tote__slice body, struct tote__export_response *export_response) {
     static const char retry_info[] = "/google.rpc.RetryInfo";
     struct budget budget = {.left = body.size + UNPACK_EXTRA_BYTES};
@@ -181,7 +181,7 @@ static void read_json_status(struct tote__slice body,
     read_json_message(message.value, export_response);
 }
 
-/* Whether a log may show it, whatever its content type says. */
+/* Return whether the body is text for a log message, regardless of its content type. */
 static bool is_text(struct tote__slice body) {
     size_t size = tote__min(body.size, TOTE__MESSAGE_SIZE);
 
@@ -194,7 +194,7 @@ static bool is_text(struct tote__slice body) {
     return size > 0;
 }
 
-/* What a page of HTML says, without its tags. */
+/* Copy the text of an HTML page, without tags. */
 static void set_page_message(struct tote__export_response *export_response,
                              struct tote__slice body) {
     char text[TOTE__MESSAGE_SIZE];

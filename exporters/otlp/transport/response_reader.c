@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * response_reader.c - an answer, as curl brings it piece by piece
+ * response_reader.c - reads a response in the pieces that curl delivers
  *
  * Tests: tests/unit/test_otlp_transport.c, tests/fuzz/fuzz_http_response.c
  */
@@ -10,7 +10,7 @@
 
 #include "tote/internal/text.h"
 
-enum { KEPT_BODY_BYTES = 64 << 10 }; /* more is released after the response */
+enum { KEPT_BODY_BYTES = 64 << 10 }; /* larger memory is released after the response */
 
 static void keep_header(char *out, size_t size, const char *value, size_t length) {
     while (length && (value[length - 1] == '\r' || value[length - 1] == '\n')) {
@@ -22,7 +22,7 @@ static void keep_header(char *out, size_t size, const char *value, size_t length
     out[length] = '\0';
 }
 
-/* A status line begins anew: the one before was not the last word. */
+/* A status line starts another response: the previous one was an interim response. */
 size_t tote__response_reader_take_header(char *line, size_t one, size_t size, void *arg) {
     static const char status_line[] = "HTTP/";
     struct tote__response_reader_headers *headers = &((struct tote__response_reader *)arg)->headers;
@@ -98,7 +98,7 @@ bool tote__response_reader_is_response(const struct tote__response_reader *incom
            (!incoming->is_grpc || incoming->headers.grpc_status[0] != '\0' || status >= 300);
 }
 
-/* libcurl also reports success if the connection is closed within the headers. */
+/* libcurl also reports success if the connection ends within the headers. */
 static enum tote__outcome outcome_of_whole(const struct tote__response_reader *incoming, CURL *easy,
                                            long status) {
     long version = CURL_HTTP_VERSION_2_0;
@@ -123,7 +123,7 @@ enum tote__outcome tote__response_reader_outcome(const struct tote__response_rea
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:
-    case CURLE_OPERATION_TIMEDOUT: /* curl has a time limit for connecting only */
+    case CURLE_OPERATION_TIMEDOUT: /* curl has a timeout only for connecting */
         return TOTE__NOT_CONNECTED;
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:
@@ -132,10 +132,10 @@ enum tote__outcome tote__response_reader_outcome(const struct tote__response_rea
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_HTTP2:
     case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_UNSUPPORTED_PROTOCOL: /* what came is not HTTP/1 */
+    case CURLE_UNSUPPORTED_PROTOCOL: /* the response is not HTTP/1 */
         return tote__response_reader_is_response(incoming, status) ? TOTE__RESPONDED
                                                                    : TOTE__NO_RESPONSE;
-    case CURLE_HTTP2_STREAM: /* libcurl before 8 loses a response to a request that is not whole */
+    case CURLE_HTTP2_STREAM: /* libcurl before 8 loses a response to an incomplete request */
         return tote__response_reader_is_response(incoming, status) ? TOTE__RESPONDED
                                                                    : TOTE__STREAM_RESET;
     case CURLE_WRITE_ERROR:
@@ -154,11 +154,12 @@ enum tote__outcome tote__response_reader_outcome(const struct tote__response_rea
 }
 
 const char *tote__response_reader_advice(CURLcode result, const char *error) {
-    if (strstr(error, "certificate required")) { /* an alert of TLS 1.3, at the first read */
+    if (strstr(error, "certificate required")) { /* a TLS 1.3 alert at the first read */
         return "; the receiver requires a client certificate: set "
                "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY";
     }
-    if (strstr(error, "handshake failure")) { /* of TLS 1.2, also without a client certificate */
+    if (strstr(error,
+               "handshake failure")) { /* a TLS 1.2 alert, also without a client certificate */
         return "; the receiver refuses the TLS handshake: it may require a client certificate "
                "(OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY), or "
                "another version of TLS";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * transport.c - requests to one receiver, one at a time
+ * transport.c - sends requests to one receiver, one at a time
  *
  * Tests: tests/unit/test_otlp_transport.c, tests/unit/test_otlp_grpc.c
  */
@@ -28,30 +28,29 @@
 
 struct tote__transport {
     const struct tote__otlp_settings *settings;
-    locale_t locale;                     /* of libcurl's calls; 0: out of memory */
+    locale_t locale;                     /* locale of libcurl's calls; 0: out of memory */
     struct tote__connection *connection; /* NULL until the first send */
-    bool is_checked;                     /* its descriptors were, since the last wait */
-    struct tote__lock lock;       /* guards making the next three, and an interrupt meanwhile */
-    _Atomic(uint32_t) generation; /* of the process that they are of; 0: of none */
-    _Atomic(uint32_t) makes;      /* how often they were made */
-    uint32_t connection_make;     /* that the connection uses */
-    int epoll;                    /* all that is waited for */
-    int wake;                     /* readable when there was an interrupt: what comes from ... */
-    int waker;                    /* ... this socket, the other one of a pair */
-    uint64_t wake_inode;          /* what tells the two from files of the host, ... */
-    uint64_t waker_inode;         /* ... which no eventfd has */
+    bool is_checked;                     /* the connection was checked since the last wait */
+    struct tote__lock lock; /* protects the creation of the next three fields, and interrupts */
+    _Atomic(uint32_t) generation; /* the process that the descriptors belong to; 0: none */
+    _Atomic(uint32_t) makes;      /* number of times they were created */
+    uint32_t connection_make;     /* value of `makes` that the connection uses */
+    int epoll;                    /* watches all descriptors */
+    int wake;                     /* readable after an interrupt */
+    int waker;                    /* the other socket of the pair */
+    uint64_t wake_inode;          /* inodes of the sockets */
+    uint64_t waker_inode;         /* an eventfd has no inode of its own */
     atomic_bool is_interrupted;
-    struct tote__prepared *prepared;          /* of the connection, which borrows it */
-    _Atomic(struct tote__prepared *) renewed; /* for the next one; NULL: no later one */
-    uint64_t files;                           /* what those of TLS were for the connection */
-    _Atomic(int) error;                       /* the errno of descriptors that could not be made */
+    struct tote__prepared *prepared;          /* used by the connection */
+    _Atomic(struct tote__prepared *) renewed; /* for the next connection; NULL: none */
+    uint64_t files;                           /* state of the TLS files that the connection uses */
+    _Atomic(int) error;                       /* errno of descriptors that could not be created */
     char error_text[TOTE__OS_ERROR_BYTES + 32];
 };
 
 /*
- * Whether the descriptors are of this process, and still the transport's. A host may close
- * descriptors that it does not know, and give the numbers to files of its own. Only our epoll
- * instance has our socket already.
+ * Return whether the descriptors are of this process and still open. A host may close descriptors
+ * that it does not know, and reuse their numbers. Only our epoll instance watches our socket.
  */
 static bool has_descriptors(const struct tote__transport *transport) {
     struct epoll_event wakes = {.events = 0, .data.fd = -1};
@@ -78,15 +77,12 @@ static void close_all(const int *descriptors, size_t count) {
     }
 }
 
-/* Whether the socket that wakes can be used, once the others are known to be the transport's. */
+/* Return whether the waking socket is valid; the other descriptors are. */
 static bool has_waker(const struct tote__transport *transport) {
     return tote__socket_inode(transport->waker) == transport->waker_inode;
 }
 
-/*
- * A parent's are left open: the host may have closed them itself, and given the numbers to
- * something else.
- */
+/* A parent's descriptors stay open: their numbers may be reused by the host. */
 static bool make_descriptors(struct tote__transport *transport) {
     struct epoll_event wakes = {.events = EPOLLIN, .data.fd = -1};
     int made[] = {tote__os_above_stdio(epoll_create1(EPOLL_CLOEXEC)), -1, -1};
@@ -124,8 +120,8 @@ int tote__transport_descriptor(struct tote__transport *transport) {
 }
 
 /*
- * Whether the connection is of this process, and all its descriptors are open. A socket that is
- * still the connection's can be in no other epoll instance.
+ * Return whether the connection is of this process, and all its descriptors are open. A socket of
+ * the connection is watched by no other epoll instance.
  */
 static bool is_own_connection(const struct tote__transport *transport) {
     struct tote__connection *connection = transport->connection;
@@ -136,9 +132,8 @@ static bool is_own_connection(const struct tote__transport *transport) {
 }
 
 /*
- * What changes when a file of TLS is replaced or written to. libcurl keeps what it has read of
- * them, some of it for a day. The one before if a file cannot be read: it may be about to be
- * replaced.
+ * Return a hash of the state of the TLS files. libcurl caches their content, partly for a day.
+ * Returns the previous value if a file cannot be read: it may be in the process of being replaced.
  */
 static uint64_t files_of(const struct tote__transport *transport) {
     const struct tote__otlp_settings *settings = transport->settings;
@@ -164,7 +159,7 @@ static uint64_t files_of(const struct tote__transport *transport) {
     return fingerprint;
 }
 
-/* NULL: nothing happens. */
+/* NULL is allowed. */
 static void free_prepared(struct tote__prepared *prepared) {
     if (prepared) {
         tote__prepared_clear(prepared);
@@ -172,7 +167,7 @@ static void free_prepared(struct tote__prepared *prepared) {
     }
 }
 
-/* The connection of this process. NULL when memory or descriptors are out. */
+/* Return the connection of this process. Returns NULL if out of memory or descriptors. */
 static struct tote__connection *connection_of(struct tote__transport *transport) {
     struct tote__connection *old = transport->connection;
     struct tote__prepared *before = transport->prepared;
@@ -180,7 +175,8 @@ static struct tote__connection *connection_of(struct tote__transport *transport)
     bool is_own = is_own_connection(transport);
 
     transport->prepared = renewed ? renewed : before;
-    uint64_t files = transport->prepared ? 0 : files_of(transport); /* else they may not be read */
+    uint64_t files =
+        transport->prepared ? 0 : files_of(transport); /* otherwise they are not readable */
     if (is_own && !renewed && transport->files == files) {
         return old;
     }
@@ -200,7 +196,7 @@ static struct tote__connection *connection_of(struct tote__transport *transport)
     return transport->connection;
 }
 
-/* In a child the request is its parent's. */
+/* In a child the request belongs to the parent. */
 static bool is_busy(const struct tote__transport *transport) {
     return transport->connection && transport->connection->is_busy &&
            transport->connection->generation == tote__generation();
@@ -231,7 +227,7 @@ static void read_own_response(const tote_otlp_response *own, size_t most,
                                                                : TOTE__RESPONDED;
 }
 
-/* By the program's own transport: it is over when this returns. */
+/* Send by the program's transport, which blocks. */
 static void send_by_own(const struct tote__otlp_settings *settings,
                         const struct tote__request *request, struct tote__response *response) {
     struct tote__packer packer = {.has_stream = false};
@@ -265,7 +261,7 @@ static bool begin(struct tote__transport *transport, const struct tote__request 
     return body.at && tote__connection_begin(connection, body, request->deadline);
 }
 
-/* The host has closed descriptors while a request is under way. */
+/* The host has closed descriptors of a request in flight. */
 static void lose_connection(struct tote__transport *transport, struct tote__response *response) {
     response->outcome = TOTE__NO_RESPONSE;
     response->error = "this process has closed the descriptors of the connection";
@@ -273,12 +269,12 @@ static void lose_connection(struct tote__transport *transport, struct tote__resp
     transport->connection = NULL;
 }
 
-/* Returns: whether it is over, and `answer` is filled. */
+/* Returns true, and fills `response`, if the request is complete. */
 static bool advance(struct tote__transport *transport, uint64_t until,
                     struct tote__response *response) {
     bool is_own = transport->is_checked || is_own_connection(transport);
 
-    transport->is_checked = false; /* much can happen until the next step */
+    transport->is_checked = false; /* the host may close descriptors until the next step */
     if (!is_own) {
         lose_connection(transport, response);
         return true;
@@ -291,17 +287,17 @@ static bool advance(struct tote__transport *transport, uint64_t until,
     return tote__connection_step(transport->connection, until, response);
 }
 
-/* What stands around a call of libcurl. */
+/* State around a call of libcurl. */
 struct call {
     int error;
-    bool may_raise_signals; /* libcurl sends without one; a TLS library may raise one */
+    bool may_raise_signals; /* libcurl sends without SIGPIPE; a TLS library may raise it */
     struct tote__held_signals signals;
-    locale_t locale; /* the thread's; 0: it was not changed */
+    locale_t locale; /* locale of the thread; 0: not changed */
 };
 
 static struct call start_call(const struct tote__transport *transport) {
     const struct tote__otlp_settings *settings = transport->settings;
-    bool has_proxy = settings->proxy && *settings->proxy; /* which may use TLS */
+    bool has_proxy = settings->proxy && *settings->proxy; /* closing may use TLS */
     struct call call = {.error = errno, .may_raise_signals = has_proxy || settings->is_tls};
 
     if (call.may_raise_signals) {
@@ -358,7 +354,7 @@ uint64_t tote__transport_due(const struct tote__transport *transport) {
     return is_busy(transport) ? tote__connection_due(transport->connection) : TOTE__NEVER;
 }
 
-/* Each event comes once, except an interrupt's. */
+/* Each event is reported once, except an interrupt. */
 void tote__transport_drain(struct tote__transport *transport) {
     struct epoll_event events[TOTE__MAX_WATCHES];
     int error = errno;
@@ -377,7 +373,7 @@ void tote__transport_cancel(struct tote__transport *transport) {
     } else if (is_busy(transport)) {
         tote__connection_cancel(transport->connection, &response);
     }
-    if (has_descriptors(transport)) { /* an interrupt has come */
+    if (has_descriptors(transport)) { /* interrupted */
         char bytes[8];
         int error = errno;
         while (recv(transport->wake, bytes, sizeof bytes, 0) > 0) {
@@ -412,7 +408,7 @@ void tote__transport_interrupt(struct tote__transport *transport) {
     atomic_store(&transport->is_interrupted, true);
     tote__lock_take(&transport->lock);
     if (has_descriptors(transport) && has_waker(transport)) {
-        send(transport->waker, "", 1, MSG_NOSIGNAL); /* one that is full wakes as well */
+        send(transport->waker, "", 1, MSG_NOSIGNAL); /* a full socket wakes, too */
     }
     tote__lock_drop(&transport->lock);
     errno = error;
@@ -433,7 +429,7 @@ static locale_t make_locale(void) {
 }
 
 static void initialise_curl(void) {
-    curl_global_init(CURL_GLOBAL_DEFAULT); /* a failure shows when handles are made */
+    curl_global_init(CURL_GLOBAL_DEFAULT); /* a failure is detected when handles are created */
 }
 
 struct tote__transport *tote__transport_new(const struct tote__otlp_settings *settings) {

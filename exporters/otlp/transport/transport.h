@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * transport.h - bytes to one receiver, over HTTP or gRPC, and what it answers
+ * transport.h - sends requests to one receiver, over HTTP or gRPC
  *
- * Sends and free come from one thread at a time, interrupt from any. The
- * settings are borrowed for the transport's life.
+ * Threads: not called concurrently, except that interrupt, descriptor and prepare are thread-safe.
+ * The settings must outlive the transport.
  */
 #ifndef TOTE_OTLP_TRANSPORT_H
 #define TOTE_OTLP_TRANSPORT_H
@@ -13,85 +13,87 @@
 
 struct tote__transport;
 
-/* A lower one is of an interim response: it does not end the request. Spec: RFC 9110 15.2 */
+/*
+ * A lower status is an interim response, which does not complete the request. Spec: RFC 9110 15.2
+ */
 enum { TOTE__FIRST_FINAL_STATUS = 200 };
 
 enum tote__outcome {
-    TOTE__RESPONDED,     /* with a final status, whichever */
-    TOTE__NOT_CONNECTED, /* the receiver got nothing */
-    TOTE__NO_RESPONSE,   /* the connection ended without one */
-    TOTE__STREAM_RESET,  /* the receiver ended the stream, but not the connection, without one */
-    TOTE__TIMED_OUT,     /* the deadline came first */
+    TOTE__RESPONDED,     /* any final status */
+    TOTE__NOT_CONNECTED, /* nothing was sent */
+    TOTE__NO_RESPONSE,   /* the connection ended without a response */
+    TOTE__STREAM_RESET,  /* the receiver reset the stream without a response, but not the connection
+                          */
+    TOTE__TIMED_OUT,     /* the deadline passed */
     TOTE__INTERRUPTED,
     TOTE__TLS_FAILED,
-    TOTE__RESPONSE_TOO_LARGE, /* it was not read to its end */
-    TOTE__NOT_HTTP2,          /* which gRPC needs */
-    TOTE__NOT_SENT            /* memory, or a setting that curl refuses */
+    TOTE__RESPONSE_TOO_LARGE, /* not read to its end */
+    TOTE__NOT_HTTP2,          /* gRPC needs HTTP/2 */
+    TOTE__NOT_SENT            /* out of memory, or a setting that curl rejects */
 };
 
-/* What is pointed to lives until the next request begins. */
+/* Pointers are valid until the next request begins. */
 struct tote__response {
     enum tote__outcome outcome;
-    long status;              /* 0: none came */
-    struct tote__slice body;  /* as far as it came */
-    const char *content_type; /* "" when none; so are all of the next */
+    long status;              /* 0: none received */
+    struct tote__slice body;  /* received part */
+    const char *content_type; /* "" if none; also the following ones */
     const char *retry_after;
     const char *grpc_status;
     const char *grpc_message; /* percent-encoded */
     const char *grpc_details; /* base64 */
-    const char *error;        /* what curl has to say; it contains no credentials */
-    const char *advice;       /* what to do about it, behind a "; "; "" or NULL: nothing */
+    const char *error;        /* curl's error text, without credentials */
+    const char *advice;       /* the cure, after "; "; "" or NULL: none */
 };
 
-/* Opens no connection. NULL if out of memory. */
+/* Create a transport; it does not connect. Returns NULL if out of memory. */
 struct tote__transport *tote__transport_new(const struct tote__otlp_settings *settings);
 
-/* What is to be posted, before it is packed; borrowed until the request is over. */
+/* A request before encoding; borrowed until the request is complete. */
 struct tote__request {
     struct tote__slice message;
     size_t span_count;
-    uint64_t deadline; /* of the monotonic clock; UINT64_MAX is none */
+    uint64_t deadline; /* monotonic clock; UINT64_MAX: none */
 };
 
 /*
- * Send without waiting, or until some time of the monotonic clock: begin, and step until it is
- * over. Begin returns false when it is over at once. Both keep errno.
+ * Send a request: begin, and step until it is complete. A step blocks until `until` of the
+ * monotonic clock at most. Begin returns false if the request is complete at once. Both preserve
+ * errno.
  */
 bool tote__transport_begin(struct tote__transport *transport, const struct tote__request *request,
                            struct tote__response *response);
 bool tote__transport_step(struct tote__transport *transport, uint64_t until,
                           struct tote__response *response);
 
-/*
- * Forget about a request that is under way, if one is, and about an interrupt that is not heard
- * yet.
- */
+/* Cancel a request in flight, if any, and a pending interrupt. */
 void tote__transport_cancel(struct tote__transport *transport);
 
 /*
- * Readable when a step has something to do; of this process, and the same for its life. -1: none to
- * be had.
+ * Return a descriptor that is readable when a step has work, the same for the life of this process.
+ * Returns -1 if none is available.
  */
 int tote__transport_descriptor(struct tote__transport *transport);
 
 /*
- * Forget what made it readable: a kept connection that the receiver closed. For when nothing is
- * under way.
+ * Stop what keeps the descriptor readable, for example a connection that the receiver closed. Only
+ * while no request is in flight.
  */
 void tote__transport_drain(struct tote__transport *transport);
 
-/* When the next step has something to do even so; TOTE__NEVER when nothing is under way. */
+/*
+ * Return when the next step is due even without an event; TOTE__NEVER if no request is in flight.
+ */
 uint64_t tote__transport_due(const struct tote__transport *transport);
 
 /*
- * Take what is needed from outside now: addresses and files; later ones are of no interest until
- * this is called again. From the next send on the connection needs neither. What an earlier call
- * took stays in use if this fails. From any thread, also during a send.
+ * Resolve names and read files now; they are not looked up again until the next call. If it fails,
+ * the result of an earlier call stays in use. Thread-safe, also during a send.
  */
 tote_result tote__transport_prepare(struct tote__transport *transport, uint64_t deadline,
                                     bool may_make_thread);
 
-/* Make a running send, and each later one, return at once. */
+/* Interrupt a send in progress and all later ones. */
 void tote__transport_interrupt(struct tote__transport *transport);
 
 void tote__transport_free(struct tote__transport *transport);

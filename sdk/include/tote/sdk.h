@@ -103,7 +103,7 @@ typedef struct tote_thread_factory {
 typedef enum tote_store_export {
     TOTE_STORE_EXPORT_ALL,
     TOTE_STORE_EXPORT_LOCAL,   /**< No entries from remote baggage */
-    TOTE_STORE_EXPORT_ALLOWED, /**< The keys in `store_export_keys` */
+    TOTE_STORE_EXPORT_ALLOWED, /**< The keys in tote_sdk_options.store_export_keys */
     TOTE_STORE_EXPORT_NONE
 } tote_store_export;
 

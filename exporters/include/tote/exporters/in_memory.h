@@ -17,7 +17,8 @@ TOTE_BEGIN_DECLS
 
 typedef struct tote_in_memory_spans tote_in_memory_spans;
 
-/** Create an empty list. Returns NULL if out of memory. Release it with _unref(). */
+/** Create an empty list. Returns NULL if out of memory. Release it with
+ * tote_in_memory_spans_unref(). */
 TOTE_API TOTE_MUST_USE tote_in_memory_spans *tote_in_memory_spans_new(void);
 
 /** Create an exporter that adds spans to the list. Returns NULL for NULL or if out of memory. */
