@@ -4,8 +4,8 @@
 preload_curl.py - programs of the distribution under tote-preload-curl.so
 
 preload_curl.py PRELOAD COMPILER WORK: each program runs without and with the preload object. Its exit code and its
-output are the same, the server sees the program's own headers, and each request it sees has the span that its
-traceparent names. A program that is bound to its libcurl past the preload object has neither, and is not touched.
+output are the same, the server gets the program's own headers, and the span named by the traceparent of each request
+is exported. A program that is bound to its libcurl without the preload object has no traceparent and no span.
 """
 import http.server
 import json
@@ -26,7 +26,7 @@ requests, spans = [], []
 
 
 class Server(http.server.SimpleHTTPRequestHandler):
-    """Serves the files of WORK/www, answers anything else with what was asked, and receives spans."""
+    """Serves the files of WORK/www, responds to other paths with the request, and receives spans."""
 
     protocol_version = "HTTP/1.1"
 
@@ -69,7 +69,7 @@ class Server(http.server.SimpleHTTPRequestHandler):
 
 
 class Mail(socketserver.StreamRequestHandler):
-    """Receives a mail, whose head counts as a request without headers."""
+    """Receives a mail. Its header counts as a request without headers."""
 
     def handle(self):
         self.wfile.write(b"220 ready\r\n")
@@ -168,7 +168,7 @@ R = """
 connection <- url(paste0(Sys.getenv("http"), "/r"), method = "libcurl", headers = c(Authorization = "Bearer secret"))
 cat(readLines(connection, warn = FALSE), "\\n"); close(connection)
 """
-# A plug-in that is linked with a libcurl of its own: of another build than curl.h, which does not matter here.
+# A plug-in that is linked with its own libcurl, of another build than curl.h. The difference is not relevant here.
 PLUGIN = """
 #include <curl/curl.h>
 #include <stdio.h>
@@ -227,7 +227,7 @@ int main(int count, char **arguments) {
 """
 
 
-# One handle for transfers that differ in what the program sets, and in whether they are traced.
+# One handle for traced and other transfers, with different options of the program.
 REUSE = """
 #include <curl/curl.h>
 #include <stdio.h>
@@ -299,7 +299,7 @@ def own_headers(seen):
 
 class Programs(unittest.TestCase):
     def assert_same(self, command, is_traced=True, is_authorized=True, mails=0):
-        """is_traced None: all requests or none. Returns: how many requests there were."""
+        """is_traced None: all requests or none. Returns the number of requests."""
         code, out, errors, plain, _ = run(command, False)
         self.assertEqual(code, 0, errors)
         again, out_again, errors_again, seen, ended = run(command, True)
@@ -338,7 +338,7 @@ class Programs(unittest.TestCase):
             command = 'rm -rf clone && git clone -q "%s/repo.git" clone && cat clone/file' % url
             self.assertGreater(self.assert_same(["sh", "-c", command], is_authorized=False), 3)
 
-    def test_php_whose_version_decides_whether_its_extension_is_bound_past_the_preload_object(self):
+    def test_php_whose_version_decides_whether_the_preload_object_intercepts_its_extension(self):
         self.assert_same(["php", write("easy.php", PHP)], is_traced=None)
 
     def test_cmake(self):
@@ -347,7 +347,7 @@ class Programs(unittest.TestCase):
     def test_r(self):
         self.assert_same(["Rscript", "--vanilla", write("url.r", R)])
 
-    def test_dlsym_binds_past_the_preload_object(self):
+    def test_functions_found_by_dlsym_are_not_intercepted(self):
         self.assert_same([build("by_dlsym", DLSYM), HTTP + "/dlsym"], is_traced=False)
 
     def test_two_libcurls_in_one_process(self):
@@ -358,7 +358,7 @@ class Programs(unittest.TestCase):
             self.assertEqual(self.assert_same([host, HTTP + "/plugin", *order]), 2 * len(order))
 
 
-    def test_one_handle_for_transfers_with_other_options_and_schemes(self):
+    def test_one_handle_for_transfers_with_different_options_and_schemes(self):
         command = [build("reuse", REUSE, "-lcurl"), HTTP + "/reuse", serve_mail()]
         self.assertEqual(self.assert_same(command, is_authorized=False, mails=1), 10)
 

@@ -66,13 +66,24 @@ static void stop_mail(struct mail *mail) {
     close(mail->listener);
 }
 
+static int count_call(void *count, char *peer, char *local, int peer_port, int local_port) {
+    (void)peer, (void)local, (void)peer_port, (void)local_port;
+    ++*(unsigned *)count;
+    return CURL_PREREQFUNC_OK;
+}
+
 /* Send a MIME mail to `url`, in a scope whose store has baggage. */
 static void send_mail(struct curl_fixture *f, const char *url, const char *protocol) {
     tote_scope *scope = tote_scope_open(NULL, "op", NULL);
     struct curl_slist *headers = curl_slist_append(NULL, "Subject: hello");
     struct curl_slist *recipients = curl_slist_append(NULL, "<b@example.com>");
     curl_mime *mime = curl_mime_init(f->easy);
+    tote_curl_options options = TOTE_CURL_OPTIONS_INIT;
+    unsigned calls = 0;
 
+    options.headers = headers;
+    options.prereq_function = count_call;
+    options.prereq_data = &calls;
     tote_store_add(tote_store_current(), "user.id", tote_string("u_1"));
     curl_mime_data(curl_mime_addpart(mime), "body text", CURL_ZERO_TERMINATED);
     curl_easy_setopt(f->easy, CURLOPT_URL, url);
@@ -80,8 +91,8 @@ static void send_mail(struct curl_fixture *f, const char *url, const char *proto
     curl_easy_setopt(f->easy, CURLOPT_MAIL_FROM, "<a@example.com>");
     curl_easy_setopt(f->easy, CURLOPT_MAIL_RCPT, recipients);
     curl_easy_setopt(f->easy, CURLOPT_MIMEPOST, mime);
-    curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, headers);
-    assert_int_equal(perform_with_headers(f->easy, headers), CURLE_OK);
+    assert_int_equal(tote_curl_perform(f->easy, &options), CURLE_OK);
+    assert_int_equal(calls, 1);
     curl_easy_cleanup(f->easy);
     f->easy = NULL;
     curl_mime_free(mime);
