@@ -49,7 +49,7 @@ static struct counter { _Alignas(CACHE_LINE) _Atomic(uint32_t) users; } counters
 static struct {
     struct tote__lock lock;
     _Atomic(tote_propagator *) global;
-    _Atomic(tote_propagator *) replaced; /* stored last: a forked child may find the lock taken */
+    _Atomic(tote_propagator *) replaced; /* stored last: a forked child may inherit a held lock */
 } state;
 
 tote_propagator *tote_propagator_new(const tote_propagator_ops *ops, void *self) {
