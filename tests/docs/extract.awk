@@ -5,7 +5,7 @@
 # In Markdown a C block has a marker in the line before it, which is not rendered: <!-- test: NAME -->.
 # If the harnesses have a file NAME.c.in, the block replaces its line SNIPPET; otherwise it is a whole
 # program. A block with the marker <!-- program: NAME --> is a program that test_tutorial.sh runs: it is written to
-# out/program-NAME.c. In a header (`-v header=NAME`) the block is the first run of lines that are indented by four.
+# out/program-NAME.c. Blocks with the marker <!-- part: NAME --> are joined to one block NAME. In a header (`-v header=NAME`) the block is the first run of lines that are indented by four.
 # Writes out/name-NAME.c for each, out/name.sh with all shell blocks, and prints the names.
 
 function finish(    line, number, harness, target) {
@@ -49,6 +49,11 @@ header && state == "code" && /^ \*      / { text = text substr($0, 8) "\n"; next
 header && state == "code" { state = "done"; block = header; finish(); next }
 header { next }
 
+state == "c" && /^```$/ && is_part {
+    state = ""
+    parts[block] = parts[block] sprintf("#line %d \"%s\"\n%s\n", first, FILENAME, text)
+    next
+}
 state == "c" && /^```$/ { state = ""; finish(); next }
 state == "c" { text = text $0 "\n"; next }
 state == "sh" && /^```$/ { state = ""; next }
@@ -65,9 +70,16 @@ state == "other" { if (/^```$/) state = ""; next }
 /^```sh$/ { state = "sh"; next }
 /^```/ { state = "other"; next }
 { marker = "" }
-/^<!-- (test|program): [a-z_]+ -->$/ { marker = $3; is_program = $2 == "program:" }
+/^<!-- (test|program|part): [a-z_]+ -->$/ {
+    marker = $3; is_program = $2 == "program:"; is_part = $2 == "part:"
+}
 
 END {
     if (state != "" && state != "done") fail("a block has no end")
+    first = 1
+    for (block in parts) {
+        text = parts[block]
+        finish()
+    }
     exit failed
 }
