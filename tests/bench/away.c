@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * away.c - 50,000 spans a second at the default settings, to a collector that is away
+ * away.c - 50,000 spans a second at the default settings, to an unreachable collector
  *
  *   bench-away URL
  *
@@ -60,6 +60,6 @@ int main(int argc, char **argv) {
         next.tv_nsec %= NS_A_MS * MS_A_S;
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
     }
-    tote_sdk_close(&sdk, 100); /* there is nobody to deliver to */
+    tote_sdk_close(&sdk, 100); /* there is no receiver */
     return 0;
 }

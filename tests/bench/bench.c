@@ -4,11 +4,11 @@
  *
  *   bench [--json] [ID...]
  *
- * Rows that need what the shared libraries hide are in bench-static, which is run at the end with
- * --rows: it prints no more than rows.
+ * Rows that need functions which the shared libraries do not export are in bench-static. It is run
+ * at the end with --rows, and prints only rows.
  *
- * A row is measured nine times, floor and product in turns, with a second thread in the process
- * that sleeps: glibc takes cheap ways when there is only one.
+ * A row is measured nine times, alternating between floor and product. A second thread sleeps in
+ * the process, because glibc has faster paths for a single thread.
  */
 #include "bench.h"
 

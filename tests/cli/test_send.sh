@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# test_send.sh - tote send delivers what programs left while the collector was unavailable
+# test_send.sh - tote send delivers spans that programs saved while the collector was unavailable
 #
 # test_send.sh TOTE PROGRAM
 set -uo pipefail
@@ -25,7 +25,7 @@ expect() {
     failed=1
 }
 
-# start_viewer [COUNT]: a receiver for so many traces (1), at $port
+# start_viewer [COUNT]: a receiver for COUNT traces (default 1), at $port
 start_viewer() {
     "$tote" view --port 0 --count "${1:-1}" >"$work/view" 2>&1 &
     viewer=$!

@@ -106,7 +106,7 @@ root               shop  ██████████████████�
    │  ✗ no way
    └─ remote �[2J  store              ███████████████████▌                                   30.0 ms'
 
-# The child is first: as long as its parent is missing, the trace is not complete.
+# The child is first: without its parent the trace is not complete.
 start --once --quiet-ms 600000
 expect "a compressed body is accepted" \
     "$(post "$work/store.gz" -H 'Content-Encoding: gzip')" 200

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# test_preload_curl.sh - the distribution's curl, not changed, with tote-preload-curl.so
+# test_preload_curl.sh - the distribution's unchanged curl with tote-preload-curl.so
 #
 # test_preload_curl.sh FOLDER_OF_PROGRAMS PRELOAD URL_IN_PARTS
 set -uo pipefail
@@ -69,7 +69,7 @@ expect "the server continues the trace" "$(field trace_id "$work/two")" 0af76519
 expect "the server gets the baggage of the environment" "$(grep -c '"user": "u_1"' "$work/two")" 1
 expect "an error status has an error type" "$(grep -c '^  error.type: 404$' "$work/two")" 1
 
-# A handle that is used again with CURLOPT_CURLU: libcurl before 8.12 reports its first URL.
+# A handle that is reused with CURLOPT_CURLU: libcurl before 8.12 reports its first URL.
 OTEL_TRACES_EXPORTER=console LD_PRELOAD=$preload "$url_in_parts" "$url/ctx?1" "$url/ctx?2" "$url/ctx?3" >"$work/parts"
 expect "a program with URLs in parts succeeds" $? 0
 expect "each span has its own URL" "$(sed -n 's/^  url.full: //p' "$work/parts" | sort | tr '\n' ' ')" \

@@ -50,7 +50,7 @@ start() {
     exit 1
 }
 
-# await NAME: wait until it ends; sets code.
+# await NAME: wait until it exits; sets code.
 await() {
     timeout 60 tail -s 0.1 --pid="${pids[$1]}" -f /dev/null || kill -KILL "${pids[$1]}"
     wait "${pids[$1]}"
@@ -75,7 +75,7 @@ done
 for name in inventory checkout frontend; do # each sends what it has as it ends, the roots last
     kill -TERM "${pids[$name]}"
     await $name
-    expect "$name ends well" "$code $(tail -n +2 "$work/$name")" "0 "
+    expect "$name exits with status 0" "$code $(tail -n +2 "$work/$name")" "0 "
 done
 await viewer
 expect "the viewer has its three traces" "$code" 0
@@ -86,20 +86,20 @@ expect "traces are complete" "$(grep -oE '[0-9]+ spans · [0-9]+ services' <<<"$
     '7 spans · 3 services
 8 spans · 3 services
 8 spans · 3 services'
-expect "the user is on every span of the three" "$(count 'user\.id=u_123')" 23
-expect "the baggage of the client is on none" "$(count 'untrusted')" 0
-expect "the session is on none" "$(count 's3cr3t|session')" 0
-expect "the item is where checkout added it, and below" "$(count 'cart\.item=unicorn')" 5
-expect "checkout knew the user" "$(count 'payment\.account=u_123')" 2
+expect "the user is on every span of the three traces" "$(count 'user\.id=u_123')" 23
+expect "the baggage of the client is on no span" "$(count 'untrusted')" 0
+expect "the session is on no span" "$(count 's3cr3t|session')" 0
+expect "the item is on the span of checkout and its children" "$(count 'cart\.item=unicorn')" 5
+expect "checkout got the user" "$(count 'payment\.account=u_123')" 2
 expect "the failure is in the trace" "$(count '✗ no unicorns left')" 1
 
 start lonely "$bin/shop" frontend --port 0 --next http://127.0.0.1:1
-expect "no service behind the frontend" "$(curl -s --max-time 20 -o /dev/null -w '%{http_code}' \
+expect "without the other services the frontend responds with an error" "$(curl -s --max-time 20 -o /dev/null -w '%{http_code}' \
     "http://127.0.0.1:$port/buy")" 502
 
 start inventory "$bin/shop" inventory --port 0
 start checkout "$bin/shop" checkout --port 0 --next "http://127.0.0.1:$port"
-expect "no user to charge" "$(curl -s --max-time 20 -o /dev/null -w '%{http_code}' \
+expect "a missing user is an error" "$(curl -s --max-time 20 -o /dev/null -w '%{http_code}' \
     "http://127.0.0.1:$port/checkout")" 402
 
 "$bin/shop" >/dev/null 2>&1

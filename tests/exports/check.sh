@@ -5,8 +5,8 @@
 #
 # check.sh shared LIBRARY COMPILER FOLDER... [-- FOLDER...]: the dynamic symbols
 #   are the functions declared with default visibility in the headers under the
-#   folders. Those after -- are only looked for, not looked into.
-# check.sh static LIBRARY: no global symbol but tote_* is defined.
+#   folders. Headers after -- are only on the include path.
+# check.sh static LIBRARY: only global symbols tote_* are defined.
 # check.sh needs LIBRARY NAME...: it is linked to no other libraries.
 # check.sh hardened LIBRARY: read-only relocations, bound at start, no executable
 #   stack, and stack protectors.
@@ -19,8 +19,8 @@ shift 2
 
 symbols() { nm --defined-only --extern-only "$@" "$library" | awk 'NF == 3 {print $3}' | sort -u; }
 
-# From preprocessed text: a declaration ends with ; or its body. Once attributes and array bounds are
-# gone, the name stands before the first parenthesis, or last when that is a variable.
+# From preprocessed text: a declaration ends with ; or its body. After attributes and array bounds are
+# removed, the name precedes the first parenthesis; that of a variable is last.
 declared() {
     local compiler=$1 folders=() includes=() folder into=1
     shift

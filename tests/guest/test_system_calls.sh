@@ -5,8 +5,8 @@
 #
 # test_system_calls.sh REQUESTS
 #
-# All threads of the program count, and so do waking the worker and its sleep. The median of the requests
-# counts, because a slow machine makes some of them wait more than once.
+# All threads of the program are counted, including waking the worker and its sleep. The limit applies to the
+# median of the requests, because on a slow machine some of them wait more than once.
 set -uo pipefail
 
 program=$1
@@ -51,7 +51,7 @@ stop_receiver() {
     receiver=
 }
 
-# names FILE: the system calls between the first line of the sender and its last one, a name a line
+# names FILE: the system calls between the first line of the sender and its last one, one name per line
 names() {
     awk '/write\(1, "request/ { n++; print "request"; next }
         n && !/resumed>/ && match($0, /^[0-9]+ +[a-z_0-9]+\(/) {

@@ -5,7 +5,7 @@
 #
 # check.sh headers|programs|disabled COMPILER STANDARD: every header alone and
 # included twice and with TOTE_DISABLED, or every program of tests/programs, without one warning;
-# disabled: the programs with TOTE_DISABLED, which leaves them nothing to call.
+# disabled: the programs with TOTE_DISABLED, which then call no function of Tote.
 set -uo pipefail
 
 what=$1 compiler=$2 standard=$3
@@ -17,7 +17,7 @@ for folder in "$top"/*/include "$top"/instrumentation/*/include; do
     flags+=("-I$folder")
 done
 
-# check NAME LANGUAGE FLAGS...: what comes on standard input
+# check NAME LANGUAGE FLAGS...: compile the standard input
 check() {
     local name=$1 language=$2
     shift 2

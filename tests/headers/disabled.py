@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 #
-# disabled.py - what the public functions become with TOTE_DISABLED
+# disabled.py - the forms of the public functions with TOTE_DISABLED
 #
 # disabled.py        write api/include/tote/disabled.h from the public headers
 # disabled.py check  fail if that would change it
@@ -12,13 +12,13 @@ import sys
 top = pathlib.Path(__file__).resolve().parents[2]
 target = top / "api/include/tote/disabled.h"
 
-# What only computes, and what implements extension points.
+# Functions that only compute, and functions of extension points.
 stay = re.compile(
     r"tote_(version|value_\w+|trace_state_\w+|\w+_(to|from)_hex|text_map_getter_get_all|propagator_(new|register)"
     r"|span_(batch|data)_\w+|span_(exporter|processor)_(new|wrapper_new|on_\w+|export|force_flush|shutdown|free)"
     r"|span_get_data|id_generator_\w+|microhttpd_(handle|completed))$")
 
-# The values that are not 0, false or NULL, and what has to be done all the same.
+# Results that are not 0, false or NULL, and work that must still be done.
 values = {
     "tote_sdk_get_poll_fd": "(int)tote__off_number(-1)",
     "tote_sdk_get_poll_timeout_ms": "(int)tote__off_number(-1)",
@@ -40,7 +40,7 @@ values = {
     "tote_curl_perform": "(void)tote__off_curl_begin(easy, options), curl_easy_perform(easy)",
 }
 
-# What the values of a header's functions are made by.
+# The helper functions that a header's results need.
 helpers = {
     "tote/environment.h": """
 /* The child gets its environment all the same. */

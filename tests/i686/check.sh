@@ -16,7 +16,7 @@ while [ "$1" != -- ]; do
 done
 shift
 
-# Headers of other libraries are the same for both, and their warnings are not ours.
+# Headers of other libraries are the same for both, and their warnings are ignored.
 flags+=(-m32 -std=c17 -fsyntax-only -isystem "/usr/include/$("$compiler" -print-multiarch)"
     -Wall -Wextra -Wconversion -Werror)
 echo '#include <stdio.h>' | "$compiler" -m32 -fsyntax-only -x c - 2>/dev/null || exit 77

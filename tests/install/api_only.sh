@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# api_only.sh - libtote-api alone, for a C library that has neither libcurl nor protobuf-c
+# api_only.sh - libtote-api alone, in a system without libcurl and protobuf-c
 #
 # api_only.sh SOURCE WORK COMPILER: configures and installs SOURCE with TOTE_API_ONLY under WORK, where none of
 # the other packages can be found, and runs a program against the shared and the static library.

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# run.sh - a stranger's project against an installed Tote
+# run.sh - a separate project against an installed Tote
 #
 # run.sh cmake|make BUILD WORK COMPILER: installs BUILD under WORK, builds the
-# project in stranger/ with that and nothing else of ours, and runs it.
+# project in consumer/ with only that, and runs it.
 set -euo pipefail
 
 way=$1 build=$2 work=$3 compiler=$4
@@ -12,16 +12,16 @@ here=$(cd "$(dirname "$0")" && pwd)
 prefix=$work/prefix
 
 rm -rf "$work"
-mkdir -p "$work/stranger"
+mkdir -p "$work/consumer"
 cmake --install "$build" --prefix "$prefix" >"$work/install.log" || { cat "$work/install.log"; exit 1; }
-cp "$here"/stranger/* "$work/stranger/"
+cp "$here"/consumer/* "$work/consumer/"
 
-# What is moved after the installation is found too.
+# The installation can be moved.
 mv "$prefix" "$prefix-moved"
 prefix=$prefix-moved
 libraries=$(dirname "$(find "$prefix" -name libtote.so)")
 unset CFLAGS LDFLAGS LD_LIBRARY_PATH
-cd "$work/stranger"
+cd "$work/consumer"
 
 case $way in
 cmake)
@@ -50,7 +50,7 @@ expect "$(uses "$plugin")" "libtote-api.so.0" "libraries of the plugin"
 ./program_static
 echo "built with $way: the program alone, with its plugin, and linked statically"
 
-# preloaded OBJECT COMMAND...: as the README documents it, by the path of the object alone; ld.so has nothing to say.
+# preloaded OBJECT COMMAND...: with only the path of the object, as documented; ld.so prints nothing.
 preloaded() {
     local object=$libraries/$1
     shift
@@ -78,6 +78,6 @@ int main(void) {
 }'
 printf '%s\n' "$cc_threads" >threads.c
 "$compiler" -I"$prefix/include" -o threads threads.c -L"$libraries" -Wl,-rpath,"$libraries" -ltote-api -pthread
-! env -u LD_LIBRARY_PATH ./threads || { echo "threads take the context along without the preload object"; exit 1; }
+! env -u LD_LIBRARY_PATH ./threads || { echo "threads inherit the context without the preload object"; exit 1; }
 preloaded tote-preload-threads.so ./threads
 echo "both preload objects work from the prefix"

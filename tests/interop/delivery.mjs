@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// delivery.mjs - all encodings and transports, to receivers that others wrote, with proxies and faults in between
+// delivery.mjs - all encodings and transports, to third-party receivers, with proxies and faults in between
 import assert from 'node:assert/strict';
 import grpc from '@grpc/grpc-js';
 import protobuf from 'protobufjs';
@@ -26,7 +26,7 @@ const work = mkdtempSync(path.join(os.tmpdir(), 'tote-delivery-'));
 let certificates;
 let reference; // the spans as protobuf over plain HTTP
 
-// Run a program of ours with this and nothing else of OpenTelemetry in its environment. Returns: status and outputs.
+// Run a program of Tote with only these variables of OpenTelemetry in its environment. Returns the status and outputs.
 async function run(program, args, variables) {
     const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', ...variables };
     const child = spawn(path.join(build, program), args, { env });
@@ -64,7 +64,7 @@ after(() => {
     rmSync(certificates.folder, { recursive: true });
 });
 
-test('the spans of the reference are what the program made', () => {
+test('the spans of the reference are those that the program recorded', () => {
     assert.equal(reference.length, SPANS);
     const { span, scope } = reference[0];
     assert.equal(span.name, 'everything');
@@ -85,7 +85,7 @@ test('the spans of the reference are what the program made', () => {
     assert.deepEqual(second.scope.attributes, [{ key: 'scope.attribute', value: { boolValue: false } }]);
 });
 
-// Requirements G1 to G4, G12, G16 to G20: encodings, compression, TLS, Unix sockets
+// Encodings, compression, TLS, Unix sockets. Spec: protocol/exporter.md#configuration-options
 const transports = {
     'plain text': () => [{}, {}],
     TLS: () => [{ tls: certificates }, { OTEL_EXPORTER_OTLP_CERTIFICATE: certificates.file('ca.pem') }],
@@ -114,11 +114,11 @@ for (const protocol of ['http/protobuf', 'http/json', 'grpc']) {
     }
 }
 
-// Requirement G1: a certificate that nobody vouches for
+// A certificate that no trusted CA has signed. Spec: protocol/exporter.md#configuration-options
 for (const protocol of ['http/protobuf', 'grpc']) {
-    test(`${protocol}: a server that the CA does not know gets nothing`, async () => {
-        const strangers = makeCertificates();
-        const sink = await startSink(protocol, { tls: strangers });
+    test(`${protocol}: a server with an untrusted certificate gets nothing`, async () => {
+        const untrusted = makeCertificates();
+        const sink = await startSink(protocol, { tls: untrusted });
         const result = await exportSpans({
             OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint,
             OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
@@ -126,14 +126,14 @@ for (const protocol of ['http/protobuf', 'grpc']) {
             OTEL_EXPORTER_OTLP_TIMEOUT: '300',
         });
         await sink.stop();
-        rmSync(strangers.folder, { recursive: true });
+        rmSync(untrusted.folder, { recursive: true });
         assert.equal(result.status, 1);
         assert.match(result.stderr, /TLS failed/);
         assert.equal(sink.attempts, 0);
     });
 }
 
-// Requirement G15
+// Spec: protocol/file-exporter.md
 test('otlp/stdout: lines of JSON, the same spans', async () => {
     const { status, stdout } = await exportSpans({ OTEL_TRACES_EXPORTER: 'otlp/stdout' });
     assert.equal(status, 0);
@@ -141,7 +141,7 @@ test('otlp/stdout: lines of JSON, the same spans', async () => {
     assert.deepEqual(spansOf(stdout.trimEnd().split('\n').map(decodeJson)), reference);
 });
 
-test('the elastic receiver takes each protocol', async () => {
+test('the elastic receiver accepts each protocol', async () => {
     const traces = [];
     const server = new MockOtlpServer({
         logLevel: 'error', services: ['http', 'grpc'], httpHostname: '127.0.0.1', httpPort: 0,
@@ -161,7 +161,7 @@ test('the elastic receiver takes each protocol', async () => {
     assert.equal(count, 3 * SPANS);
 });
 
-// gRPC's own core, by way of Python
+// gRPC's C core, by its Python package
 async function startPython(args) {
     const child = spawn('/usr/bin/python3', [path.join(here, 'sink.py'), ...args]);
     let text = '';
@@ -185,7 +185,7 @@ async function startPython(args) {
 
 for (const compression of ['none', 'gzip']) {
     test(`grpc, ${compression}: gRPC's C core reads the same spans`, async () => {
-        const sink = await startPython(['--answer-in-gzip']);
+        const sink = await startPython(['--respond-in-gzip']);
         const { status, stderr } = await exportSpans({
             OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
             OTEL_EXPORTER_OTLP_COMPRESSION: compression,
@@ -219,7 +219,7 @@ async function startProxy(command, args, port) {
     return { stop: async () => { child.kill('SIGKILL'); await once(child, 'close'); } };
 }
 
-// nginx ends TLS and passes on what comes: gRPC over HTTP/2, HTTP over HTTP/1.1
+// nginx terminates TLS and relays requests: gRPC over HTTP/2, HTTP over HTTP/1.1
 async function startNginx(grpcPort, httpPort, { maxBody = '64m', keepsRequests = 1000 } = {}) {
     const [port, tlsPort] = [await freePort(), await freePort()];
     const folder = mkdtempSync(path.join(work, 'nginx-'));
@@ -252,7 +252,7 @@ test('nginx in between: gRPC and HTTP, plain text and TLS', async () => {
         grpcSink.requests.length = 0;
         await exportTo(grpcSink, { ...variables, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' });
         assert.deepEqual(spansOf(grpcSink.requests), reference);
-        if (endpoint === proxy.tls) { // HTTP/1.1 does not pass a port of HTTP/2 without TLS
+        if (endpoint === proxy.tls) { // a port for HTTP/2 without TLS does not accept HTTP/1.1
             await exportTo(httpSink, variables);
             assert.deepEqual(spansOf(httpSink.requests), reference);
         }
@@ -262,16 +262,16 @@ test('nginx in between: gRPC and HTTP, plain text and TLS', async () => {
     await httpSink.stop();
 });
 
-// Every span arrives, some of them twice: a request whose response is lost is sent again.
+// Every span arrives, some of them twice: a request whose response is lost is retried.
 function assertAllArrived(requests) {
     const once = spansOf(requests).filter(({ span }, i, all) => i === 0 || span.spanId !== all[i - 1].span.spanId);
     assert.deepEqual(once, reference);
 }
 
-// A request that is too large for the receiver arrives in parts, however the receiver answers: nginx with 413 before the
-// request has ended, which libcurl before 8 shows as a stream that was reset; gRPC with RESOURCE_EXHAUSTED.
+// A request that is too large for the receiver arrives in parts, with each form of response: nginx sends 413 before the
+// request has ended, which libcurl before 8 reports as a reset stream; gRPC sends RESOURCE_EXHAUSTED.
 for (const protocol of ['http/protobuf', 'http/json', 'grpc']) {
-    test(`${protocol}, nginx in between that takes 64 KiB: the spans arrive in parts`, async () => {
+    test(`${protocol}, nginx in between with a limit of 64 KiB: the spans arrive in parts`, async () => {
         const [grpcSink, httpSink] = [await startGrpcSink(), await startHttpSink()];
         const proxy = await startNginx(grpcSink.port, httpSink.port, { maxBody: '64k' });
         const sink = protocol === 'grpc' ? grpcSink : httpSink;
@@ -287,7 +287,7 @@ for (const protocol of ['http/protobuf', 'http/json', 'grpc']) {
     });
 }
 
-test('grpc, a receiver that takes 64 KiB: the spans arrive in parts', async () => {
+test('grpc, a receiver with a limit of 64 KiB: the spans arrive in parts', async () => {
     const sink = await startGrpcSink({ maxBytes: 64 << 10 });
     await exportTo(sink, { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' });
     await sink.stop();
@@ -295,13 +295,13 @@ test('grpc, a receiver that takes 64 KiB: the spans arrive in parts', async () =
     assertAllArrived(sink.requests);
 });
 
-// A batch that the receiver can never take does not keep the others in the disk queue.
-test('grpc, the disk queue: what is too large does not hold up the others', async () => {
-    const disk_queue = path.join(work, 'disk_queue-too-large');
-    const variables = { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_C_DISK_QUEUE_DIRECTORY: disk queue };
+// A batch that the receiver can never accept does not block the others in the disk queue.
+test('grpc, the disk queue: a batch that is too large does not delay the others', async () => {
+    const diskQueue = path.join(work, 'disk-queue-too-large');
+    const variables = { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_C_DISK_QUEUE_DIRECTORY: diskQueue };
     await exportSpans({ ...variables, OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await freePort()}` });
     const sink = await startGrpcSink({ maxBytes: 64 << 10 });
-    const { status, stdout, stderr } = await run('bin/tote', ['send', disk queue], { ...variables, OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint });
+    const { status, stdout, stderr } = await run('bin/tote', ['send', diskQueue], { ...variables, OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint });
     await sink.stop();
     assert.equal(status, 0, stdout + stderr);
     assertAllArrived(sink.requests);
@@ -324,12 +324,12 @@ test('grpc, nginx that closes a connection after three requests: no span counts 
     assertAllArrived(grpcSink.requests);
 });
 
-// Requirement G1: the variables of curl, as every program has them
-test('a proxy that the environment names passes requests on', async () => {
+// The proxy variables of libcurl
+test('a proxy in the environment relays requests', async () => {
     const sink = await startHttpSink();
     let passed = 0;
     const proxy = http.createServer((request, response) => {
-        const { host, port, pathname } = new URL(request.url); // a proxy is told the whole of it
+        const { host, port, pathname } = new URL(request.url); // a proxy gets the whole URL
         assert.equal(host, `localhost:${sink.port}`);
         passed++;
         request.pipe(http.request({ host: '127.0.0.1', port, path: pathname, method: request.method,
@@ -380,19 +380,19 @@ test('haproxy in between: gRPC', async () => {
     await sink.stop();
 });
 
-// Requirement G8: an answer in HTML without a grpc-status, a stream that is cut off: both are tried again
-test('haproxy with nobody behind it: the disk queue keeps the spans', async () => {
+// A response in HTML without a grpc-status and a truncated stream are retried. Spec: protocol/otlp.md#failures
+test('haproxy without a server: the disk queue keeps the spans', async () => {
     const proxy = await startHaproxy(await freePort());
-    const disk_queue = path.join(work, 'disk queue');
+    const diskQueue = path.join(work, 'disk-queue');
     const { stderr } = await exportSpans({
         OTEL_EXPORTER_OTLP_ENDPOINT: proxy.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
-        OTEL_C_DISK_QUEUE_DIRECTORY: disk queue, OTEL_LOG_LEVEL: 'debug',
+        OTEL_C_DISK_QUEUE_DIRECTORY: diskQueue, OTEL_LOG_LEVEL: 'debug',
     });
     assert.match(stderr, /UNAVAILABLE|closed without a response|reset the stream/);
     await proxy.stop();
 
     const sink = await startGrpcSink();
-    const { status, stdout } = await run('bin/tote', ['send', disk queue], {
+    const { status, stdout } = await run('bin/tote', ['send', diskQueue], {
         OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
     });
     await sink.stop();
@@ -400,7 +400,7 @@ test('haproxy with nobody behind it: the disk queue keeps the spans', async () =
     assert.deepEqual(spansOf(sink.requests), reference);
 });
 
-// Requirements G7 to G11: what a receiver says first, how often it is asked, and what becomes of the spans
+// The first responses of a receiver, the number of attempts, and the result for the spans. Spec: protocol/otlp.md#failures
 const status = protobuf.parse(`syntax = "proto3";
     message Any { string type_url = 1; bytes value = 2; }
     message Status { int32 code = 1; string message = 2; repeated Any details = 3; }
@@ -451,8 +451,8 @@ for (const [protocol, table] of Object.entries(faults)) {
     }
 }
 
-// Requirement G6: gRPC servers take 4 MiB
-test('grpc: what is too large for one request goes in several', async () => {
+// gRPC servers accept 4 MiB by default
+test('grpc: a batch that is too large for one request is sent in several', async () => {
     const sink = await startGrpcSink();
     await exportTo(sink, { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '10' });
     await sink.stop();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// peer.mjs - a service as examples/relay.c is one, of opentelemetry-js; several of them run in one process
+// peer.mjs - a service like examples/relay.c, on opentelemetry-js; several of them run in one process
 import http from 'node:http';
 import { once } from 'node:events';
 import {
@@ -17,7 +17,7 @@ import {
 const withBaggage = (propagator) =>
     new CompositePropagator({ propagators: [propagator, new W3CBaggagePropagator()] });
 
-// By the names that OTEL_PROPAGATORS has for them.
+// By their names in OTEL_PROPAGATORS.
 export const propagators = {
     'tracecontext,baggage': withBaggage(new W3CTraceContextPropagator()),
     'b3,baggage': withBaggage(new B3Propagator()),
@@ -25,7 +25,7 @@ export const propagators = {
     jaeger: new JaegerPropagator(),
 };
 
-// A tracer, and the spans that it made.
+// A tracer, and the spans that it started.
 export function makeTracer(isSampled = true) {
     const exporter = new InMemorySpanExporter();
     const root = isSampled ? new AlwaysOnSampler() : new AlwaysOffSampler();
@@ -36,7 +36,7 @@ export function makeTracer(isSampled = true) {
     return { tracer: provider.getTracer('peer'), spans: () => exporter.getFinishedSpans() };
 }
 
-// GET under a client span, whose headers go out. Returns: { status, body, headers as sent }
+// GET with a client span, whose headers are sent. Returns { status, body, headers as sent }
 export async function get(url, { tracer, propagator, parent = ROOT_CONTEXT, headers = {} }) {
     const span = tracer.startSpan('GET', { kind: SpanKind.CLIENT }, parent);
     const sent = { ...headers };
@@ -51,7 +51,7 @@ export async function get(url, { tracer, propagator, parent = ROOT_CONTEXT, head
     }
 }
 
-// What a request's context is, in the words of the relay.
+// The context of a request, in the JSON of the relay.
 function describe(span, parent, active) {
     const { traceId, spanId, traceFlags, traceState } = span.spanContext();
     const entries = propagation.getBaggage(active)?.getAllEntries() ?? [];
@@ -68,7 +68,7 @@ function describe(span, parent, active) {
     };
 }
 
-// Starts a service with /ctx and /hop. Returns: { url, close, spans, seen: the headers that came in }
+// Start a service with /ctx and /hop. Returns { url, close, spans, seen: the received headers }
 export async function startPeer(propagator) {
     const { tracer, spans } = makeTracer();
     const seen = [];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// receivers.mjs - what Tote exports, read by programs that others wrote: Elastic's OTLP receiver, and
-// protoc with the .proto files that come with it
+// receivers.mjs - requests of Tote, read by third-party programs: Elastic's OTLP receiver, and
+// protoc with the .proto files of that receiver
 //
 //   node receivers.mjs BUILD_DIR
 import assert from 'node:assert/strict';
@@ -17,7 +17,7 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const bin = path.join(path.resolve(process.env.TOTE_BUILD_DIR ?? 'build'), 'bin');
 const protos = path.join(here, 'node_modules/@elastic/mockotlpserver');
 
-// Run a program of ours with nothing of OpenTelemetry in its environment but this.
+// Run a program of Tote with only these variables of OpenTelemetry in its environment.
 async function run(program, variables) {
     const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', ...variables };
     const child = spawn(path.join(bin, program), [], { env, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -33,7 +33,7 @@ function valueOf(attributes, key) {
     return value && Object.entries(value).find(([name]) => name.endsWith('Value'))?.[1];
 }
 
-// Requirements G3, G18 to G20: spans as a receiver that others wrote decodes them
+// Spans as decoded by a third-party receiver. Spec: opentelemetry-proto trace/v1/trace.proto
 test('the elastic receiver reads the spans of the log example', async () => {
     const requests = [];
     const server = new MockOtlpServer({
@@ -85,8 +85,8 @@ async function captureRequest(program) {
     return bodies[0];
 }
 
-// Requirements G2 to G4, G18
-test('protoc reads the request with the definitions that others ship', async () => {
+// Spec: protocol/otlp.md#otlphttp-request, protocol/exporter.md#user-agent
+test('protoc reads the request with the published definitions', async () => {
     const request = await captureRequest('hello');
     assert.equal(request.url, '/v1/traces');
     assert.equal(request.headers['content-type'], 'application/x-protobuf');

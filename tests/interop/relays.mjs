@@ -2,7 +2,7 @@
 //
 // relays.mjs - examples/relay.c in chains with services of opentelemetry-js: C -> JS -> C -> JS
 //
-// Where the other side does not do what the specification says, or the two may differ, the test says so.
+// Tests have a comment where opentelemetry-js differs from the specification, or where both may differ.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ const formats = Object.keys(propagators);
 const hasMetadata = (format) => format.includes('baggage');
 const hasTraceState = (format) => format.includes('tracecontext');
 
-// A relay in C. Returns: { url, stop, which awaits that its spans were sent }
+// A relay in C. Returns { url, stop, which waits until its spans are sent }
 async function startRelay(format, endpoint) {
     const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', no_proxy: '*', OTEL_PROPAGATORS: format };
     if (endpoint) {
@@ -40,7 +40,7 @@ async function startRelay(format, endpoint) {
     };
 }
 
-// The URL that goes through each of the services and ends at the last one's /ctx.
+// The URL that passes through each of the services and ends at /ctx of the last one.
 const chain = (services) => services.slice(0, -1).reduceRight(
     (next, service) => `${service.url}/hop?url=${encodeURIComponent(next)}`,
     `${services.at(-1).url}/ctx`);
@@ -61,7 +61,7 @@ async function withChain(format, endpoint, use) {
     }
 }
 
-// 60 entries; names are in lower case, because node has headers' names no other way.
+// 60 entries; names are in lower case, because node converts header names.
 const entries = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [
     `key-${i}`, { value: ['plain', 'żółw 🐢', 'a b%2C;=,', '1+1', ''][i % 5] + i },
 ]));
@@ -86,7 +86,7 @@ const peerSpans = (service) => service.spans().map((span) => ({
     id: span.spanContext().spanId, parent: span.parentSpanContext?.spanId, trace: span.spanContext().traceId,
 }));
 
-// Requirement E1, E4, E8, E15, E17: each span's parent is the span before it, whoever made them
+// The parent of each span is the span before it, in C or JS. Spec: context/api-propagators.md#propagators-distribution
 for (const format of formats) {
     test(`a sampled trace is one through C, JS, C, JS in ${format}`, async () => {
         const requests = [];
@@ -117,7 +117,7 @@ for (const format of formats) {
             }
             assert.equal(parents.length, 8, 'the caller, and all seven');
             assert.equal(last.parent_id, parents[1]);
-            // The random flag, which C sets and keeps, does not outlive JS 2.12.
+            // The random flag, which C sets and keeps, is dropped by JS 2.12.
             assert.equal(last.flags, '01');
             assert.deepEqual(last.baggage, valuesOf);
             assert.deepEqual(last.baggage_metadata, hasMetadata(format) ? { 'key-0': 'p=1;q', 'key-1': 'only' } : {});
@@ -126,7 +126,7 @@ for (const format of formats) {
         }
     });
 
-    // Requirement E11, E16: a decision not to sample is every service's
+    // A decision not to sample applies to every service
     test(`an unsampled trace stays one through C, JS, C in ${format}`, async () => {
         const relay = await startRelay(format);
         const peer = await startPeer(propagators[format]);
@@ -143,7 +143,7 @@ for (const format of formats) {
             assert.deepEqual(context.baggage, valuesOf);
             assert.notEqual(context.parent_id, span.spanContext().spanId);
             assert.equal(spans().length + peer.spans().length, 0, 'nobody recorded');
-            // Somebody is between: the peer's parent is not the caller but the relay.
+            // The parent of the peer is the relay in between, and not the caller.
             const id = Object.entries(peer.seen[0]).find(([name]) => name in sent && !name.startsWith('key'));
             assert.ok(id, 'the relay wrote the headers that the caller did');
         } finally {
@@ -154,8 +154,8 @@ for (const format of formats) {
     });
 }
 
-// Requirement E12, E13; JS keeps 512 characters at most
-test('tracestate comes through C, JS, C, JS as it was', async () => {
+// JS keeps at most 512 characters. Spec: w3c/trace-context, tracestate
+test('tracestate is unchanged through C, JS, C, JS', async () => {
     const list = Array.from({ length: 28 }, (_, i) => `vendor${i}=value ${i}`).join(',');
     const format = 'tracecontext,baggage';
     await withChain(format, undefined, async (services) => {
@@ -174,15 +174,15 @@ test('tracestate comes through C, JS, C, JS as it was', async () => {
 const trace128 = '80f198ee56343ba864fe8b2a57d3eff7';
 const span64 = 'e457b5a2e4d86bd1';
 
-// GET with exactly these headers. Returns: the answer's JSON
+// GET with exactly these headers. Returns the JSON of the response
 async function ask(url, headers) {
     const [response] = await once(http.get(url, { headers, agent: false }), 'response');
     return JSON.parse(Buffer.concat(await response.toArray()).toString());
 }
 
-// Requirement E16: the debug flag comes through, and is sampled everywhere
+// The debug flag is relayed, and is sampled everywhere. Spec: context/api-propagators.md#b3-requirements
 for (const format of ['b3,baggage', 'b3multi,baggage']) {
-    test(`debug comes through C and JS in ${format}`, async () => {
+    test(`debug is relayed through C and JS in ${format}`, async () => {
         const relay = await startRelay(format);
         const peer = await startPeer(propagators[format]);
         const last = await startRelay(format);
@@ -208,7 +208,7 @@ for (const format of ['b3,baggage', 'b3multi,baggage']) {
     });
 }
 
-// Spec: context/api-propagators.md#b3-requirements: without a decision the receiver decides; the JS SDK does not sample
+// Without a decision the receiver decides; the JS SDK does not sample. Spec: context/api-propagators.md#b3-requirements
 test('an undecided b3 is decided by the sampler of the receiver', async () => {
     const format = 'b3,baggage';
     const relay = await startRelay(format);
@@ -226,8 +226,8 @@ test('an undecided b3 is decided by the sampler of the receiver', async () => {
     }
 });
 
-// Requirement E15: single wins, by JS as by us; ids in upper case are nobody's
-test('of both forms of b3 the single one counts, and upper case does not', async () => {
+// The single form wins in JS and C; ids in upper case are invalid. Spec: context/api-propagators.md#b3-extract
+test('the single form of b3 wins, and ids in upper case are ignored', async () => {
     const format = 'b3multi,baggage';
     const relay = await startRelay(format);
     const peer = await startPeer(propagators[format]);
@@ -249,7 +249,7 @@ test('of both forms of b3 the single one counts, and upper case does not', async
     }
 });
 
-// Requirement E17: forms that Jaeger's own clients send
+// Forms that Jaeger's own clients send. Spec: jaegertracing.io client-libraries.md
 test('short ids, encoded colons and 64-bit traces of jaeger mean the same to C and JS', async () => {
     const format = 'jaeger';
     const relay = await startRelay(format);
@@ -265,11 +265,11 @@ test('short ids, encoded colons and 64-bit traces of jaeger mean the same to C a
                 const context = await ask(`${service.url}/ctx`, { 'uber-trace-id': value });
                 assert.deepEqual([context.trace_id, context.parent_id, context.flags], [traceId, parentId, flags]);
             }
-            // Without a good trace, baggage is read all the same.
+            // Without a valid trace, baggage is still read.
             const loose = await ask(`${service.url}/ctx`, { 'uberctx-user': 'a%20b' });
             assert.deepEqual(loose.baggage, { user: 'a b' });
         }
-        // Only we read the header that people write by hand.
+        // Only C reads the header that is written by hand.
         const byHand = { 'jaeger-baggage': 'k1=v1, k2=v2' };
         assert.deepEqual((await ask(`${relay.url}/ctx`, byHand)).baggage, { k1: 'v1', k2: 'v2' });
         assert.deepEqual((await ask(`${peer.url}/ctx`, byHand)).baggage, {});
@@ -279,8 +279,8 @@ test('short ids, encoded colons and 64-bit traces of jaeger mean the same to C a
     }
 });
 
-// Requirement E9, E12
-test('two traceparent headers are no traceparent, and a long or bad tracestate does it no harm', async () => {
+// Spec: w3c/trace-context
+test('two traceparent headers are ignored, and a bad tracestate does not affect the traceparent', async () => {
     const relay = await startRelay('tracecontext,baggage');
     const peer = await startPeer(propagators['tracecontext,baggage']);
     const traceparent = `00-${trace128}-${span64}-01`;
@@ -295,11 +295,11 @@ test('two traceparent headers are no traceparent, and a long or bad tracestate d
         assert.equal((await ask(`${relay.url}/ctx`, { traceparent, tracestate: long })).tracestate, long);
         // JS keeps the members that fit into 512 characters.
         assert.equal((await ask(`${peer.url}/ctx`, { traceparent, tracestate: long })).tracestate, `k0=${'v'.repeat(256)}`);
-        // One bad member: we drop the list, as W3C has it; JS drops the member.
+        // One invalid member: C drops the list, as in W3C Trace Context; JS drops the member.
         const bad = { traceparent, tracestate: 'a=1,B=2' };
         assert.equal((await ask(`${relay.url}/ctx`, bad)).tracestate, '');
         assert.equal((await ask(`${peer.url}/ctx`, bad)).tracestate, 'a=1');
-        // Several lines: node puts them together, libmicrohttpd does not.
+        // Several lines: node joins them, libmicrohttpd does not.
         const lines = { traceparent, tracestate: ['a=1', 'b=2'] };
         for (const service of [relay, peer]) {
             assert.equal((await ask(`${service.url}/ctx`, lines)).tracestate, 'a=1,b=2');
@@ -310,7 +310,7 @@ test('two traceparent headers are no traceparent, and a long or bad tracestate d
     }
 });
 
-// Requirement B7, B9, B12: what the two make of the same baggage
+// C and JS read the same baggage. Spec: w3c/baggage
 test('baggage with properties, escapes and 180 members is the same to C and JS', async () => {
     const relay = await startRelay('tracecontext,baggage');
     const peer = await startPeer(propagators['tracecontext,baggage']);
@@ -323,7 +323,7 @@ test('baggage with properties, escapes and 180 members is the same to C and JS',
             const all = await ask(`${service.url}/ctx`, { baggage: many });
             assert.equal(Object.keys(all.baggage).length, 180);
         }
-        // What is no UTF-8: U+FFFD to us, as W3C has it; JS leaves the member out.
+        // Invalid UTF-8: U+FFFD in C, as in W3C Baggage; JS leaves the member out.
         const broken = { baggage: 'k=%FF,l=1' };
         assert.deepEqual((await ask(`${relay.url}/ctx`, broken)).baggage, { k: '\uFFFD', l: '1' });
         assert.deepEqual((await ask(`${peer.url}/ctx`, broken)).baggage, { l: '1' });
@@ -333,7 +333,7 @@ test('baggage with properties, escapes and 180 members is the same to C and JS',
     }
 });
 
-// The service test suite of W3C asks a service so: each argument goes to its URL under a span of its own
+// The request of the W3C service test suite: each argument is sent to its URL with its own span
 test('POST /test posts each argument to its URL', async () => {
     const relay = await startRelay('tracecontext,baggage');
     const got = [];

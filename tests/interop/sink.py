@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# sink.py - a receiver on gRPC's C core: prints its port, then each request, a line of base64
+# sink.py - a receiver on gRPC's C core: prints its port, then each request as a line of base64
 #
-#   /usr/bin/python3 sink.py [--answer-in-gzip]
+#   /usr/bin/python3 sink.py [--respond-in-gzip]
 import base64
 import sys
 from concurrent import futures
@@ -16,7 +16,7 @@ def export(request, context):
 
 
 def main():
-    compression = grpc.Compression.Gzip if "--answer-in-gzip" in sys.argv else None
+    compression = grpc.Compression.Gzip if "--respond-in-gzip" in sys.argv else None
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=2), compression=compression)
     handler = grpc.unary_unary_rpc_method_handler(export)
     server.add_generic_rpc_handlers((

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// sinks.mjs - strict receivers: what is not to the letter of the definitions that others ship is answered with an error
+// sinks.mjs - strict receivers: a request that does not match the published definitions exactly gets an error
 //
-// A sink has an `endpoint`, the `requests` it took, decoded, the `complaints` it has, and `faults`: answers to give, one after
-// the other, before it takes anything.
+// A sink has an `endpoint`, the decoded `requests` that it accepted, its `complaints`, and `faults`: responses to send, one
+// after the other, before it accepts a request.
 import grpc from '@grpc/grpc-js';
 import protobuf from 'protobufjs';
 import { spawnSync } from 'node:child_process';
@@ -29,7 +29,7 @@ root.resolveAll();
 
 const asObject = { longs: String, enums: Number, bytes: String };
 
-// Written again it is what it was: no unknown field, no default, no field out of order.
+// Encoded once more it is the same: no unknown field, no default value, no field out of order.
 export function decodeProtobuf(bytes) {
     const message = Request.decode(bytes);
     if (!Buffer.from(Request.encode(message).finish()).equals(Buffer.from(bytes))) {
@@ -91,7 +91,7 @@ function checkMessage(type, object, where) {
 
 export const decodeJson = (text) => checkMessage(Request, JSON.parse(text), 'request');
 
-// Everything about each span, in the order of their ids; what differs from run to run left out.
+// All data of each span, in the order of their ids, except data that differs between runs.
 export function spansOf(requests) {
     const spans = requests.flatMap((request) => request.resourceSpans.flatMap((ofResource) =>
         ofResource.scopeSpans.flatMap((ofScope) => ofScope.spans.map((span) => ({

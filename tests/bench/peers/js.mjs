@@ -78,7 +78,7 @@ function byCalls({ tracer, context }) {
   };
 }
 
-// Bursts, and between them the exporter has all the time it wants, which is not counted.
+// Bursts; the time that the exporter needs between them is not counted.
 async function paced(id) {
   const exporter = { export: (_, done) => done({ code: 0 }), shutdown: async () => {}, forceFlush: async () => {} };
   const processor = new BatchSpanProcessor(exporter);

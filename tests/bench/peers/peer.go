@@ -39,7 +39,7 @@ func add(id string, times []float64) {
 	results = append(results, result{id, times[len(times)/2]})
 }
 
-// row measures work, which does its job count times.
+// row measures work, which runs its operation count times.
 func row(id string, count int, work func(count int)) {
 	times := make([]float64, repetitions)
 	work(count / 10)
@@ -99,7 +99,7 @@ func byCalls(tracer trace.Tracer, parent context.Context) func(int) {
 	}
 }
 
-// paced makes bursts; between them the exporter has all the time it wants, which is not counted.
+// paced makes bursts; the time that the exporter needs between them is not counted.
 func paced(id string) {
 	processor := sdk.NewBatchSpanProcessor(counter{})
 	tracer, parent := start(sdk.WithSpanProcessor(processor))
