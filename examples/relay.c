@@ -134,13 +134,13 @@ static void read_parent_id(const struct request *request, char parent_id[TOTE_SP
     tote_context *remote =
         tote_extract(tote_context_root(), request->connection, tote_microhttpd_getter());
 
-    tote_span_id_to_hex(tote_span_context_get_span_id(tote_context_get_span_context(remote)),
+    tote_span_id_to_hex(tote_span_context_get_span_id(tote_span_get_context(tote_context_get_span(remote))),
                         parent_id);
     tote_context_unref(remote);
 }
 
 static void serve_context(struct request *request) {
-    const tote_span_context *span = tote_context_get_span_context(tote_context_current());
+    const tote_span_context *span = tote_span_get_context(tote_span_current());
     char trace_id[TOTE_TRACE_ID_HEX_SIZE], span_id[TOTE_SPAN_ID_HEX_SIZE];
     char parent_id[TOTE_SPAN_ID_HEX_SIZE], flags[3], trace_state[TOTE_INJECT_BUFFER_BYTES];
 

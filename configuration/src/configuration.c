@@ -123,8 +123,8 @@ void tote__configuration_resolve_batch(const tote_batch_options *options,
     batch->poll_budget_us = given.poll_budget_us ? given.poll_budget_us : DEFAULT_POLL_BUDGET_US;
     batch->max_queue_size = choose_size(result, "max_queue_size", given.max_queue_size,
                                         "OTEL_BSP_MAX_QUEUE_SIZE", DEFAULT_QUEUE_SIZE);
-    batch->may_exceed_queue_size =
-        !given.max_queue_size && batch->max_queue_size == DEFAULT_QUEUE_SIZE;
+    batch->may_exceed_queue_size = !given.max_queue_size && !(result->reads_environment &&
+                                                              tote__env("OTEL_BSP_MAX_QUEUE_SIZE"));
     batch->max_queue_bytes = given.max_queue_bytes ? given.max_queue_bytes : DEFAULT_QUEUE_BYTES;
     batch->max_export_batch_size =
         choose_size(result, "max_export_batch_size", given.max_export_batch_size,
@@ -211,19 +211,15 @@ static void resolve_propagators(const tote_sdk_options *options,
     }
 }
 
-static void report_config_file(const tote_sdk_options *options,
-                               const struct tote__configuration *result) {
-    const char *file = options->config_file;
+static void report_config_file(const struct tote__configuration *result) {
+    const char *file = result->reads_environment ? tote__env("OTEL_CONFIG_FILE") : NULL;
 
-    if (!file && result->reads_environment) {
-        file = tote__env("OTEL_CONFIG_FILE");
-    }
     if (file) {
         tote_diagnostics_report(
             TOTE_LEVEL_ERROR, "configuration",
-            "the configuration file '%s' (%s) is ignored: this version does not support "
-            "it; options and the other OTEL_* variables apply",
-            file, options->config_file ? "tote_sdk_options.config_file" : "OTEL_CONFIG_FILE");
+            "OTEL_CONFIG_FILE='%s' is ignored: this version does not read configuration files; "
+            "options and the other OTEL_* variables apply",
+            file);
     }
 }
 
@@ -233,7 +229,7 @@ void tote__configuration_resolve(const tote_sdk_options *options,
         .reads_environment = !options->ignore_environment,
         .is_global = !options->skip_global_registration,
     };
-    report_config_file(options, result);
+    report_config_file(result);
     result->is_disabled = result->reads_environment && tote__env_boolean("OTEL_SDK_DISABLED");
     resolve_resource(options, result);
     resolve_sampler(options, result);

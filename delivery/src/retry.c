@@ -53,35 +53,34 @@ bool tote__is_retryable(const tote_export_outcome *outcome) {
 }
 
 /* With jitter, so that not all clients come back at the same time. */
-static uint64_t with_jitter(struct tote__retry *retry, uint64_t retry_after_ms) {
+static uint64_t with_jitter(struct tote__retry *retry, uint64_t delay_ms) {
     tote_span_id random;
 
     tote__random_span_id(&retry->random, &random);
-    return retry_after_ms * (100 - JITTER_PERCENT + random.bytes[0] % (2 * JITTER_PERCENT + 1)) /
-           100;
+    return delay_ms * (100 - JITTER_PERCENT + random.bytes[0] % (2 * JITTER_PERCENT + 1)) / 100;
 }
 
 /* Doubled with each pause of the schedule; attempts at once have none. */
 static uint64_t backoff_ms(struct tote__retry *retry) {
     unsigned doublings = (unsigned)tote__min(retry->pauses++, MOST_DOUBLINGS);
-    uint64_t retry_after_ms = (uint64_t)retry->settings->initial_backoff_ms << doublings;
+    uint64_t delay_ms = (uint64_t)retry->settings->initial_backoff_ms << doublings;
     uint64_t longest_ms = retry->settings->max_backoff_ms;
 
-    return with_jitter(retry, retry_after_ms < longest_ms ? retry_after_ms : longest_ms);
+    return with_jitter(retry, delay_ms < longest_ms ? delay_ms : longest_ms);
 }
 
 static void report_failure(struct tote__retry *retry, const tote_export_outcome *outcome,
-                           uint64_t retry_after_ms) {
+                           uint64_t delay_ms) {
     char limit[96] = "";
 
-    if (retry->is_asked_to_wait && outcome->retry_after_ms > retry_after_ms) {
+    if (retry->is_asked_to_wait && outcome->retry_after_ms > delay_ms) {
         snprintf(limit, sizeof limit, " (it asks for %llu ms, max_retry_after_ms is %u)",
                  (unsigned long long)outcome->retry_after_ms, retry->settings->max_retry_after_ms);
     }
     tote_diagnostics_report(retry->is_reported && !limit[0] ? TOTE_LEVEL_DEBUG : TOTE_LEVEL_WARN,
                             component, "%s: %s; nothing is sent for %llu ms%s",
                             retry->settings->destination, tote__reason_of(outcome),
-                            (unsigned long long)retry_after_ms, limit);
+                            (unsigned long long)delay_ms, limit);
     retry->is_reported = true;
 }
 
@@ -124,15 +123,15 @@ static void note_failure(struct tote__retry *retry, const tote_export_outcome *o
             ? retry->at_once < MOST_AT_ONCE
             : outcome->retry_at_once && retry->failures <= (is_reset ? MOST_LOST : 1U);
     retry->at_once = is_at_once ? retry->at_once + 1 : retry->at_once;
-    uint64_t retry_after_ms = 0;
+    uint64_t delay_ms = 0;
     if (retry->is_asked_to_wait) {
         uint64_t most_ms = retry->settings->max_retry_after_ms;
-        retry_after_ms = outcome->retry_after_ms < most_ms ? outcome->retry_after_ms : most_ms;
+        delay_ms = outcome->retry_after_ms < most_ms ? outcome->retry_after_ms : most_ms;
     } else if (!is_at_once) {
-        retry_after_ms = backoff_ms(retry);
+        delay_ms = backoff_ms(retry);
     }
     uint64_t now = tote__clock_monotonic();
-    retry->retry_at = now + retry_after_ms * ns_per_ms;
+    retry->retry_at = now + delay_ms * ns_per_ms;
     shorten_pause(retry, manner, deadline);
     if (!outcome->retry_at_once || !is_at_once) { /* what is over at once is no news */
         report_failure(retry, outcome, (retry->retry_at - now) / ns_per_ms);
@@ -164,12 +163,12 @@ static void note_response(struct tote__retry *retry) {
 void tote__retry_put_off(struct tote__retry *retry, const tote_export_outcome *outcome,
                          size_t span_count) {
     const struct tote__delivery_settings *settings = retry->settings;
-    uint64_t retry_after_ms = with_jitter(retry, settings->max_backoff_ms);
+    uint64_t delay_ms = with_jitter(retry, settings->max_backoff_ms);
 
     keep_cause(retry, outcome);
     retry->failures++;
     retry->is_asked_to_wait = false;
-    retry->retry_at = tote__clock_monotonic() + retry_after_ms * ns_per_ms;
+    retry->retry_at = tote__clock_monotonic() + delay_ms * ns_per_ms;
     tote_diagnostics_report(retry->is_not_accepted ? TOTE_LEVEL_DEBUG : TOTE_LEVEL_ERROR, component,
                             "%s responded with %s: %zu spans are not accepted here; they stay in "
                             "the disk queue %s within its limits until they are%s",

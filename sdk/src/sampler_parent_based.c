@@ -30,7 +30,7 @@ static tote_sampling_decision parent_based_should_sample(void *self,
                                                          tote_sampling_result *result) {
     struct parent_based *parent_based = self;
     enum tote__parent_kind kind =
-        tote__parent_kind_of(tote_context_get_span_context(parameters->parent));
+        tote__parent_kind_of(tote_span_get_context(tote_context_get_span(parameters->parent)));
 
     return tote_sampler_should_sample(parent_based->samplers[kind], parameters, result);
 }

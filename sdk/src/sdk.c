@@ -38,8 +38,8 @@ void tote__core_reset_counters(struct span_counters *counters, uint32_t run) {
 enum { SHORTEST_WAIT_MS = 50, LONGEST_WAIT_MS = 1000 };
 
 /* Wait until no other thread is in a call. Returns false if one does not leave in time. */
-static bool wait_for_others(uint32_t retry_after_ms) {
-    uint64_t deadline = tote__clock_monotonic() + retry_after_ms * 1000000ULL;
+static bool wait_for_others(uint32_t wait_ms) {
+    uint64_t deadline = tote__clock_monotonic() + wait_ms * 1000000ULL;
     const struct thread_state *own = tote__thread_state();
 
     if (!atomic_load(&tote__core_needs_fence) && !tote__barrier_all_threads()) {
@@ -175,14 +175,14 @@ static bool end_starting(tote_sdk *sdk, struct core_config *config) {
 }
 
 /* Release the core: its last reference is released. */
-static void stop(tote_sdk *sdk, uint32_t retry_after_ms) {
+static void stop(tote_sdk *sdk, uint32_t wait_ms) {
     struct core_config *config = atomic_load(&sdk->config);
     int cancel = tote__cancel_disable();
 
     end_starting(sdk, config);
     atomic_store(&sdk->config, NULL);
     config->next = atomic_exchange(&unfreed, NULL);
-    if (wait_for_others(retry_after_ms)) {
+    if (wait_for_others(wait_ms)) {
         while (config) {
             struct core_config *next = config->next;
             free_config(config);
@@ -444,9 +444,9 @@ tote_sdk *tote_sdk_ref(tote_sdk *sdk) {
     return sdk;
 }
 
-static void drop_reference(tote_sdk *sdk, uint32_t retry_after_ms) {
+static void drop_reference(tote_sdk *sdk, uint32_t wait_ms) {
     if (atomic_fetch_sub_explicit(&sdk->references, 1, memory_order_acq_rel) == 1) {
-        stop(sdk, retry_after_ms);
+        stop(sdk, wait_ms);
     }
 }
 

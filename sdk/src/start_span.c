@@ -160,12 +160,24 @@ tote__always_inline void set_up_time(const struct start *start, struct span *spa
         given ? given : span->anchor_realtime + (monotonic - span->anchor_monotonic);
 }
 
+static __attribute__((noinline)) tote_span_kind unknown_kind(const struct start *start) {
+    tote_diagnostics_report(TOTE_LEVEL_WARN, "span",
+                            "the span \"%.64s\" has the unknown kind %u and is internal; set a "
+                            "tote_span_kind",
+                            start->name, (unsigned)start->options->kind);
+    return TOTE_SPAN_KIND_INTERNAL;
+}
+
+tote__always_inline tote_span_kind kind_of(const struct start *start) {
+    uint32_t kind = start->options->kind;
+
+    return kind <= TOTE_SPAN_KIND_CONSUMER ? (tote_span_kind)kind : unknown_kind(start);
+}
+
 tote__always_inline void set_up_rest(const struct start *start, struct span *span) {
     span->origin = start->config->origin;
     span->scope = start->tracer->index;
-    span->facts.kind =
-        (uint8_t)(start->options->kind <= TOTE_SPAN_KIND_CONSUMER ? start->options->kind
-                                                                  : TOTE_SPAN_KIND_INTERNAL);
+    span->facts.kind = (uint8_t)kind_of(start);
     memset(&span->facts.end_time_unix_nano, 0,
            offsetof(struct span, room) - offsetof(struct span, facts.end_time_unix_nano));
     span->ender = NULL;
@@ -279,7 +291,7 @@ tote__apart static tote_span *make_asked_span(struct start *start, const tote_co
         .parent = parent,
         .trace_id = &start->trace_id,
         .name = start->name,
-        .kind = start->options->kind,
+        .kind = kind_of(start),
         .attributes = start->options->attributes,
         .attribute_count = start->options->attribute_count,
         .links = start->options->links,

@@ -67,8 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     MUST(written <= count + 3 && !variables[written]);
 
     tote_context *again = tote_extract_environment(tote_context_root(), variables);
-    const tote_span_context *a = tote_context_get_span_context(context);
-    const tote_span_context *b = tote_context_get_span_context(again);
+    const tote_span_context *a = tote_span_get_context(tote_context_get_span(context));
+    const tote_span_context *b = tote_span_get_context(tote_context_get_span(again));
     MUST(memcmp(tote_span_context_get_trace_id(a), tote_span_context_get_trace_id(b), 16) == 0);
     MUST(memcmp(tote_span_context_get_span_id(a), tote_span_context_get_span_id(b), 8) == 0);
     MUST(tote_span_context_get_trace_flags(a) == tote_span_context_get_trace_flags(b));

@@ -25,8 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     size_t written = tote_inject_headers(context, out, TOTE_COUNT_OF(out), buffer, sizeof buffer);
     tote_context *again = tote_extract_headers(tote_context_root(), out, written);
 
-    const tote_span_context *a = tote_context_get_span_context(context);
-    const tote_span_context *b = tote_context_get_span_context(again);
+    const tote_span_context *a = tote_span_get_context(tote_context_get_span(context));
+    const tote_span_context *b = tote_span_get_context(tote_context_get_span(again));
     MUST(tote_span_context_is_valid(a) == tote_span_context_is_valid(b));
     MUST(memcmp(tote_span_context_get_trace_id(a), tote_span_context_get_trace_id(b),
                 sizeof(tote_trace_id)) == 0);

@@ -9,6 +9,7 @@
 
 #include "batch/thread_queue.h"
 #include "span.h"
+#include "tote/allocator.h"
 #include "tote/exporters/in_memory.h"
 #include "tote/internal/record.h"
 #include "tote/tote.h"

@@ -241,7 +241,7 @@ static void visit_extraction(struct tour *tour) {
     tote_propagator *before = tote_propagator_ref_global();
     KEEP(tote_propagator_set_global(propagator));
     KEEP(context = tote_extract_headers(tote_context_root(), headers, TOTE_COUNT_OF(headers)));
-    EXPECT(tote_span_context_is_remote(tote_context_get_span_context(context)));
+    EXPECT(tote_span_context_is_remote(tote_span_get_context(tote_context_get_span(context))));
     KEEP(tote_context_get_baggage(context, "tenant", text, sizeof text));
     EXPECT(strcmp(text, "t 1") == 0);
     KEEP(tote_context_unref(context));

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tote/allocator.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/context.h"
 #include "tote/internal/pool.h"

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tote/allocator.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/pool.h"
 #include "tote/store.h"

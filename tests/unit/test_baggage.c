@@ -278,10 +278,10 @@ static void baggage_of_the_current_context_can_be_read_and_set(void **state) {
         tote_context_with_baggage(tote_context_current(), "user", tote_string("ann"), NULL);
     tote_context_token token = tote_context_attach(context);
 
-    assert_true(carries(NULL, "user", "ann"));
-    assert_int_equal(count_baggage(NULL), 1);
+    assert_true(carries(tote_context_current(), "user", "ann"));
+    assert_int_equal(count_baggage(tote_context_current()), 1);
     tote_context_detach(token);
-    assert_true(carries(NULL, "user", NULL));
+    assert_true(carries(tote_context_current(), "user", NULL));
     tote_context_unref(context);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "batch_fixture.h"
+#include "tote/allocator.h"
 #include "tote/internal/pool.h"
 
 #include <pthread.h>

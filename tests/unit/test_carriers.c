@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "reports.h"
+#include "tote/allocator.h"
 #include "tote/instrumentation/curl.h"
 #include "tote/instrumentation/microhttpd.h"
 #include "tote/internal/pool.h"
@@ -189,7 +190,7 @@ static void only_variables_with_normalized_names_are_read(void **state) {
     assert_values(tote_environment_getter(), &carrier, "traceparent", PARENT "|");
     assert_values(tote_environment_getter(), &carrier, NULL, PARENT "|00|z|");
     context = tote_extract_environment(tote_context_root(), upper);
-    assert_true(tote_span_context_is_valid(tote_context_get_span_context(context)));
+    assert_true(tote_span_context_is_valid(tote_span_get_context(tote_context_get_span(context))));
     tote_context_unref(context);
 }
 
@@ -263,7 +264,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 
     (void)url, (void)method, (void)version, (void)body, (void)body_size, (void)request_state;
     tote_context *remote = tote_extract(tote_context_root(), connection, tote_microhttpd_getter());
-    exchange->is_valid = tote_span_context_is_valid(tote_context_get_span_context(remote));
+    exchange->is_valid =
+        tote_span_context_is_valid(tote_span_get_context(tote_context_get_span(remote)));
     tote_text_map_getter_get_all(tote_microhttpd_getter(), connection, "baggage", add_value,
                                  &exchange->baggage);
     MHD_add_response_header(response, "TraceParent", "old");

@@ -462,22 +462,22 @@ static void the_log_level_is_a_name(void **state) {
     assert_int_equal(reports.count, 1);
 }
 
+/* The default that is set explicitly is a limit: without it a burst may use max_queue_bytes. */
+static void a_queue_size_that_is_set_is_a_limit(void **state) {
+    (void)state;
+    assert_true(resolve(&defaults).batch.may_exceed_queue_size);
+    setenv("OTEL_BSP_MAX_QUEUE_SIZE", "2048", 1);
+    assert_false(resolve(&defaults).batch.may_exceed_queue_size);
+}
+
 /* This version does not read the file of OTEL_CONFIG_FILE. */
 static void a_configuration_file_is_reported_and_the_other_variables_apply(void **state) {
-    tote_sdk_options options = defaults;
-
     (void)state;
     setenv("OTEL_CONFIG_FILE", "/etc/otel.yaml", 1);
     setenv("OTEL_BSP_SCHEDULE_DELAY", "7", 1);
     assert_int_equal(resolve(&defaults).batch.schedule_delay_ms, 7);
     assert_int_equal(reports.count, 1);
     assert_non_null(strstr(reports.message, "/etc/otel.yaml"));
-    reset(NULL);
-    options.config_file = "own.yaml";
-    options.ignore_environment = true;
-    resolve(&options);
-    assert_int_equal(reports.count, 1);
-    assert_non_null(strstr(reports.message, "own.yaml"));
 }
 
 static void *start_thread(void *self, const char *name, void (*work)(void *arg), void *arg) {
@@ -523,6 +523,7 @@ int main(int argc, char **argv) {
         CONFIGURATION_TEST(the_exporter_list_is_deduplicated),
         CONFIGURATION_TEST(an_unsupported_exporter_is_left_out_and_reported),
         CONFIGURATION_TEST(the_log_level_is_a_name),
+        CONFIGURATION_TEST(a_queue_size_that_is_set_is_a_limit),
         CONFIGURATION_TEST(a_configuration_file_is_reported_and_the_other_variables_apply),
         CONFIGURATION_TEST(a_thread_factory_needs_both_functions),
     };

@@ -40,7 +40,7 @@ static void the_root_is_current_when_nothing_is_attached(void **state) {
     assert_null(tote_context_get_span(root));
     assert_null(tote_context_get_value(root, &user_key));
     assert_ptr_equal(tote_context_get_store(root), tote_store_root());
-    assert_false(tote_span_context_is_valid(tote_context_get_span_context(root)));
+    assert_false(tote_span_context_is_valid(tote_span_get_context(tote_context_get_span(root))));
 }
 
 /* Spec: context/README.md#set-value. Compliance: CP-03 */
@@ -539,16 +539,20 @@ static void out_of_memory_a_run_keeps_no_memory_and_attach_returns_no_token(void
     tote_context_unref(context);
 }
 
-/* Spec: error-handling.md */
-static void null_is_the_current_context_or_nothing(void **state) {
+/* Also while another context is current: a NULL context never stands for it. */
+static void null_is_the_root_context_or_nothing(void **state) {
     (void)state;
     count_diagnostics();
+    tote_store *store = tote_store_new(NULL);
+    tote_context *other = tote_context_with_store(tote_context_root(), store);
+    tote_context_token token = tote_context_attach(other);
 
+    assert_ptr_equal(tote_context_get_store(TOTE_CONTEXT_CURRENT), store);
     assert_ptr_equal(tote_context_ref(NULL), tote_context_root());
     tote_context_unref(NULL);
     assert_ptr_equal(tote_context_get_store(NULL), tote_store_root());
     assert_null(tote_context_get_span(NULL));
-    assert_non_null(tote_context_get_span_context(NULL));
+    assert_non_null(tote_span_get_context(tote_context_get_span(NULL)));
     assert_null(tote_context_get_value(NULL, NULL));
     assert_ptr_equal(tote_context_with_store(NULL, NULL), tote_context_root());
     assert_ptr_equal(tote_context_with_span(NULL, NULL), tote_context_root());
@@ -559,6 +563,9 @@ static void null_is_the_current_context_or_nothing(void **state) {
     assert_false(tote_context_get_current_ids(NULL, NULL, NULL));
     tote_context_stack_free(NULL);
     assert_int_equal(diagnostics, 1); /* the value without a key */
+    tote_context_detach(token);
+    tote_context_unref(other);
+    tote_store_unref(store);
 }
 
 int main(int argc, char **argv) {
@@ -584,7 +591,7 @@ int main(int argc, char **argv) {
         TEST(each_fibre_with_a_context_slot_has_its_own_stack),
         TEST(an_incomplete_or_late_context_slot_is_refused),
         TEST(out_of_memory_a_run_keeps_no_memory_and_attach_returns_no_token),
-        TEST(null_is_the_current_context_or_nothing),
+        TEST(null_is_the_root_context_or_nothing),
     };
     use_fake_allocator();
     return RUN_TESTS(tests, argc, argv);

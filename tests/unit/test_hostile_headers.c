@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tote/allocator.h"
 #include "tote/baggage.h"
 #include "tote/diagnostics.h"
 #include "tote/instrumentation/xray.h"
@@ -235,7 +236,7 @@ static void ten_thousand_members_of_tracestate_are_dropped_and_the_trace_continu
     struct outcome outcome = extract(headers, 2);
     assert_true(outcome.memory < MOST_MEMORY);
     tote_context *context = tote_extract_headers(tote_context_root(), headers, 2);
-    const tote_span_context *span = tote_context_get_span_context(context);
+    const tote_span_context *span = tote_span_get_context(tote_context_get_span(context));
     assert_true(tote_span_context_is_valid(span));
     assert_null(tote_span_context_get_trace_state(span));
     tote_context_unref(context);
@@ -267,7 +268,7 @@ static void control_characters_invalidate_a_tracestate_or_one_member_of_baggage(
                                        header("tracestate", list, sizeof list),
                                        header("baggage", list, sizeof list)};
         tote_context *context = tote_extract_headers(tote_context_root(), headers, 3);
-        const tote_span_context *span = tote_context_get_span_context(context);
+        const tote_span_context *span = tote_span_get_context(tote_context_get_span(context));
         assert_true(tote_span_context_is_valid(span));
         assert_null(tote_span_context_get_trace_state(span));
         assert_int_equal(count_baggage(context), 1);
@@ -369,7 +370,7 @@ static void if_out_of_memory_a_header_is_read_completely_or_not_at_all(void **st
         has_failed = memory.has_failed;
         fail_allocation(-1, false);
         assert_non_null(context);
-        const tote_span_context *span = tote_context_get_span_context(context);
+        const tote_span_context *span = tote_span_get_context(tote_context_get_span(context));
         const char *y = tote_trace_state_get(tote_span_context_get_trace_state(span), "y");
         assert_true(tote_span_context_is_valid(span) || !y);
         assert_true(has_failed || (y && count_baggage(context) == 3));

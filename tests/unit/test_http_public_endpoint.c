@@ -29,7 +29,8 @@ static tote_sampling_decision look(void *self, const tote_sampling_parameters *p
     tote_entries *entries = tote_context_get_all_baggage(parameters->parent);
 
     (void)self, (void)result;
-    seen.has_parent = tote_span_context_is_valid(tote_context_get_span_context(parameters->parent));
+    seen.has_parent = tote_span_context_is_valid(
+        tote_span_get_context(tote_context_get_span(parameters->parent)));
     seen.entry_count = tote_entries_get_count(entries);
     seen.link_count = parameters->link_count;
     tote_entries_free(entries);
@@ -329,7 +330,7 @@ static void a_public_endpoint_that_is_out_of_memory_never_continues_the_trace(vo
         atomic_store(&allocations_left, i);
         tote_scope *scope = open_request(true);
         assert_non_null(scope);
-        assert_false(is_in_trace(tote_context_get_span_context(tote_context_current()), TRACE));
+        assert_false(is_in_trace(tote_span_get_context(tote_span_current()), TRACE));
         assert_true(tote_store_get(tote_store_current(), "user.id", NULL, 0) < 0);
         tote_scope_close(&scope);
         atomic_store(&allocations_left, -1);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tote/allocator.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/memory.h"
 

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tote/allocator.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/in_memory.h"
 #include "tote/instrumentation/microhttpd.h"

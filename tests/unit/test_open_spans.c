@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tote/allocator.h"
 #include "tote/internal/pool.h"
 
 enum { MOST_WARNINGS = 16 };

@@ -393,7 +393,8 @@ static void spans_are_grouped_by_resource_and_scope(void **state) {
     options.schema_url = "https://schema/scope";
     options.attributes = &about;
     options.attribute_count = 1;
-    tote_tracer *other = tote_tracer_provider_get_tracer(NULL, "other", &options);
+    tote_tracer *other =
+        tote_tracer_provider_get_tracer(TOTE_TRACER_PROVIDER_GLOBAL, "other", &options);
     for (int i = 0; i < 5; i++) {
         tote_span *span = tote_tracer_start_span(i % 2 ? other : f->tracer, "s", NULL);
         tote_span_close(&span);

@@ -17,6 +17,7 @@
 
 #include "global_sdk.h"
 #include "otlp/encode/encode.h"
+#include "tote/allocator.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/in_memory.h"
 #include "tote/internal/pool.h"

@@ -78,7 +78,7 @@ static void a_child_of_a_remote_parent_continues_its_trace(void **state) {
     tote_context *remote = context_with_parent(TOTE_TRACE_FLAG_SAMPLED, "foo=1", true);
     tote_span *span = start_under(f, remote);
     const tote_span_context *context = tote_span_get_context(span);
-    const tote_span_context *parent = tote_context_get_span_context(remote);
+    const tote_span_context *parent = tote_span_get_context(tote_context_get_span(remote));
     char header[16];
 
     assert_memory_equal(tote_span_context_get_trace_id(context),
@@ -103,7 +103,7 @@ static void a_dropped_span_has_a_new_id_and_keeps_trace_and_random_flag(void **s
         context_with_parent(TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM, "foo=1", true);
     tote_span *span = start_under(f, remote);
     const tote_span_context *context = tote_span_get_context(span);
-    const tote_span_context *parent = tote_context_get_span_context(remote);
+    const tote_span_context *parent = tote_span_get_context(tote_context_get_span(remote));
 
     assert_false(tote_span_is_recording(span));
     assert_int_equal(tote_span_context_get_trace_flags(context), TOTE_TRACE_FLAG_RANDOM);
@@ -188,7 +188,7 @@ static void without_a_parent_in_its_options_a_span_is_a_child_of_the_current_spa
     tote_context *context = tote_context_with_span(NULL, outer);
     tote_context_token token = tote_context_attach(context);
 
-    tote_span *inner = start_under(f, NULL);
+    tote_span *inner = start_under(f, TOTE_CONTEXT_CURRENT);
     tote_context_detach(token);
     tote_span_close(&inner);
     assert_memory_equal(tote_span_context_get_span_id(tote_span_data_get_parent(f->spans[0])),
@@ -207,9 +207,9 @@ static void a_root_span_ignores_the_parent(void **state) {
     tote_span *span = tote_tracer_start_span(f->tracer, "work", &options);
 
     assert_true(tote_span_context_is_sampled(tote_span_get_context(span)));
-    assert_memory_not_equal(tote_span_context_get_trace_id(tote_span_get_context(span)),
-                            tote_span_context_get_trace_id(tote_context_get_span_context(parent)),
-                            16);
+    assert_memory_not_equal(
+        tote_span_context_get_trace_id(tote_span_get_context(span)),
+        tote_span_context_get_trace_id(tote_span_get_context(tote_context_get_span(parent))), 16);
     tote_span_close(&span);
     assert_false(tote_span_context_is_valid(tote_span_data_get_parent(sdk_fixture_only_span(f))));
     tote_context_unref(parent);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tote/allocator.h"
 #include "tote/exporters/in_memory.h"
 #include "tote/instrumentation/xray.h"
 #include "tote/internal/pool.h"

@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "fake_provider.h"
+#include "reports.h"
+#include "tote/scope.h"
 
 static int set_up(void **state) {
     (void)state;
@@ -40,10 +43,10 @@ static void all_four_parameters_identify_a_tracer(void **state) {
     seen[1] = tote_get_tracer("library", "1.0");
     options.version = "1.0";
     options.schema_url = "https://example.com/1";
-    seen[2] = tote_tracer_provider_get_tracer(NULL, "library", &options);
+    seen[2] = tote_tracer_provider_get_tracer(TOTE_TRACER_PROVIDER_GLOBAL, "library", &options);
     options.attributes = attributes;
     options.attribute_count = 2;
-    seen[3] = tote_tracer_provider_get_tracer(NULL, "library", &options);
+    seen[3] = tote_tracer_provider_get_tracer(TOTE_TRACER_PROVIDER_GLOBAL, "library", &options);
     seen[4] = tote_tracer_provider_get_tracer(&fake.base, "library", &options);
     for (size_t i = 0; i < 5; i++) {
         for (size_t j = 0; j < i; j++) {
@@ -53,7 +56,8 @@ static void all_four_parameters_identify_a_tracer(void **state) {
     }
     options.attributes = swapped;
     options.attribute_count = 3;
-    assert_ptr_equal(tote_tracer_provider_get_tracer(NULL, "library", &options), seen[3]);
+    assert_ptr_equal(
+        tote_tracer_provider_get_tracer(TOTE_TRACER_PROVIDER_GLOBAL, "library", &options), seen[3]);
     assert_ptr_equal(tote_get_tracer("library", "1.0"), seen[1]);
     assert_ptr_equal(tote_get_tracer("library", ""), seen[0]);
     assert_string_equal(seen[3]->scope.schema_url, "https://example.com/1");
@@ -158,6 +162,56 @@ static void without_a_provider_a_recording_parent_is_not_returned(void **state) 
     tote_context_detach(token);
     tote_context_unref(context);
     tote_span_close(&parent);
+}
+
+/*
+ * A context that a lookup did not find is NULL. It is the root context, never the current one.
+ * Spec: trace/api.md#determining-the-parent-span-from-a-context
+ */
+static void a_null_parent_starts_a_trace_and_is_reported(void **state) {
+    (void)state;
+    tote_tracer *tracer = tote_get_tracer("library", NULL);
+    tote_span *remote = remote_span();
+    tote_context *context = tote_context_with_span(tote_context_root(), remote);
+    tote_context_token token = tote_context_attach(context);
+    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
+
+    tote_span *child = tote_tracer_start_span(tracer, "work", &options);
+    assert_ptr_equal(child, remote);
+    reports_reset(TOTE_LEVEL_WARN);
+    options.parent = NULL;
+    tote_span *orphan = tote_tracer_start_span(tracer, "lost", &options);
+    assert_ptr_equal(orphan, &tote__invalid_span);
+    tote_scope *scope = tote_scope_open(tracer, "lost", &options);
+    assert_ptr_equal(tote_scope_get_span(scope), &tote__invalid_span);
+    tote_scope_close(&scope);
+    assert_int_equal(reports.count, 1);
+    assert_non_null(strstr(reports.message, "\"lost\" has a NULL parent"));
+    options.root = true;
+    tote_span *root = tote_tracer_start_span(tracer, "work", &options);
+    assert_int_equal(reports.count, 1);
+    count_diagnostics();
+
+    tote_span_close(&child);
+    tote_span_close(&orphan);
+    tote_span_close(&root);
+    tote_span_close(&remote);
+    tote_context_detach(token);
+    tote_context_unref(context);
+}
+
+static void a_null_provider_has_no_tracer(void **state) {
+    (void)state;
+    tote_tracer_provider_set_global(&fake.base);
+    tote_tracer *tracer = tote_tracer_provider_get_tracer(NULL, "library", NULL);
+
+    assert_null(tracer);
+    assert_false(tote_tracer_is_enabled(tracer, NULL));
+    tote_span *span = tote_tracer_start_span(tracer, "work", NULL);
+    assert_false(tote_span_is_recording(span));
+    assert_int_equal(fake.started, 0);
+    tote_span_close(&span);
+    tote_tracer_provider_set_global(NULL);
 }
 
 static void under_suppression_no_span_is_started(void **state) {
@@ -321,6 +375,8 @@ int main(int argc, char **argv) {
         TRACER_TEST(a_tracer_of_an_earlier_run_of_its_provider_does_nothing),
         TRACER_TEST(without_a_provider_a_span_has_the_span_context_of_its_parent),
         TRACER_TEST(without_a_provider_a_recording_parent_is_not_returned),
+        TRACER_TEST(a_null_parent_starts_a_trace_and_is_reported),
+        TRACER_TEST(a_null_provider_has_no_tracer),
         TRACER_TEST(under_suppression_no_span_is_started),
         TRACER_TEST(starting_a_span_does_not_make_it_current),
         TRACER_TEST(options_of_another_version_are_read_up_to_the_smaller_size),

@@ -50,7 +50,7 @@ static struct carrier injected(const tote_propagator *propagator, const tote_con
 /* ACCEPT trace-id span-id flags: these, remote, and written as version 00. */
 static bool is_accepted(const tote_propagator *propagator, const tote_context *context,
                         char *expected) {
-    const tote_span_context *span_context = tote_context_get_span_context(context);
+    const tote_span_context *span_context = tote_span_get_context(tote_context_get_span(context));
     char header[64];
     char ids[64];
     char *trace_id = vectors_word(&expected);

@@ -102,7 +102,7 @@ static uint8_t hints_of(const char *word) {
 static bool has_hints;
 
 static bool is_as_expected(const tote_context *context, const tote_context *base, char *expected) {
-    const tote_span_context *span = tote_context_get_span_context(context);
+    const tote_span_context *span = tote_span_get_context(tote_context_get_span(context));
     char *export_result = vectors_word(&expected);
     char *baggage = strstr(expected, "bag:");
 
@@ -114,7 +114,7 @@ static bool is_as_expected(const tote_context *context, const tote_context *base
     }
     if (strcmp(export_result, "BAGGAGE") == 0) {
         return baggage && has_baggage(context, baggage) &&
-               span == tote_context_get_span_context(base);
+               span == tote_span_get_context(tote_context_get_span(base));
     }
     char *trace_id = vectors_word(&expected);
     char *span_id = vectors_word(&expected);

@@ -26,7 +26,7 @@ static struct {
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static void run_task(void) {
-    const tote_span_context *context = tote_context_get_span_context(tote_context_current());
+    const tote_span_context *context = tote_span_get_context(tote_span_current());
     char user[sizeof pool.user] = "";
 
     tote_store_get(tote_store_current(), "user", user, sizeof user);

@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file tote/common.h
- * What every Tote header needs: linkage, results, the rules that hold everywhere.
+ * What every Tote header needs: linkage, results, and the rules that hold for all functions.
  *
- * Pointers:  a `const` pointer to a counted type is borrowed; a plain one that a
- *            call returned is yours to unref. Where a borrowed object can be
- *            changed (store, span) the doc comment says "borrowed".
- * NULL:      accepted everywhere. A NULL `const tote_context *` is the current
- *            context. Where another NULL means something the function says so; elsewhere
- *            the call does nothing and returns 0, false, NULL or TOTE_RESULT_SUCCESS.
- * Text:      UTF-8. `const char *` ends with NUL; text with a length is given as
- *            tote_string_of(). What Tote hands out always ends with NUL.
- * Options:   set `struct_size`, leave the rest zero: zero is the default of every
- *            field. TOTE_X_INIT does just that. NULL options are all defaults; so are,
- *            with a diagnostic, those with a `struct_size` of 0.
- * Callbacks: return normally: no exception and no longjmp() out of one.
- * Memory:    arguments are copied before a call returns, unless it says "takes".
- * Threads:   "any": every thread, calls may overlap. "setup": before a second thread uses Tote.
+ * Pointers:  A `const` pointer to a reference-counted type is borrowed. If a function returns a
+ *            pointer that is not `const`, the caller owns a reference and releases it, unless the
+ *            comment says "borrowed".
+ * NULL:      Every function accepts NULL for every pointer. A NULL `const tote_context *` is the
+ *            root context, a NULL options pointer means all defaults. With any other NULL a
+ *            function does nothing and returns 0, false, NULL or TOTE_RESULT_SUCCESS, unless its
+ *            comment says otherwise.
+ * Text:      UTF-8. A `const char *` ends with NUL. Text that Tote returns always ends with NUL.
+ * Options:   Initialize a struct with its TOTE_X_INIT, then set fields. A field that is 0 or NULL
+ *            has its default. A struct whose struct_size is 0 is not read: the defaults apply, with
+ *            a diagnostic. A struct without struct_size is frozen: its layout never changes.
+ * Enums:     A field that takes an enumerator is a uint32_t. A value that is not an enumerator has
+ *            the meaning of the default, with a diagnostic.
+ * Callbacks: A callback returns normally. It must not throw an exception or call longjmp().
+ * Memory:    A function copies its arguments before it returns, unless it "takes ownership". It
+ *            takes ownership also if it fails.
+ * Errors:    Functions do not change errno. What went wrong is reported to tote/diagnostics.h.
+ * Threads:   Functions are thread-safe unless a comment says otherwise. "Setup": call it before a
+ *            second thread uses Tote. Only tote_context_get_current_ids() is async-signal-safe.
  */
 #ifndef TOTE_COMMON_H
 #define TOTE_COMMON_H
@@ -45,7 +50,7 @@
 #define TOTE_PRINTF(text, rest)
 #endif
 
-/** The result is yours to release: losing it leaks. */
+/** The caller owns the result: ignoring it leaks memory. */
 #if defined(__GNUC__) && !defined(TOTE_DISABLED)
 #define TOTE_MUST_USE __attribute__((warn_unused_result))
 #else
@@ -53,14 +58,14 @@
 #endif
 
 /*
- * With TOTE_DISABLED defined instrumentation is compiled away: each call becomes what it would be
- * without memory: nothing, NULL, false, 0, or -1 if that stands for nothing. Arguments are checked
- * by the compiler and not evaluated, but a function given to run is run. No library of Tote is
- * needed then. What only computes (ids as text, values, trace states) and what implements extension
- * points stays as it is. See tote/disabled.h, which each header includes.
+ * If TOTE_DISABLED is defined, instrumentation is compiled away and no Tote library is needed. Each
+ * call does nothing and returns what it returns if out of memory: NULL, false, 0, or -1 where 0 has
+ * another meaning. The compiler checks the arguments; they are not evaluated. A function that is
+ * passed to run still runs. Functions that only compute (ids as text, values, trace states) and
+ * those that implement extension points are unchanged. See tote/disabled.h.
  */
 
-/** An inline function that is an exported symbol as well, for callers that read no headers. */
+/** An inline function that is also an exported symbol, for bindings to other languages. */
 #if defined(TOTE_DISABLED)
 #define TOTE_INLINE static inline
 #elif defined(__GNUC_GNU_INLINE__) && !defined(__cplusplus)
@@ -69,25 +74,25 @@
 #define TOTE_INLINE TOTE_API inline
 #endif
 
-/** How many elements an array has, for the `_count` beside it. */
+/** The number of elements of an array. */
 #define TOTE_COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
 TOTE_BEGIN_DECLS
 
-/** The version of these headers, and of OpenTelemetry's specification that they follow. */
+/** The version of these headers, and of the OpenTelemetry specification that they follow. */
 #define TOTE_VERSION_MAJOR 0
 #define TOTE_VERSION_MINOR 1
 #define TOTE_VERSION_PATCH 0
 #define TOTE_SPEC_VERSION "1.60.0"
 
-/** The version of the library that runs, as "0.1.0". */
+/** Return the version of the library at run time, for example "0.1.0". */
 TOTE_API const char *tote_version(void);
 
-/** How an operation with a deadline ended. Spec: trace/sdk.md#forceflush */
+/** The result of an operation with a timeout. Spec: trace/sdk.md#forceflush */
 typedef enum tote_result {
     TOTE_RESULT_SUCCESS,
-    TOTE_RESULT_FAILURE, /**< the reason went to diagnostics */
-    TOTE_RESULT_TIMEOUT  /**< the deadline came first; work may still complete */
+    TOTE_RESULT_FAILURE, /**< the reason was reported to diagnostics */
+    TOTE_RESULT_TIMEOUT  /**< not finished within the timeout; it may still finish */
 } tote_result;
 
 TOTE_END_DECLS

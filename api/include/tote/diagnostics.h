@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file tote/diagnostics.h
- * Diagnostics: what Tote has to say about itself, and the memory it uses.
- * Spec: error-handling.md
- *
- * Threads: the handler runs on any thread, with no lock held; it may call Tote.
+ * Diagnostics: reports of Tote about itself. By default they are written to stderr, from
+ * TOTE_LEVEL_INFO on. OTEL_LOG_LEVEL sets another level. Spec: error-handling.md
  */
 #ifndef TOTE_DIAGNOSTICS_H
 #define TOTE_DIAGNOSTICS_H
@@ -21,37 +19,34 @@ typedef enum tote_level {
     TOTE_LEVEL_DEBUG
 } tote_level;
 
+/**
+ * Receives reports. `component` and `message` are borrowed for the call; `message` has no newline
+ * at its end.
+ *
+ * Threads: it runs on the thread that reports, also on worker threads, concurrently, and with no
+ * lock of Tote held. It may call Tote. Reports that it causes itself are passed to it up to 8 calls
+ * deep, then dropped. It should not block: the reporting thread waits for it.
+ */
 typedef void (*tote_diagnostics_handler)(tote_level level, const char *component,
                                          const char *message, void *user_data);
 
 /**
- * Report something, as exporters, samplers and propagators do. printf() rules; cut at 1,023 bytes.
- * The same text goes out at most once a minute, and at most 8 different texts of one component and
- * format; texts that differ in their figures alone are the same. The next one after that, or the
- * shutdown of an SDK, reports how many were held back. Only TOTE_LEVEL_DEBUG goes out each time.
- * Never call it with a lock held that a handler may want.
+ * Report something, for exporters, samplers and propagators. Takes a printf() format. The message
+ * is cut at 1,023 bytes. Each message is reported at most once a minute, except for
+ * TOTE_LEVEL_DEBUG. Of one component and format, at most 8 different messages are reported in a
+ * minute; messages that differ only in digits count as equal. The next report of this kind, or the
+ * shutdown of an SDK, includes the number of suppressed messages. Do not call it with a lock held
+ * that a handler may take.
  */
 TOTE_API void tote_diagnostics_report(tote_level level, const char *component, const char *format,
                                       ...) TOTE_PRINTF(3, 4);
 
-/** Send reports up to `level` to `handler`; NULL is stderr again. */
+/**
+ * Pass reports up to `level` to `handler`; NULL: stderr. `user_data` must live until the handler is
+ * replaced and no call of it is in progress.
+ */
 TOTE_API void tote_diagnostics_set_handler(tote_diagnostics_handler handler, tote_level level,
                                            void *user_data);
-
-/** Where Tote's memory comes from. `size` is what was asked for. */
-typedef struct tote_allocator {
-    size_t struct_size;
-    void *(*allocate)(void *self, size_t size);
-    void *(*reallocate)(void *self, void *memory, size_t old_size, size_t size);
-    void (*release)(void *self, void *memory, size_t size);
-    void *self;
-} tote_allocator;
-
-/**
- * Before any other call. Threads: setup. Returns: false, and no change, when memory is in use
- * already.
- */
-TOTE_API bool tote_allocator_set(const tote_allocator *allocator);
 
 TOTE_END_DECLS
 

@@ -100,8 +100,6 @@ void tote_fork_prepare(void) {
     note_generation();
 }
 
-void tote_fork_parent(void) {}
-
 void tote_fork_child(void) {
     forget_generation();
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tote/allocator.h"
 #include "tote/diagnostics.h"
 
 static void *system_allocate(void *self, size_t size) {

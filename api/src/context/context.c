@@ -48,7 +48,7 @@ static void values_unref(struct tote__context_value *values) {
 }
 
 tote_context *tote_context_ref(const tote_context *context) {
-    tote_context *shared = (tote_context *)tote__context_or_current(context);
+    tote_context *shared = (tote_context *)tote__context_of(context);
 
     tote__references_add(&shared->references);
     return shared;
@@ -64,7 +64,7 @@ void tote_context_unref(tote_context *context) {
 }
 
 tote_store *tote_context_get_store(const tote_context *context) {
-    context = tote__context_or_current(context);
+    context = tote__context_of(context);
     if (context->store) {
         return context->store;
     }
@@ -72,15 +72,11 @@ tote_store *tote_context_get_store(const tote_context *context) {
 }
 
 tote_span *tote_context_get_span(const tote_context *context) {
-    return tote__context_or_current(context)->span;
-}
-
-const tote_span_context *tote_context_get_span_context(const tote_context *context) {
-    return tote_span_get_context(tote_context_get_span(context));
+    return tote__context_of(context)->span;
 }
 
 void *tote_context_get_value(const tote_context *context, const tote_context_key *key) {
-    const struct tote__context_value *at = tote__context_or_current(context)->values;
+    const struct tote__context_value *at = tote__context_of(context)->values;
 
     while (at && at->key != key) {
         at = at->next;
@@ -147,7 +143,7 @@ static tote_context *copy(const tote_context *context) {
 }
 
 tote_context *tote_context_with_store(const tote_context *context, tote_store *store) {
-    context = tote__context_or_current(context);
+    context = tote__context_of(context);
     tote_context *made =
         store ? make(context, tote_store_ref(store), tote_span_ref(context->span)) : NULL;
 
@@ -172,14 +168,14 @@ tote_context *tote__context_with_remote_span(const tote_context *context,
 }
 
 tote_context *tote_context_with_span(const tote_context *context, tote_span *span) {
-    context = tote__context_or_current(context);
+    context = tote__context_of(context);
     return span == context->span ? tote_context_ref(context)
                                  : tote__context_with_own_span(context, tote_span_ref(span));
 }
 
 tote_context *tote_context_with_value(const tote_context *context, const tote_context_key *key,
                                       void *value) {
-    context = tote__context_or_current(context);
+    context = tote__context_of(context);
     if (!key) {
         tote_diagnostics_report(
             TOTE_LEVEL_WARN, "context",
@@ -210,7 +206,7 @@ tote_context *tote_context_with_value(const tote_context *context, const tote_co
 }
 
 tote_context *tote_context_with_suppression(const tote_context *context) {
-    context = tote__context_or_current(context);
+    context = tote__context_of(context);
     tote_context *made = context->is_suppressed ? NULL : copy(context);
 
     if (!made) {

@@ -537,7 +537,7 @@ int tote_context_run(const tote_context *context, int (*run)(void *arg), void *a
     if (!run) {
         return 0;
     }
-    context = tote__context_or_current(context);
+    context = tote__context_of(context);
     struct tote__stack *stack = tote__stack_with_space();
     if (!stack) {
         return run_void(run, arg);

@@ -100,7 +100,6 @@ static const struct tote__pool_kind tote__context_pool = {.index = TOTE__POOL_CO
                                                           .kept_most = 1024,
                                                           .size = sizeof(struct tote_scope)};
 
-extern tote_context tote__root_context;
 extern tote_scope tote__void_scope;
 
 /* Make a context that differs from `from` in these; takes the references. */

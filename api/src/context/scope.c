@@ -80,7 +80,7 @@ static tote_span *start_span(tote_tracer *tracer, const char *name,
 /* NULL if out of memory; reports that. */
 static tote_scope *scope_new(tote_tracer *tracer, const char *name,
                              const tote_span_options *options) {
-    const tote_context *parent = tote__context_or_current(options->parent);
+    const tote_context *parent = tote__context_of(options->parent);
     tote_scope *scope = tote__pool_take(&tote__context_pool);
     tote_store *store = scope ? tote_store_new(tote_context_get_store(parent)) : NULL;
 

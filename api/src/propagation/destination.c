@@ -17,7 +17,7 @@ static void destroy(void *host) {
 static const tote_context_key destination = {"destination", destroy};
 
 tote_context *tote_context_with_destination(const tote_context *context, const char *host) {
-    context = tote__context_or_current(context);
+    context = tote__context_of(context);
     const char *before = tote_context_get_destination(context);
 
     if (!host && !before) {

@@ -168,7 +168,7 @@ tote_propagator *tote_propagator_ref_global(void) {
 
 void tote_propagator_inject(const tote_propagator *propagator, const tote_context *context,
                             void *carrier, const tote_text_map_setter *setter) {
-    context = tote__context_or_current(context);
+    context = tote__context_of(context);
     if (!propagator || !propagator->ops.inject || !setter || !setter->set ||
         context->is_suppressed) {
         return;
@@ -179,7 +179,7 @@ void tote_propagator_inject(const tote_propagator *propagator, const tote_contex
 tote_context *tote_propagator_extract(const tote_propagator *propagator,
                                       const tote_context *context, const void *carrier,
                                       const tote_text_map_getter *getter) {
-    context = tote__context_or_current(context);
+    context = tote__context_of(context);
     if (!propagator || !propagator->ops.extract || !getter || !getter->get_all) {
         return tote_context_ref(context);
     }

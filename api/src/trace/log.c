@@ -196,8 +196,8 @@ size_t tote_log_fields(const tote_context *context, tote_log_format format, char
                         .is_json = format == TOTE_LOG_FORMAT_JSON};
     int error = errno;
 
-    context = tote__context_or_current(context);
-    const tote_span_context *span = tote_context_get_span_context(context);
+    context = tote__context_of(context);
+    const tote_span_context *span = tote_span_get_context(tote_context_get_span(context));
     line.has_trace = tote_span_context_is_valid(span);
     if (line.has_trace) {
         put_trace(&line, span);

@@ -157,7 +157,7 @@ tote_tracer *tote_get_tracer(const char *name, const char *version) {
     tote_tracer_options options = TOTE_TRACER_OPTIONS_INIT;
 
     options.version = version;
-    return tote_tracer_provider_get_tracer(NULL, name, &options);
+    return tote_tracer_provider_get_tracer(TOTE_TRACER_PROVIDER_GLOBAL, name, &options);
 }
 
 tote_tracer *tote_tracer_provider_get_tracer(tote_tracer_provider *provider, const char *name,
@@ -165,6 +165,10 @@ tote_tracer *tote_tracer_provider_get_tracer(tote_tracer_provider *provider, con
     tote_tracer_options options = TOTE_TRACER_OPTIONS_INIT;
     int error = errno;
 
+    if (!provider) {
+        return NULL;
+    }
+    provider = provider == TOTE_TRACER_PROVIDER_GLOBAL ? NULL : provider;
     TOTE__COPY_OPTIONS(tote_tracer_options, &options, given);
     if (!name || !*name) {
         tote_diagnostics_report(
@@ -251,7 +255,7 @@ bool tote_tracer_is_enabled(const tote_tracer *tracer, const tote_span_options *
         return false;
     }
     const tote_span_options *options = tote__complete_span_options(given, &room);
-    return !tote__context_or_current(options->parent)->is_suppressed &&
+    return !tote__context_of(options->parent)->is_suppressed &&
            provider->ops->is_enabled(provider, tracer, options);
 }
 
@@ -278,13 +282,24 @@ static void note_unrecorded(const tote_tracer *tracer, const char *name) {
     }
 }
 
+static const tote_context *parent_of(const tote_span_options *options, const char *name) {
+    if (!options->parent && !options->root) {
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, "tracer",
+            "the span \"%.64s\" has a NULL parent and starts a trace. Begin the options with "
+            "TOTE_SPAN_OPTIONS_INIT for the current context, or set `root`",
+            name ? name : "");
+    }
+    return tote__context_of(options->parent);
+}
+
 /*
  * The ways of a start are apart, and each is the last that is called: a start that is not recorded
  * needs next to no stack frame.
  */
 static __attribute__((noinline)) tote_span *
 start_unrecorded(const tote_tracer *tracer, const char *name, const tote_span_options *options) {
-    const tote_context *parent = tote__context_or_current(options->parent);
+    const tote_context *parent = parent_of(options, name);
 
     if (!parent->is_suppressed) {
         note_unrecorded(tracer, name ? name : "");
@@ -296,7 +311,7 @@ static __attribute__((noinline)) tote_span *start_recorded(tote_tracer_provider 
                                                            tote_tracer *tracer, const char *name,
                                                            const tote_span_options *options,
                                                            tote_store *store) {
-    const tote_context *parent = tote__context_or_current(options->parent);
+    const tote_context *parent = parent_of(options, name);
 
     if (parent->is_suppressed) {
         return carry_on(parent, options);

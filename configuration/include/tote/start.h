@@ -54,12 +54,6 @@ typedef struct tote_sdk_options {
     bool ignore_environment;
     /** Do not register the global provider and propagator; use tote_sdk_ref_tracer_provider() */
     bool skip_global_registration;
-    /**
-     * YAML, as OTEL_CONFIG_FILE. Not in this version: a file given here or there is not read, which
-     * is an error in diagnostics, and the other options and variables apply.
-     */
-    const char *config_file;
-
     const char *service_name;
     const tote_attribute *resource_attributes; /**< Override detected attributes */
     size_t resource_attribute_count;
@@ -109,8 +103,8 @@ typedef struct tote_sdk_options {
 
 #define TOTE_SDK_OPTIONS_INIT                                                                      \
     {                                                                                              \
-        sizeof(tote_sdk_options), false, false, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, \
-            NULL, TOTE_STORE_EXPORT_ALL, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL         \
+        sizeof(tote_sdk_options), false, false, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, \
+            TOTE_STORE_EXPORT_ALL, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL               \
     }
 
 /**

@@ -49,7 +49,7 @@ static tote_tracer *get_tracer(void) {
     }
     options.version = tote_version();
     options.schema_url = "https://opentelemetry.io/schemas/1.44.0";
-    tracer = tote_tracer_provider_get_tracer(NULL, "tote-curl", &options);
+    tracer = tote_tracer_provider_get_tracer(TOTE_TRACER_PROVIDER_GLOBAL, "tote-curl", &options);
     if (tracer->index) {
         atomic_store_explicit(&known, tracer, memory_order_release);
     }

@@ -228,7 +228,7 @@ static void set_parent(tote_span_options *options, const tote_http_request *requ
         return;
     }
     options->parent = tote_context_root();
-    link->context = tote_context_get_span_context(incoming);
+    link->context = tote_span_get_context(tote_context_get_span(incoming));
     if (tote_span_context_is_valid(link->context)) {
         options->links = link;
         options->link_count = 1;

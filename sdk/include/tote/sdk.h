@@ -50,11 +50,10 @@ typedef struct tote_span_limits {
     uint32_t link_count;                /**< Default: 128 */
     uint32_t attribute_count_per_event; /**< Default: 128 */
     uint32_t attribute_count_per_link;  /**< Default: 128 */
-    uint32_t reserved;                  /**< 0 */
 } tote_span_limits;
 
 #define TOTE_SPAN_LIMITS_INIT                                                                      \
-    { sizeof(tote_span_limits), 0, 0, 0, 0, 0, 0, 0, 0 }
+    { sizeof(tote_span_limits), 0, 0, 0, 0, 0, 0, 0 }
 
 /**
  * Functions that create and join worker threads. There is one worker for each batch processor.

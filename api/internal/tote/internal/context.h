@@ -22,9 +22,13 @@ struct tote_context {
     struct tote__context_value *values;
 };
 
-/* NULL is the current context, everywhere. */
-static inline const tote_context *tote__context_or_current(const tote_context *context) {
-    return context ? context : tote_context_current();
+extern tote_context tote__root_context;
+
+/* What a caller's context stands for: NULL is the root context. */
+static inline const tote_context *tote__context_of(const tote_context *context) {
+    return context == TOTE_CONTEXT_CURRENT ? tote_context_current()
+           : context                       ? context
+                                           : &tote__root_context;
 }
 
 /* tote_context_with_span(), and the reference to the span goes with it. */
