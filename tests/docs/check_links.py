@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""check_links.py - links of the pages lead to files and headings that exist
+"""check_links.py - links of the pages, and pages that the code names, exist, with their headings
 
 A page of docs/ is in docs/README.md. A table of contents, which is a list of links before the first
 heading of the second level, has all headings of that level.
@@ -10,6 +10,8 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+COMPONENTS = ("api", "propagators", "sdk", "delivery", "exporters", "configuration",
+              "instrumentation", "cli", "examples", "tests/unit")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -60,11 +62,21 @@ def check(path, problems):
                      if level == 2 and anchor not in contents]
 
 
+def check_code(problems):
+    """Pages that comments, diagnostics and scripts name."""
+    paths = [path for name in COMPONENTS for path in (ROOT / name).rglob("*.[ch]*")]
+    for path in [*paths, ROOT / "dev", *ROOT.glob("examples/*.sh")]:
+        for name, anchor in re.findall(r"(docs/[\w-]+\.md)(?:#([\w-]+))?", path.read_text()):
+            if not (ROOT / name).exists() or anchor and anchor not in headings(ROOT / name):
+                problems.append(f"{path.relative_to(ROOT)}: there is no {name}#{anchor}")
+
+
 def main():
     problems = []
     pages = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
     for page in pages:
         check(page, problems)
+    check_code(problems)
     index = {target.partition("#")[0] for _, target in links(ROOT / "docs/README.md")}
     problems += [f"docs/README.md: {page.name} is not in it" for page in pages
                  if page.parent.name == "docs" and page.name not in index | {"README.md"}]
