@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * checksum.c - the one checksum of files and of crash-safe memory
+ * checksum.c - the checksum of files and crash-safe memory
  *
- * XXH3, from the header of libxxhash alone: 30 ns for the 300 bytes of a usual span.
+ * XXH3, from the header of libxxhash: 30 ns for the 300 bytes of a usual span.
  *
  * Tests: tests/unit/test_otlp_crash_file.c, tests/unit/test_otlp_disk_queue.c
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * checksum.h - what tells torn or damaged bytes from whole ones; no defence against somebody
+ * checksum.h - detects torn or damaged bytes; no protection against an attacker
  */
 #ifndef TOTE_DELIVERY_CHECKSUM_H
 #define TOTE_DELIVERY_CHECKSUM_H

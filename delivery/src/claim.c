@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * claim.c - which files and directories this process has in use
+ * claim.c - files and directories that this process uses
  *
  * Tests: tests/unit/test_disk_queue_claim.c
  */
 #include "tote/internal/claim.h"
 
-/* Whether a claim but this one has it. */
+/* Return whether another claim has it. */
 static bool is_claimed(const struct tote__claims *claims, const struct tote__claim *but,
                        dev_t device, ino_t inode) {
     for (const struct tote__claim *other = claims->first; other; other = other->next) {
@@ -18,7 +18,7 @@ static bool is_claimed(const struct tote__claims *claims, const struct tote__cla
     return false;
 }
 
-/* Once a claim is in the list, it stays there until it is dropped. */
+/* A claim stays in the list until it is dropped. */
 static void enter(struct tote__claims *claims, struct tote__claim *claim, dev_t device,
                   ino_t inode) {
     if (!claim->generation) {

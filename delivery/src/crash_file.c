@@ -2,12 +2,10 @@
 /*
  * crash_file.c - memory for ended spans that outlives the process
  *
- * A thread fills a chunk from its start on; each record ends with one that is empty, until the next
- * takes its place.
- *
- * `map` is shared memory, or private memory whose every change is also written to the file. In the
- * file a record is first written as an empty one and then made live, so that one whose write was
- * cut short is not there.
+ * A thread fills a chunk from its start. Each record is followed by an empty one until the next
+ * record replaces it. `map` is shared memory, or private memory whose changes are also written to
+ * the file. In the file a record is first written as an empty one and then made live, so that a
+ * partial write leaves no record.
  *
  * Tests: tests/unit/test_otlp_crash_file.c, tests/fuzz/fuzz_crash_file.c
  */
@@ -32,13 +30,13 @@ static const char *const component = "disk queue";
 
 struct tote__crash_file {
     struct tote__crash_safe_memory memory;
-    struct tote__crash_file *older; /* the parent process's */
+    struct tote__crash_file *older; /* of the parent process */
     uint32_t generation;
-    struct tote__claim claim; /* on the file */
+    struct tote__claim claim; /* claim on the file */
     uint8_t *map;
     size_t size;
-    struct tote__segment segment; /* id -1: the crash-safe file is in the file */
-    _Atomic(int) failure; /* errno of a write to the file that failed; 0: none, or reported */
+    struct tote__segment segment; /* id -1: not in shared memory */
+    _Atomic(int) failure;         /* errno of a failed write to the file; 0: none, or reported */
     _Atomic(bool) has_reported;
     _Atomic(int) file;
     struct tote__folder directory;
@@ -46,7 +44,7 @@ struct tote__crash_file {
     uint32_t chunk_count;
     _Atomic(bool) knows_resource[MOST_RESOURCES];
     _Atomic(bool) knows_scope[MOST_SCOPES];
-    struct tote__lock lock; /* guards what follows */
+    struct tote__lock lock; /* protects the following fields */
     uint32_t *free_chunks;
     uint32_t free_count;
     size_t definitions_used;
@@ -75,7 +73,7 @@ bool tote__crash_file_is_open(const struct tote__crash_file *crash_file) {
                                  crash_file->claim.inode);
 }
 
-/* Copy a part of the map to the file. Returns: false with errno set. */
+/* Copy a part of the map to the file. Returns false with errno set. */
 static bool write_part_to(int file, const struct tote__crash_file *crash_file, const void *from,
                           size_t size) {
     return tote__os_write_at(file, from, size, (uint64_t)((const uint8_t *)from - crash_file->map));
@@ -87,7 +85,7 @@ static bool write_part(const struct tote__crash_file *crash_file, const void *fr
            write_part_to(crash_file->file, crash_file, from, size);
 }
 
-/* Copy it to the file. Keeps errno. */
+/* Copy it to the file. Preserves errno. */
 static bool keep_in_file(struct tote__crash_file *crash_file, const void *from, size_t size) {
     int error = errno;
     bool is_kept = write_part(crash_file, from, size);
@@ -99,7 +97,7 @@ static bool keep_in_file(struct tote__crash_file *crash_file, const void *from, 
     return is_kept;
 }
 
-/* Copy to the file what of the map is not shared memory. Keeps errno. */
+/* Copy it to the file unless the map is shared memory. Preserves errno. */
 static inline bool keep(struct tote__crash_file *crash_file, const void *from, size_t size) {
     return !is_in_file(crash_file) || keep_in_file(crash_file, from, size);
 }
@@ -124,8 +122,8 @@ static bool set_state(struct tote__crash_file *crash_file, struct tote__record *
 }
 
 /*
- * The record is complete except for its state: end the run behind it, and have it be there.
- * Returns: false when it cannot be written to the file.
+ * Make a complete record live, and end the sequence behind it. Returns false if it cannot be
+ * written to the file.
  */
 static bool write_record(struct tote__crash_file *crash_file, struct tote__record *record,
                          uint32_t state, bool has_next) {
@@ -146,7 +144,7 @@ static bool write_record(struct tote__crash_file *crash_file, struct tote__recor
     return false;
 }
 
-/* The definition's fields are in the buffer. Returns: false when there is no room for them. */
+/* Add a definition from the buffer. Returns false if there is no space for it. */
 static bool add_definition(struct tote__crash_file *crash_file, uint32_t resource, uint32_t scope,
                            const struct tote__buffer *fields) {
     size_t size = tote__record_size(fields->size);
@@ -185,7 +183,7 @@ static bool define(struct tote__crash_file *crash_file, _Atomic(bool) *is_known,
     return is_done;
 }
 
-/* Whether who reads a span of them can tell what they are. */
+/* Return whether a reader finds the definitions of the span. */
 static bool knows(struct tote__crash_file *crash_file, uint32_t resource, uint32_t scope) {
     if (resource >= MOST_RESOURCES || scope >= MOST_SCOPES) {
         return false;
@@ -205,8 +203,8 @@ static void put_free(struct tote__crash_file *crash_file, uint32_t chunk) {
 }
 
 /*
- * Note in the head that the chunk has records from now on, so that a reader need not look at chunks
- * that were never used. The lock is held. Returns: false when it cannot be written to the file.
+ * Note in the head that the chunk has records, so that readers skip chunks that were never used.
+ * The lock is held. Returns false if it cannot be written to the file.
  */
 static bool note_use(struct tote__crash_file *crash_file, uint32_t chunk) {
     _Atomic(uint64_t) *mark = &head_of(crash_file)->used_chunks;
@@ -223,7 +221,7 @@ static bool note_use(struct tote__crash_file *crash_file, uint32_t chunk) {
     return false;
 }
 
-/* Returns: false when there is none. */
+/* Returns false if there is none. */
 static bool take_free(struct tote__crash_file *crash_file, uint32_t *chunk) {
     tote__lock_take(&crash_file->lock);
     bool has_some = crash_file->free_count != 0 &&
@@ -265,10 +263,10 @@ static void crash_file_settle(void *self, struct tote__record *record) {
     set_state(self, record, TOTE__RECORD_SETTLED, memory_order_relaxed);
 }
 
-/* Add to one of the counters in the head. */
+/* Increment a counter in the head. */
 static void count(struct tote__crash_file *crash_file, _Atomic(uint64_t) *counter) {
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-    if (is_in_file(crash_file)) { /* the last value that is written is the greatest */
+    if (is_in_file(crash_file)) { /* the last value written is the largest */
         tote__lock_take(&crash_file->lock);
         keep(crash_file, (const void *)counter, sizeof *counter);
         tote__lock_drop(&crash_file->lock);
@@ -276,7 +274,7 @@ static void count(struct tote__crash_file *crash_file, _Atomic(uint64_t) *counte
     }
 }
 
-/* What another process did to the file does not show in this one's memory. */
+/* Changes of the file by other processes do not affect this process's memory. */
 static bool crash_file_is_live(void *self, struct tote__record *record) {
     struct tote__crash_file *crash_file = self;
     uint64_t at = (uint64_t)((uint8_t *)record - crash_file->map);
@@ -345,7 +343,7 @@ static void fill_head(struct tote__crash_file *crash_file, uint32_t nonce) {
     head->checksum = tote__crash_file_head_checksum(head);
 }
 
-/* Returns: false, with a diagnostic, when the system has no shared memory for it. */
+/* Returns false, with a diagnostic, if no shared memory is available. */
 static bool take_segment(struct tote__crash_file *crash_file) {
     if (tote__segment_make(&crash_file->segment, crash_file->size)) {
         tote__segment_note_file(&crash_file->segment, crash_file->directory.descriptor,
@@ -387,8 +385,8 @@ static bool fill_file(const struct tote__crash_file *crash_file, int file) {
 }
 
 /*
- * Make the file under another name, and rename it once it is whole and locked: whoever finds one
- * without a lock has found a dead one. Returns: -1 with errno set.
+ * Create the file under a temporary name, and rename it once it is complete and locked: a file
+ * without a lock belongs to a dead process. Returns -1 with errno set.
  */
 static int make_file(struct tote__crash_file *crash_file, const struct tote__folder *folder) {
     const struct tote__claim before = crash_file->claim;
@@ -412,7 +410,7 @@ static int make_file(struct tote__crash_file *crash_file, const struct tote__fol
     return -1;
 }
 
-/* What was written to the map alone, as records that were settled. */
+/* Write to the file what only the map contains, as settled records. */
 static bool write_all(int file, const struct tote__crash_file *crash_file) {
     uint32_t used = tote__used_chunks(head_of(crash_file));
     bool is_written = write_part_to(file, crash_file, crash_file->map, chunk_at(0));
@@ -424,9 +422,7 @@ static bool write_all(int file, const struct tote__crash_file *crash_file) {
     return is_written;
 }
 
-/*
- * The same file, if no other process has taken it over meanwhile. Returns: -1 with errno set.
- */
+/* Open the same file again, if no other process has recovered it. Returns -1 with errno set. */
 static int reopen_file(struct tote__crash_file *crash_file, const struct tote__folder *folder) {
     struct stat status;
     int file = tote__folder_open_file(folder, crash_file->name, O_RDWR, &status);
@@ -491,7 +487,7 @@ static bool make_chunks(struct tote__crash_file *crash_file) {
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        crash_file->free_chunks[i] = (uint32_t)count - 1 - i; /* the first one is on top */
+        crash_file->free_chunks[i] = (uint32_t)count - 1 - i; /* the newest one is first */
     }
     crash_file->free_count = (uint32_t)count;
     return true;
@@ -519,7 +515,7 @@ struct tote__crash_file *tote__crash_file_new(const char *directory, int disk_qu
     bool is_made =
         tote__crash_file_open_directory(directory, disk_queue, true, &crash_file->directory) &&
         make_chunks(crash_file);
-    if (!directory && !older) { /* not in a child: its first span would wait for it */
+    if (!directory && !older) { /* not in a child, whose first span would wait for it */
         tote__segments_clean_up(ABANDONED_AFTER_S);
     }
     if (is_made && make_memory(crash_file, !directory)) {

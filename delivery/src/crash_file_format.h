@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * crash_file_format.h - what stands in a crash-safe file: a head, definitions, and chunks of spans
+ * crash_file_format.h - format of a crash-safe file: a head, definitions, and chunks of spans
  *
- * It is the same in shared memory and in a file. The rest of the head's page is segment.c's.
- * Definitions and chunks are runs of records, each of a head and its bytes, up to one that is
- * empty. A record is there once its state says so, which is stored last. Numbers are as the machine
- * has them: a crash-safe file is read where it was written.
+ * Shared memory and files have the same format. segment.c uses the rest of the head's page.
+ * Definitions and chunks are sequences of records, each with a head and bytes, up to an empty one.
+ * A record exists once its state says so, which is stored last. Numbers are in the machine's byte
+ * order: a crash-safe file is read on the machine that wrote it.
  */
 #ifndef TOTE_DELIVERY_CRASH_FILE_FORMAT_H
 #define TOTE_DELIVERY_CRASH_FILE_FORMAT_H
@@ -28,24 +28,24 @@ struct tote__crash_file_head {
     uint32_t byte_order; /* 1 */
     uint32_t process;
     uint32_t chunk_count;
-    uint32_t nonce;    /* random: a reference to a crash-safe file in shared memory has it too */
-    uint64_t checksum; /* of what is above */
-    /* Spans that ended and are not here, ... */
-    _Atomic(uint64_t) not_crash_safe; /* ... because there was no room, */
-    _Atomic(uint64_t) dropped;        /* ... and which the queue had no room for */
+    uint32_t nonce;    /* random; a reference to shared memory has the same value */
+    uint64_t checksum; /* of the fields above */
+    /* Spans that ended and are not in the file: */
+    _Atomic(uint64_t) not_crash_safe; /* it was full */
+    _Atomic(uint64_t) dropped;        /* the queue was full */
     /* See tote__used_chunks(); stored before the first record of a chunk. */
     _Atomic(uint64_t) used_chunks;
 };
 
 /*
- * The number of chunks from the first one on that may have records, as the head has it: with its
- * complement, so that damage is found.
+ * Return the mark for the number of chunks that may have records. It includes the complement, so
+ * that damage is detected.
  */
 static inline uint64_t tote__used_chunks_mark(uint32_t count) {
     return (uint64_t)~count << 32 | count;
 }
 
-/* The same from the head: all chunks, if the mark is damaged or was never stored. */
+/* Return the number from the head: all chunks, if the mark is damaged or was never stored. */
 static inline uint32_t tote__used_chunks(const struct tote__crash_file_head *head) {
     uint32_t count = (uint32_t)head->used_chunks;
 
@@ -55,12 +55,12 @@ static inline uint32_t tote__used_chunks(const struct tote__crash_file_head *hea
 }
 
 /*
- * A record is a span; or a definition, which has one of the indexes: the fields of ResourceSpans or
- * ScopeSpans but what is in them.
+ * A record is a span or a definition. A definition has one of the indexes, and the fields of a
+ * ResourceSpans or ScopeSpans without the spans.
  */
 #define TOTE__NO_INDEX UINT32_MAX
 
-/* It finds writes that were cut short and damage; it is no defence against an attacker. */
+/* Detects partial writes and damage; it is no protection against an attacker. */
 uint64_t tote__crash_file_checksum(const uint8_t *bytes, size_t size, uint64_t start);
 
 static inline uint64_t tote__record_checksum(const struct tote__record *record) {
@@ -73,26 +73,23 @@ static inline uint64_t tote__crash_file_head_checksum(const struct tote__crash_f
                                      offsetof(struct tote__crash_file_head, checksum), 0);
 }
 
-/* Of the bytes of a file, of whatever kind they are: */
+/* For the bytes of a file of any kind: */
 
-/* The head of one of this size. Returns: false when it is not what a crash-safe file has there. */
+/* Read the head of a file of this size. Returns false if it is not a crash-safe file. */
 bool tote__crash_file_read_head(struct tote__slice bytes, uint64_t file_size,
                                 struct tote__crash_file_head *head);
 
-/* One record of a run. */
+/* One record of a sequence. */
 struct tote__found {
     size_t at;
     uint32_t state;
     uint32_t resource;
     uint32_t scope;
     struct tote__slice bytes;
-    bool is_broken; /* and `bytes` mean nothing */
+    bool is_broken; /* and `bytes` are invalid */
 };
 
-/*
- * The record at `*at`, which is that of the next one afterwards. Returns: false at the end of the
- * run.
- */
+/* Read the record at `*at`, and advance it to the next one. Returns false at the end. */
 bool tote__crash_file_read_record(struct tote__slice run, size_t *at, struct tote__found *found);
 
 #endif

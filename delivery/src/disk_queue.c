@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * disk_queue.c - the disk queue: batches that could not be delivered, a file each
+ * disk_queue.c - the disk queue: batches that could not be delivered, one file each
  *
- * `known` holds what a look at the directory found, and what was put there since. A look goes on
- * from call to call, into an index of its own, which replaces `known` at its end. So every call
- * makes a bounded number of steps, however many files there are. What other processes do meanwhile
- * is noticed when a file is not there any more, or by the next look.
+ * `known` contains the files found by the last scan of the directory, and those that were put
+ * since. A scan continues from call to call, into its own index, which replaces `known` at its end.
+ * So the work of each call is bounded, regardless of the number of files. Changes by other
+ * processes are noticed when a file does not exist any more, or by the next scan.
  *
  * Tests: tests/unit/test_otlp_disk_queue.c
  */
@@ -26,9 +26,9 @@
 
 enum {
     LOOK_AGAIN_MS = 5000,
-    NOBODYS_TAG = 0,        /* of spans of a process that died */
-    ABANDONED_AFTER_S = 60, /* a file that somebody began to write and did not finish */
-    /* Bounds of one call: */
+    NOBODYS_TAG = 0,        /* recovered spans of a dead process */
+    ABANDONED_AFTER_S = 60, /* an unfinished file */
+    /* Limits of one call: */
     STEP_NAMES = 512,
     STEP_FILES = 64,
     OPEN_FILES = 4096,
@@ -39,12 +39,12 @@ enum {
 static const char *const component = "disk queue";
 static const char corrupt_suffix[] = ".corrupt";
 
-/* A look at the directory. */
+/* A scan of the directory. */
 struct scan {
     struct tote__listing listing;
     struct tote__disk_queue_index found;
     uint32_t
-        first_sequence; /* own files from this one on are put into `found` when they are written */
+        first_sequence; /* own files from this one on are added to `found` when they are written */
     uint64_t unreadable;
 };
 
@@ -52,24 +52,24 @@ struct tote__disk_queue {
     struct tote__disk_queue_limits limits;
     const char *path;
     struct tote__folder folder;
-    uid_t user; /* effective, when the folder was opened */
+    uid_t user; /* effective user when the folder was opened */
     struct tote__disk_queue_lock lock;
     bool is_locked_out;
     bool does_sync;
-    uint32_t renewals; /* of the directory, after it was removed */
+    uint32_t renewals; /* times the directory was created again */
     struct tote__disk_queue_clock clock;
-    uint32_t tag; /* of this process's files */
+    uint32_t tag; /* in names of this process's files */
     uint32_t sequence;
-    uint64_t last_time; /* of the newest file */
+    uint64_t last_time; /* time of the newest file */
     struct tote__disk_queue_index known;
-    struct tote__disk_queue_index skipped; /* taken again when `known` is empty */
+    struct tote__disk_queue_index skipped; /* tried again when `known` is empty */
     struct scan scan;
     uint64_t next_look;
-    bool has_more; /* the last take did not get through */
+    bool has_more; /* the last take stopped at its limit */
     uint64_t lost;
     uint64_t unreadable;
     uint64_t damaged;
-    struct tote__disk_queue_entry taken; /* last, in no index, */
+    struct tote__disk_queue_entry taken; /* taken last, in no index */
     bool has_taken;                      /* and not removed yet */
     struct tote__buffer file;
 };
@@ -108,7 +108,7 @@ static size_t total_count(const struct tote__disk_queue *disk_queue) {
     return disk_queue->known.count + disk_queue->skipped.count + disk_queue->has_taken;
 }
 
-/* Out of memory, the next look finds it. */
+/* If out of memory, the next scan finds it. */
 static void note_file(struct tote__disk_queue *disk_queue,
                       const struct tote__disk_queue_entry *entry) {
     tote__disk_queue_index_add(&disk_queue->known, entry);
@@ -125,7 +125,7 @@ static void report_unreadable(const char *name, int error) {
                        : tote__os_error(error).text);
 }
 
-/* Keep the bytes of a damaged file for whoever looks into it. */
+/* Rename a damaged file, so that it can be examined. */
 static void set_aside(struct tote__disk_queue *disk_queue,
                       const struct tote__disk_queue_entry *entry) {
     char name[TOTE__DISK_QUEUE_NAME_BYTES];
@@ -141,7 +141,7 @@ static void set_aside(struct tote__disk_queue *disk_queue,
     disk_queue->lost += entry->tag == disk_queue->tag ? entry->span_count : 0;
 }
 
-/* Remove what nobody will finish, or look at any more. */
+/* Remove unfinished and expired damaged files. */
 static void clear_away(struct tote__disk_queue *disk_queue, const char *name,
                        const struct stat *status) {
     uint64_t age = tote__disk_queue_clock_age(&disk_queue->clock,
@@ -174,11 +174,11 @@ static void enter_found(struct tote__disk_queue *disk_queue, const char *name,
     tote__disk_queue_index_add(&disk_queue->scan.found, entry);
     if (entry->time > disk_queue->last_time && entry->time < UINT64_MAX / 2) {
         disk_queue->last_time =
-            entry->time; /* new ones are newer, also after the clock was set back */
+            entry->time; /* new files are newer, even if the clock was set back */
     }
 }
 
-/* Only names that a queue writes are looked at. Returns whether the file was. */
+/* Examine a file if a queue wrote its name. Returns whether it did. */
 static bool look_at(struct tote__disk_queue *disk_queue, const char *name) {
     struct tote__disk_queue_entry entry;
     struct stat status;
@@ -219,7 +219,7 @@ static void end_scan(struct tote__disk_queue *disk_queue) {
     disk_queue->next_look = tote__deadline_in(LOOK_AGAIN_MS);
 }
 
-/* Look at so many files more. */
+/* Scan that many more files. */
 static void go_on_looking(struct tote__disk_queue *disk_queue, unsigned most_files) {
     unsigned most_names = most_files * (STEP_NAMES / STEP_FILES);
     unsigned files = 0;
@@ -245,7 +245,7 @@ static bool open_folder(struct tote__disk_queue *disk_queue, uid_t owner, bool m
     return false;
 }
 
-/* This process's batches in it went with the directory. */
+/* The directory was removed with this process's batches. */
 static void forget_all(struct tote__disk_queue *disk_queue) {
     struct tote__disk_queue_index *indexes[] = {&disk_queue->known, &disk_queue->skipped};
 
@@ -259,9 +259,8 @@ static void forget_all(struct tote__disk_queue *disk_queue) {
 }
 
 /*
- * Open the directory again, and use nothing of the old one any more. The same directory keeps what
- * is known of it. Returns false, with a diagnostic, and nothing has changed, if it cannot be
- * opened.
+ * Open the directory again. If it is the same, the known files are kept. Returns false, with a
+ * diagnostic and without changes, if it cannot be opened.
  */
 static bool open_again(struct tote__disk_queue *disk_queue, uid_t owner) {
     struct tote__folder old = disk_queue->folder;
@@ -283,9 +282,8 @@ static bool open_again(struct tote__disk_queue *disk_queue, uid_t owner) {
 }
 
 /*
- * Open the directory again as the user that this process runs as now. Returns false, with errno as
- * it was, if the process has not changed its user, or if the directory does not belong to the new
- * one.
+ * Open the directory again as the user that this process now runs as. Returns false, preserving
+ * errno, if the user has not changed, or if the directory does not belong to the new one.
  */
 static bool follow_user(struct tote__disk_queue *disk_queue) {
     int error = errno;
@@ -297,7 +295,9 @@ static bool follow_user(struct tote__disk_queue *disk_queue) {
     return has_followed;
 }
 
-/* Create a directory again that was removed. Returns false if it was not, or cannot be created. */
+/*
+ * Create the directory again if it was removed. Returns false if it was not, or cannot be created.
+ */
 static bool renew(struct tote__disk_queue *disk_queue) {
     uint64_t lost = disk_queue->lost;
 
@@ -314,8 +314,8 @@ static bool renew(struct tote__disk_queue *disk_queue) {
 }
 
 /*
- * Have the directory open, before each use. The host may have closed the descriptor, and the number
- * may be another file's. Returns false, with a diagnostic, if the directory cannot be opened again.
+ * Ensure that the directory is open, before each use. The host may have closed the descriptor, and
+ * its number may be reused. Returns false, with a diagnostic, if it cannot be opened again.
  */
 static bool check_folder(struct tote__disk_queue *disk_queue) {
     if (!tote__folder_is_open(&disk_queue->folder)) {
@@ -342,7 +342,7 @@ static void begin_scan(struct tote__disk_queue *disk_queue) {
     disk_queue->next_look = tote__deadline_in(LOOK_AGAIN_MS);
 }
 
-/* Begin a look when it is time, and go on with one that is under way. */
+/* Start a scan if it is due, and continue one. */
 static void look(struct tote__disk_queue *disk_queue, unsigned most_files) {
     if (!disk_queue->scan.listing.directory && tote__clock_monotonic() >= disk_queue->next_look) {
         renew(disk_queue);
@@ -353,13 +353,13 @@ static void look(struct tote__disk_queue *disk_queue, unsigned most_files) {
     }
 }
 
-/* What a call evicted. */
+/* Batches that a call evicted. */
 struct evicted {
     unsigned batches;
     uint64_t spans;
 };
 
-/* Remove the oldest file of the index. */
+/* Evict the oldest file of the index. */
 static void evict(struct tote__disk_queue *disk_queue, struct tote__disk_queue_index *index,
                   struct evicted *evicted) {
     const struct tote__disk_queue_entry entry = tote__disk_queue_index_pop(index);
@@ -367,7 +367,7 @@ static void evict(struct tote__disk_queue *disk_queue, struct tote__disk_queue_i
     struct tote__boot_time written;
 
     if (is_taken(disk_queue, &entry)) {
-        return; /* it is in flight, and in no need of an index */
+        return; /* it is in flight and in no index */
     }
     evicted->batches++;
     tote__disk_queue_entry_name(&entry, name);
@@ -510,7 +510,7 @@ bool tote__disk_queue_may_send(struct tote__disk_queue *disk_queue) {
     return !error;
 }
 
-/* Returns whether the batch is there. */
+/* Returns whether the batch exists. */
 static bool try_to_take(struct tote__disk_queue *disk_queue,
                         const struct tote__disk_queue_entry *entry, struct tote__batch *batch) {
     char name[TOTE__DISK_QUEUE_NAME_BYTES];
@@ -518,7 +518,7 @@ static bool try_to_take(struct tote__disk_queue *disk_queue,
     tote__disk_queue_entry_name(entry, name);
     int error = tote__disk_queue_read_file(&disk_queue->folder, name, &disk_queue->file);
     if (error == ENOENT || error == ENOMEM) {
-        return false; /* another process was quicker; or the next look finds it */
+        return false; /* another process removed it, or the next scan finds it */
     }
     if (error) {
         report_unreadable(name, error);
@@ -534,7 +534,7 @@ static bool try_to_take(struct tote__disk_queue *disk_queue,
 }
 
 static bool take(struct tote__disk_queue *disk_queue, struct tote__batch *batch) {
-    renew(disk_queue); /* then what was in it is lost, and not another process's */
+    renew(disk_queue); /* then its spans are lost, not another process's */
     for (unsigned i = 0; i < MOST_ATTEMPTS && disk_queue->known.count; i++) {
         const struct tote__disk_queue_entry entry = tote__disk_queue_index_pop(&disk_queue->known);
         if (try_to_take(disk_queue, &entry, batch)) {
@@ -547,7 +547,7 @@ static bool take(struct tote__disk_queue *disk_queue, struct tote__batch *batch)
     return false;
 }
 
-/* The batch that was taken is not removed. */
+/* The taken batch is not removed. */
 static void put_back(struct tote__disk_queue *disk_queue) {
     if (disk_queue->has_taken) {
         tote__disk_queue_index_add(&disk_queue->known, &disk_queue->taken);
@@ -602,7 +602,7 @@ void tote__disk_queue_skip(struct tote__disk_queue *disk_queue) {
     }
 }
 
-/* As old as the whole, with a number of its own among the files of that time. */
+/* With the time of the whole batch, and its own number. */
 static struct tote__disk_queue_entry half_of(struct tote__disk_queue *disk_queue, uint32_t which,
                                              const struct tote__batch *batch) {
     const struct tote__disk_queue_entry *whole = &disk_queue->taken;
@@ -734,7 +734,7 @@ tote__disk_queue_open_existing(const char *path, const struct tote__disk_queue_l
     return open_disk_queue(path, limits, user ? user : TOTE__ANY_OWNER, false);
 }
 
-/* The descriptor may be another one's by now: the host closes what it does not know. */
+/* The descriptor may be reused: the host closes descriptors that it does not know. */
 struct tote__disk_queue *tote__disk_queue_reopen(const struct tote__disk_queue *inherited,
                                                  const char *path) {
     struct tote__folder folder;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * disk_queue_clock.c - the age of batches, whatever happens to the clock of the day
+ * disk_queue_clock.c - the age of batches, independent of changes of the wall clock
  *
  * Tests: tests/unit/test_otlp_disk_queue.c
  */
@@ -11,7 +11,7 @@
 
 static const uint64_t second = 1000000000;
 
-/* 2024-01-01. A machine without a real-time clock starts in 1970. */
+/* 2024-01-01. A machine without a battery-backed clock starts in 1970. */
 static const uint64_t earliest_time = 1704067200U * (uint64_t)1000000000;
 
 static uint64_t since(uint64_t then, uint64_t now) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * disk_queue_entry.c - the batches of the disk queue as this process knows them, and their names
+ * disk_queue_entry.c - known batches of the disk queue, and their file names
  *
  * Tests: tests/unit/test_otlp_disk_queue.c
  */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * disk_queue_file.c - one file of the disk queue: a head and the bytes of a request
+ * disk_queue_file.c - one file of the disk queue: a head and an encoded request
  *
- * Head: magic 8, encoding 4, spans 4, size 8, checksum of the message 4, boot 4, seconds since the
- * boot 4, checksum of the head 4.
+ * Head: magic 8, encoding 4, spans 4, size 8, checksum of the message 4, boot 4, seconds since boot
+ * 4, checksum of the head 4.
  *
  * Tests: tests/unit/test_otlp_disk_queue.c
  */
@@ -162,7 +162,7 @@ enum tote__disk_queue_head tote__disk_queue_read_head(const struct tote__folder 
     return head;
 }
 
-/* A writer holds a lock on its file from the start, also against other threads of its process. */
+/* A writer locks its file from the start, also against other threads of its process. */
 void tote__disk_queue_remove_unfinished(const struct tote__folder *folder, const char *name) {
     struct tote__boot_time written;
     struct stat status;

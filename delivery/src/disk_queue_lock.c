@@ -2,8 +2,8 @@
 /*
  * disk_queue_lock.c - the lock of a disk queue's directory: one sender at a time
  *
- * A file is opened and closed only by who has claimed the directory: closing it while another queue
- * of this process holds the lock would drop that.
+ * Only the queue that claimed the directory opens and closes the file: closing it in another queue
+ * of this process would release the lock.
  *
  * Tests: tests/unit/test_otlp_disk_queue.c
  */
@@ -29,7 +29,7 @@ static int open_file(const struct tote__folder *folder, struct stat *status) {
     return fd;
 }
 
-/* Call with the claim taken. */
+/* The claim is taken. */
 static int take(struct tote__disk_queue_lock *lock, const struct tote__folder *folder) {
     struct stat status;
     int fd = open_file(folder, &status);

@@ -2,7 +2,7 @@
 /*
  * exporter.c - retry, disk queue and crash-safe mode around an exporter
  *
- * Each span ends up in one count of an outcome. One request is under way at a time.
+ * Each span is in one count of an outcome. One request is in flight at a time.
  *
  * Tests: tests/unit/test_delivery_exporter.c, tests/unit/test_delivery.c
  */
@@ -23,28 +23,28 @@ static const char *const component = "delivery";
 
 struct exporter {
     struct tote__delivery_settings settings;
-    struct tote__arena memory; /* of the settings' texts, if they are the exporter's own */
+    struct tote__arena memory; /* of the settings' texts, if this exporter owns them */
     tote_span_exporter *receiver;
     struct tote__outbox outbox;
-    struct tote__claim claim;             /* on the directory of the disk queue */
-    struct tote__crash_file *crash_file;  /* this process's; NULL: none */
-    struct tote__crash_file *crash_files; /* and those of its parents */
-    uid_t user;          /* effective, when the disk queue was opened, or could not be opened */
-    uint32_t renewals;   /* of the disk queue's directory, that the crash-safe file knows of */
-    uint32_t generation; /* of the process that these two are of */
-    _Atomic(uint32_t) exporting; /* the generation in which there is a request; 0: in none */
-    _Atomic(uint64_t) stop_at;   /* when a shutdown ends what is under way; 0: there is none */
-    _Atomic(bool) was_cut_short; /* a request was, by that */
+    struct tote__claim claim;             /* claim on the directory of the disk queue */
+    struct tote__crash_file *crash_file;  /* of this process; NULL: none */
+    struct tote__crash_file *crash_files; /* also those of parent processes */
+    uid_t user;          /* effective user when the disk queue was opened, or could not be opened */
+    uint32_t renewals;   /* renewals of the directory that the crash-safe file knows */
+    uint32_t generation; /* the process that the fields above belong to */
+    _Atomic(uint32_t) exporting; /* the process that has a request; 0: none */
+    _Atomic(uint64_t) stop_at;   /* when a shutdown interrupts the request; 0: not shut down */
+    _Atomic(bool) was_cut_short; /* a shutdown interrupted a request */
 };
 
-/* The user of the moment; where there is no disk queue, nobody asks. */
+/* Return whether the effective user has changed. Not relevant without a disk queue. */
 static bool has_new_user(const struct exporter *exporter) {
     return exporter->settings.disk_queue_directory && tote__os_user_id() != exporter->user;
 }
 
 /*
- * Whatever is in a directory is sent by whoever holds its lock. Two exporters with different
- * receivers would send each other's spans to the wrong one.
+ * The process that holds the lock sends all batches of a directory. Two exporters with different
+ * receivers would send each other's spans.
  */
 static struct tote__claims directories;
 
@@ -56,8 +56,8 @@ static bool claim_directory(struct exporter *exporter, const struct tote__disk_q
 }
 
 /*
- * Let no other exporter of this process use the directory. Returns NULL, with a diagnostic, and
- * closes the disk queue, if one does already.
+ * Claim the directory for this exporter. Returns NULL, with a diagnostic, and closes the disk
+ * queue, if another exporter of this process uses it.
  */
 static struct tote__disk_queue *claim_disk_queue(struct exporter *exporter,
                                                  struct tote__disk_queue *disk_queue) {
@@ -89,8 +89,8 @@ static void follow_user(struct exporter *exporter) {
 }
 
 /*
- * What a child inherits while its parent is in a call may be half written: the child begins with
- * nothing. What its parent kept is its parent's.
+ * A child may inherit inconsistent state, because its parent was in a call: it starts with an empty
+ * outbox. Requests of the parent belong to the parent.
  */
 static void enter(struct exporter *exporter) {
     uint32_t generation = tote__generation();
@@ -106,7 +106,7 @@ static void enter(struct exporter *exporter) {
                            claim_disk_queue(exporter, own));
         exporter->generation = generation;
         exporter->user =
-            disk_queue ? tote__os_user_id() : exporter->user; /* a failure is reported already */
+            disk_queue ? tote__os_user_id() : exporter->user; /* the failure is already reported */
     }
     follow_user(exporter);
 }
@@ -118,8 +118,8 @@ static void leave(struct exporter *exporter) {
 }
 
 /*
- * Encode as many of the first spans as one request may hold, at least one. Returns: how many; 0
- * if out of memory, and for one that no request can hold, which is in the outcome then.
+ * Encode as many of the first spans as a request may contain, at least one. Returns their number.
+ * Returns 0 if out of memory, and for a span that is too large, which is then in the outcome.
  */
 static size_t encode(const struct exporter *exporter, struct tote__buffer *request,
                      const tote_span_data *const *spans, size_t count,
@@ -133,7 +133,7 @@ static size_t encode(const struct exporter *exporter, struct tote__buffer *reque
         }
         if (request->size <= most ||
             (count == 1 && request->size <= exporter->settings.max_request_bytes)) {
-            return count; /* one span larger than the rest may be accepted */
+            return count; /* a single larger span may be accepted */
         }
         if (count == 1) {
             tote_diagnostics_report(TOTE_LEVEL_WARN, component,
@@ -169,7 +169,7 @@ static size_t delivery_deliver(void *self, const tote_span_batch *batch,
     return taken;
 }
 
-/* The directory may be another one than before. */
+/* Renew the crash-safe file if the directory was created again. */
 static void renew_crash_file(struct exporter *exporter) {
     const struct tote__disk_queue *disk_queue = exporter->outbox.disk_queue;
     uint32_t renewals = disk_queue ? tote__disk_queue_renewals(disk_queue) : 0;
@@ -185,7 +185,7 @@ static void renew_crash_file(struct exporter *exporter) {
     exporter->renewals = renewals;
 }
 
-/* After a shutdown, nothing is begun any more. */
+/* After a shutdown no request is started. */
 static tote_export_state end_after_shutdown(struct exporter *exporter,
                                             tote_export_outcome *outcome) {
     if (!tote__outbox_end_first(&exporter->outbox, outcome)) {
@@ -207,7 +207,8 @@ static tote_export_state delivery_step(void *self, const tote_export_step *step,
     int error = errno;
 
     enter(exporter);
-    uint64_t stop_at = atomic_load(&exporter->stop_at); /* after the line above: see shutdown */
+    uint64_t stop_at =
+        atomic_load(&exporter->stop_at); /* must be read after enter(): see delivery_shutdown() */
     if (stop_at && (!outbox->retry.is_sending || tote__clock_monotonic() >= stop_at)) {
         state = end_after_shutdown(exporter, outcome);
     } else {
@@ -249,8 +250,8 @@ static size_t delivery_save(void *self) {
 }
 
 /*
- * The directory of the disk queue is opened again if the host has closed the inherited descriptor,
- * or if the process has changed its user.
+ * Create the crash-safe file. The directory of the disk queue is opened again if the host has
+ * closed the inherited descriptor, or if the process has changed its user.
  */
 static struct tote__crash_file *make_crash_file(const struct exporter *exporter) {
     const struct tote__delivery_settings *settings = &exporter->settings;
@@ -304,8 +305,8 @@ static void delivery_add_counts(void *self, struct tote__saved_counts *counts) {
 }
 
 /*
- * The rest is prepared with a disk queue, too: a process may have other reasons to ask, as
- * chroot().
+ * The receiver is prepared even if there is a disk queue: the caller may have other reasons, for
+ * example chroot().
  */
 static tote_result delivery_prepare(void *self, uint32_t timeout_ms, bool may_make_thread) {
     const struct exporter *exporter = self;
@@ -315,7 +316,7 @@ static tote_result delivery_prepare(void *self, uint32_t timeout_ms, bool may_ma
     if (receiver->extras && receiver->extras->prepare) {
         result = receiver->extras->prepare(receiver->self, timeout_ms, may_make_thread);
     }
-    if (exporter->settings.disk_queue_directory) { /* also one that is not open yet */
+    if (exporter->settings.disk_queue_directory) { /* also if it is not open yet */
         tote_diagnostics_report(
             TOTE_LEVEL_ERROR, component,
             "not prepared: the disk queue %s opens files for each request that it saves or sends, "
@@ -341,16 +342,16 @@ static tote_result delivery_force_flush(void *self, uint32_t timeout_ms) {
     return tote_span_exporter_force_flush(((const struct exporter *)self)->receiver, timeout_ms);
 }
 
-/* A running export may go on until the deadline; there is nothing else to wait for. */
+/* An export in progress may continue until the deadline. */
 static tote_result delivery_shutdown(void *self, uint32_t timeout_ms) {
     struct exporter *exporter = self;
     uint64_t deadline = tote__deadline_in(timeout_ms);
     int error = errno;
 
-    bool is_late = is_exporting(exporter); /* before it is ended by what follows */
+    bool is_late = is_exporting(exporter); /* read before the following lines end it */
     atomic_store(&exporter->stop_at, deadline ? deadline : 1);
     tote__claim_drop(&directories,
-                     &exporter->claim); /* what is saved now is for the next one to send */
+                     &exporter->claim); /* before batches are saved: the next exporter sends them */
     while (is_late && tote__clock_monotonic() < deadline) {
         tote__os_wait_readable(NULL, 0, 1);
         is_late = is_exporting(exporter);
@@ -366,7 +367,7 @@ static void delivery_destroy(void *self) {
     uint32_t exporting = atomic_load(&exporter->exporting);
     int error = errno;
 
-    if (!exporting || exporting == tote__generation()) { /* else the parent was at it */
+    if (!exporting || exporting == tote__generation()) { /* otherwise the parent was in a call */
         tote__outbox_clear(&exporter->outbox);
     }
     tote__claim_drop(&directories, &exporter->claim);
@@ -390,8 +391,8 @@ static const tote_span_exporter_ops delivery_ops = {
 };
 
 /*
- * Returns: false if a disk queue is needed and not available. As root the directory of another user
- * may be available later.
+ * Returns false if a disk queue is required and not available. For root, the directory of another
+ * user may become available later.
  */
 static bool open_disk_queue(struct exporter *exporter) {
     const struct tote__delivery_settings *settings = &exporter->settings;
@@ -475,7 +476,7 @@ bool tote__delivery_resolve(const tote_delivery_options *options, struct tote__a
            (!crash_file || settings->crash_safe_directory);
 }
 
-/* Returns: false, with a diagnostic, if out of memory or if the options contradict each other. */
+/* Returns false, with a diagnostic, if out of memory or if options contradict each other. */
 static bool resolve(const tote_delivery_options *given, struct tote__arena *memory,
                     struct tote__delivery_settings *settings) {
     tote_delivery_options own = TOTE_DELIVERY_OPTIONS_INIT;

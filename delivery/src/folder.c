@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * folder.c - a directory and the files in it, safe from other users
+ * folder.c - a directory and its files, protected from other users
  *
- * A path is walked one component at a time, each from the descriptor of the one before, so that
- * what is checked is what is used. Descriptors of components are opened with O_PATH: passing
- * through a directory needs no permission to read it.
+ * A path is resolved one component at a time, relative to the descriptor of the previous one, so
+ * that the checked directory is the used one. Components are opened with O_PATH, which needs no
+ * read permission.
  */
 #include "tote/internal/folder.h"
 
@@ -18,17 +18,17 @@
 #include "tote/internal/memory.h"
 #include "tote/internal/os.h"
 
-/* Directories can be large, and their inode numbers too. */
+/* Supports large directories and inode numbers. */
 _Static_assert(sizeof(off_t) == 8 && sizeof(ino_t) == 8, "compile with _FILE_OFFSET_BITS=64");
 
 enum { MOST_LINKS = 40 };
 
 struct walk {
-    int at; /* the component before; -1: the walk failed */
+    int at; /* the previous component; -1: failed */
     bool may_make;
     unsigned links;
     char *problem;
-    char rest[PATH_MAX]; /* what is still to be walked */
+    char rest[PATH_MAX]; /* the rest of the path */
     char target[PATH_MAX];
 };
 
@@ -53,13 +53,13 @@ static void move_to(struct walk *walk, int next) {
     walk->at = next;
 }
 
-/* Begin at the root, or at the working directory. */
+/* Start at the root or the working directory. */
 static bool begin(struct walk *walk) {
     move_to(walk, tote__os_open(AT_FDCWD, *walk->rest == '/' ? "/" : ".", O_PATH | O_DIRECTORY, 0));
     return walk->at >= 0 || fail(walk, errno);
 }
 
-/* The entry of the new directory is to survive a loss of power as well as what is written to it. */
+/* The entry of the new directory must survive a power failure, like the data in it. */
 static void sync_parent(int parent) {
     int fd = tote__os_open(parent, ".", O_RDONLY | O_DIRECTORY, 0);
 
@@ -70,8 +70,8 @@ static void sync_parent(int parent) {
 }
 
 /*
- * The umask may have taken the owner's permissions away. A file system that cannot change modes
- * ignores the umask, too.
+ * The umask may have removed the owner's permissions. File systems that cannot change modes ignore
+ * the umask.
  */
 static void restore_mode(int parent, const char *name) {
     int result = fchmodat(parent, name, S_IRWXU, AT_SYMLINK_NOFOLLOW);
@@ -79,7 +79,7 @@ static void restore_mode(int parent, const char *name) {
     (void)result;
 }
 
-/* O_DIRECTORY has the kernel mount what is mounted on demand. */
+/* O_DIRECTORY triggers automounts. */
 static int open_component(struct walk *walk, const char *name, bool is_last) {
     int flags = O_PATH | O_NOFOLLOW;
     int next = tote__os_open(walk->at, name, flags | O_DIRECTORY, 0);
@@ -94,12 +94,12 @@ static int open_component(struct walk *walk, const char *name, bool is_last) {
         next = tote__os_open(walk->at, name, flags | O_DIRECTORY, 0);
     }
     if (next < 0 && (errno == ENOTDIR || errno == ELOOP)) {
-        next = tote__os_open(walk->at, name, flags, 0); /* a link, perhaps */
+        next = tote__os_open(walk->at, name, flags, 0); /* possibly a link */
     }
     return next;
 }
 
-/* Put the target of the link in front of what is still to be walked. */
+/* Insert the target of the link before the rest of the path. */
 static bool follow(struct walk *walk, const char *name, int link, const struct stat *status) {
     if (status->st_uid != 0 && status->st_uid != tote__os_user_id()) {
         snprintf(walk->problem, TOTE__FOLDER_PROBLEM_BYTES,
@@ -142,7 +142,7 @@ static bool step(struct walk *walk, const char *name, bool is_last) {
     return S_ISDIR(status.st_mode) || fail(walk, ENOTDIR);
 }
 
-/* Cut the next component off. Returns false at the end of the path. */
+/* Split off the next component. Returns false at the end of the path. */
 static bool next_component(struct walk *walk, char name[NAME_MAX + 1], bool *is_last) {
     char *start = walk->rest + strspn(walk->rest, "/");
     size_t length = strcspn(start, "/");
@@ -159,7 +159,7 @@ static bool next_component(struct walk *walk, char name[NAME_MAX + 1], bool *is_
     return true;
 }
 
-/* Returns a descriptor of the directory; -1 on failure. */
+/* Returns a descriptor of the directory, or -1. */
 static int open_path(struct walk *walk) {
     char name[NAME_MAX + 1];
     bool is_last = false;
@@ -184,7 +184,7 @@ static struct tote__folder folder_of(int descriptor, const struct stat *status) 
                                  status->st_ino};
 }
 
-/* Take over the descriptor. Returns false if the directory is not the owner's alone to write to. */
+/* Take ownership of the descriptor. Returns false if other users may write to the directory. */
 static bool adopt(int fd, uid_t owner, struct tote__folder *folder,
                   char problem[TOTE__FOLDER_PROBLEM_BYTES]) {
     struct stat status;
@@ -310,7 +310,7 @@ bool tote__listing_is_open(const struct tote__listing *listing) {
     return listing->directory && tote__folder_is_open(&listing->folder);
 }
 
-/* closedir() would close the host's descriptor: then the memory is left instead. */
+/* closedir() would close a descriptor of the host: leak the memory instead */
 void tote__listing_close(struct tote__listing *listing) {
     if (tote__listing_is_open(listing)) {
         closedir(listing->directory);
@@ -333,7 +333,7 @@ bool tote__folder_is_removed(const struct tote__folder *folder) {
     return fstat(folder->descriptor, &status) == 0 && status.st_nlink == 0;
 }
 
-/* Some file systems have nothing to do here, and return an error. */
+/* Some file systems do not need or support this, and return an error. */
 bool tote__folder_sync(const struct tote__folder *folder) {
     return tote__os_sync(folder->descriptor) || errno == EINVAL || errno == ENOTSUP ||
            errno == EROFS;
@@ -370,7 +370,7 @@ int tote__folder_create_file(const struct tote__folder *folder, const char *name
     if (fd < 0) {
         return -1;
     }
-    fchmod(fd, S_IRUSR | S_IWUSR); /* the umask may have taken the owner's permissions away */
+    fchmod(fd, S_IRUSR | S_IWUSR); /* the umask may have removed the owner's permissions */
     if (folder->owner != tote__os_user_id() && fchown(fd, folder->owner, folder->group) != 0) {
         tote__folder_remove(folder, name);
         tote__os_close(fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * outbox.c - requests that wait for their receiver: in memory, and with a disk queue on disk
+ * outbox.c - pending requests, in memory and in a disk queue
  *
  * Tests: tests/unit/test_delivery.c, tests/unit/test_retry.c
  */
@@ -10,14 +10,14 @@
 #include "tote/internal/clock.h"
 #include "tote/internal/memory.h"
 
-/* A buffer of this size stays for the next time. */
+/* Larger buffers are released. */
 enum { IDLE_BYTES = 1 << 20, DISK_QUEUE_AGAIN_MS = 10000, MOST_SYNC_MS = 500 };
 
 static const char *const component = "delivery";
 
 /*
- * Whether the disk queue waits for the disk: only where the caller may wait, and unless an option
- * says no.
+ * Set whether the disk queue waits for the disk: only if the caller may block, and unless disabled
+ * by an option.
  */
 static void set_sync(struct tote__outbox *outbox, bool may_block) {
     if (outbox->disk_queue) {
@@ -38,7 +38,7 @@ void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__delivery
 void tote__outbox_set_disk_queue(struct tote__outbox *outbox, struct tote__disk_queue *disk_queue) {
     const struct tote__delivery_settings *settings = outbox->retry.settings;
 
-    if (disk_queue) { /* there may be crash-safe files although this process has none */
+    if (disk_queue) { /* there may be crash-safe files even if this process has none */
         outbox->disk_queue = disk_queue;
         outbox->recovery =
             tote__recovery_new(settings->crash_safe_directory, settings->max_request_bytes);
@@ -52,7 +52,7 @@ size_t tote__outbox_most_bytes(const struct tote__outbox *outbox) {
     return outbox->limit.accepted_bytes < most ? outbox->limit.accepted_bytes : most;
 }
 
-/* A request of so many bytes was refused: half of it is tried, until that is refused, too. */
+/* A request of this size was rejected as too large: try half of it. */
 static void note_too_large(struct tote__outbox *outbox, size_t bytes, const char *reason) {
     size_t half = bytes / 2 > TOTE__NEVER_TOO_LARGE_BYTES ? bytes / 2 : TOTE__NEVER_TOO_LARGE_BYTES;
 
@@ -99,7 +99,7 @@ static void note_resets(struct tote__size_limit *limit, size_t bytes, unsigned r
 }
 
 /*
- * Whether a request that was just reset is too large. A span alone would be rejected: then a
+ * Return whether a request that was just reset is too large. A single span would be rejected, so a
  * smaller request must have been accepted between two resets.
  */
 static bool is_limit_passed(const struct tote__size_limit *limit, size_t bytes, size_t count) {
@@ -134,7 +134,7 @@ static void forget_part(struct tote__outbox *outbox) {
     outbox->part.next_count = 0;
 }
 
-/* Nothing is kept any more. */
+/* The ring is empty. */
 static void empty(struct tote__outbox *outbox) {
     forget_part(outbox);
     for (size_t i = 0; i < TOTE__MOST_KEPT; i++) {
@@ -145,7 +145,7 @@ static void empty(struct tote__outbox *outbox) {
     outbox->first = outbox->count = 0;
 }
 
-/* Returns: of how many spans it was. */
+/* Remove the first request. Returns its number of spans. */
 static size_t drop_first(struct tote__outbox *outbox) {
     const struct tote__kept *first = kept_at(outbox, 0);
     size_t count = first->count;
@@ -162,13 +162,13 @@ static bool can_disk_queue(const struct tote__outbox *outbox) {
     return outbox->disk_queue && tote__clock_monotonic() >= outbox->disk_queue_fails_until;
 }
 
-/* What the disk queue dropped meanwhile counts as lost from here on. */
+/* Batches that the disk queue dropped meanwhile count as lost. */
 static void note_disk_queue(struct tote__outbox *outbox) {
     atomic_store_explicit(&outbox->lost, tote__disk_queue_lost(outbox->disk_queue),
                           memory_order_relaxed);
 }
 
-/* Put a request into the disk queue. Returns: false when there is none, or it cannot be. */
+/* Put a request into the disk queue. Returns false if there is none, or on failure. */
 static bool disk_queue_request(struct tote__outbox *outbox, const struct tote__buffer *request,
                                size_t count) {
     const struct tote__batch batch = {
@@ -189,7 +189,7 @@ static bool disk_queue_request(struct tote__outbox *outbox, const struct tote__b
     return is_put;
 }
 
-/* Whether a request with this outcome belongs into the disk queue, if there is one. */
+/* Return whether a request with this outcome is saved in the disk queue, if there is one. */
 static bool may_save(const tote_export_outcome *outcome) {
     return tote__is_retryable(outcome) || (outcome->result != TOTE_RESULT_SUCCESS &&
                                            outcome->failure == TOTE_EXPORT_FAILURE_NOT_ACCEPTED);
@@ -204,14 +204,15 @@ static bool has_backlog(const struct tote__outbox *outbox) {
            (outbox->disk_queue && !is_away(outbox) && tote__clock_monotonic() >= outbox->look_at);
 }
 
-/* Have a part of what dead processes left come into the disk queue. Returns: whether to go on. */
+/* Recover a part of the crash-safe files into the disk queue. Returns whether to continue. */
 static bool recover(struct tote__outbox *outbox) {
     return outbox->recovery && tote__disk_queue_may_send(outbox->disk_queue) &&
            tote__recovery_step(outbox->recovery, outbox->disk_queue);
 }
 
 /*
- * Replace a file that is too large for the receiver by two; `first` is the first one's span count.
+ * Replace a file that is too large for the receiver by two. `first` is the span count of the first
+ * one.
  */
 static bool split_batch(struct tote__outbox *outbox, size_t first) {
     const struct tote__batch *whole = &outbox->batch;
@@ -233,11 +234,11 @@ static bool split_batch(struct tote__outbox *outbox, size_t first) {
 }
 
 /*
- * Look whether it is the turn of a batch of the disk queue, and there is one. A part of what dead
- * processes left is moved there first, so that recovery and sending alternate.
+ * Take a batch of the disk queue if it is its turn. Before that, crash-safe files are recovered in
+ * part, so that recovery and sending alternate.
  */
 static void choose_batch(struct tote__outbox *outbox) {
-    bool is_between_attempts = outbox->retry.deadline; /* of the first request in memory */
+    bool is_between_attempts = outbox->retry.deadline; /* the first request in memory */
 
     if ((outbox->count && (!outbox->is_batchs_turn || is_between_attempts)) ||
         !has_backlog(outbox)) {
@@ -251,7 +252,7 @@ static void choose_batch(struct tote__outbox *outbox) {
              outbox->batch.message.size > outbox->limit.accepted_bytes &&
              split_batch(outbox, outbox->batch.span_count / 2));
     if (outbox->is_sending_batch) {
-        tote__span_batch_clear(&outbox->sent); /* of a request in memory that waits */
+        tote__span_batch_clear(&outbox->sent); /* a pending request in memory */
     }
     outbox->look_at = outbox->is_sending_batch || is_recovering
                           ? 0
@@ -264,8 +265,8 @@ static void add(_Atomic(uint64_t) *counter, uint64_t count) {
 }
 
 /*
- * Report the spans of a request that were lost, and complete the outcome's counts. The exporter
- * reports a partial success itself.
+ * Report lost spans of a request, and complete the counts of the outcome. The exporter reports
+ * partial successes itself.
  */
 static void report_loss(const struct tote__outbox *outbox, tote_export_outcome *outcome) {
     const char *destination = outbox->retry.settings->destination;
@@ -277,7 +278,7 @@ static void report_loss(const struct tote__outbox *outbox, tote_export_outcome *
     switch (outcome->failure) {
     case TOTE_EXPORT_FAILURE_REJECTED:
     case TOTE_EXPORT_FAILURE_TOO_LARGE:
-    case TOTE_EXPORT_FAILURE_NOT_ACCEPTED: /* there is no disk queue, or it cannot be written */
+    case TOTE_EXPORT_FAILURE_NOT_ACCEPTED: /* no disk queue, or it cannot be written */
         tote_diagnostics_report(
             TOTE_LEVEL_ERROR, component, "%s responded with %s, %zu spans are lost%s", destination,
             outcome->reason ? outcome->reason : "no", left, tote__or_empty(outcome->advice));
@@ -292,7 +293,7 @@ static void report_loss(const struct tote__outbox *outbox, tote_export_outcome *
     }
 }
 
-/* Returns: whether the spans of the batch stay in the disk queue, in one file or in two. */
+/* Returns whether the spans of the batch stay in the disk queue, in one file or two. */
 static bool is_kept_in_disk_queue(struct tote__outbox *outbox, const tote_export_outcome *outcome) {
     struct tote__size_limit *limit = &outbox->limit;
     size_t bytes = outbox->batch.message.size;
@@ -307,7 +308,7 @@ static bool is_kept_in_disk_queue(struct tote__outbox *outbox, const tote_export
     }
     if (outcome->failure == TOTE_EXPORT_FAILURE_NOT_ACCEPTED) {
         tote__retry_put_off(&outbox->retry, outcome, count);
-        tote__disk_queue_skip(outbox->disk_queue); /* the answer may be about this file alone */
+        tote__disk_queue_skip(outbox->disk_queue); /* the response may concern only this file */
         return true;
     }
     if (is_reset) {
@@ -325,12 +326,12 @@ static bool is_kept_in_disk_queue(struct tote__outbox *outbox, const tote_export
     }
     if (!split_batch(outbox, first) && !outbox->retry.is_gone) {
         tote__disk_queue_skip(
-            outbox->disk_queue); /* the receiver can be reached: the others first */
+            outbox->disk_queue); /* the receiver is available: send the others first */
     }
     return true;
 }
 
-/* A batch of the disk queue has its outcome. */
+/* Process the outcome of a batch of the disk queue. */
 static void settle_batch(struct tote__outbox *outbox, tote_export_outcome *outcome) {
     uint64_t count = outbox->batch.span_count;
 
@@ -352,7 +353,7 @@ static void settle_batch(struct tote__outbox *outbox, tote_export_outcome *outco
     }
 }
 
-/* Go on with what is sent of a request. */
+/* Continue the request in flight. */
 static tote_export_state go_on(struct tote__outbox *outbox, struct tote__slice request,
                                size_t count, const struct tote__manner *manner,
                                tote_export_outcome *outcome) {
@@ -375,14 +376,14 @@ static tote_export_state step_batch(struct tote__outbox *outbox, const tote_expo
     if (state == TOTE_EXPORT_STATE_COMPLETED) {
         outbox->is_sending_batch = false;
         settle_batch(outbox, outcome);
-        state = TOTE_EXPORT_STATE_IN_FLIGHT; /* there may be another one */
+        state = TOTE_EXPORT_STATE_IN_FLIGHT; /* there may be another batch */
     }
     return state;
 }
 
 /*
- * Have the first sent from this span on, in parts of so many spans. Returns: false if out of
- * memory, which is the outcome then.
+ * Send the first request from this span on, in parts of `count` spans. Returns false if out of
+ * memory, which is then the outcome.
  */
 static bool begin_part(struct tote__outbox *outbox, size_t from, size_t count,
                        tote_export_outcome *outcome) {
@@ -400,7 +401,7 @@ static bool begin_part(struct tote__outbox *outbox, size_t from, size_t count,
     return false;
 }
 
-/* The first, or what is sent of it now. */
+/* Return the first request, or its current part. */
 static struct tote__slice current_request(struct tote__outbox *outbox, size_t *count) {
     const struct tote__kept *kept = kept_at(outbox, 0);
     const struct tote__sent_part *part = &outbox->part;
@@ -411,8 +412,10 @@ static struct tote__slice current_request(struct tote__outbox *outbox, size_t *c
     return tote__buffer_slice(buffer);
 }
 
-/* Put the rest of the first request into the disk queue. The part to send stays as it is on
- * failure. */
+/*
+ * Put the rest of the first request into the disk queue. On failure the current part is not
+ * changed.
+ */
 static bool disk_queue_rest(struct tote__outbox *outbox) {
     const struct tote__kept *kept = kept_at(outbox, 0);
     const struct tote__range range = {outbox->part.range.from, kept->count};
@@ -429,8 +432,8 @@ static bool disk_queue_rest(struct tote__outbox *outbox) {
 }
 
 /*
- * A part of the first is over, and not the last one, or the whole is to be sent in parts. Returns:
- * whether there is another part to send.
+ * A part of the first request is complete, and not the last one; or the request must be sent in
+ * parts. Returns whether there is another part to send.
  */
 static bool go_on_in_parts(struct tote__outbox *outbox, size_t bytes,
                            tote_export_outcome *outcome) {
@@ -464,12 +467,12 @@ static bool go_on_in_parts(struct tote__outbox *outbox, size_t bytes,
     return begin_part(outbox, from + count, next_count, outcome);
 }
 
-/* How many spans of the first request are not over. */
+/* Return how many spans of the first request are not complete. */
 static size_t left_of_first(struct tote__outbox *outbox) {
     return kept_at(outbox, 0)->count - outbox->part.done.span_count;
 }
 
-/* The first request is over: add the parts of it that were over before. */
+/* Complete the first request: add the outcomes of its parts. */
 static tote_export_state end_first(struct tote__outbox *outbox, tote_export_outcome *outcome) {
     tote_export_outcome sum = outbox->part.done;
 
@@ -481,8 +484,8 @@ static tote_export_state end_first(struct tote__outbox *outbox, tote_export_outc
 }
 
 /*
- * Save the first request in the disk queue without another attempt. Returns: false if it cannot be
- * saved. It stays in memory then, and is retried as without a disk queue.
+ * Save the first request in the disk queue without another attempt. Returns false if it cannot be
+ * saved: then it stays in memory and is retried.
  */
 static bool disk_queue_first(struct tote__outbox *outbox, tote_export_outcome *outcome) {
     size_t count = left_of_first(outbox);
@@ -513,7 +516,7 @@ bool tote__outbox_end_first(struct tote__outbox *outbox, tote_export_outcome *ou
     return true;
 }
 
-/* Nothing is under way: what made the receiver's descriptor readable is of no interest. */
+/* No request is in flight: stop what keeps the receiver's descriptor readable. */
 static void quiet_receiver(const struct tote__outbox *outbox, const tote_export_step *step) {
     const tote_span_exporter *receiver = outbox->retry.receiver;
     tote_export_outcome none = TOTE_EXPORT_OUTCOME_INIT;
@@ -521,7 +524,7 @@ static void quiet_receiver(const struct tote__outbox *outbox, const tote_export_
 
     quiet.drain_only = true;
     quiet.may_block = false;
-    if (receiver->ops.step && !step->may_block) { /* who waits sleeps without the descriptor */
+    if (receiver->ops.step && !step->may_block) { /* the caller sleeps without the descriptor */
         receiver->ops.step(receiver->self, &quiet, &none);
     }
 }
@@ -617,7 +620,7 @@ size_t tote__outbox_spill(struct tote__outbox *outbox) {
         if (!disk_queue_rest(outbox)) {
             break;
         }
-        /* All of it counts as saved, and a part as delivered from there. */
+        /* The request counts as saved, and its completed parts as delivered from the disk queue. */
         const tote_export_outcome *done = &outbox->part.done;
         add(&outbox->delivered, done->delivered);
         add(&outbox->rejected, done->span_count - done->delivered);

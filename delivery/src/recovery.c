@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * recovery.c - the crash-safe files of processes that died, into the disk queue
+ * recovery.c - recovers crash-safe files of dead processes into the disk queue
  *
- * A file is read, not mapped: whatever becomes of it meanwhile, it is no more than an error. Of a
- * crash-safe file in shared memory parts are copied before they are looked at, likewise. Spans are
- * settled in it once they are in the disk queue, so that a death in between has them twice and not
- * lost.
+ * A file is read, not mapped: concurrent changes only cause read errors. Parts of shared memory are
+ * copied before they are parsed, for the same reason. Spans are settled after they are in the disk
+ * queue, so that a crash in between duplicates them instead of losing them.
  *
  * Tests: tests/unit/test_otlp_crash_file.c, tests/fuzz/fuzz_crash_file.c
  */
@@ -25,55 +24,55 @@
 #include "tote/internal/sdk.h"
 
 enum {
-    MOST_SPANS = 512, /* of a batch */
+    MOST_SPANS = 512, /* limit of a batch */
     MOST_BYTES = 1 << 20,
     MOST_DEFINITIONS = 2048,
     NAME_BYTES = 256,
     LOOK_AGAIN_MS = 5000,
-    STEP_NAMES = 512,    /* looked at by one step */
-    UNFINISHED_FOR_S = 3 /* a file that is being made has no lock for a moment */
+    STEP_NAMES = 512,    /* files examined in one step */
+    UNFINISHED_FOR_S = 3 /* a file in creation is unlocked for a moment */
 };
 
 static const char *const component = "disk queue";
 
-/* A resource or a scope of the crash-safe file's process: the other is NULL. */
+/* A resource or scope of the dead process; the other one is NULL. */
 struct definition {
     uint32_t index;
     const struct tote__resource *resource;
     const tote_instrumentation_scope *scope;
 };
 
-/* A crash-safe file that is being read, and the batch that is made of it. */
+/* A crash-safe file that is being read, and the batch that is created from it. */
 struct reading {
     char name[NAME_BYTES];
-    struct tote__segment segment; /* id -1: the crash-safe file is in the file */
+    struct tote__segment segment; /* id -1: not in shared memory */
     struct tote__crash_file_head head;
-    uint32_t chunk_count; /* that were ever used */
-    uint32_t chunk;       /* where to go on, ... */
-    size_t at;            /* ... and where in it */
+    uint32_t chunk_count; /* chunks that were used */
+    uint32_t chunk;       /* current chunk */
+    size_t at;            /* position in it */
     uint64_t recovered;
     uint64_t broken;
     size_t definition_count;
     size_t item_count;
     struct tote__buffer request;
-    struct tote__arena memory; /* of what the definitions refer to */
+    struct tote__arena memory; /* memory of the definitions */
     struct definition definitions[MOST_DEFINITIONS];
-    struct tote__span_bytes items[MOST_SPANS]; /* the spans of the batch, ... */
-    uint64_t item_at[MOST_SPANS];              /* ... and where they are in the file */
+    struct tote__span_bytes items[MOST_SPANS]; /* spans of the batch */
+    uint64_t item_at[MOST_SPANS];              /* their places in the file */
     uint8_t definition_bytes[TOTE__CRASH_FILE_DEFINITION_BYTES];
     uint8_t bytes[MOST_BYTES + TOTE__SAFE_CHUNK_BYTES];
 };
 
 struct tote__recovery {
-    const char *path; /* NULL: the disk queue's directory */
+    const char *path; /* NULL: the directory of the disk queue */
     size_t most_bytes;
     uint64_t look_at;
     uint64_t lost;
-    uint64_t damaged; /* crash-safe files, ... */
-    uint64_t gone;    /* ... and those whose shared memory no longer exists */
+    uint64_t damaged; /* number of crash-safe files */
+    uint64_t gone;    /* number of those whose shared memory no longer exists */
     /* Crash-safe files in shared memory that cannot be attached from here: */
-    uint64_t unattached_now; /* found by the look that is under way, */
-    uint64_t unattached;     /* by the last one, */
+    uint64_t unattached_now; /* found by the current scan */
+    uint64_t unattached;     /* found by the last scan */
     uint64_t reported_unattached;
     struct tote__listing listing;
     int file;
@@ -114,7 +113,7 @@ bool tote__crash_file_read_record(struct tote__slice run, size_t *at, struct tot
          found->state != TOTE__RECORD_SKIPPED) ||
         head.size > left - sizeof head) {
         found->is_broken = true;
-        *at = run.size; /* where the next one would be nobody knows */
+        *at = run.size; /* the position of the next record is unknown */
         return true;
     }
     uint64_t start = (uint64_t)head.resource << 32 | head.scope;
@@ -139,7 +138,7 @@ struct tote__recovery *tote__recovery_new(const char *directory, size_t most_byt
     return recovery;
 }
 
-/* Which lets it go, for whoever comes. */
+/* Close the file, which unlocks it. */
 static void close_file(struct tote__recovery *recovery) {
     struct reading *reading = recovery->reading;
 
@@ -183,7 +182,7 @@ uint64_t tote__recovery_unattached(const struct tote__recovery *recovery) {
                                                            : recovery->unattached;
 }
 
-/* A part of the crash-safe file, wherever it is. Returns: false when not all of it is there. */
+/* Read a part of the crash-safe file, from memory or file. Returns false if it is incomplete. */
 static bool read_at(const struct tote__recovery *recovery, uint8_t *bytes, size_t size,
                     uint64_t at) {
     const struct tote__segment *segment = &recovery->reading->segment;
@@ -202,7 +201,7 @@ static const char *path_of(const struct tote__recovery *recovery) {
     return recovery->path ? recovery->path : "the disk queue";
 }
 
-/* It is over with the crash-safe file: its file goes, and its shared memory. */
+/* Finish the crash-safe file: remove its file and shared memory. */
 static void remove_crash_file(const struct tote__recovery *recovery) {
     const struct reading *reading = recovery->reading;
 
@@ -212,7 +211,7 @@ static void remove_crash_file(const struct tote__recovery *recovery) {
     }
 }
 
-/* Shared memory that is damaged is not kept. */
+/* Damaged shared memory is removed. */
 static void set_aside(struct tote__recovery *recovery, const char *why) {
     const struct reading *reading = recovery->reading;
     char aside[NAME_BYTES + 16];
@@ -232,7 +231,7 @@ static void set_aside(struct tote__recovery *recovery, const char *why) {
                             path_of(recovery), why, aside);
 }
 
-/* Returns: false if out of memory. */
+/* Returns false if out of memory. */
 static bool read_definition(struct reading *reading, const struct tote__found *found) {
     struct definition *definition = &reading->definitions[reading->definition_count];
 
@@ -274,7 +273,7 @@ static void give_up_reference(struct tote__recovery *recovery) {
     tote__folder_remove(&recovery->listing.folder, recovery->reading->name);
 }
 
-/* Once more only if there are more of them. */
+/* Reported again only if there are more of them. */
 static void report_unattached(struct tote__recovery *recovery) {
     if (recovery->unattached > recovery->reported_unattached) {
         tote_diagnostics_report(
@@ -290,8 +289,7 @@ static void report_unattached(struct tote__recovery *recovery) {
 }
 
 /*
- * If the file refers to shared memory, the crash-safe file is there. Returns: false when that
- * cannot be attached.
+ * Attach the shared memory that the file refers to, if any. Returns false if it cannot be attached.
  */
 static bool follow_reference(struct tote__recovery *recovery, const struct stat *status) {
     struct tote__segment_reference reference;
@@ -308,7 +306,8 @@ static bool follow_reference(struct tote__recovery *recovery, const struct stat 
     if (found == TOTE__SEGMENT_GONE) {
         give_up_reference(recovery);
     }
-    recovery->unattached_now += found == TOTE__SEGMENT_ELSEWHERE; /* its namespace may live */
+    recovery->unattached_now +=
+        found == TOTE__SEGMENT_ELSEWHERE; /* its namespace may still exist */
     return found == TOTE__SEGMENT_ATTACHED;
 }
 
@@ -333,8 +332,8 @@ static bool read_crash_file(struct tote__recovery *recovery, const struct stat *
 }
 
 /*
- * Return whether the name is one that tote__crash_file_new() makes, PROCESS-RANDOM.crash-safe in
- * hex, with this behind it.
+ * Return whether tote__crash_file_new() creates names like this: PROCESS-RANDOM.crash-safe in hex,
+ * with this suffix.
  */
 static bool is_name(const char *name, const char *end) {
     static const char digits[] = "0123456789abcdef";
@@ -349,8 +348,8 @@ static bool is_name(const char *name, const char *end) {
 }
 
 /*
- * Open and lock a file that a Tote of the folder's owner wrote, and no process has in use. Returns:
- * -1 when there is none.
+ * Open and lock a file that this owner's Tote wrote and no process uses. Returns -1 if it is not
+ * one.
  */
 static int open_unused(const struct tote__recovery *recovery, const char *name, const char *end,
                        int64_t age_s, struct stat *status) {
@@ -368,7 +367,7 @@ static int open_unused(const struct tote__recovery *recovery, const char *name, 
     return -1;
 }
 
-/* What somebody began to make and died. */
+/* Remove an unfinished file of a dead process. */
 static void clear_away(const struct tote__recovery *recovery, const char *name) {
     struct stat status;
     int file = open_unused(recovery, name, ".tmp", UNFINISHED_FOR_S, &status);
@@ -379,8 +378,10 @@ static void clear_away(const struct tote__recovery *recovery, const char *name) 
     }
 }
 
-/* Returns: whether that is a crash-safe file of a process that is not there any more; it is ours
- * then. */
+/*
+ * Open a file if it is a crash-safe file of a dead process. Returns whether it is; then this
+ * process owns it.
+ */
 static bool open_crash_file(struct tote__recovery *recovery, const char *name) {
     struct stat status;
 
@@ -390,7 +391,7 @@ static bool open_crash_file(struct tote__recovery *recovery, const char *name) {
     }
     recovery->file_device = status.st_dev;
     recovery->file_inode = status.st_ino;
-    /* It may have been removed before the lock was free. */
+    /* It may have been removed before it was locked. */
     if (tote__folder_has_file(&recovery->listing.folder, name, &status) &&
         status.st_dev == recovery->file_device && status.st_ino == recovery->file_inode) {
         recovery->reading = tote__allocate_zeroed(sizeof *recovery->reading);
@@ -427,7 +428,7 @@ bool tote__recovery_is_crash_file(const char *name) {
 
 enum search { FOUND, NOT_YET, NONE };
 
-/* Look at a few more files of the directory, which may hold very many batches of the disk queue. */
+/* Scan a few more files of the directory, which may contain very many batches. */
 static enum search find_crash_file(struct tote__recovery *recovery,
                                    const struct tote__disk_queue *disk_queue) {
     if (!recovery->listing.directory && !open_listing(recovery, disk_queue)) {
@@ -447,7 +448,7 @@ static enum search find_crash_file(struct tote__recovery *recovery,
     return NOT_YET;
 }
 
-/* Find what the record refers to. Returns: false if that is not known. */
+/* Find the definitions of the record. Returns false if they are unknown. */
 static bool find_definitions(const struct reading *reading, const struct tote__found *found,
                              struct tote__span_bytes *span) {
     *span = (struct tote__span_bytes){.bytes = found->bytes};
@@ -462,7 +463,7 @@ static bool find_definitions(const struct reading *reading, const struct tote__f
     return span->resource && span->scope;
 }
 
-/* Take from one chunk what the batch has room for. Returns: how much of `bytes` is used now. */
+/* Add records of one chunk to the batch, up to its limit. Returns how much of `bytes` is used. */
 static size_t gather_from(struct tote__recovery *recovery, size_t used) {
     struct reading *reading = recovery->reading;
     uint64_t chunk_at =
@@ -513,7 +514,7 @@ static void gather(struct tote__recovery *recovery) {
     }
 }
 
-/* What cannot be settled may be sent twice. */
+/* Settle the spans of the batch. A span that cannot be settled may be sent twice. */
 static void settle(const struct tote__recovery *recovery) {
     const struct reading *reading = recovery->reading;
     const uint32_t state = TOTE__RECORD_SETTLED;
@@ -529,7 +530,7 @@ static void settle(const struct tote__recovery *recovery) {
     }
 }
 
-/* All that was in it is in the disk queue. */
+/* All its spans are in the disk queue. */
 static void finish(struct tote__recovery *recovery) {
     uint64_t not_crash_safe = recovery->reading->head.not_crash_safe;
     uint64_t dropped = recovery->reading->head.dropped;
@@ -563,7 +564,7 @@ static bool put_batch(struct reading *reading, struct tote__disk_queue *disk_que
     return tote__disk_queue_put(disk_queue, &batch);
 }
 
-/* The host may have closed the descriptors: then another look begins. */
+/* The host may have closed the descriptors: then start another scan. */
 static void check_descriptors(struct tote__recovery *recovery) {
     bool is_file_lost =
         recovery->file >= 0 &&

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * retry.c - attempts, and the time between them
+ * retry.c - attempts and backoff
  */
 #include "retry.h"
 
@@ -11,11 +11,11 @@
 
 enum {
     MOST_DOUBLINGS = 16,
-    JITTER_PERCENT = 20,    /* more or less */
-    MOST_AT_ONCE = 10,      /* attempts in a row that a receiver can ask for without a wait */
-    MOST_LOST = 2,          /* attempts in a row at once whose response was lost */
-    LAST_ATTEMPT_MS = 1000, /* before the deadline, ... */
-    SHORTEST_MS = 10        /* ... unless less time is left */
+    JITTER_PERCENT = 20,    /* +-20 % jitter */
+    MOST_AT_ONCE = 10,      /* consecutive immediate retries that a receiver can ask for */
+    MOST_LOST = 2,          /* consecutive immediate retries after a lost response */
+    LAST_ATTEMPT_MS = 1000, /* time of the last attempt before the deadline */
+    SHORTEST_MS = 10        /* no last attempt if less time is left */
 };
 
 static const char *const component = "delivery";
@@ -29,7 +29,7 @@ const char *tote__reason_of(const tote_export_outcome *outcome) {
                                                   : "the export failed";
 }
 
-/* One that counts some of the spans says more than nothing: the others cannot be told from them. */
+/* An outcome with counts is not retried: the remaining spans are not identified. */
 static bool has_counts(const tote_export_outcome *outcome) {
     return outcome->delivered || outcome->rejected || outcome->too_large || outcome->shut_down ||
            outcome->saved;
@@ -52,7 +52,7 @@ bool tote__is_retryable(const tote_export_outcome *outcome) {
     }
 }
 
-/* With jitter, so that not all clients come back at the same time. */
+/* Add jitter, so that clients do not retry at the same time. */
 static uint64_t with_jitter(struct tote__retry *retry, uint64_t delay_ms) {
     tote_span_id random;
 
@@ -60,7 +60,7 @@ static uint64_t with_jitter(struct tote__retry *retry, uint64_t delay_ms) {
     return delay_ms * (100 - JITTER_PERCENT + random.bytes[0] % (2 * JITTER_PERCENT + 1)) / 100;
 }
 
-/* Doubled with each pause of the schedule; attempts at once have none. */
+/* Return the backoff, which doubles; immediate retries do not count. */
 static uint64_t backoff_ms(struct tote__retry *retry) {
     unsigned doublings = (unsigned)tote__min(retry->pauses++, MOST_DOUBLINGS);
     uint64_t delay_ms = (uint64_t)retry->settings->initial_backoff_ms << doublings;
@@ -96,7 +96,7 @@ bool tote__retry_shorten_pause(struct tote__retry *retry, uint64_t deadline) {
     return true;
 }
 
-/* If this is the last chance, make a last attempt before the deadline. */
+/* Schedule a last attempt before the deadline of a shutdown. */
 static void shorten_pause(struct tote__retry *retry, const struct tote__manner *manner,
                           uint64_t deadline) {
     if (manner->step.is_final && !manner->is_only_attempt && !retry->is_gone &&
@@ -105,7 +105,7 @@ static void shorten_pause(struct tote__retry *retry, const struct tote__manner *
     }
 }
 
-/* For requests that are given up without an attempt of their own. */
+/* Keep the cause, for requests that are given up without an attempt. */
 static void keep_cause(struct tote__retry *retry, const tote_export_outcome *outcome) {
     snprintf(retry->cause, sizeof retry->cause, "%.255s", tote__reason_of(outcome));
     snprintf(retry->advice, sizeof retry->advice, "%.255s", tote__or_empty(outcome->advice));
@@ -133,12 +133,12 @@ static void note_failure(struct tote__retry *retry, const tote_export_outcome *o
     uint64_t now = tote__clock_monotonic();
     retry->retry_at = now + delay_ms * ns_per_ms;
     shorten_pause(retry, manner, deadline);
-    if (!outcome->retry_at_once || !is_at_once) { /* what is over at once is no news */
+    if (!outcome->retry_at_once || !is_at_once) { /* an immediate retry is not reported */
         report_failure(retry, outcome, (retry->retry_at - now) / ns_per_ms);
     }
 }
 
-/* The receiver can be reached. */
+/* The receiver is available. */
 static void forget_failures(struct tote__retry *retry) {
     retry->failures = 0;
     retry->at_once = 0;
@@ -186,8 +186,8 @@ static tote_export_state end(struct tote__retry *retry) {
 }
 
 /*
- * Give the request up at a deadline: at a shutdown's, if its own leaves time to wait for an answer
- * or for the next attempt.
+ * Give up the request at a deadline. If that is a shutdown's, its own timeout may have allowed a
+ * response or another attempt.
  */
 static tote_export_state give_up(struct tote__retry *retry, const struct tote__manner *manner,
                                  bool has_timed_out) {
@@ -205,7 +205,7 @@ static bool is_reset_too_often(struct tote__retry *retry, const tote_span_batch 
            request->request.size > TOTE__NEVER_TOO_LARGE_BYTES;
 }
 
-/* An attempt is over. */
+/* Process the outcome of an attempt. */
 static tote_export_state judge(struct tote__retry *retry, const tote_span_batch *request,
                                const struct tote__manner *manner, uint64_t deadline,
                                tote_export_outcome *outcome) {
@@ -244,7 +244,7 @@ static uint64_t deadline_of(const struct tote__retry *retry, uint32_t timeout_ms
     return tote__deadline_in(timeout_ms < own_ms ? timeout_ms : own_ms);
 }
 
-/* Between two attempts, or before the first one while the receiver is away. */
+/* Wait between two attempts, or before the first one while the receiver is unavailable. */
 static tote_export_state hold_back(struct tote__retry *retry, const tote_span_batch *request,
                                    const struct tote__manner *manner, uint64_t deadline,
                                    tote_export_outcome *outcome) {
@@ -267,7 +267,7 @@ static tote_export_state hold_back(struct tote__retry *retry, const tote_span_ba
     return give_up(retry, manner, false);
 }
 
-/* Returns: false, with an outcome, if the receiver does not take the request as it is. */
+/* Start an attempt. Returns false, with an outcome, if the receiver does not accept the request. */
 static bool begin(const struct tote__retry *retry, const tote_span_batch *request,
                   tote_export_outcome *outcome) {
     const tote_span_exporter *receiver = retry->receiver;
@@ -278,7 +278,7 @@ static bool begin(const struct tote__retry *retry, const tote_span_batch *reques
         return true;
     }
     if (taken) {
-        receiver->ops.save(receiver->self); /* forgets the part that it took */
+        receiver->ops.save(receiver->self); /* discards the accepted part */
     }
     if (taken || (outcome->span_count && outcome->span_count < request->count)) {
         *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
@@ -293,7 +293,7 @@ static bool begin(const struct tote__retry *retry, const tote_span_batch *reques
     return false;
 }
 
-/* Give up an attempt that nothing ends. */
+/* Cancel an attempt that does not end. */
 static void cancel_attempt(const struct tote__retry *retry, tote_export_outcome *outcome) {
     retry->receiver->ops.save(retry->receiver->self);
     *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
@@ -316,7 +316,7 @@ static bool step_attempt(const struct tote__retry *retry, const tote_export_step
         cancel_attempt(retry, outcome);
         return true;
     }
-    if (step->may_block && now - start < ns_per_ms) { /* it did not wait itself */
+    if (step->may_block && now - start < ns_per_ms) { /* the exporter did not wait */
         tote__span_exporter_wait(receiver, now + TOTE__STEP_SLICE_NS);
     }
     return false;
@@ -387,7 +387,7 @@ void tote__retry_forget(struct tote__retry *retry) {
 }
 
 void tote__retry_cancel(struct tote__retry *retry) {
-    if (retry->receiver->ops.save) { /* there is none if it blocks */
+    if (retry->receiver->ops.save) { /* a blocking exporter has none */
         retry->receiver->ops.save(retry->receiver->self);
     }
     end(retry);

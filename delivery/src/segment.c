@@ -2,8 +2,8 @@
 /*
  * segment.c - shared memory for a crash-safe file
  *
- * Who may read a segment is decided by the file that refers to it: it is in a directory that only
- * its owner writes to, and the segment must have been created by that owner.
+ * Access to a segment is decided by the file that refers to it: only the owner can write to its
+ * directory, and the segment must have been created by that owner.
  */
 #include "segment.h"
 
@@ -21,22 +21,22 @@
 #include "tote/internal/os.h"
 
 enum {
-    OWNER_AT = 1024, /* in the head page, behind the head */
+    OWNER_AT = 1024, /* offset in the head page, behind the head */
     PATH_BYTES = 2048,
-    MOST_SEGMENTS = 32768 /* looked at by one call */
+    MOST_SEGMENTS = 32768 /* segments examined by one call */
 };
 
 static const char magic[8] = "TOTESHM2";
 
 /*
- * Where the file is that refers to the segment. A path means something in one root of one mount
- * namespace only.
+ * The place of the file that refers to the segment. A path is valid only in one root of one mount
+ * namespace.
  */
 struct owner {
     uint64_t mount_space;
     uint64_t root_device;
     uint64_t root_inode;
-    uint64_t device; /* of the directory */
+    uint64_t device; /* identifies the directory */
     char path[PATH_BYTES];
 };
 
@@ -85,7 +85,7 @@ void tote__segment_note_file(const struct tote__segment *segment, int directory,
     ssize_t length = readlink(self, owner->path, sizeof owner->path);
     if (length <= 0 || owner->path[0] != '/' || stat("/", &root) != 0 ||
         fstat(directory, &status) != 0 || (size_t)length + strlen(name) + 2 > sizeof owner->path) {
-        owner->path[0] = '\0'; /* then it is never cleared away */
+        owner->path[0] = '\0'; /* then the segment is never removed */
         return;
     }
     owner->mount_space = inode_of("/proc/self/ns/mnt");
@@ -120,7 +120,7 @@ bool tote__segment_read_reference(const uint8_t *bytes, size_t size,
            reference->checksum == checksum(reference);
 }
 
-/* Whether both are known, and differ. */
+/* Return whether both are known and differ. */
 static bool differs(uint64_t a, uint64_t b) {
     return a && b && a != b;
 }
@@ -143,7 +143,7 @@ enum tote__segment_found tote__segment_attach(const struct tote__segment_referen
     }
     if (status.shm_perm.cuid != owner || status.shm_segsz != reference->size ||
         reference->size < sizeof head) {
-        return TOTE__SEGMENT_GONE; /* the id is another program's by now */
+        return TOTE__SEGMENT_GONE; /* the id was reused by another program */
     }
     if (!attach(segment, 0)) {
         return TOTE__SEGMENT_ELSEWHERE;
@@ -167,19 +167,19 @@ void tote__segment_remove(const struct tote__segment *segment) {
     shmctl(segment->id, IPC_RMID, NULL);
 }
 
-/* The directory above; the root's is empty. */
+/* Remove the last component; the parent of the root is "". */
 static void leave_directory(char *path) {
     char *slash = strrchr(path, '/');
 
     *slash = '\0';
 }
 
-/* What is known of the file that refers to a segment. */
+/* State of the file that refers to a segment. */
 enum reference_state { EXISTS, DELETED, UNKNOWN };
 
 /*
- * Look whether the file was deleted, or the directory with it. That is unknown if its file system
- * is not mounted now: then the closest directory that is there is on another device.
+ * Check whether the file or its directory was deleted. That is unknown if its file system is not
+ * mounted: then the closest existing directory is on another device.
  */
 static enum reference_state look_for_file(const struct owner *owner) {
     char path[PATH_BYTES];
@@ -201,7 +201,7 @@ static enum reference_state look_for_file(const struct owner *owner) {
     return UNKNOWN;
 }
 
-/* Whether its path means here what it means there. */
+/* Return whether its path has the same meaning here. */
 static bool is_of_this_root(const struct owner *owner) {
     struct stat root;
 
@@ -210,7 +210,7 @@ static bool is_of_this_root(const struct owner *owner) {
            owner->root_inode == (uint64_t)root.st_ino;
 }
 
-/* A segment that is no crash-safe file counts as one whose file exists: it is left alone. */
+/* A segment that is not a crash-safe file is kept, as if its file existed. */
 static enum reference_state look_for_reference(int id) {
     struct tote__segment segment = {.id = id};
     struct tote__crash_file_head head;
@@ -229,12 +229,12 @@ static enum reference_state look_for_reference(int id) {
     return is_of_this_root(&owner) ? look_for_file(&owner) : UNKNOWN;
 }
 
-/* Segments whose file cannot be looked for from here. */
+/* Segments whose file cannot be checked from here. */
 struct unknown {
     unsigned count;
     uint64_t bytes;
     size_t length;
-    char ids[256]; /* arguments of ipcrm, for as many as there is room */
+    char ids[256]; /* arguments of ipcrm, as many as fit */
 };
 
 static void note_unknown(struct unknown *unknown, int id, size_t size) {
@@ -249,7 +249,7 @@ static void note_unknown(struct unknown *unknown, int id, size_t size) {
     }
 }
 
-/* Once in a process, and once more if there are more of them. */
+/* Reported once, and again if there are more of them. */
 static void report_unknown(const struct unknown *unknown) {
     static _Atomic(unsigned) reported;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * send.c - what is in a disk queue, delivered without an SDK
+ * send.c - sends a disk queue without an SDK
  *
  * Tests: tests/unit/test_otlp_crash_file.c, tests/cli/test_send.sh
  */
@@ -23,10 +23,10 @@ enum { LONGEST_PAUSE_MS = 60000 };
 struct sending {
     struct tote__outbox outbox;
     uint64_t deadline;
-    bool has_last_attempt; /* the pause before it was shortened */
+    bool has_last_attempt; /* the backoff before it was shortened */
 };
 
-/* Or nobody has looked yet. */
+/* Return whether something is left, or was not checked yet. */
 static bool is_something_left(const struct sending *sending) {
     return !tote__disk_queue_trouble(sending->outbox.disk_queue).is_locked_out &&
            (sending->outbox.is_sending_batch || sending->outbox.look_at == 0 ||
@@ -53,7 +53,9 @@ static void make_step(struct sending *sending) {
     }
 }
 
-/* The answer to the next batch would be the same where the receiver does not accept any here. */
+/*
+ * Stop if the receiver does not accept requests: the response to the next batch would be the same.
+ */
 static int send_all(void *arg) {
     struct sending *sending = arg;
 
@@ -89,8 +91,9 @@ static bool holds_queue(const char *crash_files, int disk_queue) {
 }
 
 /*
- * A mistyped directory must stay as it is: no lock is created in it. Returns false, with a
- * diagnostic, if neither the directory nor that of the crash-safe files contains anything to send.
+ * Return whether the directory is a disk queue, so that nothing is created in a mistyped directory.
+ * Returns false, with a diagnostic, if neither the directory nor that of the crash-safe files
+ * contains anything to send.
  */
 static bool is_disk_queue(const struct tote__delivery_settings *settings,
                           const struct tote__disk_queue *disk_queue) {
@@ -108,7 +111,7 @@ static bool is_disk_queue(const struct tote__delivery_settings *settings,
     return false;
 }
 
-/* What came of it. */
+/* Fill the report. Returns the result. */
 static tote_result fill_report(const struct tote__outbox *outbox, tote_disk_queue_report *report) {
     const struct tote__disk_queue_trouble trouble = tote__disk_queue_trouble(outbox->disk_queue);
     const struct tote__recovery *recovery = outbox->recovery;
@@ -136,7 +139,7 @@ static tote_result send_from(const tote_span_exporter *receiver,
         settings->disk_queue_directory, &settings->disk_queue_limits);
 
     if (!disk_queue || !is_disk_queue(settings, disk_queue)) {
-        report->unreadable = !disk_queue; /* the directory */
+        report->unreadable = !disk_queue; /* the directory is unreadable */
         tote__disk_queue_close(disk_queue);
         return TOTE_RESULT_FAILURE;
     }

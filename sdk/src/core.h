@@ -58,8 +58,7 @@ struct tote_sdk {
     uint32_t slot;
     _Atomic(bool) is_in_use;
     _Atomic(uint32_t) references;
-    _Atomic(uint32_t)
-        starts; /* references of tote_sdk_start() that tote_sdk_close() has not released */
+    _Atomic(uint32_t) starts;              /* references of tote_sdk_start() not yet closed */
     _Atomic(uint32_t) provider_references; /* keep only the slot, so that it is not reused */
     _Atomic(struct core_config *) config;
 };

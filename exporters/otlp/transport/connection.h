@@ -24,13 +24,12 @@ enum { TOTE__MAX_WATCHES = 16 };
 
 /* A socket of the connection, or another descriptor of curl. */
 struct tote__watch {
-    _Atomic(int) fd; /* -1: free entry */
-    uint64_t inode;  /* of a socket that is open; 0: opened by curl */
-    uint32_t events; /* events that curl waits for; 0: none */
-    uint32_t armed;  /* events armed in epoll, until one occurs; 0: none */
-    unsigned
-        idle_writes;   /* consecutive events without progress: writable, but curl wrote nothing */
-    uint64_t write_at; /* not watched for writing until this time; 0: watched */
+    _Atomic(int) fd;      /* -1: free entry */
+    uint64_t inode;       /* of a socket that is open; 0: opened by curl */
+    uint32_t events;      /* events that curl waits for; 0: none */
+    uint32_t armed;       /* events armed in epoll, until one occurs; 0: none */
+    unsigned idle_writes; /* consecutive writable events without progress */
+    uint64_t write_at;    /* not watched for writing until this time; 0: watched */
 };
 
 struct tote__connection {
@@ -44,8 +43,7 @@ struct tote__connection {
     uint64_t timer;    /* when curl's timer is due */
     uint64_t deadline; /* deadline of the request in flight */
     bool is_busy;      /* a request is in flight */
-    uint64_t
-        cut_at; /* a response has arrived, and curl continues until this time; TOTE__NEVER: none */
+    uint64_t cut_at;   /* end of the transfer after a response; TOTE__NEVER: none */
     struct tote__watch watches[TOTE__MAX_WATCHES];
     struct tote__packer packer;
     struct tote__response_reader incoming;

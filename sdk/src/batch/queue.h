@@ -120,9 +120,8 @@ struct batch_queue {
     _Atomic(uint64_t) lost[DROP_CAUSES]; /* spans of threads without a per-thread queue */
     _Atomic(uint64_t) next_report;       /* when a full queue may be reported next */
 
-    struct tote__lock
-        lock;     /* protects the following fields and the heads of the per-thread queues */
-    bool is_over; /* no span is taken any more: queued spans are lost */
+    struct tote__lock lock; /* protects the next fields and the queues' heads */
+    bool is_over;           /* no span is taken any more: queued spans are lost */
     struct batch_counts counts;
     struct flush_call *flush_calls;
 };

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * claim.h - which files and directories this process has in use
+ * claim.h - files and directories that this process uses
  *
- * The kernel's record locks do not tell two users in one process from each other, and closing any
- * descriptor of a file drops the process's lock on it. A forked child has none of its parent's
- * claims. The structure must stay where it is until the claim is dropped.
+ * Record locks do not distinguish two users in one process, and closing any descriptor of a file
+ * releases the process's lock on it. A forked child has no claims of its parent. A claim must stay
+ * in place until it is dropped.
  *
- * Threads: any, for different claims.
+ * Threads: thread-safe for different claims.
  */
 #ifndef TOTE_DELIVERY_CLAIM_H
 #define TOTE_DELIVERY_CLAIM_H
@@ -15,28 +15,28 @@
 
 #include "tote/internal/lock.h"
 
-/* All zero at first. */
+/* Initially zero. */
 struct tote__claim {
     struct tote__claim *next;
-    uint32_t generation; /* of the process that made it; 0: none */
+    uint32_t generation; /* the process that made it; 0: none */
     dev_t device;
     ino_t inode;
 };
 
-/* Those of one kind. All zero at first. */
+/* The claims of one kind. Initially zero. */
 struct tote__claims {
     struct tote__lock lock;
     struct tote__claim *first;
 };
 
 /*
- * Claim a file, and let go of another one. Returns false, and nothing has changed, if a claim of
- * this process has it already.
+ * Claim a file instead of the current one. Returns false, without changes, if another claim of this
+ * process has it.
  */
 bool tote__claim_take(struct tote__claims *claims, struct tote__claim *claim, dev_t device,
                       ino_t inode);
 
-/* The same, whoever has it. */
+/* Claim a file even if another claim has it. */
 void tote__claim_share(struct tote__claims *claims, struct tote__claim *claim, dev_t device,
                        ino_t inode);
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * disk_queue_entry.h - the batches of the disk queue as this process knows them, and their names
+ * disk_queue_entry.h - known batches of the disk queue, and their file names
  *
- * A file's name is "TIME-TAG-SEQUENCE-SPANS.otlp" in hex: its time, the process that put it there,
- * and its number of spans. So the first name is the oldest batch, and no file has to be opened to
- * be counted.
+ * A file name is "TIME-TAG-SEQUENCE-SPANS.otlp" in hex: its time, the process that wrote it, and
+ * its number of spans. So names sort by age, and spans are counted without opening files.
  */
 #ifndef TOTE_DELIVERY_DISK_QUEUE_ENTRY_H
 #define TOTE_DELIVERY_DISK_QUEUE_ENTRY_H
@@ -32,10 +31,7 @@ struct tote__disk_queue_index {
 void tote__disk_queue_entry_name(const struct tote__disk_queue_entry *entry,
                                  char name[TOTE__DISK_QUEUE_NAME_BYTES]);
 
-/*
- * Read a name, and the suffix behind it: "" for a batch. Returns false if it is no name of a batch
- * with that suffix.
- */
+/* Parse a name with a suffix: "" for a batch. Returns false if it is not such a name. */
 bool tote__disk_queue_entry_read(const char *name, const char *suffix,
                                  struct tote__disk_queue_entry *entry);
 
@@ -47,7 +43,7 @@ bool tote__disk_queue_entry_is_older(const struct tote__disk_queue_entry *a,
 bool tote__disk_queue_index_add(struct tote__disk_queue_index *index,
                                 const struct tote__disk_queue_entry *entry);
 
-/* Take the oldest entry out of an index that is not empty. */
+/* Remove and return the oldest entry of a non-empty index. */
 struct tote__disk_queue_entry tote__disk_queue_index_pop(struct tote__disk_queue_index *index);
 
 void tote__disk_queue_index_clear(struct tote__disk_queue_index *index);

@@ -13,11 +13,11 @@
 #include "tote/internal/claim.h"
 #include "tote/internal/folder.h"
 
-/* The directory may hold files of other programs, so the name is one of Tote's own. */
+/* The directory may contain files of other programs, so the name is specific to Tote. */
 #define TOTE__DISK_QUEUE_LOCK_NAME "tote.lock"
 
 struct tote__disk_queue_lock {
-    struct tote__claim claim; /* on the directory */
+    struct tote__claim claim; /* claim on the directory */
     int descriptor;           /* -1: not held */
     dev_t device;             /* of the file */
     ino_t inode;
@@ -27,15 +27,15 @@ struct tote__disk_queue_lock {
     { .descriptor = -1 }
 
 /*
- * Take the lock of a directory without waiting. Returns 0, also if it is held already; one whose
- * descriptor the host has closed is taken again. Returns EAGAIN if another process or another queue
- * of this process holds it; or why the file cannot be opened. The structure must stay where it is
- * until the lock is dropped.
+ * Take the lock of a directory without waiting. Returns 0, also if it is already held; a lock whose
+ * descriptor the host has closed is taken again. Returns EAGAIN if another process, or another
+ * queue of this process, holds it; or another errno if the file cannot be opened. The struct must
+ * stay in place until the lock is dropped.
  */
 int tote__disk_queue_lock_take(struct tote__disk_queue_lock *lock,
                                const struct tote__folder *folder);
 
-/* Release the lock. Nothing happens if it is not held. */
+/* Release the lock, if it is held. */
 void tote__disk_queue_lock_drop(struct tote__disk_queue_lock *lock);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * recovery.h - the crash-safe files of processes that died, into the disk queue
+ * recovery.h - recovers crash-safe files of dead processes into the disk queue
  *
- * Threads: one at a time. errno is the caller's to keep.
+ * Threads: not thread-safe. errno is not preserved.
  */
 #ifndef TOTE_DELIVERY_RECOVERY_H
 #define TOTE_DELIVERY_RECOVERY_H
@@ -12,32 +12,34 @@
 struct tote__recovery;
 
 /*
- * Recover crash-safe files from that directory; NULL: from the disk queue's, where their files
- * refer to shared memory; the text is borrowed. A batch is at most that large unless it is of one
- * span. Returns: NULL if out of memory.
+ * Recover crash-safe files from `directory`, which is borrowed; NULL: from the disk queue's
+ * directory, whose files refer to shared memory. Limit batches to `most_bytes`, except single
+ * spans. Returns NULL if out of memory.
  */
 struct tote__recovery *tote__recovery_new(const char *directory, size_t most_bytes);
 void tote__recovery_free(struct tote__recovery *recovery);
 
 /*
- * Put one batch into the disk queue, or look for more. Returns: whether to go on; false when
- * nothing is there for now. For who may take batches out of the disk queue, and nobody else.
+ * Put one batch into the disk queue, or continue the scan. Returns false if there is nothing to do
+ * for now. Only for the process that holds the lock of the disk queue.
  */
 bool tote__recovery_step(struct tote__recovery *recovery, struct tote__disk_queue *disk_queue);
 
-/* How many spans those processes did not write down, and said so, or which could not be read. */
+/* Return how many spans the dead processes counted as not saved, or were unreadable. */
 uint64_t tote__recovery_lost(const struct tote__recovery *recovery);
 
-/* The number of crash-safe files that were damaged, and set aside or removed. */
+/* Return the number of crash-safe files that were damaged. */
 uint64_t tote__recovery_damaged(const struct tote__recovery *recovery);
 
-/* The number of crash-safe files in shared memory that no longer exists, for example after a
- * restart. */
+/*
+ * Return the number of crash-safe files whose shared memory no longer exists, for example after a
+ * restart.
+ */
 uint64_t tote__recovery_gone(const struct tote__recovery *recovery);
 
 /*
- * The number of crash-safe files in shared memory that cannot be attached from here, for example
- * because it is another container's, as of the last look. They stay.
+ * Return the number of crash-safe files whose shared memory cannot be attached from here, for
+ * example that of another container, from the last scan. They are kept.
  */
 uint64_t tote__recovery_unattached(const struct tote__recovery *recovery);
 

@@ -96,8 +96,7 @@ struct tote__span_facts {
  * and unreadable fields are ignored, because the bytes may come from a file. Threads: thread-safe.
  */
 struct tote__read_span {
-    struct tote_span
-        base; /* `ops` distinguishes it from a recording span; references: 0, or those of a copy */
+    struct tote_span base; /* references: 0, or those of a copy */
     const struct tote__resource *resource;
     const tote_instrumentation_scope *scope;
     struct tote__request_spans *owner; /* owns `resource` and `scope`; NULL: they are never freed */
