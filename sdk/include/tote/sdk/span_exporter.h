@@ -13,8 +13,9 @@
  * Threads:  export_spans, deliver, step, due and save are not called concurrently. The other
  *           functions may run on any thread, also while one of these runs.
  * Shutdown: shutdown is called once. After that, any function may still be called by a thread that
- *           was exporting. It must then return at once: export_spans with TOTE_RESULT_FAILURE,
- *           deliver with 0 and outcome->shut_down. destroy is the last call.
+ *           was exporting. It must then return at once: export_spans with TOTE_RESULT_FAILURE;
+ *           deliver with 0, and the number of spans in outcome->span_count and ->shut_down.
+ *           destroy is the last call.
  * Fork:     in a child any function may be called first. What the parent delivered is the parent's.
  * Lifetime: one owner. A function or option that is given an exporter takes ownership, also on
  *           failure.
