@@ -74,6 +74,24 @@ function(tote_component name)
     endif()
 endfunction()
 
+# The ABI of this version: libraries of one ABI replace each other. See docs/versioning.md.
+set(tote_abi ${PROJECT_VERSION_MAJOR})
+if(PROJECT_VERSION_MAJOR EQUAL 0)
+    set(tote_abi 0.${PROJECT_VERSION_MINOR})
+endif()
+
+# Give the symbols of a library their versions. Only libraries of one release use each other's
+# internal symbols: the dynamic linker rejects others.
+function(tote_symbol_versions target)
+    set(script ${PROJECT_BINARY_DIR}/tote.map)
+    file(CONFIGURE OUTPUT ${script} @ONLY CONTENT
+"TOTE_@tote_abi@ { global: tote_[a-z]*; };
+TOTE_PRIVATE_@PROJECT_VERSION@ { global: tote__*; local: *; };
+")
+    target_link_options(${target} PRIVATE -Wl,--version-script=${script})
+    set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS ${script})
+endfunction()
+
 # tote_library(NAME COMPONENTS ... [ON library] [LINK private dependencies] [LINK_NAMES the same for the linker])
 #
 # Define libtote-NAME (libtote for the name tote), shared as tote::NAME and static as tote::NAME_static,
@@ -98,8 +116,9 @@ function(tote_library name)
         target_link_options(tote_lib_${name} PRIVATE -Wl,-z,defs)
     endif()
     target_link_libraries(tote_lib_${name} PRIVATE Threads::Threads ${arg_LINK})
+    tote_symbol_versions(tote_lib_${name})
     set_target_properties(tote_lib_${name} PROPERTIES VERSION ${PROJECT_VERSION}
-        SOVERSION ${PROJECT_VERSION_MAJOR} INSTALL_RPATH "$ORIGIN")
+        SOVERSION ${tote_abi} INSTALL_RPATH "$ORIGIN")
 
     tote_library_target(tote_lib_${name}_static STATIC ${name}_static ${output})
     target_link_libraries(tote_lib_${name}_static PRIVATE Threads::Threads

@@ -5,7 +5,7 @@
 #
 # check.sh shared LIBRARY COMPILER FOLDER... [-- FOLDER...]: the dynamic symbols
 #   are the functions declared with default visibility in the headers under the
-#   folders. Headers after -- are only on the include path.
+#   folders, and have symbol versions. Headers after -- are only on the include path.
 # check.sh static LIBRARY: only global symbols tote_* are defined.
 # check.sh needs LIBRARY NAME...: it is linked to no other libraries.
 # check.sh hardened LIBRARY: read-only relocations, bound at start, no executable
@@ -17,7 +17,8 @@ kind=$1 library=$2
 shift 2
 [ -r "$library" ] || { echo "there is no $library"; exit 1; }
 
-symbols() { nm --defined-only --extern-only "$@" "$library" | awk 'NF == 3 {print $3}' | sort -u; }
+versioned() { nm --defined-only --extern-only "$@" "$library" | awk 'NF == 3 && $2 != "A" {print $3}' | sort -u; }
+symbols() { versioned "$@" | sed 's/@.*//' | sort -u; }
 
 # From preprocessed text: a declaration ends with ; or its body. After attributes and array bounds are
 # removed, the name precedes the first parenthesis; that of a variable is last.
@@ -61,7 +62,12 @@ shared)
         printf '%s\n' "$foreign" | sed -n 's/^..*/not ours by name: &/p'
         exit 1
     fi
-    echo "$(symbols --dynamic | wc -l) symbols, each declared"
+    if versioned --dynamic |
+        grep -vE '^tote_[a-z0-9_]+@@TOTE_[0-9.]+$|^tote__[a-z0-9_]+@@TOTE_PRIVATE_[0-9.]+$'; then
+        echo "without the version of the API, or of the internal symbols for tote__"
+        exit 1
+    fi
+    echo "$(symbols --dynamic | wc -l) symbols, each declared and with its version"
     ;;
 static)
     if symbols | grep -v '^tote_'; then

@@ -41,9 +41,9 @@ esac
 uses() { readelf --dynamic "$1" | sed -n 's/.*(NEEDED).*\[\(libtote[^]]*\)\]/\1/p' | sort | xargs; }
 expect() { [ "$1" = "$2" ] || { echo "$3: \"$1\", not \"$2\""; exit 1; }; }
 
-expect "$(uses program)" "libtote-api.so.0 libtote.so.0" "libraries of the program"
+expect "$(uses program)" "libtote-api.so.0.1 libtote.so.0.1" "libraries of the program"
 expect "$(uses program_static)" "" "libraries of the static program"
-expect "$(uses "$plugin")" "libtote-api.so.0" "libraries of the plugin"
+expect "$(uses "$plugin")" "libtote-api.so.0.1" "libraries of the plugin"
 ./instrumented >/dev/null
 ./program
 ./program "$plugin"
