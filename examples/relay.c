@@ -134,8 +134,9 @@ static void read_parent_id(const struct request *request, char parent_id[TOTE_SP
     tote_context *remote =
         tote_extract(tote_context_root(), request->connection, tote_microhttpd_getter());
 
-    tote_span_id_to_hex(tote_span_context_get_span_id(tote_span_get_context(tote_context_get_span(remote))),
-                        parent_id);
+    tote_span_id_to_hex(
+        tote_span_context_get_span_id(tote_span_get_context(tote_context_get_span(remote))),
+        parent_id);
     tote_context_unref(remote);
 }
 

@@ -2,7 +2,7 @@
 /*
  * outbox.c - pending requests, in memory and in a disk queue
  *
- * Tests: tests/unit/test_delivery.c, tests/unit/test_retry.c
+ * Tests: tests/unit/test_delivery.c
  */
 #include "outbox.h"
 

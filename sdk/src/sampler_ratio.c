@@ -114,7 +114,8 @@ static tote_sampling_decision ratio_should_sample(void *self,
                                                   const tote_sampling_parameters *parameters,
                                                   tote_sampling_result *result) {
     struct ratio *ratio = self;
-    const tote_span_context *parent = tote_span_get_context(tote_context_get_span(parameters->parent));
+    const tote_span_context *parent =
+        tote_span_get_context(tote_context_get_span(parameters->parent));
     uint8_t bytes[RANDOM_BYTES];
 
     (void)result;

@@ -2,7 +2,7 @@
 /*
  * span_lock.c - access to a span from another thread
  *
- * Tests: tests/unit/test_span.c, tests/schedule/test_schedule_core.c
+ * Tests: tests/unit/test_sdk.c, tests/schedule/test_schedule_core.c
  */
 #include "span_lock.h"
 

@@ -5,7 +5,7 @@
  * In the specification's order: trace id, sampler, span id, span. Spec:
  * trace/sdk.md#sdk-span-creation
  *
- * Tests: tests/unit/test_sdk.c, tests/unit/test_sampler.c
+ * Tests: tests/unit/test_sdk.c
  */
 #include <string.h>
 

@@ -86,7 +86,8 @@ static inline void check_format(tote_propagator *in, tote_propagator *out, unsig
     }
     tote_context *again =
         tote_propagator_extract(in, tote_context_root(), &carrier, tote_header_array_getter());
-    check_span(tote_span_get_context(tote_context_get_span(context)), tote_span_get_context(tote_context_get_span(again)), loses);
+    check_span(tote_span_get_context(tote_context_get_span(context)),
+               tote_span_get_context(tote_context_get_span(again)), loses);
     check_entries(context, again, !(loses & FORMAT_PLAIN_VALUES) && size < FORMAT_ALWAYS_FITS);
     tote_context_unref(again);
     tote_context_unref(context);

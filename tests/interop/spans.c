@@ -107,7 +107,8 @@ int main(void) {
     of_tracer.attributes = &of_scope;
     of_tracer.attribute_count = 1;
     make_one_of_everything(tote_get_tracer("plain", NULL));
-    make_kinds(tote_tracer_provider_get_tracer(TOTE_TRACER_PROVIDER_GLOBAL, "with everything", &of_tracer));
+    make_kinds(tote_tracer_provider_get_tracer(TOTE_TRACER_PROVIDER_GLOBAL, "with everything",
+                                               &of_tracer));
     make_load(tote_get_tracer("plain", NULL));
     return tote_sdk_close(&sdk, 10000) == TOTE_RESULT_SUCCESS ? 0 : 1;
 }

@@ -208,7 +208,7 @@ static void print_stats(const char *what, const tote_stats *stats) {
     print_message(
         "%s: %" PRIu64 " ended: %" PRIu64 " exported, %" PRIu64 " rejected; dropped: queue full "
         "%" PRIu64 ", too large %" PRIu64 ", retries %" PRIu64 ", shutdown %" PRIu64
-        ", disk queue full %" PRIu64 "; spooled %" PRIu64 ", unsecured %" PRIu64 "\n",
+        ", disk queue full %" PRIu64 "; in disk queue %" PRIu64 ", not crash-safe %" PRIu64 "\n",
         what, stats->ended, stats->exported, stats->rejected, stats->dropped_queue_full,
         stats->dropped_too_large, stats->dropped_retries_exhausted, stats->dropped_shutdown,
         stats->dropped_disk_queue_full, stats->in_disk_queue, stats->not_crash_safe);

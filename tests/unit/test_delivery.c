@@ -431,10 +431,7 @@ static void ignore(tote_level level, const char *component, const char *message,
     (void)level, (void)component, (void)message, (void)user_data;
 }
 
-/*
- * A wrong token or path is no fault of the spans. They stay in the disk queue, without a busy loop,
- * and one diagnostic has the cure. Spec: RFC 9110 sections 15.4 and 15.5
- */
+/* Without a busy loop, and one diagnostic has the cure. Spec: RFC 9110 sections 15.4 and 15.5 */
 static void spans_refused_for_a_wrong_configuration_stay_in_the_disk_queue(void **state) {
     enum { REQUESTS = 4, SPANS = 3 * REQUESTS };
     static const struct receiver_response responses[] = {
@@ -686,9 +683,7 @@ static tote_sdk *start_crash_safe_sdk(const char *directory) {
     return exporter ? tote_sdk_start(&options) : NULL;
 }
 
-/*
- * Only root can change its user, and a child of a process under a sanitizer cannot create threads.
- */
+/* Only root can change its user. A child of a sanitized process cannot create threads. */
 static bool can_have_other_user_in_a_child(void) {
     return geteuid() == 0 && !HAS_ADDRESS_SANITIZER && !HAS_THREAD_SANITIZER && !HAS_HELGRIND;
 }

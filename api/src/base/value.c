@@ -175,7 +175,7 @@ static void format_double(char *text, size_t size, int digits, double real) {
 }
 #endif
 
-/* As JSON has it, but NaN and the infinities, which it has not. Requirement G22 */
+/* Write a number as in JSON, and NaN and the infinities, which JSON does not have, as words. */
 static void put_double(struct tote__writer *writer, double real) {
     char text[40];
 

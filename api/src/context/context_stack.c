@@ -336,7 +336,7 @@ static void stack_free(struct tote__stack *stack) {
 static pthread_key_t thread_key;
 static bool has_thread_key;
 
-/* What is attached from here on, by other destructors, has itself watched anew. */
+/* Contexts that other destructors attach from here on register the destructor again. */
 static void end_thread(void *unused) {
     struct tote__stack *stack = tote__thread.stack;
     struct tote__inherited *inherited = tote__thread.inherited;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scope.c - one piece of work: a store and a span, current together
+ * scope.c - a scoped run: a store and a span that are current together
  *
- * `on` tells where a scope is current and whether it has ended; whoever sets it to tote__closed
- * ends the span. A frame on a stack keeps the scope alive, so a thread may close a scope that is
- * current on another one: that one's frame is popped with the next ones that are.
+ * `on` is the stack on which a scope is current, or tote__closed. The thread that sets it to
+ * tote__closed ends the span. A frame on a stack keeps the scope alive, so a thread may close a
+ * scope that is current on another thread: its frame is popped together with later frames.
  */
 #include "tote/scope.h"
 

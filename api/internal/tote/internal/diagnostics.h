@@ -18,7 +18,7 @@ TOTE_SHARED void tote__set_diagnostics_level(tote_level level);
 TOTE_SHARED void tote__diagnose_each(tote_level level, const char *component, const char *format,
                                      ...) TOTE_PRINTF(3, 4);
 
-/* Tell how many reports of which kinds were held back, and start to count anew: at shutdown. */
+/* Report how many diagnostics of each kind were suppressed, and reset the counts: at shutdown. */
 TOTE_SHARED void tote__report_suppressed(void);
 
 #endif

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork.h - which process this is, in a line of forks
+ * fork.h - the fork generation of this process
  *
- * The generation is 1 in the first process and a greater one in each forked child. It
- * is kept in a page that the kernel wipes in a child, so that fork, vfork, _Fork
- * and a raw clone are all seen, and nobody has to be called. Whoever keeps what a
- * child must not share (locks, queues, random states) keeps the generation
- * with it and compares.
+ * The generation is 1 in the first process and greater in each forked child. It is stored in a page
+ * that the kernel wipes in a child, so that fork, vfork, _Fork and a raw clone are detected without
+ * a call of the host. State that a child must not share (locks, queues, random states) contains the
+ * generation in which it was created, and is compared with the current one.
  */
 #ifndef TOTE_INTERNAL_FORK_H
 #define TOTE_INTERNAL_FORK_H

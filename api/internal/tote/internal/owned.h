@@ -31,7 +31,7 @@ struct tote__owned_list {
  */
 TOTE_SHARED void *tote__owned_claim(struct tote__owned_list *list, size_t size);
 
-/* Leave it, if it is not NULL, to whoever claims it next: when its thread ends. */
+/* Release ownership when the thread ends; another thread may claim it. NULL is accepted. */
 TOTE_SHARED void tote__owned_leave(struct tote__owned *owned);
 
 /* The first of all in this process, also of those that nobody owns; NULL when there is none. */
