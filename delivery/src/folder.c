@@ -36,12 +36,11 @@ static bool fail(struct walk *walk, int error) {
     struct stat status;
 
     if (!*walk->problem && error == EACCES && walk->at >= 0 && fstat(walk->at, &status) == 0) {
-        snprintf(
-            walk->problem, TOTE__FOLDER_PROBLEM_BYTES,
-            "permission denied: this process runs as user %u, and a directory of user %u (mode "
-            "%04o) is in the way; give the disk queue's directory to user %u",
-            tote__os_user_id(), (unsigned)status.st_uid, (unsigned)(status.st_mode & 07777),
-            tote__os_user_id());
+        snprintf(walk->problem, TOTE__FOLDER_PROBLEM_BYTES,
+                 "permission denied: user %u cannot pass a directory of user %u (mode %04o); make "
+                 "user %u the owner of the disk queue's directory",
+                 tote__os_user_id(), (unsigned)status.st_uid, (unsigned)(status.st_mode & 07777),
+                 tote__os_user_id());
     } else if (!*walk->problem) {
         snprintf(walk->problem, TOTE__FOLDER_PROBLEM_BYTES, "%s", tote__os_error(error).text);
     }
@@ -103,8 +102,8 @@ static int open_component(struct walk *walk, const char *name, bool is_last) {
 static bool follow(struct walk *walk, const char *name, int link, const struct stat *status) {
     if (status->st_uid != 0 && status->st_uid != tote__os_user_id()) {
         snprintf(walk->problem, TOTE__FOLDER_PROBLEM_BYTES,
-                 "'%.100s' is a symbolic link of user %u, which is not followed; give the path it "
-                 "should lead to",
+                 "'%.100s' is a symbolic link of user %u, which is not followed; use the path of "
+                 "its target",
                  name, (unsigned)status->st_uid);
         return false;
     }

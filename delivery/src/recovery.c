@@ -323,7 +323,7 @@ static bool read_crash_file(struct tote__recovery *recovery, const struct stat *
                                     &reading->head) ||
         !read_at(recovery, reading->definition_bytes, TOTE__CRASH_FILE_DEFINITION_BYTES,
                  TOTE__CRASH_FILE_HEAD_BYTES)) {
-        set_aside(recovery, "is not what a crash-safe file looks like");
+        set_aside(recovery, "is not a valid crash-safe file");
         return false;
     }
     reading->chunk_count = tote__used_chunks(&reading->head);

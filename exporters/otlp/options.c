@@ -201,7 +201,7 @@ static bool check_crash_file(struct tote__otlp_settings *settings,
                              const tote_otlp_options *options) {
     const char *obstacle =
         !settings->delivery.disk_queue_directory             ? "there is no disk_queue_directory"
-        : settings->protocol == TOTE_OTLP_PROTOCOL_HTTP_JSON ? "it is for http/protobuf and grpc"
+        : settings->protocol == TOTE_OTLP_PROTOCOL_HTTP_JSON ? "http/json does not support it"
                                                              : NULL;
 
     if (!settings->delivery.is_crash_safe || !obstacle) {

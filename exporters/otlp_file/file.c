@@ -132,8 +132,8 @@ static void take_back(struct exporter *exporter, off_t start, size_t written) {
     if (start < 0 || !tote__os_status(exporter->fd, &status) ||
         status.st_size != start + (off_t)written ||
         !tote__os_truncate(exporter->fd, (uint64_t)start)) {
-        tote_diagnostics_report(TOTE_LEVEL_WARN, component, "a part of a line stays in %s",
-                                name_of(exporter));
+        tote_diagnostics_report(TOTE_LEVEL_WARN, component,
+                                "a partial line remains in %s; remove it", name_of(exporter));
     }
 }
 

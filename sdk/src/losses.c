@@ -40,11 +40,11 @@ static uint64_t list_losses(char *list, const struct loss *losses, size_t count)
 void tote__report_losses(const char *component, const tote_stats *stats) {
     const struct loss losses[] = {
         {stats->rejected, "rejected by the receiver"},
-        {stats->dropped_queue_full, "dropped because the queue was full"},
+        {stats->dropped_queue_full, "dropped (queue full)"},
         {stats->dropped_too_large, "too large"},
         {stats->dropped_retries_exhausted, "not delivered to the receiver"},
         {stats->dropped_shutdown, "not exported before the end of the shutdown"},
-        {stats->dropped_out_of_memory, "dropped because out of memory"},
+        {stats->dropped_out_of_memory, "dropped (out of memory)"},
         {stats->dropped_disk_queue_full, "evicted from the disk queue, damaged or removed there"},
         {stats->in_flight, "still in flight"},
     };

@@ -154,7 +154,7 @@ static void report_end(const tote_sdk *sdk, const struct core_config *config) {
     }
     if (stats.dropped_out_of_memory) {
         tote__diagnose_each(TOTE_LEVEL_WARN, "sdk",
-                            "shut down: %llu spans were not recorded because out of memory",
+                            "shut down: %llu spans were not recorded: out of memory",
                             (unsigned long long)stats.dropped_out_of_memory);
     }
     tote__report_suppressed();

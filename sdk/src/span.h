@@ -90,7 +90,8 @@ struct span {
 
     struct region name; /* ends with NUL, which is not in its size; so does the description */
     struct region attributes;
-    struct tote__span_facts facts; /* from end_time_unix_nano to `room` a new span is zero */
+    struct tote__span_facts
+        facts; /* from end_time_unix_nano to `inline_bytes` a new span is zero */
     struct region description;
     struct region events;
     struct region links;
@@ -99,7 +100,7 @@ struct span {
     uint32_t link_count;
     uint32_t store_attributes_start; /* offset in `attributes` of those from the store */
     uint32_t store_attribute_count;  /* number of attributes from the store */
-    uint32_t room_used;              /* bytes used at the end of `room` */
+    uint32_t inline_used;            /* bytes used at the end of `inline_bytes` */
     uint32_t overflow_used;
     struct span_index *index; /* only for very many attributes: attribute_index.h */
     uint8_t loss_causes;      /* bits of enum span_loss */
@@ -107,7 +108,7 @@ struct span {
     uint64_t key_filter[SPAN_KEY_FILTER_WORDS]; /* Bloom filter of the keys: most keys are known to
                                                    be new without a search */
 
-    uint8_t room[];
+    uint8_t inline_bytes[];
 };
 
 /*
@@ -116,7 +117,7 @@ struct span {
  */
 enum { SPAN_BLOCK_BYTES = 1024, SPAN_BUFFER_BYTES = SPAN_BLOCK_BYTES - sizeof(struct span) };
 
-_Static_assert(SPAN_BUFFER_BYTES >= 512, "a block has room for a usual span");
+_Static_assert(SPAN_BUFFER_BYTES >= 512, "a block is large enough for a usual span");
 
 /* Release the overflow of an unused block. */
 void tote__span_clear_buffer(void *block);
@@ -135,7 +136,7 @@ static inline uint8_t *tote__span_at(const struct span *span, const struct regio
     struct span *self = (struct span *)span;
 
     return region->offset < SPAN_BUFFER_BYTES
-               ? self->room + region->offset
+               ? self->inline_bytes + region->offset
                : self->overflow + (region->offset - SPAN_BUFFER_BYTES);
 }
 

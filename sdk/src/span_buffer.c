@@ -65,13 +65,13 @@ static uint32_t take_place(struct span *span, size_t size) {
     bool attributes_in_buffer = is_in_buffer(&span->attributes);
     uint32_t lowest =
         span->name.offset == 0 ? span->name.capacity : 0; /* place of the first region */
-    uint32_t end = SPAN_BUFFER_BYTES - span->room_used;
+    uint32_t end = SPAN_BUFFER_BYTES - span->inline_used;
 
     if (attributes_in_buffer) {
         lowest = span->attributes.offset + span->attributes.size;
     }
     if (end >= lowest && end - lowest >= size) {
-        span->room_used += (uint32_t)size;
+        span->inline_used += (uint32_t)size;
         end -= (uint32_t)size;
         if (attributes_in_buffer) {
             span->attributes.capacity = end - span->attributes.offset;
@@ -163,8 +163,8 @@ void tote__span_begin_buffer(struct span *span, const char *name) {
     size_t length = strlen(name);
     uint32_t capacity = (uint32_t)(length | 7) + 1; /* with the NUL, rounded up to 8 */
 
-    if (length < SPAN_BUFFER_BYTES / 2 && tote__copy_ascii(span->room, name, length)) {
-        span->room[length] = '\0';
+    if (length < SPAN_BUFFER_BYTES / 2 && tote__copy_ascii(span->inline_bytes, name, length)) {
+        span->inline_bytes[length] = '\0';
         span->name = (struct region){0, (uint32_t)length, capacity};
         span->attributes = (struct region){capacity, 0, SPAN_BUFFER_BYTES - capacity};
         return;

@@ -179,7 +179,7 @@ tote__always_inline void set_up_rest(const struct start *start, struct span *spa
     span->scope = start->tracer->index;
     span->facts.kind = (uint8_t)kind_of(start);
     memset(&span->facts.end_time_unix_nano, 0,
-           offsetof(struct span, room) - offsetof(struct span, facts.end_time_unix_nano));
+           offsetof(struct span, inline_bytes) - offsetof(struct span, facts.end_time_unix_nano));
     span->ender = NULL;
 }
 

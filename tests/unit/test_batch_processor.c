@@ -296,7 +296,7 @@ static void a_shutdown_reports_every_loss_by_its_cause(void **state) {
     assert_int_equal(stats.exported, 2);
     assert_string_equal(f->last_diagnostic,
                         "batch_processor: shut down: of 13 ended spans 2 were exported and 11 were "
-                        "not: 2 rejected by the receiver, 5 dropped because the queue was full, "
+                        "not: 2 rejected by the receiver, 5 dropped (queue full), "
                         "4 not delivered to the receiver");
 }
 

@@ -140,7 +140,7 @@ static void an_error_names_the_user_of_the_process_and_the_owner(void **state) {
     if (child == 0) {
         bool is_other = setgid(OTHER_USER) == 0 && setuid(OTHER_USER) == 0;
         bool is_open = open_folder(f.path);
-        _exit(is_other && !is_open && strstr(f.problem, "runs as user 65534") &&
+        _exit(is_other && !is_open && strstr(f.problem, "user 65534 cannot pass") &&
                       strstr(f.problem, "directory of user 0 (mode 0700)")
                   ? 0
                   : 1);

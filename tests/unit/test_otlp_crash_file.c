@@ -387,7 +387,7 @@ static void a_file_that_is_no_crash_file_is_set_aside(void **state) {
     spoil(offsetof(struct tote__crash_file_head, chunk_count));
     assert_int_equal(deliver().damaged, 1);
     assert_non_null(find_file(".crash-safe.corrupt"));
-    assert_non_null(strstr(reports.message, "is not what a crash-safe file looks like"));
+    assert_non_null(strstr(reports.message, "is not a valid crash-safe file"));
 }
 
 static void a_file_that_was_cut_off_is_set_aside(void **state) {

@@ -160,7 +160,7 @@ const char *tote__response_reader_advice(CURLcode result, const char *error) {
     }
     if (strstr(error,
                "handshake failure")) { /* a TLS 1.2 alert, also without a client certificate */
-        return "; the receiver refuses the TLS handshake: it may require a client certificate "
+        return "; the receiver rejects the TLS handshake: it may require a client certificate "
                "(OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY), or "
                "another version of TLS";
     }
@@ -169,8 +169,8 @@ const char *tote__response_reader_advice(CURLcode result, const char *error) {
                "clock of this machine";
     }
     if (strstr(error, "SSL connection timeout")) {
-        return "; the receiver does not finish the TLS handshake: see its log and its load, and "
-               "whether it speaks TLS at that port";
+        return "; the receiver does not finish the TLS handshake: check its log and load, and "
+               "whether it uses TLS at that port";
     }
     switch (result) {
     case CURLE_COULDNT_RESOLVE_PROXY:
@@ -178,11 +178,10 @@ const char *tote__response_reader_advice(CURLcode result, const char *error) {
     case CURLE_COULDNT_RESOLVE_HOST:
         return "; check the host name in the endpoint, and the name server";
     case CURLE_SSL_CONNECT_ERROR:
-        return "; check whether the receiver speaks TLS at that port: http: is without, https: "
-               "with "
-               "it";
+        return "; check whether the receiver uses TLS at that port: use https: with TLS, http: "
+               "without";
     case CURLE_PEER_FAILED_VERIFICATION:
-        return "; the receiver's certificate has to be for the endpoint's host name, and signed by "
+        return "; the receiver's certificate must be for the endpoint's host name, and signed by "
                "the CA in OTEL_EXPORTER_OTLP_CERTIFICATE";
     case CURLE_SSL_CACERT_BADFILE:
         return "; check the file that OTEL_EXPORTER_OTLP_CERTIFICATE or ca_file names";

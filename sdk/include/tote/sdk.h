@@ -119,9 +119,10 @@ typedef enum tote_store_export {
  * In TOTE_EXPORT_MODE_HOST_DRIVEN names are resolved on the calling thread. The system's resolver
  * then determines how long the call blocks.
  *
- * Returns TOTE_RESULT_FAILURE, with a diagnostic, if a name or file is not available; it is then
- * looked up for each request, as without this call. Also returned if files will still be opened: by
- * a disk queue, or by a file exporter with max_bytes.
+ * Returns TOTE_RESULT_FAILURE, with a diagnostic, if a name or file is not available, and
+ * TOTE_RESULT_TIMEOUT if a lookup took too long; requests then look it up themselves, as without
+ * this call. TOTE_RESULT_FAILURE is also returned if files will still be opened: by a disk queue,
+ * or by a file exporter with max_bytes.
  */
 TOTE_API tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms);
 
