@@ -13,6 +13,7 @@
 
 #include "span.h"
 #include "thread_state.h"
+#include "tote/internal/clock.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/name_list.h"
 #include "tote/internal/sdk.h"
@@ -109,6 +110,13 @@ static inline struct span_counters *tote__core_counters(struct thread_state *sta
         tote__core_reset_counters(counters, run);
     }
     return counters;
+}
+
+/* Return the time of the program's clock, which there is; the real time if that is 0. */
+static inline uint64_t tote__core_now(const struct core_config *config) {
+    uint64_t now = config->now_unix_nano(config->clock);
+
+    return now ? now : tote__clock_realtime();
 }
 
 /* Increment a counter. Only the owner of the state writes it. */

@@ -128,10 +128,11 @@ static inline void leave_core(struct thread_state *thread) {
 static uint64_t programs_now(const struct span *span) {
     struct thread_state *thread = tote__thread_state();
     const struct core_config *config = enter_core(span, thread);
-    uint64_t now = config && config->now_unix_nano ? config->now_unix_nano(config->clock) : 0;
+    uint64_t now =
+        config && config->now_unix_nano ? tote__core_now(config) : tote__clock_realtime();
 
     leave_core(thread);
-    return now ? now : tote__clock_realtime();
+    return now;
 }
 
 /*

@@ -145,7 +145,7 @@ tote__always_inline void set_up_time(const struct start *start, struct span *spa
     if (tote__unlikely(config->now_unix_nano)) {
         span->anchor_realtime = span->anchor_monotonic = 0;
         span->facts.start_time_unix_nano =
-            given ? given : not_before_parent(parent, config->now_unix_nano(config->clock));
+            given ? given : not_before_parent(parent, tote__core_now(config));
         return;
     }
     uint64_t monotonic = tote__clock_monotonic();

@@ -236,6 +236,19 @@ static void times_of_a_trace_come_from_one_anchor(void **state) {
     assert_int_equal(tote_span_data_get_end_time_unix_nano(f->spans[1]), 1ULL << 62);
 }
 
+/* tote_sdk_options.now_unix_nano */
+static void a_clock_without_a_time_is_replaced_by_the_real_time(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+
+    f->now = 0;
+    tote_span *span = tote_tracer_start_span(f->tracer, "work", NULL);
+    tote_span_close(&span);
+    uint64_t start = tote_span_data_get_start_time_unix_nano(f->spans[0]);
+    assert_true(start > 1600000000ULL * 1000000000ULL);
+    assert_true(tote_span_data_get_end_time_unix_nano(f->spans[0]) >= start);
+    assert_int_equal(f->diagnostics, 0);
+}
+
 /* Move the start of the span and its anchor back, on both clocks. */
 static void make_older(tote_span *base, int64_t realtime_s, int64_t monotonic_s) {
     struct span *span = (struct span *)base;
@@ -668,6 +681,7 @@ int main(int argc, char **argv) {
         SDK_TEST(without_a_parent_in_its_options_a_span_is_a_child_of_the_current_span),
         SDK_TEST(a_root_span_ignores_the_parent),
         SDK_TEST(times_of_a_trace_come_from_one_anchor),
+        SDK_TEST(a_clock_without_a_time_is_replaced_by_the_real_time),
         SDK_TEST(children_of_a_long_lived_root_use_the_current_real_time_clock),
         SDK_TEST(a_span_does_not_end_before_it_starts),
         SDK_TEST(a_child_does_not_start_before_its_parent_after_the_clock_was_set_back),

@@ -89,9 +89,9 @@ typedef struct tote_sdk_options {
      * starts or ends and when an event is added, on the thread that does so, concurrently and
      * without a lock. It should not block, and must not start spans.
      *
-     * It need not be monotonic. A child that would start before its parent in the same process
-     * starts with it; a span that would end before its start ends at its start. `clock` must stay
-     * valid until the SDK is released.
+     * 0 is replaced by the real time. The clock need not be monotonic. A child that would start
+     * before its parent in the same process starts with it; a span that would end before its start
+     * ends at its start. `clock` must stay valid until the SDK is released.
      *
      * Default: the system's clocks. The first span of a trace in this process reads the real time.
      * Its children, events and ends add the monotonic time since then, so setting the clock does
