@@ -117,8 +117,8 @@ void tote__configuration_resolve_batch(const tote_batch_options *options,
 
     TOTE__COPY_OPTIONS(tote_batch_options, &given, options);
     result->reads_environment &= !given.ignore_environment;
-    result->mode = (tote_export_mode)tote__known_value(
-        "tote_batch_options.mode", (uint32_t)given.mode, TOTE_EXPORT_MODE_SIMPLE);
+    result->mode = (tote_export_mode)tote__known_value("tote_batch_options.mode", given.mode,
+                                                       TOTE_EXPORT_MODE_SIMPLE);
     batch->is_host_driven = result->mode == TOTE_EXPORT_MODE_HOST_DRIVEN;
     batch->poll_budget_us = given.poll_budget_us ? given.poll_budget_us : DEFAULT_POLL_BUDGET_US;
     batch->max_queue_size = choose_size(result, "max_queue_size", given.max_queue_size,

@@ -132,7 +132,7 @@ static void unknown_values_of_options_are_reported_and_replaced_by_the_default(v
 
     (void)state;
     reports_reset(TOTE_LEVEL_WARN);
-    batch.mode = (tote_export_mode)UNKNOWN;
+    batch.mode = UNKNOWN;
     options.ignore_environment = true;
     options.skip_global_registration = true;
     options.exporters = exporters;
@@ -147,7 +147,7 @@ static void unknown_values_of_options_are_reported_and_replaced_by_the_default(v
     reports_reset(TOTE_LEVEL_WARN);
     exporters[0] = make_exporter();
     batch.mode = TOTE_EXPORT_MODE_SIMPLE;
-    options.store_export = (tote_store_export)UNKNOWN;
+    options.store_export = UNKNOWN;
     sdk = tote_sdk_start(&options);
     assert_int_equal(reports.count, 1);
     assert_non_null(strstr(reports.message, "tote_sdk_options.store_export"));

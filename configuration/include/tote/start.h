@@ -30,7 +30,7 @@ typedef enum tote_export_mode {
 /** Options of a batch processor. Spec: trace/sdk.md#batching-processor */
 typedef struct tote_batch_options {
     size_t struct_size;
-    tote_export_mode mode;
+    uint32_t mode; /**< A tote_export_mode */
     /**
      * Spans. More are dropped and counted. TOTE_OPTION_UNLIMITED: only max_queue_bytes limits the
      * queue. Default: 2048, but an OTLP exporter queues up to max_queue_bytes if neither this nor
@@ -64,7 +64,7 @@ typedef struct tote_sdk_options {
     tote_id_generator *id_generator; /**< Takes ownership. Default: random ids */
     tote_propagator *propagator;     /**< Takes ownership. Default: tracecontext,baggage */
     const tote_span_limits *limits;
-    tote_store_export store_export;
+    uint32_t store_export;                /**< A tote_store_export */
     const char *const *store_export_keys; /**< For TOTE_STORE_EXPORT_ALLOWED */
     size_t store_export_key_count;
 
