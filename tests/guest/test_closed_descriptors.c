@@ -170,7 +170,7 @@ static void take_for_loop(const int *used, int count) {
 }
 
 /* How many files an epoll instance watches. */
-static int watched_by(int epoll) {
+static int count_watched(int epoll) {
     char path[64];
     char line[256];
     int count = 0;
@@ -190,7 +190,7 @@ static void expect_untouched_loop(void) {
     struct epoll_event events[MOST];
     eventfd_t value;
 
-    EXPECT(f.count > 0 && watched_by(f.loop) == f.count);
+    EXPECT(f.count > 0 && count_watched(f.loop) == f.count);
     for (int i = 0; i < f.count; i++) {
         EXPECT(eventfd_write(f.numbers[i], 1) == 0);
     }
@@ -333,7 +333,7 @@ static void send_before_and_after(void) {
     expect_untouched();
 }
 
-static void spans_are_delivered_by_another_connection(void **state) {
+static void spans_are_delivered_by_a_new_connection(void **state) {
     (void)state;
     run_kinds(send_before_and_after);
     f.kind = LOOP_OF_HOST;
@@ -524,7 +524,7 @@ static void an_otlp_file_is_opened_again(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        CLOSED_TEST(spans_are_delivered_by_another_connection),
+        CLOSED_TEST(spans_are_delivered_by_a_new_connection),
         CLOSED_TEST(an_epoll_instance_of_the_host_is_unchanged),
         CLOSED_TEST(spans_are_delivered_by_host_driven_export),
         CLOSED_TEST(the_host_gets_another_poll_descriptor_for_its_loop),

@@ -348,7 +348,7 @@ static void a_custom_exporter_is_called_by_the_loop(void **state) {
 }
 
 /* tote_sdk_poll() and tote_sdk_force_flush() may be called by any thread. */
-static void *flush_again_and_again(void *arg) {
+static void *flush_repeatedly(void *arg) {
     for (int i = 0; i < 50; i++) {
         end_spans(3);
         assert_int_equal(tote_sdk_force_flush(host.sdk, TIMEOUT_MS), TOTE_RESULT_SUCCESS);
@@ -363,7 +363,7 @@ static void threads_may_flush_concurrently_with_the_loop(void **state) {
     (void)state;
     start();
     for (size_t i = 0; i < THREADS; i++) {
-        pthread_create(&threads[i], NULL, flush_again_and_again, NULL);
+        pthread_create(&threads[i], NULL, flush_repeatedly, NULL);
     }
     for (size_t i = 0; i < 2000; i++) {
         tote_sdk_poll(host.sdk);

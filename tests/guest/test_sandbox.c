@@ -284,7 +284,7 @@ static void a_child_with_host_driven_export_creates_no_thread(void **state) {
 }
 
 /* This proves the filter: without preparations the certificate would have to be opened. */
-static void without_preparations_the_filter_kills(void **state) {
+static void without_tote_sdk_prepare_the_filter_kills_the_process(void **state) {
     struct fixture *fixture = *state;
 
     if (!fixture->has_identity) {
@@ -452,7 +452,7 @@ int main(int argc, char **argv) {
         SANDBOX_TEST(a_child_with_host_driven_export_creates_no_thread),
         SANDBOX_TEST(settings_that_open_files_while_running_cannot_be_prepared),
         SANDBOX_TEST(a_fifo_instead_of_a_certificate_is_refused),
-        SANDBOX_TEST(without_preparations_the_filter_kills),
+        SANDBOX_TEST(without_tote_sdk_prepare_the_filter_kills_the_process),
         SANDBOX_TEST(a_prepared_sdk_delivers_from_an_empty_root),
         SANDBOX_TEST(addresses_and_files_are_read_once),
         SANDBOX_TEST(a_failed_preparation_is_reported_and_leaves_nothing),

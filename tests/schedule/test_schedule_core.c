@@ -214,7 +214,7 @@ static void own_afterwards(void) {
     own_one_span();
 }
 
-static void come_to(struct fake_span *span) {
+static void use_span(struct fake_span *span) {
     while (!atomic_load_explicit(&span->is_open, memory_order_acquire)) {
         schedule_yield(__FILE__, __LINE__);
     }
@@ -222,12 +222,12 @@ static void come_to(struct fake_span *span) {
     take_and_drop(span);
 }
 
-static void come_to_first(void) {
-    come_to(&spans[0]);
+static void use_first(void) {
+    use_span(&spans[0]);
 }
 
-static void come_to_second(void) {
-    come_to(&spans[1]);
+static void use_second(void) {
+    use_span(&spans[1]);
 }
 
 /* Like the code that reads the names of open spans. */
@@ -250,30 +250,30 @@ static void try_first(void) {
 
 int main(int argc, char **argv) {
     static const struct schedule_case cases[] = {
-        {.name = "an SDK ends beside spans",
+        {.name = "an SDK ends concurrently with spans",
          .set_up = set_up,
          .threads = {make_spans, make_spans, end_sdk},
          .tear_down = tear_down,
          .schedules = 3000},
-        {.name = "an SDK ends beside spans without a barrier",
+        {.name = "an SDK ends concurrently with spans, without a barrier",
          .set_up = set_up_without_barrier,
          .threads = {make_spans, make_spans, end_sdk},
          .tear_down = tear_down,
          .schedules = 3000},
-        {.name = "an SDK is replaced beside spans",
+        {.name = "an SDK is replaced concurrently with spans",
          .set_up = set_up,
          .threads = {make_spans, make_spans, end_and_start},
          .tear_down = tear_down,
          .schedules = 3000},
-        {.name = "two threads come to the span of a third",
+        {.name = "two threads start to use the span of a third",
          .set_up = set_up_spans,
-         .threads = {own_one_span, come_to_first, come_to_first},
+         .threads = {own_one_span, use_first, use_first},
          .schedules = 3000},
-        {.name = "two threads come to two spans of a third",
+        {.name = "two threads start to use two spans of a third",
          .set_up = set_up_spans,
-         .threads = {own_two_spans, come_to_first, come_to_second},
+         .threads = {own_two_spans, use_first, use_second},
          .schedules = 12000},
-        {.name = "a thread reads the names of open spans, beside their threads",
+        {.name = "a thread reads the names of open spans concurrently with their threads",
          .set_up = set_up_spans,
          .threads = {own_a_span_after_another, try_first, try_first},
          .schedules = 6000},
@@ -281,9 +281,9 @@ int main(int argc, char **argv) {
          .set_up = set_up_passing,
          .threads = {own_and_pass_on, own_afterwards, try_first},
          .schedules = 6000},
-        {.name = "a thread comes to a span whose name is read",
+        {.name = "a thread starts to use a span whose name is being read",
          .set_up = set_up_spans,
-         .threads = {own_one_span, try_first, come_to_first},
+         .threads = {own_one_span, try_first, use_first},
          .schedules = 6000},
     };
 

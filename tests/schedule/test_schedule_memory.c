@@ -48,12 +48,12 @@ static size_t list_index;
 static struct tote__owned_list *things;
 static const struct tote__owned *claimed[SCHEDULE_MOST_THREADS][CLAIMS];
 
-static void set_up_things(void) {
+static void set_up_objects(void) {
     things = &lists[list_index++ % TOTE_COUNT_OF(lists)];
     *things = (struct tote__owned_list){.current = NULL};
 }
 
-static void claim_and_leave(void) {
+static void claim_and_abandon(void) {
     for (int i = 0; i < CLAIMS; i++) {
         struct thing *thing = tote__owned_claim(things, sizeof *thing);
         SCHEDULE_CHECK(thing && !thing->owner);
@@ -75,7 +75,7 @@ static bool is_listed(const struct tote__owned *owned) {
     return at != NULL;
 }
 
-static void check_things(void) {
+static void check_objects(void) {
     size_t count = 0;
 
     for (int i = 0; i < 3 * CLAIMS; i++) {
@@ -179,10 +179,10 @@ int main(int argc, char **argv) {
          .threads = {count_under_lock, count_under_lock, count_under_lock},
          .check = check_lock,
          .schedules = 3000},
-        {.name = "a thing of threads has one owner",
-         .set_up = set_up_things,
-         .threads = {claim_and_leave, claim_and_leave, claim_and_leave},
-         .check = check_things,
+        {.name = "an object of threads has one owner",
+         .set_up = set_up_objects,
+         .threads = {claim_and_abandon, claim_and_abandon, claim_and_abandon},
+         .check = check_objects,
          .schedules = 3000},
         {.name = "an object of a pool has one user",
          .set_up = set_up_pool,

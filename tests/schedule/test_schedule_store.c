@@ -116,13 +116,13 @@ static void tear_down(void) {
 
 int main(int argc, char **argv) {
     static const struct schedule_case cases[] = {
-        {.name = "readers beside two writers",
+        {.name = "readers concurrent with two writers",
          .set_up = set_up,
          .threads = {write_first, write_second, read_values, read_values},
          .check = check,
          .tear_down = tear_down,
          .schedules = 1500},
-        {.name = "a snapshot beside a writer",
+        {.name = "a snapshot concurrent with a writer",
          .set_up = set_up,
          .threads = {write_first, read_all, read_all},
          .check = check,

@@ -235,12 +235,12 @@ static void rest_for_a_fork(void) {
     pthread_mutex_lock(&at_work);
 }
 
-static void go_on_after_a_fork(void) {
+static void continue_after_fork(void) {
     pthread_mutex_unlock(&at_work);
 }
 
 static void watch_forks(void) {
-    pthread_atfork(rest_for_a_fork, go_on_after_a_fork, go_on_after_a_fork);
+    pthread_atfork(rest_for_a_fork, continue_after_fork, continue_after_fork);
 }
 
 static int descriptor_of(struct receiver *receiver) {

@@ -2,24 +2,24 @@
 /*
  * schedule.h - a scheduler that explores the interleavings of atomic operations
  *
- * This header comes ahead of every file of a program in tests/schedule. Each atomic operation is
- * then a scheduling point: the threads of a case run one at a time, and a generator with a seed
- * picks at each point which one goes on. Even seeds pick at random. Odd seeds give the threads
- * random priorities and lower that of the running one at a few random points, which finds faults
- * that need few switches (PCT). A compare-exchange that may fail for no reason does so at times.
+ * A program in tests/schedule includes this header before every file. Each atomic operation is then
+ * a scheduling point: the threads of a case run one at a time, and a seeded generator picks at each
+ * point which thread continues. Even seeds pick at random. Odd seeds give the threads random
+ * priorities, and lower that of the running thread at a few random points; this finds faults that
+ * need few switches (PCT). A weak compare-exchange sometimes fails spuriously.
  *
  * A fault is reported with its seed and the last switches: SCHEDULE_SEED=N PROGRAM CASE repeats it.
  *
- * Futexes, pauses and the clock are the scheduler's. Time passes only while every thread waits.
- * When all wait without a timeout, a wake-up was lost, which is a fault.
+ * Futexes, pauses and the clock belong to the scheduler. Time passes only while every thread waits.
+ * If all wait without a timeout, a wake-up was lost, which is a fault.
  *
- * Every other pair of seeds delays stores that are not sequentially consistent, in their order, as
- * store buffers do: a load may overtake them, where no fence, no read-modify-write operation and no
- * sequentially consistent store comes between.
+ * Every second pair of seeds delays stores that are not sequentially consistent, in their order,
+ * like store buffers: a later load may overtake them, unless a fence, a read-modify-write operation
+ * or a sequentially consistent store is in between.
  *
- * What is not explored: other effects of weak orders, which are left to ThreadSanitizer. Loads are
- * not reordered, nor stores with one another. Plain accesses between two points are never
- * interleaved, and a plain store is not delayed.
+ * Not explored: other effects of weak orders, which are left to ThreadSanitizer. Loads are not
+ * reordered, nor stores with one another. Plain accesses between two points are never interleaved,
+ * and a plain store is not delayed.
  */
 #ifndef TOTE_TESTS_SCHEDULE_H
 #define TOTE_TESTS_SCHEDULE_H

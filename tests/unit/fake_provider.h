@@ -190,7 +190,7 @@ static char last_diagnostic[512];
 static pthread_mutex_t diagnostic_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Whether the last diagnostic contains this text. */
-static inline bool was_told(const char *text) {
+static inline bool was_reported(const char *text) {
     return strstr(last_diagnostic, text) != NULL;
 }
 

@@ -74,7 +74,7 @@ static inline void count_diagnostics(void) {
 }
 
 /* Whether the store has exactly this value for the key; `expected` NULL: none. */
-static inline bool says(const tote_store *store, const char *key, const char *expected) {
+static inline bool has_value(const tote_store *store, const char *key, const char *expected) {
     char text[256];
     ptrdiff_t length = tote_store_get(store, key, text, sizeof text);
 

@@ -42,7 +42,7 @@ static tote_context *context_with_baggage_and_more(void) {
 }
 
 /* Spec: baggage/api.md#operations. Compliance: BG-01 */
-static void with_baggage_makes_a_new_context_and_leaves_the_old_one(void **state) {
+static void with_baggage_returns_a_new_context_and_leaves_the_old_one(void **state) {
     (void)state;
     tote_context *old = context_with_baggage_and_more();
 
@@ -103,7 +103,7 @@ static void without_baggage_removes_one_entry(void **state) {
     assert_true(carries(changed, "user", NULL));
     assert_true(carries(changed, "team", "x"));
     assert_true(carries(both, "user", "ann"));
-    assert_true(says(tote_context_get_store(changed), "user", NULL));
+    assert_true(has_value(tote_context_get_store(changed), "user", NULL));
     tote_context_unref(changed);
     tote_context_unref(both);
     tote_context_unref(old);
@@ -123,14 +123,14 @@ static void a_repaired_name_is_removed_by_its_original_spelling(void **state) {
 }
 
 /* Spec: baggage/api.md#clear-baggage-in-the-context */
-static void an_empty_baggage_is_empty_and_leaves_the_old_context(void **state) {
+static void with_empty_baggage_returns_a_new_context_without_baggage(void **state) {
     (void)state;
     tote_context *old = context_with_baggage_and_more();
     tote_context *changed = tote_context_with_empty_baggage(old);
 
     assert_int_equal(count_baggage(changed), 0);
     assert_true(carries(changed, "user", NULL));
-    assert_true(says(tote_context_get_store(changed), "user", NULL));
+    assert_true(has_value(tote_context_get_store(changed), "user", NULL));
     assert_true(carries(old, "user", "ann"));
     tote_context_unref(changed);
     tote_context_unref(old);
@@ -142,12 +142,12 @@ static void entries_that_do_not_propagate_are_live_through_an_overlay(void **sta
     tote_context *changed = tote_context_with_empty_baggage(old);
     tote_store *above = tote_context_get_store(old);
 
-    assert_true(says(tote_context_get_store(changed), "token", "secret"));
+    assert_true(has_value(tote_context_get_store(changed), "token", "secret"));
     assert_true(carries(changed, "token", NULL));
     tote_store_add_as(above, "token", tote_string("newer"), TOTE_VISIBILITY_PRIVATE, NULL);
     tote_store_add_as(above, "shard", tote_int(7), TOTE_VISIBILITY_EXPORT, NULL);
-    assert_true(says(tote_context_get_store(changed), "token", "newer"));
-    assert_true(says(tote_context_get_store(changed), "shard", "7"));
+    assert_true(has_value(tote_context_get_store(changed), "token", "newer"));
+    assert_true(has_value(tote_context_get_store(changed), "shard", "7"));
     tote_context_unref(changed);
     tote_context_unref(old);
 }
@@ -164,7 +164,7 @@ static void baggage_added_above_later_is_not_visible_through_an_overlay(void **s
 
     assert_true(carries(changed, "user", "ann"));
     assert_true(carries(changed, "late", NULL));
-    assert_true(says(tote_context_get_store(changed), "late", NULL));
+    assert_true(has_value(tote_context_get_store(changed), "late", NULL));
     assert_true(carries(changed, "team", "x"));
     tote_context_unref(changed);
     tote_context_unref(old);
@@ -183,7 +183,7 @@ static void an_overlay_refuses_writes_and_its_child_stores_accept_them(void **st
     assert_int_equal(diagnostics, 1);
     assert_true(carries(context, "user", "ann"));
     assert_true(tote_store_add(child, "user", tote_string("bob")));
-    assert_true(says(child, "user", "bob"));
+    assert_true(has_value(child, "user", "bob"));
     assert_true(carries(context, "user", "ann"));
     tote_store_unref(child);
     tote_context_unref(context);
@@ -202,9 +202,9 @@ static void entries_hidden_by_an_overlay_are_hidden_in_its_child_stores(void **s
         store = child;
     }
     tote_store_add(tote_context_get_store(old), "late", tote_string("1"));
-    assert_true(says(store, "user", NULL));
-    assert_true(says(store, "late", NULL));
-    assert_true(says(store, "token", "secret"));
+    assert_true(has_value(store, "user", NULL));
+    assert_true(has_value(store, "late", NULL));
+    assert_true(has_value(store, "token", "secret"));
     tote_store_unref(store);
     tote_context_unref(changed);
     tote_context_unref(old);
@@ -371,12 +371,12 @@ static void removed_entries_are_absent_and_all_others_stay(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(with_baggage_makes_a_new_context_and_leaves_the_old_one),
+        TEST(with_baggage_returns_a_new_context_and_leaves_the_old_one),
         TEST(names_and_values_are_returned_byte_for_byte),
         TEST(metadata_stays_with_its_entry),
         TEST(without_baggage_removes_one_entry),
         TEST(a_repaired_name_is_removed_by_its_original_spelling),
-        TEST(an_empty_baggage_is_empty_and_leaves_the_old_context),
+        TEST(with_empty_baggage_returns_a_new_context_without_baggage),
         TEST(entries_that_do_not_propagate_are_live_through_an_overlay),
         TEST(baggage_added_above_later_is_not_visible_through_an_overlay),
         TEST(an_overlay_refuses_writes_and_its_child_stores_accept_them),

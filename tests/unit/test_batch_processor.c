@@ -389,7 +389,7 @@ struct surroundings {
     bool is_recording;
 };
 
-static void look_around(struct test_exporter *exporter) {
+static void inspect_thread(struct test_exporter *exporter) {
     struct surroundings *seen = exporter->user_data;
     sigset_t mask;
 
@@ -405,7 +405,7 @@ static void the_worker_is_named_blocks_signals_and_is_not_traced(void **state) {
     struct batch_fixture *f = *state;
     struct surroundings seen = {.fixture = f, .is_recording = true};
     f->exporter.user_data = &seen;
-    f->exporter.on_export = look_around;
+    f->exporter.on_export = inspect_thread;
     batch_fixture_start(state);
 
     end_spans(f, 1);

@@ -45,7 +45,7 @@ static void crowd_join(struct crowd *crowd) {
 }
 
 /* Returns success, failure, or partial success, in turn. */
-static void change_mood(struct test_exporter *exporter) {
+static void vary_result(struct test_exporter *exporter) {
     size_t n = exporter->exports;
 
     exporter->result = n % 3 == 0 ? TOTE_RESULT_FAILURE : TOTE_RESULT_SUCCESS;
@@ -55,7 +55,7 @@ static void change_mood(struct test_exporter *exporter) {
 static void every_span_is_counted_once_with_many_threads_and_a_failing_exporter(void **state) {
     struct batch_fixture *f = *state;
     struct crowd crowd = {.fixture = f, .spans_each = 2000};
-    f->exporter.on_export = change_mood;
+    f->exporter.on_export = vary_result;
     f->batch.max_export_batch_size = 64;
     f->batch.max_queue_size = 256;
     batch_fixture_start(state);

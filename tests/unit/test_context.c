@@ -44,7 +44,7 @@ static void the_root_is_current_when_nothing_is_attached(void **state) {
 }
 
 /* Spec: context/README.md#set-value. Compliance: CP-03 */
-static void a_write_makes_a_new_context_and_leaves_the_old_one(void **state) {
+static void a_write_returns_a_new_context_and_leaves_the_old_one(void **state) {
     (void)state;
     int number = 1;
     tote_store *store = tote_store_new(NULL);
@@ -135,7 +135,7 @@ static void out_of_memory_returns_the_old_context_and_destroys_the_value(void **
     assert_ptr_equal(third, context);
     assert_int_equal(destroyed, 1);
     assert_int_equal(diagnostics, 2); /* the context, and its value */
-    assert_true(was_told("the value of 'user'"));
+    assert_true(was_reported("the value of 'user'"));
     assert_int_equal(errno, EXDEV);
     assert_int_equal(atomic_load(&context->references), 4);
     for (int i = 0; i < 4; i++) {
@@ -144,7 +144,7 @@ static void out_of_memory_returns_the_old_context_and_destroys_the_value(void **
 }
 
 /* Spec: context/README.md#detach-context. Compliance: CP-05 */
-static void detach_restores_what_was_current_before(void **state) {
+static void detach_restores_the_previous_context(void **state) {
     (void)state;
     tote_context *outer = context_with(NULL);
     tote_context *inner = context_with(NULL);
@@ -192,11 +192,11 @@ static void detaching_out_of_order_detaches_all_later_attachments(void **state) 
     snprintf(number, sizeof number, "token %llu was detached before", (unsigned long long)first);
     assert_false(tote_context_detach(first));
     assert_int_equal(diagnostics, 1);
-    assert_true(was_told(number));
+    assert_true(was_reported(number));
     snprintf(number, sizeof number, "token %llu was detached, but", (unsigned long long)second);
     assert_false(tote_context_detach(second));
     assert_int_equal(diagnostics, 2);
-    assert_true(was_told(number));
+    assert_true(was_reported(number));
     assert_ptr_equal(tote_context_current(), context);
     assert_true(tote_context_detach(below));
 
@@ -298,7 +298,7 @@ static void contexts_that_a_run_leaves_attached_are_detached(void **state) {
 
 static tote_context_token outer_token;
 
-static int detach_what_is_outside(void *arg) {
+static int detach_outer(void *arg) {
     (void)arg;
     return tote_context_detach(outer_token) ? 1 : 0;
 }
@@ -312,7 +312,7 @@ static void a_run_may_detach_its_own_context_safely(void **state) {
     outer_token = tote_context_attach(outer);
     tote_context_unref(outer);
 
-    assert_int_equal(tote_context_run(context, detach_what_is_outside, NULL), 0);
+    assert_int_equal(tote_context_run(context, detach_outer, NULL), 0);
     assert_ptr_equal(tote_context_current(), tote_context_root());
     assert_int_equal(diagnostics, 1);
     tote_context_unref(context);
@@ -571,12 +571,12 @@ static void null_is_the_root_context_or_nothing(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(the_root_is_current_when_nothing_is_attached),
-        TEST(a_write_makes_a_new_context_and_leaves_the_old_one),
+        TEST(a_write_returns_a_new_context_and_leaves_the_old_one),
         TEST(keys_of_one_name_are_different_keys),
         TEST(a_newer_value_hides_an_older_one_and_both_are_destroyed_once),
         TEST(a_hundred_thousand_values_are_released_without_recursion),
         TEST(out_of_memory_returns_the_old_context_and_destroys_the_value),
-        TEST(detach_restores_what_was_current_before),
+        TEST(detach_restores_the_previous_context),
         TEST(an_attached_context_outlives_its_creators_reference),
         TEST(detaching_out_of_order_detaches_all_later_attachments),
         TEST(foreign_and_used_tokens_change_nothing),

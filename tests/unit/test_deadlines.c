@@ -262,7 +262,7 @@ static uint64_t flush_and_shut_down(const struct setting *setting) {
     return late > late_at_last ? late : late_at_last;
 }
 
-static void come_back_in_time(enum manner manner) {
+static void check_deadlines(enum manner manner) {
     static const tote_export_mode modes[] = {TOTE_EXPORT_MODE_WORKER, TOTE_EXPORT_MODE_HOST_DRIVEN};
     static const tote_otlp_protocol protocols[] = {TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF,
                                                    TOTE_OTLP_PROTOCOL_GRPC};
@@ -284,29 +284,29 @@ static void come_back_in_time(enum manner manner) {
 /* Deadlines hold against a collector that hangs ... Spec: trace/sdk.md#forceflush-1, #shutdown-1 */
 static void during_name_resolution(void **state) {
     (void)state;
-    come_back_in_time(NAME_HANGS);
+    check_deadlines(NAME_HANGS);
     assert_true(hanging_lookups >= 4);
 }
 
 static void during_connect(void **state) {
     (void)state;
-    come_back_in_time(CONNECT_HANGS);
+    check_deadlines(CONNECT_HANGS);
 }
 
 static void during_the_tls_handshake(void **state) {
     (void)state;
-    come_back_in_time(TLS_HANGS);
+    check_deadlines(TLS_HANGS);
 }
 
 static void in_the_middle_of_a_response(void **state) {
     (void)state;
-    come_back_in_time(RESPONSE_HANGS);
+    check_deadlines(RESPONSE_HANGS);
 }
 
 /* ... or sends its response slowly */
 static void with_a_response_of_a_byte_per_second(void **state) {
     (void)state;
-    come_back_in_time(RESPONSE_DRIPS);
+    check_deadlines(RESPONSE_DRIPS);
 }
 
 /* The receiver is the cause of a loss if it does not respond within the timeout of the request. */

@@ -142,8 +142,8 @@ static struct {
     size_t size;
 } away;
 
-static void send_to_nobody(void *self, const tote_otlp_request *request,
-                           tote_otlp_response *response) {
+static void send_to_unreachable(void *self, const tote_otlp_request *request,
+                                tote_otlp_response *response) {
     (void)self, (void)response;
     if (away.attempts++ == 0) {
         away.body = request->body;
@@ -164,7 +164,7 @@ static uint64_t cpu_ms(void) {
 static void an_unreachable_collector_costs_a_few_attempts_and_no_encoding(void **state) {
     enum { TIME_MS = 1000 };
     static const tote_otlp_transport transport = {.struct_size = sizeof transport,
-                                                  .send = send_to_nobody};
+                                                  .send = send_to_unreachable};
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 

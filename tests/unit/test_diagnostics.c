@@ -146,7 +146,7 @@ static void a_new_handler_receives_every_kind(void **state) {
     assert_int_equal(seen.count, 2);
 }
 
-static void long_messages_are_cut_at_a_code_point(void **state) {
+static void long_messages_are_truncated_between_code_points(void **state) {
     static char text[3000];
     for (size_t i = 0; i + 2 < sizeof text; i += 2) {
         memcpy(text + i, "\xC3\xA9", 2);
@@ -247,7 +247,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup(kinds_that_are_reported_per_text_report_each_text_once, set_up),
         cmocka_unit_test_setup(debug_reports_are_not_rate_limited, set_up),
         cmocka_unit_test_setup(a_new_handler_receives_every_kind, set_up),
-        cmocka_unit_test_setup(long_messages_are_cut_at_a_code_point, set_up),
+        cmocka_unit_test_setup(long_messages_are_truncated_between_code_points, set_up),
         cmocka_unit_test_setup(a_handler_may_call_tote, set_up),
         cmocka_unit_test_setup(without_a_handler_reports_go_to_stderr, set_up),
         cmocka_unit_test_setup(a_handler_that_causes_reports_does_not_loop, set_up),

@@ -381,7 +381,7 @@ static void a_damaged_span_is_set_aside_and_the_others_are_delivered(void **stat
     assert_non_null(strstr(reports.message, "is damaged"));
 }
 
-static void a_file_that_is_no_crash_file_is_set_aside(void **state) {
+static void a_file_that_is_not_a_crash_safe_file_is_set_aside(void **state) {
     (void)state;
     die_after(end_some);
     spoil(offsetof(struct tote__crash_file_head, chunk_count));
@@ -390,7 +390,7 @@ static void a_file_that_is_no_crash_file_is_set_aside(void **state) {
     assert_non_null(strstr(reports.message, "is not a valid crash-safe file"));
 }
 
-static void a_file_that_was_cut_off_is_set_aside(void **state) {
+static void a_truncated_file_is_set_aside(void **state) {
     (void)state;
     die_after(end_some);
     assert_int_equal(truncate(find_file(".crash-safe"), TOTE__CRASH_FILE_CHUNKS_AT + 100), 0);
@@ -594,7 +594,7 @@ static long page_faults(void) {
 }
 
 /* Many crash-safe files of dead processes do not delay the delivery of recovered spans. */
-static void recovered_spans_are_sent_while_other_crash_files_are_read(void **state) {
+static void recovered_spans_are_sent_while_other_crash_safe_files_are_read(void **state) {
     enum { CHILDREN = 6 };
 
     (void)state;
@@ -765,8 +765,8 @@ int main(int argc, char **argv) {
         BOTH_TEST(delivered_spans_free_their_space),
         BOTH_TEST(spans_dropped_from_the_queue_are_counted_in_the_crash_safe_file),
         FILE_TEST(a_damaged_span_is_set_aside_and_the_others_are_delivered),
-        FILE_TEST(a_file_that_is_no_crash_file_is_set_aside),
-        FILE_TEST(a_file_that_was_cut_off_is_set_aside),
+        FILE_TEST(a_file_that_is_not_a_crash_safe_file_is_set_aside),
+        FILE_TEST(a_truncated_file_is_set_aside),
         FILE_TEST(a_damaged_file_never_yields_spans_that_did_not_exist),
         FILE_TEST(unfinished_files_and_segments_are_removed),
         BOTH_TEST(a_forked_child_writes_its_own_crash_safe_file),
@@ -777,7 +777,7 @@ int main(int argc, char **argv) {
         BOTH_TEST(a_truncated_crash_safe_file_does_not_terminate_the_process),
         BOTH_TEST(a_limit_on_file_sizes_does_not_terminate_the_process),
         BOTH_TEST(the_first_span_of_a_child_does_not_touch_the_whole_crash_safe_file),
-        BOTH_TEST(recovered_spans_are_sent_while_other_crash_files_are_read),
+        BOTH_TEST(recovered_spans_are_sent_while_other_crash_safe_files_are_read),
         MEMORY_TEST(a_reader_does_not_touch_the_chunks_that_were_never_used),
         FILE_TEST(a_damaged_number_of_chunks_hides_no_span),
         FILE_TEST(a_file_that_cannot_be_written_is_reported_once_and_counted),

@@ -108,7 +108,7 @@ static bool take(struct tote__disk_queue *disk_queue) {
     return tote__disk_queue_take(disk_queue, &f.batch);
 }
 
-static void assert_taken(const char *text, uint32_t spans) {
+static void assert_next(const char *text, uint32_t spans) {
     assert_true(take(f.disk_queue));
     assert_int_equal(f.batch.message.size, strlen(text));
     assert_memory_equal(f.batch.message.at, text, strlen(text));
@@ -163,16 +163,16 @@ static void batches_are_read_in_the_order_they_were_written(void **state) {
     assert_true(put(f.disk_queue, "two", 2));
     assert_true(put(f.disk_queue, "three", 3));
 
-    assert_taken("one", 1);
+    assert_next("one", 1);
     assert_true(f.batch.is_own);
-    assert_taken("one", 1); /* it is there until it is removed */
+    assert_next("one", 1); /* it is there until it is removed */
     tote__disk_queue_remove(f.disk_queue);
-    assert_taken("two", 2);
+    assert_next("two", 2);
     assert_true(put(f.disk_queue, "four", 4)); /* as the receiver has its response */
     tote__disk_queue_remove(f.disk_queue);
-    assert_taken("three", 3);
+    assert_next("three", 3);
     tote__disk_queue_remove(f.disk_queue);
-    assert_taken("four", 4);
+    assert_next("four", 4);
     tote__disk_queue_remove(f.disk_queue);
     assert_false(take(f.disk_queue));
     assert_int_equal(tote__disk_queue_lost(f.disk_queue), 0);
@@ -185,7 +185,7 @@ static void batches_survive_the_process_that_wrote_them(void **state) {
     tote__disk_queue_close(f.disk_queue);
 
     open_with(usual);
-    assert_taken("spans", 7);
+    assert_next("spans", 7);
     assert_false(f.batch.is_own);
 }
 
@@ -214,12 +214,12 @@ static void too_many_batches_evict_the_oldest(void **state) {
     assert_true(put(f.disk_queue, "three", 3));
     assert_int_equal(tote__disk_queue_lost(f.disk_queue), 1);
     assert_int_equal(reports.count, 1);
-    assert_taken("two", 2);
+    assert_next("two", 2);
 
     assert_true(put(f.disk_queue, "four", 4)); /* the batch in flight stays */
     assert_int_equal(tote__disk_queue_lost(f.disk_queue), 1 + 3);
     tote__disk_queue_remove(f.disk_queue);
-    assert_taken("four", 4);
+    assert_next("four", 4);
 }
 
 static void too_many_bytes_evict_the_oldest(void **state) {
@@ -229,12 +229,12 @@ static void too_many_bytes_evict_the_oldest(void **state) {
     put(f.disk_queue, "2....", 2);
     assert_true(put(f.disk_queue, "3....", 3));
     assert_int_equal(tote__disk_queue_lost(f.disk_queue), 1);
-    assert_taken("2....", 2);
+    assert_next("2....", 2);
     assert_false(put(f.disk_queue,
                      "larger than all that is allowed to be in the disk queue at a time, "
                      "and still some more",
                      4));
-    assert_taken("2....", 2);
+    assert_next("2....", 2);
 }
 
 static void batches_over_the_age_limit_are_evicted_and_own_ones_are_counted(void **state) {
@@ -414,7 +414,7 @@ static void a_fifo_with_the_name_of_a_batch_is_skipped_without_blocking(void **s
     open_again(usual);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(mkfifo(path, 0600), 0);
-    assert_taken("two", 2);
+    assert_next("two", 2);
     assert_int_equal(tote__disk_queue_trouble(f.disk_queue).unreadable, 1);
     assert_non_null(strstr(reports.message, "stays in the disk queue"));
     assert_true(is_there(strrchr(path, '/') + 1));
@@ -441,7 +441,7 @@ static void a_file_of_another_user_is_kept_and_counted(void **state) {
         open_again((struct tote__disk_queue_limits){1 << 20, 2, 3600});
         assert_int_equal(tote__disk_queue_trouble(f.disk_queue).unreadable, 1);
     }
-    assert_taken("two", 2);
+    assert_next("two", 2);
 }
 
 /* Memory for a batch is limited. The file is sparse. */
@@ -455,7 +455,7 @@ static void a_file_over_256_mib_is_kept_and_counted(void **state) {
     put(f.disk_queue, "two", 2);
     assert_int_equal(truncate(path, (256 << 20) + 1), 0);
     open_again(usual);
-    assert_taken("two", 2);
+    assert_next("two", 2);
     assert_int_equal(tote__disk_queue_trouble(f.disk_queue).unreadable, 1);
     assert_non_null(strstr(reports.message, "File too large"));
     assert_true(is_there(strrchr(path, '/') + 1));
@@ -489,7 +489,7 @@ static void files_created_by_root_belong_to_the_directorys_owner(void **state) {
     f.disk_queue = tote__disk_queue_open_existing(f.directory, &usual);
     assert_non_null(f.disk_queue);
     assert_true(put(f.disk_queue, "spans", 2));
-    assert_taken("spans", 2);
+    assert_next("spans", 2);
     int directory = tote__disk_queue_descriptor(f.disk_queue);
     assert_int_equal(fstatat(directory, "tote.lock", &status, 0), 0);
     assert_int_equal(status.st_uid, OTHER_USER);
@@ -605,14 +605,14 @@ static void without_an_age_limit_or_with_a_clock_near_1970_nothing_is_evicted(vo
     put(f.disk_queue, "two", 2);
     open_again((struct tote__disk_queue_limits){1 << 20, 100, 86400});
     put(f.disk_queue, "three", 3);
-    assert_taken("one", 1);
+    assert_next("one", 1);
     assert_int_equal(tote__disk_queue_count(f.disk_queue), 3);
     assert_int_equal(tote__disk_queue_lost(f.disk_queue), 0);
     calls.wall_s = 0; /* the time is known now */
     put(f.disk_queue, "four", 4);
-    assert_taken("one", 1);
+    assert_next("one", 1);
     open_again((struct tote__disk_queue_limits){1 << 20, 100, 86400}); /* by another process, too */
-    assert_taken("one", 1);
+    assert_next("one", 1);
     assert_int_equal(tote__disk_queue_count(f.disk_queue), 4);
     assert_int_equal(reports.count, 0);
 }
@@ -620,15 +620,15 @@ static void without_an_age_limit_or_with_a_clock_near_1970_nothing_is_evicted(vo
 /*
  * A clock that is never set gives the same result: which batches are kept, and which are evicted.
  */
-static void a_clock_that_is_set_changes_no_age(void **state) {
+static void setting_the_clock_changes_no_age(void **state) {
     (void)state;
     open_with(usual);
     put(f.disk_queue, "one", 1);
     for (int64_t jump = -1000000; jump <= 1000000; jump += 2000000) {
         calls.wall_s = jump;
-        assert_taken("one", 1);
+        assert_next("one", 1);
         open_again(usual);
-        assert_taken("one", 1);
+        assert_next("one", 1);
     }
     assert_int_equal(reports.count, 0);
     calls.wall_s = 0;
@@ -647,9 +647,9 @@ static void a_batch_written_later_is_newer_whatever_the_clock_shows(void **state
     calls.wall_s = -100000;
     open_again((struct tote__disk_queue_limits){1 << 20, 2, 3600});
     put(f.disk_queue, "three", 3);
-    assert_taken("two", 2);
+    assert_next("two", 2);
     tote__disk_queue_remove(f.disk_queue);
-    assert_taken("three", 3);
+    assert_next("three", 3);
 }
 
 static void a_directory_that_was_removed_is_created_again(void **state) {
@@ -667,7 +667,7 @@ static void a_directory_that_was_removed_is_created_again(void **state) {
     assert_non_null(strstr(reports.message, "with 2 spans of this process"));
     assert_int_equal(stat(f.directory, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0700);
-    assert_taken("three", 3);
+    assert_next("three", 3);
     tote__disk_queue_remove(f.disk_queue);
 
     assert_int_equal(remove_directory(), 0); /* other processes may add files meanwhile */
@@ -736,7 +736,7 @@ int main(int argc, char **argv) {
         FRESH_TEST(files_over_the_limits_are_removed_in_bounded_steps),
         FRESH_TEST(damaged_files_are_set_aside_in_bounded_steps),
         FRESH_TEST(without_an_age_limit_or_with_a_clock_near_1970_nothing_is_evicted),
-        FRESH_TEST(a_clock_that_is_set_changes_no_age),
+        FRESH_TEST(setting_the_clock_changes_no_age),
         FRESH_TEST(a_batch_written_later_is_newer_whatever_the_clock_shows),
         FRESH_TEST(a_directory_that_was_removed_is_created_again),
         FRESH_TEST(a_batch_is_synced_to_disk_before_it_counts_as_saved),

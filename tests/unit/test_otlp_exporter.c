@@ -156,7 +156,7 @@ static void a_success_is_any_status_from_200_to_299(void **state) {
 }
 
 /* Spec: protocol/otlp.md#otlphttp-request */
-static void no_spans_make_no_request(void **state) {
+static void an_empty_batch_sends_no_request(void **state) {
     struct fixture *f = *state;
 
     open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
@@ -303,7 +303,7 @@ static void delivered_parts_of_a_batch_are_reported(void **state) {
 }
 
 /* Spec: protocol/exporter.md#configuration-options. Compliance: EX-09 */
-static void a_span_over_the_limit_is_never_sent_and_counted(void **state) {
+static void a_span_over_the_request_limit_is_not_sent_and_is_counted(void **state) {
     struct fixture *f = *state;
 
     open_exporter(f, (tote_otlp_options){.max_request_bytes = 25});
@@ -336,7 +336,7 @@ static void fail_once(void *self, const tote_otlp_request *request, tote_otlp_re
 }
 
 /* The spans stay in memory, and are retried as without a disk queue. */
-static void a_disk_queue_that_cannot_be_written_costs_no_attempt(void **state) {
+static void an_unwritable_disk_queue_does_not_use_up_attempts(void **state) {
     static const tote_otlp_transport transport = {.struct_size = sizeof transport,
                                                   .send = fail_once};
     struct fixture *f = *state;
@@ -464,7 +464,7 @@ static void a_forked_child_of_an_exporting_process_can_export_and_shut_down(void
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST_WITH_RECEIVER(a_success_is_any_status_from_200_to_299),
-        TEST_WITH_RECEIVER(no_spans_make_no_request),
+        TEST_WITH_RECEIVER(an_empty_batch_sends_no_request),
         TEST_WITH_RECEIVER(a_malformed_body_in_a_200_is_a_success_with_one_diagnostic),
         TEST_WITH_RECEIVER(spans_of_a_partial_success_are_counted_as_rejected),
         TEST_WITH_RECEIVER(a_message_of_the_receiver_is_reported),
@@ -473,9 +473,9 @@ int main(int argc, char **argv) {
         TEST_WITH_RECEIVER(the_shorter_of_both_timeouts_ends_an_export),
         TEST_WITH_RECEIVER(a_batch_over_the_request_limit_is_sent_in_parts),
         TEST_WITH_RECEIVER(delivered_parts_of_a_batch_are_reported),
-        TEST_WITH_RECEIVER(a_span_over_the_limit_is_never_sent_and_counted),
+        TEST_WITH_RECEIVER(a_span_over_the_request_limit_is_not_sent_and_is_counted),
         TEST_WITH_RECEIVER(out_of_memory_for_a_request_nothing_is_sent),
-        TEST_WITH_RECEIVER(a_disk_queue_that_cannot_be_written_costs_no_attempt),
+        TEST_WITH_RECEIVER(an_unwritable_disk_queue_does_not_use_up_attempts),
         TEST_WITH_RECEIVER(spans_refused_for_wrong_credentials_are_saved_in_the_disk_queue),
         TEST_WITH_RECEIVER(shutdown_ends_an_export_that_has_no_timeout),
         TEST_WITH_RECEIVER(after_shutdown_export_fails_and_counts),

@@ -240,7 +240,7 @@ static void a_file_that_fails_does_not_delay_the_others(void **state) {
 /*
  * A proxy without a receiver may reset every stream: no span is dropped for that. Compliance: EX-05
  */
-static void an_outage_that_resets_every_stream_costs_no_span(void **state) {
+static void an_outage_that_resets_every_stream_loses_no_span(void **state) {
     static const size_t sizes[] = {LIMIT, 100, 2 * LIMIT};
     struct grpc_receiver *receiver = grpc_receiver_start((struct grpc_manner){.resets_first = 12});
     tote_disk_queue_report report = send_files(receiver, sizes, TOTE_COUNT_OF(sizes));
@@ -479,7 +479,7 @@ static void assert_refused(const char *status, const char *cure) {
     stop_proxy(&proxy);
 }
 
-static void a_proxy_that_refuses_a_tunnel_is_named_by_its_variable(void **state) {
+static void the_diagnostic_for_a_refused_tunnel_names_the_proxy_variable(void **state) {
     (void)state;
     assert_refused("403 Forbidden", "CONNECT at the proxy in http_proxy");
     assert_refused("407 Proxy Authentication Required",
@@ -498,9 +498,9 @@ int main(int argc, char **argv) {
         SDK_TEST(a_response_before_the_end_of_the_request_is_read_at_once),
         SDK_TEST(a_response_without_grpc_status_is_retried_and_not_counted_as_rejected),
         SDK_TEST(a_file_that_fails_does_not_delay_the_others),
-        SDK_TEST(an_outage_that_resets_every_stream_costs_no_span),
+        SDK_TEST(an_outage_that_resets_every_stream_loses_no_span),
         SDK_TEST(a_grpc_request_uses_a_tunnel_through_a_proxy),
-        SDK_TEST(a_proxy_that_refuses_a_tunnel_is_named_by_its_variable),
+        SDK_TEST(the_diagnostic_for_a_refused_tunnel_names_the_proxy_variable),
         SDK_TEST(a_receiver_that_opens_no_window_costs_a_few_wake_ups),
         SDK_TEST(a_receiver_that_reads_nothing_costs_a_few_wake_ups),
     };

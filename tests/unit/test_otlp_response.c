@@ -227,7 +227,7 @@ static void a_message_is_one_printable_line(void **state) {
     assert_string_equal(export_response.message, " [2Jline line m\xEF\xBF\xBDh\xC3\xA9");
 }
 
-static void a_long_message_is_cut_between_code_points(void **state) {
+static void a_long_message_is_truncated_between_code_points(void **state) {
     struct tote__export_response export_response;
     char body[2001] = {0};
 
@@ -255,7 +255,7 @@ int main(int argc, char **argv) {
         TEST(an_error_message_is_a_status_message_or_plain_text),
         TEST(a_text_body_is_shown_whatever_its_content_type),
         TEST(a_message_is_one_printable_line),
-        TEST(a_long_message_is_cut_between_code_points),
+        TEST(a_long_message_is_truncated_between_code_points),
     };
     return RUN_TESTS(tests, argc, argv);
 }

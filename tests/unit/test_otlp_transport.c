@@ -364,7 +364,7 @@ static void an_interrupt_ends_the_current_send_and_all_later_ones(void **state) 
     assert_int_equal(send_text(f, "spans", UINT64_MAX), TOTE__INTERRUPTED);
 }
 
-static void a_unix_socket_is_an_endpoint(void **state) {
+static void a_unix_socket_can_be_the_endpoint(void **state) {
     struct fixture *f = *state;
     char folder[] = "/tmp/tote-test-XXXXXX";
     char path[64];
@@ -657,7 +657,7 @@ int main(int argc, char **argv) {
         TEST_WITH_RECEIVER(a_receiver_that_sends_slowly_does_not_delay_beyond_the_deadline),
         TEST_WITH_RECEIVER(a_response_over_the_limit_is_not_read_to_its_end),
         TEST_WITH_RECEIVER(an_interrupt_ends_the_current_send_and_all_later_ones),
-        TEST_WITH_RECEIVER(a_unix_socket_is_an_endpoint),
+        TEST_WITH_RECEIVER(a_unix_socket_can_be_the_endpoint),
         TEST_WITH_RECEIVER(the_diagnostic_for_a_missing_unix_socket_names_it),
         TEST_WITH_RECEIVER(a_program_that_the_host_executes_inherits_no_descriptor),
         TEST_WITH_RECEIVER(a_process_without_free_descriptors_is_reported),

@@ -384,7 +384,7 @@ static void a_pause_in_progress_is_shortened_at_a_shutdown(void **state) {
 }
 
 /* One last attempt and no more; the loss is that of the shutdown. */
-static void a_last_attempt_that_fails_is_the_last(void **state) {
+static void no_attempt_follows_a_failed_last_attempt(void **state) {
     (void)state;
     open_with_long_pauses();
     will_respond(503, NULL);
@@ -454,7 +454,7 @@ int main(int argc, char **argv) {
         FRESH_TEST(a_flush_retries_now),
         FRESH_TEST(a_pause_beyond_the_end_of_a_shutdown_is_shortened),
         FRESH_TEST(a_pause_in_progress_is_shortened_at_a_shutdown),
-        FRESH_TEST(a_last_attempt_that_fails_is_the_last),
+        FRESH_TEST(no_attempt_follows_a_failed_last_attempt),
         FRESH_TEST(a_retry_after_is_not_shortened_at_a_shutdown),
         FRESH_TEST(a_request_that_times_out_during_a_shutdown_keeps_its_timeout),
         FRESH_TEST(a_refused_request_is_not_retried),

@@ -52,8 +52,8 @@ static tote_context *with_parent(const tote_trace_id *trace_id, const tote_span_
 }
 
 /* The decision of the sampler; the rest of its result is discarded. */
-static tote_sampling_decision ask(tote_sampler *sampler, const tote_context *parent,
-                                  const tote_trace_id *trace_id) {
+static tote_sampling_decision sample(tote_sampler *sampler, const tote_context *parent,
+                                     const tote_trace_id *trace_id) {
     const tote_sampling_parameters parameters = {
         .struct_size = sizeof parameters, .parent = parent, .trace_id = trace_id, .name = "test"};
     struct tote_sampling_result result;
@@ -82,8 +82,8 @@ struct counter {
     int decision;
 };
 
-static tote_sampling_decision count_asked(void *self, const tote_sampling_parameters *parameters,
-                                          tote_sampling_result *result) {
+static tote_sampling_decision count_call(void *self, const tote_sampling_parameters *parameters,
+                                         tote_sampling_result *result) {
     struct counter *counter = self;
 
     (void)parameters, (void)result;
@@ -95,16 +95,16 @@ static void count_destroyed(void *self) {
     ((struct counter *)self)->destroyed++;
 }
 
-static const tote_sampler_ops counting = {sizeof counting, count_asked, NULL, count_destroyed};
+static const tote_sampler_ops counting = {sizeof counting, count_call, NULL, count_destroyed};
 
 /* Spec: trace/sdk.md#alwayson */
 static void always_on_samples_and_always_off_drops(void **state) {
     (void)state;
-    assert_int_equal(ask(tote_sampler_always_on_new(), tote_context_root(), &some_trace),
+    assert_int_equal(sample(tote_sampler_always_on_new(), tote_context_root(), &some_trace),
                      TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE);
-    assert_int_equal(ask(tote_sampler_always_off_new(), tote_context_root(), &some_trace),
+    assert_int_equal(sample(tote_sampler_always_off_new(), tote_context_root(), &some_trace),
                      TOTE_SAMPLING_DECISION_DROP);
-    assert_int_equal(ask(NULL, tote_context_root(), &some_trace), TOTE_SAMPLING_DECISION_DROP);
+    assert_int_equal(sample(NULL, tote_context_root(), &some_trace), TOTE_SAMPLING_DECISION_DROP);
     assert_description(tote_sampler_always_on_new(), "AlwaysOnSampler");
     assert_description(tote_sampler_always_off_new(), "AlwaysOffSampler");
 }
@@ -147,7 +147,7 @@ static void the_description_of_a_parent_based_sampler_has_all_its_samplers(void 
  * Call a sampler that counts for each kind of parent. Return which one was called, -1 unless
  * exactly one.
  */
-static int asked_for(uint8_t flags, bool is_remote, const tote_span_id *span_id) {
+static int sampler_for(uint8_t flags, bool is_remote, const tote_span_id *span_id) {
     struct counter counters[6] = {{0, 0, 0}};
     tote_sampler *samplers[6];
     int asked = -1;
@@ -160,7 +160,7 @@ static int asked_for(uint8_t flags, bool is_remote, const tote_span_id *span_id)
                                                samplers[5]};
     tote_sampler *sampler = tote_sampler_parent_based_new(&options);
     tote_context *parent = with_parent(&some_trace, span_id, flags, "", is_remote);
-    ask(sampler, parent, &some_trace);
+    sample(sampler, parent, &some_trace);
     tote_context_unref(parent);
     tote_sampler_free(sampler);
     for (int i = 0; i < 6; i++) {
@@ -175,13 +175,13 @@ static void a_parent_based_sampler_uses_the_sampler_for_the_kind_of_parent(void 
     static const tote_span_id no_span;
 
     (void)state;
-    assert_int_equal(asked_for(1, true, &some_span), 1);
-    assert_int_equal(asked_for(0, true, &some_span), 2);
-    assert_int_equal(asked_for(2, true, &some_span), 2);
-    assert_int_equal(asked_for(3, false, &some_span), 3);
-    assert_int_equal(asked_for(0, false, &some_span), 4);
-    assert_int_equal(asked_for(1, true, &no_span), 0);
-    assert_int_equal(asked_for(1, false, &no_span), 0);
+    assert_int_equal(sampler_for(1, true, &some_span), 1);
+    assert_int_equal(sampler_for(0, true, &some_span), 2);
+    assert_int_equal(sampler_for(2, true, &some_span), 2);
+    assert_int_equal(sampler_for(3, false, &some_span), 3);
+    assert_int_equal(sampler_for(0, false, &some_span), 4);
+    assert_int_equal(sampler_for(1, true, &no_span), 0);
+    assert_int_equal(sampler_for(1, false, &no_span), 0);
 }
 
 /* Spec: trace/sdk.md#parentbased */
@@ -191,10 +191,11 @@ static void without_options_the_parent_decides_and_roots_are_sampled(void **stat
     tote_context *dropped = with_parent(&some_trace, &some_span, 0, "", false);
 
     (void)state;
-    assert_int_equal(ask(sampler, tote_context_root(), &some_trace),
+    assert_int_equal(sample(sampler, tote_context_root(), &some_trace),
                      TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE);
-    assert_int_equal(ask(sampler, sampled, &some_trace), TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE);
-    assert_int_equal(ask(sampler, dropped, &some_trace), TOTE_SAMPLING_DECISION_DROP);
+    assert_int_equal(sample(sampler, sampled, &some_trace),
+                     TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE);
+    assert_int_equal(sample(sampler, dropped, &some_trace), TOTE_SAMPLING_DECISION_DROP);
     tote_context_unref(sampled);
     tote_context_unref(dropped);
     tote_sampler_free(sampler);
@@ -239,7 +240,7 @@ static bool check_decision(const struct vector_row *row) {
     tote_sampler *sampler = tote_sampler_trace_id_ratio_new(1 - rejected);
     tote_context *parent = with_parent(&trace_id, &some_span, 3, parts[1], true);
     bool is_good =
-        ask(sampler, parent, &trace_id) ==
+        sample(sampler, parent, &trace_id) ==
         (is_sampled ? TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE : TOTE_SAMPLING_DECISION_DROP);
     tote_context_unref(parent);
     tote_sampler_free(sampler);
@@ -269,7 +270,7 @@ static void a_higher_ratio_samples_every_trace_of_a_lower_ratio(void **state) {
         tote__random_trace_id(&random, &id);
         tote_sampling_decision last = TOTE_SAMPLING_DECISION_DROP;
         for (size_t i = 0; i < TOTE_COUNT_OF(ratios); i++) {
-            tote_sampling_decision decision = ask(samplers[i], tote_context_root(), &id);
+            tote_sampling_decision decision = sample(samplers[i], tote_context_root(), &id);
             assert_true(decision >= last);
             last = decision;
         }
@@ -287,13 +288,13 @@ static void a_ratio_for_child_spans_warns_once_and_differently_with_th(void **st
     tote_context *marked = with_parent(&some_trace, &some_span, 1, "ot=th:8", true);
 
     (void)state;
-    ask(sampler, tote_context_root(), &some_trace);
+    sample(sampler, tote_context_root(), &some_trace);
     assert_int_equal(reports.count, 0);
-    ask(sampler, plain, &some_trace);
-    ask(sampler, plain, &some_trace);
+    sample(sampler, plain, &some_trace);
+    sample(sampler, plain, &some_trace);
     assert_int_equal(reports.count, 1);
-    ask(sampler, marked, &some_trace);
-    ask(sampler, marked, &some_trace);
+    sample(sampler, marked, &some_trace);
+    sample(sampler, marked, &some_trace);
     assert_int_equal(reports.count, 2);
     assert_non_null(strstr(reports.message, "ot=th:8"));
     tote_context_unref(plain);
@@ -307,9 +308,9 @@ static void an_unknown_decision_drops_the_span(void **state) {
     tote_sampler *sampler = tote_sampler_new(&counting, &counter);
 
     (void)state;
-    assert_int_equal(ask(sampler, NULL, &some_trace), TOTE_SAMPLING_DECISION_DROP);
+    assert_int_equal(sample(sampler, NULL, &some_trace), TOTE_SAMPLING_DECISION_DROP);
     counter.decision = TOTE_SAMPLING_DECISION_RECORD_ONLY;
-    assert_int_equal(ask(sampler, NULL, &some_trace), TOTE_SAMPLING_DECISION_RECORD_ONLY);
+    assert_int_equal(sample(sampler, NULL, &some_trace), TOTE_SAMPLING_DECISION_RECORD_ONLY);
     tote_sampler_free(sampler);
 }
 
@@ -322,7 +323,7 @@ static void a_sampler_that_cannot_be_created_drops_and_releases_its_self(void **
     tote_sampler *sampler = tote_sampler_new(&lacking, &counter);
     assert_int_equal(counter.destroyed, 1);
     assert_int_equal(reports.count, 1);
-    assert_int_equal(ask(sampler, NULL, &some_trace), TOTE_SAMPLING_DECISION_DROP);
+    assert_int_equal(sample(sampler, NULL, &some_trace), TOTE_SAMPLING_DECISION_DROP);
     tote_sampler_free(sampler);
     assert_int_equal(counter.destroyed, 1);
 }

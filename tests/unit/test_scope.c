@@ -165,12 +165,12 @@ static void suspending_twice_and_resuming_twice_is_reported_and_does_nothing(voi
 
     assert_false(tote_scope_resume(scope));
     assert_int_equal(diagnostics, 1);
-    assert_true(was_told("the scope of span \"work\" was resumed"));
+    assert_true(was_reported("the scope of span \"work\" was resumed"));
     assert_ptr_equal(tote_context_current(), tote_scope_get_context(scope));
     assert_true(tote_scope_suspend(scope));
     assert_false(tote_scope_suspend(scope));
     assert_int_equal(diagnostics, 2);
-    assert_true(was_told("the scope of span \"work\" was suspended where"));
+    assert_true(was_reported("the scope of span \"work\" was suspended where"));
     assert_ptr_equal(tote_context_current(), tote_context_root());
     tote_scope_close(&scope);
 }
@@ -183,12 +183,12 @@ static void closing_an_outer_scope_closes_the_inner_ones(void **state) {
     tote_scope_close(&outer);
     assert_int_equal(fake.ended, 2);
     assert_int_equal(diagnostics, 1);
-    assert_true(was_told("the scope of span \"outer\" ended before"));
+    assert_true(was_reported("the scope of span \"outer\" ended before"));
     assert_ptr_equal(tote_context_current(), tote_context_root());
     assert_false(tote_scope_resume(inner));
     tote_scope_close(&inner); /* closed a second time */
     assert_int_equal(diagnostics, 3);
-    assert_true(was_told("the scope of span \"inner\" was closed"));
+    assert_true(was_reported("the scope of span \"inner\" was closed"));
     assert_int_equal(fake.ended, 2);
 }
 
@@ -229,7 +229,7 @@ static void a_run_in_a_context_suspends_the_scopes_left_open_in_it(void **state)
     tote_context_run(tote_context_root(), leave_a_scope_open, NULL);
     assert_int_equal(fake.ended, 0);
     assert_int_equal(diagnostics, 1);
-    assert_true(was_told("left the context of span \"left\""));
+    assert_true(was_reported("left the context of span \"left\""));
     assert_ptr_equal(tote_context_current(), tote_context_root());
     assert_true(tote_scope_resume(left_open));
     tote_scope_close(&left_open);

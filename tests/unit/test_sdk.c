@@ -216,7 +216,7 @@ static void a_root_span_ignores_the_parent(void **state) {
 }
 
 /* Local children share the anchor of their root; explicit times are unchanged. */
-static void times_of_a_trace_come_from_one_anchor(void **state) {
+static void local_spans_of_a_trace_share_one_clock_anchor(void **state) {
     struct sdk_fixture *f = *state;
     f->settings.now_unix_nano = NULL;
     sdk_fixture_start(state);
@@ -506,7 +506,7 @@ struct asker {
     atomic_bool is_over;
 };
 
-static void *ask(void *arg) {
+static void *poll_is_recording(void *arg) {
     struct asker *asker = arg;
 
     while (!atomic_load_explicit(&asker->is_over, memory_order_relaxed)) {
@@ -516,7 +516,7 @@ static void *ask(void *arg) {
     return NULL;
 }
 
-static void wait_until_asked(void *self, tote_span *span) {
+static void wait_for_poll(void *self, tote_span *span) {
     struct asker *asker = self;
     size_t asked = atomic_load(&asker->asked);
 
@@ -528,7 +528,7 @@ static void wait_until_asked(void *self, tote_span *span) {
 /* For the thread sanitizer: is_recording takes no lock. Compliance: TR-32 */
 static void a_span_may_end_while_another_thread_calls_is_recording(void **state) {
     static const tote_span_processor_ops ops = {.struct_size = sizeof ops,
-                                                .on_ending = wait_until_asked};
+                                                .on_ending = wait_for_poll};
     struct sdk_fixture *f = *state;
     struct asker asker = {.span = NULL};
     tote_span_processor *processor = tote_span_processor_new(&ops, &asker);
@@ -538,7 +538,7 @@ static void a_span_may_end_while_another_thread_calls_is_recording(void **state)
     sdk_fixture_start(state);
 
     asker.span = tote_tracer_start_span(f->tracer, "shared", NULL);
-    assert_int_equal(pthread_create(&thread, NULL, ask, &asker), 0);
+    assert_int_equal(pthread_create(&thread, NULL, poll_is_recording, &asker), 0);
     tote_span_end(asker.span, 0);
     atomic_store_explicit(&asker.is_over, true, memory_order_relaxed);
     pthread_join(thread, NULL);
@@ -680,7 +680,7 @@ int main(int argc, char **argv) {
         SDK_TEST(a_sampler_and_a_processor_get_the_whole_context_of_the_parent),
         SDK_TEST(without_a_parent_in_its_options_a_span_is_a_child_of_the_current_span),
         SDK_TEST(a_root_span_ignores_the_parent),
-        SDK_TEST(times_of_a_trace_come_from_one_anchor),
+        SDK_TEST(local_spans_of_a_trace_share_one_clock_anchor),
         SDK_TEST(a_clock_without_a_time_is_replaced_by_the_real_time),
         SDK_TEST(children_of_a_long_lived_root_use_the_current_real_time_clock),
         SDK_TEST(a_span_does_not_end_before_it_starts),

@@ -79,7 +79,7 @@ static void at_the_count_limit_existing_keys_change_and_new_ones_are_counted(voi
 }
 
 /* Compliance: TR-44, TR-60 */
-static void values_are_cut_to_length_and_depth_without_cutting_a_code_point(void **state) {
+static void values_are_truncated_to_the_length_and_depth_limits(void **state) {
     struct sdk_fixture *f = *state;
     f->settings.limits.attribute_value_length = 2;
     f->settings.limits.attribute_value_depth = 1;
@@ -504,7 +504,7 @@ static void a_name_that_grows_many_times_leaves_space_for_other_data(void **stat
 }
 
 /* A caller with far too many attributes does not cause a search through all of them. */
-static void an_event_with_very_many_attributes_is_cut_at_once(void **state) {
+static void an_event_with_very_many_attributes_is_truncated_in_time(void **state) {
     enum { COUNT = 100000 };
     static tote_attribute attributes[COUNT];
     static char keys[COUNT][8];
@@ -558,7 +558,7 @@ int main(int argc, char **argv) {
         SDK_TEST(an_attribute_with_the_same_key_is_replaced),
         SDK_TEST(values_of_every_type_are_returned_as_they_were_set),
         SDK_TEST(at_the_count_limit_existing_keys_change_and_new_ones_are_counted),
-        SDK_TEST(values_are_cut_to_length_and_depth_without_cutting_a_code_point),
+        SDK_TEST(values_are_truncated_to_the_length_and_depth_limits),
         SDK_TEST(a_limit_of_zero_keeps_nothing_and_counts_all),
         SDK_TEST(events_and_links_over_their_limits_are_dropped_and_counted),
         SDK_TEST(events_keep_their_order_and_times_and_have_unique_keys),
@@ -575,7 +575,7 @@ int main(int argc, char **argv) {
         SDK_TEST(on_ending_may_write_and_wins_over_the_store),
         SDK_TEST(in_a_forked_child_a_span_of_the_parent_process_is_only_a_parent),
         SDK_TEST(a_name_that_grows_many_times_leaves_space_for_other_data),
-        SDK_TEST(an_event_with_very_many_attributes_is_cut_at_once),
+        SDK_TEST(an_event_with_very_many_attributes_is_truncated_in_time),
         SDK_TEST(large_spans_leave_no_memory_in_the_pool),
     };
     return RUN_TESTS(tests, argc, argv);

@@ -21,8 +21,8 @@ static void overwriting_one_key_a_million_times_does_not_grow_the_store(void **s
     }
 
     assert_int_equal(atomic_load(&memory.live_bytes), before);
-    assert_true(says(store, "count", "999999"));
-    assert_true(says(store, "other", "stays"));
+    assert_true(has_value(store, "count", "999999"));
+    assert_true(has_value(store, "other", "stays"));
     tote_store_unref(store);
 }
 
@@ -57,7 +57,7 @@ static void a_write_over_the_limit_changes_nothing(void **state) {
     assert_false(tote_store_add_as(store, "small", tote_int(1), TOTE_VISIBILITY_ALL, larger));
 
     assert_int_equal(diagnostics, 3); /* one for each key */
-    assert_true(says(store, "small", "stays"));
+    assert_true(has_value(store, "small", "stays"));
     assert_int_equal(tote_store_get(store, "large", NULL, 0), TOTE_STORE_MAX_BYTES - 4096);
     assert_true(tote_store_add(store, "large", tote_string(large)));
     assert_true(tote_store_delete(store, "large"));
@@ -83,7 +83,7 @@ static void a_full_store_can_still_hide_inherited_entries(void **state) {
 
     assert_false(tote_store_add(child, "token", tote_string("of mine")));
     assert_true(tote_store_delete(child, "token"));
-    assert_true(says(child, "token", NULL));
+    assert_true(has_value(child, "token", NULL));
     free(text);
     tote_store_unref(child);
     tote_store_unref(parent);
@@ -100,7 +100,7 @@ static void a_value_in_the_middle_of_many_empty_stores_is_found(void **state) {
         store = child;
     }
     tote_entries *entries = tote_store_get_all(store);
-    assert_true(says(store, "user", "ann"));
+    assert_true(has_value(store, "user", "ann"));
     assert_int_equal(tote_entries_get_count(entries), 1);
     tote_entries_free(entries);
     tote_store_unref(store);
@@ -146,9 +146,9 @@ static void a_chain_of_two_thousand_stores_has_the_entries_of_all_levels(void **
         assert_true(!entry || entry->visibility == (uint32_t)i % 4);
         assert_true(!entry || (entry->value.as.integer == i && !strcmp(entry->metadata, "m")));
     }
-    assert_true(says(store, "newest", "1999"));
-    assert_true(says(store, "deleted", NULL));
-    assert_true(says(store, "top", "2"));
+    assert_true(has_value(store, "newest", "1999"));
+    assert_true(has_value(store, "deleted", NULL));
+    assert_true(has_value(store, "top", "2"));
     tote_entries_free(entries);
     tote_store_unref(store);
     tote_store_unref(top);
@@ -164,8 +164,8 @@ static void entries_of_the_root_store_stay_live_under_a_flattened_chain(void **s
     tote_store_add(top, "later", tote_string("1"));
     tote_store_add(top, "deleted", tote_string("2"));
 
-    assert_true(says(store, "later", "1"));
-    assert_true(says(store, "deleted", NULL));
+    assert_true(has_value(store, "later", "1"));
+    assert_true(has_value(store, "deleted", NULL));
     tote_store_unref(store);
     tote_store_unref(top);
 }
@@ -194,12 +194,12 @@ static void an_overlay_in_a_flattened_chain_still_hides_entries(void **state) {
     tote_store_add(top, "later", tote_string("2"));
 
     bool is_remote = false;
-    assert_true(says(store, "above", NULL));
-    assert_true(says(store, "later", NULL));
-    assert_true(says(store, "user", NULL));
-    assert_true(says(store, "zone", "b"));
-    assert_true(says(store, "token", "secret"));
-    assert_true(says(store, "tenant", "t_1"));
+    assert_true(has_value(store, "above", NULL));
+    assert_true(has_value(store, "later", NULL));
+    assert_true(has_value(store, "user", NULL));
+    assert_true(has_value(store, "zone", "b"));
+    assert_true(has_value(store, "token", "secret"));
+    assert_true(has_value(store, "tenant", "t_1"));
     assert_true(tote__store_visit(store, TOTE_VISIBILITY_PROPAGATE, find_remote, &is_remote));
     assert_true(is_remote);
     tote_store_unref(store);
@@ -239,9 +239,9 @@ static void out_of_memory_changes_nothing_and_is_reported(void **state) {
     assert_null(entries);
     assert_int_equal(errno, EXDEV);
     assert_int_equal(diagnostics, 1);
-    assert_true(says(store, "large", NULL));
-    assert_true(says(parent, "large", NULL));
-    assert_true(says(store, "user", "ann"));
+    assert_true(has_value(store, "large", NULL));
+    assert_true(has_value(parent, "large", NULL));
+    assert_true(has_value(store, "user", "ann"));
     tote_store_unref(store);
     tote_store_unref(parent);
 }
@@ -262,11 +262,11 @@ static void out_of_memory_an_own_entry_can_still_be_deleted(void **state) {
     atomic_store(&memory.is_out, false);
 
     assert_true(was_visible);
-    assert_true(says(store, "token", NULL));
+    assert_true(has_value(store, "token", NULL));
     assert_false(tote_store_delete(store, "token"));
     tote_store_add(store, "filling", tote_int(2));
-    assert_true(says(store, "token", NULL));
-    assert_true(says(parent, "token", "inherited"));
+    assert_true(has_value(store, "token", NULL));
+    assert_true(has_value(parent, "token", "inherited"));
     tote_store_unref(store);
     tote_store_unref(parent);
 }
@@ -281,7 +281,7 @@ static void the_void_store_keeps_nothing_and_reports_nothing(void **state) {
     assert_false(tote_store_delete(nothing, "user"));
     tote_store_seal(nothing);
     assert_false(tote_store_add(nothing, "user", tote_string("ann")));
-    assert_true(says(nothing, "user", NULL));
+    assert_true(has_value(nothing, "user", NULL));
     tote_store_unref(tote_store_ref(nothing));
     assert_int_equal(diagnostics, 0);
 }

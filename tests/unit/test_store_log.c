@@ -39,17 +39,17 @@ static void keys_with_the_same_hash_are_distinct(void **state) {
                          (uint32_t)tote__hash(other, strlen(other)));
 
         tote_store_add(parent, one, tote_string("1"));
-        assert_true(says(child, other, NULL));
+        assert_true(has_value(child, other, NULL));
         tote_store_add(child, other, tote_string("2"));
-        assert_true(says(child, one, "1"));
+        assert_true(has_value(child, one, "1"));
         tote_entries *entries = tote_store_get_all(child);
         assert_int_equal(tote_entries_get_count(entries), 2);
         assert_true(lists(entries, one, "1"));
         assert_true(lists(entries, other, "2"));
         tote_entries_free(entries);
         assert_true(tote_store_delete(child, one));
-        assert_true(says(child, one, NULL));
-        assert_true(says(child, other, "2"));
+        assert_true(has_value(child, one, NULL));
+        assert_true(has_value(child, other, "2"));
         tote_store_unref(child);
         tote_store_unref(parent);
     }
@@ -64,15 +64,15 @@ static void keys_with_the_same_hash_survive_a_rewrite_of_the_log(void **state) {
     for (int i = 0; i < 1000; i++) {
         snprintf(text, sizeof text, "%d", i);
         assert_true(tote_store_add(store, twins[0][i % 2], tote_string(text)));
-        assert_true(says(store, twins[0][i % 2], text));
+        assert_true(has_value(store, twins[0][i % 2], text));
         snprintf(text, sizeof text, "%d", i - 1);
-        assert_true(i == 0 || says(store, twins[0][!(i % 2)], text));
+        assert_true(i == 0 || has_value(store, twins[0][!(i % 2)], text));
     }
     tote_store_unref(store);
 }
 
 /* Every fill level of the first log, up to the last word and one beyond. */
-static void a_record_fits_into_what_is_left_of_a_log_to_the_word(void **state) {
+static void a_record_can_fill_the_rest_of_a_log_to_the_last_word(void **state) {
     (void)state;
 
     for (size_t length = 0; length <= 2 * STORE_FIRST_WORDS * sizeof(uint64_t); length++) {
@@ -81,9 +81,9 @@ static void a_record_fits_into_what_is_left_of_a_log_to_the_word(void **state) {
         assert_true(tote_store_add(store, "first", tote_string("1")));
         assert_true(tote_store_add(store, "filling", tote_string(text)));
         assert_true(tote_store_add(store, "last", tote_string("3")));
-        assert_true(says(store, "first", "1"));
+        assert_true(has_value(store, "first", "1"));
         assert_int_equal(tote_store_get(store, "filling", NULL, 0), length);
-        assert_true(says(store, "last", "3"));
+        assert_true(has_value(store, "last", "3"));
         free(text);
         tote_store_unref(store);
     }
@@ -137,13 +137,13 @@ static void long_keys_are_kept_or_refused_whole(void **state) {
         tote_store *store = tote_store_new(NULL);
         char *key = letters(rows[i].length, 'k');
         assert_int_equal(tote_store_add(store, key, tote_string("1")), rows[i].is_kept);
-        assert_true(says(store, key, rows[i].is_kept ? "1" : NULL));
+        assert_true(has_value(store, key, rows[i].is_kept ? "1" : NULL));
         key[rows[i].length - 1] = 'l'; /* of the same length, and different */
-        assert_true(says(store, key, NULL));
+        assert_true(has_value(store, key, NULL));
         assert_false(tote_store_delete(store, key));
         key[rows[i].length - 1] = 'k';
         assert_int_equal(tote_store_delete(store, key), rows[i].is_kept);
-        assert_true(says(store, key, NULL));
+        assert_true(has_value(store, key, NULL));
         free(key);
         tote_store_unref(store);
     }
@@ -157,7 +157,7 @@ static void the_longest_key_can_be_deleted_in_a_child_store_that_inherits_it(voi
     char *key = letters(RECORD_LONGEST_TEXT, 'k');
 
     assert_false(tote_store_delete(child, key));
-    assert_true(says(child, key, NULL));
+    assert_true(has_value(child, key, NULL));
     assert_false(tote_store_add(parent, key, tote_int(1)));
     free(key);
     tote_store_unref(child);
@@ -218,7 +218,7 @@ static tote_store *half_replaced(tote_store *parent) {
     tote__log_read(log, 0, tote__log_extent(log).length, words);
     struct store_record record = tote__record_parse(words);
     assert_true(tote__store_append(store, &record)); /* and the old one is not marked */
-    assert_true(says(store, key, "new"));
+    assert_true(has_value(store, key, "new"));
     tote_store_unref(other);
     return store;
 }
@@ -238,9 +238,9 @@ static void a_half_replaced_entry_is_deleted_permanently(void **state) {
     for (size_t i = 0; i < TOTE_COUNT_OF(parents); i++) {
         tote_store *store = half_replaced(parents[i]);
         assert_true(tote_store_delete(store, "token"));
-        assert_true(says(store, "token", NULL));
+        assert_true(has_value(store, "token", NULL));
         rewrite(store);
-        assert_true(says(store, "token", NULL));
+        assert_true(has_value(store, "token", NULL));
         assert_false(tote_store_delete(store, "token"));
         tote_store_unref(store);
     }
@@ -252,7 +252,7 @@ static void a_half_replaced_entry_has_the_new_value(void **state) {
     tote_store *store = half_replaced(NULL);
 
     rewrite(store);
-    assert_true(says(store, "token", "new"));
+    assert_true(has_value(store, "token", "new"));
     tote_entries *entries = tote_store_get_all(store);
     assert_int_equal(tote_entries_get_count(entries), 2);
     tote_entries_free(entries);
@@ -271,7 +271,7 @@ static void a_half_replaced_entry_can_be_deleted_out_of_memory(void **state) {
     atomic_store(&memory.is_out, false);
 
     rewrite(store);
-    assert_true(says(store, "token", NULL));
+    assert_true(has_value(store, "token", NULL));
     tote_store_unref(store);
 }
 
@@ -317,7 +317,7 @@ static void a_thousand_keys_are_replaced_and_deleted_one_by_one(void **state) {
     for (int i = 0; i < 1000; i++) {
         snprintf(key, sizeof key, "k%d", i);
         snprintf(text, sizeof text, "%d", 1000 + i);
-        assert_true(says(store, key, i % 2 ? text : NULL));
+        assert_true(has_value(store, key, i % 2 ? text : NULL));
     }
     tote_store_unref(store);
     tote_store_unref(parent);
@@ -327,7 +327,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(keys_with_the_same_hash_are_distinct),
         TEST(keys_with_the_same_hash_survive_a_rewrite_of_the_log),
-        TEST(a_record_fits_into_what_is_left_of_a_log_to_the_word),
+        TEST(a_record_can_fill_the_rest_of_a_log_to_the_last_word),
         TEST(the_limit_is_the_same_for_every_fill_level_of_a_store),
         TEST(a_store_can_be_filled_to_the_last_byte_of_its_limit),
         TEST(long_keys_are_kept_or_refused_whole),

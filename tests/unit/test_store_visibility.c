@@ -331,10 +331,10 @@ static int seal_the_root(void) {
         diagnostics != 2) { /* one for each key */
         return 1;
     }
-    if (!says(root, "zone", "b") || !says(root, "user", NULL)) {
+    if (!has_value(root, "zone", "b") || !has_value(root, "user", NULL)) {
         return 2;
     }
-    if (!tote_store_add(child, "zone", tote_string("d")) || !says(child, "zone", "d")) {
+    if (!tote_store_add(child, "zone", tote_string("d")) || !has_value(child, "zone", "d")) {
         return 3;
     }
     tote_store_unref(child);

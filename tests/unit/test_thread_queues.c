@@ -355,7 +355,7 @@ struct payers {
     atomic_size_t paid;
 };
 
-static void *pay_until_nothing_is_left(void *arg) {
+static void *pay_until_exhausted(void *arg) {
     struct payers *payers = arg;
     static atomic_size_t next;
     size_t own = atomic_fetch_add(&next, 1) % 2;
@@ -379,8 +379,8 @@ static void no_credit_is_lost_or_created_while_threads_collect_it(void **state) 
         struct payers payers = {.paid = 0};
         pthread_t other;
         tote__limit_init(&payers.limit, TOTAL, 32);
-        assert_int_equal(pthread_create(&other, NULL, pay_until_nothing_is_left, &payers), 0);
-        pay_until_nothing_is_left(&payers);
+        assert_int_equal(pthread_create(&other, NULL, pay_until_exhausted, &payers), 0);
+        pay_until_exhausted(&payers);
         pthread_join(other, NULL);
         size_t left = atomic_load(&payers.limit.left);
         left += atomic_load(&payers.credits[0].left) + atomic_load(&payers.credits[1].left);

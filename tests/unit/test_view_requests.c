@@ -66,7 +66,7 @@ static struct receipt take_json(const char *json) {
 }
 
 /* Read JSON that must be accepted as a whole. */
-static void expect_taken(const char *json) {
+static void expect_accepted(const char *json) {
     struct receipt receipt = take_json(json);
 
     assert_int_equal(receipt.outcome, TAKEN);
@@ -87,7 +87,7 @@ static void ids_are_hex_in_either_case_or_base64(void **state) {
     for (size_t i = 0; i < TOTE_COUNT_OF(ids); i++) {
         snprintf(json, sizeof json, "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{%s}]}]}]}",
                  ids[i]);
-        expect_taken(json);
+        expect_accepted(json);
         assert_int_equal(the_span()->trace_id.len, 16);
         assert_memory_equal(the_span()->trace_id.data,
                             "\x5b\x8e\xff\xf7\x98\x03\x81\x03\xd2\x69\xb6\x33\x81\x3f\xc6\x0c", 16);
@@ -99,12 +99,12 @@ static void ids_are_hex_in_either_case_or_base64(void **state) {
 /* Written by Tempo and Jaeger (kind) and Fluent Bit (code). */
 static void enumeration_values_may_be_names(void **state) {
     (void)state;
-    expect_taken(
+    expect_accepted(
         REQUEST(IDS ",\"kind\":\"SPAN_KIND_SERVER\",\"status\":{\"code\":\"STATUS_CODE_ERROR\"}"));
     assert_int_equal(the_span()->kind, TOTE__OTLP__SPAN__SPAN_KIND__SPAN_KIND_SERVER);
     assert_int_equal(the_span()->status->code,
                      TOTE__OTLP__SPAN__STATUS__STATUS_CODE__STATUS_CODE_ERROR);
-    expect_taken(REQUEST(IDS ",\"kind\":3,\"status\":{\"code\":\"ERROR\"}"));
+    expect_accepted(REQUEST(IDS ",\"kind\":3,\"status\":{\"code\":\"ERROR\"}"));
     assert_int_equal(the_span()->kind, TOTE__OTLP__SPAN__SPAN_KIND__SPAN_KIND_CLIENT);
     assert_int_equal(the_span()->status->code,
                      TOTE__OTLP__SPAN__STATUS__STATUS_CODE__STATUS_CODE_ERROR);
@@ -112,13 +112,13 @@ static void enumeration_values_may_be_names(void **state) {
 
 static void values_are_read_in_each_permitted_form(void **state) {
     (void)state;
-    expect_taken(REQUEST(IDS "," ATTRIBUTE("\"intValue\":\"-9223372036854775808\"")));
+    expect_accepted(REQUEST(IDS "," ATTRIBUTE("\"intValue\":\"-9223372036854775808\"")));
     assert_true(the_value()->int_value == INT64_MIN);
-    expect_taken(REQUEST(IDS "," ATTRIBUTE("\"intValue\":1e3")));
+    expect_accepted(REQUEST(IDS "," ATTRIBUTE("\"intValue\":1e3")));
     assert_int_equal(the_value()->int_value, 1000);
-    expect_taken(REQUEST(IDS "," ATTRIBUTE("\"doubleValue\":\"-Infinity\"")));
+    expect_accepted(REQUEST(IDS "," ATTRIBUTE("\"doubleValue\":\"-Infinity\"")));
     assert_true(the_value()->double_value < -1e308);
-    expect_taken(REQUEST(IDS "," ATTRIBUTE("\"bytesValue\":\"_-8\"")));
+    expect_accepted(REQUEST(IDS "," ATTRIBUTE("\"bytesValue\":\"_-8\"")));
     assert_int_equal(the_value()->bytes_value.len, 2);
     assert_memory_equal(the_value()->bytes_value.data, "\xff\xef", 2);
 }
@@ -174,17 +174,17 @@ static void another_type_instead_of_an_object_or_a_list_is_malformed(void **stat
 /* JavaScript cuts between surrogates, and programs copy bytes. */
 static void invalid_text_is_repaired(void **state) {
     (void)state;
-    expect_taken(REQUEST(IDS ",\"name\":\"a\\ud83d\""));
+    expect_accepted(REQUEST(IDS ",\"name\":\"a\\ud83d\""));
     assert_string_equal(the_span()->name, "a\xEF\xBF\xBD");
-    expect_taken(REQUEST(IDS ",\"name\":\"\\ude00b\\ud83dc\""));
+    expect_accepted(REQUEST(IDS ",\"name\":\"\\ude00b\\ud83dc\""));
     assert_string_equal(the_span()->name, "\xEF\xBF\xBD"
                                           "b\xEF\xBF\xBD"
                                           "c");
-    expect_taken(REQUEST(IDS ",\"name\":\"\\ud83d\\ude00\\\\ud83d\""));
+    expect_accepted(REQUEST(IDS ",\"name\":\"\\ud83d\\ude00\\\\ud83d\""));
     assert_string_equal(the_span()->name, "\xF0\x9F\x98\x80\\ud83d");
-    expect_taken(REQUEST(IDS ",\"name\":\"x\xFFy\""));
+    expect_accepted(REQUEST(IDS ",\"name\":\"x\xFFy\""));
     assert_string_equal(the_span()->name, "x\xEF\xBF\xBDy");
-    expect_taken("\xEF\xBB\xBF" REQUEST(IDS ",\"name\":\"mark\""));
+    expect_accepted("\xEF\xBB\xBF" REQUEST(IDS ",\"name\":\"mark\""));
     assert_string_equal(the_span()->name, "mark");
 }
 
@@ -205,7 +205,7 @@ static void json_that_would_take_too_much_memory_is_too_large(void **state) {
     strcpy(at, "{}]}");
     assert_int_equal(take_json(json).outcome, TOO_LARGE);
     free(json);
-    expect_taken(REQUEST(IDS)); /* its memory was freed */
+    expect_accepted(REQUEST(IDS)); /* its memory was freed */
 }
 
 /* gzip, one member. Returns its size. */
