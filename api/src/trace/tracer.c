@@ -21,7 +21,7 @@
 
 enum { MOST_TRACERS = 1024, LISTS = 256 };
 
-/* The one without a name: for all that are over the limit, or found memory out. */
+/* The one of the global provider without a name: if the table is full or out of memory. */
 static tote_tracer nameless = {.scope = {.name = "", .version = "", .schema_url = ""}};
 
 static struct {
@@ -110,22 +110,47 @@ static tote_tracer *tracer_new(tote_tracer *wanted) {
 
 /*
  * Put `tracer` in, unless another thread was first. Returns: the tracer that is in; NULL when
- * the table is full. A fork in between leaves an index unused.
+ * the table is full. A fork in between leaves an index unused. A nameless one has the index 0, and
+ * needs no place in the table.
  */
-static tote_tracer *add(tote_tracer *tracer) {
+static tote_tracer *add(tote_tracer *tracer, bool is_nameless) {
     _Atomic(tote_tracer *) *list = list_of(tracer);
 
     tote__lock_take(&tracers.lock);
     tote_tracer *head = atomic_load_explicit(list, memory_order_relaxed);
     tote_tracer *result = find(tracer, head);
-    if (!result && tracers.count < MOST_TRACERS) {
-        tracer->index = ++tracers.count;
+    if (!result && (is_nameless || tracers.count < MOST_TRACERS)) {
+        tracer->index = is_nameless ? 0 : ++tracers.count;
         tracer->next = head;
-        atomic_store_explicit(&tracers.by_index[tracer->index], tracer, memory_order_release);
+        if (!is_nameless) {
+            atomic_store_explicit(&tracers.by_index[tracer->index], tracer, memory_order_release);
+        }
         atomic_store_explicit(list, tracer, memory_order_release);
         result = tracer;
     }
     tote__lock_drop(&tracers.lock);
+    return result;
+}
+
+/*
+ * The tracer without a name of the same provider: a private SDK's spans must not reach the global
+ * one. NULL if out of memory.
+ */
+static tote_tracer *nameless_like(const tote_tracer *given) {
+    tote_tracer wanted = {.scope = nameless.scope, .provider = given->provider, .run = given->run};
+
+    if (!wanted.provider) {
+        return &nameless;
+    }
+    tote_tracer *result =
+        find(&wanted, atomic_load_explicit(list_of(&wanted), memory_order_acquire));
+    tote_tracer *tracer = result ? NULL : tracer_new(&wanted);
+    if (tracer) {
+        result = add(tracer, true);
+    }
+    if (result != tracer) {
+        tote__release(tracer, sizeof *tracer);
+    }
     return result;
 }
 
@@ -135,7 +160,7 @@ static tote_tracer *intern(tote_tracer *wanted) {
     tote_tracer *tracer = result ? NULL : tracer_new(wanted);
 
     if (tracer) {
-        result = add(tracer);
+        result = add(tracer, false);
         if (!result) {
             tote_diagnostics_report(
                 TOTE_LEVEL_WARN, "tracer",
@@ -143,7 +168,7 @@ static tote_tracer *intern(tote_tracer *wanted) {
                 "a name. Do not put what varies into a tracer's name, version or "
                 "attributes",
                 MOST_TRACERS, wanted->scope.name);
-            result = &nameless;
+            result = nameless_like(wanted);
         }
     }
     if (!tracer || result != tracer) {
@@ -192,9 +217,10 @@ tote_tracer *tote_tracer_provider_get_tracer(tote_tracer_provider *provider, con
             TOTE_LEVEL_ERROR, "tracer",
             "out of memory: tracer \"%.64s\" is replaced by the one without a name",
             name ? name : "");
+        tracer = nameless_like(&wanted);
     }
     errno = error;
-    return tracer ? tracer : &nameless;
+    return tracer;
 }
 
 const tote_tracer *tote__tracer_at(uint32_t index) {
@@ -276,7 +302,7 @@ static tote_span *carry_on(const tote_context *parent, const tote_span_options *
 /* No SDK records this span: none is running, or the tracer is of one that was closed. */
 static void note_unrecorded(const tote_tracer *tracer, const char *name) {
     if (tracer && tracer->provider) {
-        tote__unrecorded_report_late(name);
+        tote__unrecorded_report_late(tracer->provider, name);
     } else if (tracer) {
         tote__unrecorded_add(name);
     }
@@ -358,7 +384,7 @@ void tote_tracer_provider_set_global(tote_tracer_provider *provider) {
     tote_tracer_provider_unref(before);
 }
 
-void tote__tracer_provider_leave_global(tote_tracer_provider *provider) {
+bool tote__tracer_provider_leave_global(tote_tracer_provider *provider) {
     tote_tracer_provider *expected = provider;
 
     tote__lock_take(&tracers.lock);
@@ -367,6 +393,7 @@ void tote__tracer_provider_leave_global(tote_tracer_provider *provider) {
     if (was_global) {
         tote_tracer_provider_unref(provider);
     }
+    return was_global;
 }
 
 bool tote__tracer_provider_exports(const struct tote__entry *entry) {
