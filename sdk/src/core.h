@@ -35,13 +35,12 @@ struct core_config {
     _Atomic(uint32_t) resource_generation; /* the process that the origin's resource describes */
     struct tote__lock resource_lock;       /* protects changes of the resource */
     bool is_disabled;
-    bool is_global;
     bool has_on_start;
     bool has_on_ending;
     _Atomic(bool) is_shut_down;
     uint64_t early; /* spans that were started before, while no SDK was running */
     _Atomic(uint64_t) unrecorded_at_shutdown; /* tote__unrecorded_count() at the shutdown;
-                                             UINT64_MAX before, and if not global */
+                                             UINT64_MAX before, and if private */
     tote_sampler *sampler;
     tote_id_generator *id_generator; /* NULL: the thread's random numbers */
     tote_store *root_store;          /* the root store of the process; borrowed */

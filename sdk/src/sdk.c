@@ -164,13 +164,14 @@ static void report_end(const tote_sdk *sdk, const struct core_config *config) {
 static bool end_starting(tote_sdk *sdk, struct core_config *config) {
     bool is_first = !atomic_exchange(&config->is_shut_down, true);
 
-    if (is_first && config->is_global) {
-        atomic_store(&config->unrecorded_at_shutdown, tote__unrecorded_count());
-    }
+    uint64_t unrecorded = tote__unrecorded_count();
     if (is_first) {
-        tote__unrecorded_expect_late();
+        tote__unrecorded_expect_late(&sdk->provider);
     }
-    tote__tracer_provider_leave_global(&sdk->provider);
+    if (tote__tracer_provider_leave_global(&sdk->provider)) {
+        atomic_store(&config->unrecorded_at_shutdown, unrecorded);
+        tote__unrecorded_expect_late(NULL);
+    }
     return is_first;
 }
 
@@ -325,7 +326,6 @@ static struct core_config *make_config(const struct tote__sdk_settings *settings
     config->origin.slot = slot;
     config->origin.run = run;
     config->is_disabled = settings->is_disabled;
-    config->is_global = settings->is_global;
     atomic_init(&config->unrecorded_at_shutdown, UINT64_MAX);
     config->sampler = settings->sampler ? settings->sampler : tote_sampler_parent_based_new(NULL);
     config->id_generator = settings->id_generator;
@@ -381,7 +381,9 @@ tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
 
     if (!sdk) {
         tote_diagnostics_report(TOTE_LEVEL_ERROR, "sdk",
-                                "not started: %d SDKs are running already, which is the limit",
+                                "not started: %d SDKs are running or their tracer providers are "
+                                "in use, which is the limit; close one, or use one SDK for several "
+                                "components",
                                 TOTE__SDK_SLOTS);
         release_settings(settings);
         return NULL;
@@ -398,6 +400,7 @@ tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
     atomic_store(&sdk->references, 1);
     atomic_store(&sdk->starts, 1);
     atomic_store(&sdk->provider.run, run);
+    atomic_store(&sdk->provider.expects_late, false);
     atomic_store_explicit(&sdk->config, config, memory_order_release);
     if (settings->is_global) {
         note_early(config);

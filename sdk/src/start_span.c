@@ -110,9 +110,21 @@ tote__always_inline void set_up_context(const struct start *start,
     context->trace_state = trace_state_of(start);
 }
 
-/* Do not start a child before its parent if they use different clock readings. */
-static uint64_t not_before_parent(const struct span *parent, uint64_t now) {
-    bool is_early = parent && !parent->has_given_start && now < parent->facts.start_time_unix_nano;
+/* Another SDK may have another clock; spans of the system's clocks have an anchor. */
+static bool has_same_clock(const struct core_config *config, const struct span *parent) {
+    return config->now_unix_nano ? parent->origin.slot == config->origin.slot &&
+                                       parent->origin.run == config->origin.run
+                                 : parent->anchor_monotonic != 0;
+}
+
+/*
+ * Do not start a child before its parent if they use different readings of one clock. `parent` may
+ * be NULL.
+ */
+static uint64_t not_before_parent(const struct core_config *config, const struct span *parent,
+                                  uint64_t now) {
+    bool is_early = parent && !parent->has_given_start &&
+                    now < parent->facts.start_time_unix_nano && has_same_clock(config, parent);
 
     return is_early ? parent->facts.start_time_unix_nano : now;
 }
@@ -145,7 +157,7 @@ tote__always_inline void set_up_time(const struct start *start, struct span *spa
     if (tote__unlikely(config->now_unix_nano)) {
         span->anchor_realtime = span->anchor_monotonic = 0;
         span->facts.start_time_unix_nano =
-            given ? given : not_before_parent(parent, tote__core_now(config));
+            given ? given : not_before_parent(config, parent, tote__core_now(config));
         return;
     }
     uint64_t monotonic = tote__clock_monotonic();
@@ -153,7 +165,7 @@ tote__always_inline void set_up_time(const struct start *start, struct span *spa
         span->anchor_realtime = parent->anchor_realtime;
         span->anchor_monotonic = parent->anchor_monotonic;
     } else {
-        span->anchor_realtime = not_before_parent(parent, tote__clock_realtime());
+        span->anchor_realtime = not_before_parent(config, parent, tote__clock_realtime());
         span->anchor_monotonic = monotonic;
     }
     span->facts.start_time_unix_nano =
@@ -355,7 +367,7 @@ static void note_late(const struct core_config *config, struct thread_state *thr
     if (config && (!tracer->provider || tracer->run == config->origin.run)) {
         tote__count(&tote__core_counters(thread, config->origin.slot, config->origin.run)->late);
     }
-    tote__unrecorded_report_late(name);
+    tote__unrecorded_report_late(tracer->provider, name);
 }
 
 tote_span *tote__core_start_span(tote_tracer_provider *provider, tote_tracer *tracer,

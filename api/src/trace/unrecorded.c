@@ -16,6 +16,7 @@
 #include "tote/internal/context.h"
 #include "tote/internal/owned.h"
 #include "tote/internal/text.h"
+#include "tote/internal/tracer.h"
 
 struct tote__tally {
     struct tote__owned owned;
@@ -32,8 +33,8 @@ static struct {
     struct tote__few_names names;
 } early;
 
-static _Atomic(uint32_t) names_kept; /* early.names.count, to be read without the lock */
-static _Atomic(bool) is_late_expected;
+static _Atomic(uint32_t) names_kept;   /* early.names.count, to be read without the lock */
+static _Atomic(bool) is_late_expected; /* of the global provider */
 
 bool tote__few_names_add(struct tote__few_names *few, const char *name, size_t length) {
     if (few->count == TOTE__FEW_NAMES) {
@@ -109,7 +110,7 @@ static __attribute__((noinline)) void add_and_report(const char *name) {
     if (atomic_load_explicit(&names_kept, memory_order_relaxed) < TOTE__FEW_NAMES) {
         keep_name(name);
     }
-    tote__unrecorded_report_late(name);
+    tote__unrecorded_report_late(NULL, name);
 }
 
 void tote__unrecorded_add(const char *name) {
@@ -150,13 +151,19 @@ uint64_t tote__unrecorded_take(struct tote__few_names *names) {
     return taken;
 }
 
-void tote__unrecorded_expect_late(void) {
-    atomic_store_explicit(&is_late_expected, true, memory_order_relaxed);
+static _Atomic(bool) *expectation(tote_tracer_provider *provider) {
+    return provider ? &provider->expects_late : &is_late_expected;
 }
 
-void tote__unrecorded_report_late(const char *name) {
-    if (!atomic_load_explicit(&is_late_expected, memory_order_relaxed) ||
-        !atomic_exchange_explicit(&is_late_expected, false, memory_order_relaxed)) {
+void tote__unrecorded_expect_late(tote_tracer_provider *provider) {
+    atomic_store_explicit(expectation(provider), true, memory_order_relaxed);
+}
+
+void tote__unrecorded_report_late(tote_tracer_provider *provider, const char *name) {
+    _Atomic(bool) *is_expected = expectation(provider);
+
+    if (!atomic_load_explicit(is_expected, memory_order_relaxed) ||
+        !atomic_exchange_explicit(is_expected, false, memory_order_relaxed)) {
         return;
     }
     tote_diagnostics_report(

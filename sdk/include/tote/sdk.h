@@ -128,7 +128,7 @@ TOTE_API tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms);
 
 /**
  * Return the provider for spans of this SDK only. Release it with tote_tracer_provider_unref().
- * Returns NULL, which stands for the global provider, if `sdk` is NULL.
+ * Returns NULL, whose tracers record nothing, if `sdk` is NULL.
  */
 TOTE_API TOTE_MUST_USE tote_tracer_provider *tote_sdk_ref_tracer_provider(tote_sdk *sdk);
 

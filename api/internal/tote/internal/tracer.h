@@ -43,6 +43,7 @@ struct tote_tracer_provider {
     const struct tote__provider_ops *ops;
     _Atomic(uint32_t)
         run; /* counts the starts that used this memory: tracers of an older one are idle */
+    _Atomic(bool) expects_late; /* after a shutdown: the next span of its tracers is reported */
 };
 
 struct tote_tracer {
@@ -64,8 +65,8 @@ TOTE_SHARED tote_span *tote__tracer_start_span(tote_tracer *tracer, const char *
 /* Whether the global provider lets the entry out; true if there is none. */
 TOTE_SHARED bool tote__tracer_provider_exports(const struct tote__entry *entry);
 
-/* Have no global provider any more, if it is this one. */
-TOTE_SHARED void tote__tracer_provider_leave_global(tote_tracer_provider *provider);
+/* Have no global provider any more, if it is this one. Returns whether it was. */
+TOTE_SHARED bool tote__tracer_provider_leave_global(tote_tracer_provider *provider);
 
 /*
  * Options of this version and complete: `given` itself where it is, else `room`, filled in from it.
