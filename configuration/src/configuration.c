@@ -200,8 +200,12 @@ static void resolve_resource(const tote_sdk_options *options, struct tote__confi
     }
 }
 
+/* Only the global SDK has a propagator. */
 static void resolve_propagators(const tote_sdk_options *options,
                                 struct tote__configuration *result) {
+    if (!result->is_global) {
+        return;
+    }
     if (!options->propagator) {
         result->propagators =
             result->reads_environment ? tote__environment_propagators() : "tracecontext,baggage";

@@ -179,8 +179,18 @@ static tote_sdk *make_sdk(const tote_sdk_options *options,
     });
 }
 
+/* Set the global propagator, unless the SDK is private. */
 static void set_propagator(const tote_sdk_options *options,
                            const struct tote__configuration *configuration) {
+    if (!configuration->is_global) {
+        if (options->propagator) {
+            tote_diagnostics_report(
+                TOTE_LEVEL_WARN, "configuration",
+                "tote_sdk_options.propagator is ignored, because skip_global_registration is set: "
+                "pass the propagator to tote_propagator_inject() and tote_propagator_extract()");
+        }
+        return;
+    }
     tote_propagator *propagator =
         configuration->propagators
             ? tote__propagator_from_names("OTEL_PROPAGATORS", configuration->propagators)
@@ -210,7 +220,9 @@ static void report_started(const tote_sdk_options *options,
         "version " TOTE_VERSION " started: sampler %s (ratio %g), propagators %s, "
         "exporters %s%s%s and %zu of the program's, %zu processors of the program's",
         configuration->sampler ? configuration->sampler : own, configuration->sampler_ratio,
-        configuration->propagators ? configuration->propagators : own,
+        !configuration->is_global    ? "none"
+        : configuration->propagators ? configuration->propagators
+                                     : own,
         configuration->exporter_count ? configuration->exporters[0] : "none",
         configuration->exporter_count > 1 ? "," : "",
         configuration->exporter_count > 1 ? configuration->exporters[1] : "",
@@ -253,10 +265,8 @@ static tote_sdk *start(const tote_sdk_options *options) {
     }
     tote_sdk *sdk = make_sdk(options, &configuration, &processors);
     tote__release(processors.items, most * sizeof(*processors.items));
-    if (sdk && configuration.is_global) {
-        set_propagator(options, &configuration);
-    }
     if (sdk) {
+        set_propagator(options, &configuration);
         report_started(options, &configuration);
     }
     tote_propagator_unref(options->propagator);

@@ -52,7 +52,11 @@ typedef struct tote_batch_options {
 typedef struct tote_sdk_options {
     size_t struct_size;
     bool ignore_environment;
-    /** Do not register the global provider and propagator; use tote_sdk_ref_tracer_provider() */
+    /**
+     * Start a private SDK: do not register the global provider and propagator. Spans reach it by
+     * tracers of tote_sdk_ref_tracer_provider(). At most 8 SDKs can run in a process. See
+     * docs/guest.md
+     */
     bool skip_global_registration;
     const char *service_name;
     const tote_attribute *resource_attributes; /**< Override detected attributes */
@@ -62,7 +66,11 @@ typedef struct tote_sdk_options {
 
     tote_sampler *sampler;           /**< Takes ownership. Default: parent based, always on */
     tote_id_generator *id_generator; /**< Takes ownership. Default: random ids */
-    tote_propagator *propagator;     /**< Takes ownership. Default: tracecontext,baggage */
+    /**
+     * The global propagator. Takes ownership. Default: tracecontext,baggage. A private SDK has
+     * none: it ignores this field, with a diagnostic
+     */
+    tote_propagator *propagator;
     const tote_span_limits *limits;
     uint32_t store_export;                /**< A tote_store_export */
     const char *const *store_export_keys; /**< For TOTE_STORE_EXPORT_ALLOWED */
@@ -89,9 +97,9 @@ typedef struct tote_sdk_options {
      * starts or ends and when an event is added, on the thread that does so, concurrently and
      * without a lock. It should not block, and must not start spans.
      *
-     * 0 is replaced by the real time. The clock need not be monotonic. A child that would start
-     * before its parent in the same process starts with it; a span that would end before its start
-     * ends at its start. `clock` must stay valid until the SDK is released.
+     * 0 is replaced by the real time. The clock need not be monotonic. A child of the same SDK that
+     * would start before its parent starts with it; a span that would end before its start ends at
+     * its start. `clock` must stay valid until the SDK is released.
      *
      * Default: the system's clocks. The first span of a trace in this process reads the real time.
      * Its children, events and ends add the monotonic time since then, so setting the clock does
