@@ -184,7 +184,7 @@ static void spans_reach_only_the_exporter_of_their_own_sdk(void **state) {
 /* Start `count` SDKs: a third each with a worker, driven by the host, and simple. */
 static void start_in_all_modes(size_t count) {
     for (size_t i = 0; i < count; i++) {
-        units[i].batch.mode = (tote_export_mode)(i % 3);
+        units[i].batch.mode = (uint32_t)(i % 3);
         units[i].batch.max_export_batch_size = (uint32_t)(i + 1);
         start(&units[i]);
     }
