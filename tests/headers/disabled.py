@@ -43,7 +43,7 @@ values = {
 # The helper functions that a header's results need.
 helpers = {
     "tote/environment.h": """
-/* The child gets its environment all the same. */
+/* The child still gets its environment. */
 static inline size_t tote__off_environment(char *const *base, char **variables, size_t capacity) {
     extern char **environ;
     size_t count = 0;
@@ -61,7 +61,7 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
 }
 """,
     "tote/instrumentation/curl.h": """
-/* The handle gets the program's options all the same. */
+/* The handle still gets the options of the program. */
 static inline tote_curl_request *tote__off_curl_begin(CURL *easy,
                                                       const tote_curl_options *options) {
     static const tote_curl_options defaults = TOTE_CURL_OPTIONS_INIT;

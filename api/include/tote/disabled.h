@@ -44,6 +44,72 @@ static inline void tote__off_text(char *buffer, size_t size) {
     TOTE__OFF_POINTER(tote_entries *, (tote_context_get_all_baggage)(__VA_ARGS__))
 #endif
 
+#ifdef TOTE__OFF_BAGGAGE
+#define tote_context_with_baggage(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_baggage)(__VA_ARGS__))
+#define tote_context_without_baggage(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_without_baggage)(__VA_ARGS__))
+#define tote_context_with_empty_baggage(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_empty_baggage)(__VA_ARGS__))
+#define tote_context_get_baggage(context, name, buffer, size) \
+    (TOTE__OFF((tote_context_get_baggage)(context, name, buffer, size)), \
+    tote__off_text(buffer, size), tote__off_number(-1))
+#define tote_context_get_all_baggage(...) \
+    TOTE__OFF_POINTER(tote_entries *, (tote_context_get_all_baggage)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_BAGGAGE
+#define tote_context_with_baggage(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_baggage)(__VA_ARGS__))
+#define tote_context_without_baggage(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_without_baggage)(__VA_ARGS__))
+#define tote_context_with_empty_baggage(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_empty_baggage)(__VA_ARGS__))
+#define tote_context_get_baggage(context, name, buffer, size) \
+    (TOTE__OFF((tote_context_get_baggage)(context, name, buffer, size)), \
+    tote__off_text(buffer, size), tote__off_number(-1))
+#define tote_context_get_all_baggage(...) \
+    TOTE__OFF_POINTER(tote_entries *, (tote_context_get_all_baggage)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_BAGGAGE
+#define tote_context_with_baggage(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_baggage)(__VA_ARGS__))
+#define tote_context_without_baggage(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_without_baggage)(__VA_ARGS__))
+#define tote_context_with_empty_baggage(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_empty_baggage)(__VA_ARGS__))
+#define tote_context_get_baggage(context, name, buffer, size) \
+    (TOTE__OFF((tote_context_get_baggage)(context, name, buffer, size)), \
+    tote__off_text(buffer, size), tote__off_number(-1))
+#define tote_context_get_all_baggage(...) \
+    TOTE__OFF_POINTER(tote_entries *, (tote_context_get_all_baggage)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_BAGGAGE
+#define tote_context_with_baggage(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_baggage)(__VA_ARGS__))
+#define tote_context_without_baggage(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_without_baggage)(__VA_ARGS__))
+#define tote_context_with_empty_baggage(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_empty_baggage)(__VA_ARGS__))
+#define tote_context_get_baggage(context, name, buffer, size) \
+    (TOTE__OFF((tote_context_get_baggage)(context, name, buffer, size)), \
+    tote__off_text(buffer, size), tote__off_number(-1))
+#define tote_context_get_all_baggage(...) \
+    TOTE__OFF_POINTER(tote_entries *, (tote_context_get_all_baggage)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_EXPORTERS_CONSOLE
+#define tote_span_exporter_console_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_console_new)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_EXPORTERS_CONSOLE
+#define tote_span_exporter_console_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_console_new)(__VA_ARGS__))
+#endif
+
 #ifdef TOTE__OFF_EXPORTERS_CONSOLE
 #define tote_span_exporter_console_new(...) \
     TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_console_new)(__VA_ARGS__))
@@ -84,9 +150,215 @@ static inline void tote__off_text(char *buffer, size_t size) {
 #define tote_context_stack_free(...) TOTE__OFF((tote_context_stack_free)(__VA_ARGS__))
 #endif
 
+#ifdef TOTE__OFF_CONTEXT
+#define tote_context_root(...) \
+    TOTE__OFF_POINTER(const tote_context *, (tote_context_root)(__VA_ARGS__))
+#define tote_context_current(...) \
+    TOTE__OFF_POINTER(const tote_context *, (tote_context_current)(__VA_ARGS__))
+#define tote_context_ref(...) TOTE__OFF_POINTER(tote_context *, (tote_context_ref)(__VA_ARGS__))
+#define tote_context_unref(...) TOTE__OFF((tote_context_unref)(__VA_ARGS__))
+#define tote_context_get_store(...) \
+    TOTE__OFF_POINTER(tote_store *, (tote_context_get_store)(__VA_ARGS__))
+#define tote_context_get_span(...) \
+    TOTE__OFF_POINTER(tote_span *, (tote_context_get_span)(__VA_ARGS__))
+#define tote_context_get_span_context(...) \
+    TOTE__OFF_POINTER(const tote_span_context *, (tote_context_get_span_context)(__VA_ARGS__))
+#define tote_context_get_value(...) TOTE__OFF_POINTER(void *, (tote_context_get_value)(__VA_ARGS__))
+#define tote_context_get_current_ids(...) \
+    TOTE__OFF_BOOL((tote_context_get_current_ids)(__VA_ARGS__))
+#define tote_context_with_store(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_store)(__VA_ARGS__))
+#define tote_context_with_span(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_span)(__VA_ARGS__))
+#define tote_context_with_value(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_value)(__VA_ARGS__))
+#define tote_context_with_suppression(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_suppression)(__VA_ARGS__))
+#define tote_context_attach(...) \
+    TOTE__OFF_NUMBER(tote_context_token, (tote_context_attach)(__VA_ARGS__))
+#define tote_context_detach(...) TOTE__OFF_BOOL((tote_context_detach)(__VA_ARGS__))
+#define tote_context_run(context, run, arg) \
+    (TOTE__OFF((tote_context_run)(context, run, arg)), \
+    tote__off_run(run, arg))
+#define tote_context_mark(...) \
+    TOTE__OFF_NUMBER(tote_context_token, (tote_context_mark)(__VA_ARGS__))
+#define tote_context_unwind(...) TOTE__OFF_NUMBER(size_t, (tote_context_unwind)(__VA_ARGS__))
+#define tote_context_set_slot(...) TOTE__OFF_BOOL((tote_context_set_slot)(__VA_ARGS__))
+#define tote_context_stack_free(...) TOTE__OFF((tote_context_stack_free)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_CONTEXT
+#define tote_context_root(...) \
+    TOTE__OFF_POINTER(const tote_context *, (tote_context_root)(__VA_ARGS__))
+#define tote_context_current(...) \
+    TOTE__OFF_POINTER(const tote_context *, (tote_context_current)(__VA_ARGS__))
+#define tote_context_ref(...) TOTE__OFF_POINTER(tote_context *, (tote_context_ref)(__VA_ARGS__))
+#define tote_context_unref(...) TOTE__OFF((tote_context_unref)(__VA_ARGS__))
+#define tote_context_get_store(...) \
+    TOTE__OFF_POINTER(tote_store *, (tote_context_get_store)(__VA_ARGS__))
+#define tote_context_get_span(...) \
+    TOTE__OFF_POINTER(tote_span *, (tote_context_get_span)(__VA_ARGS__))
+#define tote_context_get_span_context(...) \
+    TOTE__OFF_POINTER(const tote_span_context *, (tote_context_get_span_context)(__VA_ARGS__))
+#define tote_context_get_value(...) TOTE__OFF_POINTER(void *, (tote_context_get_value)(__VA_ARGS__))
+#define tote_context_get_current_ids(...) \
+    TOTE__OFF_BOOL((tote_context_get_current_ids)(__VA_ARGS__))
+#define tote_context_with_store(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_store)(__VA_ARGS__))
+#define tote_context_with_span(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_span)(__VA_ARGS__))
+#define tote_context_with_value(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_value)(__VA_ARGS__))
+#define tote_context_with_suppression(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_suppression)(__VA_ARGS__))
+#define tote_context_attach(...) \
+    TOTE__OFF_NUMBER(tote_context_token, (tote_context_attach)(__VA_ARGS__))
+#define tote_context_detach(...) TOTE__OFF_BOOL((tote_context_detach)(__VA_ARGS__))
+#define tote_context_run(context, run, arg) \
+    (TOTE__OFF((tote_context_run)(context, run, arg)), \
+    tote__off_run(run, arg))
+#define tote_context_mark(...) \
+    TOTE__OFF_NUMBER(tote_context_token, (tote_context_mark)(__VA_ARGS__))
+#define tote_context_unwind(...) TOTE__OFF_NUMBER(size_t, (tote_context_unwind)(__VA_ARGS__))
+#define tote_context_set_slot(...) TOTE__OFF_BOOL((tote_context_set_slot)(__VA_ARGS__))
+#define tote_context_stack_free(...) TOTE__OFF((tote_context_stack_free)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_CONTEXT
+#define tote_context_root(...) \
+    TOTE__OFF_POINTER(const tote_context *, (tote_context_root)(__VA_ARGS__))
+#define tote_context_current(...) \
+    TOTE__OFF_POINTER(const tote_context *, (tote_context_current)(__VA_ARGS__))
+#define tote_context_ref(...) TOTE__OFF_POINTER(tote_context *, (tote_context_ref)(__VA_ARGS__))
+#define tote_context_unref(...) TOTE__OFF((tote_context_unref)(__VA_ARGS__))
+#define tote_context_get_store(...) \
+    TOTE__OFF_POINTER(tote_store *, (tote_context_get_store)(__VA_ARGS__))
+#define tote_context_get_span(...) \
+    TOTE__OFF_POINTER(tote_span *, (tote_context_get_span)(__VA_ARGS__))
+#define tote_context_get_span_context(...) \
+    TOTE__OFF_POINTER(const tote_span_context *, (tote_context_get_span_context)(__VA_ARGS__))
+#define tote_context_get_value(...) TOTE__OFF_POINTER(void *, (tote_context_get_value)(__VA_ARGS__))
+#define tote_context_get_current_ids(...) \
+    TOTE__OFF_BOOL((tote_context_get_current_ids)(__VA_ARGS__))
+#define tote_context_with_store(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_store)(__VA_ARGS__))
+#define tote_context_with_span(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_span)(__VA_ARGS__))
+#define tote_context_with_value(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_value)(__VA_ARGS__))
+#define tote_context_with_suppression(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_suppression)(__VA_ARGS__))
+#define tote_context_attach(...) \
+    TOTE__OFF_NUMBER(tote_context_token, (tote_context_attach)(__VA_ARGS__))
+#define tote_context_detach(...) TOTE__OFF_BOOL((tote_context_detach)(__VA_ARGS__))
+#define tote_context_run(context, run, arg) \
+    (TOTE__OFF((tote_context_run)(context, run, arg)), \
+    tote__off_run(run, arg))
+#define tote_context_mark(...) \
+    TOTE__OFF_NUMBER(tote_context_token, (tote_context_mark)(__VA_ARGS__))
+#define tote_context_unwind(...) TOTE__OFF_NUMBER(size_t, (tote_context_unwind)(__VA_ARGS__))
+#define tote_context_set_slot(...) TOTE__OFF_BOOL((tote_context_set_slot)(__VA_ARGS__))
+#define tote_context_stack_free(...) TOTE__OFF((tote_context_stack_free)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_CONTEXT
+#define tote_context_root(...) \
+    TOTE__OFF_POINTER(const tote_context *, (tote_context_root)(__VA_ARGS__))
+#define tote_context_current(...) \
+    TOTE__OFF_POINTER(const tote_context *, (tote_context_current)(__VA_ARGS__))
+#define tote_context_ref(...) TOTE__OFF_POINTER(tote_context *, (tote_context_ref)(__VA_ARGS__))
+#define tote_context_unref(...) TOTE__OFF((tote_context_unref)(__VA_ARGS__))
+#define tote_context_get_store(...) \
+    TOTE__OFF_POINTER(tote_store *, (tote_context_get_store)(__VA_ARGS__))
+#define tote_context_get_span(...) \
+    TOTE__OFF_POINTER(tote_span *, (tote_context_get_span)(__VA_ARGS__))
+#define tote_context_get_span_context(...) \
+    TOTE__OFF_POINTER(const tote_span_context *, (tote_context_get_span_context)(__VA_ARGS__))
+#define tote_context_get_value(...) TOTE__OFF_POINTER(void *, (tote_context_get_value)(__VA_ARGS__))
+#define tote_context_get_current_ids(...) \
+    TOTE__OFF_BOOL((tote_context_get_current_ids)(__VA_ARGS__))
+#define tote_context_with_store(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_store)(__VA_ARGS__))
+#define tote_context_with_span(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_span)(__VA_ARGS__))
+#define tote_context_with_value(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_value)(__VA_ARGS__))
+#define tote_context_with_suppression(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_suppression)(__VA_ARGS__))
+#define tote_context_attach(...) \
+    TOTE__OFF_NUMBER(tote_context_token, (tote_context_attach)(__VA_ARGS__))
+#define tote_context_detach(...) TOTE__OFF_BOOL((tote_context_detach)(__VA_ARGS__))
+#define tote_context_run(context, run, arg) \
+    (TOTE__OFF((tote_context_run)(context, run, arg)), \
+    tote__off_run(run, arg))
+#define tote_context_mark(...) \
+    TOTE__OFF_NUMBER(tote_context_token, (tote_context_mark)(__VA_ARGS__))
+#define tote_context_unwind(...) TOTE__OFF_NUMBER(size_t, (tote_context_unwind)(__VA_ARGS__))
+#define tote_context_set_slot(...) TOTE__OFF_BOOL((tote_context_set_slot)(__VA_ARGS__))
+#define tote_context_stack_free(...) TOTE__OFF((tote_context_stack_free)(__VA_ARGS__))
+#endif
+
 #ifdef TOTE__OFF_INSTRUMENTATION_CURL
 #undef TOTE__OFF_INSTRUMENTATION_CURL
-/* The handle gets the program's options all the same. */
+/* The handle still gets the options of the program. */
+static inline tote_curl_request *tote__off_curl_begin(CURL *easy,
+                                                      const tote_curl_options *options) {
+    static const tote_curl_options defaults = TOTE_CURL_OPTIONS_INIT;
+
+    options = options ? options : &defaults;
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, options->headers);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, options->prereq_function);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, options->prereq_data);
+    return NULL;
+}
+#define tote_curl_perform(easy, options) \
+    (TOTE__OFF((tote_curl_perform)(easy, options)), \
+    (void)tote__off_curl_begin(easy, options), curl_easy_perform(easy))
+#define tote_curl_begin(easy, options) \
+    (TOTE__OFF((tote_curl_begin)(easy, options)), \
+    tote__off_curl_begin(easy, options))
+#define tote_curl_end(...) TOTE__OFF((tote_curl_end)(__VA_ARGS__))
+#define tote_curl_inject(context, headers) \
+    (TOTE__OFF((tote_curl_inject)(context, headers)), \
+    (headers))
+#define tote_curl_list_getter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_curl_list_getter)(__VA_ARGS__))
+#define tote_curl_list_setter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_curl_list_setter)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_INSTRUMENTATION_CURL
+#undef TOTE__OFF_INSTRUMENTATION_CURL
+/* The handle still gets the options of the program. */
+static inline tote_curl_request *tote__off_curl_begin(CURL *easy,
+                                                      const tote_curl_options *options) {
+    static const tote_curl_options defaults = TOTE_CURL_OPTIONS_INIT;
+
+    options = options ? options : &defaults;
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, options->headers);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, options->prereq_function);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, options->prereq_data);
+    return NULL;
+}
+#define tote_curl_perform(easy, options) \
+    (TOTE__OFF((tote_curl_perform)(easy, options)), \
+    (void)tote__off_curl_begin(easy, options), curl_easy_perform(easy))
+#define tote_curl_begin(easy, options) \
+    (TOTE__OFF((tote_curl_begin)(easy, options)), \
+    tote__off_curl_begin(easy, options))
+#define tote_curl_end(...) TOTE__OFF((tote_curl_end)(__VA_ARGS__))
+#define tote_curl_inject(context, headers) \
+    (TOTE__OFF((tote_curl_inject)(context, headers)), \
+    (headers))
+#define tote_curl_list_getter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_curl_list_getter)(__VA_ARGS__))
+#define tote_curl_list_setter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_curl_list_setter)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_INSTRUMENTATION_CURL
+#undef TOTE__OFF_INSTRUMENTATION_CURL
+/* The handle still gets the options of the program. */
 static inline tote_curl_request *tote__off_curl_begin(CURL *easy,
                                                       const tote_curl_options *options) {
     static const tote_curl_options defaults = TOTE_CURL_OPTIONS_INIT;
@@ -119,14 +391,166 @@ static inline tote_curl_request *tote__off_curl_begin(CURL *easy,
 #define tote_disk_queue_send(...) TOTE__OFF_NUMBER(tote_result, (tote_disk_queue_send)(__VA_ARGS__))
 #endif
 
+#ifdef TOTE__OFF_DELIVERY
+#define tote_span_exporter_delivery_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_delivery_new)(__VA_ARGS__))
+#define tote_disk_queue_send(...) TOTE__OFF_NUMBER(tote_result, (tote_disk_queue_send)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_DELIVERY
+#define tote_span_exporter_delivery_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_delivery_new)(__VA_ARGS__))
+#define tote_disk_queue_send(...) TOTE__OFF_NUMBER(tote_result, (tote_disk_queue_send)(__VA_ARGS__))
+#endif
+
 #ifdef TOTE__OFF_DIAGNOSTICS
 #define tote_diagnostics_report(...) TOTE__OFF((tote_diagnostics_report)(__VA_ARGS__))
 #define tote_diagnostics_set_handler(...) TOTE__OFF((tote_diagnostics_set_handler)(__VA_ARGS__))
 #endif
 
+#ifdef TOTE__OFF_DIAGNOSTICS
+#define tote_diagnostics_report(...) TOTE__OFF((tote_diagnostics_report)(__VA_ARGS__))
+#define tote_diagnostics_set_handler(...) TOTE__OFF((tote_diagnostics_set_handler)(__VA_ARGS__))
+#define tote_allocator_set(...) TOTE__OFF_BOOL((tote_allocator_set)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_DIAGNOSTICS
+#define tote_diagnostics_report(...) TOTE__OFF((tote_diagnostics_report)(__VA_ARGS__))
+#define tote_diagnostics_set_handler(...) TOTE__OFF((tote_diagnostics_set_handler)(__VA_ARGS__))
+#define tote_allocator_set(...) TOTE__OFF_BOOL((tote_allocator_set)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_DIAGNOSTICS
+#define tote_diagnostics_report(...) TOTE__OFF((tote_diagnostics_report)(__VA_ARGS__))
+#define tote_diagnostics_set_handler(...) TOTE__OFF((tote_diagnostics_set_handler)(__VA_ARGS__))
+#define tote_allocator_set(...) TOTE__OFF_BOOL((tote_allocator_set)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_DIAGNOSTICS
+#define tote_diagnostics_report(...) TOTE__OFF((tote_diagnostics_report)(__VA_ARGS__))
+#define tote_diagnostics_set_handler(...) TOTE__OFF((tote_diagnostics_set_handler)(__VA_ARGS__))
+#define tote_allocator_set(...) TOTE__OFF_BOOL((tote_allocator_set)(__VA_ARGS__))
+#endif
+
 #ifdef TOTE__OFF_ENVIRONMENT
 #undef TOTE__OFF_ENVIRONMENT
-/* The child gets its environment all the same. */
+/* The child still gets its environment. */
+static inline size_t tote__off_environment(char *const *base, char **variables, size_t capacity) {
+    extern char **environ;
+    size_t count = 0;
+
+    for (base = base ? base : environ; base && base[count] && count + 1 < capacity; count++) {
+        variables[count] = base[count];
+    }
+    if (base && base[count]) {
+        count = 0;
+    }
+    if (capacity) {
+        variables[count] = NULL;
+    }
+    return count;
+}
+#define tote_extract_environment(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_extract_environment)(__VA_ARGS__))
+#define tote_inject_environment(context, base, variables, capacity, buffer, size) \
+    (TOTE__OFF((tote_inject_environment)(context, base, variables, capacity, buffer, size)), \
+    tote__off_environment(base, variables, capacity))
+#define tote_environment_getter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_environment_getter)(__VA_ARGS__))
+#define tote_environment_setter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_environment_setter)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_ENVIRONMENT
+#undef TOTE__OFF_ENVIRONMENT
+/* The child still gets its environment. */
+static inline size_t tote__off_environment(char *const *base, char **variables, size_t capacity) {
+    extern char **environ;
+    size_t count = 0;
+
+    for (base = base ? base : environ; base && base[count] && count + 1 < capacity; count++) {
+        variables[count] = base[count];
+    }
+    if (base && base[count]) {
+        count = 0;
+    }
+    if (capacity) {
+        variables[count] = NULL;
+    }
+    return count;
+}
+#define tote_extract_environment(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_extract_environment)(__VA_ARGS__))
+#define tote_inject_environment(context, base, variables, capacity, buffer, size) \
+    (TOTE__OFF((tote_inject_environment)(context, base, variables, capacity, buffer, size)), \
+    tote__off_environment(base, variables, capacity))
+#define tote_environment_getter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_environment_getter)(__VA_ARGS__))
+#define tote_environment_setter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_environment_setter)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_ENVIRONMENT
+#undef TOTE__OFF_ENVIRONMENT
+/* The child still gets its environment. */
+static inline size_t tote__off_environment(char *const *base, char **variables, size_t capacity) {
+    extern char **environ;
+    size_t count = 0;
+
+    for (base = base ? base : environ; base && base[count] && count + 1 < capacity; count++) {
+        variables[count] = base[count];
+    }
+    if (base && base[count]) {
+        count = 0;
+    }
+    if (capacity) {
+        variables[count] = NULL;
+    }
+    return count;
+}
+#define tote_extract_environment(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_extract_environment)(__VA_ARGS__))
+#define tote_inject_environment(context, base, variables, capacity, buffer, size) \
+    (TOTE__OFF((tote_inject_environment)(context, base, variables, capacity, buffer, size)), \
+    tote__off_environment(base, variables, capacity))
+#define tote_environment_getter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_environment_getter)(__VA_ARGS__))
+#define tote_environment_setter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_environment_setter)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_ENVIRONMENT
+#undef TOTE__OFF_ENVIRONMENT
+/* The child still gets its environment. */
+static inline size_t tote__off_environment(char *const *base, char **variables, size_t capacity) {
+    extern char **environ;
+    size_t count = 0;
+
+    for (base = base ? base : environ; base && base[count] && count + 1 < capacity; count++) {
+        variables[count] = base[count];
+    }
+    if (base && base[count]) {
+        count = 0;
+    }
+    if (capacity) {
+        variables[count] = NULL;
+    }
+    return count;
+}
+#define tote_extract_environment(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_extract_environment)(__VA_ARGS__))
+#define tote_inject_environment(context, base, variables, capacity, buffer, size) \
+    (TOTE__OFF((tote_inject_environment)(context, base, variables, capacity, buffer, size)), \
+    tote__off_environment(base, variables, capacity))
+#define tote_environment_getter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_environment_getter)(__VA_ARGS__))
+#define tote_environment_setter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_environment_setter)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_ENVIRONMENT
+#undef TOTE__OFF_ENVIRONMENT
+/* The child still gets its environment. */
 static inline size_t tote__off_environment(char *const *base, char **variables, size_t capacity) {
     extern char **environ;
     size_t count = 0;
@@ -172,6 +596,78 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
     tote__off_text(buffer, size), (size_t)tote__off_number(0))
 #endif
 
+#ifdef TOTE__OFF_INSTRUMENTATION_HTTP
+#define tote_http_server_open(...) \
+    TOTE__OFF_POINTER(tote_scope *, (tote_http_server_open)(__VA_ARGS__))
+#define tote_http_server_set_route(...) TOTE__OFF((tote_http_server_set_route)(__VA_ARGS__))
+#define tote_http_server_set_status(...) TOTE__OFF((tote_http_server_set_status)(__VA_ARGS__))
+#define tote_http_client_set_status(...) TOTE__OFF((tote_http_client_set_status)(__VA_ARGS__))
+#define tote_http_server_attributes(...) \
+    TOTE__OFF_NUMBER(size_t, (tote_http_server_attributes)(__VA_ARGS__))
+#define tote_http_known_method(method) \
+    (TOTE__OFF((tote_http_known_method)(method)), \
+    tote__off_string())
+#define tote_http_span_name(buffer, size, method, target) \
+    (TOTE__OFF((tote_http_span_name)(buffer, size, method, target)), \
+    tote__off_text(buffer, size), (size_t)tote__off_number(0))
+#define tote_http_redact_query(buffer, size, query) \
+    (TOTE__OFF((tote_http_redact_query)(buffer, size, query)), \
+    tote__off_text(buffer, size), (size_t)tote__off_number(0))
+#endif
+
+#ifdef TOTE__OFF_INSTRUMENTATION_HTTP
+#define tote_http_server_open(...) \
+    TOTE__OFF_POINTER(tote_scope *, (tote_http_server_open)(__VA_ARGS__))
+#define tote_http_server_set_route(...) TOTE__OFF((tote_http_server_set_route)(__VA_ARGS__))
+#define tote_http_server_set_status(...) TOTE__OFF((tote_http_server_set_status)(__VA_ARGS__))
+#define tote_http_client_set_status(...) TOTE__OFF((tote_http_client_set_status)(__VA_ARGS__))
+#define tote_http_server_attributes(...) \
+    TOTE__OFF_NUMBER(size_t, (tote_http_server_attributes)(__VA_ARGS__))
+#define tote_http_known_method(method) \
+    (TOTE__OFF((tote_http_known_method)(method)), \
+    tote__off_string())
+#define tote_http_span_name(buffer, size, method, target) \
+    (TOTE__OFF((tote_http_span_name)(buffer, size, method, target)), \
+    tote__off_text(buffer, size), (size_t)tote__off_number(0))
+#define tote_http_redact_query(buffer, size, query) \
+    (TOTE__OFF((tote_http_redact_query)(buffer, size, query)), \
+    tote__off_text(buffer, size), (size_t)tote__off_number(0))
+#endif
+
+#ifdef TOTE__OFF_EXPORTERS_IN_MEMORY
+#define tote_in_memory_spans_new(...) \
+    TOTE__OFF_POINTER(tote_in_memory_spans *, (tote_in_memory_spans_new)(__VA_ARGS__))
+#define tote_span_exporter_in_memory_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_in_memory_new)(__VA_ARGS__))
+#define tote_in_memory_spans_get_count(...) \
+    TOTE__OFF_NUMBER(size_t, (tote_in_memory_spans_get_count)(__VA_ARGS__))
+#define tote_in_memory_spans_get_at(...) \
+    TOTE__OFF_POINTER(const tote_span_data *, (tote_in_memory_spans_get_at)(__VA_ARGS__))
+#define tote_in_memory_spans_find(...) \
+    TOTE__OFF_POINTER(const tote_span_data *, (tote_in_memory_spans_find)(__VA_ARGS__))
+#define tote_in_memory_spans_clear(...) TOTE__OFF((tote_in_memory_spans_clear)(__VA_ARGS__))
+#define tote_in_memory_spans_unref(...) TOTE__OFF((tote_in_memory_spans_unref)(__VA_ARGS__))
+#define tote_in_memory_sdk_start(...) \
+    TOTE__OFF_POINTER(tote_sdk *, (tote_in_memory_sdk_start)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_EXPORTERS_IN_MEMORY
+#define tote_in_memory_spans_new(...) \
+    TOTE__OFF_POINTER(tote_in_memory_spans *, (tote_in_memory_spans_new)(__VA_ARGS__))
+#define tote_span_exporter_in_memory_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_in_memory_new)(__VA_ARGS__))
+#define tote_in_memory_spans_get_count(...) \
+    TOTE__OFF_NUMBER(size_t, (tote_in_memory_spans_get_count)(__VA_ARGS__))
+#define tote_in_memory_spans_get_at(...) \
+    TOTE__OFF_POINTER(const tote_span_data *, (tote_in_memory_spans_get_at)(__VA_ARGS__))
+#define tote_in_memory_spans_find(...) \
+    TOTE__OFF_POINTER(const tote_span_data *, (tote_in_memory_spans_find)(__VA_ARGS__))
+#define tote_in_memory_spans_clear(...) TOTE__OFF((tote_in_memory_spans_clear)(__VA_ARGS__))
+#define tote_in_memory_spans_unref(...) TOTE__OFF((tote_in_memory_spans_unref)(__VA_ARGS__))
+#define tote_in_memory_sdk_start(...) \
+    TOTE__OFF_POINTER(tote_sdk *, (tote_in_memory_sdk_start)(__VA_ARGS__))
+#endif
+
 #ifdef TOTE__OFF_EXPORTERS_IN_MEMORY
 #define tote_in_memory_spans_new(...) \
     TOTE__OFF_POINTER(tote_in_memory_spans *, (tote_in_memory_spans_new)(__VA_ARGS__))
@@ -195,6 +691,44 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
     tote__off_text(buffer, size), (size_t)tote__off_number(0))
 #endif
 
+#ifdef TOTE__OFF_LOG
+#define tote_log_fields(context, format, buffer, size) \
+    (TOTE__OFF((tote_log_fields)(context, format, buffer, size)), \
+    tote__off_text(buffer, size), (size_t)tote__off_number(0))
+#endif
+
+#ifdef TOTE__OFF_LOG
+#define tote_log_fields(context, format, buffer, size) \
+    (TOTE__OFF((tote_log_fields)(context, format, buffer, size)), \
+    tote__off_text(buffer, size), (size_t)tote__off_number(0))
+#endif
+
+#ifdef TOTE__OFF_LOG
+#define tote_log_fields(context, format, buffer, size) \
+    (TOTE__OFF((tote_log_fields)(context, format, buffer, size)), \
+    tote__off_text(buffer, size), (size_t)tote__off_number(0))
+#endif
+
+#ifdef TOTE__OFF_LOG
+#define tote_log_fields(context, format, buffer, size) \
+    (TOTE__OFF((tote_log_fields)(context, format, buffer, size)), \
+    tote__off_text(buffer, size), (size_t)tote__off_number(0))
+#endif
+
+#ifdef TOTE__OFF_INSTRUMENTATION_MICROHTTPD
+#define tote_microhttpd_getter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_microhttpd_getter)(__VA_ARGS__))
+#define tote_microhttpd_setter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_microhttpd_setter)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_INSTRUMENTATION_MICROHTTPD
+#define tote_microhttpd_getter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_microhttpd_getter)(__VA_ARGS__))
+#define tote_microhttpd_setter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_microhttpd_setter)(__VA_ARGS__))
+#endif
+
 #ifdef TOTE__OFF_INSTRUMENTATION_MICROHTTPD
 #define tote_microhttpd_getter(...) \
     TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_microhttpd_getter)(__VA_ARGS__))
@@ -211,6 +745,34 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
 #define tote_otlp_buffer_clear(...) TOTE__OFF((tote_otlp_buffer_clear)(__VA_ARGS__))
 #endif
 
+#ifdef TOTE__OFF_EXPORTERS_OTLP
+#define tote_span_exporter_otlp_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_otlp_new)(__VA_ARGS__))
+#define tote_otlp_disk_queue_send(...) \
+    TOTE__OFF_NUMBER(tote_result, (tote_otlp_disk_queue_send)(__VA_ARGS__))
+#define tote_otlp_encode(...) TOTE__OFF_BOOL((tote_otlp_encode)(__VA_ARGS__))
+#define tote_otlp_buffer_clear(...) TOTE__OFF((tote_otlp_buffer_clear)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_EXPORTERS_OTLP
+#define tote_span_exporter_otlp_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_otlp_new)(__VA_ARGS__))
+#define tote_otlp_disk_queue_send(...) \
+    TOTE__OFF_NUMBER(tote_result, (tote_otlp_disk_queue_send)(__VA_ARGS__))
+#define tote_otlp_encode(...) TOTE__OFF_BOOL((tote_otlp_encode)(__VA_ARGS__))
+#define tote_otlp_buffer_clear(...) TOTE__OFF((tote_otlp_buffer_clear)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_EXPORTERS_OTLP_FILE
+#define tote_span_exporter_otlp_file_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_otlp_file_new)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_EXPORTERS_OTLP_FILE
+#define tote_span_exporter_otlp_file_new(...) \
+    TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_otlp_file_new)(__VA_ARGS__))
+#endif
+
 #ifdef TOTE__OFF_EXPORTERS_OTLP_FILE
 #define tote_span_exporter_otlp_file_new(...) \
     TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_otlp_file_new)(__VA_ARGS__))
@@ -221,6 +783,128 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
     TOTE__OFF_POINTER(tote_span_processor *, (tote_span_processor_batch_new)(__VA_ARGS__))
 #define tote_span_processor_simple_new(...) \
     TOTE__OFF_POINTER(tote_span_processor *, (tote_span_processor_simple_new)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_PROCESSORS
+#define tote_span_processor_batch_new(...) \
+    TOTE__OFF_POINTER(tote_span_processor *, (tote_span_processor_batch_new)(__VA_ARGS__))
+#define tote_span_processor_simple_new(...) \
+    TOTE__OFF_POINTER(tote_span_processor *, (tote_span_processor_simple_new)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_PROCESSORS
+#define tote_span_processor_batch_new(...) \
+    TOTE__OFF_POINTER(tote_span_processor *, (tote_span_processor_batch_new)(__VA_ARGS__))
+#define tote_span_processor_simple_new(...) \
+    TOTE__OFF_POINTER(tote_span_processor *, (tote_span_processor_simple_new)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_PROPAGATOR
+#define tote_inject(...) TOTE__OFF((tote_inject)(__VA_ARGS__))
+#define tote_extract(...) TOTE__OFF_POINTER(tote_context *, (tote_extract)(__VA_ARGS__))
+#define tote_propagator_inject(...) TOTE__OFF((tote_propagator_inject)(__VA_ARGS__))
+#define tote_propagator_extract(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_propagator_extract)(__VA_ARGS__))
+#define tote_propagator_get_field(...) \
+    TOTE__OFF_POINTER(const char *, (tote_propagator_get_field)(__VA_ARGS__))
+#define tote_context_with_destination(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_destination)(__VA_ARGS__))
+#define tote_context_get_destination(...) \
+    TOTE__OFF_POINTER(const char *, (tote_context_get_destination)(__VA_ARGS__))
+#define tote_extract_headers(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_extract_headers)(__VA_ARGS__))
+#define tote_inject_headers(...) TOTE__OFF_NUMBER(size_t, (tote_inject_headers)(__VA_ARGS__))
+#define tote_header_array_getter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_header_array_getter)(__VA_ARGS__))
+#define tote_header_array_setter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_header_array_setter)(__VA_ARGS__))
+#define tote_propagator_set_global(...) TOTE__OFF((tote_propagator_set_global)(__VA_ARGS__))
+#define tote_propagator_ref_global(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_ref_global)(__VA_ARGS__))
+#define tote_propagator_ref(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_ref)(__VA_ARGS__))
+#define tote_propagator_unref(...) TOTE__OFF((tote_propagator_unref)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_PROPAGATOR
+#define tote_inject(...) TOTE__OFF((tote_inject)(__VA_ARGS__))
+#define tote_extract(...) TOTE__OFF_POINTER(tote_context *, (tote_extract)(__VA_ARGS__))
+#define tote_propagator_inject(...) TOTE__OFF((tote_propagator_inject)(__VA_ARGS__))
+#define tote_propagator_extract(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_propagator_extract)(__VA_ARGS__))
+#define tote_propagator_get_field(...) \
+    TOTE__OFF_POINTER(const char *, (tote_propagator_get_field)(__VA_ARGS__))
+#define tote_context_with_destination(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_destination)(__VA_ARGS__))
+#define tote_context_get_destination(...) \
+    TOTE__OFF_POINTER(const char *, (tote_context_get_destination)(__VA_ARGS__))
+#define tote_extract_headers(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_extract_headers)(__VA_ARGS__))
+#define tote_inject_headers(...) TOTE__OFF_NUMBER(size_t, (tote_inject_headers)(__VA_ARGS__))
+#define tote_header_array_getter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_header_array_getter)(__VA_ARGS__))
+#define tote_header_array_setter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_header_array_setter)(__VA_ARGS__))
+#define tote_propagator_set_global(...) TOTE__OFF((tote_propagator_set_global)(__VA_ARGS__))
+#define tote_propagator_ref_global(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_ref_global)(__VA_ARGS__))
+#define tote_propagator_ref(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_ref)(__VA_ARGS__))
+#define tote_propagator_unref(...) TOTE__OFF((tote_propagator_unref)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_PROPAGATOR
+#define tote_inject(...) TOTE__OFF((tote_inject)(__VA_ARGS__))
+#define tote_extract(...) TOTE__OFF_POINTER(tote_context *, (tote_extract)(__VA_ARGS__))
+#define tote_propagator_inject(...) TOTE__OFF((tote_propagator_inject)(__VA_ARGS__))
+#define tote_propagator_extract(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_propagator_extract)(__VA_ARGS__))
+#define tote_propagator_get_field(...) \
+    TOTE__OFF_POINTER(const char *, (tote_propagator_get_field)(__VA_ARGS__))
+#define tote_context_with_destination(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_destination)(__VA_ARGS__))
+#define tote_context_get_destination(...) \
+    TOTE__OFF_POINTER(const char *, (tote_context_get_destination)(__VA_ARGS__))
+#define tote_extract_headers(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_extract_headers)(__VA_ARGS__))
+#define tote_inject_headers(...) TOTE__OFF_NUMBER(size_t, (tote_inject_headers)(__VA_ARGS__))
+#define tote_header_array_getter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_header_array_getter)(__VA_ARGS__))
+#define tote_header_array_setter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_header_array_setter)(__VA_ARGS__))
+#define tote_propagator_set_global(...) TOTE__OFF((tote_propagator_set_global)(__VA_ARGS__))
+#define tote_propagator_ref_global(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_ref_global)(__VA_ARGS__))
+#define tote_propagator_ref(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_ref)(__VA_ARGS__))
+#define tote_propagator_unref(...) TOTE__OFF((tote_propagator_unref)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_PROPAGATOR
+#define tote_inject(...) TOTE__OFF((tote_inject)(__VA_ARGS__))
+#define tote_extract(...) TOTE__OFF_POINTER(tote_context *, (tote_extract)(__VA_ARGS__))
+#define tote_propagator_inject(...) TOTE__OFF((tote_propagator_inject)(__VA_ARGS__))
+#define tote_propagator_extract(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_propagator_extract)(__VA_ARGS__))
+#define tote_propagator_get_field(...) \
+    TOTE__OFF_POINTER(const char *, (tote_propagator_get_field)(__VA_ARGS__))
+#define tote_context_with_destination(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_context_with_destination)(__VA_ARGS__))
+#define tote_context_get_destination(...) \
+    TOTE__OFF_POINTER(const char *, (tote_context_get_destination)(__VA_ARGS__))
+#define tote_extract_headers(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_extract_headers)(__VA_ARGS__))
+#define tote_inject_headers(...) TOTE__OFF_NUMBER(size_t, (tote_inject_headers)(__VA_ARGS__))
+#define tote_header_array_getter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_header_array_getter)(__VA_ARGS__))
+#define tote_header_array_setter(...) \
+    TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_header_array_setter)(__VA_ARGS__))
+#define tote_propagator_set_global(...) TOTE__OFF((tote_propagator_set_global)(__VA_ARGS__))
+#define tote_propagator_ref_global(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_ref_global)(__VA_ARGS__))
+#define tote_propagator_ref(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_ref)(__VA_ARGS__))
+#define tote_propagator_unref(...) TOTE__OFF((tote_propagator_unref)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_PROPAGATOR
@@ -273,6 +957,96 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
     TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_from_names)(__VA_ARGS__))
 #endif
 
+#ifdef TOTE__OFF_PROPAGATORS
+#define tote_propagator_tracecontext_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_tracecontext_new)(__VA_ARGS__))
+#define tote_propagator_baggage_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_baggage_new)(__VA_ARGS__))
+#define tote_propagator_b3_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_b3_new)(__VA_ARGS__))
+#define tote_propagator_b3_multi_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_b3_multi_new)(__VA_ARGS__))
+#define tote_propagator_jaeger_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_jaeger_new)(__VA_ARGS__))
+#define tote_propagator_ot_trace_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_ot_trace_new)(__VA_ARGS__))
+#define tote_propagator_opencensus_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_opencensus_new)(__VA_ARGS__))
+#define tote_propagator_composite_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_composite_new)(__VA_ARGS__))
+#define tote_propagator_allowed_hosts_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_allowed_hosts_new)(__VA_ARGS__))
+#define tote_propagator_from_names(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_from_names)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_PROPAGATORS
+#define tote_propagator_tracecontext_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_tracecontext_new)(__VA_ARGS__))
+#define tote_propagator_baggage_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_baggage_new)(__VA_ARGS__))
+#define tote_propagator_b3_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_b3_new)(__VA_ARGS__))
+#define tote_propagator_b3_multi_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_b3_multi_new)(__VA_ARGS__))
+#define tote_propagator_jaeger_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_jaeger_new)(__VA_ARGS__))
+#define tote_propagator_ot_trace_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_ot_trace_new)(__VA_ARGS__))
+#define tote_propagator_opencensus_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_opencensus_new)(__VA_ARGS__))
+#define tote_propagator_composite_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_composite_new)(__VA_ARGS__))
+#define tote_propagator_allowed_hosts_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_allowed_hosts_new)(__VA_ARGS__))
+#define tote_propagator_from_names(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_from_names)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_SDK_SAMPLER
+#define tote_sampling_result_set_attribute(...) \
+    TOTE__OFF((tote_sampling_result_set_attribute)(__VA_ARGS__))
+#define tote_sampling_result_set_trace_state(...) \
+    TOTE__OFF((tote_sampling_result_set_trace_state)(__VA_ARGS__))
+#define tote_sampler_new(...) TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_new)(__VA_ARGS__))
+#define tote_sampler_always_on_new(...) \
+    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_always_on_new)(__VA_ARGS__))
+#define tote_sampler_always_off_new(...) \
+    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_always_off_new)(__VA_ARGS__))
+#define tote_sampler_trace_id_ratio_new(...) \
+    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_trace_id_ratio_new)(__VA_ARGS__))
+#define tote_sampler_parent_based_new(...) \
+    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_parent_based_new)(__VA_ARGS__))
+#define tote_sampler_should_sample(...) \
+    TOTE__OFF_NUMBER(tote_sampling_decision, (tote_sampler_should_sample)(__VA_ARGS__))
+#define tote_sampler_get_description(sampler, buffer, size) \
+    (TOTE__OFF((tote_sampler_get_description)(sampler, buffer, size)), \
+    tote__off_text(buffer, size), (size_t)tote__off_number(0))
+#define tote_sampler_free(...) TOTE__OFF((tote_sampler_free)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_SDK_SAMPLER
+#define tote_sampling_result_set_attribute(...) \
+    TOTE__OFF((tote_sampling_result_set_attribute)(__VA_ARGS__))
+#define tote_sampling_result_set_trace_state(...) \
+    TOTE__OFF((tote_sampling_result_set_trace_state)(__VA_ARGS__))
+#define tote_sampler_new(...) TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_new)(__VA_ARGS__))
+#define tote_sampler_always_on_new(...) \
+    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_always_on_new)(__VA_ARGS__))
+#define tote_sampler_always_off_new(...) \
+    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_always_off_new)(__VA_ARGS__))
+#define tote_sampler_trace_id_ratio_new(...) \
+    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_trace_id_ratio_new)(__VA_ARGS__))
+#define tote_sampler_parent_based_new(...) \
+    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_parent_based_new)(__VA_ARGS__))
+#define tote_sampler_should_sample(...) \
+    TOTE__OFF_NUMBER(tote_sampling_decision, (tote_sampler_should_sample)(__VA_ARGS__))
+#define tote_sampler_get_description(sampler, buffer, size) \
+    (TOTE__OFF((tote_sampler_get_description)(sampler, buffer, size)), \
+    tote__off_text(buffer, size), (size_t)tote__off_number(0))
+#define tote_sampler_free(...) TOTE__OFF((tote_sampler_free)(__VA_ARGS__))
+#endif
+
 #ifdef TOTE__OFF_SDK_SAMPLER
 #define tote_sampling_result_set_attribute(...) \
     TOTE__OFF((tote_sampling_result_set_attribute)(__VA_ARGS__))
@@ -310,6 +1084,66 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
 #define tote_scope_close(...) TOTE__OFF((tote_scope_close)(__VA_ARGS__))
 #endif
 
+#ifdef TOTE__OFF_SCOPE
+#define tote_run_scoped(tracer, name, options, run, arg) \
+    (TOTE__OFF((tote_run_scoped)(tracer, name, options, run, arg)), \
+    tote__off_run(run, arg))
+#define tote_scope_open(...) TOTE__OFF_POINTER(tote_scope *, (tote_scope_open)(__VA_ARGS__))
+#define tote_scope_suspend(...) TOTE__OFF_BOOL((tote_scope_suspend)(__VA_ARGS__))
+#define tote_scope_resume(...) TOTE__OFF_BOOL((tote_scope_resume)(__VA_ARGS__))
+#define tote_scope_get_context(...) \
+    TOTE__OFF_POINTER(const tote_context *, (tote_scope_get_context)(__VA_ARGS__))
+#define tote_scope_get_store(...) \
+    TOTE__OFF_POINTER(tote_store *, (tote_scope_get_store)(__VA_ARGS__))
+#define tote_scope_get_span(...) TOTE__OFF_POINTER(tote_span *, (tote_scope_get_span)(__VA_ARGS__))
+#define tote_scope_close(...) TOTE__OFF((tote_scope_close)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_SCOPE
+#define tote_run_scoped(tracer, name, options, run, arg) \
+    (TOTE__OFF((tote_run_scoped)(tracer, name, options, run, arg)), \
+    tote__off_run(run, arg))
+#define tote_scope_open(...) TOTE__OFF_POINTER(tote_scope *, (tote_scope_open)(__VA_ARGS__))
+#define tote_scope_suspend(...) TOTE__OFF_BOOL((tote_scope_suspend)(__VA_ARGS__))
+#define tote_scope_resume(...) TOTE__OFF_BOOL((tote_scope_resume)(__VA_ARGS__))
+#define tote_scope_get_context(...) \
+    TOTE__OFF_POINTER(const tote_context *, (tote_scope_get_context)(__VA_ARGS__))
+#define tote_scope_get_store(...) \
+    TOTE__OFF_POINTER(tote_store *, (tote_scope_get_store)(__VA_ARGS__))
+#define tote_scope_get_span(...) TOTE__OFF_POINTER(tote_span *, (tote_scope_get_span)(__VA_ARGS__))
+#define tote_scope_close(...) TOTE__OFF((tote_scope_close)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_SCOPE
+#define tote_run_scoped(tracer, name, options, run, arg) \
+    (TOTE__OFF((tote_run_scoped)(tracer, name, options, run, arg)), \
+    tote__off_run(run, arg))
+#define tote_scope_open(...) TOTE__OFF_POINTER(tote_scope *, (tote_scope_open)(__VA_ARGS__))
+#define tote_scope_suspend(...) TOTE__OFF_BOOL((tote_scope_suspend)(__VA_ARGS__))
+#define tote_scope_resume(...) TOTE__OFF_BOOL((tote_scope_resume)(__VA_ARGS__))
+#define tote_scope_get_context(...) \
+    TOTE__OFF_POINTER(const tote_context *, (tote_scope_get_context)(__VA_ARGS__))
+#define tote_scope_get_store(...) \
+    TOTE__OFF_POINTER(tote_store *, (tote_scope_get_store)(__VA_ARGS__))
+#define tote_scope_get_span(...) TOTE__OFF_POINTER(tote_span *, (tote_scope_get_span)(__VA_ARGS__))
+#define tote_scope_close(...) TOTE__OFF((tote_scope_close)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_SCOPE
+#define tote_run_scoped(tracer, name, options, run, arg) \
+    (TOTE__OFF((tote_run_scoped)(tracer, name, options, run, arg)), \
+    tote__off_run(run, arg))
+#define tote_scope_open(...) TOTE__OFF_POINTER(tote_scope *, (tote_scope_open)(__VA_ARGS__))
+#define tote_scope_suspend(...) TOTE__OFF_BOOL((tote_scope_suspend)(__VA_ARGS__))
+#define tote_scope_resume(...) TOTE__OFF_BOOL((tote_scope_resume)(__VA_ARGS__))
+#define tote_scope_get_context(...) \
+    TOTE__OFF_POINTER(const tote_context *, (tote_scope_get_context)(__VA_ARGS__))
+#define tote_scope_get_store(...) \
+    TOTE__OFF_POINTER(tote_store *, (tote_scope_get_store)(__VA_ARGS__))
+#define tote_scope_get_span(...) TOTE__OFF_POINTER(tote_span *, (tote_scope_get_span)(__VA_ARGS__))
+#define tote_scope_close(...) TOTE__OFF((tote_scope_close)(__VA_ARGS__))
+#endif
+
 #ifdef TOTE__OFF_SDK
 #define tote_sdk_prepare(...) TOTE__OFF_NUMBER(tote_result, (tote_sdk_prepare)(__VA_ARGS__))
 #define tote_sdk_ref_tracer_provider(...) \
@@ -329,6 +1163,128 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
 #define tote_sdk_after_fork_child(...) \
     TOTE__OFF_NUMBER(tote_result, (tote_sdk_after_fork_child)(__VA_ARGS__))
 #define tote_sdk_get_stats(...) TOTE__OFF_BOOL((tote_sdk_get_stats)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_SDK
+#define tote_sdk_prepare(...) TOTE__OFF_NUMBER(tote_result, (tote_sdk_prepare)(__VA_ARGS__))
+#define tote_sdk_ref_tracer_provider(...) \
+    TOTE__OFF_POINTER(tote_tracer_provider *, (tote_sdk_ref_tracer_provider)(__VA_ARGS__))
+#define tote_sdk_force_flush(...) TOTE__OFF_NUMBER(tote_result, (tote_sdk_force_flush)(__VA_ARGS__))
+#define tote_sdk_shutdown(...) TOTE__OFF_NUMBER(tote_result, (tote_sdk_shutdown)(__VA_ARGS__))
+#define tote_sdk_close(...) TOTE__OFF_NUMBER(tote_result, (tote_sdk_close)(__VA_ARGS__))
+#define tote_sdk_ref(...) TOTE__OFF_POINTER(tote_sdk *, (tote_sdk_ref)(__VA_ARGS__))
+#define tote_sdk_unref(...) TOTE__OFF((tote_sdk_unref)(__VA_ARGS__))
+#define tote_sdk_get_poll_fd(sdk) \
+    (TOTE__OFF((tote_sdk_get_poll_fd)(sdk)), \
+    (int)tote__off_number(-1))
+#define tote_sdk_get_poll_timeout_ms(sdk) \
+    (TOTE__OFF((tote_sdk_get_poll_timeout_ms)(sdk)), \
+    (int)tote__off_number(-1))
+#define tote_sdk_poll(...) TOTE__OFF((tote_sdk_poll)(__VA_ARGS__))
+#define tote_sdk_after_fork_child(...) \
+    TOTE__OFF_NUMBER(tote_result, (tote_sdk_after_fork_child)(__VA_ARGS__))
+#define tote_sdk_get_stats(...) TOTE__OFF_BOOL((tote_sdk_get_stats)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_SDK
+#define tote_sdk_prepare(...) TOTE__OFF_NUMBER(tote_result, (tote_sdk_prepare)(__VA_ARGS__))
+#define tote_sdk_ref_tracer_provider(...) \
+    TOTE__OFF_POINTER(tote_tracer_provider *, (tote_sdk_ref_tracer_provider)(__VA_ARGS__))
+#define tote_sdk_force_flush(...) TOTE__OFF_NUMBER(tote_result, (tote_sdk_force_flush)(__VA_ARGS__))
+#define tote_sdk_shutdown(...) TOTE__OFF_NUMBER(tote_result, (tote_sdk_shutdown)(__VA_ARGS__))
+#define tote_sdk_close(...) TOTE__OFF_NUMBER(tote_result, (tote_sdk_close)(__VA_ARGS__))
+#define tote_sdk_ref(...) TOTE__OFF_POINTER(tote_sdk *, (tote_sdk_ref)(__VA_ARGS__))
+#define tote_sdk_unref(...) TOTE__OFF((tote_sdk_unref)(__VA_ARGS__))
+#define tote_sdk_get_poll_fd(sdk) \
+    (TOTE__OFF((tote_sdk_get_poll_fd)(sdk)), \
+    (int)tote__off_number(-1))
+#define tote_sdk_get_poll_timeout_ms(sdk) \
+    (TOTE__OFF((tote_sdk_get_poll_timeout_ms)(sdk)), \
+    (int)tote__off_number(-1))
+#define tote_sdk_poll(...) TOTE__OFF((tote_sdk_poll)(__VA_ARGS__))
+#define tote_sdk_after_fork_child(...) \
+    TOTE__OFF_NUMBER(tote_result, (tote_sdk_after_fork_child)(__VA_ARGS__))
+#define tote_sdk_get_stats(...) TOTE__OFF_BOOL((tote_sdk_get_stats)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_SPAN
+#define tote_span_current(...) TOTE__OFF_POINTER(tote_span *, (tote_span_current)(__VA_ARGS__))
+#define tote_span_non_recording_new(...) \
+    TOTE__OFF_POINTER(tote_span *, (tote_span_non_recording_new)(__VA_ARGS__))
+#define tote_span_get_context(...) \
+    TOTE__OFF_POINTER(const tote_span_context *, (tote_span_get_context)(__VA_ARGS__))
+#define tote_span_is_recording(...) TOTE__OFF_BOOL((tote_span_is_recording)(__VA_ARGS__))
+#define tote_span_set_attribute(...) TOTE__OFF((tote_span_set_attribute)(__VA_ARGS__))
+#define tote_span_set_attributes(...) TOTE__OFF((tote_span_set_attributes)(__VA_ARGS__))
+#define tote_span_add_event(...) TOTE__OFF((tote_span_add_event)(__VA_ARGS__))
+#define tote_span_add_link(...) TOTE__OFF((tote_span_add_link)(__VA_ARGS__))
+#define tote_span_set_status(...) TOTE__OFF((tote_span_set_status)(__VA_ARGS__))
+#define tote_span_record_exception(...) TOTE__OFF((tote_span_record_exception)(__VA_ARGS__))
+#define tote_span_update_name(...) TOTE__OFF((tote_span_update_name)(__VA_ARGS__))
+#define tote_span_end(...) TOTE__OFF((tote_span_end)(__VA_ARGS__))
+#define tote_span_ref(...) TOTE__OFF_POINTER(tote_span *, (tote_span_ref)(__VA_ARGS__))
+#define tote_span_unref(...) TOTE__OFF((tote_span_unref)(__VA_ARGS__))
+#define tote_span_close(...) TOTE__OFF((tote_span_close)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_SPAN
+#define tote_span_current(...) TOTE__OFF_POINTER(tote_span *, (tote_span_current)(__VA_ARGS__))
+#define tote_span_non_recording_new(...) \
+    TOTE__OFF_POINTER(tote_span *, (tote_span_non_recording_new)(__VA_ARGS__))
+#define tote_span_get_context(...) \
+    TOTE__OFF_POINTER(const tote_span_context *, (tote_span_get_context)(__VA_ARGS__))
+#define tote_span_is_recording(...) TOTE__OFF_BOOL((tote_span_is_recording)(__VA_ARGS__))
+#define tote_span_set_attribute(...) TOTE__OFF((tote_span_set_attribute)(__VA_ARGS__))
+#define tote_span_set_attributes(...) TOTE__OFF((tote_span_set_attributes)(__VA_ARGS__))
+#define tote_span_add_event(...) TOTE__OFF((tote_span_add_event)(__VA_ARGS__))
+#define tote_span_add_link(...) TOTE__OFF((tote_span_add_link)(__VA_ARGS__))
+#define tote_span_set_status(...) TOTE__OFF((tote_span_set_status)(__VA_ARGS__))
+#define tote_span_record_exception(...) TOTE__OFF((tote_span_record_exception)(__VA_ARGS__))
+#define tote_span_update_name(...) TOTE__OFF((tote_span_update_name)(__VA_ARGS__))
+#define tote_span_end(...) TOTE__OFF((tote_span_end)(__VA_ARGS__))
+#define tote_span_ref(...) TOTE__OFF_POINTER(tote_span *, (tote_span_ref)(__VA_ARGS__))
+#define tote_span_unref(...) TOTE__OFF((tote_span_unref)(__VA_ARGS__))
+#define tote_span_close(...) TOTE__OFF((tote_span_close)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_SPAN
+#define tote_span_current(...) TOTE__OFF_POINTER(tote_span *, (tote_span_current)(__VA_ARGS__))
+#define tote_span_non_recording_new(...) \
+    TOTE__OFF_POINTER(tote_span *, (tote_span_non_recording_new)(__VA_ARGS__))
+#define tote_span_get_context(...) \
+    TOTE__OFF_POINTER(const tote_span_context *, (tote_span_get_context)(__VA_ARGS__))
+#define tote_span_is_recording(...) TOTE__OFF_BOOL((tote_span_is_recording)(__VA_ARGS__))
+#define tote_span_set_attribute(...) TOTE__OFF((tote_span_set_attribute)(__VA_ARGS__))
+#define tote_span_set_attributes(...) TOTE__OFF((tote_span_set_attributes)(__VA_ARGS__))
+#define tote_span_add_event(...) TOTE__OFF((tote_span_add_event)(__VA_ARGS__))
+#define tote_span_add_link(...) TOTE__OFF((tote_span_add_link)(__VA_ARGS__))
+#define tote_span_set_status(...) TOTE__OFF((tote_span_set_status)(__VA_ARGS__))
+#define tote_span_record_exception(...) TOTE__OFF((tote_span_record_exception)(__VA_ARGS__))
+#define tote_span_update_name(...) TOTE__OFF((tote_span_update_name)(__VA_ARGS__))
+#define tote_span_end(...) TOTE__OFF((tote_span_end)(__VA_ARGS__))
+#define tote_span_ref(...) TOTE__OFF_POINTER(tote_span *, (tote_span_ref)(__VA_ARGS__))
+#define tote_span_unref(...) TOTE__OFF((tote_span_unref)(__VA_ARGS__))
+#define tote_span_close(...) TOTE__OFF((tote_span_close)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_SPAN
+#define tote_span_current(...) TOTE__OFF_POINTER(tote_span *, (tote_span_current)(__VA_ARGS__))
+#define tote_span_non_recording_new(...) \
+    TOTE__OFF_POINTER(tote_span *, (tote_span_non_recording_new)(__VA_ARGS__))
+#define tote_span_get_context(...) \
+    TOTE__OFF_POINTER(const tote_span_context *, (tote_span_get_context)(__VA_ARGS__))
+#define tote_span_is_recording(...) TOTE__OFF_BOOL((tote_span_is_recording)(__VA_ARGS__))
+#define tote_span_set_attribute(...) TOTE__OFF((tote_span_set_attribute)(__VA_ARGS__))
+#define tote_span_set_attributes(...) TOTE__OFF((tote_span_set_attributes)(__VA_ARGS__))
+#define tote_span_add_event(...) TOTE__OFF((tote_span_add_event)(__VA_ARGS__))
+#define tote_span_add_link(...) TOTE__OFF((tote_span_add_link)(__VA_ARGS__))
+#define tote_span_set_status(...) TOTE__OFF((tote_span_set_status)(__VA_ARGS__))
+#define tote_span_record_exception(...) TOTE__OFF((tote_span_record_exception)(__VA_ARGS__))
+#define tote_span_update_name(...) TOTE__OFF((tote_span_update_name)(__VA_ARGS__))
+#define tote_span_end(...) TOTE__OFF((tote_span_end)(__VA_ARGS__))
+#define tote_span_ref(...) TOTE__OFF_POINTER(tote_span *, (tote_span_ref)(__VA_ARGS__))
+#define tote_span_unref(...) TOTE__OFF((tote_span_unref)(__VA_ARGS__))
+#define tote_span_close(...) TOTE__OFF((tote_span_close)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_SPAN
@@ -382,8 +1338,232 @@ static inline const tote_span_id *tote__off_span_id(void) {
     TOTE__OFF_BOOL((tote_span_context_is_sampled)(__VA_ARGS__))
 #endif
 
+#ifdef TOTE__OFF_SPAN_CONTEXT
+#undef TOTE__OFF_SPAN_CONTEXT
+static inline const tote_trace_id *tote__off_trace_id(void) {
+    static const tote_trace_id none = {{0}};
+    return &none;
+}
+static inline const tote_span_id *tote__off_span_id(void) {
+    static const tote_span_id none = {{0}};
+    return &none;
+}
+#define tote_span_context_new(...) \
+    TOTE__OFF_POINTER(tote_span_context *, (tote_span_context_new)(__VA_ARGS__))
+#define tote_span_context_copy(...) \
+    TOTE__OFF_POINTER(tote_span_context *, (tote_span_context_copy)(__VA_ARGS__))
+#define tote_span_context_unref(...) TOTE__OFF((tote_span_context_unref)(__VA_ARGS__))
+#define tote_span_context_get_trace_id(context) \
+    (TOTE__OFF((tote_span_context_get_trace_id)(context)), \
+    tote__off_trace_id())
+#define tote_span_context_get_span_id(context) \
+    (TOTE__OFF((tote_span_context_get_span_id)(context)), \
+    tote__off_span_id())
+#define tote_span_context_get_trace_flags(...) \
+    TOTE__OFF_NUMBER(uint8_t, (tote_span_context_get_trace_flags)(__VA_ARGS__))
+#define tote_span_context_get_trace_state(...) \
+    TOTE__OFF_POINTER(const tote_trace_state *, (tote_span_context_get_trace_state)(__VA_ARGS__))
+#define tote_span_context_is_valid(...) TOTE__OFF_BOOL((tote_span_context_is_valid)(__VA_ARGS__))
+#define tote_span_context_is_remote(...) TOTE__OFF_BOOL((tote_span_context_is_remote)(__VA_ARGS__))
+#define tote_span_context_is_sampled(...) \
+    TOTE__OFF_BOOL((tote_span_context_is_sampled)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_SPAN_CONTEXT
+#undef TOTE__OFF_SPAN_CONTEXT
+static inline const tote_trace_id *tote__off_trace_id(void) {
+    static const tote_trace_id none = {{0}};
+    return &none;
+}
+static inline const tote_span_id *tote__off_span_id(void) {
+    static const tote_span_id none = {{0}};
+    return &none;
+}
+#define tote_span_context_new(...) \
+    TOTE__OFF_POINTER(tote_span_context *, (tote_span_context_new)(__VA_ARGS__))
+#define tote_span_context_copy(...) \
+    TOTE__OFF_POINTER(tote_span_context *, (tote_span_context_copy)(__VA_ARGS__))
+#define tote_span_context_unref(...) TOTE__OFF((tote_span_context_unref)(__VA_ARGS__))
+#define tote_span_context_get_trace_id(context) \
+    (TOTE__OFF((tote_span_context_get_trace_id)(context)), \
+    tote__off_trace_id())
+#define tote_span_context_get_span_id(context) \
+    (TOTE__OFF((tote_span_context_get_span_id)(context)), \
+    tote__off_span_id())
+#define tote_span_context_get_trace_flags(...) \
+    TOTE__OFF_NUMBER(uint8_t, (tote_span_context_get_trace_flags)(__VA_ARGS__))
+#define tote_span_context_get_trace_state(...) \
+    TOTE__OFF_POINTER(const tote_trace_state *, (tote_span_context_get_trace_state)(__VA_ARGS__))
+#define tote_span_context_is_valid(...) TOTE__OFF_BOOL((tote_span_context_is_valid)(__VA_ARGS__))
+#define tote_span_context_is_remote(...) TOTE__OFF_BOOL((tote_span_context_is_remote)(__VA_ARGS__))
+#define tote_span_context_is_sampled(...) \
+    TOTE__OFF_BOOL((tote_span_context_is_sampled)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_SPAN_CONTEXT
+#undef TOTE__OFF_SPAN_CONTEXT
+static inline const tote_trace_id *tote__off_trace_id(void) {
+    static const tote_trace_id none = {{0}};
+    return &none;
+}
+static inline const tote_span_id *tote__off_span_id(void) {
+    static const tote_span_id none = {{0}};
+    return &none;
+}
+#define tote_span_context_new(...) \
+    TOTE__OFF_POINTER(tote_span_context *, (tote_span_context_new)(__VA_ARGS__))
+#define tote_span_context_copy(...) \
+    TOTE__OFF_POINTER(tote_span_context *, (tote_span_context_copy)(__VA_ARGS__))
+#define tote_span_context_unref(...) TOTE__OFF((tote_span_context_unref)(__VA_ARGS__))
+#define tote_span_context_get_trace_id(context) \
+    (TOTE__OFF((tote_span_context_get_trace_id)(context)), \
+    tote__off_trace_id())
+#define tote_span_context_get_span_id(context) \
+    (TOTE__OFF((tote_span_context_get_span_id)(context)), \
+    tote__off_span_id())
+#define tote_span_context_get_trace_flags(...) \
+    TOTE__OFF_NUMBER(uint8_t, (tote_span_context_get_trace_flags)(__VA_ARGS__))
+#define tote_span_context_get_trace_state(...) \
+    TOTE__OFF_POINTER(const tote_trace_state *, (tote_span_context_get_trace_state)(__VA_ARGS__))
+#define tote_span_context_is_valid(...) TOTE__OFF_BOOL((tote_span_context_is_valid)(__VA_ARGS__))
+#define tote_span_context_is_remote(...) TOTE__OFF_BOOL((tote_span_context_is_remote)(__VA_ARGS__))
+#define tote_span_context_is_sampled(...) \
+    TOTE__OFF_BOOL((tote_span_context_is_sampled)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_SPAN_CONTEXT
+#undef TOTE__OFF_SPAN_CONTEXT
+static inline const tote_trace_id *tote__off_trace_id(void) {
+    static const tote_trace_id none = {{0}};
+    return &none;
+}
+static inline const tote_span_id *tote__off_span_id(void) {
+    static const tote_span_id none = {{0}};
+    return &none;
+}
+#define tote_span_context_new(...) \
+    TOTE__OFF_POINTER(tote_span_context *, (tote_span_context_new)(__VA_ARGS__))
+#define tote_span_context_copy(...) \
+    TOTE__OFF_POINTER(tote_span_context *, (tote_span_context_copy)(__VA_ARGS__))
+#define tote_span_context_unref(...) TOTE__OFF((tote_span_context_unref)(__VA_ARGS__))
+#define tote_span_context_get_trace_id(context) \
+    (TOTE__OFF((tote_span_context_get_trace_id)(context)), \
+    tote__off_trace_id())
+#define tote_span_context_get_span_id(context) \
+    (TOTE__OFF((tote_span_context_get_span_id)(context)), \
+    tote__off_span_id())
+#define tote_span_context_get_trace_flags(...) \
+    TOTE__OFF_NUMBER(uint8_t, (tote_span_context_get_trace_flags)(__VA_ARGS__))
+#define tote_span_context_get_trace_state(...) \
+    TOTE__OFF_POINTER(const tote_trace_state *, (tote_span_context_get_trace_state)(__VA_ARGS__))
+#define tote_span_context_is_valid(...) TOTE__OFF_BOOL((tote_span_context_is_valid)(__VA_ARGS__))
+#define tote_span_context_is_remote(...) TOTE__OFF_BOOL((tote_span_context_is_remote)(__VA_ARGS__))
+#define tote_span_context_is_sampled(...) \
+    TOTE__OFF_BOOL((tote_span_context_is_sampled)(__VA_ARGS__))
+#endif
+
 #ifdef TOTE__OFF_START
 #define tote_sdk_start(...) TOTE__OFF_POINTER(tote_sdk *, (tote_sdk_start)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_START
+#define tote_sdk_start(...) TOTE__OFF_POINTER(tote_sdk *, (tote_sdk_start)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_START
+#define tote_sdk_start(...) TOTE__OFF_POINTER(tote_sdk *, (tote_sdk_start)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_STORE
+#define tote_store_new(...) TOTE__OFF_POINTER(tote_store *, (tote_store_new)(__VA_ARGS__))
+#define tote_store_current(...) TOTE__OFF_POINTER(tote_store *, (tote_store_current)(__VA_ARGS__))
+#define tote_store_root(...) TOTE__OFF_POINTER(tote_store *, (tote_store_root)(__VA_ARGS__))
+#define tote_store_add(...) TOTE__OFF_BOOL((tote_store_add)(__VA_ARGS__))
+#define tote_store_add_as(...) TOTE__OFF_BOOL((tote_store_add_as)(__VA_ARGS__))
+#define tote_store_add_all(...) TOTE__OFF_NUMBER(size_t, (tote_store_add_all)(__VA_ARGS__))
+#define tote_store_delete(...) TOTE__OFF_BOOL((tote_store_delete)(__VA_ARGS__))
+#define tote_store_get(store, key, buffer, size) \
+    (TOTE__OFF((tote_store_get)(store, key, buffer, size)), \
+    tote__off_text(buffer, size), tote__off_number(-1))
+#define tote_store_get_all(...) TOTE__OFF_POINTER(tote_entries *, (tote_store_get_all)(__VA_ARGS__))
+#define tote_store_seal(...) TOTE__OFF((tote_store_seal)(__VA_ARGS__))
+#define tote_store_ref(...) TOTE__OFF_POINTER(tote_store *, (tote_store_ref)(__VA_ARGS__))
+#define tote_store_unref(...) TOTE__OFF((tote_store_unref)(__VA_ARGS__))
+#define tote_entries_get_count(...) TOTE__OFF_NUMBER(size_t, (tote_entries_get_count)(__VA_ARGS__))
+#define tote_entries_get_at(...) \
+    TOTE__OFF_POINTER(const tote_entry *, (tote_entries_get_at)(__VA_ARGS__))
+#define tote_entries_find(...) \
+    TOTE__OFF_POINTER(const tote_entry *, (tote_entries_find)(__VA_ARGS__))
+#define tote_entries_free(...) TOTE__OFF((tote_entries_free)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_STORE
+#define tote_store_new(...) TOTE__OFF_POINTER(tote_store *, (tote_store_new)(__VA_ARGS__))
+#define tote_store_current(...) TOTE__OFF_POINTER(tote_store *, (tote_store_current)(__VA_ARGS__))
+#define tote_store_root(...) TOTE__OFF_POINTER(tote_store *, (tote_store_root)(__VA_ARGS__))
+#define tote_store_add(...) TOTE__OFF_BOOL((tote_store_add)(__VA_ARGS__))
+#define tote_store_add_as(...) TOTE__OFF_BOOL((tote_store_add_as)(__VA_ARGS__))
+#define tote_store_add_all(...) TOTE__OFF_NUMBER(size_t, (tote_store_add_all)(__VA_ARGS__))
+#define tote_store_delete(...) TOTE__OFF_BOOL((tote_store_delete)(__VA_ARGS__))
+#define tote_store_get(store, key, buffer, size) \
+    (TOTE__OFF((tote_store_get)(store, key, buffer, size)), \
+    tote__off_text(buffer, size), tote__off_number(-1))
+#define tote_store_get_all(...) TOTE__OFF_POINTER(tote_entries *, (tote_store_get_all)(__VA_ARGS__))
+#define tote_store_seal(...) TOTE__OFF((tote_store_seal)(__VA_ARGS__))
+#define tote_store_ref(...) TOTE__OFF_POINTER(tote_store *, (tote_store_ref)(__VA_ARGS__))
+#define tote_store_unref(...) TOTE__OFF((tote_store_unref)(__VA_ARGS__))
+#define tote_entries_get_count(...) TOTE__OFF_NUMBER(size_t, (tote_entries_get_count)(__VA_ARGS__))
+#define tote_entries_get_at(...) \
+    TOTE__OFF_POINTER(const tote_entry *, (tote_entries_get_at)(__VA_ARGS__))
+#define tote_entries_find(...) \
+    TOTE__OFF_POINTER(const tote_entry *, (tote_entries_find)(__VA_ARGS__))
+#define tote_entries_free(...) TOTE__OFF((tote_entries_free)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_STORE
+#define tote_store_new(...) TOTE__OFF_POINTER(tote_store *, (tote_store_new)(__VA_ARGS__))
+#define tote_store_current(...) TOTE__OFF_POINTER(tote_store *, (tote_store_current)(__VA_ARGS__))
+#define tote_store_root(...) TOTE__OFF_POINTER(tote_store *, (tote_store_root)(__VA_ARGS__))
+#define tote_store_add(...) TOTE__OFF_BOOL((tote_store_add)(__VA_ARGS__))
+#define tote_store_add_as(...) TOTE__OFF_BOOL((tote_store_add_as)(__VA_ARGS__))
+#define tote_store_add_all(...) TOTE__OFF_NUMBER(size_t, (tote_store_add_all)(__VA_ARGS__))
+#define tote_store_delete(...) TOTE__OFF_BOOL((tote_store_delete)(__VA_ARGS__))
+#define tote_store_get(store, key, buffer, size) \
+    (TOTE__OFF((tote_store_get)(store, key, buffer, size)), \
+    tote__off_text(buffer, size), tote__off_number(-1))
+#define tote_store_get_all(...) TOTE__OFF_POINTER(tote_entries *, (tote_store_get_all)(__VA_ARGS__))
+#define tote_store_seal(...) TOTE__OFF((tote_store_seal)(__VA_ARGS__))
+#define tote_store_ref(...) TOTE__OFF_POINTER(tote_store *, (tote_store_ref)(__VA_ARGS__))
+#define tote_store_unref(...) TOTE__OFF((tote_store_unref)(__VA_ARGS__))
+#define tote_entries_get_count(...) TOTE__OFF_NUMBER(size_t, (tote_entries_get_count)(__VA_ARGS__))
+#define tote_entries_get_at(...) \
+    TOTE__OFF_POINTER(const tote_entry *, (tote_entries_get_at)(__VA_ARGS__))
+#define tote_entries_find(...) \
+    TOTE__OFF_POINTER(const tote_entry *, (tote_entries_find)(__VA_ARGS__))
+#define tote_entries_free(...) TOTE__OFF((tote_entries_free)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_STORE
+#define tote_store_new(...) TOTE__OFF_POINTER(tote_store *, (tote_store_new)(__VA_ARGS__))
+#define tote_store_current(...) TOTE__OFF_POINTER(tote_store *, (tote_store_current)(__VA_ARGS__))
+#define tote_store_root(...) TOTE__OFF_POINTER(tote_store *, (tote_store_root)(__VA_ARGS__))
+#define tote_store_add(...) TOTE__OFF_BOOL((tote_store_add)(__VA_ARGS__))
+#define tote_store_add_as(...) TOTE__OFF_BOOL((tote_store_add_as)(__VA_ARGS__))
+#define tote_store_add_all(...) TOTE__OFF_NUMBER(size_t, (tote_store_add_all)(__VA_ARGS__))
+#define tote_store_delete(...) TOTE__OFF_BOOL((tote_store_delete)(__VA_ARGS__))
+#define tote_store_get(store, key, buffer, size) \
+    (TOTE__OFF((tote_store_get)(store, key, buffer, size)), \
+    tote__off_text(buffer, size), tote__off_number(-1))
+#define tote_store_get_all(...) TOTE__OFF_POINTER(tote_entries *, (tote_store_get_all)(__VA_ARGS__))
+#define tote_store_seal(...) TOTE__OFF((tote_store_seal)(__VA_ARGS__))
+#define tote_store_ref(...) TOTE__OFF_POINTER(tote_store *, (tote_store_ref)(__VA_ARGS__))
+#define tote_store_unref(...) TOTE__OFF((tote_store_unref)(__VA_ARGS__))
+#define tote_entries_get_count(...) TOTE__OFF_NUMBER(size_t, (tote_entries_get_count)(__VA_ARGS__))
+#define tote_entries_get_at(...) \
+    TOTE__OFF_POINTER(const tote_entry *, (tote_entries_get_at)(__VA_ARGS__))
+#define tote_entries_find(...) \
+    TOTE__OFF_POINTER(const tote_entry *, (tote_entries_find)(__VA_ARGS__))
+#define tote_entries_free(...) TOTE__OFF((tote_entries_free)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_STORE
@@ -417,6 +1597,42 @@ static inline const tote_span_id *tote__off_span_id(void) {
 #define tote_fork_child(...) TOTE__OFF((tote_fork_child)(__VA_ARGS__))
 #endif
 
+#ifdef TOTE__OFF_THREAD
+#define tote_thread_create(thread, attributes, start, arg) \
+    (TOTE__OFF((tote_thread_create)(thread, attributes, start, arg)), \
+    pthread_create(thread, attributes, start, arg))
+#define tote_fork_prepare(...) TOTE__OFF((tote_fork_prepare)(__VA_ARGS__))
+#define tote_fork_parent(...) TOTE__OFF((tote_fork_parent)(__VA_ARGS__))
+#define tote_fork_child(...) TOTE__OFF((tote_fork_child)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_THREAD
+#define tote_thread_create(thread, attributes, start, arg) \
+    (TOTE__OFF((tote_thread_create)(thread, attributes, start, arg)), \
+    pthread_create(thread, attributes, start, arg))
+#define tote_fork_prepare(...) TOTE__OFF((tote_fork_prepare)(__VA_ARGS__))
+#define tote_fork_parent(...) TOTE__OFF((tote_fork_parent)(__VA_ARGS__))
+#define tote_fork_child(...) TOTE__OFF((tote_fork_child)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_THREAD
+#define tote_thread_create(thread, attributes, start, arg) \
+    (TOTE__OFF((tote_thread_create)(thread, attributes, start, arg)), \
+    pthread_create(thread, attributes, start, arg))
+#define tote_fork_prepare(...) TOTE__OFF((tote_fork_prepare)(__VA_ARGS__))
+#define tote_fork_parent(...) TOTE__OFF((tote_fork_parent)(__VA_ARGS__))
+#define tote_fork_child(...) TOTE__OFF((tote_fork_child)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_THREAD
+#define tote_thread_create(thread, attributes, start, arg) \
+    (TOTE__OFF((tote_thread_create)(thread, attributes, start, arg)), \
+    pthread_create(thread, attributes, start, arg))
+#define tote_fork_prepare(...) TOTE__OFF((tote_fork_prepare)(__VA_ARGS__))
+#define tote_fork_parent(...) TOTE__OFF((tote_fork_parent)(__VA_ARGS__))
+#define tote_fork_child(...) TOTE__OFF((tote_fork_child)(__VA_ARGS__))
+#endif
+
 #ifdef TOTE__OFF_TRACER
 #define tote_get_tracer(...) TOTE__OFF_POINTER(tote_tracer *, (tote_get_tracer)(__VA_ARGS__))
 #define tote_tracer_provider_get_tracer(...) \
@@ -431,6 +1647,84 @@ static inline const tote_span_id *tote__off_span_id(void) {
 #define tote_tracer_provider_ref(...) \
     TOTE__OFF_POINTER(tote_tracer_provider *, (tote_tracer_provider_ref)(__VA_ARGS__))
 #define tote_tracer_provider_unref(...) TOTE__OFF((tote_tracer_provider_unref)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_TRACER
+#define tote_get_tracer(...) TOTE__OFF_POINTER(tote_tracer *, (tote_get_tracer)(__VA_ARGS__))
+#define tote_tracer_provider_get_tracer(...) \
+    TOTE__OFF_POINTER(tote_tracer *, (tote_tracer_provider_get_tracer)(__VA_ARGS__))
+#define tote_tracer_is_enabled(...) TOTE__OFF_BOOL((tote_tracer_is_enabled)(__VA_ARGS__))
+#define tote_tracer_start_span(...) \
+    TOTE__OFF_POINTER(tote_span *, (tote_tracer_start_span)(__VA_ARGS__))
+#define tote_tracer_provider_set_global(...) \
+    TOTE__OFF((tote_tracer_provider_set_global)(__VA_ARGS__))
+#define tote_tracer_provider_ref_global(...) \
+    TOTE__OFF_POINTER(tote_tracer_provider *, (tote_tracer_provider_ref_global)(__VA_ARGS__))
+#define tote_tracer_provider_ref(...) \
+    TOTE__OFF_POINTER(tote_tracer_provider *, (tote_tracer_provider_ref)(__VA_ARGS__))
+#define tote_tracer_provider_unref(...) TOTE__OFF((tote_tracer_provider_unref)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_TRACER
+#define tote_get_tracer(...) TOTE__OFF_POINTER(tote_tracer *, (tote_get_tracer)(__VA_ARGS__))
+#define tote_tracer_provider_get_tracer(...) \
+    TOTE__OFF_POINTER(tote_tracer *, (tote_tracer_provider_get_tracer)(__VA_ARGS__))
+#define tote_tracer_is_enabled(...) TOTE__OFF_BOOL((tote_tracer_is_enabled)(__VA_ARGS__))
+#define tote_tracer_start_span(...) \
+    TOTE__OFF_POINTER(tote_span *, (tote_tracer_start_span)(__VA_ARGS__))
+#define tote_tracer_provider_set_global(...) \
+    TOTE__OFF((tote_tracer_provider_set_global)(__VA_ARGS__))
+#define tote_tracer_provider_ref_global(...) \
+    TOTE__OFF_POINTER(tote_tracer_provider *, (tote_tracer_provider_ref_global)(__VA_ARGS__))
+#define tote_tracer_provider_ref(...) \
+    TOTE__OFF_POINTER(tote_tracer_provider *, (tote_tracer_provider_ref)(__VA_ARGS__))
+#define tote_tracer_provider_unref(...) TOTE__OFF((tote_tracer_provider_unref)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_TRACER
+#define tote_get_tracer(...) TOTE__OFF_POINTER(tote_tracer *, (tote_get_tracer)(__VA_ARGS__))
+#define tote_tracer_provider_get_tracer(...) \
+    TOTE__OFF_POINTER(tote_tracer *, (tote_tracer_provider_get_tracer)(__VA_ARGS__))
+#define tote_tracer_is_enabled(...) TOTE__OFF_BOOL((tote_tracer_is_enabled)(__VA_ARGS__))
+#define tote_tracer_start_span(...) \
+    TOTE__OFF_POINTER(tote_span *, (tote_tracer_start_span)(__VA_ARGS__))
+#define tote_tracer_provider_set_global(...) \
+    TOTE__OFF((tote_tracer_provider_set_global)(__VA_ARGS__))
+#define tote_tracer_provider_ref_global(...) \
+    TOTE__OFF_POINTER(tote_tracer_provider *, (tote_tracer_provider_ref_global)(__VA_ARGS__))
+#define tote_tracer_provider_ref(...) \
+    TOTE__OFF_POINTER(tote_tracer_provider *, (tote_tracer_provider_ref)(__VA_ARGS__))
+#define tote_tracer_provider_unref(...) TOTE__OFF((tote_tracer_provider_unref)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_TRACER
+#define tote_get_tracer(...) TOTE__OFF_POINTER(tote_tracer *, (tote_get_tracer)(__VA_ARGS__))
+#define tote_tracer_provider_get_tracer(...) \
+    TOTE__OFF_POINTER(tote_tracer *, (tote_tracer_provider_get_tracer)(__VA_ARGS__))
+#define tote_tracer_is_enabled(...) TOTE__OFF_BOOL((tote_tracer_is_enabled)(__VA_ARGS__))
+#define tote_tracer_start_span(...) \
+    TOTE__OFF_POINTER(tote_span *, (tote_tracer_start_span)(__VA_ARGS__))
+#define tote_tracer_provider_set_global(...) \
+    TOTE__OFF((tote_tracer_provider_set_global)(__VA_ARGS__))
+#define tote_tracer_provider_ref_global(...) \
+    TOTE__OFF_POINTER(tote_tracer_provider *, (tote_tracer_provider_ref_global)(__VA_ARGS__))
+#define tote_tracer_provider_ref(...) \
+    TOTE__OFF_POINTER(tote_tracer_provider *, (tote_tracer_provider_ref)(__VA_ARGS__))
+#define tote_tracer_provider_unref(...) TOTE__OFF((tote_tracer_provider_unref)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_INSTRUMENTATION_XRAY
+#define tote_propagator_xray_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_xray_new)(__VA_ARGS__))
+#define tote_propagator_xray_register(...) \
+    TOTE__OFF_BOOL((tote_propagator_xray_register)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_INSTRUMENTATION_XRAY
+#define tote_propagator_xray_new(...) \
+    TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_xray_new)(__VA_ARGS__))
+#define tote_propagator_xray_register(...) \
+    TOTE__OFF_BOOL((tote_propagator_xray_register)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_INSTRUMENTATION_XRAY
