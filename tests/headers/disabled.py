@@ -147,10 +147,17 @@ def macro(result, name, parameters):
     return define(name, "...", f"TOTE__OFF_{kind}({result}, {call})")
 
 
+def public_headers():
+    """The public headers of the sources, without the copies in build directories."""
+    builds = [cache.parent for cache in top.glob("*/CMakeCache.txt")]
+    return [path for path in top.glob("**/include/tote/**/*.h")
+            if not any(build in path.parents for build in builds)]
+
+
 def generate():
     sections = []
     missing = []
-    for path in sorted(top.glob("**/include/tote/**/*.h"), key=lambda path: path.name):
+    for path in sorted(public_headers(), key=lambda path: path.name):
         header = str(path).split("/include/")[1]
         text = path.read_text()
         off = [macro(*function) for function in functions(text) if not stay.match(function[1])]
