@@ -5,7 +5,8 @@
 #
 # check.sh headers|programs|disabled COMPILER STANDARD: every header alone and
 # included twice and with TOTE_DISABLED, or every program of tests/programs, without one warning;
-# disabled: the programs with TOTE_DISABLED, which then call no function of Tote.
+# disabled: the programs with TOTE_DISABLED, which then call no function of Tote; and a program that
+# calls each disabled form, is linked without Tote, and compares values and evaluated arguments.
 set -uo pipefail
 
 what=$1 compiler=$2 standard=$3
@@ -42,19 +43,21 @@ programs)
     done
     ;;
 disabled)
-    object=$(mktemp)
-    trap 'rm -f "$object"' EXIT
-    stays='tote_(value|trace_state|trace_id|span_id)_' # they only compute; and extension points
-    stays+='|tote_(span_data|span_exporter|span_processor|id_generator|propagator|getter)_'
+    object=$(mktemp) linked=$(mktemp) stay=$(mktemp)
+    trap 'rm -f "$object" "$linked" "$stay"' EXIT
+    python3 "$top/tests/headers/disabled.py" stay >"$stay" || failed=1
     flags=("${flags[@]/-fsyntax-only/-O0}")
     for program in "$top"/tests/programs/*."$([[ $standard == c++* ]] && echo cpp || echo c)"; do
         check "$program" "$([[ $standard == c++* ]] && echo c++ || echo c)" \
             -D_GNU_SOURCE -DTOTE_DISABLED -c -o "$object" <"$program"
-        if nm -u "$object" | grep -E ' tote_' | grep -vE " ($stays)"; then
+        if nm -u "$object" | grep -oE '\btote_\w+' | grep -vxFf "$stay"; then
             echo "$program: still calls these"
             failed=1
         fi
     done
+    check "all disabled functions" "$([[ $standard == c++* ]] && echo c++ || echo c)" \
+        -D_GNU_SOURCE -c -o "$object" < <(python3 "$top/tests/headers/disabled.py" test)
+    "$compiler" "$object" -lcurl -pthread -o "$linked" && "$linked" || failed=1
     ;;
 esac
 

@@ -4,7 +4,9 @@
 # disabled.py - the forms of the public functions with TOTE_DISABLED
 #
 # disabled.py        write api/include/tote/disabled.h from the public headers
-# disabled.py check  fail if that would change it
+# disabled.py check  fail if that would change it, or if a public function is in no list
+# disabled.py stay   print the functions that have no disabled form
+# disabled.py test   print a program, in C and C++, that calls each disabled form
 import pathlib
 import re
 import sys
@@ -12,11 +14,30 @@ import sys
 top = pathlib.Path(__file__).resolve().parents[2]
 target = top / "api/include/tote/disabled.h"
 
-# Functions that only compute, and functions of extension points.
-stay = re.compile(
-    r"tote_(version|value_\w+|trace_state_\w+|\w+_(to|from)_hex|text_map_getter_get_all|propagator_(new|register)"
-    r"|span_(batch|data)_\w+|span_(exporter|processor)_(new|wrapper_new|on_\w+|export|force_flush|shutdown|free)"
-    r"|span_get_data|id_generator_\w+|microhttpd_(handle|completed))$")
+# Functions without a disabled form, without the prefix: those that only compute, and those of
+# extension points. A new function belongs here only if it is one of them.
+stay = {"tote_" + name for name in """
+    version
+    value_equals value_to_text
+    trace_id_to_hex span_id_to_hex trace_id_from_hex span_id_from_hex
+    trace_state_from_header trace_state_to_header trace_state_get trace_state_with
+    trace_state_without trace_state_ref trace_state_unref
+    propagator_new text_map_getter_get_all propagator_register
+    id_generator_new id_generator_free
+    span_data_get_name span_data_get_kind span_data_get_status_code
+    span_data_get_status_description span_data_get_context span_data_get_parent
+    span_data_get_start_time_unix_nano span_data_get_end_time_unix_nano span_data_get_attributes
+    span_data_get_events span_data_get_links span_data_get_attribute
+    span_data_get_dropped_attribute_count span_data_get_dropped_event_count
+    span_data_get_dropped_link_count span_data_get_instrumentation_scope span_data_get_resource
+    span_data_copy span_data_free
+    span_batch_get_count span_batch_get_spans span_batch_get_request span_exporter_new
+    span_exporter_export span_exporter_force_flush span_exporter_shutdown span_exporter_free
+    span_processor_new span_processor_wrapper_new span_processor_on_start
+    span_processor_on_ending span_processor_on_end span_processor_force_flush
+    span_processor_shutdown span_get_data span_processor_free
+    microhttpd_handle microhttpd_completed
+""".split()}
 
 # Results that are not 0, false or NULL, and work that must still be done.
 values = {
@@ -37,15 +58,17 @@ values = {
     "tote_http_redact_query": "tote__off_text(buffer, size), (size_t)tote__off_number(0)",
     "tote_curl_inject": "(headers)",
     "tote_curl_begin": "tote__off_curl_begin(easy, options)",
-    "tote_curl_perform": "(void)tote__off_curl_begin(easy, options), curl_easy_perform(easy)",
+    "tote_curl_perform": "tote__off_curl_perform(easy, options)",
 }
 
 # The helper functions that a header's results need.
 helpers = {
     "tote/environment.h": """
+TOTE_BEGIN_DECLS
+extern char **environ; /* as <unistd.h> declares it with _GNU_SOURCE */
+TOTE_END_DECLS
 /* The child still gets its environment. */
 static inline size_t tote__off_environment(char *const *base, char **variables, size_t capacity) {
-    extern char **environ;
     size_t count = 0;
 
     for (base = base ? base : environ; base && base[count] && count + 1 < capacity; count++) {
@@ -71,6 +94,10 @@ static inline tote_curl_request *tote__off_curl_begin(CURL *easy,
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, options->prereq_function);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, options->prereq_data);
     return NULL;
+}
+static inline CURLcode tote__off_curl_perform(CURL *easy, const tote_curl_options *options) {
+    tote__off_curl_begin(easy, options);
+    return curl_easy_perform(easy);
 }
 """,
     "tote/span_context.h": """
@@ -115,15 +142,37 @@ static inline void tote__off_text(char *buffer, size_t size) {
 """
 
 
+def headers():
+    """The public headers, as name and path. Builds and installations in the tree are not read."""
+    folders = [*top.glob("*/include"), *top.glob("instrumentation/*/include")]
+    paths = [path for folder in folders for path in folder.glob("tote/**/*.h") if path != target]
+    return [(str(path).split("/include/")[1], path)
+            for path in sorted(paths, key=lambda path: path.name)]
+
+
+def without_comments(text):
+    return re.sub(r"/\*.*?\*/|^#.*?(?<!\\)$", "", text, flags=re.S | re.M)
+
+
+def parameters_of(text):
+    """The declaration and the name of each parameter; text ends before the closing parenthesis."""
+    depth, start, parts = 0, 0, []
+    for at, letter in enumerate(text + ","):
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            parts.append(" ".join(text[start:at].split()))
+            start = at + 1
+    names = [re.search(r"\(\*(\w+)\)|(\w+)\W*$", part) for part in parts if "." not in part]
+    return [(part, name[1] or name[2]) for part, name in zip(parts, names) if part != "void"]
+
+
 def functions(text):
-    """The result, name and parameters' names of each function that a header declares."""
-    text = re.sub(r"/\*.*?\*/|^#.*?(?<!\\)$", "", text, flags=re.S | re.M)
-    for found in re.finditer(r"TOTE_API\s+(?:TOTE_MUST_USE\s+)?([\w\s]*?[\s*]+)(tote_\w+)\(", text):
+    """The result, name and parameters of each function that a header declares."""
+    text = without_comments(text)
+    for found in re.finditer(r"TOTE_API\s+(?:TOTE_MUST_USE\s+)?([\w\s*]*?[\s*])(tote_\w+)\(", text):
         rest = text[found.end():text.index(";", found.end())]
-        rest = re.sub(r"\(\*(\w+)\)\s*\([^()]*\)", r"\1", rest[:rest.rindex(")")])
-        rest = re.sub(r"\)\s*TOTE_PRINTF.*", "", rest, flags=re.S)
-        names = [re.search(r"(\w+)\W*$", part).group(1) for part in rest.split(",") if "." not in part]
-        yield " ".join(found[1].split()), found[2], names
+        rest = re.sub(r"\)\s*TOTE_PRINTF.*", ")", rest, flags=re.S)
+        yield " ".join(found[1].split()), found[2], parameters_of(rest[:rest.rindex(")")])
 
 
 def define(name, parameters, *parts):
@@ -136,7 +185,7 @@ def define(name, parameters, *parts):
 
 def macro(result, name, parameters):
     if name in values:
-        names = ", ".join(parameters)
+        names = ", ".join(parameter for _, parameter in parameters)
         return define(name, names, f"(TOTE__OFF(({name})({names})),", f"{values[name]})")
     call = f"({name})(__VA_ARGS__)"
     if result == "void":
@@ -147,35 +196,148 @@ def macro(result, name, parameters):
     return define(name, "...", f"TOTE__OFF_{kind}({result}, {call})")
 
 
-def public_headers():
-    """The public headers of the sources, without the copies in build directories."""
-    builds = [cache.parent for cache in top.glob("*/CMakeCache.txt")]
-    return [path for path in top.glob("**/include/tote/**/*.h")
-            if not any(build in path.parents for build in builds)]
-
-
 def generate():
     sections = []
-    missing = []
-    for path in sorted(public_headers(), key=lambda path: path.name):
-        header = str(path).split("/include/")[1]
+    wrong = []
+    unknown = set(stay)
+    for header, path in headers():
         text = path.read_text()
-        off = [macro(*function) for function in functions(text) if not stay.match(function[1])]
-        if not off or path == target:
+        found = list(functions(text))
+        unknown -= {name for _, name, _ in found}
+        if len(found) != len(re.findall(r"\bTOTE_API\b", without_comments(text))):
+            wrong.append(f"{path}: {__file__} does not find each function in it")
+        off = [macro(*function) for function in found if function[1] not in stay]
+        if not off:
             continue
         mark = "TOTE__OFF_" + re.sub(r"\W", "_", header[len("tote/"):-len(".h")]).upper()
         if f'#define {mark}\n#include "tote/disabled.h"\n' not in text:
-            missing.append(f"{path}: its end lacks #define {mark} and #include \"tote/disabled.h\"")
+            wrong.append(f"{path}: its end lacks #define {mark} and #include \"tote/disabled.h\"")
         helper = helpers.get(header, "").lstrip()
         once = f"#undef {mark}\n" if helper else ""
         sections.append(f"\n#ifdef {mark}\n{once}{helper}{''.join(off)}#endif\n")
-    return head + "".join(sections) + "#endif\n", missing
+    wrong += [f"{name} is in `stay`, and in no header" for name in sorted(unknown)]
+    return head + "".join(sections) + "#endif\n", wrong
+
+
+# What the program sets up before a call, what it expects instead of 0, false or NULL, and the
+# parameters that the disabled form evaluates. Parameters are zero unless they are set up.
+text = "static char text[] = \"text\"; buffer = text; size = sizeof text;"
+zeros = "returned && memcmp(returned, zeros, sizeof *returned) == 0"
+special = {
+    "tote_sdk_get_poll_fd": ("", "returned == -1", ""),
+    "tote_sdk_get_poll_timeout_ms": ("", "returned == -1", ""),
+    "tote_http_known_method": ("", "returned && !*returned", ""),
+    "tote_span_context_get_trace_id": ("", zeros, ""),
+    "tote_span_context_get_span_id": ("", zeros, ""),
+    "tote_context_run": ("run = return_seven;", "returned == 7", "run arg"),
+    "tote_run_scoped": ("run = return_seven;", "returned == 7", "run arg"),
+    "tote_thread_create": (
+        "static pthread_t made; thread = &made; start = start_thread;",
+        "returned == 0 && pthread_join(made, NULL) == 0 && has_started",
+        "thread attributes start arg"),
+    "tote_inject_environment": (
+        "static char entry[] = \"A=b\"; static char *const entries[] = {entry, NULL}; "
+        "static char *filled[2]; base = entries; variables = filled; capacity = 2;",
+        "returned == 1 && filled[0] == entry && !filled[1]", "base variables capacity"),
+    "tote_store_get": (text, "returned == -1 && !*text", "buffer size"),
+    "tote_context_get_baggage": (text, "returned == -1 && !*text", "buffer size"),
+    "tote_log_fields": (text, "returned == 0 && !*text", "buffer size"),
+    "tote_sampler_get_description": (text, "returned == 0 && !*text", "buffer size"),
+    "tote_http_span_name": (text, "returned == 0 && !*text", "buffer size"),
+    "tote_http_redact_query": (text, "returned == 0 && !*text", "buffer size"),
+    "tote_curl_inject": (
+        "static struct curl_slist list; headers = &list;", "returned == &list", "headers"),
+    "tote_curl_begin": ("", "!returned", "easy options"),
+    "tote_curl_perform": ("", "returned == CURLE_BAD_FUNCTION_ARGUMENT", "easy options"),
+}
+
+program = """
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST_PARAMETERS = 16 };
+
+static int evaluated[MOST_PARAMETERS];
+static int failures;
+static int has_started;
+static const char zeros[64] = {0};
+
+#define PASS(index, argument) (evaluated[index]++, (argument))
+
+static int return_seven(void *arg) {
+    (void)arg;
+    return 7;
+}
+
+static void *start_thread(void *arg) {
+    has_started = 1;
+    return arg;
+}
+
+static void begin(void) {
+    memset(evaluated, 0, sizeof evaluated);
+}
+
+static void expect(const char *name, int is_right) {
+    if (!is_right) {
+        fprintf(stderr, "%s: its disabled form returns another value\\n", name);
+        failures++;
+    }
+}
+
+/* `times` has a digit for each parameter. */
+static void expect_evaluated(const char *name, const char *times) {
+    for (size_t i = 0; times[i]; i++) {
+        if (evaluated[i] != times[i] - '0') {
+            fprintf(stderr, "%s: parameter %d is evaluated %d times\\n", name, (int)i,
+                    evaluated[i]);
+            failures++;
+        }
+    }
+}
+"""
+
+
+def call(number, result, name, parameters):
+    """A function of the program that calls the disabled form of a function."""
+    setup, expected, names = special.get(name, ("", "!returned", ""))
+    literals = {"const char *format"}
+    lines = [f"static {declaration};" for declaration, _ in parameters
+             if declaration not in literals]
+    # A format that is not a literal is a warning of its own.
+    arguments = ['"text"' if declaration in literals else f"PASS({index}, {parameter})"
+                 for index, (declaration, parameter) in enumerate(parameters)]
+    times = "".join(str(int(parameter in names.split())) for _, parameter in parameters)
+    value = "" if result == "void" else f"{result} returned = "
+    lines += [setup, "begin();", f"{value}{name}({', '.join(arguments)});"]
+    lines += [f'expect("{name}", {expected});'] if value else []
+    lines += [f'expect_evaluated("{name}", "{times}");']
+    body = "".join(f"    {line}\n" for line in lines if line)
+    return f"\nstatic void call_{number}(void) {{\n{body}}}\n"
+
+
+def generate_test():
+    off = [function for _, path in headers() for function in functions(path.read_text())
+           if function[1] not in stay]
+    includes = "".join(f'#include "{header}"\n' for header, _ in headers())
+    calls = "".join(call(number, *function) for number, function in enumerate(off))
+    main = "".join(f"    call_{number}();\n" for number in range(len(off)))
+    return (f"#define TOTE_DISABLED\n{includes}{program}{calls}\nint main(void) {{\n{main}"
+            f'    printf("{len(off)} disabled functions called\\n");\n'
+            "    return failures != 0;\n}\n")
 
 
 made, wrong = generate()
-if sys.argv[1:] != ["check"]:
+action = sys.argv[1:]
+if not action:
     target.write_text(made)
+elif action == ["stay"]:
+    print("\n".join(sorted(stay)))
+elif action == ["test"]:
+    print(generate_test())
 elif target.read_text() != made:
     wrong.append(f"{target} is not up to date: run {__file__}")
-print("\n".join(wrong))
+if wrong:
+    print("\n".join(wrong), file=sys.stderr)
 sys.exit(bool(wrong))

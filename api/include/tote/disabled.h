@@ -97,9 +97,13 @@ static inline tote_curl_request *tote__off_curl_begin(CURL *easy,
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, options->prereq_data);
     return NULL;
 }
+static inline CURLcode tote__off_curl_perform(CURL *easy, const tote_curl_options *options) {
+    tote__off_curl_begin(easy, options);
+    return curl_easy_perform(easy);
+}
 #define tote_curl_perform(easy, options) \
     (TOTE__OFF((tote_curl_perform)(easy, options)), \
-    (void)tote__off_curl_begin(easy, options), curl_easy_perform(easy))
+    tote__off_curl_perform(easy, options))
 #define tote_curl_begin(easy, options) \
     (TOTE__OFF((tote_curl_begin)(easy, options)), \
     tote__off_curl_begin(easy, options))
@@ -126,9 +130,11 @@ static inline tote_curl_request *tote__off_curl_begin(CURL *easy,
 
 #ifdef TOTE__OFF_ENVIRONMENT
 #undef TOTE__OFF_ENVIRONMENT
+TOTE_BEGIN_DECLS
+extern char **environ; /* as <unistd.h> declares it with _GNU_SOURCE */
+TOTE_END_DECLS
 /* The child still gets its environment. */
 static inline size_t tote__off_environment(char *const *base, char **variables, size_t capacity) {
-    extern char **environ;
     size_t count = 0;
 
     for (base = base ? base : environ; base && base[count] && count + 1 < capacity; count++) {
