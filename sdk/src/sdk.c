@@ -191,9 +191,10 @@ static void stop(tote_sdk *sdk, uint32_t wait_ms) {
         }
     } else {
         defer_free(config);
-        tote_diagnostics_report(TOTE_LEVEL_WARN, "sdk",
-                                "released while another thread is in a call to it: its memory is "
-                                "freed when the next SDK is released");
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, "sdk",
+            "released while another thread is in a call to an SDK: its memory is "
+            "freed when the next SDK is released");
     }
     atomic_store_explicit(&sdk->is_in_use, false, memory_order_release);
     tote__cancel_restore(cancel);

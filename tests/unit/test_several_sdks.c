@@ -75,8 +75,7 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     static const char *const variables[] = {"OTEL_SERVICE_NAME", "OTEL_SDK_DISABLED",
-                                            "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
-                                            "OTEL_TRACES_SAMPLER", "OTEL_TRACES_EXPORTER"};
+                                            "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"};
 
     (void)state;
     for (size_t i = 0; i < MOST_SDKS; i++) {
@@ -602,6 +601,7 @@ static void each_sdk_has_its_own_disk_queue_and_a_shared_directory_is_refused(vo
     char top[] = "/tmp/tote-several-XXXXXX";
     char directories[2][64];
     tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
+    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
 
     (void)state;
     assert_non_null(mkdtemp(top));
@@ -615,6 +615,10 @@ static void each_sdk_has_its_own_disk_queue_and_a_shared_directory_is_refused(vo
     assert_null(tote_span_exporter_delivery_new(make_failing(), &delivery));
     assert_non_null(strstr(diagnostic, "another exporter of this process uses the directory"));
     assert_non_null(strstr(diagnostic, directories[1]));
+    diagnostic[0] = '\0';
+    otlp.disk_queue_directory = directories[1];
+    start_with(&units[2], tote_span_exporter_otlp_new(&otlp)); /* its queue is only in memory */
+    assert_non_null(strstr(diagnostic, "another exporter of this process uses the directory"));
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(tote_sdk_close(&units[i].sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     }

@@ -12,7 +12,7 @@
  * Blocking: only functions with a timeout_ms and tote_sdk_unref() block. timeout_ms is one deadline
  *           for all processors; UINT32_MAX is no deadline. tote_sdk_shutdown() and tote_sdk_close()
  *           may return up to 50 ms later for each processor whose exporter does not return in time.
- *           tote_sdk_close() may take another 50 ms if another thread is in a call to the SDK.
+ *           tote_sdk_close() may take another 50 ms if another thread is in a call to any SDK.
  *           Exporters and processors of the program must keep to the timeout they are given.
  * Fork:     a child has an empty queue and its own worker. It needs no call for that.
  * Exit:     Tote registers no atexit() handler. If a program returns from main or exits without
@@ -170,7 +170,7 @@ TOTE_API tote_sdk *tote_sdk_ref(tote_sdk *sdk);
 /**
  * Release a reference. If it is the last one and the SDK was not shut down, queued spans are not
  * exported: they are saved in the disk queue, or dropped without one. The last one blocks for up to
- * a second while another thread is in a call to the SDK, and for up to 50 ms for each worker to
+ * a second while another thread is in a call to any SDK, and for up to 50 ms for each worker to
  * return from its exporter.
  */
 TOTE_API void tote_sdk_unref(tote_sdk *sdk);
