@@ -25,13 +25,15 @@ static bool is_directory(const char *path) {
 
 int send_run(const char *directory, const char *crash_files, unsigned timeout_ms) {
     tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
     tote_disk_queue_report report = {.struct_size = sizeof report};
 
+    options.delivery = &delivery;
     if (!is_directory(directory) || (crash_files && !is_directory(crash_files))) {
         return EXIT_FAILURE;
     }
-    options.disk_queue_directory = directory;
-    options.crash_safe_directory = crash_files;
+    delivery.disk_queue_directory = directory;
+    delivery.crash_safe_directory = crash_files;
     tote_result result = tote_otlp_disk_queue_send(&options, timeout_ms, &report);
     bool is_unreadable = report.unreadable || report.damaged || report.unattached;
     bool is_rejected = report.rejected || report.not_accepted;

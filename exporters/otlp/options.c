@@ -124,8 +124,8 @@ static const char *find_variable(const char *word, bool is_general, char name[NA
     return tote__env(name);
 }
 
-static void take_environment(struct tote__otlp_settings *settings,
-                             const tote_otlp_options *options) {
+static void take_environment(struct tote__otlp_settings *settings, const tote_otlp_options *options,
+                             const tote_delivery_options *delivery) {
     const struct {
         const char *word;
         bool is_given; /* an option is set */
@@ -135,7 +135,7 @@ static void take_environment(struct tote__otlp_settings *settings,
         [ENDPOINT] = {"ENDPOINT", options->endpoint || options->transport},
         [HEADERS] = {"HEADERS", options->headers && options->header_count},
         [COMPRESSION] = {"COMPRESSION", options->compression != TOTE_OTLP_COMPRESSION_DEFAULT},
-        [TIMEOUT] = {"TIMEOUT", options->timeout_ms},
+        [TIMEOUT] = {"TIMEOUT", delivery->timeout_ms},
     };
 
     for (unsigned i = 0; i < TOTE_COUNT_OF(variables); i++) {
@@ -165,40 +165,8 @@ static bool is_set(const tote_otlp_options *options, const char *name) {
     return !options->ignore_environment && tote__env_boolean(name);
 }
 
-/* Resolve the options of delivery/. A timeout of the environment is already set. */
-static void take_delivery(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
-    const char *variable =
-        options->ignore_environment ? NULL : tote__env("OTEL_C_DISK_QUEUE_DIRECTORY");
-    bool is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
-    const tote_delivery_options delivery = {
-        .struct_size = sizeof delivery,
-        .timeout_ms = options->timeout_ms ? options->timeout_ms : settings->delivery.timeout_ms,
-        .initial_backoff_ms = options->initial_backoff_ms,
-        .max_backoff_ms = options->max_backoff_ms,
-        .max_retry_after_ms = options->max_retry_after_ms,
-        .max_request_bytes = options->max_request_bytes ? options->max_request_bytes
-                             : is_grpc                  ? MOST_GRPC_REQUEST_BYTES
-                                                        : 0,
-        .disk_queue_directory =
-            options->disk_queue_directory ? options->disk_queue_directory : variable,
-        .disk_queue_max_bytes = options->disk_queue_max_bytes,
-        .disk_queue_max_files = options->disk_queue_max_files,
-        .disk_queue_max_age_s = options->disk_queue_max_age_s,
-        .disk_queue_no_sync =
-            options->disk_queue_no_sync || is_set(options, "OTEL_C_DISK_QUEUE_NO_SYNC"),
-        .crash_safe = options->crash_safe || is_set(options, "OTEL_C_CRASH_SAFE"),
-        .crash_safe_directory = options->crash_safe_directory,
-        .crash_safe_bytes = options->crash_safe_bytes,
-    };
-
-    settings->is_incomplete |=
-        !tote__delivery_resolve(&delivery, &settings->memory, &settings->delivery);
-    settings->delivery.needs_disk_queue = options->disk_queue_directory;
-}
-
-/* Returns false if the options contradict each other. */
-static bool check_crash_file(struct tote__otlp_settings *settings,
-                             const tote_otlp_options *options) {
+/* Return whether the settings allow crash-safe mode, if it is set; else it is off. */
+static bool check_crash_file(struct tote__otlp_settings *settings) {
     const char *obstacle =
         !settings->delivery.disk_queue_directory             ? "there is no disk_queue_directory"
         : settings->protocol == TOTE_OTLP_PROTOCOL_HTTP_JSON ? "http/json does not support it"
@@ -210,7 +178,35 @@ static bool check_crash_file(struct tote__otlp_settings *settings,
     tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp",
                             "spans are not crash-safe, although crash_safe is set: %s", obstacle);
     settings->delivery.is_crash_safe = false;
-    return !options->crash_safe;
+    return false;
+}
+
+/* Resolve the options of delivery/. A timeout of the environment is already set. */
+static bool take_delivery(struct tote__otlp_settings *settings, const tote_otlp_options *options,
+                          tote_delivery_options delivery) {
+    const char *variable =
+        options->ignore_environment ? NULL : tote__env("OTEL_C_DISK_QUEUE_DIRECTORY");
+    bool needs_disk_queue = delivery.disk_queue_directory;
+    bool needs_crash_safe = delivery.crash_safe;
+
+    if (!delivery.timeout_ms) {
+        delivery.timeout_ms = settings->delivery.timeout_ms;
+    }
+    if (!delivery.max_request_bytes && settings->protocol == TOTE_OTLP_PROTOCOL_GRPC) {
+        delivery.max_request_bytes = MOST_GRPC_REQUEST_BYTES;
+    }
+    if (!needs_disk_queue) {
+        delivery.disk_queue_directory = variable;
+    }
+    delivery.disk_queue_no_sync |= is_set(options, "OTEL_C_DISK_QUEUE_NO_SYNC");
+    delivery.crash_safe |= is_set(options, "OTEL_C_CRASH_SAFE");
+    settings->is_incomplete |=
+        !tote__delivery_resolve(&delivery, &settings->memory, &settings->delivery);
+    settings->delivery.needs_disk_queue = needs_disk_queue;
+    if (!delivery.destination) {
+        settings->delivery.destination = NULL; /* the endpoint, once it is known */
+    }
+    return check_crash_file(settings) || !needs_crash_safe;
 }
 
 /* Returns false if the transport is unusable. */
@@ -294,18 +290,20 @@ static bool take_files(struct tote__otlp_settings *settings, const tote_otlp_opt
 
 /* The protocol is resolved first, because the form of the endpoint depends on it. */
 static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
+
+    TOTE__COPY_OPTIONS(tote_delivery_options, &delivery, options->delivery);
     settings->protocol = (tote_otlp_protocol)options->protocol;
     settings->is_insecure = options->insecure;
     if (!options->ignore_environment) {
-        take_environment(settings, options);
+        take_environment(settings, options, &delivery);
     }
     if (settings->protocol == TOTE_OTLP_PROTOCOL_DEFAULT) {
         settings->protocol = TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF;
     }
-    take_delivery(settings, options);
+    bool can_deliver = take_delivery(settings, options, delivery);
     take_options(settings, options);
-    if (settings->has_unusable_endpoint || !check_crash_file(settings, options) ||
-        !take_transport(settings, options)) {
+    if (settings->has_unusable_endpoint || !can_deliver || !take_transport(settings, options)) {
         return false;
     }
     if (!settings->url) {
@@ -313,7 +311,9 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
         tote__otlp_take_endpoint(settings, "the default",
                                  is_grpc ? default_grpc_endpoint : default_http_endpoint, true);
     }
-    settings->delivery.destination = settings->shown_url;
+    if (!settings->delivery.destination) {
+        settings->delivery.destination = settings->shown_url;
+    }
     settings->is_incomplete |= !settings->url;
     if (!settings->is_incomplete) {
         tote__otlp_take_proxy(settings);

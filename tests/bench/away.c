@@ -36,15 +36,17 @@ static void end_spans(tote_tracer *tracer, size_t count) {
 
 int main(int argc, char **argv) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     const char *wanted = getenv("BENCH_SECONDS");
     long left_ms = (wanted ? strtol(wanted, NULL, 10) : 20) * MS_A_S;
     struct timespec next;
 
+    otlp.delivery = &delivery;
     otlp.ignore_environment = true;
     otlp.endpoint = argc > 1 ? argv[1] : NULL;
-    otlp.disk_queue_directory = getenv("BENCH_QUEUE");
-    otlp.crash_safe = getenv("BENCH_CRASH_SAFE") != NULL;
+    delivery.disk_queue_directory = getenv("BENCH_QUEUE");
+    delivery.crash_safe = getenv("BENCH_CRASH_SAFE") != NULL;
     tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.ignore_environment = true;
     options.exporters = &exporter;

@@ -59,12 +59,14 @@ static void start_with_transport(bool is_crash_safe) {
     static const tote_otlp_transport transport = {.struct_size = sizeof transport,
                                                   .send = take_all};
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
     tote_sdk_options options = bench_options();
 
+    otlp.delivery = &delivery;
     otlp.ignore_environment = true;
     otlp.transport = &transport;
-    otlp.disk_queue_directory = is_crash_safe ? "bench-disk_queue" : NULL;
-    otlp.crash_safe = is_crash_safe;
+    delivery.disk_queue_directory = is_crash_safe ? "bench-disk_queue" : NULL;
+    delivery.crash_safe = is_crash_safe;
     tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.exporters = &exporter;
     options.exporter_count = 1;

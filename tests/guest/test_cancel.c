@@ -20,6 +20,7 @@ static struct {
     char directory[64];
     char crash_files[80];
     tote_otlp_options otlp;
+    tote_delivery_options delivery; /* of `otlp` */
     tote_batch_options batch;
     tote_sdk *sdk;
     atomic_bool has_returned;
@@ -29,6 +30,8 @@ static int set_up(void **state) {
     (void)state;
     memset(&f, 0, sizeof f);
     f.otlp = (tote_otlp_options)TOTE_OTLP_OPTIONS_INIT;
+    f.delivery = (tote_delivery_options)TOTE_DELIVERY_OPTIONS_INIT;
+    f.otlp.delivery = &f.delivery;
     f.batch = (tote_batch_options)TOTE_BATCH_OPTIONS_INIT;
     f.receiver = receiver_start();
     f.otlp.ignore_environment = true;
@@ -127,9 +130,9 @@ static void no_call_of_the_simple_processor_is_a_cancellation_point(void **state
 static void no_call_of_the_file_exporter_is_a_cancellation_point(void **state) {
     (void)state;
     snprintf(f.crash_files, sizeof f.crash_files, "%s/own", f.directory);
-    f.otlp.disk_queue_directory = f.directory;
-    f.otlp.crash_safe = true;
-    f.otlp.crash_safe_directory = f.crash_files;
+    f.delivery.disk_queue_directory = f.directory;
+    f.delivery.crash_safe = true;
+    f.delivery.crash_safe_directory = f.crash_files;
     work_in_a_cancelled_thread();
 }
 
@@ -147,8 +150,8 @@ static void a_cancelled_flush_returns_and_exporting_continues(void **state) {
     (void)state;
     f.batch.mode = TOTE_EXPORT_MODE_HOST_DRIVEN;
     f.batch.schedule_delay_ms = 3600000;
-    f.otlp.timeout_ms = 2 * SHORT_MS; /* the request that hangs is lost */
-    f.otlp.initial_backoff_ms = f.otlp.max_backoff_ms = 1;
+    f.delivery.timeout_ms = 2 * SHORT_MS; /* the request that hangs is lost */
+    f.delivery.initial_backoff_ms = f.delivery.max_backoff_ms = 1;
     receiver_set_response(f.receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     start();
     end_spans(SPANS);

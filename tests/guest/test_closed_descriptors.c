@@ -44,6 +44,7 @@ static struct {
     char lines[128]; /* a file */
     struct receiver *receiver;
     tote_otlp_options otlp;
+    tote_delivery_options delivery; /* of `otlp` */
     tote_batch_options batch;
     tote_sdk *sdk;
     int kind;
@@ -58,6 +59,8 @@ static int set_up(void **state) {
     (void)state;
     memset(&f, 0, sizeof f);
     f.otlp = (tote_otlp_options)TOTE_OTLP_OPTIONS_INIT;
+    f.delivery = (tote_delivery_options)TOTE_DELIVERY_OPTIONS_INIT;
+    f.otlp.delivery = &f.delivery;
     f.batch = (tote_batch_options)TOTE_BATCH_OPTIONS_INIT;
     snprintf(f.folder, sizeof f.folder, "/tmp/tote-closed-XXXXXX");
     if (!mkdtemp(f.folder)) {
@@ -69,7 +72,7 @@ static int set_up(void **state) {
     f.receiver = receiver_start();
     f.otlp.ignore_environment = true;
     f.otlp.endpoint = receiver_url(f.receiver);
-    f.otlp.initial_backoff_ms = f.otlp.max_backoff_ms =
+    f.delivery.initial_backoff_ms = f.delivery.max_backoff_ms =
         3600000; /* no attempt while numbers change */
     f.batch.schedule_delay_ms = 3600000;
     tote_diagnostics_set_handler(NULL, TOTE_LEVEL_NONE, NULL);
@@ -450,7 +453,7 @@ static uint64_t deliver(void) {
 
 static void the_disk_queue_is_opened_again(void **state) {
     (void)state;
-    f.otlp.disk_queue_directory = f.queue;
+    f.delivery.disk_queue_directory = f.queue;
     run_kinds(save_before_and_after);
     assert_int_equal(deliver(), 2 * KINDS);
 }
@@ -471,8 +474,8 @@ static void secure_before_and_after(void) {
 }
 
 static void check_that_spans_outlive(void) {
-    f.otlp.disk_queue_directory = f.queue;
-    f.otlp.crash_safe = true;
+    f.delivery.disk_queue_directory = f.queue;
+    f.delivery.crash_safe = true;
     for (f.kind = 0; f.kind < KINDS; f.kind++) {
         run(secure_before_and_after, SIGKILL);
     }
@@ -486,7 +489,7 @@ static void crash_safe_spans_survive_the_process(void **state) {
 
 static void crash_safe_spans_in_a_file_survive_the_process(void **state) {
     (void)state;
-    f.otlp.crash_safe_directory = f.crash_files;
+    f.delivery.crash_safe_directory = f.crash_files;
     check_that_spans_outlive();
 }
 

@@ -24,6 +24,7 @@ enum { BATCH = 16, TIMEOUT_MS = 20000, SAFETY_NET_MS = 20000 };
 static struct host {
     struct receiver *receiver;
     tote_otlp_options otlp;
+    tote_delivery_options delivery; /* of `otlp` */
     tote_batch_options batch;
     tote_sdk *sdk;
     tote_tracer *tracer;
@@ -38,7 +39,10 @@ static void count_diagnostic(tote_level level, const char *component, const char
 
 static int set_up(void **state) {
     (void)state;
-    host = (struct host){.otlp = TOTE_OTLP_OPTIONS_INIT, .batch = TOTE_BATCH_OPTIONS_INIT};
+    host = (struct host){.otlp = TOTE_OTLP_OPTIONS_INIT,
+                         .delivery = TOTE_DELIVERY_OPTIONS_INIT,
+                         .batch = TOTE_BATCH_OPTIONS_INIT};
+    host.otlp.delivery = &host.delivery;
     host.receiver = receiver_start();
     host.otlp.ignore_environment = true;
     host.otlp.endpoint = receiver_url(host.receiver);
@@ -184,7 +188,7 @@ static void polling_with_nothing_to_do_does_nothing(void **state) {
 /* tote_sdk_poll() does not block, so the host's other work continues. */
 static void a_receiver_that_hangs_does_not_block_the_loop(void **state) {
     (void)state;
-    host.otlp.timeout_ms = 300;
+    host.delivery.timeout_ms = 300;
     receiver_set_response(host.receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     start();
     end_spans(BATCH);
@@ -264,7 +268,7 @@ a_connection_closed_by_the_receiver_does_not_keep_the_descriptor_readable(void *
 /* Spec: protocol/exporter.md#configuration-options */
 static void a_batch_that_is_too_large_is_sent_in_parts(void **state) {
     (void)state;
-    host.otlp.max_request_bytes = 1000;
+    host.delivery.max_request_bytes = 1000;
     start();
     end_spans(2 * BATCH);
     loop_until_settled(2 * BATCH);

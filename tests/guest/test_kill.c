@@ -44,6 +44,7 @@ static struct {
     struct receiver *receiver;
     struct progress *progress;
     tote_otlp_options otlp;
+    tote_delivery_options delivery; /* of `otlp` */
     uint8_t seen[KILLS][THREADS][MOST_SPANS];
     size_t killed, ended, twice;
 } f;
@@ -55,13 +56,15 @@ static int set_up(void **state) {
     f.progress =
         mmap(NULL, sizeof *f.progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     f.otlp = (tote_otlp_options)TOTE_OTLP_OPTIONS_INIT;
+    f.delivery = (tote_delivery_options)TOTE_DELIVERY_OPTIONS_INIT;
+    f.otlp.delivery = &f.delivery;
     f.otlp.ignore_environment = true;
     f.otlp.endpoint = receiver_url(f.receiver);
-    f.otlp.disk_queue_directory = f.directory;
-    f.otlp.crash_safe = true;
-    f.otlp.initial_backoff_ms = 5;
-    f.otlp.max_backoff_ms = 20;
-    f.otlp.timeout_ms = 1000;
+    f.delivery.disk_queue_directory = f.directory;
+    f.delivery.crash_safe = true;
+    f.delivery.initial_backoff_ms = 5;
+    f.delivery.max_backoff_ms = 20;
+    f.delivery.timeout_ms = 1000;
     memset(f.seen, 0, sizeof f.seen);
     tote_diagnostics_set_handler(NULL, TOTE_LEVEL_NONE, NULL);
     return f.receiver && f.progress != MAP_FAILED && mkdtemp(f.directory) ? 0 : -1;

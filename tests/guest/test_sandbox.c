@@ -364,24 +364,26 @@ static tote_result prepare_with(tote_span_exporter *exporter) {
 /* A diagnostic reports that files will be opened. */
 static void settings_that_open_files_while_running_cannot_be_prepared(void **state) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
     tote_otlp_file_options file = TOTE_OTLP_FILE_OPTIONS_INIT;
     char folder[] = "/tmp/tote-test-XXXXXX";
     char path[64];
 
     (void)state;
+    otlp.delivery = &delivery;
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/spans", folder);
     otlp.ignore_environment = true;
     otlp.endpoint = "http://127.0.0.1:1";
     assert_int_equal(prepare_with(tote_span_exporter_otlp_new(&otlp)), TOTE_RESULT_SUCCESS);
     reports_reset(TOTE_LEVEL_ERROR);
-    otlp.disk_queue_directory = folder;
+    delivery.disk_queue_directory = folder;
     assert_int_equal(prepare_with(tote_span_exporter_otlp_new(&otlp)), TOTE_RESULT_FAILURE);
     assert_non_null(strstr(reports.message, "the disk queue"));
     reports_reset(TOTE_LEVEL_ERROR);
     setenv("OTEL_C_DISK_QUEUE_DIRECTORY", "/proc/queue",
            1); /* cannot be opened, like another user's */
-    otlp.disk_queue_directory = NULL;
+    delivery.disk_queue_directory = NULL;
     otlp.ignore_environment = false;
     assert_int_equal(prepare_with(tote_span_exporter_otlp_new(&otlp)), TOTE_RESULT_FAILURE);
     assert_non_null(strstr(reports.message, "not prepared: the disk queue"));

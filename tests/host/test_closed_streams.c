@@ -123,12 +123,14 @@ static void run_file(const char *directory, int listener, const char *endpoint) 
 static void run_otlp(const char *directory, int listener, const char *endpoint,
                      tote_export_mode mode) {
     tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
 
+    options.delivery = &delivery;
     options.ignore_environment = true;
     options.endpoint = endpoint;
-    options.disk_queue_directory = directory;
-    options.crash_safe = true;
-    options.crash_safe_directory = mode == TOTE_EXPORT_MODE_WORKER ? directory : NULL;
+    delivery.disk_queue_directory = directory;
+    delivery.crash_safe = true;
+    delivery.crash_safe_directory = mode == TOTE_EXPORT_MODE_WORKER ? directory : NULL;
     tote_sdk *sdk = start(tote_span_exporter_otlp_new(&options), mode);
     end_span();
 

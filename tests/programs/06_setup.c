@@ -67,6 +67,8 @@ int main(void) {
     const tote_attribute headers[] = {{"authorization", tote_string("Bearer x")}};
 
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
+    otlp.delivery = &delivery;
     otlp.ignore_environment = true;
     otlp.protocol = TOTE_OTLP_PROTOCOL_GRPC;
     otlp.endpoint = "https://collector.example:4317";
@@ -76,8 +78,8 @@ int main(void) {
     otlp.client_certificate_file = "/etc/ssl/client.pem";
     otlp.client_key_file = "/etc/ssl/client.key";
     otlp.compression = TOTE_OTLP_COMPRESSION_GZIP;
-    otlp.disk_queue_directory = "/var/disk_queue/shop";
-    otlp.disk_queue_max_bytes = (size_t)64 << 20;
+    delivery.disk_queue_directory = "/var/disk_queue/shop";
+    delivery.disk_queue_max_bytes = (size_t)64 << 20;
     tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
 
     tote_parent_based_options parents = TOTE_PARENT_BASED_OPTIONS_INIT;

@@ -28,6 +28,7 @@ static struct {
     char directory[64];
     struct receiver *receiver;
     tote_otlp_options otlp;
+    tote_delivery_options delivery; /* of `otlp` */
     tote_batch_options batch;
     tote_sdk *sdk;
     size_t counts[THREADS]; /* of the spans that each thread ends */
@@ -51,16 +52,18 @@ static void pause_us(unsigned us) {
 
 static void configure(bool disk_queues) {
     f.otlp = (tote_otlp_options)TOTE_OTLP_OPTIONS_INIT;
+    f.delivery = (tote_delivery_options)TOTE_DELIVERY_OPTIONS_INIT;
+    f.otlp.delivery = &f.delivery;
     f.otlp.ignore_environment = true;
     f.otlp.endpoint = receiver_url(f.receiver);
-    f.otlp.initial_backoff_ms = 1 + draw(10);
-    f.otlp.max_backoff_ms = 10 + draw(20);
-    f.otlp.timeout_ms = f.is_lossless ? LONG_MS : 20 + draw(200);
-    f.otlp.max_request_bytes = draw(2) ? 0 : 1000 + draw(4000);
-    f.otlp.disk_queue_directory = disk_queues ? f.directory : NULL;
-    f.otlp.disk_queue_max_files = draw(3) ? 0 : 2 + draw(4);
-    f.otlp.crash_safe = disk_queues && draw(2);
-    f.otlp.crash_safe_bytes = (size_t)65536 << draw(4);
+    f.delivery.initial_backoff_ms = 1 + draw(10);
+    f.delivery.max_backoff_ms = 10 + draw(20);
+    f.delivery.timeout_ms = f.is_lossless ? LONG_MS : 20 + draw(200);
+    f.delivery.max_request_bytes = draw(2) ? 0 : 1000 + draw(4000);
+    f.delivery.disk_queue_directory = disk_queues ? f.directory : NULL;
+    f.delivery.disk_queue_max_files = draw(3) ? 0 : 2 + draw(4);
+    f.delivery.crash_safe = disk_queues && draw(2);
+    f.delivery.crash_safe_bytes = (size_t)65536 << draw(4);
     f.batch = (tote_batch_options)TOTE_BATCH_OPTIONS_INIT;
     f.batch.mode = draw(4) ? TOTE_EXPORT_MODE_WORKER : TOTE_EXPORT_MODE_HOST_DRIVEN;
     f.batch.max_queue_size = 16U << draw(8);
@@ -228,12 +231,12 @@ static void compare(void) {
         assert_true(got >= stats.exported);
         assert_true(got <= stats.exported + stats.rejected + dropped(&stats) + stats.in_disk_queue);
     }
-    if (!f.otlp.disk_queue_directory) {
+    if (!f.delivery.disk_queue_directory) {
         assert_int_equal(stats.in_disk_queue, 0);
         return;
     }
     tote_disk_queue_report report = {.struct_size = sizeof report};
-    f.otlp.disk_queue_max_files = 0;
+    f.delivery.disk_queue_max_files = 0;
     receiver_set_response(f.receiver, (struct receiver_response){.manner = RECEIVER_RESPONSES});
     tote_sdk_close(&f.sdk, 0);
     assert_int_equal(tote_otlp_disk_queue_send(&f.otlp, LONG_MS, &report), TOTE_RESULT_SUCCESS);

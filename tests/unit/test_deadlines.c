@@ -173,13 +173,15 @@ struct setting {
 
 static tote_sdk *start(const char *url, const struct setting *setting) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
+    otlp.delivery = &delivery;
     otlp.ignore_environment = true;
     otlp.endpoint = url;
     otlp.protocol = setting->protocol;
-    otlp.timeout_ms = setting->request_timeout_ms;
+    delivery.timeout_ms = setting->request_timeout_ms;
     batch.mode = setting->mode;
     tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.ignore_environment = true;

@@ -22,11 +22,13 @@
 /* An SDK that exports to this URL, and nothing from the environment. */
 static tote_sdk *start_sdk(const char *url) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
+    otlp.delivery = &delivery;
     otlp.ignore_environment = true;
     otlp.endpoint = url;
-    otlp.timeout_ms = 1500;
+    delivery.timeout_ms = 1500;
     tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.ignore_environment = true;
     options.service_name = "delivery";
@@ -166,13 +168,15 @@ static void an_unreachable_collector_costs_a_few_attempts_and_no_encoding(void *
     static const tote_otlp_transport transport = {.struct_size = sizeof transport,
                                                   .send = send_to_unreachable};
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
     (void)state;
+    otlp.delivery = &delivery;
     memset(&away, 0, sizeof away);
     otlp.ignore_environment = true;
     otlp.transport = &transport;
-    otlp.initial_backoff_ms = 50;
+    delivery.initial_backoff_ms = 50;
     tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.ignore_environment = true;
     options.exporters = &exporter;
@@ -206,13 +210,15 @@ static void a_shutdown_makes_a_last_attempt(void **state) {
         const tote_otlp_transport transport = {
             .struct_size = sizeof transport, .self = &requests, .send = be_unavailable_once};
         tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+        tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
         tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
         tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
 
+        otlp.delivery = &delivery;
         otlp.ignore_environment = options.ignore_environment = true;
         otlp.transport = &transport;
-        otlp.initial_backoff_ms = 3600 * 1000;
-        otlp.max_backoff_ms = 3600 * 1000;
+        delivery.initial_backoff_ms = 3600 * 1000;
+        delivery.max_backoff_ms = 3600 * 1000;
         batch.mode = modes[i];
         tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
         options.exporters = &exporter;
@@ -231,15 +237,17 @@ static void a_shutdown_makes_a_last_attempt(void **state) {
 static tote_sdk *start_with_retries(const char *url, const char *disk_queue,
                                     uint32_t initial_backoff_ms, uint32_t max_backoff_ms) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
 
+    otlp.delivery = &delivery;
     batch.schedule_delay_ms = 10;
     otlp.ignore_environment = true;
     otlp.endpoint = url;
-    otlp.initial_backoff_ms = initial_backoff_ms;
-    otlp.max_backoff_ms = max_backoff_ms;
-    otlp.disk_queue_directory = disk_queue;
+    delivery.initial_backoff_ms = initial_backoff_ms;
+    delivery.max_backoff_ms = max_backoff_ms;
+    delivery.disk_queue_directory = disk_queue;
     tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.ignore_environment = true;
     options.exporters = &exporter;
@@ -406,11 +414,13 @@ static tote_stats export_requests(tote_sdk *sdk, unsigned requests) {
 static tote_disk_queue_report send_disk_queue(const char *url, const char *disk_queue,
                                               tote_result expected) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
     tote_disk_queue_report report = {.struct_size = sizeof report};
 
+    otlp.delivery = &delivery;
     otlp.ignore_environment = true;
     otlp.endpoint = url;
-    otlp.disk_queue_directory = disk_queue;
+    delivery.disk_queue_directory = disk_queue;
     assert_int_equal(tote_otlp_disk_queue_send(&otlp, 30000, &report), expected);
     return report;
 }
@@ -483,7 +493,9 @@ static uint64_t attempts_within(unsigned timeout_ms) {
     const struct place place = make_place();
     struct receiver *receiver = receiver_start();
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
 
+    otlp.delivery = &delivery;
     receiver_set_response(receiver, (struct receiver_response){.status = 503});
     tote_sdk *sdk = start_with_disk_queue(receiver_url(receiver), place.directory, 3600 * 1000);
     assert_int_equal(export_requests(sdk, 1).in_disk_queue, 3);
@@ -492,9 +504,9 @@ static uint64_t attempts_within(unsigned timeout_ms) {
 
     otlp.ignore_environment = true;
     otlp.endpoint = receiver_url(receiver);
-    otlp.disk_queue_directory = place.directory;
-    otlp.initial_backoff_ms = 3600 * 1000;
-    otlp.max_backoff_ms = UINT32_MAX;
+    delivery.disk_queue_directory = place.directory;
+    delivery.initial_backoff_ms = 3600 * 1000;
+    delivery.max_backoff_ms = UINT32_MAX;
     assert_int_equal(tote_otlp_disk_queue_send(&otlp, timeout_ms, NULL), TOTE_RESULT_TIMEOUT);
     size_t attempts = receiver_wait(receiver, before + 1) - before;
     receiver_stop(receiver);
@@ -669,13 +681,15 @@ enum { OTHER_USER = 65534 };
 /* With a disk queue in this directory, and an unreachable collector. */
 static tote_sdk *start_crash_safe_sdk(const char *directory) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
+    otlp.delivery = &delivery;
     otlp.ignore_environment = true;
     otlp.endpoint = "http://127.0.0.1:1";
-    otlp.disk_queue_directory = directory;
-    otlp.crash_safe = true;
-    otlp.crash_safe_bytes = 1 << 20;
+    delivery.disk_queue_directory = directory;
+    delivery.crash_safe = true;
+    delivery.crash_safe_bytes = 1 << 20;
     tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.ignore_environment = true;
     options.exporters = &exporter;

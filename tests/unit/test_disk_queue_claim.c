@@ -20,9 +20,11 @@ static struct {
 /* A URL for each, without a listener. */
 static tote_span_exporter *make(const char *url, const char *directory) {
     tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
 
+    options.delivery = &delivery;
     options.endpoint = url;
-    options.disk_queue_directory = directory;
+    delivery.disk_queue_directory = directory;
     return tote_span_exporter_otlp_new(&options);
 }
 

@@ -40,6 +40,7 @@ static struct {
     char crash_files[80]; /* below it, or the same */
     struct receiver *receiver;
     tote_otlp_options otlp;
+    tote_delivery_options delivery; /* of `otlp` */
     tote_batch_options batch;
     tote_sdk *sdk;
 } f;
@@ -48,6 +49,8 @@ static int set_up(void **state) {
     (void)state;
     memset(&f, 0, sizeof f);
     f.otlp = (tote_otlp_options)TOTE_OTLP_OPTIONS_INIT;
+    f.delivery = (tote_delivery_options)TOTE_DELIVERY_OPTIONS_INIT;
+    f.otlp.delivery = &f.delivery;
     f.batch = (tote_batch_options)TOTE_BATCH_OPTIONS_INIT;
     snprintf(f.directory, sizeof f.directory, "/tmp/tote-crash_safe_file-XXXXXX");
     if (!mkdtemp(f.directory)) {
@@ -57,10 +60,10 @@ static int set_up(void **state) {
     f.receiver = receiver_start();
     f.otlp.ignore_environment = true;
     f.otlp.endpoint = receiver_url(f.receiver);
-    f.otlp.disk_queue_directory = f.directory;
-    f.otlp.crash_safe = true;
-    f.otlp.crash_safe_directory = f.crash_files;
-    f.otlp.crash_safe_bytes = 64 * CHUNK;
+    f.delivery.disk_queue_directory = f.directory;
+    f.delivery.crash_safe = true;
+    f.delivery.crash_safe_directory = f.crash_files;
+    f.delivery.crash_safe_bytes = 64 * CHUNK;
     f.batch.mode = TOTE_EXPORT_MODE_HOST_DRIVEN;
     f.batch.schedule_delay_ms = 3600000;
     f.batch.max_queue_size = 100000;
@@ -72,7 +75,7 @@ static int set_up(void **state) {
 static int set_up_in_memory(void **state) {
     int result = set_up(state);
 
-    f.otlp.crash_safe_directory = NULL;
+    f.delivery.crash_safe_directory = NULL;
     snprintf(f.crash_files, sizeof f.crash_files, "%s", f.directory);
     return result;
 }
@@ -274,7 +277,7 @@ static void the_file_of_a_running_process_is_left_alone(void **state) {
     end_some();
     pid_t child = fork();
     if (child == 0) {
-        f.otlp.crash_safe = false;
+        f.delivery.crash_safe = false;
         tote_disk_queue_report report = {.struct_size = sizeof report};
         tote_result result = tote_otlp_disk_queue_send(&f.otlp, TIMEOUT_MS, &report);
         _exit(result == TOTE_RESULT_SUCCESS && report.delivered == 0 ? 0 : 1);
@@ -311,7 +314,7 @@ static void end_too_many(void) {
 /* The counters in the file contain them. */
 static void spans_without_space_are_counted_in_the_crash_safe_file(void **state) {
     (void)state;
-    f.otlp.crash_safe_bytes = 4 * CHUNK;
+    f.delivery.crash_safe_bytes = 4 * CHUNK;
     die_after(end_too_many);
     tote_disk_queue_report report = deliver();
     assert_in_range(report.delivered, 500, 1900);
@@ -322,7 +325,7 @@ static void spans_without_space_are_counted_in_the_crash_safe_file(void **state)
 
 static void spans_without_space_are_counted_in_the_statistics(void **state) {
     (void)state;
-    f.otlp.crash_safe_bytes = 4 * CHUNK;
+    f.delivery.crash_safe_bytes = 4 * CHUNK;
     start();
     end_too_many();
     assert_in_range(stats().not_crash_safe, 100, 1500);
@@ -333,7 +336,7 @@ static void spans_without_space_are_counted_in_the_statistics(void **state) {
 /* The space of delivered spans is reused. */
 static void delivered_spans_free_their_space(void **state) {
     (void)state;
-    f.otlp.crash_safe_bytes = 2 * CHUNK;
+    f.delivery.crash_safe_bytes = 2 * CHUNK;
     start();
     for (int i = 0; i < 100; i++) {
         end_spans("again", 100);
@@ -529,10 +532,10 @@ static void a_directory_that_other_users_may_write_to_is_not_used(void **state) 
 
 static void crash_safe_mode_needs_a_disk_queue_and_protobuf(void **state) {
     (void)state;
-    f.otlp.disk_queue_directory = NULL;
+    f.delivery.disk_queue_directory = NULL;
     assert_null(tote_span_exporter_otlp_new(&f.otlp));
     assert_non_null(strstr(reports.message, "there is no disk_queue_directory"));
-    f.otlp.disk_queue_directory = f.directory;
+    f.delivery.disk_queue_directory = f.directory;
     f.otlp.protocol = TOTE_OTLP_PROTOCOL_HTTP_JSON;
     assert_null(tote_span_exporter_otlp_new(&f.otlp));
 }
@@ -603,12 +606,12 @@ static void recovered_spans_are_sent_while_other_crash_safe_files_are_read(void 
     }
     receiver_set_response(f.receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     tote_disk_queue_report report = {.struct_size = sizeof report};
-    f.otlp.timeout_ms = 500;
+    f.delivery.timeout_ms = 500;
     assert_int_equal(tote_otlp_disk_queue_send(&f.otlp, 500, &report), TOTE_RESULT_TIMEOUT);
     assert_int_equal(receiver_wait(f.receiver, 1), 1);
     assert_in_range(count_files(".crash-safe"), CHILDREN - 2, CHILDREN - 1);
     receiver_set_response(f.receiver, (struct receiver_response){.status = 200});
-    f.otlp.timeout_ms = TIMEOUT_MS;
+    f.delivery.timeout_ms = TIMEOUT_MS;
     assert_int_equal(deliver().delivered, CHILDREN * (SPANS + 1));
 }
 
@@ -617,7 +620,7 @@ static void a_reader_does_not_touch_the_chunks_that_were_never_used(void **state
     enum { PAGES = 4096 };
 
     (void)state;
-    f.otlp.crash_safe_bytes = (size_t)PAGES * 4096;
+    f.delivery.crash_safe_bytes = (size_t)PAGES * 4096;
     die_after(end_some);
     assert_int_equal(deliver().delivered, SPANS + 1); /* a file is read once */
     die_after(end_some);
@@ -642,7 +645,7 @@ static void the_first_span_of_a_child_does_not_touch_the_whole_crash_safe_file(v
     int status = 0;
 
     (void)state;
-    f.otlp.crash_safe_bytes = 16 << 20;
+    f.delivery.crash_safe_bytes = 16 << 20;
     start();
     end_spans("parent", 1);
     pid_t child = fork();

@@ -145,7 +145,7 @@ static void a_success_is_any_status_from_200_to_299(void **state) {
     struct fixture *f = *state;
     static const unsigned statuses[] = {200, 201, 202, 204};
 
-    open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
+    open_exporter(f, (tote_otlp_options){.endpoint = NULL});
     for (size_t i = 0; i < TOTE_COUNT_OF(statuses); i++) {
         receiver_set_response(f->receiver, (struct receiver_response){.status = statuses[i]});
         assert_int_equal(export_spans(f, 3), TOTE_RESULT_SUCCESS);
@@ -159,7 +159,7 @@ static void a_success_is_any_status_from_200_to_299(void **state) {
 static void an_empty_batch_sends_no_request(void **state) {
     struct fixture *f = *state;
 
-    open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
+    open_exporter(f, (tote_otlp_options){.endpoint = NULL});
     assert_int_equal(export_spans(f, 0), TOTE_RESULT_SUCCESS);
     assert_int_equal(receiver_connection_count(f->receiver), 0);
 }
@@ -168,7 +168,7 @@ static void an_empty_batch_sends_no_request(void **state) {
 static void a_malformed_body_in_a_200_is_a_success_with_one_diagnostic(void **state) {
     struct fixture *f = *state;
 
-    open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
+    open_exporter(f, (tote_otlp_options){.endpoint = NULL});
     receiver_set_response(f->receiver,
                           (struct receiver_response){.body = "<html>ok",
                                                      .body_size = 8,
@@ -200,7 +200,7 @@ static void response_partial_success(struct fixture *f, int64_t rejected, const 
 static void spans_of_a_partial_success_are_counted_as_rejected(void **state) {
     struct fixture *f = *state;
 
-    open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
+    open_exporter(f, (tote_otlp_options){.endpoint = NULL});
     response_partial_success(f, 2, "too old");
     assert_int_equal(export_spans(f, 3), TOTE_RESULT_FAILURE);
     assert_report(f, 2, 0, 0);
@@ -216,7 +216,7 @@ static void spans_of_a_partial_success_are_counted_as_rejected(void **state) {
 static void a_message_of_the_receiver_is_reported(void **state) {
     struct fixture *f = *state;
 
-    open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
+    open_exporter(f, (tote_otlp_options){.endpoint = NULL});
     response_partial_success(f, 0, "use gzip");
 
     assert_int_equal(export_spans(f, 3), TOTE_RESULT_SUCCESS);
@@ -229,7 +229,7 @@ static void a_message_of_the_receiver_is_reported(void **state) {
 static void a_refusal_is_counted_and_reported_with_url_status_and_reason(void **state) {
     struct fixture *f = *state;
 
-    open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
+    open_exporter(f, (tote_otlp_options){.endpoint = NULL});
     receiver_set_response(f->receiver, (struct receiver_response){
                                            .status = 400,
                                            .body = "\x08\x03\x12\x0Ano such id",
@@ -261,7 +261,8 @@ static void a_response_that_is_too_large_is_a_failure(void **state) {
 static void the_shorter_of_both_timeouts_ends_an_export(void **state) {
     struct fixture *f = *state;
 
-    open_exporter(f, (tote_otlp_options){.timeout_ms = 100});
+    open_exporter(f, (tote_otlp_options){.delivery = &(tote_delivery_options){
+                                             sizeof(tote_delivery_options), .timeout_ms = 100}});
     receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     assert_int_equal(export_for(f, 3, UINT32_MAX), TOTE_RESULT_TIMEOUT);
     assert_int_equal(export_for(f, 3, 50), TOTE_RESULT_TIMEOUT);
@@ -274,7 +275,9 @@ static void a_batch_over_the_request_limit_is_sent_in_parts(void **state) {
     struct fixture *f = *state;
     size_t total = 0;
 
-    open_exporter(f, (tote_otlp_options){.max_request_bytes = 25});
+    open_exporter(
+        f, (tote_otlp_options){.delivery = &(tote_delivery_options){sizeof(tote_delivery_options),
+                                                                    .max_request_bytes = 25}});
     assert_int_equal(export_spans(f, 5), TOTE_RESULT_SUCCESS);
     assert_report(f, 0, 0, 0);
 
@@ -290,7 +293,9 @@ static void a_batch_over_the_request_limit_is_sent_in_parts(void **state) {
 static void delivered_parts_of_a_batch_are_reported(void **state) {
     struct fixture *f = *state;
 
-    open_exporter(f, (tote_otlp_options){.max_request_bytes = 25});
+    open_exporter(
+        f, (tote_otlp_options){.delivery = &(tote_delivery_options){sizeof(tote_delivery_options),
+                                                                    .max_request_bytes = 25}});
     encodings_left = 2; /* all four, which are too many; the first two; then none */
     assert_int_equal(export_spans(f, 4), TOTE_RESULT_FAILURE);
     encodings_left = SIZE_MAX;
@@ -306,7 +311,9 @@ static void delivered_parts_of_a_batch_are_reported(void **state) {
 static void a_span_over_the_request_limit_is_not_sent_and_is_counted(void **state) {
     struct fixture *f = *state;
 
-    open_exporter(f, (tote_otlp_options){.max_request_bytes = 25});
+    open_exporter(
+        f, (tote_otlp_options){.delivery = &(tote_delivery_options){sizeof(tote_delivery_options),
+                                                                    .max_request_bytes = 25}});
     f->sizes[1] = 26;
     assert_int_equal(export_spans(f, 4), TOTE_RESULT_FAILURE);
     assert_report(f, 0, 1, 0);
@@ -320,7 +327,7 @@ static void a_span_over_the_request_limit_is_not_sent_and_is_counted(void **stat
 static void out_of_memory_for_a_request_nothing_is_sent(void **state) {
     struct fixture *f = *state;
 
-    open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
+    open_exporter(f, (tote_otlp_options){.endpoint = NULL});
     f->sizes[1] = SIZE_MAX;
 
     assert_int_equal(export_spans(f, 3), TOTE_RESULT_FAILURE);
@@ -346,9 +353,11 @@ static void an_unwritable_disk_queue_does_not_use_up_attempts(void **state) {
 
     attempts = 0;
     assert_non_null(mkdtemp(directory));
-    open_exporter(f, (tote_otlp_options){.transport = &transport,
-                                         .disk_queue_directory = directory,
-                                         .initial_backoff_ms = 1});
+    open_exporter(f, (tote_otlp_options){
+                         .transport = &transport,
+                         .delivery = &(tote_delivery_options){sizeof(tote_delivery_options),
+                                                              .disk_queue_directory = directory,
+                                                              .initial_backoff_ms = 1}});
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
     const struct rlimit none = {.rlim_cur = 0, .rlim_max = usual.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
@@ -381,8 +390,10 @@ static void spans_refused_for_wrong_credentials_are_saved_in_the_disk_queue(void
 
     attempts = 0;
     assert_non_null(mkdtemp(directory));
-    open_exporter(f,
-                  (tote_otlp_options){.transport = &transport, .disk_queue_directory = directory});
+    open_exporter(f, (tote_otlp_options){
+                         .transport = &transport,
+                         .delivery = &(tote_delivery_options){sizeof(tote_delivery_options),
+                                                              .disk_queue_directory = directory}});
     for (int i = 0; i < 2; i++) {
         export_spans(f, 3);
         assert_int_equal(f->report.saved, 3);
@@ -408,7 +419,9 @@ static void shutdown_ends_an_export_that_has_no_timeout(void **state) {
     struct fixture *f = *state;
     pthread_t thread;
 
-    open_exporter(f, (tote_otlp_options){.timeout_ms = TOTE_OPTION_UNLIMITED});
+    open_exporter(f, (tote_otlp_options){
+                         .delivery = &(tote_delivery_options){
+                             sizeof(tote_delivery_options), .timeout_ms = TOTE_OPTION_UNLIMITED}});
     receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     assert_int_equal(pthread_create(&thread, NULL, export_without_deadline, f), 0);
     assert_int_equal(receiver_wait(f->receiver, 1), 1);
@@ -424,7 +437,7 @@ static void shutdown_ends_an_export_that_has_no_timeout(void **state) {
 static void after_shutdown_export_fails_and_counts(void **state) {
     struct fixture *f = *state;
 
-    open_exporter(f, (tote_otlp_options){.timeout_ms = 0});
+    open_exporter(f, (tote_otlp_options){.endpoint = NULL});
     assert_int_equal(f->exporter->ops.shutdown(f->exporter->self, 1000), TOTE_RESULT_SUCCESS);
     assert_int_equal(f->exporter->ops.shutdown(f->exporter->self, 0), TOTE_RESULT_SUCCESS);
 
@@ -438,7 +451,9 @@ static void a_forked_child_of_an_exporting_process_can_export_and_shut_down(void
     pthread_t thread;
     int status = -1;
 
-    open_exporter(f, (tote_otlp_options){.timeout_ms = TOTE_OPTION_UNLIMITED});
+    open_exporter(f, (tote_otlp_options){
+                         .delivery = &(tote_delivery_options){
+                             sizeof(tote_delivery_options), .timeout_ms = TOTE_OPTION_UNLIMITED}});
     receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     assert_int_equal(pthread_create(&thread, NULL, export_without_deadline, f), 0);
     assert_int_equal(receiver_wait(f->receiver, 1), 1);

@@ -30,13 +30,15 @@ enum { SPAN_BYTES = 20000, LIMIT = 110000, FLUSH_MS = 30000 };
 
 static tote_sdk *start_sdk(const char *url) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
+    otlp.delivery = &delivery;
     otlp.ignore_environment = true;
     otlp.endpoint = url;
     otlp.protocol = TOTE_OTLP_PROTOCOL_GRPC;
-    otlp.initial_backoff_ms = 5;
-    otlp.timeout_ms = FLUSH_MS;
+    delivery.initial_backoff_ms = 5;
+    delivery.timeout_ms = FLUSH_MS;
     tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.ignore_environment = true;
     options.exporters = &exporter;
@@ -200,8 +202,10 @@ static tote_disk_queue_report send_files(struct grpc_receiver *receiver, const s
     char directory[] = "/tmp/tote-grpc-XXXXXX";
     char lock[64];
     tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
     tote_disk_queue_report report = {.struct_size = sizeof report};
 
+    options.delivery = &delivery;
     assert_non_null(mkdtemp(directory));
     struct tote__disk_queue *disk_queue = tote__disk_queue_open(directory, &limits);
     for (size_t i = 0; i < count; i++) {
@@ -212,9 +216,9 @@ static tote_disk_queue_report send_files(struct grpc_receiver *receiver, const s
     options.ignore_environment = true;
     options.endpoint = grpc_receiver_url(receiver);
     options.protocol = TOTE_OTLP_PROTOCOL_GRPC;
-    options.initial_backoff_ms = 5;
-    options.max_backoff_ms = 20;
-    options.disk_queue_directory = directory;
+    delivery.initial_backoff_ms = 5;
+    delivery.max_backoff_ms = 20;
+    delivery.disk_queue_directory = directory;
     assert_int_equal(tote_otlp_disk_queue_send(&options, FLUSH_MS, &report), TOTE_RESULT_SUCCESS);
     snprintf(lock, sizeof lock, "%s/tote.lock", directory);
     unlink(lock);

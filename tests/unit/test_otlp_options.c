@@ -216,10 +216,12 @@ static void an_option_overrides_only_its_own_variable(void **state) {
 
 /* The host may change its working directory later. */
 static void relative_paths_refer_to_the_directory_at_the_start(void **state) {
-    const tote_otlp_options options = {.struct_size = sizeof options,
-                                       .client_key_file = "key.pem",
-                                       .disk_queue_directory = "queue",
-                                       .crash_safe_directory = "crash-safe"};
+    const tote_otlp_options options = {
+        .struct_size = sizeof options,
+        .client_key_file = "key.pem",
+        .delivery =
+            &(tote_delivery_options){sizeof(tote_delivery_options), .disk_queue_directory = "queue",
+                                     .crash_safe_directory = "crash-safe"}};
     char directory[512];
     char expected[640];
 
@@ -244,7 +246,10 @@ static void relative_paths_refer_to_the_directory_at_the_start(void **state) {
 /* An empty path is a mistake, and does not mean the working directory. */
 static void an_empty_path_stays_empty(void **state) {
     const tote_otlp_options options = {
-        .struct_size = sizeof options, .ca_file = "", .disk_queue_directory = ""};
+        .struct_size = sizeof options,
+        .ca_file = "",
+        .delivery =
+            &(tote_delivery_options){sizeof(tote_delivery_options), .disk_queue_directory = ""}};
 
     (void)state;
     struct tote__otlp_settings settings = resolved(&options);
@@ -325,8 +330,10 @@ static void an_invalid_variable_counts_as_unset_with_a_warning(void **state) {
 
 /* Spec: configuration/common.md#timeout */
 static void a_timeout_of_zero_in_the_environment_is_no_limit(void **state) {
-    const tote_otlp_options unlimited = {.struct_size = sizeof unlimited,
-                                         .timeout_ms = TOTE_OPTION_UNLIMITED};
+    const tote_otlp_options unlimited = {
+        .struct_size = sizeof unlimited,
+        .delivery = &(tote_delivery_options){sizeof(tote_delivery_options),
+                                             .timeout_ms = TOTE_OPTION_UNLIMITED}};
 
     (void)state;
     set_variable("", "TIMEOUT", "0");

@@ -75,7 +75,7 @@ static void the_proxy_is_read_when_the_exporter_is_created(void **state) {
     unsetenv("http_proxy");
     unsetenv("no_proxy");
 
-    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    open_transport(f, (tote_otlp_options){.endpoint = NULL});
     setenv("http_proxy", "http://127.0.0.1:1", 1);
     assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
     unsetenv("http_proxy");
@@ -106,7 +106,7 @@ static void a_request_does_not_read_the_environment(void **state) {
     char closed[64];
 
     name_closed_port(closed, sizeof closed);
-    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    open_transport(f, (tote_otlp_options){.endpoint = NULL});
     assert_int_equal(send_without_environment(f), TOTE__RESPONDED);
     close_transport(f);
 
@@ -136,7 +136,7 @@ static void a_request_over_tls_does_not_read_the_environment(void **state) {
     }
     receiver_stop(f->receiver);
     f->receiver = receiver_start_tls(identity.certificate, identity.key);
-    open_transport(f, (tote_otlp_options){.timeout_ms = 0}); /* with the system's CAs */
+    open_transport(f, (tote_otlp_options){.endpoint = NULL}); /* with the system's CAs */
     assert_int_equal(send_without_environment(f), TOTE__TLS_FAILED);
     close_transport(f);
     open_transport(f, (tote_otlp_options){.ca_file = identity.certificate_path});

@@ -75,7 +75,7 @@ static void headers_of_the_program_are_sent_and_may_replace_the_user_agent(void 
 static void twenty_requests_use_one_connection(void **state) {
     struct fixture *f = *state;
 
-    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    open_transport(f, (tote_otlp_options){.endpoint = NULL});
 
     for (int i = 0; i < 20; i++) {
         assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
@@ -109,7 +109,7 @@ static void a_compressed_body_is_the_same_after_inflating(void **state) {
 static void a_response_has_status_body_and_headers(void **state) {
     struct fixture *f = *state;
 
-    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    open_transport(f, (tote_otlp_options){.endpoint = NULL});
     receiver_set_response(
         f->receiver,
         (struct receiver_response){.status = 503,
@@ -129,7 +129,7 @@ static void a_response_has_status_body_and_headers(void **state) {
 static void a_redirect_is_a_response_and_not_followed(void **state) {
     struct fixture *f = *state;
 
-    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    open_transport(f, (tote_otlp_options){.endpoint = NULL});
     receiver_set_response(
         f->receiver, (struct receiver_response){.status = 307, .headers = {"Location: /other"}});
 
@@ -155,7 +155,7 @@ static void a_refused_connection_is_distinct_from_a_lost_one(void **state) {
 static void a_connection_closed_without_a_response_is_reported(void **state) {
     struct fixture *f = *state;
 
-    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    open_transport(f, (tote_otlp_options){.endpoint = NULL});
     receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_CLOSES});
 
     assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NO_RESPONSE);
@@ -165,7 +165,7 @@ static void a_connection_closed_without_a_response_is_reported(void **state) {
 static void a_status_counts_even_if_its_body_is_cut_off(void **state) {
     struct fixture *f = *state;
 
-    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    open_transport(f, (tote_otlp_options){.endpoint = NULL});
     receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_CLOSES_MIDWAY,
                                                                   .body_size = 1000});
 
@@ -301,7 +301,7 @@ static void a_response_that_is_cut_off_in_its_headers_is_no_response(void **stat
 static void a_receiver_that_hangs_does_not_delay_beyond_the_deadline(void **state) {
     struct fixture *f = *state;
 
-    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    open_transport(f, (tote_otlp_options){.endpoint = NULL});
     receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
 
     uint64_t begin = tote__clock_monotonic();
@@ -317,7 +317,7 @@ static void a_receiver_that_hangs_does_not_delay_beyond_the_deadline(void **stat
 static void a_receiver_that_sends_slowly_does_not_delay_beyond_the_deadline(void **state) {
     struct fixture *f = *state;
 
-    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    open_transport(f, (tote_otlp_options){.endpoint = NULL});
     receiver_set_response(
         f->receiver, (struct receiver_response){.manner = RECEIVER_DRIPS, .body_size = 1000000});
 
@@ -330,7 +330,7 @@ static void a_receiver_that_sends_slowly_does_not_delay_beyond_the_deadline(void
 static void a_response_over_the_limit_is_not_read_to_its_end(void **state) {
     struct fixture *f = *state;
 
-    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    open_transport(f, (tote_otlp_options){.endpoint = NULL});
     receiver_set_response(f->receiver, (struct receiver_response){.body_size = 5 << 20});
     assert_int_equal(send_text(f, "spans", in_seconds(30)), TOTE__RESPONSE_TOO_LARGE);
     assert_true(f->response.body.size <= 4 << 20);
@@ -352,7 +352,7 @@ static void an_interrupt_ends_the_current_send_and_all_later_ones(void **state) 
     struct fixture *f = *state;
     pthread_t thread;
 
-    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    open_transport(f, (tote_otlp_options){.endpoint = NULL});
     receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     assert_int_equal(pthread_create(&thread, NULL, send_without_deadline, f), 0);
     assert_int_equal(receiver_wait(f->receiver, 1), 1);
@@ -512,7 +512,7 @@ static int send_in_child(struct fixture *f, int times) {
 static void a_forked_child_and_its_parent_can_both_send(void **state) {
     struct fixture *f = *state;
 
-    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    open_transport(f, (tote_otlp_options){.endpoint = NULL});
     assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__RESPONDED);
 
     assert_int_equal(send_in_child(f, 2), 0);
@@ -534,7 +534,7 @@ static void tls_needs_a_certificate_that_is_trusted(void **state) {
     }
     receiver_stop(f->receiver);
     f->receiver = receiver_start_tls(identity.certificate, identity.key);
-    open_transport(f, (tote_otlp_options){.timeout_ms = 0});
+    open_transport(f, (tote_otlp_options){.endpoint = NULL});
     assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__TLS_FAILED);
     assert_int_equal(receiver_wait(f->receiver, 0), 0);
 

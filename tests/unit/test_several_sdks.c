@@ -616,7 +616,7 @@ static void each_sdk_has_its_own_disk_queue_and_a_shared_directory_is_refused(vo
     assert_non_null(strstr(diagnostic, "another exporter of this process uses the directory"));
     assert_non_null(strstr(diagnostic, directories[1]));
     diagnostic[0] = '\0';
-    otlp.disk_queue_directory = directories[1];
+    otlp.delivery = &delivery;
     start_with(&units[2], tote_span_exporter_otlp_new(&otlp)); /* its queue is only in memory */
     assert_non_null(strstr(diagnostic, "another exporter of this process uses the directory"));
     for (size_t i = 0; i < 2; i++) {
