@@ -42,7 +42,8 @@ TOTE_API void tote_diagnostics_report(tote_level level, const char *component, c
                                       ...) TOTE_PRINTF(3, 4);
 
 /**
- * Pass reports up to `level` to `handler`; NULL: stderr. `user_data` must live until the handler is
+ * Pass reports up to `level` to `handler`; NULL: stderr. A level above TOTE_LEVEL_DEBUG is
+ * the same as TOTE_LEVEL_DEBUG. `user_data` must live until the handler is
  * replaced and no call of it is in progress.
  */
 TOTE_API void tote_diagnostics_set_handler(tote_diagnostics_handler handler, tote_level level,

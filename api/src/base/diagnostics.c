@@ -96,7 +96,7 @@ static bool is_wanted(tote_level level, const char *component, const char *forma
     return component && format && level > TOTE_LEVEL_NONE && level <= TOTE_LEVEL_DEBUG &&
            (int)level <= atomic_load_explicit(&current_level, memory_order_relaxed) &&
            tote__thread.handlers <
-               MOST_NESTED; /* else a handler that is reported goes on for ever */
+               MOST_NESTED; /* otherwise a handler that reports recurses without end */
 }
 
 /* What a text is known by: all of it but its figures. */
@@ -129,8 +129,8 @@ static void copy_beginning(char *to, size_t size, const char *text) {
 }
 
 /*
- * Whether this message is due, and how many of its kind were held back in the last minute of that.
- * It is remembered, so that what is held back later can be told apart.
+ * Return whether this message is due, and how many of its kind were held back in the last minute of
+ * that. It is remembered, so that what is held back later can be told apart.
  */
 static bool is_due(uint64_t id, tote_level level, const char *component, const char *message,
                    unsigned *suppressed) {
@@ -232,7 +232,7 @@ void tote__diagnose_each(tote_level level, const char *component, const char *fo
     va_end(arguments);
 }
 
-/* Take what was held back of one kind. Returns: whether there is anything. */
+/* Take what was held back of one kind. Returns whether there is anything. */
 static bool take_suppressed(size_t index, struct report *taken) {
     tote__lock_take(&state.lock);
     forget_inherited();

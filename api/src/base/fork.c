@@ -95,7 +95,7 @@ uint64_t tote__fork_time(void) {
     return atomic_load(&fork_child) == getpid() ? atomic_load(&fork_time) : 0;
 }
 
-/* No lock needs to be taken: none is ever waited for that an older generation holds. */
+/* No lock is taken: a child never waits for a lock that an older generation holds. */
 void tote_fork_prepare(void) {
     note_generation();
 }

@@ -208,7 +208,7 @@ bool tote__differs_in_case_alone(const char *a, const char *b, size_t length) {
     return true;
 }
 
-/* Of either case. Returns: 16 if it is none. */
+/* Of either case. Returns 16 if it is none. */
 static unsigned hex_digit(char c) {
     unsigned digit = tote__hex_digit(c);
 

@@ -77,7 +77,7 @@ struct comparison {
 };
 
 /*
- * Returns: false if the lists differ in their numbers of parts. What is deeper than can be kept is
+ * Return false if the lists differ in their numbers of parts. What is deeper than can be kept is
  * not looked at; if out of memory, what is deeper than a few levels is not.
  */
 static bool push_pair(struct comparison *comparison, tote_value a, tote_value b) {

@@ -153,7 +153,7 @@ static bool push_level(struct writer *writer, tote_value list) {
     return true;
 }
 
-/* The head of the list on top. Returns: where it ends. */
+/* The head of the list on top. Returns where it ends. */
 static uint32_t pop_level(struct writer *writer) {
     const struct level *level = &writer->levels[--writer->depth];
     bool is_array = level->list.type == TOTE_VALUE_TYPE_ARRAY;
@@ -192,7 +192,7 @@ static void put_part(struct writer *writer, struct level *level) {
 }
 
 /*
- * Returns: false if it is too large. A list that refers to one list many times can be of any size.
+ * Return false if it is too large. A list that refers to one list many times can be of any size.
  */
 static bool put_list_back(struct writer *writer, tote_value list) {
     if (!push_level(writer, list)) {
@@ -229,7 +229,7 @@ static struct {
 
 /*
  * Write the list so that it ends at `end`, or measure it if that is NULL. The levels are not on the
- * stack, which may be small. Returns: false if it is too large.
+ * stack, which may be small. Returns false if it is too large.
  */
 static bool walk_list(uint8_t *end, tote_value list, const struct tote__wire_limits *limits,
                       size_t *size) {

@@ -32,7 +32,7 @@ static inline bool take_varint(struct tote__slice *message, uint64_t *number) {
     return true;
 }
 
-/* Take so many bytes. Returns: NULL if there are fewer. */
+/* Take so many bytes. Returns NULL if there are fewer. */
 static inline const uint8_t *take(struct tote__slice *message, uint64_t size) {
     const uint8_t *at = message->at;
 
@@ -44,7 +44,7 @@ static inline const uint8_t *take(struct tote__slice *message, uint64_t size) {
     return at;
 }
 
-/* Take what follows the tag. Returns: false if it is not readable. */
+/* Take what follows the tag. Returns false if it is not readable. */
 static inline bool take_value(struct tote__slice *message, struct tote__field *field) {
     const uint8_t *at;
 

@@ -112,8 +112,8 @@ static void take_block(struct tote__stack *stack) {
 }
 
 /*
- * Whether the stack made this token, also if its frame is gone. False for most of what it made 2^32
- * ago.
+ * Return whether the stack made this token, also if its frame is gone. False for most of what it
+ * made 2^32 ago.
  */
 static bool has_made(const struct tote__stack *stack, tote_context_token token) {
     bool is_of_first = token >= stack->base && token - stack->base < first_block;
@@ -294,7 +294,7 @@ static inline struct tote__frame pop(struct tote__stack *stack) {
     return *frame;
 }
 
-/* Returns: whether the frame was still of use. */
+/* Return whether the frame was still of use. */
 static bool leave_frame(struct tote__stack *stack, struct tote__frame frame,
                         struct tote__leave *leave) {
     switch (frame.kind) {
@@ -527,7 +527,7 @@ static __attribute__((noinline)) void leave_run(struct tote__stack *stack,
         tote_diagnostics_report(
             TOTE_LEVEL_WARN, "context",
             "a function given to tote_context_run() left the context of %s attached or "
-            "its scope open; all that it left was taken off. Detach and close before "
+            "its scope open; they were removed from the thread. Detach and close before "
             "the function returns",
             label);
     }

@@ -77,14 +77,14 @@ tote_context_token tote__stack_push(struct tote__stack *stack, const tote_contex
 /* Make the context that keeps nothing current. Cannot fail. */
 void tote__stack_push_void(void);
 
-/* Take it off again, and what is above. Returns: false when it was not current here. */
+/* Take it off again, and what is above. Returns false when it was not current here. */
 bool tote__stack_pop_void(enum tote__leaving way);
 
 /* Where a frame is; SIZE_MAX when it is not there, also when `stack` is NULL. */
 size_t tote__stack_find(const struct tote__stack *stack, tote_context_token token);
 size_t tote__stack_find_scope(const struct tote__stack *stack, const tote_scope *scope);
 
-/* Pop until `depth` frames are left. Returns: how many of those popped were still of use. */
+/* Pop until `depth` frames are left. Returns how many of those popped were still of use. */
 size_t tote__stack_pop_to(struct tote__stack *stack, size_t depth, struct tote__leave *leave);
 
 /* A scope is its context, and so lives as long as anybody refers to that. */
@@ -109,7 +109,7 @@ void tote__context_init(tote_context *made, const tote_context *from, tote_store
 /* In place of a stack: the scope has ended. */
 extern struct tote__stack tote__closed;
 
-/* The frame of `scope` was popped off `stack`. Returns: whether the scope was open until now. */
+/* The frame of `scope` was popped off `stack`. Returns whether the scope was open until now. */
 bool tote__scope_leave(tote_scope *scope, enum tote__frame_kind kind, struct tote__stack *stack,
                        struct tote__leave *leave);
 

@@ -31,7 +31,7 @@ static tote_span *own_span(const tote_scope *scope) {
 
 enum { SCOPE_LABEL_BYTES = TOTE__SPAN_LABEL_BYTES + 16 };
 
-/* Write what names a scope in a diagnostic. Returns: `label`. */
+/* Write what names a scope in a diagnostic. Returns `label`. */
 static const char *label_of(const tote_scope *scope, char label[SCOPE_LABEL_BYTES]) {
     char span[TOTE__SPAN_LABEL_BYTES];
     const char *place = scope->has_span ? "of" : "under";
@@ -121,14 +121,14 @@ static void drop_closed(struct tote__stack *stack) {
 static tote_scope *scope_begin(tote_tracer *tracer, const char *name,
                                const tote_span_options *options, enum tote__frame_kind kind,
                                tote_context_token *token) {
-    tote_span_options room;
+    tote_span_options filled;
     struct tote__stack *stack = tote__stack_with_space();
 
     if (!stack) {
         return NULL;
     }
     drop_closed(stack);
-    tote_scope *scope = scope_new(tracer, name, tote__complete_span_options(options, &room));
+    tote_scope *scope = scope_new(tracer, name, tote__complete_span_options(options, &filled));
     if (!scope) {
         return NULL;
     }

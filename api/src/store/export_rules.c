@@ -44,7 +44,7 @@ static int compare(const char *part, size_t length, const char *name) {
     return order ? order : -(name[length] != '\0');
 }
 
-/* Whether the key begins with a namespace and a dot. */
+/* Return whether the key begins with a namespace and a dot. */
 static bool is_in_namespace(const char *key, size_t key_length) {
     const char *dot = memchr(key, '.', tote__min(key_length, sizeof *namespaces));
     size_t first = 0, end = dot ? TOTE_COUNT_OF(namespaces) : 0;

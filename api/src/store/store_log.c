@@ -54,7 +54,8 @@ struct log_extent tote__log_copy(struct store_log *log, struct log_extent extent
     return tote__log_list(log, extent, head->hash, head->words);
 }
 
-/* Whether `length` bytes are the first of the word's; fewer than a word, and not worth a call. */
+/* Return whether `length` bytes are the first of the word's; fewer than a word, and not worth a
+ * call. */
 static inline bool begins_with(uint64_t word, const char *text, size_t length) {
     uint64_t mask = (UINT64_C(1) << 8 * length) - 1;
     uint64_t wanted = 0;

@@ -62,7 +62,7 @@ struct store_key {
 
 /*
  * The key of a store for this text: itself, or with what is not UTF-8 repaired, in the arena.
- * Returns: false if out of memory.
+ * Returns false if out of memory.
  */
 bool tote__store_key(struct store_key *key, const char *text, size_t length,
                      struct tote__arena *arena);
@@ -92,7 +92,7 @@ static inline size_t tote__record_words(const struct store_record *record) {
                                                1 + record->attribute_size);
 }
 
-/* Its first words. Returns: how many there are in all. */
+/* Its first words. Returns how many there are in all. */
 static inline uint32_t tote__record_pack_head(uint64_t *words, const struct store_record *record) {
     uint32_t count = (uint32_t)tote__record_words(record);
 
@@ -102,7 +102,7 @@ static inline uint32_t tote__record_pack_head(uint64_t *words, const struct stor
     return count;
 }
 
-/* Make a record of so many words. Returns: where its attribute goes, that the caller puts there. */
+/* Make a record of so many words. Returns where its attribute goes, that the caller puts there. */
 uint8_t *tote__record_pack(uint64_t *words, const struct store_record *record);
 
 /* Take a record apart; key and metadata end with NUL, and are in `words` like the attribute. */
@@ -122,9 +122,9 @@ static inline struct store_record tote__record_parse(const uint64_t *words) {
 }
 
 /*
- * The value in its attribute, an AnyValue; empty when it has none. A shorter way than to read it
- * like a message of a stranger, for it was made here: tag, length, tag, length of the key, key,
- * tag, length of the value, value.
+ * Return the AnyValue of its attribute; empty if it has none. It is not validated like remote data,
+ * because it was written here: tag, length, tag, length of the key, key, tag, length of the value,
+ * value.
  */
 static inline struct tote__slice tote__record_value(const struct store_record *record) {
     const uint8_t *at = record->attribute;
@@ -169,7 +169,7 @@ static inline uint32_t tote__log_listed_at(const struct store_log *log, uint32_t
     return log->capacity - 1 - record;
 }
 
-/* List the record of this hash at the end of the extent. Returns: the extent with its words. */
+/* List the record of this hash at the end of the extent. Returns the extent with its words. */
 static inline struct log_extent tote__log_list(struct store_log *log, struct log_extent extent,
                                                uint32_t hash, uint32_t words) {
     tote__log_store(log, tote__log_listed_at(log, extent.count),
@@ -177,7 +177,7 @@ static inline struct log_extent tote__log_list(struct store_log *log, struct log
     return (struct log_extent){extent.length + words, extent.count + 1};
 }
 
-/* Write a record behind the extent, where there is room. Returns: the extent to be published. */
+/* Write a record behind the extent, where there is room. Returns the extent to be published. */
 static inline struct log_extent tote__log_write(struct store_log *log, struct log_extent extent,
                                                 const uint64_t *words, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
@@ -191,7 +191,7 @@ static inline uint64_t *tote__log_place(struct store_log *log, uint32_t at) {
     return (uint64_t *)(void *)&log->words[at];
 }
 
-/* Whether a record has this hash. */
+/* Return whether a record has this hash. */
 static inline bool tote__log_has_hash(const struct store_log *log, struct log_extent extent,
                                       uint32_t hash) {
     for (uint32_t record = 0; record < extent.count; record++) {
@@ -207,7 +207,7 @@ struct log_extent tote__log_copy(struct store_log *log, struct log_extent extent
                                  const struct store_log *from, const struct record_head *head);
 
 /*
- * Walk over the records: `*at` starts as 0 and ends as `length`. Returns: false at the end, and
+ * Walk over the records: `*at` starts as 0 and ends as `length`. Returns false at the end, and
  * when what is there is no record, because the log is being used again.
  */
 static inline bool tote__log_next(const struct store_log *log, uint32_t length, uint32_t *at,
@@ -223,11 +223,11 @@ static inline bool tote__log_next(const struct store_log *log, uint32_t length, 
     return true;
 }
 
-/* Whether the record of so many words, whose hash is that of the key, is of the key. */
+/* Return whether the record of so many words, whose hash is that of the key, is of the key. */
 bool tote__log_has_key(const struct store_log *log, uint32_t at, uint32_t words,
                        const struct store_key *key);
 
-/* The newest record of the key. Returns: false when there is none. */
+/* The newest record of the key. Returns false when there is none. */
 bool tote__log_find(const struct store_log *log, struct log_extent extent,
                     const struct store_key *key, struct record_head *found);
 

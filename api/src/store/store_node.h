@@ -23,7 +23,7 @@ struct tote_store {
     bool is_sealed;               /* guarded by `lock` */
     _Atomic(uint32_t) references; /* 0: static, never counted */
     uint32_t depth;
-    struct tote__lock lock;           /* held by who writes */
+    struct tote__lock lock;           /* held by the writer */
     _Atomic(struct store_log *) logs; /* all of them */
 };
 
@@ -48,7 +48,7 @@ enum store_outcome { STORE_WRITTEN, STORE_SEALED, STORE_FULL, STORE_NO_MEMORY };
 
 /*
  * Add an entry of a key that the store has no record of, without metadata: the way of most.
- * Returns: false, and nothing has changed, if it is not as simple as that.
+ * Returns false, and nothing has changed, if it is not as simple as that.
  */
 bool tote__store_put_new(tote_store *store, const char *key, size_t length, tote_value value,
                          uint32_t flags);
@@ -69,8 +69,8 @@ bool tote__store_append(tote_store *store, const struct store_record *record);
 bool tote__store_append_entry(void *store, const struct tote__entry *entry);
 
 /*
- * Whether the key, that is UTF-8, is visible; `hides_propagating` as if there were an overlay
- * below.
+ * Return whether the key, that is UTF-8, is visible; `hides_propagating` as if there were an
+ * overlay below.
  */
 bool tote__store_has(const tote_store *store, const struct store_key *key, bool hides_propagating);
 
@@ -81,7 +81,7 @@ ptrdiff_t tote__store_get(const tote_store *store, const char *key, uint32_t vis
 /*
  * Visit all keys that the stores from `store` on have, but not `end` and what is above it: those
  * that are deleted or hidden by an overlay too, with RECORD_TOMBSTONE as their flags and no value.
- * Returns: false when memory ran out or the visitor wanted no more.
+ * Returns false when memory ran out or the visitor wanted no more.
  */
 bool tote__store_visit_until(const tote_store *store, const tote_store *end,
                              tote__entry_visitor visitor, void *arg);

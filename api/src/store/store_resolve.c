@@ -2,7 +2,7 @@
 /*
  * store_resolve.c - what is visible in a store
  *
- * One rule for all who ask: the nearest entry or tombstone of a key decides alone, with its own
+ * One rule for all lookups: the nearest entry or tombstone of a key decides alone, with its own
  * flags; an overlay hides what propagates above it. Levels are read one after the other, each as it
  * is at that moment; nothing is lent out.
  *
@@ -21,7 +21,7 @@ struct view {
     struct log_extent extent;
 };
 
-/* Returns: false when the level is empty. */
+/* Return false when the level is empty. */
 static bool open_view(const tote_store *store, struct view *view) {
     const struct store_log *log = atomic_load_explicit(&store->current, memory_order_acquire);
 
@@ -41,7 +41,7 @@ static bool open_view(const tote_store *store, struct view *view) {
     return false;
 }
 
-/* Whether what was read through the view was what it should have been. */
+/* Return whether what was read through the view was what it should have been. */
 static bool is_view_good(const struct view *view) {
     return atomic_load_explicit(&view->log->epoch, memory_order_relaxed) == view->epoch;
 }
@@ -55,11 +55,11 @@ bool tote__store_is_bare(const tote_store *store) {
 
 enum { STACK_WORDS = 48 };
 
-/* A record that was copied out. `words` points to `room`, or to memory. */
+/* A record that was copied out. `words` points to `buffer`, or to memory. */
 struct copied {
     uint64_t *words;
-    size_t bytes; /* of the memory; 0: in `room` */
-    uint64_t room[STACK_WORDS];
+    size_t bytes; /* of the memory; 0: in `buffer` */
+    uint64_t buffer[STACK_WORDS];
 };
 
 static void drop_copied(struct copied *copied) {
@@ -72,7 +72,7 @@ enum found { FOUND, ABSENT, OUT_OF_MEMORY };
 
 static enum found copy_record(const struct view *view, const struct record_head *head,
                               struct copied *copied) {
-    copied->words = copied->room;
+    copied->words = copied->buffer;
     copied->bytes = 0;
     if (head->words > STACK_WORDS) {
         size_t bytes = head->words * sizeof(uint64_t);
@@ -153,12 +153,12 @@ static void report_unread(const struct store_key *key) {
                             key->text);
 }
 
-/* Returns: the length of the text, -1 if out of memory. */
+/* Return the length of the text, -1 if out of memory. */
 static ptrdiff_t write_any_value(const struct store_record *record, struct tote__slice any_value,
                                  char *buffer, size_t size) {
     ptrdiff_t length = -1;
-    max_align_t room[12];
-    struct tote__arena arena = tote__arena_over(room, sizeof room);
+    max_align_t memory[12];
+    struct tote__arena arena = tote__arena_over(memory, sizeof memory);
     tote_value value = tote__unpack_any_value(any_value, &arena);
     if (value.type == TOTE_VALUE_TYPE_EMPTY && any_value.size) {
         report_unread(&record->key);
@@ -268,7 +268,7 @@ static const uint64_t **table_slot(const uint64_t **slots, uint32_t capacity,
     return &slots[at];
 }
 
-/* The list as a table, or a larger table. Returns: false if out of memory. */
+/* The list as a table, or a larger table. Returns false if out of memory. */
 static bool grow_seen(struct seen *seen, struct tote__arena *arena) {
     uint32_t old = seen->capacity ? seen->capacity : seen->count;
     uint32_t capacity = 4 * old;
@@ -317,7 +317,7 @@ static __attribute__((noinline)) bool see_among_many(struct seen *seen, struct t
     return true;
 }
 
-/* Returns: false when the key was there already. `failed` if out of memory. */
+/* Return false when the key was there already. `failed` if out of memory. */
 static inline bool see(struct seen *seen, struct tote__arena *arena, const uint64_t *record,
                        bool *failed) {
     uint64_t bit = 1ULL << (hash_of(record) & 63);
@@ -359,7 +359,7 @@ static bool make_room(struct level *level, struct tote__arena *arena, uint32_t w
     return level->words != NULL;
 }
 
-/* Returns: false when it is empty or out of memory. */
+/* Return false when it is empty or out of memory. */
 static bool copy_level(struct visit *visit, const tote_store *store, struct level *level) {
     struct view view;
 

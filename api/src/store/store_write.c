@@ -124,7 +124,7 @@ static bool write_into_fresh(tote_store *store, const struct survey *survey,
     return true;
 }
 
-/* Write the record where there is room. The lock is held. Returns: false if out of memory. */
+/* Write the record where there is room. The lock is held. Returns false if out of memory. */
 static bool write_record(tote_store *store, const struct survey *survey,
                          const struct store_key *key, const uint64_t *words, uint32_t count) {
     if (!survey->log || tote__log_buffer(survey->log, survey->extent) < count) {
@@ -215,7 +215,7 @@ static enum store_outcome put_record(tote_store *store, const struct store_recor
 
 /*
  * Pack the record of a short attribute without metadata in one pass. It is filled up to a word, and
- * zeroes are written beyond. Returns: its first word; 0 if the attribute is of another type, or not
+ * zeroes are written beyond. Returns its first word; 0 if the attribute is of another type, or not
  * ASCII.
  */
 static inline uint64_t pack_short(uint64_t *words, const char *key, size_t length, tote_value value,
@@ -239,7 +239,7 @@ static inline uint64_t pack_short(uint64_t *words, const char *key, size_t lengt
     return words[0];
 }
 
-/* Whether it may be one for pack_short(). */
+/* Return whether it may be one for pack_short(). */
 static inline bool is_short(size_t key_length, tote_value value, size_t metadata_length) {
     return !metadata_length &&
            tote__short_attribute_bound(key_length, value) <= TOTE__SHORT_CONTENT;
@@ -356,7 +356,7 @@ enum store_outcome tote__store_put(tote_store *store, const struct tote__overlay
     return outcome;
 }
 
-/* Leave a tombstone. Returns: whether the key was visible, and is no more. */
+/* Leave a tombstone. Returns whether the key was visible, and is no more. */
 static bool add_tombstone(tote_store *store, const struct store_key *key,
                           struct tote__arena *arena) {
     const struct store_record record = {.key = *key, .flags = RECORD_TOMBSTONE};

@@ -98,7 +98,7 @@ static void put_text_field(struct line *line, const char *name, size_t name_leng
     end_field(line);
 }
 
-/* Whether the text of a value that is no string is JSON as it stands. */
+/* Return whether the text of a value that is no string is JSON as it stands. */
 static bool is_bare_json(tote_value value) {
     return value.type == TOTE_VALUE_TYPE_DOUBLE
                ? isfinite(value.as.real)

@@ -109,7 +109,7 @@ void tote_span_id_to_hex(const tote_span_id *id, char *hex) {
     to_hex(id, sizeof *id, hex);
 }
 
-/* Returns: false, and nothing is written, if it is another number of digits, or all are zero. */
+/* Return false, and nothing is written, if it is another number of digits, or all are zero. */
 static bool from_hex(void *id, size_t size, const char *hex) {
     uint8_t read[sizeof zeros];
 

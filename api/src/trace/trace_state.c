@@ -105,7 +105,7 @@ static bool has_key(const struct member *members, size_t count, const struct mem
     return false;
 }
 
-/* Split `key=value`. Returns: false when it is not a member. */
+/* Split `key=value`. Returns false when it is not a member. */
 static bool read_member(const char *text, size_t length, struct member *member) {
     const char *equals = memchr(text, '=', length);
 

@@ -109,9 +109,9 @@ static tote_tracer *tracer_new(tote_tracer *wanted) {
 }
 
 /*
- * Put `tracer` in, unless another thread was first. Returns: the tracer that is in; NULL when
- * the table is full. A fork in between leaves an index unused. A nameless one has the index 0, and
- * needs no place in the table.
+ * Insert `tracer`, unless another thread inserted one first. Returns the tracer that is in; NULL
+ * when the table is full. A fork in between leaves an index unused. A nameless one has the index 0,
+ * and needs no place in the table.
  */
 static tote_tracer *add(tote_tracer *tracer, bool is_nameless) {
     _Atomic(tote_tracer *) *list = list_of(tracer);
@@ -253,15 +253,15 @@ void tote__copy_options(const char *type, void *options, size_t size, const void
 const tote_span_options tote__no_span_options = TOTE_SPAN_OPTIONS_INIT;
 
 const tote_span_options *tote__fill_span_options(const tote_span_options *given,
-                                                 tote_span_options *room) {
+                                                 tote_span_options *filled) {
     const tote_span_options none = TOTE_SPAN_OPTIONS_INIT;
 
-    *room = none;
-    TOTE__COPY_OPTIONS(tote_span_options, room, given);
-    return room;
+    *filled = none;
+    TOTE__COPY_OPTIONS(tote_span_options, filled, given);
+    return filled;
 }
 
-/* Who makes this tracer's spans now; NULL when nobody does. */
+/* Return the current provider of this tracer's spans, or NULL. */
 static tote_tracer_provider *provider_of(const tote_tracer *tracer) {
     if (!tracer) {
         return NULL;
@@ -275,12 +275,12 @@ static tote_tracer_provider *provider_of(const tote_tracer *tracer) {
 
 bool tote_tracer_is_enabled(const tote_tracer *tracer, const tote_span_options *given) {
     tote_tracer_provider *provider = provider_of(tracer);
-    tote_span_options room;
+    tote_span_options filled;
 
     if (!provider) {
         return false;
     }
-    const tote_span_options *options = tote__complete_span_options(given, &room);
+    const tote_span_options *options = tote__complete_span_options(given, &filled);
     return !tote__context_of(options->parent)->is_suppressed &&
            provider->ops->is_enabled(provider, tracer, options);
 }
@@ -289,7 +289,7 @@ bool tote_tracer_is_enabled(const tote_tracer *tracer, const tote_span_options *
  * A span that only carries on what `parent` has. Spec:
  * trace/api.md#behavior-of-the-api-in-the-absence-of-an-installed-sdk
  */
-static tote_span *carry_on(const tote_context *parent, const tote_span_options *options) {
+static tote_span *propagate_parent(const tote_context *parent, const tote_span_options *options) {
     tote_span *span = parent->span;
 
     if (!span || options->root) {
@@ -330,7 +330,7 @@ start_unrecorded(const tote_tracer *tracer, const char *name, const tote_span_op
     if (!parent->is_suppressed) {
         note_unrecorded(tracer, name ? name : "");
     }
-    return carry_on(parent, options);
+    return propagate_parent(parent, options);
 }
 
 static __attribute__((noinline)) tote_span *start_recorded(tote_tracer_provider *provider,
@@ -340,22 +340,22 @@ static __attribute__((noinline)) tote_span *start_recorded(tote_tracer_provider 
     const tote_context *parent = parent_of(options, name);
 
     if (parent->is_suppressed) {
-        return carry_on(parent, options);
+        return propagate_parent(parent, options);
     }
     store = store ? store : tote_context_get_store(parent);
     tote_span *span =
         provider->ops->start_span(provider, tracer, name ? name : "", options, parent, store);
     tote__store_note_span();
-    return span ? span : carry_on(parent, options);
+    return span ? span : propagate_parent(parent, options);
 }
 
 static __attribute__((noinline)) tote_span *start_with_older_options(tote_tracer *tracer,
                                                                      const char *name,
                                                                      const tote_span_options *given,
                                                                      tote_store *store) {
-    tote_span_options room;
+    tote_span_options filled;
 
-    return tote__tracer_start_span(tracer, name, tote__fill_span_options(given, &room), store);
+    return tote__tracer_start_span(tracer, name, tote__fill_span_options(given, &filled), store);
 }
 
 tote_span *tote__tracer_start_span(tote_tracer *tracer, const char *name,

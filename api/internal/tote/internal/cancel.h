@@ -14,7 +14,7 @@
 
 #include <pthread.h>
 
-/* Returns: what to restore. */
+/* Return what to restore. */
 static inline int tote__cancel_disable(void) {
     int before = PTHREAD_CANCEL_ENABLE;
 

@@ -35,7 +35,8 @@ static inline uint64_t tote__deadline_in(uint32_t timeout_ms) {
 }
 
 /*
- * Until then in milliseconds, rounded up, so that who sleeps for them is not early; `most` at most.
+ * Until then in milliseconds, rounded up, so that a caller that sleeps does not wake early; `most`
+ * at most.
  */
 static inline uint32_t tote__ms_until(uint64_t deadline, uint32_t most) {
     uint64_t now = deadline == TOTE__NEVER ? 0 : tote__clock_monotonic();

@@ -29,8 +29,8 @@ TOTE_SHARED bool tote__export_take(struct tote__export_budget *budget,
                                    const struct tote__entry *entry);
 
 /*
- * Whether the entry came in with remote baggage under a name that describes this process or its
- * peers. Such an entry is not exported. Case-sensitive, as attribute names are.
+ * Return whether the entry came in with remote baggage under a name that describes this process or
+ * its peers. Such an entry is not exported. Case-sensitive, as attribute names are.
  */
 TOTE_SHARED bool tote__export_is_reserved(const struct tote__entry *entry);
 

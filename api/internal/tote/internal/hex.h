@@ -37,7 +37,7 @@ static inline void tote__hex_encode_eight(char *hex, const uint8_t *bytes) {
     memcpy(hex, &digits, sizeof digits);
 }
 
-/* Sixteen digits as eight bytes. Returns: whether they are all digits. */
+/* Sixteen digits as eight bytes. Returns whether they are all digits. */
 static inline bool tote__hex_decode_eight(uint8_t *bytes, const char *hex) {
     tote__hex_digits digits;
     uint64_t good[2];

@@ -34,7 +34,7 @@ static inline void tote__lock_take(struct tote__lock *lock) {
     tote__lock_take_in(lock, tote__generation());
 }
 
-/* Take the lock if that is possible at once. Returns: whether it is taken. */
+/* Take the lock if that is possible at once. Returns whether it is taken. */
 static inline bool tote__lock_try(struct tote__lock *lock) {
     uint32_t generation = tote__generation();
     uint32_t seen = atomic_load_explicit(&lock->holder, memory_order_relaxed);

@@ -22,7 +22,7 @@ TOTE_SHARED void tote__map_index_free(struct tote__map_index *index);
 TOTE_SHARED const tote_attribute *
 tote__map_find(tote_value map, const struct tote__map_index *index, const char *key);
 
-/* Whether the field at `at` counts: it has a key, and none after it has the same one. */
+/* Return whether the field at `at` counts: it has a key, and none after it has the same one. */
 static inline bool tote__map_is_kept(tote_value map, const struct tote__map_index *index,
                                      size_t at) {
     return tote__map_find(map, index, map.as.fields[at].key) == &map.as.fields[at];

@@ -14,12 +14,12 @@ struct tote__name_list {
     struct tote__arena memory;
 };
 
-/* Copy `names`, NULL for no list. Returns: false, and an unchanged list, if out of memory. */
+/* Copy `names`, NULL for no list. Returns false, and an unchanged list, if out of memory. */
 TOTE_SHARED bool tote__name_list_copy(struct tote__name_list *list, const char *const *names,
                                       size_t count);
 TOTE_SHARED void tote__name_list_clear(struct tote__name_list *list);
 
-/* Whether `name` is in the list, or there is none. */
+/* Return whether `name` is in the list, or there is none. */
 TOTE_SHARED bool tote__name_list_allows(const struct tote__name_list *list, const char *name);
 
 #endif

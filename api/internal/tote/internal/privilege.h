@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * privilege.h - whether the program has rights that its caller has not
+ * privilege.h - whether the program has more rights than its caller
  */
 #ifndef TOTE_INTERNAL_PRIVILEGE_H
 #define TOTE_INTERNAL_PRIVILEGE_H

@@ -15,7 +15,7 @@ static inline void tote__references_add(_Atomic(uint32_t) *references) {
     }
 }
 
-/* One reference less. Returns: whether it was the last; what others did with it is visible then. */
+/* One reference less. Returns whether it was the last; what others did with it is visible then. */
 static inline bool tote__references_drop(_Atomic(uint32_t) *references) {
     uint32_t count = atomic_load_explicit(references, memory_order_acquire);
 

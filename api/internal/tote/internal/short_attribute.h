@@ -63,7 +63,7 @@ static inline uint8_t *tote__put_short_value(uint8_t *out, tote_value value) {
 }
 
 /*
- * Write the attribute, which is within TOTE__SHORT_CONTENT by its bound. Returns: its end; NULL,
+ * Write the attribute, which is within TOTE__SHORT_CONTENT by its bound. Returns its end; NULL,
  * and what is at `out` means nothing, when it is not of the usual kind.
  */
 static inline uint8_t *tote__put_short_attribute(uint8_t *out, uint8_t tag, const char *key,

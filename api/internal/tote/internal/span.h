@@ -89,7 +89,7 @@ struct tote_span {
 
 enum { TOTE__SPAN_NAME_BYTES = 65, TOTE__SPAN_LABEL_BYTES = TOTE__SPAN_NAME_BYTES + 8 };
 
-/* Write what names a span in a diagnostic: its name, else its id; "no span". Returns: `label`. */
+/* Write what names a span in a diagnostic: its name, else its id; "no span". Returns `label`. */
 TOTE_SHARED const char *tote__span_label(const tote_span *span, char label[TOTE__SPAN_LABEL_BYTES]);
 
 /* Of spans without ops. */

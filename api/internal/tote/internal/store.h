@@ -26,17 +26,17 @@ struct tote__entry {
 };
 
 /*
- * Returns: false when no more are wanted. What the entry points to lives until the visit returns.
+ * Return false when no more are wanted. What the entry points to lives until the visit returns.
  */
 typedef bool (*tote__entry_visitor)(void *arg, const struct tote__entry *entry);
 
-/* Whether neither the store nor one above it has ever been written to. */
+/* Return whether neither the store nor one above it has ever been written to. */
 TOTE_SHARED bool tote__store_is_bare(const tote_store *store);
 
 /*
  * Visit what is visible and has any of `visibility` (all when that is UINT32_MAX), nearest store
  * first: for each key the nearest entry or tombstone decides alone. No lock is held during a visit.
- * Returns: false when memory ran out and entries are missing.
+ * Returns false when memory ran out and entries are missing.
  */
 TOTE_SHARED bool tote__store_visit(const tote_store *store, uint32_t visibility,
                                    tote__entry_visitor visit, void *arg);

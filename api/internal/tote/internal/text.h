@@ -39,7 +39,7 @@ static inline size_t tote__span_of(enum tote__characters set, const char *text, 
     return at;
 }
 
-/* Whether all are in the set, for texts of which that is to be expected. */
+/* Return whether all are in the set, for texts of which that is to be expected. */
 static inline bool tote__are_all_in(enum tote__characters set, const char *text, size_t length) {
     const unsigned char *bytes = (const unsigned char *)text;
     size_t at = 0;
@@ -103,7 +103,7 @@ static inline struct tote__scan tote__scan(const char *text, size_t length) {
 typedef uint64_t tote__pair __attribute__((vector_size(16)));
 
 /*
- * Copy a text. Returns: whether it is ASCII. For texts that are mostly short, by pairs of words.
+ * Copy a text. Returns whether it is ASCII. For texts that are mostly short, by pairs of words.
  */
 tote__always_inline bool tote__copy_ascii(void *to, const char *text, size_t length) {
     enum { WORD = sizeof(uint64_t), HALF = sizeof(uint32_t), PAIR = sizeof(tote__pair) };
@@ -178,17 +178,17 @@ TOTE_SHARED size_t tote__utf8_valid_prefix(const char *text, size_t length);
 /*
  * The size of the code point at the start, if it controls a terminal or the layout of a line: the
  * control characters of ASCII and U+0080 to U+009F, line and paragraph separators, what sets the
- * direction of text (Unicode UAX #9) and invisible marks. Returns: 0 if it is another one, or none.
+ * direction of text (Unicode UAX #9) and invisible marks. Returns 0 if it is another one, or none.
  */
 TOTE_SHARED size_t tote__control_size(const char *text, size_t length, uint32_t *code_point);
 
-/* Replace each of them by '?'; the text gets no longer. Returns: its length. */
+/* Replace each of them by '?'; the text gets no longer. Returns its length. */
 TOTE_SHARED size_t tote__replace_controls(char *text, size_t length);
 
 /* How long the text is with each run of bytes that is no code point replaced by U+FFFD. */
 TOTE_SHARED size_t tote__utf8_repaired_length(const char *text, size_t length);
 
-/* Write it like that. Returns: the end of what was written. */
+/* Write it like that. Returns the end of what was written. */
 TOTE_SHARED char *tote__utf8_repair(char *out, const char *text, size_t length);
 
 /*
@@ -206,7 +206,7 @@ TOTE_SHARED size_t tote__utf8_prefix(const char *text, size_t length, size_t cod
 /* The most bytes, `size` or fewer, that cut no code point. */
 TOTE_SHARED size_t tote__utf8_cut(const char *text, size_t length, size_t size);
 
-/* Whether it is a token: one or more. */
+/* Return whether it is a token: one or more. */
 static inline bool tote__is_token(const char *text, size_t length) {
     return length && tote__are_all_in(TOTE__TOKEN, text, length);
 }
@@ -254,7 +254,7 @@ struct tote__part {
 };
 
 /*
- * Split a text at each `separator`. Returns: how many parts there are, of which the first `most`
+ * Split a text at each `separator`. Returns how many parts there are, of which the first `most`
  * are in `parts`.
  */
 static inline size_t tote__split(const char *text, size_t length, char separator,
@@ -276,7 +276,7 @@ static inline size_t tote__split(const char *text, size_t length, char separator
     }
 }
 
-/* Take the next part off a list. Returns: false at the end. */
+/* Take the next part off a list. Returns false at the end. */
 static inline bool tote__next_part(struct tote__part *list, char separator,
                                    struct tote__part *part) {
     if (!list->length) {
@@ -297,13 +297,13 @@ static inline bool tote__part_is(struct tote__part part, const char *text) {
 
 /*
  * Decode %HH once, into `out`, which has `length` bytes and may be `text`. What is no escape stays
- * as it is. Returns: the decoded length; `malformed`, if not NULL, tells whether a % was no escape.
+ * as it is. Returns the decoded length; `malformed`, if not NULL, tells whether a % was no escape.
  */
 TOTE_SHARED size_t tote__percent_decode(char *out, const char *text, size_t length,
                                         bool *malformed);
 
 /*
- * Write all that is not in `plain` as %HH. `out` has room for three bytes each. Returns: the end of
+ * Write all that is not in `plain` as %HH. `out` has room for three bytes each. Returns the end of
  * what was written.
  */
 TOTE_SHARED char *tote__percent_encode(char *out, const char *text, size_t length,

@@ -62,25 +62,26 @@ TOTE_SHARED const tote_tracer *tote__tracer_at(uint32_t index);
 TOTE_SHARED tote_span *tote__tracer_start_span(tote_tracer *tracer, const char *name,
                                                const tote_span_options *options, tote_store *store);
 
-/* Whether the global provider lets the entry out; true if there is none. */
+/* Return whether the global provider lets the entry out; true if there is none. */
 TOTE_SHARED bool tote__tracer_provider_exports(const struct tote__entry *entry);
 
 /* Have no global provider any more, if it is this one. Returns whether it was. */
 TOTE_SHARED bool tote__tracer_provider_leave_global(tote_tracer_provider *provider);
 
 /*
- * Options of this version and complete: `given` itself where it is, else `room`, filled in from it.
+ * Options of this version and complete: `given` itself where it is, else `filled`, filled in from
+ * it.
  */
 extern const tote_span_options tote__no_span_options;
 const tote_span_options *tote__fill_span_options(const tote_span_options *given,
-                                                 tote_span_options *room);
+                                                 tote_span_options *filled);
 
 static inline const tote_span_options *tote__complete_span_options(const tote_span_options *given,
-                                                                   tote_span_options *room) {
+                                                                   tote_span_options *filled) {
     if (!given) {
         return &tote__no_span_options;
     }
-    return given->struct_size >= sizeof *given ? given : tote__fill_span_options(given, room);
+    return given->struct_size >= sizeof *given ? given : tote__fill_span_options(given, filled);
 }
 
 /*

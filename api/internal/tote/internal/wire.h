@@ -30,7 +30,7 @@ enum {
     TOTE__TAG_LINK_ATTRIBUTE = 0x22      /* Span.Link.attributes = 4 */
 };
 
-/* Whether it has parts: an array or a map. */
+/* Return whether it has parts: an array or a map. */
 static inline bool tote__is_list(tote_value value) {
     return value.type == TOTE_VALUE_TYPE_ARRAY || value.type == TOTE_VALUE_TYPE_MAP;
 }
@@ -176,14 +176,14 @@ tote__plan_attribute(const char *key, size_t key_length, tote_value value,
 TOTE_SHARED uint8_t *tote__put_planned(uint8_t *out, uint8_t tag,
                                        const struct tote__attribute_plan *plan);
 
-/* Write an attribute under this tag, of just that size. Returns: the end of it. */
+/* Write an attribute under this tag, of just that size. Returns the end of it. */
 TOTE_SHARED uint8_t *tote__put_attribute(uint8_t *out, uint8_t tag, const char *key,
                                          size_t key_length, tote_value value,
                                          const struct tote__wire_limits *limits);
 
 /*
  * Encode attributes one after the other into the arena, without limits: of a key the last one
- * counts, and an attribute without a key is left out. Returns: false if out of memory.
+ * counts, and an attribute without a key is left out. Returns false if out of memory.
  */
 TOTE_SHARED bool tote__encode_attributes(struct tote__arena *arena, uint8_t tag,
                                          const tote_attribute *attributes, size_t count,
@@ -203,7 +203,7 @@ static inline uint32_t tote__field_tag(const struct tote__field *field) {
 }
 
 /*
- * Take the next field off `message`. Returns: false at the end, and when the rest is not readable.
+ * Take the next field off `message`. Returns false at the end, and when the rest is not readable.
  */
 TOTE_SHARED bool tote__next_field(struct tote__slice *message, struct tote__field *field);
 
@@ -219,7 +219,7 @@ struct tote__key_value {
 /* Take a KeyValue (no tag, no length) apart. */
 TOTE_SHARED struct tote__key_value tote__read_key_value(struct tote__slice content);
 
-/* The text of an AnyValue of our own that is a string. Returns: false when it is something else. */
+/* The text of an AnyValue of our own that is a string. Returns false when it is something else. */
 static inline bool tote__any_value_string(struct tote__slice any_value, struct tote__slice *text) {
     if (!any_value.size || any_value.at[0] != TOTE__ANY_STRING) {
         return false;
@@ -235,7 +235,7 @@ TOTE_SHARED tote_value tote__unpack_any_value(struct tote__slice any_value,
 
 /*
  * Unpack all fields of `number` in `fields`, attributes one after the other, into an array in the
- * arena. Returns: false if out of memory.
+ * arena. Returns false if out of memory.
  */
 TOTE_SHARED bool tote__unpack_attributes(struct tote__slice fields, uint32_t number,
                                          struct tote__arena *arena, tote_attribute **attributes,
